@@ -1,0 +1,7 @@
+"""One Adam, defined once, run everywhere."""
+
+from adamcore.adam import Adam
+from adamcore.axes import AXES
+from adamcore.state import AdamState
+
+__all__ = ["AXES", "Adam", "AdamState"]

@@ -1,0 +1,52 @@
+"""The axes on which real Adams differ, and the values each can take; the first is the default."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Literal, get_args
+
+from adamcore.errors import AxisError
+
+Epsilon = Literal["outside-corrected", "outside-uncorrected", "inside-corrected", "inside-uncorrected"]
+BiasCorrection = Literal["both", "first", "second", "none"]
+Decay = Literal["l2", "decoupled", "decoupled-unscaled", "decoupled-corrected"]
+DecayOrder = Literal["before", "after"]
+Amsgrad = Literal["none", "uncorrected", "corrected"]
+Nesterov = Literal["none", "dozat", "optax", "same-t"]
+Missing = Literal["skip", "zero", "error"]
+Clock = Literal["per-parameter", "global"]
+AllMissing = Literal["tick", "hold", "error"]
+Complex = Literal["componentwise", "modulus"]
+CoefficientPrecision = Literal["double", "working", "running"]
+
+AXES: dict[str, tuple[object, ...]] = {
+    "epsilon": get_args(Epsilon),
+    "bias_correction": get_args(BiasCorrection),
+    "decay": get_args(Decay),
+    "decay_order": get_args(DecayOrder),
+    "amsgrad": get_args(Amsgrad),
+    "nesterov": get_args(Nesterov),
+    "missing": get_args(Missing),
+    "clock": get_args(Clock),
+    "all_missing": get_args(AllMissing),
+    "maximize": (False, True),
+    "complex": get_args(Complex),
+    "coefficients": get_args(CoefficientPrecision),
+}
+
+
+def check_axis(axis: str, value: object) -> None:
+    """Raise :class:`AxisError` unless ``value`` is one of ``AXES[axis]``.
+
+    >>> check_axis("epsilon", "outside")
+    Traceback (most recent call last):
+    ...
+    adamcore.errors.AxisError: epsilon='outside': expected one of 'outside-corrected', \
+'outside-uncorrected', 'inside-corrected', 'inside-uncorrected'; nearest: 'outside-corrected'
+    """
+    allowed = AXES[axis]
+    if any(value is a if isinstance(a, bool) else value == a for a in allowed):
+        return
+    near = difflib.get_close_matches(str(value), [str(a) for a in allowed], n=1, cutoff=0.4)
+    hint = f"; nearest: {near[0]!r}" if near else ""
+    raise AxisError(f"{axis}={value!r}: expected one of {', '.join(map(repr, allowed))}{hint}")

@@ -1,0 +1,178 @@
+"""Adam, written once: every other module runs these functions, none repeats them.
+
+Two pure functions make one step.  :func:`coefficients` forms the step's scalars and
+:func:`update` applies them to one array.  Neither knows what a number is:
+
+* with Python floats and an array library they *are* the optimizer (``adamcore.backends``);
+* with balls of exact arithmetic they are the oracle, and with noisy numbers they derive the
+  tolerance (``adamcore.conformance``);
+* with symbols they print the equations of docs/equations.md.
+
+The tags on the right name the rules of docs/spec.md.  Only the Python array API standard is
+used: operators, ``xp.sqrt`` and ``xp.maximum``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from adamcore.adam import Adam
+
+Number = Any  #: a float, a 0-d array, a ball, a symbol: whatever the Numbers in use make
+Array = Any  #: a real array of any library
+
+
+class Numbers(Protocol):
+    """The arithmetic in which coefficients are formed, beyond ``+ - * /``."""
+
+    def number(self, value: float) -> Number: ...  # a hyperparameter
+    def sqrt(self, x: Number) -> Number: ...
+    def power(self, base: float, k: Number, rate: float) -> Number: ...  # base**(k*rate)
+    def successor(self, t: Number) -> Number: ...  # t + 1, as far as the clock goes
+    def complement(self, b: float) -> Number: ...  # 1 - b
+    def complement_power(self, b: float, t: Number) -> Number: ...  # 1 - b**t
+    def keep(self, kept: Number, weight: Number) -> Number | None: ...  # see `average`
+
+
+class Coefficients(NamedTuple):
+    """The scalars of one step; None stands for a term that is not there."""
+
+    w1: Number  #: 1 - b1
+    w2: Number  #: 1 - b2
+    keep1: Number | None  #: b1, or None to form b1*m as m - w1*m
+    keep2: Number | None
+    step_m: Number  #: what m / denominator is multiplied by: lr / (1 - b1**t) without Nesterov
+    step_g: Number | None  #: the same of g, in a Nesterov step
+    inside: Number | None  #: epsilon under the root, in the units of what stands there
+    root: Number | None  #: sqrt(1 - b2**t)
+    square: Number | None  #: 1 - b2**t, where v_hat itself is needed (AMSGrad of v_hat)
+    outside: Number | None  #: epsilon beside the root
+    decay: Number | None  #: the fraction of p that decays; under L2, the part of p added to g
+    keep_p: Number | None  #: 1 - decay, or None to form it as p - decay*p
+    mu_product: Number | None = None  #: the product of Dozat's momentum schedule up to this step
+
+
+def coefficients(
+    n: Numbers, adam: Adam, t: Number, lr: Number, mu_product: Number | None = None
+) -> Coefficients:
+    """The scalars of the update numbered ``t`` (the first is 1), with this step's ``lr``."""
+    w1, w2 = n.complement(adam.b1), n.complement(adam.b2)
+    c1 = n.complement_power(adam.b1, t) if adam.bias_correction in ("both", "first") else None  # BC.1
+    c2 = n.complement_power(adam.b2, t) if adam.bias_correction in ("both", "second") else None  # BC.2
+    root = None if c2 is None else n.sqrt(c2)
+    over_c1 = lr if c1 is None else lr / c1
+
+    match adam.nesterov:
+        case "none":
+            step_m, step_g = over_c1, None
+        case "dozat":  # NES.1
+            mu, mu_next = (
+                n.number(adam.b1) * (1.0 - 0.5 * n.power(0.96, k, adam.momentum_decay))
+                for k in (t, n.successor(t))
+            )
+            mu_product = mu_product * mu
+            step_m, step_g = lr * mu_next, lr * (1.0 - mu)
+            if c1 is not None:
+                step_m, step_g = step_m / (1.0 - mu_product * mu_next), step_g / (1.0 - mu_product)
+        case "optax":  # NES.2
+            next_c1 = None if c1 is None else n.complement_power(adam.b1, n.successor(t))
+            over_next = lr if next_c1 is None else lr / next_c1
+            step_m, step_g = over_next * n.number(adam.b1), over_c1 * w1
+        case "same-t":  # NES.3
+            step_m, step_g = over_c1 * n.number(adam.b1), over_c1 * w1
+
+    inside = outside = None
+    if adam.epsilon.startswith("outside"):
+        inside, outside = adam.eps_root or None, adam.eps or None  # EPS.1, EPS.5
+    else:
+        inside = adam.eps or None  # EPS.3, EPS.4
+    inside, outside = (None if e is None else n.number(e) for e in (inside, outside))
+    corrected = adam.epsilon.endswith("-corrected")
+    if outside is not None and root is not None and not corrected:
+        outside = outside / root  # EPS.2: (sqrt(v) + eps) / root
+    if inside is not None and c2 is not None:
+        if adam.amsgrad == "corrected":
+            inside = inside if corrected else inside / c2
+        else:
+            inside = inside * c2 if corrected else inside  # sqrt(v/c2 + e) = sqrt(v + e*c2) / root
+
+    decay = keep_p = None
+    if adam.weight_decay:
+        decay = n.number(adam.weight_decay)
+        if adam.decay == "decoupled":  # DEC.2
+            decay = lr * decay
+        elif adam.decay == "decoupled-corrected":  # DEC.4
+            decay = decay * (over_c1 if root is None else over_c1 * root)
+        if adam.decay != "l2":
+            keep_p = n.keep(1.0 - decay, decay)
+
+    return Coefficients(
+        w1, w2, n.keep(n.number(adam.b1), w1), n.keep(n.number(adam.b2), w2),
+        step_m, step_g, inside, root, c2, outside, decay, keep_p, mu_product,
+    )  # fmt: skip
+
+
+def average(old: Array, new: Array, keep: Number | None, weight: Number) -> Array:
+    """``(1 - weight)*old + new``.
+
+    With ``keep=None`` from one rounded weight alone, so that the weights add up to 1 whatever
+    the rounding of ``weight`` (NUM.4); else with both.
+    """
+    return old + (new - weight * old) if keep is None else keep * old + new
+
+
+def update(
+    xp: Any,
+    adam: Adam,
+    c: Coefficients,
+    parts: Sequence[tuple[Array, Array, Array]],
+    v: Array,
+    v_max: Array | None = None,
+) -> tuple[list[tuple[Array, Array]], Array, Array | None]:
+    """One step of one array: the new ``[(p, m)]``, v and v_max.
+
+    ``parts`` is ``[(p, g, m)]``, or the real and the imaginary part of a complex array whose v is
+    of the modulus (CPX.2); all of one shape and dtype, none of them modified.
+    """
+    if adam.maximize:
+        parts = [(p, -g, m) for p, g, m in parts]  # MAX.1
+    if adam.decay == "l2" and c.decay is not None:
+        parts = [(p, g + c.decay * p, m) for p, g, m in parts]  # DEC.1
+
+    parts = [(p, g, average(m, c.w1 * g, c.keep1, c.w1)) for p, g, m in parts]  # MOM.1
+    square = (c.w2 * parts[0][1]) * parts[0][1]  # NUM.3: in this order
+    for _, g, _ in parts[1:]:
+        square = square + (c.w2 * g) * g  # CPX.2
+    v = average(v, square, c.keep2, c.w2)  # MOM.2
+
+    used, root = v, c.root
+    if adam.amsgrad == "uncorrected":
+        used = v_max = xp.maximum(v_max, v)  # AMS.1
+    elif adam.amsgrad == "corrected":
+        used = v_max = xp.maximum(v_max, v if c.square is None else v / c.square)  # AMS.2
+        root = None
+    if c.inside is not None:
+        used = used + c.inside  # EPS.3, EPS.4, EPS.5
+    denominator = xp.sqrt(used)
+    if root is not None:
+        denominator = denominator / root  # BC.2
+    if c.outside is not None:
+        denominator = denominator + c.outside  # EPS.1, EPS.2
+
+    return [(move(adam, c, p, g, m, denominator), m) for p, g, m in parts], v, v_max
+
+
+def move(adam: Adam, c: Coefficients, p: Array, g: Array, m: Array, denominator: Array) -> Array:
+    """The parameter after the step."""
+    if c.step_g is None:
+        delta = c.step_m * (m / denominator)  # STEP.1, BC.1
+    else:
+        delta = (c.step_m * m + c.step_g * g) / denominator  # NES.1, NES.2, NES.3
+    if adam.decay == "l2" or c.decay is None:
+        return p - delta
+    if adam.decay_order == "before":
+        return average(p, -delta, c.keep_p, c.decay)  # DEC.2, DEC.3, DEC.4
+    p = p - delta
+    return p - c.decay * p if c.keep_p is None else c.keep_p * p  # DEC.5
