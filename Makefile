@@ -1,0 +1,66 @@
+# Every target makes .venv first, installs the project into it under constraints.txt, and works there.
+# A later run starts at once, until pyproject.toml or constraints.txt changes.
+
+VENV ?= .venv
+JOBS ?= 2
+ARGS ?=
+
+# constraints.txt was made with Python 3.11, so that one comes first; PYTHON=... names another.
+PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13 python3.14; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help check test lint types tests slow coverage format build clean
+
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1 \t/p' Makefile | expand -t 20
+	@echo "  Variables: PYTHON (3.11 or newer), VENV=$(VENV), JOBS=$(JOBS), ARGS (for the tool that is run)"
+
+check: $(READY)  ## hold every backend installed here to the definition, with a table
+	@$(BIN)/adamcore check $(ARGS)
+
+test: lint types tests  ## what has to pass before a commit: style, types and tests
+
+lint: $(READY)  ## style alone (ruff)
+	@echo "==> ruff"
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+
+types: $(READY)  ## types alone (mypy --strict)
+	@echo "==> mypy --strict"
+	@$(BIN)/mypy
+
+tests: $(READY)  ## tests alone, without the slow ones
+	@echo "==> pytest"
+	@$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+
+slow: $(READY)  ## the slow tests
+	@$(BIN)/python -m pytest -n $(JOBS) -m slow $(ARGS)
+
+coverage: $(READY)  ## the tests again, with the lines and branches that none of them runs
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest $(ARGS)
+	@$(BIN)/coverage combine -q
+	@$(BIN)/coverage report
+
+format: $(READY)  ## let ruff put the style right
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+build: $(READY)  ## the sdist, and the wheel built from it, in dist/
+	@$(BIN)/python -m build --no-isolation
+
+clean:  ## everything that make has made
+	rm -rf $(VENV) build dist adamcore.egg-info .mypy_cache .pytest_cache .ruff_cache .coverage*
+
+$(READY): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "adamcore needs Python 3.11 or newer, and none is on PATH: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; v = sys.version_info; v < (3, 11) and sys.exit("adamcore needs Python 3.11 or newer; $(PYTHON) is %d.%d" % v[:2])'
+	@test -x $(BIN)/pip || { echo "==> $(VENV), with `$(PYTHON) --version`"; $(PYTHON) -m venv $(VENV); }
+	@echo "==> installing into $(VENV) (the first time takes minutes: torch and jax are large)"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt pip setuptools
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[test]'
+	@touch $@
