@@ -61,6 +61,6 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v < (3, 11) and sys.exit("adamcore needs Python 3.11 or newer; $(PYTHON) is %d.%d" % v[:2])'
 	@test -x $(BIN)/pip || { echo "==> $(VENV), with `$(PYTHON) --version`"; $(PYTHON) -m venv $(VENV); }
 	@echo "==> installing into $(VENV) (the first time takes minutes: torch and jax are large)"
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt pip setuptools
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[test]'
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt pip setuptools
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[test]'
 	@touch $@

@@ -1,0 +1,157 @@
+"""Who may import what: conformance -> backends -> adamcore, and no framework before it is needed."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+FRAMEWORKS = {"cupy", "dask", "jax", "keras", "mlx", "numba", "optax", "tensorflow", "torch", "triton"}
+PACKAGES = {"adamcore": "adamcore", "backends": "adamcore.backends", "conformance": "adamcore.conformance"}
+
+
+def sources(folder: str) -> list[Path]:
+    """The modules below a folder, those behind a symbolic link excepted."""
+    return sorted(
+        Path(where, name)
+        for where, _, names in os.walk(ROOT / folder, followlinks=False)
+        for name in names
+        if name.endswith(".py")
+    )
+
+
+def name_of(path: Path) -> str:
+    """The dotted name under which the file ``path`` is imported."""
+    folder, *parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join([PACKAGES[folder], *(part for part in parts if part != "__init__")])
+
+
+def imports(path: Path, *, everywhere: bool) -> Iterator[str]:
+    """The dotted names that a module imports: on import, or ``everywhere`` in its text.
+
+    What stands under ``if TYPE_CHECKING:`` is never run and does not count.
+    """
+
+    def walk(node: ast.AST) -> Iterator[str]:
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            children: list[ast.AST] = list(node.orelse)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) and not everywhere:
+            children = []
+        else:
+            children = list(ast.iter_child_nodes(node))
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        for child in children:
+            yield from walk(child)
+
+    yield from walk(ast.parse(path.read_text()))
+
+
+def within(name: str, *packages: str) -> bool:
+    return any(name == package or name.startswith(package + ".") for package in packages)
+
+
+def loaded_by(code: str) -> set[str]:
+    """The top-level modules in a fresh process that has run ``code``."""
+    code += "\nimport sys, json; print(json.dumps(sorted({m.partition('.')[0] for m in sys.modules})))"
+    done = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+@pytest.mark.parametrize("path", sources("adamcore"), ids=name_of)
+def test_the_core_needs_two_packages(path: Path) -> None:
+    for name in imports(path, everywhere=True):
+        assert not within(name, "adamcore.backends", "adamcore.conformance"), name
+        allowed = {*sys.stdlib_module_names, "adamcore", "array_api_compat", "optree"}
+        assert name.partition(".")[0] in allowed, name
+
+
+@pytest.mark.parametrize("path", sources("backends"), ids=name_of)
+def test_a_backend_loads_its_own_library_alone(path: Path) -> None:
+    own = {"jax": {"jax", "optax"}}.get(path.stem, {path.stem})
+    assert not any(within(name, "adamcore.conformance") for name in imports(path, everywhere=True))
+    for name in imports(path, everywhere=False):
+        assert name.partition(".")[0] not in FRAMEWORKS - own, name
+
+
+@pytest.mark.parametrize("path", sources("conformance"), ids=name_of)
+def test_conformance_loads_frameworks_inside_functions(path: Path) -> None:
+    for name in imports(path, everywhere=False):
+        assert name.partition(".")[0] not in FRAMEWORKS, name
+
+
+def test_import_loads_no_array_library() -> None:
+    # NumPy included: array_api_compat and optree load none either.
+    heavy = FRAMEWORKS | {"numpy", "scipy", "rich", "flint", "mpmath"}
+    assert loaded_by("import adamcore, adamcore.backends, adamcore.conformance") & heavy == set()
+
+
+def test_numpy_arrays_load_no_framework() -> None:
+    code = """
+import numpy as np
+from adamcore import Adam
+opt = Adam()
+params = [np.ones(3)]
+params, state = opt.step(params, [np.ones(3)], opt.init(params))
+"""
+    assert loaded_by(code) & FRAMEWORKS == set()
+
+
+@pytest.mark.parametrize("path", [p for folder in PACKAGES for p in sources(folder)], ids=name_of)
+def test_all_is_right_both_ways(path: Path) -> None:
+    """What ``__all__`` names is there, and what a package imports to show stands in ``__all__``."""
+    tree = ast.parse(path.read_text())
+    assigned = [n for n in tree.body if isinstance(n, ast.Assign) and ast.unparse(n.targets[0]) == "__all__"]
+    if not assigned:
+        assert path.stem != "__init__" or not any(imports(path, everywhere=False)), "no __all__"
+        return
+    exported = ast.literal_eval(assigned[0].value)
+    assert exported == list(dict.fromkeys(exported))
+    module = importlib.import_module(name_of(path))
+    assert [name for name in exported if not hasattr(module, name)] == []
+    shown = {
+        alias.asname or alias.name
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom) and path.stem == "__init__" and node.module != "__future__"
+        for alias in node.names
+    }
+    shown |= {n.name for n in tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef)}
+    assert {name for name in shown if not name.startswith("_")} <= set(exported)
+
+
+PLACES = re.compile(
+    r"/(?:work|home|root|Users|opt|mnt)/[A-Za-z.]"  # a folder of somebody's machine
+    r"|\b(?:pypi|pythonhosted|anaconda)\.(?:org|com)|download\.pytorch\.org"  # a package registry
+)
+
+
+def texts() -> Iterator[Path]:
+    """The text files of the repository, none of what tools make in it."""
+    made = re.compile(r"\.git$|\.venv|.*_cache$|__pycache__$|.*\.egg-info$|build$|dist$|\.coverage")
+    for path in sorted(ROOT.rglob("*")):
+        parts = path.relative_to(ROOT).parts
+        if path.is_file() and not any(made.match(part) for part in parts) and b"\0" not in path.read_bytes():
+            yield path
+
+
+def test_no_file_names_a_machine_or_a_registry() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()[:100]}"
+        for path in texts()
+        for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1)
+        if PLACES.search(line)
+    ]
+    assert found == []
