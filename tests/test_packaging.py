@@ -196,6 +196,6 @@ opt = Adam(lr=0.5, eps=0.0)
 params = {"w": np.asarray([1.0, -2.0], dtype=np.float32)}
 state = opt.init(params)
 params, state = opt.step(params, {"w": np.asarray([3.0, -4.0], dtype=np.float32)}, state)
-print(params["w"].tolist(), [m for m in ("torch", "jax") if m in sys.modules])
+print(params["w"].round(6).tolist(), [m for m in ("torch", "jax") if m in sys.modules])
 """
     assert environment.python(code) == "[0.5, -1.5] []"
