@@ -1,0 +1,158 @@
+"""From our hyperparameters to the arguments of somebody else's constructor."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from adamcore.conformance.candidates.base import CandidateError
+
+#: How constructors spell our hyperparameters, the likeliest first.
+SPELLINGS: dict[str, tuple[str, ...]] = {
+    "lr": ("lr", "learning_rate", "stepsize", "step_size", "alpha", "eta"),
+    "b1": ("b1", "beta1", "beta_1"),
+    "b2": ("b2", "beta2", "beta_2"),
+    "eps": ("eps", "epsilon", "e"),
+    "eps_root": ("eps_root",),
+    "weight_decay": ("weight_decay", "wd", "weight_decay_rate", "weight_decay_coefficient"),
+    "momentum_decay": ("momentum_decay", "schedule_decay"),
+}
+PAIRS = ("betas", "beta")  #: arguments that take (b1, b2)
+REQUIRED = ("lr", "b1", "b2", "eps")
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """How to call one constructor.
+
+    Attributes:
+        names: our hyperparameter -> its argument; "betas[0]" for half of a pair.
+        extra: further arguments, as given with --set.
+        lacks: hyperparameters the constructor has no argument for: 0 (or absent) for it.
+        fixed: hyperparameters that --set gives one value for every probe.
+    """
+
+    names: Mapping[str, str]
+    extra: Mapping[str, Any]
+    lacks: tuple[str, ...]
+    fixed: Mapping[str, float]
+
+    def call(self, hyper: Mapping[str, float]) -> dict[str, Any]:
+        """The keyword arguments for these hyperparameters."""
+        keywords: dict[str, Any] = {}
+        for ours, theirs in self.names.items():
+            if ours not in hyper:
+                continue
+            name, bracket, _ = theirs.partition("[")
+            if bracket:
+                keywords[name] = (hyper["b1"], hyper["b2"])
+            else:
+                keywords[name] = hyper[ours]
+        return keywords | dict(self.extra)
+
+
+def effective_hyper(
+    hyper: Mapping[str, float], lacks: tuple[str, ...], fixed: Mapping[str, float]
+) -> dict[str, float]:
+    """The probe's hyperparameters as a candidate sees them: without those it lacks.
+
+    >>> effective_hyper({"lr": 0.5, "weight_decay": 0.2}, ("weight_decay",), {"lr": 1.0})
+    {'lr': 1.0}
+    """
+    return {name: fixed.get(name, value) for name, value in hyper.items() if name not in lacks} | {
+        name: value for name, value in fixed.items() if name not in hyper
+    }
+
+
+def parse_settings(settings: Mapping[str, str]) -> tuple[dict[str, str], dict[str, Any]]:
+    """``--set`` as (argument -> our hyperparameter, argument -> value).
+
+    A value is a Python literal, or else a string; ``@b1`` names our hyperparameter.
+
+    >>> parse_settings({"amsgrad": "True", "noise_factor": "@eps"})
+    ({'noise_factor': 'eps'}, {'amsgrad': True})
+    """
+    mapped, values = {}, {}
+    for name, text in settings.items():
+        if text.startswith("@"):
+            if text[1:] not in SPELLINGS:
+                raise CandidateError(f"--set {name}={text}: expected one of @{', @'.join(SPELLINGS)}")
+            mapped[name] = text[1:]
+        else:
+            try:
+                values[name] = ast.literal_eval(text)
+            except (ValueError, SyntaxError):
+                values[name] = text
+    return mapped, values
+
+
+def map_arguments(
+    constructor: Callable[..., Any],
+    settings: Mapping[str, str],
+    known: Mapping[str, str] | None = None,
+    positional: int = 0,
+) -> Arguments:
+    """Find the argument of ``constructor`` for each of our hyperparameters.
+
+    Args:
+        constructor: a class or a factory.
+        settings: what --set gave.
+        known: the names that the table of dialects has for it.
+        positional: how many leading arguments are no hyperparameters (torch's params).
+
+    Raises:
+        CandidateError: an argument for lr, b1, b2 or eps was not found.
+    """
+    try:
+        parameters = list(inspect.signature(constructor).parameters.values())[positional:]
+    except (TypeError, ValueError):
+        parameters = []
+    names = {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+    open_ended = not parameters or any(p.kind is p.VAR_KEYWORD for p in parameters)
+    mapped, values = parse_settings(settings)
+    chosen = {ours: theirs for theirs, ours in mapped.items()}
+    for ours, theirs in (known or {}).items():
+        if ours in SPELLINGS and (theirs.partition("[")[0] in names or open_ended):
+            chosen.setdefault(ours, theirs)
+    for ours, spellings in SPELLINGS.items():
+        for theirs in spellings:
+            if theirs in names and theirs not in chosen.values():
+                chosen.setdefault(ours, theirs)
+    for i, ours in enumerate(("b1", "b2")):
+        for pair in PAIRS:
+            if pair in names:
+                chosen.setdefault(ours, f"{pair}[{i}]")
+
+    by_argument = {theirs.partition("[")[0]: ours for ours, theirs in chosen.items()}
+    fixed: dict[str, float] = {}
+    extra: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, tuple) and name in PAIRS and len(value) == 2:
+            fixed |= {"b1": value[0], "b2": value[1]}
+        elif name in by_argument and is_number(value):
+            fixed[by_argument[name]] = value
+        elif name in SPELLINGS and name not in names and is_number(value):
+            fixed[name] = value  # a constant inside the candidate
+        elif name in names or open_ended:
+            extra[name] = value
+        else:
+            raise CandidateError(f"--set {name}: the constructor has no such argument; it has {listed(names)}")
+    for ours in REQUIRED:
+        if ours not in chosen and ours not in fixed:
+            raise CandidateError(
+                f"no argument for {ours} found among {listed(names)}: name it with --set ARGUMENT=@{ours}, "
+                f"or give the constant it uses with --set {ours}=VALUE"
+            )
+    lacks = tuple(ours for ours in SPELLINGS if ours not in chosen and ours not in fixed)
+    return Arguments(chosen, extra, lacks, {k: float(v) for k, v in fixed.items()})
+
+
+def is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def listed(names: set[str]) -> str:
+    return ", ".join(sorted(names)) or "none"

@@ -1,0 +1,56 @@
+"""Candidates that are Keras 3 optimizer classes, on whatever backend Keras has been set to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from adamcore.conformance.candidates.arguments import effective_hyper, map_arguments
+from adamcore.conformance.candidates.base import Info, Refusal, cast, describe, run_steps, unsupported
+from adamcore.conformance.probe import Probe, Run, Step
+
+
+class KerasCandidate:
+    """Run an optimizer class through ``apply(gradients, variables)``."""
+
+    def __init__(self, cls: type, settings: Mapping[str, str], known: Mapping[str, str] | None) -> None:
+        self.cls = cls
+        self.arguments = map_arguments(cls, settings, known)
+
+    @property
+    def info(self) -> Info:
+        import keras
+
+        a = self.arguments
+        flushes = keras.backend.backend() in ("jax", "tensorflow")  # both through XLA or oneDNN
+        return Info("keras optimizer", None, a.lacks, a.fixed, flushes, f"keras on {keras.backend.backend()}")
+
+    def run(self, probe: Probe, dtype: str) -> Run:
+        if reason := unsupported(probe, lr=True):
+            return Run(unsupported=reason)
+        return run_steps(KerasStepper(self, probe, dtype), probe)
+
+
+class KerasStepper:
+    def __init__(self, candidate: KerasCandidate, probe: Probe, dtype: str) -> None:
+        import keras
+
+        self.keras, self.dtype = keras, dtype
+        a = candidate.arguments
+        keywords = a.call(effective_hyper(probe.hyper, a.lacks, a.fixed))
+        try:
+            self.variables = [keras.Variable(cast(p, dtype), dtype=str(cast(p, dtype).dtype)) for p in probe.params]
+            self.optimizer: Any = candidate.cls(**keywords)
+            self.optimizer.build(self.variables)
+        except Exception as error:
+            raise Refusal(describe(error)) from error
+
+    def step(self, index: int, step: Step) -> tuple[list[Any], list[str]]:
+        if step.lr is not None:
+            self.optimizer.learning_rate = step.lr
+        to_tensor, to_numpy = self.keras.ops.convert_to_tensor, self.keras.ops.convert_to_numpy
+        grads = [None if g is None else to_tensor(cast(g, self.dtype)) for g in step.grads]
+        self.optimizer.apply(grads, self.variables)
+        return [np.array(to_numpy(v.value)) for v in self.variables], []

@@ -1,0 +1,192 @@
+"""Our own backends as candidates: Adam.step on each library's arrays, under a claim."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from adamcore import Adam
+from adamcore.conformance.candidates.base import (
+    CandidateError,
+    Info,
+    UnavailableError,
+    cast,
+    describe,
+    run_steps,
+    same_bits,
+)
+from adamcore.conformance.probe import FloatArray, Probe, Run, Step
+
+FRAMEWORKS = ("numpy", "torch", "jax")  #: backends with a target of their own
+
+
+class Library:
+    """One array library on one device: how arrays get into it and out again."""
+
+    device = "cpu"
+    flushes = False
+
+    def __init__(self, module: str) -> None:
+        self.xp: Any = imported(module)
+
+    def array(self, value: FloatArray) -> Any:
+        return self.xp.asarray(value)
+
+    def numpy(self, array: Any) -> FloatArray:
+        return np.array(array.get() if hasattr(array, "get") else array)  # CuPy's has get
+
+    def stepper(self, step: Callable[..., Any]) -> Callable[..., Any]:
+        """What to call for ``step(params, grads, state, lr, present)``."""
+        return step
+
+
+class Numpy(Library):
+    def array(self, value: FloatArray) -> Any:
+        return np.array(value)
+
+
+class ArrayApiStrict(Library):
+    """array-api-strict with everything off that the standard leaves to choice."""
+
+    def __init__(self, module: str) -> None:
+        super().__init__(module)
+        self.xp.set_array_api_strict_flags(
+            boolean_indexing=False, data_dependent_shapes=False, enabled_extensions=()
+        )
+
+    def numpy(self, array: Any) -> FloatArray:
+        return np.array(np.from_dlpack(array))
+
+
+class Torch(Library):
+    def __init__(self, device: str) -> None:
+        from adamcore.conformance.candidates.torch_optimizer import device_name, torch_device
+
+        super().__init__("torch")
+        self.where = torch_device(device)
+        self.device = device_name(self.where)
+
+    def array(self, value: FloatArray) -> Any:
+        return self.xp.tensor(value, device=self.where)
+
+    def numpy(self, array: Any) -> FloatArray:
+        return np.array(array.detach().resolve_conj().cpu().numpy())
+
+
+class Jax(Library):
+    """JAX, its steps under jax.jit; lr, the clock and masks are traced, nothing is recompiled."""
+
+    def __init__(self, device: str) -> None:
+        from adamcore.conformance.candidates.optax_factory import jax_device, jax_device_name
+
+        super().__init__("jax.numpy")
+        self.jax = imported("jax")
+        self.where = jax_device(device)
+        self.device = jax_device_name(self.where)
+        self.flushes = self.where.platform == "cpu"
+
+    def array(self, value: FloatArray) -> Any:
+        return self.jax.device_put(self.xp.asarray(value), self.where)
+
+    def stepper(self, step: Callable[..., Any]) -> Callable[..., Any]:
+        compiled: Callable[..., Any] = self.jax.jit(step)
+        return compiled
+
+
+class JaxEager(Jax):
+    """JAX without jit: every operation rounds by itself."""
+
+    def stepper(self, step: Callable[..., Any]) -> Callable[..., Any]:
+        return step
+
+
+def imported(module: str) -> Any:
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise UnavailableError(f"{error.name} is not installed") from error
+    except Exception as error:
+        raise CandidateError(f"import {module}: {describe(error)}") from error
+
+
+def library(target: str, device: str | None = None) -> Library | None:
+    """The library of an own-backend target, or None if ``target`` names none.
+
+    Args:
+        target: "numpy", "torch[:DEVICE]", "jax[:DEVICE]", "jax:eager" or "array:MODULE".
+        device: where the target itself does not say.
+    """
+    name, _, rest = target.partition(":")
+    if name == "array" and rest:
+        return ArrayApiStrict(rest) if rest == "array_api_strict" else Library(rest)
+    if target == "numpy":
+        return Numpy("numpy")
+    if name == "torch" and is_device(rest):
+        imported("torch")
+        return Torch(rest or device or "cpu")
+    if name == "jax" and is_device(rest):
+        imported("jax")
+        return JaxEager(device or "cpu") if rest == "eager" else Jax(rest or device or "cpu")
+    return None
+
+
+def is_device(text: str) -> bool:
+    """Whether what follows the colon of a framework's name is a device, not a class."""
+    return text.partition(":")[0] in ("", "cpu", "cuda", "gpu", "tpu", "mps", "xpu", "rocm", "eager", "meta")
+
+
+class OwnCandidate:
+    """One backend under one claim."""
+
+    def __init__(self, library: Library, claim: Adam) -> None:
+        self.library, self.claim = library, claim
+
+    @property
+    def info(self) -> Info:
+        return Info("own backend", flushes=self.library.flushes, device=self.library.device)
+
+    def run(self, probe: Probe, dtype: str) -> Run:
+        adam = dataclasses.replace(self.claim, **probe.hyper)
+        try:
+            stepper = OwnStepper(self.library, adam, probe, dtype)
+        except Exception as error:
+            return Run(error=describe(error))
+        return run_steps(stepper, probe)
+
+
+class OwnStepper:
+    def __init__(self, library: Library, adam: Adam, probe: Probe, dtype: str) -> None:
+        self.library, self.dtype, self.lr = library, dtype, adam.lr
+        self.params = [library.array(cast(p, dtype)) for p in probe.params]
+        self.state = adam.init(self.params)
+
+        def step(params: Any, grads: Any, state: Any, lr: Any, present: Any) -> Any:
+            return adam.step(params, grads, state, lr=lr, present=present)
+
+        self.call = library.stepper(step)
+
+    def step(self, index: int, step: Step) -> tuple[list[FloatArray], list[str]]:
+        library = self.library
+        self.lr = self.lr if step.lr is None else step.lr
+        before = [library.numpy(p) for p in self.params]
+        grads = [None if g is None else library.array(cast(g, self.dtype)) for g in step.grads]
+        present = None
+        if step.present is not None:
+            present = [f if isinstance(f, bool) else library.array(np.array(f)) for f in step.present]
+        params, self.state = self.call(self.params, grads, self.state, self.lr, present)
+        written = [
+            f"parameter {i} in step {index}"
+            for i, (p, old) in enumerate(zip(self.params, before, strict=True))
+            if not same_bits(library.numpy(p), old)
+        ]
+        written += [
+            f"gradient {i} in step {index}"
+            for i, (given, g) in enumerate(zip(grads, step.grads, strict=True))
+            if given is not None and g is not None and not same_bits(library.numpy(given), cast(g, self.dtype))
+        ]
+        self.params = params
+        return [library.numpy(p) for p in params], written

@@ -1,0 +1,128 @@
+"""From what a user types to something that runs: importing a target and telling its kind."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from adamcore import Adam
+from adamcore.conformance.candidates.base import Candidate, CandidateError, UnavailableError, describe
+from adamcore.conformance.candidates.own import OwnCandidate, library
+
+
+def is_own(target: str) -> bool:
+    """Whether the target is one of our own backends."""
+    from adamcore.conformance.candidates.own import FRAMEWORKS, is_device
+
+    name, _, rest = target.partition(":")
+    if name == "array":
+        return bool(rest)
+    return name in FRAMEWORKS and is_device(rest)
+
+
+def load(
+    target: str, claims: list[Adam | None], settings: Mapping[str, str], device: str | None
+) -> list[Candidate]:
+    """The candidate of a target, once for each claim (only own backends look at it).
+
+    Raises:
+        UnavailableError: its library or its device is not here.
+        CandidateError: it cannot be imported, or is of no kind we know.
+    """
+    if is_own(target):
+        if settings:
+            raise CandidateError(f"--set has no meaning for {target}, which is one of our own backends")
+        own = library(target, device)
+        assert own is not None
+        return [OwnCandidate(own, claim or Adam()) for claim in claims]
+    return [adapter(target, resolve(target), settings, device)] * len(claims)
+
+
+def adapter(target: str, found: Any, settings: Mapping[str, str], device: str | None) -> Candidate:
+    """The adapter for what a target turned out to be."""
+    if not callable(found):
+        raise CandidateError(f"{target} is {type(found).__name__}, expected a class or a factory")
+    if derives(found, "torch.optim", "Optimizer"):
+        from adamcore.conformance.candidates.torch_optimizer import TorchCandidate
+
+        return TorchCandidate(found, settings, known_names(target), device)
+    if derives(found, "keras.optimizers", "Optimizer"):
+        from adamcore.conformance.candidates.keras_optimizer import KerasCandidate
+
+        return KerasCandidate(found, settings, known_names(target))
+    if inspect.isclass(found) and hasattr(found, "init") and hasattr(found, "step"):
+        from adamcore.conformance.candidates.array_candidate import ArrayCandidate
+
+        return ArrayCandidate(found, settings)
+    if inspect.isclass(found):
+        raise CandidateError(
+            f"{target} is a class, but neither a torch or Keras optimizer nor an array candidate "
+            "(which has init(params, hyper) and step(grads))"
+        )
+    from adamcore.conformance.candidates.optax_factory import OptaxCandidate
+
+    for needed in ("jax", "optax"):
+        if importlib.util.find_spec(needed) is None:
+            raise UnavailableError(f"{needed} is not installed, which a factory like {target} needs")
+    return OptaxCandidate(found, settings, known_names(target), device)
+
+
+def derives(found: Any, module: str, name: str) -> bool:
+    """Whether ``found`` derives from a class of a framework, looked for only if it is loaded."""
+    base = getattr(sys.modules.get(module), name, None)
+    return inspect.isclass(found) and base is not None and issubclass(found, base)
+
+
+def known_names(target: str) -> Mapping[str, str] | None:
+    """The argument names that the table of dialects has for this target."""
+    from adamcore.dialects import for_target
+
+    row = for_target(target)
+    return None if row is None else row.hyper
+
+
+def resolve(target: str) -> Any:
+    """The object that ``module:attr`` or ``path/file.py:attr`` names."""
+    where, colon, attr = target.rpartition(":")
+    if not colon or not where or not attr:
+        raise CandidateError(f"{target!r} is no target: expected module:attr or path/file.py:attr")
+    if where.endswith(".py"):
+        module = load_file(Path(where))
+    else:
+        try:
+            module = importlib.import_module(where)
+        except ModuleNotFoundError as error:
+            if error.name and (where == error.name or where.startswith(error.name + ".")):
+                raise UnavailableError(f"{error.name} is not installed") from error
+            raise CandidateError(f"import {where}: {describe(error)}") from error
+        except Exception as error:
+            raise CandidateError(f"import {where}: {describe(error)}") from error
+    found = module
+    for part in attr.split("."):
+        try:
+            found = getattr(found, part)
+        except AttributeError as error:
+            raise CandidateError(f"{where} has no {attr!r}") from error
+    return found
+
+
+def load_file(path: Path) -> Any:
+    """Import a file by its path, with its own folder importable."""
+    if not path.is_file():
+        raise UnavailableError(f"there is no file {path}")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules.setdefault(path.stem, module)
+    sys.path.insert(0, str(path.resolve().parent))
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise CandidateError(f"import {path}: {describe(error)}") from error
+    return module

@@ -1,0 +1,92 @@
+"""Probes and runs as JSON, for the pipe between the check and its worker processes.
+
+An array is ``{"dtype", "shape", "data"}``, its data the base64 of its bytes: bit for bit, NaN
+payloads included.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import numpy as np
+
+from adamcore.conformance.probe import FloatArray, Probe, Run, Step
+
+Json = dict[str, Any]
+
+
+def pack_array(array: FloatArray) -> Json:
+    """The JSON form of ``array``.
+
+    >>> pack_array(np.array([1.0], dtype="float32"))
+    {'dtype': '<f4', 'shape': [1], 'data': 'AACAPw=='}
+    """
+    little = np.asarray(array, dtype=np.asarray(array).dtype.newbyteorder("<"), order="C")
+    data = base64.b64encode(little.tobytes()).decode("ascii")
+    return {"dtype": little.dtype.str, "shape": list(little.shape), "data": data}
+
+
+def unpack_array(packed: Json) -> FloatArray:
+    """The array of :func:`pack_array`, writable and its own."""
+    flat = np.frombuffer(base64.b64decode(packed["data"]), dtype=packed["dtype"])
+    native = flat.astype(flat.dtype.newbyteorder("="))
+    return native.reshape(packed["shape"])
+
+
+def pack_probe(probe: Probe) -> Json:
+    """What a candidate must know of a probe."""
+    return {
+        "name": probe.name,
+        "params": [pack_array(p) for p in probe.params],
+        "steps": [pack_step(step) for step in probe.steps],
+        "hyper": dict(probe.hyper),
+    }
+
+
+def unpack_probe(packed: Json) -> Probe:
+    return Probe(
+        name=packed["name"],
+        about="",
+        params=tuple(unpack_array(p) for p in packed["params"]),
+        steps=tuple(unpack_step(step) for step in packed["steps"]),
+        hyper=packed["hyper"],
+    )
+
+
+def pack_step(step: Step) -> Json:
+    present = step.present
+    return {
+        "grads": [None if g is None else pack_array(g) for g in step.grads],
+        "lr": step.lr,
+        "present": None if present is None else [f if isinstance(f, bool) else pack_array(f) for f in present],
+    }
+
+
+def unpack_step(packed: Json) -> Step:
+    present = packed["present"]
+    return Step(
+        grads=tuple(None if g is None else unpack_array(g) for g in packed["grads"]),
+        lr=packed["lr"],
+        present=None
+        if present is None
+        else tuple(f if isinstance(f, bool) else unpack_array(f) for f in present),
+    )
+
+
+def pack_run(run: Run) -> Json:
+    return {
+        "params": [[pack_array(p) for p in after] for after in run.params],
+        "error": run.error,
+        "unsupported": run.unsupported,
+        "written": run.written,
+    }
+
+
+def unpack_run(packed: Json) -> Run:
+    return Run(
+        params=[[unpack_array(p) for p in after] for after in packed["params"]],
+        error=packed["error"],
+        unsupported=packed["unsupported"],
+        written=packed["written"],
+    )
