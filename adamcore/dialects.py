@@ -1,0 +1,492 @@
+"""Known implementations of Adam, one row each: their axes, defaults, names and import paths.
+
+A row states what an implementation computes, as read from its source or documentation; ``source``
+says where.  What a row leaves out has the value of the paper's Algorithm 1, which is also
+:class:`adamcore.Adam`'s default.  Where nothing is known the default stands and ``source`` says so.
+
+* ``missing="error"`` also stands for interfaces in which a gradient cannot be absent.
+* A counter that a parameter group shares is ``clock="global"``: global within the group.
+* ``all_missing`` is given for global clocks alone; the other kind has nothing to tick.
+* ``coefficients`` describes a candidate (NUM.4); "working" includes b rounded to the working
+  precision before ``1 - b**t`` is formed.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from adamcore.adam import Adam
+from adamcore.axes import AXES
+from adamcore.errors import DialectError, HyperparameterError
+
+HYPERPARAMETERS = ("lr", "b1", "b2", "eps", "eps_root", "weight_decay", "momentum_decay")
+REQUIRED = None  #: the default of a hyperparameter that the implementation wants to be given
+
+
+@dataclass(frozen=True, eq=False)
+class Dialect:
+    """One known implementation, as a choice on every axis.
+
+    Attributes:
+        name: library and class: "torch.AdamW".
+        axes: the axes on which it differs from Algorithm 1.
+        defaults: the hyperparameters whose defaults differ from Algorithm 1's; None: required.
+        hyper: our names of the hyperparameters that can be given -> its names.
+        state: "t", "m", "v", "v_max" -> its names, as far as it keeps them.
+        options: constructor arguments that change axes, as they are written -> the axes.
+        targets: import paths of the classes or factories that the row describes.
+        outside: what else it does that is not Adam; the row describes it with that turned off.
+        source: where this was read.
+
+    Example:
+        >>> dialect("torch.AdamW").axes
+        {'decay': 'decoupled'}
+    """
+
+    name: str
+    axes: Mapping[str, Any] = field(default_factory=dict)
+    defaults: Mapping[str, float | None] = field(default_factory=dict)
+    hyper: Mapping[str, str] = field(default_factory=dict)
+    state: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    targets: tuple[str, ...] = ()
+    outside: str = ""
+    source: str = ""
+
+    def adam(self, **overrides: Any) -> Adam:
+        """Its Adam: its axes and its defaults, with anything given here in their place.
+
+        Raises:
+            HyperparameterError: a hyperparameter that it requires is not given.
+        """
+        given = {**self.defaults, **self.axes, **overrides}
+        wanting = [name for name, value in given.items() if value is REQUIRED and name != "moment_dtype"]
+        if wanting:
+            raise HyperparameterError(
+                f"{self.name} has no default for {' and '.join(wanting)}: "
+                f"give {', '.join(f'{name}=...' for name in wanting)}"
+            )
+        return Adam(**given)
+
+    def arguments(self, adam: Adam) -> dict[str, Any]:
+        """The keyword arguments, in its own names, with which the implementation is ``adam``.
+
+        Raises:
+            DialectError: it has no argument for a choice that ``adam`` makes.
+
+        Example:
+            >>> dialect("torch.Adam").arguments(Adam(lr=0.1, amsgrad="uncorrected"))
+            {'lr': 0.1, 'betas': (0.9, 0.999), 'eps': 1e-08, 'weight_decay': 0.0, 'amsgrad': True}
+        """
+        base = self.adam(**{n: getattr(adam, n) for n, v in self.defaults.items() if v is REQUIRED})
+        found: dict[str, Any] = {}
+        for ours, theirs in self.hyper.items():
+            name, indexed, _ = theirs.partition("[")
+            value = getattr(adam, ours)
+            found[name] = (*found.get(name, ()), value) if indexed else value
+        open_axes = {name for name in AXES if getattr(adam, name) != getattr(base, name)}
+        for option, effect in self.options.items():
+            if open_axes & effect.keys() and all(getattr(adam, a) == value for a, value in effect.items()):
+                found.update(parse_option(option))
+                open_axes -= effect.keys()
+        fixed = [n for n in HYPERPARAMETERS if n not in self.hyper and getattr(adam, n) != getattr(base, n)]
+        lacking = [f"{name}={getattr(adam, name)!r}" for name in (*fixed, *sorted(open_axes))]
+        if lacking:
+            raise DialectError(f"{self.name} has no argument for {', '.join(lacking)}")
+        return found
+
+
+def parse_option(option: str) -> dict[str, Any]:
+    """The arguments that an entry of ``options`` stands for.
+
+    >>> parse_option("bias_correction=False")
+    {'bias_correction': False}
+    """
+    pairs = (part.split("=") for part in option.split(", "))
+    return {name: ast.literal_eval(value) for name, value in pairs}
+
+
+def dialect(name: str) -> Dialect:
+    """The row called ``name``.
+
+    Raises:
+        DialectError: no such row; the message lists the nearest names.
+
+    >>> dialect("torch.adamw")
+    Traceback (most recent call last):
+    ...
+    adamcore.errors.DialectError: no dialect 'torch.adamw'; nearest: torch.AdamW, torch.Adam, torchao.AdamW
+    """
+    if name in DIALECTS:
+        return DIALECTS[name]
+    by_fold = {known.casefold(): known for known in DIALECTS}
+    near = difflib.get_close_matches(str(name).casefold(), list(by_fold), n=3, cutoff=0.5)
+    hint = f"nearest: {', '.join(by_fold[n] for n in near)}" if near else "see adamcore.dialects.DIALECTS"
+    raise DialectError(f"no dialect {name!r}; {hint}")
+
+
+def like(name: str, **overrides: Any) -> Adam:
+    """The Adam of the dialect ``name``, with its defaults, ``overrides`` in their place.
+
+    Raises:
+        DialectError: no such dialect.
+        HyperparameterError: it requires a hyperparameter that is not given.
+
+    >>> like("keras.Adam").eps
+    1e-07
+    >>> like("optax.adamw")
+    Traceback (most recent call last):
+    ...
+    adamcore.errors.HyperparameterError: optax.adamw has no default for lr: give lr=...
+    """
+    return dialect(name).adam(**overrides)
+
+
+def for_target(path: str) -> Dialect | None:
+    """The row of the class or factory at an import path, None if there is none.
+
+    >>> for_target("optax:adamw").name
+    'optax.adamw'
+    """
+    return next((row for row in ROWS if path in row.targets), None)
+
+
+# How the rows are written ----------------------------------------------------------------------
+
+
+def hyper(names: str, **more: str) -> dict[str, str]:
+    """Names of lr, b1, b2, eps and weight_decay in this order, "-" for one that cannot be given."""
+    ours = ("lr", "b1", "b2", "eps", "weight_decay")
+    return {o: theirs for o, theirs in zip(ours, names.split(), strict=True) if theirs != "-"} | more
+
+
+def state(names: str) -> dict[str, str]:
+    """Names of t, m, v and v_max in this order, "-" for one that is not kept."""
+    return {o: n for o, n in zip(("t", "m", "v", "v_max"), names.split(), strict=True) if n != "-"}
+
+
+Options = dict[str, Mapping[str, Any]]
+
+EPS_HAT = {"epsilon": "outside-uncorrected"}
+DECOUPLED = {"decay": "decoupled"}
+L2 = {"decay": "l2"}
+NO_CORRECTION = {"bias_correction": "none"}
+WORKING = {"coefficients": "working"}
+RUNNING = {"coefficients": "running"}
+SKIPS = {"clock": "global", "all_missing": "tick"}  # one clock, absent leaves skipped
+REFUSES_NONE_AT_ALL = {"clock": "global", "all_missing": "error"}
+REFUSES_ABSENT = {"missing": "error", "clock": "global", "all_missing": "error"}
+
+AMSGRAD: Options = {"amsgrad=True": {"amsgrad": "uncorrected"}}
+MAXIMIZE: Options = {"maximize=True": {"maximize": True}}
+UNBIASED: Options = {"bias_correction=False": NO_CORRECTION}
+
+TORCH = hyper("lr betas[0] betas[1] eps weight_decay")
+EXP_AVG = state("step exp_avg exp_avg_sq -")
+TORCH_STATE = EXP_AVG | {"v_max": "max_exp_avg_sq"}
+OPTAX = REFUSES_ABSENT | WORKING | {"complex": "modulus"}
+OPTAX_HYPER = hyper("learning_rate b1 b2 eps -", eps_root="eps_root")
+OPTAX_STATE = state("count mu nu -")
+KERAS = EPS_HAT | DECOUPLED | REFUSES_NONE_AT_ALL | WORKING
+KERAS_HYPER = hyper("learning_rate beta_1 beta_2 epsilon weight_decay")
+KERAS_STATE = state("iterations momentum velocity velocity_hat")
+
+# The columns: name, axes, defaults, names of hyperparameters, names of the state, options.
+# fmt: off
+ROWS: tuple[Dialect, ...] = (
+    # The papers
+    Dialect("paper", {}, {}, hyper("alpha beta1 beta2 epsilon -"), state("t m v -"),
+        source="Kingma and Ba 2015, Algorithm 1"),
+    Dialect("paper.eps-hat", EPS_HAT, {}, hyper("alpha beta1 beta2 epsilon_hat -"), state("t m v -"),
+        source="Kingma and Ba 2015, end of section 2"),
+    Dialect("paper.AMSGrad", NO_CORRECTION | {"amsgrad": "uncorrected"}, {"lr": REQUIRED, "eps": 0.0},
+        hyper("alpha beta1 beta2 - -"), state("t m v v_hat"),
+        source="Reddi, Kale and Kumar 2018, Algorithm 2; it names no defaults, b1 and b2 are Adam's"),
+    Dialect("paper.AdamW", {"decay": "decoupled-unscaled"}, {"weight_decay": REQUIRED},
+        hyper("alpha beta1 beta2 epsilon lambda"), state("t m v -"),
+        outside="the schedule multiplier eta_t, here 1; it would multiply the decay too",
+        source="Loshchilov and Hutter 2019, Algorithm 2"),
+    # PyTorch and what follows its interface
+    Dialect("torch.Adam", {}, {}, TORCH, TORCH_STATE,
+        AMSGRAD | MAXIMIZE | {"decoupled_weight_decay=True": DECOUPLED},
+        targets=("torch.optim:Adam", "torch.optim.adam:Adam"),
+        source="torch/optim/adam.py, 2.13; capturable=True forms its coefficients in float32"),
+    Dialect("torch.AdamW", DECOUPLED, {"weight_decay": 1e-2}, TORCH, TORCH_STATE, AMSGRAD | MAXIMIZE,
+        targets=("torch.optim:AdamW", "torch.optim.adamw:AdamW"), source="torch/optim/adamw.py, 2.13"),
+    Dialect("torch.NAdam", {"nesterov": "dozat"} | RUNNING, {"lr": 2e-3},
+        TORCH | {"momentum_decay": "momentum_decay"},
+        EXP_AVG | {"mu_product": "mu_product"},
+        MAXIMIZE | {"decoupled_weight_decay=True": DECOUPLED},
+        targets=("torch.optim:NAdam", "torch.optim.nadam:NAdam"),
+        source="torch/optim/nadam.py, 2.13; only mu_product runs, the rest is formed in double"),
+    Dialect("torch.SparseAdam", EPS_HAT, {}, hyper("lr betas[0] betas[1] eps -"),
+        EXP_AVG, MAXIMIZE,
+        targets=("torch.optim:SparseAdam", "torch.optim.sparse_adam:SparseAdam"),
+        outside="sparse gradients only: rows that are not stored stand still, the clock is the tensor's",
+        source="torch/optim/sparse_adam.py, 2.13"),
+    Dialect("torch-1.2.Adam", EPS_HAT, {}, TORCH, TORCH_STATE, AMSGRAD,
+        source="PyTorch up to 1.2; changed by pull requests 22628 and 23737"),
+    Dialect("timm.AdamW", DECOUPLED, {"weight_decay": 1e-2}, TORCH, TORCH_STATE, AMSGRAD | MAXIMIZE,
+        targets=("timm.optim:AdamWLegacy", "timm.optim.adamw:AdamWLegacy"),
+        outside="caution, corrected_weight_decay", source="timm/optim/adamw.py"),
+    Dialect("timm.NAdamW", DECOUPLED | {"nesterov": "same-t"}, {"weight_decay": 1e-2}, TORCH,
+        EXP_AVG, MAXIMIZE,
+        targets=("timm.optim:NAdamW", "timm.optim.nadamw:NAdamW"),
+        outside="caution, corrected_weight_decay", source="timm/optim/nadamw.py"),
+    Dialect("transformers4.AdamW", EPS_HAT | DECOUPLED | {"decay_order": "after"}, {"eps": 1e-6}, TORCH,
+        EXP_AVG, {"correct_bias=False": NO_CORRECTION},
+        targets=("transformers:AdamW", "transformers.optimization:AdamW"),
+        source="transformers/optimization.py, 4.40; removed since"),
+    Dialect("BertAdam", NO_CORRECTION | DECOUPLED, {"lr": REQUIRED, "eps": 1e-6, "weight_decay": 1e-2},
+        hyper("lr b1 b2 e weight_decay"), state("step next_m next_v -"),
+        targets=("pytorch_pretrained_bert:BertAdam", "pytorch_pretrained_bert.optimization:BertAdam"),
+        outside="clips each gradient to norm 1 (max_grad_norm=-1: off); a schedule that sees t from 0",
+        source="pytorch_pretrained_bert/optimization.py, 0.6.2"),
+    Dialect("fairseq.Adam", EPS_HAT | DECOUPLED, {}, TORCH, TORCH_STATE, AMSGRAD,
+        targets=("fairseq.optim.adam:Adam",),
+        source="fairseq/optim/adam.py: decoupled in spite of its name"),
+    Dialect("pyro.ClippedAdam", EPS_HAT, {}, TORCH, EXP_AVG,
+        targets=("pyro.optim.clipped_adam:ClippedAdam",),
+        outside="clips each element to clip_norm=10; lr times lrd=1 before every step; centered_variance",
+        source="pyro/optim/clipped_adam.py, 1.9.2"),
+    Dialect("apex.FusedAdam", DECOUPLED | SKIPS | WORKING, {}, TORCH, EXP_AVG,
+        {"adam_w_mode=False": L2} | UNBIASED,
+        targets=("apex.optimizers:FusedAdam",),
+        outside="capturable=True skips a step that overflowed; amsgrad=True raises",
+        source="apex/optimizers/fused_adam.py, csrc/multi_tensor_adam.cu"),
+    Dialect("apex.contrib.FusedAdam", EPS_HAT | {"decay": "decoupled-corrected"}, {}, TORCH,
+        EXP_AVG,
+        {"eps_inside_sqrt=True": {"epsilon": "inside-uncorrected"}} | UNBIASED,
+        targets=("apex.contrib.optimizers:FusedAdam",),
+        outside="max_grad_norm=0 (off); divides gradients by a scale",
+        source="apex/contrib/optimizers/fused_adam.py; precision of its coefficients unknown"),
+    Dialect("deepspeed.FusedAdam", DECOUPLED | WORKING | {"clock": "global", "all_missing": "hold"}, {},
+        TORCH, EXP_AVG, {"adam_w_mode=False": L2} | UNBIASED,
+        targets=("deepspeed.ops.adam:FusedAdam",),
+        outside="advances the clock of the last present parameter alone and uses it for all of a dtype",
+        source="deepspeed/ops/adam/fused_adam.py; the clock is the subject of pull request 8471"),
+    Dialect("deepspeed.CPUAdam", DECOUPLED | RUNNING, {}, TORCH, EXP_AVG,
+        {"adamw_mode=False": L2} | UNBIASED,
+        targets=("deepspeed.ops.adam:DeepSpeedCPUAdam",),
+        outside="one product of powers for all parameters, formed anew where t jumps",
+        source="deepspeed/ops/adam/cpu_adam.py, csrc/includes/cpu_adam.h"),
+    Dialect("transformer_engine.FusedAdam", DECOUPLED | SKIPS | WORKING, {}, TORCH,
+        EXP_AVG, {"adam_w_mode=False": L2} | UNBIASED,
+        targets=("transformer_engine.pytorch.optimizers:FusedAdam",),
+        outside="float16, bfloat16 and scaled float8 moments; capturable=True skips overflow",
+        source="transformer_engine/pytorch/optimizers/fused_adam.py; its decay order as Apex's"),
+    Dialect("bitsandbytes.Adam", DECOUPLED | WORKING, {}, TORCH, state("step state1 state2 -"),
+        targets=("bitsandbytes.optim:Adam", "bitsandbytes.optim:Adam32bit"),
+        outside="skip_zeros, percentile_clipping, max_unorm; 8-bit moments; amsgrad is ignored",
+        source="bitsandbytes/backends/default/ops.py: on the CPU and in Triton; decoupled"),
+    Dialect("bitsandbytes.AdamW", DECOUPLED | WORKING, {"weight_decay": 1e-2}, TORCH,
+        state("step state1 state2 -"),
+        targets=("bitsandbytes.optim:AdamW", "bitsandbytes.optim:AdamW32bit"),
+        outside="skip_zeros, percentile_clipping, max_unorm; 8-bit moments; amsgrad is ignored",
+        source="bitsandbytes/backends/default/ops.py: on the CPU and in Triton"),
+    Dialect("bitsandbytes-cuda.AdamW", DECOUPLED | WORKING | {"decay_order": "after"},
+        {"weight_decay": 1e-2}, TORCH, state("step state1 state2 -"),
+        outside="as bitsandbytes.AdamW; Adam is the same with weight_decay=0 by default",
+        source="bitsandbytes csrc/kernels.cu; issue 2010"),
+    Dialect("torchao.Adam", WORKING, {}, TORCH, TORCH_STATE, AMSGRAD,
+        targets=("torchao.optim:Adam8bit", "torchao.optim:Adam4bit", "torchao.optim:AdamFp8"),
+        outside="moments of 4096 and more elements quantized; bf16_stochastic_round",
+        source="torchao/optim/adam.py; its clock has the default dtype"),
+    Dialect("torchao.AdamW", DECOUPLED | WORKING, {"weight_decay": 1e-2}, TORCH, TORCH_STATE, AMSGRAD,
+        targets=("torchao.optim:_AdamW", "torchao.optim:AdamW8bit", "torchao.optim:AdamW4bit",
+                 "torchao.optim:AdamWFp8"),
+        outside="moments of 4096 and more elements quantized; bf16_stochastic_round",
+        source="torchao/optim/adam.py; its clock has the default dtype"),
+    # JAX
+    Dialect("optax.adam", OPTAX, {"lr": REQUIRED}, OPTAX_HYPER, OPTAX_STATE,
+        {"nesterov=True": {"nesterov": "optax"}},
+        targets=("optax:adam",),
+        source="optax/_src/alias.py and transform.py, 0.2.8; a schedule sees t from 0"),
+    Dialect("optax.adamw", OPTAX | DECOUPLED, {"lr": REQUIRED, "weight_decay": 1e-4},
+        OPTAX_HYPER | {"weight_decay": "weight_decay"}, OPTAX_STATE,
+        {"nesterov=True": {"nesterov": "optax"}},
+        targets=("optax:adamw",), outside="weight_decay may be a schedule; mask",
+        source="optax/_src/alias.py and transform.py, 0.2.8; a schedule sees t from 0"),
+    Dialect("optax.amsgrad", OPTAX | {"amsgrad": "corrected"}, {"lr": REQUIRED}, OPTAX_HYPER,
+        state("count mu nu nu_max"),
+        {"bias_correction_mu=False": {"bias_correction": "second"},
+         "bias_correction_nu=False": {"bias_correction": "first"},
+         "bias_correction_mu=False, bias_correction_nu=False": NO_CORRECTION},
+        targets=("optax:amsgrad",), source="optax/_src/alias.py and transform.py, 0.2.8"),
+    Dialect("optax.nadam", OPTAX | {"nesterov": "optax"}, {"lr": REQUIRED}, OPTAX_HYPER, OPTAX_STATE,
+        {"nesterov=False": {"nesterov": "none"}},
+        targets=("optax:nadam",), source="optax/_src/alias.py, 0.2.8"),
+    Dialect("optax.nadamw", OPTAX | DECOUPLED | {"nesterov": "optax"},
+        {"lr": REQUIRED, "weight_decay": 1e-4}, OPTAX_HYPER | {"weight_decay": "weight_decay"}, OPTAX_STATE,
+        {"nesterov=False": {"nesterov": "none"}},
+        targets=("optax:nadamw",), outside="weight_decay may be a schedule; mask",
+        source="optax/_src/alias.py, 0.2.8"),
+    Dialect("jax_example.adam", REFUSES_ABSENT | WORKING, {"lr": REQUIRED}, hyper("step_size b1 b2 eps -"),
+        state("i m v -"),
+        targets=("jax.example_libraries.optimizers:adam",),
+        outside="the caller passes the clock, from 0; g*g of a complex gradient, without conjugate",
+        source="jax/example_libraries/optimizers.py"),
+    Dialect("numpyro.Adam", REFUSES_ABSENT | WORKING, {"lr": REQUIRED}, hyper("step_size b1 b2 eps -"),
+        state("i m v -"),
+        targets=("numpyro.optim:Adam",),
+        outside="ClippedAdam clips each element to 10; eval_and_stable_update skips non-finite losses",
+        source="numpyro/optim.py"),
+    Dialect("flax_legacy.Adam", REFUSES_ABSENT | DECOUPLED | WORKING, {"lr": REQUIRED},
+        hyper("learning_rate beta1 beta2 eps weight_decay"), state("step grad_ema grad_sq_ema -"),
+        targets=("flax.optim:Adam",),
+        outside="the clock is cast to the parameter's dtype; g*g of a complex gradient, without conjugate",
+        source="flax/optim/adam.py, 0.5.3; removed in 0.6"),
+    # Keras and TensorFlow
+    Dialect("keras.Adam", KERAS, {"eps": 1e-7}, KERAS_HYPER, KERAS_STATE, AMSGRAD,
+        targets=("keras.optimizers:Adam", "keras.src.optimizers.adam:Adam"),
+        source="keras/src/optimizers/adam.py and base_optimizer.py, 3.15"),
+    Dialect("keras.AdamW", KERAS, {"eps": 1e-7, "weight_decay": 4e-3}, KERAS_HYPER, KERAS_STATE, AMSGRAD,
+        targets=("keras.optimizers:AdamW", "keras.src.optimizers.adamw:AdamW"),
+        source="keras/src/optimizers/adamw.py, 3.15"),
+    Dialect("keras.Nadam", KERAS | RUNNING | {"epsilon": "outside-corrected", "nesterov": "dozat"},
+        {"eps": 1e-7, "momentum_decay": 1.0}, KERAS_HYPER,
+        state("iterations momentum velocity -") | {"mu_product": "_u_product"},
+        targets=("keras.optimizers:Nadam", "keras.src.optimizers.nadam:Nadam"),
+        source="keras/src/optimizers/nadam.py, 3.15; epsilon unlike keras.Adam"),
+    Dialect("tf_keras.Adam", KERAS, {"eps": 1e-7}, KERAS_HYPER, KERAS_STATE,
+        AMSGRAD | {"adaptive_epsilon=True": {"epsilon": "outside-corrected"}},
+        targets=("tf_keras.optimizers:Adam",),
+        source="tf_keras/src/optimizers/adam.py, 2.21; adaptive_epsilon is lost by get_config"),
+    Dialect("tf_keras.legacy.Adam", EPS_HAT | REFUSES_NONE_AT_ALL | WORKING, {"eps": 1e-7},
+        hyper("learning_rate beta_1 beta_2 epsilon -"), state("iterations m v vhat"), AMSGRAD,
+        targets=("tf_keras.optimizers.legacy:Adam",),
+        source="tf_keras/src/optimizers/legacy/adam.py; takes epsilon=0 for 1e-7"),
+    Dialect("tf1.Adam", EPS_HAT | REFUSES_NONE_AT_ALL | RUNNING, {},
+        hyper("learning_rate beta1 beta2 epsilon -"), state("beta2_power m v -"),
+        targets=("tensorflow.compat.v1.train:AdamOptimizer",),
+        outside="its clock is b**(t+1), from b on; use_nesterov in the kernel",
+        source="tensorflow/python/training/adam.py"),
+    Dialect("tfa.AdamW", EPS_HAT | REFUSES_NONE_AT_ALL | WORKING | {"decay": "decoupled-unscaled"},
+        {"eps": 1e-7, "weight_decay": REQUIRED}, KERAS_HYPER, state("iterations m v vhat"), AMSGRAD,
+        targets=("tensorflow_addons.optimizers:AdamW",),
+        outside="of a sparse gradient's variable only the stored rows decay",
+        source="tensorflow_addons/optimizers/weight_decay_optimizers.py"),
+    Dialect("transformers4.AdamWeightDecay", KERAS, {"eps": 1e-7},
+        hyper("learning_rate beta_1 beta_2 epsilon weight_decay_rate"), state("iterations m v vhat"),
+        AMSGRAD,
+        targets=("transformers.optimization_tf:AdamWeightDecay",), outside="decays by patterns of names",
+        source="transformers/optimization_tf.py, 4.40"),
+    Dialect("tfjs.Adam", SKIPS | RUNNING, {"lr": REQUIRED, "eps": 1e-7},
+        hyper("learningRate beta1 beta2 epsilon -"), state("iterations m v -"),
+        source="tfjs-core/src/optimizers/adam_optimizer.ts; eps 1e-4 on a float16 backend"),
+    # Other array libraries
+    Dialect("mlx.Adam", NO_CORRECTION | WORKING | {"clock": "global"}, {"lr": REQUIRED},
+        hyper("learning_rate betas[0] betas[1] eps -"), state("step m v -"),
+        {"bias_correction=True": {"bias_correction": "both"}},
+        targets=("mlx.optimizers:Adam",),
+        source="mlx/optimizers/optimizers.py, 0.32; a schedule sees t from 0"),
+    Dialect("mlx.AdamW", NO_CORRECTION | WORKING | DECOUPLED | {"clock": "global"},
+        {"lr": REQUIRED, "weight_decay": 1e-2}, hyper("learning_rate betas[0] betas[1] eps weight_decay"),
+        state("step m v -"), {"bias_correction=True": {"bias_correction": "both"}},
+        targets=("mlx.optimizers:AdamW",),
+        source="mlx/optimizers/optimizers.py, 0.32; a schedule sees t from 0"),
+    Dialect("tinygrad.Adam", REFUSES_ABSENT | RUNNING, {}, hyper("lr b1 b2 eps -"), state("b2_t m v -"),
+        targets=("tinygrad.nn.optim:Adam",),
+        source="tinygrad/nn/optim.py, 0.14; keeps b1**t and b2**t, no t"),
+    Dialect("tinygrad.AdamW", REFUSES_ABSENT | RUNNING | DECOUPLED, {"weight_decay": 1e-2},
+        hyper("lr b1 b2 eps weight_decay"), state("b2_t m v -"),
+        targets=("tinygrad.nn.optim:AdamW",),
+        source="tinygrad/nn/optim.py, 0.14; keeps b1**t and b2**t, no t"),
+    Dialect("paddle.Adam", RUNNING, {}, hyper("learning_rate beta1 beta2 epsilon weight_decay"),
+        state("beta2_pow_acc moment1 moment2 moment2_max"), AMSGRAD,
+        targets=("paddle.optimizer:Adam",),
+        outside="lazy_mode for sparse rows; its clock is b**(t+1), from b on",
+        source="paddle/phi/kernels/funcs/adam_functors.h; its documentation states eps-hat"),
+    Dialect("paddle.AdamW", RUNNING | DECOUPLED, {"weight_decay": 1e-2},
+        hyper("learning_rate beta1 beta2 epsilon weight_decay"),
+        state("beta2_pow_acc moment1 moment2 moment2_max"), AMSGRAD,
+        targets=("paddle.optimizer:AdamW",), outside="lr_ratio, apply_decay_param_fun",
+        source="paddle/phi/kernels/gpu/adamw_kernel.cu"),
+    Dialect("mxnet.Adam", EPS_HAT, {}, hyper("learning_rate beta1 beta2 epsilon wd"),
+        state("_index_update_count mean var -"),
+        targets=("mxnet.optimizer:Adam",),
+        outside="rescale_grad and clip_gradient before the L2 term; lazy_update",
+        source="mxnet/optimizer/adam.py, src/operator/optimizer_op-inl.h"),
+    Dialect("mxnet.AdamW", EPS_HAT | {"decay": "decoupled-corrected"}, {"eps": 1e-6},
+        hyper("learning_rate beta1 beta2 epsilon wd"), state("_index_update_count mean var -"),
+        {"correct_bias=False": NO_CORRECTION, "use_fused_step=False": {"decay_order": "after"}},
+        targets=("mxnet.optimizer:AdamW",), outside="rescale_grad and clip_gradient",
+        source="mxnet/optimizer/adamW.py, src/operator/contrib/adamw-inl.h"),
+    Dialect("chainer.Adam", EPS_HAT | SKIPS | {"decay": "decoupled-unscaled"}, {},
+        hyper("alpha beta1 beta2 eps weight_decay_rate"), state("t m v vhat"), AMSGRAD,
+        targets=("chainer.optimizers:Adam",),
+        outside="eta=1 multiplies both terms; on the CPU amsgrad=True drops the maximum of each step",
+        source="chainer/optimizers/adam.py; t is kept for each parameter and ticks where g is None"),
+    Dialect("mindspore.Adam", EPS_HAT | REFUSES_ABSENT | RUNNING, {},
+        hyper("learning_rate beta1 beta2 eps weight_decay"), state("beta2_power moment1 moment2 -"),
+        targets=("mindspore.nn:Adam",),
+        outside="loss_scale; no decay for names with beta or gamma; use_amsgrad not looked into",
+        source="mindspore/python/mindspore/nn/optim/adam.py"),
+    Dialect("mindspore.AdamWeightDecay", NO_CORRECTION | DECOUPLED | REFUSES_ABSENT, {"eps": 1e-6},
+        hyper("learning_rate beta1 beta2 eps weight_decay"), state("- moment1 moment2 -"),
+        targets=("mindspore.nn:AdamWeightDecay",), outside="no decay for names with beta or gamma",
+        source="mindspore/python/mindspore/nn/optim/adam.py; names of its state as mindspore.Adam's"),
+    # Interchange, scientific Python
+    Dialect("onnx.Adam", EPS_HAT | REFUSES_ABSENT, {"lr": REQUIRED, "eps": 1e-6},
+        hyper("R alpha beta epsilon norm_coefficient"), state("T V H -"),
+        outside="norm_coefficient_post=0 and T>=1: at T=0 nothing is corrected",
+        source="onnx/defs/training/defs.cc, ai.onnx.preview.training Adam 1; precision left to the runtime"),
+    Dialect("sklearn.Adam", EPS_HAT | REFUSES_ABSENT, {},
+        hyper("learning_rate_init beta_1 beta_2 epsilon -"), state("t ms vs -"),
+        targets=("sklearn.neural_network._stochastic_optimizers:AdamOptimizer",),
+        source="sklearn/neural_network/_stochastic_optimizers.py; L2 lives in its loss"),
+    Dialect("autograd.adam", REFUSES_ABSENT, {}, hyper("step_size b1 b2 eps -"), state("i m v -"),
+        targets=("autograd.misc.optimizers:adam",),
+        outside="runs its own loop; g*g of a complex gradient, without conjugate",
+        source="autograd/misc/optimizers.py"),
+    Dialect("thinc.Adam", EPS_HAT | DECOUPLED | {"decay_order": "after"}, {},
+        hyper("learn_rate beta1 beta2 eps L2"), state("nr_update mom1 mom2 -"),
+        {"L2_is_weight_decay=False": L2},
+        targets=("thinc.optimizers:Adam", "thinc.api:Adam"),
+        outside="clips each gradient to norm 1 (grad_clip=0: off); lr_scale; averages; zeroes the gradient",
+        source="thinc/optimizers.py, 9.1"),
+    Dialect("pennylane.Adam", EPS_HAT | SKIPS, {"lr": 1e-2, "b2": 0.99},
+        hyper("stepsize beta1 beta2 eps -"), state("t fm sm -"),
+        targets=("pennylane:AdamOptimizer", "pennylane.optimize:AdamOptimizer"),
+        source="pennylane/optimize/adam.py, 0.45"),
+    Dialect("qiskit.ADAM", EPS_HAT | REFUSES_ABSENT, {"b2": 0.99}, hyper("lr beta_1 beta_2 noise_factor -"),
+        state("_t _m _v _v_eff"), AMSGRAD,
+        targets=("qiskit_algorithms.optimizers:ADAM",),
+        outside="runs its own loop until tol; its argument eps is a finite difference",
+        source="qiskit_algorithms/optimizers/adam_amsgrad.py, 0.4"),
+    # Other languages
+    Dialect("ggml.AdamW", REFUSES_ABSENT | DECOUPLED | WORKING, {}, hyper("alpha beta1 beta2 eps wd"),
+        state("iter grad_m grad_v -"),
+        source="ggml/src/ggml-cpu/ops.cpp, ggml-opt.cpp"),
+    Dialect("llm.c.AdamW", REFUSES_ABSENT | DECOUPLED | WORKING, {"lr": REQUIRED, "b2": 0.95},
+        hyper("learning_rate beta1 beta2 eps weight_decay"), state("t m v -"),
+        outside="stochastic rounding of bfloat16 parameters; decay for weight tensors alone",
+        source="llmc/adamw.cuh; the kernel has no defaults, b1, b2 and eps are its trainer's"),
+    Dialect("candle.AdamW", SKIPS | DECOUPLED, {"weight_decay": 1e-2},
+        hyper("lr beta1 beta2 eps weight_decay"), state("step_t first_moment second_moment -"),
+        source="candle-nn/src/optim.rs"),
+    Dialect("burn.Adam", WORKING, {"lr": REQUIRED, "eps": 1e-5},
+        hyper("lr beta_1 beta_2 epsilon weight_decay"), state("time moment_1 moment_2 max_moment_2"),
+        outside="grad_clipping; its AMSGrad option is the maximum of v",
+        source="burn-optim/src/optim/adam.rs"),
+    Dialect("burn.AdamW", WORKING | DECOUPLED, {"lr": REQUIRED, "eps": 1e-5, "weight_decay": 1e-4},
+        hyper("lr beta_1 beta_2 epsilon weight_decay"), state("time moment_1 moment_2 max_moment_2"),
+        outside="grad_clipping, cautious_weight_decay; its AMSGrad option is the maximum of v",
+        source="burn-optim/src/optim/adamw.rs"),
+    Dialect("optimisers_jl.Adam", RUNNING | {"complex": "modulus"}, {},
+        hyper("eta beta[1] beta[2] epsilon -"), state("βt mt vt -"),
+        source="Optimisers.jl src/rules.jl; raises eps to 1e-7 in Float16"),
+    Dialect("optimisers_jl.AdamW", RUNNING | DECOUPLED | {"complex": "modulus"}, {},
+        hyper("eta beta[1] beta[2] epsilon lambda"), state("βt mt vt -"),
+        {"couple=False": {"decay": "decoupled-unscaled"}},
+        source="Optimisers.jl src/rules.jl; raises eps to 1e-7 in Float16"),
+)
+# fmt: on
+
+#: Every row by its name.
+DIALECTS: Mapping[str, Dialect] = MappingProxyType({row.name: row for row in ROWS})
