@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import inspect
 import json
 import os
 import re
@@ -122,6 +123,8 @@ def test_all_is_right_both_ways(path: Path) -> None:
     assert exported == list(dict.fromkeys(exported))
     module = importlib.import_module(name_of(path))
     assert [name for name in exported if not hasattr(module, name)] == []
+    code = [getattr(module, name) for name in exported if callable(getattr(module, name))]
+    assert [each for each in code if not inspect.getdoc(each)] == [], "no docstring"
     shown = {
         alias.asname or alias.name
         for node in tree.body
