@@ -44,6 +44,7 @@ class Probe:
     tells: tuple[str, ...] = ()  #: the axes whose values it tells apart
     needs: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
     """Axis values a claim must have for the probe to mean something."""
+    level: Literal["must", "should"] = "must"  #: a failed "should" is a note, not a deviation
 
     @property
     def rule(self) -> str:

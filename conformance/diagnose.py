@@ -1,0 +1,188 @@
+"""Why a run failed: the single choice that would make it right, else where it first went wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from adamcore import AXES, Adam
+from adamcore.conformance.identify import NUMERIC, identify
+from adamcore.conformance.judge import judge
+from adamcore.conformance.probe import Finding, Probe, Result, Run
+from adamcore.conformance.probes import PROBES
+
+RULE_OF = {
+    "epsilon": {
+        "outside-corrected": "EPS.1", "outside-uncorrected": "EPS.2",
+        "inside-corrected": "EPS.3", "inside-uncorrected": "EPS.4",
+    },
+    "bias_correction": {"both": "BC.1", "first": "BC.2", "second": "BC.1", "none": "BC.1"},
+    "decay": {
+        "l2": "DEC.1", "decoupled": "DEC.2", "decoupled-unscaled": "DEC.3", "decoupled-corrected": "DEC.4",
+    },
+    "decay_order": {"before": "DEC.5", "after": "DEC.5"},
+    "amsgrad": {"none": "AMS.1", "uncorrected": "AMS.1", "corrected": "AMS.2"},
+    "nesterov": {"none": "NES.1", "dozat": "NES.1", "optax": "NES.2", "same-t": "NES.3"},
+    "missing": {"skip": "F1", "zero": "F1", "error": "F1"},
+    "clock": {"per-parameter": "CLK.1", "global": "CLK.1"},
+    "all_missing": {"tick": "CLK.4", "hold": "CLK.4", "error": "CLK.4"},
+    "maximize": {False: "MAX.1", True: "MAX.1"},
+    "complex": {"componentwise": "CPX.1", "modulus": "CPX.2"},
+    "coefficients": {"double": "NUM.4", "working": "NUM.4", "running": "NUM.4"},
+}  # fmt: skip
+"""The rule that a claim's value on an axis stands for."""
+
+AREA_OF = {
+    "STEP": "moments", "MOM": "moments", "EPS": "epsilon", "BC": "bias_correction", "DEC": "decay",
+    "AMS": "amsgrad", "NES": "nesterov", "MAX": "maximize", "CPX": "complex", "F1": "missing",
+    "F2": "zero_gradient", "F3": "missing", "F5": "clock", "F6": "all_missing", "LR": "schedule",
+    "NUM": "coefficients", "NF": "nonfinite", "STATE": "state", "CLK": "clock",
+}  # fmt: skip
+"""The area to name when only the probe that failed is known."""
+
+
+def diagnose(
+    claim: Adam,
+    runs: Mapping[tuple[str, str], Run],
+    results: Sequence[Result],
+    *,
+    flushes: bool = False,
+    probes: Mapping[str, Probe] = PROBES,
+) -> list[Finding]:
+    """The findings, most specific cause first; empty if every result passed.
+
+    A cause is a value on one axis (or, failing that, on several) with which every run that failed
+    passes.  Where there is none, each rule whose probe failed is named with its first divergence.
+    """
+    failures = sorted(
+        (r for r in results if r.status == "failed"),
+        key=lambda r: (not r.evidence, len(probes[r.probe].steps), r.probe),
+    )
+    notes = coefficient_notes(claim, runs, flushes, probes)
+    if not failures:
+        return notes
+    findings = handling(failures)
+    rest = [r for r in failures if not r.reason.startswith("wrote to")]
+    if rest:
+        other = single_cause(claim, runs, rest, flushes, probes) or joint_cause(
+            claim, runs, rest, flushes, probes
+        )
+        findings += causes(claim, other, rest[0]) if other else by_rule(rest, probes)
+    return findings + notes
+
+
+def single_cause(
+    claim: Adam, runs: Mapping[tuple[str, str], Run], failures: Sequence[Result],
+    flushes: bool, probes: Mapping[str, Probe],
+) -> Adam | None:  # fmt: skip
+    """The claim with one axis changed under which every failed run passes."""
+    for axis, values in AXES.items():
+        for value in values:
+            if value == getattr(claim, axis):
+                continue
+            other = replace(claim, **{axis: value})  # type: ignore[arg-type]
+            if explains(other, runs, failures, flushes, probes):
+                return other
+    return None
+
+
+def joint_cause(
+    claim: Adam, runs: Mapping[tuple[str, str], Run], failures: Sequence[Result],
+    flushes: bool, probes: Mapping[str, Probe],
+) -> Adam | None:  # fmt: skip
+    """The claim with several axes changed, as identification reads them off the fingerprint."""
+    seen = identify(runs, flushes=flushes, probes=probes).axes
+    if any(not seen[axis] for axis in NUMERIC):
+        return None
+    changed = {
+        axis: values[0] for axis, values in seen.items() if values and getattr(claim, axis) not in values
+    }
+    other = replace(claim, **changed)  # type: ignore[arg-type]
+    return other if changed and explains(other, runs, failures, flushes, probes) else None
+
+
+def explains(
+    other: Adam, runs: Mapping[tuple[str, str], Run], failures: Sequence[Result],
+    flushes: bool, probes: Mapping[str, Probe],
+) -> bool:  # fmt: skip
+    """Whether the failed runs pass under another claim; one that no longer applies says nothing."""
+    judged = 0
+    for failure in failures:
+        probe = probes[failure.probe]
+        if probe.applies_to(other):
+            run = runs[failure.probe, failure.dtype]
+            if judge(other, probe, failure.dtype, run, flushes=flushes).status != "passed":
+                return False
+            judged += 1
+    return judged > 0
+
+
+def causes(claim: Adam, other: Adam, first: Result) -> list[Finding]:
+    """A finding for each axis on which the candidate's value is another than the claim's."""
+    found = []
+    for axis in AXES:
+        expected, observed = getattr(claim, axis), getattr(other, axis)
+        if expected != observed:
+            area = "decay" if axis == "decay_order" else axis
+            found.append(
+                Finding(
+                    area,
+                    RULE_OF[axis][expected],
+                    f"{axis}={expected}",
+                    f"{axis}={observed}",
+                    evidence=first.evidence,
+                )  # fmt: skip
+            )
+    return found
+
+
+def handling(failures: Sequence[Result]) -> list[Finding]:
+    """Inputs written to: a finding of its own, whatever else is wrong."""
+    for failure in failures:
+        if failure.reason.startswith("wrote to"):
+            return [
+                Finding("aliasing", "STATE.2", "inputs are left as they were", failure.reason,
+                        evidence=failure.evidence)
+            ]  # fmt: skip
+    return []
+
+
+def by_rule(failures: Sequence[Result], probes: Mapping[str, Probe]) -> list[Finding]:
+    """One finding a rule, with the first divergence of its shortest probe."""
+    found: dict[str, Finding] = {}
+    for failure in failures:
+        probe = probes[failure.probe]
+        area = "layout" if "came back" in failure.reason else AREA_OF[probe.rule.split(".")[0]]
+        level = "note" if probe.level == "should" else "error"
+        if probe.rule not in found:
+            found[probe.rule] = Finding(
+                area,
+                probe.rule,
+                probe.about,
+                failure.reason,
+                level,
+                failure.evidence,  # type: ignore[arg-type]
+            )
+    return sorted(found.values(), key=lambda f: f.level)
+
+
+def coefficient_notes(
+    claim: Adam, runs: Mapping[tuple[str, str], Run], flushes: bool, probes: Mapping[str, Probe]
+) -> list[Finding]:
+    """A note where coefficients are less exact than double, though the claim allows it."""
+    if claim.coefficients == "double":
+        return []
+    for (name, dtype), run in runs.items():
+        if "coefficients" not in probes[name].tells or run.unsupported:
+            continue
+        strict = judge(replace(claim, coefficients="double"), probes[name], dtype, run, flushes=flushes)
+        if strict.status == "failed" and strict.evidence is not None:
+            e = strict.evidence
+            return [
+                Finding(
+                    "coefficients", "NUM.4", "coefficients formed in double and rounded once",
+                    f"{dtype} bias correction: {e.ulp:.0f} ULP off where {e.bound_ulp:.0f} is the bound",
+                    "note", e,
+                )
+            ]  # fmt: skip
+    return []

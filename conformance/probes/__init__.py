@@ -1,0 +1,12 @@
+"""The designed probes, by name; each module holds those of one part of the spec."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from adamcore.conformance.probe import Probe
+from adamcore.conformance.probes import freeze, moments, numerics, rules
+
+PROBES: Mapping[str, Probe] = {
+    probe.name: probe for module in (rules, moments, freeze, numerics) for probe in module.PROBES
+}

@@ -1,0 +1,128 @@
+"""The tolerance: how far from the exact answer roundings alone can take a right Adam.
+
+Each step is run once with noisy numbers (:mod:`adamcore.conformance.noisy`), which gives its
+Jacobian J over the state (p, m, v, v_max) and the effect d of its own roundings on it.  The error
+after step T is then at most the sum over the steps s <= T of |J_T ... J_(s+1) d_s|: signed
+sensitivities, multiplied before the absolute value is taken, so that what Adam forgets is forgotten.
+
+The bound covers a family of evaluation orders: two rounded weights or one (lerp), folded step
+sizes, reciprocals, fused multiply-add; see docs/tolerance.md for what is in it and why.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from adamcore import Adam
+from adamcore.conformance.noisy import Format, NoisyNamespace, NoisyNumbers, Sources
+from adamcore.conformance.probe import FloatArray, Probe
+from adamcore.conformance.trajectory import Walk, walk
+from adamcore.definition import coefficients, update
+
+FACTOR = 1.0  #: the one factor on the derived bound, the same everywhere
+
+FORMATS = {"float32": (2.0**-24, 2.0**-150, 2.0**-126), "float64": (2.0**-53, 2.0**-1075, 2.0**-1022)}
+
+
+def format_of(dtype: str, flushes: bool) -> Format:
+    """The rounding of float32 or float64, with subnormals or with subnormals flushed to zero."""
+    unit, half_subnormal, normal = FORMATS[dtype]
+    return Format(unit, normal if flushes else half_subnormal)
+
+
+@dataclass(frozen=True)
+class Bound:
+    """How far from exact, an element each."""
+
+    p: FloatArray
+    size: FloatArray  #: max(|p|, |update|), where its ULP is taken
+
+
+class NoisySlot:
+    """State of real vectors with the sensitivities of (p..., m..., v, v_max) to all past roundings."""
+
+    def __init__(self, adam: Adam, parts: list[FloatArray], arithmetic: Format) -> None:
+        self.adam, self.format, self.parts = adam, arithmetic, len(parts)
+        zero = np.zeros(parts[0].shape)
+        self.centre = [p.astype(float) for p in parts] + [zero] * len(parts) + [zero, zero]
+        self.past = np.zeros((len(zero), 0, len(self.centre)))  # element, source, state variable
+        self.mu_product = (1.0, 0.0)
+        self.moved = [zero for _ in parts]
+
+    def step(self, t: int, lr: float, grads: list[FloatArray], mask: FloatArray | None) -> None:
+        n, k, size = self.parts, len(self.centre), len(self.centre[0])
+        sources = Sources(size, self.format)
+        numbers = NoisyNumbers(sources, self.adam.coefficients)
+        state = [sources.exactly(x).spoiled(r) for x, r in zip(self.centre, self.radius(), strict=True)]
+        value, error = self.mu_product
+        mu = sources.exactly(value).spoiled(error)
+        with np.errstate(all="ignore"):
+            c = coefficients(numbers, self.adam, t, numbers.number(lr), mu)
+            inputs = [(state[i], sources.exactly(g), state[n + i]) for i, g in enumerate(grads)]
+            moved, v, v_max = update(NoisyNamespace, self.adam, c, inputs, state[2 * n], state[2 * n + 1])
+            after = [p for p, _ in moved] + [m for _, m in moved] + [v, v_max]
+            effect = np.stack([x.sensitivity[: sources.count].T for x in after], axis=2)
+            fresh = merged(effect[:, k:] * sources.radius[k : sources.count].T[:, :, None])
+            past = np.concatenate([self.past @ effect[:, :k], fresh], axis=1)
+        if c.mu_product is not None and size:
+            self.mu_product = float(c.mu_product.centre[0]), float(c.mu_product.error[0])
+
+        centre = [x.centre for x in after]
+        if mask is not None:
+            old = np.pad(self.past, ((0, 0), (0, past.shape[1] - self.past.shape[1]), (0, 0)))
+            past = np.where(mask[:, None, None], past, old)
+            centre = [np.where(mask, new, old) for new, old in zip(centre, self.centre, strict=True)]
+        self.moved = [np.abs(new - old) for new, old in zip(centre[:n], self.centre[:n], strict=True)]
+        self.past, self.centre = past, centre
+
+    def radius(self) -> FloatArray:
+        """The largest error of each state variable, an element each."""
+        radius: FloatArray = np.abs(self.past).sum(axis=1).T
+        return radius
+
+    def read(self) -> list[Bound]:
+        radius = FACTOR * self.radius()
+        return [
+            Bound(radius[i], np.maximum(np.abs(self.centre[i]), self.moved[i])) for i in range(self.parts)
+        ]
+
+
+def merged(fresh: FloatArray) -> FloatArray:
+    """The sources of one step, those that act on the state in one direction added up.
+
+    Roundings on the way to m reach p only through m, and so on: sources that touch the same
+    state variables are parallel, and parallel ones add exactly.
+    """
+    groups: dict[bytes, list[int]] = {}
+    for row, touched in enumerate(np.any(fresh != 0, axis=0)):
+        groups.setdefault(touched.tobytes(), []).append(row)
+    result = []
+    for touched, rows in groups.items():
+        direction = np.frombuffer(touched, dtype=bool)
+        if not direction.any():
+            continue
+        last = int(np.flatnonzero(direction)[-1])
+        members = fresh[:, rows]
+        total = (members * np.copysign(1.0, members[:, :, last : last + 1])).sum(axis=1)
+        parallel = np.abs(total) >= (1.0 - 1e-6) * np.abs(members).sum(axis=1)
+        result.append(total[:, None] if parallel.all() else members)
+    return np.concatenate(result, axis=1) if result else fresh[:, :0]
+
+
+@lru_cache(maxsize=4096)
+def bounds(adam: Adam, probe: Probe, dtype: str, flushes: bool = False) -> Walk[Bound]:
+    """The tolerance of every step and element of a probe under ``adam`` in ``dtype``.
+
+    Args:
+        adam: axes and hyperparameters; its ``coefficients`` axis widens the bound.
+        dtype: "float32" or "float64", that of parameters, state and arithmetic.
+        flushes: whether the arithmetic flushes subnormals to zero (XLA on CPUs does).
+
+    Returns:
+        Walk of :class:`Bound`, in the units of p; infinite where nothing can be said.
+    """
+    arithmetic = format_of(dtype, flushes)
+    return walk(adam, probe, lambda a, parts: NoisySlot(a, parts, arithmetic))

@@ -1,0 +1,94 @@
+"""One probe, walked through under a claim: who steps, at which clock, with which lr.
+
+This is the reading of F1 to F6, the clock and ``missing`` against which everybody, our own
+backends included, is judged; the arithmetic of a step is left to slots (exact or noisy ones).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+import numpy as np
+
+from adamcore import AXES, Adam
+from adamcore.conformance.probe import FloatArray, Probe, Step
+
+T_co = TypeVar("T_co", covariant=True)
+T = TypeVar("T")
+
+
+class Slot(Protocol[T_co]):
+    """Real vectors that share a second moment: a parameter, or a part of a complex one."""
+
+    def step(self, t: int, lr: float, grads: list[FloatArray], mask: FloatArray | None) -> None: ...
+    def read(self) -> list[T_co]: ...  # what stands for p, a part each
+
+
+@dataclass
+class Walk(Generic[T]):
+    """What a claim expects of a probe."""
+
+    steps: list[list[list[T]]]  #: after each step, for each parameter, its real parts
+    raises: bool = False  #: whether the step after these must raise
+
+
+def real_parts(values: FloatArray) -> list[FloatArray]:
+    """The flat real vectors of an array: itself, or its real and imaginary part."""
+    flat = np.ravel(values)
+    return [flat.real.copy(), flat.imag.copy()] if np.iscomplexobj(flat) else [flat]
+
+
+def claim_of(claim: Adam, probe: Probe) -> Adam:
+    """The claim's axes with the probe's hyperparameters."""
+    axes = {axis: getattr(claim, axis) for axis in AXES}
+    return Adam(**{**axes, **probe.hyper})  # type: ignore[arg-type]
+
+
+def walk(adam: Adam, probe: Probe, make: Callable[[Adam, list[FloatArray]], Slot[T]]) -> Walk[T]:
+    """Step every parameter of the probe through slots that ``make`` makes."""
+    slots: list[list[Slot[T]]] = []
+    for p in probe.params:
+        parts = real_parts(p)
+        together = adam.complex == "modulus"
+        slots.append([make(adam, parts)] if together else [make(adam, [part]) for part in parts])
+    clocks = [0] * len(slots)
+    assert not callable(adam.lr)
+    lr = adam.lr
+    result: Walk[T] = Walk([])
+    for step in probe.steps:
+        lr = lr if step.lr is None else step.lr
+        absent = [is_absent(step, i) for i in range(len(slots))]
+        if (any(absent) and adam.missing == "error") or (
+            all(absent) and adam.missing == "skip" and adam.clock == "global" and adam.all_missing == "error"
+        ):
+            result.raises = True
+            return result
+        stands = adam.missing == "skip"
+        held = stands and all(absent) and adam.all_missing == "hold"
+        for i, (parameter, g) in enumerate(zip(slots, step.grads, strict=True)):
+            skipped = stands and absent[i]
+            clocks[i] += not (held if adam.clock == "global" else skipped)
+            if skipped:
+                continue
+            grads = real_parts(np.zeros_like(probe.params[i]) if g is None or absent[i] else g)
+            mask = mask_of(step, i, probe.params[i].shape)
+            for k, slot in enumerate(parameter):
+                mine = grads if len(parameter) == 1 else [grads[k]]
+                slot.step(clocks[i], lr, mine, mask)
+        result.steps.append([[x for slot in parameter for x in slot.read()] for parameter in slots])
+    return result
+
+
+def is_absent(step: Step, i: int) -> bool:
+    """Whether parameter ``i`` has no gradient in this step (None, or present=False)."""
+    flag = True if step.present is None else step.present[i]
+    return step.grads[i] is None or (np.ndim(flag) == 0 and not bool(flag))
+
+
+def mask_of(step: Step, i: int, shape: tuple[int, ...]) -> FloatArray | None:
+    """The flat boolean mask of the elements that step, where there is one."""
+    if step.present is None or np.ndim(step.present[i]) == 0:
+        return None
+    return np.ravel(np.broadcast_to(np.asarray(step.present[i], dtype=bool), shape))
