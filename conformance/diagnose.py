@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from adamcore import AXES, Adam
@@ -49,88 +49,91 @@ def diagnose(
     flushes: bool = False,
     probes: Mapping[str, Probe] = PROBES,
 ) -> list[Finding]:
-    """The findings, most specific cause first; empty if every result passed.
+    """The findings, most specific cause first; empty if there is nothing to say.
 
-    A cause is a value on one axis (or, failing that, on several) with which every run that failed
-    passes.  Where there is none, each rule whose probe failed is named with its first divergence.
+    A cause is another value on one axis or several with which runs that failed pass; what it
+    leaves unexplained is named by the rule whose probe failed, with its first divergence.
+
+    Args:
+        claim: what the results were judged against.
+        runs: what the candidate did, by (probe name, dtype).
+        results: the judgements.
+        flushes: whether the candidate flushes subnormals.
+        probes: as the candidate saw them.
     """
     failures = sorted(
         (r for r in results if r.status == "failed"),
-        key=lambda r: (not r.evidence, len(probes[r.probe].steps), r.probe),
+        key=lambda r: (r.evidence is None, len(probes[r.probe].steps), r.dtype, r.probe),
     )
     notes = coefficient_notes(claim, runs, flushes, probes)
-    if not failures:
-        return notes
     findings = handling(failures)
     rest = [r for r in failures if not r.reason.startswith("wrote to")]
-    if rest:
-        other = single_cause(claim, runs, rest, flushes, probes) or joint_cause(
-            claim, runs, rest, flushes, probes
-        )
-        findings += causes(claim, other, rest[0]) if other else by_rule(rest, probes)
-    return findings + notes
+
+    def explained(other: Adam) -> list[Result]:
+        return [r for r in rest if speaks_for(other, r, runs, flushes, probes)]
+
+    if any(probes[r.probe].level == "must" for r in rest):
+        other = seen_in_fingerprint(claim, runs, flushes, probes)
+        by_it = explained(other) if other else []
+        if not by_it:
+            for other in single_changes(claim):
+                by_it = explained(other) if speaks_for(other, rest[0], runs, flushes, probes) else []
+                if len(by_it) == len(rest):
+                    break
+                by_it = []
+        if other and by_it:
+            findings += causes(claim, other, by_it, probes)
+            rest = [r for r in rest if r not in by_it]
+    return findings + by_rule(rest, probes) + notes
 
 
-def single_cause(
-    claim: Adam, runs: Mapping[tuple[str, str], Run], failures: Sequence[Result],
-    flushes: bool, probes: Mapping[str, Probe],
-) -> Adam | None:  # fmt: skip
-    """The claim with one axis changed under which every failed run passes."""
-    for axis, values in AXES.items():
-        for value in values:
-            if value == getattr(claim, axis):
-                continue
-            other = replace(claim, **{axis: value})  # type: ignore[arg-type]
-            if explains(other, runs, failures, flushes, probes):
-                return other
-    return None
-
-
-def joint_cause(
-    claim: Adam, runs: Mapping[tuple[str, str], Run], failures: Sequence[Result],
-    flushes: bool, probes: Mapping[str, Probe],
-) -> Adam | None:  # fmt: skip
-    """The claim with several axes changed, as identification reads them off the fingerprint."""
+def seen_in_fingerprint(
+    claim: Adam, runs: Mapping[tuple[str, str], Run], flushes: bool, probes: Mapping[str, Probe]
+) -> Adam | None:
+    """The claim with the axes changed that identification reads otherwise, if any."""
     seen = identify(runs, flushes=flushes, probes=probes).axes
     if any(not seen[axis] for axis in NUMERIC):
         return None
-    changed = {
-        axis: values[0] for axis, values in seen.items() if values and getattr(claim, axis) not in values
-    }
-    other = replace(claim, **changed)  # type: ignore[arg-type]
-    return other if changed and explains(other, runs, failures, flushes, probes) else None
+    changed = {a: values[0] for a, values in seen.items() if values and getattr(claim, a) not in values}
+    return replace(claim, **changed) if changed else None  # type: ignore[arg-type]
 
 
-def explains(
-    other: Adam, runs: Mapping[tuple[str, str], Run], failures: Sequence[Result],
-    flushes: bool, probes: Mapping[str, Probe],
+def single_changes(claim: Adam) -> Iterator[Adam]:
+    """The claim with one axis changed, every way."""
+    for axis, values in AXES.items():
+        for value in values:
+            if value != getattr(claim, axis):
+                yield replace(claim, **{axis: value})  # type: ignore[arg-type]
+
+
+def speaks_for(
+    other: Adam, failure: Result, runs: Mapping[tuple[str, str], Run], flushes: bool,
+    probes: Mapping[str, Probe],
 ) -> bool:  # fmt: skip
-    """Whether the failed runs pass under another claim; one that no longer applies says nothing."""
-    judged = 0
-    for failure in failures:
-        probe = probes[failure.probe]
-        if probe.applies_to(other):
-            run = runs[failure.probe, failure.dtype]
-            if judge(other, probe, failure.dtype, run, flushes=flushes).status != "passed":
-                return False
-            judged += 1
-    return judged > 0
+    """Whether a run that failed passes under another claim (or is no matter of it)."""
+    probe = probes[failure.probe]
+    if not probe.applies_to(other):
+        return True
+    run = runs[failure.probe, failure.dtype]
+    return judge(other, probe, failure.dtype, run, flushes=flushes).status == "passed"
 
 
-def causes(claim: Adam, other: Adam, first: Result) -> list[Finding]:
+def causes(
+    claim: Adam, other: Adam, failures: Sequence[Result], probes: Mapping[str, Probe]
+) -> list[Finding]:
     """A finding for each axis on which the candidate's value is another than the claim's."""
     found = []
     for axis in AXES:
         expected, observed = getattr(claim, axis), getattr(other, axis)
         if expected != observed:
-            area = "decay" if axis == "decay_order" else axis
+            telling = [r for r in failures if axis in probes[r.probe].tells] or failures
             found.append(
                 Finding(
-                    area,
+                    "decay" if axis == "decay_order" else axis,
                     RULE_OF[axis][expected],
                     f"{axis}={expected}",
                     f"{axis}={observed}",
-                    evidence=first.evidence,
+                    evidence=telling[0].evidence,
                 )  # fmt: skip
             )
     return found

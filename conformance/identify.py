@@ -17,6 +17,7 @@ from adamcore.conformance.probe import Probe, Run
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.trajectory import claim_of
 from adamcore.definition import coefficients, update
+from adamcore.dialects import DIALECTS
 
 FINGERPRINT = "STEP.1/fingerprint"
 NUMERIC = ("epsilon", "bias_correction", "decay", "decay_order", "amsgrad", "nesterov", "maximize")
@@ -143,7 +144,9 @@ def agrees(
 
 def named(axes: Mapping[str, list[object]], prefer: str | None) -> str | None:
     """A dialect whose value is allowed on every axis."""
-    from adamcore.dialects import DIALECTS, like
-
-    names = [n for n in DIALECTS if all(getattr(like(n, lr=1e-3), axis) in axes[axis] for axis in AXES)]
+    names = []
+    for name, row in DIALECTS.items():
+        adam = Adam(**row.axes)
+        if all(getattr(adam, axis) in axes[axis] for axis in AXES):
+            names.append(name)
     return prefer if prefer in names else (names[0] if names else None)

@@ -48,7 +48,8 @@ class Sources:
     def total(self, sensitivity: FloatArray) -> FloatArray:
         """The largest error with these sensitivities: sum of |s_k| * radius_k."""
         n = self.count
-        total: FloatArray = (np.abs(sensitivity[:n]) * self.radius[:n]).sum(axis=0)
+        with np.errstate(invalid="ignore"):  # an infinite radius where there is no sensitivity
+            total: FloatArray = (np.abs(sensitivity[:n]) * self.radius[:n]).sum(axis=0)
         return total
 
     def exactly(self, value: FloatArray | float) -> Noisy:
