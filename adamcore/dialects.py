@@ -192,7 +192,7 @@ TORCH_STATE = EXP_AVG | {"v_max": "max_exp_avg_sq"}
 OPTAX = REFUSES_ABSENT | WORKING | {"complex": "modulus"}
 OPTAX_HYPER = hyper("learning_rate b1 b2 eps -", eps_root="eps_root")
 OPTAX_STATE = state("count mu nu -")
-KERAS = EPS_HAT | DECOUPLED | REFUSES_NONE_AT_ALL | WORKING
+KERAS = DECOUPLED | REFUSES_NONE_AT_ALL | WORKING
 KERAS_HYPER = hyper("learning_rate beta_1 beta_2 epsilon weight_decay")
 KERAS_STATE = state("iterations momentum velocity velocity_hat")
 
@@ -342,18 +342,19 @@ ROWS: tuple[Dialect, ...] = (
         outside="the clock is cast to the parameter's dtype; g*g of a complex gradient, without conjugate",
         source="flax/optim/adam.py, 0.5.3; removed in 0.6"),
     # Keras and TensorFlow
-    Dialect("keras.Adam", KERAS, {"eps": 1e-7}, KERAS_HYPER, KERAS_STATE, AMSGRAD,
+    Dialect("keras.Adam", EPS_HAT | KERAS, {"eps": 1e-7}, KERAS_HYPER, KERAS_STATE, AMSGRAD,
         targets=("keras.optimizers:Adam", "keras.src.optimizers.adam:Adam"),
         source="keras/src/optimizers/adam.py and base_optimizer.py, 3.15"),
-    Dialect("keras.AdamW", KERAS, {"eps": 1e-7, "weight_decay": 4e-3}, KERAS_HYPER, KERAS_STATE, AMSGRAD,
+    Dialect("keras.AdamW", EPS_HAT | KERAS, {"eps": 1e-7, "weight_decay": 4e-3},
+        KERAS_HYPER, KERAS_STATE, AMSGRAD,
         targets=("keras.optimizers:AdamW", "keras.src.optimizers.adamw:AdamW"),
         source="keras/src/optimizers/adamw.py, 3.15"),
-    Dialect("keras.Nadam", KERAS | RUNNING | {"epsilon": "outside-corrected", "nesterov": "dozat"},
+    Dialect("keras.Nadam", KERAS | RUNNING | {"nesterov": "dozat"},
         {"eps": 1e-7, "momentum_decay": 1.0}, KERAS_HYPER,
         state("iterations momentum velocity -") | {"mu_product": "_u_product"},
         targets=("keras.optimizers:Nadam", "keras.src.optimizers.nadam:Nadam"),
         source="keras/src/optimizers/nadam.py, 3.15; epsilon unlike keras.Adam"),
-    Dialect("tf_keras.Adam", KERAS, {"eps": 1e-7}, KERAS_HYPER, KERAS_STATE,
+    Dialect("tf_keras.Adam", EPS_HAT | KERAS, {"eps": 1e-7}, KERAS_HYPER, KERAS_STATE,
         AMSGRAD | {"adaptive_epsilon=True": {"epsilon": "outside-corrected"}},
         targets=("tf_keras.optimizers:Adam",),
         source="tf_keras/src/optimizers/adam.py, 2.21; adaptive_epsilon is lost by get_config"),
@@ -371,7 +372,7 @@ ROWS: tuple[Dialect, ...] = (
         targets=("tensorflow_addons.optimizers:AdamW",),
         outside="of a sparse gradient's variable only the stored rows decay",
         source="tensorflow_addons/optimizers/weight_decay_optimizers.py"),
-    Dialect("transformers4.AdamWeightDecay", KERAS, {"eps": 1e-7},
+    Dialect("transformers4.AdamWeightDecay", EPS_HAT | KERAS, {"eps": 1e-7},
         hyper("learning_rate beta_1 beta_2 epsilon weight_decay_rate"), state("iterations m v vhat"),
         AMSGRAD,
         targets=("transformers.optimization_tf:AdamWeightDecay",), outside="decays by patterns of names",
@@ -380,12 +381,12 @@ ROWS: tuple[Dialect, ...] = (
         hyper("learningRate beta1 beta2 epsilon -"), state("iterations m v -"),
         source="tfjs-core/src/optimizers/adam_optimizer.ts; eps 1e-4 on a float16 backend"),
     # Other array libraries
-    Dialect("mlx.Adam", NO_CORRECTION | WORKING | {"clock": "global"}, {"lr": REQUIRED},
+    Dialect("mlx.Adam", NO_CORRECTION | WORKING | SKIPS, {"lr": REQUIRED},
         hyper("learning_rate betas[0] betas[1] eps -"), state("step m v -"),
         {"bias_correction=True": {"bias_correction": "both"}},
         targets=("mlx.optimizers:Adam",),
         source="mlx/optimizers/optimizers.py, 0.32; a schedule sees t from 0"),
-    Dialect("mlx.AdamW", NO_CORRECTION | WORKING | DECOUPLED | {"clock": "global"},
+    Dialect("mlx.AdamW", NO_CORRECTION | WORKING | DECOUPLED | SKIPS,
         {"lr": REQUIRED, "weight_decay": 1e-2}, hyper("learning_rate betas[0] betas[1] eps weight_decay"),
         state("step m v -"), {"bias_correction=True": {"bias_correction": "both"}},
         targets=("mlx.optimizers:AdamW",),
