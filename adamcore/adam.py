@@ -6,10 +6,11 @@ import math
 import numbers
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Literal
 
-from adamcore import axes
+from adamcore import axes, reset, step
 from adamcore.errors import AxisError, HyperparameterError
+from adamcore.state import AdamState, Tree
 
 Schedule = Callable[[Any], Any]  #: from the clock t of the step being made (the first is 1) to lr
 
@@ -86,6 +87,138 @@ class Adam:
             value = getattr(self, field.name)
             if isinstance(value, numbers.Real) and not isinstance(value, bool):
                 object.__setattr__(self, field.name, float(value))
+
+    @classmethod
+    def like(cls, dialect_name: str, **overrides: Any) -> Adam:
+        """The Adam of a known implementation, with that one's own defaults.
+
+        Args:
+            dialect_name: a row of :mod:`adamcore.dialects`, such as ``"torch.AdamW"``.
+            overrides: fields of this class that differ from the row.
+
+        Raises:
+            DialectError: the table has no such row (the message names the nearest).
+            HyperparameterError, AxisError: as the constructor.
+
+        Example:
+            >>> Adam.like("torch.AdamW", lr=3e-4).weight_decay
+            0.01
+        """
+        from adamcore import dialects
+
+        return dialects.like(dialect_name, **overrides)
+
+    def init(self, params: Tree) -> AdamState:
+        """The state before the first step (MOM.3, CLK.2).
+
+        Args:
+            params: a tree of arrays of one library, floating or complex, of any shape; a bare array
+                is a tree.  None in it is a place without a parameter.
+
+        Returns:
+            The clock, an int32 0-d array of 0 for each leaf (one for all with ``clock="global"``);
+            first and second moments, zeros of the parameters' shapes in their dtypes or in
+            ``moment_dtype``; what AMSGrad and Dozat's Nesterov form need besides.
+
+        Raises:
+            ParameterError: a leaf that is no array, or of integers or booleans.
+            TreeError: one array in two leaves.
+            BackendError: arrays of two libraries in one tree.
+            HyperparameterError: an epsilon that is 0 in the arithmetic's dtype (EPS.6), or a
+                ``moment_dtype`` that the library does not have.
+
+        Example:
+            >>> import numpy as np
+            >>> state = Adam().init([np.ones(2, dtype=np.float32)])
+            >>> state.t, state.v
+            ([array(0, dtype=int32)], [array([0., 0.], dtype=float32)])
+        """
+        return step.init(self, params)
+
+    def step(
+        self,
+        params: Tree,
+        grads: Tree,
+        state: AdamState,
+        *,
+        lr: Any = None,
+        present: Tree = None,
+        donate: bool = False,
+    ) -> tuple[Tree, AdamState]:
+        """One update of a tree of parameters: the new parameters and the new state.
+
+        Everything that can be checked is checked before anything changes; values that only the
+        program knows (traced, or on another device) are not looked at.
+
+        Args:
+            params: as given to :meth:`init`.
+            grads: a tree like ``params``: an array of the leaf's shape, dtype, library and device,
+                or None where the gradient is absent in this step (F1, and the axis ``missing``).  A
+                zero gradient is a gradient (F2).
+            state: from :meth:`init`, :meth:`step` or :meth:`reset`.
+            lr: this step's learning rate instead of the object's: a number >= 0, a 0-d array, or
+                a schedule.  A schedule is called with the clock of the update being made, the
+                first is 1, of the leaf it steps: an int, or a 0-d array where it is traced (LR.1).
+            present: a tree like ``params``: True, False (the same as a gradient of None) or a 0-d
+                boolean array for a whole leaf; or a boolean mask that broadcasts to the leaf's shape:
+                where False, parameter and moments stay bit for bit while the leaf's clock ticks,
+                whatever the axis ``missing`` says (F3).  A traced 0-d boolean under
+                ``missing="error"`` can't raise: False then leaves the leaf as it is.
+            donate: the storage of params and state may be used for the results: in place in NumPy
+                and PyTorch.  Otherwise they are not modified; a leaf that stands still comes back
+                as the same object.
+
+        Returns:
+            Trees of the structure, shapes and dtypes of ``params`` and ``state``.
+
+        Raises:
+            ParameterError, BackendError, TreeError: as :meth:`init`, and TreeError for trees of
+                other leaves than ``params``.
+            GradientError: a gradient that is not of its parameter's shape, dtype, library or device.
+            MissingGradientError: an absent gradient under ``missing="error"``; none at all under
+                ``all_missing="error"`` with a global clock (F6).
+            MaskError: a leaf of ``present`` that is no boolean or does not fit.
+            StateError: a state of other parameters, or for other axes.
+            ClockError: a clock that is no whole number from 0 to 2**31 - 1.
+            HyperparameterError: ``lr`` is negative, NaN or infinite; or as :meth:`init`.
+
+        Example:
+            >>> import numpy as np
+            >>> opt = Adam(lr=0.1)
+            >>> params = {"b": np.array([1.0]), "c": np.array([1.0])}
+            >>> state = opt.init(params)
+            >>> params, state = opt.step(params, {"b": np.array([2.0]), "c": None}, state)
+            >>> params["b"], params["c"], state.t["c"]
+            (array([0.9]), array([1.]), array(0, dtype=int32))
+        """
+        return step.step(self, params, grads, state, lr, present, donate)
+
+    def reset(
+        self, state: AdamState, which: Tree = None, clock: Literal["reset", "keep"] = "reset"
+    ) -> AdamState:
+        """The state, or the leaves of it that ``which`` names, back at the start (F4).
+
+        Moments and maximum go back to 0, and with them the clock (and what goes with it: the product
+        of Dozat's schedule): zero moments under a late clock are corrected as if they were old.
+
+        Args:
+            state: from :meth:`init`, :meth:`step` or this.
+            which: a tree like the parameters of booleans (0-d boolean arrays too): True is reset;
+                None resets all.
+            clock: ``"keep"`` leaves the clocks as they are.
+
+        Raises:
+            StateError: a part is to be reset with its clock, under ``clock="global"``.
+            MaskError: a leaf of ``which`` that is no boolean.
+
+        Example:
+            >>> import numpy as np
+            >>> opt = Adam()
+            >>> state = opt.init({"b": np.ones(1), "c": np.ones(1)})._replace(t={"b": 5, "c": 5})
+            >>> opt.reset(state, {"b": False, "c": True}).t
+            {'b': 5, 'c': 0}
+        """
+        return reset.reset(self, state, which, clock)
 
 
 def check_number(name: str, value: object, *, below: float = math.inf) -> None:

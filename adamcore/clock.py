@@ -1,0 +1,151 @@
+"""The clock, the learning rate, and from them the coefficients of a step (CLK.1-4, LR.1, NUM.4)."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from adamcore.coefficients import MAX_CLOCK, Host
+from adamcore.definition import Array, Coefficients, coefficients
+from adamcore.errors import ClockError, HyperparameterError, StateError
+from adamcore.protocol import Backend
+
+if TYPE_CHECKING:
+    from adamcore.adam import Adam
+
+HOST = Host()
+PYTHON = (int, float, type(None))  # what is no array
+
+
+class Tick(NamedTuple):
+    """A clock after its tick, as the state stores it, and the coefficients of that update."""
+
+    t: Any
+    mu_product: Any
+    coefficients: Coefficients
+
+
+class Ticker:
+    """Ticks the clocks of one step.
+
+    Coefficients are formed in Python's float64 where clock and learning rate are known to the
+    host, once for each value of the clock; else in the program's 0-d arrays.
+    """
+
+    def __init__(self, adam: Adam, backend: Backend, lr: Any) -> None:
+        self.adam, self.backend = adam, backend
+        self.lr = adam.lr if lr is None else lr
+        self.known: dict[tuple[int, float | None], Coefficients | None] = {}
+
+    def tick(self, t: Any, mu_product: Any, like: Array, path: Callable[[], str]) -> Tick:
+        """One clock's next value; ``like`` is an array whose step it is.
+
+        Raises:
+            ClockError: a clock that is no whole number in its range.
+            HyperparameterError: the learning rate is not a number >= 0.
+        """
+        now = self.read(t, path)
+        mu = None if mu_product is None else self.read_mu(mu_product)
+        if now is not None and (mu_product is None or mu is not None):
+            after = min(now + 1, MAX_CLOCK)
+            c = self.on_host(after, mu)
+            if c is not None:
+                return Tick(self.stored(after, t), self.stored(c.mu_product, mu_product), c)
+        n = self.backend.numbers(like)
+        if isinstance(t, numbers.Integral):
+            after = min(int(t) + 1, MAX_CLOCK)
+            after_t = self.backend.full(after, self.backend.dtype_named("int32", like), like)
+            new_t: Any = after
+        else:
+            new_t = after_t = n.successor(t)
+        lr = self.read_lr(self.lr(after_t) if callable(self.lr) else self.lr)
+        c = coefficients(
+            n, self.adam, after_t, n.number(lr), None if mu_product is None else n.number(mu_product)
+        )
+        new_mu = c.mu_product
+        if hasattr(mu_product, "dtype"):
+            new_mu = self.backend.cast(new_mu, mu_product.dtype)
+        return Tick(new_t, new_mu, c)
+
+    def on_host(self, t: int, mu: float | None) -> Coefficients | None:
+        """The coefficients in Python's floats; None if only the program knows the learning rate."""
+        key = (t, mu)
+        if key not in self.known:
+            lr = self.read_lr(self.lr(t) if callable(self.lr) else self.lr)
+            known = isinstance(lr, float)
+            self.known[key] = coefficients(HOST, self.adam, t, lr, mu) if known else None
+        return self.known[key]
+
+    def read(self, t: Any, path: Callable[[], str]) -> int | None:
+        """A checked clock; None if only the program knows it."""
+        value: int | None
+        if isinstance(t, numbers.Integral) and not isinstance(t, bool):
+            value = int(t)
+        elif self.backend.owns(t) and t.shape == () and self.backend.integer(t.dtype):
+            value = self.backend.host(t)
+        else:
+            came = (
+                f"{type(t).__name__} of {t.dtype} and shape {tuple(t.shape)}"
+                if hasattr(t, "dtype")
+                else repr(t)
+            )
+            raise ClockError(
+                f"{path()} is {came}: expected the number of updates made, an int32 0-d array of "
+                f"{self.backend.name}; start from init, or restore the clock as it was saved"
+            )
+        if value is not None and not 0 <= value <= MAX_CLOCK:
+            raise ClockError(
+                f"{path()} is {value}: expected 0 to {MAX_CLOCK}; restore the clock as it was saved, or "
+                "start it again with reset"
+            )
+        return value
+
+    def read_mu(self, mu_product: Any) -> float | None:
+        """The momentum product so far; None if only the program knows it."""
+        if isinstance(mu_product, numbers.Real):
+            return float(mu_product)
+        if not self.backend.owns(mu_product) or mu_product.shape != ():
+            raise StateError(
+                f"state.mu_product holds {type(mu_product).__name__}: expected floating 0-d arrays of "
+                f"{self.backend.name}, as init makes them"
+            )
+        value = self.backend.host(mu_product)
+        return None if value is None else float(value)
+
+    def read_lr(self, lr: Any) -> Any:
+        """This step's learning rate: a checked float, or the 0-d array that only the program knows."""
+        from adamcore.adam import check_number
+
+        value = lr
+        if not isinstance(lr, numbers.Real) and hasattr(lr, "dtype"):
+            owned = self.backend.owns(lr)
+            if tuple(lr.shape) != () or (owned and self.backend.kind(lr.dtype) == "complex"):
+                raise HyperparameterError(
+                    f"lr is an array of {lr.dtype} and shape {tuple(lr.shape)}: expected a number "
+                    "or a 0-d array"
+                )
+            value = self.backend.host(lr) if owned else float(lr)
+            if value is None:
+                return lr
+        check_number("lr", value)
+        return float(value)
+
+    def choose(self, flag: Array, new: Any, old: Any) -> Any:
+        """A clock or product that is the new one only where the flag, known to the program, is True."""
+        if old is None:
+            return None
+        if isinstance(old, PYTHON):  # no longer a number the host knows
+            new = new if self.backend.owns(new) else self.backend.full(new, self.dtype_of(old, flag), flag)
+            old = self.backend.full(old, new.dtype, flag)
+        return self.backend.where(flag, new, old)
+
+    def dtype_of(self, number: float, like: Array) -> Any:
+        """The dtype in which the state holds a Python number."""
+        if isinstance(number, int):
+            return self.backend.dtype_named("int32", like)
+        return self.backend.coefficient_dtype(like)
+
+    def stored(self, value: Any, old: Any) -> Any:
+        """A new clock or product in the form of the old one: a Python number, or an array."""
+        return value if isinstance(old, PYTHON) else self.backend.full(value, old.dtype, old)

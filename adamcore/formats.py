@@ -1,0 +1,78 @@
+"""The dtypes of a leaf: of its moments, and of the arithmetic (rules MOM.4, NUM.1, EPS.6)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from adamcore.definition import Array
+from adamcore.errors import HyperparameterError
+from adamcore.protocol import Backend, Formats
+
+if TYPE_CHECKING:
+    from adamcore.adam import Adam
+
+
+class FormatTable:
+    """The formats of each dtype in a tree, worked out once for each."""
+
+    def __init__(self, adam: Adam, backend: Backend) -> None:
+        self.adam, self.backend = adam, backend
+        self.known: dict[Any, Formats] = {}
+
+    def of(self, p: Array) -> Formats:
+        """The formats of a parameter.
+
+        Raises:
+            HyperparameterError: moment_dtype is none of the library's, or eps vanishes.
+        """
+        formats = self.known.get(p.dtype)
+        if formats is None:
+            formats = self.known[p.dtype] = formats_of(self.adam, self.backend, p)
+        return formats
+
+
+def formats_of(adam: Adam, backend: Backend, p: Array) -> Formats:
+    """The dtypes that go with those of ``p``; raises as :meth:`FormatTable.of`."""
+    is_complex = backend.kind(p.dtype) == "complex"
+    part = backend.part_of(p.dtype, p) if is_complex else p.dtype
+    moment = part if adam.moment_dtype is None else moment_part(adam.moment_dtype, backend, p)
+    m = moment
+    if is_complex:
+        try:
+            m = backend.complex_of(moment, p)
+        except LookupError as error:
+            raise HyperparameterError(
+                f"moment_dtype={adam.moment_dtype!r} with parameters of {p.dtype}: {error}; choose float32 "
+                "or float64"
+            ) from error
+    work = max((backend.dtype_named("float32", p), part, moment), key=backend.bits)
+    check_epsilon(adam, backend, work)
+    return Formats(work, m, moment if adam.complex == "modulus" else m, is_complex)
+
+
+def moment_part(name: str, backend: Backend, p: Array) -> Any:
+    """The real floating dtype that ``moment_dtype`` names."""
+    reason = "not a real floating dtype"
+    try:
+        dtype = backend.dtype_named(name, p)
+        if backend.kind(dtype) == "real":
+            return dtype
+    except LookupError as error:
+        reason = str(error)
+    raise HyperparameterError(
+        f"moment_dtype={name!r}: {reason}; expected a name such as 'float32' (complex parameters get "
+        "moments with parts of that dtype)"
+    )
+
+
+def check_epsilon(adam: Adam, backend: Backend, work: Any) -> None:
+    """Raise if an epsilon that is not 0 would be 0 in the arithmetic (EPS.6)."""
+    least = backend.least(work)
+    for name in ("eps", "eps_root"):
+        value = getattr(adam, name)
+        if value and (value < least if backend.flushes else value <= least / 2):
+            raise HyperparameterError(
+                f"{name}={value!r} is 0 in the arithmetic's {work}: the smallest usable there is {least:.3g}; "
+                "choose at least that (far below the root of the second moment it has no effect), "
+                "0 to do without, or moment_dtype='float64' for a wider arithmetic"
+            )

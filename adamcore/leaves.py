@@ -1,0 +1,94 @@
+"""A tree of parameters taken apart, and other trees matched with it leaf by leaf."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from adamcore.errors import AdamcoreError, BackendError, ParameterError, TreeError
+from adamcore.protocol import Backend
+from adamcore.registry import backend_for, owner
+from adamcore.state import Tree
+
+
+class Leaves:
+    """The leaves of a tree of parameters, and what is needed to put a tree like it together.
+
+    None among the parameters is a place without a parameter: whatever belongs to it is None too.
+    """
+
+    def __init__(self, tree: Tree, name: str = "params") -> None:
+        self.tree, self.name = tree, name
+        self.backend: Backend = backend_for(tree, name)
+        self.leaves, self.structure = self.backend.flatten(tree)
+
+    def path(self, i: int, name: str | None = None) -> str:
+        """``params['layer']['w']``; formed only for messages."""
+        return (self.name if name is None else name) + self.backend.paths(self.tree)[i]
+
+    def like(self, leaves: Sequence[Any]) -> Tree:
+        """A tree of the same structure."""
+        return self.backend.unflatten(self.structure, leaves)
+
+    def match(self, tree: Tree, name: str, error: type[AdamcoreError] = TreeError) -> list[Any]:
+        """The leaves of another tree, in the order of this one's.
+
+        What must agree is the path of every leaf; a list may stand for a tuple and the keys of a
+        dictionary come in any order.
+        """
+        leaves, structure = self.backend.flatten(tree)
+        if structure == self.structure:
+            return leaves
+        ours, theirs = self.backend.paths(self.tree), self.backend.paths(tree)
+        if ours == theirs:
+            return leaves
+        found = dict(zip(theirs, leaves, strict=True))
+        if len(ours) == len(theirs) and all(path in found for path in ours):
+            return [found[path] for path in ours]
+        for path in ours:
+            if path not in found:
+                raise error(
+                    f"{name} has no leaf {name}{path}, which stands in {self.name}: expected a tree like "
+                    f"{self.name}; give every leaf its place"
+                )
+        path = next(path for path in theirs if path not in set(ours))
+        raise error(
+            f"{name}{path} has no counterpart in {self.name}: expected a tree like {self.name}; leave it out"
+        )
+
+    def check_parameters(self) -> None:
+        """Raise unless each leaf is an array of this backend that can be optimized, and no other's."""
+        seen: set[int] = set()
+        for i, leaf in enumerate(self.leaves):
+            if leaf is None:
+                continue
+            if not self.backend.owns(leaf):
+                self.foreign(i, leaf)
+            if self.backend.kind(leaf.dtype) == "other":
+                raise ParameterError(
+                    f"{self.path(i)} has dtype {leaf.dtype}: expected a floating or complex one; "
+                    "convert it, or put None in its place if it is not to be optimized"
+                )
+            reason = self.backend.refuse(leaf)
+            if reason is not None:
+                raise ParameterError(f"{self.path(i)} is {reason}")
+            if id(leaf) in seen:
+                j = next(j for j, other in enumerate(self.leaves) if other is leaf)
+                raise TreeError(
+                    f"{self.path(i)} and {self.path(j)} are the same array: expected each once; "
+                    "keep a shared parameter in one place, with the sum of its gradients"
+                )
+            seen.add(id(leaf))
+
+    def foreign(self, i: int, leaf: object) -> NoReturn:
+        """Raise for a leaf that is no array of this backend."""
+        other = owner(leaf)
+        if other is None:
+            raise ParameterError(
+                f"{self.path(i)} is {type(leaf).__name__}: expected an array of {self.backend.name}; "
+                "convert it, or put None in its place if it is not to be optimized"
+            )
+        raise BackendError(
+            f"{self.path(i)} is an array of {other.name} in a tree of {self.backend.name}: expected "
+            "arrays of one library; convert it, or step the two trees apart"
+        )

@@ -1,0 +1,76 @@
+"""The state, or a part of it, back at the start (rule F4)."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+
+from adamcore.errors import MaskError, StateError
+from adamcore.leaves import Leaves
+from adamcore.presence import read_mask
+from adamcore.protocol import Backend
+from adamcore.state import AdamState, Tree
+
+if TYPE_CHECKING:
+    from adamcore.adam import Adam
+
+
+def reset(adam: Adam, state: AdamState, which: Tree, clock: Literal["reset", "keep"]) -> AdamState:
+    """See :meth:`Adam.reset`."""
+    if clock not in ("reset", "keep"):
+        raise StateError(f"clock={clock!r}: expected 'reset' or 'keep'")
+    tree = Leaves(state.m, "state.m")
+    b = tree.backend
+    flags: list[Any] = [True] * len(tree.leaves)
+    if which is not None:
+        given = tree.match(which, "which", MaskError)
+        for i, m in enumerate(tree.leaves):
+            if m is not None:
+                flags[i] = read_mask(b, given[i], (), partial(tree.path, i, "which"), whole=True)
+
+    def start(part: Tree, name: str) -> Tree:
+        """Zeros where told to."""
+        leaves = tree.match(part, f"state.{name}", StateError)
+        return tree.like([x if x is None else choose(b, f, b.zeros(x, x.dtype), x) for f, x in
+                          zip(flags, leaves, strict=True)])  # fmt: skip
+
+    t, mu_product = state.t, state.mu_product
+    if clock == "reset":
+        if adam.clock == "global":
+            if any(flag is not True for flag in flags):
+                raise StateError(
+                    "which names a part of the tree, and clock='global' means one clock for all of it: "
+                    "expected which=None; or reset the moments alone with clock='keep' (their bias correction "
+                    "then takes them for old ones)"
+                )
+            t, mu_product = restart(b, True, t, 0), restart(b, True, mu_product, 1.0)
+        else:
+            t = restart_each(tree, flags, t, "t", 0)
+            mu_product = restart_each(tree, flags, mu_product, "mu_product", 1.0)
+    return AdamState(
+        t,
+        start(state.m, "m"),
+        start(state.v, "v"),
+        None if state.v_max is None else start(state.v_max, "v_max"),
+        mu_product,
+    )
+
+
+def restart_each(tree: Leaves, flags: list[Any], part: Tree, name: str, value: float) -> Tree:
+    """A tree of clocks or products, back at ``value`` where told to."""
+    if part is None:
+        return None
+    leaves = tree.match(part, f"state.{name}", StateError)
+    return tree.like([restart(tree.backend, flag, x, value) for flag, x in zip(flags, leaves, strict=True)])
+
+
+def restart(b: Backend, flag: Any, old: Any, value: float) -> Any:
+    """One clock or product, back at ``value`` if told to."""
+    if old is None or flag is False:
+        return old
+    return choose(b, flag, value if not hasattr(old, "dtype") else b.full(value, old.dtype, old), old)
+
+
+def choose(b: Backend, flag: Any, new: Any, old: Any) -> Any:
+    """``new`` if the flag is True, ``old`` if it is False, and a selection if only the program knows."""
+    return new if flag is True else old if flag is False else b.where(flag, new, old)

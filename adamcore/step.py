@@ -1,0 +1,204 @@
+"""One step of a whole tree: everything checked first, then handed to the backend at once."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from adamcore.clock import Tick, Ticker
+from adamcore.definition import Array
+from adamcore.errors import GradientError, MissingGradientError, StateError
+from adamcore.formats import FormatTable
+from adamcore.leaves import Leaves
+from adamcore.presence import Presence, presence
+from adamcore.protocol import Formats, Job
+from adamcore.registry import PLAIN
+from adamcore.state import AdamState, Tree
+
+if TYPE_CHECKING:
+    from adamcore.adam import Adam
+
+
+def init(adam: Adam, params: Tree) -> AdamState:
+    """The state before the first step: see :meth:`Adam.init`."""
+    tree = Leaves(params)
+    tree.check_parameters()
+    b, table = tree.backend, FormatTable(adam, tree.backend)
+    formats = [None if p is None else table.of(p) for p in tree.leaves]
+
+    def zeros(dtype: str) -> Tree:
+        pairs = zip(tree.leaves, formats, strict=True)
+        return tree.like([None if f is None else b.zeros(p, getattr(f, dtype)) for p, f in pairs])
+
+    def clocks(value: float, dtype: Any) -> Tree:
+        if adam.clock == "per-parameter":
+            return tree.like([None if p is None else b.full(value, dtype(p), p) for p in tree.leaves])
+        like = next((p for p in tree.leaves if p is not None), None)
+        return value if like is None else b.full(value, dtype(like), like)
+
+    return AdamState(
+        t=clocks(0, lambda like: b.dtype_named("int32", like)),
+        m=zeros("m"),
+        v=zeros("v"),
+        v_max=None if adam.amsgrad == "none" else zeros("v"),
+        mu_product=clocks(1.0, b.coefficient_dtype) if adam.nesterov == "dozat" else None,
+    )
+
+
+def step(
+    adam: Adam, params: Tree, grads: Tree, state: AdamState, lr: Any, present: Tree, donate: bool
+) -> tuple[Tree, AdamState]:
+    """One update: see :meth:`Adam.step`."""
+    tree = Leaves(params)
+    tree.check_parameters()
+    check_parts(adam, state)
+    gs = tree.match(grads, "grads")
+    ms, vs = tree.match(state.m, "state.m", StateError), tree.match(state.v, "state.v", StateError)
+    maxima = [None] * len(gs) if state.v_max is None else tree.match(state.v_max, "state.v_max", StateError)
+    table = FormatTable(adam, tree.backend)
+    formats: list[Any] = [None if p is None else table.of(p) for p in tree.leaves]
+    for i, f in enumerate(formats):
+        check_leaf(tree, i, f, gs[i], ms[i], vs[i], maxima[i], state.v_max is not None)
+    parts = presence(adam, tree, gs, present)
+
+    ticker = Ticker(adam, tree.backend, lr)
+    ticks, t, mu_product = tick_all(adam, tree, ticker, state, parts)
+    places = [i for i, part in enumerate(parts) if not part.absent]
+    jobs = [
+        job(tree, tree.leaves[i], gs[i], ms[i], vs[i], maxima[i], ticks[i], parts[i], formats[i])
+        for i in places
+    ]
+    new_p = list(tree.leaves)
+    for i, new in zip(places, tree.backend.apply(adam, jobs, donate), strict=True):
+        new_p[i], ms[i], vs[i], maxima[i] = new
+    return tree.like(new_p), AdamState(
+        t, tree.like(ms), tree.like(vs), None if state.v_max is None else tree.like(maxima), mu_product
+    )
+
+
+def job(
+    tree: Leaves,
+    p: Array,
+    g: Array,
+    m: Array,
+    v: Array,
+    v_max: Any,
+    tick: Tick,
+    part: Presence,
+    formats: Formats,
+) -> Job:
+    """One leaf's work."""
+    if part.zero:
+        g = tree.backend.zeros(p, p.dtype)
+    where = part.mask if part.flag is None else part.flag
+    return Job(p, g, m, v, v_max, tick.coefficients, where, formats)
+
+
+def tick_all(
+    adam: Adam, tree: Leaves, ticker: Ticker, state: AdamState, parts: list[Presence]
+) -> tuple[list[Any], Tree, Tree]:
+    """For each leaf its tick, and the state's new t and mu_product (CLK.1, CLK.4, F1, F3, F6)."""
+    n = len(parts)
+    if adam.clock == "per-parameter":
+        ts = tree.match(state.t, "state.t", StateError)
+        products = [None] * n if state.mu_product is None else tree.match(
+            state.mu_product, "state.mu_product", StateError
+        )  # fmt: skip
+        ticks: list[Any] = [None] * n
+        for i, part in enumerate(parts):
+            if part.absent:
+                continue
+            path = partial(tree.path, i, "state.t")
+            tick = ticks[i] = ticker.tick(ts[i], products[i], tree.leaves[i], path)
+            ts[i], products[i] = select(ticker, part.flag, tick, ts[i], products[i])
+        return ticks, tree.like(ts), None if state.mu_product is None else tree.like(products)
+
+    t, product = state.t, state.mu_product
+    like = next((p for p in tree.leaves if p is not None), None)
+    if like is None:
+        return [None] * n, t, product
+    if isinstance(t, PLAIN):
+        raise StateError(
+            f"state.t is a {type(t).__name__}: expected one clock, as clock='global'; this state was made "
+            "with clock='per-parameter': make it anew with init"
+        )
+    tick = ticker.tick(t, product, like, lambda: "state.t")
+    ticks = [tick] * n
+    if any(not part.absent and part.flag is None for part in parts) or adam.all_missing == "tick":
+        return ticks, tick.t, tick.mu_product
+    flags = [part.flag for part in parts if part.flag is not None]
+    if flags:  # whether all are absent is for the program to find out
+        if adam.all_missing == "error":
+            return ticks, tick.t, tick.mu_product
+        some = flags[0]
+        for flag in flags[1:]:
+            some = some | flag
+        return ticks, *select(ticker, some, tick, t, product)
+    if adam.all_missing == "error":
+        raise MissingGradientError(
+            "every gradient is absent: expected at least one, as all_missing='error' with clock='global'; "
+            "skip the step, or choose all_missing='tick' or 'hold'"
+        )
+    return ticks, t, product
+
+
+def select(ticker: Ticker, flag: Array | None, tick: Tick, t: Any, product: Any) -> tuple[Any, Any]:
+    """The clock and product after a tick that only happens where ``flag`` is True."""
+    if flag is None:
+        return tick.t, tick.mu_product
+    return ticker.choose(flag, tick.t, t), ticker.choose(flag, tick.mu_product, product)
+
+
+def check_parts(adam: Adam, state: AdamState) -> None:
+    """Raise unless the state holds what the axes ask for, and nothing besides."""
+    wants = {
+        "v_max": ("amsgrad", adam.amsgrad != "none"),
+        "mu_product": ("nesterov", adam.nesterov == "dozat"),
+    }
+    for name, (axis, wanted) in wants.items():
+        if wanted != (getattr(state, name) is not None):
+            came, expected = ("None", "a tree") if wanted else ("there", "None")
+            raise StateError(
+                f"state.{name} is {came}: expected {expected}, as {axis}={getattr(adam, axis)!r}; make the "
+                "state with the init of the Adam that steps"
+            )
+
+
+def check_leaf(
+    tree: Leaves, i: int, f: Formats | None, g: Any, m: Any, v: Any, v_max: Any, has_max: bool
+) -> None:
+    """Raise unless gradient and state of one leaf fit its parameter."""
+    p = tree.leaves[i]
+    if f is None:
+        if g is not None:
+            raise GradientError(
+                f"{tree.path(i, 'grads')} is {type(g).__name__} where {tree.path(i)} is None: expected None"
+            )
+        return
+    if g is not None:
+        misfit = differs(tree, g, p, p.dtype) or tree.backend.refuse(g)
+        if misfit:
+            raise GradientError(
+                f"{tree.path(i, 'grads')} is {misfit}; convert the gradient, or give None for an absent one"
+            )
+    for name, x, dtype in (("m", m, f.m), ("v", v, f.v)) + ((("v_max", v_max, f.v),) if has_max else ()):
+        misfit = differs(tree, x, p, dtype)
+        if misfit:
+            raise StateError(
+                f"{tree.path(i, 'state.' + name)} is {misfit}; this state was made for other parameters or "
+                "another moment_dtype: make it anew with init"
+            )
+
+
+def differs(tree: Leaves, x: Any, p: Array, dtype: Any) -> str | None:
+    """How an array differs from one of that dtype beside ``p``; None if it does not."""
+    b = tree.backend
+    if not b.owns(x):
+        return f"{type(x).__name__}: expected an array of {b.name}"
+    if x.shape != p.shape:
+        return f"of shape {tuple(x.shape)}: expected {tuple(p.shape)}"
+    if x.dtype != dtype:
+        return f"of dtype {x.dtype}: expected {dtype}"
+    if b.device(x) != b.device(p):
+        return f"on device {b.device(x)}: expected {b.device(p)}"
+    return None

@@ -1,0 +1,247 @@
+"""What every backend shares: the definition run leaf by leaf, in the array API alone.
+
+:meth:`BaseBackend.apply` is the seam for speed: it gets a whole step's leaves at once, and a
+backend that can do better than one operation after the other overrides it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import array_api_compat
+import optree
+
+from adamcore.coefficients import Traced
+from adamcore.definition import Array, Coefficients, Numbers, update
+from adamcore.protocol import Job, Kind, Result
+
+if TYPE_CHECKING:
+    from adamcore.adam import Adam
+
+PARTS = {"complex64": "float32", "complex128": "float64"}
+
+
+class Float(NamedTuple):
+    """What finfo says of a format, for libraries whose own knows less."""
+
+    bits: int
+    smallest_normal: float
+    eps: float
+
+
+FLOATS = {
+    "bfloat16": Float(16, 2.0**-126, 2.0**-7),
+    "float16": Float(16, 2.0**-14, 2.0**-10),
+    "float32": Float(32, 2.0**-126, 2.0**-23),
+    "float64": Float(64, 2.0**-1022, 2.0**-52),
+}
+
+
+class BaseBackend:
+    """A backend for any array library with an array-API namespace; trees by optree."""
+
+    name = "array"
+    flushes = False
+
+    # ------------------------------------------------------------------------------- arrays
+
+    def owns(self, leaf: object) -> bool:
+        return array_api_compat.is_array_api_obj(leaf)
+
+    def refuse(self, leaf: Array) -> str | None:
+        return None
+
+    def namespace(self, like: Array) -> Any:
+        return array_api_compat.array_namespace(like)
+
+    def device(self, leaf: Array) -> Any:
+        return array_api_compat.device(leaf)
+
+    def host(self, x: Array) -> Any:
+        """A 0-d array's value; lazy libraries such as Dask compute it, those that can't are traced."""
+        try:
+            return x.item() if hasattr(x, "item") else x.__index__() if self.integer(x.dtype) else float(x)
+        except (TypeError, ValueError, AttributeError, NotImplementedError):
+            return None
+
+    def full(self, value: float, dtype: Any, like: Array) -> Array:
+        return self.namespace(like).asarray(value, dtype=dtype, device=self.device(like))
+
+    def zeros(self, like: Array, dtype: Any) -> Array:
+        return self.namespace(like).zeros_like(like, dtype=dtype)
+
+    def where(self, condition: Array, new: Array, old: Array) -> Array:
+        return self.namespace(new).where(condition, new, old)
+
+    def cast(self, x: Array, dtype: Any) -> Array:
+        """``x`` in ``dtype``, itself if it is that already."""
+        return x if x.dtype == dtype else self.namespace(x).astype(x, dtype)
+
+    def overwrite(self, old: Array, new: Array) -> Array:
+        """``new``, in the storage of ``old`` if this library can (``donate=True``)."""
+        return new
+
+    # ------------------------------------------------------------------------------- dtypes
+
+    def kind(self, dtype: Any) -> Kind:
+        name = dtype_name(dtype)
+        return "real" if "float" in name else "complex" if "complex" in name else "other"
+
+    def boolean(self, dtype: Any) -> bool:
+        return dtype_name(dtype) in ("bool", "bool_")
+
+    def integer(self, dtype: Any) -> bool:
+        return "int" in dtype_name(dtype)
+
+    def finfo(self, dtype: Any) -> Any:
+        """An object with ``bits``, ``smallest_normal`` and ``eps``."""
+        return FLOATS[dtype_name(dtype)]
+
+    def bits(self, dtype: Any) -> int:
+        return int(self.finfo(dtype).bits)
+
+    def least(self, dtype: Any) -> float:
+        info = self.finfo(dtype)
+        return float(info.smallest_normal) * (1.0 if self.flushes else float(info.eps))
+
+    def dtype_named(self, name: str, like: Array) -> Any:
+        dtype = getattr(self.namespace(like), name, None)
+        if dtype is None:
+            raise LookupError(f"{self.name} has no dtype {name!r}")
+        return dtype
+
+    def coefficient_dtype(self, like: Array) -> Any:
+        xp = self.namespace(like)
+        return getattr(xp, "float64", xp.float32)
+
+    def part_of(self, dtype: Any, like: Array) -> Any:
+        return self.dtype_named(PARTS[dtype_name(dtype)], like)
+
+    def complex_of(self, dtype: Any, like: Array) -> Any:
+        name = dtype_name(dtype)
+        for whole, part in PARTS.items():
+            if part == name:
+                return self.dtype_named(whole, like)
+        raise LookupError(f"{self.name} has no complex dtype of {name} parts")
+
+    # ---------------------------------------------------------------------- complex numbers
+
+    def split(self, x: Array) -> tuple[Array, Array]:
+        """Real and imaginary part."""
+        xp = self.namespace(x)
+        return xp.real(x), xp.imag(x)
+
+    def join(self, re: Array, im: Array, dtype: Any) -> Array:
+        """A complex array of two parts, neither reaching into the other.
+
+        ``re + 1j*im`` is no way to do it: a product of complex numbers multiplies an infinite
+        ``im`` with the 0 of ``1j`` and leaves NaN in the real part.  A *sum* works part by part, so
+        what is not finite is added as a constant.
+        """
+        xp = self.namespace(re)
+        re, im = (self.cast(x, self.part_of(dtype, re)) for x in (re, im))
+
+        def constant(value: complex) -> Array:
+            return xp.asarray(value, dtype=dtype, device=self.device(re))
+
+        finite = xp.isfinite(im)
+        i_im = xp.astype(xp.where(finite, im, xp.zeros_like(im)), dtype) * constant(1j)
+        special = xp.where(
+            xp.isnan(im), constant(complex(0, float("nan"))), constant(complex(0, float("inf")))
+        )
+        special = xp.where(im < 0, constant(complex(0, -float("inf"))), special)
+        return xp.astype(re, dtype) + xp.where(finite, i_im, special)
+
+    # -------------------------------------------------------------------------------- trees
+
+    def flatten(self, tree: Any) -> tuple[list[Any], Any]:
+        leaves, structure = optree.tree_flatten(tree, none_is_leaf=True)
+        return leaves, structure
+
+    def unflatten(self, structure: Any, leaves: Sequence[Any]) -> Any:
+        return optree.tree_unflatten(structure, leaves)
+
+    def paths(self, tree: Any) -> list[str]:
+        return [a.codify("") for a in optree.tree_flatten_with_accessor(tree, none_is_leaf=True)[0]]
+
+    # ----------------------------------------------------------------------------- the step
+
+    def numbers(self, like: Array) -> Numbers:
+        """The arithmetic of coefficients that only the program knows: 0-d arrays."""
+        return Traced(self.namespace(like), self.coefficient_dtype(like), self.device(like))
+
+    def scope(self) -> AbstractContextManager[Any]:
+        """Entered around the arithmetic of a step."""
+        return nullcontext()
+
+    def apply(self, adam: Adam, jobs: Sequence[Job], donate: bool) -> list[Result]:
+        """Carry out one step's jobs; nothing is modified unless ``donate``."""
+        with self.scope():
+            return [self.apply_one(adam, job, donate) for job in jobs]
+
+    def apply_one(self, adam: Adam, job: Job, donate: bool) -> Result:
+        """The definition on one leaf: widened, updated, rounded once, frozen where told to."""
+        work, c = job.formats.work, job.coefficients
+        if hasattr(c.w1, "dtype"):
+            c = self.round_coefficients(c, work)
+        if job.formats.is_complex:
+            new = self.complex_update(adam, job, c)
+        else:
+            p, g, m, v = (self.cast(x, work) for x in (job.p, job.g, job.m, job.v))
+            v_max = None if job.v_max is None else self.cast(job.v_max, work)
+            [(p, m)], v, v_max = update(self.namespace(p), adam, c, [(p, g, m)], v, v_max)
+            new = Result(p, m, v, v_max)
+        return self.store(job, new, donate)
+
+    def complex_update(self, adam: Adam, job: Job, c: Coefficients) -> Result:
+        """One leaf of complex numbers (CPX.1, CPX.2)."""
+        work = job.formats.work
+
+        def parts(x: Array) -> tuple[Array, Array]:
+            re, im = self.split(x)
+            return self.cast(re, work), self.cast(im, work)
+
+        p, g, m = parts(job.p), parts(job.g), parts(job.m)
+        xp = self.namespace(p[0])
+        if adam.complex == "modulus":
+            v, v_max = self.cast(job.v, work), None if job.v_max is None else self.cast(job.v_max, work)
+            new, v, v_max = update(xp, adam, c, list(zip(p, g, m, strict=True)), v, v_max)
+        else:
+            vs = parts(job.v)
+            maxima = (None, None) if job.v_max is None else parts(job.v_max)
+            re, im = (update(xp, adam, c, [(p[i], g[i], m[i])], vs[i], maxima[i]) for i in (0, 1))
+            new = [re[0][0], im[0][0]]
+            v = self.join(re[1], im[1], job.v.dtype)
+            v_max = None if job.v_max is None else self.join(re[2], im[2], job.v_max.dtype)
+        (p_re, m_re), (p_im, m_im) = new
+        return Result(self.join(p_re, p_im, job.p.dtype), self.join(m_re, m_im, job.m.dtype), v, v_max)
+
+    def round_coefficients(self, c: Coefficients, work: Any) -> Coefficients:
+        """0-d arrays rounded once to the dtype of the arithmetic, before they meet an array."""
+        return Coefficients(*(x if x is None else self.cast(x, work) for x in c))
+
+    def store(self, job: Job, new: Result, donate: bool) -> Result:
+        """The new values in the dtypes, and with ``donate`` in the storage, of the old ones."""
+        stored: list[Any] = []
+        for old, x in zip((job.p, job.m, job.v, job.v_max), new, strict=True):
+            if old is None:
+                stored.append(None)
+                continue
+            x = self.cast(x, old.dtype)
+            if job.where is not None:
+                x = self.where(job.where, x, old)  # F3: what is frozen stays bit for bit
+            stored.append(self.overwrite(old, x) if donate else x)
+        return Result(*stored)
+
+
+def dtype_name(dtype: Any) -> str:
+    """``"float32"`` for that dtype of any library.
+
+    >>> import numpy as np
+    >>> dtype_name(np.dtype("float32")), dtype_name(np.float32)
+    ('float32', 'float32')
+    """
+    name = getattr(dtype, "name", None) or getattr(dtype, "__name__", None) or str(dtype)
+    return str(name).rsplit(".", 1)[-1]
