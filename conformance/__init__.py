@@ -1,4 +1,26 @@
-"""The conformance suite: exact oracle, derived tolerance, designed probes, verdicts."""
+"""The conformance suite: exact oracle, derived tolerance, designed probes, verdicts.
+
+:func:`check` is the command ``adamcore check`` as a function; it imports what it needs when called.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 if __name__ != "adamcore.conformance":  # pragma: no cover - a guard against a bare sys.path entry
     raise ImportError(f"import adamcore.conformance, not {__name__}: 'conformance' is only its folder")
+
+if TYPE_CHECKING:
+    from adamcore.conformance.report import Report
+
+__all__ = ["check"]
+
+
+def check(*targets: str, **options: Any) -> Report:
+    """Hold targets to their claims: ``check("optax:adamw", dialect="torch.AdamW").exit_code``.
+
+    Options are those of :func:`adamcore.conformance.checking.check`.
+    """
+    from adamcore.conformance import checking
+
+    return checking.check(targets, **options)

@@ -59,7 +59,9 @@ def pack_step(step: Step) -> Json:
     return {
         "grads": [None if g is None else pack_array(g) for g in step.grads],
         "lr": step.lr,
-        "present": None if present is None else [f if isinstance(f, bool) else pack_array(f) for f in present],
+        "present": None
+        if present is None
+        else [f if isinstance(f, bool) else pack_array(f) for f in present],
     }
 
 

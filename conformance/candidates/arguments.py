@@ -139,7 +139,9 @@ def map_arguments(
         elif name in names or open_ended:
             extra[name] = value
         else:
-            raise CandidateError(f"--set {name}: the constructor has no such argument; it has {listed(names)}")
+            raise CandidateError(
+                f"--set {name}: the constructor has no such argument; it has {listed(names)}"
+            )
     for ours in REQUIRED:
         if ours not in chosen and ours not in fixed:
             raise CandidateError(

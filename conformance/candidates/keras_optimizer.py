@@ -41,7 +41,9 @@ class KerasStepper:
         a = candidate.arguments
         keywords = a.call(effective_hyper(probe.hyper, a.lacks, a.fixed))
         try:
-            self.variables = [keras.Variable(cast(p, dtype), dtype=str(cast(p, dtype).dtype)) for p in probe.params]
+            self.variables = [
+                keras.Variable(cast(p, dtype), dtype=str(cast(p, dtype).dtype)) for p in probe.params
+            ]
             self.optimizer: Any = candidate.cls(**keywords)
             self.optimizer.build(self.variables)
         except Exception as error:

@@ -101,7 +101,9 @@ def jax_device(device: str | None) -> Any:
     try:
         return jax.devices(platform)[int(number or 0)]
     except (RuntimeError, IndexError) as error:
-        raise UnavailableError(f"jax {jax.__version__} has no device {device!r}: {describe(error)}") from error
+        raise UnavailableError(
+            f"jax {jax.__version__} has no device {device!r}: {describe(error)}"
+        ) from error
 
 
 def jax_device_name(device: Any) -> str:

@@ -186,7 +186,9 @@ class OwnStepper:
         written += [
             f"gradient {i} in step {index}"
             for i, (given, g) in enumerate(zip(grads, step.grads, strict=True))
-            if given is not None and g is not None and not same_bits(library.numpy(given), cast(g, self.dtype))
+            if given is not None
+            and g is not None
+            and not same_bits(library.numpy(given), cast(g, self.dtype))
         ]
         self.params = params
         return [library.numpy(p) for p in params], written

@@ -86,7 +86,9 @@ def torch_device(device: str | None) -> str:
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise UnavailableError(f"torch {torch.__version__} has no device {device!r}: {describe(error)}") from error
+        raise UnavailableError(
+            f"torch {torch.__version__} has no device {device!r}: {describe(error)}"
+        ) from error
     return device
 
 

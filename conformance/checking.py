@@ -1,0 +1,125 @@
+"""The check: which candidates to run on which probes under which claims, and what comes of it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+
+from adamcore.conformance.candidates import is_own
+from adamcore.conformance.candidates.base import CandidateError
+from adamcore.conformance.probe import Probe
+from adamcore.conformance.report import Report, environment
+from adamcore.conformance.runner import Done, Ended, Ready, run_jobs
+from adamcore.conformance.settings import DTYPES, OWN_TARGETS, PARALLEL, TIMEOUT, UsageError
+from adamcore.conformance.subjects import Foreign, Own, Subject
+from adamcore.dialects import DIALECTS
+from adamcore.registry import announced
+
+Progress = Callable[[str, int, int], None]  #: (what is running, probes done, probes in all)
+
+
+def check(
+    targets: Sequence[str] = (),
+    *,
+    dialect: str | None = None,
+    dtypes: Sequence[str] = DTYPES,
+    device: str | None = None,
+    settings: Mapping[str, str] | None = None,
+    probes: Sequence[str] = (),
+    timeout: float = TIMEOUT,
+    parallel: int = PARALLEL,
+    progress: Progress | None = None,
+) -> Report:
+    """Run candidates on the probes and judge them; see docs/checking.md.
+
+    Args:
+        targets: what to check; none means every own backend, on every device.
+        dialect: the claim of all targets; without it own backends are held to every dialect, and
+            others to their row in the table, or their own word, or Algorithm 1.
+        dtypes: "float32", "float64" or both.
+        device: for torch and JAX targets that do not name one.
+        settings: constructor arguments: {"amsgrad": "True"}, or {"noise_factor": "@eps"}.
+        probes: patterns of probe names; none means all.
+        timeout: seconds in which a candidate must start, and then finish each probe.
+        parallel: how many processes at once.
+        progress: called after each probe.
+
+    Raises:
+        UsageError: a target that can be none, an unknown dtype, a pattern that fits no probe.
+        DialectError: an unknown dialect.
+    """
+    chosen = choose(probes)
+    if unknown := [dtype for dtype in dtypes if dtype not in DTYPES]:
+        raise UsageError(f"unknown dtype {unknown[0]!r}; expected {' or '.join(DTYPES)}")
+    for target in targets:
+        validate(target)
+    subjects: list[Subject] = []
+    for target in dict.fromkeys(targets or default_targets()):
+        try:
+            kind = Own if is_own(target) else Foreign
+            subjects.append(
+                kind(target, dialect, dict(settings or {}), device, chosen, dtypes, asked=bool(targets))
+            )
+        except CandidateError as error:
+            raise UsageError(str(error)) from error
+    run(subjects, timeout, parallel, progress)
+    devices = {s.target: s.info.device for s in subjects if s.info is not None}
+    return Report([entry for s in subjects for entry in s.entries()], environment(devices))
+
+
+def run(subjects: Sequence[Subject], timeout: float, parallel: int, progress: Progress | None) -> None:
+    """Run all subjects' jobs and hand them their events, judging while others still run."""
+    owners = {job: subject for subject in subjects for job in subject.jobs}
+    total, done = sum(len(job.tasks) for job in owners), 0
+    if progress:
+        progress("", 0, total)
+    started: dict[object, int] = dict.fromkeys(owners, 0)
+    for event in run_jobs(list(owners), timeout, parallel):
+        subject = owners[event.job]
+        if isinstance(event, Ready):
+            subject.ready(event.info)
+        elif isinstance(event, Done):
+            subject.done(event.job, event.task, event.run)
+            started[event.job] += 1
+            done += 1
+        elif isinstance(event, Ended):
+            subject.ended(event.problem, event.reason)
+            done += len(event.job.tasks) - started[event.job]  # those it never came to
+        if progress:
+            progress(f"{subject.target} {event.job.dtype}", done, total)
+
+
+def choose(patterns: Iterable[str]) -> list[Probe]:
+    """The probes whose names, or whose rule, fit one of the patterns."""
+    from adamcore.conformance.probes import PROBES
+
+    patterns = list(patterns)
+    for pattern in patterns:
+        if not any(fits(probe, pattern) for probe in PROBES.values()):
+            near = difflib.get_close_matches(pattern, PROBES, n=3, cutoff=0.4)
+            raise UsageError(f"no probe {pattern!r}" + (f"; nearest: {', '.join(near)}" if near else ""))
+    return [p for p in PROBES.values() if not patterns or any(fits(p, pattern) for pattern in patterns)]
+
+
+def fits(probe: Probe, pattern: str) -> bool:
+    return fnmatchcase(probe.name, pattern) or fnmatchcase(probe.rule, pattern)
+
+
+def default_targets() -> list[str]:
+    """Every own backend, whether it is installed or not, and those that other packages announce."""
+    others = [f"array:{entry.name}" for entry in announced()]
+    return [*OWN_TARGETS, *(name for name in others if name not in OWN_TARGETS and name != "array:numpy")]
+
+
+def validate(target: str) -> None:
+    """Raise :class:`UsageError` for a target that can be none."""
+    if is_own(target) or (":" in target.strip(":") and "cmd:" not in target):
+        return
+    known = [*OWN_TARGETS, *(path for row in DIALECTS.values() for path in row.targets)]
+    near = difflib.get_close_matches(target, known, n=3, cutoff=0.5)
+    hint = f"; nearest: {', '.join(near)}" if near else ""
+    raise UsageError(
+        f"unknown target {target!r}: expected {', '.join(OWN_TARGETS[:4])}, array:MODULE, module:attr "
+        f"or path/file.py:attr{hint}"
+    )

@@ -1,0 +1,12 @@
+"""The subcommands of ``adamcore``.
+
+Each is a module with ``EXAMPLES``, ``add_arguments(parser)`` and ``run(options) -> exit status``;
+it imports nothing heavy before ``run``.
+"""
+
+#: Name of the module -> one line for --help.
+COMMANDS = {
+    "check": "run candidates on the probes and judge them",
+    "dialects": "list the known implementations and how they differ",
+    "probes": "list the probes and what each is for",
+}

@@ -1,0 +1,138 @@
+"""Run candidates on the designed probes and hold them to a claim.
+
+TARGET is one of
+  numpy, torch, jax         our backends; torch:cuda, jax:cuda on another device;
+                            jax runs under jax.jit, jax:eager without
+  array:MODULE              our definition on any array-API namespace
+  module:attr               a torch.optim.Optimizer class, an optax factory, a Keras optimizer
+  path/file.py:attr         class, or a class with init(params, hyper) and step(grads)
+Without TARGET: every backend, on every device, under every dialect of the table.
+
+The claim is --dialect; else the row of the table for the target (adamcore dialects); else the
+candidate's own attribute `dialect`; else Algorithm 1 of the paper, with L2.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from adamcore.conformance.report import Report
+
+EXAMPLES = """\
+examples:
+  adamcore check                                  is every backend here the same Adam?
+  adamcore check torch.optim:AdamW optax:adamw    each against its own dialect
+  adamcore check --dialect torch.AdamW optax:adamw
+  adamcore check torch.optim:Adam --set amsgrad=True --set foreach=True
+  adamcore check my/adam.py:MyAdam --set noise_factor=@eps --json report.json
+  adamcore check my/adam.py:MyAdam --dtype float32 --probe 'EPS.*' --probe DEC.1/coupling
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    from adamcore.conformance.settings import DTYPES, PARALLEL, TIMEOUT
+
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help="what to check (above)")
+    parser.add_argument("--dialect", metavar="NAME", help="the claim to hold every target to")
+    parser.add_argument(
+        "--dtype", action="append", choices=DTYPES, help="only this dtype (default: float32 and float64)"
+    )
+    parser.add_argument("--device", metavar="NAME", help="device of torch and JAX targets, such as cuda:1")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a constructor argument; NAME=@b1 says which argument is lr, b1, b2, eps, weight_decay, ...",
+    )
+    parser.add_argument(
+        "--probe", action="append", default=[], metavar="PATTERN", help="only probes or rules of this name"
+    )
+    parser.add_argument("--json", metavar="FILE", help="write the report to FILE")
+    parser.add_argument(
+        "--timeout",
+        type=positive,
+        default=TIMEOUT,
+        metavar="S",
+        help="seconds a candidate may take to start, and for each probe (default: %(default)g)",
+    )
+    parser.add_argument(
+        "-j",
+        type=count,
+        default=PARALLEL,
+        dest="parallel",
+        metavar="N",
+        help="processes at once (%(default)s)",
+    )
+
+
+def positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 1e6:
+        raise argparse.ArgumentTypeError(f"{text}: expected seconds above 0")
+    return value
+
+
+def count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text}: expected 1 or more")
+    return value
+
+
+def run(options: argparse.Namespace) -> int:
+    from adamcore.conformance.cli import console, usage_error
+    from adamcore.conformance.report import EXIT_USAGE, check_writable
+    from adamcore.conformance.settings import UsageError
+    from adamcore.conformance.table import show
+    from adamcore.errors import DialectError
+
+    out = console()
+    try:
+        if options.json:
+            check_writable(options.json)
+        report = checked(options, out)
+    except (UsageError, DialectError) as error:
+        return usage_error(error)
+    except OSError as error:
+        return usage_error(f"cannot write {options.json}: {error.strerror or error}")
+    show(report, out)
+    if options.json:
+        try:
+            report.write(options.json)
+        except OSError as error:
+            usage_error(f"cannot write {options.json}: {error.strerror or error}")
+            return EXIT_USAGE
+    return report.exit_code
+
+
+def checked(options: argparse.Namespace, out: Console) -> Report:
+    """The report, with a progress bar on a terminal."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from adamcore.conformance.checking import check
+    from adamcore.conformance.settings import DTYPES, parse_assignments
+
+    columns = (
+        TextColumn("checking"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        TextColumn("[dim]{task.description}"),
+    )  # fmt: skip
+    with Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as bar:
+        task = bar.add_task("", total=None)
+        return check(
+            options.targets,
+            dialect=options.dialect,
+            dtypes=options.dtype or DTYPES,
+            device=options.device,
+            settings=parse_assignments(options.set),
+            probes=options.probe,
+            timeout=options.timeout,
+            parallel=options.parallel,
+            progress=lambda what, done, total: bar.update(
+                task, description=what, completed=done, total=total
+            ),
+        )

@@ -1,0 +1,169 @@
+"""What a check found: entries and their verdicts, the report as JSON, the exit code."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import platform
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal
+
+from adamcore.conformance.probe import Finding, Result
+
+SCHEMA = "adamcore-report/1"
+Verdict = Literal["conforms", "deviates", "broken", "unavailable"]
+
+PACKAGES = (
+    "adamcore", "numpy", "torch", "jax", "jaxlib", "optax", "keras", "array-api-compat", "array-api-strict",
+    "dask", "cupy", "python-flint", "mpmath",
+)  # fmt: skip
+
+EXIT_CONFORMS, EXIT_DEVIATES, EXIT_USAGE, EXIT_BROKEN = 0, 1, 2, 3
+
+
+@dataclass
+class Entry:
+    """One candidate held to one claim."""
+
+    target: str
+    claimed: str
+    axes: dict[str, list[Any]]  #: the values it may have on each axis, as far as they were told apart
+    verdict: Verdict = "conforms"
+    reason: str = ""  #: why it is broken or unavailable
+    kind: str = ""
+    device: str = ""
+    identified: str | None = None
+    findings: list[Finding] = field(default_factory=list)
+    results: list[Result] = field(default_factory=list)
+    asked: bool = True  #: whether the user named it
+
+    def count(self, status: str) -> int:
+        return sum(result.status == status for result in self.results)
+
+
+@dataclass
+class Report:
+    """The outcome of one check."""
+
+    entries: list[Entry]
+    environment: dict[str, Any]
+
+    @property
+    def exit_code(self) -> int:
+        """3 if a candidate broke, else 2 if one asked for is not here, else 1 if one deviates, else 0."""
+        verdicts = {entry.verdict for entry in self.entries}
+        if "broken" in verdicts:
+            return EXIT_BROKEN
+        if any(entry.verdict == "unavailable" and entry.asked for entry in self.entries):
+            return EXIT_USAGE
+        return EXIT_DEVIATES if "deviates" in verdicts else EXIT_CONFORMS
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report in the form of schemas/report-1.json."""
+        return {
+            "schema": SCHEMA,
+            "environment": self.environment,
+            "candidates": [candidate(entry) for entry in self.entries],
+        }
+
+    def write(self, path: str | Path) -> None:
+        """Write the report as JSON, whole or not at all.
+
+        Raises:
+            OSError: the folder is not there or cannot be written to.
+        """
+        write_whole(Path(path), json.dumps(self.as_dict(), indent=1, allow_nan=False) + "\n")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file by way of a temporary one beside it."""
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def check_writable(path: str | Path) -> None:
+    """Raise OSError now if a report could not be written to ``path`` later."""
+    path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder")
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}."):
+        pass
+
+
+def candidate(entry: Entry) -> dict[str, Any]:
+    return {
+        "target": entry.target,
+        "claimed": entry.claimed,
+        "identified": entry.identified,
+        "axes": entry.axes,
+        "verdict": entry.verdict,
+        "reason": entry.reason,
+        "kind": entry.kind,
+        "device": entry.device,
+        "findings": [finding(f) for f in entry.findings],
+        "probes": [result(r) for r in entry.results],
+    }
+
+
+def finding(found: Finding) -> dict[str, Any]:
+    packed = dataclasses.asdict(found)
+    if found.evidence is not None:
+        evidence = packed["evidence"]
+        evidence["ulp"], evidence["bound_ulp"] = finite(evidence["ulp"]), finite(evidence["bound_ulp"])
+    return packed
+
+
+def result(judged: Result) -> dict[str, Any]:
+    return {
+        "name": judged.probe,
+        "dtype": judged.dtype,
+        "status": judged.status,
+        "worst_ratio": finite(judged.worst_ratio),
+        "worst_ulp": finite(judged.worst_ulp),
+        "undecided_elements": judged.undecided,
+        "reason": judged.reason,
+    }
+
+
+def finite(x: float) -> float | None:
+    """JSON has no infinity: None where no finite number says it (what stands still moved, say)."""
+    return float(x) if math.isfinite(x) else None
+
+
+def environment(devices: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """What the check ran with; found without importing any framework."""
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "machine": platform.machine(),
+        "packages": versions(PACKAGES),
+        "devices": dict(devices or {}),
+    }
+
+
+def versions(packages: Sequence[str]) -> dict[str, str]:
+    """Of the installed ones among ``packages``."""
+    found = {}
+    for name in packages:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

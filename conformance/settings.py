@@ -1,0 +1,29 @@
+"""What the check's command line and its function have in common, free of heavy imports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+DTYPES = ("float32", "float64")
+TIMEOUT = 120.0  #: seconds for a candidate to start, and for each probe
+PARALLEL = 2  #: processes at once
+OWN_TARGETS = ("numpy", "torch", "torch:cuda", "jax", "jax:cuda", "array:array_api_strict")
+
+
+class UsageError(ValueError):
+    """A target, dtype, probe or setting that does not exist."""
+
+
+def parse_assignments(texts: Iterable[str]) -> dict[str, str]:
+    """``NAME=VALUE`` arguments as a mapping.
+
+    >>> parse_assignments(["amsgrad=True", "noise_factor=@eps"])
+    {'amsgrad': 'True', 'noise_factor': '@eps'}
+    """
+    found = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name.isidentifier():
+            raise UsageError(f"--set {text}: expected NAME=VALUE")
+        found[name] = value
+    return found

@@ -1,0 +1,201 @@
+"""What is under check: its jobs, its results as they come in, and its entries in the report."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from adamcore import Adam
+from adamcore.conformance.candidates import Info, effective_hyper
+from adamcore.conformance.claims import Claim, all_claims, axes_of, claim_for, claim_of_dialect, reduced
+from adamcore.conformance.findings import find
+from adamcore.conformance.probe import Probe, Result, Run
+from adamcore.conformance.report import Entry, Verdict
+from adamcore.conformance.runner import Job
+from adamcore.errors import DialectError
+
+
+class Subject:
+    """One target under check, in all its dtypes."""
+
+    def __init__(
+        self,
+        target: str,
+        dialect: str | None,
+        settings: Mapping[str, str],
+        device: str | None,
+        probes: Sequence[Probe],
+        dtypes: Sequence[str],
+        *,
+        asked: bool = True,
+    ) -> None:
+        self.target, self.dialect, self.settings, self.device = target, dialect, settings, device
+        self.probes, self.dtypes, self.asked = list(probes), dtypes, asked
+        self.info: Info | None = None
+        self.problem: Literal["unavailable", "broken"] | None = None
+        self.reason = ""
+        self.jobs = self.plan()
+
+    def plan(self) -> list[Job]:
+        raise NotImplementedError
+
+    def ready(self, info: Info) -> None:
+        self.info = info
+
+    def done(self, job: Job, task: int, run: Run) -> None:
+        raise NotImplementedError
+
+    def ended(self, problem: Literal["unavailable", "broken"] | None, reason: str) -> None:
+        if problem is not None and self.problem is None:
+            self.problem, self.reason = problem, reason
+
+    def entries(self) -> list[Entry]:
+        raise NotImplementedError
+
+    def entry(self, claim: Claim, results: list[Result], runs: dict[tuple[str, str], Run]) -> Entry:
+        """The entry of one claim, with its verdict."""
+        entry = Entry(self.target, claim.name, {a: [v] for a, v in axes_of(claim.adam).items()})
+        entry.asked, entry.results = self.asked, results
+        if self.info is not None:
+            entry.kind, entry.device = self.info.kind, self.info.device
+            if results:
+                self.diagnose(entry, claim, runs)
+        entry.verdict, entry.reason = self.verdict(entry)
+        return entry
+
+    def diagnose(self, entry: Entry, claim: Claim, runs: dict[tuple[str, str], Run]) -> None:
+        assert self.info is not None
+        probes = {p.name: self.as_seen(p) for p in self.probes}
+        find(entry, claim.adam, probes, runs, flushes=self.info.flushes)
+        for i, found in enumerate(entry.findings):
+            if found.repro is None and found.evidence is not None:
+                entry.findings[i] = dataclasses.replace(found, repro=self.repro(found.evidence.probe))
+
+    def as_seen(self, probe: Probe) -> Probe:
+        """The probe as the candidate sees it."""
+        return probe
+
+    def verdict(self, entry: Entry) -> tuple[Verdict, str]:
+        if self.problem is not None:
+            return self.problem, self.reason
+        must = {probe.name for probe in self.probes if probe.level == "must"}
+        failed = any(r.status == "failed" and r.probe in must for r in entry.results)
+        if failed or any(found.level == "error" for found in entry.findings):
+            return "deviates", ""
+        if not any(r.status in ("passed", "failed") for r in entry.results):
+            why = next((r.reason for r in entry.results if r.reason), "there was no probe for it")
+            return "broken", f"no probe could be judged: {why}"
+        return "conforms", ""
+
+    def repro(self, probe: str) -> str:
+        """The command that shows one probe again."""
+        parts = ["adamcore check", self.target]
+        if self.dialect:
+            parts.append(f"--dialect {self.dialect}")
+        if self.device:
+            parts.append(f"--device {self.device}")
+        parts += [f"--set '{name}={value}'" for name, value in self.settings.items()]
+        return " ".join([*parts, f"--probe {probe}"])
+
+
+class Own(Subject):
+    """An own backend, under one dialect or under all of them.
+
+    Claims that a probe cannot tell apart are one run and one judgement.  The backend is always
+    held to coefficients in double, whatever its dialect's candidates do.
+    """
+
+    def plan(self) -> list[Job]:
+        self.claims = [claim_of_dialect(self.dialect)] if self.dialect else all_claims()
+        self.runs: dict[tuple[str, str, Adam], Run] = {}
+        self.results: dict[tuple[str, str, Adam], Result] = {}
+        distinct: dict[Adam, int] = {}
+        tasks: list[tuple[int, int]] = []
+        for number, probe in enumerate(self.probes):
+            applicable = (c.adam for c in self.claims if probe.applies_to(c.adam))
+            for adam in dict.fromkeys(reduced(claim, probe) for claim in applicable):
+                tasks.append((distinct.setdefault(adam, len(distinct)), number))
+        self.distinct = list(distinct)
+        fields = [axes_of(adam) for adam in self.distinct]
+        return [
+            Job(self.target, dtype, fields, self.probes, tasks, self.settings, self.device)
+            for dtype in self.dtypes
+        ]
+
+    def done(self, job: Job, task: int, run: Run) -> None:
+        from adamcore.conformance.judge import judge
+
+        assert self.info is not None
+        number, index = job.tasks[task]
+        adam, probe = self.distinct[number], self.probes[index]
+        key = probe.name, job.dtype, adam
+        self.runs[key] = run
+        self.results[key] = judge(adam, probe, job.dtype, run, flushes=self.info.flushes)
+
+    def entries(self) -> list[Entry]:
+        return [self.entry(self.double(claim), *self.seen_by(claim)) for claim in self.claims]
+
+    def double(self, claim: Claim) -> Claim:
+        return Claim(claim.name, dataclasses.replace(claim.adam, coefficients="double"))
+
+    def seen_by(self, claim: Claim) -> tuple[list[Result], dict[tuple[str, str], Run]]:
+        """The results and runs that stand for one claim."""
+        results, runs = [], {}
+        for dtype in self.dtypes:
+            for probe in self.probes:
+                key = probe.name, dtype, reduced(claim.adam, probe)
+                if probe.applies_to(claim.adam) and key in self.results:
+                    results.append(self.results[key])
+                    runs[probe.name, dtype] = self.runs[key]
+        return results, runs
+
+
+class Foreign(Subject):
+    """Somebody else's Adam, held to one claim."""
+
+    def plan(self) -> list[Job]:
+        self.claim: Claim | None = None
+        if self.dialect:
+            self.claim = claim_of_dialect(self.dialect, self.settings)
+        self.seen: dict[str, Probe] = {}
+        self.runs: dict[tuple[str, str], Run] = {}
+        self.results: list[Result] = []
+        tasks = [(0, number) for number in range(len(self.probes))]
+        return [
+            Job(self.target, dtype, [None], self.probes, tasks, self.settings, self.device)
+            for dtype in self.dtypes
+        ]
+
+    def ready(self, info: Info) -> None:
+        super().ready(info)
+        if self.claim is None:
+            try:
+                self.claim = claim_for(self.target, self.dialect, info.dialect, self.settings)
+            except DialectError as error:
+                self.ended("broken", f"its attribute dialect: {error}")
+
+    def as_seen(self, probe: Probe) -> Probe:
+        assert self.info is not None
+        if probe.name not in self.seen:
+            hyper = effective_hyper(probe.hyper, self.info.lacks, self.info.fixed)
+            same = hyper == dict(probe.hyper)
+            self.seen[probe.name] = probe if same else dataclasses.replace(probe, hyper=hyper)
+        return self.seen[probe.name]
+
+    def done(self, job: Job, task: int, run: Run) -> None:
+        from adamcore.conformance.judge import judge
+
+        if self.claim is None or self.info is None:
+            return
+        probe = self.as_seen(self.probes[job.tasks[task][1]])
+        self.runs[probe.name, job.dtype] = run
+        if probe.applies_to(self.claim.adam):
+            flushes = self.info.flushes
+            self.results.append(judge(self.claim.adam, probe, job.dtype, run, flushes=flushes))
+
+    def entries(self) -> list[Entry]:
+        claim = self.claim or claim_for(self.target, None)
+        order = {probe.name: number for number, probe in enumerate(self.probes)}
+        self.results.sort(key=lambda r: (self.dtypes.index(r.dtype), order[r.probe]))
+        return [self.entry(claim, self.results, self.runs)]

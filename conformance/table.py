@@ -1,0 +1,212 @@
+"""A report on the terminal: who conforms, how close to the bound, and what is wrong."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from adamcore.conformance.probe import Finding, Result
+from adamcore.conformance.report import Entry, Report, Verdict
+
+#: A column for each group of rules: its head, and the first parts of the rules in it.
+GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("mom", ("MOM", "STEP")),
+    ("bias", ("BC",)),
+    ("eps", ("EPS",)),
+    ("dec", ("DEC",)),
+    ("ams", ("AMS",)),
+    ("nes", ("NES",)),
+    ("frz", ("F1", "F2", "F3", "F4", "F5", "F6", "CLK")),
+    ("lr", ("LR", "MAX")),
+    ("cpx", ("CPX",)),
+    ("num", ("NUM", "COEF", "NF")),
+    ("stat", ("STATE",)),
+)
+LEGEND = {
+    "mom": "moments and step", "bias": "bias correction", "eps": "epsilon", "dec": "weight decay",
+    "ams": "AMSGrad", "nes": "Nesterov", "frz": "freezing and the clock", "lr": "learning rate, maximize",
+    "cpx": "complex", "num": "numerics and non-finite values", "stat": "state and inputs",
+}  # fmt: skip
+VERDICTS: dict[Verdict, str] = {
+    "conforms": "green", "deviates": "bold red", "broken": "bold magenta", "unavailable": "dim",
+}  # fmt: skip
+
+
+def show(report: Report, console: Console) -> None:
+    """Print the tables, then findings, then notes."""
+    rows = by_target(report.entries)
+    console.print(overview(rows))
+    console.print(legend(report.entries), style="dim")
+    if several := [entries for entries in rows.values() if len(entries) > 1 and entries[0].results]:
+        console.print()
+        console.print(by_dialect(several))
+    for entry in unique_reasons(report.entries):
+        console.print()
+        console.print(Text(f"{entry.verdict:<12}", VERDICTS[entry.verdict]).append(entry.target, "bold"))
+        console.print(Padding(Text(entry.reason), (0, 0, 0, 2)))
+    for level in ("error", "note"):
+        for entry in report.entries:
+            show_findings(console, entry, [f for f in entry.findings if f.level == level])
+    console.print()
+    console.print(summary(report))
+
+
+def by_target(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
+    rows: dict[str, list[Entry]] = {}
+    for entry in entries:
+        rows.setdefault(entry.target, []).append(entry)
+    return rows
+
+
+def overview(rows: dict[str, list[Entry]]) -> Table:
+    """A row a candidate, a column a group of rules: the worst error as a fraction of its bound."""
+    results = [r for entries in rows.values() for e in entries for r in e.results]
+    groups = [(head, rules) for head, rules in GROUPS if any(in_group(r, rules) for r in results)]
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("candidate", overflow="fold")
+    table.add_column("verdict", no_wrap=True)
+    for head, _ in groups:
+        table.add_column(head, justify="right", no_wrap=True)
+    for head in ("pass", "fail", "skip", "open"):
+        table.add_column(head, justify="right", no_wrap=True)
+    for target, entries in rows.items():
+        verdict = worst_verdict(entries)
+        mine = distinct(r for e in entries for r in e.results)
+        counts = [sum(r.status == s for r in mine) for s in ("passed", "failed", "skipped", "undecided")]
+        table.add_row(
+            label(target, entries),
+            Text(verdict, VERDICTS[verdict]),
+            *(cell([r for r in mine if in_group(r, rules)]) for _, rules in groups),
+            *(Text(str(n) if mine else "", style if n else "dim") for n, style in zip(
+                counts, ("", "bold red", "yellow", "yellow"), strict=True)),
+        )  # fmt: skip
+    return table
+
+
+def label(target: str, entries: Sequence[Entry]) -> Text:
+    claims = entries[0].claimed if len(entries) == 1 else f"{len(entries)} dialects"
+    return Text(target).append(f"\n  {claims}", "dim")
+
+
+def by_dialect(several: Sequence[list[Entry]]) -> Table:
+    """Dialect by backend: the worst error as a fraction of its bound."""
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column("dialect", no_wrap=True)
+    for entries in several:
+        table.add_column(entries[0].target, justify="right", overflow="fold")
+    columns = [{entry.claimed: entry for entry in entries} for entries in several]
+    for claim in columns[0]:
+        table.add_row(claim, *(cell(column[claim].results) for column in columns if claim in column))
+    return table
+
+
+def legend(entries: Sequence[Entry]) -> str:
+    results = [r for e in entries for r in e.results]
+    shown = [f"{head}: {LEGEND[head]}" for head, rules in GROUPS if any(in_group(r, rules) for r in results)]
+    return (
+        "Numbers: the worst error as a fraction of the derived bound; above 1 it fails, ! is no matter of "
+        "size. open: a probe with elements whose bound is too wide to judge.\n" + "; ".join(shown)
+    )
+
+
+def in_group(result: Result, rules: tuple[str, ...]) -> bool:
+    return result.probe.split("/")[0].split(".")[0] in rules
+
+
+def distinct(results: Iterable[Result]) -> list[Result]:
+    """Without the repetitions of dialects that a probe cannot tell apart."""
+    return list({id(r): r for r in results}.values())
+
+
+def cell(results: Sequence[Result]) -> Text:
+    """The worst ratio of some results, coloured: ``.31``, ``12``, ``!``, ``-`` where all were skipped."""
+    judged = [r for r in results if r.status in ("passed", "failed", "undecided")]
+    if not judged:
+        return Text("-" if results else "", "dim")
+    worst = max(r.worst_ratio for r in judged)
+    if any(r.status == "failed" for r in judged):
+        return Text(ratio(worst), "bold red")
+    return Text(ratio(worst), "green" if worst < 0.8 else "yellow")
+
+
+def ratio(x: float) -> str:
+    """A fraction in at most four characters.
+
+    >>> [ratio(x) for x in (0.0, 0.004, 0.314, 1.0, 7.26, 1234.0, 2.5e7, math.inf)]
+    ['0', '.00', '.31', '1.0', '7.3', '1e3', '2e7', '!']
+    """
+    if math.isinf(x) or math.isnan(x):
+        return "!"
+    if x == 0:
+        return "0"
+    if x < 0.995:
+        return f"{x:.2f}".lstrip("0")
+    if x < 9.95:
+        return f"{x:.1f}"
+    return f"{x:.0f}" if x < 999.5 else f"{x:.0e}".replace("e+0", "e").replace("e+", "e")
+
+
+def worst_verdict(entries: Sequence[Entry]) -> Verdict:
+    order: tuple[Verdict, ...] = ("broken", "deviates", "unavailable", "conforms")
+    verdicts = {entry.verdict for entry in entries}
+    return next(v for v in order if v in verdicts)
+
+
+def unique_reasons(entries: Sequence[Entry]) -> list[Entry]:
+    """The first entry of each target that is broken or not here."""
+    found: dict[tuple[str, str], Entry] = {}
+    for entry in entries:
+        if entry.reason:
+            found.setdefault((entry.target, entry.reason), entry)
+    return list(found.values())
+
+
+def show_findings(console: Console, entry: Entry, findings: Sequence[Finding]) -> None:
+    """The findings of one entry, the most specific first, with what was seen."""
+    if not findings:
+        return
+    level = findings[0].level
+    console.print()
+    title = Text("deviation" if level == "error" else "note", "bold red" if level == "error" else "yellow")
+    title.append(f"  {entry.target}", "bold").append(f" claimed as {entry.claimed}")
+    if entry.identified and entry.identified != entry.claimed:
+        title.append(f"; it does as {entry.identified} does")
+    console.print(title)
+    for found in findings:
+        text = Text(f"{found.area} ", "bold").append(f"({found.rule})", "dim")
+        console.print(Padding(text, (0, 0, 0, 2)))
+        for name, value in details(found):
+            line = Table.grid(padding=(0, 1, 0, 0))
+            line.add_column(width=9, style="dim")
+            line.add_column(overflow="fold")
+            line.add_row(name, Text(value))
+            console.print(Padding(line, (0, 0, 0, 4)))
+
+
+def details(found: Finding) -> list[tuple[str, str]]:
+    lines = [("expected", found.expected), ("observed", found.observed)]
+    if (e := found.evidence) is not None:
+        lines.append(("evidence", f"{e.probe}, step {e.step}, parameter {e.element}"))
+        lines.append(("got", f"{e.got}  ({float.fromhex(e.got):.9g})"))
+        lines.append(("want", f"{e.want}  ({float.fromhex(e.want):.9g})"))
+        lines.append(("error", f"{e.ulp:.4g} ULP; the bound is {e.bound_ulp:.4g} ULP"))
+    if found.repro:
+        lines.append(("again", found.repro))
+    return lines
+
+
+def summary(report: Report) -> Text:
+    """The last line: how many of each verdict."""
+    counts: dict[Verdict, int] = dict.fromkeys(VERDICTS, 0)
+    for entries in by_target(report.entries).values():
+        counts[worst_verdict(entries)] += 1
+    text = Text()
+    for verdict, style in VERDICTS.items():
+        if counts[verdict]:
+            text.append(", " if text else "").append(f"{counts[verdict]} {verdict}", style)
+    return text
