@@ -1,0 +1,45 @@
+"""Array libraries as one fixture: a test of Adam's semantics runs on each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+
+class Library:
+    """How a test makes an array of one library, and looks into it."""
+
+    def __init__(self, name: str, asarray: Any) -> None:
+        self.name, self.asarray = name, asarray
+
+    def __call__(self, values: Any, dtype: str = "float64") -> Any:
+        return self.asarray(np.asarray(values, dtype=dtype))
+
+    def numpy(self, array: Any) -> np.ndarray:
+        if self.name == "torch":
+            return np.asarray(array.detach().numpy(force=True))
+        return np.array(getattr(array, "_array", array))
+
+    def bits(self, array: Any) -> bytes:
+        return self.numpy(array).tobytes()
+
+
+@pytest.fixture(params=["numpy", "torch", "jax", "array_api_strict"])
+def lib(request: pytest.FixtureRequest) -> Iterator[Library]:
+    """Each array library, with float64."""
+    name = request.param
+    xp = pytest.importorskip(name)
+    if name == "torch":
+        yield Library(name, lambda a: xp.from_numpy(np.array(a)))
+    elif name == "jax":
+        with xp.enable_x64(True):
+            yield Library(name, xp.numpy.asarray)
+    elif name == "array_api_strict":
+        strictest = {"boolean_indexing": False, "data_dependent_shapes": False, "enabled_extensions": ()}
+        with xp.ArrayAPIStrictFlags(**strictest):
+            yield Library(name, lambda a: xp.asarray(np.array(a)))
+    else:
+        yield Library(name, np.array)
