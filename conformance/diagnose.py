@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any, Literal
 
 from adamcore import AXES, Adam
 from adamcore.conformance.identify import NUMERIC, identify
@@ -11,7 +12,7 @@ from adamcore.conformance.judge import judge
 from adamcore.conformance.probe import Finding, Probe, Result, Run
 from adamcore.conformance.probes import PROBES
 
-RULE_OF = {
+RULE_OF: dict[str, dict[Any, str]] = {
     "epsilon": {
         "outside-corrected": "EPS.1", "outside-uncorrected": "EPS.2",
         "inside-corrected": "EPS.3", "inside-uncorrected": "EPS.4",
@@ -134,7 +135,7 @@ def causes(
                     f"{axis}={expected}",
                     f"{axis}={observed}",
                     evidence=telling[0].evidence,
-                )  # fmt: skip
+                )
             )
     return found
 
@@ -156,7 +157,7 @@ def by_rule(failures: Sequence[Result], probes: Mapping[str, Probe]) -> list[Fin
     for failure in failures:
         probe = probes[failure.probe]
         area = "layout" if "came back" in failure.reason else AREA_OF[probe.rule.split(".")[0]]
-        level = "note" if probe.level == "should" else "error"
+        level: Literal["error", "note"] = "note" if probe.level == "should" else "error"
         if probe.rule not in found:
             found[probe.rule] = Finding(
                 area,
@@ -164,7 +165,7 @@ def by_rule(failures: Sequence[Result], probes: Mapping[str, Probe]) -> list[Fin
                 probe.about,
                 failure.reason,
                 level,
-                failure.evidence,  # type: ignore[arg-type]
+                failure.evidence,
             )
     return sorted(found.values(), key=lambda f: f.level)
 

@@ -82,7 +82,8 @@ class ExactSlot:
         self.p = [_ball(p.astype(object)) for p in parts]
         zero = _ball(np.zeros(parts[0].shape).astype(object))
         self.m = [zero for _ in parts]
-        self.v, self.v_max, self.mu_product = zero, zero, arb(1)
+        self.v, self.v_max = zero, zero
+        self.mu_product: Number | None = arb(1)
 
     def step(self, t: int, lr: float, grads: list[FloatArray], mask: FloatArray | None) -> None:
         c = coefficients(Exact(), self.adam, t, arb(lr), self.mu_product)

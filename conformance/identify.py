@@ -16,7 +16,7 @@ from adamcore.conformance.judge import judge
 from adamcore.conformance.probe import Probe, Run
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.trajectory import claim_of
-from adamcore.definition import coefficients, update
+from adamcore.definition import Number, coefficients, update
 from adamcore.dialects import DIALECTS
 
 FINGERPRINT = "STEP.1/fingerprint"
@@ -57,7 +57,10 @@ def table(probe: Probe) -> tuple[list[dict[str, object]], np.ndarray[tuple[int, 
     for axes in chosen:
         adam = claim_of(replace(Adam(), **axes), probe)  # type: ignore[arg-type]
         assert not callable(adam.lr)
-        p, m, v, v_max, mu, row = float(probe.params[0]), 0.0, 0.0, 0.0, 1.0, []
+        p, m, v = float(probe.params[0]), 0.0, 0.0
+        v_max: Number = 0.0
+        mu: Number = 1.0
+        row = []
         for t, step in enumerate(probe.steps, start=1):
             c = coefficients(Host(), adam, t, adam.lr, mu)
             [(p, m)], v, v_max = update(Floats, adam, c, [(p, float(step.grads[0]), m)], v, v_max)  # type: ignore[arg-type]

@@ -38,7 +38,7 @@ def judge(claim: Adam, probe: Probe, dtype: str, run: Run, *, flushes: bool = Fa
     poisoned = [np.zeros(np.shape(p), dtype=bool) for p in probe.params]
     before = [p.astype(complex_of(dtype) if np.iscomplexobj(p) else dtype) for p in probe.params]
     for s, (values, limits, got) in enumerate(zip(want.steps, bound.steps, run.params, strict=False)):
-        for i, p in enumerate(probe.params):
+        for i in range(len(probe.params)):
             poison(poisoned[i], probe, s, i)
             problem = misshapen(got[i], before[i])
             if problem:

@@ -15,15 +15,14 @@ import numpy as np
 from adamcore import AXES, Adam
 from adamcore.conformance.probe import FloatArray, Probe, Step
 
-T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")
 
 
-class Slot(Protocol[T_co]):
+class Slot(Protocol[T]):
     """Real vectors that share a second moment: a parameter, or a part of a complex one."""
 
     def step(self, t: int, lr: float, grads: list[FloatArray], mask: FloatArray | None) -> None: ...
-    def read(self) -> list[T_co]: ...  # what stands for p, a part each
+    def read(self) -> list[T]: ...  # what stands for p, a part each
 
 
 @dataclass
@@ -43,7 +42,7 @@ def real_parts(values: FloatArray) -> list[FloatArray]:
 def claim_of(claim: Adam, probe: Probe) -> Adam:
     """The claim's axes with the probe's hyperparameters."""
     axes = {axis: getattr(claim, axis) for axis in AXES}
-    return Adam(**{**axes, **probe.hyper})  # type: ignore[arg-type]
+    return Adam(**{**axes, **probe.hyper})
 
 
 def walk(adam: Adam, probe: Probe, make: Callable[[Adam, list[FloatArray]], Slot[T]]) -> Walk[T]:
