@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help check test lint types tests slow coverage format build clean
+.PHONY: help check test lint types tests slow coverage format docs build clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1 \t/p' Makefile | expand -t 20
@@ -50,6 +50,9 @@ coverage: $(READY)  ## the tests again, with the lines and branches that none of
 format: $(READY)  ## let ruff put the style right
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
+
+docs: $(READY)  ## docs/equations.md, written by the definition
+	@$(BIN)/python -m adamcore.conformance.symbols
 
 build: $(READY)  ## the sdist, and the wheel built from it, in dist/
 	@$(BIN)/python -m build --no-isolation
