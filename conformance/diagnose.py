@@ -37,9 +37,14 @@ AREA_OF = {
     "STEP": "moments", "MOM": "moments", "EPS": "epsilon", "BC": "bias_correction", "DEC": "decay",
     "AMS": "amsgrad", "NES": "nesterov", "MAX": "maximize", "CPX": "complex", "F1": "missing",
     "F2": "zero_gradient", "F3": "missing", "F5": "clock", "F6": "all_missing", "LR": "schedule",
-    "NUM": "coefficients", "NF": "nonfinite", "STATE": "state", "CLK": "clock",
+    "NUM.2": "moments", "NUM.3": "moments", "NUM.4": "coefficients", "NF": "nonfinite", "STATE": "state", "CLK": "clock",
 }  # fmt: skip
 """The area to name when only the probe that failed is known."""
+
+
+def area_of(rule: str) -> str:
+    """The area of a rule, or of its family."""
+    return AREA_OF.get(rule) or AREA_OF[rule.split(".")[0]]
 
 
 def diagnose(
@@ -156,7 +161,7 @@ def by_rule(failures: Sequence[Result], probes: Mapping[str, Probe]) -> list[Fin
     found: dict[str, Finding] = {}
     for failure in failures:
         probe = probes[failure.probe]
-        area = "layout" if "came back" in failure.reason else AREA_OF[probe.rule.split(".")[0]]
+        area = "layout" if "came back" in failure.reason else area_of(probe.rule)
         level: Literal["error", "note"] = "note" if probe.level == "should" else "error"
         if probe.rule not in found:
             found[probe.rule] = Finding(
