@@ -45,7 +45,10 @@ def formats_of(adam: Adam, backend: Backend, p: Array) -> Formats:
                 f"moment_dtype={adam.moment_dtype!r} with parameters of {p.dtype}: {error}; choose float32 "
                 "or float64"
             ) from error
-    work = max((backend.dtype_named("float32", p), part, moment), key=backend.bits)
+    work = backend.dtype_named("float32", p)
+    for dtype in (part, moment):
+        if backend.bits(dtype) > backend.bits(work):
+            work = dtype
     check_epsilon(adam, backend, work)
     return Formats(work, m, moment if adam.complex == "modulus" else m, is_complex)
 
