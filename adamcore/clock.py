@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from adamcore.coefficients import MAX_CLOCK, Host
+from adamcore.coefficients import MAX_CLOCK, Given, Host
 from adamcore.definition import Array, Coefficients, coefficients
 from adamcore.errors import ClockError, HyperparameterError, StateError
 from adamcore.protocol import Backend
@@ -30,11 +31,13 @@ class Ticker:
     """Ticks the clocks of one step.
 
     Coefficients are formed in Python's float64 where clock and learning rate are known to the
-    host, once for each value of the clock; else in the program's 0-d arrays.
+    host, once for each value of the clock; else in the program's 0-d arrays.  ``hyper`` has this
+    step's values of other hyperparameters instead of the object's, numbers or 0-d arrays.
     """
 
-    def __init__(self, adam: Adam, backend: Backend, lr: Any) -> None:
-        self.adam, self.backend = adam, backend
+    def __init__(self, adam: Adam, backend: Backend, lr: Any, hyper: Mapping[str, Any] | None = None) -> None:
+        self.adam, self.backend = injected(adam, backend, hyper), backend
+        self.given = any(isinstance(getattr(self.adam, name), Given) for name in hyper or ())
         self.lr = adam.lr if lr is None else lr
         self.known: dict[tuple[int, float | None], Coefficients | None] = {}
 
@@ -73,7 +76,7 @@ class Ticker:
         key = (t, mu)
         if key not in self.known:
             lr = self.read_lr(self.lr(t) if callable(self.lr) else self.lr)
-            known = isinstance(lr, float)
+            known = isinstance(lr, float) and not self.given
             self.known[key] = coefficients(HOST, self.adam, t, lr, mu) if known else None
         return self.known[key]
 
@@ -149,3 +152,16 @@ class Ticker:
     def stored(self, value: Any, old: Any) -> Any:
         """A new clock or product in the form of the old one: a Python number, or an array."""
         return value if isinstance(old, PYTHON) else self.backend.full(value, old.dtype, old)
+
+
+def injected(adam: Adam, backend: Backend, hyper: Mapping[str, Any] | None) -> Adam:
+    """``adam`` with hyperparameters in their place: checked numbers, :class:`Given` where traced."""
+    if not hyper:
+        return adam
+    found: dict[str, Any] = {n: backend.host(x) if backend.owns(x) else float(x) for n, x in hyper.items()}
+    known: dict[str, Any] = {name: value for name, value in found.items() if value is not None}
+    adam = replace(adam, **known)
+    for name, value in found.items():
+        if value is None:
+            object.__setattr__(adam, name, Given(hyper[name]))
+    return adam

@@ -69,11 +69,19 @@ class Host:
         return None if weight <= 0.5 else kept
 
 
+class Given:
+    """A hyperparameter that only the program knows, a 0-d array; it counts as not 0 (a true value)."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
 class Traced:
-    """0-d arrays of a library: for a clock or a learning rate that only the program knows.
+    """0-d arrays of a library: for a clock or a hyperparameter that only the program knows.
 
     ``xp`` is the array namespace and ``dtype`` the floating dtype of the coefficients: float64
-    where the library has it, otherwise float32, where they are within 1.5 ULP of exact.
+    where the library has it, otherwise float32, where they are within 1.5 ULP of exact, and within
+    4 ULP where b is :class:`Given`.
     """
 
     def __init__(self, xp: Any, dtype: Any, device: Any = None) -> None:
@@ -81,21 +89,29 @@ class Traced:
         self.bits = 22 if xp.finfo(dtype).bits == 64 else 12
 
     def number(self, value: Any) -> Number:
+        value = value.value if isinstance(value, Given) else value
         return self.xp.asarray(value, dtype=self.dtype, device=self.device)
 
     def sqrt(self, x: Number) -> Number:
         return self.xp.sqrt(x)
 
-    def power(self, base: float, k: Number, rate: float) -> Number:
+    def power(self, base: float, k: Number, rate: float | Given) -> Number:
+        if isinstance(rate, Given):
+            return self.xp.exp(self.xp.astype(k, self.dtype) * (self.number(rate) * math.log(base)))
         return self.xp.exp(self.xp.astype(k, self.dtype) * (rate * math.log(base)))
 
     def successor(self, t: Number) -> Number:
         return self.xp.where(t < MAX_CLOCK, t + 1, t)
 
-    def complement(self, b: float) -> Number:
-        return self.number(1.0 - b)
+    def complement(self, b: float | Given) -> Number:
+        return 1.0 - self.number(b) if isinstance(b, Given) else self.number(1.0 - b)
 
-    def complement_power(self, b: float, t: Number) -> Number:
+    def complement_power(self, b: float | Given, t: Number) -> Number:
+        if isinstance(b, Given):
+            base = self.number(b)  # 1 - base is exact from 1/2 on
+            log = self.xp.where(base < 0.5, self.xp.log(base), self.xp.log1p(base - 1.0))
+            x = self.xp.astype(t, self.dtype) * log
+            return -self.xp.expm1(x) if self.bits == 22 else self.complement_exp(x)
         if b == 0:
             return self.number(1.0)
         high, low = split_log(b, self.bits)
@@ -103,12 +119,17 @@ class Traced:
             real = self.xp.astype(t, self.dtype)
             e = self.xp.expm1(real * high)
             return -(e + (1.0 + e) * self.xp.expm1(real * low))
-        # float32: t*log(b) = x + rest, x rounded from two exact products.  XLA's own expm1 is
-        # 5 ULP off between -1 and 0; the series is below 1.
+        # float32: t*log(b) = x + rest, x rounded from two exact products.
         t1, t0 = (self.xp.astype(part, self.dtype) for part in (t // 4096, t % 4096))
         x1, x0 = t1 * (4096.0 * high), t0 * high
         x = x1 + x0
-        rest = (x0 - (x - x1)) + (t1 * (4096.0 * low) + t0 * low)
+        return self.complement_exp(x, (x0 - (x - x1)) + (t1 * (4096.0 * low) + t0 * low))
+
+    def complement_exp(self, x: Number, rest: Number | float = 0.0) -> Number:
+        """``1 - exp(x + rest)`` in float32, for x <= 0 and a small rest.
+
+        XLA's own expm1 is 5 ULP off between -1 and 0; the series is below 1.
+        """
         near: Number = 1.0 / math.factorial(SERIES)
         for k in range(SERIES - 1, 1, -1):
             near = near * x + 1.0 / math.factorial(k)

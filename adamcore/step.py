@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -46,9 +47,16 @@ def init(adam: Adam, params: Tree) -> AdamState:
 
 
 def step(
-    adam: Adam, params: Tree, grads: Tree, state: AdamState, lr: Any, present: Tree, donate: bool
+    adam: Adam,
+    params: Tree,
+    grads: Tree,
+    state: AdamState,
+    lr: Any,
+    present: Tree,
+    donate: bool,
+    hyper: Mapping[str, Any] | None = None,
 ) -> tuple[Tree, AdamState]:
-    """One update: see :meth:`Adam.step`."""
+    """One update: see :meth:`Adam.step`; ``hyper`` has this step's b1, b2, eps, ... where traced."""
     tree = Leaves(params)
     tree.check_parameters()
     check_parts(adam, state)
@@ -61,7 +69,7 @@ def step(
         check_leaf(tree, i, f, gs[i], ms[i], vs[i], maxima[i], state.v_max is not None)
     parts = presence(adam, tree, gs, present)
 
-    ticker = Ticker(adam, tree.backend, lr)
+    ticker = Ticker(adam, tree.backend, lr, hyper)
     ticks, t, mu_product = tick_all(adam, tree, ticker, state, parts)
     places = [i for i, part in enumerate(parts) if not part.absent]
     jobs = [
