@@ -55,11 +55,13 @@ def check(
     for target in targets:
         validate(target)
     subjects: list[Subject] = []
-    for target in dict.fromkeys(targets or default_targets()):
+    wanted = dict.fromkeys(targets) if targets else default_targets()
+    for target, only in wanted.items():
+        kind = Own if is_own(target) else Foreign
+        claim = dialect or only
         try:
-            kind = Own if is_own(target) else Foreign
             subjects.append(
-                kind(target, dialect, dict(settings or {}), device, chosen, dtypes, asked=bool(targets))
+                kind(target, claim, dict(settings or {}), device, chosen, dtypes, asked=bool(targets))
             )
         except CandidateError as error:
             raise UsageError(str(error)) from error
@@ -106,10 +108,10 @@ def fits(probe: Probe, pattern: str) -> bool:
     return fnmatchcase(probe.name, pattern) or fnmatchcase(probe.rule, pattern)
 
 
-def default_targets() -> list[str]:
-    """Every own backend, whether it is installed or not, and those that other packages announce."""
+def default_targets() -> dict[str, str | None]:
+    """Every own backend, installed or not, and those that other packages announce -> its one dialect."""
     others = [f"array:{entry.name}" for entry in announced()]
-    return [*OWN_TARGETS, *(name for name in others if name not in OWN_TARGETS and name != "array:numpy")]
+    return OWN_TARGETS | {name: None for name in others if name not in OWN_TARGETS}
 
 
 def validate(target: str) -> None:
@@ -120,6 +122,6 @@ def validate(target: str) -> None:
     near = difflib.get_close_matches(target, known, n=3, cutoff=0.5)
     hint = f"; nearest: {', '.join(near)}" if near else ""
     raise UsageError(
-        f"unknown target {target!r}: expected {', '.join(OWN_TARGETS[:4])}, array:MODULE, module:attr "
+        f"unknown target {target!r}: expected numpy, torch, torch:cuda, jax, jax:jit, array:MODULE, module:attr "
         f"or path/file.py:attr{hint}"
     )

@@ -25,12 +25,13 @@ def claim_from(axes: dict[str, Any]) -> Adam:
     return Adam(**{axis: value for axis, value in axes.items() if axis in AXES})
 
 
-def reduced(claim: Adam, probe: Probe) -> Adam:
+def reduced(claim: Adam, probe: Probe, *, exact: bool = False) -> Adam:
     """The claim with every axis that has no part in this probe at its default.
 
     Two dialects with the same reduced claim are the same program on this probe, so it is run
-    and judged once for both.  The clock's scope is left alone where bias is corrected at all:
-    it is another program, even where its numbers are the same.
+    and judged once for both.  The clock's scope makes another program, even where its numbers
+    are the same, so it is left alone; with ``exact`` it is not: claims that then are the same
+    have the same exact answer.
 
     >>> from adamcore.conformance.probe import Step
     >>> g = np.ones(1)
@@ -42,7 +43,7 @@ def reduced(claim: Adam, probe: Probe) -> Adam:
     blind = ["coefficients"]
     whole = all(g is not None for step in probe.steps for g in step.grads)
     if whole and all(step.present is None for step in probe.steps):
-        blind += ["missing", "all_missing"]
+        blind += ["missing", "all_missing", *(["clock"] if exact else [])]
     if not probe.hyper.get("weight_decay"):
         blind += ["decay", "decay_order"]
     elif claim.decay == "l2":

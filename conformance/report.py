@@ -42,9 +42,10 @@ class Entry:
     findings: list[Finding] = field(default_factory=list)
     results: list[Result] = field(default_factory=list)
     asked: bool = True  #: whether the user named it
+    advisory: frozenset[str] = frozenset()  #: probes whose failure is a note, not a deviation
 
-    def count(self, status: str) -> int:
-        return sum(result.status == status for result in self.results)
+    def failed(self, result: Result) -> bool:
+        return result.status == "failed" and result.probe not in self.advisory
 
 
 @dataclass

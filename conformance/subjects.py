@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from adamcore import Adam
 from adamcore.conformance.candidates import Info, effective_hyper
 from adamcore.conformance.claims import Claim, all_claims, axes_of, claim_for, claim_of_dialect, reduced
-from adamcore.conformance.findings import find
+from adamcore.conformance.findings import explain
 from adamcore.conformance.probe import Probe, Result, Run
 from adamcore.conformance.report import Entry, Verdict
 from adamcore.conformance.runner import Job
@@ -18,6 +19,8 @@ from adamcore.errors import DialectError
 
 class Subject:
     """One target under check, in all its dtypes."""
+
+    claims_by_itself = True  #: its claim follows from the target
 
     def __init__(
         self,
@@ -57,6 +60,7 @@ class Subject:
         """The entry of one claim, with its verdict."""
         entry = Entry(self.target, claim.name, {a: [v] for a, v in axes_of(claim.adam).items()})
         entry.asked, entry.results = self.asked, results
+        entry.advisory = frozenset(p.name for p in self.probes if p.level == "should")
         if self.info is not None:
             entry.kind, entry.device = self.info.kind, self.info.device
             if results:
@@ -67,10 +71,11 @@ class Subject:
     def diagnose(self, entry: Entry, claim: Claim, runs: dict[tuple[str, str], Run]) -> None:
         assert self.info is not None
         probes = {p.name: self.as_seen(p) for p in self.probes}
-        find(entry, claim.adam, probes, runs, flushes=self.info.flushes)
+        explain(entry, claim.adam, probes, runs, flushes=self.info.flushes)
         for i, found in enumerate(entry.findings):
             if found.repro is None and found.evidence is not None:
-                entry.findings[i] = dataclasses.replace(found, repro=self.repro(found.evidence.probe))
+                repro = self.repro(found.evidence.probe, entry.claimed)
+                entry.findings[i] = dataclasses.replace(found, repro=repro)
 
     def as_seen(self, probe: Probe) -> Probe:
         """The probe as the candidate sees it."""
@@ -79,8 +84,7 @@ class Subject:
     def verdict(self, entry: Entry) -> tuple[Verdict, str]:
         if self.problem is not None:
             return self.problem, self.reason
-        must = {probe.name for probe in self.probes if probe.level == "must"}
-        failed = any(r.status == "failed" and r.probe in must for r in entry.results)
+        failed = any(entry.failed(result) for result in entry.results)
         if failed or any(found.level == "error" for found in entry.findings):
             return "deviates", ""
         if not any(r.status in ("passed", "failed") for r in entry.results):
@@ -88,15 +92,16 @@ class Subject:
             return "broken", f"no probe could be judged: {why}"
         return "conforms", ""
 
-    def repro(self, probe: str) -> str:
+    def repro(self, probe: str, claimed: str) -> str:
         """The command that shows one probe again."""
-        parts = ["adamcore check", self.target]
-        if self.dialect:
-            parts.append(f"--dialect {self.dialect}")
+        words = ["adamcore", "check", self.target, "--probe", probe]
+        if self.dialect or not self.claims_by_itself:
+            words += ["--dialect", self.dialect or claimed]
         if self.device:
-            parts.append(f"--device {self.device}")
-        parts += [f"--set '{name}={value}'" for name, value in self.settings.items()]
-        return " ".join([*parts, f"--probe {probe}"])
+            words += ["--device", self.device]
+        for name, value in self.settings.items():
+            words += ["--set", f"{name}={value}"]
+        return shlex.join(words)
 
 
 class Own(Subject):
@@ -105,6 +110,8 @@ class Own(Subject):
     Claims that a probe cannot tell apart are one run and one judgement.  The backend is always
     held to coefficients in double, whatever its dialect's candidates do.
     """
+
+    claims_by_itself = False
 
     def plan(self) -> list[Job]:
         self.claims = [claim_of_dialect(self.dialect)] if self.dialect else all_claims()
@@ -131,7 +138,8 @@ class Own(Subject):
         adam, probe = self.distinct[number], self.probes[index]
         key = probe.name, job.dtype, adam
         self.runs[key] = run
-        self.results[key] = judge(adam, probe, job.dtype, run, flushes=self.info.flushes)
+        claim = reduced(adam, probe, exact=True)
+        self.results[key] = judge(claim, probe, job.dtype, run, flushes=self.info.flushes)
 
     def entries(self) -> list[Entry]:
         return [self.entry(self.double(claim), *self.seen_by(claim)) for claim in self.claims]

@@ -48,7 +48,7 @@ def show(report: Report, console: Console) -> None:
     for entry in unique_reasons(report.entries):
         console.print()
         console.print(Text(f"{entry.verdict:<12}", VERDICTS[entry.verdict]).append(entry.target, "bold"))
-        console.print(Padding(Text(entry.reason), (0, 0, 0, 2)))
+        console.print(Padding(Text(entry.reason), (0, 0, 0, 2), expand=False))
     for level in ("error", "note"):
         for entry in report.entries:
             show_findings(console, entry, [f for f in entry.findings if f.level == level])
@@ -179,13 +179,13 @@ def show_findings(console: Console, entry: Entry, findings: Sequence[Finding]) -
     console.print(title)
     for found in findings:
         text = Text(f"{found.area} ", "bold").append(f"({found.rule})", "dim")
-        console.print(Padding(text, (0, 0, 0, 2)))
+        console.print(Padding(text, (0, 0, 0, 2), expand=False))
         for name, value in details(found):
             line = Table.grid(padding=(0, 1, 0, 0))
             line.add_column(width=9, style="dim")
             line.add_column(overflow="fold")
             line.add_row(name, Text(value))
-            console.print(Padding(line, (0, 0, 0, 4)))
+            console.print(Padding(line, (0, 0, 0, 4), expand=False))
 
 
 def details(found: Finding) -> list[tuple[str, str]]:

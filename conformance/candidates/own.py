@@ -78,7 +78,7 @@ class Torch(Library):
 
 
 class Jax(Library):
-    """JAX, its steps under jax.jit; lr, the clock and masks are traced, nothing is recompiled."""
+    """JAX, each operation by itself."""
 
     def __init__(self, device: str) -> None:
         from adamcore.conformance.candidates.optax_factory import jax_device, jax_device_name
@@ -92,16 +92,13 @@ class Jax(Library):
     def array(self, value: FloatArray) -> Any:
         return self.jax.device_put(self.xp.asarray(value), self.where)
 
+
+class JaxJit(Jax):
+    """JAX, a step under jax.jit; lr, the clock and masks are traced, so it is compiled once a probe."""
+
     def stepper(self, step: Callable[..., Any]) -> Callable[..., Any]:
         compiled: Callable[..., Any] = self.jax.jit(step)
         return compiled
-
-
-class JaxEager(Jax):
-    """JAX without jit: every operation rounds by itself."""
-
-    def stepper(self, step: Callable[..., Any]) -> Callable[..., Any]:
-        return step
 
 
 def imported(module: str) -> Any:
@@ -117,7 +114,7 @@ def library(target: str, device: str | None = None) -> Library | None:
     """The library of an own-backend target, or None if ``target`` names none.
 
     Args:
-        target: "numpy", "torch[:DEVICE]", "jax[:DEVICE]", "jax:eager" or "array:MODULE".
+        target: "numpy", "torch[:DEVICE]", "jax[:DEVICE]", "jax:jit" or "array:MODULE".
         device: where the target itself does not say.
     """
     name, _, rest = target.partition(":")
@@ -130,13 +127,13 @@ def library(target: str, device: str | None = None) -> Library | None:
         return Torch(rest or device or "cpu")
     if name == "jax" and is_device(rest):
         imported("jax")
-        return JaxEager(device or "cpu") if rest == "eager" else Jax(rest or device or "cpu")
+        return JaxJit(device or "cpu") if rest == "jit" else Jax(rest or device or "cpu")
     return None
 
 
 def is_device(text: str) -> bool:
     """Whether what follows the colon of a framework's name is a device, not a class."""
-    return text.partition(":")[0] in ("", "cpu", "cuda", "gpu", "tpu", "mps", "xpu", "rocm", "eager", "meta")
+    return text.partition(":")[0] in ("", "cpu", "cuda", "gpu", "tpu", "mps", "xpu", "rocm", "jit")
 
 
 class OwnCandidate:
@@ -150,8 +147,9 @@ class OwnCandidate:
         return Info("own backend", flushes=self.library.flushes, device=self.library.device)
 
     def run(self, probe: Probe, dtype: str) -> Run:
-        adam = dataclasses.replace(self.claim, **probe.hyper)
+        hyper: dict[str, Any] = dict(probe.hyper)
         try:
+            adam = dataclasses.replace(self.claim, **hyper)
             stepper = OwnStepper(self.library, adam, probe, dtype)
         except Exception as error:
             return Run(error=describe(error))

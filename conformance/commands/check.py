@@ -1,12 +1,13 @@
 """Run candidates on the designed probes and hold them to a claim.
 
 TARGET is one of
-  numpy, torch, jax         our backends; torch:cuda, jax:cuda on another device;
-                            jax runs under jax.jit, jax:eager without
+  numpy, torch, jax         our backends; torch:cuda, jax:cuda on another device; jax runs
+                            each operation by itself, jax:jit a step at a time
   array:MODULE              our definition on any array-API namespace
   module:attr               a torch.optim.Optimizer class, an optax factory, a Keras optimizer
   path/file.py:attr         class, or a class with init(params, hyper) and step(grads)
-Without TARGET: every backend, on every device, under every dialect of the table.
+Without TARGET: every backend, on every device, under every dialect of the table (jax:jit under
+Algorithm 1 alone: compiling all of it takes minutes).
 
 The claim is --dialect; else the row of the table for the target (adamcore dialects); else the
 candidate's own attribute `dialect`; else Algorithm 1 of the paper, with L2.
