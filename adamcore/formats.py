@@ -76,6 +76,6 @@ def check_epsilon(adam: Adam, backend: Backend, work: Any) -> None:
         if value and (value < least if backend.flushes else value <= least / 2):
             raise HyperparameterError(
                 f"{name}={value!r} is 0 in the arithmetic's {work}: the smallest usable there is {least:.3g}; "
-                "choose at least that (far below the root of the second moment it has no effect), "
+                "choose more (far below the root of the second moment it has no effect), "
                 "0 to do without, or moment_dtype='float64' for a wider arithmetic"
             )

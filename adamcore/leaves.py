@@ -72,13 +72,15 @@ class Leaves:
             reason = self.backend.refuse(leaf)
             if reason is not None:
                 raise ParameterError(f"{self.path(i)} is {reason}")
-            if id(leaf) in seen:
+            identity = self.backend.identity(leaf)
+            if identity in seen:
                 j = next(j for j, other in enumerate(self.leaves) if other is leaf)
                 raise TreeError(
                     f"{self.path(i)} and {self.path(j)} are the same array: expected each once; "
                     "keep a shared parameter in one place, with the sum of its gradients"
                 )
-            seen.add(id(leaf))
+            if identity is not None:
+                seen.add(identity)
 
     def foreign(self, i: int, leaf: object) -> NoReturn:
         """Raise for a leaf that is no array of this backend."""

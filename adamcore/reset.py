@@ -39,7 +39,7 @@ def reset(adam: Adam, state: AdamState, which: Tree, clock: Literal["reset", "ke
         if adam.clock == "global":
             if any(flag is not True for flag in flags):
                 raise StateError(
-                    "which names a part of the tree, and clock='global' means one clock for all of it: "
+                    "which names a part of the tree, and clock='global' means one clock for all: "
                     "expected which=None; or reset the moments alone with clock='keep' (their bias correction "
                     "then takes them for old ones)"
                 )

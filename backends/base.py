@@ -56,6 +56,9 @@ class BaseBackend:
     def namespace(self, like: Array) -> Any:
         return array_api_compat.array_namespace(like)
 
+    def identity(self, leaf: Array) -> int | None:
+        return id(leaf)
+
     def device(self, leaf: Array) -> Any:
         return array_api_compat.device(leaf)
 

@@ -100,3 +100,12 @@ class JaxBackend(BaseBackend):
 
 
 backend = JaxBackend()
+
+
+def __getattr__(name: str) -> Any:
+    """``adam`` and ``adamw``, the optax transformations: optax is loaded when they are asked for."""
+    if name in ("adam", "adamw"):
+        from adamcore.backends import optax_transform
+
+        return getattr(optax_transform, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -60,6 +60,10 @@ class TorchBackend(BaseBackend):
     def namespace(self, like: Array) -> Any:
         return Functions
 
+    def identity(self, leaf: Array) -> int | None:
+        # a compiled step that has looked at an id is compiled again for the next tensor
+        return None if torch.compiler.is_compiling() else id(leaf)
+
     def device(self, leaf: Array) -> Any:
         return leaf.device
 

@@ -126,15 +126,15 @@ def test_a_step_changes_nothing_before_it_raises(change: Any, error: type[Adamco
 
 def test_state_for_other_axes() -> None:
     state = Adam().init(A)
-    with pytest.raises(StateError, match="state.v_max is None: expected a tree, as amsgrad='corrected'"):
+    with pytest.raises(StateError, match=r"state.v_max is None: expected a tree, as amsgrad='corrected'"):
         Adam(amsgrad="corrected").step(A, A, state)
-    with pytest.raises(StateError, match="state.mu_product is None"):
+    with pytest.raises(StateError, match=r"state.mu_product is None"):
         Adam(nesterov="dozat").step(A, A, state)
-    with pytest.raises(StateError, match="state.v_max is there: expected None"):
+    with pytest.raises(StateError, match=r"state.v_max is there: expected None"):
         Adam().step(A, A, Adam(amsgrad="corrected").init(A))
     with pytest.raises(StateError, match="expected one clock"):
         Adam(clock="global").step([A], [A], Adam().init([A]))
-    with pytest.raises(StateError, match="state.t has no leaf"):
+    with pytest.raises(StateError, match=r"state.t has no leaf"):
         Adam().step([A], [A], Adam(clock="global").init([A]))
 
 
@@ -164,7 +164,7 @@ class TestEpsilon:
     def test_what_flushes(self) -> None:
         jax = pytest.importorskip("jax")
         p = jax.numpy.ones(2)
-        with pytest.raises(HyperparameterError, match="smallest usable there is 1.18e-38"):
+        with pytest.raises(HyperparameterError, match=r"smallest usable there is 1.18e-38"):
             Adam(eps=1e-39).init(p)
         Adam(eps=2e-38).init(p)
 
@@ -189,7 +189,7 @@ class TestTorch:
         torch = pytest.importorskip("torch")
         with pytest.raises(ParameterError, match="meta device"):
             Adam().init({"w": torch.ones(2, device="meta")})
-        with pytest.raises(ParameterError, match="layout torch.sparse_coo"):
+        with pytest.raises(ParameterError, match=r"layout torch.sparse_coo"):
             Adam().init(torch.eye(2).to_sparse())
 
     def test_gradients(self) -> None:

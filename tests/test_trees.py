@@ -1,0 +1,147 @@
+"""Trees of every shape, in each library's own kind."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import OrderedDict, defaultdict
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+from adamcore import Adam
+
+
+class Pair(NamedTuple):
+    x: Any
+    y: Any
+
+
+def ones(lib: Any) -> Any:
+    return lib([1.0, 1.0])
+
+
+SHAPES: dict[str, Any] = {
+    "bare": lambda a: a(),
+    "dict": lambda a: {"w": a(), "b": a()},
+    "list": lambda a: [a(), a()],
+    "tuple": lambda a: (a(), (a(),)),
+    "named tuple": lambda a: Pair(a(), [Pair(a(), a())]),
+    "nested": lambda a: {"l": [{"w": a()}, (a(), Pair(a(), {"z": a(), "y": a()}))], "e": {}, "n": ()},
+    "ordered": lambda a: OrderedDict(z=a(), a=a()),
+    "default": lambda a: defaultdict(list, k=[a(), a()]),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_step_keeps_the_structure(lib: Any, shape: str) -> None:
+    opt, make = Adam(lr=0.5, amsgrad="uncorrected", nesterov="dozat"), SHAPES[shape]
+    params, grads = make(lambda: ones(lib)), make(lambda: ones(lib))
+    state = opt.init(params)
+    new, after = opt.step(params, grads, state)
+
+    def kinds(tree: Any) -> Any:
+        if isinstance(tree, dict):
+            return type(tree), {k: kinds(v) for k, v in tree.items()}
+        return (type(tree), [kinds(v) for v in tree]) if isinstance(tree, (list, tuple)) else "leaf"
+
+    assert kinds(new) == kinds(params)
+    for part in (*state, *after):
+        assert kinds(part) == kinds(params)
+
+
+@pytest.mark.parametrize("tree", [{}, [], (), {"a": {}, "b": []}, None, {"a": None}])
+def test_no_leaves(tree: Any) -> None:
+    for opt in (Adam(), Adam(clock="global", nesterov="dozat")):
+        state = opt.init(tree)
+        new, after = opt.step(tree, tree, state)
+        assert new == tree
+        assert after == opt.reset(after) == state
+
+
+def test_none_is_a_place_without_a_parameter(lib: Any) -> None:
+    params, opt = {"a": ones(lib), "b": None, "c": [None]}, Adam(lr=0.5, nesterov="dozat")
+    new, state = opt.step(params, {"a": ones(lib), "b": None, "c": [None]}, opt.init(params))
+    assert new["b"] is state.m["b"] is state.t["b"] is None
+    assert new["c"] == [None]
+    assert opt.reset(state).v["b"] is None
+
+
+def test_order_of_keys_does_not_matter(lib: Any) -> None:
+    params, opt = {"z": lib([1.0]), "a": lib([5.0])}, Adam(lr=0.5, eps=0.0)
+    grads = {"a": lib([-1.0]), "z": lib([1.0])}
+    new, _ = opt.step(params, grads, opt.init(dict(reversed(params.items()))))
+    assert float(new["z"][0]) == pytest.approx(0.5)
+    assert float(new["a"][0]) == pytest.approx(5.5)
+
+
+def test_keys_that_do_not_sort() -> None:
+    params, opt = {1: np.ones(1), "a": np.ones(1)}, Adam()
+    new, _ = opt.step(params, {"a": np.ones(1), 1: np.ones(1)}, opt.init(params))
+    assert set(new) == {1, "a"}
+
+
+def test_gradients_may_be_one_array(lib: Any) -> None:
+    g, opt = ones(lib), Adam()
+    params = [ones(lib), ones(lib)]
+    opt.step(params, [g, g], opt.init(params))
+
+
+def test_nodes_registered_with_jax() -> None:
+    jax = pytest.importorskip("jax")
+
+    @dataclasses.dataclass
+    class Layer:
+        w: Any
+        b: Any
+        name: str = "layer"
+
+    jax.tree_util.register_dataclass(Layer, ["w", "b"], ["name"])
+    params, opt = Layer(jax.numpy.ones(2), {"x": jax.numpy.ones(3)}), Adam(lr=0.5)
+    grads = jax.grad(lambda p: p.w.sum() + 2 * p.b["x"].sum())(params)
+    new, state = jax.jit(opt.step)(params, grads, opt.init(params))
+    assert type(new) is type(state.m) is Layer
+    np.testing.assert_allclose(new.b["x"], 0.5, rtol=1e-6)
+    with pytest.raises(ValueError, match=r"grads\.w is of shape"):
+        opt.step(params, Layer(jax.numpy.ones(3), grads.b), state)
+
+
+def test_nodes_registered_with_torch() -> None:
+    torch = pytest.importorskip("torch")
+
+    class Box:
+        def __init__(self, w: Any) -> None:
+            self.w = w
+
+    torch.utils._pytree.register_pytree_node(Box, lambda b: ([b.w], None), lambda w, _: Box(*w))
+    params, opt = Box([torch.ones(2)]), Adam(lr=0.5)
+    new, _ = opt.step(params, Box([torch.ones(2)]), opt.init(params))
+    torch.testing.assert_close(new.w[0], torch.full((2,), 0.5))
+
+
+def test_nodes_registered_with_optree() -> None:
+    optree = pytest.importorskip("optree")
+
+    class Box:
+        def __init__(self, w: Any) -> None:
+            self.w = w
+
+    everywhere = optree.registry.__GLOBAL_NAMESPACE
+    optree.register_pytree_node(Box, lambda b: ([b.w], None), lambda _, w: Box(*w), namespace=everywhere)
+    params, opt = Box(np.ones(2)), Adam(lr=0.5)
+    new, _ = opt.step(params, Box(np.ones(2)), opt.init(params))
+    np.testing.assert_allclose(new.w, 0.5)
+
+
+def test_a_module_of_torch() -> None:
+    torch = pytest.importorskip("torch")
+    net = torch.nn.Linear(2, 1)
+    params, opt = dict(net.named_parameters()), Adam(lr=0.1)
+    state = opt.init(params)
+    x, losses = torch.tensor([[1.0, 2.0], [0.5, -1.0]]), []
+    for _ in range(50):
+        loss = (net(x) - 1).square().mean()
+        losses.append(loss.item())
+        grads = torch.autograd.grad(loss, list(params.values()))
+        params, state = opt.step(params, dict(zip(params, grads, strict=True)), state, donate=True)
+    assert losses[-1] < 0.01 * losses[0]
