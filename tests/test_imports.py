@@ -121,7 +121,7 @@ opt = Adam()
 params = [np.ones(3)]
 params, state = opt.step(params, [np.ones(3)], opt.init(params))
 """
-    assert loaded_by(code) & FRAMEWORKS == set()
+    assert loaded_by(code) & FRAMEWORKS <= {"llvmlite"}  # the extra [fast], where it is installed
 
 
 @pytest.mark.parametrize("path", [p for folder in PACKAGES for p in sources(folder)], ids=name_of)
