@@ -1,0 +1,182 @@
+"""The settings of a parameter group of `adamcore.backends.torch.Adam`: PyTorch's words and ours.
+
+A group is the dictionary that PyTorch knows (``lr``, ``betas``, ``eps``, ``weight_decay``, the
+flags) with every axis of docs/spec.md beside it, so that any setting may differ from group to group.
+Two of PyTorch's flags say what an axis says: ``decoupled_weight_decay`` follows the axis ``decay``,
+and ``amsgrad`` is False, True (the axis' "uncorrected") or "corrected".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import torch
+
+from adamcore.adam import Adam as Core
+from adamcore.adam import check_number
+from adamcore.axes import AXES
+from adamcore.dialects import like
+from adamcore.errors import AxisError, BackendError, HyperparameterError
+
+Group = dict[str, Any]
+
+NUMBERS = ("eps", "eps_root", "weight_decay", "momentum_decay")  #: besides lr and betas
+RULES = (*AXES, "moment_dtype", "sparse")  #: what is computed: part of the program, not of a checkpoint
+FLAGS = ("foreach", "fused", "capturable", "differentiable")  #: how it is computed
+NULLABLE = ("foreach", "fused", "moment_dtype")  #: None is one of their values
+AMSGRAD = {"none": False, "uncorrected": True, "corrected": "corrected"}
+SPARSE = ("dense", "lazy")
+
+
+def of_dialect(name: str, given: Mapping[str, Any]) -> Group:
+    """The complete settings of a row of :mod:`adamcore.dialects`, with ``given`` in their place.
+
+    Raises:
+        DialectError: no such row.
+        HyperparameterError, AxisError, BackendError: as :func:`resolve`.
+    """
+    known = {"lr": 0.0} if given.get("lr") is not None else {}
+    known |= {n: given[n] for n in NUMBERS if is_number(given.get(n))}
+    core = like(name, **known)
+    base: Group = {"lr": core.lr, "betas": (core.b1, core.b2)}
+    base |= {n: getattr(core, n) for n in (*NUMBERS, *AXES, "moment_dtype")}
+    flags = {"foreach": None, "fused": None, "capturable": False, "differentiable": False}
+    return resolve(given, base | flags | {"sparse": "dense"})
+
+
+def is_number(value: object) -> bool:
+    """Whether it is a hyperparameter that the core would take."""
+    try:
+        check_number("", value)
+    except HyperparameterError:
+        return False
+    return True
+
+
+def resolve(given: Mapping[str, Any], base: Group) -> Group:
+    """``base`` with what is given in its place, in both PyTorch's words and ours, validated.
+
+    Args:
+        given: settings under PyTorch's names or the names of the axes; None is "not given", except
+            for those settings that can be None.
+        base: complete settings.
+
+    Raises:
+        HyperparameterError, AxisError: a value that a setting does not have.
+        BackendError: flags that exclude each other.
+
+    >>> base = of_dialect("torch.Adam", {})
+    >>> resolve({"decoupled_weight_decay": True}, base)["decay"]
+    'decoupled'
+    """
+    chosen = {k: v for k, v in given.items() if v is not None or k in NULLABLE}
+    group = base | chosen
+    decoupled = chosen.get("decoupled_weight_decay")
+    if decoupled is not None and bool(decoupled) != (group["decay"] != "l2"):
+        if "decay" in chosen:
+            raise AxisError(
+                f"decoupled_weight_decay={decoupled!r} with decay={chosen['decay']!r}: they contradict each "
+                "other; give one of the two"
+            )
+        group["decay"] = "decoupled" if decoupled else "l2"
+    group["decoupled_weight_decay"] = group["decay"] != "l2"
+    group["amsgrad"] = AMSGRAD.get(group["amsgrad"], group["amsgrad"])
+    check_lr(group)
+    group["betas"] = read_betas(group)
+    for name in NUMBERS:
+        check(name, f"Invalid {'epsilon' if name == 'eps' else name} value: ", group[name])
+    if group["sparse"] not in SPARSE:
+        raise AxisError(f"sparse={group['sparse']!r}: expected 'dense' or 'lazy'")
+    if group["fused"] and group["differentiable"]:
+        raise BackendError("`fused` does not support `differentiable`: give one of the two")
+    if group["fused"] and group["foreach"]:
+        raise BackendError("`fused` and `foreach` cannot be `True` together: give one of the two")
+    core_of(group)
+    return group
+
+
+def check(name: str, before: str, value: object, below: float = float("inf")) -> None:
+    """Raise :class:`HyperparameterError`, in PyTorch's words and then ours, for a bad number."""
+    try:
+        check_number(name, value, below=below)
+    except HyperparameterError as error:
+        raise HyperparameterError(f"{before}{value} ({error})") from None
+
+
+def check_lr(group: Group) -> None:
+    """Raise unless ``lr`` is a number or a tensor of one."""
+    lr = group["lr"]
+    if not isinstance(lr, torch.Tensor):
+        if callable(lr):
+            raise HyperparameterError(
+                "lr is a function: expected a number or a tensor of one element; a schedule is one of "
+                "torch.optim.lr_scheduler"
+            )
+        return check("lr", "Invalid learning rate: ", lr)
+    if group["foreach"] and not group["capturable"]:
+        raise HyperparameterError(
+            "lr as a Tensor is not supported for capturable=False and foreach=True; leave foreach out"
+        )
+    if lr.numel() != 1:
+        raise HyperparameterError(f"Tensor lr must be 1-element; it has shape {tuple(lr.shape)}")
+    if lr.device.type == "cpu":
+        check("lr", "Invalid learning rate: ", float(lr.detach()))
+    return None
+
+
+def read_betas(group: Group) -> tuple[float, float]:
+    """The two betas as Python's floats, whatever they came as."""
+    betas = tuple(group["betas"])
+    if len(betas) != 2:
+        raise HyperparameterError(f"betas={betas!r}: expected two numbers in [0, 1)")
+    tensors = [isinstance(b, torch.Tensor) for b in betas]
+    if any(tensors) and not all(tensors):
+        raise HyperparameterError("betas must be either both floats or both Tensors")
+    values = []
+    for i, b in enumerate(betas):
+        if isinstance(b, torch.Tensor):
+            if group["foreach"] and not group["capturable"]:
+                raise HyperparameterError(
+                    f"betas[{i}] as a Tensor is not supported for capturable=False and foreach=True; "
+                    "leave foreach out"
+                )
+            if b.numel() != 1:
+                raise HyperparameterError(f"Tensor betas[{i}] must be 1-element")
+            if b.requires_grad:
+                raise HyperparameterError(f"betas[{i}] requires a gradient: only lr can be differentiated")
+            b = b.item()
+        check(f"b{i + 1}", f"Invalid beta parameter at index {i}: ", b, 1.0)
+        values.append(float(b))
+    return values[0], values[1]
+
+
+def core_of(group: Group) -> Core:
+    """The :class:`adamcore.Adam` of a group; its learning rate is given step by step.
+
+    Raises:
+        HyperparameterError, AxisError: a setting was changed to one without a meaning.
+    """
+    betas = group["betas"]
+    if isinstance(betas[0], torch.Tensor) or isinstance(betas[1], torch.Tensor):
+        betas = read_betas(group)
+    if bool(group["decoupled_weight_decay"]) != (group["decay"] != "l2"):
+        raise AxisError(
+            f"decoupled_weight_decay={group['decoupled_weight_decay']!r} with decay={group['decay']!r} in a "
+            "parameter group: they contradict each other; set both"
+        )
+    return made(
+        betas[0], betas[1], *(group[n] for n in NUMBERS), group["moment_dtype"],
+        *(group[axis] for axis in AXES),
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=256)
+def made(b1: float, b2: float, *rest: Any) -> Core:
+    """The core's Adam; one object for equal settings."""
+    n = len(NUMBERS)
+    axes: dict[str, Any] = dict(zip(AXES, rest[n + 1 :], strict=True))
+    axes["amsgrad"] = {v: k for k, v in AMSGRAD.items()}.get(axes["amsgrad"], axes["amsgrad"])
+    numbers: dict[str, Any] = dict(zip(NUMBERS, rest[:n], strict=True))
+    return Core(lr=0.0, b1=b1, b2=b2, moment_dtype=rest[n], **numbers, **axes)
