@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from adamcore.adam import Adam
 
 HOST = Host()
-PYTHON = (int, float, type(None))  # what is no array
+PYTHON = (int, float)  # what is no array
 
 
 class Tick(NamedTuple):
@@ -151,7 +151,7 @@ class Ticker:
 
     def stored(self, value: Any, old: Any) -> Any:
         """A new clock or product in the form of the old one: a Python number, or an array."""
-        return value if isinstance(old, PYTHON) else self.backend.full(value, old.dtype, old)
+        return value if old is None or isinstance(old, PYTHON) else self.backend.full(value, old.dtype, old)
 
 
 def injected(adam: Adam, backend: Backend, hyper: Mapping[str, Any] | None) -> Adam:

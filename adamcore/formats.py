@@ -75,7 +75,7 @@ def check_epsilon(adam: Adam, backend: Backend, work: Any) -> None:
         value = getattr(adam, name)
         if value and (value < least if backend.flushes else value <= least / 2):
             raise HyperparameterError(
-                f"{name}={value!r} is 0 in the arithmetic's {work}: the smallest usable there is {least:.3g}; "
-                "choose more (far below the root of the second moment it has no effect), "
+                f"{name}={value!r} is 0 in the arithmetic's {work}: the smallest usable there is "
+                f"{least:.3g}; choose more (far below the root of the second moment it has no effect), "
                 "0 to do without, or moment_dtype='float64' for a wider arithmetic"
             )

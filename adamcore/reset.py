@@ -40,8 +40,8 @@ def reset(adam: Adam, state: AdamState, which: Tree, clock: Literal["reset", "ke
             if any(flag is not True for flag in flags):
                 raise StateError(
                     "which names a part of the tree, and clock='global' means one clock for all: "
-                    "expected which=None; or reset the moments alone with clock='keep' (their bias correction "
-                    "then takes them for old ones)"
+                    "expected which=None; or reset the moments alone with clock='keep' (bias "
+                    "correction then takes them for old ones)"
                 )
             t, mu_product = restart(b, True, t, 0), restart(b, True, mu_product, 1.0)
         else:
