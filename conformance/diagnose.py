@@ -3,48 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from adamcore import AXES, Adam
+from adamcore.conformance.faults import Fault
+from adamcore.conformance.faults.known import FAULTS
 from adamcore.conformance.identify import NUMERIC, identify
 from adamcore.conformance.judge import judge
+from adamcore.conformance.match import is_proved, looks_like
 from adamcore.conformance.probe import Finding, Probe, Result, Run
 from adamcore.conformance.probes import PROBES
-
-RULE_OF: dict[str, dict[Any, str]] = {
-    "epsilon": {
-        "outside-corrected": "EPS.1", "outside-uncorrected": "EPS.2",
-        "inside-corrected": "EPS.3", "inside-uncorrected": "EPS.4",
-    },
-    "bias_correction": {"both": "BC.1", "first": "BC.2", "second": "BC.1", "none": "BC.1"},
-    "decay": {
-        "l2": "DEC.1", "decoupled": "DEC.2", "decoupled-unscaled": "DEC.3", "decoupled-corrected": "DEC.4",
-    },
-    "decay_order": {"before": "DEC.5", "after": "DEC.5"},
-    "amsgrad": {"none": "AMS.1", "uncorrected": "AMS.1", "corrected": "AMS.2"},
-    "nesterov": {"none": "NES.1", "dozat": "NES.1", "optax": "NES.2", "same-t": "NES.3"},
-    "missing": {"skip": "F1", "zero": "F1", "error": "F1"},
-    "clock": {"per-parameter": "CLK.1", "global": "CLK.1"},
-    "all_missing": {"tick": "CLK.4", "hold": "CLK.4", "error": "CLK.4"},
-    "maximize": {False: "MAX.1", True: "MAX.1"},
-    "complex": {"componentwise": "CPX.1", "modulus": "CPX.2"},
-    "coefficients": {"double": "NUM.4", "working": "NUM.4", "running": "NUM.4"},
-}  # fmt: skip
-"""The rule that a claim's value on an axis stands for."""
-
-AREA_OF = {
-    "STEP": "moments", "MOM": "moments", "EPS": "epsilon", "BC": "bias_correction", "DEC": "decay",
-    "AMS": "amsgrad", "NES": "nesterov", "MAX": "maximize", "CPX": "complex", "F1": "missing",
-    "F2": "zero_gradient", "F3": "missing", "F5": "clock", "F6": "all_missing", "LR": "schedule",
-    "NUM.2": "moments", "NUM.3": "moments", "NUM.4": "coefficients", "NF": "nonfinite", "STATE": "state", "CLK": "clock",
-}  # fmt: skip
-"""The area to name when only the probe that failed is known."""
-
-
-def area_of(rule: str) -> str:
-    """The area of a rule, or of its family."""
-    return AREA_OF.get(rule) or AREA_OF[rule.split(".")[0]]
+from adamcore.conformance.rules import RULE_OF, SAYS, area_of
 
 
 def diagnose(
@@ -74,23 +44,73 @@ def diagnose(
     notes = coefficient_notes(claim, runs, flushes, probes)
     findings = handling(failures)
     rest = [r for r in failures if not r.reason.startswith("wrote to")]
-
-    def explained(other: Adam) -> list[Result]:
-        return [r for r in rest if speaks_for(other, r, runs, flushes, probes)]
-
     if any(probes[r.probe].level == "must" for r in rest):
-        other = seen_in_fingerprint(claim, runs, flushes, probes)
-        by_it = explained(other) if other else []
-        if not by_it:
-            for other in single_changes(claim):
-                by_it = explained(other) if speaks_for(other, rest[0], runs, flushes, probes) else []
-                if len(by_it) == len(rest):
-                    break
-                by_it = []
-        if other and by_it:
-            findings += causes(claim, other, by_it, probes)
-            rest = [r for r in rest if r not in by_it]
+        cause = best_cause(claim, rest, runs, flushes, probes)
+        if cause is not None:
+            findings += cause.findings
+            rest = [r for r in rest if r not in cause.explains]
     return findings + by_rule(rest, probes) + notes
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Something that, had the claim allowed it, would have let failed runs pass."""
+
+    findings: list[Finding]
+    explains: list[Result]
+
+
+def best_cause(
+    claim: Adam, failures: Sequence[Result], runs: Mapping[tuple[str, str], Run], flushes: bool,
+    probes: Mapping[str, Probe],
+) -> Cause | None:  # fmt: skip
+    """The cause that explains most: other values on axes, else a known fault.
+
+    Axes come first where both explain as much: a candidate that follows another dialect is a
+    better answer than one that follows this one wrongly.
+    """
+    best: Cause | None = None
+
+    def consider(cause: Cause) -> bool:
+        nonlocal best
+        if cause.explains and (best is None or len(cause.explains) > len(best.explains)):
+            best = cause
+        return best is not None and len(best.explains) == len(failures)
+
+    seen = seen_in_fingerprint(claim, runs, flushes, probes)
+    for other in [seen] if seen else single_changes(claim):
+        if not seen and not speaks_for(other, failures[0], runs, flushes, probes):
+            continue
+        by_it = [r for r in failures if speaks_for(other, r, runs, flushes, probes)]
+        if by_it and consider(Cause(causes(claim, other, by_it, probes), by_it)):
+            return best
+    for fault in FAULTS:
+        by_it = explained_by(claim, fault, failures, runs, flushes, probes)
+        found = by_it and Finding(
+            fault.area, fault.rule, SAYS[fault.rule], fault.observed, evidence=by_it[0].evidence
+        )
+        if found and consider(Cause([found], by_it)):
+            return best
+    return best
+
+
+def explained_by(
+    claim: Adam, fault: Fault, failures: Sequence[Result], runs: Mapping[tuple[str, str], Run],
+    flushes: bool, probes: Mapping[str, Probe],
+) -> list[Result]:  # fmt: skip
+    """The failures that are what the claim with this fault would do; the first three are proved."""
+    like: list[Result] = []
+    for tried, r in enumerate(failures, start=1):
+        if looks_like(claim, probes[r.probe], runs[r.probe, r.dtype], fault):
+            like.append(r)
+        elif tried == 4 and not like:
+            return []
+    for r in like[:3]:
+        if not is_proved(
+            claim, probes[r.probe], r.dtype, runs[r.probe, r.dtype], flushes=flushes, fault=fault
+        ):
+            return []
+    return like
 
 
 def seen_in_fingerprint(

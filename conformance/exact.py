@@ -15,6 +15,7 @@ import numpy as np
 from flint import arb, ctx
 
 from adamcore import Adam
+from adamcore.conformance.faults import Fault, Tweak
 from adamcore.conformance.probe import FloatArray, Probe
 from adamcore.conformance.trajectory import Walk, walk
 from adamcore.definition import Number, coefficients, update
@@ -85,8 +86,11 @@ class ExactSlot:
         self.v, self.v_max = zero, zero
         self.mu_product: Number | None = arb(1)
 
-    def step(self, t: int, lr: float, grads: list[FloatArray], mask: FloatArray | None) -> None:
+    def step(
+        self, t: int, lr: float, grads: list[FloatArray], mask: FloatArray | None, tweak: Tweak | None = None
+    ) -> None:
         c = coefficients(Exact(), self.adam, t, arb(lr), self.mu_product)
+        c = c if tweak is None else tweak(c, Exact())
         self.mu_product = c.mu_product
         parts = [(p, _ball(g.astype(object)), m) for p, g, m in zip(self.p, grads, self.m, strict=True)]
         moved, v, v_max = update(Balls, self.adam, c, parts, self.v, self.v_max)
@@ -98,6 +102,10 @@ class ExactSlot:
         self.m = [chosen(m, old) for (_, m), old in zip(moved, self.m, strict=True)]
         self.v, self.v_max = chosen(v, self.v), chosen(v_max, self.v_max)
 
+    def reset(self) -> None:
+        zero = _ball(np.zeros(self.v.shape).astype(object))
+        self.m, self.v, self.v_max, self.mu_product = [zero for _ in self.m], zero, zero, arb(1)
+
     def read(self) -> list[Value]:
         return [as_value(p) for p in self.p]
 
@@ -108,18 +116,18 @@ def as_value(balls: Any) -> Value:
 
 
 @lru_cache(maxsize=4096)
-def _exact(adam: Adam, probe: Probe) -> Walk[Value]:
+def _exact(claim: Adam, probe: Probe, fault: Fault | None) -> Walk[Value]:
     with ctx.workprec(PRECISION):
-        return walk(adam, probe, ExactSlot)
+        return walk(claim, probe, ExactSlot, fault)
 
 
-def exact(adam: Adam, probe: Probe) -> Walk[Value]:
-    """The exact trajectory of a probe under ``adam`` (its axes and hyperparameters).
+def exact(claim: Adam, probe: Probe, fault: Fault | None = None) -> Walk[Value]:
+    """The exact trajectory of a probe under a claim (its axes; hyperparameters are the probe's).
 
     Raises:
         ArithmeticError: balls too wide to tell a float64; never seen at 256 bits.
     """
-    return _exact(adam, probe)
+    return _exact(claim, probe, fault)
 
 
 def round_once(ball: Any, bits: int, smallest: int) -> float:

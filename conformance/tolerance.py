@@ -18,6 +18,7 @@ import numpy as np
 
 from adamcore import Adam
 from adamcore.conformance.noisy import Format, NoisyNamespace, NoisyNumbers, Sources
+from adamcore.conformance.faults import Fault, Tweak
 from adamcore.conformance.probe import FloatArray, Probe
 from adamcore.conformance.trajectory import Walk, walk
 from adamcore.definition import coefficients, update
@@ -52,7 +53,9 @@ class NoisySlot:
         self.mu_product = (1.0, 0.0)
         self.moved = [zero for _ in parts]
 
-    def step(self, t: int, lr: float, grads: list[FloatArray], mask: FloatArray | None) -> None:
+    def step(
+        self, t: int, lr: float, grads: list[FloatArray], mask: FloatArray | None, tweak: Tweak | None = None
+    ) -> None:
         n, k, size = self.parts, len(self.centre), len(self.centre[0])
         sources = Sources(size, self.format)
         numbers = NoisyNumbers(sources, self.adam.coefficients)
@@ -61,6 +64,7 @@ class NoisySlot:
         mu = sources.exactly(value).spoiled(error)
         with np.errstate(all="ignore"):
             c = coefficients(numbers, self.adam, t, numbers.number(lr), mu)
+            c = c if tweak is None else tweak(c, numbers)
             inputs = [(state[i], sources.exactly(g), state[n + i]) for i, g in enumerate(grads)]
             moved, v, v_max = update(NoisyNamespace, self.adam, c, inputs, state[2 * n], state[2 * n + 1])
             after = [p for p, _ in moved] + [m for _, m in moved] + [v, v_max]
@@ -77,6 +81,12 @@ class NoisySlot:
             centre = [np.where(mask, new, old) for new, old in zip(centre, self.centre, strict=True)]
         self.moved = [np.abs(new - old) for new, old in zip(centre[:n], self.centre[:n], strict=True)]
         self.past, self.centre = past, centre
+
+    def reset(self) -> None:
+        for i in range(self.parts, len(self.centre)):
+            self.centre[i] = np.zeros_like(self.centre[i])
+        self.past[:, :, self.parts :] = 0.0
+        self.mu_product = (1.0, 0.0)
 
     def radius(self) -> FloatArray:
         """The largest error of each state variable, an element each."""
@@ -113,11 +123,13 @@ def merged(fresh: FloatArray) -> FloatArray:
 
 
 @lru_cache(maxsize=4096)
-def bounds(adam: Adam, probe: Probe, dtype: str, flushes: bool = False) -> Walk[Bound]:
-    """The tolerance of every step and element of a probe under ``adam`` in ``dtype``.
+def bounds(
+    claim: Adam, probe: Probe, dtype: str, flushes: bool = False, fault: Fault | None = None
+) -> Walk[Bound]:
+    """The tolerance of every step and element of a probe under a claim in ``dtype``.
 
     Args:
-        adam: axes and hyperparameters; its ``coefficients`` axis widens the bound.
+        claim: the axes, ``coefficients`` among them; hyperparameters are the probe's.
         dtype: "float32" or "float64", that of parameters, state and arithmetic.
         flushes: whether the arithmetic flushes subnormals to zero (XLA on CPUs does).
 
@@ -125,4 +137,4 @@ def bounds(adam: Adam, probe: Probe, dtype: str, flushes: bool = False) -> Walk[
         Walk of :class:`Bound`, in the units of p; infinite where nothing can be said.
     """
     arithmetic = format_of(dtype, flushes)
-    return walk(adam, probe, lambda a, parts: NoisySlot(a, parts, arithmetic))
+    return walk(claim, probe, lambda a, parts: NoisySlot(a, parts, arithmetic), fault)

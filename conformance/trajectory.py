@@ -13,6 +13,7 @@ from typing import Generic, Protocol, TypeVar
 import numpy as np
 
 from adamcore import AXES, Adam
+from adamcore.conformance.faults import Fault, Moment, Tweak
 from adamcore.conformance.probe import FloatArray, Probe, Step
 
 T = TypeVar("T")
@@ -21,7 +22,10 @@ T = TypeVar("T")
 class Slot(Protocol[T]):
     """Real vectors that share a second moment: a parameter, or a part of a complex one."""
 
-    def step(self, t: int, lr: float, grads: list[FloatArray], mask: FloatArray | None) -> None: ...
+    def step(
+        self, t: int, lr: float, grads: list[FloatArray], mask: FloatArray | None, tweak: Tweak | None
+    ) -> None: ...
+    def reset(self) -> None: ...  # moments back to the start, for a fault that does so
     def read(self) -> list[T]: ...  # what stands for p, a part each
 
 
@@ -45,18 +49,29 @@ def claim_of(claim: Adam, probe: Probe) -> Adam:
     return Adam(**{**axes, **probe.hyper})
 
 
-def walk(adam: Adam, probe: Probe, make: Callable[[Adam, list[FloatArray]], Slot[T]]) -> Walk[T]:
-    """Step every parameter of the probe through slots that ``make`` makes."""
+def walk(
+    claim: Adam,
+    probe: Probe,
+    make: Callable[[Adam, list[FloatArray]], Slot[T]],
+    fault: Fault | None = None,
+) -> Walk[T]:
+    """Step every parameter of the probe through slots that ``make`` makes.
+
+    With a ``fault``, as a candidate that follows the claim but for this fault would.
+    """
+    fault = fault or Fault()
+    probe = fault.probe(probe) if fault.probe else probe
+    adam = claim_of(claim, probe)
     slots: list[list[Slot[T]]] = []
     for p in probe.params:
         parts = real_parts(p)
         together = adam.complex == "modulus"
         slots.append([make(adam, parts)] if together else [make(adam, [part]) for part in parts])
-    clocks = [0] * len(slots)
+    clocks, calls = [0] * len(slots), 0
     assert not callable(adam.lr)
     lr = adam.lr
     result: Walk[T] = Walk([])
-    for step in probe.steps:
+    for s, step in enumerate(probe.steps, start=1):
         lr = lr if step.lr is None else step.lr
         absent = [is_absent(step, i) for i in range(len(slots))]
         if (any(absent) and adam.missing == "error") or (
@@ -69,13 +84,21 @@ def walk(adam: Adam, probe: Probe, make: Callable[[Adam, list[FloatArray]], Slot
         for i, (parameter, g) in enumerate(zip(slots, step.grads, strict=True)):
             skipped = stands and absent[i]
             clocks[i] += not (held if adam.clock == "global" else skipped)
-            if skipped:
+            if skipped and fault.absent == "reset":
+                for slot in parameter:
+                    slot.reset()
+            if skipped and fault.absent != "decay":
                 continue
+            calls += 1
+            moment = Moment(
+                adam, clocks[i] if fault.clock is None else fault.clock(clocks[i], calls, s), lr,
+                np.shape(probe.params[i]), skipped,
+            )  # fmt: skip
             grads = real_parts(np.zeros_like(probe.params[i]) if g is None or absent[i] else g)
             mask = mask_of(step, i, probe.params[i].shape)
             for k, slot in enumerate(parameter):
                 mine = grads if len(parameter) == 1 else [grads[k]]
-                slot.step(clocks[i], lr, mine, mask)
+                slot.step(moment.t, lr, mine, mask, fault.tweak_at(moment))
         result.steps.append([[x for slot in parameter for x in slot.read()] for parameter in slots])
     return result
 

@@ -1,0 +1,99 @@
+"""Faults of what is formed of it: the coefficients of a step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from adamcore.conformance.faults import Moment
+from adamcore.definition import Coefficients
+
+
+def has(c: Coefficients, *names: str) -> bool:
+    return all(getattr(c, name) is not None for name in names)
+
+
+def eps_subtracted(c: Coefficients, n: Any, at: Moment) -> Coefficients:
+    return c if c.outside is None else c._replace(outside=-c.outside)
+
+
+def eps_twice(c: Coefficients, n: Any, at: Moment) -> Coefficients:
+    if not has(c, "outside"):
+        return c
+    eps = n.number(at.adam.eps)
+    return c._replace(inside=eps if c.square is None else eps * c.square)
+
+
+def eps_times_lr(c: Coefficients, n: Any, at: Moment) -> Coefficients:
+    return c if c.outside is None else c._replace(outside=c.outside * at.lr)
+
+
+def unweighted(weight: str, c: Coefficients, n: Any, at: Moment) -> Coefficients:
+    """The new term of a moment enters with weight 1."""
+    return c._replace(**{weight: 1.0})
+
+
+def same_beta(name: str, c: Coefficients, n: Any, at: Moment) -> Coefficients:
+    """Both moments forget with one beta; the corrections are the right ones."""
+    b = getattr(at.adam, name)
+    w = n.complement(b)
+    return c._replace(w1=w, w2=w, keep1=n.number(b), keep2=n.number(b))
+
+
+def root_missing(c: Coefficients, n: Any, at: Moment) -> Coefficients:
+    return c._replace(root=c.square) if has(c, "root") else c
+
+
+def root_times(c: Coefficients, n: Any, at: Moment) -> Coefficients:
+    return c if c.root is None else c._replace(root=1.0 / c.root)
+
+
+def corrections_swapped(c: Coefficients, n: Any, at: Moment) -> Coefficients:
+    if not has(c, "root") or c.step_g is not None:
+        return c
+    c1, c2 = n.complement_power(at.adam.b1, at.t), n.complement_power(at.adam.b2, at.t)
+    return c._replace(step_m=n.number(at.lr) / c2, root=n.sqrt(c1), square=c1)
+
+
+def one_correction(name: str, c: Coefficients, n: Any, at: Moment) -> Coefficients:
+    """Both moments corrected with one beta."""
+    if not has(c, "root") or c.step_g is not None:
+        return c
+    both = n.complement_power(getattr(at.adam, name), at.t)
+    return c._replace(step_m=n.number(at.lr) / both, root=n.sqrt(both), square=both)
+
+
+def correction_times(c: Coefficients, n: Any, at: Moment) -> Coefficients:
+    """M multiplied with 1-b1**t instead of divided by it."""
+    if at.adam.bias_correction not in ("both", "first") or c.step_g is not None:
+        return c
+    return c._replace(step_m=n.number(at.lr) * n.complement_power(at.adam.b1, at.t))
+
+
+def written_back(which: str, c: Coefficients, n: Any, at: Moment) -> Coefficients:
+    """Corrected moments are stored: the next step corrects them again."""
+    if at.t < 2:
+        return c
+    changed = {}
+    if which in ("both", "first") and at.adam.b1:
+        changed["keep1"] = n.number(at.adam.b1) / n.complement_power(at.adam.b1, at.t - 1)
+    if which in ("both", "second") and at.adam.b2:
+        changed["keep2"] = n.number(at.adam.b2) / n.complement_power(at.adam.b2, at.t - 1)
+    return c._replace(**changed)
+
+
+def decay_changed(by: Callable[[Any, Moment], Any], c: Coefficients, n: Any, at: Moment) -> Coefficients:
+    if c.decay is None:
+        return c
+    decay = by(c.decay, at)
+    return c._replace(decay=decay, keep_p=None if c.keep_p is None else 1.0 - decay)
+
+
+def step_changed(by: Callable[[Any, Moment], Any], c: Coefficients, n: Any, at: Moment) -> Coefficients:
+    return c._replace(step_m=by(c.step_m, at), step_g=None if c.step_g is None else by(c.step_g, at))
+
+
+def first_lr(d: Any, at: Moment) -> Any:
+    """Decay goes on with the lr that the optimizer was made with."""
+    assert not callable(at.adam.lr)
+    return d if at.adam.decay != "decoupled" or not at.lr else d * (at.adam.lr / at.lr)

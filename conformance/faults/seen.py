@@ -1,0 +1,146 @@
+"""Faults of what goes in: the probe as a candidate with the fault sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from adamcore.conformance.probe import FloatArray, Probe, Step
+
+Steps = tuple[Step, ...]
+
+
+def with_hyper(change: Callable[[dict[str, float]], dict[str, float]], probe: Probe) -> Probe:
+    return replace(probe, hyper={**probe.hyper, **change(dict(probe.hyper))})
+
+
+def set_to(name: str, value: float, h: dict[str, float]) -> dict[str, float]:
+    return {name: value} if name in h else {}
+
+
+def swapped(h: dict[str, float]) -> dict[str, float]:
+    return {"b1": h["b2"], "b2": h["b1"]}
+
+
+def one_minus(name: str, h: dict[str, float]) -> dict[str, float]:
+    return {name: 1.0 - h[name]} if h[name] else {}
+
+
+def squared_eps(h: dict[str, float]) -> dict[str, float]:
+    return {"eps": h["eps"] ** 2}
+
+
+def coarse(bits: int, h: dict[str, float]) -> dict[str, float]:
+    """Betas rounded to a format with ``bits`` significant bits."""
+    rounded = {name: rounded_to(bits, h[name]) for name in ("b1", "b2")}
+    return {name: value for name, value in rounded.items() if value < 1.0}
+
+
+def rounded_to(bits: int, x: float) -> float:
+    mantissa, exponent = np.frexp(x)
+    return float(np.ldexp(np.round(np.ldexp(mantissa, bits)), exponent - bits))
+
+
+def with_steps(change: Callable[[Steps, Probe], Steps], probe: Probe) -> Probe:
+    return replace(probe, steps=change(probe.steps, probe))
+
+
+def each_gradient(change: Callable[[FloatArray], FloatArray], steps: Steps, probe: Probe) -> Steps:
+    return tuple(
+        replace(step, grads=tuple(None if g is None else change(g) for g in step.grads)) for step in steps
+    )
+
+
+def by_norm(limit: float, g: FloatArray) -> FloatArray:
+    norm = float(np.linalg.norm(np.ravel(g)))
+    return g if not norm > limit else g * (limit / norm)
+
+
+def by_global_norm(limit: float, steps: Steps, probe: Probe) -> Steps:
+    clipped = []
+    for step in steps:
+        norm = float(np.sqrt(sum(np.sum(np.abs(g) ** 2) for g in step.grads if g is not None)))
+        scale = limit / norm if norm > limit else 1.0
+        clipped.append(replace(step, grads=tuple(None if g is None else g * scale for g in step.grads)))
+    return tuple(clipped)
+
+
+def by_value(limit: float, g: FloatArray) -> FloatArray:
+    clipped: FloatArray = np.clip(g.real, -limit, limit)
+    return clipped + 1j * np.clip(g.imag, -limit, limit) if np.iscomplexobj(g) else clipped
+
+
+def without_nan(g: FloatArray) -> FloatArray:
+    return np.nan_to_num(g, nan=0.0, posinf=0.0, neginf=0.0)
+
+
+def step_skipped_on_nan(steps: Steps, probe: Probe) -> Steps:
+    return tuple(
+        replace(step, grads=(None,) * len(step.grads))
+        if any(g is not None and not np.isfinite(g).all() for g in step.grads)
+        else step
+        for step in steps
+    )
+
+
+def tensor_skipped_on_nan(steps: Steps, probe: Probe) -> Steps:
+    return tuple(
+        replace(step, grads=tuple(None if g is None or not np.isfinite(g).all() else g for g in step.grads))
+        for step in steps
+    )
+
+
+def zero_tensors_skipped(steps: Steps, probe: Probe) -> Steps:
+    return tuple(
+        replace(step, grads=tuple(None if g is None or not np.any(g) else g for g in step.grads))
+        for step in steps
+    )
+
+
+def masked(keep: Callable[[FloatArray, FloatArray], Any], steps: Steps, probe: Probe) -> Steps:
+    """Only the elements that ``keep(p, g)`` chooses ever move."""
+    return tuple(
+        replace(
+            step,
+            present=tuple(
+                False if g is None else np.asarray(keep(p, g)) if p.ndim else bool(keep(p, g))
+                for p, g in zip(probe.params, step.grads, strict=True)
+            ),
+        )
+        for step in steps
+    )
+
+
+def whole_vectors(width: int, p: FloatArray, g: FloatArray) -> Any:
+    """All but the last ``size % width`` elements."""
+    keep = np.arange(p.size) < p.size - p.size % width
+    return keep.reshape(p.shape) if p.ndim else bool(keep[0])
+
+
+def zeros_left(p: FloatArray, g: FloatArray) -> Any:
+    return g != 0
+
+
+def arrays_only(p: FloatArray, g: FloatArray) -> Any:
+    return np.full(p.shape, p.ndim > 0)
+
+
+def lr_kept(steps: Steps, probe: Probe) -> Steps:
+    return tuple(replace(step, lr=None) for step in steps)
+
+
+def lr_late(steps: Steps, probe: Probe) -> Steps:
+    return tuple(replace(step, lr=before.lr) for step, before in zip(steps, (Step(()), *steps), strict=False))
+
+
+def stale(steps: Steps, probe: Probe) -> Steps:
+    """An absent gradient is the last one once more."""
+    last: list[FloatArray | None] = [None] * len(probe.params)
+    seen = []
+    for step in steps:
+        last = [old if g is None else g for g, old in zip(step.grads, last, strict=True)]
+        seen.append(replace(step, grads=tuple(last)))
+    return tuple(seen)

@@ -1,0 +1,65 @@
+"""The rules of docs/spec.md as findings name them: what each says, and the area it belongs to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+SAYS = {
+    "MOM.1": "m = b1*m + (1-b1)*g",
+    "MOM.2": "v = b2*v + (1-b2)*g*g",
+    "MOM.3": "moments start at 0",
+    "BC.1": "m_hat = m / (1-b1**t)",
+    "BC.2": "v_hat = v / (1-b2**t)",
+    "BC.3": "corrected moments are not written back to the state",
+    "EPS.1": "eps stands beside the root: sqrt(v_hat) + eps",
+    "STEP.1": "p = p - lr * m_hat / (sqrt(v_hat) + eps), in every element",
+    "DEC.1": "decay of every parameter, by weight_decay",
+    "DEC.2": "decoupled decay, multiplied by the lr of the step",
+    "CLK.1": "each parameter has its own clock, unless the clock is global",
+    "CLK.2": "the first update is t=1, the next t=2",
+    "CLK.3": "the clock counts to 2**31-1 at the least",
+    "LR.1": "a step uses the lr it is given",
+    "NF.1": "a NaN or infinity in a gradient spoils its element",
+    "NUM.4": "b1, b2 and what is formed of them are rounded once, to the working precision",
+    "F1": "an absent gradient leaves parameter, moments and clock as they are",
+    "F2": "a zero gradient is a gradient",
+    "STATE.2": "inputs are left as they were",
+    "STATE.3": "no state is shared between optimizers",
+    "STATE.4": "a run resumed from its saved state goes on bit for bit",
+}
+"""What a rule asks, in a line."""
+
+RULE_OF: dict[str, dict[Any, str]] = {
+    "epsilon": {
+        "outside-corrected": "EPS.1", "outside-uncorrected": "EPS.2",
+        "inside-corrected": "EPS.3", "inside-uncorrected": "EPS.4",
+    },
+    "bias_correction": {"both": "BC.1", "first": "BC.2", "second": "BC.1", "none": "BC.1"},
+    "decay": {
+        "l2": "DEC.1", "decoupled": "DEC.2", "decoupled-unscaled": "DEC.3", "decoupled-corrected": "DEC.4",
+    },
+    "decay_order": {"before": "DEC.5", "after": "DEC.5"},
+    "amsgrad": {"none": "AMS.1", "uncorrected": "AMS.1", "corrected": "AMS.2"},
+    "nesterov": {"none": "NES.1", "dozat": "NES.1", "optax": "NES.2", "same-t": "NES.3"},
+    "missing": {"skip": "F1", "zero": "F1", "error": "F1"},
+    "clock": {"per-parameter": "CLK.1", "global": "CLK.1"},
+    "all_missing": {"tick": "CLK.4", "hold": "CLK.4", "error": "CLK.4"},
+    "maximize": {False: "MAX.1", True: "MAX.1"},
+    "complex": {"componentwise": "CPX.1", "modulus": "CPX.2"},
+    "coefficients": {"double": "NUM.4", "working": "NUM.4", "running": "NUM.4"},
+}  # fmt: skip
+"""The rule that a claim's value on an axis stands for."""
+
+AREA_OF = {
+    "STEP": "moments", "MOM": "moments", "EPS": "epsilon", "BC": "bias_correction", "DEC": "decay",
+    "AMS": "amsgrad", "NES": "nesterov", "MAX": "maximize", "CPX": "complex", "F1": "missing",
+    "F2": "zero_gradient", "F3": "missing", "F5": "clock", "F6": "all_missing", "LR": "schedule",
+    "NUM.2": "moments", "NUM.3": "moments", "NUM.4": "coefficients", "NF": "nonfinite",
+    "STATE": "state", "CLK": "clock",
+}  # fmt: skip
+"""The area to name when only the probe that failed is known."""
+
+
+def area_of(rule: str) -> str:
+    """The area of a rule, or of its family."""
+    return AREA_OF.get(rule) or AREA_OF[rule.split(".")[0]]
