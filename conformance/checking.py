@@ -122,6 +122,6 @@ def validate(target: str) -> None:
     near = difflib.get_close_matches(target, known, n=3, cutoff=0.5)
     hint = f"; nearest: {', '.join(near)}" if near else ""
     raise UsageError(
-        f"unknown target {target!r}: expected numpy, torch, torch:cuda, jax, jax:jit, array:MODULE, module:attr "
-        f"or path/file.py:attr{hint}"
+        f"unknown target {target!r}: expected numpy, torch, torch:cuda, jax, jax:jit, array:MODULE, "
+        f"module:attr or path/file.py:attr{hint}"
     )

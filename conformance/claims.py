@@ -72,7 +72,8 @@ def claim_of_dialect(name: str, settings: Mapping[str, str] | None = None) -> Cl
     """
     row = dialect(name)
     _, given = parse_settings(settings or {})
-    axes, chosen = dict(row.axes), {}
+    axes = dict(row.axes)
+    chosen: dict[str, Any] = {}
     for option in sorted(row.options, key=lambda text: text.count(",")):
         wanted = parse_option(option)
         if all(key in given and given[key] == value for key, value in wanted.items()):

@@ -27,6 +27,11 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("num", ("NUM", "COEF", "NF")),
     ("stat", ("STATE",)),
 )
+#: Heads of the counts -> the status counted, and its colour where there are any.
+COUNTS = {
+    "pass": ("passed", ""), "fail": ("failed", "bold red"), "note": ("note", "yellow"),
+    "skip": ("skipped", "yellow"), "open": ("undecided", "yellow"),
+}  # fmt: skip
 LEGEND = {
     "mom": "moments and step", "bias": "bias correction", "eps": "epsilon", "dec": "weight decay",
     "ams": "AMSGrad", "nes": "Nesterov", "frz": "freezing and the clock", "lr": "learning rate, maximize",
@@ -72,20 +77,27 @@ def overview(rows: dict[str, list[Entry]]) -> Table:
     table.add_column("verdict", no_wrap=True)
     for head, _ in groups:
         table.add_column(head, justify="right", no_wrap=True)
-    for head in ("pass", "fail", "skip", "open"):
+    for head in COUNTS:
         table.add_column(head, justify="right", no_wrap=True)
     for target, entries in rows.items():
         verdict = worst_verdict(entries)
         mine = distinct(r for e in entries for r in e.results)
-        counts = [sum(r.status == s for r in mine) for s in ("passed", "failed", "skipped", "undecided")]
         table.add_row(
             label(target, entries),
             Text(verdict, VERDICTS[verdict]),
-            *(cell([r for r in mine if in_group(r, rules)]) for _, rules in groups),
-            *(Text(str(n) if mine else "", style if n else "dim") for n, style in zip(
-                counts, ("", "bold red", "yellow", "yellow"), strict=True)),
-        )  # fmt: skip
+            *(cell([r for r in mine if in_group(r, rules)], entries[0]) for _, rules in groups),
+            *counts(mine, entries[0]),
+        )
     return table
+
+
+def counts(results: Sequence[Result], entry: Entry) -> list[Text]:
+    """The numbers of probes that passed, failed, ..., as COUNTS names them."""
+    kinds = ["note" if r.status == "failed" and not entry.failed(r) else r.status for r in results]
+    return [
+        Text(str(kinds.count(kind)) if results else "", style if kind in kinds else "dim")
+        for kind, style in COUNTS.values()
+    ]
 
 
 def label(target: str, entries: Sequence[Entry]) -> Text:
@@ -101,7 +113,9 @@ def by_dialect(several: Sequence[list[Entry]]) -> Table:
         table.add_column(entries[0].target, justify="right", overflow="fold")
     columns = [{entry.claimed: entry for entry in entries} for entries in several]
     for claim in columns[0]:
-        table.add_row(claim, *(cell(column[claim].results) for column in columns if claim in column))
+        table.add_row(
+            claim, *(cell(column[claim].results, column[claim]) for column in columns if claim in column)
+        )
     return table
 
 
@@ -109,8 +123,9 @@ def legend(entries: Sequence[Entry]) -> str:
     results = [r for e in entries for r in e.results]
     shown = [f"{head}: {LEGEND[head]}" for head, rules in GROUPS if any(in_group(r, rules) for r in results)]
     return (
-        "Numbers: the worst error as a fraction of the derived bound; above 1 it fails, ! is no matter of "
-        "size. open: a probe with elements whose bound is too wide to judge.\n" + "; ".join(shown)
+        "Numbers: the worst error as a fraction of the derived bound. Above 1 it fails; ! is no matter of "
+        "size.\nnote: failed a probe of what should be, not must; open: has an element whose bound is too "
+        "wide to judge.\n" + "; ".join(shown)
     )
 
 
@@ -123,13 +138,13 @@ def distinct(results: Iterable[Result]) -> list[Result]:
     return list({id(r): r for r in results}.values())
 
 
-def cell(results: Sequence[Result]) -> Text:
+def cell(results: Sequence[Result], entry: Entry) -> Text:
     """The worst ratio of some results, coloured: ``.31``, ``12``, ``!``, ``-`` where all were skipped."""
     judged = [r for r in results if r.status in ("passed", "failed", "undecided")]
     if not judged:
         return Text("-" if results else "", "dim")
     worst = max(r.worst_ratio for r in judged)
-    if any(r.status == "failed" for r in judged):
+    if any(entry.failed(r) for r in judged):
         return Text(ratio(worst), "bold red")
     return Text(ratio(worst), "green" if worst < 0.8 else "yellow")
 

@@ -92,7 +92,7 @@ def describe(error: BaseException) -> str:
 def same_bits(a: Any, b: Any) -> bool:
     """Whether two arrays hold the same bytes (so that NaN equals itself and 0 is not -0)."""
     a, b = np.asarray(a), np.asarray(b)
-    return a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()
+    return bool(a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes())
 
 
 def unsupported(probe: Probe, *, lr: bool = False) -> str | None:

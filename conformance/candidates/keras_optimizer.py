@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib.util
+import json
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +15,19 @@ import numpy as np
 from adamcore.conformance.candidates.arguments import effective_hyper, map_arguments
 from adamcore.conformance.candidates.base import Info, Refusal, cast, describe, run_steps, unsupported
 from adamcore.conformance.probe import Probe, Run, Step
+
+
+def choose_backend() -> None:
+    """Have Keras use another backend where its default, TensorFlow, is not here and nobody chose."""
+    if "KERAS_BACKEND" in os.environ or importlib.util.find_spec("tensorflow"):
+        return
+    home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
+    with contextlib.suppress(OSError, ValueError):
+        if json.loads((home / "keras.json").read_text()).get("backend") != "tensorflow":
+            return
+    found = next((name for name in ("torch", "jax") if importlib.util.find_spec(name)), None)
+    if found:
+        os.environ["KERAS_BACKEND"] = found
 
 
 class KerasCandidate:

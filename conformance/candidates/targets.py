@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import importlib.util
 import inspect
@@ -12,6 +13,7 @@ from typing import Any
 
 from adamcore import Adam
 from adamcore.conformance.candidates.base import Candidate, CandidateError, UnavailableError, describe
+from adamcore.conformance.candidates.keras_optimizer import choose_backend
 from adamcore.conformance.candidates.own import OwnCandidate, library
 
 
@@ -88,6 +90,7 @@ def known_names(target: str) -> Mapping[str, str] | None:
 
 def resolve(target: str) -> Any:
     """The object that ``module:attr`` or ``path/file.py:attr`` names."""
+    choose_backend()  # should the target import Keras
     where, colon, attr = target.rpartition(":")
     if not colon or not where or not attr:
         raise CandidateError(f"{target!r} is no target: expected module:attr or path/file.py:attr")
@@ -107,7 +110,9 @@ def resolve(target: str) -> Any:
         try:
             found = getattr(found, part)
         except AttributeError as error:
-            raise CandidateError(f"{where} has no {attr!r}") from error
+            near = difflib.get_close_matches(part, [n for n in dir(found) if n[0] != "_"], n=3)
+            hint = f"; nearest: {', '.join(near)}" if near else ""
+            raise UnavailableError(f"{where} has no {attr!r}{hint}") from error
     return found
 
 

@@ -49,8 +49,8 @@ def run(options: argparse.Namespace) -> int:
     for title, mapping in (("default", row.defaults), ("hyperparameter", row.hyper), ("state", row.state)):
         for name, value in mapping.items():
             table.add_row(title, f"{name}: {'required' if value is None else value}")
-    for option, axes in row.options.items():
-        changed = ", ".join(f"{axis}={value}" for axis, value in axes.items())
+    for option, effect in row.options.items():
+        changed = ", ".join(f"{axis}={value}" for axis, value in effect.items())
         table.add_row("option", f"{option}: {changed}")
     for target in row.targets:
         table.add_row("target", target)
