@@ -41,8 +41,8 @@ class Host:
     ``1 - b`` and ``1 - b**t`` are within 0.5 ULP of exact in float32 and narrower (one rounding,
     when they meet the array) and within 1.5 ULP in float64.
 
-    >>> Host().complement_power(0.999, 2)  # 1 - 0.999**2 gives 0.0019989999999999997
-    0.0019990000000000017
+    >>> Host().complement_power(0.999, 2), 1 - 0.999**2
+    (0.0019990000000000016, 0.001998999999999973)
     """
 
     def number(self, value: float) -> float:
