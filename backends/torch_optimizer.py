@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch.optim.optimizer import _use_grad_for_differentiable
 
+from adamcore.adam import Adam as Core
 from adamcore.backends.torch_checkpoint import pack, unpack
 from adamcore.backends.torch_freezing import Freezing
 from adamcore.backends.torch_settings import Group, core_of, of_dialect, resolve
@@ -85,6 +86,7 @@ class Adam(Freezing):
                 f"{type(self).__name__} has no argument {', '.join(sorted(unknown))}: expected PyTorch's "
                 f"arguments or one of {', '.join(sorted(defaults.keys() - given.keys()))}"
             )
+        self._cores: dict[int, Core] = {}  # of each group, as of the last step
         super().__init__(params, defaults)
 
     @property
@@ -94,6 +96,7 @@ class Adam(Freezing):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
+        self._cores = {}
         for group in self.param_groups:
             for name, value in (self.defaults | {"frozen": ()}).items():
                 group.setdefault(name, value)
@@ -138,7 +141,6 @@ class Adam(Freezing):
                 if skipped.item():
                     return loss
                 skipped = None
-        self._cores: list[Any] = [None] * len(self.param_groups)
         slots = [Slots([], [], [], [], [], [], []) for _ in self.param_groups]
         for i, group in enumerate(self.param_groups):
             self._init_group(i, group, *slots[i])
