@@ -144,7 +144,7 @@ def follow(
     error_thread: threading.Thread,
 ) -> Iterator[Event]:
     """Turn a worker's lines into events, up to the one that ends the job."""
-    done = 0
+    started, done = False, 0
 
     def broken(reason: str) -> Ended:
         return Ended(job, "broken", reason + last_words(errors))
@@ -153,13 +153,13 @@ def follow(
         line = wait_line(lines, timeout, stop)
         if line is TIMED_OUT:
             kill_group(process)
-            where = "to start" if not done else f"for probe {name_of(job, done)}"
+            where = f"for probe {name_of(job, done)}" if started else "to start"
             yield broken(f"gave no answer for {timeout:g} s, waiting {where}: killed")
             return
         if line is None:
             code = process.wait()
             error_thread.join(timeout=1)
-            where = f"at probe {name_of(job, done)}" if done < len(job.tasks) else "at the end"
+            where = f"at probe {name_of(job, done)}" if started else "at the start"
             yield broken(f"{ending(code)} {where}")
             return
         message = json.loads(line)
@@ -167,7 +167,7 @@ def follow(
             done += 1
             yield Done(job, message["task"], unpack_run(message["run"]))
         elif "ready" in message:
-            ready = message["ready"]
+            started, ready = True, message["ready"]
             yield Ready(job, Info(**ready | {"lacks": tuple(ready["lacks"])}))
         elif "unavailable" in message:
             yield Ended(job, "unavailable", message["unavailable"])
@@ -218,7 +218,7 @@ def keep_end(stream: IO[bytes] | None, errors: deque[bytes]) -> None:
 def last_words(errors: deque[bytes]) -> str:
     """The last lines that a worker wrote to its standard error."""
     text = errors[-1].decode("utf-8", "replace").strip() if errors else ""
-    tail = "\n".join(text.splitlines()[-8:])
+    tail = "\n".join(line[:200] for line in text.splitlines()[-8:])
     return f"; it last wrote:\n{tail}" if tail else ""
 
 
@@ -232,7 +232,7 @@ def ending(code: int) -> str:
 
 
 def name_of(job: Job, task: int) -> str:
-    return job.probes[job.tasks[task][1]].name if task < len(job.tasks) else "after the last"
+    return job.probes[job.tasks[task][1]].name if task < len(job.tasks) else "(after the last)"
 
 
 def kill_group(process: subprocess.Popen[bytes]) -> None:
