@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.utils import _pytree as pytree
 
+from adamcore.backends import torch_fast
 from adamcore.backends.base import BaseBackend, dtype_name
 from adamcore.coefficients import Traced, split_log
 from adamcore.definition import Array, Numbers
-from adamcore.protocol import Job, Kind, Result
+from adamcore.protocol import Job, Kind, Prepared, Result
+
+if TYPE_CHECKING:
+    from adamcore.adam import Adam
 
 # The logarithms of b1 and b2 are constants of a compiled step; Dynamo can't look into decimal.
 torch.compiler.assume_constant_result(getattr(split_log, "__wrapped__", split_log))
@@ -145,7 +150,29 @@ class TorchBackend(BaseBackend):
     def scope(self) -> AbstractContextManager[Any]:
         return torch.no_grad()
 
+    def apply(self, adam: Adam, jobs: Sequence[Job], donate: bool) -> list[Result]:
+        with self.scope():
+            return torch_fast.apply(adam, jobs, donate, self.apply_one)
+
+    def prepares(self) -> bool:
+        return not torch.compiler.is_compiling()
+
+    def prepare(self, adam: Adam, jobs: Sequence[Job]) -> Prepared | None:
+        return torch_fast.prepare(adam, jobs)
+
+    def clocks(self, clock: array[int]) -> list[Array]:
+        return list(torch.frombuffer(clock, dtype=torch.int32).unbind())
+
 
 PLAIN = (torch.Tensor, torch.nn.Parameter)  # not a fake tensor, not one of a subclass
 
 backend = TorchBackend()
+
+
+def __getattr__(name: str) -> Any:
+    """``Adam`` and ``AdamW``, the optimizers of PyTorch, which are made out of this backend."""
+    if name in ("Adam", "AdamW"):
+        from adamcore.backends import torch_optimizer
+
+        return getattr(torch_optimizer, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

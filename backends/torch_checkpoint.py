@@ -79,10 +79,11 @@ def read_clock(step: Any, where: str) -> int:
 def pack(groups: list[Group], state: Mapping[Any, Any]) -> dict[str, Any]:
     """The optimizer's state as PyTorch writes it, tensors shared with the optimizer except clocks."""
     places: dict[torch.Tensor, int] = {}
-    packed_groups = []
+    packed_groups, start = [], 0
     for group in groups:
-        for p in group["params"]:
-            places.setdefault(p, len(places))
+        for k, p in enumerate(group["params"], start):
+            places.setdefault(p, k)
+        start += len(group["params"])
         packed = {k: v for k, v in group.items() if k not in ("params", "step", "mu_product")}
         if group["clock"] == "global" and "step" in group:
             packed["step"] = int(group["step"])
