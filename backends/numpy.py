@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from adamcore.backends import numpy_fast
 from adamcore.backends.base import BaseBackend, dtype_name
 from adamcore.definition import Array
-from adamcore.protocol import Job, Kind, Result
-
-if TYPE_CHECKING:
-    from adamcore.adam import Adam
+from adamcore.protocol import Kind
 
 
 class NumPyBackend(BaseBackend):
@@ -89,10 +84,6 @@ class NumPyBackend(BaseBackend):
 
     def scope(self) -> AbstractContextManager[Any]:
         return np.errstate(all="ignore")
-
-    def apply(self, adam: Adam, jobs: Sequence[Job], donate: bool) -> list[Result]:
-        with self.scope():
-            return numpy_fast.apply(adam, jobs, donate, self.apply_one)
 
 
 backend = NumPyBackend()
