@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import sys
+from array import array
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from adamcore.backends import numpy_fast
 from adamcore.backends.base import BaseBackend, dtype_name
 from adamcore.definition import Array
-from adamcore.protocol import Kind
+from adamcore.protocol import Job, Kind, Prepared, Result
+
+if TYPE_CHECKING:
+    from adamcore.adam import Adam
 
 
 class NumPyBackend(BaseBackend):
@@ -84,6 +90,20 @@ class NumPyBackend(BaseBackend):
 
     def scope(self) -> AbstractContextManager[Any]:
         return np.errstate(all="ignore")
+
+    def apply(self, adam: Adam, jobs: Sequence[Job], donate: bool) -> list[Result]:
+        with self.scope():
+            return numpy_fast.apply(adam, jobs, donate, self.apply_one)
+
+    def prepares(self) -> bool:
+        return True
+
+    def prepare(self, adam: Adam, jobs: Sequence[Job]) -> Prepared | None:
+        return numpy_fast.prepare(adam, jobs)
+
+    def clocks(self, clock: array[int]) -> list[Array]:
+        vector = np.frombuffer(clock, dtype=np.int32)
+        return [vector[i : i + 1].reshape(()) for i in range(len(clock))]
 
 
 backend = NumPyBackend()

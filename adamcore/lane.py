@@ -1,0 +1,220 @@
+"""Steps on the same arrays again and again: what was checked once is not checked a second time.
+
+A step with ``donate=True`` that went in place gives back the arrays it was given.  If the next
+step comes with those arrays, their trees, dtypes, shapes and states are as they were found then:
+only the gradients are looked at, and what a library lets change in an array.  Whatever is not as it
+was goes the long way, which knows all the errors.
+
+A lane holds no array alive.  It owns the clocks: its state's are views of one vector, ticked in place.
+"""
+
+from __future__ import annotations
+
+import weakref
+from array import array
+from collections import OrderedDict
+from collections.abc import Sequence
+from itertools import compress
+from typing import TYPE_CHECKING, Any
+
+from adamcore.clock import HOST, Ticker
+from adamcore.coefficients import MAX_CLOCK
+from adamcore.definition import coefficients
+from adamcore.protocol import Backend, Job, Prepared, Result
+from adamcore.state import AdamState, Tree
+
+if TYPE_CHECKING:
+    from adamcore.adam import Adam
+
+LANES = 4  #: trees of parameters that one Adam steps in turn
+INFINITE = float("inf")
+KEYED, ORDERED = (dict, OrderedDict), (list, tuple)
+Shape = Any  #: of a tree of plain containers: (kinds, keys or length, shapes or None); None for a leaf
+
+
+class Lanes(list["Lane"]):
+    """The lanes of one Adam, the latest first; never copied along with it."""
+
+    def __reduce__(self) -> tuple[type[Lanes], tuple[()]]:
+        return Lanes, ()
+
+    def again(
+        self, adam: Adam, params: Tree, grads: Tree, state: AdamState, lr: Any
+    ) -> tuple[Tree, AdamState] | None:
+        """The step, if there is a lane for it."""
+        for lane in tuple(self):
+            if lane.step(adam, params, grads, state, lr):
+                return params, state
+        return None
+
+    def remember(
+        self, adam: Adam, backend: Backend, jobs: Sequence[Job], results: Sequence[Result],
+        params: Tree, grads: Tree, state: AdamState,
+    ) -> AdamState:  # fmt: skip
+        """Open a lane after a step that went in place, if the next can go faster; returns its state."""
+        in_place = all(
+            new.p is job.p
+            and new.m is job.m
+            and new.v is job.v
+            and new.v_max is job.v_max
+            and job.where is None
+            for job, new in zip(jobs, results, strict=True)
+        )
+        if not in_place or not jobs or state.mu_product is not None:
+            return state
+        lane = Lane(backend, params, grads, state)
+        if lane.open(adam, jobs):
+            state = state._replace(t=lane.clocks(state.t))
+            lane.watch(state)
+            self[:] = [lane, *(other for other in self[: LANES - 1] if not other.dead)]
+        return state
+
+
+class Lane:
+    """One Adam on one set of arrays."""
+
+    def __init__(self, backend: Backend, params: Tree, grads: Tree, state: AdamState) -> None:
+        self.backend, self.params = backend, params
+        self.shape = shape_of(params)
+        self.dead: list[Any] = []  # references to arrays that are no more
+        self.watched: list[Any] = []
+        self.ids: list[list[int]] = []
+        self.clock = array("i")
+        self.present = [g is not None for g in collect(self.shape, grads) or ()]
+        self.whole = all(self.present)
+        self.prepared: Prepared | None = None
+
+    def open(self, adam: Adam, jobs: Sequence[Job]) -> bool:
+        """Whether these jobs can be done again without being checked again."""
+        leaves = collect(self.shape, self.params) or []
+        expected = [job.p for job in jobs]
+        found = list(compress(leaves, self.present))
+        if len(leaves) != len(self.present) or list(map(id, found)) != list(map(id, expected)):
+            return False
+        self.prepared = self.backend.prepare(adam, jobs)
+        return self.prepared is not None
+
+    def clocks(self, t: Tree) -> Tree:
+        """The clocks again, as views of one vector, if they are arrays of int32; else as they are."""
+        found = [t] if self.is_global(t) else collect(self.shape, t)
+        values: list[Any] = [
+            None if x is None or isinstance(x, int) else self.backend.host(x) for x in found or ()
+        ]
+        if not found or None in values or any(str(x.dtype).rpartition(".")[2] != "int32" for x in found):
+            return t
+        self.clock = array("i", values)
+        views = self.backend.clocks(self.clock)
+        return views[0] if self.is_global(t) else filled(self.shape, iter(views))
+
+    def is_global(self, t: Tree) -> bool:
+        return self.shape is not None and not isinstance(t, KEYED + ORDERED)
+
+    def watch(self, state: AdamState) -> None:
+        """Remember which arrays these are, and hear of it when one of them goes."""
+        for leaves in self.columns(self.params, state):
+            self.ids.append(list(map(id, leaves or ())))
+            for leaf in leaves or ():
+                if leaf is not None and not isinstance(leaf, int):
+                    self.watched.append(weakref.ref(leaf, self.dead.append))
+        if not self.clock:
+            self.dead.append(None)
+        self.params = None
+
+    def columns(self, params: Tree, state: AdamState) -> list[list[Any] | None]:
+        trees = [params, state.m, state.v]
+        if state.v_max is not None:
+            trees.append(state.v_max)
+        found = [collect(self.shape, tree) for tree in trees]
+        return [*found, [state.t] if self.is_global(state.t) else collect(self.shape, state.t)]
+
+    def step(self, adam: Adam, params: Tree, grads: Tree, state: AdamState, lr: Any) -> bool:
+        """Make the step if everything is as it was; False, and nothing is changed, if not."""
+        if self.dead or self.prepared is None:
+            return False
+        columns: list[Any] = self.columns(params, state)
+        if len(columns) != len(self.ids):
+            return False
+        for leaves, ids in zip(columns, self.ids, strict=True):
+            if leaves is None or list(map(id, leaves)) != ids:
+                return False
+        columns[-1:] = ()
+        given = collect(self.shape, grads)
+        if given is None or [g is not None for g in given] != self.present:
+            return False
+        columns.insert(1, given)
+        if not self.whole:
+            columns = [list(compress(leaves, self.present)) for leaves in columns]
+        now = self.clock
+        whole = self.whole or len(now) == 1
+        ticking = now if whole else array("i", compress(now, self.present))
+        first = ticking[0]
+        values = {first} if ticking.count(first) == len(ticking) else set(ticking)
+        if min(values) < 0 or max(values) >= MAX_CLOCK:
+            return False
+        known = {t: self.coefficients(adam, t + 1, lr) for t in values}
+        if None in known.values() or not self.prepared.fits(columns):
+            return False
+        self.prepared.run([known[first]] if len(known) == 1 else [known[t] for t in ticking])
+        if len(now) == 1:
+            now[0] += 1
+        elif len(known) == 1 and whole:
+            now[:] = array("i", (first + 1,)) * len(now)
+        else:
+            now[:] = array("i", map(int.__add__, now, map(int, self.present)))
+        return True
+
+    def coefficients(self, adam: Adam, t: int, lr: Any) -> Any:
+        """The coefficients of the update numbered ``t``; None if the host can't know them."""
+        if lr is None and type(adam.lr) is float:
+            lr = adam.lr
+        if type(lr) is float and 0.0 <= lr < INFINITE:
+            return coefficients(HOST, adam, t, lr)
+        return Ticker(adam, self.backend, lr).on_host(t, None)
+
+
+def shape_of(tree: Tree) -> Shape:
+    """The containers of a tree."""
+    kind: Any = type(tree)
+    if kind in KEYED:
+        children = [shape_of(x) for x in tree.values()]
+        return KEYED, kind, list(tree), children if any(children) else None
+    if kind in ORDERED:
+        children = [shape_of(x) for x in tree]
+        return ORDERED, kind, len(tree), children if any(children) else None
+    return None
+
+
+def collect(shape: Shape, tree: Tree) -> list[Any] | None:
+    """The leaves of a tree of these containers, in their order; None if it has others."""
+    if shape is None:
+        return [tree]
+    kinds, _, size, children = shape
+    if type(tree) not in kinds:
+        return None
+    if kinds is KEYED:
+        if list(tree) != size:
+            return None
+        values: Any = tree.values()
+    elif len(tree) != size:
+        return None
+    else:
+        values = tree
+    if children is None:
+        return list(values)
+    found: list[Any] = []
+    for child, value in zip(children, values, strict=True):
+        leaves = collect(child, value)
+        if leaves is None:
+            return None
+        found += leaves
+    return found
+
+
+def filled(shape: Shape, leaves: Any) -> Tree:
+    """A tree of these containers with other leaves."""
+    if shape is None:
+        return next(leaves)
+    kinds, kind, size, children = shape
+    count = len(size) if kinds is KEYED else size
+    values = [filled(child, leaves) for child in (children or [None] * count)]
+    return kind(zip(size, values, strict=True)) if kinds is KEYED else kind(values)

@@ -1,0 +1,123 @@
+"""The program in NumPy: block by block, each operation writing into memory that is already there.
+
+A block is small enough that what one operation writes is still in the cache when the next reads
+it.  Results go straight into their arrays, everything between into scratch, assigned by when each
+value is last read: two blocks of it for most Adams.  Small arrays are gathered into one block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from adamcore.program import Program
+
+BLOCK = 1 << 16  #: bytes of a block
+SMALL = 1 << 12  #: elements below which arrays are gathered
+
+UFUNCS: dict[str, Callable[..., Any]] = {
+    "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide,
+    "neg": np.negative, "sqrt": np.sqrt, "maximum": np.maximum,
+}  # fmt: skip
+
+
+class Schedule(NamedTuple):
+    """The program with a place for each value.
+
+    Places are numbered: first the inputs, then the results, the coefficients, and the scratch.
+    """
+
+    ops: tuple[tuple[Callable[..., Any], tuple[int, ...]], ...]  #: (ufunc, places of arguments and result)
+    copies: tuple[tuple[int, int], ...]  #: results that could not be formed in their own place
+    scratch: int
+
+
+@lru_cache(maxsize=256)
+def schedule(program: Program, in_place: bool) -> Schedule:
+    """Places for the values of a program, the results in the inputs' own or in fresh arrays."""
+    names = [*program.inputs, *(f"{name}'" for name in program.outputs), *program.coefficients]
+    place = {name: number for number, name in enumerate(names)}
+    last = {name: number for number, op in enumerate(program.ops) for name in op.args}
+    result = {value: name for name, value in program.outputs}
+    free: list[int] = []
+    count = len(names)
+    ops, copies = [], []
+    for number, op in enumerate(program.ops):
+        args = tuple(place[name] for name in op.args)
+        for name in dict.fromkeys(op.args):
+            if last[name] == number and place[name] >= len(names):
+                free.append(place[name])  # an operation may write over what it reads
+        own = result.get(op.out)
+        target = None
+        if own is not None:
+            target = place[own] if in_place else place[f"{own}'"]
+            if in_place and last.get(own, -1) > number:  # the old value is still needed
+                copies.append((target, count))
+                target = count
+                count += 1
+        elif free:
+            target = free.pop()
+        if target is None:
+            target = count
+            count += 1
+        place[op.out] = target
+        ops.append((UFUNCS[op.kind], (*args, target)))
+    return Schedule(tuple(ops), tuple(copies), count - len(names))
+
+
+class Blocks:
+    """One program in one dtype, ready to run over flat arrays."""
+
+    def __init__(self, program: Program, dtype: Any, in_place: bool) -> None:
+        self.program, self.dtype, self.in_place = program, np.dtype(dtype), in_place
+        self.schedule = schedule(program, in_place)
+        self.size = BLOCK // self.dtype.itemsize
+        self.scratch = [np.empty(self.size, self.dtype) for _ in range(self.schedule.scratch)]
+        self.rows: list[Any] = []
+
+    def run(self, inputs: Sequence[Any], results: Sequence[Any], coefficients: Sequence[Any]) -> None:
+        """One step of flat arrays; without ``in_place`` into ``results``, else these are not used."""
+        scalars = [np.asarray(c, dtype=self.dtype) for c in coefficients]
+        results = results or [None] * len(self.program.outputs)
+        size, total = self.size, inputs[0].size
+        for start in range(0, total, size):
+            stop = min(start + size, total)
+            block = slice(start, stop)
+            places = [x[block] for x in inputs]
+            places += [None if x is None else x[block] for x in results]
+            places += scalars
+            places += self.scratch if stop - start == size else [x[: stop - start] for x in self.scratch]
+            for ufunc, at in self.schedule.ops:
+                ufunc(*[places[k] for k in at])
+            for target, source in self.schedule.copies:
+                np.copyto(places[target], places[source])
+
+    def run_small(
+        self, inputs: Sequence[Sequence[Any]], results: Sequence[Sequence[Any]], coefficients: Sequence[Any]
+    ) -> None:
+        """One step of many small arrays with the same coefficients: ``inputs`` has a list of each kind."""
+        if not self.rows:
+            self.rows = [np.empty(self.size, self.dtype) for _ in self.program.inputs]
+        kinds = [self.program.inputs.index(name) for name, _ in self.program.outputs]
+        targets = [inputs[k] for k in kinds] if self.in_place else results
+        gathered = Blocks(self.program, self.dtype, True) if not self.in_place else self
+        start = 0
+        sizes = [x.size for x in inputs[0]]
+        while start < len(sizes):
+            stop, total = start, 0
+            while stop < len(sizes) and total + sizes[stop] <= self.size:
+                total += sizes[stop]
+                stop += 1
+            rows = [row[:total] for row in self.rows]
+            for row, arrays in zip(rows, inputs, strict=True):
+                np.concatenate(arrays[start:stop], axis=None, out=row)
+            gathered.run(rows, (), coefficients)
+            for k, arrays in zip(kinds, targets, strict=True):
+                row, at = rows[k], 0
+                for x in arrays[start:stop]:
+                    x[...] = row[at : at + x.size].reshape(x.shape)
+                    at += x.size
+            start = stop

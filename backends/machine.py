@@ -1,0 +1,200 @@
+"""Machine code from the program: one loop over memory that reads and writes each array once.
+
+With the extra ``adamcore[fast]`` (llvmlite, an LLVM of 60 MB, no compiler on the machine) the
+program of :mod:`adamcore.program` becomes LLVM's language, line for line, and that machine code, in
+some 20 ms for each choice of axes.  No operation may be fused or reordered, so the bits are those
+of the definition, on every machine, for every split of the work and for every number of threads.
+
+A kernel takes a table of addresses, so that one call serves a whole list of arrays.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from functools import cache, lru_cache
+from importlib.util import find_spec
+from typing import Any, Literal
+
+from adamcore.program import Program
+
+Real = Literal["float32", "float64"]
+
+LANES = {"float32": 16, "float64": 8}  #: elements that one turn of the loop handles: 64 bytes
+LLVM = {"float32": "float", "float64": "double"}
+CODES = {"float32": "f", "float64": "d"}  #: of module array, for the coefficients
+
+#: (first element, end, arrays, offsets, addresses, scalars, scalars from one array to the next)
+Kernel = Callable[[int, int, int, int, int, int, int], None]
+
+
+@cache
+def available() -> bool:
+    """Whether llvmlite is installed."""
+    return find_spec("llvmlite") is not None
+
+
+@lru_cache(maxsize=256)
+def kernel(program: Program, dtype: Real, in_place: bool) -> Kernel:
+    """The machine code of a program; results go into the arrays themselves, or into a second set.
+
+    Its arguments: elements ``lo`` to ``hi`` of ``n`` arrays laid end to end, array j being those
+    from ``offsets[j]`` on; ``addresses``, first of all p, then all g, ...; ``scalars``, a row of
+    coefficients for each array, or with a stride of 0 one for all.
+    """
+    import llvmlite.binding as llvm
+
+    address, keep = _link(llvm, text(program, dtype, in_place))
+    made = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 3, *[ctypes.c_void_p] * 3, ctypes.c_int64)(address)
+    made.keep = keep  # type: ignore[attr-defined]
+    return made
+
+
+def _link(llvm: Any, source: str) -> tuple[int, Any]:
+    """The address of @step in a module given as text, and what must live as long as it."""
+    jit, options = _compiler()
+    module = llvm.parse_assembly(source)
+    module.verify()
+    passes = llvm.create_pass_builder(options, llvm.create_pipeline_tuning_options(speed_level=3))
+    passes.getModulePassManager().run(module, passes)
+    _link.count = getattr(_link, "count", 0) + 1  # type: ignore[attr-defined]
+    builder = llvm.JITLibraryBuilder().add_ir(str(module)).export_symbol("step")
+    library = builder.link(jit, f"adamcore{_link.count}")  # type: ignore[attr-defined]
+    return library["step"], library
+
+
+@cache
+def _compiler() -> tuple[Any, Any]:
+    """The compiler for this processor; made once."""
+    import llvmlite.binding as llvm
+
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+
+    def target() -> Any:
+        return llvm.Target.from_default_triple().create_target_machine(
+            cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=3, jit=True
+        )
+
+    return llvm.create_lljit_compiler(target()), target()
+
+
+def text(program: Program, dtype: Real, in_place: bool) -> str:
+    """The kernel in LLVM's language."""
+    real, lanes = LLVM[dtype], LANES[dtype]
+    outputs = [name for name, _ in program.outputs]
+    arrays = list(program.inputs) + ([] if in_place else [f"{name}_new" for name in outputs])
+    targets = {name: name if in_place else f"{name}_new" for name in outputs}
+    vector = f"<{lanes} x {real}>"
+    size = 4 if dtype == "float32" else 8
+
+    pointers = "\n".join(
+        f"""  %{name}.row = mul i64 %n, {i}
+  %{name}.at = add i64 %{name}.row, %j
+  %{name}.slot = getelementptr i64, ptr %addresses, i64 %{name}.at
+  %{name}.base = load ptr, ptr %{name}.slot"""
+        for i, name in enumerate(arrays)
+    )
+    scalars = "\n".join(
+        f"""  %{name}.slot = getelementptr {real}, ptr %row, i64 {i}
+  %{name} = load {real}, ptr %{name}.slot
+  %{name}.one = insertelement {vector} poison, {real} %{name}, i64 0
+  %{name}.all = shufflevector {vector} %{name}.one, {vector} poison, <{lanes} x i32> zeroinitializer"""
+        for i, name in enumerate(program.coefficients)
+    )
+    many = _body(program, targets, vector, f".v{lanes}f{size * 8}", ".m", ".all", size)
+    single = _body(program, targets, real, f".f{size * 8}", ".s", "", size)
+    return f"""
+declare {vector} @llvm.sqrt.v{lanes}f{size * 8}({vector})
+declare {real} @llvm.sqrt.f{size * 8}({real})
+
+define void @step(i64 %lo, i64 %hi, i64 %n, ptr %offsets, ptr %addresses, ptr %scalars, i64 %stride) #0 {{
+entry:
+  br label %next
+next:  ; array j
+  %j = phi i64 [ 0, %entry ], [ %j.next, %done ]
+  %more = icmp slt i64 %j, %n
+  br i1 %more, label %array, label %return
+return:
+  ret void
+array:
+  %j.next = add i64 %j, 1
+  %start.slot = getelementptr i64, ptr %offsets, i64 %j
+  %start = load i64, ptr %start.slot
+  %stop.slot = getelementptr i64, ptr %offsets, i64 %j.next
+  %stop = load i64, ptr %stop.slot
+  %a.late = icmp sgt i64 %lo, %start
+  %a.global = select i1 %a.late, i64 %lo, i64 %start
+  %b.early = icmp slt i64 %hi, %stop
+  %b.global = select i1 %b.early, i64 %hi, i64 %stop
+  %a = sub i64 %a.global, %start
+  %b = sub i64 %b.global, %start
+  %some = icmp slt i64 %a, %b
+  br i1 %some, label %load, label %done
+load:
+  %row.at = mul i64 %j, %stride
+  %row = getelementptr {real}, ptr %scalars, i64 %row.at
+{pointers}
+{scalars}
+  br label %many.test
+many.test:
+  %i.m = phi i64 [ %a, %load ], [ %i.m.next, %many ]
+  %i.m.next = add i64 %i.m, {lanes}
+  %whole = icmp sle i64 %i.m.next, %b
+  br i1 %whole, label %many, label %single.test
+many:
+{many}
+  br label %many.test
+single.test:
+  %i.s = phi i64 [ %i.m, %many.test ], [ %i.s.next, %single ]
+  %i.s.next = add i64 %i.s, 1
+  %rest = icmp slt i64 %i.s, %b
+  br i1 %rest, label %single, label %done
+single:
+{single}
+  br label %single.test, !llvm.loop !0
+done:
+  br label %next
+}}
+
+attributes #0 = {{ nounwind "min-legal-vector-width"="512" "prefer-vector-width"="512" }}
+!0 = distinct !{{ !0, !1, !2 }}
+!1 = !{{ !"llvm.loop.vectorize.enable", i1 false }}
+!2 = !{{ !"llvm.loop.unroll.disable" }}
+"""
+
+
+def _body(
+    program: Program, targets: dict[str, str], kind: str, suffix: str, tag: str, scalar: str, align: int
+) -> str:
+    """The operations on one vector, or on one element."""
+    real = kind.split()[-1].rstrip(">")
+    names = {name: f"%{name}{scalar}" for name in program.coefficients}
+    lines = []
+    for name in program.inputs:
+        lines.append(f"  %{name}.p{tag} = getelementptr {real}, ptr %{name}.base, i64 %i{tag}")
+        lines.append(f"  %{name}{tag} = load {kind}, ptr %{name}.p{tag}, align {align}")
+        names[name] = f"%{name}{tag}"
+    for op in program.ops:
+        a, b = (*(names[name] for name in op.args), "")[:2]
+        x = names[op.out] = f"%{op.out}{tag}"
+        if op.kind == "sqrt":
+            lines.append(f"  {x} = call {kind} @llvm.sqrt{suffix}({kind} {a})")
+        elif op.kind == "neg":
+            lines.append(f"  {x} = fneg {kind} {a}")
+        elif op.kind == "maximum":  # the larger, NaN where either is
+            flag = kind.replace(real, "i1")
+            lines.append(f"  {x}.ge = fcmp oge {kind} {a}, {b}")
+            lines.append(f"  {x}.nan = fcmp uno {kind} {a}, {a}")
+            lines.append(f"  {x}.first = or {flag} {x}.ge, {x}.nan")
+            lines.append(f"  {x} = select {flag} {x}.first, {kind} {a}, {kind} {b}")
+        else:
+            lines.append(f"  {x} = f{op.kind} {kind} {a}, {b}")
+    for name, value in program.outputs:
+        target = targets[name]
+        if target == name:
+            lines.append(f"  store {kind} {names[value]}, ptr %{name}.p{tag}, align {align}")
+        else:
+            lines.append(f"  %{target}.p{tag} = getelementptr {real}, ptr %{target}.base, i64 %i{tag}")
+            lines.append(f"  store {kind} {names[value]}, ptr %{target}.p{tag}, align {align}")
+    return "\n".join(lines)
