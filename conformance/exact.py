@@ -102,6 +102,10 @@ class ExactSlot:
         self.m = [chosen(m, old) for (_, m), old in zip(moved, self.m, strict=True)]
         self.v, self.v_max = chosen(v, self.v), chosen(v_max, self.v_max)
 
+    def begin(self, m: list[FloatArray], v: FloatArray, v_max: FloatArray) -> None:
+        self.m = [_ball(x.astype(object)) for x in m]
+        self.v, self.v_max = _ball(v.astype(object)), _ball(v_max.astype(object))
+
     def reset(self) -> None:
         zero = _ball(np.zeros(self.v.shape).astype(object))
         self.m, self.v, self.v_max, self.mu_product = [zero for _ in self.m], zero, zero, arb(1)

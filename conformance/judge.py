@@ -6,13 +6,13 @@ import numpy as np
 from flint import arb, ctx
 
 from adamcore import Adam
+from adamcore.conformance.dtypes import DTYPES, carried, ulp_of
 from adamcore.conformance.exact import Value, exact, round_once
 from adamcore.conformance.probe import Evidence, FloatArray, Probe, Result, Run
 from adamcore.conformance.tolerance import Bound, bounds
 from adamcore.conformance.trajectory import claim_of, is_absent, mask_of, real_parts
 
 UNDECIDED = 0.1  #: a bound above this fraction of lr decides nothing
-GRID = {"float32": (24, -149), "float64": (53, -1074)}  #: significant bits, smallest exponent
 
 
 def judge(claim: Adam, probe: Probe, dtype: str, run: Run, *, flushes: bool = False) -> Result:
@@ -21,7 +21,7 @@ def judge(claim: Adam, probe: Probe, dtype: str, run: Run, *, flushes: bool = Fa
     Args:
         claim: the axes the candidate claims to follow; hyperparameters come from the probe.
         probe: as the candidate saw it (hyperparameters it lacks set to 0).
-        dtype: "float32" or "float64", in which the candidate ran.
+        dtype: in which the candidate ran; what it returned is in that format's carrier.
         run: what it did.
         flushes: whether its arithmetic flushes subnormals to zero.
 
@@ -36,7 +36,7 @@ def judge(claim: Adam, probe: Probe, dtype: str, run: Run, *, flushes: bool = Fa
     adam = claim_of(claim, probe)
     want, bound = exact(adam, probe), bounds(adam, probe, dtype, flushes)
     poisoned = [np.zeros(np.shape(p), dtype=bool) for p in probe.params]
-    before = [p.astype(complex_of(dtype) if np.iscomplexobj(p) else dtype) for p in probe.params]
+    before = [carried(p, dtype) for p in probe.params]
     for s, (values, limits, got) in enumerate(zip(want.steps, bound.steps, run.params, strict=False)):
         for i in range(len(probe.params)):
             poison(poisoned[i], probe, s, i)
@@ -72,7 +72,7 @@ def compare(
     for part, (mine, old, value, limit) in enumerate(
         zip(real_parts(got), real_parts(before), values, limits, strict=True)
     ):
-        ulp = np.spacing(limit.size.astype(got.real.dtype)).astype(np.float64)
+        ulp = ulp_of(limit.size, result.dtype)
         with np.errstate(all="ignore"):
             error = np.abs(value.error_of(mine))
             ratio = np.where(error == 0, 0.0, error / limit.p)
@@ -109,7 +109,7 @@ def wanted(value: Value, k: int, dtype: str) -> float:
     if not np.isfinite(value.high[k]):
         return float(value.high[k])
     with ctx.workprec(256):
-        return round_once(arb(value.high[k]) + arb(value.low[k]), *GRID[dtype])
+        return round_once(arb(value.high[k]) + arb(value.low[k]), DTYPES[dtype].bits, DTYPES[dtype].smallest)
 
 
 def failed(result: Result, reason: str) -> Result:
@@ -117,10 +117,6 @@ def failed(result: Result, reason: str) -> Result:
     result.reason = result.reason or reason
     result.worst_ratio = float("inf")
     return result
-
-
-def complex_of(dtype: str) -> str:
-    return {"float32": "complex64", "float64": "complex128"}[dtype]
 
 
 def misshapen(got: FloatArray, like: FloatArray) -> str | None:

@@ -27,6 +27,9 @@ class FloatSlot:
         self.adam, self.p = adam, [p.astype(float) for p in parts]
         self.reset()
 
+    def begin(self, m: list[FloatArray], v: FloatArray, v_max: FloatArray) -> None:
+        self.m, self.v, self.v_max = [x.astype(float) for x in m], v.astype(float), v_max.astype(float)
+
     def reset(self) -> None:
         zero = np.zeros(self.p[0].shape)
         self.m, self.v, self.v_max = [zero for _ in self.p], zero, zero

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import numpy as np
 import numpy.typing as npt
 
 from adamcore import Adam
@@ -26,6 +25,16 @@ class Step:
     grads: tuple[FloatArray | None, ...]
     lr: float | None = None  #: a new learning rate from this step on
     present: tuple[bool | FloatArray, ...] | None = None  #: flags or boolean masks, one a parameter
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """The state of one parameter before the first step, where it is not the zeros of MOM.3."""
+
+    t: int
+    m: FloatArray
+    v: FloatArray
+    v_max: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +54,7 @@ class Probe:
     needs: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
     """Axis values a claim must have for the probe to mean something."""
     level: Literal["must", "should"] = "must"  #: a failed "should" is a note, not a deviation
+    start: tuple[Start, ...] = ()  #: the state that it begins with, one a parameter; none: zeros
 
     @property
     def rule(self) -> str:

@@ -17,7 +17,8 @@ from functools import lru_cache
 import numpy as np
 
 from adamcore import Adam
-from adamcore.conformance.noisy import Format, NoisyNamespace, NoisyNumbers, Sources
+from adamcore.conformance.dtypes import DTYPES, arithmetic_of
+from adamcore.conformance.noisy import Format, Noisy, NoisyNamespace, NoisyNumbers, Sources
 from adamcore.conformance.faults import Fault, Tweak
 from adamcore.conformance.probe import FloatArray, Probe
 from adamcore.conformance.trajectory import Walk, walk
@@ -25,13 +26,19 @@ from adamcore.definition import coefficients, update
 
 FACTOR = 1.0  #: the one factor on the derived bound, the same everywhere
 
-FORMATS = {"float32": (2.0**-24, 2.0**-150, 2.0**-126), "float64": (2.0**-53, 2.0**-1075, 2.0**-1022)}
-
 
 def format_of(dtype: str, flushes: bool) -> Format:
-    """The rounding of float32 or float64, with subnormals or with subnormals flushed to zero."""
-    unit, half_subnormal, normal = FORMATS[dtype]
-    return Format(unit, normal if flushes else half_subnormal)
+    """The rounding of a format, with subnormals or with subnormals flushed to zero."""
+    d = DTYPES[dtype]
+    return Format(d.unit, d.normal if flushes else d.half_subnormal)
+
+
+@dataclass(frozen=True)
+class Storage:
+    """The formats of p and of the moments where they are narrower than the arithmetic (NUM.1)."""
+
+    p: Format | None = None
+    moments: Format | None = None
 
 
 @dataclass(frozen=True)
@@ -45,8 +52,11 @@ class Bound:
 class NoisySlot:
     """State of real vectors with the sensitivities of (p..., m..., v, v_max) to all past roundings."""
 
-    def __init__(self, adam: Adam, parts: list[FloatArray], arithmetic: Format) -> None:
+    def __init__(
+        self, adam: Adam, parts: list[FloatArray], arithmetic: Format, storage: Storage | None = None
+    ) -> None:
         self.adam, self.format, self.parts = adam, arithmetic, len(parts)
+        self.storage = storage or Storage()
         zero = np.zeros(parts[0].shape)
         self.centre = [p.astype(float) for p in parts] + [zero] * len(parts) + [zero, zero]
         self.past = np.zeros((len(zero), 0, len(self.centre)))  # element, source, state variable
@@ -67,7 +77,8 @@ class NoisySlot:
             c = c if tweak is None else tweak(c, numbers)
             inputs = [(state[i], sources.exactly(g), state[n + i]) for i, g in enumerate(grads)]
             moved, v, v_max = update(NoisyNamespace, self.adam, c, inputs, state[2 * n], state[2 * n + 1])
-            after = [p for p, _ in moved] + [m for _, m in moved] + [v, v_max]
+            after = [stored(p, self.storage.p) for p, _ in moved]
+            after += [stored(x, self.storage.moments) for x in (*(m for _, m in moved), v, v_max)]
             effect = np.stack([x.sensitivity[: sources.count].T for x in after], axis=2)
             fresh = merged(effect[:, k:] * sources.radius[k : sources.count].T[:, :, None])
             past = np.concatenate([self.past @ effect[:, :k], fresh], axis=1)
@@ -81,6 +92,9 @@ class NoisySlot:
             centre = [np.where(mask, new, old) for new, old in zip(centre, self.centre, strict=True)]
         self.moved = [np.abs(new - old) for new, old in zip(centre[:n], self.centre[:n], strict=True)]
         self.past, self.centre = past, centre
+
+    def begin(self, m: list[FloatArray], v: FloatArray, v_max: FloatArray) -> None:
+        self.centre[self.parts :] = [x.astype(float) for x in (*m, v, v_max)]
 
     def reset(self) -> None:
         for i in range(self.parts, len(self.centre)):
@@ -98,6 +112,15 @@ class NoisySlot:
         return [
             Bound(radius[i], np.maximum(np.abs(self.centre[i]), self.moved[i])) for i in range(self.parts)
         ]
+
+
+def stored(x: Noisy, into: Format | None) -> Noisy:
+    """A result on its way to memory: rounded once more where that is narrower."""
+    if into is None:
+        return x
+    return Noisy(x.sources, x.centre, x.sensitivity.copy()).spoiled(
+        into.unit * (np.abs(x.centre) + x.error) + into.tiny
+    )
 
 
 def merged(fresh: FloatArray) -> FloatArray:
@@ -130,11 +153,20 @@ def bounds(
 
     Args:
         claim: the axes, ``coefficients`` among them; hyperparameters are the probe's.
-        dtype: "float32" or "float64", that of parameters, state and arithmetic.
+        dtype: that of the parameters, and of the state unless the claim has a ``moment_dtype``;
+            the arithmetic is in the widest of them, in float32 at least.
         flushes: whether the arithmetic flushes subnormals to zero (XLA on CPUs does).
 
     Returns:
         Walk of :class:`Bound`, in the units of p; infinite where nothing can be said.
     """
-    arithmetic = format_of(dtype, flushes)
-    return walk(claim, probe, lambda a, parts: NoisySlot(a, parts, arithmetic), fault)
+    arithmetic, storage = formats_of(dtype, claim.moment_dtype, flushes)
+    return walk(claim, probe, lambda a, parts: NoisySlot(a, parts, arithmetic, storage), fault)
+
+
+def formats_of(dtype: str, moment_dtype: str | None, flushes: bool) -> tuple[Format, Storage]:
+    """The formats of arithmetic and storage that go with those of parameters and moments."""
+    moments = moment_dtype or dtype
+    work = arithmetic_of(dtype, moments)
+    p, m = (None if name == work else format_of(name, flushes) for name in (dtype, moments))
+    return format_of(work, flushes), Storage(p, m)

@@ -7,7 +7,7 @@ backends included, is judged; the arithmetic of a step is left to slots (exact o
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
@@ -25,6 +25,7 @@ class Slot(Protocol[T]):
     def step(
         self, t: int, lr: float, grads: list[FloatArray], mask: FloatArray | None, tweak: Tweak | None
     ) -> None: ...
+    def begin(self, m: list[FloatArray], v: FloatArray, v_max: FloatArray) -> None: ...  # given moments
     def reset(self) -> None: ...  # moments back to the start, for a fault that does so
     def read(self) -> list[T]: ...  # what stands for p, a part each
 
@@ -35,6 +36,7 @@ class Walk(Generic[T]):
 
     steps: list[list[list[T]]]  #: after each step, for each parameter, its real parts
     raises: bool = False  #: whether the step after these must raise
+    clocks: list[list[int]] = field(default_factory=list)  #: after each step, for each parameter
 
 
 def real_parts(values: FloatArray) -> list[FloatArray]:
@@ -46,7 +48,7 @@ def real_parts(values: FloatArray) -> list[FloatArray]:
 def claim_of(claim: Adam, probe: Probe) -> Adam:
     """The claim's axes with the probe's hyperparameters."""
     axes = {axis: getattr(claim, axis) for axis in AXES}
-    return Adam(**{**axes, **probe.hyper})
+    return Adam(**{**axes, **probe.hyper}, moment_dtype=claim.moment_dtype)
 
 
 def walk(
@@ -68,6 +70,10 @@ def walk(
         together = adam.complex == "modulus"
         slots.append([make(adam, parts)] if together else [make(adam, [part]) for part in parts])
     clocks, calls = [0] * len(slots), 0
+    for i, (start, parameter) in enumerate(zip(probe.start, slots, strict=False)):
+        clocks[i], parts = start.t, real_parts(start.m)
+        for k, slot in enumerate(parameter):
+            slot.begin(parts if len(parameter) == 1 else [parts[k]], np.ravel(start.v), np.ravel(start.v_max))
     assert not callable(adam.lr)
     lr = adam.lr
     result: Walk[T] = Walk([])
@@ -100,6 +106,7 @@ def walk(
                 mine = grads if len(parameter) == 1 else [grads[k]]
                 slot.step(moment.t, lr, mine, mask, fault.tweak_at(moment))
         result.steps.append([[x for slot in parameter for x in slot.read()] for parameter in slots])
+        result.clocks.append(list(clocks))
     return result
 
 

@@ -1,0 +1,135 @@
+"""Floating-point formats, NumPy's and the narrow ones that NumPy lacks: rounding, bits, ULP.
+
+Values of a narrow format are kept in a wider NumPy one that holds them all (its carrier), so that
+nothing here needs a library that knows bfloat16.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from adamcore.conformance.probe import FloatArray, Probe, Start, Step
+
+Bits = npt.NDArray[np.unsignedinteger[Any]]
+
+
+@dataclass(frozen=True)
+class Dtype:
+    """A binary floating-point format."""
+
+    name: str
+    bits: int  #: significant bits
+    smallest: int  #: exponent of the smallest subnormal
+    top: int  #: 2**top is the first power of two beyond the range
+    width: int  #: bits of storage
+    carrier: str  #: the NumPy dtype in which its values are kept
+    arithmetic: str  #: the narrowest format in which a step may be computed (NUM.1)
+
+    @property
+    def unit(self) -> float:
+        """The largest relative error of a rounding."""
+        return 2.0**-self.bits
+
+    @property
+    def half_subnormal(self) -> float:
+        return 2.0 ** (self.smallest - 1)
+
+    @property
+    def normal(self) -> float:
+        return 2.0 ** (self.smallest + self.bits - 1)
+
+
+DTYPES = {
+    d.name: d
+    for d in (
+        Dtype("float64", 53, -1074, 1024, 64, "float64", "float64"),
+        Dtype("float32", 24, -149, 128, 32, "float32", "float32"),
+        Dtype("bfloat16", 8, -133, 128, 16, "float32", "float32"),
+        Dtype("float16", 11, -24, 16, 16, "float16", "float32"),
+    )
+}
+
+
+def arithmetic_of(*names: str) -> str:
+    """The format in which NUM.1 computes, from those of parameters and moments.
+
+    >>> arithmetic_of("bfloat16", "bfloat16")
+    'float32'
+    """
+    return max((DTYPES[name].arithmetic for name in names), key=lambda n: DTYPES[n].bits)
+
+
+def rounded(values: FloatArray, name: str) -> FloatArray:
+    """Float64 values rounded to nearest-even into a format, in float64.
+
+    >>> rounded(np.array([1 / 3, 1e39]), "bfloat16")
+    array([0.33398438,        inf])
+    """
+    d = DTYPES[name]
+    x = np.asarray(values, dtype=np.float64)
+    if name == "float64":
+        return x
+    _, exponent = np.frexp(x)
+    quantum = np.maximum(exponent - d.bits, d.smallest)
+    with np.errstate(all="ignore"):
+        result = np.ldexp(np.rint(np.ldexp(x, -quantum)), quantum)
+        result = np.where(np.abs(result) >= 2.0**d.top, np.copysign(np.inf, x), result)
+    return np.where(np.isfinite(x), result, x)
+
+
+def carried(values: FloatArray, name: str) -> FloatArray:
+    """Values rounded into a format, in its carrier; complex ones a part each."""
+    carrier = np.dtype(DTYPES[name].carrier)
+    if np.iscomplexobj(values):
+        both = rounded(values.real, name) + 1j * rounded(values.imag, name)
+        return np.asarray(both, dtype={"float32": "complex64", "float64": "complex128"}[carrier.name])
+    return np.asarray(rounded(values, name), dtype=carrier)
+
+
+def to_bits(values: FloatArray, name: str) -> Bits:
+    """The bit patterns of values that the format holds exactly.
+
+    >>> [hex(k) for k in to_bits(np.array([1.0, -2.0]), "bfloat16")]
+    ['0x3f80', '0xc000']
+    """
+    x = np.ascontiguousarray(np.asarray(values).astype(DTYPES[name].carrier))
+    if name == "bfloat16":
+        return (x.view(np.uint32) >> np.uint32(16)).astype(np.uint16)
+    return x.view(f"u{DTYPES[name].width // 8}")
+
+
+def from_bits(bits: Bits, name: str) -> FloatArray:
+    """The values of bit patterns, in the carrier."""
+    if name == "bfloat16":
+        return (bits.astype(np.uint32) << np.uint32(16)).view(np.float32)
+    return bits.astype(f"u{DTYPES[name].width // 8}").view(DTYPES[name].carrier)
+
+
+def ulp_of(size: FloatArray, name: str) -> FloatArray:
+    """One unit in the last place of a format at ``size``."""
+    d = DTYPES[name]
+    _, exponent = np.frexp(np.asarray(size, dtype=np.float64))
+    return np.asarray(np.ldexp(1.0, np.maximum(exponent - d.bits, d.smallest)))
+
+
+def narrowed(probe: Probe, name: str) -> Probe:
+    """The probe with parameters, gradients and state as the format holds them."""
+
+    def into(x: FloatArray) -> FloatArray:
+        if np.iscomplexobj(x):
+            return rounded(x.real, name) + 1j * rounded(x.imag, name)
+        return rounded(x, name)
+
+    def step(s: Step) -> Step:
+        return replace(s, grads=tuple(None if g is None else into(g) for g in s.grads))
+
+    return replace(
+        probe,
+        params=tuple(into(p) for p in probe.params),
+        steps=tuple(step(s) for s in probe.steps),
+        start=tuple(Start(s.t, into(s.m), into(s.v), into(s.v_max)) for s in probe.start),
+    )
