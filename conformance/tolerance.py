@@ -18,8 +18,8 @@ import numpy as np
 
 from adamcore import Adam
 from adamcore.conformance.dtypes import DTYPES, arithmetic_of
-from adamcore.conformance.noisy import Format, Noisy, NoisyNamespace, NoisyNumbers, Sources
 from adamcore.conformance.faults import Fault, Tweak
+from adamcore.conformance.noisy import Format, Noisy, NoisyNamespace, NoisyNumbers, Sources
 from adamcore.conformance.probe import FloatArray, Probe
 from adamcore.conformance.trajectory import Walk, walk
 from adamcore.definition import coefficients, update
