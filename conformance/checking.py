@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from adamcore.conformance.candidates import is_own
-from adamcore.conformance.candidates.base import CandidateError
+from adamcore.conformance.candidates.arguments import parse_settings
+from adamcore.conformance.candidates.base import SettingError
 from adamcore.conformance.probe import Probe
 from adamcore.conformance.report import Report, environment
 from adamcore.conformance.runner import Done, Ended, Ready, run_jobs
@@ -46,7 +47,8 @@ def check(
         progress: called after each probe.
 
     Raises:
-        UsageError: a target that can be none, an unknown dtype, a pattern that fits no probe.
+        UsageError: a target that can be none, an unknown dtype, a pattern that fits no probe, a
+            setting that the constructor does not have.
         DialectError: an unknown dialect.
     """
     chosen = choose(probes)
@@ -56,15 +58,15 @@ def check(
         validate(target)
     subjects: list[Subject] = []
     wanted = dict.fromkeys(targets) if targets else default_targets()
+    try:
+        parse_settings(settings or {})
+    except SettingError as error:
+        raise UsageError(str(error)) from error
     for target, only in wanted.items():
         kind = Own if is_own(target) else Foreign
         claim = dialect or only
-        try:
-            subjects.append(
-                kind(target, claim, dict(settings or {}), device, chosen, dtypes, asked=bool(targets))
-            )
-        except CandidateError as error:
-            raise UsageError(str(error)) from error
+        subject = kind(target, claim, dict(settings or {}), device, chosen, dtypes, asked=bool(targets))
+        subjects.append(subject)
     run(subjects, timeout, parallel, progress)
     devices = {s.target: s.info.device for s in subjects if s.info is not None}
     return Report([entry for s in subjects for entry in s.entries()], environment(devices))
@@ -86,6 +88,8 @@ def run(subjects: Sequence[Subject], timeout: float, parallel: int, progress: Pr
             started[event.job] += 1
             done += 1
         elif isinstance(event, Ended):
+            if event.problem == "usage":
+                raise UsageError(f"{subject.target}: {event.reason}")
             subject.ended(event.problem, event.reason)
             done += len(event.job.tasks) - started[event.job]  # those it never came to
         if progress:

@@ -18,7 +18,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import IO, Any, Literal
+from typing import IO, Any, Literal, get_args
 
 from adamcore.conformance.candidates.base import Info
 from adamcore.conformance.probe import Probe, Run
@@ -53,12 +53,16 @@ class Done:
     run: Run
 
 
+#: Why a job could not be done: a wrong --set, a library or device that is not here, a candidate that broke.
+Problem = Literal["usage", "unavailable", "broken"]
+
+
 @dataclass(frozen=True)
 class Ended:
     """The job is over; ``problem`` is None if all its tasks were done."""
 
     job: Job
-    problem: Literal["unavailable", "broken"] | None = None
+    problem: Problem | None = None
     reason: str = ""
 
 
@@ -169,14 +173,9 @@ def follow(
         elif "ready" in message:
             started, ready = True, message["ready"]
             yield Ready(job, Info(**ready | {"lacks": tuple(ready["lacks"])}))
-        elif "unavailable" in message:
-            yield Ended(job, "unavailable", message["unavailable"])
-            return
-        elif "broken" in message:
-            yield Ended(job, "broken", message["broken"])
-            return
         else:
-            yield Ended(job)
+            problem = next((p for p in get_args(Problem) if p in message), None)
+            yield Ended(job, problem, message.get(problem, ""))
             return
 
 

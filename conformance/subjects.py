@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import shlex
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 from adamcore import Adam
 from adamcore.conformance.candidates import Info, effective_hyper
@@ -36,7 +35,7 @@ class Subject:
         self.target, self.dialect, self.settings, self.device = target, dialect, settings, device
         self.probes, self.dtypes, self.asked = list(probes), dtypes, asked
         self.info: Info | None = None
-        self.problem: Literal["unavailable", "broken"] | None = None
+        self.problem: Verdict | None = None
         self.reason = ""
         self.jobs = self.plan()
 
@@ -49,7 +48,7 @@ class Subject:
     def done(self, job: Job, task: int, run: Run) -> None:
         raise NotImplementedError
 
-    def ended(self, problem: Literal["unavailable", "broken"] | None, reason: str) -> None:
+    def ended(self, problem: Verdict | None, reason: str) -> None:
         if problem is not None and self.problem is None:
             self.problem, self.reason = problem, reason
 

@@ -32,6 +32,7 @@ COUNTS = {
     "pass": ("passed", ""), "fail": ("failed", "bold red"), "note": ("note", "yellow"),
     "skip": ("skipped", "yellow"), "open": ("undecided", "yellow"),
 }  # fmt: skip
+SHOWN = 5  #: findings of an entry that are shown in full
 LEGEND = {
     "mom": "moments and step", "bias": "bias correction", "eps": "epsilon", "dec": "weight decay",
     "ams": "AMSGrad", "nes": "Nesterov", "frz": "freezing and the clock", "lr": "learning rate, maximize",
@@ -123,9 +124,9 @@ def legend(entries: Sequence[Entry]) -> str:
     results = [r for e in entries for r in e.results]
     shown = [f"{head}: {LEGEND[head]}" for head, rules in GROUPS if any(in_group(r, rules) for r in results)]
     return (
-        "Numbers: the worst error as a fraction of the derived bound. Above 1 it fails; ! is no matter of "
-        "size.\nnote: failed a probe of what should be, not must; open: has an element whose bound is too "
-        "wide to judge.\n" + "; ".join(shown)
+        "Numbers: worst error as a fraction of its derived bound; above 1 fails, ! is no matter of size.\n"
+        "note: failed what should be, not must; open: has an element whose bound is too wide to judge.\n"
+        + "; ".join(shown)
     )
 
 
@@ -192,7 +193,7 @@ def show_findings(console: Console, entry: Entry, findings: Sequence[Finding]) -
     if entry.identified and entry.identified != entry.claimed:
         title.append(f"; it does as {entry.identified} does")
     console.print(title)
-    for found in findings:
+    for found in findings[:SHOWN]:
         text = Text(f"{found.area} ", "bold").append(f"({found.rule})", "dim")
         console.print(Padding(text, (0, 0, 0, 2), expand=False))
         for name, value in details(found):
@@ -201,6 +202,9 @@ def show_findings(console: Console, entry: Entry, findings: Sequence[Finding]) -
             line.add_column(overflow="fold")
             line.add_row(name, Text(value))
             console.print(Padding(line, (0, 0, 0, 4), expand=False))
+    if rest := list(dict.fromkeys(found.rule for found in findings[SHOWN:])):
+        more = Text(f"and {', '.join(rest)}: the report (--json) has them all", "dim")
+        console.print(Padding(more, (0, 0, 0, 2), expand=False))
 
 
 def details(found: Finding) -> list[tuple[str, str]]:

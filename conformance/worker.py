@@ -7,8 +7,9 @@ pointed at standard error, so that whatever a candidate prints cannot break the 
 Job: ``{"target", "dtype", "device", "settings", "claims": [fields of Adam or null],
 "probes": [...], "tasks": [[claim, probe], ...]}``.
 
-Lines: first ``{"ready": {...}}``, or ``{"unavailable": why}`` or ``{"broken": why}`` and nothing
-more; then ``{"task": number, "run": {...}}`` for each task, in order; last ``{"end": true}``.
+Lines: first ``{"ready": {...}}``, or one of ``{"usage": why}``, ``{"unavailable": why}`` and
+``{"broken": why}``, and nothing more; then ``{"task": number, "run": {...}}`` for each task, in
+order; last ``{"end": true}``.
 """
 
 from __future__ import annotations
@@ -20,7 +21,14 @@ import sys
 from typing import Any, TextIO
 
 from adamcore import Adam
-from adamcore.conformance.candidates import Candidate, CandidateError, Refusal, UnavailableError, load
+from adamcore.conformance.candidates import (
+    Candidate,
+    CandidateError,
+    Refusal,
+    SettingError,
+    UnavailableError,
+    load,
+)
 from adamcore.conformance.candidates.base import describe
 from adamcore.conformance.probe import Probe, Run
 from adamcore.conformance.wire import pack_run, unpack_probe
@@ -32,6 +40,8 @@ def main() -> None:
     lines = private_output()
     try:
         work(job, lines)
+    except SettingError as error:
+        say(lines, {"usage": str(error)})
     except UnavailableError as error:
         say(lines, {"unavailable": str(error)})
     except CandidateError as error:

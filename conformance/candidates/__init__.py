@@ -6,7 +6,14 @@ One module a kind: :mod:`own` (our backends), :mod:`torch_optimizer`, :mod:`opta
 """
 
 from adamcore.conformance.candidates.arguments import effective_hyper
-from adamcore.conformance.candidates.base import Candidate, CandidateError, Info, Refusal, UnavailableError
+from adamcore.conformance.candidates.base import (
+    Candidate,
+    CandidateError,
+    Info,
+    Refusal,
+    SettingError,
+    UnavailableError,
+)
 from adamcore.conformance.candidates.targets import is_own, load
 
 __all__ = [
@@ -14,6 +21,7 @@ __all__ = [
     "CandidateError",
     "Info",
     "Refusal",
+    "SettingError",
     "UnavailableError",
     "effective_hyper",
     "is_own",

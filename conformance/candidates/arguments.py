@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from adamcore.conformance.candidates.base import CandidateError
+from adamcore.conformance.candidates.base import SettingError
 
 #: How constructors spell our hyperparameters, the likeliest first.
 SPELLINGS: dict[str, tuple[str, ...]] = {
@@ -79,7 +79,7 @@ def parse_settings(settings: Mapping[str, str]) -> tuple[dict[str, str], dict[st
     for name, text in settings.items():
         if text.startswith("@"):
             if text[1:] not in SPELLINGS:
-                raise CandidateError(f"--set {name}={text}: expected one of @{', @'.join(SPELLINGS)}")
+                raise SettingError(f"--set {name}={text}: expected one of @{', @'.join(SPELLINGS)}")
             mapped[name] = text[1:]
         else:
             try:
@@ -104,7 +104,7 @@ def map_arguments(
         positional: how many leading arguments are no hyperparameters (torch's params).
 
     Raises:
-        CandidateError: an argument for lr, b1, b2 or eps was not found.
+        SettingError: an argument for lr, b1, b2 or eps was not found.
     """
     try:
         parameters = list(inspect.signature(constructor).parameters.values())[positional:]
@@ -139,12 +139,10 @@ def map_arguments(
         elif name in names or open_ended:
             extra[name] = value
         else:
-            raise CandidateError(
-                f"--set {name}: the constructor has no such argument; it has {listed(names)}"
-            )
+            raise SettingError(f"--set {name}: the constructor has no such argument; it has {listed(names)}")
     for ours in REQUIRED:
         if ours not in chosen and ours not in fixed:
-            raise CandidateError(
+            raise SettingError(
                 f"no argument for {ours} found among {listed(names)}: name it with --set ARGUMENT=@{ours}, "
                 f"or give the constant it uses with --set {ours}=VALUE"
             )

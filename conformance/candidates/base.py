@@ -15,6 +15,10 @@ class CandidateError(Exception):
     """A target that cannot be run at all: not importable, or of no kind we know."""
 
 
+class SettingError(CandidateError):
+    """A wrong --set, or one that is needed: the user's mistake, not the candidate's."""
+
+
 class UnavailableError(CandidateError):
     """A library or a device that is not here."""
 

@@ -12,7 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from adamcore import Adam
-from adamcore.conformance.candidates.base import Candidate, CandidateError, UnavailableError, describe
+from adamcore.conformance.candidates.base import (
+    Candidate,
+    CandidateError,
+    SettingError,
+    UnavailableError,
+    describe,
+)
 from adamcore.conformance.candidates.keras_optimizer import choose_backend
 from adamcore.conformance.candidates.own import OwnCandidate, library
 
@@ -38,7 +44,7 @@ def load(
     """
     if is_own(target):
         if settings:
-            raise CandidateError(f"--set has no meaning for {target}, which is one of our own backends")
+            raise SettingError(f"--set has no meaning for {target}, which is one of our own backends")
         own = library(target, device)
         assert own is not None
         return [OwnCandidate(own, claim or Adam()) for claim in claims]
