@@ -1,0 +1,97 @@
+"""The corpus as a table: every Adam in it, what it claims, and what is wrong with it if anything is.
+
+An entry is written down where its code stands, by the decorator above it; its docstring says in one
+line what it does.  Labels follow the code (what is broken), never what the suite says of it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+Kind = Literal["right", "wrong", "equivalent", "other"]
+Made = TypeVar("Made", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Item:
+    """One Adam of the corpus.
+
+    Attributes:
+        made: the class or the factory.
+        kind: "right" written in another way; "wrong" in one rule; "equivalent": changed, but the same
+            function of real numbers; "other": no Adam at all, to be identified as none.
+        areas: what is broken; more than one where two names describe the same function.
+        rule: the clause of docs/spec.md.
+        like: the real case it is modelled on, if there is one.
+        why: what makes an equivalent one equivalent.
+        claim: the dialect it is held to.
+        options: and that dialect's options.
+    """
+
+    made: Callable[..., Any]
+    kind: Kind
+    file: str
+    about: str
+    areas: tuple[str, ...] = ()
+    rule: str = ""
+    like: str = ""
+    why: str = ""
+    claim: str = "torch.AdamW"
+    options: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return str(self.made.__name__)
+
+    @property
+    def target(self) -> str:
+        """What ``adamcore check`` is given for it, from the root of the repository."""
+        return f"tests/corpus/{self.file}:{self.name}"
+
+    @property
+    def library(self) -> str:
+        head = self.file.split("_")[0]
+        return head if head in ("torch", "jax") else "numpy"
+
+
+ITEMS: dict[str, Item] = {}  #: by target
+
+
+def enter(made: Made, kind: Kind, claim: str, options: dict[str, str] | None, **facts: Any) -> Made:
+    file = Path(inspect.getsourcefile(made) or "").name
+    about = inspect.cleandoc(made.__doc__ or "").splitlines()
+    claim = claim or getattr(made, "dialect", "torch.AdamW")
+    options = dict(getattr(made, "options", {})) if options is None else options
+    item = Item(made, kind, file, about[0].rstrip(".") if about else "", claim=claim, options=options, **facts)
+    ITEMS[item.target] = item
+    return made
+
+
+def wrong(
+    areas: str, rule: str, *, like: str = "", claim: str = "", options: dict[str, str] | None = None
+) -> Callable[[Made], Made]:
+    """Enter an Adam with one rule broken; ``areas`` is a word, or several that mean the same here."""
+
+    def entered(made: Made) -> Made:
+        return enter(made, "wrong", claim, options, areas=tuple(areas.split()), rule=rule, like=like)
+
+    return entered
+
+
+def right(*, claim: str = "", options: dict[str, str] | None = None) -> Callable[[Made], Made]:
+    """Enter a right Adam that is written in another way."""
+    return lambda made: enter(made, "right", claim, options)
+
+
+def equivalent(why: str, *, claim: str = "", options: dict[str, str] | None = None) -> Callable[[Made], Made]:
+    """Enter an Adam that looks wrong and is not."""
+    return lambda made: enter(made, "equivalent", claim, options, why=why)
+
+
+def other(*, like: str = "", claim: str = "", options: dict[str, str] | None = None) -> Callable[[Made], Made]:
+    """Enter an optimizer that is no Adam."""
+    return lambda made: enter(made, "other", claim, options, like=like)
