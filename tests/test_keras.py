@@ -1,0 +1,198 @@
+"""adamcore.backends.keras.Adam trains through model.fit, on Keras' torch and JAX backends.
+
+Keras' backend is fixed when it is imported, so each runs in a process of its own.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+if importlib.util.find_spec("keras") is None:
+    pytest.skip("Keras is not installed", allow_module_level=True)
+
+BACKENDS = ["jax", "torch"]
+EACH = pytest.mark.parametrize("backend", BACKENDS)
+
+BEGIN = """
+import numpy as np, keras, warnings
+from keras import ops
+from adamcore import Adam as Core
+from adamcore.backends.keras import Adam, AdamW
+rng = np.random.default_rng(0)
+x = rng.normal(size=(64, 3)).astype("f4")
+y = x[:, :1] * x[:, 1:2]
+
+def model():
+    keras.utils.set_random_seed(0)
+    layers = keras.layers
+    return keras.Sequential([layers.Input((3,)), layers.Dense(8, activation="tanh"), layers.Dense(1)])
+
+def fit(optimizer, epochs=3, net=None):
+    net = net or model()
+    net.compile(optimizer=optimizer, loss="mse")
+    history = net.fit(x, y, batch_size=16, epochs=epochs, verbose=0, shuffle=False)
+    return net, history.history["loss"]
+
+def gap(a, b):
+    return max(float(np.abs(p - q).max()) for p, q in zip(a.get_weights(), b.get_weights()))
+
+def values(variables):
+    return [np.array(ops.convert_to_numpy(v.value)) for v in variables]
+"""
+
+
+def run(backend: str, code: str) -> None:
+    """Run it in a process whose Keras has that backend."""
+    env = os.environ | {"KERAS_BACKEND": backend, "JAX_PLATFORMS": "cpu"}
+    text = BEGIN + textwrap.dedent(code)
+    done = subprocess.run([sys.executable, "-c", text], env=env, text=True, capture_output=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+@EACH
+def test_trains_and_stands_in_for_keras(backend: str) -> None:
+    """Keras' own, from the same start; the gap is that of its float32 coefficients.
+
+    Then the base class' part: weight decay with exclusions, a schedule, averages, accumulation.
+    """
+    run(
+        backend,
+        """
+        K = keras.optimizers
+        schedule = K.schedules.PolynomialDecay(0.05, 20, 0.01)
+        for ours, theirs, options in (
+            (Adam, K.Adam, {"learning_rate": 0.02}),
+            (Adam, K.Adam, {"learning_rate": 0.02, "amsgrad": True, "beta_1": 0.8, "clipnorm": 0.5}),
+            (AdamW, K.AdamW, {"learning_rate": schedule, "weight_decay": 0.5, "use_ema": True}),
+            (AdamW, K.AdamW, {"learning_rate": 0.02, "gradient_accumulation_steps": 2}),
+            (AdamW, K.AdamW, {"learning_rate": 0.02, "loss_scale_factor": 8.0, "global_clipnorm": 0.1}),
+        ):
+            nets = []
+            for make in (ours, theirs):
+                optimizer = make(**options)
+                optimizer.exclude_from_weight_decay(var_names=["bias"])
+                net, losses = fit(optimizer)
+                assert losses[-1] < losses[0], losses
+                nets.append(net)
+            assert 0 < gap(*nets) < 3e-5, (options, gap(*nets))
+        """,
+    )
+
+
+@pytest.mark.slow
+@EACH
+def test_config_and_saving(backend: str) -> None:
+    """from_config gives the same optimizer; a saved model goes on bit for bit as if never saved."""
+    run(
+        backend,
+        """
+        import os, tempfile
+        first = Adam(0.02, dialect="torch.AdamW", weight_decay=0.3, clock="per-parameter", clipnorm=1.0)
+        assert Adam.from_config(first.get_config()).adam == first.adam
+        assert Adam.from_config(first.get_config()).get_config() == first.get_config()
+        schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.5)
+        again = Adam.from_config(Adam(schedule, dialect="torch.NAdam").get_config())
+        assert again.adam.nesterov == "dozat" and again.dialect == "torch.NAdam"
+
+        whole, _ = fit(first, epochs=4)
+        half, _ = fit(Adam.from_config(first.get_config()), epochs=2)
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "half.keras")
+            half.save(path)
+            loaded = keras.models.load_model(path)
+        assert type(loaded.optimizer) is Adam and loaded.optimizer.adam == first.adam
+        loaded.fit(x, y, batch_size=16, epochs=2, verbose=0, shuffle=False)
+        assert gap(whole, loaded) == 0.0
+        """,
+    )
+
+
+@EACH
+def test_is_the_step_of_the_core(backend: str) -> None:
+    """Every dialect, beside Adam.step on the same arrays; with excluded variables too."""
+    run(
+        backend,
+        """
+        from dataclasses import replace
+        from adamcore import AdamState
+        for name in ("torch.Adam", "torch.AdamW", "torch.NAdam", "keras.Nadam", "optax.amsgrad", "tfa.AdamW"):
+            net = model()
+            variables = net.trainable_variables
+            optimizer = Adam(0.25, dialect=name, weight_decay=0.1)
+            optimizer.exclude_from_weight_decay(var_names=["bias"])
+            core = optimizer.adam
+            params = [ops.convert_to_tensor(np.array(v)) for v in values(variables)]
+            both = [[0, 2], [1, 3]]
+            cores = [core, replace(core, weight_decay=0.0)]
+            states = [c.init([params[i] for i in part]) for c, part in zip(cores, both)]
+            for k in range(4):
+                grads = [ops.convert_to_tensor(rng.normal(size=v.shape).astype("f4")) for v in variables]
+                optimizer.apply(grads, variables)
+                for j, (c, part) in enumerate(zip(cores, both)):
+                    mine, theirs = [params[i] for i in part], [grads[i] for i in part]
+                    new, states[j] = c.step(mine, theirs, states[j], lr=0.25)
+                    for i, p in zip(part, new):
+                        params[i] = p
+            for v, p in zip(values(variables), params):
+                assert np.abs(v - ops.convert_to_numpy(p)).max() <= 2e-7, name
+        """,
+    )
+
+
+@EACH
+def test_an_absent_gradient(backend: str) -> None:
+    """The variable, its moments and, where it has one, its clock stand still bit for bit."""
+    run(
+        backend,
+        """
+        for clock, late in (("per-parameter", 1), ("global", 2)):
+            net = model()
+            variables = net.trainable_variables
+            optimizer = Adam(0.1, dialect="torch.AdamW", weight_decay=0.5, clock=clock)
+            grads = [ops.ones(v.shape) for v in variables]
+            optimizer.apply(grads, variables)
+            before = values([variables[0], optimizer._momentums[0], optimizer._velocities[0]])
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                optimizer.apply([None, *grads[1:]], variables)
+            after = values([variables[0], optimizer._momentums[0], optimizer._velocities[0]])
+            assert all(a.tobytes() == b.tobytes() for a, b in zip(before, after))
+            if clock == "per-parameter":
+                assert [int(v) for v in values(optimizer._clocks)] == [1, 2, 2, 2]
+            else:
+                assert int(ops.convert_to_numpy(optimizer.iterations)) == 2
+        """,
+    )
+
+
+def test_refuses_what_it_cannot_do() -> None:
+    run(
+        "numpy",
+        """
+        from unittest import mock
+        from adamcore.errors import AxisError, BackendError, DialectError, HyperparameterError
+        def refused(error, *args, **kwargs):
+            try:
+                Adam(*args, **kwargs)
+            except error as e:
+                return str(e)
+            raise AssertionError(kwargs)
+        assert "lr=..." in refused(HyperparameterError, dialect="optax.adam")
+        assert "beta" not in refused(HyperparameterError, 0.1, beta_1=1.0)
+        refused(DialectError, dialect="keras.adam")
+        refused(AxisError, decay="decoupled-twice")
+        with mock.patch.object(keras.backend, "backend", lambda: "tensorflow"):
+            assert "KERAS_BACKEND" in refused(BackendError)
+        v = keras.Variable(np.ones(2, "f4"))
+        optimizer = Adam(0.1)
+        optimizer.apply([np.ones(2, "f4")], [v])
+        assert np.abs(np.asarray(v.value) - 0.9).max() < 1e-4
+        """,
+    )
