@@ -8,7 +8,7 @@ from flint import arb, ctx
 from adamcore import Adam
 from adamcore.conformance.dtypes import DTYPES, carried, ulp_of
 from adamcore.conformance.exact import Value, exact, round_once
-from adamcore.conformance.probe import Evidence, FloatArray, Probe, Result, Run
+from adamcore.conformance.probe import Evidence, FloatArray, Point, Probe, Result, Run
 from adamcore.conformance.tolerance import Bound, bounds
 from adamcore.conformance.trajectory import claim_of, is_absent, mask_of, real_parts
 
@@ -90,6 +90,9 @@ def compare(
         finite = np.isfinite(error) & ~free & ~wide & ~undefined
         result.worst_ulp = max(result.worst_ulp, float(np.max(np.where(finite, error / ulp, 0.0))))
         result.worst_ratio = max(result.worst_ratio, float(ratio[worst]))
+        wide_of_it = 0.0 if still[worst] else float(limit.p[worst] / ulp[worst])
+        point = Point(float(ratio[worst]), float(error[worst] / ulp[worst]), wide_of_it)
+        result.series[s:] = [max([point, *result.series[s:]])]
         if ratio[worst] > 1.0 and result.evidence is None:
             result.status = "failed"
             where = np.unravel_index(worst, got.shape)

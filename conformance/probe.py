@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy.typing as npt
 
@@ -88,6 +88,14 @@ class Evidence:
     bound_ulp: float
 
 
+class Point(NamedTuple):
+    """One step on the way: the worst error over its bound, and both in ULP."""
+
+    ratio: float
+    ulp: float
+    bound_ulp: float
+
+
 @dataclass
 class Result:
     """The judgement of one run against one claim."""
@@ -100,6 +108,8 @@ class Result:
     evidence: Evidence | None = None  #: of the first divergence
     reason: str = ""  #: why it was skipped, or what failed besides numbers
     undecided: int = 0  #: elements whose bound was too wide to judge
+    series: list[Point] = field(default_factory=list)
+    """Of each step, the element that comes closest to its bound, or leaves it farthest."""
 
 
 @dataclass
