@@ -17,7 +17,9 @@ from adamcore.definition import Array, Numbers
 from adamcore.protocol import Job, Kind, Prepared, Result
 
 if TYPE_CHECKING:
-    from adamcore.adam import Adam
+    from adamcore.adam import Adam as Core
+    from adamcore.backends.torch_optimizer import Adam as Adam  # at run time by __getattr__, below
+    from adamcore.backends.torch_optimizer import AdamW as AdamW
 
 # The logarithms of b1 and b2 are constants of a compiled step; Dynamo can't look into decimal.
 torch.compiler.assume_constant_result(getattr(split_log, "__wrapped__", split_log))
@@ -150,14 +152,14 @@ class TorchBackend(BaseBackend):
     def scope(self) -> AbstractContextManager[Any]:
         return torch.no_grad()
 
-    def apply(self, adam: Adam, jobs: Sequence[Job], donate: bool) -> list[Result]:
+    def apply(self, adam: Core, jobs: Sequence[Job], donate: bool) -> list[Result]:
         with self.scope():
             return torch_fast.apply(adam, jobs, donate, self.apply_one)
 
     def prepares(self) -> bool:
         return not torch.compiler.is_compiling()
 
-    def prepare(self, adam: Adam, jobs: Sequence[Job]) -> Prepared | None:
+    def prepare(self, adam: Core, jobs: Sequence[Job]) -> Prepared | None:
         return torch_fast.prepare(adam, jobs)
 
     def clocks(self, clock: array[int]) -> list[Array]:
