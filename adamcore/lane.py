@@ -14,7 +14,7 @@ import weakref
 from array import array
 from collections import OrderedDict
 from collections.abc import Sequence
-from itertools import compress
+from itertools import chain, compress
 from typing import TYPE_CHECKING, Any
 
 from adamcore.clock import HOST, Ticker
@@ -78,7 +78,7 @@ class Lane:
         self.shape = shape_of(params)
         self.dead: list[Any] = []  # references to arrays that are no more
         self.watched: list[Any] = []
-        self.ids: list[list[int]] = []
+        self.ids: list[int] = []
         self.clock = array("i")
         self.present = [g is not None for g in collect(self.shape, grads) or ()]
         self.whole = all(self.present)
@@ -111,53 +111,53 @@ class Lane:
 
     def watch(self, state: AdamState) -> None:
         """Remember which arrays these are, and hear of it when one of them goes."""
-        for leaves in self.columns(self.params, state):
-            self.ids.append(list(map(id, leaves or ())))
-            for leaf in leaves or ():
-                if leaf is not None and not isinstance(leaf, int):
-                    self.watched.append(weakref.ref(leaf, self.dead.append))
-        if not self.clock:
-            self.dead.append(None)
+        columns = self.columns(self.params, state)
         self.params = None
+        if not self.clock or None in columns:
+            self.dead.append(None)
+            return
+        leaves = [leaf for column in columns for leaf in column]
+        self.ids = list(map(id, leaves))
+        self.watched = [weakref.ref(leaf, self.dead.append) for leaf in leaves]
 
-    def columns(self, params: Tree, state: AdamState) -> list[list[Any] | None]:
-        trees = [params, state.m, state.v]
-        if state.v_max is not None:
-            trees.append(state.v_max)
+    def columns(self, params: Tree, state: AdamState) -> list[Any]:
+        """The leaves of p, m, v, v_max if there, and t; None for a tree of other containers."""
+        t, m, v, v_max, _ = state
+        trees = (params, m, v) if v_max is None else (params, m, v, v_max)
         found = [collect(self.shape, tree) for tree in trees]
-        return [*found, [state.t] if self.is_global(state.t) else collect(self.shape, state.t)]
+        found.append([t] if self.is_global(t) else collect(self.shape, t))
+        return found
 
     def step(self, adam: Adam, params: Tree, grads: Tree, state: AdamState, lr: Any) -> bool:
         """Make the step if everything is as it was; False, and nothing is changed, if not."""
         if self.dead or self.prepared is None:
             return False
-        columns: list[Any] = self.columns(params, state)
-        if len(columns) != len(self.ids):
+        columns = self.columns(params, state)
+        gs = collect(self.shape, grads)
+        if gs is None or None in columns or list(map(id, chain.from_iterable(columns))) != self.ids:
             return False
-        for leaves, ids in zip(columns, self.ids, strict=True):
-            if leaves is None or list(map(id, leaves)) != ids:
-                return False
+        if [g is not None for g in gs] != self.present:
+            return False
         columns[-1:] = ()
-        given = collect(self.shape, grads)
-        if given is None or [g is not None for g in given] != self.present:
-            return False
-        columns.insert(1, given)
+        columns.insert(1, gs)
+        now = self.clock
+        first, same = now[0], self.whole or len(now) == 1
         if not self.whole:
             columns = [list(compress(leaves, self.present)) for leaves in columns]
-        now = self.clock
-        whole = self.whole or len(now) == 1
-        ticking = now if whole else array("i", compress(now, self.present))
-        first = ticking[0]
-        values = {first} if ticking.count(first) == len(ticking) else set(ticking)
-        if min(values) < 0 or max(values) >= MAX_CLOCK:
+        if same and now.count(first) == len(now):
+            if not 0 <= first < MAX_CLOCK:
+                return False
+            each = [self.coefficients(adam, first + 1, lr)]
+        else:
+            ticking = now if same else array("i", compress(now, self.present))
+            if min(ticking) < 0 or max(ticking) >= MAX_CLOCK:
+                return False
+            known = {t: self.coefficients(adam, t + 1, lr) for t in set(ticking)}
+            each = [known[t] for t in ticking]
+        if None in each or not self.prepared.fits(columns):
             return False
-        known = {t: self.coefficients(adam, t + 1, lr) for t in values}
-        if None in known.values() or not self.prepared.fits(columns):
-            return False
-        self.prepared.run([known[first]] if len(known) == 1 else [known[t] for t in ticking])
-        if len(now) == 1:
-            now[0] += 1
-        elif len(known) == 1 and whole:
+        self.prepared.run(each)
+        if len(each) == 1 and same:
             now[:] = array("i", (first + 1,)) * len(now)
         else:
             now[:] = array("i", map(int.__add__, now, map(int, self.present)))

@@ -24,8 +24,7 @@ LANES = {"float32": 16, "float64": 8}  #: elements that one turn of the loop han
 LLVM = {"float32": "float", "float64": "double"}
 CODES = {"float32": "f", "float64": "d"}  #: of module array, for the coefficients
 
-#: (first element, end, arrays, offsets, addresses, scalars, scalars from one array to the next)
-Kernel = Callable[[int, int, int, int, int, int, int], None]
+Kernel = Callable[[int, int, int], None]  #: (first element, end, address of what :func:`kernel` says)
 
 
 @cache
@@ -38,14 +37,15 @@ def available() -> bool:
 def kernel(program: Program, dtype: Real, in_place: bool) -> Kernel:
     """The machine code of a program; results go into the arrays themselves, or into a second set.
 
-    Its arguments: elements ``lo`` to ``hi`` of ``n`` arrays laid end to end, array j being those
-    from ``offsets[j]`` on; ``addresses``, first of all p, then all g, ...; ``scalars``, a row of
-    coefficients for each array, or with a stride of 0 one for all.
+    It steps elements ``lo`` to ``hi`` of ``n`` arrays laid end to end.  Its third argument is the
+    address of five words: ``n``; ``offsets`` (array j begins at element ``offsets[j]``);
+    ``addresses``, first of all p, then all g, ...; ``scalars``, a row of coefficients for each
+    array; and how many scalars lie between one row and the next, 0 if there is one for all.
     """
     import llvmlite.binding as llvm
 
     address, keep = _link(llvm, text(program, dtype, in_place))
-    made = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 3, *[ctypes.c_void_p] * 3, ctypes.c_int64)(address)
+    made = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p)(address)
     made.keep = keep  # type: ignore[attr-defined]
     return made
 
@@ -108,8 +108,17 @@ def text(program: Program, dtype: Real, in_place: bool) -> str:
 declare {vector} @llvm.sqrt.v{lanes}f{size * 8}({vector})
 declare {real} @llvm.sqrt.f{size * 8}({real})
 
-define void @step(i64 %lo, i64 %hi, i64 %n, ptr %offsets, ptr %addresses, ptr %scalars, i64 %stride) #0 {{
+define void @step(i64 %lo, i64 %hi, ptr %table) #0 {{
 entry:
+  %n = load i64, ptr %table
+  %offsets.slot = getelementptr i64, ptr %table, i64 1
+  %offsets = load ptr, ptr %offsets.slot
+  %addresses.slot = getelementptr i64, ptr %table, i64 2
+  %addresses = load ptr, ptr %addresses.slot
+  %scalars.slot = getelementptr i64, ptr %table, i64 3
+  %scalars = load ptr, ptr %scalars.slot
+  %stride.slot = getelementptr i64, ptr %table, i64 4
+  %stride = load i64, ptr %stride.slot
   br label %next
 next:  ; array j
   %j = phi i64 [ 0, %entry ], [ %j.next, %done ]

@@ -7,12 +7,14 @@ address and whether it is one that machine code may touch: :class:`Memory`.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from itertools import chain
+from operator import lt, sub
 from typing import TYPE_CHECKING, Any, Protocol
 
 from adamcore.backends import machine
 from adamcore.backends.machine import Real
-from adamcore.backends.table import Table, scalars
+from adamcore.backends.table import Table
 from adamcore.definition import Array, Coefficients
 from adamcore.program import Program, program
 from adamcore.protocol import Job, Result
@@ -104,12 +106,11 @@ def _group(made: Program, real: Real, jobs: list[Job], in_place: bool, memory: M
             for job in jobs
         ]
         columns += list(zip(*results, strict=True))[: 4 if has_max else 3]
-    table = Table(
-        machine.kernel(made, real, in_place),
-        list(map(memory.size, columns[0])),
-        [map(memory.address, column) for column in columns],
-    )
-    table.run(*scalars(made, real, [job.coefficients for job in jobs]), memory.threads())
+    table = Table(made, real, in_place, list(map(memory.size, columns[0])))
+    table.point(array("q", map(memory.address, chain.from_iterable(columns))))
+    first = jobs[0].coefficients
+    same = all(job.coefficients is first for job in jobs)
+    table.run([first] if same else [job.coefficients for job in jobs], memory.threads())
     if in_place:
         memory.written(columns[0])
     return results
@@ -119,44 +120,47 @@ class Steady:
     """Jobs in place on the same arrays, step after step: only the addresses of gradients change."""
 
     def __init__(self, made: Program, real: Real, jobs: Sequence[Job], memory: Memory) -> None:
-        self.program, self.real, self.memory = made, real, memory
-        columns = list(zip(*map(arrays_of, jobs), strict=True))
+        self.memory = memory
         self.shapes, self.dtype = [job.p.shape for job in jobs], jobs[0].p.dtype
-        self.sizes = list(map(memory.size, columns[0]))
-        self.bytes = [size * jobs[0].p.dtype.itemsize for size in self.sizes]
-        self.kept = [list(map(memory.address, column)) for column in columns]
-        self.kept[1] = []
-        self.table = Table(
-            machine.kernel(made, real, True), self.sizes, [map(memory.address, column) for column in columns]
-        )
+        columns = list(zip(*map(arrays_of, jobs), strict=True))
+        sizes = list(map(memory.size, columns[0]))
+        self.bytes = [size * self.dtype.itemsize for size in sizes]
+        self.table = Table(made, real, True, sizes)
+        self.table.point(array("q", map(memory.address, chain.from_iterable(columns))))
+        self.gradients = slice(len(jobs), 2 * len(jobs))
+        self.parameters: Sequence[Array] = ()
 
     def fits(self, columns: Sequence[Sequence[Array]]) -> bool:
-        gs = columns[1]
-        if not self.memory.plain(gs, self.shapes, self.dtype):
+        memory, old = self.memory, self.table.addresses
+        if not memory.plain(columns[1], self.shapes, self.dtype):
             return False
-        if self.memory.movable:
-            for column, kept in zip(columns, self.kept, strict=True):
-                if kept and list(map(self.memory.address, column)) != kept:
-                    return False
-        self.owners = columns[0]
-        addresses = array("q", map(self.memory.address, gs))
-        if addresses != self.table.column(1):
-            if self.overlaps(addresses):
+        if memory.movable:
+            now = array("q", map(memory.address, chain.from_iterable(columns)))
+        else:
+            now = old[:]
+            now[self.gradients] = array("q", map(memory.address, columns[1]))
+        if now != old:
+            start, stop = self.gradients.start, self.gradients.stop
+            if now[:start] != old[:start] or now[stop:] != old[stop:] or self.overlap(now):
                 return False
-            self.table.replace(1, addresses)
+            self.table.point(now)
+        self.parameters = columns[0]
         return True
 
-    def overlaps(self, addresses: Iterable[int]) -> bool:
+    def overlap(self, addresses: array[int]) -> bool:
         """Whether a gradient shares memory with what its step writes."""
-        for i, (a, size) in enumerate(zip(addresses, self.bytes, strict=True)):
-            for kept in self.kept:
-                if kept and -size < a - kept[i] < size:
+        n, g = len(self.bytes), addresses[self.gradients]
+        for start in range(0, len(addresses), n):
+            if start != n:
+                distances = map(abs, map(sub, g, addresses[start : start + n]))
+                if any(map(lt, distances, self.bytes)):
                     return True
         return False
 
     def run(self, each: Sequence[Coefficients]) -> None:
-        self.table.run(*scalars(self.program, self.real, each), self.memory.threads())
-        self.memory.written(self.owners)
+        self.table.run(each, self.memory.threads())
+        self.memory.written(self.parameters)
+        self.parameters = ()
 
 
 def prepare(adam: Adam, jobs: Sequence[Job], memory: Memory) -> Steady | None:

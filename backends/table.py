@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import accumulate, chain, count
+from operator import itemgetter
 from typing import Any
 
-from adamcore.backends.machine import CODES, Kernel, Real
+from adamcore.backends.machine import CODES, Real, kernel
 from adamcore.definition import Coefficients
 from adamcore.program import Program
 
@@ -25,34 +26,45 @@ PIECE = 1 << 18  #: elements that a thread takes at a time
 class Table:
     """The addresses and sizes of a list of arrays, and the kernel that steps them."""
 
-    def __init__(self, kernel: Kernel, sizes: Sequence[int], columns: Iterable[Iterable[int]]) -> None:
-        self.kernel, self.length = kernel, len(sizes)
+    def __init__(self, program: Program, dtype: Real, in_place: bool, sizes: Sequence[int]) -> None:
+        self.kernel, self.length = kernel(program, dtype, in_place), len(sizes)
+        self.used = itemgetter(*map(Coefficients._fields.index, program.coefficients))
         self.offsets = array("q", accumulate(sizes, initial=0))
-        self.addresses = array("q", chain.from_iterable(columns))
+        self.addresses = array("q")
+        self.scalars = array(CODES[dtype], [0.0] * len(program.coefficients))
         self.total = self.offsets[-1]
-        self.where = self.offsets.buffer_info()[0], self.addresses.buffer_info()[0]
+        self.block = array("q", (self.length, self.offsets.buffer_info()[0], 0, 0, 0))
+        self.at = self.block.buffer_info()[0]
 
-    def column(self, number: int) -> array[int]:
-        return self.addresses[number * self.length : (number + 1) * self.length]
+    def point(self, addresses: array[int]) -> None:
+        """The arrays: the addresses of all p, of all g, and so on."""
+        self.addresses = addresses
+        self.block[2] = addresses.buffer_info()[0]
 
-    def replace(self, column: int, addresses: array[int]) -> None:
-        """Other arrays in one column: the gradients of the next step."""
-        start = column * self.length
-        self.addresses[start : start + self.length] = addresses
-
-    def run(self, scalars: array[float], stride: int, threads: int) -> None:
-        """One step of all of them."""
-        tail = self.length, *self.where, scalars.buffer_info()[0], stride
+    def run(self, each: Sequence[Coefficients], threads: int) -> None:
+        """One step of all of them, with coefficients for each array or one for all."""
+        code, used = self.scalars.typecode, self.used
+        if len(each) == 1:  # rounded once, to the kernel's dtype
+            self.scalars = array(code, used(each[0]))
+            self.block[4] = 0
+        else:
+            self.scalars = array(code, chain.from_iterable(map(used, each)))
+            self.block[4] = len(used(each[0]))
+        self.block[3] = self.scalars.buffer_info()[0]
         if threads == 1 or self.total < PARALLEL:
-            self.kernel(0, self.total, *tail)
-            return
+            self.kernel(0, self.total, self.at)
+        else:
+            self.run_threads(threads)
+
+    def run_threads(self, threads: int) -> None:
+        """The work in pieces, the next one for whoever is free: a thread that stalls holds up one piece."""
         pieces = count(0, PIECE)
 
         def work() -> None:
             for lo in pieces:
                 if lo >= self.total:
                     return
-                self.kernel(lo, min(lo + PIECE, self.total), *tail)
+                self.kernel(lo, min(lo + PIECE, self.total), self.at)
 
         threads = min(threads, -(-self.total // PIECE))
         others = [pool(threads - 1).submit(work) for _ in range(threads - 1)]
@@ -60,14 +72,6 @@ class Table:
         for other in others:
             if not other.cancel():  # it has not even begun: nothing is left for it
                 other.result()
-
-
-def scalars(program: Program, dtype: Real, each: Sequence[Coefficients]) -> tuple[array[float], int]:
-    """The coefficients of each array, rounded once to ``dtype``, and the length of a row (0: one for all)."""
-    first = each[0]
-    if len(each) == 1 or all(c is first for c in each):
-        return array(CODES[dtype], program.used(first)), 0
-    return array(CODES[dtype], chain.from_iterable(map(program.used, each))), len(program.coefficients)
 
 
 @cache

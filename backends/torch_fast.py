@@ -50,23 +50,24 @@ class TorchMemory:
         return torch.get_num_threads()
 
     def written(self, xs: Sequence[Array]) -> None:
-        torch.autograd.graph.increment_version(xs)  # as an in-place operation of PyTorch does
+        increment_version(xs)  # as an in-place operation of PyTorch does
 
     movable = True
 
     def plain(self, xs: Sequence[Array], shapes: Sequence[Any], dtype: Any) -> bool:
-        if not PLAIN.issuperset(map(type, xs)):
-            return False
-        for x, shape in zip(xs, shapes, strict=True):
-            if x.dtype != dtype or x.shape != shape or not x.is_cpu:
-                return False
         try:
-            return all(map(torch.Tensor.is_contiguous, xs)) and not any(map(torch.Tensor.is_neg, xs))
+            for x, shape in zip(xs, shapes, strict=True):
+                if type(x) not in PLAIN or x.dtype is not dtype or x.shape != shape:
+                    return False
+                if not x.is_cpu or not x.is_contiguous() or x.is_neg():
+                    return False
         except RuntimeError:  # not strided
             return False
+        return True
 
 
 MEMORY = TorchMemory()
+increment_version = getattr(torch._C, "_increment_version", torch.autograd.graph.increment_version)
 Slow = Callable[["Adam", Job, bool], Result]
 
 
