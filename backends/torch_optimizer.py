@@ -11,7 +11,7 @@ from torch.optim.optimizer import _use_grad_for_differentiable
 from adamcore.adam import Adam as Core
 from adamcore.backends.torch_checkpoint import pack, unpack
 from adamcore.backends.torch_freezing import Freezing
-from adamcore.backends.torch_settings import Group, core_of, of_dialect, resolve
+from adamcore.backends.torch_settings import Group, core_of, of_dialect, of_group
 from adamcore.backends.torch_slots import Slots, collect, keep
 from adamcore.backends.torch_update import update_group
 
@@ -80,12 +80,6 @@ class Adam(Freezing):
             "fused": fused, "capturable": capturable, "differentiable": differentiable, "sparse": sparse,
         }  # fmt: skip
         defaults = of_dialect(dialect or type(self).dialect, given | axes)
-        unknown = axes.keys() - defaults.keys()
-        if unknown:
-            raise TypeError(
-                f"{type(self).__name__} has no argument {', '.join(sorted(unknown))}: expected PyTorch's "
-                f"arguments or one of {', '.join(sorted(defaults.keys() - given.keys()))}"
-            )
         self._cores: dict[int, Core] = {}  # of each group, as of the last step
         super().__init__(params, defaults)
 
@@ -104,10 +98,8 @@ class Adam(Freezing):
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add a group; see ``torch.optim.Optimizer.add_param_group``.  Raises as the constructor."""
         if isinstance(param_group, dict):
-            settings = {k: v for k, v in param_group.items() if k in self.defaults}
-            settings = resolve(settings, self.defaults)
-            frozen = tuple(param_group.get("frozen", ()))
-            param_group.update(settings | {"frozen": frozen})
+            param_group.update(of_group(param_group, self.defaults))
+            param_group.pop("dialect", None)
         super().add_param_group(param_group)
 
     # ---------------------------------------------------------------------------- the step

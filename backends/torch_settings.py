@@ -9,6 +9,7 @@ and ``amsgrad`` is False, True (the axis' "uncorrected") or "corrected".
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
 
@@ -17,7 +18,7 @@ import torch
 from adamcore.adam import Adam as Core
 from adamcore.adam import check_number
 from adamcore.axes import AXES
-from adamcore.dialects import like
+from adamcore.dialects import dialect, like
 from adamcore.errors import AxisError, BackendError, HyperparameterError
 
 Group = dict[str, Any]
@@ -35,8 +36,14 @@ def of_dialect(name: str, given: Mapping[str, Any]) -> Group:
 
     Raises:
         DialectError: no such row.
+        TypeError: a setting of another name.
         HyperparameterError, AxisError, BackendError: as :func:`resolve`.
     """
+    settings = ("lr", "betas", *NUMBERS, *RULES, *FLAGS, "decoupled_weight_decay")
+    unknown = given.keys() - set(settings)
+    if unknown:
+        near = [f"{n!r} (nearest: {', '.join(get_close_matches(n, settings)) or 'none'})" for n in unknown]
+        raise TypeError(f"unknown setting {', '.join(sorted(near))}: expected one of {', '.join(settings)}")
     known = {"lr": 0.0} if given.get("lr") is not None else {}
     known |= {n: given[n] for n in NUMBERS if is_number(given.get(n))}
     core = like(name, **known)
@@ -44,6 +51,20 @@ def of_dialect(name: str, given: Mapping[str, Any]) -> Group:
     base |= {n: getattr(core, n) for n in (*NUMBERS, *AXES, "moment_dtype")}
     flags = {"foreach": None, "fused": None, "capturable": False, "differentiable": False}
     return resolve(given, base | flags | {"sparse": "dense"})
+
+
+def of_group(given: Mapping[str, Any], defaults: Group) -> Group:
+    """The complete settings of a parameter group: its own, its dialect's rules, and the optimizer's.
+
+    Raises:
+        DialectError, HyperparameterError, AxisError, BackendError: as :func:`of_dialect`.
+    """
+    base = defaults
+    if given.get("dialect") is not None:
+        core = dialect(given["dialect"]).adam(lr=0.0, weight_decay=0.0)
+        base = defaults | {axis: getattr(core, axis) for axis in AXES}
+    settings = {k: v for k, v in given.items() if k in defaults}
+    return resolve(settings, base) | {"frozen": tuple(given.get("frozen", ()))}
 
 
 def is_number(value: object) -> bool:
