@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 
+from adamcore.backends import jax_fast
 from adamcore.backends.base import BaseBackend, dtype_name
 from adamcore.coefficients import Traced
 from adamcore.definition import Array, Numbers
-from adamcore.protocol import Kind
+from adamcore.protocol import Job, Kind, Result
+
+if TYPE_CHECKING:
+    from adamcore.adam import Adam
 
 
 def is_none(leaf: object) -> bool:
@@ -97,6 +101,11 @@ class JaxBackend(BaseBackend):
 
     def numbers(self, like: Array) -> Numbers:
         return Traced(jnp, self.coefficient_dtype(like))
+
+    def apply(self, adam: Adam, jobs: Sequence[Job], donate: bool) -> list[Result]:
+        if donate and jax_fast.compiles(jobs):
+            return jax_fast.apply(adam, jobs, self.apply_one)
+        return super().apply(adam, jobs, donate)
 
 
 backend = JaxBackend()

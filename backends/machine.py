@@ -14,6 +14,7 @@ import ctypes
 from collections.abc import Callable
 from functools import cache, lru_cache
 from importlib.util import find_spec
+from itertools import count
 from typing import Any, Literal
 
 from adamcore.program import Program
@@ -42,25 +43,27 @@ def kernel(program: Program, dtype: Real, in_place: bool) -> Kernel:
     ``addresses``, first of all p, then all g, ...; ``scalars``, a row of coefficients for each
     array; and how many scalars lie between one row and the next, 0 if there is one for all.
     """
-    import llvmlite.binding as llvm
-
-    address, keep = _link(llvm, text(program, dtype, in_place))
+    address, keep = link(text(program, dtype, in_place), "step")
     made = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p)(address)
     made.keep = keep  # type: ignore[attr-defined]
     return made
 
 
-def _link(llvm: Any, source: str) -> tuple[int, Any]:
-    """The address of @step in a module given as text, and what must live as long as it."""
+def link(source: str, name: str) -> tuple[int, Any]:
+    """The address of a function in a module given as text, and what must live as long as it."""
+    import llvmlite.binding as llvm
+
     jit, options = _compiler()
     module = llvm.parse_assembly(source)
     module.verify()
     passes = llvm.create_pass_builder(options, llvm.create_pipeline_tuning_options(speed_level=3))
     passes.getModulePassManager().run(module, passes)
-    _link.count = getattr(_link, "count", 0) + 1  # type: ignore[attr-defined]
-    builder = llvm.JITLibraryBuilder().add_ir(str(module)).export_symbol("step")
-    library = builder.link(jit, f"adamcore{_link.count}")  # type: ignore[attr-defined]
-    return library["step"], library
+    builder = llvm.JITLibraryBuilder().add_ir(str(module)).export_symbol(name)
+    library = builder.link(jit, f"adamcore{next(_numbers)}")
+    return library[name], library
+
+
+_numbers = count()  #: a library each
 
 
 @cache
