@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from adamcore import AXES, Adam
-from adamcore.conformance.probe import Probe, Run
+from adamcore.conformance.probe import Finding, Probe, Result, Run
 from adamcore.conformance.report import Entry
 
 
@@ -34,3 +34,15 @@ def explain(
         seen = identify(runs, flushes=flushes, probes=probes, prefer=entry.claimed)
         entry.identified = seen.dialect
         entry.axes = {axis: list(values) for axis, values in seen.axes.items()}
+
+
+def about(result: Result, findings: Sequence[Finding]) -> list[Finding]:
+    """The deviations that a failed result belongs to.
+
+    A cause explains many results and shows one of them as evidence, so that a result which no
+    finding names, by its rule or as its evidence, is the first finding's.
+    """
+    errors = [f for f in findings if f.level == "error"]
+    rule = result.probe.split("/")[0]
+    named = [f for f in errors if f.rule == rule or (f.evidence and f.evidence.probe == result.probe)]
+    return named or errors[:1]

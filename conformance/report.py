@@ -18,6 +18,7 @@ from adamcore.conformance.probe import Finding, Result
 
 SCHEMA = "adamcore-report/1"
 Verdict = Literal["conforms", "deviates", "broken", "unavailable"]
+VERDICTS: tuple[Verdict, ...] = ("conforms", "deviates", "broken", "unavailable")
 
 PACKAGES = (
     "adamcore", "numpy", "torch", "jax", "jaxlib", "optax", "keras", "array-api-compat", "array-api-strict",
@@ -43,6 +44,9 @@ class Entry:
     results: list[Result] = field(default_factory=list)
     asked: bool = True  #: whether the user named it
     advisory: frozenset[str] = frozenset()  #: probes whose failure is a note, not a deviation
+    waived: dict[tuple[str, str], str] = field(default_factory=dict)
+    """(probe, dtype) of failures that were expected -> the reason (expected.py)."""
+    as_expected: bool = False  #: whether it deviates in nothing that was not expected
 
     def failed(self, result: Result) -> bool:
         return result.status == "failed" and result.probe not in self.advisory
@@ -54,16 +58,21 @@ class Report:
 
     entries: list[Entry]
     environment: dict[str, Any]
+    unmet: list[str] = field(default_factory=list)  #: what the file of expected deviations is wrong about
 
     @property
     def exit_code(self) -> int:
-        """3 if a candidate broke, else 2 if one asked for is not here, else 1 if one deviates, else 0."""
+        """3 if a candidate broke, else 2 if one asked for is not here, else 1 if one deviates, else 0.
+
+        A deviation that was expected does not count; an expectation that was not met does.
+        """
         verdicts = {entry.verdict for entry in self.entries}
         if "broken" in verdicts:
             return EXIT_BROKEN
         if any(entry.verdict == "unavailable" and entry.asked for entry in self.entries):
             return EXIT_USAGE
-        return EXIT_DEVIATES if "deviates" in verdicts else EXIT_CONFORMS
+        unexpected = any(entry.verdict == "deviates" and not entry.as_expected for entry in self.entries)
+        return EXIT_DEVIATES if unexpected or self.unmet else EXIT_CONFORMS
 
     def as_dict(self) -> dict[str, Any]:
         """The report in the form of schemas/report-1.json."""
@@ -71,6 +80,7 @@ class Report:
             "schema": SCHEMA,
             "environment": self.environment,
             "candidates": [candidate(entry) for entry in self.entries],
+            "unmet": self.unmet,
         }
 
     def write(self, path: str | Path) -> None:
@@ -79,7 +89,12 @@ class Report:
         Raises:
             OSError: the folder is not there or cannot be written to.
         """
-        write_whole(Path(path), json.dumps(self.as_dict(), indent=1, allow_nan=False) + "\n")
+        write_whole(Path(path), as_json(self))
+
+
+def as_json(report: Report) -> str:
+    """The text of the JSON report."""
+    return json.dumps(report.as_dict(), indent=1, allow_nan=False) + "\n"
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -119,7 +134,8 @@ def candidate(entry: Entry) -> dict[str, Any]:
         "kind": entry.kind,
         "device": entry.device,
         "findings": [finding(f) for f in entry.findings],
-        "probes": [result(r) for r in entry.results],
+        "probes": [result(r, entry.waived.get((r.probe, r.dtype), "")) for r in entry.results],
+        "as_expected": entry.as_expected,
     }
 
 
@@ -131,7 +147,7 @@ def finding(found: Finding) -> dict[str, Any]:
     return packed
 
 
-def result(judged: Result) -> dict[str, Any]:
+def result(judged: Result, waived: str = "") -> dict[str, Any]:
     return {
         "name": judged.probe,
         "dtype": judged.dtype,
@@ -140,6 +156,7 @@ def result(judged: Result) -> dict[str, Any]:
         "worst_ulp": finite(judged.worst_ulp),
         "undecided_elements": judged.undecided,
         "reason": judged.reason,
+        "waived": waived,
     }
 
 

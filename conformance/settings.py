@@ -17,6 +17,14 @@ Compiling a step for each probe, dialect and dtype would take ten minutes, so ja
 dialect unless it is asked for by name.
 """
 
+#: Format, as its option is called -> what the file is, for --help.
+FORMATS = {
+    "json": "the whole report, for programs",
+    "junit": "JUnit XML: a test suite a candidate, a test case a probe and dtype",
+    "markdown": "a page for a pull request or a wiki",
+    "html": "one page with matrix, findings and plots, no other file needed",
+}
+
 
 class UsageError(ValueError):
     """A target, dtype, probe or setting that does not exist."""

@@ -58,6 +58,9 @@ def show(report: Report, console: Console) -> None:
     for level in ("error", "note"):
         for entry in report.entries:
             show_findings(console, entry, [f for f in entry.findings if f.level == level])
+    for problem in report.unmet:
+        console.print()
+        console.print(Text("unmet       ", "bold red").append(problem, "not bold default"))
     console.print()
     console.print(summary(report))
 
@@ -221,11 +224,14 @@ def details(found: Finding) -> list[tuple[str, str]]:
 
 def summary(report: Report) -> Text:
     """The last line: how many of each verdict."""
-    counts: dict[Verdict, int] = dict.fromkeys(VERDICTS, 0)
+    counts: dict[str, int] = {}
     for entries in by_target(report.entries).values():
-        counts[worst_verdict(entries)] += 1
+        verdict = worst_verdict(entries)
+        expected = all(entry.as_expected for entry in entries if entry.verdict == "deviates")
+        word = "deviates as expected" if verdict == "deviates" and expected else verdict
+        counts[word] = counts.get(word, 0) + 1
     text = Text()
-    for verdict, style in VERDICTS.items():
-        if counts[verdict]:
-            text.append(", " if text else "").append(f"{counts[verdict]} {verdict}", style)
+    for word, style in (VERDICTS | {"deviates as expected": "yellow"}).items():
+        if word in counts:
+            text.append(", " if text else "").append(f"{counts[word]} {word}", style)
     return text

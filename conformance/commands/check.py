@@ -30,12 +30,13 @@ examples:
   adamcore check --dialect torch.AdamW optax:adamw
   adamcore check torch.optim:Adam --set amsgrad=True --set foreach=True
   adamcore check my/adam.py:MyAdam --set noise_factor=@eps --json report.json
+  adamcore check my/adam.py:MyAdam --html report.html --junit report.xml
   adamcore check my/adam.py:MyAdam --dtype float32 --probe 'EPS.*' --probe DEC.1/coupling
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    from adamcore.conformance.settings import DTYPES, PARALLEL, TIMEOUT
+    from adamcore.conformance.settings import DTYPES, FORMATS, PARALLEL, TIMEOUT
 
     parser.add_argument("targets", nargs="*", metavar="TARGET", help="what to check (above)")
     parser.add_argument("--dialect", metavar="NAME", help="the claim to hold every target to")
@@ -53,7 +54,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--probe", action="append", default=[], metavar="PATTERN", help="only probes or rules of this name"
     )
-    parser.add_argument("--json", metavar="FILE", help="write the report to FILE")
+    for form, about in FORMATS.items():
+        names = [f"--{form}", "--md"] if form == "markdown" else [f"--{form}"]
+        parser.add_argument(*names, metavar="FILE", help=f"write {about}")
+    parser.add_argument(
+        "--expected", metavar="FILE", help="failures that are known, with reason and last day (TOML)"
+    )
     parser.add_argument(
         "--timeout",
         type=positive,
@@ -87,28 +93,27 @@ def count(text: str) -> int:
 
 def run(options: argparse.Namespace) -> int:
     from adamcore.conformance.cli import console, usage_error
-    from adamcore.conformance.report import EXIT_USAGE, check_writable
-    from adamcore.conformance.settings import UsageError
+    from adamcore.conformance.expected import Expectations, read_expected
+    from adamcore.conformance.outputs import check_paths, write_all
+    from adamcore.conformance.report import EXIT_USAGE
+    from adamcore.conformance.settings import FORMATS, UsageError
     from adamcore.conformance.table import show
     from adamcore.errors import DialectError
 
     out = console()
+    paths = {form: path for form in FORMATS if (path := getattr(options, form))}
     try:
-        if options.json:
-            check_writable(options.json)
+        check_paths(paths)
+        expected = read_expected(options.expected) if options.expected else Expectations([])
         report = checked(options, out)
     except (UsageError, DialectError) as error:
         return usage_error(error)
-    except OSError as error:
-        return usage_error(f"cannot write {options.json}: {error.strerror or error}")
+    expected.apply(report, narrowed=bool(options.probe or options.dtype))
     show(report, out)
-    if options.json:
-        try:
-            report.write(options.json)
-        except OSError as error:
-            usage_error(f"cannot write {options.json}: {error.strerror or error}")
-            return EXIT_USAGE
-    return report.exit_code
+    problems = write_all(report, paths)
+    for problem in problems:
+        usage_error(problem)
+    return EXIT_USAGE if problems else report.exit_code
 
 
 def checked(options: argparse.Namespace, out: Console) -> Report:
