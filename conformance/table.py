@@ -56,8 +56,8 @@ def show(report: Report, console: Console) -> None:
         console.print(Text(f"{entry.verdict:<12}", VERDICTS[entry.verdict]).append(entry.target, "bold"))
         console.print(Padding(Text(entry.reason), (0, 0, 0, 2), expand=False))
     for level in ("error", "note"):
-        for entry in report.entries:
-            show_findings(console, entry, [f for f in entry.findings if f.level == level])
+        for entries in rows.values():
+            show_alike(console, alike(entries, level))
     for problem in report.unmet:
         console.print()
         console.print(Text("unmet       ", "bold red").append(problem, "not bold default"))
@@ -185,14 +185,43 @@ def unique_reasons(entries: Sequence[Entry]) -> list[Entry]:
     return list(found.values())
 
 
-def show_findings(console: Console, entry: Entry, findings: Sequence[Finding]) -> None:
-    """The findings of one entry, the most specific first, with what was seen."""
-    if not findings:
-        return
-    level = findings[0].level
+def alike(entries: Sequence[Entry], level: str) -> list[tuple[list[Entry], list[Finding]]]:
+    """Entries of one target that have the same findings of a level, and those findings."""
+    groups: dict[object, tuple[list[Entry], list[Finding]]] = {}
+    for entry in entries:
+        findings = [f for f in entry.findings if f.level == level]
+        same = tuple((f.area, f.rule, f.expected, f.observed, f.evidence) for f in findings)
+        if findings:
+            groups.setdefault(same, ([], findings))[0].append(entry)
+    return list(groups.values())
+
+
+def show_alike(console: Console, groups: Sequence[tuple[list[Entry], list[Finding]]]) -> None:
+    """The first few groups in full, the others by name."""
+    for entries, findings in groups[:SHOWN]:
+        show_findings(console, entries, findings)
+    if rest := [entry.claimed for entries, _ in groups[SHOWN:] for entry in entries]:
+        console.print(
+            Text(f"{groups[0][0][0].target} claimed as {few(rest)}: see the report (--json)", "dim")
+        )
+
+
+def few(names: Sequence[str], count: int = 3) -> str:
+    """``names`` in a line: the first few, and how many more.
+
+    >>> few(["a", "b"]), few(["a", "b", "c", "d", "e"])
+    ('a, b', 'a, b, c and 2 more')
+    """
+    shown = ", ".join(names[:count])
+    return shown if len(names) <= count else f"{shown} and {len(names) - count} more"
+
+
+def show_findings(console: Console, entries: Sequence[Entry], findings: Sequence[Finding]) -> None:
+    """Findings that some entries of a target share, the most specific first, with what was seen."""
+    level, entry = findings[0].level, entries[0]
     console.print()
     title = Text("deviation" if level == "error" else "note", "bold red" if level == "error" else "yellow")
-    title.append(f"  {entry.target}", "bold").append(f" claimed as {entry.claimed}")
+    title.append(f"  {entry.target}", "bold").append(f" claimed as {few([e.claimed for e in entries])}")
     if entry.identified and entry.identified != entry.claimed:
         title.append(f"; it does as {entry.identified} does")
     console.print(title)
@@ -206,7 +235,7 @@ def show_findings(console: Console, entry: Entry, findings: Sequence[Finding]) -
             line.add_row(name, Text(value))
             console.print(Padding(line, (0, 0, 0, 4), expand=False))
     if rest := list(dict.fromkeys(found.rule for found in findings[SHOWN:])):
-        more = Text(f"and {', '.join(rest)}: the report (--json) has them all", "dim")
+        more = Text(f"and {few(rest, 12)}: the report (--json) has them all", "dim")
         console.print(Padding(more, (0, 0, 0, 2), expand=False))
 
 

@@ -151,6 +151,21 @@ def test_findings_come_with_their_evidence_and_notes_last() -> None:
     assert text.index("deviation") < text.index("note  torch.optim:Adam")
 
 
+def test_dialects_that_fail_alike_are_told_once() -> None:
+    names = [f"dialect{k}" for k in range(40)]
+    findings = {
+        name: [Finding("clock", f"F{k % 8}", "x", "y", evidence=EVIDENCE, repro=f"--dialect {name}")]
+        for k, name in enumerate(names)
+    }
+    entries = [
+        Entry("numpy", name, ALL, "deviates", findings=findings[name], results=RESULTS) for name in names
+    ]
+    text = " ".join(printed(Report(entries, {})).split())
+    assert text.count("deviation numpy") == 5
+    assert "deviation numpy claimed as dialect0, dialect8, dialect16 and 2 more clock (F0)" in text
+    assert "numpy claimed as dialect5, dialect13, dialect21 and 12 more: see the report (--json)" in text
+
+
 def test_ratio_takes_four_characters_at_most() -> None:
     for x in (
         0,
