@@ -51,3 +51,11 @@ class ClockError(AdamcoreError, ValueError):
 
 class BackendError(AdamcoreError, RuntimeError):
     """An array library that is not installed, not supported, or mixed with another."""
+
+
+class CheckpointError(AdamcoreError, ValueError):
+    """A saved state that is damaged, cut, of another kind than it was taken for, or lacks something."""
+
+
+class ConversionError(AdamcoreError, ValueError):
+    """A conversion of state that has no exact meaning and was not asked for in so many words."""

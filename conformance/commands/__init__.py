@@ -7,6 +7,8 @@ it imports nothing heavy before ``run``.
 #: Name of the module -> one line for --help.
 COMMANDS = {
     "check": "run candidates on the probes and judge them",
+    "convert": "convert a saved optimizer state from one framework into another",
     "dialects": "list the known implementations and how they differ",
     "probes": "list the probes and what each is for",
+    "vectors": "test vectors with exact answers, for any language",
 }

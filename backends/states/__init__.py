@@ -1,0 +1,32 @@
+"""States of Adam on the move: between frameworks, dialects and files (docs/moving.md).
+
+Everything goes through :class:`NamedState`: moments and clocks under the names of their parameters,
+in NumPy, with the Adam that made them.  ``from_*`` makes one, ``to_*`` makes something of one.
+"""
+
+from adamcore.backends.states.canonical import Moments, NamedState, from_adam, to_adam
+from adamcore.backends.states.files import load, save
+from adamcore.backends.states.fitting import fit
+from adamcore.backends.states.keras_state import from_keras, to_keras
+from adamcore.backends.states.layouts import LAYOUTS, from_flat, to_flat
+from adamcore.backends.states.optax_state import from_optax, to_optax
+from adamcore.backends.states.torch_state import from_torch, to_torch
+
+__all__ = [
+    "LAYOUTS",
+    "Moments",
+    "NamedState",
+    "fit",
+    "from_adam",
+    "from_flat",
+    "from_keras",
+    "from_optax",
+    "from_torch",
+    "load",
+    "save",
+    "to_adam",
+    "to_flat",
+    "to_keras",
+    "to_optax",
+    "to_torch",
+]

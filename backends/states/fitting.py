@@ -1,0 +1,129 @@
+"""Taking a state over into another Adam: exactly, or by an explicit choice, or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+
+from adamcore.adam import Adam
+from adamcore.backends.states.canonical import Moments, NamedState, product_of
+from adamcore.coefficients import Host
+from adamcore.errors import ConversionError
+
+AXES = ("epsilon", "bias_correction", "decay", "decay_order", "amsgrad", "nesterov", "maximize", "complex")
+NUMBERS = ("b1", "b2", "eps", "eps_root", "weight_decay", "momentum_decay")
+
+#: What becomes of a difference that is accepted.
+MEANING = {
+    "epsilon": "the moments are the same, the next steps are not: sqrt(1-b2**t) apart in epsilon",
+    "bias_correction": "the moments are the same, the next steps are not",
+    "decay": "the moments are not what the other rule would have made of the same gradients",
+    "decay_order": "the moments are the same, the next steps differ by lr*weight_decay times the update",
+    "amsgrad": "no maximum of the other kind was kept: it starts anew from the present v, or is dropped",
+    "nesterov": "the moments are the same, the next steps are not; a schedule's product is formed from t",
+    "maximize": "the moments are those of gradients of the other sign",
+    "complex": "v of the modulus is not v of the parts: there is no other, and nothing can be made of it",
+}
+
+
+def differences(old: Adam, new: Adam, *, has_complex: bool = False) -> list[str]:
+    """The axes and hyperparameters in which two Adams differ and which say something here.
+
+    >>> differences(Adam(), Adam(decay="decoupled", epsilon="outside-uncorrected"))
+    ['epsilon']
+    """
+    moot = {"complex"} if not has_complex else set()
+    if not (old.weight_decay or new.weight_decay):
+        moot |= {"decay", "decay_order", "weight_decay"}
+    if old.decay == new.decay == "l2":
+        moot.add("decay_order")
+    if not (old.eps or old.eps_root or new.eps or new.eps_root) or (
+        old.bias_correction in ("first", "none") and old.bias_correction == new.bias_correction
+    ):
+        same_side = old.epsilon.partition("-")[0] == new.epsilon.partition("-")[0]
+        moot |= {"epsilon"} if same_side or not (old.eps or new.eps) else set()
+    if "dozat" not in (old.nesterov, new.nesterov):
+        moot.add("momentum_decay")
+    return [
+        name for name in (*AXES, *NUMBERS) if name not in moot and getattr(old, name) != getattr(new, name)
+    ]
+
+
+def fit(
+    state: NamedState,
+    adam: Adam,
+    *,
+    accept: Collection[str] = (),
+    clock: int | Literal["max", "min"] | None = None,
+) -> NamedState:
+    """The state as ``adam`` would hold it.
+
+    Args:
+        state: of any dialect.
+        adam: the Adam that is to go on; its ``lr`` says nothing here.
+        accept: axes and hyperparameters that may differ, by name: what then becomes of the state is
+            in :data:`MEANING`.
+        clock: where single clocks that differ must become one: this number, or the largest or
+            smallest of them.
+
+    Raises:
+        ConversionError: a difference that is not accepted, clocks that differ under a global one, or
+            something that has no meaning at all.
+
+    Example:
+        >>> old = NamedState(Adam(), {"w": Moments(3, np.zeros(2), np.ones(2))})
+        >>> fit(old, Adam(epsilon="outside-uncorrected"), accept=["epsilon"]).adam.epsilon
+        'outside-uncorrected'
+    """
+    has_complex = any(np.iscomplexobj(leaf.m) for leaf in state.leaves.values())
+    found = differences(state.adam, adam, has_complex=has_complex)
+    unknown = [name for name in accept if name not in (*AXES, *NUMBERS)]
+    if unknown:
+        raise ConversionError(f"accept={unknown[0]!r}: expected names among {', '.join((*AXES, *NUMBERS))}")
+    refused = [name for name in found if name not in accept or name == "complex"]
+    if refused:
+        said = "\n".join(
+            f"  {name}: {getattr(state.adam, name)!r} -> {getattr(adam, name)!r}"
+            + (f" ({MEANING[name]})" if name in MEANING else "")
+            for name in refused
+        )
+        raise ConversionError(
+            f"the state can't be taken over exactly:\n{said}\naccept them by name if that is what you want "
+            f"(accept={refused!r}, on the command line --accept {','.join(refused)}), or choose a target "
+            "that agrees"
+        )
+    leaves = dict(state.leaves)
+    if adam.clock == "global":
+        t = state.one_clock() if clock is None or isinstance(clock, str) else clock
+        if t is None:
+            clocks = sorted({leaf.t for leaf in leaves.values()})
+            if clock is None:
+                raise ConversionError(
+                    f"the clocks differ (from {clocks[0]} to {clocks[-1]}), and clock='global' means one for "
+                    "all: "
+                    "expected equal ones; choose clock='max', 'min' or a number (the bias correction of the "
+                    "others is then wrong), or a target with clock='per-parameter'"
+                )
+            t = clocks[-1] if clock == "max" else clocks[0]
+        leaves = {name: replace(leaf, t=t) for name, leaf in leaves.items()}
+    leaves = {name: refilled(leaf, state.adam, adam) for name, leaf in leaves.items()}
+    return replace(state, adam=replace(adam, lr=state.adam.lr), leaves=leaves)
+
+
+def refilled(leaf: Moments, old: Adam, new: Adam) -> Moments:
+    """One parameter's state with what AMSGrad and Dozat's schedule need, and no more."""
+    v_max, mu = leaf.v_max, leaf.mu_product
+    if new.amsgrad == "none":
+        v_max = None
+    elif v_max is None or old.amsgrad != new.amsgrad:
+        v_max = leaf.v
+        if new.amsgrad == "corrected" and new.bias_correction in ("both", "second") and leaf.t:
+            v_max = (leaf.v / Host().complement_power(new.b2, leaf.t)).astype(leaf.v.dtype)
+    if new.nesterov != "dozat":
+        mu = None
+    elif mu is None or old.nesterov != "dozat":
+        mu = product_of(new, leaf.t)
+    return replace(leaf, v_max=v_max, mu_product=mu)

@@ -1,0 +1,186 @@
+"""States as flat dictionaries of arrays, named as each library names them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from adamcore.adam import Adam
+from adamcore.backends.states.canonical import Array, Moments, NamedState, listed, whole
+from adamcore.backends.states.powers import clock_of, powers_of
+from adamcore.dialects import dialect
+from adamcore.errors import CheckpointError, ConversionError
+
+Flat = Mapping[str, Array]
+
+
+class Layout(NamedTuple):
+    """How one library names the arrays of its state."""
+
+    dialect: str  #: the row that is meant where none is given
+    m: str  #: the name of a parameter's first moment: a format of its name
+    v: str
+    v_max: str
+    clock: str  #: "t", or the name of the one clock; "powers" and "power" are running powers
+    about: str
+
+
+LAYOUTS: dict[str, Layout] = {
+    "optax": Layout("optax.adam", "mu.{}", "nu.{}", "nu_max.{}", "count", "a ScaleByAdamState, flattened"),
+    "keras": Layout("keras.Adam", "{}/momentum", "{}/velocity", "{}/velocity_hat", "iteration",
+                    "a Keras optimizer's variables, by the paths of the model's"),
+    "tf1": Layout("tf1.Adam", "{}/Adam", "{}/Adam_1", "{}/Adam_2", "beta{}_power",
+                  "a TensorFlow 1 checkpoint's variables"),
+    "paddle": Layout("paddle.Adam", "{}_moment1_0", "{}_moment2_0", "{}_moment2_max_0", "{}_beta{}_pow_acc_0",
+                     "a Paddle optimizer's state_dict"),
+    "mlx": Layout("mlx.Adam", "{}.m", "{}.v", "", "step", "an MLX optimizer's state, flattened"),
+}  # fmt: skip
+
+OUTSIDE = {
+    "keras": ("learning_rate",),
+    "tf1": ("global_step",),
+    "mlx": ("learning_rate",),
+    "paddle": ("LR_Scheduler",),
+}
+
+
+def from_flat(
+    flat: Flat,
+    layout: str,
+    *,
+    dialect_name: str | None = None,
+    hyper: Mapping[str, Any] | None = None,
+    t: int | None = None,
+) -> NamedState:
+    """A flat dictionary of arrays in a library's own names.
+
+    Args:
+        flat: name -> NumPy array.  What belongs to no Adam (the weights themselves, say) is left out.
+        layout: a key of :data:`LAYOUTS`.
+        dialect_name: the row it was trained with, where it is not the layout's own ("mlx.AdamW").
+        hyper: b1, b2, ... as it was trained, and axes: a flat state keeps none.
+        t: the clock, where the running powers no longer tell it.
+
+    Raises:
+        CheckpointError: no moments, one without the other, or no clock.
+    """
+    form = layout_of(layout)
+    row = dialect(dialect_name or form.dialect)
+    adam = row.adam(**({"lr": 1e-3} | dict(hyper or {})))
+    names = [name for key in flat if (name := inner(form.m, key)) is not None and form.m.format(name) == key]
+    if not names:
+        raise CheckpointError(
+            f"no state of Adam as {layout} names it: expected arrays such as {form.m.format('NAME')!r}; "
+            "there are "
+            f"{listed(flat)}"
+        )
+    leaves = {}
+    for name in names:
+        if form.v.format(name) not in flat:
+            raise CheckpointError(f"{form.m.format(name)!r} is there and {form.v.format(name)!r} is not")
+        v_max = flat.get(form.v_max.format(name)) if form.v_max else None
+        clock = t if t is not None else clock_in(flat, layout, form, adam, name)
+        leaves[name] = Moments(clock, flat[form.m.format(name)], flat[form.v.format(name)], v_max)
+    has_max = {leaf.v_max is not None for leaf in leaves.values()}
+    if len(has_max) > 1:
+        raise CheckpointError("some parameters have a maximum of v and others don't: expected all or none")
+    if has_max == {True} and adam.amsgrad == "none":
+        adam = row.adam(**({"lr": 1e-3, "amsgrad": "uncorrected"} | dict(hyper or {})))
+    return NamedState(adam, leaves, dialect=row.name)
+
+
+def clock_in(flat: Flat, layout: str, form: Layout, adam: Adam, name: str) -> int:
+    """The clock of one parameter."""
+    if layout in ("tf1", "paddle"):
+        keys = [power_key(layout, form, name, k) for k in (1, 2)]
+        if any(key not in flat for key in keys):
+            raise CheckpointError(
+                f"no {' or '.join(map(repr, keys))}: expected the running powers; or give t (--t N)"
+            )
+        first, second = (float(np.asarray(flat[key]).reshape(-1)[0]) for key in keys)
+        return clock_of(adam, first, second, name)
+    if form.clock not in flat:
+        raise CheckpointError(f"no {form.clock!r}: expected the number of updates made; or give t (--t N)")
+    return whole(flat[form.clock], form.clock)
+
+
+def power_key(layout: str, form: Layout, name: str, k: int) -> str:
+    return form.clock.format(k) if layout == "tf1" else form.clock.format(name, k)
+
+
+def to_flat(state: NamedState, layout: str) -> dict[str, Array]:
+    """The state as a flat dictionary in a library's own names.
+
+    Raises:
+        ConversionError: clocks that differ, for a layout with one; a maximum it has no place for; or
+            what none of the layouts keeps (Dozat's product).
+    """
+    form = layout_of(layout)
+    flat: dict[str, Array] = {}
+    one = state.one_clock()
+    if one is None and layout != "paddle":
+        raise ConversionError(
+            f"the clocks differ and {layout} keeps one: choose it first (fit(..., clock='max'), --clock)"
+        )
+    for name, leaf in state.leaves.items():
+        if leaf.mu_product is not None:
+            raise ConversionError(
+                f"{layout} has no place for the product of Dozat's schedule: choose another form"
+            )
+        flat[form.m.format(name)], flat[form.v.format(name)] = leaf.m, leaf.v
+        if leaf.v_max is not None:
+            if not form.v_max:
+                raise ConversionError(
+                    f"{layout} has no place for AMSGrad's maximum: fit the state to one without it"
+                )
+            flat[form.v_max.format(name)] = leaf.v_max
+        if layout == "paddle":
+            for k, power in enumerate(powers_of(state.adam, leaf.t), start=1):
+                flat[power_key(layout, form, name, k)] = np.array([power], np.float32)
+    if layout == "tf1":
+        for k, power in enumerate(powers_of(state.adam, one or 0), start=1):
+            flat[form.clock.format(k)] = np.asarray(power, np.float32)
+    elif layout != "paddle":
+        flat[form.clock] = np.asarray(one, np.uint64 if layout == "mlx" else np.int32)
+    return flat
+
+
+def layout_of(name: str) -> Layout:
+    """The layout called so."""
+    if name not in LAYOUTS:
+        raise CheckpointError(f"no layout {name!r}: expected one of {', '.join(LAYOUTS)}")
+    return LAYOUTS[name]
+
+
+def inner(pattern: str, key: str) -> str | None:
+    """What stands for ``{}`` in a key, None if it is of another pattern.
+
+    >>> inner("{}/Adam", "dense/kernel/Adam")
+    'dense/kernel'
+    """
+    before, _, after = pattern.partition("{}")
+    found = re.fullmatch(re.escape(before) + "(.+)" + re.escape(after), key)
+    return found[1] if found else None
+
+
+def sniff(flat: Flat) -> str | None:
+    """The layout whose names these are; None if they are none's, or several'."""
+    found = [name for name, form in LAYOUTS.items() if has_pairs(flat, form) and has_clock(flat, name, form)]
+    return found[0] if len(found) == 1 else None
+
+
+def has_pairs(flat: Flat, form: Layout) -> bool:
+    names = [name for key in flat if (name := inner(form.m, key)) is not None]
+    return bool(names) and any(form.v.format(name) in flat for name in names)
+
+
+def has_clock(flat: Flat, name: str, form: Layout) -> bool:
+    test: Callable[[str], bool] = flat.__contains__
+    if name == "tf1":
+        return test("beta2_power")
+    if name == "paddle":
+        return any(key.endswith("_beta2_pow_acc_0") for key in flat)
+    return test(form.clock)
