@@ -39,6 +39,10 @@ class Dtype:
         return 2.0 ** (self.smallest - 1)
 
     @property
+    def largest(self) -> float:
+        return (2.0 - 2.0 ** (1 - self.bits)) * 2.0 ** (self.top - 1)
+
+    @property
     def normal(self) -> float:
         return 2.0 ** (self.smallest + self.bits - 1)
 

@@ -47,10 +47,15 @@ class Sources:
 
     def total(self, sensitivity: FloatArray) -> FloatArray:
         """The largest error with these sensitivities: sum of |s_k| * radius_k."""
-        n = self.count
-        with np.errstate(invalid="ignore"):  # an infinite radius where there is no sensitivity
-            total: FloatArray = (np.abs(sensitivity[:n]) * self.radius[:n]).sum(axis=0)
+        total: FloatArray = self.effect(np.abs(sensitivity)).sum(axis=0)
         return total
+
+    def effect(self, sensitivity: FloatArray) -> FloatArray:
+        """What each source does at its largest; nothing where there is no sensitivity to it."""
+        n = self.count
+        effect = np.zeros((n, self.size))
+        np.multiply(sensitivity[:n], self.radius[:n], out=effect, where=sensitivity[:n] != 0)
+        return effect
 
     def exactly(self, value: FloatArray | float) -> Noisy:
         """A vector without error."""
@@ -79,8 +84,12 @@ class Noisy:
 
     def rounded(self, rest: FloatArray | float = 0.0) -> Noisy:
         """The result of an operation: one rounding, and what was not linear."""
-        f = self.sources.format
-        return self.spoiled(f.unit * (np.abs(self.centre) + self.error) + (f.tiny + rest))
+        return self.fitted(self.sources.format, rest)
+
+    def fitted(self, into: Format, rest: FloatArray | float = 0.0) -> Noisy:
+        """Rounded into a format; what is exactly 0 stays so."""
+        size = np.abs(self.centre) + self.error
+        return self.spoiled(np.where(size == 0, 0.0, into.unit * size + (into.tiny + rest)))
 
     def _like(self, other: Any) -> Noisy:
         return other if isinstance(other, Noisy) else self.sources.exactly(other)

@@ -80,7 +80,7 @@ class NoisySlot:
             after = [stored(p, self.storage.p) for p, _ in moved]
             after += [stored(x, self.storage.moments) for x in (*(m for _, m in moved), v, v_max)]
             effect = np.stack([x.sensitivity[: sources.count].T for x in after], axis=2)
-            fresh = merged(effect[:, k:] * sources.radius[k : sources.count].T[:, :, None])
+            fresh = merged(np.stack([sources.effect(x.sensitivity)[k:].T for x in after], axis=2))
             past = np.concatenate([self.past @ effect[:, :k], fresh], axis=1)
         if c.mu_product is not None and size:
             self.mu_product = float(c.mu_product.centre[0]), float(c.mu_product.error[0])
@@ -118,9 +118,7 @@ def stored(x: Noisy, into: Format | None) -> Noisy:
     """A result on its way to memory: rounded once more where that is narrower."""
     if into is None:
         return x
-    return Noisy(x.sources, x.centre, x.sensitivity.copy()).spoiled(
-        into.unit * (np.abs(x.centre) + x.error) + into.tiny
-    )
+    return Noisy(x.sources, x.centre, x.sensitivity.copy()).fitted(into)
 
 
 def merged(fresh: FloatArray) -> FloatArray:
