@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from flint import arb, ctx
 
@@ -46,6 +48,10 @@ def judge(claim: Adam, probe: Probe, dtype: str, run: Run, *, flushes: bool = Fa
             stands = standing(adam, probe, s, i)
             compare(result, s, i, got[i], before[i], values[i], limits[i], poisoned[i], stands, adam)
         before = got
+    for s, (clocks, expects) in enumerate(zip(run.clocks, want.clocks, strict=False), start=1):
+        if clocks != expects:
+            failed(result, f"the clocks stand at {clocks} after step {s}, expected {expects}")
+            break
     if run.written:
         failed(result, f"wrote to its input: {run.written[0]}")
     expected = len(want.steps)
@@ -58,6 +64,19 @@ def judge(claim: Adam, probe: Probe, dtype: str, run: Run, *, flushes: bool = Fa
         failed(result, f"made {len(run.params)} steps of {expected}")
     if result.status == "passed" and result.undecided:
         result.status = "undecided"
+    return result
+
+
+def judge_twin(result: Result, probe: Probe, run: Run, twin: Run | None) -> Result:
+    """The result of a probe whose run must be that of its twin, bit for bit."""
+    if twin is None or result.status != "passed":
+        return result
+    for s, (got, want) in enumerate(zip(run.params, twin.params, strict=False), start=1):
+        for i, (a, b) in enumerate(zip(got, want, strict=True)):
+            if a.tobytes() != b.tobytes():
+                where = [int(k) for k in np.unravel_index(int(np.argmax(a != b)), a.shape)]
+                reason = f"parameter {i}{where} in step {s} is not, bit for bit, what {probe.twin} gives"
+                return failed(replace(result), reason)
     return result
 
 

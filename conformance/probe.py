@@ -15,6 +15,8 @@ import numpy.typing as npt
 from adamcore import Adam
 
 FloatArray = npt.NDArray[Any]
+Layout = Literal["C", "F", "strided", "readonly"]
+Manner = Literal["plain", "resumed", "beside"]
 Status = Literal["passed", "failed", "skipped", "undecided"]
 
 
@@ -55,6 +57,11 @@ class Probe:
     """Axis values a claim must have for the probe to mean something."""
     level: Literal["must", "should"] = "must"  #: a failed "should" is a note, not a deviation
     start: tuple[Start, ...] = ()  #: the state that it begins with, one a parameter; none: zeros
+    layout: Layout = "C"  #: how the arrays lie in memory, parameters and gradients alike
+    manner: Manner = "plain"
+    """How it is run: "resumed" saves and restores the state halfway, in a new optimizer; "beside"
+    has a second optimizer step in turn with it, on other numbers."""
+    twin: str | None = None  #: the probe whose run must be the same bit for bit
 
     @property
     def rule(self) -> str:
@@ -70,6 +77,8 @@ class Run:
 
     params: list[list[FloatArray]] = field(default_factory=list)
     """The parameters after each step that was completed, in the probe's dtype."""
+    clocks: list[list[int]] = field(default_factory=list)
+    """The clocks after each step, for candidates whose state can be read."""
     error: str | None = None  #: the exception of the step after those, "Type: message"
     unsupported: str | None = None  #: why the candidate cannot take this probe: it is skipped
     written: list[str] = field(default_factory=list)  #: inputs it wrote to: "gradient 0 in step 3"

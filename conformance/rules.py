@@ -55,7 +55,7 @@ AREA_OF = {
     "AMS": "amsgrad", "NES": "nesterov", "MAX": "maximize", "CPX": "complex", "F1": "missing",
     "F2": "zero_gradient", "F3": "missing", "F5": "clock", "F6": "all_missing", "LR": "schedule",
     "NUM.2": "moments", "NUM.3": "moments", "NUM.4": "coefficients", "NF": "nonfinite",
-    "STATE": "state", "CLK": "clock",
+    "STATE.2": "aliasing", "STATE.3": "isolation", "STATE.4": "state", "CLK": "clock",
 }  # fmt: skip
 """The area to name when only the probe that failed is known."""
 

@@ -58,7 +58,7 @@ class Subject:
     def entry(self, claim: Claim, results: list[Result], runs: dict[tuple[str, str], Run]) -> Entry:
         """The entry of one claim, with its verdict."""
         entry = Entry(self.target, claim.name, {a: [v] for a, v in axes_of(claim.adam).items()})
-        entry.asked, entry.results = self.asked, results
+        entry.asked, entry.results = self.asked, self.with_twins(results, runs)
         entry.advisory = frozenset(p.name for p in self.probes if p.level == "should")
         if self.info is not None:
             entry.kind, entry.device = self.info.kind, self.info.device
@@ -66,6 +66,20 @@ class Subject:
                 self.diagnose(entry, claim, runs)
         entry.verdict, entry.reason = self.verdict(entry)
         return entry
+
+    def with_twins(self, results: list[Result], runs: dict[tuple[str, str], Run]) -> list[Result]:
+        """The results, those of probes that have a twin once more: the two must agree bit for bit."""
+        from adamcore.conformance.judge import judge_twin
+
+        twins = {p.name: p for p in self.probes if p.twin}
+        return [
+            judge_twin(
+                r, twins[r.probe], runs[r.probe, r.dtype], runs.get((twins[r.probe].twin or "", r.dtype))
+            )
+            if r.probe in twins
+            else r
+            for r in results
+        ]
 
     def diagnose(self, entry: Entry, claim: Claim, runs: dict[tuple[str, str], Run]) -> None:
         assert self.info is not None

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from adamcore.conformance.probe import FloatArray, Probe, Run, Step
+from adamcore.conformance.probe import FloatArray, Probe, Run, Start, Step
 
 Json = dict[str, Any]
+MOMENTS = ("m", "v", "v_max")
 
 
 def pack_array(array: FloatArray) -> Json:
@@ -41,6 +42,9 @@ def pack_probe(probe: Probe) -> Json:
         "params": [pack_array(p) for p in probe.params],
         "steps": [pack_step(step) for step in probe.steps],
         "hyper": dict(probe.hyper),
+        "start": [{"t": s.t} | {n: pack_array(getattr(s, n)) for n in MOMENTS} for s in probe.start],
+        "layout": probe.layout,
+        "manner": probe.manner,
     }
 
 
@@ -51,6 +55,9 @@ def unpack_probe(packed: Json) -> Probe:
         params=tuple(unpack_array(p) for p in packed["params"]),
         steps=tuple(unpack_step(step) for step in packed["steps"]),
         hyper=packed["hyper"],
+        start=tuple(Start(s["t"], *(unpack_array(s[n]) for n in MOMENTS)) for s in packed["start"]),
+        layout=packed["layout"],
+        manner=packed["manner"],
     )
 
 
@@ -79,6 +86,7 @@ def unpack_step(packed: Json) -> Step:
 def pack_run(run: Run) -> Json:
     return {
         "params": [[pack_array(p) for p in after] for after in run.params],
+        "clocks": run.clocks,
         "error": run.error,
         "unsupported": run.unsupported,
         "written": run.written,
@@ -88,6 +96,7 @@ def pack_run(run: Run) -> Json:
 def unpack_run(packed: Json) -> Run:
     return Run(
         params=[[unpack_array(p) for p in after] for after in packed["params"]],
+        clocks=packed["clocks"],
         error=packed["error"],
         unsupported=packed["unsupported"],
         written=packed["written"],

@@ -46,3 +46,16 @@ def lib(request: pytest.FixtureRequest) -> Iterator[Library]:
             yield Library(name, lambda a: xp.asarray(np.array(a)))
     else:
         yield Library(name, np.array)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests marked ``gpu`` are skipped, and counted, where there is no CUDA device."""
+    marked = [item for item in items if item.get_closest_marker("gpu")]
+    if marked and not has_cuda():
+        for item in marked:
+            item.add_marker(pytest.mark.skip(reason="no CUDA device"))
+
+
+def has_cuda() -> bool:
+    torch = pytest.importorskip("torch")
+    return bool(torch.cuda.is_available())

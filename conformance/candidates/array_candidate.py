@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from adamcore.conformance.candidates.arguments import effective_hyper, is_number, parse_settings
 from adamcore.conformance.candidates.base import (
     Info,
     Refusal,
+    Stepper,
+    Unsupported,
     cast,
     describe,
-    run_steps,
+    run_probe,
     same_bits,
     unsupported,
 )
-from adamcore.conformance.probe import Probe, Run, Step
+from adamcore.conformance.probe import Probe, Run, Start, Step
 
 STANDARD = ("lr", "b1", "b2", "eps", "weight_decay")  #: what ``init`` is given unless it asks for more
 ALL = (*STANDARD, "eps_root", "momentum_decay")
@@ -24,8 +29,13 @@ ALL = (*STANDARD, "eps_root", "momentum_decay")
 class ArrayCandidate:
     """Run a class that keeps the contract of docs/checking.md.
 
-    The class may have, besides: ``set_lr(lr)``; ``dialect``, its claim; ``hyper``, the names of
-    the hyperparameters it takes; ``flushes_subnormals``.
+    The class may have, besides:
+
+    * ``set_lr(lr)``;
+    * ``get_state()`` and ``set_state(state)``; a state ``{"t": a number or a list of them,
+      "m": [...], "v": [...], "v_max": [...]}`` can also be set from outside and its clock read;
+    * ``dialect``, its claim; ``hyper``, the names of the hyperparameters it takes;
+    * ``flushes_subnormals``.
     """
 
     def __init__(self, cls: type, settings: Mapping[str, str]) -> None:
@@ -49,27 +59,57 @@ class ArrayCandidate:
     def run(self, probe: Probe, dtype: str) -> Run:
         if reason := unsupported(probe, lr=hasattr(self.cls, "set_lr")):
             return Run(unsupported=reason)
-        return run_steps(ArrayStepper(self, probe, dtype), probe)
+        return run_probe(lambda seen: ArrayStepper(self, seen, dtype), probe)
 
 
-class ArrayStepper:
-    def __init__(self, candidate: ArrayCandidate, probe: Probe, dtype: str) -> None:
-        self.dtype = dtype
+class ArrayStepper(Stepper):
+    def __init__(
+        self, candidate: ArrayCandidate, probe: Probe, dtype: str, params: Sequence[Any] | None = None
+    ) -> None:
+        self.candidate, self.probe, self.dtype, self.after = candidate, probe, dtype, params
+        layout = "C" if probe.layout == "readonly" else probe.layout
+        params = [cast(p, dtype, layout) for p in (probe.params if params is None else params)]
         hyper = effective_hyper(probe.hyper, candidate.lacks, candidate.fixed)
         try:
             self.optimizer: Any = candidate.cls(**candidate.keywords)
-            self.optimizer.init([cast(p, dtype) for p in probe.params], {"weight_decay": 0.0} | hyper)
+            self.optimizer.init(params, {"weight_decay": 0.0} | hyper)
         except Exception as error:
             raise Refusal(describe(error)) from error
+
+    def begin(self, start: Sequence[Start]) -> None:
+        self.need("set_state")
+        state = {"t": [s.t for s in start]} | {
+            name: [cast(getattr(s, name), self.dtype) for s in start] for name in ("m", "v", "v_max")
+        }
+        self.optimizer.set_state(state)
+
+    def resumed(self) -> Stepper:
+        self.need("get_state")
+        self.need("set_state")
+        again = ArrayStepper(self.candidate, self.probe, self.dtype, self.after)
+        again.optimizer.set_state(copy.deepcopy(self.optimizer.get_state()))
+        return again
+
+    def clocks(self) -> list[int] | None:
+        state = self.optimizer.get_state() if hasattr(self.optimizer, "get_state") else None
+        t = state.get("t") if isinstance(state, dict) else None
+        count = len(self.probe.params)
+        if isinstance(t, int):
+            return [t] * count
+        return [int(x) for x in t] if isinstance(t, list) and len(t) == count else None
+
+    def need(self, method: str) -> None:
+        if not hasattr(self.optimizer, method):
+            raise Unsupported(f"it has no {method}")
 
     def step(self, index: int, step: Step) -> tuple[list[Any], list[str]]:
         if step.lr is not None:
             self.optimizer.set_lr(step.lr)
-        grads = [None if g is None else cast(g, self.dtype) for g in step.grads]
-        after = self.optimizer.step(list(grads))
+        grads = [None if g is None else cast(g, self.dtype, self.probe.layout) for g in step.grads]
+        after = self.after = [np.array(p) for p in self.optimizer.step(list(grads))]
         written = [
             f"gradient {i} in step {index}"
             for i, (given, g) in enumerate(zip(grads, step.grads, strict=True))
             if given is not None and g is not None and not same_bits(given, cast(g, self.dtype))
         ]
-        return list(after), written
+        return after, written

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
 
-from adamcore.conformance.probe import FloatArray, Probe, Run, Step
+from adamcore.conformance.probe import FloatArray, Layout, Probe, Run, Start, Step
 
 
 class CandidateError(Exception):
@@ -48,18 +48,45 @@ class Candidate(Protocol):
     def run(self, probe: Probe, dtype: str) -> Run: ...
 
 
-class Stepper(Protocol):
-    """One optimizer at work on one probe."""
+class Unsupported(Exception):
+    """What a probe asks of a candidate that it has no way to do."""
+
+
+class Stepper:
+    """One optimizer at work on one probe; an adapter says how to do each thing it can."""
 
     def step(self, index: int, step: Step) -> tuple[Sequence[Any], list[str]]:
         """The parameters after the step as NumPy arrays, and which inputs it wrote to."""
+        raise NotImplementedError
+
+    def begin(self, start: Sequence[Start]) -> None:
+        """Take up a given state before the first step."""
+        raise Unsupported("its state cannot be set")
+
+    def resumed(self) -> Stepper:
+        """A new optimizer with the parameters and the saved state of this one."""
+        raise Unsupported("its state cannot be saved and restored")
+
+    def clocks(self) -> list[int] | None:
+        """The clock of each parameter, where it can be read."""
+        return None
 
 
-def cast(array: FloatArray, dtype: str) -> FloatArray:
-    """A fresh copy of a probe's array in ``dtype``, or in the complex dtype of that precision."""
+def cast(array: FloatArray, dtype: str, layout: Layout = "C") -> FloatArray:
+    """A fresh copy of a probe's array in ``dtype``, or in the complex dtype of that precision.
+
+    Laid out in memory as asked: in C or Fortran order, as every other element of a larger array,
+    or read-only.
+    """
     if array.dtype.kind == "c":
         dtype = "complex64" if dtype == "float32" else "complex128"
-    return np.array(array, dtype=dtype, order="C")
+    made = np.array(array, dtype=dtype, order="F" if layout == "F" else "C")
+    if layout == "strided" and made.ndim:
+        wide = np.zeros((*made.shape[:-1], 2 * made.shape[-1]), dtype)
+        wide[..., ::2] = made
+        made = wide[..., ::2]
+    made.setflags(write=layout != "readonly")
+    return made
 
 
 def copied(after: Sequence[Any], count: int) -> list[FloatArray]:
@@ -73,18 +100,42 @@ def copied(after: Sequence[Any], count: int) -> list[FloatArray]:
     return copies
 
 
-def run_steps(stepper: Stepper, probe: Probe) -> Run:
-    """Run all steps; the first exception ends the run and is part of it."""
-    run = Run()
-    for index, step in enumerate(probe.steps, start=1):
-        try:
+def run_probe(make: Callable[[Probe], Stepper], probe: Probe) -> Run:
+    """Run all steps; the first exception ends the run and is part of it.
+
+    Args:
+        make: a new optimizer for a probe's parameters and hyperparameters.
+        probe: what to run, in the manner it asks for.
+    """
+    run, index = Run(), 0
+    stepper = make(probe)
+    try:
+        if probe.start:
+            stepper.begin(probe.start)
+        neighbour = make(mirrored(probe)) if probe.manner == "beside" else None
+        for index, step in enumerate(probe.steps, start=1):
+            if probe.manner == "resumed" and index == len(probe.steps) // 2 + 1:
+                stepper = stepper.resumed()
+            if neighbour is not None:
+                neighbour.step(index, mirrored(probe).steps[index - 1])
             after, written = stepper.step(index, step)
             run.written += written
             run.params.append(copied(after, len(probe.params)))
-        except Exception as error:
-            run.error = describe(error)
-            break
+            run.clocks += [clocks] if (clocks := stepper.clocks()) is not None else []
+    except Unsupported as reason:
+        return Run(unsupported=str(reason))
+    except Exception as error:
+        run.error = describe(error)
     return run
+
+
+def mirrored(probe: Probe) -> Probe:
+    """The probe with all numbers twice as large and of the other sign."""
+    steps = tuple(
+        replace(step, grads=tuple(None if g is None else -2.0 * g for g in step.grads))
+        for step in probe.steps
+    )
+    return replace(probe, params=tuple(-2.0 * p for p in probe.params), steps=steps)
 
 
 def describe(error: BaseException) -> str:

@@ -13,7 +13,15 @@ from typing import Any
 import numpy as np
 
 from adamcore.conformance.candidates.arguments import effective_hyper, map_arguments
-from adamcore.conformance.candidates.base import Info, Refusal, cast, describe, run_steps, unsupported
+from adamcore.conformance.candidates.base import (
+    Info,
+    Refusal,
+    Stepper,
+    cast,
+    describe,
+    run_probe,
+    unsupported,
+)
 from adamcore.conformance.probe import Probe, Run, Step
 
 
@@ -48,14 +56,15 @@ class KerasCandidate:
     def run(self, probe: Probe, dtype: str) -> Run:
         if reason := unsupported(probe, lr=True):
             return Run(unsupported=reason)
-        return run_steps(KerasStepper(self, probe, dtype), probe)
+        return run_probe(lambda seen: KerasStepper(self, seen, dtype), probe)
 
 
-class KerasStepper:
+class KerasStepper(Stepper):
     def __init__(self, candidate: KerasCandidate, probe: Probe, dtype: str) -> None:
         import keras
 
         self.keras, self.dtype = keras, dtype
+        self.candidate, self.probe = candidate, probe
         a = candidate.arguments
         keywords = a.call(effective_hyper(probe.hyper, a.lacks, a.fixed))
         try:
@@ -66,6 +75,17 @@ class KerasStepper:
             self.optimizer.build(self.variables)
         except Exception as error:
             raise Refusal(describe(error)) from error
+
+    def resumed(self) -> Stepper:
+        again = KerasStepper(self.candidate, self.probe, self.dtype)
+        for new, old in zip(again.variables, self.variables, strict=True):
+            new.assign(old.value)
+        for new, old in zip(again.optimizer.variables, self.optimizer.variables, strict=True):
+            new.assign(old.value)
+        return again
+
+    def clocks(self) -> list[int] | None:
+        return [int(self.optimizer.iterations.value)] * len(self.variables)
 
     def step(self, index: int, step: Step) -> tuple[list[Any], list[str]]:
         if step.lr is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,13 +13,15 @@ from adamcore.conformance.candidates.base import (
     CandidateError,
     Info,
     Refusal,
+    Stepper,
     UnavailableError,
+    Unsupported,
     cast,
     describe,
-    run_steps,
+    run_probe,
     unsupported,
 )
-from adamcore.conformance.probe import Probe, Run, Step
+from adamcore.conformance.probe import Probe, Run, Start, Step
 
 
 class OptaxCandidate:
@@ -52,16 +54,17 @@ class OptaxCandidate:
         if reason := unsupported(probe, lr=True):
             return Run(unsupported=reason)
         with jax.default_device(self.device):
-            return run_steps(OptaxStepper(self, probe, dtype), probe)
+            return run_probe(lambda seen: OptaxStepper(self, seen, dtype), probe)
 
 
-class OptaxStepper:
+class OptaxStepper(Stepper):
     def __init__(self, candidate: OptaxCandidate, probe: Probe, dtype: str) -> None:
         import jax
         import jax.numpy as jnp
         import optax
 
-        self.jnp, self.dtype = jnp, dtype
+        self.jax, self.jnp, self.dtype = jax, jnp, dtype
+        self.candidate, self.probe = candidate, probe
         a = candidate.arguments
         keywords = a.call(effective_hyper(probe.hyper, a.lacks, a.fixed))
         self.lr_name = a.names.get("lr")
@@ -85,12 +88,49 @@ class OptaxStepper:
 
         self.compiled = jax.jit(step)
 
+    def begin(self, start: Sequence[Start]) -> None:
+        def given(name: str) -> list[Any]:
+            return [self.jnp.asarray(cast(getattr(s, name), self.dtype)) for s in start]
+
+        found = []
+
+        def replaced(node: Any) -> Any:
+            if not is_moments(node):
+                return node
+            found.append(node)
+            new = node._replace(
+                count=self.jnp.asarray(start[0].t, node.count.dtype), mu=given("m"), nu=given("v")
+            )
+            return new._replace(nu_max=given("v_max")) if "nu_max" in node._fields else new
+
+        self.state = self.jax.tree.map(replaced, self.state, is_leaf=is_moments)
+        if not found:
+            raise Unsupported("its state has no part with count, mu and nu")
+
+    def resumed(self) -> Stepper:
+        again = OptaxStepper(self.candidate, self.probe, self.dtype)
+        again.params, again.state = self.jax.tree.map(
+            lambda x: self.jnp.asarray(np.array(x)), (self.params, self.state)
+        )
+        return again
+
+    def clocks(self) -> list[int] | None:
+        for node in self.jax.tree.leaves(self.state, is_leaf=is_moments):
+            if is_moments(node):
+                return [int(node.count)] * len(self.params)
+        return None
+
     def step(self, index: int, step: Step) -> tuple[list[Any], list[str]]:
         if step.lr is not None:
             self.state.hyperparams[self.lr_name] = self.jnp.asarray(step.lr, dtype=self.dtype)
         grads = [None if g is None else self.jnp.asarray(cast(g, self.dtype)) for g in step.grads]
         self.params, self.state = self.compiled(grads, self.state, self.params)
         return [np.asarray(p) for p in self.params], []  # JAX's arrays cannot be written to
+
+
+def is_moments(node: Any) -> bool:
+    """Whether it is a state of moments as optax makes them."""
+    return isinstance(node, tuple) and {"count", "mu", "nu"} <= set(getattr(node, "_fields", ()))
 
 
 def jax_device(device: str | None) -> Any:

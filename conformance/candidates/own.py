@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,13 +13,14 @@ from adamcore import Adam
 from adamcore.conformance.candidates.base import (
     CandidateError,
     Info,
+    Stepper,
     UnavailableError,
     cast,
     describe,
-    run_steps,
+    run_probe,
     same_bits,
 )
-from adamcore.conformance.probe import FloatArray, Probe, Run, Step
+from adamcore.conformance.probe import FloatArray, Probe, Run, Start, Step
 
 FRAMEWORKS = ("numpy", "torch", "jax")  #: backends with a target of their own
 
@@ -46,7 +47,7 @@ class Library:
 
 class Numpy(Library):
     def array(self, value: FloatArray) -> Any:
-        return np.array(value)
+        return value  # a probe's arrays are made afresh for every run
 
 
 class ArrayApiStrict(Library):
@@ -71,6 +72,8 @@ class Torch(Library):
         self.device = device_name(self.where)
 
     def array(self, value: FloatArray) -> Any:
+        if value.flags.writeable and not value.flags.c_contiguous:
+            return self.xp.from_numpy(value).to(self.where)  # keeps the strides
         return self.xp.tensor(value, device=self.where)
 
     def numpy(self, array: Any) -> FloatArray:
@@ -150,16 +153,16 @@ class OwnCandidate:
         hyper: dict[str, Any] = dict(probe.hyper)
         try:
             adam = dataclasses.replace(self.claim, **hyper)
-            stepper = OwnStepper(self.library, adam, probe, dtype)
+            return run_probe(lambda seen: OwnStepper(self.library, adam, seen, dtype), probe)
         except Exception as error:
             return Run(error=describe(error))
-        return run_steps(stepper, probe)
 
 
-class OwnStepper:
+class OwnStepper(Stepper):
     def __init__(self, library: Library, adam: Adam, probe: Probe, dtype: str) -> None:
         self.library, self.dtype, self.lr = library, dtype, adam.lr
-        self.params = [library.array(cast(p, dtype)) for p in probe.params]
+        self.adam, self.probe = adam, probe
+        self.params = [library.array(cast(p, dtype, probe.layout)) for p in probe.params]
         self.state = adam.init(self.params)
 
         def step(params: Any, grads: Any, state: Any, lr: Any, present: Any) -> Any:
@@ -167,11 +170,41 @@ class OwnStepper:
 
         self.call = library.stepper(step)
 
+    def begin(self, start: Sequence[Start]) -> None:
+        def given(name: str) -> list[Any]:
+            return [self.library.array(cast(getattr(s, name), self.dtype)) for s in start]
+
+        t = [self.library.array(np.array(s.t, dtype=np.int32)) for s in start]
+        self.state = self.state._replace(
+            t=t if self.adam.clock == "per-parameter" else t[0],
+            m=given("m"),
+            v=given("v"),
+            v_max=None if self.state.v_max is None else given("v_max"),
+        )
+
+    def resumed(self) -> Stepper:
+        again = OwnStepper(self.library, self.adam, self.probe, self.dtype)
+
+        def saved(x: Any) -> Any:
+            if x is None or isinstance(x, (int, float)):
+                return x
+            return [saved(y) for y in x] if isinstance(x, list) else self.library.array(self.library.numpy(x))
+
+        again.params, again.lr, again.call = saved(self.params), self.lr, self.call
+        again.state = type(self.state)(*(saved(part) for part in self.state))
+        return again
+
+    def clocks(self) -> list[int] | None:
+        t = self.state.t
+        read = [int(self.library.numpy(x)) for x in (t if isinstance(t, list) else [t])]
+        return read if isinstance(t, list) else read * len(self.params)
+
     def step(self, index: int, step: Step) -> tuple[list[FloatArray], list[str]]:
         library = self.library
         self.lr = self.lr if step.lr is None else step.lr
         before = [library.numpy(p) for p in self.params]
-        grads = [None if g is None else library.array(cast(g, self.dtype)) for g in step.grads]
+        layout = self.probe.layout
+        grads = [None if g is None else library.array(cast(g, self.dtype, layout)) for g in step.grads]
         present = None
         if step.present is not None:
             present = [f if isinstance(f, bool) else library.array(np.array(f)) for f in step.present]

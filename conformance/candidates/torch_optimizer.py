@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,14 +12,16 @@ from adamcore.conformance.candidates.arguments import effective_hyper, map_argum
 from adamcore.conformance.candidates.base import (
     Info,
     Refusal,
+    Stepper,
     UnavailableError,
+    Unsupported,
     cast,
     describe,
-    run_steps,
+    run_probe,
     same_bits,
     unsupported,
 )
-from adamcore.conformance.probe import Probe, Run, Step
+from adamcore.conformance.probe import Probe, Run, Start, Step
 
 
 class TorchCandidate:
@@ -39,14 +42,18 @@ class TorchCandidate:
     def run(self, probe: Probe, dtype: str) -> Run:
         if reason := unsupported(probe, lr=True):
             return Run(unsupported=reason)
-        return run_steps(TorchStepper(self, probe, dtype), probe)
+        return run_probe(lambda seen: TorchStepper(self, seen, dtype), probe)
 
 
-class TorchStepper:
+STATE = {"step", "exp_avg", "exp_avg_sq"}  #: what torch.optim, and many after it, call t, m and v
+
+
+class TorchStepper(Stepper):
     def __init__(self, candidate: TorchCandidate, probe: Probe, dtype: str) -> None:
         import torch
 
         self.torch, self.device, self.dtype = torch, candidate.device, dtype
+        self.candidate, self.probe = candidate, probe
         a = candidate.arguments
         keywords = a.call(effective_hyper(probe.hyper, a.lacks, a.fixed))
         self.params = [torch.nn.Parameter(self.tensor(p)) for p in probe.params]
@@ -56,7 +63,41 @@ class TorchStepper:
             raise Refusal(describe(error)) from error
 
     def tensor(self, array: Any) -> Any:
-        return self.torch.tensor(cast(array, self.dtype), device=self.device)
+        made = cast(array, self.dtype, self.probe.layout)
+        if made.flags.writeable and not made.flags.c_contiguous:
+            return self.torch.from_numpy(made).to(self.device)  # keeps the strides
+        return self.torch.tensor(made, device=self.device)
+
+    def begin(self, start: Sequence[Start]) -> None:
+        again = TorchStepper(self.candidate, self.probe, self.dtype)
+        again.step(1, self.probe.steps[0])
+        for p, other, given in zip(self.params, again.params, start, strict=True):
+            like = again.optimizer.state[other]
+            if not set(like) >= STATE:
+                raise Unsupported(f"its state has other names than {', '.join(sorted(STATE))}")
+            clock = like["step"]
+            self.optimizer.state[p] = {
+                "step": self.torch.full_like(clock, given.t) if self.torch.is_tensor(clock) else given.t,
+                "exp_avg": self.torch.tensor(given.m).to(like["exp_avg"]),
+                "exp_avg_sq": self.torch.tensor(given.v).to(like["exp_avg_sq"]),
+            }
+            if "max_exp_avg_sq" in like:
+                self.optimizer.state[p]["max_exp_avg_sq"] = self.torch.tensor(given.v_max).to(
+                    like["max_exp_avg_sq"]
+                )
+
+    def resumed(self) -> Stepper:
+        again = TorchStepper(self.candidate, self.probe, self.dtype)
+        for p, old in zip(again.params, self.params, strict=True):
+            p.data = old.detach().clone()
+        again.optimizer.load_state_dict(copy.deepcopy(self.optimizer.state_dict()))
+        return again
+
+    def clocks(self) -> list[int] | None:
+        states = [self.optimizer.state.get(p, {}) for p in self.params]
+        if not any("step" in state for state in states):
+            return None  # nowhere that we know, such as in its parameter groups
+        return [int(state.get("step", 0)) for state in states]
 
     def step(self, index: int, step: Step) -> tuple[list[Any], list[str]]:
         if step.lr is not None:

@@ -68,9 +68,7 @@ PROBES = [
         "DEC.1/zero-gradient",
         "300 steps of which all but three have a zero gradient: only decay and momentum act",
         (array([1.0, -0.5, 2.0, 1e-3]),),
-        tuple(
-            Step((array([1.0, -2.0, 0.5, 0.25] if s < 3 else np.zeros(4)),)) for s in range(300)
-        ),
+        tuple(Step((array([1.0, -2.0, 0.5, 0.25] if s < 3 else np.zeros(4)),)) for s in range(300)),
         {"lr": 0.015625, "b1": 0.9, "b2": 0.99, "eps": 1e-3, "weight_decay": 0.125},
         tells=("decay",),
     ),
@@ -78,9 +76,7 @@ PROBES = [
         "DEC.2/lr-changed",
         "lr falls to a sixteenth: decay that is multiplied by it falls with it",
         (array([4.0, -4.0]),),
-        tuple(
-            Step(step.grads, lr=0.03125 if s == 3 else None) for s, step in enumerate(moving(8, 8, (2,)))
-        ),
+        tuple(Step(step.grads, lr=0.03125 if s == 3 else None) for s, step in enumerate(moving(8, 8, (2,)))),
         {"lr": 0.5, "b1": 0.5, "b2": 0.8, "eps": 0.03, "weight_decay": 0.25},
         tells=("decay",),
     ),
@@ -128,9 +124,7 @@ PROBES = [
         "LR.2/zero",
         "lr=0 in the middle: parameters stand still but for unscaled decay, moments go on",
         (array([1.0, -1.0]),),
-        tuple(
-            Step(step.grads, lr={2: 0.0, 5: 0.5}.get(s)) for s, step in enumerate(moving(10, 8, (2,)))
-        ),
+        tuple(Step(step.grads, lr={2: 0.0, 5: 0.5}.get(s)) for s, step in enumerate(moving(10, 8, (2,)))),
         {"lr": 0.5, "b1": 0.5, "b2": 0.8, "eps": 0.03, "weight_decay": 0.25},
     ),
 ]

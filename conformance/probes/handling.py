@@ -1,0 +1,79 @@
+"""State, memory and neighbours: what happens around the arithmetic."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from adamcore.conformance.probe import FloatArray, Probe, Start, Step
+from adamcore.conformance.probes.design import ODD, array, moving, numbers
+
+GRID = (numbers(40, 4, 6), numbers(41, 5, 3))
+
+
+def begun(t: int, p: FloatArray, seed: int) -> Start:
+    """The state of a parameter after ``t`` updates with gradients of its size."""
+    m = array(0.25 * numbers(seed, *p.shape))
+    v = array(0.25 * numbers(seed + 1, *p.shape) ** 2)
+    return Start(t, m, v, v)
+
+
+def late(name: str, about: str, t: int, b2: float, level: str = "must") -> Probe:
+    p = numbers(60, 3)
+    hyper = {"lr": 0.25, "b1": 0.9, "b2": b2, "eps": 1e-3, "weight_decay": 0.0}
+    probe = Probe(name, about, (p,), moving(61, 3, (3,)), hyper, start=(begun(t, p, 62),))
+    only = {"amsgrad": ("none", "uncorrected"), "nesterov": ("none", "optax", "same-t")}
+    return replace(probe, needs=only, level=level)  # type: ignore[arg-type]
+
+
+def scaled(
+    probe: Probe, name: str, about: str, by: float, eps_by: float, **needs: tuple[object, ...]
+) -> Probe:
+    """The probe with gradients times ``by`` and eps times ``eps_by``: the same trajectory."""
+    steps = tuple(Step(tuple(None if g is None else g * by for g in s.grads)) for s in probe.steps)
+    hyper = {**probe.hyper, "eps": probe.hyper["eps"] * eps_by}
+    return replace(
+        probe, name=name, about=about, steps=steps, hyper=hyper, needs=needs, twin=probe.name, level="should"
+    )
+
+
+PLAIN = Probe(
+    "STATE.4/uninterrupted", "ten steps of two parameters, without a break",
+    (numbers(42, 5), numbers(43, 2, 2)), moving(44, 10, (5,), (2, 2)), {**ODD, "b1": 0.9, "b2": 0.99},
+)  # fmt: skip
+UNSCALED = Probe(
+    "STEP.1/unscaled", "eight steps whose gradients and eps will be scaled", (numbers(45, 6),),
+    moving(46, 8, (6,)), {**ODD, "weight_decay": 0.0},
+)  # fmt: skip
+
+PROBES = [
+    late("BC.1/t10", "the correction at t=11 to 13", 10, 0.999),
+    late("BC.1/t300", "the correction at t=301 to 303", 300, 0.999),
+    late("BC.1/t1e6", "the correction at t=1000001, under b2=0.999999", 1_000_000, 0.999999),
+    late("CLK.3/beyond-2**24", "a clock in float32 stops at 2**24", 2**24 - 1, 0.9999999, "should"),
+    PLAIN,
+    replace(PLAIN, name="STATE.4/resumed", about="the same, saved and restored halfway: bit for bit",
+            manner="resumed", twin=PLAIN.name),
+    replace(PLAIN, name="STATE.3/beside", about="a second optimizer steps in turn: nothing is shared",
+            manner="beside"),
+    Probe("STEP.1/fortran", "two-dimensional arrays in Fortran order", GRID,
+          moving(47, 3, (4, 6), (5, 3)), ODD, layout="F"),
+    Probe("STEP.1/strided", "views that skip every other element in memory", GRID,
+          moving(48, 3, (4, 6), (5, 3)), ODD, layout="strided"),
+    Probe("STATE.2/read-only", "gradients that may not be written to", GRID,
+          moving(49, 3, (4, 6), (5, 3)), ODD, layout="readonly"),
+    Probe("NUM.2/subnormal", "gradients down to the smallest subnormal of float32",
+          (array([0.0, 0.5, -0.5]),),
+          tuple(Step((array(np.ldexp([1.0, -1.0, 1.5], e)),)) for e in (-130, -140, -149, -126)),
+          {"lr": 1.0, "b1": 0.9, "b2": 0.999, "eps": 1e-8, "weight_decay": 0.0},
+          needs={"epsilon": ("outside-corrected", "outside-uncorrected")}),
+    Probe("NUM.4/running", "24 steps under b2=0.9999: a power and a running product go apart",
+          (array([0.0, 0.0]),), tuple(Step((array([1.0, -0.5]),)) for _ in range(24)),
+          {"lr": 1.0, "b1": 0.9, "b2": 0.9999, "eps": 1e-8, "weight_decay": 0.0}, tells=("coefficients",)),
+    UNSCALED,
+    scaled(UNSCALED, "STEP.1/scaled", "gradients and eps times 2**20: the same trajectory, bit for bit",
+           2.0**20, 2.0**20, epsilon=("outside-corrected", "outside-uncorrected")),
+    scaled(UNSCALED, "STEP.1/scaled-inside", "gradients times 2**10, eps times 2**20: the same, bit for bit",
+           2.0**10, 2.0**20, epsilon=("inside-corrected", "inside-uncorrected")),
+]  # fmt: skip
