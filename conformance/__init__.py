@@ -1,6 +1,7 @@
 """The conformance suite: exact oracle, derived tolerance, designed probes, verdicts.
 
-:func:`check` is the command ``adamcore check`` as a function; it imports what it needs when called.
+:func:`check` is the command ``adamcore check`` as a function, :func:`assert_conforms` the same as an
+assertion; they import what they need when called.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ if __name__ != "adamcore.conformance":  # pragma: no cover - a guard against a b
 if TYPE_CHECKING:
     from adamcore.conformance.report import Report
 
-__all__ = ["check"]
+__all__ = ["assert_conforms", "check"]
 
 
 def check(*targets: str, **options: Any) -> Report:
@@ -24,3 +25,14 @@ def check(*targets: str, **options: Any) -> Report:
     from adamcore.conformance import checking
 
     return checking.check(targets, **options)
+
+
+def assert_conforms(target: Any, dialect: str | None = None, **options: Any) -> Report:
+    """Raise, with the findings, unless a target, or a class or factory itself, conforms.
+
+    Options and errors are those of :func:`adamcore.conformance.asserting.assert_conforms`.
+    """
+    __tracebackhide__ = True
+    from adamcore.conformance import asserting
+
+    return asserting.assert_conforms(target, dialect, **options)

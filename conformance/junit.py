@@ -72,7 +72,7 @@ def told(entry: Entry, result: Result) -> list[str]:
     said = [result.reason]
     if result.evidence is not None:
         said.append("first divergence\n" + "\n".join(f"  {line}" for line in divergence(result.evidence)))
-    return said + [described(found) for found in about(result, entry.findings)]
+    return said + [described(found, result.evidence) for found in about(result, entry.findings)]
 
 
 def divergence(e: Evidence) -> list[str]:
@@ -89,10 +89,10 @@ def divergence(e: Evidence) -> list[str]:
     ]
 
 
-def described(found: Finding) -> str:
-    """A finding in lines."""
+def described(found: Finding, shown: Evidence | None = None) -> str:
+    """A finding in lines, without evidence that has been shown."""
     lines = [f"{found.area} ({found.rule})", f"  expected  {found.expected}", f"  observed  {found.observed}"]
-    if found.evidence is not None:
+    if found.evidence is not None and found.evidence != shown:
         lines += [f"  {line}" for line in divergence(found.evidence)]
     if found.repro:
         lines.append("  again\n" + "\n".join(f"    {line}" for line in found.repro.splitlines()))

@@ -257,7 +257,7 @@ def summary(report: Report) -> Text:
     for entries in by_target(report.entries).values():
         verdict = worst_verdict(entries)
         expected = all(entry.as_expected for entry in entries if entry.verdict == "deviates")
-        word = "deviates as expected" if verdict == "deviates" and expected else verdict
+        word: str = "deviates as expected" if verdict == "deviates" and expected else verdict
         counts[word] = counts.get(word, 0) + 1
     text = Text()
     for word, style in (VERDICTS | {"deviates as expected": "yellow"}).items():
