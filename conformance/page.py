@@ -8,7 +8,7 @@ import shlex
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from adamcore.conformance.matrix import KINDS, Column, Row, by_dialect, columns, rule_of, rules, total
-from adamcore.conformance.course import plot
+from adamcore.conformance.plot import plot
 from adamcore.conformance.probe import Evidence
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.report import VERDICTS, Report, Verdict
