@@ -30,7 +30,7 @@ class Schedule(NamedTuple):
     Places are numbered: first the inputs, then the results, the coefficients, and the scratch.
     """
 
-    ops: tuple[tuple[Callable[..., Any], tuple[int, ...]], ...]  #: (ufunc, places of arguments and result)
+    ops: tuple[tuple[Callable[..., Any], tuple[int, ...], int], ...]  #: (ufunc, arguments, result)
     copies: tuple[tuple[int, int], ...]  #: results that could not be formed in their own place
     scratch: int
 
@@ -38,7 +38,7 @@ class Schedule(NamedTuple):
 @lru_cache(maxsize=256)
 def schedule(program: Program, in_place: bool) -> Schedule:
     """Places for the values of a program, the results in the inputs' own or in fresh arrays."""
-    names = [*program.inputs, *(f"{name}'" for name in program.outputs), *program.coefficients]
+    names = [*program.inputs, *(f"{name}'" for name, _ in program.outputs), *program.coefficients]
     place = {name: number for number, name in enumerate(names)}
     last = {name: number for number, op in enumerate(program.ops) for name in op.args}
     result = {value: name for name, value in program.outputs}
@@ -48,7 +48,7 @@ def schedule(program: Program, in_place: bool) -> Schedule:
     for number, op in enumerate(program.ops):
         args = tuple(place[name] for name in op.args)
         for name in dict.fromkeys(op.args):
-            if last[name] == number and place[name] >= len(names):
+            if last[name] == number and place[name] >= len(names) and name not in result:
                 free.append(place[name])  # an operation may write over what it reads
         own = result.get(op.out)
         target = None
@@ -64,7 +64,7 @@ def schedule(program: Program, in_place: bool) -> Schedule:
             target = count
             count += 1
         place[op.out] = target
-        ops.append((UFUNCS[op.kind], (*args, target)))
+        ops.append((UFUNCS[op.kind], args, target))
     return Schedule(tuple(ops), tuple(copies), count - len(names))
 
 
@@ -90,8 +90,8 @@ class Blocks:
             places += [None if x is None else x[block] for x in results]
             places += scalars
             places += self.scratch if stop - start == size else [x[: stop - start] for x in self.scratch]
-            for ufunc, at in self.schedule.ops:
-                ufunc(*[places[k] for k in at])
+            for ufunc, args, target in self.schedule.ops:
+                ufunc(*[places[k] for k in args], out=places[target])
             for target, source in self.schedule.copies:
                 np.copyto(places[target], places[source])
 

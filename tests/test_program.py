@@ -1,0 +1,79 @@
+"""The traced program is the definition: bit for bit, and no longer than it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from fast import adams
+
+from adamcore import Adam
+from adamcore.coefficients import Host
+from adamcore.definition import Coefficients, coefficients, update
+from adamcore.program import Program, evaluate, program
+
+FUNCTIONS = {
+    "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide,
+    "neg": np.negative, "sqrt": np.sqrt, "maximum": np.maximum,
+}  # fmt: skip
+
+
+def at(adam: Adam, t: int = 3) -> Coefficients:
+    mu = 0.8 if adam.nesterov == "dozat" else None
+    return coefficients(Host(), adam, t, 0.05, mu)
+
+
+def made(adam: Adam) -> Program:
+    return program(adam, at(adam))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_one_operation_after_the_other_gives_the_definitions_bits(dtype: str) -> None:
+    rng = np.random.default_rng(0)
+    for adam in adams(150):
+        c = at(adam)
+        p, g, m = (rng.standard_normal(99).astype(dtype) for _ in range(3))
+        v, v_max = (rng.random(99).astype(dtype) for _ in range(2))
+        [(p1, m1)], v1, max1 = update(np, adam, c, [(p, g, m)], v, v_max)
+        values = {"p": p, "g": g, "m": m, "v": v, "v_max": v_max}
+        new = evaluate(made(adam), FUNCTIONS, values | dict(zip(Coefficients._fields, c, strict=True)))
+        assert new["p"].tobytes() == p1.tobytes()
+        assert new["m"].tobytes() == m1.tobytes()
+        assert new["v"].tobytes() == v1.tobytes()
+        if adam.amsgrad != "none":
+            assert new["v_max"].tobytes() == max1.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("adam", "count"),
+    [
+        (Adam(), 15),
+        (Adam(eps=0.0, bias_correction="none"), 13),
+        (Adam(weight_decay=0.1), 17),
+        (Adam.like("torch.AdamW"), 18),
+        (Adam(amsgrad="uncorrected"), 16),
+        (Adam(nesterov="dozat", weight_decay=0.1, decay="decoupled"), 20),
+    ],
+)
+def test_operations(adam: Adam, count: int) -> None:
+    assert len(made(adam).ops) == count
+
+
+def test_longest() -> None:
+    assert max(len(made(adam).ops) for adam in adams(400)) <= 24
+
+
+def test_every_value_is_used_and_made_before_it_is() -> None:
+    for adam in adams(100):
+        each = made(adam)
+        known = {*each.inputs, *each.coefficients}
+        for op in each.ops:
+            assert known.issuperset(op.args)
+            known.add(op.out)
+        used = {name for op in each.ops for name in op.args} | {value for _, value in each.outputs}
+        assert used == known
+
+
+def test_one_program_for_one_choice() -> None:
+    adam = Adam()
+    assert program(adam, at(adam, 3)) is program(Adam(lr=0.5, b1=0.8), at(adam, 99))
+    assert made(adam) is not made(Adam(maximize=True))
