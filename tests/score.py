@@ -1,26 +1,40 @@
-"""The suite's own score: every Adam of tests/corpus run, judged and diagnosed as ``adamcore check`` does."""
+"""The suite's own score: every Adam of tests/corpus run, judged and diagnosed as ``adamcore check`` does.
+
+``python tests/score.py`` writes docs/score.md; with words, it prints the Adams whose target has one
+of them and writes nothing.
+"""
 
 from __future__ import annotations
 
 import importlib
 import math
+import multiprocessing
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 
-CORPUS = Path(__file__).parent / "corpus"
-sys.path.insert(0, str(CORPUS))
+HERE = Path(__file__).parent
+CORPUS = HERE / "corpus"
+for folder in (HERE, CORPUS):
+    if str(folder) not in sys.path:  # the corpus is a folder of candidates, not a package
+        sys.path.insert(0, str(folder))
 
-from register import ITEMS, Item  # noqa: E402 - the corpus is a folder of candidates, not a package
+from register import ITEMS, Item  # noqa: E402 - found by the lines above
 
 from adamcore.conformance.candidates.targets import adapter  # noqa: E402
 from adamcore.conformance.probes import PROBES  # noqa: E402
 from adamcore.conformance.settings import DTYPES  # noqa: E402
 from adamcore.conformance.subjects import Foreign  # noqa: E402
 from adamcore.conformance.worker import run_one  # noqa: E402
+
+PROCESSES = 2
+CHUNK = 24  #: Adams in one piece of work, all of one claim so that they share what is cached
 
 
 @dataclass(frozen=True)
@@ -30,14 +44,12 @@ class Score:
     target: str
     verdict: str
     area: str  #: the first finding's
-    observed: str
     rule: str
-    identified: str | None
-    axes_fit: bool  #: whether identification found values on every axis
-    worst: float  #: its largest error over the bound, on the probe named next
-    probe: str
-    undecided: tuple[str, ...]
-    skipped: int
+    observed: str
+    identified: bool  #: whether identification found values on every axis
+    worst: float  #: the largest error over its bound
+    probe: str  #: and where
+    undecided: int
 
     @property
     def item(self) -> Item:
@@ -52,55 +64,118 @@ class Score:
         """Whether the first finding has the right area."""
         return self.area in self.item.areas
 
+    @property
+    def good(self) -> bool:
+        """Whether the suite said what it should have said."""
+        kind = self.item.kind
+        if kind == "wrong":
+            return self.killed and self.named
+        if kind == "other":
+            return self.killed and not self.identified
+        return self.verdict == "conforms"
 
-def load() -> dict[str, Item]:
-    """The whole corpus."""
-    for file in sorted(CORPUS.glob("*_*.py")):
-        importlib.import_module(file.stem)
+
+def files(library: str = "") -> list[str]:
+    """The modules of the corpus, those of one library if it is named."""
+    names = sorted(file.stem for file in CORPUS.glob("*_*.py"))
+    return [
+        n
+        for n in names
+        if not library or (n.split("_")[0] if n[:3] in ("tor", "jax") else "numpy") == library
+    ]
+
+
+def load(names: Iterable[str] = ()) -> dict[str, Item]:
+    """The corpus, or those modules of it."""
+    for name in names or files():
+        importlib.import_module(name)
     return ITEMS
 
 
+def surroundings(library: str, dtype: str) -> AbstractContextManager[object]:
+    """Where a candidate runs: JAX with float64 if the dtype is, and operation by operation.
+
+    Compiling each probe anew would take minutes, and is no part of what is measured here.
+    """
+    if library != "jax":
+        return nullcontext()
+    import jax
+
+    stack = ExitStack()
+    stack.enter_context(jax.enable_x64(dtype == "float64"))
+    stack.enter_context(jax.disable_jit())
+    return stack
+
+
 def examine(item: Item) -> Score:
-    """Run, judge and diagnose one Adam, in this process, exactly as a check does in others."""
+    """Run, judge and diagnose one Adam, in this process, as a check does in others."""
     probes = list(PROBES.values())
     subject = Foreign(item.target, item.claim, item.options, None, probes, DTYPES)
     with np.errstate(all="ignore"):
         candidate = adapter(item.target, item.made, item.options, None)
         subject.ready(candidate.info)
         for job in subject.jobs:
-            for number, (_, index) in enumerate(job.tasks):
-                run, _ = run_one(candidate, probes[index], job.dtype)
-                subject.done(job, number, run)
+            with surroundings(item.library, job.dtype):
+                for number, (_, index) in enumerate(job.tasks):
+                    subject.done(job, number, run_one(candidate, probes[index], job.dtype)[0])
         [entry] = subject.entries()
-    errors = [f for f in entry.findings if f.level == "error"]
-    first = errors[0] if errors else None
+    first = next((f for f in entry.findings if f.level == "error"), None)
     judged = [r for r in entry.results if r.probe not in entry.advisory]
-    worst = max(judged, key=lambda r: (r.worst_ratio if math.isfinite(r.worst_ratio) else -1.0))
-    if not any(0 < r.worst_ratio < math.inf and r.status == "failed" for r in judged):
+    worst = max(judged, key=lambda r: r.worst_ratio if math.isfinite(r.worst_ratio) else -1.0)
+    if worst.worst_ratio <= 1:
         worst = max(judged, key=lambda r: r.worst_ratio)
     return Score(
-        item.target, entry.verdict, first.area if first else "", first.observed if first else "",
-        first.rule if first else "", entry.identified, all(entry.axes.values()),
-        worst.worst_ratio, f"{worst.probe} {worst.dtype}",
-        tuple(f"{r.probe} {r.dtype}" for r in entry.results if r.status == "undecided"),
-        sum(r.status == "skipped" for r in entry.results),
+        item.target, entry.verdict, first.area if first else "", first.rule if first else "",
+        first.observed if first else "", all(entry.axes.values()), worst.worst_ratio, worst.probe,
+        sum(r.status == "undecided" for r in entry.results),
     )  # fmt: skip
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Score what matches the arguments, or all."""
-    import time
+def pieces(items: Sequence[Item]) -> Iterator[tuple[str, list[str]]]:
+    """The work cut into chunks of one claim and library, each with the library's name."""
+
+    def key(item: Item) -> tuple[str, str, str]:
+        return item.library, item.claim, str(item.options)
+
+    for (library, *_), group in groupby(sorted(items, key=lambda i: (*key(i), i.target)), key):
+        targets = [item.target for item in group]
+        for start in range(0, len(targets), CHUNK):
+            yield library, targets[start : start + CHUNK]
+
+
+def examine_all(piece: tuple[str, list[str]]) -> list[Score]:
+    """One piece of work, in a process that may be new."""
+    library, targets = piece
+    load(files(library))
+    return [examine(ITEMS[target]) for target in targets]
+
+
+def run(items: Sequence[Item], processes: int = PROCESSES) -> Iterator[Score]:
+    """The scores, as they come in."""
+    work = sorted(pieces(items), key=lambda piece: -len(piece[1]))
+    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
+        for future in as_completed([pool.submit(examine_all, piece) for piece in work]):
+            yield from future.result()
+
+
+def main(words: Sequence[str]) -> None:
+    """Score what matches the words and print it, or all and write docs/score.md."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from score_page import line, page
 
     load()
-    chosen: Iterable[Item] = [i for t, i in ITEMS.items() if not arguments or any(a in t for a in arguments)]
-    for item in chosen:
-        start = time.time()
-        s = examine(item)
-        ok = {"right": not s.killed, "equivalent": not s.killed, "wrong": s.killed and s.named, "other": s.killed and not s.axes_fit}
-        print(
-            "ok " if ok[item.kind] else "BAD", item.kind, item.name, item.areas, "->", s.verdict, s.area, s.rule,
-            "|", s.observed[:90], "|", f"{s.worst:.3g}", s.probe, s.identified, s.undecided[:2], f"{time.time() - start:.1f}s", flush=True,
-        )
+    chosen = [item for target, item in ITEMS.items() if not words or any(word in target for word in words)]
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    scores = []
+    with Progress(*columns) as progress:
+        task = progress.add_task("scoring", total=len(chosen))
+        for score in run(chosen):
+            scores.append(score)
+            progress.advance(task)
+            if words or not score.good:
+                progress.console.print(line(score), markup=False, highlight=False, soft_wrap=True)
+    if not words:
+        (HERE.parent / "docs" / "score.md").write_text(page(scores), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -15,8 +15,8 @@ A = np.ndarray[Any, Any]
 F = float
 
 
-class Adam:
-    """Adam with L2, as torch.optim.Adam computes it."""
+class Stateless:
+    """Adam with L2; what it remembers cannot be saved."""
 
     dialect: ClassVar[str] = "torch.Adam"
     options: ClassVar[dict[str, str]] = {}  #: of the dialect, as --set takes them
@@ -111,30 +111,36 @@ class Adam:
         return m / c1
 
     def denominator(self, v: A, c2: F) -> A:  # EPS.1
-        return np.sqrt(v) / np.sqrt(c2) + self.eps
+        return np.sqrt(v) / c2**0.5 + self.eps
 
     def apply(self, i: int, p: A, u: A) -> A:  # STEP.1
         return p - self.lr * u
-
-    # What it remembers
-
-    def get_state(self) -> dict[str, Any]:
-        state = {"t": list(self.t), "mu_product": list(self.mu)}
-        return state | {name: [a.copy() for a in arrays] for name, arrays in self.arrays().items()}
-
-    def set_state(self, state: dict[str, Any]) -> None:
-        self.t, self.mu = list(state["t"]), list(state.get("mu_product", self.mu))
-        for name, arrays in self.arrays().items():
-            arrays[:] = [np.array(a) for a in state[name]]
-
-    def arrays(self) -> dict[str, list[A]]:
-        return {"m": self.m, "v": self.v, "v_max": self.top}
 
 
 def reals(a: A) -> A:
     """A flat real view of an array, complex ones as pairs; row after row."""
     flat = np.ascontiguousarray(a).reshape(-1)
     return flat.view(flat.real.dtype)
+
+
+class Adam(Stateless):
+    """Adam with L2, as torch.optim.Adam computes it."""
+
+    def get_state(self) -> dict[str, Any]:
+        state: dict[str, Any] = {"t": list(self.t), "mu_product": list(self.mu)}
+        for name, arrays in self.arrays().items():
+            state[name] = [
+                a.view(d).reshape(s).copy() for a, d, s in zip(arrays, self.dtypes, self.shapes, strict=True)
+            ]
+        return state
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        self.t, self.mu = list(state["t"]), list(state.get("mu_product", self.mu))
+        for name, arrays in self.arrays().items():
+            arrays[:] = [reals(a).copy() for a in state[name]]
+
+    def arrays(self) -> dict[str, list[A]]:
+        return {"m": self.m, "v": self.v, "v_max": self.top}
 
 
 class AdamW(Adam):
@@ -182,6 +188,10 @@ class NAdam(Adam):
         self.mu[i] *= mu
         return after / (1 - self.mu[i] * after) * m + (1 - mu) / (1 - self.mu[i]) * g
 
+    def set_state(self, state: dict[str, Any]) -> None:
+        known = [float(np.prod([self.mu_of(k) for k in range(1, t + 1)])) for t in state["t"]]
+        super().set_state({"mu_product": known} | state)
+
 
 class SharedClock:
     """One clock for all (a mixin): it ticks in every step."""
@@ -209,7 +219,7 @@ class Keras(SharedClock, AdamW):
         super().advance(grads)
 
     def denominator(self, v: A, c2: F) -> A:  # EPS.2
-        return (np.sqrt(v) + self.eps) / np.sqrt(c2)
+        return (np.sqrt(v) + self.eps) / c2**0.5
 
 
 class Optax(SharedClock, AdamW):
@@ -285,7 +295,7 @@ class Late(AdamW):
     dialect = "transformers4.AdamW"
 
     def denominator(self, v: A, c2: F) -> A:
-        return (np.sqrt(v) + self.eps) / np.sqrt(c2)
+        return (np.sqrt(v) + self.eps) / c2**0.5
 
     def apply(self, i: int, p: A, u: A) -> A:  # DEC.5
         p = p - self.lr * u

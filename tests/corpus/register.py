@@ -66,7 +66,9 @@ def enter(made: Made, kind: Kind, claim: str, options: dict[str, str] | None, **
     about = inspect.cleandoc(made.__doc__ or "").splitlines()
     claim = claim or getattr(made, "dialect", "torch.AdamW")
     options = dict(getattr(made, "options", {})) if options is None else options
-    item = Item(made, kind, file, about[0].rstrip(".") if about else "", claim=claim, options=options, **facts)
+    item = Item(
+        made, kind, file, about[0].rstrip(".") if about else "", claim=claim, options=options, **facts
+    )
     ITEMS[item.target] = item
     return made
 
@@ -92,6 +94,8 @@ def equivalent(why: str, *, claim: str = "", options: dict[str, str] | None = No
     return lambda made: enter(made, "equivalent", claim, options, why=why)
 
 
-def other(*, like: str = "", claim: str = "", options: dict[str, str] | None = None) -> Callable[[Made], Made]:
+def other(
+    *, like: str = "", claim: str = "", options: dict[str, str] | None = None
+) -> Callable[[Made], Made]:
     """Enter an optimizer that is no Adam."""
     return lambda made: enter(made, "other", claim, options, like=like)

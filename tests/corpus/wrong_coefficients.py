@@ -27,10 +27,10 @@ class ProductInFloat32(AdamW):
     def numerator(self, i: int, m: A, g: A, c1: F) -> A:
         a, b = self.product[i]
         self.product[i] = a * np.float32(self.b1), b * np.float32(self.b2)
-        return m / float(1 - self.product[i][0]) * np.sqrt(float(1 - self.product[i][1]))
+        return m / float(1 - self.product[i][0]) * float(1 - self.product[i][1]) ** 0.5
 
     def denominator(self, v: A, c2: F) -> A:
-        return np.sqrt(v) + self.eps * np.sqrt(c2)
+        return np.sqrt(v) + self.eps * c2**0.5
 
 
 @wrong("coefficients", "NUM.4", like="tt-metal#55935")

@@ -124,7 +124,7 @@ class CorrectionRootOfFirst(AdamW):
     """m/sqrt(c1)."""
 
     def numerator(self, i: int, m: A, g: A, c1: F) -> A:
-        return m / np.sqrt(c1)
+        return m / c1**0.5
 
 
 @wrong("bias_correction", "BC.2")
@@ -175,7 +175,7 @@ class CorrectionWrittenToLr(AdamW):
 
     def numerator(self, i: int, m: A, g: A, c1: F) -> A:
         if i == 0:
-            self.lr *= np.sqrt(1 - self.b2 ** self.t[0]) / c1
+            self.lr *= (1 - self.b2 ** self.t[0]) ** 0.5 / c1
         return m
 
     def denominator(self, v: A, c2: F) -> A:

@@ -51,7 +51,7 @@ class DecayCorrected(AdamW):
 
     def apply(self, i: int, p: A, u: A) -> A:
         c1, c2 = self.correction(self.time(i))
-        return p - self.lr * np.sqrt(c2) / c1 * self.wd * p - self.lr * u
+        return p - self.lr * c2**0.5 / c1 * self.wd * p - self.lr * u
 
 
 @wrong("decay", "DEC.5", like="bitsandbytes#2010")

@@ -126,9 +126,7 @@ class FortranScrambled(AdamW):
     """Memory is walked in its own order, and handed back row after row."""
 
     def gradients(self, grads: list[A | None]) -> list[A | None]:
-        return [
-            None if g is None else g.ravel(order="K").view(g.real.dtype).copy() for g in grads
-        ]
+        return [None if g is None else g.ravel(order="K").view(g.real.dtype).copy() for g in grads]
 
 
 @wrong("layout", "NUM.5")

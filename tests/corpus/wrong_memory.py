@@ -120,7 +120,7 @@ class ProductOfClass(AdamW):
 
     def init(self, params: list[A], hyper: dict[str, float]) -> None:
         super().init(params, hyper)
-        type(self).powers = {i: (1.0, 1.0) for i in range(len(params))}
+        type(self).powers = dict.fromkeys(range(len(params)), (1.0, 1.0))
 
     def numerator(self, i: int, m: A, g: A, c1: F) -> A:
         a, b = self.powers.get(i, (1.0, 1.0))

@@ -1,0 +1,152 @@
+"""docs/score.md: how many wrong Adams the suite kills and names, how many right ones it fails."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from score import Score
+
+HEAD = """# The suite's score
+
+Written by `make score` from `tests/corpus`: Adams with one rule broken, right Adams written in other
+ways, Adams that look wrong and are not, and optimizers that are no Adam. Each is held to the claim in
+its row, as `adamcore check FILE:NAME --dialect CLAIM` does, on every probe in float32 and float64.
+Labels say what is broken in the code; they are never taken from what the suite says.
+"""
+
+MARGIN = """A *margin* is the largest error over its bound, anywhere: above 1 a run fails. The nearer a wrong Adam
+is to 1 from above, or a right one from below, the nearer it is to the edge. `exact` stands for what is
+compared bit for bit or not by numbers: something moved that must stand still, a step that raised or
+should have, a NaN.
+"""
+
+
+def page(scores: Iterable[Score]) -> str:
+    """The whole page, the same for the same scores."""
+    scores = sorted(scores, key=lambda s: (s.item.file, s.item.name))
+    of = {
+        kind: [s for s in scores if s.item.kind == kind] for kind in ("wrong", "right", "equivalent", "other")
+    }
+    clean = of["right"] + of["equivalent"]
+    parts = [HEAD, summary(of, clean), MARGIN, edge(of["wrong"], clean)]
+    parts += ["## Wrong Adams\n", wrong_table(of["wrong"])]
+    parts += ["## Right Adams\n", right_table(of["right"])]
+    parts += ["## Looks wrong, is right\n", equivalent_table(of["equivalent"])]
+    parts += ["## No Adam\n", other_table(of["other"])]
+    return "\n".join(parts)
+
+
+def summary(of: dict[str, list[Score]], clean: Sequence[Score]) -> str:
+    wrong, other = of["wrong"], of["other"]
+    killed = sum(s.killed for s in wrong)
+    named = sum(s.killed and s.named for s in wrong)
+    libraries = Counter(s.item.library for s in wrong)
+    rows = [
+        ("wrong Adams", f"{len(wrong)} ({', '.join(f'{n} {name}' for name, n in sorted(libraries.items()))})"),
+        ("killed", share(killed, len(wrong))),
+        ("right area named first", share(named, len(wrong))),
+        ("right and equivalent Adams", f"{len(of['right'])} and {len(of['equivalent'])}"),
+        ("false alarms", str(sum(s.verdict != "conforms" for s in clean))),
+        ("no Adam: killed, and identified as none",
+         f"{sum(s.killed for s in other)} and {sum(not s.identified for s in other)} of {len(other)}"),
+        ("claims held to", str(len({(s.item.claim, str(s.item.options)) for s in [*wrong, *clean, *other]}))),
+    ]  # fmt: skip
+    return table(("", ""), rows)
+
+
+def edge(wrong: Sequence[Score], clean: Sequence[Score]) -> str:
+    ratios = [s.worst for s in clean if s.verdict == "conforms"]
+    margins = [s.worst for s in wrong if s.killed]
+    rows = [
+        (
+            "right Adams beyond 1/2 of the bound: they would fail if it were halved",
+            sum(r > 0.5 for r in ratios),
+        ),
+        ("right Adams beyond 1/4 of it: if it were quartered", sum(r > 0.25 for r in ratios)),
+        ("wrong Adams within 2 bounds: they would pass if it were doubled", sum(r <= 2 for r in margins)),
+        ("wrong Adams within 10 bounds", sum(r <= 10 for r in margins)),
+        ("the right Adam nearest to the edge", digits(max(ratios, default=0.0))),
+        ("the wrong Adam nearest to the edge", digits(min(margins, default=math.inf))),
+    ]
+    return table(("How far from the edge", ""), rows)
+
+
+def wrong_table(scores: Sequence[Score]) -> str:
+    rows = [
+        (
+            code(s), s.item.about, claim(s), " or ".join(s.item.areas), s.item.rule,
+            "killed" if s.killed else f"**{s.verdict}**",
+            (s.area if s.named else f"**{s.area or 'nothing'}**") + f" {s.rule}".rstrip(),
+            digits(s.worst), s.probe, s.item.like,
+        )
+        for s in scores
+    ]  # fmt: skip
+    return table(
+        ("Adam", "what it does", "claim", "area", "rule", "", "named first", "margin", "probe", "like"), rows
+    )
+
+
+def right_table(scores: Sequence[Score]) -> str:
+    rows = [
+        (code(s), s.item.about, claim(s), passed(s), digits(s.worst), s.probe)
+        for s in sorted(scores, key=lambda s: (-s.worst, s.target))
+    ]
+    return table(("Adam", "what it does", "claim", "", "worst", "probe"), rows)
+
+
+def equivalent_table(scores: Sequence[Score]) -> str:
+    rows = [(code(s), s.item.about, s.item.why, claim(s), passed(s), digits(s.worst)) for s in scores]
+    return table(("Adam", "what it does", "why it is right", "claim", "", "worst"), rows)
+
+
+def other_table(scores: Sequence[Score]) -> str:
+    rows = [
+        (
+            code(s), s.item.about, s.item.like, claim(s), "killed" if s.killed else f"**{s.verdict}**",
+            "**an Adam**" if s.identified else "none", digits(s.worst),
+        )
+        for s in scores
+    ]  # fmt: skip
+    return table(("optimizer", "what it does", "after", "claim", "", "identified", "margin"), rows)
+
+
+def line(score: Score) -> str:
+    """One score for a terminal."""
+    item = score.item
+    said = f"{score.area} {score.rule}: {score.observed}" if score.area else ""
+    mark = "ok  " if score.good else "BAD "
+    expected = "|".join(item.areas) or item.kind
+    return f"{mark}{item.name} [{expected}] {score.verdict} {digits(score.worst)} {score.probe} -> {said}"
+
+
+def code(score: Score) -> str:
+    return f"`{score.item.file}:{score.item.name}`"
+
+
+def claim(score: Score) -> str:
+    options = ", ".join(f"{name}={value}" for name, value in score.item.options.items())
+    return score.item.claim + (f"({options})" if options else "")
+
+
+def passed(score: Score) -> str:
+    return "passed" if score.verdict == "conforms" else f"**{score.verdict}**: {score.observed}"
+
+
+def share(part: int, whole: int) -> str:
+    return f"{part} of {whole} ({100 * part / max(whole, 1):.1f} %)"
+
+
+def digits(ratio: float) -> str:
+    """Two digits, so that the last bits of a machine's library do not show."""
+    if not math.isfinite(ratio):
+        return "exact"
+    return f"{ratio:.2f}" if ratio < 10 else f"{ratio:.0e}".replace("e+0", "e").replace("e+", "e")
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return (
+        "\n".join("| " + " | ".join(str(c).replace("|", "\\|") for c in row) + " |" for row in lines) + "\n"
+    )
