@@ -71,7 +71,7 @@ def test_probes_and_runs_survive_the_wire() -> None:
     assert probe.steps[0].lr == 0.25
     assert probe.steps[1].present is not None
     np.testing.assert_array_equal(probe.steps[1].present[1], [True, False])
-    run_ = unpack_run(pack_run(Run([[P]], "Error: x", None, ["gradient 0 in step 1"])))
+    run_ = unpack_run(pack_run(Run([[P]], error="Error: x", written=["gradient 0 in step 1"])))
     assert (run_.error, run_.unsupported, run_.written) == ("Error: x", None, ["gradient 0 in step 1"])
     np.testing.assert_array_equal(run_.params[0][0], P)
 
