@@ -106,6 +106,9 @@ class ExactSlot:
         self.m = [_ball(x.astype(object)) for x in m]
         self.v, self.v_max = _ball(v.astype(object)), _ball(v_max.astype(object))
 
+    def put(self, parts: list[FloatArray]) -> None:
+        self.p = [_ball(x.astype(object)) for x in parts]
+
     def reset(self) -> None:
         zero = _ball(np.zeros(self.v.shape).astype(object))
         self.m, self.v, self.v_max, self.mu_product = [zero for _ in self.m], zero, zero, arb(1)

@@ -40,6 +40,8 @@ def judge(claim: Adam, probe: Probe, dtype: str, run: Run, *, flushes: bool = Fa
     poisoned = [np.zeros(np.shape(p), dtype=bool) for p in probe.params]
     before = [carried(p, dtype) for p in probe.params]
     for s, (values, limits, got) in enumerate(zip(want.steps, bound.steps, run.params, strict=False)):
+        given = probe.steps[s].before
+        before = before if given is None else [carried(p, dtype) for p in given]
         for i in range(len(probe.params)):
             poison(poisoned[i], probe, s, i)
             problem = misshapen(got[i], before[i])

@@ -30,6 +30,9 @@ class FloatSlot:
     def begin(self, m: list[FloatArray], v: FloatArray, v_max: FloatArray) -> None:
         self.m, self.v, self.v_max = [x.astype(float) for x in m], v.astype(float), v_max.astype(float)
 
+    def put(self, parts: list[FloatArray]) -> None:
+        self.p = [x.astype(float) for x in parts]
+
     def reset(self) -> None:
         zero = np.zeros(self.p[0].shape)
         self.m, self.v, self.v_max = [zero for _ in self.p], zero, zero

@@ -27,6 +27,8 @@ class Step:
     grads: tuple[FloatArray | None, ...]
     lr: float | None = None  #: a new learning rate from this step on
     present: tuple[bool | FloatArray, ...] | None = None  #: flags or boolean masks, one a parameter
+    before: tuple[FloatArray, ...] | None = None
+    """The parameters as they were really given to this step, of a run that is judged step by step."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -96,6 +96,10 @@ class NoisySlot:
     def begin(self, m: list[FloatArray], v: FloatArray, v_max: FloatArray) -> None:
         self.centre[self.parts :] = [x.astype(float) for x in (*m, v, v_max)]
 
+    def put(self, parts: list[FloatArray]) -> None:
+        self.centre[: self.parts] = [x.astype(float) for x in parts]
+        self.past[:, :, : self.parts] = 0.0
+
     def reset(self) -> None:
         for i in range(self.parts, len(self.centre)):
             self.centre[i] = np.zeros_like(self.centre[i])

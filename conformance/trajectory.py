@@ -26,6 +26,7 @@ class Slot(Protocol[T]):
         self, t: int, lr: float, grads: list[FloatArray], mask: FloatArray | None, tweak: Tweak | None
     ) -> None: ...
     def begin(self, m: list[FloatArray], v: FloatArray, v_max: FloatArray) -> None: ...  # given moments
+    def put(self, parts: list[FloatArray]) -> None: ...  # the parameter as it was really given
     def reset(self) -> None: ...  # moments back to the start, for a fault that does so
     def read(self) -> list[T]: ...  # what stands for p, a part each
 
@@ -100,10 +101,13 @@ def walk(
                 adam, clocks[i] if fault.clock is None else fault.clock(clocks[i], calls, s), lr,
                 np.shape(probe.params[i]), skipped,
             )  # fmt: skip
+            given = None if step.before is None else real_parts(step.before[i])
             grads = real_parts(np.zeros_like(probe.params[i]) if g is None or absent[i] else g)
             mask = mask_of(step, i, probe.params[i].shape)
             for k, slot in enumerate(parameter):
                 mine = grads if len(parameter) == 1 else [grads[k]]
+                if given is not None:
+                    slot.put(given if len(parameter) == 1 else [given[k]])
                 slot.step(moment.t, lr, mine, mask, fault.tweak_at(moment))
         result.steps.append([[x for slot in parameter for x in slot.read()] for parameter in slots])
         result.clocks.append(list(clocks))

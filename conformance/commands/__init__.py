@@ -7,8 +7,11 @@ it imports nothing heavy before ``run``.
 #: Name of the module -> one line for --help.
 COMMANDS = {
     "check": "run candidates on the probes and judge them",
+    "compare": "two dialects side by side, and with which numbers one is the other",
     "convert": "convert a saved optimizer state from one framework into another",
     "dialects": "list the known implementations and how they differ",
+    "port": "print the lines to write in another framework",
     "probes": "list the probes and what each is for",
+    "audit": "judge a recorded training run",
     "vectors": "test vectors with exact answers, for any language",
 }

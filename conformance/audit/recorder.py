@@ -1,0 +1,172 @@
+"""The recorder: what a training loop did to its parameters, kept bit for bit."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from adamcore.conformance.audit.tensors import RecordingError, Tensor, write
+from adamcore.conformance.dtypes import DTYPES
+from adamcore.dialects import DIALECTS, Dialect, parse_option
+
+SCHEMA = "adamcore-recording/1"
+TORCH_NAMES = {"lr": "lr", "b1": "betas[0]", "b2": "betas[1]", "eps": "eps", "weight_decay": "weight_decay"}
+
+
+class Recorder:
+    """Keeps parameters, gradients and hyperparameters of a run, to be audited.
+
+    Arrays are of any library, in mappings from names; a gradient of None, or none at all, is absent.
+
+    Args:
+        hyper: lr, b1, b2, eps, weight_decay, and eps_root or momentum_decay where the run has them.
+        dialect: what the run claims to be, a row of ``adamcore dialects``.
+        settings: its options, as ``--set`` takes them: {"amsgrad": "True"}.
+
+    Example:
+        >>> recorder = Recorder({"lr": 0.5, "b1": 0.9, "b2": 0.999, "eps": 1e-8, "weight_decay": 0.0})
+        >>> before, grads = {"w": np.ones(2)}, {"w": np.array([1.0, -1.0])}
+        >>> recorder.step(before, grads, {"w": np.array([0.5, 1.5])})
+        >>> recorder.steps
+        1
+    """
+
+    def __init__(
+        self,
+        hyper: Mapping[str, float],
+        dialect: str | None = None,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        self.groups: list[dict[str, Any]] = [
+            {
+                "params": [],
+                "hyper": numbers(hyper),
+                "lr": [],
+                "dialect": dialect,
+                "settings": dict(settings or {}),
+            }
+        ]
+        self.tensors: dict[str, Tensor] = {}
+        self.steps = 0
+        self.by = ""
+
+    def step(
+        self,
+        before: Mapping[str, Any],
+        grads: Mapping[str, Any],
+        after: Mapping[str, Any],
+        lr: float | None = None,
+    ) -> None:
+        """Record one step; ``lr`` where it is another than before."""
+        group = self.groups[0]
+        group["params"] = group["params"] or list(before)
+        self._step({n: packed(n, x) for n, x in before.items()}, grads, after)
+        group["lr"].append(float(lr) if lr is not None else (group["lr"] or [group["hyper"]["lr"]])[-1])
+
+    def _step(self, before: Mapping[str, Tensor], grads: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+        self.steps += 1
+        k = self.steps
+        for name, tensor in before.items():
+            if tensor != self.tensors.get(f"after/{k - 1}/{name}"):  # the first step, or changed in between
+                self.tensors[f"before/{k}/{name}"] = tensor
+            if grads.get(name) is not None:
+                self.tensors[f"grad/{k}/{name}"] = packed(name, grads[name])
+            self.tensors[f"after/{k}/{name}"] = packed(name, after[name])
+
+    def save(self, path: str | Path) -> None:
+        """Write the file, whole or not at all.
+
+        Raises:
+            OSError: the folder is not there or cannot be written to.
+        """
+        run = {"schema": SCHEMA, "steps": self.steps, "by": self.by, "groups": self.groups}
+        write(Path(path), self.tensors, {"adamcore": json.dumps(run)})
+
+    @classmethod
+    def torch(cls, optimizer: Any, names: Mapping[str, Any] | None = None) -> Recorder:
+        """Record every step of a ``torch.optim.Optimizer`` from now on, which must be its first.
+
+        Args:
+            optimizer: any; its class names the dialect where the table knows it.
+            names: of the parameters, as ``dict(model.named_parameters())``; else "group.index".
+        """
+        recorder = cls({})
+        recorder.by = f"torch {sys.modules['torch'].__version__}"
+        known = {id(p): name for name, p in (names or {}).items()}
+        tensors: dict[str, Any] = {}
+        row = dialect_of(type(optimizer))
+        recorder.groups = []
+        for i, group in enumerate(optimizer.param_groups):
+            mine = {known.get(id(p), f"{i}.{j}"): p for j, p in enumerate(group["params"])}
+            tensors |= mine
+            recorder.groups.append(
+                {
+                    "params": list(mine), "lr": [], "dialect": row.name if row else None,
+                    "hyper": hyper_of(group, row.hyper if row else TORCH_NAMES), "settings": settings_of(group, row),
+                }
+            )  # fmt: skip
+        held: list[Any] = []
+
+        def before(optimizer: Any, *_: Any) -> None:
+            grads = {n: None if p.grad is None else p.grad.detach().clone() for n, p in tensors.items()}
+            held[:] = [{n: packed(n, p) for n, p in tensors.items()}, grads]
+            for group, theirs in zip(recorder.groups, optimizer.param_groups, strict=True):
+                group["lr"].append(float(theirs["lr"]))
+
+        def after(*_: Any) -> None:
+            recorder._step(*held, tensors)
+
+        optimizer.register_step_pre_hook(before)
+        optimizer.register_step_post_hook(after)
+        return recorder
+
+
+def packed(name: str, array: Any) -> Tensor:
+    """An array's dtype, shape and bytes, whatever library it belongs to."""
+    if hasattr(array, "detach"):  # torch, whose bfloat16 NumPy does not know
+        tensor = array.detach().cpu().contiguous()
+        dtype, data = str(tensor.dtype).removeprefix("torch."), tensor.reshape(-1)
+        if dtype in DTYPES:
+            return Tensor(dtype, tuple(tensor.shape), data.view(sys.modules["torch"].uint8).numpy().tobytes())
+    else:
+        values = np.asarray(array)
+        dtype = values.dtype.name
+        if dtype in DTYPES:
+            return Tensor(dtype, values.shape, values.tobytes())
+    raise RecordingError(f"array {name!r} is of dtype {dtype}; expected {', '.join(DTYPES)}")
+
+
+def dialect_of(kind: type) -> Dialect | None:
+    """The row of the table that describes a class."""
+    for row in DIALECTS.values():
+        for target in row.targets:
+            module, _, attribute = target.partition(":")
+            if getattr(sys.modules.get(module), attribute, None) is kind:
+                return row
+    return None
+
+
+def hyper_of(group: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, float]:
+    """Our hyperparameters from a parameter group, by the names it has for them."""
+    found = {}
+    for ours, theirs in names.items():
+        name, _, index = theirs.partition("[")
+        if name in group:
+            found[ours] = group[name][int(index[:-1])] if index else group[name]
+    return numbers(found)
+
+
+def numbers(hyper: Mapping[str, Any]) -> dict[str, float]:
+    return {name: float(value) for name, value in hyper.items()}
+
+
+def settings_of(group: Mapping[str, Any], row: Dialect | None) -> dict[str, str]:
+    """The options of the dialect that are set in a parameter group."""
+    options: Sequence[str] = list(row.options) if row else []
+    keys = {key for option in options for key in parse_option(option)}
+    return {key: str(group[key]) for key in sorted(keys & group.keys())}

@@ -1,0 +1,108 @@
+"""A recording as it is read: groups of parameters with their steps, everything checked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from adamcore import Adam
+from adamcore.conformance.audit.recorder import SCHEMA
+from adamcore.conformance.audit.tensors import RecordingError, Tensor, read
+from adamcore.errors import HyperparameterError
+
+ALWAYS = ("lr", "b1", "b2", "eps", "weight_decay")
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One step of one parameter."""
+
+    before: Tensor
+    grad: Tensor | None
+    after: Tensor
+
+
+@dataclass(frozen=True)
+class Group:
+    """Parameters that share hyperparameters."""
+
+    hyper: dict[str, float]
+    lr: list[float]  #: of each step
+    dialect: str | None
+    settings: dict[str, str]
+    params: dict[str, list[Moment]]  #: name -> its steps
+
+
+def load(path: Path) -> list[Group]:
+    """The groups of a recording.
+
+    Raises:
+        RecordingError: the file is damaged, cut, foreign, or lacks something; the message says what.
+    """
+    tensors, metadata = read(path)
+    if "adamcore" not in metadata:
+        raise RecordingError(f"{path}: a safetensors file, but no recording: its metadata has no 'adamcore'")
+    try:
+        run = json.loads(metadata["adamcore"])
+    except (TypeError, ValueError) as error:
+        raise RecordingError(f"{path}: the metadata 'adamcore' is not JSON ({error})") from error
+    if not isinstance(run, dict) or run.get("schema") != SCHEMA:
+        found = run.get("schema") if isinstance(run, dict) else None
+        raise RecordingError(f"{path}: expected schema {SCHEMA!r}, found {found!r}")
+    steps, groups = run.get("steps"), run.get("groups")
+    if not isinstance(steps, int) or steps < 1 or not isinstance(groups, list) or not groups:
+        raise RecordingError(f"{path}: the metadata has no steps, or no groups of parameters")
+    result = [group(path, k, entry, steps, tensors) for k, entry in enumerate(groups)]
+    known = {n for g in result for n in g.params}
+    for key in tensors:
+        kind, _, rest = key.partition("/")
+        number, _, name = rest.partition("/")
+        fits = kind in ("before", "grad", "after") and number.isdigit() and 1 <= int(number) <= steps
+        if not fits or name not in known:
+            raise RecordingError(f"{path}: array {key!r} belongs to no step of a parameter in the metadata")
+    return result
+
+
+def group(path: Path, k: int, entry: Any, steps: int, tensors: Mapping[str, Tensor]) -> Group:
+    """One group, its hyperparameters in their ranges and its arrays all there."""
+    where = f"{path}: group {k}"
+    try:
+        hyper = {name: float(value) for name, value in entry["hyper"].items()}
+        lr, names = [float(x) for x in entry["lr"]], [str(n) for n in entry["params"]]
+        settings = {str(n): str(v) for n, v in (entry.get("settings") or {}).items()}
+        dialect = entry.get("dialect")
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise RecordingError(f"{where}: damaged metadata ({type(error).__name__}: {error})") from error
+    missing = [name for name in ALWAYS[1:] if name not in hyper]
+    if missing:
+        raise RecordingError(f"{where}: no hyperparameter {', '.join(missing)}")
+    if len(lr) != steps:
+        raise RecordingError(f"{where}: {len(lr)} learning rates for {steps} steps")
+    try:
+        for rate in lr:
+            Adam(**{**hyper, "lr": rate})
+    except (HyperparameterError, TypeError) as error:
+        raise RecordingError(f"{where}: {error}") from error
+    return Group(hyper, lr, dialect, settings, {n: moments(path, n, steps, tensors) for n in names})
+
+
+def moments(path: Path, name: str, steps: int, tensors: Mapping[str, Tensor]) -> list[Moment]:
+    """The steps of one parameter."""
+    found: list[Moment] = []
+    for k in range(1, steps + 1):
+        before = tensors.get(f"before/{k}/{name}") or (found[-1].after if found else None)
+        after, grad = tensors.get(f"after/{k}/{name}"), tensors.get(f"grad/{k}/{name}")
+        if before is None or after is None:
+            which = "before" if before is None else "after"
+            raise RecordingError(f"{path}: no array '{which}/{k}/{name}' of step {k}")
+        for kind, tensor in (("before", before), ("grad", grad)):
+            if tensor is not None and (tensor.shape != after.shape or tensor.dtype != after.dtype):
+                raise RecordingError(
+                    f"{path}: '{kind}/{k}/{name}' is {tensor.dtype}{list(tensor.shape)}, "
+                    f"'after/{k}/{name}' {after.dtype}{list(after.shape)}"
+                )
+        found.append(Moment(before, grad, after))
+    return found

@@ -1,0 +1,57 @@
+"""Which elements of a recording are judged, where there are too many: the same ones every time.
+
+Exact arithmetic costs some tenth of a millisecond an element and step.  So the whole recording is
+gone through in float64 first; half of the sample are the elements that come out farthest from
+that, so that a single wrong element is seen, and the rest lies evenly over each array, its ends
+included.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from adamcore import Adam
+from adamcore.conformance.match import quick
+from adamcore.conformance.probe import FloatArray, Probe, Run
+
+WORK = 6000  #: elements times steps that are judged exactly
+LEAST, MOST = 16, 512  #: elements of a recording, whatever the number of its steps
+
+
+def choose(claim: Adam, probe: Probe, run: Run) -> list[FloatArray]:
+    """Flat indices of the elements to judge, for each parameter."""
+    sizes = [p.size for p in probe.params]
+    budget = min(MOST, max(LEAST, WORK // len(probe.steps)))
+    if sum(sizes) <= budget:
+        return [np.arange(size) for size in sizes]
+    far = farthest(distances(claim, probe, run), budget // 2)
+    share = (budget - budget // 2) / sum(sizes)
+    chosen = []
+    for size, extra in zip(sizes, far, strict=True):
+        count = min(size, max(2, round(share * size)))
+        even = np.round(np.linspace(0, size - 1, count)).astype(int) if size else np.arange(0)
+        chosen.append(np.unique(np.concatenate([even, extra])))
+    return chosen
+
+
+def distances(claim: Adam, probe: Probe, run: Run) -> list[FloatArray]:
+    """How far each element is from a float64 run, in its own ULP or so, at its worst step."""
+    model = quick(claim, probe, None)
+    worst = [np.zeros(p.size) for p in probe.params]
+    if model is None:
+        return worst
+    for values, got in zip(model.steps, run.params, strict=False):
+        for i, (parts, mine) in enumerate(zip(values, got, strict=True)):
+            x = np.ravel(mine).astype(float)
+            with np.errstate(all="ignore"):
+                off = np.abs(x - parts[0]) / (np.abs(x) + 1e-30)
+            worst[i] = np.maximum(worst[i], np.where(np.isfinite(off), off, np.inf))
+    return worst
+
+
+def farthest(distance: list[FloatArray], count: int) -> list[FloatArray]:
+    """The elements farthest off over all parameters, as indices into each."""
+    everything = np.concatenate(distance)
+    top = np.sort(np.argsort(-everything, kind="stable")[:count])
+    starts = np.cumsum([0, *(len(d) for d in distance)])
+    return [top[(top >= a) & (top < b)] - a for a, b in zip(starts[:-1], starts[1:], strict=True)]
