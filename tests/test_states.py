@@ -55,8 +55,8 @@ def same(a: NamedState, b: NamedState, dtype: bool = True) -> None:
 def test_a_file_gives_back_every_bit(tmp_path: Path) -> None:
     ml_dtypes = pytest.importorskip("ml_dtypes")
     adam = Adam.like("torch.NAdam", lr=0.1 + 1e-17, weight_decay=0.3, amsgrad="uncorrected")
-    values = {
-        "f8": np.array([1 / 3, -0.0, np.inf]), "f4": np.float32([[1e-45]]),
+    values: dict[str, np.ndarray] = {
+        "f8": np.array([1 / 3, -0.0, np.inf]), "f4": np.array([[1e-45]], "float32"),
         "bf": np.ones(3, ml_dtypes.bfloat16),
         "c8": np.array([1 + 2j], "complex64"), "c16": np.array(3 - 1j), "f2": np.zeros((0, 2), "float16"),
     }  # fmt: skip
@@ -145,7 +145,7 @@ def torch_run(make: Any, steps: int = 4) -> Any:
     return model, optimizer
 
 
-TORCH = {
+TORCH: dict[str, dict[str, Any]] = {
     "torch.Adam": {"lr": 0.1, "amsgrad": True},
     "torch.AdamW": {"lr": 0.1, "weight_decay": 0.3, "betas": (0.5, 0.9)},
     "torch.NAdam": {"lr": 0.1, "momentum_decay": 0.1},

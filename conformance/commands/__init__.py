@@ -11,6 +11,7 @@ COMMANDS = {
     "convert": "convert a saved optimizer state from one framework into another",
     "dialects": "list the known implementations and how they differ",
     "port": "print the lines to write in another framework",
+    "identify": "tell which Adam a candidate is, from what it does alone",
     "probes": "list the probes and what each is for",
     "audit": "judge a recorded training run",
     "vectors": "test vectors with exact answers, for any language",
