@@ -2,6 +2,7 @@
 
 from adamcore.adam import Adam
 from adamcore.axes import AXES
+from adamcore.minimizing import minimize
 from adamcore.state import AdamState
 
-__all__ = ["AXES", "Adam", "AdamState"]
+__all__ = ["AXES", "Adam", "AdamState", "minimize"]
