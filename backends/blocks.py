@@ -15,7 +15,7 @@ import numpy as np
 
 from adamcore.program import Program
 
-BLOCK = 1 << 16  #: bytes of a block
+BLOCK = 1 << 17  #: bytes of a block: six of them fit into a cache of 1 MB
 SMALL = 1 << 12  #: elements below which arrays are gathered
 
 UFUNCS: dict[str, Callable[..., Any]] = {

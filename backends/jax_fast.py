@@ -82,7 +82,8 @@ def apply(adam: Adam, jobs: Sequence[Job], slow: Slow) -> list[Result]:
     table = np.array(values, dtype=np.float64 if double else np.float32)
     given = [(job.p, job.m, job.v, job.v_max) for job in jobs]
     kept = [(job.g, job.where) for job in jobs]
-    return compiled(slow, adam, tuple(layout), given, kept, table)
+    results: list[Result] = compiled(slow, adam, tuple(layout), given, kept, table)
+    return results
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2), donate_argnums=3)
@@ -99,7 +100,7 @@ def compiled(
             arrays = [x for x in (p, g, m, v, v_max) if x is not None]
             used = [k for k, name in enumerate(Coefficients._fields) if name in made.coefficients]
             scalars = row[np.array(used)].astype(p.dtype)
-            new = jax_ffi.call(made, str(p.dtype))(*arrays, scalars)  # type: ignore[arg-type]
+            new = jax_ffi.call(made, str(p.dtype))(*arrays, scalars)
             results.append(Result(*new, *([None] * (4 - len(new)))))
         else:
             results.append(slow(adam, Job(p, g, m, v, v_max, c, where, each.formats), True))

@@ -11,7 +11,8 @@ A kernel takes a table of addresses, so that one call serves a whole list of arr
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache, lru_cache
 from importlib.util import find_spec
 from itertools import count
@@ -28,10 +29,28 @@ CODES = {"float32": "f", "float64": "d"}  #: of module array, for the coefficien
 Kernel = Callable[[int, int, int], None]  #: (first element, end, address of what :func:`kernel` says)
 
 
-@cache
+_off = False
+
+
 def available() -> bool:
-    """Whether llvmlite is installed."""
+    """Whether llvmlite is installed, and not switched off."""
+    return not _off and _installed()
+
+
+@cache
+def _installed() -> bool:
     return find_spec("llvmlite") is not None
+
+
+@contextmanager
+def switched_off() -> Iterator[None]:
+    """Do without machine code, as where llvmlite is not installed."""
+    global _off
+    before, _off = _off, True
+    try:
+        yield
+    finally:
+        _off = before
 
 
 @lru_cache(maxsize=256)

@@ -1,7 +1,7 @@
-"""The fast paths of PyTorch on the CPU: machine code over the tensors' own memory, else `_foreach` calls.
+"""The fast paths of PyTorch; tensors stay where they are.
 
-With the extra [fast], tensors stay where they are: a kernel reads their addresses.  Without it the
-program runs in place, one call of PyTorch for each operation and many tensors at once.
+On the CPU machine code reads and writes their memory (extra [fast]), or without it NumPy does, in
+blocks.  On other devices the program runs over lists of tensors.
 """
 
 from __future__ import annotations
@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from adamcore.backends import machine, native
+try:
+    import numpy as np
+except ModuleNotFoundError:
+    np: Any = None  # type: ignore[no-redef]
+
+from adamcore.backends import machine, native, torch_lists
 from adamcore.definition import Array
 from adamcore.protocol import Job, Result
 
@@ -72,18 +77,21 @@ Slow = Callable[["Adam", Job, bool], Result]
 
 
 def apply(adam: Adam, jobs: Sequence[Job], donate: bool, slow: Slow) -> list[Result]:
-    """The jobs: in machine code, or by ``slow`` where that can't be."""
-    if torch.compiler.is_compiling() or not machine.available():
+    """The jobs, each the fastest way that serves it, by ``slow`` if none does."""
+    if torch.compiler.is_compiling():
         return [slow(adam, job, donate) for job in jobs]
     results: list[Any] = [None] * len(jobs)
-    chosen: dict[bool, list[int]] = {}
+    chosen: dict[tuple[Any, bool], list[int]] = {}
     for i, job in enumerate(jobs):
-        if obstacle(job) is not None:
-            results[i] = slow(adam, job, donate)
+        if obstacle(job) is None:
+            way = native_step if machine.available() else block_step
+            chosen.setdefault((way, donate and native.writable(MEMORY, job)), []).append(i)
+        elif not job.p.is_cpu and torch_lists.obstacle(job) is None:
+            chosen.setdefault((torch_lists.step, donate), []).append(i)
         else:
-            chosen.setdefault(donate and native.writable(MEMORY, job), []).append(i)
-    for in_place, places in chosen.items():
-        new = native.step(adam, [jobs[i] for i in places], in_place, MEMORY)
+            results[i] = slow(adam, job, donate)
+    for (way, in_place), places in chosen.items():
+        new = way(adam, [jobs[i] for i in places], in_place)
         for i, result in zip(places, new, strict=True):
             results[i] = result
             if jobs[i].p.requires_grad:
@@ -91,10 +99,31 @@ def apply(adam: Adam, jobs: Sequence[Job], donate: bool, slow: Slow) -> list[Res
     return results
 
 
+def native_step(adam: Adam, jobs: Sequence[Job], in_place: bool) -> list[Result]:
+    return native.step(adam, jobs, in_place, MEMORY)
+
+
+def block_step(adam: Adam, jobs: Sequence[Job], in_place: bool) -> list[Result]:
+    """By NumPy, in the tensors' own memory."""
+    from adamcore.backends import numpy_fast
+
+    def seen(x: Any) -> Any:
+        return x.detach().numpy() if isinstance(x, torch.Tensor) else x
+
+    with np.errstate(all="ignore"):
+        news = numpy_fast.in_blocks(adam, [Job(*map(seen, job)) for job in jobs], in_place)
+    if not in_place:
+        return [Result(*(None if x is None else torch.from_numpy(x) for x in new)) for new in news]
+    MEMORY.written([job.p for job in jobs])
+    return [Result(job.p, job.m, job.v, job.v_max) for job in jobs]
+
+
 def obstacle(job: Job) -> str | None:
     """Why machine code can't do a job; None if it can."""
     if job.p.dtype not in REALS:
         return f"{job.p.dtype}"
+    if np is None and not machine.available():
+        return "neither llvmlite nor NumPy"
     return native.obstacle(MEMORY, job)
 
 

@@ -47,7 +47,11 @@ def test_machine_code_gives_numpys_bits() -> None:
     if not jax_ffi.available():
         pytest.skip("no llvmlite, or an interface that is not known here")
     for adam in (Adam(lr=0.1), Adam.like("torch.AdamW", amsgrad="uncorrected", nesterov="same-t")):
-        params = {"a": gradients(9, "float32")[-2], "b": np.ones((3, 2), "f"), "c": np.float32(2.0) * np.ones(())}
+        params = {
+            "a": gradients(9, "float32")[-2],
+            "b": np.ones((3, 2), "f"),
+            "c": np.float32(2.0) * np.ones(()),
+        }
         ours = {k: jnp.asarray(p) for k, p in params.items()}
         theirs = {k: np.array(p, "f") for k, p in params.items()}
         s1, s2 = adam.init(ours), adam.init(theirs)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -16,13 +15,13 @@ from adamcore.program import program
 
 
 @pytest.fixture(params=["machine", "blocks"])
-def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Each fast path."""
     if request.param == "machine":
         pytest.importorskip("llvmlite")
     else:
         monkeypatch.setattr(machine, "available", lambda: False)
-    yield request.param
+    return str(request.param)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -188,7 +187,7 @@ def test_errors_are_those_of_the_long_way(path: str) -> None:
 def test_overflow_comes_late() -> None:
     """(w2*g)*g, so that a float32 gradient of 1e20 still moves its parameter by lr."""
     p, g, adam = np.zeros(1, "f"), np.full(1, 1e20, "f"), Adam(lr=0.1)
-    p, state = adam.step(p, g, adam.init(p))
+    p, _ = adam.step(p, g, adam.init(p))
     np.testing.assert_allclose(p, -0.1, rtol=1e-5)
     with np.errstate(over="ignore"):
         assert np.isinf(g * g)
