@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from adamcore.conformance.probe import Finding, Result
 from adamcore.conformance.report import Entry, Report, Verdict
@@ -15,6 +16,7 @@ KINDS = {
     "failed": ("failed", "✗"), "expected": ("failed, as expected", "≠"), "note": ("failed a should", "~"),
     "undecided": ("undecided", "?"), "passed": ("passed", ""), "skipped": ("skipped", "-"),
 }  # fmt: skip
+SEVERITY = {kind: -number for number, kind in enumerate(KINDS)}
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Cell:
         return 7 if self.worst > 1e4 else 6 if self.worst > 1e2 else 5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Row:
     """One probe in one dtype, of one candidate: the worst of its claims."""
 
@@ -93,15 +95,23 @@ class Column:
     def worst(self) -> Cell:
         return cell_of(self.rows)
 
-    @property
+    @cached_property
     def counts(self) -> dict[str, int]:
         """How many distinct results of each kind, those of all claims together."""
         judged = [(kind_of(e, r), r) for e in self.entries for r in e.results]
         kinds = [kind for kind, _ in {id(r): (kind, r) for kind, r in judged}.values()]
         return {kind: kinds.count(kind) for kind in KINDS}
 
+    @cached_property
+    def by_rule(self) -> dict[str, list[Row]]:
+        """The rows, a rule at a time."""
+        found: dict[str, list[Row]] = {}
+        for row in self.rows:
+            found.setdefault(rule_of(row.result), []).append(row)
+        return found
+
     def cell(self, rule: str) -> Cell:
-        return cell_of([row for row in self.rows if rule_of(row.result) == rule])
+        return cell_of(self.by_rule.get(rule, ()))
 
     def findings(self, level: str) -> list[tuple[Entry, list[Finding]]]:
         """The findings of one level, of each entry that has any."""
@@ -138,7 +148,7 @@ def kind_of(entry: Entry, result: Result) -> str:
 
 
 def severity(row: Row) -> tuple[int, float]:
-    return -list(KINDS).index(row.kind), row.result.worst_ratio
+    return SEVERITY[row.kind], row.result.worst_ratio
 
 
 def cell_of(rows: Iterable[Row]) -> Cell:

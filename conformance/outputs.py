@@ -16,17 +16,17 @@ def renderer(form: str) -> Callable[[Report], str]:
         from adamcore.conformance.report import as_json
 
         return as_json
-    if form == "junit":
-        from adamcore.conformance.junit import junit
+    from adamcore.conformance.junit import clean, junit
 
+    if form == "junit":
         return junit
     if form == "markdown":
         from adamcore.conformance.markdown import markdown
 
-        return markdown
+        return lambda report: clean(markdown(report))
     from adamcore.conformance.page import page
 
-    return page
+    return lambda report: clean(page(report))
 
 
 def check_paths(paths: Mapping[str, str]) -> None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-import shlex
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from adamcore.conformance.matrix import KINDS, Column, Row, by_dialect, columns, rule_of, rules, total
+from adamcore.conformance.matrix import KINDS, Column, Row, by_dialect, columns, rules, severity, total
 from adamcore.conformance.plot import plot
 from adamcore.conformance.probe import Evidence
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.report import VERDICTS, Report, Verdict
 from adamcore.conformance.rules import SAYS
+
+DRAWN = 400  #: more rows than these do not all get a plot
 
 
 def page(report: Report, *, written: dt.datetime | None = None) -> str:
@@ -23,6 +24,7 @@ def page(report: Report, *, written: dt.datetime | None = None) -> str:
     )  # fmt: skip
     found = columns(report)
     several, dialects = by_dialect(found)
+    chosen = to_draw(found)
     written = written or dt.datetime.now(dt.UTC)
     return jinja.get_template("report.html").render(
         title=headline(found),
@@ -30,18 +32,27 @@ def page(report: Report, *, written: dt.datetime | None = None) -> str:
         judged=[column for column in found if column.rows],
         rules=rules(found),
         says=says,
-        by_rule=by_rule,
         several=several,
         dialects=dialects,
         report=report,
         total=total(found),
         kinds=KINDS,
-        plot=plot,
+        plot=lambda row: plot(row.result.series) if row in chosen else None,
+        all_drawn=len(chosen) == sum(len(column.rows) for column in found),
         about=about,
         numbers=numbers,
-        again=again,
         written=f"{written:%Y-%m-%d %H:%M} UTC",
     )
+
+
+def to_draw(found: list[Column]) -> set[Row]:
+    """The rows that get a plot: all; where they are many, of those that passed the closest of each rule."""
+    rows = {row for column in found for row in column.rows}
+    if len(rows) <= DRAWN:
+        return rows
+    return {row for row in rows if row.kind != "passed"} | {
+        max(each, key=severity) for column in found for each in column.by_rule.values()
+    }
 
 
 def headline(found: list[Column]) -> str:
@@ -71,23 +82,9 @@ def about(row: Row) -> str:
     return probe.about if probe else ""
 
 
-def by_rule(column: Column) -> dict[str, list[Row]]:
-    """The rows of a candidate, a rule at a time."""
-    found: dict[str, list[Row]] = {}
-    for row in column.rows:
-        found.setdefault(rule_of(row.result), []).append(row)
-    return found
-
-
 def numbers(evidence: Evidence) -> list[tuple[str, str, str]]:
     """Got and want: name, decimal, hex float."""
     return [
         (name, f"{float.fromhex(text):.9g}", text)
         for name, text in (("got", evidence.got), ("want", evidence.want))
     ]
-
-
-def again(column: Column, row: Row) -> str:
-    """The command that runs one probe again."""
-    words = ["adamcore", "check", column.target, "--dialect", row.claimed.partition("(")[0]]
-    return shlex.join([*words, "--probe", row.result.probe, "--dtype", row.result.dtype])
