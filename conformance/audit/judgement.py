@@ -8,7 +8,7 @@ somebody does to parameters between the steps is no fault of the optimizer's.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,9 +20,10 @@ from adamcore.conformance.audit.sample import choose
 from adamcore.conformance.claims import Claim, claim_of_dialect
 from adamcore.conformance.dtypes import ulp_of
 from adamcore.conformance.findings import explain
-from adamcore.conformance.identify import CLOSE, FINGERPRINT
+from adamcore.conformance.identify import FINGERPRINT
 from adamcore.conformance.judge import judge
-from adamcore.conformance.probe import Evidence, FloatArray, Probe, Result, Run, Step
+from adamcore.conformance.match import CLOSE
+from adamcore.conformance.probe import Evidence, Finding, FloatArray, Probe, Result, Run, Step
 from adamcore.conformance.report import Entry, Report, environment
 
 STEPS = 400  #: of a recording that are judged; the bound of a later one would cost too much
@@ -82,7 +83,7 @@ def entry_of(target: str, claim: Claim, group: Group) -> Entry:
         if telling is not None and FINGERPRINT not in probes:
             probes[FINGERPRINT], runs[FINGERPRINT, part.dtype] = telling
     explain(entry, claim.adam, probes, runs, flushes=False)
-    entry.findings = [dataclasses.replace(f, evidence=named(f.evidence, places)) for f in entry.findings]
+    entry.findings = [renamed(f, named(f.evidence, places)) for f in entry.findings]
     entry.reason = coverage(group, judged, total, entry.results)
     if any(r.status == "failed" for r in entry.results):
         entry.verdict = "deviates"
@@ -95,8 +96,8 @@ def entry_of(target: str, claim: Claim, group: Group) -> Entry:
 def parts_of(group: Group) -> list[Part]:
     """A probe for each dtype among the parameters; it has the names in the order of the file."""
     by_dtype: dict[str, list[str]] = {}
-    for name, steps in group.params.items():
-        by_dtype.setdefault(steps[0].after.dtype, []).append(name)
+    for name, track in group.params.items():
+        by_dtype.setdefault(track[0].after.dtype, []).append(name)
     count = min(STEPS, len(group.lr))
     hyper = {"weight_decay": 0.0, **group.hyper, "lr": max(group.lr[:count])}
     parts = []
@@ -122,25 +123,29 @@ def sampled(part: Part, chosen: list[FloatArray]) -> tuple[Probe, Run]:
     if all(len(c) == p.size for c, p in zip(chosen, part.probe.params, strict=True)):
         return part.probe, part.run
 
-    def take(arrays: tuple[FloatArray | None, ...] | list[FloatArray]) -> tuple[FloatArray | None, ...]:
-        return tuple(None if x is None else np.ravel(x)[c] for x, c in zip(arrays, chosen, strict=True))
+    def take(arrays: Sequence[FloatArray]) -> tuple[FloatArray, ...]:
+        return tuple(np.ravel(x)[c] for x, c in zip(arrays, chosen, strict=True))
+
+    def present(grads: Sequence[FloatArray | None]) -> tuple[FloatArray | None, ...]:
+        return tuple(None if g is None else np.ravel(g)[c] for g, c in zip(grads, chosen, strict=True))
 
     steps = tuple(
-        dataclasses.replace(s, grads=take(s.grads), before=take(s.before or ())) for s in part.probe.steps
+        dataclasses.replace(s, grads=present(s.grads), before=take(s.before or ())) for s in part.probe.steps
     )
     probe = dataclasses.replace(part.probe, params=take(part.probe.params), steps=steps)
-    return probe, Run([list(take(got)) for got in part.run.params])  # type: ignore[arg-type]
+    return probe, Run([list(take(got)) for got in part.run.params])
 
 
 def fingerprint(part: Part) -> tuple[Probe, Run] | None:
-    """One element's first steps, by which the Adam is identified; the nearest to 0 shows most.
+    """One element's first steps, by which the Adam is identified: the largest that is exact enough.
 
-    None where there is no such element: in narrow dtypes, where gradients are absent, where
-    somebody else moved the parameter, or where lr is below what the parameter can show.
+    A large one shows the decay.  None where there is no such element: in narrow dtypes, under a
+    schedule, where gradients are absent, where somebody else moved the parameter, or where lr is
+    below what the parameter can show.
     """
-    if part.dtype not in ("float32", "float64"):
+    steps, lr = part.probe.steps[:TELLING], part.probe.hyper["lr"]
+    if part.dtype not in ("float32", "float64") or any(s.lr != lr for s in steps):
         return None
-    steps = part.probe.steps[:TELLING]
     best: tuple[float, int, int] | None = None
     for i, start in enumerate(part.probe.params):
         grads = [s.grads[i] for s in steps]
@@ -149,22 +154,20 @@ def fingerprint(part: Part) -> tuple[Probe, Run] | None:
         after = [start, *(got[i] for got in part.run.params)]
         if any(not np.array_equal(s.before[i], a) for s, a in zip(steps, after, strict=False) if s.before):
             continue
+        size = np.ravel(np.max([np.abs(x) for x in after[: len(steps) + 1]], axis=0)).astype(float)
+        exact = len(steps) * ulp_of(size, part.dtype) <= 0.5 * CLOSE * lr
         live = np.ravel(np.all([g != 0 for g in grads], axis=0))
-        size = np.where(live, np.ravel(np.max([np.abs(x) for x in after], axis=0)), np.inf)
-        k = int(np.argmin(size))
-        if np.isfinite(size[k]) and (best is None or size[k] < best[0]):
+        size = np.where(live & exact & np.isfinite(size), size, -1.0)
+        k = int(np.argmax(size))
+        if size[k] >= 0 and (best is None or size[k] > best[0]):
             best = float(size[k]), i, k
-    lr = part.probe.hyper["lr"]
-    if best is None or len(steps) * float(ulp_of(np.array(best[0]), part.dtype)) > 0.5 * CLOSE * lr:
+    if best is None:
         return None
     _, i, k = best
-    if any(s.lr != lr for s in steps):
-        return None  # the table of combinations knows one lr
-    one = tuple(Step((np.ravel(s.grads[i])[k],)) for s in steps)  # type: ignore[arg-type]
+    one = tuple(Step((np.asarray(np.ravel(s.grads[i])[k]),)) for s in steps)  # type: ignore[arg-type]
     params = (np.asarray(np.ravel(part.probe.params[i])[k]),)
     probe = dataclasses.replace(part.probe, name=FINGERPRINT, params=params, steps=one)
-    run = Run([[np.asarray(np.ravel(got[i])[k])] for got in part.run.params[: len(steps)]])
-    return probe, run
+    return probe, Run([[np.asarray(np.ravel(got[i])[k])] for got in part.run.params[: len(steps)]])
 
 
 def named(
@@ -179,6 +182,14 @@ def named(
     if len(chosen) != int(np.prod(shape)) or (index and len(index) != len(shape)):
         index = [int(k) for k in np.unravel_index(chosen[index[0] if index else 0], shape)]
     return dataclasses.replace(evidence, element=f"{name}[{', '.join(map(str, index))}]")
+
+
+def renamed(finding: Finding, evidence: Evidence | None) -> Finding:
+    """The finding with this evidence, its element's name in the text too."""
+    observed = finding.observed
+    if evidence is not None and finding.evidence is not None:
+        observed = observed.replace(f"parameter {finding.evidence.element} ", f"{evidence.element} ")
+    return dataclasses.replace(finding, evidence=evidence, observed=observed)
 
 
 def coverage(group: Group, judged: int, total: int, results: list[Result]) -> str:

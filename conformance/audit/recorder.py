@@ -107,19 +107,20 @@ class Recorder:
             recorder.groups.append(
                 {
                     "params": list(mine), "lr": [], "dialect": row.name if row else None,
-                    "hyper": hyper_of(group, row.hyper if row else TORCH_NAMES), "settings": settings_of(group, row),
+                    "hyper": hyper_of(group, row.hyper if row else TORCH_NAMES),
+                    "settings": settings_of(group, row),
                 }
             )  # fmt: skip
-        held: list[Any] = []
+        held: dict[str, Any] = {}
 
         def before(optimizer: Any, *_: Any) -> None:
             grads = {n: None if p.grad is None else p.grad.detach().clone() for n, p in tensors.items()}
-            held[:] = [{n: packed(n, p) for n, p in tensors.items()}, grads]
+            held.update(before={n: packed(n, p) for n, p in tensors.items()}, grads=grads)
             for group, theirs in zip(recorder.groups, optimizer.param_groups, strict=True):
                 group["lr"].append(float(theirs["lr"]))
 
         def after(*_: Any) -> None:
-            recorder._step(*held, tensors)
+            recorder._step(held["before"], held["grads"], tensors)
 
         optimizer.register_step_pre_hook(before)
         optimizer.register_step_post_hook(after)

@@ -11,6 +11,7 @@ from typing import Any
 from adamcore import Adam
 from adamcore.conformance.audit.recorder import SCHEMA
 from adamcore.conformance.audit.tensors import RecordingError, Tensor, read
+from adamcore.dialects import HYPERPARAMETERS
 from adamcore.errors import HyperparameterError
 
 ALWAYS = ("lr", "b1", "b2", "eps", "weight_decay")
@@ -81,10 +82,13 @@ def group(path: Path, k: int, entry: Any, steps: int, tensors: Mapping[str, Tens
         raise RecordingError(f"{where}: no hyperparameter {', '.join(missing)}")
     if len(lr) != steps:
         raise RecordingError(f"{where}: {len(lr)} learning rates for {steps} steps")
+    strange = [name for name in hyper if name not in HYPERPARAMETERS]
+    if strange:
+        raise RecordingError(f"{where}: unknown hyperparameter {', '.join(map(repr, strange))}")
     try:
         for rate in lr:
-            Adam(**{**hyper, "lr": rate})
-    except (HyperparameterError, TypeError) as error:
+            Adam(**{**hyper, "lr": rate})  # type: ignore[arg-type]
+    except HyperparameterError as error:
         raise RecordingError(f"{where}: {error}") from error
     return Group(hyper, lr, dialect, settings, {n: moments(path, n, steps, tensors) for n in names})
 

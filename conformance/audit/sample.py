@@ -8,6 +8,8 @@ included.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from adamcore import Adam
@@ -54,4 +56,4 @@ def farthest(distance: list[FloatArray], count: int) -> list[FloatArray]:
     everything = np.concatenate(distance)
     top = np.sort(np.argsort(-everything, kind="stable")[:count])
     starts = np.cumsum([0, *(len(d) for d in distance)])
-    return [top[(top >= a) & (top < b)] - a for a, b in zip(starts[:-1], starts[1:], strict=True)]
+    return [top[(top >= a) & (top < b)] - a for a, b in pairwise(starts)]
