@@ -201,7 +201,7 @@ class Counter:
 
 def compiled(optimizer: Any, counter: Counter | None = None) -> Callable[[], Any]:
     torch._dynamo.reset()
-    step = torch.compile(optimizer.step, backend=counter or Counter())
+    step: Any = torch.compile(optimizer.step, backend=counter or Counter())
 
     def run() -> Any:
         with warnings.catch_warnings():
