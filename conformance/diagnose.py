@@ -39,7 +39,13 @@ def diagnose(
     """
     failures = sorted(
         (r for r in results if r.status == "failed"),
-        key=lambda r: (r.evidence is None, len(probes[r.probe].steps), r.dtype, r.probe),
+        key=lambda r: (
+            probes[r.probe].level,
+            r.evidence is None,
+            len(probes[r.probe].steps),
+            r.dtype,
+            r.probe,
+        ),
     )
     notes = coefficient_notes(claim, runs, flushes, probes)
     findings = handling(failures)

@@ -109,6 +109,9 @@ class ExactSlot:
     def put(self, parts: list[FloatArray]) -> None:
         self.p = [_ball(x.astype(object)) for x in parts]
 
+    def tick(self, t: int, lr: float) -> None:
+        self.mu_product = coefficients(Exact(), self.adam, t, arb(lr), self.mu_product).mu_product
+
     def reset(self) -> None:
         zero = _ball(np.zeros(self.v.shape).astype(object))
         self.m, self.v, self.v_max, self.mu_product = [zero for _ in self.m], zero, zero, arb(1)

@@ -32,7 +32,8 @@ def explain(
     entry.axes = {axis: list(values) for axis, values in AXES.items()}
     if FINGERPRINT in probes:
         seen = identify(runs, flushes=flushes, probes=probes, prefer=entry.claimed)
-        entry.identified = seen.dialect
+        entry.identified, entry.sureness = seen.dialect, seen.sureness
+        entry.fault, entry.precision = seen.fault, seen.precision
         entry.axes = {axis: list(values) for axis, values in seen.axes.items()}
 
 

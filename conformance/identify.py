@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import product
@@ -12,9 +12,13 @@ import numpy as np
 
 from adamcore import AXES, Adam
 from adamcore.coefficients import Host
+from adamcore.conformance.faults.known import FAULTS
 from adamcore.conformance.judge import judge
+from adamcore.conformance.match import CLOSE, is_proved, looks_like
+from adamcore.conformance.precision import precision
 from adamcore.conformance.probe import Probe, Run
 from adamcore.conformance.probes import PROBES
+from adamcore.conformance.tolerance import bounds
 from adamcore.conformance.trajectory import claim_of
 from adamcore.definition import Number, coefficients, update
 from adamcore.dialects import DIALECTS
@@ -22,7 +26,6 @@ from adamcore.dialects import DIALECTS
 FINGERPRINT = "STEP.1/fingerprint"
 NUMERIC = ("epsilon", "bias_correction", "decay", "decay_order", "amsgrad", "nesterov", "maximize")
 FREEZE = ("missing", "clock", "all_missing")
-CLOSE = 1e-3  #: distance, in lr, within which a combination is worth a judgement (they lie 2 % apart)
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,9 @@ class Identification:
 
     axes: dict[str, list[object]]  #: empty lists where no value fits: none of the Adams known here
     dialect: str | None = None
+    sureness: float | None = None  #: distance of the next best combination of axes, in bounds
+    fault: str | None = None  #: what it does besides, where only an Adam with a fault fits
+    precision: str | None = None  #: how it forms its coefficients in float32
 
 
 class Floats:
@@ -85,10 +91,14 @@ def identify(
         probes: as the candidate saw them.
         prefer: a dialect to name if it fits, before others that fit as well.
     """
-    dtype = next((d for d in ("float64", "float32") if (FINGERPRINT, d) in runs), None)
-    fits: list[Adam] = []
-    if dtype is not None:
+    dtype, fits = None, []
+    for dtype in [d for d in ("float64", "float32") if (FINGERPRINT, d) in runs]:
         fits = numeric_fits(runs[FINGERPRINT, dtype], probes[FINGERPRINT], dtype, flushes)
+        if fits:
+            break
+    fault = None
+    if not fits and dtype is not None:
+        fits, fault = with_a_fault(runs, probes, dtype, flushes)
     if not fits:
         return Identification({axis: [] for axis in AXES})
     axes: dict[str, list[object]] = {
@@ -98,24 +108,35 @@ def identify(
         axes["decay"], axes["decay_order"] = list(AXES["decay"]), list(AXES["decay_order"])
     elif axes["decay"] == ["l2"]:
         axes["decay_order"] = list(AXES["decay_order"])
-    freeze = [
+    formed = precision(fits[0], runs, probes)
+    way = formed.way if formed else None
+    if fault is not None:
+        rest = {axis: list(values) for axis, values in AXES.items() if axis not in axes}
+        return Identification(in_order(axes | rest), None, None, fault, way)
+
+    def fitting(adams: Iterable[Adam], names: tuple[str, ...], where: str | None) -> list[Adam]:
+        return [a for a in adams if agrees(a, names, runs, where, flushes, probes)]
+
+    standing = [
         replace(fits[0], missing=a, clock=b, all_missing=c)  # type: ignore[arg-type]
         for a, b, c in product(*(AXES[axis] for axis in FREEZE))
         if not (b == "per-parameter" and c != "tick")
     ]
-    names = ("F1/absent-middle", "F6/all-absent")
-    freeze = [a for a in freeze if agrees(a, names, runs, dtype, flushes, probes)]
+    standing = fitting(standing, ("F1/absent-middle", "F6/all-absent"), dtype)
     for axis in FREEZE:
-        axes[axis] = [v for v in AXES[axis] if any(getattr(a, axis) == v for a in freeze)]
+        axes[axis] = [v for v in AXES[axis] if any(getattr(a, axis) == v for a in standing)]
     if axes["clock"] == ["per-parameter"]:
         axes["all_missing"] = list(AXES["all_missing"])
     for axis, name in (("complex", "CPX.1/complex"), ("coefficients", "NUM.4/near-one")):
-        where = "float32" if ("NUM.4/near-one", "float32") in runs else dtype
-        axes[axis] = [
-            v for v in AXES[axis]
-            if agrees(replace(fits[0], **{axis: v}), (name,), runs, where, flushes, probes)  # type: ignore[arg-type]
-        ]  # fmt: skip
-    return Identification({axis: axes[axis] for axis in AXES}, named(axes, prefer))
+        where = "float32" if (name, "float32") in runs else dtype
+        variants = [replace(fits[0], **{axis: v}) for v in AXES[axis]]  # type: ignore[arg-type]
+        axes[axis] = [getattr(a, axis) for a in fitting(variants, (name,), where)]
+    sure = sureness(fits, runs[FINGERPRINT, dtype or ""], probes[FINGERPRINT], dtype or "")
+    return Identification(in_order(axes), named(axes, prefer), sure, None, way)
+
+
+def in_order(axes: Mapping[str, list[object]]) -> dict[str, list[object]]:
+    return {axis: axes[axis] for axis in AXES}
 
 
 def numeric_fits(run: Run, probe: Probe, dtype: str | None, flushes: bool) -> list[Adam]:
@@ -129,6 +150,35 @@ def numeric_fits(run: Run, probe: Probe, dtype: str | None, flushes: bool) -> li
     near = [replace(Adam(), **chosen[k]) for k in np.flatnonzero(distance < CLOSE)]  # type: ignore[arg-type]
     near = [replace(a, coefficients="working") for a in near]
     return [a for a in near if judge(a, probe, dtype, run, flushes=flushes).status == "passed"]
+
+
+def sureness(fits: list[Adam], run: Run, probe: Probe, dtype: str) -> float:
+    """How far the nearest combination that does not fit is from the run, in bounds."""
+    chosen, rows = table(probe)
+    limits = np.array([float(step[0][0].p[0]) for step in bounds(fits[0], probe, dtype).steps])
+    got = np.array([float(np.ravel(step[0])[0]) for step in run.params])
+    with np.errstate(all="ignore"):
+        distance = np.nan_to_num((np.abs(rows - got) / limits).max(axis=1), nan=np.inf)
+    same = np.array([any(all(getattr(a, k) == v for k, v in axes.items()) for a in fits) for axes in chosen])
+    others = distance[~same]
+    return float(others.min(initial=np.inf))
+
+
+def with_a_fault(
+    runs: Mapping[tuple[str, str], Run], probes: Mapping[str, Probe], dtype: str, flushes: bool
+) -> tuple[list[Adam], str | None]:
+    """A dialect's axes and a known fault with which the fingerprint, and two more probes, agree."""
+    distinct = {Adam(**row.axes) for row in DIALECTS.values()}
+    names = [n for n in (FINGERPRINT, "BC.3/not-written-back", "DEC.2/lr-changed") if (n, dtype) in runs]
+    for claim in sorted(distinct, key=lambda a: sum(getattr(a, x) != v[0] for x, v in AXES.items())):
+        claim = replace(claim, coefficients="working")
+        for fault in FAULTS:
+            if all(looks_like(claim, probes[n], runs[n, dtype], fault) for n in names) and all(
+                is_proved(claim, probes[n], dtype, runs[n, dtype], flushes=flushes, fault=fault)
+                for n in names
+            ):
+                return [claim], fault.observed
+    return [], None
 
 
 def agrees(

@@ -38,6 +38,9 @@ class FloatSlot:
         self.m, self.v, self.v_max = [zero for _ in self.p], zero, zero
         self.mu_product: float | None = 1.0
 
+    def tick(self, t: int, lr: float) -> None:
+        self.mu_product = coefficients(Host(), self.adam, t, lr, self.mu_product).mu_product
+
     def step(
         self, t: int, lr: float, grads: list[FloatArray], mask: FloatArray | None, tweak: Tweak | None
     ) -> None:

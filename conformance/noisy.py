@@ -27,8 +27,12 @@ LINEAR = 2.0**-4  #: largest relative error for which a root is treated as linea
 class Format:
     """What rounding in a floating-point format does: ``fl(x) = x (1+d) + e``."""
 
-    unit: float  #: |d| at most: 2**-24 in float32
-    tiny: float  #: |e| at most: half the smallest subnormal, or the smallest normal when flushed
+    unit: float | FloatArray  #: |d| at most: 2**-24 in float32
+    tiny: float | FloatArray
+    """|e| at most: half the smallest subnormal, or the smallest normal when flushed.
+
+    Either may be an array: a format for each element.
+    """
 
 
 class Sources:
@@ -88,8 +92,8 @@ class Noisy:
 
     def fitted(self, into: Format, rest: FloatArray | float = 0.0) -> Noisy:
         """Rounded into a format; what is exactly 0 stays so."""
-        size = np.abs(self.centre) + self.error
-        return self.spoiled(np.where(size == 0, 0.0, into.unit * size + (into.tiny + rest)))
+        size = np.abs(self.centre) + self.error + rest
+        return self.spoiled(np.where(size == 0, 0.0, into.unit * size + into.tiny + rest))
 
     def _like(self, other: Any) -> Noisy:
         return other if isinstance(other, Noisy) else self.sources.exactly(other)
@@ -170,15 +174,16 @@ class NoisyNumbers:
 
     def __init__(self, sources: Sources, precision: CoefficientPrecision) -> None:
         self.sources = sources
-        self.formed = 2.0**-53 if precision == "double" else max(sources.format.unit, 2.0**-53)
+        double = 2.0**-53
+        self.formed = double if precision == "double" else np.maximum(sources.format.unit, double)
         self.precision = precision
 
-    def with_error(self, value: float, error: float) -> Noisy:
+    def with_error(self, value: float, error: float | FloatArray) -> Noisy:
         return self.sources.exactly(value).spoiled(error + self.sources.format.unit * abs(value))
 
-    def inexact(self, b: float) -> float:
+    def inexact(self, b: float) -> FloatArray:
         """How far ``b`` moves when it is rounded to the precision coefficients are formed in."""
-        return self.formed * b if self.formed > 2.0**-53 else 0.0
+        return np.where(self.formed > 2.0**-53, self.formed * b, 0.0)
 
     def number(self, value: float) -> Noisy:
         return self.with_error(value, 0.0)
@@ -197,7 +202,7 @@ class NoisyNumbers:
 
     def complement_power(self, b: float, t: int) -> Noisy:
         value = 1.0 if b == 0 else -math.expm1(t * math.log1p(b - 1.0))
-        roundings = 4.0 + (t if self.inexact(b) else 0.0) + (t if self.precision == "running" else 0.0)
+        roundings = 4.0 + np.where(self.inexact(b) > 0, t, 0.0) + (t if self.precision == "running" else 0.0)
         return self.with_error(value, self.formed * (roundings * (1.0 - value) + value))
 
     def keep(self, kept: Number, weight: Number) -> Number:

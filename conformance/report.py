@@ -40,6 +40,9 @@ class Entry:
     kind: str = ""
     device: str = ""
     identified: str | None = None
+    sureness: float | None = None  #: how far the next best combination of axes is, in bounds
+    fault: str | None = None  #: what it does besides, where only an Adam with a fault is like it
+    precision: str | None = None  #: how it forms its coefficients in float32
     findings: list[Finding] = field(default_factory=list)
     results: list[Result] = field(default_factory=list)
     asked: bool = True  #: whether the user named it
@@ -128,6 +131,9 @@ def candidate(entry: Entry) -> dict[str, Any]:
         "target": entry.target,
         "claimed": entry.claimed,
         "identified": entry.identified,
+        "sureness": None if entry.sureness is None else finite(entry.sureness),
+        "fault": entry.fault,
+        "precision": entry.precision,
         "axes": entry.axes,
         "verdict": entry.verdict,
         "reason": entry.reason,

@@ -25,6 +25,7 @@ from adamcore.conformance.trajectory import Walk, walk
 from adamcore.definition import coefficients, update
 
 FACTOR = 1.0  #: the one factor on the derived bound, the same everywhere
+PAIR = ("float32", "float64")  #: the formats whose bounds are derived together
 
 
 def format_of(dtype: str, flushes: bool) -> Format:
@@ -60,7 +61,7 @@ class NoisySlot:
         zero = np.zeros(parts[0].shape)
         self.centre = [p.astype(float) for p in parts] + [zero] * len(parts) + [zero, zero]
         self.past = np.zeros((len(zero), 0, len(self.centre)))  # element, source, state variable
-        self.mu_product = (1.0, 0.0)
+        self.mu_product: tuple[float | FloatArray, float | FloatArray] = (1.0, 0.0)
         self.moved = [zero for _ in parts]
 
     def step(
@@ -82,9 +83,7 @@ class NoisySlot:
             effect = np.stack([x.sensitivity[: sources.count].T for x in after], axis=2)
             fresh = merged(np.stack([sources.effect(x.sensitivity)[k:].T for x in after], axis=2))
             past = np.concatenate([self.past @ effect[:, :k], fresh], axis=1)
-        if c.mu_product is not None and size:
-            self.mu_product = float(c.mu_product.centre[0]), float(c.mu_product.error[0])
-
+        self.carry(c.mu_product)
         centre = [x.centre for x in after]
         if mask is not None:
             old = np.pad(self.past, ((0, 0), (0, past.shape[1] - self.past.shape[1]), (0, 0)))
@@ -92,6 +91,17 @@ class NoisySlot:
             centre = [np.where(mask, new, old) for new, old in zip(centre, self.centre, strict=True)]
         self.moved = [np.abs(new - old) for new, old in zip(centre[:n], self.centre[:n], strict=True)]
         self.past, self.centre = past, centre
+
+    def tick(self, t: int, lr: float) -> None:
+        sources = Sources(len(self.centre[0]), self.format)
+        numbers, (value, error) = NoisyNumbers(sources, self.adam.coefficients), self.mu_product
+        mu = sources.exactly(value).spoiled(error)
+        self.carry(coefficients(numbers, self.adam, t, numbers.number(lr), mu).mu_product)
+
+    def carry(self, mu_product: Noisy | None) -> None:
+        """Keep the product of momenta."""
+        if mu_product is not None:
+            self.mu_product = mu_product.centre, mu_product.error
 
     def begin(self, m: list[FloatArray], v: FloatArray, v_max: FloatArray) -> None:
         self.centre[self.parts :] = [x.astype(float) for x in (*m, v, v_max)]
@@ -116,6 +126,25 @@ class NoisySlot:
         return [
             Bound(radius[i], np.maximum(np.abs(self.centre[i]), self.moved[i])) for i in range(self.parts)
         ]
+
+
+class Pair(NoisySlot):
+    """Float32 and float64 at once: the elements stand there twice, and cost hardly more than once."""
+
+    def __init__(self, adam: Adam, parts: list[FloatArray], flushes: bool) -> None:
+        n = len(parts[0])
+        formats = [format_of(dtype, flushes) for dtype in PAIR]
+        both = Format(np.repeat([f.unit for f in formats], n), np.repeat([f.tiny for f in formats], n))
+        super().__init__(adam, [np.tile(p, 2) for p in parts], both)
+
+    def step(
+        self, t: int, lr: float, grads: list[FloatArray], mask: FloatArray | None, tweak: Tweak | None = None
+    ) -> None:
+        twice = None if mask is None else np.tile(mask, 2)
+        super().step(t, lr, [np.tile(g, 2) for g in grads], twice, tweak)
+
+    def begin(self, m: list[FloatArray], v: FloatArray, v_max: FloatArray) -> None:
+        super().begin([np.tile(x, 2) for x in m], np.tile(v, 2), np.tile(v_max, 2))
 
 
 def stored(x: Noisy, into: Format | None) -> Noisy:
@@ -162,8 +191,27 @@ def bounds(
     Returns:
         Walk of :class:`Bound`, in the units of p; infinite where nothing can be said.
     """
+    if dtype in PAIR and claim.moment_dtype is None:
+        return pair(claim, probe, flushes, fault)[PAIR.index(dtype)]
     arithmetic, storage = formats_of(dtype, claim.moment_dtype, flushes)
     return walk(claim, probe, lambda a, parts: NoisySlot(a, parts, arithmetic, storage), fault)
+
+
+@lru_cache(maxsize=2048)
+def pair(claim: Adam, probe: Probe, flushes: bool, fault: Fault | None) -> list[Walk[Bound]]:
+    """The bounds in both formats of :data:`PAIR`."""
+    both = walk(claim, probe, lambda a, parts: Pair(a, parts, flushes), fault)
+    return [
+        Walk(
+            [[[half(x, k) for x in parts] for parts in step] for step in both.steps], both.raises, both.clocks
+        )
+        for k in range(2)
+    ]
+
+
+def half(bound: Bound, k: int) -> Bound:
+    p, size = np.split(bound.p, 2)[k], np.split(bound.size, 2)[k]
+    return Bound(p, size)
 
 
 def formats_of(dtype: str, moment_dtype: str | None, flushes: bool) -> tuple[Format, Storage]:

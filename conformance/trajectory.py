@@ -27,6 +27,7 @@ class Slot(Protocol[T]):
     ) -> None: ...
     def begin(self, m: list[FloatArray], v: FloatArray, v_max: FloatArray) -> None: ...  # given moments
     def put(self, parts: list[FloatArray]) -> None: ...  # the parameter as it was really given
+    def tick(self, t: int, lr: float) -> None: ...  # the clock alone, for an absent gradient
     def reset(self) -> None: ...  # moments back to the start, for a fault that does so
     def read(self) -> list[T]: ...  # what stands for p, a part each
 
@@ -95,6 +96,8 @@ def walk(
                 for slot in parameter:
                     slot.reset()
             if skipped and fault.absent != "decay":
+                for slot in parameter if adam.clock == "global" and not held else ():
+                    slot.tick(clocks[i], lr)
                 continue
             calls += 1
             moment = Moment(

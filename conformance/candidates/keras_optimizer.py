@@ -56,6 +56,8 @@ class KerasCandidate:
     def run(self, probe: Probe, dtype: str) -> Run:
         if reason := unsupported(probe, lr=True):
             return Run(unsupported=reason)
+        if any(np.iscomplexobj(p) for p in probe.params):
+            return Run(unsupported="Keras optimizers are for real variables")
         return run_probe(lambda seen: KerasStepper(self, seen, dtype), probe)
 
 

@@ -1,0 +1,91 @@
+"""How exactly a candidate forms its coefficients: read off what it does where it matters.
+
+From p=0 with a constant gradient under b2=0.9999 each step is lr times the coefficients and little
+else.  Each way of forming 1-b**t predicts a trajectory of its own; the nearest is the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from adamcore import Adam
+from adamcore.conformance.faults import Fault, Moment
+from adamcore.conformance.faults.seen import coarse, with_hyper
+from adamcore.conformance.match import quick
+from adamcore.conformance.probe import Probe, Run
+from adamcore.conformance.tolerance import bounds
+from adamcore.definition import Coefficients
+
+PROBE = "NUM.4/running"
+DOUBLE = "double"
+FAR = 100.0  #: bounds beyond which the nearest way is no answer
+
+f32 = np.float32
+
+
+def power(b: float, t: int) -> float:
+    return float(f32(1) - f32(b) ** f32(t))
+
+
+def product(b: float, t: int) -> float:
+    total = f32(1)
+    for _ in range(t):
+        total = total * f32(b)
+    return float(f32(1) - total)
+
+
+def formed_by(form: Callable[[float, int], float], c: Coefficients, n: Any, at: Moment) -> Coefficients:
+    """The corrections as ``form`` gives them."""
+    changed: dict[str, Any] = {}
+    if at.adam.bias_correction in ("both", "first") and at.adam.nesterov == "none":
+        changed["step_m"] = n.number(at.lr) / form(at.adam.b1, at.t)
+    if c.root is not None:
+        changed["square"] = form(at.adam.b2, at.t)
+        changed["root"] = n.sqrt(n.number(changed["square"]))
+    return c._replace(**changed)
+
+
+WAYS: dict[str, Fault | None] = {
+    DOUBLE: None,
+    "a float32 power": Fault(tweak=lambda c, n, at: formed_by(power, c, n, at)),
+    "a float32 running product": Fault(tweak=lambda c, n, at: formed_by(product, c, n, at)),
+    "betas rounded to float32": Fault(probe=lambda p: with_hyper(lambda h: coarse(24, h), p)),
+}
+"""What people do, in words -> what it does to a step."""
+
+
+@dataclass(frozen=True)
+class Precision:
+    """The nearest way, how far off it is, and how much farther the next one; in bounds of double."""
+
+    way: str
+    distance: float
+    next_distance: float
+
+
+def precision(
+    adam: Adam, runs: Mapping[tuple[str, str], Run], probes: Mapping[str, Probe]
+) -> Precision | None:
+    """The precision of a candidate's coefficients in float32, if the probe for it was run."""
+    run, probe = runs.get((PROBE, "float32")), probes.get(PROBE)
+    if run is None or probe is None or run.error or len(run.params) != len(probe.steps):
+        return None
+    limits = np.array([step[0][0].p for step in bounds(adam, probe, "float32").steps])
+    got = np.array([step[0].astype(float) for step in run.params])
+    distances = {}
+    for way, fault in WAYS.items():
+        model = quick(adam, probe, fault)
+        if model is not None:
+            want = np.array([step[0][0] for step in model.steps])
+            with np.errstate(all="ignore"):
+                distances[way] = float(np.nan_to_num(np.max(np.abs(got - want) / limits), nan=np.inf))
+    way, *others = sorted(distances, key=distances.__getitem__)
+    if distances[DOUBLE] <= 1.0:
+        way, others = DOUBLE, [w for w in (way, *others) if w != DOUBLE]
+    if distances[way] > FAR:
+        return None
+    return Precision(way, distances[way], min(distances[w] for w in others))
