@@ -146,7 +146,7 @@ def unpack(groups: list[Group], state_dict: Mapping[str, Any]) -> tuple[Any, lis
 def load_group(group: Group, saved: Mapping[str, Any], where: str) -> Group:
     """The saved numbers under the rules and flags of ``group``."""
     for name in (*RULES, "decoupled_weight_decay"):
-        if name not in saved or (name == "decoupled_weight_decay" and "decay" in saved):
+        if name not in saved:
             continue
         stated, ours = saved[name], group[name]
         stated = AMSGRAD.get(stated, stated) if name == "amsgrad" and isinstance(stated, str) else stated

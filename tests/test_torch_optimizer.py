@@ -239,6 +239,13 @@ def test_a_checkpoint_does_not_change_the_rules() -> None:
     ours.load_state_dict(saved)
     assert ours.param_groups[0]["decay"] == "l2"
 
+    turned.load_state_dict(Adam(params).state_dict())
+    again = torch.optim.AdamW(params)
+    again.load_state_dict(turned.state_dict())  # carries our axes along, and its own flag beside them
+    assert again.param_groups[0]["decay"] == "l2"
+    with pytest.raises(errors.StateError, match="decoupled_weight_decay=True"):
+        ours.load_state_dict(again.state_dict())
+
     own = AdamW(params, epsilon="inside-corrected").state_dict()
     with pytest.raises(errors.StateError, match="epsilon='inside-corrected'"):
         AdamW(params).load_state_dict(own)
