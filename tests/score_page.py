@@ -16,8 +16,8 @@ its row, as `adamcore check FILE:NAME --dialect CLAIM` does, on every probe in f
 Labels say what is broken in the code; they are never taken from what the suite says.
 """
 
-MARGIN = """A *margin* is the largest error over its bound, anywhere: above 1 a run fails. The nearer a wrong Adam
-is to 1 from above, or a right one from below, the nearer it is to the edge. `exact` stands for what is
+MARGIN = """A *margin* is the largest error over its bound, anywhere: above 1 a run fails. The nearer a wrong
+Adam is to 1 from above, or a right one from below, the nearer it is to the edge. `exact` stands for what is
 compared bit for bit or not by numbers: something moved that must stand still, a step that raised or
 should have, a NaN.
 """
@@ -44,7 +44,7 @@ def summary(of: dict[str, list[Score]], clean: Sequence[Score]) -> str:
     named = sum(s.killed and s.named for s in wrong)
     libraries = Counter(s.item.library for s in wrong)
     rows = [
-        ("wrong Adams", f"{len(wrong)} ({', '.join(f'{n} {name}' for name, n in sorted(libraries.items()))})"),
+        ("wrong Adams", f"{len(wrong)} ({', '.join(f'{libraries[n]} {n}' for n in sorted(libraries))})"),
         ("killed", share(killed, len(wrong))),
         ("right area named first", share(named, len(wrong))),
         ("right and equivalent Adams", f"{len(of['right'])} and {len(of['equivalent'])}"),

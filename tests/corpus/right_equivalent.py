@@ -5,15 +5,19 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
-from adams import A, Adam, AdamW, AMSGrad, F, Uncorrected
+from adams import A, Adam, AdamW, AMSGrad, F, Stateless, Uncorrected
 from register import equivalent
 
 
 @equivalent("v does not see the sign, and decoupled decay is not negated")
-class AscentOfDecoupledStep(AdamW):
+class AscentOfDecoupledStep(Stateless):
     """maximize by adding the step instead of subtracting it."""
 
+    dialect = "torch.AdamW"
     options: ClassVar[dict[str, str]] = {"maximize": "True"}
+
+    def coupled(self, p: A, g: A) -> A:
+        return g
 
     def apply(self, i: int, p: A, u: A) -> A:
         return p - self.lr * self.wd * p + self.lr * u

@@ -40,6 +40,7 @@ class FlatBuffer(AdamW):
         here = np.repeat([g is not None for g in grads], [len(p) for p in self.p])
         g, dtype = np.concatenate(parts), self.flat["p"].dtype
         p, m, v = self.flat["p"], self.flat["m"], self.flat["v"]
+        self.advance(grads)
         self.clock += here
         t = np.maximum(self.clock, 1)
         c1, c2 = ((1 - b**t).astype(dtype) for b in (np.float64(self.b1), np.float64(self.b2)))
@@ -53,7 +54,6 @@ class FlatBuffer(AdamW):
 
     def get_state(self) -> dict[str, Any]:
         self.m, self.v = np.split(self.flat["m"], self.ends), np.split(self.flat["v"], self.ends)
-        self.t = [int(t.max(initial=0)) for t in np.split(self.clock, self.ends)]
         return super().get_state()
 
     def set_state(self, state: dict[str, Any]) -> None:

@@ -5,7 +5,20 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
-from adams import A, Adam, AdamW, AMSGrad, F, Keras, NAdam, Optax, OptaxAMSGrad, OptaxNAdam, TimmNAdam
+from adams import (
+    A,
+    Adam,
+    AdamW,
+    AMSGrad,
+    F,
+    Keras,
+    NAdam,
+    Optax,
+    OptaxAMSGrad,
+    OptaxNAdam,
+    Stateless,
+    TimmNAdam,
+)
 from register import right
 
 
@@ -19,16 +32,19 @@ class Lerp(AdamW):
 
 @right()
 class LerpBoth(Adam):
-    """Both moments by interpolation."""
+    """Both moments by interpolation from the nearer end, as torch.lerp does it."""
+
+    def lerp(self, start: A, end: A, w: F) -> A:
+        return start + w * (end - start) if w < 0.5 else end - (end - start) * (1 - w)
 
     def first(self, m: A, g: A) -> A:
-        return m + (1 - self.b1) * (g - m)
+        return self.lerp(m, g, 1 - self.b1)
 
     def square(self, i: int, g: A) -> A:
         return g * g
 
     def second(self, v: A, square: A) -> A:
-        return v + (1 - self.b2) * (square - v)
+        return self.lerp(v, square, 1 - self.b2)
 
 
 @right()
@@ -273,6 +289,16 @@ class CorrectionByProduct(AdamW):
     def correction(self, t: int) -> tuple[F, F]:
         return self.now[0], self.now[1]
 
+    def get_state(self) -> dict[str, Any]:
+        return super().get_state() | {"products": list(self.products)}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        super().set_state(state)
+        powers = [
+            (p.dtype.type(self.b1**t), p.dtype.type(self.b2**t)) for t, p in zip(self.t, self.p, strict=True)
+        ]
+        self.products = list(state.get("products", powers))
+
 
 @right(claim="torchao.AdamW")
 class CorrectionInWorking(AdamW):
@@ -305,8 +331,10 @@ class AmsgradByWhere(AMSGrad):
 
 
 @right()
-class AmsgradOfRoots(AMSGrad):
+class AmsgradOfRoots(Stateless):
     """The maximum over sqrt(v): the root keeps the order."""
+
+    options: ClassVar[dict[str, str]] = {"amsgrad": "True"}
 
     def peak(self, i: int, v: A, c2: F) -> tuple[A, F]:
         self.top[i] = np.maximum(self.top[i], np.sqrt(v))
