@@ -7,7 +7,7 @@ address and whether it is one that machine code may touch: :class:`Memory`.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
 from operator import lt, sub
 from typing import TYPE_CHECKING, Any, Protocol
@@ -163,12 +163,39 @@ class Steady:
         self.parameters = ()
 
 
-def prepare(adam: Adam, jobs: Sequence[Job], memory: Memory) -> Steady | None:
+class Again:
+    """Jobs in place on the same arrays, step after step, without machine code."""
+
+    def __init__(self, adam: Adam, jobs: Sequence[Job], memory: Memory, way: Way) -> None:
+        self.adam, self.memory, self.way = adam, memory, way
+        self.shapes, self.dtype = [job.p.shape for job in jobs], jobs[0].p.dtype
+        self.formats, self.has_max = jobs[0].formats, jobs[0].v_max is not None
+        self.jobs: list[Job] = []
+
+    def fits(self, columns: Sequence[Sequence[Array]]) -> bool:
+        if not self.memory.plain(columns[1], self.shapes, self.dtype):
+            return False
+        empty = Coefficients(*[None] * len(Coefficients._fields))
+        self.jobs = [
+            Job(*row[:4], row[4] if self.has_max else None, empty, None, self.formats)
+            for row in zip(*columns, strict=True)
+        ]
+        return not self.memory.movable or all(writable(self.memory, job) for job in self.jobs)
+
+    def run(self, each: Sequence[Coefficients]) -> None:
+        given = each if len(each) > 1 else [each[0]] * len(self.jobs)
+        jobs = [job._replace(coefficients=c) for job, c in zip(self.jobs, given, strict=True)]
+        self.jobs = []
+        self.way(self.adam, jobs, True)
+
+
+Way = Callable[["Adam", Sequence[Job], bool], list[Result]]
+
+
+def prepare(adam: Adam, jobs: Sequence[Job], memory: Memory, way: Way) -> Steady | Again | None:
     """The same jobs for further steps, if they are all of one kind and have no obstacle."""
-    if not machine.available():
-        return None
     kinds = {(program(adam, job.coefficients), memory.real(job.p.dtype)) for job in jobs}
     made, real = kinds.pop()
     if kinds or real is None or any(obstacle(memory, job) or not writable(memory, job) for job in jobs):
         return None
-    return Steady(made, real, jobs, memory)
+    return Steady(made, real, jobs, memory) if machine.available() else Again(adam, jobs, memory, way)

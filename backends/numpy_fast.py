@@ -94,6 +94,7 @@ def apply(adam: Adam, jobs: Sequence[Job], donate: bool, slow: Slow) -> list[Res
     return results
 
 
+@np.errstate(all="ignore")
 def in_blocks(adam: Adam, jobs: Sequence[Job], in_place: bool) -> list[Result]:
     """The jobs, all without an obstacle, by planned operations."""
     results: list[Any] = [None] * len(jobs)
@@ -101,7 +102,7 @@ def in_blocks(adam: Adam, jobs: Sequence[Job], in_place: bool) -> list[Result]:
     for i, job in enumerate(jobs):
         arrays = job.p, job.m, job.v, job.v_max
         results[i] = Result(*(x if in_place or x is None else np.empty_like(x) for x in arrays))
-        if job.p.size < SMALL:
+        if job.p.size < SMALL and len(jobs) > 1:
             small.setdefault((id(job.coefficients), job.p.dtype), []).append(i)
             continue
         made = program(adam, job.coefficients)
@@ -127,4 +128,9 @@ def blocks(made: Program, dtype: Any, in_place: bool) -> Blocks:
 
 def prepare(adam: Adam, jobs: Sequence[Job]) -> Prepared | None:
     """Jobs that were done in place, ready to be done again."""
-    return native.prepare(adam, jobs, MEMORY)
+    return native.prepare(adam, jobs, MEMORY, in_blocks)
+
+
+def obstacle(job: Job) -> str | None:
+    """Why neither machine code nor blocks can do a job; None if one can."""
+    return native.obstacle(MEMORY, job)

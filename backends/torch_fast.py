@@ -18,7 +18,7 @@ except ModuleNotFoundError:
 
 from adamcore.backends import machine, native, torch_lists
 from adamcore.definition import Array
-from adamcore.protocol import Job, Result
+from adamcore.protocol import Job, Prepared, Result
 
 if TYPE_CHECKING:
     from adamcore.adam import Adam
@@ -110,8 +110,7 @@ def block_step(adam: Adam, jobs: Sequence[Job], in_place: bool) -> list[Result]:
     def seen(x: Any) -> Any:
         return x.detach().numpy() if isinstance(x, torch.Tensor) else x
 
-    with np.errstate(all="ignore"):
-        news = numpy_fast.in_blocks(adam, [Job(*map(seen, job)) for job in jobs], in_place)
+    news = numpy_fast.in_blocks(adam, [Job(*map(seen, job)) for job in jobs], in_place)
     if not in_place:
         return [Result(*(None if x is None else torch.from_numpy(x) for x in new)) for new in news]
     MEMORY.written([job.p for job in jobs])
@@ -127,6 +126,6 @@ def obstacle(job: Job) -> str | None:
     return native.obstacle(MEMORY, job)
 
 
-def prepare(adam: Adam, jobs: Sequence[Job]) -> native.Steady | None:
+def prepare(adam: Adam, jobs: Sequence[Job]) -> Prepared | None:
     """Jobs that were done in place, ready to be done again."""
-    return native.prepare(adam, jobs, MEMORY)
+    return native.prepare(adam, jobs, MEMORY, block_step)

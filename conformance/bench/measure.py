@@ -1,0 +1,144 @@
+"""Timing, interleaved: all contenders of a framework take turns, so that what slows one slows all."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from adamcore.backends import machine
+from adamcore.conformance.bench.contenders import Contender, Step, floor, installed, suits
+from adamcore.conformance.bench.work import WORK, Shapes, elements
+
+ROUNDS = 60  #: at most
+LEAST = 5  #: at least, whatever the budget says
+WARM = 3
+
+
+@dataclass
+class Row:
+    """One contender on one work."""
+
+    framework: str
+    work: str
+    name: str
+    ours: bool
+    baseline: bool
+    rounds: int
+    seconds: float  #: median
+    quartiles: tuple[float, float]
+    ratio: float | None  #: to the baseline, the median over rounds
+    ratio_quartiles: tuple[float, float] | None
+    of_floor: float | None  #: to the memory traffic of the same round, likewise
+    first: float  #: seconds of the first step, compilation included
+    extra_bytes: int | None  #: peak memory of a step beyond what stood before it
+    bytes: int | None = None
+    passes: int | None = None
+    compilations: int | None = None
+
+
+@dataclass
+class Clock:
+    """One contender at work."""
+
+    contender: Contender | None
+    step: Step
+    first: float = 0.0
+    times: list[float] = field(default_factory=list)
+
+    def tick(self, repeat: int) -> None:
+        start = time.perf_counter()
+        for _ in range(repeat):
+            self.step()
+        self.times.append((time.perf_counter() - start) / repeat)
+
+
+def run(
+    names: Sequence[str], framework: str | None, budget: float, progress: Callable[[str], None]
+) -> list[Row]:
+    """Time every contender on every work; ``budget`` is the seconds for one framework on one work."""
+    rows: list[Row] = []
+    frameworks = list(dict.fromkeys(each.framework for each in installed(framework)))
+    for name in names:
+        for each in frameworks:
+            progress(f"{each}, {name}")
+            rows += run_one(name, WORK[name], [c for c in installed(each) if suits(c, WORK[name])], budget)
+    return rows
+
+
+def run_one(name: str, shapes: Shapes, contenders: Sequence[Contender], budget: float) -> list[Row]:
+    clocks: list[Clock] = []
+    if machine.available():
+        clocks.append(Clock(None, floor(shapes)))
+    for contender in contenders:
+        start = time.perf_counter()
+        step = contender.make(shapes)
+        step()
+        clocks.append(Clock(contender, step, time.perf_counter() - start))
+    for clock in clocks:
+        for _ in range(WARM):
+            clock.step()
+        clock.tick(1)
+    once = sum(clock.times.pop() for clock in clocks)
+    repeat = 10 if elements(shapes) < 10_000 else 1  # the clock itself takes time
+    rounds = max(LEAST, min(ROUNDS, int(budget / (once * repeat + 1e-9))))
+    for number in range(rounds):
+        for clock in clocks[number % len(clocks) :] + clocks[: number % len(clocks)]:
+            clock.tick(repeat)
+    base = next((c for c in clocks if c.contender and c.contender.baseline), None)
+    traffic = next((c for c in clocks if c.contender is None), None)
+    return [row(name, shapes, clock, base, traffic) for clock in clocks]
+
+
+def row(name: str, shapes: Shapes, clock: Clock, base: Clock | None, traffic: Clock | None) -> Row:
+    who = clock.contender
+    ratios = None if base is None or who is None else quotients(clock, base)
+    compilations = getattr(clock.step, "compilations", None)
+    return Row(
+        framework=who.framework if who else base.contender.framework if base and base.contender else "",
+        work=name,
+        name=who.name if who else "memory traffic",
+        ours=bool(who and who.ours),
+        baseline=bool(who and who.baseline),
+        rounds=len(clock.times),
+        seconds=statistics.median(clock.times),
+        quartiles=spread(clock.times),
+        ratio=None if ratios is None else statistics.median(ratios),
+        ratio_quartiles=None if ratios is None else spread(ratios),
+        of_floor=None if traffic is None else statistics.median(quotients(clock, traffic)),
+        first=clock.first,
+        extra_bytes=extra_memory(clock.step) if elements(shapes) >= 1 << 20 else None,
+        bytes=getattr(clock.step, "bytes", None),
+        passes=getattr(clock.step, "passes", None),
+        compilations=None if compilations is None else compilations(),
+    )
+
+
+def quotients(a: Clock, b: Clock) -> list[float]:
+    return [x / y for x, y in zip(a.times, b.times, strict=True)]
+
+
+def spread(values: Sequence[float]) -> tuple[float, float]:
+    """The lower and the upper quartile."""
+    lower, _, upper = statistics.quantiles(values, n=4, method="inclusive")
+    return lower, upper
+
+
+def extra_memory(step: Step) -> int | None:
+    """Peak resident memory of a step above what stood before it; None where the system can't say."""
+    clear, status = Path("/proc/self/clear_refs"), Path("/proc/self/status")
+    try:
+        step()
+        before = resident(status, "VmRSS")
+        clear.write_text("5")  # starts the peak anew
+        step()
+        return max(0, resident(status, "VmHWM") - before)
+    except OSError:
+        return None
+
+
+def resident(status: Path, name: str) -> int:
+    line = next(line for line in status.read_text().splitlines() if line.startswith(name))
+    return int(line.split()[1]) * 1024

@@ -1,0 +1,73 @@
+"""The file of a run: its environment, its rows, and what the fast paths do not serve."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from adamcore.conformance.bench.measure import Row
+
+SCHEMA = "adamcore-bench/1"
+PACKAGES = ("adamcore", "numpy", "llvmlite", "torch", "jax", "jaxlib", "optax")
+
+
+def environment() -> dict[str, Any]:
+    """What a figure depends on."""
+    versions: dict[str, str | None] = {}
+    for name in PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = None
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "python": platform.python_version(),
+        "system": platform.system(),
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "load": None if load is None else round(load, 1),
+        "packages": versions,
+    }
+
+
+def processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    name = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")
+    flags = next((line.split() for line in lines if line.startswith("flags")), [])
+    widest = "AVX-512" if "avx512f" in flags else "AVX2" if "avx2" in flags else ""
+    return ", ".join(filter(None, (name, widest)))
+
+
+def document(rows: Sequence[Row], before: dict[str, Any]) -> dict[str, Any]:
+    """What ``--json`` writes."""
+    from adamcore.conformance.bench.unserved import unserved
+
+    return {
+        "schema": SCHEMA,
+        "environment": before,
+        "rows": [asdict(row) for row in rows],
+        "unserved": unserved(),
+    }
+
+
+def load(path: Path) -> dict[str, Any]:
+    """A stored run.
+
+    Raises:
+        ValueError: it is of another schema.
+    """
+    found: dict[str, Any] = json.loads(path.read_text())
+    if found.get("schema") != SCHEMA:
+        raise ValueError(f"{path}: schema {found.get('schema')!r}, expected {SCHEMA!r}")
+    return found

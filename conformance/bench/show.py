@@ -1,0 +1,72 @@
+"""A run as rows of text: for the terminal, and for the page of documentation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+HEAD = ("", "time", "ratio", "quartiles", "of traffic", "extra", "moved", "passes", "first", "compiled")
+ABOUT = (
+    "ratio: to the framework's own, the median over the rounds; of traffic: to reading p, g, m, v and "
+    "writing p, m, v in the same round; extra: peak memory of a step beyond what stood before it; moved: "
+    "bytes an element, where they are known; passes: fusions and custom calls; first: the first step, "
+    "compilation included; compiled: how many programs all steps took"
+)
+
+
+def tables(document: dict[str, Any]) -> list[tuple[str, list[Sequence[str]]]]:
+    """For each work its title and rows, in the order of the run."""
+    made: dict[str, list[Sequence[str]]] = {}
+    for row in document["rows"]:
+        made.setdefault(row["work"], []).append(cells(row))
+    return list(made.items())
+
+
+def cells(row: dict[str, Any]) -> Sequence[str]:
+    from adamcore.conformance.bench.work import WORK, elements
+
+    name = f"{row['framework']}: {row['name']}"
+    moved = None if row["bytes"] is None else row["bytes"] / elements(WORK[row["work"]])
+    return (
+        name,
+        seconds(row["seconds"]),
+        "" if row["ratio"] is None else f"{row['ratio']:.2f}",
+        "" if row["ratio_quartiles"] is None else "{:.2f}-{:.2f}".format(*row["ratio_quartiles"]),
+        "" if row["of_floor"] is None else f"{row['of_floor']:.2f}",
+        "" if row["extra_bytes"] is None else f"{row['extra_bytes'] / 2**20:.1f} MB",
+        "" if moved is None else f"{moved:.0f}",
+        "" if row["passes"] is None else str(row["passes"]),
+        seconds(row["first"]) if row["first"] else "",
+        "" if row["compilations"] is None else str(row["compilations"]),
+    )
+
+
+def seconds(value: float) -> str:
+    """Three digits and a unit.
+
+    >>> seconds(0.0123456), seconds(4.2e-6)
+    ('12.3 ms', '4.2 us')
+    """
+    for unit, factor in (("s", 1.0), ("ms", 1e3), ("us", 1e6)):
+        if value * factor >= 1.0 or unit == "us":
+            break
+    scaled = value * factor
+    return f"{scaled:.0f} {unit}" if scaled >= 100 else f"{scaled:.3g} {unit}"
+
+
+def environment(document: dict[str, Any]) -> str:
+    """The environment in a sentence."""
+    e = document["environment"]
+    packages = ", ".join(f"{name} {version}" for name, version in e["packages"].items() if version)
+    load = "" if e["load"] is None else f", load {e['load']} before the run"
+    machine = f"{e['processor']}, {e['cores']} cores{load}"
+    return f"{machine}; {e['system']}, Python {e['python']}, {packages}; {e['date']}"
+
+
+def unserved(document: dict[str, Any]) -> list[str]:
+    """What the fast paths leave to the definition, a line for each framework."""
+    return [
+        f"{framework}: " + "; ".join(f"{name} ({why})" for name, why in reasons.items())
+        for framework, reasons in document["unserved"].items()
+        if reasons
+    ]
