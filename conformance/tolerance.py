@@ -146,6 +146,9 @@ class Pair(NoisySlot):
     def begin(self, m: list[FloatArray], v: FloatArray, v_max: FloatArray) -> None:
         super().begin([np.tile(x, 2) for x in m], np.tile(v, 2), np.tile(v_max, 2))
 
+    def put(self, parts: list[FloatArray]) -> None:
+        super().put([np.tile(p, 2) for p in parts])
+
 
 def stored(x: Noisy, into: Format | None) -> Noisy:
     """A result on its way to memory: rounded once more where that is narrower."""

@@ -283,6 +283,7 @@ BYTES: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "text": (lambda b: b'{"params": [1, 2, 3]}', "not a safetensors file"),
     "cut header": (lambda b: b[:60], "cut: a header of"),
     "cut arrays": (lambda b: b[:-7], r"cut: array 'after/12/bias' ends at byte"),
+    "changed": (lambda b: b[:-3] + bytes([b[-3] ^ 1]) + b[-2:], "does not have the hash that it names"),
     "longer": (lambda b: b + b"\0" * 5, "bytes of arrays, the header accounts for"),
     "header": (lambda b: b.replace(b'"shape":[4,3]', b'"shape":[4,3[', 1), "the header is not JSON"),
     "entry": (lambda b: b.replace(b'"shape":[4,3]', b'"shade":[4,3]', 1),

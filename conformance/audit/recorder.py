@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from adamcore.conformance.audit.tensors import RecordingError, Tensor, write
+from adamcore.conformance.audit.tensors import RecordingError, Tensor, digest, write
 from adamcore.conformance.dtypes import DTYPES
 from adamcore.dialects import DIALECTS, Dialect, parse_option
 
@@ -85,7 +85,8 @@ class Recorder:
             OSError: the folder is not there or cannot be written to.
         """
         run = {"schema": SCHEMA, "steps": self.steps, "by": self.by, "groups": self.groups}
-        write(Path(path), self.tensors, {"adamcore": json.dumps(run)})
+        text = json.dumps(run)
+        write(Path(path), self.tensors, {"adamcore": text, "sha256": digest(self.tensors, text)})
 
     @classmethod
     def torch(cls, optimizer: Any, names: Mapping[str, Any] | None = None) -> Recorder:

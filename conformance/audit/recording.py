@@ -10,7 +10,7 @@ from typing import Any
 
 from adamcore import Adam
 from adamcore.conformance.audit.recorder import SCHEMA
-from adamcore.conformance.audit.tensors import RecordingError, Tensor, read
+from adamcore.conformance.audit.tensors import RecordingError, Tensor, digest, read
 from adamcore.dialects import HYPERPARAMETERS
 from adamcore.errors import HyperparameterError
 
@@ -46,8 +46,11 @@ def load(path: Path) -> list[Group]:
     tensors, metadata = read(path)
     if "adamcore" not in metadata:
         raise RecordingError(f"{path}: a safetensors file, but no recording: its metadata has no 'adamcore'")
+    text = metadata["adamcore"]
+    if "sha256" in metadata and metadata["sha256"] != digest(tensors, str(text)):
+        raise RecordingError(f"{path}: damaged: its content does not have the hash that it names")
     try:
-        run = json.loads(metadata["adamcore"])
+        run = json.loads(text)
     except (TypeError, ValueError) as error:
         raise RecordingError(f"{path}: the metadata 'adamcore' is not JSON ({error})") from error
     if not isinstance(run, dict) or run.get("schema") != SCHEMA:

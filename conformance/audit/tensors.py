@@ -6,6 +6,7 @@ needs no package, knows bfloat16, and can say what is wrong with a file and wher
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -37,6 +38,15 @@ class Tensor(NamedTuple):
         """Its values, in the dtype's carrier."""
         bits = np.frombuffer(self.data, dtype=f"<u{DTYPES[self.dtype].width // 8}")
         return from_bits(bits, self.dtype).reshape(self.shape)
+
+
+def digest(tensors: Mapping[str, Tensor], text: str) -> str:
+    """The hash of arrays and metadata, by which a damaged file is known."""
+    sha = hashlib.sha256(text.encode())
+    for name in sorted(tensors):
+        dtype, shape, data = tensors[name]
+        sha.update(f"\0{name}\0{dtype}\0{list(shape)}\0".encode() + data)
+    return sha.hexdigest()
 
 
 def write(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
