@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from adamcore.conformance.candidates import is_own
 from adamcore.conformance.candidates.arguments import parse_settings
 from adamcore.conformance.candidates.base import SettingError
 from adamcore.conformance.probe import Probe
-from adamcore.conformance.report import Report, environment
-from adamcore.conformance.runner import Done, Ended, Ready, run_jobs
+from adamcore.conformance.report import Entry, Report, environment
+from adamcore.conformance.runner import Done, Ended, Job, Ready, run_jobs
 from adamcore.conformance.settings import DTYPES, OWN_TARGETS, PARALLEL, TIMEOUT, UsageError
 from adamcore.conformance.subjects import Foreign, Own, Subject
 from adamcore.dialects import DIALECTS
@@ -68,8 +69,41 @@ def check(
         subject = kind(target, claim, dict(settings or {}), device, chosen, dtypes, asked=bool(targets))
         subjects.append(subject)
     run(subjects, timeout, parallel, progress)
+    entries: list[tuple[Subject, Entry]] = [(s, entry) for s in subjects for entry in s.entries()]
+    for owner, entry in entries:
+        if isinstance(owner, Foreign) and entry.verdict == "deviates":
+            make_small(owner, entry, timeout)
     devices = {s.target: s.info.device for s in subjects if s.info is not None}
-    return Report([entry for s in subjects for entry in s.entries()], environment(devices))
+    return Report([entry for _, entry in entries], environment(devices))
+
+
+def make_small(subject: Foreign, entry: Entry, timeout: float) -> None:
+    """Give the first deviation a program that shows it, made from a probe cut down and run again."""
+    from adamcore.conformance.judge import judge
+    from adamcore.conformance.repro import Small, program, shrunk
+
+    k = next((k for k, f in enumerate(entry.findings) if f.level == "error" and f.evidence), None)
+    if k is None or subject.claim is None or subject.info is None:
+        return
+    seen = entry.findings[k].evidence
+    assert seen is not None
+    dtype = next(r.dtype for r in entry.results if r.evidence == seen)
+    original = next(p for p in subject.probes if p.name == seen.probe)
+    probes = shrunk(subject.as_seen(original), seen)
+    job = Job(
+        subject.target, dtype, [None], probes, [(0, n) for n in range(len(probes))],
+        subject.settings, subject.device,
+    )  # fmt: skip
+    for event in run_jobs([job], timeout, 1) if probes else ():
+        if not isinstance(event, Done):
+            continue
+        probe = probes[job.tasks[event.task][1]]
+        result = judge(subject.claim.adam, probe, dtype, event.run, flushes=subject.info.flushes)
+        if result.status == "failed" and result.evidence is not None:
+            text = program(subject.target, subject.info, Small(probe, dtype, result.evidence))
+            if text is not None:
+                entry.findings[k] = replace(entry.findings[k], repro=text)
+                return
 
 
 def run(subjects: Sequence[Subject], timeout: float, parallel: int, progress: Progress | None) -> None:

@@ -234,6 +234,9 @@ def show_findings(console: Console, entries: Sequence[Entry], findings: Sequence
             line.add_column(overflow="fold")
             line.add_row(name, Text(value))
             console.print(Padding(line, (0, 0, 0, 4), expand=False))
+        if found.repro and "\n" in found.repro:  # a program: whole lines, to be copied
+            console.print(Padding(Text("a program that shows it", "dim"), (0, 0, 0, 4), expand=False))
+            console.print(Text(found.repro), soft_wrap=True)
     if rest := list(dict.fromkeys(found.rule for found in findings[SHOWN:])):
         more = Text(f"and {few(rest, 12)}: the report (--json) has them all", "dim")
         console.print(Padding(more, (0, 0, 0, 2), expand=False))
@@ -246,7 +249,7 @@ def details(found: Finding) -> list[tuple[str, str]]:
         lines.append(("got", f"{e.got}  ({float.fromhex(e.got):.9g})"))
         lines.append(("want", f"{e.want}  ({float.fromhex(e.want):.9g})"))
         lines.append(("error", f"{e.ulp:.4g} ULP; the bound is {e.bound_ulp:.4g} ULP"))
-    if found.repro:
+    if found.repro and "\n" not in found.repro:
         lines.append(("again", found.repro))
     return lines
 

@@ -40,6 +40,11 @@ class Arguments:
     lacks: tuple[str, ...]
     fixed: Mapping[str, float]
 
+    @property
+    def written(self) -> dict[str, str]:
+        """The further arguments as Python text."""
+        return {name: repr(value) for name, value in self.extra.items()}
+
     def call(self, hyper: Mapping[str, float]) -> dict[str, Any]:
         """The keyword arguments for these hyperparameters."""
         keywords: dict[str, Any] = {}

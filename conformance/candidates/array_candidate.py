@@ -54,6 +54,7 @@ class ArrayCandidate:
             lacks=self.lacks,
             fixed=self.fixed,
             flushes=bool(getattr(self.cls, "flushes_subnormals", False)),
+            extra={name: repr(value) for name, value in self.keywords.items()},
         )
 
     def run(self, probe: Probe, dtype: str) -> Run:

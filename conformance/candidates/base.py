@@ -37,6 +37,8 @@ class Info:
     fixed: Mapping[str, float] = field(default_factory=dict)  #: those set by --set for every probe
     flushes: bool = False  #: whether it flushes subnormal numbers to 0
     device: str = "cpu"
+    names: Mapping[str, str] = field(default_factory=dict)  #: hyperparameter -> its argument
+    extra: Mapping[str, str] = field(default_factory=dict)  #: further arguments, as Python text
 
 
 class Candidate(Protocol):

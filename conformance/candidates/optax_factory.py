@@ -46,7 +46,8 @@ class OptaxCandidate:
     def info(self) -> Info:
         a = self.arguments
         flushes = self.device.platform == "cpu"
-        return Info("optax factory", None, a.lacks, a.fixed, flushes, jax_device_name(self.device))
+        device = jax_device_name(self.device)
+        return Info("optax factory", None, a.lacks, a.fixed, flushes, device, a.names, a.written)
 
     def run(self, probe: Probe, dtype: str) -> Run:
         import jax

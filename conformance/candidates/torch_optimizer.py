@@ -37,7 +37,10 @@ class TorchCandidate:
     @property
     def info(self) -> Info:
         a = self.arguments
-        return Info("torch optimizer", lacks=a.lacks, fixed=a.fixed, device=device_name(self.device))
+        device = device_name(self.device)
+        return Info(
+            "torch optimizer", lacks=a.lacks, fixed=a.fixed, device=device, names=a.names, extra=a.written
+        )
 
     def run(self, probe: Probe, dtype: str) -> Run:
         if reason := unsupported(probe, lr=True):

@@ -1,0 +1,85 @@
+"""A deviation as a program: it runs without us, and shows what the finding says."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from adamcore.conformance import check
+
+ARRAY = """
+import numpy as np
+
+class Inside:
+    dialect = "torch.AdamW"
+
+    def init(self, params, hyper):
+        self.p, self.h = [p.copy() for p in params], hyper
+        self.m = [np.zeros_like(p) for p in params]
+        self.v = [np.zeros_like(p) for p in params]
+        self.t = [0] * len(params)
+
+    def step(self, grads):
+        h = self.h
+        for i, g in enumerate(grads):
+            if g is not None:
+                self.t[i] += 1
+                f = self.p[i].dtype.type
+                self.m[i] = f(h["b1"]) * self.m[i] + f(1 - h["b1"]) * g
+                self.v[i] = f(h["b2"]) * self.v[i] + f(1 - h["b2"]) * g * g
+                m_hat = self.m[i] / f(1 - h["b1"] ** self.t[i])
+                v_hat = self.v[i] / f(1 - h["b2"] ** self.t[i])
+                kept = self.p[i] * f(1 - h["lr"] * h["weight_decay"])
+                self.p[i] = np.asarray(kept - f(h["lr"]) * m_hat / np.sqrt(v_hat + f(h["eps"])))
+        return [p.copy() for p in self.p]
+"""
+
+TORCH = """
+import torch
+
+class Late(torch.optim.AdamW):
+    # forgets its weight decay
+    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2):
+        super().__init__(params, lr=lr, betas=betas, eps=eps, weight_decay=0.0)
+"""
+
+OPTAX = """
+import optax
+
+def adam(learning_rate, b1=0.9, b2=0.999, eps=1e-8):
+    return optax.adam(learning_rate, b1=b2, b2=b1, eps=eps)
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "name", "dialect", "area"),
+    [
+        (ARRAY, "Inside", "torch.AdamW", "epsilon"),
+        (TORCH, "Late", "torch.AdamW", "hyperparameters"),
+        (OPTAX, "adam", "optax.adam", "hyperparameters"),
+    ],
+)
+def test_the_program_shows_the_deviation(
+    tmp_path: Path, source: str, name: str, dialect: str, area: str
+) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(source)
+    probes = ["STEP.1/fingerprint", "EPS.1/*", "DEC.1/coupling", "MOM.1/common", "BC.1/first-steps"]
+    report = check(f"{file}:{name}", dialect=dialect, probes=probes)
+    [entry] = report.entries
+    first = entry.findings[0]
+    assert first.area == area
+    assert first.repro is not None
+    assert len(first.repro.splitlines()) <= 16
+    assert "adamcore" not in first.repro
+    done = subprocess.run(
+        [sys.executable, "-c", first.repro], capture_output=True, text=True, cwd=tmp_path, check=True
+    )
+    got, want = (line.split()[1] for line in done.stdout.splitlines()[-2:])
+    assert float.fromhex(got) != float.fromhex(want)
+    assert got in first.repro or float.fromhex(got) == pytest.approx(
+        float(first.repro.split("# ")[1].split(":")[0])
+    )
