@@ -7,6 +7,7 @@ they meet an array.  Each class claims the dialect whose rules it follows.
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import numpy as np
@@ -72,7 +73,7 @@ class Stateless:
         pass
 
     def shaped(self, i: int) -> A:
-        return self.p[i].view(self.dtypes[i]).reshape(self.shapes[i]).copy()
+        return shaped(self.p[i], self.dtypes[i], self.shapes[i]).copy()
 
     # One array
 
@@ -111,10 +112,15 @@ class Stateless:
         return m / c1
 
     def denominator(self, v: A, c2: F) -> A:  # EPS.1
-        return np.sqrt(v) / c2**0.5 + self.eps
+        return np.sqrt(v) / math.sqrt(c2) + self.eps
 
     def apply(self, i: int, p: A, u: A) -> A:  # STEP.1
         return p - self.lr * u
+
+
+def shaped(a: A, dtype: Any, shape: tuple[int, ...]) -> A:
+    """What :func:`reals` made flat and real, as it was."""
+    return np.reshape(a.view(dtype), shape)
 
 
 def reals(a: A) -> A:
@@ -129,9 +135,8 @@ class Adam(Stateless):
     def get_state(self) -> dict[str, Any]:
         state: dict[str, Any] = {"t": list(self.t), "mu_product": list(self.mu)}
         for name, arrays in self.arrays().items():
-            state[name] = [
-                a.view(d).reshape(s).copy() for a, d, s in zip(arrays, self.dtypes, self.shapes, strict=True)
-            ]
+            rows = zip(arrays, self.dtypes, self.shapes, strict=True)
+            state[name] = [shaped(a, dtype, shape).copy() for a, dtype, shape in rows]
         return state
 
     def set_state(self, state: dict[str, Any]) -> None:
@@ -181,7 +186,7 @@ class NAdam(Adam):
     hyper = (*Adam.hyper, "momentum_decay")
 
     def mu_of(self, t: int) -> F:
-        return self.b1 * (1 - 0.5 * 0.96 ** (t * self.md))
+        return self.b1 * (1 - 0.5 * math.pow(0.96, t * self.md))
 
     def numerator(self, i: int, m: A, g: A, c1: F) -> A:  # NES.1
         mu, after = self.mu_of(self.time(i)), self.mu_of(self.time(i) + 1)
@@ -219,7 +224,7 @@ class Keras(SharedClock, AdamW):
         super().advance(grads)
 
     def denominator(self, v: A, c2: F) -> A:  # EPS.2
-        return (np.sqrt(v) + self.eps) / c2**0.5
+        return (np.sqrt(v) + self.eps) / math.sqrt(c2)
 
 
 class Optax(SharedClock, AdamW):
@@ -295,7 +300,7 @@ class Late(AdamW):
     dialect = "transformers4.AdamW"
 
     def denominator(self, v: A, c2: F) -> A:
-        return (np.sqrt(v) + self.eps) / c2**0.5
+        return (np.sqrt(v) + self.eps) / math.sqrt(c2)
 
     def apply(self, i: int, p: A, u: A) -> A:  # DEC.5
         p = p - self.lr * u

@@ -31,6 +31,9 @@ class Rules:
     def clock(self, count: X) -> X:
         return count + 1
 
+    def present(self, grads: Tree, params: Tree) -> Tree:
+        return grads
+
     def gradients(self, grads: Tree) -> Tree:
         return grads
 
@@ -46,7 +49,7 @@ class Rules:
     def correction(self, b: float, t: X) -> X:
         return 1 - jnp.asarray(b, jnp.result_type(float)) ** t
 
-    def direction(self, m: X, v: X, t: X) -> X:
+    def direction(self, m: X, v: X, g: X, t: X) -> X:
         return m / self.correction(self.b1, t) / self.denominator(v, self.correction(self.b2, t))
 
     def denominator(self, v: X, c2: X) -> X:
@@ -67,12 +70,12 @@ def transformation(rules: Rules) -> optax.GradientTransformation:
 
     def update(grads: Tree, state: State, params: Tree = None) -> tuple[Tree, State]:
         t = rules.clock(state.count)
+        grads = rules.present(grads, params)
         grads = rules.gradients(jax.tree.map(rules.coupled, grads, params))
         mu = jax.tree.map(rules.first, state.mu, grads)
         nu = jax.tree.map(rules.second, state.nu, grads)
-        steps = jax.tree.map(
-            lambda m, v, p: rules.update(rules.direction(m, v, t), p).astype(p.dtype), mu, nu, params
-        )
+        directions = jax.tree.map(lambda m, v, g: rules.direction(m, v, g, t), mu, nu, grads)
+        steps = jax.tree.map(lambda u, p: rules.update(u, p).astype(p.dtype), directions, params)
         return steps, State(t, mu, nu)
 
     return optax.GradientTransformation(init, update)
@@ -104,7 +107,7 @@ class JaxFolded(Rules):
     def first(self, m: X, g: X) -> X:
         return m + (1 - self.b1) * (g - m)
 
-    def direction(self, m: X, v: X, t: X) -> X:
+    def direction(self, m: X, v: X, g: X, t: X) -> X:
         root = jnp.sqrt(self.correction(self.b2, t))
         return root / self.correction(self.b1, t) * m / (jnp.sqrt(v) + self.eps * root)
 
@@ -126,9 +129,11 @@ class JaxExpm1(Rules):
 class JaxNAdamW(Rules):
     """Nesterov with two corrections."""
 
-    def first(self, m: X, g: X) -> X:
-        self.g = g
-        return super().first(m, g)
+    def direction(self, m: X, v: X, g: X, t: X) -> X:
+        ahead = self.b1 * m / self.correction(self.b1, t + 1) + (1 - self.b1) * g / self.correction(
+            self.b1, t
+        )
+        return ahead / self.denominator(v, self.correction(self.b2, t))
 
 
 @wrong("epsilon", "EPS.1", claim="optax.adamw")
@@ -220,7 +225,8 @@ class JaxAscent(Rules):
 class JaxAbsentIsZero(Rules):
     """An absent gradient acts as a zero one where it should be an error."""
 
-    absent_is_zero = True
+    def present(self, grads: Tree, params: Tree) -> Tree:
+        return [jnp.zeros_like(p) if g is None else g for g, p in zip(grads, params, strict=True)]
 
 
 @wrong("complex", "CPX.2", claim="optax.adamw", like="flax_legacy.Adam")

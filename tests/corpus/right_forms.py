@@ -7,7 +7,7 @@ from collections.abc import Generator
 from typing import Any
 
 import numpy as np
-from adams import A, Adam, AdamW, F, Stateless, reals
+from adams import A, Adam, AdamW, F, Stateless, reals, shaped
 from register import right
 
 
@@ -107,7 +107,7 @@ class InPlace(AdamW):
         v *= self.b2
         v += (1 - self.b2) * g * g
         root = np.sqrt(v)
-        root /= c2**0.5
+        root /= math.sqrt(c2)
         root += self.eps
         np.divide(m, root, out=root)
         root *= self.lr / c1
@@ -125,7 +125,7 @@ class RunningViews(AdamW):
         self.p[i] = p
 
     def shaped(self, i: int) -> A:
-        return self.p[i].view(self.dtypes[i]).reshape(self.shapes[i])
+        return shaped(self.p[i], self.dtypes[i], self.shapes[i])
 
 
 @right()

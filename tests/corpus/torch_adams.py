@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -59,7 +60,7 @@ class TorchAdamW(torch.optim.Optimizer):
         p.mul_(1 - group["lr"] * group["weight_decay"])
 
     def denominator(self, v: Tensor, c2: float, eps: float) -> Tensor:
-        return (v.sqrt() / c2**0.5).add_(eps)
+        return (v.sqrt() / math.sqrt(c2)).add_(eps)
 
 
 @right(claim="torch.Adam")
@@ -127,7 +128,7 @@ class TorchEpsilonHat(TorchAdamW):
     """(sqrt(v) + eps)/sqrt(c2)."""
 
     def denominator(self, v: Tensor, c2: float, eps: float) -> Tensor:
-        return (v.sqrt() + eps) / c2**0.5
+        return (v.sqrt() + eps) / math.sqrt(c2)
 
 
 @wrong("decay", "DEC.2", claim="torch.AdamW", like="torch.optim.Adam for AdamW")

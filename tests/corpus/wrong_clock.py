@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import numpy as np
 from adams import A, Adam, AdamW, Apex, F, Keras, NAdam, SharedClock
 from register import wrong
 
@@ -231,5 +230,5 @@ class ClockHalfPrecisionPower(AdamW):
     """t itself rounded to three significant bits."""
 
     def time(self, i: int) -> int:
-        scale = max(2 ** (self.t[i].bit_length() - 3), 1)
-        return int(np.floor(self.t[i] / scale)) * scale
+        dropped = max(self.t[i].bit_length() - 3, 0)
+        return self.t[i] >> dropped << dropped

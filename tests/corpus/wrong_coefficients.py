@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from adams import A, Adam, AdamW, F, Uncorrected
 from register import wrong
@@ -27,10 +29,10 @@ class ProductInFloat32(AdamW):
     def numerator(self, i: int, m: A, g: A, c1: F) -> A:
         a, b = self.product[i]
         self.product[i] = a * np.float32(self.b1), b * np.float32(self.b2)
-        return m / float(1 - self.product[i][0]) * float(1 - self.product[i][1]) ** 0.5
+        return m / float(1 - self.product[i][0]) * math.sqrt(1 - self.product[i][1])
 
     def denominator(self, v: A, c2: F) -> A:
-        return np.sqrt(v) + self.eps * c2**0.5
+        return np.sqrt(v) + self.eps * math.sqrt(c2)
 
 
 @wrong("coefficients", "NUM.4", like="tt-metal#55935")
@@ -91,7 +93,9 @@ class SecondMomentInBytes(AdamW):
     def second(self, v: A, square: A) -> A:
         v = super().second(v, square)
         scale = np.max(v, initial=1e-30)
-        return (np.round(v / scale * 255) / 255 * scale).astype(v.dtype)
+        levels: A = np.round(v / scale * 255)
+        kept: A = levels / 255 * scale
+        return kept.astype(v.dtype)
 
 
 @wrong("mixed_precision", "NUM.1", like="torch.autocast around step()")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from adams import A, Adam, AdamW, AMSGrad, F, Keras, NAdam, Uncorrected
 from register import wrong
@@ -124,7 +126,7 @@ class CorrectionRootOfFirst(AdamW):
     """m/sqrt(c1)."""
 
     def numerator(self, i: int, m: A, g: A, c1: F) -> A:
-        return m / c1**0.5
+        return m / math.sqrt(c1)
 
 
 @wrong("bias_correction", "BC.2")
@@ -175,7 +177,7 @@ class CorrectionWrittenToLr(AdamW):
 
     def numerator(self, i: int, m: A, g: A, c1: F) -> A:
         if i == 0:
-            self.lr *= (1 - self.b2 ** self.t[0]) ** 0.5 / c1
+            self.lr *= math.sqrt(1 - self.b2 ** self.t[0]) / c1
         return m
 
     def denominator(self, v: A, c2: F) -> A:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from adams import A, Adam, AdamW, Ascent, F, Late, Uncorrected, Unscaled
 from register import wrong
@@ -51,7 +53,7 @@ class DecayCorrected(AdamW):
 
     def apply(self, i: int, p: A, u: A) -> A:
         c1, c2 = self.correction(self.time(i))
-        return p - self.lr * c2**0.5 / c1 * self.wd * p - self.lr * u
+        return p - self.lr * math.sqrt(c2) / c1 * self.wd * p - self.lr * u
 
 
 @wrong("decay", "DEC.5", like="bitsandbytes#2010")
@@ -71,7 +73,7 @@ class DecayBefore(Late):
         return p - self.lr * self.wd * p - self.lr * u
 
 
-@wrong("decay", "DEC.2", like="deepspeed#5214")
+@wrong("decay hyperparameters", "DEC.2", like="deepspeed#5214")
 class DecayIgnored(AdamW):
     """weight_decay accepted and not used."""
 
@@ -79,7 +81,7 @@ class DecayIgnored(AdamW):
         return p - self.lr * u
 
 
-@wrong("decay", "DEC.1", like="Paddle#5836")
+@wrong("decay hyperparameters", "DEC.1", like="Paddle#5836")
 class DecayIgnoredL2(Adam):
     """weight_decay accepted and not used, under L2."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from adams import A, Adam, AdamW, AMSGrad, F, Keras, NAdam, Optax
 from register import wrong
@@ -28,7 +30,7 @@ class EpsilonHat(AdamW):
     """(sqrt(v) + eps)/sqrt(c2)."""
 
     def denominator(self, v: A, c2: F) -> A:
-        return (np.sqrt(v) + self.eps) / c2**0.5
+        return (np.sqrt(v) + self.eps) / math.sqrt(c2)
 
 
 @wrong("epsilon", "EPS.2", like="tensorflow#9047")
@@ -108,7 +110,7 @@ class EpsilonTimesCorrection(AdamW):
     """sqrt(v_hat) + eps*sqrt(c2): folded the wrong way round."""
 
     def denominator(self, v: A, c2: F) -> A:
-        return np.sqrt(v / c2) + self.eps * c2**0.5
+        return np.sqrt(v / c2) + self.eps * math.sqrt(c2)
 
 
 @wrong("epsilon", "EPS.1")
@@ -168,7 +170,7 @@ class EpsilonHatAMSGrad(AMSGrad):
     """(sqrt(v_max) + eps)/sqrt(c2)."""
 
     def denominator(self, v: A, c2: F) -> A:
-        return (np.sqrt(v) + self.eps) / c2**0.5
+        return (np.sqrt(v) + self.eps) / math.sqrt(c2)
 
 
 @wrong("epsilon", "EPS.1")
@@ -176,4 +178,4 @@ class EpsilonHatNAdam(NAdam):
     """(sqrt(v) + eps)/sqrt(c2) under a momentum schedule."""
 
     def denominator(self, v: A, c2: F) -> A:
-        return (np.sqrt(v) + self.eps) / c2**0.5
+        return (np.sqrt(v) + self.eps) / math.sqrt(c2)

@@ -100,7 +100,8 @@ class SecondOfProduct(AdamW):
     """v averages |g*m|."""
 
     def square(self, i: int, g: A) -> A:
-        return (1 - self.b2) * np.abs(g * self.m[i])
+        product: A = np.abs(g * self.m[i])
+        return (1 - self.b2) * product
 
 
 @wrong("moments", "MOM.2")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 from adams import A, Adam, AdamW, Ascent, F, NAdam, OptaxNAdam, TimmNAdam
@@ -69,7 +70,7 @@ class NesterovHalfMissing(NAdam):
     """b1*(1 - 0.96**...): the factor 0.5 lost."""
 
     def mu_of(self, t: int) -> F:
-        return self.b1 * (1 - 0.96 ** (t * self.md))
+        return self.b1 * (1 - math.pow(0.96, t * self.md))
 
 
 @wrong("nesterov", "NES.1")

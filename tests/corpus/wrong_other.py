@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from adams import A, Adam, AdamW, F
 from register import other
@@ -31,7 +33,9 @@ class Yogi(AdamW):
     """v moves towards g*g by a fixed weight."""
 
     def second(self, v: A, square: A) -> A:
-        return v + np.sign(square - (1 - self.b2) * v) * square
+        towards: A = np.sign(square - (1 - self.b2) * v)
+        moved: A = v + towards * square
+        return moved
 
 
 @other(like="Kingma and Ba 2015, section 7")
@@ -56,7 +60,7 @@ class RAdam(AdamW):
         rho = most - 2 * t * self.b2**t / (1 - self.b2**t)
         if rho <= 5:
             return np.ones_like(v)
-        r = ((rho - 4) * (rho - 2) * most / ((most - 4) * (most - 2) * rho)) ** 0.5
+        r = math.sqrt((rho - 4) * (rho - 2) * most / ((most - 4) * (most - 2) * rho))
         return super().denominator(v, c2) / r
 
 
