@@ -11,9 +11,7 @@ import math
 from typing import Any, ClassVar
 
 import numpy as np
-
-A = np.ndarray[Any, Any]
-F = float
+from flat import A, F, reals, shaped
 
 
 class Stateless:
@@ -116,17 +114,6 @@ class Stateless:
 
     def apply(self, i: int, p: A, u: A) -> A:  # STEP.1
         return p - self.lr * u
-
-
-def shaped(a: A, dtype: Any, shape: tuple[int, ...]) -> A:
-    """What :func:`reals` made flat and real, as it was."""
-    return np.reshape(a.view(dtype), shape)
-
-
-def reals(a: A) -> A:
-    """A flat real view of an array, complex ones as pairs; row after row."""
-    flat = np.ascontiguousarray(a).reshape(-1)
-    return flat.view(flat.real.dtype)
 
 
 class Adam(Stateless):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
-from adams import A, Adam, AdamW, AMSGrad, F, Stateless, Uncorrected
+from adams import Adam, AdamW, AMSGrad, Stateless, Uncorrected
+from flat import A, F
 from register import equivalent
 
 

@@ -7,7 +7,8 @@ from collections.abc import Generator
 from typing import Any
 
 import numpy as np
-from adams import A, Adam, AdamW, F, Stateless, reals, shaped
+from adams import Adam, AdamW, Stateless
+from flat import A, F, reals, shaped
 from register import right
 
 

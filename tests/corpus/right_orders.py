@@ -5,12 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from adams import (
-    A,
-    Adam,
-    AdamW,
-    F,
-)
+from adams import Adam, AdamW
+from flat import A, F
 from register import right
 
 

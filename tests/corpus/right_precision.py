@@ -6,20 +6,8 @@ import math
 from typing import Any, ClassVar
 
 import numpy as np
-from adams import (
-    A,
-    Adam,
-    AdamW,
-    AMSGrad,
-    F,
-    Keras,
-    NAdam,
-    Optax,
-    OptaxAMSGrad,
-    OptaxNAdam,
-    Stateless,
-    TimmNAdam,
-)
+from adams import Adam, AdamW, AMSGrad, Keras, NAdam, Optax, OptaxAMSGrad, OptaxNAdam, Stateless, TimmNAdam
+from flat import A, F
 from register import right
 
 

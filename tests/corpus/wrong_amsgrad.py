@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
-from adams import A, Adam, AdamW, AMSGrad, F, OptaxAMSGrad
+from adams import Adam, AdamW, AMSGrad, OptaxAMSGrad
+from flat import A, F
 from register import wrong
 
 

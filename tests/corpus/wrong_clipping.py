@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from adams import A, Adam, AdamW, F, Uncorrected
+from adams import Adam, AdamW, Uncorrected
+from flat import A, F
 from register import wrong
 
 

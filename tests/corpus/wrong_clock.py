@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from adams import A, Adam, AdamW, Apex, F, Keras, NAdam, SharedClock
+from adams import Adam, AdamW, Apex, Keras, NAdam, SharedClock
+from flat import A, F
 from register import wrong
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from adams import A, Adam, AdamW, Ascent, F, Late, Uncorrected, Unscaled
+from adams import Adam, AdamW, Ascent, Late, Uncorrected, Unscaled
+from flat import A, F
 from register import wrong
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from adams import A, Adam, AdamW, AMSGrad, F, Keras, NAdam, Optax
+from adams import Adam, AdamW, AMSGrad, Keras, NAdam, Optax
+from flat import A, F
 from register import wrong
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from adams import A, Adam, AdamW, AMSGrad, Apex, NAdam, Optax
+from adams import Adam, AdamW, AMSGrad, Apex, NAdam, Optax
+from flat import A
 from register import wrong
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from adams import A, Adam, AdamW, F, Keras, NAdam
+from adams import Adam, AdamW, Keras, NAdam
+from flat import A, F
 from register import wrong
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from adams import A, Adam, AdamW, Keras
+from adams import Adam, AdamW, Keras
+from flat import A
 from register import wrong
 
 

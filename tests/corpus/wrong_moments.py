@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from adams import A, Adam, AdamW, F, Optax, TimmNAdam, Uncorrected
+from adams import Adam, AdamW, Optax, TimmNAdam, Uncorrected
+from flat import A, F
 from register import wrong
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import ClassVar
 
-from adams import A, Adam, AdamW, Ascent, F, NAdam, OptaxNAdam, TimmNAdam
+from adams import Adam, AdamW, Ascent, NAdam, OptaxNAdam, TimmNAdam
+from flat import A, F
 from register import wrong
 
 

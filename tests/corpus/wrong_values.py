@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from adams import A, Adam, AdamW, AMSGrad, F, Keras
+from adams import Adam, AdamW, AMSGrad, Keras
+from flat import A, F
 from register import wrong
 
 
