@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help check test lint types tests slow browser coverage format docs build clean
+.PHONY: help check test lint types tests slow browser coverage score format docs build clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1 \t/p' Makefile | expand -t 20
@@ -45,6 +45,9 @@ browser: $(READY)  ## the HTML report as people see it, in headless Chromium
 	@command -v $${CHROMIUM:-chromium} >/dev/null || command -v google-chrome >/dev/null || { \
 		echo "no Chromium here: apt-get install chromium poppler-utils, or CHROMIUM=/its/path" >&2; exit 1; }
 	@$(BIN)/python -m pytest -m browser tests/test_html.py $(ARGS)
+
+score: $(READY)  ## docs/score.md: wrong Adams killed and named, right ones passed (some minutes)
+	@$(BIN)/python tests/score.py $(ARGS)
 
 coverage: $(READY)  ## the tests again, with the lines and branches that none of them runs
 	@$(BIN)/coverage erase
