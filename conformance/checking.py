@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -13,7 +14,7 @@ from adamcore.conformance.candidates.base import SettingError
 from adamcore.conformance.probe import Probe
 from adamcore.conformance.report import Entry, Report, environment
 from adamcore.conformance.runner import Done, Ended, Job, Ready, run_jobs
-from adamcore.conformance.settings import DTYPES, OWN_TARGETS, PARALLEL, TIMEOUT, UsageError
+from adamcore.conformance.settings import DTYPES, MEMORY, OWN_TARGETS, PARALLEL, QUICK, TIMEOUT, UsageError
 from adamcore.conformance.subjects import Foreign, Own, Subject
 from adamcore.dialects import DIALECTS
 from adamcore.registry import announced
@@ -31,6 +32,8 @@ def check(
     probes: Sequence[str] = (),
     timeout: float = TIMEOUT,
     parallel: int = PARALLEL,
+    memory: float = MEMORY,
+    quick: bool = False,
     progress: Progress | None = None,
 ) -> Report:
     """Run candidates on the probes and judge them; see docs/checking.md.
@@ -45,6 +48,8 @@ def check(
         probes: patterns of probe names; none means all.
         timeout: seconds in which a candidate must start, and then finish each probe.
         parallel: how many processes at once.
+        memory: MB that a candidate's processes may have.
+        quick: only the probes of :func:`is_quick`.
         progress: called after each probe.
 
     Raises:
@@ -52,7 +57,7 @@ def check(
             setting that the constructor does not have.
         DialectError: an unknown dialect.
     """
-    chosen = choose(probes)
+    chosen = choose(probes, quick=quick)
     if unknown := [dtype for dtype in dtypes if dtype not in DTYPES]:
         raise UsageError(f"unknown dtype {unknown[0]!r}; expected {' or '.join(DTYPES)}")
     for target in targets:
@@ -68,13 +73,13 @@ def check(
         claim = dialect or only
         subject = kind(target, claim, dict(settings or {}), device, chosen, dtypes, asked=bool(targets))
         subjects.append(subject)
-    run(subjects, timeout, parallel, progress)
+    run(subjects, timeout, parallel, memory, progress)
     entries: list[tuple[Subject, Entry]] = [(s, entry) for s in subjects for entry in s.entries()]
     for owner, entry in entries:
         if isinstance(owner, Foreign) and entry.verdict == "deviates":
             make_small(owner, entry, timeout)
     devices = {s.target: s.info.device for s in subjects if s.info is not None}
-    return Report([entry for _, entry in entries], environment(devices))
+    return Report([entry for _, entry in entries], environment(devices), quick=quick)
 
 
 def make_small(subject: Foreign, entry: Entry, timeout: float) -> None:
@@ -106,14 +111,16 @@ def make_small(subject: Foreign, entry: Entry, timeout: float) -> None:
                 return
 
 
-def run(subjects: Sequence[Subject], timeout: float, parallel: int, progress: Progress | None) -> None:
+def run(
+    subjects: Sequence[Subject], timeout: float, parallel: int, memory: float, progress: Progress | None
+) -> None:
     """Run all subjects' jobs and hand them their events, judging while others still run."""
     owners = {job: subject for subject in subjects for job in subject.jobs}
     total, done = sum(len(job.tasks) for job in owners), 0
     if progress:
         progress("", 0, total)
     started: dict[object, int] = dict.fromkeys(owners, 0)
-    for event in run_jobs(list(owners), timeout, parallel):
+    for event in run_jobs(list(owners), timeout, parallel, memory):
         subject = owners[event.job]
         if isinstance(event, Ready):
             subject.ready(event.info)
@@ -130,8 +137,8 @@ def run(subjects: Sequence[Subject], timeout: float, parallel: int, progress: Pr
             progress(f"{subject.target} {event.job.dtype}", done, total)
 
 
-def choose(patterns: Iterable[str]) -> list[Probe]:
-    """The probes whose names, or whose rule, fit one of the patterns."""
+def choose(patterns: Iterable[str], *, quick: bool = False) -> list[Probe]:
+    """The probes whose names, or whose rule, fit one of the patterns; the quick ones alone."""
     from adamcore.conformance.probes import PROBES
 
     patterns = list(patterns)
@@ -139,7 +146,16 @@ def choose(patterns: Iterable[str]) -> list[Probe]:
         if not any(fits(probe, pattern) for probe in PROBES.values()):
             near = difflib.get_close_matches(pattern, PROBES, n=3, cutoff=0.4)
             raise UsageError(f"no probe {pattern!r}" + (f"; nearest: {', '.join(near)}" if near else ""))
-    return [p for p in PROBES.values() if not patterns or any(fits(p, pattern) for pattern in patterns)]
+    fitting = [p for p in PROBES.values() if not patterns or any(fits(p, pattern) for pattern in patterns)]
+    chosen = [p for p in fitting if is_quick(p)] if quick else fitting
+    if not chosen:
+        raise UsageError(f"--quick leaves none of these probes: {', '.join(p.name for p in fitting)}")
+    return chosen
+
+
+def is_quick(probe: Probe) -> bool:
+    """Whether a probe is one of a quick check: what it costs goes with how often a parameter is updated."""
+    return len(probe.steps) * len(probe.params) <= QUICK
 
 
 def fits(probe: Probe, pattern: str) -> bool:
@@ -154,12 +170,24 @@ def default_targets() -> dict[str, str | None]:
 
 def validate(target: str) -> None:
     """Raise :class:`UsageError` for a target that can be none."""
-    if is_own(target) or (":" in target.strip(":") and "cmd:" not in target):
+    if target.startswith("cmd:"):
+        validate_command(target)
+        return
+    if is_own(target) or ":" in target.strip(":"):
         return
     known = [*OWN_TARGETS, *(path for row in DIALECTS.values() for path in row.targets)]
     near = difflib.get_close_matches(target, known, n=3, cutoff=0.5)
     hint = f"; nearest: {', '.join(near)}" if near else ""
     raise UsageError(
         f"unknown target {target!r}: expected numpy, torch, torch:cuda, jax, jax:jit, array:MODULE, "
-        f"module:attr or path/file.py:attr{hint}"
+        f"module:attr, path/file.py:attr or cmd:COMMAND{hint}"
     )
+
+
+def validate_command(target: str) -> None:
+    try:
+        words = shlex.split(target.removeprefix("cmd:"))
+    except ValueError as error:
+        raise UsageError(f"{target!r}: {error}") from error
+    if not words:
+        raise UsageError(f"{target!r} has no command; expected cmd:COMMAND, such as cmd:./driver")

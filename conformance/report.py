@@ -62,6 +62,7 @@ class Report:
     entries: list[Entry]
     environment: dict[str, Any]
     unmet: list[str] = field(default_factory=list)  #: what the file of expected deviations is wrong about
+    quick: bool = False  #: whether only short probes were run
 
     @property
     def exit_code(self) -> int:
@@ -84,6 +85,7 @@ class Report:
             "environment": self.environment,
             "candidates": [candidate(entry) for entry in self.entries],
             "unmet": self.unmet,
+            "quick": self.quick,
         }
 
     def write(self, path: str | Path) -> None:

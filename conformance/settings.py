@@ -6,7 +6,9 @@ from collections.abc import Iterable
 
 DTYPES = ("float32", "float64")
 TIMEOUT = 120.0  #: seconds for a candidate to start, and for each probe
+MEMORY = 8192.0  #: MB that a candidate's processes may have: enough for a framework on a GPU
 PARALLEL = 2  #: processes at once
+QUICK = 16  #: a quick check has the probes of at most so many updates of a parameter, all steps together
 OWN_TARGETS: dict[str, str | None] = {
     "numpy": None, "torch": None, "torch:cuda": None, "jax": None, "jax:cuda": None, "jax:jit": "paper",
     "array:array_api_strict": None,

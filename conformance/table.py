@@ -63,6 +63,8 @@ def show(report: Report, console: Console) -> None:
         console.print(Text("unmet       ", "bold red").append(problem, "not bold default"))
     console.print()
     console.print(summary(report))
+    if report.quick:
+        console.print("a quick check: the short probes alone; without --quick it has all", style="yellow")
 
 
 def by_target(entries: Iterable[Entry]) -> dict[str, list[Entry]]:

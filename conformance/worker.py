@@ -4,7 +4,7 @@ The job comes as one JSON object on standard input; each finished probe goes out
 JSON line.  The lines go to a private duplicate of standard output, and standard output itself is
 pointed at standard error, so that whatever a candidate prints cannot break the protocol.
 
-Job: ``{"target", "dtype", "device", "settings", "claims": [fields of Adam or null],
+Job: ``{"target", "dtype", "device", "settings", "timeout", "claims": [fields of Adam or null],
 "probes": [...], "tasks": [[claim, probe], ...]}``.
 
 Lines: first ``{"ready": {...}}``, or one of ``{"usage": why}``, ``{"unavailable": why}`` and
@@ -66,7 +66,7 @@ def say(lines: TextIO, message: dict[str, Any]) -> None:
 def work(job: dict[str, Any], lines: TextIO) -> None:
     """Load the candidate and run every task of the job."""
     claims = [None if fields is None else Adam(**fields) for fields in job["claims"]]
-    candidates = load(job["target"], claims, job["settings"], job["device"])
+    candidates = load(job["target"], claims, job["settings"], job["device"], job["timeout"])
     probes = [unpack_probe(packed) for packed in job["probes"]]
     say(lines, {"ready": dataclasses.asdict(candidates[0].info)})
 
@@ -77,6 +77,9 @@ def work(job: dict[str, Any], lines: TextIO) -> None:
         say(lines, {"task": number, "run": pack_run(run)})
     if refusals and all(refusals):
         raise CandidateError(f"it could not be constructed for any probe: {refusals[0]}")
+    close = getattr(candidates[0], "close", None)
+    if close is not None:
+        close()
     say(lines, {"end": True})
 
 
@@ -94,6 +97,8 @@ def run_one(candidate: Candidate, probe: Probe, dtype: str) -> tuple[Run, str | 
         if isinstance(cause, (ValueError, NotImplementedError)):
             return Run(unsupported=reason), reason
         return Run(error=reason), reason
+    except CandidateError:
+        raise  # not a fault in a step, but of the candidate: nothing more can be asked of it
     except Exception as error:  # of the adapter itself
         return Run(error=describe(error)), None
 

@@ -31,7 +31,7 @@ class Refusal(Exception):
 class Info:
     """What the check must know of a candidate besides its runs."""
 
-    kind: str  #: "own backend", "torch optimizer", "optax factory", "keras optimizer", "array candidate"
+    kind: str  #: "own backend", "torch optimizer", "optax factory", "array candidate", "command", ...
     dialect: str | None = None  #: the candidate's own claim
     lacks: tuple[str, ...] = ()  #: hyperparameters it has no argument for
     fixed: Mapping[str, float] = field(default_factory=dict)  #: those set by --set for every probe
@@ -110,8 +110,8 @@ def run_probe(make: Callable[[Probe], Stepper], probe: Probe) -> Run:
         probe: what to run, in the manner it asks for.
     """
     run, index = Run(), 0
-    stepper = make(probe)
     try:
+        stepper = make(probe)
         if probe.start:
             stepper.begin(probe.start)
         neighbour = make(mirrored(probe)) if probe.manner == "beside" else None
@@ -126,6 +126,8 @@ def run_probe(make: Callable[[Probe], Stepper], probe: Probe) -> Run:
             run.clocks += [clocks] if (clocks := stepper.clocks()) is not None else []
     except Unsupported as reason:
         return Run(unsupported=str(reason))
+    except (CandidateError, Refusal):  # nothing was run, or nothing more can be
+        raise
     except Exception as error:
         run.error = describe(error)
     return run

@@ -21,6 +21,9 @@ from adamcore.conformance.candidates.base import (
 )
 from adamcore.conformance.candidates.keras_optimizer import choose_backend
 from adamcore.conformance.candidates.own import OwnCandidate, library
+from adamcore.conformance.settings import TIMEOUT
+
+COMMAND = "cmd:"  #: what a target that is a command begins with
 
 
 def is_own(target: str) -> bool:
@@ -34,9 +37,15 @@ def is_own(target: str) -> bool:
 
 
 def load(
-    target: str, claims: list[Adam | None], settings: Mapping[str, str], device: str | None
+    target: str,
+    claims: list[Adam | None],
+    settings: Mapping[str, str],
+    device: str | None,
+    timeout: float = TIMEOUT,
 ) -> list[Candidate]:
     """The candidate of a target, once for each claim (only own backends look at it).
+
+    ``timeout``: seconds that a command may take for a probe.
 
     Raises:
         UnavailableError: its library or its device is not here.
@@ -48,6 +57,11 @@ def load(
         own = library(target, device)
         assert own is not None
         return [OwnCandidate(own, claim or Adam()) for claim in claims]
+    if target.startswith(COMMAND):
+        from adamcore.conformance.candidates.command import CommandCandidate
+
+        command: Candidate = CommandCandidate(target.removeprefix(COMMAND), settings, timeout)
+        return [command] * len(claims)
     return [adapter(target, resolve(target), settings, device)] * len(claims)
 
 

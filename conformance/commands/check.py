@@ -30,13 +30,14 @@ examples:
   adamcore check --dialect torch.AdamW optax:adamw
   adamcore check torch.optim:Adam --set amsgrad=True --set foreach=True
   adamcore check my/adam.py:MyAdam --set noise_factor=@eps --json report.json
+  adamcore check 'cmd:./my_driver --threads 1' --quick
   adamcore check my/adam.py:MyAdam --html report.html --junit report.xml
   adamcore check my/adam.py:MyAdam --dtype float32 --probe 'EPS.*' --probe DEC.1/coupling
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    from adamcore.conformance.settings import DTYPES, FORMATS, PARALLEL, TIMEOUT
+    from adamcore.conformance.settings import DTYPES, FORMATS, MEMORY, PARALLEL, TIMEOUT
 
     parser.add_argument("targets", nargs="*", metavar="TARGET", help="what to check (above)")
     parser.add_argument("--dialect", metavar="NAME", help="the claim to hold every target to")
@@ -68,6 +69,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="seconds a candidate may take to start, and for each probe (default: %(default)g)",
     )
     parser.add_argument(
+        "--memory",
+        type=positive,
+        default=MEMORY,
+        metavar="MB",
+        help="memory that a candidate may take, all its processes together (%(default)g; Linux only)",
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="only short probes: under two seconds of judging a candidate"
+    )
+    parser.add_argument(
         "-j",
         type=count,
         default=PARALLEL,
@@ -80,7 +91,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def positive(text: str) -> float:
     value = float(text)
     if not 0 < value < 1e6:
-        raise argparse.ArgumentTypeError(f"{text}: expected seconds above 0")
+        raise argparse.ArgumentTypeError(f"{text}: expected a number above 0")
     return value
 
 
@@ -138,6 +149,8 @@ def checked(options: argparse.Namespace, out: Console) -> Report:
             probes=options.probe,
             timeout=options.timeout,
             parallel=options.parallel,
+            memory=options.memory,
+            quick=options.quick,
             progress=lambda what, done, total: bar.update(
                 task, description=what, completed=done, total=total
             ),

@@ -1,0 +1,189 @@
+"""A driver: a program in any language that answers JSON lines (docs/protocol.md).
+
+Here is the pipe alone: messages sent and answers read within a time limit, each answer matched with
+its message by ``seq``, and every way in which a line can be wrong turned into an error that says so.
+What the messages mean is in :mod:`adamcore.conformance.candidates.command`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import subprocess
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from adamcore.conformance.candidates.base import CandidateError, UnavailableError
+
+Message = dict[str, Any]
+LONGEST = 16 * 2**20  #: bytes in a line; the longest that a probe needs is a hundredth of it
+STOP_SECONDS = 10.0  #: in which a driver must have ended after "stop"
+
+
+class ProtocolError(CandidateError):
+    """A driver that did not keep to the protocol, ended or gave no answer."""
+
+
+class Driver:
+    """One process that answers messages.
+
+    Args:
+        words: the command and its arguments.
+        seconds: in which it must answer each message.
+
+    Raises:
+        UnavailableError: there is no such program.
+        ProtocolError: it cannot be started.
+    """
+
+    def __init__(self, words: Sequence[str], seconds: float) -> None:
+        self.seconds, self.seq, self.rest = seconds, 0, b""
+        try:
+            # in our own process group, so that whoever ends us ends it; its stderr is ours
+            self.process = subprocess.Popen(
+                list(words), stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+            )
+        except (FileNotFoundError, PermissionError, NotADirectoryError) as error:
+            raise UnavailableError(f"cannot run {words[0]}: {error.strerror}") from error
+        except (OSError, ValueError) as error:
+            raise ProtocolError(f"cannot run {words[0]}: {error}") from error
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.input, self.output = self.process.stdin.fileno(), self.process.stdout.fileno()
+        os.set_blocking(self.input, False)
+        os.set_blocking(self.output, False)
+
+    def ask(self, cmd: str, **fields: Any) -> Message:
+        """Send a message and return its answer, an object with the same ``seq``."""
+        self.seq += 1
+        what = f"message {self.seq} ({cmd})"
+        self.unasked(f"before {what}")
+        deadline = time.monotonic() + self.seconds
+        self.send({"seq": self.seq, "cmd": cmd} | fields, deadline, what)
+        return self.read(self.line(deadline, what), what)
+
+    def stop(self) -> None:
+        """Send "stop" and wait for the end."""
+        self.seq += 1
+        what = f"message {self.seq} (stop)"
+        self.unasked(f"before {what}")
+        deadline = time.monotonic() + min(STOP_SECONDS, self.seconds)
+        with contextlib.suppress(ProtocolError):  # one that has ended already: its status tells
+            self.send({"seq": self.seq, "cmd": "stop"}, deadline, what)
+        try:
+            status = self.process.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise ProtocolError("did not end after stop: killed") from None
+        self.unasked("after stop")
+        if status:
+            raise ProtocolError(f"{ended(status)} after stop, expected 0")
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def unasked(self, when: str) -> None:
+        """Refuse what it says without being asked, an answer given twice for one."""
+        with contextlib.suppress(BlockingIOError):
+            self.rest += os.read(self.output, 65536)
+        if self.rest:
+            raise ProtocolError(f"wrote a line that nobody asked for, {when}: {shown(self.rest)}")
+
+    def send(self, message: Message, deadline: float, what: str) -> None:
+        data = memoryview(json.dumps(message).encode() + b"\n")
+        while data:
+            self.wait(self.input, selectors.EVENT_WRITE, deadline, f"did not read {what}")
+            try:
+                data = data[os.write(self.input, data) :]
+            except BlockingIOError:
+                continue
+            except BrokenPipeError:
+                raise ProtocolError(f"{self.end()} before it read {what}") from None
+
+    def line(self, deadline: float, what: str) -> bytes:
+        """The next line, without its end; what follows it is kept."""
+        parts, size = [self.rest], len(self.rest)
+        while b"\n" not in parts[-1]:
+            if size > LONGEST:
+                raise ProtocolError(f"answered {what} with a line of more than {LONGEST} bytes")
+            self.wait(self.output, selectors.EVENT_READ, deadline, f"gave no answer to {what}")
+            try:
+                chunk = os.read(self.output, 65536)
+            except BlockingIOError:
+                continue
+            if not chunk:
+                cut = f", in the middle of a line: {shown(b''.join(parts))}" if size else ""
+                raise ProtocolError(f"{self.end()} at {what}{cut}")
+            parts.append(chunk)
+            size += len(chunk)
+        line, _, self.rest = b"".join(parts).partition(b"\n")
+        return line
+
+    def read(self, line: bytes, what: str) -> Message:
+        """The object in a line, once its ``seq`` is found right."""
+        try:
+            answer = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            why = "" if isinstance(error, UnicodeDecodeError) else f" ({error})"
+            raise ProtocolError(f"answered {what} with what is no JSON: {shown(line)}{why}") from None
+        if not isinstance(answer, dict):
+            raise ProtocolError(f"answered {what} with {kind(answer)}, expected an object: {shown(line)}")
+        seq = answer.get("seq")
+        if type(seq) is not int or seq != self.seq:
+            raise ProtocolError(
+                f"answered {what} out of order: seq is {json.dumps(seq)}, expected {self.seq}: {shown(line)}"
+            )
+        return answer
+
+    def wait(self, fd: int, event: int, deadline: float, otherwise: str) -> None:
+        with selectors.DefaultSelector() as selector:
+            selector.register(fd, event)
+            if not selector.select(max(0.0, deadline - time.monotonic())):
+                self.kill()
+                raise ProtocolError(f"{otherwise} within {self.seconds:g} s: killed")
+
+    def end(self) -> str:
+        """How it ended, once its output has."""
+        try:
+            return ended(self.process.wait(2))
+        except subprocess.TimeoutExpired:
+            self.kill()
+            return "closed its output"
+
+
+def ended(status: int) -> str:
+    return f"exited with status {status}" if status >= 0 else f"was killed by signal {-status}"
+
+
+def shown(line: bytes) -> str:
+    """The start of a line, as it can be printed.
+
+    >>> shown(b"a" * 100)[-8:]
+    "aaa' ..."
+    """
+    text = line[:80].decode("utf-8", "backslashreplace")
+    return repr(text) + (" ..." if len(line) > 80 else "")
+
+
+def kind(value: object) -> str:
+    """What a JSON value is, in a word.
+
+    >>> kind([1]), kind(None), kind(True)
+    ('an array', 'null', 'a boolean')
+    """
+    kinds: tuple[tuple[type | tuple[type, ...], str], ...] = (
+        (dict, "an object"), (list, "an array"), (str, "a string"), (bool, "a boolean"),
+        ((int, float), "a number"),
+    )  # fmt: skip
+    return next((word for types, word in kinds if isinstance(value, types)), "null")
+
+
+def expect(value: Any, wanted: type, what: str) -> Any:
+    """``value`` itself, once it is of the wanted type."""
+    if type(value) is not wanted:
+        raise ProtocolError(f"{what} is {kind(value)}, expected {kind(wanted())}")
+    return value
