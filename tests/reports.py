@@ -51,7 +51,7 @@ def full() -> Report:
         "my.adam:Old", "torch.Adam", axes, "deviates", kind="torch optimizer", device="cpu",
         findings=findings[1:2], results=results(), waived=waived, as_expected=True, advisory=advisory,
     )  # fmt: skip
-    broken = Entry("my/adam.py:Bad", "paper", axes, "broken", reason=f"exited with status 3\nsaid {NASTY}")
+    broken = Entry("my/a|dam.py:Bad", "paper", axes, "broken", reason=f"exited with status 3\nsaid {NASTY}")
     absent = Entry("torch:cuda", "paper", axes, "unavailable", reason="no device 'cuda'", asked=False)
     passed = [r for r in results() if r.status == "passed"]
     own = [

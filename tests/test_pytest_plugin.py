@@ -234,9 +234,7 @@ def test_assert_conforms_raises_with_the_findings() -> None:
 def test_assert_conforms_of_a_torch_optimizer() -> None:
     torch = pytest.importorskip("torch")
 
-    class Mine(torch.optim.AdamW):
-        pass
-
+    Mine = type("Mine", (torch.optim.AdamW,), {})
     report = assert_conforms(Mine, "torch.AdamW", **FAST)
     assert report.entries[0].verdict == "conforms"
     with pytest.raises(ConformanceError, match=r"deviates from torch\.Adam"):
