@@ -353,7 +353,7 @@ def test_flax_nnx() -> None:
         optimizer = nnx.Optimizer(model, tx, wrt=nnx.Param)
         x = jnp.asarray(np.random.default_rng(0).normal(size=(32, 2)), jnp.float32)
 
-        @nnx.jit
+        @nnx.jit  # type: ignore[untyped-decorator]
         def one(model: Any, optimizer: Any) -> Any:
             loss, grads = nnx.value_and_grad(lambda m: jnp.mean((m(x)[:, 0] - x[:, 0] * x[:, 1]) ** 2))(model)
             optimizer.update(model, grads)
@@ -375,7 +375,7 @@ def test_equinox() -> None:
     tx = adam(0.05, dialect="torch.AdamW")
     state = tx.init(eqx.filter(model, eqx.is_array))
 
-    @eqx.filter_jit
+    @eqx.filter_jit  # type: ignore[untyped-decorator]
     def one(model: Any, state: Any) -> Any:
         def loss(m: Any) -> Any:
             return jnp.mean((jax.vmap(m)(x)[:, 0] - x[:, 0] * x[:, 1]) ** 2)

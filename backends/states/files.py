@@ -173,7 +173,7 @@ def unpack(data: bytes, where: str) -> tuple[dict[str, Array], dict[str, str]]:
         raise CheckpointError(f"{where} is cut: {len(data)} bytes, and its header alone is {8 + length}")
     try:
         header = json.loads(data[8 : 8 + length])
-        metadata = header.pop("__metadata__", {})
+        metadata = header.pop("__metadata__", None) or {}  # MLX writes null
         body, tensors = memoryview(data)[8 + length :], {}
         end = max((entry["data_offsets"][1] for entry in header.values()), default=0)
         if len(body) != end:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from adamcore.adam import Adam
+from adamcore.axes import AXES
 from adamcore.backends.states.canonical import Moments, NamedState, listed, numpy_of, unique, whole
 from adamcore.dialects import dialect as dialect_named
 from adamcore.errors import CheckpointError, ConversionError
@@ -110,6 +111,8 @@ def told_by(group: Mapping[str, Any], each: Mapping[str, Any]) -> str:
     Raises:
         CheckpointError: they leave it open.
     """
+    if is_ours(group):
+        return ""
     if "momentum_decay" in group:
         return "torch.NAdam"
     if "decoupled_weight_decay" in group:
@@ -125,14 +128,26 @@ def told_by(group: Mapping[str, Any], each: Mapping[str, Any]) -> str:
     )
 
 
+def is_ours(group: Mapping[str, Any]) -> bool:
+    """Whether it is a group of ``adamcore.backends.torch.Adam``, which names every axis."""
+    return "decay_order" in group
+
+
 def adam_of_group(group: Mapping[str, Any], row: str) -> Adam:
     """The Adam of a param_group."""
+    if is_ours(group):
+        axes: dict[str, Any] = {axis: group[axis] for axis in AXES if axis in group}
+        if isinstance(axes["amsgrad"], bool):
+            axes["amsgrad"] = "uncorrected" if axes["amsgrad"] else "none"
+        own: dict[str, Any] = {name: float(group[name]) for name in (*HYPER, "eps_root") if name in group}
+        b1, b2 = (float(b) for b in group["betas"])
+        return Adam(b1=b1, b2=b2, moment_dtype=group.get("moment_dtype"), **own, **axes)
     b1, b2 = (float(b) for b in group["betas"])
     numbers: dict[str, Any] = {"lr": float(group["lr"]), "b1": b1, "b2": b2, "eps": float(group["eps"])}
     numbers["weight_decay"] = float(group.get("weight_decay", 0.0))
     if "momentum_decay" in group:
         numbers["momentum_decay"] = float(group["momentum_decay"])
-    axes: dict[str, Any] = {}
+    axes = {}
     if group.get("amsgrad"):
         axes["amsgrad"] = "uncorrected"
     if group.get("maximize"):
@@ -178,16 +193,21 @@ def to_torch(
             f"the optimizer has no parameter called {listed(extra)}: rename the state first"
         )
     in_group = any("step" in group for group in groups)
+    ours = any(is_ours(group) for group in groups)
     for number, group in enumerate(groups):
         mine = [called[i] for i in group["params"] if called[i] in state.leaves]
         fill_group(group, number, state, mine)
         if in_group:
             group["step"] = shared_clock(state, mine, number)
+            products = {state.leaves[name].mu_product for name in mine}
+            group |= {"mu_product": products.pop()} if "mu_product" in group and mine else {}
     for i in order:
         leaf = state.leaves.get(called[i])
         if leaf is None:
             continue
-        each: dict[str, Any] = {} if in_group else {"step": torch_step(leaf.t, called[i])}
+        each: dict[str, Any] = {}
+        if ours or not in_group:
+            each["step"] = torch_step(leaf.t, called[i], ours)
         each |= {"exp_avg": tensor(leaf.m), "exp_avg_sq": tensor(leaf.v)}
         if leaf.v_max is not None:
             each["max_exp_avg_sq"] = tensor(leaf.v_max)
@@ -216,11 +236,14 @@ def fill_group(group: dict[str, Any], number: int, state: NamedState, names: lis
         "eps": first.eps,
         "weight_decay": first.weight_decay,
     }
+    if is_ours(group):
+        group |= {"eps_root": first.eps_root, "momentum_decay": first.momentum_decay}
     switches = {"amsgrad": first.amsgrad != "none", "maximize": first.maximize,
                 "decoupled_weight_decay": first.decay == "decoupled",
                 "bias_correction": first.bias_correction == "both",
                 "momentum_decay": first.momentum_decay}  # fmt: skip
-    group |= {name: value for name, value in switches.items() if name in group}
+    if not is_ours(group):  # whose axes are the program's
+        group |= {name: value for name, value in switches.items() if name in group}
     kept = adam_of_group(group, state.dialect if state.dialect else told_by(group, {}))
     from adamcore.backends.states.fitting import differences
 
@@ -244,10 +267,12 @@ def shared_clock(state: NamedState, names: list[str], number: int) -> int:
     return clocks.pop() if clocks else 0
 
 
-def torch_step(t: int, name: str) -> Any:
-    """The clock as PyTorch keeps it."""
+def torch_step(t: int, name: str, ours: bool) -> Any:
+    """The clock as PyTorch keeps it, or ours beyond that."""
     import torch
 
+    if ours and t > MAX_FLOAT_CLOCK:
+        return torch.tensor(t, dtype=torch.int64)
     if t > MAX_FLOAT_CLOCK:
         raise ConversionError(
             f"the clock of {name} is {t}, and PyTorch's float32 step stops at 2**24 = {MAX_FLOAT_CLOCK}: "
