@@ -28,6 +28,7 @@ for folder in (HERE, CORPUS):
 from register import ITEMS, Item  # noqa: E402 - found by the lines above
 
 from adamcore.conformance.candidates.targets import adapter  # noqa: E402
+from adamcore.conformance.probe import Result  # noqa: E402
 from adamcore.conformance.probes import PROBES  # noqa: E402
 from adamcore.conformance.settings import DTYPES  # noqa: E402
 from adamcore.conformance.subjects import Foreign  # noqa: E402
@@ -47,13 +48,18 @@ class Score:
     rule: str
     observed: str
     identified: bool  #: whether identification found values on every axis
-    worst: float  #: the largest error over its bound
-    probe: str  #: and where
+    worst32: float  #: the largest error over its bound in float32
+    worst64: float  #: and in float64
+    probe: str  #: where, in float32
     undecided: int
 
     @property
     def item(self) -> Item:
         return ITEMS[self.target]
+
+    @property
+    def worst(self) -> float:
+        return max(self.worst32, self.worst64)
 
     @property
     def killed(self) -> bool:
@@ -121,14 +127,19 @@ def examine(item: Item) -> Score:
         [entry] = subject.entries()
     first = next((f for f in entry.findings if f.level == "error"), None)
     judged = [r for r in entry.results if r.probe not in entry.advisory]
-    worst = max(judged, key=lambda r: r.worst_ratio if math.isfinite(r.worst_ratio) else -1.0)
-    if worst.worst_ratio <= 1:
-        worst = max(judged, key=lambda r: r.worst_ratio)
+    worst = {dtype: largest([r for r in judged if r.dtype == dtype]) for dtype in DTYPES}
     return Score(
         item.target, entry.verdict, first.area if first else "", first.rule if first else "",
-        first.observed if first else "", all(entry.axes.values()), worst.worst_ratio, worst.probe,
+        first.observed if first else "", all(entry.axes.values()),
+        worst["float32"].worst_ratio, worst["float64"].worst_ratio, worst["float32"].probe,
         sum(r.status == "undecided" for r in entry.results),
     )  # fmt: skip
+
+
+def largest(results: Sequence[Result]) -> Result:
+    """The result furthest beyond its bound by numbers, or else by what is compared bit for bit."""
+    worst = max(results, key=lambda r: r.worst_ratio if math.isfinite(r.worst_ratio) else -1.0)
+    return worst if worst.worst_ratio > 1 else max(results, key=lambda r: r.worst_ratio)
 
 
 def pieces(items: Sequence[Item]) -> Iterator[tuple[str, list[str]]]:

@@ -59,6 +59,7 @@ def summary(of: dict[str, list[Score]], clean: Sequence[Score]) -> str:
 def edge(wrong: Sequence[Score], clean: Sequence[Score]) -> str:
     ratios = [s.worst for s in clean if s.verdict == "conforms"]
     margins = [s.worst for s in wrong if s.killed]
+    single = [s.worst32 for s in wrong if s.killed]
     rows = [
         (
             "right Adams beyond 1/2 of the bound: they would fail if it were halved",
@@ -67,6 +68,8 @@ def edge(wrong: Sequence[Score], clean: Sequence[Score]) -> str:
         ("right Adams beyond 1/4 of it: if it were quartered", sum(r > 0.25 for r in ratios)),
         ("wrong Adams within 2 bounds: they would pass if it were doubled", sum(r <= 2 for r in margins)),
         ("wrong Adams within 10 bounds", sum(r <= 10 for r in margins)),
+        ("wrong Adams that float32 alone does not kill", sum(r <= 1 for r in single)),
+        ("wrong Adams within 10 bounds in float32", sum(1 < r <= 10 for r in single)),
         ("the right Adam nearest to the edge", digits(max(ratios, default=0.0))),
         ("the wrong Adam nearest to the edge", digits(min(margins, default=math.inf))),
     ]
@@ -79,21 +82,34 @@ def wrong_table(scores: Sequence[Score]) -> str:
             code(s), s.item.about, claim(s), " or ".join(s.item.areas), s.item.rule,
             "killed" if s.killed else f"**{s.verdict}**",
             (s.area if s.named else f"**{s.area or 'nothing'}**") + f" {s.rule}".rstrip(),
-            digits(s.worst), s.probe, s.item.like,
+            digits(s.worst32), digits(s.worst64), s.probe, s.item.like,
         )
         for s in scores
     ]  # fmt: skip
     return table(
-        ("Adam", "what it does", "claim", "area", "rule", "", "named first", "margin", "probe", "like"), rows
+        (
+            "Adam",
+            "what it does",
+            "claim",
+            "area",
+            "rule",
+            "",
+            "named first",
+            "float32",
+            "float64",
+            "probe",
+            "like",
+        ),
+        rows,
     )
 
 
 def right_table(scores: Sequence[Score]) -> str:
     rows = [
-        (code(s), s.item.about, claim(s), passed(s), digits(s.worst), s.probe)
+        (code(s), s.item.about, claim(s), passed(s), digits(s.worst32), digits(s.worst64), s.probe)
         for s in sorted(scores, key=lambda s: (-s.worst, s.target))
     ]
-    return table(("Adam", "what it does", "claim", "", "worst", "probe"), rows)
+    return table(("Adam", "what it does", "claim", "", "float32", "float64", "probe"), rows)
 
 
 def equivalent_table(scores: Sequence[Score]) -> str:
