@@ -119,7 +119,7 @@ def run(options: argparse.Namespace) -> int:
         report = checked(options, out)
     except (UsageError, DialectError) as error:
         return usage_error(error)
-    expected.apply(report, narrowed=bool(options.probe or options.dtype))
+    expected.apply(report, narrowed=bool(options.probe or options.dtype or options.quick))
     show(report, out)
     problems = write_all(report, paths)
     for problem in problems:
