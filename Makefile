@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help check test lint types tests slow browser coverage score format docs build clean
+.PHONY: help check test lint types tests slow browser coverage score format docs performance build clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1 \t/p' Makefile | expand -t 20
@@ -61,6 +61,9 @@ format: $(READY)  ## let ruff put the style right
 
 docs: $(READY)  ## docs/equations.md, written by the definition
 	@$(BIN)/python -m adamcore.conformance.symbols
+
+performance: $(READY)  ## docs/performance.md, from the runs stored in docs/results/
+	@$(BIN)/python benchmarks/page.py
 
 build: $(READY)  ## the sdist, and the wheel built from it, in dist/
 	@$(BIN)/python -m build --no-isolation

@@ -62,8 +62,11 @@ class Host:
 
     def complement_power(self, b: float, t: int) -> float:
         high, low = split_log(b, 22)  # t < 2**31, so t*high is exact
-        e = math.expm1(t * high)
-        return -(e + (1.0 + e) * math.expm1(t * low))
+        e = self.expm1(t * high)
+        return -(e + (1.0 + e) * self.expm1(t * low))
+
+    def expm1(self, x: float) -> float:
+        return math.expm1(x)
 
     def keep(self, kept: float, weight: float) -> float | None:
         return None if weight <= 0.5 else kept

@@ -17,9 +17,9 @@ from collections.abc import Sequence
 from itertools import chain, compress
 from typing import TYPE_CHECKING, Any
 
-from adamcore.clock import HOST, Ticker
+from adamcore.clock import Ticker
 from adamcore.coefficients import MAX_CLOCK
-from adamcore.definition import coefficients
+from adamcore.formula import formula
 from adamcore.protocol import Backend, Job, Prepared, Result
 from adamcore.state import AdamState, Tree
 
@@ -91,6 +91,7 @@ class Lane:
         found = list(compress(leaves, self.present))
         if len(leaves) != len(self.present) or list(map(id, found)) != list(map(id, expected)):
             return False
+        self.formula = formula(adam)
         self.prepared = self.backend.prepare(adam, jobs)
         return self.prepared is not None
 
@@ -168,7 +169,7 @@ class Lane:
         if lr is None and type(adam.lr) is float:
             lr = adam.lr
         if type(lr) is float and 0.0 <= lr < INFINITE:
-            return coefficients(HOST, adam, t, lr)
+            return self.formula(t, lr)
         return Ticker(adam, self.backend, lr).on_host(t, None)
 
 

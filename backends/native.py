@@ -177,7 +177,7 @@ class Again:
             return False
         empty = Coefficients(*[None] * len(Coefficients._fields))
         self.jobs = [
-            Job(*row[:4], row[4] if self.has_max else None, empty, None, self.formats)
+            Job(row[0], row[1], row[2], row[3], row[4] if self.has_max else None, empty, None, self.formats)
             for row in zip(*columns, strict=True)
         ]
         return not self.memory.movable or all(writable(self.memory, job) for job in self.jobs)

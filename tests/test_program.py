@@ -77,3 +77,16 @@ def test_one_program_for_one_choice() -> None:
     adam = Adam()
     assert program(adam, at(adam, 3)) is program(Adam(lr=0.5, b1=0.8), at(adam, 99))
     assert made(adam) is not made(Adam(maximize=True))
+
+
+def test_the_formula_gives_the_coefficients_bits() -> None:
+    from dataclasses import replace
+
+    from adamcore.formula import formula
+
+    for adam in adams(200):
+        if adam.nesterov == "dozat":
+            adam = replace(adam, nesterov="optax")
+        for t in (1, 2, 3, 999, 10**6, 2**31 - 1):
+            for lr in (1e-3, 0.7, 6.0):
+                assert formula(adam)(t, lr) == coefficients(Host(), adam, t, lr)
