@@ -70,16 +70,18 @@ def best_cause(
     claim: Adam, failures: Sequence[Result], runs: Mapping[tuple[str, str], Run], flushes: bool,
     probes: Mapping[str, Probe],
 ) -> Cause | None:  # fmt: skip
-    """The cause that explains most: other values on axes, else a known fault.
+    """The cause that explains most, and more than half: other values on axes, else a known fault.
 
     Axes come first where both explain as much: a candidate that follows another dialect is a
     better answer than one that follows this one wrongly.
     """
     best: Cause | None = None
+    grave = sum(probes[r.probe].level == "must" for r in failures)
 
     def consider(cause: Cause) -> bool:
         nonlocal best
-        if cause.explains and (best is None or len(cause.explains) > len(best.explains)):
+        explained = sum(probes[r.probe].level == "must" for r in cause.explains)
+        if 2 * explained > grave and (best is None or len(cause.explains) > len(best.explains)):
             best = cause
         return best is not None and len(best.explains) == len(failures)
 

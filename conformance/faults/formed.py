@@ -63,6 +63,14 @@ def one_correction(name: str, c: Coefficients, n: Any, at: Moment) -> Coefficien
     return c._replace(step_m=n.number(at.lr) / both, root=n.sqrt(both), square=both)
 
 
+def corrected_at(k: int, c: Coefficients, n: Any, at: Moment) -> Coefficients:
+    """v divided by 1-b2**k, whatever the step: the exponent of a misprint."""
+    if not has(c, "root"):
+        return c
+    fixed = n.complement_power(at.adam.b2, k)
+    return c._replace(root=n.sqrt(fixed), square=fixed)
+
+
 def correction_times(c: Coefficients, n: Any, at: Moment) -> Coefficients:
     """M multiplied with 1-b1**t instead of divided by it."""
     if at.adam.bias_correction not in ("both", "first") or c.step_g is not None:

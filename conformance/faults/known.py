@@ -166,6 +166,16 @@ FAULTS: tuple[Fault, ...] = (
         "b2 corrects both moments",
         tweak=partial(formed.one_correction, "b2"),
     ),
+    *(
+        Fault(
+            f"root-at-{k}",
+            "bias_correction",
+            "BC.2",
+            f"v is divided by 1-b2**{k} in every step",
+            tweak=partial(formed.corrected_at, k),
+        )
+        for k in (1, 2)
+    ),
     Fault(
         "correction-times",
         "bias_correction",
