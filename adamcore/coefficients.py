@@ -111,9 +111,7 @@ class Traced:
 
     def complement_power(self, b: float | Given, t: Number) -> Number:
         if isinstance(b, Given):
-            base = self.number(b)  # 1 - base is exact from 1/2 on
-            log = self.xp.where(base < 0.5, self.xp.log(base), self.xp.log1p(base - 1.0))
-            x = self.xp.astype(t, self.dtype) * log
+            x = self.xp.astype(t, self.dtype) * self.xp.log(self.number(b))
             return -self.xp.expm1(x) if self.bits == 22 else self.complement_exp(x)
         if b == 0:
             return self.number(1.0)

@@ -178,7 +178,7 @@ def test_a_traced_b_keeps_its_coefficients_good() -> None:
             want = 1 - Decimal(float(b32)) ** t
             got = form(b32, np.int32(t))
             worst = max(worst, abs(float(Decimal(float(got)) - want)) / math.ulp(float(want)) / 2.0**29)
-    assert worst < 4
+    assert worst < 2
 
 
 def test_nothing_recompiles() -> None:
