@@ -86,12 +86,15 @@ def test_a_run_goes_on_in_the_other(cls: Any, settings: dict[str, Any], first: s
 def test_nadam_goes_on_in_the_other() -> None:
     params = parameters((4,), (2, 3))
     record = Record(values(params))
+    fresh = Adam(params, dialect="torch.NAdam")
     optimizer: Any = torch.optim.NAdam(params, lr=0.05)
     for k in range(3):
         advance(optimizer, params, range(5 * k, 5 * k + 5), record)
         other: Any = torch.optim.NAdam(params) if k else Adam(params, dialect="torch.NAdam")
         other.load_state_dict(through_a_file(optimizer.state_dict()))
         optimizer = other
+    fresh.load_state_dict(optimizer.state_dict())
+    assert fresh.state_dict()["state"][0]["mu_product"].dtype == torch.float64  # theirs is float32
     result = record.judge(adamcore.Adam.like("torch.NAdam", lr=0.05))
     assert result.status == "passed", result
 
