@@ -64,7 +64,7 @@ def one_correction(name: str, c: Coefficients, n: Any, at: Moment) -> Coefficien
 
 
 def corrected_at(k: int, c: Coefficients, n: Any, at: Moment) -> Coefficients:
-    """v divided by 1-b2**k, whatever the step: the exponent of a misprint."""
+    """The root of v / (1-b2**k), whatever the step: the exponent of a misprint."""
     if not has(c, "root"):
         return c
     fixed = n.complement_power(at.adam.b2, k)
