@@ -9,6 +9,7 @@ import torch
 
 from adamcore.adam import Adam as Core
 from adamcore.backends import torch_sparse as sparse
+from adamcore.backends import torch_steady
 from adamcore.backends.base import BaseBackend
 from adamcore.backends.torch import TorchBackend, backend
 from adamcore.backends.torch_settings import Group
@@ -51,6 +52,9 @@ def update_group(core: Core, group: Group, slots: Slots, scale: Any, skipped: An
     coefficients = tick_all(ticker, slots, like, skipped)
     if core.clock == "global":
         coefficients = coefficients * len(slots.params)
+    plain = scale is None and skipped is None and not differentiable
+    if plain and torch_steady.again(core, slots, coefficients):
+        return []
 
     table = FormatTable(core, backend)
     jobs: list[Job] = []
@@ -76,6 +80,8 @@ def update_group(core: Core, group: Group, slots: Slots, scale: Any, skipped: An
         results = BaseBackend.apply(recording, core, jobs, False)
     else:
         results = backend.apply(core, jobs, True)
+        if plain and not any(rows):
+            torch_steady.remember(core, jobs)
     for i, (job, new) in enumerate(zip(jobs, results, strict=True)):
         row = rows[i]
         if row is not None:

@@ -21,7 +21,7 @@ import numpy as np
 from adamcore import Adam
 from adamcore.conformance.bench.results import environment
 
-SIZE, LR = 4096, 1e-3
+SIZE, LR = 1024, 1e-3
 CHECKPOINTS = (100, 1000, 10_000)
 Stepper = Callable[[np.ndarray], np.ndarray]  # a gradient in, the parameters after the step out
 
@@ -44,7 +44,7 @@ def ours(dtype: str, **axes: Any) -> Stepper:
 
     def step(g: np.ndarray) -> np.ndarray:
         nonlocal params, state
-        params, state = adam.step(params, g.astype(dtype), state)
+        params, state = adam.step(params, g.astype(dtype), state, donate=True)
         return params
 
     return step
@@ -52,13 +52,13 @@ def ours(dtype: str, **axes: Any) -> Stepper:
 
 def floor() -> Stepper:
     """Exact moments; p rounded at each step."""
-    adam, p = Adam(lr=LR), start()
-    state = adam.init(p.astype(np.float64))
+    adam, p = Adam(lr=LR), start().astype(np.float64)
+    state = adam.init(p)
 
     def step(g: np.ndarray) -> np.ndarray:
         nonlocal p, state
-        new, state = adam.step(p.astype(np.float64), g.astype(np.float64), state)
-        p = new.astype(np.float32)
+        p, state = adam.step(p, g.astype(np.float64), state, donate=True)
+        p[:] = p.astype(np.float32)
         return p
 
     return step

@@ -64,7 +64,7 @@ chance. Contraction would gain nothing, for memory is the limit, and would cost 
 ACCURACY = """\
 ## Accuracy
 
-Error of p in units in the last place after as many steps, median and 99th percentile over 4096
+Error of p in units in the last place after as many steps, median and 99th percentile over 1024
 parameters, against the definition in float64 on the same float32 gradients; lr 1e-3, float32
 throughout. The floor keeps exact moments and rounds p alone, once a step.
 """
