@@ -66,25 +66,33 @@ class Driver:
         return self.read(self.line(deadline, what), what)
 
     def stop(self) -> None:
-        """Send "stop" and wait for the end."""
+        """Send "stop", close its input and wait for its end."""
         self.seq += 1
         what = f"message {self.seq} (stop)"
         self.unasked(f"before {what}")
         deadline = time.monotonic() + min(STOP_SECONDS, self.seconds)
         with contextlib.suppress(ProtocolError):  # one that has ended already: its status tells
             self.send({"seq": self.seq, "cmd": "stop"}, deadline, what)
+        if self.process.stdin is not None:
+            self.process.stdin.close()  # the end of its input, for those that read on
         try:
             status = self.process.wait(max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
-            self.kill()
             raise ProtocolError("did not end after stop: killed") from None
-        self.unasked("after stop")
+        else:
+            self.unasked("after stop")
+        finally:
+            self.kill()
         if status:
             raise ProtocolError(f"{ended(status)} after stop, expected 0")
 
     def kill(self) -> None:
+        """End it, if it has not ended, and close the pipes; nothing can be asked of it any more."""
         self.process.kill()
         self.process.wait()
+        for stream in (self.process.stdin, self.process.stdout):
+            if stream is not None:
+                stream.close()
 
     def unasked(self, when: str) -> None:
         """Refuse what it says without being asked, an answer given twice for one."""
@@ -151,7 +159,6 @@ class Driver:
         try:
             return ended(self.process.wait(2))
         except subprocess.TimeoutExpired:
-            self.kill()
             return "closed its output"
 
 

@@ -13,6 +13,7 @@ COMMANDS = {
     "port": "print the lines to write in another framework",
     "identify": "tell which Adam a candidate is, from what it does alone",
     "probes": "list the probes and what each is for",
+    "smoke": "tell a broken driver from a wrong implementation",
     "bench": "time every backend against the Adams of its framework and against memory traffic",
     "audit": "judge a recorded training run",
     "vectors": "test vectors with exact answers, for any language",
