@@ -99,7 +99,7 @@ def minimize(
     """
     if adam is not None and options:
         raise HyperparameterError(f"adam and {next(iter(options))}= are given: expected one or the other")
-    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 0:
+    if type(steps) is not int or steps < 0:
         raise HyperparameterError(f"steps={steps!r}: expected a whole number >= 0")
     if gtol is not None and not gtol >= 0:
         raise HyperparameterError(f"gtol={gtol!r}: expected a number >= 0, or None")
