@@ -6,10 +6,12 @@ import math
 import numbers
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any, Literal
 
 from adamcore import axes, reset, step
 from adamcore.errors import AxisError, HyperparameterError
+from adamcore.lane import Lanes
 from adamcore.state import AdamState, Tree
 
 Schedule = Callable[[Any], Any]  #: from the clock t of the step being made (the first is 1) to lr
@@ -87,6 +89,10 @@ class Adam:
             value = getattr(self, field.name)
             if isinstance(value, numbers.Real) and not isinstance(value, bool):
                 object.__setattr__(self, field.name, float(value))
+
+    @cached_property
+    def _lanes(self) -> Lanes:
+        return Lanes()
 
     @classmethod
     def like(cls, dialect_name: str, **overrides: Any) -> Adam:

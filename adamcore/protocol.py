@@ -8,6 +8,7 @@ backend comes in through an entry point (docs/embedding.md), and starts from
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
@@ -51,6 +52,16 @@ class Result(NamedTuple):
     v_max: Array | None
 
 
+class Prepared(Protocol):
+    """Jobs that were carried out in place, ready to be carried out on the same arrays again."""
+
+    def fits(self, columns: Sequence[Sequence[Array]]) -> bool:
+        """Whether these, the jobs' (p, g, m, v, v_max if there), can be: the gradients are new."""
+
+    def run(self, each: Sequence[Coefficients]) -> None:
+        """Do it, with coefficients for each job or one for all; after a call of :meth:`fits`."""
+
+
 class Backend(Protocol):
     """One array library."""
 
@@ -88,3 +99,6 @@ class Backend(Protocol):
     # the step
     def numbers(self, like: Array) -> Numbers: ...  # for coefficients that only the program knows
     def apply(self, adam: Adam, jobs: Sequence[Job], donate: bool) -> list[Result]: ...
+    def prepares(self) -> bool: ...  # whether `prepare` is worth a try, here and now
+    def prepare(self, adam: Adam, jobs: Sequence[Job]) -> Prepared | None: ...
+    def clocks(self, clock: array[int]) -> list[Array]: ...  # 0-d int32 arrays in this very memory

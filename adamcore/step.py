@@ -13,7 +13,7 @@ from adamcore.formats import FormatTable
 from adamcore.leaves import Leaves
 from adamcore.presence import Presence, presence
 from adamcore.protocol import Formats, Job
-from adamcore.registry import PLAIN
+from adamcore.registry import PLAIN, backend_for
 from adamcore.state import AdamState, Tree
 
 if TYPE_CHECKING:
@@ -57,6 +57,12 @@ def step(
     hyper: Mapping[str, Any] | None = None,
 ) -> tuple[Tree, AdamState]:
     """One update: see :meth:`Adam.step`; ``hyper`` has this step's b1, b2, eps, ... where traced."""
+    lanes = None
+    if donate and present is None and not hyper and backend_for(params).prepares():
+        lanes = adam._lanes
+        done = lanes.again(adam, params, grads, state, lr)
+        if done is not None:
+            return done
     tree = Leaves(params)
     tree.check_parameters()
     check_parts(adam, state)
@@ -77,11 +83,15 @@ def step(
         for i in places
     ]
     new_p = list(tree.leaves)
-    for i, new in zip(places, tree.backend.apply(adam, jobs, donate), strict=True):
+    results = tree.backend.apply(adam, jobs, donate)
+    for i, new in zip(places, results, strict=True):
         new_p[i], ms[i], vs[i], maxima[i] = new
-    return tree.like(new_p), AdamState(
+    new_params, new_state = tree.like(new_p), AdamState(
         t, tree.like(ms), tree.like(vs), None if state.v_max is None else tree.like(maxima), mu_product
     )
+    if lanes is not None and not any(part.zero for part in parts):
+        new_state = lanes.remember(adam, tree.backend, jobs, results, new_params, tree.like(gs), new_state)
+    return new_params, new_state
 
 
 def job(

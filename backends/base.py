@@ -6,6 +6,7 @@ backend that can do better than one operation after the other overrides it.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,7 +16,7 @@ import optree
 
 from adamcore.coefficients import Traced
 from adamcore.definition import Array, Coefficients, Numbers, update
-from adamcore.protocol import Job, Kind, Result
+from adamcore.protocol import Job, Kind, Prepared, Result
 
 if TYPE_CHECKING:
     from adamcore.adam import Adam
@@ -183,6 +184,15 @@ class BaseBackend:
         """Carry out one step's jobs; nothing is modified unless ``donate``."""
         with self.scope():
             return [self.apply_one(adam, job, donate) for job in jobs]
+
+    def prepares(self) -> bool:
+        return False
+
+    def prepare(self, adam: Adam, jobs: Sequence[Job]) -> Prepared | None:
+        return None
+
+    def clocks(self, clock: array[int]) -> list[Array]:
+        raise NotImplementedError
 
     def apply_one(self, adam: Adam, job: Job, donate: bool) -> Result:
         """The definition on one leaf: widened, updated, rounded once, frozen where told to."""
