@@ -85,8 +85,8 @@ def bits(x: np.ndarray) -> bytes:
     return np.where(np.isnan(x), np.asarray(np.nan, x.dtype), x).astype(x.dtype).tobytes()
 
 
-def probed(library: Any, claims: list[Adam], dtypes: tuple[str, ...] = ("float32",)) -> list[str]:
-    """The probes that fail under these claims when every step gives its storage away."""
+def probed(library: Any, claims: list[Adam], every: int = 1) -> list[str]:
+    """The probes, every so many of them, that fail when every step gives its storage away."""
     from adamcore.conformance.candidates.own import OwnCandidate
     from adamcore.conformance.judge import judge
     from adamcore.conformance.probes import PROBES
@@ -95,13 +95,12 @@ def probed(library: Any, claims: list[Adam], dtypes: tuple[str, ...] = ("float32
     with donating():
         for claim in claims:
             candidate = OwnCandidate(library, claim)
-            for name, probe in PROBES.items():
-                for dtype in dtypes:
-                    if not probe.applies_to(claim):
-                        continue
-                    run = candidate.run(probe, dtype)
-                    run.written.clear()  # it may
-                    result = judge(claim, probe, dtype, run, flushes=library.flushes)
-                    if result.status == "failed":
-                        failed.append(f"{name} {dtype} {claim}: {result.reason}")
+            for name, probe in list(PROBES.items())[::every]:
+                if not probe.applies_to(claim):
+                    continue
+                run = candidate.run(probe, "float32")
+                run.written.clear()  # it may
+                result = judge(claim, probe, "float32", run, flushes=library.flushes)
+                if result.status == "failed":
+                    failed.append(f"{name} {claim}: {result.reason}")
     return failed

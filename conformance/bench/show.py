@@ -59,7 +59,7 @@ def environment(document: dict[str, Any]) -> str:
     e = document["environment"]
     packages = ", ".join(f"{name} {version}" for name, version in e["packages"].items() if version)
     load = "" if e["load"] is None else f", load {e['load']} before the run"
-    machine = f"{e['processor']}, {e['cores']} cores{load}"
+    machine = f"{e['processor']}, {e['cores']} core{'s' * (e['cores'] != 1)}{load}"
     return f"{machine}; {e['system']}, Python {e['python']}, {packages}; {e['date']}"
 
 
