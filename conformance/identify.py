@@ -59,9 +59,9 @@ def combinations(weight_decay: float) -> Iterator[dict[str, object]]:
 def table(probe: Probe) -> tuple[list[dict[str, object]], np.ndarray[tuple[int, int], np.dtype[np.float64]]]:
     """All combinations, and the trajectory of a one-element probe under each, in float64."""
     chosen = list(combinations(probe.hyper.get("weight_decay", 0.0)))
-    rows = []
+    rows, plain = [], claim_of(Adam(), probe)
     for axes in chosen:
-        adam = claim_of(replace(Adam(), **axes), probe)  # type: ignore[arg-type]
+        adam = replace(plain, **axes)  # type: ignore[arg-type]
         assert not callable(adam.lr)
         p, m, v = float(probe.params[0]), 0.0, 0.0
         v_max: Number = 0.0
