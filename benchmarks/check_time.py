@@ -15,6 +15,7 @@ import resource
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 PARTS = {
     "bounds": ("tolerance.py", "bounds"),
@@ -53,12 +54,10 @@ def shares(target: str) -> dict[str, float]:
     profile.runcall(check, target)
     stats = pstats.Stats(profile).stats  # type: ignore[attr-defined]
     total = sum(row[2] for row in stats.values())
-    taken = {
-        part: sum(
-            row[3] for (file, _, name), row in stats.items() if (file.rsplit("/", 1)[-1], name) == where
-        )
-        for part, where in PARTS.items()
-    }
+    taken = dict.fromkeys(PARTS, 0.0)
+    for (file, _, name), row in stats.items():
+        for part, where in PARTS.items():
+            taken[part] += row[3] * ((Path(file).name, name) == where)
     taken["comparison and the rest of judging"] -= taken["bounds"] + taken["exact answers"]
     return {part: seconds / total for part, seconds in taken.items()}
 

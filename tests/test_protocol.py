@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -95,6 +96,26 @@ def test_driver_in_c_conforms(tmp_path: Path) -> None:
     assert {r.dtype for r in entry.results if r.status == "passed"} == {"float32", "float64"}
     assert entry.identified == "torch.AdamW"
     assert not [r for r in entry.results if r.status == "undecided"]
+
+
+def test_exchange_in_the_documentation_is_what_the_driver_in_c_says(tmp_path: Path) -> None:
+    cc = shutil.which("cc")
+    if cc is None:
+        pytest.skip("no C compiler")
+    subprocess.run(
+        [cc, "-O2", "-ffp-contract=off", "-o", tmp_path / "a", DRIVERS / "adamw.c", "-lm"], check=True
+    )
+    text = (ROOT / "docs" / "protocol.md").read_text().partition("## A whole exchange")[2]
+    said = re.findall(r"^    (->|<-) (\{.*?\})$(?=\n *\n|\n    <-|\n    ->)", text, re.DOTALL | re.MULTILINE)
+    lines = [(way, " ".join(line.split())) for way, line in said[: said.index(("->", LAST)) + 1]]
+    asked = "".join(f"{line}\n" for way, line in lines if way == "->")
+    done = subprocess.run([tmp_path / "a"], input=asked, capture_output=True, text=True, check=True)
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert answers == [json.loads(line) for way, line in lines if way == "<-"]
+    assert len(answers) == 4
+
+
+LAST = '{"seq": 5, "cmd": "stop"}'
 
 
 def test_driver_in_c_with_a_fault_deviates(tmp_path: Path) -> None:
