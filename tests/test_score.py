@@ -32,6 +32,7 @@ def hold(piece: tuple[str, list[str]]) -> None:
     assert {target: said for target, said in misnamed.items() if target not in MISNAMED} == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("piece", PIECES, ids=lambda piece: piece[1][0].split(":")[1])
 def test_wrong_adams_are_killed_and_named_and_right_ones_pass(piece: tuple[str, list[str]]) -> None:
     hold(piece)
@@ -72,6 +73,7 @@ def test_every_rule_named_is_one_of_the_specification() -> None:
     assert {rule for rule in rules if f"### {rule} " not in spec} == set()
 
 
+@pytest.mark.slow
 def test_the_published_score_is_of_this_corpus() -> None:
     page = (Path(__file__).parents[1] / "docs" / "score.md").read_text(encoding="utf-8")
     assert {t for t in ITEMS if f"`{t.removeprefix('tests/corpus/')}`" not in page} == set()
