@@ -178,15 +178,7 @@ def drift(steps: int) -> list[dict[str, Any]]:
                     error /= np.spacing(np.abs(want).astype(np.float32).clip(LR)).astype(np.float64)
                     median, tail = np.quantile(error, [0.5, 0.99])
                     place = {"gradients": kind, "step": t, "name": name}
-                    rows.append(
-                        {
-                            "gradients": kind,
-                            "step": t,
-                            "name": name,
-                            "median": float(median),
-                            "p99": float(tail),
-                        }
-                    )
+                    rows.append(place | {"median": float(median), "p99": float(tail)})
     return rows
 
 
