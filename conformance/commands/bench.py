@@ -47,6 +47,7 @@ def run(options: argparse.Namespace) -> int:
     with out.status("") as status:
         rows = measure.run(names, options.framework, options.budget, status.update)
     document = json.loads(json.dumps(results.document(rows, before)))
+    out.width = max(out.width, 130)
     out.print(show.environment(document), style="dim")
     for title, lines in show.tables(document):
         table = Table(title=title, title_justify="left")
