@@ -7,21 +7,10 @@ from collections.abc import Generator
 from typing import Any
 
 import numpy as np
-from adams import Adam, AdamW, Stateless
+from adams import Adam, AdamW
 from flat import A, F, reals, shaped
 from register import right
-
-
-class Unsaved(Stateless):
-    """AdamW without get_state and set_state."""
-
-    dialect = "torch.AdamW"
-
-    def coupled(self, p: A, g: A) -> A:
-        return g
-
-    def apply(self, i: int, p: A, u: A) -> A:
-        return p - self.lr * self.wd * p - self.lr * u
+from unsaved import Unsaved
 
 
 @right()

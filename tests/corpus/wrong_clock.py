@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from adams import Adam, AdamW, Apex, Keras, NAdam, SharedClock
 from flat import A, F
 from register import wrong
+from unsaved import Unsaved
 
 
 @wrong("clock", "CLK.1", like="mlx-node#11")
@@ -206,7 +207,7 @@ class ClockTicksWhenAllAbsent(Keras):
 
 
 @wrong("isolation clock", "STATE.3", like="RAdam#36")
-class ClockOfClass(AdamW):
+class ClockOfClass(Unsaved):
     """The counter lives on the class: every optimizer ticks it."""
 
     total: ClassVar[int] = 0

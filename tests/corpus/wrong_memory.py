@@ -8,6 +8,7 @@ import numpy as np
 from adams import Adam, AdamW, AMSGrad, Ascent, NAdam
 from flat import A, F
 from register import wrong
+from unsaved import Unsaved
 
 
 @wrong("aliasing", "STATE.2")
@@ -114,7 +115,7 @@ class MomentsOfClass(AdamW):
 
 
 @wrong("isolation", "STATE.3", like="deepspeed.CPUAdam's product of powers")
-class ProductOfClass(AdamW):
+class ProductOfClass(Unsaved):
     """Powers of the betas live on the class, and start anew with each optimizer."""
 
     powers: ClassVar[dict[int, tuple[F, F]]] = {}

@@ -153,7 +153,7 @@ class SecondLate(Adam):
         return super().denominator(v if self.before is None else self.before, c2)
 
 
-@wrong("moments", "MOM.1")
+@wrong("moments hyperparameters", "MOM.1")
 class FirstIsGradient(AdamW):
     """No first moment: the gradient itself, uncorrected."""
 

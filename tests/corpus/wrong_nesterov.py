@@ -128,7 +128,7 @@ class AscentUnasked(AdamW):
         return p - self.lr * self.wd * p + self.lr * u
 
 
-@wrong("maximize", "MAX.1")
+@wrong("maximize decay", "MAX.1")
 class AscentOfStep(Ascent):
     """The step negated instead of the gradient: L2 pushes away from zero."""
 
