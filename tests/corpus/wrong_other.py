@@ -94,13 +94,13 @@ class Momentum(Bare):
         return p - self.lr * m, m, v
 
 
-@other(like="Hinton's lecture 6e")
-class RmsProp(Bare):
-    """No first moment, no correction."""
+@other(like="Graves 2013")
+class RmsPropCentred(Bare):
+    """The variance for the second moment (plain RMSProp is Adam with b1=0 and no correction)."""
 
     def rule(self, p: A, m: A, v: A, g: A, t: int) -> tuple[A, A, A]:
-        v = self.b2 * v + (1 - self.b2) * g * g
-        return p - self.lr * g / (np.sqrt(v) + self.eps), m, v
+        m, v = self.b2 * m + (1 - self.b2) * g, self.b2 * v + (1 - self.b2) * g * g
+        return p - self.lr * g / (np.sqrt(np.maximum(v - m * m, 0)) + self.eps), m, v
 
 
 @other(like="Duchi et al. 2011")
