@@ -86,8 +86,11 @@ def step(
     results = tree.backend.apply(adam, jobs, donate)
     for i, new in zip(places, results, strict=True):
         new_p[i], ms[i], vs[i], maxima[i] = new
-    new_params, new_state = tree.like(new_p), AdamState(
-        t, tree.like(ms), tree.like(vs), None if state.v_max is None else tree.like(maxima), mu_product
+    new_params, new_state = (
+        tree.like(new_p),
+        AdamState(
+            t, tree.like(ms), tree.like(vs), None if state.v_max is None else tree.like(maxima), mu_product
+        ),
     )
     if lanes is not None and not any(part.zero for part in parts):
         new_state = lanes.remember(adam, tree.backend, jobs, results, new_params, tree.like(gs), new_state)
