@@ -32,7 +32,6 @@ lint: $(READY)  ## style alone (ruff)
 types: $(READY)  ## types alone (mypy --strict)
 	@echo "==> mypy --strict"
 	@$(BIN)/mypy
-	@$(BIN)/mypy tests
 
 tests: $(READY)  ## tests alone, without the slow ones
 	@echo "==> pytest"
