@@ -12,7 +12,7 @@ import multiprocessing
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -99,18 +99,12 @@ def load(names: Iterable[str] = ()) -> dict[str, Item]:
 
 
 def surroundings(library: str, dtype: str) -> AbstractContextManager[object]:
-    """Where a candidate runs: JAX with float64 if the dtype is, and operation by operation.
-
-    Compiling each probe anew would take minutes, and is no part of what is measured here.
-    """
+    """Where a candidate runs: JAX with float64 if the dtype is."""
     if library != "jax":
         return nullcontext()
     import jax
 
-    stack = ExitStack()
-    stack.enter_context(jax.enable_x64(dtype == "float64"))
-    stack.enter_context(jax.disable_jit())
-    return stack
+    return jax.enable_x64(dtype == "float64")
 
 
 def examine(item: Item) -> Score:
