@@ -84,11 +84,8 @@ class Score:
 def files(library: str = "") -> list[str]:
     """The modules of the corpus, those of one library if it is named."""
     names = sorted(file.stem for file in CORPUS.glob("*_*.py"))
-    return [
-        n
-        for n in names
-        if not library or (n.split("_")[0] if n[:3] in ("tor", "jax") else "numpy") == library
-    ]
+    owner = {name: name.split("_")[0] for name in ("torch_adams", "jax_adams")}
+    return [name for name in names if not library or owner.get(name, "numpy") == library]
 
 
 def load(names: Iterable[str] = ()) -> dict[str, Item]:
@@ -104,7 +101,8 @@ def surroundings(library: str, dtype: str) -> AbstractContextManager[object]:
         return nullcontext()
     import jax
 
-    return jax.enable_x64(dtype == "float64")
+    context: AbstractContextManager[object] = jax.enable_x64(dtype == "float64")
+    return context
 
 
 def examine(item: Item) -> Score:
