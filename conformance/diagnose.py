@@ -49,12 +49,13 @@ def diagnose(
     )
     notes = coefficient_notes(claim, runs, flushes, probes)
     findings = handling(failures)
-    rest = [r for r in failures if not r.reason.startswith("wrote to")]
+    rest = [r for r in failures if not r.reason.startswith("wrote to") and "came back" not in r.reason]
     if any(probes[r.probe].level == "must" for r in rest):
-        cause = best_cause(claim, rest, runs, flushes, probes)
+        passed = [r for r in results if r.status == "passed"]
+        cause = best_cause(claim, rest, passed, runs, flushes, probes)
         if cause is not None:
             findings += cause.findings
-            rest = [r for r in rest if r not in cause.explains]
+            rest = [r for r in rest if r not in cause.explains and r not in cause.moot]
     return findings + by_rule(rest, probes) + notes
 
 
@@ -64,26 +65,30 @@ class Cause:
 
     findings: list[Finding]
     explains: list[Result]
+    moot: Sequence[Result] = ()  #: failures of probes that mean nothing under it
 
 
 def best_cause(
-    claim: Adam, failures: Sequence[Result], runs: Mapping[tuple[str, str], Run], flushes: bool,
-    probes: Mapping[str, Probe],
+    claim: Adam, failures: Sequence[Result], passed: Sequence[Result],
+    runs: Mapping[tuple[str, str], Run], flushes: bool, probes: Mapping[str, Probe],
 ) -> Cause | None:  # fmt: skip
     """The cause that explains most, and more than half: other values on axes, else a known fault.
 
-    Axes come first where both explain as much: a candidate that follows another dialect is a
+    Other values on axes must leave alone what passed, and explain what still means something under
+    them.  Axes come first where both explain as much: a candidate that follows another dialect is a
     better answer than one that follows this one wrongly.
     """
     best: Cause | None = None
-    grave = sum(probes[r.probe].level == "must" for r in failures)
+
+    def grave(among: Sequence[Result]) -> int:
+        return sum(probes[r.probe].level == "must" for r in among)
 
     def consider(cause: Cause) -> bool:
         nonlocal best
-        explained = sum(probes[r.probe].level == "must" for r in cause.explains)
-        if 2 * explained > grave and (best is None or len(cause.explains) > len(best.explains)):
+        enough = 2 * grave(cause.explains) > grave(failures) - grave(cause.moot)
+        if enough and cause.explains and (best is None or len(cause.explains) > len(best.explains)):
             best = cause
-        return best is not None and len(best.explains) == len(failures)
+        return best is not None and len(best.explains) + len(best.moot) == len(failures)
 
     seen = seen_in_fingerprint(claim, runs, flushes, probes)
     # a probe that shows the precision of coefficients may not be among the runs
@@ -91,7 +96,10 @@ def best_cause(
         if not seen and not speaks_for(other, failures[0], runs, flushes, probes):
             continue
         by_it = [r for r in failures if speaks_for(other, r, runs, flushes, probes)]
-        if by_it and consider(Cause(causes(claim, other, by_it, probes), by_it)):
+        if not by_it or (not seen and breaks(other, passed, runs, flushes, probes)):
+            continue
+        moot = [r for r in failures if not probes[r.probe].applies_to(other)]
+        if consider(Cause(causes(claim, other, by_it, probes), by_it, moot)):
             return best
     for fault in FAULTS:
         by_it = explained_by(claim, fault, failures, runs, flushes, probes)
@@ -145,12 +153,24 @@ def speaks_for(
     other: Adam, failure: Result, runs: Mapping[tuple[str, str], Run], flushes: bool,
     probes: Mapping[str, Probe],
 ) -> bool:  # fmt: skip
-    """Whether a run that failed passes under another claim (or is no matter of it)."""
+    """Whether a run that failed passes under another claim; one that is no matter of it does not."""
     probe = probes[failure.probe]
     if not probe.applies_to(other):
-        return True
+        return False
     run = runs[failure.probe, failure.dtype]
     return judge(other, probe, failure.dtype, run, flushes=flushes).status == "passed"
+
+
+def breaks(
+    other: Adam, passed: Sequence[Result], runs: Mapping[tuple[str, str], Run], flushes: bool,
+    probes: Mapping[str, Probe],
+) -> bool:  # fmt: skip
+    """Whether a run that passed fails under another claim; long ones are not asked."""
+    return any(
+        not speaks_for(other, r, runs, flushes, probes)
+        for r in passed
+        if len(probes[r.probe].steps) <= 12 and probes[r.probe].applies_to(other)
+    )
 
 
 def causes(
@@ -175,7 +195,10 @@ def causes(
 
 
 def handling(failures: Sequence[Result]) -> list[Finding]:
-    """Inputs written to: a finding of its own, whatever else is wrong."""
+    """Outputs of another shape and inputs written to: findings of their own, whatever else is wrong."""
+    for failure in failures:
+        if "came back" in failure.reason:
+            return [Finding("layout", "STEP.1", "parameters keep their shape and dtype", failure.reason)]
     for failure in failures:
         if failure.reason.startswith("wrote to"):
             return [

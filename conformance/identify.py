@@ -144,7 +144,9 @@ def numeric_fits(run: Run, probe: Probe, dtype: str | None, flushes: bool) -> li
     if dtype is None or run.unsupported or run.error or len(run.params) != len(probe.steps):
         return []
     chosen, rows = table(probe)
-    got = np.array([float(step[0]) for step in run.params])
+    if any(np.size(step[0]) != 1 for step in run.params):
+        return []
+    got = np.array([float(np.ravel(step[0])[0]) for step in run.params])
     with np.errstate(all="ignore"):
         distance = np.abs(rows - got).max(axis=1) / probe.hyper["lr"]
     near = [replace(Adam(), **chosen[k]) for k in np.flatnonzero(distance < CLOSE)]  # type: ignore[arg-type]
