@@ -139,4 +139,6 @@ class Traced:
         return self.xp.where(x > -1.0, near, 1.0 - self.xp.exp(x) * (1.0 + rest))
 
     def keep(self, kept: Number, weight: Number) -> Number | None:
+        if isinstance(kept, float) and kept < 0.5:  # as on the host, where it is known
+            return self.number(kept)
         return None

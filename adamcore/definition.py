@@ -109,7 +109,7 @@ def coefficients(
             keep_p = n.keep(1.0 - decay, decay)
 
     return Coefficients(
-        w1, w2, n.keep(n.number(adam.b1), w1), n.keep(n.number(adam.b2), w2),
+        w1, w2, n.keep(adam.b1, w1), n.keep(adam.b2, w2),
         step_m, step_g, inside, root, c2, outside, decay, keep_p, mu_product,
     )  # fmt: skip
 

@@ -52,7 +52,7 @@ class Exact:
         return 1 - arb(b) ** t
 
     def keep(self, kept: Number, weight: Number) -> Number | None:
-        return kept
+        return arb(kept)
 
 
 class Balls:

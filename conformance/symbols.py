@@ -149,8 +149,8 @@ class Symbols:
     def complement_power(self, b: float, t: Symbol) -> Symbol:
         return 1 - self.number(b) ** t
 
-    def keep(self, kept: Symbol, weight: Symbol) -> Symbol:
-        return kept  # the textbook's form of an average
+    def keep(self, kept: Symbol | float, weight: Symbol) -> Symbol:
+        return kept if isinstance(kept, Symbol) else self.number(kept)  # the textbook's form of an average
 
 
 def equations(**axes: Any) -> dict[str, str]:

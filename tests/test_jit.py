@@ -198,3 +198,18 @@ class TestTorch:
         )
         assert ran.returncode == 0, ran.stderr[-3000:]
         assert [round(x, 6) for x in eval(ran.stdout)] == [0.5, 0.5]
+
+
+def test_b2_of_zero_forgets_inside_jit() -> None:
+    """With b2=0 the second moment is the squared gradient, whatever large one went before (MOM.2)."""
+    import jax
+    import jax.numpy as jnp
+
+    opt = Adam(lr=0.5, b1=0.0, b2=0.0, eps=0.0)
+    params = {"w": jnp.zeros(2)}
+    step = jax.jit(opt.step)
+    state = opt.init(params)
+    for g in (64.0, 0.0625):
+        params, state = step(params, {"w": jnp.full(2, g)}, state)
+    assert float(state.v["w"][0]) == 0.0625**2
+    assert float(params["w"][0]) == -1.0

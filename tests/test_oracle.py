@@ -113,7 +113,7 @@ class Mp:
         return 1 - mpmath.mpf(b) ** t
 
     def keep(self, kept: Any, weight: Any) -> Any:
-        return kept
+        return mpmath.mpf(kept)
 
 
 @pytest.mark.parametrize(
