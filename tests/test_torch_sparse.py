@@ -7,38 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch.nn import Parameter
+from torch_runs import advance, parameters, values
 
 import adamcore
 from adamcore.backends.torch import Adam, AdamW
 from adamcore.conformance.replay import Record
-
-
-def parameters(*shapes: tuple[int, ...], dtype: torch.dtype = torch.float32) -> list[Parameter]:
-    torch.manual_seed(len(shapes))
-    return [Parameter(torch.randn(shape, dtype=dtype)) for shape in shapes]
-
-
-def values(params: list[Any]) -> list[np.ndarray]:
-    return [p.detach().numpy().copy() for p in params]
-
-
-def gradients(params: list[Any], t: int) -> list[torch.Tensor]:
-    """The same for the same t; of all sizes."""
-    generator = torch.Generator().manual_seed(t)
-    scale = 10.0 ** (t % 5 - 2)
-    return [scale * torch.randn(p.shape, generator=generator, dtype=p.dtype) for p in params]
-
-
-def advance(optimizer: Any, params: list[Any], steps: range, record: Record | None = None) -> None:
-    """Step on those gradients, and write down what happened."""
-    for t in steps:
-        grads = gradients(params, t)
-        for p, g in zip(params, grads, strict=True):
-            p.grad = g.clone()
-        optimizer.step()
-        if record is not None:
-            record.add([g.numpy() for g in grads], values(params))
 
 
 def sparse_gradient(t: int, shape: tuple[int, ...] = (6, 2)) -> tuple[torch.Tensor, np.ndarray]:
