@@ -209,7 +209,8 @@ def test_b2_of_zero_forgets_inside_jit() -> None:
     params = {"w": jnp.zeros(2)}
     step = jax.jit(opt.step)
     state = opt.init(params)
-    for g in (64.0, 0.0625):
+    for g in (4096.0, 2.0**-12):  # the second square is far below the last place of the first
         params, state = step(params, {"w": jnp.full(2, g)}, state)
-    assert float(state.v["w"][0]) == 0.0625**2
+    assert float(state.m["w"][0]) == 2.0**-12
+    assert float(state.v["w"][0]) == 2.0**-24
     assert float(params["w"][0]) == -1.0
