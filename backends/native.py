@@ -22,6 +22,8 @@ from adamcore.protocol import Job, Result
 if TYPE_CHECKING:
     from adamcore.adam import Adam
 
+Columns = Sequence[Sequence[Array]]  #: the p of all jobs, the g of all jobs, ..., as in a program's inputs
+
 
 class Memory(Protocol):
     """What a library says of its arrays."""
@@ -36,9 +38,11 @@ class Memory(Protocol):
     def written(self, xs: Sequence[Array]) -> None: ...  # parameters have been written to
 
     # of steps on the same arrays again
-    movable: bool  #: an array may get another address
+    movable: bool  #: an array may get other memory, another shape or dtype
 
-    def plain(self, xs: Sequence[Array], shapes: Sequence[Any], dtype: Any) -> bool: ...  # no obstacle
+    def likeness(self, columns: Columns) -> Callable[[Columns], bool]:
+        ...
+        # whether others, a list each of p, g, m, ..., are of the same shapes and dtypes, without obstacle
 
 
 def obstacle(memory: Memory, job: Job) -> str | None:
@@ -58,10 +62,13 @@ def obstacle(memory: Memory, job: Job) -> str | None:
             return f"{dtype} beside {x.dtype}"
     if job.formats.work != dtype:
         return f"{dtype}, with arithmetic in {job.formats.work}"
+    shape = job.p.shape
     for x in arrays_of(job):
         reason = memory.obstacle(x)
         if reason is not None:
             return reason
+        if x.shape != shape:
+            return "arrays of different shapes"
     return None
 
 
@@ -121,40 +128,44 @@ class Steady:
 
     def __init__(self, made: Program, real: Real, jobs: Sequence[Job], memory: Memory) -> None:
         self.memory = memory
-        self.shapes, self.dtype = [job.p.shape for job in jobs], jobs[0].p.dtype
         columns = list(zip(*map(arrays_of, jobs), strict=True))
+        self.alike = memory.likeness(columns)
         sizes = list(map(memory.size, columns[0]))
-        self.bytes = [size * self.dtype.itemsize for size in sizes]
+        self.bytes = [size * jobs[0].p.dtype.itemsize for size in sizes]
+        self.gradients, self.others = self.addresses(columns)
         self.table = Table(made, real, True, sizes)
         self.table.point(array("q", map(memory.address, chain.from_iterable(columns))))
-        self.gradients = slice(len(jobs), 2 * len(jobs))
         self.parameters: Sequence[Array] = ()
 
-    def fits(self, columns: Sequence[Sequence[Array]]) -> bool:
-        memory, old = self.memory, self.table.addresses
-        if not memory.plain(columns[1], self.shapes, self.dtype):
+    def addresses(self, columns: Columns) -> tuple[list[int], list[int]]:
+        """Of the gradients, and of all the others."""
+        address = self.memory.address
+        return list(map(address, columns[1])), list(map(address, chain(columns[0], *columns[2:])))
+
+    def fits(self, columns: Columns) -> bool:
+        if not self.alike(columns):
             return False
-        if memory.movable:
-            now = array("q", map(memory.address, chain.from_iterable(columns)))
-        else:
-            now = old[:]
-            now[self.gradients] = array("q", map(memory.address, columns[1]))
-        if now != old:
-            start, stop = self.gradients.start, self.gradients.stop
-            if now[:start] != old[:start] or now[stop:] != old[stop:] or self.overlap(now):
+        if self.memory.movable:
+            gradients, others = self.addresses(columns)
+            if others != self.others:
                 return False
-            self.table.point(now)
+        else:
+            gradients = list(map(self.memory.address, columns[1]))
+        if gradients != self.gradients:
+            if self.overlap(gradients):
+                return False
+            n, self.gradients = len(gradients), gradients
+            self.table.addresses[n : 2 * n] = array("q", gradients)
         self.parameters = columns[0]
         return True
 
-    def overlap(self, addresses: array[int]) -> bool:
+    def overlap(self, gradients: list[int]) -> bool:
         """Whether a gradient shares memory with what its step writes."""
-        n, g = len(self.bytes), addresses[self.gradients]
-        for start in range(0, len(addresses), n):
-            if start != n:
-                distances = map(abs, map(sub, g, addresses[start : start + n]))
-                if any(map(lt, distances, self.bytes)):
-                    return True
+        n = len(gradients)
+        for start in range(0, len(self.others), n):
+            distances = map(abs, map(sub, gradients, self.others[start : start + n]))
+            if any(map(lt, distances, self.bytes)):
+                return True
         return False
 
     def run(self, each: Sequence[Coefficients]) -> None:
@@ -168,12 +179,12 @@ class Again:
 
     def __init__(self, adam: Adam, jobs: Sequence[Job], memory: Memory, way: Way) -> None:
         self.adam, self.memory, self.way = adam, memory, way
-        self.shapes, self.dtype = [job.p.shape for job in jobs], jobs[0].p.dtype
+        self.alike = memory.likeness(list(zip(*map(arrays_of, jobs), strict=True)))
         self.formats, self.has_max = jobs[0].formats, jobs[0].v_max is not None
         self.jobs: list[Job] = []
 
-    def fits(self, columns: Sequence[Sequence[Array]]) -> bool:
-        if not self.memory.plain(columns[1], self.shapes, self.dtype):
+    def fits(self, columns: Columns) -> bool:
+        if not self.alike(columns):
             return False
         empty = Coefficients(*[None] * len(Coefficients._fields))
         self.jobs = [

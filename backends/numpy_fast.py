@@ -62,14 +62,19 @@ class NumPyMemory:
 
     movable = False
 
-    def plain(self, xs: Sequence[Array], shapes: Sequence[Any], dtype: Any) -> bool:
-        for x, shape in zip(xs, shapes, strict=True):
-            if type(x) is not np.ndarray or x.shape != shape or x.dtype != dtype:
-                return False
-            flags = x.flags
-            if not (flags.c_contiguous and flags.aligned):
-                return False
-        return True
+    def likeness(self, columns: native.Columns) -> Callable[[native.Columns], bool]:
+        shapes, dtype = [x.shape for x in columns[0]], columns[0][0].dtype
+
+        def alike(others: native.Columns) -> bool:
+            for x, shape in zip(others[1], shapes, strict=True):  # the gradients: the rest stays
+                if type(x) is not np.ndarray or x.shape != shape or x.dtype != dtype:
+                    return False
+                flags = x.flags
+                if not (flags.c_contiguous and flags.aligned):
+                    return False
+            return True
+
+        return alike
 
 
 MEMORY = NumPyMemory()

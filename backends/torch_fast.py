@@ -7,6 +7,7 @@ blocks.  On other devices the program runs over lists of tensors.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -15,6 +16,10 @@ try:
     import numpy as np
 except ModuleNotFoundError:
     np: Any = None  # type: ignore[no-redef]
+try:  # what torch.compile asks of tensors before it runs a program again, in C++
+    from torch._C._dynamo.guards import TensorGuards
+except ImportError:
+    TensorGuards: Any = None  # type: ignore[no-redef]
 
 from adamcore.backends import machine, native, torch_lists
 from adamcore.definition import Array
@@ -59,16 +64,28 @@ class TorchMemory:
 
     movable = True
 
-    def plain(self, xs: Sequence[Array], shapes: Sequence[Any], dtype: Any) -> bool:
-        try:
-            for x, shape in zip(xs, shapes, strict=True):
-                if type(x) not in PLAIN or x.dtype is not dtype or x.shape != shape:
-                    return False
-                if not x.is_cpu or not x.is_contiguous() or x.is_neg():
-                    return False
-        except RuntimeError:  # not strided
-            return False
-        return True
+    def likeness(self, columns: native.Columns) -> Callable[[native.Columns], bool]:
+        every = list(chain.from_iterable(columns))
+        if TensorGuards is None:
+            seen = list(map(look, every))
+            return lambda others: list(map(look, chain.from_iterable(others))) == seen
+        sizes: Any = [list(x.shape) for x in every]
+        strides: Any = list(map(steps, every))
+        check = TensorGuards(*every, dynamic_dims_sizes=sizes, dynamic_dims_strides=strides).check
+        return lambda others: check(*chain.from_iterable(others))
+
+
+def steps(x: Any) -> list[int | None]:
+    """The strides of a tensor where they matter."""
+    return [None if size == 1 else stride for size, stride in zip(x.shape, x.stride(), strict=True)]
+
+
+def look(x: Any) -> tuple[Any, ...]:
+    """What a tensor shares with another that can take its place."""
+    kind = type(x)
+    if kind not in PLAIN or x.layout is not torch.strided:
+        return (kind,)
+    return kind, x.dtype, x.shape, steps(x), x.device, x.is_neg(), x.requires_grad
 
 
 MEMORY = TorchMemory()

@@ -13,6 +13,7 @@ from adamcore.backends.torch_checkpoint import pack, unpack
 from adamcore.backends.torch_freezing import Freezing
 from adamcore.backends.torch_settings import Group, core_of, of_dialect, of_group
 from adamcore.backends.torch_slots import Slots, collect, keep
+from adamcore.backends.torch_steady import Lanes
 from adamcore.backends.torch_update import update_group
 
 
@@ -81,6 +82,7 @@ class Adam(Freezing):
         }  # fmt: skip
         defaults = of_dialect(dialect or type(self).dialect, given | axes)
         self._cores: dict[int, Core] = {}  # of each group, as of the last step
+        self._lanes = Lanes()
         super().__init__(params, defaults)
 
     @property
@@ -90,7 +92,7 @@ class Adam(Freezing):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        self._cores = {}
+        self._cores, self._lanes = {}, Lanes()
         for group in self.param_groups:
             for name, value in (self.defaults | {"frozen": ()}).items():
                 group.setdefault(name, value)
@@ -133,14 +135,21 @@ class Adam(Freezing):
                 if skipped.item():
                     return loss
                 skipped = None
+        plain = scale is None and skipped is None and not torch.compiler.is_compiling()
+        ready: dict[int, Any] = self._lanes.ready(self.param_groups, self.state) if plain else {}
         slots = [Slots([], [], [], [], [], [], []) for _ in self.param_groups]
         for i, group in enumerate(self.param_groups):
-            self._init_group(i, group, *slots[i])
+            if i not in ready:
+                self._init_group(i, group, *slots[i])
         for i, group in enumerate(self.param_groups):
-            if slots[i].clocks:
-                new = update_group(self._cores[i], group, slots[i], scale, skipped)
+            if i in ready:
+                ready[i].run()
+            elif slots[i].clocks:
+                jobs, new = update_group(self._cores[i], group, slots[i], scale, skipped)
                 if group["differentiable"]:
                     keep(self.state, slots[i], new)
+                elif plain:
+                    self._lanes.remember(i, self._cores[i], group, self.state, slots[i], jobs)
         return loss
 
     def _init_group(

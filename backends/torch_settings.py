@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 import torch
@@ -191,6 +192,17 @@ def core_of(group: Group) -> Core:
         betas[0], betas[1], *(group[n] for n in NUMBERS), group["moment_dtype"],
         *(group[axis] for axis in AXES),
     )  # fmt: skip
+
+
+def settings_of(group: Group) -> list[Any] | None:
+    """What :func:`core_of` reads: the same objects make the same Adam.  None if some can change in place."""
+    betas = group["betas"]
+    if len(betas) != 2 or type(betas[0]) is not float or type(betas[1]) is not float:
+        return None
+    return [*betas, *_read(group)]
+
+
+_read = itemgetter("decoupled_weight_decay", *NUMBERS, "moment_dtype", *AXES)
 
 
 @lru_cache(maxsize=256)

@@ -33,7 +33,7 @@ def collect(core: Core, group: Group, state: State, slots: Slots, where: str) ->
 
     Raises:
         MissingGradientError: an absent gradient that the axes ``missing`` or ``all_missing`` forbid.
-        StateError: a state without what the rules need.
+        StateError: a state without what the rules need, or of another shape than its parameter.
         ClockError: a clock that is no whole number in its range.
     """
     params = list(taking_part(core, group, where))
@@ -49,6 +49,12 @@ def collect(core: Core, group: Group, state: State, slots: Slots, where: str) ->
                 f"{where}: a parameter's state has no 'max_exp_avg_sq', and amsgrad={core.amsgrad!r}: the "
                 "rule was changed after its first step; delete its state to start anew"
             )
+        for name in MOMENTS:
+            if name in own and own[name].shape != p.shape:
+                raise StateError(
+                    f"{where}: a parameter of shape {tuple(p.shape)} has state[{name!r}] of shape "
+                    f"{tuple(own[name].shape)}: they must agree; delete its state to start anew"
+                )
         slots.params.append(p)
         slots.grads.append(p.grad)
         slots.ms.append(own["exp_avg"])

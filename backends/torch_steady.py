@@ -1,53 +1,186 @@
-"""Steps of a `torch.optim.Optimizer` on the same tensors again: the table of addresses is kept.
+"""Steps of a `torch.optim.Optimizer` on the same tensors again: what was gathered once is kept.
 
-What is compared with the step before are addresses, shapes, dtypes and contiguity, so a
-parameter that was moved, a state that was loaded or a gradient of another kind goes the long way.
+To gather a group's state and check it takes longer than to step many small tensors.  So a step leaves
+a lane behind, and the next one asks, at little cost, whether all is still as it was:
+
+* the parameters of the group, the frozen ones, and which have a gradient;
+* the settings, of which the group's Adam is made anew;
+* the optimizer's state: its dictionary, those in it and the tensors in these are the same objects;
+* the tensors, whose `.data` may have been replaced: addresses, shapes, strides, dtypes, devices.
+
+Whatever is not as it was goes the long way, which knows all the errors, and leaves a new lane.  Of
+gradients nothing is kept but what they were like.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from ctypes import c_double, c_int32
+from itertools import chain, compress, repeat
+from operator import is_, is_not, itemgetter
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.utils.weak import WeakIdKeyDictionary
 
+from adamcore.adam import Adam as Core
 from adamcore.backends import torch_fast
-from adamcore.protocol import Job
+from adamcore.backends.torch import backend
+from adamcore.backends.torch_settings import Group, core_of, settings_of
+from adamcore.clock import Ticker
+from adamcore.coefficients import MAX_CLOCK
+from adamcore.definition import Coefficients
+from adamcore.formula import formula
+from adamcore.protocol import Job, Prepared
 
 if TYPE_CHECKING:
-    from adamcore.adam import Adam
-    from adamcore.backends.torch_slots import Slots
+    from adamcore.backends.torch_slots import Slots, State
 
-_known: Any = (
-    WeakIdKeyDictionary()
-)  # the first parameter of a group -> its Adam, its length, what is prepared
+PATTERNS = 4  #: of absent gradients that are remembered of a group
+INFINITE = float("inf")
 
 
-def again(core: Adam, slots: Slots, coefficients: list[Any]) -> bool:
-    """Make the step if it is like the one before; False, and nothing is changed, if it is not."""
-    if torch.compiler.is_compiling() or not slots.params:
-        return False
-    before, length, prepared = _known.get(slots.params[0], (None, 0, None))
-    if before is not core or prepared is None or length != len(slots.params):
-        return False
-    columns = [slots.params, slots.grads, slots.ms, slots.vs]
-    if core.amsgrad != "none":
-        columns.append(slots.maxima)
-    if not all(type(c.step_m) is float for c in coefficients):
-        return False
-    if not torch_fast.MEMORY.plain(slots.params, prepared.shapes, prepared.dtype):
-        return False
-    if not prepared.fits(columns):
-        return False
-    first = coefficients[0]
-    prepared.run([first] if all(c is first for c in coefficients) else coefficients)
-    return True
+class Lanes:
+    """The lanes of one optimizer; never copied or saved with it."""
+
+    def __init__(self) -> None:
+        self.lanes: dict[tuple[int, bytes], Lane] = {}  # by group, and which of its gradients are there
+        self.state: State = {}
+        self.keys: list[Any] = []
+        self.owns: list[Any] = []
+
+    def ready(self, groups: Sequence[Group], state: State) -> dict[int, Lane]:
+        """The lanes of those groups that can be stepped as before; nothing is changed yet.
+
+        Raises:
+            HyperparameterError, AxisError: a setting was changed to one without a meaning.
+        """
+        if not self.lanes:
+            return {}
+        if state is not self.state or not same(state, self.keys) or not same(state.values(), self.owns):
+            self.lanes = {}
+            return {}
+        found = {}
+        for i, group in enumerate(groups):
+            grads = [p.grad for p in group["params"]]
+            lane = self.lanes.get((i, pattern(grads)))
+            if lane is not None and lane.fits(group, grads):
+                found[i] = lane
+        return found
+
+    def remember(self, i: int, core: Core, group: Group, state: State, slots: Slots, jobs: list[Job]) -> None:
+        """Prepare for another step like this one of group ``i``, if it can be made faster."""
+        key = i, pattern([p.grad for p in group["params"]])
+        self.lanes.pop(key, None)
+        if not jobs or any(torch_fast.obstacle(job) is not None for job in jobs):
+            return
+        if not same([job.p for job in jobs], slots.params) or not countable(slots):
+            return
+        prepared = torch_fast.prepare(core, jobs)
+        if prepared is not None:
+            self.state, self.keys, self.owns = state, list(state), list(state.values())
+            self.lanes[key] = Lane(core, group, state, slots, prepared)
+            mine = [k for k in self.lanes if k[0] == i]
+            if len(mine) > PATTERNS:
+                del self.lanes[mine[0]]
 
 
-def remember(core: Adam, jobs: list[Job]) -> None:
-    """Prepare for another step like this one, if it can be made faster."""
-    if torch.compiler.is_compiling() or not jobs:
-        return
-    fast = all(torch_fast.obstacle(job) is None for job in jobs)
-    prepared = torch_fast.prepare(core, jobs) if fast else None
-    _known[jobs[0].p] = (core, len(jobs), prepared)
+class Lane:
+    """A group's step with the same parameters taking part."""
+
+    def __init__(self, core: Core, group: Group, state: State, slots: Slots, prepared: Prepared) -> None:
+        self.core, self.prepared, self.settings = core, prepared, settings_of(group)
+        self.members, self.frozen = list(group["params"]), group["frozen"]
+        moving = set(map(id, slots.params))
+        self.part = [id(p) in moving for p in self.members]
+        self.owns = [state[p] for p in slots.params]
+        names = ["exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if core.amsgrad != "none" else [])]
+        self.clocked = ["step", *(["mu_product"] if core.nesterov == "dozat" else [])]
+        self.read = itemgetter(*names, *(self.clocked if core.clock == "per-parameter" else []))
+        self.entries = self.look(group)
+        self.params = list(slots.params)
+        self.moments = [slots.ms, slots.vs, slots.maxima][: len(names)]
+        self.clocks = [*slots.clocks, *(x for x in slots.products if x is not None)]
+        self.places = list(map(torch.Tensor.data_ptr, self.clocks))
+        count = len(slots.clocks)
+        self.counts = list(map(c_int32.from_address, self.places[:count]))
+        self.products = list(map(c_double.from_address, self.places[count:]))
+        self.formula = None if self.products else formula(core)
+        self.keys: list[Any] = []
+        self.each: list[Coefficients] = []
+
+    def look(self, group: Group) -> list[Any]:
+        """What the state holds of the parameters, and the group of its clock."""
+        found = list(chain.from_iterable(map(self.read, self.owns)))
+        return found if self.core.clock == "per-parameter" else found + [group[name] for name in self.clocked]
+
+    def fits(self, group: Group, grads: list[Any]) -> bool:
+        """Whether the step can be made with these gradients; to be followed by :meth:`run`."""
+        settings = settings_of(group)
+        if settings is None or self.settings is None or not same(settings, self.settings):
+            if core_of(group) is not self.core:
+                return False
+            self.settings = settings
+        if group["differentiable"] or group["frozen"] != self.frozen:
+            return False
+        try:
+            if not same(group["params"], self.members) or not same(self.look(group), self.entries):
+                return False
+        except KeyError:
+            return False
+        if list(map(torch.Tensor.data_ptr, self.clocks)) != self.places:
+            return False
+        columns = [self.params, list(compress(grads, self.part)), *self.moments]
+        return self.prepared.fits(columns) and self.tick(group["lr"])
+
+    def tick(self, lr: Any) -> bool:
+        """Form the coefficients; False if the host can't know them."""
+        counts = [cell.value for cell in self.counts]
+        if min(counts) < 0 or max(counts) >= MAX_CLOCK:
+            return False
+        products: Any = [cell.value for cell in self.products] or repeat(None)
+        self.keys = list(zip(counts, products, strict=False))
+        known: dict[Any, Any] = {key: self.coefficients(lr, *key) for key in set(self.keys)}
+        if None in known.values():
+            return False
+        self.each = list(known.values()) if len(known) == 1 else [known[key] for key in self.keys]
+        return True
+
+    def coefficients(self, lr: Any, t: int, product: float | None) -> Coefficients | None:
+        """Those of the update after the ``t``-th."""
+        if self.formula is not None and type(lr) is float and 0.0 <= lr < INFINITE:
+            return self.formula(t + 1, lr)
+        return Ticker(self.core, backend, number(lr)).on_host(t + 1, product)
+
+    def run(self) -> None:
+        """Make the step, and tick."""
+        self.prepared.run(self.each)
+        for cell, (t, _) in zip(self.counts, self.keys, strict=True):
+            cell.value = t + 1
+        if self.products:
+            each = self.each if len(self.each) > 1 else self.each * len(self.products)
+            for product, c in zip(self.products, each, strict=True):
+                product.value = c.mu_product  # type: ignore[assignment]
+
+
+def number(lr: Any) -> Any:
+    """A learning rate that may be a tensor of one element, as a number or 0-d tensor."""
+    return lr.reshape(()) if isinstance(lr, torch.Tensor) else lr
+
+
+def same(now: Any, before: Any) -> bool:
+    """Whether these are the same objects."""
+    return len(now) == len(before) and all(map(is_, now, before))
+
+
+def pattern(grads: list[Any]) -> bytes:
+    """Which gradients are there."""
+    return bytes(map(is_not, grads, repeat(None)))
+
+
+def countable(slots: Slots) -> bool:
+    """Whether clocks can be read and ticked where they stand in memory."""
+    products = [x for x in slots.products if x is not None]
+    kinds: Any = chain(zip(slots.clocks, repeat(torch.int32)), zip(products, repeat(torch.float64)))
+    if not all(x.is_cpu and x.dtype is dtype and x.numel() == 1 for x, dtype in kinds):
+        return False
+    return len(set(map(torch.Tensor.data_ptr, slots.clocks))) == len(slots.clocks)

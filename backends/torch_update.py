@@ -9,11 +9,11 @@ import torch
 
 from adamcore.adam import Adam as Core
 from adamcore.backends import torch_sparse as sparse
-from adamcore.backends import torch_steady
 from adamcore.backends.base import BaseBackend
 from adamcore.backends.torch import TorchBackend, backend
 from adamcore.backends.torch_settings import Group
 from adamcore.backends.torch_slots import Slots
+from adamcore.backends.torch_steady import number
 from adamcore.clock import Tick, Ticker
 from adamcore.coefficients import MAX_CLOCK
 from adamcore.definition import Array, Coefficients
@@ -34,7 +34,9 @@ class Recording(TorchBackend):
 recording = Recording()
 
 
-def update_group(core: Core, group: Group, slots: Slots, scale: Any, skipped: Any) -> list[Result]:
+def update_group(
+    core: Core, group: Group, slots: Slots, scale: Any, skipped: Any
+) -> tuple[list[Job], list[Result]]:
     """Step a group in place; ``differentiable`` leaves the old moments alone and returns new ones.
 
     Args:
@@ -45,16 +47,11 @@ def update_group(core: Core, group: Group, slots: Slots, scale: Any, skipped: An
         skipped: a 0-d boolean that only the program knows: where it is True nothing moves; or None.
     """
     differentiable = group["differentiable"]
-    lr = group["lr"]
-    lr = lr.reshape(()) if isinstance(lr, torch.Tensor) else lr
-    ticker = Ticker(core, recording if differentiable else backend, lr)
+    ticker = Ticker(core, recording if differentiable else backend, number(group["lr"]))
     like = slots.params[0] if slots.params else group["params"][0]
     coefficients = tick_all(ticker, slots, like, skipped)
     if core.clock == "global":
         coefficients = coefficients * len(slots.params)
-    plain = scale is None and skipped is None and not differentiable
-    if plain and torch_steady.again(core, slots, coefficients):
-        return []
 
     table = FormatTable(core, backend)
     jobs: list[Job] = []
@@ -80,8 +77,6 @@ def update_group(core: Core, group: Group, slots: Slots, scale: Any, skipped: An
         results = BaseBackend.apply(recording, core, jobs, False)
     else:
         results = backend.apply(core, jobs, True)
-        if plain and not any(rows):
-            torch_steady.remember(core, jobs)
     for i, (job, new) in enumerate(zip(jobs, results, strict=True)):
         row = rows[i]
         if row is not None:
@@ -92,7 +87,7 @@ def update_group(core: Core, group: Group, slots: Slots, scale: Any, skipped: An
             for old_x, new_x in zip((job.p, job.m, job.v, job.v_max), new, strict=True):
                 if new_x is not old_x:
                     old_x.copy_(new_x)
-    return results
+    return jobs, results
 
 
 def tick_all(ticker: Ticker, slots: Slots, like: Any, skipped: Any) -> list[Coefficients]:
