@@ -3,20 +3,37 @@
 A block is small enough that what one operation writes is still in the cache when the next reads
 it.  Results go straight into their arrays, everything between into scratch, assigned by when each
 value is last read: two blocks of it for most Adams.  Small arrays are gathered into one block.
+
+A ufunc lets go of the interpreter while it computes, so that large arrays are done in threads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from adamcore.backends.table import PARALLEL, spread
 from adamcore.program import Program
 
-BLOCK = 1 << 17  #: bytes of a block: six of them fit into a cache of 1 MB
 SMALL = 1 << 12  #: elements below which arrays are gathered
+THREADS = 4  #: at most: they take turns at what is not computing
+
+
+def block_bytes() -> int:
+    """Bytes of a block: six of them are to fit into the cache of one core."""
+    try:
+        size = Path("/sys/devices/system/cpu/cpu0/cache/index2/size").read_text().strip()  # "2048K"
+        return min(max(int(size.removesuffix("K")) * 1024 // 8, 1 << 15), 1 << 18)
+    except (OSError, ValueError):  # not Linux
+        return 1 << 17
+
+
+BLOCK = block_bytes()
 
 UFUNCS: dict[str, Callable[..., Any]] = {
     "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide,
@@ -69,55 +86,71 @@ def schedule(program: Program, in_place: bool) -> Schedule:
 
 
 class Blocks:
-    """One program in one dtype, ready to run over flat arrays."""
+    """One program in one dtype, ready to run over flat arrays; several threads may use it at once."""
 
     def __init__(self, program: Program, dtype: Any, in_place: bool) -> None:
         self.program, self.dtype, self.in_place = program, np.dtype(dtype), in_place
         self.schedule = schedule(program, in_place)
         self.size = BLOCK // self.dtype.itemsize
-        self.scratch = [np.empty(self.size, self.dtype) for _ in range(self.schedule.scratch)]
-        self.rows: list[Any] = []
+        self.idle: list[list[Any]] = []  # blocks that nobody uses at the moment
 
-    def run(self, inputs: Sequence[Any], results: Sequence[Any], coefficients: Sequence[Any]) -> None:
+    @contextmanager
+    def blocks(self, count: int) -> Iterator[list[Any]]:
+        """That many blocks of memory."""
+        try:
+            found = self.idle.pop()
+        except IndexError:
+            found = []
+        found += [np.empty(self.size, self.dtype) for _ in range(count - len(found))]
+        yield found[:count]
+        self.idle.append(found)
+
+    def run(
+        self, inputs: Sequence[Any], results: Sequence[Any], coefficients: Sequence[Any], threads: int
+    ) -> None:
         """One step of flat arrays; without ``in_place`` into ``results``, else these are not used."""
         scalars = [np.asarray(c, dtype=self.dtype) for c in coefficients]
         results = results or [None] * len(self.program.outputs)
-        size, total = self.size, inputs[0].size
-        for start in range(0, total, size):
-            stop = min(start + size, total)
-            block = slice(start, stop)
-            places = [x[block] for x in inputs]
-            places += [None if x is None else x[block] for x in results]
-            places += scalars
-            places += self.scratch if stop - start == size else [x[: stop - start] for x in self.scratch]
-            for ufunc, args, target in self.schedule.ops:
-                ufunc(*[places[k] for k in args], out=places[target])
-            for target, source in self.schedule.copies:
-                np.copyto(places[target], places[source])
+        total = inputs[0].size
+
+        def work(lo: int, hi: int) -> None:
+            with self.blocks(self.schedule.scratch) as scratch, np.errstate(all="ignore"):
+                for start in range(lo, hi, self.size):
+                    stop = min(start + self.size, hi)
+                    block = slice(start, stop)
+                    places = [x[block] for x in inputs]
+                    places += [None if x is None else x[block] for x in results]
+                    places += scalars
+                    places += scratch if stop - start == self.size else [x[: stop - start] for x in scratch]
+                    for ufunc, args, target in self.schedule.ops:
+                        ufunc(*[places[k] for k in args], out=places[target])
+                    for target, source in self.schedule.copies:
+                        np.copyto(places[target], places[source])
+
+        spread(work, total, self.size, 1 if total < PARALLEL else min(threads, THREADS))
 
     def run_small(
         self, inputs: Sequence[Sequence[Any]], results: Sequence[Sequence[Any]], coefficients: Sequence[Any]
     ) -> None:
         """One step of many small arrays with the same coefficients: ``inputs`` has a list of each kind."""
-        if not self.rows:
-            self.rows = [np.empty(self.size, self.dtype) for _ in self.program.inputs]
         kinds = [self.program.inputs.index(name) for name, _ in self.program.outputs]
         targets = [inputs[k] for k in kinds] if self.in_place else results
         gathered = Blocks(self.program, self.dtype, True) if not self.in_place else self
-        start = 0
         sizes = [x.size for x in inputs[0]]
-        while start < len(sizes):
-            stop, total = start, 0
-            while stop < len(sizes) and total + sizes[stop] <= self.size:
-                total += sizes[stop]
-                stop += 1
-            rows = [row[:total] for row in self.rows]
-            for row, arrays in zip(rows, inputs, strict=True):
-                np.concatenate(arrays[start:stop], axis=None, out=row)
-            gathered.run(rows, (), coefficients)
-            for k, arrays in zip(kinds, targets, strict=True):
-                row, at = rows[k], 0
-                for x in arrays[start:stop]:
-                    x[...] = row[at : at + x.size].reshape(x.shape)
-                    at += x.size
-            start = stop
+        start = 0
+        with self.blocks(len(inputs)) as whole_rows:
+            while start < len(sizes):
+                stop, total = start, 0
+                while stop < len(sizes) and total + sizes[stop] <= self.size:
+                    total += sizes[stop]
+                    stop += 1
+                rows = [row[:total] for row in whole_rows]
+                for row, arrays in zip(rows, inputs, strict=True):
+                    np.concatenate(arrays[start:stop], axis=None, out=row)
+                gathered.run(rows, (), coefficients, 1)
+                for k, arrays in zip(kinds, targets, strict=True):
+                    row, at = rows[k], 0
+                    for x in arrays[start:stop]:
+                        x[...] = row[at : at + x.size].reshape(x.shape)
+                        at += x.size
+                start = stop

@@ -197,10 +197,10 @@ class Again:
         given = each if len(each) > 1 else [each[0]] * len(self.jobs)
         jobs = [job._replace(coefficients=c) for job, c in zip(self.jobs, given, strict=True)]
         self.jobs = []
-        self.way(self.adam, jobs, True)
+        self.way(self.adam, jobs, True, self.memory)
 
 
-Way = Callable[["Adam", Sequence[Job], bool], list[Result]]
+Way = Callable[["Adam", Sequence[Job], bool, Memory], list[Result]]
 
 
 def prepare(adam: Adam, jobs: Sequence[Job], memory: Memory, way: Way) -> Steady | Again | None:

@@ -93,15 +93,17 @@ def apply(adam: Adam, jobs: Sequence[Job], donate: bool, slow: Slow) -> list[Res
             chosen.setdefault((compiled, donate and native.writable(MEMORY, job)), []).append(i)
     for (compiled, in_place), places in chosen.items():
         some = [jobs[i] for i in places]
-        new = native.step(adam, some, in_place, MEMORY) if compiled else in_blocks(adam, some, in_place)
+        way = native.step if compiled else in_blocks
+        new = way(adam, some, in_place, MEMORY)
         for i, result in zip(places, new, strict=True):
             results[i] = result
     return results
 
 
 @np.errstate(all="ignore")
-def in_blocks(adam: Adam, jobs: Sequence[Job], in_place: bool) -> list[Result]:
+def in_blocks(adam: Adam, jobs: Sequence[Job], in_place: bool, memory: native.Memory) -> list[Result]:
     """The jobs, all without an obstacle, by planned operations."""
+    threads = memory.threads()
     results: list[Any] = [None] * len(jobs)
     small: dict[tuple[int, Any], list[int]] = {}
     for i, job in enumerate(jobs):
@@ -113,7 +115,7 @@ def in_blocks(adam: Adam, jobs: Sequence[Job], in_place: bool) -> list[Result]:
         made = program(adam, job.coefficients)
         flat = [x.reshape(-1) for x in native.arrays_of(job)]
         targets = () if in_place else [x.reshape(-1) for x in results[i] if x is not None]
-        blocks(made, job.p.dtype, in_place).run(flat, targets, made.used(job.coefficients))
+        blocks(made, job.p.dtype, in_place).run(flat, targets, made.used(job.coefficients), threads)
     for (_, dtype), places in small.items():
         c: Coefficients = jobs[places[0]].coefficients
         made = program(adam, c)

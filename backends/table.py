@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import accumulate, chain, count
@@ -51,27 +51,33 @@ class Table:
             self.scalars = array(code, chain.from_iterable(map(used, each)))
             self.block[4] = len(used(each[0]))
         self.block[3] = self.scalars.buffer_info()[0]
-        if threads == 1 or self.total < PARALLEL:
-            self.kernel(0, self.total, self.at)
-        else:
-            self.run_threads(threads)
+        if self.total < PARALLEL:
+            threads = 1
+        spread(lambda lo, hi: self.kernel(lo, hi, self.at), self.total, PIECE, threads)
 
-    def run_threads(self, threads: int) -> None:
-        """The work in pieces, the next one for whoever is free: a thread that stalls holds up one piece."""
-        pieces = count(0, PIECE)
 
-        def work() -> None:
-            for lo in pieces:
-                if lo >= self.total:
-                    return
-                self.kernel(lo, min(lo + PIECE, self.total), self.at)
+def spread(work: Callable[[int, int], None], total: int, piece: int, threads: int) -> None:
+    """Work from 0 to ``total``, in pieces if in threads, the next one for whoever is free.
 
-        threads = min(threads, -(-self.total // PIECE))
-        others = [pool(threads - 1).submit(work) for _ in range(threads - 1)]
-        work()
-        for other in others:
-            if not other.cancel():  # it has not even begun: nothing is left for it
-                other.result()
+    So a thread that stalls holds up one piece, and one that never begins nothing.
+    """
+    threads = min(threads, -(-total // piece))
+    if threads <= 1:
+        work(0, total)
+        return
+    pieces = count(0, piece)
+
+    def turn() -> None:
+        for lo in pieces:
+            if lo >= total:
+                return
+            work(lo, min(lo + piece, total))
+
+    others = [pool(threads - 1).submit(turn) for _ in range(threads - 1)]
+    turn()
+    for other in others:
+        if not other.cancel():  # it has not even begun: nothing is left for it
+            other.result()
 
 
 @cache

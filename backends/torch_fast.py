@@ -101,14 +101,14 @@ def apply(adam: Adam, jobs: Sequence[Job], donate: bool, slow: Slow) -> list[Res
     chosen: dict[tuple[Any, bool], list[int]] = {}
     for i, job in enumerate(jobs):
         if obstacle(job) is None:
-            way = native_step if machine.available() else block_step
+            way = native.step if machine.available() else block_step
             chosen.setdefault((way, donate and native.writable(MEMORY, job)), []).append(i)
         elif not job.p.is_cpu and torch_lists.obstacle(job) is None:
             chosen.setdefault((torch_lists.step, donate), []).append(i)
         else:
             results[i] = slow(adam, job, donate)
     for (way, in_place), places in chosen.items():
-        new = way(adam, [jobs[i] for i in places], in_place)
+        new = way(adam, [jobs[i] for i in places], in_place, MEMORY)
         for i, result in zip(places, new, strict=True):
             results[i] = result
             if jobs[i].p.requires_grad:
@@ -116,21 +116,17 @@ def apply(adam: Adam, jobs: Sequence[Job], donate: bool, slow: Slow) -> list[Res
     return results
 
 
-def native_step(adam: Adam, jobs: Sequence[Job], in_place: bool) -> list[Result]:
-    return native.step(adam, jobs, in_place, MEMORY)
-
-
-def block_step(adam: Adam, jobs: Sequence[Job], in_place: bool) -> list[Result]:
+def block_step(adam: Adam, jobs: Sequence[Job], in_place: bool, memory: native.Memory) -> list[Result]:
     """By NumPy, in the tensors' own memory."""
     from adamcore.backends import numpy_fast
 
     def seen(x: Any) -> Any:
         return x.detach().numpy() if isinstance(x, torch.Tensor) else x
 
-    news = numpy_fast.in_blocks(adam, [Job(*map(seen, job)) for job in jobs], in_place)
+    news = numpy_fast.in_blocks(adam, [Job(*map(seen, job)) for job in jobs], in_place, memory)
     if not in_place:
         return [Result(*(None if x is None else torch.from_numpy(x) for x in new)) for new in news]
-    MEMORY.written([job.p for job in jobs])
+    memory.written([job.p for job in jobs])
     return [Result(job.p, job.m, job.v, job.v_max) for job in jobs]
 
 

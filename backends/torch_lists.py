@@ -34,7 +34,7 @@ def obstacle(job: Job) -> str | None:
     return None
 
 
-def step(adam: Adam, jobs: Sequence[Job], in_place: bool) -> list[Result]:
+def step(adam: Adam, jobs: Sequence[Job], in_place: bool, memory: object = None) -> list[Result]:
     """The jobs, all without an obstacle, in groups of one device, dtype and set of coefficients."""
     groups: dict[Any, list[int]] = {}
     for i, job in enumerate(jobs):

@@ -5,7 +5,7 @@ a lane behind, and the next one asks, at little cost, whether all is still as it
 
 * the parameters of the group, the frozen ones, and which have a gradient;
 * the settings, of which the group's Adam is made anew;
-* the optimizer's state: its dictionary, those in it and the tensors in these are the same objects;
+* the optimizer's state: whose it is, the dictionaries and the tensors in them are the same objects;
 * the tensors, whose `.data` may have been replaced: addresses, shapes, strides, dtypes, devices.
 
 Whatever is not as it was goes the long way, which knows all the errors, and leaves a new lane.  Of
@@ -44,7 +44,6 @@ class Lanes:
 
     def __init__(self) -> None:
         self.lanes: dict[tuple[int, bytes], Lane] = {}  # by group, and which of its gradients are there
-        self.state: State = {}
         self.keys: list[Any] = []
         self.owns: list[Any] = []
 
@@ -56,7 +55,7 @@ class Lanes:
         """
         if not self.lanes:
             return {}
-        if state is not self.state or not same(state, self.keys) or not same(state.values(), self.owns):
+        if not same(state, self.keys) or not same(state.values(), self.owns):
             self.lanes = {}
             return {}
         found = {}
@@ -77,7 +76,7 @@ class Lanes:
             return
         prepared = torch_fast.prepare(core, jobs)
         if prepared is not None:
-            self.state, self.keys, self.owns = state, list(state), list(state.values())
+            self.keys, self.owns = list(state), list(state.values())
             self.lanes[key] = Lane(core, group, state, slots, prepared)
             mine = [k for k in self.lanes if k[0] == i]
             if len(mine) > PATTERNS:

@@ -9,7 +9,7 @@ import pytest
 from fast import adams, definition_alone, gradients, probed, trajectory
 
 from adamcore import Adam
-from adamcore.backends import blocks, machine
+from adamcore.backends import blocks, machine, numpy_fast
 from adamcore.backends.numpy import backend
 from adamcore.program import program
 
@@ -115,6 +115,36 @@ def test_same_bits_for_every_split(monkeypatch: pytest.MonkeyPatch) -> None:
     for piece in (1 << 14, 4099, 77_777):
         monkeypatch.setattr(table, "PIECE", piece)
         assert run() == want
+
+
+def test_blocks_in_threads_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With several threads of ours in one step, and several steps of the caller's at once."""
+    import warnings
+    from concurrent.futures import ThreadPoolExecutor
+
+    from adamcore.backends import table
+
+    monkeypatch.setattr(machine, "available", lambda: False)
+    adam = Adam(weight_decay=0.1)
+
+    def run(donate: bool) -> bytes:
+        rng = np.random.default_rng(1)
+        params = [rng.standard_normal(n, "f") for n in (70_001, 3, 12_345)]
+        state = adam.init(params)
+        for _ in range(3):
+            params, state = adam.step(params, [p * np.float32(1e20) for p in params], state, donate=donate)
+        return b"".join(p.tobytes() for p in params)
+
+    want = run(False)
+    monkeypatch.setattr(blocks, "PARALLEL", 1)
+    monkeypatch.setattr(blocks, "BLOCK", 1 << 12)
+    monkeypatch.setattr(table, "processors", lambda: 3)
+    numpy_fast.blocks.cache_clear()
+    with warnings.catch_warnings(), ThreadPoolExecutor(4) as pool:
+        warnings.simplefilter("error")  # of an overflow, in whatever thread
+        for donate in (False, True):
+            assert all(got == want for got in pool.map(run, [donate] * 16))
+    numpy_fast.blocks.cache_clear()
 
 
 def test_scratch_is_small() -> None:

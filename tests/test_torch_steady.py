@@ -57,8 +57,9 @@ def new_entry(o: Any, ps: list[Any]) -> None:
 
 
 def swapped(o: Any, ps: list[Any]) -> None:
-    a, b = o.state.pop(ps[0]), o.state.pop(ps[2])
-    o.state[ps[2]], o.state[ps[0]] = a, b  # in the order they had
+    first, second, third = o.state.values()
+    o.state.clear()
+    o.state |= {ps[2]: first, ps[1]: second, ps[0]: third}
 
 
 def loaded(o: Any, ps: list[Any]) -> None:
@@ -77,6 +78,11 @@ def shared(o: Any, ps: list[Any]) -> None:
     first(o)["step"].share_memory_()
 
 
+def narrow_product(o: Any, ps: list[Any]) -> None:
+    if "mu_product" in first(o):
+        first(o)["mu_product"] = first(o)["mu_product"].float()
+
+
 CHANGES: dict[str, Change] = {
     "nothing": lambda o, ps: None,
     "lr": put("lr", 0.3),
@@ -88,7 +94,6 @@ CHANGES: dict[str, Change] = {
     "weight_decay": put("weight_decay", 0.2),
     "maximize": put("maximize", True),
     "epsilon": put("epsilon", "inside-corrected"),
-    "differentiable": put("differentiable", True),
     "frozen": lambda o, ps: o.freeze(ps[0]),
     "reset": lambda o, ps: o.reset(),
     "p elsewhere": data(lambda o, ps: ps[0], torch.clone),
@@ -101,6 +106,8 @@ CHANGES: dict[str, Change] = {
     "t set in place": lambda o, ps: first(o)["step"].fill_(9),
     "t a number": replaced("step", lambda x: 5),
     "t another tensor": replaced("step", lambda x: x + 2),
+    "one clock for two": lambda o, ps: o.state[ps[2]].__setitem__("step", first(o)["step"]),
+    "a product in float32": narrow_product,
     "m another tensor": replaced("exp_avg", lambda x: x + 1),
     "v another tensor": replaced("exp_avg_sq", lambda x: x + 1),
     "a new state": new_state,
@@ -110,6 +117,7 @@ CHANGES: dict[str, Change] = {
     "load_state_dict": loaded,
     "add_param_group": lambda o, ps: o.add_param_group({"params": [Parameter(torch.ones(3))], "lr": 0.5}),
     "another parameter": other_parameter,
+    "parameters in another order": lambda o, ps: o.param_groups[0]["params"].reverse(),
     "no gradient any more": lambda o, ps: ps[0].requires_grad_(False),
 }
 
@@ -152,7 +160,7 @@ def test_a_change_between_steps(name: str, ran: list[Any]) -> None:
             return Adam(params, lr=0.1, **settings), params
 
         change = CHANGES[name]
-        if settings.get("clock") == "global" and name.startswith("t "):
+        if settings.get("clock") == "global" and name.startswith(("t ", "one clock")):
             change = CHANGES["nothing"]
         got = run(make, change)
         assert len(ran) >= 4, "no step went the short way"
@@ -171,11 +179,12 @@ def test_gradients_of_other_kinds(guards: bool, ran: list[Any], monkeypatch: pyt
         return [g, g, g, None, g, g.to_sparse(), g, g.t(), g.clone(), p.data, g, -torch._neg_view(g)][t % 12]
 
     def trajectory() -> list[Any]:
-        params = [Parameter(torch.ones(4, 4)), Parameter(torch.ones(4, 4) * 2)]
+        memory = torch.arange(17.0)
+        params = [Parameter(torch.ones(4, 4)), Parameter(memory[:16].view(4, 4))]
         optimizer, seen = AdamW(params, lr=0.1), []
         for t in range(30):
             params[0].grad = grads(params[0], t)
-            params[1].grad = torch.ones(4, 4)
+            params[1].grad = torch.ones(4, 4) if t % 7 else memory[1:].view(4, 4)
             optimizer.step()
             seen.append(bits([params, list(optimizer.state.values())]))
         return seen
@@ -245,6 +254,17 @@ def test_all_groups_are_checked_before_one_is_stepped(ran: list[Any]) -> None:
     with pytest.raises(AdamcoreError):
         optimizer.step()
     assert bits([a, optimizer.state[a]]) == before
+
+
+def test_what_autograd_is_to_record_goes_the_long_way(ran: list[Any]) -> None:
+    [p] = parameters((3,))
+    optimizer = Adam([p])
+    for differentiable in (False, False, True, True, False):
+        p.grad, before = torch.ones(3), optimizer.state[p].get("exp_avg")
+        optimizer.param_groups[0]["differentiable"] = differentiable
+        optimizer.step()
+        assert (optimizer.state[p]["exp_avg"] is before) == (not differentiable and before is not None)
+    assert len(ran) == 1
 
 
 def test_copies_go_their_own_way(ran: list[Any]) -> None:
