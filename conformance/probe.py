@@ -16,7 +16,7 @@ from adamcore import Adam
 
 FloatArray = npt.NDArray[Any]
 Layout = Literal["C", "F", "strided", "readonly"]
-Manner = Literal["plain", "resumed", "beside"]
+Manner = Literal["plain", "resumed", "beside", "fresh"]
 Status = Literal["passed", "failed", "skipped", "undecided"]
 
 
@@ -62,7 +62,8 @@ class Probe:
     layout: Layout = "C"  #: how the arrays lie in memory, parameters and gradients alike
     manner: Manner = "plain"
     """How it is run: "resumed" saves and restores the state halfway, in a new optimizer; "beside"
-    has a second optimizer step in turn with it, on other numbers."""
+    has a second optimizer step in turn with it, on other numbers; "fresh" gives every step's gradients
+    in memory of their own, where all others find them in the same memory, filled anew."""
     twin: str | None = None  #: the probe whose run must be the same bit for bit
 
     @property

@@ -18,8 +18,10 @@ from adamcore.conformance.candidates.base import (
     describe,
     run_probe,
     same_bits,
+    same_list,
     unsupported,
 )
+from adamcore.conformance.candidates.buffers import Buffers, overwrite
 from adamcore.conformance.probe import Probe, Run, Start, Step
 
 STANDARD = ("lr", "b1", "b2", "eps", "weight_decay")  #: what ``init`` is given unless it asks for more
@@ -35,7 +37,8 @@ class ArrayCandidate:
     * ``get_state()`` and ``set_state(state)``; a state ``{"t": a number or a list of them,
       "m": [...], "v": [...], "v_max": [...]}`` can also be set from outside and its clock read;
     * ``dialect``, its claim; ``hyper``, the names of the hyperparameters it takes;
-    * ``flushes_subnormals``.
+    * ``flushes_subnormals``;
+    * ``in_place``: the arrays that ``init`` gets are its own, to step in place.
     """
 
     def __init__(self, cls: type, settings: Mapping[str, str]) -> None:
@@ -69,11 +72,13 @@ class ArrayStepper(Stepper):
     ) -> None:
         self.candidate, self.probe, self.dtype, self.after = candidate, probe, dtype, params
         layout = "C" if probe.layout == "readonly" else probe.layout
-        params = [cast(p, dtype, layout) for p in (probe.params if params is None else params)]
+        self.given = [cast(p, dtype, layout) for p in (probe.params if params is None else params)]
+        self.before = [p.copy() for p in self.given]
+        self.gradients = Buffers(probe, lambda g: cast(g, dtype, probe.layout), overwrite)
         hyper = effective_hyper(probe.hyper, candidate.lacks, candidate.fixed)
         try:
             self.optimizer: Any = candidate.cls(**candidate.keywords)
-            self.optimizer.init(params, {"weight_decay": 0.0} | hyper)
+            self.optimizer.init(list(self.given), {"weight_decay": 0.0} | hyper)
         except Exception as error:
             raise Refusal(describe(error)) from error
 
@@ -106,11 +111,16 @@ class ArrayStepper(Stepper):
     def step(self, index: int, step: Step) -> tuple[list[Any], list[str]]:
         if step.lr is not None:
             self.optimizer.set_lr(step.lr)
-        grads = [None if g is None else cast(g, self.dtype, self.probe.layout) for g in step.grads]
-        after = self.after = [np.array(p) for p in self.optimizer.step(list(grads))]
-        written = [
-            f"gradient {i} in step {index}"
-            for i, (given, g) in enumerate(zip(grads, step.grads, strict=True))
-            if given is not None and g is not None and not same_bits(given, cast(g, self.dtype))
-        ]
+        grads = self.gradients.fill([None if g is None else cast(g, self.dtype) for g in step.grads])
+        handed = list(grads)
+        after = self.after = [np.array(p) for p in self.optimizer.step(handed)]
+        written = self.gradients.written(index)
+        if not same_list(handed, grads):
+            written.append(f"the list of gradients in step {index}")
+        if not getattr(self.candidate.cls, "in_place", False):
+            written += [
+                f"parameter {i} in step {index}"
+                for i, (given, old) in enumerate(zip(self.given, self.before, strict=True))
+                if not same_bits(given, old)
+            ]
         return after, written

@@ -134,12 +134,13 @@ def run_probe(make: Callable[[Probe], Stepper], probe: Probe) -> Run:
 
 
 def mirrored(probe: Probe) -> Probe:
-    """The probe with all numbers twice as large and of the other sign."""
+    """The probe with arrays twice as large and of the other sign, and all hyperparameters halved."""
     steps = tuple(
         replace(step, grads=tuple(None if g is None else -2.0 * g for g in step.grads))
         for step in probe.steps
     )
-    return replace(probe, params=tuple(-2.0 * p for p in probe.params), steps=steps)
+    hyper = {name: 0.5 * value for name, value in probe.hyper.items()}
+    return replace(probe, params=tuple(-2.0 * p for p in probe.params), steps=steps, hyper=hyper)
 
 
 def describe(error: BaseException) -> str:
@@ -152,6 +153,11 @@ def same_bits(a: Any, b: Any) -> bool:
     """Whether two arrays hold the same bytes (so that NaN equals itself and 0 is not -0)."""
     a, b = np.asarray(a), np.asarray(b)
     return bool(a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes())
+
+
+def same_list(a: Sequence[Any], b: Sequence[Any]) -> bool:
+    """Whether two lists hold the same objects."""
+    return len(a) == len(b) and all(x is y for x, y in zip(a, b, strict=True))
 
 
 def unsupported(probe: Probe, *, lr: bool = False) -> str | None:

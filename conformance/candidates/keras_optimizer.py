@@ -22,6 +22,7 @@ from adamcore.conformance.candidates.base import (
     run_probe,
     unsupported,
 )
+from adamcore.conformance.candidates.buffers import Buffers
 from adamcore.conformance.probe import Probe, Run, Step
 
 
@@ -67,6 +68,14 @@ class KerasStepper(Stepper):
 
         self.keras, self.dtype = keras, dtype
         self.candidate, self.probe = candidate, probe
+        self.to_numpy: Any = keras.ops.convert_to_numpy
+        on_torch = keras.backend.backend() == "torch"  # whose tensors can be written to
+        self.gradients = Buffers(
+            probe,
+            keras.ops.convert_to_tensor,
+            (lambda old, new: old.copy_(keras.ops.convert_to_tensor(new))) if on_torch else None,
+            self.to_numpy,
+        )
         a = candidate.arguments
         keywords = a.call(effective_hyper(probe.hyper, a.lacks, a.fixed))
         try:
@@ -92,7 +101,7 @@ class KerasStepper(Stepper):
     def step(self, index: int, step: Step) -> tuple[list[Any], list[str]]:
         if step.lr is not None:
             self.optimizer.learning_rate = step.lr
-        to_tensor, to_numpy = self.keras.ops.convert_to_tensor, self.keras.ops.convert_to_numpy
-        grads = [None if g is None else to_tensor(cast(g, self.dtype)) for g in step.grads]
+        grads = self.gradients.fill([None if g is None else cast(g, self.dtype) for g in step.grads])
         self.optimizer.apply(grads, self.variables)
-        return [np.array(to_numpy(v.value)) for v in self.variables], []
+        written = self.gradients.written(index)
+        return [np.array(self.to_numpy(v.value)) for v in self.variables], written

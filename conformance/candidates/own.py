@@ -19,7 +19,9 @@ from adamcore.conformance.candidates.base import (
     describe,
     run_probe,
     same_bits,
+    same_list,
 )
+from adamcore.conformance.candidates.buffers import Buffers, overwrite
 from adamcore.conformance.probe import FloatArray, Probe, Run, Start, Step
 
 FRAMEWORKS = ("numpy", "torch", "jax")  #: backends with a target of their own
@@ -30,6 +32,7 @@ class Library:
 
     device = "cpu"
     flushes = False
+    refill: Callable[[Any, FloatArray], object] | None = None  #: writes into an array, where that can be done
 
     def __init__(self, module: str) -> None:
         self.xp: Any = imported(module)
@@ -46,6 +49,8 @@ class Library:
 
 
 class Numpy(Library):
+    refill = staticmethod(overwrite)
+
     def array(self, value: FloatArray) -> Any:
         return value  # a probe's arrays are made afresh for every run
 
@@ -71,6 +76,9 @@ class Torch(Library):
         self.where = torch_device(device)
         self.device = device_name(self.where)
 
+    def refill(self, array: Any, value: FloatArray) -> None:
+        array.copy_(self.xp.from_numpy(value))
+
     def array(self, value: FloatArray) -> Any:
         if value.flags.writeable and not value.flags.c_contiguous:
             return self.xp.from_numpy(value).to(self.where)  # keeps the strides
@@ -78,6 +86,19 @@ class Torch(Library):
 
     def numpy(self, array: Any) -> FloatArray:
         return np.array(array.detach().resolve_conj().cpu().numpy())
+
+
+class TorchCompiled(Torch):
+    """PyTorch, the program compiled by torch.compile."""
+
+    def stepper(self, step: Callable[..., Any]) -> Callable[..., Any]:
+        from adamcore.backends.torch import compiled
+
+        def inside(*arguments: Any) -> Any:
+            with compiled():
+                return step(*arguments)
+
+        return inside
 
 
 class Jax(Library):
@@ -117,7 +138,7 @@ def library(target: str, device: str | None = None) -> Library | None:
     """The library of an own-backend target, or None if ``target`` names none.
 
     Args:
-        target: "numpy", "torch[:DEVICE]", "jax[:DEVICE]", "jax:jit" or "array:MODULE".
+        target: "numpy", "torch[:DEVICE]", "torch:compile", "jax[:DEVICE]", "jax:jit" or "array:MODULE".
         device: where the target itself does not say.
     """
     name, _, rest = target.partition(":")
@@ -127,7 +148,7 @@ def library(target: str, device: str | None = None) -> Library | None:
         return Numpy("numpy")
     if name == "torch" and is_device(rest):
         imported("torch")
-        return Torch(rest or device or "cpu")
+        return TorchCompiled(device or "cpu") if rest == "compile" else Torch(rest or device or "cpu")
     if name == "jax" and is_device(rest):
         imported("jax")
         return JaxJit(device or "cpu") if rest == "jit" else Jax(rest or device or "cpu")
@@ -136,7 +157,7 @@ def library(target: str, device: str | None = None) -> Library | None:
 
 def is_device(text: str) -> bool:
     """Whether what follows the colon of a framework's name is a device, not a class."""
-    return text.partition(":")[0] in ("", "cpu", "cuda", "gpu", "tpu", "mps", "xpu", "rocm", "jit")
+    return text.partition(":")[0] in ("", "cpu", "cuda", "gpu", "tpu", "mps", "xpu", "rocm", "jit", "compile")
 
 
 class OwnCandidate:
@@ -164,6 +185,9 @@ class OwnStepper(Stepper):
         self.adam, self.probe = adam, probe
         self.params = [library.array(cast(p, dtype, probe.layout)) for p in probe.params]
         self.state = adam.init(self.params)
+        self.gradients = Buffers(
+            probe, lambda g: library.array(cast(g, dtype, probe.layout)), library.refill, library.numpy
+        )
 
         def step(params: Any, grads: Any, state: Any, lr: Any, present: Any) -> Any:
             return adam.step(params, grads, state, lr=lr, present=present)
@@ -203,23 +227,19 @@ class OwnStepper(Stepper):
         library = self.library
         self.lr = self.lr if step.lr is None else step.lr
         before = [library.numpy(p) for p in self.params]
-        layout = self.probe.layout
-        grads = [None if g is None else library.array(cast(g, self.dtype, layout)) for g in step.grads]
+        grads = self.gradients.fill([None if g is None else cast(g, self.dtype) for g in step.grads])
+        handed = list(grads)
         present = None
         if step.present is not None:
             present = [f if isinstance(f, bool) else library.array(np.array(f)) for f in step.present]
-        params, self.state = self.call(self.params, grads, self.state, self.lr, present)
+        params, self.state = self.call(self.params, handed, self.state, self.lr, present)
         written = [
             f"parameter {i} in step {index}"
             for i, (p, old) in enumerate(zip(self.params, before, strict=True))
             if not same_bits(library.numpy(p), old)
         ]
-        written += [
-            f"gradient {i} in step {index}"
-            for i, (given, g) in enumerate(zip(grads, step.grads, strict=True))
-            if given is not None
-            and g is not None
-            and not same_bits(library.numpy(given), cast(g, self.dtype))
-        ]
+        written += self.gradients.written(index)
+        if not same_list(handed, grads):
+            written.append(f"the list of gradients in step {index}")
         self.params = params
         return [library.numpy(p) for p in params], written

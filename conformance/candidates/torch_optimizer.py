@@ -18,9 +18,9 @@ from adamcore.conformance.candidates.base import (
     cast,
     describe,
     run_probe,
-    same_bits,
     unsupported,
 )
+from adamcore.conformance.candidates.buffers import Buffers
 from adamcore.conformance.probe import Probe, Run, Start, Step
 
 
@@ -60,6 +60,9 @@ class TorchStepper(Stepper):
         a = candidate.arguments
         keywords = a.call(effective_hyper(probe.hyper, a.lacks, a.fixed))
         self.params = [torch.nn.Parameter(self.tensor(p)) for p in probe.params]
+        self.gradients = Buffers(
+            probe, self.tensor, lambda old, new: old.copy_(torch.from_numpy(new)), to_numpy
+        )
         try:
             self.optimizer: Any = candidate.cls(self.params, **keywords)
         except Exception as error:
@@ -79,6 +82,8 @@ class TorchStepper(Stepper):
             if not set(like) >= STATE:
                 raise Unsupported(f"its state has other names than {', '.join(sorted(STATE))}")
             clock = like["step"]
+            if self.torch.is_tensor(clock) and int(self.torch.full_like(clock, given.t)) != given.t:
+                raise Unsupported(f"its clock is a {clock.dtype}, which does not hold {given.t}")
             self.optimizer.state[p] = {
                 "step": self.torch.full_like(clock, given.t) if self.torch.is_tensor(clock) else given.t,
                 "exp_avg": self.torch.tensor(given.m).to(like["exp_avg"]),
@@ -106,14 +111,11 @@ class TorchStepper(Stepper):
         if step.lr is not None:
             for group in self.optimizer.param_groups:
                 group["lr"] = step.lr
-        for p, g in zip(self.params, step.grads, strict=True):
-            p.grad = None if g is None else self.tensor(g)
+        grads = self.gradients.fill([None if g is None else cast(g, self.dtype) for g in step.grads])
+        for p, g in zip(self.params, grads, strict=True):
+            p.grad = g
         self.optimizer.step()
-        written = [
-            f"gradient {i} in step {index}"
-            for i, (p, g) in enumerate(zip(self.params, step.grads, strict=True))
-            if g is not None and not (p.grad is not None and same_bits(to_numpy(p.grad), cast(g, self.dtype)))
-        ]
+        written = self.gradients.written(index, [p.grad for p in self.params])
         return [to_numpy(p) for p in self.params], written
 
 
