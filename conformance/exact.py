@@ -15,6 +15,7 @@ import numpy as np
 from flint import arb, ctx
 
 from adamcore import Adam
+from adamcore.conformance.condense import condensed, spread
 from adamcore.conformance.faults import Fault, Tweak
 from adamcore.conformance.probe import FloatArray, Probe
 from adamcore.conformance.trajectory import Walk, walk
@@ -127,8 +128,9 @@ def as_value(balls: Any) -> Value:
 
 @lru_cache(maxsize=4096)
 def _exact(claim: Adam, probe: Probe, fault: Fault | None) -> Walk[Value]:
+    few, back = (probe, []) if fault else condensed(probe)  # a fault may ask where an element stands
     with ctx.workprec(PRECISION):
-        return walk(claim, probe, ExactSlot, fault)
+        return spread(walk(claim, few, ExactSlot, fault), back)
 
 
 def exact(claim: Adam, probe: Probe, fault: Fault | None = None) -> Walk[Value]:

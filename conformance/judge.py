@@ -70,11 +70,17 @@ def judge(claim: Adam, probe: Probe, dtype: str, run: Run, *, flushes: bool = Fa
 
 
 def judge_twin(result: Result, probe: Probe, run: Run, twin: Run | None) -> Result:
-    """The result of a probe whose run must be that of its twin, bit for bit."""
+    """The result of a probe whose run must be that of its twin, bit for bit.
+
+    Elements that a NaN or infinity has spoiled (NF.1) are not compared.
+    """
     if twin is None or result.status != "passed":
         return result
+    poisoned = [np.zeros(np.shape(p), dtype=bool) for p in probe.params]
     for s, (got, want) in enumerate(zip(run.params, twin.params, strict=False), start=1):
-        for i, (a, b) in enumerate(zip(got, want, strict=True)):
+        for i, pair in enumerate(zip(got, want, strict=True)):
+            poison(poisoned[i], probe, s - 1, i)
+            a, b = (np.where(poisoned[i], np.zeros_like(x), x) for x in pair)
             if a.tobytes() != b.tobytes():
                 where = [int(k) for k in np.unravel_index(int(np.argmax(a != b)), a.shape)]
                 reason = f"parameter {i}{where} in step {s} is not, bit for bit, what {probe.twin} gives"

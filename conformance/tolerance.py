@@ -17,6 +17,7 @@ from functools import lru_cache
 import numpy as np
 
 from adamcore import Adam
+from adamcore.conformance.condense import condensed, spread
 from adamcore.conformance.dtypes import DTYPES, arithmetic_of
 from adamcore.conformance.faults import Fault, Tweak
 from adamcore.conformance.noisy import Format, Noisy, NoisyNamespace, NoisyNumbers, Sources
@@ -203,13 +204,15 @@ def bounds(
 @lru_cache(maxsize=2048)
 def pair(claim: Adam, probe: Probe, flushes: bool, fault: Fault | None) -> list[Walk[Bound]]:
     """The bounds in both formats of :data:`PAIR`."""
-    both = walk(claim, probe, lambda a, parts: Pair(a, parts, flushes), fault)
-    return [
+    few, back = (probe, []) if fault else condensed(probe)  # a fault may ask where an element stands
+    both = walk(claim, few, lambda a, parts: Pair(a, parts, flushes), fault)
+    halves = (
         Walk(
             [[[half(x, k) for x in parts] for parts in step] for step in both.steps], both.raises, both.clocks
         )
         for k in range(2)
-    ]
+    )
+    return [spread(one, back) for one in halves]
 
 
 def half(bound: Bound, k: int) -> Bound:

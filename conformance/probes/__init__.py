@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from adamcore.conformance.probe import Probe
-from adamcore.conformance.probes import freeze, handling, moments, numerics, rules
+from adamcore.conformance.probes import freeze, handling, hyper, moments, numerics, rules, scale
 
 PROBES: Mapping[str, Probe] = {
-    probe.name: probe for module in (rules, moments, freeze, numerics, handling) for probe in module.PROBES
+    probe.name: probe
+    for module in (rules, moments, hyper, scale, freeze, numerics, handling)
+    for probe in module.PROBES
 }

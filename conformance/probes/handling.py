@@ -7,8 +7,10 @@ from dataclasses import replace
 import numpy as np
 
 from adamcore.conformance.probe import FloatArray, Probe, Start, Step
+from adamcore.conformance.probes import rules
 from adamcore.conformance.probes.design import ODD, array, moving, numbers
 
+FINGERPRINT = rules.PROBES[0]  #: the first that any candidate runs
 GRID = (numbers(40, 4, 6), numbers(41, 5, 3))
 
 
@@ -19,9 +21,9 @@ def begun(t: int, p: FloatArray, seed: int) -> Start:
     return Start(t, m, v, v)
 
 
-def late(name: str, about: str, t: int, b2: float, level: str = "must") -> Probe:
+def late(name: str, about: str, t: int, b2: float, level: str = "must", eps: float = 1e-3) -> Probe:
     p = numbers(60, 3)
-    hyper = {"lr": 0.25, "b1": 0.9, "b2": b2, "eps": 1e-3, "weight_decay": 0.0}
+    hyper = {"lr": 0.25, "b1": 0.9, "b2": b2, "eps": eps, "weight_decay": 0.0}
     probe = Probe(name, about, (p,), moving(61, 3, (3,)), hyper, start=(begun(t, p, 62),))
     only = {"amsgrad": ("none", "uncorrected"), "nesterov": ("none", "optax", "same-t")}
     return replace(probe, needs=only, level=level)  # type: ignore[arg-type]
@@ -52,11 +54,15 @@ PROBES = [
     late("BC.1/t300", "the correction at t=301 to 303", 300, 0.999),
     late("BC.1/t1e6", "the correction at t=1000001, under b2=0.999999", 1_000_000, 0.999999),
     late("CLK.3/beyond-2**24", "a clock in float32 stops at 2**24", 2**24 - 1, 0.9999999, "should"),
+    late("CLK.3/odd-beyond-2**24", "a clock that begins at 2**24 + 1, where it can: no number of float32",
+         2**24 + 1, 0.9999999, eps=1.0),
     PLAIN,
     replace(PLAIN, name="STATE.4/resumed", about="the same, saved and restored halfway: bit for bit",
             manner="resumed", twin=PLAIN.name),
-    replace(PLAIN, name="STATE.3/beside", about="a second optimizer steps in turn: nothing is shared",
+    replace(PLAIN, name="STATE.3/beside", about="a second optimizer with other hyperparameters steps in turn",
             manner="beside"),
+    replace(PLAIN, name="STATE.2/fresh", about="every step's gradients in memory of their own: bit for bit",
+            manner="fresh", twin=PLAIN.name),
     Probe("STEP.1/fortran", "two-dimensional arrays in Fortran order", GRID,
           moving(47, 3, (4, 6), (5, 3)), ODD, layout="F"),
     Probe("STEP.1/strided", "views that skip every other element in memory", GRID,
@@ -76,4 +82,6 @@ PROBES = [
            2.0**20, 2.0**20, epsilon=("outside-corrected", "outside-uncorrected")),
     scaled(UNSCALED, "STEP.1/scaled-inside", "gradients times 2**10, eps times 2**20: the same, bit for bit",
            2.0**10, 2.0**20, epsilon=("inside-corrected", "inside-uncorrected")),
+    replace(FINGERPRINT, name="STATE.3/again", tells=(), twin=FINGERPRINT.name,
+            about="the first probe once more, after all others: what they left behind shows"),
 ]  # fmt: skip

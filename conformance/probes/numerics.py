@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Mapping
+from dataclasses import replace
 
-from adamcore.conformance.probe import Probe
+from adamcore.conformance.probe import Probe, Step
 from adamcore.conformance.probes.design import array, gradients
 
 NAN, INF = float("nan"), float("inf")
+
+
+def spoiled(steps: tuple[Step, ...], at: int, values: Mapping[int, float]) -> tuple[Step, ...]:
+    """The steps with other values for some elements of the first parameter's gradient in step ``at``."""
+    first, *others = steps[at].grads
+    assert first is not None
+    first = first.copy()
+    first[list(values)] = list(values.values())
+    return (*steps[:at], Step((first, *others)), *steps[at + 1 :])
+
+
+FINITE = Probe(
+    "STEP.1/finite",
+    "the probe of NaN and infinity with numbers in their place",
+    (array([1.0, -1.0, 0.5, 2.0, -0.5]), array([1.0, 2.0])),
+    gradients(
+        [[0.5, 0.25, -1.0, 0.5, 1.0], [0.5, 1.0, 1.0, -0.5, 0.5], [0.25, 0.5, 0.5, 1.0, -1.0]],
+        [[1.0, -1.0], [0.5, 0.5], [0.25, -0.5]],
+    ),
+    {"lr": 0.25, "b1": 0.5, "b2": 0.8, "eps": 0.03, "weight_decay": 0.25},
+)
 
 PROBES = [
     Probe(
@@ -35,14 +57,12 @@ PROBES = [
         needs={"amsgrad": ("none", "uncorrected")},
         level="should",
     ),
-    Probe(
-        "NF.1/nan",
-        "a NaN and an infinity in two elements: theirs are spoiled, their neighbours' are not",
-        (array([1.0, -1.0, 0.5, 2.0, -0.5]), array([1.0, 2.0])),
-        gradients(
-            [[0.5, 0.25, -1.0, 0.5, 1.0], [0.5, NAN, 1.0, INF, 0.5], [0.25, 0.5, 0.5, 1.0, -1.0]],
-            [[1.0, -1.0], [0.5, 0.5], [np.float64(0.25), -0.5]],
-        ),
-        {"lr": 0.25, "b1": 0.5, "b2": 0.8, "eps": 0.03, "weight_decay": 0.25},
+    FINITE,
+    replace(
+        FINITE,
+        name="NF.1/nan",
+        about="a NaN and an infinity in two elements: theirs are spoiled, their neighbours' bit for bit not",
+        steps=spoiled(FINITE.steps, 1, {1: NAN, 3: INF}),
+        twin=FINITE.name,
     ),
 ]

@@ -1,0 +1,45 @@
+"""Hyperparameters that need many bits: one that is kept in fewer shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from adamcore.conformance.probe import Probe, Step
+from adamcore.conformance.probes.design import moving, numbers
+
+DECIMAL = {"lr": float(np.float32(0.3)), "b1": 0.7, "b2": 0.78, "eps": 0.09, "weight_decay": 0.19}
+"""Each far from the numbers of bfloat16, float16 and float32; lr is of float32, where Keras keeps it."""
+SCALES = (1.0, 0.25, 0.5, 2.0, 0.25, 0.5)  #: of gradients, so that v is not what it just was
+
+
+def scheduled(steps: tuple[Step, ...], rates: Mapping[int, float]) -> tuple[Step, ...]:
+    """The steps with a new lr in those that are named; the first is 0."""
+    return tuple(Step(step.grads, lr=rates.get(s)) for s, step in enumerate(steps))
+
+
+PROBES = [
+    Probe(
+        "NUM.4/decimals",
+        "hyperparameters of many bits, each as large as what it stands beside: rounded ones show",
+        (numbers(70, 5),),
+        tuple(Step((numbers(71 + s, 5, scale=0.25 * scale),)) for s, scale in enumerate(SCALES)),
+        DECIMAL,
+    ),
+    Probe(
+        "LR.1/odd-values",
+        "learning rates of 24 bits, changed twice: one kept in bfloat16 or float16 shows",
+        (numbers(72, 4),),
+        scheduled(moving(73, 6, (4,)), {2: float(np.float32(0.1)), 4: float(np.float32(0.7))}),
+        DECIMAL,
+    ),
+    Probe(
+        "LR.1/all-bits",
+        "learning rates that float32 does not hold: in float64 they keep all their bits",
+        (numbers(74, 4),),
+        scheduled(moving(75, 6, (4,)), {2: 0.1, 4: 0.7}),
+        {**DECIMAL, "lr": 0.3},
+        level="should",
+    ),
+]
