@@ -85,6 +85,11 @@ def rounded(values: FloatArray, name: str) -> FloatArray:
     return np.where(np.isfinite(x), result, x)
 
 
+def narrow(x: float, name: str) -> float:
+    """One number rounded to nearest-even into a format."""
+    return float(rounded(np.asarray(x, dtype=np.float64), name))
+
+
 def carried(values: FloatArray, name: str) -> FloatArray:
     """Values rounded into a format, in its carrier; complex ones a part each."""
     carrier = np.dtype(DTYPES[name].carrier)

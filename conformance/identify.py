@@ -12,7 +12,7 @@ import numpy as np
 
 from adamcore import AXES, Adam
 from adamcore.coefficients import Host
-from adamcore.conformance.faults.known import FAULTS
+from adamcore.conformance.faults.known import IN_ONE_ELEMENT
 from adamcore.conformance.judge import judge
 from adamcore.conformance.match import CLOSE, is_proved, looks_like
 from adamcore.conformance.precision import precision
@@ -174,7 +174,7 @@ def with_a_fault(
     names = [n for n in (FINGERPRINT, "BC.3/not-written-back", "DEC.2/lr-changed") if (n, dtype) in runs]
     for claim in sorted(distinct, key=lambda a: sum(getattr(a, x) != v[0] for x, v in AXES.items())):
         claim = replace(claim, coefficients="working")
-        for fault in FAULTS:
+        for fault in IN_ONE_ELEMENT:
             if all(looks_like(claim, probes[n], runs[n, dtype], fault) for n in names) and all(
                 is_proved(claim, probes[n], dtype, runs[n, dtype], flushes=flushes, fault=fault)
                 for n in names

@@ -6,48 +6,22 @@ else.  Each way of forming 1-b**t predicts a trajectory of its own; the nearest 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from adamcore import Adam
-from adamcore.conformance.faults import Fault, Moment
+from adamcore.conformance.faults import Fault
+from adamcore.conformance.faults.coefficients import formed_by, power, product
 from adamcore.conformance.faults.seen import coarse, with_hyper
 from adamcore.conformance.match import quick
 from adamcore.conformance.probe import Probe, Run
 from adamcore.conformance.tolerance import bounds
-from adamcore.definition import Coefficients
 
 PROBE = "NUM.4/running"
 DOUBLE = "double"
 FAR = 100.0  #: bounds beyond which the nearest way is no answer
-
-f32 = np.float32
-
-
-def power(b: float, t: int) -> float:
-    return float(f32(1) - f32(b) ** f32(t))
-
-
-def product(b: float, t: int) -> float:
-    total = f32(1)
-    for _ in range(t):
-        total = total * f32(b)
-    return float(f32(1) - total)
-
-
-def formed_by(form: Callable[[float, int], float], c: Coefficients, n: Any, at: Moment) -> Coefficients:
-    """The corrections as ``form`` gives them."""
-    changed: dict[str, Any] = {}
-    if at.adam.bias_correction in ("both", "first") and at.adam.nesterov == "none":
-        changed["step_m"] = n.number(at.lr) / form(at.adam.b1, at.t)
-    if c.root is not None:
-        changed["square"] = form(at.adam.b2, at.t)
-        changed["root"] = n.sqrt(n.number(changed["square"]))
-    return c._replace(**changed)
-
 
 WAYS: dict[str, Fault | None] = {
     DOUBLE: None,

@@ -13,7 +13,7 @@ from typing import Generic, Protocol, TypeVar
 import numpy as np
 
 from adamcore import AXES, Adam
-from adamcore.conformance.faults import Fault, Moment, Tweak
+from adamcore.conformance.faults import Fault, Moment, Ticks, Tweak
 from adamcore.conformance.probe import FloatArray, Probe, Step
 
 T = TypeVar("T")
@@ -89,20 +89,22 @@ def walk(
             return result
         stands = adam.missing == "skip"
         held = stands and all(absent) and adam.all_missing == "hold"
+        for i in range(len(slots)):
+            clocks[i] += not (held if adam.clock == "global" else stands and absent[i])
         for i, (parameter, g) in enumerate(zip(slots, step.grads, strict=True)):
             skipped = stands and absent[i]
-            clocks[i] += not (held if adam.clock == "global" else skipped)
             if skipped and fault.absent == "reset":
                 for slot in parameter:
                     slot.reset()
-            if skipped and fault.absent != "decay":
+            if skipped and fault.absent not in ("decay", "form"):
                 for slot in parameter if adam.clock == "global" and not held else ():
                     slot.tick(clocks[i], lr)
                 continue
             calls += 1
+            ticks = Ticks(clocks[i], calls, s, tuple(clocks), tuple(absent), i)
             moment = Moment(
-                adam, clocks[i] if fault.clock is None else fault.clock(clocks[i], calls, s), lr,
-                np.shape(probe.params[i]), skipped,
+                adam, clocks[i] if fault.clock is None else fault.clock(ticks), lr,
+                np.shape(probe.params[i]), skipped, s,
             )  # fmt: skip
             given = None if step.before is None else real_parts(step.before[i])
             grads = real_parts(np.zeros_like(probe.params[i]) if g is None or absent[i] else g)

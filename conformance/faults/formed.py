@@ -13,8 +13,9 @@ def has(c: Coefficients, *names: str) -> bool:
     return all(getattr(c, name) is not None for name in names)
 
 
-def eps_subtracted(c: Coefficients, n: Any, at: Moment) -> Coefficients:
-    return c if c.outside is None else c._replace(outside=-c.outside)
+def eps_changed(by: Callable[[Any, Any, Moment], Any], c: Coefficients, n: Any, at: Moment) -> Coefficients:
+    """Epsilon beside the root is ``by(eps, n, at)``."""
+    return c if c.outside is None else c._replace(outside=by(c.outside, n, at))
 
 
 def eps_twice(c: Coefficients, n: Any, at: Moment) -> Coefficients:
@@ -24,13 +25,25 @@ def eps_twice(c: Coefficients, n: Any, at: Moment) -> Coefficients:
     return c._replace(inside=eps if c.square is None else eps * c.square)
 
 
-def eps_times_lr(c: Coefficients, n: Any, at: Moment) -> Coefficients:
-    return c if c.outside is None else c._replace(outside=c.outside * at.lr)
+def eps_squared_inside(c: Coefficients, n: Any, at: Moment) -> Coefficients:
+    """sqrt(v_hat + eps**2), with nothing beside it."""
+    if not has(c, "outside"):
+        return c
+    eps = n.number(at.adam.eps) * n.number(at.adam.eps)
+    scaled = eps if c.square is None or at.adam.amsgrad == "corrected" else eps * c.square
+    return c._replace(inside=scaled, outside=None)
 
 
-def unweighted(weight: str, c: Coefficients, n: Any, at: Moment) -> Coefficients:
-    """The new term of a moment enters with weight 1."""
-    return c._replace(**{weight: 1.0})
+def weighted(
+    by: Callable[[Any, Any], tuple[Any, Any]], which: str, c: Coefficients, n: Any, at: Moment
+) -> Coefficients:
+    """Moments whose old and new terms have the weights ``by(b, 1-b)``; ``which`` is "1", "2" or "12"."""
+    changed: dict[str, Any] = {}
+    for k in which:
+        b = getattr(at.adam, f"b{k}")
+        keep, weight = by(n.number(b), n.complement(b))
+        changed[f"keep{k}"], changed[f"w{k}"] = keep, weight
+    return c._replace(**changed)
 
 
 def same_beta(name: str, c: Coefficients, n: Any, at: Moment) -> Coefficients:
@@ -105,3 +118,9 @@ def first_lr(d: Any, at: Moment) -> Any:
     """Decay goes on with the lr that the optimizer was made with."""
     assert not callable(at.adam.lr)
     return d if at.adam.decay != "decoupled" or not at.lr else d * (at.adam.lr / at.lr)
+
+
+def relative_lr(d: Any, at: Moment) -> Any:
+    """Decay is multiplied by lr over the first lr, once more."""
+    assert not callable(at.adam.lr)
+    return d * (at.lr / at.adam.lr)

@@ -1,16 +1,36 @@
-"""Faults of what goes in: the probe as a candidate with the fault sees it."""
+"""Faults of what goes in: the probe as a candidate with the fault sees it.
+
+Hyperparameters, learning rates, gradients and masks; the order of elements is :mod:`.layout`'s.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from adamcore.conformance import dtypes
 from adamcore.conformance.probe import FloatArray, Probe, Step
 
 Steps = tuple[Step, ...]
+
+
+def on_hyper(change: Callable[[dict[str, float]], dict[str, float]]) -> dict[str, Any]:
+    """For a fault: other hyperparameters."""
+    return {"probe": partial(with_hyper, change)}
+
+
+def on_steps(change: Callable[[Steps, Probe], Steps]) -> dict[str, Any]:
+    """For a fault: other steps."""
+    return {"probe": partial(with_steps, change)}
+
+
+def on_gradients(change: Callable[[FloatArray], FloatArray]) -> dict[str, Any]:
+    """For a fault: each gradient another."""
+    return on_steps(partial(each_gradient, change))
 
 
 def with_hyper(change: Callable[[dict[str, float]], dict[str, float]], probe: Probe) -> Probe:
@@ -19,6 +39,32 @@ def with_hyper(change: Callable[[dict[str, float]], dict[str, float]], probe: Pr
 
 def set_to(name: str, value: float, h: dict[str, float]) -> dict[str, float]:
     return {name: value} if name in h else {}
+
+
+def unless_zero(name: str, value: float, h: dict[str, float]) -> dict[str, float]:
+    return {name: h[name] or value} if name in h else {}
+
+
+def at_least(name: str, low: float, h: dict[str, float]) -> dict[str, float]:
+    return {name: max(h[name], low)}
+
+
+def narrowed(names: tuple[str, ...], dtype: str, probe: Probe) -> Probe:
+    """These hyperparameters rounded to a format; a beta that would become 1 is left."""
+
+    def to(x: float) -> float:
+        return dtypes.narrow(x, dtype)
+
+    h = {n: to(probe.hyper[n]) for n in names if n in probe.hyper}
+    h = {n: x for n, x in h.items() if x < 1.0 or n not in ("b1", "b2")}
+    probe = replace(probe, hyper={**probe.hyper, **h})
+    return with_lr(to, probe) if "lr" in names else probe
+
+
+def with_lr(change: Callable[[float], float], probe: Probe) -> Probe:
+    """Every learning rate changed, the first and later ones."""
+    steps = tuple(step if step.lr is None else replace(step, lr=change(step.lr)) for step in probe.steps)
+    return replace(probe, steps=steps, hyper={**probe.hyper, "lr": change(probe.hyper["lr"])})
 
 
 def swapped(h: dict[str, float]) -> dict[str, float]:
@@ -114,18 +160,8 @@ def masked(keep: Callable[[FloatArray, FloatArray], Any], steps: Steps, probe: P
     )
 
 
-def whole_vectors(width: int, p: FloatArray, g: FloatArray) -> Any:
-    """All but the last ``size % width`` elements."""
-    keep = np.arange(p.size) < p.size - p.size % width
-    return keep.reshape(p.shape) if p.ndim else bool(keep[0])
-
-
 def zeros_left(p: FloatArray, g: FloatArray) -> Any:
     return g != 0
-
-
-def arrays_only(p: FloatArray, g: FloatArray) -> Any:
-    return np.full(p.shape, p.ndim > 0)
 
 
 def lr_kept(steps: Steps, probe: Probe) -> Steps:
@@ -134,6 +170,31 @@ def lr_kept(steps: Steps, probe: Probe) -> Steps:
 
 def lr_late(steps: Steps, probe: Probe) -> Steps:
     return tuple(replace(step, lr=before.lr) for step, before in zip(steps, (Step(()), *steps), strict=False))
+
+
+def lr_once(steps: Steps, probe: Probe) -> Steps:
+    first = next((s for s, step in enumerate(steps) if step.lr is not None), None)
+    return tuple(step if s == first else replace(step, lr=None) for s, step in enumerate(steps))
+
+
+def lr_multiplied(steps: Steps, probe: Probe) -> Steps:
+    lr, seen = probe.hyper["lr"], []
+    for step in steps:
+        lr = lr if step.lr is None else lr * step.lr
+        seen.append(step if step.lr is None else replace(step, lr=lr))
+    return tuple(seen)
+
+
+def lr_zero_none(steps: Steps, probe: Probe) -> Steps:
+    return tuple(replace(step, lr=step.lr or None) for step in steps)
+
+
+def lr_zero_skips(steps: Steps, probe: Probe) -> Steps:
+    lr, seen = probe.hyper["lr"], []
+    for step in steps:
+        lr = lr if step.lr is None else step.lr
+        seen.append(step if lr else replace(step, grads=tuple(None for _ in step.grads)))
+    return tuple(seen)
 
 
 def stale(steps: Steps, probe: Probe) -> Steps:

@@ -1,0 +1,114 @@
+"""Clipping that nobody asked for: of gradients, moments, steps and parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from adamcore.conformance.faults import Fault, Held, Moment, Moved, forms, seen
+from adamcore.conformance.probe import FloatArray
+from adamcore.definition import Coefficients
+
+
+def step_by_value(limit: float, at: Moment, c: Coefficients, held: Held) -> Moved:
+    """Each element of the update to so many lr."""
+    most = limit * at.lr
+    return forms.stepped(at, c, held, lambda delta, p, g: np.clip(delta, -most, most))
+
+
+def step_by_size(
+    size: Callable[[FloatArray], Any], limit: float, at: Moment, c: Coefficients, held: Held
+) -> Moved:
+    """The array's update scaled down to a size of so many lr."""
+
+    def short(delta: FloatArray, p: FloatArray, g: FloatArray) -> FloatArray:
+        length = float(size(delta)) if delta.size else 0.0
+        return delta * (limit * at.lr / length) if length > limit * at.lr else delta
+
+    return forms.stepped(at, c, held, short)
+
+
+def rms(x: FloatArray) -> Any:
+    return np.sqrt(np.mean(x * x))
+
+
+def norm(x: FloatArray) -> Any:
+    return np.sqrt(np.sum(x * x))
+
+
+def absolute_step(limit: float, at: Moment, c: Coefficients, held: Held) -> Moved:
+    """Each element's movement, lr and all."""
+    return forms.stepped(at, c, held, lambda delta, p, g: np.clip(delta, -limit, limit))
+
+
+def first_by_value(limit: float, at: Moment, c: Coefficients, held: Held) -> Moved:
+    ms = [np.clip(m, -limit, limit) for m in forms.first(at, c, held)]
+    return forms.given(at, c, held, m=ms)
+
+
+def second_by_value(limit: float, at: Moment, c: Coefficients, held: Held) -> Moved:
+    return forms.given(at, c, held, v=np.minimum(forms.second(at, c, held), limit))
+
+
+def parameter_by_value(low: float, high: float, at: Moment, c: Coefficients, held: Held) -> Moved:
+    moved, v, v_max = forms.plain(at, c, held)
+    return [(np.clip(p, low, high), m) for p, m in moved], v, v_max
+
+
+def normalized(g: FloatArray) -> FloatArray:
+    length = float(np.sqrt(np.sum(np.abs(g) ** 2)))
+    return g / length if length > 0 else g
+
+
+def centred(g: FloatArray) -> FloatArray:
+    return g - np.mean(g) if g.size > 1 else g
+
+
+def rows_centred(g: FloatArray) -> FloatArray:
+    """Gradient centralization: each row's mean, of arrays of two and more dimensions."""
+    return g - g.mean(axis=tuple(range(1, g.ndim)), keepdims=True) if g.ndim > 1 else g
+
+
+def of_gradients() -> Iterator[Fault]:
+    for limit in (1.0, 0.5, 5.0, 10.0, 0.1, 100.0, 1000.0, 2.0):
+        for kind, change in (
+            ("element by element at", seen.on_gradients(partial(seen.by_value, limit))),
+            ("by each tensor's norm at", seen.on_gradients(partial(seen.by_norm, limit))),
+            ("by the norm of all at", seen.on_steps(partial(seen.by_global_norm, limit))),
+        ):
+            yield Fault(f"clipped-{kind[:10]}-{limit:g}", "clipping", "NUM.5",
+                        f"gradients are clipped {kind} {limit:g}", **change)  # fmt: skip
+    for name, says, by in (
+        ("normalized", "gradients are divided by their norm", normalized),
+        ("centred", "each array's mean gradient is subtracted", centred),
+        ("rows-centred", "each row's mean gradient is subtracted", rows_centred),
+    ):
+        yield Fault(name, "clipping", "NUM.5", says, **seen.on_gradients(by))
+
+
+def of_steps() -> Iterator[Fault]:
+    def fault(name: str, observed: str, form: Any) -> Fault:
+        return Fault(name, "clipping", "NUM.5", observed, form=form)
+
+    for x in (1.0, 0.1, 0.5, 2.0, 5.0, 10.0):
+        yield fault(f"step-clipped-{x:g}", f"the step is clipped element by element at {x:g}*lr",
+                    partial(step_by_value, x))  # fmt: skip
+        yield fault(f"moved-{x:g}", f"the step is clipped element by element at {x:g}",
+                    partial(absolute_step, x))  # fmt: skip
+        yield fault(f"step-rms-{x:g}", f"the step is scaled to a root mean square of {x:g}*lr at most",
+                    partial(step_by_size, rms, x))  # fmt: skip
+        yield fault(f"step-norm-{x:g}", f"the step is scaled to a norm of {x:g}*lr at most",
+                    partial(step_by_size, norm, x))  # fmt: skip
+        yield fault(f"m-clipped-{x:g}", f"m is clipped at {x:g}", partial(first_by_value, x))
+        yield fault(f"v-clipped-{x:g}", f"v is clipped at {x:g}", partial(second_by_value, x))
+        yield fault(f"p-clipped-{x:g}", f"parameters are clipped at {x:g}",
+                    partial(parameter_by_value, -x, x))  # fmt: skip
+    yield fault(
+        "p-clipped-below", "parameters are kept at 0 or above", partial(parameter_by_value, 0.0, np.inf)
+    )
+
+
+CLIPPING = (*of_gradients(), *of_steps())

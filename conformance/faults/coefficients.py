@@ -1,0 +1,112 @@
+"""Coefficients formed in too narrow a format: powers, products, corrections, weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import lru_cache, partial
+from typing import Any
+
+import numpy as np
+
+from adamcore.conformance.dtypes import narrow
+from adamcore.conformance.faults import Fault, Held, Moment, Moved, forms
+from adamcore.definition import Coefficients
+
+f32 = np.float32
+LONG = 5000  #: steps
+By = Callable[[float, int], float]  #: 1 - b**t, of b and t
+
+
+def power(b: float, t: int) -> float:
+    """The power in float32."""
+    return np.float64(f32(1) - f32(b) ** f32(t))
+
+
+@lru_cache(maxsize=1024)
+def product(b: float, t: int) -> float:
+    """The running product in float32, as far as it is worth following."""
+    forms.only(t < LONG)
+    total = f32(1)
+    for _ in range(t):
+        total = total * f32(b)
+    return np.float64(f32(1) - total)
+
+
+def power_in(dtype: str, b: float, t: int) -> float:
+    """The power of a rounded b, rounded, and its complement rounded."""
+    kept = narrow(narrow(b, dtype) ** narrow(t, dtype), dtype)
+    return np.float64(narrow(1.0 - kept, dtype))
+
+
+def power_of_double(b: float, t: int) -> float:
+    """The power in double, its complement in float32."""
+    return np.float64(f32(1) - f32(b**t))
+
+
+def stored_in(dtype: str, b: float, t: int) -> float:
+    """The correction formed in double and rounded."""
+    return np.float64(narrow(1.0 - b**t, dtype))
+
+
+def linear(b: float, t: int) -> float:
+    """The power expanded to first order."""
+    return min(t * (1.0 - b), 1.0)
+
+
+def formed_by(by: By, c: Coefficients, n: Any, at: Moment) -> Coefficients:
+    """The corrections as ``by`` gives them."""
+    changed: dict[str, Any] = {}
+    if at.adam.bias_correction in ("both", "first") and at.adam.nesterov == "none":
+        changed["step_m"] = n.number(at.lr) / by(at.adam.b1, at.t)
+    if c.root is not None:
+        changed["square"] = by(at.adam.b2, at.t)
+        changed["root"] = n.sqrt(n.number(changed["square"]))
+    return c._replace(**changed)
+
+
+def weights_in(dtype: str, c: Coefficients, n: Any, at: Moment) -> Coefficients:
+    """1-b formed in a narrow format for the moments; what is kept stays b."""
+    w1, w2 = (narrow(1.0 - narrow(b, dtype), dtype) for b in (at.adam.b1, at.adam.b2))
+    return c._replace(w1=w1, w2=w2, keep1=n.number(at.adam.b1), keep2=n.number(at.adam.b2))
+
+
+def running(at: Moment, c: Coefficients, held: Held) -> Moved:
+    """A product in float32 that runs with the optimizer, and begins anew with it."""
+    forms.only(at.adam.bias_correction == "both" and at.adam.nesterov == "none")
+    products = held.memory.get("products", (f32(1), f32(1)))
+    products = products[0] * f32(at.adam.b1), products[1] * f32(at.adam.b2)
+    held.memory["products"] = products
+    c1, c2 = (np.float64(f32(1) - kept) for kept in products)
+    return forms.plain(at, c._replace(step_m=at.lr / c1, square=c2, root=np.sqrt(c2)), held)
+
+
+def faults() -> Iterator[Fault]:
+    forming: tuple[tuple[str, str, By], ...] = (
+        ("power-float32", "1-b**t is formed in float32", power),
+        ("complement-float32", "b**t is rounded to float32 before it is subtracted", power_of_double),
+        ("product-float32", "b**t is a running product in float32", product),
+        *(
+            (f"{kind}-{dtype}", f"{what} in {dtype}", partial(by, dtype))
+            for dtype in ("float16", "bfloat16")
+            for kind, what, by in (
+                ("power", "1-b**t is formed", power_in), ("stored", "1-b**t is kept", stored_in),
+            )
+        ),
+        ("stored-float32", "1-b**t is kept in float32", partial(stored_in, "float32")),
+    )  # fmt: skip
+    for name, says, by in forming:
+        yield Fault(f"correction-{name}", "coefficients", "NUM.4", says, tweak=partial(formed_by, by))
+    yield Fault("correction-running", "coefficients", "NUM.4",
+                "b**t is a product in float32 that begins with the optimizer", form=running)  # fmt: skip
+    for dtype in ("float32", "float16", "bfloat16"):
+        yield Fault(
+            f"weights-{dtype}", "coefficients", "NUM.4", f"1-b1 and 1-b2 are formed in {dtype}",
+            tweak=partial(weights_in, dtype),
+        )  # fmt: skip
+    yield Fault(
+        "correction-linear", "bias_correction", "BC.1", "min(t*(1-b), 1) is taken for 1-b**t",
+        tweak=partial(formed_by, linear),
+    )  # fmt: skip
+
+
+COEFFICIENTS = tuple(faults())

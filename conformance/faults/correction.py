@@ -1,0 +1,36 @@
+"""The bias correction of another moment, at another time, or written back."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from adamcore.conformance.faults import Fault, formed
+
+CORRECTION: tuple[Fault, ...] = (
+    Fault("root-missing", "bias_correction", "BC.2", "the root is divided by 1-b2**t, not by its root",
+          tweak=formed.root_missing),
+    Fault("root-times", "bias_correction", "BC.2", "the root is multiplied with the correction",
+          tweak=formed.root_times),
+    Fault("corrections-swapped", "bias_correction", "BC.1", "b1 corrects v and b2 corrects m",
+          tweak=formed.corrections_swapped),
+    Fault("corrections-b1", "bias_correction", "BC.2", "b1 corrects both moments",
+          tweak=partial(formed.one_correction, "b1")),
+    Fault("corrections-b2", "bias_correction", "BC.1", "b2 corrects both moments",
+          tweak=partial(formed.one_correction, "b2")),
+    *(
+        Fault(f"root-at-{k}", "bias_correction", "BC.2", f"v is divided by 1-b2**{k} in every step",
+              tweak=partial(formed.corrected_at, k))
+        for k in (1, 2)
+    ),
+    Fault("correction-times", "bias_correction", "BC.1", "m is multiplied with 1-b1**t",
+          tweak=formed.correction_times),
+    *(
+        Fault(f"written-back-{which}", "bias_correction", "BC.3",
+              f"the corrected {what} written back to the state", tweak=partial(formed.written_back, which))
+        for which, what in (
+            ("both", "moments are"),
+            ("first", "first moment is"),
+            ("second", "second moment is"),
+        )
+    ),
+)  # fmt: skip

@@ -1,0 +1,153 @@
+"""Decay of another kind, of another thing, in another place or at other times."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from adamcore.conformance.faults import Fault, Held, Moment, Moved, formed, forms
+from adamcore.conformance.probe import FloatArray
+from adamcore.definition import Coefficients
+
+
+def l2(at: Moment, held: Held) -> Held:
+    """Gradients to which weight_decay*p was added."""
+    forms.only(at.adam.weight_decay)
+    toward = -at.adam.weight_decay if at.adam.maximize else at.adam.weight_decay
+    return forms.with_gradients(held, lambda p, g: g + toward * p)
+
+
+def without(c: Coefficients) -> Coefficients:
+    return c._replace(decay=None, keep_p=None)
+
+
+def first_only(at: Moment, c: Coefficients, held: Held) -> Moved:
+    """L2 enters m, not v."""
+    return forms.given(at, without(c), held, m=forms.first(at, without(c), l2(at, held)))
+
+
+def second_only(at: Moment, c: Coefficients, held: Held) -> Moved:
+    """L2 enters v, not m."""
+    return forms.given(at, without(c), held, v=forms.second(at, without(c), l2(at, held)))
+
+
+def both(at: Moment, c: Coefficients, held: Held) -> Moved:
+    """L2 and decoupled at once."""
+    if at.adam.decay != "l2":
+        return forms.plain(at, c, l2(at, held))
+    shrunk = at.lr * at.adam.weight_decay
+    return forms.stepped(at, without(c), l2(at, held), lambda delta, p, g: delta + shrunk * p)
+
+
+def beside_quotient(raw: bool, at: Moment, c: Coefficients, held: Held) -> Moved:
+    """weight_decay*p beside m_hat, or beside m, so that the denominator divides it."""
+    forms.only(at.adam.weight_decay)
+    scale = (c.step_m if raw else at.lr) * at.adam.weight_decay
+    _, v, v_max = forms.plain(at, without(c), held)
+    ms = forms.first(at, without(c), held)
+    wanted = [m + scale / c.step_m * p for (p, _, _), m in zip(held.parts, ms, strict=True)]
+    moved, _, _ = forms.given(at, without(c), held, m=wanted)
+    return [(p, m) for (p, _), m in zip(moved, ms, strict=True)], v, v_max
+
+
+def of(what: Callable[[Any, Any, Any, Any], Any], at: Moment, c: Coefficients, held: Held) -> Moved:
+    """Decoupled decay of ``what(p, delta, g, memory)``, in the place of p."""
+    forms.only(c.decay)
+    if at.adam.decay == "l2":
+        toward = -(c.decay or 0.0) if at.adam.maximize else c.decay
+        changed = forms.with_gradients(held, lambda p, g: g + toward * what(p, 0.0 * p, g, held.memory))
+        return forms.plain(at, without(c), changed)
+    return forms.stepped(
+        at, without(c), held, lambda delta, p, g: delta + c.decay * what(p, delta, g, held.memory)
+    )
+
+
+def start(p: FloatArray, delta: FloatArray, g: FloatArray, memory: dict[str, Any]) -> FloatArray:
+    """The distance from where it started."""
+    away: FloatArray = p - memory.setdefault("start", p)
+    return away
+
+
+def one_late(p: FloatArray, delta: FloatArray, g: FloatArray, memory: dict[str, Any]) -> FloatArray:
+    """The parameter as it was one step before."""
+    before: FloatArray = memory.get("last", p)
+    memory["last"] = p
+    return before
+
+
+OF: dict[str, Callable[[Any, Any, Any, Any], Any]] = {
+    "sign(p): L1": lambda p, delta, g, memory: np.sign(p),
+    "p minus its start": start,
+    "the parameter one step before": one_late,
+    "p only where the step goes its way": lambda p, delta, g, memory: np.where(delta * p > 0, p, 0.0),
+    "p only where the gradient has its sign": lambda p, delta, g, memory: np.where(g * p > 0, p, 0.0),
+    "|p|": lambda p, delta, g, memory: np.abs(p),
+    "p**2": lambda p, delta, g, memory: p * p,
+    "p**3": lambda p, delta, g, memory: p * p * p,
+    "p less its mean": lambda p, delta, g, memory: p - np.mean(p),
+    "the gradient": lambda p, delta, g, memory: g,
+    "p over its norm": lambda p, delta, g, memory: p / (np.sqrt(np.sum(p * p)) or 1.0),
+    "p plus the step": lambda p, delta, g, memory: p + delta,
+}
+"""What decays in place of p."""
+
+
+def shrinking(by: Callable[[float], float], at: Moment, c: Coefficients, held: Held) -> Moved:
+    """Decoupled decay that takes away the fraction ``by(lr*wd)``."""
+    forms.only(c.decay and at.adam.decay != "l2")
+    decay = by(float(c.decay or 0.0))
+    return forms.plain(at, c._replace(decay=decay, keep_p=None if c.keep_p is None else 1.0 - decay), held)
+
+
+def negated_too(at: Moment, c: Coefficients, held: Held) -> Moved:
+    """L2 added before the gradient is negated."""
+    forms.only(at.adam.maximize and at.adam.decay == "l2" and c.decay)
+    return forms.plain(at, c._replace(decay=-(c.decay or 0.0)), held)
+
+
+def changed() -> Iterator[Fault]:
+    """The fraction that decays."""
+    for name, rule, says, by in (
+        ("twice", "DEC.1", "decay is applied twice as strongly", lambda d, at: 2.0 * d),
+        ("half", "DEC.1", "decay is applied half as strongly", lambda d, at: 0.5 * d),
+        ("sign", "DEC.1", "decay pushes away from zero", lambda d, at: -d),
+        ("lr-squared", "DEC.2", "decay is multiplied by lr twice", lambda d, at: d * at.lr),
+        ("matrices", "DEC.1", "only arrays of two and more dimensions decay",
+         lambda d, at: d if len(at.shape) >= 2 else 0.0 * d),
+        ("arrays", "DEC.1", "scalars do not decay", lambda d, at: d if at.shape else 0.0 * d),
+        ("first-lr", "DEC.2", "decay goes on with the first lr", formed.first_lr),
+        ("relative-lr", "DEC.2", "decay is multiplied by lr over the first lr once more",
+         formed.relative_lr),
+        ("not-first", "DEC.2", "the first step does not decay", lambda d, at: d if at.t > 1 else 0.0 * d),
+        ("only-first", "DEC.2", "only the first step decays", lambda d, at: d if at.t == 1 else 0.0 * d),
+        ("over-t", "DEC.2", "decay is divided by the clock", lambda d, at: d / float(max(at.t, 1))),
+        ("times-w1", "DEC.1", "decay is multiplied by 1-b1", lambda d, at: d * (1.0 - at.adam.b1)),
+        ("squared", "DEC.1", "weight_decay is squared", lambda d, at: d * at.adam.weight_decay),
+    ):  # fmt: skip
+        yield Fault(f"decay-{name}", "decay", rule, says, tweak=partial(formed.decay_changed, by))
+
+
+DECAY: tuple[Fault, ...] = (
+    *changed(),
+    Fault("decay-first-only", "decay", "DEC.1", "L2 enters m, not v", form=first_only),
+    Fault("decay-second-only", "decay", "DEC.1", "L2 enters v, not m", form=second_only),
+    Fault("decay-both", "decay", "DEC.2", "decay is added to the gradient, and decoupled besides", form=both),
+    Fault("decay-beside-quotient", "decay", "DEC.2", "decay is added to m_hat, and the root divides it",
+          form=partial(beside_quotient, False)),
+    Fault("decay-beside-first", "decay", "DEC.2", "decay is added to m for the step, and the root divides it",
+          form=partial(beside_quotient, True)),
+    *(
+        Fault(f"decay-of-{what}", "decay", "DEC.2", f"decay is of {what}", form=partial(of, thing))
+        for what, thing in OF.items()
+    ),
+    Fault("decay-exponential", "decay", "DEC.2", "p is multiplied by exp(-lr*wd), not 1 - lr*wd",
+          form=partial(shrinking, lambda d: -math.expm1(-d))),
+    Fault("decay-reciprocal", "decay", "DEC.2", "p is divided by 1 + lr*wd, not multiplied by 1 - lr*wd",
+          form=partial(shrinking, lambda d: d / (1.0 + d))),
+    Fault("decay-negated", "maximize", "MAX.1", "decay is negated with the gradient: away from zero",
+          form=negated_too),
+)  # fmt: skip

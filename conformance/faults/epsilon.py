@@ -1,0 +1,74 @@
+"""Epsilon in another place, at another size, with another sign."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from adamcore.conformance.faults import Fault, Held, Moment, Moved, formed, forms, seen
+from adamcore.definition import Coefficients
+
+
+def quotient(of: Callable[[Any, Any, float], Any], at: Moment, c: Coefficients, held: Held) -> Moved:
+    """``of(numerator, root of v_hat, eps)``."""
+    forms.only(at.adam.eps)
+    return forms.divided(at, c, held, lambda x, v: of(x, np.sqrt(v), at.adam.eps))
+
+
+def in_quotient(at: Moment, c: Coefficients, held: Held) -> Moved:
+    """``m_hat/root + eps``: the brackets lost."""
+    forms.only(at.adam.eps)
+    bare = c._replace(outside=None, inside=None)
+    return forms.stepped(at, bare, held, lambda delta, p, g: delta + at.lr * at.adam.eps)
+
+
+OF = {
+    "max(root, eps)": lambda x, root, e: x / np.maximum(root, e),
+    "the root of max(v_hat, eps)": lambda x, root, e: x / np.sqrt(np.maximum(root * root, e)),
+    "the root of max(v_hat, eps**2)": lambda x, root, e: x / np.sqrt(np.maximum(root * root, e * e)),
+    "1/(1/root + eps)": lambda x, root, e: x * (1 / root + e),
+    "eps where the root is 0, else the root": lambda x, root, e: x / np.where(root == 0, e, root),
+    "root * (1 + eps)": lambda x, root, e: x / (root * (1 + e)),
+}
+"""What divides the first moment."""
+
+
+def faults() -> tuple[Fault, ...]:
+    def fault(name: str, observed: str, **how: Any) -> Fault:
+        return Fault(name, "epsilon", "EPS.1", observed, **how)
+
+    def tweaked(change: Callable[[Any, Any, Moment], Any]) -> dict[str, Any]:
+        return {"tweak": partial(formed.eps_changed, change)}
+
+    return (
+        fault("eps-squared", "eps is squared", **seen.on_hyper(seen.squared_eps)),
+        fault("eps-root", "the root of eps is used for it",
+              **seen.on_hyper(lambda h: {"eps": h["eps"] ** 0.5})),
+        fault("eps-subtracted", "eps is subtracted from the root", **tweaked(lambda e, n, at: -e)),
+        fault("eps-twice", "eps stands under the root and beside it", tweak=formed.eps_twice),
+        fault("eps-squared-inside", "eps**2 stands under the root", tweak=formed.eps_squared_inside),
+        fault("eps-times-lr", "eps is multiplied by lr", **tweaked(lambda e, n, at: e * at.lr)),
+        fault("eps-over-lr", "eps is divided by lr", **tweaked(lambda e, n, at: e / at.lr)),
+        fault("eps-doubled", "eps is added twice", **tweaked(lambda e, n, at: e * 2.0)),
+        fault("eps-times-root", "eps is multiplied by sqrt(1-b2**t)",
+              **tweaked(lambda e, n, at: e * n.sqrt(n.complement_power(at.adam.b2, at.t)))),
+        fault("eps-times-c2", "eps is multiplied by 1-b2**t",
+              **tweaked(lambda e, n, at: e * n.complement_power(at.adam.b2, at.t))),
+        fault("eps-over-root", "eps is divided by sqrt(1-b2**t)",
+              **tweaked(lambda e, n, at: e / n.sqrt(n.complement_power(at.adam.b2, at.t)))),
+        fault("eps-over-c2", "eps is divided by 1-b2**t",
+              **tweaked(lambda e, n, at: e / n.complement_power(at.adam.b2, at.t))),
+        fault("eps-over-c1", "eps is divided by 1-b1**t",
+              **tweaked(lambda e, n, at: e / n.complement_power(at.adam.b1, at.t))),
+        *(
+            fault(f"eps-{what}", f"m is divided by {what}", form=partial(quotient, of))
+            for what, of in OF.items()
+        ),
+        fault("eps-in-quotient", "eps is added to the quotient, not to the root", form=in_quotient),
+    )  # fmt: skip
+
+
+EPSILON = faults()

@@ -1,0 +1,113 @@
+"""Hyperparameters that are ignored, rounded, limited or exchanged; learning rates that lag."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from adamcore.coefficients import Host
+from adamcore.conformance.faults import Fault, Held, Moment, Moved, formed, forms, seen
+from adamcore.definition import Coefficients, coefficients
+
+RULES = {
+    "lr": "STEP.1", "b1": "MOM.1", "b2": "MOM.2", "eps": "EPS.1", "weight_decay": "DEC.1",
+    "momentum_decay": "NES.1",
+}  # fmt: skip
+BITS = {"float32": 24, "bfloat16": 8, "float16": 11}
+
+
+def hard_coded() -> Iterator[Fault]:
+    """A hyperparameter that is ignored, with the values found in the wild."""
+    values = {
+        "lr": (1e-3, 1e-2, 0.0, 1.0),
+        "b1": (0.9, 0.0),
+        "b2": (0.999, 0.99, 0.95, 0.98, 0.0),
+        "eps": (1e-8, 1e-7, 1e-6, 1e-10, 1e-5, 1e-3, 0.0),
+        "weight_decay": (0.0, 1e-2, 1e-4, 0.1),
+        "momentum_decay": (1.0, 4e-3, 0.0),
+    }
+    for name, constants in values.items():
+        for value in constants:
+            yield Fault(
+                f"{name}-is-{value:g}", "hyperparameters", RULES[name],
+                f"{name} is ignored; {value:g} is used", **seen.on_hyper(partial(seen.set_to, name, value)),
+            )  # fmt: skip
+
+
+def zero_is_none() -> Iterator[Fault]:
+    """0 taken for not given."""
+    for name, value in (("b1", 0.9), ("b2", 0.999), ("weight_decay", 0.01), ("eps", 1e-8)):
+        yield Fault(
+            f"{name}-or-{value:g}", "hyperparameters", RULES[name],
+            f"{name}=0 is taken for not given: {value:g} is used",
+            **seen.on_hyper(partial(seen.unless_zero, name, value)),
+        )  # fmt: skip
+
+
+def rounding() -> Iterator[Fault]:
+    """Rounded to a narrow format; the fewer of them the earlier."""
+    betas = ("b1", "b2")
+    for names, what in (
+        (("lr",), "lr is"), (("eps",), "eps is"), (("weight_decay",), "weight_decay is"),
+        (("b1",), "b1 is"), (("b2",), "b2 is"), (betas, "b1 and b2 are"),
+        (("lr", *betas, "eps", "weight_decay"), "all hyperparameters are"),
+    ):  # fmt: skip
+        for dtype in BITS:
+            probe = partial(seen.narrowed, names, dtype)
+            rule = RULES[names[0]] if len(names) == 1 else "NUM.4"
+            yield Fault(f"{'-'.join(names)}-{dtype}", "hyperparameters", rule,
+                        f"{what} rounded to {dtype}", probe=probe)  # fmt: skip
+
+
+def limits() -> Iterator[Fault]:
+    for top in (0.1, 1e-2, 1.0, 1e-3):
+        yield Fault(f"lr-capped-{top:g}", "hyperparameters", "STEP.1", f"lr is {top:g} at the most",
+                    probe=partial(seen.with_lr, partial(min, top)))  # fmt: skip
+    for low in (1e-6, 1e-8, 1e-7, 1e-5, 1e-4, 1e-10, 1e-12):
+        yield Fault(
+            f"eps-floored-{low:g}", "hyperparameters", "EPS.1", f"eps is {low:g} at the least",
+            **seen.on_hyper(partial(seen.at_least, "eps", low)),
+        )  # fmt: skip
+
+
+def forgets(at: Moment, c: Coefficients, held: Held) -> Moved:
+    """A new lr starts moments and clock anew."""
+    forms.only(at.adam.nesterov != "dozat")
+    memory = held.memory
+    if memory.get("lr", at.adam.lr) != at.lr:
+        zero = 0.0 * held.v
+        held = held._replace(parts=[(p, g, zero) for p, g, _ in held.parts], v=zero, v_max=zero)
+        memory["before"] = at.t - 1
+    memory["lr"] = at.lr
+    return forms.plain(at, coefficients(Host(), at.adam, at.t - memory.get("before", 0), at.lr), held)
+
+
+SCHEDULE: tuple[Fault, ...] = (
+    Fault("lr-kept", "schedule", "LR.1", "a changed lr is ignored", **seen.on_steps(seen.lr_kept)),
+    Fault("lr-late", "schedule", "LR.1", "a changed lr takes effect one step late",
+          **seen.on_steps(seen.lr_late)),
+    Fault("lr-once", "schedule", "LR.1", "only the first change of lr is taken",
+          **seen.on_steps(seen.lr_once)),
+    Fault("lr-multiplied", "schedule", "LR.1", "a changed lr is multiplied on to the old one",
+          **seen.on_steps(seen.lr_multiplied)),
+    Fault("lr-zero-none", "schedule", "LR.2", "lr=0 is taken for not given: the old one is used",
+          **seen.on_steps(seen.lr_zero_none)),
+    Fault("lr-zero-skips", "schedule", "LR.2", "with lr=0 the step is skipped",
+          **seen.on_steps(seen.lr_zero_skips)),
+    Fault("lr-forgets", "schedule", "LR.1", "a changed lr starts moments and clock anew", form=forgets),
+)  # fmt: skip
+
+HYPERPARAMETERS: tuple[Fault, ...] = (
+    Fault("betas-swapped", "hyperparameters", "MOM.1", "b1 and b2 are swapped",
+          **seen.on_hyper(seen.swapped)),
+    Fault("b1-complement", "hyperparameters", "MOM.1", "1-b1 is taken for b1",
+          **seen.on_hyper(partial(seen.one_minus, "b1"))),
+    Fault("b2-complement", "hyperparameters", "MOM.2", "1-b2 is taken for b2",
+          **seen.on_hyper(partial(seen.one_minus, "b2"))),
+    *rounding(),
+    *zero_is_none(),
+    *hard_coded(),
+    *limits(),
+    Fault("lr-squared", "hyperparameters", "STEP.1", "lr is applied twice",
+          tweak=partial(formed.step_changed, lambda x, at: x * at.lr)),
+)  # fmt: skip

@@ -1,0 +1,154 @@
+"""Elements and arrays that are left out, or mixed up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from adamcore.conformance.faults import Fault, seen
+from adamcore.conformance.probe import FloatArray, Probe
+
+Choice = Callable[[int, int, tuple[int, ...]], Any]  #: of (index of the array, its size, its shape)
+
+
+def chosen(choice: Choice, steps: seen.Steps, probe: Probe) -> seen.Steps:
+    """Only the elements that ``choice`` marks ever move."""
+
+    def mask(i: int, p: FloatArray, g: FloatArray | None) -> Any:
+        marks = np.broadcast_to(choice(i, p.size, p.shape), (p.size,)).reshape(p.shape)
+        return False if g is None else marks if p.ndim else bool(marks)
+
+    return tuple(
+        replace(
+            step,
+            present=tuple(
+                mask(i, p, g) for i, (p, g) in enumerate(zip(probe.params, step.grads, strict=True))
+            ),
+        )
+        for step in steps
+    )
+
+
+def whole_vectors(width: int, i: int, size: int, shape: tuple[int, ...]) -> Any:
+    """All but the last ``size % width`` elements."""
+    return np.arange(size) < size - size % width
+
+
+def whole_vectors_if_any(width: int, i: int, size: int, shape: tuple[int, ...]) -> Any:
+    """The same of arrays of more than ``width``; shorter ones are whole."""
+    return np.arange(size) < (size - size % width if size > width else size)
+
+
+LEFT: dict[str, Choice] = {
+    "0-d arrays do not move": lambda i, size, shape: len(shape) > 0,
+    "arrays of one element do not move": lambda i, size, shape: size != 1,
+    "the last element does not move": lambda i, size, shape: np.arange(size) < size - 1,
+    "the last element of several does not move": lambda i, size, shape: np.arange(size) < max(size - 1, 1),
+    "the first element does not move": lambda i, size, shape: np.arange(size) > 0,
+    "of a matrix the first row alone moves":
+        lambda i, size, shape: np.arange(size) < (shape[-1] if len(shape) > 1 else size),
+    "of a matrix the last row does not move":
+        lambda i, size, shape: np.arange(size) < (size - shape[-1] if len(shape) > 1 else size),
+    "matrices do not move": lambda i, size, shape: len(shape) < 2,
+    "only matrices move": lambda i, size, shape: len(shape) >= 2,
+    "only the first element moves": lambda i, size, shape: np.arange(size) < 1,
+    "every other element does not move": lambda i, size, shape: np.arange(size) % 2 == 0,
+}  # fmt: skip
+"""What does not move, by the finding's words."""
+
+
+def turned(g: FloatArray, probe: Probe) -> FloatArray:
+    """A matrix's columns for its rows."""
+    return np.ascontiguousarray(g.T).reshape(g.shape)
+
+
+def in_memory_order(g: FloatArray, probe: Probe) -> FloatArray:
+    """Fortran order read as C."""
+    return g.ravel(order="F").reshape(g.shape) if probe.layout == "F" else g
+
+
+def from_base(g: FloatArray, probe: Probe) -> FloatArray:
+    """A view read from the start of its base."""
+    if probe.layout != "strided" or not g.ndim:
+        return g
+    base = np.zeros((*g.shape[:-1], 2 * g.shape[-1]), g.dtype)
+    base[..., ::2] = g
+    return base.ravel()[: g.size].reshape(g.shape)
+
+
+def pairs_exchanged(over: int, g: FloatArray, probe: Probe) -> FloatArray:
+    """Neighbours exchanged among the first elements of arrays of more than ``over``."""
+    if g.size <= over:
+        return g
+    flat, even = g.ravel().copy(), (over or g.size) // 2 * 2
+    flat[:even:2], flat[1:even:2] = flat[1:even:2].copy(), flat[:even:2].copy()
+    return flat.reshape(g.shape)
+
+
+def stale_tail(width: int, g: FloatArray, probe: Probe) -> FloatArray:
+    """What is left over the lanes is stepped with the first lanes' gradients."""
+    flat, whole = g.ravel(), g.size // width * width
+    if not 0 < whole < g.size:
+        return g
+    return np.concatenate([flat[:whole], flat[: g.size - whole]]).reshape(g.shape)
+
+
+def first_block(size: int, g: FloatArray, probe: Probe) -> FloatArray:
+    """Each block is stepped with the first block's gradient."""
+    return np.resize(g.ravel()[:size], g.shape) if g.size > size else g
+
+
+def backwards(g: FloatArray, probe: Probe) -> FloatArray:
+    return g.ravel()[::-1].reshape(g.shape)
+
+
+MIXED: dict[str, Callable[[FloatArray, Probe], FloatArray]] = {
+    "a matrix gets its gradient transposed": turned,
+    "Fortran order is read as C": in_memory_order,
+    "a strided gradient is read from the start of its base": from_base,
+    "neighbouring elements are exchanged in arrays of more than 16": partial(pairs_exchanged, 16),
+    "neighbouring elements are exchanged": partial(pairs_exchanged, 0),
+    "gradients are read backwards": backwards,
+    **{
+        f"elements beyond the last whole vector of {width} get the first ones' gradients":
+            partial(stale_tail, width)
+        for width in (4, 8, 16, 32)
+    },
+    **{
+        f"beyond {size} elements each block gets the first block's gradient": partial(first_block, size)
+        for size in (128, 256, 512, 1024, 32)
+    },
+}  # fmt: skip
+"""Gradients in the wrong places."""
+
+
+def faults() -> Iterator[Fault]:
+    def left(name: str, says: str, choice: Choice) -> Fault:
+        return Fault(name, "layout", "NUM.5", says, **seen.on_steps(partial(chosen, choice)))
+
+    for says, choice in LEFT.items():
+        yield left(says, says, choice)
+    for width in (2, 4, 8, 16, 32):
+        beyond = f"elements beyond the last whole vector of {width} do not move"
+        yield left(f"tail-of-{width}", beyond, partial(whole_vectors, width))
+        yield left(f"tail-of-{width}-if-any", f"{beyond}, where there is one",
+                   partial(whole_vectors_if_any, width))  # fmt: skip
+    for most in (32, 64, 128, 256, 1024, 4, 8, 16):
+        yield left(f"first-{most}", f"only the first {most} elements move",
+                   lambda i, size, shape, most=most: np.arange(size) < most)  # type: ignore[misc]  # fmt: skip
+    for most in (8, 1, 2, 4, 16, 24, 30, 32):
+        yield left(f"first-{most}-arrays", f"only the first {most} arrays move",
+                   lambda i, size, shape, most=most: i < most)  # type: ignore[misc]  # fmt: skip
+    for says, change in MIXED.items():
+        yield Fault(says, "layout", "NUM.5", says, **seen.on_steps(partial(mixed, change)))
+
+
+def mixed(change: Callable[[FloatArray, Probe], FloatArray], steps: seen.Steps, probe: Probe) -> seen.Steps:
+    return seen.each_gradient(lambda g: change(g, probe), steps, probe)
+
+
+LAYOUT = tuple(faults())

@@ -1,0 +1,134 @@
+"""State, parameters or arithmetic in too narrow a format, each rounding followed in float64."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from adamcore.conformance.dtypes import rounded
+from adamcore.conformance.faults import Fault, Held, Moment, Moved, forms
+from adamcore.conformance.probe import FloatArray
+from adamcore.definition import Coefficients, update
+
+Round = Callable[[FloatArray], Any]
+
+
+def to(dtype: str, x: FloatArray) -> FloatArray:
+    return rounded(x, dtype)
+
+
+def truncated(x: FloatArray) -> FloatArray:
+    """To bfloat16, towards zero."""
+    bits = np.asarray(x, dtype=np.float32).view(np.uint32) & np.uint32(0xFFFF0000)
+    return bits.view(np.float32).astype(float)
+
+
+def linear_bytes(levels: int, x: FloatArray) -> FloatArray:
+    """To so many levels up to the array's largest element."""
+    scale = np.max(np.abs(x), initial=1e-30)
+    kept: FloatArray = np.round(x / scale * levels) / levels * scale
+    return kept
+
+
+def stored(which: str, to: Round, at: Moment, c: Coefficients, held: Held) -> Moved:
+    """Moments rounded before they are used."""
+    m = [to(x) for x in forms.first(at, c, held)] if "m" in which else None
+    v = to(forms.second(at, c, held)) if "v" in which else None
+    return forms.given(at, c, held, m=m, v=v)
+
+
+def stored_after(which: str, to: Round, at: Moment, c: Coefficients, held: Held) -> Moved:
+    """Moments rounded after they were used."""
+    moved, v, v_max = forms.plain(at, c, held)
+    moved = [(p, to(m) if "m" in which else m) for p, m in moved]
+    return moved, to(v) if "v" in which else v, v_max
+
+
+def parameters(to: Round, at: Moment, c: Coefficients, held: Held) -> Moved:
+    moved, v, v_max = forms.plain(at, c, held)
+    return [(to(p), m) for p, m in moved], v, v_max
+
+
+def gradients(to: Round, at: Moment, c: Coefficients, held: Held) -> Moved:
+    return forms.plain(at, c, forms.with_gradients(held, lambda p, g: to(g)))
+
+
+def steps(to: Round, at: Moment, c: Coefficients, held: Held) -> Moved:
+    """The update rounded before it is multiplied by lr."""
+    forms.only(at.lr)
+    return forms.stepped(at, c, held, lambda delta, p, g: at.lr * to(delta / at.lr))
+
+
+def numerators(to: Round, at: Moment, c: Coefficients, held: Held) -> Moved:
+    """M_hat rounded."""
+    forms.only(at.lr)
+    return with_root(lambda x, root: at.lr * to(x / at.lr) / root, at, c, held)
+
+
+def denominators(to: Round, at: Moment, c: Coefficients, held: Held) -> Moved:
+    """The denominator rounded."""
+    return with_root(lambda x, root: x / to(root), at, c, held)
+
+
+def with_root(by: Callable[[Any, Any], Any], at: Moment, c: Coefficients, held: Held) -> Moved:
+    forms.only(at.adam.epsilon == "outside-corrected")
+    root = at.adam.eps_root
+    return forms.divided(at, c, held, lambda x, v: by(x, np.sqrt(v + root) + at.adam.eps))
+
+
+def fast_root(at: Moment, c: Coefficients, held: Held) -> Moved:
+    """1/sqrt by the bits of float32 and one Newton step: right to 2e-3."""
+
+    def quotient(x: FloatArray, v: FloatArray) -> Any:
+        small = v.astype(np.float32)
+        y = (0x5F3759DF - (small.view(np.int32) >> 1)).astype(np.int32).view(np.float32)
+        y = y * (1.5 - 0.5 * small * y * y)
+        return x / ((small * y).astype(float) + at.adam.eps)
+
+    forms.only(at.adam.epsilon == "outside-corrected")
+    return forms.divided(at, c, held, quotient)
+
+
+def all_in(dtype: Any, at: Moment, c: Coefficients, held: Held) -> Moved:
+    """The whole step in another format, state and all."""
+    narrow = [(p.astype(dtype), g.astype(dtype), m.astype(dtype)) for p, g, m in held.parts]
+    numbers = Coefficients(*(None if x is None else dtype(x) for x in c))
+    moved, v, v_max = update(
+        np,
+        at.adam,
+        numbers,
+        narrow,
+        held.v.astype(dtype),
+        held.v_max.astype(dtype),
+    )
+    wide = [(p.astype(float), m.astype(float)) for p, m in moved]
+    return wide, v.astype(float), None if v_max is None else v_max.astype(float)
+
+
+def faults() -> Iterator[Fault]:
+    def fault(name: str, observed: str, form: Any, **more: Any) -> Fault:
+        return Fault(name, "mixed_precision", "NUM.1", observed, form=form, **more)
+
+    narrow: dict[str, Round] = {d: partial(to, d) for d in ("float16", "bfloat16")}
+    widths = narrow | {"bfloat16, cut off": truncated}
+    states = widths | {"8 bits": partial(linear_bytes, 255), "7 bits and a sign": partial(linear_bytes, 127)}
+    single = {"float32": partial(to, "float32")}
+    for dtype, by in (states | single).items():
+        for which, what in (("mv", "moments are"), ("v", "v is"), ("m", "m is")):
+            yield fault(f"{which}-in-{dtype}", f"{what} kept in {dtype}", partial(stored, which, by))
+            yield fault(f"{which}-saved-in-{dtype}", f"{what} kept in {dtype}, and used as they were",
+                        partial(stored_after, which, by))  # fmt: skip
+    for dtype, by in (widths | single).items():
+        yield fault(f"p-in-{dtype}", f"parameters are kept in {dtype}", partial(parameters, by))
+        yield fault(f"g-in-{dtype}", f"gradients are rounded to {dtype}", partial(gradients, by))
+        yield fault(f"step-in-{dtype}", f"the step is formed in {dtype}", partial(steps, by))
+        yield fault(f"root-in-{dtype}", f"the denominator is formed in {dtype}", partial(denominators, by))
+        yield fault(f"m-hat-in-{dtype}", f"m_hat is formed in {dtype}", partial(numerators, by))
+    yield fault("root-fast", "1/sqrt is an approximation, right to 2e-3", fast_root)
+    yield fault("all-float32", "float64 is stepped in float32", partial(all_in, np.float32), within=2e-6)
+
+
+PRECISION = tuple(faults())

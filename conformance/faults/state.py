@@ -1,0 +1,93 @@
+"""What an absent gradient does that it should not, and state that a resumed run has lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from adamcore.conformance.faults import Fault, Held, Moment, Moved, forms, seen
+from adamcore.conformance.probe import Probe, Start
+from adamcore.definition import Coefficients
+
+Absent = Callable[[Moment, Coefficients, Held], Moved]
+
+
+def where_absent(does: Absent, at: Moment, c: Coefficients, held: Held) -> Moved:
+    return does(at, c, held) if at.absent else forms.plain(at, c, held)
+
+
+def maximum_dropped(at: Moment, c: Coefficients, held: Held) -> Moved:
+    """v_max is set back to v."""
+    forms.only(at.adam.amsgrad != "none")
+    return [(p, m) for p, _, m in held.parts], held.v, held.v
+
+
+def first_dropped(at: Moment, c: Coefficients, held: Held) -> Moved:
+    return [(p, 0.0 * m) for p, _, m in held.parts], held.v, held.v_max
+
+
+def fading(at: Moment, c: Coefficients, held: Held) -> Moved:
+    """The moments decay, the parameter stands."""
+    moved, v, _ = forms.plain(at, c, forms.with_gradients(held, lambda p, g: 0.0 * g))
+    parts = zip(held.parts, moved, strict=True)
+    return [(p, m) for (p, *_), (_, m) in parts], v, held.v_max
+
+
+def started(change: Callable[[Start], Start], probe: Probe) -> Probe:
+    """Another state to begin with, where one is given."""
+    forms.only(probe.start or probe.manner == "resumed")
+    return replace(probe, start=tuple(change(start) for start in probe.start))
+
+
+def zeroed(names: tuple[str, ...], start: Start) -> Start:
+    return replace(start, **{name: 0.0 * getattr(start, name) for name in names})
+
+
+def half(start: Start) -> Start:
+    """Moments saved in float16."""
+    m, v, v_max = (np.asarray(x).astype(np.float16).astype(float) for x in (start.m, start.v, start.v_max))
+    return replace(start, m=m, v=v, v_max=v_max)
+
+
+LOST: dict[str, Callable[[Start], Start]] = {
+    "the clock": lambda start: replace(start, t=0),
+    "v_max": partial(zeroed, ("v_max",)),
+    "v": partial(zeroed, ("v",)),
+    "m": partial(zeroed, ("m",)),
+    "both moments": partial(zeroed, ("m", "v")),
+    "both moments and v_max": partial(zeroed, ("m", "v", "v_max")),
+    "everything": lambda start: replace(zeroed(("m", "v", "v_max"), start), t=0),
+}
+
+
+def faults() -> tuple[Fault, ...]:
+    def missing(name: str, observed: str, **how: Any) -> Fault:
+        return Fault(name, "missing", "F1", observed, **how)
+
+    def form(does: Absent) -> dict[str, Any]:
+        return {"absent": "form", "form": partial(where_absent, does)}
+
+    def state(name: str, observed: str, change: Callable[[Start], Start]) -> Fault:
+        return Fault(name, "state", "STATE.4", observed, probe=partial(started, change))
+
+    return (
+        missing("absent-decays", "a parameter without a gradient still decays", absent="decay"),
+        missing("absent-resets", "an absent gradient resets the moments", absent="reset"),
+        missing("absent-stale", "an absent gradient is the last one once more", **seen.on_steps(seen.stale)),
+        missing("absent-drops-maximum", "an absent gradient sets v_max back to v", **form(maximum_dropped)),
+        missing("absent-drops-first", "an absent gradient resets m, not v", **form(first_dropped)),
+        missing("absent-fades", "the moments of an absent gradient decay", **form(fading)),
+        *(
+            state(f"resume-loses-{what}", f"a saved state that is restored has lost {what}", change)
+            for what, change in LOST.items()
+        ),
+        state("resume-ticks", "restoring a state ticks its clock", lambda s: replace(s, t=s.t + 1)),
+        state("resume-halves", "moments are saved in float16", half),
+    )
+
+
+STATE = faults()

@@ -1,0 +1,98 @@
+"""What is not finite hidden, what is zero or tiny taken for absent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from adamcore.conformance.faults import Fault, Held, Moment, Moved, forms, seen
+from adamcore.conformance.probe import FloatArray
+from adamcore.definition import Coefficients
+
+
+def no_momentum(at: Moment, c: Coefficients, held: Held) -> Moved:
+    """Where the gradient is 0 nothing moves but decay; the moments go on."""
+    return forms.stepped(at, c, held, lambda delta, p, g: np.where(g == 0, 0.0, delta))
+
+
+def moments_kept(at: Moment, c: Coefficients, held: Held) -> Moved:
+    """Moments do not decay where the gradient is 0; the momentum left moves the parameter."""
+    zero = np.logical_and.reduce([g == 0 for _, g, _ in held.parts])
+    parts = zip(forms.first(at, c, held), held.parts, strict=True)
+    m = [np.where(zero, old, new) for new, (*_, old) in parts]
+    return forms.given(at, c, held, m=m, v=np.where(zero, held.v, forms.second(at, c, held)))
+
+
+def no_decay(at: Moment, c: Coefficients, held: Held) -> Moved:
+    """Where the gradient is 0 nothing decays."""
+    forms.only(c.decay)
+    decaying, v, v_max = forms.plain(at, c, held)
+    bare, _, _ = forms.plain(at, c._replace(decay=None, keep_p=None), held)
+    still = [g == 0 for _, g, _ in held.parts]
+    moved = [(np.where(z, b, d), m) for z, (b, _), (d, m) in zip(still, bare, decaying, strict=True)]
+    return moved, v, v_max
+
+
+def finite_step(at: Moment, c: Coefficients, held: Held) -> Moved:
+    """A step that is not finite becomes 0; the moments keep it."""
+    return forms.stepped(at, c, held, lambda delta, p, g: np.where(np.isfinite(delta), delta, 0.0))
+
+
+def finite_moments(at: Moment, c: Coefficients, held: Held) -> Moved:
+    """Moments that are not finite start anew."""
+    clean = partial(np.nan_to_num, nan=0.0, posinf=0.0, neginf=0.0)
+    return forms.given(at, c, held, m=[clean(m) for m in forms.first(at, c, held)],
+                       v=clean(forms.second(at, c, held)))  # fmt: skip
+
+
+def finite_parameter(at: Moment, c: Coefficients, held: Held) -> Moved:
+    """An element that is not finite gets its old value back."""
+    moved, v, v_max = forms.plain(at, c, held)
+    back = [
+        (np.where(np.isfinite(p), p, old), m) for (p, m), (old, *_) in zip(moved, held.parts, strict=True)
+    ]
+    return back, v, v_max
+
+
+def without_tiny(limit: float, g: FloatArray) -> FloatArray:
+    return np.where(np.abs(g) < limit, 0.0, g)
+
+
+def faults() -> tuple[Fault, ...]:
+    def fault(area: str, rule: str, name: str, observed: str, **how: Any) -> Fault:
+        return Fault(name, area, rule, observed, **how)
+
+    nan: Callable[..., Fault] = partial(fault, "nonfinite", "NF.1")
+    zero: Callable[..., Fault] = partial(fault, "zero_gradient", "F2")
+    return (
+        *(
+            fault("zero_gradient", "NUM.2", f"tiny-{x:g}", f"gradients below {x:g} count as 0",
+                  **seen.on_gradients(partial(without_tiny, x)))
+            for x in (2.0**-126, 1e-30, 1e-20, 1e-15, 1e-12, 1e-10, 1e-8, 1e-6)
+        ),
+        nan("nan-zeroed", "NaN and infinity in a gradient are replaced by 0",
+            **seen.on_gradients(seen.without_nan)),
+        nan("nan-skips-step", "a NaN or infinity skips the whole step",
+            **seen.on_steps(seen.step_skipped_on_nan)),
+        nan("nan-skips-tensor", "a NaN or infinity skips its tensor",
+            **seen.on_steps(seen.tensor_skipped_on_nan)),
+        nan("nan-step-dropped", "a step that is not finite is replaced by 0; the moments keep it",
+            form=finite_step),
+        nan("nan-moments-zeroed", "moments that are not finite start anew", form=finite_moments),
+        nan("nan-restored", "an element that is not finite gets its old value back", form=finite_parameter),
+        zero("zeros-skipped", "elements with a zero gradient are left alone",
+             **seen.on_steps(partial(seen.masked, seen.zeros_left))),
+        zero("zero-tensors-skipped", "a tensor whose gradient is all zero is left alone",
+             **seen.on_steps(seen.zero_tensors_skipped)),
+        zero("zeros-no-momentum", "elements with a zero gradient are not moved by their momentum",
+             form=no_momentum),
+        zero("zeros-keep-moments", "the moments of elements with a zero gradient do not decay",
+             form=moments_kept),
+        zero("zeros-no-decay", "elements with a zero gradient do not decay", form=no_decay),
+    )  # fmt: skip
+
+
+VALUES = faults()
