@@ -274,3 +274,11 @@ def test_the_probe_of_nan_is_like_one_without() -> None:
     assert changed == [(1, 0, 1), (1, 0, 3)]
     result = judge(Adam(), finite, "float64", judged(Good, "STEP.1/finite", "float64")[1])
     assert result.status in ("passed", "failed")
+
+
+def test_long_arrays_are_in_no_edition_of_vectors() -> None:
+    from adamcore.conformance.edition.inputs import long_inputs
+
+    names = {item.probe.name for item in long_inputs()}
+    assert "STEP.1/long" not in names
+    assert {"MOM.2/large", "NUM.4/decimals", "STEP.1/late-burst"} <= names
