@@ -5,7 +5,7 @@ A fault of the formula has no proof: for it the quick look is as sharp as roundi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache, partial
 from typing import Any
 
@@ -23,6 +23,8 @@ from adamcore.definition import coefficients, update
 CLOSE = 1e-3  #: distance, in lr, within which a quick look asks for the proof
 ROUNDINGS = 400  #: of float32 (2**-24): as far a run in float32 may be from a form's model
 DOUBLE = 1e-9  #: the same of a run in float64, relative to the parameter or lr
+CLEAR = 4.0  #: how many times as far it must be from the claim itself
+CLOSER = 1.5  #: the same of a fault that the oracle can prove, where the claim itself is close
 
 
 class FloatSlot:
@@ -79,42 +81,62 @@ def quick(claim: Adam, probe: Probe, fault: Fault | None) -> Walk[FloatArray] | 
 
 
 def looks_like(claim: Adam, probe: Probe, run: Run, fault: Fault | None = None) -> bool:
-    """Whether a run lies close to the claim with the fault: no proof, but of forms all that there is.
-
-    A run that lies as close to the claim itself says nothing for a form.
-    """
+    """Whether a run lies close to the claim with the fault: no proof, but of forms all that there is."""
     model, lr = quick(claim, probe, fault), probe.hyper["lr"] or 1.0
     if fault is None or fault.form is None:
-        return is_near(model, run, lr, None)
-    if not is_near(model, run, lr, partial(distance, fault)):
-        return False
-    return not is_near(quick(claim, probe, None), run, lr, partial(distance, Fault()))
+        if not is_near(model, run, lr):
+            return False
+        right = quick(claim, probe, None)  # where the claim itself is close, the fault must be closer
+        return fault is None or not is_near(right, run, lr) or closer(model, right, run, lr)
+    dtype = run.params[0][0].dtype if run.params and run.params[0] else np.dtype(float)
+    roundings = DOUBLE if dtype in (np.float64, np.complex128) else ROUNDINGS * 2.0**-24
+    coarse = fault.within is not None and roundings == DOUBLE
+    near = apart(model, run, lr, fault.within if coarse and fault.within else roundings)
+    return near < np.inf and apart(quick(claim, probe, None), run, lr) > (DOUBLE if coarse else CLEAR * near)
 
 
-def is_near(
-    model: Walk[FloatArray] | None, run: Run, lr: float, within: Callable[[Any], float] | None
-) -> bool:
-    """Whether a run lies within CLOSE of a trajectory, or within a part of what is largest in it so far."""
+def closer(model: Walk[FloatArray] | None, right: Walk[FloatArray] | None, run: Run, lr: float) -> bool:
+    """Whether a run is clearly closer to a model than to what is right."""
+    return CLOSER * apart(model, run, lr) < apart(right, run, lr)
+
+
+def is_near(model: Walk[FloatArray] | None, run: Run, lr: float) -> bool:
+    """Whether a run lies within CLOSE of a trajectory."""
     if model is None or not comparable(model.steps, model.raises, run):
         return False
-    largest = [[np.full(part.shape, lr) for part in parts] for parts in model.steps[0]] if model.steps else []
+    limit = CLOSE * lr
     for values, got in zip(model.steps, run.params, strict=True):
-        for parts, mine, sizes in zip(values, got, largest, strict=True):
-            for k, (want, x) in enumerate(zip(parts, real_parts(mine), strict=True)):
+        for parts, mine in zip(values, got, strict=True):
+            for want, x in zip(parts, real_parts(mine), strict=True):
                 with np.errstate(all="ignore"):
-                    sizes[k] = np.fmax(sizes[k], np.abs(want))
-                    limit = CLOSE * lr + 1e-6 * np.abs(want) if within is None else within(x.dtype) * sizes[k]
-                    apart = np.abs(x.astype(float) - want) > limit
-                if (apart | (np.isfinite(x) != np.isfinite(want))).any():
+                    far = np.abs(x.astype(float) - want) > limit + 1e-6 * np.abs(want)
+                if (far | (np.isfinite(x) != np.isfinite(want))).any():
                     return False
     return True
 
 
-def distance(fault: Fault, dtype: Any) -> float:
-    """How far a run may be from a form's model, relative to the parameter or lr."""
-    if dtype == np.float64:
-        return fault.within or DOUBLE
-    return ROUNDINGS * 2.0 ** (-24 if dtype == np.float32 else -11)
+def apart(model: Walk[FloatArray] | None, run: Run, lr: float, most: float = np.inf) -> float:
+    """How far a run is from a trajectory, relative to lr or to the largest that the parameter was.
+
+    Infinite where that is more than ``most``, or where one is finite and the other is not.
+    """
+    if model is None or not comparable(model.steps, model.raises, run):
+        return np.inf
+    farthest = 0.0
+    sizes = [[np.full(part.shape, lr) for part in parts] for parts in model.steps[0]] if model.steps else []
+    for values, got in zip(model.steps, run.params, strict=True):
+        for parts, mine, largest in zip(values, got, sizes, strict=True):
+            for k, (want, x) in enumerate(zip(parts, real_parts(mine), strict=True)):
+                with np.errstate(all="ignore"):
+                    largest[k] = np.fmax(largest[k], np.abs(want))
+                    distance = np.abs(x.astype(float) - want) / largest[k]
+                    both = np.isfinite(x) & np.isfinite(want)
+                    unlike = np.isfinite(x) != np.isfinite(want)
+                distance = np.where(both, distance, np.where(unlike, np.inf, 0.0))
+                farthest = max(farthest, float(np.max(distance, initial=0.0)))
+                if farthest > most:
+                    return np.inf
+    return farthest
 
 
 def is_proved(

@@ -55,7 +55,7 @@ class Ticks(NamedTuple):
     step: int  #: the number of this step
     clocks: tuple[int, ...]  #: of all parameters, in this step
     absent: tuple[bool, ...]  #: who has no gradient in this step
-    place: int  #: which parameter it is
+    own: int  #: updates of this parameter with a gradient, those before the start included
 
 
 @dataclass(frozen=True)

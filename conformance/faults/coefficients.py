@@ -54,8 +54,9 @@ def linear(b: float, t: int) -> float:
 
 
 def formed_by(by: By, c: Coefficients, n: Any, at: Moment) -> Coefficients:
-    """The corrections as ``by`` gives them."""
+    """The corrections as ``by`` gives them; a correction of 0 has no meaning to the oracle."""
     changed: dict[str, Any] = {}
+    forms.only(by(at.adam.b1, at.t) and by(at.adam.b2, at.t))
     if at.adam.bias_correction in ("both", "first") and at.adam.nesterov == "none":
         changed["step_m"] = n.number(at.lr) / by(at.adam.b1, at.t)
     if c.root is not None:

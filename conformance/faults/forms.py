@@ -53,21 +53,14 @@ def second(at: Moment, c: Coefficients, held: Held) -> FloatArray:
 
 def given(at: Moment, c: Coefficients, held: Held, m: Any = None, v: Any = None) -> Moved:
     """The update with these moments instead of those that the gradient makes."""
-    if m is not None:
-        held = held._replace(parts=[(p, g, mine) for (p, g, _), mine in zip(held.parts, m, strict=True)])
-        c = c._replace(w1=0.0, keep1=1.0)
-    if v is not None:
-        held, c = held._replace(v=v), c._replace(w2=0.0, keep2=1.0)
-    with np.errstate(all="ignore"):
-        moved, new, v_max = plain(at, c, finite(held))
-    if m is not None:
-        moved = [(p, mine) for (p, _), mine in zip(moved, m, strict=True)]
-    return moved, new if v is None else v, v_max
-
-
-def finite(held: Held) -> Held:
-    """Gradients with 0 for what is not finite, where 0 times them is meant to be 0."""
-    return with_gradients(held, lambda p, g: np.where(np.isfinite(g), g, 0.0))
+    m = first(at, c, held) if m is None else m
+    v = second(at, c, held) if v is None else v
+    parts = [(p, g, mine) for (p, g, _), mine in zip(held.parts, m, strict=True)]
+    if c.step_g is None:  # nothing is made of the gradient but 0 times it
+        parts = [(p, np.where(np.isfinite(g), g, 0.0), mine) for p, g, mine in parts]
+    as_they_are = c._replace(w1=0.0, keep1=1.0, w2=0.0, keep2=1.0)
+    moved, _, v_max = plain(at, as_they_are, held._replace(parts=parts, v=v))
+    return [(p, mine) for (p, _), mine in zip(moved, m, strict=True)], v, v_max
 
 
 def stepped(
@@ -98,7 +91,7 @@ def divided(
 ) -> Moved:
     """The update with ``quotient(numerator, v_hat)`` for what it subtracts from p."""
     moved, v, v_max = plain(at, c, held)
-    used = v if v_max is None else v_max
+    used = v if at.adam.amsgrad == "none" or v_max is None else v_max
     if c.square is not None and at.adam.amsgrad != "corrected":
         used = used / c.square
     deltas = [

@@ -71,7 +71,7 @@ def faults() -> tuple[Fault, ...]:
         *(
             fault("zero_gradient", "NUM.2", f"tiny-{x:g}", f"gradients below {x:g} count as 0",
                   **seen.on_gradients(partial(without_tiny, x)))
-            for x in (2.0**-126, 1e-30, 1e-20, 1e-15, 1e-12, 1e-10, 1e-8, 1e-6)
+            for x in (1e-12, 1e-8, 1e-10, 1e-15, 1e-20, 1e-30, 2.0**-126, 1e-6)
         ),
         nan("nan-zeroed", "NaN and infinity in a gradient are replaced by 0",
             **seen.on_gradients(seen.without_nan)),
