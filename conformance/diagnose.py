@@ -7,14 +7,17 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from adamcore import AXES, Adam
+from adamcore.conformance.case import Case
 from adamcore.conformance.faults import Fault
 from adamcore.conformance.faults.known import FAULTS
-from adamcore.conformance.identify import NUMERIC, identify
+from adamcore.conformance.identify import NUMERIC, Identification, identify
 from adamcore.conformance.judge import judge
-from adamcore.conformance.match import is_proved, looks_like
 from adamcore.conformance.probe import Finding, Probe, Result, Run
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.rules import RULE_OF, SAYS, area_of
+from adamcore.conformance.spectrum import common
+
+ASKED = 6  #: failures that are looked at before a fault that explains fewer than two is let go
 
 
 def diagnose(
@@ -24,11 +27,13 @@ def diagnose(
     *,
     flushes: bool = False,
     probes: Mapping[str, Probe] = PROBES,
+    seen: Identification | None = None,
 ) -> list[Finding]:
     """The findings, most specific cause first; empty if there is nothing to say.
 
-    A cause is another value on one axis or several with which runs that failed pass; what it
-    leaves unexplained is named by the rule whose probe failed, with its first divergence.
+    A cause is another value on one axis or several with which runs that failed pass, or a known
+    fault; where there is none, it is what all that failed has in common.  What it leaves
+    unexplained is named by the rule whose probe failed, with its first divergence.
 
     Args:
         claim: what the results were judged against.
@@ -36,27 +41,21 @@ def diagnose(
         results: the judgements.
         flushes: whether the candidate flushes subnormals.
         probes: as the candidate saw them.
+        seen: what identification says of the runs, where it is known already.
     """
-    failures = sorted(
-        (r for r in results if r.status == "failed"),
-        key=lambda r: (
-            probes[r.probe].level,
-            r.evidence is None,
-            len(probes[r.probe].steps),
-            r.dtype,
-            r.probe,
-        ),
-    )
-    notes = coefficient_notes(claim, runs, flushes, probes)
+    case = Case(claim, runs, results, flushes, probes)
+    failures = case.failures()
     findings = handling(failures)
     rest = [r for r in failures if not r.reason.startswith("wrote to") and "came back" not in r.reason]
-    if any(probes[r.probe].level == "must" for r in rest):
-        passed = [r for r in results if r.status == "passed"]
-        cause = best_cause(claim, rest, passed, runs, flushes, probes)
+    if case.grave(rest):
+        cause = best_cause(case, rest, seen)
         if cause is not None:
             findings += cause.findings
             rest = [r for r in rest if r not in cause.explains and r not in cause.moot]
-    return findings + by_rule(rest, probes) + notes
+        elif not findings:
+            found = common(case, [r for r in rest if case.is_grave(r)])
+            findings += [found] if found else []
+    return findings + by_rule(rest, probes) + coefficient_notes(claim, runs, flushes, probes)
 
 
 @dataclass(frozen=True)
@@ -66,12 +65,14 @@ class Cause:
     findings: list[Finding]
     explains: list[Result]
     moot: Sequence[Result] = ()  #: failures of probes that mean nothing under it
+    against: int = 0  #: runs that passed and could not have
+
+    @property
+    def weight(self) -> int:
+        return len(self.explains) - self.against
 
 
-def best_cause(
-    claim: Adam, failures: Sequence[Result], passed: Sequence[Result],
-    runs: Mapping[tuple[str, str], Run], flushes: bool, probes: Mapping[str, Probe],
-) -> Cause | None:  # fmt: skip
+def best_cause(case: Case, failures: Sequence[Result], seen: Identification | None = None) -> Cause | None:
     """The cause that explains most, and more than half: other values on axes, else a known fault.
 
     Other values on axes must leave alone what passed, and explain what still means something under
@@ -79,66 +80,35 @@ def best_cause(
     better answer than one that follows this one wrongly.
     """
     best: Cause | None = None
-
-    def grave(among: Sequence[Result]) -> int:
-        return sum(probes[r.probe].level == "must" for r in among)
-
-    def consider(cause: Cause) -> bool:
-        nonlocal best
-        enough = 2 * grave(cause.explains) > grave(failures) - grave(cause.moot)
-        if enough and cause.explains and (best is None or len(cause.explains) > len(best.explains)):
+    for cause in (*by_axes(case, failures, seen), *by_faults(case, failures)):
+        enough = 2 * case.grave(cause.explains) > case.grave(failures) - case.grave(cause.moot)
+        if enough and cause.explains and (best is None or cause.weight > best.weight):
             best = cause
-        return best is not None and len(best.explains) + len(best.moot) == len(failures)
-
-    seen = seen_in_fingerprint(claim, runs, flushes, probes)
-    # a probe that shows the precision of coefficients may not be among the runs
-    for other in [seen, replace(seen, coefficients="working")] if seen else single_changes(claim):
-        if not seen and not speaks_for(other, failures[0], runs, flushes, probes):
-            continue
-        by_it = [r for r in failures if speaks_for(other, r, runs, flushes, probes)]
-        if not by_it or (not seen and breaks(other, passed, runs, flushes, probes)):
-            continue
-        moot = [r for r in failures if not probes[r.probe].applies_to(other)]
-        if consider(Cause(causes(claim, other, by_it, probes), by_it, moot)):
-            return best
-    for fault in FAULTS:
-        by_it = explained_by(claim, fault, failures, runs, flushes, probes)
-        found = by_it and Finding(
-            fault.area, fault.rule, SAYS[fault.rule], fault.observed, evidence=by_it[0].evidence
-        )
-        if found and consider(Cause([found], by_it)):
-            return best
+        if best is not None and best.weight + len(best.moot) == len(failures):
+            break
     return best
 
 
-def explained_by(
-    claim: Adam, fault: Fault, failures: Sequence[Result], runs: Mapping[tuple[str, str], Run],
-    flushes: bool, probes: Mapping[str, Probe],
-) -> list[Result]:  # fmt: skip
-    """The failures that are what the claim with this fault would do; the first three are proved."""
-    like: list[Result] = []
-    for tried, r in enumerate(failures, start=1):
-        if looks_like(claim, probes[r.probe], runs[r.probe, r.dtype], fault):
-            like.append(r)
-        elif tried == 4 and not like:
-            return []
-    for r in like[:3]:
-        if not is_proved(
-            claim, probes[r.probe], r.dtype, runs[r.probe, r.dtype], flushes=flushes, fault=fault
-        ):
-            return []
-    return like
+def by_axes(case: Case, failures: Sequence[Result], seen: Identification | None) -> Iterator[Cause]:
+    """Other values on axes: those that identification reads, else each single change."""
+    read = other_axes(case, seen)
+    # a probe that shows the precision of coefficients may not be among the runs
+    for other in [read, replace(read, coefficients="working")] if read else single_changes(case.claim):
+        if not read and not case.passes(other, failures[0]):
+            continue
+        explained = [r for r in failures if case.passes(other, r)]
+        if explained and (read or not case.breaks(other)):
+            moot = [r for r in failures if not case.probe(r).applies_to(other)]
+            yield Cause(causes(case.claim, other, explained, case.probes), explained, moot)
 
 
-def seen_in_fingerprint(
-    claim: Adam, runs: Mapping[tuple[str, str], Run], flushes: bool, probes: Mapping[str, Probe]
-) -> Adam | None:
+def other_axes(case: Case, seen: Identification | None) -> Adam | None:
     """The claim with the axes changed that identification reads otherwise, if any."""
-    seen = identify(runs, flushes=flushes, probes=probes).axes
-    if any(not seen[axis] for axis in NUMERIC):
+    axes = (seen or identify(case.runs, flushes=case.flushes, probes=case.probes)).axes
+    if any(not axes[axis] for axis in NUMERIC):
         return None
-    changed = {a: values[0] for a, values in seen.items() if values and getattr(claim, a) not in values}
-    return replace(claim, **changed) if changed else None  # type: ignore[arg-type]
+    changed = {a: v[0] for a, v in axes.items() if v and getattr(case.claim, a) not in v}
+    return replace(case.claim, **changed) if changed else None  # type: ignore[arg-type]
 
 
 def single_changes(claim: Adam) -> Iterator[Adam]:
@@ -149,28 +119,27 @@ def single_changes(claim: Adam) -> Iterator[Adam]:
                 yield replace(claim, **{axis: value})  # type: ignore[arg-type]
 
 
-def speaks_for(
-    other: Adam, failure: Result, runs: Mapping[tuple[str, str], Run], flushes: bool,
-    probes: Mapping[str, Probe],
-) -> bool:  # fmt: skip
-    """Whether a run that failed passes under another claim; one that is no matter of it does not."""
-    probe = probes[failure.probe]
-    if not probe.applies_to(other):
-        return False
-    run = runs[failure.probe, failure.dtype]
-    return judge(other, probe, failure.dtype, run, flushes=flushes).status == "passed"
+def by_faults(case: Case, failures: Sequence[Result]) -> Iterator[Cause]:
+    """The known faults that runs look like, proved on those that show them first."""
+    for fault in FAULTS:
+        like = explained_by(case, fault, failures)
+        if not like:
+            continue
+        against = sum(case.contradicts(fault, r) for r in case.passed if case.is_grave(r))
+        found = Finding(fault.area, fault.rule, SAYS[fault.rule], fault.observed, evidence=like[0].evidence)
+        if against < len(like):
+            yield Cause([found], like, against=against)
 
 
-def breaks(
-    other: Adam, passed: Sequence[Result], runs: Mapping[tuple[str, str], Run], flushes: bool,
-    probes: Mapping[str, Probe],
-) -> bool:  # fmt: skip
-    """Whether a run that passed fails under another claim; long ones are not asked."""
-    return any(
-        not speaks_for(other, r, runs, flushes, probes)
-        for r in passed
-        if len(probes[r.probe].steps) <= 12 and probes[r.probe].applies_to(other)
-    )
+def explained_by(case: Case, fault: Fault, failures: Sequence[Result]) -> list[Result]:
+    """The failures that are what the claim with this fault would do; the first three are proved."""
+    like: list[Result] = []
+    for tried, r in enumerate(failures, start=1):
+        if case.looks_like(fault, r):
+            like.append(r)
+        elif tried >= ASKED and len(like) < 2:
+            return []
+    return like if all(case.is_proved(fault, r) for r in like[:3]) else []
 
 
 def causes(

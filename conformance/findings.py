@@ -25,13 +25,15 @@ def explain(
     from adamcore.conformance.identify import FINGERPRINT, identify
 
     own = entry.kind == "own backend"
+    seen = None
+    if FINGERPRINT in probes and not own:
+        seen = identify(runs, flushes=flushes, probes=probes, prefer=entry.claimed)
     if not own or any(result.status == "failed" for result in entry.results):
-        entry.findings = diagnose(claim, runs, entry.results, flushes=flushes, probes=probes)
+        entry.findings = diagnose(claim, runs, entry.results, flushes=flushes, probes=probes, seen=seen)
     if own:
         return
     entry.axes = {axis: list(values) for axis, values in AXES.items()}
-    if FINGERPRINT in probes:
-        seen = identify(runs, flushes=flushes, probes=probes, prefer=entry.claimed)
+    if seen is not None:
         entry.identified, entry.sureness = seen.dialect, seen.sureness
         entry.fault, entry.precision = seen.fault, seen.precision
         entry.axes = {axis: list(values) for axis, values in seen.axes.items()}

@@ -1,0 +1,70 @@
+"""What the failures have in common: the narrowest lens that covers them, when no cause is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from adamcore.conformance.case import Case
+from adamcore.conformance.lenses import LENSES, Lens
+from adamcore.conformance.probe import Finding, FloatArray, Result
+from adamcore.conformance.rules import SAYS
+
+COVERED = 0.97  #: of the failing elements that a lens must cover
+SHARPER = 0.02  #: by how much fewer right elements a lens must cover than everything does
+
+
+@dataclass(frozen=True)
+class View:
+    """A run as a spectrum sees it: who failed, and in which step first."""
+
+    result: Result
+    wrong: FloatArray  #: an element each
+    when: FloatArray  #: the step in which an element failed, or the last
+
+    def share(self, mask: FloatArray | None) -> tuple[float, float]:
+        """The parts of the run's elements that a lens covers: of those that failed, of those right."""
+        if mask is None or mask.shape[1] != self.wrong.size:
+            return 0.0, 0.0
+        seen = mask[self.when, np.arange(self.wrong.size)]
+        n = self.wrong.size
+        return float((seen & self.wrong).sum()) / n, float((seen & ~self.wrong).sum()) / n
+
+
+def views(case: Case, results: Sequence[Result]) -> list[View]:
+    """The runs that can be seen element by element."""
+    found = []
+    for result in results:
+        ratios = case.ratios(result)
+        if ratios is None or not ratios.size:
+            continue
+        out = ratios > 1.0
+        wrong: FloatArray = np.any(out, axis=0)
+        found.append(View(result, wrong, np.where(wrong, out.argmax(axis=0), len(ratios) - 1)))
+    return found
+
+
+def common(case: Case, failures: Sequence[Result]) -> Finding | None:
+    """The finding of the lens that covers the failures and the fewest right elements besides."""
+    seen = views(case, [*failures, *(r for r in case.passed if case.is_grave(r))])
+    wrong = sum(float(v.wrong.mean()) for v in seen)
+    if not wrong:
+        return None
+    best: tuple[float, Lens] | None = None
+    everything = wrong / len(seen)
+    for lens in LENSES:
+        shares = [v.share(lens.mask(case.claim, case.probe(v.result), v.result.dtype)) for v in seen]
+        covered, besides = (sum(column) for column in zip(*shares, strict=True))
+        if covered < COVERED * wrong:
+            continue
+        sharpness = covered / (covered + besides)
+        if sharpness > everything + SHARPER and (best is None or sharpness > best[0] + 1e-9):
+            best = sharpness, lens
+    if best is None:
+        return None
+    sharpness, lens = best
+    return Finding(
+        lens.area, lens.rule, SAYS[lens.rule], f"deviates only {lens.where}", evidence=failures[0].evidence
+    )
