@@ -15,6 +15,7 @@ from adamcore.conformance.faults import Fault
 from adamcore.conformance.judge import judge
 from adamcore.conformance.match import CLOSE, is_proved, quick
 from adamcore.conformance.probe import FloatArray, Probe, Result, Run
+from adamcore.conformance.reduced import essence
 from adamcore.conformance.tolerance import bounds
 from adamcore.conformance.trajectory import Walk, real_parts
 
@@ -69,12 +70,10 @@ class Case:
         return sorted((r for r in self.results if r.status == "failed"), key=order)
 
     def vector(self, result: Result) -> FloatArray | None:
-        """The run as one vector of float64, None where it has an error or a step of another size."""
+        """The run as :func:`flat_run` has it."""
         key = result.probe, result.dtype
         if key not in self.vectors:
-            run = self.run(result)
-            steps = [[part for p in got for part in real_parts(p)] for got in run.params]
-            self.vectors[key] = None if run.unsupported or run.error else flat(steps)
+            self.vectors[key] = flat_run(self.run(result))
         return self.vectors[key]
 
     def passes(self, other: Adam, result: Result) -> bool:
@@ -134,6 +133,12 @@ class Case:
         return rows
 
 
+def flat_run(run: Run) -> FloatArray | None:
+    """A run as one vector of float64, None where it has an error or a step of another size."""
+    steps = [[part for p in got for part in real_parts(p)] for got in run.params]
+    return None if run.unsupported or run.error else flat(steps)
+
+
 def flat(steps: Sequence[Sequence[FloatArray]]) -> FloatArray | None:
     """All elements of all steps, in float64; None where steps differ in size."""
     rows = [np.concatenate([np.ravel(x).astype(float) for x in step]) for step in steps if step]
@@ -142,9 +147,13 @@ def flat(steps: Sequence[Sequence[FloatArray]]) -> FloatArray | None:
     return np.concatenate(rows) if rows else np.zeros(0)
 
 
-@lru_cache(maxsize=32768)
 def flat_model(claim: Adam, probe: Probe, fault: Fault | None) -> FloatArray | None:
     """The trajectory of the claim with the fault, in float64; None where there is none to compare."""
+    return flattened(essence(claim, probe, fault), probe, fault)
+
+
+@lru_cache(maxsize=65536)
+def flattened(claim: Adam, probe: Probe, fault: Fault | None) -> FloatArray | None:
     model: Walk[Any] | None = quick(claim, probe, fault)
     if model is None or model.raises:
         return None

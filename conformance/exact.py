@@ -18,6 +18,7 @@ from adamcore import Adam
 from adamcore.conformance.condense import condensed, spread
 from adamcore.conformance.faults import Fault, Tweak
 from adamcore.conformance.probe import FloatArray, Probe
+from adamcore.conformance.reduced import essence
 from adamcore.conformance.trajectory import Walk, walk
 from adamcore.definition import Number, coefficients, update
 
@@ -139,7 +140,7 @@ def exact(claim: Adam, probe: Probe, fault: Fault | None = None) -> Walk[Value]:
     Raises:
         ArithmeticError: balls too wide to tell a float64; never seen at 256 bits.
     """
-    return _exact(claim, probe, fault)
+    return _exact(essence(claim, probe, fault), probe, fault)
 
 
 def round_once(ball: Any, bits: int, smallest: int) -> float:

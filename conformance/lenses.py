@@ -20,7 +20,7 @@ from adamcore.conformance.faults import Fault
 from adamcore.conformance.faults.seen import with_hyper
 from adamcore.conformance.probe import FloatArray, Probe
 from adamcore.conformance.tolerance import bounds
-from adamcore.conformance.trajectory import real_parts
+from adamcore.conformance.trajectory import is_absent, mask_of, real_parts
 
 SEEN = 4.0  #: bounds by which a changed hyperparameter must move an element to matter to it
 
@@ -115,8 +115,17 @@ def lr_changed(probe: Probe, s: int, i: int) -> bool:
     return any(step.lr is not None for step in probe.steps[: s + 1])
 
 
-def absent_before(probe: Probe, s: int, i: int) -> bool:
-    return probe.steps[s].grads[i] is None or probe.steps[s].present is not None
+def none_before(probe: Probe, s: int, i: int) -> bool:
+    return probe.steps[s].grads[i] is None
+
+
+def left_out_before(probe: Probe, s: int, i: int) -> Any:
+    mask = mask_of(probe.steps[s], i, np.shape(probe.params[i]))
+    return is_absent(probe.steps[s], i) if mask is None else ~mask.reshape(np.shape(probe.params[i]))
+
+
+def other_left_out(probe: Probe, s: int, i: int) -> bool:
+    return any(is_absent(probe.steps[s], k) for k in range(len(probe.params)))
 
 
 def by_index(of: Callable[[FloatArray], Any]) -> Mask:
@@ -134,11 +143,11 @@ def index_at_least(k: int, index: FloatArray) -> FloatArray:
 
 
 def last(index: FloatArray) -> FloatArray:
-    return index == index.size - 1
+    return np.equal(index, index.size - 1)
 
 
 def first(index: FloatArray) -> FloatArray:
-    return index == 0
+    return np.equal(index, 0)
 
 
 def tail_of(width: int, index: FloatArray) -> FloatArray:
@@ -157,13 +166,25 @@ def shaped(of: Callable[[tuple[int, ...]], bool]) -> Mask:
     return by_input(lambda probe, s, i: of(np.shape(probe.params[i])))
 
 
+def empty_present(probe: Probe, s: int, i: int) -> bool:
+    return any(np.size(p) == 0 for p in probe.params)
+
+
+def number_from(k: int, probe: Probe, s: int, i: int) -> bool:
+    return i >= k
+
+
+def more_than(k: int, probe: Probe, s: int, i: int) -> bool:
+    return len(probe.params) > k
+
+
 def layouts() -> Iterator[tuple[str, Mask]]:
     """Layout, by shape, place and memory."""
     yield "in Fortran order", by_input(lambda p, s, i: p.layout == "F")
     yield "in strided views", by_input(lambda p, s, i: p.layout == "strided")
     yield "where arrays are not contiguous", by_input(lambda p, s, i: p.layout in ("F", "strided"))
     yield "in scalars", shaped(lambda shape: shape == ())
-    yield "where there is an empty array", by_input(lambda p, s, i: any(np.size(x) == 0 for x in p.params))
+    yield "where there is an empty array", by_input(empty_present)
     yield "in arrays of one element", shaped(lambda shape: int(np.prod(shape)) == 1)
     yield "in arrays of two and more dimensions", shaped(lambda shape: len(shape) >= 2)
     yield "in the rows after the first", by_input(beyond_first_row)
@@ -174,38 +195,35 @@ def layouts() -> Iterator[tuple[str, Mask]]:
     for k in (1, 2, 3, 4, 8, 16, 32, 64, 128, 256, 512, 1000, 1024, 2048):
         yield f"in elements from index {k}", by_index(partial(index_at_least, k))
     for k in (1, 2, 3, 4, 8):
-        yield f"in parameters from number {k}", by_input(lambda p, s, i, k=k: i >= k)  # type: ignore[misc]
-        yield (
-            f"where there are more than {k} parameters",
-            by_input(
-                lambda p, s, i, k=k: len(p.params) > k  # type: ignore[misc]
-            ),
-        )
+        yield f"in parameters from number {k}", by_input(partial(number_from, k))
+        yield f"where there are more than {k} parameters", by_input(partial(more_than, k))
+
+
+def above(limit: float, g: FloatArray) -> Any:
+    return np.abs(g) > limit
+
+
+def norm_above(limit: float, g: FloatArray) -> bool:
+    return float(np.linalg.norm(np.ravel(g))) > limit
 
 
 def clippings() -> Iterator[tuple[str, Mask]]:
+    """Gradients that somebody may have found too large."""
     for limit in (1e-3, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 100.0, 1e3, 1e4):
-        yield (
-            f"from the first gradient above {limit:g} on",
-            by_gradient(
-                lambda g, limit=limit: np.abs(g) > limit  # type: ignore[misc]
-            ),
-        )
-        yield (
-            f"in tensors with a gradient of norm above {limit:g}",
-            by_gradient(
-                lambda g, limit=limit: np.linalg.norm(np.ravel(g)) > limit  # type: ignore[misc]
-            ),
-        )
+        yield f"from the first gradient above {limit:g} on", by_gradient(partial(above, limit))
+        yield f"in tensors with a gradient of norm above {limit:g}", by_gradient(partial(norm_above, limit))
 
 
+EVERYWHERE = Lens("moments", "STEP.1", "in most of what it does", by_input(lambda p, s, i: True))
 LENSES: tuple[Lens, ...] = (
     Lens("isolation", "STATE.3", "beside another optimizer", by_input(lambda p, s, i: p.manner == "beside")),
     Lens("state", "STATE.4", "in a run that is resumed",
          by_input(lambda p, s, i: p.manner == "resumed" or bool(p.start))),
     Lens("aliasing", "STATE.2", "where inputs may not be written to",
          by_input(lambda p, s, i: p.layout == "readonly")),
-    Lens("missing", "F1", "after an absent gradient", by_input(absent_before)),
+    Lens("missing", "F1", "after an absent gradient", by_input(none_before)),
+    Lens("missing", "F1", "after an absent gradient, a flag or a mask", by_input(left_out_before)),
+    Lens("missing", "F1", "after anybody's gradient was absent", by_input(other_left_out)),
     Lens("zero_gradient", "F2", "after a gradient of zero", by_gradient(lambda g: g == 0)),
     Lens("nonfinite", "NF.1", "after a NaN or infinity",
          by_gradient(lambda g: np.any(~np.isfinite(g)))),

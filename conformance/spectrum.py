@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from adamcore.conformance.case import Case
-from adamcore.conformance.lenses import LENSES, Lens
+from adamcore.conformance.lenses import EVERYWHERE, LENSES, Lens
 from adamcore.conformance.probe import Finding, FloatArray, Result
 from adamcore.conformance.rules import SAYS
 
 COVERED = 0.97  #: of the failing elements that a lens must cover
-SHARPER = 0.02  #: by how much fewer right elements a lens must cover than everything does
+SHARP = 0.85  #: of the elements that a lens covers must have failed
+SHARPER = 0.02  #: and by how much more than of all elements
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,9 @@ class View:
     wrong: FloatArray  #: an element each
     when: FloatArray  #: the step in which an element failed, or the last
 
-    def share(self, mask: FloatArray | None) -> tuple[float, float]:
+    def share(self, case: Case, lens: Lens) -> tuple[float, float]:
         """The parts of the run's elements that a lens covers: of those that failed, of those right."""
+        mask = lens.mask(case.claim, case.probe(self.result), self.result.dtype)
         if mask is None or mask.shape[1] != self.wrong.size:
             return 0.0, 0.0
         seen = mask[self.when, np.arange(self.wrong.size)]
@@ -52,19 +54,17 @@ def common(case: Case, failures: Sequence[Result]) -> Finding | None:
     wrong = sum(float(v.wrong.mean()) for v in seen)
     if not wrong:
         return None
-    best: tuple[float, Lens] | None = None
     everything = wrong / len(seen)
+    best = max(SHARP, everything + SHARPER), EVERYWHERE
+    failed = [v for v in seen if v.wrong.any()]
     for lens in LENSES:
-        shares = [v.share(lens.mask(case.claim, case.probe(v.result), v.result.dtype)) for v in seen]
-        covered, besides = (sum(column) for column in zip(*shares, strict=True))
+        covered = sum(v.share(case, lens)[0] for v in failed)
         if covered < COVERED * wrong:
             continue
+        besides = sum(v.share(case, lens)[1] for v in seen)
         sharpness = covered / (covered + besides)
-        if sharpness > everything + SHARPER and (best is None or sharpness > best[0] + 1e-9):
+        if sharpness > best[0] + 1e-9:
             best = sharpness, lens
-    if best is None:
-        return None
-    sharpness, lens = best
-    return Finding(
-        lens.area, lens.rule, SAYS[lens.rule], f"deviates only {lens.where}", evidence=failures[0].evidence
-    )
+    _, lens = best
+    where = lens.where if lens is EVERYWHERE else f"only {lens.where}"
+    return Finding(lens.area, lens.rule, SAYS[lens.rule], f"deviates {where}", evidence=failures[0].evidence)

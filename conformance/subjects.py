@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 
 from adamcore import Adam
 from adamcore.conformance.candidates import Info, effective_hyper
-from adamcore.conformance.claims import Claim, all_claims, axes_of, claim_for, claim_of_dialect, reduced
+from adamcore.conformance.claims import Claim, all_claims, axes_of, claim_for, claim_of_dialect
 from adamcore.conformance.findings import explain
 from adamcore.conformance.probe import Probe, Result, Run
+from adamcore.conformance.reduced import reduced
 from adamcore.conformance.report import Entry, Verdict
 from adamcore.conformance.runner import Job
 from adamcore.errors import DialectError

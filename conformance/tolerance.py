@@ -11,7 +11,7 @@ sizes, reciprocals, fused multiply-add; see docs/tolerance.md for what is in it 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -22,6 +22,7 @@ from adamcore.conformance.dtypes import DTYPES, arithmetic_of
 from adamcore.conformance.faults import Fault, Tweak
 from adamcore.conformance.noisy import Format, Noisy, NoisyNamespace, NoisyNumbers, Sources
 from adamcore.conformance.probe import FloatArray, Probe
+from adamcore.conformance.reduced import essence
 from adamcore.conformance.trajectory import Walk, walk
 from adamcore.definition import coefficients, update
 
@@ -180,7 +181,6 @@ def merged(fresh: FloatArray) -> FloatArray:
     return np.concatenate(result, axis=1) if result else fresh[:, :0]
 
 
-@lru_cache(maxsize=4096)
 def bounds(
     claim: Adam, probe: Probe, dtype: str, flushes: bool = False, fault: Fault | None = None
 ) -> Walk[Bound]:
@@ -195,8 +195,15 @@ def bounds(
     Returns:
         Walk of :class:`Bound`, in the units of p; infinite where nothing can be said.
     """
+    same = replace(essence(claim, probe, fault), coefficients=claim.coefficients)
     if dtype in PAIR and claim.moment_dtype is None:
-        return pair(claim, probe, flushes, fault)[PAIR.index(dtype)]
+        return pair(same, probe, flushes, fault)[PAIR.index(dtype)]
+    return single(same, probe, dtype, flushes, fault)
+
+
+@lru_cache(maxsize=2048)
+def single(claim: Adam, probe: Probe, dtype: str, flushes: bool, fault: Fault | None) -> Walk[Bound]:
+    """The bounds in one format, with moments of another if the claim has them."""
     arithmetic, storage = formats_of(dtype, claim.moment_dtype, flushes)
     return walk(claim, probe, lambda a, parts: NoisySlot(a, parts, arithmetic, storage), fault)
 

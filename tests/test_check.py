@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from adamcore.conformance import check
-from adamcore.conformance.claims import all_claims, claim_for, claim_of_dialect, reduced
+from adamcore.conformance.claims import all_claims, claim_for, claim_of_dialect
 from adamcore.conformance.probes import PROBES
+from adamcore.conformance.reduced import reduced
 from adamcore.conformance.report import Entry
 from adamcore.conformance.settings import OWN_TARGETS, UsageError
 from adamcore.errors import DialectError

@@ -51,8 +51,9 @@ def find(dialect: str | None, folder: Path = SHIPPED) -> list[str]:
 
 def same_as(dialect: str, index: Json, folder: Path) -> str:
     """The file of the dialect that computes the same, coefficients' precision and freezing aside."""
-    from adamcore.conformance.claims import claim_of_dialect, reduced
+    from adamcore.conformance.claims import claim_of_dialect
     from adamcore.conformance.edition.inputs import INPUTS
+    from adamcore.conformance.reduced import reduced
 
     probe = INPUTS[0].probe
     adam = claim_of_dialect(dialect).adam
