@@ -235,7 +235,7 @@ LENSES: tuple[Lens, ...] = (
     Lens("epsilon", "EPS.1", "where epsilon matters", by_change(lambda h: {"eps": 1.5 * h["eps"]})),
     Lens("amsgrad", "AMS.1", "where the maximum matters", by_claim("amsgrad", "none")),
     Lens("bias_correction", "BC.1", "where the bias correction matters",
-         by_fault(Fault(clock=lambda t, calls, step: t + 1))),
+         by_fault(Fault(clock=lambda now: now.t + 1))),
     *(Lens("clipping", "STEP.1", where, mask) for where, mask in clippings()),
     *(Lens("layout", "STEP.1", where, mask) for where, mask in layouts()),
     Lens("mixed_precision", "NUM.1", "in float64",

@@ -24,7 +24,6 @@ SAYS = {
     "CLK.3": "the clock counts to 2**31-1 at the least",
     "LR.1": "a step uses the lr it is given",
     "LR.2": "lr=0 is a step: moments and clock go on",
-    "AMS.1": "v_max = max(v_max, v), an element each",
     "CPX.1": "real and imaginary parts are two real parameters, or share |g|**2, as the claim says",
     "NF.1": "a NaN or infinity in a gradient spoils its element",
     "NUM.1": "arithmetic and state in the precision of the parameter, float32 at the least",
