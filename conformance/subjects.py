@@ -181,7 +181,9 @@ class Foreign(Subject):
         self.seen: dict[str, Probe] = {}
         self.runs: dict[tuple[str, str], Run] = {}
         self.results: list[Result] = []
-        tasks = [(0, number) for number in range(len(self.probes))]
+        # identification asks more than the claim does, but no state is set that means nothing to it
+        wanted = [not p.start or self.claim is None or p.applies_to(self.claim.adam) for p in self.probes]
+        tasks = [(0, number) for number, asked in enumerate(wanted) if asked]
         return [
             Job(self.target, dtype, [None], self.probes, tasks, self.settings, self.device)
             for dtype in self.dtypes
