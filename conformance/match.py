@@ -6,6 +6,7 @@ A fault of the formula has no proof: for it the quick look is as sharp as roundi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any
 
@@ -83,16 +84,16 @@ def quick(claim: Adam, probe: Probe, fault: Fault | None) -> Walk[FloatArray] | 
 def looks_like(claim: Adam, probe: Probe, run: Run, fault: Fault | None = None) -> bool:
     """Whether a run lies close to the claim with the fault: no proof, but of forms all that there is."""
     model, lr = quick(claim, probe, fault), probe.hyper["lr"] or 1.0
+    if fault is not None and fault.narrow is not None:
+        return is_near(model, run, lr) and is_proved(claim, probe, "float32", run, fault=fault)
     if fault is None or fault.form is None:
         if not is_near(model, run, lr):
             return False
         right = quick(claim, probe, None)  # where the claim itself is close, the fault must be closer
         return fault is None or not is_near(right, run, lr) or closer(model, right, run, lr)
-    dtype = run.params[0][0].dtype if run.params and run.params[0] else np.dtype(float)
-    roundings = DOUBLE if dtype in (np.float64, np.complex128) else ROUNDINGS * 2.0**-24
-    coarse = fault.within is not None and roundings == DOUBLE
-    near = apart(model, run, lr, fault.within if coarse and fault.within else roundings)
-    return near < np.inf and apart(quick(claim, probe, None), run, lr) > (DOUBLE if coarse else CLEAR * near)
+    single = any(x.dtype in (np.float32, np.complex64) for x in run.params[0][:1]) if run.params else False
+    near = apart(model, run, lr, ROUNDINGS * 2.0**-24 if single else DOUBLE)
+    return near < np.inf and apart(quick(claim, probe, None), run, lr) > CLEAR * near
 
 
 def closer(model: Walk[FloatArray] | None, right: Walk[FloatArray] | None, run: Run, lr: float) -> bool:
@@ -148,6 +149,8 @@ def is_proved(
     """
     if fault is not None and fault.form is not None:
         return looks_like(claim, probe, run, fault)
+    if fault is not None and fault.narrow is not None:
+        claim, dtype, fault = replace(claim, coefficients=fault.narrow), "float32", None
     want, limit = exact(claim, probe, fault), bounds(claim, probe, dtype, flushes, fault)
     if not comparable(want.steps, want.raises, run):
         return False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -96,12 +95,13 @@ def test_a_form_that_changes_nothing_explains_nothing() -> None:
     assert not looks_like(claim, probe, run, idle)
 
 
-def test_rounding_that_cannot_be_followed_has_a_distance_of_its_own() -> None:
-    claim, probe, coarse = Adam(decay="decoupled"), PROBES["DEC.1/coupling"], fault("all-float32")
-    assert looks_like(claim, probe, rounded(claim, probe.name, None, 1e-7), coarse)
-    assert not looks_like(claim, probe, rounded(claim, probe.name, None, 1e-13), coarse)
-    assert not looks_like(claim, probe, rounded(claim, probe.name, None, 1e-5), coarse)
-    assert not looks_like(claim, probe, rounded(claim, probe.name, None, 1e-7), replace(coarse, within=None))
+def test_rounding_as_in_float32_is_proved_by_the_bound_of_float32() -> None:
+    claim, probe, narrow = Adam(decay="decoupled"), PROBES["DEC.1/coupling"], fault("all-float32")
+    near, far = (rounded(claim, probe.name, None, error) for error in (2e-8, 1e-5))
+    assert looks_like(claim, probe, near, narrow)
+    assert is_proved(claim, probe, "float64", near, fault=narrow)
+    assert not is_proved(claim, probe, "float64", near)
+    assert not looks_like(claim, probe, far, narrow)
 
 
 @pytest.mark.parametrize("axes", [{}, {"decay": "decoupled"}, {"amsgrad": "uncorrected", "maximize": True},

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from adamcore import Adam
+from adamcore.axes import CoefficientPrecision
 from adamcore.conformance.probe import FloatArray, Probe
 from adamcore.definition import Coefficients
 
@@ -84,8 +85,8 @@ class Fault:
         absent: what it does where the gradient is absent; "form" leaves that to the form.
         form: its own update.  With one, nothing is proved by the oracle: the trajectories are
             compared with a model in float64.
-        within: how far, relative to the parameter, a float64 run may be from a form whose rounding
-            cannot be followed, such as all arithmetic in float32; None: as close as roundings let it.
+        narrow: it rounds as in float32 whatever the dtype, and forms its coefficients so; nothing else
+            is known of it.  Its runs lie within the bounds of float32 under that claim.
     """
 
     name: str = ""
@@ -97,7 +98,7 @@ class Fault:
     tweak: Tweaking | None = None
     absent: Literal["decay", "reset", "form"] | None = None
     form: Form | None = None
-    within: float | None = None
+    narrow: CoefficientPrecision | None = None
 
     def tweak_at(self, moment: Moment) -> Tweak | None:
         """The change of coefficients in these circumstances."""

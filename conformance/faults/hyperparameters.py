@@ -24,7 +24,6 @@ def hard_coded() -> Iterator[Fault]:
         "b2": (0.999, 0.99, 0.95, 0.98, 0.0),
         "eps": (1e-8, 1e-7, 1e-6, 1e-10, 1e-5, 1e-3, 0.0),
         "weight_decay": (0.0, 1e-2, 1e-4, 0.1),
-        "momentum_decay": (1.0, 4e-3, 0.0),
     }
     for name, constants in values.items():
         for value in constants:
@@ -32,6 +31,12 @@ def hard_coded() -> Iterator[Fault]:
                 f"{name}-is-{value:g}", "hyperparameters", RULES[name],
                 f"{name} is ignored; {value:g} is used", **seen.on_hyper(partial(seen.set_to, name, value)),
             )  # fmt: skip
+    for value in (1.0, 4e-3, 0.0):
+        yield Fault(
+            f"momentum_decay-is-{value:g}", "hyperparameters", RULES["momentum_decay"],
+            f"momentum_decay is ignored; {value:g} is used",
+            **seen.on_hyper(partial(seen.momentum_decay, value)),
+        )  # fmt: skip
 
 
 def zero_is_none() -> Iterator[Fault]:

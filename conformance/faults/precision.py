@@ -11,7 +11,7 @@ import numpy as np
 from adamcore.conformance.dtypes import rounded
 from adamcore.conformance.faults import Fault, Held, Moment, Moved, forms
 from adamcore.conformance.probe import FloatArray
-from adamcore.definition import Coefficients, update
+from adamcore.definition import Coefficients
 
 Round = Callable[[FloatArray], Any]
 
@@ -92,25 +92,9 @@ def fast_root(at: Moment, c: Coefficients, held: Held) -> Moved:
     return forms.divided(at, c, held, quotient)
 
 
-def all_in(dtype: Any, at: Moment, c: Coefficients, held: Held) -> Moved:
-    """The whole step in another format, state and all."""
-    narrow = [(p.astype(dtype), g.astype(dtype), m.astype(dtype)) for p, g, m in held.parts]
-    numbers = Coefficients(*(None if x is None else dtype(x) for x in c))
-    moved, v, v_max = update(
-        np,
-        at.adam,
-        numbers,
-        narrow,
-        held.v.astype(dtype),
-        held.v_max.astype(dtype),
-    )
-    wide = [(p.astype(float), m.astype(float)) for p, m in moved]
-    return wide, v.astype(float), None if v_max is None else v_max.astype(float)
-
-
 def faults() -> Iterator[Fault]:
-    def fault(name: str, observed: str, form: Any, **more: Any) -> Fault:
-        return Fault(name, "mixed_precision", "NUM.1", observed, form=form, **more)
+    def fault(name: str, observed: str, form: Any) -> Fault:
+        return Fault(name, "mixed_precision", "NUM.1", observed, form=form)
 
     narrow: dict[str, Round] = {d: partial(to, d) for d in ("float16", "bfloat16")}
     widths = narrow | {"bfloat16, cut off": truncated}
@@ -128,7 +112,21 @@ def faults() -> Iterator[Fault]:
         yield fault(f"root-in-{dtype}", f"the denominator is formed in {dtype}", partial(denominators, by))
         yield fault(f"m-hat-in-{dtype}", f"m_hat is formed in {dtype}", partial(numerators, by))
     yield fault("root-fast", "1/sqrt is an approximation, right to 2e-3", fast_root)
-    yield fault("all-float32", "float64 is stepped in float32", partial(all_in, np.float32), within=2e-6)
+    yield Fault("all-float32", "mixed_precision", "NUM.1", "float64 is stepped in float32", narrow="double")
+    yield Fault(
+        "all-float32-power",
+        "coefficients",
+        "NUM.4",
+        "coefficients are formed in float32, whatever the dtype",
+        narrow="working",
+    )
+    yield Fault(
+        "all-float32-running",
+        "coefficients",
+        "NUM.4",
+        "powers of b1 and b2 are products in float32, whatever the dtype",
+        narrow="running",
+    )
 
 
 PRECISION = tuple(faults())

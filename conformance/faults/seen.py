@@ -41,6 +41,11 @@ def set_to(name: str, value: float, h: dict[str, float]) -> dict[str, float]:
     return {name: value} if name in h else {}
 
 
+def momentum_decay(value: float, h: dict[str, float]) -> dict[str, float]:
+    """Set where the probe leaves it at its default, too."""
+    return {"momentum_decay": value}
+
+
 def unless_zero(name: str, value: float, h: dict[str, float]) -> dict[str, float]:
     return {name: h[name] or value} if name in h else {}
 
