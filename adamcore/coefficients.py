@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal, localcontext
-from functools import lru_cache
 from typing import Any
 
 from adamcore.definition import Number
@@ -18,7 +17,9 @@ MAX_CLOCK = 2**31 - 1  #: where the clock stops (CLK.3)
 SERIES = 12  #: terms of the exponential series that float32 can see for -1 < x < 0
 
 
-@lru_cache(maxsize=256)
+_logs: dict[tuple[float, int], tuple[float, float]] = {}  # torch.compile warns of functools.lru_cache
+
+
 def split_log(b: float, bits: int) -> tuple[float, float]:
     """``log(b)`` as ``high + low``, where high has at most ``bits`` significant bits.
 
@@ -26,13 +27,20 @@ def split_log(b: float, bits: int) -> tuple[float, float]:
     >>> high + low == math.log(0.999)
     True
     """
+    known = _logs.get((b, bits))
+    if known is not None:
+        return known
     if b == 0:
         return -math.inf, 0.0
     with localcontext(prec=60):
         exact = Decimal(b).ln()
         mantissa, exponent = math.frexp(float(exact))
         high = math.ldexp(round(math.ldexp(mantissa, bits)), exponent - bits)
-        return high, float(exact - Decimal(high))
+        low = float(exact - Decimal(high))
+    if len(_logs) >= 256:
+        _logs.clear()
+    _logs[b, bits] = high, low
+    return high, low
 
 
 class Host:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.utils import _pytree as pytree
 
-from adamcore.backends import torch_fast
+from adamcore.backends import torch_compile, torch_fast
 from adamcore.backends.base import BaseBackend, dtype_name
 from adamcore.coefficients import Traced, split_log
 from adamcore.definition import Array, Numbers
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from adamcore.backends.torch_optimizer import AdamW as AdamW
 
 # The logarithms of b1 and b2 are constants of a compiled step; Dynamo can't look into decimal.
-torch.compiler.assume_constant_result(getattr(split_log, "__wrapped__", split_log))
+torch.compiler.assume_constant_result(split_log)
 
 PARTS = {torch.complex32: torch.float16, torch.complex64: torch.float32, torch.complex128: torch.float64}
 WHOLE = {part: whole for whole, part in PARTS.items()}
@@ -157,7 +157,7 @@ class TorchBackend(BaseBackend):
             return torch_fast.apply(adam, jobs, donate, self.apply_one)
 
     def prepares(self) -> bool:
-        return not torch.compiler.is_compiling()
+        return not torch.compiler.is_compiling() and not torch_compile.is_on()
 
     def prepare(self, adam: Core, jobs: Sequence[Job]) -> Prepared | None:
         return torch_fast.prepare(adam, jobs)
@@ -169,6 +169,7 @@ class TorchBackend(BaseBackend):
 PLAIN = (torch.Tensor, torch.nn.Parameter)  # not a fake tensor, not one of a subclass
 
 backend = TorchBackend()
+compiled = torch_compile.compiled
 
 
 def __getattr__(name: str) -> Any:

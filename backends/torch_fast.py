@@ -1,7 +1,8 @@
 """The fast paths of PyTorch; tensors stay where they are.
 
 On the CPU machine code reads and writes their memory (extra [fast]), or without it NumPy does, in
-blocks.  On other devices the program runs over lists of tensors.
+blocks.  On other devices the program runs over lists of tensors; and everywhere torch.compile makes
+kernels of it, where that was asked for.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ try:  # what torch.compile asks of tensors before it runs a program again, in C+
 except ImportError:
     TensorGuards: Any = None  # type: ignore[no-redef]
 
-from adamcore.backends import machine, native, torch_lists
+from adamcore.backends import machine, native, torch_compile, torch_lists
 from adamcore.definition import Array
 from adamcore.protocol import Job, Prepared, Result
 
@@ -100,11 +101,13 @@ def apply(adam: Adam, jobs: Sequence[Job], donate: bool, slow: Slow) -> list[Res
     results: list[Any] = [None] * len(jobs)
     chosen: dict[tuple[Any, bool], list[int]] = {}
     for i, job in enumerate(jobs):
-        if obstacle(job) is None:
+        if torch_compile.is_on() and torch_lists.obstacle(job) is None:
+            chosen.setdefault((torch_compile.step, donate and native.writable(MEMORY, job)), []).append(i)
+        elif obstacle(job) is None:
             way = native.step if machine.available() else block_step
             chosen.setdefault((way, donate and native.writable(MEMORY, job)), []).append(i)
         elif not job.p.is_cpu and torch_lists.obstacle(job) is None:
-            chosen.setdefault((torch_lists.step, donate), []).append(i)
+            chosen.setdefault((list_step, donate), []).append(i)
         else:
             results[i] = slow(adam, job, donate)
     for (way, in_place), places in chosen.items():
@@ -114,6 +117,10 @@ def apply(adam: Adam, jobs: Sequence[Job], donate: bool, slow: Slow) -> list[Res
             if jobs[i].p.requires_grad:
                 result.p.requires_grad_()
     return results
+
+
+def list_step(adam: Adam, jobs: Sequence[Job], in_place: bool, memory: native.Memory) -> list[Result]:
+    return torch_lists.step(adam, jobs, in_place, torch_lists.run)
 
 
 def block_step(adam: Adam, jobs: Sequence[Job], in_place: bool, memory: native.Memory) -> list[Result]:

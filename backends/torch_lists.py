@@ -8,7 +8,7 @@ these pages: none was at hand to measure on, nor to run this.  It is tested with
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -19,6 +19,8 @@ from adamcore.protocol import Job, Result
 
 if TYPE_CHECKING:
     from adamcore.adam import Adam
+
+Run = Callable[[Program, dict[str, list[Any]], dict[str, Any], bool], dict[str, list[Any]]]
 
 
 def obstacle(job: Job) -> str | None:
@@ -34,7 +36,7 @@ def obstacle(job: Job) -> str | None:
     return None
 
 
-def step(adam: Adam, jobs: Sequence[Job], in_place: bool, memory: object = None) -> list[Result]:
+def step(adam: Adam, jobs: Sequence[Job], in_place: bool, run: Run) -> list[Result]:
     """The jobs, all without an obstacle, in groups of one device, dtype and set of coefficients."""
     groups: dict[Any, list[int]] = {}
     for i, job in enumerate(jobs):
@@ -42,12 +44,12 @@ def step(adam: Adam, jobs: Sequence[Job], in_place: bool, memory: object = None)
     results: list[Any] = [None] * len(jobs)
     for places in groups.values():
         some = [jobs[i] for i in places]
-        for i, result in zip(places, _group(adam, some, in_place), strict=True):
+        for i, result in zip(places, _group(adam, some, in_place, run), strict=True):
             results[i] = result
     return results
 
 
-def _group(adam: Adam, jobs: list[Job], in_place: bool) -> list[Result]:
+def _group(adam: Adam, jobs: list[Job], in_place: bool, run: Run) -> list[Result]:
     c, work = jobs[0].coefficients, jobs[0].p.dtype
     made = program(adam, c)
     lists = dict(zip(made.inputs, map(list, zip(*map(arrays_of, jobs), strict=True)), strict=True))

@@ -9,6 +9,7 @@ import torch
 from torch.optim.optimizer import _use_grad_for_differentiable
 
 from adamcore.adam import Adam as Core
+from adamcore.backends.torch import backend
 from adamcore.backends.torch_checkpoint import pack, unpack
 from adamcore.backends.torch_freezing import Freezing
 from adamcore.backends.torch_settings import Group, core_of, of_dialect, of_group
@@ -135,7 +136,7 @@ class Adam(Freezing):
                 if skipped.item():
                     return loss
                 skipped = None
-        plain = scale is None and skipped is None and not torch.compiler.is_compiling()
+        plain = scale is None and skipped is None and backend.prepares()
         ready: dict[int, Any] = self._lanes.ready(self.param_groups, self.state) if plain else {}
         slots = [Slots([], [], [], [], [], [], []) for _ in self.param_groups]
         for i, group in enumerate(self.param_groups):

@@ -179,8 +179,8 @@ def validate(target: str) -> None:
     near = difflib.get_close_matches(target, known, n=3, cutoff=0.5)
     hint = f"; nearest: {', '.join(near)}" if near else ""
     raise UsageError(
-        f"unknown target {target!r}: expected numpy, torch, torch:cuda, jax, jax:jit, array:MODULE, "
-        f"module:attr, path/file.py:attr or cmd:COMMAND{hint}"
+        f"unknown target {target!r}: expected numpy, torch, torch:cuda, torch:compile, jax, jax:jit, "
+        f"array:MODULE, module:attr, path/file.py:attr or cmd:COMMAND{hint}"
     )
 
 
