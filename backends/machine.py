@@ -2,7 +2,7 @@
 
 With the extra ``adamcore[fast]`` (llvmlite, an LLVM of 60 MB, no compiler on the machine) the
 program of :mod:`adamcore.program` becomes LLVM's language, line for line, and that machine code, in
-some 20 ms for each choice of axes.  No operation may be fused or reordered, so the bits are those
+some 30 ms for each choice of axes.  No operation may be fused or reordered, so the bits are those
 of the definition, on every machine, for every split of the work and for every number of threads.
 
 A kernel takes a table of addresses, so that one call serves a whole list of arrays.

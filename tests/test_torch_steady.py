@@ -179,12 +179,12 @@ def test_gradients_of_other_kinds(guards: bool, ran: list[Any], monkeypatch: pyt
         return [g, g, g, None, g, g.to_sparse(), g, g.t(), g.clone(), p.data, g, -torch._neg_view(g)][t % 12]
 
     def trajectory() -> list[Any]:
-        memory = torch.arange(17.0)
-        params = [Parameter(torch.ones(4, 4)), Parameter(memory[:16].view(4, 4))]
+        memory = torch.arange(65.0)
+        params = [Parameter(torch.ones(4, 4)), Parameter(memory[1:].view(8, 8))]
         optimizer, seen = AdamW(params, lr=0.1), []
         for t in range(30):
             params[0].grad = grads(params[0], t)
-            params[1].grad = torch.ones(4, 4) if t % 7 else memory[1:].view(4, 4)
+            params[1].grad = torch.ones(8, 8) if t % 7 else memory[:64].view(8, 8)
             optimizer.step()
             seen.append(bits([params, list(optimizer.state.values())]))
         return seen

@@ -14,7 +14,8 @@ from adamcore.conformance.bench.work import WORK, Shapes, elements
 
 ROUNDS = 60  #: at most
 LEAST = 5  #: at least, whatever the budget says
-WARM = 3
+WARM = 3  #: steps before the first round
+LONG = 1.0  #: seconds of a step that is warm after one
 
 
 @dataclass
@@ -63,27 +64,38 @@ def run(
     frameworks = list(dict.fromkeys(each.framework for each in installed(framework)))
     for name in names:
         for each in frameworks:
-            progress(f"{each}, {name}")
-            rows += run_one(name, WORK[name], [c for c in installed(each) if suits(c, WORK[name])], budget)
+            those = [c for c in installed(each) if suits(c, WORK[name])]
+            rows += run_one(name, WORK[name], those, budget, progress)
     return rows
 
 
-def run_one(name: str, shapes: Shapes, contenders: Sequence[Contender], budget: float) -> list[Row]:
+def run_one(
+    name: str,
+    shapes: Shapes,
+    contenders: Sequence[Contender],
+    budget: float,
+    progress: Callable[[str], None] = lambda text: None,
+) -> list[Row]:
     clocks: list[Clock] = []
     if machine.available():
         clocks.append(Clock(None, floor(shapes)))
     for contender in contenders:
+        progress(f"{name}, {contender.framework}: {contender.name}, the first step")
         start = time.perf_counter()
         step = contender.make(shapes)
         step()
         clocks.append(Clock(contender, step, time.perf_counter() - start))
+    once = 0.0
     for clock in clocks:
-        for _ in range(WARM):
-            clock.step()
-        clock.tick(1)
-    once = sum(clock.times.pop() for clock in clocks)
+        for _ in range(WARM + 1):
+            clock.tick(1)
+            if clock.times[-1] > LONG:
+                break
+        once += clock.times[-1]
+        clock.times.clear()
     repeat = 10 if elements(shapes) < 10_000 else 1  # the clock itself takes time
     rounds = max(LEAST, min(ROUNDS, int(budget / (once * repeat + 1e-9))))
+    progress(f"{name}, {contenders[0].framework}: {rounds} rounds of {once * repeat:.3g} s")
     for number in range(rounds):
         for clock in clocks[number % len(clocks) :] + clocks[: number % len(clocks)]:
             clock.tick(repeat)

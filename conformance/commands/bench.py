@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
+import time
 from pathlib import Path
 
 EXAMPLES = """\
@@ -44,8 +46,12 @@ def run(options: argparse.Namespace) -> int:
     out = console()
     names = options.work or (SMALL if options.small else USUAL)
     before = results.environment()
-    with out.status("") as status:
-        rows = measure.run(names, options.framework, options.budget, status.update)
+    start = time.perf_counter()
+
+    def progress(text: str) -> None:
+        print(f"{time.perf_counter() - start:6.0f} s  {text}", file=sys.stderr, flush=True)
+
+    rows = measure.run(names, options.framework, options.budget, progress)
     document = json.loads(json.dumps(results.document(rows, before)))
     out.width = max(out.width, 130)
     out.print(show.environment(document), style="dim")
