@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from adamcore.backends import machine
-from adamcore.conformance.bench.contenders import Contender, Step, floor, installed, suits
+from adamcore.conformance.bench.contenders import Contender, installed, suits
+from adamcore.conformance.bench.steps import Step, floor
 from adamcore.conformance.bench.work import WORK, Shapes, elements
 
 ROUNDS = 60  #: at most
