@@ -12,6 +12,7 @@ from adamcore.conformance.faults import Fault
 from adamcore.conformance.faults.known import FAULTS
 from adamcore.conformance.identify import NUMERIC, Identification, identify
 from adamcore.conformance.judge import judge
+from adamcore.conformance.pairs import told_by_a_pair
 from adamcore.conformance.probe import Finding, Probe, Result, Run
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.rules import RULE_OF, SAYS, area_of
@@ -31,8 +32,9 @@ def diagnose(
 ) -> list[Finding]:
     """The findings, most specific cause first; empty if there is nothing to say.
 
-    A cause is another value on one axis or several with which runs that failed pass, or a known
-    fault; where there is none, it is what all that failed has in common.  What it leaves
+    Of two runs that differ in one circumstance one may be wrong: that is said first.  A cause is
+    another value on one axis or several with which runs that failed pass, or a known fault; where
+    there is none, it is what all that failed has in common.  What it leaves
     unexplained is named by the rule whose probe failed, with its first divergence.
 
     Args:
@@ -48,6 +50,8 @@ def diagnose(
     findings = handling(failures)
     rest = [r for r in failures if not r.reason.startswith("wrote to") and "came back" not in r.reason]
     if case.grave(rest):
+        pair = told_by_a_pair(case)
+        findings += [pair] if pair else []
         cause = best_cause(case, rest, seen)
         if cause is not None:
             findings += cause.findings

@@ -217,7 +217,8 @@ def clippings() -> Iterator[tuple[str, Mask]]:
 EVERYWHERE = Lens("moments", "STEP.1", "in most of what it does", by_input(lambda p, s, i: True))
 LENSES: tuple[Lens, ...] = (
     Lens("isolation", "STATE.3", "beside another optimizer", by_input(lambda p, s, i: p.manner == "beside")),
-    Lens("state", "STATE.4", "in a run that is resumed",
+    Lens("state", "STATE.4", "in a run that is resumed", by_input(lambda p, s, i: p.manner == "resumed")),
+    Lens("state", "STATE.4", "from a state that is given",
          by_input(lambda p, s, i: p.manner == "resumed" or bool(p.start))),
     Lens("aliasing", "STATE.2", "where inputs may not be written to",
          by_input(lambda p, s, i: p.layout == "readonly")),
