@@ -218,7 +218,8 @@ EVERYWHERE = Lens("moments", "STEP.1", "in most of what it does", by_input(lambd
 LENSES: tuple[Lens, ...] = (
     Lens("isolation", "STATE.3", "beside another optimizer", by_input(lambda p, s, i: p.manner == "beside")),
     Lens("state", "STATE.4", "in a run that is resumed", by_input(lambda p, s, i: p.manner == "resumed")),
-    Lens("state", "STATE.4", "from a state that is given",
+    Lens("state", "STATE.4", "from a state that is given", by_input(lambda p, s, i: bool(p.start))),
+    Lens("state", "STATE.4", "in a run that is resumed, or begins from a given state",
          by_input(lambda p, s, i: p.manner == "resumed" or bool(p.start))),
     Lens("aliasing", "STATE.2", "where inputs may not be written to",
          by_input(lambda p, s, i: p.layout == "readonly")),

@@ -144,3 +144,23 @@ def test_the_neighbour_has_other_hyperparameters() -> None:
     assert judged(HyperOfClass, PLAIN.name)[2].status == "passed"
     assert judged(HyperOfClass, "STATE.3/beside")[2].status == "failed"
     assert judged(Good, "STATE.3/beside")[2].status == "passed"
+
+
+class Adopts(Good):
+    """Writes to the moments that it was restored from."""
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        super().set_state(state)
+        self.adopted = list(state["m"])
+
+    def step(self, grads: list[np.ndarray | None]) -> list[np.ndarray]:
+        after = super().step(grads)
+        for kept, m in zip(getattr(self, "adopted", []), self.m, strict=False):
+            kept[...] = m
+        return after
+
+
+@pytest.mark.parametrize(("name", "step"), [("BC.1/t10", 1), ("STATE.4/resumed", 6)])
+def test_a_state_that_is_restored_is_left_as_it_was(name: str, step: int) -> None:
+    assert judged(Good, name)[1].written == []
+    assert judged(Adopts, name)[1].written[0] == f"the state that it was restored from in step {step}"

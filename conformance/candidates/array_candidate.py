@@ -74,6 +74,8 @@ class ArrayStepper(Stepper):
         layout = "C" if probe.layout == "readonly" else probe.layout
         self.given = [cast(p, dtype, layout) for p in (probe.params if params is None else params)]
         self.before = [p.copy() for p in self.given]
+        self.restored: list[Any] = []
+        self.saved: list[Any] = []
         self.gradients = Buffers(probe, lambda g: cast(g, dtype, probe.layout), overwrite)
         hyper = effective_hyper(probe.hyper, candidate.lacks, candidate.fixed)
         try:
@@ -87,14 +89,18 @@ class ArrayStepper(Stepper):
         state = {"t": [s.t for s in start]} | {
             name: [cast(getattr(s, name), self.dtype) for s in start] for name in ("m", "v", "v_max")
         }
-        self.optimizer.set_state(state)
+        self.restore(state)
 
     def resumed(self) -> Stepper:
         self.need("get_state")
         self.need("set_state")
         again = ArrayStepper(self.candidate, self.probe, self.dtype, self.after)
-        again.optimizer.set_state(copy.deepcopy(self.optimizer.get_state()))
+        again.restore(copy.deepcopy(self.optimizer.get_state()))
         return again
+
+    def restore(self, state: Any) -> None:
+        self.restored, self.saved = arrays_in(state), copy.deepcopy(arrays_in(state))
+        self.optimizer.set_state(state)
 
     def clocks(self) -> list[int] | None:
         state = self.optimizer.get_state() if hasattr(self.optimizer, "get_state") else None
@@ -117,6 +123,8 @@ class ArrayStepper(Stepper):
         written = self.gradients.written(index)
         if not same_list(handed, grads):
             written.append(f"the list of gradients in step {index}")
+        if not all(same_bits(x, old) for x, old in zip(self.restored, self.saved, strict=True)):
+            written.append(f"the state that it was restored from in step {index}")
         if not getattr(self.candidate.cls, "in_place", False):
             written += [
                 f"parameter {i} in step {index}"
@@ -124,3 +132,11 @@ class ArrayStepper(Stepper):
                 if not same_bits(given, old)
             ]
         return after, written
+
+
+def arrays_in(state: Any) -> list[Any]:
+    """The arrays of a state, whatever it is made of."""
+    if isinstance(state, np.ndarray):
+        return [state]
+    parts = state.values() if isinstance(state, dict) else state if isinstance(state, (list, tuple)) else ()
+    return [x for part in parts for x in arrays_in(part)]

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from adams import Adam, AdamW, AMSGrad, Ascent, NAdam
-from flat import A, F
+from flat import A, F, shaped
 from register import wrong
 from unsaved import Unsaved
 
@@ -224,16 +224,21 @@ class ResumeReorders(AdamW):
         super().set_state({n: a[::-1] if n in ("m", "v") else a for n, a in state.items()})
 
 
-@wrong("state", "STATE.4")
-class StateIsLive(AdamW):
-    """The saved state is the optimizer's own memory and goes on changing."""
+@wrong("state aliasing", "STATE.2")
+class StateAdopted(AdamW):
+    """The arrays that a state is restored from are taken over, and written to."""
 
-    def get_state(self) -> dict[str, Any]:
-        return {"t": self.t, "mu_product": self.mu, **self.arrays()}
+    adopted: ClassVar[list[A]] = []
 
     def set_state(self, state: dict[str, Any]) -> None:
-        self.t, self.mu = state["t"], state["mu_product"]
-        self.m, self.v, self.top = state["m"], state["v"], state["v_max"]
+        super().set_state(state)
+        self.adopted = state["m"]
+
+    def step(self, grads: list[A | None]) -> list[A]:
+        after = super().step(grads)
+        for kept, m in zip(self.adopted, self.m, strict=False):
+            kept[...] = shaped(m, kept.dtype, kept.shape)
+        return after
 
 
 @wrong("state clock bias_correction", "STATE.4", like="Megatron#5974")
