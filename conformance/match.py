@@ -28,6 +28,19 @@ CLEAR = 4.0  #: how many times as far it must be from the claim itself
 CLOSER = 1.5  #: the same of a fault that the oracle can prove, where the claim itself is close
 
 
+class Lenient(Host):
+    """Coefficients that may be infinite or no numbers, as arrays may be."""
+
+    def number(self, value: float) -> float:
+        return np.float64(value)
+
+    def sqrt(self, x: float) -> float:
+        return np.float64(np.sqrt(x))
+
+    def complement_power(self, b: float, t: int) -> float:
+        return np.float64(super().complement_power(b, t))
+
+
 class FloatSlot:
     """State of real vectors in plain float64."""
 
@@ -53,7 +66,10 @@ class FloatSlot:
     def step(
         self, t: int, lr: float, grads: list[FloatArray], mask: FloatArray | None, tweak: Tweak | None
     ) -> None:
-        c = coefficients(Host(), self.adam, t, lr, self.mu_product)
+        try:
+            c = coefficients(Host(), self.adam, t, lr, self.mu_product)
+        except (ValueError, ZeroDivisionError):  # a clock at 0, or below it
+            c = coefficients(Lenient(), self.adam, t, np.float64(lr), self.mu_product)
         c = c if tweak is None else tweak(c, Host())
         self.mu_product = c.mu_product
         parts = list(zip(self.p, grads, self.m, strict=True))

@@ -71,9 +71,10 @@ def walk(
         parts = real_parts(p)
         together = adam.complex == "modulus"
         slots.append([make(adam, parts)] if together else [make(adam, [part]) for part in parts])
-    clocks, own, calls = [0] * len(slots), [0] * len(slots), 0
+    clocks, own, since, calls = [0] * len(slots), [0] * len(slots), [0] * len(slots), 0
     for i, (start, parameter) in enumerate(zip(probe.start, slots, strict=False)):
-        clocks[i], own[i], parts = start.t, start.t, real_parts(start.m)
+        clocks[i] = own[i] = since[i] = start.t
+        parts = real_parts(start.m)
         for k, slot in enumerate(parameter):
             slot.begin(parts if len(parameter) == 1 else [parts[k]], np.ravel(start.v), np.ravel(start.v_max))
     assert not callable(adam.lr)
@@ -92,6 +93,7 @@ def walk(
         for i in range(len(slots)):
             clocks[i] += not (held if adam.clock == "global" else stands and absent[i])
             own[i] += not absent[i]
+            since[i] = 0 if absent[i] else since[i] + 1
         for i, (parameter, g) in enumerate(zip(slots, step.grads, strict=True)):
             skipped = stands and absent[i]
             if skipped and fault.absent == "reset":
@@ -102,7 +104,7 @@ def walk(
                     slot.tick(clocks[i], lr)
                 continue
             calls += 1
-            ticks = Ticks(clocks[i], calls, s, tuple(clocks), tuple(absent), own[i])
+            ticks = Ticks(clocks[i], calls, s, tuple(clocks), tuple(absent), own[i], since[i])
             moment = Moment(
                 adam, clocks[i] if fault.clock is None else fault.clock(ticks), lr,
                 np.shape(probe.params[i]), skipped, s,

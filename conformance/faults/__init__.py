@@ -57,6 +57,7 @@ class Ticks(NamedTuple):
     clocks: tuple[int, ...]  #: of all parameters, in this step
     absent: tuple[bool, ...]  #: who has no gradient in this step
     own: int  #: updates of this parameter with a gradient, those before the start included
+    since: int  #: and those since it last had none
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,11 @@ CORRECTION: tuple[Fault, ...] = (
     Fault("correction-times", "bias_correction", "BC.1", "m is multiplied with 1-b1**t",
           tweak=formed.correction_times),
     *(
+        Fault(f"correction-ends-{k}", "bias_correction", "BC.1", f"nothing is corrected from t={k} on",
+              tweak=partial(formed.correction_ends, k))
+        for k in (2, 5, 10, 20, 50, 100, 1000)
+    ),
+    *(
         Fault(f"written-back-{which}", "bias_correction", "BC.3",
               f"the corrected {what} written back to the state", tweak=partial(formed.written_back, which))
         for which, what in (

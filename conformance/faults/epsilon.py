@@ -25,6 +25,17 @@ def in_quotient(at: Moment, c: Coefficients, held: Held) -> Moved:
     return forms.stepped(at, bare, held, lambda delta, p, g: delta + at.lr * at.adam.eps)
 
 
+def root_outside(h: dict[str, float]) -> dict[str, float]:
+    return {"eps": h["eps"] + h["eps_root"], "eps_root": 0.0} if "eps_root" in h else {}
+
+
+def root_uncorrected(c: Coefficients, n: Any, at: Moment) -> Coefficients:
+    """sqrt((v + eps_root) / (1-b2**t))."""
+    if not at.adam.eps_root or c.inside is None or c.square is None:
+        return c
+    return c._replace(inside=c.inside / c.square)
+
+
 OF = {
     "max(root, eps)": lambda x, root, e: x / np.maximum(root, e),
     "the root of max(v_hat, eps)": lambda x, root, e: x / np.sqrt(np.maximum(root * root, e)),
@@ -44,6 +55,12 @@ def faults() -> tuple[Fault, ...]:
         return {"tweak": partial(formed.eps_changed, change)}
 
     return (
+        Fault("eps-root-ignored", "epsilon", "EPS.5", "eps_root is ignored",
+              **seen.on_hyper(partial(seen.set_to, "eps_root", 0.0))),
+        Fault("eps-root-outside", "epsilon", "EPS.5", "eps_root is added beside the root",
+              **seen.on_hyper(root_outside)),
+        Fault("eps-root-uncorrected", "epsilon", "EPS.5", "eps_root is added to v, not to v_hat",
+              tweak=root_uncorrected),
         fault("eps-squared", "eps is squared", **seen.on_hyper(seen.squared_eps)),
         fault("eps-root", "the root of eps is used for it",
               **seen.on_hyper(lambda h: {"eps": h["eps"] ** 0.5})),

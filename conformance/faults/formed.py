@@ -91,6 +91,13 @@ def correction_times(c: Coefficients, n: Any, at: Moment) -> Coefficients:
     return c._replace(step_m=n.number(at.lr) * n.complement_power(at.adam.b1, at.t))
 
 
+def correction_ends(after: int, c: Coefficients, n: Any, at: Moment) -> Coefficients:
+    """No correction from a step on."""
+    if at.t < after or c.step_g is not None:
+        return c
+    return c._replace(step_m=n.number(at.lr), root=None, square=None)
+
+
 def written_back(which: str, c: Coefficients, n: Any, at: Moment) -> Coefficients:
     """Corrected moments are stored: the next step corrects them again."""
     if at.t < 2:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
+import numpy as np
+
 from adamcore.coefficients import Host
 from adamcore.conformance.faults import Fault, Held, Moment, Moved, formed, forms, seen
 from adamcore.definition import Coefficients, coefficients
@@ -87,6 +89,12 @@ def forgets(at: Moment, c: Coefficients, held: Held) -> Moved:
     return forms.plain(at, coefficients(Host(), at.adam, at.t - memory.get("before", 0), at.lr), held)
 
 
+def divides(at: Moment, c: Coefficients, held: Held) -> Moved:
+    """Lr stands in a denominator."""
+    moved, v, v_max = forms.plain(at, c, held)
+    return [(p if at.lr else np.nan * p, m) for p, m in moved], v, v_max
+
+
 SCHEDULE: tuple[Fault, ...] = (
     Fault("lr-kept", "schedule", "LR.1", "a changed lr is ignored", **seen.on_steps(seen.lr_kept)),
     Fault("lr-late", "schedule", "LR.1", "a changed lr takes effect one step late",
@@ -99,6 +107,7 @@ SCHEDULE: tuple[Fault, ...] = (
           **seen.on_steps(seen.lr_zero_none)),
     Fault("lr-zero-skips", "schedule", "LR.2", "with lr=0 the step is skipped",
           **seen.on_steps(seen.lr_zero_skips)),
+    Fault("lr-divides", "schedule", "LR.2", "with lr=0 the parameter becomes NaN", form=divides),
     Fault("lr-forgets", "schedule", "LR.1", "a changed lr starts moments and clock anew", form=forgets),
 )  # fmt: skip
 

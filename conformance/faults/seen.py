@@ -169,6 +169,49 @@ def zeros_left(p: FloatArray, g: FloatArray) -> Any:
     return g != 0
 
 
+def all_or_none(steps: Steps, probe: Probe) -> Steps:
+    return tuple(
+        replace(step, grads=tuple(None for _ in step.grads)) if None in presence(step) else step
+        for step in steps
+    )
+
+
+def up_to_the_first_absent(steps: Steps, probe: Probe) -> Steps:
+    """Those behind an absent gradient are absent too."""
+    return tuple(
+        replace(
+            step, grads=tuple(g if all(presence(step)[: i + 1]) else None for i, g in enumerate(step.grads))
+        )
+        for step in steps
+    )
+
+
+def those_of_the_first_step(steps: Steps, probe: Probe) -> Steps:
+    first = presence(steps[0]) if steps else ()
+    return tuple(
+        replace(step, grads=tuple(g if here else None for g, here in zip(step.grads, first, strict=True)))
+        for step in steps
+    )
+
+
+def presence(step: Step) -> tuple[bool | None, ...]:
+    """True for each parameter with a gradient, None for the others."""
+    return tuple(None if g is None else True for g in step.grads)
+
+
+def nan_to_array(g: FloatArray) -> FloatArray:
+    return g if np.isfinite(g).all() else np.full_like(g, np.nan)
+
+
+def nan_to_all(steps: Steps, probe: Probe) -> Steps:
+    """One value that is not finite spoils every gradient of the step."""
+    return tuple(
+        step if all(g is None or np.isfinite(g).all() for g in step.grads)
+        else replace(step, grads=tuple(None if g is None else np.full_like(g, np.nan) for g in step.grads))
+        for step in steps
+    )  # fmt: skip
+
+
 def lr_kept(steps: Steps, probe: Probe) -> Steps:
     return tuple(replace(step, lr=None) for step in steps)
 

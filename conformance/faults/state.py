@@ -32,9 +32,17 @@ def first_dropped(at: Moment, c: Coefficients, held: Held) -> Moved:
 
 def fading(at: Moment, c: Coefficients, held: Held) -> Moved:
     """The moments decay, the parameter stands."""
-    moved, v, _ = forms.plain(at, c, forms.with_gradients(held, lambda p, g: 0.0 * g))
+    bare = c._replace(decay=None, keep_p=None)
+    moved, v, _ = forms.plain(at, bare, forms.with_gradients(held, lambda p, g: 0.0 * g))
     parts = zip(held.parts, moved, strict=True)
     return [(p, m) for (p, *_), (_, m) in parts], v, held.v_max
+
+
+def momentum_moves(at: Moment, c: Coefficients, held: Held) -> Moved:
+    """The momentum that is left moves the parameter; moments stand."""
+    bare = c._replace(decay=None, keep_p=None)
+    moved, _, _ = forms.given(at, bare, held, m=[m for *_, m in held.parts], v=held.v)
+    return moved, held.v, held.v_max
 
 
 def started(change: Callable[[Start], Start], probe: Probe) -> Probe:
@@ -77,10 +85,32 @@ def faults() -> tuple[Fault, ...]:
     return (
         missing("absent-decays", "a parameter without a gradient still decays", absent="decay"),
         missing("absent-resets", "an absent gradient resets the moments", absent="reset"),
+        missing(
+            "absent-forgets",
+            "an absent gradient resets moments and clock",
+            absent="reset",
+            clock=lambda at: max(at.since, 1),
+        ),
+        missing(
+            "absent-stops-all", "an absent gradient skips the step for all", **seen.on_steps(seen.all_or_none)
+        ),
+        missing(
+            "absent-stops-rest",
+            "an absent gradient skips those that come after it",
+            **seen.on_steps(seen.up_to_the_first_absent),
+        ),
+        missing(
+            "absent-first-never",
+            "what has no gradient in the first step never moves",
+            **seen.on_steps(seen.those_of_the_first_step),
+        ),
         missing("absent-stale", "an absent gradient is the last one once more", **seen.on_steps(seen.stale)),
         missing("absent-drops-maximum", "an absent gradient sets v_max back to v", **form(maximum_dropped)),
         missing("absent-drops-first", "an absent gradient resets m, not v", **form(first_dropped)),
         missing("absent-fades", "the moments of an absent gradient decay", **form(fading)),
+        missing(
+            "absent-moves", "the momentum left moves a parameter without a gradient", **form(momentum_moves)
+        ),
         *(
             state(f"resume-loses-{what}", f"a saved state that is restored has lost {what}", change)
             for what, change in LOST.items()
