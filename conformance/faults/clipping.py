@@ -69,7 +69,7 @@ def centred(g: FloatArray) -> FloatArray:
 
 def rows_centred(g: FloatArray) -> FloatArray:
     """Gradient centralization: each row's mean, of arrays of two and more dimensions."""
-    return g - g.mean(axis=tuple(range(1, g.ndim)), keepdims=True) if g.ndim > 1 else g
+    return g - g.mean(axis=tuple(range(1, g.ndim)), keepdims=True) if g.ndim > 1 and g.size else g
 
 
 def of_gradients() -> Iterator[Fault]:

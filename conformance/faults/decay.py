@@ -88,7 +88,7 @@ OF: dict[str, Callable[[Any, Any, Any, Any], Any]] = {
     "|p|": lambda p, delta, g, memory: np.abs(p),
     "p**2": lambda p, delta, g, memory: p * p,
     "p**3": lambda p, delta, g, memory: p * p * p,
-    "p less its mean": lambda p, delta, g, memory: p - np.mean(p),
+    "p less its mean": lambda p, delta, g, memory: p - (np.mean(p) if p.size else 0.0),
     "the gradient": lambda p, delta, g, memory: g,
     "p over its norm": lambda p, delta, g, memory: p / (np.sqrt(np.sum(p * p)) or 1.0),
     "p plus the step": lambda p, delta, g, memory: p + delta,
