@@ -48,6 +48,11 @@ class Item:
         return str(self.made.__name__)
 
     @property
+    def held_out(self) -> bool:
+        """Whether it was written to measure the diagnosis, and nothing was fitted to it."""
+        return self.file.startswith("held_out")
+
+    @property
     def target(self) -> str:
         """What ``adamcore check`` is given for it, from the root of the repository."""
         return f"tests/corpus/{self.file}:{self.name}"

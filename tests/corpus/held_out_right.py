@@ -1,4 +1,4 @@
-"""Right Adams held out, each written from the specification in a way of its own; see heldout.py."""
+"""Right Adams held out, each written from the specification in a way of its own; see held_out_wrong.py."""
 
 from __future__ import annotations
 

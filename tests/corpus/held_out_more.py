@@ -1,4 +1,4 @@
-"""The other half of the wrong Adams held out; see heldout.py."""
+"""The other half of the wrong Adams held out; see held_out_wrong.py."""
 
 from __future__ import annotations
 
