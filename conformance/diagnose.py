@@ -12,7 +12,7 @@ from adamcore.conformance.faults import Fault
 from adamcore.conformance.faults.known import FAULTS
 from adamcore.conformance.identify import NUMERIC, Identification, identify
 from adamcore.conformance.judge import judge
-from adamcore.conformance.pairs import told_by_a_pair
+from adamcore.conformance.pairs import Told, told_by_a_pair
 from adamcore.conformance.probe import Finding, Probe, Result, Run
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.rules import RULE_OF, SAYS, area_of
@@ -50,9 +50,9 @@ def diagnose(
     findings = handling(failures)
     rest = [r for r in failures if not r.reason.startswith("wrote to") and "came back" not in r.reason]
     if case.grave(rest):
-        pair = told_by_a_pair(case)
-        findings += [pair] if pair else []
-        cause = best_cause(case, rest, seen)
+        cause, pair = best_cause(case, rest, seen), told_by_a_pair(case)
+        if pair and not (cause and cause.accounts_for(case, pair)):
+            findings.append(pair.finding)
         if cause is not None:
             findings += cause.findings
             rest = [r for r in rest if r not in cause.explains and r not in cause.moot]
@@ -68,12 +68,22 @@ class Cause:
 
     findings: list[Finding]
     explains: list[Result]
+    other: Adam | None = None  #: the other values on axes
+    fault: Fault | None = None  #: or the fault
     moot: Sequence[Result] = ()  #: failures of probes that mean nothing under it
     against: int = 0  #: runs that passed and could not have
 
     @property
     def weight(self) -> int:
         return len(self.explains) - self.against
+
+    def accounts_for(self, case: Case, pair: Told) -> bool:
+        """Whether both runs of a pair are as they are because of this."""
+        if pair.wrong not in self.explains:
+            return False
+        if self.other is not None:
+            return case.passes(self.other, pair.right)
+        return self.fault is not None and not case.contradicts(self.fault, pair.right)
 
 
 def best_cause(case: Case, failures: Sequence[Result], seen: Identification | None = None) -> Cause | None:
@@ -103,7 +113,7 @@ def by_axes(case: Case, failures: Sequence[Result], seen: Identification | None)
         explained = [r for r in failures if case.passes(other, r)]
         if explained and (read or not case.breaks(other)):
             moot = [r for r in failures if not case.probe(r).applies_to(other)]
-            yield Cause(causes(case.claim, other, explained, case.probes), explained, moot)
+            yield Cause(causes(case.claim, other, explained, case.probes), explained, other, moot=moot)
 
 
 def other_axes(case: Case, seen: Identification | None) -> Adam | None:
@@ -132,7 +142,7 @@ def by_faults(case: Case, failures: Sequence[Result]) -> Iterator[Cause]:
         against = sum(case.contradicts(fault, r) for r in case.passed if case.is_grave(r))
         found = Finding(fault.area, fault.rule, SAYS[fault.rule], fault.observed, evidence=like[0].evidence)
         if against < len(like):
-            yield Cause([found], like, against=against)
+            yield Cause([found], like, fault=fault, against=against)
 
 
 def explained_by(case: Case, fault: Fault, failures: Sequence[Result]) -> list[Result]:

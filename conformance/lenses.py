@@ -124,6 +124,12 @@ def left_out_before(probe: Probe, s: int, i: int) -> Any:
     return is_absent(probe.steps[s], i) if mask is None else ~mask.reshape(np.shape(probe.params[i]))
 
 
+def back(probe: Probe, s: int, i: int) -> bool:
+    """Whether the gradient is there, was absent before, and was there before that."""
+    there = [not is_absent(step, i) for step in probe.steps[: s + 1]]
+    return there[-1] and not all(there[there.index(True) :])
+
+
 def other_left_out(probe: Probe, s: int, i: int) -> bool:
     return any(is_absent(probe.steps[s], k) for k in range(len(probe.params)))
 
@@ -170,6 +176,10 @@ def empty_present(probe: Probe, s: int, i: int) -> bool:
     return any(np.size(p) == 0 for p in probe.params)
 
 
+def after(k: int, probe: Probe, s: int, i: int) -> bool:
+    return (probe.start[i].t if probe.start else 0) + s + 1 > k
+
+
 def number_from(k: int, probe: Probe, s: int, i: int) -> bool:
     return i >= k
 
@@ -214,7 +224,6 @@ def clippings() -> Iterator[tuple[str, Mask]]:
         yield f"in tensors with a gradient of norm above {limit:g}", by_gradient(partial(norm_above, limit))
 
 
-EVERYWHERE = Lens("moments", "STEP.1", "in most of what it does", by_input(lambda p, s, i: True))
 LENSES: tuple[Lens, ...] = (
     Lens("isolation", "STATE.3", "beside another optimizer", by_input(lambda p, s, i: p.manner == "beside")),
     Lens("state", "STATE.4", "in a run that is resumed", by_input(lambda p, s, i: p.manner == "resumed")),
@@ -224,6 +233,7 @@ LENSES: tuple[Lens, ...] = (
     Lens("aliasing", "STATE.2", "where inputs may not be written to",
          by_input(lambda p, s, i: p.layout == "readonly")),
     Lens("missing", "F1", "after an absent gradient", by_input(none_before)),
+    Lens("missing", "F1", "after a gradient that came back", by_input(back)),
     Lens("missing", "F1", "after an absent gradient, a flag or a mask", by_input(left_out_before)),
     Lens("missing", "F1", "after anybody's gradient was absent", by_input(other_left_out)),
     Lens("zero_gradient", "F2", "after a gradient of zero", by_gradient(lambda g: g == 0)),
@@ -238,6 +248,10 @@ LENSES: tuple[Lens, ...] = (
     Lens("amsgrad", "AMS.1", "where the maximum matters", by_claim("amsgrad", "none")),
     Lens("bias_correction", "BC.1", "where the bias correction matters",
          by_fault(Fault(clock=lambda now: now.t + 1))),
+    *(Lens("bias_correction", "BC.1", f"after step {k}", by_input(partial(after, k)))
+      for k in (2, 5, 10, 20, 50, 100, 200, 1000, 10_000, 100_000)),
+    *(Lens("clock", "CLK.3", f"after step {k}", by_input(partial(after, k)))
+      for k in (15, 31, 63, 127, 128, 255, 256, 32767, 65535, 2**24 - 1)),
     *(Lens("clipping", "STEP.1", where, mask) for where, mask in clippings()),
     *(Lens("layout", "STEP.1", where, mask) for where, mask in layouts()),
     Lens("mixed_precision", "NUM.1", "in float64",

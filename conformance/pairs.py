@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from adamcore.conformance.case import Case
-from adamcore.conformance.probe import Finding
+from adamcore.conformance.probe import Finding, Result
 from adamcore.conformance.rules import SAYS
 
 
@@ -33,8 +33,16 @@ PAIRS = (
 )  # fmt: skip
 
 
-def told_by_a_pair(case: Case) -> Finding | None:
-    """The finding of the first pair of which one run is right and the other wrong."""
+class Told(NamedTuple):
+    """What a pair tells, and by which of its runs."""
+
+    finding: Finding
+    right: Result
+    wrong: Result
+
+
+def told_by_a_pair(case: Case) -> Told | None:
+    """What the first pair tells of which one run is right and the other wrong."""
     by_key = {(r.probe, r.dtype): r for r in case.results}
     for pair in PAIRS:
         for (name, dtype), wrong in by_key.items():
@@ -43,5 +51,6 @@ def told_by_a_pair(case: Case) -> Finding | None:
                 continue
             ratios = case.ratios(right)
             if ratios is not None and np.max(ratios, initial=0.0) <= 1.0:
-                return Finding(pair.area, pair.rule, SAYS[pair.rule], pair.observed, evidence=wrong.evidence)
+                found = Finding(pair.area, pair.rule, SAYS[pair.rule], pair.observed, evidence=wrong.evidence)
+                return Told(found, right, wrong)
     return None

@@ -86,7 +86,7 @@ class ClockOfFirstArray(AdamW):
 
 
 @wrong("clock", "CLK.1", like="thinc's nr_update held by name")
-class ClockByShape(AdamW):
+class ClockByShape(Unsaved):
     """Arrays of one shape share a clock that each of them ticks."""
 
     def init(self, params: list[A], hyper: dict[str, float]) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from adams import Adam, AdamW, Uncorrected
 from flat import A, F
 from register import wrong
+from unsaved import Unsaved
 
 
 @wrong("coefficients", "NUM.4", like="optax.adam, held to double")
@@ -20,7 +21,7 @@ class PowerInFloat32(AdamW):
 
 
 @wrong("coefficients", "NUM.4", like="deepspeed#7819")
-class ProductInFloat32(AdamW):
+class ProductInFloat32(Unsaved):
     """b**t as a running product in float32."""
 
     def init(self, params: list[A], hyper: dict[str, float]) -> None:
