@@ -94,6 +94,8 @@ class Case:
 
     def looks_like(self, fault: Fault, result: Result) -> bool:
         """Whether a run lies near the claim with the fault, and much nearer than to the claim."""
+        if fault.narrow:  # the same numbers, only wider bounds
+            return self.is_proved(fault, result)
         got, probe = self.vector(result), self.probe(result)
         if got is None:
             walked = quick(self.claim, probe, fault)
@@ -152,7 +154,7 @@ def flat_model(claim: Adam, probe: Probe, fault: Fault | None) -> FloatArray | N
     return flattened(essence(claim, probe, fault), probe, fault)
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=32768)
 def flattened(claim: Adam, probe: Probe, fault: Fault | None) -> FloatArray | None:
     model: Walk[Any] | None = quick(claim, probe, fault)
     if model is None or model.raises:

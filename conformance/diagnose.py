@@ -146,16 +146,21 @@ def by_faults(case: Case, failures: Sequence[Result]) -> Iterator[Cause]:
 
 
 def explained_by(case: Case, fault: Fault, failures: Sequence[Result]) -> list[Result]:
-    """The failures that are what the claim with this fault would do.
+    """The failures that are what the claim with this fault would do, if they are the most.
 
     The first three are proved by the oracle; of a form, which has no proof, each is matched.
     """
     like: list[Result] = []
+    graver = case.grave(failures)
+    missed = 0
     for tried, r in enumerate(failures, start=1):
         if case.looks_like(fault, r):
             like.append(r)
-        elif tried >= ASKED and len(like) < 2:
-            return []
+        else:
+            missed += case.is_grave(r)
+            hopeless = tried >= ASKED and len(like) < 2 and not fault.narrow
+            if hopeless or 2 * missed >= graver:
+                return []
     if fault.form is not None:
         return [r for r in like if case.is_proved(fault, r)]
     return like if all(case.is_proved(fault, r) for r in like[:3]) else []
