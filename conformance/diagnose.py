@@ -206,7 +206,7 @@ def by_rule(failures: Sequence[Result], probes: Mapping[str, Probe]) -> list[Fin
     found: dict[str, Finding] = {}
     for failure in failures:
         probe = probes[failure.probe]
-        area = "layout" if "came back" in failure.reason else area_of(probe.rule)
+        area = "layout" if "came back" in failure.reason else area_of(probe.name)
         level: Literal["error", "note"] = "note" if probe.level == "should" else "error"
         if probe.rule not in found:
             found[probe.rule] = Finding(

@@ -104,7 +104,7 @@ class Expectations:
 
 def areas(result: Result, findings: Sequence[Finding]) -> list[str]:
     """The areas a failed result belongs to."""
-    return [f.area for f in about(result, findings)] or [area_of(result.probe.split("/")[0])]
+    return [f.area for f in about(result, findings)] or [area_of(result.probe)]
 
 
 def is_testable(expectation: Expectation, entries: Sequence[Entry], narrowed: bool) -> bool:
@@ -114,7 +114,7 @@ def is_testable(expectation: Expectation, entries: Sequence[Entry], narrowed: bo
         return False
     if not narrowed:
         return True
-    return any(expectation.fits(r, [area_of(r.probe.split("/")[0])]) for e in mine for r in e.results)
+    return any(expectation.fits(r, [area_of(r.probe)]) for e in mine for r in e.results)
 
 
 def read_expected(path: str | Path) -> Expectations:

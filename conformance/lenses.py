@@ -35,6 +35,7 @@ class Lens:
     rule: str
     where: str  #: completes "deviates only ..."
     mask: Mask
+    guessed: bool = False  #: one of many like it, of which one may fit by chance: it must leave out a part
 
 
 def spread(probe: Probe, of: Callable[[int, int], Any]) -> FloatArray:
@@ -246,14 +247,15 @@ LENSES: tuple[Lens, ...] = (
          by_change(lambda h: {"weight_decay": 1.5 * h["weight_decay"]})),
     Lens("epsilon", "EPS.1", "where epsilon matters", by_change(lambda h: {"eps": 1.5 * h["eps"]})),
     Lens("amsgrad", "AMS.1", "where the maximum matters", by_claim("amsgrad", "none")),
+    Lens("nesterov", "NES.1", "where the look-ahead matters", by_claim("nesterov", "none")),
     Lens("bias_correction", "BC.1", "where the bias correction matters",
          by_fault(Fault(clock=lambda now: now.t + 1))),
     *(Lens("bias_correction", "BC.1", f"after step {k}", by_input(partial(after, k)))
       for k in (2, 5, 10, 20, 50, 100, 200, 1000, 10_000, 100_000)),
     *(Lens("clock", "CLK.3", f"after step {k}", by_input(partial(after, k)))
       for k in (15, 31, 63, 127, 128, 255, 256, 32767, 65535, 2**24 - 1)),
-    *(Lens("clipping", "STEP.1", where, mask) for where, mask in clippings()),
-    *(Lens("layout", "STEP.1", where, mask) for where, mask in layouts()),
+    *(Lens("clipping", "STEP.1", where, mask, guessed=True) for where, mask in clippings()),
+    *(Lens("layout", "STEP.1", where, mask, guessed=True) for where, mask in layouts()),
     Lens("mixed_precision", "NUM.1", "in float64",
          lambda claim, probe, dtype: spread(probe, lambda s, i: dtype == "float64")),
     Lens("moments", "MOM.1", "where b1 matters", by_change(lambda h: {"b1": 0.9 * h["b1"]})),

@@ -67,11 +67,14 @@ AREA_OF = {
     "AMS": "amsgrad", "NES": "nesterov", "MAX": "maximize", "CPX": "complex", "F1": "missing",
     "F2": "zero_gradient", "F3": "missing", "F5": "clock", "F6": "all_missing", "LR": "schedule",
     "NUM.2": "moments", "NUM.3": "moments", "NUM.4": "coefficients", "NF": "nonfinite",
+    "STEP.1/shapes": "layout", "STEP.1/long": "layout",
+    "STEP.1/fortran": "layout", "STEP.1/strided": "layout",
     "STATE.2": "aliasing", "STATE.3": "isolation", "STATE.4": "state", "CLK": "clock",
 }  # fmt: skip
 """The area to name when only the probe that failed is known."""
 
 
-def area_of(rule: str) -> str:
-    """The area of a rule, or of its family."""
-    return AREA_OF.get(rule) or AREA_OF[rule.split(".")[0]]
+def area_of(probe: str) -> str:
+    """The area of a probe: its own, that of its rule, or of the rule's family."""
+    rule = probe.split("/")[0]
+    return AREA_OF.get(probe) or AREA_OF.get(rule) or AREA_OF[rule.split(".")[0]]

@@ -16,6 +16,7 @@ COVERED = 0.97  #: of the failing elements that a lens must cover
 SHARP = 0.85  #: of the elements that a lens covers must have failed
 SHARPER = 0.02  #: and by how much more than of all elements
 
+NEARLY_ALL = 0.8  #: of the elements: a guessed lens that covers them says nothing
 MOST = 0.5  #: of the probes failed: the formula is wrong, not a circumstance
 
 
@@ -66,6 +67,8 @@ def common(case: Case, failures: Sequence[Result]) -> Finding | None:
         if covered < COVERED * wrong:
             continue
         besides = sum(v.share(case, lens)[1] for v in seen)
+        if lens.guessed and covered + besides > NEARLY_ALL * len(seen):
+            continue
         sharpness = covered / (covered + besides)
         if sharpness > best[0] + 1e-9:
             best = sharpness, lens

@@ -310,3 +310,20 @@ def test_keras(backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert done.run.error is None
     assert same_bits(done.run.params[0][1], P1.astype("float32"))
     assert not same_bits(done.run.params[1][1], P1.astype("float32"))
+
+
+def test_a_rare_hyperparameter_is_handed_over_to_who_asks_for_it() -> None:
+    class Asks:
+        hyper = ("lr", "b1", "b2", "eps", "momentum_decay")
+
+        def init(self, params: list[np.ndarray], hyper: dict[str, float]) -> None:
+            self.params, self.seen = params, hyper
+            assert hyper["momentum_decay"] == Adam().momentum_decay
+            assert "eps_root" not in hyper
+
+        def step(self, grads: list[np.ndarray | None]) -> list[np.ndarray]:
+            return [p.copy() for p in self.params]
+
+    plain = {name: value for name, value in HYPER.items() if name != "eps_root"}
+    done = ArrayCandidate(Asks, {}).run(probe(hyper=plain), "float64")
+    assert (done.error, done.unsupported) == (None, None)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from adamcore import Adam
 from adamcore.conformance.candidates.arguments import effective_hyper, is_number, parse_settings
 from adamcore.conformance.candidates.base import (
     Info,
@@ -25,7 +26,8 @@ from adamcore.conformance.candidates.buffers import Buffers, overwrite
 from adamcore.conformance.probe import Probe, Run, Start, Step
 
 STANDARD = ("lr", "b1", "b2", "eps", "weight_decay")  #: what ``init`` is given unless it asks for more
-ALL = (*STANDARD, "eps_root", "momentum_decay")
+RARE = ("eps_root", "momentum_decay")  #: handed over, if it asks for them, whether a probe has them or not
+ALL = (*STANDARD, *RARE)
 
 
 class ArrayCandidate:
@@ -48,6 +50,7 @@ class ArrayCandidate:
         self.keywords = {k: v for k, v in values.items() if k not in self.fixed}
         taken = tuple(getattr(cls, "hyper", STANDARD))
         self.lacks = tuple(name for name in ALL if name not in taken and name not in self.fixed)
+        self.defaults = {"weight_decay": 0.0} | {n: getattr(Adam(), n) for n in taken if n in RARE}
 
     @property
     def info(self) -> Info:
@@ -80,7 +83,7 @@ class ArrayStepper(Stepper):
         hyper = effective_hyper(probe.hyper, candidate.lacks, candidate.fixed)
         try:
             self.optimizer: Any = candidate.cls(**candidate.keywords)
-            self.optimizer.init(list(self.given), {"weight_decay": 0.0} | hyper)
+            self.optimizer.init(list(self.given), candidate.defaults | hyper)
         except Exception as error:
             raise Refusal(describe(error)) from error
 
