@@ -18,12 +18,11 @@ Labels say what is broken in the code; they are never taken from what the suite 
 
 HELD_OUT = """The faults that the suite knows were written beside this corpus, so that its score is what it
 was taught.  `held_out_*.py` was not: 40 wrong Adams and 10 right ones from the specification and from bugs
-of the wild, scored once before anything was done about what they showed. (The alarms were exceptions: a hyperparameter
-that two of them had asked for was not handed over.)
+of the wild, scored once before anything was done about what they showed.  (Both alarms were exceptions: a
+hyperparameter that they had asked for was not handed over.)
 """
 FIRST = {"killed": "40 of 40 (100.0 %)", "named": "33 of 40 (82.5 %)", "alarms": "2"}
-"""What that first score of the held-out Adams said.  Both alarms were the harness' fault: it did not hand
-over ``eps_root`` and ``momentum_decay`` to those who asked for them where a probe leaves them alone."""
+"""What that first score of the held-out Adams said."""
 
 MARGIN = """A *margin* is the largest error over its bound, anywhere: above 1 a run fails. The nearer a wrong
 Adam is to 1 from above, or a right one from below, the nearer it is to the edge. `exact` stands for what is
