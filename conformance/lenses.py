@@ -173,6 +173,10 @@ def shaped(of: Callable[[tuple[int, ...]], bool]) -> Mask:
     return by_input(lambda probe, s, i: of(np.shape(probe.params[i])))
 
 
+def shares_its_shape(probe: Probe, s: int, i: int) -> bool:
+    return sum(np.shape(p) == np.shape(probe.params[i]) for p in probe.params) > 1
+
+
 def empty_present(probe: Probe, s: int, i: int) -> bool:
     return any(np.size(p) == 0 for p in probe.params)
 
@@ -231,6 +235,7 @@ LENSES: tuple[Lens, ...] = (
     Lens("state", "STATE.4", "from a state that is given", by_input(lambda p, s, i: bool(p.start))),
     Lens("state", "STATE.4", "in a run that is resumed, or begins from a given state",
          by_input(lambda p, s, i: p.manner == "resumed" or bool(p.start))),
+    Lens("state", "STATE.3", "where another parameter has the same shape", by_input(shares_its_shape)),
     Lens("aliasing", "STATE.2", "where inputs may not be written to",
          by_input(lambda p, s, i: p.layout == "readonly")),
     Lens("missing", "F1", "after an absent gradient", by_input(none_before)),

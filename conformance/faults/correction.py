@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 
-from adamcore.conformance.faults import Fault, formed
+from adamcore.conformance.faults import Fault, Held, Moment, Moved, formed, forms
+from adamcore.definition import Coefficients
+
+
+def kept_in_lr(at: Moment, c: Coefficients, held: Held) -> Moved:
+    """The corrected lr is kept as lr, and corrected again in the next step."""
+    forms.only(c.root is not None and c.step_g is None)
+    b1, b2 = at.adam.b1, at.adam.b2
+    now = held.memory.get("kept", 1.0) * math.sqrt(1.0 - b2**at.t) / (1.0 - b1**at.t)
+    held.memory["kept"] = now
+    decay = c.decay if c.decay is None or at.adam.decay == "l2" else c.decay * now
+    keep = None if c.keep_p is None or decay is None else 1.0 - decay
+    as_kept = c._replace(step_m=at.lr * now, root=None, square=None, decay=decay, keep_p=keep)
+    return forms.plain(at, as_kept, held)
+
 
 CORRECTION: tuple[Fault, ...] = (
     Fault("root-missing", "bias_correction", "BC.2", "the root is divided by 1-b2**t, not by its root",
@@ -24,6 +39,7 @@ CORRECTION: tuple[Fault, ...] = (
     ),
     Fault("correction-times", "bias_correction", "BC.1", "m is multiplied with 1-b1**t",
           tweak=formed.correction_times),
+    Fault("correction-in-lr", "bias_correction", "BC.3", "the corrected lr is kept as lr", form=kept_in_lr),
     *(
         Fault(f"correction-ends-{k}", "bias_correction", "BC.1", f"nothing is corrected from t={k} on",
               tweak=partial(formed.correction_ends, k))

@@ -179,6 +179,10 @@ class ClockOfMomentumSchedule(NAdam):
         super().init(params, hyper)
         self.calls = 0
 
+    def set_state(self, state: dict[str, Any]) -> None:
+        super().set_state(state)
+        self.calls = max(self.t)
+
     def advance(self, grads: list[A | None]) -> None:
         super().advance(grads)
         self.calls += 1
