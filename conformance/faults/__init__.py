@@ -58,6 +58,7 @@ class Ticks(NamedTuple):
     absent: tuple[bool, ...]  #: who has no gradient in this step
     own: int  #: updates of this parameter with a gradient, those before the start included
     since: int  #: and those since it last had none
+    alike: int  #: updates of all parameters of its shape so far, this one included
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,7 @@ def others() -> Iterator[Fault]:
     by: dict[str, tuple[str, str, Callable[[Ticks], int]]] = {
         "late": ("CLK.2", "the first update counts as t=2", lambda at: at.t + 1),
         "of-calls": ("CLK.1", "one clock for all tensors, which ticks once a tensor", lambda at: at.calls),
+        "of-shape": ("CLK.1", "tensors of one shape share a clock, which each ticks", lambda at: at.alike),
         "own": ("CLK.1", "a clock for each tensor", lambda at: max(at.own, 1)),
         "of-steps": ("CLK.1", "one clock for all tensors", lambda at: at.step),
         "double": ("CLK.2", "the clock ticks twice a step", lambda at: 2 * at.t),

@@ -65,6 +65,13 @@ def formed_by(by: By, c: Coefficients, n: Any, at: Moment) -> Coefficients:
     return c._replace(**changed)
 
 
+def formed_as(by: By, at: Moment, c: Coefficients, held: Held) -> Moved:
+    """The same in a model, which may divide by a correction of 0."""
+    forms.only(at.adam.bias_correction == "both" and at.adam.nesterov == "none" and c.root is not None)
+    c1, c2 = np.float64(by(at.adam.b1, at.t)), np.float64(by(at.adam.b2, at.t))
+    return forms.plain(at, c._replace(step_m=at.lr / c1, square=c2, root=np.sqrt(c2)), held)
+
+
 def weights_in(dtype: str, c: Coefficients, n: Any, at: Moment) -> Coefficients:
     """1-b formed in a narrow format for the moments; what is kept stays b."""
     w1, w2 = (narrow(1.0 - narrow(b, dtype), dtype) for b in (at.adam.b1, at.adam.b2))
@@ -97,6 +104,8 @@ def faults() -> Iterator[Fault]:
     )  # fmt: skip
     for name, says, by in forming:
         yield Fault(f"correction-{name}", "coefficients", "NUM.4", says, tweak=partial(formed_by, by))
+        if "float16" in name:  # where 1-b**t may come to 0
+            yield Fault(f"correction-{name}-0", "coefficients", "NUM.4", says, form=partial(formed_as, by))
     yield Fault("correction-running", "coefficients", "NUM.4",
                 "b**t is a product in float32 that begins with the optimizer", form=running)  # fmt: skip
     for dtype in ("float32", "float16", "bfloat16"):
