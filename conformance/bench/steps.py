@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ Step = Callable[[], None]
 def arrays(shapes: Shapes, seed: int) -> list[Any]:
     """Random values, over and over: to draw 124 million takes longer than to step them."""
     drawn = np.random.default_rng(seed).standard_normal(1 << 20, np.float32) * np.float32(0.1)
-    return [np.resize(drawn, shape) for shape in shapes]
+    return [np.resize(drawn[: prod(shape)], shape) for shape in shapes]
 
 
 # ------------------------------------------------------------------------------------ NumPy
