@@ -16,9 +16,9 @@ from register import ITEMS
 ENOUGH = 0.97  #: of the wrong Adams must have the right area named first
 
 MISNAMED = {
-    "wrong_clock.py:CorrectionCached": "the first run fills a cache for all: in one process none is right to compare with",
+    "wrong_clock.py:CorrectionCached": "its first run fills a cache for all that come after",
     "held_out_more.py:CachedByStep": "likewise",
-    "wrong_moments.py:FirstOnlyInFirstArray": "it is wrong in all parameters but the first, and that is what is said",
+    "wrong_moments.py:FirstOnlyInFirstArray": "wrong in all parameters but the first, which is what is said",
     "jax_adams.py:JaxBetaInBfloat16": "most corrections come to 0, and what divides by them is like nothing",
     "held_out_more.py:HalfWeight": "no fault known: one weight of two in float16",
     "held_out_more.py:BothLookAhead": "no fault known",
