@@ -9,6 +9,7 @@ jaxlib brings along); with any other version :func:`available` says no, and XLA 
 from __future__ import annotations
 
 import ctypes
+import os
 import re
 from collections.abc import Callable
 from functools import cache, lru_cache
@@ -19,6 +20,7 @@ from typing import Any
 import jax
 
 from adamcore.backends import machine
+from adamcore.backends.table import PARALLEL, processors
 from adamcore.program import Program
 
 _numbers = count()  #: a target each
@@ -48,7 +50,7 @@ def call(program: Program, dtype: machine.Real) -> Callable[..., Any]:
     The results take the place of the arguments where XLA lets them.  Registered once for a program.
     """
     inputs, outputs = list(program.inputs), [name for name, _ in program.outputs]
-    source = machine.text(program, dtype, False) + handler(len(inputs), len(outputs))
+    source = machine.text(program, dtype, False) + handler(len(inputs), len(outputs)) + shared(processors())
     address, keep = machine.link(source, "handler")
     name = f"adamcore_{next(_numbers)}_{dtype}"
     function = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p)(address)
@@ -147,7 +149,77 @@ go:
   store ptr %addresses, ptr %t2
   store ptr %scalars, ptr %t3
   store i64 0, ptr %t4
-  call void @step(i64 0, i64 %size, ptr %table)
+  call void @shared(i64 %size, ptr %table)
   ret ptr null
+}}
+"""
+
+
+def shared(threads: int) -> str:
+    """``@shared(size, table)``: calls @step on all elements, in threads where a second one pays.
+
+    XLA calls a handler in one thread.  Each piece begins on a whole vector; where the system gives
+    no thread, this one does its piece.
+    """
+    threads = threads if os.name == "posix" else 1
+    begin, end = [], []
+    for k in range(1, threads):
+        begin.append(
+            f"""  %w{k} = getelementptr i64, ptr %work, i64 {3 * k}
+  %part{k} = mul i64 %each, {k}
+  %w{k}.hi = getelementptr i64, ptr %w{k}, i64 1
+  %w{k}.table = getelementptr i64, ptr %w{k}, i64 2
+  store i64 %part{k}, ptr %w{k}
+  %stop{k} = {f"mul i64 %each, {k + 1}" if k + 1 < threads else "add i64 %size, 0"}
+  store i64 %stop{k}, ptr %w{k}.hi
+  store ptr %table, ptr %w{k}.table
+  %id{k} = getelementptr i64, ptr %ids, i64 {k}
+  %code{k} = call i32 @pthread_create(ptr %id{k}, ptr null, ptr @piece, ptr %w{k})
+  %made{k} = icmp eq i32 %code{k}, 0
+  br i1 %made{k}, label %begun{k}, label %self{k}
+self{k}:
+  %done{k} = call ptr @piece(ptr %w{k})
+  br label %begun{k}
+begun{k}:"""
+        )
+        end.append(
+            f"""  br i1 %made{k}, label %join{k}, label %joined{k}
+join{k}:
+  %thread{k} = load i64, ptr %id{k}
+  %left{k} = call i32 @pthread_join(i64 %thread{k}, ptr null)
+  br label %joined{k}
+joined{k}:"""
+        )
+    begun, joined = "\n".join(begin), "\n".join(end)
+    return f"""
+declare i32 @pthread_create(ptr, ptr, ptr, ptr)
+declare i32 @pthread_join(i64, ptr)
+
+define ptr @piece(ptr %work) {{
+  %lo = load i64, ptr %work
+  %hi.slot = getelementptr i64, ptr %work, i64 1
+  %hi = load i64, ptr %hi.slot
+  %table.slot = getelementptr i64, ptr %work, i64 2
+  %table = load ptr, ptr %table.slot
+  call void @step(i64 %lo, i64 %hi, ptr %table)
+  ret ptr null
+}}
+
+define void @shared(i64 %size, ptr %table) {{
+entry:
+  %work = alloca i64, i64 {3 * threads}
+  %ids = alloca i64, i64 {threads}
+  %many = icmp sge i64 %size, {PARALLEL if threads > 1 else 1 << 62}
+  br i1 %many, label %threads, label %alone
+alone:
+  call void @step(i64 0, i64 %size, ptr %table)
+  ret void
+threads:
+  %share = udiv i64 %size, {threads}
+  %each = and i64 %share, -64
+{begun}
+  call void @step(i64 0, i64 %each, ptr %table)
+{joined}
+  ret void
 }}
 """

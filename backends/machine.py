@@ -77,7 +77,7 @@ def link(source: str, name: str) -> tuple[int, Any]:
     module.verify()
     passes = llvm.create_pass_builder(options, llvm.create_pipeline_tuning_options(speed_level=3))
     passes.getModulePassManager().run(module, passes)
-    builder = llvm.JITLibraryBuilder().add_ir(str(module)).export_symbol(name)
+    builder = llvm.JITLibraryBuilder().add_ir(str(module)).add_current_process().export_symbol(name)
     library = builder.link(jit, f"adamcore{next(_numbers)}")
     return library[name], library
 
