@@ -29,11 +29,12 @@ MISNAMED = {
 }
 """Wrong Adams that are killed, but first called by another name, and why."""
 
-COMMON = ("torch.AdamW", "torch.Adam")  #: claims of four Adams in five: quick, as they share what is cached
-
 score.load(score.files("numpy"))
 PIECES = list(score.pieces(list(ITEMS.values())))
-EVERY_TIME = [piece for piece in PIECES if ITEMS[piece[1][0]].claim in COMMON]
+MOST = [t for t, item in sorted(ITEMS.items()) if item.claim == "torch.AdamW" and not item.options]
+FIFTH = MOST[::5]
+SAMPLE = [("numpy", FIFTH[::2]), ("numpy", FIFTH[1::2])]
+"""Every fifth of those with the claim of most, so that they share what is cached: some two minutes."""
 
 
 def hold(piece: tuple[str, list[str]]) -> None:
@@ -48,16 +49,16 @@ def hold(piece: tuple[str, list[str]]) -> None:
     assert unknown == {}
 
 
-@pytest.mark.parametrize("piece", EVERY_TIME, ids=lambda piece: piece[1][0].split(":")[1])
-def test_wrong_adams_are_killed_and_named_and_right_ones_pass(piece: tuple[str, list[str]]) -> None:
+@pytest.mark.parametrize("piece", SAMPLE, ids=["even", "odd"])
+def test_a_sample_of_wrong_adams_is_killed_and_named_and_right_ones_pass(
+    piece: tuple[str, list[str]],
+) -> None:
     hold(piece)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "piece", [p for p in PIECES if p not in EVERY_TIME], ids=lambda piece: piece[1][0].split(":")[1]
-)
-def test_the_same_under_other_claims(piece: tuple[str, list[str]]) -> None:
+@pytest.mark.parametrize("piece", PIECES, ids=lambda piece: piece[1][0].split(":")[1])
+def test_wrong_adams_are_killed_and_named_and_right_ones_pass(piece: tuple[str, list[str]]) -> None:
     hold(piece)
 
 
