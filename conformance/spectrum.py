@@ -16,6 +16,7 @@ COVERED = 0.97  #: of the failing elements that a lens must cover
 SHARP = 0.85  #: of the elements that a lens covers must have failed
 SHARPER = 0.02  #: and by how much more than of all elements
 
+FEW = 4  #: runs at the least: less have nothing in common
 NEARLY_ALL = 0.8  #: of the elements: a guessed lens that covers them says nothing
 MOST = 0.5  #: of the probes failed: the formula is wrong, not a circumstance
 
@@ -58,7 +59,7 @@ def common(case: Case, failures: Sequence[Result]) -> Finding | None:
     """
     seen = views(case, [*failures, *(r for r in case.passed if case.is_grave(r))])
     wrong = sum(float(v.wrong.mean()) for v in seen)
-    if not wrong:
+    if not wrong or len(seen) < FEW:
         return None
     everything, failed = wrong / len(seen), [v for v in seen if v.wrong.any()]
     best: tuple[float, Lens | None] = max(SHARP, everything + SHARPER), None

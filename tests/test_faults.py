@@ -63,7 +63,9 @@ def findings(item: Item, names: list[str]) -> list[Finding]:
 
 @pytest.mark.parametrize("name", NAMED)
 def test_a_fault_of_the_formula_is_named(name: str) -> None:
-    [item] = [item for item in ITEMS.values() if item.name == name]
+    [item] = [
+        item for item in ITEMS.values() if (item.name, item.held_out, item.library) == (name, False, "numpy")
+    ]
     found = findings(item, FEW)[0]
     assert (found.area in item.areas, found.observed) == (True, NAMED[name])
 

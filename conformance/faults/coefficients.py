@@ -105,7 +105,8 @@ def faults() -> Iterator[Fault]:
     for name, says, by in forming:
         yield Fault(f"correction-{name}", "coefficients", "NUM.4", says, tweak=partial(formed_by, by))
         if "float16" in name:  # where 1-b**t may come to 0
-            yield Fault(f"correction-{name}-0", "coefficients", "NUM.4", says, form=partial(formed_as, by))
+            yield Fault(f"correction-{name}-0", "coefficients", "NUM.4", f"{says}, where it may come to 0",
+                        form=partial(formed_as, by))  # fmt: skip
     yield Fault("correction-running", "coefficients", "NUM.4",
                 "b**t is a product in float32 that begins with the optimizer", form=running)  # fmt: skip
     for dtype in ("float32", "float16", "bfloat16"):
