@@ -1,6 +1,6 @@
-"""Whether a candidate did what an Adam with a fault would do: a quick look, then the proof.
+"""Whether a candidate did what an Adam with a fault would do: proved by the oracle.
 
-A fault of the formula has no proof: for it the quick look is as sharp as roundings allow.
+A fault of the formula has no proof: it is matched by a model in float64, as sharply as roundings allow.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ CLOSE = 1e-3  #: distance, in lr, within which a quick look asks for the proof
 ROUNDINGS = 400  #: of float32 (2**-24): as far a run in float32 may be from a form's model
 DOUBLE = 1e-9  #: the same of a run in float64, relative to the parameter or lr
 CLEAR = 4.0  #: how many times as far it must be from the claim itself
-CLOSER = 1.5  #: the same of a fault that the oracle can prove, where the claim itself is close
 
 
 class Lenient(Host):
@@ -97,39 +96,12 @@ def quick(claim: Adam, probe: Probe, fault: Fault | None) -> Walk[FloatArray] | 
             return None
 
 
-def looks_like(claim: Adam, probe: Probe, run: Run, fault: Fault | None = None) -> bool:
-    """Whether a run lies close to the claim with the fault: no proof, but of forms all that there is."""
-    model, lr = quick(claim, probe, fault), probe.hyper["lr"] or 1.0
-    if fault is not None and fault.narrow is not None:
-        return is_near(model, run, lr) and is_proved(claim, probe, "float32", run, fault=fault)
-    if fault is None or fault.form is None:
-        if not is_near(model, run, lr):
-            return False
-        right = quick(claim, probe, None)  # where the claim itself is close, the fault must be closer
-        return fault is None or not is_near(right, run, lr) or closer(model, right, run, lr)
+def looks_like(claim: Adam, probe: Probe, run: Run, fault: Fault) -> bool:
+    """Whether a run is as close to the model of a form as roundings let it, and far from the claim."""
+    lr = probe.hyper["lr"] or 1.0
     single = any(x.dtype in (np.float32, np.complex64) for x in run.params[0][:1]) if run.params else False
-    near = apart(model, run, lr, ROUNDINGS * 2.0**-24 if single else DOUBLE)
+    near = apart(quick(claim, probe, fault), run, lr, ROUNDINGS * 2.0**-24 if single else DOUBLE)
     return near < np.inf and apart(quick(claim, probe, None), run, lr) > CLEAR * near
-
-
-def closer(model: Walk[FloatArray] | None, right: Walk[FloatArray] | None, run: Run, lr: float) -> bool:
-    """Whether a run is clearly closer to a model than to what is right."""
-    return CLOSER * apart(model, run, lr) < apart(right, run, lr)
-
-
-def is_near(model: Walk[FloatArray] | None, run: Run, lr: float) -> bool:
-    """Whether a run lies within CLOSE of a trajectory."""
-    if model is None or not comparable(model.steps, model.raises, run):
-        return False
-    limit = CLOSE * lr
-    for values, got in zip(model.steps, run.params, strict=True):
-        for parts, mine in zip(values, got, strict=True):
-            for want, x in zip(parts, real_parts(mine), strict=True):
-                with np.errstate(all="ignore"):
-                    far = np.abs(x.astype(float) - want) > limit + 1e-6 * np.abs(want)
-                if (far | (np.isfinite(x) != np.isfinite(want))).any():
-                    return False
-    return True
 
 
 def apart(model: Walk[FloatArray] | None, run: Run, lr: float, most: float = np.inf) -> float:

@@ -15,7 +15,6 @@ from adamcore.conformance.rules import SAYS
 COVERED = 0.97  #: of the failing elements that a lens must cover
 SHARP = 0.85  #: of the elements that a lens covers must have failed
 SHARPER = 0.02  #: and by how much more than of all elements
-
 FEW = 4  #: runs at the least: less have nothing in common
 NEARLY_ALL = 0.8  #: of the elements: a guessed lens that covers them says nothing
 MOST = 0.5  #: of the probes failed: the formula is wrong, not a circumstance
@@ -61,13 +60,14 @@ def common(case: Case, failures: Sequence[Result]) -> Finding | None:
     wrong = sum(float(v.wrong.mean()) for v in seen)
     if not wrong or len(seen) < FEW:
         return None
-    everything, failed = wrong / len(seen), [v for v in seen if v.wrong.any()]
+    everything = wrong / len(seen)
+    failed, clean = [v for v in seen if v.wrong.any()], [v for v in seen if not v.wrong.any()]
     best: tuple[float, Lens | None] = max(SHARP, everything + SHARPER), None
     for lens in LENSES:
-        covered = sum(v.share(case, lens)[0] for v in failed)
+        covered, besides = (sum(part) for part in zip(*(v.share(case, lens) for v in failed), strict=True))
         if covered < COVERED * wrong:
             continue
-        besides = sum(v.share(case, lens)[1] for v in seen)
+        besides += sum(v.share(case, lens)[1] for v in clean)
         if lens.guessed and covered + besides > NEARLY_ALL * len(seen):
             continue
         sharpness = covered / (covered + besides)

@@ -30,6 +30,7 @@ from register import ITEMS, Item  # noqa: E402 - found by the lines above
 from adamcore.conformance.candidates.targets import adapter  # noqa: E402
 from adamcore.conformance.probe import Result  # noqa: E402
 from adamcore.conformance.probes import PROBES  # noqa: E402
+from adamcore.conformance.report import Entry  # noqa: E402
 from adamcore.conformance.settings import DTYPES  # noqa: E402
 from adamcore.conformance.subjects import Foreign  # noqa: E402
 from adamcore.conformance.worker import run_one  # noqa: E402
@@ -105,9 +106,9 @@ def surroundings(library: str, dtype: str) -> AbstractContextManager[object]:
     return context
 
 
-def examine(item: Item) -> Score:
+def entry(item: Item, names: Iterable[str] = PROBES) -> Entry:
     """Run, judge and diagnose one Adam, in this process, as a check does in others."""
-    probes = list(PROBES.values())
+    probes = [PROBES[name] for name in names]
     subject = Foreign(item.target, item.claim, item.options, None, probes, DTYPES)
     with np.errstate(all="ignore"):
         candidate = adapter(item.target, item.made, item.options, None)
@@ -116,15 +117,21 @@ def examine(item: Item) -> Score:
             with surroundings(item.library, job.dtype):
                 for number, (_, index) in enumerate(job.tasks):
                     subject.done(job, number, run_one(candidate, probes[index], job.dtype)[0])
-        [entry] = subject.entries()
-    first = next((f for f in entry.findings if f.level == "error"), None)
-    judged = [r for r in entry.results if r.probe not in entry.advisory]
+        [made] = subject.entries()
+    return made
+
+
+def examine(item: Item) -> Score:
+    """What a check with all probes says of one Adam."""
+    seen = entry(item)
+    first = next((f for f in seen.findings if f.level == "error"), None)
+    judged = [r for r in seen.results if r.probe not in seen.advisory]
     worst = {dtype: largest([r for r in judged if r.dtype == dtype]) for dtype in DTYPES}
     return Score(
-        item.target, entry.verdict, first.area if first else "", first.rule if first else "",
-        first.observed if first else "", all(entry.axes.values()),
+        item.target, seen.verdict, first.area if first else "", first.rule if first else "",
+        first.observed if first else "", all(seen.axes.values()),
         worst["float32"].worst_ratio, worst["float64"].worst_ratio, worst["float32"].probe,
-        sum(r.status == "undecided" for r in entry.results),
+        sum(r.status == "undecided" for r in seen.results),
     )  # fmt: skip
 
 
