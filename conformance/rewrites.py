@@ -69,7 +69,7 @@ def of_correction(a: Adam, b: Adam) -> list[Change]:
             both = [
                 coefficients(Host(), replace(x, weight_decay=0.0, nesterov="none"), t, lr) for x in (start, b)
             ]
-            ours, theirs = (c.step_m * (1.0 if c.root is None else c.root) for c in both)
+            ours, theirs = (c.step_m / (1.0 if c.over_root is None else c.over_root) for c in both)
             return float(lr * ours / theirs)
 
         return at

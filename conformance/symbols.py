@@ -3,7 +3,7 @@
 ``python -m adamcore.conformance.symbols [FILE]`` writes them, to docs/equations.md unless told
 otherwise.  An expression is a small tree; an intermediate gets a name (m_t, v_t) by replacing the
 tree that the definition returned for it, and the only algebra is what the eye would do: ``a + -b``
-is a - b, ``a*x*x`` is a x^2, and fractions over one root are one fraction.
+is a - b, ``a*x*x`` is a x^2, ``a*(1/x)`` is a/x, and fractions over one root are one fraction.
 """
 
 from __future__ import annotations
@@ -44,6 +44,8 @@ class Symbol:
         a, b = self, symbol(other)
         if a.op == "*" and a.of[1] == b:
             return Symbol("*", (a.of[0], b**2))
+        if b.op == "/" and b.of[0] == ONE:
+            return a / b.of[1]
         return Symbol("*", (a, b))
 
     def __sub__(self, other: Any) -> Symbol:
@@ -64,6 +66,9 @@ class Symbol:
     def __rmul__(self, other: Any) -> Symbol:
         return symbol(other) * self
 
+    def __rtruediv__(self, other: Any) -> Symbol:
+        return symbol(other) / self
+
     def sqrt(self) -> Symbol:
         return Symbol("sqrt", (self,))
 
@@ -76,6 +81,9 @@ def leaf(text: str) -> Symbol:
 def symbol(value: Any) -> Symbol:
     """A symbol as it is, a number as a leaf."""
     return value if isinstance(value, Symbol) else leaf(f"{value:g}")
+
+
+ONE = symbol(1.0)
 
 
 def latex(x: Symbol, named: Mapping[Symbol, str] = MappingProxyType({})) -> str:

@@ -63,7 +63,7 @@ def of_root(at: Moment, c: Coefficients, held: Held) -> Moved:
     hat = v if c.square is None else v / c.square
     below = np.sqrt(hat) + at.adam.eps
     top = held.memory["top"] = np.maximum(held.memory.get("top", 0.0), below)
-    bare = c._replace(root=None, square=None, inside=None, outside=None)
+    bare = c._replace(over_root=None, square=None, inside=None, outside=None)
     moved, _, _ = forms.given(at, bare, held._replace(v_max=0.0 * v), v=top * top)
     return moved, v, np.maximum(held.v_max, v)
 

@@ -59,17 +59,17 @@ def formed_by(by: By, c: Coefficients, n: Any, at: Moment) -> Coefficients:
     forms.only(by(at.adam.b1, at.t) and by(at.adam.b2, at.t))
     if at.adam.bias_correction in ("both", "first") and at.adam.nesterov == "none":
         changed["step_m"] = n.number(at.lr) / by(at.adam.b1, at.t)
-    if c.root is not None:
+    if c.over_root is not None:
         changed["square"] = by(at.adam.b2, at.t)
-        changed["root"] = n.sqrt(n.number(changed["square"]))
+        changed["over_root"] = 1.0 / n.sqrt(n.number(changed["square"]))
     return c._replace(**changed)
 
 
 def formed_as(by: By, at: Moment, c: Coefficients, held: Held) -> Moved:
     """The same in a model, which may divide by a correction of 0."""
-    forms.only(at.adam.bias_correction == "both" and at.adam.nesterov == "none" and c.root is not None)
+    forms.only(at.adam.bias_correction == "both" and at.adam.nesterov == "none" and c.over_root is not None)
     c1, c2 = np.float64(by(at.adam.b1, at.t)), np.float64(by(at.adam.b2, at.t))
-    return forms.plain(at, c._replace(step_m=at.lr / c1, square=c2, root=np.sqrt(c2)), held)
+    return forms.plain(at, c._replace(step_m=at.lr / c1, square=c2, over_root=1.0 / np.sqrt(c2)), held)
 
 
 def weights_in(dtype: str, c: Coefficients, n: Any, at: Moment) -> Coefficients:
@@ -85,7 +85,7 @@ def running(at: Moment, c: Coefficients, held: Held) -> Moved:
     products = products[0] * f32(at.adam.b1), products[1] * f32(at.adam.b2)
     held.memory["products"] = products
     c1, c2 = (np.float64(f32(1) - kept) for kept in products)
-    return forms.plain(at, c._replace(step_m=at.lr / c1, square=c2, root=np.sqrt(c2)), held)
+    return forms.plain(at, c._replace(step_m=at.lr / c1, square=c2, over_root=1.0 / np.sqrt(c2)), held)
 
 
 def faults() -> Iterator[Fault]:

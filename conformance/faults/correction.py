@@ -11,13 +11,13 @@ from adamcore.definition import Coefficients
 
 def kept_in_lr(at: Moment, c: Coefficients, held: Held) -> Moved:
     """The corrected lr is kept as lr, and corrected again in the next step."""
-    forms.only(c.root is not None and c.step_g is None)
+    forms.only(c.over_root is not None and c.step_g is None)
     b1, b2 = at.adam.b1, at.adam.b2
     now = held.memory.get("kept", 1.0) * math.sqrt(1.0 - b2**at.t) / (1.0 - b1**at.t)
     held.memory["kept"] = now
     decay = c.decay if c.decay is None or at.adam.decay == "l2" else c.decay * now
     keep = None if c.keep_p is None or decay is None else 1.0 - decay
-    as_kept = c._replace(step_m=at.lr * now, root=None, square=None, decay=decay, keep_p=keep)
+    as_kept = c._replace(step_m=at.lr * now, over_root=None, square=None, decay=decay, keep_p=keep)
     return forms.plain(at, as_kept, held)
 
 

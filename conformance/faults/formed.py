@@ -54,34 +54,34 @@ def same_beta(name: str, c: Coefficients, n: Any, at: Moment) -> Coefficients:
 
 
 def root_missing(c: Coefficients, n: Any, at: Moment) -> Coefficients:
-    return c._replace(root=c.square) if has(c, "root") else c
+    return c._replace(over_root=1.0 / c.square) if has(c, "over_root") else c
 
 
 def root_times(c: Coefficients, n: Any, at: Moment) -> Coefficients:
-    return c if c.root is None else c._replace(root=1.0 / c.root)
+    return c if c.over_root is None else c._replace(over_root=1.0 / c.over_root)
 
 
 def corrections_swapped(c: Coefficients, n: Any, at: Moment) -> Coefficients:
-    if not has(c, "root") or c.step_g is not None:
+    if not has(c, "over_root") or c.step_g is not None:
         return c
     c1, c2 = n.complement_power(at.adam.b1, at.t), n.complement_power(at.adam.b2, at.t)
-    return c._replace(step_m=n.number(at.lr) / c2, root=n.sqrt(c1), square=c1)
+    return c._replace(step_m=n.number(at.lr) / c2, over_root=1.0 / n.sqrt(c1), square=c1)
 
 
 def one_correction(name: str, c: Coefficients, n: Any, at: Moment) -> Coefficients:
     """Both moments corrected with one beta."""
-    if not has(c, "root") or c.step_g is not None:
+    if not has(c, "over_root") or c.step_g is not None:
         return c
     both = n.complement_power(getattr(at.adam, name), at.t)
-    return c._replace(step_m=n.number(at.lr) / both, root=n.sqrt(both), square=both)
+    return c._replace(step_m=n.number(at.lr) / both, over_root=1.0 / n.sqrt(both), square=both)
 
 
 def corrected_at(k: int, c: Coefficients, n: Any, at: Moment) -> Coefficients:
     """The root of v / (1-b2**k), whatever the step: the exponent of a misprint."""
-    if not has(c, "root"):
+    if not has(c, "over_root"):
         return c
     fixed = n.complement_power(at.adam.b2, k)
-    return c._replace(root=n.sqrt(fixed), square=fixed)
+    return c._replace(over_root=1.0 / n.sqrt(fixed), square=fixed)
 
 
 def correction_times(c: Coefficients, n: Any, at: Moment) -> Coefficients:
@@ -95,7 +95,7 @@ def correction_ends(after: int, c: Coefficients, n: Any, at: Moment) -> Coeffici
     """No correction from a step on."""
     if at.t < after or c.step_g is not None:
         return c
-    return c._replace(step_m=n.number(at.lr), root=None, square=None)
+    return c._replace(step_m=n.number(at.lr), over_root=None, square=None)
 
 
 def written_back(which: str, c: Coefficients, n: Any, at: Moment) -> Coefficients:
