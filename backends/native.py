@@ -13,7 +13,7 @@ from operator import lt, sub
 from typing import TYPE_CHECKING, Any, Protocol
 
 from adamcore.backends import machine
-from adamcore.backends.machine import Real
+from adamcore.backends.machine import Kernel, Real
 from adamcore.backends.table import Table
 from adamcore.definition import Array, Coefficients
 from adamcore.program import Program, program
@@ -35,6 +35,7 @@ class Memory(Protocol):
     def size(self, x: Array) -> int: ...  # the number of elements
     def like(self, x: Array) -> Array: ...  # a new array, its values not set
     def threads(self) -> int: ...
+    def share(self, kernel: Kernel, total: int, at: int) -> None: ...  # see table.Share
     def written(self, xs: Sequence[Array]) -> None: ...  # parameters have been written to
 
     # of steps on the same arrays again
@@ -117,7 +118,7 @@ def _group(made: Program, real: Real, jobs: list[Job], in_place: bool, memory: M
     table.point(array("q", map(memory.address, chain.from_iterable(columns))))
     first = jobs[0].coefficients
     same = all(job.coefficients is first for job in jobs)
-    table.run([first] if same else [job.coefficients for job in jobs], memory.threads())
+    table.run([first] if same else [job.coefficients for job in jobs], memory.share)
     if in_place:
         memory.written(columns[0])
     return results
@@ -169,7 +170,7 @@ class Steady:
         return False
 
     def run(self, each: Sequence[Coefficients]) -> None:
-        self.table.run(each, self.memory.threads())
+        self.table.run(each, self.memory.share)
         self.memory.written(self.parameters)
         self.parameters = ()
 

@@ -57,6 +57,8 @@ class NumPyMemory:
     def threads(self) -> int:
         return table.processors()
 
+    share = staticmethod(table.share)
+
     def written(self, xs: Sequence[Array]) -> None:
         pass
 

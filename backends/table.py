@@ -15,7 +15,7 @@ from itertools import accumulate, chain, count
 from operator import itemgetter
 from typing import Any
 
-from adamcore.backends.machine import CODES, Real, kernel
+from adamcore.backends.machine import CODES, Kernel, Real, kernel
 from adamcore.definition import Coefficients
 from adamcore.program import Program
 
@@ -41,7 +41,7 @@ class Table:
         self.addresses = addresses
         self.block[2] = addresses.buffer_info()[0]
 
-    def run(self, each: Sequence[Coefficients], threads: int) -> None:
+    def run(self, each: Sequence[Coefficients], share: Share) -> None:
         """One step of all of them, with coefficients for each array or one for all."""
         code, used = self.scalars.typecode, self.used
         if len(each) == 1:  # rounded once, to the kernel's dtype
@@ -51,9 +51,17 @@ class Table:
             self.scalars = array(code, chain.from_iterable(map(used, each)))
             self.block[4] = len(used(each[0]))
         self.block[3] = self.scalars.buffer_info()[0]
-        if self.total < PARALLEL:
-            threads = 1
-        spread(lambda lo, hi: self.kernel(lo, hi, self.at), self.total, PIECE, threads)
+        share(self.kernel, self.total, self.at)
+
+
+Share = Callable[[Kernel, int, int], None]
+"""Runs a kernel over so many elements of the table at an address."""
+
+
+def share(kernel: Kernel, total: int, at: int) -> None:
+    """In threads of our own where a second one pays."""
+    threads = processors() if total >= PARALLEL else 1
+    spread(lambda lo, hi: kernel(lo, hi, at), total, PIECE, threads)
 
 
 def spread(work: Callable[[int, int], None], total: int, piece: int, threads: int) -> None:

@@ -22,7 +22,7 @@ try:  # what torch.compile asks of tensors before it runs a program again, in C+
 except ImportError:
     TensorGuards: Any = None  # type: ignore[no-redef]
 
-from adamcore.backends import machine, native, torch_compile, torch_lists
+from adamcore.backends import machine, native, openmp, torch_compile, torch_lists
 from adamcore.definition import Array
 from adamcore.protocol import Job, Prepared, Result
 
@@ -59,6 +59,8 @@ class TorchMemory:
 
     def threads(self) -> int:
         return torch.get_num_threads()
+
+    share = staticmethod(openmp.share)
 
     def written(self, xs: Sequence[Array]) -> None:
         increment_version(xs)  # as an in-place operation of PyTorch does

@@ -45,7 +45,7 @@ class Symbol:
         if a.op == "*" and a.of[1] == b:
             return Symbol("*", (a.of[0], b**2))
         if b.op == "/" and b.of[0] == ONE:
-            return a / b.of[1]
+            return Symbol("/", (a, b.of[1]))
         return Symbol("*", (a, b))
 
     def __sub__(self, other: Any) -> Symbol:

@@ -1,4 +1,7 @@
-"""Timing, interleaved: all contenders of a framework take turns, so that what slows one slows all."""
+"""Timing, interleaved: all contenders of a framework take turns, so that what slows one slows all.
+
+The order of a round is drawn anew for each, the same on every run.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 
 from adamcore.backends import machine
 from adamcore.conformance.bench.contenders import Contender, installed, suits
@@ -79,7 +83,7 @@ def run_one(
 ) -> list[Row]:
     clocks: list[Clock] = []
     if machine.available():
-        clocks.append(Clock(None, floor(shapes)))
+        clocks.append(Clock(None, floor(shapes, contenders[0].framework)))
     for contender in contenders:
         progress(f"{name}, {contender.framework}: {contender.name}, the first step")
         start = time.perf_counter()
@@ -97,8 +101,10 @@ def run_one(
     repeat = 10 if elements(shapes) < 10_000 else 1  # the clock itself takes time
     rounds = max(LEAST, min(ROUNDS, int(budget / (once * repeat + 1e-9))))
     progress(f"{name}, {contenders[0].framework}: {rounds} rounds of {once * repeat:.3g} s")
-    for number in range(rounds):
-        for clock in clocks[number % len(clocks) :] + clocks[: number % len(clocks)]:
+    turns, order = list(clocks), Random(0)
+    for _ in range(rounds):
+        order.shuffle(turns)  # nobody always follows the same one, whose threads may still be spinning
+        for clock in turns:
             clock.tick(repeat)
     base = next((c for c in clocks if c.contender and c.contender.baseline), None)
     traffic = next((c for c in clocks if c.contender is None), None)

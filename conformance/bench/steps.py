@@ -30,10 +30,13 @@ def arrays(shapes: Shapes, seed: int) -> list[Any]:
 # ------------------------------------------------------------------------------------ NumPy
 
 
-def floor(shapes: Shapes) -> Step:
-    """The memory traffic of a step and next to nothing else: read four arrays, write three."""
+def floor(shapes: Shapes, framework: str = "numpy") -> Step:
+    """The memory traffic of a step and next to nothing else: read four arrays, write three.
+
+    In the threads that our own step takes there, so that both find them in the same state.
+    """
     from adamcore.backends.numpy_fast import MEMORY
-    from adamcore.backends.table import Table
+    from adamcore.backends.table import Table, share
     from adamcore.program import Op, Program
 
     ops = tuple(Op("add", f"x{k}", (name, "g")) for k, name in enumerate("pmv"))
@@ -43,9 +46,11 @@ def floor(shapes: Shapes) -> Step:
     table = Table(program, "float32", True, [x.size for x in columns[0]])
     table.point(array("q", [MEMORY.address(x) for xs in columns for x in xs]))
     coefficients: Any = [range(16)]
+    if framework == "torch":
+        from adamcore.backends.openmp import share
 
     def step() -> None:
-        table.run(coefficients, MEMORY.threads())
+        table.run(coefficients, share)
 
     step.keep = columns  # type: ignore[attr-defined]
     return step

@@ -54,7 +54,7 @@ def same_beta(name: str, c: Coefficients, n: Any, at: Moment) -> Coefficients:
 
 
 def root_missing(c: Coefficients, n: Any, at: Moment) -> Coefficients:
-    return c._replace(over_root=1.0 / c.square) if has(c, "over_root") else c
+    return c if c.over_root is None or c.square is None else c._replace(over_root=1.0 / c.square)
 
 
 def root_times(c: Coefficients, n: Any, at: Moment) -> Coefficients:

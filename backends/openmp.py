@@ -1,0 +1,97 @@
+"""PyTorch's own threads for machine code: the team of OpenMP that its operations run in.
+
+Those threads are awake when a step comes after a backward pass, and spin for a while after each
+operation; a second set of threads would have to be woken first, and then compete with them for the
+processors.  The team is started as a compiler would start it, by ``GOMP_parallel`` of the very library
+that PyTorch is linked with; where there is none (macOS, Windows, another thread pool) threads are
+those of :mod:`adamcore.backends.table`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from array import array
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import torch
+
+from adamcore.backends import machine
+from adamcore.backends.table import PARALLEL, PIECE, spread
+
+_forked = False
+
+
+def share(kernel: machine.Kernel, total: int, at: int) -> None:
+    """Run a kernel over ``total`` elements of the table at ``at``, in threads where a second one pays."""
+    threads = torch.get_num_threads()
+    if total < PARALLEL or threads == 1:
+        kernel(0, total, at)
+        return
+    team = None if _forked else start()
+    if team is None:
+        spread(lambda lo, hi: kernel(lo, hi, at), total, PIECE, threads)
+        return
+    address = ctypes.cast(kernel, ctypes.c_void_p).value or 0  # type: ignore[arg-type]
+    work = array("q", (0, total, PIECE, address, at))
+    team(work.buffer_info()[0], threads)
+
+
+@cache
+def start() -> Callable[[int, int], None] | None:
+    """A function of the address of what :data:`TURN` reads and a number of threads; None without OpenMP."""
+    if "ATen parallel backend: OpenMP" not in torch.__config__.parallel_info():
+        return None
+    try:  # a name is looked up in a library and in those that it is linked with
+        library = ctypes.CDLL(str(Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"))
+        parallel = library.GOMP_parallel
+    except (OSError, AttributeError):
+        return None
+    parallel.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint)
+    parallel.restype = None
+    turn, keep = machine.link(TURN, "turn")
+
+    def team(work: int, threads: int, keep: object = keep) -> None:
+        parallel(turn, work, threads, 0)
+
+    return team
+
+
+def _after_fork() -> None:
+    global _forked
+    _forked = True  # the team's threads don't survive it, and OpenMP would wait for them
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+#: What each thread does: the next piece, until there is none.  It reads five words: the first element
+#: that nobody has taken, how many there are, those of a piece, the kernel, and its table.
+TURN = """
+define void @turn(ptr %work) {
+entry:
+  %total.slot = getelementptr i64, ptr %work, i64 1
+  %total = load i64, ptr %total.slot
+  %piece.slot = getelementptr i64, ptr %work, i64 2
+  %piece = load i64, ptr %piece.slot
+  %kernel.slot = getelementptr i64, ptr %work, i64 3
+  %kernel = load ptr, ptr %kernel.slot
+  %table.slot = getelementptr i64, ptr %work, i64 4
+  %table = load ptr, ptr %table.slot
+  br label %next
+next:
+  %lo = atomicrmw add ptr %work, i64 %piece monotonic
+  %more = icmp slt i64 %lo, %total
+  br i1 %more, label %take, label %done
+take:
+  %end = add i64 %lo, %piece
+  %early = icmp slt i64 %end, %total
+  %hi = select i1 %early, i64 %end, i64 %total
+  call void %kernel(i64 %lo, i64 %hi, ptr %table)
+  br label %next
+done:
+  ret void
+}
+"""
