@@ -41,8 +41,8 @@ class Coefficients(NamedTuple):
 
     w1: Number  #: 1 - b1
     w2: Number  #: 1 - b2
-    keep1: Number | None  #: b1, or None to form b1*m as m - w1*m
-    keep2: Number | None
+    keep1: Number | None  #: b1, or None to form b1*m + w1*g as m + w1*(g - m)
+    keep2: Number | None  #: b2, or None to form b2*v as v - w2*v
     step_m: Number  #: what m / denominator is multiplied by: lr / (1 - b1**t) without Nesterov
     step_g: Number | None  #: the same of g, in a Nesterov step
     inside: Number | None  #: epsilon under the root, in the units of what stands there
@@ -116,11 +116,16 @@ def coefficients(
 
 
 def average(old: Array, new: Array, keep: Number | None, weight: Number) -> Array:
-    """``(1 - weight)*old + new``.
+    """``(1 - weight)*old + weight*new``.
 
     With ``keep=None`` from one rounded weight alone, so that the weights add up to 1 whatever
     the rounding of ``weight`` (NUM.4); else with both.
     """
+    return old + weight * (new - old) if keep is None else keep * old + weight * new
+
+
+def add_weighted(old: Array, new: Array, keep: Number | None, weight: Number) -> Array:
+    """``(1 - weight)*old + new``: the same where what is new is weighted already."""
     return old + (new - weight * old) if keep is None else keep * old + new
 
 
@@ -142,11 +147,11 @@ def update(
     if adam.decay == "l2" and c.decay is not None:
         parts = [(p, g + c.decay * p, m) for p, g, m in parts]  # DEC.1
 
-    parts = [(p, g, average(m, c.w1 * g, c.keep1, c.w1)) for p, g, m in parts]  # MOM.1
+    parts = [(p, g, average(m, g, c.keep1, c.w1)) for p, g, m in parts]  # MOM.1
     square = (c.w2 * parts[0][1]) * parts[0][1]  # NUM.3: in this order
     for _, g, _ in parts[1:]:
         square = square + (c.w2 * g) * g  # CPX.2
-    v = average(v, square, c.keep2, c.w2)  # MOM.2
+    v = add_weighted(v, square, c.keep2, c.w2)  # MOM.2
 
     used, over_root = v, c.over_root
     if adam.amsgrad == "uncorrected":
@@ -174,6 +179,6 @@ def move(adam: Adam, c: Coefficients, p: Array, g: Array, m: Array, denominator:
     if adam.decay == "l2" or c.decay is None:
         return p - delta
     if adam.decay_order == "before":
-        return average(p, -delta, c.keep_p, c.decay)  # DEC.2, DEC.3, DEC.4
+        return add_weighted(p, -delta, c.keep_p, c.decay)  # DEC.2, DEC.3, DEC.4
     p = p - delta
     return p - c.decay * p if c.keep_p is None else c.keep_p * p  # DEC.5

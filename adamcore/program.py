@@ -1,7 +1,7 @@
 """The definition as a program: what fast backends lower, so that none of them repeats the formula.
 
 :func:`program` runs :func:`adamcore.definition.update` once with values that write down what is
-done to them.  What comes out is about 15 operations in single-assignment form for each choice of
+done to them.  What comes out is about 14 operations in single-assignment form for each choice of
 axes; carried out one by one, each rounded, it gives the bits that the definition gives.
 """
 
@@ -94,9 +94,9 @@ def program(adam: Adam, c: Coefficients) -> Program:
     >>> from adamcore.definition import coefficients
     >>> adam = Adam(b1=0.0, bias_correction="none", eps=0)
     >>> print(program(adam, coefficients(Host(), adam, 1, 0.1)))
-    x0 = mul(w1, g)
-    x1 = mul(keep1, m)
-    x2 = add(x1, x0)
+    x0 = mul(keep1, m)
+    x1 = mul(w1, g)
+    x2 = add(x0, x1)
     x3 = mul(w2, g)
     x4 = mul(x3, g)
     x5 = mul(w2, v)

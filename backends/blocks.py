@@ -4,7 +4,8 @@ A block is small enough that what one operation writes is still in the cache whe
 it.  Results go straight into their arrays, everything between into scratch, assigned by when each
 value is last read: two blocks of it for most Adams.  Small arrays are gathered into one block.
 
-A ufunc lets go of the interpreter while it computes, so that large arrays are done in threads.
+A ufunc lets go of the interpreter while it computes, so that large arrays are done in threads, in
+blocks twice as large: to get the interpreter back takes a thread as long as to compute half of one.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from adamcore.backends.table import PARALLEL, spread
+from adamcore.backends.threads import PARALLEL, hasty, spread
 from adamcore.program import Program
 
 SMALL = 1 << 12  #: elements below which arrays are gathered
@@ -25,7 +26,7 @@ THREADS = 4  #: at most: they take turns at what is not computing
 
 
 def block_bytes() -> int:
-    """Bytes of a block: six of them are to fit into the cache of one core."""
+    """Bytes of a block: six of them are to fit into the cache of one core, in threads three."""
     try:
         size = Path("/sys/devices/system/cpu/cpu0/cache/index2/size").read_text().strip()  # "2048K"
         return min(max(int(size.removesuffix("K")) * 1024 // 8, 1 << 15), 1 << 18)
@@ -95,13 +96,14 @@ class Blocks:
         self.idle: list[list[Any]] = []  # blocks that nobody uses at the moment
 
     @contextmanager
-    def blocks(self, count: int) -> Iterator[list[Any]]:
-        """That many blocks of memory."""
+    def blocks(self, count: int, size: int) -> Iterator[list[Any]]:
+        """That many blocks of memory, of so many elements."""
         try:
             found = self.idle.pop()
         except IndexError:
             found = []
-        found += [np.empty(self.size, self.dtype) for _ in range(count - len(found))]
+        found = [x for x in found if x.size >= size]
+        found += [np.empty(size, self.dtype) for _ in range(count - len(found))]
         yield found[:count]
         self.idle.append(found)
 
@@ -111,23 +113,30 @@ class Blocks:
         """One step of flat arrays; without ``in_place`` into ``results``, else these are not used."""
         scalars = [np.asarray(c, dtype=self.dtype) for c in coefficients]
         results = results or [None] * len(self.program.outputs)
-        total = inputs[0].size
+        total, ops = inputs[0].size, self.schedule.ops
+        threads = 1 if total < PARALLEL else min(threads, THREADS)
+        size = self.size if threads == 1 else 2 * self.size
 
         def work(lo: int, hi: int) -> None:
-            with self.blocks(self.schedule.scratch) as scratch, np.errstate(all="ignore"):
-                for start in range(lo, hi, self.size):
-                    stop = min(start + self.size, hi)
+            with self.blocks(self.schedule.scratch, size) as scratch, np.errstate(all="ignore"):
+                for start in range(lo, hi, size):
+                    stop = min(start + size, hi)
                     block = slice(start, stop)
                     places = [x[block] for x in inputs]
                     places += [None if x is None else x[block] for x in results]
                     places += scalars
-                    places += scratch if stop - start == self.size else [x[: stop - start] for x in scratch]
-                    for ufunc, args, target in self.schedule.ops:
-                        ufunc(*[places[k] for k in args], out=places[target])
+                    places += [x[: stop - start] for x in scratch]
+                    calls = [(f, [places[k] for k in args], places[k_out]) for f, args, k_out in ops]
+                    for ufunc, arrays, out in calls:  # little is done between two, where threads wait
+                        ufunc(*arrays, out=out)
                     for target, source in self.schedule.copies:
                         np.copyto(places[target], places[source])
 
-        spread(work, total, self.size, 1 if total < PARALLEL else min(threads, THREADS))
+        if threads == 1:
+            work(0, total)
+        else:
+            with hasty():
+                spread(work, total, size, threads)
 
     def run_small(
         self, inputs: Sequence[Sequence[Any]], results: Sequence[Sequence[Any]], coefficients: Sequence[Any]
@@ -138,7 +147,7 @@ class Blocks:
         gathered = Blocks(self.program, self.dtype, True) if not self.in_place else self
         sizes = [x.size for x in inputs[0]]
         start = 0
-        with self.blocks(len(inputs)) as whole_rows:
+        with self.blocks(len(inputs), self.size) as whole_rows:
             while start < len(sizes):
                 stop, total = start, 0
                 while stop < len(sizes) and total + sizes[stop] <= self.size:

@@ -20,7 +20,7 @@ from typing import Any
 import jax
 
 from adamcore.backends import machine
-from adamcore.backends.table import PARALLEL, processors
+from adamcore.backends.threads import PARALLEL, processors
 from adamcore.program import Program
 
 _numbers = count()  #: a target each

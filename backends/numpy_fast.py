@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from adamcore.backends import machine, native, table
+from adamcore.backends import machine, native, table, threads
 from adamcore.backends.blocks import SMALL, Blocks
 from adamcore.definition import Array, Coefficients
 from adamcore.program import Program, program
@@ -55,7 +55,7 @@ class NumPyMemory:
         return np.empty_like(x)
 
     def threads(self) -> int:
-        return table.processors()
+        return threads.processors()
 
     share = staticmethod(table.share)
 
@@ -102,10 +102,9 @@ def apply(adam: Adam, jobs: Sequence[Job], donate: bool, slow: Slow) -> list[Res
     return results
 
 
-@np.errstate(all="ignore")
 def in_blocks(adam: Adam, jobs: Sequence[Job], in_place: bool, memory: native.Memory) -> list[Result]:
     """The jobs, all without an obstacle, by planned operations."""
-    threads = memory.threads()
+    team = memory.threads()
     results: list[Any] = [None] * len(jobs)
     small: dict[tuple[int, Any], list[int]] = {}
     for i, job in enumerate(jobs):
@@ -117,7 +116,7 @@ def in_blocks(adam: Adam, jobs: Sequence[Job], in_place: bool, memory: native.Me
         made = program(adam, job.coefficients)
         flat = [x.reshape(-1) for x in native.arrays_of(job)]
         targets = () if in_place else [x.reshape(-1) for x in results[i] if x is not None]
-        blocks(made, job.p.dtype, in_place).run(flat, targets, made.used(job.coefficients), threads)
+        blocks(made, job.p.dtype, in_place).run(flat, targets, made.used(job.coefficients), team)
     for (_, dtype), places in small.items():
         c: Coefficients = jobs[places[0]].coefficients
         made = program(adam, c)

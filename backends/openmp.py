@@ -4,7 +4,7 @@ Those threads are awake when a step comes after a backward pass, and spin for a 
 operation; a second set of threads would have to be woken first, and then compete with them for the
 processors.  The team is started as a compiler would start it, by ``GOMP_parallel`` of the very library
 that PyTorch is linked with; where there is none (macOS, Windows, another thread pool) threads are
-those of :mod:`adamcore.backends.table`.
+those of :mod:`adamcore.backends.threads`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 
 from adamcore.backends import machine
-from adamcore.backends.table import PARALLEL, PIECE, spread
+from adamcore.backends.threads import PARALLEL, PIECE, spread
 
 _forked = False
 

@@ -6,21 +6,15 @@ sizes, alive during the call, and no two of one array overlapping unless they ar
 
 from __future__ import annotations
 
-import os
 from array import array
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-from itertools import accumulate, chain, count
+from itertools import accumulate, chain
 from operator import itemgetter
-from typing import Any
 
 from adamcore.backends.machine import CODES, Kernel, Real, kernel
+from adamcore.backends.threads import PARALLEL, PIECE, processors, spread
 from adamcore.definition import Coefficients
 from adamcore.program import Program
-
-PARALLEL = 1 << 19  #: elements from which a second thread pays: one that is late costs up to 100 ms
-PIECE = 1 << 18  #: elements that a thread takes at a time
 
 
 class Table:
@@ -62,43 +56,3 @@ def share(kernel: Kernel, total: int, at: int) -> None:
     """In threads of our own where a second one pays."""
     threads = processors() if total >= PARALLEL else 1
     spread(lambda lo, hi: kernel(lo, hi, at), total, PIECE, threads)
-
-
-def spread(work: Callable[[int, int], None], total: int, piece: int, threads: int) -> None:
-    """Work from 0 to ``total``, in pieces if in threads, the next one for whoever is free.
-
-    So a thread that stalls holds up one piece, and one that never begins nothing.
-    """
-    threads = min(threads, -(-total // piece))
-    if threads <= 1:
-        work(0, total)
-        return
-    pieces = count(0, piece)
-
-    def turn() -> None:
-        for lo in pieces:
-            if lo >= total:
-                return
-            work(lo, min(lo + piece, total))
-
-    others = [pool(threads - 1).submit(turn) for _ in range(threads - 1)]
-    turn()
-    for other in others:
-        if not other.cancel():  # it has not even begun: nothing is left for it
-            other.result()
-
-
-@cache
-def pool(workers: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(workers, thread_name_prefix="adamcore")
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=pool.cache_clear)  # threads don't survive a fork
-
-
-@cache
-def processors() -> int:
-    """How many threads this process may use for memory-bound work: beyond some eight nothing is won."""
-    here: Any = os
-    return min(len(here.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 8)

@@ -206,5 +206,5 @@ class NoisyNumbers:
         return self.with_error(value, self.formed * (roundings * (1.0 - value) + value))
 
     def keep(self, kept: Number, weight: Number) -> Number:
-        # two weights, each rounded: the wider of the two forms of `average`
+        # two weights, each rounded: the wider of the two forms of an average
         return self.number(kept) if isinstance(kept, float) else kept

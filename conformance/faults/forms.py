@@ -9,7 +9,7 @@ import numpy as np
 
 from adamcore.conformance.faults import Held, Moment, Moved
 from adamcore.conformance.probe import FloatArray
-from adamcore.definition import Coefficients, average, move, update
+from adamcore.definition import Coefficients, add_weighted, average, move, update
 
 
 class Meaningless(ValueError):
@@ -40,14 +40,14 @@ def with_gradients(held: Held, change: Callable[[FloatArray, FloatArray], Any]) 
 
 def first(at: Moment, c: Coefficients, held: Held) -> list[FloatArray]:
     """The first moments after the step."""
-    return [average(m, c.w1 * gradient(at, c, p, g), c.keep1, c.w1) for p, g, m in held.parts]
+    return [average(m, gradient(at, c, p, g), c.keep1, c.w1) for p, g, m in held.parts]
 
 
 def second(at: Moment, c: Coefficients, held: Held) -> FloatArray:
     """The second moment after the step."""
     seen = [gradient(at, c, p, g) for p, g, _ in held.parts]
     square: FloatArray = sum((c.w2 * g) * g for g in seen)
-    v: FloatArray = average(held.v, square, c.keep2, c.w2)
+    v: FloatArray = add_weighted(held.v, square, c.keep2, c.w2)
     return v
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from adamcore.conformance.faults import Fault, Held, Moment, Moved, formed, forms
-from adamcore.definition import Coefficients, average
+from adamcore.definition import Coefficients, add_weighted
 
 OF = {
     "|g|": lambda g, m, w: np.abs(g),
@@ -28,7 +28,7 @@ def second_of(of: Callable[[Any, Any, Any], Any], at: Moment, c: Coefficients, h
     """V averages something else than g*g."""
     ms = forms.first(at, c, held)
     new = sum(of(forms.gradient(at, c, p, g), m, c.w2) for (p, g, _), m in zip(held.parts, ms, strict=True))
-    return forms.given(at, c, held, v=average(held.v, c.w2 * new, c.keep2, c.w2))
+    return forms.given(at, c, held, v=add_weighted(held.v, c.w2 * new, c.keep2, c.w2))
 
 
 def late(which: str, at: Moment, c: Coefficients, held: Held) -> Moved:
