@@ -122,7 +122,7 @@ def test_blocks_in_threads_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) -
     import warnings
     from concurrent.futures import ThreadPoolExecutor
 
-    from adamcore.backends import table
+    from adamcore.backends import threads
 
     monkeypatch.setattr(machine, "available", lambda: False)
     adam = Adam(weight_decay=0.1)
@@ -138,7 +138,7 @@ def test_blocks_in_threads_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) -
     want = run(False)
     monkeypatch.setattr(blocks, "PARALLEL", 1)
     monkeypatch.setattr(blocks, "BLOCK", 1 << 12)
-    monkeypatch.setattr(table, "processors", lambda: 3)
+    monkeypatch.setattr(threads, "processors", lambda: 3)
     numpy_fast.blocks.cache_clear()
     with warnings.catch_warnings(), ThreadPoolExecutor(4) as pool:
         warnings.simplefilter("error")  # of an overflow, in whatever thread
