@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
 import torch
-from torch.optim.optimizer import _use_grad_for_differentiable
 
 from adamcore.adam import Adam as Core
 from adamcore.backends.torch import backend
@@ -16,6 +15,7 @@ from adamcore.backends.torch_settings import Group, core_of, of_dialect, of_grou
 from adamcore.backends.torch_slots import Slots, collect, keep
 from adamcore.backends.torch_steady import Lanes
 from adamcore.backends.torch_update import update_group
+from adamcore.backends.torch_wrapping import wrapped
 
 
 class Adam(Freezing):
@@ -107,7 +107,7 @@ class Adam(Freezing):
 
     # ---------------------------------------------------------------------------- the step
 
-    @_use_grad_for_differentiable
+    @wrapped
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Make one update of every parameter that has a gradient.
 

@@ -104,7 +104,7 @@ class Lane:
         self.counts = list(map(c_int32.from_address, self.places[:count]))
         self.products = list(map(c_double.from_address, self.places[count:]))
         self.formula = None if self.products else formula(core)
-        self.keys: list[Any] = []
+        self.now: list[int] = []
         self.each: list[Coefficients] = []
 
     def look(self, group: Group) -> list[Any]:
@@ -133,16 +133,17 @@ class Lane:
 
     def tick(self, lr: Any) -> bool:
         """Form the coefficients; False if the host can't know them."""
-        counts = [cell.value for cell in self.counts]
-        if min(counts) < 0 or max(counts) >= MAX_CLOCK:
+        self.now = now = [cell.value for cell in self.counts]
+        if min(now) < 0 or max(now) >= MAX_CLOCK:
             return False
-        products: Any = [cell.value for cell in self.products] or repeat(None)
-        self.keys = list(zip(counts, products, strict=False))
-        known: dict[Any, Any] = {key: self.coefficients(lr, *key) for key in set(self.keys)}
-        if None in known.values():
-            return False
-        self.each = list(known.values()) if len(known) == 1 else [known[key] for key in self.keys]
-        return True
+        if now.count(now[0]) == len(now) and not self.products:
+            each: list[Any] = [self.coefficients(lr, now[0], None)]
+        else:
+            keys = list(zip(now, [cell.value for cell in self.products] or repeat(None), strict=False))
+            known = {key: self.coefficients(lr, *key) for key in set(keys)}
+            each = [known[key] for key in keys]
+        self.each = each
+        return None not in each
 
     def coefficients(self, lr: Any, t: int, product: float | None) -> Coefficients | None:
         """Those of the update after the ``t``-th."""
@@ -153,12 +154,10 @@ class Lane:
     def run(self) -> None:
         """Make the step, and tick."""
         self.prepared.run(self.each)
-        for cell, (t, _) in zip(self.counts, self.keys, strict=True):
+        for cell, t in zip(self.counts, self.now, strict=True):
             cell.value = t + 1
-        if self.products:
-            each = self.each if len(self.each) > 1 else self.each * len(self.products)
-            for product, c in zip(self.products, each, strict=True):
-                product.value = c.mu_product  # type: ignore[assignment]
+        for product, c in zip(self.products, self.each if self.products else (), strict=True):
+            product.value = c.mu_product  # type: ignore[assignment]
 
 
 def number(lr: Any) -> Any:

@@ -297,3 +297,46 @@ def test_gradients_are_not_kept_alive(ran: list[Any]) -> None:
         params[0].grad = None
         assert reference() is None
     assert len(ran) == 2
+
+
+def test_a_step_nobody_watches_is_the_step_that_is_watched() -> None:
+    """A profiler sees its range, and grad mode and errors are what they are in torch.optim."""
+    from torch.profiler import ProfilerActivity, profile
+
+    w = torch.nn.Parameter(torch.ones(3))
+    optimizer = Adam([w], lr=0.1)
+    modes: list[bool] = []
+
+    def closure() -> float:
+        modes.append(torch.is_grad_enabled())
+        w.grad = torch.ones(3)
+        return 7.0
+
+    assert optimizer.step(closure) == 7.0
+    assert torch.is_grad_enabled()
+    with torch.no_grad():
+        optimizer.step(closure)
+        assert not torch.is_grad_enabled()
+    assert modes == [True, True]
+    assert not w.grad.requires_grad  # type: ignore[union-attr]
+
+    def broken() -> float:
+        raise RuntimeError("in the closure")
+
+    with pytest.raises(RuntimeError, match="in the closure"):
+        optimizer.step(broken)
+    assert torch.is_grad_enabled()
+    with profile(activities=[ProfilerActivity.CPU]) as watch:
+        optimizer.step()
+    assert "Optimizer.step#Adam.step" in {event.key for event in watch.key_averages()}
+
+    class Mine(Adam):
+        def step(self, closure: Any = None) -> Any:
+            modes.append(False)
+            return super().step(closure)
+
+    mine = Mine([w], lr=0.1)
+    with profile(activities=[ProfilerActivity.CPU]) as watch:
+        mine.step()
+    assert modes[-1] is False
+    assert "Optimizer.step#Mine.step" in {event.key for event in watch.key_averages()}
