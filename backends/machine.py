@@ -23,6 +23,7 @@ from adamcore.program import Program
 Real = Literal["float32", "float64"]
 
 LANES = {"float32": 16, "float64": 8}  #: elements that one turn of the loop handles: 64 bytes
+AHEAD = 2048  #: bytes: what is read that much later is asked for; the processor's own guess ends with a page
 LLVM = {"float32": "float", "float64": "double"}
 CODES = {"float32": "f", "float64": "d"}  #: of module array, for the coefficients
 
@@ -125,10 +126,16 @@ def text(program: Program, dtype: Real, in_place: bool) -> str:
         for i, name in enumerate(program.coefficients)
     )
     many = _body(program, targets, vector, f".v{lanes}f{size * 8}", ".m", ".all", size)
+    ahead = "\n".join(
+        f"""  %{name}.ahead = getelementptr i8, ptr %{name}.p.m, i64 {AHEAD}
+  call void @llvm.prefetch.p0(ptr %{name}.ahead, i32 {int(name in targets.values())}, i32 3, i32 1)"""
+        for name in program.inputs
+    )
     single = _body(program, targets, real, f".f{size * 8}", ".s", "", size)
     return f"""
 declare {vector} @llvm.sqrt.v{lanes}f{size * 8}({vector})
 declare {real} @llvm.sqrt.f{size * 8}({real})
+declare void @llvm.prefetch.p0(ptr, i32, i32, i32)
 
 define void @step(i64 %lo, i64 %hi, ptr %table) #0 {{
 entry:
@@ -175,6 +182,7 @@ many.test:
   br i1 %whole, label %many, label %single.test
 many:
 {many}
+{ahead}
   br label %many.test
 single.test:
   %i.s = phi i64 [ %i.m, %many.test ], [ %i.s.next, %single ]
