@@ -62,6 +62,16 @@ class Prepared(Protocol):
         """Do it, with coefficients for each job or one for all; after a call of :meth:`fits`."""
 
 
+class Ticking(Prepared, Protocol):
+    """Jobs whose clocks stand where their arrays do, out of the host's sight, and are ticked there."""
+
+    def ticks(self, lr: Any, clocks: Sequence[Array], products: Sequence[Array] = ()) -> bool:
+        """Whether the next step can tick these, one for each job or one for all; nothing is changed yet."""
+
+    def advance(self) -> None:
+        """Tick, and do it; after a call of :meth:`fits` and one of :meth:`ticks`."""
+
+
 class Backend(Protocol):
     """One array library."""
 

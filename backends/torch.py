@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.utils import _pytree as pytree
 
-from adamcore.backends import torch_compile, torch_fast
+from adamcore.backends import torch_compile, torch_cuda, torch_fast
 from adamcore.backends.base import BaseBackend, dtype_name
 from adamcore.coefficients import Traced, split_log
 from adamcore.definition import Array, Numbers
@@ -75,7 +75,7 @@ class TorchBackend(BaseBackend):
         return leaf.device
 
     def host(self, x: Array) -> Any:
-        if torch.compiler.is_compiling() or x.device.type != "cpu" or type(x) not in PLAIN:
+        if torch.compiler.is_compiling() or not torch_cuda.seen(x) or type(x) not in PLAIN:
             return None  # a value known only to the program: compiled, elsewhere, or of a transform
         if torch._C._functorch.is_functorch_wrapped_tensor(x):
             return None
