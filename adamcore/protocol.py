@@ -108,6 +108,11 @@ class Backend(Protocol):
 
     # the step
     def numbers(self, like: Array) -> Numbers: ...  # for coefficients that only the program knows
+    def ticked(
+        self, adam: Adam, t: Any, mu_product: Any, lr: Any, like: Array
+    ) -> (
+        tuple[Any, Any, Any] | None
+    ): ...  # or the new t and product and the coefficients at once, where it has a way of its own
     def apply(self, adam: Adam, jobs: Sequence[Job], donate: bool) -> list[Result]: ...
     def prepares(self) -> bool: ...  # whether `prepare` is worth a try, here and now
     def prepare(self, adam: Adam, jobs: Sequence[Job]) -> Prepared | None: ...

@@ -85,12 +85,13 @@ def text(program: Program, kinds: Kinds, in_place: bool, words: int) -> str:
     n = len(names)
 
     pointers = "\n".join(
-        f"  {C[stored[name]]} *{name} = ({C[stored[name]]} *)table.words[{k} * n + i];"
+        f"  {C[stored[name]]} *{name} = ({C[stored[name]]} *)table.words[{k} * n + i] + start;"
         for k, name in enumerate(names)
     )
     misaligned = " || ".join(f"(long long){name} % sizeof(Vector<{C[stored[name]]}>)" for name in names)
     read = "\n".join(
-        f"      const Vector<{C[stored[name]]}> {name}s = *(const Vector<{C[stored[name]]}> *)({name} + j);"
+        f"      Vector<{C[stored[name]]}> {name}s;\n"
+        f"      {name}s.all = __ldcg(&((Vector<{C[stored[name]]}> *)({name} + j))->all);"
         for name in program.inputs
     )
     made = "\n".join(f"      Vector<{C[kinds.of(name)]}> {name}_made;" for name in places)
@@ -98,7 +99,7 @@ def text(program: Program, kinds: Kinds, in_place: bool, words: int) -> str:
         f"        {line}" for line in body(program, kinds, "{}s.x[k]", {n: f"{n}_made.x[k]" for n in places})
     )
     written = "\n".join(
-        f"      *(Vector<{C[kinds.of(name)]}> *)({place} + j) = {name}_made;"
+        f"      __stcg(&((Vector<{C[kinds.of(name)]}> *)({place} + j))->all, {name}_made.all);"
         for name, place in places.items()
     )
     one = "\n".join(
@@ -109,7 +110,11 @@ def text(program: Program, kinds: Kinds, in_place: bool, words: int) -> str:
 typedef {real} real;
 {row(program, kinds.work)}
 struct Table {{ long long words[{words}]; }};
-template <class T> struct alignas(sizeof(T) * {lanes}) Vector {{ T x[{lanes}]; }};
+template <int bytes> struct Access;
+template <> struct Access<16> {{ typedef uint4 type; }};
+template <> struct Access<8> {{ typedef uint2 type; }};
+template <> struct Access<4> {{ typedef unsigned type; }};
+template <class T> union Vector {{ T x[{lanes}]; typename Access<sizeof(T) * {lanes}>::type all; }};
 {narrow}
 extern "C" __global__ void __launch_bounds__({THREADS})
 update(const __grid_constant__ Table table, const int n, const Row *rows) {{
@@ -123,13 +128,13 @@ update(const __grid_constant__ Table table, const int n, const Row *rows) {{
       i = middle + 1;
   }}
   const long long before = i == 0 ? 0 : table.words[{n + 1} * n + i - 1];
-  const long long start = (blockIdx.x - before) * {PIECE}, size = table.words[{n} * n + i];
-  const long long stop = start + {PIECE} < size ? start + {PIECE} : size;
+  const long long start = (blockIdx.x - before) * {PIECE}, left = table.words[{n} * n + i] - start;
+  const int stop = left < {PIECE} ? left : {PIECE};
 {pointers}
   const Row c = rows[table.words[{n + 2} * n + i]];
-  long long j = start + threadIdx.x;
+  int j = threadIdx.x;
   if (!({misaligned})) {{
-    for (j = start + threadIdx.x * {lanes}; j + {lanes} <= stop; j += {THREADS * lanes}) {{
+    for (j = threadIdx.x * {lanes}; j + {lanes} <= stop; j += {THREADS * lanes}) {{
 {read}
 {made}
 #pragma unroll
@@ -138,7 +143,7 @@ update(const __grid_constant__ Table table, const int n, const Row *rows) {{
       }}
 {written}
     }}
-    j = stop - (stop - start) % {lanes} + threadIdx.x;  // the rest
+    j = stop - stop % {lanes} + threadIdx.x;  // the rest
   }}
   for (; j < stop; j += {THREADS}) {{
 {one}

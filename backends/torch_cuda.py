@@ -12,6 +12,7 @@ tensors' device, and memory that is freed is given to later work of that same st
 from __future__ import annotations
 
 import ctypes
+from array import array
 from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 from typing import Any, Protocol
@@ -147,6 +148,11 @@ def library(names: Sequence[str]) -> Any:
         except OSError:
             continue
     return None
+
+
+def launch(kernel: Launch, blocks: int, table: array[int], *arguments: Any) -> None:
+    """Launch a kernel with a table and what else it takes."""
+    kernel(blocks, [table.buffer_info()[0], *map(ctypes.addressof, arguments)])
 
 
 pretended: tuple[str, Runtime] | None = None  #: tests put another kind of device here, and what runs on it

@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from adamcore.backends import cuda, native, torch_cuda
+from adamcore.backends import cuda, native, torch_clock, torch_cuda
 from adamcore.backends.cuda_clock import Ticking
 from adamcore.backends.cuda_table import SMALL, filled, padded, parts
 from adamcore.backends.machine import CODES
 from adamcore.backends.native import arrays_of
+from adamcore.backends.torch_cuda import launch
 from adamcore.definition import Coefficients
 from adamcore.program import Program, program
 from adamcore.protocol import Job, Result
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 NAMES = {torch.float32: "float32", torch.float64: "float64",
          torch.bfloat16: "bfloat16", torch.float16: "float16"}  # fmt: skip
 ITEM = {"float32": 4, "float64": 8}
-INFINITE = float("inf")
 
 
 def obstacle(job: Job, memory: native.Memory) -> str | None:
@@ -89,32 +89,27 @@ class Launches:
         """The tensors: the addresses of all p, of all g, and so on."""
         self.addresses = addresses
 
-    def rows(self, count: int) -> torch.Tensor:
-        """Memory for so many rows of coefficients, for one step."""
-        return torch.empty(
-            count * len(self.made.coefficients), dtype=getattr(torch, self.work), device=self.device
-        )
-
     def run(self, each: Sequence[Coefficients], threads: int = 0) -> None:
         """Step all, with coefficients that the host knows: for each job, or one for all."""
         different = {id(c): c for c in each}
-        rows = self.rows(len(different))
+        size = len(different) * len(self.made.coefficients)
+        rows = torch.empty(size, dtype=getattr(torch, self.work), device=self.device)
         values = array(CODES[self.work], chain.from_iterable(map(self.made.used, different.values())))
         fill = self.runtime.kernel(cuda.copying(self.work, SMALL), "fill", self.device)
         room = SMALL * 8 // ITEM[self.work]
-        with self.runtime.guard(self.device):
-            for at in range(0, len(values), room):
-                some = values[at : at + room]
-                table = padded(array("q", some.tobytes() + bytes(-len(some) * ITEM[self.work] % 8)), SMALL)
+        for at in range(0, len(values), room):
+            some = values[at : at + room]
+            table = padded(array("q", some.tobytes() + bytes(-len(some) * ITEM[self.work] % 8)), SMALL)
+            with self.runtime.guard(self.device):
                 launch(
                     fill, -(-len(some) // cuda.THREADS), table,
                     ctypes.c_int(len(some)), ctypes.c_void_p(rows.data_ptr() + at * ITEM[self.work]),
                 )  # fmt: skip
-            numbers = {key: k for k, key in enumerate(different)}
-            self.update(rows, None if len(different) == 1 else [numbers[id(c)] for c in each])
+        numbers = {key: k for k, key in enumerate(different)}
+        self.update(rows, None if len(different) == 1 else [numbers[id(c)] for c in each])
 
     def update(self, rows: torch.Tensor, numbers: Sequence[int] | None) -> None:
-        """Step all by ``rows``, those of ``numbers``, or the first for all; inside the guard."""
+        """Step all by ``rows``, those of ``numbers``, or the first for all."""
         if self.packed != (self.addresses, numbers):
             self.tables = [
                 (kernel, part.blocks, filled(part, self.addresses, self.length, numbers))
@@ -122,13 +117,9 @@ class Launches:
             ]
             self.packed = self.addresses[:], numbers
         at = ctypes.c_void_p(rows.data_ptr())
-        for (part, _), (kernel, blocks, table) in zip(self.parts, self.tables, strict=True):
-            launch(kernel, blocks, table, ctypes.c_int(len(part.places)), at)
-
-
-def launch(kernel: torch_cuda.Launch, blocks: int, table: array[int], *arguments: Any) -> None:
-    """Launch a kernel with a table and what else it takes."""
-    kernel(blocks, [table.buffer_info()[0], *map(ctypes.addressof, arguments)])
+        with self.runtime.guard(self.device):
+            for (part, _), (kernel, blocks, table) in zip(self.parts, self.tables, strict=True):
+                launch(kernel, blocks, table, ctypes.c_int(len(part.places)), at)
 
 
 def step(adam: Adam, jobs: Sequence[Job], in_place: bool, memory: native.Memory) -> list[Result]:
@@ -164,8 +155,7 @@ def _group(made: Program, jobs: list[Job], in_place: bool, host: bool, memory: n
         different = {id(job.coefficients): job.coefficients for job in jobs}
         numbers = {key: k for k, key in enumerate(different)}
         rows = torch.stack([x for c in different.values() for x in made.used(c)])
-        with launches.runtime.guard(launches.device):
-            launches.update(rows.to(jobs[0].formats.work), [numbers[id(job.coefficients)] for job in jobs])
+        launches.update(rows.to(jobs[0].formats.work), [numbers[id(job.coefficients)] for job in jobs])
     if in_place:
         memory.written(columns[0])
     return results
@@ -192,58 +182,20 @@ class Steady(native.Steady):
     ) -> None:
         super().__init__(table, jobs, memory)
         self.launches, self.ticking = table, ticking
-        self.clocks: Sequence[Any] = ()
-        self.products: Sequence[Any] = ()
-        self.lr: Any = None
+        self.coming: tuple[Any, Sequence[Any], Sequence[Any]] = None, (), ()
 
     def ticks(self, lr: Any, clocks: Sequence[Any], products: Sequence[Any] = ()) -> bool:
         """Whether the next step can tick these clocks where they stand: one for each job, or for all."""
-        self.lr, self.clocks, self.products = None, (), ()
-        if self.ticking is None:
+        if self.ticking is None or len(clocks) not in (1, self.launches.length):
             return False
-        if isinstance(lr, int) or (isinstance(lr, torch.Tensor) and torch_cuda.seen(lr) and lr.numel() == 1):
-            lr = float(lr)
-        if isinstance(lr, torch.Tensor):
-            known = lr.numel() == 1 and lr.dtype in (torch.float32, torch.float64) and self.near(lr)
-        else:
-            known = type(lr) is float and 0.0 <= lr < INFINITE
-        same = len({x.data_ptr() for x in clocks}) == len(clocks) in (1, self.launches.length)
-        right = all(x.dtype is torch.int32 and x.numel() == 1 and self.near(x) for x in clocks)
-        right &= all(x.dtype is torch.float64 and x.numel() == 1 and self.near(x) for x in products)
-        right &= len(products) == (len(clocks) if self.ticking.momentum else 0)
-        self.lr, self.clocks, self.products = lr, clocks, products
-        return known and same and right
-
-    def near(self, x: torch.Tensor) -> bool:
-        """Whether it stands where the parameters do."""
-        return x.device == self.launches.device and type(x) in (torch.Tensor, torch.nn.Parameter)
+        device = self.launches.device
+        self.coming = torch_clock.rate(lr, device), clocks, products
+        return self.coming[0] is not None and torch_clock.fit(clocks, products, device, self.ticking.momentum)
 
     def advance(self) -> None:
         """Tick and step, on the device alone; after a call of ``fits`` and one of ``ticks``."""
-        launches, ticking = self.launches, self.ticking
-        assert ticking is not None
-        count, columns = len(self.clocks), 2 if self.products else 1
-        words = SMALL if count * columns <= SMALL else launches.runtime.words
-        numbers, source = ticking.numbers, ticking.text(launches.work, words)
-        kernel = launches.runtime.kernel(source, "tick", launches.device)
-        rows = launches.rows(count)
-        row = ITEM[launches.work] * len(launches.made.coefficients)
-        tensor = self.lr if isinstance(self.lr, torch.Tensor) else None
-        lr = (
-            (ctypes.c_double * len(numbers))(*numbers),
-            ctypes.c_double(self.lr if tensor is None else 0.0),
-            ctypes.c_void_p(None if tensor is None else tensor.data_ptr()),
-            ctypes.c_int(0 if tensor is None else tensor.itemsize),
-        )
-        with launches.runtime.guard(launches.device):
-            for at in range(0, count, words // columns):
-                some = slice(at, at + words // columns)
-                table = array("q", [x.data_ptr() for x in (*self.clocks[some], *self.products[some])])
-                n = len(table) // columns
-                launch(
-                    kernel, -(-n // cuda.THREADS), padded(table, words),
-                    ctypes.c_int(n), ctypes.c_void_p(rows.data_ptr() + at * row), *lr,
-                )  # fmt: skip
-            launches.update(rows, None if count == 1 else range(count))
+        assert self.ticking is not None
+        rows = torch_clock.tick(self.ticking, self.launches.work, *self.coming)
+        self.launches.update(rows, None if len(rows) == 1 else range(len(rows)))
         self.memory.written(self.parameters)
-        self.parameters, self.clocks, self.products = (), (), ()
+        self.parameters, self.coming = (), (None, (), ())

@@ -28,6 +28,9 @@ class Recording(TorchBackend):
     def host(self, x: Array) -> Any:
         return None if x.requires_grad else super().host(x)
 
+    def ticked(self, *_: Any) -> None:
+        return None
+
     def scope(self) -> AbstractContextManager[Any]:
         return nullcontext()
 

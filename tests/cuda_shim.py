@@ -29,6 +29,16 @@ BEFORE = """
 #define __device__
 #define __grid_constant__
 #define __launch_bounds__(n)
+struct alignas(8) uint2 { unsigned x, y; };
+struct alignas(16) uint4 { unsigned x, y, z, w; };
+template <class T> static T __ldcg(const T *at) {
+  if ((long long)at % sizeof(T)) __builtin_trap();  // as the device does
+  return *at;
+}
+template <class T> static void __stcg(T *at, T value) {
+  if ((long long)at % sizeof(T)) __builtin_trap();
+  *at = value;
+}
 struct Index { unsigned x; };
 static Index blockIdx, threadIdx;
 static float __uint_as_float(unsigned x) { return std::bit_cast<float>(x); }
@@ -93,8 +103,10 @@ def built(folder: Path, source: str, name: str) -> Any:
 
 
 @contextmanager
-def pretending(shim: Shim) -> Iterator[Shim]:
-    """The CPU taken for a device, what stands there for out of the host's sight."""
+def pretending(shim: Shim, sees: bool = False) -> Iterator[Shim]:
+    """The CPU taken for a device; what stands there is out of the host's sight, unless it ``sees``."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch_cuda, "pretended", ("cpu", shim))
+        if sees:
+            patch.setattr(torch_cuda, "seen", lambda x: x.is_cpu)
         yield shim
