@@ -59,7 +59,7 @@ void every(void (*kernel)(A...), int blocks, void **arguments) {
 }
 extern "C" void run(int blocks, void **arguments) { every(KERNEL, blocks, arguments); }
 """
-FLAGS = ("-std=c++20", "-O1", "-ffp-contract=off", "-fno-strict-aliasing", "-shared", "-fPIC", "-w")
+FLAGS = ("-std=c++20", "-O0", "-ffp-contract=off", "-fno-strict-aliasing", "-shared", "-fPIC", "-w")
 needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="no g++ to compile the kernels with")
 
 

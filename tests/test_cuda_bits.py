@@ -59,7 +59,7 @@ def check(adam: Adam, shim: Shim, dtype: str, donate: bool, wanted: list[str]) -
 @pytest.mark.parametrize("donate", [False, True])
 def test_bits_of_the_definition(dtype: str, donate: bool, shim: Shim) -> None:
     """With clocks on the device."""
-    for adam in adams(10, seed=7):
+    for adam in adams(6, seed=7):
         again = donate and adam.nesterov != "dozat"
         check(adam, shim, dtype, donate, ["update", "tick", "update"] if again else ["tick", "update"])
 
@@ -68,7 +68,7 @@ def test_bits_of_the_definition(dtype: str, donate: bool, shim: Shim) -> None:
 @pytest.mark.parametrize("donate", [False, True])
 def test_bits_with_clocks_on_the_host(dtype: str, donate: bool, folder: Path) -> None:
     with pretending(Shim(folder), sees=True) as shim:
-        for adam in adams(10, seed=7):
+        for adam in adams(6, seed=7):
             check(adam, shim, dtype, donate, ["update", "fill", "update"])
 
 
