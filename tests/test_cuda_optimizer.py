@@ -77,21 +77,25 @@ def test_groups_of_their_own(shim: Shim) -> None:
     """Groups, a frozen parameter, patterns of absence: as on the CPU, to the bit."""
 
     def trajectory() -> list[Any]:
-        a, b, c, d = parameters((3,), (4, 4), (5,), (6,))
+        a, b, c, d, e = parameters((3,), (4, 4), (5,), (6,), (7,))
         optimizer = Adam(
-            [{"params": [a, b], "weight_decay": 0.1}, {"params": [c, d], "lr": 0.5, "clock": "global"}],
+            [
+                {"params": [a, b], "weight_decay": 0.1},
+                {"params": [c, d], "lr": 0.5, "clock": "global"},
+                {"params": [e], "nesterov": "dozat", "momentum_decay": 0.1},
+            ],
             lr=0.1,
         )
         seen = []
         for t in range(12):
-            for p, g in zip((a, b, c, d), gradients([a, b, c, d], t), strict=True):
+            for p, g in zip((a, b, c, d, e), gradients([a, b, c, d, e], t), strict=True):
                 p.grad = None if (p is b and t % 3 == 1) or (p is d and t in (4, 5, 6)) else g
             if t == 5:
                 optimizer.freeze(a)
             if t == 9:
                 optimizer.thaw(a)
             optimizer.step()
-            seen.append(bits([[a, b, c, d], optimizer.state_dict()["state"]]))
+            seen.append(bits([[a, b, c, d, e], optimizer.state_dict()["state"]]))
         return seen
 
     got = trajectory()
