@@ -260,7 +260,7 @@ def test_clocks_of_each_parameter(shim: Shim) -> None:
         steps=5, absent=lambda k, i: i == 2,
     )  # fmt: skip
     check_reference(  # where t and t+1 still differ, if there is a t+1
-        Adam(lr=0.1, nesterov="optax", b1=1 - 1e-10), lambda: [torch.ones(3, dtype=torch.float64)],
+        Adam(lr=0.1, nesterov="optax", b1=1 - 1e-10), lambda: [torch.zeros(3, dtype=torch.float64)],
         shim.launched, t=[MAX_CLOCK - 2],
     )  # fmt: skip
 
