@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 import torch
 
-from adamcore.backends.cuda import OPTIONS, THREADS
+from adamcore.backends.cuda import OPTIONS, THREADS, copying
 from adamcore.backends.cuda_table import LARGE, SMALL
 
 RELAXED = 2  # CU_STREAM_CAPTURE_MODE_RELAXED
@@ -137,7 +137,12 @@ def found() -> Cuda | str:
     driver = library(["nvcuda.dll"] if windows else ["libcuda.so.1"])
     if nvrtc is None or driver is None:
         return f"no {names[0]}" if nvrtc is None else "no driver library"
-    return Cuda(nvrtc, driver)
+    made = Cuda(nvrtc, driver)
+    try:  # NVRTC may be there without the parts that it loads itself
+        made.kernel(copying("float32", SMALL), "fill", torch.device("cuda", torch.cuda.current_device()))
+    except RuntimeError as error:
+        return str(error)
+    return made
 
 
 def library(names: Sequence[str]) -> Any:

@@ -170,3 +170,24 @@ def test_autograd_is_not_left_out(shim: Shim) -> None:
     assert lr.grad is not None
     assert lr.grad != 0
     assert "update" not in names(shim)
+
+
+def test_rows_follow_the_clocks(shim: Shim) -> None:
+    """One clock goes back while every address stays: its tensor takes another row."""
+
+    def trajectory() -> list[Any]:
+        params = parameters((3,), (4,), (5,))
+        for p, g in zip(params, gradients(params, 0), strict=True):
+            p.grad = g
+        optimizer, seen = Adam(params, lr=0.1), []
+        for t in range(9):
+            if t in (4, 7):
+                optimizer.state[params[t % 3]]["step"].zero_()
+            optimizer.step()
+            seen.append(bits([params, list(optimizer.state.values())]))
+        return seen
+
+    got = trajectory()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch_cuda, "pretended", None)
+        assert got == trajectory()
