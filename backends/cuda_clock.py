@@ -129,6 +129,12 @@ class Ticking:
         return text(row(self.program, work), C[work], self.body, self.after, len(self.numbers), words)
 
 
+@lru_cache(maxsize=64)
+def ticking(adam: Adam) -> Ticking:
+    """What the device does at a tick of this Adam's clocks, worked out once."""
+    return Ticking(adam)
+
+
 @lru_cache(maxsize=256)
 def text(row: str, real: str, body: str, after: str, numbers: int, words: int) -> str:
     """The kernel around the coefficients; ``after`` is the new product of Dozat's schedule, if any."""

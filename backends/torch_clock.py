@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from adamcore.backends import cuda, torch_cuda
+from adamcore.backends import cuda, cuda_clock, torch_cuda
 from adamcore.backends.cuda_clock import Ticking
 from adamcore.backends.cuda_table import SMALL, padded
 from adamcore.backends.torch_cuda import launch
@@ -92,7 +92,7 @@ def ticked(adam: Adam, t: Any, product: Any, lr: Any, device: torch.device) -> t
     lr = None if torch_cuda.runtime(device) is None else rate(lr, device)
     if lr is None or not fit([t], products, device, adam.nesterov == "dozat"):
         return None
-    ticking = Ticking(adam)
+    ticking = cuda_clock.ticking(adam)
     clock, products = t.detach().clone(), [x.detach().clone() for x in products]
     [row] = tick(ticking, "float64", lr, [clock], products)
     found = dict(zip(ticking.program.coefficients, row.unbind(), strict=True))

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from adamcore.backends import cuda, native, torch_clock, torch_cuda
+from adamcore.backends import cuda, cuda_clock, native, torch_clock, torch_cuda
 from adamcore.backends.cuda_clock import Ticking
 from adamcore.backends.cuda_table import SMALL, filled, padded, parts
 from adamcore.backends.machine import CODES
@@ -164,7 +164,7 @@ def _group(made: Program, jobs: list[Job], in_place: bool, host: bool, memory: n
 def prepare(adam: Adam, jobs: Sequence[Job], memory: native.Memory) -> Steady | None:
     """Jobs in place, none with an obstacle, for further steps, if they are all of one kind."""
     host = all(x is None or isinstance(x, float) for job in jobs for x in job.coefficients)
-    ticking = Ticking(adam)
+    ticking = cuda_clock.ticking(adam)
     kinds = {
         (program(adam, job.coefficients) if host else None, job.formats.work, job.p.device) for job in jobs
     }
