@@ -5,7 +5,8 @@ step comes with those arrays, their trees, dtypes, shapes and states are as they
 only the gradients are looked at, and what a library lets change in an array.  Whatever is not as it
 was goes the long way, which knows all the errors.
 
-A lane holds no array alive.  It owns the clocks: its state's are views of one vector, ticked in place.
+A lane holds no array alive.  It owns the clocks: its state's are views of one vector, ticked in place; or,
+where they are out of the host's sight, they stay where they are and are ticked there.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from adamcore.clock import Ticker
 from adamcore.coefficients import MAX_CLOCK
 from adamcore.formula import formula
-from adamcore.protocol import Backend, Job, Prepared, Result
+from adamcore.protocol import Backend, Job, Prepared, Result, Ticking
 from adamcore.state import AdamState, Tree
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ class Lane:
         self.present = [g is not None for g in collect(self.shape, grads) or ()]
         self.whole = all(self.present)
         self.prepared: Prepared | None = None
+        self.ticking: Ticking | None = None  # the same, if it is to tick the clocks
 
     def open(self, adam: Adam, jobs: Sequence[Job]) -> bool:
         """Whether these jobs can be done again without being checked again."""
@@ -101,6 +103,11 @@ class Lane:
         values: list[Any] = [
             None if x is None or isinstance(x, int) else self.backend.host(x) for x in found or ()
         ]
+        ticks = getattr(self.prepared, "ticks", None)
+        unseen = values.count(None) == len(values) and all(map(self.backend.owns, found or ()))
+        if ticks is not None and unseen:
+            self.ticking = self.prepared  # type: ignore[assignment]
+            return t
         if not found or None in values or any(str(x.dtype).rpartition(".")[2] != "int32" for x in found):
             return t
         self.clock = array("i", values)
@@ -114,7 +121,7 @@ class Lane:
         """Remember which arrays these are, and hear of it when one of them goes."""
         columns = self.columns(self.params, state)
         self.params = None
-        if not self.clock or None in columns:
+        if not (self.clock or self.ticking) or None in columns:
             self.dead.append(None)
             return
         leaves = [leaf for column in columns for leaf in column]
@@ -139,8 +146,10 @@ class Lane:
             return False
         if [g is not None for g in gs] != self.present:
             return False
-        columns[-1:] = ()
+        clocks = columns.pop()
         columns.insert(1, gs)
+        if self.ticking is not None:
+            return self.advance(adam, columns, clocks, lr)
         now = self.clock
         first, same = now[0], self.whole or len(now) == 1
         if not self.whole:
@@ -162,6 +171,17 @@ class Lane:
             now[:] = array("i", (first + 1,)) * len(now)
         else:
             now[:] = array("i", map(int.__add__, now, map(int, self.present)))
+        return True
+
+    def advance(self, adam: Adam, columns: list[Any], clocks: list[Any], lr: Any) -> bool:
+        """The step, with clocks that are ticked where they stand."""
+        if not self.whole:
+            columns = [list(compress(leaves, self.present)) for leaves in columns]
+            clocks = clocks if len(clocks) < len(self.present) else list(compress(clocks, self.present))
+        lr = adam.lr if lr is None else lr
+        if self.ticking is None or not self.ticking.ticks(lr, clocks) or not self.ticking.fits(columns):
+            return False
+        self.ticking.advance()
         return True
 
     def coefficients(self, adam: Adam, t: int, lr: Any) -> Any:

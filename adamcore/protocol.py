@@ -62,6 +62,16 @@ class Prepared(Protocol):
         """Do it, with coefficients for each job or one for all; after a call of :meth:`fits`."""
 
 
+class Ticking(Prepared, Protocol):
+    """Jobs whose clocks stand where their arrays do, out of the host's sight, and are ticked there."""
+
+    def ticks(self, lr: Any, clocks: Sequence[Array], products: Sequence[Array] = ()) -> bool:
+        """Whether the next step can tick these, one for each job or one for all; nothing is changed yet."""
+
+    def advance(self) -> None:
+        """Tick, and do it; after a call of :meth:`fits` and one of :meth:`ticks`."""
+
+
 class Backend(Protocol):
     """One array library."""
 
@@ -98,6 +108,11 @@ class Backend(Protocol):
 
     # the step
     def numbers(self, like: Array) -> Numbers: ...  # for coefficients that only the program knows
+    def ticked(
+        self, adam: Adam, t: Any, mu_product: Any, lr: Any, like: Array
+    ) -> (
+        tuple[Any, Any, Any] | None
+    ): ...  # or the new t and product and the coefficients at once, where it has a way of its own
     def apply(self, adam: Adam, jobs: Sequence[Job], donate: bool) -> list[Result]: ...
     def prepares(self) -> bool: ...  # whether `prepare` is worth a try, here and now
     def prepare(self, adam: Adam, jobs: Sequence[Job]) -> Prepared | None: ...

@@ -176,6 +176,12 @@ class BaseBackend:
         """The arithmetic of coefficients that only the program knows: 0-d arrays."""
         return Traced(self.namespace(like), self.coefficient_dtype(like), self.device(like))
 
+    def ticked(
+        self, adam: Adam, t: Any, mu_product: Any, lr: Any, like: Array
+    ) -> tuple[Any, Any, Any] | None:
+        """A clock that only the program knows, ticked in another way than by :meth:`numbers`; None if not."""
+        return None
+
     def scope(self) -> AbstractContextManager[Any]:
         """Entered around the arithmetic of a step."""
         return nullcontext()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from adamcore.backends import machine
 from adamcore.backends.machine import Kernel, Real
-from adamcore.backends.table import Table
+from adamcore.backends.table import Share, Table
 from adamcore.definition import Array, Coefficients
 from adamcore.program import Program, program
 from adamcore.protocol import Job, Result
@@ -78,11 +78,16 @@ def arrays_of(job: Job) -> tuple[Array, ...]:
     return job[:4] if job.v_max is None else job[:5]
 
 
+def widest(job: Job) -> int:
+    """The most bytes that an element of one of its arrays takes."""
+    return max(int(x.dtype.itemsize) for x in arrays_of(job))
+
+
 def writable(memory: Memory, job: Job) -> bool:
     """Whether a job may be done in place: nothing read-only, and the gradient is nobody else."""
     if any(memory.fixed(x) for x in (job.p, job.m, job.v, job.v_max) if x is not None):
         return False
-    size = memory.size(job.p) * job.p.dtype.itemsize
+    size = memory.size(job.p) * widest(job)
     starts = [memory.address(x) for x in arrays_of(job)]
     return all(abs(a - b) >= size for i, a in enumerate(starts) for b in starts[:i])
 
@@ -124,17 +129,24 @@ def _group(made: Program, real: Real, jobs: list[Job], in_place: bool, memory: M
     return results
 
 
+class Addressed(Protocol):
+    """A list of arrays by their addresses, and what steps them: :class:`~adamcore.backends.table.Table`."""
+
+    addresses: array[int]
+
+    def point(self, addresses: array[int]) -> None: ...
+    def run(self, each: Sequence[Coefficients], share: Share) -> None: ...
+
+
 class Steady:
     """Jobs in place on the same arrays, step after step: only the addresses of gradients change."""
 
-    def __init__(self, made: Program, real: Real, jobs: Sequence[Job], memory: Memory) -> None:
-        self.memory = memory
+    def __init__(self, table: Addressed, jobs: Sequence[Job], memory: Memory) -> None:
+        self.memory, self.table = memory, table
         columns = list(zip(*map(arrays_of, jobs), strict=True))
         self.alike = memory.likeness(columns)
-        sizes = list(map(memory.size, columns[0]))
-        self.bytes = [size * jobs[0].p.dtype.itemsize for size in sizes]
+        self.bytes = [memory.size(job.p) * widest(job) for job in jobs]
         self.gradients, self.others = self.addresses(columns)
-        self.table = Table(made, real, True, sizes)
         self.table.point(array("q", map(memory.address, chain.from_iterable(columns))))
         self.parameters: Sequence[Array] = ()
 
@@ -210,4 +222,6 @@ def prepare(adam: Adam, jobs: Sequence[Job], memory: Memory, way: Way) -> Steady
     made, real = kinds.pop()
     if kinds or real is None or any(obstacle(memory, job) or not writable(memory, job) for job in jobs):
         return None
-    return Steady(made, real, jobs, memory) if machine.available() else Again(adam, jobs, memory, way)
+    if not machine.available():
+        return Again(adam, jobs, memory, way)
+    return Steady(Table(made, real, True, [memory.size(job.p) for job in jobs]), jobs, memory)

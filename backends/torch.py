@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.utils import _pytree as pytree
 
-from adamcore.backends import torch_compile, torch_fast
+from adamcore.backends import torch_clock, torch_compile, torch_cuda, torch_fast
 from adamcore.backends.base import BaseBackend, dtype_name
 from adamcore.coefficients import Traced, split_log
 from adamcore.definition import Array, Numbers
@@ -75,7 +75,7 @@ class TorchBackend(BaseBackend):
         return leaf.device
 
     def host(self, x: Array) -> Any:
-        if torch.compiler.is_compiling() or x.device.type != "cpu" or type(x) not in PLAIN:
+        if torch.compiler.is_compiling() or not torch_cuda.seen(x) or type(x) not in PLAIN:
             return None  # a value known only to the program: compiled, elsewhere, or of a transform
         if torch._C._functorch.is_functorch_wrapped_tensor(x):
             return None
@@ -141,6 +141,13 @@ class TorchBackend(BaseBackend):
 
     def numbers(self, like: Array) -> Numbers:
         return Traced(Functions, self.coefficient_dtype(like), like.device)
+
+    def ticked(
+        self, adam: Core, t: Any, mu_product: Any, lr: Any, like: Array
+    ) -> tuple[Any, Any, Any] | None:
+        if torch.compiler.is_compiling() or torch_compile.is_on():
+            return None
+        return torch_clock.ticked(adam, t, mu_product, lr, like.device)
 
     def store(self, job: Job, new: Result, donate: bool) -> Result:
         """A new parameter asks for a gradient where the old one did, so that training goes on."""

@@ -1,8 +1,8 @@
 """The fast paths of PyTorch; tensors stay where they are.
 
 On the CPU machine code reads and writes their memory (extra [fast]), or without it NumPy does, in
-blocks.  On other devices the program runs over lists of tensors; and everywhere torch.compile makes
-kernels of it, where that was asked for.
+blocks.  On CUDA devices one kernel does, on others the program runs over lists of tensors; and everywhere
+torch.compile makes kernels of it, where that was asked for.
 """
 
 from __future__ import annotations
@@ -22,7 +22,15 @@ try:  # what torch.compile asks of tensors before it runs a program again, in C+
 except ImportError:
     TensorGuards: Any = None  # type: ignore[no-redef]
 
-from adamcore.backends import machine, native, openmp, torch_compile, torch_lists
+from adamcore.backends import (
+    machine,
+    native,
+    torch_compile,
+    torch_cuda,
+    torch_kernel,
+    torch_lists,
+    torch_threads,
+)
 from adamcore.definition import Array
 from adamcore.protocol import Job, Prepared, Result
 
@@ -34,7 +42,10 @@ PLAIN = {torch.Tensor, torch.nn.Parameter}
 
 
 class TorchMemory:
-    """PyTorch's tensors on the CPU as memory."""
+    """PyTorch's tensors on one kind of device as memory."""
+
+    def __init__(self, device: str) -> None:
+        self.device = device
 
     def real(self, dtype: Any) -> machine.Real | None:
         return REALS.get(dtype)
@@ -42,7 +53,7 @@ class TorchMemory:
     def obstacle(self, x: Array) -> str | None:
         if type(x) not in PLAIN or torch._C._functorch.is_functorch_wrapped_tensor(x):
             return f"a {type(x).__name__} of a transformation or subclass"
-        if x.device.type != "cpu":
+        if x.device.type != self.device:
             return f"a tensor on {x.device.type}"
         if not x.is_contiguous():
             return "a tensor that is not contiguous"
@@ -60,7 +71,7 @@ class TorchMemory:
     def threads(self) -> int:
         return torch.get_num_threads()
 
-    share = staticmethod(openmp.share)
+    share = staticmethod(torch_threads.share)
 
     def written(self, xs: Sequence[Array]) -> None:
         increment_version(xs)  # as an in-place operation of PyTorch does
@@ -91,7 +102,7 @@ def look(x: Any) -> tuple[Any, ...]:
     return kind, x.dtype, x.shape, steps(x), x.device, x.is_neg(), x.requires_grad
 
 
-MEMORY = TorchMemory()
+MEMORY, ON_CUDA = TorchMemory("cpu"), TorchMemory("cuda")
 increment_version = getattr(torch._C, "_increment_version", torch.autograd.graph.increment_version)
 Slow = Callable[["Adam", Job, bool], Result]
 
@@ -106,7 +117,7 @@ def apply(adam: Adam, jobs: Sequence[Job], donate: bool, slow: Slow) -> list[Res
         if torch_compile.is_on() and torch_lists.obstacle(job) is None:
             chosen.setdefault((torch_compile.step, donate and native.writable(MEMORY, job)), []).append(i)
         elif obstacle(job) is None:
-            way = native.step if machine.available() else block_step
+            way = way_of(job)
             chosen.setdefault((way, donate and native.writable(MEMORY, job)), []).append(i)
         elif not job.p.is_cpu and torch_lists.obstacle(job) is None:
             chosen.setdefault((list_step, donate), []).append(i)
@@ -119,6 +130,18 @@ def apply(adam: Adam, jobs: Sequence[Job], donate: bool, slow: Slow) -> list[Res
             if jobs[i].p.requires_grad:
                 result.p.requires_grad_()
     return results
+
+
+def on_device(job: Job) -> TorchMemory:
+    """The memory in which a job's tensors stand."""
+    return MEMORY if job.p.is_cpu else ON_CUDA
+
+
+def way_of(job: Job) -> native.Way:
+    """What carries out a job without an obstacle."""
+    if torch_cuda.runtime(job.p.device) is not None:
+        return torch_kernel.step
+    return native.step if machine.available() else block_step
 
 
 def list_step(adam: Adam, jobs: Sequence[Job], in_place: bool, memory: native.Memory) -> list[Result]:
@@ -140,7 +163,11 @@ def block_step(adam: Adam, jobs: Sequence[Job], in_place: bool, memory: native.M
 
 
 def obstacle(job: Job) -> str | None:
-    """Why machine code can't do a job; None if it can."""
+    """Why machine code, or on CUDA devices a kernel, can't do a job; None if it can."""
+    if torch_cuda.runtime(job.p.device) is not None:
+        return torch_kernel.obstacle(job, on_device(job))
+    if not job.p.is_cpu:
+        return torch_cuda.missing(job.p.device)
     if job.p.dtype not in REALS:
         return f"{job.p.dtype}"
     if np is None and not machine.available():
@@ -149,5 +176,9 @@ def obstacle(job: Job) -> str | None:
 
 
 def prepare(adam: Adam, jobs: Sequence[Job]) -> Prepared | None:
-    """Jobs that were done in place, ready to be done again."""
+    """Jobs that were done in place, ready to be done again, if none has an obstacle."""
+    if any(obstacle(job) is not None for job in jobs):
+        return None
+    if torch_cuda.runtime(jobs[0].p.device) is not None:
+        return torch_kernel.prepare(adam, jobs, on_device(jobs[0]))
     return native.prepare(adam, jobs, MEMORY, block_step)

@@ -1,9 +1,10 @@
 """The program over lists of tensors, one ``torch._foreach`` call for each operation of it.
 
-For devices where a call launches one kernel for many tensors.  It works in place on what is no
-longer needed, so that beside results it takes two lists of scratch; coefficients may be 0-d tensors on
-the device, so that a step can be captured in a CUDA graph.  No figure for a GPU is given anywhere in
-these pages: none was at hand to measure on, nor to run this.  It is tested with tensors on the CPU.
+For devices that have no kernel of their own (:mod:`adamcore.backends.torch_kernel`): ROCm, MPS, XPU.  It
+works in place on what is no longer needed, so that beside results it takes two lists of scratch;
+coefficients may be 0-d tensors on the device, so that a step can be captured in a graph.  No figure for a
+GPU is given anywhere in these pages: none was at hand to measure on, nor to run this.  It is tested with
+tensors on the CPU.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from adamcore.adam import Adam as Core
-from adamcore.backends import torch_fast
+from adamcore.backends import torch_cuda, torch_fast
 from adamcore.backends.torch import backend
 from adamcore.backends.torch_settings import Group, core_of, settings_of
 from adamcore.clock import Ticker
@@ -70,14 +70,13 @@ class Lanes:
         """Prepare for another step like this one of group ``i``, if it can be made faster."""
         key = i, pattern([p.grad for p in group["params"]])
         self.lanes.pop(key, None)
-        if not jobs or any(torch_fast.obstacle(job) is not None for job in jobs):
+        if not jobs or not same([job.p for job in jobs], slots.params):
             return
-        if not same([job.p for job in jobs], slots.params) or not countable(slots):
-            return
-        prepared = torch_fast.prepare(core, jobs)
-        if prepared is not None:
+        kind = Lane if countable(slots) else None if torch_cuda.seen(slots.clocks[0]) else TickingLane
+        prepared = None if kind is None else torch_fast.prepare(core, jobs)
+        if kind is not None and prepared is not None and kind.suits(prepared):
             self.keys, self.owns = list(state), list(state.values())
-            self.lanes[key] = Lane(core, group, state, slots, prepared)
+            self.lanes[key] = kind(core, group, state, slots, prepared)
             mine = [k for k in self.lanes if k[0] == i]
             if len(mine) > PATTERNS:
                 del self.lanes[mine[0]]
@@ -100,12 +99,20 @@ class Lane:
         self.moments = [slots.ms, slots.vs, slots.maxima][: len(names)]
         self.clocks = [*slots.clocks, *(x for x in slots.products if x is not None)]
         self.places = list(map(torch.Tensor.data_ptr, self.clocks))
-        count = len(slots.clocks)
-        self.counts = list(map(c_int32.from_address, self.places[:count]))
-        self.products = list(map(c_double.from_address, self.places[count:]))
-        self.formula = None if self.products else formula(core)
+        self.attach(len(slots.clocks))
         self.now: list[int] = []
         self.each: list[Coefficients] = []
+
+    @staticmethod
+    def suits(prepared: Any) -> bool:
+        """Whether these jobs can be done in a lane of this kind."""
+        return True
+
+    def attach(self, count: int) -> None:
+        """Find so many clocks, and the products behind them, in memory."""
+        self.counts = list(map(c_int32.from_address, self.places[:count]))
+        self.products = list(map(c_double.from_address, self.places[count:]))
+        self.formula = None if self.products else formula(self.core)
 
     def look(self, group: Group) -> list[Any]:
         """What the state holds of the parameters, and the group of its clock."""
@@ -160,6 +167,25 @@ class Lane:
             product.value = c.mu_product  # type: ignore[assignment]
 
 
+class TickingLane(Lane):
+    """One whose clocks are out of the host's sight, on the device, and are ticked there."""
+
+    @staticmethod
+    def suits(prepared: Any) -> bool:
+        return hasattr(prepared, "ticks")
+
+    def attach(self, count: int) -> None:
+        self.count = count
+
+    def tick(self, lr: Any) -> bool:
+        prepared: Any = self.prepared
+        return bool(prepared.ticks(number(lr), self.clocks[: self.count], self.clocks[self.count :]))
+
+    def run(self) -> None:
+        prepared: Any = self.prepared
+        prepared.advance()
+
+
 def number(lr: Any) -> Any:
     """A learning rate that may be a tensor of one element, as a number or 0-d tensor."""
     return lr.reshape(()) if isinstance(lr, torch.Tensor) else lr
@@ -179,6 +205,6 @@ def countable(slots: Slots) -> bool:
     """Whether clocks can be read and ticked where they stand in memory."""
     products = [x for x in slots.products if x is not None]
     kinds: Any = chain(zip(slots.clocks, repeat(torch.int32)), zip(products, repeat(torch.float64)))
-    if not all(x.is_cpu and x.dtype is dtype and x.numel() == 1 for x, dtype in kinds):
+    if not all(torch_cuda.seen(x) and x.dtype is dtype and x.numel() == 1 for x, dtype in kinds):
         return False
     return len(set(map(torch.Tensor.data_ptr, slots.clocks))) == len(slots.clocks)

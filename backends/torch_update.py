@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from adamcore.adam import Adam as Core
+from adamcore.backends import torch_cuda
 from adamcore.backends import torch_sparse as sparse
 from adamcore.backends.base import BaseBackend
 from adamcore.backends.torch import TorchBackend, backend
@@ -26,6 +27,9 @@ class Recording(TorchBackend):
 
     def host(self, x: Array) -> Any:
         return None if x.requires_grad else super().host(x)
+
+    def ticked(self, *_: Any) -> None:
+        return None
 
     def scope(self) -> AbstractContextManager[Any]:
         return nullcontext()
@@ -96,7 +100,7 @@ def tick_all(ticker: Ticker, slots: Slots, like: Any, skipped: Any) -> list[Coef
     known: dict[Any, Tick] = {}
     ticks: list[Tick] = []
     for clock, product in zip(slots.clocks, slots.products, strict=True):
-        if compiling or not clock.is_cpu:
+        if compiling or not torch_cuda.seen(clock):
             tick = ticker.tick(clock, product, like, place)
         else:
             key = (clock.item(), None if product is None else product.item())
@@ -105,7 +109,7 @@ def tick_all(ticker: Ticker, slots: Slots, like: Any, skipped: Any) -> list[Coef
             tick = known[key]
         ticks.append(tick)
     plain = len(known) == 1 and skipped is None and slots.products[0] is None
-    if plain and next(iter(known.values())).t < MAX_CLOCK and all(c.is_cpu for c in slots.clocks):
+    if plain and next(iter(known.values())).t < MAX_CLOCK and all(map(torch_cuda.seen, slots.clocks)):
         torch._foreach_add_(slots.clocks, 1)  # the usual case: all at one count, known to the host
     else:
         for clock, product, tick in zip(slots.clocks, slots.products, ticks, strict=True):

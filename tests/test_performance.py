@@ -52,7 +52,7 @@ def test_no_contender_is_named_twice() -> None:
 
     names = [(each.framework, each.name) for each in CONTENDERS]
     assert len(set(names)) == len(names)
-    assert {"numpy", "torch", "jax"} == {framework for framework, _ in names}
+    assert {"numpy", "torch", "torch:cuda", "jax"} == {framework for framework, _ in names}
 
 
 @pytest.mark.slow

@@ -99,26 +99,26 @@ def definition(steps: int = 3) -> bytes:
 
 def test_torchs_team_gives_the_same_bits(many: None) -> None:
     pytest.importorskip("llvmlite")
-    from adamcore.backends import openmp
+    from adamcore.backends import torch_threads
 
     assert stepped() == definition()
     if sys.platform == "linux":
-        assert openmp.start() is not None
+        assert torch_threads.start() is not None
 
 
 def test_without_openmp_the_bits_are_the_same(many: None, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("llvmlite")
-    from adamcore.backends import openmp
+    from adamcore.backends import torch_threads
 
     shared = []
-    real = openmp.spread
+    real = torch_threads.spread
 
     def spread(*args: object) -> None:
         shared.append(args)
         real(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(openmp, "start", lambda: None)
-    monkeypatch.setattr(openmp, "spread", spread)
+    monkeypatch.setattr(torch_threads, "start", lambda: None)
+    monkeypatch.setattr(torch_threads, "spread", spread)
     assert stepped() == definition()
     assert len(shared) == 3
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from adamcore import Adam
+from adamcore.conformance.bench import steps_cuda
 from adamcore.conformance.bench.steps import (
     Step,
     blocks_numpy,
@@ -47,6 +48,13 @@ CONTENDERS = (
     Contender("torch", "adamcore", ours_torch, ours=True),
     Contender("torch", "adamcore.backends.torch.Adam", optimizer_torch, ours=True),
     Contender("torch", "adamcore without [fast]", blocks_torch, ours=True, most=1 << 25),
+    Contender("torch:cuda", "torch.optim.Adam(fused=True)", steps_cuda.native(fused=True), baseline=True),
+    Contender("torch:cuda", "torch.optim.Adam(fused=True), graph", steps_cuda.native(graph=True, fused=True)),
+    Contender("torch:cuda", "torch.optim.Adam(foreach=True)", steps_cuda.native(foreach=True)),
+    Contender("torch:cuda", "adamcore", steps_cuda.donated(), ours=True),
+    Contender("torch:cuda", "adamcore, graph", steps_cuda.donated(graph=True), ours=True),
+    Contender("torch:cuda", "adamcore.backends.torch.Adam", steps_cuda.optimizer(), ours=True),
+    Contender("torch:cuda", "adamcore.backends.torch.Adam, graph", steps_cuda.optimizer(True), ours=True),
     Contender("jax", "optax.adam under jit", optax_jit, baseline=True),
     Contender("jax", "adamcore under jit", ours_jit(Adam()), ours=True, many=False),
     Contender(
@@ -63,12 +71,26 @@ CONTENDERS = (
 )
 
 
+NEEDS = {"numpy": ("numpy",), "torch": ("torch",), "torch:cuda": ("torch",), "jax": ("jax", "optax")}
+FRAMEWORKS = tuple(NEEDS)
+
+
 def installed(framework: str | None = None) -> Iterator[Contender]:
-    """Those whose libraries are here."""
-    needs = {"numpy": ("numpy",), "torch": ("torch",), "jax": ("jax", "optax")}
+    """Those whose libraries, and devices, are here."""
     for each in CONTENDERS:
-        if framework in (None, each.framework) and all(map(importlib.util.find_spec, needs[each.framework])):
+        if framework in (None, each.framework) and present(each.framework):
             yield each
+
+
+def present(framework: str) -> bool:
+    """Whether its libraries are here, and its device."""
+    if not all(map(importlib.util.find_spec, NEEDS[framework])):
+        return False
+    if framework != "torch:cuda":
+        return True
+    import torch
+
+    return torch.cuda.is_available()
 
 
 def suits(each: Contender, shapes: Shapes) -> bool:

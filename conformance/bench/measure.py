@@ -13,6 +13,7 @@ from pathlib import Path
 from random import Random
 
 from adamcore.backends import machine
+from adamcore.conformance.bench import steps_cuda
 from adamcore.conformance.bench.contenders import Contender, installed, suits
 from adamcore.conformance.bench.steps import Step, floor
 from adamcore.conformance.bench.work import WORK, Shapes, elements
@@ -82,7 +83,9 @@ def run_one(
     progress: Callable[[str], None] = lambda text: None,
 ) -> list[Row]:
     clocks: list[Clock] = []
-    if machine.available():
+    if any(each.framework == "torch:cuda" for each in contenders):
+        clocks.append(Clock(None, steps_cuda.floor(shapes)))
+    elif machine.available():
         clocks.append(Clock(None, floor(shapes, contenders[0].framework)))
     for contender in contenders:
         progress(f"{name}, {contender.framework}: {contender.name}, the first step")
@@ -146,7 +149,12 @@ def spread(values: Sequence[float]) -> tuple[float, float]:
 
 
 def extra_memory(step: Step) -> int | None:
-    """Peak resident memory of a step above what stood before it; None where the system can't say."""
+    """Peak memory of a step above what stood before it; None where the system can't say.
+
+    Resident memory, or that of the device where a step knows it.
+    """
+    if hasattr(step, "extra_memory"):
+        return int(step.extra_memory())
     clear, status = Path("/proc/self/clear_refs"), Path("/proc/self/status")
     try:
         step()

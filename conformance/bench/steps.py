@@ -47,7 +47,7 @@ def floor(shapes: Shapes, framework: str = "numpy") -> Step:
     table.point(array("q", [MEMORY.address(x) for xs in columns for x in xs]))
     coefficients: Any = [range(16)]
     if framework == "torch":
-        from adamcore.backends.openmp import share
+        from adamcore.backends.torch_threads import share
 
     def step() -> None:
         table.run(coefficients, share)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from adamcore import Adam
+from adamcore.conformance.bench.contenders import FRAMEWORKS, present
 from adamcore.protocol import Job
 
 Example = Callable[[Any], Any]
@@ -26,8 +26,8 @@ EXAMPLES: dict[str, Example] = {
 def unserved() -> dict[str, dict[str, str]]:
     """For each framework and example the reason; those that are served are left out."""
     found: dict[str, dict[str, str]] = {}
-    for framework in ("numpy", "torch", "jax"):
-        if importlib.util.find_spec(framework) is None:
+    for framework in FRAMEWORKS:
+        if not present(framework):
             continue
         reasons = {name: reason(framework, make) for name, make in EXAMPLES.items()}
         reasons["a mask"] = reason(framework, EXAMPLES["float32"], mask=True)
@@ -38,12 +38,13 @@ def unserved() -> dict[str, dict[str, str]]:
 def reason(framework: str, make: Example, mask: bool = False) -> str | None:
     """Why the fast path of a framework does not serve an example."""
     p: Any = make(np.arange(8.0))
-    if framework == "torch":
+    if framework.startswith("torch"):
         import torch
 
         from adamcore.backends.torch_fast import obstacle
 
         p = torch.from_numpy(np.ascontiguousarray(p)) if p.base is None else torch.from_numpy(p)
+        p = p.to(framework.partition(":")[2] or "cpu")
     elif framework == "jax":
         import jax.numpy as jnp
 

@@ -18,6 +18,7 @@ examples:
   adamcore bench                       every framework, 100 elements to a GPT-2 of 124M parameters
   adamcore bench --small               with a GPT-2 of 31M instead: for 8 GB of memory
   adamcore bench torch --work 1M       one framework, one size
+  adamcore bench torch:cuda            on a GPU
   adamcore bench --json run.json --plot run.svg
 """
 
@@ -25,7 +26,8 @@ examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     from adamcore.conformance.bench.work import WORK
 
-    parser.add_argument("framework", nargs="?", choices=("numpy", "torch", "jax"), help="only this one")
+    frameworks = ("numpy", "torch", "torch:cuda", "jax")
+    parser.add_argument("framework", nargs="?", choices=frameworks, help="only this one")
     parser.add_argument("--work", action="append", choices=tuple(WORK), help="only this (may be repeated)")
     parser.add_argument("--small", action="store_true", help="31M parameters in place of 124M")
     parser.add_argument(

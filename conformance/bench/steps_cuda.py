@@ -1,0 +1,115 @@
+"""Ways of making a step that are timed on a CUDA device: launched one by one, or as a CUDA graph.
+
+Every step is waited for, so that a time is that of the device or of the host, whichever is longer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from adamcore import Adam
+from adamcore.conformance.bench.steps import Step, arrays
+from adamcore.conformance.bench.work import BYTES, Shapes, elements
+
+WARM = 3  #: steps before a capture: state is made, kernels are compiled
+
+
+def tensors(shapes: Shapes) -> tuple[list[Any], list[Any]]:
+    import torch
+
+    ps = [torch.from_numpy(p).cuda().requires_grad_() for p in arrays(shapes, 0)]
+    gs = [torch.from_numpy(g).cuda() for g in arrays(shapes, 1)]
+    for p, g in zip(ps, gs, strict=True):
+        p.grad = g
+    return ps, gs
+
+
+def waited(launch: Callable[[], Any], bytes_moved: int | None = None) -> Step:
+    """A step that is over when it returns, with the memory it took beyond what stood before it."""
+    import torch
+
+    def step() -> None:
+        launch()
+        torch.cuda.synchronize()
+
+    def extra() -> int:
+        before = torch.cuda.memory_allocated()
+        torch.cuda.reset_peak_memory_stats()
+        step()
+        return int(torch.cuda.max_memory_allocated() - before)
+
+    step.extra_memory = extra  # type: ignore[attr-defined]
+    if bytes_moved is not None:
+        step.bytes = bytes_moved  # type: ignore[attr-defined]
+    return step
+
+
+def graph_of(launch: Callable[[], Any]) -> Callable[[], Any]:
+    """The step captured once, to be replayed."""
+    import torch
+
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        for _ in range(WARM):
+            launch()
+    torch.cuda.current_stream().wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        launch()
+
+    def replay(kept: Any = launch) -> None:  # what the graph reads and writes belongs to the step
+        graph.replay()
+
+    return replay
+
+
+def floor(shapes: Shapes) -> Step:
+    """The memory traffic of a step and nothing else: a copy that reads and writes as much together."""
+    import torch
+
+    source = torch.ones(BYTES // 2 * elements(shapes), dtype=torch.uint8, device="cuda")
+    target = torch.empty_like(source)
+    return waited(lambda: target.copy_(source))
+
+
+def native(graph: bool = False, **flags: Any) -> Callable[[Shapes], Step]:
+    """torch.optim.Adam."""
+
+    def make(shapes: Shapes) -> Step:
+        import torch
+
+        step = torch.optim.Adam(tensors(shapes)[0], capturable=graph, **flags).step
+        return waited(graph_of(step) if graph else step)
+
+    return make
+
+
+def optimizer(graph: bool = False) -> Callable[[Shapes], Step]:
+    """Ours as a torch.optim.Optimizer."""
+
+    def make(shapes: Shapes) -> Step:
+        from adamcore.backends.torch import Adam as Optimizer
+
+        step = Optimizer(tensors(shapes)[0], capturable=graph).step
+        return waited(graph_of(step) if graph else step, BYTES * elements(shapes))
+
+    return make
+
+
+def donated(graph: bool = False) -> Callable[[Shapes], Step]:
+    """Adam.step in place, clocks on the device."""
+
+    def make(shapes: Shapes) -> Step:
+        adam = Adam()
+        ps, gs = tensors(shapes)
+        state = adam.init(ps)
+
+        def step() -> None:
+            nonlocal ps, state
+            ps, state = adam.step(ps, gs, state, donate=True)
+
+        return waited(graph_of(step) if graph else step, BYTES * elements(shapes))
+
+    return make
