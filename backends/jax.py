@@ -10,9 +10,11 @@ import jax.numpy as jnp
 
 from adamcore.backends import jax_fast
 from adamcore.backends.base import BaseBackend, dtype_name
+from adamcore.backends.jax_lane import JaxLane, opened
 from adamcore.coefficients import Traced
 from adamcore.definition import Array, Numbers
 from adamcore.protocol import Job, Kind, Result
+from adamcore.state import AdamState, Tree
 
 if TYPE_CHECKING:
     from adamcore.adam import Adam
@@ -106,6 +108,24 @@ class JaxBackend(BaseBackend):
         if donate and jax_fast.compiles(jobs):
             return jax_fast.apply(adam, jobs, self.apply_one)
         return super().apply(adam, jobs, donate)
+
+    def prepares(self) -> bool:
+        return not jax.config.jax_disable_jit  # type: ignore[attr-defined]
+
+    def lane(
+        self,
+        adam: Adam,
+        jobs: Sequence[Job],
+        results: Sequence[Result],
+        params: Tree,
+        grads: Tree,
+        state: AdamState,
+    ) -> JaxLane | None:
+        again = [
+            job._replace(p=new.p, m=new.m, v=new.v, v_max=new.v_max)
+            for job, new in zip(jobs, results, strict=True)
+        ]
+        return opened(adam, self, self.apply_one, again, params, grads, state)
 
 
 backend = JaxBackend()
