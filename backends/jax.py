@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 
-from adamcore.backends import jax_fast
+from adamcore.backends import jax_fast, jax_native
 from adamcore.backends.base import BaseBackend, dtype_name
 from adamcore.backends.jax_lane import JaxLane, opened
+from adamcore.backends.jax_native import native
 from adamcore.coefficients import Traced
 from adamcore.definition import Array, Numbers
 from adamcore.protocol import Job, Kind, Result
@@ -107,6 +108,8 @@ class JaxBackend(BaseBackend):
     def apply(self, adam: Adam, jobs: Sequence[Job], donate: bool) -> list[Result]:
         if donate and jax_fast.compiles(jobs):
             return jax_fast.apply(adam, jobs, self.apply_one)
+        if jax_native.serves(jobs):
+            return jax_native.apply(adam, jobs, self.apply_one)
         return super().apply(adam, jobs, donate)
 
     def prepares(self) -> bool:
@@ -127,6 +130,8 @@ class JaxBackend(BaseBackend):
         ]
         return opened(adam, self, self.apply_one, again, params, grads, state)
 
+
+__all__ = ["backend", "native"]  # and adam and adamw, see below
 
 backend = JaxBackend()
 

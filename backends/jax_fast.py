@@ -30,6 +30,9 @@ Slow = Callable[["Adam", Job, bool], Result]
 CHUNK = 32  #: arrays of one custom call: of more XLA compiles for minutes, of fewer each costs a call
 
 
+NO_CLOCKS = np.empty(0, np.int32)
+
+
 class Layout(NamedTuple):
     """What of a job is part of the compiled program; the rest are its arguments."""
 
@@ -98,7 +101,7 @@ def apply(adam: Adam, jobs: Sequence[Job], slow: Slow) -> list[Result]:
         columns.append([job.v_max for job in jobs])
     given = [x for column in columns for x in column]
     masks = [job.where for job in jobs]
-    new = made.call(given, [job.g for job in jobs], masks, made.tables(list(rows.values()), which))
+    new = made.call(given, [job.g for job in jobs], masks, made.tables(list(rows.values()), which), NO_CLOCKS)
     n = len(jobs)
     parts = [new[k : k + n] for k in range(0, len(new), n)] + [[None] * n] * (4 - len(columns))
     return [Result(*row) for row in zip(*parts, strict=True)]
@@ -159,14 +162,14 @@ class Plan:
                 made.append(np.array([*some], dtype=group.dtype))
         return made
 
-    def carry(self, given: list[Any], gs: list[Any], masks: list[Any], tables: list[Any]) -> list[Any]:
-        """One step: all p, all m, all v, all v_max if there, and clocks, to the same after the step."""
+    def carry(
+        self, given: list[Any], gs: list[Any], masks: list[Any], tables: list[Any], now: Array
+    ) -> list[Any]:
+        """One step: all p, all m, all v, all v_max if there, after it; then as 0-d arrays the clocks."""
         Plan.traced += 1
-        n, has_max = len(self.layout), self.adam.amsgrad != "none"
-        count = 4 if has_max else 3
-        columns = [list(given[k * n : (k + 1) * n]) for k in range(count)]
-        clocks: list[Any] = given[count * n :]
-        ticked: list[Any] = []
+        n = len(self.layout)
+        columns = [list(given[k : k + n]) for k in range(0, len(given), n)]
+        clocks: list[Any] = []
         if any(g.shape != p.shape or g.dtype != p.dtype for g, p in zip(gs, columns[0], strict=True)):
             raise Misfit
         for group, table in zip(self.groups, tables, strict=True):
@@ -180,12 +183,14 @@ class Plan:
             for start, places in chunks(group.places):
                 rows = table if len(table) == 1 else table[start : start + CHUNK]
                 old = [[column[i] for i in places] for column in (columns[0], gs, *columns[1:])]
-                new, later = call([x for column in old for x in column], clocks[:CHUNK], rows)
-                clocks, ticked = clocks[CHUNK:], ticked + later
+                some = now[len(clocks) : len(clocks) + CHUNK]
+                new, handed = call([x for column in old for x in column], rows, some)
+                clocks += handed
                 for k, column in enumerate(columns):
                     for j, i in enumerate(places):
                         column[i] = new[k * len(places) + j]
-        return [x for column in columns for x in column] + ticked + [t + 1 for t in clocks]
+        rest = [now[k] for k in range(len(clocks), len(now))]
+        return [x for column in columns for x in column] + clocks + rest
 
     def job(self, i: int, columns: Sequence[Any], g: Array, where: Array | None, row: Array) -> Job:
         """A job that machine code can't do."""

@@ -2,7 +2,7 @@
 
 XLA makes three passes over memory where one is enough.  This is the one: the kernel of
 :mod:`adamcore.backends.machine` behind a handler in the form that XLA calls, in LLVM's language too.
-One call serves a whole list of arrays, and ticks clocks on the way.  The structures it reads are those
+One call serves a whole list of arrays, and hands out clocks on the way.  The structures it reads are those
 of version 0.3 of that interface (``xla/ffi/api/c_api.h``, which jaxlib brings along); with any other
 version :func:`available` says no, and XLA does the work itself.
 """
@@ -32,7 +32,7 @@ VERSION = ("0", "3")  #: of the interface, major and minor
 EXTENSION, API, STAGE, ARGUMENTS, RESULTS = 1, 2, 4, 7, 12  #: the last two: a count, types, buffers
 DATA, RANK, DIMS = 3, 4, 5  #: of a buffer
 
-Call = Callable[[Sequence[Any], Sequence[Any], Any], tuple[list[Any], list[Any]]]
+Call = Callable[[Sequence[Any], Any, Any], tuple[list[Any], list[Any]]]
 
 
 @cache
@@ -50,11 +50,11 @@ def available() -> bool:
 
 @lru_cache(maxsize=256)
 def call(program: Program, dtype: machine.Real) -> Call:
-    """A function of a program's arrays, of clocks and of coefficients: the new arrays and clocks.
+    """A function of a program's arrays, of coefficients and of clocks: the new arrays, and the clocks.
 
     The arrays: all p, then all g, all m, all v, and all v_max if there, of ``dtype``; back come all p,
-    all m, ....  The coefficients: one row for all, or a row for each p.  The clocks, of int32, come back
-    one later.  Results take the place of arguments where XLA lets them.  Registered once for a program.
+    all m, ..., in the place of the old ones where XLA lets them.  The coefficients: one row for all, or a
+    row for each p.  The clocks, a vector of int32, come back as 0-d arrays.  Registered once for a program.
     """
     inputs, outputs = list(program.inputs), [name for name, _ in program.outputs]
     source = machine.text(program, dtype, False) + handler(len(inputs), len(outputs)) + shared(processors())
@@ -64,28 +64,21 @@ def call(program: Program, dtype: machine.Real) -> Call:
     function.keep = keep  # type: ignore[attr-defined]
     jax.ffi.register_ffi_target(target, jax.ffi.pycapsule(function), platform="cpu")
 
-    def apply(arrays: Sequence[Any], clocks: Sequence[Any], scalars: Any) -> tuple[list[Any], list[Any]]:
+    def apply(arrays: Sequence[Any], scalars: Any, clocks: Any) -> tuple[list[Any], list[Any]]:
         n = len(arrays) // len(inputs)
-        given = [*arrays, *clocks]
         replaced = [inputs.index(name) * n + j for name in outputs for j in range(n)]
-        replaced += range(len(arrays), len(given))
-        made = jax.ffi.ffi_call(
-            target,
-            [jax.ShapeDtypeStruct(given[i].shape, given[i].dtype) for i in replaced],
-            input_output_aliases={i: k for k, i in enumerate(replaced)},
-        )(*given, scalars)
-        return list(made[: n * len(outputs)]), list(made[n * len(outputs) :])
+        results = [jax.ShapeDtypeStruct(arrays[i].shape, arrays[i].dtype) for i in replaced]
+        results += [jax.ShapeDtypeStruct((), clocks.dtype)] * len(clocks)
+        aliases = {i: k for k, i in enumerate(replaced)}
+        made = jax.ffi.ffi_call(target, results, input_output_aliases=aliases)(*arrays, scalars, clocks)
+        return list(made[: len(replaced)]), list(made[len(replaced) :])
 
     apply.keep = function  # type: ignore[attr-defined]
     return apply
 
 
 def handler(inputs: int, outputs: int) -> str:
-    """``@handler(frame)``: answers what version it is, else lays out a table and calls @shared.
-
-    Every p has a g, which is not among the results: so much more arguments than results is the number
-    of arrays, besides the coefficients.
-    """
+    """``@handler(frame)``: answers what version it is, else lays out a table and calls @shared."""
     return f"""
 declare ptr @malloc(i64)
 declare void @free(ptr)
@@ -122,9 +115,8 @@ run:
   %made = load i64, ptr %made.slot
   %rets.slot = getelementptr i64, ptr %frame, i64 {RESULTS + 2}
   %rets = load ptr, ptr %rets.slot
-  %last = sub i64 %given, 1
-  %n = sub i64 %last, %made
-  %arrays = mul i64 %n, {inputs}
+  %arrays = sub i64 %given, 2
+  %n = udiv i64 %arrays, {inputs}
   %news = mul i64 %n, {outputs}
   %both = add i64 %arrays, %news
   %words = add i64 %both, %given  ; more than n + 1
@@ -134,6 +126,9 @@ run:
   %second = getelementptr i64, ptr %addresses, i64 %arrays
   call void @collect(ptr %args, i64 %arrays, ptr %addresses)
   call void @collect(ptr %rets, i64 %news, ptr %second)
+  %last = add i64 %arrays, 1
+  %now.data = getelementptr ptr, ptr %args, i64 %last
+  %now = call ptr @data(ptr %now.data)
   store i64 0, ptr %offsets
   br label %sizes.test
 sizes.test:
@@ -155,18 +150,16 @@ clocks.test:
   %ticking = icmp slt i64 %k, %made
   br i1 %ticking, label %clocks, label %go
 clocks:
-  %old.at = add i64 %k, %n
-  %old.slot = getelementptr ptr, ptr %args, i64 %old.at
-  %new.slot = getelementptr ptr, ptr %rets, i64 %k
-  %old = call ptr @data(ptr %old.slot)
-  %new = call ptr @data(ptr %new.slot)
-  %t = load i32, ptr %old
-  %later = add i32 %t, 1
-  store i32 %later, ptr %new
+  %at = sub i64 %k, %news
+  %now.slot = getelementptr i32, ptr %now, i64 %at
+  %t = load i32, ptr %now.slot
+  %clock.slot = getelementptr ptr, ptr %rets, i64 %k
+  %clock = call ptr @data(ptr %clock.slot)
+  store i32 %t, ptr %clock
   %k.next = add i64 %k, 1
   br label %clocks.test
 go:
-  %rows.slot = getelementptr ptr, ptr %args, i64 %last
+  %rows.slot = getelementptr ptr, ptr %args, i64 %arrays
   %scalars = call ptr @data(ptr %rows.slot)
   %rows = load ptr, ptr %rows.slot
   %shape.slot = getelementptr i64, ptr %rows, i64 {DIMS}

@@ -5,8 +5,8 @@ found: of its shape and dtype, in its place.  A step on all of them has only gra
 shapes and dtypes of gradients are looked at by the program itself, once, while it is traced.  Whatever
 is not as it was goes the long way, which knows all the errors.
 
-A lane holds no array alive.  It owns the clock, as a Python number; the arrays of the state's clocks
-tick in the compiled program.
+A lane holds no array alive.  It owns the clocks, as numbers of the host; the compiled program writes
+them into new arrays on its way.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 import jax
+import numpy as np
 from jax.tree_util import tree_flatten, tree_unflatten
 
-from adamcore.backends.jax_fast import Misfit, Plan, Slow, plan_of, widest
+from adamcore.backends.jax_fast import NO_CLOCKS, Misfit, Plan, Slow, plan_of, widest
 from adamcore.coefficients import MAX_CLOCK
 from adamcore.definition import Coefficients
 from adamcore.formula import formula
@@ -49,8 +50,9 @@ class JaxLane:
         self.structure: Any = None
         self.gradients: Any = None
         self.moving: list[bool] | None = None  #: which leaves take part; None if all do
-        self.clocks = 0  #: how many, the last of those that take part
-        self.starts: list[int] = []  #: the values they had, each once; read when first needed
+        self.count = 0  #: of those, how many are given away; the clocks come after them
+        self.clocks = NO_CLOCKS  #: what they were at first; read when it is needed
+        self.starts: list[int] = []  #: of that, every value once
         self.which: list[int] | None = None  #: of these, for each job; None if all are alike
         self.ticks = 0  #: steps since
 
@@ -73,14 +75,16 @@ class JaxLane:
             return None
         if not all(map(is_, self.known, map(ref, leaves))):  # one object has one reference
             return None
-        given = leaves if self.moving is None else list(compress(leaves, self.moving))
+        part = leaves if self.moving is None else list(compress(leaves, self.moving))
+        given = part[: self.count]
         if list(map(sharding, gs)) != self.places or not {*map(id, given)}.isdisjoint(map(id, gs)):
             return None
-        rows = None if self.widest is not widest() else self.rows(adam, lr, given)
+        rows = None if self.widest is not widest() else self.rows(adam, lr, part)
         if rows is None:
             return None
         try:
-            new = self.plan.call(given, gs, self.masks, self.plan.tables(rows, self.which))
+            tables, now = self.plan.tables(rows, self.which), self.clocks + (self.ticks + 1)
+            new = self.plan.call(given, gs, self.masks, tables, now)
         except Misfit:
             return None
         if type(new[0]) is not self.kind:  # inside of somebody's trace
@@ -93,13 +97,13 @@ class JaxLane:
         params, m, v, v_max, t = tree_unflatten(structure, new)
         return params, AdamState(t, m, v, v_max)
 
-    def rows(self, adam: Adam, lr: Any, given: Sequence[Any]) -> list[Coefficients] | None:
+    def rows(self, adam: Adam, lr: Any, part: Sequence[Any]) -> list[Coefficients] | None:
         """The coefficients of the next step, for each value among the clocks; None if not known here."""
         if not self.starts:
-            found = [int(t) for t in given[-self.clocks :]]
-            self.starts = sorted(set(found))
+            self.clocks = np.array([int(t) for t in part[self.count :]], np.int32)
+            self.starts = sorted({*self.clocks.tolist()})
             if len(self.starts) > 1:
-                self.which = [self.starts.index(t) for t in found]
+                self.which = [self.starts.index(t) for t in self.clocks.tolist()]
         rows = []
         for start in self.starts:
             t = start + self.ticks
@@ -132,11 +136,10 @@ def opened(
         return None
     lane = JaxLane(adam, backend, plan_of(adam, jobs, slow), gs, leaves)
     lane.structure, lane.gradients = structure, gradients
-    one_clock = adam.clock == "global"
-    lane.clocks = 1 if one_clock else len(jobs)
+    columns = 3 if state.v_max is None else 4
+    lane.count = columns * len(jobs)
     if not all(present):
-        columns = 3 if state.v_max is None else 4
-        lane.moving = present * columns + ([True] if one_clock else present)
+        lane.moving = present * columns + ([True] if adam.clock == "global" else present)
     if len({each.there for each in lane.plan.layout}) > 1:
         return None
     return lane
