@@ -85,11 +85,30 @@ def apply(adam: Adam, jobs: Sequence[Job], slow: Callable[[Adam, Job, bool], Res
             rows = {id(job.coefficients): made.used(job.coefficients) for job in part}
             given = rows.values() if len(rows) == 1 else [rows[id(job.coefficients)] for job in part]
             table = jnp.stack([jnp.asarray(x, dtype) for row in given for x in row])
-            columns = [[job[k] for job in part] for k in range(len(made.inputs))]
+            lists = [alike(job[: len(made.inputs)], job.coefficients) for job in part]
+            columns = zip(*lists, strict=True)
             new = way(made, dtype)([x for xs in columns for x in xs], table.reshape(len(given), -1))
             for j, i in enumerate(some):
                 results[i] = Result(*new[j::n], *[None] * (5 - len(made.inputs)))
     return results
+
+
+def alike(arrays: Sequence[Any], scalars: Sequence[Any]) -> list[Any]:
+    """The arrays of a job, all varying over the axes of a ``shard_map`` over which one of them does."""
+    axes = frozenset[str]().union(*map(axes_of, arrays), *map(axes_of, scalars))
+    return [varying(x, axes) for x in arrays]
+
+
+def axes_of(x: Any) -> frozenset[str]:
+    aval = getattr(x, "aval", None)
+    here = getattr(aval, "manual_axis_type", None)  # JAX 0.10; before, the aval itself had them
+    axes: frozenset[str] = getattr(aval, "vma", frozenset()) if here is None else here.varying
+    return axes
+
+
+def varying(x: Any, axes: frozenset[str]) -> Any:
+    missing = tuple(axes - axes_of(x))
+    return jax.lax.pcast(x, missing, to="varying") if missing else x
 
 
 @lru_cache(maxsize=256)
@@ -98,7 +117,9 @@ def way(made: Program, dtype: Any) -> Way:
     call = jax_ffi.call(made, dtype)
 
     def machine(arrays: list[Any], rows: Any) -> list[Any]:
-        return call(arrays, rows, NO_CLOCKS)[0]
+        new = call(arrays, rows, NO_CLOCKS)[0]
+        n = len(arrays) // len(made.inputs)
+        return [varying(x, axes_of(arrays[k % n])) for k, x in enumerate(new)]
 
     def plain(arrays: list[Any], rows: Any) -> list[Any]:
         n = len(arrays) // len(made.inputs)
