@@ -21,7 +21,7 @@ import jax
 import numpy as np
 from jax.tree_util import tree_flatten, tree_unflatten
 
-from adamcore.backends.jax_fast import NO_CLOCKS, Misfit, Plan, Slow, plan_of, widest
+from adamcore.backends.jax_fast import NO_CLOCKS, Misfit, Plan, Slow, plan_of
 from adamcore.coefficients import MAX_CLOCK
 from adamcore.definition import Coefficients
 from adamcore.formula import formula
@@ -42,7 +42,7 @@ class JaxLane:
         self, adam: Adam, backend: Backend, made: Plan, gs: Sequence[Any], leaves: Sequence[Any]
     ) -> None:
         self.backend, self.plan, self.formula = backend, made, formula(adam)
-        self.kind, self.widest = type(leaves[0]), widest()
+        self.kind = type(leaves[0])
         self.places = list(map(sharding, gs))
         self.keeps = Coefficients(*made.layout[0].there).keep_p
         self.masks = [None] * len(gs)
@@ -79,7 +79,7 @@ class JaxLane:
         given = part[: self.count]
         if list(map(sharding, gs)) != self.places or not {*map(id, given)}.isdisjoint(map(id, gs)):
             return None
-        rows = None if self.widest is not widest() else self.rows(adam, lr, part)
+        rows = self.rows(adam, lr, part)
         if rows is None:
             return None
         try:
@@ -124,8 +124,6 @@ def opened(
     gs, gradients = tree_flatten(grads)
     kinds = {type(x) for x in (*leaves, *gs)}
     if state.mu_product is not None or len(kinds) != 1 or issubclass(kinds.pop(), jax.core.Tracer):
-        return None
-    if any(job.where is not None for job in jobs) or len({*map(id, leaves)}) < len(leaves):
         return None
     ps, _ = backend.flatten(params)
     present = [g is not None for p, g in zip(ps, backend.flatten(grads)[0], strict=True) if p is not None]
