@@ -11,7 +11,6 @@ import jax.numpy as jnp
 from adamcore.backends import jax_fast, jax_native
 from adamcore.backends.base import BaseBackend, dtype_name
 from adamcore.backends.jax_lane import JaxLane, opened
-from adamcore.backends.jax_native import native
 from adamcore.coefficients import Traced
 from adamcore.definition import Array, Numbers
 from adamcore.protocol import Job, Kind, Result
@@ -131,9 +130,8 @@ class JaxBackend(BaseBackend):
         return opened(adam, self, self.apply_one, again, params, grads, state)
 
 
-__all__ = ["backend", "native"]  # and adam and adamw, see below
-
 backend = JaxBackend()
+native = jax_native.native
 
 
 def __getattr__(name: str) -> Any:
