@@ -14,12 +14,13 @@ from __future__ import annotations
 import weakref
 from array import array
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain, compress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from adamcore.clock import Ticker
 from adamcore.coefficients import MAX_CLOCK
+from adamcore.definition import Coefficients
 from adamcore.formula import formula
 from adamcore.protocol import Backend, Job, Prepared, Result, Ticking
 from adamcore.state import AdamState, Tree
@@ -33,7 +34,18 @@ KEYED, ORDERED = (dict, OrderedDict), (list, tuple)
 Shape = Any  #: of a tree of plain containers: (kinds, keys or length, shapes or None); None for a leaf
 
 
-class Lanes(list["Lane"]):
+class Steps(Protocol):
+    """A lane: one Adam on one set of arrays, or on those that its last step returned."""
+
+    @property
+    def dead(self) -> Any: ...  # true if no step can come, as an array is no more
+
+    def step(
+        self, adam: Adam, params: Tree, grads: Tree, state: AdamState, lr: Any
+    ) -> tuple[Tree, AdamState] | None: ...  # None, and nothing is changed, if it is not for this lane
+
+
+class Lanes(list[Steps]):
     """The lanes of one Adam, the latest first; never copied along with it."""
 
     def __reduce__(self) -> tuple[type[Lanes], tuple[()]]:
@@ -44,8 +56,9 @@ class Lanes(list["Lane"]):
     ) -> tuple[Tree, AdamState] | None:
         """The step, if there is a lane for it."""
         for lane in tuple(self):
-            if lane.step(adam, params, grads, state, lr):
-                return params, state
+            done = lane.step(adam, params, grads, state, lr)
+            if done is not None:
+                return done
         return None
 
     def remember(
@@ -53,6 +66,10 @@ class Lanes(list["Lane"]):
         params: Tree, grads: Tree, state: AdamState,
     ) -> AdamState:  # fmt: skip
         """Open a lane after a step that went in place, if the next can go faster; returns its state."""
+        own = backend.lane(adam, jobs, results, params, grads, state) if jobs else None
+        if own is not None:
+            self.open(own)
+            return state
         in_place = all(
             new.p is job.p
             and new.m is job.m
@@ -67,8 +84,12 @@ class Lanes(list["Lane"]):
         if lane.open(adam, jobs):
             state = state._replace(t=lane.clocks(state.t))
             lane.watch(state)
-            self[:] = [lane, *(other for other in self[: LANES - 1] if not other.dead)]
+            self.open(lane)
         return state
+
+    def open(self, lane: Steps) -> None:
+        """It comes first; the eldest goes."""
+        self[:] = [lane, *(other for other in self[: LANES - 1] if not other.dead)]
 
 
 class Lane:
@@ -136,42 +157,44 @@ class Lane:
         found.append([t] if self.is_global(t) else collect(self.shape, t))
         return found
 
-    def step(self, adam: Adam, params: Tree, grads: Tree, state: AdamState, lr: Any) -> bool:
-        """Make the step if everything is as it was; False, and nothing is changed, if not."""
+    def step(
+        self, adam: Adam, params: Tree, grads: Tree, state: AdamState, lr: Any
+    ) -> tuple[Tree, AdamState] | None:
+        """Make the step if everything is as it was; None, and nothing is changed, if not."""
         if self.dead or self.prepared is None:
-            return False
+            return None
         columns = self.columns(params, state)
         gs = collect(self.shape, grads)
         if gs is None or None in columns or list(map(id, chain.from_iterable(columns))) != self.ids:
-            return False
+            return None
         if [g is not None for g in gs] != self.present:
-            return False
+            return None
         clocks = columns.pop()
         columns.insert(1, gs)
         if self.ticking is not None:
-            return self.advance(adam, columns, clocks, lr)
+            return (params, state) if self.advance(adam, columns, clocks, lr) else None
         now = self.clock
         first, same = now[0], self.whole or len(now) == 1
         if not self.whole:
             columns = [list(compress(leaves, self.present)) for leaves in columns]
         if same and now.count(first) == len(now):
             if not 0 <= first < MAX_CLOCK:
-                return False
-            each = [self.coefficients(adam, first + 1, lr)]
+                return None
+            each = [coefficients_at(self.formula, adam, self.backend, first + 1, lr)]
         else:
             ticking = now if same else array("i", compress(now, self.present))
             if min(ticking) < 0 or max(ticking) >= MAX_CLOCK:
-                return False
-            known = {t: self.coefficients(adam, t + 1, lr) for t in set(ticking)}
+                return None
+            known = {t: coefficients_at(self.formula, adam, self.backend, t + 1, lr) for t in set(ticking)}
             each = [known[t] for t in ticking]
         if None in each or not self.prepared.fits(columns):
-            return False
+            return None
         self.prepared.run(each)
         if len(each) == 1 and same:
             now[:] = array("i", (first + 1,)) * len(now)
         else:
             now[:] = array("i", map(int.__add__, now, map(int, self.present)))
-        return True
+        return params, state
 
     def advance(self, adam: Adam, columns: list[Any], clocks: list[Any], lr: Any) -> bool:
         """The step, with clocks that are ticked where they stand."""
@@ -184,13 +207,16 @@ class Lane:
         self.ticking.advance()
         return True
 
-    def coefficients(self, adam: Adam, t: int, lr: Any) -> Any:
-        """The coefficients of the update numbered ``t``; None if the host can't know them."""
-        if lr is None and type(adam.lr) is float:
-            lr = adam.lr
-        if type(lr) is float and 0.0 <= lr < INFINITE:
-            return self.formula(t, lr)
-        return Ticker(adam, self.backend, lr).on_host(t, None)
+
+def coefficients_at(
+    known: Callable[[int, float], Coefficients], adam: Adam, backend: Backend, t: int, lr: Any
+) -> Any:
+    """The coefficients of the update numbered ``t``; None if the host can't know them."""
+    if lr is None and type(adam.lr) is float:
+        lr = adam.lr
+    if type(lr) is float and 0.0 <= lr < INFINITE:
+        return known(t, lr)
+    return Ticker(adam, backend, lr).on_host(t, None)
 
 
 def shape_of(tree: Tree) -> Shape:

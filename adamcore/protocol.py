@@ -13,10 +13,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from adamcore.definition import Array, Coefficients, Numbers
-from adamcore.state import Tree
+from adamcore.state import AdamState, Tree
 
 if TYPE_CHECKING:
     from adamcore.adam import Adam
+    from adamcore.lane import Steps
 
 Kind = Literal["real", "complex", "other"]  #: of a dtype: what can be optimized is real or complex
 
@@ -116,4 +117,13 @@ class Backend(Protocol):
     def apply(self, adam: Adam, jobs: Sequence[Job], donate: bool) -> list[Result]: ...
     def prepares(self) -> bool: ...  # whether `prepare` is worth a try, here and now
     def prepare(self, adam: Adam, jobs: Sequence[Job]) -> Prepared | None: ...
+    def lane(
+        self,
+        adam: Adam,
+        jobs: Sequence[Job],
+        results: Sequence[Result],
+        params: Tree,
+        grads: Tree,
+        state: AdamState,
+    ) -> Steps | None: ...  # for the next step on what this one returned, where arrays are new each time
     def clocks(self, clock: array[int]) -> list[Array]: ...  # 0-d int32 arrays in this very memory

@@ -17,9 +17,11 @@ import optree
 from adamcore.coefficients import Traced
 from adamcore.definition import Array, Coefficients, Numbers, update
 from adamcore.protocol import Job, Kind, Prepared, Result
+from adamcore.state import AdamState, Tree
 
 if TYPE_CHECKING:
     from adamcore.adam import Adam
+    from adamcore.lane import Steps
 
 PARTS = {"complex64": "float32", "complex128": "float64"}
 
@@ -195,6 +197,17 @@ class BaseBackend:
         return False
 
     def prepare(self, adam: Adam, jobs: Sequence[Job]) -> Prepared | None:
+        return None
+
+    def lane(
+        self,
+        adam: Adam,
+        jobs: Sequence[Job],
+        results: Sequence[Result],
+        params: Tree,
+        grads: Tree,
+        state: AdamState,
+    ) -> Steps | None:
         return None
 
     def clocks(self, clock: array[int]) -> list[Array]:

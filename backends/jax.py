@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 
-from adamcore.backends import jax_fast
+from adamcore.backends import jax_fast, jax_native
 from adamcore.backends.base import BaseBackend, dtype_name
+from adamcore.backends.jax_lane import JaxLane, opened
 from adamcore.coefficients import Traced
 from adamcore.definition import Array, Numbers
 from adamcore.protocol import Job, Kind, Result
+from adamcore.state import AdamState, Tree
 
 if TYPE_CHECKING:
     from adamcore.adam import Adam
@@ -105,10 +107,31 @@ class JaxBackend(BaseBackend):
     def apply(self, adam: Adam, jobs: Sequence[Job], donate: bool) -> list[Result]:
         if donate and jax_fast.compiles(jobs):
             return jax_fast.apply(adam, jobs, self.apply_one)
+        if jax_native.serves(jobs):
+            return jax_native.apply(adam, jobs, self.apply_one)
         return super().apply(adam, jobs, donate)
+
+    def prepares(self) -> bool:
+        return not jax.config.jax_disable_jit  # type: ignore[attr-defined]
+
+    def lane(
+        self,
+        adam: Adam,
+        jobs: Sequence[Job],
+        results: Sequence[Result],
+        params: Tree,
+        grads: Tree,
+        state: AdamState,
+    ) -> JaxLane | None:
+        again = [
+            job._replace(p=new.p, m=new.m, v=new.v, v_max=new.v_max)
+            for job, new in zip(jobs, results, strict=True)
+        ]
+        return opened(adam, self, self.apply_one, again, params, grads, state)
 
 
 backend = JaxBackend()
+native = jax_native.native
 
 
 def __getattr__(name: str) -> Any:

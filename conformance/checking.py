@@ -180,7 +180,7 @@ def validate(target: str) -> None:
     hint = f"; nearest: {', '.join(near)}" if near else ""
     raise UsageError(
         f"unknown target {target!r}: expected numpy, torch, torch:cuda, torch:compile, jax, jax:jit, "
-        f"array:MODULE, module:attr, path/file.py:attr or cmd:COMMAND{hint}"
+        f"jax:native, array:MODULE, module:attr, path/file.py:attr or cmd:COMMAND{hint}"
     )
 
 

@@ -221,7 +221,7 @@ def test_constructor_that_refuses() -> None:
 
 
 @pytest.mark.parametrize(
-    "target", ["numpy", "torch", "jax", "jax:jit", "array:array_api_strict", "array:dask.array"]
+    "target", ["numpy", "torch", "jax", "jax:jit", "jax:native", "array:array_api_strict", "array:dask.array"]
 )
 def test_own_backends_run_a_claim(target: str) -> None:
     pytest.importorskip(target.partition(":")[2] if target.startswith("array") else target.partition(":")[0])

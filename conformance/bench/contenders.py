@@ -19,7 +19,14 @@ from adamcore.conformance.bench.steps import (
     torch_native,
     usual_numpy,
 )
-from adamcore.conformance.bench.steps_jax import flat_donated, flat_jit, optax_jit, ours_jax, ours_jit
+from adamcore.conformance.bench.steps_jax import (
+    flat_donated,
+    flat_jit,
+    native_jit,
+    optax_jit,
+    ours_jax,
+    ours_jit,
+)
 from adamcore.conformance.bench.work import Shapes, elements
 
 
@@ -65,7 +72,8 @@ CONTENDERS = (
         single=False,
         most=1 << 25,
     ),
-    Contender("jax", "adamcore", ours_jax, ours=True, many=False),
+    Contender("jax", "adamcore under jit, native()", native_jit, ours=True, many=False),
+    Contender("jax", "adamcore", ours_jax, ours=True),
     Contender("jax", "adamcore under jit, flat", flat_jit, ours=True, single=False),
     Contender("jax", "adamcore, flat", flat_donated, ours=True, single=False),
 )

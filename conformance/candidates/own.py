@@ -125,6 +125,19 @@ class JaxJit(Jax):
         return compiled
 
 
+class JaxNative(JaxJit):
+    """JAX, a step under jax.jit that calls machine code."""
+
+    def stepper(self, step: Callable[..., Any]) -> Callable[..., Any]:
+        from adamcore.backends.jax import native
+
+        def inside(*arguments: Any) -> Any:
+            with native():
+                return step(*arguments)
+
+        return super().stepper(inside)
+
+
 def imported(module: str) -> Any:
     try:
         return importlib.import_module(module)
@@ -138,7 +151,8 @@ def library(target: str, device: str | None = None) -> Library | None:
     """The library of an own-backend target, or None if ``target`` names none.
 
     Args:
-        target: "numpy", "torch[:DEVICE]", "torch:compile", "jax[:DEVICE]", "jax:jit" or "array:MODULE".
+        target: "numpy", "torch[:DEVICE]", "torch:compile", "jax[:DEVICE]", "jax:jit",
+            "jax:native" or "array:MODULE".
         device: where the target itself does not say.
     """
     name, _, rest = target.partition(":")
@@ -151,13 +165,15 @@ def library(target: str, device: str | None = None) -> Library | None:
         return TorchCompiled(device or "cpu") if rest == "compile" else Torch(rest or device or "cpu")
     if name == "jax" and is_device(rest):
         imported("jax")
-        return JaxJit(device or "cpu") if rest == "jit" else Jax(rest or device or "cpu")
+        under = {"jit": JaxJit, "native": JaxNative}.get(rest)
+        return under(device or "cpu") if under else Jax(rest or device or "cpu")
     return None
 
 
 def is_device(text: str) -> bool:
     """Whether what follows the colon of a framework's name is a device, not a class."""
-    return text.partition(":")[0] in ("", "cpu", "cuda", "gpu", "tpu", "mps", "xpu", "rocm", "jit", "compile")
+    here = ("", "cpu", "cuda", "gpu", "tpu", "mps", "xpu", "rocm", "jit", "native", "compile")
+    return text.partition(":")[0] in here
 
 
 class OwnCandidate:

@@ -2,7 +2,8 @@
 
 TARGET is one of
   numpy, torch, jax         our backends; torch:cuda, jax:cuda on another device; jax runs
-                            each operation by itself, jax:jit a step at a time;
+                            each operation by itself, jax:jit a step at a time,
+                            jax:native likewise with machine code in the program;
                             torch:compile by programs that torch.compile makes
   array:MODULE              our definition on any array-API namespace
   module:attr               a torch.optim.Optimizer class, an optax factory, a Keras optimizer
