@@ -6,7 +6,8 @@ import importlib.util
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from adamcore.conformance.report import Report, check_writable, write_whole
+from adamcore.backends.writing import write_whole
+from adamcore.conformance.report import Report, check_writable
 from adamcore.conformance.settings import UsageError
 
 
@@ -52,7 +53,7 @@ def write_all(report: Report, paths: Mapping[str, str]) -> list[str]:
     problems = []
     for form, path in paths.items():
         try:
-            write_whole(Path(path), renderer(form)(report))
+            write_whole(path, [renderer(form)(report).encode()])
         except OSError as error:
             problems.append(f"cannot write {path}: {error.strerror or error}")
     return problems

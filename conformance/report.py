@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import os
 import platform
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -14,6 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
+from adamcore.backends.writing import write_whole
 from adamcore.conformance.probe import Finding, Result
 
 SCHEMA = "adamcore-report/1"
@@ -94,29 +94,12 @@ class Report:
         Raises:
             OSError: the folder is not there or cannot be written to.
         """
-        write_whole(Path(path), as_json(self))
+        write_whole(path, [as_json(self).encode()])
 
 
 def as_json(report: Report) -> str:
     """The text of the JSON report."""
     return json.dumps(report.as_dict(), indent=1, allow_nan=False) + "\n"
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file by way of a temporary one beside it."""
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder")
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def check_writable(path: str | Path) -> None:

@@ -1,18 +1,15 @@
 """The canonical state on file: safetensors, with JSON metadata and a hash; written whole, then renamed.
 
 Tensors are called ``m/NAME``, ``v/NAME`` and ``v_max/NAME``; a complex one is its real and imaginary
-part along a last axis of 2.  The metadata has one key, ``adamcore``: clocks, hyperparameters, axes,
-dialect, edition of the specification, and the SHA-256 of all of it with the tensors.
+part along a last axis of 2.  The metadata has two keys: ``adamcore``, with clocks, hyperparameters,
+axes, dialect and edition of the specification, and ``sha256``, the hash of it and of the tensors.
 """
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import json
 import os
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -20,14 +17,13 @@ from typing import Any
 import numpy as np
 
 from adamcore.adam import Adam
+from adamcore.backends.safetensors import CODES, Tensor, as_tensor, decode, digest, encode
 from adamcore.backends.states.canonical import EDITION, Array, Moments, NamedState
+from adamcore.backends.writing import write_whole
 from adamcore.errors import AdamcoreError, BackendError, CheckpointError
 
 SCHEMA = "adamcore-state/1"
 PARTS = ("m", "v", "v_max")
-DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I64": "int64",
-          "I32": "int32", "U64": "uint64", "U32": "uint32", "U8": "uint8", "BOOL": "bool"}  # fmt: skip
-CODES = {name: code for code, name in DTYPES.items()}
 
 
 def save(state: NamedState, path: str | os.PathLike[str]) -> None:
@@ -36,7 +32,7 @@ def save(state: NamedState, path: str | os.PathLike[str]) -> None:
     Raises:
         CheckpointError: a dtype that the format does not have; a learning rate that is a function.
     """
-    write_whole(path, to_bytes(state))
+    write_file(path, encoded(state))
 
 
 def load(path: str | os.PathLike[str]) -> NamedState:
@@ -45,12 +41,12 @@ def load(path: str | os.PathLike[str]) -> NamedState:
     Raises:
         CheckpointError: the file is damaged, cut, or no state of this project: it says which.
     """
-    data = read_bytes(path)
-    return from_bytes(data, str(path))
+    where = str(path)
+    return state_in(*decode(read_bytes(path), where, CheckpointError), where)
 
 
-def to_bytes(state: NamedState) -> bytes:
-    """The file's content."""
+def encoded(state: NamedState) -> list[bytes | memoryview]:
+    """The file's content, in pieces."""
     tensors: dict[str, Array] = {}
     for name, leaf in state.leaves.items():
         for part in PARTS:
@@ -71,17 +67,18 @@ def to_bytes(state: NamedState) -> bytes:
         "mu_product": {n: x.mu_product.hex() for n, x in state.leaves.items() if x.mu_product is not None},
         "complex": sorted(name for name, x in tensors.items() if np.iscomplexobj(x)),
     }
-    return pack({name: real_view(x) for name, x in tensors.items()}, about)
+    raw, text = on_file({name: real_view(x) for name, x in tensors.items()}), json.dumps(about)
+    return encode(raw, {"adamcore": text, "sha256": digest(raw, text)})
 
 
-def from_bytes(data: bytes, where: str) -> NamedState:
-    """The state in a file's content; ``where`` names it in messages."""
-    tensors, metadata = unpack(data, where)
+def state_in(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], where: str) -> NamedState:
+    """The state in a file's arrays and metadata; ``where`` names the file in messages."""
     about = checked(tensors, metadata, where)
+    found = in_numpy(tensors, where)
     try:
         leaves = {}
         for name, t in about["clock"].items():
-            parts = {part: tensors.get(f"{part}/{name}") for part in PARTS}
+            parts = {part: found.get(f"{part}/{name}") for part in PARTS}
             mu = about["mu_product"].get(name)
             if parts["m"] is None or parts["v"] is None:
                 raise CheckpointError(f"{where}: {name} has a clock and no moments")
@@ -124,88 +121,39 @@ def complex_view(x: Array) -> Array:
     return np.ascontiguousarray(x).view(f"complex{x.dtype.itemsize * 16}")[..., 0]
 
 
-def pack(tensors: Mapping[str, Array], about: Mapping[str, Any]) -> bytes:
-    """A safetensors file with our metadata, and the hash of all in it."""
-    text = json.dumps(about)
-    return safetensors(tensors, {"adamcore": text, "sha256": digest(tensors, text)})
-
-
-def safetensors(tensors: Mapping[str, Array], metadata: Mapping[str, str] | None = None) -> bytes:
-    """A safetensors file: the length of a JSON header, the header, the bytes of the tensors."""
-    header: dict[str, Any] = {} if metadata is None else {"__metadata__": dict(metadata)}
-    body, start = [], 0
-    for name, x in sorted(tensors.items(), key=lambda item: (-item[1].dtype.itemsize, item[0])):  # aligned
-        if x.dtype.name not in CODES:
-            raise CheckpointError(f"{name} has dtype {x.dtype}: expected one of {', '.join(CODES)}")
-        body.append(np.ascontiguousarray(x).tobytes())
-        end = start + len(body[-1])
-        header[name] = {"dtype": CODES[x.dtype.name], "shape": list(x.shape), "data_offsets": [start, end]}
-        start = end
-    head = json.dumps(header).encode()
-    head += b" " * (-len(head) % 8)
-    return b"".join([len(head).to_bytes(8, "little"), head, *body])
-
-
-def digest(tensors: Mapping[str, Array], text: str) -> str:
-    """The hash of tensors and metadata."""
-    sha = hashlib.sha256(text.encode())
-    for name in sorted(tensors):
-        x = tensors[name]
-        sha.update(f"\0{name}\0{x.dtype.name}\0{list(x.shape)}\0".encode())
-        sha.update(np.ascontiguousarray(x).tobytes())
-    return sha.hexdigest()
-
-
-def unpack(data: bytes, where: str) -> tuple[dict[str, Array], dict[str, str]]:
-    """The tensors and metadata of any safetensors file.
+def on_file(arrays: Mapping[str, Array]) -> dict[str, Tensor]:
+    """Arrays as they lie in a file, the widest first, so that all are aligned.
 
     Raises:
-        CheckpointError: it is none, or is cut.
+        CheckpointError: a dtype that the format does not have.
     """
-    if len(data) < 8:
-        raise CheckpointError(
-            f"{where} has {len(data)} bytes: expected a safetensors file; it is empty or cut"
-        )
-    length = int.from_bytes(data[:8], "little")
-    if length > 100_000_000 or data[8:9] != b"{":
-        raise CheckpointError(f"{where} is no safetensors file: it begins with {data[:8]!r}")
-    if len(data) < 8 + length:
-        raise CheckpointError(f"{where} is cut: {len(data)} bytes, and its header alone is {8 + length}")
-    try:
-        header = json.loads(data[8 : 8 + length])
-        metadata = header.pop("__metadata__", None) or {}  # MLX writes null
-        body, tensors = memoryview(data)[8 + length :], {}
-        end = max((entry["data_offsets"][1] for entry in header.values()), default=0)
-        if len(body) != end:
-            kind = "cut" if len(body) < end else "damaged"
-            raise CheckpointError(
-                f"{where} is {kind}: {len(body)} bytes of tensors where its header says {end}"
-            )
-        for name, entry in header.items():
-            start, stop = entry["data_offsets"]
-            dtype = numpy_dtype(entry["dtype"], name, where)
-            tensors[name] = np.frombuffer(body[start:stop], dtype=dtype).reshape(entry["shape"]).copy()
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        if isinstance(error, CheckpointError):
-            raise
-        raise CheckpointError(f"{where} is damaged: its header can't be read ({error})") from error
-    return tensors, metadata
+    for name, x in arrays.items():
+        if x.dtype.name not in CODES:
+            raise CheckpointError(f"{name} has dtype {x.dtype}: expected one of {', '.join(CODES)}")
+    order = sorted(arrays, key=lambda name: (-arrays[name].dtype.itemsize, name))
+    return {name: as_tensor(arrays[name]) for name in order}
 
 
-def numpy_dtype(code: str, name: str, where: str) -> Any:
-    """The NumPy dtype of a safetensors one."""
-    if code not in DTYPES:
-        raise CheckpointError(f"{where}: {name} has dtype {code}: expected one of {', '.join(DTYPES)}")
-    if code == "BF16":
+def in_numpy(tensors: Mapping[str, Tensor], where: str) -> dict[str, Array]:
+    """The arrays of a file."""
+    return {
+        name: np.frombuffer(data, numpy_dtype(dtype, where)).reshape(shape).copy()
+        for name, (dtype, shape, data) in tensors.items()
+    }
+
+
+def numpy_dtype(name: str, where: str) -> Any:
+    """The dtype of that name, as it lies in a file."""
+    if name == "bfloat16":
         try:
             import ml_dtypes
         except ImportError as error:
             raise BackendError(f"{where} holds bfloat16: pip install ml_dtypes to read it") from error
         return ml_dtypes.bfloat16
-    return np.dtype(DTYPES[code])
+    return np.dtype(name).newbyteorder("<")
 
 
-def checked(tensors: Mapping[str, Array], metadata: Mapping[str, str], where: str) -> dict[str, Any]:
+def checked(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], where: str) -> dict[str, Any]:
     """Our metadata, if the file is ours and whole."""
     if "adamcore" not in metadata:
         raise CheckpointError(
@@ -236,26 +184,13 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
         raise CheckpointError(f"{path} can't be read: {error.strerror or error}") from error
 
 
-def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write beside the destination, then rename: it is never half there, and untouched by a failure.
+def write_file(path: str | os.PathLike[str], parts: Iterable[bytes | memoryview]) -> None:
+    """Write a file, whole or not at all.
 
     Raises:
         CheckpointError: it can't be written.
     """
-    target = Path(path)
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        write_whole(path, parts)
     except OSError as error:
         raise CheckpointError(f"{path} can't be written: {error.strerror or error}") from error
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, target)
-    except OSError as error:
-        raise CheckpointError(f"{path} can't be written: {error.strerror or error}") from error
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(name)

@@ -12,16 +12,9 @@ from typing import Any
 import numpy as np
 
 from adamcore.adam import Adam
+from adamcore.backends.safetensors import decode, encode
 from adamcore.backends.states.canonical import Array, NamedState, numpy_of
-from adamcore.backends.states.files import (
-    checked,
-    from_bytes,
-    read_bytes,
-    safetensors,
-    to_bytes,
-    unpack,
-    write_whole,
-)
+from adamcore.backends.states.files import encoded, in_numpy, on_file, read_bytes, state_in, write_file
 from adamcore.backends.states.layouts import LAYOUTS, from_flat, sniff, to_flat
 from adamcore.backends.states.torch_state import from_torch, to_torch
 from adamcore.errors import BackendError, CheckpointError
@@ -68,10 +61,10 @@ def read(
     if data[:4] == b"PK\x03\x04":
         flat = load_npz(data, where)
     else:
-        flat, metadata = unpack(data, where)
+        tensors, metadata = decode(data, where, CheckpointError)
         if kind == "adamcore" or (kind is None and "adamcore" in metadata and is_ours(metadata)):
-            checked(flat, metadata, where)
-            return from_bytes(data, where)
+            return state_in(tensors, metadata, where)
+        flat = in_numpy(tensors, where)
     found = kind or sniff(flat)
     if found is None:
         raise CheckpointError(
@@ -88,23 +81,20 @@ def write(state: NamedState, path: str | os.PathLike[str], kind: str, *, like: A
     "torch" is a file for ``torch.load(path, weights_only=True)`` and ``load_state_dict``, with
     ``param_names``; the flat ones are .npz, or safetensors under any other name.
     """
+    buffer = io.BytesIO()
     if kind == "adamcore":
-        data = to_bytes(state)
+        parts = encoded(state)
     elif kind == "torch":
         import torch
 
-        buffer = io.BytesIO()
         torch.save(to_torch(state, torch_groups(state) if like is None else like), buffer)
-        data = buffer.getvalue()
+        parts = [buffer.getvalue()]
+    elif str(path).endswith(".npz"):
+        np.savez(buffer, **to_flat(state, kind))  # type: ignore[arg-type]
+        parts = [buffer.getvalue()]
     else:
-        flat = to_flat(state, kind)
-        if str(path).endswith(".npz"):
-            buffer = io.BytesIO()
-            np.savez(buffer, **flat)  # type: ignore[arg-type]
-            data = buffer.getvalue()
-        else:
-            data = safetensors(flat)
-    write_whole(path, data)
+        parts = encode(on_file(to_flat(state, kind)))
+    write_file(path, parts)
 
 
 def torch_groups(state: NamedState) -> dict[str, Any]:

@@ -4,7 +4,6 @@
 docs/audit.md.
 """
 
-from adamcore.conformance.audit.recorder import Recorder
-from adamcore.conformance.audit.tensors import RecordingError
+from adamcore.conformance.audit.recorder import Recorder, RecordingError
 
 __all__ = ["Recorder", "RecordingError"]

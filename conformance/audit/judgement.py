@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from adamcore import AXES
-from adamcore.conformance.audit.recording import Group, load
+from adamcore.conformance.audit.recording import Group, load, values
 from adamcore.conformance.audit.sample import choose
 from adamcore.conformance.claims import Claim, claim_of_dialect
 from adamcore.conformance.dtypes import ulp_of
@@ -105,15 +105,15 @@ def parts_of(group: Group) -> list[Part]:
         tracks = [group.params[n] for n in names]
         steps = tuple(
             Step(
-                tuple(None if (g := t[s].grad) is None else g.values().astype(float) for t in tracks),
+                tuple(None if (g := t[s].grad) is None else values(g).astype(float) for t in tracks),
                 lr=group.lr[s],
-                before=tuple(t[s].before.values().astype(float) for t in tracks),
+                before=tuple(values(t[s].before).astype(float) for t in tracks),
             )
             for s in range(count)
         )
-        start = tuple(t[0].before.values().astype(float) for t in tracks)
+        start = tuple(values(t[0].before).astype(float) for t in tracks)
         probe = Probe("STEP.1/recording", "a step of the recorded run", start, steps, hyper)
-        run = Run([[t[s].after.values() for t in tracks] for s in range(count)])
+        run = Run([[values(t[s].after) for t in tracks] for s in range(count)])
         parts.append(Part(names, dtype, probe, run))
     return parts
 

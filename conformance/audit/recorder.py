@@ -10,12 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from adamcore.conformance.audit.tensors import RecordingError, Tensor, digest, write
+from adamcore.backends.safetensors import Tensor, as_tensor, digest, encode
+from adamcore.backends.writing import write_whole
 from adamcore.conformance.dtypes import DTYPES
 from adamcore.dialects import DIALECTS, Dialect, parse_option
+from adamcore.errors import AdamcoreError
 
 SCHEMA = "adamcore-recording/1"
 TORCH_NAMES = {"lr": "lr", "b1": "betas[0]", "b2": "betas[1]", "eps": "eps", "weight_decay": "weight_decay"}
+
+
+class RecordingError(AdamcoreError, ValueError):
+    """A recording that is damaged, cut, or not of this kind; or arrays that none can be made of."""
 
 
 class Recorder:
@@ -86,7 +92,8 @@ class Recorder:
         """
         run = {"schema": SCHEMA, "steps": self.steps, "by": self.by, "groups": self.groups}
         text = json.dumps(run)
-        write(Path(path), self.tensors, {"adamcore": text, "sha256": digest(self.tensors, text)})
+        metadata = {"adamcore": text, "sha256": digest(self.tensors, text)}
+        write_whole(path, encode(self.tensors, metadata, separators=(",", ":")))
 
     @classmethod
     def torch(cls, optimizer: Any, names: Mapping[str, Any] | None = None) -> Recorder:
@@ -139,7 +146,7 @@ def packed(name: str, array: Any) -> Tensor:
         values = np.asarray(array)
         dtype = values.dtype.name
         if dtype in DTYPES:
-            return Tensor(dtype, values.shape, values.tobytes())
+            return as_tensor(values)
     raise RecordingError(f"array {name!r} is of dtype {dtype}; expected {', '.join(DTYPES)}")
 
 

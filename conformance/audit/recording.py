@@ -8,9 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from adamcore import Adam
-from adamcore.conformance.audit.recorder import SCHEMA
-from adamcore.conformance.audit.tensors import RecordingError, Tensor, digest, read
+from adamcore.backends.safetensors import Tensor, decode, digest
+from adamcore.conformance.audit.recorder import SCHEMA, RecordingError
+from adamcore.conformance.dtypes import DTYPES, from_bits
+from adamcore.conformance.probe import FloatArray
 from adamcore.dialects import HYPERPARAMETERS
 from adamcore.errors import HyperparameterError
 
@@ -47,11 +51,11 @@ def load(path: Path) -> list[Group]:
     if "adamcore" not in metadata:
         raise RecordingError(f"{path}: a safetensors file, but no recording: its metadata has no 'adamcore'")
     text = metadata["adamcore"]
-    if "sha256" in metadata and metadata["sha256"] != digest(tensors, str(text)):
+    if "sha256" in metadata and metadata["sha256"] != digest(tensors, text):
         raise RecordingError(f"{path}: damaged: its content does not have the hash that it names")
     try:
         run = json.loads(text)
-    except (TypeError, ValueError) as error:
+    except ValueError as error:
         raise RecordingError(f"{path}: the metadata 'adamcore' is not JSON ({error})") from error
     if not isinstance(run, dict) or run.get("schema") != SCHEMA:
         found = run.get("schema") if isinstance(run, dict) else None
@@ -68,6 +72,31 @@ def load(path: Path) -> list[Group]:
         if not fits or name not in known:
             raise RecordingError(f"{path}: array {key!r} belongs to no step of a parameter in the metadata")
     return result
+
+
+def read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The arrays and the metadata of a file.
+
+    Raises:
+        RecordingError: there is no such file, or it is no safetensors file of floating arrays.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise RecordingError(f"{path}: {error.strerror or error}") from error
+    tensors, metadata = decode(data, str(path), RecordingError)
+    for name, tensor in tensors.items():
+        if tensor.dtype not in DTYPES:
+            raise RecordingError(
+                f"{path}: array {name!r} is of dtype {tensor.dtype}; expected {', '.join(DTYPES)}"
+            )
+    return tensors, metadata
+
+
+def values(tensor: Tensor) -> FloatArray:
+    """An array's values, in the dtype's carrier."""
+    bits = np.frombuffer(tensor.data, dtype=f"<u{DTYPES[tensor.dtype].width // 8}")
+    return from_bits(bits, tensor.dtype).reshape(tensor.shape)
 
 
 def group(path: Path, k: int, entry: Any, steps: int, tensors: Mapping[str, Tensor]) -> Group:

@@ -26,8 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    from adamcore.conformance.audit import RecordingError
     from adamcore.conformance.audit.judgement import audit
-    from adamcore.conformance.audit.tensors import RecordingError
     from adamcore.conformance.cli import console, usage_error
     from adamcore.conformance.report import check_writable
     from adamcore.conformance.table import show

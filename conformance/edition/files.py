@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from adamcore.conformance.report import write_whole
+from adamcore.backends.writing import write_whole
 from adamcore.errors import AdamcoreError
 
 SCHEMA = "adamcore-vectors/1"
@@ -102,8 +102,8 @@ def write(folder: Path, texts: dict[str, str]) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
-        write_whole(folder / name, text)
-    write_whole(folder / INDEX, index_text(texts))
+        write_whole(folder / name, [text.encode()])
+    write_whole(folder / INDEX, [index_text(texts).encode()])
 
 
 def read_index(folder: Path) -> Json:

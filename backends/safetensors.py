@@ -1,0 +1,123 @@
+"""The safetensors format: arrays by name, and text about them, read with every length checked.
+
+Eight bytes of header length, a JSON header, the bytes of the arrays.  Saved states and recordings are
+such files, each with an error type of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy.typing as npt
+
+from adamcore.errors import AdamcoreError
+
+DTYPES = {"F64": ("float64", 8), "F32": ("float32", 4), "F16": ("float16", 2), "BF16": ("bfloat16", 2),
+          "I64": ("int64", 8), "I32": ("int32", 4), "U64": ("uint64", 8), "U32": ("uint32", 4),
+          "U8": ("uint8", 1), "BOOL": ("bool", 1)}  # fmt: skip
+CODES = {name: code for code, (name, _) in DTYPES.items()}
+LONGEST_HEADER = 100_000_000  #: the format's own limit
+
+
+class Tensor(NamedTuple):
+    """An array as it lies in a file: NumPy's name of its dtype, its shape, its bytes."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    data: bytes | memoryview
+
+
+def as_tensor(x: npt.NDArray[Any]) -> Tensor:
+    """A NumPy array as it lies in a file, whatever its byte order here."""
+    return Tensor(x.dtype.name, x.shape, x.astype(x.dtype.newbyteorder("<"), copy=False).tobytes())
+
+
+def digest(tensors: Mapping[str, Tensor], text: str) -> str:
+    """The hash of arrays and of the text about them, by which a damaged file is known."""
+    sha = hashlib.sha256(text.encode())
+    for name in sorted(tensors):
+        dtype, shape, data = tensors[name]
+        sha.update(f"\0{name}\0{dtype}\0{list(shape)}\0".encode())
+        sha.update(data)
+    return sha.hexdigest()
+
+
+def encode(
+    tensors: Mapping[str, Tensor],
+    metadata: Mapping[str, str] | None = None,
+    separators: tuple[str, str] | None = None,
+) -> list[bytes | memoryview]:
+    """A file's content in pieces, the arrays in their order; ``separators`` are those of the JSON."""
+    header: dict[str, Any] = {} if metadata is None else {"__metadata__": dict(metadata)}
+    start = 0
+    for name, (dtype, shape, data) in tensors.items():
+        end = start + len(data)
+        header[name] = {"dtype": CODES[dtype], "shape": list(shape), "data_offsets": [start, end]}
+        start = end
+    head = json.dumps(header, separators=separators).encode()
+    head += b" " * (-len(head) % 8)
+    return [len(head).to_bytes(8, "little"), head, *(x.data for x in tensors.values())]
+
+
+def decode(data: bytes, where: str, error: type[AdamcoreError]) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The arrays and the metadata in a file's content.
+
+    Args:
+        data: the content; the arrays are views of it.
+        where: the file, for messages.
+        error: raised when it is no such file, or is cut or damaged; the message says which, and where.
+    """
+    if len(data) < 8:
+        raise error(f"{where} is no safetensors file: it has {len(data)} bytes, and is empty or cut")
+    length = int.from_bytes(data[:8], "little")
+    if length > LONGEST_HEADER or data[8:9] not in (b"{", b""):
+        raise error(f"{where} is no safetensors file: it begins with {data[:9]!r}")
+    if len(data) < 8 + length:
+        raise error(f"{where} is cut: a header of {length} bytes in a file of {len(data)}")
+    try:
+        header = json.loads(data[8 : 8 + length])
+    except (ValueError, RecursionError) as problem:
+        raise error(f"{where} is damaged: the header is not JSON ({problem})") from problem
+    metadata = header.pop("__metadata__", None) or {}  # MLX writes null
+    if not isinstance(metadata, dict) or not all(isinstance(text, str) for text in metadata.values()):
+        raise error(f"{where} is damaged: the header's __metadata__ is no object of strings")
+    body = memoryview(data)[8 + length :]
+    tensors, spans = {}, []
+    for name, entry in header.items():
+        try:
+            code, shape, (start, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
+            whole = isinstance(code, str) and all(type(n) is int and n >= 0 for n in (*shape, start, end))
+        except (KeyError, TypeError, ValueError):
+            whole = False
+        if not whole or len(shape) > 64 or math.prod(n or 1 for n in shape) >= 2**60:  # no array of NumPy's
+            raise error(f"{where}: array {name!r}: the header's entry is damaged: {repr(entry)[:200]}")
+        if code not in DTYPES:
+            raise error(f"{where}: array {name!r} is of dtype {code}; expected one of {', '.join(DTYPES)}")
+        dtype, width = DTYPES[code]
+        size = math.prod(shape) * width
+        if end - start != size:
+            raise error(
+                f"{where} is damaged: array {name!r}: {end - start} bytes for {code}{shape}, which takes "
+                f"{size}"
+            )
+        if end > len(body):
+            raise error(
+                f"{where} is cut: array {name!r} ends at byte {end} of the arrays, the file has {len(body)}"
+            )
+        tensors[name] = Tensor(dtype, tuple(shape), body[start:end])
+        spans.append((start, end, name))
+    last = 0
+    for start, end, name in sorted(spans):
+        if start != last:
+            raise error(
+                f"{where} is damaged: array {name!r} begins at byte {start} of the arrays, the one before it "
+                f"ends at {last}"
+            )
+        last = end
+    if last != len(body):
+        raise error(f"{where} is damaged: {len(body)} bytes of arrays, the header accounts for {last}")
+    return tensors, metadata
