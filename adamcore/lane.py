@@ -115,6 +115,7 @@ class Lane:
         if len(leaves) != len(self.present) or list(map(id, found)) != list(map(id, expected)):
             return False
         self.formula = formula(adam)
+        self.keeps = jobs[0].coefficients.keep_p is not None  # the one term that lr and t can take away
         self.prepared = self.backend.prepare(adam, jobs)
         return self.prepared is not None
 
@@ -187,7 +188,9 @@ class Lane:
                 return None
             known = {t: coefficients_at(self.formula, adam, self.backend, t + 1, lr) for t in set(ticking)}
             each = [known[t] for t in ticking]
-        if None in each or not self.prepared.fits(columns):
+        if any(c is None or (c.keep_p is None) is self.keeps for c in each):
+            return None  # the host can't know them, or they are for another program
+        if not self.prepared.fits(columns):
             return None
         self.prepared.run(each)
         if len(each) == 1 and same:

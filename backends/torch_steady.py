@@ -76,7 +76,8 @@ class Lanes:
         prepared = None if kind is None else torch_fast.prepare(core, jobs)
         if kind is not None and prepared is not None and kind.suits(prepared):
             self.keys, self.owns = list(state), list(state.values())
-            self.lanes[key] = kind(core, group, state, slots, prepared)
+            keeps = jobs[0].coefficients.keep_p is not None
+            self.lanes[key] = kind(core, group, state, slots, prepared, keeps)
             mine = [k for k in self.lanes if k[0] == i]
             if len(mine) > PATTERNS:
                 del self.lanes[mine[0]]
@@ -85,8 +86,11 @@ class Lanes:
 class Lane:
     """A group's step with the same parameters taking part."""
 
-    def __init__(self, core: Core, group: Group, state: State, slots: Slots, prepared: Prepared) -> None:
+    def __init__(
+        self, core: Core, group: Group, state: State, slots: Slots, prepared: Prepared, keeps: bool
+    ) -> None:
         self.core, self.prepared, self.settings = core, prepared, settings_of(group)
+        self.keeps = keeps  # whether there is a keep_p, the one term that lr and t can take away
         self.members, self.frozen = list(group["params"]), group["frozen"]
         moving = set(map(id, slots.params))
         self.part = [id(p) in moving for p in self.members]
@@ -150,7 +154,7 @@ class Lane:
             known = {key: self.coefficients(lr, *key) for key in set(keys)}
             each = [known[key] for key in keys]
         self.each = each
-        return None not in each
+        return all(c is not None and (c.keep_p is not None) is self.keeps for c in each)
 
     def coefficients(self, lr: Any, t: int, product: float | None) -> Coefficients | None:
         """Those of the update after the ``t``-th."""

@@ -227,3 +227,16 @@ def test_gradients_helper_has_every_kind() -> None:
     g = np.concatenate([x.ravel() for x in gradients(0, "float32")])
     assert (g == 0).any()
     assert np.abs(g).max() > 1e4
+
+
+@pytest.mark.parametrize("lrs", [(0.8, 0.8, 0.1, 0.1), (0.1, 0.1, 0.8, 0.8)])
+def test_a_decay_that_passes_one_half(path: str, lrs: tuple[float, ...]) -> None:
+    """Where lr*weight_decay is above 1/2 the program is another (NUM.4), and no lane may keep the old one."""
+    adam = Adam(decay="decoupled", weight_decay=1.0)
+    p = q = np.linspace(-1, 1, 9, dtype="f")
+    q, g = q.copy(), np.ones(9, "f")
+    state, other = adam.init(p), adam.init(q)
+    for lr in lrs:
+        p, state = adam.step(p, g, state, lr=lr)
+        q, other = adam.step(q, g, other, lr=lr, donate=True)
+        assert p.tobytes() == q.tobytes()

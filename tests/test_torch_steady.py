@@ -340,3 +340,17 @@ def test_a_step_nobody_watches_is_the_step_that_is_watched() -> None:
         mine.step()
     assert modes[-1] is False
     assert "Optimizer.step#Mine.step" in {event.key for event in watch.key_averages()}
+
+
+@pytest.mark.parametrize("lrs", [(0.8, 0.8, 0.1, 0.1), (0.1, 0.1, 0.8, 0.8)])
+def test_a_decay_that_passes_one_half(lrs: tuple[float, ...]) -> None:
+    """Where lr*weight_decay is above 1/2 the program is another (NUM.4)."""
+    p, q = (Parameter(torch.linspace(-1, 1, 9)) for _ in range(2))
+    steady, fresh = AdamW([p], weight_decay=1.0), AdamW([q], weight_decay=1.0)
+    for lr in lrs:
+        for w, optimizer in ((p, steady), (q, fresh)):
+            w.grad = torch.ones(9)
+            optimizer.param_groups[0]["lr"] = lr
+            optimizer.step()
+        fresh._lanes = torch_steady.Lanes()
+        assert torch.equal(p, q)
