@@ -33,6 +33,8 @@ TARGETS = (
     ("as a torch.optim.Optimizer", "torch", "100", "adamcore.backends.torch.Adam", "ratio", 1.0, 0.3),
     ("JAX, to optax under jit with donation", "jax", "1M", "adamcore", "ratio", 1.0, 0.6),
     ("", "jax", "16M", "adamcore", "ratio", 1.0, 0.6),
+    ("in your jit, native()", "jax", "1M", "adamcore under jit, native()", "ratio", 1.0, 0.6),
+    ("", "jax", "16M", "adamcore under jit, native()", "ratio", 1.0, 0.6),
     ("JAX, leaves in one vector", "jax", "1000x1000", "adamcore, flat", "ratio", 0.15, 0.05),
 )  # fmt: skip
 
