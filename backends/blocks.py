@@ -4,8 +4,7 @@ A block is small enough that what one operation writes is still in the cache whe
 it.  Results go straight into their arrays, everything between into scratch, assigned by when each
 value is last read: two blocks of it for most Adams.  Small arrays are gathered into one block.
 
-A ufunc lets go of the interpreter while it computes, so that large arrays are done in threads, in
-blocks twice as large: to get the interpreter back takes a thread as long as to compute half of one.
+A ufunc lets go of the interpreter while it computes, so that large arrays are done in threads.
 """
 
 from __future__ import annotations
@@ -22,11 +21,12 @@ from adamcore.backends.threads import PARALLEL, hasty, spread
 from adamcore.program import Program
 
 SMALL = 1 << 12  #: elements below which arrays are gathered
-THREADS = 4  #: at most: they take turns at what is not computing
+THREADS = 2  #: at most: they take turns at what is not computing
+SCRATCH = 1 << 20  #: bytes of scratch that all of them have at most
 
 
 def block_bytes() -> int:
-    """Bytes of a block: six of them are to fit into the cache of one core, in threads three."""
+    """Bytes of a block: six of them are to fit into the cache of one core."""
     try:
         size = Path("/sys/devices/system/cpu/cpu0/cache/index2/size").read_text().strip()  # "2048K"
         return min(max(int(size.removesuffix("K")) * 1024 // 8, 1 << 15), 1 << 18)
@@ -115,7 +115,8 @@ class Blocks:
         results = results or [None] * len(self.program.outputs)
         total, ops = inputs[0].size, self.schedule.ops
         threads = 1 if total < PARALLEL else min(threads, THREADS)
-        size = self.size if threads == 1 else 2 * self.size
+        each = SCRATCH // (threads * max(1, self.schedule.scratch) * self.dtype.itemsize)
+        size = min(self.size, each)
 
         def work(lo: int, hi: int) -> None:
             with self.blocks(self.schedule.scratch, size) as scratch, np.errstate(all="ignore"):

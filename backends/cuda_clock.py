@@ -108,7 +108,7 @@ class Ticking:
     >>> from adamcore import Adam
     >>> ticking = Ticking(Adam())
     >>> print(ticking.tape.lines[-1], ticking.coefficients.over_root.text)
-    const double x17 = lr / x7; x16
+    const double x18 = lr / x7; x17
     """
 
     def __init__(self, adam: Adam) -> None:

@@ -73,8 +73,15 @@ def test_f2_a_zero_gradient_is_a_gradient(lib: Any, kind: dict[str, Any]) -> Non
 def test_f3_masked_elements_stand_still(lib: Any, kind: dict[str, Any], donate: bool) -> None:
     opt = Adam(lr=0.1, **kind)
     params, state = started(lib, opt)
-    want, want_state = opt.step(params, {"b": lib([1.0, 1.0]), "c": lib([1.0, 1.0])}, state)
     old = [lib.numpy(x["c"]).copy() for x in (params, state.m, state.v, state.v_max) if x is not None]
+    whole: Any = None
+    if lib.name == "jax" and donate:  # XLA fuses what it compiles: the bits are those of the same program
+        whole = {"b": True, "c": lib([True, True], "bool")}
+    want, want_state = opt.step(
+        params, {"b": lib([1.0, 1.0]), "c": lib([1.0, 1.0])}, state, present=whole, donate=whole is not None
+    )
+    if whole is not None:
+        params, state = started(lib, opt)
     grads = {"b": lib([1.0, 1.0]), "c": lib([1.0, np.nan])}
     present = {"b": True, "c": lib([True, False], "bool")}
     q, new = opt.step(params, grads, state, present=present, donate=donate)
