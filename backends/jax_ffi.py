@@ -10,6 +10,7 @@ version :func:`available` says no, and XLA does the work itself.
 from __future__ import annotations
 
 import ctypes
+import os
 import re
 from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
@@ -37,8 +38,11 @@ Call = Callable[[Sequence[Any], Any, Any], tuple[list[Any], list[Any]]]
 
 @cache
 def available() -> bool:
-    """Whether this jaxlib has the interface in the version known here, and llvmlite is there."""
-    if not machine.available() or not hasattr(jax, "ffi"):
+    """Whether this jaxlib has the interface in the version known here, and llvmlite is there.
+
+    The handler calls what POSIX has: malloc, free and sched_yield.
+    """
+    if os.name != "posix" or not machine.available() or not hasattr(jax, "ffi"):
         return False
     try:
         text = (Path(jax.ffi.include_dir()) / "xla" / "ffi" / "api" / "c_api.h").read_text()
