@@ -56,6 +56,7 @@ def test_no_contender_is_named_twice() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of Keras on PyTorch
 def test_drift_is_near_the_floor() -> None:
     pytest.importorskip("torch")
     last = [row for row in loaded("drift").drift(1000) if row["step"] == 1000]
