@@ -164,7 +164,9 @@ PLACES = re.compile(
 
 def texts() -> Iterator[Path]:
     """The text files of the repository, none of what tools make in it."""
-    made = re.compile(r"\.git$|\.venv|.*_cache$|__pycache__$|.*\.egg-info$|build$|dist$|\.coverage")
+    made = re.compile(
+        r"\.git$|\.venv|.*_cache$|__pycache__$|.*\.egg-info$|(build|dist|\.hypothesis)$|\.coverage"
+    )
     for path in sorted(ROOT.rglob("*")):
         parts = path.relative_to(ROOT).parts
         if path.is_file() and not any(made.match(part) for part in parts) and b"\0" not in path.read_bytes():
