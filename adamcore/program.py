@@ -7,9 +7,10 @@ axes; carried out one by one, each rounded, it gives the bits that the definitio
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from operator import itemgetter
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -40,9 +41,10 @@ class Program:
         lines = [f"{op.out} = {op.kind}({', '.join(op.args)})" for op in self.ops]
         return "\n".join([*lines, *(f"{name}' = {value}" for name, value in self.outputs)])
 
-    def used(self, c: Coefficients) -> list[Any]:
-        """The values of the coefficients that the program uses, in its order."""
-        return [getattr(c, name) for name in self.coefficients]
+    @cached_property
+    def used(self) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
+        """A function of :class:`Coefficients`: the values of those that the program uses, in its order."""
+        return itemgetter(*map(Coefficients._fields.index, self.coefficients))
 
 
 class Value:

@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import numpy as np
 
 from adamcore.backends import jax_ffi
+from adamcore.backends.native import arrays_of
 from adamcore.definition import Array, Coefficients
 from adamcore.program import Program, program
 from adamcore.protocol import Formats, Job, Result
@@ -68,16 +68,11 @@ def form(job: Job) -> str | None:
     return None
 
 
-def arrays_of(job: Job) -> list[Array]:
-    return [x for x in job[:5] if x is not None]
-
-
 def compiles(jobs: Sequence[Job]) -> bool:
     """Whether these jobs stand outside of any transformation, each array in one place alone."""
     owned: set[int] = set()
     for job in jobs:
-        arrays = arrays_of(job) + ([] if job.where is None else [job.where])
-        if any(isinstance(x, jax.core.Tracer) for x in arrays):
+        if any(isinstance(x, jax.core.Tracer) for x in (*arrays_of(job), job.where)):
             return False
         if not all(x is None or isinstance(x, float) for x in job.coefficients):
             return False
@@ -144,8 +139,7 @@ class Plan:
             made = program(adam, terms) if each.native else None
             places.setdefault((made, each.formats.work if made else None), []).append(i)
         for (made, dtype), found in places.items():
-            used = tuple if made is None else itemgetter(*map(Coefficients._fields.index, made.coefficients))
-            self.groups.append(Group(found, made, dtype, used))
+            self.groups.append(Group(found, made, dtype, tuple if made is None else made.used))
         self.call = jax.jit(self.carry, donate_argnums=0)
 
     def tables(self, rows: Sequence[Coefficients], which: Sequence[int] | None) -> list[Any]:

@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 
 from adamcore.backends import jax_ffi
-from adamcore.backends.jax_fast import CHUNK, NO_CLOCKS, form
+from adamcore.backends.jax_fast import NO_CLOCKS, chunks, form
 from adamcore.program import Program, evaluate, program
 from adamcore.protocol import Job, Result
 
@@ -79,8 +79,7 @@ def apply(adam: Adam, jobs: Sequence[Job], slow: Callable[[Adam, Job, bool], Res
         else:
             results[i] = slow(adam, job, False)
     for (made, dtype), places in groups.items():
-        for start in range(0, len(places), CHUNK):
-            some = places[start : start + CHUNK]
+        for _, some in chunks(places):
             n, part = len(some), [jobs[i] for i in some]
             rows = {id(job.coefficients): made.used(job.coefficients) for job in part}
             given = rows.values() if len(rows) == 1 else [rows[id(job.coefficients)] for job in part]

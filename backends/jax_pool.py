@@ -8,7 +8,7 @@ do.  What the tasks share lies on the heap until the last of them, or the caller
 
 from __future__ import annotations
 
-from adamcore.backends.threads import PARALLEL
+from adamcore.backends.threads import PARALLEL, TURN
 
 PIECE = 1 << 17  #: elements taken at a time: some 100 us, the longest that anyone waits at the end
 
@@ -21,33 +21,10 @@ def shared(threads: int) -> str:
     return f"""
 declare i32 @sched_yield()
 
-; work: [0] the next element, [1] elements done, [2] who holds it, [3] all elements, [4] the table
-define internal void @turn(ptr %work) {{
-entry:
-  %size.slot = getelementptr i64, ptr %work, i64 3
-  %size = load i64, ptr %size.slot
-  %table.slot = getelementptr i64, ptr %work, i64 4
-  %table = load ptr, ptr %table.slot
-  %done.slot = getelementptr i64, ptr %work, i64 1
-  br label %next
-next:
-  %lo = atomicrmw add ptr %work, i64 {PIECE} monotonic
-  %some = icmp slt i64 %lo, %size
-  br i1 %some, label %take, label %return
-take:
-  %end = add i64 %lo, {PIECE}
-  %early = icmp slt i64 %end, %size
-  %hi = select i1 %early, i64 %end, i64 %size
-  call void @step(i64 %lo, i64 %hi, ptr %table)
-  %count = sub i64 %hi, %lo
-  %before = atomicrmw add ptr %done.slot, i64 %count release
-  br label %next
-return:
-  ret void
-}}
-
+; work: what @turn reads, [5] elements done, [6] who holds it
+{TURN}
 define internal void @let_go(ptr %work) {{
-  %holds.slot = getelementptr i64, ptr %work, i64 2
+  %holds.slot = getelementptr i64, ptr %work, i64 6
   %holds = atomicrmw sub ptr %holds.slot, i64 1 acq_rel
   %last = icmp eq i64 %holds, 1
   br i1 %last, label %free, label %return
@@ -82,7 +59,7 @@ entry:
   store ptr %context, ptr %r2
   store ptr @task, ptr %r3
   store ptr %work, ptr %r4
-  %holds.slot = getelementptr i64, ptr %work, i64 2
+  %holds.slot = getelementptr i64, ptr %work, i64 6
   %holds = atomicrmw add ptr %holds.slot, i64 1 monotonic
   %error = call ptr %schedule(ptr %request)
   %refused = icmp ne ptr %error, null
@@ -107,16 +84,20 @@ alone:
   call void @step(i64 0, i64 %size, ptr %table)
   ret void
 begin:
-  %work = call ptr @malloc(i64 40)
+  %work = call ptr @malloc(i64 56)
   %w1 = getelementptr i64, ptr %work, i64 1
   %w2 = getelementptr i64, ptr %work, i64 2
   %w3 = getelementptr i64, ptr %work, i64 3
   %w4 = getelementptr i64, ptr %work, i64 4
+  %w5 = getelementptr i64, ptr %work, i64 5
+  %w6 = getelementptr i64, ptr %work, i64 6
   store i64 0, ptr %work
-  store i64 0, ptr %w1
-  store i64 1, ptr %w2
-  store i64 %size, ptr %w3
+  store i64 %size, ptr %w1
+  store i64 {PIECE}, ptr %w2
+  store ptr @step, ptr %w3
   store ptr %table, ptr %w4
+  store i64 0, ptr %w5
+  store i64 1, ptr %w6
   br label %others
 others:
   %k = phi i64 [ 1, %begin ], [ %k.next, %others ]
@@ -128,7 +109,7 @@ mine:
   call void @turn(ptr %work)
   br label %wait
 wait:
-  %done = load atomic i64, ptr %w1 acquire, align 8
+  %done = load atomic i64, ptr %w5 acquire, align 8
   %all = icmp eq i64 %done, %size
   br i1 %all, label %through, label %yield
 yield:

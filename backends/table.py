@@ -9,7 +9,6 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Sequence
 from itertools import accumulate, chain
-from operator import itemgetter
 
 from adamcore.backends.machine import CODES, Kernel, Real, kernel
 from adamcore.backends.threads import PARALLEL, PIECE, processors, spread
@@ -22,7 +21,7 @@ class Table:
 
     def __init__(self, program: Program, dtype: Real, in_place: bool, sizes: Sequence[int]) -> None:
         self.kernel, self.length = kernel(program, dtype, in_place), len(sizes)
-        self.used = itemgetter(*map(Coefficients._fields.index, program.coefficients))
+        self.used = program.used
         self.offsets = array("q", accumulate(sizes, initial=0))
         self.addresses = array("q")
         self.scalars = array(CODES[dtype], [0.0] * len(program.coefficients))

@@ -1,4 +1,7 @@
-"""Threads of our own, for the pieces of a large step: in NumPy, and where a library lends none of its own."""
+"""Who does the next piece of a large step: threads of our own, in NumPy and where a library lends none.
+
+:data:`TURN` is what each of them does in LLVM's language, for the threads that a library lends.
+"""
 
 from __future__ import annotations
 
@@ -97,3 +100,37 @@ def hasty() -> Iterator[None]:
             _hasty -= 1
             if not _hasty:
                 sys.setswitchinterval(_before)
+
+
+#: What a thread does: the next piece, until there is none.  It reads five words: the first element
+#: that nobody has taken, how many there are, those of a piece, the kernel, and its table; in a sixth it
+#: counts the elements that are done.
+TURN = """
+define void @turn(ptr %work) {
+entry:
+  %total.slot = getelementptr i64, ptr %work, i64 1
+  %total = load i64, ptr %total.slot
+  %piece.slot = getelementptr i64, ptr %work, i64 2
+  %piece = load i64, ptr %piece.slot
+  %kernel.slot = getelementptr i64, ptr %work, i64 3
+  %kernel = load ptr, ptr %kernel.slot
+  %table.slot = getelementptr i64, ptr %work, i64 4
+  %table = load ptr, ptr %table.slot
+  %done.slot = getelementptr i64, ptr %work, i64 5
+  br label %next
+next:
+  %lo = atomicrmw add ptr %work, i64 %piece monotonic
+  %more = icmp slt i64 %lo, %total
+  br i1 %more, label %take, label %return
+take:
+  %end = add i64 %lo, %piece
+  %early = icmp slt i64 %end, %total
+  %hi = select i1 %early, i64 %end, i64 %total
+  call void %kernel(i64 %lo, i64 %hi, ptr %table)
+  %count = sub i64 %hi, %lo
+  %before = atomicrmw add ptr %done.slot, i64 %count release
+  br label %next
+return:
+  ret void
+}
+"""

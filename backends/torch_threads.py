@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 
 from adamcore.backends import machine
-from adamcore.backends.threads import PARALLEL, PIECE, spread
+from adamcore.backends.threads import PARALLEL, PIECE, TURN, spread
 
 _forked = False
 
@@ -35,13 +35,13 @@ def share(kernel: machine.Kernel, total: int, at: int) -> None:
         spread(lambda lo, hi: kernel(lo, hi, at), total, PIECE, threads)
         return
     address = ctypes.cast(kernel, ctypes.c_void_p).value or 0  # type: ignore[arg-type]
-    work = array("q", (0, total, PIECE, address, at))
+    work = array("q", (0, total, PIECE, address, at, 0))
     team(work.buffer_info()[0], threads)
 
 
 @cache
 def start() -> Callable[[int, int], None] | None:
-    """A function of the address of what :data:`TURN` reads and a number of threads; None without OpenMP."""
+    """A function of the address of what ``TURN`` reads and a number of threads; None without OpenMP."""
     if "ATen parallel backend: OpenMP" not in torch.__config__.parallel_info():
         return None
     try:  # a name is looked up in a library and in those that it is linked with
@@ -66,32 +66,3 @@ def _after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
-
-#: What each thread does: the next piece, until there is none.  It reads five words: the first element
-#: that nobody has taken, how many there are, those of a piece, the kernel, and its table.
-TURN = """
-define void @turn(ptr %work) {
-entry:
-  %total.slot = getelementptr i64, ptr %work, i64 1
-  %total = load i64, ptr %total.slot
-  %piece.slot = getelementptr i64, ptr %work, i64 2
-  %piece = load i64, ptr %piece.slot
-  %kernel.slot = getelementptr i64, ptr %work, i64 3
-  %kernel = load ptr, ptr %kernel.slot
-  %table.slot = getelementptr i64, ptr %work, i64 4
-  %table = load ptr, ptr %table.slot
-  br label %next
-next:
-  %lo = atomicrmw add ptr %work, i64 %piece monotonic
-  %more = icmp slt i64 %lo, %total
-  br i1 %more, label %take, label %done
-take:
-  %end = add i64 %lo, %piece
-  %early = icmp slt i64 %end, %total
-  %hi = select i1 %early, i64 %end, i64 %total
-  call void %kernel(i64 %lo, i64 %hi, ptr %table)
-  br label %next
-done:
-  ret void
-}
-"""

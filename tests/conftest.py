@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -59,3 +60,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def has_cuda() -> bool:
     torch = pytest.importorskip("torch")
     return bool(torch.cuda.is_available())
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the kernels for CUDA are compiled for the CPU, once for the tests of a file."""
+    return tmp_path_factory.mktemp("cuda")
+
+
+@pytest.fixture
+def shim(folder: Path) -> Iterator[Any]:
+    """The CPU in place of a CUDA device."""
+    from cuda_shim import Shim, pretending
+
+    with pretending(Shim(folder)) as made:
+        yield made

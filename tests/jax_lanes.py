@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -66,3 +70,14 @@ def warm(adam: Adam, params: Any) -> tuple[Any, AdamState]:
     for _ in range(2):
         params, state = adam.step(params, jax.tree.map(jnp.sin, params), state, donate=True)
     return params, state
+
+
+def on_two_devices(program: str) -> str:
+    """What a program prints in a process where the CPU is two devices."""
+    flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+    ran = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(program)],
+        capture_output=True, text=True, env=os.environ | flags,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    return ran.stdout

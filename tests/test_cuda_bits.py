@@ -6,7 +6,6 @@ word and by tests marked ``gpu``, its expm1 and pow within 2 ULP of float64.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,17 +27,6 @@ from adamcore.coefficients import MAX_CLOCK  # noqa: E402
 from adamcore.dialects import DIALECTS, like  # noqa: E402
 
 pytestmark = needs_compiler
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cuda")
-
-
-@pytest.fixture
-def shim(folder: Path) -> Iterator[Shim]:
-    with pretending(Shim(folder)) as made:
-        yield made
 
 
 def tensor(x: np.ndarray) -> Any:

@@ -23,11 +23,6 @@ pytestmark = needs_compiler
 STEADY: tuple[dict[str, Any], ...] = ({}, {"clock": "global"}, {"amsgrad": True, "nesterov": "dozat"})
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cuda")
-
-
 @pytest.fixture(params=[False, True], ids=["clocks on the device", "clocks on the host"])
 def shim(folder: Path, request: pytest.FixtureRequest) -> Iterator[Shim]:
     with pretending(Shim(folder), sees=request.param) as made:

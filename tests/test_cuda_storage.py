@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,24 +10,13 @@ from fast import definition_alone
 torch = pytest.importorskip("torch")
 
 from cuda_runs import check_reference  # noqa: E402
-from cuda_shim import Shim, needs_compiler, pretending  # noqa: E402
+from cuda_shim import Shim, needs_compiler  # noqa: E402
 
 from adamcore import Adam  # noqa: E402
 from adamcore.backends import torch_cuda, torch_fast  # noqa: E402
 from adamcore.backends.torch import backend  # noqa: E402
 
 pytestmark = needs_compiler
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cuda")
-
-
-@pytest.fixture
-def shim(folder: Path) -> Iterator[Shim]:
-    with pretending(Shim(folder)) as made:
-        yield made
 
 
 @pytest.mark.parametrize(("p", "moments"), [

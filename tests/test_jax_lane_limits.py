@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
-import subprocess
-import sys
-import textwrap
 import weakref
 from typing import Any
 
@@ -19,7 +15,7 @@ from adamcore.errors import GradientError, StateError, TreeError
 
 jax = pytest.importorskip("jax")
 import jax.numpy as jnp  # noqa: E402
-from jax_lanes import counted, steps, the_long_way, tree, warm  # noqa: E402
+from jax_lanes import counted, on_two_devices, steps, the_long_way, tree, warm  # noqa: E402
 
 
 @pytest.mark.parametrize(
@@ -215,12 +211,6 @@ def test_devices() -> None:
             except ValueError as error:
                 print(k, "incompatible devices" in str(error))
     """
-    flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
-    ran = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(program)],
-        capture_output=True, text=True, env=os.environ | flags,
-    )  # fmt: skip
-    assert ran.returncode == 0, ran.stderr[-3000:]
-    assert ran.stdout.split("\n")[:-1] == [
+    assert on_two_devices(program).split("\n")[:-1] == [
         *("[1] True 5", "[1] True 5", "[0, 1] False 5", "[0, 1] False 5", "[1] True 5"), "2 True",
     ]  # fmt: skip

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import textwrap
 from typing import Any
 
 import numpy as np
@@ -16,6 +12,7 @@ from adamcore import Adam
 
 jax = pytest.importorskip("jax")
 import jax.numpy as jnp  # noqa: E402
+from jax_lanes import on_two_devices  # noqa: E402
 
 from adamcore.backends import jax_ffi  # noqa: E402
 from adamcore.backends.jax import native  # noqa: E402
@@ -191,10 +188,4 @@ def test_devices() -> None:
         np.testing.assert_allclose(jax.jit(step)(*arguments), want, atol=1e-6)
         print("all-gather" in jax.jit(step).lower(*arguments).compile().as_text())
     """
-    flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
-    ran = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(program)],
-        capture_output=True, text=True, env=os.environ | flags,
-    )  # fmt: skip
-    assert ran.returncode == 0, ran.stderr[-3000:]
-    assert ran.stdout.split() == ["False", "False", "True"]
+    assert on_two_devices(program).split() == ["False", "False", "True"]
