@@ -43,10 +43,10 @@ slow: $(READY)  ## the slow tests
 browser: $(READY)  ## the HTML report as people see it, in headless Chromium
 	@command -v $${CHROMIUM:-chromium} >/dev/null || command -v google-chrome >/dev/null || { \
 		echo "no Chromium here: apt-get install chromium poppler-utils, or CHROMIUM=/its/path" >&2; exit 1; }
-	@$(BIN)/python -m pytest -m browser tests/test_html.py $(ARGS)
+	@$(BIN)/python -m pytest -m browser tests/conformance/report/test_html.py $(ARGS)
 
 score: $(READY)  ## docs/score.md: wrong Adams killed and named, right ones passed (some minutes)
-	@$(BIN)/python tests/score.py $(ARGS)
+	@$(BIN)/python tests/support/score.py $(ARGS)
 
 coverage: $(READY)  ## the tests again, with the lines and branches that none of them runs
 	@$(BIN)/coverage erase
@@ -59,7 +59,7 @@ format: $(READY)  ## let ruff put the style right
 	@$(BIN)/ruff format
 
 docs: $(READY)  ## docs/equations.md, written by the definition
-	@$(BIN)/python -m adamcore.conformance.symbols
+	@$(BIN)/python -m adamcore.conformance.oracle.symbolic
 
 performance: $(READY)  ## docs/performance.md, from the runs stored in docs/results/
 	@$(BIN)/python benchmarks/page.py

@@ -1,8 +1,8 @@
 """One Adam, defined once, run everywhere."""
 
+from adamcore._minimize import minimize
 from adamcore.adam import Adam
 from adamcore.axes import AXES
-from adamcore.minimizing import minimize
 from adamcore.state import AdamState
 
 __all__ = ["AXES", "Adam", "AdamState", "minimize"]

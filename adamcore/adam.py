@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 from adamcore import axes, reset, step
 from adamcore.errors import AxisError, HyperparameterError
-from adamcore.lane import Lanes
 from adamcore.state import AdamState, Tree
+from adamcore.step_cache import Lanes
 
 Schedule = Callable[[Any], Any]  #: from the clock t of the step being made (the first is 1) to lr
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from adamcore.definition import Array
 from adamcore.errors import MaskError, MissingGradientError
-from adamcore.leaves import Leaves
 from adamcore.protocol import Backend
+from adamcore.trees import Leaves
 
 if TYPE_CHECKING:
     from adamcore.adam import Adam

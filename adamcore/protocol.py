@@ -17,7 +17,7 @@ from adamcore.state import AdamState, Tree
 
 if TYPE_CHECKING:
     from adamcore.adam import Adam
-    from adamcore.lane import Steps
+    from adamcore.step_cache import Steps
 
 Kind = Literal["real", "complex", "other"]  #: of a dtype: what can be optimized is real or complex
 

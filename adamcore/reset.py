@@ -6,10 +6,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from adamcore.errors import MaskError, StateError
-from adamcore.leaves import Leaves
 from adamcore.presence import read_mask
 from adamcore.protocol import Backend
 from adamcore.state import AdamState, Tree
+from adamcore.trees import Leaves
 
 if TYPE_CHECKING:
     from adamcore.adam import Adam

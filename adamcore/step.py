@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from adamcore.clock import Tick, Ticker
 from adamcore.definition import Array
+from adamcore.dtypes import FormatTable
 from adamcore.errors import GradientError, MissingGradientError, StateError
-from adamcore.formats import FormatTable
-from adamcore.leaves import Leaves
 from adamcore.presence import Presence, presence
 from adamcore.protocol import Formats, Job
 from adamcore.registry import PLAIN, backend_for
 from adamcore.state import AdamState, Tree
+from adamcore.trees import Leaves
 
 if TYPE_CHECKING:
     from adamcore.adam import Adam

@@ -21,7 +21,7 @@ from adamcore.state import AdamState, Tree
 
 if TYPE_CHECKING:
     from adamcore.adam import Adam
-    from adamcore.lane import Steps
+    from adamcore.step_cache import Steps
 
 PARTS = {"complex64": "float32", "complex128": "float64"}
 

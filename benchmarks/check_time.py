@@ -29,7 +29,8 @@ KINDS = ("one probe", "full", "quick", "parts")
 
 def measure(target: str, what: str) -> dict[str, float]:
     """One check, in this process and its workers."""
-    from adamcore.conformance import check, identify, judge  # imported before the clock starts
+    from adamcore.conformance import check  # imported before the clock starts
+    from adamcore.conformance.verdict import identify, judge  # imported before the clock starts
 
     assert identify is not None
     assert judge is not None

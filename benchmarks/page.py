@@ -11,7 +11,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from adamcore.conformance.bench import plot, results, show
+from adamcore.conformance.bench import plot, results
+from adamcore.conformance.bench import text as show
 
 ROOT = Path(__file__).resolve().parents[1]
 FRAME = ROOT / "benchmarks" / "performance.in.md"

@@ -12,7 +12,7 @@ if __name__ != "adamcore.conformance":  # pragma: no cover - a guard against a b
     raise ImportError(f"import adamcore.conformance, not {__name__}: 'conformance' is only its folder")
 
 if TYPE_CHECKING:
-    from adamcore.conformance.report import Report
+    from adamcore.conformance.report.report import Report
 
 __all__ = ["assert_conforms", "check"]
 
@@ -20,9 +20,9 @@ __all__ = ["assert_conforms", "check"]
 def check(*targets: str, **options: Any) -> Report:
     """Hold targets to their claims: ``check("optax:adamw", dialect="torch.AdamW").exit_code``.
 
-    Options are those of :func:`adamcore.conformance.checking.check`.
+    Options are those of :func:`adamcore.conformance.checking.check.check`.
     """
-    from adamcore.conformance import checking
+    from adamcore.conformance.checking import check as checking
 
     return checking.check(targets, **options)
 
@@ -30,9 +30,9 @@ def check(*targets: str, **options: Any) -> Report:
 def assert_conforms(target: Any, dialect: str | None = None, **options: Any) -> Report:
     """Raise, with the findings, unless a target, or a class or factory itself, conforms.
 
-    Options and errors are those of :func:`adamcore.conformance.asserting.assert_conforms`.
+    Options and errors are those of :func:`adamcore.conformance.testing.asserting.assert_conforms`.
     """
     __tracebackhide__ = True
-    from adamcore.conformance import asserting
+    from adamcore.conformance.testing import asserting
 
     return asserting.assert_conforms(target, dialect, **options)

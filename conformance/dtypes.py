@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from adamcore.conformance.probe import FloatArray, Probe, Start, Step
+from adamcore.conformance.types import FloatArray, Probe, Start, Step
 
 Bits = npt.NDArray[np.unsignedinteger[Any]]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from adamcore.conformance.probe import FloatArray, Probe, Run, Start, Step
+from adamcore.conformance.types import FloatArray, Probe, Run, Start, Step
 
 Json = dict[str, Any]
 MOMENTS = ("m", "v", "v_max")

@@ -36,9 +36,9 @@ from adamcore.backends import states
 from adamcore.backends.jax import adam as our_optax
 from adamcore.backends.keras import Adam as OurKeras
 from adamcore.backends.torch import Adam as OurTorch
-from adamcore.conformance.exact import exact
-from adamcore.conformance.probe import Probe, Step
-from adamcore.conformance.tolerance import bounds
+from adamcore.conformance.oracle.bounds import bounds
+from adamcore.conformance.oracle.exact import exact
+from adamcore.conformance.types import Probe, Step
 
 HYPER = {"lr": 0.01, "b1": 0.9, "b2": 0.99, "eps": 1e-8, "weight_decay": 0.1}
 AXES = Adam.like("torch.AdamW", **HYPER)

@@ -22,4 +22,4 @@ def test_docstring_examples(name: str) -> None:
 
 def test_walks_each_module_once() -> None:
     assert len(MODULES) == len(set(MODULES))
-    assert {"adamcore.definition", "adamcore.backends", "adamcore.conformance.probe"} <= set(MODULES)
+    assert {"adamcore.definition", "adamcore.backends", "adamcore.conformance.types"} <= set(MODULES)

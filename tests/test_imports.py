@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 FRAMEWORKS = {
     "cupy",
     "dask",
@@ -94,8 +94,8 @@ def test_the_core_needs_two_packages(path: Path) -> None:
 
 @pytest.mark.parametrize("path", sources("backends"), ids=name_of)
 def test_a_backend_loads_its_own_library_alone(path: Path) -> None:
-    library = path.stem.partition("_")[0]  # torch_sparse.py is a part of torch.py
-    own = {"jax", "optax"} if library in ("jax", "optax") else {library}
+    library = path.relative_to(ROOT).parts[1].removesuffix(".py")  # a folder for each
+    own = {"jax": {"jax", "optax"}, "kernels": {"llvmlite"}}.get(library, {library})
     assert not any(within(name, "adamcore.conformance") for name in imports(path, everywhere=True))
     for name in imports(path, everywhere=False):
         assert name.partition(".")[0] not in FRAMEWORKS - own, name

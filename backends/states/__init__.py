@@ -4,13 +4,13 @@ Everything goes through :class:`NamedState`: moments and clocks under the names 
 in NumPy, with the Adam that made them.  ``from_*`` makes one, ``to_*`` makes something of one.
 """
 
-from adamcore.backends.states.canonical import Moments, NamedState, from_adam, to_adam
 from adamcore.backends.states.files import load, save
 from adamcore.backends.states.fitting import fit
-from adamcore.backends.states.keras_state import from_keras, to_keras
+from adamcore.backends.states.keras import from_keras, to_keras
 from adamcore.backends.states.layouts import LAYOUTS, from_flat, to_flat
-from adamcore.backends.states.optax_state import from_optax, to_optax
-from adamcore.backends.states.torch_state import from_torch, to_torch
+from adamcore.backends.states.named import Moments, NamedState, from_adam, to_adam
+from adamcore.backends.states.optax import from_optax, to_optax
+from adamcore.backends.states.torch import from_torch, to_torch
 
 __all__ = [
     "LAYOUTS",

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from adamcore.adam import Adam
-from adamcore.backends.safetensors import CODES, Tensor, as_tensor, decode, digest, encode
-from adamcore.backends.states.canonical import EDITION, Array, Moments, NamedState
-from adamcore.backends.writing import write_whole
+from adamcore.backends.io.atomic import write_whole
+from adamcore.backends.io.safetensors import CODES, Tensor, as_tensor, decode, digest, encode
+from adamcore.backends.states.named import EDITION, Array, Moments, NamedState
 from adamcore.errors import AdamcoreError, BackendError, CheckpointError
 
 SCHEMA = "adamcore-state/1"

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from adamcore.adam import Adam
-from adamcore.backends.states.canonical import Moments, NamedState, product_of
+from adamcore.backends.states.named import Moments, NamedState, product_of
 from adamcore.coefficients import Host
 from adamcore.errors import ConversionError
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from adamcore.adam import Adam
-from adamcore.backends.states.canonical import Array, Moments, NamedState, listed, whole
+from adamcore.backends.states.named import Array, Moments, NamedState, listed, whole
 from adamcore.backends.states.powers import clock_of, powers_of
 from adamcore.dialects import dialect
 from adamcore.errors import CheckpointError, ConversionError

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from adamcore.backends.safetensors import Tensor, as_tensor, digest, encode
-from adamcore.backends.writing import write_whole
+from adamcore.backends.io.atomic import write_whole
+from adamcore.backends.io.safetensors import Tensor, as_tensor, digest, encode
 from adamcore.conformance.dtypes import DTYPES
 from adamcore.dialects import DIALECTS, Dialect, parse_option
 from adamcore.errors import AdamcoreError

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from adamcore import Adam
-from adamcore.backends.safetensors import Tensor, decode, digest
+from adamcore.backends.io.safetensors import Tensor, decode, digest
 from adamcore.conformance.audit.recorder import SCHEMA, RecordingError
 from adamcore.conformance.dtypes import DTYPES, from_bits
-from adamcore.conformance.probe import FloatArray
+from adamcore.conformance.types import FloatArray
 from adamcore.dialects import HYPERPARAMETERS
 from adamcore.errors import HyperparameterError
 

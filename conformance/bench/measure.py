@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from adamcore.backends import machine
+from adamcore.backends.kernels import llvm
 from adamcore.conformance.bench import steps_cuda
 from adamcore.conformance.bench.contenders import Contender, installed, suits
 from adamcore.conformance.bench.steps import Step, floor
@@ -85,7 +85,7 @@ def run_one(
     clocks: list[Clock] = []
     if any(each.framework == "torch:cuda" for each in contenders):
         clocks.append(Clock(None, steps_cuda.floor(shapes)))
-    elif machine.available():
+    elif llvm.available():
         clocks.append(Clock(None, floor(shapes, contenders[0].framework)))
     for contender in contenders:
         progress(f"{name}, {contender.framework}: {contender.name}, the first step")

@@ -51,7 +51,7 @@ def processor() -> str:
 
 def document(rows: Sequence[Row], before: dict[str, Any]) -> dict[str, Any]:
     """What ``--json`` writes."""
-    from adamcore.conformance.bench.unserved import unserved
+    from adamcore.conformance.bench.coverage import unserved
 
     return {
         "schema": SCHEMA,

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from adamcore import Adam
-from adamcore.backends import machine
+from adamcore.backends.kernels import llvm
 from adamcore.conformance.bench.work import BYTES, Shapes
 
 Step = Callable[[], None]
@@ -35,8 +35,8 @@ def floor(shapes: Shapes, framework: str = "numpy") -> Step:
 
     In the threads that our own step takes there, so that both find them in the same state.
     """
-    from adamcore.backends.numpy_fast import MEMORY
-    from adamcore.backends.table import Table, share
+    from adamcore.backends.kernels.table import Table, share
+    from adamcore.backends.numpy.fast import MEMORY
     from adamcore.program import Op, Program
 
     ops = tuple(Op("add", f"x{k}", (name, "g")) for k, name in enumerate("pmv"))
@@ -47,7 +47,7 @@ def floor(shapes: Shapes, framework: str = "numpy") -> Step:
     table.point(array("q", [MEMORY.address(x) for xs in columns for x in xs]))
     coefficients: Any = [range(16)]
     if framework == "torch":
-        from adamcore.backends.torch_threads import share
+        from adamcore.backends.torch.openmp import share
 
     def step() -> None:
         table.run(coefficients, share)
@@ -86,7 +86,7 @@ def blocks_numpy(shapes: Shapes) -> Step:
 def definition_numpy(shapes: Shapes) -> Step:
     """The definition, one operation after the other."""
     from adamcore.backends.base import BaseBackend
-    from adamcore.backends.numpy import NumPyBackend
+    from adamcore.backends.numpy.backend import NumPyBackend
     from adamcore.registry import _of_type
 
     class Plain(NumPyBackend):
@@ -116,7 +116,7 @@ def donated(ps: Any, gs: Any, wait: Callable[[Any], Any] | None = None) -> Step:
         if wait is not None:
             wait(ps)
 
-    if machine.available():
+    if llvm.available():
         size = sum(int(np.prod(p.shape)) for p in (ps if isinstance(ps, list) else [ps]))
         step.bytes = BYTES * size  # type: ignore[attr-defined]
     return step
@@ -126,7 +126,7 @@ def without_machine(step: Step) -> Step:
     """As where the extra [fast] is not installed."""
 
     def slow() -> None:
-        with machine.switched_off():
+        with llvm.switched_off():
             step()
 
     return slow

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from adamcore import Adam
-from adamcore.backends import machine
+from adamcore.backends.kernels import llvm
 from adamcore.conformance.bench.steps import Step, arrays, donated
 from adamcore.conformance.bench.work import Shapes
 
@@ -108,7 +108,7 @@ def ours_jax(shapes: Shapes) -> Step:
 
 def counted(step: Step) -> Step:
     """A step outside of jit, with the programs that it compiled."""
-    from adamcore.backends.jax_fast import Plan
+    from adamcore.backends.jax.fast import Plan
 
     made = 0
 
@@ -120,5 +120,5 @@ def counted(step: Step) -> Step:
 
     counting.__dict__.update(step.__dict__)
     counting.compilations = lambda: made  # type: ignore[attr-defined]
-    counting.passes = 1 if machine.available() else None  # type: ignore[attr-defined]
+    counting.passes = 1 if llvm.available() else None  # type: ignore[attr-defined]
     return counting

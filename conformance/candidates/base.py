@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from adamcore.conformance.probe import FloatArray, Layout, Probe, Run, Start, Step
+from adamcore.conformance.types import FloatArray, Layout, Probe, Run, Start, Step
 
 
 class CandidateError(Exception):

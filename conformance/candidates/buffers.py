@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from adamcore.conformance.candidates.base import same_bits
-from adamcore.conformance.probe import FloatArray, Probe
+from adamcore.conformance.types import FloatArray, Probe
 
 
 class Buffers:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from adamcore.conformance.candidates.arguments import effective_hyper, is_number, parse_settings
-from adamcore.conformance.candidates.array_candidate import ALL
+from adamcore.conformance.candidates.array import ALL
 from adamcore.conformance.candidates.base import (
     Info,
     Refusal,
@@ -30,7 +30,7 @@ from adamcore.conformance.candidates.base import (
     unsupported,
 )
 from adamcore.conformance.candidates.driver import Driver, Message, ProtocolError, expect
-from adamcore.conformance.probe import FloatArray, Probe, Run, Start, Step
+from adamcore.conformance.types import FloatArray, Probe, Run, Start, Step
 from adamcore.conformance.wire import MOMENTS
 
 PROTOCOL = 1

@@ -22,7 +22,7 @@ from adamcore.conformance.candidates.base import (
     same_list,
 )
 from adamcore.conformance.candidates.buffers import Buffers, overwrite
-from adamcore.conformance.probe import FloatArray, Probe, Run, Start, Step
+from adamcore.conformance.types import FloatArray, Probe, Run, Start, Step
 
 FRAMEWORKS = ("numpy", "torch", "jax")  #: backends with a target of their own
 
@@ -70,7 +70,7 @@ class ArrayApiStrict(Library):
 
 class Torch(Library):
     def __init__(self, device: str) -> None:
-        from adamcore.conformance.candidates.torch_optimizer import device_name, torch_device
+        from adamcore.conformance.candidates.torch import device_name, torch_device
 
         super().__init__("torch")
         self.where = torch_device(device)
@@ -105,7 +105,7 @@ class Jax(Library):
     """JAX, each operation by itself."""
 
     def __init__(self, device: str) -> None:
-        from adamcore.conformance.candidates.optax_factory import jax_device, jax_device_name
+        from adamcore.conformance.candidates.optax import jax_device, jax_device_name
 
         super().__init__("jax.numpy")
         self.jax = imported("jax")

@@ -19,7 +19,7 @@ from adamcore.conformance.candidates.base import (
     UnavailableError,
     describe,
 )
-from adamcore.conformance.candidates.keras_optimizer import choose_backend
+from adamcore.conformance.candidates.keras import choose_backend
 from adamcore.conformance.candidates.own import OwnCandidate, library
 from adamcore.conformance.settings import TIMEOUT
 
@@ -70,15 +70,15 @@ def adapter(target: str, found: Any, settings: Mapping[str, str], device: str | 
     if not callable(found):
         raise CandidateError(f"{target} is {type(found).__name__}, expected a class or a factory")
     if derives(found, "torch.optim", "Optimizer"):
-        from adamcore.conformance.candidates.torch_optimizer import TorchCandidate
+        from adamcore.conformance.candidates.torch import TorchCandidate
 
         return TorchCandidate(found, settings, known_names(target), device)
     if derives(found, "keras.optimizers", "Optimizer"):
-        from adamcore.conformance.candidates.keras_optimizer import KerasCandidate
+        from adamcore.conformance.candidates.keras import KerasCandidate
 
         return KerasCandidate(found, settings, known_names(target))
     if inspect.isclass(found) and hasattr(found, "init") and hasattr(found, "step"):
-        from adamcore.conformance.candidates.array_candidate import ArrayCandidate
+        from adamcore.conformance.candidates.array import ArrayCandidate
 
         return ArrayCandidate(found, settings)
     if inspect.isclass(found):
@@ -86,7 +86,7 @@ def adapter(target: str, found: Any, settings: Mapping[str, str], device: str | 
             f"{target} is a class, but neither a torch or Keras optimizer nor an array candidate "
             "(which has init(params, hyper) and step(grads))"
         )
-    from adamcore.conformance.candidates.optax_factory import OptaxCandidate
+    from adamcore.conformance.candidates.optax import OptaxCandidate
 
     for needed in ("jax", "optax"):
         if importlib.util.find_spec(needed) is None:

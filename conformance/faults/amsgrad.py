@@ -8,14 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from adamcore.conformance.faults import Fault, Held, Moment, Moved, forms
-from adamcore.conformance.probe import FloatArray
+from adamcore.conformance.faults import _updates
+from adamcore.conformance.oracle.perturbation import Fault, Held, Moment, Moved
+from adamcore.conformance.types import FloatArray
 from adamcore.definition import Coefficients
 
 
 def topped(at: Moment, c: Coefficients, held: Held, used: Any, kept: Any, v: Any) -> Moved:
     """The step with ``used`` under the root; ``kept`` is the maximum to keep, ``v`` the moment."""
-    moved, _, _ = forms.given(at, c, held._replace(v_max=0.0 * held.v - np.inf), v=compared(at, c, used))
+    moved, _, _ = _updates.given(at, c, held._replace(v_max=0.0 * held.v - np.inf), v=compared(at, c, used))
     return moved, v, kept
 
 
@@ -34,45 +35,45 @@ def maximum(
     at: Moment, c: Coefficients, held: Held,
 ) -> Moved:  # fmt: skip
     """``rule(at, top, x, held)`` gives what is used and what is kept, of the old maximum and the new x."""
-    forms.only(at.adam.amsgrad != "none")
-    v = forms.second(at, c, held)
+    _updates.only(at.adam.amsgrad != "none")
+    v = _updates.second(at, c, held)
     used, kept = rule(at, held.v_max, candidate(at, c, v), held)
     return topped(at, c, held, used, kept, v)
 
 
 def into_second(at: Moment, c: Coefficients, held: Held) -> Moved:
     """The maximum is stored as v."""
-    forms.only(at.adam.amsgrad != "none")
-    top = np.maximum(held.v_max, candidate(at, c, forms.second(at, c, held)))
+    _updates.only(at.adam.amsgrad != "none")
+    top = np.maximum(held.v_max, candidate(at, c, _updates.second(at, c, held)))
     return topped(at, c, held, top, top, top)
 
 
 def of_square(at: Moment, c: Coefficients, held: Held) -> Moved:
     """The maximum of g*g, and of v."""
-    forms.only(at.adam.amsgrad != "none")
-    v = forms.second(at, c, held)
-    square = sum(forms.gradient(at, c, p, g) ** 2 for p, g, _ in held.parts)
+    _updates.only(at.adam.amsgrad != "none")
+    v = _updates.second(at, c, held)
+    square = sum(_updates.gradient(at, c, p, g) ** 2 for p, g, _ in held.parts)
     top = np.maximum(held.v_max, np.maximum(candidate(at, c, v), square))
     return topped(at, c, held, top, top, v)
 
 
 def of_root(at: Moment, c: Coefficients, held: Held) -> Moved:
     """The maximum of denominators, epsilon and correction within."""
-    forms.only(at.adam.amsgrad != "none")
-    v = forms.second(at, c, held)
+    _updates.only(at.adam.amsgrad != "none")
+    v = _updates.second(at, c, held)
     hat = v if c.square is None else v / c.square
     below = np.sqrt(hat) + at.adam.eps
     top = held.memory["top"] = np.maximum(held.memory.get("top", 0.0), below)
     bare = c._replace(over_root=None, square=None, inside=None, outside=None)
-    moved, _, _ = forms.given(at, bare, held._replace(v_max=0.0 * v), v=top * top)
+    moved, _, _ = _updates.given(at, bare, held._replace(v_max=0.0 * v), v=top * top)
     return moved, v, np.maximum(held.v_max, v)
 
 
 def starts_at_eps(at: Moment, c: Coefficients, held: Held) -> Moved:
-    forms.only(at.adam.amsgrad != "none")
-    if forms.fresh(held):
+    _updates.only(at.adam.amsgrad != "none")
+    if _updates.fresh(held):
         held = held._replace(v_max=held.v_max + at.adam.eps)
-    return forms.plain(at, c, held)
+    return _updates.plain(at, c, held)
 
 
 def first_or(at: Moment, x: FloatArray, held: Held, other: FloatArray) -> FloatArray:

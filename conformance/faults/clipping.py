@@ -8,15 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from adamcore.conformance.faults import Fault, Held, Moment, Moved, forms, seen
-from adamcore.conformance.probe import FloatArray
+from adamcore.conformance.faults import _inputs, _updates
+from adamcore.conformance.oracle.perturbation import Fault, Held, Moment, Moved
+from adamcore.conformance.types import FloatArray
 from adamcore.definition import Coefficients
 
 
 def step_by_value(limit: float, at: Moment, c: Coefficients, held: Held) -> Moved:
     """Each element of the update to so many lr."""
     most = limit * at.lr
-    return forms.stepped(at, c, held, lambda delta, p, g: np.clip(delta, -most, most))
+    return _updates.stepped(at, c, held, lambda delta, p, g: np.clip(delta, -most, most))
 
 
 def step_by_size(
@@ -28,7 +29,7 @@ def step_by_size(
         length = float(size(delta)) if delta.size else 0.0
         return delta * (limit * at.lr / length) if length > limit * at.lr else delta
 
-    return forms.stepped(at, c, held, short)
+    return _updates.stepped(at, c, held, short)
 
 
 def rms(x: FloatArray) -> Any:
@@ -41,20 +42,20 @@ def norm(x: FloatArray) -> Any:
 
 def absolute_step(limit: float, at: Moment, c: Coefficients, held: Held) -> Moved:
     """Each element's movement, lr and all."""
-    return forms.stepped(at, c, held, lambda delta, p, g: np.clip(delta, -limit, limit))
+    return _updates.stepped(at, c, held, lambda delta, p, g: np.clip(delta, -limit, limit))
 
 
 def first_by_value(limit: float, at: Moment, c: Coefficients, held: Held) -> Moved:
-    ms = [np.clip(m, -limit, limit) for m in forms.first(at, c, held)]
-    return forms.given(at, c, held, m=ms)
+    ms = [np.clip(m, -limit, limit) for m in _updates.first(at, c, held)]
+    return _updates.given(at, c, held, m=ms)
 
 
 def second_by_value(limit: float, at: Moment, c: Coefficients, held: Held) -> Moved:
-    return forms.given(at, c, held, v=np.minimum(forms.second(at, c, held), limit))
+    return _updates.given(at, c, held, v=np.minimum(_updates.second(at, c, held), limit))
 
 
 def parameter_by_value(low: float, high: float, at: Moment, c: Coefficients, held: Held) -> Moved:
-    moved, v, v_max = forms.plain(at, c, held)
+    moved, v, v_max = _updates.plain(at, c, held)
     return [(np.clip(p, low, high), m) for p, m in moved], v, v_max
 
 
@@ -75,9 +76,9 @@ def rows_centred(g: FloatArray) -> FloatArray:
 def of_gradients() -> Iterator[Fault]:
     for limit in (1.0, 0.5, 5.0, 10.0, 0.1, 100.0, 1000.0, 2.0):
         for kind, change in (
-            ("element by element at", seen.on_gradients(partial(seen.by_value, limit))),
-            ("by each tensor's norm at", seen.on_gradients(partial(seen.by_norm, limit))),
-            ("by the norm of all at", seen.on_steps(partial(seen.by_global_norm, limit))),
+            ("element by element at", _inputs.on_gradients(partial(_inputs.by_value, limit))),
+            ("by each tensor's norm at", _inputs.on_gradients(partial(_inputs.by_norm, limit))),
+            ("by the norm of all at", _inputs.on_steps(partial(_inputs.by_global_norm, limit))),
         ):
             yield Fault(f"clipped-{kind[:10]}-{limit:g}", "clipping", "NUM.5",
                         f"gradients are clipped {kind} {limit:g}", **change)  # fmt: skip
@@ -86,7 +87,7 @@ def of_gradients() -> Iterator[Fault]:
         ("centred", "each array's mean gradient is subtracted", centred),
         ("rows-centred", "each row's mean gradient is subtracted", rows_centred),
     ):
-        yield Fault(name, "clipping", "NUM.5", says, **seen.on_gradients(by))
+        yield Fault(name, "clipping", "NUM.5", says, **_inputs.on_gradients(by))
 
 
 def of_steps() -> Iterator[Fault]:

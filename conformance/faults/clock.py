@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from adamcore.conformance.faults import Fault, Ticks
+from adamcore.conformance.oracle.perturbation import Fault, Ticks
 
 
 def stops(last: int, at: Ticks) -> int:

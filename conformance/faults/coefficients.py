@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from adamcore.conformance.dtypes import narrow
-from adamcore.conformance.faults import Fault, Held, Moment, Moved, forms
+from adamcore.conformance.faults import _updates
+from adamcore.conformance.oracle.perturbation import Fault, Held, Moment, Moved
 from adamcore.definition import Coefficients
 
 f32 = np.float32
@@ -25,7 +26,7 @@ def power(b: float, t: int) -> float:
 @lru_cache(maxsize=1024)
 def product(b: float, t: int) -> float:
     """The running product in float32, as far as it is worth following."""
-    forms.only(t < LONG)
+    _updates.only(t < LONG)
     total = f32(1)
     for _ in range(t):
         total = total * f32(b)
@@ -56,7 +57,7 @@ def linear(b: float, t: int) -> float:
 def formed_by(by: By, c: Coefficients, n: Any, at: Moment) -> Coefficients:
     """The corrections as ``by`` gives them; a correction of 0 has no meaning to the oracle."""
     changed: dict[str, Any] = {}
-    forms.only(by(at.adam.b1, at.t) and by(at.adam.b2, at.t))
+    _updates.only(by(at.adam.b1, at.t) and by(at.adam.b2, at.t))
     if at.adam.bias_correction in ("both", "first") and at.adam.nesterov == "none":
         changed["step_m"] = n.number(at.lr) / by(at.adam.b1, at.t)
     if c.over_root is not None:
@@ -67,9 +68,11 @@ def formed_by(by: By, c: Coefficients, n: Any, at: Moment) -> Coefficients:
 
 def formed_as(by: By, at: Moment, c: Coefficients, held: Held) -> Moved:
     """The same in a model, which may divide by a correction of 0."""
-    forms.only(at.adam.bias_correction == "both" and at.adam.nesterov == "none" and c.over_root is not None)
+    _updates.only(
+        at.adam.bias_correction == "both" and at.adam.nesterov == "none" and c.over_root is not None
+    )
     c1, c2 = np.float64(by(at.adam.b1, at.t)), np.float64(by(at.adam.b2, at.t))
-    return forms.plain(at, c._replace(step_m=at.lr / c1, square=c2, over_root=1.0 / np.sqrt(c2)), held)
+    return _updates.plain(at, c._replace(step_m=at.lr / c1, square=c2, over_root=1.0 / np.sqrt(c2)), held)
 
 
 def weights_in(dtype: str, c: Coefficients, n: Any, at: Moment) -> Coefficients:
@@ -80,12 +83,12 @@ def weights_in(dtype: str, c: Coefficients, n: Any, at: Moment) -> Coefficients:
 
 def running(at: Moment, c: Coefficients, held: Held) -> Moved:
     """A product in float32 that runs with the optimizer, and begins anew with it."""
-    forms.only(at.adam.bias_correction == "both" and at.adam.nesterov == "none")
+    _updates.only(at.adam.bias_correction == "both" and at.adam.nesterov == "none")
     products = held.memory.get("products", (f32(1), f32(1)))
     products = products[0] * f32(at.adam.b1), products[1] * f32(at.adam.b2)
     held.memory["products"] = products
     c1, c2 = (np.float64(f32(1) - kept) for kept in products)
-    return forms.plain(at, c._replace(step_m=at.lr / c1, square=c2, over_root=1.0 / np.sqrt(c2)), held)
+    return _updates.plain(at, c._replace(step_m=at.lr / c1, square=c2, over_root=1.0 / np.sqrt(c2)), held)
 
 
 def faults() -> Iterator[Fault]:

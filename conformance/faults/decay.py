@@ -9,16 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from adamcore.conformance.faults import Fault, Held, Moment, Moved, formed, forms
-from adamcore.conformance.probe import FloatArray
+from adamcore.conformance.faults import _scalars, _updates
+from adamcore.conformance.oracle.perturbation import Fault, Held, Moment, Moved
+from adamcore.conformance.types import FloatArray
 from adamcore.definition import Coefficients
 
 
 def l2(at: Moment, held: Held) -> Held:
     """Gradients to which weight_decay*p was added."""
-    forms.only(at.adam.weight_decay)
+    _updates.only(at.adam.weight_decay)
     toward = -at.adam.weight_decay if at.adam.maximize else at.adam.weight_decay
-    return forms.with_gradients(held, lambda p, g: g + toward * p)
+    return _updates.with_gradients(held, lambda p, g: g + toward * p)
 
 
 def without(c: Coefficients) -> Coefficients:
@@ -27,41 +28,41 @@ def without(c: Coefficients) -> Coefficients:
 
 def first_only(at: Moment, c: Coefficients, held: Held) -> Moved:
     """L2 enters m, not v."""
-    return forms.given(at, without(c), held, m=forms.first(at, without(c), l2(at, held)))
+    return _updates.given(at, without(c), held, m=_updates.first(at, without(c), l2(at, held)))
 
 
 def second_only(at: Moment, c: Coefficients, held: Held) -> Moved:
     """L2 enters v, not m."""
-    return forms.given(at, without(c), held, v=forms.second(at, without(c), l2(at, held)))
+    return _updates.given(at, without(c), held, v=_updates.second(at, without(c), l2(at, held)))
 
 
 def both(at: Moment, c: Coefficients, held: Held) -> Moved:
     """L2 and decoupled at once."""
     if at.adam.decay != "l2":
-        return forms.plain(at, c, l2(at, held))
+        return _updates.plain(at, c, l2(at, held))
     shrunk = at.lr * at.adam.weight_decay
-    return forms.stepped(at, without(c), l2(at, held), lambda delta, p, g: delta + shrunk * p)
+    return _updates.stepped(at, without(c), l2(at, held), lambda delta, p, g: delta + shrunk * p)
 
 
 def beside_quotient(raw: bool, at: Moment, c: Coefficients, held: Held) -> Moved:
     """weight_decay*p beside m_hat, or beside m, so that the denominator divides it."""
-    forms.only(at.adam.weight_decay)
+    _updates.only(at.adam.weight_decay)
     scale = (c.step_m if raw else at.lr) * at.adam.weight_decay
-    _, v, v_max = forms.plain(at, without(c), held)
-    ms = forms.first(at, without(c), held)
+    _, v, v_max = _updates.plain(at, without(c), held)
+    ms = _updates.first(at, without(c), held)
     wanted = [m + scale / c.step_m * p for (p, _, _), m in zip(held.parts, ms, strict=True)]
-    moved, _, _ = forms.given(at, without(c), held, m=wanted)
+    moved, _, _ = _updates.given(at, without(c), held, m=wanted)
     return [(p, m) for (p, _), m in zip(moved, ms, strict=True)], v, v_max
 
 
 def of(what: Callable[[Any, Any, Any, Any], Any], at: Moment, c: Coefficients, held: Held) -> Moved:
     """Decoupled decay of ``what(p, delta, g, memory)``, in the place of p."""
-    forms.only(c.decay)
+    _updates.only(c.decay)
     if at.adam.decay == "l2":
         toward = -(c.decay or 0.0) if at.adam.maximize else c.decay
-        changed = forms.with_gradients(held, lambda p, g: g + toward * what(p, 0.0 * p, g, held.memory))
-        return forms.plain(at, without(c), changed)
-    return forms.stepped(
+        changed = _updates.with_gradients(held, lambda p, g: g + toward * what(p, 0.0 * p, g, held.memory))
+        return _updates.plain(at, without(c), changed)
+    return _updates.stepped(
         at, without(c), held, lambda delta, p, g: delta + c.decay * what(p, delta, g, held.memory)
     )
 
@@ -98,15 +99,15 @@ OF: dict[str, Callable[[Any, Any, Any, Any], Any]] = {
 
 def shrinking(by: Callable[[float], float], at: Moment, c: Coefficients, held: Held) -> Moved:
     """Decoupled decay that takes away the fraction ``by(lr*wd)``."""
-    forms.only(c.decay and at.adam.decay != "l2")
+    _updates.only(c.decay and at.adam.decay != "l2")
     decay = by(float(c.decay or 0.0))
-    return forms.plain(at, c._replace(decay=decay, keep_p=None if c.keep_p is None else 1.0 - decay), held)
+    return _updates.plain(at, c._replace(decay=decay, keep_p=None if c.keep_p is None else 1.0 - decay), held)
 
 
 def negated_too(at: Moment, c: Coefficients, held: Held) -> Moved:
     """L2 added before the gradient is negated."""
-    forms.only(at.adam.maximize and at.adam.decay == "l2" and c.decay)
-    return forms.plain(at, c._replace(decay=-(c.decay or 0.0)), held)
+    _updates.only(at.adam.maximize and at.adam.decay == "l2" and c.decay)
+    return _updates.plain(at, c._replace(decay=-(c.decay or 0.0)), held)
 
 
 def changed() -> Iterator[Fault]:
@@ -119,16 +120,16 @@ def changed() -> Iterator[Fault]:
         ("matrices", "DEC.1", "only arrays of two and more dimensions decay",
          lambda d, at: d if len(at.shape) >= 2 else 0.0 * d),
         ("arrays", "DEC.1", "scalars do not decay", lambda d, at: d if at.shape else 0.0 * d),
-        ("first-lr", "DEC.2", "decay goes on with the first lr", formed.first_lr),
+        ("first-lr", "DEC.2", "decay goes on with the first lr", _scalars.first_lr),
         ("relative-lr", "DEC.2", "decay is multiplied by lr over the first lr once more",
-         formed.relative_lr),
+         _scalars.relative_lr),
         ("not-first", "DEC.2", "the first step does not decay", lambda d, at: d if at.t > 1 else 0.0 * d),
         ("only-first", "DEC.2", "only the first step decays", lambda d, at: d if at.t == 1 else 0.0 * d),
         ("over-t", "DEC.2", "decay is divided by the clock", lambda d, at: d / float(max(at.t, 1))),
         ("times-w1", "DEC.1", "decay is multiplied by 1-b1", lambda d, at: d * (1.0 - at.adam.b1)),
         ("squared", "DEC.1", "weight_decay is squared", lambda d, at: d * at.adam.weight_decay),
     ):  # fmt: skip
-        yield Fault(f"decay-{name}", "decay", rule, says, tweak=partial(formed.decay_changed, by))
+        yield Fault(f"decay-{name}", "decay", rule, says, tweak=partial(_scalars.decay_changed, by))
 
 
 DECAY: tuple[Fault, ...] = (

@@ -8,21 +8,22 @@ from typing import Any
 
 import numpy as np
 
-from adamcore.conformance.faults import Fault, Held, Moment, Moved, formed, forms, seen
+from adamcore.conformance.faults import _inputs, _scalars, _updates
+from adamcore.conformance.oracle.perturbation import Fault, Held, Moment, Moved
 from adamcore.definition import Coefficients
 
 
 def quotient(of: Callable[[Any, Any, float], Any], at: Moment, c: Coefficients, held: Held) -> Moved:
     """``of(numerator, root of v_hat, eps)``."""
-    forms.only(at.adam.eps)
-    return forms.divided(at, c, held, lambda x, v: of(x, np.sqrt(v), at.adam.eps))
+    _updates.only(at.adam.eps)
+    return _updates.divided(at, c, held, lambda x, v: of(x, np.sqrt(v), at.adam.eps))
 
 
 def in_quotient(at: Moment, c: Coefficients, held: Held) -> Moved:
     """``m_hat/root + eps``: the brackets lost."""
-    forms.only(at.adam.eps)
+    _updates.only(at.adam.eps)
     bare = c._replace(outside=None, inside=None)
-    return forms.stepped(at, bare, held, lambda delta, p, g: delta + at.lr * at.adam.eps)
+    return _updates.stepped(at, bare, held, lambda delta, p, g: delta + at.lr * at.adam.eps)
 
 
 def root_outside(h: dict[str, float]) -> dict[str, float]:
@@ -52,21 +53,21 @@ def faults() -> tuple[Fault, ...]:
         return Fault(name, "epsilon", "EPS.1", observed, **how)
 
     def tweaked(change: Callable[[Any, Any, Moment], Any]) -> dict[str, Any]:
-        return {"tweak": partial(formed.eps_changed, change)}
+        return {"tweak": partial(_scalars.eps_changed, change)}
 
     return (
         Fault("eps-root-ignored", "epsilon", "EPS.5", "eps_root is ignored",
-              **seen.on_hyper(partial(seen.set_to, "eps_root", 0.0))),
+              **_inputs.on_hyper(partial(_inputs.set_to, "eps_root", 0.0))),
         Fault("eps-root-outside", "epsilon", "EPS.5", "eps_root is added beside the root",
-              **seen.on_hyper(root_outside)),
+              **_inputs.on_hyper(root_outside)),
         Fault("eps-root-uncorrected", "epsilon", "EPS.5", "eps_root is added to v, not to v_hat",
               tweak=root_uncorrected),
-        fault("eps-squared", "eps is squared", **seen.on_hyper(seen.squared_eps)),
+        fault("eps-squared", "eps is squared", **_inputs.on_hyper(_inputs.squared_eps)),
         fault("eps-root", "the root of eps is used for it",
-              **seen.on_hyper(lambda h: {"eps": h["eps"] ** 0.5})),
+              **_inputs.on_hyper(lambda h: {"eps": h["eps"] ** 0.5})),
         fault("eps-subtracted", "eps is subtracted from the root", **tweaked(lambda e, n, at: -e)),
-        fault("eps-twice", "eps stands under the root and beside it", tweak=formed.eps_twice),
-        fault("eps-squared-inside", "eps**2 stands under the root", tweak=formed.eps_squared_inside),
+        fault("eps-twice", "eps stands under the root and beside it", tweak=_scalars.eps_twice),
+        fault("eps-squared-inside", "eps**2 stands under the root", tweak=_scalars.eps_squared_inside),
         fault("eps-times-lr", "eps is multiplied by lr", **tweaked(lambda e, n, at: e * at.lr)),
         fault("eps-over-lr", "eps is divided by lr", **tweaked(lambda e, n, at: e / at.lr)),
         fault("eps-doubled", "eps is added twice", **tweaked(lambda e, n, at: e * 2.0)),

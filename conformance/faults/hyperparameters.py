@@ -8,7 +8,8 @@ from functools import partial
 import numpy as np
 
 from adamcore.coefficients import Host
-from adamcore.conformance.faults import Fault, Held, Moment, Moved, formed, forms, seen
+from adamcore.conformance.faults import _inputs, _scalars, _updates
+from adamcore.conformance.oracle.perturbation import Fault, Held, Moment, Moved
 from adamcore.definition import Coefficients, coefficients
 
 RULES = {
@@ -31,13 +32,14 @@ def hard_coded() -> Iterator[Fault]:
         for value in constants:
             yield Fault(
                 f"{name}-is-{value:g}", "hyperparameters", RULES[name],
-                f"{name} is ignored; {value:g} is used", **seen.on_hyper(partial(seen.set_to, name, value)),
+                f"{name} is ignored; {value:g} is used",
+                **_inputs.on_hyper(partial(_inputs.set_to, name, value)),
             )  # fmt: skip
     for value in (1.0, 4e-3, 0.0):
         yield Fault(
             f"momentum_decay-is-{value:g}", "hyperparameters", RULES["momentum_decay"],
             f"momentum_decay is ignored; {value:g} is used",
-            **seen.on_hyper(partial(seen.momentum_decay, value)),
+            **_inputs.on_hyper(partial(_inputs.momentum_decay, value)),
         )  # fmt: skip
 
 
@@ -47,7 +49,7 @@ def zero_is_none() -> Iterator[Fault]:
         yield Fault(
             f"{name}-or-{value:g}", "hyperparameters", RULES[name],
             f"{name}=0 is taken for not given: {value:g} is used",
-            **seen.on_hyper(partial(seen.unless_zero, name, value)),
+            **_inputs.on_hyper(partial(_inputs.unless_zero, name, value)),
         )  # fmt: skip
 
 
@@ -60,7 +62,7 @@ def rounding() -> Iterator[Fault]:
         (("lr", *betas, "eps", "weight_decay"), "all hyperparameters are"),
     ):  # fmt: skip
         for dtype in BITS:
-            probe = partial(seen.narrowed, names, dtype)
+            probe = partial(_inputs.narrowed, names, dtype)
             rule = RULES[names[0]] if len(names) == 1 else "NUM.4"
             yield Fault(f"{'-'.join(names)}-{dtype}", "hyperparameters", rule,
                         f"{what} rounded to {dtype}", probe=probe)  # fmt: skip
@@ -69,59 +71,59 @@ def rounding() -> Iterator[Fault]:
 def limits() -> Iterator[Fault]:
     for top in (0.1, 1e-2, 1.0, 1e-3):
         yield Fault(f"lr-capped-{top:g}", "hyperparameters", "STEP.1", f"lr is {top:g} at the most",
-                    probe=partial(seen.with_lr, partial(min, top)))  # fmt: skip
+                    probe=partial(_inputs.with_lr, partial(min, top)))  # fmt: skip
     for low in (1e-6, 1e-8, 1e-7, 1e-5, 1e-4, 1e-10, 1e-12):
         yield Fault(
             f"eps-floored-{low:g}", "hyperparameters", "EPS.1", f"eps is {low:g} at the least",
-            **seen.on_hyper(partial(seen.at_least, "eps", low)),
+            **_inputs.on_hyper(partial(_inputs.at_least, "eps", low)),
         )  # fmt: skip
 
 
 def forgets(at: Moment, c: Coefficients, held: Held) -> Moved:
     """A new lr starts moments and clock anew."""
-    forms.only(at.adam.nesterov != "dozat")
+    _updates.only(at.adam.nesterov != "dozat")
     memory = held.memory
     if memory.get("lr", at.adam.lr) != at.lr:
         zero = 0.0 * held.v
         held = held._replace(parts=[(p, g, zero) for p, g, _ in held.parts], v=zero, v_max=zero)
         memory["before"] = at.t - 1
     memory["lr"] = at.lr
-    return forms.plain(at, coefficients(Host(), at.adam, at.t - memory.get("before", 0), at.lr), held)
+    return _updates.plain(at, coefficients(Host(), at.adam, at.t - memory.get("before", 0), at.lr), held)
 
 
 def divides(at: Moment, c: Coefficients, held: Held) -> Moved:
     """Lr stands in a denominator."""
-    moved, v, v_max = forms.plain(at, c, held)
+    moved, v, v_max = _updates.plain(at, c, held)
     return [(p if at.lr else np.nan * p, m) for p, m in moved], v, v_max
 
 
 SCHEDULE: tuple[Fault, ...] = (
-    Fault("lr-kept", "schedule", "LR.1", "a changed lr is ignored", **seen.on_steps(seen.lr_kept)),
+    Fault("lr-kept", "schedule", "LR.1", "a changed lr is ignored", **_inputs.on_steps(_inputs.lr_kept)),
     Fault("lr-late", "schedule", "LR.1", "a changed lr takes effect one step late",
-          **seen.on_steps(seen.lr_late)),
+          **_inputs.on_steps(_inputs.lr_late)),
     Fault("lr-once", "schedule", "LR.1", "only the first change of lr is taken",
-          **seen.on_steps(seen.lr_once)),
+          **_inputs.on_steps(_inputs.lr_once)),
     Fault("lr-multiplied", "schedule", "LR.1", "a changed lr is multiplied on to the old one",
-          **seen.on_steps(seen.lr_multiplied)),
+          **_inputs.on_steps(_inputs.lr_multiplied)),
     Fault("lr-zero-none", "schedule", "LR.2", "lr=0 is taken for not given: the old one is used",
-          **seen.on_steps(seen.lr_zero_none)),
+          **_inputs.on_steps(_inputs.lr_zero_none)),
     Fault("lr-zero-skips", "schedule", "LR.2", "with lr=0 the step is skipped",
-          **seen.on_steps(seen.lr_zero_skips)),
+          **_inputs.on_steps(_inputs.lr_zero_skips)),
     Fault("lr-divides", "schedule", "LR.2", "with lr=0 the parameter becomes NaN", form=divides),
     Fault("lr-forgets", "schedule", "LR.1", "a changed lr starts moments and clock anew", form=forgets),
 )  # fmt: skip
 
 HYPERPARAMETERS: tuple[Fault, ...] = (
     Fault("betas-swapped", "hyperparameters", "MOM.1", "b1 and b2 are swapped",
-          **seen.on_hyper(seen.swapped)),
+          **_inputs.on_hyper(_inputs.swapped)),
     Fault("b1-complement", "hyperparameters", "MOM.1", "1-b1 is taken for b1",
-          **seen.on_hyper(partial(seen.one_minus, "b1"))),
+          **_inputs.on_hyper(partial(_inputs.one_minus, "b1"))),
     Fault("b2-complement", "hyperparameters", "MOM.2", "1-b2 is taken for b2",
-          **seen.on_hyper(partial(seen.one_minus, "b2"))),
+          **_inputs.on_hyper(partial(_inputs.one_minus, "b2"))),
     *rounding(),
     *zero_is_none(),
     *hard_coded(),
     *limits(),
     Fault("lr-squared", "hyperparameters", "STEP.1", "lr is applied twice",
-          tweak=partial(formed.step_changed, lambda x, at: x * at.lr)),
+          tweak=partial(_scalars.step_changed, lambda x, at: x * at.lr)),
 )  # fmt: skip

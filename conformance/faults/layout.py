@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from adamcore.conformance.faults import Fault, seen
-from adamcore.conformance.probe import FloatArray, Probe
+from adamcore.conformance.faults import _inputs
+from adamcore.conformance.oracle.perturbation import Fault
+from adamcore.conformance.types import FloatArray, Probe
 
 Choice = Callable[[int, int, tuple[int, ...]], Any]  #: of (index of the array, its size, its shape)
 
 
-def chosen(choice: Choice, steps: seen.Steps, probe: Probe) -> seen.Steps:
+def chosen(choice: Choice, steps: _inputs.Steps, probe: Probe) -> _inputs.Steps:
     """Only the elements that ``choice`` marks ever move."""
 
     def mask(i: int, p: FloatArray, g: FloatArray | None) -> Any:
@@ -128,7 +129,7 @@ MIXED: dict[str, Callable[[FloatArray, Probe], FloatArray]] = {
 
 def faults() -> Iterator[Fault]:
     def left(name: str, says: str, choice: Choice) -> Fault:
-        return Fault(name, "layout", "NUM.5", says, **seen.on_steps(partial(chosen, choice)))
+        return Fault(name, "layout", "NUM.5", says, **_inputs.on_steps(partial(chosen, choice)))
 
     for says, choice in LEFT.items():
         yield left(says, says, choice)
@@ -144,11 +145,13 @@ def faults() -> Iterator[Fault]:
         yield left(f"first-{most}-arrays", f"only the first {most} arrays move",
                    lambda i, size, shape, most=most: i < most)  # type: ignore[misc]  # fmt: skip
     for says, change in MIXED.items():
-        yield Fault(says, "layout", "NUM.5", says, **seen.on_steps(partial(mixed, change)))
+        yield Fault(says, "layout", "NUM.5", says, **_inputs.on_steps(partial(mixed, change)))
 
 
-def mixed(change: Callable[[FloatArray, Probe], FloatArray], steps: seen.Steps, probe: Probe) -> seen.Steps:
-    return seen.each_gradient(lambda g: change(g, probe), steps, probe)
+def mixed(
+    change: Callable[[FloatArray, Probe], FloatArray], steps: _inputs.Steps, probe: Probe
+) -> _inputs.Steps:
+    return _inputs.each_gradient(lambda g: change(g, probe), steps, probe)
 
 
 LAYOUT = tuple(faults())

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from adamcore.conformance.faults import Fault, Held, Moment, Moved, formed, forms
+from adamcore.conformance.faults import _scalars, _updates
+from adamcore.conformance.oracle.perturbation import Fault, Held, Moment, Moved
 from adamcore.definition import Coefficients, add_weighted
 
 OF = {
@@ -26,20 +27,22 @@ OF = {
 
 def second_of(of: Callable[[Any, Any, Any], Any], at: Moment, c: Coefficients, held: Held) -> Moved:
     """V averages something else than g*g."""
-    ms = forms.first(at, c, held)
-    new = sum(of(forms.gradient(at, c, p, g), m, c.w2) for (p, g, _), m in zip(held.parts, ms, strict=True))
-    return forms.given(at, c, held, v=add_weighted(held.v, c.w2 * new, c.keep2, c.w2))
+    ms = _updates.first(at, c, held)
+    new = sum(
+        of(_updates.gradient(at, c, p, g), m, c.w2) for (p, g, _), m in zip(held.parts, ms, strict=True)
+    )
+    return _updates.given(at, c, held, v=add_weighted(held.v, c.w2 * new, c.keep2, c.w2))
 
 
 def late(which: str, at: Moment, c: Coefficients, held: Held) -> Moved:
     """The step is made with moments as they were before the gradient came in."""
-    m, v = forms.first(at, c, held), forms.second(at, c, held)
+    m, v = _updates.first(at, c, held), _updates.second(at, c, held)
     wait = which == "second, but for the first step" and not held.v.any()
     before = {
         "m": [m for *_, m in held.parts] if which in ("first", "both") else m,
         "v": v if which == "first" or wait else held.v,
     }
-    moved, _, v_max = forms.given(at, c, held, **before)
+    moved, _, v_max = _updates.given(at, c, held, **before)
     return [(p, mine) for (p, _), mine in zip(moved, m, strict=True)], v, v_max
 
 
@@ -48,48 +51,48 @@ def starts(
     at: Moment, c: Coefficients, held: Held,
 ) -> Moved:  # fmt: skip
     """Moments that start at ``m(p, g, eps)`` and ``v(p, g, eps)``."""
-    if forms.fresh(held):
+    if _updates.fresh(held):
         eps = np.float64(at.adam.eps)
-        seen = [(p, forms.gradient(at, c, p, g)) for p, g, _ in held.parts]
+        seen = [(p, _updates.gradient(at, c, p, g)) for p, g, _ in held.parts]
         if m is not None:
             parts = zip(held.parts, seen, strict=True)
             held = held._replace(parts=[(p, g, m(p, s, eps) + 0.0 * p) for (p, g, _), (_, s) in parts])
         if v is not None:
             held = held._replace(v=sum(v(p, s, eps) + 0.0 * p for p, s in seen))
-    return forms.plain(at, c, held)
+    return _updates.plain(at, c, held)
 
 
 def gradient_twice(at: Moment, c: Coefficients, held: Held) -> Moved:
     """M takes the gradient in twice."""
-    once = [(p, g, m) for (p, g, _), m in zip(held.parts, forms.first(at, c, held), strict=True)]
-    return forms.given(at, c, held, m=forms.first(at, c, held._replace(parts=once)))
+    once = [(p, g, m) for (p, g, _), m in zip(held.parts, _updates.first(at, c, held), strict=True)]
+    return _updates.given(at, c, held, m=_updates.first(at, c, held._replace(parts=once)))
 
 
 def sign_alone(at: Moment, c: Coefficients, held: Held) -> Moved:
-    return forms.stepped(at, c, held, lambda delta, p, g: at.lr * np.sign(delta))
+    return _updates.stepped(at, c, held, lambda delta, p, g: at.lr * np.sign(delta))
 
 
 def no_root(at: Moment, c: Coefficients, held: Held) -> Moved:
-    return forms.divided(at, c, held, lambda x, v: x / (v + at.adam.eps))
+    return _updates.divided(at, c, held, lambda x, v: x / (v + at.adam.eps))
 
 
 def no_denominator(at: Moment, c: Coefficients, held: Held) -> Moved:
-    return forms.divided(at, c, held, lambda x, v: x)
+    return _updates.divided(at, c, held, lambda x, v: x)
 
 
 def at_least(floor: float, at: Moment, c: Coefficients, held: Held) -> Moved:
     """V kept above a floor."""
-    return forms.given(at, c, held, v=np.maximum(forms.second(at, c, held), floor))
+    return _updates.given(at, c, held, v=np.maximum(_updates.second(at, c, held), floor))
 
 
 def forgetting() -> Iterator[Fault]:
     """The weights of the averages."""
-    whole = partial(formed.weighted, lambda b, w: (1.0, w))
-    bare = partial(formed.weighted, lambda b, w: (b, 1.0))
-    sums = partial(formed.weighted, lambda b, w: (1.0, 1.0))
-    turned = partial(formed.weighted, lambda b, w: (w, b))
-    nothing = partial(formed.weighted, lambda b, w: (0.0, w))
-    last = partial(formed.weighted, lambda b, w: (0.0, 1.0))
+    whole = partial(_scalars.weighted, lambda b, w: (1.0, w))
+    bare = partial(_scalars.weighted, lambda b, w: (b, 1.0))
+    sums = partial(_scalars.weighted, lambda b, w: (1.0, 1.0))
+    turned = partial(_scalars.weighted, lambda b, w: (w, b))
+    nothing = partial(_scalars.weighted, lambda b, w: (0.0, w))
+    last = partial(_scalars.weighted, lambda b, w: (0.0, 1.0))
     for k, rule, what, g in (
         ("1", "MOM.1", "m", "the gradient"),
         ("2", "MOM.2", "v", "the squared gradient"),
@@ -107,8 +110,12 @@ def forgetting() -> Iterator[Fault]:
         "turned-both", "moments", "MOM.1", "the weights are exchanged: m keeps 1-b1, v keeps 1-b2",
         tweak=partial(turned, "12"),
     )  # fmt: skip
-    yield Fault("b1-for-both", "moments", "MOM.2", "v forgets with b1", tweak=partial(formed.same_beta, "b1"))
-    yield Fault("b2-for-both", "moments", "MOM.1", "m forgets with b2", tweak=partial(formed.same_beta, "b2"))
+    yield Fault(
+        "b1-for-both", "moments", "MOM.2", "v forgets with b1", tweak=partial(_scalars.same_beta, "b1")
+    )
+    yield Fault(
+        "b2-for-both", "moments", "MOM.1", "m forgets with b2", tweak=partial(_scalars.same_beta, "b2")
+    )
 
 
 def beginnings() -> Iterator[Fault]:
@@ -147,7 +154,7 @@ def steps() -> Iterator[Fault]:
         (0.5, "the step is halved"), (2.0, "the step is doubled"), (-1.0, "the step has the wrong sign"),
         (0.1, "the step is ten times too small"), (10.0, "the step is ten times too large"),
     ):  # fmt: skip
-        changed = partial(formed.step_changed, lambda x, at, factor=factor: x * factor)  # type: ignore[misc]
+        changed = partial(_scalars.step_changed, lambda x, at, factor=factor: x * factor)  # type: ignore[misc]
         area, rule = ("maximize", "MAX.1") if factor < 0 else ("moments", "STEP.1")
         yield Fault(f"step-times-{factor:g}", area, rule, says, tweak=changed)
 

@@ -6,7 +6,8 @@ from functools import partial
 from typing import Any
 
 from adamcore.coefficients import Host
-from adamcore.conformance.faults import Fault, Held, Moment, Moved, forms
+from adamcore.conformance.faults import _updates
+from adamcore.conformance.oracle.perturbation import Fault, Held, Moment, Moved
 from adamcore.definition import Coefficients
 
 
@@ -56,10 +57,10 @@ def product_twice(c: Coefficients, n: Any, at: Moment) -> Coefficients:
 
 def power_for_product(at: Moment, c: Coefficients, held: Held) -> Moved:
     """mu(t)**t for the product of all momenta up to t."""
-    forms.only(at.adam.nesterov == "dozat")
+    _updates.only(at.adam.nesterov == "dozat")
     mu, after = (momentum(Host(), at, k) for k in (at.t, at.t + 1))
     step_m = at.lr * after / (1.0 - after ** (at.t + 1))
-    return forms.plain(at, c._replace(step_m=step_m, step_g=at.lr * (1.0 - mu) / (1.0 - mu**at.t)), held)
+    return _updates.plain(at, c._replace(step_m=step_m, step_g=at.lr * (1.0 - mu) / (1.0 - mu**at.t)), held)
 
 
 def gradient_uncorrected(c: Coefficients, n: Any, at: Moment) -> Coefficients:
@@ -93,7 +94,7 @@ def without_gradient(c: Coefficients, n: Any, at: Moment) -> Coefficients:
 def turned(first: bool, at: Moment, c: Coefficients, held: Held) -> Moved:
     """The gradient's sign is wrong in the first step, or in all others."""
     wrong = (at.t == 1) == first
-    return forms.plain(at, c, forms.with_gradients(held, lambda p, g: -g) if wrong else held)
+    return _updates.plain(at, c, _updates.with_gradients(held, lambda p, g: -g) if wrong else held)
 
 
 TWEAKS = {

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from adamcore.conformance.dtypes import rounded
-from adamcore.conformance.faults import Fault, Held, Moment, Moved, forms
-from adamcore.conformance.probe import FloatArray
+from adamcore.conformance.faults import _updates
+from adamcore.conformance.oracle.perturbation import Fault, Held, Moment, Moved
+from adamcore.conformance.types import FloatArray
 from adamcore.definition import Coefficients
 
 Round = Callable[[FloatArray], Any]
@@ -35,36 +36,36 @@ def linear_bytes(levels: int, x: FloatArray) -> FloatArray:
 
 def stored(which: str, to: Round, at: Moment, c: Coefficients, held: Held) -> Moved:
     """Moments rounded before they are used."""
-    m = [to(x) for x in forms.first(at, c, held)] if "m" in which else None
-    v = to(forms.second(at, c, held)) if "v" in which else None
-    return forms.given(at, c, held, m=m, v=v)
+    m = [to(x) for x in _updates.first(at, c, held)] if "m" in which else None
+    v = to(_updates.second(at, c, held)) if "v" in which else None
+    return _updates.given(at, c, held, m=m, v=v)
 
 
 def stored_after(which: str, to: Round, at: Moment, c: Coefficients, held: Held) -> Moved:
     """Moments rounded after they were used."""
-    moved, v, v_max = forms.plain(at, c, held)
+    moved, v, v_max = _updates.plain(at, c, held)
     moved = [(p, to(m) if "m" in which else m) for p, m in moved]
     return moved, to(v) if "v" in which else v, v_max
 
 
 def parameters(to: Round, at: Moment, c: Coefficients, held: Held) -> Moved:
-    moved, v, v_max = forms.plain(at, c, held)
+    moved, v, v_max = _updates.plain(at, c, held)
     return [(to(p), m) for p, m in moved], v, v_max
 
 
 def gradients(to: Round, at: Moment, c: Coefficients, held: Held) -> Moved:
-    return forms.plain(at, c, forms.with_gradients(held, lambda p, g: to(g)))
+    return _updates.plain(at, c, _updates.with_gradients(held, lambda p, g: to(g)))
 
 
 def steps(to: Round, at: Moment, c: Coefficients, held: Held) -> Moved:
     """The update rounded before it is multiplied by lr."""
-    forms.only(at.lr)
-    return forms.stepped(at, c, held, lambda delta, p, g: at.lr * to(delta / at.lr))
+    _updates.only(at.lr)
+    return _updates.stepped(at, c, held, lambda delta, p, g: at.lr * to(delta / at.lr))
 
 
 def numerators(to: Round, at: Moment, c: Coefficients, held: Held) -> Moved:
     """M_hat rounded."""
-    forms.only(at.lr)
+    _updates.only(at.lr)
     return with_root(lambda x, root: at.lr * to(x / at.lr) / root, at, c, held)
 
 
@@ -74,9 +75,9 @@ def denominators(to: Round, at: Moment, c: Coefficients, held: Held) -> Moved:
 
 
 def with_root(by: Callable[[Any, Any], Any], at: Moment, c: Coefficients, held: Held) -> Moved:
-    forms.only(at.adam.epsilon == "outside-corrected")
+    _updates.only(at.adam.epsilon == "outside-corrected")
     root = at.adam.eps_root
-    return forms.divided(at, c, held, lambda x, v: by(x, np.sqrt(v + root) + at.adam.eps))
+    return _updates.divided(at, c, held, lambda x, v: by(x, np.sqrt(v + root) + at.adam.eps))
 
 
 def fast_root(at: Moment, c: Coefficients, held: Held) -> Moved:
@@ -88,8 +89,8 @@ def fast_root(at: Moment, c: Coefficients, held: Held) -> Moved:
         y = y * (1.5 - 0.5 * small * y * y)
         return x / ((small * y).astype(float) + at.adam.eps)
 
-    forms.only(at.adam.epsilon == "outside-corrected")
-    return forms.divided(at, c, held, quotient)
+    _updates.only(at.adam.epsilon == "outside-corrected")
+    return _updates.divided(at, c, held, quotient)
 
 
 def faults() -> Iterator[Fault]:

@@ -9,20 +9,21 @@ from typing import Any
 
 import numpy as np
 
-from adamcore.conformance.faults import Fault, Held, Moment, Moved, forms, seen
-from adamcore.conformance.probe import Probe, Start
+from adamcore.conformance.faults import _inputs, _updates
+from adamcore.conformance.oracle.perturbation import Fault, Held, Moment, Moved
+from adamcore.conformance.types import Probe, Start
 from adamcore.definition import Coefficients
 
 Absent = Callable[[Moment, Coefficients, Held], Moved]
 
 
 def where_absent(does: Absent, at: Moment, c: Coefficients, held: Held) -> Moved:
-    return does(at, c, held) if at.absent else forms.plain(at, c, held)
+    return does(at, c, held) if at.absent else _updates.plain(at, c, held)
 
 
 def maximum_dropped(at: Moment, c: Coefficients, held: Held) -> Moved:
     """v_max is set back to v."""
-    forms.only(at.adam.amsgrad != "none")
+    _updates.only(at.adam.amsgrad != "none")
     return [(p, m) for p, _, m in held.parts], held.v, held.v
 
 
@@ -33,7 +34,7 @@ def first_dropped(at: Moment, c: Coefficients, held: Held) -> Moved:
 def fading(at: Moment, c: Coefficients, held: Held) -> Moved:
     """The moments decay, the parameter stands."""
     bare = c._replace(decay=None, keep_p=None)
-    moved, v, _ = forms.plain(at, bare, forms.with_gradients(held, lambda p, g: 0.0 * g))
+    moved, v, _ = _updates.plain(at, bare, _updates.with_gradients(held, lambda p, g: 0.0 * g))
     parts = zip(held.parts, moved, strict=True)
     return [(p, m) for (p, *_), (_, m) in parts], v, held.v_max
 
@@ -41,13 +42,13 @@ def fading(at: Moment, c: Coefficients, held: Held) -> Moved:
 def momentum_moves(at: Moment, c: Coefficients, held: Held) -> Moved:
     """The momentum that is left moves the parameter; moments stand."""
     bare = c._replace(decay=None, keep_p=None)
-    moved, _, _ = forms.given(at, bare, held, m=[m for *_, m in held.parts], v=held.v)
+    moved, _, _ = _updates.given(at, bare, held, m=[m for *_, m in held.parts], v=held.v)
     return moved, held.v, held.v_max
 
 
 def started(change: Callable[[Start], Start], probe: Probe) -> Probe:
     """Another state to begin with, where one is given."""
-    forms.only(probe.start or probe.manner == "resumed")
+    _updates.only(probe.start or probe.manner == "resumed")
     return replace(probe, start=tuple(change(start) for start in probe.start))
 
 
@@ -92,19 +93,23 @@ def faults() -> tuple[Fault, ...]:
             clock=lambda at: max(at.since, 1),
         ),
         missing(
-            "absent-stops-all", "an absent gradient skips the step for all", **seen.on_steps(seen.all_or_none)
+            "absent-stops-all",
+            "an absent gradient skips the step for all",
+            **_inputs.on_steps(_inputs.all_or_none),
         ),
         missing(
             "absent-stops-rest",
             "an absent gradient skips those that come after it",
-            **seen.on_steps(seen.up_to_the_first_absent),
+            **_inputs.on_steps(_inputs.up_to_the_first_absent),
         ),
         missing(
             "absent-first-never",
             "what has no gradient in the first step never moves",
-            **seen.on_steps(seen.those_of_the_first_step),
+            **_inputs.on_steps(_inputs.those_of_the_first_step),
         ),
-        missing("absent-stale", "an absent gradient is the last one once more", **seen.on_steps(seen.stale)),
+        missing(
+            "absent-stale", "an absent gradient is the last one once more", **_inputs.on_steps(_inputs.stale)
+        ),
         missing("absent-drops-maximum", "an absent gradient sets v_max back to v", **form(maximum_dropped)),
         missing("absent-drops-first", "an absent gradient resets m, not v", **form(first_dropped)),
         missing("absent-fades", "the moments of an absent gradient decay", **form(fading)),

@@ -8,29 +8,30 @@ from typing import Any
 
 import numpy as np
 
-from adamcore.conformance.faults import Fault, Held, Moment, Moved, forms, seen
-from adamcore.conformance.probe import FloatArray
+from adamcore.conformance.faults import _inputs, _updates
+from adamcore.conformance.oracle.perturbation import Fault, Held, Moment, Moved
+from adamcore.conformance.types import FloatArray
 from adamcore.definition import Coefficients
 
 
 def no_momentum(at: Moment, c: Coefficients, held: Held) -> Moved:
     """Where the gradient is 0 nothing moves but decay; the moments go on."""
-    return forms.stepped(at, c, held, lambda delta, p, g: np.where(g == 0, 0.0, delta))
+    return _updates.stepped(at, c, held, lambda delta, p, g: np.where(g == 0, 0.0, delta))
 
 
 def moments_kept(at: Moment, c: Coefficients, held: Held) -> Moved:
     """Moments do not decay where the gradient is 0; the momentum left moves the parameter."""
     zero = np.logical_and.reduce([g == 0 for _, g, _ in held.parts])
-    parts = zip(forms.first(at, c, held), held.parts, strict=True)
+    parts = zip(_updates.first(at, c, held), held.parts, strict=True)
     m = [np.where(zero, old, new) for new, (*_, old) in parts]
-    return forms.given(at, c, held, m=m, v=np.where(zero, held.v, forms.second(at, c, held)))
+    return _updates.given(at, c, held, m=m, v=np.where(zero, held.v, _updates.second(at, c, held)))
 
 
 def no_decay(at: Moment, c: Coefficients, held: Held) -> Moved:
     """Where the gradient is 0 nothing decays."""
-    forms.only(c.decay)
-    decaying, v, v_max = forms.plain(at, c, held)
-    bare, _, _ = forms.plain(at, c._replace(decay=None, keep_p=None), held)
+    _updates.only(c.decay)
+    decaying, v, v_max = _updates.plain(at, c, held)
+    bare, _, _ = _updates.plain(at, c._replace(decay=None, keep_p=None), held)
     still = [g == 0 for _, g, _ in held.parts]
     moved = [(np.where(z, b, d), m) for z, (b, _), (d, m) in zip(still, bare, decaying, strict=True)]
     return moved, v, v_max
@@ -38,19 +39,19 @@ def no_decay(at: Moment, c: Coefficients, held: Held) -> Moved:
 
 def finite_step(at: Moment, c: Coefficients, held: Held) -> Moved:
     """A step that is not finite becomes 0; the moments keep it."""
-    return forms.stepped(at, c, held, lambda delta, p, g: np.where(np.isfinite(delta), delta, 0.0))
+    return _updates.stepped(at, c, held, lambda delta, p, g: np.where(np.isfinite(delta), delta, 0.0))
 
 
 def finite_moments(at: Moment, c: Coefficients, held: Held) -> Moved:
     """Moments that are not finite start anew."""
     clean = partial(np.nan_to_num, nan=0.0, posinf=0.0, neginf=0.0)
-    return forms.given(at, c, held, m=[clean(m) for m in forms.first(at, c, held)],
-                       v=clean(forms.second(at, c, held)))  # fmt: skip
+    return _updates.given(at, c, held, m=[clean(m) for m in _updates.first(at, c, held)],
+                       v=clean(_updates.second(at, c, held)))  # fmt: skip
 
 
 def finite_parameter(at: Moment, c: Coefficients, held: Held) -> Moved:
     """An element that is not finite gets its old value back."""
-    moved, v, v_max = forms.plain(at, c, held)
+    moved, v, v_max = _updates.plain(at, c, held)
     back = [
         (np.where(np.isfinite(p), p, old), m) for (p, m), (old, *_) in zip(moved, held.parts, strict=True)
     ]
@@ -70,33 +71,33 @@ def faults() -> tuple[Fault, ...]:
     return (
         *(
             fault("zero_gradient", "NUM.2", f"tiny-{x:g}", f"gradients below {x:g} count as 0",
-                  **seen.on_gradients(partial(without_tiny, x)))
+                  **_inputs.on_gradients(partial(without_tiny, x)))
             for x in (1e-12, 1e-8, 1e-10, 1e-15, 1e-20, 1e-30, 2.0**-126, 1e-6)
         ),
         nan("nan-zeroed", "NaN and infinity in a gradient are replaced by 0",
-            **seen.on_gradients(seen.without_nan)),
+            **_inputs.on_gradients(_inputs.without_nan)),
         nan("nan-skips-step", "a NaN or infinity skips the whole step",
-            **seen.on_steps(seen.step_skipped_on_nan)),
+            **_inputs.on_steps(_inputs.step_skipped_on_nan)),
         nan("nan-skips-tensor", "a NaN or infinity skips its tensor",
-            **seen.on_steps(seen.tensor_skipped_on_nan)),
+            **_inputs.on_steps(_inputs.tensor_skipped_on_nan)),
         nan("nan-step-dropped", "a step that is not finite is replaced by 0; the moments keep it",
             form=finite_step),
         nan("nan-moments-zeroed", "moments that are not finite start anew", form=finite_moments),
         nan("nan-restored", "an element that is not finite gets its old value back", form=finite_parameter),
         fault("nonfinite", "NF.2", "nan-spreads", "a NaN or infinity spoils its whole tensor",
-              **seen.on_gradients(seen.nan_to_array)),
+              **_inputs.on_gradients(_inputs.nan_to_array)),
         fault("nonfinite", "NF.2", "nan-spreads-to-all", "a NaN or infinity spoils all tensors",
-              **seen.on_steps(seen.nan_to_all)),
+              **_inputs.on_steps(_inputs.nan_to_all)),
         fault("complex", "CPX.3", "conjugated", "complex gradients are conjugated",
-              **seen.on_gradients(np.conj)),
+              **_inputs.on_gradients(np.conj)),
         fault("complex", "CPX.1", "imaginary-lost", "the imaginary part of a gradient is lost",
-              **seen.on_gradients(lambda g: g.real + 0j if np.iscomplexobj(g) else g)),
+              **_inputs.on_gradients(lambda g: g.real + 0j if np.iscomplexobj(g) else g)),
         fault("complex", "CPX.1", "real-lost", "the real part of a gradient is lost",
-              **seen.on_gradients(lambda g: 1j * g.imag if np.iscomplexobj(g) else g)),
+              **_inputs.on_gradients(lambda g: 1j * g.imag if np.iscomplexobj(g) else g)),
         zero("zeros-skipped", "elements with a zero gradient are left alone",
-             **seen.on_steps(partial(seen.masked, seen.zeros_left))),
+             **_inputs.on_steps(partial(_inputs.masked, _inputs.zeros_left))),
         zero("zero-tensors-skipped", "a tensor whose gradient is all zero is left alone",
-             **seen.on_steps(seen.zero_tensors_skipped)),
+             **_inputs.on_steps(_inputs.zero_tensors_skipped)),
         zero("zeros-no-momentum", "elements with a zero gradient are not moved by their momentum",
              form=no_momentum),
         zero("zeros-keep-moments", "the moments of elements with a zero gradient do not decay",

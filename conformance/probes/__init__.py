@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from adamcore.conformance.probe import Probe
 from adamcore.conformance.probes import freeze, handling, hyper, moments, numerics, rules, scale
+from adamcore.conformance.types import Probe
 
 PROBES: Mapping[str, Probe] = {
     probe.name: probe

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from adamcore.conformance.probe import FloatArray, Step
+from adamcore.conformance.types import FloatArray, Step
 
 ODD = {"lr": 0.5, "b1": 0.5, "b2": 0.8, "eps": 0.03, "weight_decay": 0.2}
 """Hyperparameters far from everybody's defaults: every choice shows within a few steps."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from adamcore.conformance.probe import Probe, Step
 from adamcore.conformance.probes.design import ODD, array, gradients, numbers
+from adamcore.conformance.types import Probe, Step
 
 B = [[0.5, -1.0], [-0.25, 0.5], [1.0, 0.25], [0.5, 0.5], [-1.0, 0.25], [0.25, -0.5], [0.5, 1.0], [-0.5, 0.5]]
 C = [[1.0, 0.5], [0.25, -1.0], [-0.5, 0.25], [1.0, -0.25], [0.5, 0.5], [-1.0, 1.0], [0.25, 0.25], [0.5, -1.0]]

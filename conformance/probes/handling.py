@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from adamcore.conformance.probe import FloatArray, Probe, Start, Step
 from adamcore.conformance.probes import rules
 from adamcore.conformance.probes.design import ODD, array, moving, numbers
+from adamcore.conformance.types import FloatArray, Probe, Start, Step
 
 FINGERPRINT = rules.PROBES[0]  #: the first that any candidate runs
 GRID = (numbers(40, 4, 6), numbers(41, 5, 3))

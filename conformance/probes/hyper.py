@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from adamcore.conformance.probe import Probe, Step
 from adamcore.conformance.probes.design import moving, numbers
+from adamcore.conformance.types import Probe, Step
 
 DECIMAL = {"lr": float(np.float32(0.3)), "b1": 0.7, "b2": 0.78, "eps": 0.09, "weight_decay": 0.19}
 """Each far from the numbers of bfloat16, float16 and float32; lr is of float32, where Keras keeps it."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from adamcore.conformance.probe import Probe, Step
 from adamcore.conformance.probes.design import ODD, array, gradients, moving, numbers
+from adamcore.conformance.types import Probe, Step
 
 SHAPES = ((), (1,), (2,), (3,), (4,), (5,), (7,), (8,), (9,), (15,), (16,), (17,), (31,), (33,), (2, 3), (0,))
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from adamcore.conformance.probe import Probe, Step
 from adamcore.conformance.probes.design import array, gradients
+from adamcore.conformance.types import Probe, Step
 
 NAN, INF = float("nan"), float("inf")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from adamcore.conformance.probe import Probe, Step
 from adamcore.conformance.probes.design import ODD, array, gradients, moving, numbers
+from adamcore.conformance.types import Probe, Step
 
 PROBES = [
     Probe(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from adamcore.conformance.probe import Probe, Start, Step
 from adamcore.conformance.probes.design import ODD, array, gradients, numbers
+from adamcore.conformance.types import Probe, Start, Step
 
 PERIOD = 37  #: of the values in a long array; no block of elements that a machine works in is a multiple
 LONG = (1025, 4097)  #: one more than a block of threads, than four of them, than 256 of 16 lanes

@@ -1,0 +1,184 @@
+"""Minimize a function of plain arrays: no framework, no training loop."""
+
+from __future__ import annotations
+
+import importlib
+import math
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import array_api_compat
+
+from adamcore.adam import Adam
+from adamcore.errors import HyperparameterError
+from adamcore.state import AdamState, Tree
+from adamcore.trees import Leaves
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a callback gets after each evaluation.
+
+    Attributes:
+        x: the parameters at which the function was evaluated.
+        fun: its value there, a float.
+        jac: its gradient there.
+        nit: the steps made so far.
+    """
+
+    x: Tree
+    fun: float
+    jac: Tree
+    nit: int
+
+
+@dataclass(frozen=True)
+class Result:
+    """What :func:`minimize` returns; the names are those of SciPy's OptimizeResult.
+
+    Attributes:
+        x: the parameters found, a tree like x0.
+        fun, jac: value and gradient there.
+        nit, nfev: steps made, evaluations of the function.
+        success: whether it went as asked: ``gtol`` was reached, or none was set.
+        status: 0 all steps made, 1 gtol reached, 2 stopped by the callback, 3 a value that is not finite.
+        message: the same in words.
+        state: Adam's state, to go on from.
+    """
+
+    x: Tree
+    fun: float
+    jac: Tree
+    nit: int
+    nfev: int
+    success: bool
+    status: int
+    message: str
+    state: AdamState
+
+
+def minimize(
+    fun_and_grad: Callable[[Tree], tuple[Any, Tree]],
+    x0: Tree,
+    *,
+    adam: Adam | None = None,
+    steps: int = 1000,
+    gtol: float | None = None,
+    callback: Callable[[Progress], Any] | None = None,
+    keep_best: bool = False,
+    progress: bool = False,
+    state: AdamState | None = None,
+    **options: Any,
+) -> Result:
+    """Minimize a function with Adam.
+
+    Args:
+        fun_and_grad: returns value and gradient at x; the gradient is a tree like x.
+        x0: where to start: an array, or a tree of arrays, of any array library; never written to.
+        adam: which Adam; else ``options`` make one: ``lr=0.1, b2=0.99``.
+        steps: the most steps to make, >= 0.
+        gtol: stop where no element of the gradient is larger.
+        callback: called with a :class:`Progress` after each evaluation; what it returns that is true
+            (or StopIteration, raised) stops the run.
+        keep_best: return the x with the smallest value seen, not the last.
+        progress: show a bar on standard error (with rich, where that is installed).
+        state: go on from the state of an earlier result.
+
+    Raises:
+        HyperparameterError: ``steps`` or ``gtol`` out of range; both ``adam`` and ``options``.
+        ParameterError, TreeError, GradientError: as :meth:`adamcore.Adam.step`.
+
+    Example:
+        >>> import numpy as np
+        >>> result = minimize(lambda x: (np.sum(x**2), 2 * x), np.array([1.0, -2.0]), lr=0.1, gtol=1e-6)
+        >>> result.success, bool(np.abs(result.x).max() < 1e-6)
+        (True, True)
+    """
+    if adam is not None and options:
+        raise HyperparameterError(f"adam and {next(iter(options))}= are given: expected one or the other")
+    if type(steps) is not int or steps < 0:
+        raise HyperparameterError(f"steps={steps!r}: expected a whole number >= 0")
+    if gtol is not None and not gtol >= 0:
+        raise HyperparameterError(f"gtol={gtol!r}: expected a number >= 0, or None")
+    adam = Adam(**options) if adam is None else adam
+    x, state = x0, adam.init(x0) if state is None else state
+    best: tuple[float, Tree, Tree] | None = None
+    status, nit = 0, 0
+    with bar(steps if progress else None) as shown:
+        while True:
+            value, jac = fun_and_grad(x)
+            fun = float(value)
+            if keep_best and (best is None or fun < best[0]):
+                best = fun, x, jac
+            shown(nit, fun)
+            if stopped(callback, Progress(x, fun, jac, nit)):
+                status = 2
+            if gtol is not None and largest(jac) <= gtol:
+                status = 1
+            if not math.isfinite(fun):
+                status = 3
+            if status or nit == steps:
+                break
+            x, state = adam.step(x, jac, state)
+            nit += 1
+    if best is not None:
+        fun, x, jac = best
+    success = status == 1 or (gtol is None and status in (0, 2))
+    return Result(
+        x, fun, jac, nit, nit + 1, success, status, MESSAGES[status].format(nit=nit, gtol=gtol), state
+    )
+
+
+MESSAGES = (
+    "all {nit} steps were made",
+    "no element of the gradient is larger than gtol={gtol}",
+    "the callback stopped it after {nit} steps",
+    "the value is not finite after {nit} steps",
+)
+
+
+def stopped(callback: Callable[[Progress], Any] | None, now: Progress) -> bool:
+    """Whether the callback wants to stop."""
+    if callback is None:
+        return False
+    try:
+        return bool(callback(now))
+    except StopIteration:
+        return True
+
+
+def largest(tree: Tree) -> float:
+    """The largest absolute value in a tree; NaN if there is one."""
+    found = 0.0
+    for leaf in Leaves(tree, "gradient").leaves:
+        if leaf is not None and math.prod(leaf.shape):
+            xp = array_api_compat.array_namespace(leaf)
+            value = float(xp.max(xp.abs(leaf)))
+            found = value if math.isnan(value) else max(found, value)
+    return found
+
+
+@contextmanager
+def bar(steps: int | None) -> Iterator[Callable[[int, float], None]]:
+    """A progress bar on standard error: rich's, or a plain one; none without ``steps``."""
+    if steps is None:
+        yield lambda nit, fun: None
+        return
+    try:
+        rich = importlib.import_module("rich.progress")
+        console = importlib.import_module("rich.console").Console(stderr=True)
+    except ImportError:
+
+        def plain(nit: int, fun: float) -> None:
+            done = 20 * nit // max(steps, 1)
+            sys.stderr.write(f"\r[{'#' * done}{'.' * (20 - done)}] {nit}/{steps} {fun:.6g} ")
+
+        yield plain
+        sys.stderr.write("\n")
+        return
+    with rich.Progress(*rich.Progress.get_default_columns(), console=console) as view:
+        task = view.add_task("minimize", total=steps)
+        yield lambda nit, fun: view.update(task, completed=nit, description=f"{fun:.6g}")

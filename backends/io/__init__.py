@@ -1,0 +1,1 @@
+"""Files: the safetensors container, and writing a file whole or not at all."""

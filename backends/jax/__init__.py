@@ -1,0 +1,22 @@
+"""JAX: the array backend, ``adam`` and ``adamw`` as optax transformations, and :func:`native`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from adamcore.backends.jax.backend import backend
+from adamcore.backends.jax.in_jit import native
+
+if TYPE_CHECKING:
+    from adamcore.backends.jax.optimizer import adam, adamw
+
+__all__ = ["adam", "adamw", "backend", "native"]
+
+
+def __getattr__(name: str) -> Any:
+    """``adam`` and ``adamw``: optax is loaded when they are asked for."""
+    if name in ("adam", "adamw"):
+        from adamcore.backends.jax import optimizer
+
+        return getattr(optimizer, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,133 @@
+"""JAX, eager and under its transformations; trees by jax.tree_util."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+
+from adamcore.backends.base import BaseBackend, dtype_name
+from adamcore.backends.jax import fast, in_jit
+from adamcore.backends.jax.step_cache import JaxLane, opened
+from adamcore.coefficients import Traced
+from adamcore.definition import Array, Numbers
+from adamcore.protocol import Job, Kind, Result
+from adamcore.state import AdamState, Tree
+
+if TYPE_CHECKING:
+    from adamcore.adam import Adam
+
+
+def is_none(leaf: object) -> bool:
+    """Whether it is None, which is a leaf here: an absent gradient has its place in the tree."""
+    return leaf is None
+
+
+def x64() -> bool:
+    """Whether JAX has 64-bit dtypes here and now."""
+    return bool(jax.config.jax_enable_x64)  # type: ignore[attr-defined]
+
+
+class JaxBackend(BaseBackend):
+    """JAX; a tracer is never looked into."""
+
+    name = "jax"
+    flushes = True  # XLA on CPU; where it doesn't, an eps that small is of no more use
+
+    def owns(self, leaf: object) -> bool:
+        return isinstance(leaf, jax.Array)
+
+    def namespace(self, like: Array) -> Any:
+        return jnp
+
+    def device(self, leaf: Array) -> Any:
+        return None  # JAX places uncommitted arrays itself, and says so where it can't
+
+    def host(self, x: Array) -> Any:
+        if isinstance(x, jax.core.Tracer) or not x.is_fully_addressable:
+            return None
+        return x.item()
+
+    def full(self, value: float, dtype: Any, like: Array) -> Array:
+        return jnp.asarray(value, dtype=dtype)
+
+    def zeros(self, like: Array, dtype: Any) -> Array:
+        return jnp.zeros_like(like, dtype=dtype)
+
+    def where(self, condition: Array, new: Array, old: Array) -> Array:
+        return jnp.where(condition, new, old)
+
+    def kind(self, dtype: Any) -> Kind:
+        if jnp.issubdtype(dtype, jnp.floating):
+            return "real"
+        return "complex" if jnp.issubdtype(dtype, jnp.complexfloating) else "other"
+
+    def finfo(self, dtype: Any) -> Any:
+        return jnp.finfo(dtype)
+
+    def dtype_named(self, name: str, like: Array) -> Any:
+        try:
+            dtype = jnp.dtype(name)
+        except TypeError as error:
+            raise LookupError(f"JAX has no dtype {name!r}") from error
+        if name in ("float64", "complex128") and not x64():
+            raise LookupError(f"JAX has no {name} until jax.config.update('jax_enable_x64', True)")
+        return dtype
+
+    def coefficient_dtype(self, like: Array) -> Any:
+        return jnp.dtype("float64" if x64() else "float32")
+
+    def part_of(self, dtype: Any, like: Array) -> Any:
+        return jnp.finfo(dtype).dtype
+
+    def complex_of(self, dtype: Any, like: Array) -> Any:
+        name = dtype_name(dtype)
+        if name not in ("float32", "float64"):
+            raise LookupError(f"JAX has no complex dtype of {name} parts")
+        return jnp.dtype("complex64" if name == "float32" else "complex128")
+
+    def join(self, re: Array, im: Array, dtype: Any) -> Array:
+        part = self.part_of(dtype, re)
+        return jax.lax.complex(self.cast(re, part), self.cast(im, part))
+
+    def flatten(self, tree: Any) -> tuple[list[Any], Any]:
+        return jax.tree_util.tree_flatten(tree, is_leaf=is_none)
+
+    def unflatten(self, structure: Any, leaves: Sequence[Any]) -> Any:
+        return jax.tree_util.tree_unflatten(structure, leaves)
+
+    def paths(self, tree: Any) -> list[str]:
+        return [jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_leaves_with_path(tree, is_none)]
+
+    def numbers(self, like: Array) -> Numbers:
+        return Traced(jnp, self.coefficient_dtype(like))
+
+    def apply(self, adam: Adam, jobs: Sequence[Job], donate: bool) -> list[Result]:
+        if donate and fast.compiles(jobs):
+            return fast.apply(adam, jobs, self.apply_one)
+        if in_jit.serves(jobs):
+            return in_jit.apply(adam, jobs, self.apply_one)
+        return super().apply(adam, jobs, donate)
+
+    def prepares(self) -> bool:
+        return not jax.config.jax_disable_jit  # type: ignore[attr-defined]
+
+    def lane(
+        self,
+        adam: Adam,
+        jobs: Sequence[Job],
+        results: Sequence[Result],
+        params: Tree,
+        grads: Tree,
+        state: AdamState,
+    ) -> JaxLane | None:
+        again = [
+            job._replace(p=new.p, m=new.m, v=new.v, v_max=new.v_max)
+            for job, new in zip(jobs, results, strict=True)
+        ]
+        return opened(adam, self, self.apply_one, again, params, grads, state)
+
+
+backend = JaxBackend()

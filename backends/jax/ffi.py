@@ -1,0 +1,237 @@
+"""The machine code of a program as a custom call of XLA on the CPU, through its foreign function interface.
+
+XLA makes three passes over memory where one is enough.  This is the one: the kernel of
+:mod:`adamcore.backends.kernels.llvm` behind a handler in the form that XLA calls, in LLVM's language too.
+One call serves a whole list of arrays, and hands out clocks on the way.  The structures it reads are those
+of version 0.3 of that interface (``xla/ffi/api/c_api.h``, which jaxlib brings along); with any other
+version :func:`available` says no, and XLA does the work itself.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+from collections.abc import Callable, Sequence
+from functools import cache, lru_cache
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from adamcore.backends.jax.ffi_threads import shared
+from adamcore.backends.kernels import llvm
+from adamcore.backends.kernels.threads import processors
+from adamcore.program import Program
+
+_numbers = count()  #: a target each
+REAL = ("float32", "float64")  #: the dtypes that have a kernel
+VERSION = ("0", "3")  #: of the interface, major and minor
+
+#: The call frame, in words of 8 bytes: where its parts are.
+EXTENSION, API, STAGE, ARGUMENTS, RESULTS = 1, 2, 4, 7, 12  #: the last two: a count, types, buffers
+DATA, RANK, DIMS = 3, 4, 5  #: of a buffer
+
+Call = Callable[[Sequence[Any], Any, Any], tuple[list[Any], list[Any]]]
+
+
+@cache
+def available() -> bool:
+    """Whether this jaxlib has the interface in the version known here, and llvmlite is there.
+
+    The handler calls what POSIX has: malloc, free and sched_yield.
+    """
+    if os.name != "posix" or not llvm.available() or not hasattr(jax, "ffi"):
+        return False
+    try:
+        text = (Path(jax.ffi.include_dir()) / "xla" / "ffi" / "api" / "c_api.h").read_text()
+    except OSError:
+        return False
+    found = tuple(re.findall(r"#define XLA_FFI_API_(?:MAJOR|MINOR) (\d+)", text))
+    return found == VERSION
+
+
+@lru_cache(maxsize=256)
+def call(program: Program, dtype: llvm.Real) -> Call:
+    """A function of a program's arrays, of coefficients and of clocks: the new arrays, and the clocks.
+
+    The arrays: all p, then all g, all m, all v, and all v_max if there, of ``dtype``; back come all p,
+    all m, ..., in the place of the old ones where XLA lets them.  The coefficients: one row for all, or a
+    row for each p.  The clocks, a vector of int32, come back as 0-d arrays.  Registered once for a program.
+    """
+    inputs, outputs = list(program.inputs), [name for name, _ in program.outputs]
+    source = llvm.text(program, dtype, False) + handler(len(inputs), len(outputs)) + shared(processors())
+    address, keep = llvm.link(source, "handler")
+    target = f"adamcore_{next(_numbers)}_{dtype}"
+    function = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p)(address)
+    function.keep = keep  # type: ignore[attr-defined]
+    jax.ffi.register_ffi_target(target, jax.ffi.pycapsule(function), platform="cpu")
+
+    def apply(arrays: Sequence[Any], scalars: Any, clocks: Any) -> tuple[list[Any], list[Any]]:
+        n = len(arrays) // len(inputs)
+        replaced = [inputs.index(name) * n + j for name in outputs for j in range(n)]
+        results = [jax.ShapeDtypeStruct(arrays[i].shape, arrays[i].dtype) for i in replaced]
+        results += [jax.ShapeDtypeStruct((), clocks.dtype)] * len(clocks)
+        aliases = {i: k for k, i in enumerate(replaced)}
+        made = jax.ffi.ffi_call(target, results, input_output_aliases=aliases)(*arrays, scalars, clocks)
+        return list(made[: len(replaced)]), list(made[len(replaced) :])
+
+    apply.keep = function  # type: ignore[attr-defined]
+    return apply
+
+
+def handler(inputs: int, outputs: int) -> str:
+    """``@handler(frame)``: answers what version it is, else lays out a table and calls @shared."""
+    return f"""
+declare ptr @malloc(i64)
+declare void @free(ptr)
+
+define ptr @handler(ptr %frame) {{
+entry:
+  %ext.slot = getelementptr i64, ptr %frame, i64 {EXTENSION}
+  %ext = load ptr, ptr %ext.slot
+  %asked = icmp ne ptr %ext, null
+  br i1 %asked, label %metadata, label %stage
+metadata:
+  %meta.slot = getelementptr i64, ptr %ext, i64 3
+  %meta = load ptr, ptr %meta.slot
+  %major.slot = getelementptr i32, ptr %meta, i64 6
+  %minor.slot = getelementptr i32, ptr %meta, i64 7
+  %traits.slot = getelementptr i32, ptr %meta, i64 8
+  store i32 {VERSION[0]}, ptr %major.slot
+  store i32 {VERSION[1]}, ptr %minor.slot
+  store i32 0, ptr %traits.slot
+  ret ptr null
+stage:
+  %stage.slot = getelementptr i64, ptr %frame, i64 {STAGE}
+  %which = load i32, ptr %stage.slot
+  %execute = icmp eq i32 %which, 3
+  br i1 %execute, label %run, label %return
+return:
+  ret ptr null
+run:
+  %given.slot = getelementptr i64, ptr %frame, i64 {ARGUMENTS}
+  %given = load i64, ptr %given.slot
+  %args.slot = getelementptr i64, ptr %frame, i64 {ARGUMENTS + 2}
+  %args = load ptr, ptr %args.slot
+  %made.slot = getelementptr i64, ptr %frame, i64 {RESULTS}
+  %made = load i64, ptr %made.slot
+  %rets.slot = getelementptr i64, ptr %frame, i64 {RESULTS + 2}
+  %rets = load ptr, ptr %rets.slot
+  %arrays = sub i64 %given, 2
+  %n = udiv i64 %arrays, {inputs}
+  %news = mul i64 %n, {outputs}
+  %both = add i64 %arrays, %news
+  %words = add i64 %both, %given  ; more than n + 1
+  %bytes = mul i64 %words, 8
+  %addresses = call ptr @malloc(i64 %bytes)
+  %offsets = getelementptr i64, ptr %addresses, i64 %both
+  %second = getelementptr i64, ptr %addresses, i64 %arrays
+  call void @collect(ptr %args, i64 %arrays, ptr %addresses)
+  call void @collect(ptr %rets, i64 %news, ptr %second)
+  %last = add i64 %arrays, 1
+  %now.data = getelementptr ptr, ptr %args, i64 %last
+  %now = call ptr @data(ptr %now.data)
+  store i64 0, ptr %offsets
+  br label %sizes.test
+sizes.test:
+  %j = phi i64 [ 0, %run ], [ %j.next, %sizes ]
+  %total = phi i64 [ 0, %run ], [ %end, %sizes ]
+  %more = icmp slt i64 %j, %n
+  br i1 %more, label %sizes, label %clocks.test
+sizes:
+  %buffer.slot = getelementptr ptr, ptr %args, i64 %j
+  %buffer = load ptr, ptr %buffer.slot
+  %size = call i64 @size(ptr %buffer)
+  %end = add i64 %total, %size
+  %j.next = add i64 %j, 1
+  %end.slot = getelementptr i64, ptr %offsets, i64 %j.next
+  store i64 %end, ptr %end.slot
+  br label %sizes.test
+clocks.test:
+  %k = phi i64 [ %news, %sizes.test ], [ %k.next, %clocks ]
+  %ticking = icmp slt i64 %k, %made
+  br i1 %ticking, label %clocks, label %go
+clocks:
+  %at = sub i64 %k, %news
+  %now.slot = getelementptr i32, ptr %now, i64 %at
+  %t = load i32, ptr %now.slot
+  %clock.slot = getelementptr ptr, ptr %rets, i64 %k
+  %clock = call ptr @data(ptr %clock.slot)
+  store i32 %t, ptr %clock
+  %k.next = add i64 %k, 1
+  br label %clocks.test
+go:
+  %rows.slot = getelementptr ptr, ptr %args, i64 %arrays
+  %scalars = call ptr @data(ptr %rows.slot)
+  %rows = load ptr, ptr %rows.slot
+  %shape.slot = getelementptr i64, ptr %rows, i64 {DIMS}
+  %shape = load ptr, ptr %shape.slot
+  %count = load i64, ptr %shape
+  %width.slot = getelementptr i64, ptr %shape, i64 1
+  %width = load i64, ptr %width.slot
+  %one = icmp eq i64 %count, 1
+  %stride = select i1 %one, i64 0, i64 %width
+  %table = alloca i64, i64 5
+  %t1 = getelementptr i64, ptr %table, i64 1
+  %t2 = getelementptr i64, ptr %table, i64 2
+  %t3 = getelementptr i64, ptr %table, i64 3
+  %t4 = getelementptr i64, ptr %table, i64 4
+  store i64 %n, ptr %table
+  store ptr %offsets, ptr %t1
+  store ptr %addresses, ptr %t2
+  store ptr %scalars, ptr %t3
+  store i64 %stride, ptr %t4
+  call void @shared(ptr %frame, i64 %total, ptr %table)
+  call void @free(ptr %addresses)
+  ret ptr null
+}}
+
+define internal ptr @data(ptr %slot) {{
+  %buffer = load ptr, ptr %slot
+  %data.slot = getelementptr i64, ptr %buffer, i64 {DATA}
+  %data = load ptr, ptr %data.slot
+  ret ptr %data
+}}
+
+define internal void @collect(ptr %slots, i64 %count, ptr %into) {{
+entry:
+  br label %test
+test:
+  %k = phi i64 [ 0, %entry ], [ %k.next, %more ]
+  %some = icmp slt i64 %k, %count
+  br i1 %some, label %more, label %return
+more:
+  %slot = getelementptr ptr, ptr %slots, i64 %k
+  %data = call ptr @data(ptr %slot)
+  %place = getelementptr ptr, ptr %into, i64 %k
+  store ptr %data, ptr %place
+  %k.next = add i64 %k, 1
+  br label %test
+return:
+  ret void
+}}
+
+define internal i64 @size(ptr %buffer) {{
+entry:
+  %rank.slot = getelementptr i64, ptr %buffer, i64 {RANK}
+  %rank = load i64, ptr %rank.slot
+  %dims.slot = getelementptr i64, ptr %buffer, i64 {DIMS}
+  %dims = load ptr, ptr %dims.slot
+  br label %test
+test:
+  %k = phi i64 [ 0, %entry ], [ %k.next, %more ]
+  %size = phi i64 [ 1, %entry ], [ %size.next, %more ]
+  %some = icmp slt i64 %k, %rank
+  br i1 %some, label %more, label %return
+more:
+  %dim.slot = getelementptr i64, ptr %dims, i64 %k
+  %dim = load i64, ptr %dim.slot
+  %size.next = mul i64 %size, %dim
+  %k.next = add i64 %k, 1
+  br label %test
+return:
+  ret i64 %size
+}}
+"""

@@ -1,0 +1,153 @@
+"""The machine code inside the caller's own program, where it is asked for.
+
+``with adamcore.backends.jax.native():`` a step that is traced calls the handler of
+:mod:`adamcore.backends.jax.ffi` in the program that is being made: one pass over memory on the CPU,
+where XLA makes three of the definition.  It is not the default, for XLA cannot look into it: arrays that
+are spread over several devices it gathers first.  On other platforms, under ``vmap`` and under
+differentiation the same program is carried out by XLA, operation by operation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import lru_cache
+from operator import add, mul, neg, sub, truediv
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+
+from adamcore.backends.jax import ffi
+from adamcore.backends.jax.fast import NO_CLOCKS, chunks, form
+from adamcore.program import Program, evaluate, program
+from adamcore.protocol import Job, Result
+
+if TYPE_CHECKING:
+    from adamcore.adam import Adam
+
+_on: ContextVar[bool] = ContextVar("adamcore_jax_native", default=False)
+Way = Callable[[list[Any], Any], list[Any]]  #: from all p, all g, ... and rows of coefficients
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "add": add, "sub": sub, "mul": mul, "div": truediv, "neg": neg,
+    "sqrt": jnp.sqrt, "maximum": jnp.maximum,
+}  # fmt: skip
+
+
+@contextmanager
+def native() -> Iterator[None]:
+    """Steps that are traced within call machine code on the CPU, in the caller's program.
+
+    Enter it around the tracing: inside the function that is given to ``jax.jit``, or around its first
+    call.  Without adamcore[fast], and for what machine code does not serve (narrow and complex dtypes,
+    masks), it changes nothing.
+
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> from adamcore import Adam
+        >>> adam = Adam(lr=0.5)
+        >>> def step(params, grads, state):
+        ...     with native():
+        ...         return adam.step(params, grads, state)
+        >>> params = jnp.ones(3)
+        >>> params, state = jax.jit(step, donate_argnums=(0, 2))(params, jnp.ones(3), adam.init(params))
+        >>> params
+        Array([0.5, 0.5, 0.5], dtype=float32)
+    """
+    before = _on.set(True)
+    try:
+        yield
+    finally:
+        _on.reset(before)
+
+
+def serves(jobs: Sequence[Job]) -> bool:
+    """Whether it was asked for, and these jobs are traced."""
+    return _on.get() and any(
+        isinstance(x, jax.core.Tracer) for job in jobs for x in (*job[:5], *job.coefficients)
+    )
+
+
+def apply(adam: Adam, jobs: Sequence[Job], slow: Callable[[Adam, Job, bool], Result]) -> list[Result]:
+    """The jobs as part of the program that is traced."""
+    results: list[Any] = [None] * len(jobs)
+    groups: dict[tuple[Program, str], list[int]] = {}
+    for i, job in enumerate(jobs):
+        if form(job) is None:
+            groups.setdefault((program(adam, job.coefficients), str(job.p.dtype)), []).append(i)
+        else:
+            results[i] = slow(adam, job, False)
+    for (made, dtype), places in groups.items():
+        for _, some in chunks(places):
+            n, part = len(some), [jobs[i] for i in some]
+            rows = {id(job.coefficients): made.used(job.coefficients) for job in part}
+            given = rows.values() if len(rows) == 1 else [rows[id(job.coefficients)] for job in part]
+            table = jnp.stack([jnp.asarray(x, dtype) for row in given for x in row])
+            lists = [alike(job[: len(made.inputs)], job.coefficients) for job in part]
+            columns = zip(*lists, strict=True)
+            new = way(made, dtype)([x for xs in columns for x in xs], table.reshape(len(given), -1))
+            for j, i in enumerate(some):
+                results[i] = Result(*new[j::n], *[None] * (5 - len(made.inputs)))
+    return results
+
+
+def alike(arrays: Sequence[Any], scalars: Sequence[Any]) -> list[Any]:
+    """The arrays of a job, all varying over the axes of a ``shard_map`` over which one of them does."""
+    axes = frozenset[str]().union(*map(axes_of, arrays), *map(axes_of, scalars))
+    return [varying(x, axes) for x in arrays]
+
+
+def axes_of(x: Any) -> frozenset[str]:
+    aval = getattr(x, "aval", None)
+    here = getattr(aval, "manual_axis_type", None)  # JAX 0.10; before, the aval itself had them
+    axes: frozenset[str] = getattr(aval, "vma", frozenset()) if here is None else here.varying
+    return axes
+
+
+def varying(x: Any, axes: frozenset[str]) -> Any:
+    missing = tuple(axes - axes_of(x))
+    return jax.lax.pcast(x, missing, to="varying") if missing else x
+
+
+@lru_cache(maxsize=256)
+def way(made: Program, dtype: Any) -> Way:
+    """A program on a list of arrays: by machine code where XLA compiles for the CPU, else by XLA."""
+    call = ffi.call(made, dtype)
+
+    def machine(arrays: list[Any], rows: Any) -> list[Any]:
+        new = call(arrays, rows, NO_CLOCKS)[0]
+        n = len(arrays) // len(made.inputs)
+        return [varying(x, axes_of(arrays[k % n])) for k, x in enumerate(new)]
+
+    def plain(arrays: list[Any], rows: Any) -> list[Any]:
+        n = len(arrays) // len(made.inputs)
+        new = []
+        for j in range(n):
+            row = rows[j if len(rows) > 1 else 0]
+            values = dict(zip(made.inputs, arrays[j::n], strict=True))
+            values |= {name: row[k] for k, name in enumerate(made.coefficients)}
+            new.append(evaluate(made, FUNCTIONS, values))
+        return [each[name] for name, _ in made.outputs for each in new]
+
+    @jax.custom_batching.custom_vmap
+    def batched(arrays: list[Any], rows: Any) -> list[Any]:
+        found: list[Any] = jax.lax.platform_dependent(arrays, rows, cpu=machine, default=plain)
+        return found
+
+    @batched.def_vmap
+    def by_xla(size: int, where: list[Any], arrays: list[Any], rows: Any) -> tuple[list[Any], list[bool]]:
+        axes = jax.tree.map(lambda yes: 0 if yes else None, where)
+        new = jax.vmap(plain, axes, axis_size=size)(arrays, rows)
+        return new, [True] * len(new)
+
+    @jax.custom_jvp
+    def differentiable(arrays: list[Any], rows: Any) -> list[Any]:
+        found: list[Any] = batched(arrays, rows)
+        return found
+
+    @differentiable.defjvp
+    def of_xla(given: Any, tangents: Any) -> Any:
+        return jax.jvp(plain, given, tangents)
+
+    return differentiable

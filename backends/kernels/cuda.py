@@ -1,0 +1,194 @@
+"""The program in CUDA's language: one kernel that reads and writes each array of a list once.
+
+As :mod:`adamcore.backends.kernels.llvm` does for processors, the program of :mod:`adamcore.program` is
+written down line for line, here for a GPU.  A launch carries its table with it, by value: addresses,
+sizes and the like of as many arrays as fit (:mod:`.cuda_table`).  So nothing has to be
+copied to the device before it, and a CUDA graph that captures it holds all that it needs.
+
+Arrays may be stored in a narrower format than that of the arithmetic; they are widened where they are
+read and rounded once where they are written.  No operation may be fused (``OPTIONS``), so the bits are
+those of the definition.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+from adamcore.backends.kernels.llvm import Real
+from adamcore.program import Program
+
+THREADS = 256  #: of a block
+PIECE = 4096  #: elements of an array that a block steps
+
+#: Those of IEEE 754, each operation rounded by itself; NVRTC's own default is to fuse.
+OPTIONS = ("--fmad=false", "--prec-div=true", "--prec-sqrt=true", "--ftz=false")
+
+C = {"float32": "float", "float64": "double", "bfloat16": "unsigned short", "float16": "unsigned short"}
+SIZES = {"float32": 4, "float64": 8, "bfloat16": 2, "float16": 2}  #: bytes
+
+#: Arithmetic in float32; the storage of a bfloat16 is the upper half of a float32.
+NARROW = """
+__device__ inline float from_bfloat16(unsigned short x) { return __uint_as_float((unsigned)x << 16); }
+__device__ inline unsigned short to_bfloat16(float x) {  // to the nearest, ties to even
+  const unsigned bits = __float_as_uint(x);
+  return x != x ? 0x7fc0 : (unsigned short)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+#ifdef __CUDACC__
+__device__ inline float from_float16(unsigned short x) {
+  float y;
+  asm("cvt.f32.f16 %0, %1;" : "=f"(y) : "h"(x));
+  return y;
+}
+__device__ inline unsigned short to_float16(float x) {
+  unsigned short y;
+  asm("cvt.rn.f16.f32 %0, %1;" : "=h"(y) : "f"(x));
+  return y;
+}
+#endif
+"""
+
+OPERATORS = {"add": "{} + {}", "sub": "{} - {}", "mul": "{} * {}", "div": "{} / {}", "neg": "-{}"}
+
+
+class Kinds(NamedTuple):
+    """The formats of a list of arrays, a name of ``C`` each, and that of the arithmetic."""
+
+    work: Real
+    p: str
+    m: str
+    v: str
+
+    def of(self, name: str) -> str:
+        """The format in which an array of the program is stored; a gradient's is its parameter's."""
+        return {"p": self.p, "g": self.p, "m": self.m}.get(name, self.v)
+
+
+def row(program: Program, work: Real) -> str:
+    """The coefficients of a step, as they lie in the memory of the device."""
+    fields = "".join(f" {name}," for name in program.coefficients).rstrip(",")
+    return f"struct Row {{ {C[work]}{fields}; }};"
+
+
+def arrays(program: Program, in_place: bool) -> list[str]:
+    """The arrays of a launch: what is read, and what is written where that is another."""
+    return list(program.inputs) + ([] if in_place else [f"{name}_new" for name, _ in program.outputs])
+
+
+@lru_cache(maxsize=256)
+def text(program: Program, kinds: Kinds, in_place: bool, words: int) -> str:
+    """The kernel ``update``, for launches whose table has so many words."""
+    names, real = arrays(program, in_place), C[kinds.work]
+    stored = {name: kinds.of(name.removesuffix("_new")) for name in names}
+    lanes = 16 // max(SIZES[kind] for kind in stored.values())  # an access of 16 bytes, the widest there is
+    places = {name: name if in_place else f"{name}_new" for name, _ in program.outputs}
+    n = len(names)
+
+    pointers = "\n".join(
+        f"  {C[stored[name]]} *{name} = ({C[stored[name]]} *)table.words[{k} * n + i] + start;"
+        for k, name in enumerate(names)
+    )
+    misaligned = " || ".join(f"(long long){name} % sizeof(Vector<{C[stored[name]]}>)" for name in names)
+    read = "\n".join(
+        f"      Vector<{C[stored[name]]}> {name}s;\n"
+        f"      {name}s.all = __ldcg(&((Vector<{C[stored[name]]}> *)({name} + j))->all);"
+        for name in program.inputs
+    )
+    made = "\n".join(f"      Vector<{C[kinds.of(name)]}> {name}_made;" for name in places)
+    each = "\n".join(
+        f"        {line}" for line in body(program, kinds, "{}s.x[k]", {n: f"{n}_made.x[k]" for n in places})
+    )
+    written = "\n".join(
+        f"      __stcg(&((Vector<{C[kinds.of(name)]}> *)({place} + j))->all, {name}_made.all);"
+        for name, place in places.items()
+    )
+    one = "\n".join(
+        f"    {line}" for line in body(program, kinds, "{}[j]", {n: f"{at}[j]" for n, at in places.items()})
+    )
+    narrow = NARROW if {"bfloat16", "float16"} & {*stored.values()} else ""
+    return f"""
+typedef {real} real;
+{row(program, kinds.work)}
+struct Table {{ long long words[{words}]; }};
+template <int bytes> struct Access;
+template <> struct Access<16> {{ typedef uint4 type; }};
+template <> struct Access<8> {{ typedef uint2 type; }};
+template <> struct Access<4> {{ typedef unsigned type; }};
+template <class T> union Vector {{ T x[{lanes}]; typename Access<sizeof(T) * {lanes}>::type all; }};
+{narrow}
+extern "C" __global__ void __launch_bounds__({THREADS})
+update(const __grid_constant__ Table table, const int n, const Row *rows) {{
+  // The array whose piece this block steps: up to and with array i there are so many pieces.
+  int i = 0, last = n - 1;
+  while (i < last) {{
+    const int middle = (i + last) / 2;
+    if (table.words[{n + 1} * n + middle] > blockIdx.x)
+      last = middle;
+    else
+      i = middle + 1;
+  }}
+  const long long before = i == 0 ? 0 : table.words[{n + 1} * n + i - 1];
+  const long long start = (blockIdx.x - before) * {PIECE}, left = table.words[{n} * n + i] - start;
+  const int stop = left < {PIECE} ? left : {PIECE};
+{pointers}
+  const Row c = rows[table.words[{n + 2} * n + i]];
+  int j = threadIdx.x;
+  if (!({misaligned})) {{
+    for (j = threadIdx.x * {lanes}; j + {lanes} <= stop; j += {THREADS * lanes}) {{
+{read}
+{made}
+#pragma unroll
+      for (int k = 0; k < {lanes}; ++k) {{
+{each}
+      }}
+{written}
+    }}
+    j = stop - stop % {lanes} + threadIdx.x;  // the rest
+  }}
+  for (; j < stop; j += {THREADS}) {{
+{one}
+  }}
+}}
+"""
+
+
+def body(program: Program, kinds: Kinds, read: str, write: dict[str, str]) -> list[str]:
+    """The operations on one element: how an input is read, and where each output is written."""
+    lines = []
+    names = {name: f"c.{name}" for name in program.coefficients} | {n: f"{n}_" for n in program.inputs}
+    for name in program.inputs:
+        lines.append(f"const real {name}_ = {widened(read.format(name), kinds.of(name))};")
+    for op in program.ops:
+        args = [names[name] for name in op.args]
+        if op.kind == "sqrt":
+            value = f"{'sqrtf' if kinds.work == 'float32' else 'sqrt'}({args[0]})"
+        elif op.kind == "maximum":  # the larger, NaN where either is
+            value = f"{args[0]} >= {args[1]} || {args[0]} != {args[0]} ? {args[0]} : {args[1]}"
+        else:
+            value = OPERATORS[op.kind].format(*args)
+        names[op.out] = op.out
+        lines.append(f"const real {op.out} = {value};")
+    for name, value in program.outputs:
+        lines.append(f"{write[name]} = {narrowed(names[value], kinds.of(name))};")
+    return lines
+
+
+def widened(x: str, kind: str) -> str:
+    """A stored value, in the format of the arithmetic."""
+    return f"from_{kind}({x})" if kind.endswith("float16") else x
+
+
+def narrowed(x: str, kind: str) -> str:
+    """A value as it is stored, rounded once."""
+    return f"to_{kind}({x})" if kind.endswith("float16") else f"({C[kind]}){x}"
+
+
+def copying(work: Real, words: int) -> str:
+    """The kernel ``fill``, which puts coefficients known to the host in the memory of the device."""
+    return f"""
+struct Table {{ long long words[{words}]; }};
+extern "C" __global__ void fill(const __grid_constant__ Table table, const int n, {C[work]} *rows) {{
+  const int i = blockIdx.x * {THREADS} + threadIdx.x;
+  if (i < n) rows[i] = (({C[work]} *)table.words)[i];
+}}
+"""

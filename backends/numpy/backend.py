@@ -1,0 +1,109 @@
+"""NumPy."""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from adamcore.backends.base import BaseBackend, dtype_name
+from adamcore.backends.numpy import fast
+from adamcore.definition import Array
+from adamcore.protocol import Job, Kind, Prepared, Result
+
+if TYPE_CHECKING:
+    from adamcore.adam import Adam
+
+
+class NumPyBackend(BaseBackend):
+    """NumPy: a 0-d result is an array again, IEEE's special values pass without a warning."""
+
+    name = "numpy"
+
+    def owns(self, leaf: object) -> bool:
+        return isinstance(leaf, np.ndarray | np.generic)
+
+    def refuse(self, leaf: Array) -> str | None:
+        if isinstance(leaf, np.ma.MaskedArray):
+            return "a masked array; give its .data, and its mask as `present`"
+        return None
+
+    def namespace(self, like: Array) -> Any:
+        return np
+
+    def device(self, leaf: Array) -> Any:
+        return None
+
+    def host(self, x: Array) -> Any:
+        return x.item()
+
+    def full(self, value: float, dtype: Any, like: Array) -> Array:
+        return np.asarray(value, dtype=dtype)
+
+    def zeros(self, like: Array, dtype: Any) -> Array:
+        return np.zeros_like(like, dtype=dtype, subok=False)
+
+    def where(self, condition: Array, new: Array, old: Array) -> Array:
+        return np.asarray(np.where(condition, new, old))
+
+    def cast(self, x: Array, dtype: Any) -> Array:
+        return np.asarray(x, dtype=dtype)
+
+    def overwrite(self, old: Array, new: Array) -> Array:
+        if not (isinstance(old, np.ndarray) and old.flags.writeable):
+            return new
+        np.copyto(old, new)
+        return old
+
+    def kind(self, dtype: Any) -> Kind:
+        if dtype.kind in "fc":
+            return "real" if dtype.kind == "f" else "complex"
+        return "real" if dtype.kind == "V" and "float" in dtype.name else "other"  # ml_dtypes
+
+    def finfo(self, dtype: Any) -> Any:
+        if np.dtype(dtype).kind == "V":
+            return sys.modules["ml_dtypes"].finfo(dtype)  # it made the dtype, so it is there
+        return np.finfo(dtype)
+
+    def dtype_named(self, name: str, like: Array) -> Any:
+        try:
+            return np.dtype(name)
+        except TypeError as error:
+            raise LookupError(f"NumPy has no dtype {name!r}") from error
+
+    def part_of(self, dtype: Any, like: Array) -> Any:
+        return np.finfo(dtype).dtype
+
+    def complex_of(self, dtype: Any, like: Array) -> Any:
+        if dtype.kind != "f" or dtype == np.float16:
+            raise LookupError(f"NumPy has no complex dtype of {dtype_name(dtype)} parts")
+        return np.result_type(dtype, np.complex64)
+
+    def join(self, re: Array, im: Array, dtype: Any) -> Array:
+        whole = np.empty_like(re, dtype=dtype)
+        whole.real, whole.imag = re, im
+        return whole
+
+    def scope(self) -> AbstractContextManager[Any]:
+        return np.errstate(all="ignore")
+
+    def apply(self, adam: Adam, jobs: Sequence[Job], donate: bool) -> list[Result]:
+        with self.scope():
+            return fast.apply(adam, jobs, donate, self.apply_one)
+
+    def prepares(self) -> bool:
+        return True
+
+    def prepare(self, adam: Adam, jobs: Sequence[Job]) -> Prepared | None:
+        return fast.prepare(adam, jobs)
+
+    def clocks(self, clock: array[int]) -> list[Array]:
+        vector = np.frombuffer(clock, dtype=np.int32)
+        return [vector[i : i + 1].reshape(()) for i in range(len(clock))]
+
+
+backend = NumPyBackend()

@@ -1,0 +1,166 @@
+"""The program in NumPy: block by block, each operation writing into memory that is already there.
+
+A block is small enough that what one operation writes is still in the cache when the next reads
+it.  Results go straight into their arrays, everything between into scratch, assigned by when each
+value is last read: two blocks of it for most Adams.  Small arrays are gathered into one block.
+
+A ufunc lets go of the interpreter while it computes, so that large arrays are done in threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from adamcore.backends.kernels.threads import PARALLEL, hasty, spread
+from adamcore.program import Program
+
+SMALL = 1 << 12  #: elements below which arrays are gathered
+THREADS = 2  #: at most: they take turns at what is not computing
+SCRATCH = 1 << 20  #: bytes of scratch that all of them have at most
+
+
+def block_bytes() -> int:
+    """Bytes of a block: six of them are to fit into the cache of one core."""
+    try:
+        size = Path("/sys/devices/system/cpu/cpu0/cache/index2/size").read_text().strip()  # "2048K"
+        return min(max(int(size.removesuffix("K")) * 1024 // 8, 1 << 15), 1 << 18)
+    except (OSError, ValueError):  # not Linux
+        return 1 << 17
+
+
+BLOCK = block_bytes()
+
+UFUNCS: dict[str, Callable[..., Any]] = {
+    "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide,
+    "neg": np.negative, "sqrt": np.sqrt, "maximum": np.maximum,
+}  # fmt: skip
+
+
+class Schedule(NamedTuple):
+    """The program with a place for each value.
+
+    Places are numbered: first the inputs, then the results, the coefficients, and the scratch.
+    """
+
+    ops: tuple[tuple[Callable[..., Any], tuple[int, ...], int], ...]  #: (ufunc, arguments, result)
+    copies: tuple[tuple[int, int], ...]  #: results that could not be formed in their own place
+    scratch: int
+
+
+@lru_cache(maxsize=256)
+def schedule(program: Program, in_place: bool) -> Schedule:
+    """Places for the values of a program, the results in the inputs' own or in fresh arrays."""
+    names = [*program.inputs, *(f"{name}'" for name, _ in program.outputs), *program.coefficients]
+    place = {name: number for number, name in enumerate(names)}
+    last = {name: number for number, op in enumerate(program.ops) for name in op.args}
+    result = {value: name for name, value in program.outputs}
+    free: list[int] = []
+    count = len(names)
+    ops, copies = [], []
+    for number, op in enumerate(program.ops):
+        args = tuple(place[name] for name in op.args)
+        for name in dict.fromkeys(op.args):
+            if last[name] == number and place[name] >= len(names) and name not in result:
+                free.append(place[name])  # an operation may write over what it reads
+        own = result.get(op.out)
+        target = None
+        if own is not None:
+            target = place[own] if in_place else place[f"{own}'"]
+            if in_place and last.get(own, -1) > number:  # the old value is still needed
+                copies.append((target, count))
+                target = count
+                count += 1
+        elif free:
+            target = free.pop()
+        if target is None:
+            target = count
+            count += 1
+        place[op.out] = target
+        ops.append((UFUNCS[op.kind], args, target))
+    return Schedule(tuple(ops), tuple(copies), count - len(names))
+
+
+class Blocks:
+    """One program in one dtype, ready to run over flat arrays; several threads may use it at once."""
+
+    def __init__(self, program: Program, dtype: Any, in_place: bool) -> None:
+        self.program, self.dtype, self.in_place = program, np.dtype(dtype), in_place
+        self.schedule = schedule(program, in_place)
+        self.size = BLOCK // self.dtype.itemsize
+        self.idle: list[list[Any]] = []  # blocks that nobody uses at the moment
+
+    @contextmanager
+    def blocks(self, count: int, size: int) -> Iterator[list[Any]]:
+        """That many blocks of memory, of so many elements."""
+        try:
+            found = self.idle.pop()
+        except IndexError:
+            found = []
+        found = [x for x in found if x.size >= size]
+        found += [np.empty(size, self.dtype) for _ in range(count - len(found))]
+        yield found[:count]
+        self.idle.append(found)
+
+    def run(
+        self, inputs: Sequence[Any], results: Sequence[Any], coefficients: Sequence[Any], threads: int
+    ) -> None:
+        """One step of flat arrays; without ``in_place`` into ``results``, else these are not used."""
+        scalars = [np.asarray(c, dtype=self.dtype) for c in coefficients]
+        results = results or [None] * len(self.program.outputs)
+        total, ops = inputs[0].size, self.schedule.ops
+        threads = 1 if total < PARALLEL else min(threads, THREADS)
+        each = SCRATCH // (threads * max(1, self.schedule.scratch) * self.dtype.itemsize)
+        size = min(self.size, each)
+
+        def work(lo: int, hi: int) -> None:
+            with self.blocks(self.schedule.scratch, size) as scratch, np.errstate(all="ignore"):
+                for start in range(lo, hi, size):
+                    stop = min(start + size, hi)
+                    block = slice(start, stop)
+                    places = [x[block] for x in inputs]
+                    places += [None if x is None else x[block] for x in results]
+                    places += scalars
+                    places += [x[: stop - start] for x in scratch]
+                    calls = [(f, [places[k] for k in args], places[k_out]) for f, args, k_out in ops]
+                    for ufunc, arrays, out in calls:  # little is done between two, where threads wait
+                        ufunc(*arrays, out=out)
+                    for target, source in self.schedule.copies:
+                        np.copyto(places[target], places[source])
+
+        if threads == 1:
+            work(0, total)
+        else:
+            with hasty():
+                spread(work, total, size, threads)
+
+    def run_small(
+        self, inputs: Sequence[Sequence[Any]], results: Sequence[Sequence[Any]], coefficients: Sequence[Any]
+    ) -> None:
+        """One step of many small arrays with the same coefficients: ``inputs`` has a list of each kind."""
+        kinds = [self.program.inputs.index(name) for name, _ in self.program.outputs]
+        targets = [inputs[k] for k in kinds] if self.in_place else results
+        gathered = Blocks(self.program, self.dtype, True) if not self.in_place else self
+        sizes = [x.size for x in inputs[0]]
+        start = 0
+        with self.blocks(len(inputs), self.size) as whole_rows:
+            while start < len(sizes):
+                stop, total = start, 0
+                while stop < len(sizes) and total + sizes[stop] <= self.size:
+                    total += sizes[stop]
+                    stop += 1
+                rows = [row[:total] for row in whole_rows]
+                for row, arrays in zip(rows, inputs, strict=True):
+                    np.concatenate(arrays[start:stop], axis=None, out=row)
+                gathered.run(rows, (), coefficients, 1)
+                for k, arrays in zip(kinds, targets, strict=True):
+                    row, at = rows[k], 0
+                    for x in arrays[start:stop]:
+                        x[...] = row[at : at + x.size].reshape(x.shape)
+                        at += x.size
+                start = stop

@@ -1,0 +1,237 @@
+"""Files of other libraries: what they hold, read without ever unpickling anything."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from adamcore.adam import Adam
+from adamcore.backends.io.safetensors import decode, encode
+from adamcore.backends.states.files import encoded, in_numpy, on_file, read_bytes, state_in, write_file
+from adamcore.backends.states.layouts import LAYOUTS, from_flat, sniff, to_flat
+from adamcore.backends.states.named import Array, NamedState, numpy_of
+from adamcore.backends.states.torch import from_torch, to_torch
+from adamcore.errors import BackendError, CheckpointError
+
+FORMATS = ("adamcore", "torch", *LAYOUTS)
+
+
+def read(
+    path: str | os.PathLike[str],
+    kind: str | None = None,
+    *,
+    names: Sequence[str] | None = None,
+    by_position: bool = False,
+    dialect: str | None = None,
+    hyper: Mapping[str, Any] | None = None,
+    t: int | None = None,
+) -> NamedState:
+    """A file of any of :data:`FORMATS`: .safetensors, .npz, .pt, and Keras' .h5 and .keras.
+
+    Args:
+        path: the file.
+        kind: whose it is; None: told from the file.
+        names: of the parameters, where the file only numbers them (PyTorch without ``param_names``,
+            Keras).
+        by_position: call them "0", "1", ...
+        dialect, hyper, t: what the file does not tell, as of :func:`from_flat` and :func:`from_torch`.
+
+    Raises:
+        CheckpointError: it can't be read, is damaged, or is not what it is taken for.
+    """
+    where, data = str(path), read_bytes(path)
+    if kind is not None and kind not in FORMATS:
+        raise CheckpointError(f"no format {kind!r}: expected one of {', '.join(FORMATS)}")
+    flat: Mapping[str, Array]
+    if data[:4] == b"PK\x03\x04" and is_torch(data):
+        if kind not in (None, "torch"):
+            raise CheckpointError(f"{where} is a file of PyTorch's: expected one of {kind}'s")
+        return from_torch(
+            optimizer_in(load_torch(data, where), where), names, dialect=dialect, by_position=by_position
+        )
+    if data[:8] == b"\x89HDF\r\n\x1a\n" or where.endswith(".keras"):
+        numbered = keras_variables(data, where)
+        return from_keras_file(numbered, where, names, by_position, dialect, hyper)
+    if data[:4] == b"PK\x03\x04":
+        flat = load_npz(data, where)
+    else:
+        tensors, metadata = decode(data, where, CheckpointError)
+        if kind == "adamcore" or (kind is None and "adamcore" in metadata and is_ours(metadata)):
+            return state_in(tensors, metadata, where)
+        flat = in_numpy(tensors, where)
+    found = kind or sniff(flat)
+    if found is None:
+        raise CheckpointError(
+            f"{where} does not tell whose state it is (arrays: {', '.join(list(flat)[:4])}, ...): say so, "
+            "one of "
+            f"{', '.join(FORMATS)} (--from)"
+        )
+    return from_flat(flat, found, dialect_name=dialect, hyper=hyper, t=t)
+
+
+def write(state: NamedState, path: str | os.PathLike[str], kind: str, *, like: Any = None) -> None:
+    """Write a state in one of :data:`FORMATS`, whole or not at all.
+
+    "torch" is a file for ``torch.load(path, weights_only=True)`` and ``load_state_dict``, with
+    ``param_names``; the flat ones are .npz, or safetensors under any other name.
+    """
+    buffer = io.BytesIO()
+    if kind == "adamcore":
+        parts = encoded(state)
+    elif kind == "torch":
+        import torch
+
+        torch.save(to_torch(state, torch_groups(state) if like is None else like), buffer)
+        parts = [buffer.getvalue()]
+    elif str(path).endswith(".npz"):
+        np.savez(buffer, **to_flat(state, kind))  # type: ignore[arg-type]
+        parts = [buffer.getvalue()]
+    else:
+        parts = encode(on_file(to_flat(state, kind)))
+    write_file(path, parts)
+
+
+def torch_groups(state: NamedState) -> dict[str, Any]:
+    """An empty state_dict of the class in torch.optim: a group for each set of hyperparameters."""
+    sets: dict[Adam, list[str]] = {}
+    for name in state.leaves:
+        sets.setdefault(state.adam_of(name), []).append(name)
+    groups, start = [], 0
+    for adam, names in sets.items():
+        group: dict[str, Any] = {
+            "lr": adam.lr, "betas": (adam.b1, adam.b2), "eps": adam.eps, "weight_decay": adam.weight_decay,
+            "amsgrad": adam.amsgrad != "none", "foreach": None, "maximize": adam.maximize,
+            "capturable": False, "differentiable": False, "fused": None,
+            "decoupled_weight_decay": adam.decay == "decoupled",
+        }  # fmt: skip
+        if adam.nesterov == "dozat":
+            group = {k: x for k, x in group.items() if k not in ("amsgrad", "fused")}
+            group["momentum_decay"] = adam.momentum_decay
+        group |= {"params": list(range(start, start + len(names))), "param_names": names}
+        groups.append(group)
+        start += len(names)
+    return {"state": {}, "param_groups": groups}
+
+
+def is_ours(metadata: Mapping[str, str]) -> bool:
+    try:
+        return "schema" in json.loads(metadata["adamcore"])
+    except ValueError:
+        return True
+
+
+def is_torch(data: bytes) -> bool:
+    """Whether a zip archive is one of PyTorch's."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return any(name.endswith("/data.pkl") for name in archive.namelist())
+    except zipfile.BadZipFile:
+        return False
+
+
+def load_torch(data: bytes, where: str) -> Any:
+    """What a file of PyTorch's holds: tensors and plain containers alone.
+
+    Raises:
+        CheckpointError: it is damaged, or holds anything else.
+    """
+    try:
+        import torch
+    except ImportError as error:
+        raise BackendError(f"{where} is a file of PyTorch's: install torch to read it") from error
+    try:
+        return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except Exception as error:
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise CheckpointError(
+            f"{where} can't be read as tensors and plain containers ({first}): it is damaged, or holds "
+            "pickled "
+            "objects, which are never loaded"
+        ) from error
+
+
+def optimizer_in(content: Any, where: str) -> Any:
+    """The optimizer's state_dict in a training checkpoint, wherever it is usually put."""
+    if isinstance(content, Mapping):
+        for key in ("optimizer", "optimizer_state_dict", "optim", "optimizer_state", "optimizer_states"):
+            inner = content.get(key)
+            inner = inner[0] if isinstance(inner, list) and len(inner) == 1 else inner
+            if isinstance(inner, Mapping) and "param_groups" in inner:
+                return inner
+    return content
+
+
+def load_npz(data: bytes, where: str) -> dict[str, Array]:
+    """The arrays of an .npz file, none of them pickled."""
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (ValueError, OSError, zipfile.BadZipFile, KeyError, EOFError) as error:
+        raise CheckpointError(f"{where} is damaged, or no .npz file of plain arrays ({error})") from error
+
+
+def keras_variables(data: bytes, where: str) -> list[Array]:
+    """The optimizer's variables in Keras' .keras or .h5 file, in their order."""
+    try:
+        import h5py  # type: ignore[import-untyped, unused-ignore]
+    except ImportError as error:
+        raise BackendError(f"{where} is a file of Keras': pip install h5py to read it") from error
+    try:
+        if data[:2] == b"PK":
+            with zipfile.ZipFile(io.BytesIO(data)) as archive:
+                data = archive.read("model.weights.h5")
+        with h5py.File(io.BytesIO(data), "r") as file:
+            if "optimizer/vars" not in file:
+                raise CheckpointError(
+                    f"{where} holds no optimizer: expected a compiled model's, saved with model.save"
+                )
+            group = file["optimizer/vars"]
+            return [numpy_of(group[str(k)][()]) for k in range(len(group))]
+    except (OSError, KeyError, zipfile.BadZipFile, ValueError) as error:
+        if isinstance(error, CheckpointError):
+            raise
+        raise CheckpointError(f"{where} is damaged, or no file of Keras' ({error})") from error
+
+
+def from_keras_file(
+    variables: list[Array],
+    where: str,
+    names: Iterable[str] | None,
+    by_position: bool,
+    dialect: str | None,
+    hyper: Mapping[str, Any] | None,
+) -> NamedState:
+    """The state in a saved Keras optimizer, whose variables are numbered."""
+    scalars = 1
+    while scalars < min(2, len(variables)) and variables[scalars].ndim == 0:
+        scalars += 1
+    rest = variables[scalars:]
+    given = list(names) if names is not None else None
+    parts = 3 if given and len(rest) == 3 * len(given) else 2
+    n = len(rest) // parts
+    if given is None and not by_position:
+        raise CheckpointError(
+            f"{where} numbers the {n} variables and does not name them: give the paths of the model's "
+            "trainable "
+            "variables in their order (--names FILE), or ask for by_position (--by-position)"
+        )
+    given = [str(k) for k in range(n)] if given is None else given
+    if len(rest) != parts * len(given) or any(rest[2 * k].shape != rest[2 * k + 1].shape for k in range(n)):
+        raise CheckpointError(
+            f"{where} has {len(rest)} variables beside the clock and the learning rate: expected two for "
+            "each of "
+            f"{len(given)} names (three with AMSGrad), those of a plain Adam without averages"
+        )
+    flat: dict[str, Array] = {"iteration": variables[0]}
+    for k, name in enumerate(given):
+        flat[f"{name}/momentum"], flat[f"{name}/velocity"] = rest[2 * k], rest[2 * k + 1]
+        if parts == 3:
+            flat[f"{name}/velocity_hat"] = rest[2 * n + k]
+    lr = {"lr": float(variables[1])} if scalars == 2 else {}
+    return from_flat(flat, "keras", dialect_name=dialect, hyper=lr | dict(hyper or {}))

@@ -1,0 +1,162 @@
+"""Optax' states: the one of Adam, wherever it stands in a chain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from adamcore.adam import Adam
+from adamcore.backends.states.named import (
+    Moments,
+    NamedState,
+    dotted,
+    from_adam,
+    listed,
+    numpy_of,
+    to_adam,
+    unique,
+    whole,
+)
+from adamcore.errors import CheckpointError, ConversionError
+from adamcore.state import AdamState, Tree
+
+
+def is_adam(node: object) -> bool:
+    """Whether this is the state of an Adam: optax' own, AMSGrad's, or ours."""
+    return isinstance(node, AdamState) or type(node).__name__ in ("ScaleByAdamState", "ScaleByAmsgradState")
+
+
+def find(opt_state: Tree) -> list[Any]:
+    """The states of Adam in a state of optax."""
+    import jax
+
+    return [x for x in jax.tree.leaves(opt_state, is_leaf=is_adam) if is_adam(x)]
+
+
+def only(opt_state: Tree) -> Any:
+    """The one state of Adam in a state of optax.
+
+    Raises:
+        CheckpointError: none, or several.
+    """
+    found = find(opt_state)
+    if len(found) == 1:
+        return found[0]
+    came = "no state of Adam" if not found else f"{len(found)} states of Adam"
+    kinds = ", ".join(
+        dict.fromkeys(type(x).__name__ for x in (opt_state if isinstance(opt_state, tuple) else ()))
+    )
+    raise CheckpointError(
+        f"{came} in {type(opt_state).__name__}({kinds}): expected one ScaleByAdamState, ScaleByAmsgradState "
+        "or "
+        "AdamState; pick the part that holds the one you mean"
+    )
+
+
+def from_optax(opt_state: Tree, adam: Adam, *, dialect: str = "") -> NamedState:
+    """The state of Adam in any state of optax, or of ``adamcore.backends.jax.adam``.
+
+    Args:
+        opt_state: what ``tx.init`` and ``tx.update`` return, of any chain that holds one Adam.
+        adam: the Adam that made it: optax keeps no hyperparameters in its state.
+            ``Adam.like("optax.adamw", lr=...)``.
+
+    Raises:
+        CheckpointError: no Adam in it, or several.
+
+    Names are the paths of the parameters' tree, in dots: ``params["dense"]["kernel"]`` is
+    "dense.kernel".
+    """
+    found = only(opt_state)
+    if isinstance(found, AdamState):
+        return from_adam(adam, found, dialect=dialect)
+    names, m = named_leaves(found.mu)
+    _, v = named_leaves(found.nu)
+    maxima = named_leaves(found.nu_max)[1] if hasattr(found, "nu_max") else [None] * len(m)
+    t = whole(found.count, "count")
+    leaves = {
+        name: Moments(t, numpy_of(a), numpy_of(b), None if c is None else numpy_of(c))
+        for name, a, b, c in zip(names, m, v, maxima, strict=True)
+    }
+    return NamedState(adam, leaves, dialect=dialect)
+
+
+def to_optax(state: NamedState, like: Tree, params: Tree, *, adam: Adam | None = None) -> Tree:
+    """A state of optax that goes on from here.
+
+    Args:
+        state: in the dialect of the transformation (:func:`fit` makes it so).
+        like: ``tx.init(params)``: the state of Adam in it is filled, the counts of schedules are set
+            to its clock, the rest stays.
+        params: the parameters; their tree names them.
+        adam: the Adam of an ``adamcore.backends.jax.adam``; by default ``state.adam``.
+
+    Raises:
+        CheckpointError: no Adam in ``like``, or other names or shapes.
+        ConversionError: clocks that differ, for optax' one.
+    """
+    import jax
+    import jax.numpy as jnp
+
+    target = only(like)
+    if isinstance(target, AdamState):
+        new: Any = to_adam(state, state.adam if adam is None else adam, params)
+    else:
+        names, old = named_leaves(target.mu)
+        found, t = state.match(names), state.one_clock()
+        if t is None:
+            raise ConversionError(
+                "the clocks differ and optax keeps one: choose it first (fit(..., clock='max'))"
+            )
+        structure = jax.tree.structure(target.mu)
+
+        def tree(part: str, dtype_of: Any) -> Tree:
+            arrays = []
+            for name, leaf, like_leaf in zip(names, found, jax.tree.leaves(dtype_of), strict=True):
+                x = getattr(leaf, part)
+                if x is None or x.shape != like_leaf.shape:
+                    came = "nothing" if x is None else f"shape {x.shape}"
+                    raise CheckpointError(f"{part} of {name} is {came}: expected shape {like_leaf.shape}")
+                arrays.append(jnp.asarray(x, dtype=like_leaf.dtype))
+            return jax.tree.unflatten(structure, arrays)
+
+        del old
+        new = target._replace(
+            count=jnp.asarray(t, jnp.int32), mu=tree("m", target.mu), nu=tree("v", target.nu)
+        )
+        if hasattr(target, "nu_max"):
+            new = new._replace(nu_max=tree("v_max", target.nu_max))
+    return replace_in(like, new, state.one_clock())
+
+
+def replace_in(like: Tree, new: Any, t: int | None) -> Tree:
+    """``like`` with the state of Adam in its place, and schedules at the same clock."""
+    import jax
+    import jax.numpy as jnp
+
+    def is_schedule(node: object) -> bool:
+        return type(node).__name__ in ("ScaleByScheduleState", "WrappedScheduleState")
+
+    def put(node: Any) -> Any:
+        if is_adam(node):
+            return new
+        if is_schedule(node) and t is not None:
+            return node._replace(count=jnp.asarray(t, jnp.int32))
+        return node
+
+    def stop(node: object) -> bool:
+        return is_adam(node) or is_schedule(node)
+
+    result: Tree = jax.tree.map(put, like, is_leaf=stop)
+    return result
+
+
+def named_leaves(tree: Tree) -> tuple[list[str], list[Any]]:
+    """The dotted paths and the leaves."""
+    import jax
+
+    keystr: Callable[[Any], str] = jax.tree_util.keystr
+    pairs = jax.tree_util.tree_leaves_with_path(tree)
+    if not pairs:
+        raise CheckpointError(f"the moments hold no arrays: {listed([type(tree).__name__])}")
+    return unique([dotted(keystr(path)) for path, _ in pairs]), [x for _, x in pairs]

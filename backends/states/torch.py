@@ -1,0 +1,291 @@
+"""PyTorch's state_dict, and those of Apex and DeepSpeed that share its form."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from adamcore.adam import Adam
+from adamcore.axes import AXES
+from adamcore.backends.states.named import Moments, NamedState, listed, numpy_of, unique, whole
+from adamcore.dialects import dialect as dialect_named
+from adamcore.errors import CheckpointError, ConversionError
+
+MAX_FLOAT_CLOCK = 2**24  #: where PyTorch's float32 step stops
+
+
+def from_torch(
+    state_dict: Any,
+    names: Iterable[Any] | None = None,
+    *,
+    dialect: str | None = None,
+    by_position: bool = False,
+) -> NamedState:
+    """A state_dict of torch.optim's Adam, AdamW or NAdam, of Apex' FusedAdam or DeepSpeed's.
+
+    Args:
+        state_dict: what ``optimizer.state_dict()`` returns.
+        names: the parameters' names in the optimizer's order, or ``model.named_parameters()`` if that
+            is what the optimizer was made of; not needed where the state_dict has ``param_names``.
+        dialect: a row of the table, where the state_dict does not tell it.
+        by_position: call the parameters "0", "1", ... in the optimizer's order.
+
+    A parameter without state (no gradient so far) has no place in the result.
+
+    Raises:
+        CheckpointError: it is no such state_dict, or has no names.
+        ClockError: a step that is no whole number.
+    """
+    if not isinstance(state_dict, Mapping) or not {"state", "param_groups"} <= set(state_dict):
+        keys = listed(state_dict) if isinstance(state_dict, Mapping) else type(state_dict).__name__
+        if isinstance(state_dict, Mapping) and {
+            "base_optimizer_state",
+            "single_partition_of_fp32_groups",
+        } & set(state_dict):
+            raise CheckpointError(
+                "a partition of DeepSpeed's ZeRO: its moments are flat slices without names; convert the "
+                "checkpoint to DeepSpeed's universal form first (ds_to_universal.py)"
+            )
+        raise CheckpointError(
+            f"no state_dict of an optimizer: it has {keys}; expected 'state' and 'param_groups'"
+        )
+    groups, states = state_dict["param_groups"], state_dict["state"]
+    order = [i for group in groups for i in group["params"]]
+    called = names_of(groups, order, names, by_position)
+    row = dialect or told_by(groups[0] if groups else {}, next(iter(states.values()), {}))
+    adams = [adam_of_group(group, row) for group in groups]
+    leaves, special = {}, {}
+    for group, adam in zip(groups, adams, strict=True):
+        for i in group["params"]:
+            name, each = called[i], states.get(i, states.get(str(i)))
+            if not each:
+                continue
+            step = each.get("step", group.get("step"))
+            if step is None or "exp_avg" not in each or "exp_avg_sq" not in each:
+                raise CheckpointError(
+                    f"state of {name} has {listed(each)}: expected 'step' (or a step of its group), "
+                    "'exp_avg' and "
+                    "'exp_avg_sq'; this is no Adam"
+                )
+            v_max, mu = each.get("max_exp_avg_sq"), each.get("mu_product")
+            leaves[name] = Moments(
+                whole(step, f"step of {name}"), numpy_of(each["exp_avg"]), numpy_of(each["exp_avg_sq"]),
+                None if v_max is None else numpy_of(v_max), None if mu is None else float(mu),
+            )  # fmt: skip
+            special[name] = {k: getattr(adam, k) for k in HYPER if getattr(adam, k) != getattr(adams[0], k)}
+    return NamedState(adams[0], leaves, {n: x for n, x in special.items() if x}, row)
+
+
+HYPER = ("lr", "b1", "b2", "eps", "weight_decay", "momentum_decay")
+
+
+def names_of(
+    groups: list[dict[str, Any]], order: list[Any], names: Iterable[Any] | None, by_position: bool
+) -> dict[Any, str]:
+    """The name of each id in the state_dict."""
+    if names is None and not by_position:
+        own = [name for group in groups for name in group.get("param_names", [])]
+        if len(own) != len(order):
+            raise CheckpointError(
+                f"the state_dict numbers its {len(order)} parameters and does not name them: give their "
+                "names in "
+                "the optimizer's order (names=model.named_parameters(), on the command line --names FILE), "
+                "or ask "
+                "for by_position=True (--by-position)"
+            )
+        names = own
+    if names is None:
+        names = [str(k) for k in range(len(order))]
+    listing = unique([name if isinstance(name, str) else name[0] for name in names])
+    if len(listing) != len(order):
+        raise CheckpointError(f"{len(listing)} names for {len(order)} parameters: expected one for each")
+    return dict(zip(order, listing, strict=True))
+
+
+def told_by(group: Mapping[str, Any], each: Mapping[str, Any]) -> str:
+    """The dialect that the keys of a state_dict tell.
+
+    Raises:
+        CheckpointError: they leave it open.
+    """
+    if is_ours(group):
+        return ""
+    if "momentum_decay" in group:
+        return "torch.NAdam"
+    if "decoupled_weight_decay" in group:
+        return "torch.AdamW" if group["decoupled_weight_decay"] else "torch.Adam"
+    if "bias_correction" in group and "step" in group:
+        return "apex.FusedAdam"
+    if "bias_correction" in group and "step" in each:
+        return "deepspeed.FusedAdam"
+    raise CheckpointError(
+        f"a group with {listed(group, 12)} does not tell whose Adam it is: expected 'decoupled_weight_decay' "
+        "(torch.optim) or 'bias_correction' (Apex, DeepSpeed); give dialect='torch.AdamW' or another row "
+        "(--dialect)"
+    )
+
+
+def is_ours(group: Mapping[str, Any]) -> bool:
+    """Whether it is a group of ``adamcore.backends.torch.Adam``, which names every axis."""
+    return "decay_order" in group
+
+
+def adam_of_group(group: Mapping[str, Any], row: str) -> Adam:
+    """The Adam of a param_group."""
+    if is_ours(group):
+        axes: dict[str, Any] = {axis: group[axis] for axis in AXES if axis in group}
+        if isinstance(axes["amsgrad"], bool):
+            axes["amsgrad"] = "uncorrected" if axes["amsgrad"] else "none"
+        own: dict[str, Any] = {name: float(group[name]) for name in (*HYPER, "eps_root") if name in group}
+        b1, b2 = (float(b) for b in group["betas"])
+        return Adam(b1=b1, b2=b2, moment_dtype=group.get("moment_dtype"), **own, **axes)
+    b1, b2 = (float(b) for b in group["betas"])
+    numbers: dict[str, Any] = {"lr": float(group["lr"]), "b1": b1, "b2": b2, "eps": float(group["eps"])}
+    numbers["weight_decay"] = float(group.get("weight_decay", 0.0))
+    if "momentum_decay" in group:
+        numbers["momentum_decay"] = float(group["momentum_decay"])
+    axes = {}
+    if group.get("amsgrad"):
+        axes["amsgrad"] = "uncorrected"
+    if group.get("maximize"):
+        axes["maximize"] = True
+    if not group.get("bias_correction", True):
+        axes["bias_correction"] = "none"
+    if "decoupled_weight_decay" in group:
+        axes["decay"] = "decoupled" if group["decoupled_weight_decay"] else "l2"
+    return dialect_named(row).adam(**numbers, **axes)
+
+
+def to_torch(
+    state: NamedState,
+    like: Mapping[str, Any],
+    names: Iterable[Any] | None = None,
+    *,
+    by_position: bool = False,
+) -> dict[str, Any]:
+    """A state_dict for ``optimizer.load_state_dict``, of an optimizer that takes the state over.
+
+    Args:
+        state: in the dialect of that optimizer (:func:`fit` makes it so).
+        like: that optimizer's own ``state_dict()``: its groups, and where it has state, its form.
+        names, by_position: of its parameters, as of :func:`from_torch`.
+
+    Hyperparameters come from the state.  A parameter that the state does not know gets none, as
+    one that had no gradient so far.
+
+    Raises:
+        CheckpointError: no names; a parameter in the state that the optimizer does not have.
+        ConversionError: its groups can't hold the hyperparameters; clocks that differ within an
+            Apex group; a clock above 2**24, which PyTorch's float32 step can't count.
+    """
+    import torch
+
+    groups: list[dict[str, Any]] = copy.deepcopy(list(like["param_groups"]))
+    states: dict[Any, dict[str, Any]] = {}
+    order = [i for group in groups for i in group["params"]]
+    called = names_of(groups, order, names, by_position)
+    extra = [name for name in state.leaves if name not in called.values()]
+    if extra:
+        raise CheckpointError(
+            f"the optimizer has no parameter called {listed(extra)}: rename the state first"
+        )
+    in_group = any("step" in group for group in groups)
+    ours = any(is_ours(group) for group in groups)
+    for number, group in enumerate(groups):
+        mine = [called[i] for i in group["params"] if called[i] in state.leaves]
+        fill_group(group, number, state, mine)
+        if in_group:
+            group["step"] = shared_clock(state, mine, number)
+            products = {state.leaves[name].mu_product for name in mine}
+            group |= {"mu_product": products.pop()} if "mu_product" in group and mine else {}
+    for i in order:
+        leaf = state.leaves.get(called[i])
+        if leaf is None:
+            continue
+        each: dict[str, Any] = {}
+        if ours or not in_group:
+            each["step"] = torch_step(leaf.t, called[i], ours)
+        each |= {"exp_avg": tensor(leaf.m), "exp_avg_sq": tensor(leaf.v)}
+        if leaf.v_max is not None:
+            each["max_exp_avg_sq"] = tensor(leaf.v_max)
+        if leaf.mu_product is not None:
+            each["mu_product"] = torch.tensor(leaf.mu_product)
+        states[i] = each
+    return {"state": states, "param_groups": groups}
+
+
+def fill_group(group: dict[str, Any], number: int, state: NamedState, names: list[str]) -> None:
+    """Put the hyperparameters of these parameters into their group."""
+    if not names:
+        return
+    adams = {name: state.adam_of(name) for name in names}
+    first = adams[names[0]]
+    other = next((name for name in names if adams[name] != first), None)
+    if other is not None:
+        raise ConversionError(
+            f"group {number} holds {names[0]!r} and {other!r}, whose hyperparameters differ: expected one "
+            "set for "
+            "a group; make the optimizer with a group for each"
+        )
+    group |= {
+        "lr": first.lr,
+        "betas": (first.b1, first.b2),
+        "eps": first.eps,
+        "weight_decay": first.weight_decay,
+    }
+    if is_ours(group):
+        group |= {"eps_root": first.eps_root, "momentum_decay": first.momentum_decay}
+    switches = {"amsgrad": first.amsgrad != "none", "maximize": first.maximize,
+                "decoupled_weight_decay": first.decay == "decoupled",
+                "bias_correction": first.bias_correction == "both",
+                "momentum_decay": first.momentum_decay}  # fmt: skip
+    if not is_ours(group):  # whose axes are the program's
+        group |= {name: value for name, value in switches.items() if name in group}
+    kept = adam_of_group(group, state.dialect if state.dialect else told_by(group, {}))
+    from adamcore.backends.states.fitting import differences
+
+    has_complex = any(np.iscomplexobj(state.leaves[name].m) for name in names)
+    lacking = differences(first, kept, has_complex=has_complex)
+    if lacking:
+        raise ConversionError(
+            f"group {number} can't hold {', '.join(f'{n}={getattr(first, n)!r}' for n in lacking)}"
+        )
+
+
+def shared_clock(state: NamedState, names: list[str], number: int) -> int:
+    """The clock of a group that keeps one for all."""
+    clocks = {state.leaves[name].t for name in names}
+    if len(clocks) > 1:
+        raise ConversionError(
+            f"the clocks in group {number} differ ({min(clocks)} to {max(clocks)}) and its optimizer keeps "
+            "one for "
+            "the group: choose one first (fit(..., clock='max'))"
+        )
+    return clocks.pop() if clocks else 0
+
+
+def torch_step(t: int, name: str, ours: bool) -> Any:
+    """The clock as PyTorch keeps it, or ours beyond that."""
+    import torch
+
+    if ours and t > MAX_FLOAT_CLOCK:
+        return torch.tensor(t, dtype=torch.int64)
+    if t > MAX_FLOAT_CLOCK:
+        raise ConversionError(
+            f"the clock of {name} is {t}, and PyTorch's float32 step stops at 2**24 = {MAX_FLOAT_CLOCK}: "
+            "expected no "
+            "more; adamcore.backends.torch.Adam counts on in an integer"
+        )
+    return torch.tensor(float(t), dtype=torch.float32)
+
+
+def tensor(x: Any) -> Any:
+    """A NumPy array as a tensor."""
+    import torch
+
+    if x.dtype.kind == "V":  # ml_dtypes' bfloat16
+        return torch.from_numpy(x.astype(np.float32)).to(torch.bfloat16)
+    return torch.from_numpy(np.array(x))

@@ -1,0 +1,176 @@
+"""PyTorch, eager and under torch.compile; trees by torch.utils._pytree."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.utils import _pytree as pytree
+
+from adamcore.backends.base import BaseBackend, dtype_name
+from adamcore.backends.torch import compiler, cuda_clock, fast, nvrtc
+from adamcore.coefficients import Traced, split_log
+from adamcore.definition import Array, Numbers
+from adamcore.protocol import Job, Kind, Prepared, Result
+
+if TYPE_CHECKING:
+    from adamcore.adam import Adam as Core
+
+# The logarithms of b1 and b2 are constants of a compiled step; Dynamo can't look into decimal.
+torch.compiler.assume_constant_result(split_log)
+
+PARTS = {torch.complex32: torch.float16, torch.complex64: torch.float32, torch.complex128: torch.float64}
+WHOLE = {part: whole for whole, part in PARTS.items()}
+
+
+class Functions:
+    """The array-API functions that the definition and its coefficients call.
+
+    array-api-compat's wrappers would do, but ``asarray`` of a number copies it from the host to the
+    device, which waits for the device; ``full`` writes it there.
+    """
+
+    sqrt, exp, expm1, maximum, where = torch.sqrt, torch.exp, torch.expm1, torch.maximum, torch.where
+    finfo = torch.finfo
+
+    @staticmethod
+    def astype(x: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+        return x.to(dtype)
+
+    @staticmethod
+    def asarray(value: Any, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+        if isinstance(value, torch.Tensor):
+            return value.to(device=device, dtype=dtype)
+        return torch.full((), value, dtype=dtype, device=device)
+
+
+class TorchBackend(BaseBackend):
+    """PyTorch; values on a device other than the CPU are never waited for."""
+
+    name = "torch"
+
+    def owns(self, leaf: object) -> bool:
+        return isinstance(leaf, torch.Tensor)
+
+    def refuse(self, leaf: Array) -> str | None:
+        if leaf.layout is not torch.strided:
+            return f"a tensor of layout {leaf.layout}; only strided ones can be updated: use to_dense()"
+        if leaf.device.type == "meta":
+            return "a tensor on the meta device, which has no values; give it storage with to_empty()"
+        return None
+
+    def namespace(self, like: Array) -> Any:
+        return Functions
+
+    def identity(self, leaf: Array) -> int | None:
+        # a compiled step that has looked at an id is compiled again for the next tensor
+        return None if torch.compiler.is_compiling() else id(leaf)
+
+    def device(self, leaf: Array) -> Any:
+        return leaf.device
+
+    def host(self, x: Array) -> Any:
+        if torch.compiler.is_compiling() or not nvrtc.seen(x) or type(x) not in PLAIN:
+            return None  # a value known only to the program: compiled, elsewhere, or of a transform
+        if torch._C._functorch.is_functorch_wrapped_tensor(x):
+            return None
+        return x.detach().item()
+
+    def full(self, value: float, dtype: Any, like: Array) -> Array:
+        return torch.full((), value, dtype=dtype, device=like.device)
+
+    def zeros(self, like: Array, dtype: Any) -> Array:
+        return torch.zeros_like(like, dtype=dtype, requires_grad=False)
+
+    def where(self, condition: Array, new: Array, old: Array) -> Array:
+        return torch.where(condition, new, old)
+
+    def cast(self, x: Array, dtype: Any) -> Array:
+        return x.to(dtype)
+
+    def overwrite(self, old: Array, new: Array) -> Array:
+        return old.copy_(new)
+
+    def kind(self, dtype: Any) -> Kind:
+        return "real" if dtype.is_floating_point else "complex" if dtype.is_complex else "other"
+
+    def boolean(self, dtype: Any) -> bool:
+        return bool(dtype == torch.bool)
+
+    def finfo(self, dtype: Any) -> Any:
+        return torch.finfo(dtype)
+
+    def dtype_named(self, name: str, like: Array) -> Any:
+        dtype = getattr(torch, name, None)
+        if not isinstance(dtype, torch.dtype):
+            raise LookupError(f"PyTorch has no dtype {name!r}")
+        return dtype
+
+    def coefficient_dtype(self, like: Array) -> Any:
+        return torch.float32 if like.device.type == "mps" else torch.float64
+
+    def part_of(self, dtype: Any, like: Array) -> Any:
+        return PARTS[dtype]
+
+    def complex_of(self, dtype: Any, like: Array) -> Any:
+        if dtype not in WHOLE:
+            raise LookupError(f"PyTorch has no complex dtype of {dtype_name(dtype)} parts")
+        return WHOLE[dtype]
+
+    def split(self, x: Array) -> tuple[Array, Array]:
+        parts = torch.view_as_real(x.resolve_conj())
+        return parts[..., 0], parts[..., 1]
+
+    def join(self, re: Array, im: Array, dtype: Any) -> Array:
+        part = PARTS[dtype]
+        return torch.complex(re.to(part), im.to(part))
+
+    def flatten(self, tree: Any) -> tuple[list[Any], Any]:
+        return pytree.tree_flatten(tree)
+
+    def unflatten(self, structure: Any, leaves: Sequence[Any]) -> Any:
+        return pytree.tree_unflatten(leaves, structure)
+
+    def paths(self, tree: Any) -> list[str]:
+        return [pytree.keystr(path) for path, _ in pytree.tree_flatten_with_path(tree)[0]]
+
+    def numbers(self, like: Array) -> Numbers:
+        return Traced(Functions, self.coefficient_dtype(like), like.device)
+
+    def ticked(
+        self, adam: Core, t: Any, mu_product: Any, lr: Any, like: Array
+    ) -> tuple[Any, Any, Any] | None:
+        if torch.compiler.is_compiling() or compiler.is_on():
+            return None
+        return cuda_clock.ticked(adam, t, mu_product, lr, like.device)
+
+    def store(self, job: Job, new: Result, donate: bool) -> Result:
+        """A new parameter asks for a gradient where the old one did, so that training goes on."""
+        result = super().store(job, new, donate)
+        if job.p.requires_grad and result.p is not job.p:
+            result.p.requires_grad_()
+        return result
+
+    def scope(self) -> AbstractContextManager[Any]:
+        return torch.no_grad()
+
+    def apply(self, adam: Core, jobs: Sequence[Job], donate: bool) -> list[Result]:
+        with self.scope():
+            return fast.apply(adam, jobs, donate, self.apply_one)
+
+    def prepares(self) -> bool:
+        return not torch.compiler.is_compiling() and not compiler.is_on()
+
+    def prepare(self, adam: Core, jobs: Sequence[Job]) -> Prepared | None:
+        return fast.prepare(adam, jobs)
+
+    def clocks(self, clock: array[int]) -> list[Array]:
+        return list(torch.frombuffer(clock, dtype=torch.int32).unbind())
+
+
+PLAIN = (torch.Tensor, torch.nn.Parameter)  # not a fake tensor, not one of a subclass
+
+backend = TorchBackend()

@@ -1,0 +1,80 @@
+"""The program made into one kernel by torch.compile, for who has a compiler and asks for it.
+
+``with adamcore.backends.torch.compiled():`` steps go this way, on every device, by ``Adam.step`` and by
+the optimizers alike.  A list of tensors becomes one program, compiled once for its shapes: coefficients
+are 0-d tensors that go in, so that neither a new lr nor the clock compiles anything.  It is what
+``torch_lists`` does, fused; **no GPU was at hand to run it on**.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import lru_cache
+from types import FunctionType
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from adamcore.backends.torch import foreach
+from adamcore.program import Program
+from adamcore.protocol import Job, Result
+
+if TYPE_CHECKING:
+    from adamcore.adam import Adam
+
+_on: ContextVar[bool] = ContextVar("adamcore_torch_compiled", default=False)
+Lists = dict[str, list[Any]]
+
+
+@contextmanager
+def compiled() -> Iterator[None]:
+    """Steps of PyTorch's tensors, within, are carried out by programs that torch.compile makes.
+
+    Example:
+        >>> from adamcore import Adam
+        >>> params, adam = [torch.ones(3), torch.ones(2)], Adam(lr=0.1)
+        >>> state = adam.init(params)
+        >>> with compiled():  # doctest: +SKIP
+        ...     params, state = adam.step(params, params, state, donate=True)
+    """
+    before = _on.set(True)
+    try:
+        yield
+    finally:
+        _on.reset(before)
+
+
+def is_on() -> bool:
+    """Whether it was asked for."""
+    return _on.get()
+
+
+def step(adam: Adam, jobs: Sequence[Job], in_place: bool, memory: object) -> list[Result]:
+    """The jobs, none with an obstacle to ``torch_lists``."""
+    return foreach.step(adam, jobs, in_place, run)
+
+
+def run(made: Program, lists: Lists, scalars: dict[str, Any], in_place: bool) -> Lists:
+    """As :func:`adamcore.backends.torch.foreach.run`, of a program compiled for these shapes."""
+    like = lists["p"][0]
+    if not any(isinstance(x, torch.Tensor) for x in scalars.values()):
+        values = torch.tensor(list(scalars.values()), dtype=like.dtype, device=like.device)
+        scalars = dict(zip(scalars, values.unbind(), strict=True))
+    kinds = tuple((x.shape, x.stride(), x.dtype, x.device) for xs in lists.values() for x in xs)
+    bare = {name: [x.detach() for x in xs] for name, xs in lists.items()}
+    new = program_for(made, in_place, kinds)(bare, scalars)
+    return {name: lists[name] for name in new} if in_place else new
+
+
+@lru_cache(maxsize=64)
+def program_for(made: Program, in_place: bool, kinds: object) -> Callable[[Lists, dict[str, Any]], Lists]:
+    """What torch.compile makes of a program, for tensors of these kinds."""
+
+    def body(lists: Lists, scalars: dict[str, Any]) -> Lists:
+        return foreach.run(made, lists, scalars, in_place)
+
+    # torch.compile counts compilations by code object, and gives up after some: each has its own
+    alone = FunctionType(body.__code__.replace(), body.__globals__, "body", None, body.__closure__)
+    return torch.compile(alone, fullgraph=True, dynamic=False)

@@ -1,0 +1,186 @@
+"""Kernels compiled and launched on PyTorch's CUDA devices, with no compiler on the machine.
+
+NVRTC, NVIDIA's compiler as a library, comes with PyTorch; the driver comes with the GPU.  Both are
+called here through their C interfaces and nowhere else, since PyTorch's own ``torch.cuda._compile_kernel``
+is private and asks for an installed CUDA toolkit.  Where one of them is missing (ROCm, MPS, a PyTorch for
+the CPU) there is no runtime and :func:`missing` says why.
+
+What a launch relies on is what every operation of PyTorch relies on: it goes to the current stream of the
+tensors' device, and memory that is freed is given to later work of that same stream alone.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from array import array
+from collections.abc import Callable, Sequence
+from functools import cache, lru_cache
+from typing import Any, Protocol
+
+import torch
+
+from adamcore.backends.kernels.cuda import OPTIONS, THREADS, copying
+from adamcore.backends.kernels.cuda_table import LARGE, SMALL
+
+RELAXED = 2  # CU_STREAM_CAPTURE_MODE_RELAXED
+
+Launch = Callable[[int, Sequence[int]], None]  #: (blocks, the addresses of the arguments)
+
+
+class Runtime(Protocol):
+    """One kind of device on which kernels can be launched."""
+
+    words: int  #: that the table of a launch can have
+
+    def kernel(self, source: str, name: str, device: torch.device) -> Launch:
+        """A kernel, compiled once for each device; raises RuntimeError if it can't be."""
+
+    def guard(self, device: torch.device) -> Any:
+        """A context in which launches go to this device."""
+
+
+class Cuda:
+    """NVRTC and the driver."""
+
+    def __init__(self, nvrtc: Any, driver: Any) -> None:
+        self.nvrtc, self.driver = nvrtc, driver
+        self.words = LARGE if min(version(nvrtc.nvrtcVersion), driver_version(driver)) >= (12, 1) else SMALL
+        self.kernel = lru_cache(maxsize=None)(self.made)
+
+    def guard(self, device: torch.device) -> Any:
+        return torch.cuda.device(device)
+
+    def made(self, source: str, name: str, device: torch.device) -> Launch:
+        major, minor = torch.cuda.get_device_capability(device)
+        binary = compiled(self.nvrtc, source, f"sm_{major}{minor}")
+        context, module, function = ctypes.c_void_p(), ctypes.c_void_p(), ctypes.c_void_p()
+        mode = ctypes.c_int(RELAXED)  # else a load would break the capture of a CUDA graph
+        driver, check = self.driver, self.check
+        check(driver.cuDevicePrimaryCtxRetain(ctypes.byref(context), device.index))  # PyTorch's own
+        check(driver.cuCtxSetCurrent(context))
+        check(driver.cuThreadExchangeStreamCaptureMode(ctypes.byref(mode)))
+        try:
+            check(driver.cuModuleLoadData(ctypes.byref(module), binary))
+            check(driver.cuModuleGetFunction(ctypes.byref(function), module, name.encode()))
+        finally:
+            check(driver.cuThreadExchangeStreamCaptureMode(ctypes.byref(mode)))
+
+        def launch(blocks: int, arguments: Sequence[int]) -> None:
+            stream = ctypes.c_void_p(torch.cuda.current_stream(device).cuda_stream)
+            pointers = (ctypes.c_void_p * len(arguments))(*arguments)
+            check(driver.cuCtxSetCurrent(context))  # a thread of the user's may have none yet
+            check(
+                driver.cuLaunchKernel(function, blocks, 1, 1, THREADS, 1, 1, 0, stream, pointers, None)
+            )  # the arguments are copied before it returns
+
+        return launch
+
+    def check(self, result: int) -> None:
+        """Raise RuntimeError with the driver's own words."""
+        if result:
+            words = ctypes.c_char_p()
+            self.driver.cuGetErrorString(result, ctypes.byref(words))
+            raise RuntimeError(f"CUDA: {(words.value or b'unknown error').decode()}")
+
+
+def compiled(nvrtc: Any, source: str, architecture: str) -> bytes:
+    """The machine code of a source text; raises RuntimeError with the compiler's log."""
+
+    def check(result: int) -> None:
+        if result:
+            raise RuntimeError(f"NVRTC: {nvrtc.nvrtcGetErrorString(result).decode()}")
+
+    def read(size: Callable[..., int], get: Callable[..., int]) -> bytes:
+        count = ctypes.c_size_t()
+        check(size(made, ctypes.byref(count)))
+        text = ctypes.create_string_buffer(count.value)
+        check(get(made, text))
+        return text.raw
+
+    nvrtc.nvrtcGetErrorString.restype = ctypes.c_char_p
+    options = [text.encode() for text in (f"--gpu-architecture={architecture}", "--std=c++17", *OPTIONS)]
+    made = ctypes.c_void_p()
+    check(nvrtc.nvrtcCreateProgram(ctypes.byref(made), source.encode(), b"adamcore.cu", 0, None, None))
+    try:
+        if nvrtc.nvrtcCompileProgram(made, len(options), (ctypes.c_char_p * len(options))(*options)):
+            log = read(nvrtc.nvrtcGetProgramLogSize, nvrtc.nvrtcGetProgramLog)
+            raise RuntimeError(f"NVRTC: {log.rstrip(bytes(1)).decode()}")
+        return read(nvrtc.nvrtcGetCUBINSize, nvrtc.nvrtcGetCUBIN)
+    finally:
+        nvrtc.nvrtcDestroyProgram(ctypes.byref(made))
+
+
+def version(get: Callable[..., int]) -> tuple[int, int]:
+    """Of NVRTC."""
+    major, minor = ctypes.c_int(), ctypes.c_int()
+    get(ctypes.byref(major), ctypes.byref(minor))
+    return major.value, minor.value
+
+
+def driver_version(driver: Any) -> tuple[int, int]:
+    number = ctypes.c_int()
+    driver.cuDriverGetVersion(ctypes.byref(number))
+    return number.value // 1000, number.value % 1000 // 10
+
+
+@cache
+def found() -> Cuda | str:
+    """The runtime of this machine, or why there is none; loaded when the first CUDA tensor comes."""
+    if torch.version.cuda is None:
+        return "a PyTorch without CUDA"
+    if torch.cuda.get_device_capability() < (7, 0):
+        return "a GPU older than compute capability 7.0"
+    major = torch.version.cuda.partition(".")[0]
+    windows = hasattr(ctypes, "WinDLL")
+    names = [f"nvrtc64_{major}0_0.dll"] if windows else [f"libnvrtc.so.{major}", "libnvrtc.so"]
+    nvrtc = library(names)
+    driver = library(["nvcuda.dll"] if windows else ["libcuda.so.1"])
+    if nvrtc is None or driver is None:
+        return f"no {names[0]}" if nvrtc is None else "no driver library"
+    made = Cuda(nvrtc, driver)
+    try:  # NVRTC may be there without the parts that it loads itself
+        made.kernel(copying("float32", SMALL), "fill", torch.device("cuda", torch.cuda.current_device()))
+    except RuntimeError as error:
+        return str(error)
+    return made
+
+
+def library(names: Sequence[str]) -> Any:
+    """The first that is there."""
+    for name in names:
+        try:
+            return ctypes.CDLL(name)
+        except OSError:
+            continue
+    return None
+
+
+def launch(kernel: Launch, blocks: int, table: array[int], *arguments: Any) -> None:
+    """Launch a kernel with a table and what else it takes."""
+    kernel(blocks, [table.buffer_info()[0], *map(ctypes.addressof, arguments)])
+
+
+pretended: tuple[str, Runtime] | None = None  #: tests put another kind of device here, and what runs on it
+
+
+def seen(x: torch.Tensor) -> bool:
+    """Whether the host can read a value without waiting for a device."""
+    return x.is_cpu and pretended is None
+
+
+def runtime(device: torch.device) -> Runtime | None:
+    """What launches kernels on this device; None if nothing does."""
+    if pretended is not None and device.type == pretended[0]:
+        return pretended[1]
+    if device.type != "cuda":
+        return None
+    here = found()
+    return None if isinstance(here, str) else here
+
+
+def missing(device: torch.device) -> str | None:
+    """Why no kernel can be launched on this device; None if one can."""
+    if runtime(device) is not None:
+        return None
+    reason = found() if device.type == "cuda" else None
+    return reason if isinstance(reason, str) else f"a tensor on {device.type}"

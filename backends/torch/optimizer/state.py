@@ -1,0 +1,121 @@
+"""Which parameters of a group take part in a step, with their state made where it is not there yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, MutableMapping
+from typing import Any, Literal, NamedTuple
+
+import torch
+
+from adamcore.adam import Adam as Core
+from adamcore.backends.torch.optimizer.param_groups import Group
+from adamcore.backends.torch.optimizer.state_dict import MOMENTS, new_clock, new_product, read_clock
+from adamcore.errors import MissingGradientError, StateError
+from adamcore.protocol import Result
+
+State = MutableMapping[Any, Any]
+
+
+class Slots(NamedTuple):
+    """The parameters of a group that take part in a step, and what belongs to them, place by place."""
+
+    params: list[Any]
+    grads: list[Any]  #: None: taken to be zero (``missing="zero"``)
+    ms: list[Any]
+    vs: list[Any]
+    maxima: list[Any]  #: of None without AMSGrad
+    clocks: list[Any]  #: int32 0-d tensors; one for all with a global clock
+    products: list[Any]  #: of Dozat's schedule, likewise; else of None
+
+
+def collect(core: Core, group: Group, state: State, slots: Slots, where: str) -> None:
+    """Fill ``slots`` for a step; ``where`` names the group in messages.
+
+    Raises:
+        MissingGradientError: an absent gradient that the axes ``missing`` or ``all_missing`` forbid.
+        StateError: a state without what the rules need, or of another shape than its parameter.
+        ClockError: a clock that is no whole number in its range.
+    """
+    params = list(taking_part(core, group, where))
+    if core.clock == "global" and not params and core.all_missing == "error":
+        raise MissingGradientError(
+            f"{where} has no gradient at all: expected one at least, as all_missing='error', clock='global'"
+        )
+    make_moments(core, state, [p for p in params if "exp_avg" not in state.get(p, ())])
+    for p in params:
+        own = state[p]
+        if core.amsgrad != "none" and "max_exp_avg_sq" not in own:
+            raise StateError(
+                f"{where}: a parameter's state has no 'max_exp_avg_sq', and amsgrad={core.amsgrad!r}: the "
+                "rule was changed after its first step; delete its state to start anew"
+            )
+        for name in MOMENTS:
+            if name in own and own[name].shape != p.shape:
+                raise StateError(
+                    f"{where}: a parameter of shape {tuple(p.shape)} has state[{name!r}] of shape "
+                    f"{tuple(own[name].shape)}: they must agree; delete its state to start anew"
+                )
+        slots.params.append(p)
+        slots.grads.append(p.grad)
+        slots.ms.append(own["exp_avg"])
+        slots.vs.append(own["exp_avg_sq"])
+        slots.maxima.append(None if core.amsgrad == "none" else own["max_exp_avg_sq"])
+    if core.clock == "per-parameter":
+        owners = [(state[p], p) for p in params]
+    else:  # a clock ticks for absent parameters too (F6)
+        ticks = params or core.all_missing == "tick"
+        owners = [(group, p) for p in group["params"][:1] if ticks]
+    for owner, p in owners:
+        if getattr(owner.get("step"), "dtype", None) is not torch.int32:  # none yet, or set by hand
+            owner["step"] = new_clock(p, group, read_clock(owner.get("step", 0), f"{where}: step"))
+        if core.nesterov == "dozat" and "mu_product" not in owner:
+            owner["mu_product"] = new_product(owner["step"])
+        slots.clocks.append(owner["step"])
+        slots.products.append(owner["mu_product"] if core.nesterov == "dozat" else None)
+
+
+def taking_part(core: Core, group: Group, where: str) -> Iterator[torch.Tensor]:
+    """The parameters that are neither frozen nor absent."""
+    frozen = group["frozen"]
+    for k, p in enumerate(group["params"]):
+        if k in frozen:
+            continue
+        if p.grad is None and core.missing == "error":
+            raise MissingGradientError(
+                f"{where}['params'][{k}].grad is None: expected a gradient, as missing='error'; give one, "
+                "freeze the parameter, or choose missing='skip' or 'zero'"
+            )
+        if p.grad is not None or core.missing == "zero":
+            yield p
+
+
+def make_moments(core: Core, state: State, params: list[torch.Tensor]) -> None:
+    """The moments of parameters that come for the first time."""
+    if not params:
+        return
+    fresh = core.init(params)
+    for k, p in enumerate(params):
+        moments = {"exp_avg": fresh.m[k], "exp_avg_sq": fresh.v[k]}
+        if core.amsgrad != "none":
+            moments["max_exp_avg_sq"] = fresh.v_max[k]
+        state[p] |= moments
+
+
+def keep(state: State, slots: Slots, results: list[Result]) -> None:
+    """Moments that autograd has recorded, in the place of the old ones."""
+    for p, new in zip(slots.params, results, strict=True):
+        own = state[p]
+        own["exp_avg"], own["exp_avg_sq"] = new.m, new.v
+        if new.v_max is not None:
+            own["max_exp_avg_sq"] = new.v_max
+
+
+def restart(own: State, clock: Literal["reset", "keep"]) -> None:
+    """A parameter's state, or a group's one clock, back at the start, in the same tensors (F4)."""
+    for name, value in own.items():
+        if name in MOMENTS:
+            value.detach_().zero_()
+        elif name == "step" and clock == "reset":
+            value.zero_()
+        elif name == "mu_product" and clock == "reset":
+            value.fill_(1.0)

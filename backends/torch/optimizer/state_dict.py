@@ -1,0 +1,224 @@
+"""`state_dict` and `load_state_dict` of `adamcore.backends.torch.Adam`: PyTorch's own layout.
+
+What is written, torch.optim.Adam, AdamW and NAdam read, and the other way round: ``exp_avg``,
+``exp_avg_sq``, ``max_exp_avg_sq``, ``mu_product``, and ``step`` as a float32 tensor.  Inside, the
+clock is an int32 tensor, since float32 stops counting at 2**24.  Numbers (lr, betas, eps, weight
+decay) and the state come from the checkpoint; the rules, and how they are computed, stay those of
+the program: a checkpoint that states other rules is refused.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from adamcore.backends.torch.backend import backend
+from adamcore.backends.torch.optimizer.param_groups import (
+    AMSGRAD,
+    FLAGS,
+    NUMBERS,
+    RULES,
+    Group,
+    core_of,
+    resolve,
+)
+from adamcore.coefficients import MAX_CLOCK
+from adamcore.dtypes import FormatTable
+from adamcore.errors import ClockError, StateError
+
+if TYPE_CHECKING:
+    from adamcore.adam import Adam as Core
+
+EXACT = 2**24  #: the last whole number to which float32 counts
+MOMENTS = {"exp_avg": "m", "exp_avg_sq": "v", "max_exp_avg_sq": "v"}  #: key -> the dtype it has in Formats
+
+
+def new_clock(p: torch.Tensor, group: Group, value: int = 0) -> torch.Tensor:
+    """An int32 clock: beside the parameter where the step is captured, else on the host."""
+    return torch.full((), value, dtype=torch.int32, device=p.device if group["capturable"] else "cpu")
+
+
+def new_product(clock: torch.Tensor, value: float = 1.0) -> torch.Tensor:
+    """The product of Dozat's schedule, beside its clock, in float64 where the device has it."""
+    dtype = torch.float32 if clock.device.type == "mps" else torch.float64
+    return torch.full((), value, dtype=dtype, device=clock.device)
+
+
+def write_clock(clock: torch.Tensor) -> torch.Tensor:
+    """A clock as PyTorch writes it: float32, or int64 where float32 can't tell it from the next."""
+    return clock.to(torch.float32 if int(clock) <= EXACT else torch.int64)
+
+
+def read_clock(step: Any, where: str) -> int:
+    """A clock from a checkpoint.
+
+    Raises:
+        ClockError: it is no whole number from 0 to 2**31 - 1, or above what its format can count to.
+
+    >>> read_clock(torch.tensor(3.0), "step")
+    3
+    >>> read_clock(torch.tensor(2.0**25), "step")
+    Traceback (most recent call last):
+    ...
+    adamcore.errors.ClockError: step is 33554432.0 in torch.float32, which can't count above 16777216: ...
+    """
+    value: Any = step
+    if isinstance(step, torch.Tensor):
+        if step.numel() != 1 or step.dtype.is_complex:
+            raise ClockError(f"{where} has shape {tuple(step.shape)} and {step.dtype}: expected one number")
+        value = step.item()
+        limit = 2.0 / torch.finfo(step.dtype).eps if step.dtype.is_floating_point else MAX_CLOCK
+        if value > limit:
+            raise ClockError(
+                f"{where} is {value} in {step.dtype}, which can't count above {int(limit)}: the number of "
+                "updates is lost; give the right one as an int"
+            )
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MAX_CLOCK:
+        raise ClockError(f"{where} is {value!r}: expected a whole number from 0 to {MAX_CLOCK}")
+    if value != int(value):
+        raise ClockError(f"{where} is {value!r}: expected a whole number")
+    return int(value)
+
+
+def pack(groups: list[Group], state: Mapping[Any, Any]) -> dict[str, Any]:
+    """The optimizer's state as PyTorch writes it, tensors shared with the optimizer except clocks."""
+    places: dict[torch.Tensor, int] = {}
+    packed_groups, start = [], 0
+    for group in groups:
+        for k, p in enumerate(group["params"], start):
+            places.setdefault(p, k)
+        start += len(group["params"])
+        packed = {k: v for k, v in group.items() if k not in ("params", "step", "mu_product")}
+        if group["clock"] == "global" and "step" in group:
+            packed["step"] = int(group["step"])
+            packed |= {"mu_product": group["mu_product"].clone()} if "mu_product" in group else {}
+        packed_groups.append(packed | {"params": [places[p] for p in group["params"]]})
+    packed_state: dict[Any, Any] = {}
+    for group in groups:
+        for p in group["params"]:
+            if p in state:
+                own = group if group["clock"] == "global" else state[p]
+                clocks = {"step": write_clock(own["step"])} if "step" in own else {}
+                clocks |= {"mu_product": own["mu_product"].clone()} if "mu_product" in own else {}
+                packed_state[places[p]] = clocks | {k: v for k, v in state[p].items() if k not in clocks}
+    packed_state |= {k: v for k, v in state.items() if not isinstance(k, torch.Tensor)}
+    return {"state": packed_state, "param_groups": packed_groups}
+
+
+def unpack(groups: list[Group], state_dict: Mapping[str, Any]) -> tuple[Any, list[Group]]:
+    """State and groups from what PyTorch or :func:`pack` wrote; nothing is shared with it.
+
+    Raises:
+        StateError: groups of other sizes, other rules, or a state that does not fit a parameter.
+        ClockError: as :func:`read_clock`.
+        HyperparameterError: a number outside its range.
+    """
+    saved_groups = state_dict["param_groups"]
+    if len(saved_groups) != len(groups):
+        raise StateError(
+            "loaded state dict has a different number of parameter groups: "
+            f"{len(saved_groups)}, expected {len(groups)}"
+        )
+    state: defaultdict[Any, Any] = defaultdict(dict)
+    loaded, places = [], set()
+    for i, (group, saved) in enumerate(zip(groups, saved_groups, strict=True)):
+        if len(saved["params"]) != len(group["params"]):
+            raise StateError(
+                "loaded state dict contains a parameter group that doesn't match the size of optimizer's "
+                f"group: group {i} has {len(saved['params'])} parameters, expected {len(group['params'])}"
+            )
+        new = load_group(group, saved, f"param_groups[{i}]")
+        core = core_of(new)
+        steps = []
+        for place, p in zip(saved["params"], new["params"], strict=True):
+            places.add(place)
+            if place in state_dict["state"]:
+                entry = state_dict["state"][place]
+                own = load_state(core, new, p, entry, f"state[{place}]")
+                steps += [own.pop("step")] if new["clock"] == "global" and "step" in own else []
+                if own:
+                    state[p] = own
+        if new["clock"] == "global":
+            load_global(new, saved, steps, i)
+        loaded.append(new)
+    for key, value in state_dict["state"].items():
+        if key not in places:
+            state[key] = deepcopy(value)
+    return state, loaded
+
+
+def load_group(group: Group, saved: Mapping[str, Any], where: str) -> Group:
+    """The saved numbers under the rules and flags of ``group``."""
+    for name in (*RULES, "decoupled_weight_decay"):
+        if name not in saved:
+            continue
+        stated, ours = saved[name], group[name]
+        stated = AMSGRAD.get(stated, stated) if name == "amsgrad" and isinstance(stated, str) else stated
+        if stated != ours:
+            raise StateError(
+                f"{where} was saved with {name}={stated!r} and is loaded into {name}={ours!r}: the rules "
+                f"stay those of the program; construct the optimizer with {name}={stated!r}, or delete "
+                f"{name!r} from the state dict's groups to go on under other rules"
+            )
+    program = ("params", *RULES, *FLAGS, "decoupled_weight_decay")
+    kept = {k: deepcopy(v) for k, v in saved.items() if k not in (*program, "step", "mu_product")}
+    new = {k: v for k, v in group.items() if k not in ("step", "mu_product")} | kept
+    resolve({n: kept[n] for n in ("lr", "betas", *NUMBERS) if n in kept}, new)
+    new["frozen"] = tuple(new["frozen"])
+    return new
+
+
+def load_state(core: Core, group: Group, p: torch.Tensor, saved: Any, where: str) -> dict[str, Any]:
+    """One parameter's state, in the dtypes and on the devices where it belongs."""
+    if not saved:
+        return {}
+    wanted = {"step", "exp_avg", "exp_avg_sq"}
+    wanted |= {"max_exp_avg_sq"} if core.amsgrad != "none" else set()
+    wanted |= {"mu_product"} if core.nesterov == "dozat" else set()
+    for name in (*sorted(wanted), "max_exp_avg_sq", "mu_product"):
+        if (name in saved) != (name in wanted):
+            has, expected = ("has", "none") if name in saved else ("has no", "one")
+            raise StateError(
+                f"{where} {has} {name!r}: expected {expected}, as amsgrad={core.amsgrad!r} and "
+                f"nesterov={core.nesterov!r}; it was saved by an optimizer of other rules"
+            )
+    formats = FormatTable(core, backend).of(p)
+    clock = new_clock(p, group, read_clock(saved["step"], f"{where}['step']"))
+    new: dict[str, Any] = {"step": clock}
+    for name, value in saved.items():
+        if name in MOMENTS:
+            if tuple(value.shape) != tuple(p.shape):
+                raise StateError(
+                    f"{where}[{name!r}] has shape {tuple(value.shape)}: expected {tuple(p.shape)}, its "
+                    "parameter's; the parameters stand in another order or are others"
+                )
+            fresh = torch.empty_like(p, dtype=getattr(formats, MOMENTS[name]), requires_grad=False)
+            new[name] = fresh.copy_(value.detach())
+        elif name == "mu_product":
+            if core.clock == "per-parameter":
+                new[name] = new_product(clock, float(value))
+        elif name != "step":
+            new[name] = deepcopy(value)
+    return new
+
+
+def load_global(group: Group, saved: Mapping[str, Any], steps: list[torch.Tensor], i: int) -> None:
+    """The one clock of a group: its own, or that on which its parameters agree."""
+    found = {int(t) for t in steps}
+    if "step" in saved:
+        found = {read_clock(saved["step"], f"param_groups[{i}]['step']")}
+    if len(found) > 1:
+        raise StateError(
+            f"param_groups[{i}] has parameters with clocks {min(found)} to {max(found)}: expected one for "
+            "all, as clock='global'; choose clock='per-parameter', or make them agree"
+        )
+    if found:
+        group["step"] = new_clock(group["params"][0], group, found.pop())
+        if group["nesterov"] == "dozat":
+            if "mu_product" not in saved:
+                raise StateError(f"param_groups[{i}] has no 'mu_product': expected one beside its clock")
+            group["mu_product"] = new_product(group["step"], float(saved["mu_product"]))

@@ -1,0 +1,133 @@
+"""One step of one parameter group: clocks ticked, jobs laid out, handed to the backend at once."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+
+from adamcore.adam import Adam as Core
+from adamcore.backends.base import BaseBackend
+from adamcore.backends.torch import nvrtc
+from adamcore.backends.torch.backend import TorchBackend, backend
+from adamcore.backends.torch.optimizer import sparse
+from adamcore.backends.torch.optimizer.param_groups import Group
+from adamcore.backends.torch.optimizer.state import Slots
+from adamcore.backends.torch.optimizer.step_cache import number
+from adamcore.clock import Tick, Ticker
+from adamcore.coefficients import MAX_CLOCK
+from adamcore.definition import Array, Coefficients
+from adamcore.dtypes import FormatTable
+from adamcore.protocol import Job, Result
+
+
+class Recording(TorchBackend):
+    """PyTorch with the step recorded for autograd."""
+
+    def host(self, x: Array) -> Any:
+        return None if x.requires_grad else super().host(x)
+
+    def ticked(self, *_: Any) -> None:
+        return None
+
+    def scope(self) -> AbstractContextManager[Any]:
+        return nullcontext()
+
+
+recording = Recording()
+
+
+def update_group(
+    core: Core, group: Group, slots: Slots, scale: Any, skipped: Any
+) -> tuple[list[Job], list[Result]]:
+    """Step a group in place; ``differentiable`` leaves the old moments alone and returns new ones.
+
+    Args:
+        core: the group's Adam.
+        group: its settings.
+        slots: what takes part.
+        scale: what the gradients were multiplied with, a tensor of one element; None for 1.
+        skipped: a 0-d boolean that only the program knows: where it is True nothing moves; or None.
+    """
+    differentiable = group["differentiable"]
+    ticker = Ticker(core, recording if differentiable else backend, number(group["lr"]))
+    like = slots.params[0] if slots.params else group["params"][0]
+    coefficients = tick_all(ticker, slots, like, skipped)
+    if core.clock == "global":
+        coefficients = coefficients * len(slots.params)
+
+    table = FormatTable(core, backend)
+    jobs: list[Job] = []
+    rows: list[sparse.Rows | None] = []
+    for i, p in enumerate(slots.params):
+        g = torch.zeros_like(p) if slots.grads[i] is None else slots.grads[i]
+        g = g if scale is None else sparse.unscaled(g, scale)
+        old = [p, slots.ms[i], slots.vs[i], slots.maxima[i]]
+        row = None
+        if g.layout is not torch.strided:
+            if group["sparse"] == "lazy":
+                row, g = sparse.listed(g)
+                old = sparse.gather(row, old)
+            else:
+                g = sparse.densified(g)
+        if differentiable:
+            old[0] = old[0].clone()  # p is written to below, which must not touch what was recorded
+        where = None if skipped is None else ~skipped.to(p.device)
+        jobs.append(Job(old[0], g, old[1], old[2], old[3], coefficients[i], where, table.of(p)))
+        rows.append(row)
+
+    if differentiable:
+        results = BaseBackend.apply(recording, core, jobs, False)
+    else:
+        results = backend.apply(core, jobs, True)
+    for i, (job, new) in enumerate(zip(jobs, results, strict=True)):
+        row = rows[i]
+        if row is not None:
+            sparse.scatter(row, (slots.params[i], slots.ms[i], slots.vs[i], slots.maxima[i]), new)
+        elif differentiable:
+            slots.params[i].copy_(new.p)
+        else:
+            for old_x, new_x in zip((job.p, job.m, job.v, job.v_max), new, strict=True):
+                if new_x is not old_x:
+                    old_x.copy_(new_x)
+    return jobs, results
+
+
+def tick_all(ticker: Ticker, slots: Slots, like: Any, skipped: Any) -> list[Coefficients]:
+    """Tick each clock in place; for each the coefficients of the update that it counts."""
+    compiling = torch.compiler.is_compiling()
+    known: dict[Any, Tick] = {}
+    ticks: list[Tick] = []
+    for clock, product in zip(slots.clocks, slots.products, strict=True):
+        if compiling or not nvrtc.seen(clock):
+            tick = ticker.tick(clock, product, like, place)
+        else:
+            key = (clock.item(), None if product is None else product.item())
+            if key not in known:
+                known[key] = ticker.tick(*key, like, place)
+            tick = known[key]
+        ticks.append(tick)
+    plain = len(known) == 1 and skipped is None and slots.products[0] is None
+    if plain and next(iter(known.values())).t < MAX_CLOCK and all(map(nvrtc.seen, slots.clocks)):
+        torch._foreach_add_(slots.clocks, 1)  # the usual case: all at one count, known to the host
+    else:
+        for clock, product, tick in zip(slots.clocks, slots.products, ticks, strict=True):
+            write(clock, tick.t, skipped)
+            if product is not None:
+                write(product, tick.mu_product, skipped)
+    return [tick.coefficients for tick in ticks]
+
+
+def place() -> str:
+    """Where a clock stands, for messages."""
+    return "state[...]['step']"
+
+
+def write(old: torch.Tensor, new: Any, skipped: torch.Tensor | None) -> None:
+    """Put a clock's next value in its place, except where the step is skipped."""
+    if not isinstance(new, torch.Tensor):
+        new = torch.full((), new, dtype=old.dtype, device=old.device)
+    if skipped is not None:
+        new = torch.where(skipped.to(old.device), old, new)
+    old.copy_(new)

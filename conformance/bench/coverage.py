@@ -1,0 +1,82 @@
+"""What the fast paths leave to the definition, asked of them with examples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from adamcore import Adam
+from adamcore.conformance.bench.contenders import FRAMEWORKS, present
+from adamcore.protocol import Job
+
+Example = Callable[[Any], Any]
+
+EXAMPLES: dict[str, Example] = {
+    "float32": lambda x: x.astype("float32"),
+    "float64": lambda x: x,
+    "float16": lambda x: x.astype("float16"),
+    "complex64": lambda x: x.astype("complex64"),
+    "transposed": lambda x: x.reshape(2, -1).T,
+    "every second": lambda x: x[::2],
+}
+
+
+def unserved() -> dict[str, dict[str, str]]:
+    """For each framework and example the reason; those that are served are left out."""
+    found: dict[str, dict[str, str]] = {}
+    for framework in FRAMEWORKS:
+        if not present(framework):
+            continue
+        reasons = {name: reason(framework, make) for name, make in EXAMPLES.items()}
+        reasons["a mask"] = reason(framework, EXAMPLES["float32"], mask=True)
+        found[framework] = {name: why for name, why in reasons.items() if why is not None}
+    return found
+
+
+def reason(framework: str, make: Example, mask: bool = False) -> str | None:
+    """Why the fast path of a framework does not serve an example."""
+    p: Any = make(np.arange(8.0))
+    if framework.startswith("torch"):
+        import torch
+
+        from adamcore.backends.torch.fast import obstacle
+
+        p = torch.from_numpy(np.ascontiguousarray(p)) if p.base is None else torch.from_numpy(p)
+        p = p.to(framework.partition(":")[2] or "cpu")
+    elif framework == "jax":
+        import jax.numpy as jnp
+
+        from adamcore.backends.jax.fast import obstacle
+
+        if p.dtype == np.float64:
+            p = p.astype(np.float32)
+        p = jnp.asarray(p)
+    else:
+        from adamcore.backends.numpy.fast import obstacle
+    [job] = jobs_of(p, mask)
+    return obstacle(job)
+
+
+def jobs_of(p: Any, mask: bool) -> list[Job]:
+    """The jobs that a step hands to the backend."""
+    from adamcore.registry import backend_for
+
+    seen: list[Job] = []
+    backend = backend_for(p)
+    kind: Any = type(backend)
+
+    class Watching(kind):  # type: ignore[misc]
+        def apply(self, adam: Adam, jobs: Any, donate: bool) -> Any:
+            seen.extend(jobs)
+            return super().apply(adam, jobs, donate)
+
+    adam = Adam()
+    state = adam.init(p)
+    backend.__class__ = Watching
+    try:
+        adam.step(p, p, state, present=(p == p) if mask else None)
+    finally:
+        backend.__class__ = kind
+    return seen

@@ -1,0 +1,145 @@
+"""Array candidates: classes with ``init(params, hyper)`` and ``step(grads)`` on NumPy arrays."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from adamcore import Adam
+from adamcore.conformance.candidates.arguments import effective_hyper, is_number, parse_settings
+from adamcore.conformance.candidates.base import (
+    Info,
+    Refusal,
+    Stepper,
+    Unsupported,
+    cast,
+    describe,
+    run_probe,
+    same_bits,
+    same_list,
+    unsupported,
+)
+from adamcore.conformance.candidates.buffers import Buffers, overwrite
+from adamcore.conformance.types import Probe, Run, Start, Step
+
+STANDARD = ("lr", "b1", "b2", "eps", "weight_decay")  #: what ``init`` is given unless it asks for more
+RARE = ("eps_root", "momentum_decay")  #: handed over, if it asks for them, whether a probe has them or not
+ALL = (*STANDARD, *RARE)
+
+
+class ArrayCandidate:
+    """Run a class that keeps the contract of docs/checking.md.
+
+    The class may have, besides:
+
+    * ``set_lr(lr)``;
+    * ``get_state()`` and ``set_state(state)``; a state ``{"t": a number or a list of them,
+      "m": [...], "v": [...], "v_max": [...]}`` can also be set from outside and its clock read;
+    * ``dialect``, its claim; ``hyper``, the names of the hyperparameters it takes;
+    * ``flushes_subnormals``;
+    * ``in_place``: the arrays that ``init`` gets are its own, to step in place.
+    """
+
+    def __init__(self, cls: type, settings: Mapping[str, str]) -> None:
+        self.cls = cls
+        _, values = parse_settings(settings)
+        self.fixed = {k: float(v) for k, v in values.items() if k in ALL and is_number(v)}
+        self.keywords = {k: v for k, v in values.items() if k not in self.fixed}
+        taken = tuple(getattr(cls, "hyper", STANDARD))
+        self.lacks = tuple(name for name in ALL if name not in taken and name not in self.fixed)
+        self.defaults = {"weight_decay": 0.0} | {n: getattr(Adam(), n) for n in taken if n in RARE}
+
+    @property
+    def info(self) -> Info:
+        return Info(
+            "array candidate",
+            dialect=getattr(self.cls, "dialect", None),
+            lacks=self.lacks,
+            fixed=self.fixed,
+            flushes=bool(getattr(self.cls, "flushes_subnormals", False)),
+            extra={name: repr(value) for name, value in self.keywords.items()},
+        )
+
+    def run(self, probe: Probe, dtype: str) -> Run:
+        if reason := unsupported(probe, lr=hasattr(self.cls, "set_lr")):
+            return Run(unsupported=reason)
+        return run_probe(lambda seen: ArrayStepper(self, seen, dtype), probe)
+
+
+class ArrayStepper(Stepper):
+    def __init__(
+        self, candidate: ArrayCandidate, probe: Probe, dtype: str, params: Sequence[Any] | None = None
+    ) -> None:
+        self.candidate, self.probe, self.dtype, self.after = candidate, probe, dtype, params
+        layout = "C" if probe.layout == "readonly" else probe.layout
+        self.given = [cast(p, dtype, layout) for p in (probe.params if params is None else params)]
+        self.before = [p.copy() for p in self.given]
+        self.restored: list[Any] = []
+        self.saved: list[Any] = []
+        self.gradients = Buffers(probe, lambda g: cast(g, dtype, probe.layout), overwrite)
+        hyper = effective_hyper(probe.hyper, candidate.lacks, candidate.fixed)
+        try:
+            self.optimizer: Any = candidate.cls(**candidate.keywords)
+            self.optimizer.init(list(self.given), candidate.defaults | hyper)
+        except Exception as error:
+            raise Refusal(describe(error)) from error
+
+    def begin(self, start: Sequence[Start]) -> None:
+        self.need("set_state")
+        state = {"t": [s.t for s in start]} | {
+            name: [cast(getattr(s, name), self.dtype) for s in start] for name in ("m", "v", "v_max")
+        }
+        self.restore(state)
+
+    def resumed(self) -> Stepper:
+        self.need("get_state")
+        self.need("set_state")
+        again = ArrayStepper(self.candidate, self.probe, self.dtype, self.after)
+        again.restore(copy.deepcopy(self.optimizer.get_state()))
+        return again
+
+    def restore(self, state: Any) -> None:
+        self.restored, self.saved = arrays_in(state), copy.deepcopy(arrays_in(state))
+        self.optimizer.set_state(state)
+
+    def clocks(self) -> list[int] | None:
+        state = self.optimizer.get_state() if hasattr(self.optimizer, "get_state") else None
+        t = state.get("t") if isinstance(state, dict) else None
+        count = len(self.probe.params)
+        if isinstance(t, int):
+            return [t] * count
+        return [int(x) for x in t] if isinstance(t, list) and len(t) == count else None
+
+    def need(self, method: str) -> None:
+        if not hasattr(self.optimizer, method):
+            raise Unsupported(f"it has no {method}")
+
+    def step(self, index: int, step: Step) -> tuple[list[Any], list[str]]:
+        if step.lr is not None:
+            self.optimizer.set_lr(step.lr)
+        grads = self.gradients.fill([None if g is None else cast(g, self.dtype) for g in step.grads])
+        handed = list(grads)
+        after = self.after = [np.array(p) for p in self.optimizer.step(handed)]
+        written = self.gradients.written(index)
+        if not same_list(handed, grads):
+            written.append(f"the list of gradients in step {index}")
+        if not all(same_bits(x, old) for x, old in zip(self.restored, self.saved, strict=True)):
+            written.append(f"the state that it was restored from in step {index}")
+        if not getattr(self.candidate.cls, "in_place", False):
+            written += [
+                f"parameter {i} in step {index}"
+                for i, (given, old) in enumerate(zip(self.given, self.before, strict=True))
+                if not same_bits(given, old)
+            ]
+        return after, written
+
+
+def arrays_in(state: Any) -> list[Any]:
+    """The arrays of a state, whatever it is made of."""
+    if isinstance(state, np.ndarray):
+        return [state]
+    parts = state.values() if isinstance(state, dict) else state if isinstance(state, (list, tuple)) else ()
+    return [x for part in parts for x in arrays_in(part)]

@@ -1,0 +1,107 @@
+"""Candidates that are Keras 3 optimizer classes, on whatever backend Keras has been set to."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from adamcore.conformance.candidates.arguments import effective_hyper, map_arguments
+from adamcore.conformance.candidates.base import (
+    Info,
+    Refusal,
+    Stepper,
+    cast,
+    describe,
+    run_probe,
+    unsupported,
+)
+from adamcore.conformance.candidates.buffers import Buffers
+from adamcore.conformance.types import Probe, Run, Step
+
+
+def choose_backend() -> None:
+    """Have Keras use another backend where its default, TensorFlow, is not here and nobody chose."""
+    if "KERAS_BACKEND" in os.environ or importlib.util.find_spec("tensorflow"):
+        return
+    home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
+    with contextlib.suppress(OSError, ValueError):
+        if json.loads((home / "keras.json").read_text()).get("backend") != "tensorflow":
+            return
+    found = next((name for name in ("torch", "jax") if importlib.util.find_spec(name)), None)
+    if found:
+        os.environ["KERAS_BACKEND"] = found
+
+
+class KerasCandidate:
+    """Run an optimizer class through ``apply(gradients, variables)``."""
+
+    def __init__(self, cls: type, settings: Mapping[str, str], known: Mapping[str, str] | None) -> None:
+        self.cls = cls
+        self.arguments = map_arguments(cls, settings, known)
+
+    @property
+    def info(self) -> Info:
+        import keras
+
+        a = self.arguments
+        flushes = keras.backend.backend() in ("jax", "tensorflow")  # both through XLA or oneDNN
+        return Info("keras optimizer", None, a.lacks, a.fixed, flushes, f"keras on {keras.backend.backend()}")
+
+    def run(self, probe: Probe, dtype: str) -> Run:
+        if reason := unsupported(probe, lr=True):
+            return Run(unsupported=reason)
+        if any(np.iscomplexobj(p) for p in probe.params):
+            return Run(unsupported="Keras optimizers are for real variables")
+        return run_probe(lambda seen: KerasStepper(self, seen, dtype), probe)
+
+
+class KerasStepper(Stepper):
+    def __init__(self, candidate: KerasCandidate, probe: Probe, dtype: str) -> None:
+        import keras
+
+        self.keras, self.dtype = keras, dtype
+        self.candidate, self.probe = candidate, probe
+        self.to_numpy: Any = keras.ops.convert_to_numpy
+        on_torch = keras.backend.backend() == "torch"  # whose tensors can be written to
+        self.gradients = Buffers(
+            probe,
+            keras.ops.convert_to_tensor,
+            (lambda old, new: old.copy_(keras.ops.convert_to_tensor(new))) if on_torch else None,
+            self.to_numpy,
+        )
+        a = candidate.arguments
+        keywords = a.call(effective_hyper(probe.hyper, a.lacks, a.fixed))
+        try:
+            self.variables = [
+                keras.Variable(cast(p, dtype), dtype=str(cast(p, dtype).dtype)) for p in probe.params
+            ]
+            self.optimizer: Any = candidate.cls(**keywords)
+            self.optimizer.build(self.variables)
+        except Exception as error:
+            raise Refusal(describe(error)) from error
+
+    def resumed(self) -> Stepper:
+        again = KerasStepper(self.candidate, self.probe, self.dtype)
+        for new, old in zip(again.variables, self.variables, strict=True):
+            new.assign(old.value)
+        for new, old in zip(again.optimizer.variables, self.optimizer.variables, strict=True):
+            new.assign(old.value)
+        return again
+
+    def clocks(self) -> list[int] | None:
+        return [int(self.optimizer.iterations.value)] * len(self.variables)
+
+    def step(self, index: int, step: Step) -> tuple[list[Any], list[str]]:
+        if step.lr is not None:
+            self.optimizer.learning_rate = step.lr
+        grads = self.gradients.fill([None if g is None else cast(g, self.dtype) for g in step.grads])
+        self.optimizer.apply(grads, self.variables)
+        written = self.gradients.written(index)
+        return [np.array(self.to_numpy(v.value)) for v in self.variables], written

@@ -1,0 +1,151 @@
+"""Candidates that are optax factories: callables that return a GradientTransformation."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from adamcore.conformance.candidates.arguments import effective_hyper, map_arguments
+from adamcore.conformance.candidates.base import (
+    CandidateError,
+    Info,
+    Refusal,
+    Stepper,
+    UnavailableError,
+    Unsupported,
+    cast,
+    describe,
+    run_probe,
+    unsupported,
+)
+from adamcore.conformance.types import Probe, Run, Start, Step
+
+
+class OptaxCandidate:
+    """Run a factory's transformation under jax.jit, as its users do.
+
+    A probe that changes the learning rate wraps the factory in ``inject_hyperparams`` for that
+    one argument; all others stay Python numbers, so that nothing else is rounded anew.
+    """
+
+    def __init__(
+        self,
+        factory: Callable[..., Any],
+        settings: Mapping[str, str],
+        known: Mapping[str, str] | None,
+        device: str | None,
+    ) -> None:
+        self.factory = factory
+        self.device = jax_device(device)
+        self.arguments = map_arguments(factory, settings, known)
+
+    @property
+    def info(self) -> Info:
+        a = self.arguments
+        flushes = self.device.platform == "cpu"
+        device = jax_device_name(self.device)
+        return Info("optax factory", None, a.lacks, a.fixed, flushes, device, a.names, a.written)
+
+    def run(self, probe: Probe, dtype: str) -> Run:
+        import jax
+
+        if reason := unsupported(probe, lr=True):
+            return Run(unsupported=reason)
+        with jax.default_device(self.device):
+            return run_probe(lambda seen: OptaxStepper(self, seen, dtype), probe)
+
+
+class OptaxStepper(Stepper):
+    def __init__(self, candidate: OptaxCandidate, probe: Probe, dtype: str) -> None:
+        import jax
+        import jax.numpy as jnp
+        import optax
+
+        self.jax, self.jnp, self.dtype = jax, jnp, dtype
+        self.candidate, self.probe = candidate, probe
+        a = candidate.arguments
+        keywords = a.call(effective_hyper(probe.hyper, a.lacks, a.fixed))
+        self.lr_name = a.names.get("lr")
+        factory = candidate.factory
+        self.injected = any(step.lr is not None for step in probe.steps)
+        if self.injected:
+            others = tuple(n for n in inspect.signature(factory).parameters if n != self.lr_name)
+            factory = optax.inject_hyperparams(factory, static_args=others, hyperparam_dtype=jnp.dtype(dtype))
+        try:
+            transformation: Any = factory(**keywords)
+            if not (hasattr(transformation, "init") and hasattr(transformation, "update")):
+                raise CandidateError("it returned no GradientTransformation")
+            self.params = [jnp.asarray(cast(p, dtype)) for p in probe.params]
+            self.state = transformation.init(self.params)
+        except Exception as error:
+            raise Refusal(describe(error)) from error
+
+        def step(grads: Any, state: Any, params: Any) -> tuple[Any, Any]:
+            updates, state = transformation.update(grads, state, params)
+            return optax.apply_updates(params, updates), state
+
+        self.compiled = jax.jit(step)
+
+    def begin(self, start: Sequence[Start]) -> None:
+        def given(name: str) -> list[Any]:
+            return [self.jnp.asarray(cast(getattr(s, name), self.dtype)) for s in start]
+
+        found = []
+
+        def replaced(node: Any) -> Any:
+            if not is_moments(node):
+                return node
+            found.append(node)
+            new = node._replace(
+                count=self.jnp.asarray(start[0].t, node.count.dtype), mu=given("m"), nu=given("v")
+            )
+            return new._replace(nu_max=given("v_max")) if "nu_max" in node._fields else new
+
+        self.state = self.jax.tree.map(replaced, self.state, is_leaf=is_moments)
+        if not found:
+            raise Unsupported("its state has no part with count, mu and nu")
+
+    def resumed(self) -> Stepper:
+        again = OptaxStepper(self.candidate, self.probe, self.dtype)
+        again.params, again.state = self.jax.tree.map(
+            lambda x: self.jnp.asarray(np.array(x)), (self.params, self.state)
+        )
+        return again
+
+    def clocks(self) -> list[int] | None:
+        for node in self.jax.tree.leaves(self.state, is_leaf=is_moments):
+            if is_moments(node):
+                return [int(node.count)] * len(self.params)
+        return None
+
+    def step(self, index: int, step: Step) -> tuple[list[Any], list[str]]:
+        if step.lr is not None:
+            self.state.hyperparams[self.lr_name] = self.jnp.asarray(step.lr, dtype=self.dtype)
+        grads = [None if g is None else self.jnp.asarray(cast(g, self.dtype)) for g in step.grads]
+        self.params, self.state = self.compiled(grads, self.state, self.params)
+        return [np.asarray(p) for p in self.params], []  # JAX's arrays cannot be written to
+
+
+def is_moments(node: Any) -> bool:
+    """Whether it is a state of moments as optax makes them."""
+    return isinstance(node, tuple) and {"count", "mu", "nu"} <= set(getattr(node, "_fields", ()))
+
+
+def jax_device(device: str | None) -> Any:
+    """JAX's first device of the platform asked for; the CPU unless told otherwise."""
+    import jax
+
+    platform, _, number = (device or "cpu").partition(":")
+    try:
+        return jax.devices(platform)[int(number or 0)]
+    except (RuntimeError, IndexError) as error:
+        raise UnavailableError(
+            f"jax {jax.__version__} has no device {device!r}: {describe(error)}"
+        ) from error
+
+
+def jax_device_name(device: Any) -> str:
+    return "cpu" if device.platform == "cpu" else f"{device} ({device.device_kind})"

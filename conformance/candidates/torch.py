@@ -1,0 +1,146 @@
+"""Candidates that are torch.optim.Optimizer classes."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from adamcore.conformance.candidates.arguments import effective_hyper, map_arguments
+from adamcore.conformance.candidates.base import (
+    Info,
+    Refusal,
+    Stepper,
+    UnavailableError,
+    Unsupported,
+    cast,
+    describe,
+    run_probe,
+    unsupported,
+)
+from adamcore.conformance.candidates.buffers import Buffers
+from adamcore.conformance.types import Probe, Run, Start, Step
+
+
+class TorchCandidate:
+    """Run an optimizer class the way a training loop does: gradients in .grad, then step()."""
+
+    def __init__(
+        self, cls: type, settings: Mapping[str, str], known: Mapping[str, str] | None, device: str | None
+    ) -> None:
+        self.cls = cls
+        self.device = torch_device(device)
+        self.arguments = map_arguments(cls, settings, known, positional=1)
+
+    @property
+    def info(self) -> Info:
+        a = self.arguments
+        device = device_name(self.device)
+        return Info(
+            "torch optimizer", lacks=a.lacks, fixed=a.fixed, device=device, names=a.names, extra=a.written
+        )
+
+    def run(self, probe: Probe, dtype: str) -> Run:
+        if reason := unsupported(probe, lr=True):
+            return Run(unsupported=reason)
+        return run_probe(lambda seen: TorchStepper(self, seen, dtype), probe)
+
+
+STATE = {"step", "exp_avg", "exp_avg_sq"}  #: what torch.optim, and many after it, call t, m and v
+
+
+class TorchStepper(Stepper):
+    def __init__(self, candidate: TorchCandidate, probe: Probe, dtype: str) -> None:
+        import torch
+
+        self.torch, self.device, self.dtype = torch, candidate.device, dtype
+        self.candidate, self.probe = candidate, probe
+        a = candidate.arguments
+        keywords = a.call(effective_hyper(probe.hyper, a.lacks, a.fixed))
+        self.params = [torch.nn.Parameter(self.tensor(p)) for p in probe.params]
+        self.gradients = Buffers(
+            probe, self.tensor, lambda old, new: old.copy_(torch.from_numpy(new)), to_numpy
+        )
+        try:
+            self.optimizer: Any = candidate.cls(self.params, **keywords)
+        except Exception as error:
+            raise Refusal(describe(error)) from error
+
+    def tensor(self, array: Any) -> Any:
+        made = cast(array, self.dtype, self.probe.layout)
+        if made.flags.writeable and not made.flags.c_contiguous:
+            return self.torch.from_numpy(made).to(self.device)  # keeps the strides
+        return self.torch.tensor(made, device=self.device)
+
+    def begin(self, start: Sequence[Start]) -> None:
+        again = TorchStepper(self.candidate, self.probe, self.dtype)
+        again.step(1, self.probe.steps[0])
+        for p, other, given in zip(self.params, again.params, start, strict=True):
+            like = again.optimizer.state[other]
+            if not set(like) >= STATE:
+                raise Unsupported(f"its state has other names than {', '.join(sorted(STATE))}")
+            clock = like["step"]
+            if self.torch.is_tensor(clock) and int(self.torch.full_like(clock, given.t)) != given.t:
+                raise Unsupported(f"its clock is a {clock.dtype}, which does not hold {given.t}")
+            self.optimizer.state[p] = {
+                "step": self.torch.full_like(clock, given.t) if self.torch.is_tensor(clock) else given.t,
+                "exp_avg": self.torch.tensor(given.m).to(like["exp_avg"]),
+                "exp_avg_sq": self.torch.tensor(given.v).to(like["exp_avg_sq"]),
+            }
+            if "max_exp_avg_sq" in like:
+                self.optimizer.state[p]["max_exp_avg_sq"] = self.torch.tensor(given.v_max).to(
+                    like["max_exp_avg_sq"]
+                )
+
+    def resumed(self) -> Stepper:
+        again = TorchStepper(self.candidate, self.probe, self.dtype)
+        for p, old in zip(again.params, self.params, strict=True):
+            p.data = old.detach().clone()
+        again.optimizer.load_state_dict(copy.deepcopy(self.optimizer.state_dict()))
+        return again
+
+    def clocks(self) -> list[int] | None:
+        states = [self.optimizer.state.get(p, {}) for p in self.params]
+        if not any("step" in state for state in states):
+            return None  # nowhere that we know, such as in its parameter groups
+        return [int(state.get("step", 0)) for state in states]
+
+    def step(self, index: int, step: Step) -> tuple[list[Any], list[str]]:
+        if step.lr is not None:
+            for group in self.optimizer.param_groups:
+                group["lr"] = step.lr
+        grads = self.gradients.fill([None if g is None else cast(g, self.dtype) for g in step.grads])
+        for p, g in zip(self.params, grads, strict=True):
+            p.grad = g
+        self.optimizer.step()
+        written = self.gradients.written(index, [p.grad for p in self.params])
+        return [to_numpy(p) for p in self.params], written
+
+
+def to_numpy(tensor: Any) -> np.ndarray[Any, Any]:
+    """The tensor's values, free of the tensor's storage."""
+    return np.array(tensor.detach().resolve_conj().cpu().numpy())
+
+
+def torch_device(device: str | None) -> str:
+    """The device asked for, once torch has it; plain ``cuda`` is the current one."""
+    import torch
+
+    device = device or "cpu"
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise UnavailableError(
+            f"torch {torch.__version__} has no device {device!r}: {describe(error)}"
+        ) from error
+    return device
+
+
+def device_name(device: str) -> str:
+    """What the report calls the device: the GPU's name where there is one."""
+    import torch
+
+    name = torch.cuda.get_device_name(device) if device.startswith("cuda") else ""
+    return f"{device} ({name})" if name else device

@@ -1,0 +1,193 @@
+"""The check: which candidates to run on which probes under which claims, and what comes of it."""
+
+from __future__ import annotations
+
+import difflib
+import shlex
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+
+from adamcore.conformance.candidates import is_own
+from adamcore.conformance.candidates.arguments import parse_settings
+from adamcore.conformance.candidates.base import SettingError
+from adamcore.conformance.checking.subjects import Foreign, Own, Subject
+from adamcore.conformance.report.report import Entry, Report, environment
+from adamcore.conformance.settings import DTYPES, MEMORY, OWN_TARGETS, PARALLEL, QUICK, TIMEOUT, UsageError
+from adamcore.conformance.types import Probe
+from adamcore.conformance.workers.pool import Done, Ended, Job, Ready, run_jobs
+from adamcore.dialects import DIALECTS
+from adamcore.registry import announced
+
+Progress = Callable[[str, int, int], None]  #: (what is running, probes done, probes in all)
+
+
+def check(
+    targets: Sequence[str] = (),
+    *,
+    dialect: str | None = None,
+    dtypes: Sequence[str] = DTYPES,
+    device: str | None = None,
+    settings: Mapping[str, str] | None = None,
+    probes: Sequence[str] = (),
+    timeout: float = TIMEOUT,
+    parallel: int = PARALLEL,
+    memory: float = MEMORY,
+    quick: bool = False,
+    progress: Progress | None = None,
+) -> Report:
+    """Run candidates on the probes and judge them; see docs/checking.md.
+
+    Args:
+        targets: what to check; none means every own backend, on every device.
+        dialect: the claim of all targets; without it own backends are held to every dialect, and
+            others to their row in the table, or their own word, or Algorithm 1.
+        dtypes: "float32", "float64" or both.
+        device: for torch and JAX targets that do not name one.
+        settings: constructor arguments: {"amsgrad": "True"}, or {"noise_factor": "@eps"}.
+        probes: patterns of probe names; none means all.
+        timeout: seconds in which a candidate must start, and then finish each probe.
+        parallel: how many processes at once.
+        memory: MB that a candidate's processes may have.
+        quick: only the probes of :func:`is_quick`.
+        progress: called after each probe.
+
+    Raises:
+        UsageError: a target that can be none, an unknown dtype, a pattern that fits no probe, a
+            setting that the constructor does not have.
+        DialectError: an unknown dialect.
+    """
+    chosen = choose(probes, quick=quick)
+    if unknown := [dtype for dtype in dtypes if dtype not in DTYPES]:
+        raise UsageError(f"unknown dtype {unknown[0]!r}; expected {' or '.join(DTYPES)}")
+    for target in targets:
+        validate(target)
+    subjects: list[Subject] = []
+    wanted = dict.fromkeys(targets) if targets else default_targets()
+    try:
+        parse_settings(settings or {})
+    except SettingError as error:
+        raise UsageError(str(error)) from error
+    for target, only in wanted.items():
+        kind = Own if is_own(target) else Foreign
+        claim = dialect or only
+        subject = kind(target, claim, dict(settings or {}), device, chosen, dtypes, asked=bool(targets))
+        subjects.append(subject)
+    run(subjects, timeout, parallel, memory, progress)
+    entries: list[tuple[Subject, Entry]] = [(s, entry) for s in subjects for entry in s.entries()]
+    for owner, entry in entries:
+        if isinstance(owner, Foreign) and entry.verdict == "deviates":
+            make_small(owner, entry, timeout)
+    devices = {s.target: s.info.device for s in subjects if s.info is not None}
+    return Report([entry for _, entry in entries], environment(devices), quick=quick)
+
+
+def make_small(subject: Foreign, entry: Entry, timeout: float) -> None:
+    """Give the first deviation a program that shows it, made from a probe cut down and run again."""
+    from adamcore.conformance.checking.repro import Small, program, shrunk
+    from adamcore.conformance.verdict.judge import judge
+
+    k = next((k for k, f in enumerate(entry.findings) if f.level == "error" and f.evidence), None)
+    if k is None or subject.claim is None or subject.info is None:
+        return
+    seen = entry.findings[k].evidence
+    assert seen is not None
+    dtype = next(r.dtype for r in entry.results if r.evidence == seen)
+    original = next(p for p in subject.probes if p.name == seen.probe)
+    probes = shrunk(subject.as_seen(original), seen)
+    job = Job(
+        subject.target, dtype, [None], probes, [(0, n) for n in range(len(probes))],
+        subject.settings, subject.device,
+    )  # fmt: skip
+    for event in run_jobs([job], timeout, 1) if probes else ():
+        if not isinstance(event, Done):
+            continue
+        probe = probes[job.tasks[event.task][1]]
+        result = judge(subject.claim.adam, probe, dtype, event.run, flushes=subject.info.flushes)
+        if result.status == "failed" and result.evidence is not None:
+            text = program(subject.target, subject.info, Small(probe, dtype, result.evidence))
+            if text is not None:
+                entry.findings[k] = replace(entry.findings[k], repro=text)
+                return
+
+
+def run(
+    subjects: Sequence[Subject], timeout: float, parallel: int, memory: float, progress: Progress | None
+) -> None:
+    """Run all subjects' jobs and hand them their events, judging while others still run."""
+    owners = {job: subject for subject in subjects for job in subject.jobs}
+    total, done = sum(len(job.tasks) for job in owners), 0
+    if progress:
+        progress("", 0, total)
+    started: dict[object, int] = dict.fromkeys(owners, 0)
+    for event in run_jobs(list(owners), timeout, parallel, memory):
+        subject = owners[event.job]
+        if isinstance(event, Ready):
+            subject.ready(event.info)
+        elif isinstance(event, Done):
+            subject.done(event.job, event.task, event.run)
+            started[event.job] += 1
+            done += 1
+        elif isinstance(event, Ended):
+            if event.problem == "usage":
+                raise UsageError(f"{subject.target}: {event.reason}")
+            subject.ended(event.problem, event.reason)
+            done += len(event.job.tasks) - started[event.job]  # those it never came to
+        if progress:
+            progress(f"{subject.target} {event.job.dtype}", done, total)
+
+
+def choose(patterns: Iterable[str], *, quick: bool = False) -> list[Probe]:
+    """The probes whose names, or whose rule, fit one of the patterns; the quick ones alone."""
+    from adamcore.conformance.probes import PROBES
+
+    patterns = list(patterns)
+    for pattern in patterns:
+        if not any(fits(probe, pattern) for probe in PROBES.values()):
+            near = difflib.get_close_matches(pattern, PROBES, n=3, cutoff=0.4)
+            raise UsageError(f"no probe {pattern!r}" + (f"; nearest: {', '.join(near)}" if near else ""))
+    fitting = [p for p in PROBES.values() if not patterns or any(fits(p, pattern) for pattern in patterns)]
+    chosen = [p for p in fitting if is_quick(p)] if quick else fitting
+    if not chosen:
+        raise UsageError(f"--quick leaves none of these probes: {', '.join(p.name for p in fitting)}")
+    return chosen
+
+
+def is_quick(probe: Probe) -> bool:
+    """Whether a probe is one of a quick check: what it costs goes with how often a parameter is updated."""
+    return len(probe.steps) * len(probe.params) <= QUICK
+
+
+def fits(probe: Probe, pattern: str) -> bool:
+    return fnmatchcase(probe.name, pattern) or fnmatchcase(probe.rule, pattern)
+
+
+def default_targets() -> dict[str, str | None]:
+    """Every own backend, installed or not, and those that other packages announce -> its one dialect."""
+    others = [f"array:{entry.name}" for entry in announced()]
+    return OWN_TARGETS | {name: None for name in others if name not in OWN_TARGETS}
+
+
+def validate(target: str) -> None:
+    """Raise :class:`UsageError` for a target that can be none."""
+    if target.startswith("cmd:"):
+        validate_command(target)
+        return
+    if is_own(target) or ":" in target.strip(":"):
+        return
+    known = [*OWN_TARGETS, *(path for row in DIALECTS.values() for path in row.targets)]
+    near = difflib.get_close_matches(target, known, n=3, cutoff=0.5)
+    hint = f"; nearest: {', '.join(near)}" if near else ""
+    raise UsageError(
+        f"unknown target {target!r}: expected numpy, torch, torch:cuda, torch:compile, jax, jax:jit, "
+        f"jax:native, array:MODULE, module:attr, path/file.py:attr or cmd:COMMAND{hint}"
+    )
+
+
+def validate_command(target: str) -> None:
+    try:
+        words = shlex.split(target.removeprefix("cmd:"))
+    except ValueError as error:
+        raise UsageError(f"{target!r}: {error}") from error
+    if not words:
+        raise UsageError(f"{target!r} has no command; expected cmd:COMMAND, such as cmd:./driver")

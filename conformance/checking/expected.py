@@ -1,0 +1,195 @@
+"""Expected deviations: a file of failures that are known, each with a reason and a last day.
+
+An entry that matches no failure, or whose day is past, is itself a failure: the file cannot
+outlive what it excuses.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import difflib
+import json
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from adamcore.conformance.checking.explain import about
+from adamcore.conformance.report.report import Entry, Report
+from adamcore.conformance.rules import area_of
+from adamcore.conformance.settings import DTYPES, UsageError
+from adamcore.conformance.types import Finding, Result
+
+KINDS = ("probe", "rule", "area")  #: what an entry may match by
+FIELDS = ("target", *KINDS, "dtype", "reason", "expires")
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """One entry of the file: this target may fail this, for this reason, up to this day."""
+
+    where: str  #: the entry, for messages: "expected.toml, line 3"
+    target: str  #: a pattern of targets as they are typed
+    kind: str  #: "probe", "rule" or "area"
+    pattern: str
+    reason: str
+    expires: dt.date
+    dtype: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.target}, {self.kind} {self.pattern}" + (f", {self.dtype}" if self.dtype else "")
+
+    def concerns(self, entry: Entry) -> bool:
+        return fnmatchcase(entry.target, self.target)
+
+    def fits(self, result: Result, areas: Sequence[str]) -> bool:
+        """Whether it is about this result, whose deviations belong to ``areas``."""
+        rule = result.probe.split("/")[0]
+        names = {"probe": [result.probe], "rule": [rule], "area": areas}[self.kind]
+        dtype = self.dtype in (None, result.dtype)
+        return dtype and any(fnmatchcase(name, self.pattern) for name in names)
+
+
+class Expectations:
+    """The entries of one file."""
+
+    def __init__(self, entries: Sequence[Expectation]) -> None:
+        self.entries = list(entries)
+
+    def apply(self, report: Report, *, narrowed: bool = False, today: dt.date | None = None) -> None:
+        """Mark what was expected in a report, and enter what the file is wrong about.
+
+        Args:
+            report: changed in place: each entry's ``waived`` and the report's ``unmet``.
+            narrowed: whether only some probes or dtypes were run; an entry about others is let be.
+            today: the day to hold ``expires`` against.
+        """
+        today = today or dt.date.today()
+        valid = [e for e in self.entries if e.expires >= today]
+        used: set[Expectation] = set()
+        for entry in report.entries:
+            mine = [e for e in valid if e.concerns(entry)]
+            for result in entry.results:
+                if entry.failed(result):
+                    fitting = [e for e in mine if e.fits(result, areas(result, entry.findings))]
+                    used.update(fitting)
+                    if fitting:
+                        entry.waived[result.probe, result.dtype] = fitting[0].reason
+            entry.as_expected = self.all_expected(entry, mine, used)
+        for expectation in self.entries:
+            if expectation.expires < today:
+                report.unmet.append(f"{expectation.where}: expired on {expectation.expires}: {expectation}")
+            elif expectation not in used and is_testable(expectation, report.entries, narrowed):
+                report.unmet.append(f"{expectation.where}: unused, nothing of this failed: {expectation}")
+
+    @staticmethod
+    def all_expected(entry: Entry, mine: Sequence[Expectation], used: set[Expectation]) -> bool:
+        """Whether a deviating entry deviates in nothing that was not expected."""
+        failures = [r for r in entry.results if entry.failed(r)]
+        by_area = [e for e in mine if e.kind == "area"]
+        for found in (f for f in entry.findings if f.level == "error"):
+            fitting = [e for e in by_area if fnmatchcase(found.area, e.pattern)]
+            used.update(fitting)
+            seen = [r for r in failures if not found.evidence or r.probe == found.evidence.probe]
+            if not fitting and not any(e.kind != "area" and e.fits(r, ()) for e in mine for r in seen):
+                return False
+        waived = all((r.probe, r.dtype) in entry.waived for r in failures)
+        return entry.verdict == "deviates" and waived
+
+
+def areas(result: Result, findings: Sequence[Finding]) -> list[str]:
+    """The areas a failed result belongs to."""
+    return [f.area for f in about(result, findings)] or [area_of(result.probe)]
+
+
+def is_testable(expectation: Expectation, entries: Sequence[Entry], narrowed: bool) -> bool:
+    """Whether the check ran what the entry is about, so that it can be called unused."""
+    mine = [entry for entry in entries if expectation.concerns(entry)]
+    if mine and all(entry.verdict in ("broken", "unavailable") for entry in mine):
+        return False
+    if not narrowed:
+        return True
+    return any(expectation.fits(r, [area_of(r.probe)]) for e in mine for r in e.results)
+
+
+def read_expected(path: str | Path) -> Expectations:
+    """Read a file of expected deviations.
+
+    Raises:
+        UsageError: it cannot be read, is no TOML, or an entry is not as docs/checking.md says; the
+            message says in which line, and what was expected there.
+    """
+    path = Path(path)
+    try:
+        text = path.read_bytes().decode("utf-8")
+        tables = tomllib.loads(text)
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not UTF-8: {error.reason} at byte {error.start}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path} is not TOML: {error}") from error
+    entries = tables.pop("expected", [])
+    if tables:
+        raise UsageError(f"{path}: unknown key {next(iter(tables))!r}; entries stand under [[expected]]")
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise UsageError(f"{path}: 'expected' is no list of tables; each entry begins with [[expected]]")
+    heads = [n for n, line in enumerate(text.splitlines(), 1) if re.match(r"\s*\[\[\s*expected\s*\]\]", line)]
+    known = len(heads) == len(entries)
+    return Expectations(
+        [
+            expectation(f"{path}, line {heads[k]}" if known else f"{path}, entry {k + 1}", entry)
+            for k, entry in enumerate(entries)
+        ]
+    )
+
+
+def expectation(where: str, entry: Mapping[str, Any]) -> Expectation:
+    """One entry, checked."""
+    for name in entry:
+        if name not in FIELDS:
+            raise UsageError(f"{where}: unknown key {name!r}{nearest(name, FIELDS)}")
+    for name in ("target", "reason", "expires"):
+        if name not in entry:
+            raise UsageError(f"{where}: no {name!r}, which every entry must have")
+    given = [kind for kind in KINDS if kind in entry]
+    if len(given) != 1:
+        raise UsageError(
+            f"{where}: {' and '.join(given) or 'nothing'} given, expected one of probe, rule, area"
+        )
+    for name, value in entry.items():
+        if name != "expires" and (not isinstance(value, str) or not value.strip()):
+            raise UsageError(f"{where}: {name} is {value!r}, expected text")
+    expires = entry["expires"]
+    if not isinstance(expires, dt.date) or isinstance(expires, dt.datetime):
+        raise UsageError(
+            f"{where}: expires is {expires!r}, expected a date such as 2027-03-31, without quotes"
+        )
+    if "dtype" in entry and entry["dtype"] not in DTYPES:
+        raise UsageError(f"{where}: unknown dtype {entry['dtype']!r}; expected {' or '.join(DTYPES)}")
+    [kind] = given
+    pattern, names = entry[kind], known_names(kind)
+    if not any(fnmatchcase(name, pattern) for name in names):
+        raise UsageError(f"{where}: no {kind} {pattern!r}{nearest(pattern, names)}")
+    return Expectation(where, entry["target"], kind, pattern, entry["reason"], expires, entry.get("dtype"))
+
+
+@cache
+def known_names(kind: str) -> tuple[str, ...]:
+    """All probes, rules with a probe, or areas."""
+    if kind == "area":
+        schema = resources.files("adamcore.conformance").joinpath("schemas/report-1.json").read_text()
+        return tuple(json.loads(schema)["$defs"]["finding"]["properties"]["area"]["enum"])
+    from adamcore.conformance.probes import PROBES
+
+    return tuple(PROBES) if kind == "probe" else tuple(dict.fromkeys(p.rule for p in PROBES.values()))
+
+
+def nearest(name: str, names: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
+    return f"; nearest: {', '.join(near)}" if near else ""

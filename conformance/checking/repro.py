@@ -1,0 +1,160 @@
+"""A deviation made small: one element, few steps, as a program in the candidate's own framework.
+
+The failing probe is cut down to the parameter and element that first left the bound and the steps
+up to there, and run again; what still deviates is written out as a program that anybody can run
+who has the candidate and its framework, and nothing of ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from adamcore.conformance.candidates.arguments import effective_hyper
+from adamcore.conformance.candidates.base import Info
+from adamcore.conformance.types import Evidence, FloatArray, Probe, Step
+
+
+@dataclass(frozen=True)
+class Small:
+    """A probe cut down, and where in it to look."""
+
+    probe: Probe
+    dtype: str
+    evidence: Evidence
+
+
+def shrunk(probe: Probe, evidence: Evidence) -> list[Probe]:
+    """The probe cut down, the smallest first; none where its manner or state is what matters."""
+    if probe.manner != "plain" or probe.start or probe.layout != "C":
+        return []
+    if any(step.present is not None for step in probe.steps):
+        return []
+    which, _, rest = evidence.element.partition("[")
+    i, index = int(which), rest.partition("]")[0]
+    steps = probe.steps[: evidence.step]
+    whole = replace(probe, steps=steps, twin=None, level="must")
+    one = replace(whole, params=(probe.params[i],), steps=tuple(of_parameter(s, i) for s in steps))
+    if not index:
+        return [one, whole]
+    at = tuple(int(k) for k in index.split(","))
+
+    def element(a: FloatArray) -> FloatArray:
+        return np.asarray(a[at]).reshape(1)
+
+    single = replace(
+        one,
+        params=(element(probe.params[i]),),
+        steps=tuple(
+            replace(s, grads=tuple(None if g is None else element(g) for g in s.grads)) for s in one.steps
+        ),
+    )
+    return [single, one, whole]
+
+
+def of_parameter(step: Step, i: int) -> Step:
+    return Step((step.grads[i],), step.lr)
+
+
+def program(target: str, info: Info, small: Small) -> str | None:
+    """About ten lines that show the deviation; None for a kind of candidate that has none."""
+    write = {
+        "torch optimizer": torch_program,
+        "optax factory": optax_program,
+        "array candidate": array_program,
+    }.get(info.kind)
+    if write is None or len(small.probe.params) != 1:
+        return None
+    if info.kind == "optax factory" and any(step.lr is not None for step in small.probe.steps):
+        return None
+    e = small.evidence
+    lines = write(target, info, small)
+    lines += [
+        f'print("got ", float(p.ravel()[0]).hex())  # {float.fromhex(e.got):.9g}: {e.ulp:.3g} ULP off',
+        f'print("want", "{e.want}")  # {float.fromhex(e.want):.9g}, within {e.bound_ulp:.3g} ULP',
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def torch_program(target: str, info: Info, small: Small) -> list[str]:
+    probe, dtype = small.probe, f"torch.{small.dtype}"
+    name, imported = imports(target)
+    return [
+        "import torch", *imported, "nan, inf = float('nan'), float('inf')",
+        f"p = torch.nn.Parameter(torch.tensor({written(probe.params[0])}, dtype={dtype}))",
+        f"optimizer = {name}([p]{arguments(info, probe)})",
+        f"for g, lr in {schedule(probe)}:",
+        '    optimizer.param_groups[0]["lr"] = lr',
+        f"    p.grad = None if g is None else torch.tensor(g, dtype={dtype})",
+        "    optimizer.step()",
+        "p = p.detach()",
+    ]  # fmt: skip
+
+
+def optax_program(target: str, info: Info, small: Small) -> list[str]:
+    probe = small.probe
+    name, imported = imports(target)
+    wide = ['jax.config.update("jax_enable_x64", True)'] if small.dtype == "float64" else []
+    return [
+        "import jax", "import jax.numpy as jnp", "import optax", *imported, *wide,
+        "nan, inf = float('nan'), float('inf')",
+        f"p = jnp.array({written(probe.params[0])}, dtype=jnp.{small.dtype})",
+        f"optimizer = {name}({arguments(info, probe).removeprefix(', ')})",
+        "state = optimizer.init(p)",
+        "update = jax.jit(optimizer.update)",
+        f"for g, lr in {schedule(probe)}:",
+        "    u, state = update(None if g is None else jnp.array(g, dtype=p.dtype), state, p)",
+        "    p = optax.apply_updates(p, u)",
+    ]  # fmt: skip
+
+
+def array_program(target: str, info: Info, small: Small) -> list[str]:
+    probe, dtype = small.probe, f"np.{small.dtype}"
+    name, imported = imports(target)
+    hyper = {"weight_decay": 0.0} | effective_hyper(probe.hyper, info.lacks, info.fixed)
+    changes = any(step.lr is not None for step in probe.steps)
+    return [
+        "import numpy as np", *imported, "nan, inf = float('nan'), float('inf')",
+        f"optimizer = {name}({', '.join(f'{k}={v}' for k, v in info.extra.items())})",
+        f"optimizer.init([np.array({written(probe.params[0])}, dtype={dtype})], {hyper})",
+        f"for g, lr in {schedule(probe)}:",
+        *(["    optimizer.set_lr(lr)"] if changes else []),
+        f"    (p,) = optimizer.step([None if g is None else np.array(g, dtype={dtype})])",
+    ]  # fmt: skip
+
+
+def imports(target: str) -> tuple[str, list[str]]:
+    """The name of the class or factory, and the lines that import it."""
+    module, _, name = target.rpartition(":")
+    top = name.partition(".")[0]
+    if module.endswith(".py"):
+        return name, ["from runpy import run_path", f"{top} = run_path({module!r})[{top!r}]"]
+    return name, [f"from {module} import {top}"]
+
+
+def arguments(info: Info, probe: Probe) -> str:
+    """``, lr=0.5, betas=(0.5, 0.8)`` and so on."""
+    hyper = effective_hyper(probe.hyper, info.lacks, info.fixed)
+    texts: dict[str, str] = {}
+    for ours, theirs in info.names.items():
+        name, pair, _ = theirs.partition("[")
+        if ours in hyper:
+            texts[name] = f"({hyper['b1']!r}, {hyper['b2']!r})" if pair else repr(hyper[ours])
+    return "".join(f", {name}={text}" for name, text in {**texts, **info.extra}.items())
+
+
+def schedule(probe: Probe) -> str:
+    """The gradients and learning rates of the steps, as a list of pairs."""
+    lr, pairs = probe.hyper["lr"], []
+    for step in probe.steps:
+        lr = lr if step.lr is None else step.lr
+        g = step.grads[0]
+        pairs.append(f"({'None' if g is None else written(g)}, {lr!r})")
+    return f"[{', '.join(pairs)}]"
+
+
+def written(values: FloatArray | Sequence[float]) -> str:
+    """An array as nested lists of numbers that read back exactly."""
+    return repr(np.asarray(values).tolist())

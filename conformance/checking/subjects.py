@@ -1,0 +1,231 @@
+"""What is under check: its jobs, its results as they come in, and its entries in the report."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from collections.abc import Mapping, Sequence
+
+from adamcore import Adam
+from adamcore.conformance.candidates import Info, effective_hyper
+from adamcore.conformance.checking.explain import explain
+from adamcore.conformance.claims import Claim, all_claims, axes_of, claim_for, claim_of_dialect
+from adamcore.conformance.oracle.reduced import reduced
+from adamcore.conformance.report.report import Entry, Verdict
+from adamcore.conformance.types import Probe, Result, Run
+from adamcore.conformance.workers.pool import Job
+from adamcore.errors import DialectError
+
+
+class Subject:
+    """One target under check, in all its dtypes."""
+
+    claims_by_itself = True  #: its claim follows from the target
+
+    def __init__(
+        self,
+        target: str,
+        dialect: str | None,
+        settings: Mapping[str, str],
+        device: str | None,
+        probes: Sequence[Probe],
+        dtypes: Sequence[str],
+        *,
+        asked: bool = True,
+    ) -> None:
+        self.target, self.dialect, self.settings, self.device = target, dialect, settings, device
+        self.probes, self.dtypes, self.asked = list(probes), dtypes, asked
+        self.info: Info | None = None
+        self.problem: Verdict | None = None
+        self.reason = ""
+        self.jobs = self.plan()
+
+    def plan(self) -> list[Job]:
+        raise NotImplementedError
+
+    def ready(self, info: Info) -> None:
+        self.info = info
+
+    def done(self, job: Job, task: int, run: Run) -> None:
+        raise NotImplementedError
+
+    def ended(self, problem: Verdict | None, reason: str) -> None:
+        if problem is not None and self.problem is None:
+            self.problem, self.reason = problem, reason
+
+    def entries(self) -> list[Entry]:
+        raise NotImplementedError
+
+    def entry(self, claim: Claim, results: list[Result], runs: dict[tuple[str, str], Run]) -> Entry:
+        """The entry of one claim, with its verdict."""
+        entry = Entry(self.target, claim.name, {a: [v] for a, v in axes_of(claim.adam).items()})
+        entry.asked, entry.results = self.asked, self.with_twins(results, runs)
+        entry.advisory = frozenset(p.name for p in self.probes if p.level == "should")
+        if self.info is not None:
+            entry.kind, entry.device = self.info.kind, self.info.device
+            if results:
+                self.diagnose(entry, claim, runs)
+        entry.verdict, entry.reason = self.verdict(entry)
+        return entry
+
+    def with_twins(self, results: list[Result], runs: dict[tuple[str, str], Run]) -> list[Result]:
+        """The results, those of probes that have a twin once more: the two must agree bit for bit."""
+        from adamcore.conformance.verdict.judge import judge_twin
+
+        twins = {p.name: p for p in self.probes if p.twin}
+        return [
+            judge_twin(
+                r, twins[r.probe], runs[r.probe, r.dtype], runs.get((twins[r.probe].twin or "", r.dtype))
+            )
+            if r.probe in twins
+            else r
+            for r in results
+        ]
+
+    def diagnose(self, entry: Entry, claim: Claim, runs: dict[tuple[str, str], Run]) -> None:
+        assert self.info is not None
+        probes = {p.name: self.as_seen(p) for p in self.probes}
+        explain(entry, claim.adam, probes, runs, flushes=self.info.flushes)
+        for i, found in enumerate(entry.findings):
+            if found.repro is None and found.evidence is not None:
+                repro = self.repro(found.evidence.probe, entry.claimed)
+                entry.findings[i] = dataclasses.replace(found, repro=repro)
+
+    def as_seen(self, probe: Probe) -> Probe:
+        """The probe as the candidate sees it."""
+        return probe
+
+    def verdict(self, entry: Entry) -> tuple[Verdict, str]:
+        if self.problem is not None:
+            return self.problem, self.reason
+        failed = any(entry.failed(result) for result in entry.results)
+        if failed or any(found.level == "error" for found in entry.findings):
+            return "deviates", ""
+        if not any(r.status in ("passed", "failed") for r in entry.results):
+            why = next((r.reason for r in entry.results if r.reason), "there was no probe for it")
+            return "broken", f"no probe could be judged: {why}"
+        return "conforms", ""
+
+    def repro(self, probe: str, claimed: str) -> str:
+        """The command that shows one probe again."""
+        words = ["adamcore", "check", self.target, "--probe", probe]
+        if self.dialect or not self.claims_by_itself:
+            words += ["--dialect", self.dialect or claimed]
+        if self.device:
+            words += ["--device", self.device]
+        for name, value in self.settings.items():
+            words += ["--set", f"{name}={value}"]
+        return shlex.join(words)
+
+
+class Own(Subject):
+    """An own backend, under one dialect or under all of them.
+
+    Claims that a probe cannot tell apart are one run and one judgement.  The backend is always
+    held to coefficients in double, whatever its dialect's candidates do.
+    """
+
+    claims_by_itself = False
+
+    def plan(self) -> list[Job]:
+        self.claims = [claim_of_dialect(self.dialect)] if self.dialect else all_claims()
+        self.runs: dict[tuple[str, str, Adam], Run] = {}
+        self.results: dict[tuple[str, str, Adam], Result] = {}
+        distinct: dict[Adam, int] = {}
+        tasks: list[tuple[int, int]] = []
+        for number, probe in enumerate(self.probes):
+            applicable = (c.adam for c in self.claims if probe.applies_to(c.adam))
+            for adam in dict.fromkeys(reduced(claim, probe) for claim in applicable):
+                tasks.append((distinct.setdefault(adam, len(distinct)), number))
+        self.distinct = list(distinct)
+        fields = [axes_of(adam) for adam in self.distinct]
+        return [
+            Job(self.target, dtype, fields, self.probes, tasks, self.settings, self.device)
+            for dtype in self.dtypes
+        ]
+
+    def done(self, job: Job, task: int, run: Run) -> None:
+        assert self.info is not None
+        number, index = job.tasks[task]
+        adam, probe = self.distinct[number], self.probes[index]
+        key = probe.name, job.dtype, adam
+        self.runs[key] = run
+        claim = reduced(adam, probe, exact=True)
+        self.results[key] = judged(claim, probe, job.dtype, run, flushes=self.info.flushes)
+
+    def entries(self) -> list[Entry]:
+        return [self.entry(self.double(claim), *self.seen_by(claim)) for claim in self.claims]
+
+    def double(self, claim: Claim) -> Claim:
+        return Claim(claim.name, dataclasses.replace(claim.adam, coefficients="double"))
+
+    def seen_by(self, claim: Claim) -> tuple[list[Result], dict[tuple[str, str], Run]]:
+        """The results and runs that stand for one claim."""
+        results, runs = [], {}
+        for dtype in self.dtypes:
+            for probe in self.probes:
+                key = probe.name, dtype, reduced(claim.adam, probe)
+                if probe.applies_to(claim.adam) and key in self.results:
+                    results.append(self.results[key])
+                    runs[probe.name, dtype] = self.runs[key]
+        return results, runs
+
+
+class Foreign(Subject):
+    """Somebody else's Adam, held to one claim."""
+
+    def plan(self) -> list[Job]:
+        self.claim: Claim | None = None
+        if self.dialect:
+            self.claim = claim_of_dialect(self.dialect, self.settings)
+        self.seen: dict[str, Probe] = {}
+        self.runs: dict[tuple[str, str], Run] = {}
+        self.results: list[Result] = []
+        # identification asks more than the claim does, but no state is set that means nothing to it
+        wanted = [not p.start or self.claim is None or p.applies_to(self.claim.adam) for p in self.probes]
+        tasks = [(0, number) for number, asked in enumerate(wanted) if asked]
+        return [
+            Job(self.target, dtype, [None], self.probes, tasks, self.settings, self.device)
+            for dtype in self.dtypes
+        ]
+
+    def ready(self, info: Info) -> None:
+        super().ready(info)
+        if self.claim is None:
+            try:
+                self.claim = claim_for(self.target, self.dialect, info.dialect, self.settings)
+            except DialectError as error:
+                self.ended("broken", f"its attribute dialect: {error}")
+
+    def as_seen(self, probe: Probe) -> Probe:
+        assert self.info is not None
+        if probe.name not in self.seen:
+            hyper = effective_hyper(probe.hyper, self.info.lacks, self.info.fixed)
+            same = hyper == dict(probe.hyper)
+            self.seen[probe.name] = probe if same else dataclasses.replace(probe, hyper=hyper)
+        return self.seen[probe.name]
+
+    def done(self, job: Job, task: int, run: Run) -> None:
+        if self.claim is None or self.info is None:
+            return
+        probe = self.as_seen(self.probes[job.tasks[task][1]])
+        self.runs[probe.name, job.dtype] = run
+        if probe.applies_to(self.claim.adam):
+            result = judged(self.claim.adam, probe, job.dtype, run, flushes=self.info.flushes)
+            self.results.append(result)
+
+    def entries(self) -> list[Entry]:
+        claim = self.claim or claim_for(self.target, None)
+        order = {probe.name: number for number, probe in enumerate(self.probes)}
+        self.results.sort(key=lambda r: (self.dtypes.index(r.dtype), order[r.probe]))
+        return [self.entry(claim, self.results, self.runs)]
+
+
+def judged(claim: Adam, probe: Probe, dtype: str, run: Run, *, flushes: bool) -> Result:
+    """The judgement of a run; a wider bound, for flushed subnormals, is derived only where it matters."""
+    from adamcore.conformance.verdict.judge import judge
+
+    result = judge(claim, probe, dtype, run, flushes=False)
+    if flushes and result.status == "failed":
+        result = judge(claim, probe, dtype, run, flushes=True)
+    return result

@@ -1,0 +1,48 @@
+"""Judge a recorded training run, without the code that made it.
+
+FILE is what adamcore.conformance.audit.Recorder writes: parameters before and after each step,
+gradients and hyperparameters.  The claim is --dialect; else the dialect that the recorder noted;
+else Algorithm 1 of the paper, with L2.  See docs/audit.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+EXAMPLES = """\
+examples:
+  adamcore audit run.safetensors
+  adamcore audit run.safetensors --dialect torch.AdamW --json report.json
+
+exit status: 0 the run is that of the claim, 1 it deviates, 2 wrong usage, or a file that is damaged,
+not a recording, or in which nothing can be decided
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="a recording (safetensors)")
+    parser.add_argument("--dialect", metavar="NAME", help="the claim to hold it to")
+    parser.add_argument("--json", metavar="FILE", help="write the report to FILE")
+
+
+def run(options: argparse.Namespace) -> int:
+    from adamcore.conformance.audit import RecordingError
+    from adamcore.conformance.audit.judge import audit
+    from adamcore.conformance.cli.parser import console, usage_error
+    from adamcore.conformance.report.report import check_writable
+    from adamcore.conformance.report.terminal import show
+    from adamcore.errors import DialectError
+
+    out = console()
+    try:
+        if options.json:
+            check_writable(options.json)
+        report = audit(options.file, options.dialect)
+        show(report, out)
+        if options.json:
+            report.write(options.json)
+    except (RecordingError, DialectError) as error:
+        return usage_error(error)
+    except OSError as error:
+        return usage_error(f"cannot write {options.json}: {error.strerror or error}")
+    return report.exit_code

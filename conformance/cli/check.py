@@ -1,0 +1,159 @@
+"""Run candidates on the designed probes and hold them to a claim.
+
+TARGET is one of
+  numpy, torch, jax         our backends; torch:cuda, jax:cuda on another device; jax runs
+                            each operation by itself, jax:jit a step at a time,
+                            jax:native likewise with machine code in the program;
+                            torch:compile by programs that torch.compile makes
+  array:MODULE              our definition on any array-API namespace
+  module:attr               a torch.optim.Optimizer class, an optax factory, a Keras optimizer
+  path/file.py:attr         class, or a class with init(params, hyper) and step(grads)
+Without TARGET: every backend, on every device, under every dialect of the table (jax:jit under
+Algorithm 1 alone: compiling all of it takes minutes).
+
+The claim is --dialect; else the row of the table for the target (adamcore dialects); else the
+candidate's own attribute `dialect`; else Algorithm 1 of the paper, with L2.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from adamcore.conformance.report.report import Report
+
+EXAMPLES = """\
+examples:
+  adamcore check                                  is every backend here the same Adam?
+  adamcore check torch.optim:AdamW optax:adamw    each against its own dialect
+  adamcore check --dialect torch.AdamW optax:adamw
+  adamcore check torch.optim:Adam --set amsgrad=True --set foreach=True
+  adamcore check my/adam.py:MyAdam --set noise_factor=@eps --json report.json
+  adamcore check 'cmd:./my_driver --threads 1' --quick
+  adamcore check my/adam.py:MyAdam --html report.html --junit report.xml
+  adamcore check my/adam.py:MyAdam --dtype float32 --probe 'EPS.*' --probe DEC.1/coupling
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    from adamcore.conformance.settings import DTYPES, FORMATS, MEMORY, PARALLEL, TIMEOUT
+
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help="what to check (above)")
+    parser.add_argument("--dialect", metavar="NAME", help="the claim to hold every target to")
+    parser.add_argument(
+        "--dtype", action="append", choices=DTYPES, help="only this dtype (default: float32 and float64)"
+    )
+    parser.add_argument("--device", metavar="NAME", help="device of torch and JAX targets, such as cuda:1")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a constructor argument; NAME=@b1 says which argument is lr, b1, b2, eps, weight_decay, ...",
+    )
+    parser.add_argument(
+        "--probe", action="append", default=[], metavar="PATTERN", help="only probes or rules of this name"
+    )
+    for form, about in FORMATS.items():
+        names = [f"--{form}", "--md"] if form == "markdown" else [f"--{form}"]
+        parser.add_argument(*names, metavar="FILE", help=f"write {about}")
+    parser.add_argument(
+        "--expected", metavar="FILE", help="failures that are known, with reason and last day (TOML)"
+    )
+    parser.add_argument(
+        "--timeout",
+        type=positive,
+        default=TIMEOUT,
+        metavar="S",
+        help="seconds a candidate may take to start, and for each probe (default: %(default)g)",
+    )
+    parser.add_argument(
+        "--memory",
+        type=positive,
+        default=MEMORY,
+        metavar="MB",
+        help="memory that a candidate may take, all its processes together (%(default)g; Linux only)",
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="only short probes: under two seconds of judging a candidate"
+    )
+    parser.add_argument(
+        "-j",
+        type=count,
+        default=PARALLEL,
+        dest="parallel",
+        metavar="N",
+        help="processes at once (%(default)s)",
+    )
+
+
+def positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 1e6:
+        raise argparse.ArgumentTypeError(f"{text}: expected a number above 0")
+    return value
+
+
+def count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text}: expected 1 or more")
+    return value
+
+
+def run(options: argparse.Namespace) -> int:
+    from adamcore.conformance.checking.expected import Expectations, read_expected
+    from adamcore.conformance.cli.parser import console, usage_error
+    from adamcore.conformance.report.report import EXIT_USAGE
+    from adamcore.conformance.report.terminal import show
+    from adamcore.conformance.report.write import check_paths, write_all
+    from adamcore.conformance.settings import FORMATS, UsageError
+    from adamcore.errors import DialectError
+
+    out = console()
+    paths = {form: path for form in FORMATS if (path := getattr(options, form))}
+    try:
+        check_paths(paths)
+        expected = read_expected(options.expected) if options.expected else Expectations([])
+        report = checked(options, out)
+    except (UsageError, DialectError) as error:
+        return usage_error(error)
+    expected.apply(report, narrowed=bool(options.probe or options.dtype or options.quick))
+    show(report, out)
+    problems = write_all(report, paths)
+    for problem in problems:
+        usage_error(problem)
+    return EXIT_USAGE if problems else report.exit_code
+
+
+def checked(options: argparse.Namespace, out: Console) -> Report:
+    """The report, with a progress bar on a terminal."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from adamcore.conformance.checking.check import check
+    from adamcore.conformance.settings import DTYPES, parse_assignments
+
+    columns = (
+        TextColumn("checking"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        TextColumn("[dim]{task.description}"),
+    )  # fmt: skip
+    with Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as bar:
+        task = bar.add_task("", total=None)
+        return check(
+            options.targets,
+            dialect=options.dialect,
+            dtypes=options.dtype or DTYPES,
+            device=options.device,
+            settings=parse_assignments(options.set),
+            probes=options.probe,
+            timeout=options.timeout,
+            parallel=options.parallel,
+            memory=options.memory,
+            quick=options.quick,
+            progress=lambda what, done, total: bar.update(
+                task, description=what, completed=done, total=total
+            ),
+        )

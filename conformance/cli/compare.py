@@ -1,0 +1,98 @@
+"""Compare two dialects: axis by axis, their defaults, and with which numbers one is the other.
+
+The gap is the largest difference of a parameter over a designed run, in units of the learning rate,
+from both run through the oracle: a proof for that run, not an estimate.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+EXAMPLES = """\
+examples:
+  adamcore compare torch.AdamW optax.adamw
+  adamcore compare torch.Adam keras.Adam --set eps=1e-3 --steps 300 --svg gap.svg
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Put this command's arguments into its parser."""
+    parser.add_argument("first", metavar="A")
+    parser.add_argument("second", metavar="B")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a number both have")
+    parser.add_argument("--steps", type=int, default=100, metavar="N", help="length of the run (100)")
+    parser.add_argument("--svg", metavar="FILE", help="plot the gaps over the run")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Carry the command out; the exit status."""
+    from pathlib import Path
+
+    from rich.table import Table
+
+    from adamcore.conformance.cli.parser import console, usage_error
+    from adamcore.conformance.compare.compare import compare, numbers_of
+    from adamcore.conformance.compare.plot import svg
+    from adamcore.conformance.settings import UsageError, parse_assignments
+    from adamcore.dialects import dialect
+    from adamcore.errors import AdamcoreError, DialectError
+
+    try:
+        given = {name: float(value) for name, value in parse_assignments(options.set).items()}
+        found = compare(options.first, options.second, steps=max(options.steps, 1), **given)
+    except (UsageError, AdamcoreError, ValueError, TypeError) as error:
+        return usage_error(error)
+    out = console()
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    for head in ("", options.first, options.second):
+        table.add_column(head, overflow="fold")
+    for axis, (a, b) in found.axes.items():
+        table.add_row(axis, str(a), str(b))
+    if not found.axes:
+        table.add_row("every axis", "the same", "the same")
+    for name, (x, y) in found.defaults.items():
+        if x != y:
+            table.add_row(f"default {name}", *("required" if v is None else f"{v:g}" for v in (x, y)))
+    out.print(table)
+    out.print()
+    alike = "both with " + ", ".join(options.set) if options.set else "the same lr"
+    out.print(
+        f"With their own defaults ({alike}): a gap of {max(found.as_they_are):.2g} lr "
+        f"in {options.steps} steps."
+    )
+    pairs = ((options.first, options.second, found.there), (options.second, options.first, found.back))
+    for wanted, target, m in pairs:
+        out.print()
+        out.print(f"{target} as {wanted}: {SAID[m.verdict]}, a gap of {max(m.gaps):.2g} lr.")
+        try:
+            arguments = numbers_of(m.adam, dialect(target))
+            written = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+            out.print(f"  {target}({written})")
+        except DialectError as error:
+            out.print(f"  {error}")
+        for text in m.said:
+            out.print(f"  {text}")
+        if m.lacking:
+            out.print(f"  what remains: {', '.join(m.lacking)}")
+    if found.freezing:
+        out.print()
+        out.print(f"Where gradients are absent they differ besides, in {', '.join(found.freezing)}.")
+    if options.svg:
+        series = {
+            "own defaults": found.as_they_are,
+            f"{options.second} as {options.first}": found.there.gaps,
+            f"{options.first} as {options.second}": found.back.gaps,
+        }
+        try:
+            Path(options.svg).write_text(svg(f"{options.first} and {options.second}: gap in lr", series))
+        except OSError as error:
+            return usage_error(f"--svg {options.svg}: {error.strerror}")
+    return 0
+
+
+SAID = {
+    "identical": "the same trajectory in the real numbers",
+    "exact": "the same trajectory, up to the rounding of the numbers below",
+    "approximate": "nearly, by no choice of numbers exactly",
+    "different": "by no choice of numbers",
+}

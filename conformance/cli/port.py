@@ -1,0 +1,45 @@
+"""Port an optimizer: print the lines to write in another framework, and how near they come.
+
+Where no constructor of the target is the same Adam, its nearest is printed with the gap, and the
+transformation of this project that is exact.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+EXAMPLES = """\
+examples:
+  adamcore port torch.AdamW --to optax
+  adamcore port torch.AdamW --to keras --set lr=3e-4 --set weight_decay=0.1
+
+exit status: 0 the same trajectory, 1 only nearly or not at all, 2 wrong usage
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Put this command's arguments into its parser."""
+    parser.add_argument("source", metavar="DIALECT")
+    parser.add_argument(
+        "--to", required=True, metavar="FAMILY", help="optax, torch, keras, mlx, ... or a dialect"
+    )
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="its hyperparameters"
+    )
+    parser.add_argument("--steps", type=int, default=100, metavar="N", help="length of the proof's run (100)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Carry the command out; the exit status."""
+    from adamcore.conformance.cli.parser import usage_error
+    from adamcore.conformance.compare.port import port
+    from adamcore.conformance.settings import UsageError, parse_assignments
+    from adamcore.errors import AdamcoreError
+
+    try:
+        given = {name: float(value) for name, value in parse_assignments(options.set).items()}
+        found = port(options.source, options.to, steps=max(options.steps, 1), **given)
+    except (UsageError, AdamcoreError, ValueError, TypeError) as error:
+        return usage_error(error)
+    print(found.text, end="")
+    return 0 if found.match.verdict in ("identical", "exact") else 1

@@ -1,0 +1,111 @@
+"""The edition of test vectors: print a selection for another language, check it, or write it anew.
+
+Without an option: what the edition holds.  Inputs and answers are bit patterns in hexadecimal, the
+answers exact and rounded once; each comes with the error allowed to it.  See docs/vectors.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+EXAMPLES = """\
+examples:
+  adamcore vectors                                              what the edition holds
+  adamcore vectors --for json --dialect torch.AdamW --dtype bfloat16 > adamw.json
+  adamcore vectors --for C --dialect torch.AdamW > adam_vectors.h
+  adamcore vectors --check                                      the files of this package
+  adamcore vectors --write DIR                                  the same files from the oracle
+  adamcore vectors --write DIR --long                           more dialects, more and longer inputs
+
+exit status: 0 done, 2 wrong usage, or files that are damaged or not of this kind
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    action = parser.add_mutually_exclusive_group()
+    action.add_argument(
+        "--for", dest="language", choices=("C", "json"), help="print vectors for this language"
+    )
+    action.add_argument(
+        "--check", nargs="?", const="", metavar="DIR", help="check files against their hashes (default: ours)"
+    )
+    action.add_argument(
+        "--write", metavar="DIR", help="have the oracle answer all inputs, and write the files"
+    )
+    parser.add_argument(
+        "--dialect", metavar="NAME", help="vectors of this dialect, or one that computes the same"
+    )
+    parser.add_argument(
+        "--dtype", choices=("float32", "float64", "bfloat16", "float16"),
+        help="vectors of this dtype (C: float32 unless given)",
+    )  # fmt: skip
+    parser.add_argument("--from", dest="folder", metavar="DIR", help="read this edition instead of ours")
+    parser.add_argument("--long", action="store_true", help="with --write: the longer set")
+
+
+def run(options: argparse.Namespace) -> int:
+    from adamcore.conformance.cli.parser import usage_error
+    from adamcore.conformance.vectors.files import VectorError
+    from adamcore.errors import DialectError
+
+    if options.long and not options.write:
+        return usage_error("--long goes with --write DIR")
+    try:
+        return done(options)
+    except (VectorError, DialectError) as error:
+        return usage_error(error)
+
+
+def done(options: argparse.Namespace) -> int:
+    from adamcore.conformance.cli.parser import console, usage_error
+    from adamcore.conformance.vectors import files, languages
+
+    folder = Path(options.folder) if options.folder else files.SHIPPED
+    if options.language:
+        dtype = options.dtype or ("float32" if options.language == "C" else None)
+        selection = languages.select(options.dialect, dtype, folder)
+        in_c = options.language == "C"
+        print(languages.as_c(selection, str(dtype)) if in_c else languages.as_json(selection))
+        return 0
+    out = console()
+    if options.write:
+        texts = files.generate(long=options.long, done=lambda name: out.print(name))
+        try:
+            files.write(Path(options.write), texts)
+        except OSError as error:
+            return usage_error(f"cannot write {options.write}: {error.strerror or error}")
+        out.print(f"{len(texts)} files and {files.INDEX} in {options.write}")
+        return 0
+    if options.check is not None:
+        folder = Path(options.check) if options.check else files.SHIPPED
+        index = files.check(folder)
+        count = sum(entry["vectors"] for entry in index["files"].values())
+        out.print(
+            f"adam-vectors {index['edition']}: {count} vectors in {len(index['files'])} files, all as written"
+        )
+        return 0
+    show(files.read_index(folder))
+    return 0
+
+
+def show(index: dict[str, object]) -> None:
+    """A table of the files, and one of the flags."""
+    from rich.table import Table
+
+    from adamcore.conformance.cli.parser import console
+
+    out = console()
+    for title, heads, rows in (
+        (f"adam-vectors {index['edition']}", ("dialect", "vectors"),
+         [(e["dialect"], str(e["vectors"])) for e in index["files"].values()]),  # type: ignore[attr-defined]
+        ("flags", ("flag", "what goes wrong", "what it does"),
+         [(n, f["description"], f["effect"]) for n, f in index["flags"].items()]),  # type: ignore[attr-defined]
+    ):  # fmt: skip
+        table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, title=title, title_justify="left")
+        for head in heads:
+            table.add_column(head, overflow="fold")
+        for row in rows:
+            table.add_row(*row)
+        out.print(table)
+        out.print()

@@ -1,0 +1,1 @@
+"""Two dialects side by side: what makes one of the other, and the lines to write."""

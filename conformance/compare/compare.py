@@ -1,0 +1,193 @@
+"""Two Adams side by side: the axes, the defaults, and with which numbers one is the other.
+
+What is said is proved by running both through the oracle on one designed run: gradients of several
+sizes, some that shrink, some that change sign.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import combinations
+from typing import Any, Literal
+
+import numpy as np
+
+from adamcore import AXES, Adam
+from adamcore.backends.states.fitting import differences
+from adamcore.conformance.compare.rewrites import Proposal, proposals
+from adamcore.conformance.oracle.exact import exact
+from adamcore.conformance.types import FloatArray, Probe, Step
+from adamcore.dialects import HYPERPARAMETERS, REQUIRED, Dialect, dialect
+
+Verdict = Literal["identical", "exact", "approximate", "different"]
+
+STEPS = 100
+SAME = 1e-9  #: gap, in lr, that the rounding of the hyperparameters alone explains
+CLOSE = 0.1  #: gap, in lr, below which one may stand for the other
+FREEZE = ("missing", "clock", "all_missing")
+
+
+@dataclass(frozen=True)
+class Match:
+    """How near the target comes, and with which numbers.
+
+    Attributes:
+        verdict: identical in the real numbers; exact up to the rounding of the hyperparameters;
+            approximate: the gap stays below a tenth of lr; different.
+        adam: the target's Adam with the numbers found.
+        gaps: after each step the largest difference of a parameter, in units of lr.
+        said: what was changed, in words.
+        scheduled: whether a schedule of the learning rate is part of it.
+        lacking: the axes and hyperparameters that remain different.
+    """
+
+    verdict: Verdict
+    adam: Adam
+    gaps: tuple[float, ...]
+    said: tuple[str, ...] = ()
+    scheduled: bool = False
+    lacking: tuple[str, ...] = ()
+
+
+def made(row: Dialect, **given: Any) -> Adam:
+    """The Adam of a row, with lr=1e-3 and weight_decay=0.01 where it requires them."""
+    required = {"lr": 1e-3, "weight_decay": 0.01}
+    wanting = {name: required[name] for name, value in row.defaults.items() if value is REQUIRED}
+    return row.adam(**{**wanting, **given})
+
+
+@lru_cache(maxsize=8)
+def designed(steps: int) -> tuple[FloatArray, tuple[FloatArray, ...]]:
+    """Parameters and gradients: large, small and tiny ones, shrinking ones, ones that change sign."""
+    rng = np.random.default_rng(2026)
+    scale = np.array([1.0, 1.0, 1e-2, 1e-4, 1e-6, 1e-7, 30.0, 1.0])
+    drift = np.array([0.0, 0.6, 0.3, 0.0, 0.5, 0.2, 0.0, 0.0])
+    grads = []
+    for k in range(steps):
+        fade = np.array([1, 1, 1, 1, 1, 1, 1, 0.95**k])
+        grads.append(np.float32(scale * fade * (rng.normal(size=8) + drift)).astype(float))
+    return np.float32(rng.normal(size=8)).astype(float), tuple(grads)
+
+
+def trajectory(proposal: Proposal, steps: int) -> list[Any]:
+    """The exact parameters after each step."""
+    p0, grads = designed(steps)
+    adam = proposal.adam
+    assert not callable(adam.lr)
+    hyper = {name: getattr(adam, name) for name in HYPERPARAMETERS}
+    schedule = proposal.schedule
+    run = tuple(
+        Step((g,), lr=None if schedule is None else schedule(t)) for t, g in enumerate(grads, start=1)
+    )
+    walk = exact(adam, Probe("STEP.1/compare", "designed run", (p0,), run, hyper))
+    return [step[0][0] for step in walk.steps]
+
+
+def gaps(a: Adam, b: Proposal, steps: int) -> tuple[float, ...]:
+    """The largest difference after each step, in units of ``a``'s lr."""
+    assert not callable(a.lr)
+    first, second = trajectory(Proposal(a), steps), trajectory(b, steps)
+    found = [np.abs((x.high - y.high) + (x.low - y.low)).max() for x, y in zip(first, second, strict=True)]
+    return tuple(float(gap) / (a.lr or 1.0) for gap in found)
+
+
+def variants(row: Dialect, a: Adam) -> Iterator[Adam]:
+    """Every Adam that the row's options make of ``a``'s numbers, as far as the row has names for them."""
+    options = list(row.options.values())
+    numbers = {name: getattr(a, name) for name in row.hyper}
+    for count in range(len(options) + 1):
+        for chosen in combinations(options, count):
+            axes: dict[str, Any] = {}
+            for effect in chosen:
+                axes |= effect
+            if count < 2 or all(axes[k] == v for effect in chosen for k, v in effect.items()):
+                yield made(row, **{**numbers, **axes})
+
+
+def match(a: Adam, row: Dialect, steps: int = STEPS) -> Match:
+    """The numbers and options with which the row comes nearest to ``a``, and how near.
+
+    Args:
+        a: what is to be matched; its ``lr`` is a number.
+        row: the target.
+        steps: of the run that proves it.
+    """
+    wanted = min(variants(row, a), key=lambda b: len(differences(a, b)))
+    best: Match | None = None
+    for proposal in proposals(a, wanted):
+        unnamed = [n for n in HYPERPARAMETERS if n not in row.hyper]
+        if any(getattr(proposal.adam, n) != getattr(wanted, n) for n in unnamed):
+            continue  # a number that the target has no name for
+        found = gaps(a, proposal, steps)
+        size = max(found)
+        verdict: Verdict = (
+            "identical" if size < 1e-25 else "exact" if size < SAME else "approximate" if size < CLOSE
+            else "different"
+        )  # fmt: skip
+        lacking = tuple(differences(a, proposal.adam)) if verdict in ("approximate", "different") else ()
+        new = Match(verdict, proposal.adam, found, proposal.said, proposal.schedule is not None, lacking)
+        if best is None or size < 0.5 * max(best.gaps):
+            best = new
+    assert best is not None
+    return best
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What `adamcore compare` shows."""
+
+    names: tuple[str, str]
+    adams: tuple[Adam, Adam]
+    axes: dict[str, tuple[object, object]]  #: those in which they differ
+    defaults: dict[str, tuple[float | None, float | None]]
+    as_they_are: tuple[float, ...]  #: the gap of the two, each with its own defaults, lr alike
+    there: Match  #: the second, made to be the first
+    back: Match  #: the first, made to be the second
+    freezing: tuple[str, ...]  #: axes that show only where gradients are absent
+
+
+def compare(first: str, second: str, *, steps: int = STEPS, **given: Any) -> Comparison:
+    """Compare two dialects.
+
+    Args:
+        first, second: rows of the table.
+        steps: of the runs.
+        given: hyperparameters that both are to have, such as ``weight_decay=0.1``.
+
+    Raises:
+        DialectError: no such row.
+        HyperparameterError, AxisError: as :class:`adamcore.Adam`.
+
+    Example:
+        >>> compare("torch.AdamW", "optax.adamw", steps=5).there.verdict
+        'identical'
+    """
+    rows = dialect(first), dialect(second)
+    lr = given.get("lr", made(rows[0]).lr)
+    a, b = (made(row, **{**{k: v for k, v in given.items() if k in row.hyper}, "lr": lr}) for row in rows)
+    return Comparison(
+        (first, second),
+        (a, b),
+        {x: (getattr(a, x), getattr(b, x)) for x in AXES if getattr(a, x) != getattr(b, x)},
+        {n: (default(rows[0], n), default(rows[1], n)) for n in HYPERPARAMETERS
+         if n in rows[0].hyper or n in rows[1].hyper},
+        gaps(a, Proposal(b), steps),
+        match(a, rows[1], steps),
+        match(b, rows[0], steps),
+        tuple(x for x in FREEZE if getattr(a, x) != getattr(b, x)),
+    )  # fmt: skip
+
+
+def default(row: Dialect, name: str) -> float | None:
+    """The row's own default, None where it requires a value."""
+    value = row.defaults.get(name, getattr(Adam(), name))
+    return None if value is None else float(value)
+
+
+def numbers_of(adam: Adam, row: Dialect) -> dict[str, Any]:
+    """The constructor's arguments, as far as the row has them; axes of absent gradients aside."""
+    own = made(row)
+    quiet = {x: getattr(own, x) for x in (*FREEZE, "coefficients", "complex")}
+    return row.arguments(replace(adam, **quiet))

@@ -1,0 +1,118 @@
+"""The lines to write in another framework for the Adam one has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from adamcore import Adam
+from adamcore.conformance.compare.compare import FREEZE, STEPS, Match, made, match, numbers_of
+from adamcore.dialects import DIALECTS, Dialect, dialect
+from adamcore.errors import DialectError
+
+ORDER = ("identical", "exact", "approximate", "different")
+
+#: What stands first in a constructor's brackets.
+FIRST = {"torch": "model.parameters(), ", "timm": "model.parameters(), ", "apex": "model.parameters(), "}
+
+#: Frameworks in which this project has an optimizer of any dialect.
+OURS = {
+    "optax": ("from adamcore.backends.jax import adam", "optimizer = adam({})", "learning_rate"),
+    "torch": ("from adamcore.backends.torch import Adam", "optimizer = Adam(model.parameters(), {})", "lr"),
+    "keras": ("from adamcore.backends.keras import Adam", "optimizer = Adam({})", "learning_rate"),
+}
+
+
+@dataclass(frozen=True)
+class Port:
+    """What to write, and how near it comes."""
+
+    row: Dialect
+    match: Match
+    text: str
+
+
+def port(source: str, target: str, *, steps: int = STEPS, **given: Any) -> Port:
+    """The nearest row of a framework to a dialect, as lines of Python.
+
+    Args:
+        source: a row of the table.
+        target: a row, or the framework's name: what stands before the dot.
+        steps: of the run that proves it.
+        given: hyperparameters that differ from the source's defaults.
+
+    Raises:
+        DialectError: no such row or framework, or nothing in it can be written.
+
+    Example:
+        >>> port("torch.AdamW", "optax", steps=3, lr=3e-4).text.splitlines()[0]
+        'import optax'
+    """
+    a = made(dialect(source), **given)
+    rows = [dialect(target)] if target in DIALECTS else family(target)
+    found: list[tuple[tuple[int, float, int, int], Dialect, Match, dict[str, Any]]] = []
+    for number, row in enumerate(rows):
+        m = match(a, row, steps)
+        try:
+            arguments = numbers_of(m.adam, row)
+        except DialectError:
+            continue
+        key = (ORDER.index(m.verdict), max(m.gaps), len(arguments), number)
+        found.append((key, row, m, arguments))
+    if not found:
+        raise DialectError(f"no constructor of {target} can be written for {source}")
+    _, row, m, arguments = min(found, key=lambda each: each[0])
+    return Port(row, m, text(source, a, row, m, arguments))
+
+
+def family(name: str) -> list[Dialect]:
+    """The rows of a framework.
+
+    Raises:
+        DialectError: there are none.
+    """
+    rows = [
+        row for key, row in DIALECTS.items()
+        if key.split(".")[0] == name and row.targets and "sparse gradients only" not in row.outside
+    ]  # fmt: skip
+    if not rows:
+        known = sorted({key.split(".")[0] for key, row in DIALECTS.items() if row.targets})
+        raise DialectError(
+            f"no framework {name!r}: expected one of {', '.join(known)}, or a dialect's full name"
+        )
+    return rows
+
+
+def text(source: str, a: Adam, row: Dialect, m: Match, arguments: dict[str, Any]) -> str:
+    """The lines, with comments on what they are."""
+    module, _, attribute = row.targets[0].partition(":")
+    written = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+    lines = [
+        f"import {module}",
+        f"optimizer = {module}.{attribute}({FIRST.get(module.split('.')[0], '')}{written})",
+    ]
+    if m.verdict == "identical":
+        lines.append(f"# {source}, the same trajectory in the real numbers")
+    elif m.verdict == "exact":
+        lines.append(f"# {source}, the same trajectory up to the rounding of these numbers")
+    else:
+        word = "nearly" if m.verdict == "approximate" else "not"
+        lines.append(f"# {word} {source}: up to {max(m.gaps):.2g} lr away in {len(m.gaps)} steps")
+        lines.append(f"# it differs in {', '.join(m.lacking)}")
+    lines += [f"# {said}" for said in m.said]
+    if m.scheduled:
+        lines.append("# (the learning rate here is the one that the schedule multiplies)")
+    quiet = [x for x in FREEZE if getattr(a, x) != getattr(m.adam, x)]
+    if quiet:
+        lines.append(f"# where gradients are absent it does otherwise ({', '.join(quiet)})")
+    ours = OURS.get(row.name.split(".")[0])
+    if ours is not None and m.verdict in ("approximate", "different"):
+        numbers = {ours[2]: a.lr}
+        own = made(dialect(source))
+        names = {"b1": "beta_1", "b2": "beta_2", "eps": "epsilon"} if "keras" in ours[0] else {}
+        for name in ("b1", "b2", "eps", "eps_root", "weight_decay", "momentum_decay"):
+            if getattr(a, name) != getattr(own, name):
+                numbers[names.get(name, name)] = getattr(a, name)
+        call = ", ".join(f"{name}={value!r}" for name, value in numbers.items()) + f", dialect={source!r}"
+        lines += ["", "# exactly:", ours[0], ours[1].format(call)]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,255 @@
+"""Faults of what goes in: the probe as a candidate with the fault sees it.
+
+Hyperparameters, learning rates, gradients and masks; the order of elements is :mod:`.layout`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from adamcore.conformance import dtypes
+from adamcore.conformance.types import FloatArray, Probe, Step
+
+Steps = tuple[Step, ...]
+
+
+def on_hyper(change: Callable[[dict[str, float]], dict[str, float]]) -> dict[str, Any]:
+    """For a fault: other hyperparameters."""
+    return {"probe": partial(with_hyper, change)}
+
+
+def on_steps(change: Callable[[Steps, Probe], Steps]) -> dict[str, Any]:
+    """For a fault: other steps."""
+    return {"probe": partial(with_steps, change)}
+
+
+def on_gradients(change: Callable[[FloatArray], FloatArray]) -> dict[str, Any]:
+    """For a fault: each gradient another."""
+    return on_steps(partial(each_gradient, change))
+
+
+def with_hyper(change: Callable[[dict[str, float]], dict[str, float]], probe: Probe) -> Probe:
+    return replace(probe, hyper={**probe.hyper, **change(dict(probe.hyper))})
+
+
+def set_to(name: str, value: float, h: dict[str, float]) -> dict[str, float]:
+    return {name: value} if name in h else {}
+
+
+def momentum_decay(value: float, h: dict[str, float]) -> dict[str, float]:
+    """Set where the probe leaves it at its default, too."""
+    return {"momentum_decay": value}
+
+
+def unless_zero(name: str, value: float, h: dict[str, float]) -> dict[str, float]:
+    return {name: h[name] or value} if name in h else {}
+
+
+def at_least(name: str, low: float, h: dict[str, float]) -> dict[str, float]:
+    return {name: max(h[name], low)}
+
+
+def narrowed(names: tuple[str, ...], dtype: str, probe: Probe) -> Probe:
+    """These hyperparameters rounded to a format; a beta that would become 1 is left."""
+
+    def to(x: float) -> float:
+        return dtypes.narrow(x, dtype)
+
+    h = {n: to(probe.hyper[n]) for n in names if n in probe.hyper}
+    h = {n: x for n, x in h.items() if x < 1.0 or n not in ("b1", "b2")}
+    probe = replace(probe, hyper={**probe.hyper, **h})
+    return with_lr(to, probe) if "lr" in names else probe
+
+
+def with_lr(change: Callable[[float], float], probe: Probe) -> Probe:
+    """Every learning rate changed, the first and later ones."""
+    steps = tuple(step if step.lr is None else replace(step, lr=change(step.lr)) for step in probe.steps)
+    return replace(probe, steps=steps, hyper={**probe.hyper, "lr": change(probe.hyper["lr"])})
+
+
+def swapped(h: dict[str, float]) -> dict[str, float]:
+    return {"b1": h["b2"], "b2": h["b1"]}
+
+
+def one_minus(name: str, h: dict[str, float]) -> dict[str, float]:
+    return {name: 1.0 - h[name]} if h[name] else {}
+
+
+def squared_eps(h: dict[str, float]) -> dict[str, float]:
+    return {"eps": h["eps"] ** 2}
+
+
+def coarse(bits: int, h: dict[str, float]) -> dict[str, float]:
+    """Betas rounded to a format with ``bits`` significant bits."""
+    rounded = {name: rounded_to(bits, h[name]) for name in ("b1", "b2")}
+    return {name: value for name, value in rounded.items() if value < 1.0}
+
+
+def rounded_to(bits: int, x: float) -> float:
+    mantissa, exponent = np.frexp(x)
+    return float(np.ldexp(np.round(np.ldexp(mantissa, bits)), exponent - bits))
+
+
+def with_steps(change: Callable[[Steps, Probe], Steps], probe: Probe) -> Probe:
+    return replace(probe, steps=change(probe.steps, probe))
+
+
+def each_gradient(change: Callable[[FloatArray], FloatArray], steps: Steps, probe: Probe) -> Steps:
+    return tuple(
+        replace(step, grads=tuple(None if g is None else change(g) for g in step.grads)) for step in steps
+    )
+
+
+def by_norm(limit: float, g: FloatArray) -> FloatArray:
+    norm = float(np.linalg.norm(np.ravel(g)))
+    return g if not norm > limit else g * (limit / norm)
+
+
+def by_global_norm(limit: float, steps: Steps, probe: Probe) -> Steps:
+    clipped = []
+    for step in steps:
+        norm = float(np.sqrt(sum(np.sum(np.abs(g) ** 2) for g in step.grads if g is not None)))
+        scale = limit / norm if norm > limit else 1.0
+        clipped.append(replace(step, grads=tuple(None if g is None else g * scale for g in step.grads)))
+    return tuple(clipped)
+
+
+def by_value(limit: float, g: FloatArray) -> FloatArray:
+    clipped: FloatArray = np.clip(g.real, -limit, limit)
+    return clipped + 1j * np.clip(g.imag, -limit, limit) if np.iscomplexobj(g) else clipped
+
+
+def without_nan(g: FloatArray) -> FloatArray:
+    return np.nan_to_num(g, nan=0.0, posinf=0.0, neginf=0.0)
+
+
+def step_skipped_on_nan(steps: Steps, probe: Probe) -> Steps:
+    return tuple(
+        replace(step, grads=(None,) * len(step.grads))
+        if any(g is not None and not np.isfinite(g).all() for g in step.grads)
+        else step
+        for step in steps
+    )
+
+
+def tensor_skipped_on_nan(steps: Steps, probe: Probe) -> Steps:
+    return tuple(
+        replace(step, grads=tuple(None if g is None or not np.isfinite(g).all() else g for g in step.grads))
+        for step in steps
+    )
+
+
+def zero_tensors_skipped(steps: Steps, probe: Probe) -> Steps:
+    return tuple(
+        replace(step, grads=tuple(None if g is None or not np.any(g) else g for g in step.grads))
+        for step in steps
+    )
+
+
+def masked(keep: Callable[[FloatArray, FloatArray], Any], steps: Steps, probe: Probe) -> Steps:
+    """Only the elements that ``keep(p, g)`` chooses ever move."""
+    return tuple(
+        replace(
+            step,
+            present=tuple(
+                False if g is None else np.asarray(keep(p, g)) if p.ndim else bool(keep(p, g))
+                for p, g in zip(probe.params, step.grads, strict=True)
+            ),
+        )
+        for step in steps
+    )
+
+
+def zeros_left(p: FloatArray, g: FloatArray) -> Any:
+    return g != 0
+
+
+def all_or_none(steps: Steps, probe: Probe) -> Steps:
+    return tuple(
+        replace(step, grads=tuple(None for _ in step.grads)) if None in presence(step) else step
+        for step in steps
+    )
+
+
+def up_to_the_first_absent(steps: Steps, probe: Probe) -> Steps:
+    """Those behind an absent gradient are absent too."""
+    return tuple(
+        replace(
+            step, grads=tuple(g if all(presence(step)[: i + 1]) else None for i, g in enumerate(step.grads))
+        )
+        for step in steps
+    )
+
+
+def those_of_the_first_step(steps: Steps, probe: Probe) -> Steps:
+    first = presence(steps[0]) if steps else ()
+    return tuple(
+        replace(step, grads=tuple(g if here else None for g, here in zip(step.grads, first, strict=True)))
+        for step in steps
+    )
+
+
+def presence(step: Step) -> tuple[bool | None, ...]:
+    """True for each parameter with a gradient, None for the others."""
+    return tuple(None if g is None else True for g in step.grads)
+
+
+def nan_to_array(g: FloatArray) -> FloatArray:
+    return g if np.isfinite(g).all() else np.full_like(g, np.nan)
+
+
+def nan_to_all(steps: Steps, probe: Probe) -> Steps:
+    """One value that is not finite spoils every gradient of the step."""
+    return tuple(
+        step if all(g is None or np.isfinite(g).all() for g in step.grads)
+        else replace(step, grads=tuple(None if g is None else np.full_like(g, np.nan) for g in step.grads))
+        for step in steps
+    )  # fmt: skip
+
+
+def lr_kept(steps: Steps, probe: Probe) -> Steps:
+    return tuple(replace(step, lr=None) for step in steps)
+
+
+def lr_late(steps: Steps, probe: Probe) -> Steps:
+    return tuple(replace(step, lr=before.lr) for step, before in zip(steps, (Step(()), *steps), strict=False))
+
+
+def lr_once(steps: Steps, probe: Probe) -> Steps:
+    first = next((s for s, step in enumerate(steps) if step.lr is not None), None)
+    return tuple(step if s == first else replace(step, lr=None) for s, step in enumerate(steps))
+
+
+def lr_multiplied(steps: Steps, probe: Probe) -> Steps:
+    lr, seen = probe.hyper["lr"], []
+    for step in steps:
+        lr = lr if step.lr is None else lr * step.lr
+        seen.append(step if step.lr is None else replace(step, lr=lr))
+    return tuple(seen)
+
+
+def lr_zero_none(steps: Steps, probe: Probe) -> Steps:
+    return tuple(replace(step, lr=step.lr or None) for step in steps)
+
+
+def lr_zero_skips(steps: Steps, probe: Probe) -> Steps:
+    lr, seen = probe.hyper["lr"], []
+    for step in steps:
+        lr = lr if step.lr is None else step.lr
+        seen.append(step if lr else replace(step, grads=tuple(None for _ in step.grads)))
+    return tuple(seen)
+
+
+def stale(steps: Steps, probe: Probe) -> Steps:
+    """An absent gradient is the last one once more."""
+    last: list[FloatArray | None] = [None] * len(probe.params)
+    seen = []
+    for step in steps:
+        last = [old if g is None else g for g, old in zip(step.grads, last, strict=True)]
+        seen.append(replace(step, grads=tuple(last)))
+    return tuple(seen)

@@ -1,0 +1,173 @@
+"""The oracle: the definition run in ball arithmetic, so that its answer is a proof.
+
+Numbers are 256-bit balls (python-flint's ``arb``) that contain the exact value; arrays are NumPy
+object arrays of them.  An answer is kept as two floats, ``high + low``, good to 106 bits.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from flint import arb, ctx
+
+from adamcore import Adam
+from adamcore.conformance.oracle.condense import condensed, spread
+from adamcore.conformance.oracle.perturbation import Fault, Tweak
+from adamcore.conformance.oracle.reduced import essence
+from adamcore.conformance.oracle.trajectory import Walk, walk
+from adamcore.conformance.types import FloatArray, Probe
+from adamcore.definition import Number, coefficients, update
+
+PRECISION = 256  #: bits of the balls' midpoints
+
+_sqrt = np.frompyfunc(lambda x: x.sqrt(), 1, 1)
+_max = np.frompyfunc(lambda a, b: a.max(b), 2, 1)
+_ball = np.frompyfunc(arb, 1, 1)
+_high = np.frompyfunc(lambda x: float(x.mid()), 1, 1)
+_low = np.frompyfunc(lambda x, high: float(x.mid() - high) if math.isfinite(high) else 0.0, 2, 1)
+_radius = np.frompyfunc(lambda x: float(x.rad()), 1, 1)
+
+
+class Exact:
+    """Coefficients as balls: 1 - b**t without any rounding to speak of."""
+
+    def number(self, value: float) -> Number:
+        return arb(value)
+
+    def sqrt(self, x: Number) -> Number:
+        return x.sqrt()
+
+    def power(self, base: float, k: int, rate: float) -> Number:
+        return arb(base) ** (arb(rate) * k)
+
+    def successor(self, t: int) -> int:
+        return t + 1
+
+    def complement(self, b: float) -> Number:
+        return 1 - arb(b)
+
+    def complement_power(self, b: float, t: int) -> Number:
+        return 1 - arb(b) ** t
+
+    def keep(self, kept: Number, weight: Number) -> Number | None:
+        return arb(kept)
+
+
+class Balls:
+    """The array namespace of object arrays of balls."""
+
+    sqrt = staticmethod(_sqrt)
+    maximum = staticmethod(_max)
+
+
+@dataclass(frozen=True)
+class Value:
+    """An exact vector as ``high + low``; ``radius`` bounds what is still unknown of it."""
+
+    high: FloatArray
+    low: FloatArray
+    radius: FloatArray
+
+    def error_of(self, got: FloatArray) -> FloatArray:
+        """``got - exact`` in float64, correct to its last bits though the two are close."""
+        return (got.astype(np.float64) - self.high) - self.low
+
+
+class ExactSlot:
+    """State of real vectors in balls."""
+
+    def __init__(self, adam: Adam, parts: list[FloatArray]) -> None:
+        self.adam = adam
+        self.p = [_ball(p.astype(object)) for p in parts]
+        zero = _ball(np.zeros(parts[0].shape).astype(object))
+        self.m = [zero for _ in parts]
+        self.v, self.v_max = zero, zero
+        self.mu_product: Number | None = arb(1)
+
+    def step(
+        self, t: int, lr: float, grads: list[FloatArray], mask: FloatArray | None, tweak: Tweak | None = None
+    ) -> None:
+        c = coefficients(Exact(), self.adam, t, arb(lr), self.mu_product)
+        c = c if tweak is None else tweak(c, Exact())
+        self.mu_product = c.mu_product
+        parts = [(p, _ball(g.astype(object)), m) for p, g, m in zip(self.p, grads, self.m, strict=True)]
+        moved, v, v_max = update(Balls, self.adam, c, parts, self.v, self.v_max)
+
+        def chosen(new: Any, old: Any) -> Any:
+            return new if mask is None else np.where(mask, new, old)
+
+        self.p = [chosen(p, old) for (p, _), old in zip(moved, self.p, strict=True)]
+        self.m = [chosen(m, old) for (_, m), old in zip(moved, self.m, strict=True)]
+        self.v, self.v_max = chosen(v, self.v), chosen(v_max, self.v_max)
+
+    def begin(self, m: list[FloatArray], v: FloatArray, v_max: FloatArray) -> None:
+        self.m = [_ball(x.astype(object)) for x in m]
+        self.v, self.v_max = _ball(v.astype(object)), _ball(v_max.astype(object))
+
+    def put(self, parts: list[FloatArray]) -> None:
+        self.p = [_ball(x.astype(object)) for x in parts]
+
+    def tick(self, t: int, lr: float) -> None:
+        self.mu_product = coefficients(Exact(), self.adam, t, arb(lr), self.mu_product).mu_product
+
+    def reset(self) -> None:
+        zero = _ball(np.zeros(self.v.shape).astype(object))
+        self.m, self.v, self.v_max, self.mu_product = [zero for _ in self.m], zero, zero, arb(1)
+
+    def read(self) -> list[Value]:
+        return [as_value(p) for p in self.p]
+
+
+def as_value(balls: Any) -> Value:
+    high = _high(balls)
+    return Value(high.astype(float), _low(balls, high).astype(float), _radius(balls).astype(float))
+
+
+@lru_cache(maxsize=4096)
+def _exact(claim: Adam, probe: Probe, fault: Fault | None) -> Walk[Value]:
+    few, back = (probe, []) if fault else condensed(probe)  # a fault may ask where an element stands
+    with ctx.workprec(PRECISION):
+        return spread(walk(claim, few, ExactSlot, fault), back)
+
+
+def exact(claim: Adam, probe: Probe, fault: Fault | None = None) -> Walk[Value]:
+    """The exact trajectory of a probe under a claim (its axes; hyperparameters are the probe's).
+
+    Raises:
+        ArithmeticError: balls too wide to tell a float64; never seen at 256 bits.
+    """
+    return _exact(essence(claim, probe, fault), probe, fault)
+
+
+def round_once(ball: Any, bits: int, smallest: int) -> float:
+    """A ball rounded to nearest-even into a format of ``bits`` significant bits.
+
+    ``smallest`` is the exponent of the format's smallest subnormal, -149 for float32.  Rounded
+    once, from the exact value: going through float64 first would round twice.
+
+    Raises:
+        ArithmeticError: the ball straddles a rounding boundary.
+
+    >>> round_once(arb(1) / 3, 24, -149) == float(np.float32(1 / 3))
+    True
+    """
+
+    def nearest(x: Any) -> float:
+        mantissa, exponent = (int(k) for k in x.man_exp())
+        drop = max(abs(mantissa).bit_length() - bits, smallest - exponent)
+        if drop > 0:
+            half, whole = 1 << (drop - 1), abs(mantissa)
+            kept = whole >> drop
+            rest = whole - (kept << drop)
+            kept += rest > half or (rest == half and kept & 1)
+            mantissa, exponent = (kept if mantissa > 0 else -kept), exponent + drop
+        return math.ldexp(mantissa, exponent)
+
+    low, high = nearest(ball.lower()), nearest(ball.upper())
+    if low != high:
+        raise ArithmeticError(f"{ball} straddles a rounding boundary: raise PRECISION")
+    return low

@@ -1,0 +1,59 @@
+"""What a probe tells apart, and by how many bounds: its certificate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+import numpy as np
+
+from adamcore import AXES, Adam
+from adamcore.conformance.oracle.bounds import Bound, bounds
+from adamcore.conformance.oracle.exact import Value, exact
+from adamcore.conformance.oracle.trajectory import Walk, claim_of
+from adamcore.conformance.types import Probe
+
+ENOUGH = 10.0  #: bounds by which a probe must tell apart what it is there to decide
+
+
+@dataclass(frozen=True)
+class Separation:
+    """How far two values of an axis lie apart under a probe, in bounds of the wider claim."""
+
+    axis: str
+    values: tuple[object, object]
+    bounds: float  #: infinite where only one of them raises; 0 where they coincide
+
+
+def certificate(probe: Probe, axis: str, base: Adam, dtype: str = "float32") -> list[Separation]:
+    """The separation of every pair of values of ``axis``, the other axes as in ``base``.
+
+    For the axis ``coefficients`` there is one exact answer, and the separation is how far the
+    wider bound reaches beyond the narrower one.
+    """
+    made = []
+    for value in AXES[axis]:
+        adam = claim_of(replace(base, **{axis: value}), probe)  # type: ignore[arg-type]
+        made.append((value, exact(adam, probe), bounds(adam, probe, dtype)))
+    return [
+        Separation(axis, (a, b), apart(wa, wb, ba, bb, axis == "coefficients"))
+        for (a, wa, ba), (b, wb, bb) in combinations(made, 2)
+    ]
+
+
+def apart(wa: Walk[Value], wb: Walk[Value], ba: Walk[Bound], bb: Walk[Bound], by_bound: bool) -> float:
+    """The largest distance between two walks over the sum of their bounds, anywhere."""
+    if wa.raises != wb.raises:
+        return float("inf")
+    largest = 0.0
+    for a_step, b_step, la_step, lb_step in zip(wa.steps, wb.steps, ba.steps, bb.steps, strict=False):
+        for a, b, la, lb in zip(a_step, b_step, la_step, lb_step, strict=True):
+            for x, y, lx, ly in zip(a, b, la, lb, strict=True):
+                with np.errstate(all="ignore"):
+                    if by_bound:
+                        ratio = np.maximum(lx.p, ly.p) / np.minimum(lx.p, ly.p)
+                    else:
+                        ratio = np.abs((x.high - y.high) + (x.low - y.low)) / (lx.p + ly.p)
+                ratio = ratio[np.isfinite(ratio)]
+                largest = max(largest, float(ratio.max(initial=0.0)))
+    return largest

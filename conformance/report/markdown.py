@@ -1,0 +1,125 @@
+"""A report as Markdown: for a pull request, an issue or a wiki."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from adamcore.conformance.report.junit import divergence
+from adamcore.conformance.report.matrix import Column, columns, rules
+from adamcore.conformance.report.report import Entry, Report
+from adamcore.conformance.types import Finding
+
+
+def markdown(report: Report) -> str:
+    """The text of the page."""
+    found = columns(report)
+    parts = ["# Is it Adam?", overview(found)]
+    for level, title in (("error", "Deviations"), ("note", "Notes")):
+        findings = [described(e, each) for column in found for e, each in column.findings(level)]
+        if findings:
+            parts += [f"## {title}", *findings]
+    if reasons := [column for column in found if column.entries[0].reason]:
+        parts.append("## Not judged")
+        parts += [f"**{code(c.target)}** {c.verdict}:\n\n{block(c.entries[0].reason)}" for c in reasons]
+    if report.unmet:
+        parts += ["## Expected deviations that were not met", bullets(report.unmet)]
+    if any(column.rows for column in found):
+        parts += ["## Worst error as a fraction of its bound", matrix([c for c in found if c.rows])]
+    parts += ["## Checked with", environment(report)]
+    return "\n\n".join(parts) + "\n"
+
+
+def overview(found: Sequence[Column]) -> str:
+    """A row a candidate."""
+    heads = ("candidate", "claimed as", "does as", "verdict", "worst", "passed", "failed", "skipped")
+    rows = []
+    for column in found:
+        counts = column.counts
+        alone = column.entries[0].identified if len(column.entries) == 1 else None
+        verdict = f"**{column.verdict}**" + (", as expected" if column.as_expected else "")
+        rows.append(
+            (
+                code(column.target), text(column.claimed), text(alone or ""), verdict, column.worst.text,
+                str(counts["passed"]), str(counts["failed"] + counts["expected"]), str(counts["skipped"]),
+            )
+        )  # fmt: skip
+    return table(heads, rows)
+
+
+def matrix(found: Sequence[Column]) -> str:
+    """Rules by candidates."""
+    heads = ("rule", *(code(column.target) for column in found))
+    rows = [(rule, *(column.cell(rule).text for column in found)) for rule in rules(found)]
+    return table(heads, rows) + (
+        "\n\nAbove 1 it fails (✗); ! is no matter of size; ≠ failed as expected; ~ failed what should be, "
+        "not must; ? undecided; - skipped."
+    )
+
+
+def described(entry: Entry, findings: Sequence[Finding]) -> str:
+    """The findings of one candidate, the most specific first."""
+    title = f"### {code(entry.target)} claimed as {text(entry.claimed)}"
+    if entry.identified and entry.identified != entry.claimed:
+        title += f"; it does as {text(entry.identified)} does"
+    parts = [title]
+    for found in findings:
+        lines = f"- **{found.area}** ({found.rule}): expected {text(found.expected)}; "
+        lines += f"observed {text(found.observed)}"
+        if found.evidence is not None:
+            lines += "\n\n" + indent(block("\n".join(divergence(found.evidence))))
+        if found.repro:
+            lines += "\n\n" + indent(block(found.repro, "python" if "\n" in found.repro else "sh"))
+        parts.append(lines)
+    return "\n\n".join(parts)
+
+
+def environment(report: Report) -> str:
+    about = report.environment
+    versions = ", ".join(f"{name} {version}" for name, version in about["packages"].items())
+    return text(f"Python {about['python']} on {about['platform']}; {versions}")
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def bullets(lines: Sequence[str]) -> str:
+    return "\n".join(f"- {text(line)}" for line in lines)
+
+
+def text(plain: str) -> str:
+    r"""Plain text that Markdown and HTML leave as it is.
+
+    >>> text("a*b | <c>")
+    'a\\*b \\| \\<c\\>'
+    """
+    return re.sub(r"([\\`*_\[\]<>|#~&])", r"\\\1", " ".join(plain.split()))
+
+
+def code(plain: str) -> str:
+    r"""Plain text as code, in a table too.
+
+    >>> code("a`b|c")
+    '``a`b\\|c``'
+    """
+    plain = " ".join(plain.split()).replace("|", "\\|")
+    ticks = fence(plain, 1)
+    edge = " " if plain.startswith("`") or plain.endswith("`") else ""
+    return f"{ticks}{edge}{plain}{edge}{ticks}"
+
+
+def block(plain: str, language: str = "text") -> str:
+    ticks = fence(plain, 3)
+    return f"{ticks}{language}\n{plain}\n{ticks}"
+
+
+def fence(plain: str, least: int) -> str:
+    """More backticks in a row than the text has."""
+    longest = max((len(run) for run in re.findall("`+", plain)), default=0)
+    return "`" * max(least, longest + 1)
+
+
+def indent(lines: str) -> str:
+    return "\n".join(f"  {line}" if line else "" for line in lines.splitlines())

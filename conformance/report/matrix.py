@@ -1,0 +1,185 @@
+"""A report as rows and columns: rules by candidates, dialects by backends, and the probes of each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from adamcore.conformance.report.report import Entry, Report, Verdict
+from adamcore.conformance.report.terminal import by_target, distinct, ratio, worst_verdict
+from adamcore.conformance.types import Finding, Result
+
+#: Kinds of judgement, the worst first -> the word for it, and a sign that needs no colour.
+KINDS = {
+    "failed": ("failed", "✗"), "expected": ("failed, as expected", "≠"), "note": ("failed a should", "~"),
+    "undecided": ("undecided", "?"), "passed": ("passed", ""), "skipped": ("skipped", "-"),
+}  # fmt: skip
+SEVERITY = {kind: -number for number, kind in enumerate(KINDS)}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Some results of one candidate as one number."""
+
+    kind: str = ""  #: a key of KINDS; empty where there is no result
+    worst: float = 0.0  #: the largest error over its bound among results of this kind
+    counted: int = 0
+
+    @property
+    def text(self) -> str:
+        """``.31``; ``✗ 12``; ``-`` where all were skipped; nothing where there is nothing."""
+        if self.kind in ("", "skipped"):
+            return KINDS["skipped"][1] if self.kind else ""
+        return f"{KINDS[self.kind][1]} {ratio(self.worst)}".strip()
+
+    @property
+    def label(self) -> str:
+        """The same in words.
+
+        >>> Cell("failed", 12.0, 3).label, Cell("passed", 0.31, 1).label
+        ('failed, error 12 of the bound', 'passed, error .31 of the bound')
+        """
+        if self.kind in ("", "skipped"):
+            return KINDS["skipped"][0] if self.kind else "no probe"
+        if math.isinf(self.worst):
+            return f"{KINDS[self.kind][0]}, by no matter of size"
+        return f"{KINDS[self.kind][0]}, error {ratio(self.worst)} of the bound"
+
+    @property
+    def level(self) -> int:
+        """0 to 4 within the bound, in fifths of it; 5 to 7 beyond it, by powers of 100."""
+        if self.worst <= 1:
+            return min(4, int(self.worst * 5))
+        return 7 if self.worst > 1e4 else 6 if self.worst > 1e2 else 5
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """One probe in one dtype, of one candidate: the worst of its claims."""
+
+    result: Result
+    kind: str
+    claimed: str
+    waived: str = ""
+
+    @property
+    def cell(self) -> Cell:
+        return Cell(self.kind, self.result.worst_ratio, 1)
+
+
+@dataclass(frozen=True)
+class Column:
+    """One candidate, under one claim or under many."""
+
+    target: str
+    entries: list[Entry]
+    rows: list[Row] = field(default_factory=list)
+
+    @property
+    def verdict(self) -> Verdict:
+        return worst_verdict(self.entries)
+
+    @property
+    def as_expected(self) -> bool:
+        return self.verdict == "deviates" and all(
+            e.as_expected for e in self.entries if e.verdict == "deviates"
+        )
+
+    @property
+    def claimed(self) -> str:
+        return self.entries[0].claimed if len(self.entries) == 1 else f"{len(self.entries)} dialects"
+
+    @property
+    def worst(self) -> Cell:
+        return cell_of(self.rows)
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        """How many distinct results of each kind, those of all claims together."""
+        judged = [(kind_of(e, r), r) for e in self.entries for r in e.results]
+        kinds = [kind for kind, _ in {id(r): (kind, r) for kind, r in judged}.values()]
+        return {kind: kinds.count(kind) for kind in KINDS}
+
+    @cached_property
+    def by_rule(self) -> dict[str, list[Row]]:
+        """The rows, a rule at a time."""
+        found: dict[str, list[Row]] = {}
+        for row in self.rows:
+            found.setdefault(rule_of(row.result), []).append(row)
+        return found
+
+    def cell(self, rule: str) -> Cell:
+        return cell_of(self.by_rule.get(rule, ()))
+
+    def findings(self, level: str) -> list[tuple[Entry, list[Finding]]]:
+        """The findings of one level, of each entry that has any."""
+        each = [(e, [f for f in e.findings if f.level == level]) for e in self.entries]
+        return [(entry, findings) for entry, findings in each if findings]
+
+
+def columns(report: Report) -> list[Column]:
+    """Every target of a report."""
+    return [
+        Column(target, entries, worst_rows(entries)) for target, entries in by_target(report.entries).items()
+    ]
+
+
+def worst_rows(entries: Sequence[Entry]) -> list[Row]:
+    """One row for each probe and dtype: the worst that any claim shows."""
+    found: dict[tuple[str, str], Row] = {}
+    for entry in entries:
+        for result in entry.results:
+            key = result.probe, result.dtype
+            row = Row(result, kind_of(entry, result), entry.claimed, entry.waived.get(key, ""))
+            if key not in found or severity(row) > severity(found[key]):
+                found[key] = row
+    return list(found.values())
+
+
+def kind_of(entry: Entry, result: Result) -> str:
+    """The judgement in one word of KINDS."""
+    if result.status != "failed":
+        return result.status
+    if not entry.failed(result):
+        return "note"
+    return "expected" if (result.probe, result.dtype) in entry.waived else "failed"
+
+
+def severity(row: Row) -> tuple[int, float]:
+    return SEVERITY[row.kind], row.result.worst_ratio
+
+
+def cell_of(rows: Iterable[Row]) -> Cell:
+    """The worst of some rows."""
+    rows = list(rows)
+    if not rows:
+        return Cell()
+    worst = max(rows, key=severity)
+    return Cell(worst.kind, worst.result.worst_ratio, len(rows))
+
+
+def rule_of(result: Result) -> str:
+    return result.probe.split("/")[0]
+
+
+def rules(found: Iterable[Column]) -> list[str]:
+    """Every rule that a result is about, in the order of the probes."""
+    return list(dict.fromkeys(rule_of(row.result) for column in found for row in column.rows))
+
+
+def by_dialect(found: Iterable[Column]) -> tuple[list[Column], dict[str, list[Cell]]]:
+    """The candidates held to several dialects, and for each dialect a cell for each of them."""
+    several = [column for column in found if len(column.entries) > 1 and column.rows]
+    claims = dict.fromkeys(entry.claimed for column in several for entry in column.entries)
+    entries = [{entry.claimed: entry for entry in column.entries} for column in several]
+    return several, {
+        claim: [cell_of(worst_rows([mine[claim]])) if claim in mine else Cell() for mine in entries]
+        for claim in claims
+    }
+
+
+def total(found: Sequence[Column]) -> int:
+    """How many distinct results a report has."""
+    return sum(len(distinct(r for e in column.entries for r in e.results)) for column in found)

@@ -1,0 +1,1 @@
+"""For people's own tests: the pytest plugin, and ``assert_conforms``."""

@@ -1,0 +1,166 @@
+"""``assert_conforms``: a check as an assertion, also of a class that a test has just defined."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from adamcore.conformance.candidates.base import CandidateError, UnavailableError
+from adamcore.conformance.candidates.targets import adapter
+from adamcore.conformance.checking.check import check, choose
+from adamcore.conformance.checking.subjects import Foreign
+from adamcore.conformance.report.junit import described, told
+from adamcore.conformance.report.report import Entry, Report, environment
+from adamcore.conformance.settings import DTYPES
+from adamcore.conformance.workers.pool import Done, Ended, Event, Job, Ready
+from adamcore.conformance.workers.worker import run_one
+from adamcore.errors import AdamcoreError
+
+WHERE = """
+import importlib.util as u, sys
+top, full = sys.argv[1:]
+spec = u.find_spec(top)
+if spec is not None and spec.origin is None:
+    spec = u.find_spec(full)
+print(spec.origin or "" if spec else "")
+"""
+
+
+class ConformanceError(AdamcoreError, AssertionError):
+    """A candidate that does not conform to its claim; the message has the findings."""
+
+
+def assert_conforms(target: Any, dialect: str | None = None, **options: Any) -> Report:
+    """Check a target, or a class or factory itself, and raise unless it conforms.
+
+    Args:
+        target: what ``adamcore check`` takes, or an optimizer class, an optax factory or an array
+            candidate as an object.  An object that a process of its own can import is run there;
+            one that only this process has, in this process, and without a time limit.
+        dialect: the claim.
+        options: those of :func:`adamcore.conformance.check`.
+
+    Returns:
+        The report, of a candidate that conforms.
+
+    Raises:
+        ConformanceError: it deviates, broke, or is not here.
+        UsageError: the target or an option makes no sense.
+    """
+    __tracebackhide__ = True
+    name = target if isinstance(target, str) else importable(target)
+    if name is not None:
+        report = check([name], dialect=dialect, **options)
+    else:
+        report = check_here(target, dialect, **options)
+    if report.exit_code:
+        raise ConformanceError(message(report))
+    return report
+
+
+def message(report: Report) -> str:
+    """Why a report is no good, with its findings."""
+    return "\n\n".join(of_entry(e) for e in report.entries if e.verdict != "conforms")
+
+
+def of_entry(entry: Entry) -> str:
+    """One candidate's findings as text; what failed, where there are none."""
+    if entry.reason:
+        return f"{entry.target} is {entry.verdict}: {entry.reason}"
+    parts = [f"{entry.target} deviates from {entry.claimed}"]
+    if entry.identified and entry.identified != entry.claimed:
+        parts[0] += f"; it does as {entry.identified} does"
+    failures = [r for r in entry.results if entry.failed(r)]
+    errors = [described(f) for f in entry.findings if f.level == "error"]
+    parts += errors or ["\n".join(told(entry, r)) for r in failures[:1]]
+    judged = [r for r in entry.results if r.status != "skipped"]
+    return "\n\n".join([*parts, f"{len(failures)} of {len(judged)} probes failed"])
+
+
+def importable(found: Any) -> str | None:
+    """The target by which a new process finds this very object; None if it cannot."""
+    module, name = getattr(found, "__module__", None), getattr(found, "__qualname__", None)
+    if not isinstance(module, str) or not isinstance(name, str) or module == "__main__" or "<" in name:
+        return None
+    here: Any = sys.modules.get(module)
+    origin = getattr(here, "__file__", None)
+    for part in name.split("."):
+        here = getattr(here, part, None)
+    top = module.partition(".")[0]
+    first = getattr(getattr(sys.modules.get(top), "__spec__", None), "origin", None)
+    expected = first or origin
+    if here is not found or expected is None:
+        return None
+    there = where(top, module)
+    return f"{module}:{name}" if there and Path(there).resolve() == Path(expected).resolve() else None
+
+
+@cache
+def where(top: str, module: str) -> str:
+    """The file from which a new process imports a module, or the package it is in."""
+    found = subprocess.run([sys.executable, "-c", WHERE, top, module], capture_output=True, text=True)
+    return found.stdout.strip()
+
+
+def check_here(
+    found: Any,
+    dialect: str | None,
+    *,
+    dtypes: Sequence[str] = DTYPES,
+    device: str | None = None,
+    settings: Mapping[str, str] | None = None,
+    probes: Sequence[str] = (),
+    timeout: float | None = None,
+    parallel: int | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Report:
+    """The check of an object, in this process; the last three options have no part in it."""
+    name = getattr(found, "__qualname__", type(found).__name__).rpartition("<locals>.")[2]
+    target = f"{getattr(found, '__module__', '?')}:{name}"
+    subject = Foreign(target, dialect, dict(settings or {}), device, choose(probes), dtypes)
+    for job in subject.jobs:
+        for event in run_here(found, job):
+            if isinstance(event, Ready):
+                subject.ready(event.info)
+            elif isinstance(event, Done):
+                subject.done(job, event.task, event.run)
+            elif isinstance(event, Ended):
+                subject.ended(None if event.problem == "usage" else event.problem, event.reason)
+    return Report(subject.entries(), environment({target: subject.info.device} if subject.info else {}))
+
+
+def run_here(found: Any, job: Job) -> Iterator[Event]:
+    """One job, as a worker does it."""
+    with precision_of(job.dtype):
+        try:
+            candidate = adapter(job.target, found, job.settings, job.device)
+            yield Ready(job, candidate.info)
+            refusals = []
+            for task, (_, number) in enumerate(job.tasks):
+                run, refusal = run_one(candidate, job.probes[number], job.dtype)
+                refusals.append(refusal)
+                yield Done(job, task, run)
+            if refusals and all(refusals):
+                raise CandidateError(f"it could not be constructed for any probe: {refusals[0]}")
+        except UnavailableError as error:
+            yield Ended(job, "unavailable", str(error))
+        except CandidateError as error:
+            yield Ended(job, "broken", str(error))
+        else:
+            yield Ended(job)
+
+
+@contextlib.contextmanager
+def precision_of(dtype: str) -> Iterator[None]:
+    """JAX with or without float64, where it is loaded."""
+    jax = sys.modules.get("jax")
+    if jax is None:
+        yield
+        return
+    with jax.enable_x64(dtype == "float64"):
+        yield

@@ -1,0 +1,193 @@
+"""The tests that the pytest plugin collects: one for each probe and dtype of a target."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adamcore.conformance.candidates import is_own
+from adamcore.conformance.checking.check import check, choose, validate
+from adamcore.conformance.checking.expected import Expectations, read_expected
+from adamcore.conformance.claims import claim_of_dialect
+from adamcore.conformance.report.junit import told
+from adamcore.conformance.report.matrix import KINDS, kind_of
+from adamcore.conformance.report.report import Entry, Report
+from adamcore.conformance.settings import DTYPES, UsageError, parse_assignments
+from adamcore.conformance.testing.asserting import ConformanceError
+from adamcore.conformance.types import Result
+from adamcore.dialects import dialect, for_target
+from adamcore.errors import DialectError
+
+
+class Checks:
+    """The targets to check; each is run once in this process, when its first result is asked for."""
+
+    def __init__(self, targets: Sequence[str], expected: Expectations, **options: Any) -> None:
+        self.targets, self.expected, self.options = list(dict.fromkeys(targets)), expected, options
+        self.reports: dict[str, Report] = {}
+
+    @classmethod
+    def of_options(cls, option: Namespace) -> Checks:
+        """What the command line asks for; whatever makes no sense is an error now."""
+        try:
+            for target in option.adam_target:
+                validate(target)
+            if option.adam_dialect:
+                dialect(option.adam_dialect)
+            return cls(
+                option.adam_target,
+                read_expected(option.adam_expected) if option.adam_expected else Expectations([]),
+                dialect=option.adam_dialect,
+                dtypes=tuple(d for d in DTYPES if d in option.adam_dtype) or DTYPES,
+                device=option.adam_device,
+                settings=parse_assignments(option.adam_set),
+                probes=tuple(probe.name for probe in choose(option.adam_probe)) if option.adam_probe else (),
+            )
+        except (UsageError, DialectError) as error:
+            raise pytest.UsageError(str(error)) from error
+
+    @property
+    def narrowed(self) -> bool:
+        return bool(self.options["probes"]) or len(self.options["dtypes"]) < len(DTYPES)
+
+    def report(self, target: str) -> Report:
+        """The report of one target, with what was expected marked in it."""
+        if target not in self.reports:
+            report = check([target], **self.options)
+            self.expected.apply(report, narrowed=self.narrowed)
+            self.reports[target] = report
+        return self.reports[target]
+
+    def unmet(self) -> list[str]:
+        """What the file of expected deviations is wrong about, over all targets."""
+        entries = [entry for target in self.targets for entry in self.report(target).entries]
+        whole = Report(entries, {})
+        self.expected.apply(whole, narrowed=self.narrowed)
+        return whole.unmet
+
+    def names(self, target: str) -> list[tuple[str, str]]:
+        """(probe, dtype) of every test: those that the claim has no use for left out, where it is known."""
+        name = self.options["dialect"] or getattr(for_target(target), "name", None)
+        probes = choose(self.options["probes"])
+        if name and not is_own(target):
+            claim = claim_of_dialect(name, self.options["settings"]).adam
+            probes = [probe for probe in probes if probe.applies_to(claim)]
+        return [(probe.name, dtype) for dtype in self.options["dtypes"] for probe in probes]
+
+
+KEY = pytest.StashKey[Checks]()
+
+
+def collected(session: pytest.Session, config: pytest.Config) -> list[pytest.Item]:
+    """Every test of every target, then one for each expected deviation."""
+    checks = config.stash[KEY]
+    groups: list[Group] = [Target.from_parent(session, name=t, nodeid=t) for t in checks.targets]
+    if checks.expected.entries:
+        groups.append(Expected.from_parent(session, name="expected", nodeid="expected"))
+    return [item for group in groups for item in session.genitems(group)]
+
+
+class Group(pytest.Collector):
+    """Tests that no file holds."""
+
+    @property
+    def checks(self) -> Checks:
+        return self.config.stash[KEY]
+
+
+class Target(Group):
+    """A target: a test for each probe and dtype."""
+
+    def collect(self) -> Iterator[ProbeItem]:
+        for probe, dtype in self.checks.names(self.name):
+            yield ProbeItem.from_parent(self, name=f"{probe}[{dtype}]", probe=probe, dtype=dtype)
+
+
+class Expected(Group):
+    """The file of expected deviations: a test for each entry."""
+
+    def collect(self) -> Iterator[ExpectationItem]:
+        for number, entry in enumerate(self.checks.expected.entries, 1):
+            yield ExpectationItem.from_parent(self, name=f"entry {number}", where=entry.where)
+
+
+class Item(pytest.Item):
+    """A test that fails without a traceback: what went wrong is not in Python."""
+
+    @property
+    def checks(self) -> Checks:
+        return self.config.stash[KEY]
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        if isinstance(excinfo.value, (ConformanceError, UsageError)):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, None, str]:
+        assert self.parent is not None
+        return self.config.rootpath / self.parent.name, None, f"{self.parent.name} {self.name}"
+
+
+class ProbeItem(Item):
+    """One probe in one dtype."""
+
+    def __init__(self, *, probe: str, dtype: str, **node: Any) -> None:
+        super().__init__(**node)
+        self.probe, self.dtype = probe, dtype
+
+    def runtest(self) -> None:
+        """Fail, skip or xfail as the worst result of any claim says."""
+        assert self.parent is not None
+        entries = self.checks.report(self.parent.name).entries
+        seen = [
+            (list(KINDS).index(kind_of(entry, result)), number, entry, result)
+            for number, entry in enumerate(entries)
+            for result in entry.results
+            if (result.probe, result.dtype) == (self.probe, self.dtype)
+        ]
+        if not seen:
+            for entry in entries:
+                if entry.reason:
+                    raise ConformanceError(f"{entry.target} is {entry.verdict}: {entry.reason}")
+            pytest.skip("means nothing under this claim")
+        kind, _, entry, result = min(seen, key=lambda each: each[:2])
+        reason = result.reason
+        match list(KINDS)[kind]:
+            case "failed":
+                raise ConformanceError(failure(entry, result))
+            case "expected":
+                pytest.xfail(entry.waived[result.probe, result.dtype])
+            case "note":
+                pytest.xfail(f"should, not must: {reason}")
+            case "undecided":
+                pytest.skip(f"undecided: {result.undecided} elements with a bound too wide to judge")
+            case "skipped" if entry.verdict == "broken":
+                raise ConformanceError(f"{entry.target} is broken: {entry.reason}")
+            case "skipped":
+                pytest.skip(reason)
+
+
+def failure(entry: Entry, result: Result) -> str:
+    """What a failed test says: where it fails, the claim, the first divergence, its findings."""
+    first, *rest = told(entry, result)
+    head = f"{entry.target}, claimed as {entry.claimed}"
+    if entry.identified and entry.identified != entry.claimed:
+        head += f"; it does as {entry.identified} does"
+    return "\n\n".join([f"{first}\n{head}", *rest])
+
+
+class ExpectationItem(Item):
+    """One entry of the file of expected deviations: it fails once it is unused or expired."""
+
+    def __init__(self, *, where: str, **node: Any) -> None:
+        super().__init__(**node)
+        self.where = where
+
+    def runtest(self) -> None:
+        for problem in self.checks.unmet():
+            if problem.startswith(f"{self.where}: "):
+                raise ConformanceError(problem)

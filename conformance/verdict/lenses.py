@@ -1,0 +1,269 @@
+"""Where in the probes a part of the definition matters: what a fault of that part could touch.
+
+A lens marks the elements and steps that a fault of one kind could move, and no others.  Most are read
+off the probe (is there an absent gradient, a zero, a changed lr?); those of epsilon, decay and the
+moments ask the definition itself: they mark where a slightly different hyperparameter would be seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache, partial
+from typing import Any
+
+import numpy as np
+
+from adamcore import Adam
+from adamcore.conformance.faults._inputs import with_hyper
+from adamcore.conformance.oracle.bounds import bounds
+from adamcore.conformance.oracle.perturbation import Fault
+from adamcore.conformance.oracle.trajectory import is_absent, mask_of, real_parts
+from adamcore.conformance.types import FloatArray, Probe
+from adamcore.conformance.verdict.case import flat_model
+
+SEEN = 4.0  #: bounds by which a changed hyperparameter must move an element to matter to it
+
+Mask = Callable[[Adam, Probe, str], FloatArray | None]  #: of claim, probe, dtype -> steps x elements
+
+
+@dataclass(frozen=True)
+class Lens:
+    """One part of the definition, and where it matters."""
+
+    area: str
+    rule: str
+    where: str  #: completes "deviates only ..."
+    mask: Mask
+    guessed: bool = False  #: one of many like it, of which one may fit by chance: it must leave out a part
+
+
+def spread(probe: Probe, of: Callable[[int, int], Any]) -> FloatArray:
+    """A boolean a step and element from ``of(step, parameter)``; once true, true ever after."""
+    rows = []
+    for s in range(len(probe.steps)):
+        row = []
+        for i, p in enumerate(probe.params):
+            here = np.broadcast_to(np.asarray(of(s, i), dtype=bool), np.shape(p))
+            row += [np.ravel(here)] * len(real_parts(p))
+        rows.append(np.concatenate(row) if row else np.zeros(0, dtype=bool))
+    mask: FloatArray = np.logical_or.accumulate(np.array(rows), axis=0)
+    return mask
+
+
+def by_input(of: Callable[[Probe, int, int], Any]) -> Mask:
+    """A lens that is read off the probe's input."""
+
+    @cache
+    def mask(probe: Probe) -> FloatArray:
+        return spread(probe, partial(of, probe))
+
+    return lambda claim, probe, dtype: mask(probe)
+
+
+def by_gradient(of: Callable[[FloatArray], Any]) -> Mask:
+    """A lens that asks each gradient that is there."""
+
+    def here(probe: Probe, s: int, i: int) -> Any:
+        g = probe.steps[s].grads[i]
+        return False if g is None else of(g)
+
+    return by_input(here)
+
+
+def by_change(change: Callable[[dict[str, float]], dict[str, float]]) -> Mask:
+    """A lens of the elements that a changed hyperparameter moves by :data:`SEEN` bounds."""
+    return by_fault(Fault(probe=partial(with_hyper, change)))
+
+
+def by_fault(fault: Fault) -> Mask:
+    """A lens of the elements that a fault moves by :data:`SEEN` bounds."""
+
+    @lru_cache(maxsize=4096)
+    def mask(claim: Adam, probe: Probe, dtype: str) -> FloatArray | None:
+        return moved(flat_model(claim, probe, fault), claim, probe, dtype)
+
+    return mask
+
+
+def by_claim(axis: str, value: object) -> Mask:
+    """A lens of the elements that would be others without this choice of the claim."""
+
+    @lru_cache(maxsize=4096)
+    def mask(claim: Adam, probe: Probe, dtype: str) -> FloatArray | None:
+        if getattr(claim, axis) == value:
+            return None
+        other = replace(claim, **{axis: value})  # type: ignore[arg-type]
+        return moved(flat_model(other, probe, None), claim, probe, dtype)
+
+    return mask
+
+
+def moved(other: FloatArray | None, claim: Adam, probe: Probe, dtype: str) -> FloatArray | None:
+    """The elements that lie apart under another model, by :data:`SEEN` bounds."""
+    plain = flat_model(claim, probe, None)
+    if plain is None or other is None or other.shape != plain.shape or not plain.size:
+        return None
+    limit = np.concatenate([b.p for step in bounds(claim, probe, dtype).steps for p in step for b in p])
+    with np.errstate(all="ignore"):
+        apart = np.abs(plain - other) > SEEN * limit
+    apart |= np.isfinite(plain) != np.isfinite(other)
+    mask: FloatArray = np.logical_or.accumulate(apart.reshape(len(probe.steps), -1), axis=0)
+    return mask
+
+
+def lr_changed(probe: Probe, s: int, i: int) -> bool:
+    return any(step.lr is not None for step in probe.steps[: s + 1])
+
+
+def none_before(probe: Probe, s: int, i: int) -> bool:
+    return probe.steps[s].grads[i] is None
+
+
+def left_out_before(probe: Probe, s: int, i: int) -> Any:
+    mask = mask_of(probe.steps[s], i, np.shape(probe.params[i]))
+    return is_absent(probe.steps[s], i) if mask is None else ~mask.reshape(np.shape(probe.params[i]))
+
+
+def back(probe: Probe, s: int, i: int) -> bool:
+    """Whether the gradient is there, was absent before, and was there before that."""
+    there = [not is_absent(step, i) for step in probe.steps[: s + 1]]
+    return there[-1] and not all(there[there.index(True) :])
+
+
+def other_left_out(probe: Probe, s: int, i: int) -> bool:
+    return any(is_absent(probe.steps[s], k) for k in range(len(probe.params)))
+
+
+def by_index(of: Callable[[FloatArray], Any]) -> Mask:
+    """A lens that asks where in its array an element lies, counted in C order."""
+
+    def here(probe: Probe, s: int, i: int) -> Any:
+        p = probe.params[i]
+        return np.reshape(of(np.arange(np.size(p))), np.shape(p))
+
+    return by_input(here)
+
+
+def index_at_least(k: int, index: FloatArray) -> FloatArray:
+    return index >= k
+
+
+def last(index: FloatArray) -> FloatArray:
+    return np.equal(index, index.size - 1)
+
+
+def first(index: FloatArray) -> FloatArray:
+    return np.equal(index, 0)
+
+
+def tail_of(width: int, index: FloatArray) -> FloatArray:
+    return index >= index.size - index.size % width
+
+
+def beyond_first_row(probe: Probe, s: int, i: int) -> Any:
+    shape = np.shape(probe.params[i])
+    if len(shape) < 2:
+        return False
+    rows = np.arange(shape[0]) > 0
+    return rows.reshape(-1, *([1] * (len(shape) - 1)))
+
+
+def shaped(of: Callable[[tuple[int, ...]], bool]) -> Mask:
+    return by_input(lambda probe, s, i: of(np.shape(probe.params[i])))
+
+
+def shares_its_shape(probe: Probe, s: int, i: int) -> bool:
+    return sum(np.shape(p) == np.shape(probe.params[i]) for p in probe.params) > 1
+
+
+def empty_present(probe: Probe, s: int, i: int) -> bool:
+    return any(np.size(p) == 0 for p in probe.params)
+
+
+def after(k: int, probe: Probe, s: int, i: int) -> bool:
+    return (probe.start[i].t if probe.start else 0) + s + 1 > k
+
+
+def number_from(k: int, probe: Probe, s: int, i: int) -> bool:
+    return i >= k
+
+
+def more_than(k: int, probe: Probe, s: int, i: int) -> bool:
+    return len(probe.params) > k
+
+
+def layouts() -> Iterator[tuple[str, Mask]]:
+    """Layout, by shape, place and memory."""
+    yield "in Fortran order", by_input(lambda p, s, i: p.layout == "F")
+    yield "in strided views", by_input(lambda p, s, i: p.layout == "strided")
+    yield "where arrays are not contiguous", by_input(lambda p, s, i: p.layout in ("F", "strided"))
+    yield "in scalars", shaped(lambda shape: shape == ())
+    yield "where there is an empty array", by_input(empty_present)
+    yield "in arrays of one element", shaped(lambda shape: int(np.prod(shape)) == 1)
+    yield "in arrays of two and more dimensions", shaped(lambda shape: len(shape) >= 2)
+    yield "in the rows after the first", by_input(beyond_first_row)
+    yield "in the first element", by_index(first)
+    yield "in the last element", by_index(last)
+    for width in (2, 4, 8, 16, 32, 64, 128, 256, 512, 1024):
+        yield f"in elements after the last whole vector of {width}", by_index(partial(tail_of, width))
+    for k in (1, 2, 3, 4, 8, 16, 32, 64, 128, 256, 512, 1000, 1024, 2048):
+        yield f"in elements from index {k}", by_index(partial(index_at_least, k))
+    for k in (1, 2, 3, 4, 8):
+        yield f"in parameters from number {k}", by_input(partial(number_from, k))
+        yield f"where there are more than {k} parameters", by_input(partial(more_than, k))
+
+
+def above(limit: float, g: FloatArray) -> Any:
+    return np.abs(g) > limit
+
+
+def norm_above(limit: float, g: FloatArray) -> bool:
+    return float(np.linalg.norm(np.ravel(g))) > limit
+
+
+def clippings() -> Iterator[tuple[str, Mask]]:
+    """Gradients that somebody may have found too large."""
+    for limit in (1e-3, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 100.0, 1e3, 1e4):
+        yield f"from the first gradient above {limit:g} on", by_gradient(partial(above, limit))
+        yield f"in tensors with a gradient of norm above {limit:g}", by_gradient(partial(norm_above, limit))
+
+
+LENSES: tuple[Lens, ...] = (
+    Lens("isolation", "STATE.3", "beside another optimizer", by_input(lambda p, s, i: p.manner == "beside")),
+    Lens("state", "STATE.4", "in a run that is resumed", by_input(lambda p, s, i: p.manner == "resumed")),
+    Lens("state", "STATE.4", "from a state that is given", by_input(lambda p, s, i: bool(p.start))),
+    Lens("state", "STATE.4", "in a run that is resumed, or begins from a given state",
+         by_input(lambda p, s, i: p.manner == "resumed" or bool(p.start))),
+    Lens("state", "STATE.3", "where another parameter has the same shape", by_input(shares_its_shape)),
+    Lens("aliasing", "STATE.2", "where inputs may not be written to",
+         by_input(lambda p, s, i: p.layout == "readonly")),
+    Lens("missing", "F1", "after an absent gradient", by_input(none_before)),
+    Lens("missing", "F1", "after a gradient that came back", by_input(back)),
+    Lens("missing", "F1", "after an absent gradient, a flag or a mask", by_input(left_out_before)),
+    Lens("missing", "F1", "after anybody's gradient was absent", by_input(other_left_out)),
+    Lens("zero_gradient", "F2", "after a gradient of zero", by_gradient(lambda g: g == 0)),
+    Lens("nonfinite", "NF.1", "after a NaN or infinity",
+         by_gradient(lambda g: np.any(~np.isfinite(g)))),
+    Lens("complex", "CPX.1", "in complex parameters",
+         by_input(lambda p, s, i: np.iscomplexobj(p.params[i]))),
+    Lens("schedule", "LR.1", "after a change of lr", by_input(lr_changed)),
+    Lens("decay", "DEC.1", "where decay acts",
+         by_change(lambda h: {"weight_decay": 1.5 * h["weight_decay"]})),
+    Lens("epsilon", "EPS.1", "where epsilon matters", by_change(lambda h: {"eps": 1.5 * h["eps"]})),
+    Lens("amsgrad", "AMS.1", "where the maximum matters", by_claim("amsgrad", "none")),
+    Lens("nesterov", "NES.1", "where the look-ahead matters", by_claim("nesterov", "none")),
+    Lens("bias_correction", "BC.1", "where the bias correction matters",
+         by_fault(Fault(clock=lambda now: now.t + 1))),
+    *(Lens("bias_correction", "BC.1", f"after step {k}", by_input(partial(after, k)))
+      for k in (2, 5, 10, 20, 50, 100, 200, 1000, 10_000, 100_000)),
+    *(Lens("clock", "CLK.3", f"after step {k}", by_input(partial(after, k)))
+      for k in (15, 31, 63, 127, 128, 255, 256, 32767, 65535, 2**24 - 1)),
+    *(Lens("clipping", "STEP.1", where, mask, guessed=True) for where, mask in clippings()),
+    *(Lens("layout", "STEP.1", where, mask, guessed=True) for where, mask in layouts()),
+    Lens("mixed_precision", "NUM.1", "in float64",
+         lambda claim, probe, dtype: spread(probe, lambda s, i: dtype == "float64")),
+    Lens("moments", "MOM.1", "where b1 matters", by_change(lambda h: {"b1": 0.9 * h["b1"]})),
+    Lens("moments", "MOM.2", "where b2 matters", by_change(lambda h: {"b2": 0.9 * h["b2"]})),
+)  # fmt: skip
+"""Every lens; of those that fit equally well the first is named."""

@@ -1,0 +1,56 @@
+"""Two runs that differ in one circumstance: where one is right and the other wrong, that is the cause."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from adamcore.conformance.rules import SAYS
+from adamcore.conformance.types import Finding, Result
+from adamcore.conformance.verdict.case import Case
+
+
+class Pair(NamedTuple):
+    """Two probes that are the same but for a circumstance."""
+
+    right: str
+    wrong: str
+    area: str
+    rule: str
+    observed: str  #: what it means if one alone is right
+
+
+PAIRS = (
+    Pair("STEP.1/fingerprint", "STATE.3/again", "isolation", "STATE.3",
+         "the same run comes out otherwise after other runs"),
+    Pair("STATE.4/uninterrupted", "STATE.3/beside", "isolation", "STATE.3",
+         "a run comes out otherwise beside another optimizer"),
+    Pair("STATE.4/uninterrupted", "STATE.4/resumed", "state", "STATE.4",
+         "a run that is saved and restored does not go on as it would have"),
+    Pair("STATE.2/fresh", "STATE.4/uninterrupted", "aliasing", "STATE.2",
+         "a gradient is read after its step, when its memory holds another"),
+)  # fmt: skip
+
+
+class Told(NamedTuple):
+    """What a pair tells, and by which of its runs."""
+
+    finding: Finding
+    right: Result
+    wrong: Result
+
+
+def told_by_a_pair(case: Case) -> Told | None:
+    """What the first pair tells of which one run is right and the other wrong."""
+    by_key = {(r.probe, r.dtype): r for r in case.results}
+    for pair in PAIRS:
+        for (name, dtype), wrong in by_key.items():
+            right = by_key.get((pair.right, dtype))
+            if name != pair.wrong or wrong.status != "failed" or right is None:
+                continue
+            ratios = case.ratios(right)
+            if ratios is not None and np.max(ratios, initial=0.0) <= 1.0:
+                found = Finding(pair.area, pair.rule, SAYS[pair.rule], pair.observed, evidence=wrong.evidence)
+                return Told(found, right, wrong)
+    return None

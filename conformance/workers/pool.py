@@ -1,0 +1,176 @@
+"""Starts worker processes, several at once, and streams what they report.
+
+A worker that crashes, exits early, hangs, takes too much memory or cannot import its candidate ends
+its job as broken, with the end of its standard error; it never ends the check.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import threading
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, get_args
+
+from adamcore.conformance.candidates.base import Info
+from adamcore.conformance.settings import MEMORY
+from adamcore.conformance.types import Probe, Run
+from adamcore.conformance.wire import Json, pack_probe, unpack_run
+from adamcore.conformance.workers.process import Worker
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """One process' work: a candidate, a dtype, and which probe to run under which claim."""
+
+    target: str
+    dtype: str
+    claims: Sequence[Json | None]  #: fields of Adam, for own backends
+    probes: Sequence[Probe]
+    tasks: Sequence[tuple[int, int]]  #: (claim, probe)
+    settings: Mapping[str, str] = field(default_factory=dict)
+    device: str | None = None
+
+
+@dataclass(frozen=True)
+class Ready:
+    job: Job
+    info: Info
+
+
+@dataclass(frozen=True)
+class Done:
+    job: Job
+    task: int
+    run: Run
+
+
+#: Why a job could not be done: a wrong --set, a library or device that is not here, a candidate that broke.
+Problem = Literal["usage", "unavailable", "broken"]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The job is over; ``problem`` is None if all its tasks were done."""
+
+    job: Job
+    problem: Problem | None = None
+    reason: str = ""
+
+
+Event = Ready | Done | Ended
+
+
+def run_jobs(jobs: Sequence[Job], timeout: float, parallel: int, memory: float = MEMORY) -> Iterator[Event]:
+    """Run the jobs, ``parallel`` at a time, and yield events as they come.
+
+    Args:
+        jobs: what to run, started in this order.
+        timeout: seconds in which a worker must finish its start or its next probe.
+        parallel: how many processes at once.
+        memory: MB that a worker and what it starts may have together.
+    """
+    events: queue.Queue[Event] = queue.Queue()
+    waiting = deque(jobs)
+    stop = threading.Event()
+
+    def serve() -> None:
+        while not stop.is_set():
+            try:
+                job = waiting.popleft()
+            except IndexError:
+                return
+            try:
+                for event in run_job(job, timeout, stop, memory):
+                    events.put(event)
+            except Exception as error:  # a fault of ours: still an end, so that nobody waits
+                events.put(Ended(job, "broken", f"{type(error).__name__}: {error}"))
+
+    threads = [threading.Thread(target=serve, daemon=True) for _ in range(min(parallel, len(jobs)))]
+    for thread in threads:
+        thread.start()
+    left = len(jobs)
+    try:
+        while left:
+            event = events.get()
+            left -= isinstance(event, Ended)
+            yield event
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(timeout=5)
+
+
+def run_job(job: Job, timeout: float, stop: threading.Event, memory: float = MEMORY) -> Iterator[Event]:
+    """Run one job in one worker."""
+    told = json.dumps(packed(job) | {"timeout": timeout}).encode()
+    worker = Worker(told, environment(job.dtype), memory)
+    try:
+        yield from follow(job, worker, timeout, stop)
+    finally:
+        worker.close()
+
+
+def follow(job: Job, worker: Worker, timeout: float, stop: threading.Event) -> Iterator[Event]:
+    """Turn a worker's lines into events, up to the one that ends the job."""
+    started, done = False, 0
+    event: Event
+    while True:
+        line = worker.line(timeout, stop)
+        probe = f"probe {name_of(job, done)}"
+        if line == "late":
+            where = f"for {probe}" if started else "to start"
+            event = Ended(job, "broken", f"gave no answer for {timeout:g} s, waiting {where}: killed")
+        elif line is None:
+            event = Ended(job, "broken", f"{worker.ending()} {f'at {probe}' if started else 'at the start'}")
+        else:
+            event = read_event(job, line)
+        if isinstance(event, Ended):
+            said = worker.last_words() if event.problem == "broken" else ""
+            yield replace(event, reason=event.reason + said)
+            return
+        started, done = True, done + isinstance(event, Done)
+        yield event
+
+
+def read_event(job: Job, line: bytes) -> Event:
+    """The event that a line of a worker tells of."""
+    try:
+        message = json.loads(line)
+        if "run" in message:
+            return Done(job, message["task"], unpack_run(message["run"]))
+        if "ready" in message:
+            ready = message["ready"]
+            return Ready(job, Info(**ready | {"lacks": tuple(ready["lacks"])}))
+        problem = next((p for p in get_args(Problem) if p in message), None)
+        return Ended(job, problem, message.get(problem, ""))
+    except (ValueError, LookupError, TypeError) as error:
+        return Ended(job, "broken", f"wrote into the channel of the check: {type(error).__name__}: {error}")
+
+
+def name_of(job: Job, task: int) -> str:
+    return job.probes[job.tasks[task][1]].name if task < len(job.tasks) else "(after the last)"
+
+
+def environment(dtype: str) -> dict[str, str]:
+    """JAX has float64 only where it is switched on, and behaves otherwise there: one process each."""
+    return os.environ | {
+        "JAX_ENABLE_X64": "1" if dtype == "float64" else "0",
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def packed(job: Job) -> dict[str, Any]:
+    return {
+        "target": job.target,
+        "dtype": job.dtype,
+        "device": job.device,
+        "settings": dict(job.settings),
+        "claims": list(job.claims),
+        "probes": [pack_probe(probe) for probe in job.probes],
+        "tasks": [list(task) for task in job.tasks],
+    }

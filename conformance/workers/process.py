@@ -1,0 +1,121 @@
+"""A worker as a process: its lines with a time limit, its memory watched, its last words kept."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping
+from typing import IO, Literal
+
+from adamcore.conformance.workers.memory import EVERY, MB, used
+
+STDERR_KEPT = 4000  #: bytes of a worker's standard error that are kept
+COMMAND = [sys.executable, "-m", "adamcore.conformance.workers.worker"]
+
+
+class Worker:
+    """A process that reads its job and answers in lines.
+
+    Args:
+        job: what it reads on standard input.
+        environment: its environment.
+        memory: MB that it and what it starts may have together.
+    """
+
+    def __init__(self, job: bytes, environment: Mapping[str, str], memory: float) -> None:
+        with tempfile.TemporaryFile() as standard_input:  # a file, so that writing it cannot block
+            standard_input.write(job)
+            standard_input.seek(0)
+            self.process = subprocess.Popen(
+                COMMAND,
+                stdin=standard_input,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=environment,
+                start_new_session=True,
+            )
+        self.memory, self.overrun = memory, 0.0
+        self.lines: queue.Queue[bytes | None] = queue.Queue()
+        self.errors, self.closed = b"", threading.Event()
+        work = (self.read_lines, self.keep_end, self.watch)
+        self.threads = [threading.Thread(target=one, daemon=True) for one in work]
+        for thread in self.threads:
+            thread.start()
+
+    def line(self, timeout: float, stop: threading.Event) -> bytes | Literal["late"] | None:
+        """The next line, None at the end, "late" when the time is up (also when all is to stop)."""
+        deadline = time.monotonic() + timeout
+        while (left := deadline - time.monotonic()) > 0 and not stop.is_set():
+            with contextlib.suppress(queue.Empty):
+                return self.lines.get(timeout=min(0.25, left))
+        return "late"
+
+    def ending(self) -> str:
+        """How it ended, once its output has."""
+        code = self.process.wait()
+        if self.overrun:
+            return f"took {self.overrun:.0f} MB of memory, more than {self.memory:g}: killed"
+        if code >= 0:
+            return f"exited with status {code}"
+        try:
+            name = signal.Signals(-code).name
+        except ValueError:
+            name = f"signal {-code}"
+        return f"killed by {name}" + (" (is the machine out of memory?)" if name == "SIGKILL" else "")
+
+    def last_words(self) -> str:
+        """The last lines that it wrote to its standard error; ends it."""
+        self.kill()
+        self.threads[1].join(timeout=1)
+        tail = "\n".join(
+            line[:200] for line in self.errors.decode("utf-8", "replace").strip().splitlines()[-8:]
+        )
+        return f"; it last wrote:\n{tail}" if tail else ""
+
+    def kill(self) -> None:
+        """End it and whatever it started."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if hasattr(os, "killpg"):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            else:
+                self.process.kill()
+
+    def close(self) -> None:
+        self.closed.set()
+        self.kill()
+        self.process.wait()
+        for thread in self.threads:
+            thread.join(timeout=1)
+
+    def read_lines(self) -> None:
+        with opened(self.process.stdout) as stream:
+            for line in stream:
+                self.lines.put(line)
+        self.lines.put(None)
+
+    def keep_end(self) -> None:
+        """Drain its standard error, keeping only the end."""
+        with opened(self.process.stderr) as stream:
+            while chunk := stream.read1(65536):  # type: ignore[attr-defined]
+                self.errors = (self.errors + chunk)[-STDERR_KEPT:]
+
+    def watch(self) -> None:
+        """End it when it takes too much memory."""
+        while not self.closed.wait(EVERY) and self.process.returncode is None:
+            taken = used(self.process.pid) / MB
+            if taken > self.memory:
+                self.overrun = taken
+                self.kill()
+                return
+
+
+def opened(stream: IO[bytes] | None) -> IO[bytes]:
+    assert stream is not None
+    return stream

@@ -1,0 +1,436 @@
+"""adamcore.backends.jax.adam inside optax, flax and equinox, under every transformation of JAX."""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from decimal import Decimal, getcontext
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+
+from adamcore import Adam, AdamState
+from adamcore.errors import HyperparameterError, MissingGradientError, ParameterError, TreeError
+
+pytest.importorskip("jax")
+pytest.importorskip("optax")
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from adamcore.backends.jax import adam, adamw
+
+Tree = Any
+rng = np.random.default_rng(5)
+PARAMS = {"w": jnp.asarray(rng.normal(size=(3, 4)), jnp.float32), "b": jnp.asarray([0.5, -1e-3], jnp.float32)}
+GRADS = [jax.tree.map(lambda p: jnp.asarray(rng.normal(size=p.shape), p.dtype), PARAMS) for _ in range(6)]
+
+
+def train(tx: Any, params: Tree = PARAMS, grads: list[Tree] = GRADS, jit: bool = True) -> Tree:
+    """The parameters after the gradients, through update and apply_updates."""
+
+    def one(params: Tree, state: Tree, g: Tree) -> tuple[Tree, Tree]:
+        updates, state = tx.update(g, state, params)
+        return optax.apply_updates(params, updates), state
+
+    one = jax.jit(one) if jit else one
+    state = tx.init(params)
+    for g in grads:
+        params, state = one(params, state, g)
+    return params
+
+
+def distance(a: Tree, b: Tree) -> float:
+    """The largest difference, in ULP of the larger of p and 1/8."""
+    worst = 0.0
+    for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
+        x, y = np.asarray(x), np.asarray(y)
+        if x.size:
+            unit = np.spacing(np.maximum(np.abs(y), np.asarray(0.125, y.dtype)))
+            worst = max(worst, float((np.abs(x - y) / unit).max()))
+    return worst
+
+
+DIALECTS = [
+    "optax.adam",
+    "optax.adamw",
+    "torch.Adam",
+    "torch.AdamW",
+    "torch.NAdam",
+    "keras.AdamW",
+    "optax.amsgrad",
+]
+
+
+@pytest.mark.parametrize("jit", [False, True], ids=["eager", "jit"])
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_apply_updates_makes_our_step(dialect: str, jit: bool) -> None:
+    """Beside the exact answer, within its bound and the rounding of p + (p_new - p)."""
+    exact_of = pytest.importorskip("adamcore.conformance.oracle.exact").exact
+    from adamcore.conformance.oracle.bounds import bounds
+    from adamcore.conformance.types import Probe, Step
+
+    hyper = {"lr": 0.25, "b1": 0.5, "b2": 0.75, "eps": 2.0**-7, "weight_decay": 0.125}
+    opt = Adam.like(dialect, **hyper)
+    tx = adam(hyper["lr"], **{k: v for k, v in hyper.items() if k != "lr"}, dialect=dialect)
+    flat = [np.asarray(p, np.float64).ravel() for p in jax.tree.leaves(PARAMS)]
+    steps = tuple(Step(tuple(np.asarray(g, np.float64).ravel() for g in jax.tree.leaves(gs))) for gs in GRADS)
+    probe = Probe(f"STEP.1/{dialect}", "recorded gradients", tuple(flat), steps, hyper)
+    want, bound = exact_of(opt, probe).steps, bounds(opt, probe, "float32", flushes=True).steps
+
+    state, params = tx.init(PARAMS), PARAMS
+    update = jax.jit(tx.update) if jit else tx.update
+    caveat = [np.zeros(p.shape) for p in flat]
+    for k, g in enumerate(GRADS):
+        updates, state = update(g, state, params)
+        params = optax.apply_updates(params, updates)
+        for i, (p, u) in enumerate(zip(jax.tree.leaves(params), jax.tree.leaves(updates), strict=True)):
+            got = np.asarray(p).ravel()
+            size = np.maximum(np.abs(got), np.abs(np.asarray(u).ravel()))
+            caveat[i] = caveat[i] + np.spacing(size)
+            error = np.abs(want[k][i][0].error_of(got))
+            assert (error <= bound[k][i][0].p + caveat[i]).all(), (k, i)
+
+
+def test_is_bit_for_bit_the_step_where_the_difference_is_exact() -> None:
+    tx, opt = adam(1e-3, dialect="torch.AdamW"), Adam.like("torch.AdamW", lr=1e-3)
+    params = {"w": PARAMS["w"] + jnp.sign(PARAMS["w"])}  # nothing crosses zero
+    grads = [{"w": g["w"]} for g in GRADS]
+    want, state = params, opt.init(params)
+    for g in grads:
+        want, state = opt.step(want, g, state)
+    assert train(tx, params, grads, jit=False)["w"].tobytes() == want["w"].tobytes()
+
+
+def in_double(make: Callable[[], Any]) -> Tree:
+    """The training in float64, where optax's own 1 - b**t is good to some 1e-13."""
+    with jax.enable_x64(True):
+        params, grads = jax.tree.map(lambda x: x.astype("float64"), (PARAMS, GRADS))
+        return train(make(), params, grads)
+
+
+SAME = 3e4  #: ULP of float64 within which two Adams are the same formula: some 1e-12
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(adam, optax.adam), (adamw, optax.adamw)])
+def test_stands_in_for_optax(ours: Callable[..., Any], theirs: Callable[..., Any]) -> None:
+    schedule = optax.linear_schedule(0.1, 0.3, 4)
+    assert distance(in_double(lambda: ours(schedule)), in_double(lambda: theirs(schedule))) < SAME
+
+
+CHAINS: dict[str, Callable[[Any], Any]] = {
+    "chain": lambda make: optax.chain(optax.clip_by_global_norm(0.5), make(0.1)),
+    "masked": lambda make: optax.masked(make(0.1), {"w": True, "b": False}),
+    "masked by a function": lambda make: optax.masked(make(0.1), lambda p: {"w": False, "b": True}),
+    "multi_transform": lambda make: optax.multi_transform(
+        {"fast": make(0.5), "slow": make(0.01), "still": optax.set_to_zero()}, {"w": "fast", "b": "slow"}
+    ),
+    "partition": lambda make: optax.partition(
+        {"a": make(0.5), "b": optax.set_to_zero()}, {"w": "a", "b": "b"}
+    ),
+    "inject_hyperparams": lambda make: optax.inject_hyperparams(make)(learning_rate=0.1, b1=0.8, b2=0.95),
+    "injected schedules": lambda make: optax.inject_hyperparams(make)(
+        learning_rate=lambda k: 0.1 + 0.05 * jnp.asarray(k, float),
+        b1=lambda k: 0.5 + 0.06 * jnp.asarray(k, float),
+        eps=1e-3,
+    ),
+    "MultiSteps": lambda make: optax.MultiSteps(make(0.1), every_k_schedule=2),
+    "apply_if_finite": lambda make: optax.apply_if_finite(make(0.1), 3),
+}
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_inside_optax(name: str) -> None:
+    make = CHAINS[name]
+    assert distance(in_double(lambda: make(adamw)), in_double(lambda: make(optax.adamw))) < SAME
+
+
+def test_injected_weight_decay_and_its_absence() -> None:
+    for decay in (0.25, 0.0):
+        hyper = {"learning_rate": 0.1, "weight_decay": decay, "eps_root": 1e-4}
+        ours, theirs = (
+            in_double(partial(optax.inject_hyperparams(make), **hyper)) for make in (adamw, optax.adamw)
+        )
+        assert distance(ours, theirs) < SAME
+        eager = train(optax.inject_hyperparams(adamw)(**hyper), jit=False)
+        assert distance(train(optax.inject_hyperparams(adamw)(**hyper)), eager) <= 16
+
+
+def test_a_traced_b_keeps_its_coefficients_good() -> None:
+    from adamcore.coefficients import Given, Traced
+
+    getcontext().prec = 50
+
+    @jax.jit
+    def form(b: Any, t: Any) -> Any:
+        return Traced(jnp, jnp.dtype("float32")).complement_power(Given(b), t)
+
+    worst = 0.0
+    for b in (0.0, 0.1, 0.5, 0.9, 0.95, 0.99, 0.999, 0.9999, 1 - 2.0**-20):
+        b32 = np.float32(b)
+        for t in (1, 2, 3, 10, 100, 1000, 12345, 1_000_000):
+            want = 1 - Decimal(float(b32)) ** t
+            got = form(b32, np.int32(t))
+            worst = max(worst, abs(float(Decimal(float(got)) - want)) / math.ulp(float(want)) / 2.0**29)
+    assert worst < 2
+
+
+def test_nothing_recompiles() -> None:
+    traces = 0
+
+    @jax.jit
+    def one(params: Tree, state: Tree, g: Tree, present: Tree) -> Any:
+        nonlocal traces
+        traces += 1
+        return tx.update(g, state, params, present=present)
+
+    tx = optax.inject_hyperparams(adam)(learning_rate=0.1, b1=0.9, missing="skip", clock="per-parameter")
+    state = tx.init(PARAMS)
+    for k, g in enumerate(GRADS):
+        state.hyperparams["learning_rate"] = jnp.asarray(0.1 / (k + 1), jnp.float32)
+        state.hyperparams["b1"] = jnp.asarray(0.9 - k / 10, jnp.float32)
+        _, state = one(PARAMS, state, g, {"w": jnp.asarray(k % 2 == 0), "b": jnp.asarray(True)})
+    assert traces == 1
+    assert int(state.inner_state.t["w"]) == 3
+    assert int(state.inner_state.t["b"]) == 6
+
+
+def test_scan_is_the_loop() -> None:
+    tx = adamw(0.1)
+
+    def one(carry: Any, g: Tree) -> Any:
+        updates, state = tx.update(g, carry[1], carry[0])
+        return (optax.apply_updates(carry[0], updates), state), None
+
+    grads = jax.tree.map(lambda *x: jnp.stack(x), *GRADS)
+    (params, state), _ = jax.lax.scan(one, (PARAMS, tx.init(PARAMS)), grads)
+    assert distance(params, train(tx)) <= 2
+    assert int(state.t) == len(GRADS)
+
+
+def test_vmap_over_runs_and_over_hyperparameters() -> None:
+    def run(params: Tree, lr: Any, b1: Any) -> Any:
+        tx = adam(lr, b1)
+        state = tx.init(params)
+        for g in GRADS[:2]:
+            updates, state = tx.update(g, state, params)
+            params = optax.apply_updates(params, updates)
+        return params
+
+    many = jax.tree.map(lambda p: jnp.stack([p, 2 * p]), PARAMS)
+    lrs, b1s = jnp.asarray([0.1, 0.2]), jnp.asarray([0.5, 0.9])
+    got = jax.jit(jax.vmap(run))(many, lrs, b1s)
+    for k in range(2):
+        want = train(adam(float(lrs[k]), float(b1s[k])), jax.tree.map(lambda p, k=k: p[k], many), GRADS[:2])
+        assert distance(jax.tree.map(lambda p, k=k: p[k], got), want) <= 16
+
+
+def test_the_gradient_of_a_hyperparameter() -> None:
+    def loss(b1: Any) -> Any:
+        tx = adam(0.1, b1)
+        _, state = tx.update(GRADS[0], tx.init(PARAMS), PARAMS)
+        return sum(jnp.sum(u) for u in jax.tree.leaves(tx.update(GRADS[1], state, PARAMS)[0]))
+
+    loss = jax.jit(loss)
+    h = 1e-2
+    slope = (loss(0.5 + h) - loss(0.5 - h)) / (2 * h)
+    assert float(jax.jit(jax.grad(loss))(0.5)) == pytest.approx(float(slope), rel=1e-2)
+
+
+def test_an_absent_gradient_changes_no_bit() -> None:
+    tx = adam(0.1, dialect="torch.AdamW")
+    params = {"w": jnp.asarray([1.0, -0.0]), "b": jnp.asarray([-0.0, 1.0])}
+    grads = {"w": jnp.ones(2), "b": jnp.ones(2)}
+    _, state = tx.update(grads, tx.init(params), params)
+    updates, after = tx.update({"w": jnp.ones(2), "b": None}, state, params)
+    moved = optax.apply_updates(params, updates)
+    assert moved["b"].tobytes() == params["b"].tobytes()
+    assert int(after.t["b"]) == 1
+    assert int(after.t["w"]) == 2
+    assert after.m["b"].tobytes() == state.m["b"].tobytes()
+    with pytest.raises(MissingGradientError, match=r"grads\['b'\]"):
+        adam(0.1).update({"w": jnp.ones(2), "b": None}, adam(0.1).init(params), params)
+
+
+def test_complex_gradients() -> None:
+    """jax.grad gives the conjugate of the direction of ascent; `conjugate` takes it back."""
+
+    def loss(z: Any) -> Any:
+        return jnp.sum(jnp.abs(z - (1 + 2j)) ** 2)
+
+    z = jnp.asarray([0.5 - 1j], jnp.complex64)
+    right, wrong = (adam(0.1, conjugate=flag) for flag in (True, False))
+    for tx, better in ((right, True), (wrong, False)):
+        updates, _ = tx.update(jax.grad(loss)(z), tx.init(z), z)
+        assert (loss(optax.apply_updates(z, updates)) < loss(z)) == better
+    opt = Adam(lr=0.1)
+    want, _ = opt.step(z, jnp.conj(jax.grad(loss)(z)), opt.init(z))
+    one = adam(0.1, conjugate=True, dialect="torch.Adam")
+    updates, _ = one.update(jax.grad(loss)(z), one.init(z), z)
+    assert distance(optax.apply_updates(z, updates).real, want.real) <= 1
+
+
+@pytest.mark.parametrize("jit", [False, True], ids=["eager", "jit"])
+def test_bfloat16(jit: bool) -> None:
+    tx = adam(0.01, moment_dtype="float32")
+    params = {"w": jnp.asarray(rng.normal(size=100) + 3, jnp.bfloat16)}
+    grads = [{"w": jnp.asarray(rng.normal(size=100), jnp.bfloat16)} for _ in range(5)]
+    opt, want = Adam(lr=0.01, moment_dtype="float32"), params
+    state = opt.init(params)
+    for g in grads:
+        want, state = opt.step(want, g, state)
+    got = train(tx, params, grads, jit=jit)
+    assert got["w"].dtype == jnp.bfloat16
+    assert (got["w"] == want["w"]).all()
+
+
+def test_without_params() -> None:
+    """Where nothing decays the parameters are not needed, and the update is the same."""
+    tx = adam(0.1)
+    a, _ = tx.update(GRADS[0], tx.init(PARAMS))
+    b, _ = tx.update(GRADS[0], tx.init(PARAMS), PARAMS)
+    assert distance(a, b) <= 8
+    with pytest.raises(ParameterError, match="params is None"):
+        adamw(0.1).update(GRADS[0], adamw(0.1).init(PARAMS))
+
+
+def test_mask_of_the_decay() -> None:
+    mask = {"w": True, "b": False}
+    for given in (mask, lambda params: mask):
+        ours, theirs = (
+            in_double(partial(make, 0.1, weight_decay=0.5, mask=given)) for make in (adamw, optax.adamw)
+        )
+        assert distance(ours, theirs) < SAME
+    both = adam(0.1, dialect="torch.AdamW", weight_decay=0.5, mask=mask)
+    state = both.init(PARAMS)
+    _, state = both.update(GRADS[0], state, PARAMS)
+    assert jax.tree.map(int, state.t) == {"w": 1, "b": 1}
+    with pytest.raises(TreeError, match=r"mask\['b'\]"):
+        train(adamw(0.1, mask={"w": True}))
+    with pytest.raises(HyperparameterError, match="mask is given"):
+        adam(0.1, mask=mask)
+
+
+def test_one_call_form_donates() -> None:
+    tx, opt = adam(0.1, dialect="torch.AdamW"), Adam.like("torch.AdamW", lr=0.1)
+    params = jax.tree.map(jnp.copy, PARAMS)
+    state = tx.init(params)
+    kept, kept_state = PARAMS, opt.init(PARAMS)
+    first = params["w"]
+    for g in GRADS:
+        params, state = tx.step(params, g, state, lr=0.05)
+        kept, kept_state = opt.step(kept, g, kept_state, lr=0.05)
+    assert first.is_deleted()
+    assert distance(params, kept) <= 8  # compiled as one: fused multiply-adds
+    assert isinstance(state, AdamState)
+
+
+def test_optax_tools_find_the_state() -> None:
+    state = optax.chain(optax.clip(1.0), adam(0.1)).init(PARAMS)
+    assert optax.tree.get(state, "t") == 0
+    assert str(jax.tree.structure(optax.tree.get(state, "m"))) == str(jax.tree.structure(PARAMS))
+
+
+@pytest.mark.slow
+def test_flax_nnx() -> None:
+    nnx = pytest.importorskip("flax.nnx")
+
+    class Model(nnx.Module):  # type: ignore[misc, name-defined]
+        def __init__(self, rngs: Any) -> None:
+            self.a, self.b = nnx.Linear(2, 8, rngs=rngs), nnx.Linear(8, 1, rngs=rngs)
+
+        def __call__(self, x: Any) -> Any:
+            return self.b(jax.nn.tanh(self.a(x)))
+
+    def run(tx: Any) -> tuple[float, float]:
+        model = Model(nnx.Rngs(0))
+        optimizer = nnx.Optimizer(model, tx, wrt=nnx.Param)
+        x = jnp.asarray(np.random.default_rng(0).normal(size=(32, 2)), jnp.float32)
+
+        @nnx.jit  # type: ignore[untyped-decorator]
+        def one(model: Any, optimizer: Any) -> Any:
+            loss, grads = nnx.value_and_grad(lambda m: jnp.mean((m(x)[:, 0] - x[:, 0] * x[:, 1]) ** 2))(model)
+            optimizer.update(model, grads)
+            return loss
+
+        losses = [float(one(model, optimizer)) for _ in range(30)]
+        return losses[0], losses[-1]
+
+    ours, theirs = run(adamw(0.05)), run(optax.adamw(0.05))
+    assert ours[1] < ours[0] / 3
+    assert ours[1] == pytest.approx(theirs[1], rel=1e-3)
+
+
+@pytest.mark.slow
+def test_equinox() -> None:
+    eqx = pytest.importorskip("equinox")
+    model = eqx.nn.MLP(2, 1, 8, 1, key=jax.random.key(0))
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(32, 2)), jnp.float32)
+    tx = adam(0.05, dialect="torch.AdamW")
+    state = tx.init(eqx.filter(model, eqx.is_array))
+
+    @eqx.filter_jit  # type: ignore[untyped-decorator]
+    def one(model: Any, state: Any) -> Any:
+        def loss(m: Any) -> Any:
+            return jnp.mean((jax.vmap(m)(x)[:, 0] - x[:, 0] * x[:, 1]) ** 2)
+
+        value, grads = eqx.filter_value_and_grad(loss)(model)
+        updates, state = tx.update(grads, state, eqx.filter(model, eqx.is_array))
+        return eqx.apply_updates(model, updates), state, value
+
+    losses = []
+    for _ in range(30):
+        model, state, value = one(model, state)
+        losses.append(float(value))
+    assert losses[-1] < losses[0] / 3
+
+
+SHARDED = """
+import numpy as np, jax, jax.numpy as jnp, optax
+from jax.sharding import Mesh, NamedSharding, PartitionSpec as P
+from adamcore.backends.jax import adamw
+assert jax.device_count() == 4
+mesh = Mesh(np.array(jax.devices()).reshape(2, 2), ("x", "y"))
+where = {"w": NamedSharding(mesh, P("x", "y")), "b": NamedSharding(mesh, P("y"))}
+rng = np.random.default_rng(0)
+host = {"w": rng.normal(size=(4, 8)).astype("f4"), "b": rng.normal(size=8).astype("f4")}
+grads = [{k: rng.normal(size=v.shape).astype("f4") for k, v in host.items()} for _ in range(3)]
+tx = adamw(0.1, dialect="torch.AdamW")
+def run(params, place):
+    state = jax.jit(tx.init)(params)
+    @jax.jit
+    def one(params, state, g):
+        updates, state = tx.update(g, state, params)
+        return optax.apply_updates(params, updates), state
+    for g in grads:
+        params, state = one(params, state, place(g))
+    return params, state
+alone, _ = run({k: jnp.asarray(v) for k, v in host.items()}, lambda g: g)
+spread, state = run(jax.device_put(host, where), lambda g: jax.device_put(g, where))
+for k in host:
+    assert spread[k].sharding.is_equivalent_to(where[k], spread[k].ndim), spread[k].sharding
+    assert state.m[k].sharding.is_equivalent_to(where[k], spread[k].ndim), state.m[k].sharding
+    assert np.array_equal(alone[k], spread[k])
+params = jax.device_put(host, where)
+params, state = tx.step(params, jax.device_put(grads[0], where), tx.init(params))
+assert params["w"].sharding.is_equivalent_to(where["w"], 2)
+"""
+
+
+@pytest.mark.slow
+def test_sharded_over_devices() -> None:
+    env = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=4", "JAX_PLATFORMS": "cpu"}
+    done = subprocess.run([sys.executable, "-c", SHARDED], env=env, text=True, capture_output=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(autouse=True)
+def no_x64() -> Iterator[None]:
+    with jax.enable_x64(False):
+        yield

@@ -1,0 +1,242 @@
+"""NumPy's fast paths give the definition's bits, in machine code and in blocks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from fast import adams, definition_alone, gradients, probed, trajectory
+
+from adamcore import Adam
+from adamcore.backends.kernels import llvm
+from adamcore.backends.numpy import backend, blocks, fast
+from adamcore.program import program
+
+
+@pytest.fixture(params=["machine", "blocks"])
+def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Each fast path."""
+    if request.param == "machine":
+        pytest.importorskip("llvmlite")
+    else:
+        monkeypatch.setattr(llvm, "available", lambda: False)
+    return str(request.param)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("donate", [False, True])
+def test_bits_of_the_definition(path: str, dtype: str, donate: bool) -> None:
+    for adam in adams(14 if path == "machine" else 40, seed=donate):
+        with definition_alone(backend):
+            want = trajectory(adam, np.array, np.asarray, dtype, False)
+        assert trajectory(adam, np.array, np.asarray, dtype, donate) == want, adam
+
+
+def test_probes_in_place(path: str) -> None:
+    from adamcore.conformance.candidates.own import Numpy
+
+    claims = [Adam(), Adam(decay="decoupled"), Adam(amsgrad="corrected", decay="decoupled", clock="global")]
+    assert probed(Numpy("numpy"), claims, every=3) == []
+
+
+def test_in_place_means_in_place(path: str) -> None:
+    params = [np.ones(5000, "f"), np.ones(3, "f")]
+    state = Adam().init(params)
+    for k in range(3):
+        new, after = Adam().step(params, [np.ones(5000, "f"), np.ones(3, "f")], state, donate=True)
+        assert all(a is b for a, b in zip(new, params, strict=True))
+        assert all(a is b for a, b in zip(after.m + after.v, state.m + state.v, strict=True))
+        assert [int(t) for t in after.t] == [k + 1] * 2
+        params, state = new, after
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda x: x[::2],
+        lambda x: np.asfortranarray(x.reshape(2, -1)),
+        lambda x: x.astype("f2"),
+        lambda x: x.astype(">f4"),
+        lambda x: np.frombuffer(x.tobytes() + b"x", np.uint8)[1:].copy()[: x.nbytes].view("f"),
+        lambda x: readonly(x),
+        lambda x: x.astype("g"),
+    ],
+)
+def test_what_is_not_served_falls_back(path: str, change: Any) -> None:
+    def run() -> Any:
+        params = [change(np.linspace(-1, 1, 30, dtype="f"))]
+        grads = [change(np.linspace(2, -1, 30, dtype="f"))]
+        adam = Adam(lr=0.1)
+        state = adam.init(params)
+        for _ in range(3):
+            params, state = adam.step(params, grads, state, donate=True)
+        return params[0]
+
+    with definition_alone(backend):
+        want = run()
+    got = run()
+    assert got.dtype == want.dtype
+    np.testing.assert_array_equal(got, want)
+
+
+def readonly(x: np.ndarray) -> np.ndarray:
+    x.flags.writeable = False
+    return x
+
+
+def test_gradient_in_the_parameters_memory(path: str) -> None:
+    def run() -> bytes:
+        memory = np.linspace(-1, 1, 101, dtype="f")
+        params, grads = [memory[:-1]], [memory[1:]]
+        new, _ = Adam(lr=0.1).step(params, grads, Adam().init(params), donate=True)
+        return new[0].tobytes()
+
+    with definition_alone(backend):
+        want = run()
+    assert run() == want
+
+
+def test_same_bits_for_every_split(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("llvmlite")
+    from adamcore.backends.kernels import table
+
+    def run() -> bytes:
+        rng = np.random.default_rng(1)
+        params = [rng.standard_normal(n, "f") for n in (70_000, 3, 12_345)]
+        state = Adam().init(params)
+        for _ in range(3):
+            params, state = Adam().step(params, [p * 3 for p in params], state)
+        return b"".join(p.tobytes() for p in params)
+
+    want = run()
+    monkeypatch.setattr(table, "PARALLEL", 1)
+    monkeypatch.setattr(table, "processors", lambda: 3)
+    for piece in (1 << 14, 4099, 77_777):
+        monkeypatch.setattr(table, "PIECE", piece)
+        assert run() == want
+
+
+def test_blocks_in_threads_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With several threads of ours in one step, and several steps of the caller's at once."""
+    import warnings
+    from concurrent.futures import ThreadPoolExecutor
+
+    from adamcore.backends.kernels import threads
+
+    monkeypatch.setattr(llvm, "available", lambda: False)
+    adam = Adam(weight_decay=0.1)
+
+    def run(donate: bool) -> bytes:
+        rng = np.random.default_rng(1)
+        params = [rng.standard_normal(n, "f") for n in (70_001, 3, 12_345)]
+        state = adam.init(params)
+        for _ in range(3):
+            params, state = adam.step(params, [p * np.float32(1e20) for p in params], state, donate=donate)
+        return b"".join(p.tobytes() for p in params)
+
+    want = run(False)
+    monkeypatch.setattr(blocks, "PARALLEL", 1)
+    monkeypatch.setattr(blocks, "BLOCK", 1 << 12)
+    monkeypatch.setattr(threads, "processors", lambda: 3)
+    fast.blocks.cache_clear()
+    with warnings.catch_warnings(), ThreadPoolExecutor(4) as pool:
+        warnings.simplefilter("error")  # of an overflow, in whatever thread
+        for donate in (False, True):
+            assert all(got == want for got in pool.map(run, [donate] * 16))
+    fast.blocks.cache_clear()
+
+
+def test_scratch_is_small() -> None:
+    for adam in adams(60):
+        from test_program import at
+
+        made = program(adam, at(adam))
+        assert blocks.schedule(made, True).scratch <= 4
+    assert blocks.schedule(program(Adam(), at(Adam())), True).scratch == 2
+
+
+def test_extra_memory_in_place(path: str) -> None:
+    import tracemalloc
+
+    params = [np.ones(1 << 20, "f")]
+    grads, adam = [np.ones(1 << 20, "f")], Adam()
+    state = adam.init(params)
+    params, state = adam.step(params, grads, state, donate=True)
+    tracemalloc.start()
+    adam.step(params, grads, state, donate=True)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1 << 20
+
+
+def test_lanes_hold_no_array_alive_and_notice_changes(path: str) -> None:
+    import gc
+    import pickle
+    import weakref
+
+    adam = Adam(lr=0.1)
+    params = {"a": np.ones(9, "f"), "b": np.ones((2, 2), "f")}
+    grads = {"a": np.ones(9, "f"), "b": None}
+    state = adam.init(params)
+    for _ in range(3):
+        params, state = adam.step(params, grads, state, donate=True)
+    assert {k: int(t) for k, t in state.t.items()} == {"a": 3, "b": 0}
+    params, state = adam.step(params, {"b": np.ones((2, 2), "f"), "a": None}, state, donate=True)
+    assert {k: int(t) for k, t in state.t.items()} == {"a": 3, "b": 1}
+    state.t["a"][...] = 7  # a clock that somebody sets is the clock
+    params, state = adam.step(params, grads, state, donate=True)
+    assert int(state.t["a"]) == 8
+    assert pickle.loads(pickle.dumps(adam)) == adam
+    reference = weakref.ref(params["a"])
+    del params, state
+    gc.collect()
+    assert reference() is None
+
+
+def test_errors_are_those_of_the_long_way(path: str) -> None:
+    from adamcore.errors import GradientError, HyperparameterError, TreeError
+
+    adam, params = Adam(), {"a": np.ones(3, "f")}
+    state = adam.init(params)
+    params, state = adam.step(params, {"a": np.ones(3, "f")}, state, donate=True)
+    for grads, lr, error in [
+        ({"a": np.ones(4, "f")}, None, GradientError),
+        ({"a": np.ones(3)}, None, GradientError),
+        ({"a": 1.0}, None, GradientError),
+        ({"b": np.ones(3, "f")}, None, TreeError),
+        ({"a": np.ones(3, "f")}, -1.0, HyperparameterError),
+        ({"a": np.ones(3, "f")}, float("nan"), HyperparameterError),
+    ]:
+        before = params["a"].tobytes(), int(state.t["a"])
+        with pytest.raises(error):
+            adam.step(params, grads, state, lr=lr, donate=True)
+        assert (params["a"].tobytes(), int(state.t["a"])) == before
+
+
+def test_overflow_comes_late() -> None:
+    """(w2*g)*g, so that a float32 gradient of 1e20 still moves its parameter by lr."""
+    p, g, adam = np.zeros(1, "f"), np.full(1, 1e20, "f"), Adam(lr=0.1)
+    p, _ = adam.step(p, g, adam.init(p))
+    np.testing.assert_allclose(p, -0.1, rtol=1e-5)
+    with np.errstate(over="ignore"):
+        assert np.isinf(g * g)
+
+
+def test_gradients_helper_has_every_kind() -> None:
+    g = np.concatenate([x.ravel() for x in gradients(0, "float32")])
+    assert (g == 0).any()
+    assert np.abs(g).max() > 1e4
+
+
+@pytest.mark.parametrize("lrs", [(0.8, 0.8, 0.1, 0.1), (0.1, 0.1, 0.8, 0.8)])
+def test_a_decay_that_passes_one_half(path: str, lrs: tuple[float, ...]) -> None:
+    """Where lr*weight_decay is above 1/2 the program is another (NUM.4), and no lane may keep the old one."""
+    adam = Adam(decay="decoupled", weight_decay=1.0)
+    p = q = np.linspace(-1, 1, 9, dtype="f")
+    q, g = q.copy(), np.ones(9, "f")
+    state, other = adam.init(p), adam.init(q)
+    for lr in lrs:
+        p, state = adam.step(p, g, state, lr=lr)
+        q, other = adam.step(q, g, other, lr=lr, donate=True)
+        assert p.tobytes() == q.tobytes()

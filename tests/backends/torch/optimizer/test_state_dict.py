@@ -1,0 +1,222 @@
+"""state_dict and load_state_dict: a run goes on in PyTorch's optimizer, and PyTorch's in ours."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from typing import Any
+
+import pytest
+import torch
+from replay import Record
+from torch_runs import advance, bits, parameters, through_a_file, values
+
+import adamcore
+from adamcore import errors
+from adamcore.backends.torch import Adam, AdamW
+
+THEIRS: dict[Any, Any] = {Adam: torch.optim.Adam, AdamW: torch.optim.AdamW}
+
+
+@pytest.mark.parametrize("cls", [Adam, AdamW])
+@pytest.mark.parametrize("settings", [{}, {"amsgrad": True}, {"maximize": True, "weight_decay": 0.1}])
+@pytest.mark.parametrize("first", ["ours", "theirs"])
+def test_a_run_goes_on_in_the_other(cls: Any, settings: dict[str, Any], first: str) -> None:
+    """Ten steps in one, saved, ten in the other: within the bound of an uninterrupted run."""
+    params = parameters((4,), (2, 3))
+    record = Record(values(params))
+    a, b = (cls, THEIRS[cls]) if first == "ours" else (THEIRS[cls], cls)
+    optimizer = a(params, lr=0.05, **settings)
+    advance(optimizer, params, range(10), record)
+    other = b(params, lr=0.5, **settings)
+    other.load_state_dict(through_a_file(optimizer.state_dict()))
+    assert other.param_groups[0]["lr"] == 0.05
+    assert other.state_dict()["state"][0]["step"].dtype == torch.float32
+    advance(other, params, range(10, 20), record)
+    rules = {"amsgrad": "uncorrected"} if "amsgrad" in settings else settings
+    result = record.judge(adamcore.Adam.like(f"torch.{cls.__name__}", lr=0.05, **rules))
+    assert result.status == "passed", result
+
+
+def test_nadam_goes_on_in_the_other() -> None:
+    params = parameters((4,), (2, 3))
+    record = Record(values(params))
+    fresh = Adam(params, dialect="torch.NAdam")
+    optimizer: Any = torch.optim.NAdam(params, lr=0.05)
+    for k in range(3):
+        advance(optimizer, params, range(5 * k, 5 * k + 5), record)
+        other: Any = torch.optim.NAdam(params) if k else Adam(params, dialect="torch.NAdam")
+        other.load_state_dict(through_a_file(optimizer.state_dict()))
+        optimizer = other
+    fresh.load_state_dict(optimizer.state_dict())
+    assert fresh.state_dict()["state"][0]["mu_product"].dtype == torch.float64  # theirs is float32
+    result = record.judge(adamcore.Adam.like("torch.NAdam", lr=0.05))
+    assert result.status == "passed", result
+
+
+@pytest.mark.parametrize("settings", [
+    {}, {"nesterov": "dozat"}, {"clock": "global"}, {"clock": "global", "nesterov": "dozat"},
+    {"capturable": True}, {"amsgrad": "corrected"},
+])  # fmt: skip
+def test_resumed_is_uninterrupted(settings: dict[str, Any]) -> None:
+    """Bit for bit (STATE.4), through a file and through pickle and deepcopy."""
+    params, again = parameters((4,), (2, 3)), parameters((4,), (2, 3))
+    optimizer, whole = Adam(params, lr=0.05, **settings), Adam(again, lr=0.05, **settings)
+    advance(optimizer, params, range(5))
+    advance(whole, again, range(20))
+    resumed = Adam(params, lr=0.05, **settings)
+    resumed.load_state_dict(through_a_file(optimizer.state_dict()))
+    advance(resumed, params, range(5, 10))
+    resumed, params = pickle.loads(pickle.dumps((resumed, params)))
+    advance(resumed, params, range(10, 15))
+    resumed, params = copy.deepcopy((resumed, params))
+    advance(resumed, params, range(15, 20))
+    assert bits(params) == bits(again)
+    assert bits(resumed.state_dict()) == bits(whole.state_dict())
+
+
+def test_a_checkpoint_does_not_change_the_rules() -> None:
+    """torch.optim.Adam that loads AdamW's state dict is AdamW from then on; ours refuses."""
+    params = parameters((3,))
+    theirs = torch.optim.AdamW(params)
+    advance(theirs, params, range(2))
+    turned = torch.optim.Adam(params)
+    turned.load_state_dict(theirs.state_dict())
+    assert turned.param_groups[0]["decoupled_weight_decay"]  # silently
+
+    ours = Adam(params, lr=0.5)
+    before = bits(ours.state_dict())
+    with pytest.raises(
+        errors.StateError, match=r"param_groups\[0\] was saved with decoupled_weight_decay=True"
+    ):
+        ours.load_state_dict(theirs.state_dict())
+    assert bits(ours.state_dict()) == before
+    saved = theirs.state_dict()
+    del saved["param_groups"][0]["decoupled_weight_decay"]
+    ours.load_state_dict(saved)
+    assert ours.param_groups[0]["decay"] == "l2"
+
+    turned.load_state_dict(Adam(params).state_dict())
+    again = torch.optim.AdamW(params)
+    again.load_state_dict(turned.state_dict())  # carries our axes along, and its own flag beside them
+    assert again.param_groups[0]["decay"] == "l2"
+    with pytest.raises(errors.StateError, match="decoupled_weight_decay=True"):
+        ours.load_state_dict(again.state_dict())
+
+    own = AdamW(params, epsilon="inside-corrected").state_dict()
+    with pytest.raises(errors.StateError, match="epsilon='inside-corrected'"):
+        AdamW(params).load_state_dict(own)
+
+
+def test_flags_stay_those_of_the_program() -> None:
+    params = parameters((3,))
+    theirs = torch.optim.Adam(params, foreach=True)
+    ours = Adam(params, capturable=True)
+    ours.load_state_dict(theirs.state_dict())
+    assert (ours.param_groups[0]["foreach"], ours.param_groups[0]["capturable"]) == (None, True)
+
+
+def test_nothing_is_shared_with_what_was_loaded() -> None:
+    params, others = parameters((3,)), parameters((3,))
+    optimizer, other = Adam(params), Adam(others)
+    advance(optimizer, params, range(2))
+    saved = optimizer.state_dict()
+    other.load_state_dict(saved)
+    before = bits(saved)
+    advance(other, others, range(2))
+    assert bits(saved) == before
+
+
+def damage(saved: Any, how: str) -> None:
+    state, group = saved["state"][0], saved["param_groups"][0]
+    match how:
+        case "shape":
+            state["exp_avg"] = torch.zeros(7)
+        case "no moment":
+            del state["exp_avg_sq"]
+        case "foreign":
+            state["max_exp_avg_sq"] = torch.zeros(3)
+        case "half a step":
+            state["step"] = torch.tensor(1.5)
+        case "negative":
+            state["step"] = -1
+        case "saturated":
+            state["step"] = torch.tensor(2.0**24 + 2)
+        case "bfloat16":
+            state["step"] = torch.tensor(512.0, dtype=torch.bfloat16)
+        case "nan":
+            state["step"] = torch.tensor(float("nan"))
+        case "lr":
+            group["lr"] = -1.0
+        case "groups":
+            saved["param_groups"] *= 2
+        case "size":
+            group["params"] = [0]
+
+
+@pytest.mark.parametrize(
+    ("how", "error", "words"),
+    [
+        ("shape", errors.StateError, r"state\[0\]\['exp_avg'\] has shape \(7,\): expected \(3,\)"),
+        ("no moment", errors.StateError, r"state\[0\] has no 'exp_avg_sq'"),
+        ("foreign", errors.StateError, r"state\[0\] has 'max_exp_avg_sq'"),
+        ("half a step", errors.ClockError, "whole number"),
+        ("negative", errors.ClockError, "whole number from 0"),
+        ("saturated", errors.ClockError, "can't count above 16777216"),
+        ("bfloat16", errors.ClockError, "can't count above 256"),
+        ("nan", errors.ClockError, "whole number"),
+        ("lr", errors.HyperparameterError, "Invalid learning rate: -1"),
+        ("groups", errors.StateError, "different number of parameter groups"),
+        ("size", errors.StateError, "doesn't match the size"),
+    ],
+)
+def test_a_damaged_state_changes_nothing(how: str, error: type[Exception], words: str) -> None:
+    params = parameters((3,), (2,))
+    optimizer = Adam(params)
+    advance(optimizer, params, range(2))
+    before, saved = bits(optimizer.state_dict()), copy.deepcopy(optimizer.state_dict())
+    damage(saved, how)
+    with pytest.raises(error, match=words):
+        optimizer.load_state_dict(saved)
+    assert bits(optimizer.state_dict()) == before
+
+
+def test_the_clock_counts_on_where_float32_stops() -> None:
+    """Written as float32 up to 2**24, as an integer above; torch.optim stands still there."""
+    params = parameters((3,))
+    optimizer, theirs = Adam(params), torch.optim.Adam(params)
+    for each in (optimizer, theirs):
+        advance(each, params, range(1))
+        saved = each.state_dict()
+        saved["state"][0]["step"] = torch.tensor(2.0**24)
+        each.load_state_dict(saved)
+        advance(each, params, range(1, 3))
+    step = optimizer.state_dict()["state"][0]["step"]
+    assert (step.dtype, step.item()) == (torch.int64, 2**24 + 2)
+    assert theirs.state_dict()["state"][0]["step"].item() == 2**24
+    again = Adam(params)
+    again.load_state_dict(through_a_file(optimizer.state_dict()))
+    assert again.state[params[0]]["step"].item() == 2**24 + 2
+
+
+def test_moments_keep_their_own_dtype() -> None:
+    """torch.optim casts float32 moments of bfloat16 parameters to bfloat16 when it loads them."""
+    params = parameters((3,), dtype=torch.bfloat16)
+    optimizer = Adam(params, moment_dtype="float32")
+    advance(optimizer, params, range(3))
+    again = Adam(params, moment_dtype="float32")
+    again.load_state_dict(through_a_file(optimizer.state_dict()))
+    assert again.state[params[0]]["exp_avg"].dtype == torch.float32
+    assert bits(again.state_dict()) == bits(optimizer.state_dict())
+
+
+def test_per_parameter_clocks_are_not_made_one() -> None:
+    params = parameters((3,), (2,))
+    theirs = torch.optim.Adam(params)
+    advance(theirs, params[:1], range(3))
+    ours = Adam(params, clock="global")
+    ours.load_state_dict(theirs.state_dict())  # the other has no state yet, so no clock
+    assert ours.param_groups[0]["step"].item() == 3
+    advance(theirs, params, range(2))
+    with pytest.raises(errors.StateError, match="clocks 2 to 5"):
+        ours.load_state_dict(theirs.state_dict())

@@ -1,0 +1,242 @@
+"""A step on the same tensors again gives the bits of the long way, whatever was changed in between."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("llvmlite")
+
+from torch.nn import Parameter  # noqa: E402
+from torch_changes import (  # noqa: E402
+    CHANGES,
+    long_way,
+    run,
+)
+from torch_runs import bits, parameters  # noqa: E402
+
+from adamcore.backends.torch import (  # noqa: E402
+    Adam,
+    AdamW,
+    fast,
+)
+from adamcore.backends.torch.optimizer import step_cache  # noqa: E402
+from adamcore.errors import AdamcoreError, StateError  # noqa: E402
+
+
+@pytest.fixture
+def ran(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The lanes that have made a step, one for each."""
+    lanes: list[Any] = []
+    inner = step_cache.Lane.run
+    monkeypatch.setattr(step_cache.Lane, "run", lambda lane: (lanes.append(lane), inner(lane))[1])
+    return lanes
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_change_between_steps(name: str, ran: list[Any]) -> None:
+    for settings in ({}, {"clock": "global"}, {"amsgrad": True, "nesterov": "dozat"}):
+
+        def make(settings: Any = settings) -> tuple[Any, list[Any]]:
+            params = parameters((7,), (5, 5), (7,))
+            return Adam(params, lr=0.1, **settings), params
+
+        change = CHANGES[name]
+        if settings.get("clock") == "global" and name.startswith(("t ", "one clock")):
+            change = CHANGES["nothing"]
+        got = run(make, change)
+        assert len(ran) >= 4, "no step went the short way"
+        ran.clear()
+        assert got == long_way(make, change), settings
+
+
+@pytest.mark.parametrize("guards", [True, False])
+def test_gradients_of_other_kinds(guards: bool, ran: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """None, sparse, of another layout, in the parameter's own memory: all as the long way does it."""
+    if not guards:  # where PyTorch has no such class
+        monkeypatch.setattr(fast, "TensorGuards", None)
+
+    def grads(p: Any, t: int) -> Any:
+        g = torch.linspace(-1, 1, p.numel()).reshape(p.shape) * (t + 1)
+        return [g, g, g, None, g, g.to_sparse(), g, g.t(), g.clone(), p.data, g, -torch._neg_view(g)][t % 12]
+
+    def trajectory() -> list[Any]:
+        memory = torch.arange(65.0)
+        params = [Parameter(torch.ones(4, 4)), Parameter(memory[1:].view(8, 8))]
+        optimizer, seen = AdamW(params, lr=0.1), []
+        for t in range(30):
+            params[0].grad = grads(params[0], t)
+            params[1].grad = torch.ones(8, 8) if t % 7 else memory[:64].view(8, 8)
+            optimizer.step()
+            seen.append(bits([params, list(optimizer.state.values())]))
+        return seen
+
+    got = trajectory()
+    assert len(ran) > 8
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(step_cache.Lanes, "ready", lambda *_: {})
+        assert got == trajectory()
+
+
+def test_patterns_of_absence_each_have_a_lane(ran: list[Any]) -> None:
+    params = parameters((3,), (4,))
+    optimizer = Adam(params, lr=0.1)
+    for t in range(12):
+        params[0].grad = torch.ones(3) if t % 3 else None
+        params[1].grad = torch.ones(4) if t % 2 else None
+        optimizer.step()
+    assert [int(optimizer.state[p]["step"]) for p in params] == [8, 6]
+    assert len(ran) == 7  # of 12: two without any gradient, and each pattern the long way once
+    assert len(optimizer._lanes.lanes) == 3
+
+
+@pytest.mark.parametrize("guards", [True, False])
+def test_tensors_of_another_kind_at_the_same_address(guards: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not guards:
+        monkeypatch.setattr(fast, "TensorGuards", None)
+    for kind in (
+        lambda x: x.t(), lambda x: x[:2], lambda x: x.flatten(), lambda x: x.view(torch.int32),
+        lambda x: torch._neg_view(x), lambda x: x.requires_grad_(),
+    ):  # fmt: skip
+        columns = [[torch.ones(3, 3)] for _ in range(4)]
+        alike = fast.MEMORY.likeness(columns)
+        assert alike([[x[0].clone()] for x in columns])
+        for k in range(4):
+            assert not alike([[kind(x[0]) if n == k else x[0]] for n, x in enumerate(columns)])
+            columns[k][0].requires_grad_(False)
+        assert not alike([columns[0], [None], *columns[2:]])
+        assert not alike([columns[0], [columns[1][0].to_sparse()], *columns[2:]])
+
+
+def test_state_of_another_shape() -> None:
+    a, b = parameters((3,), (4,))
+    optimizer = Adam([a, b])
+    a.grad, b.grad = torch.ones(3), torch.ones(4)
+    optimizer.step()
+    optimizer.state[a]["exp_avg"] = torch.zeros(2)
+    with pytest.raises(StateError, match="shape"):
+        optimizer.step()
+
+
+def test_all_groups_are_checked_before_one_is_stepped(ran: list[Any]) -> None:
+    a, b = parameters((3,), (4,))
+    optimizer = Adam([{"params": [a]}, {"params": [b], "missing": "error"}])
+    for t in range(3):
+        a.grad, b.grad = torch.ones(3), torch.ones(4) if t < 2 else None
+        before = bits([a, optimizer.state[a]])
+        if t < 2:
+            optimizer.step()
+    with pytest.raises(AdamcoreError):
+        optimizer.step()
+    assert bits([a, optimizer.state[a]]) == before
+    b.grad, optimizer.param_groups[0]["eps"] = torch.ones(4), -1.0
+    with pytest.raises(AdamcoreError):
+        optimizer.step()
+    optimizer.param_groups[0] |= {"eps": 1e-8, "lr": -1.0}
+    with pytest.raises(AdamcoreError):
+        optimizer.step()
+    assert bits([a, optimizer.state[a]]) == before
+
+
+def test_what_autograd_is_to_record_goes_the_long_way(ran: list[Any]) -> None:
+    [p] = parameters((3,))
+    optimizer = Adam([p])
+    for differentiable in (False, False, True, True, False):
+        p.grad, before = torch.ones(3), optimizer.state[p].get("exp_avg")
+        optimizer.param_groups[0]["differentiable"] = differentiable
+        optimizer.step()
+        assert (optimizer.state[p]["exp_avg"] is before) == (not differentiable and before is not None)
+    assert len(ran) == 1
+
+
+def test_copies_go_their_own_way(ran: list[Any]) -> None:
+    params = parameters((3,), (4,))
+    optimizer = Adam(params, lr=0.1)
+    for p in params:
+        p.grad = torch.ones_like(p)
+    for _ in range(3):
+        optimizer.step()
+    before = bits([params, list(optimizer.state.values())])
+    for other in (copy.deepcopy(optimizer), pickle.loads(pickle.dumps(optimizer))):
+        assert not other._lanes.lanes
+        for p in other.param_groups[0]["params"]:
+            p.grad = torch.ones_like(p)
+        for _ in range(3):
+            other.step()
+        assert [int(own["step"]) for own in other.state.values()] == [6, 6]
+        assert bits([params, list(optimizer.state.values())]) == before
+
+
+def test_gradients_are_not_kept_alive(ran: list[Any]) -> None:
+    import weakref
+
+    params = parameters((3,))
+    optimizer = Adam(params)
+    for _ in range(3):
+        params[0].grad = torch.ones(3)
+        reference = weakref.ref(params[0].grad)
+        optimizer.step()
+        params[0].grad = None
+        assert reference() is None
+    assert len(ran) == 2
+
+
+def test_a_step_nobody_watches_is_the_step_that_is_watched() -> None:
+    """A profiler sees its range, and grad mode and errors are what they are in torch.optim."""
+    from torch.profiler import ProfilerActivity, profile
+
+    w = torch.nn.Parameter(torch.ones(3))
+    optimizer = Adam([w], lr=0.1)
+    modes: list[bool] = []
+
+    def closure() -> float:
+        modes.append(torch.is_grad_enabled())
+        w.grad = torch.ones(3)
+        return 7.0
+
+    assert optimizer.step(closure) == 7.0
+    assert torch.is_grad_enabled()
+    with torch.no_grad():
+        optimizer.step(closure)
+        assert not torch.is_grad_enabled()
+    assert modes == [True, True]
+    assert not w.grad.requires_grad  # type: ignore[union-attr]
+
+    def broken() -> float:
+        raise RuntimeError("in the closure")
+
+    with pytest.raises(RuntimeError, match="in the closure"):
+        optimizer.step(broken)
+    assert torch.is_grad_enabled()
+    with profile(activities=[ProfilerActivity.CPU]) as watch:
+        optimizer.step()
+    assert "Optimizer.step#Adam.step" in {event.key for event in watch.key_averages()}
+
+    class Mine(Adam):
+        def step(self, closure: Any = None) -> Any:
+            modes.append(False)
+            return super().step(closure)
+
+    mine = Mine([w], lr=0.1)
+    with profile(activities=[ProfilerActivity.CPU]) as watch:
+        mine.step()
+    assert modes[-1] is False
+    assert "Optimizer.step#Mine.step" in {event.key for event in watch.key_averages()}
+
+
+@pytest.mark.parametrize("lrs", [(0.8, 0.8, 0.1, 0.1), (0.1, 0.1, 0.8, 0.8)])
+def test_a_decay_that_passes_one_half(lrs: tuple[float, ...]) -> None:
+    """Where lr*weight_decay is above 1/2 the program is another (NUM.4)."""
+    p, q = (Parameter(torch.linspace(-1, 1, 9)) for _ in range(2))
+    steady, fresh = AdamW([p], weight_decay=1.0), AdamW([q], weight_decay=1.0)
+    for lr in lrs:
+        for w, optimizer in ((p, steady), (q, fresh)):
+            w.grad = torch.ones(9)
+            optimizer.param_groups[0]["lr"] = lr
+            optimizer.step()
+        fresh._lanes = step_cache.Lanes()
+        assert torch.equal(p, q)

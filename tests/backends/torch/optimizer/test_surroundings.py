@@ -1,0 +1,329 @@
+"""What PyTorch builds around an optimizer: schedulers, GradScaler, torch.compile, autograd."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from replay import Record
+from torch.nn import Parameter
+from torch.optim import lr_scheduler as lrs
+
+import adamcore
+from adamcore.backends.torch import Adam, AdamW
+
+SCHEDULERS: dict[str, Callable[[Any], Any]] = {
+    "LambdaLR": lambda o: lrs.LambdaLR(o, lambda t: 1 / (t + 1)),
+    "MultiplicativeLR": lambda o: lrs.MultiplicativeLR(o, lambda t: 0.9),
+    "StepLR": lambda o: lrs.StepLR(o, 3),
+    "MultiStepLR": lambda o: lrs.MultiStepLR(o, [2, 5]),
+    "ConstantLR": lambda o: lrs.ConstantLR(o, total_iters=4),
+    "LinearLR": lambda o: lrs.LinearLR(o, total_iters=6),
+    "ExponentialLR": lambda o: lrs.ExponentialLR(o, 0.8),
+    "PolynomialLR": lambda o: lrs.PolynomialLR(o, 8, 2.0),
+    "CosineAnnealingLR": lambda o: lrs.CosineAnnealingLR(o, 8),
+    "CosineAnnealingWarmRestarts": lambda o: lrs.CosineAnnealingWarmRestarts(o, 4),
+    "CyclicLR": lambda o: lrs.CyclicLR(o, 0.01, 0.1, 3),
+    "OneCycleLR": lambda o: lrs.OneCycleLR(o, 0.1, total_steps=12),
+    "ReduceLROnPlateau": lambda o: lrs.ReduceLROnPlateau(o, patience=1),
+    "SequentialLR": lambda o: lrs.SequentialLR(
+        o, [lrs.ConstantLR(o, 0.5, 3), lrs.ExponentialLR(o, 0.9)], milestones=[4]
+    ),
+    "ChainedScheduler": lambda o: lrs.ChainedScheduler([lrs.ConstantLR(o, 0.5, 3), lrs.StepLR(o, 4)]),
+}
+
+
+def parameters(*shapes: tuple[int, ...], dtype: torch.dtype = torch.float32) -> list[Parameter]:
+    torch.manual_seed(0)
+    return [Parameter(torch.randn(shape, dtype=dtype)) for shape in shapes]
+
+
+def gradients(params: list[Any], t: int) -> list[torch.Tensor]:
+    generator = torch.Generator().manual_seed(t)
+    return [torch.randn(p.shape, generator=generator, dtype=p.dtype) for p in params]
+
+
+def give(params: list[Any], grads: list[torch.Tensor]) -> None:
+    for p, g in zip(params, grads, strict=True):
+        p.grad = g.clone()
+
+
+# ---------------------------------------------------------------------------- schedulers
+
+
+def test_every_scheduler_is_tried() -> None:
+    others = {"LRScheduler", "SWALR"}  # the base class, and one of torch.optim.swa_utils
+    assert set(lrs.__all__) - others == set(SCHEDULERS)
+
+
+@pytest.mark.parametrize("tensor", [False, True], ids=["number", "tensor"])
+@pytest.mark.parametrize("name", SCHEDULERS)
+def test_schedulers(name: str, tensor: bool) -> None:
+    """The same settings at every step as with torch.optim.AdamW, and the step is made with them.
+
+    Each step on its own is judged as the first of a run: betas that cycle change under a run.
+    """
+    params = parameters((3,), dtype=torch.float64)
+    theirs_params = parameters((3,), dtype=torch.float64)
+    lr: Any = torch.tensor(0.05, dtype=torch.float64) if tensor else 0.05
+    ours, theirs = AdamW(params, lr=lr), torch.optim.AdamW(theirs_params, lr=0.05)
+    schedulers = [SCHEDULERS[name](o) for o in (ours, theirs)]
+    for t in range(11):
+        settings = [(float(o.param_groups[0]["lr"]), o.param_groups[0]["betas"]) for o in (ours, theirs)]
+        assert settings[0] == settings[1]
+        (lr_now, (b1, b2)) = settings[0]
+        record = Record([p.detach().numpy() for p in params])
+        ours.reset()
+        grads = gradients(params, t)
+        for optimizer, them in ((ours, params), (theirs, theirs_params)):
+            give(them, grads)
+            optimizer.step()
+        record.add([g.numpy() for g in grads], [p.detach().numpy() for p in params])
+        claim = adamcore.Adam.like("torch.AdamW", lr=lr_now, b1=b1, b2=b2)
+        result = record.judge(claim)
+        assert result.status == "passed", result
+        for scheduler in schedulers:
+            scheduler.step(1.0) if name == "ReduceLROnPlateau" else scheduler.step()
+
+
+# ---------------------------------------------------------------------------- GradScaler
+
+
+@pytest.fixture(params=[False, True], ids=["unscaled before", "unscaled inside"])
+def fused(request: pytest.FixtureRequest) -> bool:
+    """Whether GradScaler leaves unscaling to the step."""
+    return bool(request.param)
+
+
+def test_grad_scaler(fused: bool) -> None:
+    """Scaled gradients within the bound of unscaled ones; where they overflow nothing moves."""
+    params = parameters((3,), (2, 2))
+    optimizer = AdamW(params, lr=0.05, fused=fused)
+    assert optimizer._step_supports_amp_scaling is fused
+    scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+    record = Record([p.detach().numpy() for p in params])
+    scaler.scale(torch.ones(1))
+    for t in range(8):
+        grads = gradients(params, t)
+        scale = scaler.get_scale()
+        give(params, [g * scale for g in grads])
+        if t == 3:
+            params[1].grad[0, 0] = float("inf")  # type: ignore[index]
+        before = [p.detach().clone() for p in params]
+        scaler.step(optimizer)
+        scaler.update()
+        if t == 3:
+            assert all(torch.equal(p, q) for p, q in zip(params, before, strict=True))
+            assert scaler.get_scale() == scale / 2
+            continue
+        assert all(torch.equal(p.grad, g) for p, g in zip(params, grads, strict=True))  # type: ignore[arg-type]
+        record.add([g.numpy() for g in grads], [p.detach().numpy() for p in params])
+    assert optimizer.state_dict()["state"][0]["step"] == 7
+    assert not hasattr(optimizer, "found_inf")
+    result = record.judge(adamcore.Adam.like("torch.AdamW", lr=0.05))
+    assert result.status == "passed", result
+
+
+def test_grad_scaler_with_gradients_unscaled_for_clipping(fused: bool) -> None:
+    params = parameters((3,))
+    optimizer = Adam(params, lr=0.1, fused=fused)
+    scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+    scaler.scale(torch.ones(1))
+    give(params, [1024.0 * g for g in gradients(params, 0)])
+    scaler.unscale_(optimizer)
+    record = Record([p.detach().numpy() for p in params])
+    torch.nn.utils.clip_grad_norm_(params, 0.5)
+    clipped = params[0].grad.clone()  # type: ignore[union-attr]
+    scaler.step(optimizer)
+    record.add([clipped.numpy()], [p.detach().numpy() for p in params])
+    assert record.judge(adamcore.Adam(lr=0.1)).status == "passed"
+
+
+def test_scales_are_taken_out_in_float32() -> None:
+    """float16 would lose what the scale was there to save."""
+    p, q = (Parameter(torch.ones(1, dtype=torch.float16)) for _ in "12")
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**16)
+    scaler.scale(torch.ones(1))
+    optimizer = Adam([p], lr=0.5, fused=True, moment_dtype="float32", eps=1e-12)
+    p.grad = torch.full((1,), 2.0**-10, dtype=torch.float16)  # unscaled 2**-26, below all of float16
+    scaler.step(optimizer)
+    assert p.item() == 0.5
+    whole = Adam([q], lr=0.5, moment_dtype="float32", eps=1e-12)
+    q.grad = torch.full((1,), 2.0**-26, dtype=torch.float16)
+    whole.step()
+    assert q.item() == 1.0  # it is 0 there
+
+
+@pytest.mark.parametrize("settings", [{}, {"clock": "global"}, {"nesterov": "dozat"}, {"missing": "zero"}])
+def test_a_step_that_only_the_program_can_skip(settings: dict[str, Any]) -> None:
+    """``found_inf`` under compilation, as on a device: everything stays bit for bit, clocks too."""
+    params = parameters((3,), (2,))
+    optimizer = Adam(params, lr=torch.tensor(0.05), fused=True, **settings)
+    step = compiled(optimizer)
+    give(params, gradients(params, 0))
+    params[1].grad = None
+    optimizer.grad_scale, optimizer.found_inf = torch.tensor(1.0), torch.tensor(0.0)  # type: ignore[attr-defined]
+    step()
+
+    def everything() -> list[bytes]:
+        held = [*params, *(x for s in optimizer.state.values() for x in s.values())]
+        held += [v for g in optimizer.param_groups for k, v in g.items() if k in ("step", "mu_product")]
+        return [x.detach().numpy().tobytes() for x in held]
+
+    before = everything()
+    optimizer.found_inf = torch.tensor(1.0)  # type: ignore[attr-defined]
+    params[0].grad = torch.full((3,), float("inf"))
+    step()
+    assert everything() == before
+    optimizer.found_inf = torch.tensor(0.0)  # type: ignore[attr-defined]
+    give(params[:1], gradients(params[:1], 1))
+    step()
+    assert everything() != before
+
+
+# ------------------------------------------------------------------------- torch.compile
+
+
+class Counter:
+    """A compiler that runs what it is given, and counts."""
+
+    def __init__(self) -> None:
+        self.graphs = 0
+
+    def __call__(self, graph: Any, inputs: Any) -> Any:
+        self.graphs += 1
+        return graph.forward
+
+
+def compiled(optimizer: Any, counter: Counter | None = None) -> Callable[[], Any]:
+    torch._dynamo.reset()
+    step: Any = torch.compile(optimizer.step, backend=counter or Counter())
+
+    def run() -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of PyTorch's compiler: what it loads, what it can't see
+            return step()
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"amsgrad": True, "weight_decay": 0.1},
+        {"nesterov": "dozat"},
+        {"clock": "global"},
+        {"capturable": True},
+    ],
+)
+def test_compiled_once(settings: dict[str, Any]) -> None:
+    """New values of lr and the clock compile nothing anew, and give what the uncompiled step gives."""
+    params, again = parameters((3,), (2, 2)), parameters((3,), (2, 2))
+    lr = torch.tensor(0.05)
+    optimizer, eager = Adam(params, lr=lr, **settings), Adam(again, lr=lr, **settings)
+    counter = Counter()
+    step = compiled(optimizer, counter)
+    record = Record([p.detach().numpy() for p in params])
+    for t in range(6):
+        lr.fill_(0.05 / (t + 1))
+        grads = gradients(params, t)
+        give(params, grads)
+        give(again, grads)
+        step()
+        eager.step()
+        record.add([g.numpy() for g in grads], [p.detach().numpy() for p in params], lr=float(lr))
+    assert counter.graphs == 1
+    rules = {**settings, "amsgrad": "uncorrected" if "amsgrad" in settings else "none"}
+    rules.pop("capturable", None)
+    result = record.judge(adamcore.Adam(lr=float(torch.tensor(0.05)), **rules))
+    assert result.status == "passed", result
+    optimizer.step()  # and on without compilation
+    assert optimizer.state_dict()["state"][1]["step"] == 7
+    assert eager.state_dict()["state"][1]["step"] == 6
+
+
+def test_capturable_keeps_its_tensors() -> None:
+    """What a CUDA graph holds on to stays where it is: parameters, moments, clocks."""
+    params = parameters((3,))
+    optimizer = Adam(params, capturable=True, nesterov="dozat", amsgrad=True)
+    give(params, gradients(params, 0))
+    optimizer.step()
+    held = {k: (id(x), x.data_ptr()) for k, x in optimizer.state[params[0]].items()}
+    for t in range(3):
+        give(params, gradients(params, t))
+        optimizer.step()
+    optimizer.reset()
+    assert {k: (id(x), x.data_ptr()) for k, x in optimizer.state[params[0]].items()} == held
+
+
+@pytest.mark.gpu
+def test_cuda_graph() -> None:
+    """Captured once, replayed with new gradients and a new lr."""
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    params = [Parameter(p.detach().cuda()) for p in parameters((3,), (2, 2))]
+    lr = torch.tensor(0.05, device="cuda")
+    optimizer = AdamW(params, lr=lr, capturable=True)
+    record = Record([p.detach().cpu().numpy() for p in params])
+    give(params, [torch.zeros_like(p) for p in params])
+    side = torch.cuda.Stream()
+    with torch.cuda.stream(side):
+        optimizer.step()  # makes the state
+    torch.cuda.current_stream().wait_stream(side)
+    optimizer.reset()
+    with torch.no_grad():
+        for p, start in zip(params, record.params, strict=True):
+            p.copy_(torch.from_numpy(start))
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        optimizer.step()
+    for t in range(6):
+        grads = gradients(parameters((3,), (2, 2)), t)
+        for p, g in zip(params, grads, strict=True):
+            p.grad.copy_(g)  # type: ignore[union-attr]
+        lr.fill_(0.05 / (t + 1))
+        graph.replay()
+        record.add([g.numpy() for g in grads], [p.detach().cpu().numpy() for p in params], lr=float(lr))
+    result = record.judge(adamcore.Adam.like("torch.AdamW", lr=float(torch.tensor(0.05))))
+    assert result.status == "passed", result
+
+
+# ------------------------------------------------------------------------------ autograd
+
+
+def test_lr_can_be_learned() -> None:
+    """Through two steps, against finite differences."""
+
+    def loss(lr: torch.Tensor) -> torch.Tensor:
+        p = torch.tensor([1.0, -2.0], dtype=torch.float64, requires_grad=True).clone()
+        optimizer = AdamW([p], lr=lr, weight_decay=0.1, differentiable=True)
+        for t in range(2):
+            p.grad = torch.tensor([0.5 + t, -1.0], dtype=torch.float64)
+            optimizer.step()
+        return p.pow(2).sum()
+
+    assert torch.autograd.gradcheck(loss, torch.tensor(0.1, dtype=torch.float64, requires_grad=True))
+
+
+def test_leaves_are_not_written_to_while_autograd_records() -> None:
+    p = Parameter(torch.ones(2))
+    p.grad = torch.ones(2)
+    with pytest.raises(RuntimeError, match="leaf Variable"):
+        Adam([p], differentiable=True).step()
+
+
+def test_the_step_is_no_part_of_the_graph() -> None:
+    p = Parameter(torch.ones(2))
+    lr = torch.tensor(0.1, requires_grad=True)
+    optimizer = Adam([p], lr=lr)
+    loss = optimizer.step(lambda: (p * p).sum().backward())
+    assert loss is None
+    assert p.is_leaf
+    assert p.requires_grad
+    assert lr.grad is None
+    assert np.allclose(p.detach(), 0.9)

@@ -1,0 +1,69 @@
+"""`adamcore bench torch:cuda`: offered where there is a device, with a floor and a baseline of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("numpy")
+
+from adamcore.conformance.bench import contenders, coverage, measure, steps_cuda  # noqa: E402
+
+
+def test_only_where_there_is_a_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    for there in (False, True):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda there=there: there)
+        assert any(contenders.installed("torch:cuda")) == there
+        assert ("torch:cuda" in {each.framework for each in contenders.installed()}) == there
+    assert sum(each.baseline for each in contenders.installed("torch:cuda")) == 1
+
+
+@pytest.fixture
+def on_cpu(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Tensors stay on the CPU; what is asked of the device is written down."""
+    asked: list[str] = []
+    monkeypatch.setattr(torch.Tensor, "cuda", lambda x: x)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: asked.append("wait"))
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda: 1000)
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda: 1028)
+    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda: asked.append("reset"))
+    return asked
+
+
+def test_steps_are_waited_for(on_cpu: list[str]) -> None:
+    shapes = ((5,), (3, 2))
+    for make in (steps_cuda.native(foreach=True), steps_cuda.donated(), steps_cuda.optimizer()):
+        step: Any = make(shapes)
+        on_cpu.clear()
+        step()
+        step()
+        assert on_cpu == ["wait", "wait"]
+        assert measure.extra_memory(step) == 28
+
+
+def test_the_floor_moves_what_a_step_moves(monkeypatch: pytest.MonkeyPatch, on_cpu: list[str]) -> None:
+    made: list[Any] = []
+    ones = torch.ones
+    monkeypatch.setattr(torch, "ones", lambda n, dtype, device: made.append(ones(n, dtype=dtype)) or made[-1])
+    steps_cuda.floor(((5,), (3, 2)))()
+    assert made[0].nbytes * 2 == 28 * 11  # read once, written once
+
+
+def test_what_is_not_served_is_asked_of_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contenders, "present", lambda framework: framework == "torch")
+    monkeypatch.setattr(coverage, "present", lambda framework: framework == "torch")
+    assert list(coverage.unserved()) == ["torch"]
+    assert "complex64" in coverage.unserved()["torch"]
+
+
+@pytest.mark.gpu
+def test_a_run_on_the_device() -> None:
+    from adamcore.conformance.bench.work import WORK
+
+    rows = measure.run_one("1M", WORK["1M"], list(contenders.installed("torch:cuda")), 1.0)
+    assert {row.name for row in rows} >= {"memory traffic", "adamcore", "adamcore, graph"}
+    assert all(row.seconds > 0 for row in rows)
+    found = coverage.unserved()["torch:cuda"]
+    assert {"complex64", "transposed", "every second", "a mask"} == found.keys()

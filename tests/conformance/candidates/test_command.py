@@ -1,0 +1,351 @@
+"""``cmd:`` targets: real drivers in C and Python, and drivers that break every rule of the protocol."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pytest
+from paths import ROOT
+
+from adamcore.conformance import check
+from adamcore.conformance.candidates.command import CommandCandidate, pack, unpack
+from adamcore.conformance.candidates.driver import ProtocolError
+from adamcore.conformance.report.report import Entry
+from adamcore.conformance.settings import UsageError
+from adamcore.conformance.types import Probe, Run, Step
+from adamcore.conformance.workers.pool import Done, Ended, Job, run_jobs
+
+DRIVERS = ROOT / "examples" / "drivers"
+SCHEMA = json.loads((ROOT / "conformance" / "schemas" / "protocol-1.json").read_text())
+FEW = (
+    "STEP.1/fingerprint",
+    "DEC.1/coupling",
+    "F1/absent-middle",
+    "DEC.2/lr-changed",
+    "BC.1/t10",
+    "STATE.4/*",
+)
+PYTHON = f"cmd:{sys.executable} {DRIVERS / 'minimal.py'}"
+
+P, G = np.array([1.0, -2.0]), np.array([0.5, 0.25])
+PROBE = Probe("X.1/x", "", (P,), (Step((G,)), Step((G,))), {"lr": 0.5, "b1": 0.5, "b2": 0.5, "eps": 0.1})
+
+FAULTY = """
+import json, os, sys, time
+def say(text): print(text, flush=True)
+START = {{"protocol": 1, "hyper": ["lr", "b1", "b2", "eps"], "dtypes": ["float32", "float64"], "can": []}}
+P = {{"dtype": "float64", "shape": [2], "bits": "3ff0000000000000 3ff0000000000000"}}
+for line in sys.stdin:
+    message = json.loads(line)
+    seq, cmd = message["seq"], message["cmd"]
+    if cmd == {where!r}:
+        {what}
+    if cmd == "stop":
+        break
+    answer = {{"start": START, "init": {{}}, "step": {{"params": [P]}}}}[cmd]
+    say(json.dumps({{"seq": seq}} | answer))
+"""
+
+
+def faulty(folder: Path, where: str, what: str) -> str:
+    """A driver that does something of its own when it gets one message."""
+    path = folder / "faulty.py"
+    path.write_text(FAULTY.format(where=where, what=what))
+    return f"cmd:{sys.executable} {path}"
+
+
+def run(target: str, timeout: float = 60) -> tuple[list[Run], Ended]:
+    *events, last = run_jobs([Job(target, "float64", [None], [PROBE], [(0, 0)])], timeout, 1)
+    assert isinstance(last, Ended)
+    return [event.run for event in events if isinstance(event, Done)], last
+
+
+def spoken(target: str, timeout: float = 8) -> Run:
+    """The same in this process, which is quicker."""
+    candidate = CommandCandidate(target.removeprefix("cmd:"), {}, timeout)
+    try:
+        done = candidate.run(PROBE, "float64")
+        candidate.close()
+    finally:
+        candidate.driver.kill()
+    return done
+
+
+def one(target: str, **options: Any) -> Entry:
+    [entry] = check(target, **({"probes": FEW} | options)).entries
+    return entry
+
+
+def test_driver_in_c_conforms(tmp_path: Path) -> None:
+    cc = shutil.which("cc")
+    if cc is None:
+        pytest.skip("no C compiler")
+    flags = ["-std=c99", "-O2", "-Wall", "-Wextra", "-Werror", "-ffp-contract=off"]
+    subprocess.run([cc, *flags, "-o", tmp_path / "adamw", DRIVERS / "adamw.c", "-lm"], check=True)
+    [entry] = check(f"cmd:{tmp_path / 'adamw'}", quick=True).entries
+    assert (entry.verdict, entry.claimed, entry.kind) == ("conforms", "torch.AdamW", "command")
+    assert {r.dtype for r in entry.results if r.status == "passed"} == {"float32", "float64"}
+    assert entry.identified == "torch.AdamW"
+    assert not [r for r in entry.results if r.status == "undecided"]
+
+
+def test_exchange_in_the_documentation_is_what_the_driver_in_c_says(tmp_path: Path) -> None:
+    cc = shutil.which("cc")
+    if cc is None:
+        pytest.skip("no C compiler")
+    subprocess.run(
+        [cc, "-O2", "-ffp-contract=off", "-o", tmp_path / "a", DRIVERS / "adamw.c", "-lm"], check=True
+    )
+    text = (ROOT / "docs" / "protocol.md").read_text().partition("## A whole exchange")[2]
+    said = re.findall(r"^    (->|<-) (\{.*?\})$(?=\n *\n|\n    <-|\n    ->)", text, re.DOTALL | re.MULTILINE)
+    lines = [(way, " ".join(line.split())) for way, line in said[: said.index(("->", LAST)) + 1]]
+    asked = "".join(f"{line}\n" for way, line in lines if way == "->")
+    done = subprocess.run([tmp_path / "a"], input=asked, capture_output=True, text=True, check=True)
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert answers == [json.loads(line) for way, line in lines if way == "<-"]
+    assert len(answers) == 4
+
+
+LAST = '{"seq": 5, "cmd": "stop"}'
+
+
+def test_driver_in_c_with_a_fault_deviates(tmp_path: Path) -> None:
+    cc = shutil.which("cc")
+    if cc is None:
+        pytest.skip("no C compiler")
+    text = (DRIVERS / "adamw.c").read_text()
+    right = "(root(v[i]) / scale + (real)eps)"
+    assert right in text
+    (tmp_path / "wrong.c").write_text(text.replace(right, "root(v[i] / scale / scale + (real)eps)"))
+    subprocess.run([cc, "-O2", "-o", tmp_path / "wrong", tmp_path / "wrong.c", "-lm"], check=True)
+    entry = one(f"cmd:{tmp_path / 'wrong'}", dtypes=["float64"])
+    assert entry.verdict == "deviates"
+    assert entry.findings[0].area == "epsilon"
+
+
+def test_driver_in_python_conforms_and_has_its_state() -> None:
+    entry = one(PYTHON)
+    status = {(r.probe, r.dtype): r.status for r in entry.results}
+    assert entry.verdict == "conforms"
+    assert {s for (_, dtype), s in status.items() if dtype == "float64"} == {"passed"}
+    assert {s for (_, dtype), s in status.items() if dtype == "float32"} == {"skipped"}
+    assert ("STATE.4/resumed", "float64") in status
+    assert ("BC.1/t10", "float64") in status  # a state that was set from outside
+
+
+def test_every_line_fits_the_schema(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    (tmp_path / "tee.py").write_text(
+        f"import subprocess, sys\n"
+        f"child = subprocess.Popen([sys.executable, {str(DRIVERS / 'minimal.py')!r}], stdin=-1, stdout=-1)\n"
+        f"log = open({str(log)!r}, 'ab')\n"
+        "for line in sys.stdin.buffer:\n"
+        "    child.stdin.write(line); child.stdin.flush(); log.write(line)\n"
+        "    answer = child.stdout.readline()\n"
+        "    sys.stdout.buffer.write(answer); sys.stdout.flush(); log.write(answer); log.flush()\n"
+    )
+    entry = one(f"cmd:{sys.executable} {tmp_path / 'tee.py'}", dtypes=["float64"])
+    assert entry.verdict == "conforms", entry.reason
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    forms = {form: of(form) for form in (*ANSWERS, *ANSWERS.values(), "error", "skip")}
+    asked = {line["seq"]: line for line in lines if "cmd" in line}
+    assert {line["cmd"] for line in asked.values()} == {*ANSWERS, "stop"}
+    for line in lines:
+        if "cmd" in line:
+            of(line["cmd"]).validate(line)
+        elif "error" not in line:
+            forms[ANSWERS[asked[line["seq"]]["cmd"]]].validate(line)
+
+
+ANSWERS = {
+    "start": "started",
+    "init": "done",
+    "step": "stepped",
+    "get_state": "state_got",
+    "set_state": "done",
+}
+
+
+def of(form: str) -> Any:
+    return jsonschema.Draft202012Validator(SCHEMA | {"oneOf": [{"$ref": f"#/$defs/{form}"}]})
+
+
+@pytest.mark.parametrize(
+    ("where", "what", "reason"),
+    [
+        ("start", "say('hello')", "answered message 1 (start) with what is no JSON: 'hello'"),
+        ("start", "say('[1, 2]')", "answered message 1 (start) with an array, expected an object"),
+        ("start", "say('{\"seq\": 1, \"protocol\": 2}'); continue", "speaks protocol 2, expected 1"),
+        ("start", "say('{\"seq\": 1, \"error\": \"no licence\"}'); continue", "an error: no licence"),
+        ("start", "START['hyper'] = ['alpha']", "start has 'alpha', expected some of lr"),
+        ("start", "START['hyper'] = 'lr'", "hyper in its answer to start is a string, expected an array"),
+        ("start", "START['dtypes'] = ['bfloat16']", "dtypes in its answer to start has 'bfloat16'"),
+        ("start", "START['can'] = {}", "can in its answer to start is an object, expected an array"),
+        ("start", "START['dialect'] = 7", "dialect in its answer to start is a number, expected a string"),
+        ("start", "START['flushes'] = 1", "flushes in its answer to start is a number, expected a boolean"),
+        ("start", "sys.exit(4)", "exited with status 4"),
+        ("init", "seq = 1", "answered message 2 (init) out of order: seq is 1, expected 2"),
+        ("init", "seq = True", "out of order: seq is true, expected 2"),
+        ("init", "say('{}')", "out of order: seq is null, expected 2"),
+        ("init", "say('\\x00\\xff')", "answered message 2 (init) with what is no JSON"),
+        ("init", "say('['*200000)", "answered message 2 (init) with what is no JSON"),
+        ("init", "say('{\"seq\": 2}')", "{\"seq\": 2}"),  # twice: found at once, or at the next message
+        ("init", "print('{\"seq\": 2, \"o', end='', flush=True); os._exit(0)",
+         "exited with status 0 at message 2 (init), in the middle of a line: '{\"seq\": 2, \"o'"),
+        ("init", "say('{\"seq\": 2, \"o')", "(init) with what is no JSON: '{\"seq\": 2, \"o'"),
+        ("init", "say('x' * (17 << 20))", "with a line of more than 16777216 bytes"),
+        ("init", "os.kill(os.getpid(), 11)", "was killed by signal 11 at message 2 (init)"),
+        ("init", "os.close(1); time.sleep(60)", "closed its output at message 2 (init)"),
+        ("step", "P = 'text'", "parameter 0 in its answer to step is a string, expected an object"),
+        ("step", "P['bits'] = '3ff0000000000000'", "answer to step has 1 words for shape [2]"),
+        ("step", "P['bits'] = '1.0 2.0'", "has a word that is no 64 bits in hexadecimal: '1.0 2.0'"),
+        ("step", "P['bits'] = 'f' * 17 + ' 0'", "has a word that is no 64 bits in hexadecimal"),
+        ("step", "P['bits'] = [1.0, 2.0]", "bits of parameter 0 in its answer to step is an array"),
+        ("step", "P['dtype'] = 'bfloat16'", "the dtype of parameter 0 in its answer to step is 'bfloat16'"),
+        ("step", "P['shape'] = [-2]", "the shape of parameter 0 in its answer to step is [-2]"),
+        ("step", "say(json.dumps({'seq': seq})); continue", "params in its answer to step is null"),
+        ("stop", "time.sleep(60)", "did not end after stop: killed"),
+        ("stop", "sys.exit(1)", "exited with status 1 after stop, expected 0"),
+        ("stop", "say('bye')", "wrote a line that nobody asked for, after stop: 'bye"),
+    ],
+)  # fmt: skip
+def test_broken_protocol_is_broken_and_says_how(tmp_path: Path, where: str, what: str, reason: str) -> None:
+    with pytest.raises(ProtocolError) as caught:
+        spoken(faulty(tmp_path, where, what))
+    assert reason in str(caught.value)
+
+
+def test_broken_driver_is_a_broken_candidate_with_its_last_words(tmp_path: Path) -> None:
+    runs, last = run(faulty(tmp_path, "step", "sys.stderr.write('out of luck'); sys.exit(9)"))
+    assert (last.problem, runs) == ("broken", [])
+    assert last.reason == "exited with status 9 at message 3 (step); it last wrote:\nout of luck"
+
+
+def test_doubled_answer_is_never_taken_for_the_next(tmp_path: Path) -> None:
+    twice = 'say(json.dumps({"seq": seq, "params": [P]}))'
+    with pytest.raises(ProtocolError, match=r"nobody asked for|out of order"):
+        spoken(faulty(tmp_path, "step", twice))
+
+
+@pytest.mark.parametrize("where", ["start", "init", "step"])
+def test_silence_is_ended_in_time(tmp_path: Path, where: str) -> None:
+    start = time.monotonic()
+    number = 1 + ["start", "init", "step"].index(where)
+    with pytest.raises(ProtocolError, match=rf"gave no answer to message {number} \({where}\) within 3 s: k"):
+        spoken(faulty(tmp_path, where, "time.sleep(60)"), timeout=4)
+    assert time.monotonic() - start < 20
+
+
+def test_driver_that_does_not_read_is_ended_in_time(tmp_path: Path) -> None:
+    candidate = CommandCandidate(
+        faulty(tmp_path, "start", "say(json.dumps({'seq': 1} | START)); time.sleep(60)")[4:], {}, 4
+    )
+    large = Probe("X.1/x", "", (np.zeros(200_000),), (), PROBE.hyper)
+    with pytest.raises(ProtocolError, match=r"did not read message 2 \(init\) within 3 s: killed"):
+        candidate.run(large, "float64")
+
+
+@pytest.mark.parametrize(
+    ("what", "error"),
+    [
+        ("say(json.dumps({'seq': seq, 'error': 'no such thing'})); continue", "DriverError: no such thing"),
+        ("say(json.dumps({'seq': seq, 'params': []})); continue", "the step gave 0 parameters of 1"),
+        ("say(json.dumps({'seq': seq, 'params': [P, P]})); continue", "the step gave 2 parameters of 1"),
+    ],
+)  # fmt: skip
+def test_wrong_step_is_a_failed_probe(tmp_path: Path, what: str, error: str) -> None:
+    done = spoken(faulty(tmp_path, "step", what))
+    assert done.error is not None
+    assert error in done.error
+
+
+@pytest.mark.parametrize(
+    ("what", "reason"),
+    [
+        ("P |= {'shape': [2, 1]}", "parameter 0 after step 1: came back with shape (2, 1)"),
+        ("P |= {'dtype': 'float32', 'bits': '0 0'}", "came back as float32, expected float64"),
+    ],
+)
+def test_changed_shape_or_dtype_fails_the_probe(tmp_path: Path, what: str, reason: str) -> None:
+    probes = ["MAX.1/ascent", "AMS.1/shrinking"]
+    entry = one(faulty(tmp_path, "step", what), probes=probes, dtypes=["float64"], dialect="torch.Adam")
+    assert entry.verdict == "deviates"
+    assert all(reason in r.reason for r in entry.results)
+
+
+@pytest.mark.parametrize("where", ["init", "step"])
+def test_skip_is_a_skipped_probe(tmp_path: Path, where: str) -> None:
+    skip = "say(json.dumps({'seq': seq, 'skip': 'not today'})); continue"
+    assert spoken(faulty(tmp_path, where, skip)).unsupported == "not today"
+
+
+def test_refused_by_init_is_broken_where_nothing_is_taken(tmp_path: Path) -> None:
+    refuse = "say(json.dumps({'seq': seq, 'error': 'never'})); continue"
+    _, last = run(faulty(tmp_path, "init", refuse))
+    assert last.problem == "broken"
+    assert "could not be constructed for any probe" in last.reason
+    assert "never" in last.reason
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [("cmd:", "has no command"), ("cmd:   ", "has no command"), ("cmd:'half", "No closing quotation")],
+)
+def test_command_that_can_be_none(target: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        check(target)
+
+
+def test_program_that_is_not_here() -> None:
+    report = check("cmd:/no/such/program", probes=FEW, dtypes=["float32"])
+    assert (report.entries[0].verdict, report.exit_code) == ("unavailable", 2)
+    assert "cannot run /no/such/program: No such file" in report.entries[0].reason
+
+
+def test_set_gives_constants_and_nothing_else(tmp_path: Path) -> None:
+    target = faulty(tmp_path, "none", "pass")
+    candidate = CommandCandidate(target[4:], {"eps": "1e-8"}, 20)
+    assert candidate.info.fixed == {"eps": 1e-8}
+    candidate.close()
+    with pytest.raises(UsageError, match="a command has no constructor"):
+        check(target, settings={"amsgrad": "True"}, probes=FEW, dtypes=["float32"])
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "complex64", "complex128"])
+def test_arrays_travel_bit_for_bit(dtype: str) -> None:
+    rng = np.random.default_rng(0)
+    for shape in ((), (0,), (3,), (2, 0), (2, 3)):
+        raw = rng.bytes(int(np.prod(shape)) * np.dtype(dtype).itemsize)
+        array = np.frombuffer(raw, dtype).reshape(shape)
+        sent = json.loads(json.dumps(pack(array)))
+        of("array").validate(sent)
+        back = unpack(sent, "it")
+        assert (back.dtype, back.shape, back.tobytes()) == (array.dtype, array.shape, array.tobytes())
+
+
+@pytest.mark.slow
+def test_tensorflow_js(tmp_path: Path) -> None:
+    """TensorFlow.js from npm (network needed): conforms to its own row, and deviates from the paper."""
+    if not shutil.which("npm"):
+        pytest.skip("no npm")
+    for name in ("package.json", "driver.mjs"):
+        shutil.copy(DRIVERS / "tfjs" / name, tmp_path)
+    subprocess.run(["npm", "install", "--no-audit", "--no-fund"], cwd=tmp_path, check=True)
+    target = f"cmd:node {tmp_path / 'driver.mjs'}"
+    [own] = check(target, quick=True).entries
+    assert own.verdict == "conforms"
+    assert own.axes["epsilon"] == ["outside-corrected"]
+    assert own.axes["clock"] == ["global"]
+    assert "running" in own.axes["coefficients"]
+    [paper] = check(target, dialect="paper", quick=True).entries
+    assert paper.verdict == "deviates"

@@ -1,0 +1,63 @@
+"""docs/freeze.md quotes what examples/freeze.py prints, and its code runs."""
+
+from __future__ import annotations
+
+import os
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from paths import ROOT
+
+PAGE = (ROOT / "docs" / "freeze.md").read_text()
+
+
+def block(language: str) -> str:
+    [found] = re.findall(rf"^```{language}\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL)
+    return str(found)
+
+
+def run(*arguments: str) -> str:
+    ran = subprocess.run(
+        [sys.executable, "-W", "error", str(ROOT / "examples" / "freeze.py"), *arguments],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+def test_numbers_on_the_page_are_the_programs(tmp_path: Path) -> None:
+    for library in ("jax", "matplotlib", "torch"):
+        pytest.importorskip(library)
+    assert run("--plot", str(tmp_path / "freeze.svg")) == block("text")
+    svg = (tmp_path / "freeze.svg").read_text()
+    assert "<svg" in svg
+    assert "dc:date" not in svg
+
+
+def test_only_an_absent_gradient_stands_still() -> None:
+    pytest.importorskip("torch")
+    example = runpy.run_path(str(ROOT / "examples" / "freeze.py"))
+    for run_way in (example["with_torch_optim"], lambda way: example["with_adamcore"](way, float_array)):
+        at, end = example["WARM"], example["WARM"] + example["FROZEN"]
+        paths = {way: run_way(way) for way in example["WAYS"]}
+        assert paths["none"][at:] == [paths["none"][at]] * (end - at + 1)
+        assert paths["is"] == paths["zero"]
+        for way in ("zero", "moments"):
+            assert abs(paths[way][end] - paths[way][at]) > 10 * example["HYPER"]["lr"]
+
+
+def float_array(x: float) -> object:
+    import numpy as np
+
+    return np.asarray(x)
+
+
+def test_code_on_the_page_runs() -> None:
+    exec(compile(block("python"), "docs/freeze.md", "exec"), {})

@@ -1,0 +1,193 @@
+"""The suite's own score: every Adam of tests/corpus run, judged and diagnosed as ``adamcore check`` does.
+
+``python tests/support/score.py`` writes docs/score.md; with words, it prints the Adams whose target has one
+of them and writes nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+import multiprocessing
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+CORPUS = ROOT / "tests" / "corpus"
+for folder in (HERE, CORPUS):
+    if str(folder) not in sys.path:  # the corpus is a folder of candidates, not a package
+        sys.path.insert(0, str(folder))
+
+from register import ITEMS, Item  # noqa: E402 - found by the lines above
+
+from adamcore.conformance.candidates.targets import adapter  # noqa: E402
+from adamcore.conformance.checking.subjects import Foreign  # noqa: E402
+from adamcore.conformance.probes import PROBES  # noqa: E402
+from adamcore.conformance.report.report import Entry  # noqa: E402
+from adamcore.conformance.settings import DTYPES  # noqa: E402
+from adamcore.conformance.types import Result  # noqa: E402
+from adamcore.conformance.workers.worker import run_one  # noqa: E402
+
+PROCESSES = 2
+CHUNK = 24  #: Adams in one piece of work, all of one claim so that they share what is cached
+
+
+@dataclass(frozen=True)
+class Score:
+    """What the suite said of one Adam of the corpus."""
+
+    target: str
+    verdict: str
+    area: str  #: the first finding's
+    rule: str
+    observed: str
+    identified: bool  #: whether identification found values on every axis
+    worst32: float  #: the largest error over its bound in float32
+    worst64: float  #: and in float64
+    probe: str  #: where, in float32
+    undecided: int
+
+    @property
+    def item(self) -> Item:
+        return ITEMS[self.target]
+
+    @property
+    def worst(self) -> float:
+        return max(self.worst32, self.worst64)
+
+    @property
+    def killed(self) -> bool:
+        return self.verdict == "deviates"
+
+    @property
+    def named(self) -> bool:
+        """Whether the first finding has the right area."""
+        return self.area in self.item.areas
+
+    @property
+    def good(self) -> bool:
+        """Whether the suite said what it should have said."""
+        kind = self.item.kind
+        if kind == "wrong":
+            return self.killed and self.named
+        if kind == "other":
+            return self.killed and not self.identified
+        return self.verdict == "conforms"
+
+
+def files(library: str = "") -> list[str]:
+    """The modules of the corpus, those of one library if it is named."""
+    names = sorted(file.stem for file in CORPUS.glob("*_*.py"))
+    owner = {name: name.split("_")[0] for name in ("torch_adams", "jax_adams")}
+    return [name for name in names if not library or owner.get(name, "numpy") == library]
+
+
+def load(names: Iterable[str] = ()) -> dict[str, Item]:
+    """The corpus, or those modules of it."""
+    for name in names or files():
+        importlib.import_module(name)
+    return ITEMS
+
+
+def surroundings(library: str, dtype: str) -> AbstractContextManager[object]:
+    """Where a candidate runs: JAX with float64 if the dtype is."""
+    if library != "jax":
+        return nullcontext()
+    import jax
+
+    context: AbstractContextManager[object] = jax.enable_x64(dtype == "float64")
+    return context
+
+
+def entry(item: Item, names: Iterable[str] = PROBES) -> Entry:
+    """Run, judge and diagnose one Adam, in this process, as a check does in others."""
+    probes = [PROBES[name] for name in names]
+    subject = Foreign(item.target, item.claim, item.options, None, probes, DTYPES)
+    with np.errstate(all="ignore"):
+        candidate = adapter(item.target, item.made, item.options, None)
+        subject.ready(candidate.info)
+        for job in subject.jobs:
+            with surroundings(item.library, job.dtype):
+                for number, (_, index) in enumerate(job.tasks):
+                    subject.done(job, number, run_one(candidate, probes[index], job.dtype)[0])
+        [made] = subject.entries()
+    return made
+
+
+def examine(item: Item) -> Score:
+    """What a check with all probes says of one Adam."""
+    seen = entry(item)
+    first = next((f for f in seen.findings if f.level == "error"), None)
+    judged = [r for r in seen.results if r.probe not in seen.advisory]
+    worst = {dtype: largest([r for r in judged if r.dtype == dtype]) for dtype in DTYPES}
+    return Score(
+        item.target, seen.verdict, first.area if first else "", first.rule if first else "",
+        first.observed if first else "", all(seen.axes.values()),
+        worst["float32"].worst_ratio, worst["float64"].worst_ratio, worst["float32"].probe,
+        sum(r.status == "undecided" for r in seen.results),
+    )  # fmt: skip
+
+
+def largest(results: Sequence[Result]) -> Result:
+    """The result furthest beyond its bound by numbers, or else by what is compared bit for bit."""
+    worst = max(results, key=lambda r: r.worst_ratio if math.isfinite(r.worst_ratio) else -1.0)
+    return worst if worst.worst_ratio > 1 else max(results, key=lambda r: r.worst_ratio)
+
+
+def pieces(items: Sequence[Item]) -> Iterator[tuple[str, list[str]]]:
+    """The work cut into chunks of one claim and library, each with the library's name."""
+
+    def key(item: Item) -> tuple[str, str, str]:
+        return item.library, item.claim, str(item.options)
+
+    for (library, *_), group in groupby(sorted(items, key=lambda i: (*key(i), i.target)), key):
+        targets = [item.target for item in group]
+        for start in range(0, len(targets), CHUNK):
+            yield library, targets[start : start + CHUNK]
+
+
+def examine_all(piece: tuple[str, list[str]]) -> list[Score]:
+    """One piece of work, in a process that may be new."""
+    library, targets = piece
+    load(files(library))
+    return [examine(ITEMS[target]) for target in targets]
+
+
+def run(items: Sequence[Item], processes: int = PROCESSES) -> Iterator[Score]:
+    """The scores, as they come in."""
+    work = sorted(pieces(items), key=lambda piece: -len(piece[1]))
+    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
+        for future in as_completed([pool.submit(examine_all, piece) for piece in work]):
+            yield from future.result()
+
+
+def main(words: Sequence[str]) -> None:
+    """Score what matches the words and print it, or all and write docs/score.md."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from score_page import line, page
+
+    load()
+    chosen = [item for target, item in ITEMS.items() if not words or any(word in target for word in words)]
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    scores = []
+    with Progress(*columns) as progress:
+        task = progress.add_task("scoring", total=len(chosen))
+        for score in run(chosen):
+            scores.append(score)
+            progress.advance(task)
+            if words or not score.good:
+                progress.console.print(line(score), markup=False, highlight=False, soft_wrap=True)
+    if not words:
+        (ROOT / "docs" / "score.md").write_text(page(scores), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
