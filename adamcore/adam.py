@@ -11,8 +11,9 @@ from typing import Any, Literal
 
 from adamcore import axes, reset, step
 from adamcore.errors import AxisError, HyperparameterError
-from adamcore.state import AdamState, Tree
+from adamcore.state import AdamState
 from adamcore.step_cache import Lanes
+from adamcore.types import Tree
 
 Schedule = Callable[[Any], Any]  #: from the clock t of the step being made (the first is 1) to lr
 

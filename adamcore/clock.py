@@ -8,9 +8,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from adamcore.coefficients import MAX_CLOCK, Given, Host
-from adamcore.definition import Array, Coefficients, coefficients
+from adamcore.definition import Coefficients, coefficients
 from adamcore.errors import ClockError, HyperparameterError, StateError
 from adamcore.protocol import Backend
+from adamcore.types import Array
 
 if TYPE_CHECKING:
     from adamcore.adam import Adam

@@ -17,11 +17,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from adamcore.types import Array
+
 if TYPE_CHECKING:
     from adamcore.adam import Adam
 
 Number = Any  #: a float, a 0-d array, a ball, a symbol: whatever the Numbers in use make
-Array = Any  #: a real array of any library
 
 
 class Numbers(Protocol):

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from adamcore.definition import Array
 from adamcore.errors import HyperparameterError
-from adamcore.protocol import Backend, Formats
+from adamcore.protocol import Backend, LeafDtypes
+from adamcore.types import Array
 
 if TYPE_CHECKING:
     from adamcore.adam import Adam
 
 
-class FormatTable:
+class DtypeTable:
     """The formats of each dtype in a tree, worked out once for each."""
 
     def __init__(self, adam: Adam, backend: Backend) -> None:
         self.adam, self.backend = adam, backend
-        self.known: dict[Any, Formats] = {}
+        self.known: dict[Any, LeafDtypes] = {}
 
-    def of(self, p: Array) -> Formats:
+    def of(self, p: Array) -> LeafDtypes:
         """The formats of a parameter.
 
         Raises:
@@ -31,8 +31,8 @@ class FormatTable:
         return formats
 
 
-def formats_of(adam: Adam, backend: Backend, p: Array) -> Formats:
-    """The dtypes that go with those of ``p``; raises as :meth:`FormatTable.of`."""
+def formats_of(adam: Adam, backend: Backend, p: Array) -> LeafDtypes:
+    """The dtypes that go with those of ``p``; raises as :meth:`DtypeTable.of`."""
     is_complex = backend.kind(p.dtype) == "complex"
     part = backend.part_of(p.dtype, p) if is_complex else p.dtype
     moment = part if adam.moment_dtype is None else moment_part(adam.moment_dtype, backend, p)
@@ -50,7 +50,7 @@ def formats_of(adam: Adam, backend: Backend, p: Array) -> Formats:
         if backend.bits(dtype) > backend.bits(work):
             work = dtype
     check_epsilon(adam, backend, work)
-    return Formats(work, m, moment if adam.complex == "modulus" else m, is_complex)
+    return LeafDtypes(work, m, moment if adam.complex == "modulus" else m, is_complex)
 
 
 def moment_part(name: str, backend: Backend, p: Array) -> Any:

@@ -12,8 +12,9 @@ from array import array
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
-from adamcore.definition import Array, Coefficients, Numbers
-from adamcore.state import AdamState, Tree
+from adamcore.definition import Coefficients, Numbers
+from adamcore.state import AdamState
+from adamcore.types import Array, Tree
 
 if TYPE_CHECKING:
     from adamcore.adam import Adam
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 Kind = Literal["real", "complex", "other"]  #: of a dtype: what can be optimized is real or complex
 
 
-class Formats(NamedTuple):
+class LeafDtypes(NamedTuple):
     """The dtypes that go with one dtype of parameters."""
 
     work: Any  #: the real dtype of the arithmetic: the widest of float32, the parameter's, m's (NUM.1)
@@ -41,7 +42,7 @@ class Job(NamedTuple):
     v_max: Array | None
     coefficients: Coefficients  #: Python floats, or 0-d arrays of a floating dtype
     where: Array | None  #: boolean, broadcastable to p: False keeps the old value (F3); None is all True
-    formats: Formats
+    formats: LeafDtypes
 
 
 class Result(NamedTuple):

@@ -23,7 +23,8 @@ from adamcore.coefficients import MAX_CLOCK
 from adamcore.definition import Coefficients
 from adamcore.formula import formula
 from adamcore.protocol import Backend, Job, Prepared, Result, Ticking
-from adamcore.state import AdamState, Tree
+from adamcore.state import AdamState
+from adamcore.types import Tree
 
 if TYPE_CHECKING:
     from adamcore.adam import Adam

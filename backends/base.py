@@ -15,9 +15,10 @@ import array_api_compat
 import optree
 
 from adamcore.coefficients import Traced
-from adamcore.definition import Array, Coefficients, Numbers, update
+from adamcore.definition import Coefficients, Numbers, update
 from adamcore.protocol import Job, Kind, Prepared, Result
-from adamcore.state import AdamState, Tree
+from adamcore.state import AdamState
+from adamcore.types import Array, Tree
 
 if TYPE_CHECKING:
     from adamcore.adam import Adam

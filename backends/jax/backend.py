@@ -12,9 +12,10 @@ from adamcore.backends.base import BaseBackend, dtype_name
 from adamcore.backends.jax import fast, in_jit
 from adamcore.backends.jax.step_cache import JaxLane, opened
 from adamcore.coefficients import Traced
-from adamcore.definition import Array, Numbers
+from adamcore.definition import Numbers
 from adamcore.protocol import Job, Kind, Result
-from adamcore.state import AdamState, Tree
+from adamcore.state import AdamState
+from adamcore.types import Array, Tree
 
 if TYPE_CHECKING:
     from adamcore.adam import Adam

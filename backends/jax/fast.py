@@ -18,9 +18,10 @@ import numpy as np
 
 from adamcore.backends.jax import ffi
 from adamcore.backends.kernels.cpu import arrays_of
-from adamcore.definition import Array, Coefficients
+from adamcore.definition import Coefficients
 from adamcore.program import Program, program
-from adamcore.protocol import Formats, Job, Result
+from adamcore.protocol import Job, LeafDtypes, Result
+from adamcore.types import Array
 
 if TYPE_CHECKING:
     from adamcore.adam import Adam
@@ -36,7 +37,7 @@ NO_CLOCKS = np.empty(0, np.int32)
 class Layout(NamedTuple):
     """What of a job is part of the compiled program; the rest are its arguments."""
 
-    formats: Formats
+    formats: LeafDtypes
     there: tuple[bool, ...]  #: which coefficients there are
     native: bool
 

@@ -26,8 +26,9 @@ from adamcore.coefficients import MAX_CLOCK
 from adamcore.definition import Coefficients
 from adamcore.formula import formula
 from adamcore.protocol import Backend, Job
-from adamcore.state import AdamState, Tree
+from adamcore.state import AdamState
 from adamcore.step_cache import coefficients_at
+from adamcore.types import Tree
 
 if TYPE_CHECKING:
     from adamcore.adam import Adam

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from adamcore.backends.kernels import llvm
 from adamcore.backends.kernels.llvm import Kernel, Real
 from adamcore.backends.kernels.table import Share, Table
-from adamcore.definition import Array, Coefficients
+from adamcore.definition import Coefficients
 from adamcore.program import Program, program
 from adamcore.protocol import Job, Result
+from adamcore.types import Array
 
 if TYPE_CHECKING:
     from adamcore.adam import Adam

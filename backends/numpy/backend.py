@@ -12,8 +12,8 @@ import numpy as np
 
 from adamcore.backends.base import BaseBackend, dtype_name
 from adamcore.backends.numpy import fast
-from adamcore.definition import Array
 from adamcore.protocol import Job, Kind, Prepared, Result
+from adamcore.types import Array
 
 if TYPE_CHECKING:
     from adamcore.adam import Adam

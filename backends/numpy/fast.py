@@ -11,9 +11,10 @@ import numpy as np
 
 from adamcore.backends.kernels import cpu, llvm, table, threads
 from adamcore.backends.numpy.blocks import SMALL, Blocks
-from adamcore.definition import Array, Coefficients
+from adamcore.definition import Coefficients
 from adamcore.program import Program, program
 from adamcore.protocol import Job, Prepared, Result
+from adamcore.types import Array
 
 if TYPE_CHECKING:
     from adamcore.adam import Adam

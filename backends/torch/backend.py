@@ -13,8 +13,9 @@ from torch.utils import _pytree as pytree
 from adamcore.backends.base import BaseBackend, dtype_name
 from adamcore.backends.torch import compiler, cuda_clock, fast, nvrtc
 from adamcore.coefficients import Traced, split_log
-from adamcore.definition import Array, Numbers
+from adamcore.definition import Numbers
 from adamcore.protocol import Job, Kind, Prepared, Result
+from adamcore.types import Array
 
 if TYPE_CHECKING:
     from adamcore.adam import Adam as Core

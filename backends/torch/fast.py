@@ -24,8 +24,8 @@ except ImportError:
 
 from adamcore.backends.kernels import cpu, llvm
 from adamcore.backends.torch import compiler, cuda, foreach, nvrtc, openmp
-from adamcore.definition import Array
 from adamcore.protocol import Job, Prepared, Result
+from adamcore.types import Array
 
 if TYPE_CHECKING:
     from adamcore.adam import Adam
