@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fast import adams, coefficients_at
+from fast import adams, at
 
 from adamcore import Adam
 from adamcore.coefficients import Host
@@ -18,14 +18,14 @@ FUNCTIONS = {
 
 
 def made(adam: Adam) -> Program:
-    return program(adam, coefficients_at(adam))
+    return program(adam, at(adam))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_one_operation_after_the_other_gives_the_definitions_bits(dtype: str) -> None:
     rng = np.random.default_rng(0)
     for adam in adams(150):
-        c = coefficients_at(adam)
+        c = at(adam)
         p, g, m = (rng.standard_normal(99).astype(dtype) for _ in range(3))
         v, v_max = (rng.random(99).astype(dtype) for _ in range(2))
         [(p1, m1)], v1, max1 = update(np, adam, c, [(p, g, m)], v, v_max)
@@ -71,7 +71,7 @@ def test_every_value_is_used_and_made_before_it_is() -> None:
 
 def test_one_program_for_one_choice() -> None:
     adam = Adam()
-    assert program(adam, coefficients_at(adam, 3)) is program(Adam(lr=0.5, b1=0.8), coefficients_at(adam, 99))
+    assert program(adam, at(adam, 3)) is program(Adam(lr=0.5, b1=0.8), at(adam, 99))
     assert made(adam) is not made(Adam(maximize=True))
 
 

@@ -19,6 +19,12 @@ from adamcore.definition import Coefficients, coefficients
 SHAPES: list[tuple[int, ...]] = [(), (0,), (1,), (7,), (16,), (3, 5), (17, 31), (5000,), (40_001,)]
 
 
+def at(adam: Adam, t: int = 3) -> Coefficients:
+    """The coefficients of step t."""
+    mu = 0.8 if adam.nesterov == "dozat" else None
+    return coefficients(Host(), adam, t, 0.05, mu)
+
+
 def adams(count: int, seed: int = 0) -> list[Adam]:
     """Adams with every value of every axis, drawn by a fixed seed; the first two are the usual ones."""
     draw = random.Random(seed)
@@ -34,12 +40,6 @@ def adams(count: int, seed: int = 0) -> list[Adam]:
         }
         found.append(Adam(**numbers, weight_decay=draw.choice([0.0, 0.1]), **chosen))
     return found
-
-
-def coefficients_at(adam: Adam, t: int = 3) -> Coefficients:
-    """Return the coefficients of step ``t``, with a learning rate of 0.05."""
-    mu = 0.8 if adam.nesterov == "dozat" else None
-    return coefficients(Host(), adam, t, 0.05, mu)
 
 
 def gradients(step: int, dtype: str, shapes: list[tuple[int, ...]] | None = None) -> list[np.ndarray]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fast import adams, coefficients_at, definition_alone, gradients, probed, trajectory
+from fast import adams, at, definition_alone, gradients, probed, trajectory
 
 from adamcore import Adam
 
@@ -159,7 +159,7 @@ def test_lists(in_place: bool, on_device: bool) -> None:
 
     rng = np.random.default_rng(5)
     for adam in adams(60, seed=5):
-        c = coefficients_at(adam)
+        c = at(adam)
         made = program(adam, c)
         lists = {name: [torch.tensor(rng.random((3, 4))) for _ in range(3)] for name in made.inputs}
         old = {name: [x.clone() for x in xs] for name, xs in lists.items()}
