@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fast import adams
+from fast import adams, at
 
 from adamcore import Adam
 from adamcore.coefficients import Host
@@ -15,11 +15,6 @@ FUNCTIONS = {
     "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide,
     "neg": np.negative, "sqrt": np.sqrt, "maximum": np.maximum,
 }  # fmt: skip
-
-
-def at(adam: Adam, t: int = 3) -> Coefficients:
-    mu = 0.8 if adam.nesterov == "dozat" else None
-    return coefficients(Host(), adam, t, 0.05, mu)
 
 
 def made(adam: Adam) -> Program:

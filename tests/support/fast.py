@@ -13,8 +13,16 @@ import pytest
 
 from adamcore import AXES, Adam
 from adamcore.backends.base import BaseBackend
+from adamcore.coefficients import Host
+from adamcore.definition import Coefficients, coefficients
 
 SHAPES: list[tuple[int, ...]] = [(), (0,), (1,), (7,), (16,), (3, 5), (17, 31), (5000,), (40_001,)]
+
+
+def at(adam: Adam, t: int = 3) -> Coefficients:
+    """The coefficients of step t."""
+    mu = 0.8 if adam.nesterov == "dozat" else None
+    return coefficients(Host(), adam, t, 0.05, mu)
 
 
 def adams(count: int, seed: int = 0) -> list[Adam]:

@@ -17,9 +17,10 @@ from adamcore.backends.torch.optimizer.state import Slots
 from adamcore.backends.torch.optimizer.step_cache import number
 from adamcore.clock import Tick, Ticker
 from adamcore.coefficients import MAX_CLOCK
-from adamcore.definition import Array, Coefficients
-from adamcore.dtypes import FormatTable
+from adamcore.definition import Coefficients
+from adamcore.dtypes import DtypeTable
 from adamcore.protocol import Job, Result
+from adamcore.types import Array
 
 
 class Recording(TorchBackend):
@@ -57,7 +58,7 @@ def update_group(
     if core.clock == "global":
         coefficients = coefficients * len(slots.params)
 
-    table = FormatTable(core, backend)
+    table = DtypeTable(core, backend)
     jobs: list[Job] = []
     rows: list[sparse.Rows | None] = []
     for i, p in enumerate(slots.params):

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fast import adams, definition_alone, gradients, probed, trajectory
+from fast import adams, at, definition_alone, gradients, probed, trajectory
 
 from adamcore import Adam
 from adamcore.backends.kernels import llvm
@@ -149,8 +149,6 @@ def test_blocks_in_threads_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) -
 
 def test_scratch_is_small() -> None:
     for adam in adams(60):
-        from test_program import at
-
         made = program(adam, at(adam))
         assert blocks.schedule(made, True).scratch <= 4
     assert blocks.schedule(program(Adam(), at(Adam())), True).scratch == 2

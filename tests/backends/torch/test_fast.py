@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fast import adams, definition_alone, gradients, probed, trajectory
+from fast import adams, at, definition_alone, gradients, probed, trajectory
 
 from adamcore import Adam
 
@@ -148,8 +148,6 @@ def test_blocks_give_the_same_bits_as_machine_code(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("on_device", [False, True])
 def test_lists(in_place: bool, on_device: bool) -> None:
     """What other devices get, tried with tensors on the CPU."""
-    from test_program import at
-
     from adamcore.backends.torch import foreach
     from adamcore.definition import update
     from adamcore.program import program
