@@ -13,7 +13,7 @@ from itertools import accumulate, chain
 from adamcore.backends.kernels.llvm import CODES, Kernel, Real, kernel
 from adamcore.backends.kernels.threads import PARALLEL, PIECE, processors, spread
 from adamcore.definition import Coefficients
-from adamcore.program import Program
+from adamcore.tracing import Program
 
 
 class Table:
