@@ -12,7 +12,7 @@ from typing import Any, Literal
 from adamcore import axes, reset, step
 from adamcore.errors import AxisError, HyperparameterError
 from adamcore.state import AdamState
-from adamcore.step_cache import Lanes
+from adamcore.step_cache import StepCache
 from adamcore.types import Tree
 
 Schedule = Callable[[Any], Any]  #: from the clock t of the step being made (the first is 1) to lr
@@ -92,8 +92,8 @@ class Adam:
                 object.__setattr__(self, field.name, float(value))
 
     @cached_property
-    def _lanes(self) -> Lanes:
-        return Lanes()
+    def _step_cache(self) -> StepCache:
+        return StepCache()
 
     @classmethod
     def like(cls, dialect_name: str, **overrides: Any) -> Adam:

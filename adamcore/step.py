@@ -59,7 +59,7 @@ def step(
     """One update: see :meth:`Adam.step`; ``hyper`` has this step's b1, b2, eps, ... where traced."""
     lanes = None
     if donate and present is None and not hyper and backend_for(params).prepares():
-        lanes = adam._lanes
+        lanes = adam._step_cache
         done = lanes.again(adam, params, grads, state, lr)
         if done is not None:
             return done

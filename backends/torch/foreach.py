@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Run = Callable[[Program, dict[str, list[Any]], dict[str, Any], bool], dict[str, list[Any]]]
 
 
-def obstacle(job: Job) -> str | None:
+def unsupported(job: Job) -> str | None:
     """Why a job can't be part of a list; None if it can."""
     if job.formats.is_complex:
         return "complex numbers"

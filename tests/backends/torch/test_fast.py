@@ -62,7 +62,7 @@ def test_what_is_not_served_says_why_and_falls_back(make: Any, why: str | None) 
         apply = kind.apply
         patch.setattr(kind, "apply", lambda b, a, jobs, d: (seen.extend(jobs), apply(b, a, jobs, d))[1])
         [got], _ = stepped(Adam(lr=0.1), [make()])
-    reason = fast.obstacle(seen[0])
+    reason = fast.unsupported(seen[0])
     assert reason == why or why in reason
     with definition_alone(backend):
         [want], _ = stepped(Adam(lr=0.1), [make()])
