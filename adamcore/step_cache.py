@@ -16,19 +16,18 @@ from array import array
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from itertools import chain, compress
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from adamcore.clock import Ticker
 from adamcore.coefficients import MAX_CLOCK
+from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients
 from adamcore.formula import formula
 from adamcore.protocol import Backend, Job, Prepared, Result, Ticking
 from adamcore.state import AdamState
 from adamcore.types import Tree
 
-if TYPE_CHECKING:
-    from adamcore.adam import Adam
-
+CACHE = "_step_cache"  #: the attribute of an Adam that holds its cached steps
 LANES = 4  #: trees of parameters that one Adam steps in turn
 INFINITE = float("inf")
 KEYED, ORDERED = (dict, OrderedDict), (list, tuple)
@@ -42,7 +41,7 @@ class CachedStep(Protocol):
     def dead(self) -> Any: ...  # true if no step can come, as an array is no more
 
     def step(
-        self, adam: Adam, params: Tree, grads: Tree, state: AdamState, lr: Any
+        self, adam: AdamConfig, params: Tree, grads: Tree, state: AdamState, lr: Any
     ) -> tuple[Tree, AdamState] | None: ...  # None, and nothing is changed, if it is not for this lane
 
 
@@ -53,7 +52,7 @@ class StepCache(list[CachedStep]):
         return StepCache, ()
 
     def again(
-        self, adam: Adam, params: Tree, grads: Tree, state: AdamState, lr: Any
+        self, adam: AdamConfig, params: Tree, grads: Tree, state: AdamState, lr: Any
     ) -> tuple[Tree, AdamState] | None:
         """The step, if there is a lane for it."""
         for lane in tuple(self):
@@ -63,7 +62,7 @@ class StepCache(list[CachedStep]):
         return None
 
     def remember(
-        self, adam: Adam, backend: Backend, jobs: Sequence[Job], results: Sequence[Result],
+        self, adam: AdamConfig, backend: Backend, jobs: Sequence[Job], results: Sequence[Result],
         params: Tree, grads: Tree, state: AdamState,
     ) -> AdamState:  # fmt: skip
         """Open a lane after a step that went in place, if the next can go faster; returns its state."""
@@ -93,6 +92,15 @@ class StepCache(list[CachedStep]):
         self[:] = [lane, *(other for other in self[: LANES - 1] if not other.dead)]
 
 
+def cache_of(adam: AdamConfig) -> StepCache:
+    """Return the lanes of this very object, an attribute that it gets at the first call."""
+    kept = adam.__dict__
+    if CACHE not in kept:
+        kept[CACHE] = StepCache()
+    lanes: StepCache = kept[CACHE]
+    return lanes
+
+
 class InPlaceStep:
     """One Adam on one set of arrays."""
 
@@ -108,7 +116,7 @@ class InPlaceStep:
         self.prepared: Prepared | None = None
         self.ticking: Ticking | None = None  # the same, if it is to tick the clocks
 
-    def open(self, adam: Adam, jobs: Sequence[Job]) -> bool:
+    def open(self, adam: AdamConfig, jobs: Sequence[Job]) -> bool:
         """Whether these jobs can be done again without being checked again."""
         leaves = collect(self.shape, self.params) or []
         expected = [job.p for job in jobs]
@@ -160,7 +168,7 @@ class InPlaceStep:
         return found
 
     def step(
-        self, adam: Adam, params: Tree, grads: Tree, state: AdamState, lr: Any
+        self, adam: AdamConfig, params: Tree, grads: Tree, state: AdamState, lr: Any
     ) -> tuple[Tree, AdamState] | None:
         """Make the step if everything is as it was; None, and nothing is changed, if not."""
         if self.dead or self.prepared is None:
@@ -200,7 +208,7 @@ class InPlaceStep:
             now[:] = array("i", map(int.__add__, now, map(int, self.present)))
         return params, state
 
-    def advance(self, adam: Adam, columns: list[Any], clocks: list[Any], lr: Any) -> bool:
+    def advance(self, adam: AdamConfig, columns: list[Any], clocks: list[Any], lr: Any) -> bool:
         """The step, with clocks that are ticked where they stand."""
         if not self.whole:
             columns = [list(compress(leaves, self.present)) for leaves in columns]
@@ -213,7 +221,7 @@ class InPlaceStep:
 
 
 def coefficients_at(
-    known: Callable[[int, float], Coefficients], adam: Adam, backend: Backend, t: int, lr: Any
+    known: Callable[[int, float], Coefficients], adam: AdamConfig, backend: Backend, t: int, lr: Any
 ) -> Any:
     """The coefficients of the update numbered ``t``; None if the host can't know them."""
     if lr is None and type(adam.lr) is float:

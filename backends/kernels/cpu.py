@@ -10,18 +10,16 @@ from array import array
 from collections.abc import Callable, Sequence
 from itertools import accumulate, chain
 from operator import lt, sub
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from adamcore.backends.kernels import llvm
 from adamcore.backends.kernels.llvm import CODES, Kernel, Real, kernel
 from adamcore.backends.kernels.threads import PARALLEL, PIECE, processors, spread
+from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients
 from adamcore.program import Program, program
 from adamcore.protocol import Job, Result
 from adamcore.types import Array
-
-if TYPE_CHECKING:
-    from adamcore.adam import Adam
 
 Columns = Sequence[Sequence[Array]]  #: the p of all jobs, the g of all jobs, ..., as in a program's inputs
 
@@ -93,7 +91,7 @@ def writable(memory: Memory, job: Job) -> bool:
     return all(abs(a - b) >= size for i, a in enumerate(starts) for b in starts[:i])
 
 
-def step(adam: Adam, jobs: Sequence[Job], in_place: bool, memory: Memory) -> list[Result]:
+def step(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: Memory) -> list[Result]:
     """The jobs, all without an obstacle, by machine code."""
     groups: dict[tuple[Program, Real], list[int]] = {}
     for i, job in enumerate(jobs):
@@ -191,7 +189,7 @@ class Steady:
 class Again:
     """Jobs in place on the same arrays, step after step, without machine code."""
 
-    def __init__(self, adam: Adam, jobs: Sequence[Job], memory: Memory, way: Way) -> None:
+    def __init__(self, adam: AdamConfig, jobs: Sequence[Job], memory: Memory, way: Way) -> None:
         self.adam, self.memory, self.way = adam, memory, way
         self.alike = memory.likeness(list(zip(*map(arrays_of, jobs), strict=True)))
         self.formats, self.has_max = jobs[0].formats, jobs[0].v_max is not None
@@ -214,10 +212,10 @@ class Again:
         self.way(self.adam, jobs, True, self.memory)
 
 
-Way = Callable[["Adam", Sequence[Job], bool, Memory], list[Result]]
+Way = Callable[[AdamConfig, Sequence[Job], bool, Memory], list[Result]]
 
 
-def prepare(adam: Adam, jobs: Sequence[Job], memory: Memory, way: Way) -> Steady | Again | None:
+def prepare(adam: AdamConfig, jobs: Sequence[Job], memory: Memory, way: Way) -> Steady | Again | None:
     """The same jobs for further steps, if they are all of one kind and have no obstacle."""
     kinds = {(program(adam, job.coefficients), memory.real(job.p.dtype)) for job in jobs}
     made, real = kinds.pop()

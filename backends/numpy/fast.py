@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from ctypes import addressof, c_char
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from adamcore.backends.kernels import cpu, llvm, threads
 from adamcore.backends.numpy.blocks import SMALL, Blocks
+from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients
 from adamcore.program import Program, program
 from adamcore.protocol import Job, Prepared, Result
 from adamcore.types import Array
-
-if TYPE_CHECKING:
-    from adamcore.adam import Adam
 
 REALS: dict[Any, llvm.Real] = {np.dtype("float32"): "float32", np.dtype("float64"): "float64"}
 
@@ -81,10 +79,10 @@ class NumPyMemory:
 
 
 MEMORY = NumPyMemory()
-Slow = Callable[["Adam", Job, bool], Result]
+Slow = Callable[[AdamConfig, Job, bool], Result]
 
 
-def apply(adam: Adam, jobs: Sequence[Job], donate: bool, slow: Slow) -> list[Result]:
+def apply(adam: AdamConfig, jobs: Sequence[Job], donate: bool, slow: Slow) -> list[Result]:
     """The jobs: in machine code, in blocks, or by ``slow`` where neither serves."""
     results: list[Any] = [None] * len(jobs)
     chosen: dict[tuple[bool, bool], list[int]] = {}
@@ -103,7 +101,7 @@ def apply(adam: Adam, jobs: Sequence[Job], donate: bool, slow: Slow) -> list[Res
     return results
 
 
-def in_blocks(adam: Adam, jobs: Sequence[Job], in_place: bool, memory: cpu.Memory) -> list[Result]:
+def in_blocks(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: cpu.Memory) -> list[Result]:
     """The jobs, all without an obstacle, by planned operations."""
     team = memory.threads()
     results: list[Any] = [None] * len(jobs)
@@ -135,7 +133,7 @@ def blocks(made: Program, dtype: Any, in_place: bool) -> Blocks:
     return Blocks(made, dtype, in_place)
 
 
-def prepare(adam: Adam, jobs: Sequence[Job]) -> Prepared | None:
+def prepare(adam: AdamConfig, jobs: Sequence[Job]) -> Prepared | None:
     """Jobs that were done in place, ready to be done again."""
     return cpu.prepare(adam, jobs, MEMORY, in_blocks)
 

@@ -13,7 +13,7 @@ import ctypes
 from array import array
 from collections.abc import Sequence
 from itertools import chain, groupby
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
@@ -25,12 +25,10 @@ from adamcore.backends.kernels.llvm import CODES
 from adamcore.backends.torch import cuda_clock as torch_clock
 from adamcore.backends.torch import nvrtc
 from adamcore.backends.torch.nvrtc import launch
+from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients
 from adamcore.program import Program, program
 from adamcore.protocol import Job, Result
-
-if TYPE_CHECKING:
-    from adamcore.adam import Adam
 
 NAMES = {torch.float32: "float32", torch.float64: "float64",
          torch.bfloat16: "bfloat16", torch.float16: "float16"}  # fmt: skip
@@ -124,7 +122,7 @@ class Launches:
                 launch(kernel, blocks, table, ctypes.c_int(len(part.places)), at)
 
 
-def step(adam: Adam, jobs: Sequence[Job], in_place: bool, memory: cpu.Memory) -> list[Result]:
+def step(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: cpu.Memory) -> list[Result]:
     """The jobs, all without an obstacle, in groups of one program, arithmetic and device."""
     groups: dict[Any, list[int]] = {}
     for i, job in enumerate(jobs):
@@ -163,7 +161,7 @@ def _group(made: Program, jobs: list[Job], in_place: bool, host: bool, memory: c
     return results
 
 
-def prepare(adam: Adam, jobs: Sequence[Job], memory: cpu.Memory) -> Steady | None:
+def prepare(adam: AdamConfig, jobs: Sequence[Job], memory: cpu.Memory) -> Steady | None:
     """Jobs in place, none with an obstacle, for further steps, if they are all of one kind."""
     host = all(x is None or isinstance(x, float) for job in jobs for x in job.coefficients)
     ticking = cuda_coefficients.ticking(adam)

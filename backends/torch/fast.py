@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
@@ -24,11 +24,9 @@ except ImportError:
 
 from adamcore.backends.kernels import cpu, llvm
 from adamcore.backends.torch import compiler, cuda, foreach, nvrtc, openmp
+from adamcore.config import AdamConfig
 from adamcore.protocol import Job, Prepared, Result
 from adamcore.types import Array
-
-if TYPE_CHECKING:
-    from adamcore.adam import Adam
 
 REALS: dict[Any, llvm.Real] = {torch.float32: "float32", torch.float64: "float64"}
 PLAIN = {torch.Tensor, torch.nn.Parameter}
@@ -97,10 +95,10 @@ def look(x: Any) -> tuple[Any, ...]:
 
 MEMORY, ON_CUDA = TorchMemory("cpu"), TorchMemory("cuda")
 increment_version = getattr(torch._C, "_increment_version", torch.autograd.graph.increment_version)
-Slow = Callable[["Adam", Job, bool], Result]
+Slow = Callable[[AdamConfig, Job, bool], Result]
 
 
-def apply(adam: Adam, jobs: Sequence[Job], donate: bool, slow: Slow) -> list[Result]:
+def apply(adam: AdamConfig, jobs: Sequence[Job], donate: bool, slow: Slow) -> list[Result]:
     """The jobs, each the fastest way that serves it, by ``slow`` if none does."""
     if torch.compiler.is_compiling():
         return [slow(adam, job, donate) for job in jobs]
@@ -137,11 +135,11 @@ def way_of(job: Job) -> cpu.Way:
     return cpu.step if llvm.available() else block_step
 
 
-def list_step(adam: Adam, jobs: Sequence[Job], in_place: bool, memory: cpu.Memory) -> list[Result]:
+def list_step(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: cpu.Memory) -> list[Result]:
     return foreach.step(adam, jobs, in_place, foreach.run)
 
 
-def block_step(adam: Adam, jobs: Sequence[Job], in_place: bool, memory: cpu.Memory) -> list[Result]:
+def block_step(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: cpu.Memory) -> list[Result]:
     """By NumPy, in the tensors' own memory."""
     from adamcore.backends.numpy import fast
 
@@ -168,7 +166,7 @@ def unsupported(job: Job) -> str | None:
     return cpu.unsupported(MEMORY, job)
 
 
-def prepare(adam: Adam, jobs: Sequence[Job]) -> Prepared | None:
+def prepare(adam: AdamConfig, jobs: Sequence[Job]) -> Prepared | None:
     """Jobs that were done in place, ready to be done again, if none has an obstacle."""
     if any(unsupported(job) is not None for job in jobs):
         return None

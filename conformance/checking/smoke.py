@@ -17,10 +17,10 @@ from adamcore.conformance.candidates import Info
 from adamcore.conformance.candidates.arguments import SPELLINGS
 from adamcore.conformance.candidates.base import same_bits
 from adamcore.conformance.claims import Claim, claim_for
-from adamcore.conformance.dtypes import carried
+from adamcore.conformance.dtypes import to_carrier
 from adamcore.conformance.settings import DTYPES, MEMORY, PARALLEL, TIMEOUT
 from adamcore.conformance.types import Probe, Run, Step
-from adamcore.conformance.verdict.judge import misshapen
+from adamcore.conformance.verdict.judge import shape_problem
 from adamcore.conformance.workers.pool import Done, Ended, Job, Ready, run_jobs
 from adamcore.errors import DialectError
 
@@ -167,7 +167,7 @@ def began(run: Run) -> Outcome:
 
 def returned(run: Run, dtype: str) -> Outcome:
     for i, (got, p) in enumerate(zip(run.params[0], PARAMS, strict=True)):
-        if problem := misshapen(got, carried(p, dtype)):
+        if problem := shape_problem(got, to_carrier(p, dtype)):
             return "failed", f"parameter {i} {problem}"
     return "ok", f"two arrays of the same shapes, in {dtype}"
 
