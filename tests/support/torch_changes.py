@@ -19,7 +19,7 @@ Change = Callable[[Any, list[Any]], Any]
 
 def first(optimizer: Any) -> dict[str, Any]:
     """The state of the first parameter."""
-    return optimizer.state[optimizer.param_groups[0]["params"][0]]  # type: ignore[no-any-return]
+    return optimizer.state[optimizer.param_groups[0]["params"][0]]
 
 
 def put(name: str, value: Any) -> Change:

@@ -98,7 +98,12 @@ def test_what_is_not_served_says_why_and_falls_back(make: Any, why: str, shim: S
     with pytest.MonkeyPatch.context() as patch:
         seen: list[Any] = []
         inner = fast.unsupported
-        patch.setattr(fast, "unsupported", lambda job: (seen.append(inner(job)), seen[-1])[1])
+
+        def asked(job: Any) -> Any:
+            seen.append(inner(job))
+            return seen[-1]
+
+        patch.setattr(fast, "unsupported", asked)
         adam.step([p], [torch.ones_like(p)], adam.init([p]))
     assert why in seen[0]
     [got], _ = adam.step([p], [torch.ones_like(p)], adam.init([p]))

@@ -33,7 +33,12 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The lanes that have made a step, one for each."""
     lanes: list[Any] = []
     inner = step_cache.GroupStep.run
-    monkeypatch.setattr(step_cache.GroupStep, "run", lambda lane: (lanes.append(lane), inner(lane))[1])
+
+    def run(lane: Any) -> Any:
+        lanes.append(lane)
+        return inner(lane)
+
+    monkeypatch.setattr(step_cache.GroupStep, "run", run)
     return lanes
 
 
@@ -204,7 +209,7 @@ def test_a_step_nobody_watches_is_the_step_that_is_watched() -> None:
         optimizer.step(closure)
         assert not torch.is_grad_enabled()
     assert modes == [True, True]
-    assert not w.grad.requires_grad  # type: ignore[union-attr]
+    assert not w.grad.requires_grad
 
     def broken() -> float:
         raise RuntimeError("in the closure")
