@@ -22,7 +22,7 @@ from adamcore.tracing import Program, program
 Run = Callable[[Program, dict[str, list[Any]], dict[str, Any], bool], dict[str, list[Any]]]
 
 
-def obstacle(job: Job) -> str | None:
+def unsupported(job: Job) -> str | None:
     """Why a job can't be part of a list; None if it can."""
     if job.formats.is_complex:
         return "complex numbers"
