@@ -10,13 +10,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from adamcore.coefficients import MAX_CLOCK, Host
+from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients, Number, coefficients
-
-if TYPE_CHECKING:
-    from adamcore.adam import Adam
 
 NAMES = {"expm1": math.expm1, "sqrt": math.sqrt, "pow": math.pow, "min": min}
 
@@ -93,7 +91,7 @@ class Written(Host):
 
 
 @lru_cache(maxsize=64)
-def formula(adam: Adam) -> Callable[[int, float], Coefficients]:
+def formula(adam: AdamConfig) -> Callable[[int, float], Coefficients]:
     """The function from the clock t >= 1 and lr to the coefficients, without Dozat's schedule.
 
     >>> from adamcore import Adam

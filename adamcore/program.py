@@ -12,12 +12,10 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from operator import itemgetter
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
+from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients, update
-
-if TYPE_CHECKING:
-    from adamcore.adam import Adam
 
 
 class Op(NamedTuple):
@@ -88,7 +86,7 @@ class Tracer:
         return a.then("maximum", a, b)
 
 
-def program(adam: Adam, c: Coefficients) -> Program:
+def program(adam: AdamConfig, c: Coefficients) -> Program:
     """The program of ``adam`` for real arrays, with the terms that ``c`` has.
 
     >>> from adamcore import Adam

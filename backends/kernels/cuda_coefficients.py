@@ -11,16 +11,14 @@ Hyperparameters are arguments, so that a new one compiles nothing.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from adamcore.backends.kernels.cuda import THREADS, C, row
 from adamcore.backends.kernels.llvm import Real
 from adamcore.coefficients import MAX_CLOCK, Host
+from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients, Number, coefficients
 from adamcore.program import program
-
-if TYPE_CHECKING:
-    from adamcore.adam import Adam
 
 
 class Tape:
@@ -111,7 +109,7 @@ class Ticking:
     const double x18 = lr / x7; x17
     """
 
-    def __init__(self, adam: Adam) -> None:
+    def __init__(self, adam: AdamConfig) -> None:
         self.tape = Tape()
         t, lr = Term(self.tape, "t"), Term(self.tape, "lr")
         self.momentum = adam.nesterov == "dozat"
@@ -130,7 +128,7 @@ class Ticking:
 
 
 @lru_cache(maxsize=64)
-def ticking(adam: Adam) -> Ticking:
+def ticking(adam: AdamConfig) -> Ticking:
     """What the device does at a tick of this Adam's clocks, worked out once."""
     return Ticking(adam)
 

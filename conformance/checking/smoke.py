@@ -17,10 +17,10 @@ from adamcore.conformance.candidates import CandidateInfo
 from adamcore.conformance.candidates.arguments import SPELLINGS
 from adamcore.conformance.candidates.base import same_bits
 from adamcore.conformance.claims import Claim, claim_for
-from adamcore.conformance.dtypes import carried
+from adamcore.conformance.dtypes import to_carrier
 from adamcore.conformance.settings import DTYPES, MEMORY, PARALLEL, TIMEOUT
 from adamcore.conformance.types import Probe, Run, Step
-from adamcore.conformance.verdict.judge import misshapen
+from adamcore.conformance.verdict.judge import shape_problem
 from adamcore.conformance.workers.pool import EndEvent, ReadyEvent, RunEvent, WorkerJob, run_jobs
 from adamcore.errors import DialectError
 
@@ -172,7 +172,7 @@ def check_init(run: Run) -> Outcome:
 
 def check_shapes(run: Run, dtype: str) -> Outcome:
     for i, (got, p) in enumerate(zip(run.params[0], PARAMS, strict=True)):
-        if problem := misshapen(got, carried(p, dtype)):
+        if problem := shape_problem(got, to_carrier(p, dtype)):
             return "failed", f"parameter {i} {problem}"
     return "ok", f"two arrays of the same shapes, in {dtype}"
 

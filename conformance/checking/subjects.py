@@ -10,7 +10,7 @@ from adamcore import Adam
 from adamcore.conformance.candidates import CandidateInfo, effective_hyper
 from adamcore.conformance.checking.explain import explain
 from adamcore.conformance.claims import Claim, all_claims, axes_of, claim_for, claim_of_dialect
-from adamcore.conformance.oracle.reduced import reduced
+from adamcore.conformance.oracle.sharing import equivalent_claim
 from adamcore.conformance.report.report import Entry, Verdict
 from adamcore.conformance.types import Probe, Result, Run
 from adamcore.conformance.workers.pool import WorkerJob
@@ -135,7 +135,7 @@ class OwnBackend(Subject):
         tasks: list[tuple[int, int]] = []
         for number, probe in enumerate(self.probes):
             applicable = (c.adam for c in self.claims if probe.applies_to(c.adam))
-            for adam in dict.fromkeys(reduced(claim, probe) for claim in applicable):
+            for adam in dict.fromkeys(equivalent_claim(claim, probe) for claim in applicable):
                 tasks.append((distinct.setdefault(adam, len(distinct)), number))
         self.distinct_claims = list(distinct)
         fields = [axes_of(adam) for adam in self.distinct_claims]
@@ -150,7 +150,7 @@ class OwnBackend(Subject):
         adam, probe = self.distinct_claims[number], self.probes[index]
         key = probe.name, job.dtype, adam
         self.runs[key] = run
-        claim = reduced(adam, probe, exact=True)
+        claim = equivalent_claim(adam, probe, exact=True)
         self.results[key] = judge_run(claim, probe, job.dtype, run, flushes=self.info.flushes)
 
     def entries(self) -> list[Entry]:
@@ -164,7 +164,7 @@ class OwnBackend(Subject):
         results, runs = [], {}
         for dtype in self.dtypes:
             for probe in self.probes:
-                key = probe.name, dtype, reduced(claim.adam, probe)
+                key = probe.name, dtype, equivalent_claim(claim.adam, probe)
                 if probe.applies_to(claim.adam) and key in self.results:
                     results.append(self.results[key])
                     runs[probe.name, dtype] = self.runs[key]

@@ -11,10 +11,10 @@ from flint import arb, ctx
 
 from adamcore import Adam
 from adamcore.conformance.claims import axes_of, claim_from
-from adamcore.conformance.dtypes import DTYPES, narrowed, to_bits
-from adamcore.conformance.oracle.bounds import FACTOR, NoisySlot, formats_of
+from adamcore.conformance.dtypes import DTYPES, round_probe, to_bits
+from adamcore.conformance.oracle.bounds import FACTOR, AffineSlot, formats_of
 from adamcore.conformance.oracle.exact import PRECISION, ExactSlot, round_once
-from adamcore.conformance.oracle.trajectory import is_absent, walk
+from adamcore.conformance.oracle.trajectory import is_absent, simulate
 from adamcore.conformance.rules import RULE_OF
 from adamcore.conformance.types import FloatArray, Probe, Start, Step
 from adamcore.conformance.vectors.inputs import Input
@@ -31,7 +31,7 @@ class WholeExact(ExactSlot):
         return [self.p[0], self.m[0], self.v, self.v_max]
 
 
-class WholeNoisy(NoisySlot):
+class WholeAffine(AffineSlot):
     """Bounds of the whole state."""
 
     def read(self) -> list[Any]:
@@ -54,7 +54,7 @@ def make_vector(claim: Adam, item: Input, dtype: str) -> Json | None:
     There is none where the input means nothing under the claim, where a gradient, a state or an
     answer is not finite in the dtype, or where the bound of a parameter decides nothing.
     """
-    probe = narrowed(item.probe, "float32" if dtype == "float64" else dtype)
+    probe = round_probe(item.probe, "float32" if dtype == "float64" else dtype)
     if not probe.applies_to(claim) or has_nonfinite(probe):
         return None
     steps = answers(claim, probe, dtype)
@@ -82,8 +82,8 @@ def answers(claim: Adam, probe: Probe, dtype: str) -> list[Json] | None:
     """The state after each step; None where it leaves the range, or where the bound is too wide."""
     arithmetic, storage = formats_of(dtype, None, False)
     with ctx.workprec(PRECISION):
-        want = walk(claim, probe, WholeExact)
-        bound = walk(claim, probe, lambda a, parts: WholeNoisy(a, parts, arithmetic, storage))
+        want = simulate(claim, probe, WholeExact)
+        bound = simulate(claim, probe, lambda a, parts: WholeAffine(a, parts, arithmetic, storage))
         if want.raises:
             return None
         names = ("p", "m", "v", "v_max")[: 3 if claim.amsgrad == "none" else 4]

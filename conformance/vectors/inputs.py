@@ -14,7 +14,7 @@ import numpy as np
 
 from adamcore import Adam
 from adamcore.conformance.claims import Claim, all_claims, claim_of_dialect
-from adamcore.conformance.oracle.condense import LONG
+from adamcore.conformance.oracle.sharing import LONG
 from adamcore.conformance.probes.design import ODD, array, gradients, moving, numbers
 from adamcore.conformance.types import Probe, Start
 

@@ -52,14 +52,14 @@ def find_files(dialect: str | None, folder: Path = SHIPPED) -> list[str]:
 def equivalent_file(dialect: str, index: Json, folder: Path) -> str:
     """The file of the dialect that computes the same, coefficients' precision and freezing aside."""
     from adamcore.conformance.claims import claim_of_dialect
-    from adamcore.conformance.oracle.reduced import reduced
+    from adamcore.conformance.oracle.sharing import equivalent_claim
     from adamcore.conformance.vectors.inputs import INPUTS
 
     probe = INPUTS[0].probe
     adam = claim_of_dialect(dialect).adam
     for name in index["files"]:
         axes = claim_json(read_file(folder, name, index)["axes"])
-        if reduced(axes, probe, exact=True) == reduced(adam, probe, exact=True):
+        if equivalent_claim(axes, probe, exact=True) == equivalent_claim(adam, probe, exact=True):
             return str(name)
     have = ", ".join(entry["dialect"] for entry in index["files"].values())
     raise VectorError(f"edition {index['edition']} has no vectors for {dialect}; it has {have}")

@@ -35,6 +35,7 @@ def test_one_operation_after_the_other_gives_the_definitions_bits(dtype: str) ->
         assert new["m"].tobytes() == m1.tobytes()
         assert new["v"].tobytes() == v1.tobytes()
         if adam.amsgrad != "none":
+            assert max1 is not None
             assert new["v_max"].tobytes() == max1.tobytes()
 
 

@@ -19,7 +19,7 @@ from paths import ROOT
 
 from adamcore import AXES, Adam
 from adamcore.conformance.cli import main
-from adamcore.conformance.dtypes import carried
+from adamcore.conformance.dtypes import to_carrier
 from adamcore.conformance.rules import SAYS
 from adamcore.conformance.types import FloatArray, Run
 from adamcore.conformance.vectors import files, inputs
@@ -135,7 +135,7 @@ def torch_adamw(v: Json) -> Run:
         for p, g, like in zip(params, step["grads"], v["params"], strict=True):
             p.grad = None if g is None else tensor(g, like)
         optimizer.step()
-        run.params.append([carried(p.detach().double().numpy().copy(), v["dtype"]) for p in params])
+        run.params.append([to_carrier(p.detach().double().numpy().copy(), v["dtype"]) for p in params])
     return run
 
 
@@ -186,7 +186,7 @@ def own(claim: Adam, v: Json) -> Run:
     for step in probe.steps:
         grads = [None if g is None else array(g) for g in step.grads]
         params, state = adam.step(params, grads, state, lr=step.lr)
-        run.params.append([carried(np.asarray(p).astype(float), v["dtype"]) for p in params])
+        run.params.append([to_carrier(np.asarray(p).astype(float), v["dtype"]) for p in params])
     return run
 
 
