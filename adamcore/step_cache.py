@@ -22,9 +22,9 @@ from adamcore.clock import Ticker
 from adamcore.coefficients import MAX_CLOCK
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients
-from adamcore.formula import formula
 from adamcore.protocol import Backend, Job, Prepared, Result, Ticking
 from adamcore.state import AdamState
+from adamcore.tracing import formula
 from adamcore.types import Tree
 
 CACHE = "_step_cache"  #: the attribute of an Adam that holds its cached steps

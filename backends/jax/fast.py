@@ -20,8 +20,8 @@ from adamcore.backends.jax import ffi
 from adamcore.backends.kernels.cpu import arrays_of
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients
-from adamcore.program import Program, program
 from adamcore.protocol import Job, LeafDtypes, Result
+from adamcore.tracing import Program, program
 from adamcore.types import Array
 
 Slow = Callable[[AdamConfig, Job, bool], Result]

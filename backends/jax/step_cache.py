@@ -25,10 +25,10 @@ from adamcore.backends.jax.fast import NO_CLOCKS, Misfit, Plan, Slow, plan_of
 from adamcore.coefficients import MAX_CLOCK
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients
-from adamcore.formula import formula
 from adamcore.protocol import Backend, Job
 from adamcore.state import AdamState
 from adamcore.step_cache import coefficients_at
+from adamcore.tracing import formula
 from adamcore.types import Tree
 
 sharding = attrgetter("sharding")

@@ -17,8 +17,8 @@ from adamcore.backends.kernels.llvm import CODES, Kernel, Real, kernel
 from adamcore.backends.kernels.threads import PARALLEL, PIECE, processors, spread
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients
-from adamcore.program import Program, program
 from adamcore.protocol import Job, Result
+from adamcore.tracing import Program, program
 from adamcore.types import Array
 
 Columns = Sequence[Sequence[Array]]  #: the p of all jobs, the g of all jobs, ..., as in a program's inputs

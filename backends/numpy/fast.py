@@ -13,8 +13,8 @@ from adamcore.backends.kernels import cpu, llvm, threads
 from adamcore.backends.numpy.blocks import SMALL, Blocks
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients
-from adamcore.program import Program, program
 from adamcore.protocol import Job, Prepared, Result
+from adamcore.tracing import Program, program
 from adamcore.types import Array
 
 REALS: dict[Any, llvm.Real] = {np.dtype("float32"): "float32", np.dtype("float64"): "float64"}

@@ -27,8 +27,8 @@ from adamcore.backends.torch import nvrtc
 from adamcore.backends.torch.nvrtc import launch
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients
-from adamcore.program import Program, program
 from adamcore.protocol import Job, Result
+from adamcore.tracing import Program, program
 
 NAMES = {torch.float32: "float32", torch.float64: "float64",
          torch.bfloat16: "bfloat16", torch.float16: "float16"}  # fmt: skip

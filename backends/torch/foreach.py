@@ -16,8 +16,8 @@ import torch
 
 from adamcore.backends.kernels.cpu import arrays_of
 from adamcore.config import AdamConfig
-from adamcore.program import Program, program
 from adamcore.protocol import Job, Result
+from adamcore.tracing import Program, program
 
 Run = Callable[[Program, dict[str, list[Any]], dict[str, Any], bool], dict[str, list[Any]]]
 

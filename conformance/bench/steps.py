@@ -37,7 +37,7 @@ def memory_traffic(shapes: Shapes, framework: str = "numpy") -> Step:
     """
     from adamcore.backends.kernels.cpu import PointerTable, run_parallel
     from adamcore.backends.numpy.fast import MEMORY
-    from adamcore.program import Op, Program
+    from adamcore.tracing import Op, Program
 
     ops = tuple(Op("add", f"x{k}", (name, "g")) for k, name in enumerate("pmv"))
     outputs = tuple((name, f"x{k}") for k, name in enumerate("pmv"))

@@ -29,8 +29,8 @@ from adamcore.backends.torch.optimizer.param_groups import Group, core_of, setti
 from adamcore.clock import Ticker
 from adamcore.coefficients import MAX_CLOCK
 from adamcore.definition import Coefficients
-from adamcore.formula import formula
 from adamcore.protocol import Job, Prepared
+from adamcore.tracing import formula
 
 if TYPE_CHECKING:
     from adamcore.backends.torch.optimizer.state import GroupState, State

@@ -11,7 +11,7 @@ from fast import adams, at, definition_alone, gradients, probed, trajectory
 from adamcore import Adam
 from adamcore.backends.kernels import llvm
 from adamcore.backends.numpy import backend, blocks, fast
-from adamcore.program import program
+from adamcore.tracing import program
 
 
 @pytest.fixture(params=["machine", "blocks"])

@@ -155,7 +155,7 @@ def test_lists(in_place: bool, on_device: bool) -> None:
     """What other devices get, tried with tensors on the CPU."""
     from adamcore.backends.torch import foreach
     from adamcore.definition import update
-    from adamcore.program import program
+    from adamcore.tracing import program
 
     rng = np.random.default_rng(5)
     for adam in adams(60, seed=5):
