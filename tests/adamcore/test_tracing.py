@@ -9,7 +9,7 @@ from fast import adams, at
 from adamcore import Adam
 from adamcore.coefficients import Host
 from adamcore.definition import Coefficients, coefficients, update
-from adamcore.program import Program, evaluate, program
+from adamcore.tracing import Program, evaluate, program
 
 FUNCTIONS = {
     "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide,
@@ -78,7 +78,7 @@ def test_one_program_for_one_choice() -> None:
 def test_the_formula_gives_the_coefficients_bits() -> None:
     from dataclasses import replace
 
-    from adamcore.formula import formula
+    from adamcore.tracing import formula
 
     for adam in adams(200):
         if adam.nesterov == "dozat":

@@ -132,5 +132,5 @@ def run(make: Callable[[], tuple[Any, list[Any]]], change: Change, steps: int = 
 
 def long_way(*arguments: Any) -> list[Any]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(step_cache.Lanes, "ready", lambda *_: {})
+        patch.setattr(step_cache.StepCache, "ready", lambda *_: {})
         return run(*arguments)

@@ -67,7 +67,7 @@ def test_what_is_not_served_says_why_and_falls_back(make: Any, why: str | None) 
 
         patch.setattr(kind, "apply", recorded)
         [got], _ = stepped(Adam(lr=0.1), [make()])
-    reason = fast.obstacle(seen[0])
+    reason = fast.unsupported(seen[0])
     assert reason == why if reason is None or why is None else why in reason
     with definition_alone(backend):
         [want], _ = stepped(Adam(lr=0.1), [make()])
@@ -155,7 +155,7 @@ def test_lists(in_place: bool, on_device: bool) -> None:
     """What other devices get, tried with tensors on the CPU."""
     from adamcore.backends.torch import foreach
     from adamcore.definition import update
-    from adamcore.program import program
+    from adamcore.tracing import program
 
     rng = np.random.default_rng(5)
     for adam in adams(60, seed=5):
