@@ -50,7 +50,7 @@ class Adam(AdamConfig):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self.__dict__.pop(CACHE, None)  # pickles of before 0.1 hold an empty one
+        self.__dict__.pop("_lanes", None)  # pickles of before 0.1 hold an empty cache
 
     @classmethod
     def like(cls, dialect_name: str, **overrides: Any) -> Adam:

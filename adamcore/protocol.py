@@ -18,7 +18,7 @@ from adamcore.types import Array, Tree
 
 if TYPE_CHECKING:
     from adamcore.config import AdamConfig
-    from adamcore.step_cache import Steps
+    from adamcore.step_cache import CachedStep
 
 Kind = Literal["real", "complex", "other"]  #: of a dtype: what can be optimized is real or complex
 
@@ -126,5 +126,5 @@ class Backend(Protocol):
         params: Tree,
         grads: Tree,
         state: AdamState,
-    ) -> Steps | None: ...  # for the next step on what this one returned, where arrays are new each time
+    ) -> CachedStep | None: ...  # for the next step on what this one returned, where arrays are new each time
     def clocks(self, clock: array[int]) -> list[Array]: ...  # 0-d int32 arrays in this very memory

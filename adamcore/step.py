@@ -14,7 +14,7 @@ from adamcore.presence import Participation, presence
 from adamcore.protocol import Job, LeafDtypes
 from adamcore.registry import PLAIN, backend_for
 from adamcore.state import AdamState
-from adamcore.step_cache import lanes_of
+from adamcore.step_cache import cache_of
 from adamcore.trees import ParamTree
 from adamcore.types import Array, Tree
 
@@ -58,7 +58,7 @@ def step(
     """One update: see :meth:`Adam.step`; ``hyper`` has this step's b1, b2, eps, ... where traced."""
     lanes = None
     if donate and present is None and not hyper and backend_for(params).prepares():
-        lanes = lanes_of(adam)
+        lanes = cache_of(adam)
         done = lanes.again(adam, params, grads, state, lr)
         if done is not None:
             return done

@@ -22,19 +22,19 @@ from adamcore.clock import Ticker
 from adamcore.coefficients import MAX_CLOCK
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients
-from adamcore.formula import formula
 from adamcore.protocol import Backend, Job, Prepared, Result, Ticking
 from adamcore.state import AdamState
+from adamcore.tracing import formula
 from adamcore.types import Tree
 
-CACHE = "_lanes"  #: the attribute of an Adam that holds its lanes
+CACHE = "_step_cache"  #: the attribute of an Adam that holds its cached steps
 LANES = 4  #: trees of parameters that one Adam steps in turn
 INFINITE = float("inf")
 KEYED, ORDERED = (dict, OrderedDict), (list, tuple)
 Shape = Any  #: of a tree of plain containers: (kinds, keys or length, shapes or None); None for a leaf
 
 
-class Steps(Protocol):
+class CachedStep(Protocol):
     """A lane: one Adam on one set of arrays, or on those that its last step returned."""
 
     @property
@@ -45,11 +45,11 @@ class Steps(Protocol):
     ) -> tuple[Tree, AdamState] | None: ...  # None, and nothing is changed, if it is not for this lane
 
 
-class Lanes(list[Steps]):
+class StepCache(list[CachedStep]):
     """The lanes of one Adam, the latest first; never copied along with it."""
 
-    def __reduce__(self) -> tuple[type[Lanes], tuple[()]]:
-        return Lanes, ()
+    def __reduce__(self) -> tuple[type[StepCache], tuple[()]]:
+        return StepCache, ()
 
     def again(
         self, adam: AdamConfig, params: Tree, grads: Tree, state: AdamState, lr: Any
@@ -80,28 +80,28 @@ class Lanes(list[Steps]):
         )
         if not in_place or not jobs or state.mu_product is not None:
             return state
-        lane = Lane(backend, params, grads, state)
+        lane = InPlaceStep(backend, params, grads, state)
         if lane.open(adam, jobs):
             state = state._replace(t=lane.clocks(state.t))
             lane.watch(state)
             self.open(lane)
         return state
 
-    def open(self, lane: Steps) -> None:
+    def open(self, lane: CachedStep) -> None:
         """It comes first; the eldest goes."""
         self[:] = [lane, *(other for other in self[: LANES - 1] if not other.dead)]
 
 
-def lanes_of(adam: AdamConfig) -> Lanes:
+def cache_of(adam: AdamConfig) -> StepCache:
     """Return the lanes of this very object, an attribute that it gets at the first call."""
     kept = adam.__dict__
     if CACHE not in kept:
-        kept[CACHE] = Lanes()
-    lanes: Lanes = kept[CACHE]
+        kept[CACHE] = StepCache()
+    lanes: StepCache = kept[CACHE]
     return lanes
 
 
-class Lane:
+class InPlaceStep:
     """One Adam on one set of arrays."""
 
     def __init__(self, backend: Backend, params: Tree, grads: Tree, state: AdamState) -> None:

@@ -22,7 +22,7 @@ from adamcore.types import Array, Tree
 
 if TYPE_CHECKING:
     from adamcore.config import AdamConfig
-    from adamcore.step_cache import Steps
+    from adamcore.step_cache import CachedStep
 
 PARTS = {"complex64": "float32", "complex128": "float64"}
 
@@ -208,7 +208,7 @@ class BaseBackend:
         params: Tree,
         grads: Tree,
         state: AdamState,
-    ) -> Steps | None:
+    ) -> CachedStep | None:
         return None
 
     def clocks(self, clock: array[int]) -> list[Array]:

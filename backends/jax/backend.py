@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from adamcore.backends.base import BaseBackend, dtype_name
 from adamcore.backends.jax import fast, in_jit
-from adamcore.backends.jax.step_cache import JaxLane, opened
+from adamcore.backends.jax.step_cache import JitStep, opened
 from adamcore.coefficients import Traced
 from adamcore.config import AdamConfig
 from adamcore.definition import Numbers
@@ -121,7 +121,7 @@ class JaxBackend(BaseBackend):
         params: Tree,
         grads: Tree,
         state: AdamState,
-    ) -> JaxLane | None:
+    ) -> JitStep | None:
         again = [
             job._replace(p=new.p, m=new.m, v=new.v, v_max=new.v_max)
             for job, new in zip(jobs, results, strict=True)

@@ -20,8 +20,8 @@ from adamcore.backends.jax import ffi
 from adamcore.backends.kernels.cpu import arrays_of
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients
-from adamcore.program import Program, program
 from adamcore.protocol import Job, LeafDtypes, Result
+from adamcore.tracing import Program, program
 from adamcore.types import Array
 
 Slow = Callable[[AdamConfig, Job, bool], Result]
@@ -44,7 +44,7 @@ class Misfit(Exception):
     """Gradients that a compiled step is not for: the long way says what is wrong with them."""
 
 
-def obstacle(job: Job) -> str | None:
+def unsupported(job: Job) -> str | None:
     """Why the machine code can't do a job outside of jit; None if it can."""
     reason = form(job)
     if reason is None and any(
@@ -104,7 +104,7 @@ def apply(adam: AdamConfig, jobs: Sequence[Job], slow: Slow) -> list[Result]:
 def plan_of(adam: AdamConfig, jobs: Sequence[Job], slow: Slow) -> Plan:
     """The plan for these jobs; lr is none of its business."""
     layout = tuple(
-        Layout(job.formats, tuple([x is not None for x in job.coefficients]), obstacle(job) is None)
+        Layout(job.formats, tuple([x is not None for x in job.coefficients]), unsupported(job) is None)
         for job in jobs
     )
     return plan(replace(adam, lr=0.0), layout, slow)

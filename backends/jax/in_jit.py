@@ -22,8 +22,8 @@ import jax.numpy as jnp
 from adamcore.backends.jax import ffi
 from adamcore.backends.jax.fast import NO_CLOCKS, chunks, form
 from adamcore.config import AdamConfig
-from adamcore.program import Program, evaluate, program
 from adamcore.protocol import Job, Result
+from adamcore.tracing import Program, evaluate, program
 
 _on: ContextVar[bool] = ContextVar("adamcore_jax_native", default=False)
 Way = Callable[[list[Any], Any], list[Any]]  #: from all p, all g, ... and rows of coefficients

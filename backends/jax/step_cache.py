@@ -25,16 +25,16 @@ from adamcore.backends.jax.fast import NO_CLOCKS, Misfit, Plan, Slow, plan_of
 from adamcore.coefficients import MAX_CLOCK
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients
-from adamcore.formula import formula
 from adamcore.protocol import Backend, Job
 from adamcore.state import AdamState
 from adamcore.step_cache import coefficients_at
+from adamcore.tracing import formula
 from adamcore.types import Tree
 
 sharding = attrgetter("sharding")
 
 
-class JaxLane:
+class JitStep:
     """One Adam on one tree, and its next step."""
 
     def __init__(
@@ -123,7 +123,7 @@ def opened(
     params: Tree,
     grads: Tree,
     state: AdamState,
-) -> JaxLane | None:
+) -> JitStep | None:
     """A lane after a step that has returned ``params`` and ``state``, if the next can go faster."""
     leaves, structure = tree_flatten((params, state.m, state.v, state.v_max, state.t))
     gs, gradients = tree_flatten(grads)
@@ -137,7 +137,7 @@ def opened(
         return None
     if not all(x is None or isinstance(x, float) for job in jobs for x in job.coefficients):
         return None
-    lane = JaxLane(adam, backend, plan_of(adam, jobs, slow), gs, leaves)
+    lane = JitStep(adam, backend, plan_of(adam, jobs, slow), gs, leaves)
     lane.structure, lane.gradients = structure, gradients
     columns = 3 if state.v_max is None else 4
     lane.count = columns * len(jobs)

@@ -18,7 +18,7 @@ from adamcore.backends.kernels.llvm import Real
 from adamcore.coefficients import MAX_CLOCK, Host
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients, Number, coefficients
-from adamcore.program import program
+from adamcore.tracing import program
 
 
 class Tape:

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from adamcore.backends.kernels import cpu, llvm, table, threads
+from adamcore.backends.kernels import cpu, llvm, threads
 from adamcore.backends.numpy.blocks import SMALL, Blocks
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients
-from adamcore.program import Program, program
 from adamcore.protocol import Job, Prepared, Result
+from adamcore.tracing import Program, program
 from adamcore.types import Array
 
 REALS: dict[Any, llvm.Real] = {np.dtype("float32"): "float32", np.dtype("float64"): "float64"}
@@ -26,7 +26,7 @@ class NumPyMemory:
     def real(self, dtype: Any) -> llvm.Real | None:
         return REALS.get(dtype)
 
-    def obstacle(self, x: Array) -> str | None:
+    def unsupported(self, x: Array) -> str | None:
         if type(x) is not np.ndarray:
             return f"a {type(x).__name__}"
         flags = x.flags
@@ -56,7 +56,7 @@ class NumPyMemory:
     def threads(self) -> int:
         return threads.processors()
 
-    share = staticmethod(table.share)
+    run_parallel = staticmethod(cpu.run_parallel)
 
     def written(self, xs: Sequence[Array]) -> None:
         pass
@@ -87,7 +87,7 @@ def apply(adam: AdamConfig, jobs: Sequence[Job], donate: bool, slow: Slow) -> li
     results: list[Any] = [None] * len(jobs)
     chosen: dict[tuple[bool, bool], list[int]] = {}
     for i, job in enumerate(jobs):
-        if cpu.obstacle(MEMORY, job) is not None:
+        if cpu.unsupported(MEMORY, job) is not None:
             results[i] = slow(adam, job, donate)
         else:
             compiled = llvm.available() and job.p.dtype in REALS
@@ -138,6 +138,6 @@ def prepare(adam: AdamConfig, jobs: Sequence[Job]) -> Prepared | None:
     return cpu.prepare(adam, jobs, MEMORY, in_blocks)
 
 
-def obstacle(job: Job) -> str | None:
+def unsupported(job: Job) -> str | None:
     """Why neither machine code nor blocks can do a job; None if one can."""
-    return cpu.obstacle(MEMORY, job)
+    return cpu.unsupported(MEMORY, job)

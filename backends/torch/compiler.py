@@ -19,8 +19,8 @@ import torch
 
 from adamcore.backends.torch import foreach
 from adamcore.config import AdamConfig
-from adamcore.program import Program
 from adamcore.protocol import Job, Result
+from adamcore.tracing import Program
 
 _on: ContextVar[bool] = ContextVar("adamcore_torch_compiled", default=False)
 Lists = dict[str, list[Any]]

@@ -41,7 +41,7 @@ class TorchMemory:
     def real(self, dtype: Any) -> llvm.Real | None:
         return REALS.get(dtype)
 
-    def obstacle(self, x: Array) -> str | None:
+    def unsupported(self, x: Array) -> str | None:
         if type(x) not in PLAIN or torch._C._functorch.is_functorch_wrapped_tensor(x):
             return f"a {type(x).__name__} of a transformation or subclass"
         if x.device.type != self.device:
@@ -62,7 +62,7 @@ class TorchMemory:
     def threads(self) -> int:
         return torch.get_num_threads()
 
-    share = staticmethod(openmp.share)
+    run_parallel = staticmethod(openmp.run_parallel)
 
     def written(self, xs: Sequence[Array]) -> None:
         increment_version(xs)  # as an in-place operation of PyTorch does
@@ -105,12 +105,12 @@ def apply(adam: AdamConfig, jobs: Sequence[Job], donate: bool, slow: Slow) -> li
     results: list[Any] = [None] * len(jobs)
     chosen: dict[tuple[Any, bool], list[int]] = {}
     for i, job in enumerate(jobs):
-        if compiler.is_on() and foreach.obstacle(job) is None:
+        if compiler.is_on() and foreach.unsupported(job) is None:
             chosen.setdefault((compiler.step, donate and cpu.writable(MEMORY, job)), []).append(i)
-        elif obstacle(job) is None:
+        elif unsupported(job) is None:
             way = way_of(job)
             chosen.setdefault((way, donate and cpu.writable(MEMORY, job)), []).append(i)
-        elif not job.p.is_cpu and foreach.obstacle(job) is None:
+        elif not job.p.is_cpu and foreach.unsupported(job) is None:
             chosen.setdefault((list_step, donate), []).append(i)
         else:
             results[i] = slow(adam, job, donate)
@@ -153,22 +153,22 @@ def block_step(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: cp
     return [Result(job.p, job.m, job.v, job.v_max) for job in jobs]
 
 
-def obstacle(job: Job) -> str | None:
+def unsupported(job: Job) -> str | None:
     """Why machine code, or on CUDA devices a kernel, can't do a job; None if it can."""
     if nvrtc.runtime(job.p.device) is not None:
-        return cuda.obstacle(job, on_device(job))
+        return cuda.unsupported(job, on_device(job))
     if not job.p.is_cpu:
         return nvrtc.missing(job.p.device)
     if job.p.dtype not in REALS:
         return f"{job.p.dtype}"
     if np is None and not llvm.available():
         return "neither llvmlite nor NumPy"
-    return cpu.obstacle(MEMORY, job)
+    return cpu.unsupported(MEMORY, job)
 
 
 def prepare(adam: AdamConfig, jobs: Sequence[Job]) -> Prepared | None:
     """Jobs that were done in place, ready to be done again, if none has an obstacle."""
-    if any(obstacle(job) is not None for job in jobs):
+    if any(unsupported(job) is not None for job in jobs):
         return None
     if nvrtc.runtime(jobs[0].p.device) is not None:
         return cuda.prepare(adam, jobs, on_device(jobs[0]))

@@ -16,13 +16,13 @@ import torch
 
 from adamcore.backends.kernels.cpu import arrays_of
 from adamcore.config import AdamConfig
-from adamcore.program import Program, program
 from adamcore.protocol import Job, Result
+from adamcore.tracing import Program, program
 
 Run = Callable[[Program, dict[str, list[Any]], dict[str, Any], bool], dict[str, list[Any]]]
 
 
-def obstacle(job: Job) -> str | None:
+def unsupported(job: Job) -> str | None:
     """Why a job can't be part of a list; None if it can."""
     if job.formats.is_complex:
         return "complex numbers"

@@ -41,22 +41,22 @@ def reason(framework: str, make: Example, mask: bool = False) -> str | None:
     if framework.startswith("torch"):
         import torch
 
-        from adamcore.backends.torch.fast import obstacle
+        from adamcore.backends.torch.fast import unsupported
 
         p = torch.from_numpy(np.ascontiguousarray(p)) if p.base is None else torch.from_numpy(p)
         p = p.to(framework.partition(":")[2] or "cpu")
     elif framework == "jax":
         import jax.numpy as jnp
 
-        from adamcore.backends.jax.fast import obstacle
+        from adamcore.backends.jax.fast import unsupported
 
         if p.dtype == np.float64:
             p = p.astype(np.float32)
         p = jnp.asarray(p)
     else:
-        from adamcore.backends.numpy.fast import obstacle
+        from adamcore.backends.numpy.fast import unsupported
     [job] = jobs_of(p, mask)
-    return obstacle(job)
+    return unsupported(job)
 
 
 def jobs_of(p: Any, mask: bool) -> list[Job]:

@@ -35,22 +35,22 @@ def floor(shapes: Shapes, framework: str = "numpy") -> Step:
 
     In the threads that our own step takes there, so that both find them in the same state.
     """
-    from adamcore.backends.kernels.table import Table, share
+    from adamcore.backends.kernels.cpu import PointerTable, run_parallel
     from adamcore.backends.numpy.fast import MEMORY
-    from adamcore.program import Op, Program
+    from adamcore.tracing import Op, Program
 
     ops = tuple(Op("add", f"x{k}", (name, "g")) for k, name in enumerate("pmv"))
     outputs = tuple((name, f"x{k}") for k, name in enumerate("pmv"))
     program = Program(("p", "g", "m", "v"), ("w1", "w2"), ops, outputs)
     columns = [arrays(shapes, seed) for seed in range(4)]
-    table = Table(program, "float32", True, [x.size for x in columns[0]])
+    table = PointerTable(program, "float32", True, [x.size for x in columns[0]])
     table.point(array("q", [MEMORY.address(x) for xs in columns for x in xs]))
     coefficients: Any = [range(16)]
     if framework == "torch":
-        from adamcore.backends.torch.openmp import share
+        from adamcore.backends.torch.openmp import run_parallel
 
     def step() -> None:
-        table.run(coefficients, share)
+        table.run(coefficients, run_parallel)
 
     step.keep = columns  # type: ignore[attr-defined]
     return step

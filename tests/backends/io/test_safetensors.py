@@ -30,7 +30,10 @@ def of(header: dict[str, Any] | bytes, size: int = 11) -> bytes:
 
 def test_the_bytes_on_file_stay() -> None:
     """As states (a space after a comma) and recordings (none) have always been written, and the hash."""
-    tensors = {"b": as_tensor(np.float32([[1.0, -2.0]])), "a": as_tensor(np.uint8([3]))}
+    tensors = {
+        "b": as_tensor(np.asarray([[1.0, -2.0]], np.float32)),
+        "a": as_tensor(np.asarray([3], np.uint8)),
+    }
     body = bytes.fromhex("0000803f000000c0") + b"\3"
     loose = (
         b'{"__metadata__": {"k": "v"}, "b": {"dtype": "F32", "shape": [1, 2], "data_offsets": [0, 8]}, '

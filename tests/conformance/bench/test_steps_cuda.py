@@ -46,7 +46,12 @@ def test_steps_are_waited_for(on_cpu: list[str]) -> None:
 def test_the_floor_moves_what_a_step_moves(monkeypatch: pytest.MonkeyPatch, on_cpu: list[str]) -> None:
     made: list[Any] = []
     ones = torch.ones
-    monkeypatch.setattr(torch, "ones", lambda n, dtype, device: made.append(ones(n, dtype=dtype)) or made[-1])
+
+    def on_the_cpu(n: int, dtype: Any, device: str) -> Any:
+        made.append(ones(n, dtype=dtype))
+        return made[-1]
+
+    monkeypatch.setattr(torch, "ones", on_the_cpu)
     steps_cuda.floor(((5,), (3, 2)))()
     assert made[0].nbytes * 2 == 28 * 11  # read once, written once
 

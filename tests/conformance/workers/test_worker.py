@@ -52,7 +52,7 @@ def test_arrays_survive_the_wire() -> None:
     nan = np.array([0x7FF8000000000123], dtype="uint64").view("float64")
     for array in (
         nan,
-        np.float32([1, -0.0, np.inf]),
+        np.asarray([1, -0.0, np.inf], np.float32),
         np.array(1 + 2j),
         np.zeros((0, 3)),
         np.array([True, False]),
@@ -85,7 +85,7 @@ def test_one_line_a_probe_as_it_is_finished(tmp_path: Path) -> None:
     assert events[0].info.dialect == "x"
     assert [e.task for e in events[1:] if isinstance(e, Done)] == [0, 1, 2]
     assert isinstance(events[1], Done)
-    np.testing.assert_array_equal(events[1].run.params[1][0], np.float32([0.0, -2.5]))
+    np.testing.assert_array_equal(events[1].run.params[1][0], np.asarray([0.0, -2.5], np.float32))
 
 
 def test_flood_of_output_harms_nothing(tmp_path: Path) -> None:
