@@ -81,7 +81,8 @@ def reached(run: dict[str, Any]) -> Iterable[str]:
 
 
 def timings(run: dict[str, Any]) -> Iterable[str]:
-    yield f"## The run\n\n{show.environment(run)}.\n\n![ratios](performance.svg)\n\n{sentence(show.ABOUT)}\n"
+    environment, about = show.environment_text(run), sentence(show.ABOUT)
+    yield f"## The run\n\n{environment}.\n\n![ratios](performance.svg)\n\n{about}\n"
     for title, rows in show.tables(run):
         yield f"### {title}\n"
         used = [k for k in range(len(show.HEAD)) if k == 0 or any(row[k] for row in rows)]
@@ -91,7 +92,7 @@ def timings(run: dict[str, Any]) -> Iterable[str]:
 def left_out(run: dict[str, Any]) -> Iterable[str]:
     yield "## What the fast paths do not serve\n"
     yield "In these cases the backend runs the definition, operation by operation.\n"
-    yield "\n".join(f"- {line}" for line in show.unserved(run)) + "\n"
+    yield "\n".join(f"- {line}" for line in show.unsupported_lines(run)) + "\n"
 
 
 def exactness(drift: dict[str, Any]) -> Iterable[str]:

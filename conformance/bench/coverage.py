@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from adamcore import Adam
-from adamcore.conformance.bench.contenders import FRAMEWORKS, present
+from adamcore.conformance.bench.contenders import FRAMEWORKS, is_available
 from adamcore.protocol import Job
 
 Example = Callable[[Any], Any]
@@ -23,19 +23,19 @@ EXAMPLES: dict[str, Example] = {
 }
 
 
-def unserved() -> dict[str, dict[str, str]]:
+def unsupported_examples() -> dict[str, dict[str, str]]:
     """For each framework and example the reason; those that are served are left out."""
     found: dict[str, dict[str, str]] = {}
     for framework in FRAMEWORKS:
-        if not present(framework):
+        if not is_available(framework):
             continue
-        reasons = {name: reason(framework, make) for name, make in EXAMPLES.items()}
-        reasons["a mask"] = reason(framework, EXAMPLES["float32"], mask=True)
+        reasons = {name: unsupported_reason(framework, make) for name, make in EXAMPLES.items()}
+        reasons["a mask"] = unsupported_reason(framework, EXAMPLES["float32"], mask=True)
         found[framework] = {name: why for name, why in reasons.items() if why is not None}
     return found
 
 
-def reason(framework: str, make: Example, mask: bool = False) -> str | None:
+def unsupported_reason(framework: str, make: Example, mask: bool = False) -> str | None:
     """Why the fast path of a framework does not serve an example."""
     p: Any = make(np.arange(8.0))
     if framework.startswith("torch"):

@@ -41,7 +41,7 @@ def explain(
         entry.axes = {axis: list(values) for axis, values in identification.axes.items()}
 
 
-def about(result: Result, findings: Sequence[Finding]) -> list[Finding]:
+def findings_of(result: Result, findings: Sequence[Finding]) -> list[Finding]:
     """The deviations that a failed result belongs to.
 
     A cause explains many results and shows one of them as evidence, so that a result which no

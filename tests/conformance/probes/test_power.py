@@ -234,9 +234,9 @@ def test_a_float32_clock_shows_in_float64() -> None:
 
 def test_a_clock_that_cannot_begin_there_is_skipped() -> None:
     pytest.importorskip("torch")
-    from adamcore.conformance.candidates import load
+    from adamcore.conformance.candidates import load_candidates
 
-    [candidate] = load("torch.optim:AdamW", [None], {}, None)
+    [candidate] = load_candidates("torch.optim:AdamW", [None], {}, None)
     run = candidate.run(PROBES["CLK.3/odd-beyond-2**24"], "float64")
     assert run.unsupported == "its clock is a torch.float32, which does not hold 16777217"
     assert candidate.run(PROBES["CLK.3/beyond-2**24"], "float64").unsupported is None
