@@ -15,11 +15,16 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from adamcore.backends.kernels.cpu import arrays_of
+from adamcore.backends.torch import root
 from adamcore.program import Program, program
 from adamcore.protocol import Job, Result
 
 if TYPE_CHECKING:
     from adamcore.adam import Adam
+
+KINDS = ("add", "sub", "mul", "div", "neg", "maximum")
+FUNCTIONS = {kind: getattr(torch, f"_foreach_{kind}") for kind in KINDS} | {"sqrt": root.foreach_sqrt}
+IN_PLACE = {kind: getattr(torch, f"_foreach_{kind}_") for kind in KINDS} | {"sqrt": root.foreach_sqrt_}
 
 Run = Callable[[Program, dict[str, list[Any]], dict[str, Any], bool], dict[str, list[Any]]]
 
@@ -81,10 +86,10 @@ def run(
         own = in_place and result.get(op.out) == first
         args = [known[name] for name in names]
         if dead and (own or first not in lists):
-            getattr(torch, f"_foreach_{op.kind}_")(*args)
+            IN_PLACE[op.kind](*args)
             known[op.out] = args[0]
         else:
-            known[op.out] = list(getattr(torch, f"_foreach_{op.kind}")(*args))
+            known[op.out] = list(FUNCTIONS[op.kind](*args))
         for name in set(op.args):
             if last[name] == number and name not in lists and name not in result:
                 del known[name]
