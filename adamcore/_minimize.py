@@ -14,8 +14,9 @@ import array_api_compat
 
 from adamcore.adam import Adam
 from adamcore.errors import HyperparameterError
-from adamcore.state import AdamState, Tree
-from adamcore.trees import Leaves
+from adamcore.state import AdamState
+from adamcore.trees import ParamTree
+from adamcore.types import Tree
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,7 @@ def stopped(callback: Callable[[Progress], Any] | None, now: Progress) -> bool:
 def largest(tree: Tree) -> float:
     """The largest absolute value in a tree; NaN if there is one."""
     found = 0.0
-    for leaf in Leaves(tree, "gradient").leaves:
+    for leaf in ParamTree(tree, "gradient").leaves:
         if leaf is not None and math.prod(leaf.shape):
             xp = array_api_compat.array_namespace(leaf)
             value = float(xp.max(xp.abs(leaf)))

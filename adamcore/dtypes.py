@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from adamcore.definition import Array
+from adamcore.config import AdamConfig
 from adamcore.errors import HyperparameterError
-from adamcore.protocol import Backend, Formats
-
-if TYPE_CHECKING:
-    from adamcore.adam import Adam
+from adamcore.protocol import Backend, LeafDtypes
+from adamcore.types import Array
 
 
-class FormatTable:
+class DtypeTable:
     """The formats of each dtype in a tree, worked out once for each."""
 
-    def __init__(self, adam: Adam, backend: Backend) -> None:
+    def __init__(self, adam: AdamConfig, backend: Backend) -> None:
         self.adam, self.backend = adam, backend
-        self.known: dict[Any, Formats] = {}
+        self.known: dict[Any, LeafDtypes] = {}
 
-    def of(self, p: Array) -> Formats:
+    def of(self, p: Array) -> LeafDtypes:
         """The formats of a parameter.
 
         Raises:
@@ -31,8 +29,8 @@ class FormatTable:
         return formats
 
 
-def formats_of(adam: Adam, backend: Backend, p: Array) -> Formats:
-    """The dtypes that go with those of ``p``; raises as :meth:`FormatTable.of`."""
+def formats_of(adam: AdamConfig, backend: Backend, p: Array) -> LeafDtypes:
+    """The dtypes that go with those of ``p``; raises as :meth:`DtypeTable.of`."""
     is_complex = backend.kind(p.dtype) == "complex"
     part = backend.part_of(p.dtype, p) if is_complex else p.dtype
     moment = part if adam.moment_dtype is None else moment_part(adam.moment_dtype, backend, p)
@@ -50,7 +48,7 @@ def formats_of(adam: Adam, backend: Backend, p: Array) -> Formats:
         if backend.bits(dtype) > backend.bits(work):
             work = dtype
     check_epsilon(adam, backend, work)
-    return Formats(work, m, moment if adam.complex == "modulus" else m, is_complex)
+    return LeafDtypes(work, m, moment if adam.complex == "modulus" else m, is_complex)
 
 
 def moment_part(name: str, backend: Backend, p: Array) -> Any:
@@ -68,7 +66,7 @@ def moment_part(name: str, backend: Backend, p: Array) -> Any:
     )
 
 
-def check_epsilon(adam: Adam, backend: Backend, work: Any) -> None:
+def check_epsilon(adam: AdamConfig, backend: Backend, work: Any) -> None:
     """Raise if an epsilon that is not 0 would be 0 in the arithmetic (EPS.6)."""
     least = backend.least(work)
     for name in ("eps", "eps_root"):

@@ -5,17 +5,16 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from adamcore.definition import Array
 from adamcore.errors import MaskError, MissingGradientError
 from adamcore.protocol import Backend
-from adamcore.trees import Leaves
+from adamcore.trees import ParamTree
 
 if TYPE_CHECKING:
-    from adamcore.adam import Adam
-    from adamcore.state import Tree
+    from adamcore.config import AdamConfig
+    from adamcore.types import Array, Tree
 
 
-class Presence(NamedTuple):
+class Participation(NamedTuple):
     """How one leaf takes part in a step."""
 
     absent: bool = False  #: left as it is, known before the program runs
@@ -24,10 +23,10 @@ class Presence(NamedTuple):
     mask: Array | None = None  #: which elements are there
 
 
-PRESENT, ABSENT, ZERO = Presence(), Presence(absent=True), Presence(zero=True)
+PRESENT, ABSENT, ZERO = Participation(), Participation(absent=True), Participation(zero=True)
 
 
-def presence(adam: Adam, tree: Leaves, grads: list[Any], present: Tree) -> list[Presence]:
+def presence(adam: AdamConfig, tree: ParamTree, grads: list[Any], present: Tree) -> list[Participation]:
     """How each leaf takes part, from its gradient and from ``present``.
 
     Raises:
@@ -48,13 +47,13 @@ def presence(adam: Adam, tree: Leaves, grads: list[Any], present: Tree) -> list[
         elif value is True:
             found.append(PRESENT)
         elif value.shape == ():
-            found.append(Presence(flag=value))
+            found.append(Participation(flag=value))
         else:
-            found.append(Presence(mask=value))
+            found.append(Participation(mask=value))
     return found
 
 
-def missing(adam: Adam, path: Any, is_none: bool) -> Presence:
+def missing(adam: AdamConfig, path: Any, is_none: bool) -> Participation:
     """What the axis ``missing`` says of an absent leaf."""
     if adam.missing == "error":
         came = "None" if is_none else "declared absent by `present`"

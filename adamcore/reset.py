@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
+from adamcore.config import AdamConfig
 from adamcore.errors import MaskError, StateError
 from adamcore.presence import read_mask
 from adamcore.protocol import Backend
-from adamcore.state import AdamState, Tree
-from adamcore.trees import Leaves
-
-if TYPE_CHECKING:
-    from adamcore.adam import Adam
+from adamcore.state import AdamState
+from adamcore.trees import ParamTree
+from adamcore.types import Tree
 
 
-def reset(adam: Adam, state: AdamState, which: Tree, clock: Literal["reset", "keep"]) -> AdamState:
+def reset(adam: AdamConfig, state: AdamState, which: Tree, clock: Literal["reset", "keep"]) -> AdamState:
     """See :meth:`Adam.reset`."""
     if clock not in ("reset", "keep"):
         raise StateError(f"clock={clock!r}: expected 'reset' or 'keep'")
-    tree = Leaves(state.m, "state.m")
+    tree = ParamTree(state.m, "state.m")
     b = tree.backend
     flags: list[Any] = [True] * len(tree.leaves)
     if which is not None:
@@ -56,7 +55,7 @@ def reset(adam: Adam, state: AdamState, which: Tree, clock: Literal["reset", "ke
     )
 
 
-def restart_each(tree: Leaves, flags: list[Any], part: Tree, name: str, value: float) -> Tree:
+def restart_each(tree: ParamTree, flags: list[Any], part: Tree, name: str, value: float) -> Tree:
     """A tree of clocks or products, back at ``value`` where told to."""
     if part is None:
         return None

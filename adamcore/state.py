@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-Tree = Any  #: a pytree
+from adamcore.types import Tree
 
 
 class AdamState(NamedTuple):

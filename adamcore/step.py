@@ -4,27 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from adamcore.clock import Tick, Ticker
-from adamcore.definition import Array
-from adamcore.dtypes import FormatTable
+from adamcore.config import AdamConfig
+from adamcore.dtypes import DtypeTable
 from adamcore.errors import GradientError, MissingGradientError, StateError
-from adamcore.presence import Presence, presence
-from adamcore.protocol import Formats, Job
+from adamcore.presence import Participation, presence
+from adamcore.protocol import Job, LeafDtypes
 from adamcore.registry import PLAIN, backend_for
-from adamcore.state import AdamState, Tree
-from adamcore.trees import Leaves
+from adamcore.state import AdamState
+from adamcore.step_cache import cache_of
+from adamcore.trees import ParamTree
+from adamcore.types import Array, Tree
 
-if TYPE_CHECKING:
-    from adamcore.adam import Adam
 
-
-def init(adam: Adam, params: Tree) -> AdamState:
+def init(adam: AdamConfig, params: Tree) -> AdamState:
     """The state before the first step: see :meth:`Adam.init`."""
-    tree = Leaves(params)
+    tree = ParamTree(params)
     tree.check_parameters()
-    b, table = tree.backend, FormatTable(adam, tree.backend)
+    b, table = tree.backend, DtypeTable(adam, tree.backend)
     formats = [None if p is None else table.of(p) for p in tree.leaves]
 
     def zeros(dtype: str) -> Tree:
@@ -47,7 +46,7 @@ def init(adam: Adam, params: Tree) -> AdamState:
 
 
 def step(
-    adam: Adam,
+    adam: AdamConfig,
     params: Tree,
     grads: Tree,
     state: AdamState,
@@ -59,17 +58,17 @@ def step(
     """One update: see :meth:`Adam.step`; ``hyper`` has this step's b1, b2, eps, ... where traced."""
     lanes = None
     if donate and present is None and not hyper and backend_for(params).prepares():
-        lanes = adam._lanes
+        lanes = cache_of(adam)
         done = lanes.again(adam, params, grads, state, lr)
         if done is not None:
             return done
-    tree = Leaves(params)
+    tree = ParamTree(params)
     tree.check_parameters()
     check_parts(adam, state)
     gs = tree.match(grads, "grads")
     ms, vs = tree.match(state.m, "state.m", StateError), tree.match(state.v, "state.v", StateError)
     maxima = [None] * len(gs) if state.v_max is None else tree.match(state.v_max, "state.v_max", StateError)
-    table = FormatTable(adam, tree.backend)
+    table = DtypeTable(adam, tree.backend)
     formats: list[Any] = [None if p is None else table.of(p) for p in tree.leaves]
     for i, f in enumerate(formats):
         check_leaf(tree, i, f, gs[i], ms[i], vs[i], maxima[i], state.v_max is not None)
@@ -98,15 +97,15 @@ def step(
 
 
 def job(
-    tree: Leaves,
+    tree: ParamTree,
     p: Array,
     g: Array,
     m: Array,
     v: Array,
     v_max: Any,
     tick: Tick,
-    part: Presence,
-    formats: Formats,
+    part: Participation,
+    formats: LeafDtypes,
 ) -> Job:
     """One leaf's work."""
     if part.zero:
@@ -116,7 +115,7 @@ def job(
 
 
 def tick_all(
-    adam: Adam, tree: Leaves, ticker: Ticker, state: AdamState, parts: list[Presence]
+    adam: AdamConfig, tree: ParamTree, ticker: Ticker, state: AdamState, parts: list[Participation]
 ) -> tuple[list[Any], Tree, Tree]:
     """For each leaf its tick, and the state's new t and mu_product (CLK.1, CLK.4, F1, F3, F6)."""
     n = len(parts)
@@ -170,7 +169,7 @@ def select(ticker: Ticker, flag: Array | None, tick: Tick, t: Any, product: Any)
     return ticker.choose(flag, tick.t, t), ticker.choose(flag, tick.mu_product, product)
 
 
-def check_parts(adam: Adam, state: AdamState) -> None:
+def check_parts(adam: AdamConfig, state: AdamState) -> None:
     """Raise unless the state holds what the axes ask for, and nothing besides."""
     wants = {
         "v_max": ("amsgrad", adam.amsgrad != "none"),
@@ -186,7 +185,7 @@ def check_parts(adam: Adam, state: AdamState) -> None:
 
 
 def check_leaf(
-    tree: Leaves, i: int, f: Formats | None, g: Any, m: Any, v: Any, v_max: Any, has_max: bool
+    tree: ParamTree, i: int, f: LeafDtypes | None, g: Any, m: Any, v: Any, v_max: Any, has_max: bool
 ) -> None:
     """Raise unless gradient and state of one leaf fit its parameter."""
     p = tree.leaves[i]
@@ -211,7 +210,7 @@ def check_leaf(
             )
 
 
-def differs(tree: Leaves, x: Any, p: Array, dtype: Any) -> str | None:
+def differs(tree: ParamTree, x: Any, p: Array, dtype: Any) -> str | None:
     """How an array differs from one of that dtype beside ``p``; None if it does not."""
     b = tree.backend
     if not b.owns(x):

@@ -8,10 +8,10 @@ from typing import Any, NoReturn
 from adamcore.errors import AdamcoreError, BackendError, ParameterError, TreeError
 from adamcore.protocol import Backend
 from adamcore.registry import backend_for, owner
-from adamcore.state import Tree
+from adamcore.types import Tree
 
 
-class Leaves:
+class ParamTree:
     """The leaves of a tree of parameters, and what is needed to put a tree like it together.
 
     None among the parameters is a place without a parameter: whatever belongs to it is None too.

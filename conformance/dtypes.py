@@ -67,10 +67,10 @@ def arithmetic_of(*names: str) -> str:
     return max((DTYPES[name].arithmetic for name in names), key=lambda n: DTYPES[n].bits)
 
 
-def rounded(values: FloatArray, name: str) -> FloatArray:
+def round_to(values: FloatArray, name: str) -> FloatArray:
     """Float64 values rounded to nearest-even into a format, in float64.
 
-    >>> rounded(np.array([1 / 3, 1e39]), "bfloat16")
+    >>> round_to(np.array([1 / 3, 1e39]), "bfloat16")
     array([0.33398438,        inf])
     """
     d = DTYPES[name]
@@ -85,18 +85,18 @@ def rounded(values: FloatArray, name: str) -> FloatArray:
     return np.where(np.isfinite(x), result, x)
 
 
-def narrow(x: float, name: str) -> float:
+def round_float(x: float, name: str) -> float:
     """One number rounded to nearest-even into a format."""
-    return float(rounded(np.asarray(x, dtype=np.float64), name))
+    return float(round_to(np.asarray(x, dtype=np.float64), name))
 
 
-def carried(values: FloatArray, name: str) -> FloatArray:
+def to_carrier(values: FloatArray, name: str) -> FloatArray:
     """Values rounded into a format, in its carrier; complex ones a part each."""
     carrier = np.dtype(DTYPES[name].carrier)
     if np.iscomplexobj(values):
-        both = rounded(values.real, name) + 1j * rounded(values.imag, name)
+        both = round_to(values.real, name) + 1j * round_to(values.imag, name)
         return np.asarray(both, dtype={"float32": "complex64", "float64": "complex128"}[carrier.name])
-    return np.asarray(rounded(values, name), dtype=carrier)
+    return np.asarray(round_to(values, name), dtype=carrier)
 
 
 def to_bits(values: FloatArray, name: str) -> Bits:
@@ -125,13 +125,13 @@ def ulp_of(size: FloatArray, name: str) -> FloatArray:
     return np.asarray(np.ldexp(1.0, np.maximum(exponent - d.bits, d.smallest)))
 
 
-def narrowed(probe: Probe, name: str) -> Probe:
+def round_probe(probe: Probe, name: str) -> Probe:
     """The probe with parameters, gradients and state as the format holds them."""
 
     def into(x: FloatArray) -> FloatArray:
         if np.iscomplexobj(x):
-            return rounded(x.real, name) + 1j * rounded(x.imag, name)
-        return rounded(x, name)
+            return round_to(x.real, name) + 1j * round_to(x.imag, name)
+        return round_to(x, name)
 
     def step(s: Step) -> Step:
         return replace(s, grads=tuple(None if g is None else into(g) for g in s.grads))

@@ -16,7 +16,7 @@ import numpy as np
 from adamcore import Adam
 
 WARM, FROZEN = 10, 20
-HYPER = {"lr": 0.1, "weight_decay": 0.1}
+HYPER: dict[str, Any] = {"lr": 0.1, "weight_decay": 0.1}
 START, TARGET = {"b": 1.0, "c": 5.0}, {"b": 3.0, "c": 2.0}
 WAYS = {
     "zero": "gradient zeroed",
@@ -52,7 +52,7 @@ def with_torch_optim(way: str) -> list[float]:
 
 def with_adamcore(way: str, array: Callable[[float], Any]) -> list[float]:
     """C after every step, by adamcore, in the library whose arrays ``array`` makes."""
-    opt = Adam(**HYPER)  # type: ignore[arg-type]
+    opt = Adam(**HYPER)
     params = {k: array(x) for k, x in START.items()}
     state = opt.init(params)
     path = [float(params["c"])]

@@ -40,7 +40,7 @@ from adamcore.conformance.oracle.bounds import bounds
 from adamcore.conformance.oracle.exact import exact
 from adamcore.conformance.types import Probe, Step
 
-HYPER = {"lr": 0.01, "b1": 0.9, "b2": 0.99, "eps": 1e-8, "weight_decay": 0.1}
+HYPER: dict[str, Any] = {"lr": 0.01, "b1": 0.9, "b2": 0.99, "eps": 1e-8, "weight_decay": 0.1}
 AXES = Adam.like("torch.AdamW", **HYPER)
 
 
@@ -59,7 +59,7 @@ class InTorch:
 
     def __init__(self, loss: Any, p: Arrays, make: Callable[[Any], Any]) -> None:
         self.loss = loss
-        self.p = {n: torch.nn.Parameter(torch.tensor(x.T.copy())) for n, x in p.items()}
+        self.p: dict[str, Any] = {n: torch.nn.Parameter(torch.tensor(x.T.copy())) for n, x in p.items()}
         self.optimizer = make([(torch_name(n), x) for n, x in self.p.items()])
 
     def gradients(self, batch: Any) -> tuple[float, Arrays]:
@@ -155,11 +155,11 @@ class InKeras:
 
 # ----------------------------------------------------------------------------------------- the chains
 
-TORCH = {"lr": HYPER["lr"], "betas": (HYPER["b1"], HYPER["b2"]), "eps": HYPER["eps"],
+TORCH: dict[str, Any] = {"lr": HYPER["lr"], "betas": (HYPER["b1"], HYPER["b2"]), "eps": HYPER["eps"],
          "weight_decay": HYPER["weight_decay"]}  # fmt: skip
-OPTAX = {("learning_rate" if n == "lr" else n): x for n, x in HYPER.items()}
-KERAS = {"learning_rate": HYPER["lr"], "beta_1": HYPER["b1"], "beta_2": HYPER["b2"], "epsilon": HYPER["eps"],
-         "weight_decay": HYPER["weight_decay"]}  # fmt: skip
+OPTAX: dict[str, Any] = {("learning_rate" if n == "lr" else n): x for n, x in HYPER.items()}
+KERAS: dict[str, Any] = {"learning_rate": HYPER["lr"], "beta_1": HYPER["b1"], "beta_2": HYPER["b2"],
+         "epsilon": HYPER["eps"], "weight_decay": HYPER["weight_decay"]}  # fmt: skip
 
 
 def chain(kind: str, loss: Any) -> list[Callable[[Arrays], Any]]:

@@ -20,7 +20,8 @@ from adamcore import axes, step
 from adamcore.adam import Adam
 from adamcore.dialects import HYPERPARAMETERS, dialect
 from adamcore.errors import HyperparameterError, ParameterError, TreeError
-from adamcore.state import AdamState, Tree
+from adamcore.state import AdamState
+from adamcore.types import Tree
 
 #: A nonzero stand-in for what an array holds, while only its presence matters.
 STAND_IN = {

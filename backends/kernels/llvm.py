@@ -1,7 +1,7 @@
 """Machine code from the program: one loop over memory that reads and writes each array once.
 
 With the extra ``adamcore[fast]`` (llvmlite, an LLVM of 60 MB, no compiler on the machine) the
-program of :mod:`adamcore.program` becomes LLVM's language, line for line, and that machine code, in
+program of :mod:`adamcore.tracing` becomes LLVM's language, line for line, and that machine code, in
 some 30 ms for each choice of axes.  No operation may be fused or reordered, so the bits are those
 of the definition, on every machine, for every split of the work and for every number of threads.
 
@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from itertools import count
 from typing import Any, Literal
 
-from adamcore.program import Program
+from adamcore.tracing import Program
 
 Real = Literal["float32", "float64"]
 

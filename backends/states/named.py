@@ -14,8 +14,9 @@ from adamcore.adam import Adam
 from adamcore.coefficients import MAX_CLOCK, Host
 from adamcore.definition import coefficients
 from adamcore.errors import CheckpointError, ClockError
-from adamcore.state import AdamState, Tree
-from adamcore.trees import Leaves
+from adamcore.state import AdamState
+from adamcore.trees import ParamTree
+from adamcore.types import Tree
 
 Array = npt.NDArray[Any]
 EDITION = "2026.1"  #: of docs/spec.md, in every file
@@ -200,7 +201,7 @@ def whole(value: Any, where: str) -> int:
 
 def from_adam(adam: Adam, state: AdamState, *, dialect: str = "") -> NamedState:
     """The canonical form of an :class:`adamcore.AdamState`, under the dotted paths of its leaves."""
-    tree = Leaves(state.m, "state.m")
+    tree = ParamTree(state.m, "state.m")
     one = adam.clock == "global"
     n = len(tree.leaves)
 
@@ -233,7 +234,7 @@ def to_adam(state: NamedState, adam: Adam, params: Tree) -> AdamState:
     from adamcore.backends.states.fitting import fit
 
     state = fit(state, adam)
-    start, tree = adam.init(params), Leaves(params)
+    start, tree = adam.init(params), ParamTree(params)
     names = [dotted(path) for path in tree.backend.paths(params)]
     present = [name for name, p in zip(names, tree.leaves, strict=True) if p is not None]
     found = dict(zip(present, state.match(unique(present)), strict=True))
@@ -259,7 +260,7 @@ def to_adam(state: NamedState, adam: Adam, params: Tree) -> AdamState:
     return AdamState(t, fill(start.m, "m"), fill(start.v, "v"), fill(start.v_max, "v_max"), mu)
 
 
-def array_like(tree: Leaves, value: Any, like: Any) -> Any:
+def array_like(tree: ParamTree, value: Any, like: Any) -> Any:
     """A NumPy array in the library, dtype and device of another."""
     if not hasattr(like, "dtype"):
         return type(like)(value)

@@ -18,7 +18,8 @@ from adamcore.backends.states.named import (
     whole,
 )
 from adamcore.errors import CheckpointError, ConversionError
-from adamcore.state import AdamState, Tree
+from adamcore.state import AdamState
+from adamcore.types import Tree
 
 
 def is_adam(node: object) -> bool:

@@ -68,14 +68,16 @@ def by_numpy(x: torch.Tensor) -> bool:
     No compiler, autograd (backward or forward), transformation of torch.func or dispatch mode may
     have to see the operation.
     """
+    if torch.compiler.is_compiling():
+        return False
+    tangent: Any = torch.autograd.forward_ad.unpack_dual(x).tangent
     return (
-        not torch.compiler.is_compiling()
-        and np is not None
+        np is not None
         and type(x) in PLAIN
         and x.dtype in (torch.float32, torch.float64)
         and not (x.requires_grad and torch.is_grad_enabled())
         and not torch._C._functorch.is_functorch_wrapped_tensor(x)
-        and torch.autograd.forward_ad.unpack_dual(x).tangent is None  # type: ignore[redundant-expr]
+        and tangent is None
         and torch._C._len_torch_dispatch_stack() == 0
         and not x.is_neg()
     )

@@ -14,13 +14,13 @@ import numpy as np
 
 from adamcore import Adam
 from adamcore.conformance.types import FloatArray, Probe, Run
-from adamcore.conformance.verdict.match import quick
+from adamcore.conformance.verdict.match import float_trajectory
 
 WORK = 6000  #: elements times steps that are judged exactly
 LEAST, MOST = 16, 512  #: elements of a recording, whatever the number of its steps
 
 
-def choose(claim: Adam, probe: Probe, run: Run) -> list[FloatArray]:
+def sample_elements(claim: Adam, probe: Probe, run: Run) -> list[FloatArray]:
     """Flat indices of the elements to judge, for each parameter."""
     sizes = [p.size for p in probe.params]
     budget = min(MOST, max(LEAST, WORK // len(probe.steps)))
@@ -38,7 +38,7 @@ def choose(claim: Adam, probe: Probe, run: Run) -> list[FloatArray]:
 
 def distances(claim: Adam, probe: Probe, run: Run) -> list[FloatArray]:
     """How far each element is from a float64 run, in its own ULP or so, at its worst step."""
-    model = quick(claim, probe, None)
+    model = float_trajectory(claim, probe, None)
     worst = [np.zeros(p.size) for p in probe.params]
     if model is None:
         return worst

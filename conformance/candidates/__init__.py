@@ -9,21 +9,21 @@ from adamcore.conformance.candidates.arguments import effective_hyper
 from adamcore.conformance.candidates.base import (
     Candidate,
     CandidateError,
-    Info,
+    CandidateInfo,
     Refusal,
     SettingError,
     UnavailableError,
 )
-from adamcore.conformance.candidates.targets import is_own, load
+from adamcore.conformance.candidates.targets import is_own_backend, load_candidates
 
 __all__ = [
     "Candidate",
     "CandidateError",
-    "Info",
+    "CandidateInfo",
     "Refusal",
     "SettingError",
     "UnavailableError",
     "effective_hyper",
-    "is_own",
-    "load",
+    "is_own_backend",
+    "load_candidates",
 ]

@@ -144,11 +144,13 @@ def map_arguments(
         elif name in names or open_ended:
             extra[name] = value
         else:
-            raise SettingError(f"--set {name}: the constructor has no such argument; it has {listed(names)}")
+            raise SettingError(
+                f"--set {name}: the constructor has no such argument; it has {names_of(names)}"
+            )
     for ours in REQUIRED:
         if ours not in chosen and ours not in fixed:
             raise SettingError(
-                f"no argument for {ours} found among {listed(names)}: name it with --set ARGUMENT=@{ours}, "
+                f"no argument for {ours} found among {names_of(names)}: name it with --set ARGUMENT=@{ours}, "
                 f"or give the constant it uses with --set {ours}=VALUE"
             )
     lacks = tuple(ours for ours in SPELLINGS if ours not in chosen and ours not in fixed)
@@ -159,5 +161,5 @@ def is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def listed(names: set[str]) -> str:
+def names_of(names: set[str]) -> str:
     return ", ".join(sorted(names)) or "none"

@@ -25,21 +25,23 @@ def explain(
     from adamcore.conformance.verdict.identify import FINGERPRINT, identify
 
     own = entry.kind == "own backend"
-    seen = None
+    identification = None
     if FINGERPRINT in probes and not own:
-        seen = identify(runs, flushes=flushes, probes=probes, prefer=entry.claimed)
+        identification = identify(runs, flushes=flushes, probes=probes, prefer=entry.claimed)
     if not own or any(result.status == "failed" for result in entry.results):
-        entry.findings = diagnose(claim, runs, entry.results, flushes=flushes, probes=probes, seen=seen)
+        entry.findings = diagnose(
+            claim, runs, entry.results, flushes=flushes, probes=probes, identification=identification
+        )
     if own:
         return
     entry.axes = {axis: list(values) for axis, values in AXES.items()}
-    if seen is not None:
-        entry.identified, entry.sureness = seen.dialect, seen.sureness
-        entry.fault, entry.precision = seen.fault, seen.precision
-        entry.axes = {axis: list(values) for axis, values in seen.axes.items()}
+    if identification is not None:
+        entry.identified, entry.sureness = identification.dialect, identification.sureness
+        entry.fault, entry.precision = identification.fault, identification.precision
+        entry.axes = {axis: list(values) for axis, values in identification.axes.items()}
 
 
-def about(result: Result, findings: Sequence[Finding]) -> list[Finding]:
+def findings_of(result: Result, findings: Sequence[Finding]) -> list[Finding]:
     """The deviations that a failed result belongs to.
 
     A cause explains many results and shows one of them as evidence, so that a result which no

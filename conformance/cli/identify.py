@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
         return usage_error(UsageError("identify what? give a TARGET; our own backends are what they claim"))
     out = console()
     try:
-        report = check.checked(options, out)
+        report = check.run_check(options, out)
     except (UsageError, DialectError) as error:
         return usage_error(error)
     for entry in report.entries:

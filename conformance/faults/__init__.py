@@ -39,6 +39,6 @@ FAULTS: tuple[Fault, ...] = (
 
 IN_ONE_ELEMENT: tuple[Fault, ...] = tuple(
     f for f in FAULTS
-    if f.form is None and f.area in ("hyperparameters", "epsilon", "bias_correction", "decay", "moments")
+    if f.update is None and f.area in ("hyperparameters", "epsilon", "bias_correction", "decay", "moments")
 )  # fmt: skip
 """Those with which identification is worth trying: they can be proved, and one element shows them."""

@@ -58,7 +58,7 @@ def narrowed(names: tuple[str, ...], dtype: str, probe: Probe) -> Probe:
     """These hyperparameters rounded to a format; a beta that would become 1 is left."""
 
     def to(x: float) -> float:
-        return dtypes.narrow(x, dtype)
+        return dtypes.round_float(x, dtype)
 
     h = {n: to(probe.hyper[n]) for n in names if n in probe.hyper}
     h = {n: x for n, x in h.items() if x < 1.0 or n not in ("b1", "b2")}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from adamcore.conformance.oracle.perturbation import Moment
+from adamcore.conformance.oracle.perturbation import StepContext
 from adamcore.definition import Coefficients
 
 
@@ -13,19 +13,21 @@ def has(c: Coefficients, *names: str) -> bool:
     return all(getattr(c, name) is not None for name in names)
 
 
-def eps_changed(by: Callable[[Any, Any, Moment], Any], c: Coefficients, n: Any, at: Moment) -> Coefficients:
+def eps_changed(
+    by: Callable[[Any, Any, StepContext], Any], c: Coefficients, n: Any, at: StepContext
+) -> Coefficients:
     """Epsilon beside the root is ``by(eps, n, at)``."""
     return c if c.outside is None else c._replace(outside=by(c.outside, n, at))
 
 
-def eps_twice(c: Coefficients, n: Any, at: Moment) -> Coefficients:
+def eps_twice(c: Coefficients, n: Any, at: StepContext) -> Coefficients:
     if not has(c, "outside"):
         return c
     eps = n.number(at.adam.eps)
     return c._replace(inside=eps if c.square is None else eps * c.square)
 
 
-def eps_squared_inside(c: Coefficients, n: Any, at: Moment) -> Coefficients:
+def eps_squared_inside(c: Coefficients, n: Any, at: StepContext) -> Coefficients:
     """sqrt(v_hat + eps**2), with nothing beside it."""
     if not has(c, "outside"):
         return c
@@ -35,7 +37,7 @@ def eps_squared_inside(c: Coefficients, n: Any, at: Moment) -> Coefficients:
 
 
 def weighted(
-    by: Callable[[Any, Any], tuple[Any, Any]], which: str, c: Coefficients, n: Any, at: Moment
+    by: Callable[[Any, Any], tuple[Any, Any]], which: str, c: Coefficients, n: Any, at: StepContext
 ) -> Coefficients:
     """Moments whose old and new terms have the weights ``by(b, 1-b)``; ``which`` is "1", "2" or "12"."""
     changed: dict[str, Any] = {}
@@ -46,29 +48,29 @@ def weighted(
     return c._replace(**changed)
 
 
-def same_beta(name: str, c: Coefficients, n: Any, at: Moment) -> Coefficients:
+def same_beta(name: str, c: Coefficients, n: Any, at: StepContext) -> Coefficients:
     """Both moments forget with one beta; the corrections are the right ones."""
     b = getattr(at.adam, name)
     w = n.complement(b)
     return c._replace(w1=w, w2=w, keep1=n.number(b), keep2=n.number(b))
 
 
-def root_missing(c: Coefficients, n: Any, at: Moment) -> Coefficients:
+def root_missing(c: Coefficients, n: Any, at: StepContext) -> Coefficients:
     return c if c.over_root is None or c.square is None else c._replace(over_root=1.0 / c.square)
 
 
-def root_times(c: Coefficients, n: Any, at: Moment) -> Coefficients:
+def root_times(c: Coefficients, n: Any, at: StepContext) -> Coefficients:
     return c if c.over_root is None else c._replace(over_root=1.0 / c.over_root)
 
 
-def corrections_swapped(c: Coefficients, n: Any, at: Moment) -> Coefficients:
+def corrections_swapped(c: Coefficients, n: Any, at: StepContext) -> Coefficients:
     if not has(c, "over_root") or c.step_g is not None:
         return c
     c1, c2 = n.complement_power(at.adam.b1, at.t), n.complement_power(at.adam.b2, at.t)
     return c._replace(step_m=n.number(at.lr) / c2, over_root=1.0 / n.sqrt(c1), square=c1)
 
 
-def one_correction(name: str, c: Coefficients, n: Any, at: Moment) -> Coefficients:
+def one_correction(name: str, c: Coefficients, n: Any, at: StepContext) -> Coefficients:
     """Both moments corrected with one beta."""
     if not has(c, "over_root") or c.step_g is not None:
         return c
@@ -76,7 +78,7 @@ def one_correction(name: str, c: Coefficients, n: Any, at: Moment) -> Coefficien
     return c._replace(step_m=n.number(at.lr) / both, over_root=1.0 / n.sqrt(both), square=both)
 
 
-def corrected_at(k: int, c: Coefficients, n: Any, at: Moment) -> Coefficients:
+def corrected_at(k: int, c: Coefficients, n: Any, at: StepContext) -> Coefficients:
     """The root of v / (1-b2**k), whatever the step: the exponent of a misprint."""
     if not has(c, "over_root"):
         return c
@@ -84,21 +86,21 @@ def corrected_at(k: int, c: Coefficients, n: Any, at: Moment) -> Coefficients:
     return c._replace(over_root=1.0 / n.sqrt(fixed), square=fixed)
 
 
-def correction_times(c: Coefficients, n: Any, at: Moment) -> Coefficients:
+def correction_times(c: Coefficients, n: Any, at: StepContext) -> Coefficients:
     """M multiplied with 1-b1**t instead of divided by it."""
     if at.adam.bias_correction not in ("both", "first") or c.step_g is not None:
         return c
     return c._replace(step_m=n.number(at.lr) * n.complement_power(at.adam.b1, at.t))
 
 
-def correction_ends(after: int, c: Coefficients, n: Any, at: Moment) -> Coefficients:
+def correction_ends(after: int, c: Coefficients, n: Any, at: StepContext) -> Coefficients:
     """No correction from a step on."""
     if at.t < after or c.step_g is not None:
         return c
     return c._replace(step_m=n.number(at.lr), over_root=None, square=None)
 
 
-def written_back(which: str, c: Coefficients, n: Any, at: Moment) -> Coefficients:
+def written_back(which: str, c: Coefficients, n: Any, at: StepContext) -> Coefficients:
     """Corrected moments are stored: the next step corrects them again."""
     if at.t < 2:
         return c
@@ -110,24 +112,28 @@ def written_back(which: str, c: Coefficients, n: Any, at: Moment) -> Coefficient
     return c._replace(**changed)
 
 
-def decay_changed(by: Callable[[Any, Moment], Any], c: Coefficients, n: Any, at: Moment) -> Coefficients:
+def decay_changed(
+    by: Callable[[Any, StepContext], Any], c: Coefficients, n: Any, at: StepContext
+) -> Coefficients:
     if c.decay is None:
         return c
     decay = by(c.decay, at)
     return c._replace(decay=decay, keep_p=None if c.keep_p is None else 1.0 - decay)
 
 
-def step_changed(by: Callable[[Any, Moment], Any], c: Coefficients, n: Any, at: Moment) -> Coefficients:
+def step_changed(
+    by: Callable[[Any, StepContext], Any], c: Coefficients, n: Any, at: StepContext
+) -> Coefficients:
     return c._replace(step_m=by(c.step_m, at), step_g=None if c.step_g is None else by(c.step_g, at))
 
 
-def first_lr(d: Any, at: Moment) -> Any:
+def first_lr(d: Any, at: StepContext) -> Any:
     """Decay goes on with the lr that the optimizer was made with."""
     assert not callable(at.adam.lr)
     return d if at.adam.decay != "decoupled" or not at.lr else d * (at.adam.lr / at.lr)
 
 
-def relative_lr(d: Any, at: Moment) -> Any:
+def relative_lr(d: Any, at: StepContext) -> Any:
     """Decay is multiplied by lr over the first lr, once more."""
     assert not callable(at.adam.lr)
     return d * (at.lr / at.adam.lr)

@@ -9,105 +9,109 @@ from typing import Any
 import numpy as np
 
 from adamcore.conformance.faults import _updates
-from adamcore.conformance.oracle.perturbation import Fault, Held, Moment, Moved
+from adamcore.conformance.oracle.perturbation import Fault, StepContext, UpdateInput, UpdateOutput
 from adamcore.conformance.types import FloatArray
 from adamcore.definition import Coefficients
 
 
-def topped(at: Moment, c: Coefficients, held: Held, used: Any, kept: Any, v: Any) -> Moved:
+def topped(
+    at: StepContext, c: Coefficients, inputs: UpdateInput, used: Any, kept: Any, v: Any
+) -> UpdateOutput:
     """The step with ``used`` under the root; ``kept`` is the maximum to keep, ``v`` the moment."""
-    moved, _, _ = _updates.given(at, c, held._replace(v_max=0.0 * held.v - np.inf), v=compared(at, c, used))
+    moved, _, _ = _updates.with_moments(
+        at, c, inputs._replace(v_max=0.0 * inputs.v - np.inf), v=compared(at, c, used)
+    )
     return moved, v, kept
 
 
-def compared(at: Moment, c: Coefficients, used: Any) -> Any:
+def compared(at: StepContext, c: Coefficients, used: Any) -> Any:
     """V whose corrected value is ``used``, where that is what the maximum is of."""
     return used * c.square if at.adam.amsgrad == "corrected" and c.square is not None else used
 
 
-def candidate(at: Moment, c: Coefficients, v: FloatArray) -> FloatArray:
+def candidate(at: StepContext, c: Coefficients, v: FloatArray) -> FloatArray:
     """What the maximum is of: v, or v_hat."""
     return v / c.square if at.adam.amsgrad == "corrected" and c.square is not None else v
 
 
 def maximum(
-    rule: Callable[[Moment, FloatArray, FloatArray, Held], tuple[Any, Any]],
-    at: Moment, c: Coefficients, held: Held,
-) -> Moved:  # fmt: skip
-    """``rule(at, top, x, held)`` gives what is used and what is kept, of the old maximum and the new x."""
-    _updates.only(at.adam.amsgrad != "none")
-    v = _updates.second(at, c, held)
-    used, kept = rule(at, held.v_max, candidate(at, c, v), held)
-    return topped(at, c, held, used, kept, v)
+    rule: Callable[[StepContext, FloatArray, FloatArray, UpdateInput], tuple[Any, Any]],
+    at: StepContext, c: Coefficients, inputs: UpdateInput,
+) -> UpdateOutput:  # fmt: skip
+    """``rule(at, top, x, inputs)`` gives what is used and what is kept, of the old maximum and the new x."""
+    _updates.require(at.adam.amsgrad != "none")
+    v = _updates.second_moment(at, c, inputs)
+    used, kept = rule(at, inputs.v_max, candidate(at, c, v), inputs)
+    return topped(at, c, inputs, used, kept, v)
 
 
-def into_second(at: Moment, c: Coefficients, held: Held) -> Moved:
+def into_second(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
     """The maximum is stored as v."""
-    _updates.only(at.adam.amsgrad != "none")
-    top = np.maximum(held.v_max, candidate(at, c, _updates.second(at, c, held)))
-    return topped(at, c, held, top, top, top)
+    _updates.require(at.adam.amsgrad != "none")
+    top = np.maximum(inputs.v_max, candidate(at, c, _updates.second_moment(at, c, inputs)))
+    return topped(at, c, inputs, top, top, top)
 
 
-def of_square(at: Moment, c: Coefficients, held: Held) -> Moved:
+def of_square(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
     """The maximum of g*g, and of v."""
-    _updates.only(at.adam.amsgrad != "none")
-    v = _updates.second(at, c, held)
-    square = sum(_updates.gradient(at, c, p, g) ** 2 for p, g, _ in held.parts)
-    top = np.maximum(held.v_max, np.maximum(candidate(at, c, v), square))
-    return topped(at, c, held, top, top, v)
+    _updates.require(at.adam.amsgrad != "none")
+    v = _updates.second_moment(at, c, inputs)
+    square = sum(_updates.effective_gradient(at, c, p, g) ** 2 for p, g, _ in inputs.parts)
+    top = np.maximum(inputs.v_max, np.maximum(candidate(at, c, v), square))
+    return topped(at, c, inputs, top, top, v)
 
 
-def of_root(at: Moment, c: Coefficients, held: Held) -> Moved:
+def of_root(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
     """The maximum of denominators, epsilon and correction within."""
-    _updates.only(at.adam.amsgrad != "none")
-    v = _updates.second(at, c, held)
+    _updates.require(at.adam.amsgrad != "none")
+    v = _updates.second_moment(at, c, inputs)
     hat = v if c.square is None else v / c.square
     below = np.sqrt(hat) + at.adam.eps
-    top = held.memory["top"] = np.maximum(held.memory.get("top", 0.0), below)
+    top = inputs.memory["top"] = np.maximum(inputs.memory.get("top", 0.0), below)
     bare = c._replace(over_root=None, square=None, inside=None, outside=None)
-    moved, _, _ = _updates.given(at, bare, held._replace(v_max=0.0 * v), v=top * top)
-    return moved, v, np.maximum(held.v_max, v)
+    moved, _, _ = _updates.with_moments(at, bare, inputs._replace(v_max=0.0 * v), v=top * top)
+    return moved, v, np.maximum(inputs.v_max, v)
 
 
-def starts_at_eps(at: Moment, c: Coefficients, held: Held) -> Moved:
-    _updates.only(at.adam.amsgrad != "none")
-    if _updates.fresh(held):
-        held = held._replace(v_max=held.v_max + at.adam.eps)
-    return _updates.plain(at, c, held)
+def starts_at_eps(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
+    _updates.require(at.adam.amsgrad != "none")
+    if _updates.is_first_step(inputs):
+        inputs = inputs._replace(v_max=inputs.v_max + at.adam.eps)
+    return _updates.as_defined(at, c, inputs)
 
 
-def first_or(at: Moment, x: FloatArray, held: Held, other: FloatArray) -> FloatArray:
+def first_or(at: StepContext, x: FloatArray, inputs: UpdateInput, other: FloatArray) -> FloatArray:
     return other if at.t > 1 else x
 
 
-def late(at: Moment, top: FloatArray, x: FloatArray, held: Held) -> tuple[Any, Any]:
-    return first_or(at, x, held, top), np.maximum(top, x)
+def late(at: StepContext, top: FloatArray, x: FloatArray, inputs: UpdateInput) -> tuple[Any, Any]:
+    return first_or(at, x, inputs, top), np.maximum(top, x)
 
 
-def late_at_once(at: Moment, top: FloatArray, x: FloatArray, held: Held) -> tuple[Any, Any]:
+def late_at_once(at: StepContext, top: FloatArray, x: FloatArray, inputs: UpdateInput) -> tuple[Any, Any]:
     return top, np.maximum(top, x)
 
 
-def minimum(at: Moment, top: FloatArray, x: FloatArray, held: Held) -> tuple[Any, Any]:
-    low = first_or(at, x, held, np.minimum(top, x))
+def minimum(at: StepContext, top: FloatArray, x: FloatArray, inputs: UpdateInput) -> tuple[Any, Any]:
+    low = first_or(at, x, inputs, np.minimum(top, x))
     return low, low
 
 
-def of_array(at: Moment, top: FloatArray, x: FloatArray, held: Held) -> tuple[Any, Any]:
+def of_array(at: StepContext, top: FloatArray, x: FloatArray, inputs: UpdateInput) -> tuple[Any, Any]:
     high = np.maximum(top, np.max(x, initial=0.0))
     return high, high
 
 
-def fading(at: Moment, top: FloatArray, x: FloatArray, held: Held) -> tuple[Any, Any]:
+def fading(at: StepContext, top: FloatArray, x: FloatArray, inputs: UpdateInput) -> tuple[Any, Any]:
     high = np.maximum(at.adam.b2 * top, x)
     return high, high
 
 
-def two_alone(at: Moment, top: FloatArray, x: FloatArray, held: Held) -> tuple[Any, Any]:
+def two_alone(at: StepContext, top: FloatArray, x: FloatArray, inputs: UpdateInput) -> tuple[Any, Any]:
     return np.maximum(top, x), x
 
 
-def unused(at: Moment, top: FloatArray, x: FloatArray, held: Held) -> tuple[Any, Any]:
+def unused(at: StepContext, top: FloatArray, x: FloatArray, inputs: UpdateInput) -> tuple[Any, Any]:
     return x, np.maximum(top, x)
 
 
@@ -123,11 +127,11 @@ RULES = {
 
 AMSGRAD: tuple[Fault, ...] = (
     *(
-        Fault(f"maximum-{name}", "amsgrad", "AMS.1", says, form=partial(maximum, rule))
+        Fault(f"maximum-{name}", "amsgrad", "AMS.1", says, update=partial(maximum, rule))
         for name, (says, rule) in RULES.items()
     ),
-    Fault("maximum-into-v", "amsgrad", "AMS.1", "the maximum is stored as v", form=into_second),
-    Fault("maximum-of-gg", "amsgrad", "AMS.1", "the maximum is of g*g besides", form=of_square),
-    Fault("maximum-of-root", "amsgrad", "AMS.1", "the maximum is of the whole denominator", form=of_root),
-    Fault("maximum-from-eps", "amsgrad", "MOM.3", "v_max starts at eps, not 0", form=starts_at_eps),
+    Fault("maximum-into-v", "amsgrad", "AMS.1", "the maximum is stored as v", update=into_second),
+    Fault("maximum-of-gg", "amsgrad", "AMS.1", "the maximum is of g*g besides", update=of_square),
+    Fault("maximum-of-root", "amsgrad", "AMS.1", "the maximum is of the whole denominator", update=of_root),
+    Fault("maximum-from-eps", "amsgrad", "MOM.3", "v_max starts at eps, not 0", update=starts_at_eps),
 )

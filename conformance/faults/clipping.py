@@ -9,27 +9,27 @@ from typing import Any
 import numpy as np
 
 from adamcore.conformance.faults import _inputs, _updates
-from adamcore.conformance.oracle.perturbation import Fault, Held, Moment, Moved
+from adamcore.conformance.oracle.perturbation import Fault, StepContext, UpdateInput, UpdateOutput
 from adamcore.conformance.types import FloatArray
 from adamcore.definition import Coefficients
 
 
-def step_by_value(limit: float, at: Moment, c: Coefficients, held: Held) -> Moved:
+def step_by_value(limit: float, at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
     """Each element of the update to so many lr."""
     most = limit * at.lr
-    return _updates.stepped(at, c, held, lambda delta, p, g: np.clip(delta, -most, most))
+    return _updates.with_step(at, c, inputs, lambda delta, p, g: np.clip(delta, -most, most))
 
 
 def step_by_size(
-    size: Callable[[FloatArray], Any], limit: float, at: Moment, c: Coefficients, held: Held
-) -> Moved:
+    size: Callable[[FloatArray], Any], limit: float, at: StepContext, c: Coefficients, inputs: UpdateInput
+) -> UpdateOutput:
     """The array's update scaled down to a size of so many lr."""
 
     def short(delta: FloatArray, p: FloatArray, g: FloatArray) -> FloatArray:
         length = float(size(delta)) if delta.size else 0.0
         return delta * (limit * at.lr / length) if length > limit * at.lr else delta
 
-    return _updates.stepped(at, c, held, short)
+    return _updates.with_step(at, c, inputs, short)
 
 
 def rms(x: FloatArray) -> Any:
@@ -40,22 +40,24 @@ def norm(x: FloatArray) -> Any:
     return np.sqrt(np.sum(x * x))
 
 
-def absolute_step(limit: float, at: Moment, c: Coefficients, held: Held) -> Moved:
+def absolute_step(limit: float, at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
     """Each element's movement, lr and all."""
-    return _updates.stepped(at, c, held, lambda delta, p, g: np.clip(delta, -limit, limit))
+    return _updates.with_step(at, c, inputs, lambda delta, p, g: np.clip(delta, -limit, limit))
 
 
-def first_by_value(limit: float, at: Moment, c: Coefficients, held: Held) -> Moved:
-    ms = [np.clip(m, -limit, limit) for m in _updates.first(at, c, held)]
-    return _updates.given(at, c, held, m=ms)
+def first_by_value(limit: float, at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
+    ms = [np.clip(m, -limit, limit) for m in _updates.first_moments(at, c, inputs)]
+    return _updates.with_moments(at, c, inputs, m=ms)
 
 
-def second_by_value(limit: float, at: Moment, c: Coefficients, held: Held) -> Moved:
-    return _updates.given(at, c, held, v=np.minimum(_updates.second(at, c, held), limit))
+def second_by_value(limit: float, at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
+    return _updates.with_moments(at, c, inputs, v=np.minimum(_updates.second_moment(at, c, inputs), limit))
 
 
-def parameter_by_value(low: float, high: float, at: Moment, c: Coefficients, held: Held) -> Moved:
-    moved, v, v_max = _updates.plain(at, c, held)
+def parameter_by_value(
+    low: float, high: float, at: StepContext, c: Coefficients, inputs: UpdateInput
+) -> UpdateOutput:
+    moved, v, v_max = _updates.as_defined(at, c, inputs)
     return [(np.clip(p, low, high), m) for p, m in moved], v, v_max
 
 
@@ -92,7 +94,7 @@ def of_gradients() -> Iterator[Fault]:
 
 def of_steps() -> Iterator[Fault]:
     def fault(name: str, observed: str, form: Any) -> Fault:
-        return Fault(name, "clipping", "NUM.5", observed, form=form)
+        return Fault(name, "clipping", "NUM.5", observed, update=form)
 
     for x in (1.0, 0.1, 0.5, 2.0, 5.0, 10.0):
         yield fault(f"step-clipped-{x:g}", f"the step is clipped element by element at {x:g}*lr",

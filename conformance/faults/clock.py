@@ -5,30 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from adamcore.conformance.oracle.perturbation import Fault, Ticks
+from adamcore.conformance.oracle.perturbation import ClockContext, Fault
 
 
-def stops(last: int, at: Ticks) -> int:
+def stops(last: int, at: ClockContext) -> int:
     return min(at.t, last)
 
 
-def wraps(bits: int, signed: bool, at: Ticks) -> int:
+def wraps(bits: int, signed: bool, at: ClockContext) -> int:
     """The clock as an integer of so many bits."""
     half = 1 << (bits - 1)
     return (at.t + half) % (2 * half) - half if signed else at.t % (2 * half)
 
 
-def restarts(after: int, at: Ticks) -> int:
+def restarts(after: int, at: ClockContext) -> int:
     return (at.t - 1) % after + 1
 
 
-def coarse(bits: int, at: Ticks) -> int:
+def coarse(bits: int, at: ClockContext) -> int:
     """The clock cut to so many significant bits."""
     dropped = max(at.t.bit_length() - bits, 0)
     return at.t >> dropped << dropped
 
 
-def present(at: Ticks) -> list[int]:
+def present(at: ClockContext) -> list[int]:
     """The clocks of those with a gradient."""
     return [t for t, absent in zip(at.clocks, at.absent, strict=True) if not absent] or [at.t]
 
@@ -44,11 +44,15 @@ def stopping() -> Iterator[Fault]:
 
 
 def others() -> Iterator[Fault]:
-    by: dict[str, tuple[str, str, Callable[[Ticks], int]]] = {
+    by: dict[str, tuple[str, str, Callable[[ClockContext], int]]] = {
         "late": ("CLK.2", "the first update counts as t=2", lambda at: at.t + 1),
         "of-calls": ("CLK.1", "one clock for all tensors, which ticks once a tensor", lambda at: at.calls),
-        "of-shape": ("CLK.1", "tensors of one shape share a clock, which each ticks", lambda at: at.alike),
-        "own": ("CLK.1", "a clock for each tensor", lambda at: max(at.own, 1)),
+        "of-shape": (
+            "CLK.1",
+            "tensors of one shape share a clock, which each ticks",
+            lambda at: at.calls_of_shape,
+        ),
+        "own": ("CLK.1", "a clock for each tensor", lambda at: max(at.own_updates, 1)),
         "of-steps": ("CLK.1", "one clock for all tensors", lambda at: at.step),
         "double": ("CLK.2", "the clock ticks twice a step", lambda at: 2 * at.t),
         "half": ("CLK.2", "the clock ticks every other step", lambda at: (at.t + 1) // 2),

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from adamcore.conformance.dtypes import narrow
+from adamcore.conformance.dtypes import round_float
 from adamcore.conformance.faults import _updates
-from adamcore.conformance.oracle.perturbation import Fault, Held, Moment, Moved
+from adamcore.conformance.oracle.perturbation import Fault, StepContext, UpdateInput, UpdateOutput
 from adamcore.definition import Coefficients
 
 f32 = np.float32
@@ -26,7 +26,7 @@ def power(b: float, t: int) -> float:
 @lru_cache(maxsize=1024)
 def product(b: float, t: int) -> float:
     """The running product in float32, as far as it is worth following."""
-    _updates.only(t < LONG)
+    _updates.require(t < LONG)
     total = f32(1)
     for _ in range(t):
         total = total * f32(b)
@@ -35,8 +35,8 @@ def product(b: float, t: int) -> float:
 
 def power_in(dtype: str, b: float, t: int) -> float:
     """The power of a rounded b, rounded, and its complement rounded."""
-    kept = narrow(narrow(b, dtype) ** narrow(t, dtype), dtype)
-    return np.float64(narrow(1.0 - kept, dtype))
+    kept = round_float(round_float(b, dtype) ** round_float(t, dtype), dtype)
+    return np.float64(round_float(1.0 - kept, dtype))
 
 
 def power_of_double(b: float, t: int) -> float:
@@ -46,7 +46,7 @@ def power_of_double(b: float, t: int) -> float:
 
 def stored_in(dtype: str, b: float, t: int) -> float:
     """The correction formed in double and rounded."""
-    return np.float64(narrow(1.0 - b**t, dtype))
+    return np.float64(round_float(1.0 - b**t, dtype))
 
 
 def linear(b: float, t: int) -> float:
@@ -54,10 +54,10 @@ def linear(b: float, t: int) -> float:
     return min(t * (1.0 - b), 1.0)
 
 
-def formed_by(by: By, c: Coefficients, n: Any, at: Moment) -> Coefficients:
+def formed_by(by: By, c: Coefficients, n: Any, at: StepContext) -> Coefficients:
     """The corrections as ``by`` gives them; a correction of 0 has no meaning to the oracle."""
     changed: dict[str, Any] = {}
-    _updates.only(by(at.adam.b1, at.t) and by(at.adam.b2, at.t))
+    _updates.require(by(at.adam.b1, at.t) and by(at.adam.b2, at.t))
     if at.adam.bias_correction in ("both", "first") and at.adam.nesterov == "none":
         changed["step_m"] = n.number(at.lr) / by(at.adam.b1, at.t)
     if c.over_root is not None:
@@ -66,29 +66,33 @@ def formed_by(by: By, c: Coefficients, n: Any, at: Moment) -> Coefficients:
     return c._replace(**changed)
 
 
-def formed_as(by: By, at: Moment, c: Coefficients, held: Held) -> Moved:
+def formed_as(by: By, at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
     """The same in a model, which may divide by a correction of 0."""
-    _updates.only(
+    _updates.require(
         at.adam.bias_correction == "both" and at.adam.nesterov == "none" and c.over_root is not None
     )
     c1, c2 = np.float64(by(at.adam.b1, at.t)), np.float64(by(at.adam.b2, at.t))
-    return _updates.plain(at, c._replace(step_m=at.lr / c1, square=c2, over_root=1.0 / np.sqrt(c2)), held)
+    return _updates.as_defined(
+        at, c._replace(step_m=at.lr / c1, square=c2, over_root=1.0 / np.sqrt(c2)), inputs
+    )
 
 
-def weights_in(dtype: str, c: Coefficients, n: Any, at: Moment) -> Coefficients:
+def weights_in(dtype: str, c: Coefficients, n: Any, at: StepContext) -> Coefficients:
     """1-b formed in a narrow format for the moments; what is kept stays b."""
-    w1, w2 = (narrow(1.0 - narrow(b, dtype), dtype) for b in (at.adam.b1, at.adam.b2))
+    w1, w2 = (round_float(1.0 - round_float(b, dtype), dtype) for b in (at.adam.b1, at.adam.b2))
     return c._replace(w1=w1, w2=w2, keep1=n.number(at.adam.b1), keep2=n.number(at.adam.b2))
 
 
-def running(at: Moment, c: Coefficients, held: Held) -> Moved:
+def running(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
     """A product in float32 that runs with the optimizer, and begins anew with it."""
-    _updates.only(at.adam.bias_correction == "both" and at.adam.nesterov == "none")
-    products = held.memory.get("products", (f32(1), f32(1)))
+    _updates.require(at.adam.bias_correction == "both" and at.adam.nesterov == "none")
+    products = inputs.memory.get("products", (f32(1), f32(1)))
     products = products[0] * f32(at.adam.b1), products[1] * f32(at.adam.b2)
-    held.memory["products"] = products
+    inputs.memory["products"] = products
     c1, c2 = (np.float64(f32(1) - kept) for kept in products)
-    return _updates.plain(at, c._replace(step_m=at.lr / c1, square=c2, over_root=1.0 / np.sqrt(c2)), held)
+    return _updates.as_defined(
+        at, c._replace(step_m=at.lr / c1, square=c2, over_root=1.0 / np.sqrt(c2)), inputs
+    )
 
 
 def faults() -> Iterator[Fault]:
@@ -106,20 +110,20 @@ def faults() -> Iterator[Fault]:
         ("stored-float32", "1-b**t is kept in float32", partial(stored_in, "float32")),
     )  # fmt: skip
     for name, says, by in forming:
-        yield Fault(f"correction-{name}", "coefficients", "NUM.4", says, tweak=partial(formed_by, by))
+        yield Fault(f"correction-{name}", "coefficients", "NUM.4", says, coefficients=partial(formed_by, by))
         if "float16" in name:  # where 1-b**t may come to 0
             yield Fault(f"correction-{name}-0", "coefficients", "NUM.4", f"{says}, where it may come to 0",
-                        form=partial(formed_as, by))  # fmt: skip
+                        update=partial(formed_as, by))  # fmt: skip
     yield Fault("correction-running", "coefficients", "NUM.4",
-                "b**t is a product in float32 that begins with the optimizer", form=running)  # fmt: skip
+                "b**t is a product in float32 that begins with the optimizer", update=running)  # fmt: skip
     for dtype in ("float32", "float16", "bfloat16"):
         yield Fault(
             f"weights-{dtype}", "coefficients", "NUM.4", f"1-b1 and 1-b2 are formed in {dtype}",
-            tweak=partial(weights_in, dtype),
+            coefficients=partial(weights_in, dtype),
         )  # fmt: skip
     yield Fault(
         "correction-linear", "bias_correction", "BC.1", "min(t*(1-b), 1) is taken for 1-b**t",
-        tweak=partial(formed_by, linear),
+        coefficients=partial(formed_by, linear),
     )  # fmt: skip
 
 

@@ -10,60 +10,68 @@ from typing import Any
 import numpy as np
 
 from adamcore.conformance.faults import _scalars, _updates
-from adamcore.conformance.oracle.perturbation import Fault, Held, Moment, Moved
+from adamcore.conformance.oracle.perturbation import Fault, StepContext, UpdateInput, UpdateOutput
 from adamcore.conformance.types import FloatArray
 from adamcore.definition import Coefficients
 
 
-def l2(at: Moment, held: Held) -> Held:
+def l2(at: StepContext, inputs: UpdateInput) -> UpdateInput:
     """Gradients to which weight_decay*p was added."""
-    _updates.only(at.adam.weight_decay)
+    _updates.require(at.adam.weight_decay)
     toward = -at.adam.weight_decay if at.adam.maximize else at.adam.weight_decay
-    return _updates.with_gradients(held, lambda p, g: g + toward * p)
+    return _updates.with_gradients(inputs, lambda p, g: g + toward * p)
 
 
 def without(c: Coefficients) -> Coefficients:
     return c._replace(decay=None, keep_p=None)
 
 
-def first_only(at: Moment, c: Coefficients, held: Held) -> Moved:
+def first_only(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
     """L2 enters m, not v."""
-    return _updates.given(at, without(c), held, m=_updates.first(at, without(c), l2(at, held)))
+    return _updates.with_moments(
+        at, without(c), inputs, m=_updates.first_moments(at, without(c), l2(at, inputs))
+    )
 
 
-def second_only(at: Moment, c: Coefficients, held: Held) -> Moved:
+def second_only(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
     """L2 enters v, not m."""
-    return _updates.given(at, without(c), held, v=_updates.second(at, without(c), l2(at, held)))
+    return _updates.with_moments(
+        at, without(c), inputs, v=_updates.second_moment(at, without(c), l2(at, inputs))
+    )
 
 
-def both(at: Moment, c: Coefficients, held: Held) -> Moved:
+def both(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
     """L2 and decoupled at once."""
     if at.adam.decay != "l2":
-        return _updates.plain(at, c, l2(at, held))
+        return _updates.as_defined(at, c, l2(at, inputs))
     shrunk = at.lr * at.adam.weight_decay
-    return _updates.stepped(at, without(c), l2(at, held), lambda delta, p, g: delta + shrunk * p)
+    return _updates.with_step(at, without(c), l2(at, inputs), lambda delta, p, g: delta + shrunk * p)
 
 
-def beside_quotient(raw: bool, at: Moment, c: Coefficients, held: Held) -> Moved:
+def beside_quotient(raw: bool, at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
     """weight_decay*p beside m_hat, or beside m, so that the denominator divides it."""
-    _updates.only(at.adam.weight_decay)
+    _updates.require(at.adam.weight_decay)
     scale = (c.step_m if raw else at.lr) * at.adam.weight_decay
-    _, v, v_max = _updates.plain(at, without(c), held)
-    ms = _updates.first(at, without(c), held)
-    wanted = [m + scale / c.step_m * p for (p, _, _), m in zip(held.parts, ms, strict=True)]
-    moved, _, _ = _updates.given(at, without(c), held, m=wanted)
+    _, v, v_max = _updates.as_defined(at, without(c), inputs)
+    ms = _updates.first_moments(at, without(c), inputs)
+    wanted = [m + scale / c.step_m * p for (p, _, _), m in zip(inputs.parts, ms, strict=True)]
+    moved, _, _ = _updates.with_moments(at, without(c), inputs, m=wanted)
     return [(p, m) for (p, _), m in zip(moved, ms, strict=True)], v, v_max
 
 
-def of(what: Callable[[Any, Any, Any, Any], Any], at: Moment, c: Coefficients, held: Held) -> Moved:
+def of(
+    what: Callable[[Any, Any, Any, Any], Any], at: StepContext, c: Coefficients, inputs: UpdateInput
+) -> UpdateOutput:
     """Decoupled decay of ``what(p, delta, g, memory)``, in the place of p."""
-    _updates.only(c.decay)
+    _updates.require(c.decay)
     if at.adam.decay == "l2":
         toward = -(c.decay or 0.0) if at.adam.maximize else c.decay
-        changed = _updates.with_gradients(held, lambda p, g: g + toward * what(p, 0.0 * p, g, held.memory))
-        return _updates.plain(at, without(c), changed)
-    return _updates.stepped(
-        at, without(c), held, lambda delta, p, g: delta + c.decay * what(p, delta, g, held.memory)
+        changed = _updates.with_gradients(
+            inputs, lambda p, g: g + toward * what(p, 0.0 * p, g, inputs.memory)
+        )
+        return _updates.as_defined(at, without(c), changed)
+    return _updates.with_step(
+        at, without(c), inputs, lambda delta, p, g: delta + c.decay * what(p, delta, g, inputs.memory)
     )
 
 
@@ -97,17 +105,21 @@ OF: dict[str, Callable[[Any, Any, Any, Any], Any]] = {
 """What decays in place of p."""
 
 
-def shrinking(by: Callable[[float], float], at: Moment, c: Coefficients, held: Held) -> Moved:
+def shrinking(
+    by: Callable[[float], float], at: StepContext, c: Coefficients, inputs: UpdateInput
+) -> UpdateOutput:
     """Decoupled decay that takes away the fraction ``by(lr*wd)``."""
-    _updates.only(c.decay and at.adam.decay != "l2")
+    _updates.require(c.decay and at.adam.decay != "l2")
     decay = by(float(c.decay or 0.0))
-    return _updates.plain(at, c._replace(decay=decay, keep_p=None if c.keep_p is None else 1.0 - decay), held)
+    return _updates.as_defined(
+        at, c._replace(decay=decay, keep_p=None if c.keep_p is None else 1.0 - decay), inputs
+    )
 
 
-def negated_too(at: Moment, c: Coefficients, held: Held) -> Moved:
+def negated_too(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
     """L2 added before the gradient is negated."""
-    _updates.only(at.adam.maximize and at.adam.decay == "l2" and c.decay)
-    return _updates.plain(at, c._replace(decay=-(c.decay or 0.0)), held)
+    _updates.require(at.adam.maximize and at.adam.decay == "l2" and c.decay)
+    return _updates.as_defined(at, c._replace(decay=-(c.decay or 0.0)), inputs)
 
 
 def changed() -> Iterator[Fault]:
@@ -129,26 +141,27 @@ def changed() -> Iterator[Fault]:
         ("times-w1", "DEC.1", "decay is multiplied by 1-b1", lambda d, at: d * (1.0 - at.adam.b1)),
         ("squared", "DEC.1", "weight_decay is squared", lambda d, at: d * at.adam.weight_decay),
     ):  # fmt: skip
-        yield Fault(f"decay-{name}", "decay", rule, says, tweak=partial(_scalars.decay_changed, by))
+        yield Fault(f"decay-{name}", "decay", rule, says, coefficients=partial(_scalars.decay_changed, by))
 
 
 DECAY: tuple[Fault, ...] = (
     *changed(),
-    Fault("decay-first-only", "decay", "DEC.1", "L2 enters m, not v", form=first_only),
-    Fault("decay-second-only", "decay", "DEC.1", "L2 enters v, not m", form=second_only),
-    Fault("decay-both", "decay", "DEC.2", "decay is added to the gradient, and decoupled besides", form=both),
+    Fault("decay-first-only", "decay", "DEC.1", "L2 enters m, not v", update=first_only),
+    Fault("decay-second-only", "decay", "DEC.1", "L2 enters v, not m", update=second_only),
+    Fault("decay-both", "decay", "DEC.2", "decay is added to the gradient, and decoupled besides",
+          update=both),
     Fault("decay-beside-quotient", "decay", "DEC.2", "decay is added to m_hat, and the root divides it",
-          form=partial(beside_quotient, False)),
+          update=partial(beside_quotient, False)),
     Fault("decay-beside-first", "decay", "DEC.2", "decay is added to m for the step, and the root divides it",
-          form=partial(beside_quotient, True)),
+          update=partial(beside_quotient, True)),
     *(
-        Fault(f"decay-of-{what}", "decay", "DEC.2", f"decay is of {what}", form=partial(of, thing))
+        Fault(f"decay-of-{what}", "decay", "DEC.2", f"decay is of {what}", update=partial(of, thing))
         for what, thing in OF.items()
     ),
     Fault("decay-exponential", "decay", "DEC.2", "p is multiplied by exp(-lr*wd), not 1 - lr*wd",
-          form=partial(shrinking, lambda d: -math.expm1(-d))),
+          update=partial(shrinking, lambda d: -math.expm1(-d))),
     Fault("decay-reciprocal", "decay", "DEC.2", "p is divided by 1 + lr*wd, not multiplied by 1 - lr*wd",
-          form=partial(shrinking, lambda d: d / (1.0 + d))),
+          update=partial(shrinking, lambda d: d / (1.0 + d))),
     Fault("decay-negated", "maximize", "MAX.1", "decay is negated with the gradient: away from zero",
-          form=negated_too),
+          update=negated_too),
 )  # fmt: skip

@@ -9,28 +9,30 @@ from typing import Any
 import numpy as np
 
 from adamcore.conformance.faults import _inputs, _scalars, _updates
-from adamcore.conformance.oracle.perturbation import Fault, Held, Moment, Moved
+from adamcore.conformance.oracle.perturbation import Fault, StepContext, UpdateInput, UpdateOutput
 from adamcore.definition import Coefficients
 
 
-def quotient(of: Callable[[Any, Any, float], Any], at: Moment, c: Coefficients, held: Held) -> Moved:
+def quotient(
+    of: Callable[[Any, Any, float], Any], at: StepContext, c: Coefficients, inputs: UpdateInput
+) -> UpdateOutput:
     """``of(numerator, root of v_hat, eps)``."""
-    _updates.only(at.adam.eps)
-    return _updates.divided(at, c, held, lambda x, v: of(x, np.sqrt(v), at.adam.eps))
+    _updates.require(at.adam.eps)
+    return _updates.with_quotient(at, c, inputs, lambda x, v: of(x, np.sqrt(v), at.adam.eps))
 
 
-def in_quotient(at: Moment, c: Coefficients, held: Held) -> Moved:
+def in_quotient(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
     """``m_hat/root + eps``: the brackets lost."""
-    _updates.only(at.adam.eps)
+    _updates.require(at.adam.eps)
     bare = c._replace(outside=None, inside=None)
-    return _updates.stepped(at, bare, held, lambda delta, p, g: delta + at.lr * at.adam.eps)
+    return _updates.with_step(at, bare, inputs, lambda delta, p, g: delta + at.lr * at.adam.eps)
 
 
 def root_outside(h: dict[str, float]) -> dict[str, float]:
     return {"eps": h["eps"] + h["eps_root"], "eps_root": 0.0} if "eps_root" in h else {}
 
 
-def root_uncorrected(c: Coefficients, n: Any, at: Moment) -> Coefficients:
+def root_uncorrected(c: Coefficients, n: Any, at: StepContext) -> Coefficients:
     """sqrt((v + eps_root) / (1-b2**t))."""
     if not at.adam.eps_root or c.inside is None or c.square is None:
         return c
@@ -52,8 +54,8 @@ def faults() -> tuple[Fault, ...]:
     def fault(name: str, observed: str, **how: Any) -> Fault:
         return Fault(name, "epsilon", "EPS.1", observed, **how)
 
-    def tweaked(change: Callable[[Any, Any, Moment], Any]) -> dict[str, Any]:
-        return {"tweak": partial(_scalars.eps_changed, change)}
+    def tweaked(change: Callable[[Any, Any, StepContext], Any]) -> dict[str, Any]:
+        return {"coefficients": partial(_scalars.eps_changed, change)}
 
     return (
         Fault("eps-root-ignored", "epsilon", "EPS.5", "eps_root is ignored",
@@ -61,13 +63,13 @@ def faults() -> tuple[Fault, ...]:
         Fault("eps-root-outside", "epsilon", "EPS.5", "eps_root is added beside the root",
               **_inputs.on_hyper(root_outside)),
         Fault("eps-root-uncorrected", "epsilon", "EPS.5", "eps_root is added to v, not to v_hat",
-              tweak=root_uncorrected),
+              coefficients=root_uncorrected),
         fault("eps-squared", "eps is squared", **_inputs.on_hyper(_inputs.squared_eps)),
         fault("eps-root", "the root of eps is used for it",
               **_inputs.on_hyper(lambda h: {"eps": h["eps"] ** 0.5})),
         fault("eps-subtracted", "eps is subtracted from the root", **tweaked(lambda e, n, at: -e)),
-        fault("eps-twice", "eps stands under the root and beside it", tweak=_scalars.eps_twice),
-        fault("eps-squared-inside", "eps**2 stands under the root", tweak=_scalars.eps_squared_inside),
+        fault("eps-twice", "eps stands under the root and beside it", coefficients=_scalars.eps_twice),
+        fault("eps-squared-inside", "eps**2 stands under the root", coefficients=_scalars.eps_squared_inside),
         fault("eps-times-lr", "eps is multiplied by lr", **tweaked(lambda e, n, at: e * at.lr)),
         fault("eps-over-lr", "eps is divided by lr", **tweaked(lambda e, n, at: e / at.lr)),
         fault("eps-doubled", "eps is added twice", **tweaked(lambda e, n, at: e * 2.0)),
@@ -82,10 +84,10 @@ def faults() -> tuple[Fault, ...]:
         fault("eps-over-c1", "eps is divided by 1-b1**t",
               **tweaked(lambda e, n, at: e / n.complement_power(at.adam.b1, at.t))),
         *(
-            fault(f"eps-{what}", f"m is divided by {what}", form=partial(quotient, of))
+            fault(f"eps-{what}", f"m is divided by {what}", update=partial(quotient, of))
             for what, of in OF.items()
         ),
-        fault("eps-in-quotient", "eps is added to the quotient, not to the root", form=in_quotient),
+        fault("eps-in-quotient", "eps is added to the quotient, not to the root", update=in_quotient),
     )  # fmt: skip
 
 

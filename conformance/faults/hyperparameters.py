@@ -9,7 +9,7 @@ import numpy as np
 
 from adamcore.coefficients import Host
 from adamcore.conformance.faults import _inputs, _scalars, _updates
-from adamcore.conformance.oracle.perturbation import Fault, Held, Moment, Moved
+from adamcore.conformance.oracle.perturbation import Fault, StepContext, UpdateInput, UpdateOutput
 from adamcore.definition import Coefficients, coefficients
 
 RULES = {
@@ -79,21 +79,23 @@ def limits() -> Iterator[Fault]:
         )  # fmt: skip
 
 
-def forgets(at: Moment, c: Coefficients, held: Held) -> Moved:
+def forgets(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
     """A new lr starts moments and clock anew."""
-    _updates.only(at.adam.nesterov != "dozat")
-    memory = held.memory
+    _updates.require(at.adam.nesterov != "dozat")
+    memory = inputs.memory
     if memory.get("lr", at.adam.lr) != at.lr:
-        zero = 0.0 * held.v
-        held = held._replace(parts=[(p, g, zero) for p, g, _ in held.parts], v=zero, v_max=zero)
+        zero = 0.0 * inputs.v
+        inputs = inputs._replace(parts=[(p, g, zero) for p, g, _ in inputs.parts], v=zero, v_max=zero)
         memory["before"] = at.t - 1
     memory["lr"] = at.lr
-    return _updates.plain(at, coefficients(Host(), at.adam, at.t - memory.get("before", 0), at.lr), held)
+    return _updates.as_defined(
+        at, coefficients(Host(), at.adam, at.t - memory.get("before", 0), at.lr), inputs
+    )
 
 
-def divides(at: Moment, c: Coefficients, held: Held) -> Moved:
+def divides(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
     """Lr stands in a denominator."""
-    moved, v, v_max = _updates.plain(at, c, held)
+    moved, v, v_max = _updates.as_defined(at, c, inputs)
     return [(p if at.lr else np.nan * p, m) for p, m in moved], v, v_max
 
 
@@ -109,8 +111,8 @@ SCHEDULE: tuple[Fault, ...] = (
           **_inputs.on_steps(_inputs.lr_zero_none)),
     Fault("lr-zero-skips", "schedule", "LR.2", "with lr=0 the step is skipped",
           **_inputs.on_steps(_inputs.lr_zero_skips)),
-    Fault("lr-divides", "schedule", "LR.2", "with lr=0 the parameter becomes NaN", form=divides),
-    Fault("lr-forgets", "schedule", "LR.1", "a changed lr starts moments and clock anew", form=forgets),
+    Fault("lr-divides", "schedule", "LR.2", "with lr=0 the parameter becomes NaN", update=divides),
+    Fault("lr-forgets", "schedule", "LR.1", "a changed lr starts moments and clock anew", update=forgets),
 )  # fmt: skip
 
 HYPERPARAMETERS: tuple[Fault, ...] = (
@@ -125,5 +127,5 @@ HYPERPARAMETERS: tuple[Fault, ...] = (
     *hard_coded(),
     *limits(),
     Fault("lr-squared", "hyperparameters", "STEP.1", "lr is applied twice",
-          tweak=partial(_scalars.step_changed, lambda x, at: x * at.lr)),
+          coefficients=partial(_scalars.step_changed, lambda x, at: x * at.lr)),
 )  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from adamcore.conformance.faults import _scalars, _updates
-from adamcore.conformance.oracle.perturbation import Fault, Held, Moment, Moved
+from adamcore.conformance.oracle.perturbation import Fault, StepContext, UpdateInput, UpdateOutput
 from adamcore.definition import Coefficients, add_weighted
 
 OF = {
@@ -25,64 +25,69 @@ OF = {
 """What v is an average of in place of g*g, given (g, m, 1-b2)."""
 
 
-def second_of(of: Callable[[Any, Any, Any], Any], at: Moment, c: Coefficients, held: Held) -> Moved:
+def second_of(
+    of: Callable[[Any, Any, Any], Any], at: StepContext, c: Coefficients, inputs: UpdateInput
+) -> UpdateOutput:
     """V averages something else than g*g."""
-    ms = _updates.first(at, c, held)
+    ms = _updates.first_moments(at, c, inputs)
     new = sum(
-        of(_updates.gradient(at, c, p, g), m, c.w2) for (p, g, _), m in zip(held.parts, ms, strict=True)
+        of(_updates.effective_gradient(at, c, p, g), m, c.w2)
+        for (p, g, _), m in zip(inputs.parts, ms, strict=True)
     )
-    return _updates.given(at, c, held, v=add_weighted(held.v, c.w2 * new, c.keep2, c.w2))
+    return _updates.with_moments(at, c, inputs, v=add_weighted(inputs.v, c.w2 * new, c.keep2, c.w2))
 
 
-def late(which: str, at: Moment, c: Coefficients, held: Held) -> Moved:
+def late(which: str, at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
     """The step is made with moments as they were before the gradient came in."""
-    m, v = _updates.first(at, c, held), _updates.second(at, c, held)
-    wait = which == "second, but for the first step" and not held.v.any()
+    m, v = _updates.first_moments(at, c, inputs), _updates.second_moment(at, c, inputs)
+    wait = which == "second, but for the first step" and not inputs.v.any()
     before = {
-        "m": [m for *_, m in held.parts] if which in ("first", "both") else m,
-        "v": v if which == "first" or wait else held.v,
+        "m": [m for *_, m in inputs.parts] if which in ("first", "both") else m,
+        "v": v if which == "first" or wait else inputs.v,
     }
-    moved, _, v_max = _updates.given(at, c, held, **before)
+    moved, _, v_max = _updates.with_moments(at, c, inputs, **before)
     return [(p, mine) for (p, _), mine in zip(moved, m, strict=True)], v, v_max
 
 
 def starts(
     m: Callable[[Any, Any, Any], Any] | None, v: Callable[[Any, Any, Any], Any] | None,
-    at: Moment, c: Coefficients, held: Held,
-) -> Moved:  # fmt: skip
+    at: StepContext, c: Coefficients, inputs: UpdateInput,
+) -> UpdateOutput:  # fmt: skip
     """Moments that start at ``m(p, g, eps)`` and ``v(p, g, eps)``."""
-    if _updates.fresh(held):
+    if _updates.is_first_step(inputs):
         eps = np.float64(at.adam.eps)
-        seen = [(p, _updates.gradient(at, c, p, g)) for p, g, _ in held.parts]
+        seen = [(p, _updates.effective_gradient(at, c, p, g)) for p, g, _ in inputs.parts]
         if m is not None:
-            parts = zip(held.parts, seen, strict=True)
-            held = held._replace(parts=[(p, g, m(p, s, eps) + 0.0 * p) for (p, g, _), (_, s) in parts])
+            parts = zip(inputs.parts, seen, strict=True)
+            inputs = inputs._replace(parts=[(p, g, m(p, s, eps) + 0.0 * p) for (p, g, _), (_, s) in parts])
         if v is not None:
-            held = held._replace(v=sum(v(p, s, eps) + 0.0 * p for p, s in seen))
-    return _updates.plain(at, c, held)
+            inputs = inputs._replace(v=sum(v(p, s, eps) + 0.0 * p for p, s in seen))
+    return _updates.as_defined(at, c, inputs)
 
 
-def gradient_twice(at: Moment, c: Coefficients, held: Held) -> Moved:
+def gradient_twice(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
     """M takes the gradient in twice."""
-    once = [(p, g, m) for (p, g, _), m in zip(held.parts, _updates.first(at, c, held), strict=True)]
-    return _updates.given(at, c, held, m=_updates.first(at, c, held._replace(parts=once)))
+    once = [
+        (p, g, m) for (p, g, _), m in zip(inputs.parts, _updates.first_moments(at, c, inputs), strict=True)
+    ]
+    return _updates.with_moments(at, c, inputs, m=_updates.first_moments(at, c, inputs._replace(parts=once)))
 
 
-def sign_alone(at: Moment, c: Coefficients, held: Held) -> Moved:
-    return _updates.stepped(at, c, held, lambda delta, p, g: at.lr * np.sign(delta))
+def sign_alone(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
+    return _updates.with_step(at, c, inputs, lambda delta, p, g: at.lr * np.sign(delta))
 
 
-def no_root(at: Moment, c: Coefficients, held: Held) -> Moved:
-    return _updates.divided(at, c, held, lambda x, v: x / (v + at.adam.eps))
+def no_root(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
+    return _updates.with_quotient(at, c, inputs, lambda x, v: x / (v + at.adam.eps))
 
 
-def no_denominator(at: Moment, c: Coefficients, held: Held) -> Moved:
-    return _updates.divided(at, c, held, lambda x, v: x)
+def no_denominator(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
+    return _updates.with_quotient(at, c, inputs, lambda x, v: x)
 
 
-def at_least(floor: float, at: Moment, c: Coefficients, held: Held) -> Moved:
+def at_least(floor: float, at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
     """V kept above a floor."""
-    return _updates.given(at, c, held, v=np.maximum(_updates.second(at, c, held), floor))
+    return _updates.with_moments(at, c, inputs, v=np.maximum(_updates.second_moment(at, c, inputs), floor))
 
 
 def forgetting() -> Iterator[Fault]:
@@ -105,16 +110,16 @@ def forgetting() -> Iterator[Fault]:
             (f"forgets{k}", nothing, f"{what} forgets all: (1-b{k})*... alone"),
             (f"present{k}", last, f"{what} is of the present gradient alone; the correction goes on"),
         ):
-            yield Fault(name, "moments", rule, says, tweak=partial(change, k))
+            yield Fault(name, "moments", rule, says, coefficients=partial(change, k))
     yield Fault(
         "turned-both", "moments", "MOM.1", "the weights are exchanged: m keeps 1-b1, v keeps 1-b2",
-        tweak=partial(turned, "12"),
+        coefficients=partial(turned, "12"),
     )  # fmt: skip
     yield Fault(
-        "b1-for-both", "moments", "MOM.2", "v forgets with b1", tweak=partial(_scalars.same_beta, "b1")
+        "b1-for-both", "moments", "MOM.2", "v forgets with b1", coefficients=partial(_scalars.same_beta, "b1")
     )
     yield Fault(
-        "b2-for-both", "moments", "MOM.1", "m forgets with b2", tweak=partial(_scalars.same_beta, "b2")
+        "b2-for-both", "moments", "MOM.1", "m forgets with b2", coefficients=partial(_scalars.same_beta, "b2")
     )
 
 
@@ -134,7 +139,7 @@ def beginnings() -> Iterator[Fault]:
         ("both-start-at-p", lambda p, g, e: p, lambda p, g, e: p, "moments start at the parameter"),
         ("v-starts-at-pp", None, lambda p, g, e: p * p, "v starts at the squared parameter"),
     ):
-        yield Fault(name, "moments", "MOM.3", f"{says}, {zero}", form=partial(starts, m, v))
+        yield Fault(name, "moments", "MOM.3", f"{says}, {zero}", update=partial(starts, m, v))
 
 
 def lates() -> Iterator[Fault]:
@@ -145,7 +150,7 @@ def lates() -> Iterator[Fault]:
         ("both", "MOM.1", "both moments"),
     ):
         says = f"the step uses {what} as before the gradient came in"
-        yield Fault(f"late-{which[:16]}", "moments", rule, says, form=partial(late, which))
+        yield Fault(f"late-{which[:16]}", "moments", rule, says, update=partial(late, which))
 
 
 def steps() -> Iterator[Fault]:
@@ -156,25 +161,25 @@ def steps() -> Iterator[Fault]:
     ):  # fmt: skip
         changed = partial(_scalars.step_changed, lambda x, at, factor=factor: x * factor)  # type: ignore[misc]
         area, rule = ("maximize", "MAX.1") if factor < 0 else ("moments", "STEP.1")
-        yield Fault(f"step-times-{factor:g}", area, rule, says, tweak=changed)
+        yield Fault(f"step-times-{factor:g}", area, rule, says, coefficients=changed)
 
 
 MOMENTS: tuple[Fault, ...] = (
     *forgetting(),
     *(
-        Fault(f"v-of-{what}", "moments", "MOM.2", f"v is an average of {what}", form=partial(second_of, of))
+        Fault(f"v-of-{what}", "moments", "MOM.2", f"v is an average of {what}", update=partial(second_of, of))
         for what, of in OF.items()
     ),
     *lates(),
     *beginnings(),
     *steps(),
-    Fault("gradient-twice", "moments", "MOM.1", "m takes the gradient in twice", form=gradient_twice),
-    Fault("sign-alone", "moments", "STEP.1", "the sign of the step alone, times lr", form=sign_alone),
-    Fault("v-no-root", "moments", "STEP.1", "m is divided by v, not by its root", form=no_root),
-    Fault("v-unused", "moments", "STEP.1", "m is not divided by the root of v", form=no_denominator),
+    Fault("gradient-twice", "moments", "MOM.1", "m takes the gradient in twice", update=gradient_twice),
+    Fault("sign-alone", "moments", "STEP.1", "the sign of the step alone, times lr", update=sign_alone),
+    Fault("v-no-root", "moments", "STEP.1", "m is divided by v, not by its root", update=no_root),
+    Fault("v-unused", "moments", "STEP.1", "m is not divided by the root of v", update=no_denominator),
     *(
         Fault(f"v-floor-{x:g}", "moments", "NUM.2", f"v is kept at {x:g} at the least",
-              form=partial(at_least, x))
+              update=partial(at_least, x))
         for x in (1e-12, 1e-8, 1e-16, 1e-30, 1e-10, 1e-6)
     ),
 )  # fmt: skip

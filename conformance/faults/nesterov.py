@@ -7,16 +7,16 @@ from typing import Any
 
 from adamcore.coefficients import Host
 from adamcore.conformance.faults import _updates
-from adamcore.conformance.oracle.perturbation import Fault, Held, Moment, Moved
+from adamcore.conformance.oracle.perturbation import Fault, StepContext, UpdateInput, UpdateOutput
 from adamcore.definition import Coefficients
 
 
-def momentum(n: Any, at: Moment, k: Any, half: float = 0.5) -> Any:
+def momentum(n: Any, at: StepContext, k: Any, half: float = 0.5) -> Any:
     """Dozat's momentum at the clock ``k``."""
     return n.number(at.adam.b1) * (1.0 - half * n.power(0.96, k, at.adam.momentum_decay))
 
 
-def scheduled(c: Coefficients, n: Any, at: Moment, half: float, now: Any, after: Any) -> Coefficients:
+def scheduled(c: Coefficients, n: Any, at: StepContext, half: float, now: Any, after: Any) -> Coefficients:
     """Dozat's coefficients with another schedule, the momenta of the clocks ``now`` and ``after``."""
     if at.adam.nesterov != "dozat":
         return c
@@ -30,47 +30,49 @@ def scheduled(c: Coefficients, n: Any, at: Moment, half: float, now: Any, after:
     return c._replace(step_m=step_m, step_g=step_g, mu_product=product)
 
 
-def without_half(c: Coefficients, n: Any, at: Moment) -> Coefficients:
+def without_half(c: Coefficients, n: Any, at: StepContext) -> Coefficients:
     return scheduled(c, n, at, 1.0, at.t, n.successor(at.t))
 
 
-def one_early(c: Coefficients, n: Any, at: Moment) -> Coefficients:
+def one_early(c: Coefficients, n: Any, at: StepContext) -> Coefficients:
     """The schedule counts from 0."""
     return scheduled(c, n, at, 0.5, at.t - 1, at.t)
 
 
-def of_steps(c: Coefficients, n: Any, at: Moment) -> Coefficients:
+def of_steps(c: Coefficients, n: Any, at: StepContext) -> Coefficients:
     """The schedule follows the number of steps, whoever took part in them."""
     return scheduled(c, n, at, 0.5, at.step, at.step + 1)
 
 
-def constant(c: Coefficients, n: Any, at: Moment) -> Coefficients:
+def constant(c: Coefficients, n: Any, at: StepContext) -> Coefficients:
     return scheduled(c, n, at, 0.0, at.t, n.successor(at.t))
 
 
-def product_twice(c: Coefficients, n: Any, at: Moment) -> Coefficients:
+def product_twice(c: Coefficients, n: Any, at: StepContext) -> Coefficients:
     """The next step's momentum is multiplied on to the product for good."""
     if at.adam.nesterov != "dozat":
         return c
     return c._replace(mu_product=c.mu_product * momentum(n, at, n.successor(at.t)))
 
 
-def power_for_product(at: Moment, c: Coefficients, held: Held) -> Moved:
+def power_for_product(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
     """mu(t)**t for the product of all momenta up to t."""
-    _updates.only(at.adam.nesterov == "dozat")
+    _updates.require(at.adam.nesterov == "dozat")
     mu, after = (momentum(Host(), at, k) for k in (at.t, at.t + 1))
     step_m = at.lr * after / (1.0 - after ** (at.t + 1))
-    return _updates.plain(at, c._replace(step_m=step_m, step_g=at.lr * (1.0 - mu) / (1.0 - mu**at.t)), held)
+    return _updates.as_defined(
+        at, c._replace(step_m=step_m, step_g=at.lr * (1.0 - mu) / (1.0 - mu**at.t)), inputs
+    )
 
 
-def gradient_uncorrected(c: Coefficients, n: Any, at: Moment) -> Coefficients:
+def gradient_uncorrected(c: Coefficients, n: Any, at: StepContext) -> Coefficients:
     """The gradient's term is not divided by its correction."""
     if at.adam.nesterov == "dozat":
         return c._replace(step_g=n.number(at.lr) * (1.0 - momentum(n, at, at.t)))
     return c if c.step_g is None else c._replace(step_g=n.number(at.lr) * c.w1)
 
 
-def gradient_unweighted(c: Coefficients, n: Any, at: Moment) -> Coefficients:
+def gradient_unweighted(c: Coefficients, n: Any, at: StepContext) -> Coefficients:
     """The gradient's term lacks its weight."""
     if c.step_g is None:
         return c
@@ -78,7 +80,7 @@ def gradient_unweighted(c: Coefficients, n: Any, at: Moment) -> Coefficients:
     return c._replace(step_g=c.step_g / weight)
 
 
-def first_unweighted(c: Coefficients, n: Any, at: Moment) -> Coefficients:
+def first_unweighted(c: Coefficients, n: Any, at: StepContext) -> Coefficients:
     """The moment's term lacks its weight."""
     if c.step_g is None:
         return c
@@ -86,18 +88,18 @@ def first_unweighted(c: Coefficients, n: Any, at: Moment) -> Coefficients:
     return c._replace(step_m=c.step_m / weight)
 
 
-def without_gradient(c: Coefficients, n: Any, at: Moment) -> Coefficients:
+def without_gradient(c: Coefficients, n: Any, at: StepContext) -> Coefficients:
     """The moment's term alone."""
     return c if c.step_g is None else c._replace(step_g=0.0 * c.step_g)
 
 
-def turned(first: bool, at: Moment, c: Coefficients, held: Held) -> Moved:
+def turned(first: bool, at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
     """The gradient's sign is wrong in the first step, or in all others."""
     wrong = (at.t == 1) == first
-    return _updates.plain(at, c, _updates.with_gradients(held, lambda p, g: -g) if wrong else held)
+    return _updates.as_defined(at, c, _updates.with_gradients(inputs, lambda p, g: -g) if wrong else inputs)
 
 
-TWEAKS = {
+COEFFICIENTS = {
     "no-half": ("the factor 0.5 of the momentum schedule is missing", without_half),
     "early": ("the momentum schedule counts from 0", one_early),
     "of-steps": ("the momentum schedule follows the number of steps, not the parameter's clock", of_steps),
@@ -111,13 +113,14 @@ TWEAKS = {
 
 NESTEROV: tuple[Fault, ...] = (
     *(
-        Fault(f"nesterov-{name}", "clock" if name == "of-steps" else "nesterov", "NES.1", says, tweak=tweak)
-        for name, (says, tweak) in TWEAKS.items()
+        Fault(f"nesterov-{name}", "clock" if name == "of-steps" else "nesterov", "NES.1", says,
+              coefficients=change)
+        for name, (says, change) in COEFFICIENTS.items()
     ),
     Fault("nesterov-power", "nesterov", "NES.1", "a power of mu(t) is taken for the product of all mu",
-          form=power_for_product),
+          update=power_for_product),
     Fault("ascent-at-first", "maximize", "MAX.1", "the direction is right in the first step only",
-          form=partial(turned, False)),
+          update=partial(turned, False)),
     Fault("ascent-late", "maximize", "MAX.1", "the first step goes the wrong way",
-          form=partial(turned, True)),
+          update=partial(turned, True)),
 )  # fmt: skip

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from adamcore.conformance.dtypes import rounded
+from adamcore.conformance.dtypes import round_to
 from adamcore.conformance.faults import _updates
-from adamcore.conformance.oracle.perturbation import Fault, Held, Moment, Moved
+from adamcore.conformance.oracle.perturbation import Fault, StepContext, UpdateInput, UpdateOutput
 from adamcore.conformance.types import FloatArray
 from adamcore.definition import Coefficients
 
@@ -18,7 +18,7 @@ Round = Callable[[FloatArray], Any]
 
 
 def to(dtype: str, x: FloatArray) -> FloatArray:
-    return rounded(x, dtype)
+    return round_to(x, dtype)
 
 
 def truncated(x: FloatArray) -> FloatArray:
@@ -34,53 +34,57 @@ def linear_bytes(levels: int, x: FloatArray) -> FloatArray:
     return kept
 
 
-def stored(which: str, to: Round, at: Moment, c: Coefficients, held: Held) -> Moved:
+def stored(which: str, to: Round, at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
     """Moments rounded before they are used."""
-    m = [to(x) for x in _updates.first(at, c, held)] if "m" in which else None
-    v = to(_updates.second(at, c, held)) if "v" in which else None
-    return _updates.given(at, c, held, m=m, v=v)
+    m = [to(x) for x in _updates.first_moments(at, c, inputs)] if "m" in which else None
+    v = to(_updates.second_moment(at, c, inputs)) if "v" in which else None
+    return _updates.with_moments(at, c, inputs, m=m, v=v)
 
 
-def stored_after(which: str, to: Round, at: Moment, c: Coefficients, held: Held) -> Moved:
+def stored_after(
+    which: str, to: Round, at: StepContext, c: Coefficients, inputs: UpdateInput
+) -> UpdateOutput:
     """Moments rounded after they were used."""
-    moved, v, v_max = _updates.plain(at, c, held)
+    moved, v, v_max = _updates.as_defined(at, c, inputs)
     moved = [(p, to(m) if "m" in which else m) for p, m in moved]
     return moved, to(v) if "v" in which else v, v_max
 
 
-def parameters(to: Round, at: Moment, c: Coefficients, held: Held) -> Moved:
-    moved, v, v_max = _updates.plain(at, c, held)
+def parameters(to: Round, at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
+    moved, v, v_max = _updates.as_defined(at, c, inputs)
     return [(to(p), m) for p, m in moved], v, v_max
 
 
-def gradients(to: Round, at: Moment, c: Coefficients, held: Held) -> Moved:
-    return _updates.plain(at, c, _updates.with_gradients(held, lambda p, g: to(g)))
+def gradients(to: Round, at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
+    return _updates.as_defined(at, c, _updates.with_gradients(inputs, lambda p, g: to(g)))
 
 
-def steps(to: Round, at: Moment, c: Coefficients, held: Held) -> Moved:
+def steps(to: Round, at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
     """The update rounded before it is multiplied by lr."""
-    _updates.only(at.lr)
-    return _updates.stepped(at, c, held, lambda delta, p, g: at.lr * to(delta / at.lr))
+    _updates.require(at.lr)
+    return _updates.with_step(at, c, inputs, lambda delta, p, g: at.lr * to(delta / at.lr))
 
 
-def numerators(to: Round, at: Moment, c: Coefficients, held: Held) -> Moved:
+def numerators(to: Round, at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
     """M_hat rounded."""
-    _updates.only(at.lr)
-    return with_root(lambda x, root: at.lr * to(x / at.lr) / root, at, c, held)
+    _updates.require(at.lr)
+    return with_root(lambda x, root: at.lr * to(x / at.lr) / root, at, c, inputs)
 
 
-def denominators(to: Round, at: Moment, c: Coefficients, held: Held) -> Moved:
+def denominators(to: Round, at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
     """The denominator rounded."""
-    return with_root(lambda x, root: x / to(root), at, c, held)
+    return with_root(lambda x, root: x / to(root), at, c, inputs)
 
 
-def with_root(by: Callable[[Any, Any], Any], at: Moment, c: Coefficients, held: Held) -> Moved:
-    _updates.only(at.adam.epsilon == "outside-corrected")
+def with_root(
+    by: Callable[[Any, Any], Any], at: StepContext, c: Coefficients, inputs: UpdateInput
+) -> UpdateOutput:
+    _updates.require(at.adam.epsilon == "outside-corrected")
     root = at.adam.eps_root
-    return _updates.divided(at, c, held, lambda x, v: by(x, np.sqrt(v + root) + at.adam.eps))
+    return _updates.with_quotient(at, c, inputs, lambda x, v: by(x, np.sqrt(v + root) + at.adam.eps))
 
 
-def fast_root(at: Moment, c: Coefficients, held: Held) -> Moved:
+def fast_root(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
     """1/sqrt by the bits of float32 and one Newton step: right to 2e-3."""
 
     def quotient(x: FloatArray, v: FloatArray) -> Any:
@@ -89,13 +93,13 @@ def fast_root(at: Moment, c: Coefficients, held: Held) -> Moved:
         y = y * (1.5 - 0.5 * small * y * y)
         return x / ((small * y).astype(float) + at.adam.eps)
 
-    _updates.only(at.adam.epsilon == "outside-corrected")
-    return _updates.divided(at, c, held, quotient)
+    _updates.require(at.adam.epsilon == "outside-corrected")
+    return _updates.with_quotient(at, c, inputs, quotient)
 
 
 def faults() -> Iterator[Fault]:
     def fault(name: str, observed: str, form: Any) -> Fault:
-        return Fault(name, "mixed_precision", "NUM.1", observed, form=form)
+        return Fault(name, "mixed_precision", "NUM.1", observed, update=form)
 
     narrow: dict[str, Round] = {d: partial(to, d) for d in ("float16", "bfloat16")}
     widths = narrow | {"bfloat16, cut off": truncated}

@@ -10,45 +10,45 @@ from typing import Any
 import numpy as np
 
 from adamcore.conformance.faults import _inputs, _updates
-from adamcore.conformance.oracle.perturbation import Fault, Held, Moment, Moved
+from adamcore.conformance.oracle.perturbation import Fault, StepContext, UpdateInput, UpdateOutput
 from adamcore.conformance.types import Probe, Start
 from adamcore.definition import Coefficients
 
-Absent = Callable[[Moment, Coefficients, Held], Moved]
+Absent = Callable[[StepContext, Coefficients, UpdateInput], UpdateOutput]
 
 
-def where_absent(does: Absent, at: Moment, c: Coefficients, held: Held) -> Moved:
-    return does(at, c, held) if at.absent else _updates.plain(at, c, held)
+def where_absent(does: Absent, at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
+    return does(at, c, inputs) if at.absent else _updates.as_defined(at, c, inputs)
 
 
-def maximum_dropped(at: Moment, c: Coefficients, held: Held) -> Moved:
+def maximum_dropped(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
     """v_max is set back to v."""
-    _updates.only(at.adam.amsgrad != "none")
-    return [(p, m) for p, _, m in held.parts], held.v, held.v
+    _updates.require(at.adam.amsgrad != "none")
+    return [(p, m) for p, _, m in inputs.parts], inputs.v, inputs.v
 
 
-def first_dropped(at: Moment, c: Coefficients, held: Held) -> Moved:
-    return [(p, 0.0 * m) for p, _, m in held.parts], held.v, held.v_max
+def first_dropped(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
+    return [(p, 0.0 * m) for p, _, m in inputs.parts], inputs.v, inputs.v_max
 
 
-def fading(at: Moment, c: Coefficients, held: Held) -> Moved:
+def fading(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
     """The moments decay, the parameter stands."""
     bare = c._replace(decay=None, keep_p=None)
-    moved, v, _ = _updates.plain(at, bare, _updates.with_gradients(held, lambda p, g: 0.0 * g))
-    parts = zip(held.parts, moved, strict=True)
-    return [(p, m) for (p, *_), (_, m) in parts], v, held.v_max
+    moved, v, _ = _updates.as_defined(at, bare, _updates.with_gradients(inputs, lambda p, g: 0.0 * g))
+    parts = zip(inputs.parts, moved, strict=True)
+    return [(p, m) for (p, *_), (_, m) in parts], v, inputs.v_max
 
 
-def momentum_moves(at: Moment, c: Coefficients, held: Held) -> Moved:
+def momentum_moves(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
     """The momentum that is left moves the parameter; moments stand."""
     bare = c._replace(decay=None, keep_p=None)
-    moved, _, _ = _updates.given(at, bare, held, m=[m for *_, m in held.parts], v=held.v)
-    return moved, held.v, held.v_max
+    moved, _, _ = _updates.with_moments(at, bare, inputs, m=[m for *_, m in inputs.parts], v=inputs.v)
+    return moved, inputs.v, inputs.v_max
 
 
 def started(change: Callable[[Start], Start], probe: Probe) -> Probe:
     """Another state to begin with, where one is given."""
-    _updates.only(probe.start or probe.manner == "resumed")
+    _updates.require(probe.start or probe.manner == "resumed")
     return replace(probe, start=tuple(change(start) for start in probe.start))
 
 
@@ -78,7 +78,7 @@ def faults() -> tuple[Fault, ...]:
         return Fault(name, "missing", "F1", observed, **how)
 
     def form(does: Absent) -> dict[str, Any]:
-        return {"absent": "form", "form": partial(where_absent, does)}
+        return {"absent": "update", "update": partial(where_absent, does)}
 
     def state(name: str, observed: str, change: Callable[[Start], Start]) -> Fault:
         return Fault(name, "state", "STATE.4", observed, probe=partial(started, change))
@@ -90,7 +90,7 @@ def faults() -> tuple[Fault, ...]:
             "absent-forgets",
             "an absent gradient resets moments and clock",
             absent="reset",
-            clock=lambda at: max(at.since, 1),
+            clock=lambda at: max(at.updates_since_absence, 1),
         ),
         missing(
             "absent-stops-all",

@@ -9,51 +9,53 @@ from typing import Any
 import numpy as np
 
 from adamcore.conformance.faults import _inputs, _updates
-from adamcore.conformance.oracle.perturbation import Fault, Held, Moment, Moved
+from adamcore.conformance.oracle.perturbation import Fault, StepContext, UpdateInput, UpdateOutput
 from adamcore.conformance.types import FloatArray
 from adamcore.definition import Coefficients
 
 
-def no_momentum(at: Moment, c: Coefficients, held: Held) -> Moved:
+def no_momentum(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
     """Where the gradient is 0 nothing moves but decay; the moments go on."""
-    return _updates.stepped(at, c, held, lambda delta, p, g: np.where(g == 0, 0.0, delta))
+    return _updates.with_step(at, c, inputs, lambda delta, p, g: np.where(g == 0, 0.0, delta))
 
 
-def moments_kept(at: Moment, c: Coefficients, held: Held) -> Moved:
+def moments_kept(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
     """Moments do not decay where the gradient is 0; the momentum left moves the parameter."""
-    zero = np.logical_and.reduce([g == 0 for _, g, _ in held.parts])
-    parts = zip(_updates.first(at, c, held), held.parts, strict=True)
+    zero = np.logical_and.reduce([g == 0 for _, g, _ in inputs.parts])
+    parts = zip(_updates.first_moments(at, c, inputs), inputs.parts, strict=True)
     m = [np.where(zero, old, new) for new, (*_, old) in parts]
-    return _updates.given(at, c, held, m=m, v=np.where(zero, held.v, _updates.second(at, c, held)))
+    return _updates.with_moments(
+        at, c, inputs, m=m, v=np.where(zero, inputs.v, _updates.second_moment(at, c, inputs))
+    )
 
 
-def no_decay(at: Moment, c: Coefficients, held: Held) -> Moved:
+def no_decay(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
     """Where the gradient is 0 nothing decays."""
-    _updates.only(c.decay)
-    decaying, v, v_max = _updates.plain(at, c, held)
-    bare, _, _ = _updates.plain(at, c._replace(decay=None, keep_p=None), held)
-    still = [g == 0 for _, g, _ in held.parts]
+    _updates.require(c.decay)
+    decaying, v, v_max = _updates.as_defined(at, c, inputs)
+    bare, _, _ = _updates.as_defined(at, c._replace(decay=None, keep_p=None), inputs)
+    still = [g == 0 for _, g, _ in inputs.parts]
     moved = [(np.where(z, b, d), m) for z, (b, _), (d, m) in zip(still, bare, decaying, strict=True)]
     return moved, v, v_max
 
 
-def finite_step(at: Moment, c: Coefficients, held: Held) -> Moved:
+def finite_step(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
     """A step that is not finite becomes 0; the moments keep it."""
-    return _updates.stepped(at, c, held, lambda delta, p, g: np.where(np.isfinite(delta), delta, 0.0))
+    return _updates.with_step(at, c, inputs, lambda delta, p, g: np.where(np.isfinite(delta), delta, 0.0))
 
 
-def finite_moments(at: Moment, c: Coefficients, held: Held) -> Moved:
+def finite_moments(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
     """Moments that are not finite start anew."""
     clean = partial(np.nan_to_num, nan=0.0, posinf=0.0, neginf=0.0)
-    return _updates.given(at, c, held, m=[clean(m) for m in _updates.first(at, c, held)],
-                       v=clean(_updates.second(at, c, held)))  # fmt: skip
+    return _updates.with_moments(at, c, inputs, m=[clean(m) for m in _updates.first_moments(at, c, inputs)],
+                       v=clean(_updates.second_moment(at, c, inputs)))  # fmt: skip
 
 
-def finite_parameter(at: Moment, c: Coefficients, held: Held) -> Moved:
+def finite_parameter(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
     """An element that is not finite gets its old value back."""
-    moved, v, v_max = _updates.plain(at, c, held)
+    moved, v, v_max = _updates.as_defined(at, c, inputs)
     back = [
-        (np.where(np.isfinite(p), p, old), m) for (p, m), (old, *_) in zip(moved, held.parts, strict=True)
+        (np.where(np.isfinite(p), p, old), m) for (p, m), (old, *_) in zip(moved, inputs.parts, strict=True)
     ]
     return back, v, v_max
 
@@ -81,9 +83,9 @@ def faults() -> tuple[Fault, ...]:
         nan("nan-skips-tensor", "a NaN or infinity skips its tensor",
             **_inputs.on_steps(_inputs.tensor_skipped_on_nan)),
         nan("nan-step-dropped", "a step that is not finite is replaced by 0; the moments keep it",
-            form=finite_step),
-        nan("nan-moments-zeroed", "moments that are not finite start anew", form=finite_moments),
-        nan("nan-restored", "an element that is not finite gets its old value back", form=finite_parameter),
+            update=finite_step),
+        nan("nan-moments-zeroed", "moments that are not finite start anew", update=finite_moments),
+        nan("nan-restored", "an element that is not finite gets its old value back", update=finite_parameter),
         fault("nonfinite", "NF.2", "nan-spreads", "a NaN or infinity spoils its whole tensor",
               **_inputs.on_gradients(_inputs.nan_to_array)),
         fault("nonfinite", "NF.2", "nan-spreads-to-all", "a NaN or infinity spoils all tensors",
@@ -99,10 +101,10 @@ def faults() -> tuple[Fault, ...]:
         zero("zero-tensors-skipped", "a tensor whose gradient is all zero is left alone",
              **_inputs.on_steps(_inputs.zero_tensors_skipped)),
         zero("zeros-no-momentum", "elements with a zero gradient are not moved by their momentum",
-             form=no_momentum),
+             update=no_momentum),
         zero("zeros-keep-moments", "the moments of elements with a zero gradient do not decay",
-             form=moments_kept),
-        zero("zeros-no-decay", "elements with a zero gradient do not decay", form=no_decay),
+             update=moments_kept),
+        zero("zeros-no-decay", "elements with a zero gradient do not decay", update=no_decay),
     )  # fmt: skip
 
 

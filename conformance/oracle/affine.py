@@ -1,6 +1,6 @@
 """Numbers that know how wrong they may be: error analysis as an arithmetic.
 
-A `Noisy` vector is a centre and a signed sensitivity to every source of error: affine arithmetic.
+A `AffineNumber` vector is a centre and a signed sensitivity to every source of error: affine arithmetic.
 Run the definition with it, and the definition derives its own error bound: each operation adds one
 source (its rounding), and what earlier roundings do to the result is carried along with its sign,
 so that errors which cancel are seen to cancel.  Products, quotients and roots add a rigorous bound
@@ -35,8 +35,8 @@ class Format:
     """
 
 
-class Sources:
-    """The sources of error so far: each is an unknown in [-radius, radius], an element each."""
+class NoiseSymbols:
+    """The symbols of error so far: each is an unknown in [-radius, radius], an element each."""
 
     ROWS = 96  #: more than the definition's longest step needs
 
@@ -61,80 +61,80 @@ class Sources:
         np.multiply(sensitivity[:n], self.radius[:n], out=effect, where=sensitivity[:n] != 0)
         return effect
 
-    def exactly(self, value: FloatArray | float) -> Noisy:
+    def constant(self, value: FloatArray | float) -> AffineNumber:
         """A vector without error."""
         centre = np.zeros(self.size)
         centre += value
-        return Noisy(self, centre, np.zeros((self.ROWS, self.size)))
+        return AffineNumber(self, centre, np.zeros((self.ROWS, self.size)))
 
 
-class Noisy:
-    """A vector of real numbers, each known up to a linear form in the sources of error."""
+class AffineNumber:
+    """A vector of real numbers, each known up to a linear form in the symbols of error."""
 
-    __slots__ = ("centre", "sensitivity", "sources")
+    __slots__ = ("centre", "sensitivity", "symbols")
     __array_ufunc__ = None  # NumPy operands defer to us
 
-    def __init__(self, sources: Sources, centre: FloatArray, sensitivity: FloatArray) -> None:
-        self.sources, self.centre, self.sensitivity = sources, centre, sensitivity
+    def __init__(self, symbols: NoiseSymbols, centre: FloatArray, sensitivity: FloatArray) -> None:
+        self.symbols, self.centre, self.sensitivity = symbols, centre, sensitivity
 
     @property
     def error(self) -> FloatArray:
-        return self.sources.total(self.sensitivity)
+        return self.symbols.total(self.sensitivity)
 
-    def spoiled(self, by: FloatArray | float) -> Noisy:
+    def add_error(self, by: FloatArray | float) -> AffineNumber:
         """One more source of error, of radius ``by``; for a result that nobody holds yet."""
-        self.sensitivity[self.sources.add(by)] = 1.0
+        self.sensitivity[self.symbols.add(by)] = 1.0
         return self
 
-    def rounded(self, rest: FloatArray | float = 0.0) -> Noisy:
+    def rounded(self, rest: FloatArray | float = 0.0) -> AffineNumber:
         """The result of an operation: one rounding, and what was not linear."""
-        return self.fitted(self.sources.format, rest)
+        return self.rounded_to(self.symbols.format, rest)
 
-    def fitted(self, into: Format, rest: FloatArray | float = 0.0) -> Noisy:
+    def rounded_to(self, into: Format, rest: FloatArray | float = 0.0) -> AffineNumber:
         """Rounded into a format; what is exactly 0 stays so."""
         size = np.abs(self.centre) + self.error + rest
-        return self.spoiled(np.where(size == 0, 0.0, into.unit * size + into.tiny + rest))
+        return self.add_error(np.where(size == 0, 0.0, into.unit * size + into.tiny + rest))
 
-    def _like(self, other: Any) -> Noisy:
-        return other if isinstance(other, Noisy) else self.sources.exactly(other)
+    def _like(self, other: Any) -> AffineNumber:
+        return other if isinstance(other, AffineNumber) else self.symbols.constant(other)
 
-    def __neg__(self) -> Noisy:
-        return Noisy(self.sources, -self.centre, -self.sensitivity)
+    def __neg__(self) -> AffineNumber:
+        return AffineNumber(self.symbols, -self.centre, -self.sensitivity)
 
-    def __add__(self, other: Any) -> Noisy:
+    def __add__(self, other: Any) -> AffineNumber:
         b = self._like(other)
-        return Noisy(self.sources, self.centre + b.centre, self.sensitivity + b.sensitivity).rounded()
+        return AffineNumber(self.symbols, self.centre + b.centre, self.sensitivity + b.sensitivity).rounded()
 
-    def __sub__(self, other: Any) -> Noisy:
+    def __sub__(self, other: Any) -> AffineNumber:
         b = self._like(other)
-        return Noisy(self.sources, self.centre - b.centre, self.sensitivity - b.sensitivity).rounded()
+        return AffineNumber(self.symbols, self.centre - b.centre, self.sensitivity - b.sensitivity).rounded()
 
-    def __rsub__(self, other: Any) -> Noisy:
+    def __rsub__(self, other: Any) -> AffineNumber:
         return self._like(other) - self
 
-    def __mul__(self, other: Any) -> Noisy:
+    def __mul__(self, other: Any) -> AffineNumber:
         b = self._like(other)
         linear = self.sensitivity * b.centre + b.sensitivity * self.centre
-        return Noisy(self.sources, self.centre * b.centre, linear).rounded(self.error * b.error)
+        return AffineNumber(self.symbols, self.centre * b.centre, linear).rounded(self.error * b.error)
 
     __radd__, __rmul__ = __add__, __mul__
 
-    def __truediv__(self, other: Any) -> Noisy:
+    def __truediv__(self, other: Any) -> AffineNumber:
         b = self._like(other)
         with np.errstate(all="ignore"):
             z = self.centre / b.centre
             linear = (self.sensitivity - b.sensitivity * z) / b.centre
             relative = b.error / np.abs(b.centre)
             # (a+da)/(b+db) - a/b = linear / (1 + db/b)
-            size = self.sources.total(linear)
+            size = self.symbols.total(linear)
             rest = np.where(relative < 1.0, size * relative / (1.0 - relative), np.inf)
-        return Noisy(self.sources, z, linear).rounded(rest)
+        return AffineNumber(self.symbols, z, linear).rounded(rest)
 
-    def __rtruediv__(self, other: Any) -> Noisy:
+    def __rtruediv__(self, other: Any) -> AffineNumber:
         return self._like(other) / self
 
 
-def sqrt(x: Noisy) -> Noisy:
+def sqrt(x: AffineNumber) -> AffineNumber:
     """The root, linear where that holds, an interval where it does not."""
     error, root = x.error, np.sqrt(x.centre)
     with np.errstate(all="ignore"):
@@ -145,26 +145,26 @@ def sqrt(x: Noisy) -> Noisy:
         down = root - np.sqrt(np.maximum(x.centre - error, 0.0))
         # sqrt(1+e) = 1 + e/2 - r with 0 <= r <= e**2/2 for |e| <= 1
         rest = np.where(linear, 0.5 * root * relative**2, np.maximum(up, down))
-    return Noisy(x.sources, root, x.sensitivity * slope).rounded(rest)
+    return AffineNumber(x.symbols, root, x.sensitivity * slope).rounded(rest)
 
 
-def maximum(a: Noisy, b: Noisy) -> Noisy:
+def maximum(a: AffineNumber, b: AffineNumber) -> AffineNumber:
     """The larger: it follows the winner, and the loser where errors could turn the order."""
     first = a.centre >= b.centre
     gap = np.abs(a.centre - b.centre)
-    overlap = np.maximum(a.sources.total(a.sensitivity - b.sensitivity) - gap, 0.0)
+    overlap = np.maximum(a.symbols.total(a.sensitivity - b.sensitivity) - gap, 0.0)
     winner = np.where(first, a.sensitivity, b.sensitivity)
-    return Noisy(a.sources, np.where(first, a.centre, b.centre), winner).spoiled(overlap)
+    return AffineNumber(a.symbols, np.where(first, a.centre, b.centre), winner).add_error(overlap)
 
 
-class NoisyNamespace:
+class AffineNamespace:
     """The array namespace of noisy vectors."""
 
     sqrt = staticmethod(sqrt)
     maximum = staticmethod(maximum)
 
 
-class NoisyNumbers:
+class AffineCoefficients:
     """Coefficients with the errors that a claim allows them (axis ``coefficients``, rule NUM.4).
 
     Each is within one rounding of what double precision gives; under ``working`` within what the
@@ -172,38 +172,40 @@ class NoisyNumbers:
     also the rounding of every factor.
     """
 
-    def __init__(self, sources: Sources, precision: CoefficientPrecision) -> None:
-        self.sources = sources
+    def __init__(self, symbols: NoiseSymbols, precision: CoefficientPrecision) -> None:
+        self.symbols = symbols
         double = 2.0**-53
-        self.formed = double if precision == "double" else np.maximum(sources.format.unit, double)
+        self.formed = double if precision == "double" else np.maximum(symbols.format.unit, double)
         self.precision = precision
 
-    def with_error(self, value: float, error: float | FloatArray) -> Noisy:
-        return self.sources.exactly(value).spoiled(error + self.sources.format.unit * abs(value))
+    def inexact(self, value: float, error: float | FloatArray) -> AffineNumber:
+        return self.symbols.constant(value).add_error(error + self.symbols.format.unit * abs(value))
 
-    def inexact(self, b: float) -> FloatArray:
+    def rounding_of(self, b: float) -> FloatArray:
         """How far ``b`` moves when it is rounded to the precision coefficients are formed in."""
         return np.where(self.formed > 2.0**-53, self.formed * b, 0.0)
 
-    def number(self, value: float) -> Noisy:
-        return self.with_error(value, 0.0)
+    def number(self, value: float) -> AffineNumber:
+        return self.inexact(value, 0.0)
 
-    def sqrt(self, x: Noisy) -> Noisy:
+    def sqrt(self, x: AffineNumber) -> AffineNumber:
         return sqrt(x)
 
-    def power(self, base: float, k: int, rate: float) -> Noisy:
-        return self.with_error(math.pow(base, k * rate), 0.0)
+    def power(self, base: float, k: int, rate: float) -> AffineNumber:
+        return self.inexact(math.pow(base, k * rate), 0.0)
 
     def successor(self, t: int) -> int:
         return t + 1
 
-    def complement(self, b: float) -> Noisy:
-        return self.with_error(1.0 - b, self.inexact(b))
+    def complement(self, b: float) -> AffineNumber:
+        return self.inexact(1.0 - b, self.rounding_of(b))
 
-    def complement_power(self, b: float, t: int) -> Noisy:
+    def complement_power(self, b: float, t: int) -> AffineNumber:
         value = 1.0 if b == 0 else -math.expm1(t * math.log1p(b - 1.0))
-        roundings = 4.0 + np.where(self.inexact(b) > 0, t, 0.0) + (t if self.precision == "running" else 0.0)
-        return self.with_error(value, self.formed * (roundings * (1.0 - value) + value))
+        roundings = (
+            4.0 + np.where(self.rounding_of(b) > 0, t, 0.0) + (t if self.precision == "running" else 0.0)
+        )
+        return self.inexact(value, self.formed * (roundings * (1.0 - value) + value))
 
     def keep(self, kept: Number, weight: Number) -> Number:
         # two weights, each rounded: the wider of the two forms of an average

@@ -18,11 +18,16 @@ import numpy as np
 
 from adamcore import Adam
 from adamcore.conformance.dtypes import DTYPES, arithmetic_of
-from adamcore.conformance.oracle.affine import Format, Noisy, NoisyNamespace, NoisyNumbers, Sources
-from adamcore.conformance.oracle.condense import condensed, spread
-from adamcore.conformance.oracle.perturbation import Fault, Tweak
-from adamcore.conformance.oracle.reduced import essence
-from adamcore.conformance.oracle.trajectory import Walk, walk
+from adamcore.conformance.oracle.affine import (
+    AffineCoefficients,
+    AffineNamespace,
+    AffineNumber,
+    Format,
+    NoiseSymbols,
+)
+from adamcore.conformance.oracle.perturbation import Fault, StepFault
+from adamcore.conformance.oracle.sharing import canonical_claim, expand, unique_elements
+from adamcore.conformance.oracle.trajectory import Trajectory, simulate
 from adamcore.conformance.types import FloatArray, Probe
 from adamcore.definition import coefficients, update
 
@@ -52,7 +57,7 @@ class Bound:
     size: FloatArray  #: max(|p|, |update|), where its ULP is taken
 
 
-class NoisySlot:
+class AffineSlot:
     """State of real vectors with the sensitivities of (p..., m..., v, v_max) to all past roundings."""
 
     def __init__(
@@ -67,23 +72,28 @@ class NoisySlot:
         self.moved = [zero for _ in parts]
 
     def step(
-        self, t: int, lr: float, grads: list[FloatArray], mask: FloatArray | None, tweak: Tweak | None = None
+        self,
+        t: int,
+        lr: float,
+        grads: list[FloatArray],
+        mask: FloatArray | None,
+        fault: StepFault | None = None,
     ) -> None:
         n, k, size = self.parts, len(self.centre), len(self.centre[0])
-        sources = Sources(size, self.format)
-        numbers = NoisyNumbers(sources, self.adam.coefficients)
-        state = [sources.exactly(x).spoiled(r) for x, r in zip(self.centre, self.radius(), strict=True)]
+        symbols = NoiseSymbols(size, self.format)
+        numbers = AffineCoefficients(symbols, self.adam.coefficients)
+        state = [symbols.constant(x).add_error(r) for x, r in zip(self.centre, self.radius(), strict=True)]
         value, error = self.mu_product
-        mu = sources.exactly(value).spoiled(error)
+        mu = symbols.constant(value).add_error(error)
         with np.errstate(all="ignore"):
             c = coefficients(numbers, self.adam, t, numbers.number(lr), mu)
-            c = c if tweak is None else tweak(c, numbers)
-            inputs = [(state[i], sources.exactly(g), state[n + i]) for i, g in enumerate(grads)]
-            moved, v, v_max = update(NoisyNamespace, self.adam, c, inputs, state[2 * n], state[2 * n + 1])
+            c = c if fault is None else fault.coefficients(c, numbers)
+            inputs = [(state[i], symbols.constant(g), state[n + i]) for i, g in enumerate(grads)]
+            moved, v, v_max = update(AffineNamespace, self.adam, c, inputs, state[2 * n], state[2 * n + 1])
             after = [stored(p, self.storage.p) for p, _ in moved]
             after += [stored(x, self.storage.moments) for x in (*(m for _, m in moved), v, v_max)]
-            effect = np.stack([x.sensitivity[: sources.count].T for x in after], axis=2)
-            fresh = merged(np.stack([sources.effect(x.sensitivity)[k:].T for x in after], axis=2))
+            effect = np.stack([x.sensitivity[: symbols.count].T for x in after], axis=2)
+            fresh = merged(np.stack([symbols.effect(x.sensitivity)[k:].T for x in after], axis=2))
             past = np.concatenate([self.past @ effect[:, :k], fresh], axis=1)
         self.carry(c.mu_product)
         centre = [x.centre for x in after]
@@ -95,12 +105,12 @@ class NoisySlot:
         self.past, self.centre = past, centre
 
     def tick(self, t: int, lr: float) -> None:
-        sources = Sources(len(self.centre[0]), self.format)
-        numbers, (value, error) = NoisyNumbers(sources, self.adam.coefficients), self.mu_product
-        mu = sources.exactly(value).spoiled(error)
+        symbols = NoiseSymbols(len(self.centre[0]), self.format)
+        numbers, (value, error) = AffineCoefficients(symbols, self.adam.coefficients), self.mu_product
+        mu = symbols.constant(value).add_error(error)
         self.carry(coefficients(numbers, self.adam, t, numbers.number(lr), mu).mu_product)
 
-    def carry(self, mu_product: Noisy | None) -> None:
+    def carry(self, mu_product: AffineNumber | None) -> None:
         """Keep the product of momenta."""
         if mu_product is not None:
             self.mu_product = mu_product.centre, mu_product.error
@@ -130,7 +140,7 @@ class NoisySlot:
         ]
 
 
-class Pair(NoisySlot):
+class Pair(AffineSlot):
     """Float32 and float64 at once: the elements stand there twice, and cost hardly more than once."""
 
     def __init__(self, adam: Adam, parts: list[FloatArray], flushes: bool) -> None:
@@ -140,10 +150,15 @@ class Pair(NoisySlot):
         super().__init__(adam, [np.tile(p, 2) for p in parts], both)
 
     def step(
-        self, t: int, lr: float, grads: list[FloatArray], mask: FloatArray | None, tweak: Tweak | None = None
+        self,
+        t: int,
+        lr: float,
+        grads: list[FloatArray],
+        mask: FloatArray | None,
+        fault: StepFault | None = None,
     ) -> None:
         twice = None if mask is None else np.tile(mask, 2)
-        super().step(t, lr, [np.tile(g, 2) for g in grads], twice, tweak)
+        super().step(t, lr, [np.tile(g, 2) for g in grads], twice, fault)
 
     def begin(self, m: list[FloatArray], v: FloatArray, v_max: FloatArray) -> None:
         super().begin([np.tile(x, 2) for x in m], np.tile(v, 2), np.tile(v_max, 2))
@@ -152,17 +167,17 @@ class Pair(NoisySlot):
         super().put([np.tile(p, 2) for p in parts])
 
 
-def stored(x: Noisy, into: Format | None) -> Noisy:
+def stored(x: AffineNumber, into: Format | None) -> AffineNumber:
     """A result on its way to memory: rounded once more where that is narrower."""
     if into is None:
         return x
-    return Noisy(x.sources, x.centre, x.sensitivity.copy()).fitted(into)
+    return AffineNumber(x.symbols, x.centre, x.sensitivity.copy()).rounded_to(into)
 
 
 def merged(fresh: FloatArray) -> FloatArray:
-    """The sources of one step, those that act on the state in one direction added up.
+    """The symbols of one step, those that act on the state in one direction added up.
 
-    Roundings on the way to m reach p only through m, and so on: sources that touch the same
+    Roundings on the way to m reach p only through m, and so on: symbols that touch the same
     state variables are parallel, and parallel ones add exactly.
     """
     groups: dict[bytes, list[int]] = {}
@@ -183,7 +198,7 @@ def merged(fresh: FloatArray) -> FloatArray:
 
 def bounds(
     claim: Adam, probe: Probe, dtype: str, flushes: bool = False, fault: Fault | None = None
-) -> Walk[Bound]:
+) -> Trajectory[Bound]:
     """The tolerance of every step and element of a probe under a claim in ``dtype``.
 
     Args:
@@ -193,33 +208,33 @@ def bounds(
         flushes: whether the arithmetic flushes subnormals to zero (XLA on CPUs does).
 
     Returns:
-        Walk of :class:`Bound`, in the units of p; infinite where nothing can be said.
+        Trajectory of :class:`Bound`, in the units of p; infinite where nothing can be said.
     """
-    same = replace(essence(claim, probe, fault), coefficients=claim.coefficients)
+    same = replace(canonical_claim(claim, probe, fault), coefficients=claim.coefficients)
     if dtype in PAIR and claim.moment_dtype is None:
         return pair(same, probe, flushes, fault)[PAIR.index(dtype)]
     return single(same, probe, dtype, flushes, fault)
 
 
 @lru_cache(maxsize=2048)
-def single(claim: Adam, probe: Probe, dtype: str, flushes: bool, fault: Fault | None) -> Walk[Bound]:
+def single(claim: Adam, probe: Probe, dtype: str, flushes: bool, fault: Fault | None) -> Trajectory[Bound]:
     """The bounds in one format, with moments of another if the claim has them."""
     arithmetic, storage = formats_of(dtype, claim.moment_dtype, flushes)
-    return walk(claim, probe, lambda a, parts: NoisySlot(a, parts, arithmetic, storage), fault)
+    return simulate(claim, probe, lambda a, parts: AffineSlot(a, parts, arithmetic, storage), fault)
 
 
 @lru_cache(maxsize=2048)
-def pair(claim: Adam, probe: Probe, flushes: bool, fault: Fault | None) -> list[Walk[Bound]]:
+def pair(claim: Adam, probe: Probe, flushes: bool, fault: Fault | None) -> list[Trajectory[Bound]]:
     """The bounds in both formats of :data:`PAIR`."""
-    few, back = (probe, []) if fault else condensed(probe)  # a fault may ask where an element stands
-    both = walk(claim, few, lambda a, parts: Pair(a, parts, flushes), fault)
+    few, back = (probe, []) if fault else unique_elements(probe)  # a fault may ask where an element stands
+    both = simulate(claim, few, lambda a, parts: Pair(a, parts, flushes), fault)
     halves = (
-        Walk(
+        Trajectory(
             [[[half(x, k) for x in parts] for parts in step] for step in both.steps], both.raises, both.clocks
         )
         for k in range(2)
     )
-    return [spread(one, back) for one in halves]
+    return [expand(one, back) for one in halves]
 
 
 def half(bound: Bound, k: int) -> Bound:

@@ -15,10 +15,9 @@ import numpy as np
 from flint import arb, ctx
 
 from adamcore import Adam
-from adamcore.conformance.oracle.condense import condensed, spread
-from adamcore.conformance.oracle.perturbation import Fault, Tweak
-from adamcore.conformance.oracle.reduced import essence
-from adamcore.conformance.oracle.trajectory import Walk, walk
+from adamcore.conformance.oracle.perturbation import Fault, StepFault
+from adamcore.conformance.oracle.sharing import canonical_claim, expand, unique_elements
+from adamcore.conformance.oracle.trajectory import Trajectory, simulate
 from adamcore.conformance.types import FloatArray, Probe
 from adamcore.definition import Number, coefficients, update
 
@@ -89,10 +88,15 @@ class ExactSlot:
         self.mu_product: Number | None = arb(1)
 
     def step(
-        self, t: int, lr: float, grads: list[FloatArray], mask: FloatArray | None, tweak: Tweak | None = None
+        self,
+        t: int,
+        lr: float,
+        grads: list[FloatArray],
+        mask: FloatArray | None,
+        fault: StepFault | None = None,
     ) -> None:
         c = coefficients(Exact(), self.adam, t, arb(lr), self.mu_product)
-        c = c if tweak is None else tweak(c, Exact())
+        c = c if fault is None else fault.coefficients(c, Exact())
         self.mu_product = c.mu_product
         parts = [(p, _ball(g.astype(object)), m) for p, g, m in zip(self.p, grads, self.m, strict=True)]
         moved, v, v_max = update(Balls, self.adam, c, parts, self.v, self.v_max)
@@ -128,19 +132,19 @@ def as_value(balls: Any) -> Value:
 
 
 @lru_cache(maxsize=4096)
-def _exact(claim: Adam, probe: Probe, fault: Fault | None) -> Walk[Value]:
-    few, back = (probe, []) if fault else condensed(probe)  # a fault may ask where an element stands
+def _exact(claim: Adam, probe: Probe, fault: Fault | None) -> Trajectory[Value]:
+    few, back = (probe, []) if fault else unique_elements(probe)  # a fault may ask where an element stands
     with ctx.workprec(PRECISION):
-        return spread(walk(claim, few, ExactSlot, fault), back)
+        return expand(simulate(claim, few, ExactSlot, fault), back)
 
 
-def exact(claim: Adam, probe: Probe, fault: Fault | None = None) -> Walk[Value]:
+def exact(claim: Adam, probe: Probe, fault: Fault | None = None) -> Trajectory[Value]:
     """The exact trajectory of a probe under a claim (its axes; hyperparameters are the probe's).
 
     Raises:
         ArithmeticError: balls too wide to tell a float64; never seen at 256 bits.
     """
-    return _exact(essence(claim, probe, fault), probe, fault)
+    return _exact(canonical_claim(claim, probe, fault), probe, fault)
 
 
 def round_once(ball: Any, bits: int, smallest: int) -> float:

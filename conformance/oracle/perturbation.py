@@ -1,12 +1,16 @@
-"""What a fault is: one way to be wrong that lies beyond the axes.
+"""A fault: one way in which a program that is meant to be Adam differs from it.
 
-Most faults change what goes into the definition, never the definition: the probe as the candidate
-sees it (gradients, hyperparameters, schedule, masks), the clock it uses, or the coefficients of a
-step.  A candidate has such a fault where its trajectories are those of the claim with the fault,
-within the bound: the oracle and the tolerance serve the diagnosis as they serve the judgement.
+The oracle can run Adam with a fault, which is how a diagnosis recognises one: a candidate has the
+fault if its trajectory is that of the claim with the fault.  A fault acts in one of these places.
 
-A fault of the formula itself has a `form`, which stands in for the definition's update.  There is
-no oracle for it: it is matched by a model in float64, at a few hundred roundings' distance.
+- `probe`, `clock` and `coefficients` change what goes into the definition: the gradients and
+  hyperparameters that the candidate sees, the t that it counts, the scalars of a step.  The
+  definition itself stays as it is, so the oracle gives the exact answer and its bound, and a match
+  is proved.
+- `update` replaces the formula of a step.  The oracle has no exact answer for another formula, so
+  the trajectory is compared with a model in float64, at a distance of a few hundred roundings.
+- `absent` says what the candidate does with a parameter that has no gradient.
+- `narrow` says that it computes in float32 whatever the dtype.
 """
 
 from __future__ import annotations
@@ -21,74 +25,77 @@ from adamcore.conformance.types import FloatArray, Probe
 from adamcore.definition import Coefficients
 
 
-class Moment(NamedTuple):
-    """The circumstances of one parameter's step."""
+class StepContext(NamedTuple):
+    """What a fault may depend on in one step of one parameter."""
 
     adam: Adam
     t: int
     lr: float
     shape: tuple[int, ...]
-    absent: bool  #: its gradient is absent, and it steps all the same (a fault)
-    step: int  #: the number of this step, the first is 1
+    absent: bool  #: the gradient is absent, and the parameter is stepped all the same
+    step: int  #: the number of the step; the first is 1
 
 
-class Held(NamedTuple):
-    """What a form of the update works on: flat real vectors in float64."""
+class ClockContext(NamedTuple):
+    """What a wrong clock may count."""
 
-    parts: list[tuple[FloatArray, FloatArray, FloatArray]]  #: (p, g, m), or both parts of complex ones
+    t: int  #: the parameter's clock under the claim
+    calls: int  #: updates of all parameters so far, with this one
+    step: int  #: the number of the step; the first is 1
+    clocks: tuple[int, ...]  #: the clocks of all parameters in this step
+    absent: tuple[bool, ...]  #: for each parameter: whether its gradient is absent in this step
+    own_updates: int  #: updates of this parameter with a gradient, those before the start included
+    updates_since_absence: int  #: those since its gradient was last absent
+    calls_of_shape: int  #: updates of all parameters of this shape so far, with this one
+
+
+class UpdateInput(NamedTuple):
+    """What a wrong formula is given: flat real vectors in float64."""
+
+    parts: list[tuple[FloatArray, FloatArray, FloatArray]]  #: (p, g, m); two parts under "modulus"
     v: FloatArray
     v_max: FloatArray
-    memory: dict[str, Any]  #: of this parameter: whatever the fault keeps besides
+    memory: dict[str, Any]  #: what the fault keeps between the steps of this parameter
 
 
-Moved = tuple[list[tuple[FloatArray, FloatArray]], FloatArray, FloatArray | None]
-"""What an update gives: the new ``[(p, m)]``, v and v_max."""
+UpdateOutput = tuple[list[tuple[FloatArray, FloatArray]], FloatArray, FloatArray | None]
+"""What a formula returns: the new ``[(p, m)]``, v and v_max."""
 
-Tweaking = Callable[[Coefficients, Any, Moment], Coefficients]
-Form = Callable[[Moment, Coefficients, Held], Moved]
+ChangeCoefficients = Callable[[Coefficients, Any, StepContext], Coefficients]
+"""From the coefficients of a step, the arithmetic that made them, and the step's context."""
 
-
-class Ticks(NamedTuple):
-    """What a faulty clock can go by."""
-
-    t: int  #: the parameter's own clock, as the claim has it
-    calls: int  #: updates of all parameters so far, this one included
-    step: int  #: the number of this step
-    clocks: tuple[int, ...]  #: of all parameters, in this step
-    absent: tuple[bool, ...]  #: who has no gradient in this step
-    own: int  #: updates of this parameter with a gradient, those before the start included
-    since: int  #: and those since it last had none
-    alike: int  #: updates of all parameters of its shape so far, this one included
+Update = Callable[[StepContext, Coefficients, UpdateInput], UpdateOutput]
 
 
 @dataclass(frozen=True)
-class Tweak:
-    """What a fault does to the coefficients of one step, with the Numbers in use."""
+class StepFault:
+    """A fault in one step of one parameter."""
 
-    change: Tweaking | None
-    at: Moment
+    change: ChangeCoefficients | None
+    context: StepContext
 
-    def __call__(self, c: Coefficients, n: Any) -> Coefficients:
-        return c if self.change is None else self.change(c, n, self.at)
+    def coefficients(self, c: Coefficients, n: Any) -> Coefficients:
+        """Return the coefficients ``c`` as the fault forms them in the arithmetic ``n``."""
+        return c if self.change is None else self.change(c, n, self.context)
 
 
 @dataclass(frozen=True, eq=False)
 class Fault:
-    """One way to be wrong.
+    """One way to be wrong; the module says what each of the last six fields does.
 
     Attributes:
-        name: its name.
-        area: what a finding calls it by.
-        rule: the clause of docs/spec.md that it breaks.
-        observed: what such a candidate does, for its finding.
-        probe: the probe as it sees it.
-        clock: the clock as it counts.
-        tweak: the coefficients as it forms them.
-        absent: what it does where the gradient is absent; "form" leaves that to the form.
-        form: its own update.  With one, nothing is proved by the oracle: the trajectories are
-            compared with a model in float64.
-        narrow: it rounds as in float32 whatever the dtype, and forms its coefficients so; nothing else
-            is known of it.  Its runs lie within the bounds of float32 under that claim.
+        name: a unique name.
+        area: the area of a finding that names the fault.
+        rule: the rule of docs/spec.md that it breaks.
+        observed: what such a candidate does, in the words of a finding.
+        probe: maps a probe to the probe that the candidate sees.
+        clock: returns the t that the candidate uses.
+        coefficients: maps the coefficients of a step to those that the candidate uses.
+        absent: what the candidate does where a gradient is absent: "decay" applies weight decay
+            alone, "reset" sets the moments to 0, "update" leaves it to ``update``.
+        update: the candidate's formula.
+        narrow: how the candidate forms its coefficients in float32.  Its runs lie within the
+            float32 bounds of the claim with this choice on the axis ``coefficients``.
     """
 
     name: str = ""
@@ -96,19 +103,21 @@ class Fault:
     rule: str = ""
     observed: str = ""
     probe: Callable[[Probe], Probe] | None = None
-    clock: Callable[[Ticks], int] | None = None
-    tweak: Tweaking | None = None
-    absent: Literal["decay", "reset", "form"] | None = None
-    form: Form | None = None
+    clock: Callable[[ClockContext], int] | None = None
+    coefficients: ChangeCoefficients | None = None
+    absent: Literal["decay", "reset", "update"] | None = None
+    update: Update | None = None
     narrow: CoefficientPrecision | None = None
 
-    def tweak_at(self, moment: Moment) -> Tweak | None:
-        """The change of coefficients in these circumstances."""
-        if moment.absent and self.absent != "form":
-            return Tweak(decay_alone, moment)
-        return None if self.tweak is None and self.form is None else Tweak(self.tweak, moment)
+    def at_step(self, context: StepContext) -> StepFault | None:
+        """Return the fault in one step, or None if it leaves this step's formula alone."""
+        if context.absent and self.absent != "update":
+            return StepFault(decay_alone, context)
+        if self.coefficients is None and self.update is None:
+            return None
+        return StepFault(self.coefficients, context)
 
 
-def decay_alone(c: Coefficients, n: Any, at: Moment) -> Coefficients:
-    """Coefficients with which the parameter decays and nothing else happens."""
+def decay_alone(c: Coefficients, n: Any, at: StepContext) -> Coefficients:
+    """Return coefficients with which the parameter decays and nothing else happens."""
     return c._replace(w1=0.0, w2=0.0, keep1=1.0, keep2=1.0, step_m=0.0, step_g=None)

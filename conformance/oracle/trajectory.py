@@ -14,7 +14,7 @@ from typing import Generic, Protocol, TypeVar
 import numpy as np
 
 from adamcore import AXES, Adam
-from adamcore.conformance.oracle.perturbation import Fault, Moment, Ticks, Tweak
+from adamcore.conformance.oracle.perturbation import ClockContext, Fault, StepContext, StepFault
 from adamcore.conformance.types import FloatArray, Probe, Step
 
 T = TypeVar("T")
@@ -24,7 +24,7 @@ class Slot(Protocol[T]):
     """Real vectors that share a second moment: a parameter, or a part of a complex one."""
 
     def step(
-        self, t: int, lr: float, grads: list[FloatArray], mask: FloatArray | None, tweak: Tweak | None
+        self, t: int, lr: float, grads: list[FloatArray], mask: FloatArray | None, fault: StepFault | None
     ) -> None: ...
     def begin(self, m: list[FloatArray], v: FloatArray, v_max: FloatArray) -> None: ...  # given moments
     def put(self, parts: list[FloatArray]) -> None: ...  # the parameter as it was really given
@@ -34,7 +34,7 @@ class Slot(Protocol[T]):
 
 
 @dataclass
-class Walk(Generic[T]):
+class Trajectory(Generic[T]):
     """What a claim expects of a probe."""
 
     steps: list[list[list[T]]]  #: after each step, for each parameter, its real parts
@@ -48,25 +48,25 @@ def real_parts(values: FloatArray) -> list[FloatArray]:
     return [flat.real.copy(), flat.imag.copy()] if np.iscomplexobj(flat) else [flat]
 
 
-def claim_of(claim: Adam, probe: Probe) -> Adam:
+def adam_for(claim: Adam, probe: Probe) -> Adam:
     """The claim's axes with the probe's hyperparameters."""
     axes = {axis: getattr(claim, axis) for axis in AXES}
     return Adam(**{**axes, **probe.hyper}, moment_dtype=claim.moment_dtype)
 
 
-def walk(
+def simulate(
     claim: Adam,
     probe: Probe,
     make: Callable[[Adam, list[FloatArray]], Slot[T]],
     fault: Fault | None = None,
-) -> Walk[T]:
+) -> Trajectory[T]:
     """Step every parameter of the probe through slots that ``make`` makes.
 
     With a ``fault``, as a candidate that follows the claim but for this fault would.
     """
     fault = fault or Fault()
     probe = fault.probe(probe) if fault.probe else probe
-    adam = claim_of(claim, probe)
+    adam = adam_for(claim, probe)
     slots: list[list[Slot[T]]] = []
     for p in probe.params:
         parts = real_parts(p)
@@ -81,7 +81,7 @@ def walk(
             slot.begin(parts if len(parameter) == 1 else [parts[k]], np.ravel(start.v), np.ravel(start.v_max))
     assert not callable(adam.lr)
     lr = adam.lr
-    result: Walk[T] = Walk([])
+    result: Trajectory[T] = Trajectory([])
     for s, step in enumerate(probe.steps, start=1):
         lr = lr if step.lr is None else step.lr
         absent = [is_absent(step, i) for i in range(len(slots))]
@@ -101,17 +101,17 @@ def walk(
             if skipped and fault.absent == "reset":
                 for slot in parameter:
                     slot.reset()
-            if skipped and fault.absent not in ("decay", "form"):
+            if skipped and fault.absent not in ("decay", "update"):
                 for slot in parameter if adam.clock == "global" and not held else ():
                     slot.tick(clocks[i], lr)
                 continue
             calls += 1
             alike[np.shape(probe.params[i])] += 1
-            ticks = Ticks(
+            ticks = ClockContext(
                 clocks[i], calls, s, tuple(clocks), tuple(absent), own[i], since[i],
                 alike[np.shape(probe.params[i])],
             )  # fmt: skip
-            moment = Moment(
+            moment = StepContext(
                 adam, clocks[i] if fault.clock is None else fault.clock(ticks), lr,
                 np.shape(probe.params[i]), skipped, s,
             )  # fmt: skip
@@ -122,7 +122,7 @@ def walk(
                 mine = grads if len(parameter) == 1 else [grads[k]]
                 if given is not None:
                     slot.put(given if len(parameter) == 1 else [given[k]])
-                slot.step(moment.t, lr, mine, mask, fault.tweak_at(moment))
+                slot.step(moment.t, lr, mine, mask, fault.at_step(moment))
         result.steps.append([[x for slot in parameter for x in slot.read()] for parameter in slots])
         result.clocks.append(list(clocks))
     return result

@@ -7,7 +7,16 @@ import datetime as dt
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from adamcore.conformance.probes import PROBES
-from adamcore.conformance.report.matrix import KINDS, Column, Row, by_dialect, columns, rules, severity, total
+from adamcore.conformance.report.matrix import (
+    KINDS,
+    Column,
+    Row,
+    by_dialect,
+    columns,
+    count_results,
+    rules,
+    severity,
+)
 from adamcore.conformance.report.plot import plot
 from adamcore.conformance.report.report import VERDICTS, Report, Verdict
 from adamcore.conformance.rules import SAYS
@@ -16,7 +25,7 @@ from adamcore.conformance.types import Evidence
 DRAWN = 400  #: more rows than these do not all get a plot
 
 
-def page(report: Report, *, written: dt.datetime | None = None) -> str:
+def render_html(report: Report, *, written: dt.datetime | None = None) -> str:
     """The text of the page; ``written`` is the moment it names, else now."""
     jinja = Environment(
         loader=PackageLoader("adamcore.conformance"), autoescape=True, undefined=StrictUndefined,
@@ -24,28 +33,28 @@ def page(report: Report, *, written: dt.datetime | None = None) -> str:
     )  # fmt: skip
     found = columns(report)
     several, dialects = by_dialect(found)
-    chosen = to_draw(found)
+    chosen = rows_with_plot(found)
     written = written or dt.datetime.now(dt.UTC)
     return jinja.get_template("report.html").render(
         title=headline(found),
         columns=found,
         judged=[column for column in found if column.rows],
         rules=rules(found),
-        says=says,
+        says=rule_text,
         several=several,
         dialects=dialects,
         report=report,
-        total=total(found),
+        total=count_results(found),
         kinds=KINDS,
         plot=lambda row: plot(row.result.series) if row in chosen else None,
         all_drawn=len(chosen) == sum(len(column.rows) for column in found),
-        about=about,
-        numbers=numbers,
+        about=probe_purpose,
+        numbers=evidence_numbers,
         written=f"{written:%Y-%m-%d %H:%M} UTC",
     )
 
 
-def to_draw(found: list[Column]) -> set[Row]:
+def rows_with_plot(found: list[Column]) -> set[Row]:
     """The rows that get a plot: all; where they are many, of those that passed the closest of each rule."""
     rows = {row for column in found for row in column.rows}
     if len(rows) <= DRAWN:
@@ -70,19 +79,19 @@ def headline(found: list[Column]) -> str:
     return ", ".join(f"{verdicts.count(v)} {v}" for v in VERDICTS if v in verdicts) or "Nothing was checked"
 
 
-def says(rule: str) -> str:
+def rule_text(rule: str) -> str:
     """What a rule asks, or what its first probe is for."""
     about = next((probe.about for probe in PROBES.values() if probe.rule == rule), "")
     return SAYS.get(rule, about)
 
 
-def about(row: Row) -> str:
+def probe_purpose(row: Row) -> str:
     """What a row's probe is for."""
     probe = PROBES.get(row.result.probe)
     return probe.about if probe else ""
 
 
-def numbers(evidence: Evidence) -> list[tuple[str, str, str]]:
+def evidence_numbers(evidence: Evidence) -> list[tuple[str, str, str]]:
     """Got and want: name, decimal, hex float."""
     return [
         (name, f"{float.fromhex(text):.9g}", text)

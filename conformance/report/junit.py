@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from xml.etree import ElementTree as ET
 
-from adamcore.conformance.checking.explain import about
+from adamcore.conformance.checking.explain import findings_of
 from adamcore.conformance.report.report import Entry, Report
 from adamcore.conformance.types import Evidence, Finding, Result
 
@@ -14,68 +14,70 @@ from adamcore.conformance.types import Evidence, Finding, Result
 UNFIT = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def junit(report: Report) -> str:
+def render_junit(report: Report) -> str:
     """The text of the file."""
     root = ET.Element("testsuites", name="adamcore check")
     for entry in report.entries:
-        root.append(suite(entry, report))
+        root.append(suite_element(entry, report))
     if report.unmet:
-        root.append(unmet(report.unmet))
-    count(root, root.iter("testcase"))
+        root.append(unmet_element(report.unmet))
+    set_counts(root, root.iter("testcase"))
     ET.indent(root, " ")
     return ET.tostring(root, encoding="unicode", xml_declaration=False).join(
         ('<?xml version="1.0" encoding="utf-8"?>\n', "\n")
     )
 
 
-def suite(entry: Entry, report: Report) -> ET.Element:
+def suite_element(entry: Entry, report: Report) -> ET.Element:
     """One candidate under one claim."""
-    element = ET.Element("testsuite", name=clean(f"{entry.target} as {entry.claimed}"))
+    element = ET.Element("testsuite", name=replace_unfit(f"{entry.target} as {entry.claimed}"))
     facts = {"verdict": entry.verdict, "claimed": entry.claimed, "identified": entry.identified or "",
              "kind": entry.kind, "device": entry.device}  # fmt: skip
     facts |= {f"version of {name}": version for name, version in report.environment["packages"].items()}
     properties = ET.SubElement(element, "properties")
     for name, value in facts.items():
         if value:
-            ET.SubElement(properties, "property", name=name, value=clean(value))
+            ET.SubElement(properties, "property", name=name, value=replace_unfit(value))
     for result in entry.results:
-        element.append(case(entry, result))
+        element.append(case_element(entry, result))
     if entry.reason:
-        start = ET.SubElement(element, "testcase", name="runs", classname=clean(entry.target))
+        start = ET.SubElement(element, "testcase", name="runs", classname=replace_unfit(entry.target))
         missing = entry.verdict == "unavailable" and not entry.asked
         kind = "skipped" if missing else "error"
-        add(start, kind, entry.verdict, first_line(entry.reason), entry.reason)
-    count(element, element.iter("testcase"))
+        add_outcome(start, kind, entry.verdict, first_line(entry.reason), entry.reason)
+    set_counts(element, element.iter("testcase"))
     return element
 
 
-def case(entry: Entry, result: Result) -> ET.Element:
+def case_element(entry: Entry, result: Result) -> ET.Element:
     """One probe in one dtype."""
-    element = ET.Element("testcase", name=f"{result.probe} {result.dtype}", classname=clean(entry.target))
+    element = ET.Element(
+        "testcase", name=f"{result.probe} {result.dtype}", classname=replace_unfit(entry.target)
+    )
     waived = entry.waived.get((result.probe, result.dtype))
     if waived is not None:
-        add(element, "skipped", "expected", f"expected to fail: {waived}", result.reason)
+        add_outcome(element, "skipped", "expected", f"expected to fail: {waived}", result.reason)
     elif entry.failed(result):
-        add(element, "failure", "deviates", result.reason, "\n\n".join(told(entry, result)))
+        add_outcome(element, "failure", "deviates", result.reason, "\n\n".join(failure_texts(entry, result)))
     elif result.status == "failed":
-        add(element, "skipped", "note", f"should, not must: {result.reason}", result.reason)
+        add_outcome(element, "skipped", "note", f"should, not must: {result.reason}", result.reason)
     elif result.status == "undecided":
         why = f"{result.undecided} elements with a bound too wide to judge"
-        add(element, "skipped", "undecided", why, why)
+        add_outcome(element, "skipped", "undecided", why, why)
     elif result.status == "skipped":
-        add(element, "skipped", "skipped", result.reason, "")
+        add_outcome(element, "skipped", "skipped", result.reason, "")
     return element
 
 
-def told(entry: Entry, result: Result) -> list[str]:
+def failure_texts(entry: Entry, result: Result) -> list[str]:
     """What a failed probe has to say: where it first leaves the bound, then its findings."""
     said = [result.reason]
     if result.evidence is not None:
-        said.append("first divergence\n" + "\n".join(f"  {line}" for line in divergence(result.evidence)))
-    return said + [described(found, result.evidence) for found in about(result, entry.findings)]
+        said.append("first divergence\n" + "\n".join(f"  {line}" for line in evidence_lines(result.evidence)))
+    return said + [finding_text(found, result.evidence) for found in findings_of(result, entry.findings)]
 
 
-def divergence(e: Evidence) -> list[str]:
+def evidence_lines(e: Evidence) -> list[str]:
     """Evidence in lines: where, got, want, by how much.
 
     >>> divergence(Evidence("EPS.1/x", 3, "0[2]", "0x1.8p+0", "0x1.0p+0", 4.0, 2.0))[1:]
@@ -89,31 +91,33 @@ def divergence(e: Evidence) -> list[str]:
     ]
 
 
-def described(found: Finding, shown: Evidence | None = None) -> str:
+def finding_text(found: Finding, shown: Evidence | None = None) -> str:
     """A finding in lines, without evidence that has been shown."""
     lines = [f"{found.area} ({found.rule})", f"  expected  {found.expected}", f"  observed  {found.observed}"]
     if found.evidence is not None and found.evidence != shown:
-        lines += [f"  {line}" for line in divergence(found.evidence)]
+        lines += [f"  {line}" for line in evidence_lines(found.evidence)]
     if found.repro:
         lines.append("  again\n" + "\n".join(f"    {line}" for line in found.repro.splitlines()))
     return "\n".join(lines)
 
 
-def unmet(problems: Iterable[str]) -> ET.Element:
+def unmet_element(problems: Iterable[str]) -> ET.Element:
     """The file of expected deviations, where it is wrong itself."""
     element = ET.Element("testsuite", name="expected deviations")
     for number, problem in enumerate(problems, 1):
         each = ET.SubElement(element, "testcase", name=f"entry {number}", classname="expected")
-        add(each, "failure", "unmet", problem, problem)
-    count(element, element.iter("testcase"))
+        add_outcome(each, "failure", "unmet", problem, problem)
+    set_counts(element, element.iter("testcase"))
     return element
 
 
-def add(parent: ET.Element, tag: str, type: str, message: str, text: str) -> None:  # noqa: A002
-    ET.SubElement(parent, tag, type=type, message=clean(first_line(message))).text = clean(text)
+def add_outcome(parent: ET.Element, tag: str, type: str, message: str, text: str) -> None:  # noqa: A002
+    ET.SubElement(parent, tag, type=type, message=replace_unfit(first_line(message))).text = replace_unfit(
+        text
+    )
 
 
-def count(element: ET.Element, cases: Iterable[ET.Element]) -> None:
+def set_counts(element: ET.Element, cases: Iterable[ET.Element]) -> None:
     """Enter the numbers of tests, failures, errors and skips."""
     inner = [[child.tag for child in each] for each in cases]
     element.set("tests", str(len(inner)))
@@ -126,7 +130,7 @@ def first_line(text: str) -> str:
     return text.splitlines()[0] if text else ""
 
 
-def clean(text: str) -> str:
+def replace_unfit(text: str) -> str:
     r"""Without the characters that XML cannot hold: a candidate's last words may be anything.
 
     >>> clean("a\x00b") == "a\ufffdb"

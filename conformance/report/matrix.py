@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from adamcore.conformance.report.report import Entry, Report, Verdict
-from adamcore.conformance.report.terminal import by_target, distinct, ratio, worst_verdict
+from adamcore.conformance.report.terminal import by_target, distinct_results, format_ratio, worst_verdict
 from adamcore.conformance.types import Finding, Result
 
 #: Kinds of judgement, the worst first -> the word for it, and a sign that needs no colour.
@@ -32,7 +32,7 @@ class Cell:
         """``.31``; ``✗ 12``; ``-`` where all were skipped; nothing where there is nothing."""
         if self.kind in ("", "skipped"):
             return KINDS["skipped"][1] if self.kind else ""
-        return f"{KINDS[self.kind][1]} {ratio(self.worst)}".strip()
+        return f"{KINDS[self.kind][1]} {format_ratio(self.worst)}".strip()
 
     @property
     def label(self) -> str:
@@ -45,7 +45,7 @@ class Cell:
             return KINDS["skipped"][0] if self.kind else "no probe"
         if math.isinf(self.worst):
             return f"{KINDS[self.kind][0]}, by no matter of size"
-        return f"{KINDS[self.kind][0]}, error {ratio(self.worst)} of the bound"
+        return f"{KINDS[self.kind][0]}, error {format_ratio(self.worst)} of the bound"
 
     @property
     def level(self) -> int:
@@ -180,6 +180,6 @@ def by_dialect(found: Iterable[Column]) -> tuple[list[Column], dict[str, list[Ce
     }
 
 
-def total(found: Sequence[Column]) -> int:
+def count_results(found: Sequence[Column]) -> int:
     """How many distinct results a report has."""
-    return sum(len(distinct(r for e in column.entries for r in e.results)) for column in found)
+    return sum(len(distinct_results(r for e in column.entries for r in e.results)) for column in found)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from adamcore.conformance.report.terminal import ratio
+from adamcore.conformance.report.terminal import format_ratio
 from adamcore.conformance.types import Point
 
 WIDTH, HEIGHT = 300, 110
@@ -31,7 +31,7 @@ class Plot:
 
 def plot(series: Sequence[Point]) -> Plot | None:
     """The plot of a series; None where there is nothing to draw: no number, or all stands still."""
-    steps = thinned(series)
+    steps = thin(series)
     bounds = [p.bound_ulp for _, p in steps if 0 < p.bound_ulp < math.inf]
     errors = [p.ulp for _, p in steps if 0 < p.ulp < math.inf]
     if not bounds and not errors:
@@ -47,7 +47,7 @@ def plot(series: Sequence[Point]) -> Plot | None:
         level = floor if size <= 0 or math.isnan(size) else min(math.log10(size), top)
         return round(BOTTOM - (BOTTOM - TOP) * (max(level, floor) - floor) / (top - floor))
 
-    drawn = Plot(in_words(series))
+    drawn = Plot(describe(series))
     bounded = [(x(s), y(p.bound_ulp)) for s, p in steps if 0 < p.bound_ulp < math.inf]
     drawn.bound = path(bounded)
     if len(bounded) > 1:
@@ -57,12 +57,12 @@ def plot(series: Sequence[Point]) -> Plot | None:
     drawn.dots = curve if len(curve) <= POINTS // 2 else []
     drawn.beyond = [(x(s), y(math.inf if math.isnan(p.ulp) else p.ulp)) for s, p in steps if p.ratio > 1]
     every = math.ceil((top - floor) / 4)
-    drawn.y_ticks = [(y(10.0**k), power(k)) for k in range(floor, top + 1) if (top - k) % every == 0]
+    drawn.y_ticks = [(y(10.0**k), power_label(k)) for k in range(floor, top + 1) if (top - k) % every == 0]
     drawn.x_ticks = [(x(s), f"step {s}" if s == 1 else str(s)) for s in dict.fromkeys((1, len(series)))]
     return drawn
 
 
-def thinned(series: Sequence[Point]) -> list[tuple[int, Point]]:
+def thin(series: Sequence[Point]) -> list[tuple[int, Point]]:
     """(step, point), at most POINTS of them."""
     steps = list(enumerate(series, 1))
     size = math.ceil(len(steps) / POINTS)
@@ -80,7 +80,7 @@ def path(points: Sequence[tuple[int, int]]) -> str:
     return "L".join(f"{x} {y}" for x, y in points).join(("M", "")) if points else ""
 
 
-def power(k: int) -> str:
+def power_label(k: int) -> str:
     """A power of ten in few characters.
 
     >>> [power(k) for k in (-3, -1, 0, 2, 6)]
@@ -89,7 +89,7 @@ def power(k: int) -> str:
     return f"{10**k}" if 0 <= k <= 3 else ".1" if k == -1 else f"1e{k}"
 
 
-def in_words(series: Sequence[Point]) -> str:
+def describe(series: Sequence[Point]) -> str:
     """What the plot shows, in a sentence.
 
     >>> in_words([Point(0.25, 1.0, 4.0), Point(3.0, 6.0, 2.0)])
@@ -97,6 +97,6 @@ def in_words(series: Sequence[Point]) -> str:
     """
     worst, point = max(enumerate(series, 1), key=lambda each: each[1].ratio)
     said = f"{len(series)} steps; worst in step {worst}: error {point.ulp:.3g} ULP, "
-    said += f"bound {point.bound_ulp:.3g} ULP ({ratio(point.ratio)} of it)"
+    said += f"bound {point.bound_ulp:.3g} ULP ({format_ratio(point.ratio)} of it)"
     first = next((step for step, p in enumerate(series, 1) if p.ratio > 1), None)
     return said + (f"; first beyond in step {first}" if first else "")

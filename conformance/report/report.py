@@ -83,7 +83,7 @@ class Report:
         return {
             "schema": SCHEMA,
             "environment": self.environment,
-            "candidates": [candidate(entry) for entry in self.entries],
+            "candidates": [entry_json(entry) for entry in self.entries],
             "unmet": self.unmet,
             "quick": self.quick,
         }
@@ -94,10 +94,10 @@ class Report:
         Raises:
             OSError: the folder is not there or cannot be written to.
         """
-        write_whole(path, [as_json(self).encode()])
+        write_whole(path, [render_json(self).encode()])
 
 
-def as_json(report: Report) -> str:
+def render_json(report: Report) -> str:
     """The text of the JSON report."""
     return json.dumps(report.as_dict(), indent=1, allow_nan=False) + "\n"
 
@@ -111,12 +111,12 @@ def check_writable(path: str | Path) -> None:
         pass
 
 
-def candidate(entry: Entry) -> dict[str, Any]:
+def entry_json(entry: Entry) -> dict[str, Any]:
     return {
         "target": entry.target,
         "claimed": entry.claimed,
         "identified": entry.identified,
-        "sureness": None if entry.sureness is None else finite(entry.sureness),
+        "sureness": None if entry.sureness is None else finite_or_none(entry.sureness),
         "fault": entry.fault,
         "precision": entry.precision,
         "axes": entry.axes,
@@ -124,34 +124,37 @@ def candidate(entry: Entry) -> dict[str, Any]:
         "reason": entry.reason,
         "kind": entry.kind,
         "device": entry.device,
-        "findings": [finding(f) for f in entry.findings],
-        "probes": [result(r, entry.waived.get((r.probe, r.dtype), "")) for r in entry.results],
+        "findings": [finding_json(f) for f in entry.findings],
+        "probes": [result_json(r, entry.waived.get((r.probe, r.dtype), "")) for r in entry.results],
         "as_expected": entry.as_expected,
     }
 
 
-def finding(found: Finding) -> dict[str, Any]:
+def finding_json(found: Finding) -> dict[str, Any]:
     packed = dataclasses.asdict(found)
     if found.evidence is not None:
         evidence = packed["evidence"]
-        evidence["ulp"], evidence["bound_ulp"] = finite(evidence["ulp"]), finite(evidence["bound_ulp"])
+        evidence["ulp"], evidence["bound_ulp"] = (
+            finite_or_none(evidence["ulp"]),
+            finite_or_none(evidence["bound_ulp"]),
+        )
     return packed
 
 
-def result(judged: Result, waived: str = "") -> dict[str, Any]:
+def result_json(judged: Result, waived: str = "") -> dict[str, Any]:
     return {
         "name": judged.probe,
         "dtype": judged.dtype,
         "status": judged.status,
-        "worst_ratio": finite(judged.worst_ratio),
-        "worst_ulp": finite(judged.worst_ulp),
+        "worst_ratio": finite_or_none(judged.worst_ratio),
+        "worst_ulp": finite_or_none(judged.worst_ulp),
         "undecided_elements": judged.undecided,
         "reason": judged.reason,
         "waived": waived,
     }
 
 
-def finite(x: float) -> float | None:
+def finite_or_none(x: float) -> float | None:
     """JSON has no infinity: None where no finite number says it (what stands still moved, say)."""
     return float(x) if math.isfinite(x) else None
 

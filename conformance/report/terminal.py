@@ -43,7 +43,7 @@ VERDICTS: dict[Verdict, str] = {
 }  # fmt: skip
 
 
-def show(report: Report, console: Console) -> None:
+def print_report(report: Report, console: Console) -> None:
     """Print the tables, then findings, then notes."""
     rows = by_target(report.entries)
     console.print(overview(rows))
@@ -57,7 +57,7 @@ def show(report: Report, console: Console) -> None:
         console.print(Padding(Text(entry.reason), (0, 0, 0, 2), expand=False))
     for level in ("error", "note"):
         for entries in rows.values():
-            show_alike(console, alike(entries, level))
+            print_groups(console, group_by_findings(entries, level))
     for problem in report.unmet:
         console.print()
         console.print(Text("unmet       ", "bold red").append(problem, "not bold default"))
@@ -87,17 +87,17 @@ def overview(rows: dict[str, list[Entry]]) -> Table:
         table.add_column(head, justify="right", no_wrap=True)
     for target, entries in rows.items():
         verdict = worst_verdict(entries)
-        mine = distinct(r for e in entries for r in e.results)
+        mine = distinct_results(r for e in entries for r in e.results)
         table.add_row(
             label(target, entries),
             Text(verdict, VERDICTS[verdict]),
-            *(cell([r for r in mine if in_group(r, rules)], entries[0]) for _, rules in groups),
-            *counts(mine, entries[0]),
+            *(worst_text([r for r in mine if in_group(r, rules)], entries[0]) for _, rules in groups),
+            *count_texts(mine, entries[0]),
         )
     return table
 
 
-def counts(results: Sequence[Result], entry: Entry) -> list[Text]:
+def count_texts(results: Sequence[Result], entry: Entry) -> list[Text]:
     """The numbers of probes that passed, failed, ..., as COUNTS names them."""
     kinds = ["note" if r.status == "failed" and not entry.failed(r) else r.status for r in results]
     return [
@@ -120,7 +120,8 @@ def by_dialect(several: Sequence[list[Entry]]) -> Table:
     columns = [{entry.claimed: entry for entry in entries} for entries in several]
     for claim in columns[0]:
         table.add_row(
-            claim, *(cell(column[claim].results, column[claim]) for column in columns if claim in column)
+            claim,
+            *(worst_text(column[claim].results, column[claim]) for column in columns if claim in column),
         )
     return table
 
@@ -139,23 +140,23 @@ def in_group(result: Result, rules: tuple[str, ...]) -> bool:
     return result.probe.split("/")[0].split(".")[0] in rules
 
 
-def distinct(results: Iterable[Result]) -> list[Result]:
+def distinct_results(results: Iterable[Result]) -> list[Result]:
     """Without the repetitions of dialects that a probe cannot tell apart."""
     return list({id(r): r for r in results}.values())
 
 
-def cell(results: Sequence[Result], entry: Entry) -> Text:
+def worst_text(results: Sequence[Result], entry: Entry) -> Text:
     """The worst ratio of some results, coloured: ``.31``, ``12``, ``!``, ``-`` where all were skipped."""
     judged = [r for r in results if r.status in ("passed", "failed", "undecided")]
     if not judged:
         return Text("-" if results else "", "dim")
     worst = max(r.worst_ratio for r in judged)
     if any(entry.failed(r) for r in judged):
-        return Text(ratio(worst), "bold red")
-    return Text(ratio(worst), "green" if worst < 0.8 else "yellow")
+        return Text(format_ratio(worst), "bold red")
+    return Text(format_ratio(worst), "green" if worst < 0.8 else "yellow")
 
 
-def ratio(x: float) -> str:
+def format_ratio(x: float) -> str:
     """A fraction in at most four characters.
 
     >>> [ratio(x) for x in (0.0, 0.004, 0.314, 1.0, 7.26, 1234.0, 2.5e7, math.inf)]
@@ -187,7 +188,7 @@ def unique_reasons(entries: Sequence[Entry]) -> list[Entry]:
     return list(found.values())
 
 
-def alike(entries: Sequence[Entry], level: str) -> list[tuple[list[Entry], list[Finding]]]:
+def group_by_findings(entries: Sequence[Entry], level: str) -> list[tuple[list[Entry], list[Finding]]]:
     """Entries of one target that have the same findings of a level, and those findings."""
     groups: dict[object, tuple[list[Entry], list[Finding]]] = {}
     for entry in entries:
@@ -198,17 +199,17 @@ def alike(entries: Sequence[Entry], level: str) -> list[tuple[list[Entry], list[
     return list(groups.values())
 
 
-def show_alike(console: Console, groups: Sequence[tuple[list[Entry], list[Finding]]]) -> None:
+def print_groups(console: Console, groups: Sequence[tuple[list[Entry], list[Finding]]]) -> None:
     """The first few groups in full, the others by name."""
     for entries, findings in groups[:SHOWN]:
-        show_findings(console, entries, findings)
+        print_findings(console, entries, findings)
     if rest := [entry.claimed for entries, _ in groups[SHOWN:] for entry in entries]:
         console.print(
-            Text(f"{groups[0][0][0].target} claimed as {few(rest)}: see the report (--json)", "dim")
+            Text(f"{groups[0][0][0].target} claimed as {join_few(rest)}: see the report (--json)", "dim")
         )
 
 
-def few(names: Sequence[str], count: int = 3) -> str:
+def join_few(names: Sequence[str], count: int = 3) -> str:
     """``names`` in a line: the first few, and how many more.
 
     >>> few(["a", "b"]), few(["a", "b", "c", "d", "e"])
@@ -218,12 +219,12 @@ def few(names: Sequence[str], count: int = 3) -> str:
     return shown if len(names) <= count else f"{shown} and {len(names) - count} more"
 
 
-def show_findings(console: Console, entries: Sequence[Entry], findings: Sequence[Finding]) -> None:
+def print_findings(console: Console, entries: Sequence[Entry], findings: Sequence[Finding]) -> None:
     """Findings that some entries of a target share, the most specific first, with what was seen."""
     level, entry = findings[0].level, entries[0]
     console.print()
     title = Text("deviation" if level == "error" else "note", "bold red" if level == "error" else "yellow")
-    title.append(f"  {entry.target}", "bold").append(f" claimed as {few([e.claimed for e in entries])}")
+    title.append(f"  {entry.target}", "bold").append(f" claimed as {join_few([e.claimed for e in entries])}")
     if entry.identified and entry.identified != entry.claimed:
         title.append(f"; it does as {entry.identified} does")
     console.print(title)
@@ -240,7 +241,7 @@ def show_findings(console: Console, entries: Sequence[Entry], findings: Sequence
             console.print(Padding(Text("a program that shows it", "dim"), (0, 0, 0, 4), expand=False))
             console.print(Text(found.repro), soft_wrap=True)
     if rest := list(dict.fromkeys(found.rule for found in findings[SHOWN:])):
-        more = Text(f"and {few(rest, 12)}: the report (--json) has them all", "dim")
+        more = Text(f"and {join_few(rest, 12)}: the report (--json) has them all", "dim")
         console.print(Padding(more, (0, 0, 0, 2), expand=False))
 
 

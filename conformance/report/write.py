@@ -11,23 +11,23 @@ from adamcore.conformance.report.report import Report, check_writable
 from adamcore.conformance.settings import UsageError
 
 
-def renderer(form: str) -> Callable[[Report], str]:
+def renderer_for(form: str) -> Callable[[Report], str]:
     """The function that makes the text of a format."""
     if form == "json":
-        from adamcore.conformance.report.report import as_json
+        from adamcore.conformance.report.report import render_json
 
-        return as_json
-    from adamcore.conformance.report.junit import clean, junit
+        return render_json
+    from adamcore.conformance.report.junit import render_junit, replace_unfit
 
     if form == "junit":
-        return junit
+        return render_junit
     if form == "markdown":
-        from adamcore.conformance.report.markdown import markdown
+        from adamcore.conformance.report.markdown import render_markdown
 
-        return lambda report: clean(markdown(report))
-    from adamcore.conformance.report.html import page
+        return lambda report: replace_unfit(render_markdown(report))
+    from adamcore.conformance.report.html import render_html
 
-    return lambda report: clean(page(report))
+    return lambda report: replace_unfit(render_html(report))
 
 
 def check_paths(paths: Mapping[str, str]) -> None:
@@ -53,7 +53,7 @@ def write_all(report: Report, paths: Mapping[str, str]) -> list[str]:
     problems = []
     for form, path in paths.items():
         try:
-            write_whole(path, [renderer(form)(report).encode()])
+            write_whole(path, [renderer_for(form)(report).encode()])
         except OSError as error:
             problems.append(f"cannot write {path}: {error.strerror or error}")
     return problems

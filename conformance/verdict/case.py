@@ -13,11 +13,11 @@ from adamcore import Adam
 from adamcore.conformance.oracle.bounds import bounds
 from adamcore.conformance.oracle.exact import exact
 from adamcore.conformance.oracle.perturbation import Fault
-from adamcore.conformance.oracle.reduced import essence
-from adamcore.conformance.oracle.trajectory import Walk, real_parts
+from adamcore.conformance.oracle.sharing import canonical_claim
+from adamcore.conformance.oracle.trajectory import Trajectory, real_parts
 from adamcore.conformance.types import FloatArray, Probe, Result, Run
 from adamcore.conformance.verdict.judge import judge
-from adamcore.conformance.verdict.match import CLOSE, is_proved, quick
+from adamcore.conformance.verdict.match import CLOSE, float_trajectory, is_proved
 
 NEARER = 0.25  #: a model is like a run that lies at most this much of the claim's distance from it
 ELSEWHERE = 1e-4  #: distance, in lr, from which a model contradicts a run that passed
@@ -50,11 +50,11 @@ class Case:
     def run(self, result: Result) -> Run:
         return self.runs[result.probe, result.dtype]
 
-    def is_grave(self, result: Result) -> bool:
+    def is_required(self, result: Result) -> bool:
         return self.probe(result).level == "must"
 
-    def grave(self, results: Sequence[Result]) -> int:
-        return sum(self.is_grave(r) for r in results)
+    def count_required(self, results: Sequence[Result]) -> int:
+        return sum(self.is_required(r) for r in results)
 
     @property
     def passed(self) -> list[Result]:
@@ -98,7 +98,7 @@ class Case:
             return self.is_proved(fault, result)
         got, probe = self.vector(result), self.probe(result)
         if got is None:
-            walked = quick(self.claim, probe, fault)
+            walked = float_trajectory(self.claim, probe, fault)
             return walked is not None and walked.raises and self.run(result).error is not None
         model = flat_model(self.claim, probe, fault)
         apart = distance(got, model, probe)
@@ -151,12 +151,12 @@ def flat(steps: Sequence[Sequence[FloatArray]]) -> FloatArray | None:
 
 def flat_model(claim: Adam, probe: Probe, fault: Fault | None) -> FloatArray | None:
     """The trajectory of the claim with the fault, in float64; None where there is none to compare."""
-    return flattened(essence(claim, probe, fault), probe, fault)
+    return flattened(canonical_claim(claim, probe, fault), probe, fault)
 
 
 @lru_cache(maxsize=32768)
 def flattened(claim: Adam, probe: Probe, fault: Fault | None) -> FloatArray | None:
-    model: Walk[Any] | None = quick(claim, probe, fault)
+    model: Trajectory[Any] | None = float_trajectory(claim, probe, fault)
     if model is None or model.raises:
         return None
     return flat([[part for p in step for part in p] for step in model.steps])

@@ -13,10 +13,10 @@ from adamcore.conformance.probes import PROBES
 from adamcore.conformance.rules import RULE_OF, SAYS, area_of
 from adamcore.conformance.types import Finding, Probe, Result, Run
 from adamcore.conformance.verdict.case import Case
-from adamcore.conformance.verdict.common import common
+from adamcore.conformance.verdict.common_region import common_region
 from adamcore.conformance.verdict.identify import NUMERIC, Identification, identify
 from adamcore.conformance.verdict.judge import judge
-from adamcore.conformance.verdict.pairs import Told, told_by_a_pair
+from adamcore.conformance.verdict.pairs import PairFinding, pair_finding
 
 ASKED = 6  #: failures that are looked at before a fault that explains fewer than two is let go
 
@@ -28,7 +28,7 @@ def diagnose(
     *,
     flushes: bool = False,
     probes: Mapping[str, Probe] = PROBES,
-    seen: Identification | None = None,
+    identification: Identification | None = None,
 ) -> list[Finding]:
     """The findings, most specific cause first; empty if there is nothing to say.
 
@@ -43,21 +43,21 @@ def diagnose(
         results: the judgements.
         flushes: whether the candidate flushes subnormals.
         probes: as the candidate saw them.
-        seen: what identification says of the runs, where it is known already.
+        identification: what identification says of the runs, where it is known already.
     """
     case = Case(claim, runs, results, flushes, probes)
     failures = case.failures()
     findings = handling(failures)
     rest = [r for r in failures if not r.reason.startswith("wrote to") and "came back" not in r.reason]
-    if case.grave(rest):
-        cause, pair = best_cause(case, rest, seen), told_by_a_pair(case)
+    if case.count_required(rest):
+        cause, pair = best_cause(case, rest, identification), pair_finding(case)
         if pair and not (cause and cause.accounts_for(case, pair)):
             findings.append(pair.finding)
         if cause is not None:
             findings += cause.findings
             rest = [r for r in rest if r not in cause.explains and r not in cause.moot]
         elif not findings:
-            found = common(case, [r for r in rest if case.is_grave(r)])
+            found = common_region(case, [r for r in rest if case.is_required(r)])
             findings += [found] if found else []
     return findings + by_rule(rest, probes) + coefficient_notes(claim, runs, flushes, probes)
 
@@ -77,7 +77,7 @@ class Cause:
     def weight(self) -> int:
         return len(self.explains) - self.against
 
-    def accounts_for(self, case: Case, pair: Told) -> bool:
+    def accounts_for(self, case: Case, pair: PairFinding) -> bool:
         """Whether both runs of a pair are as they are because of this."""
         if pair.wrong not in self.explains:
             return False
@@ -86,7 +86,9 @@ class Cause:
         return self.fault is not None and not case.contradicts(self.fault, pair.right)
 
 
-def best_cause(case: Case, failures: Sequence[Result], seen: Identification | None = None) -> Cause | None:
+def best_cause(
+    case: Case, failures: Sequence[Result], identification: Identification | None = None
+) -> Cause | None:
     """The cause that explains most, and more than half: other values on axes, else a known fault.
 
     Other values on axes must leave alone what passed, and explain what still means something under
@@ -94,8 +96,10 @@ def best_cause(case: Case, failures: Sequence[Result], seen: Identification | No
     better answer than one that follows this one wrongly.
     """
     best: Cause | None = None
-    for cause in (*by_axes(case, failures, seen), *by_faults(case, failures)):
-        enough = 2 * case.grave(cause.explains) > case.grave(failures) - case.grave(cause.moot)
+    for cause in (*by_axes(case, failures, identification), *by_faults(case, failures)):
+        enough = 2 * case.count_required(cause.explains) > case.count_required(
+            failures
+        ) - case.count_required(cause.moot)
         if enough and cause.explains and (best is None or cause.weight > best.weight):
             best = cause
         if best is not None and best.weight + len(best.moot) == len(failures):
@@ -103,9 +107,9 @@ def best_cause(case: Case, failures: Sequence[Result], seen: Identification | No
     return best
 
 
-def by_axes(case: Case, failures: Sequence[Result], seen: Identification | None) -> Iterator[Cause]:
+def by_axes(case: Case, failures: Sequence[Result], identification: Identification | None) -> Iterator[Cause]:
     """Other values on axes: those that identification reads, else each single change."""
-    read = other_axes(case, seen)
+    read = other_axes(case, identification)
     # a probe that shows the precision of coefficients may not be among the runs
     for other in [read, replace(read, coefficients="working")] if read else single_changes(case.claim):
         if not read and not case.passes(other, failures[0]):
@@ -116,9 +120,9 @@ def by_axes(case: Case, failures: Sequence[Result], seen: Identification | None)
             yield Cause(causes(case.claim, other, explained, case.probes), explained, other, moot=moot)
 
 
-def other_axes(case: Case, seen: Identification | None) -> Adam | None:
+def other_axes(case: Case, identification: Identification | None) -> Adam | None:
     """The claim with the axes changed that identification reads otherwise, if any."""
-    axes = (seen or identify(case.runs, flushes=case.flushes, probes=case.probes)).axes
+    axes = (identification or identify(case.runs, flushes=case.flushes, probes=case.probes)).axes
     if any(not axes[axis] for axis in NUMERIC):
         return None
     changed = {a: v[0] for a, v in axes.items() if v and getattr(case.claim, a) not in v}
@@ -139,7 +143,7 @@ def by_faults(case: Case, failures: Sequence[Result]) -> Iterator[Cause]:
         like = explained_by(case, fault, failures)
         if not like:
             continue
-        against = sum(case.contradicts(fault, r) for r in case.passed if case.is_grave(r))
+        against = sum(case.contradicts(fault, r) for r in case.passed if case.is_required(r))
         found = Finding(fault.area, fault.rule, SAYS[fault.rule], fault.observed, evidence=like[0].evidence)
         if against < len(like):
             yield Cause([found], like, fault=fault, against=against)
@@ -151,17 +155,17 @@ def explained_by(case: Case, fault: Fault, failures: Sequence[Result]) -> list[R
     The first three are proved by the oracle; of a form, which has no proof, each is matched.
     """
     like: list[Result] = []
-    graver = case.grave(failures)
+    graver = case.count_required(failures)
     missed = 0
     for tried, r in enumerate(failures, start=1):
         if case.looks_like(fault, r):
             like.append(r)
         else:
-            missed += case.is_grave(r)
+            missed += case.is_required(r)
             hopeless = tried >= ASKED and len(like) < 2 and not fault.narrow
             if hopeless or 2 * missed >= graver:
                 return []
-    if fault.form is not None:
+    if fault.update is not None:
         return [r for r in like if case.is_proved(fault, r)]
     return like if all(case.is_proved(fault, r) for r in like[:3]) else []
 

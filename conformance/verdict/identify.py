@@ -15,7 +15,7 @@ from adamcore.coefficients import Host
 from adamcore.conformance.faults import IN_ONE_ELEMENT
 from adamcore.conformance.oracle.bounds import bounds
 from adamcore.conformance.oracle.perturbation import Fault
-from adamcore.conformance.oracle.trajectory import claim_of
+from adamcore.conformance.oracle.trajectory import adam_for
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.types import Probe, Run
 from adamcore.conformance.verdict.case import distance, flat_model, flat_run
@@ -61,7 +61,7 @@ def combinations(weight_decay: float) -> Iterator[dict[str, object]]:
 def table(probe: Probe) -> tuple[list[dict[str, object]], np.ndarray[tuple[int, int], np.dtype[np.float64]]]:
     """All combinations, and the trajectory of a one-element probe under each, in float64."""
     chosen = list(combinations(probe.hyper.get("weight_decay", 0.0)))
-    rows, plain = [], claim_of(Adam(), probe)
+    rows, plain = [], adam_for(Adam(), probe)
     for axes in chosen:
         adam = replace(plain, **axes)  # type: ignore[arg-type]
         assert not callable(adam.lr)

@@ -8,10 +8,10 @@ import numpy as np
 from flint import arb, ctx
 
 from adamcore import Adam
-from adamcore.conformance.dtypes import DTYPES, carried, ulp_of
+from adamcore.conformance.dtypes import DTYPES, to_carrier, ulp_of
 from adamcore.conformance.oracle.bounds import Bound, bounds
 from adamcore.conformance.oracle.exact import Value, exact, round_once
-from adamcore.conformance.oracle.trajectory import claim_of, is_absent, mask_of, real_parts
+from adamcore.conformance.oracle.trajectory import adam_for, is_absent, mask_of, real_parts
 from adamcore.conformance.types import Evidence, FloatArray, Point, Probe, Result, Run
 
 UNDECIDED = 0.1  #: a bound above this fraction of lr decides nothing
@@ -35,35 +35,35 @@ def judge(claim: Adam, probe: Probe, dtype: str, run: Run, *, flushes: bool = Fa
     if run.unsupported is not None:
         result.status, result.reason = "skipped", run.unsupported
         return result
-    adam = claim_of(claim, probe)
+    adam = adam_for(claim, probe)
     want, bound = exact(adam, probe), bounds(adam, probe, dtype, flushes)
     poisoned = [np.zeros(np.shape(p), dtype=bool) for p in probe.params]
-    before = [carried(p, dtype) for p in probe.params]
+    before = [to_carrier(p, dtype) for p in probe.params]
     for s, (values, limits, got) in enumerate(zip(want.steps, bound.steps, run.params, strict=False)):
         given = probe.steps[s].before
-        before = before if given is None else [carried(p, dtype) for p in given]
+        before = before if given is None else [to_carrier(p, dtype) for p in given]
         for i in range(len(probe.params)):
-            poison(poisoned[i], probe, s, i)
-            problem = misshapen(got[i], before[i])
+            mark_nonfinite(poisoned[i], probe, s, i)
+            problem = shape_problem(got[i], before[i])
             if problem:
-                return failed(result, f"parameter {i} after step {s + 1}: {problem}")
-            stands = standing(adam, probe, s, i)
+                return fail(result, f"parameter {i} after step {s + 1}: {problem}")
+            stands = must_stand_still(adam, probe, s, i)
             compare(result, s, i, got[i], before[i], values[i], limits[i], poisoned[i], stands, adam)
         before = got
     for s, (clocks, expects) in enumerate(zip(run.clocks, want.clocks, strict=False), start=1):
         if clocks != expects:
-            failed(result, f"the clocks stand at {clocks} after step {s}, expected {expects}")
+            fail(result, f"the clocks stand at {clocks} after step {s}, expected {expects}")
             break
     if run.written:
-        failed(result, f"wrote to its input: {run.written[0]}")
+        fail(result, f"wrote to its input: {run.written[0]}")
     expected = len(want.steps)
     if want.raises:
         if run.error is None or len(run.params) != expected:
-            failed(result, f"step {expected + 1} has an absent gradient and must raise; it did not")
+            fail(result, f"step {expected + 1} has an absent gradient and must raise; it did not")
     elif run.error is not None:
-        failed(result, f"raised in step {len(run.params) + 1}: {run.error}")
+        fail(result, f"raised in step {len(run.params) + 1}: {run.error}")
     elif len(run.params) != expected:
-        failed(result, f"made {len(run.params)} steps of {expected}")
+        fail(result, f"made {len(run.params)} steps of {expected}")
     if result.status == "passed" and result.undecided:
         result.status = "undecided"
     return result
@@ -79,12 +79,12 @@ def judge_twin(result: Result, probe: Probe, run: Run, twin: Run | None) -> Resu
     poisoned = [np.zeros(np.shape(p), dtype=bool) for p in probe.params]
     for s, (got, want) in enumerate(zip(run.params, twin.params, strict=False), start=1):
         for i, pair in enumerate(zip(got, want, strict=True)):
-            poison(poisoned[i], probe, s - 1, i)
+            mark_nonfinite(poisoned[i], probe, s - 1, i)
             a, b = (np.where(poisoned[i], np.zeros_like(x), x) for x in pair)
             if a.tobytes() != b.tobytes():
                 where = [int(k) for k in np.unravel_index(int(np.argmax(a != b)), a.shape)]
                 reason = f"parameter {i}{where} in step {s} is not, bit for bit, what {probe.twin} gives"
-                return failed(replace(result), reason)
+                return fail(replace(result), reason)
     return result
 
 
@@ -126,7 +126,7 @@ def compare(
             name = f"{i}[{', '.join(str(int(k)) for k in where)}]" + (".imag" if part else "")
             result.evidence = Evidence(
                 result.probe, s + 1, name,
-                float(mine[worst]).hex(), wanted(value, worst, result.dtype).hex(),
+                float(mine[worst]).hex(), rounded_exact(value, worst, result.dtype).hex(),
                 float(error[worst] / ulp[worst]),
                 0.0 if still[worst] else float(limit.p[worst] / ulp[worst]),
             )  # fmt: skip
@@ -134,7 +134,7 @@ def compare(
                 result.reason = f"parameter {name} leaves the bound in step {s + 1}"
 
 
-def wanted(value: Value, k: int, dtype: str) -> float:
+def rounded_exact(value: Value, k: int, dtype: str) -> float:
     """The exact value rounded once into ``dtype``."""
     if not np.isfinite(value.high[k]):
         return float(value.high[k])
@@ -142,14 +142,14 @@ def wanted(value: Value, k: int, dtype: str) -> float:
         return round_once(arb(value.high[k]) + arb(value.low[k]), DTYPES[dtype].bits, DTYPES[dtype].smallest)
 
 
-def failed(result: Result, reason: str) -> Result:
+def fail(result: Result, reason: str) -> Result:
     result.status = "failed"
     result.reason = result.reason or reason
     result.worst_ratio = float("inf")
     return result
 
 
-def misshapen(got: FloatArray, like: FloatArray) -> str | None:
+def shape_problem(got: FloatArray, like: FloatArray) -> str | None:
     """What is wrong with the shape or dtype of a returned parameter, if anything."""
     if np.shape(got) != np.shape(like):
         return f"came back with shape {np.shape(got)}, expected {np.shape(like)}"
@@ -158,7 +158,7 @@ def misshapen(got: FloatArray, like: FloatArray) -> str | None:
     return None
 
 
-def poison(seen: FloatArray, probe: Probe, s: int, i: int) -> None:
+def mark_nonfinite(seen: FloatArray, probe: Probe, s: int, i: int) -> None:
     """Mark the elements whose gradient in step ``s`` was not finite, and not masked out."""
     step = probe.steps[s]
     if is_absent(step, i):
@@ -168,7 +168,7 @@ def poison(seen: FloatArray, probe: Probe, s: int, i: int) -> None:
     seen |= bad if mask is None else bad & mask.reshape(seen.shape)
 
 
-def standing(adam: Adam, probe: Probe, s: int, i: int) -> FloatArray:
+def must_stand_still(adam: Adam, probe: Probe, s: int, i: int) -> FloatArray:
     """The elements that must come out of step ``s`` bit for bit as they went in."""
     shape = np.shape(probe.params[i])
     if is_absent(probe.steps[s], i):

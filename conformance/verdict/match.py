@@ -16,8 +16,8 @@ from adamcore import Adam
 from adamcore.coefficients import Host
 from adamcore.conformance.oracle.bounds import bounds
 from adamcore.conformance.oracle.exact import exact
-from adamcore.conformance.oracle.perturbation import Fault, Form, Held, Tweak
-from adamcore.conformance.oracle.trajectory import Walk, real_parts, walk
+from adamcore.conformance.oracle.perturbation import Fault, StepFault, Update, UpdateInput
+from adamcore.conformance.oracle.trajectory import Trajectory, real_parts, simulate
 from adamcore.conformance.types import FloatArray, Probe, Run
 from adamcore.definition import coefficients, update
 
@@ -27,7 +27,7 @@ DOUBLE = 1e-9  #: the same of a run in float64, relative to the parameter or lr
 CLEAR = 4.0  #: how many times as far it must be from the claim itself
 
 
-class Lenient(Host):
+class UncheckedHost(Host):
     """Coefficients that may be infinite or no numbers, as arrays may be."""
 
     def number(self, value: float) -> float:
@@ -43,8 +43,8 @@ class Lenient(Host):
 class FloatSlot:
     """State of real vectors in plain float64."""
 
-    def __init__(self, adam: Adam, parts: list[FloatArray], form: Form | None = None) -> None:
-        self.adam, self.p, self.form = adam, [p.astype(float) for p in parts], form
+    def __init__(self, adam: Adam, parts: list[FloatArray], formula: Update | None = None) -> None:
+        self.adam, self.p, self.formula = adam, [p.astype(float) for p in parts], formula
         self.memory: dict[str, Any] = {}
         self.reset()
 
@@ -63,19 +63,21 @@ class FloatSlot:
         self.mu_product = coefficients(Host(), self.adam, t, lr, self.mu_product).mu_product
 
     def step(
-        self, t: int, lr: float, grads: list[FloatArray], mask: FloatArray | None, tweak: Tweak | None
+        self, t: int, lr: float, grads: list[FloatArray], mask: FloatArray | None, fault: StepFault | None
     ) -> None:
         try:
             c = coefficients(Host(), self.adam, t, lr, self.mu_product)
         except (ValueError, ZeroDivisionError):  # a clock at 0, or below it
-            c = coefficients(Lenient(), self.adam, t, np.float64(lr), self.mu_product)
-        c = c if tweak is None else tweak(c, Host())
+            c = coefficients(UncheckedHost(), self.adam, t, np.float64(lr), self.mu_product)
+        c = c if fault is None else fault.coefficients(c, Host())
         self.mu_product = c.mu_product
         parts = list(zip(self.p, grads, self.m, strict=True))
-        if self.form is None or tweak is None:
+        if self.formula is None or fault is None:
             moved, v, v_max = update(np, self.adam, c, parts, self.v, self.v_max)
         else:
-            moved, v, v_max = self.form(tweak.at, c, Held(parts, self.v, self.v_max, self.memory))
+            moved, v, v_max = self.formula(
+                fault.context, c, UpdateInput(parts, self.v, self.v_max, self.memory)
+            )
         keep = True if mask is None else mask
         self.p = [np.where(keep, p, old) for (p, _), old in zip(moved, self.p, strict=True)]
         self.m = [np.where(keep, m, old) for (_, m), old in zip(moved, self.m, strict=True)]
@@ -87,11 +89,11 @@ class FloatSlot:
 
 
 @lru_cache(maxsize=16384)
-def quick(claim: Adam, probe: Probe, fault: Fault | None) -> Walk[FloatArray] | None:
+def float_trajectory(claim: Adam, probe: Probe, fault: Fault | None) -> Trajectory[FloatArray] | None:
     """The trajectory in float64; None where the fault has no meaning under this probe."""
     with np.errstate(all="ignore"):
         try:
-            return walk(claim, probe, partial(FloatSlot, form=fault.form if fault else None), fault)
+            return simulate(claim, probe, partial(FloatSlot, formula=fault.update if fault else None), fault)
         except (ValueError, ZeroDivisionError, OverflowError):
             return None
 
@@ -100,11 +102,13 @@ def looks_like(claim: Adam, probe: Probe, run: Run, fault: Fault) -> bool:
     """Whether a run is as close to the model of a form as roundings let it, and far from the claim."""
     lr = probe.hyper["lr"] or 1.0
     single = any(x.dtype in (np.float32, np.complex64) for x in run.params[0][:1]) if run.params else False
-    near = apart(quick(claim, probe, fault), run, lr, ROUNDINGS * 2.0**-24 if single else DOUBLE)
-    return near < np.inf and apart(quick(claim, probe, None), run, lr) > CLEAR * near
+    near = model_distance(
+        float_trajectory(claim, probe, fault), run, lr, ROUNDINGS * 2.0**-24 if single else DOUBLE
+    )
+    return near < np.inf and model_distance(float_trajectory(claim, probe, None), run, lr) > CLEAR * near
 
 
-def apart(model: Walk[FloatArray] | None, run: Run, lr: float, most: float = np.inf) -> float:
+def model_distance(model: Trajectory[FloatArray] | None, run: Run, lr: float, most: float = np.inf) -> float:
     """How far a run is from a trajectory, relative to lr or to the largest that the parameter was.
 
     Infinite where that is more than ``most``, or where one is finite and the other is not.
@@ -135,7 +139,7 @@ def is_proved(
 
     Of a fault with a form there is no proof; it is matched by its model, every run of it.
     """
-    if fault is not None and fault.form is not None:
+    if fault is not None and fault.update is not None:
         return looks_like(claim, probe, run, fault)
     if fault is not None and fault.narrow is not None:
         claim, dtype, fault = replace(claim, coefficients=fault.narrow), "float32", None

@@ -33,7 +33,7 @@ PAIRS = (
 )  # fmt: skip
 
 
-class Told(NamedTuple):
+class PairFinding(NamedTuple):
     """What a pair tells, and by which of its runs."""
 
     finding: Finding
@@ -41,7 +41,7 @@ class Told(NamedTuple):
     wrong: Result
 
 
-def told_by_a_pair(case: Case) -> Told | None:
+def pair_finding(case: Case) -> PairFinding | None:
     """What the first pair tells of which one run is right and the other wrong."""
     by_key = {(r.probe, r.dtype): r for r in case.results}
     for pair in PAIRS:
@@ -52,5 +52,5 @@ def told_by_a_pair(case: Case) -> Told | None:
             ratios = case.ratios(right)
             if ratios is not None and np.max(ratios, initial=0.0) <= 1.0:
                 found = Finding(pair.area, pair.rule, SAYS[pair.rule], pair.observed, evidence=wrong.evidence)
-                return Told(found, right, wrong)
+                return PairFinding(found, right, wrong)
     return None

@@ -17,7 +17,7 @@ from adamcore.conformance.faults.coefficients import formed_by, power, product
 from adamcore.conformance.oracle.bounds import bounds
 from adamcore.conformance.oracle.perturbation import Fault
 from adamcore.conformance.types import Probe, Run
-from adamcore.conformance.verdict.match import quick
+from adamcore.conformance.verdict.match import float_trajectory
 
 PROBE = "NUM.4/running"
 DOUBLE = "double"
@@ -25,8 +25,8 @@ FAR = 100.0  #: bounds beyond which the nearest way is no answer
 
 WAYS: dict[str, Fault | None] = {
     DOUBLE: None,
-    "a float32 power": Fault(tweak=lambda c, n, at: formed_by(power, c, n, at)),
-    "a float32 running product": Fault(tweak=lambda c, n, at: formed_by(product, c, n, at)),
+    "a float32 power": Fault(coefficients=lambda c, n, at: formed_by(power, c, n, at)),
+    "a float32 running product": Fault(coefficients=lambda c, n, at: formed_by(product, c, n, at)),
     "betas rounded to float32": Fault(probe=lambda p: with_hyper(lambda h: coarse(24, h), p)),
 }
 """What people do, in words -> what it does to a step."""
@@ -52,7 +52,7 @@ def precision(
     got = np.array([step[0].astype(float) for step in run.params])
     distances = {}
     for way, fault in WAYS.items():
-        model = quick(adam, probe, fault)
+        model = float_trajectory(adam, probe, fault)
         if model is not None:
             want = np.array([step[0][0] for step in model.steps])
             with np.errstate(all="ignore"):

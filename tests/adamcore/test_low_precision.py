@@ -10,17 +10,17 @@ import ml_dtypes
 import numpy as np
 import pytest
 import torch
+from restart import Snapshot, judge_step_by_step
 
 from adamcore import Adam
-from adamcore.conformance.dtypes import DTYPES, carried, from_bits, narrowed, rounded, to_bits, ulp_of
+from adamcore.conformance.dtypes import DTYPES, from_bits, round_probe, round_to, to_bits, to_carrier, ulp_of
 from adamcore.conformance.oracle.bounds import bounds
 from adamcore.conformance.oracle.exact import exact
-from adamcore.conformance.oracle.trajectory import claim_of
+from adamcore.conformance.oracle.trajectory import adam_for
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.probes.design import ODD, moving, numbers
 from adamcore.conformance.types import FloatArray, Probe, Run, Start
 from adamcore.conformance.verdict.judge import judge
-from adamcore.conformance.verdict.restart import Snapshot, judge_restarted
 
 NARROW = ("bfloat16", "float16")
 SHORT = (
@@ -43,7 +43,7 @@ def torch_run(probe: Probe, dtype: str, **options: Any) -> tuple[Run, list[Snaps
         p.grad = torch.tensor(step.grads[0], dtype=p.dtype)
         optimizer.step()
         state = optimizer.state[p]
-        run.params.append([carried(double(p), dtype)])
+        run.params.append([to_carrier(double(p), dtype)])
         start = Start(int(state["step"]), double(state["exp_avg"]), double(state["exp_avg_sq"]), zero)
         snapshots.append(Snapshot((double(p),), (start,)))
     return run, snapshots
@@ -58,14 +58,14 @@ def own_run(adam: Adam, p: Any, steps: list[Any], dtype: str) -> Run:
     state, run = adam.init(p), Run()
     for g in steps:
         p, state = adam.step(p, g, state)
-        run.params.append([carried(np.asarray(p.tolist(), dtype=float).reshape(p.shape), dtype)])
+        run.params.append([to_carrier(np.asarray(p.tolist(), dtype=float).reshape(p.shape), dtype)])
     return run
 
 
 @pytest.mark.parametrize("dtype", NARROW)
 @pytest.mark.parametrize("name", SHORT)
 def test_torch_fused_is_within_the_bound(name: str, dtype: str) -> None:
-    probe = narrowed(PROBES[name], dtype)
+    probe = round_probe(PROBES[name], dtype)
     run, _ = torch_run(probe, dtype, fused=True)
     result = judge(ADAMW, probe, dtype, run)
     assert (result.status, result.undecided) == ("passed", 0)
@@ -75,7 +75,7 @@ def test_torch_fused_is_within_the_bound(name: str, dtype: str) -> None:
 @pytest.mark.parametrize("dtype", NARROW)
 def test_torch_for_loop_computes_in_the_parameters_dtype(dtype: str) -> None:
     """What NUM.1 says of it; the bound is tight enough to see it."""
-    probe = narrowed(PROBES["EPS.1/beside-small-root"], dtype)
+    probe = round_probe(PROBES["EPS.1/beside-small-root"], dtype)
     run, _ = torch_run(probe, dtype, foreach=False)
     assert judge(ADAMW, probe, dtype, run).status == "failed"
 
@@ -86,7 +86,7 @@ def test_torch_for_loop_computes_in_the_parameters_dtype(dtype: str) -> None:
 def test_own_backends_are_within_the_bound(library: str, moments: str | None, dtype: str) -> None:
     ratios = []
     for name in SHORT[:2]:
-        probe = narrowed(PROBES[name], dtype)
+        probe = round_probe(PROBES[name], dtype)
         adam = Adam(decay="decoupled", moment_dtype=moments, **probe.hyper)  # type: ignore[arg-type]
 
         def array(x: FloatArray | None) -> Any:
@@ -102,7 +102,7 @@ def test_own_backends_are_within_the_bound(library: str, moments: str | None, dt
 
 
 def test_float16_in_numpy() -> None:
-    probe = narrowed(PROBES["STEP.1/fingerprint"], "float16")
+    probe = round_probe(PROBES["STEP.1/fingerprint"], "float16")
     adam = Adam(decay="decoupled", **probe.hyper)  # type: ignore[arg-type]
     grads = [np.asarray(s.grads[0], dtype=np.float16) for s in probe.steps]
     run = own_run(adam, np.asarray(probe.params[0], dtype=np.float16), grads, "float16")
@@ -110,9 +110,9 @@ def test_float16_in_numpy() -> None:
 
 
 def test_moments_in_float32_narrow_the_bound() -> None:
-    probe = narrowed(PROBES["EPS.2/comparable"], "bfloat16")
+    probe = round_probe(PROBES["EPS.2/comparable"], "bfloat16")
     narrow, wide = (
-        bounds(claim_of(Adam(moment_dtype=m), probe), probe, "bfloat16").steps[-1][0][0].p
+        bounds(adam_for(Adam(moment_dtype=m), probe), probe, "bfloat16").steps[-1][0][0].p
         for m in (None, "float32")
     )
     assert (wide < narrow).all()
@@ -120,7 +120,7 @@ def test_moments_in_float32_narrow_the_bound() -> None:
 
 def test_narrow_moments_are_another_claim() -> None:
     """float32 parameters, bfloat16 moments: right if it is said, wrong if it is not."""
-    probe = narrowed(PROBES["DEC.5/order"], "bfloat16")
+    probe = round_probe(PROBES["DEC.5/order"], "bfloat16")
     adam = Adam(decay="decoupled", moment_dtype="bfloat16", **probe.hyper)  # type: ignore[arg-type]
     p, *grads = (torch.tensor(x) for x in (probe.params[0], *(s.grads[0] for s in probe.steps)))
     run = own_run(adam, p.float(), [g.float() for g in grads], "float32")
@@ -133,16 +133,16 @@ def test_narrow_moments_are_another_claim() -> None:
 @pytest.mark.parametrize("dtype", NARROW)
 def test_120_steps_restarted_each_from_its_own_state(dtype: str) -> None:
     hyper = {"lr": 0.0625, "b1": 0.9, "b2": 0.99, "eps": 1e-3, "weight_decay": 0.03125}
-    probe = narrowed(Probe("MOM.2/long", "", (numbers(15, 3),), moving(16, 120, (3,)), hyper), dtype)
+    probe = round_probe(Probe("MOM.2/long", "", (numbers(15, 3),), moving(16, 120, (3,)), hyper), dtype)
     run, snapshots = torch_run(probe, dtype, fused=True)
     whole = judge(ADAMW, probe, dtype, run)
     assert whole.undecided > 0, "in one piece the bound reaches a tenth of lr"
-    steps = judge_restarted(ADAMW, probe, dtype, run, snapshots)
+    steps = judge_step_by_step(ADAMW, probe, dtype, run, snapshots)
     assert (steps.status, steps.undecided) == ("passed", 0)
     assert 0.3 < steps.worst_ratio < 1.0
 
     run.params[100][0][1] += 4 * ulp_of(run.params[100][0][1], dtype)
-    wrong = judge_restarted(ADAMW, probe, dtype, run, snapshots)
+    wrong = judge_step_by_step(ADAMW, probe, dtype, run, snapshots)
     assert wrong.status == "failed"
     assert wrong.evidence is not None
     assert (wrong.evidence.step, wrong.evidence.element) == (101, "0[1]")
@@ -173,8 +173,8 @@ def random_roundings(seed: int, probe: Probe, dtype: str, dtypes: tuple[str, str
     "dtypes", [("bfloat16", "bfloat16"), ("float16", "float16"), ("bfloat16", "float32")]
 )
 def test_no_choice_of_roundings_leaves_the_bound(dtypes: tuple[str, str]) -> None:
-    probe = narrowed(Probe("test/random", "", (numbers(1, 16),), moving(2, 8, (16,)), ODD), dtypes[0])
-    adam = claim_of(Adam(decay="decoupled", moment_dtype=dtypes[1]), probe)
+    probe = round_probe(Probe("test/random", "", (numbers(1, 16),), moving(2, 8, (16,)), ODD), dtypes[0])
+    adam = adam_for(Adam(decay="decoupled", moment_dtype=dtypes[1]), probe)
     walk, limit = exact(adam, probe), bounds(adam, probe, dtypes[0])
     largest = 0.0
     for seed in range(40):
@@ -199,8 +199,8 @@ def test_formats_are_those_of_others(dtype: str) -> None:
     rng = np.random.default_rng(0)
     x = (rng.standard_normal(20_000) * 2.0 ** rng.integers(-60, 17, 20_000)).astype(np.float32)
     with np.errstate(over="ignore"):
-        np.testing.assert_array_equal(rounded(x.astype(float), dtype), x.astype(theirs).astype(float))
+        np.testing.assert_array_equal(round_to(x.astype(float), dtype), x.astype(theirs).astype(float))
     halves = (values[finite][:-1] + values[finite][1:]) / 2  # ties
     with np.errstate(over="ignore"):
         other = halves.astype(np.float32).astype(theirs).astype(float)
-    np.testing.assert_array_equal(rounded(halves, dtype), other)
+    np.testing.assert_array_equal(round_to(halves, dtype), other)

@@ -13,8 +13,16 @@ import pytest
 
 from adamcore import AXES, Adam
 from adamcore.backends.base import BaseBackend
+from adamcore.coefficients import Host
+from adamcore.definition import Coefficients, coefficients
 
 SHAPES: list[tuple[int, ...]] = [(), (0,), (1,), (7,), (16,), (3, 5), (17, 31), (5000,), (40_001,)]
+
+
+def at(adam: Adam, t: int = 3) -> Coefficients:
+    """The coefficients of step t."""
+    mu = 0.8 if adam.nesterov == "dozat" else None
+    return coefficients(Host(), adam, t, 0.05, mu)
 
 
 def adams(count: int, seed: int = 0) -> list[Adam]:
@@ -24,7 +32,7 @@ def adams(count: int, seed: int = 0) -> list[Adam]:
     found = [Adam(), Adam.like("torch.AdamW", lr=0.01)]
     while len(found) < count:
         chosen: dict[str, Any] = {axis: draw.choice(AXES[axis]) for axis in axes}
-        numbers = {
+        numbers: dict[str, Any] = {
             "lr": 0.05,
             "b1": draw.choice([0.9, 0.3, 0.0]),
             "b2": draw.choice([0.999, 0.4]),

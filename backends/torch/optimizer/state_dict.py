@@ -27,14 +27,14 @@ from adamcore.backends.torch.optimizer.param_groups import (
     resolve,
 )
 from adamcore.coefficients import MAX_CLOCK
-from adamcore.dtypes import FormatTable
+from adamcore.dtypes import DtypeTable
 from adamcore.errors import ClockError, StateError
 
 if TYPE_CHECKING:
     from adamcore.adam import Adam as Core
 
 EXACT = 2**24  #: the last whole number to which float32 counts
-MOMENTS = {"exp_avg": "m", "exp_avg_sq": "v", "max_exp_avg_sq": "v"}  #: key -> the dtype it has in Formats
+MOMENTS = {"exp_avg": "m", "exp_avg_sq": "v", "max_exp_avg_sq": "v"}  #: key -> the dtype it has in LeafDtypes
 
 
 def new_clock(p: torch.Tensor, group: Group, value: int = 0) -> torch.Tensor:
@@ -186,7 +186,7 @@ def load_state(core: Core, group: Group, p: torch.Tensor, saved: Any, where: str
                 f"{where} {has} {name!r}: expected {expected}, as amsgrad={core.amsgrad!r} and "
                 f"nesterov={core.nesterov!r}; it was saved by an optimizer of other rules"
             )
-    formats = FormatTable(core, backend).of(p)
+    formats = DtypeTable(core, backend).of(p)
     clock = new_clock(p, group, read_clock(saved["step"], f"{where}['step']"))
     new: dict[str, Any] = {"step": clock}
     for name, value in saved.items():

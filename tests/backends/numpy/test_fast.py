@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fast import adams, definition_alone, gradients, probed, trajectory
+from fast import adams, at, definition_alone, gradients, probed, trajectory
 
 from adamcore import Adam
 from adamcore.backends.kernels import llvm
 from adamcore.backends.numpy import backend, blocks, fast
-from adamcore.program import program
+from adamcore.tracing import program
 
 
 @pytest.fixture(params=["machine", "blocks"])
@@ -99,7 +99,7 @@ def test_gradient_in_the_parameters_memory(path: str) -> None:
 
 def test_same_bits_for_every_split(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("llvmlite")
-    from adamcore.backends.kernels import table
+    from adamcore.backends.kernels import cpu
 
     def run() -> bytes:
         rng = np.random.default_rng(1)
@@ -110,10 +110,10 @@ def test_same_bits_for_every_split(monkeypatch: pytest.MonkeyPatch) -> None:
         return b"".join(p.tobytes() for p in params)
 
     want = run()
-    monkeypatch.setattr(table, "PARALLEL", 1)
-    monkeypatch.setattr(table, "processors", lambda: 3)
+    monkeypatch.setattr(cpu, "PARALLEL", 1)
+    monkeypatch.setattr(cpu, "processors", lambda: 3)
     for piece in (1 << 14, 4099, 77_777):
-        monkeypatch.setattr(table, "PIECE", piece)
+        monkeypatch.setattr(cpu, "PIECE", piece)
         assert run() == want
 
 
@@ -149,8 +149,6 @@ def test_blocks_in_threads_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) -
 
 def test_scratch_is_small() -> None:
     for adam in adams(60):
-        from test_program import at
-
         made = program(adam, at(adam))
         assert blocks.schedule(made, True).scratch <= 4
     assert blocks.schedule(program(Adam(), at(Adam())), True).scratch == 2

@@ -27,8 +27,7 @@ def hard(dtype: str) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     return values, exact_roots(values)
 
 
-class Subclass(torch.Tensor):
-    pass
+Subclass: Any = type("Subclass", (torch.Tensor,), {})
 
 
 def compiled(backend: str) -> Callable[[Any], Any]:

@@ -12,7 +12,7 @@ from adamcore.conformance.oracle.perturbation import Fault
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.rules import SAYS
 from adamcore.conformance.types import Run
-from adamcore.conformance.verdict.match import apart, is_proved, looks_like, quick
+from adamcore.conformance.verdict.match import float_trajectory, is_proved, looks_like, model_distance
 
 score.load(score.files("numpy"))
 
@@ -52,7 +52,7 @@ def fault(name: str) -> Fault:
 
 def rounded(claim: Adam, probe: str, of: Fault | None, error: float) -> Run:
     """What a float64 candidate with a fault would do, each value off by a relative error."""
-    walk = quick(claim, PROBES[probe], of)
+    walk = float_trajectory(claim, PROBES[probe], of)
     assert walk is not None
     return Run([[x[0].reshape(p.shape) * (1 + error) for x, p in zip(step, PROBES[probe].params, strict=True)]
                 for step in walk.steps])  # fmt: skip
@@ -68,7 +68,7 @@ def test_a_form_explains_what_is_as_close_as_roundings_and_nothing_farther() -> 
 def test_a_form_that_changes_nothing_explains_nothing() -> None:
     claim, probe, idle = Adam(decay="decoupled"), PROBES["DEC.1/coupling"], fault("v-floor-1e-30")
     run = rounded(claim, probe.name, None, 1e-10)
-    assert apart(quick(claim, probe, idle), run, 1.0) < 1e-9
+    assert model_distance(float_trajectory(claim, probe, idle), run, 1.0) < 1e-9
     assert not looks_like(claim, probe, run, idle)
 
 
@@ -85,10 +85,10 @@ def test_rounding_as_in_float32_is_proved_by_the_bound_of_float32() -> None:
 def test_no_fault_is_the_claim_by_another_name(axes: dict[str, object]) -> None:
     """Every model walks or has no meaning; and each says something on some claim (below)."""
     claim = Adam(**axes)  # type: ignore[arg-type]
-    right = quick(claim, PROBES["STEP.1/fingerprint"], None)
+    right = float_trajectory(claim, PROBES["STEP.1/fingerprint"], None)
     assert right is not None
     for known in FAULTS:
-        model = quick(claim, PROBES["STEP.1/fingerprint"], known)
+        model = float_trajectory(claim, PROBES["STEP.1/fingerprint"], known)
         assert model is None or len(model.steps) == len(right.steps)
 
 

@@ -15,10 +15,10 @@ import torch
 
 from adamcore import Adam
 from adamcore.coefficients import Host
-from adamcore.conformance.oracle.affine import Format, Sources, maximum, sqrt
+from adamcore.conformance.oracle.affine import Format, NoiseSymbols, maximum, sqrt
 from adamcore.conformance.oracle.bounds import bounds
 from adamcore.conformance.oracle.exact import exact
-from adamcore.conformance.oracle.trajectory import claim_of
+from adamcore.conformance.oracle.trajectory import adam_for
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.probes.design import ODD, moving, numbers
 from adamcore.conformance.types import FloatArray, Probe
@@ -55,7 +55,7 @@ def test_torch_is_within_the_bound(form: str, dtype: str, decay: str) -> None:
         optimizer.step()
         return p.numpy()
 
-    ratio = worst(claim_of(Adam(decay=decay), RANDOM), RANDOM, dtype, run)  # type: ignore[arg-type]
+    ratio = worst(adam_for(Adam(decay=decay), RANDOM), RANDOM, dtype, run)  # type: ignore[arg-type]
     assert 0.02 < ratio < 1.0
 
 
@@ -77,10 +77,10 @@ def test_optax_needs_the_bound_of_its_own_coefficients() -> None:
 
         with jax.disable_jit():
             ratios[precision] = worst(
-                claim_of(Adam(coefficients=precision), probe),
+                adam_for(Adam(coefficients=precision), probe),
                 probe,
                 "float32",
-                run,  # type: ignore[arg-type]
+                run,
             )
     assert ratios["double"] > 10.0
     assert ratios["working"] < 1.0
@@ -151,14 +151,15 @@ class TwoWeights(Host):
 )
 def test_no_choice_of_roundings_leaves_the_bound(axes: dict[str, Any]) -> None:
     """Every operation errs by a full unit up or down, at random; 40 draws, 16 elements, 30 steps."""
-    adam = claim_of(replace(Adam(), **axes), RANDOM)
+    adam = adam_for(replace(Adam(), **axes), RANDOM)
     walk, limit = exact(adam, RANDOM), bounds(adam, RANDOM, "float32")
     assert not callable(adam.lr)
     largest = 0.0
     for draw in range(40):
         rng = np.random.default_rng(draw)
         zero = Rounded(np.zeros(16), rng)
-        p, m, v, top, mu = Rounded(RANDOM.params[0], rng), zero, zero, zero, 1.0
+        p, m, v, top = Rounded(RANDOM.params[0], rng), zero, zero, zero
+        mu: Any = 1.0
         for t, (step, values, limits) in enumerate(
             zip(RANDOM.steps, walk.steps, limit.steps, strict=True), start=1
         ):
@@ -176,47 +177,47 @@ def test_l2_with_zero_gradients_over_300_steps_is_decided() -> None:
     """Unsigned error propagation is vacuous here; signed, the bound stays far below lr."""
     probe = PROBES["DEC.1/zero-gradient"]
     for dtype, limit in (("float32", 1e-2), ("float64", 1e-10)):
-        walk = bounds(claim_of(Adam(), probe), probe, dtype)
+        walk = bounds(adam_for(Adam(), probe), probe, dtype)
         assert len(walk.steps) == 300
         assert max(float(step[0][0].p.max()) for step in walk.steps) < limit * probe.hyper["lr"]
 
 
 def test_flushed_subnormals_widen_the_bound() -> None:
     probe = PROBES["NUM.2/tiny"]
-    adam = claim_of(Adam(), probe)
+    adam = adam_for(Adam(), probe)
     kept = bounds(adam, probe, "float32").steps[-1][0][0].p
     flushed = bounds(adam, probe, "float32", True).steps[-1][0][0].p
     assert (flushed >= kept).all()
     assert flushed[0] > kept[0]
 
 
-def sources(n: int = 1) -> Sources:
-    return Sources(n, Format(2.0**-24, 2.0**-150))
+def symbols(n: int = 1) -> NoiseSymbols:
+    return NoiseSymbols(n, Format(2.0**-24, 2.0**-150))
 
 
 def test_a_root_near_zero_is_an_interval() -> None:
-    s = sources()
-    x = s.exactly(1e-8).spoiled(1e-6)
+    s = symbols()
+    x = s.constant(1e-8).add_error(1e-6)
     root = sqrt(x)
     assert root.error[0] >= np.sqrt(1e-8 + 1e-6) - 1e-4
     assert np.isfinite(root.error[0])
 
 
 def test_errors_that_cancel_are_seen_to_cancel() -> None:
-    s = sources()
-    x = s.exactly(1.0).spoiled(1e-3)
+    s = symbols()
+    x = s.constant(1.0).add_error(1e-3)
     assert (x - x).error[0] < 1e-9
     assert (x + x).error[0] > 1.9e-3
 
 
 def test_a_maximum_within_its_errors_follows_both() -> None:
-    s = sources()
-    a, b = s.exactly(1.0).spoiled(1e-3), s.exactly(1.0 - 1e-4).spoiled(2e-3)
+    s = symbols()
+    a, b = s.constant(1.0).add_error(1e-3), s.constant(1.0 - 1e-4).add_error(2e-3)
     assert maximum(a, b).error[0] >= 2e-3 - 1e-4
-    far = s.exactly(0.5).spoiled(1e-2)
+    far = s.constant(0.5).add_error(1e-2)
     assert maximum(a, far).error[0] == pytest.approx(1e-3)
 
 
 def test_a_quotient_by_something_near_zero_is_unbounded() -> None:
-    s = sources()
-    assert np.isinf((s.exactly(1.0) / s.exactly(1e-3).spoiled(1e-2)).error[0])
+    s = symbols()
+    assert np.isinf((s.constant(1.0) / s.constant(1e-3).add_error(1e-2)).error[0])

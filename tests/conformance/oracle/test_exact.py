@@ -15,7 +15,7 @@ from flint import arb, ctx
 
 from adamcore import AXES, Adam
 from adamcore.conformance.oracle.exact import exact, round_once
-from adamcore.conformance.oracle.trajectory import claim_of
+from adamcore.conformance.oracle.trajectory import adam_for
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.probes.design import ODD, array, moving, numbers
 from adamcore.conformance.types import Probe
@@ -53,7 +53,7 @@ def test_the_oracle_reproduces_torch_in_float64(name: str) -> None:
     h = PROBE.hyper
     betas, wd = (h["b1"], h["b2"]), h["weight_decay"]
     optimizer = make([p], lr=h["lr"], betas=betas, eps=h["eps"], weight_decay=wd, **options)  # type: ignore[call-arg]
-    walk = exact(claim_of(claim, PROBE), PROBE)
+    walk = exact(adam_for(claim, PROBE), PROBE)
     for step, values in zip(PROBE.steps, walk.steps, strict=True):
         p.grad = torch.tensor(step.grads[0])
         optimizer.step()
@@ -80,7 +80,7 @@ def paper(
 
 def test_the_oracle_reproduces_the_paper() -> None:
     probe = replace(PROBE, hyper={"lr": 1e-3, "b1": 0.9, "b2": 0.999, "eps": 1e-8, "weight_decay": 0.0})
-    walk = exact(claim_of(Adam(), probe), probe)
+    walk = exact(adam_for(Adam(), probe), probe)
     h = [Fraction(probe.hyper[k]) for k in ("lr", "b1", "b2", "eps")]
     with mpmath.workprec(400):
         for k in range(6):
@@ -121,15 +121,16 @@ class Mp:
     [(a, v) for a, values in AXES.items() for v in values if a not in ("complex", "missing")],
 )
 def test_two_exact_arithmetics_agree_on_every_axis(axis: str, value: object) -> None:
-    adam = claim_of(replace(Adam(decay="decoupled"), **{axis: value}), PROBE)  # type: ignore[arg-type]
+    adam = adam_for(replace(Adam(decay="decoupled"), **{axis: value}), PROBE)  # type: ignore[arg-type]
     walk = exact(adam, PROBE)
     assert not callable(adam.lr)
     with mpmath.workprec(300):
-        p, m, v, top, mu = mpmath.mpf(PROBE.params[0][0]), mpmath.mpf(0), mpmath.mpf(0), mpmath.mpf(0), 1
+        p, m, v, top = mpmath.mpf(PROBE.params[0][0]), mpmath.mpf(0), mpmath.mpf(0), mpmath.mpf(0)
+        mu: Any = 1
         for t, step in enumerate(PROBE.steps, start=1):
             assert step.grads[0] is not None
             c = coefficients(Mp(), adam, t, mpmath.mpf(adam.lr), mu)
-            [(p, m)], v, top = update(Mp, adam, c, [(p, mpmath.mpf(step.grads[0][0]), m)], v, top)  # type: ignore[assignment]
+            [(p, m)], v, top = update(Mp, adam, c, [(p, mpmath.mpf(step.grads[0][0]), m)], v, top)
             mu = c.mu_product
             want = walk.steps[t - 1][0][0]
             assert abs(p - mpmath.mpf(want.high[0]) - mpmath.mpf(want.low[0])) < mpmath.mpf(2) ** -95
@@ -137,7 +138,7 @@ def test_two_exact_arithmetics_agree_on_every_axis(axis: str, value: object) -> 
 
 def test_every_probe_is_known_to_far_more_than_float64() -> None:
     for probe in PROBES.values():
-        for step in exact(claim_of(Adam(), probe), probe).steps:
+        for step in exact(adam_for(Adam(), probe), probe).steps:
             for parts in step:
                 for value in parts:
                     finite = np.isfinite(value.high)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from certificate import ENOUGH, certificate
 
 from adamcore import AXES, Adam
 from adamcore.conformance.oracle.bounds import bounds
-from adamcore.conformance.oracle.trajectory import claim_of
+from adamcore.conformance.oracle.trajectory import adam_for
 from adamcore.conformance.probes import PROBES
-from adamcore.conformance.probes.certificate import ENOUGH, certificate
 from adamcore.conformance.probes.design import ODD, array
 from adamcore.conformance.types import Probe, Step
 
@@ -53,7 +53,7 @@ def test_a_weak_probe_fails_its_certificate() -> None:
 @pytest.mark.parametrize("decay", ["l2", "decoupled"])
 def test_nothing_is_undecided(name: str, decay: str) -> None:
     probe = PROBES[name]
-    adam = claim_of(replace(Adam(), decay=decay), probe)  # type: ignore[arg-type]
+    adam = adam_for(replace(Adam(), decay=decay), probe)  # type: ignore[arg-type]
     limit = 0.1 * probe.hyper["lr"]
     for step in bounds(adam, probe, "float32").steps:
         for parts in step:

@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 from array_adam import Good, judged
+from certificate import ENOUGH, apart
 
 from adamcore import Adam
-from adamcore.conformance.dtypes import rounded
+from adamcore.conformance.dtypes import round_to
 from adamcore.conformance.oracle.bounds import bounds
-from adamcore.conformance.oracle.condense import condensed
 from adamcore.conformance.oracle.exact import exact
 from adamcore.conformance.oracle.perturbation import Fault
-from adamcore.conformance.oracle.trajectory import claim_of
+from adamcore.conformance.oracle.sharing import unique_elements
+from adamcore.conformance.oracle.trajectory import adam_for
 from adamcore.conformance.probes import PROBES
-from adamcore.conformance.probes.certificate import ENOUGH, apart
 from adamcore.conformance.probes.handling import FINGERPRINT
 from adamcore.conformance.types import FloatArray, Probe, Step
 from adamcore.conformance.verdict.judge import judge, judge_twin
@@ -29,7 +29,7 @@ CLAIMS = [Adam(), Adam(decay="decoupled"), Adam(epsilon="inside-corrected"), Ada
 
 def distance(probe: Probe, other: Probe, dtype: str, claim: Adam) -> float:
     """How many bounds lie between what two probes ask for."""
-    a, b = claim_of(claim, probe), claim_of(claim, other)
+    a, b = adam_for(claim, probe), adam_for(claim, other)
     return apart(exact(a, probe), exact(b, other), bounds(a, probe, dtype), bounds(b, other, dtype), False)
 
 
@@ -43,7 +43,7 @@ def with_hyper(probe: Probe, change: Callable[[float], float], *names: str) -> P
 
 
 def into(name: str) -> Callable[[float], float]:
-    return lambda x: float(rounded(np.array(x), name))
+    return lambda x: float(round_to(np.array(x), name))
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=range(4))
@@ -101,7 +101,7 @@ def test_clipped_gradients_show(largest: float) -> None:
 @pytest.mark.parametrize(("name", "at_least"), [("STEP.1/burst", 2.0), ("STEP.1/late-burst", 30.0)])
 def test_updates_are_many_times_lr(name: str, at_least: float) -> None:
     probe = PROBES[name]
-    moved = exact(claim_of(Adam(), probe), probe).steps
+    moved = exact(adam_for(Adam(), probe), probe).steps
     path = [probe.params[0], *(step[0][0].high for step in moved)]
     updates = [np.abs(b - a).max() / probe.hyper["lr"] for a, b in pairwise(path)]
     assert max(updates) > at_least
@@ -139,16 +139,16 @@ def mixed() -> Probe:
 @pytest.mark.parametrize("complexity", ["componentwise", "modulus"])
 def test_a_condensed_probe_has_the_same_answers_and_bounds(complexity: Any, monkeypatch: Any) -> None:
     whole = mixed()
-    few, back = condensed(whole)
+    few, back = unique_elements(whole)
     assert few.params[0].size == 2 * 2 * 3**3
     assert few.params[1] is whole.params[1]
     assert len(back) == 3
-    adam = claim_of(Adam(decay="decoupled", complex=complexity), whole)
-    found = exact(adam, whole), bounds(adam, whole, "float32")
-    monkeypatch.setattr("adamcore.conformance.oracle.condense.LONG", 10**9)
+    adam = adam_for(Adam(decay="decoupled", complex=complexity), whole)
+    found: tuple[Any, Any] = exact(adam, whole), bounds(adam, whole, "float32")
+    monkeypatch.setattr("adamcore.conformance.oracle.sharing.LONG", 10**9)
     again = replace(whole)
-    assert condensed(again) == (again, [])
-    wanted = exact(adam, again), bounds(adam, again, "float32")
+    assert unique_elements(again) == (again, [])
+    wanted: tuple[Any, Any] = exact(adam, again), bounds(adam, again, "float32")
     for mine, other in zip(found, wanted, strict=True):
         for step, like in zip(mine.steps, other.steps, strict=True):
             for parts, others in zip(step, like, strict=True):
@@ -163,8 +163,8 @@ def test_given_states_are_condensed_too() -> None:
     start = tuple(replace(s, m=s.m[long], v=s.v[long], v_max=s.v_max[long]) for s in late.start)
     steps = tuple(Step(tuple(g if g is None else g[long] for g in s.grads)) for s in late.steps)
     whole = replace(late, params=(late.params[0][long],), start=start, steps=steps)
-    assert condensed(whole)[0].params[0].size == 3
-    adam = claim_of(Adam(), late)
+    assert unique_elements(whole)[0].params[0].size == 3
+    adam = adam_for(Adam(), late)
     for few, many in zip(exact(adam, late).steps, exact(adam, whole).steps, strict=True):
         np.testing.assert_array_equal(few[0][0].high[long], many[0][0].high)
 
@@ -178,7 +178,7 @@ def test_a_fault_sees_every_element() -> None:
         return probe
 
     probe = PROBES["STEP.1/long"]
-    exact(claim_of(Adam(), probe), probe, Fault(probe=look))
+    exact(adam_for(Adam(), probe), probe, Fault(probe=look))
     assert seen == [(4097,)]
 
 
@@ -234,9 +234,9 @@ def test_a_float32_clock_shows_in_float64() -> None:
 
 def test_a_clock_that_cannot_begin_there_is_skipped() -> None:
     pytest.importorskip("torch")
-    from adamcore.conformance.candidates import load
+    from adamcore.conformance.candidates import load_candidates
 
-    [candidate] = load("torch.optim:AdamW", [None], {}, None)
+    [candidate] = load_candidates("torch.optim:AdamW", [None], {}, None)
     run = candidate.run(PROBES["CLK.3/odd-beyond-2**24"], "float64")
     assert run.unsupported == "its clock is a torch.float32, which does not hold 16777217"
     assert candidate.run(PROBES["CLK.3/beyond-2**24"], "float64").unsupported is None

@@ -15,7 +15,7 @@ import pytest
 
 from adamcore.conformance import assert_conforms
 from adamcore.conformance.settings import UsageError
-from adamcore.conformance.testing.asserting import ConformanceError, importable
+from adamcore.conformance.testing.asserting import ConformanceError, importable_target
 from adamcore.errors import AdamcoreError
 
 pytest_plugins = ["pytester"]
@@ -98,7 +98,8 @@ def test_import_loads_nothing_heavy() -> None:
     loaded = {name.partition(".")[0] for name in json.loads(done.stdout)}
     assert loaded & {"numpy", "flint", "torch", "jax", "rich", "jinja2"} == set()
     mine = {name for name in json.loads(done.stdout) if name.startswith("adamcore.conformance")}
-    assert mine == {"adamcore.conformance", "adamcore.conformance.testing.plugin"}
+    packages = {"adamcore.conformance", "adamcore.conformance.testing"}
+    assert mine == {*packages, "adamcore.conformance.testing.plugin"}
 
 
 @NEEDED
@@ -220,7 +221,7 @@ def test_assert_conforms_raises_with_the_findings() -> None:
     class Sitting(Still):
         pass
 
-    assert importable(Sitting) is None
+    assert importable_target(Sitting) is None
     with pytest.raises(ConformanceError) as caught:
         assert_conforms(Sitting, **FAST)
     assert isinstance(caught.value, AssertionError)
@@ -259,8 +260,8 @@ def test_object_that_another_process_can_import_runs_there(
     monkeypatch.syspath_prepend(tmp_path)
     import far_adam  # type: ignore[import-not-found]
 
-    assert importable(far_adam.Right) == "far_adam:Right"
-    assert importable(far_adam.Right()) is None
+    assert importable_target(far_adam.Right) == "far_adam:Right"
+    assert importable_target(far_adam.Right()) is None
     with pytest.raises(ConformanceError, match="far_adam:Mine is broken: exited with status 3"):
         assert_conforms(far_adam.Mine, **FAST)  # os._exit: in this process it would end the tests
 

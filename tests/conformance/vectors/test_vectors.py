@@ -19,13 +19,13 @@ from paths import ROOT
 
 from adamcore import AXES, Adam
 from adamcore.conformance.cli import main
-from adamcore.conformance.dtypes import carried
+from adamcore.conformance.dtypes import to_carrier
 from adamcore.conformance.rules import SAYS
 from adamcore.conformance.types import FloatArray, Run
 from adamcore.conformance.vectors import files, inputs
-from adamcore.conformance.vectors.answers import claim_json, probe_of, upwards
+from adamcore.conformance.vectors.answers import claim_json, probe_of, round_up
 from adamcore.conformance.vectors.flags import FLAGS
-from adamcore.conformance.vectors.languages import find, select, values
+from adamcore.conformance.vectors.languages import find_files, select_vectors, values
 from adamcore.conformance.verdict.judge import judge
 from adamcore.state import AdamState
 
@@ -104,9 +104,9 @@ def test_every_input_is_answered_in_every_dtype_but_for_known_gaps() -> None:
 
 
 def test_bounds_are_rounded_upwards() -> None:
-    assert upwards(0.0) == 0.0
+    assert round_up(0.0) == 0.0
     for x in (1.0, 1.001, 2.0**-30, 3.14159e-300):
-        assert x <= upwards(x) <= 1.0100001 * x
+        assert x <= round_up(x) <= 1.0100001 * x
 
 
 # Held against Adams that share nothing with the oracle ------------------------------------------------
@@ -135,7 +135,7 @@ def torch_adamw(v: Json) -> Run:
         for p, g, like in zip(params, step["grads"], v["params"], strict=True):
             p.grad = None if g is None else tensor(g, like)
         optimizer.step()
-        run.params.append([carried(p.detach().double().numpy().copy(), v["dtype"]) for p in params])
+        run.params.append([to_carrier(p.detach().double().numpy().copy(), v["dtype"]) for p in params])
     return run
 
 
@@ -186,7 +186,7 @@ def own(claim: Adam, v: Json) -> Run:
     for step in probe.steps:
         grads = [None if g is None else array(g) for g in step.grads]
         params, state = adam.step(params, grads, state, lr=step.lr)
-        run.params.append([carried(np.asarray(p).astype(float), v["dtype"]) for p in params])
+        run.params.append([to_carrier(np.asarray(p).astype(float), v["dtype"]) for p in params])
     return run
 
 
@@ -210,8 +210,8 @@ def test_a_vector_can_be_judged_like_a_probe() -> None:
 
 
 def test_a_dialect_without_a_file_is_answered_by_its_like() -> None:
-    assert find("keras.AdamW") == ["keras.Adam.json"]
-    assert {v["dtype"] for v in select("llm.c.AdamW", "float16")["vectors"]} == {"float16"}
+    assert find_files("keras.AdamW") == ["keras.Adam.json"]
+    assert {v["dtype"] for v in select_vectors("llm.c.AdamW", "float16")["vectors"]} == {"float16"}
 
 
 def test_from_c(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,9 +14,9 @@ from adamcore.conformance.oracle.perturbation import Fault
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.types import Finding, FloatArray, Probe, Run
 from adamcore.conformance.verdict.case import Case
-from adamcore.conformance.verdict.common import common
+from adamcore.conformance.verdict.common_region import common_region
 from adamcore.conformance.verdict.judge import judge
-from adamcore.conformance.verdict.match import quick
+from adamcore.conformance.verdict.match import float_trajectory
 
 CLAIM = Adam(decay="decoupled", amsgrad="uncorrected")
 LONG = 40  #: steps; probes of more are left out for time
@@ -28,7 +28,11 @@ def runs(disturb: Disturb, fault: Fault | None = None) -> dict[tuple[str, str], 
     """The claim's runs in float64, disturbed in every step."""
     made: dict[tuple[str, str], Run] = {}
     for name, probe in PROBES.items():
-        model = quick(CLAIM, probe, fault) if len(probe.steps) <= LONG and probe.applies_to(CLAIM) else None
+        model = (
+            float_trajectory(CLAIM, probe, fault)
+            if len(probe.steps) <= LONG and probe.applies_to(CLAIM)
+            else None
+        )
         if model is None or model.raises:
             continue
         run = made[name, "float64"] = Run()
@@ -43,7 +47,7 @@ def found(disturb: Disturb, fault: Fault | None = None) -> Finding:
     made = runs(disturb, fault)
     results = [judge(CLAIM, PROBES[name], dtype, run) for (name, dtype), run in made.items()]
     case = Case(CLAIM, made, results, False, PROBES)
-    finding = common(case, case.failures())
+    finding = common_region(case, case.failures())
     assert finding is not None
     return finding
 

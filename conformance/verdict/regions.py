@@ -1,6 +1,6 @@
 """Where in the probes a part of the definition matters: what a fault of that part could touch.
 
-A lens marks the elements and steps that a fault of one kind could move, and no others.  Most are read
+A region marks the elements and steps that a fault of one kind could move, and no others.  Most are read
 off the probe (is there an absent gradient, a zero, a changed lr?); those of epsilon, decay and the
 moments ask the definition itself: they mark where a slightly different hyperparameter would be seen.
 """
@@ -22,13 +22,13 @@ from adamcore.conformance.oracle.trajectory import is_absent, mask_of, real_part
 from adamcore.conformance.types import FloatArray, Probe
 from adamcore.conformance.verdict.case import flat_model
 
-SEEN = 4.0  #: bounds by which a changed hyperparameter must move an element to matter to it
+VISIBLE = 4.0  #: bounds by which a changed hyperparameter must move an element to matter to it
 
 Mask = Callable[[Adam, Probe, str], FloatArray | None]  #: of claim, probe, dtype -> steps x elements
 
 
 @dataclass(frozen=True)
-class Lens:
+class Region:
     """One part of the definition, and where it matters."""
 
     area: str
@@ -38,7 +38,7 @@ class Lens:
     guessed: bool = False  #: one of many like it, of which one may fit by chance: it must leave out a part
 
 
-def spread(probe: Probe, of: Callable[[int, int], Any]) -> FloatArray:
+def accumulate(probe: Probe, of: Callable[[int, int], Any]) -> FloatArray:
     """A boolean a step and element from ``of(step, parameter)``; once true, true ever after."""
     rows = []
     for s in range(len(probe.steps)):
@@ -52,17 +52,17 @@ def spread(probe: Probe, of: Callable[[int, int], Any]) -> FloatArray:
 
 
 def by_input(of: Callable[[Probe, int, int], Any]) -> Mask:
-    """A lens that is read off the probe's input."""
+    """A region that is read off the probe's input."""
 
     @cache
     def mask(probe: Probe) -> FloatArray:
-        return spread(probe, partial(of, probe))
+        return accumulate(probe, partial(of, probe))
 
     return lambda claim, probe, dtype: mask(probe)
 
 
 def by_gradient(of: Callable[[FloatArray], Any]) -> Mask:
-    """A lens that asks each gradient that is there."""
+    """A region that asks each gradient that is there."""
 
     def here(probe: Probe, s: int, i: int) -> Any:
         g = probe.steps[s].grads[i]
@@ -72,12 +72,12 @@ def by_gradient(of: Callable[[FloatArray], Any]) -> Mask:
 
 
 def by_change(change: Callable[[dict[str, float]], dict[str, float]]) -> Mask:
-    """A lens of the elements that a changed hyperparameter moves by :data:`SEEN` bounds."""
+    """A region of the elements that a changed hyperparameter moves by :data:`VISIBLE` bounds."""
     return by_fault(Fault(probe=partial(with_hyper, change)))
 
 
 def by_fault(fault: Fault) -> Mask:
-    """A lens of the elements that a fault moves by :data:`SEEN` bounds."""
+    """A region of the elements that a fault moves by :data:`VISIBLE` bounds."""
 
     @lru_cache(maxsize=4096)
     def mask(claim: Adam, probe: Probe, dtype: str) -> FloatArray | None:
@@ -87,7 +87,7 @@ def by_fault(fault: Fault) -> Mask:
 
 
 def by_claim(axis: str, value: object) -> Mask:
-    """A lens of the elements that would be others without this choice of the claim."""
+    """A region of the elements that would be others without this choice of the claim."""
 
     @lru_cache(maxsize=4096)
     def mask(claim: Adam, probe: Probe, dtype: str) -> FloatArray | None:
@@ -100,13 +100,13 @@ def by_claim(axis: str, value: object) -> Mask:
 
 
 def moved(other: FloatArray | None, claim: Adam, probe: Probe, dtype: str) -> FloatArray | None:
-    """The elements that lie apart under another model, by :data:`SEEN` bounds."""
+    """The elements that lie apart under another model, by :data:`VISIBLE` bounds."""
     plain = flat_model(claim, probe, None)
     if plain is None or other is None or other.shape != plain.shape or not plain.size:
         return None
     limit = np.concatenate([b.p for step in bounds(claim, probe, dtype).steps for p in step for b in p])
     with np.errstate(all="ignore"):
-        apart = np.abs(plain - other) > SEEN * limit
+        apart = np.abs(plain - other) > VISIBLE * limit
     apart |= np.isfinite(plain) != np.isfinite(other)
     mask: FloatArray = np.logical_or.accumulate(apart.reshape(len(probe.steps), -1), axis=0)
     return mask
@@ -136,7 +136,7 @@ def other_left_out(probe: Probe, s: int, i: int) -> bool:
 
 
 def by_index(of: Callable[[FloatArray], Any]) -> Mask:
-    """A lens that asks where in its array an element lies, counted in C order."""
+    """A region that asks where in its array an element lies, counted in C order."""
 
     def here(probe: Probe, s: int, i: int) -> Any:
         p = probe.params[i]
@@ -229,41 +229,42 @@ def clippings() -> Iterator[tuple[str, Mask]]:
         yield f"in tensors with a gradient of norm above {limit:g}", by_gradient(partial(norm_above, limit))
 
 
-LENSES: tuple[Lens, ...] = (
-    Lens("isolation", "STATE.3", "beside another optimizer", by_input(lambda p, s, i: p.manner == "beside")),
-    Lens("state", "STATE.4", "in a run that is resumed", by_input(lambda p, s, i: p.manner == "resumed")),
-    Lens("state", "STATE.4", "from a state that is given", by_input(lambda p, s, i: bool(p.start))),
-    Lens("state", "STATE.4", "in a run that is resumed, or begins from a given state",
+REGIONS: tuple[Region, ...] = (
+    Region("isolation", "STATE.3", "beside another optimizer",
+           by_input(lambda p, s, i: p.manner == "beside")),
+    Region("state", "STATE.4", "in a run that is resumed", by_input(lambda p, s, i: p.manner == "resumed")),
+    Region("state", "STATE.4", "from a state that is given", by_input(lambda p, s, i: bool(p.start))),
+    Region("state", "STATE.4", "in a run that is resumed, or begins from a given state",
          by_input(lambda p, s, i: p.manner == "resumed" or bool(p.start))),
-    Lens("state", "STATE.3", "where another parameter has the same shape", by_input(shares_its_shape)),
-    Lens("aliasing", "STATE.2", "where inputs may not be written to",
+    Region("state", "STATE.3", "where another parameter has the same shape", by_input(shares_its_shape)),
+    Region("aliasing", "STATE.2", "where inputs may not be written to",
          by_input(lambda p, s, i: p.layout == "readonly")),
-    Lens("missing", "F1", "after an absent gradient", by_input(none_before)),
-    Lens("missing", "F1", "after a gradient that came back", by_input(back)),
-    Lens("missing", "F1", "after an absent gradient, a flag or a mask", by_input(left_out_before)),
-    Lens("missing", "F1", "after anybody's gradient was absent", by_input(other_left_out)),
-    Lens("zero_gradient", "F2", "after a gradient of zero", by_gradient(lambda g: g == 0)),
-    Lens("nonfinite", "NF.1", "after a NaN or infinity",
+    Region("missing", "F1", "after an absent gradient", by_input(none_before)),
+    Region("missing", "F1", "after a gradient that came back", by_input(back)),
+    Region("missing", "F1", "after an absent gradient, a flag or a mask", by_input(left_out_before)),
+    Region("missing", "F1", "after anybody's gradient was absent", by_input(other_left_out)),
+    Region("zero_gradient", "F2", "after a gradient of zero", by_gradient(lambda g: g == 0)),
+    Region("nonfinite", "NF.1", "after a NaN or infinity",
          by_gradient(lambda g: np.any(~np.isfinite(g)))),
-    Lens("complex", "CPX.1", "in complex parameters",
+    Region("complex", "CPX.1", "in complex parameters",
          by_input(lambda p, s, i: np.iscomplexobj(p.params[i]))),
-    Lens("schedule", "LR.1", "after a change of lr", by_input(lr_changed)),
-    Lens("decay", "DEC.1", "where decay acts",
+    Region("schedule", "LR.1", "after a change of lr", by_input(lr_changed)),
+    Region("decay", "DEC.1", "where decay acts",
          by_change(lambda h: {"weight_decay": 1.5 * h["weight_decay"]})),
-    Lens("epsilon", "EPS.1", "where epsilon matters", by_change(lambda h: {"eps": 1.5 * h["eps"]})),
-    Lens("amsgrad", "AMS.1", "where the maximum matters", by_claim("amsgrad", "none")),
-    Lens("nesterov", "NES.1", "where the look-ahead matters", by_claim("nesterov", "none")),
-    Lens("bias_correction", "BC.1", "where the bias correction matters",
+    Region("epsilon", "EPS.1", "where epsilon matters", by_change(lambda h: {"eps": 1.5 * h["eps"]})),
+    Region("amsgrad", "AMS.1", "where the maximum matters", by_claim("amsgrad", "none")),
+    Region("nesterov", "NES.1", "where the look-ahead matters", by_claim("nesterov", "none")),
+    Region("bias_correction", "BC.1", "where the bias correction matters",
          by_fault(Fault(clock=lambda now: now.t + 1))),
-    *(Lens("bias_correction", "BC.1", f"after step {k}", by_input(partial(after, k)))
+    *(Region("bias_correction", "BC.1", f"after step {k}", by_input(partial(after, k)))
       for k in (2, 5, 10, 20, 50, 100, 200, 1000, 10_000, 100_000)),
-    *(Lens("clock", "CLK.3", f"after step {k}", by_input(partial(after, k)))
+    *(Region("clock", "CLK.3", f"after step {k}", by_input(partial(after, k)))
       for k in (15, 31, 63, 127, 128, 255, 256, 32767, 65535, 2**24 - 1)),
-    *(Lens("clipping", "STEP.1", where, mask, guessed=True) for where, mask in clippings()),
-    *(Lens("layout", "STEP.1", where, mask, guessed=True) for where, mask in layouts()),
-    Lens("mixed_precision", "NUM.1", "in float64",
-         lambda claim, probe, dtype: spread(probe, lambda s, i: dtype == "float64")),
-    Lens("moments", "MOM.1", "where b1 matters", by_change(lambda h: {"b1": 0.9 * h["b1"]})),
-    Lens("moments", "MOM.2", "where b2 matters", by_change(lambda h: {"b2": 0.9 * h["b2"]})),
+    *(Region("clipping", "STEP.1", where, mask, guessed=True) for where, mask in clippings()),
+    *(Region("layout", "STEP.1", where, mask, guessed=True) for where, mask in layouts()),
+    Region("mixed_precision", "NUM.1", "in float64",
+         lambda claim, probe, dtype: accumulate(probe, lambda s, i: dtype == "float64")),
+    Region("moments", "MOM.1", "where b1 matters", by_change(lambda h: {"b1": 0.9 * h["b1"]})),
+    Region("moments", "MOM.2", "where b2 matters", by_change(lambda h: {"b2": 0.9 * h["b2"]})),
 )  # fmt: skip
-"""Every lens; of those that fit equally well the first is named."""
+"""Every region; of those that fit equally well the first is named."""

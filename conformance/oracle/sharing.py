@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from adamcore.conformance.oracle.trajectory import Walk
+from adamcore import AXES, Adam
+from adamcore.conformance.oracle.perturbation import Fault
+from adamcore.conformance.oracle.trajectory import Trajectory, adam_for
 from adamcore.conformance.types import FloatArray, Probe, Start
 
 LONG = 256  #: elements from which on it is worth looking
 
 
-def condensed(probe: Probe) -> tuple[Probe, list[Any]]:
+def unique_elements(probe: Probe) -> tuple[Probe, list[Any]]:
     """The probe with every long array cut down to its different elements, and where each came from.
 
     Returns:
@@ -29,7 +32,7 @@ def condensed(probe: Probe) -> tuple[Probe, list[Any]]:
         return probe, []
     chosen, back = [], []
     for i, p in enumerate(probe.params):
-        first, inverse = different(columns(probe, i)) if np.size(p) > LONG else (..., ...)
+        first, inverse = distinct(columns(probe, i)) if np.size(p) > LONG else (..., ...)
         chosen.append(first)
         back.append(inverse)
 
@@ -73,7 +76,7 @@ def columns(probe: Probe, i: int) -> list[FloatArray]:
     return [np.ravel(np.broadcast_to(np.asarray(x), shape)) for x in found]
 
 
-def different(rows: Sequence[FloatArray]) -> tuple[Any, Any]:
+def distinct(rows: Sequence[FloatArray]) -> tuple[Any, Any]:
     """The first of all elements that are the same bit for bit in every row, and which each is."""
     raw = np.stack([np.asarray(row, dtype=np.complex128) for row in rows], axis=1)
     whole = np.ascontiguousarray(raw).view(f"V{raw.shape[1] * 16}")[:, 0]
@@ -81,7 +84,7 @@ def different(rows: Sequence[FloatArray]) -> tuple[Any, Any]:
     return first, inverse
 
 
-def spread(walk: Walk[Any], back: Sequence[Any]) -> Walk[Any]:
+def expand(walk: Trajectory[Any], back: Sequence[Any]) -> Trajectory[Any]:
     """A walk through the condensed probe as one through the probe; its leaves are dataclasses of vectors."""
     if not back:
         return walk
@@ -93,3 +96,44 @@ def spread(walk: Walk[Any], back: Sequence[Any]) -> Walk[Any]:
         for step in walk.steps
     ]
     return replace(walk, steps=steps)
+
+
+@lru_cache(maxsize=65536)
+def equivalent_claim(claim: Adam, probe: Probe, *, exact: bool = False) -> Adam:
+    """The claim with every axis that has no part in this probe at its default.
+
+    Two dialects with the same reduced claim are the same program on this probe, so it is run
+    and judged once for both.  The clock's scope makes another program, even where its numbers
+    are the same, so it is left alone; with ``exact`` it is not: claims that then are the same
+    have the same exact answer.
+
+    >>> from adamcore.conformance.types import Step
+    >>> g = np.ones(1)
+    >>> probe = Probe("X.1/x", "", (g,), (Step((g,)),), {"weight_decay": 0.0})
+    >>> equivalent_claim(Adam(decay="decoupled", missing="error"), probe) == Adam()
+    True
+    """
+    default: dict[str, Any] = {axis: values[0] for axis, values in AXES.items()}
+    blind = ["coefficients"]
+    whole = all(g is not None for step in probe.steps for g in step.grads)
+    if whole and all(step.present is None for step in probe.steps):
+        blind += ["missing", "all_missing", *(["clock"] if exact else [])]
+    if not probe.hyper.get("weight_decay"):
+        blind += ["decay", "decay_order"]
+    elif claim.decay == "l2":
+        blind += ["decay_order"]
+    if not any(np.iscomplexobj(p) for p in probe.params):
+        blind += ["complex"]
+    return replace(claim, **{axis: default[axis] for axis in blind})
+
+
+@lru_cache(maxsize=65536)
+def canonical_claim(claim: Adam, probe: Probe, fault: Fault | None) -> Adam:
+    """The claim with the probe's hyperparameters, the same for all claims that have one answer.
+
+    A fault may change what the probe holds (absent gradients, say), so that under one the claim
+    is left as it is.
+    """
+    touched = fault is not None and (fault.probe is not None or fault.absent is not None)
+    same = claim if touched else equivalent_claim(claim, probe, exact=True)
+    return adam_for(same, probe)

@@ -10,7 +10,7 @@ import numpy as np
 from adamcore import AXES, Adam
 from adamcore.conformance.oracle.bounds import Bound, bounds
 from adamcore.conformance.oracle.exact import Value, exact
-from adamcore.conformance.oracle.trajectory import Walk, claim_of
+from adamcore.conformance.oracle.trajectory import Trajectory, adam_for
 from adamcore.conformance.types import Probe
 
 ENOUGH = 10.0  #: bounds by which a probe must tell apart what it is there to decide
@@ -33,7 +33,7 @@ def certificate(probe: Probe, axis: str, base: Adam, dtype: str = "float32") -> 
     """
     made = []
     for value in AXES[axis]:
-        adam = claim_of(replace(base, **{axis: value}), probe)  # type: ignore[arg-type]
+        adam = adam_for(replace(base, **{axis: value}), probe)  # type: ignore[arg-type]
         made.append((value, exact(adam, probe), bounds(adam, probe, dtype)))
     return [
         Separation(axis, (a, b), apart(wa, wb, ba, bb, axis == "coefficients"))
@@ -41,7 +41,9 @@ def certificate(probe: Probe, axis: str, base: Adam, dtype: str = "float32") -> 
     ]
 
 
-def apart(wa: Walk[Value], wb: Walk[Value], ba: Walk[Bound], bb: Walk[Bound], by_bound: bool) -> float:
+def apart(
+    wa: Trajectory[Value], wb: Trajectory[Value], ba: Trajectory[Bound], bb: Trajectory[Bound], by_bound: bool
+) -> float:
     """The largest distance between two walks over the sum of their bounds, anywhere."""
     if wa.raises != wb.raises:
         return float("inf")

@@ -37,7 +37,7 @@ def single_steps(probe: Probe, snapshots: Sequence[Snapshot]) -> list[Probe]:
     return singles
 
 
-def judge_restarted(
+def judge_step_by_step(
     claim: Adam, probe: Probe, dtype: str, run: Run, snapshots: Sequence[Snapshot], *, flushes: bool = False
 ) -> Result:
     """Judge a run step by step: the worst of its steps' results, evidence in the run's own count."""
