@@ -68,12 +68,11 @@ def by_numpy(x: torch.Tensor) -> bool:
     No compiler, autograd (backward or forward), transformation of torch.func or dispatch mode may
     have to see the operation.
     """
-    if torch.compiler.is_compiling():
+    if torch.compiler.is_compiling() or np is None:
         return False
     tangent: Any = torch.autograd.forward_ad.unpack_dual(x).tangent
     return (
-        np is not None
-        and type(x) in PLAIN
+        type(x) in PLAIN
         and x.dtype in (torch.float32, torch.float64)
         and not (x.requires_grad and torch.is_grad_enabled())
         and not torch._C._functorch.is_functorch_wrapped_tensor(x)
