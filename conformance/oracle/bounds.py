@@ -115,8 +115,10 @@ class AffineSlot:
         if mu_product is not None:
             self.mu_product = mu_product.centre, mu_product.error
 
-    def begin(self, m: list[FloatArray], v: FloatArray, v_max: FloatArray) -> None:
+    def begin(self, m: list[FloatArray], v: FloatArray, v_max: FloatArray, mu_product: float) -> None:
         self.centre[self.parts :] = [x.astype(float) for x in (*m, v, v_max)]
+        self.past[:, :, self.parts :] = 0.0
+        self.mu_product = (mu_product, 0.0)
 
     def put(self, parts: list[FloatArray]) -> None:
         self.centre[: self.parts] = [x.astype(float) for x in parts]
@@ -160,8 +162,8 @@ class Pair(AffineSlot):
         twice = None if mask is None else np.tile(mask, 2)
         super().step(t, lr, [np.tile(g, 2) for g in grads], twice, fault)
 
-    def begin(self, m: list[FloatArray], v: FloatArray, v_max: FloatArray) -> None:
-        super().begin([np.tile(x, 2) for x in m], np.tile(v, 2), np.tile(v_max, 2))
+    def begin(self, m: list[FloatArray], v: FloatArray, v_max: FloatArray, mu_product: float) -> None:
+        super().begin([np.tile(x, 2) for x in m], np.tile(v, 2), np.tile(v_max, 2), mu_product)
 
     def put(self, parts: list[FloatArray]) -> None:
         super().put([np.tile(p, 2) for p in parts])

@@ -108,9 +108,10 @@ class ExactSlot:
         self.m = [chosen(m, old) for (_, m), old in zip(moved, self.m, strict=True)]
         self.v, self.v_max = chosen(v, self.v), chosen(v_max, self.v_max)
 
-    def begin(self, m: list[FloatArray], v: FloatArray, v_max: FloatArray) -> None:
+    def begin(self, m: list[FloatArray], v: FloatArray, v_max: FloatArray, mu_product: float) -> None:
         self.m = [_ball(x.astype(object)) for x in m]
         self.v, self.v_max = _ball(v.astype(object)), _ball(v_max.astype(object))
+        self.mu_product = arb(mu_product)
 
     def put(self, parts: list[FloatArray]) -> None:
         self.p = [_ball(x.astype(object)) for x in parts]

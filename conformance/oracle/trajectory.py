@@ -1,4 +1,4 @@
-"""One probe, walked through under a claim: who steps, at which clock, with which lr.
+"""One probe, walked through under a claim: who steps, at which clock, with which hyperparameters.
 
 This is the reading of F1 to F6, the clock and ``missing`` against which everybody, our own
 backends included, is judged; the arithmetic of a step is left to slots (exact or noisy ones).
@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
 from adamcore import AXES, Adam
 from adamcore.conformance.oracle.perturbation import ClockContext, Fault, StepContext, StepFault
-from adamcore.conformance.types import FloatArray, Probe, Step
+from adamcore.conformance.types import FloatArray, Probe, Start, Step
 
 T = TypeVar("T")
 
@@ -23,10 +23,14 @@ T = TypeVar("T")
 class Slot(Protocol[T]):
     """Real vectors that share a second moment: a parameter, or a part of a complex one."""
 
+    adam: Adam  #: of the step being made
+
     def step(
         self, t: int, lr: float, grads: list[FloatArray], mask: FloatArray | None, fault: StepFault | None
     ) -> None: ...
-    def begin(self, m: list[FloatArray], v: FloatArray, v_max: FloatArray) -> None: ...  # given moments
+    def begin(
+        self, m: list[FloatArray], v: FloatArray, v_max: FloatArray, mu_product: float
+    ) -> None: ...  # a given state
     def put(self, parts: list[FloatArray]) -> None: ...  # the parameter as it was really given
     def tick(self, t: int, lr: float) -> None: ...  # the clock alone, for an absent gradient
     def reset(self) -> None: ...  # moments back to the start, for a fault that does so
@@ -74,30 +78,50 @@ def simulate(
         slots.append([make(adam, parts)] if together else [make(adam, [part]) for part in parts])
     clocks, own, since, calls = [0] * len(slots), [0] * len(slots), [0] * len(slots), 0
     alike: Counter[tuple[int, ...]] = Counter()
-    for i, (start, parameter) in enumerate(zip(probe.start, slots, strict=False)):
+
+    def begin(i: int, start: Start) -> None:
         clocks[i] = own[i] = since[i] = start.t
-        parts = real_parts(start.m)
-        for k, slot in enumerate(parameter):
-            slot.begin(parts if len(parameter) == 1 else [parts[k]], np.ravel(start.v), np.ravel(start.v_max))
+        together = len(slots[i]) == 1
+        m, v, v_max = real_parts(start.m), real_parts(start.v), real_parts(start.v_max)
+        for k, slot in enumerate(slots[i]):
+            slot.begin(
+                m if together else [m[k]], v[k * (len(v) > 1)], v_max[k * (len(v_max) > 1)], start.mu_product
+            )
+
+    for i, start in enumerate(probe.start):
+        begin(i, start)
     assert not callable(adam.lr)
     lr = adam.lr
     result: Trajectory[T] = Trajectory([])
     for s, step in enumerate(probe.steps, start=1):
         lr = lr if step.lr is None else step.lr
+        if step.changes:
+            adam = replace(adam, **step.changes)
+            for parameter in slots:
+                for slot in parameter:
+                    slot.adam = adam
+        for i, given in enumerate(step.states or ()):
+            if given is not None:
+                begin(i, given)
+        frozen = step.frozen or [False] * len(slots)
         absent = [is_absent(step, i) for i in range(len(slots))]
-        if (any(absent) and adam.missing == "error") or (
+        if (adam.missing == "error" and any(a and not f for a, f in zip(absent, frozen, strict=True))) or (
             all(absent) and adam.missing == "skip" and adam.clock == "global" and adam.all_missing == "error"
         ):
             result.raises = True
             return result
-        stands = adam.missing == "skip"
-        held = stands and all(absent) and adam.all_missing == "hold"
+        skips = [(adam.missing == "skip" or f) and a for a, f in zip(absent, frozen, strict=True)]
+        held = all(skips) and adam.all_missing == "hold"
         for i in range(len(slots)):
-            clocks[i] += not (held if adam.clock == "global" else stands and absent[i])
+            clocks[i] += not (held if adam.clock == "global" else skips[i])
             own[i] += not absent[i]
             since[i] = 0 if absent[i] else since[i] + 1
         for i, (parameter, g) in enumerate(zip(slots, step.grads, strict=True)):
-            skipped = stands and absent[i]
+            skipped = skips[i]
+            if step.before is not None:
+                now = real_parts(step.before[i])
+                for k, slot in enumerate(parameter):
+                    slot.put(now if len(parameter) == 1 else [now[k]])
             if skipped and fault.absent == "reset":
                 for slot in parameter:
                     slot.reset()
@@ -115,13 +139,10 @@ def simulate(
                 adam, clocks[i] if fault.clock is None else fault.clock(ticks), lr,
                 np.shape(probe.params[i]), skipped, s,
             )  # fmt: skip
-            given = None if step.before is None else real_parts(step.before[i])
             grads = real_parts(np.zeros_like(probe.params[i]) if g is None or absent[i] else g)
             mask = mask_of(step, i, probe.params[i].shape)
             for k, slot in enumerate(parameter):
                 mine = grads if len(parameter) == 1 else [grads[k]]
-                if given is not None:
-                    slot.put(given if len(parameter) == 1 else [given[k]])
                 slot.step(moment.t, lr, mine, mask, fault.at_step(moment))
         result.steps.append([[x for slot in parameter for x in slot.read()] for parameter in slots])
         result.clocks.append(list(clocks))
@@ -129,8 +150,10 @@ def simulate(
 
 
 def is_absent(step: Step, i: int) -> bool:
-    """Whether parameter ``i`` has no gradient in this step (None, or present=False)."""
+    """Whether parameter ``i`` has no gradient in this step (None, or present=False), or is frozen."""
     flag = True if step.present is None else step.present[i]
+    if step.frozen is not None and step.frozen[i]:
+        return True
     return step.grads[i] is None or (np.ndim(flag) == 0 and not bool(flag))
 
 

@@ -42,6 +42,8 @@ def judge(claim: Adam, probe: Probe, dtype: str, run: Run, *, flushes: bool = Fa
     for s, (values, limits, got) in enumerate(zip(want.steps, bound.steps, run.params, strict=False)):
         given = probe.steps[s].before
         before = before if given is None else [to_carrier(p, dtype) for p in given]
+        for i, state in enumerate(probe.steps[s].states or ()):
+            poisoned[i] &= state is None
         for i in range(len(probe.params)):
             mark_nonfinite(poisoned[i], probe, s, i)
             problem = shape_problem(got[i], before[i])
@@ -172,6 +174,7 @@ def must_stand_still(adam: Adam, probe: Probe, s: int, i: int) -> FloatArray:
     """The elements that must come out of step ``s`` bit for bit as they went in."""
     shape = np.shape(probe.params[i])
     if is_absent(probe.steps[s], i):
-        return np.full(shape, adam.missing == "skip")
+        frozen = probe.steps[s].frozen
+        return np.full(shape, adam.missing == "skip" or (frozen is not None and frozen[i]))
     mask = mask_of(probe.steps[s], i, shape)
     return np.zeros(shape, dtype=bool) if mask is None else ~mask.reshape(shape)

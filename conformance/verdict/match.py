@@ -46,10 +46,12 @@ class FloatSlot:
     def __init__(self, adam: Adam, parts: list[FloatArray], formula: Update | None = None) -> None:
         self.adam, self.p, self.formula = adam, [p.astype(float) for p in parts], formula
         self.memory: dict[str, Any] = {}
+        self.mu_product: float | None = 1.0
         self.reset()
 
-    def begin(self, m: list[FloatArray], v: FloatArray, v_max: FloatArray) -> None:
+    def begin(self, m: list[FloatArray], v: FloatArray, v_max: FloatArray, mu_product: float) -> None:
         self.m, self.v, self.v_max = [x.astype(float) for x in m], v.astype(float), v_max.astype(float)
+        self.mu_product = mu_product
 
     def put(self, parts: list[FloatArray]) -> None:
         self.p = [x.astype(float) for x in parts]
@@ -57,7 +59,7 @@ class FloatSlot:
     def reset(self) -> None:
         zero = np.zeros(self.p[0].shape)
         self.m, self.v, self.v_max = [zero for _ in self.p], zero, zero
-        self.mu_product: float | None = 1.0
+        self.mu_product = 1.0
 
     def tick(self, t: int, lr: float) -> None:
         self.mu_product = coefficients(Host(), self.adam, t, lr, self.mu_product).mu_product
