@@ -21,15 +21,9 @@ import sys
 from typing import Any, TextIO
 
 from adamcore import Adam
-from adamcore.conformance.candidates import (
-    Candidate,
-    CandidateError,
-    Refusal,
-    SettingError,
-    UnavailableError,
-    load_candidates,
-)
+from adamcore.conformance.candidates import Candidate, Refusal, load_candidates
 from adamcore.conformance.candidates.base import describe
+from adamcore.conformance.errors import CandidateError, SettingError, UnavailableError
 from adamcore.conformance.types import Probe, Run
 from adamcore.conformance.wire import pack_run, unpack_probe
 

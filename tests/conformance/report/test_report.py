@@ -17,7 +17,8 @@ from rich.console import Console
 
 from adamcore import AXES
 from adamcore.conformance.report.report import Entry, Report, Verdict, environment
-from adamcore.conformance.report.terminal import VERDICTS, format_ratio, print_report, worst_text
+from adamcore.conformance.report.terminal import VERDICTS, print_report, worst_text
+from adamcore.conformance.report.text import format_ratio
 from adamcore.conformance.types import Evidence, Finding, Result
 
 SCHEMA = json.loads(resources.files("adamcore.conformance").joinpath("schemas/report-1.json").read_text())
