@@ -46,15 +46,15 @@ class FloatSlot:
     def __init__(self, adam: Adam, parts: list[FloatArray], formula: Update | None = None) -> None:
         self.adam, self.p, self.formula = adam, [p.astype(float) for p in parts], formula
         self.memory: dict[str, Any] = {}
-        self.reset()
+        self.reset_moments()
 
-    def begin(self, m: list[FloatArray], v: FloatArray, v_max: FloatArray) -> None:
+    def set_moments(self, m: list[FloatArray], v: FloatArray, v_max: FloatArray) -> None:
         self.m, self.v, self.v_max = [x.astype(float) for x in m], v.astype(float), v_max.astype(float)
 
-    def put(self, parts: list[FloatArray]) -> None:
+    def set_parameter(self, parts: list[FloatArray]) -> None:
         self.p = [x.astype(float) for x in parts]
 
-    def reset(self) -> None:
+    def reset_moments(self) -> None:
         zero = np.zeros(self.p[0].shape)
         self.m, self.v, self.v_max = [zero for _ in self.p], zero, zero
         self.mu_product: float | None = 1.0
