@@ -34,7 +34,7 @@ def on_gradients(change: Callable[[FloatArray], FloatArray]) -> dict[str, Any]:
 
 
 def with_hyper(change: Callable[[dict[str, float]], dict[str, float]], probe: Probe) -> Probe:
-    return replace(probe, hyper={**probe.hyper, **change(dict(probe.hyper))})
+    return probe.with_hyper(**change(dict(probe.hyper)))
 
 
 def set_to(name: str, value: float, h: dict[str, float]) -> dict[str, float]:
@@ -82,17 +82,6 @@ def one_minus(name: str, h: dict[str, float]) -> dict[str, float]:
 
 def squared_eps(h: dict[str, float]) -> dict[str, float]:
     return {"eps": h["eps"] ** 2}
-
-
-def coarse(bits: int, h: dict[str, float]) -> dict[str, float]:
-    """Betas rounded to a format with ``bits`` significant bits."""
-    rounded = {name: rounded_to(bits, h[name]) for name in ("b1", "b2")}
-    return {name: value for name, value in rounded.items() if value < 1.0}
-
-
-def rounded_to(bits: int, x: float) -> float:
-    mantissa, exponent = np.frexp(x)
-    return float(np.ldexp(np.round(np.ldexp(mantissa, bits)), exponent - bits))
 
 
 def with_steps(change: Callable[[Steps, Probe], Steps], probe: Probe) -> Probe:
