@@ -1,4 +1,4 @@
-"""Clipping that nobody asked for: of gradients, moments, steps and parameters."""
+"""Clipping, and other changes of gradients and steps, which Adam does not do."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from adamcore.definition import Coefficients
 
 
 def step_by_value(limit: float, at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
-    """Each element of the update to so many lr."""
+    """Clip each element of the step at ``limit`` times lr."""
     most = limit * at.lr
     return _updates.with_step(at, c, inputs, lambda delta, p, g: np.clip(delta, -most, most))
 
@@ -23,7 +23,7 @@ def step_by_value(limit: float, at: StepContext, c: Coefficients, inputs: Update
 def step_by_size(
     size: Callable[[FloatArray], Any], limit: float, at: StepContext, c: Coefficients, inputs: UpdateInput
 ) -> UpdateOutput:
-    """The array's update scaled down to a size of so many lr."""
+    """Scale an array's step down to a size of ``limit`` times lr."""
 
     def short(delta: FloatArray, p: FloatArray, g: FloatArray) -> FloatArray:
         length = float(size(delta)) if delta.size else 0.0
@@ -41,7 +41,7 @@ def norm(x: FloatArray) -> Any:
 
 
 def absolute_step(limit: float, at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
-    """Each element's movement, lr and all."""
+    """Clip each element of the step at ``limit``."""
     return _updates.with_step(at, c, inputs, lambda delta, p, g: np.clip(delta, -limit, limit))
 
 
@@ -57,8 +57,8 @@ def second_by_value(limit: float, at: StepContext, c: Coefficients, inputs: Upda
 def parameter_by_value(
     low: float, high: float, at: StepContext, c: Coefficients, inputs: UpdateInput
 ) -> UpdateOutput:
-    moved, v, v_max = _updates.as_defined(at, c, inputs)
-    return [(np.clip(p, low, high), m) for p, m in moved], v, v_max
+    after, v, v_max = _updates.as_defined(at, c, inputs)
+    return [(np.clip(p, low, high), m) for p, m in after], v, v_max
 
 
 def normalized(g: FloatArray) -> FloatArray:
@@ -71,7 +71,7 @@ def centred(g: FloatArray) -> FloatArray:
 
 
 def rows_centred(g: FloatArray) -> FloatArray:
-    """Gradient centralization: each row's mean, of arrays of two and more dimensions."""
+    """Subtract each row's mean from a gradient of two or more dimensions (gradient centralization)."""
     return g - g.mean(axis=tuple(range(1, g.ndim)), keepdims=True) if g.ndim > 1 and g.size else g
 
 

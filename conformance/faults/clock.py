@@ -13,7 +13,7 @@ def stops(last: int, at: ClockContext) -> int:
 
 
 def wraps(bits: int, signed: bool, at: ClockContext) -> int:
-    """The clock as an integer of so many bits."""
+    """Return the clock as an integer of ``bits`` bits."""
     half = 1 << (bits - 1)
     return (at.t + half) % (2 * half) - half if signed else at.t % (2 * half)
 
@@ -23,13 +23,13 @@ def restarts(after: int, at: ClockContext) -> int:
 
 
 def coarse(bits: int, at: ClockContext) -> int:
-    """The clock cut to so many significant bits."""
+    """Return the clock cut to ``bits`` significant bits."""
     dropped = max(at.t.bit_length() - bits, 0)
     return at.t >> dropped << dropped
 
 
 def present(at: ClockContext) -> list[int]:
-    """The clocks of those with a gradient."""
+    """Return the clocks of the parameters that have a gradient in this step."""
     return [t for t, absent in zip(at.clocks, at.absent, strict=True) if not absent] or [at.t]
 
 

@@ -1,4 +1,4 @@
-"""Hyperparameters that are ignored, rounded, limited or exchanged; learning rates that lag."""
+"""Hyperparameters that are ignored, rounded, limited or exchanged, and learning rates that lag."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BITS = {"float32": 24, "bfloat16": 8, "float16": 11}
 
 
 def hard_coded() -> Iterator[Fault]:
-    """A hyperparameter that is ignored, with the values found in the wild."""
+    """Yield faults that ignore a hyperparameter and use a constant found in real code."""
     values = {
         "lr": (1e-3, 1e-2, 0.0, 1.0),
         "b1": (0.9, 0.0),
@@ -44,7 +44,7 @@ def hard_coded() -> Iterator[Fault]:
 
 
 def zero_is_none() -> Iterator[Fault]:
-    """0 taken for not given."""
+    """Yield faults that take 0 for "not given"."""
     for name, value in (("b1", 0.9), ("b2", 0.999), ("weight_decay", 0.01), ("eps", 1e-8)):
         yield Fault(
             f"{name}-or-{value:g}", "hyperparameters", RULES[name],
@@ -54,7 +54,7 @@ def zero_is_none() -> Iterator[Fault]:
 
 
 def rounding() -> Iterator[Fault]:
-    """Rounded to a narrow format; the fewer of them the earlier."""
+    """Yield faults that round hyperparameters to a narrow dtype, those that round the fewest first."""
     betas = ("b1", "b2")
     for names, what in (
         (("lr",), "lr is"), (("eps",), "eps is"), (("weight_decay",), "weight_decay is"),
@@ -80,7 +80,7 @@ def limits() -> Iterator[Fault]:
 
 
 def forgets(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
-    """A new lr starts moments and clock anew."""
+    """Start moments and clock anew when lr changes."""
     _updates.require(at.adam.nesterov != "dozat")
     memory = inputs.memory
     if memory.get("lr", at.adam.lr) != at.lr:
@@ -94,9 +94,9 @@ def forgets(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutp
 
 
 def divides(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
-    """Lr stands in a denominator."""
-    moved, v, v_max = _updates.as_defined(at, c, inputs)
-    return [(p if at.lr else np.nan * p, m) for p, m in moved], v, v_max
+    """Divide by lr somewhere, so that lr=0 gives NaN."""
+    after, v, v_max = _updates.as_defined(at, c, inputs)
+    return [(p if at.lr else np.nan * p, m) for p, m in after], v, v_max
 
 
 SCHEDULE: tuple[Fault, ...] = (
