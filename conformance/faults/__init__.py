@@ -43,7 +43,8 @@ FAULTS: tuple[Fault, ...] = (
 """Every fault; of two that explain as much, a finding names the first."""
 
 IN_ONE_ELEMENT: tuple[Fault, ...] = tuple(
-    f for f in FAULTS
+    f
+    for f in FAULTS
     if f.update is None and f.area in ("hyperparameters", "epsilon", "bias_correction", "decay", "moments")
-)  # fmt: skip
+)
 """The faults that identification tries: they can be proved, and one element shows them."""

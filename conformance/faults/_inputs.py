@@ -197,10 +197,11 @@ def nan_to_tensor(g: FloatArray) -> FloatArray:
 def nan_to_all(steps: Steps, probe: Probe) -> Steps:
     """Turn every gradient of a step into NaN if one value in it is not finite."""
     return tuple(
-        step if all(g is None or np.isfinite(g).all() for g in step.grads)
+        step
+        if all(g is None or np.isfinite(g).all() for g in step.grads)
         else replace(step, grads=tuple(None if g is None else np.full_like(g, np.nan) for g in step.grads))
         for step in steps
-    )  # fmt: skip
+    )
 
 
 def lr_kept(steps: Steps, probe: Probe) -> Steps:

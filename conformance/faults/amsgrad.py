@@ -36,8 +36,10 @@ def candidate(at: StepContext, c: Coefficients, v: FloatArray) -> FloatArray:
 
 def maximum(
     rule: Callable[[StepContext, FloatArray, FloatArray, UpdateInput], tuple[Any, Any]],
-    at: StepContext, c: Coefficients, inputs: UpdateInput,
-) -> UpdateOutput:  # fmt: skip
+    at: StepContext,
+    c: Coefficients,
+    inputs: UpdateInput,
+) -> UpdateOutput:
     """Keep another maximum: ``rule(at, top, x, inputs)`` returns the value to use and the one to keep."""
     _updates.require(at.adam.amsgrad != "none")
     v = _updates.second_moment(at, c, inputs)

@@ -82,8 +82,8 @@ def of_gradients() -> Iterator[Fault]:
             ("by each tensor's norm at", _inputs.on_gradients(partial(_inputs.by_norm, limit))),
             ("by the norm of all at", _inputs.on_steps(partial(_inputs.by_global_norm, limit))),
         ):
-            yield Fault(f"clipped-{kind[:10]}-{limit:g}", "clipping", "NUM.5",
-                        f"gradients are clipped {kind} {limit:g}", **change)  # fmt: skip
+            says = f"gradients are clipped {kind} {limit:g}"
+            yield Fault(f"clipped-{kind[:10]}-{limit:g}", "clipping", "NUM.5", says, **change)
     for name, says, by in (
         ("normalized", "gradients are divided by their norm", normalized),
         ("centred", "each array's mean gradient is subtracted", centred),
@@ -93,25 +93,24 @@ def of_gradients() -> Iterator[Fault]:
 
 
 def of_steps() -> Iterator[Fault]:
-    def fault(name: str, observed: str, form: Any) -> Fault:
-        return Fault(name, "clipping", "NUM.5", observed, update=form)
-
     for x in (1.0, 0.1, 0.5, 2.0, 5.0, 10.0):
-        yield fault(f"step-clipped-{x:g}", f"the step is clipped element by element at {x:g}*lr",
-                    partial(step_by_value, x))  # fmt: skip
-        yield fault(f"moved-{x:g}", f"the step is clipped element by element at {x:g}",
-                    partial(absolute_step, x))  # fmt: skip
-        yield fault(f"step-rms-{x:g}", f"the step is scaled to a root mean square of {x:g}*lr at most",
-                    partial(step_by_size, rms, x))  # fmt: skip
-        yield fault(f"step-norm-{x:g}", f"the step is scaled to a norm of {x:g}*lr at most",
-                    partial(step_by_size, norm, x))  # fmt: skip
-        yield fault(f"m-clipped-{x:g}", f"m is clipped at {x:g}", partial(first_by_value, x))
-        yield fault(f"v-clipped-{x:g}", f"v is clipped at {x:g}", partial(second_by_value, x))
-        yield fault(f"p-clipped-{x:g}", f"parameters are clipped at {x:g}",
-                    partial(parameter_by_value, -x, x))  # fmt: skip
-    yield fault(
-        "p-clipped-below", "parameters are kept at 0 or above", partial(parameter_by_value, 0.0, np.inf)
-    )
+        by_size = partial(step_by_size, rms, x), partial(step_by_size, norm, x)
+        for name, observed, update in (
+            (
+                "step-clipped",
+                f"the step is clipped element by element at {x:g}*lr",
+                partial(step_by_value, x),
+            ),
+            ("moved", f"the step is clipped element by element at {x:g}", partial(absolute_step, x)),
+            ("step-rms", f"the step is scaled to a root mean square of {x:g}*lr at most", by_size[0]),
+            ("step-norm", f"the step is scaled to a norm of {x:g}*lr at most", by_size[1]),
+            ("m-clipped", f"m is clipped at {x:g}", partial(first_by_value, x)),
+            ("v-clipped", f"v is clipped at {x:g}", partial(second_by_value, x)),
+            ("p-clipped", f"parameters are clipped at {x:g}", partial(parameter_by_value, -x, x)),
+        ):
+            yield Fault(f"{name}-{x:g}", "clipping", "NUM.5", observed, update=update)
+    positive = partial(parameter_by_value, 0.0, np.inf)
+    yield Fault("p-clipped-below", "clipping", "NUM.5", "parameters are kept at 0 or above", update=positive)
 
 
 CLIPPING = (*of_gradients(), *of_steps())

@@ -38,9 +38,11 @@ def stopping() -> Iterator[Fault]:
         area = ("bias_correction", "BC.1") if last < 128 else ("clock", "CLK.3")
         says = "stays at 1" if last == 1 else f"stops at {last}"
         yield Fault(
-            f"clock-stops-at-{last}", *area, f"the step count of the correction {says}",
+            f"clock-stops-at-{last}",
+            *area,
+            f"the step count of the correction {says}",
             clock=partial(stops, last),
-        )  # fmt: skip
+        )
 
 
 def others() -> Iterator[Fault]:
@@ -66,19 +68,28 @@ def others() -> Iterator[Fault]:
     for bits, signed in ((8, True), (8, False), (16, True), (16, False)):
         name = f"{'' if signed else 'unsigned '}{bits} bits"
         yield Fault(
-            f"clock-{bits}{'s' if signed else 'u'}", "clock", "CLK.3", f"the clock wraps, being of {name}",
+            f"clock-{bits}{'s' if signed else 'u'}",
+            "clock",
+            "CLK.3",
+            f"the clock wraps, being of {name}",
             clock=partial(wraps, bits, signed),
-        )  # fmt: skip
+        )
     for after in (100, 10, 1000, 50, 128, 256):
         yield Fault(
-            f"clock-restarts-{after}", "clock", "CLK.2", f"the clock starts again after {after} steps",
+            f"clock-restarts-{after}",
+            "clock",
+            "CLK.2",
+            f"the clock starts again after {after} steps",
             clock=partial(restarts, after),
-        )  # fmt: skip
+        )
     for bits in (3, 4, 8, 11):
         yield Fault(
-            f"clock-coarse-{bits}", "clock", "CLK.3", f"the clock has {bits} significant bits",
+            f"clock-coarse-{bits}",
+            "clock",
+            "CLK.3",
+            f"the clock has {bits} significant bits",
             clock=partial(coarse, bits),
-        )  # fmt: skip
+        )
 
 
 CLOCK = (*stopping(), *others())

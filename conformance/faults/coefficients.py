@@ -112,19 +112,35 @@ def faults() -> Iterator[Fault]:
     for name, says, by in forming:
         yield Fault(f"correction-{name}", "coefficients", "NUM.4", says, coefficients=partial(formed_by, by))
         if "float16" in name:  # where 1-b**t may come to 0
-            yield Fault(f"correction-{name}-0", "coefficients", "NUM.4", f"{says}, where it may come to 0",
-                        update=partial(formed_as, by))  # fmt: skip
-    yield Fault("correction-running", "coefficients", "NUM.4",
-                "b**t is a product in float32 that begins with the optimizer", update=running)  # fmt: skip
+            yield Fault(
+                f"correction-{name}-0",
+                "coefficients",
+                "NUM.4",
+                f"{says}, where it may come to 0",
+                update=partial(formed_as, by),
+            )
+    yield Fault(
+        "correction-running",
+        "coefficients",
+        "NUM.4",
+        "b**t is a product in float32 that begins with the optimizer",
+        update=running,
+    )
     for dtype in ("float32", "float16", "bfloat16"):
         yield Fault(
-            f"weights-{dtype}", "coefficients", "NUM.4", f"1-b1 and 1-b2 are formed in {dtype}",
+            f"weights-{dtype}",
+            "coefficients",
+            "NUM.4",
+            f"1-b1 and 1-b2 are formed in {dtype}",
             coefficients=partial(weights_in, dtype),
-        )  # fmt: skip
+        )
     yield Fault(
-        "correction-linear", "bias_correction", "BC.1", "min(t*(1-b), 1) is taken for 1-b**t",
+        "correction-linear",
+        "bias_correction",
+        "BC.1",
+        "min(t*(1-b), 1) is taken for 1-b**t",
         coefficients=partial(formed_by, linear),
-    )  # fmt: skip
+    )
 
 
 COEFFICIENTS = tuple(faults())

@@ -31,26 +31,32 @@ def hard_coded() -> Iterator[Fault]:
     for name, constants in values.items():
         for value in constants:
             yield Fault(
-                f"{name}-is-{value:g}", "hyperparameters", RULES[name],
+                f"{name}-is-{value:g}",
+                "hyperparameters",
+                RULES[name],
                 f"{name} is ignored; {value:g} is used",
                 **_inputs.on_hyper(partial(_inputs.set_to, name, value)),
-            )  # fmt: skip
+            )
     for value in (1.0, 4e-3, 0.0):
         yield Fault(
-            f"momentum_decay-is-{value:g}", "hyperparameters", RULES["momentum_decay"],
+            f"momentum_decay-is-{value:g}",
+            "hyperparameters",
+            RULES["momentum_decay"],
             f"momentum_decay is ignored; {value:g} is used",
             **_inputs.on_hyper(partial(_inputs.momentum_decay, value)),
-        )  # fmt: skip
+        )
 
 
 def zero_is_none() -> Iterator[Fault]:
     """Yield faults that take 0 for "not given"."""
     for name, value in (("b1", 0.9), ("b2", 0.999), ("weight_decay", 0.01), ("eps", 1e-8)):
         yield Fault(
-            f"{name}-or-{value:g}", "hyperparameters", RULES[name],
+            f"{name}-or-{value:g}",
+            "hyperparameters",
+            RULES[name],
             f"{name}=0 is taken for not given: {value:g} is used",
             **_inputs.on_hyper(partial(_inputs.unless_zero, name, value)),
-        )  # fmt: skip
+        )
 
 
 def rounding() -> Iterator[Fault]:
@@ -64,19 +70,32 @@ def rounding() -> Iterator[Fault]:
         for dtype in BITS:
             probe = partial(_inputs.narrowed, names, dtype)
             rule = RULES[names[0]] if len(names) == 1 else "NUM.4"
-            yield Fault(f"{'-'.join(names)}-{dtype}", "hyperparameters", rule,
-                        f"{what} rounded to {dtype}", probe=probe)  # fmt: skip
+            yield Fault(
+                f"{'-'.join(names)}-{dtype}",
+                "hyperparameters",
+                rule,
+                f"{what} rounded to {dtype}",
+                probe=probe,
+            )
 
 
 def limits() -> Iterator[Fault]:
     for top in (0.1, 1e-2, 1.0, 1e-3):
-        yield Fault(f"lr-capped-{top:g}", "hyperparameters", "STEP.1", f"lr is {top:g} at the most",
-                    probe=partial(_inputs.with_lr, partial(min, top)))  # fmt: skip
+        yield Fault(
+            f"lr-capped-{top:g}",
+            "hyperparameters",
+            "STEP.1",
+            f"lr is {top:g} at the most",
+            probe=partial(_inputs.with_lr, partial(min, top)),
+        )
     for low in (1e-6, 1e-8, 1e-7, 1e-5, 1e-4, 1e-10, 1e-12):
         yield Fault(
-            f"eps-floored-{low:g}", "hyperparameters", "EPS.1", f"eps is {low:g} at the least",
+            f"eps-floored-{low:g}",
+            "hyperparameters",
+            "EPS.1",
+            f"eps is {low:g} at the least",
             **_inputs.on_hyper(partial(_inputs.at_least, "eps", low)),
-        )  # fmt: skip
+        )
 
 
 def forgets(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:

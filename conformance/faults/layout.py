@@ -44,6 +44,14 @@ def whole_vectors_if_any(width: int, i: int, size: int, shape: tuple[int, ...]) 
     return np.arange(size) < (size - size % width if size > width else size)
 
 
+def first_elements(most: int, i: int, size: int, shape: tuple[int, ...]) -> Any:
+    return np.arange(size) < most
+
+
+def first_arrays(most: int, i: int, size: int, shape: tuple[int, ...]) -> Any:
+    return i < most
+
+
 LEFT: dict[str, Choice] = {
     "0-d arrays do not move": lambda i, size, shape: len(shape) > 0,
     "arrays of one element do not move": lambda i, size, shape: size != 1,
@@ -136,14 +144,13 @@ def faults() -> Iterator[Fault]:
     for width in (2, 4, 8, 16, 32):
         beyond = f"elements beyond the last whole vector of {width} do not move"
         yield left(f"tail-of-{width}", beyond, partial(whole_vectors, width))
-        yield left(f"tail-of-{width}-if-any", f"{beyond}, where there is one",
-                   partial(whole_vectors_if_any, width))  # fmt: skip
+        yield left(
+            f"tail-of-{width}-if-any", f"{beyond}, where there is one", partial(whole_vectors_if_any, width)
+        )
     for most in (32, 64, 128, 256, 1024, 4, 8, 16):
-        yield left(f"first-{most}", f"only the first {most} elements move",
-                   lambda i, size, shape, most=most: np.arange(size) < most)  # type: ignore[misc]  # fmt: skip
+        yield left(f"first-{most}", f"only the first {most} elements move", partial(first_elements, most))
     for most in (8, 1, 2, 4, 16, 24, 30, 32):
-        yield left(f"first-{most}-arrays", f"only the first {most} arrays move",
-                   lambda i, size, shape, most=most: i < most)  # type: ignore[misc]  # fmt: skip
+        yield left(f"first-{most}-arrays", f"only the first {most} arrays move", partial(first_arrays, most))
     for says, change in MIXED.items():
         yield Fault(says, "layout", "NUM.5", says, **_inputs.on_steps(partial(mixed, change)))
 

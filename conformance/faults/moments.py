@@ -50,9 +50,12 @@ def late(which: str, at: StepContext, c: Coefficients, inputs: UpdateInput) -> U
 
 
 def starts(
-    m: Callable[[Any, Any, Any], Any] | None, v: Callable[[Any, Any, Any], Any] | None,
-    at: StepContext, c: Coefficients, inputs: UpdateInput,
-) -> UpdateOutput:  # fmt: skip
+    m: Callable[[Any, Any, Any], Any] | None,
+    v: Callable[[Any, Any, Any], Any] | None,
+    at: StepContext,
+    c: Coefficients,
+    inputs: UpdateInput,
+) -> UpdateOutput:
     """Start the moments at ``m(p, g, eps)`` and ``v(p, g, eps)``."""
     if _updates.is_first_step(inputs):
         eps = np.float64(at.adam.eps)
@@ -112,9 +115,12 @@ def forgetting() -> Iterator[Fault]:
         ):
             yield Fault(name, "moments", rule, says, coefficients=partial(change, k))
     yield Fault(
-        "turned-both", "moments", "MOM.1", "the weights are exchanged: m keeps 1-b1, v keeps 1-b2",
+        "turned-both",
+        "moments",
+        "MOM.1",
+        "the weights are exchanged: m keeps 1-b1, v keeps 1-b2",
         coefficients=partial(turned, "12"),
-    )  # fmt: skip
+    )
     yield Fault(
         "b1-for-both", "moments", "MOM.2", "v forgets with b1", coefficients=partial(_scalars.same_beta, "b1")
     )

@@ -108,8 +108,11 @@ def faults() -> Iterator[Fault]:
     for dtype, by in (states | single).items():
         for which, what in (("mv", "moments are"), ("v", "v is"), ("m", "m is")):
             yield fault(f"{which}-in-{dtype}", f"{what} kept in {dtype}", partial(stored, which, by))
-            yield fault(f"{which}-saved-in-{dtype}", f"{what} kept in {dtype}, and used as they were",
-                        partial(stored_after, which, by))  # fmt: skip
+            yield fault(
+                f"{which}-saved-in-{dtype}",
+                f"{what} kept in {dtype}, and used as they were",
+                partial(stored_after, which, by),
+            )
     for dtype, by in (widths | single).items():
         yield fault(f"p-in-{dtype}", f"parameters are kept in {dtype}", partial(parameters, by))
         yield fault(f"g-in-{dtype}", f"gradients are rounded to {dtype}", partial(gradients, by))

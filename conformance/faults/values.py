@@ -47,8 +47,13 @@ def finite_step(at: StepContext, c: Coefficients, inputs: UpdateInput) -> Update
 def finite_moments(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
     """Replace moments that are not finite by 0."""
     clean = partial(np.nan_to_num, nan=0.0, posinf=0.0, neginf=0.0)
-    return _updates.with_moments(at, c, inputs, m=[clean(m) for m in _updates.first_moments(at, c, inputs)],
-                       v=clean(_updates.second_moment(at, c, inputs)))  # fmt: skip
+    return _updates.with_moments(
+        at,
+        c,
+        inputs,
+        m=[clean(m) for m in _updates.first_moments(at, c, inputs)],
+        v=clean(_updates.second_moment(at, c, inputs)),
+    )
 
 
 def finite_parameter(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:

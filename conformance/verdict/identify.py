@@ -203,9 +203,13 @@ def fit_with_a_fault(
 
 
 def agrees(
-    claim: Adam, names: tuple[str, ...], runs: Mapping[RunKey, Run], dtype: str,
-    flushes: bool, probes: Mapping[str, Probe],
-) -> bool:  # fmt: skip
+    claim: Adam,
+    names: tuple[str, ...],
+    runs: Mapping[RunKey, Run],
+    dtype: str,
+    flushes: bool,
+    probes: Mapping[str, Probe],
+) -> bool:
     """Return whether the runs of these probes pass under the claim; those that are missing agree."""
     for name in names:
         run = runs.get((name, dtype))

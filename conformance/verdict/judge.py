@@ -99,9 +99,17 @@ def judge_twin(result: Result, probe: Probe, run: Run, twin: Run | None) -> Resu
 
 
 def judge_parameter(
-    result: Result, s: int, i: int, got: FloatArray, before: FloatArray,
-    values: list[Value], limits: list[Bound], nonfinite: FloatArray, stands: FloatArray, adam: Adam,
-) -> None:  # fmt: skip
+    result: Result,
+    s: int,
+    i: int,
+    got: FloatArray,
+    before: FloatArray,
+    values: list[Value],
+    limits: list[Bound],
+    nonfinite: FloatArray,
+    stands: FloatArray,
+    adam: Adam,
+) -> None:
     """Enter parameter ``i`` after step ``s`` into the result."""
     poisoned = np.ravel(nonfinite)
     still = np.ravel(stands)
