@@ -29,9 +29,9 @@ lint: $(READY)  ## style alone (ruff)
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 
-types: $(READY)  ## types alone (mypy --strict)
+types: $(READY)  ## types alone (mypy --strict, tests, examples and benchmarks too)
 	@echo "==> mypy --strict"
-	@$(BIN)/mypy
+	@$(BIN)/mypy adamcore tests examples benchmarks
 
 tests: $(READY)  ## tests alone, without the slow ones
 	@echo "==> pytest"

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import math
-import numbers
-from collections.abc import Callable
-from dataclasses import dataclass, fields
-from functools import cached_property
+from dataclasses import dataclass
 from typing import Any, Literal
 
-from adamcore import axes, reset, step
-from adamcore.errors import AxisError, HyperparameterError
+from adamcore import axes, reset, step  # noqa: F401  # typing.get_type_hints(Adam.__init__) looks for axes
+from adamcore.config import AdamConfig, Schedule  # noqa: F401  # and for Schedule
 from adamcore.state import AdamState
-from adamcore.step_cache import Lanes
+from adamcore.step_cache import CACHE
 from adamcore.types import Tree
-
-Schedule = Callable[[Any], Any]  #: from the clock t of the step being made (the first is 1) to lr
 
 
 @dataclass(frozen=True, kw_only=True)
-class Adam:
+class Adam(AdamConfig):
     """One Adam: its hyperparameters and its choice on every axis.
 
     Frozen, hashable, validated on construction.  The defaults are Algorithm 1 of Kingma and Ba
@@ -51,49 +45,12 @@ class Adam:
         array([ 0.9, -2. ])
     """
 
-    lr: float | Schedule = 1e-3
-    b1: float = 0.9
-    b2: float = 0.999
-    eps: float = 1e-8
-    eps_root: float = 0.0
-    weight_decay: float = 0.0
-    momentum_decay: float = 4e-3
-    epsilon: axes.Epsilon = "outside-corrected"
-    bias_correction: axes.BiasCorrection = "both"
-    decay: axes.Decay = "l2"
-    decay_order: axes.DecayOrder = "before"
-    amsgrad: axes.Amsgrad = "none"
-    nesterov: axes.Nesterov = "none"
-    missing: axes.Missing = "skip"
-    clock: axes.Clock = "per-parameter"
-    all_missing: axes.AllMissing = "tick"
-    maximize: bool = False
-    complex: axes.Complex = "componentwise"
-    coefficients: axes.CoefficientPrecision = "double"
-    moment_dtype: str | None = None
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != CACHE}
 
-    def __post_init__(self) -> None:
-        if not callable(self.lr):
-            check_number("lr", self.lr)
-        for name in ("b1", "b2"):
-            check_number(name, getattr(self, name), below=1.0)
-        for name in ("eps", "eps_root", "weight_decay", "momentum_decay"):
-            check_number(name, getattr(self, name))
-        for name in axes.AXES:
-            axes.check_axis(name, getattr(self, name))
-        if self.eps_root and self.epsilon.startswith("inside"):
-            raise AxisError(
-                f"eps_root={self.eps_root!r} with epsilon={self.epsilon!r}: eps stands under the root "
-                "already; give eps alone, or an epsilon outside"
-            )
-        for field in fields(self):  # 1 and np.float64(1.0) are the same Adam as 1.0
-            value = getattr(self, field.name)
-            if isinstance(value, numbers.Real) and not isinstance(value, bool):
-                object.__setattr__(self, field.name, float(value))
-
-    @cached_property
-    def _lanes(self) -> Lanes:
-        return Lanes()
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.__dict__.pop("_lanes", None)  # pickles of before 0.1 hold an empty cache
 
     @classmethod
     def like(cls, dialect_name: str, **overrides: Any) -> Adam:
@@ -111,7 +68,7 @@ class Adam:
             >>> Adam.like("torch.AdamW", lr=3e-4).weight_decay
             0.01
         """
-        from adamcore import dialects
+        from adamcore import dialects  # a table of 400 lines, loaded when it is asked for
 
         return dialects.like(dialect_name, **overrides)
 
@@ -226,12 +183,3 @@ class Adam:
             {'b': 5, 'c': 0}
         """
         return reset.reset(self, state, which, clock)
-
-
-def check_number(name: str, value: object, *, below: float = math.inf) -> None:
-    """Raise :class:`HyperparameterError` unless ``value`` is a real number in [0, below)."""
-    wanted = f"a number in [0, {below:g})" if below < math.inf else "a finite number >= 0"
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise HyperparameterError(f"{name}={value!r} ({type(value).__name__}): expected {wanted}")
-    if not 0.0 <= float(value) < below:
-        raise HyperparameterError(f"{name}={value!r}: expected {wanted}")

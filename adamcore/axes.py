@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import math
+import numbers
 from typing import Literal, get_args
 
-from adamcore.errors import AxisError
+from adamcore.errors import AxisError, HyperparameterError
 
 Epsilon = Literal["outside-corrected", "outside-uncorrected", "inside-corrected", "inside-uncorrected"]
 BiasCorrection = Literal["both", "first", "second", "none"]
@@ -50,3 +52,12 @@ def check_axis(axis: str, value: object) -> None:
     near = difflib.get_close_matches(str(value), [str(a) for a in allowed], n=1, cutoff=0.4)
     hint = f"; nearest: {near[0]!r}" if near else ""
     raise AxisError(f"{axis}={value!r}: expected one of {', '.join(map(repr, allowed))}{hint}")
+
+
+def check_number(name: str, value: object, *, below: float = math.inf) -> None:
+    """Raise :class:`HyperparameterError` unless ``value`` is a real number in [0, below)."""
+    wanted = f"a number in [0, {below:g})" if below < math.inf else "a finite number >= 0"
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise HyperparameterError(f"{name}={value!r} ({type(value).__name__}): expected {wanted}")
+    if not 0.0 <= float(value) < below:
+        raise HyperparameterError(f"{name}={value!r}: expected {wanted}")

@@ -5,16 +5,15 @@ from __future__ import annotations
 import numbers
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
+from adamcore.axes import check_number
 from adamcore.coefficients import MAX_CLOCK, Given, Host
+from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients, coefficients
 from adamcore.errors import ClockError, HyperparameterError, StateError
 from adamcore.protocol import Backend
 from adamcore.types import Array
-
-if TYPE_CHECKING:
-    from adamcore.adam import Adam
 
 HOST = Host()
 PYTHON = (int, float)  # what is no array
@@ -36,7 +35,9 @@ class Ticker:
     step's values of other hyperparameters instead of the object's, numbers or 0-d arrays.
     """
 
-    def __init__(self, adam: Adam, backend: Backend, lr: Any, hyper: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, adam: AdamConfig, backend: Backend, lr: Any, hyper: Mapping[str, Any] | None = None
+    ) -> None:
         self.adam, self.backend = injected(adam, backend, hyper), backend
         self.given = any(isinstance(getattr(self.adam, name), Given) for name in hyper or ())
         self.lr = adam.lr if lr is None else lr
@@ -124,8 +125,6 @@ class Ticker:
 
     def read_lr(self, lr: Any) -> Any:
         """This step's learning rate: a checked float, or the 0-d array that only the program knows."""
-        from adamcore.adam import check_number
-
         value = lr
         if not isinstance(lr, numbers.Real) and hasattr(lr, "dtype"):
             owned = self.backend.owns(lr)
@@ -160,7 +159,7 @@ class Ticker:
         return value if old is None or isinstance(old, PYTHON) else self.backend.full(value, old.dtype, old)
 
 
-def injected(adam: Adam, backend: Backend, hyper: Mapping[str, Any] | None) -> Adam:
+def injected(adam: AdamConfig, backend: Backend, hyper: Mapping[str, Any] | None) -> AdamConfig:
     """``adam`` with hyperparameters in their place: checked numbers, :class:`Given` where traced."""
     if not hyper:
         return adam

@@ -15,12 +15,10 @@ used: operators, ``xp.sqrt`` and ``xp.maximum``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
+from adamcore.config import AdamConfig
 from adamcore.types import Array
-
-if TYPE_CHECKING:
-    from adamcore.adam import Adam
 
 Number = Any  #: a float, a 0-d array, a ball, a symbol: whatever the Numbers in use make
 
@@ -56,7 +54,7 @@ class Coefficients(NamedTuple):
 
 
 def coefficients(
-    n: Numbers, adam: Adam, t: Number, lr: Number, mu_product: Number | None = None
+    n: Numbers, adam: AdamConfig, t: Number, lr: Number, mu_product: Number | None = None
 ) -> Coefficients:
     """The scalars of the update numbered ``t`` (the first is 1), with this step's ``lr``."""
     w1, w2 = n.complement(adam.b1), n.complement(adam.b2)
@@ -132,7 +130,7 @@ def add_weighted(old: Array, new: Array, keep: Number | None, weight: Number) ->
 
 def update(
     xp: Any,
-    adam: Adam,
+    adam: AdamConfig,
     c: Coefficients,
     parts: Sequence[tuple[Array, Array, Array]],
     v: Array,
@@ -171,7 +169,7 @@ def update(
     return [(move(adam, c, p, g, m, denominator), m) for p, g, m in parts], v, v_max
 
 
-def move(adam: Adam, c: Coefficients, p: Array, g: Array, m: Array, denominator: Array) -> Array:
+def move(adam: AdamConfig, c: Coefficients, p: Array, g: Array, m: Array, denominator: Array) -> Array:
     """The parameter after the step."""
     if c.step_g is None:
         delta = c.step_m * (m / denominator)  # STEP.1, BC.1

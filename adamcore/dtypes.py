@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from adamcore.config import AdamConfig
 from adamcore.errors import HyperparameterError
 from adamcore.protocol import Backend, LeafDtypes
 from adamcore.types import Array
-
-if TYPE_CHECKING:
-    from adamcore.adam import Adam
 
 
 class DtypeTable:
     """The formats of each dtype in a tree, worked out once for each."""
 
-    def __init__(self, adam: Adam, backend: Backend) -> None:
+    def __init__(self, adam: AdamConfig, backend: Backend) -> None:
         self.adam, self.backend = adam, backend
         self.known: dict[Any, LeafDtypes] = {}
 
@@ -31,7 +29,7 @@ class DtypeTable:
         return formats
 
 
-def formats_of(adam: Adam, backend: Backend, p: Array) -> LeafDtypes:
+def formats_of(adam: AdamConfig, backend: Backend, p: Array) -> LeafDtypes:
     """The dtypes that go with those of ``p``; raises as :meth:`DtypeTable.of`."""
     is_complex = backend.kind(p.dtype) == "complex"
     part = backend.part_of(p.dtype, p) if is_complex else p.dtype
@@ -68,7 +66,7 @@ def moment_part(name: str, backend: Backend, p: Array) -> Any:
     )
 
 
-def check_epsilon(adam: Adam, backend: Backend, work: Any) -> None:
+def check_epsilon(adam: AdamConfig, backend: Backend, work: Any) -> None:
     """Raise if an epsilon that is not 0 would be 0 in the arithmetic (EPS.6)."""
     least = backend.least(work)
     for name in ("eps", "eps_root"):

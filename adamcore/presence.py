@@ -10,7 +10,7 @@ from adamcore.protocol import Backend
 from adamcore.trees import ParamTree
 
 if TYPE_CHECKING:
-    from adamcore.adam import Adam
+    from adamcore.config import AdamConfig
     from adamcore.types import Array, Tree
 
 
@@ -26,7 +26,7 @@ class Participation(NamedTuple):
 PRESENT, ABSENT, ZERO = Participation(), Participation(absent=True), Participation(zero=True)
 
 
-def presence(adam: Adam, tree: ParamTree, grads: list[Any], present: Tree) -> list[Participation]:
+def presence(adam: AdamConfig, tree: ParamTree, grads: list[Any], present: Tree) -> list[Participation]:
     """How each leaf takes part, from its gradient and from ``present``.
 
     Raises:
@@ -53,7 +53,7 @@ def presence(adam: Adam, tree: ParamTree, grads: list[Any], present: Tree) -> li
     return found
 
 
-def missing(adam: Adam, path: Any, is_none: bool) -> Participation:
+def missing(adam: AdamConfig, path: Any, is_none: bool) -> Participation:
     """What the axis ``missing`` says of an absent leaf."""
     if adam.missing == "error":
         came = "None" if is_none else "declared absent by `present`"

@@ -17,8 +17,8 @@ from adamcore.state import AdamState
 from adamcore.types import Array, Tree
 
 if TYPE_CHECKING:
-    from adamcore.adam import Adam
-    from adamcore.step_cache import Steps
+    from adamcore.config import AdamConfig
+    from adamcore.step_cache import CachedStep
 
 Kind = Literal["real", "complex", "other"]  #: of a dtype: what can be optimized is real or complex
 
@@ -111,20 +111,20 @@ class Backend(Protocol):
     # the step
     def numbers(self, like: Array) -> Numbers: ...  # for coefficients that only the program knows
     def ticked(
-        self, adam: Adam, t: Any, mu_product: Any, lr: Any, like: Array
+        self, adam: AdamConfig, t: Any, mu_product: Any, lr: Any, like: Array
     ) -> (
         tuple[Any, Any, Any] | None
     ): ...  # or the new t and product and the coefficients at once, where it has a way of its own
-    def apply(self, adam: Adam, jobs: Sequence[Job], donate: bool) -> list[Result]: ...
+    def apply(self, adam: AdamConfig, jobs: Sequence[Job], donate: bool) -> list[Result]: ...
     def prepares(self) -> bool: ...  # whether `prepare` is worth a try, here and now
-    def prepare(self, adam: Adam, jobs: Sequence[Job]) -> Prepared | None: ...
+    def prepare(self, adam: AdamConfig, jobs: Sequence[Job]) -> Prepared | None: ...
     def lane(
         self,
-        adam: Adam,
+        adam: AdamConfig,
         jobs: Sequence[Job],
         results: Sequence[Result],
         params: Tree,
         grads: Tree,
         state: AdamState,
-    ) -> Steps | None: ...  # for the next step on what this one returned, where arrays are new each time
+    ) -> CachedStep | None: ...  # for the next step on what this one returned, where arrays are new each time
     def clocks(self, clock: array[int]) -> list[Array]: ...  # 0-d int32 arrays in this very memory

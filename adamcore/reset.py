@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
+from adamcore.config import AdamConfig
 from adamcore.errors import MaskError, StateError
 from adamcore.presence import read_mask
 from adamcore.protocol import Backend
@@ -12,11 +13,8 @@ from adamcore.state import AdamState
 from adamcore.trees import ParamTree
 from adamcore.types import Tree
 
-if TYPE_CHECKING:
-    from adamcore.adam import Adam
 
-
-def reset(adam: Adam, state: AdamState, which: Tree, clock: Literal["reset", "keep"]) -> AdamState:
+def reset(adam: AdamConfig, state: AdamState, which: Tree, clock: Literal["reset", "keep"]) -> AdamState:
     """See :meth:`Adam.reset`."""
     if clock not in ("reset", "keep"):
         raise StateError(f"clock={clock!r}: expected 'reset' or 'keep'")

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from adamcore.clock import Tick, Ticker
+from adamcore.config import AdamConfig
 from adamcore.dtypes import DtypeTable
 from adamcore.errors import GradientError, MissingGradientError, StateError
 from adamcore.presence import Participation, presence
 from adamcore.protocol import Job, LeafDtypes
 from adamcore.registry import PLAIN, backend_for
 from adamcore.state import AdamState
+from adamcore.step_cache import cache_of
 from adamcore.trees import ParamTree
 from adamcore.types import Array, Tree
 
-if TYPE_CHECKING:
-    from adamcore.adam import Adam
 
-
-def init(adam: Adam, params: Tree) -> AdamState:
+def init(adam: AdamConfig, params: Tree) -> AdamState:
     """The state before the first step: see :meth:`Adam.init`."""
     tree = ParamTree(params)
     tree.check_parameters()
@@ -47,7 +46,7 @@ def init(adam: Adam, params: Tree) -> AdamState:
 
 
 def step(
-    adam: Adam,
+    adam: AdamConfig,
     params: Tree,
     grads: Tree,
     state: AdamState,
@@ -59,7 +58,7 @@ def step(
     """One update: see :meth:`Adam.step`; ``hyper`` has this step's b1, b2, eps, ... where traced."""
     lanes = None
     if donate and present is None and not hyper and backend_for(params).prepares():
-        lanes = adam._lanes
+        lanes = cache_of(adam)
         done = lanes.again(adam, params, grads, state, lr)
         if done is not None:
             return done
@@ -116,7 +115,7 @@ def job(
 
 
 def tick_all(
-    adam: Adam, tree: ParamTree, ticker: Ticker, state: AdamState, parts: list[Participation]
+    adam: AdamConfig, tree: ParamTree, ticker: Ticker, state: AdamState, parts: list[Participation]
 ) -> tuple[list[Any], Tree, Tree]:
     """For each leaf its tick, and the state's new t and mu_product (CLK.1, CLK.4, F1, F3, F6)."""
     n = len(parts)
@@ -170,7 +169,7 @@ def select(ticker: Ticker, flag: Array | None, tick: Tick, t: Any, product: Any)
     return ticker.choose(flag, tick.t, t), ticker.choose(flag, tick.mu_product, product)
 
 
-def check_parts(adam: Adam, state: AdamState) -> None:
+def check_parts(adam: AdamConfig, state: AdamState) -> None:
     """Raise unless the state holds what the axes ask for, and nothing besides."""
     wants = {
         "v_max": ("amsgrad", adam.amsgrad != "none"),

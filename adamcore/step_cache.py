@@ -16,44 +16,43 @@ from array import array
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from itertools import chain, compress
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from adamcore.clock import Ticker
 from adamcore.coefficients import MAX_CLOCK
+from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients
-from adamcore.formula import formula
 from adamcore.protocol import Backend, Job, Prepared, Result, Ticking
 from adamcore.state import AdamState
+from adamcore.tracing import formula
 from adamcore.types import Tree
 
-if TYPE_CHECKING:
-    from adamcore.adam import Adam
-
+CACHE = "_step_cache"  #: the attribute of an Adam that holds its cached steps
 LANES = 4  #: trees of parameters that one Adam steps in turn
 INFINITE = float("inf")
 KEYED, ORDERED = (dict, OrderedDict), (list, tuple)
 Shape = Any  #: of a tree of plain containers: (kinds, keys or length, shapes or None); None for a leaf
 
 
-class Steps(Protocol):
+class CachedStep(Protocol):
     """A lane: one Adam on one set of arrays, or on those that its last step returned."""
 
     @property
     def dead(self) -> Any: ...  # true if no step can come, as an array is no more
 
     def step(
-        self, adam: Adam, params: Tree, grads: Tree, state: AdamState, lr: Any
+        self, adam: AdamConfig, params: Tree, grads: Tree, state: AdamState, lr: Any
     ) -> tuple[Tree, AdamState] | None: ...  # None, and nothing is changed, if it is not for this lane
 
 
-class Lanes(list[Steps]):
+class StepCache(list[CachedStep]):
     """The lanes of one Adam, the latest first; never copied along with it."""
 
-    def __reduce__(self) -> tuple[type[Lanes], tuple[()]]:
-        return Lanes, ()
+    def __reduce__(self) -> tuple[type[StepCache], tuple[()]]:
+        return StepCache, ()
 
     def again(
-        self, adam: Adam, params: Tree, grads: Tree, state: AdamState, lr: Any
+        self, adam: AdamConfig, params: Tree, grads: Tree, state: AdamState, lr: Any
     ) -> tuple[Tree, AdamState] | None:
         """The step, if there is a lane for it."""
         for lane in tuple(self):
@@ -63,7 +62,7 @@ class Lanes(list[Steps]):
         return None
 
     def remember(
-        self, adam: Adam, backend: Backend, jobs: Sequence[Job], results: Sequence[Result],
+        self, adam: AdamConfig, backend: Backend, jobs: Sequence[Job], results: Sequence[Result],
         params: Tree, grads: Tree, state: AdamState,
     ) -> AdamState:  # fmt: skip
         """Open a lane after a step that went in place, if the next can go faster; returns its state."""
@@ -81,19 +80,28 @@ class Lanes(list[Steps]):
         )
         if not in_place or not jobs or state.mu_product is not None:
             return state
-        lane = Lane(backend, params, grads, state)
+        lane = InPlaceStep(backend, params, grads, state)
         if lane.open(adam, jobs):
             state = state._replace(t=lane.clocks(state.t))
             lane.watch(state)
             self.open(lane)
         return state
 
-    def open(self, lane: Steps) -> None:
+    def open(self, lane: CachedStep) -> None:
         """It comes first; the eldest goes."""
         self[:] = [lane, *(other for other in self[: LANES - 1] if not other.dead)]
 
 
-class Lane:
+def cache_of(adam: AdamConfig) -> StepCache:
+    """Return the lanes of this very object, an attribute that it gets at the first call."""
+    kept = adam.__dict__
+    if CACHE not in kept:
+        kept[CACHE] = StepCache()
+    lanes: StepCache = kept[CACHE]
+    return lanes
+
+
+class InPlaceStep:
     """One Adam on one set of arrays."""
 
     def __init__(self, backend: Backend, params: Tree, grads: Tree, state: AdamState) -> None:
@@ -108,7 +116,7 @@ class Lane:
         self.prepared: Prepared | None = None
         self.ticking: Ticking | None = None  # the same, if it is to tick the clocks
 
-    def open(self, adam: Adam, jobs: Sequence[Job]) -> bool:
+    def open(self, adam: AdamConfig, jobs: Sequence[Job]) -> bool:
         """Whether these jobs can be done again without being checked again."""
         leaves = collect(self.shape, self.params) or []
         expected = [job.p for job in jobs]
@@ -160,7 +168,7 @@ class Lane:
         return found
 
     def step(
-        self, adam: Adam, params: Tree, grads: Tree, state: AdamState, lr: Any
+        self, adam: AdamConfig, params: Tree, grads: Tree, state: AdamState, lr: Any
     ) -> tuple[Tree, AdamState] | None:
         """Make the step if everything is as it was; None, and nothing is changed, if not."""
         if self.dead or self.prepared is None:
@@ -200,7 +208,7 @@ class Lane:
             now[:] = array("i", map(int.__add__, now, map(int, self.present)))
         return params, state
 
-    def advance(self, adam: Adam, columns: list[Any], clocks: list[Any], lr: Any) -> bool:
+    def advance(self, adam: AdamConfig, columns: list[Any], clocks: list[Any], lr: Any) -> bool:
         """The step, with clocks that are ticked where they stand."""
         if not self.whole:
             columns = [list(compress(leaves, self.present)) for leaves in columns]
@@ -213,7 +221,7 @@ class Lane:
 
 
 def coefficients_at(
-    known: Callable[[int, float], Coefficients], adam: Adam, backend: Backend, t: int, lr: Any
+    known: Callable[[int, float], Coefficients], adam: AdamConfig, backend: Backend, t: int, lr: Any
 ) -> Any:
     """The coefficients of the update numbered ``t``; None if the host can't know them."""
     if lr is None and type(adam.lr) is float:

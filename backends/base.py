@@ -21,8 +21,8 @@ from adamcore.state import AdamState
 from adamcore.types import Array, Tree
 
 if TYPE_CHECKING:
-    from adamcore.adam import Adam
-    from adamcore.step_cache import Steps
+    from adamcore.config import AdamConfig
+    from adamcore.step_cache import CachedStep
 
 PARTS = {"complex64": "float32", "complex128": "float64"}
 
@@ -180,7 +180,7 @@ class BaseBackend:
         return Traced(self.namespace(like), self.coefficient_dtype(like), self.device(like))
 
     def ticked(
-        self, adam: Adam, t: Any, mu_product: Any, lr: Any, like: Array
+        self, adam: AdamConfig, t: Any, mu_product: Any, lr: Any, like: Array
     ) -> tuple[Any, Any, Any] | None:
         """A clock that only the program knows, ticked in another way than by :meth:`numbers`; None if not."""
         return None
@@ -189,7 +189,7 @@ class BaseBackend:
         """Entered around the arithmetic of a step."""
         return nullcontext()
 
-    def apply(self, adam: Adam, jobs: Sequence[Job], donate: bool) -> list[Result]:
+    def apply(self, adam: AdamConfig, jobs: Sequence[Job], donate: bool) -> list[Result]:
         """Carry out one step's jobs; nothing is modified unless ``donate``."""
         with self.scope():
             return [self.apply_one(adam, job, donate) for job in jobs]
@@ -197,24 +197,24 @@ class BaseBackend:
     def prepares(self) -> bool:
         return False
 
-    def prepare(self, adam: Adam, jobs: Sequence[Job]) -> Prepared | None:
+    def prepare(self, adam: AdamConfig, jobs: Sequence[Job]) -> Prepared | None:
         return None
 
     def lane(
         self,
-        adam: Adam,
+        adam: AdamConfig,
         jobs: Sequence[Job],
         results: Sequence[Result],
         params: Tree,
         grads: Tree,
         state: AdamState,
-    ) -> Steps | None:
+    ) -> CachedStep | None:
         return None
 
     def clocks(self, clock: array[int]) -> list[Array]:
         raise NotImplementedError
 
-    def apply_one(self, adam: Adam, job: Job, donate: bool) -> Result:
+    def apply_one(self, adam: AdamConfig, job: Job, donate: bool) -> Result:
         """The definition on one leaf: widened, updated, rounded once, frozen where told to."""
         work, c = job.formats.work, job.coefficients
         if hasattr(c.w1, "dtype"):
@@ -228,7 +228,7 @@ class BaseBackend:
             new = Result(p, m, v, v_max)
         return self.store(job, new, donate)
 
-    def complex_update(self, adam: Adam, job: Job, c: Coefficients) -> Result:
+    def complex_update(self, adam: AdamConfig, job: Job, c: Coefficients) -> Result:
         """One leaf of complex numbers (CPX.1, CPX.2)."""
         work = job.formats.work
 

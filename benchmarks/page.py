@@ -61,7 +61,9 @@ def page() -> str:
 
 
 def reached(run: dict[str, Any]) -> Iterable[str]:
-    yield "## What was to be reached\n\nRatios within one run, the median over its rounds; lower is better.\n"
+    yield "## Goals\n"
+    yield "Each number is a ratio within one run, the median over its rounds; lower is better."
+    yield "`must` and `aim` are the goals, and the last column says which of them the run reached.\n"
     lines = []
     what = ""
     for title, framework, work, name, figure, must, aim in TARGETS:
@@ -76,11 +78,11 @@ def reached(run: dict[str, Any]) -> Iterable[str]:
         verdict = "aim" if value <= aim else "must" if value <= must else "**missed**"
         lines.append((f"{what}, {work}", f"{value:.2f}", f"{must:.2f}", f"{aim:.2f}", verdict))
     yield table(("", "measured", "must", "aim", "reached"), lines)
-    yield "PyTorch on CUDA: not measured.\n"
 
 
 def timings(run: dict[str, Any]) -> Iterable[str]:
-    yield f"## The run\n\n{show.environment(run)}.\n\n![ratios](performance.svg)\n\n{sentence(show.ABOUT)}\n"
+    environment, about = show.environment_text(run), sentence(show.ABOUT)
+    yield f"## The run\n\n{environment}.\n\n![ratios](performance.svg)\n\n{about}\n"
     for title, rows in show.tables(run):
         yield f"### {title}\n"
         used = [k for k in range(len(show.HEAD)) if k == 0 or any(row[k] for row in rows)]
@@ -88,8 +90,9 @@ def timings(run: dict[str, Any]) -> Iterable[str]:
 
 
 def left_out(run: dict[str, Any]) -> Iterable[str]:
-    yield "## What the fast paths do not serve\n\nThe definition does it, operation by operation.\n"
-    yield "\n".join(f"- {line}" for line in show.unserved(run)) + "\n"
+    yield "## What the fast paths do not serve\n"
+    yield "In these cases the backend runs the definition, operation by operation.\n"
+    yield "\n".join(f"- {line}" for line in show.unsupported_lines(run)) + "\n"
 
 
 def exactness(drift: dict[str, Any]) -> Iterable[str]:

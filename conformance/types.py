@@ -22,6 +22,17 @@ Status = Literal["passed", "failed", "skipped", "undecided"]
 
 
 @dataclass(frozen=True, eq=False)
+class Start:
+    """The state of one parameter before a step, where it is not the one that the steps before it left."""
+
+    t: int
+    m: FloatArray
+    v: FloatArray
+    v_max: FloatArray
+    mu_product: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
 class Step:
     """One step's input: a gradient (or None: absent) for each parameter, and what changes."""
 
@@ -30,16 +41,12 @@ class Step:
     present: tuple[bool | FloatArray, ...] | None = None  #: flags or boolean masks, one a parameter
     before: tuple[FloatArray, ...] | None = None
     """The parameters as they were really given to this step, of a run that is judged step by step."""
-
-
-@dataclass(frozen=True, eq=False)
-class Start:
-    """The state of one parameter before the first step, where it is not the zeros of MOM.3."""
-
-    t: int
-    m: FloatArray
-    v: FloatArray
-    v_max: FloatArray
+    changes: Mapping[str, Any] | None = None
+    """Hyperparameters (lr excepted) and axes that have new values from this step on (LR.3)."""
+    frozen: tuple[bool, ...] | None = None
+    """The parameters that stand still in this step whatever the axis ``missing`` says."""
+    states: tuple[Start | None, ...] | None = None
+    """States that somebody put in the place of the optimizer's own before this step."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -36,7 +36,7 @@ def softmax(ns: Any, x: Any) -> Any:
 def transformer(ns: Any, p: Any, x: Any, y: Any) -> Any:
     """Cross-entropy of the next token: one block of attention and one hidden layer, one-hot tokens."""
     steps, width = x.shape[1], p["query.kernel"].shape[0]
-    mask = np.triu(np.full((steps, steps), -30.0, np.float32), 1)
+    mask: Any = np.triu(np.full((steps, steps), -30.0, np.float32), 1)
     mask = torch.from_numpy(mask) if ns is Torch or ns is keras.ops else mask
     h = x @ p["embed.kernel"] + p["place.kernel"]
     q, k, v = (h @ p[f"{name}.kernel"] for name in ("query", "key", "value"))

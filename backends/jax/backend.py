@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from adamcore.backends.base import BaseBackend, dtype_name
 from adamcore.backends.jax import fast, in_jit
-from adamcore.backends.jax.step_cache import JaxLane, opened
+from adamcore.backends.jax.step_cache import JitStep, opened
 from adamcore.coefficients import Traced
+from adamcore.config import AdamConfig
 from adamcore.definition import Numbers
 from adamcore.protocol import Job, Kind, Result
 from adamcore.state import AdamState
 from adamcore.types import Array, Tree
-
-if TYPE_CHECKING:
-    from adamcore.adam import Adam
 
 
 def is_none(leaf: object) -> bool:
@@ -105,7 +103,7 @@ class JaxBackend(BaseBackend):
     def numbers(self, like: Array) -> Numbers:
         return Traced(jnp, self.coefficient_dtype(like))
 
-    def apply(self, adam: Adam, jobs: Sequence[Job], donate: bool) -> list[Result]:
+    def apply(self, adam: AdamConfig, jobs: Sequence[Job], donate: bool) -> list[Result]:
         if donate and fast.compiles(jobs):
             return fast.apply(adam, jobs, self.apply_one)
         if in_jit.serves(jobs):
@@ -117,13 +115,13 @@ class JaxBackend(BaseBackend):
 
     def lane(
         self,
-        adam: Adam,
+        adam: AdamConfig,
         jobs: Sequence[Job],
         results: Sequence[Result],
         params: Tree,
         grads: Tree,
         state: AdamState,
-    ) -> JaxLane | None:
+    ) -> JitStep | None:
         again = [
             job._replace(p=new.p, m=new.m, v=new.v, v_max=new.v_max)
             for job, new in zip(jobs, results, strict=True)

@@ -11,22 +11,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from adamcore.backends.jax import ffi
 from adamcore.backends.kernels.cpu import arrays_of
+from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients
-from adamcore.program import Program, program
 from adamcore.protocol import Job, LeafDtypes, Result
+from adamcore.tracing import Program, program
 from adamcore.types import Array
 
-if TYPE_CHECKING:
-    from adamcore.adam import Adam
-
-Slow = Callable[["Adam", Job, bool], Result]
+Slow = Callable[[AdamConfig, Job, bool], Result]
 
 CHUNK = 32  #: arrays of one custom call: of more XLA compiles for minutes, of fewer each costs a call
 
@@ -46,7 +44,7 @@ class Misfit(Exception):
     """Gradients that a compiled step is not for: the long way says what is wrong with them."""
 
 
-def obstacle(job: Job) -> str | None:
+def unsupported(job: Job) -> str | None:
     """Why the machine code can't do a job outside of jit; None if it can."""
     reason = form(job)
     if reason is None and any(
@@ -84,7 +82,7 @@ def compiles(jobs: Sequence[Job]) -> bool:
     return not any(id(job.g) in owned for job in jobs)
 
 
-def apply(adam: Adam, jobs: Sequence[Job], slow: Slow) -> list[Result]:
+def apply(adam: AdamConfig, jobs: Sequence[Job], slow: Slow) -> list[Result]:
     """The jobs, all at once, their p, m, v and v_max given away."""
     if not jobs:
         return []
@@ -103,17 +101,17 @@ def apply(adam: Adam, jobs: Sequence[Job], slow: Slow) -> list[Result]:
     return [Result(*row) for row in zip(*parts, strict=True)]
 
 
-def plan_of(adam: Adam, jobs: Sequence[Job], slow: Slow) -> Plan:
+def plan_of(adam: AdamConfig, jobs: Sequence[Job], slow: Slow) -> Plan:
     """The plan for these jobs; lr is none of its business."""
     layout = tuple(
-        Layout(job.formats, tuple([x is not None for x in job.coefficients]), obstacle(job) is None)
+        Layout(job.formats, tuple([x is not None for x in job.coefficients]), unsupported(job) is None)
         for job in jobs
     )
     return plan(replace(adam, lr=0.0), layout, slow)
 
 
 @lru_cache(maxsize=256)
-def plan(adam: Adam, layout: tuple[Layout, ...], slow: Slow) -> Plan:
+def plan(adam: AdamConfig, layout: tuple[Layout, ...], slow: Slow) -> Plan:
     return Plan(adam, layout, slow)
 
 
@@ -131,7 +129,7 @@ class Plan:
 
     traced = 0  #: how often any was
 
-    def __init__(self, adam: Adam, layout: Sequence[Layout], slow: Slow) -> None:
+    def __init__(self, adam: AdamConfig, layout: Sequence[Layout], slow: Slow) -> None:
         self.adam, self.layout, self.slow = adam, layout, slow
         self.groups: list[Group] = []
         places: dict[Any, list[int]] = {}

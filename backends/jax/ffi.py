@@ -23,7 +23,7 @@ import jax
 from adamcore.backends.jax.ffi_threads import shared
 from adamcore.backends.kernels import llvm
 from adamcore.backends.kernels.threads import processors
-from adamcore.program import Program
+from adamcore.tracing import Program
 
 _numbers = count()  #: a target each
 REAL = ("float32", "float64")  #: the dtypes that have a kernel

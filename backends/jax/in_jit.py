@@ -14,18 +14,16 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
 from operator import add, mul, neg, sub, truediv
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from adamcore.backends.jax import ffi
 from adamcore.backends.jax.fast import NO_CLOCKS, chunks, form
-from adamcore.program import Program, evaluate, program
+from adamcore.config import AdamConfig
 from adamcore.protocol import Job, Result
-
-if TYPE_CHECKING:
-    from adamcore.adam import Adam
+from adamcore.tracing import Program, evaluate, program
 
 _on: ContextVar[bool] = ContextVar("adamcore_jax_native", default=False)
 Way = Callable[[list[Any], Any], list[Any]]  #: from all p, all g, ... and rows of coefficients
@@ -69,7 +67,9 @@ def serves(jobs: Sequence[Job]) -> bool:
     )
 
 
-def apply(adam: Adam, jobs: Sequence[Job], slow: Callable[[Adam, Job, bool], Result]) -> list[Result]:
+def apply(
+    adam: AdamConfig, jobs: Sequence[Job], slow: Callable[[AdamConfig, Job, bool], Result]
+) -> list[Result]:
     """The jobs as part of the program that is traced."""
     results: list[Any] = [None] * len(jobs)
     groups: dict[tuple[Program, str], list[int]] = {}

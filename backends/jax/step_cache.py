@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import compress
 from operator import attrgetter, is_
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import ref
 
 import jax
@@ -23,24 +23,22 @@ from jax.tree_util import tree_flatten, tree_unflatten
 
 from adamcore.backends.jax.fast import NO_CLOCKS, Misfit, Plan, Slow, plan_of
 from adamcore.coefficients import MAX_CLOCK
+from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients
-from adamcore.formula import formula
 from adamcore.protocol import Backend, Job
 from adamcore.state import AdamState
 from adamcore.step_cache import coefficients_at
+from adamcore.tracing import formula
 from adamcore.types import Tree
-
-if TYPE_CHECKING:
-    from adamcore.adam import Adam
 
 sharding = attrgetter("sharding")
 
 
-class JaxLane:
+class JitStep:
     """One Adam on one tree, and its next step."""
 
     def __init__(
-        self, adam: Adam, backend: Backend, made: Plan, gs: Sequence[Any], leaves: Sequence[Any]
+        self, adam: AdamConfig, backend: Backend, made: Plan, gs: Sequence[Any], leaves: Sequence[Any]
     ) -> None:
         self.backend, self.plan, self.formula = backend, made, formula(adam)
         self.kind = type(leaves[0])
@@ -63,7 +61,7 @@ class JaxLane:
         return any(known() is None for known in self.known)
 
     def step(
-        self, adam: Adam, params: Tree, grads: Tree, state: AdamState, lr: Any
+        self, adam: AdamConfig, params: Tree, grads: Tree, state: AdamState, lr: Any
     ) -> tuple[Tree, AdamState] | None:
         """Make the step if everything is as it was; None, and nothing is changed, if not."""
         if type(state) is not AdamState or state.mu_product is not None:
@@ -98,7 +96,7 @@ class JaxLane:
         params, m, v, v_max, t = tree_unflatten(structure, new)
         return params, AdamState(t, m, v, v_max)
 
-    def rows(self, adam: Adam, lr: Any, part: Sequence[Any]) -> list[Coefficients] | None:
+    def rows(self, adam: AdamConfig, lr: Any, part: Sequence[Any]) -> list[Coefficients] | None:
         """The coefficients of the next step, for each value among the clocks; None if not known here."""
         if not self.starts:
             self.clocks = np.array([int(t) for t in part[self.count :]], np.int32)
@@ -118,8 +116,14 @@ class JaxLane:
 
 
 def opened(
-    adam: Adam, backend: Backend, slow: Slow, jobs: Sequence[Job], params: Tree, grads: Tree, state: AdamState
-) -> JaxLane | None:
+    adam: AdamConfig,
+    backend: Backend,
+    slow: Slow,
+    jobs: Sequence[Job],
+    params: Tree,
+    grads: Tree,
+    state: AdamState,
+) -> JitStep | None:
     """A lane after a step that has returned ``params`` and ``state``, if the next can go faster."""
     leaves, structure = tree_flatten((params, state.m, state.v, state.v_max, state.t))
     gs, gradients = tree_flatten(grads)
@@ -133,7 +137,7 @@ def opened(
         return None
     if not all(x is None or isinstance(x, float) for job in jobs for x in job.coefficients):
         return None
-    lane = JaxLane(adam, backend, plan_of(adam, jobs, slow), gs, leaves)
+    lane = JitStep(adam, backend, plan_of(adam, jobs, slow), gs, leaves)
     lane.structure, lane.gradients = structure, gradients
     columns = 3 if state.v_max is None else 4
     lane.count = columns * len(jobs)

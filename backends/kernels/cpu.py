@@ -8,20 +8,18 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Sequence
-from itertools import chain
+from itertools import accumulate, chain
 from operator import lt, sub
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from adamcore.backends.kernels import llvm
-from adamcore.backends.kernels.llvm import Kernel, Real
-from adamcore.backends.kernels.table import Share, Table
+from adamcore.backends.kernels.llvm import CODES, Kernel, Real, kernel
+from adamcore.backends.kernels.threads import PARALLEL, PIECE, processors, spread
+from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients
-from adamcore.program import Program, program
 from adamcore.protocol import Job, Result
+from adamcore.tracing import Program, program
 from adamcore.types import Array
-
-if TYPE_CHECKING:
-    from adamcore.adam import Adam
 
 Columns = Sequence[Sequence[Array]]  #: the p of all jobs, the g of all jobs, ..., as in a program's inputs
 
@@ -30,13 +28,13 @@ class Memory(Protocol):
     """What a library says of its arrays."""
 
     def real(self, dtype: Any) -> Real | None: ...  # a dtype that has a kernel
-    def obstacle(self, x: Array) -> str | None: ...  # why its memory can't be read as a plain vector
+    def unsupported(self, x: Array) -> str | None: ...  # why its memory can't be read as a plain vector
     def fixed(self, x: Array) -> bool: ...  # whether it may not be written to
     def address(self, x: Array) -> int: ...
     def size(self, x: Array) -> int: ...  # the number of elements
     def like(self, x: Array) -> Array: ...  # a new array, its values not set
     def threads(self) -> int: ...
-    def share(self, kernel: Kernel, total: int, at: int) -> None: ...  # see table.Share
+    def run_parallel(self, kernel: Kernel, total: int, at: int) -> None: ...  # see Share
     def written(self, xs: Sequence[Array]) -> None: ...  # parameters have been written to
 
     # of steps on the same arrays again
@@ -47,7 +45,7 @@ class Memory(Protocol):
         # whether others, a list each of p, g, m, ..., are of the same shapes and dtypes, without obstacle
 
 
-def obstacle(memory: Memory, job: Job) -> str | None:
+def unsupported(memory: Memory, job: Job) -> str | None:
     """Why flat memory of one dtype is not all there is to a job; None if it is.
 
     What is not served here is carried out by the definition itself, one operation after the other.
@@ -66,7 +64,7 @@ def obstacle(memory: Memory, job: Job) -> str | None:
         return f"{dtype}, with arithmetic in {job.formats.work}"
     shape = job.p.shape
     for x in arrays_of(job):
-        reason = memory.obstacle(x)
+        reason = memory.unsupported(x)
         if reason is not None:
             return reason
         if x.shape != shape:
@@ -93,7 +91,7 @@ def writable(memory: Memory, job: Job) -> bool:
     return all(abs(a - b) >= size for i, a in enumerate(starts) for b in starts[:i])
 
 
-def step(adam: Adam, jobs: Sequence[Job], in_place: bool, memory: Memory) -> list[Result]:
+def step(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: Memory) -> list[Result]:
     """The jobs, all without an obstacle, by machine code."""
     groups: dict[tuple[Program, Real], list[int]] = {}
     for i, job in enumerate(jobs):
@@ -120,11 +118,11 @@ def _group(made: Program, real: Real, jobs: list[Job], in_place: bool, memory: M
             for job in jobs
         ]
         columns += list(zip(*results, strict=True))[: 4 if has_max else 3]
-    table = Table(made, real, in_place, list(map(memory.size, columns[0])))
+    table = PointerTable(made, real, in_place, list(map(memory.size, columns[0])))
     table.point(array("q", map(memory.address, chain.from_iterable(columns))))
     first = jobs[0].coefficients
     same = all(job.coefficients is first for job in jobs)
-    table.run([first] if same else [job.coefficients for job in jobs], memory.share)
+    table.run([first] if same else [job.coefficients for job in jobs], memory.run_parallel)
     if in_place:
         memory.written(columns[0])
     return results
@@ -183,7 +181,7 @@ class Steady:
         return False
 
     def run(self, each: Sequence[Coefficients]) -> None:
-        self.table.run(each, self.memory.share)
+        self.table.run(each, self.memory.run_parallel)
         self.memory.written(self.parameters)
         self.parameters = ()
 
@@ -191,7 +189,7 @@ class Steady:
 class Again:
     """Jobs in place on the same arrays, step after step, without machine code."""
 
-    def __init__(self, adam: Adam, jobs: Sequence[Job], memory: Memory, way: Way) -> None:
+    def __init__(self, adam: AdamConfig, jobs: Sequence[Job], memory: Memory, way: Way) -> None:
         self.adam, self.memory, self.way = adam, memory, way
         self.alike = memory.likeness(list(zip(*map(arrays_of, jobs), strict=True)))
         self.formats, self.has_max = jobs[0].formats, jobs[0].v_max is not None
@@ -214,15 +212,56 @@ class Again:
         self.way(self.adam, jobs, True, self.memory)
 
 
-Way = Callable[["Adam", Sequence[Job], bool, Memory], list[Result]]
+Way = Callable[[AdamConfig, Sequence[Job], bool, Memory], list[Result]]
 
 
-def prepare(adam: Adam, jobs: Sequence[Job], memory: Memory, way: Way) -> Steady | Again | None:
+def prepare(adam: AdamConfig, jobs: Sequence[Job], memory: Memory, way: Way) -> Steady | Again | None:
     """The same jobs for further steps, if they are all of one kind and have no obstacle."""
     kinds = {(program(adam, job.coefficients), memory.real(job.p.dtype)) for job in jobs}
     made, real = kinds.pop()
-    if kinds or real is None or any(obstacle(memory, job) or not writable(memory, job) for job in jobs):
+    if kinds or real is None or any(unsupported(memory, job) or not writable(memory, job) for job in jobs):
         return None
     if not llvm.available():
         return Again(adam, jobs, memory, way)
-    return Steady(Table(made, real, True, [memory.size(job.p) for job in jobs]), jobs, memory)
+    return Steady(PointerTable(made, real, True, [memory.size(job.p) for job in jobs]), jobs, memory)
+
+
+class PointerTable:
+    """The addresses and sizes of a list of arrays, and the kernel that steps them."""
+
+    def __init__(self, program: Program, dtype: Real, in_place: bool, sizes: Sequence[int]) -> None:
+        self.kernel, self.length = kernel(program, dtype, in_place), len(sizes)
+        self.used = program.used
+        self.offsets = array("q", accumulate(sizes, initial=0))
+        self.addresses = array("q")
+        self.scalars = array(CODES[dtype], [0.0] * len(program.coefficients))
+        self.total = self.offsets[-1]
+        self.block = array("q", (self.length, self.offsets.buffer_info()[0], 0, 0, 0))
+        self.at = self.block.buffer_info()[0]
+
+    def point(self, addresses: array[int]) -> None:
+        """The arrays: the addresses of all p, of all g, and so on."""
+        self.addresses = addresses
+        self.block[2] = addresses.buffer_info()[0]
+
+    def run(self, each: Sequence[Coefficients], share: Share) -> None:
+        """One step of all of them, with coefficients for each array or one for all."""
+        code, used = self.scalars.typecode, self.used
+        if len(each) == 1:  # rounded once, to the kernel's dtype
+            self.scalars = array(code, used(each[0]))
+            self.block[4] = 0
+        else:
+            self.scalars = array(code, chain.from_iterable(map(used, each)))
+            self.block[4] = len(used(each[0]))
+        self.block[3] = self.scalars.buffer_info()[0]
+        share(self.kernel, self.total, self.at)
+
+
+Share = Callable[[Kernel, int, int], None]
+"""Runs a kernel over so many elements of the table at an address."""
+
+
+def run_parallel(kernel: Kernel, total: int, at: int) -> None:
+    """Run a kernel over ``total`` elements of the table at ``at``, in threads where a second one pays."""
+    threads = processors() if total >= PARALLEL else 1
+    spread(lambda lo, hi: kernel(lo, hi, at), total, PIECE, threads)

@@ -1,6 +1,6 @@
 """The program in CUDA's language: one kernel that reads and writes each array of a list once.
 
-As :mod:`adamcore.backends.kernels.llvm` does for processors, the program of :mod:`adamcore.program` is
+As :mod:`adamcore.backends.kernels.llvm` does for processors, the program of :mod:`adamcore.tracing` is
 written down line for line, here for a GPU.  A launch carries its table with it, by value: addresses,
 sizes and the like of as many arrays as fit (:mod:`.cuda_table`).  So nothing has to be
 copied to the device before it, and a CUDA graph that captures it holds all that it needs.
@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from adamcore.backends.kernels.llvm import Real
-from adamcore.program import Program
+from adamcore.tracing import Program
 
 THREADS = 256  #: of a block
 PIECE = 4096  #: elements of an array that a block steps

@@ -1,128 +1,70 @@
 """The coefficients in CUDA's language: a kernel that ticks clocks where they stand, on the device.
 
-:func:`adamcore.definition.coefficients` is run once with numbers that write down what is done to them,
-and the text becomes one thread's work for each clock, in float64: tick, form the coefficients of that
-update, round them once into the row that the kernel of :mod:`.cuda` reads.  Neither the
-clock nor a learning rate in a tensor is ever waited for.
+:func:`adamcore.definition.coefficients` is traced (:mod:`adamcore.tracing`) and printed as CUDA.  Each
+thread of the kernel serves one clock, in float64: it ticks the clock, forms the coefficients of that
+update, and rounds them once into the row that the kernel of :mod:`.cuda` reads.  The host waits neither
+for the clock nor for a learning rate in a tensor.
 
-Hyperparameters are arguments, so that a new one compiles nothing.
+Hyperparameters are arguments of the kernel, so that a new value needs no compilation.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from adamcore.backends.kernels.cuda import THREADS, C, row
 from adamcore.backends.kernels.llvm import Real
-from adamcore.coefficients import MAX_CLOCK, Host
+from adamcore.coefficients import MAX_CLOCK
+from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients, Number, coefficients
-from adamcore.program import program
+from adamcore.tracing import FORMS, Expression, RecordedHost, Trace, program, statements
 
-if TYPE_CHECKING:
-    from adamcore.adam import Adam
-
-
-class Tape:
-    """What was done, and with which numbers."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.numbers: list[float] = []
-
-    def name(self, x: Any) -> str:
-        """How a term, or a number that is known already, is written."""
-        if isinstance(x, Term):
-            return x.text
-        self.numbers.append(float(x))  # not looked for among those that are there: the text is of rules alone
-        return f"k.x[{len(self.numbers) - 1}]"
-
-    def then(self, form: str, *args: Any) -> Term:
-        """A new name for what comes of these."""
-        name = f"x{len(self.lines)}"
-        self.lines.append(f"const double {name} = {form.format(*map(self.name, args))};")
-        return Term(self, name)
+CUDA_FORMS = FORMS | {"successor": "fmin({} + 1.0, {})"}
 
 
-class Term:
-    """A number that only the device knows."""
+class DeviceNumbers(RecordedHost):
+    """The recorded arithmetic; the clock is a double, which holds every count exactly."""
 
-    __slots__ = ("tape", "text")
-
-    def __init__(self, tape: Tape, text: str) -> None:
-        self.tape, self.text = tape, text
-
-    def __neg__(self) -> Term:
-        return self.tape.then("-{}", self)
-
-    def __add__(self, other: Any) -> Term:
-        return self.tape.then("{} + {}", self, other)
-
-    def __radd__(self, other: Any) -> Term:
-        return self.tape.then("{} + {}", other, self)
-
-    def __sub__(self, other: Any) -> Term:
-        return self.tape.then("{} - {}", self, other)
-
-    def __rsub__(self, other: Any) -> Term:
-        return self.tape.then("{} - {}", other, self)
-
-    def __mul__(self, other: Any) -> Term:
-        return self.tape.then("{} * {}", self, other)
-
-    def __rmul__(self, other: Any) -> Term:
-        return self.tape.then("{} * {}", other, self)
-
-    def __truediv__(self, other: Any) -> Term:
-        return self.tape.then("{} / {}", self, other)
-
-    def __rtruediv__(self, other: Any) -> Term:
-        return self.tape.then("{} / {}", other, self)
-
-
-class Device(Host):
-    """The host's arithmetic, written down; the clock is a double, which holds every count exactly."""
-
-    def expm1(self, x: Any) -> Any:
-        return x.tape.then("expm1({})", x) if isinstance(x, Term) else super().expm1(x)
-
-    def sqrt(self, x: Any) -> Any:
-        return x.tape.then("sqrt({})", x) if isinstance(x, Term) else super().sqrt(x)
-
-    def power(self, base: float, k: Any, rate: float) -> Any:
-        return k.tape.then("pow({}, {} * {})", base, k, rate)
-
-    def successor(self, t: Any) -> Any:
-        return t.tape.then("fmin({} + 1.0, {})", t, MAX_CLOCK)
-
-    def complement_power(self, b: float, t: Any) -> Any:
-        return 1.0 if b == 0 else super().complement_power(b, t)
-
-    def keep(self, kept: Number, weight: Number) -> Any:  # where only the device knows: from one weight
-        return None if isinstance(weight, Term) else super().keep(kept, weight)
+    def keep(self, kept: Number, weight: Number) -> Any:
+        """Return None for a weight that only the device knows: both factors come from the weight."""
+        return None if isinstance(weight, Expression) else super().keep(kept, weight)
 
 
 class Ticking:
-    """What the device does at every tick of one Adam's clocks, and the program that goes with it.
+    """The statements that tick one Adam's clocks on the device, and the program that goes with them.
 
     >>> from adamcore import Adam
-    >>> ticking = Ticking(Adam())
-    >>> print(ticking.tape.lines[-1], ticking.coefficients.over_root.text)
-    const double x18 = lr / x7; x17
+    >>> print(Ticking(Adam()).body.splitlines()[18])
+      const double x18 = lr / x7;
     """
 
-    def __init__(self, adam: Adam) -> None:
-        self.tape = Tape()
-        t, lr = Term(self.tape, "t"), Term(self.tape, "lr")
+    def __init__(self, adam: AdamConfig) -> None:
+        self.numbers: list[float] = []  #: the kernel's argument `k`
         self.momentum = adam.nesterov == "dozat"
-        product = Term(self.tape, "product") if self.momentum else None
-        self.coefficients: Coefficients = coefficients(Device(), adam, t, lr, product)
+        trace = Trace()
+        t, lr = trace.input("t"), trace.input("lr")
+        product = trace.input("product") if self.momentum else None
+        self.coefficients: Coefficients = coefficients(DeviceNumbers(), adam, t, lr, product)
         self.program = program(adam, self.coefficients)
-        used = [(name, getattr(self.coefficients, name)) for name in self.program.coefficients]
-        fields = [f"rows[i].{name} = (real){self.tape.name(value)};" for name, value in used]
-        self.body = "\n".join(f"  {line}" for line in [*self.tape.lines, *fields])
-        self.after = self.tape.name(self.coefficients.mu_product) if self.momentum else ""
-        self.numbers = self.tape.numbers
+        lines = [
+            f"const double {name} = {text};" for name, text in statements(trace, CUDA_FORMS, self.argument)
+        ]
+        for name in self.program.coefficients:
+            value = self.argument(getattr(self.coefficients, name))
+            lines.append(f"rows[i].{name} = (real){value};")
+        self.body = "\n".join(f"  {line}" for line in lines)
+        self.after = self.argument(self.coefficients.mu_product) if self.momentum else ""
+
+    def argument(self, x: Any) -> str:
+        """Return an expression's name; a number becomes the next element of the argument `k`.
+
+        Equal numbers get an element each, so that the text depends on the rules alone.
+        """
+        if isinstance(x, Expression):
+            return x.name
+        self.numbers.append(float(x))
+        return f"k.x[{len(self.numbers) - 1}]"
 
     def text(self, work: Real, words: int) -> str:
         """The kernel ``tick``, for launches whose table has so many words."""
@@ -130,7 +72,7 @@ class Ticking:
 
 
 @lru_cache(maxsize=64)
-def ticking(adam: Adam) -> Ticking:
+def ticking(adam: AdamConfig) -> Ticking:
     """What the device does at a tick of this Adam's clocks, worked out once."""
     return Ticking(adam)
 

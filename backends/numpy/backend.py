@@ -6,17 +6,15 @@ import sys
 from array import array
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from adamcore.backends.base import BaseBackend, dtype_name
 from adamcore.backends.numpy import fast
+from adamcore.config import AdamConfig
 from adamcore.protocol import Job, Kind, Prepared, Result
 from adamcore.types import Array
-
-if TYPE_CHECKING:
-    from adamcore.adam import Adam
 
 
 class NumPyBackend(BaseBackend):
@@ -91,14 +89,14 @@ class NumPyBackend(BaseBackend):
     def scope(self) -> AbstractContextManager[Any]:
         return np.errstate(all="ignore")
 
-    def apply(self, adam: Adam, jobs: Sequence[Job], donate: bool) -> list[Result]:
+    def apply(self, adam: AdamConfig, jobs: Sequence[Job], donate: bool) -> list[Result]:
         with self.scope():
             return fast.apply(adam, jobs, donate, self.apply_one)
 
     def prepares(self) -> bool:
         return True
 
-    def prepare(self, adam: Adam, jobs: Sequence[Job]) -> Prepared | None:
+    def prepare(self, adam: AdamConfig, jobs: Sequence[Job]) -> Prepared | None:
         return fast.prepare(adam, jobs)
 
     def clocks(self, clock: array[int]) -> list[Array]:

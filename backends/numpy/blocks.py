@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from adamcore.backends.kernels.threads import PARALLEL, hasty, spread
-from adamcore.program import Program
+from adamcore.tracing import Program
 
 SMALL = 1 << 12  #: elements below which arrays are gathered
 THREADS = 2  #: at most: they take turns at what is not computing

@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from ctypes import addressof, c_char
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from adamcore.backends.kernels import cpu, llvm, table, threads
+from adamcore.backends.kernels import cpu, llvm, threads
 from adamcore.backends.numpy.blocks import SMALL, Blocks
+from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients
-from adamcore.program import Program, program
 from adamcore.protocol import Job, Prepared, Result
+from adamcore.tracing import Program, program
 from adamcore.types import Array
-
-if TYPE_CHECKING:
-    from adamcore.adam import Adam
 
 REALS: dict[Any, llvm.Real] = {np.dtype("float32"): "float32", np.dtype("float64"): "float64"}
 
@@ -28,7 +26,7 @@ class NumPyMemory:
     def real(self, dtype: Any) -> llvm.Real | None:
         return REALS.get(dtype)
 
-    def obstacle(self, x: Array) -> str | None:
+    def unsupported(self, x: Array) -> str | None:
         if type(x) is not np.ndarray:
             return f"a {type(x).__name__}"
         flags = x.flags
@@ -58,7 +56,7 @@ class NumPyMemory:
     def threads(self) -> int:
         return threads.processors()
 
-    share = staticmethod(table.share)
+    run_parallel = staticmethod(cpu.run_parallel)
 
     def written(self, xs: Sequence[Array]) -> None:
         pass
@@ -81,15 +79,15 @@ class NumPyMemory:
 
 
 MEMORY = NumPyMemory()
-Slow = Callable[["Adam", Job, bool], Result]
+Slow = Callable[[AdamConfig, Job, bool], Result]
 
 
-def apply(adam: Adam, jobs: Sequence[Job], donate: bool, slow: Slow) -> list[Result]:
+def apply(adam: AdamConfig, jobs: Sequence[Job], donate: bool, slow: Slow) -> list[Result]:
     """The jobs: in machine code, in blocks, or by ``slow`` where neither serves."""
     results: list[Any] = [None] * len(jobs)
     chosen: dict[tuple[bool, bool], list[int]] = {}
     for i, job in enumerate(jobs):
-        if cpu.obstacle(MEMORY, job) is not None:
+        if cpu.unsupported(MEMORY, job) is not None:
             results[i] = slow(adam, job, donate)
         else:
             compiled = llvm.available() and job.p.dtype in REALS
@@ -103,7 +101,7 @@ def apply(adam: Adam, jobs: Sequence[Job], donate: bool, slow: Slow) -> list[Res
     return results
 
 
-def in_blocks(adam: Adam, jobs: Sequence[Job], in_place: bool, memory: cpu.Memory) -> list[Result]:
+def in_blocks(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: cpu.Memory) -> list[Result]:
     """The jobs, all without an obstacle, by planned operations."""
     team = memory.threads()
     results: list[Any] = [None] * len(jobs)
@@ -135,11 +133,11 @@ def blocks(made: Program, dtype: Any, in_place: bool) -> Blocks:
     return Blocks(made, dtype, in_place)
 
 
-def prepare(adam: Adam, jobs: Sequence[Job]) -> Prepared | None:
+def prepare(adam: AdamConfig, jobs: Sequence[Job]) -> Prepared | None:
     """Jobs that were done in place, ready to be done again."""
     return cpu.prepare(adam, jobs, MEMORY, in_blocks)
 
 
-def obstacle(job: Job) -> str | None:
+def unsupported(job: Job) -> str | None:
     """Why neither machine code nor blocks can do a job; None if one can."""
-    return cpu.obstacle(MEMORY, job)
+    return cpu.unsupported(MEMORY, job)

@@ -5,20 +5,18 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch.utils import _pytree as pytree
 
 from adamcore.backends.base import BaseBackend, dtype_name
-from adamcore.backends.torch import compiler, cuda_clock, fast, nvrtc
+from adamcore.backends.torch import compiler, cuda_clock, fast, nvrtc, root
 from adamcore.coefficients import Traced, split_log
+from adamcore.config import AdamConfig
 from adamcore.definition import Numbers
 from adamcore.protocol import Job, Kind, Prepared, Result
 from adamcore.types import Array
-
-if TYPE_CHECKING:
-    from adamcore.adam import Adam as Core
 
 # The logarithms of b1 and b2 are constants of a compiled step; Dynamo can't look into decimal.
 torch.compiler.assume_constant_result(split_log)
@@ -34,7 +32,8 @@ class Functions:
     device, which waits for the device; ``full`` writes it there.
     """
 
-    sqrt, exp, expm1, maximum, where = torch.sqrt, torch.exp, torch.expm1, torch.maximum, torch.where
+    sqrt = staticmethod(root.sqrt)
+    exp, expm1, maximum, where = torch.exp, torch.expm1, torch.maximum, torch.where
     finfo = torch.finfo
 
     @staticmethod
@@ -142,7 +141,7 @@ class TorchBackend(BaseBackend):
         return Traced(Functions, self.coefficient_dtype(like), like.device)
 
     def ticked(
-        self, adam: Core, t: Any, mu_product: Any, lr: Any, like: Array
+        self, adam: AdamConfig, t: Any, mu_product: Any, lr: Any, like: Array
     ) -> tuple[Any, Any, Any] | None:
         if torch.compiler.is_compiling() or compiler.is_on():
             return None
@@ -158,14 +157,14 @@ class TorchBackend(BaseBackend):
     def scope(self) -> AbstractContextManager[Any]:
         return torch.no_grad()
 
-    def apply(self, adam: Core, jobs: Sequence[Job], donate: bool) -> list[Result]:
+    def apply(self, adam: AdamConfig, jobs: Sequence[Job], donate: bool) -> list[Result]:
         with self.scope():
             return fast.apply(adam, jobs, donate, self.apply_one)
 
     def prepares(self) -> bool:
         return not torch.compiler.is_compiling() and not compiler.is_on()
 
-    def prepare(self, adam: Core, jobs: Sequence[Job]) -> Prepared | None:
+    def prepare(self, adam: AdamConfig, jobs: Sequence[Job]) -> Prepared | None:
         return fast.prepare(adam, jobs)
 
     def clocks(self, clock: array[int]) -> list[Array]:

@@ -13,16 +13,14 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
 from types import FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from adamcore.backends.torch import foreach
-from adamcore.program import Program
+from adamcore.config import AdamConfig
 from adamcore.protocol import Job, Result
-
-if TYPE_CHECKING:
-    from adamcore.adam import Adam
+from adamcore.tracing import Program
 
 _on: ContextVar[bool] = ContextVar("adamcore_torch_compiled", default=False)
 Lists = dict[str, list[Any]]
@@ -51,7 +49,7 @@ def is_on() -> bool:
     return _on.get()
 
 
-def step(adam: Adam, jobs: Sequence[Job], in_place: bool, memory: object) -> list[Result]:
+def step(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: object) -> list[Result]:
     """The jobs, none with an obstacle to ``torch_lists``."""
     return foreach.step(adam, jobs, in_place, run)
 

@@ -13,32 +13,29 @@ import ctypes
 from array import array
 from collections.abc import Sequence
 from itertools import chain, groupby
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from adamcore.backends.kernels import cpu, cuda, cuda_coefficients
-from adamcore.backends.kernels.cpu import arrays_of
+from adamcore.backends.kernels.cpu import Share, arrays_of
 from adamcore.backends.kernels.cuda_coefficients import Ticking
 from adamcore.backends.kernels.cuda_table import SMALL, filled, padded, parts
 from adamcore.backends.kernels.llvm import CODES
-from adamcore.backends.kernels.table import Share
 from adamcore.backends.torch import cuda_clock as torch_clock
 from adamcore.backends.torch import nvrtc
 from adamcore.backends.torch.nvrtc import launch
+from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients
-from adamcore.program import Program, program
 from adamcore.protocol import Job, Result
-
-if TYPE_CHECKING:
-    from adamcore.adam import Adam
+from adamcore.tracing import Program, program
 
 NAMES = {torch.float32: "float32", torch.float64: "float64",
          torch.bfloat16: "bfloat16", torch.float16: "float16"}  # fmt: skip
 ITEM = {"float32": 4, "float64": 8}
 
 
-def obstacle(job: Job, memory: cpu.Memory) -> str | None:
+def unsupported(job: Job, memory: cpu.Memory) -> str | None:
     """Why the kernel can't do a job; None if it can."""
     missing = nvrtc.missing(job.p.device)
     if missing is not None:
@@ -54,7 +51,7 @@ def obstacle(job: Job, memory: cpu.Memory) -> str | None:
             return f"{x.dtype}"
         if x.dtype.itemsize == 2 and job.formats.work is torch.float64:
             return f"{x.dtype}, with arithmetic in float64"  # which PyTorch rounds by way of float32
-        reason = memory.obstacle(x)
+        reason = memory.unsupported(x)
         if reason is not None:
             return reason
         if x.shape != job.p.shape or x.device != job.p.device:
@@ -125,7 +122,7 @@ class Launches:
                 launch(kernel, blocks, table, ctypes.c_int(len(part.places)), at)
 
 
-def step(adam: Adam, jobs: Sequence[Job], in_place: bool, memory: cpu.Memory) -> list[Result]:
+def step(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: cpu.Memory) -> list[Result]:
     """The jobs, all without an obstacle, in groups of one program, arithmetic and device."""
     groups: dict[Any, list[int]] = {}
     for i, job in enumerate(jobs):
@@ -164,7 +161,7 @@ def _group(made: Program, jobs: list[Job], in_place: bool, host: bool, memory: c
     return results
 
 
-def prepare(adam: Adam, jobs: Sequence[Job], memory: cpu.Memory) -> Steady | None:
+def prepare(adam: AdamConfig, jobs: Sequence[Job], memory: cpu.Memory) -> Steady | None:
     """Jobs in place, none with an obstacle, for further steps, if they are all of one kind."""
     host = all(x is None or isinstance(x, float) for job in jobs for x in job.coefficients)
     ticking = cuda_coefficients.ticking(adam)

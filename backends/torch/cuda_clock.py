@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 from array import array
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
@@ -17,10 +17,8 @@ from adamcore.backends.kernels.cuda_coefficients import Ticking
 from adamcore.backends.kernels.cuda_table import SMALL, padded
 from adamcore.backends.torch import nvrtc
 from adamcore.backends.torch.nvrtc import launch
+from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients
-
-if TYPE_CHECKING:
-    from adamcore.adam import Adam
 
 PLAIN = (torch.Tensor, torch.nn.Parameter)
 INFINITE = float("inf")
@@ -84,7 +82,9 @@ def tick(
     return rows
 
 
-def ticked(adam: Adam, t: Any, product: Any, lr: Any, device: torch.device) -> tuple[Any, Any, Any] | None:
+def ticked(
+    adam: AdamConfig, t: Any, product: Any, lr: Any, device: torch.device
+) -> tuple[Any, Any, Any] | None:
     """One clock's next value, its product's, and the coefficients as 0-d tensors; nothing is modified.
 
     None if the clock is no such one.

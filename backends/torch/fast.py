@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
@@ -24,11 +24,9 @@ except ImportError:
 
 from adamcore.backends.kernels import cpu, llvm
 from adamcore.backends.torch import compiler, cuda, foreach, nvrtc, openmp
+from adamcore.config import AdamConfig
 from adamcore.protocol import Job, Prepared, Result
 from adamcore.types import Array
-
-if TYPE_CHECKING:
-    from adamcore.adam import Adam
 
 REALS: dict[Any, llvm.Real] = {torch.float32: "float32", torch.float64: "float64"}
 PLAIN = {torch.Tensor, torch.nn.Parameter}
@@ -43,7 +41,7 @@ class TorchMemory:
     def real(self, dtype: Any) -> llvm.Real | None:
         return REALS.get(dtype)
 
-    def obstacle(self, x: Array) -> str | None:
+    def unsupported(self, x: Array) -> str | None:
         if type(x) not in PLAIN or torch._C._functorch.is_functorch_wrapped_tensor(x):
             return f"a {type(x).__name__} of a transformation or subclass"
         if x.device.type != self.device:
@@ -64,7 +62,7 @@ class TorchMemory:
     def threads(self) -> int:
         return torch.get_num_threads()
 
-    share = staticmethod(openmp.share)
+    run_parallel = staticmethod(openmp.run_parallel)
 
     def written(self, xs: Sequence[Array]) -> None:
         increment_version(xs)  # as an in-place operation of PyTorch does
@@ -97,22 +95,22 @@ def look(x: Any) -> tuple[Any, ...]:
 
 MEMORY, ON_CUDA = TorchMemory("cpu"), TorchMemory("cuda")
 increment_version = getattr(torch._C, "_increment_version", torch.autograd.graph.increment_version)
-Slow = Callable[["Adam", Job, bool], Result]
+Slow = Callable[[AdamConfig, Job, bool], Result]
 
 
-def apply(adam: Adam, jobs: Sequence[Job], donate: bool, slow: Slow) -> list[Result]:
+def apply(adam: AdamConfig, jobs: Sequence[Job], donate: bool, slow: Slow) -> list[Result]:
     """The jobs, each the fastest way that serves it, by ``slow`` if none does."""
     if torch.compiler.is_compiling():
         return [slow(adam, job, donate) for job in jobs]
     results: list[Any] = [None] * len(jobs)
     chosen: dict[tuple[Any, bool], list[int]] = {}
     for i, job in enumerate(jobs):
-        if compiler.is_on() and foreach.obstacle(job) is None:
+        if compiler.is_on() and foreach.unsupported(job) is None:
             chosen.setdefault((compiler.step, donate and cpu.writable(MEMORY, job)), []).append(i)
-        elif obstacle(job) is None:
+        elif unsupported(job) is None:
             way = way_of(job)
             chosen.setdefault((way, donate and cpu.writable(MEMORY, job)), []).append(i)
-        elif not job.p.is_cpu and foreach.obstacle(job) is None:
+        elif not job.p.is_cpu and foreach.unsupported(job) is None:
             chosen.setdefault((list_step, donate), []).append(i)
         else:
             results[i] = slow(adam, job, donate)
@@ -137,11 +135,11 @@ def way_of(job: Job) -> cpu.Way:
     return cpu.step if llvm.available() else block_step
 
 
-def list_step(adam: Adam, jobs: Sequence[Job], in_place: bool, memory: cpu.Memory) -> list[Result]:
+def list_step(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: cpu.Memory) -> list[Result]:
     return foreach.step(adam, jobs, in_place, foreach.run)
 
 
-def block_step(adam: Adam, jobs: Sequence[Job], in_place: bool, memory: cpu.Memory) -> list[Result]:
+def block_step(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: cpu.Memory) -> list[Result]:
     """By NumPy, in the tensors' own memory."""
     from adamcore.backends.numpy import fast
 
@@ -155,22 +153,22 @@ def block_step(adam: Adam, jobs: Sequence[Job], in_place: bool, memory: cpu.Memo
     return [Result(job.p, job.m, job.v, job.v_max) for job in jobs]
 
 
-def obstacle(job: Job) -> str | None:
+def unsupported(job: Job) -> str | None:
     """Why machine code, or on CUDA devices a kernel, can't do a job; None if it can."""
     if nvrtc.runtime(job.p.device) is not None:
-        return cuda.obstacle(job, on_device(job))
+        return cuda.unsupported(job, on_device(job))
     if not job.p.is_cpu:
         return nvrtc.missing(job.p.device)
     if job.p.dtype not in REALS:
         return f"{job.p.dtype}"
     if np is None and not llvm.available():
         return "neither llvmlite nor NumPy"
-    return cpu.obstacle(MEMORY, job)
+    return cpu.unsupported(MEMORY, job)
 
 
-def prepare(adam: Adam, jobs: Sequence[Job]) -> Prepared | None:
+def prepare(adam: AdamConfig, jobs: Sequence[Job]) -> Prepared | None:
     """Jobs that were done in place, ready to be done again, if none has an obstacle."""
-    if any(obstacle(job) is not None for job in jobs):
+    if any(unsupported(job) is not None for job in jobs):
         return None
     if nvrtc.runtime(jobs[0].p.device) is not None:
         return cuda.prepare(adam, jobs, on_device(jobs[0]))

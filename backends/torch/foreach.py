@@ -10,21 +10,24 @@ tensors on the CPU.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from adamcore.backends.kernels.cpu import arrays_of
-from adamcore.program import Program, program
+from adamcore.backends.torch import root
+from adamcore.config import AdamConfig
 from adamcore.protocol import Job, Result
+from adamcore.tracing import Program, program
 
-if TYPE_CHECKING:
-    from adamcore.adam import Adam
+KINDS = ("add", "sub", "mul", "div", "neg", "maximum")
+FUNCTIONS = {kind: getattr(torch, f"_foreach_{kind}") for kind in KINDS} | {"sqrt": root.foreach_sqrt}
+IN_PLACE = {kind: getattr(torch, f"_foreach_{kind}_") for kind in KINDS} | {"sqrt": root.foreach_sqrt_}
 
 Run = Callable[[Program, dict[str, list[Any]], dict[str, Any], bool], dict[str, list[Any]]]
 
 
-def obstacle(job: Job) -> str | None:
+def unsupported(job: Job) -> str | None:
     """Why a job can't be part of a list; None if it can."""
     if job.formats.is_complex:
         return "complex numbers"
@@ -37,7 +40,7 @@ def obstacle(job: Job) -> str | None:
     return None
 
 
-def step(adam: Adam, jobs: Sequence[Job], in_place: bool, run: Run) -> list[Result]:
+def step(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, run: Run) -> list[Result]:
     """The jobs, all without an obstacle, in groups of one device, dtype and set of coefficients."""
     groups: dict[Any, list[int]] = {}
     for i, job in enumerate(jobs):
@@ -50,7 +53,7 @@ def step(adam: Adam, jobs: Sequence[Job], in_place: bool, run: Run) -> list[Resu
     return results
 
 
-def _group(adam: Adam, jobs: list[Job], in_place: bool, run: Run) -> list[Result]:
+def _group(adam: AdamConfig, jobs: list[Job], in_place: bool, run: Run) -> list[Result]:
     c, work = jobs[0].coefficients, jobs[0].p.dtype
     made = program(adam, c)
     lists = dict(zip(made.inputs, map(list, zip(*map(arrays_of, jobs), strict=True)), strict=True))
@@ -81,10 +84,10 @@ def run(
         own = in_place and result.get(op.out) == first
         args = [known[name] for name in names]
         if dead and (own or first not in lists):
-            getattr(torch, f"_foreach_{op.kind}_")(*args)
+            IN_PLACE[op.kind](*args)
             known[op.out] = args[0]
         else:
-            known[op.out] = list(getattr(torch, f"_foreach_{op.kind}")(*args))
+            known[op.out] = list(FUNCTIONS[op.kind](*args))
         for name in set(op.args):
             if last[name] == number and name not in lists and name not in result:
                 del known[name]

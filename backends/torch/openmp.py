@@ -24,7 +24,7 @@ from adamcore.backends.kernels.threads import PARALLEL, PIECE, TURN, spread
 _forked = False
 
 
-def share(kernel: llvm.Kernel, total: int, at: int) -> None:
+def run_parallel(kernel: llvm.Kernel, total: int, at: int) -> None:
     """Run a kernel over ``total`` elements of the table at ``at``, in threads where a second one pays."""
     threads = torch.get_num_threads()
     if total < PARALLEL or threads == 1:

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from adamcore import AXES
-from adamcore.conformance.audit.recording import Group, load, values
-from adamcore.conformance.audit.sample import choose
+from adamcore.conformance.audit.recording import ParamGroup, load, tensor_values
+from adamcore.conformance.audit.sample import sample_elements
 from adamcore.conformance.checking.explain import explain
 from adamcore.conformance.claims import Claim, claim_of_dialect
 from adamcore.conformance.dtypes import ulp_of
@@ -56,11 +56,11 @@ def audit(path: str | Path, dialect: str | None = None) -> Report:
     for k, group in enumerate(groups):
         name = str(path) if len(groups) == 1 else f"{path}, group {k}"
         claim = claim_of_dialect(dialect or group.dialect or "paper", group.settings)
-        entries.append(entry_of(name, claim, group))
+        entries.append(group_entry(name, claim, group))
     return Report(entries, environment())
 
 
-def entry_of(target: str, claim: Claim, group: Group) -> Entry:
+def group_entry(target: str, claim: Claim, group: ParamGroup) -> Entry:
     """The entry of one group."""
     entry = Entry(target, claim.name, {axis: list(values) for axis, values in AXES.items()})
     entry.kind = "recording"
@@ -69,8 +69,8 @@ def entry_of(target: str, claim: Claim, group: Group) -> Entry:
     places: dict[str, Mapping[int, tuple[str, FloatArray, tuple[int, ...]]]] = {}
     judged = total = decided = 0
     for k, part in enumerate(parts_of(group)):
-        chosen = choose(claim.adam, part.probe, part.run)
-        probe, run = sampled(part, chosen)
+        chosen = sample_elements(claim.adam, part.probe, part.run)
+        probe, run = sample_part(part, chosen)
         probe = dataclasses.replace(probe, name=f"STEP.1/recording{f'-{k}' if k else ''}")
         probes[probe.name], runs[probe.name, part.dtype] = probe, run
         places[probe.name] = {i: (n, chosen[i], part.probe.params[i].shape) for i, n in enumerate(part.names)}
@@ -83,8 +83,8 @@ def entry_of(target: str, claim: Claim, group: Group) -> Entry:
         if telling is not None and FINGERPRINT not in probes:
             probes[FINGERPRINT], runs[FINGERPRINT, part.dtype] = telling
     explain(entry, claim.adam, probes, runs, flushes=False)
-    entry.findings = [renamed(f, named(f.evidence, places)) for f in entry.findings]
-    entry.reason = coverage(group, judged, total, entry.results)
+    entry.findings = [replace_evidence(f, name_element(f.evidence, places)) for f in entry.findings]
+    entry.reason = coverage_text(group, judged, total, entry.results)
     if any(r.status == "failed" for r in entry.results):
         entry.verdict = "deviates"
     elif decided <= 0:
@@ -93,7 +93,7 @@ def entry_of(target: str, claim: Claim, group: Group) -> Entry:
     return entry
 
 
-def parts_of(group: Group) -> list[Part]:
+def parts_of(group: ParamGroup) -> list[Part]:
     """A probe for each dtype among the parameters; it has the names in the order of the file."""
     by_dtype: dict[str, list[str]] = {}
     for name, track in group.params.items():
@@ -105,20 +105,20 @@ def parts_of(group: Group) -> list[Part]:
         tracks = [group.params[n] for n in names]
         steps = tuple(
             Step(
-                tuple(None if (g := t[s].grad) is None else values(g).astype(float) for t in tracks),
+                tuple(None if (g := t[s].grad) is None else tensor_values(g).astype(float) for t in tracks),
                 lr=group.lr[s],
-                before=tuple(values(t[s].before).astype(float) for t in tracks),
+                before=tuple(tensor_values(t[s].before).astype(float) for t in tracks),
             )
             for s in range(count)
         )
-        start = tuple(values(t[0].before).astype(float) for t in tracks)
+        start = tuple(tensor_values(t[0].before).astype(float) for t in tracks)
         probe = Probe("STEP.1/recording", "a step of the recorded run", start, steps, hyper)
-        run = Run([[values(t[s].after) for t in tracks] for s in range(count)])
+        run = Run([[tensor_values(t[s].after) for t in tracks] for s in range(count)])
         parts.append(Part(names, dtype, probe, run))
     return parts
 
 
-def sampled(part: Part, chosen: list[FloatArray]) -> tuple[Probe, Run]:
+def sample_part(part: Part, chosen: list[FloatArray]) -> tuple[Probe, Run]:
     """The probe and the run with the chosen elements alone; whole arrays keep their shapes."""
     if all(len(c) == p.size for c, p in zip(chosen, part.probe.params, strict=True)):
         return part.probe, part.run
@@ -170,7 +170,7 @@ def fingerprint(part: Part) -> tuple[Probe, Run] | None:
     return probe, Run([[np.asarray(np.ravel(got[i])[k])] for got in part.run.params[: len(steps)]])
 
 
-def named(
+def name_element(
     evidence: Evidence | None, places: Mapping[str, Mapping[int, tuple[str, FloatArray, tuple[int, ...]]]]
 ) -> Evidence | None:
     """Evidence whose element is named as the recording names it: "encoder.weight[3, 0]"."""
@@ -184,7 +184,7 @@ def named(
     return dataclasses.replace(evidence, element=f"{name}[{', '.join(map(str, index))}]")
 
 
-def renamed(finding: Finding, evidence: Evidence | None) -> Finding:
+def replace_evidence(finding: Finding, evidence: Evidence | None) -> Finding:
     """The finding with this evidence, its element's name in the text too."""
     observed = finding.observed
     if evidence is not None and finding.evidence is not None:
@@ -192,7 +192,7 @@ def renamed(finding: Finding, evidence: Evidence | None) -> Finding:
     return dataclasses.replace(finding, evidence=evidence, observed=observed)
 
 
-def coverage(group: Group, judged: int, total: int, results: list[Result]) -> str:
+def coverage_text(group: ParamGroup, judged: int, total: int, results: list[Result]) -> str:
     """What of the group was judged, in words."""
     steps = min(STEPS, len(group.lr))
     text = f"{steps} steps" if steps == len(group.lr) else f"the first {steps} of {len(group.lr)} steps"

@@ -51,7 +51,7 @@ class Recorder:
         self.groups: list[dict[str, Any]] = [
             {
                 "params": [],
-                "hyper": numbers(hyper),
+                "hyper": floats(hyper),
                 "lr": [],
                 "dialect": dialect,
                 "settings": dict(settings or {}),
@@ -71,7 +71,7 @@ class Recorder:
         """Record one step; ``lr`` where it is another than before."""
         group = self.groups[0]
         group["params"] = group["params"] or list(before)
-        self._step({n: packed(n, x) for n, x in before.items()}, grads, after)
+        self._step({n: pack(n, x) for n, x in before.items()}, grads, after)
         group["lr"].append(float(lr) if lr is not None else (group["lr"] or [group["hyper"]["lr"]])[-1])
 
     def _step(self, before: Mapping[str, Tensor], grads: Mapping[str, Any], after: Mapping[str, Any]) -> None:
@@ -81,8 +81,8 @@ class Recorder:
             if tensor != self.tensors.get(f"after/{k - 1}/{name}"):  # the first step, or changed in between
                 self.tensors[f"before/{k}/{name}"] = tensor
             if grads.get(name) is not None:
-                self.tensors[f"grad/{k}/{name}"] = packed(name, grads[name])
-            self.tensors[f"after/{k}/{name}"] = packed(name, after[name])
+                self.tensors[f"grad/{k}/{name}"] = pack(name, grads[name])
+            self.tensors[f"after/{k}/{name}"] = pack(name, after[name])
 
     def save(self, path: str | Path) -> None:
         """Write the file, whole or not at all.
@@ -123,7 +123,7 @@ class Recorder:
 
         def before(optimizer: Any, *_: Any) -> None:
             grads = {n: None if p.grad is None else p.grad.detach().clone() for n, p in tensors.items()}
-            held.update(before={n: packed(n, p) for n, p in tensors.items()}, grads=grads)
+            held.update(before={n: pack(n, p) for n, p in tensors.items()}, grads=grads)
             for group, theirs in zip(recorder.groups, optimizer.param_groups, strict=True):
                 group["lr"].append(float(theirs["lr"]))
 
@@ -135,7 +135,7 @@ class Recorder:
         return recorder
 
 
-def packed(name: str, array: Any) -> Tensor:
+def pack(name: str, array: Any) -> Tensor:
     """An array's dtype, shape and bytes, whatever library it belongs to."""
     if hasattr(array, "detach"):  # torch, whose bfloat16 NumPy does not know
         tensor = array.detach().cpu().contiguous()
@@ -167,10 +167,10 @@ def hyper_of(group: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, fl
         name, _, index = theirs.partition("[")
         if name in group:
             found[ours] = group[name][int(index[:-1])] if index else group[name]
-    return numbers(found)
+    return floats(found)
 
 
-def numbers(hyper: Mapping[str, Any]) -> dict[str, float]:
+def floats(hyper: Mapping[str, Any]) -> dict[str, float]:
     return {name: float(value) for name, value in hyper.items()}
 
 

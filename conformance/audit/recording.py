@@ -22,7 +22,7 @@ ALWAYS = ("lr", "b1", "b2", "eps", "weight_decay")
 
 
 @dataclass(frozen=True)
-class Moment:
+class StepRecord:
     """One step of one parameter."""
 
     before: Tensor
@@ -31,23 +31,23 @@ class Moment:
 
 
 @dataclass(frozen=True)
-class Group:
+class ParamGroup:
     """Parameters that share hyperparameters."""
 
     hyper: dict[str, float]
     lr: list[float]  #: of each step
     dialect: str | None
     settings: dict[str, str]
-    params: dict[str, list[Moment]]  #: name -> its steps
+    params: dict[str, list[StepRecord]]  #: name -> its steps
 
 
-def load(path: Path) -> list[Group]:
+def load(path: Path) -> list[ParamGroup]:
     """The groups of a recording.
 
     Raises:
         RecordingError: the file is damaged, cut, foreign, or lacks something; the message says what.
     """
-    tensors, metadata = read(path)
+    tensors, metadata = read_tensors(path)
     if "adamcore" not in metadata:
         raise RecordingError(f"{path}: a safetensors file, but no recording: its metadata has no 'adamcore'")
     text = metadata["adamcore"]
@@ -63,7 +63,7 @@ def load(path: Path) -> list[Group]:
     steps, groups = run.get("steps"), run.get("groups")
     if not isinstance(steps, int) or steps < 1 or not isinstance(groups, list) or not groups:
         raise RecordingError(f"{path}: the metadata has no steps, or no groups of parameters")
-    result = [group(path, k, entry, steps, tensors) for k, entry in enumerate(groups)]
+    result = [parse_group(path, k, entry, steps, tensors) for k, entry in enumerate(groups)]
     known = {n for g in result for n in g.params}
     for key in tensors:
         kind, _, rest = key.partition("/")
@@ -74,7 +74,7 @@ def load(path: Path) -> list[Group]:
     return result
 
 
-def read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """The arrays and the metadata of a file.
 
     Raises:
@@ -93,13 +93,13 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     return tensors, metadata
 
 
-def values(tensor: Tensor) -> FloatArray:
+def tensor_values(tensor: Tensor) -> FloatArray:
     """An array's values, in the dtype's carrier."""
     bits = np.frombuffer(tensor.data, dtype=f"<u{DTYPES[tensor.dtype].width // 8}")
     return from_bits(bits, tensor.dtype).reshape(tensor.shape)
 
 
-def group(path: Path, k: int, entry: Any, steps: int, tensors: Mapping[str, Tensor]) -> Group:
+def parse_group(path: Path, k: int, entry: Any, steps: int, tensors: Mapping[str, Tensor]) -> ParamGroup:
     """One group, its hyperparameters in their ranges and its arrays all there."""
     where = f"{path}: group {k}"
     try:
@@ -122,12 +122,12 @@ def group(path: Path, k: int, entry: Any, steps: int, tensors: Mapping[str, Tens
             Adam(**{**hyper, "lr": rate})  # type: ignore[arg-type]
     except HyperparameterError as error:
         raise RecordingError(f"{where}: {error}") from error
-    return Group(hyper, lr, dialect, settings, {n: moments(path, n, steps, tensors) for n in names})
+    return ParamGroup(hyper, lr, dialect, settings, {n: step_records(path, n, steps, tensors) for n in names})
 
 
-def moments(path: Path, name: str, steps: int, tensors: Mapping[str, Tensor]) -> list[Moment]:
+def step_records(path: Path, name: str, steps: int, tensors: Mapping[str, Tensor]) -> list[StepRecord]:
     """The steps of one parameter."""
-    found: list[Moment] = []
+    found: list[StepRecord] = []
     for k in range(1, steps + 1):
         before = tensors.get(f"before/{k}/{name}") or (found[-1].after if found else None)
         after, grad = tensors.get(f"after/{k}/{name}"), tensors.get(f"grad/{k}/{name}")
@@ -140,5 +140,5 @@ def moments(path: Path, name: str, steps: int, tensors: Mapping[str, Tensor]) ->
                     f"{path}: '{kind}/{k}/{name}' is {tensor.dtype}{list(tensor.shape)}, "
                     f"'after/{k}/{name}' {after.dtype}{list(after.shape)}"
                 )
-        found.append(Moment(before, grad, after))
+        found.append(StepRecord(before, grad, after))
     return found

@@ -20,7 +20,7 @@ WORK = 6000  #: elements times steps that are judged exactly
 LEAST, MOST = 16, 512  #: elements of a recording, whatever the number of its steps
 
 
-def choose(claim: Adam, probe: Probe, run: Run) -> list[FloatArray]:
+def sample_elements(claim: Adam, probe: Probe, run: Run) -> list[FloatArray]:
     """Flat indices of the elements to judge, for each parameter."""
     sizes = [p.size for p in probe.params]
     budget = min(MOST, max(LEAST, WORK // len(probe.steps)))

@@ -16,8 +16,8 @@ from adamcore.conformance.bench.steps import (
     optimizer_torch,
     ours_numpy,
     ours_torch,
-    torch_native,
-    usual_numpy,
+    plain_numpy,
+    torch_optim,
 )
 from adamcore.conformance.bench.steps_jax import (
     flat_donated,
@@ -27,7 +27,7 @@ from adamcore.conformance.bench.steps_jax import (
     ours_jax,
     ours_jit,
 )
-from adamcore.conformance.bench.work import Shapes, elements
+from adamcore.conformance.bench.workloads import Shapes, elements
 
 
 @dataclass(frozen=True)
@@ -45,19 +45,23 @@ class Contender:
 
 
 CONTENDERS = (
-    Contender("numpy", "usual, whole arrays", usual_numpy, baseline=True),
+    Contender("numpy", "usual, whole arrays", plain_numpy, baseline=True),
     Contender("numpy", "adamcore", ours_numpy, ours=True),
     Contender("numpy", "adamcore without [fast]", blocks_numpy, ours=True),
     Contender("numpy", "adamcore, the definition alone", definition_numpy, ours=True, most=1 << 25),
-    Contender("torch", "torch.optim.Adam(fused=True)", torch_native(fused=True), baseline=True),
-    Contender("torch", "torch.optim.Adam(foreach=True)", torch_native(foreach=True), most=1 << 25),
-    Contender("torch", "torch.optim.Adam(foreach=False)", torch_native(foreach=False), most=1 << 25),
+    Contender("torch", "torch.optim.Adam(fused=True)", torch_optim(fused=True), baseline=True),
+    Contender("torch", "torch.optim.Adam(foreach=True)", torch_optim(foreach=True), most=1 << 25),
+    Contender("torch", "torch.optim.Adam(foreach=False)", torch_optim(foreach=False), most=1 << 25),
     Contender("torch", "adamcore", ours_torch, ours=True),
     Contender("torch", "adamcore.backends.torch.Adam", optimizer_torch, ours=True),
     Contender("torch", "adamcore without [fast]", blocks_torch, ours=True, most=1 << 25),
-    Contender("torch:cuda", "torch.optim.Adam(fused=True)", steps_cuda.native(fused=True), baseline=True),
-    Contender("torch:cuda", "torch.optim.Adam(fused=True), graph", steps_cuda.native(graph=True, fused=True)),
-    Contender("torch:cuda", "torch.optim.Adam(foreach=True)", steps_cuda.native(foreach=True)),
+    Contender(
+        "torch:cuda", "torch.optim.Adam(fused=True)", steps_cuda.torch_optim(fused=True), baseline=True
+    ),
+    Contender(
+        "torch:cuda", "torch.optim.Adam(fused=True), graph", steps_cuda.torch_optim(graph=True, fused=True)
+    ),
+    Contender("torch:cuda", "torch.optim.Adam(foreach=True)", steps_cuda.torch_optim(foreach=True)),
     Contender("torch:cuda", "adamcore", steps_cuda.donated(), ours=True),
     Contender("torch:cuda", "adamcore, graph", steps_cuda.donated(graph=True), ours=True),
     Contender("torch:cuda", "adamcore.backends.torch.Adam", steps_cuda.optimizer(), ours=True),
@@ -86,11 +90,11 @@ FRAMEWORKS = tuple(NEEDS)
 def installed(framework: str | None = None) -> Iterator[Contender]:
     """Those whose libraries, and devices, are here."""
     for each in CONTENDERS:
-        if framework in (None, each.framework) and present(each.framework):
+        if framework in (None, each.framework) and is_available(each.framework):
             yield each
 
 
-def present(framework: str) -> bool:
+def is_available(framework: str) -> bool:
     """Whether its libraries are here, and its device."""
     if not all(map(importlib.util.find_spec, NEEDS[framework])):
         return False
@@ -101,7 +105,7 @@ def present(framework: str) -> bool:
     return torch.cuda.is_available()
 
 
-def suits(each: Contender, shapes: Shapes) -> bool:
+def fits(each: Contender, shapes: Shapes) -> bool:
     """Whether a contender is timed on this work."""
     if len(shapes) == 1:
         return each.single and elements(shapes) <= each.most

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from adamcore import Adam
-from adamcore.conformance.bench.contenders import FRAMEWORKS, present
+from adamcore.conformance.bench.contenders import FRAMEWORKS, is_available
 from adamcore.protocol import Job
 
 Example = Callable[[Any], Any]
@@ -23,40 +23,40 @@ EXAMPLES: dict[str, Example] = {
 }
 
 
-def unserved() -> dict[str, dict[str, str]]:
+def unsupported_examples() -> dict[str, dict[str, str]]:
     """For each framework and example the reason; those that are served are left out."""
     found: dict[str, dict[str, str]] = {}
     for framework in FRAMEWORKS:
-        if not present(framework):
+        if not is_available(framework):
             continue
-        reasons = {name: reason(framework, make) for name, make in EXAMPLES.items()}
-        reasons["a mask"] = reason(framework, EXAMPLES["float32"], mask=True)
+        reasons = {name: unsupported_reason(framework, make) for name, make in EXAMPLES.items()}
+        reasons["a mask"] = unsupported_reason(framework, EXAMPLES["float32"], mask=True)
         found[framework] = {name: why for name, why in reasons.items() if why is not None}
     return found
 
 
-def reason(framework: str, make: Example, mask: bool = False) -> str | None:
+def unsupported_reason(framework: str, make: Example, mask: bool = False) -> str | None:
     """Why the fast path of a framework does not serve an example."""
     p: Any = make(np.arange(8.0))
     if framework.startswith("torch"):
         import torch
 
-        from adamcore.backends.torch.fast import obstacle
+        from adamcore.backends.torch.fast import unsupported
 
         p = torch.from_numpy(np.ascontiguousarray(p)) if p.base is None else torch.from_numpy(p)
         p = p.to(framework.partition(":")[2] or "cpu")
     elif framework == "jax":
         import jax.numpy as jnp
 
-        from adamcore.backends.jax.fast import obstacle
+        from adamcore.backends.jax.fast import unsupported
 
         if p.dtype == np.float64:
             p = p.astype(np.float32)
         p = jnp.asarray(p)
     else:
-        from adamcore.backends.numpy.fast import obstacle
+        from adamcore.backends.numpy.fast import unsupported
     [job] = jobs_of(p, mask)
-    return obstacle(job)
+    return unsupported(job)
 
 
 def jobs_of(p: Any, mask: bool) -> list[Job]:

@@ -14,9 +14,9 @@ from random import Random
 
 from adamcore.backends.kernels import llvm
 from adamcore.conformance.bench import steps_cuda
-from adamcore.conformance.bench.contenders import Contender, installed, suits
-from adamcore.conformance.bench.steps import Step, floor
-from adamcore.conformance.bench.work import WORK, Shapes, elements
+from adamcore.conformance.bench.contenders import Contender, fits, installed
+from adamcore.conformance.bench.steps import Step, memory_traffic
+from adamcore.conformance.bench.workloads import WORKLOADS, Shapes, elements
 
 ROUNDS = 60  #: at most
 LEAST = 5  #: at least, whatever the budget says
@@ -47,7 +47,7 @@ class Row:
 
 
 @dataclass
-class Clock:
+class Timing:
     """One contender at work."""
 
     contender: Contender | None
@@ -62,7 +62,7 @@ class Clock:
         self.times.append((time.perf_counter() - start) / repeat)
 
 
-def run(
+def run_all(
     names: Sequence[str], framework: str | None, budget: float, progress: Callable[[str], None]
 ) -> list[Row]:
     """Time every contender on every work; ``budget`` is the seconds for one framework on one work."""
@@ -70,29 +70,29 @@ def run(
     frameworks = list(dict.fromkeys(each.framework for each in installed(framework)))
     for name in names:
         for each in frameworks:
-            those = [c for c in installed(each) if suits(c, WORK[name])]
-            rows += run_one(name, WORK[name], those, budget, progress)
+            those = [c for c in installed(each) if fits(c, WORKLOADS[name])]
+            rows += run_workload(name, WORKLOADS[name], those, budget, progress)
     return rows
 
 
-def run_one(
+def run_workload(
     name: str,
     shapes: Shapes,
     contenders: Sequence[Contender],
     budget: float,
     progress: Callable[[str], None] = lambda text: None,
 ) -> list[Row]:
-    clocks: list[Clock] = []
+    clocks: list[Timing] = []
     if any(each.framework == "torch:cuda" for each in contenders):
-        clocks.append(Clock(None, steps_cuda.floor(shapes)))
+        clocks.append(Timing(None, steps_cuda.memory_traffic(shapes)))
     elif llvm.available():
-        clocks.append(Clock(None, floor(shapes, contenders[0].framework)))
+        clocks.append(Timing(None, memory_traffic(shapes, contenders[0].framework)))
     for contender in contenders:
         progress(f"{name}, {contender.framework}: {contender.name}, the first step")
         start = time.perf_counter()
         step = contender.make(shapes)
         step()
-        clocks.append(Clock(contender, step, time.perf_counter() - start))
+        clocks.append(Timing(contender, step, time.perf_counter() - start))
     once = 0.0
     for clock in clocks:
         for _ in range(WARM + 1):
@@ -111,12 +111,12 @@ def run_one(
             clock.tick(repeat)
     base = next((c for c in clocks if c.contender and c.contender.baseline), None)
     traffic = next((c for c in clocks if c.contender is None), None)
-    return [row(name, shapes, clock, base, traffic) for clock in clocks]
+    return [make_row(name, shapes, clock, base, traffic) for clock in clocks]
 
 
-def row(name: str, shapes: Shapes, clock: Clock, base: Clock | None, traffic: Clock | None) -> Row:
+def make_row(name: str, shapes: Shapes, clock: Timing, base: Timing | None, traffic: Timing | None) -> Row:
     who = clock.contender
-    ratios = None if base is None or who is None else quotients(clock, base)
+    ratios = None if base is None or who is None else ratios_of(clock, base)
     compilations = getattr(clock.step, "compilations", None)
     return Row(
         framework=who.framework if who else base.contender.framework if base and base.contender else "",
@@ -126,10 +126,10 @@ def row(name: str, shapes: Shapes, clock: Clock, base: Clock | None, traffic: Cl
         baseline=bool(who and who.baseline),
         rounds=len(clock.times),
         seconds=statistics.median(clock.times),
-        quartiles=spread(clock.times),
+        quartiles=quartiles(clock.times),
         ratio=None if ratios is None else statistics.median(ratios),
-        ratio_quartiles=None if ratios is None else spread(ratios),
-        of_floor=None if traffic is None else statistics.median(quotients(clock, traffic)),
+        ratio_quartiles=None if ratios is None else quartiles(ratios),
+        of_floor=None if traffic is None else statistics.median(ratios_of(clock, traffic)),
         first=clock.first,
         extra_bytes=extra_memory(clock.step) if elements(shapes) >= 1 << 20 else None,
         bytes=getattr(clock.step, "bytes", None),
@@ -138,11 +138,11 @@ def row(name: str, shapes: Shapes, clock: Clock, base: Clock | None, traffic: Cl
     )
 
 
-def quotients(a: Clock, b: Clock) -> list[float]:
+def ratios_of(a: Timing, b: Timing) -> list[float]:
     return [x / y for x, y in zip(a.times, b.times, strict=True)]
 
 
-def spread(values: Sequence[float]) -> tuple[float, float]:
+def quartiles(values: Sequence[float]) -> tuple[float, float]:
     """The lower and the upper quartile."""
     lower, _, upper = statistics.quantiles(values, n=4, method="inclusive")
     return lower, upper
@@ -158,14 +158,14 @@ def extra_memory(step: Step) -> int | None:
     clear, status = Path("/proc/self/clear_refs"), Path("/proc/self/status")
     try:
         step()
-        before = resident(status, "VmRSS")
+        before = read_status(status, "VmRSS")
         clear.write_text("5")  # starts the peak anew
         step()
-        return max(0, resident(status, "VmHWM") - before)
+        return max(0, read_status(status, "VmHWM") - before)
     except OSError:
         return None
 
 
-def resident(status: Path, name: str) -> int:
+def read_status(status: Path, name: str) -> int:
     line = next(line for line in status.read_text().splitlines() if line.startswith(name))
     return int(line.split()[1]) * 1024

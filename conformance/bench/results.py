@@ -51,13 +51,13 @@ def processor() -> str:
 
 def document(rows: Sequence[Row], before: dict[str, Any]) -> dict[str, Any]:
     """What ``--json`` writes."""
-    from adamcore.conformance.bench.coverage import unserved
+    from adamcore.conformance.bench.coverage import unsupported_examples
 
     return {
         "schema": SCHEMA,
         "environment": before,
         "rows": [asdict(row) for row in rows],
-        "unserved": unserved(),
+        "unserved": unsupported_examples(),
     }
 
 

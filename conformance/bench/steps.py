@@ -16,7 +16,7 @@ import numpy as np
 
 from adamcore import Adam
 from adamcore.backends.kernels import llvm
-from adamcore.conformance.bench.work import BYTES, Shapes
+from adamcore.conformance.bench.workloads import BYTES, Shapes
 
 Step = Callable[[], None]
 
@@ -30,33 +30,33 @@ def arrays(shapes: Shapes, seed: int) -> list[Any]:
 # ------------------------------------------------------------------------------------ NumPy
 
 
-def floor(shapes: Shapes, framework: str = "numpy") -> Step:
+def memory_traffic(shapes: Shapes, framework: str = "numpy") -> Step:
     """The memory traffic of a step and next to nothing else: read four arrays, write three.
 
     In the threads that our own step takes there, so that both find them in the same state.
     """
-    from adamcore.backends.kernels.table import Table, share
+    from adamcore.backends.kernels.cpu import PointerTable, run_parallel
     from adamcore.backends.numpy.fast import MEMORY
-    from adamcore.program import Op, Program
+    from adamcore.tracing import Op, Program
 
     ops = tuple(Op("add", f"x{k}", (name, "g")) for k, name in enumerate("pmv"))
     outputs = tuple((name, f"x{k}") for k, name in enumerate("pmv"))
     program = Program(("p", "g", "m", "v"), ("w1", "w2"), ops, outputs)
     columns = [arrays(shapes, seed) for seed in range(4)]
-    table = Table(program, "float32", True, [x.size for x in columns[0]])
+    table = PointerTable(program, "float32", True, [x.size for x in columns[0]])
     table.point(array("q", [MEMORY.address(x) for xs in columns for x in xs]))
     coefficients: Any = [range(16)]
     if framework == "torch":
-        from adamcore.backends.torch.openmp import share
+        from adamcore.backends.torch.openmp import run_parallel
 
     def step() -> None:
-        table.run(coefficients, share)
+        table.run(coefficients, run_parallel)
 
     step.keep = columns  # type: ignore[attr-defined]
     return step
 
 
-def usual_numpy(shapes: Shapes) -> Step:
+def plain_numpy(shapes: Shapes) -> Step:
     """Adam as it is usually written in NumPy, whole arrays."""
     ps, gs = arrays(shapes, 0), arrays(shapes, 1)
     ms, vs = [np.zeros_like(p) for p in ps], [np.zeros_like(p) for p in ps]
@@ -80,7 +80,7 @@ def ours_numpy(shapes: Shapes) -> Step:
 
 
 def blocks_numpy(shapes: Shapes) -> Step:
-    return without_machine(ours_numpy(shapes))
+    return without_llvm(ours_numpy(shapes))
 
 
 def definition_numpy(shapes: Shapes) -> Step:
@@ -122,7 +122,7 @@ def donated(ps: Any, gs: Any, wait: Callable[[Any], Any] | None = None) -> Step:
     return step
 
 
-def without_machine(step: Step) -> Step:
+def without_llvm(step: Step) -> Step:
     """As where the extra [fast] is not installed."""
 
     def slow() -> None:
@@ -135,7 +135,7 @@ def without_machine(step: Step) -> Step:
 # ---------------------------------------------------------------------------------- PyTorch
 
 
-def torch_native(**flags: Any) -> Callable[[Shapes], Step]:
+def torch_optim(**flags: Any) -> Callable[[Shapes], Step]:
     def make(shapes: Shapes) -> Step:
         import torch
 
@@ -168,4 +168,4 @@ def optimizer_torch(shapes: Shapes) -> Step:
 
 
 def blocks_torch(shapes: Shapes) -> Step:
-    return without_machine(ours_torch(shapes))
+    return without_llvm(ours_torch(shapes))

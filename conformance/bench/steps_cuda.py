@@ -10,7 +10,7 @@ from typing import Any
 
 from adamcore import Adam
 from adamcore.conformance.bench.steps import Step, arrays
-from adamcore.conformance.bench.work import BYTES, Shapes, elements
+from adamcore.conformance.bench.workloads import BYTES, Shapes, elements
 
 WARM = 3  #: steps before a capture: state is made, kernels are compiled
 
@@ -25,7 +25,7 @@ def tensors(shapes: Shapes) -> tuple[list[Any], list[Any]]:
     return ps, gs
 
 
-def waited(launch: Callable[[], Any], bytes_moved: int | None = None) -> Step:
+def synchronized(launch: Callable[[], Any], bytes_moved: int | None = None) -> Step:
     """A step that is over when it returns, with the memory it took beyond what stood before it."""
     import torch
 
@@ -65,23 +65,23 @@ def graph_of(launch: Callable[[], Any]) -> Callable[[], Any]:
     return replay
 
 
-def floor(shapes: Shapes) -> Step:
+def memory_traffic(shapes: Shapes) -> Step:
     """The memory traffic of a step and nothing else: a copy that reads and writes as much together."""
     import torch
 
     source = torch.ones(BYTES // 2 * elements(shapes), dtype=torch.uint8, device="cuda")
     target = torch.empty_like(source)
-    return waited(lambda: target.copy_(source))
+    return synchronized(lambda: target.copy_(source))
 
 
-def native(graph: bool = False, **flags: Any) -> Callable[[Shapes], Step]:
+def torch_optim(graph: bool = False, **flags: Any) -> Callable[[Shapes], Step]:
     """torch.optim.Adam."""
 
     def make(shapes: Shapes) -> Step:
         import torch
 
         step = torch.optim.Adam(tensors(shapes)[0], capturable=graph, **flags).step
-        return waited(graph_of(step) if graph else step)
+        return synchronized(graph_of(step) if graph else step)
 
     return make
 
@@ -93,7 +93,7 @@ def optimizer(graph: bool = False) -> Callable[[Shapes], Step]:
         from adamcore.backends.torch import Adam as Optimizer
 
         step = Optimizer(tensors(shapes)[0], capturable=graph).step
-        return waited(graph_of(step) if graph else step, BYTES * elements(shapes))
+        return synchronized(graph_of(step) if graph else step, BYTES * elements(shapes))
 
     return make
 
@@ -110,6 +110,6 @@ def donated(graph: bool = False) -> Callable[[Shapes], Step]:
             nonlocal ps, state
             ps, state = adam.step(ps, gs, state, donate=True)
 
-        return waited(graph_of(step) if graph else step, BYTES * elements(shapes))
+        return synchronized(graph_of(step) if graph else step, BYTES * elements(shapes))
 
     return make

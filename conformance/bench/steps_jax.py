@@ -8,7 +8,7 @@ from typing import Any
 from adamcore import Adam
 from adamcore.backends.kernels import llvm
 from adamcore.conformance.bench.steps import Step, arrays, donated
-from adamcore.conformance.bench.work import Shapes
+from adamcore.conformance.bench.workloads import Shapes
 
 
 def jax_arrays(shapes: Shapes, seed: int) -> list[Any]:
@@ -17,7 +17,7 @@ def jax_arrays(shapes: Shapes, seed: int) -> list[Any]:
     return [jnp.array(x) for x in arrays(shapes, seed)]
 
 
-def jitted(function: Callable[[Any, Any, Any], Any], ps: Any, gs: Any, state: Any) -> Step:
+def jit_step(function: Callable[[Any, Any, Any], Any], ps: Any, gs: Any, state: Any) -> Step:
     """A step under jax.jit, its parameters and state donated."""
     import jax
 
@@ -33,14 +33,14 @@ def jitted(function: Callable[[Any, Any, Any], Any], ps: Any, gs: Any, state: An
         jax.block_until_ready(ps)
 
     if text is not None:
-        step.passes = passes(text.as_text() or "")  # type: ignore[attr-defined]
+        step.passes = count_passes(text.as_text() or "")  # type: ignore[attr-defined]
         costs: Any = text.cost_analysis()
         step.bytes = int(costs["bytes accessed"])  # type: ignore[attr-defined]
     step.compilations = compiled._cache_size  # type: ignore[attr-defined]
     return step
 
 
-def passes(text: str) -> int:
+def count_passes(text: str) -> int:
     """Fusions and custom calls over whole arrays in a compiled program."""
     entry = text.split("ENTRY", 1)[-1]
     made = [line.split("=", 1)[1] for line in entry.splitlines() if "=" in line]
@@ -58,13 +58,13 @@ def optax_jit(shapes: Shapes) -> Step:
         return optax.apply_updates(ps, updates), state
 
     ps = jax_arrays(shapes, 0)
-    return jitted(update, ps, jax_arrays(shapes, 1), adam.init(ps))
+    return jit_step(update, ps, jax_arrays(shapes, 1), adam.init(ps))
 
 
 def ours_jit(adam: Adam) -> Callable[[Shapes], Step]:
     def make(shapes: Shapes) -> Step:
         ps = jax_arrays(shapes, 0)
-        return jitted(lambda p, g, s: adam.step(p, g, s), ps, jax_arrays(shapes, 1), adam.init(ps))
+        return jit_step(lambda p, g, s: adam.step(p, g, s), ps, jax_arrays(shapes, 1), adam.init(ps))
 
     return make
 
@@ -79,7 +79,7 @@ def native_jit(shapes: Shapes) -> Step:
         with native():
             return adam.step(p, g, s)
 
-    step = jitted(update, ps, jax_arrays(shapes, 1), adam.init(ps))
+    step = jit_step(update, ps, jax_arrays(shapes, 1), adam.init(ps))
     step.__dict__.pop("bytes", None)  # XLA does not know what a custom call moves
     return step
 
@@ -93,20 +93,20 @@ def flat(shapes: Shapes, seed: int) -> Any:
 def flat_jit(shapes: Shapes) -> Step:
     """All parameters in one vector, as jax.flatten_util.ravel_pytree makes it: one clock."""
     adam, p = Adam(), flat(shapes, 0)
-    return jitted(lambda p, g, s: adam.step(p, g, s), p, flat(shapes, 1), adam.init(p))
+    return jit_step(lambda p, g, s: adam.step(p, g, s), p, flat(shapes, 1), adam.init(p))
 
 
 def flat_donated(shapes: Shapes) -> Step:
-    return counted(donated(flat(shapes, 0), flat(shapes, 1), lambda p: p.block_until_ready()))
+    return count_compilations(donated(flat(shapes, 0), flat(shapes, 1), lambda p: p.block_until_ready()))
 
 
 def ours_jax(shapes: Shapes) -> Step:
     import jax
 
-    return counted(donated(jax_arrays(shapes, 0), jax_arrays(shapes, 1), jax.block_until_ready))
+    return count_compilations(donated(jax_arrays(shapes, 0), jax_arrays(shapes, 1), jax.block_until_ready))
 
 
-def counted(step: Step) -> Step:
+def count_compilations(step: Step) -> Step:
     """A step outside of jit, with the programs that it compiled."""
     from adamcore.backends.jax.fast import Plan
 

@@ -23,10 +23,10 @@ def tables(document: dict[str, Any]) -> list[tuple[str, list[Sequence[str]]]]:
 
 
 def cells(row: dict[str, Any]) -> Sequence[str]:
-    from adamcore.conformance.bench.work import WORK, elements
+    from adamcore.conformance.bench.workloads import WORKLOADS, elements
 
     name = f"{row['framework']}: {row['name']}"
-    moved = None if row["bytes"] is None else row["bytes"] / elements(WORK[row["work"]])
+    moved = None if row["bytes"] is None else row["bytes"] / elements(WORKLOADS[row["work"]])
     return (
         name,
         seconds(row["seconds"]),
@@ -54,7 +54,7 @@ def seconds(value: float) -> str:
     return f"{scaled:.0f} {unit}" if scaled >= 100 else f"{scaled:.3g} {unit}"
 
 
-def environment(document: dict[str, Any]) -> str:
+def environment_text(document: dict[str, Any]) -> str:
     """The environment in a sentence."""
     e = document["environment"]
     packages = ", ".join(f"{name} {version}" for name, version in e["packages"].items() if version)
@@ -63,7 +63,7 @@ def environment(document: dict[str, Any]) -> str:
     return f"{machine}; {e['system']}, Python {e['python']}, {packages}; {e['date']}"
 
 
-def unserved(document: dict[str, Any]) -> list[str]:
+def unsupported_lines(document: dict[str, Any]) -> list[str]:
     """What the fast paths leave to the definition, a line for each framework."""
     return [
         f"{framework}: " + "; ".join(f"{name} ({why})" for name, why in reasons.items())

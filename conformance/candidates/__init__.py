@@ -6,24 +6,18 @@ One module a kind: :mod:`own` (our backends), :mod:`torch_optimizer`, :mod:`opta
 """
 
 from adamcore.conformance.candidates.arguments import effective_hyper
-from adamcore.conformance.candidates.base import (
-    Candidate,
-    CandidateError,
-    Info,
-    Refusal,
-    SettingError,
-    UnavailableError,
-)
-from adamcore.conformance.candidates.targets import is_own, load
+from adamcore.conformance.candidates.base import Candidate, CandidateInfo, Refusal
+from adamcore.conformance.candidates.targets import is_own_backend, load_candidates
+from adamcore.conformance.errors import CandidateError, SettingError, UnavailableError
 
 __all__ = [
     "Candidate",
     "CandidateError",
-    "Info",
+    "CandidateInfo",
     "Refusal",
     "SettingError",
     "UnavailableError",
     "effective_hyper",
-    "is_own",
-    "load",
+    "is_own_backend",
+    "load_candidates",
 ]

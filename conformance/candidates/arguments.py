@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from adamcore.conformance.candidates.base import SettingError
+from adamcore.conformance.errors import SettingError
+from adamcore.conformance.settings import parse_settings
 
 #: How constructors spell our hyperparameters, the likeliest first.
 SPELLINGS: dict[str, tuple[str, ...]] = {
@@ -72,28 +72,6 @@ def effective_hyper(
     }
 
 
-def parse_settings(settings: Mapping[str, str]) -> tuple[dict[str, str], dict[str, Any]]:
-    """``--set`` as (argument -> our hyperparameter, argument -> value).
-
-    A value is a Python literal, or else a string; ``@b1`` names our hyperparameter.
-
-    >>> parse_settings({"amsgrad": "True", "noise_factor": "@eps"})
-    ({'noise_factor': 'eps'}, {'amsgrad': True})
-    """
-    mapped, values = {}, {}
-    for name, text in settings.items():
-        if text.startswith("@"):
-            if text[1:] not in SPELLINGS:
-                raise SettingError(f"--set {name}={text}: expected one of @{', @'.join(SPELLINGS)}")
-            mapped[name] = text[1:]
-        else:
-            try:
-                values[name] = ast.literal_eval(text)
-            except (ValueError, SyntaxError):
-                values[name] = text
-    return mapped, values
-
-
 def map_arguments(
     constructor: Callable[..., Any],
     settings: Mapping[str, str],
@@ -144,11 +122,13 @@ def map_arguments(
         elif name in names or open_ended:
             extra[name] = value
         else:
-            raise SettingError(f"--set {name}: the constructor has no such argument; it has {listed(names)}")
+            raise SettingError(
+                f"--set {name}: the constructor has no such argument; it has {names_of(names)}"
+            )
     for ours in REQUIRED:
         if ours not in chosen and ours not in fixed:
             raise SettingError(
-                f"no argument for {ours} found among {listed(names)}: name it with --set ARGUMENT=@{ours}, "
+                f"no argument for {ours} found among {names_of(names)}: name it with --set ARGUMENT=@{ours}, "
                 f"or give the constant it uses with --set {ours}=VALUE"
             )
     lacks = tuple(ours for ours in SPELLINGS if ours not in chosen and ours not in fixed)
@@ -159,5 +139,5 @@ def is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def listed(names: set[str]) -> str:
+def names_of(names: set[str]) -> str:
     return ", ".join(sorted(names)) or "none"

@@ -9,20 +9,21 @@ from typing import Any
 import numpy as np
 
 from adamcore import Adam
-from adamcore.conformance.candidates.arguments import effective_hyper, is_number, parse_settings
+from adamcore.conformance.candidates.arguments import effective_hyper, is_number
 from adamcore.conformance.candidates.base import (
-    Info,
+    CandidateInfo,
     Refusal,
     Stepper,
-    Unsupported,
+    UnsupportedProbe,
     cast,
     describe,
     run_probe,
     same_bits,
     same_list,
-    unsupported,
+    unsupported_reason,
 )
-from adamcore.conformance.candidates.buffers import Buffers, overwrite
+from adamcore.conformance.candidates.buffers import GradientBuffers, overwrite
+from adamcore.conformance.settings import parse_settings
 from adamcore.conformance.types import Probe, Run, Start, Step
 
 STANDARD = ("lr", "b1", "b2", "eps", "weight_decay")  #: what ``init`` is given unless it asks for more
@@ -53,8 +54,8 @@ class ArrayCandidate:
         self.defaults = {"weight_decay": 0.0} | {n: getattr(Adam(), n) for n in taken if n in RARE}
 
     @property
-    def info(self) -> Info:
-        return Info(
+    def info(self) -> CandidateInfo:
+        return CandidateInfo(
             "array candidate",
             dialect=getattr(self.cls, "dialect", None),
             lacks=self.lacks,
@@ -64,7 +65,7 @@ class ArrayCandidate:
         )
 
     def run(self, probe: Probe, dtype: str) -> Run:
-        if reason := unsupported(probe, lr=hasattr(self.cls, "set_lr")):
+        if reason := unsupported_reason(probe, lr=hasattr(self.cls, "set_lr")):
             return Run(unsupported=reason)
         return run_probe(lambda seen: ArrayStepper(self, seen, dtype), probe)
 
@@ -79,7 +80,7 @@ class ArrayStepper(Stepper):
         self.before = [p.copy() for p in self.given]
         self.restored: list[Any] = []
         self.saved: list[Any] = []
-        self.gradients = Buffers(probe, lambda g: cast(g, dtype, probe.layout), overwrite)
+        self.gradients = GradientBuffers(probe, lambda g: cast(g, dtype, probe.layout), overwrite)
         hyper = effective_hyper(probe.hyper, candidate.lacks, candidate.fixed)
         try:
             self.optimizer: Any = candidate.cls(**candidate.keywords)
@@ -115,7 +116,7 @@ class ArrayStepper(Stepper):
 
     def need(self, method: str) -> None:
         if not hasattr(self.optimizer, method):
-            raise Unsupported(f"it has no {method}")
+            raise UnsupportedProbe(f"it has no {method}")
 
     def step(self, index: int, step: Step) -> tuple[list[Any], list[str]]:
         if step.lr is not None:

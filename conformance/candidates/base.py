@@ -8,19 +8,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from adamcore.conformance.errors import CandidateError
 from adamcore.conformance.types import FloatArray, Layout, Probe, Run, Start, Step
-
-
-class CandidateError(Exception):
-    """A target that cannot be run at all: not importable, or of no kind we know."""
-
-
-class SettingError(CandidateError):
-    """A wrong --set, or one that is needed: the user's mistake, not the candidate's."""
-
-
-class UnavailableError(CandidateError):
-    """A library or a device that is not here."""
 
 
 class Refusal(Exception):
@@ -28,7 +17,7 @@ class Refusal(Exception):
 
 
 @dataclass(frozen=True)
-class Info:
+class CandidateInfo:
     """What the check must know of a candidate besides its runs."""
 
     kind: str  #: "own backend", "torch optimizer", "optax factory", "array candidate", "command", ...
@@ -45,12 +34,12 @@ class Candidate(Protocol):
     """An implementation of Adam that can be run on probes."""
 
     @property
-    def info(self) -> Info: ...
+    def info(self) -> CandidateInfo: ...
 
     def run(self, probe: Probe, dtype: str) -> Run: ...
 
 
-class Unsupported(Exception):
+class UnsupportedProbe(Exception):
     """What a probe asks of a candidate that it has no way to do."""
 
 
@@ -63,11 +52,11 @@ class Stepper:
 
     def begin(self, start: Sequence[Start]) -> None:
         """Take up a given state before the first step."""
-        raise Unsupported("its state cannot be set")
+        raise UnsupportedProbe("its state cannot be set")
 
     def resumed(self) -> Stepper:
         """A new optimizer with the parameters and the saved state of this one."""
-        raise Unsupported("its state cannot be saved and restored")
+        raise UnsupportedProbe("its state cannot be saved and restored")
 
     def clocks(self) -> list[int] | None:
         """The clock of each parameter, where it can be read."""
@@ -91,7 +80,7 @@ def cast(array: FloatArray, dtype: str, layout: Layout = "C") -> FloatArray:
     return made
 
 
-def copied(after: Sequence[Any], count: int) -> list[FloatArray]:
+def copy_arrays(after: Sequence[Any], count: int) -> list[FloatArray]:
     """Copies of a step's parameters, once they are ``count`` numeric arrays."""
     if len(after) != count:
         raise ValueError(f"the step gave {len(after)} parameters of {count}")
@@ -114,17 +103,17 @@ def run_probe(make: Callable[[Probe], Stepper], probe: Probe) -> Run:
         stepper = make(probe)
         if probe.start:
             stepper.begin(probe.start)
-        neighbour = make(mirrored(probe)) if probe.manner == "beside" else None
+        neighbour = make(mirror(probe)) if probe.manner == "beside" else None
         for index, step in enumerate(probe.steps, start=1):
             if probe.manner == "resumed" and index == len(probe.steps) // 2 + 1:
                 stepper = stepper.resumed()
             if neighbour is not None:
-                neighbour.step(index, mirrored(probe).steps[index - 1])
+                neighbour.step(index, mirror(probe).steps[index - 1])
             after, written = stepper.step(index, step)
             run.written += written
-            run.params.append(copied(after, len(probe.params)))
+            run.params.append(copy_arrays(after, len(probe.params)))
             run.clocks += [clocks] if (clocks := stepper.clocks()) is not None else []
-    except Unsupported as reason:
+    except UnsupportedProbe as reason:
         return Run(unsupported=str(reason))
     except (CandidateError, Refusal):  # nothing was run, or nothing more can be
         raise
@@ -133,7 +122,7 @@ def run_probe(make: Callable[[Probe], Stepper], probe: Probe) -> Run:
     return run
 
 
-def mirrored(probe: Probe) -> Probe:
+def mirror(probe: Probe) -> Probe:
     """The probe with arrays twice as large and of the other sign, and all hyperparameters halved."""
     steps = tuple(
         replace(step, grads=tuple(None if g is None else -2.0 * g for g in step.grads))
@@ -160,7 +149,7 @@ def same_list(a: Sequence[Any], b: Sequence[Any]) -> bool:
     return len(a) == len(b) and all(x is y for x, y in zip(a, b, strict=True))
 
 
-def unsupported(probe: Probe, *, lr: bool = False) -> str | None:
+def unsupported_reason(probe: Probe, *, lr: bool = False) -> str | None:
     """Why a candidate other than ours cannot take the probe; ``lr``: whether it can change lr."""
     if any(step.present is not None for step in probe.steps):
         return "it has no masks of presence"

@@ -11,7 +11,7 @@ from adamcore.conformance.candidates.base import same_bits
 from adamcore.conformance.types import FloatArray, Probe
 
 
-class Buffers:
+class GradientBuffers:
     """One array for each parameter's gradients, filled anew for every step.
 
     Between two steps there is NaN in it, so that an optimizer which holds on to a gradient instead

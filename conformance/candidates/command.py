@@ -16,20 +16,21 @@ from typing import Any
 
 import numpy as np
 
-from adamcore.conformance.candidates.arguments import effective_hyper, is_number, parse_settings
+from adamcore.conformance.candidates.arguments import effective_hyper, is_number
 from adamcore.conformance.candidates.array import ALL
 from adamcore.conformance.candidates.base import (
-    Info,
+    CandidateInfo,
     Refusal,
-    SettingError,
     Stepper,
-    Unsupported,
+    UnsupportedProbe,
     cast,
     describe,
     run_probe,
-    unsupported,
+    unsupported_reason,
 )
 from adamcore.conformance.candidates.driver import Driver, Message, ProtocolError, expect
+from adamcore.conformance.errors import SettingError
+from adamcore.conformance.settings import parse_settings
 from adamcore.conformance.types import FloatArray, Probe, Run, Start, Step
 from adamcore.conformance.wire import MOMENTS
 
@@ -66,12 +67,15 @@ class CommandCandidate:
             raise ProtocolError(f"answered start with an error: {answer['error']}")
         if answer.get("protocol") != PROTOCOL:
             raise ProtocolError(f"speaks protocol {answer.get('protocol')!r}, expected {PROTOCOL}")
-        taken = words(answer, "hyper", ALL)
-        self.can, self.dtypes = words(answer, "can", ABILITIES, []), words(answer, "dtypes", tuple(WIDTHS))
+        taken = known_words(answer, "hyper", ALL)
+        self.can, self.dtypes = (
+            known_words(answer, "can", ABILITIES, []),
+            known_words(answer, "dtypes", tuple(WIDTHS)),
+        )
         dialect = answer.get("dialect")
         if dialect is not None:
             expect(dialect, str, "dialect in its answer to start")
-        self.info = Info(
+        self.info = CandidateInfo(
             "command",
             dialect=dialect
             if dialect is None
@@ -82,7 +86,7 @@ class CommandCandidate:
         )
 
     def run(self, probe: Probe, dtype: str) -> Run:
-        reason = unsupported(probe, lr="set_lr" in self.can)
+        reason = unsupported_reason(probe, lr="set_lr" in self.can)
         for needed in sorted({cast(p, dtype).dtype.name for p in probe.params}):
             if needed not in self.dtypes:
                 reason = f"it does not take {needed}"
@@ -107,7 +111,7 @@ class CommandStepper(Stepper):
         self.lr = hyper.get("lr", 0.0)
         answer = candidate.driver.ask("init", params=[pack(p) for p in self.after], hyper=hyper)
         try:
-            done(answer, "init")
+            checked_answer(answer, "init")
         except DriverError as error:
             raise Refusal(describe(error)) from error
 
@@ -134,38 +138,40 @@ class CommandStepper(Stepper):
 
     def get_state(self) -> Any:
         self.need("get_state")
-        answer = done(self.candidate.driver.ask("get_state"), "get_state")
+        answer = checked_answer(self.candidate.driver.ask("get_state"), "get_state")
         if "state" not in answer:
             raise ProtocolError("answered get_state without a state")
         return answer["state"]
 
     def set_state(self, state: Any) -> None:
         self.need("set_state")
-        done(self.candidate.driver.ask("set_state", state=state), "set_state")
+        checked_answer(self.candidate.driver.ask("set_state", state=state), "set_state")
 
     def need(self, ability: str) -> None:
         if ability not in self.candidate.can:
-            raise Unsupported(f"it has no {ability}")
+            raise UnsupportedProbe(f"it has no {ability}")
 
     def step(self, index: int, step: Step) -> tuple[list[Any], list[str]]:
         self.lr = self.lr if step.lr is None else step.lr
         grads = [None if g is None else pack(cast(g, self.dtype)) for g in step.grads]
-        answer = done(self.candidate.driver.ask("step", grads=grads, lr=self.lr), "step")
+        answer = checked_answer(self.candidate.driver.ask("step", grads=grads, lr=self.lr), "step")
         params = expect(answer.get("params"), list, "params in its answer to step")
         self.after = [unpack(p, f"parameter {i} in its answer to step") for i, p in enumerate(params)]
         return self.after, []
 
 
-def done(answer: Message, cmd: str) -> Message:
+def checked_answer(answer: Message, cmd: str) -> Message:
     """The answer, unless it is a skip or an error."""
     if "skip" in answer:
-        raise Unsupported(str(expect(answer["skip"], str, f"skip in its answer to {cmd}")))
+        raise UnsupportedProbe(str(expect(answer["skip"], str, f"skip in its answer to {cmd}")))
     if "error" in answer:
         raise DriverError(str(expect(answer["error"], str, f"error in its answer to {cmd}"))[:500])
     return answer
 
 
-def words(answer: Message, key: str, known: Sequence[str], otherwise: list[str] | None = None) -> list[str]:
+def known_words(
+    answer: Message, key: str, known: Sequence[str], otherwise: list[str] | None = None
+) -> list[str]:
     """A list of known words in the answer to start."""
     found: list[str] = expect(answer.get(key, otherwise), list, f"{key} in its answer to start")
     for word in found:

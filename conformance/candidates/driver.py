@@ -16,7 +16,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from adamcore.conformance.candidates.base import CandidateError, UnavailableError
+from adamcore.conformance.errors import CandidateError, UnavailableError
 
 Message = dict[str, Any]
 LONGEST = 16 * 2**20  #: bytes in a line; the longest that a probe needs is a hundredth of it
@@ -84,7 +84,7 @@ class Driver:
         finally:
             self.kill()
         if status:
-            raise ProtocolError(f"{ended(status)} after stop, expected 0")
+            raise ProtocolError(f"{exit_text(status)} after stop, expected 0")
 
     def kill(self) -> None:
         """End it, if it has not ended, and close the pipes; nothing can be asked of it any more."""
@@ -99,7 +99,7 @@ class Driver:
         with contextlib.suppress(BlockingIOError):
             self.rest += os.read(self.output, 65536)
         if self.rest:
-            raise ProtocolError(f"wrote a line that nobody asked for, {when}: {shown(self.rest)}")
+            raise ProtocolError(f"wrote a line that nobody asked for, {when}: {excerpt(self.rest)}")
 
     def send(self, message: Message, deadline: float, what: str) -> None:
         data = memoryview(json.dumps(message).encode() + b"\n")
@@ -124,7 +124,7 @@ class Driver:
             except BlockingIOError:
                 continue
             if not chunk:
-                cut = f", in the middle of a line: {shown(b''.join(parts))}" if size else ""
+                cut = f", in the middle of a line: {excerpt(b''.join(parts))}" if size else ""
                 raise ProtocolError(f"{self.end()} at {what}{cut}")
             parts.append(chunk)
             size += len(chunk)
@@ -137,13 +137,16 @@ class Driver:
             answer = json.loads(line)
         except (ValueError, RecursionError) as error:
             why = "" if isinstance(error, UnicodeDecodeError) else f" ({error})"
-            raise ProtocolError(f"answered {what} with what is no JSON: {shown(line)}{why}") from None
+            raise ProtocolError(f"answered {what} with what is no JSON: {excerpt(line)}{why}") from None
         if not isinstance(answer, dict):
-            raise ProtocolError(f"answered {what} with {kind(answer)}, expected an object: {shown(line)}")
+            raise ProtocolError(
+                f"answered {what} with {json_kind(answer)}, expected an object: {excerpt(line)}"
+            )
         seq = answer.get("seq")
         if type(seq) is not int or seq != self.seq:
             raise ProtocolError(
-                f"answered {what} out of order: seq is {json.dumps(seq)}, expected {self.seq}: {shown(line)}"
+                f"answered {what} out of order: seq is {json.dumps(seq)}, "
+                f"expected {self.seq}: {excerpt(line)}"
             )
         return answer
 
@@ -157,29 +160,29 @@ class Driver:
     def end(self) -> str:
         """How it ended, once its output has."""
         try:
-            return ended(self.process.wait(2))
+            return exit_text(self.process.wait(2))
         except subprocess.TimeoutExpired:
             return "closed its output"
 
 
-def ended(status: int) -> str:
+def exit_text(status: int) -> str:
     return f"exited with status {status}" if status >= 0 else f"was killed by signal {-status}"
 
 
-def shown(line: bytes) -> str:
+def excerpt(line: bytes) -> str:
     """The start of a line, as it can be printed.
 
-    >>> shown(b"a" * 100)[-8:]
+    >>> excerpt(b"a" * 100)[-8:]
     "aaa' ..."
     """
     text = line[:80].decode("utf-8", "backslashreplace")
     return repr(text) + (" ..." if len(line) > 80 else "")
 
 
-def kind(value: object) -> str:
+def json_kind(value: object) -> str:
     """What a JSON value is, in a word.
 
-    >>> kind([1]), kind(None), kind(True)
+    >>> json_kind([1]), json_kind(None), json_kind(True)
     ('an array', 'null', 'a boolean')
     """
     kinds: tuple[tuple[type | tuple[type, ...], str], ...] = (
@@ -192,5 +195,5 @@ def kind(value: object) -> str:
 def expect(value: Any, wanted: type, what: str) -> Any:
     """``value`` itself, once it is of the wanted type."""
     if type(value) is not wanted:
-        raise ProtocolError(f"{what} is {kind(value)}, expected {kind(wanted())}")
+        raise ProtocolError(f"{what} is {json_kind(value)}, expected {json_kind(wanted())}")
     return value

@@ -14,15 +14,15 @@ import numpy as np
 
 from adamcore.conformance.candidates.arguments import effective_hyper, map_arguments
 from adamcore.conformance.candidates.base import (
-    Info,
+    CandidateInfo,
     Refusal,
     Stepper,
     cast,
     describe,
     run_probe,
-    unsupported,
+    unsupported_reason,
 )
-from adamcore.conformance.candidates.buffers import Buffers
+from adamcore.conformance.candidates.buffers import GradientBuffers
 from adamcore.conformance.types import Probe, Run, Step
 
 
@@ -47,15 +47,17 @@ class KerasCandidate:
         self.arguments = map_arguments(cls, settings, known)
 
     @property
-    def info(self) -> Info:
+    def info(self) -> CandidateInfo:
         import keras
 
         a = self.arguments
         flushes = keras.backend.backend() in ("jax", "tensorflow")  # both through XLA or oneDNN
-        return Info("keras optimizer", None, a.lacks, a.fixed, flushes, f"keras on {keras.backend.backend()}")
+        return CandidateInfo(
+            "keras optimizer", None, a.lacks, a.fixed, flushes, f"keras on {keras.backend.backend()}"
+        )
 
     def run(self, probe: Probe, dtype: str) -> Run:
-        if reason := unsupported(probe, lr=True):
+        if reason := unsupported_reason(probe, lr=True):
             return Run(unsupported=reason)
         if any(np.iscomplexobj(p) for p in probe.params):
             return Run(unsupported="Keras optimizers are for real variables")
@@ -70,7 +72,7 @@ class KerasStepper(Stepper):
         self.candidate, self.probe = candidate, probe
         self.to_numpy: Any = keras.ops.convert_to_numpy
         on_torch = keras.backend.backend() == "torch"  # whose tensors can be written to
-        self.gradients = Buffers(
+        self.gradients = GradientBuffers(
             probe,
             keras.ops.convert_to_tensor,
             (lambda old, new: old.copy_(keras.ops.convert_to_tensor(new))) if on_torch else None,

@@ -10,17 +10,16 @@ import numpy as np
 
 from adamcore.conformance.candidates.arguments import effective_hyper, map_arguments
 from adamcore.conformance.candidates.base import (
-    CandidateError,
-    Info,
+    CandidateInfo,
     Refusal,
     Stepper,
-    UnavailableError,
-    Unsupported,
+    UnsupportedProbe,
     cast,
     describe,
     run_probe,
-    unsupported,
+    unsupported_reason,
 )
+from adamcore.conformance.errors import CandidateError, UnavailableError
 from adamcore.conformance.types import Probe, Run, Start, Step
 
 
@@ -43,16 +42,16 @@ class OptaxCandidate:
         self.arguments = map_arguments(factory, settings, known)
 
     @property
-    def info(self) -> Info:
+    def info(self) -> CandidateInfo:
         a = self.arguments
         flushes = self.device.platform == "cpu"
         device = jax_device_name(self.device)
-        return Info("optax factory", None, a.lacks, a.fixed, flushes, device, a.names, a.written)
+        return CandidateInfo("optax factory", None, a.lacks, a.fixed, flushes, device, a.names, a.written)
 
     def run(self, probe: Probe, dtype: str) -> Run:
         import jax
 
-        if reason := unsupported(probe, lr=True):
+        if reason := unsupported_reason(probe, lr=True):
             return Run(unsupported=reason)
         with jax.default_device(self.device):
             return run_probe(lambda seen: OptaxStepper(self, seen, dtype), probe)
@@ -106,7 +105,7 @@ class OptaxStepper(Stepper):
 
         self.state = self.jax.tree.map(replaced, self.state, is_leaf=is_moments)
         if not found:
-            raise Unsupported("its state has no part with count, mu and nu")
+            raise UnsupportedProbe("its state has no part with count, mu and nu")
 
     def resumed(self) -> Stepper:
         again = OptaxStepper(self.candidate, self.probe, self.dtype)

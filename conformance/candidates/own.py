@@ -11,17 +11,16 @@ import numpy as np
 
 from adamcore import Adam
 from adamcore.conformance.candidates.base import (
-    CandidateError,
-    Info,
+    CandidateInfo,
     Stepper,
-    UnavailableError,
     cast,
     describe,
     run_probe,
     same_bits,
     same_list,
 )
-from adamcore.conformance.candidates.buffers import Buffers, overwrite
+from adamcore.conformance.candidates.buffers import GradientBuffers, overwrite
+from adamcore.conformance.errors import CandidateError, UnavailableError
 from adamcore.conformance.types import FloatArray, Probe, Run, Start, Step
 
 FRAMEWORKS = ("numpy", "torch", "jax")  #: backends with a target of their own
@@ -35,7 +34,7 @@ class Library:
     refill: Callable[[Any, FloatArray], object] | None = None  #: writes into an array, where that can be done
 
     def __init__(self, module: str) -> None:
-        self.xp: Any = imported(module)
+        self.xp: Any = import_library(module)
 
     def array(self, value: FloatArray) -> Any:
         return self.xp.asarray(value)
@@ -108,7 +107,7 @@ class Jax(Library):
         from adamcore.conformance.candidates.optax import jax_device, jax_device_name
 
         super().__init__("jax.numpy")
-        self.jax = imported("jax")
+        self.jax = import_library("jax")
         self.where = jax_device(device)
         self.device = jax_device_name(self.where)
         self.flushes = self.where.platform == "cpu"
@@ -138,7 +137,7 @@ class JaxNative(JaxJit):
         return super().stepper(inside)
 
 
-def imported(module: str) -> Any:
+def import_library(module: str) -> Any:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
@@ -147,7 +146,7 @@ def imported(module: str) -> Any:
         raise CandidateError(f"import {module}: {describe(error)}") from error
 
 
-def library(target: str, device: str | None = None) -> Library | None:
+def library_for(target: str, device: str | None = None) -> Library | None:
     """The library of an own-backend target, or None if ``target`` names none.
 
     Args:
@@ -161,10 +160,10 @@ def library(target: str, device: str | None = None) -> Library | None:
     if target == "numpy":
         return Numpy("numpy")
     if name == "torch" and is_device(rest):
-        imported("torch")
+        import_library("torch")
         return TorchCompiled(device or "cpu") if rest == "compile" else Torch(rest or device or "cpu")
     if name == "jax" and is_device(rest):
-        imported("jax")
+        import_library("jax")
         under = {"jit": JaxJit, "native": JaxNative}.get(rest)
         return under(device or "cpu") if under else Jax(rest or device or "cpu")
     return None
@@ -183,8 +182,8 @@ class OwnCandidate:
         self.library, self.claim = library, claim
 
     @property
-    def info(self) -> Info:
-        return Info("own backend", flushes=self.library.flushes, device=self.library.device)
+    def info(self) -> CandidateInfo:
+        return CandidateInfo("own backend", flushes=self.library.flushes, device=self.library.device)
 
     def run(self, probe: Probe, dtype: str) -> Run:
         hyper: dict[str, Any] = dict(probe.hyper)
@@ -201,7 +200,7 @@ class OwnStepper(Stepper):
         self.adam, self.probe = adam, probe
         self.params = [library.array(cast(p, dtype, probe.layout)) for p in probe.params]
         self.state = adam.init(self.params)
-        self.gradients = Buffers(
+        self.gradients = GradientBuffers(
             probe, lambda g: library.array(cast(g, dtype, probe.layout)), library.refill, library.numpy
         )
 

@@ -12,21 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from adamcore import Adam
-from adamcore.conformance.candidates.base import (
-    Candidate,
-    CandidateError,
-    SettingError,
-    UnavailableError,
-    describe,
-)
+from adamcore.conformance.candidates.base import Candidate, describe
 from adamcore.conformance.candidates.keras import choose_backend
-from adamcore.conformance.candidates.own import OwnCandidate, library
+from adamcore.conformance.candidates.own import OwnCandidate, library_for
+from adamcore.conformance.errors import CandidateError, SettingError, UnavailableError
 from adamcore.conformance.settings import TIMEOUT
 
 COMMAND = "cmd:"  #: what a target that is a command begins with
 
 
-def is_own(target: str) -> bool:
+def is_own_backend(target: str) -> bool:
     """Whether the target is one of our own backends."""
     from adamcore.conformance.candidates.own import FRAMEWORKS, is_device
 
@@ -36,7 +31,7 @@ def is_own(target: str) -> bool:
     return name in FRAMEWORKS and is_device(rest)
 
 
-def load(
+def load_candidates(
     target: str,
     claims: list[Adam | None],
     settings: Mapping[str, str],
@@ -51,10 +46,10 @@ def load(
         UnavailableError: its library or its device is not here.
         CandidateError: it cannot be imported, or is of no kind we know.
     """
-    if is_own(target):
+    if is_own_backend(target):
         if settings:
             raise SettingError(f"--set has no meaning for {target}, which is one of our own backends")
-        own = library(target, device)
+        own = library_for(target, device)
         assert own is not None
         return [OwnCandidate(own, claim or Adam()) for claim in claims]
     if target.startswith(COMMAND):
@@ -62,18 +57,18 @@ def load(
 
         command: Candidate = CommandCandidate(target.removeprefix(COMMAND), settings, timeout)
         return [command] * len(claims)
-    return [adapter(target, resolve(target), settings, device)] * len(claims)
+    return [make_candidate(target, import_target(target), settings, device)] * len(claims)
 
 
-def adapter(target: str, found: Any, settings: Mapping[str, str], device: str | None) -> Candidate:
+def make_candidate(target: str, found: Any, settings: Mapping[str, str], device: str | None) -> Candidate:
     """The adapter for what a target turned out to be."""
     if not callable(found):
         raise CandidateError(f"{target} is {type(found).__name__}, expected a class or a factory")
-    if derives(found, "torch.optim", "Optimizer"):
+    if is_subclass_of(found, "torch.optim", "Optimizer"):
         from adamcore.conformance.candidates.torch import TorchCandidate
 
         return TorchCandidate(found, settings, known_names(target), device)
-    if derives(found, "keras.optimizers", "Optimizer"):
+    if is_subclass_of(found, "keras.optimizers", "Optimizer"):
         from adamcore.conformance.candidates.keras import KerasCandidate
 
         return KerasCandidate(found, settings, known_names(target))
@@ -94,7 +89,7 @@ def adapter(target: str, found: Any, settings: Mapping[str, str], device: str | 
     return OptaxCandidate(found, settings, known_names(target), device)
 
 
-def derives(found: Any, module: str, name: str) -> bool:
+def is_subclass_of(found: Any, module: str, name: str) -> bool:
     """Whether ``found`` derives from a class of a framework, looked for only if it is loaded."""
     base = getattr(sys.modules.get(module), name, None)
     return inspect.isclass(found) and base is not None and issubclass(found, base)
@@ -108,7 +103,7 @@ def known_names(target: str) -> Mapping[str, str] | None:
     return None if row is None else row.hyper
 
 
-def resolve(target: str) -> Any:
+def import_target(target: str) -> Any:
     """The object that ``module:attr`` or ``path/file.py:attr`` names."""
     choose_backend()  # should the target import Keras
     where, colon, attr = target.rpartition(":")

@@ -10,17 +10,17 @@ import numpy as np
 
 from adamcore.conformance.candidates.arguments import effective_hyper, map_arguments
 from adamcore.conformance.candidates.base import (
-    Info,
+    CandidateInfo,
     Refusal,
     Stepper,
-    UnavailableError,
-    Unsupported,
+    UnsupportedProbe,
     cast,
     describe,
     run_probe,
-    unsupported,
+    unsupported_reason,
 )
-from adamcore.conformance.candidates.buffers import Buffers
+from adamcore.conformance.candidates.buffers import GradientBuffers
+from adamcore.conformance.errors import UnavailableError
 from adamcore.conformance.types import Probe, Run, Start, Step
 
 
@@ -35,15 +35,15 @@ class TorchCandidate:
         self.arguments = map_arguments(cls, settings, known, positional=1)
 
     @property
-    def info(self) -> Info:
+    def info(self) -> CandidateInfo:
         a = self.arguments
         device = device_name(self.device)
-        return Info(
+        return CandidateInfo(
             "torch optimizer", lacks=a.lacks, fixed=a.fixed, device=device, names=a.names, extra=a.written
         )
 
     def run(self, probe: Probe, dtype: str) -> Run:
-        if reason := unsupported(probe, lr=True):
+        if reason := unsupported_reason(probe, lr=True):
             return Run(unsupported=reason)
         return run_probe(lambda seen: TorchStepper(self, seen, dtype), probe)
 
@@ -60,7 +60,7 @@ class TorchStepper(Stepper):
         a = candidate.arguments
         keywords = a.call(effective_hyper(probe.hyper, a.lacks, a.fixed))
         self.params = [torch.nn.Parameter(self.tensor(p)) for p in probe.params]
-        self.gradients = Buffers(
+        self.gradients = GradientBuffers(
             probe, self.tensor, lambda old, new: old.copy_(torch.from_numpy(new)), to_numpy
         )
         try:
@@ -80,10 +80,10 @@ class TorchStepper(Stepper):
         for p, other, given in zip(self.params, again.params, start, strict=True):
             like = again.optimizer.state[other]
             if not set(like) >= STATE:
-                raise Unsupported(f"its state has other names than {', '.join(sorted(STATE))}")
+                raise UnsupportedProbe(f"its state has other names than {', '.join(sorted(STATE))}")
             clock = like["step"]
             if self.torch.is_tensor(clock) and int(self.torch.full_like(clock, given.t)) != given.t:
-                raise Unsupported(f"its clock is a {clock.dtype}, which does not hold {given.t}")
+                raise UnsupportedProbe(f"its clock is a {clock.dtype}, which does not hold {given.t}")
             self.optimizer.state[p] = {
                 "step": self.torch.full_like(clock, given.t) if self.torch.is_tensor(clock) else given.t,
                 "exp_avg": self.torch.tensor(given.m).to(like["exp_avg"]),

@@ -8,14 +8,21 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
-from adamcore.conformance.candidates import is_own
-from adamcore.conformance.candidates.arguments import parse_settings
-from adamcore.conformance.candidates.base import SettingError
-from adamcore.conformance.checking.subjects import Foreign, Own, Subject
+from adamcore.conformance.candidates import is_own_backend
+from adamcore.conformance.checking.subjects import OwnBackend, Subject, ThirdParty
+from adamcore.conformance.errors import SettingError, UsageError
 from adamcore.conformance.report.report import Entry, Report, environment
-from adamcore.conformance.settings import DTYPES, MEMORY, OWN_TARGETS, PARALLEL, QUICK, TIMEOUT, UsageError
+from adamcore.conformance.settings import (
+    DTYPES,
+    MEMORY,
+    OWN_TARGETS,
+    PARALLEL,
+    QUICK,
+    TIMEOUT,
+    parse_settings,
+)
 from adamcore.conformance.types import Probe
-from adamcore.conformance.workers.pool import Done, Ended, Job, Ready, run_jobs
+from adamcore.conformance.workers.pool import EndEvent, ReadyEvent, RunEvent, WorkerJob, run_jobs
 from adamcore.dialects import DIALECTS
 from adamcore.registry import announced
 
@@ -57,11 +64,11 @@ def check(
             setting that the constructor does not have.
         DialectError: an unknown dialect.
     """
-    chosen = choose(probes, quick=quick)
+    chosen = select_probes(probes, quick=quick)
     if unknown := [dtype for dtype in dtypes if dtype not in DTYPES]:
         raise UsageError(f"unknown dtype {unknown[0]!r}; expected {' or '.join(DTYPES)}")
     for target in targets:
-        validate(target)
+        validate_target(target)
     subjects: list[Subject] = []
     wanted = dict.fromkeys(targets) if targets else default_targets()
     try:
@@ -69,22 +76,22 @@ def check(
     except SettingError as error:
         raise UsageError(str(error)) from error
     for target, only in wanted.items():
-        kind = Own if is_own(target) else Foreign
+        kind = OwnBackend if is_own_backend(target) else ThirdParty
         claim = dialect or only
         subject = kind(target, claim, dict(settings or {}), device, chosen, dtypes, asked=bool(targets))
         subjects.append(subject)
-    run(subjects, timeout, parallel, memory, progress)
+    run_subjects(subjects, timeout, parallel, memory, progress)
     entries: list[tuple[Subject, Entry]] = [(s, entry) for s in subjects for entry in s.entries()]
     for owner, entry in entries:
-        if isinstance(owner, Foreign) and entry.verdict == "deviates":
-            make_small(owner, entry, timeout)
+        if isinstance(owner, ThirdParty) and entry.verdict == "deviates":
+            add_minimal_example(owner, entry, timeout)
     devices = {s.target: s.info.device for s in subjects if s.info is not None}
     return Report([entry for _, entry in entries], environment(devices), quick=quick)
 
 
-def make_small(subject: Foreign, entry: Entry, timeout: float) -> None:
+def add_minimal_example(subject: ThirdParty, entry: Entry, timeout: float) -> None:
     """Give the first deviation a program that shows it, made from a probe cut down and run again."""
-    from adamcore.conformance.checking.repro import Small, program, shrunk
+    from adamcore.conformance.checking.repro import MinimalExample, shrink, write_program
     from adamcore.conformance.verdict.judge import judge
 
     k = next((k for k, f in enumerate(entry.findings) if f.level == "error" and f.evidence), None)
@@ -94,24 +101,24 @@ def make_small(subject: Foreign, entry: Entry, timeout: float) -> None:
     assert seen is not None
     dtype = next(r.dtype for r in entry.results if r.evidence == seen)
     original = next(p for p in subject.probes if p.name == seen.probe)
-    probes = shrunk(subject.as_seen(original), seen)
-    job = Job(
+    probes = shrink(subject.effective_probe(original), seen)
+    job = WorkerJob(
         subject.target, dtype, [None], probes, [(0, n) for n in range(len(probes))],
         subject.settings, subject.device,
     )  # fmt: skip
     for event in run_jobs([job], timeout, 1) if probes else ():
-        if not isinstance(event, Done):
+        if not isinstance(event, RunEvent):
             continue
         probe = probes[job.tasks[event.task][1]]
         result = judge(subject.claim.adam, probe, dtype, event.run, flushes=subject.info.flushes)
         if result.status == "failed" and result.evidence is not None:
-            text = program(subject.target, subject.info, Small(probe, dtype, result.evidence))
+            text = write_program(subject.target, subject.info, MinimalExample(probe, dtype, result.evidence))
             if text is not None:
                 entry.findings[k] = replace(entry.findings[k], repro=text)
                 return
 
 
-def run(
+def run_subjects(
     subjects: Sequence[Subject], timeout: float, parallel: int, memory: float, progress: Progress | None
 ) -> None:
     """Run all subjects' jobs and hand them their events, judging while others still run."""
@@ -122,31 +129,31 @@ def run(
     started: dict[object, int] = dict.fromkeys(owners, 0)
     for event in run_jobs(list(owners), timeout, parallel, memory):
         subject = owners[event.job]
-        if isinstance(event, Ready):
-            subject.ready(event.info)
-        elif isinstance(event, Done):
-            subject.done(event.job, event.task, event.run)
+        if isinstance(event, ReadyEvent):
+            subject.on_ready(event.info)
+        elif isinstance(event, RunEvent):
+            subject.on_run(event.job, event.task, event.run)
             started[event.job] += 1
             done += 1
-        elif isinstance(event, Ended):
+        elif isinstance(event, EndEvent):
             if event.problem == "usage":
                 raise UsageError(f"{subject.target}: {event.reason}")
-            subject.ended(event.problem, event.reason)
+            subject.on_end(event.problem, event.reason)
             done += len(event.job.tasks) - started[event.job]  # those it never came to
         if progress:
             progress(f"{subject.target} {event.job.dtype}", done, total)
 
 
-def choose(patterns: Iterable[str], *, quick: bool = False) -> list[Probe]:
+def select_probes(patterns: Iterable[str], *, quick: bool = False) -> list[Probe]:
     """The probes whose names, or whose rule, fit one of the patterns; the quick ones alone."""
     from adamcore.conformance.probes import PROBES
 
     patterns = list(patterns)
     for pattern in patterns:
-        if not any(fits(probe, pattern) for probe in PROBES.values()):
+        if not any(matches(probe, pattern) for probe in PROBES.values()):
             near = difflib.get_close_matches(pattern, PROBES, n=3, cutoff=0.4)
             raise UsageError(f"no probe {pattern!r}" + (f"; nearest: {', '.join(near)}" if near else ""))
-    fitting = [p for p in PROBES.values() if not patterns or any(fits(p, pattern) for pattern in patterns)]
+    fitting = [p for p in PROBES.values() if not patterns or any(matches(p, pattern) for pattern in patterns)]
     chosen = [p for p in fitting if is_quick(p)] if quick else fitting
     if not chosen:
         raise UsageError(f"--quick leaves none of these probes: {', '.join(p.name for p in fitting)}")
@@ -158,7 +165,7 @@ def is_quick(probe: Probe) -> bool:
     return len(probe.steps) * len(probe.params) <= QUICK
 
 
-def fits(probe: Probe, pattern: str) -> bool:
+def matches(probe: Probe, pattern: str) -> bool:
     return fnmatchcase(probe.name, pattern) or fnmatchcase(probe.rule, pattern)
 
 
@@ -168,12 +175,12 @@ def default_targets() -> dict[str, str | None]:
     return OWN_TARGETS | {name: None for name in others if name not in OWN_TARGETS}
 
 
-def validate(target: str) -> None:
+def validate_target(target: str) -> None:
     """Raise :class:`UsageError` for a target that can be none."""
     if target.startswith("cmd:"):
         validate_command(target)
         return
-    if is_own(target) or ":" in target.strip(":"):
+    if is_own_backend(target) or ":" in target.strip(":"):
         return
     known = [*OWN_TARGETS, *(path for row in DIALECTS.values() for path in row.targets)]
     near = difflib.get_close_matches(target, known, n=3, cutoff=0.5)

@@ -19,11 +19,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from adamcore.conformance.checking.explain import about
+from adamcore.conformance.errors import UsageError
 from adamcore.conformance.report.report import Entry, Report
 from adamcore.conformance.rules import area_of
-from adamcore.conformance.settings import DTYPES, UsageError
-from adamcore.conformance.types import Finding, Result
+from adamcore.conformance.settings import DTYPES
+from adamcore.conformance.types import Result
 
 KINDS = ("probe", "rule", "area")  #: what an entry may match by
 FIELDS = ("target", *KINDS, "dtype", "reason", "expires")
@@ -76,7 +76,7 @@ class Expectations:
             mine = [e for e in valid if e.concerns(entry)]
             for result in entry.results:
                 if entry.failed(result):
-                    fitting = [e for e in mine if e.fits(result, areas(result, entry.findings))]
+                    fitting = [e for e in mine if e.fits(result, areas_of(result, entry))]
                     used.update(fitting)
                     if fitting:
                         entry.waived[result.probe, result.dtype] = fitting[0].reason
@@ -102,9 +102,9 @@ class Expectations:
         return entry.verdict == "deviates" and waived
 
 
-def areas(result: Result, findings: Sequence[Finding]) -> list[str]:
-    """The areas a failed result belongs to."""
-    return [f.area for f in about(result, findings)] or [area_of(result.probe)]
+def areas_of(result: Result, entry: Entry) -> list[str]:
+    """Return the areas of the findings that explain a failed result."""
+    return [finding.area for finding in entry.findings_of(result)] or [area_of(result.probe)]
 
 
 def is_testable(expectation: Expectation, entries: Sequence[Entry], narrowed: bool) -> bool:
@@ -143,17 +143,17 @@ def read_expected(path: str | Path) -> Expectations:
     known = len(heads) == len(entries)
     return Expectations(
         [
-            expectation(f"{path}, line {heads[k]}" if known else f"{path}, entry {k + 1}", entry)
+            parse_expectation(f"{path}, line {heads[k]}" if known else f"{path}, entry {k + 1}", entry)
             for k, entry in enumerate(entries)
         ]
     )
 
 
-def expectation(where: str, entry: Mapping[str, Any]) -> Expectation:
+def parse_expectation(where: str, entry: Mapping[str, Any]) -> Expectation:
     """One entry, checked."""
     for name in entry:
         if name not in FIELDS:
-            raise UsageError(f"{where}: unknown key {name!r}{nearest(name, FIELDS)}")
+            raise UsageError(f"{where}: unknown key {name!r}{suggestion(name, FIELDS)}")
     for name in ("target", "reason", "expires"):
         if name not in entry:
             raise UsageError(f"{where}: no {name!r}, which every entry must have")
@@ -173,14 +173,14 @@ def expectation(where: str, entry: Mapping[str, Any]) -> Expectation:
     if "dtype" in entry and entry["dtype"] not in DTYPES:
         raise UsageError(f"{where}: unknown dtype {entry['dtype']!r}; expected {' or '.join(DTYPES)}")
     [kind] = given
-    pattern, names = entry[kind], known_names(kind)
+    pattern, names = entry[kind], valid_names(kind)
     if not any(fnmatchcase(name, pattern) for name in names):
-        raise UsageError(f"{where}: no {kind} {pattern!r}{nearest(pattern, names)}")
+        raise UsageError(f"{where}: no {kind} {pattern!r}{suggestion(pattern, names)}")
     return Expectation(where, entry["target"], kind, pattern, entry["reason"], expires, entry.get("dtype"))
 
 
 @cache
-def known_names(kind: str) -> tuple[str, ...]:
+def valid_names(kind: str) -> tuple[str, ...]:
     """All probes, rules with a probe, or areas."""
     if kind == "area":
         schema = resources.files("adamcore.conformance").joinpath("schemas/report-1.json").read_text()
@@ -190,6 +190,6 @@ def known_names(kind: str) -> tuple[str, ...]:
     return tuple(PROBES) if kind == "probe" else tuple(dict.fromkeys(p.rule for p in PROBES.values()))
 
 
-def nearest(name: str, names: Sequence[str]) -> str:
+def suggestion(name: str, names: Sequence[str]) -> str:
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
     return f"; nearest: {', '.join(near)}" if near else ""

@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from adamcore.conformance.candidates.arguments import effective_hyper
-from adamcore.conformance.candidates.base import Info
+from adamcore.conformance.candidates.base import CandidateInfo
 from adamcore.conformance.types import Evidence, FloatArray, Probe, Step
 
 
 @dataclass(frozen=True)
-class Small:
+class MinimalExample:
     """A probe cut down, and where in it to look."""
 
     probe: Probe
@@ -26,7 +26,7 @@ class Small:
     evidence: Evidence
 
 
-def shrunk(probe: Probe, evidence: Evidence) -> list[Probe]:
+def shrink(probe: Probe, evidence: Evidence) -> list[Probe]:
     """The probe cut down, the smallest first; none where its manner or state is what matters."""
     if probe.manner != "plain" or probe.start or probe.layout != "C":
         return []
@@ -36,7 +36,7 @@ def shrunk(probe: Probe, evidence: Evidence) -> list[Probe]:
     i, index = int(which), rest.partition("]")[0]
     steps = probe.steps[: evidence.step]
     whole = replace(probe, steps=steps, twin=None, level="must")
-    one = replace(whole, params=(probe.params[i],), steps=tuple(of_parameter(s, i) for s in steps))
+    one = replace(whole, params=(probe.params[i],), steps=tuple(one_parameter(s, i) for s in steps))
     if not index:
         return [one, whole]
     at = tuple(int(k) for k in index.split(","))
@@ -54,11 +54,11 @@ def shrunk(probe: Probe, evidence: Evidence) -> list[Probe]:
     return [single, one, whole]
 
 
-def of_parameter(step: Step, i: int) -> Step:
+def one_parameter(step: Step, i: int) -> Step:
     return Step((step.grads[i],), step.lr)
 
 
-def program(target: str, info: Info, small: Small) -> str | None:
+def write_program(target: str, info: CandidateInfo, small: MinimalExample) -> str | None:
     """About ten lines that show the deviation; None for a kind of candidate that has none."""
     write = {
         "torch optimizer": torch_program,
@@ -78,13 +78,13 @@ def program(target: str, info: Info, small: Small) -> str | None:
     return "\n".join(lines) + "\n"
 
 
-def torch_program(target: str, info: Info, small: Small) -> list[str]:
+def torch_program(target: str, info: CandidateInfo, small: MinimalExample) -> list[str]:
     probe, dtype = small.probe, f"torch.{small.dtype}"
-    name, imported = imports(target)
+    name, imported = import_lines(target)
     return [
         "import torch", *imported, "nan, inf = float('nan'), float('inf')",
-        f"p = torch.nn.Parameter(torch.tensor({written(probe.params[0])}, dtype={dtype}))",
-        f"optimizer = {name}([p]{arguments(info, probe)})",
+        f"p = torch.nn.Parameter(torch.tensor({literal(probe.params[0])}, dtype={dtype}))",
+        f"optimizer = {name}([p]{argument_text(info, probe)})",
         f"for g, lr in {schedule(probe)}:",
         '    optimizer.param_groups[0]["lr"] = lr',
         f"    p.grad = None if g is None else torch.tensor(g, dtype={dtype})",
@@ -93,15 +93,15 @@ def torch_program(target: str, info: Info, small: Small) -> list[str]:
     ]  # fmt: skip
 
 
-def optax_program(target: str, info: Info, small: Small) -> list[str]:
+def optax_program(target: str, info: CandidateInfo, small: MinimalExample) -> list[str]:
     probe = small.probe
-    name, imported = imports(target)
+    name, imported = import_lines(target)
     wide = ['jax.config.update("jax_enable_x64", True)'] if small.dtype == "float64" else []
     return [
         "import jax", "import jax.numpy as jnp", "import optax", *imported, *wide,
         "nan, inf = float('nan'), float('inf')",
-        f"p = jnp.array({written(probe.params[0])}, dtype=jnp.{small.dtype})",
-        f"optimizer = {name}({arguments(info, probe).removeprefix(', ')})",
+        f"p = jnp.array({literal(probe.params[0])}, dtype=jnp.{small.dtype})",
+        f"optimizer = {name}({argument_text(info, probe).removeprefix(', ')})",
         "state = optimizer.init(p)",
         "update = jax.jit(optimizer.update)",
         f"for g, lr in {schedule(probe)}:",
@@ -110,22 +110,22 @@ def optax_program(target: str, info: Info, small: Small) -> list[str]:
     ]  # fmt: skip
 
 
-def array_program(target: str, info: Info, small: Small) -> list[str]:
+def array_program(target: str, info: CandidateInfo, small: MinimalExample) -> list[str]:
     probe, dtype = small.probe, f"np.{small.dtype}"
-    name, imported = imports(target)
+    name, imported = import_lines(target)
     hyper = {"weight_decay": 0.0} | effective_hyper(probe.hyper, info.lacks, info.fixed)
     changes = any(step.lr is not None for step in probe.steps)
     return [
         "import numpy as np", *imported, "nan, inf = float('nan'), float('inf')",
         f"optimizer = {name}({', '.join(f'{k}={v}' for k, v in info.extra.items())})",
-        f"optimizer.init([np.array({written(probe.params[0])}, dtype={dtype})], {hyper})",
+        f"optimizer.init([np.array({literal(probe.params[0])}, dtype={dtype})], {hyper})",
         f"for g, lr in {schedule(probe)}:",
         *(["    optimizer.set_lr(lr)"] if changes else []),
         f"    (p,) = optimizer.step([None if g is None else np.array(g, dtype={dtype})])",
     ]  # fmt: skip
 
 
-def imports(target: str) -> tuple[str, list[str]]:
+def import_lines(target: str) -> tuple[str, list[str]]:
     """The name of the class or factory, and the lines that import it."""
     module, _, name = target.rpartition(":")
     top = name.partition(".")[0]
@@ -134,7 +134,7 @@ def imports(target: str) -> tuple[str, list[str]]:
     return name, [f"from {module} import {top}"]
 
 
-def arguments(info: Info, probe: Probe) -> str:
+def argument_text(info: CandidateInfo, probe: Probe) -> str:
     """``, lr=0.5, betas=(0.5, 0.8)`` and so on."""
     hyper = effective_hyper(probe.hyper, info.lacks, info.fixed)
     texts: dict[str, str] = {}
@@ -151,10 +151,10 @@ def schedule(probe: Probe) -> str:
     for step in probe.steps:
         lr = lr if step.lr is None else step.lr
         g = step.grads[0]
-        pairs.append(f"({'None' if g is None else written(g)}, {lr!r})")
+        pairs.append(f"({'None' if g is None else literal(g)}, {lr!r})")
     return f"[{', '.join(pairs)}]"
 
 
-def written(values: FloatArray | Sequence[float]) -> str:
+def literal(values: FloatArray | Sequence[float]) -> str:
     """An array as nested lists of numbers that read back exactly."""
     return repr(np.asarray(values).tolist())

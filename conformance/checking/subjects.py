@@ -7,20 +7,20 @@ import shlex
 from collections.abc import Mapping, Sequence
 
 from adamcore import Adam
-from adamcore.conformance.candidates import Info, effective_hyper
+from adamcore.conformance.candidates import CandidateInfo, effective_hyper
 from adamcore.conformance.checking.explain import explain
 from adamcore.conformance.claims import Claim, all_claims, axes_of, claim_for, claim_of_dialect
 from adamcore.conformance.oracle.sharing import equivalent_claim
 from adamcore.conformance.report.report import Entry, Verdict
 from adamcore.conformance.types import Probe, Result, Run
-from adamcore.conformance.workers.pool import Job
+from adamcore.conformance.workers.pool import WorkerJob
 from adamcore.errors import DialectError
 
 
 class Subject:
     """One target under check, in all its dtypes."""
 
-    claims_by_itself = True  #: its claim follows from the target
+    claim_follows_target = True  #: its claim follows from the target
 
     def __init__(
         self,
@@ -35,21 +35,21 @@ class Subject:
     ) -> None:
         self.target, self.dialect, self.settings, self.device = target, dialect, settings, device
         self.probes, self.dtypes, self.asked = list(probes), dtypes, asked
-        self.info: Info | None = None
+        self.info: CandidateInfo | None = None
         self.problem: Verdict | None = None
         self.reason = ""
-        self.jobs = self.plan()
+        self.jobs = self.plan_jobs()
 
-    def plan(self) -> list[Job]:
+    def plan_jobs(self) -> list[WorkerJob]:
         raise NotImplementedError
 
-    def ready(self, info: Info) -> None:
+    def on_ready(self, info: CandidateInfo) -> None:
         self.info = info
 
-    def done(self, job: Job, task: int, run: Run) -> None:
+    def on_run(self, job: WorkerJob, task: int, run: Run) -> None:
         raise NotImplementedError
 
-    def ended(self, problem: Verdict | None, reason: str) -> None:
+    def on_end(self, problem: Verdict | None, reason: str) -> None:
         if problem is not None and self.problem is None:
             self.problem, self.reason = problem, reason
 
@@ -84,14 +84,14 @@ class Subject:
 
     def diagnose(self, entry: Entry, claim: Claim, runs: dict[tuple[str, str], Run]) -> None:
         assert self.info is not None
-        probes = {p.name: self.as_seen(p) for p in self.probes}
+        probes = {p.name: self.effective_probe(p) for p in self.probes}
         explain(entry, claim.adam, probes, runs, flushes=self.info.flushes)
         for i, found in enumerate(entry.findings):
             if found.repro is None and found.evidence is not None:
-                repro = self.repro(found.evidence.probe, entry.claimed)
+                repro = self.repro_command(found.evidence.probe, entry.claimed)
                 entry.findings[i] = dataclasses.replace(found, repro=repro)
 
-    def as_seen(self, probe: Probe) -> Probe:
+    def effective_probe(self, probe: Probe) -> Probe:
         """The probe as the candidate sees it."""
         return probe
 
@@ -106,10 +106,10 @@ class Subject:
             return "broken", f"no probe could be judged: {why}"
         return "conforms", ""
 
-    def repro(self, probe: str, claimed: str) -> str:
+    def repro_command(self, probe: str, claimed: str) -> str:
         """The command that shows one probe again."""
         words = ["adamcore", "check", self.target, "--probe", probe]
-        if self.dialect or not self.claims_by_itself:
+        if self.dialect or not self.claim_follows_target:
             words += ["--dialect", self.dialect or claimed]
         if self.device:
             words += ["--device", self.device]
@@ -118,16 +118,16 @@ class Subject:
         return shlex.join(words)
 
 
-class Own(Subject):
+class OwnBackend(Subject):
     """An own backend, under one dialect or under all of them.
 
     Claims that a probe cannot tell apart are one run and one judgement.  The backend is always
     held to coefficients in double, whatever its dialect's candidates do.
     """
 
-    claims_by_itself = False
+    claim_follows_target = False
 
-    def plan(self) -> list[Job]:
+    def plan_jobs(self) -> list[WorkerJob]:
         self.claims = [claim_of_dialect(self.dialect)] if self.dialect else all_claims()
         self.runs: dict[tuple[str, str, Adam], Run] = {}
         self.results: dict[tuple[str, str, Adam], Result] = {}
@@ -137,29 +137,29 @@ class Own(Subject):
             applicable = (c.adam for c in self.claims if probe.applies_to(c.adam))
             for adam in dict.fromkeys(equivalent_claim(claim, probe) for claim in applicable):
                 tasks.append((distinct.setdefault(adam, len(distinct)), number))
-        self.distinct = list(distinct)
-        fields = [axes_of(adam) for adam in self.distinct]
+        self.distinct_claims = list(distinct)
+        fields = [axes_of(adam) for adam in self.distinct_claims]
         return [
-            Job(self.target, dtype, fields, self.probes, tasks, self.settings, self.device)
+            WorkerJob(self.target, dtype, fields, self.probes, tasks, self.settings, self.device)
             for dtype in self.dtypes
         ]
 
-    def done(self, job: Job, task: int, run: Run) -> None:
+    def on_run(self, job: WorkerJob, task: int, run: Run) -> None:
         assert self.info is not None
         number, index = job.tasks[task]
-        adam, probe = self.distinct[number], self.probes[index]
+        adam, probe = self.distinct_claims[number], self.probes[index]
         key = probe.name, job.dtype, adam
         self.runs[key] = run
         claim = equivalent_claim(adam, probe, exact=True)
-        self.results[key] = judged(claim, probe, job.dtype, run, flushes=self.info.flushes)
+        self.results[key] = judge_run(claim, probe, job.dtype, run, flushes=self.info.flushes)
 
     def entries(self) -> list[Entry]:
-        return [self.entry(self.double(claim), *self.seen_by(claim)) for claim in self.claims]
+        return [self.entry(self.in_double(claim), *self.results_of(claim)) for claim in self.claims]
 
-    def double(self, claim: Claim) -> Claim:
+    def in_double(self, claim: Claim) -> Claim:
         return Claim(claim.name, dataclasses.replace(claim.adam, coefficients="double"))
 
-    def seen_by(self, claim: Claim) -> tuple[list[Result], dict[tuple[str, str], Run]]:
+    def results_of(self, claim: Claim) -> tuple[list[Result], dict[tuple[str, str], Run]]:
         """The results and runs that stand for one claim."""
         results, runs = [], {}
         for dtype in self.dtypes:
@@ -171,47 +171,47 @@ class Own(Subject):
         return results, runs
 
 
-class Foreign(Subject):
+class ThirdParty(Subject):
     """Somebody else's Adam, held to one claim."""
 
-    def plan(self) -> list[Job]:
+    def plan_jobs(self) -> list[WorkerJob]:
         self.claim: Claim | None = None
         if self.dialect:
             self.claim = claim_of_dialect(self.dialect, self.settings)
-        self.seen: dict[str, Probe] = {}
+        self.effective: dict[str, Probe] = {}
         self.runs: dict[tuple[str, str], Run] = {}
         self.results: list[Result] = []
         # identification asks more than the claim does, but no state is set that means nothing to it
         wanted = [not p.start or self.claim is None or p.applies_to(self.claim.adam) for p in self.probes]
         tasks = [(0, number) for number, asked in enumerate(wanted) if asked]
         return [
-            Job(self.target, dtype, [None], self.probes, tasks, self.settings, self.device)
+            WorkerJob(self.target, dtype, [None], self.probes, tasks, self.settings, self.device)
             for dtype in self.dtypes
         ]
 
-    def ready(self, info: Info) -> None:
-        super().ready(info)
+    def on_ready(self, info: CandidateInfo) -> None:
+        super().on_ready(info)
         if self.claim is None:
             try:
                 self.claim = claim_for(self.target, self.dialect, info.dialect, self.settings)
             except DialectError as error:
-                self.ended("broken", f"its attribute dialect: {error}")
+                self.on_end("broken", f"its attribute dialect: {error}")
 
-    def as_seen(self, probe: Probe) -> Probe:
+    def effective_probe(self, probe: Probe) -> Probe:
         assert self.info is not None
-        if probe.name not in self.seen:
+        if probe.name not in self.effective:
             hyper = effective_hyper(probe.hyper, self.info.lacks, self.info.fixed)
             same = hyper == dict(probe.hyper)
-            self.seen[probe.name] = probe if same else dataclasses.replace(probe, hyper=hyper)
-        return self.seen[probe.name]
+            self.effective[probe.name] = probe if same else dataclasses.replace(probe, hyper=hyper)
+        return self.effective[probe.name]
 
-    def done(self, job: Job, task: int, run: Run) -> None:
+    def on_run(self, job: WorkerJob, task: int, run: Run) -> None:
         if self.claim is None or self.info is None:
             return
-        probe = self.as_seen(self.probes[job.tasks[task][1]])
+        probe = self.effective_probe(self.probes[job.tasks[task][1]])
         self.runs[probe.name, job.dtype] = run
         if probe.applies_to(self.claim.adam):
-            result = judged(self.claim.adam, probe, job.dtype, run, flushes=self.info.flushes)
+            result = judge_run(self.claim.adam, probe, job.dtype, run, flushes=self.info.flushes)
             self.results.append(result)
 
     def entries(self) -> list[Entry]:
@@ -221,7 +221,7 @@ class Foreign(Subject):
         return [self.entry(claim, self.results, self.runs)]
 
 
-def judged(claim: Adam, probe: Probe, dtype: str, run: Run, *, flushes: bool) -> Result:
+def judge_run(claim: Adam, probe: Probe, dtype: str, run: Run, *, flushes: bool) -> Result:
     """The judgement of a run; a wider bound, for flushed subnormals, is derived only where it matters."""
     from adamcore.conformance.verdict.judge import judge
 

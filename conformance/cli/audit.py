@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
     from adamcore.conformance.audit.judge import audit
     from adamcore.conformance.cli.parser import console, usage_error
     from adamcore.conformance.report.report import check_writable
-    from adamcore.conformance.report.terminal import show
+    from adamcore.conformance.report.terminal import print_report
     from adamcore.errors import DialectError
 
     out = console()
@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
         if options.json:
             check_writable(options.json)
         report = audit(options.file, options.dialect)
-        show(report, out)
+        print_report(report, out)
         if options.json:
             report.write(options.json)
     except (RecordingError, DialectError) as error:

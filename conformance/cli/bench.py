@@ -24,11 +24,13 @@ examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    from adamcore.conformance.bench.work import WORK
+    from adamcore.conformance.bench.workloads import WORKLOADS
 
     frameworks = ("numpy", "torch", "torch:cuda", "jax")
     parser.add_argument("framework", nargs="?", choices=frameworks, help="only this one")
-    parser.add_argument("--work", action="append", choices=tuple(WORK), help="only this (may be repeated)")
+    parser.add_argument(
+        "--work", action="append", choices=tuple(WORKLOADS), help="only this (may be repeated)"
+    )
     parser.add_argument("--small", action="store_true", help="31M parameters in place of 124M")
     parser.add_argument(
         "--budget", type=float, default=20.0, metavar="S",
@@ -43,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
 
     from adamcore.conformance.bench import measure, plot, results
     from adamcore.conformance.bench import text as show
-    from adamcore.conformance.bench.work import SMALL, USUAL
+    from adamcore.conformance.bench.workloads import SMALL, USUAL
     from adamcore.conformance.cli.parser import console, usage_error
 
     out = console()
@@ -54,10 +56,10 @@ def run(options: argparse.Namespace) -> int:
     def progress(text: str) -> None:
         print(f"{time.perf_counter() - start:6.0f} s  {text}", file=sys.stderr, flush=True)
 
-    rows = measure.run(names, options.framework, options.budget, progress)
+    rows = measure.run_all(names, options.framework, options.budget, progress)
     document = json.loads(json.dumps(results.document(rows, before)))
     out.width = max(out.width, 130)
-    out.print(show.environment(document), style="dim")
+    out.print(show.environment_text(document), style="dim")
     for title, lines in show.tables(document):
         table = Table(title=title, title_justify="left")
         for k, head in enumerate(show.HEAD):
@@ -66,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
             table.add_row(*line)
         out.print(table)
     out.print(show.ABOUT, style="dim")
-    for line in show.unserved(document):
+    for line in show.unsupported_lines(document):
         out.print(f"not served, {line}")
     try:
         if options.json:

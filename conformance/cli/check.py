@@ -107,10 +107,11 @@ def count(text: str) -> int:
 def run(options: argparse.Namespace) -> int:
     from adamcore.conformance.checking.expected import Expectations, read_expected
     from adamcore.conformance.cli.parser import console, usage_error
+    from adamcore.conformance.errors import UsageError
     from adamcore.conformance.report.report import EXIT_USAGE
-    from adamcore.conformance.report.terminal import show
+    from adamcore.conformance.report.terminal import print_report
     from adamcore.conformance.report.write import check_paths, write_all
-    from adamcore.conformance.settings import FORMATS, UsageError
+    from adamcore.conformance.settings import FORMATS
     from adamcore.errors import DialectError
 
     out = console()
@@ -118,18 +119,18 @@ def run(options: argparse.Namespace) -> int:
     try:
         check_paths(paths)
         expected = read_expected(options.expected) if options.expected else Expectations([])
-        report = checked(options, out)
+        report = run_check(options, out)
     except (UsageError, DialectError) as error:
         return usage_error(error)
     expected.apply(report, narrowed=bool(options.probe or options.dtype or options.quick))
-    show(report, out)
+    print_report(report, out)
     problems = write_all(report, paths)
     for problem in problems:
         usage_error(problem)
     return EXIT_USAGE if problems else report.exit_code
 
 
-def checked(options: argparse.Namespace, out: Console) -> Report:
+def run_check(options: argparse.Namespace, out: Console) -> Report:
     """The report, with a progress bar on a terminal."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 

@@ -31,9 +31,10 @@ def run(options: argparse.Namespace) -> int:
     from rich.table import Table
 
     from adamcore.conformance.cli.parser import console, usage_error
-    from adamcore.conformance.compare.compare import compare, numbers_of
+    from adamcore.conformance.compare.compare import arguments_of, compare
     from adamcore.conformance.compare.plot import svg
-    from adamcore.conformance.settings import UsageError, parse_assignments
+    from adamcore.conformance.errors import UsageError
+    from adamcore.conformance.settings import parse_assignments
     from adamcore.dialects import dialect
     from adamcore.errors import AdamcoreError, DialectError
 
@@ -65,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
         out.print()
         out.print(f"{target} as {wanted}: {SAID[m.verdict]}, a gap of {max(m.gaps):.2g} lr.")
         try:
-            arguments = numbers_of(m.adam, dialect(target))
+            arguments = arguments_of(m.adam, dialect(target))
             written = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
             out.print(f"  {target}({written})")
         except DialectError as error:

@@ -57,7 +57,8 @@ def run(options: argparse.Namespace) -> int:
     from adamcore.backends.states import fit
     from adamcore.backends.states.foreign import FORMATS, read, write
     from adamcore.conformance.cli.parser import usage_error
-    from adamcore.conformance.settings import UsageError, parse_assignments
+    from adamcore.conformance.errors import UsageError
+    from adamcore.conformance.settings import parse_assignments
     from adamcore.dialects import REQUIRED, dialect
     from adamcore.errors import AdamcoreError, DialectError
 

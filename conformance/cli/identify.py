@@ -32,15 +32,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from adamcore.conformance.cli.parser import console, usage_error
+    from adamcore.conformance.errors import UsageError
     from adamcore.conformance.report.report import EXIT_BROKEN, EXIT_USAGE
-    from adamcore.conformance.settings import UsageError
     from adamcore.errors import DialectError
 
     if not options.targets:
         return usage_error(UsageError("identify what? give a TARGET; our own backends are what they claim"))
     out = console()
     try:
-        report = check.checked(options, out)
+        report = check.run_check(options, out)
     except (UsageError, DialectError) as error:
         return usage_error(error)
     for entry in report.entries:

@@ -20,12 +20,12 @@ def run(options: argparse.Namespace) -> int:
     from rich.table import Table
     from rich.text import Text
 
-    from adamcore.conformance.checking.check import choose
+    from adamcore.conformance.checking.check import select_probes
     from adamcore.conformance.cli.parser import console, usage_error
-    from adamcore.conformance.settings import UsageError
+    from adamcore.conformance.errors import UsageError
 
     try:
-        probes = choose([options.name] if options.name else [])
+        probes = select_probes([options.name] if options.name else [])
     except UsageError as error:
         return usage_error(error)
     out = console()

@@ -52,21 +52,21 @@ def run(options: argparse.Namespace) -> int:
     if options.long and not options.write:
         return usage_error("--long goes with --write DIR")
     try:
-        return done(options)
+        return run_vectors(options)
     except (VectorError, DialectError) as error:
         return usage_error(error)
 
 
-def done(options: argparse.Namespace) -> int:
+def run_vectors(options: argparse.Namespace) -> int:
     from adamcore.conformance.cli.parser import console, usage_error
     from adamcore.conformance.vectors import files, languages
 
     folder = Path(options.folder) if options.folder else files.SHIPPED
     if options.language:
         dtype = options.dtype or ("float32" if options.language == "C" else None)
-        selection = languages.select(options.dialect, dtype, folder)
+        selection = languages.select_vectors(options.dialect, dtype, folder)
         in_c = options.language == "C"
-        print(languages.as_c(selection, str(dtype)) if in_c else languages.as_json(selection))
+        print(languages.c_header(selection, str(dtype)) if in_c else languages.selection_json(selection))
         return 0
     out = console()
     if options.write:
@@ -85,11 +85,11 @@ def done(options: argparse.Namespace) -> int:
             f"adam-vectors {index['edition']}: {count} vectors in {len(index['files'])} files, all as written"
         )
         return 0
-    show(files.read_index(folder))
+    print_index(files.read_index(folder))
     return 0
 
 
-def show(index: dict[str, object]) -> None:
+def print_index(index: dict[str, object]) -> None:
     """A table of the files, and one of the flags."""
     from rich.table import Table
 

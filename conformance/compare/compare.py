@@ -51,7 +51,7 @@ class Match:
     lacking: tuple[str, ...] = ()
 
 
-def made(row: Dialect, **given: Any) -> Adam:
+def adam_of_row(row: Dialect, **given: Any) -> Adam:
     """The Adam of a row, with lr=1e-3 and weight_decay=0.01 where it requires them."""
     required = {"lr": 1e-3, "weight_decay": 0.01}
     wanting = {name: required[name] for name, value in row.defaults.items() if value is REQUIRED}
@@ -59,7 +59,7 @@ def made(row: Dialect, **given: Any) -> Adam:
 
 
 @lru_cache(maxsize=8)
-def designed(steps: int) -> tuple[FloatArray, tuple[FloatArray, ...]]:
+def designed_run(steps: int) -> tuple[FloatArray, tuple[FloatArray, ...]]:
     """Parameters and gradients: large, small and tiny ones, shrinking ones, ones that change sign."""
     rng = np.random.default_rng(2026)
     scale = np.array([1.0, 1.0, 1e-2, 1e-4, 1e-6, 1e-7, 30.0, 1.0])
@@ -73,7 +73,7 @@ def designed(steps: int) -> tuple[FloatArray, tuple[FloatArray, ...]]:
 
 def trajectory(proposal: Proposal, steps: int) -> list[Any]:
     """The exact parameters after each step."""
-    p0, grads = designed(steps)
+    p0, grads = designed_run(steps)
     adam = proposal.adam
     assert not callable(adam.lr)
     hyper = {name: getattr(adam, name) for name in HYPERPARAMETERS}
@@ -85,7 +85,7 @@ def trajectory(proposal: Proposal, steps: int) -> list[Any]:
     return [step[0][0] for step in walk.steps]
 
 
-def gaps(a: Adam, b: Proposal, steps: int) -> tuple[float, ...]:
+def gap_series(a: Adam, b: Proposal, steps: int) -> tuple[float, ...]:
     """The largest difference after each step, in units of ``a``'s lr."""
     assert not callable(a.lr)
     first, second = trajectory(Proposal(a), steps), trajectory(b, steps)
@@ -103,10 +103,10 @@ def variants(row: Dialect, a: Adam) -> Iterator[Adam]:
             for effect in chosen:
                 axes |= effect
             if count < 2 or all(axes[k] == v for effect in chosen for k, v in effect.items()):
-                yield made(row, **{**numbers, **axes})
+                yield adam_of_row(row, **{**numbers, **axes})
 
 
-def match(a: Adam, row: Dialect, steps: int = STEPS) -> Match:
+def nearest_match(a: Adam, row: Dialect, steps: int = STEPS) -> Match:
     """The numbers and options with which the row comes nearest to ``a``, and how near.
 
     Args:
@@ -120,7 +120,7 @@ def match(a: Adam, row: Dialect, steps: int = STEPS) -> Match:
         unnamed = [n for n in HYPERPARAMETERS if n not in row.hyper]
         if any(getattr(proposal.adam, n) != getattr(wanted, n) for n in unnamed):
             continue  # a number that the target has no name for
-        found = gaps(a, proposal, steps)
+        found = gap_series(a, proposal, steps)
         size = max(found)
         verdict: Verdict = (
             "identical" if size < 1e-25 else "exact" if size < SAME else "approximate" if size < CLOSE
@@ -165,29 +165,31 @@ def compare(first: str, second: str, *, steps: int = STEPS, **given: Any) -> Com
         'identical'
     """
     rows = dialect(first), dialect(second)
-    lr = given.get("lr", made(rows[0]).lr)
-    a, b = (made(row, **{**{k: v for k, v in given.items() if k in row.hyper}, "lr": lr}) for row in rows)
+    lr = given.get("lr", adam_of_row(rows[0]).lr)
+    a, b = (
+        adam_of_row(row, **{**{k: v for k, v in given.items() if k in row.hyper}, "lr": lr}) for row in rows
+    )
     return Comparison(
         (first, second),
         (a, b),
         {x: (getattr(a, x), getattr(b, x)) for x in AXES if getattr(a, x) != getattr(b, x)},
-        {n: (default(rows[0], n), default(rows[1], n)) for n in HYPERPARAMETERS
+        {n: (default_value(rows[0], n), default_value(rows[1], n)) for n in HYPERPARAMETERS
          if n in rows[0].hyper or n in rows[1].hyper},
-        gaps(a, Proposal(b), steps),
-        match(a, rows[1], steps),
-        match(b, rows[0], steps),
+        gap_series(a, Proposal(b), steps),
+        nearest_match(a, rows[1], steps),
+        nearest_match(b, rows[0], steps),
         tuple(x for x in FREEZE if getattr(a, x) != getattr(b, x)),
     )  # fmt: skip
 
 
-def default(row: Dialect, name: str) -> float | None:
+def default_value(row: Dialect, name: str) -> float | None:
     """The row's own default, None where it requires a value."""
     value = row.defaults.get(name, getattr(Adam(), name))
     return None if value is None else float(value)
 
 
-def numbers_of(adam: Adam, row: Dialect) -> dict[str, Any]:
+def arguments_of(adam: Adam, row: Dialect) -> dict[str, Any]:
     """The constructor's arguments, as far as the row has them; axes of absent gradients aside."""
-    own = made(row)
+    own = adam_of_row(row)
     quiet = {x: getattr(own, x) for x in (*FREEZE, "coefficients", "complex")}
     return row.arguments(replace(adam, **quiet))

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from adamcore import Adam
-from adamcore.conformance.compare.compare import FREEZE, STEPS, Match, made, match, numbers_of
+from adamcore.conformance.compare.compare import (
+    FREEZE,
+    STEPS,
+    Match,
+    adam_of_row,
+    arguments_of,
+    nearest_match,
+)
 from adamcore.dialects import DIALECTS, Dialect, dialect
 from adamcore.errors import DialectError
 
@@ -48,13 +55,13 @@ def port(source: str, target: str, *, steps: int = STEPS, **given: Any) -> Port:
         >>> port("torch.AdamW", "optax", steps=3, lr=3e-4).text.splitlines()[0]
         'import optax'
     """
-    a = made(dialect(source), **given)
+    a = adam_of_row(dialect(source), **given)
     rows = [dialect(target)] if target in DIALECTS else family(target)
     found: list[tuple[tuple[int, float, int, int], Dialect, Match, dict[str, Any]]] = []
     for number, row in enumerate(rows):
-        m = match(a, row, steps)
+        m = nearest_match(a, row, steps)
         try:
-            arguments = numbers_of(m.adam, row)
+            arguments = arguments_of(m.adam, row)
         except DialectError:
             continue
         key = (ORDER.index(m.verdict), max(m.gaps), len(arguments), number)
@@ -62,7 +69,7 @@ def port(source: str, target: str, *, steps: int = STEPS, **given: Any) -> Port:
     if not found:
         raise DialectError(f"no constructor of {target} can be written for {source}")
     _, row, m, arguments = min(found, key=lambda each: each[0])
-    return Port(row, m, text(source, a, row, m, arguments))
+    return Port(row, m, port_text(source, a, row, m, arguments))
 
 
 def family(name: str) -> list[Dialect]:
@@ -83,7 +90,7 @@ def family(name: str) -> list[Dialect]:
     return rows
 
 
-def text(source: str, a: Adam, row: Dialect, m: Match, arguments: dict[str, Any]) -> str:
+def port_text(source: str, a: Adam, row: Dialect, m: Match, arguments: dict[str, Any]) -> str:
     """The lines, with comments on what they are."""
     module, _, attribute = row.targets[0].partition(":")
     written = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
@@ -108,7 +115,7 @@ def text(source: str, a: Adam, row: Dialect, m: Match, arguments: dict[str, Any]
     ours = OURS.get(row.name.split(".")[0])
     if ours is not None and m.verdict in ("approximate", "different"):
         numbers = {ours[2]: a.lr}
-        own = made(dialect(source))
+        own = adam_of_row(dialect(source))
         names = {"b1": "beta_1", "b2": "beta_2", "eps": "epsilon"} if "keras" in ours[0] else {}
         for name in ("b1", "b2", "eps", "eps_root", "weight_decay", "momentum_decay"):
             if getattr(a, name) != getattr(own, name):

@@ -40,7 +40,7 @@ class Rewrite:
     changes: Callable[[Adam, Adam], list[Change]] = field(repr=False)
 
 
-def of_epsilon(a: Adam, b: Adam) -> list[Change]:
+def epsilon_changes(a: Adam, b: Adam) -> list[Change]:
     """Between eps and eps-hat, and between beside and under the root."""
     first = math.sqrt(1.0 - a.b2)
     if (
@@ -61,7 +61,7 @@ def of_epsilon(a: Adam, b: Adam) -> list[Change]:
     ]
 
 
-def of_correction(a: Adam, b: Adam) -> list[Change]:
+def correction_changes(a: Adam, b: Adam) -> list[Change]:
     """A bias correction that is not there, as a schedule."""
 
     def schedule(start: Adam, lr: float) -> Schedule:
@@ -80,7 +80,7 @@ def of_correction(a: Adam, b: Adam) -> list[Change]:
     ]
 
 
-def of_decay(a: Adam, b: Adam) -> list[Change]:
+def decay_changes(a: Adam, b: Adam) -> list[Change]:
     """Between a decay times lr and one not times lr."""
     assert not callable(a.lr)
     kinds = a.decay, b.decay
@@ -91,7 +91,7 @@ def of_decay(a: Adam, b: Adam) -> list[Change]:
     return [({}, None, "the same weight_decay")]
 
 
-def of_order(a: Adam, b: Adam) -> list[Change]:
+def order_changes(a: Adam, b: Adam) -> list[Change]:
     """Between a decay of the old parameter and one of the updated."""
     assert not callable(a.lr)
     fraction = a.lr * a.weight_decay
@@ -105,10 +105,10 @@ def of_order(a: Adam, b: Adam) -> list[Change]:
 
 
 REWRITES = (
-    Rewrite("decay", of_decay),
-    Rewrite("decay_order", of_order),
-    Rewrite("epsilon", of_epsilon),
-    Rewrite("bias_correction", of_correction),
+    Rewrite("decay", decay_changes),
+    Rewrite("decay_order", order_changes),
+    Rewrite("epsilon", epsilon_changes),
+    Rewrite("bias_correction", correction_changes),
 )
 
 

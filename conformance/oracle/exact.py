@@ -104,9 +104,10 @@ class ExactSlot:
         self.m = [chosen(m, old) for (_, m), old in zip(new, self.m, strict=True)]
         self.v, self.v_max = chosen(v, self.v), chosen(v_max, self.v_max)
 
-    def set_moments(self, m: list[FloatArray], v: FloatArray, v_max: FloatArray) -> None:
+    def set_state(self, m: list[FloatArray], v: FloatArray, v_max: FloatArray, mu_product: float) -> None:
         self.m = [_ball(x.astype(object)) for x in m]
         self.v, self.v_max = _ball(v.astype(object)), _ball(v_max.astype(object))
+        self.mu_product = arb(mu_product)
 
     def set_parameter(self, parts: list[FloatArray]) -> None:
         self.p = [_ball(x.astype(object)) for x in parts]

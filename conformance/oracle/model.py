@@ -44,10 +44,12 @@ class FloatSlot:
     def __init__(self, adam: Adam, parts: list[FloatArray], formula: Update | None = None) -> None:
         self.adam, self.p, self.formula = adam, [p.astype(float) for p in parts], formula
         self.memory: dict[str, Any] = {}
+        self.mu_product: float | None = 1.0
         self.reset_moments()
 
-    def set_moments(self, m: list[FloatArray], v: FloatArray, v_max: FloatArray) -> None:
+    def set_state(self, m: list[FloatArray], v: FloatArray, v_max: FloatArray, mu_product: float) -> None:
         self.m, self.v, self.v_max = [x.astype(float) for x in m], v.astype(float), v_max.astype(float)
+        self.mu_product = mu_product
 
     def set_parameter(self, parts: list[FloatArray]) -> None:
         self.p = [x.astype(float) for x in parts]
@@ -55,7 +57,7 @@ class FloatSlot:
     def reset_moments(self) -> None:
         zero = np.zeros(self.p[0].shape)
         self.m, self.v, self.v_max = [zero for _ in self.p], zero, zero
-        self.mu_product: float | None = 1.0
+        self.mu_product = 1.0
 
     def tick(self, t: int, lr: float) -> None:
         self.mu_product = coefficients(Host(), self.adam, t, lr, self.mu_product).mu_product

@@ -50,8 +50,11 @@ def unique_elements(probe: Probe) -> tuple[Probe, list[Index]]:
             for a, p, k in zip(arrays, probe.params, chosen, strict=True)
         )
 
-    def cut_moments(name: str) -> tuple[FloatArray, ...]:
-        return cut([getattr(s, name) for s in probe.start])
+    def cut_states(given: Sequence[Start | None]) -> tuple[Start | None, ...]:
+        moments = (cut([s and getattr(s, name) for s in given]) for name in ("m", "v", "v_max"))
+        return tuple(
+            s and replace(s, m=m, v=v, v_max=v_max) for s, m, v, v_max in zip(given, *moments, strict=True)
+        )
 
     steps = (
         replace(
@@ -59,13 +62,11 @@ def unique_elements(probe: Probe) -> tuple[Probe, list[Index]]:
             grads=cut(s.grads),
             present=None if s.present is None else cut(s.present),
             before=None if s.before is None else cut(s.before),
+            states=None if s.states is None else cut_states(s.states),
         )
         for s in probe.steps
     )
-    start: tuple[Start, ...] = ()
-    if probe.start:
-        clocks = [s.t for s in probe.start]
-        start = tuple(map(Start, clocks, cut_moments("m"), cut_moments("v"), cut_moments("v_max")))
+    start = tuple(s for s in cut_states(probe.start) if s is not None) if probe.start else ()
     return replace(probe, params=cut(probe.params), steps=tuple(steps), start=start), inverse
 
 
@@ -77,8 +78,9 @@ def inputs_of(probe: Probe, i: int) -> list[FloatArray]:
         found += [step.grads[i]] if step.grads[i] is not None else []
         found += [step.present[i]] if step.present is not None else []
         found += [step.before[i]] if step.before is not None else []
-    if probe.start:
-        found += [probe.start[i].m, probe.start[i].v, probe.start[i].v_max]
+    given = [probe.start[i]] if probe.start else []
+    for start in (*given, *(s.states[i] for s in probe.steps if s.states is not None)):
+        found += [start.m, start.v, start.v_max] if start is not None else []
     return [np.ravel(np.broadcast_to(np.asarray(x), shape)) for x in found]
 
 
@@ -126,11 +128,12 @@ def equivalent_claim(claim: Adam, probe: Probe, *, exact: bool = False) -> Adam:
     default: dict[str, Any] = {axis: values[0] for axis, values in AXES.items()}
     unreached = ["coefficients"]
     whole = all(g is not None for step in probe.steps for g in step.grads)
-    if whole and all(step.present is None for step in probe.steps):
+    if whole and all(step.present is None and step.frozen is None for step in probe.steps):
         unreached += ["missing", "all_missing", *(["clock"] if exact else [])]
-    if not probe.hyper.get("weight_decay"):
+    changes = [step.changes for step in probe.steps if step.changes]
+    if not any(given.get("weight_decay") for given in (probe.hyper, *changes)):
         unreached += ["decay", "decay_order"]
-    elif claim.decay == "l2":
+    elif claim.decay == "l2" and not any("decay" in given for given in changes):
         unreached += ["decay_order"]
     if not any(np.iscomplexobj(p) for p in probe.params):
         unreached += ["complex"]

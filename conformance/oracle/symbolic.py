@@ -1,131 +1,108 @@
-"""The definition run with symbols: the equations of docs/equations.md, which so cannot drift from it.
+"""The equations of docs/equations.md, printed from the definition so that they cannot drift from it.
 
-``python -m adamcore.conformance.oracle.symbolic [FILE]`` writes them, to docs/equations.md unless told
-otherwise.  An expression is a small tree; an intermediate gets a name (m_t, v_t) by replacing the
-tree that the definition returned for it, and the only algebra is what the eye would do: ``a + -b``
-is a - b, ``a*x*x`` is a x^2, ``a*(1/x)`` is a/x, and fractions over one root are one fraction.
+``python -m adamcore.conformance.oracle.symbolic [FILE]`` writes them, by default to docs/equations.md.
+
+The definition runs on expressions of :mod:`adamcore.tracing`.  What it returns for m_t, v_t, ... is
+written under that name wherever it occurs later.  Four rewrites make the equations readable:
+``a + -b`` is a - b, ``a*x*x`` is a x^2, ``a*(1/x)`` is a/x, and a sum of fractions over one
+denominator is one fraction.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from adamcore.adam import Adam
 from adamcore.definition import Coefficients, coefficients, update
+from adamcore.tracing import Expression, Namespace
 
 SUM, PRODUCT, ATOM = range(3)  #: how tightly an expression holds together
-LEVEL = {"+": SUM, "-": SUM, "neg": SUM, "*": PRODUCT}  #: all others are atoms
+LEVEL = {"add": SUM, "sub": SUM, "neg": SUM, "mul": PRODUCT}  #: all others are atoms
 
 
-@dataclass(frozen=True)
-class Symbol:
-    r"""An expression: an operation and what it is applied to; a leaf holds its LaTeX.
+def leaf(text: str) -> Expression:
+    """Return an expression that stands for itself; ``text`` is its LaTeX."""
+    return Expression("input", (text,))
+
+
+def simplified(x: Any) -> Expression:
+    r"""Return ``x`` as it is printed: numbers as leaves, and the rewrites of the module's head made.
 
     >>> x, y = leaf("x"), leaf("y")
-    >>> latex(2.0 * x * x + -(x - y).sqrt())
+    >>> latex(simplified(2.0 * x * x + -Namespace.sqrt(x - y)))
     '2 x^{2} - \\sqrt{x - y}'
     """
-
-    op: str
-    of: tuple[Any, ...]
-
-    def __add__(self, other: Any) -> Symbol:
-        a, b = self, symbol(other)
-        if a.op == b.op == "/" and a.of[1] == b.of[1]:
-            return Symbol("/", (a.of[0] + b.of[0], a.of[1]))
-        return Symbol("-", (a, b.of[0])) if b.op == "neg" else Symbol("+", (a, b))
-
-    def __mul__(self, other: Any) -> Symbol:
-        a, b = self, symbol(other)
-        if a.op == "*" and a.of[1] == b:
-            return Symbol("*", (a.of[0], b**2))
-        if b.op == "/" and b.of[0] == ONE:
-            return Symbol("/", (a, b.of[1]))
-        return Symbol("*", (a, b))
-
-    def __sub__(self, other: Any) -> Symbol:
-        return Symbol("-", (self, symbol(other)))
-
-    def __truediv__(self, other: Any) -> Symbol:
-        return Symbol("/", (self, symbol(other)))
-
-    def __pow__(self, exponent: Any) -> Symbol:
-        return Symbol("^", (self, symbol(exponent)))
-
-    def __neg__(self) -> Symbol:
-        return Symbol("neg", (self,))
-
-    def __rsub__(self, other: Any) -> Symbol:
-        return symbol(other) - self
-
-    def __rmul__(self, other: Any) -> Symbol:
-        return symbol(other) * self
-
-    def __rtruediv__(self, other: Any) -> Symbol:
-        return symbol(other) / self
-
-    def sqrt(self) -> Symbol:
-        return Symbol("sqrt", (self,))
+    if not isinstance(x, Expression):
+        return leaf(f"{x:g}")
+    if x.op == "input":
+        return x
+    args = [simplified(arg) for arg in x.args]
+    match x.op:
+        case "add":
+            return added(*args)
+        case "mul":
+            return multiplied(*args)
+        case _:
+            return Expression(x.op, tuple(args))
 
 
-def leaf(text: str) -> Symbol:
-    """A symbol that stands for itself."""
-    return Symbol("leaf", (text,))
+def added(a: Expression, b: Expression) -> Expression:
+    """Return ``a + b``: fractions over one denominator as one, and no plus before a minus."""
+    if a.op == b.op == "div" and a.args[1] == b.args[1]:
+        return Expression("div", (added(a.args[0], b.args[0]), a.args[1]))
+    if b.op == "neg":
+        return Expression("sub", (a, b.args[0]))
+    return Expression("add", (a, b))
 
 
-def symbol(value: Any) -> Symbol:
-    """A symbol as it is, a number as a leaf."""
-    return value if isinstance(value, Symbol) else leaf(f"{value:g}")
+def multiplied(a: Expression, b: Expression) -> Expression:
+    """Return ``a * b``: ``a*x*x`` with a square, ``a*(1/x)`` as a fraction."""
+    if a.op == "mul" and a.args[1] == b:
+        return Expression("mul", (a.args[0], Expression("pow", (b, TWO))))
+    if b.op == "div" and b.args[0] == ONE:
+        return Expression("div", (a, b.args[1]))
+    return Expression("mul", (a, b))
 
 
-ONE = symbol(1.0)
+ONE, TWO = simplified(1.0), simplified(2.0)
 
 
-def latex(x: Symbol, named: Mapping[Symbol, str] = MappingProxyType({})) -> str:
-    """LaTeX of ``x``, with the expressions in ``named`` written as their names."""
+def latex(x: Expression, named: Mapping[Expression, str] = MappingProxyType({})) -> str:
+    """Return the LaTeX of a simplified expression; those in ``named`` are written as their names."""
 
-    def write(part: Symbol, at_least: int) -> str:
+    def write(part: Expression, at_least: int) -> str:
         text = named.get(part) or latex(part, named)
         loose = part not in named and LEVEL.get(part.op, ATOM) < at_least
         return rf"\left({text}\right)" if loose else text
 
-    match x.op, x.of:
-        case "leaf", (text,):
+    match x.op, x.args:
+        case "input", (text,):
             return str(text)
-        case ("+" | "-") as sign, (a, b):
-            return f"{write(a, SUM)} {sign} {write(b, SUM if sign == '+' else PRODUCT)}"
+        case "add", (a, b):
+            return f"{write(a, SUM)} + {write(b, SUM)}"
+        case "sub", (a, b):
+            return f"{write(a, SUM)} - {write(b, PRODUCT)}"
         case "neg", (a,):
             return f"-{write(a, PRODUCT)}"
-        case "*", (a, b):
+        case "mul", (a, b):
             left, right = write(a, PRODUCT), write(b, PRODUCT)
             return f"{left} \\cdot {right}" if right[0].isdigit() else f"{left} {right}"
-        case "/", (a, b) if b.op == "sqrt":  # it stands inside a fraction: one bar is enough
+        case "div", (a, b) if b.op == "sqrt":  # it stands inside a fraction: one bar is enough
             return f"{write(a, PRODUCT)} / {write(b, ATOM)}"
-        case "/", (a, b):
+        case "div", (a, b):
             return rf"\frac{{{write(a, SUM)}}}{{{write(b, SUM)}}}"
-        case "^", (a, b):
+        case "pow", (a, b):
             base = write(a, ATOM)
             base = base if "^" not in base else f"({base})"
             return f"{base}^{{{write(b, SUM)}}}"
         case "sqrt", (a,):
             return rf"\sqrt{{{write(a, SUM)}}}"
         case _:
-            return rf"\max({', '.join(write(a, SUM) for a in x.of)})"
-
-
-class Namespace:
-    """What :func:`adamcore.definition.update` asks of an array library."""
-
-    sqrt = staticmethod(Symbol.sqrt)
-
-    @staticmethod
-    def maximum(a: Symbol, b: Symbol) -> Symbol:
-        return Symbol("max", (a, b))
+            return rf"\max({', '.join(write(a, SUM) for a in x.args)})"
 
 
 #: A hyperparameter is known by its value, so every one has a value of its own.
@@ -139,32 +116,33 @@ CLOCK, LR = leaf("t"), leaf(r"\alpha")
 class Symbols:
     """The :class:`~adamcore.definition.Numbers` of the equations."""
 
-    def number(self, value: float) -> Symbol:
+    def number(self, value: float) -> Expression:
         return leaf(LETTERS.get(value) or f"{value:g}")
 
-    def sqrt(self, x: Symbol) -> Symbol:
-        return x.sqrt()
+    def sqrt(self, x: Expression) -> Expression:
+        return Namespace.sqrt(x)
 
-    def power(self, base: float, k: Symbol, rate: float) -> Symbol:
-        return self.number(base) ** (k * self.number(rate))
+    def power(self, base: float, k: Expression, rate: float) -> Expression:
+        return Expression("pow", (self.number(base), k * self.number(rate)))
 
-    def successor(self, t: Symbol) -> Symbol:
-        return Symbol("+", (t, leaf("1")))
+    def successor(self, t: Expression) -> Expression:
+        return t + 1.0
 
-    def complement(self, b: float) -> Symbol:
-        return 1 - self.number(b)
+    def complement(self, b: float) -> Expression:
+        return 1.0 - self.number(b)
 
-    def complement_power(self, b: float, t: Symbol) -> Symbol:
-        return 1 - self.number(b) ** t
+    def complement_power(self, b: float, t: Expression) -> Expression:
+        return 1.0 - Expression("pow", (self.number(b), t))
 
-    def keep(self, kept: Symbol | float, weight: Symbol) -> Symbol:
-        return kept if isinstance(kept, Symbol) else self.number(kept)  # the textbook's form of an average
+    def keep(self, kept: Expression | float, weight: Expression) -> Expression:
+        """Return the factor itself: an average is printed in the form of the textbooks."""
+        return kept if isinstance(kept, Expression) else self.number(kept)
 
 
 def equations(**axes: Any) -> dict[str, str]:
-    r"""The equations of one step, left side -> right side in LaTeX, in the order of computation.
+    r"""Return the equations of one step: left side -> right side in LaTeX, in the order of computation.
 
-    Hyperparameters that are not 0 are named in ``axes`` too: ``weight_decay=True``.
+    ``axes`` also names the hyperparameters that are not 0: ``weight_decay=True``.
 
     >>> equations()["m_t"]
     '\\beta_1 m_{t-1} + \\left(1 - \\beta_1\\right) g_t'
@@ -179,18 +157,21 @@ def equations(**axes: Any) -> dict[str, str]:
     parts = [(leaf(f"p{s}_{{t-1}}"), leaf(f"g{s}_t"), leaf(f"m{s}_{{t-1}}")) for s in sides]
     moved, v, v_max = update(Namespace, adam, c, parts, leaf("v_{t-1}"), leaf(r"v^\mathrm{max}_{t-1}"))
 
-    found: list[tuple[str, Symbol]] = []
+    v = simplified(v)
+    squared = [x.args[0] for x in walk(v) if x.op == "pow" and x.args[1] == TWO]
+
+    found: list[tuple[str, Expression]] = []
     if adam.nesterov == "dozat":
         found += momentum_schedule(numbers, adam, c)
-    used = [x.of[0] for x in walk(v) if x.op == "^" and x.of[1] == leaf("2") and x.of[0].op != "leaf"]
-    found += [(rf"\tilde g{s}_t", g) for s, g in zip(sides, used, strict=False)]  # what is squared
-    found += [(f"m{s}_t", m) for s, (_, m) in zip(sides, moved, strict=True)]
+    gradients = [x for x in squared if x.op != "input"]  # those that differ from g
+    found += [(rf"\tilde g{s}_t", g) for s, g in zip(sides, gradients, strict=False)]
+    found += [(f"m{s}_t", simplified(m)) for s, (_, m) in zip(sides, moved, strict=True)]
     found += [("v_t", v)]
     if v_max is not None and adam.amsgrad != "none":
-        found += [(r"v^\mathrm{max}_t", v_max)]
-    found += [(f"p{s}_t", p) for s, (p, _) in zip(sides, moved, strict=True)]
+        found += [(r"v^\mathrm{max}_t", simplified(v_max))]
+    found += [(f"p{s}_t", simplified(p)) for s, (p, _) in zip(sides, moved, strict=True)]
 
-    named: dict[Symbol, str] = {}
+    named: dict[Expression, str] = {}
     lines: dict[str, str] = {}
     for name, expression in found:
         lines[name] = latex(expression, named)
@@ -198,20 +179,20 @@ def equations(**axes: Any) -> dict[str, str]:
     return lines
 
 
-def momentum_schedule(numbers: Symbols, adam: Adam, c: Coefficients) -> Iterable[tuple[str, Symbol]]:
-    """The schedule at t and t+1 and its product, found as the last factor of the product."""
+def momentum_schedule(numbers: Symbols, adam: Adam, c: Coefficients) -> Iterable[tuple[str, Expression]]:
+    """Yield the schedule at t and at t+1, each the last factor of its product, and the product at t."""
     later = coefficients(numbers, adam, numbers.successor(CLOCK), LR, leaf(r"\Pi_t"))
-    product: Symbol = symbol(c.mu_product)
-    yield r"\mu_t", product.of[1]
-    yield r"\mu_{t+1}", symbol(later.mu_product).of[1]
+    product = simplified(c.mu_product)
+    yield r"\mu_t", product.args[1]
+    yield r"\mu_{t+1}", simplified(later.mu_product).args[1]
     yield r"\Pi_t", product
 
 
-def walk(x: Symbol) -> Iterable[Symbol]:
-    """Every expression in ``x``, itself included."""
+def walk(x: Expression) -> Iterable[Expression]:
+    """Yield every expression in ``x``, itself first."""
     yield x
-    for part in x.of:
-        if isinstance(part, Symbol):
+    for part in x.args:
+        if isinstance(part, Expression):
             yield from walk(part)
 
 

@@ -10,15 +10,15 @@ slots.  A slot is the optimizer state of one parameter; there are slots of exact
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
 from adamcore import AXES, Adam
 from adamcore.conformance.oracle.perturbation import ClockContext, Fault, StepContext, StepFault
-from adamcore.conformance.types import FloatArray, Probe, Step
+from adamcore.conformance.types import FloatArray, Probe, Start, Step
 
 T = TypeVar("T")
 
@@ -30,10 +30,12 @@ class Slot(Protocol[T]):
     "componentwise".
     """
 
+    adam: Adam  #: the Adam of the step that is made next
+
     def step(
         self, t: int, lr: float, grads: list[FloatArray], mask: FloatArray | None, fault: StepFault | None
     ) -> None: ...
-    def set_moments(self, m: list[FloatArray], v: FloatArray, v_max: FloatArray) -> None: ...
+    def set_state(self, m: list[FloatArray], v: FloatArray, v_max: FloatArray, mu_product: float) -> None: ...
     def set_parameter(self, parts: list[FloatArray]) -> None: ...
     def tick(self, t: int, lr: float) -> None: ...  # a step of the clock without a gradient
     def reset_moments(self) -> None: ...
@@ -71,12 +73,15 @@ class Clocks:
     calls: int = 0
     calls_of_shape: Counter[tuple[int, ...]] = field(default_factory=Counter)
 
-    def begin_step(self, adam: Adam, absent: list[bool]) -> None:
-        holds = clock_holds(adam, absent)
-        for i, missing in enumerate(absent):
-            self.t[i] += not (holds if adam.clock == "global" else adam.missing == "skip" and missing)
-            self.own_updates[i] += not missing
-            self.updates_since_absence[i] = 0 if missing else self.updates_since_absence[i] + 1
+    def begin_at(self, i: int, t: int) -> None:
+        self.t[i] = self.own_updates[i] = self.updates_since_absence[i] = t
+
+    def begin_step(self, adam: Adam, absent: list[bool], skipped: list[bool]) -> None:
+        holds = clock_holds(adam, skipped)
+        for i in range(len(self.t)):
+            self.t[i] += not (holds if adam.clock == "global" else skipped[i])
+            self.own_updates[i] += not absent[i]
+            self.updates_since_absence[i] = 0 if absent[i] else self.updates_since_absence[i] + 1
 
     def begin_update(self, i: int, shape: tuple[int, ...], step: int, absent: list[bool]) -> ClockContext:
         self.calls += 1
@@ -112,39 +117,46 @@ def simulate(
     adam = adam_for(claim, probe)
     assert not callable(adam.lr)
     slots = [make_slots(adam, p, make) for p in probe.params]
-    begins = [start.t for start in probe.start] + [0] * (len(slots) - len(probe.start))
-    clocks = Clocks(list(begins), list(begins), list(begins))
-    for start, parameter in zip(probe.start, slots, strict=False):
-        for slot, m in zip(parameter, by_slot(start.m, parameter), strict=True):
-            slot.set_moments(m, np.ravel(start.v), np.ravel(start.v_max))
+    zeros = [0] * len(slots)
+    clocks = Clocks(zeros, list(zeros), list(zeros))
+    for i, start in enumerate(probe.start):
+        begin(slots[i], clocks, i, start)
     lr = adam.lr
     result: Trajectory[T] = Trajectory([])
     for number, step in enumerate(probe.steps, start=1):
         lr = lr if step.lr is None else step.lr
+        if step.changes:
+            adam = replace(adam, **step.changes)
+            for slot in (slot for parameter in slots for slot in parameter):
+                slot.adam = adam
+        for i, state in enumerate(step.states or ()):
+            if state is not None:
+                begin(slots[i], clocks, i, state)
+        frozen = step.frozen or (False,) * len(slots)
         absent = [is_absent(step, i) for i in range(len(slots))]
-        if must_raise(adam, absent):
+        if must_raise(adam, absent, frozen):
             result.raises = True
             return result
-        clocks.begin_step(adam, absent)
+        skipped = [a and (adam.missing == "skip" or f) for a, f in zip(absent, frozen, strict=True)]
+        clocks.begin_step(adam, absent, skipped)
         for i, (parameter, g) in enumerate(zip(slots, step.grads, strict=True)):
             shape = np.shape(probe.params[i])
-            skipped = adam.missing == "skip" and absent[i]
-            if skipped and fault.absent == "reset":
+            if step.before is not None:
+                for slot, given in zip(parameter, by_slot(step.before[i], parameter), strict=True):
+                    slot.set_parameter(given)
+            if skipped[i] and fault.absent == "reset":
                 for slot in parameter:
                     slot.reset_moments()
-            if skipped and fault.absent not in ("decay", "update"):
-                if adam.clock == "global" and not clock_holds(adam, absent):
+            if skipped[i] and fault.absent not in ("decay", "update"):
+                if adam.clock == "global" and not clock_holds(adam, skipped):
                     for slot in parameter:
                         slot.tick(clocks.t[i], lr)
                 continue
             now = clocks.begin_update(i, shape, number, absent)
             t = now.t if fault.clock is None else fault.clock(now)
-            step_fault = fault.at_step(StepContext(adam, t, lr, shape, skipped, number))
+            step_fault = fault.at_step(StepContext(adam, t, lr, shape, skipped[i], number))
             gradient = np.zeros_like(probe.params[i]) if g is None or absent[i] else g
-            mask = mask_of(step, i, probe.params[i].shape)
-            if step.before is not None:
-                for slot, given in zip(parameter, by_slot(step.before[i], parameter), strict=True):
-                    slot.set_parameter(given)
+            mask = mask_of(step, i, shape)
             for slot, grads in zip(parameter, by_slot(gradient, parameter), strict=True):
                 slot.step(t, lr, grads, mask, step_fault)
         result.steps.append([[x for slot in parameter for x in slot.read()] for parameter in slots])
@@ -164,21 +176,34 @@ def by_slot(values: FloatArray, slots: list[Slot[T]]) -> list[list[FloatArray]]:
     return [parts] if len(slots) == 1 else [[part] for part in parts]
 
 
-def must_raise(adam: Adam, absent: list[bool]) -> bool:
+def begin(slots: list[Slot[T]], clocks: Clocks, i: int, start: Start) -> None:
+    """Put parameter ``i`` into a state; one real second moment serves both parts of a complex parameter."""
+    clocks.begin_at(i, start.t)
+    v, v_max = real_parts(start.v), real_parts(start.v_max)
+    for k, (slot, m) in enumerate(zip(slots, by_slot(start.m, slots), strict=True)):
+        slot.set_state(m, v[k * (len(v) > 1)], v_max[k * (len(v_max) > 1)], start.mu_product)
+
+
+def must_raise(adam: Adam, absent: Sequence[bool], frozen: Sequence[bool]) -> bool:
     """Return whether a step with these absent gradients is an error under the claim."""
-    if any(absent) and adam.missing == "error":
+    if adam.missing == "error" and any(a and not f for a, f in zip(absent, frozen, strict=True)):
         return True
     return all(absent) and (adam.missing, adam.clock, adam.all_missing) == ("skip", "global", "error")
 
 
-def clock_holds(adam: Adam, absent: list[bool]) -> bool:
-    """Return whether a global clock stands still because every gradient is absent."""
-    return adam.missing == "skip" and all(absent) and adam.all_missing == "hold"
+def clock_holds(adam: Adam, skipped: Sequence[bool]) -> bool:
+    """Return whether a global clock stands still because the step skips every parameter."""
+    return all(skipped) and adam.all_missing == "hold"
 
 
 def is_absent(step: Step, i: int) -> bool:
-    """Return whether parameter ``i`` has no gradient in this step: it is None, or its flag is False."""
+    """Return whether parameter ``i`` has no gradient in this step.
+
+    It has none if the gradient is None, if its flag is False, or if the parameter is frozen.
+    """
     flag = True if step.present is None else step.present[i]
+    if step.frozen is not None and step.frozen[i]:
+        return True
     return step.grads[i] is None or (np.ndim(flag) == 0 and not bool(flag))
 
 

@@ -1,4 +1,4 @@
-"""A report as one HTML page that needs no other file: matrix, findings, and a plot for each probe."""
+"""The report as one HTML page: matrix, findings and a plot for each probe.  It needs no other file."""
 
 from __future__ import annotations
 
@@ -7,48 +7,66 @@ import datetime as dt
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from adamcore.conformance.probes import PROBES
-from adamcore.conformance.report.matrix import KINDS, Column, Row, by_dialect, columns, rules, severity, total
+from adamcore.conformance.report.matrix import (
+    KINDS,
+    Column,
+    Row,
+    by_dialect,
+    columns,
+    count_results,
+    rules,
+    severity,
+)
 from adamcore.conformance.report.plot import plot
 from adamcore.conformance.report.report import VERDICTS, Report, Verdict
 from adamcore.conformance.rules import SAYS
 from adamcore.conformance.types import Evidence
 
-DRAWN = 400  #: more rows than these do not all get a plot
+MAX_PLOTS = 400  #: rows up to which every row gets a plot
 
 
-def page(report: Report, *, written: dt.datetime | None = None) -> str:
-    """The text of the page; ``written`` is the moment it names, else now."""
+def render_html(report: Report, *, written: dt.datetime | None = None) -> str:
+    """Return the text of the page.
+
+    Args:
+        report: what to render.
+        written: the time that the page names; None means now.
+    """
     jinja = Environment(
         loader=PackageLoader("adamcore.conformance"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     found = columns(report)
     several, dialects = by_dialect(found)
-    chosen = to_draw(found)
+    chosen = rows_with_plot(found)
     written = written or dt.datetime.now(dt.UTC)
     return jinja.get_template("report.html").render(
         title=headline(found),
         columns=found,
         judged=[column for column in found if column.rows],
         rules=rules(found),
-        says=says,
+        says=rule_text,
         several=several,
         dialects=dialects,
         report=report,
-        total=total(found),
+        total=count_results(found),
         kinds=KINDS,
         plot=lambda row: plot(row.result.series) if row in chosen else None,
         all_drawn=len(chosen) == sum(len(column.rows) for column in found),
-        about=about,
-        numbers=numbers,
+        about=probe_purpose,
+        numbers=evidence_numbers,
         written=f"{written:%Y-%m-%d %H:%M} UTC",
     )
 
 
-def to_draw(found: list[Column]) -> set[Row]:
-    """The rows that get a plot: all; where they are many, of those that passed the closest of each rule."""
+def rows_with_plot(found: list[Column]) -> set[Row]:
+    """Return the rows that get a plot.
+
+    That is every row up to MAX_PLOTS.  Above that it is every row that did not pass, and for each rule the
+    row closest to its bound.
+    """
     rows = {row for column in found for row in column.rows}
-    if len(rows) <= DRAWN:
+    if len(rows) <= MAX_PLOTS:
         return rows
     return {row for row in rows if row.kind != "passed"} | {
         max(each, key=severity) for column in found for each in column.by_rule.values()
@@ -56,7 +74,7 @@ def to_draw(found: list[Column]) -> set[Row]:
 
 
 def headline(found: list[Column]) -> str:
-    """The outcome in a line."""
+    """Return the outcome in one line."""
     if len(found) == 1:
         [column] = found
         words: dict[Verdict, str] = {
@@ -70,20 +88,20 @@ def headline(found: list[Column]) -> str:
     return ", ".join(f"{verdicts.count(v)} {v}" for v in VERDICTS if v in verdicts) or "Nothing was checked"
 
 
-def says(rule: str) -> str:
-    """What a rule asks, or what its first probe is for."""
+def rule_text(rule: str) -> str:
+    """Return what a rule asks, or the purpose of its first probe."""
     about = next((probe.about for probe in PROBES.values() if probe.rule == rule), "")
     return SAYS.get(rule, about)
 
 
-def about(row: Row) -> str:
-    """What a row's probe is for."""
+def probe_purpose(row: Row) -> str:
+    """Return the purpose of a row's probe."""
     probe = PROBES.get(row.result.probe)
     return probe.about if probe else ""
 
 
-def numbers(evidence: Evidence) -> list[tuple[str, str, str]]:
-    """Got and want: name, decimal, hex float."""
+def evidence_numbers(evidence: Evidence) -> list[tuple[str, str, str]]:
+    """Return the values got and wanted, each as name, decimal number and hex float."""
     return [
         (name, f"{float.fromhex(text):.9g}", text)
         for name, text in (("got", evidence.got), ("want", evidence.want))

@@ -1,4 +1,7 @@
-"""A report as JUnit XML, for continuous integration: a suite a candidate, a case a probe and dtype."""
+"""The report as JUnit XML, for continuous integration.
+
+Each candidate under a claim is a test suite, and each probe in a dtype is a test case.
+"""
 
 from __future__ import annotations
 
@@ -6,115 +9,87 @@ import re
 from collections.abc import Iterable
 from xml.etree import ElementTree as ET
 
-from adamcore.conformance.checking.explain import about
 from adamcore.conformance.report.report import Entry, Report
-from adamcore.conformance.types import Evidence, Finding, Result
+from adamcore.conformance.report.text import failure_texts
+from adamcore.conformance.types import Result
 
-#: What XML 1.0 cannot hold, not even escaped.
+#: Characters that XML 1.0 cannot hold, not even escaped.
 UNFIT = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def junit(report: Report) -> str:
-    """The text of the file."""
+def render_junit(report: Report) -> str:
+    """Return the text of the file."""
     root = ET.Element("testsuites", name="adamcore check")
     for entry in report.entries:
-        root.append(suite(entry, report))
+        root.append(suite_element(entry, report))
     if report.unmet:
-        root.append(unmet(report.unmet))
-    count(root, root.iter("testcase"))
+        root.append(unmet_element(report.unmet))
+    set_counts(root, root.iter("testcase"))
     ET.indent(root, " ")
     return ET.tostring(root, encoding="unicode", xml_declaration=False).join(
         ('<?xml version="1.0" encoding="utf-8"?>\n', "\n")
     )
 
 
-def suite(entry: Entry, report: Report) -> ET.Element:
-    """One candidate under one claim."""
-    element = ET.Element("testsuite", name=clean(f"{entry.target} as {entry.claimed}"))
+def suite_element(entry: Entry, report: Report) -> ET.Element:
+    """Return the test suite of one candidate under one claim."""
+    element = ET.Element("testsuite", name=replace_unfit(f"{entry.target} as {entry.claimed}"))
     facts = {"verdict": entry.verdict, "claimed": entry.claimed, "identified": entry.identified or "",
              "kind": entry.kind, "device": entry.device}  # fmt: skip
     facts |= {f"version of {name}": version for name, version in report.environment["packages"].items()}
     properties = ET.SubElement(element, "properties")
     for name, value in facts.items():
         if value:
-            ET.SubElement(properties, "property", name=name, value=clean(value))
+            ET.SubElement(properties, "property", name=name, value=replace_unfit(value))
     for result in entry.results:
-        element.append(case(entry, result))
+        element.append(case_element(entry, result))
     if entry.reason:
-        start = ET.SubElement(element, "testcase", name="runs", classname=clean(entry.target))
+        start = ET.SubElement(element, "testcase", name="runs", classname=replace_unfit(entry.target))
         missing = entry.verdict == "unavailable" and not entry.asked
         kind = "skipped" if missing else "error"
-        add(start, kind, entry.verdict, first_line(entry.reason), entry.reason)
-    count(element, element.iter("testcase"))
+        add_outcome(start, kind, entry.verdict, first_line(entry.reason), entry.reason)
+    set_counts(element, element.iter("testcase"))
     return element
 
 
-def case(entry: Entry, result: Result) -> ET.Element:
-    """One probe in one dtype."""
-    element = ET.Element("testcase", name=f"{result.probe} {result.dtype}", classname=clean(entry.target))
+def case_element(entry: Entry, result: Result) -> ET.Element:
+    """Return the test case of one probe in one dtype."""
+    element = ET.Element(
+        "testcase", name=f"{result.probe} {result.dtype}", classname=replace_unfit(entry.target)
+    )
     waived = entry.waived.get((result.probe, result.dtype))
     if waived is not None:
-        add(element, "skipped", "expected", f"expected to fail: {waived}", result.reason)
+        add_outcome(element, "skipped", "expected", f"expected to fail: {waived}", result.reason)
     elif entry.failed(result):
-        add(element, "failure", "deviates", result.reason, "\n\n".join(told(entry, result)))
+        add_outcome(element, "failure", "deviates", result.reason, "\n\n".join(failure_texts(entry, result)))
     elif result.status == "failed":
-        add(element, "skipped", "note", f"should, not must: {result.reason}", result.reason)
+        add_outcome(element, "skipped", "note", f"should, not must: {result.reason}", result.reason)
     elif result.status == "undecided":
         why = f"{result.undecided} elements with a bound too wide to judge"
-        add(element, "skipped", "undecided", why, why)
+        add_outcome(element, "skipped", "undecided", why, why)
     elif result.status == "skipped":
-        add(element, "skipped", "skipped", result.reason, "")
+        add_outcome(element, "skipped", "skipped", result.reason, "")
     return element
 
 
-def told(entry: Entry, result: Result) -> list[str]:
-    """What a failed probe has to say: where it first leaves the bound, then its findings."""
-    said = [result.reason]
-    if result.evidence is not None:
-        said.append("first divergence\n" + "\n".join(f"  {line}" for line in divergence(result.evidence)))
-    return said + [described(found, result.evidence) for found in about(result, entry.findings)]
-
-
-def divergence(e: Evidence) -> list[str]:
-    """Evidence in lines: where, got, want, by how much.
-
-    >>> divergence(Evidence("EPS.1/x", 3, "0[2]", "0x1.8p+0", "0x1.0p+0", 4.0, 2.0))[1:]
-    ['got   0x1.8p+0  (1.5)', 'want  0x1.0p+0  (1)', 'error 4 ULP; the bound is 2 ULP']
-    """
-    return [
-        f"probe {e.probe}, step {e.step}, parameter {e.element}",
-        f"got   {e.got}  ({float.fromhex(e.got):.9g})",
-        f"want  {e.want}  ({float.fromhex(e.want):.9g})",
-        f"error {e.ulp:.4g} ULP; the bound is {e.bound_ulp:.4g} ULP",
-    ]
-
-
-def described(found: Finding, shown: Evidence | None = None) -> str:
-    """A finding in lines, without evidence that has been shown."""
-    lines = [f"{found.area} ({found.rule})", f"  expected  {found.expected}", f"  observed  {found.observed}"]
-    if found.evidence is not None and found.evidence != shown:
-        lines += [f"  {line}" for line in divergence(found.evidence)]
-    if found.repro:
-        lines.append("  again\n" + "\n".join(f"    {line}" for line in found.repro.splitlines()))
-    return "\n".join(lines)
-
-
-def unmet(problems: Iterable[str]) -> ET.Element:
-    """The file of expected deviations, where it is wrong itself."""
+def unmet_element(problems: Iterable[str]) -> ET.Element:
+    """Return the test suite of wrong entries in the file of expected deviations."""
     element = ET.Element("testsuite", name="expected deviations")
     for number, problem in enumerate(problems, 1):
         each = ET.SubElement(element, "testcase", name=f"entry {number}", classname="expected")
-        add(each, "failure", "unmet", problem, problem)
-    count(element, element.iter("testcase"))
+        add_outcome(each, "failure", "unmet", problem, problem)
+    set_counts(element, element.iter("testcase"))
     return element
 
 
-def add(parent: ET.Element, tag: str, type: str, message: str, text: str) -> None:  # noqa: A002
-    ET.SubElement(parent, tag, type=type, message=clean(first_line(message))).text = clean(text)
+def add_outcome(parent: ET.Element, tag: str, type: str, message: str, text: str) -> None:  # noqa: A002
+    ET.SubElement(parent, tag, type=type, message=replace_unfit(first_line(message))).text = replace_unfit(
+        text
+    )
 
 
-def count(element: ET.Element, cases: Iterable[ET.Element]) -> None:
-    """Enter the numbers of tests, failures, errors and skips."""
+def set_counts(element: ET.Element, cases: Iterable[ET.Element]) -> None:
+    """Set the numbers of tests, failures, errors and skips as attributes."""
     inner = [[child.tag for child in each] for each in cases]
     element.set("tests", str(len(inner)))
     for name, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
@@ -126,10 +101,12 @@ def first_line(text: str) -> str:
     return text.splitlines()[0] if text else ""
 
 
-def clean(text: str) -> str:
-    r"""Without the characters that XML cannot hold: a candidate's last words may be anything.
+def replace_unfit(text: str) -> str:
+    r"""Return the text with U+FFFD for each character that XML cannot hold.
 
-    >>> clean("a\x00b") == "a\ufffdb"
+    The last output of a candidate that broke may contain any character.
+
+    >>> replace_unfit("a\x00b") == "a\ufffdb"
     True
     """
     return UNFIT.sub("\ufffd", text)

@@ -1,22 +1,22 @@
-"""A report as Markdown: for a pull request, an issue or a wiki."""
+"""The report as Markdown, for a pull request, an issue or a wiki."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
-from adamcore.conformance.report.junit import divergence
 from adamcore.conformance.report.matrix import Column, columns, rules
 from adamcore.conformance.report.report import Entry, Report
+from adamcore.conformance.report.text import evidence_lines
 from adamcore.conformance.types import Finding
 
 
-def markdown(report: Report) -> str:
-    """The text of the page."""
+def render_markdown(report: Report) -> str:
+    """Return the text of the page."""
     found = columns(report)
     parts = ["# Is it Adam?", overview(found)]
     for level, title in (("error", "Deviations"), ("note", "Notes")):
-        findings = [described(e, each) for column in found for e, each in column.findings(level)]
+        findings = [findings_section(e, each) for column in found for e, each in column.findings(level)]
         if findings:
             parts += [f"## {title}", *findings]
     if reasons := [column for column in found if column.entries[0].reason]:
@@ -31,7 +31,7 @@ def markdown(report: Report) -> str:
 
 
 def overview(found: Sequence[Column]) -> str:
-    """A row a candidate."""
+    """Return a table with one row for each candidate."""
     heads = ("candidate", "claimed as", "does as", "verdict", "worst", "passed", "failed", "skipped")
     rows = []
     for column in found:
@@ -40,7 +40,7 @@ def overview(found: Sequence[Column]) -> str:
         verdict = f"**{column.verdict}**" + (", as expected" if column.as_expected else "")
         rows.append(
             (
-                code(column.target), text(column.claimed), text(alone or ""), verdict, column.worst.text,
+                code(column.target), escape(column.claimed), escape(alone or ""), verdict, column.worst.text,
                 str(counts["passed"]), str(counts["failed"] + counts["expected"]), str(counts["skipped"]),
             )
         )  # fmt: skip
@@ -48,7 +48,7 @@ def overview(found: Sequence[Column]) -> str:
 
 
 def matrix(found: Sequence[Column]) -> str:
-    """Rules by candidates."""
+    """Return a table of rules by candidates."""
     heads = ("rule", *(code(column.target) for column in found))
     rows = [(rule, *(column.cell(rule).text for column in found)) for rule in rules(found)]
     return table(heads, rows) + (
@@ -57,17 +57,17 @@ def matrix(found: Sequence[Column]) -> str:
     )
 
 
-def described(entry: Entry, findings: Sequence[Finding]) -> str:
-    """The findings of one candidate, the most specific first."""
-    title = f"### {code(entry.target)} claimed as {text(entry.claimed)}"
+def findings_section(entry: Entry, findings: Sequence[Finding]) -> str:
+    """Return the findings of one candidate, the most specific first."""
+    title = f"### {code(entry.target)} claimed as {escape(entry.claimed)}"
     if entry.identified and entry.identified != entry.claimed:
-        title += f"; it does as {text(entry.identified)} does"
+        title += f"; it does as {escape(entry.identified)} does"
     parts = [title]
     for found in findings:
-        lines = f"- **{found.area}** ({found.rule}): expected {text(found.expected)}; "
-        lines += f"observed {text(found.observed)}"
+        lines = f"- **{found.area}** ({found.rule}): expected {escape(found.expected)}; "
+        lines += f"observed {escape(found.observed)}"
         if found.evidence is not None:
-            lines += "\n\n" + indent(block("\n".join(divergence(found.evidence))))
+            lines += "\n\n" + indent(block("\n".join(evidence_lines(found.evidence))))
         if found.repro:
             lines += "\n\n" + indent(block(found.repro, "python" if "\n" in found.repro else "sh"))
         parts.append(lines)
@@ -77,7 +77,7 @@ def described(entry: Entry, findings: Sequence[Finding]) -> str:
 def environment(report: Report) -> str:
     about = report.environment
     versions = ", ".join(f"{name} {version}" for name, version in about["packages"].items())
-    return text(f"Python {about['python']} on {about['platform']}; {versions}")
+    return escape(f"Python {about['python']} on {about['platform']}; {versions}")
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -86,20 +86,20 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def bullets(lines: Sequence[str]) -> str:
-    return "\n".join(f"- {text(line)}" for line in lines)
+    return "\n".join(f"- {escape(line)}" for line in lines)
 
 
-def text(plain: str) -> str:
-    r"""Plain text that Markdown and HTML leave as it is.
+def escape(plain: str) -> str:
+    r"""Return plain text with the characters escaped that Markdown or HTML would interpret.
 
-    >>> text("a*b | <c>")
+    >>> escape("a*b | <c>")
     'a\\*b \\| \\<c\\>'
     """
     return re.sub(r"([\\`*_\[\]<>|#~&])", r"\\\1", " ".join(plain.split()))
 
 
 def code(plain: str) -> str:
-    r"""Plain text as code, in a table too.
+    r"""Return plain text as inline code, also inside a table.
 
     >>> code("a`b|c")
     '``a`b\\|c``'
@@ -116,7 +116,7 @@ def block(plain: str, language: str = "text") -> str:
 
 
 def fence(plain: str, least: int) -> str:
-    """More backticks in a row than the text has."""
+    """Return at least ``least`` backticks, and more than the text has in a row."""
     longest = max((len(run) for run in re.findall("`+", plain)), default=0)
     return "`" * max(least, longest + 1)
 

@@ -1,4 +1,4 @@
-"""Error against bound over the steps of a probe, as the coordinates of a small plot."""
+"""The plot of a probe: error and bound over the steps, as coordinates for the template."""
 
 from __future__ import annotations
 
@@ -6,32 +6,34 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from adamcore.conformance.report.terminal import ratio
+from adamcore.conformance.report.text import format_ratio
 from adamcore.conformance.types import Point
 
 WIDTH, HEIGHT = 300, 110
-LEFT, RIGHT, TOP, BOTTOM = 36, 294, 8, 92  #: where the axes lie
-POINTS = 60  #: more steps than this are drawn as so many groups, each by its worst
-DECADES = 8  #: errors smaller than the largest size by more than this, and than every bound, lie on the floor
+LEFT, RIGHT, TOP, BOTTOM = 36, 294, 8, 92  #: positions of the axes
+POINTS = 60  #: points of a curve at most; of more steps, each group is drawn as its worst step
+DECADES = (
+    8  #: height of the plot in powers of ten, unless a bound lies lower; smaller errors lie on the floor
+)
 
 
 @dataclass
 class Plot:
-    """What the template draws; every coordinate is a whole number."""
+    """The elements of one plot; every coordinate is a whole number."""
 
-    label: str  #: the plot in words, for who cannot see it
-    bound: str = ""  #: a path
-    within: str = ""  #: the closed area under it
-    error: str = ""
-    dots: list[tuple[int, int]] = field(default_factory=list)
-    beyond: list[tuple[int, int]] = field(default_factory=list)
+    label: str  #: the plot in words, for readers who cannot see it
+    bound: str = ""  #: path of the bound
+    within: str = ""  #: path of the closed area below the bound
+    error: str = ""  #: path of the error
+    dots: list[tuple[int, int]] = field(default_factory=list)  #: the errors as points, if they are few
+    beyond: list[tuple[int, int]] = field(default_factory=list)  #: the errors above their bound
     y_ticks: list[tuple[int, str]] = field(default_factory=list)
     x_ticks: list[tuple[int, str]] = field(default_factory=list)
 
 
 def plot(series: Sequence[Point]) -> Plot | None:
-    """The plot of a series; None where there is nothing to draw: no number, or all stands still."""
-    steps = thinned(series)
+    """Return the plot of a series, or None if no error and no bound is a positive finite number."""
+    steps = thin(series)
     bounds = [p.bound_ulp for _, p in steps if 0 < p.bound_ulp < math.inf]
     errors = [p.ulp for _, p in steps if 0 < p.ulp < math.inf]
     if not bounds and not errors:
@@ -47,7 +49,7 @@ def plot(series: Sequence[Point]) -> Plot | None:
         level = floor if size <= 0 or math.isnan(size) else min(math.log10(size), top)
         return round(BOTTOM - (BOTTOM - TOP) * (max(level, floor) - floor) / (top - floor))
 
-    drawn = Plot(in_words(series))
+    drawn = Plot(describe(series))
     bounded = [(x(s), y(p.bound_ulp)) for s, p in steps if 0 < p.bound_ulp < math.inf]
     drawn.bound = path(bounded)
     if len(bounded) > 1:
@@ -57,13 +59,13 @@ def plot(series: Sequence[Point]) -> Plot | None:
     drawn.dots = curve if len(curve) <= POINTS // 2 else []
     drawn.beyond = [(x(s), y(math.inf if math.isnan(p.ulp) else p.ulp)) for s, p in steps if p.ratio > 1]
     every = math.ceil((top - floor) / 4)
-    drawn.y_ticks = [(y(10.0**k), power(k)) for k in range(floor, top + 1) if (top - k) % every == 0]
+    drawn.y_ticks = [(y(10.0**k), power_label(k)) for k in range(floor, top + 1) if (top - k) % every == 0]
     drawn.x_ticks = [(x(s), f"step {s}" if s == 1 else str(s)) for s in dict.fromkeys((1, len(series)))]
     return drawn
 
 
-def thinned(series: Sequence[Point]) -> list[tuple[int, Point]]:
-    """(step, point), at most POINTS of them."""
+def thin(series: Sequence[Point]) -> list[tuple[int, Point]]:
+    """Return at most POINTS pairs of a step and its point: the worst step of each group."""
     steps = list(enumerate(series, 1))
     size = math.ceil(len(steps) / POINTS)
     if size <= 1:
@@ -72,7 +74,7 @@ def thinned(series: Sequence[Point]) -> list[tuple[int, Point]]:
 
 
 def path(points: Sequence[tuple[int, int]]) -> str:
-    """Straight lines through points, as SVG writes them.
+    """Return straight lines through points as the path of an SVG.
 
     >>> path([(36, 50), (165, 40)])
     'M36 50L165 40'
@@ -80,23 +82,23 @@ def path(points: Sequence[tuple[int, int]]) -> str:
     return "L".join(f"{x} {y}" for x, y in points).join(("M", "")) if points else ""
 
 
-def power(k: int) -> str:
-    """A power of ten in few characters.
+def power_label(k: int) -> str:
+    """Return 10**k in few characters.
 
-    >>> [power(k) for k in (-3, -1, 0, 2, 6)]
+    >>> [power_label(k) for k in (-3, -1, 0, 2, 6)]
     ['1e-3', '.1', '1', '100', '1e6']
     """
     return f"{10**k}" if 0 <= k <= 3 else ".1" if k == -1 else f"1e{k}"
 
 
-def in_words(series: Sequence[Point]) -> str:
-    """What the plot shows, in a sentence.
+def describe(series: Sequence[Point]) -> str:
+    """Return the content of the plot in words.
 
-    >>> in_words([Point(0.25, 1.0, 4.0), Point(3.0, 6.0, 2.0)])
+    >>> describe([Point(0.25, 1.0, 4.0), Point(3.0, 6.0, 2.0)])
     '2 steps; worst in step 2: error 6 ULP, bound 2 ULP (3.0 of it); first beyond in step 2'
     """
     worst, point = max(enumerate(series, 1), key=lambda each: each[1].ratio)
     said = f"{len(series)} steps; worst in step {worst}: error {point.ulp:.3g} ULP, "
-    said += f"bound {point.bound_ulp:.3g} ULP ({ratio(point.ratio)} of it)"
+    said += f"bound {point.bound_ulp:.3g} ULP ({format_ratio(point.ratio)} of it)"
     first = next((step for step, p in enumerate(series, 1) if p.ratio > 1), None)
     return said + (f"; first beyond in step {first}" if first else "")

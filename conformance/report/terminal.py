@@ -1,19 +1,20 @@
-"""A report on the terminal: who conforms, how close to the bound, and what is wrong."""
+"""The report on the terminal: verdicts, the worst errors over their bounds, and the findings."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from adamcore.conformance.report.matrix import by_target, distinct_results, worst_verdict
 from adamcore.conformance.report.report import Entry, Report, Verdict
+from adamcore.conformance.report.text import format_ratio
 from adamcore.conformance.types import Finding, Result
 
-#: A column for each group of rules: its head, and the first parts of the rules in it.
+#: The columns: a head, and the families of the rules in it.
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("mom", ("MOM", "STEP")),
     ("bias", ("BC",)),
@@ -27,12 +28,12 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("num", ("NUM", "COEF", "NF")),
     ("stat", ("STATE",)),
 )
-#: Heads of the counts -> the status counted, and its colour where there are any.
+#: The columns of counts: a head, the status that is counted, and its colour if there are any.
 COUNTS = {
     "pass": ("passed", ""), "fail": ("failed", "bold red"), "note": ("note", "yellow"),
     "skip": ("skipped", "yellow"), "open": ("undecided", "yellow"),
 }  # fmt: skip
-SHOWN = 5  #: findings of an entry that are shown in full
+SHOWN = 5  #: findings of an entry that are printed in full
 LEGEND = {
     "mom": "moments and step", "bias": "bias correction", "eps": "epsilon", "dec": "weight decay",
     "ams": "AMSGrad", "nes": "Nesterov", "frz": "freezing and the clock", "lr": "learning rate, maximize",
@@ -43,7 +44,7 @@ VERDICTS: dict[Verdict, str] = {
 }  # fmt: skip
 
 
-def show(report: Report, console: Console) -> None:
+def print_report(report: Report, console: Console) -> None:
     """Print the tables, then findings, then notes."""
     rows = by_target(report.entries)
     console.print(overview(rows))
@@ -57,7 +58,7 @@ def show(report: Report, console: Console) -> None:
         console.print(Padding(Text(entry.reason), (0, 0, 0, 2), expand=False))
     for level in ("error", "note"):
         for entries in rows.values():
-            show_alike(console, alike(entries, level))
+            print_groups(console, group_by_findings(entries, level))
     for problem in report.unmet:
         console.print()
         console.print(Text("unmet       ", "bold red").append(problem, "not bold default"))
@@ -67,15 +68,8 @@ def show(report: Report, console: Console) -> None:
         console.print("a quick check: the short probes alone; without --quick it has all", style="yellow")
 
 
-def by_target(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
-    rows: dict[str, list[Entry]] = {}
-    for entry in entries:
-        rows.setdefault(entry.target, []).append(entry)
-    return rows
-
-
 def overview(rows: dict[str, list[Entry]]) -> Table:
-    """A row a candidate, a column a group of rules: the worst error as a fraction of its bound."""
+    """Return a table of candidates by groups of rules: the worst error as a fraction of its bound."""
     results = [r for entries in rows.values() for e in entries for r in e.results]
     groups = [(head, rules) for head, rules in GROUPS if any(in_group(r, rules) for r in results)]
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
@@ -87,18 +81,18 @@ def overview(rows: dict[str, list[Entry]]) -> Table:
         table.add_column(head, justify="right", no_wrap=True)
     for target, entries in rows.items():
         verdict = worst_verdict(entries)
-        mine = distinct(r for e in entries for r in e.results)
+        mine = distinct_results(r for e in entries for r in e.results)
         table.add_row(
             label(target, entries),
             Text(verdict, VERDICTS[verdict]),
-            *(cell([r for r in mine if in_group(r, rules)], entries[0]) for _, rules in groups),
-            *counts(mine, entries[0]),
+            *(worst_text([r for r in mine if in_group(r, rules)], entries[0]) for _, rules in groups),
+            *count_texts(mine, entries[0]),
         )
     return table
 
 
-def counts(results: Sequence[Result], entry: Entry) -> list[Text]:
-    """The numbers of probes that passed, failed, ..., as COUNTS names them."""
+def count_texts(results: Sequence[Result], entry: Entry) -> list[Text]:
+    """Return the number of results for each column of COUNTS."""
     kinds = ["note" if r.status == "failed" and not entry.failed(r) else r.status for r in results]
     return [
         Text(str(kinds.count(kind)) if results else "", style if kind in kinds else "dim")
@@ -112,7 +106,7 @@ def label(target: str, entries: Sequence[Entry]) -> Text:
 
 
 def by_dialect(several: Sequence[list[Entry]]) -> Table:
-    """Dialect by backend: the worst error as a fraction of its bound."""
+    """Return a table of dialects by backends: the worst error as a fraction of its bound."""
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     table.add_column("dialect", no_wrap=True)
     for entries in several:
@@ -120,7 +114,8 @@ def by_dialect(several: Sequence[list[Entry]]) -> Table:
     columns = [{entry.claimed: entry for entry in entries} for entries in several]
     for claim in columns[0]:
         table.add_row(
-            claim, *(cell(column[claim].results, column[claim]) for column in columns if claim in column)
+            claim,
+            *(worst_text(column[claim].results, column[claim]) for column in columns if claim in column),
         )
     return table
 
@@ -139,47 +134,19 @@ def in_group(result: Result, rules: tuple[str, ...]) -> bool:
     return result.probe.split("/")[0].split(".")[0] in rules
 
 
-def distinct(results: Iterable[Result]) -> list[Result]:
-    """Without the repetitions of dialects that a probe cannot tell apart."""
-    return list({id(r): r for r in results}.values())
-
-
-def cell(results: Sequence[Result], entry: Entry) -> Text:
-    """The worst ratio of some results, coloured: ``.31``, ``12``, ``!``, ``-`` where all were skipped."""
+def worst_text(results: Sequence[Result], entry: Entry) -> Text:
+    """Return the worst ratio of some results, coloured: ``.31``, ``12``, ``!``, or ``-`` if all skipped."""
     judged = [r for r in results if r.status in ("passed", "failed", "undecided")]
     if not judged:
         return Text("-" if results else "", "dim")
     worst = max(r.worst_ratio for r in judged)
     if any(entry.failed(r) for r in judged):
-        return Text(ratio(worst), "bold red")
-    return Text(ratio(worst), "green" if worst < 0.8 else "yellow")
-
-
-def ratio(x: float) -> str:
-    """A fraction in at most four characters.
-
-    >>> [ratio(x) for x in (0.0, 0.004, 0.314, 1.0, 7.26, 1234.0, 2.5e7, math.inf)]
-    ['0', '.00', '.31', '1.0', '7.3', '1e3', '2e7', '!']
-    """
-    if math.isinf(x) or math.isnan(x):
-        return "!"
-    if x == 0:
-        return "0"
-    if x < 0.995:
-        return f"{x:.2f}".lstrip("0")
-    if x < 9.95:
-        return f"{x:.1f}"
-    return f"{x:.0f}" if x < 999.5 else f"{x:.0e}".replace("e+0", "e").replace("e+", "e")
-
-
-def worst_verdict(entries: Sequence[Entry]) -> Verdict:
-    order: tuple[Verdict, ...] = ("broken", "deviates", "unavailable", "conforms")
-    verdicts = {entry.verdict for entry in entries}
-    return next(v for v in order if v in verdicts)
+        return Text(format_ratio(worst), "bold red")
+    return Text(format_ratio(worst), "green" if worst < 0.8 else "yellow")
 
 
 def unique_reasons(entries: Sequence[Entry]) -> list[Entry]:
-    """The first entry of each target that is broken or not here."""
+    """Return the entries with a reason, such as that of a broken target, each reason of a target once."""
     found: dict[tuple[str, str], Entry] = {}
     for entry in entries:
         if entry.reason:
@@ -187,8 +154,8 @@ def unique_reasons(entries: Sequence[Entry]) -> list[Entry]:
     return list(found.values())
 
 
-def alike(entries: Sequence[Entry], level: str) -> list[tuple[list[Entry], list[Finding]]]:
-    """Entries of one target that have the same findings of a level, and those findings."""
+def group_by_findings(entries: Sequence[Entry], level: str) -> list[tuple[list[Entry], list[Finding]]]:
+    """Return groups of entries of one target that have the same findings of a level, with those findings."""
     groups: dict[object, tuple[list[Entry], list[Finding]]] = {}
     for entry in entries:
         findings = [f for f in entry.findings if f.level == level]
@@ -198,32 +165,32 @@ def alike(entries: Sequence[Entry], level: str) -> list[tuple[list[Entry], list[
     return list(groups.values())
 
 
-def show_alike(console: Console, groups: Sequence[tuple[list[Entry], list[Finding]]]) -> None:
-    """The first few groups in full, the others by name."""
+def print_groups(console: Console, groups: Sequence[tuple[list[Entry], list[Finding]]]) -> None:
+    """Print the first few groups in full and name the others."""
     for entries, findings in groups[:SHOWN]:
-        show_findings(console, entries, findings)
+        print_findings(console, entries, findings)
     if rest := [entry.claimed for entries, _ in groups[SHOWN:] for entry in entries]:
         console.print(
-            Text(f"{groups[0][0][0].target} claimed as {few(rest)}: see the report (--json)", "dim")
+            Text(f"{groups[0][0][0].target} claimed as {join_few(rest)}: see the report (--json)", "dim")
         )
 
 
-def few(names: Sequence[str], count: int = 3) -> str:
-    """``names`` in a line: the first few, and how many more.
+def join_few(names: Sequence[str], count: int = 3) -> str:
+    """Return the first few names and the number of the others.
 
-    >>> few(["a", "b"]), few(["a", "b", "c", "d", "e"])
+    >>> join_few(["a", "b"]), join_few(["a", "b", "c", "d", "e"])
     ('a, b', 'a, b, c and 2 more')
     """
     shown = ", ".join(names[:count])
     return shown if len(names) <= count else f"{shown} and {len(names) - count} more"
 
 
-def show_findings(console: Console, entries: Sequence[Entry], findings: Sequence[Finding]) -> None:
-    """Findings that some entries of a target share, the most specific first, with what was seen."""
+def print_findings(console: Console, entries: Sequence[Entry], findings: Sequence[Finding]) -> None:
+    """Print the findings that some entries of a target share, the most specific first."""
     level, entry = findings[0].level, entries[0]
     console.print()
     title = Text("deviation" if level == "error" else "note", "bold red" if level == "error" else "yellow")
-    title.append(f"  {entry.target}", "bold").append(f" claimed as {few([e.claimed for e in entries])}")
+    title.append(f"  {entry.target}", "bold").append(f" claimed as {join_few([e.claimed for e in entries])}")
     if entry.identified and entry.identified != entry.claimed:
         title.append(f"; it does as {entry.identified} does")
     console.print(title)
@@ -236,11 +203,11 @@ def show_findings(console: Console, entries: Sequence[Entry], findings: Sequence
             line.add_column(overflow="fold")
             line.add_row(name, Text(value))
             console.print(Padding(line, (0, 0, 0, 4), expand=False))
-        if found.repro and "\n" in found.repro:  # a program: whole lines, to be copied
+        if found.repro and "\n" in found.repro:  # a program; its lines stay whole, so that it can be copied
             console.print(Padding(Text("a program that shows it", "dim"), (0, 0, 0, 4), expand=False))
             console.print(Text(found.repro), soft_wrap=True)
     if rest := list(dict.fromkeys(found.rule for found in findings[SHOWN:])):
-        more = Text(f"and {few(rest, 12)}: the report (--json) has them all", "dim")
+        more = Text(f"and {join_few(rest, 12)}: the report (--json) has them all", "dim")
         console.print(Padding(more, (0, 0, 0, 2), expand=False))
 
 
@@ -257,7 +224,7 @@ def details(found: Finding) -> list[tuple[str, str]]:
 
 
 def summary(report: Report) -> Text:
-    """The last line: how many of each verdict."""
+    """Return the last line: the number of candidates with each verdict."""
     counts: dict[str, int] = {}
     for entries in by_target(report.entries).values():
         verdict = worst_verdict(entries)

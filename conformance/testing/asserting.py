@@ -10,18 +10,17 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from adamcore.conformance.candidates.base import CandidateError, UnavailableError
-from adamcore.conformance.candidates.targets import adapter
-from adamcore.conformance.checking.check import check, choose
-from adamcore.conformance.checking.subjects import Foreign
-from adamcore.conformance.report.junit import described, told
+from adamcore.conformance.candidates.targets import make_candidate
+from adamcore.conformance.checking.check import check, select_probes
+from adamcore.conformance.checking.subjects import ThirdParty
+from adamcore.conformance.errors import CandidateError, ConformanceError, UnavailableError
 from adamcore.conformance.report.report import Entry, Report, environment
+from adamcore.conformance.report.text import failure_texts, finding_text
 from adamcore.conformance.settings import DTYPES
-from adamcore.conformance.workers.pool import Done, Ended, Event, Job, Ready
-from adamcore.conformance.workers.worker import run_one
-from adamcore.errors import AdamcoreError
+from adamcore.conformance.workers.pool import EndEvent, Event, ReadyEvent, RunEvent, WorkerJob
+from adamcore.conformance.workers.worker import try_probe
 
-WHERE = """
+FIND_ORIGIN = """
 import importlib.util as u, sys
 top, full = sys.argv[1:]
 spec = u.find_spec(top)
@@ -29,10 +28,6 @@ if spec is not None and spec.origin is None:
     spec = u.find_spec(full)
 print(spec.origin or "" if spec else "")
 """
-
-
-class ConformanceError(AdamcoreError, AssertionError):
-    """A candidate that does not conform to its claim; the message has the findings."""
 
 
 def assert_conforms(target: Any, dialect: str | None = None, **options: Any) -> Report:
@@ -53,22 +48,22 @@ def assert_conforms(target: Any, dialect: str | None = None, **options: Any) -> 
         UsageError: the target or an option makes no sense.
     """
     __tracebackhide__ = True
-    name = target if isinstance(target, str) else importable(target)
+    name = target if isinstance(target, str) else importable_target(target)
     if name is not None:
         report = check([name], dialect=dialect, **options)
     else:
-        report = check_here(target, dialect, **options)
+        report = check_in_process(target, dialect, **options)
     if report.exit_code:
-        raise ConformanceError(message(report))
+        raise ConformanceError(failure_message(report))
     return report
 
 
-def message(report: Report) -> str:
+def failure_message(report: Report) -> str:
     """Why a report is no good, with its findings."""
-    return "\n\n".join(of_entry(e) for e in report.entries if e.verdict != "conforms")
+    return "\n\n".join(entry_text(e) for e in report.entries if e.verdict != "conforms")
 
 
-def of_entry(entry: Entry) -> str:
+def entry_text(entry: Entry) -> str:
     """One candidate's findings as text; what failed, where there are none."""
     if entry.reason:
         return f"{entry.target} is {entry.verdict}: {entry.reason}"
@@ -76,13 +71,13 @@ def of_entry(entry: Entry) -> str:
     if entry.identified and entry.identified != entry.claimed:
         parts[0] += f"; it does as {entry.identified} does"
     failures = [r for r in entry.results if entry.failed(r)]
-    errors = [described(f) for f in entry.findings if f.level == "error"]
-    parts += errors or ["\n".join(told(entry, r)) for r in failures[:1]]
+    errors = [finding_text(f) for f in entry.findings if f.level == "error"]
+    parts += errors or ["\n".join(failure_texts(entry, r)) for r in failures[:1]]
     judged = [r for r in entry.results if r.status != "skipped"]
     return "\n\n".join([*parts, f"{len(failures)} of {len(judged)} probes failed"])
 
 
-def importable(found: Any) -> str | None:
+def importable_target(found: Any) -> str | None:
     """The target by which a new process finds this very object; None if it cannot."""
     module, name = getattr(found, "__module__", None), getattr(found, "__qualname__", None)
     if not isinstance(module, str) or not isinstance(name, str) or module == "__main__" or "<" in name:
@@ -96,18 +91,18 @@ def importable(found: Any) -> str | None:
     expected = first or origin
     if here is not found or expected is None:
         return None
-    there = where(top, module)
+    there = module_origin(top, module)
     return f"{module}:{name}" if there and Path(there).resolve() == Path(expected).resolve() else None
 
 
 @cache
-def where(top: str, module: str) -> str:
+def module_origin(top: str, module: str) -> str:
     """The file from which a new process imports a module, or the package it is in."""
-    found = subprocess.run([sys.executable, "-c", WHERE, top, module], capture_output=True, text=True)
+    found = subprocess.run([sys.executable, "-c", FIND_ORIGIN, top, module], capture_output=True, text=True)
     return found.stdout.strip()
 
 
-def check_here(
+def check_in_process(
     found: Any,
     dialect: str | None,
     *,
@@ -122,41 +117,41 @@ def check_here(
     """The check of an object, in this process; the last three options have no part in it."""
     name = getattr(found, "__qualname__", type(found).__name__).rpartition("<locals>.")[2]
     target = f"{getattr(found, '__module__', '?')}:{name}"
-    subject = Foreign(target, dialect, dict(settings or {}), device, choose(probes), dtypes)
+    subject = ThirdParty(target, dialect, dict(settings or {}), device, select_probes(probes), dtypes)
     for job in subject.jobs:
-        for event in run_here(found, job):
-            if isinstance(event, Ready):
-                subject.ready(event.info)
-            elif isinstance(event, Done):
-                subject.done(job, event.task, event.run)
-            elif isinstance(event, Ended):
-                subject.ended(None if event.problem == "usage" else event.problem, event.reason)
+        for event in run_in_process(found, job):
+            if isinstance(event, ReadyEvent):
+                subject.on_ready(event.info)
+            elif isinstance(event, RunEvent):
+                subject.on_run(job, event.task, event.run)
+            elif isinstance(event, EndEvent):
+                subject.on_end(None if event.problem == "usage" else event.problem, event.reason)
     return Report(subject.entries(), environment({target: subject.info.device} if subject.info else {}))
 
 
-def run_here(found: Any, job: Job) -> Iterator[Event]:
+def run_in_process(found: Any, job: WorkerJob) -> Iterator[Event]:
     """One job, as a worker does it."""
-    with precision_of(job.dtype):
+    with jax_precision(job.dtype):
         try:
-            candidate = adapter(job.target, found, job.settings, job.device)
-            yield Ready(job, candidate.info)
+            candidate = make_candidate(job.target, found, job.settings, job.device)
+            yield ReadyEvent(job, candidate.info)
             refusals = []
             for task, (_, number) in enumerate(job.tasks):
-                run, refusal = run_one(candidate, job.probes[number], job.dtype)
+                run, refusal = try_probe(candidate, job.probes[number], job.dtype)
                 refusals.append(refusal)
-                yield Done(job, task, run)
+                yield RunEvent(job, task, run)
             if refusals and all(refusals):
                 raise CandidateError(f"it could not be constructed for any probe: {refusals[0]}")
         except UnavailableError as error:
-            yield Ended(job, "unavailable", str(error))
+            yield EndEvent(job, "unavailable", str(error))
         except CandidateError as error:
-            yield Ended(job, "broken", str(error))
+            yield EndEvent(job, "broken", str(error))
         else:
-            yield Ended(job)
+            yield EndEvent(job)
 
 
 @contextlib.contextmanager
-def precision_of(dtype: str) -> Iterator[None]:
+def jax_precision(dtype: str) -> Iterator[None]:
     """JAX with or without float64, where it is loaded."""
     jax = sys.modules.get("jax")
     if jax is None:

@@ -9,21 +9,21 @@ from typing import Any
 
 import pytest
 
-from adamcore.conformance.candidates import is_own
-from adamcore.conformance.checking.check import check, choose, validate
+from adamcore.conformance.candidates import is_own_backend
+from adamcore.conformance.checking.check import check, select_probes, validate_target
 from adamcore.conformance.checking.expected import Expectations, read_expected
 from adamcore.conformance.claims import claim_of_dialect
-from adamcore.conformance.report.junit import told
+from adamcore.conformance.errors import ConformanceError, UsageError
 from adamcore.conformance.report.matrix import KINDS, kind_of
 from adamcore.conformance.report.report import Entry, Report
-from adamcore.conformance.settings import DTYPES, UsageError, parse_assignments
-from adamcore.conformance.testing.asserting import ConformanceError
+from adamcore.conformance.report.text import failure_texts
+from adamcore.conformance.settings import DTYPES, parse_assignments
 from adamcore.conformance.types import Result
 from adamcore.dialects import dialect, for_target
 from adamcore.errors import DialectError
 
 
-class Checks:
+class TargetChecks:
     """The targets to check; each is run once in this process, when its first result is asked for."""
 
     def __init__(self, targets: Sequence[str], expected: Expectations, **options: Any) -> None:
@@ -31,11 +31,11 @@ class Checks:
         self.reports: dict[str, Report] = {}
 
     @classmethod
-    def of_options(cls, option: Namespace) -> Checks:
+    def of_options(cls, option: Namespace) -> TargetChecks:
         """What the command line asks for; whatever makes no sense is an error now."""
         try:
             for target in option.adam_target:
-                validate(target)
+                validate_target(target)
             if option.adam_dialect:
                 dialect(option.adam_dialect)
             return cls(
@@ -45,7 +45,9 @@ class Checks:
                 dtypes=tuple(d for d in DTYPES if d in option.adam_dtype) or DTYPES,
                 device=option.adam_device,
                 settings=parse_assignments(option.adam_set),
-                probes=tuple(probe.name for probe in choose(option.adam_probe)) if option.adam_probe else (),
+                probes=tuple(probe.name for probe in select_probes(option.adam_probe))
+                if option.adam_probe
+                else (),
             )
         except (UsageError, DialectError) as error:
             raise pytest.UsageError(str(error)) from error
@@ -72,34 +74,36 @@ class Checks:
     def names(self, target: str) -> list[tuple[str, str]]:
         """(probe, dtype) of every test: those that the claim has no use for left out, where it is known."""
         name = self.options["dialect"] or getattr(for_target(target), "name", None)
-        probes = choose(self.options["probes"])
-        if name and not is_own(target):
+        probes = select_probes(self.options["probes"])
+        if name and not is_own_backend(target):
             claim = claim_of_dialect(name, self.options["settings"]).adam
             probes = [probe for probe in probes if probe.applies_to(claim)]
         return [(probe.name, dtype) for dtype in self.options["dtypes"] for probe in probes]
 
 
-KEY = pytest.StashKey[Checks]()
+KEY = pytest.StashKey[TargetChecks]()
 
 
-def collected(session: pytest.Session, config: pytest.Config) -> list[pytest.Item]:
+def collect_items(session: pytest.Session, config: pytest.Config) -> list[pytest.Item]:
     """Every test of every target, then one for each expected deviation."""
     checks = config.stash[KEY]
-    groups: list[Group] = [Target.from_parent(session, name=t, nodeid=t) for t in checks.targets]
+    groups: list[CheckCollector] = [
+        TargetCollector.from_parent(session, name=t, nodeid=t) for t in checks.targets
+    ]
     if checks.expected.entries:
-        groups.append(Expected.from_parent(session, name="expected", nodeid="expected"))
+        groups.append(ExpectationCollector.from_parent(session, name="expected", nodeid="expected"))
     return [item for group in groups for item in session.genitems(group)]
 
 
-class Group(pytest.Collector):
+class CheckCollector(pytest.Collector):
     """Tests that no file holds."""
 
     @property
-    def checks(self) -> Checks:
+    def checks(self) -> TargetChecks:
         return self.config.stash[KEY]
 
 
-class Target(Group):
+class TargetCollector(CheckCollector):
     """A target: a test for each probe and dtype."""
 
     def collect(self) -> Iterator[ProbeItem]:
@@ -107,7 +111,7 @@ class Target(Group):
             yield ProbeItem.from_parent(self, name=f"{probe}[{dtype}]", probe=probe, dtype=dtype)
 
 
-class Expected(Group):
+class ExpectationCollector(CheckCollector):
     """The file of expected deviations: a test for each entry."""
 
     def collect(self) -> Iterator[ExpectationItem]:
@@ -115,11 +119,11 @@ class Expected(Group):
             yield ExpectationItem.from_parent(self, name=f"entry {number}", where=entry.where)
 
 
-class Item(pytest.Item):
+class ConformanceItem(pytest.Item):
     """A test that fails without a traceback: what went wrong is not in Python."""
 
     @property
-    def checks(self) -> Checks:
+    def checks(self) -> TargetChecks:
         return self.config.stash[KEY]
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
@@ -132,7 +136,7 @@ class Item(pytest.Item):
         return self.config.rootpath / self.parent.name, None, f"{self.parent.name} {self.name}"
 
 
-class ProbeItem(Item):
+class ProbeItem(ConformanceItem):
     """One probe in one dtype."""
 
     def __init__(self, *, probe: str, dtype: str, **node: Any) -> None:
@@ -158,7 +162,7 @@ class ProbeItem(Item):
         reason = result.reason
         match list(KINDS)[kind]:
             case "failed":
-                raise ConformanceError(failure(entry, result))
+                raise ConformanceError(failure_text(entry, result))
             case "expected":
                 pytest.xfail(entry.waived[result.probe, result.dtype])
             case "note":
@@ -171,16 +175,16 @@ class ProbeItem(Item):
                 pytest.skip(reason)
 
 
-def failure(entry: Entry, result: Result) -> str:
+def failure_text(entry: Entry, result: Result) -> str:
     """What a failed test says: where it fails, the claim, the first divergence, its findings."""
-    first, *rest = told(entry, result)
+    first, *rest = failure_texts(entry, result)
     head = f"{entry.target}, claimed as {entry.claimed}"
     if entry.identified and entry.identified != entry.claimed:
         head += f"; it does as {entry.identified} does"
     return "\n\n".join([f"{first}\n{head}", *rest])
 
 
-class ExpectationItem(Item):
+class ExpectationItem(ConformanceItem):
     """One entry of the file of expected deviations: it fails once it is unused or expired."""
 
     def __init__(self, *, where: str, **node: Any) -> None:

@@ -51,9 +51,9 @@ def pytest_configure(config: pytest.Config) -> None:
         if given:
             raise pytest.UsageError(f"--adam-{given[0]} has no meaning without --adam-target")
         return
-    from adamcore.conformance.testing.items import KEY, Checks
+    from adamcore.conformance.testing.items import KEY, TargetChecks
 
-    config.stash[KEY] = Checks.of_options(option)
+    config.stash[KEY] = TargetChecks.of_options(option)
     if not hasattr(option, "adam_alone"):  # else a worker of xdist, which is told
         typed = any(str(word).startswith("--adam-target") for word in config.invocation_params.args)
         option.adam_alone = typed and config.args_source is not pytest.Config.ArgsSource.ARGS
@@ -67,6 +67,6 @@ def pytest_collection_modifyitems(
 ) -> None:
     """The probes stand after what was collected, in the same order in every process."""
     if config.option.adam_target:
-        from adamcore.conformance.testing.items import collected
+        from adamcore.conformance.testing.items import collect_items
 
-        items += collected(session, config)
+        items += collect_items(session, config)

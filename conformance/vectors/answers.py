@@ -48,14 +48,14 @@ def claim_json(axes: Json) -> Adam:
     return claim_from({axis: entry["value"] for axis, entry in axes.items()})
 
 
-def vector(claim: Adam, item: Input, dtype: str) -> Json | None:
+def make_vector(claim: Adam, item: Input, dtype: str) -> Json | None:
     """The vector of an input under a claim in a dtype; None where the claim or the dtype has none.
 
     There is none where the input means nothing under the claim, where a gradient, a state or an
     answer is not finite in the dtype, or where the bound of a parameter decides nothing.
     """
     probe = round_probe(item.probe, "float32" if dtype == "float64" else dtype)
-    if not probe.applies_to(claim) or not_finite(probe):
+    if not probe.applies_to(claim) or has_nonfinite(probe):
         return None
     steps = answers(claim, probe, dtype)
     if steps is None:
@@ -67,13 +67,13 @@ def vector(claim: Adam, item: Input, dtype: str) -> Json | None:
         "flags": list(item.flags),
         "dtype": dtype,
         "hyper": dict(probe.hyper),
-        "params": [{"shape": list(p.shape), "bits": packed(p, dtype)} for p in probe.params],
+        "params": [{"shape": list(p.shape), "bits": bit_text(p, dtype)} for p in probe.params],
         "start": [start_json(s, dtype) for s in probe.start],
         "steps": steps,
     }
 
 
-def not_finite(probe: Probe) -> bool:
+def has_nonfinite(probe: Probe) -> bool:
     arrays = [*probe.params, *(g for s in probe.steps for g in s.grads if g is not None)]
     return not all(np.isfinite(x).all() for x in arrays)
 
@@ -92,13 +92,15 @@ def answers(claim: Adam, probe: Probe, dtype: str) -> list[Json] | None:
             lr = lr if step.lr is None else step.lr
             answer: Json = {
                 "lr": lr,
-                "grads": [None if is_absent(step, i) else packed(g, dtype) for i, g in enumerate(step.grads)],  # type: ignore[arg-type]
+                "grads": [
+                    None if g is None or is_absent(step, i) else bit_text(g, dtype)
+                    for i, g in enumerate(step.grads)
+                ],
                 "t": want.clocks[s],
             }
             for k, name in enumerate(names):
                 pairs = [
-                    published(want.steps[s][i][k], bound.steps[s][i][k], dtype)
-                    for i in range(len(step.grads))
+                    publish(want.steps[s][i][k], bound.steps[s][i][k], dtype) for i in range(len(step.grads))
                 ]
                 if any(pair is None for pair in pairs):
                     return None
@@ -110,7 +112,7 @@ def answers(claim: Adam, probe: Probe, dtype: str) -> list[Json] | None:
     return done
 
 
-def published(balls: Any, radius: FloatArray, dtype: str) -> tuple[str, list[float]] | None:
+def publish(balls: Any, radius: FloatArray, dtype: str) -> tuple[str, list[float]] | None:
     """Exact values rounded once, and how far from *these* a right Adam may be."""
     d = DTYPES[dtype]
     rounded = [round_once(ball, d.bits, d.smallest) if ball.is_finite() else np.inf for ball in balls]
@@ -119,20 +121,20 @@ def published(balls: Any, radius: FloatArray, dtype: str) -> tuple[str, list[flo
     off = [
         abs(float((ball - arb(x)).mid())) for ball, x in zip(balls, rounded, strict=True)
     ]  # between exact and rounded once
-    limits = [upwards(r + o) for r, o in zip(radius, off, strict=True)]
-    return packed(np.array(rounded), dtype), limits
+    limits = [round_up(r + o) for r, o in zip(radius, off, strict=True)]
+    return bit_text(np.array(rounded), dtype), limits
 
 
-def upwards(x: float) -> float:
+def round_up(x: float) -> float:
     """The least number of three digits that is not below ``x``: the same on every machine.
 
-    >>> upwards(0.123000001)
+    >>> round_up(0.123000001)
     0.124
     """
     return float(UPWARDS.create_decimal(Decimal(float(x))))
 
 
-def packed(values: FloatArray, dtype: str) -> str:
+def bit_text(values: FloatArray, dtype: str) -> str:
     """Bit patterns in hexadecimal, a space between them."""
     digits = DTYPES[dtype].width // 4
     return " ".join(f"{int(k):0{digits}x}" for k in np.ravel(to_bits(values, dtype)))
@@ -141,9 +143,9 @@ def packed(values: FloatArray, dtype: str) -> str:
 def start_json(start: Start, dtype: str) -> Json:
     return {
         "t": start.t,
-        "m": packed(start.m, dtype),
-        "v": packed(start.v, dtype),
-        "v_max": packed(start.v_max, dtype),
+        "m": bit_text(start.m, dtype),
+        "v": bit_text(start.v, dtype),
+        "v_max": bit_text(start.v_max, dtype),
     }
 
 

@@ -48,7 +48,7 @@ def generate(
         done: called with each file's name.
     """
     from adamcore.conformance.vectors import inputs
-    from adamcore.conformance.vectors.answers import axes_json, vector
+    from adamcore.conformance.vectors.answers import axes_json, make_vector
 
     claims = inputs.long_claims() if long else inputs.claims()
     items = inputs.long_inputs() if long else inputs.INPUTS
@@ -57,7 +57,10 @@ def generate(
         if wanted and claim.name not in wanted:
             continue
         vectors = [
-            made for item in items for dtype in inputs.DTYPES if (made := vector(claim.adam, item, dtype))
+            made
+            for item in items
+            for dtype in inputs.DTYPES
+            if (made := make_vector(claim.adam, item, dtype))
         ]
         head = {
             "schema": SCHEMA,
@@ -113,7 +116,7 @@ def read_index(folder: Path) -> Json:
         VectorError: there is none, or it is none of this project's.
     """
     path = folder / INDEX
-    index = parsed(path, read_bytes(path, "a folder with an edition of vectors has one"))
+    index = parse(path, read_bytes(path, "a folder with an edition of vectors has one"))
     files = index.get("files")
     if not isinstance(files, dict) or not all(isinstance(f, dict) and "sha256" in f for f in files.values()):
         raise VectorError(f"{path}: the index has no files with their hashes")
@@ -134,7 +137,7 @@ def read_file(folder: Path, name: str, index: Json) -> Json:
             f"{path}: SHA-256 is {found[:16]}..., the index says {str(wanted)[:16]}...: the file was "
             "changed or cut; take it from the package again, or write the edition anew (--write)"
         )
-    content = parsed(path, data)
+    content = parse(path, data)
     if content.get("edition") != index.get("edition"):
         raise VectorError(
             f"{path}: edition {content.get('edition')!r} in a folder of {index.get('edition')!r}"
@@ -166,7 +169,7 @@ def read_bytes(path: Path, why: str) -> bytes:
         raise VectorError(f"{path}: {error.strerror or error}; {why}") from error
 
 
-def parsed(path: Path, data: bytes) -> Json:
+def parse(path: Path, data: bytes) -> Json:
     """The JSON object in a file of this project's kind."""
     try:
         content = json.loads(data)

@@ -53,7 +53,7 @@ class Input:
     flags: tuple[str, ...]
 
 
-def plain(lr: float, b1: float, b2: float, eps: float, weight_decay: float = 0.0) -> dict[str, float]:
+def hyper(lr: float, b1: float, b2: float, eps: float, weight_decay: float = 0.0) -> dict[str, float]:
     return {"lr": lr, "b1": b1, "b2": b2, "eps": eps, "weight_decay": weight_decay}
 
 
@@ -62,7 +62,7 @@ def late(name: str, about: str, t: int, b2: float, *flags: str) -> Input:
     start = Start(t, array([0.25, -0.5]), array([0.5, 0.125]), array([0.75, 0.25]))
     probe = Probe(
         name, about, (array([0.0, 0.5]),), gradients([[-0.5, 0.75]]),
-        plain(0.5, 0.9, b2, 0.03), needs={"nesterov": ("none", "optax", "same-t")}, start=(start,),
+        hyper(0.5, 0.9, b2, 0.03), needs={"nesterov": ("none", "optax", "same-t")}, start=(start,),
     )  # fmt: skip
     return Input(probe, flags)
 
@@ -82,36 +82,36 @@ INPUTS = (
     ),
     Input(
         Probe("MOM.1/defaults", "everybody's betas and lr",
-              (numbers(3, 3),), moving(4, 4, (3,)), plain(0.0009765625, 0.9, 0.999, 1e-8)),
+              (numbers(3, 3),), moving(4, 4, (3,)), hyper(0.0009765625, 0.9, 0.999, 1e-8)),
         ("CoefficientPrecision", "EpsilonUnderflow"),
     ),
     Input(
         Probe("MOM.1/b1-zero", "b1=0: the first moment is the gradient",
               (numbers(5, 2),), gradients([[1.0, 8.0], [0.5, -0.0625], [-0.25, 0.5]]),
-              plain(0.5, 0.0, 0.8, 0.03)),
+              hyper(0.5, 0.0, 0.8, 0.03)),
         ("SwappedBetas",),
     ),
     Input(
         Probe("MOM.2/b2-zero", "b2=0: the second moment is the squared gradient",
               (numbers(6, 2),), gradients([[1.0, 0.5], [0.5, -0.25], [-0.25, 0.5]]),
-              plain(0.5, 0.5, 0.0, 0.25)),
+              hyper(0.5, 0.5, 0.0, 0.25)),
         ("SwappedBetas",),
     ),
     Input(
         Probe("EPS.1/small-gradient", "gradients a quarter of eps: where it stands is most of the step",
               (array([0.0, 0.25]),), gradients([[0.25, -0.5], [0.5, 0.25], [-0.25, 0.75]]),
-              plain(0.5, 0.9, 0.999, 1.0)),
+              hyper(0.5, 0.9, 0.999, 1.0)),
         ("EpsilonPlacement", "EpsilonSign"),
     ),
     Input(
         Probe("EPS.6/zero-gradient", "a zero gradient from the start: the step is 0, not 0/0",
-              (array([1.0, -0.5]),), gradients([[0.0, 0.0], [0.0, 1.0]]), plain(0.5, 0.9, 0.999, 1e-8)),
+              (array([1.0, -0.5]),), gradients([[0.0, 0.0], [0.0, 1.0]]), hyper(0.5, 0.9, 0.999, 1e-8)),
         ("EpsilonUnderflow",),
     ),
     Input(
         Probe("BC.1/first-steps", "five steps of a constant and of a sign-changing gradient",
               (array([0.0, 0.0]),), gradients([[0.5, (-1) ** t * 0.5] for t in range(5)]),
-              plain(0.5, 0.9, 0.999, 1e-4)),
+              hyper(0.5, 0.9, 0.999, 1e-4)),
         ("NoCorrection", "FrozenClock", "CorrectionKept"),
     ),
     late("BC.2/t300", "update 300, from a given state", 299, 0.9999, "NarrowClock", "FrozenClock"),
@@ -121,60 +121,60 @@ INPUTS = (
     Input(
         Probe("DEC.1/coupling", "a large parameter and a small gradient: decay is most of what happens",
               (array([2.0, -2.0]),), gradients([[0.125, 0.25], [0.25, -0.125], [-0.125, 0.125]]),
-              plain(0.5, 0.75, 0.9, 0.125, 0.25)),
+              hyper(0.5, 0.75, 0.9, 0.125, 0.25)),
         ("DecayCoupling", "DecayMissing"),
     ),
     Input(
         Probe("DEC.5/order", "steps as large as the parameter under strong decay",
-              (array([0.5, -0.25]),), moving(7, 3, (2,)), plain(0.5, 0.5, 0.8, 0.03, 0.5)),
+              (array([0.5, -0.25]),), moving(7, 3, (2,)), hyper(0.5, 0.5, 0.8, 0.03, 0.5)),
         ("DecayOrder", "DecayCoupling"),
     ),
     Input(
         Probe("DEC.2/lr-changed", "lr falls to an eighth: decay that is multiplied by it falls with it",
               (array([1.0, -1.0]),),
               tuple(replace(s, lr=0.0625 if k == 2 else None) for k, s in enumerate(moving(8, 4, (2,)))),
-              plain(0.5, 0.5, 0.8, 0.03, 0.25)),
+              hyper(0.5, 0.5, 0.8, 0.03, 0.25)),
         ("DecayCoupling", "ScheduleIgnored"),
     ),
     Input(
         Probe("AMS.1/shrinking", "one large gradient, then small ones: only the maximum remembers",
               (array([0.0, 0.5]),), gradients([[10.0, 8.0], [0.5, -1.0], [0.5, 0.5], [-0.5, 0.5]]),
-              plain(0.5, 0.5, 0.8, 0.03)),
+              hyper(0.5, 0.5, 0.8, 0.03)),
         ("AmsgradOfWhat",),
     ),
     Input(
         Probe("NES.1/look-ahead", "alternating gradients: the look-ahead term changes sign",
               (array([0.5, -0.5]),), gradients([[1.0, 0.5], [-1.0, 1.0], [0.5, -0.5], [-0.5, 1.0]]),
-              {**plain(0.5, 0.75, 0.9, 0.03), "momentum_decay": 4e-3}),
+              {**hyper(0.5, 0.75, 0.9, 0.03), "momentum_decay": 4e-3}),
         ("NesterovForm",),
     ),
     Input(
         Probe("NUM.2/tiny", "gradients whose square underflows in float32: eps alone is the denominator",
               (array([0.0, 1e-20]),), gradients([[1e-25, -2e-25], [2e-25, 1e-25]]),
-              plain(1.0, 0.9, 0.999, 1e-8), needs={"epsilon": ("outside-corrected", "outside-uncorrected")}),
+              hyper(1.0, 0.9, 0.999, 1e-8), needs={"epsilon": ("outside-corrected", "outside-uncorrected")}),
         ("SquareUnderflow",),
     ),
     Input(
         Probe("NUM.4/near-one", "b2=0.9999: 1-b**t formed in float32 is over a thousand ULP off",
-              (array([0.0]),), gradients([[1.0], [1.0], [1.0]]), plain(1.0, 0.9, 0.9999, 1e-4)),
+              (array([0.0]),), gradients([[1.0], [1.0], [1.0]]), hyper(1.0, 0.9, 0.9999, 1e-4)),
         ("CoefficientPrecision",),
     ),
     Input(
         Probe("F1/absent", "the second parameter has no gradient in steps 2 and 3: it stands still",
               (array([1.0]), array([2.0])),
               gradients(B, [None if s in (1, 2) else g for s, g in enumerate(C)]),
-              plain(0.25, 0.75, 0.9375, 0.03, 0.25), needs={"missing": ("skip",)}),
+              hyper(0.25, 0.75, 0.9375, 0.03, 0.25), needs={"missing": ("skip",)}),
         ("AbsentIsNotZero", "SharedClock"),
     ),
     Input(
         Probe("F2/zero-gradient", "a zero gradient is a gradient: momentum, decay and clock go on",
               (array([1.0, -0.5]),), gradients([[1.0, -0.5], [0.5, 1.0], [0.0, 0.0], [0.0, 0.0]]),
-              plain(0.25, 0.75, 0.9375, 0.03, 0.25)),
+              hyper(0.25, 0.75, 0.9375, 0.03, 0.25)),
         ("AbsentIsNotZero", "DecayMissing"),
     ),
     Input(
         Probe("MOM.2/swallowed", "a second moment that changes by less than bfloat16 can store",
-              (array([0.0]),), gradients([[0.875]]), plain(0.5, 0.5, 0.999, 0.03),
+              (array([0.0]),), gradients([[0.875]]), hyper(0.5, 0.5, 0.999, 0.03),
               needs={"nesterov": ("none", "optax", "same-t")},
               start=(Start(1000, array([0.875]), array([1.0]), array([1.0])),)),
         ("SwallowedUpdate",),

@@ -35,7 +35,7 @@ typedef struct {{
 """
 
 
-def find(dialect: str | None, folder: Path = SHIPPED) -> list[str]:
+def find_files(dialect: str | None, folder: Path = SHIPPED) -> list[str]:
     """The files that answer for a dialect: its own, else one of a dialect that computes the same.
 
     Raises:
@@ -46,10 +46,10 @@ def find(dialect: str | None, folder: Path = SHIPPED) -> list[str]:
     if dialect is None:
         return list(index["files"])
     names = [name for name, entry in index["files"].items() if entry["dialect"] == dialect]
-    return names or [same_as(dialect, index, folder)]
+    return names or [equivalent_file(dialect, index, folder)]
 
 
-def same_as(dialect: str, index: Json, folder: Path) -> str:
+def equivalent_file(dialect: str, index: Json, folder: Path) -> str:
     """The file of the dialect that computes the same, coefficients' precision and freezing aside."""
     from adamcore.conformance.claims import claim_of_dialect
     from adamcore.conformance.oracle.sharing import equivalent_claim
@@ -65,10 +65,10 @@ def same_as(dialect: str, index: Json, folder: Path) -> str:
     raise VectorError(f"edition {index['edition']} has no vectors for {dialect}; it has {have}")
 
 
-def select(dialect: str | None = None, dtype: str | None = None, folder: Path = SHIPPED) -> Json:
+def select_vectors(dialect: str | None = None, dtype: str | None = None, folder: Path = SHIPPED) -> Json:
     """The vectors of a dialect and a dtype (None: of all), each with its dialect."""
     index = read_index(folder)
-    files = [read_file(folder, name, index) for name in find(dialect, folder)]
+    files = [read_file(folder, name, index) for name in find_files(dialect, folder)]
     return {
         "schema": "adamcore-vectors-selection/1",
         "edition": index["edition"],
@@ -82,7 +82,7 @@ def select(dialect: str | None = None, dtype: str | None = None, folder: Path = 
     }
 
 
-def as_json(selection: Json) -> str:
+def selection_json(selection: Json) -> str:
     return json.dumps(selection, indent=1)
 
 
@@ -96,7 +96,7 @@ def values(packed: str, dtype: str) -> FloatArray:
     return from_bits(np.array([int(word, 16) for word in packed.split()], dtype=width), dtype)
 
 
-def as_c(selection: Json, dtype: str) -> str:
+def c_header(selection: Json, dtype: str) -> str:
     """A C99 header with the vectors of one dtype as constants."""
     cases = [case for v in selection["vectors"] if v["dtype"] == dtype for case in c_cases(v)]
     narrow = "" if DTYPES[dtype].width > 16 else f", the bits of {dtype}"

@@ -52,6 +52,8 @@ def judge(claim: Adam, probe: Probe, dtype: str, run: Run, *, flushes: bool = Fa
     for s, (values, limits, got) in enumerate(zip(want.steps, bound.steps, run.params, strict=False)):
         given = probe.steps[s].before
         before = before if given is None else [to_carrier(p, dtype) for p in given]
+        for i, state in enumerate(probe.steps[s].states or ()):
+            nonfinite[i] &= state is None  # a state put in from outside is finite
         for i in range(len(probe.params)):
             mark_nonfinite(nonfinite[i], probe, s, i)
             problem = shape_problem(got[i], before[i])
@@ -194,6 +196,7 @@ def must_stand_still(adam: Adam, probe: Probe, s: int, i: int) -> FloatArray:
     """Return a boolean array of the elements that step ``s`` must leave bit for bit as they were."""
     shape = np.shape(probe.params[i])
     if is_absent(probe.steps[s], i):
-        return np.full(shape, adam.missing == "skip")
+        frozen = probe.steps[s].frozen
+        return np.full(shape, adam.missing == "skip" or (frozen is not None and frozen[i]))
     mask = mask_of(probe.steps[s], i, shape)
     return np.zeros(shape, dtype=bool) if mask is None else ~mask.reshape(shape)

@@ -19,15 +19,15 @@ from pathlib import Path
 PROC = Path("/proc")
 COUNTED = ("RssAnon:", "RssShmem:", "VmSwap:")
 MB = 2**20
-EVERY = 0.1  #: seconds between two looks
+POLL_SECONDS = 0.1  #: seconds between two looks
 
 
-def used(pid: int) -> int:
+def memory_of_tree(pid: int) -> int:
     """Bytes that a process and its descendants have for themselves; 0 where that is not told."""
-    return sum(private(one) for one in family(pid))
+    return sum(private_memory(one) for one in process_tree(pid))
 
 
-def family(pid: int) -> Iterator[int]:
+def process_tree(pid: int) -> Iterator[int]:
     """A process and all its descendants."""
     waiting = [pid]
     while waiting:
@@ -40,7 +40,7 @@ def family(pid: int) -> Iterator[int]:
                     waiting += [int(child) for child in children.split()]
 
 
-def private(pid: int) -> int:
+def private_memory(pid: int) -> int:
     """Bytes of one process' anonymous, shared and swapped-out pages."""
     with contextlib.suppress(OSError, ValueError, IndexError):
         lines = (PROC / str(pid) / "status").read_text().splitlines()

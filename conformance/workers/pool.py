@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
-from adamcore.conformance.candidates.base import Info
+from adamcore.conformance.candidates.base import CandidateInfo
 from adamcore.conformance.settings import MEMORY
 from adamcore.conformance.types import Probe, Run
 from adamcore.conformance.wire import Json, pack_probe, unpack_run
@@ -23,7 +23,7 @@ from adamcore.conformance.workers.process import Worker
 
 
 @dataclass(frozen=True, eq=False)
-class Job:
+class WorkerJob:
     """One process' work: a candidate, a dtype, and which probe to run under which claim."""
 
     target: str
@@ -36,14 +36,14 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Ready:
-    job: Job
-    info: Info
+class ReadyEvent:
+    job: WorkerJob
+    info: CandidateInfo
 
 
 @dataclass(frozen=True)
-class Done:
-    job: Job
+class RunEvent:
+    job: WorkerJob
     task: int
     run: Run
 
@@ -53,18 +53,20 @@ Problem = Literal["usage", "unavailable", "broken"]
 
 
 @dataclass(frozen=True)
-class Ended:
+class EndEvent:
     """The job is over; ``problem`` is None if all its tasks were done."""
 
-    job: Job
+    job: WorkerJob
     problem: Problem | None = None
     reason: str = ""
 
 
-Event = Ready | Done | Ended
+Event = ReadyEvent | RunEvent | EndEvent
 
 
-def run_jobs(jobs: Sequence[Job], timeout: float, parallel: int, memory: float = MEMORY) -> Iterator[Event]:
+def run_jobs(
+    jobs: Sequence[WorkerJob], timeout: float, parallel: int, memory: float = MEMORY
+) -> Iterator[Event]:
     """Run the jobs, ``parallel`` at a time, and yield events as they come.
 
     Args:
@@ -87,7 +89,7 @@ def run_jobs(jobs: Sequence[Job], timeout: float, parallel: int, memory: float =
                 for event in run_job(job, timeout, stop, memory):
                     events.put(event)
             except Exception as error:  # a fault of ours: still an end, so that nobody waits
-                events.put(Ended(job, "broken", f"{type(error).__name__}: {error}"))
+                events.put(EndEvent(job, "broken", f"{type(error).__name__}: {error}"))
 
     threads = [threading.Thread(target=serve, daemon=True) for _ in range(min(parallel, len(jobs)))]
     for thread in threads:
@@ -96,7 +98,7 @@ def run_jobs(jobs: Sequence[Job], timeout: float, parallel: int, memory: float =
     try:
         while left:
             event = events.get()
-            left -= isinstance(event, Ended)
+            left -= isinstance(event, EndEvent)
             yield event
     finally:
         stop.set()
@@ -104,58 +106,62 @@ def run_jobs(jobs: Sequence[Job], timeout: float, parallel: int, memory: float =
             thread.join(timeout=5)
 
 
-def run_job(job: Job, timeout: float, stop: threading.Event, memory: float = MEMORY) -> Iterator[Event]:
+def run_job(job: WorkerJob, timeout: float, stop: threading.Event, memory: float = MEMORY) -> Iterator[Event]:
     """Run one job in one worker."""
-    told = json.dumps(packed(job) | {"timeout": timeout}).encode()
-    worker = Worker(told, environment(job.dtype), memory)
+    told = json.dumps(pack_job(job) | {"timeout": timeout}).encode()
+    worker = Worker(told, worker_environment(job.dtype), memory)
     try:
-        yield from follow(job, worker, timeout, stop)
+        yield from worker_events(job, worker, timeout, stop)
     finally:
         worker.close()
 
 
-def follow(job: Job, worker: Worker, timeout: float, stop: threading.Event) -> Iterator[Event]:
+def worker_events(job: WorkerJob, worker: Worker, timeout: float, stop: threading.Event) -> Iterator[Event]:
     """Turn a worker's lines into events, up to the one that ends the job."""
     started, done = False, 0
     event: Event
     while True:
         line = worker.line(timeout, stop)
-        probe = f"probe {name_of(job, done)}"
+        probe = f"probe {probe_name(job, done)}"
         if line == "late":
             where = f"for {probe}" if started else "to start"
-            event = Ended(job, "broken", f"gave no answer for {timeout:g} s, waiting {where}: killed")
+            event = EndEvent(job, "broken", f"gave no answer for {timeout:g} s, waiting {where}: killed")
         elif line is None:
-            event = Ended(job, "broken", f"{worker.ending()} {f'at {probe}' if started else 'at the start'}")
+            event = EndEvent(
+                job, "broken", f"{worker.ending()} {f'at {probe}' if started else 'at the start'}"
+            )
         else:
-            event = read_event(job, line)
-        if isinstance(event, Ended):
+            event = parse_event(job, line)
+        if isinstance(event, EndEvent):
             said = worker.last_words() if event.problem == "broken" else ""
             yield replace(event, reason=event.reason + said)
             return
-        started, done = True, done + isinstance(event, Done)
+        started, done = True, done + isinstance(event, RunEvent)
         yield event
 
 
-def read_event(job: Job, line: bytes) -> Event:
+def parse_event(job: WorkerJob, line: bytes) -> Event:
     """The event that a line of a worker tells of."""
     try:
         message = json.loads(line)
         if "run" in message:
-            return Done(job, message["task"], unpack_run(message["run"]))
+            return RunEvent(job, message["task"], unpack_run(message["run"]))
         if "ready" in message:
             ready = message["ready"]
-            return Ready(job, Info(**ready | {"lacks": tuple(ready["lacks"])}))
+            return ReadyEvent(job, CandidateInfo(**ready | {"lacks": tuple(ready["lacks"])}))
         problem = next((p for p in get_args(Problem) if p in message), None)
-        return Ended(job, problem, message.get(problem, ""))
+        return EndEvent(job, problem, message.get(problem, ""))
     except (ValueError, LookupError, TypeError) as error:
-        return Ended(job, "broken", f"wrote into the channel of the check: {type(error).__name__}: {error}")
+        return EndEvent(
+            job, "broken", f"wrote into the channel of the check: {type(error).__name__}: {error}"
+        )
 
 
-def name_of(job: Job, task: int) -> str:
+def probe_name(job: WorkerJob, task: int) -> str:
     return job.probes[job.tasks[task][1]].name if task < len(job.tasks) else "(after the last)"
 
 
-def environment(dtype: str) -> dict[str, str]:
+def worker_environment(dtype: str) -> dict[str, str]:
     """JAX has float64 only where it is switched on, and behaves otherwise there: one process each."""
     return os.environ | {
         "JAX_ENABLE_X64": "1" if dtype == "float64" else "0",
@@ -164,7 +170,7 @@ def environment(dtype: str) -> dict[str, str]:
     }
 
 
-def packed(job: Job) -> dict[str, Any]:
+def pack_job(job: WorkerJob) -> dict[str, Any]:
     return {
         "target": job.target,
         "dtype": job.dtype,

@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping
 from typing import IO, Literal
 
-from adamcore.conformance.workers.memory import EVERY, MB, used
+from adamcore.conformance.workers.memory import MB, POLL_SECONDS, memory_of_tree
 
 STDERR_KEPT = 4000  #: bytes of a worker's standard error that are kept
 COMMAND = [sys.executable, "-m", "adamcore.conformance.workers.worker"]
@@ -95,27 +95,27 @@ class Worker:
             thread.join(timeout=1)
 
     def read_lines(self) -> None:
-        with opened(self.process.stdout) as stream:
+        with require_pipe(self.process.stdout) as stream:
             for line in stream:
                 self.lines.put(line)
         self.lines.put(None)
 
     def keep_end(self) -> None:
         """Drain its standard error, keeping only the end."""
-        with opened(self.process.stderr) as stream:
+        with require_pipe(self.process.stderr) as stream:
             while chunk := stream.read1(65536):  # type: ignore[attr-defined]
                 self.errors = (self.errors + chunk)[-STDERR_KEPT:]
 
     def watch(self) -> None:
         """End it when it takes too much memory."""
-        while not self.closed.wait(EVERY) and self.process.returncode is None:
-            taken = used(self.process.pid) / MB
+        while not self.closed.wait(POLL_SECONDS) and self.process.returncode is None:
+            taken = memory_of_tree(self.process.pid) / MB
             if taken > self.memory:
                 self.overrun = taken
                 self.kill()
                 return
 
 
-def opened(stream: IO[bytes] | None) -> IO[bytes]:
+def require_pipe(stream: IO[bytes] | None) -> IO[bytes]:
     assert stream is not None
     return stream

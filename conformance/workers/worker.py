@@ -21,15 +21,9 @@ import sys
 from typing import Any, TextIO
 
 from adamcore import Adam
-from adamcore.conformance.candidates import (
-    Candidate,
-    CandidateError,
-    Refusal,
-    SettingError,
-    UnavailableError,
-    load,
-)
+from adamcore.conformance.candidates import Candidate, Refusal, load_candidates
 from adamcore.conformance.candidates.base import describe
+from adamcore.conformance.errors import CandidateError, SettingError, UnavailableError
 from adamcore.conformance.types import Probe, Run
 from adamcore.conformance.wire import pack_run, unpack_probe
 
@@ -39,13 +33,13 @@ def main() -> None:
     job = json.loads(sys.stdin.buffer.read())
     lines = private_output()
     try:
-        work(job, lines)
+        run_tasks(job, lines)
     except SettingError as error:
-        say(lines, {"usage": str(error)})
+        write_line(lines, {"usage": str(error)})
     except UnavailableError as error:
-        say(lines, {"unavailable": str(error)})
+        write_line(lines, {"unavailable": str(error)})
     except CandidateError as error:
-        say(lines, {"broken": str(error)})
+        write_line(lines, {"broken": str(error)})
 
 
 def private_output() -> TextIO:
@@ -58,32 +52,32 @@ def private_output() -> TextIO:
     return lines
 
 
-def say(lines: TextIO, message: dict[str, Any]) -> None:
+def write_line(lines: TextIO, message: dict[str, Any]) -> None:
     lines.write(json.dumps(message) + "\n")
     lines.flush()
 
 
-def work(job: dict[str, Any], lines: TextIO) -> None:
+def run_tasks(job: dict[str, Any], lines: TextIO) -> None:
     """Load the candidate and run every task of the job."""
     claims = [None if fields is None else Adam(**fields) for fields in job["claims"]]
-    candidates = load(job["target"], claims, job["settings"], job["device"], job["timeout"])
+    candidates = load_candidates(job["target"], claims, job["settings"], job["device"], job["timeout"])
     probes = [unpack_probe(packed) for packed in job["probes"]]
-    say(lines, {"ready": dataclasses.asdict(candidates[0].info)})
+    write_line(lines, {"ready": dataclasses.asdict(candidates[0].info)})
 
     refusals = []
     for number, (claim, index) in enumerate(job["tasks"]):
-        run, refusal = run_one(candidates[claim], probes[index], job["dtype"])
+        run, refusal = try_probe(candidates[claim], probes[index], job["dtype"])
         refusals.append(refusal)
-        say(lines, {"task": number, "run": pack_run(run)})
+        write_line(lines, {"task": number, "run": pack_run(run)})
     if refusals and all(refusals):
         raise CandidateError(f"it could not be constructed for any probe: {refusals[0]}")
     close = getattr(candidates[0], "close", None)
     if close is not None:
         close()
-    say(lines, {"end": True})
+    write_line(lines, {"end": True})
 
 
-def run_one(candidate: Candidate, probe: Probe, dtype: str) -> tuple[Run, str | None]:
+def try_probe(candidate: Candidate, probe: Probe, dtype: str) -> tuple[Run, str | None]:
     """The run, and the refusal if the candidate would not take the probe.
 
     A constructor that raises ValueError or NotImplementedError says that it does not take these

@@ -1,4 +1,4 @@
-"""An AdamW behind JSON lines, in Python without any library: the protocol at its smallest.
+"""A driver for an AdamW in Python without any library: the protocol at its smallest (docs/protocol.md).
 
 adamcore check 'cmd:python examples/drivers/minimal.py'
 """
@@ -7,19 +7,25 @@ import json
 import math
 import struct
 import sys
+from typing import Any
+
+Message = dict[str, Any]
+hyper: dict[str, float]
+params: list[Message]
+state: dict[str, Any]
 
 
-def floats(array: dict) -> list[float]:
-    """The numbers of an array in float64: each word holds the bits of one of them."""
+def floats(array: Message) -> list[float]:
+    """Return the float64 numbers of an array; each word has the bits of one number."""
     return [struct.unpack(">d", bytes.fromhex(word))[0] for word in array["bits"].split()]
 
 
-def packed(numbers: list[float], like: dict) -> dict:
+def packed(numbers: list[float], like: Message) -> Message:
     bits = " ".join(struct.pack(">d", x).hex() for x in numbers)
     return {"dtype": "float64", "shape": like["shape"], "bits": bits}
 
 
-def start(message: dict) -> dict:
+def start(message: Message) -> Message:
     return {
         "protocol": 1,
         "dialect": "torch.AdamW",
@@ -29,7 +35,7 @@ def start(message: dict) -> dict:
     }
 
 
-def init(message: dict) -> dict:
+def init(message: Message) -> Message:
     global hyper, params, state
     hyper, params = message["hyper"], message["params"]
     zeros = [[0.0] * len(floats(p)) for p in params]
@@ -37,7 +43,7 @@ def init(message: dict) -> dict:
     return {}
 
 
-def step(message: dict) -> dict:
+def step(message: Message) -> Message:
     lr, b1, b2 = message["lr"], hyper["b1"], hyper["b2"]
     for i, grad in enumerate(message["grads"]):
         if grad is None:
@@ -54,12 +60,12 @@ def step(message: dict) -> dict:
     return {"params": params}
 
 
-def get_state(message: dict) -> dict:
+def get_state(message: Message) -> Message:
     moments = {name: [packed(x, p) for x, p in zip(state[name], params, strict=True)] for name in ("m", "v")}
     return {"state": {"t": state["t"]} | moments}
 
 
-def set_state(message: dict) -> dict:
+def set_state(message: Message) -> Message:
     global state
     given = message["state"]
     state = {"t": list(given["t"])} | {name: [floats(x) for x in given[name]] for name in ("m", "v")}

@@ -96,7 +96,11 @@ def test_f3_masked_elements_stand_still(lib: Any, kind: dict[str, Any], donate: 
 
 def test_f3_masks_broadcast(lib: Any) -> None:
     p, opt = lib(np.ones((2, 3))), Adam(lr=0.5, eps=0.0)
-    for mask, want in (([True, False, True], [[0.5, 1, 0.5]] * 2), ([[True], [False]], [[0.5] * 3, [1] * 3])):
+    masks: list[tuple[Any, Any]] = [
+        ([True, False, True], [[0.5, 1, 0.5]] * 2),
+        ([[True], [False]], [[0.5] * 3, [1] * 3]),
+    ]
+    for mask, want in masks:
         q, _ = opt.step(p, p, opt.init(p), present=lib(mask, "bool"))
         np.testing.assert_allclose(lib.numpy(q), want)
 

@@ -11,7 +11,7 @@ import pytest
 from adamcore import Adam
 
 SHAPES = {"w": (3, 4), "b": (5,), "s": (), "e": (0, 2)}
-HYPER = {"lr": 0.03, "b1": 0.8, "b2": 0.95, "eps": 1e-4}
+HYPER: dict[str, Any] = {"lr": 0.03, "b1": 0.8, "b2": 0.95, "eps": 1e-4}
 
 
 def data(

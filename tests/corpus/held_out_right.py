@@ -168,7 +168,7 @@ class ExactCorrections:
 
 
 class Moments(NamedTuple):
-    count: int
+    count: int  # type: ignore[assignment]  # the field of optax hides the method of a tuple
     mu: tuple[A, ...]
     nu: tuple[A, ...]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -228,7 +229,7 @@ class ResumeReorders(AdamW):
 class StateAdopted(AdamW):
     """The arrays that a state is restored from are taken over, and written to."""
 
-    adopted: ClassVar[list[A]] = []
+    adopted: Sequence[A] = ()
 
     def set_state(self, state: dict[str, Any]) -> None:
         super().set_state(state)

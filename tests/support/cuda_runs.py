@@ -46,7 +46,7 @@ def reference(
             with np.errstate(all="ignore"):
                 [(p, m)], v, v_max = update(np, adam, c, [(p, g, m)], v, most[0] if most else None)
             state[i] = [rounded(x, d) for x, d in zip((p, m, v, v_max), stored, strict=False)]
-        seen.append([bits(np.float64(own[k])) for k in range(len(stored)) for own in state])
+        seen.append([bits(np.asarray(own[k], np.float64)) for k in range(len(stored)) for own in state])
         count = clocks if adam.clock == "per-parameter" else clocks[:1]
         seen[-1].append(repr(count).encode())
     return seen

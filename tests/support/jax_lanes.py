@@ -18,7 +18,7 @@ from fast import gradients
 
 from adamcore import Adam, AdamState
 from adamcore.backends.jax.backend import JaxBackend
-from adamcore.backends.jax.step_cache import JaxLane
+from adamcore.backends.jax.step_cache import JitStep
 
 SHAPES: list[tuple[int, ...]] = [(), (0,), (7,), (3, 5), (40,)]
 
@@ -27,15 +27,15 @@ SHAPES: list[tuple[int, ...]] = [(), (0,), (7,), (3, 5), (40,)]
 def counted() -> Iterator[list[bool]]:
     """For every lane that was asked whether it made the step."""
     made: list[bool] = []
-    step = JaxLane.step
+    step = JitStep.step
 
-    def counting(self: JaxLane, *arguments: Any) -> Any:
+    def counting(self: JitStep, *arguments: Any) -> Any:
         done = step(self, *arguments)
         made.append(done is not None)
         return done
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(JaxLane, "step", counting)
+        patch.setattr(JitStep, "step", counting)
         yield made
 
 

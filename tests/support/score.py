@@ -28,13 +28,13 @@ for folder in (HERE, CORPUS):
 
 from register import ITEMS, Item  # noqa: E402 - found by the lines above
 
-from adamcore.conformance.candidates.targets import adapter  # noqa: E402
-from adamcore.conformance.checking.subjects import Foreign  # noqa: E402
+from adamcore.conformance.candidates.targets import make_candidate  # noqa: E402
+from adamcore.conformance.checking.subjects import ThirdParty  # noqa: E402
 from adamcore.conformance.probes import PROBES  # noqa: E402
 from adamcore.conformance.report.report import Entry  # noqa: E402
 from adamcore.conformance.settings import DTYPES  # noqa: E402
 from adamcore.conformance.types import Result  # noqa: E402
-from adamcore.conformance.workers.worker import run_one  # noqa: E402
+from adamcore.conformance.workers.worker import try_probe  # noqa: E402
 
 PROCESSES = 2
 CHUNK = 24  #: Adams in one piece of work, all of one claim so that they share what is cached
@@ -110,14 +110,14 @@ def surroundings(library: str, dtype: str) -> AbstractContextManager[object]:
 def entry(item: Item, names: Iterable[str] = PROBES) -> Entry:
     """Run, judge and diagnose one Adam, in this process, as a check does in others."""
     probes = [PROBES[name] for name in names]
-    subject = Foreign(item.target, item.claim, item.options, None, probes, DTYPES)
+    subject = ThirdParty(item.target, item.claim, item.options, None, probes, DTYPES)
     with np.errstate(all="ignore"):
-        candidate = adapter(item.target, item.made, item.options, None)
-        subject.ready(candidate.info)
+        candidate = make_candidate(item.target, item.made, item.options, None)
+        subject.on_ready(candidate.info)
         for job in subject.jobs:
             with surroundings(item.library, job.dtype):
                 for number, (_, index) in enumerate(job.tasks):
-                    subject.done(job, number, run_one(candidate, probes[index], job.dtype)[0])
+                    subject.on_run(job, number, try_probe(candidate, probes[index], job.dtype)[0])
         [made] = subject.entries()
     return made
 

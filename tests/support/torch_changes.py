@@ -19,7 +19,7 @@ Change = Callable[[Any, list[Any]], Any]
 
 def first(optimizer: Any) -> dict[str, Any]:
     """The state of the first parameter."""
-    return optimizer.state[optimizer.param_groups[0]["params"][0]]  # type: ignore[no-any-return]
+    return optimizer.state[optimizer.param_groups[0]["params"][0]]
 
 
 def put(name: str, value: Any) -> Change:
@@ -132,5 +132,5 @@ def run(make: Callable[[], tuple[Any, list[Any]]], change: Change, steps: int = 
 
 def long_way(*arguments: Any) -> list[Any]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(step_cache.Lanes, "ready", lambda *_: {})
+        patch.setattr(step_cache.StepCache, "ready", lambda *_: {})
         return run(*arguments)

@@ -12,9 +12,9 @@ from adamcore.backends.torch.backend import backend
 from adamcore.backends.torch.optimizer.freeze import Freezing
 from adamcore.backends.torch.optimizer.hooks import wrapped
 from adamcore.backends.torch.optimizer.param_groups import Group, core_of, of_dialect, of_group
-from adamcore.backends.torch.optimizer.state import Slots, collect, keep
+from adamcore.backends.torch.optimizer.state import GroupState, gather_state, store_state
 from adamcore.backends.torch.optimizer.state_dict import pack, unpack
-from adamcore.backends.torch.optimizer.step_cache import Lanes
+from adamcore.backends.torch.optimizer.step_cache import StepCache
 from adamcore.backends.torch.optimizer.update import update_group
 
 
@@ -83,7 +83,7 @@ class Adam(Freezing):
         }  # fmt: skip
         defaults = of_dialect(dialect or type(self).dialect, given | axes)
         self._cores: dict[int, Core] = {}  # of each group, as of the last step
-        self._lanes = Lanes()
+        self._step_cache = StepCache()
         super().__init__(params, defaults)
 
     @property
@@ -93,7 +93,7 @@ class Adam(Freezing):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        self._cores, self._lanes = {}, Lanes()
+        self._cores, self._step_cache = {}, StepCache()
         for group in self.param_groups:
             for name, value in (self.defaults | {"frozen": ()}).items():
                 group.setdefault(name, value)
@@ -137,8 +137,8 @@ class Adam(Freezing):
                     return loss
                 skipped = None
         plain = scale is None and skipped is None and backend.prepares()
-        ready: dict[int, Any] = self._lanes.ready(self.param_groups, self.state) if plain else {}
-        slots = [Slots([], [], [], [], [], [], []) for _ in self.param_groups]
+        ready: dict[int, Any] = self._step_cache.ready(self.param_groups, self.state) if plain else {}
+        slots = [GroupState([], [], [], [], [], [], []) for _ in self.param_groups]
         for i, group in enumerate(self.param_groups):
             if i not in ready:
                 self._init_group(i, group, *slots[i])
@@ -148,9 +148,9 @@ class Adam(Freezing):
             elif slots[i].clocks:
                 jobs, new = update_group(self._cores[i], group, slots[i], scale, skipped)
                 if group["differentiable"]:
-                    keep(self.state, slots[i], new)
+                    store_state(self.state, slots[i], new)
                 elif plain:
-                    self._lanes.remember(i, self._cores[i], group, self.state, slots[i], jobs)
+                    self._step_cache.remember(i, self._cores[i], group, self.state, slots[i], jobs)
         return loss
 
     def _init_group(
@@ -162,8 +162,8 @@ class Adam(Freezing):
         torch.compile knows this method by its name: it runs it where it traces the rest.
         """
         self._cores[index] = core_of(group)
-        slots = Slots(params, grads, ms, vs, maxima, clocks, products)
-        collect(self._cores[index], group, self.state, slots, f"param_groups[{index}]")
+        slots = GroupState(params, grads, ms, vs, maxima, clocks, products)
+        gather_state(self._cores[index], group, self.state, slots, f"param_groups[{index}]")
 
     def _check_capture(self) -> None:
         """Refuse a CUDA graph that would have the host's clock baked in."""

@@ -17,8 +17,7 @@ from typing import Any
 import torch
 
 from adamcore.adam import Adam as Core
-from adamcore.adam import check_number
-from adamcore.axes import AXES
+from adamcore.axes import AXES, check_number
 from adamcore.dialects import dialect, like
 from adamcore.errors import AxisError, BackendError, HyperparameterError
 

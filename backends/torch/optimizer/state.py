@@ -16,7 +16,7 @@ from adamcore.protocol import Result
 State = MutableMapping[Any, Any]
 
 
-class Slots(NamedTuple):
+class GroupState(NamedTuple):
     """The parameters of a group that take part in a step, and what belongs to them, place by place."""
 
     params: list[Any]
@@ -28,7 +28,7 @@ class Slots(NamedTuple):
     products: list[Any]  #: of Dozat's schedule, likewise; else of None
 
 
-def collect(core: Core, group: Group, state: State, slots: Slots, where: str) -> None:
+def gather_state(core: Core, group: Group, state: State, slots: GroupState, where: str) -> None:
     """Fill ``slots`` for a step; ``where`` names the group in messages.
 
     Raises:
@@ -101,7 +101,7 @@ def make_moments(core: Core, state: State, params: list[torch.Tensor]) -> None:
         state[p] |= moments
 
 
-def keep(state: State, slots: Slots, results: list[Result]) -> None:
+def store_state(state: State, slots: GroupState, results: list[Result]) -> None:
     """Moments that autograd has recorded, in the place of the old ones."""
     for p, new in zip(slots.params, results, strict=True):
         own = state[p]

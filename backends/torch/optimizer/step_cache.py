@@ -29,25 +29,25 @@ from adamcore.backends.torch.optimizer.param_groups import Group, core_of, setti
 from adamcore.clock import Ticker
 from adamcore.coefficients import MAX_CLOCK
 from adamcore.definition import Coefficients
-from adamcore.formula import formula
 from adamcore.protocol import Job, Prepared
+from adamcore.tracing import formula
 
 if TYPE_CHECKING:
-    from adamcore.backends.torch.optimizer.state import Slots, State
+    from adamcore.backends.torch.optimizer.state import GroupState, State
 
 PATTERNS = 4  #: of absent gradients that are remembered of a group
 INFINITE = float("inf")
 
 
-class Lanes:
+class StepCache:
     """The lanes of one optimizer; never copied or saved with it."""
 
     def __init__(self) -> None:
-        self.lanes: dict[tuple[int, bytes], Lane] = {}  # by group, and which of its gradients are there
+        self.lanes: dict[tuple[int, bytes], GroupStep] = {}  # by group, and which of its gradients are there
         self.keys: list[Any] = []
         self.owns: list[Any] = []
 
-    def ready(self, groups: Sequence[Group], state: State) -> dict[int, Lane]:
+    def ready(self, groups: Sequence[Group], state: State) -> dict[int, GroupStep]:
         """The lanes of those groups that can be stepped as before; nothing is changed yet.
 
         Raises:
@@ -66,13 +66,17 @@ class Lanes:
                 found[i] = lane
         return found
 
-    def remember(self, i: int, core: Core, group: Group, state: State, slots: Slots, jobs: list[Job]) -> None:
+    def remember(
+        self, i: int, core: Core, group: Group, state: State, slots: GroupState, jobs: list[Job]
+    ) -> None:
         """Prepare for another step like this one of group ``i``, if it can be made faster."""
         key = i, pattern([p.grad for p in group["params"]])
         self.lanes.pop(key, None)
         if not jobs or not same([job.p for job in jobs], slots.params):
             return
-        kind = Lane if countable(slots) else None if nvrtc.seen(slots.clocks[0]) else TickingLane
+        kind = (
+            GroupStep if countable(slots) else None if nvrtc.seen(slots.clocks[0]) else DeviceClockGroupStep
+        )
         prepared = None if kind is None else fast.prepare(core, jobs)
         if kind is not None and prepared is not None and kind.suits(prepared):
             self.keys, self.owns = list(state), list(state.values())
@@ -83,11 +87,11 @@ class Lanes:
                 del self.lanes[mine[0]]
 
 
-class Lane:
+class GroupStep:
     """A group's step with the same parameters taking part."""
 
     def __init__(
-        self, core: Core, group: Group, state: State, slots: Slots, prepared: Prepared, keeps: bool
+        self, core: Core, group: Group, state: State, slots: GroupState, prepared: Prepared, keeps: bool
     ) -> None:
         self.core, self.prepared, self.settings = core, prepared, settings_of(group)
         self.keeps = keeps  # whether there is a keep_p, the one term that lr and t can take away
@@ -171,7 +175,7 @@ class Lane:
             product.value = c.mu_product  # type: ignore[assignment]
 
 
-class TickingLane(Lane):
+class DeviceClockGroupStep(GroupStep):
     """One whose clocks are out of the host's sight, on the device, and are ticked there."""
 
     @staticmethod
@@ -205,7 +209,7 @@ def pattern(grads: list[Any]) -> bytes:
     return bytes(map(is_not, grads, repeat(None)))
 
 
-def countable(slots: Slots) -> bool:
+def countable(slots: GroupState) -> bool:
     """Whether clocks can be read and ticked where they stand in memory."""
     products = [x for x in slots.products if x is not None]
     kinds: Any = chain(zip(slots.clocks, repeat(torch.int32)), zip(products, repeat(torch.float64)))

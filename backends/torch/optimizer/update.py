@@ -13,7 +13,7 @@ from adamcore.backends.torch import nvrtc
 from adamcore.backends.torch.backend import TorchBackend, backend
 from adamcore.backends.torch.optimizer import sparse
 from adamcore.backends.torch.optimizer.param_groups import Group
-from adamcore.backends.torch.optimizer.state import Slots
+from adamcore.backends.torch.optimizer.state import GroupState
 from adamcore.backends.torch.optimizer.step_cache import number
 from adamcore.clock import Tick, Ticker
 from adamcore.coefficients import MAX_CLOCK
@@ -40,7 +40,7 @@ recording = Recording()
 
 
 def update_group(
-    core: Core, group: Group, slots: Slots, scale: Any, skipped: Any
+    core: Core, group: Group, slots: GroupState, scale: Any, skipped: Any
 ) -> tuple[list[Job], list[Result]]:
     """Step a group in place; ``differentiable`` leaves the old moments alone and returns new ones.
 
@@ -95,7 +95,7 @@ def update_group(
     return jobs, results
 
 
-def tick_all(ticker: Ticker, slots: Slots, like: Any, skipped: Any) -> list[Coefficients]:
+def tick_all(ticker: Ticker, slots: GroupState, like: Any, skipped: Any) -> list[Coefficients]:
     """Tick each clock in place; for each the coefficients of the update that it counts."""
     compiling = torch.compiler.is_compiling()
     known: dict[Any, Tick] = {}

@@ -15,7 +15,7 @@ from adamcore.backends import states
 from adamcore.backends.io.safetensors import as_tensor, decode, digest, encode
 from adamcore.backends.states import Moments, NamedState
 from adamcore.conformance.audit import Recorder
-from adamcore.conformance.audit.recording import values
+from adamcore.conformance.audit.recording import tensor_values
 from adamcore.errors import CheckpointError
 
 A = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
@@ -30,7 +30,10 @@ def of(header: dict[str, Any] | bytes, size: int = 11) -> bytes:
 
 def test_the_bytes_on_file_stay() -> None:
     """As states (a space after a comma) and recordings (none) have always been written, and the hash."""
-    tensors = {"b": as_tensor(np.float32([[1.0, -2.0]])), "a": as_tensor(np.uint8([3]))}
+    tensors = {
+        "b": as_tensor(np.asarray([[1.0, -2.0]], np.float32)),
+        "a": as_tensor(np.asarray([3], np.uint8)),
+    }
     body = bytes.fromhex("0000803f000000c0") + b"\3"
     loose = (
         b'{"__metadata__": {"k": "v"}, "b": {"dtype": "F32", "shape": [1, 2], "data_offsets": [0, 8]}, '
@@ -92,4 +95,4 @@ def test_other_byte_orders_are_written_as_the_format_has_them(tmp_path: Path) ->
     assert states.load(tmp_path / "s").leaves["w"].m.tolist() == [1.0, -2.5]
     recorder = Recorder({"lr": 1.0})
     recorder.step({"w": x}, {}, {"w": x})
-    assert values(recorder.tensors["after/1/w"]).tolist() == [1.0, -2.5]
+    assert tensor_values(recorder.tensors["after/1/w"]).tolist() == [1.0, -2.5]

@@ -91,7 +91,8 @@ def test_nothing_compiles_twice() -> None:
 
 
 def test_leaves_beyond_one_call() -> None:
-    adam, shapes = Adam(lr=0.1, clock="global"), [(3,)] * 70
+    adam = Adam(lr=0.1, clock="global")
+    shapes: list[tuple[int, ...]] = [(3,)] * 70
     params, grads = ([jnp.asarray(x) for x in gradients(k, "float32", shapes)] for k in (1, 2))
     state = adam.init(params)
     assert calls(inside(adam), params, grads, state) == 3

@@ -76,7 +76,7 @@ def test_apply_updates_makes_our_step(dialect: str, jit: bool) -> None:
     from adamcore.conformance.oracle.bounds import bounds
     from adamcore.conformance.types import Probe, Step
 
-    hyper = {"lr": 0.25, "b1": 0.5, "b2": 0.75, "eps": 2.0**-7, "weight_decay": 0.125}
+    hyper: dict[str, Any] = {"lr": 0.25, "b1": 0.5, "b2": 0.75, "eps": 2.0**-7, "weight_decay": 0.125}
     opt = Adam.like(dialect, **hyper)
     tx = adam(hyper["lr"], **{k: v for k, v in hyper.items() if k != "lr"}, dialect=dialect)
     flat = [np.asarray(p, np.float64).ravel() for p in jax.tree.leaves(PARAMS)]
@@ -353,7 +353,7 @@ def test_flax_nnx() -> None:
         optimizer = nnx.Optimizer(model, tx, wrt=nnx.Param)
         x = jnp.asarray(np.random.default_rng(0).normal(size=(32, 2)), jnp.float32)
 
-        @nnx.jit  # type: ignore[untyped-decorator]
+        @nnx.jit
         def one(model: Any, optimizer: Any) -> Any:
             loss, grads = nnx.value_and_grad(lambda m: jnp.mean((m(x)[:, 0] - x[:, 0] * x[:, 1]) ** 2))(model)
             optimizer.update(model, grads)
@@ -375,7 +375,7 @@ def test_equinox() -> None:
     tx = adam(0.05, dialect="torch.AdamW")
     state = tx.init(eqx.filter(model, eqx.is_array))
 
-    @eqx.filter_jit  # type: ignore[untyped-decorator]
+    @eqx.filter_jit
     def one(model: Any, state: Any) -> Any:
         def loss(m: Any) -> Any:
             return jnp.mean((jax.vmap(m)(x)[:, 0] - x[:, 0] * x[:, 1]) ** 2)

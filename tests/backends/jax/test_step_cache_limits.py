@@ -87,7 +87,7 @@ def test_no_array_is_kept_alive() -> None:
     del params, state, grads
     gc.collect()
     assert [r for r in seen if r() is not None] == []
-    assert all(lane.dead for lane in adam._lanes)
+    assert all(lane.dead for lane in adam._step_cache)
 
 
 def test_inside_somebodys_trace_no_clock_ticks() -> None:

@@ -111,10 +111,10 @@ def test_torchs_team_gives_the_same_bits(many: None) -> None:
 
 def test_without_openmp_the_bits_are_the_same(many: None, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("llvmlite")
+    from adamcore.backends.kernels.threads import spread as real
     from adamcore.backends.torch import openmp
 
     shared = []
-    real = openmp.spread
 
     def spread(*args: object) -> None:
         shared.append(args)

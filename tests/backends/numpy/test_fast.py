@@ -11,7 +11,7 @@ from fast import adams, at, definition_alone, gradients, probed, trajectory
 from adamcore import Adam
 from adamcore.backends.kernels import llvm
 from adamcore.backends.numpy import backend, blocks, fast
-from adamcore.program import program
+from adamcore.tracing import program
 
 
 @pytest.fixture(params=["machine", "blocks"])
@@ -99,7 +99,7 @@ def test_gradient_in_the_parameters_memory(path: str) -> None:
 
 def test_same_bits_for_every_split(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("llvmlite")
-    from adamcore.backends.kernels import table
+    from adamcore.backends.kernels import cpu
 
     def run() -> bytes:
         rng = np.random.default_rng(1)
@@ -110,10 +110,10 @@ def test_same_bits_for_every_split(monkeypatch: pytest.MonkeyPatch) -> None:
         return b"".join(p.tobytes() for p in params)
 
     want = run()
-    monkeypatch.setattr(table, "PARALLEL", 1)
-    monkeypatch.setattr(table, "processors", lambda: 3)
+    monkeypatch.setattr(cpu, "PARALLEL", 1)
+    monkeypatch.setattr(cpu, "processors", lambda: 3)
     for piece in (1 << 14, 4099, 77_777):
-        monkeypatch.setattr(table, "PIECE", piece)
+        monkeypatch.setattr(cpu, "PIECE", piece)
         assert run() == want
 
 

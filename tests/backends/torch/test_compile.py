@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -32,7 +33,7 @@ def trajectory(adam: Adam, donate: bool) -> list[Any]:
 
 
 @pytest.fixture
-def made(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+def made(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
     """The graphs that are compiled; they are run as they are, for a compiler takes ten seconds for each.
 
     So division by a 0-d tensor is PyTorch's own, a product with the reciprocal.

@@ -97,8 +97,13 @@ def test_what_is_not_served_says_why_and_falls_back(make: Any, why: str, shim: S
     adam = Adam(lr=0.1)
     with pytest.MonkeyPatch.context() as patch:
         seen: list[Any] = []
-        inner = fast.obstacle
-        patch.setattr(fast, "obstacle", lambda job: (seen.append(inner(job)), seen[-1])[1])
+        inner = fast.unsupported
+
+        def asked(job: Any) -> Any:
+            seen.append(inner(job))
+            return seen[-1]
+
+        patch.setattr(fast, "unsupported", asked)
         adam.step([p], [torch.ones_like(p)], adam.init([p]))
     assert why in seen[0]
     [got], _ = adam.step([p], [torch.ones_like(p)], adam.init([p]))
@@ -169,4 +174,4 @@ def test_a_tensor_that_moves_is_noticed(shim: Shim) -> None:
 def test_there_is_no_runtime_on_the_cpu() -> None:
     assert nvrtc.runtime(torch.device("cpu")) is None
     assert nvrtc.missing(torch.device("cpu")) == "a tensor on cpu"
-    assert fast.MEMORY.obstacle(torch.ones(3)) is None
+    assert fast.MEMORY.unsupported(torch.ones(3)) is None

@@ -25,7 +25,7 @@ from adamcore.backends.io.atomic import write_whole
 from adamcore.backends.io.safetensors import Tensor, encode
 from adamcore.conformance.audit import Recorder, RecordingError
 from adamcore.conformance.audit.judge import audit
-from adamcore.conformance.audit.recording import load, read, values
+from adamcore.conformance.audit.recording import load, read_tensors, tensor_values
 from adamcore.conformance.cli import main
 from adamcore.conformance.report.report import Entry
 
@@ -226,7 +226,7 @@ def test_parameters_changed_between_steps_are_not_the_optimizers_fault(path: Pat
         with torch.no_grad():
             params["weight"].clamp_(-0.5 / (k + 1), 0.5 / (k + 1))
     recorder.save(path)
-    arrays, _ = read(path)
+    arrays, _ = read_tensors(path)
     assert "before/3/weight" in arrays
     assert "before/3/bias" not in arrays
     assert only(path).verdict == "conforms"
@@ -238,10 +238,10 @@ def test_parameters_changed_between_steps_are_not_the_optimizers_fault(path: Pat
 def test_the_format_is_that_of_safetensors(path: Path) -> None:
     run_torch(path, dtype=torch.bfloat16, steps=2)
     theirs = safetensors.torch.load_file(path)
-    arrays, metadata = read(path)
+    arrays, metadata = read_tensors(path)
     assert set(theirs) == set(arrays)
     for name, tensor in theirs.items():
-        np.testing.assert_array_equal(tensor.float().numpy(), values(arrays[name]))
+        np.testing.assert_array_equal(tensor.float().numpy(), tensor_values(arrays[name]))
     with safetensors.safe_open(path, "np") as file:
         assert file.metadata() == metadata
     safetensors.torch.save_file(theirs, path, metadata)  # and theirs can be read here
@@ -251,14 +251,14 @@ def test_the_format_is_that_of_safetensors(path: Path) -> None:
 def test_what_is_written_is_read_again(path: Path) -> None:
     array = np.array([[1.5, -0.0], [np.inf, 5e-324]])
     write_whole(path, encode({"x": Tensor("float64", (2, 2), array.tobytes())}, {"k": "v"}))
-    arrays, metadata = read(path)
+    arrays, metadata = read_tensors(path)
     assert metadata == {"k": "v"}
-    assert values(arrays["x"]).tobytes() == array.tobytes()
+    assert tensor_values(arrays["x"]).tobytes() == array.tobytes()
     assert [p.name for p in path.parent.iterdir()] == [path.name]
 
 
 def rewrite(path: Path, change: Callable[[dict[str, Tensor], dict[str, Any]], None]) -> None:
-    arrays, metadata = read(path)
+    arrays, metadata = read_tensors(path)
     run = json.loads(metadata["adamcore"])
     change(arrays, run)
     write_whole(path, encode(arrays, {"adamcore": json.dumps(run)}))
@@ -368,6 +368,6 @@ def test_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(blocks) == 2
     for name in ("run.safetensors", "plain.safetensors"):
         assert only(tmp_path / name).verdict == "conforms"
-    _, metadata = read(tmp_path / "run.safetensors")
+    _, metadata = read_tensors(tmp_path / "run.safetensors")
     [described] = re.findall(r"^```json\n(.*?)^```$", page, flags=re.MULTILINE | re.DOTALL)
     assert json.loads(described).keys() == json.loads(metadata["adamcore"]).keys()

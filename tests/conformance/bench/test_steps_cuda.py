@@ -34,7 +34,7 @@ def on_cpu(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_steps_are_waited_for(on_cpu: list[str]) -> None:
     shapes = ((5,), (3, 2))
-    for make in (steps_cuda.native(foreach=True), steps_cuda.donated(), steps_cuda.optimizer()):
+    for make in (steps_cuda.torch_optim(foreach=True), steps_cuda.donated(), steps_cuda.optimizer()):
         step: Any = make(shapes)
         on_cpu.clear()
         step()
@@ -46,24 +46,29 @@ def test_steps_are_waited_for(on_cpu: list[str]) -> None:
 def test_the_floor_moves_what_a_step_moves(monkeypatch: pytest.MonkeyPatch, on_cpu: list[str]) -> None:
     made: list[Any] = []
     ones = torch.ones
-    monkeypatch.setattr(torch, "ones", lambda n, dtype, device: made.append(ones(n, dtype=dtype)) or made[-1])
-    steps_cuda.floor(((5,), (3, 2)))()
+
+    def on_the_cpu(n: int, dtype: Any, device: str) -> Any:
+        made.append(ones(n, dtype=dtype))
+        return made[-1]
+
+    monkeypatch.setattr(torch, "ones", on_the_cpu)
+    steps_cuda.memory_traffic(((5,), (3, 2)))()
     assert made[0].nbytes * 2 == 28 * 11  # read once, written once
 
 
 def test_what_is_not_served_is_asked_of_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(contenders, "present", lambda framework: framework == "torch")
-    monkeypatch.setattr(coverage, "present", lambda framework: framework == "torch")
-    assert list(coverage.unserved()) == ["torch"]
-    assert "complex64" in coverage.unserved()["torch"]
+    monkeypatch.setattr(contenders, "is_available", lambda framework: framework == "torch")
+    monkeypatch.setattr(coverage, "is_available", lambda framework: framework == "torch")
+    assert list(coverage.unsupported_examples()) == ["torch"]
+    assert "complex64" in coverage.unsupported_examples()["torch"]
 
 
 @pytest.mark.gpu
 def test_a_run_on_the_device() -> None:
-    from adamcore.conformance.bench.work import WORK
+    from adamcore.conformance.bench.workloads import WORKLOADS
 
-    rows = measure.run_one("1M", WORK["1M"], list(contenders.installed("torch:cuda")), 1.0)
+    rows = measure.run_workload("1M", WORKLOADS["1M"], list(contenders.installed("torch:cuda")), 1.0)
     assert {row.name for row in rows} >= {"memory traffic", "adamcore", "adamcore, graph"}
     assert all(row.seconds > 0 for row in rows)
-    found = coverage.unserved()["torch:cuda"]
+    found = coverage.unsupported_examples()["torch:cuda"]
     assert {"complex64", "transposed", "every second", "a mask"} == found.keys()

@@ -9,8 +9,8 @@ import pytest
 from array_adam import Good, judged
 
 from adamcore.conformance.candidates.array import ArrayCandidate
-from adamcore.conformance.candidates.base import mirrored
-from adamcore.conformance.candidates.buffers import Buffers, overwrite
+from adamcore.conformance.candidates.base import mirror
+from adamcore.conformance.candidates.buffers import GradientBuffers, overwrite
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.types import Probe, Run
 from adamcore.conformance.verdict.judge import judge_twin
@@ -52,7 +52,7 @@ def test_held_gradients_are_told_by_the_probe_that_leaves_them_alone() -> None:
 def test_the_same_memory_in_every_layout(layout: Any) -> None:
     from adamcore.conformance.candidates.base import cast
 
-    buffers = Buffers(PLAIN, lambda g: cast(g, "float32", layout), overwrite)
+    buffers = GradientBuffers(PLAIN, lambda g: cast(g, "float32", layout), overwrite)
     values = [np.full((2, 3), x, dtype="float32") for x in (1.0, 2.0)]
     first = buffers.fill([values[0], None])
     assert first[1] is None
@@ -139,7 +139,7 @@ class HyperOfClass(Good):
 
 
 def test_the_neighbour_has_other_hyperparameters() -> None:
-    other: Probe = mirrored(PLAIN)
+    other: Probe = mirror(PLAIN)
     assert all(other.hyper[name] != value for name, value in PLAIN.hyper.items())
     assert judged(HyperOfClass, PLAIN.name)[2].status == "passed"
     assert judged(HyperOfClass, "STATE.3/beside")[2].status == "failed"

@@ -19,10 +19,10 @@ from paths import ROOT
 from adamcore.conformance import check
 from adamcore.conformance.candidates.command import CommandCandidate, pack, unpack
 from adamcore.conformance.candidates.driver import ProtocolError
+from adamcore.conformance.errors import UsageError
 from adamcore.conformance.report.report import Entry
-from adamcore.conformance.settings import UsageError
 from adamcore.conformance.types import Probe, Run, Step
-from adamcore.conformance.workers.pool import Done, Ended, Job, run_jobs
+from adamcore.conformance.workers.pool import EndEvent, RunEvent, WorkerJob, run_jobs
 
 DRIVERS = ROOT / "examples" / "drivers"
 SCHEMA = json.loads((ROOT / "conformance" / "schemas" / "protocol-1.json").read_text())
@@ -63,10 +63,10 @@ def faulty(folder: Path, where: str, what: str) -> str:
     return f"cmd:{sys.executable} {path}"
 
 
-def run(target: str, timeout: float = 60) -> tuple[list[Run], Ended]:
-    *events, last = run_jobs([Job(target, "float64", [None], [PROBE], [(0, 0)])], timeout, 1)
-    assert isinstance(last, Ended)
-    return [event.run for event in events if isinstance(event, Done)], last
+def run(target: str, timeout: float = 60) -> tuple[list[Run], EndEvent]:
+    *events, last = run_jobs([WorkerJob(target, "float64", [None], [PROBE], [(0, 0)])], timeout, 1)
+    assert isinstance(last, EndEvent)
+    return [event.run for event in events if isinstance(event, RunEvent)], last
 
 
 def spoken(target: str, timeout: float = 8) -> Run:

@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 
 from adamcore import Adam
-from adamcore.conformance.candidates import CandidateError, Refusal, UnavailableError, effective_hyper, load
+from adamcore.conformance.candidates import Refusal, effective_hyper, load_candidates
 from adamcore.conformance.candidates.arguments import map_arguments
 from adamcore.conformance.candidates.array import ArrayCandidate
 from adamcore.conformance.candidates.base import same_bits
+from adamcore.conformance.errors import CandidateError, UnavailableError
 from adamcore.conformance.types import Probe, Step
-from adamcore.conformance.workers.pool import Done, Ended, Job, Ready, run_jobs
+from adamcore.conformance.workers.pool import EndEvent, ReadyEvent, RunEvent, WorkerJob, run_jobs
 
 HYPER = {"lr": 0.5, "b1": 0.5, "b2": 0.75, "eps": 0.25, "weight_decay": 0.125, "eps_root": 0.5}
 P0, P1 = np.array([1.0, -2.0]), np.array(0.5)
@@ -87,7 +88,7 @@ def test_set_refuses_what_is_not_there(settings: dict[str, str], message: str) -
 def test_torch_runs_as_in_a_training_loop() -> None:
     torch = pytest.importorskip("torch")
     steps = (Step((G0, None)), Step((G0, G1), lr=0.25), Step((None, G1)))
-    [candidate] = load("torch.optim:AdamW", [None], {}, None)
+    [candidate] = load_candidates("torch.optim:AdamW", [None], {}, None)
     run = candidate.run(probe(*steps), "float32")
     params = [torch.nn.Parameter(torch.tensor(p, dtype=torch.float32)) for p in (P0, P1)]
     optimizer = torch.optim.AdamW(params, lr=0.5, betas=(0.5, 0.75), eps=0.25, weight_decay=0.125)
@@ -117,7 +118,7 @@ def test_torch_is_seen_writing_to_a_gradient() -> None:
 
 def test_optax_runs_and_changes_its_learning_rate() -> None:
     pytest.importorskip("optax")
-    [candidate] = load("optax:adam", [None], {}, None)
+    [candidate] = load_candidates("optax:adam", [None], {}, None)
     assert candidate.info.lacks == ("weight_decay", "momentum_decay")
     assert candidate.info.flushes
     plain = candidate.run(probe(), "float32")
@@ -131,7 +132,7 @@ def test_optax_runs_and_changes_its_learning_rate() -> None:
 
 def test_optax_fails_on_an_absent_gradient_as_it_does() -> None:
     pytest.importorskip("optax")
-    [candidate] = load("optax:adam", [None], {}, None)
+    [candidate] = load_candidates("optax:adam", [None], {}, None)
     run = candidate.run(probe(Step((G0, G1)), Step((G0, None))), "float32")
     assert len(run.params) == 1
     assert run.error
@@ -228,11 +229,11 @@ def test_own_backends_run_a_claim(target: str) -> None:
     masked = Step((np.array([0.25, np.nan]), G1), present=(np.array([True, False]), True))
     steps = (Step((G0, G1)), Step((None, G1), lr=0.25), masked)
     claims: list[Adam | None] = [Adam(decay="decoupled"), Adam(amsgrad="uncorrected")]
-    for candidate, claim in zip(load(target, claims, {}, None), claims, strict=True):
+    for candidate, claim in zip(load_candidates(target, claims, {}, None), claims, strict=True):
         run = candidate.run(probe(*steps), "float32")
         assert run.error is None
         assert run.written == []
-        [same] = load("numpy", [claim], {}, None)
+        [same] = load_candidates("numpy", [claim], {}, None)
         for after, wanted in zip(run.params, same.run(probe(*steps), "float32").params, strict=True):
             for got, want in zip(after, wanted, strict=True):
                 assert got.dtype == np.float32
@@ -243,7 +244,7 @@ def test_own_backends_run_a_claim(target: str) -> None:
 
 def test_own_backend_takes_no_settings() -> None:
     with pytest.raises(CandidateError, match="--set has no meaning for numpy"):
-        load("numpy", [None], {"foreach": "True"}, None)
+        load_candidates("numpy", [None], {"foreach": "True"}, None)
 
 
 @pytest.mark.parametrize(
@@ -257,14 +258,14 @@ def test_own_backend_takes_no_settings() -> None:
 )
 def test_what_is_not_here_is_unavailable(target: str, message: str) -> None:
     with pytest.raises(UnavailableError, match=message):
-        load(target, [None], {}, None)
+        load_candidates(target, [None], {}, None)
 
 
 def test_device_that_is_not_here_is_unavailable() -> None:
     torch = pytest.importorskip("torch")
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     with pytest.raises(UnavailableError, match=f"has no device 'cuda:{count + 1}'"):
-        load("torch.optim:Adam", [None], {}, f"cuda:{count + 1}")
+        load_candidates("torch.optim:Adam", [None], {}, f"cuda:{count + 1}")
 
 
 @pytest.mark.parametrize(
@@ -273,7 +274,7 @@ def test_device_that_is_not_here_is_unavailable() -> None:
 )
 def test_what_is_no_optimizer_is_refused(target: str, message: str) -> None:
     with pytest.raises(CandidateError, match=message):
-        load(target, [None], {}, None)
+        load_candidates(target, [None], {}, None)
 
 
 def test_file_finds_its_neighbours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -287,7 +288,7 @@ def test_file_finds_its_neighbours(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         "        def init(self, params, hyper): self.p = params\n"
         "        def step(self, grads): return self.p\n"
     )
-    [candidate] = load(f"{tmp_path}/candidate_of_it.py:Outer.A", [None], {}, None)
+    [candidate] = load_candidates(f"{tmp_path}/candidate_of_it.py:Outer.A", [None], {}, None)
     assert candidate.info.kind == "array candidate"
     assert same_bits(candidate.run(probe(), "float32").params[0][0], P0.astype("float32"))
 
@@ -300,11 +301,11 @@ def test_keras(backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("KERAS_BACKEND", backend)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     steps = (Step((G0, None)), Step((G0, G1), lr=0.25))
-    job = Job("keras.optimizers:Adam", "float32", [None], [probe(*steps)], [(0, 0)])
+    job = WorkerJob("keras.optimizers:Adam", "float32", [None], [probe(*steps)], [(0, 0)])
     ready, done, ended = run_jobs([job], 100, 1)
-    assert isinstance(ready, Ready)
-    assert isinstance(done, Done)
-    assert ended == Ended(job)
+    assert isinstance(ready, ReadyEvent)
+    assert isinstance(done, RunEvent)
+    assert ended == EndEvent(job)
     assert set(ready.info.lacks) == {"eps_root", "momentum_decay"}
     assert ready.info.device == f"keras on {backend}"
     assert done.run.error is None

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from paths import ROOT
 
-from adamcore.conformance.checking.smoke import Line, smoke
+from adamcore.conformance.checking.smoke import ChecklistItem, smoke
 from adamcore.conformance.cli import main
-from adamcore.conformance.settings import UsageError
+from adamcore.conformance.errors import UsageError
 
 DRIVER = ROOT / "examples" / "drivers" / "minimal.py"
 NAMES = [
@@ -39,7 +39,7 @@ def write(folder: Path, step: str) -> str:
     return f"{folder / 'candidate.py'}:Candidate"
 
 
-def tried(target: str, timeout: float = 60) -> dict[str, Line]:
+def tried(target: str, timeout: float = 60) -> dict[str, ChecklistItem]:
     return {line.name: line for line in smoke(target, dtypes=["float64"], timeout=timeout)}
 
 

@@ -13,7 +13,13 @@ import pytest
 
 from adamcore import Adam
 from adamcore.conformance.cli import main
-from adamcore.conformance.compare.compare import compare, designed, made, match, numbers_of
+from adamcore.conformance.compare.compare import (
+    adam_of_row,
+    arguments_of,
+    compare,
+    designed_run,
+    nearest_match,
+)
 from adamcore.conformance.compare.plot import svg
 from adamcore.conformance.compare.port import port
 from adamcore.dialects import dialect
@@ -42,25 +48,25 @@ STEPS = 12
     ],
 )
 def test_verdicts(first: str, second: str, verdict: str) -> None:
-    a = made(dialect(first), lr=0.1)
-    found = match(a, dialect(second), STEPS)
+    a = adam_of_row(dialect(first), lr=0.1)
+    found = nearest_match(a, dialect(second), STEPS)
     assert found.verdict == verdict, (found.said, max(found.gaps))
     assert len(found.gaps) == STEPS
     assert bool(found.lacking) == (verdict in ("approximate", "different"))
 
 
 def test_l2_is_no_decoupled_decay() -> None:
-    a = made(dialect("paper"), weight_decay=0.1, lr=0.1)
+    a = adam_of_row(dialect("paper"), weight_decay=0.1, lr=0.1)
     row = dialect("keras.AdamW")
-    assert match(a, row, STEPS).verdict == "different"
-    b = made(dialect("torch.AdamW"), weight_decay=0.1, lr=0.1)
-    assert match(b, dialect("torch.Adam"), STEPS).adam.decay == "decoupled"
+    assert nearest_match(a, row, STEPS).verdict == "different"
+    b = adam_of_row(dialect("torch.AdamW"), weight_decay=0.1, lr=0.1)
+    assert nearest_match(b, dialect("torch.Adam"), STEPS).adam.decay == "decoupled"
 
 
 def test_no_correction_is_a_schedule() -> None:
     """eps-hat with corrections is no correction with a schedule of lr, exactly."""
     a = Adam.like("keras.Adam", lr=0.1)
-    found = match(a, dialect("mindspore.AdamWeightDecay"), STEPS)
+    found = nearest_match(a, dialect("mindspore.AdamWeightDecay"), STEPS)
     assert found.verdict == "exact"
     assert found.scheduled
 
@@ -69,7 +75,8 @@ def test_eps_that_stands_far_below_makes_no_difference() -> None:
     """The same pair: 'different' with the default eps, approximate where eps is small beside sqrt(v)."""
     row = dialect("keras.Adam")
     gap = [
-        max(match(made(dialect("torch.Adam"), eps=eps), row, STEPS).gaps) for eps in (1e-6, 1e-8, 1e-12, 0.0)
+        max(nearest_match(adam_of_row(dialect("torch.Adam"), eps=eps), row, STEPS).gaps)
+        for eps in (1e-6, 1e-8, 1e-12, 0.0)
     ]
     assert gap == sorted(gap, reverse=True)
     assert gap[-1] < 1e-20
@@ -80,15 +87,15 @@ def test_the_proof_holds_in_the_real_libraries() -> None:
     """What `match` says of transformers' order of decay, run with torch.optim and by hand in optax."""
     torch, optax, jax = (pytest.importorskip(name) for name in ("torch", "optax", "jax"))
     a = Adam.like("transformers4.AdamW", lr=0.125, weight_decay=0.5, eps=1e-3)  # decay after
-    found = match(a, dialect("keras.AdamW"), STEPS)
+    found = nearest_match(a, dialect("keras.AdamW"), STEPS)
     assert found.verdict == "exact"
-    torch_like = made(dialect("torch.AdamW"), lr=0.125, weight_decay=0.5)
-    port_to = match(torch_like, dialect("optax.adamw"), STEPS)
-    p0, grads = designed(STEPS)
+    torch_like = adam_of_row(dialect("torch.AdamW"), lr=0.125, weight_decay=0.5)
+    port_to = nearest_match(torch_like, dialect("optax.adamw"), STEPS)
+    p0, grads = designed_run(STEPS)
     w = torch.nn.Parameter(torch.tensor(p0))
-    optimizer = torch.optim.AdamW([w], **numbers_of(torch_like, dialect("torch.AdamW")))
+    optimizer = torch.optim.AdamW([w], **arguments_of(torch_like, dialect("torch.AdamW")))
     with jax.enable_x64(True):
-        tx = optax.adamw(**numbers_of(port_to.adam, dialect("optax.adamw")))
+        tx = optax.adamw(**arguments_of(port_to.adam, dialect("optax.adamw")))
         params = jax.numpy.asarray(p0)
         state = tx.init(params)
         for g in grads:

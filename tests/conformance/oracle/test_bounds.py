@@ -80,7 +80,7 @@ def test_optax_needs_the_bound_of_its_own_coefficients() -> None:
                 adam_for(Adam(coefficients=precision), probe),
                 probe,
                 "float32",
-                run,  # type: ignore[arg-type]
+                run,
             )
     assert ratios["double"] > 10.0
     assert ratios["working"] < 1.0
@@ -158,7 +158,8 @@ def test_no_choice_of_roundings_leaves_the_bound(axes: dict[str, Any]) -> None:
     for draw in range(40):
         rng = np.random.default_rng(draw)
         zero = Rounded(np.zeros(16), rng)
-        p, m, v, top, mu = Rounded(RANDOM.params[0], rng), zero, zero, zero, 1.0
+        p, m, v, top = Rounded(RANDOM.params[0], rng), zero, zero, zero
+        mu: Any = 1.0
         for t, (step, values, limits) in enumerate(
             zip(RANDOM.steps, walk.steps, limit.steps, strict=True), start=1
         ):

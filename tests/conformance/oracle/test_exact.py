@@ -125,11 +125,12 @@ def test_two_exact_arithmetics_agree_on_every_axis(axis: str, value: object) -> 
     walk = exact(adam, PROBE)
     assert not callable(adam.lr)
     with mpmath.workprec(300):
-        p, m, v, top, mu = mpmath.mpf(PROBE.params[0][0]), mpmath.mpf(0), mpmath.mpf(0), mpmath.mpf(0), 1
+        p, m, v, top = mpmath.mpf(PROBE.params[0][0]), mpmath.mpf(0), mpmath.mpf(0), mpmath.mpf(0)
+        mu: Any = 1
         for t, step in enumerate(PROBE.steps, start=1):
             assert step.grads[0] is not None
             c = coefficients(Mp(), adam, t, mpmath.mpf(adam.lr), mu)
-            [(p, m)], v, top = update(Mp, adam, c, [(p, mpmath.mpf(step.grads[0][0]), m)], v, top)  # type: ignore[assignment]
+            [(p, m)], v, top = update(Mp, adam, c, [(p, mpmath.mpf(step.grads[0][0]), m)], v, top)
             mu = c.mu_product
             want = walk.steps[t - 1][0][0]
             assert abs(p - mpmath.mpf(want.high[0]) - mpmath.mpf(want.low[0])) < mpmath.mpf(2) ** -95

@@ -144,11 +144,11 @@ def test_a_condensed_probe_has_the_same_answers_and_bounds(complexity: Any, monk
     assert few.params[1] is whole.params[1]
     assert len(back) == 3
     adam = adam_for(Adam(decay="decoupled", complex=complexity), whole)
-    found = exact(adam, whole), bounds(adam, whole, "float32")
+    found: tuple[Any, Any] = exact(adam, whole), bounds(adam, whole, "float32")
     monkeypatch.setattr("adamcore.conformance.oracle.sharing.LONG", 10**9)
     again = replace(whole)
     assert unique_elements(again) == (again, [])
-    wanted = exact(adam, again), bounds(adam, again, "float32")
+    wanted: tuple[Any, Any] = exact(adam, again), bounds(adam, again, "float32")
     for mine, other in zip(found, wanted, strict=True):
         for step, like in zip(mine.steps, other.steps, strict=True):
             for parts, others in zip(step, like, strict=True):
@@ -234,9 +234,9 @@ def test_a_float32_clock_shows_in_float64() -> None:
 
 def test_a_clock_that_cannot_begin_there_is_skipped() -> None:
     pytest.importorskip("torch")
-    from adamcore.conformance.candidates import load
+    from adamcore.conformance.candidates import load_candidates
 
-    [candidate] = load("torch.optim:AdamW", [None], {}, None)
+    [candidate] = load_candidates("torch.optim:AdamW", [None], {}, None)
     run = candidate.run(PROBES["CLK.3/odd-beyond-2**24"], "float64")
     assert run.unsupported == "its clock is a torch.float32, which does not hold 16777217"
     assert candidate.run(PROBES["CLK.3/beyond-2**24"], "float64").unsupported is None

@@ -16,7 +16,7 @@ import pytest
 from paths import ROOT
 from reports import full
 
-from adamcore.conformance.report.html import page
+from adamcore.conformance.report.html import render_html
 
 pytestmark = pytest.mark.browser
 
@@ -51,7 +51,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
 def look(browser: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
     """What is seen of a page: ``look("dark", 1200)``."""
     path = tmp_path_factory.mktemp("page") / "report.html"
-    text = page(full()).replace(
+    text = render_html(full()).replace(
         "<head>", "<head><script>window.alert = () => window.alerted = true</script>", 1
     )
     path.write_text(text.replace("</body>", f"<script>{LOOK}</script></body>"), errors="replace")
@@ -147,7 +147,7 @@ def test_the_page_itself_never_scrolls_sideways(look: Callable[..., Any], width:
 def test_print_shows_what_was_folded(browser: Callable[..., str], tmp_path: Path) -> None:
     if shutil.which("pdftotext") is None:
         pytest.skip("no pdftotext here (poppler-utils)")
-    (tmp_path / "report.html").write_text(page(full()), errors="replace")
+    (tmp_path / "report.html").write_text(render_html(full()), errors="replace")
     pdf = tmp_path / "report.pdf"
     browser(f"--print-to-pdf={pdf}", "--no-pdf-header-footer", (tmp_path / "report.html").as_uri())
     text = subprocess.run(

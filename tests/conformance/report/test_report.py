@@ -17,7 +17,8 @@ from rich.console import Console
 
 from adamcore import AXES
 from adamcore.conformance.report.report import Entry, Report, Verdict, environment
-from adamcore.conformance.report.terminal import VERDICTS, cell, ratio, show
+from adamcore.conformance.report.terminal import VERDICTS, print_report, worst_text
+from adamcore.conformance.report.text import format_ratio
 from adamcore.conformance.types import Evidence, Finding, Result
 
 SCHEMA = json.loads(resources.files("adamcore.conformance").joinpath("schemas/report-1.json").read_text())
@@ -117,7 +118,9 @@ def test_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest
 def printed(report: Report, *, terminal: bool = False, width: int = 100) -> str:
     out = io.StringIO()
     colours = "standard" if terminal else None
-    show(report, Console(file=out, width=width, force_terminal=terminal, color_system=colours, markup=False))  # type: ignore[arg-type]
+    print_report(
+        report, Console(file=out, width=width, force_terminal=terminal, color_system=colours, markup=False)
+    )  # type: ignore[arg-type]
     return out.getvalue()
 
 
@@ -185,10 +188,10 @@ def test_ratio_takes_four_characters_at_most() -> None:
         math.inf,
         math.nan,
     ):
-        assert 1 <= len(ratio(x)) <= 5, x
-    assert ratio(0.9951) == "1.0"
+        assert 1 <= len(format_ratio(x)) <= 5, x
+    assert format_ratio(0.9951) == "1.0"
 
 
 def test_cell_says_when_all_were_skipped() -> None:
-    assert cell(RESULTS[2:3], entry("conforms")).plain == "-"
-    assert cell([], entry("conforms")).plain == ""
+    assert worst_text(RESULTS[2:3], entry("conforms")).plain == "-"
+    assert worst_text([], entry("conforms")).plain == ""

@@ -12,14 +12,15 @@ import pytest
 from reports import BEYOND, LONG, STILL, WITHIN, full
 
 from adamcore.conformance.cli import main
-from adamcore.conformance.report.html import page
-from adamcore.conformance.report.junit import junit
-from adamcore.conformance.report.markdown import markdown
+from adamcore.conformance.errors import UsageError
+from adamcore.conformance.report.html import render_html
+from adamcore.conformance.report.junit import render_junit
+from adamcore.conformance.report.markdown import render_markdown
 from adamcore.conformance.report.matrix import KINDS, Cell, columns
 from adamcore.conformance.report.plot import BOTTOM, POINTS, TOP, plot
 from adamcore.conformance.report.report import Report
 from adamcore.conformance.report.write import check_paths, write_all
-from adamcore.conformance.settings import FORMATS, UsageError
+from adamcore.conformance.settings import FORMATS
 from adamcore.conformance.types import Point
 
 VOID = {"meta", "br", "link", "img", "hr", "input"}
@@ -29,7 +30,7 @@ VOID = {"meta", "br", "link", "img", "hr", "input"}
 
 
 def test_junit_counts_and_attributes() -> None:
-    root = ET.fromstring(junit(full()).encode())
+    root = ET.fromstring(render_junit(full()).encode())
     assert root.tag == "testsuites"
     suites = root.findall("testsuite")
     assert len(suites) == len(full().entries) + 1  # the last for the file of expected deviations
@@ -49,7 +50,7 @@ def test_junit_counts_and_attributes() -> None:
 
 
 def test_junit_says_where_and_why() -> None:
-    root = ET.fromstring(junit(full()).encode())
+    root = ET.fromstring(render_junit(full()).encode())
     mine = root.find("testsuite[@name='my.adam:Mine as torch.Adam']")
     assert mine is not None
     failure = mine.find("testcase[@name='EPS.1/beside-small-root float32']/failure")
@@ -75,7 +76,7 @@ def test_junit_says_where_and_why() -> None:
 
 
 def test_markdown_tables_are_whole() -> None:
-    text = markdown(full())
+    text = render_markdown(full())
     tables = re.findall(r"(?:^\|.*\|\n)+", text, flags=re.M)
     assert len(tables) == 2
     for table in tables:
@@ -87,7 +88,7 @@ def test_markdown_tables_are_whole() -> None:
 
 
 def test_markdown_lets_no_markup_through() -> None:
-    text = re.sub(r"^ *```.*?^ *```$", "", markdown(full()), flags=re.M | re.S)
+    text = re.sub(r"^ *```.*?^ *```$", "", render_markdown(full()), flags=re.M | re.S)
     assert "<script>" not in text.replace("\\<script\\>", "")
 
 
@@ -127,7 +128,7 @@ def read(text: str) -> Reader:
 
 
 def test_page_is_well_formed_and_stands_alone() -> None:
-    text = page(full())
+    text = render_html(full())
     reader = read(text)
     tags = {tag for tag, _, _ in reader.attributes}
     assert not tags & {"script", "link", "img", "iframe", "object", "embed", "base"}
@@ -145,14 +146,14 @@ def test_page_is_well_formed_and_stands_alone() -> None:
 
 def test_page_can_be_heard() -> None:
     """Scopes on headers, a sentence for each plot, a word for each cell."""
-    reader = read(page(full()))
+    reader = read(render_html(full()))
     images = [value for tag, name, value in reader.attributes if (tag, name) == ("svg", "aria-label")]
     assert any("first beyond in step 2" in value for value in images)
     assert {value for tag, name, value in reader.attributes if (tag, name) == ("th", "scope")} == {
         "row",
         "col",
     }
-    heads = page(full()).count("<th>") + page(full()).count("<th class")
+    heads = render_html(full()).count("<th>") + render_html(full()).count("<th class")
     assert heads == 0, "a header cell without scope"
     labels = {v for _, name, v in reader.attributes if name == "title"}
     assert {"passed, error .25 of the bound", "failed, error 25 of the bound", "skipped",
@@ -171,14 +172,14 @@ def test_page_of_a_large_check_is_small() -> None:
         for dialect in range(50):
             entry = type(report.entries[0])(f"target{target}", f"dialect.{dialect}", {}, results=results)
             many.append(entry)
-    assert len(page(Report(many, report.environment))) < 1_000_000
+    assert len(render_html(Report(many, report.environment))) < 1_000_000
 
 
 def test_empty_report() -> None:
     empty = Report([], full().environment)
-    read(page(empty))
-    ET.fromstring(junit(empty).encode())
-    assert markdown(empty).startswith("# Is it Adam?")
+    read(render_html(empty))
+    ET.fromstring(render_junit(empty).encode())
+    assert render_markdown(empty).startswith("# Is it Adam?")
 
 
 # --- what the reports share ---

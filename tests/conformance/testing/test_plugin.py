@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from adamcore.conformance import assert_conforms
-from adamcore.conformance.settings import UsageError
-from adamcore.conformance.testing.asserting import ConformanceError, importable
+from adamcore.conformance.errors import ConformanceError, UsageError
+from adamcore.conformance.testing.asserting import importable_target
 from adamcore.errors import AdamcoreError
 
 pytest_plugins = ["pytester"]
@@ -221,7 +221,7 @@ def test_assert_conforms_raises_with_the_findings() -> None:
     class Sitting(Still):
         pass
 
-    assert importable(Sitting) is None
+    assert importable_target(Sitting) is None
     with pytest.raises(ConformanceError) as caught:
         assert_conforms(Sitting, **FAST)
     assert isinstance(caught.value, AssertionError)
@@ -260,8 +260,8 @@ def test_object_that_another_process_can_import_runs_there(
     monkeypatch.syspath_prepend(tmp_path)
     import far_adam  # type: ignore[import-not-found]
 
-    assert importable(far_adam.Right) == "far_adam:Right"
-    assert importable(far_adam.Right()) is None
+    assert importable_target(far_adam.Right) == "far_adam:Right"
+    assert importable_target(far_adam.Right()) is None
     with pytest.raises(ConformanceError, match="far_adam:Mine is broken: exited with status 3"):
         assert_conforms(far_adam.Mine, **FAST)  # os._exit: in this process it would end the tests
 

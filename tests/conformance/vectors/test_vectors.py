@@ -23,9 +23,9 @@ from adamcore.conformance.dtypes import to_carrier
 from adamcore.conformance.rules import SAYS
 from adamcore.conformance.types import FloatArray, Run
 from adamcore.conformance.vectors import files, inputs
-from adamcore.conformance.vectors.answers import claim_json, probe_of, upwards
+from adamcore.conformance.vectors.answers import claim_json, probe_of, round_up
 from adamcore.conformance.vectors.flags import FLAGS
-from adamcore.conformance.vectors.languages import find, select, values
+from adamcore.conformance.vectors.languages import find_files, select_vectors, values
 from adamcore.conformance.verdict.judge import judge
 from adamcore.state import AdamState
 
@@ -104,9 +104,9 @@ def test_every_input_is_answered_in_every_dtype_but_for_known_gaps() -> None:
 
 
 def test_bounds_are_rounded_upwards() -> None:
-    assert upwards(0.0) == 0.0
+    assert round_up(0.0) == 0.0
     for x in (1.0, 1.001, 2.0**-30, 3.14159e-300):
-        assert x <= upwards(x) <= 1.0100001 * x
+        assert x <= round_up(x) <= 1.0100001 * x
 
 
 # Held against Adams that share nothing with the oracle ------------------------------------------------
@@ -210,8 +210,8 @@ def test_a_vector_can_be_judged_like_a_probe() -> None:
 
 
 def test_a_dialect_without_a_file_is_answered_by_its_like() -> None:
-    assert find("keras.AdamW") == ["keras.Adam.json"]
-    assert {v["dtype"] for v in select("llm.c.AdamW", "float16")["vectors"]} == {"float16"}
+    assert find_files("keras.AdamW") == ["keras.Adam.json"]
+    assert {v["dtype"] for v in select_vectors("llm.c.AdamW", "float16")["vectors"]} == {"float16"}
 
 
 def test_from_c(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

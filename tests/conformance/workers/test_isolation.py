@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from adamcore.conformance import check
-from adamcore.conformance.checking.check import choose, is_quick
+from adamcore.conformance.checking.check import is_quick, select_probes
 from adamcore.conformance.cli import main
+from adamcore.conformance.errors import UsageError
 from adamcore.conformance.probes import PROBES
-from adamcore.conformance.settings import QUICK, UsageError
-from adamcore.conformance.workers.memory import MB, used
+from adamcore.conformance.settings import QUICK
+from adamcore.conformance.workers.memory import MB, memory_of_tree
 
 FEW = ["STEP.1/fingerprint", "EPS.1/beside-small-root"]
 CANDIDATE = """
@@ -79,13 +80,13 @@ def test_memory_of_what_it_started_counts_too(tmp_path: Path) -> None:
 def test_memory_that_is_only_reserved_does_not_count() -> None:
     import mmap
 
-    before = used(os.getpid())
+    before = memory_of_tree(os.getpid())
     with mmap.mmap(-1, 4096 * MB):
-        assert used(os.getpid()) - before < 100 * MB
+        assert memory_of_tree(os.getpid()) - before < 100 * MB
     kept = bytearray(b"1") * (64 * MB)
-    assert used(os.getpid()) - before > 50 * MB
+    assert memory_of_tree(os.getpid()) - before > 50 * MB
     assert len(kept) == 64 * MB
-    assert used(2**30) == 0
+    assert memory_of_tree(2**30) == 0
 
 
 def test_several_run_side_by_side(tmp_path: Path) -> None:
@@ -123,7 +124,7 @@ def test_no_thread_and_no_process_is_left(tmp_path: Path) -> None:
 
 
 def test_quick_has_the_short_probes_of_every_part() -> None:
-    quick = choose((), quick=True)
+    quick = select_probes((), quick=True)
     assert all(len(p.steps) * len(p.params) <= QUICK for p in quick)
     assert {p.name for p in quick} == {p.name for p in PROBES.values() if is_quick(p)}
     work = [sum(len(p.steps) * len(p.params) for p in some) for some in (quick, PROBES.values())]
@@ -134,7 +135,7 @@ def test_quick_has_the_short_probes_of_every_part() -> None:
     assert {axis for p in quick for axis in p.tells} == axes
     assert not {p.twin for p in quick if p.twin} - {p.name for p in quick}
     with pytest.raises(UsageError, match="--quick leaves none of these probes"):
-        choose(["MOM.2/long"], quick=True)
+        select_probes(["MOM.2/long"], quick=True)
 
 
 def test_quick_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,15 @@ import pytest
 
 from adamcore.conformance.types import Probe, Run, Step
 from adamcore.conformance.wire import pack_array, pack_probe, pack_run, unpack_array, unpack_probe, unpack_run
-from adamcore.conformance.workers.pool import Done, Ended, Event, Job, Ready, run_job, run_jobs
+from adamcore.conformance.workers.pool import (
+    EndEvent,
+    Event,
+    ReadyEvent,
+    RunEvent,
+    WorkerJob,
+    run_job,
+    run_jobs,
+)
 
 P, G = np.array([1.0, -2.0]), np.array([0.5, 0.25])
 PROBES = [Probe(f"X.1/{k}", "", (P,), (Step((G,)), Step((G,))), {"lr": 0.5, "b1": 0.5, "b2": 0.5, "eps": 0.1})
@@ -37,14 +45,14 @@ def write(folder: Path, step: str = "pass", *, top: str = "", attributes: str = 
     return f"{path}:Candidate"
 
 
-def job(target: str, dtype: str = "float32") -> Job:
-    return Job(target, dtype, [None], PROBES, [(0, k) for k in range(len(PROBES))])
+def job(target: str, dtype: str = "float32") -> WorkerJob:
+    return WorkerJob(target, dtype, [None], PROBES, [(0, k) for k in range(len(PROBES))])
 
 
-def run(target: str, timeout: float = 60) -> tuple[list[Event], Ended]:
+def run(target: str, timeout: float = 60) -> tuple[list[Event], EndEvent]:
     events = list(run_jobs([job(target)], timeout, 1))
     last = events[-1]
-    assert isinstance(last, Ended)
+    assert isinstance(last, EndEvent)
     return events[:-1], last
 
 
@@ -52,7 +60,7 @@ def test_arrays_survive_the_wire() -> None:
     nan = np.array([0x7FF8000000000123], dtype="uint64").view("float64")
     for array in (
         nan,
-        np.float32([1, -0.0, np.inf]),
+        np.asarray([1, -0.0, np.inf], np.float32),
         np.array(1 + 2j),
         np.zeros((0, 3)),
         np.array([True, False]),
@@ -81,11 +89,11 @@ def test_one_line_a_probe_as_it_is_finished(tmp_path: Path) -> None:
         write(tmp_path, "self.p = [p - g for p, g in zip(self.p, grads)]", attributes="dialect = 'x'")
     )
     assert last.problem is None
-    assert isinstance(events[0], Ready)
+    assert isinstance(events[0], ReadyEvent)
     assert events[0].info.dialect == "x"
-    assert [e.task for e in events[1:] if isinstance(e, Done)] == [0, 1, 2]
-    assert isinstance(events[1], Done)
-    np.testing.assert_array_equal(events[1].run.params[1][0], np.float32([0.0, -2.5]))
+    assert [e.task for e in events[1:] if isinstance(e, RunEvent)] == [0, 1, 2]
+    assert isinstance(events[1], RunEvent)
+    np.testing.assert_array_equal(events[1].run.params[1][0], np.asarray([0.0, -2.5], np.float32))
 
 
 def test_flood_of_output_harms_nothing(tmp_path: Path) -> None:
@@ -100,7 +108,7 @@ def test_flood_of_output_harms_nothing(tmp_path: Path) -> None:
 def test_standard_input_is_empty(tmp_path: Path) -> None:
     events, last = run(write(tmp_path, "assert sys.stdin.read() == ''"))
     assert last.problem is None
-    assert isinstance(events[1], Done)
+    assert isinstance(events[1], RunEvent)
     assert events[1].run.error is None
 
 
@@ -176,9 +184,9 @@ def test_import_error_is_broken(tmp_path: Path, top: str, problem: str, reason: 
 def test_candidate_that_takes_no_probe_is_broken(tmp_path: Path) -> None:
     attributes = "def __init__(self): raise ValueError('never')"
     events, last = run(write(tmp_path, attributes=attributes))
-    assert last == Ended(last.job, "broken", "it could not be constructed for any probe: "
+    assert last == EndEvent(last.job, "broken", "it could not be constructed for any probe: "
                          "its constructor raised ValueError: never")  # fmt: skip
-    assert [e.run.unsupported for e in events if isinstance(e, Done)] == [
+    assert [e.run.unsupported for e in events if isinstance(e, RunEvent)] == [
         "its constructor raised ValueError: never"
     ] * 3
 
@@ -187,7 +195,7 @@ def test_several_at_once_and_one_broken(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     good, bad = write(tmp_path), write(tmp_path / "a", "os._exit(1)")
     jobs = [job(good), job(bad), job(good, "float64")]
-    ends = [e for e in run_jobs(jobs, 60, 2) if isinstance(e, Ended)]
+    ends = [e for e in run_jobs(jobs, 60, 2) if isinstance(e, EndEvent)]
     assert {e.job: e.problem for e in ends} == {jobs[0]: None, jobs[1]: "broken", jobs[2]: None}
 
 
@@ -196,13 +204,13 @@ def test_jax_has_float64_in_the_float64_process_alone(tmp_path: Path) -> None:
     for dtype in ("float32", "float64"):
         pytest.importorskip("jax")
         events = list(run_jobs([job(write(tmp_path, code), dtype)], 100, 1))
-        assert isinstance(events[1], Done)
+        assert isinstance(events[1], RunEvent)
         assert events[1].run.error == f"OSError: {dtype}"
 
 
 def test_leaving_early_ends_the_workers(tmp_path: Path) -> None:
     events = run_jobs([job(write(tmp_path, "time.sleep(60)"))], 100, 1)
-    assert isinstance(next(events), Ready)
+    assert isinstance(next(events), ReadyEvent)
     start = time.monotonic()
     events.close()  # type: ignore[attr-defined]
     assert time.monotonic() - start < 10

@@ -141,7 +141,7 @@ def test_tensors_stay_where_they_are(shim: Shim) -> None:
 
 def test_skipped_steps_and_sparse_gradients_go_the_long_way(shim: Shim) -> None:
     p = Parameter(torch.ones(4, 3))
-    optimizer = Adam([p], lr=0.1, fused=True)
+    optimizer: Any = Adam([p], lr=0.1, fused=True)  # GradScaler sets `found_inf` on it
     optimizer.found_inf = torch.tensor(0.0)
     p.grad = torch.ones(4, 3)
     optimizer.step()

@@ -32,8 +32,13 @@ from adamcore.errors import AdamcoreError, StateError  # noqa: E402
 def ran(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The lanes that have made a step, one for each."""
     lanes: list[Any] = []
-    inner = step_cache.Lane.run
-    monkeypatch.setattr(step_cache.Lane, "run", lambda lane: (lanes.append(lane), inner(lane))[1])
+    inner = step_cache.GroupStep.run
+
+    def run(lane: Any) -> Any:
+        lanes.append(lane)
+        return inner(lane)
+
+    monkeypatch.setattr(step_cache.GroupStep, "run", run)
     return lanes
 
 
@@ -78,7 +83,7 @@ def test_gradients_of_other_kinds(guards: bool, ran: list[Any], monkeypatch: pyt
     got = trajectory()
     assert len(ran) > 8
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(step_cache.Lanes, "ready", lambda *_: {})
+        patch.setattr(step_cache.StepCache, "ready", lambda *_: {})
         assert got == trajectory()
 
 
@@ -91,7 +96,7 @@ def test_patterns_of_absence_each_have_a_lane(ran: list[Any]) -> None:
         optimizer.step()
     assert [int(optimizer.state[p]["step"]) for p in params] == [8, 6]
     assert len(ran) == 7  # of 12: two without any gradient, and each pattern the long way once
-    assert len(optimizer._lanes.lanes) == 3
+    assert len(optimizer._step_cache.lanes) == 3
 
 
 @pytest.mark.parametrize("guards", [True, False])
@@ -162,7 +167,7 @@ def test_copies_go_their_own_way(ran: list[Any]) -> None:
         optimizer.step()
     before = bits([params, list(optimizer.state.values())])
     for other in (copy.deepcopy(optimizer), pickle.loads(pickle.dumps(optimizer))):
-        assert not other._lanes.lanes
+        assert not other._step_cache.lanes
         for p in other.param_groups[0]["params"]:
             p.grad = torch.ones_like(p)
         for _ in range(3):
@@ -204,7 +209,7 @@ def test_a_step_nobody_watches_is_the_step_that_is_watched() -> None:
         optimizer.step(closure)
         assert not torch.is_grad_enabled()
     assert modes == [True, True]
-    assert not w.grad.requires_grad  # type: ignore[union-attr]
+    assert not w.grad.requires_grad
 
     def broken() -> float:
         raise RuntimeError("in the closure")
@@ -238,5 +243,5 @@ def test_a_decay_that_passes_one_half(lrs: tuple[float, ...]) -> None:
             w.grad = torch.ones(9)
             optimizer.param_groups[0]["lr"] = lr
             optimizer.step()
-        fresh._lanes = step_cache.Lanes()
+        fresh._step_cache = step_cache.StepCache()
         assert torch.equal(p, q)

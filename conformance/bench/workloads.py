@@ -18,7 +18,7 @@ def gpt2(width: int, layers: int, vocabulary: int, context: int) -> Shapes:
     return ((vocabulary, width), (context, width), *layer * layers, (width,), (width,))
 
 
-WORK: dict[str, Shapes] = {
+WORKLOADS: dict[str, Shapes] = {
     "100": ((100,),),
     "1M": ((1 << 20,),),
     "16M": ((1 << 24,),),

@@ -1,0 +1,69 @@
+"""The configuration of an Adam: its hyperparameters and its value on every axis, validated."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any
+
+from adamcore import axes
+from adamcore.errors import AxisError
+
+Schedule = Callable[[Any], Any]  #: from the clock t of the step being made (the first is 1) to lr
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdamConfig:
+    """The fields of :class:`adamcore.Adam`, which documents them.
+
+    The modules below the facade take an ``AdamConfig``, so that none of them depends on it.
+
+    Raises:
+        HyperparameterError: a number is out of its range, NaN or infinite.
+        AxisError: an axis does not have the value, or a combination has no meaning.
+
+    Example:
+        >>> AdamConfig(lr=1).lr
+        1.0
+    """
+
+    lr: float | Schedule = 1e-3
+    b1: float = 0.9
+    b2: float = 0.999
+    eps: float = 1e-8
+    eps_root: float = 0.0
+    weight_decay: float = 0.0
+    momentum_decay: float = 4e-3
+    epsilon: axes.Epsilon = "outside-corrected"
+    bias_correction: axes.BiasCorrection = "both"
+    decay: axes.Decay = "l2"
+    decay_order: axes.DecayOrder = "before"
+    amsgrad: axes.Amsgrad = "none"
+    nesterov: axes.Nesterov = "none"
+    missing: axes.Missing = "skip"
+    clock: axes.Clock = "per-parameter"
+    all_missing: axes.AllMissing = "tick"
+    maximize: bool = False
+    complex: axes.Complex = "componentwise"
+    coefficients: axes.CoefficientPrecision = "double"
+    moment_dtype: str | None = None
+
+    def __post_init__(self) -> None:
+        if not callable(self.lr):
+            axes.check_number("lr", self.lr)
+        for name in ("b1", "b2"):
+            axes.check_number(name, getattr(self, name), below=1.0)
+        for name in ("eps", "eps_root", "weight_decay", "momentum_decay"):
+            axes.check_number(name, getattr(self, name))
+        for name in axes.AXES:
+            axes.check_axis(name, getattr(self, name))
+        if self.eps_root and self.epsilon.startswith("inside"):
+            raise AxisError(
+                f"eps_root={self.eps_root!r} with epsilon={self.epsilon!r}: eps stands under the root "
+                "already; give eps alone, or an epsilon outside"
+            )
+        for field in fields(self):  # 1 and np.float64(1.0) are the same Adam as 1.0
+            value = getattr(self, field.name)
+            if isinstance(value, numbers.Real) and not isinstance(value, bool):
+                object.__setattr__(self, field.name, float(value))
