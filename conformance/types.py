@@ -7,7 +7,7 @@ did with it.  A result is the judgement of a run against a claim.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from adamcore import Adam
 FloatArray = npt.NDArray[Any]
 Layout = Literal["C", "F", "strided", "readonly"]
 Manner = Literal["plain", "resumed", "beside", "fresh"]
+RunKey = tuple[str, str]  #: the name of a probe, and a dtype
 Status = Literal["passed", "failed", "skipped", "undecided"]
 
 
@@ -76,6 +77,10 @@ class Probe:
     @property
     def rule(self) -> str:
         return self.name.split("/")[0]
+
+    def with_hyper(self, **changes: float) -> Probe:
+        """Return the probe with other hyperparameters."""
+        return replace(self, hyper={**self.hyper, **changes})
 
     def applies_to(self, claim: Adam) -> bool:
         return all(getattr(claim, axis) in values for axis, values in self.needs.items())
