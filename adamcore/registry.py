@@ -20,6 +20,7 @@ from adamcore.protocol import Backend
 
 GROUP = "adamcore.backends"  #: entry points: the top-level module of an array library = its backend
 BUILT_IN = {name: f"adamcore.backends.{name}" for name in ("numpy", "torch", "jax")}
+GENERIC = "adamcore.backends.base"  #: for any array library with an array-API namespace
 
 PLAIN = (dict, list, tuple)  # tuples, not unions: torch.compile traces isinstance with these
 _of_type: dict[type, Backend] = {}  #: what was found before, by the type of a leaf
@@ -27,8 +28,8 @@ _of_type: dict[type, Backend] = {}  #: what was found before, by the type of a l
 
 @cache
 def built_in(name: str) -> Backend:
-    """The built-in backend of that name; it imports its framework."""
-    backend: Backend = importlib.import_module(BUILT_IN.get(name, f"adamcore.backends.{name}")).backend
+    """Return the built-in backend of that name, which imports its framework; "generic" imports none."""
+    backend: Backend = importlib.import_module(BUILT_IN.get(name, GENERIC)).backend
     return backend
 
 
