@@ -7,7 +7,7 @@ did with it.  A result is the judgement of a run against a claim.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
 import numpy.typing as npt
@@ -17,7 +17,19 @@ from adamcore import Adam
 FloatArray = npt.NDArray[Any]
 Layout = Literal["C", "F", "strided", "readonly"]
 Manner = Literal["plain", "resumed", "beside", "fresh"]
+RunKey = tuple[str, str]  #: the name of a probe, and a dtype
 Status = Literal["passed", "failed", "skipped", "undecided"]
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """The state of one parameter before a step, where it is not the one that the steps before it left."""
+
+    t: int
+    m: FloatArray
+    v: FloatArray
+    v_max: FloatArray
+    mu_product: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,16 +41,12 @@ class Step:
     present: tuple[bool | FloatArray, ...] | None = None  #: flags or boolean masks, one a parameter
     before: tuple[FloatArray, ...] | None = None
     """The parameters as they were really given to this step, of a run that is judged step by step."""
-
-
-@dataclass(frozen=True, eq=False)
-class Start:
-    """The state of one parameter before the first step, where it is not the zeros of MOM.3."""
-
-    t: int
-    m: FloatArray
-    v: FloatArray
-    v_max: FloatArray
+    changes: Mapping[str, Any] | None = None
+    """Hyperparameters (lr excepted) and axes that have new values from this step on (LR.3)."""
+    frozen: tuple[bool, ...] | None = None
+    """The parameters that stand still in this step whatever the axis ``missing`` says."""
+    states: tuple[Start | None, ...] | None = None
+    """States that somebody put in the place of the optimizer's own before this step."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +77,10 @@ class Probe:
     @property
     def rule(self) -> str:
         return self.name.split("/")[0]
+
+    def with_hyper(self, **changes: float) -> Probe:
+        """Return the probe with other hyperparameters."""
+        return replace(self, hyper={**self.hyper, **changes})
 
     def applies_to(self, claim: Adam) -> bool:
         return all(getattr(claim, axis) in values for axis, values in self.needs.items())

@@ -55,7 +55,10 @@ def unpack_probe(packed: Json) -> Probe:
         params=tuple(unpack_array(p) for p in packed["params"]),
         steps=tuple(unpack_step(step) for step in packed["steps"]),
         hyper=packed["hyper"],
-        start=tuple(Start(s["t"], *(unpack_array(s[n]) for n in MOMENTS)) for s in packed["start"]),
+        start=tuple(
+            Start(s["t"], unpack_array(s["m"]), unpack_array(s["v"]), unpack_array(s["v_max"]))
+            for s in packed["start"]
+        ),
         layout=packed["layout"],
         manner=packed["manner"],
     )

@@ -1,8 +1,8 @@
 """Hold one parameter still for a while: four ways to try, of which one works (docs/freeze.md).
 
-One optimizer holds B and C, each drawn to a target, with L2 decay. After WARM steps C is to stand still
-for FROZEN steps. Run in torch.optim.Adam and in each backend of adamcore: `python examples/freeze.py`;
-with `--plot FILE` it draws C over time as well.
+One optimizer has two parameters, B and C, each drawn to a target, with L2 decay. After WARM steps C is to
+stand still for FROZEN steps. `python examples/freeze.py` tries each way in torch.optim.Adam and in every
+backend of adamcore; with `--plot FILE` it also draws C over time.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ WAYS = {
 
 
 def with_torch_optim(way: str) -> list[float]:
-    """C after every step, by torch.optim.Adam."""
+    """Return C after every step of torch.optim.Adam."""
     import torch
 
     b, c = (torch.nn.Parameter(torch.tensor(START[k], dtype=torch.float64)) for k in "bc")
@@ -51,7 +51,7 @@ def with_torch_optim(way: str) -> list[float]:
 
 
 def with_adamcore(way: str, array: Callable[[float], Any]) -> list[float]:
-    """C after every step, by adamcore, in the library whose arrays ``array`` makes."""
+    """Return C after every step of adamcore, in the library whose arrays ``array`` makes."""
     opt = Adam(**HYPER)
     params = {k: array(x) for k, x in START.items()}
     state = opt.init(params)
@@ -60,7 +60,7 @@ def with_adamcore(way: str, array: Callable[[float], Any]) -> list[float]:
         grads: dict[str, Any] = {key: params[key] - array(TARGET[key]) for key in "bc"}
         if k >= WARM:
             grads["c"] = None if way == "none" else array(0.0)
-        if k >= WARM and way == "moments":  # and not the clock: `opt.reset` would see to that too
+        if k >= WARM and way == "moments":  # but not the clock, which `opt.reset` resets too
             state = state._replace(m={**state.m, "c": array(0.0)}, v={**state.v, "c": array(0.0)})
         if k >= WARM and way == "is":
             for key in state.m:
@@ -72,7 +72,7 @@ def with_adamcore(way: str, array: Callable[[float], Any]) -> list[float]:
 
 
 def runs() -> dict[str, Callable[[str], list[float]]]:
-    """The implementations, by name."""
+    """Return the implementations by name."""
     import jax
     import torch
 
@@ -89,7 +89,7 @@ def runs() -> dict[str, Callable[[str], list[float]]]:
 
 
 def table(paths: dict[str, dict[str, list[float]]]) -> str:
-    """How far C went while it should have stood still, in units of lr."""
+    """Return a table of how far C moved while it should have stood still, in units of lr."""
     names = list(next(iter(paths.values())))
     lines = [f"{'C moved by, in lr':<28} {'steps':>5}" + "".join(f"{name:>13}" for name in names)]
     for way, by in paths.items():
@@ -101,7 +101,7 @@ def table(paths: dict[str, dict[str, list[float]]]) -> str:
 
 
 def plot(paths: dict[str, dict[str, list[float]]], file: str) -> None:
-    """C over time, as an SVG that is the same bytes each time and reads on light and dark."""
+    """Draw C over time as an SVG with the same bytes every time, readable on light and on dark."""
     import matplotlib as mpl
 
     mpl.use("Agg")

@@ -1,12 +1,12 @@
 """One training, moved between frameworks halfway: torch -> optax -> Keras -> torch.
 
-Two small networks, on data made here.  Each quarter of the steps is made in another framework, and the
-state of Adam is carried over with `adamcore.backends.states`.  Two questions:
+Two small networks are trained on data made here.  Each quarter of the steps is made in another framework,
+and `adamcore.backends.states` carries the state of Adam from one to the next.  Two questions are asked:
 
-* gradients recorded once and replayed to all: do the parameters stay within the derived bound of the
-  exact trajectory, as those of a run that was never interrupted do?
-* trained freely, each framework with its own gradients: how large is the gap at the end, beside the one
-  between PyTorch's own foreach and fused implementations?
+* All runs replay the same recorded gradients.  Do the parameters of the moved run stay within the derived
+  bound of the exact trajectory, as those of an uninterrupted run do?
+* Each framework computes its own gradients.  How large is the gap at the end, compared with the gap between
+  PyTorch's own foreach and fused implementations?
 
     python examples/moving.py [FILE]     writes a page, docs/results/moving.md by default
 """
@@ -55,7 +55,7 @@ def torch_name(name: str) -> str:
 
 
 class InTorch:
-    """Weights as torch.nn.Linear keeps them, (out, in); an optimizer of torch.optim's interface."""
+    """Weights as torch.nn.Linear keeps them, (out, in), and an optimizer with torch.optim's interface."""
 
     def __init__(self, loss: Any, p: Arrays, make: Callable[[Any], Any]) -> None:
         self.loss = loss
@@ -89,7 +89,7 @@ class InTorch:
 
 
 class InJax:
-    """A nested dictionary of parameters and a transformation of optax'."""
+    """A nested dictionary of parameters, and an optax transformation."""
 
     def __init__(self, loss: Any, p: Arrays, tx: Any, adam: Adam) -> None:
         self.tx, self.adam = tx, adam
@@ -121,7 +121,7 @@ class InJax:
 
 
 class InKeras:
-    """Keras variables and our Keras optimizer (Keras' own AdamW is another Adam: eps-hat)."""
+    """Keras variables and our Keras optimizer; Keras' own AdamW has another epsilon (EPS.2)."""
 
     def __init__(self, loss: Any, p: Arrays, make: Callable[[], Any]) -> None:
         self.loss = loss
@@ -163,7 +163,7 @@ KERAS: dict[str, Any] = {"learning_rate": HYPER["lr"], "beta_1": HYPER["b1"], "b
 
 
 def chain(kind: str, loss: Any) -> list[Callable[[Arrays], Any]]:
-    """Four frameworks, one for each quarter: with the libraries' own Adam where it is this one, or ours."""
+    """Return a framework for each quarter, with its own Adam where that is this one, or with ours."""
 
     def in_torch(p: Arrays) -> Any:
         own = (lambda named: torch.optim.AdamW(named, **TORCH)) if kind == "theirs" else (
@@ -184,7 +184,7 @@ def chain(kind: str, loss: Any) -> list[Callable[[Arrays], Any]]:
 def run(
     makers: list[Callable[[Arrays], Any]], p: Arrays, steps: int, source: Callable[[Any, int], Arrays]
 ) -> list[Arrays]:
-    """The parameters after each step; what stands between two frameworks is a state and the parameters."""
+    """Return the parameters after each step; a framework gets only parameters and state from the last."""
     seen, state = [], None
     per = -(-steps // len(makers))
     for quarter, make in enumerate(makers):
@@ -199,7 +199,7 @@ def run(
 
 
 def within(seen: list[Arrays], p: Arrays, grads: list[Arrays], dialect: str) -> float:
-    """The largest error of a run, over the bound that is derived for it; at most 1 is right."""
+    """Return the largest error of a run as a fraction of its derived bound; at most 1 is right."""
     names = sorted(p)
     steps = tuple(Step(tuple(g[n].astype(float) for n in names)) for g in grads)
     params = tuple(p[n].astype(float) for n in names)
@@ -219,7 +219,7 @@ def gap(a: Arrays, b: Arrays) -> float:
 
 
 def study(name: str, steps: int) -> dict[str, float]:
-    """All figures of one network."""
+    """Return all figures of one network."""
     loss, p, batches = network(name)
     alone = InTorch(loss, p, lambda named: torch.optim.AdamW(named, foreach=True, **TORCH))
     grads, unbroken, losses = [], [], []
@@ -254,7 +254,7 @@ def study(name: str, steps: int) -> dict[str, float]:
 
 
 def page(results: dict[str, dict[str, float]], steps: int) -> str:
-    """The results as a page."""
+    """Return the results as a page."""
     libraries: Iterable[str] = ("numpy", "torch", "jax", "optax", "keras")
     lines = [
         "# A training that moves between frameworks",
@@ -288,5 +288,5 @@ if __name__ == "__main__":
     target = Path(sys.argv[1]) if len(sys.argv) > 1 else default
     text = page({name: study(name, 80) for name in ("two layers", "transformer")}, 80)
     target.parent.mkdir(exist_ok=True)
-    target.write_text(text)
+    target.write_text(text, encoding="utf-8")
     print(text)

@@ -1,4 +1,4 @@
-"""Record a run of PyTorch and one of optax, to be audited: python examples/record.py FOLDER."""
+"""Record a run of PyTorch and a run of optax for the audit: python examples/record.py FOLDER."""
 
 import sys
 from pathlib import Path
@@ -12,7 +12,7 @@ from adamcore.conformance.audit import Recorder
 
 
 def record_torch(path: Path) -> None:
-    """An optimizer of PyTorch: one line before the loop, one after it."""
+    """Record a PyTorch optimizer: one line before the loop, and one after it."""
     torch.manual_seed(0)
     model = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.Tanh(), torch.nn.Linear(16, 1))
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
@@ -26,7 +26,7 @@ def record_torch(path: Path) -> None:
 
 
 def record_jax(path: Path) -> None:
-    """A loop of JAX, or of anything: one line a step."""
+    """Record a loop of JAX, or of any other library: one line in each step."""
     hyper = {"lr": 1e-2, "b1": 0.9, "b2": 0.999, "eps": 1e-8, "weight_decay": 1e-4}
     optimizer = optax.adamw(1e-2)
     params = {"w": jnp.linspace(-1.0, 1.0, 12).reshape(3, 4), "b": jnp.zeros(4)}

@@ -1,4 +1,4 @@
-/* An AdamW in a few lines of C, held to the vectors of torch.AdamW.
+/* An AdamW in a few lines of C, compared with the vectors of torch.AdamW.
 
        adamcore vectors --for C --dialect torch.AdamW > adam_vectors.h
        cc -std=c99 -O2 -ffp-contract=off -o vectors_adamw vectors_adamw.c -lm && ./vectors_adamw     */
@@ -9,7 +9,7 @@
 
 #include "adam_vectors.h"
 
-/* The implementation under test: one step of n elements; t is the clock, the first is 1. */
+/* The implementation under test: one step of n elements; t is the clock, 1 in the first step. */
 static void adamw(float *p, float *m, float *v, const float *g, int n, long t,
                   double lr, double b1, double b2, double eps, double weight_decay) {
     const float w1 = (float)(1 - b1), w2 = (float)(1 - b2);

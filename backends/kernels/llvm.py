@@ -11,6 +11,7 @@ A kernel takes a table of addresses, so that one call serves a whole list of arr
 from __future__ import annotations
 
 import ctypes
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, lru_cache
@@ -31,16 +32,58 @@ Kernel = Callable[[int, int, int], None]  #: (first element, end, address of wha
 
 
 _off = False
+_warned = False
+
+#: a function as small as can be, with the pointers that LLVM has had since version 15
+TRIAL = """
+define float @trial(ptr %p) {
+  %x = load float, ptr %p
+  ret float %x
+}
+"""
+
+
+class MachineCodeWarning(UserWarning):
+    """llvmlite is installed and cannot compile, so steps are made without machine code."""
 
 
 def available() -> bool:
-    """Whether llvmlite is installed, and not switched off."""
-    return not _off and _installed()
+    """Return whether machine code can be had: llvmlite is there, compiles, and is not switched off.
+
+    A llvmlite that does not compile (0.44 and older do not know the pointers of today's LLVM) is named
+    once, by a :class:`MachineCodeWarning`; the bits of a step are the same without it.
+    """
+    global _warned
+    if _off or not _installed():
+        return False
+    reason = _failure()
+    if reason is not None and not _warned:
+        _warned = True
+        warnings.warn(
+            f"steps are made without machine code: llvmlite cannot compile here ({reason}); "
+            "install llvmlite 0.45 or newer, or uninstall it",
+            MachineCodeWarning,
+            stacklevel=2,
+        )
+    return reason is None
 
 
 @cache
 def _installed() -> bool:
     return find_spec("llvmlite") is not None
+
+
+@cache
+def _failure() -> str | None:
+    """Return why llvmlite cannot compile, or None."""
+    try:
+        import llvmlite.binding as llvm
+
+        _compiler()
+        llvm.parse_assembly(TRIAL).verify()
+    except Exception as error:  # no library for this processor, or a text that it does not read
+        return " ".join(f"{type(error).__name__}: {error}".split())
+    return None
 
 
 @contextmanager

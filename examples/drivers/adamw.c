@@ -1,4 +1,4 @@
-/* An AdamW in a few lines of C behind JSON lines (docs/protocol.md), in float32 and float64.
+/* A driver for an AdamW in a few lines of C (docs/protocol.md), in float32 and float64.
 
        cc -O2 -ffp-contract=off -o adamw adamw.c -lm && adamcore check cmd:./adamw               */
 
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The implementation under test: one step of n elements; t is the clock, the first is 1. */
+/* The implementation under test: one step of n elements; t is the clock, 1 in the first step. */
 #define ADAMW(name, real, root)                                                                     \
     static void name(real *p, real *m, real *v, const real *g, size_t n, long t, double lr,         \
                      double b1, double b2, double eps, double weight_decay) {                       \
@@ -24,7 +24,7 @@
 ADAMW(adamw_float, float, sqrtf)
 ADAMW(adamw_double, double, sqrt)
 
-/* What is kept of a parameter: its shape as it came, and its memory, of float or double. */
+/* One parameter: the text of its shape, and its memory, of float or double. */
 typedef struct {
     char shape[256];
     int wide;
@@ -37,7 +37,7 @@ enum { MOST = 64 };
 static parameter params[MOST];
 static int count;
 
-/* The text after "key": in an object; NULL where it has no such key. */
+/* Return the text after "key": in an object, or NULL if the object has no such key. */
 static const char *find(const char *object, const char *key) {
     char quoted[64];
     snprintf(quoted, sizeof quoted, "\"%s\"", key);
@@ -50,7 +50,7 @@ static double number(const char *object, const char *key) {
     return at ? strtod(at, NULL) : 0.0;
 }
 
-/* The numbers of an array {"dtype", "shape", "bits"}: one hexadecimal word each. */
+/* Read the numbers of an array {"dtype", "shape", "bits"}: one hexadecimal word for each. */
 static void *read_bits(const char *array, size_t size, int wide) {
     void *data = calloc(size + 1, wide ? 8 : 4);
     char *at = (char *)find(array, "bits") + 1;
@@ -73,7 +73,7 @@ static void print_bits(const parameter *x) {
     printf("\"}");
 }
 
-/* The next element of a list: an array or null, copied; 0 at the end. */
+/* Copy the next element of a list, an array or null; return 0 at the end. */
 static int next(const char **at, char **element) {
     *at += strspn(*at, "[, ");
     if (**at == ']') return 0;
@@ -110,7 +110,7 @@ static void step(const char *message, const char *hyper) {
     char *array;
     for (int i = 0; i < count && next(&at, &array); i++, free(array)) {
         parameter *x = &params[i];
-        if (*array == 'n') continue; /* null: absent, and nothing of it changes */
+        if (*array == 'n') continue; /* null: absent, so nothing of this parameter changes */
         void *g = read_bits(array, x->size, x->wide);
         x->t++;
         if (x->wide) adamw_double(x->p, x->m, x->v, g, x->size, x->t, lr, b1, b2, eps, decay);

@@ -1,4 +1,4 @@
-"""An AdamW behind JSON lines, in Python without any library: the protocol at its smallest.
+"""A driver for an AdamW in Python without any library: the protocol at its smallest (docs/protocol.md).
 
 adamcore check 'cmd:python examples/drivers/minimal.py'
 """
@@ -16,7 +16,7 @@ state: dict[str, Any]
 
 
 def floats(array: Message) -> list[float]:
-    """The numbers of an array in float64: each word holds the bits of one of them."""
+    """Return the float64 numbers of an array; each word has the bits of one number."""
     return [struct.unpack(">d", bytes.fromhex(word))[0] for word in array["bits"].split()]
 
 

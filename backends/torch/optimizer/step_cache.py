@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from ctypes import c_double, c_int32
 from itertools import chain, compress, repeat
 from operator import is_, is_not, itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
@@ -26,15 +26,13 @@ from adamcore.adam import Adam as Core
 from adamcore.backends.torch import fast, nvrtc
 from adamcore.backends.torch.backend import backend
 from adamcore.backends.torch.cuda import DeviceClockStep
-from adamcore.backends.torch.optimizer.param_groups import Group, core_of, settings_of
+from adamcore.backends.torch.optimizer.param_groups import Group, core_of, number_of, settings_of
+from adamcore.backends.torch.optimizer.state import GroupState, State
 from adamcore.clock import Ticker
 from adamcore.coefficients import MAX_CLOCK
 from adamcore.definition import Coefficients
 from adamcore.protocol import Columns, ColumnStep, Job
 from adamcore.tracing import formula
-
-if TYPE_CHECKING:
-    from adamcore.backends.torch.optimizer.state import GroupState, State
 
 PATTERNS = 4  #: cached steps of one group, for different sets of parameters that have a gradient
 INFINITE = float("inf")
@@ -200,7 +198,7 @@ class GroupStep:
         """Return the coefficients of the update after the ``t``-th; None if the host can't know them."""
         if self.formula is not None and type(lr) is float and 0.0 <= lr < INFINITE:
             return self.formula(t + 1, lr)
-        return Ticker(self.core, backend, number(lr)).on_host(t + 1, product)
+        return Ticker(self.core, backend, number_of(lr)).on_host(t + 1, product)
 
 
 class DeviceClockGroupStep(GroupStep):
@@ -212,12 +210,7 @@ class DeviceClockGroupStep(GroupStep):
         pass
 
     def bind_columns(self, columns: Columns, lr: Any) -> Callable[[], None] | None:
-        return self.column_step.bind_clocks(columns, self.clocks, self.products, number(lr))
-
-
-def number(lr: Any) -> Any:
-    """Return a learning rate, which may be a tensor of one element, as a number or a 0-d tensor."""
-    return lr.reshape(()) if isinstance(lr, torch.Tensor) else lr
+        return self.column_step.bind_clocks(columns, self.clocks, self.products, number_of(lr))
 
 
 def same(now: Any, before: Any) -> bool:

@@ -1,14 +1,14 @@
-// The Adam of TensorFlow.js behind JSON lines (docs/protocol.md).
+// A driver for the Adam of TensorFlow.js (docs/protocol.md).
 //
 //     npm install
 //     adamcore check 'cmd:node driver.mjs'
 //
-// An optimizer of tfjs keeps its moments in the order in which variables are given to it, and an
-// absent gradient is one that is null in that list.
+// An optimizer of tfjs keeps its moments in the order in which variables are passed to it. A gradient
+// that is null in that list is absent.
 
 import readline from "node:readline";
 
-console.log = console.info = console.warn = console.error; // standard output is the protocol's alone
+console.log = console.info = console.warn = console.error; // standard output belongs to the protocol
 const tf = await import("@tensorflow/tfjs");
 await tf.setBackend("cpu");
 
@@ -66,4 +66,4 @@ for await (const line of readline.createInterface({ input: process.stdin })) {
   }
   process.stdout.write(JSON.stringify({ seq: message.seq, ...answer }) + "\n");
 }
-process.stdin.destroy(); // else node waits for more of it
+process.stdin.destroy(); // otherwise node waits for more input

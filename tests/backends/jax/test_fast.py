@@ -109,7 +109,7 @@ def test_donated_and_compiled_once(path: str) -> None:
         assert old["a"].is_deleted()
         assert old_state.v["a"].is_deleted()
         assert not grads["a"].is_deleted()
-    assert jit_program.JitProgram.traced == before + 2  # the first step, and all that come on what it returned
+    assert jit_program.JitProgram.traced == before + 2  # the first step, and the cached one
     assert int(state.t["a"]) == 5
 
 

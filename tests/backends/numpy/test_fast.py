@@ -229,7 +229,7 @@ def test_gradients_helper_has_every_kind() -> None:
 
 @pytest.mark.parametrize("lrs", [(0.8, 0.8, 0.1, 0.1), (0.1, 0.1, 0.8, 0.8)])
 def test_a_decay_that_passes_one_half(path: str, lrs: tuple[float, ...]) -> None:
-    """Where lr*weight_decay is above 1/2 the program is another (NUM.4), and no cached step may keep the old one."""
+    """Where lr*weight_decay is above 1/2 the program is another (NUM.4); a cached step may not keep it."""
     adam = Adam(decay="decoupled", weight_decay=1.0)
     p = q = np.linspace(-1, 1, 9, dtype="f")
     q, g = q.copy(), np.ones(9, "f")
