@@ -24,6 +24,6 @@ def dialects() -> list[Adam]:
 
 
 @cache
-def tickings() -> dict[str, cuda_coefficients.Ticking]:
+def tickings() -> dict[str, cuda_coefficients.ClockKernel]:
     """One for each different program that the dialects have."""
-    return {str(ticking.program): ticking for ticking in map(cuda_coefficients.Ticking, dialects())}
+    return {str(ticking.program): ticking for ticking in map(cuda_coefficients.ClockKernel, dialects())}

@@ -28,7 +28,7 @@ def test_every_operation_stands_there() -> None:
 
 
 def test_results_beside_or_in_place() -> None:
-    made = cuda_coefficients.Ticking(Adam(amsgrad="uncorrected")).program
+    made = cuda_coefficients.ClockKernel(Adam(amsgrad="uncorrected")).program
     assert cuda.arrays(made, True) == ["p", "g", "m", "v", "v_max"]
     assert cuda.arrays(made, False) == ["p", "g", "m", "v", "v_max", "p_new", "m_new", "v_new", "v_max_new"]
     text = cuda.text(made, FLOAT, False, SMALL)

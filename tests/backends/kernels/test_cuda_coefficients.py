@@ -19,7 +19,7 @@ def test_new_hyperparameters_compile_nothing() -> None:
         )  # fmt: skip
         if (adam.b1 < 0.5) != (other.b1 < 0.5) or (adam.b2 < 0.5) != (other.b2 < 0.5):
             continue
-        one, two = cuda_coefficients.Ticking(adam), cuda_coefficients.Ticking(other)
+        one, two = cuda_coefficients.ClockKernel(adam), cuda_coefficients.ClockKernel(other)
         assert one.text("float32", SMALL) == two.text("float32", SMALL)
         assert one.program is two.program
 
