@@ -67,7 +67,7 @@ class ArrayCandidate:
     def run(self, probe: Probe, dtype: str) -> Run:
         if reason := unsupported_reason(probe, lr=hasattr(self.cls, "set_lr")):
             return Run(unsupported=reason)
-        return run_probe(lambda seen: ArrayStepper(self, seen, dtype), probe)
+        return run_probe(lambda variant: ArrayStepper(self, variant, dtype), probe)
 
 
 class ArrayStepper(Stepper):

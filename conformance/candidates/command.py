@@ -94,7 +94,7 @@ class CommandCandidate:
             reason = "a driver has one optimizer at a time"
         if reason:
             return Run(unsupported=reason)
-        return run_probe(lambda seen: CommandStepper(self, seen, dtype), probe)
+        return run_probe(lambda variant: CommandStepper(self, variant, dtype), probe)
 
     def close(self) -> None:
         """Send "stop"; a driver that does not end is an error."""

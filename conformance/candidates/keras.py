@@ -61,7 +61,7 @@ class KerasCandidate:
             return Run(unsupported=reason)
         if any(np.iscomplexobj(p) for p in probe.params):
             return Run(unsupported="Keras optimizers are for real variables")
-        return run_probe(lambda seen: KerasStepper(self, seen, dtype), probe)
+        return run_probe(lambda variant: KerasStepper(self, variant, dtype), probe)
 
 
 class KerasStepper(Stepper):

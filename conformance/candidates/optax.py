@@ -54,7 +54,7 @@ class OptaxCandidate:
         if reason := unsupported_reason(probe, lr=True):
             return Run(unsupported=reason)
         with jax.default_device(self.device):
-            return run_probe(lambda seen: OptaxStepper(self, seen, dtype), probe)
+            return run_probe(lambda variant: OptaxStepper(self, variant, dtype), probe)
 
 
 class OptaxStepper(Stepper):

@@ -189,7 +189,7 @@ class OwnCandidate:
         hyper: dict[str, Any] = dict(probe.hyper)
         try:
             adam = dataclasses.replace(self.claim, **hyper)
-            return run_probe(lambda seen: OwnStepper(self.library, adam, seen, dtype), probe)
+            return run_probe(lambda variant: OwnStepper(self.library, adam, variant, dtype), probe)
         except Exception as error:
             return Run(error=describe(error))
 

@@ -45,7 +45,7 @@ class TorchCandidate:
     def run(self, probe: Probe, dtype: str) -> Run:
         if reason := unsupported_reason(probe, lr=True):
             return Run(unsupported=reason)
-        return run_probe(lambda seen: TorchStepper(self, seen, dtype), probe)
+        return run_probe(lambda variant: TorchStepper(self, variant, dtype), probe)
 
 
 STATE = {"step", "exp_avg", "exp_avg_sq"}  #: what torch.optim, and many after it, call t, m and v

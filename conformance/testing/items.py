@@ -147,18 +147,18 @@ class ProbeItem(ConformanceItem):
         """Fail, skip or xfail as the worst result of any claim says."""
         assert self.parent is not None
         entries = self.checks.report(self.parent.name).entries
-        seen = [
+        outcomes = [
             (list(KINDS).index(kind_of(entry, result)), number, entry, result)
             for number, entry in enumerate(entries)
             for result in entry.results
             if (result.probe, result.dtype) == (self.probe, self.dtype)
         ]
-        if not seen:
+        if not outcomes:
             for entry in entries:
                 if entry.reason:
                     raise ConformanceError(f"{entry.target} is {entry.verdict}: {entry.reason}")
             pytest.skip("means nothing under this claim")
-        kind, _, entry, result = min(seen, key=lambda each: each[:2])
+        kind, _, entry, result = min(outcomes, key=lambda each: each[:2])
         reason = result.reason
         match list(KINDS)[kind]:
             case "failed":
