@@ -1,4 +1,4 @@
-"""The interface of an adapter, and the functions that adapters share, such as running a probe step by step."""
+"""The interface of an adapter, and what the adapters share, such as running a probe step by step."""
 
 from __future__ import annotations
 

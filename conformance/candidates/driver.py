@@ -186,9 +186,12 @@ def json_kind(value: object) -> str:
     ('an array', 'null', 'a boolean')
     """
     kinds: tuple[tuple[type | tuple[type, ...], str], ...] = (
-        (dict, "an object"), (list, "an array"), (str, "a string"), (bool, "a boolean"),
+        (dict, "an object"),
+        (list, "an array"),
+        (str, "a string"),
+        (bool, "a boolean"),
         ((int, float), "a number"),
-    )  # fmt: skip
+    )
     return next((word for types, word in kinds if isinstance(value, types)), "null")
 
 

@@ -104,9 +104,14 @@ def add_minimal_example(subject: ThirdParty, entry: Entry, timeout: float) -> No
     original = next(p for p in subject.probes if p.name == evidence.probe)
     probes = shrink(subject.effective_probe(original), evidence)
     job = WorkerJob(
-        subject.target, dtype, [None], probes, [(0, n) for n in range(len(probes))],
-        subject.settings, subject.device,
-    )  # fmt: skip
+        subject.target,
+        dtype,
+        [None],
+        probes,
+        [(0, n) for n in range(len(probes))],
+        subject.settings,
+        subject.device,
+    )
     for event in run_jobs([job], timeout, 1) if probes else ():
         if not isinstance(event, RunEvent):
             continue

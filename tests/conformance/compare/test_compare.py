@@ -50,7 +50,7 @@ STEPS = 12
 def test_verdicts(first: str, second: str, verdict: str) -> None:
     a = adam_of_row(dialect(first), lr=0.1)
     found = nearest_match(a, dialect(second), STEPS)
-    assert found.verdict == verdict, (found.said, max(found.gaps))
+    assert found.verdict == verdict, (found.changes, max(found.gaps))
     assert len(found.gaps) == STEPS
     assert bool(found.lacking) == (verdict in ("approximate", "different"))
 
@@ -111,7 +111,7 @@ def test_defaults_and_axes_are_compared() -> None:
     assert found.defaults["weight_decay"] == (0.01, 1e-4)
     assert found.defaults["lr"] == (1e-3, None)
     assert set(found.axes) == {"missing", "clock", "all_missing", "complex", "coefficients"}
-    assert max(found.as_they_are) > 1e-4
+    assert max(found.default_gaps) > 1e-4
     assert found.freezing == ("missing", "clock", "all_missing")
 
 

@@ -23,7 +23,7 @@ from adamcore.conformance.dtypes import to_carrier
 from adamcore.conformance.rules import SAYS
 from adamcore.conformance.types import FloatArray, Run
 from adamcore.conformance.vectors import files, inputs
-from adamcore.conformance.vectors.answers import claim_json, probe_of, round_up
+from adamcore.conformance.vectors.answers import claim_of_json, probe_of, round_up
 from adamcore.conformance.vectors.flags import FLAGS
 from adamcore.conformance.vectors.languages import find_files, select_vectors, values
 from adamcore.conformance.verdict.judge import judge
@@ -76,7 +76,7 @@ def test_all_files_are_what_the_oracle_says(tmp_path: Path) -> None:
 
 
 def test_every_choice_of_the_arithmetic_is_in_it() -> None:
-    claims = [claim_json(content(name)["axes"]) for name in INDEX["files"]]
+    claims = [claim_of_json(content(name)["axes"]) for name in INDEX["files"]]
     untold = {("epsilon", "inside-corrected"), ("bias_correction", "first"), ("bias_correction", "second")}
     for axis in ("epsilon", "bias_correction", "decay", "decay_order", "amsgrad", "nesterov", "maximize"):
         missing = {(axis, v) for v in AXES[axis]} - {(axis, getattr(a, axis)) for a in claims}
@@ -193,7 +193,7 @@ def own(claim: Adam, v: Json) -> Run:
 @pytest.mark.parametrize("name", INDEX["files"])
 def test_our_own_agree(name: str) -> None:
     whole = content(name)
-    claim = claim_json(whole["axes"])
+    claim = claim_of_json(whole["axes"])
     for v in whole["vectors"]:
         if v["dtype"] in ("float32", "float64") and "lr-changed" not in v["id"]:
             assert worst(v, own(claim, v)) <= 1.0, v["id"]
@@ -202,7 +202,7 @@ def test_our_own_agree(name: str) -> None:
 def test_a_vector_can_be_judged_like_a_probe() -> None:
     whole = content("torch.AdamW.json")
     v = next(v for v in whole["vectors"] if v["id"] == "BC.2/t1e6/float32")
-    result = judge(claim_json(whole["axes"]), probe_of(v, values), "float32", torch_adamw(v))
+    result = judge(claim_of_json(whole["axes"]), probe_of(v, values), "float32", torch_adamw(v))
     assert result.status == "passed"
 
 
