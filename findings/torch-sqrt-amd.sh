@@ -8,7 +8,7 @@
 #            NumPy uses, rounds all of them correctly, as IEEE 754 asks.
 # Seen on:   AMD EPYC (family 25, model 17). On Intel processors none differ.
 # Source:    Intel's "VM functions accuracy" promises errors below 1 ULP, not correct rounding; PyTorch's
-#            aten/src/ATen/native/cpu/UnaryOpsKernel.cpp calls it for sqrt.
+#            aten/src/ATen/cpu/vml.h calls it for sqrt.
 #
 # Exit status: 0 as described (or no number differs on a processor that is not AMD's), 1 changed.
 set -eu

@@ -168,7 +168,7 @@ def extra_memory(step: Step) -> int | None:
     try:
         step()
         before = read_status(status, "VmRSS")
-        clear.write_text("5")  # resets the peak
+        clear.write_text("5", encoding="utf-8")  # resets the peak
         step()
         return max(0, read_status(status, "VmHWM") - before)
     except OSError:
@@ -176,5 +176,5 @@ def extra_memory(step: Step) -> int | None:
 
 
 def read_status(status: Path, name: str) -> int:
-    line = next(line for line in status.read_text().splitlines() if line.startswith(name))
+    line = next(line for line in status.read_text(encoding="utf-8").splitlines() if line.startswith(name))
     return int(line.split()[1]) * 1024

@@ -184,7 +184,11 @@ def parse_expectation(where: str, entry: Mapping[str, Any]) -> Expectation:
 def valid_names(kind: str) -> tuple[str, ...]:
     """Return all probes, all rules with a probe, or all areas."""
     if kind == "area":
-        schema = resources.files("adamcore.conformance").joinpath("schemas/report-1.json").read_text()
+        schema = (
+            resources.files("adamcore.conformance")
+            .joinpath("schemas/report-1.json")
+            .read_text(encoding="utf-8")
+        )
         return tuple(json.loads(schema)["$defs"]["finding"]["properties"]["area"]["enum"])
     from adamcore.conformance.probes import PROBES
 

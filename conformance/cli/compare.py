@@ -90,7 +90,9 @@ def run(options: argparse.Namespace) -> int:
             f"{options.first} as {options.second}": found.first_as_second.gaps,
         }
         try:
-            Path(options.svg).write_text(svg(f"{options.first} and {options.second}: gap in lr", series))
+            Path(options.svg).write_text(
+                svg(f"{options.first} and {options.second}: gap in lr", series), encoding="utf-8"
+            )
         except OSError as error:
             return usage_error(f"--svg {options.svg}: {error.strerror}")
     return 0

@@ -68,8 +68,8 @@ def run(options: argparse.Namespace) -> int:
         return usage_error(f"--to {options.kind}: expected one of {', '.join(FORMATS)}")
     try:
         hyper: dict[str, Any] = {k: number(v) for k, v in parse_assignments(options.set).items()}
-        names = Path(options.names).read_text().split() if options.names else None
-        mapping = json.loads(Path(options.map).read_text()) if options.map else None
+        names = Path(options.names).read_text(encoding="utf-8").split() if options.names else None
+        mapping = json.loads(Path(options.map).read_text(encoding="utf-8")) if options.map else None
         row = dialect(options.target) if options.target else None
         clock: Any = options.clock
         clock = clock if clock in (None, "max", "min") else int(clock)

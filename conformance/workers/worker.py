@@ -47,7 +47,7 @@ def private_output() -> TextIO:
     sys.stdout.flush()
     lines = os.fdopen(os.dup(1), "w", encoding="ascii")
     os.dup2(2, 1)
-    with open(os.devnull) as nothing:
+    with open(os.devnull, encoding="utf-8") as nothing:
         os.dup2(nothing.fileno(), 0)
     return lines
 

@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("jax")
 pytest.importorskip("optax")
 
-from adamcore.conformance.bench import steps_jax  # noqa: E402
+from adamcore.conformance.bench import steps_jax
 
 PROGRAM = """
 HloModule jit_step

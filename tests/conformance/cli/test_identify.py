@@ -18,7 +18,10 @@ NONE: dict[str, list[Any]] = {axis: [] for axis in AXES}
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"identified": "torch.AdamW", "sureness": 40.0}, "does as torch.AdamW does; the next best is 40 bounds"),
+        (
+            {"identified": "torch.AdamW", "sureness": 40.0},
+            "does as torch.AdamW does; the next best is 40 bounds",
+        ),
         ({}, "is an Adam that no dialect of the table describes"),
         ({"fault": "eps is missing"}, "is an Adam with a fault: eps is missing"),
         ({"axes": NONE}, "is none of the Adams known here"),

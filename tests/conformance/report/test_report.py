@@ -117,10 +117,10 @@ def test_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest
 
 def printed(report: Report, *, terminal: bool = False, width: int = 100) -> str:
     out = io.StringIO()
-    colours = "standard" if terminal else None
+    colours: Any = "standard" if terminal else None
     print_report(
         report, Console(file=out, width=width, force_terminal=terminal, color_system=colours, markup=False)
-    )  # type: ignore[arg-type]
+    )
     return out.getvalue()
 
 
