@@ -43,7 +43,7 @@ slow: $(READY)  ## the slow tests
 browser: $(READY)  ## the HTML report as people see it, in headless Chromium
 	@command -v $${CHROMIUM:-chromium} >/dev/null || command -v google-chrome >/dev/null || { \
 		echo "no Chromium here: apt-get install chromium poppler-utils, or CHROMIUM=/its/path" >&2; exit 1; }
-	@$(BIN)/python -m pytest -m browser tests/conformance/report/test_html.py $(ARGS)
+	@$(BIN)/python -m pytest -m browser tests/conformance/report/test_html_in_browser.py $(ARGS)
 
 score: $(READY)  ## docs/score.md: wrong Adams killed and named, right ones passed (some minutes)
 	@$(BIN)/python docs/generate/score_page.py $(ARGS)

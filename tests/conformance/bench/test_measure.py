@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from adamcore.backends.kernels import llvm
 from adamcore.conformance.bench import measure
 from adamcore.conformance.bench.contenders import Contender
 from adamcore.conformance.bench.measure import Timing
@@ -31,7 +32,7 @@ def test_the_memory_traffic_has_no_ratio_to_the_baseline() -> None:
 
 
 def test_every_contender_steps_once_in_each_round(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measure.llvm, "available", lambda: False)
+    monkeypatch.setattr(llvm, "available", lambda: False)
     steps: list[str] = []
 
     def contender(name: str) -> Contender:

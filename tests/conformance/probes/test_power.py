@@ -107,9 +107,6 @@ def test_updates_are_many_times_lr(name: str, at_least: float) -> None:
     assert max(updates) > at_least
 
 
-# Long arrays ----------------------------------------------------------------------------------------
-
-
 def test_a_long_array_is_longer_than_a_block() -> None:
     probe = PROBES["STEP.1/long"]
     assert [np.size(p) for p in probe.params] == [1025, 4097]
@@ -180,9 +177,6 @@ def test_a_fault_sees_every_element() -> None:
     probe = PROBES["STEP.1/long"]
     exact(adam_for(Adam(), probe), probe, Fault(probe=look))
     assert seen == [(4097,)]
-
-
-# Isolation, clocks, and what is not finite ------------------------------------------------------------
 
 
 def test_the_fingerprint_runs_first_and_last() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 from reports import EVIDENCE, full
 
-from adamcore.conformance.report.text import failure_texts, finding_text
+from adamcore.conformance.report.text import failure_texts, finding_text, format_ratio
 from adamcore.conformance.types import Finding
 
 
@@ -34,3 +36,26 @@ def test_a_result_that_no_finding_names_belongs_to_the_first() -> None:
     by_probe = {r.probe: r for r in entry.results}
     assert [f.rule for f in entry.findings_of(by_probe["F1/absent-middle"])] == ["F1"]
     assert [f.rule for f in entry.findings_of(by_probe["NUM.3/huge"])] == ["EPS.1"]  # notes do not count
+
+
+def test_ratio_takes_four_characters_at_most() -> None:
+    for x in (
+        0,
+        1e-9,
+        0.005,
+        0.5,
+        0.994,
+        0.996,
+        1.04,
+        9.96,
+        99.4,
+        999.4,
+        1e3,
+        1e10,
+        1e100,
+        1e300,
+        math.inf,
+        math.nan,
+    ):
+        assert 1 <= len(format_ratio(x)) <= 5, x
+    assert format_ratio(0.9951) == "1.0"

@@ -1,0 +1,38 @@
+"""`adamcore compare` and `adamcore port`: what they print."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from adamcore.conformance.cli import main
+
+
+def test_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plot = tmp_path / "gap.svg"
+    arguments = [
+        "compare",
+        "torch.Adam",
+        "keras.Adam",
+        "--steps",
+        "5",
+        "--set",
+        "eps=1e-3",
+        "--svg",
+        str(plot),
+    ]
+    assert main(arguments) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"^epsilon +outside-corrected +outside-uncorrected", said, flags=re.M)
+    assert "what remains: epsilon" in said
+    root = ET.parse(plot).getroot()
+    assert len(root.findall("{http://www.w3.org/2000/svg}polyline")) == 3
+    assert main(["port", "torch.AdamW", "--to", "optax", "--steps", "3"]) == 0
+    assert main(["port", "torch.AdamW", "--to", "keras", "--steps", "3"]) == 1
+    for wrong in (["compare", "torch.Adam", "torch.adamw"], ["port", "torch.AdamW", "--to", "x"],
+                  ["compare", "torch.Adam", "torch.AdamW", "--set", "b1=2"]):  # fmt: skip
+        assert main(wrong) == 2
+        assert capsys.readouterr().err.startswith("adamcore: ")
