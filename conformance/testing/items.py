@@ -156,8 +156,8 @@ class ProbeItem(ConformanceItem):
         assert self.parent is not None
         entries = self.checks.report(self.parent.name).entries
         outcomes = [
-            (list(KINDS).index(kind_of(entry, result)), number, entry, result)
-            for number, entry in enumerate(entries)
+            (entry, result)
+            for entry in entries
             for result in entry.results
             if (result.probe, result.dtype) == (self.probe, self.dtype)
         ]
@@ -166,9 +166,10 @@ class ProbeItem(ConformanceItem):
                 if entry.reason:
                     raise ConformanceError(f"{entry.target} is {entry.verdict}: {entry.reason}")
             pytest.skip("means nothing under this claim")
-        kind, _, entry, result = min(outcomes, key=lambda each: each[:2])
+        kinds = list(KINDS)  # the worst first
+        entry, result = min(outcomes, key=lambda outcome: kinds.index(kind_of(*outcome)))
         reason = result.reason
-        match list(KINDS)[kind]:
+        match kind_of(entry, result):
             case "failed":
                 raise ConformanceError(failure_text(entry, result))
             case "expected":

@@ -55,9 +55,11 @@ def page() -> str:
     run, drift = results.load(RUN), json.loads(DRIFT.read_text(encoding="utf-8"))
     text = TEMPLATE.read_text(encoding="utf-8")
     for name, lines in {
-        "reached": reached(run), "timings": timings(run),
-        "left_out": left_out(run), "exactness": exactness(drift),
-    }.items():  # fmt: skip
+        "reached": reached(run),
+        "timings": timings(run),
+        "left_out": left_out(run),
+        "exactness": exactness(drift),
+    }.items():
         text = text.replace("{" + name + "}", "\n".join(lines))
     return text.rstrip() + "\n"
 

@@ -70,10 +70,12 @@ def summary(of: dict[str, list[Score]], clean: Sequence[Score]) -> str:
         ("right area named first", share(named, len(wrong))),
         ("right and equivalent Adams", f"{len(of['right'])} and {len(of['equivalent'])}"),
         ("false alarms", str(sum(s.verdict != "conforms" for s in clean))),
-        ("no Adam: killed, and identified as none",
-         f"{sum(s.killed for s in other)} and {sum(not s.identified for s in other)} of {len(other)}"),
+        (
+            "no Adam: killed, and identified as none",
+            f"{sum(s.killed for s in other)} and {sum(not s.identified for s in other)} of {len(other)}",
+        ),
         ("claims held to", str(len({(s.item.claim, str(s.item.options)) for s in [*wrong, *clean, *other]}))),
-    ]  # fmt: skip
+    ]
     return table(("", ""), rows)
 
 
@@ -115,13 +117,20 @@ def edge(wrong: Sequence[Score], clean: Sequence[Score]) -> str:
 def wrong_table(scores: Sequence[Score]) -> str:
     rows = [
         (
-            code(s), s.item.about, claim(s), " or ".join(s.item.areas), s.item.rule,
+            code(s),
+            s.item.about,
+            claim(s),
+            " or ".join(s.item.areas),
+            s.item.rule,
             "killed" if s.killed else f"**{s.verdict}**",
             (s.area if s.named else f"**{s.area or 'nothing'}**") + f" {s.rule}".rstrip(),
-            digits(s.worst32), digits(s.worst64), s.probe, s.item.like,
+            digits(s.worst32),
+            digits(s.worst64),
+            s.probe,
+            s.item.like,
         )
         for s in scores
-    ]  # fmt: skip
+    ]
     return table(
         (
             "Adam",
@@ -156,11 +165,16 @@ def equivalent_table(scores: Sequence[Score]) -> str:
 def other_table(scores: Sequence[Score]) -> str:
     rows = [
         (
-            code(s), s.item.about, s.item.like, claim(s), "killed" if s.killed else f"**{s.verdict}**",
-            "**an Adam**" if s.identified else "none", digits(s.worst),
+            code(s),
+            s.item.about,
+            s.item.like,
+            claim(s),
+            "killed" if s.killed else f"**{s.verdict}**",
+            "**an Adam**" if s.identified else "none",
+            digits(s.worst),
         )
         for s in scores
-    ]  # fmt: skip
+    ]
     return table(("optimizer", "what it does", "after", "claim", "", "identified", "margin"), rows)
 
 

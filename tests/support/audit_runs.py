@@ -24,10 +24,15 @@ def tensors(scale: float = 1.0, dtype: torch.dtype = torch.float32) -> dict[str,
 
 
 def run_torch(
-    path: Path, make: Callable[..., torch.optim.Optimizer] = torch.optim.AdamW, *, steps: int = 12,
-    spoil: Callable[[int, dict[str, torch.Tensor]], None] | None = None, dtype: torch.dtype = torch.float32,
-    absent: tuple[int, ...] = (), **options: Any,
-) -> Path:  # fmt: skip
+    path: Path,
+    make: Callable[..., torch.optim.Optimizer] = torch.optim.AdamW,
+    *,
+    steps: int = 12,
+    spoil: Callable[[int, dict[str, torch.Tensor]], None] | None = None,
+    dtype: torch.dtype = torch.float32,
+    absent: tuple[int, ...] = (),
+    **options: Any,
+) -> Path:
     """Record a run; ``spoil`` does something to the parameters within the step."""
     params = tensors(dtype=dtype)
     options = {"lr": 0.0625, "betas": (0.75, 0.875), "eps": 1e-3, "weight_decay": 0.25} | options

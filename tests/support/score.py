@@ -128,11 +128,17 @@ def examine(item: Item) -> Score:
     judged = [r for r in seen.results if r.probe not in seen.advisory]
     worst = {dtype: largest([r for r in judged if r.dtype == dtype]) for dtype in DTYPES}
     return Score(
-        item.target, seen.verdict, first.area if first else "", first.rule if first else "",
-        first.observed if first else "", all(seen.axes.values()),
-        worst["float32"].worst_ratio, worst["float64"].worst_ratio, worst["float32"].probe,
+        item.target,
+        seen.verdict,
+        first.area if first else "",
+        first.rule if first else "",
+        first.observed if first else "",
+        all(seen.axes.values()),
+        worst["float32"].worst_ratio,
+        worst["float64"].worst_ratio,
+        worst["float32"].probe,
         sum(r.status == "undecided" for r in seen.results),
-    )  # fmt: skip
+    )
 
 
 def largest(results: Sequence[Result]) -> Result:

@@ -30,14 +30,26 @@ def entry(verdict: Verdict, target: str = "torch.optim:Adam", **changes: Any) ->
 
 def full() -> Report:
     findings = [
-        Finding("epsilon", "EPS.1", "epsilon=outside-corrected", "epsilon=inside-corrected", "error",
-                EVIDENCE, "adamcore check torch.optim:Adam --probe EPS.1/x"),
+        Finding(
+            "epsilon",
+            "EPS.1",
+            "epsilon=outside-corrected",
+            "epsilon=inside-corrected",
+            "error",
+            EVIDENCE,
+            "adamcore check torch.optim:Adam --probe EPS.1/x",
+        ),
         Finding("coefficients", "NUM.4", "coefficients in double", "695 ULP off", "note"),
-    ]  # fmt: skip
+    ]
     deviating = entry(
-        "deviates", kind="torch optimizer", device="cpu", identified="apex", findings=findings,
-        results=RESULTS, advisory=frozenset({"NUM.3/huge"}),
-    )  # fmt: skip
+        "deviates",
+        kind="torch optimizer",
+        device="cpu",
+        identified="apex",
+        findings=findings,
+        results=RESULTS,
+        advisory=frozenset({"NUM.3/huge"}),
+    )
     broken = entry(
         "broken", "my/adam.py:[bold]Mine", reason="exited with status 3 at probe X.1/0; it last wrote:\nx"
     )

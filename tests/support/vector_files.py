@@ -42,8 +42,9 @@ def torch_adamw(v: Json) -> Run:
     for p, like, start in zip(params, v["params"], v["start"], strict=False):
         optimizer.state[p] = {
             "step": torch.tensor(float(start["t"])),
-            "exp_avg": tensor(start["m"], like), "exp_avg_sq": tensor(start["v"], like),
-        }  # fmt: skip
+            "exp_avg": tensor(start["m"], like),
+            "exp_avg_sq": tensor(start["v"], like),
+        }
     for step in v["steps"]:
         optimizer.param_groups[0]["lr"] = step["lr"]
         for p, g, like in zip(params, step["grads"], v["params"], strict=True):

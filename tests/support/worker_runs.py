@@ -18,8 +18,10 @@ FEW = ["STEP.1/fingerprint", "EPS.1/beside-small-root"]  #: probes of a check wi
 P, G = np.array([1.0, -2.0]), np.array([0.5, 0.25])
 
 
-PROBES = [Probe(f"X.1/{k}", "", (P,), (Step((G,)), Step((G,))), {"lr": 0.5, "b1": 0.5, "b2": 0.5, "eps": 0.1})
-          for k in range(3)]  # fmt: skip
+PROBES = [
+    Probe(f"X.1/{k}", "", (P,), (Step((G,)), Step((G,))), {"lr": 0.5, "b1": 0.5, "b2": 0.5, "eps": 0.1})
+    for k in range(3)
+]
 
 
 CANDIDATE = """

@@ -10,8 +10,13 @@ from adamcore.conformance.bench.plot import LEFT, WIDTH, svg
 
 def row(name: str, ratio: float | None, **changes: Any) -> dict[str, Any]:
     return {
-        "work": "1M", "framework": "numpy", "name": name, "ratio": ratio, "ours": False, "baseline": False,
-    } | changes  # fmt: skip
+        "work": "1M",
+        "framework": "numpy",
+        "name": name,
+        "ratio": ratio,
+        "ours": False,
+        "baseline": False,
+    } | changes
 
 
 def test_bars_have_the_length_of_their_ratio() -> None:

@@ -20,17 +20,30 @@ def test_cells_follow_the_heads() -> None:
     assert title == "100"
     figures = dict(zip(text.HEAD, cells, strict=True))
     assert figures == {
-        "": "numpy: adamcore", "time": "4.2 us", "ratio": "0.25", "quartiles": "0.20-0.30",
-        "of traffic": "1.50", "extra": "", "moved": "28", "passes": "", "first": "", "compiled": "1",
-    }  # fmt: skip
+        "": "numpy: adamcore",
+        "time": "4.2 us",
+        "ratio": "0.25",
+        "quartiles": "0.20-0.30",
+        "of traffic": "1.50",
+        "extra": "",
+        "moved": "28",
+        "passes": "",
+        "first": "",
+        "compiled": "1",
+    }
 
 
 @pytest.mark.parametrize(("load", "words"), [(None, "2 cores;"), (0.5, "2 cores, load 0.5 before the run;")])
 def test_environment_in_one_line(load: float | None, words: str) -> None:
     environment = {
-        "processor": "CPU", "cores": 2, "load": load, "system": "Linux", "python": "3.11",
-        "packages": {"numpy": "2.0", "jax": None}, "date": "2026-01-01",
-    }  # fmt: skip
+        "processor": "CPU",
+        "cores": 2,
+        "load": load,
+        "system": "Linux",
+        "python": "3.11",
+        "packages": {"numpy": "2.0", "jax": None},
+        "date": "2026-01-01",
+    }
     line = text.environment_text({"environment": environment})
     assert words in line
     assert line.endswith("numpy 2.0; 2026-01-01")

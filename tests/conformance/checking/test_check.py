@@ -42,8 +42,10 @@ def test_real_optimizers_conform_to_their_dialects() -> None:
     assert report.exit_code == 0
     entries = {entry.target: entry for entry in report.entries}
     assert {target: e.claimed for target, e in entries.items()} == {
-        "torch.optim:Adam": "torch.Adam", "torch.optim:AdamW": "torch.AdamW", "optax:adamw": "optax.adamw",
-    }  # fmt: skip
+        "torch.optim:Adam": "torch.Adam",
+        "torch.optim:AdamW": "torch.AdamW",
+        "optax:adamw": "optax.adamw",
+    }
     assert [e.identified for e in entries.values()] == ["torch.Adam", "torch.AdamW", "optax.adamw"]
     [note] = entries["optax:adamw"].findings
     assert (note.area, note.level) == ("coefficients", "note")

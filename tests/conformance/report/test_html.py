@@ -38,8 +38,12 @@ def test_page_can_be_heard() -> None:
     heads = render_html(full()).count("<th>") + render_html(full()).count("<th class")
     assert heads == 0, "a header cell without scope"
     labels = {v for _, name, v in reader.attributes if name == "title"}
-    assert {"passed, error .25 of the bound", "failed, error 25 of the bound", "skipped",
-            "failed, by no matter of size"} <= labels  # fmt: skip
+    assert {
+        "passed, error .25 of the bound",
+        "failed, error 25 of the bound",
+        "skipped",
+        "failed, by no matter of size",
+    } <= labels
 
 
 def test_page_of_a_large_check_is_small() -> None:
@@ -49,8 +53,10 @@ def test_page_of_a_large_check_is_small() -> None:
         results = [
             type(r)(f"RULE.{rule}/probe-{k}", dtype, "passed", 0.2, 1.0, series=LONG)
             for r in report.entries[0].results[:1]
-            for rule in range(25) for k in range(2) for dtype in ("float32", "float64")
-        ]  # fmt: skip
+            for rule in range(25)
+            for k in range(2)
+            for dtype in ("float32", "float64")
+        ]
         for dialect in range(50):
             entry = type(report.entries[0])(f"target{target}", f"dialect.{dialect}", {}, results=results)
             many.append(entry)

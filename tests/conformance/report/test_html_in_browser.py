@@ -22,10 +22,17 @@ pytestmark = pytest.mark.browser
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--hide-scrollbars", "--disable-background-networking", "--disable-component-update",
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-sync",
+    "--hide-scrollbars",
+    "--disable-background-networking",
+    "--disable-component-update",
     "--virtual-time-budget=2000",
-]  # fmt: skip
+]
 
 LOOK = (ROOT / "tests" / "support" / "look.js").read_text()  #: what a person sees, as JSON in the page
 
@@ -72,9 +79,16 @@ def test_the_outcome_comes_first(look: Callable[..., Any]) -> None:
     assert text.startswith("1 conforms, 2 deviates, 1 broken, 1 unavailable\n")
     text = text[text.index("Candidates") :]  # what stands before are links to the parts
     order = [
-        "known.toml, line 3: unused", "Deviations", "EPS.1", "First divergence", "a program that shows it",
-        "Rules", "Dialects", "Probes and plots", "Environment",
-    ]  # fmt: skip
+        "known.toml, line 3: unused",
+        "Deviations",
+        "EPS.1",
+        "First divergence",
+        "a program that shows it",
+        "Rules",
+        "Dialects",
+        "Probes and plots",
+        "Environment",
+    ]
     places = [text.find(part) for part in order]
     assert -1 not in places, dict(zip(order, places, strict=True))
     assert places == sorted(places)

@@ -30,8 +30,9 @@ def test_a_test_for_each_probe(project: pytest.Pytester) -> None:
         project, "test_own.py", "--adam-target=mine:Right", "--collect-only", "-q", "-k", "own or EPS", *FEW
     )
     assert [line for line in result.outlines if "::" in line] == [
-        "test_own.py::test_own", "mine:Right::EPS.1/beside-small-root[float32]"
-    ]  # fmt: skip
+        "test_own.py::test_own",
+        "mine:Right::EPS.1/beside-small-root[float32]",
+    ]
     assert started(project) == 0
     result = run(
         project, "--adam-target=mine:Right", "--adam-dialect=optax.adam", "--collect-only", "-q", *FEW

@@ -59,9 +59,12 @@ def own(claim: Adam, v: Json) -> Run:
     if probe.start:
         maxima = [array(s.v_max) for s in probe.start] if state.v_max is not None else None
         state = AdamState(
-            [np.array(s.t, dtype=np.int32) for s in probe.start], [array(s.m) for s in probe.start],
-            [array(s.v) for s in probe.start], maxima, state.mu_product,
-        )  # fmt: skip
+            [np.array(s.t, dtype=np.int32) for s in probe.start],
+            [array(s.m) for s in probe.start],
+            [array(s.v) for s in probe.start],
+            maxima,
+            state.mu_product,
+        )
     for step in probe.steps:
         grads = [None if g is None else array(g) for g in step.grads]
         params, state = adam.step(params, grads, state, lr=step.lr)

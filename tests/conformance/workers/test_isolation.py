@@ -16,22 +16,34 @@ HOG = "x = []\n        while True: x.append(np.ones(2**20)); time.sleep(0.002)"
 def test_each_kind_of_end_is_broken_and_the_others_go_on(tmp_path: Path) -> None:
     ends = {
         "crash": ("os.kill(os.getpid(), 11)", "", "killed by SIGSEGV at probe STEP.1/fingerprint"),
-        "exit": ("print('goodbye', file=sys.stderr, flush=True); os._exit(7)", "",
-                 "exited with status 7 at probe STEP.1/fingerprint; it last wrote:\ngoodbye"),
+        "exit": (
+            "print('goodbye', file=sys.stderr, flush=True); os._exit(7)",
+            "",
+            "exited with status 7 at probe STEP.1/fingerprint; it last wrote:\ngoodbye",
+        ),
         "hang": ("time.sleep(60)", "", "gave no answer for 9 s, waiting for probe STEP.1"),
         "flood": ("while True: print('z' * 10**5)", "", "gave no answer for 9 s"),
-        "import": ("pass", "print('loading', file=sys.stderr); import nothing_like_it",
-                   "ModuleNotFoundError: No module named 'nothing_like_it'; it last wrote:\nloading"),
+        "import": (
+            "pass",
+            "print('loading', file=sys.stderr); import nothing_like_it",
+            "ModuleNotFoundError: No module named 'nothing_like_it'; it last wrote:\nloading",
+        ),
         "memory": (HOG, "", "MB of memory, more than 300: killed at probe STEP.1/fingerprint"),
-    }  # fmt: skip
+    }
     if not Path("/proc/self/status").exists():
         del ends["memory"]
     targets = {name: write(tmp_path, step, top=top, name=name) for name, (step, top, _) in ends.items()}
     start = time.monotonic()
     report = check(
-        *targets.values(), "numpy", probes=FEW, dtypes=["float64"], dialect="paper", timeout=9, memory=300,
+        *targets.values(),
+        "numpy",
+        probes=FEW,
+        dtypes=["float64"],
+        dialect="paper",
+        timeout=9,
+        memory=300,
         parallel=4,
-    )  # fmt: skip
+    )
     entries = {entry.target: entry for entry in report.entries}
     for name, (_, _, reason) in ends.items():
         assert entries[targets[name]].verdict == "broken"

@@ -60,8 +60,11 @@ def test_import_error_is_broken(tmp_path: Path, top: str, problem: str, reason: 
 def test_candidate_that_takes_no_probe_is_broken(tmp_path: Path) -> None:
     attributes = "def __init__(self): raise ValueError('never')"
     events, last = run(write(tmp_path, attributes=attributes))
-    assert last == EndEvent(last.job, "broken", "it could not be constructed for any probe: "
-                         "its constructor raised ValueError: never")  # fmt: skip
+    assert last == EndEvent(
+        last.job,
+        "broken",
+        "it could not be constructed for any probe: its constructor raised ValueError: never",
+    )
     assert [e.run.unsupported for e in events if isinstance(e, RunEvent)] == [
         "its constructor raised ValueError: never"
     ] * 3
