@@ -14,15 +14,18 @@ import importlib
 import sys
 from collections.abc import Iterator
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from adamcore.errors import BackendError, ParameterError
 from adamcore.protocol import Backend
 from adamcore.types import Tree
 
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
 GROUP = "adamcore.backends"  #: of entry points; a name is the top-level module of an array library
 BUILT_IN = {name: f"adamcore.backends.{name}" for name in ("numpy", "torch", "jax")}
+GENERIC = "adamcore.backends.base"  #: for any array library with an array-API namespace
 
 PLAIN = (dict, list, tuple)  # a tuple and no union, since torch.compile traces isinstance with it
 _of_type: dict[type, Backend] = {}  #: the backends found so far, by the type of a leaf
@@ -30,14 +33,16 @@ _of_type: dict[type, Backend] = {}  #: the backends found so far, by the type of
 
 @cache
 def built_in(name: str) -> Backend:
-    """Return the built-in backend of that name; it imports its framework."""
-    backend: Backend = importlib.import_module(BUILT_IN.get(name, f"adamcore.backends.{name}")).backend
+    """Return the built-in backend of that name, which imports its framework; "generic" imports none."""
+    backend: Backend = importlib.import_module(BUILT_IN.get(name, GENERIC)).backend
     return backend
 
 
 @cache
 def announced() -> tuple[EntryPoint, ...]:
     """Return the entry points of other packages."""
+    from importlib.metadata import entry_points  # a third of the time of `import adamcore`, rarely needed
+
     return tuple(entry_points(group=GROUP))
 
 

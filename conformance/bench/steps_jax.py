@@ -108,15 +108,15 @@ def ours_jax(shapes: Shapes) -> Step:
 
 def count_compilations(step: Step) -> Step:
     """Return a step outside of jit that counts the programs that it compiles."""
-    from adamcore.backends.jax.fast import Plan
+    from adamcore.backends.jax.jit_program import JitProgram
 
     made = 0
 
     def counting() -> None:
         nonlocal made
-        before = Plan.traced
+        before = JitProgram.traced
         step()
-        made += Plan.traced - before
+        made += JitProgram.traced - before
 
     counting.__dict__.update(step.__dict__)
     counting.compilations = lambda: made  # type: ignore[attr-defined]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from adamcore import Adam
 jax = pytest.importorskip("jax")
 import jax.numpy as jnp  # noqa: E402
 
-from adamcore.backends.jax import fast, ffi  # noqa: E402
+from adamcore.backends.jax import ffi, jit_program  # noqa: E402
 
 
 @pytest.fixture(params=["xla", "machine"])
@@ -24,7 +23,7 @@ def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
         monkeypatch.setattr(ffi, "available", lambda: False)
     elif not ffi.available():
         pytest.skip("no llvmlite, or an interface that is not known here")
-    fast.plan.cache_clear()
+    jit_program.program_of_kinds.cache_clear()
     return str(request.param)
 
 
@@ -65,34 +64,6 @@ def test_machine_code_gives_numpys_bits() -> None:
                 np.testing.assert_array_equal(s1.v[name], s2.v[name])
 
 
-def large(seed: int) -> list[np.ndarray]:
-    """More than a piece for each thread, in arrays that don't end where pieces do."""
-    return gradients(seed, "float32", [(400_003,), (5,), (3, 100_001), (), (200_000,)])
-
-
-def test_in_threads_the_bits_are_numpys() -> None:
-    """Several steps at once, more than XLA's pool has threads: all pieces are done, and once."""
-    if not ffi.available():
-        pytest.skip("no llvmlite, or an interface that is not known here")
-    adam = Adam(lr=0.1)
-    want = large(0)
-    wanted = adam.init(want)
-    for k in range(1, 4):
-        want, wanted = adam.step(want, large(k), wanted)
-
-    def run(_: int) -> Any:
-        ours = [jnp.asarray(p) for p in large(0)]
-        state = adam.init(ours)
-        for k in range(1, 4):
-            ours, state = adam.step(ours, [jnp.asarray(g) for g in large(k)], state, donate=True)
-        return ours, state.v
-
-    with ThreadPoolExecutor(4) as pool:
-        for ours, v in pool.map(run, range(6)):
-            for got, exact in zip((*ours, *v), (*want, *wanted.v), strict=True):
-                np.testing.assert_array_equal(got, exact)
-
-
 def test_the_same_bits_every_time(path: str) -> None:
     runs = [trajectory(Adam(lr=0.1), jnp.asarray, np.asarray, "float32", True) for _ in range(2)]
     assert runs[0] == runs[1]
@@ -102,14 +73,14 @@ def test_donated_and_compiled_once(path: str) -> None:
     adam = Adam(lr=0.1)
     params, grads = {"a": jnp.ones(70), "b": jnp.ones(())}, {"a": jnp.ones(70), "b": jnp.ones(())}
     state = adam.init(params)
-    before = fast.Plan.traced
+    before = jit_program.JitProgram.traced
     for k in range(5):
         old, old_state = params, state
         params, state = adam.step(params, grads, state, lr=0.1 * k, donate=True)
         assert old["a"].is_deleted()
         assert old_state.v["a"].is_deleted()
         assert not grads["a"].is_deleted()
-    assert fast.Plan.traced == before + 2  # the first step, and all that come on what it returned
+    assert jit_program.JitProgram.traced == before + 2  # the first step, and the cached one
     assert int(state.t["a"]) == 5
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from candidate_probes import G0, G1, Plain, probe
 
 from adamcore.conformance.candidates import Refusal
 from adamcore.conformance.candidates.array import ArrayCandidate
+from adamcore.conformance.candidates.base import cast
 from adamcore.conformance.types import Step
 
 
@@ -44,3 +47,12 @@ def test_constructor_that_refuses() -> None:
 
     with pytest.raises(Refusal, match="ValueError: no"):
         ArrayCandidate(Refuses, {}).run(probe(), "float32")
+
+
+@pytest.mark.parametrize("layout", ["C", "F", "strided", "readonly"])
+def test_layouts(layout: Any) -> None:
+    x = np.arange(12.0).reshape(3, 4)
+    made = cast(x, "float32", layout)
+    np.testing.assert_array_equal(made, x)
+    assert made.flags.c_contiguous == (layout in ("C", "readonly"))
+    assert made.flags.writeable == (layout != "readonly")
