@@ -136,9 +136,9 @@ def tick_all(
     n = len(parts)
     if adam.clock == "per-parameter":
         ts = tree.match(state.t, "state.t", StateError)
-        products = [None] * n if state.mu_product is None else tree.match(
-            state.mu_product, "state.mu_product", StateError
-        )  # fmt: skip
+        products = [None] * n
+        if state.mu_product is not None:
+            products = tree.match(state.mu_product, "state.mu_product", StateError)
         ticks: list[Any] = [None] * n
         for i, part in enumerate(parts):
             if part.absent:
