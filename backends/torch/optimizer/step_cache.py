@@ -93,7 +93,7 @@ def group_step(
     if countable(gathered):
         column_step = fast.column_step(core, jobs)
         return None if column_step is None else GroupStep(core, group, state, gathered, jobs, column_step)
-    if nvrtc.seen(gathered.clocks[0]):
+    if nvrtc.on_host(gathered.clocks[0]):
         return None
     column_step = fast.column_step(core, jobs)
     if not isinstance(column_step, DeviceClockStep):
@@ -226,6 +226,6 @@ def countable(gathered: GroupState) -> bool:
     """True if clocks can be read and ticked in the memory of the host."""
     products = [x for x in gathered.products if x is not None]
     kinds: Any = chain(zip(gathered.clocks, repeat(torch.int32)), zip(products, repeat(torch.float64)))
-    if not all(nvrtc.seen(x) and x.dtype is dtype and x.numel() == 1 for x, dtype in kinds):
+    if not all(nvrtc.on_host(x) and x.dtype is dtype and x.numel() == 1 for x, dtype in kinds):
         return False
     return len(set(map(torch.Tensor.data_ptr, gathered.clocks))) == len(gathered.clocks)
