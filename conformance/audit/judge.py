@@ -1,8 +1,8 @@
-"""A recording judged: probes made of it, the exact answers held against it, findings.
+"""The judgement of a recording: make probes of it, judge them, and find out what is wrong.
 
-Each step is judged from the parameters that were really given to it and from moments that are
-exact for the gradients recorded so far.  So nothing accumulates in the parameter, and what
-somebody does to parameters between the steps is no fault of the optimizer's.
+The exact answer of a step starts from the recorded parameters before that step, and from the exact moments
+of all gradients up to it.  So rounding errors of the parameters do not accumulate, and a change of the
+parameters between two steps does not count as a fault of the optimizer.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from adamcore.conformance.verdict.identify import FINGERPRINT
 from adamcore.conformance.verdict.judge import judge
 from adamcore.conformance.verdict.match import CLOSE
 
-STEPS = 400  #: of a recording that are judged; the bound of a later one would cost too much
-TELLING = 12  #: steps that are looked at to identify the Adam
+STEPS = 400  #: steps of a recording that are judged; the bounds of later ones would take too long
+FINGERPRINT_STEPS = 12  #: steps that identify the Adam
 
 
 @dataclass(frozen=True)
 class Part:
-    """The parameters of one dtype of a group, as a probe and what came of it."""
+    """The parameters of one group in one dtype, as a probe and a run."""
 
     names: list[str]
     dtype: str
@@ -41,14 +41,14 @@ class Part:
 
 
 def audit(path: str | Path, dialect: str | None = None) -> Report:
-    """Judge a recording, each group of parameters against its claim.
+    """Judge each parameter group of a recording against its claim and return the report.
 
     Args:
         path: the file.
-        dialect: the claim; without it what the recorder noted, else Algorithm 1.
+        dialect: the claim.  Without it the claim is the dialect in the recording, else Algorithm 1.
 
     Raises:
-        RecordingError: the file is damaged, cut or foreign.
+        RecordingError: the file is damaged, cut off or no recording.
         DialectError: no such dialect.
     """
     groups = load(Path(path))
@@ -61,7 +61,7 @@ def audit(path: str | Path, dialect: str | None = None) -> Report:
 
 
 def group_entry(target: str, claim: Claim, group: ParamGroup) -> Entry:
-    """The entry of one group."""
+    """Return the entry of one group."""
     entry = Entry(target, claim.name, {axis: list(values) for axis, values in AXES.items()})
     entry.kind = "recording"
     probes: dict[str, Probe] = {}
@@ -94,7 +94,7 @@ def group_entry(target: str, claim: Claim, group: ParamGroup) -> Entry:
 
 
 def parts_of(group: ParamGroup) -> list[Part]:
-    """A probe for each dtype among the parameters; it has the names in the order of the file."""
+    """Return a probe for each dtype among the parameters, with their names in the order of the file."""
     by_dtype: dict[str, list[str]] = {}
     for name, track in group.params.items():
         by_dtype.setdefault(track[0].after.dtype, []).append(name)
@@ -119,7 +119,7 @@ def parts_of(group: ParamGroup) -> list[Part]:
 
 
 def sample_part(part: Part, chosen: list[FloatArray]) -> tuple[Probe, Run]:
-    """The probe and the run with the chosen elements alone; whole arrays keep their shapes."""
+    """Return the probe and the run with the chosen elements; with all of them, arrays keep their shapes."""
     if all(len(c) == p.size for c, p in zip(chosen, part.probe.params, strict=True)):
         return part.probe, part.run
 
@@ -137,13 +137,13 @@ def sample_part(part: Part, chosen: list[FloatArray]) -> tuple[Probe, Run]:
 
 
 def fingerprint(part: Part) -> tuple[Probe, Run] | None:
-    """One element's first steps, by which the Adam is identified: the largest that is exact enough.
+    """Return the first steps of one element, which identify the Adam, or None if no element is suitable.
 
-    A large one shows the decay.  None where there is no such element: in narrow dtypes, under a
-    schedule, where gradients are absent, where somebody else moved the parameter, or where lr is
-    below what the parameter can show.
+    It is the largest element that is exact enough, because decay is largest there.  None is suitable in
+    bfloat16 and float16, under a schedule, with absent gradients, if the parameters were changed between
+    steps, or if lr is smaller than the parameter's resolution.
     """
-    steps, lr = part.probe.steps[:TELLING], part.probe.hyper["lr"]
+    steps, lr = part.probe.steps[:FINGERPRINT_STEPS], part.probe.hyper["lr"]
     if part.dtype not in ("float32", "float64") or any(s.lr != lr for s in steps):
         return None
     best: tuple[float, int, int] | None = None
@@ -173,7 +173,7 @@ def fingerprint(part: Part) -> tuple[Probe, Run] | None:
 def name_element(
     evidence: Evidence | None, places: Mapping[str, Mapping[int, tuple[str, FloatArray, tuple[int, ...]]]]
 ) -> Evidence | None:
-    """Evidence whose element is named as the recording names it: "encoder.weight[3, 0]"."""
+    """Return the evidence with the recording's name of its element: "encoder.weight[3, 0]"."""
     if evidence is None or evidence.probe not in places:
         return evidence
     number, _, inside = evidence.element.partition("[")
@@ -185,7 +185,7 @@ def name_element(
 
 
 def replace_evidence(finding: Finding, evidence: Evidence | None) -> Finding:
-    """The finding with this evidence, its element's name in the text too."""
+    """Return the finding with this evidence, and with its element's name in the text."""
     observed = finding.observed
     if evidence is not None and finding.evidence is not None:
         observed = observed.replace(f"parameter {finding.evidence.element} ", f"{evidence.element} ")
@@ -193,7 +193,7 @@ def replace_evidence(finding: Finding, evidence: Evidence | None) -> Finding:
 
 
 def coverage_text(group: ParamGroup, judged: int, total: int, results: list[Result]) -> str:
-    """What of the group was judged, in words."""
+    """Return how much of the group was judged, in words."""
     steps = min(STEPS, len(group.lr))
     text = f"{steps} steps" if steps == len(group.lr) else f"the first {steps} of {len(group.lr)} steps"
     text += f", {total} elements" if judged == total else f", {judged} of {total} elements"

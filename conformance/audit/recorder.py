@@ -1,4 +1,4 @@
-"""The recorder: what a training loop did to its parameters, kept bit for bit."""
+"""The recorder: writes the steps of a training loop to a file, bit for bit."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ TORCH_NAMES = {"lr": "lr", "b1": "betas[0]", "b2": "betas[1]", "eps": "eps", "we
 
 
 class RecordingError(AdamcoreError, ValueError):
-    """A recording that is damaged, cut, or not of this kind; or arrays that none can be made of."""
+    """A file that is damaged, cut off or no recording, or an array that cannot be recorded."""
 
 
 class Recorder:
-    """Keeps parameters, gradients and hyperparameters of a run, to be audited.
+    """Records parameters, gradients and hyperparameters of a run for ``adamcore audit``.
 
-    Arrays are of any library, in mappings from names; a gradient of None, or none at all, is absent.
+    Arrays of any library are given by name.  A gradient that is None or missing is absent.
 
     Args:
-        hyper: lr, b1, b2, eps, weight_decay, and eps_root or momentum_decay where the run has them.
-        dialect: what the run claims to be, a row of ``adamcore dialects``.
-        settings: its options, as ``--set`` takes them: {"amsgrad": "True"}.
+        hyper: lr, b1, b2, eps, weight_decay, and eps_root or momentum_decay if the run has them.
+        dialect: the claim of the run, a row of ``adamcore dialects``.
+        settings: options of the dialect, as ``--set`` takes them: {"amsgrad": "True"}.
 
     Example:
         >>> recorder = Recorder({"lr": 0.5, "b1": 0.9, "b2": 0.999, "eps": 1e-8, "weight_decay": 0.0})
@@ -68,7 +68,17 @@ class Recorder:
         after: Mapping[str, Any],
         lr: float | None = None,
     ) -> None:
-        """Record one step; ``lr`` where it is another than before."""
+        """Record one step.
+
+        Args:
+            before: the parameters before the step.
+            grads: the gradients.
+            after: the parameters after the step.
+            lr: the learning rate from this step on; None means that it is the one of the last step.
+
+        Raises:
+            RecordingError: an array has a dtype that cannot be recorded.
+        """
         group = self.groups[0]
         group["params"] = group["params"] or list(before)
         self._step({n: pack(n, x) for n, x in before.items()}, grads, after)
@@ -85,10 +95,10 @@ class Recorder:
             self.tensors[f"after/{k}/{name}"] = pack(name, after[name])
 
     def save(self, path: str | Path) -> None:
-        """Write the file, whole or not at all.
+        """Write the file.  An interrupted write leaves the old file as it was.
 
         Raises:
-            OSError: the folder is not there or cannot be written to.
+            OSError: the folder does not exist or is not writable.
         """
         run = {"schema": SCHEMA, "steps": self.steps, "by": self.by, "groups": self.groups}
         text = json.dumps(run)
@@ -97,11 +107,12 @@ class Recorder:
 
     @classmethod
     def torch(cls, optimizer: Any, names: Mapping[str, Any] | None = None) -> Recorder:
-        """Record every step of a ``torch.optim.Optimizer`` from now on, which must be its first.
+        """Return a recorder of every step of a ``torch.optim.Optimizer`` that has not made a step yet.
 
         Args:
-            optimizer: any; its class names the dialect where the table knows it.
-            names: of the parameters, as ``dict(model.named_parameters())``; else "group.index".
+            optimizer: the optimizer.  If the table of dialects has its class, that dialect is the claim.
+            names: the parameters by name, as ``dict(model.named_parameters())``.  A parameter without a
+                name is called "group.index".
         """
         recorder = cls({})
         recorder.by = f"torch {sys.modules['torch'].__version__}"
@@ -114,11 +125,13 @@ class Recorder:
             tensors |= mine
             recorder.groups.append(
                 {
-                    "params": list(mine), "lr": [], "dialect": row.name if row else None,
+                    "params": list(mine),
+                    "lr": [],
+                    "dialect": row.name if row else None,
                     "hyper": hyper_of(group, row.hyper if row else TORCH_NAMES),
                     "settings": settings_of(group, row),
                 }
-            )  # fmt: skip
+            )
         held: dict[str, Any] = {}
 
         def before(optimizer: Any, *_: Any) -> None:
@@ -136,8 +149,8 @@ class Recorder:
 
 
 def pack(name: str, array: Any) -> Tensor:
-    """An array's dtype, shape and bytes, whatever library it belongs to."""
-    if hasattr(array, "detach"):  # torch, whose bfloat16 NumPy does not know
+    """Return the dtype, the shape and the bytes of an array of any library."""
+    if hasattr(array, "detach"):  # a torch tensor; NumPy has no bfloat16
         tensor = array.detach().cpu().contiguous()
         dtype, data = str(tensor.dtype).removeprefix("torch."), tensor.reshape(-1)
         if dtype in DTYPES:
@@ -151,7 +164,7 @@ def pack(name: str, array: Any) -> Tensor:
 
 
 def dialect_of(kind: type) -> Dialect | None:
-    """The row of the table that describes a class."""
+    """Return the row of the table of dialects that describes a class, or None."""
     for row in DIALECTS.values():
         for target in row.targets:
             module, _, attribute = target.partition(":")
@@ -161,7 +174,7 @@ def dialect_of(kind: type) -> Dialect | None:
 
 
 def hyper_of(group: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, float]:
-    """Our hyperparameters from a parameter group, by the names it has for them."""
+    """Return the hyperparameters of a parameter group, given its name of each."""
     found = {}
     for ours, theirs in names.items():
         name, _, index = theirs.partition("[")
@@ -175,7 +188,7 @@ def floats(hyper: Mapping[str, Any]) -> dict[str, float]:
 
 
 def settings_of(group: Mapping[str, Any], row: Dialect | None) -> dict[str, str]:
-    """The options of the dialect that are set in a parameter group."""
+    """Return the options of the dialect that a parameter group has."""
     options: Sequence[str] = list(row.options) if row else []
     keys = {key for option in options for key in parse_option(option)}
     return {key: str(group[key]) for key in sorted(keys & group.keys())}

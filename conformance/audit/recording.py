@@ -1,4 +1,4 @@
-"""A recording as it is read: groups of parameters with their steps, everything checked."""
+"""Reading a recording: its parameter groups with their steps, after a check of the whole file."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ class ParamGroup:
     """Parameters that share hyperparameters."""
 
     hyper: dict[str, float]
-    lr: list[float]  #: of each step
+    lr: list[float]  #: the learning rate of each step
     dialect: str | None
     settings: dict[str, str]
-    params: dict[str, list[StepRecord]]  #: name -> its steps
+    params: dict[str, list[StepRecord]]  #: the steps of each parameter
 
 
 def load(path: Path) -> list[ParamGroup]:
-    """The groups of a recording.
+    """Return the parameter groups of a recording.
 
     Raises:
-        RecordingError: the file is damaged, cut, foreign, or lacks something; the message says what.
+        RecordingError: the file is damaged, cut off, incomplete or no recording; the message says which.
     """
     tensors, metadata = read_tensors(path)
     if "adamcore" not in metadata:
@@ -75,10 +75,10 @@ def load(path: Path) -> list[ParamGroup]:
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """The arrays and the metadata of a file.
+    """Return the arrays and the metadata of a file.
 
     Raises:
-        RecordingError: there is no such file, or it is no safetensors file of floating arrays.
+        RecordingError: there is no such file, or it is no safetensors file of floating-point arrays.
     """
     try:
         data = path.read_bytes()
@@ -94,13 +94,13 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def tensor_values(tensor: Tensor) -> FloatArray:
-    """An array's values, in the dtype's carrier."""
+    """Return an array's values, in the dtype's carrier."""
     bits = np.frombuffer(tensor.data, dtype=f"<u{DTYPES[tensor.dtype].width // 8}")
     return from_bits(bits, tensor.dtype).reshape(tensor.shape)
 
 
 def parse_group(path: Path, k: int, entry: Any, steps: int, tensors: Mapping[str, Tensor]) -> ParamGroup:
-    """One group, its hyperparameters in their ranges and its arrays all there."""
+    """Return one group; raise :class:`RecordingError` if a hyperparameter or an array is wrong or missing."""
     where = f"{path}: group {k}"
     try:
         hyper = {name: float(value) for name, value in entry["hyper"].items()}
@@ -126,7 +126,7 @@ def parse_group(path: Path, k: int, entry: Any, steps: int, tensors: Mapping[str
 
 
 def step_records(path: Path, name: str, steps: int, tensors: Mapping[str, Tensor]) -> list[StepRecord]:
-    """The steps of one parameter."""
+    """Return the steps of one parameter."""
     found: list[StepRecord] = []
     for k in range(1, steps + 1):
         before = tensors.get(f"before/{k}/{name}") or (found[-1].after if found else None)
