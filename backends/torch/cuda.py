@@ -196,7 +196,7 @@ class DeviceClockStep(KernelStep):
             return None
         if not cuda_clock.fit(clocks, products, launches.device, kernel.momentum):
             return None
-        if not self.match(columns):
+        if self.bind(columns, ()) is None:
             return None
 
         def run() -> None:
