@@ -24,8 +24,9 @@ from paths import ROOT
 from adamcore.backends.io.atomic import write_whole
 from adamcore.backends.io.safetensors import Tensor, encode
 from adamcore.conformance.audit import Recorder, RecordingError
+from adamcore.conformance.audit.arrays import unpack as tensor_values
 from adamcore.conformance.audit.judge import audit
-from adamcore.conformance.audit.recording import load, read_tensors, tensor_values
+from adamcore.conformance.audit.recording import load, read_tensors
 from adamcore.conformance.cli import main
 from adamcore.conformance.report.report import Entry
 
@@ -245,7 +246,7 @@ def test_the_format_is_that_of_safetensors(path: Path) -> None:
     with safetensors.safe_open(path, "np") as file:
         assert file.metadata() == metadata
     safetensors.torch.save_file(theirs, path, metadata)  # and theirs can be read here
-    assert len(load(path)) == 1
+    assert len(load(path).groups) == 1
 
 
 def test_what_is_written_is_read_again(path: Path) -> None:
