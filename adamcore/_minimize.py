@@ -21,7 +21,7 @@ from adamcore.types import Tree
 
 @dataclass(frozen=True)
 class Progress:
-    """What a callback gets after each evaluation.
+    """The argument of a callback, after each evaluation of the function.
 
     Attributes:
         x: the parameters at which the function was evaluated.
@@ -38,16 +38,19 @@ class Progress:
 
 @dataclass(frozen=True)
 class Result:
-    """What :func:`minimize` returns; the names are those of SciPy's OptimizeResult.
+    """The result of :func:`minimize`; the names are those of SciPy's OptimizeResult.
 
     Attributes:
         x: the parameters found, a tree like x0.
-        fun, jac: value and gradient there.
-        nit, nfev: steps made, evaluations of the function.
-        success: whether it went as asked: ``gtol`` was reached, or none was set.
-        status: 0 all steps made, 1 gtol reached, 2 stopped by the callback, 3 a value that is not finite.
-        message: the same in words.
-        state: Adam's state, to go on from.
+        fun: the function's value at x.
+        jac: the gradient at x.
+        nit: the number of steps made.
+        nfev: the number of evaluations of the function.
+        success: True if ``gtol`` was reached, or if none was given and the value stayed finite.
+        status: 0 if all steps were made, 1 if gtol was reached, 2 if the callback stopped the run,
+            3 if a value was not finite.
+        message: the status in words.
+        state: Adam's state after the last step, from which a later call can go on.
     """
 
     x: Tree
@@ -77,19 +80,24 @@ def minimize(
     """Minimize a function with Adam.
 
     Args:
-        fun_and_grad: returns value and gradient at x; the gradient is a tree like x.
-        x0: where to start: an array, or a tree of arrays, of any array library; never written to.
-        adam: which Adam; else ``options`` make one: ``lr=0.1, b2=0.99``.
-        steps: the most steps to make, >= 0.
-        gtol: stop where no element of the gradient is larger.
-        callback: called with a :class:`Progress` after each evaluation; what it returns that is true
-            (or StopIteration, raised) stops the run.
-        keep_best: return the x with the smallest value seen, not the last.
-        progress: show a bar on standard error (with rich, where that is installed).
-        state: go on from the state of an earlier result.
+        fun_and_grad: a function that returns the value (a number or a 0-d array) and the gradient
+            (a tree like x) at x.
+        x0: where to start: an array, or a tree of arrays, of any array library; it is not modified.
+        adam: the Adam to use.  Without it, ``options`` are the arguments of one: ``lr=0.1, b2=0.99``.
+        steps: the largest number of steps to make, >= 0.
+        gtol: stop when no element of the gradient is larger in magnitude; >= 0, or None.
+        callback: a function that is called with a :class:`Progress` after each evaluation.  The run
+            stops if it returns a true value or raises StopIteration.
+        keep_best: return the x with the smallest value found, not the last.
+        progress: show a progress bar on standard error (rich's, if rich is installed).
+        state: the state of an earlier result, to go on from.
+
+    Returns:
+        The parameters found, with value, gradient, counts, status and state.
 
     Raises:
-        HyperparameterError: ``steps`` or ``gtol`` out of range; both ``adam`` and ``options``.
+        HyperparameterError: ``steps`` or ``gtol`` is out of range, or both ``adam`` and ``options``
+            are given.
         ParameterError, TreeError, GradientError: as :meth:`adamcore.Adam.step`.
 
     Example:
@@ -142,7 +150,7 @@ MESSAGES = (
 
 
 def stopped(callback: Callable[[Progress], Any] | None, now: Progress) -> bool:
-    """Whether the callback wants to stop."""
+    """True if the callback asks to stop."""
     if callback is None:
         return False
     try:
@@ -152,7 +160,7 @@ def stopped(callback: Callable[[Progress], Any] | None, now: Progress) -> bool:
 
 
 def largest(tree: Tree) -> float:
-    """The largest absolute value in a tree; NaN if there is one."""
+    """Return the largest absolute value in a tree; NaN if the tree has one."""
     found = 0.0
     for leaf in ParamTree(tree, "gradient").leaves:
         if leaf is not None and math.prod(leaf.shape):
@@ -164,7 +172,11 @@ def largest(tree: Tree) -> float:
 
 @contextmanager
 def bar(steps: int | None) -> Iterator[Callable[[int, float], None]]:
-    """A progress bar on standard error: rich's, or a plain one; none without ``steps``."""
+    """Show a progress bar on standard error, rich's or a plain one; None shows nothing.
+
+    Yields:
+        The function to call with the number of steps made and the value.
+    """
     if steps is None:
         yield lambda nit, fun: None
         return

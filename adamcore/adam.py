@@ -1,4 +1,4 @@
-"""The `Adam` object: hyperparameters, a value on every axis, and the three things it does."""
+"""The `Adam` object: the configuration, and the methods that use it."""
 
 from __future__ import annotations
 
@@ -14,26 +14,28 @@ from adamcore.types import Tree
 
 @dataclass(frozen=True, kw_only=True)
 class Adam(AdamConfig):
-    """One Adam: its hyperparameters and its choice on every axis.
+    """One Adam: its hyperparameters and its value on every axis.
 
-    Frozen, hashable, validated on construction.  The defaults are Algorithm 1 of Kingma and Ba
-    (2015), weight decay (0 unless given) as L2.
+    An axis is a point on which implementations of Adam differ; docs/spec.md describes each, and
+    :data:`adamcore.AXES` lists the values.  The object is frozen, hashable and validated on
+    construction.  Its defaults are Algorithm 1 of Kingma and Ba (2015), to which a ``weight_decay``
+    that is not 0 adds L2 regularization.
 
     Args:
         lr: learning rate, a number >= 0 or a schedule: a function of the clock t of the step
             being made (the first update is t=1).
         b1, b2: decay rates of the moments, in [0, 1).
-        eps: added beside or under the root, >= 0, in the units of the axis ``epsilon``.
-        eps_root: added to v_hat under the root besides, >= 0 (optax); only with epsilon outside.
-        weight_decay: >= 0; what it multiplies is the axis ``decay``.
-        momentum_decay: of Dozat's momentum schedule, >= 0; used by ``nesterov="dozat"`` alone.
-        moment_dtype: name of the moments' dtype, such as ``"float32"``; None for the parameter's.
+        eps: a number >= 0, added beside or under the root as the axis ``epsilon`` says.
+        eps_root: a number >= 0, added to v_hat under the root (optax); needs an epsilon outside.
+        weight_decay: a number >= 0; the axis ``decay`` says what it multiplies.
+        momentum_decay: the rate of Dozat's momentum schedule, >= 0; only ``nesterov="dozat"`` uses it.
+        moment_dtype: the name of the moments' dtype, such as ``"float32"``; None for the parameter's.
 
-    The other fields are the axes of docs/spec.md; their values stand in :data:`adamcore.AXES`.
+    Each of the other fields is the axis of its name.
 
     Raises:
-        HyperparameterError: a number outside its range, NaN or infinite.
-        AxisError: a value the axis does not have, or a combination without a meaning.
+        HyperparameterError: a number is out of its range, NaN or infinite.
+        AxisError: an axis does not have the value, or a combination has no meaning.
 
     Example:
         >>> import numpy as np
@@ -54,15 +56,16 @@ class Adam(AdamConfig):
 
     @classmethod
     def like(cls, dialect_name: str, **overrides: Any) -> Adam:
-        """The Adam of a known implementation, with that one's own defaults.
+        """Return the Adam of a known implementation, with the defaults of that implementation.
 
         Args:
-            dialect_name: a row of :mod:`adamcore.dialects`, such as ``"torch.AdamW"``.
-            overrides: fields of this class that differ from the row.
+            dialect_name: the name of a row of :mod:`adamcore.dialects`, such as ``"torch.AdamW"``.
+            overrides: fields of this class whose values differ from the row's.
 
         Raises:
-            DialectError: the table has no such row (the message names the nearest).
-            HyperparameterError, AxisError: as the constructor.
+            DialectError: the table has no such row; the message names the nearest ones.
+            HyperparameterError: as the constructor, or the row requires a number that is not given.
+            AxisError: as the constructor.
 
         Example:
             >>> Adam.like("torch.AdamW", lr=3e-4).weight_decay
@@ -73,23 +76,23 @@ class Adam(AdamConfig):
         return dialects.like(dialect_name, **overrides)
 
     def init(self, params: Tree) -> AdamState:
-        """The state before the first step (MOM.3, CLK.2).
+        """Return the state before the first step (MOM.3, CLK.2).
 
         Args:
             params: a tree of arrays of one library, floating or complex, of any shape; a bare array
-                is a tree.  None in it is a place without a parameter.
+                is a tree.  A leaf of None is a place without a parameter.
 
         Returns:
-            The clock, an int32 0-d array of 0 for each leaf (one for all with ``clock="global"``);
-            first and second moments, zeros of the parameters' shapes in their dtypes or in
-            ``moment_dtype``; what AMSGrad and Dozat's Nesterov form need besides.
+            A clock of 0, an int32 0-d array, for each leaf (one for all with ``clock="global"``);
+            first and second moments of 0, of the parameters' shapes in their dtypes or in
+            ``moment_dtype``; and what AMSGrad and Dozat's form of Nesterov momentum need.
 
         Raises:
-            ParameterError: a leaf that is no array, or of integers or booleans.
-            TreeError: one array in two leaves.
-            BackendError: arrays of two libraries in one tree.
-            HyperparameterError: an epsilon that is 0 in the arithmetic's dtype (EPS.6), or a
-                ``moment_dtype`` that the library does not have.
+            ParameterError: a leaf is no array, or has integers or booleans.
+            TreeError: one array is in two leaves.
+            BackendError: the tree has arrays of two libraries.
+            HyperparameterError: an epsilon is 0 in the dtype of the arithmetic (EPS.6), or the
+                library has no dtype ``moment_dtype``.
 
         Example:
             >>> import numpy as np
@@ -109,41 +112,42 @@ class Adam(AdamConfig):
         present: Tree = None,
         donate: bool = False,
     ) -> tuple[Tree, AdamState]:
-        """One update of a tree of parameters: the new parameters and the new state.
+        """Make one update of a tree of parameters; return the new parameters and the new state.
 
-        Everything that can be checked is checked before anything changes; values that only the
-        program knows (traced, or on another device) are not looked at.
+        All checks are made before anything changes.  Values that only the program knows, because they
+        are traced or on another device, are not checked.
 
         Args:
             params: as given to :meth:`init`.
-            grads: a tree like ``params``: an array of the leaf's shape, dtype, library and device,
-                or None where the gradient is absent in this step (F1, and the axis ``missing``).  A
-                zero gradient is a gradient (F2).
+            grads: a tree like ``params``.  A leaf is an array of the parameter's shape, dtype,
+                library and device, or None if the gradient is absent in this step (F1, and the axis
+                ``missing``).  A zero gradient is not absent (F2).
             state: from :meth:`init`, :meth:`step` or :meth:`reset`.
             lr: this step's learning rate instead of the object's: a number >= 0, a 0-d array, or
-                a schedule.  A schedule is called with the clock of the update being made, the
-                first is 1, of the leaf it steps: an int, or a 0-d array where it is traced (LR.1).
-            present: a tree like ``params``: True, False (the same as a gradient of None) or a 0-d
-                boolean array for a whole leaf; or a boolean mask that broadcasts to the leaf's shape:
-                where False, parameter and moments stay bit for bit while the leaf's clock ticks,
-                whatever the axis ``missing`` says (F3).  A traced 0-d boolean under
-                ``missing="error"`` can't raise: False then leaves the leaf as it is.
-            donate: the storage of params and state may be used for the results: in place in NumPy
-                and PyTorch.  Otherwise they are not modified; a leaf that stands still comes back
-                as the same object.
+                a schedule.  A schedule is called, for each leaf, with the clock of the update being
+                made (the first is 1): an int, or a 0-d array if the clock is traced (LR.1).
+            present: a tree like ``params``; None means that every leaf is present.  A leaf is True,
+                False (the same as a gradient of None), a 0-d boolean array, or a boolean mask that
+                broadcasts to the parameter's shape.  Where a mask is False, parameter and moments
+                keep their bits while the leaf's clock ticks, whatever the axis ``missing`` says (F3).
+                A traced 0-d boolean can't raise under ``missing="error"``: False then leaves the leaf
+                as it is.
+            donate: True if the storage of params and state may be used for the results, which
+                NumPy and PyTorch then compute in place.  With False they are not modified, and a
+                leaf that does not change is returned as the same object.
 
         Returns:
             Trees of the structure, shapes and dtypes of ``params`` and ``state``.
 
         Raises:
-            ParameterError, BackendError, TreeError: as :meth:`init`, and TreeError for trees of
-                other leaves than ``params``.
-            GradientError: a gradient that is not of its parameter's shape, dtype, library or device.
-            MissingGradientError: an absent gradient under ``missing="error"``; none at all under
+            ParameterError, BackendError: as :meth:`init`.
+            TreeError: as :meth:`init`, or a tree has other leaves than ``params``.
+            GradientError: a gradient differs from its parameter in shape, dtype, library or device.
+            MissingGradientError: a gradient is absent under ``missing="error"``, or all are under
                 ``all_missing="error"`` with a global clock (F6).
-            MaskError: a leaf of ``present`` that is no boolean or does not fit.
-            StateError: a state of other parameters, or for other axes.
-            ClockError: a clock that is no whole number from 0 to 2**31 - 1.
+            MaskError: a leaf of ``present`` is no boolean, or does not fit.
+            StateError: the state was made for other parameters or other axes.
+            ClockError: a clock is no whole number from 0 to 2**31 - 1.
             HyperparameterError: ``lr`` is negative, NaN or infinite; or as :meth:`init`.
 
         Example:
@@ -160,20 +164,24 @@ class Adam(AdamConfig):
     def reset(
         self, state: AdamState, which: Tree = None, clock: Literal["reset", "keep"] = "reset"
     ) -> AdamState:
-        """The state, or the leaves of it that ``which`` names, back at the start (F4).
+        """Return the state with the leaves that ``which`` selects put back at their start (F4).
 
-        Moments and maximum go back to 0, and with them the clock (and what goes with it: the product
-        of Dozat's schedule): zero moments under a late clock are corrected as if they were old.
+        Moments and maximum become 0.  The clock becomes 0 too, and the product of Dozat's schedule 1:
+        under a late clock, bias correction would take moments of 0 for the result of many updates.
 
         Args:
-            state: from :meth:`init`, :meth:`step` or this.
-            which: a tree like the parameters of booleans (0-d boolean arrays too): True is reset;
-                None resets all.
+            state: from :meth:`init`, :meth:`step` or :meth:`reset`.
+            which: a tree like the parameters, of booleans or boolean 0-d arrays; True selects a leaf.
+                None selects all.
             clock: ``"keep"`` leaves the clocks as they are.
 
+        Returns:
+            A new state; the old one is not modified.
+
         Raises:
-            StateError: a part is to be reset with its clock, under ``clock="global"``.
-            MaskError: a leaf of ``which`` that is no boolean.
+            StateError: ``which`` selects a part, and the Adam has one clock for all
+                (``clock="global"``); or ``clock`` is neither ``"reset"`` nor ``"keep"``.
+            MaskError: a leaf of ``which`` is no boolean, or ``which`` has other leaves.
 
         Example:
             >>> import numpy as np

@@ -1,4 +1,4 @@
-"""The axes on which real Adams differ, and the values each can take; the first is the default."""
+"""The axes on which implementations of Adam differ, and the values of each; the first is the default."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ AllMissing = Literal["tick", "hold", "error"]
 Complex = Literal["componentwise", "modulus"]
 CoefficientPrecision = Literal["double", "working", "running"]
 
+#: The values of every axis.
 AXES: dict[str, tuple[object, ...]] = {
     "epsilon": get_args(Epsilon),
     "bias_correction": get_args(BiasCorrection),

@@ -1,4 +1,4 @@
-"""The clock, the learning rate, and from them the coefficients of a step (CLK.1-4, LR.1, NUM.4)."""
+"""The clock and the learning rate of a step, and the coefficients that they give (CLK.1-4, LR.1, NUM.4)."""
 
 from __future__ import annotations
 
@@ -13,26 +13,29 @@ from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients, coefficients
 from adamcore.errors import ClockError, HyperparameterError, StateError
 from adamcore.protocol import Backend
-from adamcore.types import Array
+from adamcore.types import Array, Clock, DType, Scalar
 
 HOST = Host()
-PYTHON = (int, float)  # what is no array
+PYTHON = (int, float)  #: clocks and products of these types are no arrays
 
 
 class Tick(NamedTuple):
-    """A clock after its tick, as the state stores it, and the coefficients of that update."""
+    """A clock after its tick, in the form in which the state holds it, and the coefficients of the update."""
 
-    t: Any
-    mu_product: Any
+    t: Clock
+    mu_product: Scalar
     coefficients: Coefficients
 
 
 class Ticker:
-    """Ticks the clocks of one step.
+    """The clocks of one step and how they tick.
 
-    Coefficients are formed in Python's float64 where clock and learning rate are known to the
-    host, once for each value of the clock; else in the program's 0-d arrays.  ``hyper`` has this
-    step's values of other hyperparameters instead of the object's, numbers or 0-d arrays.
+    If the host knows the clock and the learning rate, the coefficients are formed in Python's float64,
+    once for each value of the clock.  Otherwise the program forms them in 0-d arrays.
+
+    Args:
+        lr: this step's learning rate; None for the Adam's own.
+        hyper: this step's values of other hyperparameters, numbers or 0-d arrays by name.
     """
 
     def __init__(
@@ -43,11 +46,15 @@ class Ticker:
         self.lr = adam.lr if lr is None else lr
         self.known: dict[tuple[int, float | None], Coefficients | None] = {}
 
-    def tick(self, t: Any, mu_product: Any, like: Array, path: Callable[[], str]) -> Tick:
-        """One clock's next value; ``like`` is an array whose step it is.
+    def tick(self, t: Clock, mu_product: Scalar, like: Array, path: Callable[[], str]) -> Tick:
+        """Return the clock ``t`` after its tick, with the coefficients of that update.
+
+        Args:
+            like: an array that the clock belongs to.
+            path: the clock's path, for messages.
 
         Raises:
-            ClockError: a clock that is no whole number in its range.
+            ClockError: the clock is no whole number in its range.
             HyperparameterError: the learning rate is not a number >= 0.
         """
         now = self.read(t, path)
@@ -79,7 +86,7 @@ class Ticker:
         return Tick(new_t, new_mu, c)
 
     def on_host(self, t: int, mu: float | None) -> Coefficients | None:
-        """The coefficients in Python's floats; None if only the program knows the learning rate."""
+        """Return the coefficients in Python's floats; None if only the program knows the learning rate."""
         key = (t, mu)
         if key not in self.known:
             lr = self.read_lr(self.lr(t) if callable(self.lr) else self.lr)
@@ -87,8 +94,8 @@ class Ticker:
             self.known[key] = coefficients(HOST, self.adam, t, lr, mu) if known else None
         return self.known[key]
 
-    def read(self, t: Any, path: Callable[[], str]) -> int | None:
-        """A checked clock; None if only the program knows it."""
+    def read(self, t: Clock, path: Callable[[], str]) -> int | None:
+        """Return the clock's value, checked; None if only the program knows it."""
         value: int | None
         if isinstance(t, numbers.Integral) and not isinstance(t, bool):
             value = int(t)
@@ -111,8 +118,8 @@ class Ticker:
             )
         return value
 
-    def read_mu(self, mu_product: Any) -> float | None:
-        """The momentum product so far; None if only the program knows it."""
+    def read_mu(self, mu_product: Scalar) -> float | None:
+        """Return the momentum product so far; None if only the program knows it."""
         if isinstance(mu_product, numbers.Real):
             return float(mu_product)
         if not self.backend.owns(mu_product) or mu_product.shape != ():
@@ -123,8 +130,8 @@ class Ticker:
         value = self.backend.host(mu_product)
         return None if value is None else float(value)
 
-    def read_lr(self, lr: Any) -> Any:
-        """This step's learning rate: a checked float, or the 0-d array that only the program knows."""
+    def read_lr(self, lr: Scalar) -> Scalar:
+        """Return the learning rate as a checked float, or as the 0-d array that only the program knows."""
         value = lr
         if not isinstance(lr, numbers.Real) and hasattr(lr, "dtype"):
             owned = self.backend.owns(lr)
@@ -139,34 +146,33 @@ class Ticker:
         check_number("lr", value)
         return float(value)
 
-    def choose(self, flag: Array, new: Any, old: Any) -> Any:
-        """A clock or product that is the new one only where the flag, known to the program, is True."""
+    def choose(self, flag: Array, new: Scalar, old: Scalar) -> Scalar:
+        """Return a clock or product: ``new`` where the flag is True, which only the program knows."""
         if old is None:
             return None
-        if isinstance(old, PYTHON):  # no longer a number the host knows
+        if isinstance(old, PYTHON):  # the result is an array, since the host does not know it
             new = new if self.backend.owns(new) else self.backend.full(new, self.dtype_of(old, flag), flag)
             old = self.backend.full(old, new.dtype, flag)
         return self.backend.where(flag, new, old)
 
-    def dtype_of(self, number: float, like: Array) -> Any:
-        """The dtype in which the state holds a Python number."""
+    def dtype_of(self, number: float, like: Array) -> DType:
+        """Return the dtype of an array that takes the place of a Python number in the state."""
         if isinstance(number, int):
             return self.backend.dtype_named("int32", like)
         return self.backend.coefficient_dtype(like)
 
-    def stored(self, value: Any, old: Any) -> Any:
-        """A new clock or product in the form of the old one: a Python number, or an array."""
+    def stored(self, value: Scalar, old: Scalar) -> Scalar:
+        """Return a new clock or product in the form of the old one: a Python number, or an array."""
         return value if old is None or isinstance(old, PYTHON) else self.backend.full(value, old.dtype, old)
 
 
 def injected(adam: AdamConfig, backend: Backend, hyper: Mapping[str, Any] | None) -> AdamConfig:
-    """``adam`` with hyperparameters in their place: checked numbers, :class:`Given` where traced."""
+    """Return ``adam`` with this step's hyperparameters: a checked number, or :class:`Given` if traced."""
     if not hyper:
         return adam
-    found: dict[str, Any] = {n: backend.host(x) if backend.owns(x) else float(x) for n, x in hyper.items()}
-    known: dict[str, Any] = {name: value for name, value in found.items() if value is not None}
-    adam = replace(adam, **known)
-    for name, value in found.items():
+    values: dict[str, Any] = {n: backend.host(x) if backend.owns(x) else float(x) for n, x in hyper.items()}
+    adam = replace(adam, **{name: value for name, value in values.items() if value is not None})
+    for name, value in values.items():
         if value is None:
             object.__setattr__(adam, name, Given(hyper[name]))
     return adam

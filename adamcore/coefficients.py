@@ -1,8 +1,8 @@
-"""The arithmetic of coefficients, on the host and inside a traced program (rule NUM.4).
+"""The arithmetic in which coefficients are formed, on the host and inside a traced program (rule NUM.4).
 
-``1 - b**t`` loses its leading digits to cancellation: formed in float64 it is up to 1854 ULP off,
-in float32 over a thousand.  Here it is ``-expm1(t * log(b))`` with ``log(b)`` split in two, so
-that ``t * high`` is exact and only the roundings of expm1 itself are left.
+``1 - b**t`` loses its leading digits to cancellation: formed as written, it is up to 1854 ULP off in
+float64 and over a thousand in float32.  Here it is formed as ``-expm1(t * log(b))``, with ``log(b)``
+split into ``high + low`` so that ``t * high`` is exact.  Then only the roundings of expm1 are left.
 """
 
 from __future__ import annotations
@@ -12,16 +12,18 @@ from decimal import Decimal, localcontext
 from typing import Any
 
 from adamcore.definition import Number
+from adamcore.types import Array, Device, DType
 
-MAX_CLOCK = 2**31 - 1  #: where the clock stops (CLK.3)
-SERIES = 12  #: terms of the exponential series that float32 can see for -1 < x < 0
+MAX_CLOCK = 2**31 - 1  #: the last value of a clock, at which it stays (CLK.3)
+SERIES = 12  #: the terms of the exponential series that count in float32 for -1 < x < 0
 
 
-_logs: dict[tuple[float, int], tuple[float, float]] = {}  # torch.compile warns of functools.lru_cache
+# A dictionary instead of functools.lru_cache, of which torch.compile warns.
+_logs: dict[tuple[float, int], tuple[float, float]] = {}
 
 
 def split_log(b: float, bits: int) -> tuple[float, float]:
-    """``log(b)`` as ``high + low``, where high has at most ``bits`` significant bits.
+    """Return ``log(b)`` as ``high + low``, where high has at most ``bits`` significant bits.
 
     >>> high, low = split_log(0.999, 22)
     >>> high + low == math.log(0.999)
@@ -44,10 +46,10 @@ def split_log(b: float, bits: int) -> tuple[float, float]:
 
 
 class Host:
-    """Python's float64: for a clock and a learning rate that are known numbers.
+    """Python's float64, for a clock and a learning rate that the host knows.
 
-    ``1 - b`` and ``1 - b**t`` are within 0.5 ULP of exact in float32 and narrower (one rounding,
-    when they meet the array) and within 1.5 ULP in float64.
+    ``1 - b`` and ``1 - b**t`` are within 1.5 ULP of exact in float64.  In float32 and narrower dtypes
+    they are within 0.5 ULP, since they are rounded once, when they meet the array.
 
     >>> Host().complement_power(0.999, 2), 1 - 0.999**2
     (0.0019990000000000016, 0.001998999999999973)
@@ -81,21 +83,27 @@ class Host:
 
 
 class Given:
-    """A hyperparameter that only the program knows, a 0-d array; it counts as not 0 (a true value)."""
+    """A hyperparameter that only the program knows, as a 0-d array.
 
-    def __init__(self, value: Any) -> None:
+    It is true in a boolean context, so that the definition forms the term of a hyperparameter that
+    is not 0.
+    """
+
+    def __init__(self, value: Array) -> None:
         self.value = value
 
 
 class Traced:
-    """0-d arrays of a library: for a clock or a hyperparameter that only the program knows.
+    """0-d arrays of a library, for a clock or a hyperparameter that only the program knows.
 
-    ``xp`` is the array namespace and ``dtype`` the floating dtype of the coefficients: float64
-    where the library has it, otherwise float32, where they are within 1.5 ULP of exact, and within
-    4 ULP where b is :class:`Given`.
+    Args:
+        xp: the array namespace.
+        dtype: the floating dtype of the coefficients: float64 if the library has it, else float32.
+            In float32 they are within 1.5 ULP of exact, and within 4 ULP if b is :class:`Given`.
+        device: where the arrays are.
     """
 
-    def __init__(self, xp: Any, dtype: Any, device: Any = None) -> None:
+    def __init__(self, xp: Any, dtype: DType, device: Device = None) -> None:
         self.xp, self.dtype, self.device = xp, dtype, device
         self.bits = 22 if xp.finfo(dtype).bits == 64 else 12
 
@@ -135,9 +143,9 @@ class Traced:
         return self.complement_exp(x, (x0 - (x - x1)) + (t1 * (4096.0 * low) + t0 * low))
 
     def complement_exp(self, x: Number, rest: Number | float = 0.0) -> Number:
-        """``1 - exp(x + rest)`` in float32, for x <= 0 and a small rest.
+        """Return ``1 - exp(x + rest)`` in float32, for x <= 0 and a small rest.
 
-        XLA's own expm1 is 5 ULP off between -1 and 0; the series is below 1.
+        Between -1 and 0, XLA's own expm1 is 5 ULP off; the series is less than 1 ULP off.
         """
         near: Number = 1.0 / math.factorial(SERIES)
         for k in range(SERIES - 1, 1, -1):
@@ -147,6 +155,6 @@ class Traced:
         return self.xp.where(x > -1.0, near, 1.0 - self.xp.exp(x) * (1.0 + rest))
 
     def keep(self, kept: Number, weight: Number) -> Number | None:
-        if isinstance(kept, float) and kept < 0.5:  # as on the host, where it is known
+        if isinstance(kept, float) and kept < 0.5:  # a known number: as on the host
             return self.number(kept)
         return None

@@ -1,14 +1,15 @@
-"""Known implementations of Adam, one row each: their axes, defaults, names and import paths.
+"""The table of known implementations of Adam, the dialects: one row for each.
 
-A row states what an implementation computes, as read from its source or documentation; ``source``
-says where.  What a row leaves out has the value of the paper's Algorithm 1, which is also
-:class:`adamcore.Adam`'s default.  Where nothing is known the default stands and ``source`` says so.
+A row states what an implementation computes, as its source code or documentation says; ``source``
+names the place.  What a row leaves out has the value of the paper's Algorithm 1, which is the
+default of :class:`adamcore.Adam`.  If something is not known, the row leaves it out and ``source``
+says so.
 
-* ``missing="error"`` also stands for interfaces in which a gradient cannot be absent.
-* A counter that a parameter group shares is ``clock="global"``: global within the group.
-* ``all_missing`` is given for global clocks alone; the other kind has nothing to tick.
-* ``coefficients`` describes a candidate (NUM.4); "working" includes b rounded to the working
-  precision before ``1 - b**t`` is formed.
+* ``missing="error"`` is also the value of an interface in which a gradient cannot be absent.
+* ``clock="global"`` is also the value of a counter that the parameters of one group share.
+* ``all_missing`` is given only with a global clock, since it says whether that clock ticks.
+* ``coefficients`` describes a candidate of the conformance suite (NUM.4).  "working" includes an
+  implementation that rounds b to the working precision before it forms ``1 - b**t``.
 """
 
 from __future__ import annotations
@@ -25,22 +26,24 @@ from adamcore.axes import AXES
 from adamcore.errors import DialectError, HyperparameterError
 
 HYPERPARAMETERS = ("lr", "b1", "b2", "eps", "eps_root", "weight_decay", "momentum_decay")
-REQUIRED = None  #: the default of a hyperparameter that the implementation wants to be given
+REQUIRED = None  #: stands for the default of a hyperparameter that has none
 
 
 @dataclass(frozen=True, eq=False)
 class Dialect:
-    """One known implementation, as a choice on every axis.
+    """One known implementation, as a value on every axis.
 
     Attributes:
         name: library and class: "torch.AdamW".
-        axes: the axes on which it differs from Algorithm 1.
-        defaults: the hyperparameters whose defaults differ from Algorithm 1's; None: required.
-        hyper: our names of the hyperparameters that can be given -> its names.
-        state: "t", "m", "v", "v_max" -> its names, as far as it keeps them.
-        options: constructor arguments that change axes, as they are written -> the axes.
+        axes: the axes on which the implementation differs from Algorithm 1.
+        defaults: the hyperparameters whose defaults differ from Algorithm 1's; None means that the
+            implementation has no default and requires the hyperparameter.
+        hyper: adamcore's name -> the implementation's name, for each hyperparameter that its
+            constructor accepts.
+        state: "t", "m", "v", "v_max" -> the implementation's name, for each that it keeps.
+        options: constructor arguments as they are written -> the axes that they change.
         targets: import paths of the classes or factories that the row describes.
-        outside: what else it does that is not Adam; the row describes it with that turned off.
+        outside: what the implementation can do besides Adam; the row describes it without that.
         source: where this was read.
 
     Example:
@@ -59,25 +62,25 @@ class Dialect:
     source: str = ""
 
     def adam(self, **overrides: Any) -> Adam:
-        """Its Adam: its axes and its defaults, with anything given here in their place.
+        """Return the Adam with this row's axes and defaults; ``overrides`` replace any of them.
 
         Raises:
-            HyperparameterError: a hyperparameter that it requires is not given.
+            HyperparameterError: a required hyperparameter is not given.
         """
         given = {**self.defaults, **self.axes, **overrides}
-        wanting = [name for name, value in given.items() if value is REQUIRED and name != "moment_dtype"]
-        if wanting:
+        lacking = [name for name, value in given.items() if value is REQUIRED and name != "moment_dtype"]
+        if lacking:
             raise HyperparameterError(
-                f"{self.name} has no default for {' and '.join(wanting)}: "
-                f"give {', '.join(f'{name}=...' for name in wanting)}"
+                f"{self.name} has no default for {' and '.join(lacking)}: "
+                f"give {', '.join(f'{name}=...' for name in lacking)}"
             )
         return Adam(**given)
 
     def arguments(self, adam: Adam) -> dict[str, Any]:
-        """The keyword arguments, in its own names, with which the implementation is ``adam``.
+        """Return the keyword arguments with which the implementation's constructor makes ``adam``.
 
         Raises:
-            DialectError: it has no argument for a choice that ``adam`` makes.
+            DialectError: the constructor has no argument for a value that ``adam`` has.
 
         Example:
             >>> dialect("torch.Adam").arguments(Adam(lr=0.1, amsgrad="uncorrected"))
@@ -102,7 +105,7 @@ class Dialect:
 
 
 def parse_option(option: str) -> dict[str, Any]:
-    """The arguments that an entry of ``options`` stands for.
+    """Return the arguments that a key of ``options`` stands for.
 
     >>> parse_option("bias_correction=False")
     {'bias_correction': False}
@@ -112,10 +115,10 @@ def parse_option(option: str) -> dict[str, Any]:
 
 
 def dialect(name: str) -> Dialect:
-    """The row called ``name``.
+    """Return the row of this name.
 
     Raises:
-        DialectError: no such row; the message lists the nearest names.
+        DialectError: there is no such row; the message lists the nearest names.
 
     >>> dialect("torch.adamw")
     Traceback (most recent call last):
@@ -131,11 +134,11 @@ def dialect(name: str) -> Dialect:
 
 
 def like(name: str, **overrides: Any) -> Adam:
-    """The Adam of the dialect ``name``, with its defaults, ``overrides`` in their place.
+    """Return the Adam of a dialect, with the dialect's defaults; ``overrides`` replace any of its fields.
 
     Raises:
-        DialectError: no such dialect.
-        HyperparameterError: it requires a hyperparameter that is not given.
+        DialectError: there is no such dialect.
+        HyperparameterError: a hyperparameter that the dialect requires is not given.
 
     >>> like("keras.Adam").eps
     1e-07
@@ -148,7 +151,7 @@ def like(name: str, **overrides: Any) -> Adam:
 
 
 def for_target(path: str) -> Dialect | None:
-    """The row of the class or factory at an import path, None if there is none.
+    """Return the row of the class or factory at an import path; None if there is none.
 
     >>> for_target("optax:adamw").name
     'optax.adamw'
@@ -160,13 +163,13 @@ def for_target(path: str) -> Dialect | None:
 
 
 def hyper(names: str, **more: str) -> dict[str, str]:
-    """Names of lr, b1, b2, eps and weight_decay in this order, "-" for one that cannot be given."""
+    """Return ``Dialect.hyper`` from the names of lr, b1, b2, eps, weight_decay; "-" for one that it lacks."""
     ours = ("lr", "b1", "b2", "eps", "weight_decay")
     return {o: theirs for o, theirs in zip(ours, names.split(), strict=True) if theirs != "-"} | more
 
 
 def state(names: str) -> dict[str, str]:
-    """Names of t, m, v and v_max in this order, "-" for one that is not kept."""
+    """Return ``Dialect.state`` from the names of t, m, v and v_max; "-" for one that is not kept."""
     return {o: n for o, n in zip(("t", "m", "v", "v_max"), names.split(), strict=True) if n != "-"}
 
 

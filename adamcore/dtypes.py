@@ -1,36 +1,34 @@
-"""The dtypes of a leaf: of its moments, and of the arithmetic (rules MOM.4, NUM.1, EPS.6)."""
+"""The dtypes of a leaf's moments and of its arithmetic (rules MOM.4, NUM.1, EPS.6)."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from adamcore.config import AdamConfig
 from adamcore.errors import HyperparameterError
 from adamcore.protocol import Backend, LeafDtypes
-from adamcore.types import Array
+from adamcore.types import Array, DType
 
 
 class DtypeTable:
-    """The formats of each dtype in a tree, worked out once for each."""
+    """The dtypes that go with each dtype of parameters in a tree, each worked out once."""
 
     def __init__(self, adam: AdamConfig, backend: Backend) -> None:
         self.adam, self.backend = adam, backend
-        self.known: dict[Any, LeafDtypes] = {}
+        self.known: dict[DType, LeafDtypes] = {}
 
     def of(self, p: Array) -> LeafDtypes:
-        """The formats of a parameter.
+        """Return the dtypes that go with the parameter ``p``.
 
         Raises:
-            HyperparameterError: moment_dtype is none of the library's, or eps vanishes.
+            HyperparameterError: the library has no dtype ``moment_dtype``, or eps vanishes (EPS.6).
         """
-        formats = self.known.get(p.dtype)
-        if formats is None:
-            formats = self.known[p.dtype] = formats_of(self.adam, self.backend, p)
-        return formats
+        found = self.known.get(p.dtype)
+        if found is None:
+            found = self.known[p.dtype] = leaf_dtypes(self.adam, self.backend, p)
+        return found
 
 
-def formats_of(adam: AdamConfig, backend: Backend, p: Array) -> LeafDtypes:
-    """The dtypes that go with those of ``p``; raises as :meth:`DtypeTable.of`."""
+def leaf_dtypes(adam: AdamConfig, backend: Backend, p: Array) -> LeafDtypes:
+    """Return the dtypes that go with the parameter ``p``; raise as :meth:`DtypeTable.of`."""
     is_complex = backend.kind(p.dtype) == "complex"
     part = backend.part_of(p.dtype, p) if is_complex else p.dtype
     moment = part if adam.moment_dtype is None else moment_part(adam.moment_dtype, backend, p)
@@ -51,8 +49,8 @@ def formats_of(adam: AdamConfig, backend: Backend, p: Array) -> LeafDtypes:
     return LeafDtypes(work, m, moment if adam.complex == "modulus" else m, is_complex)
 
 
-def moment_part(name: str, backend: Backend, p: Array) -> Any:
-    """The real floating dtype that ``moment_dtype`` names."""
+def moment_part(name: str, backend: Backend, p: Array) -> DType:
+    """Return the real floating dtype that ``moment_dtype`` names."""
     reason = "not a real floating dtype"
     try:
         dtype = backend.dtype_named(name, p)
@@ -66,8 +64,8 @@ def moment_part(name: str, backend: Backend, p: Array) -> Any:
     )
 
 
-def check_epsilon(adam: AdamConfig, backend: Backend, work: Any) -> None:
-    """Raise if an epsilon that is not 0 would be 0 in the arithmetic (EPS.6)."""
+def check_epsilon(adam: AdamConfig, backend: Backend, work: DType) -> None:
+    """Raise if an epsilon that is not 0 would be 0 in the arithmetic's dtype ``work`` (EPS.6)."""
     least = backend.least(work)
     for name in ("eps", "eps_root"):
         value = getattr(adam, name)

@@ -1,61 +1,61 @@
-"""Every error the project raises, under one base class.
+"""The errors of the project, under one base class.
 
-A message says where (the path of the leaf, or the argument's name), what came, what was expected,
-and what to do about it.  Nothing has been changed when one of these is raised.
+A message names the place (the path of a leaf, or an argument), what was found there, what was
+expected, and what to do about it.  When an error is raised, nothing has been changed.
 """
 
 
 class AdamcoreError(Exception):
-    """Base class of all errors of this project."""
+    """The base class of the project's errors."""
 
 
 class HyperparameterError(AdamcoreError, ValueError):
-    """A hyperparameter outside its range, or one that vanishes in the dtype of the arithmetic."""
+    """A hyperparameter is out of its range, or vanishes in the dtype of the arithmetic."""
 
 
 class AxisError(AdamcoreError, ValueError):
-    """A value that an axis does not have, or a combination of axes that has no meaning."""
+    """An axis does not have the value, or a combination of axes has no meaning."""
 
 
 class DialectError(AdamcoreError, LookupError):
-    """A dialect that is not in the table."""
+    """The table of dialects has no such row, or a row can't express what is asked of it."""
 
 
 class ParameterError(AdamcoreError, TypeError):
-    """A parameter that cannot be optimized: not an array, or not of floating or complex dtype."""
+    """A parameter can't be optimized: it is no array, or its dtype is neither floating nor complex."""
 
 
 class GradientError(AdamcoreError, ValueError):
-    """A gradient whose shape, dtype, library or device is not its parameter's."""
+    """A gradient differs from its parameter in shape, dtype, library or device."""
 
 
 class MissingGradientError(AdamcoreError, ValueError):
-    """An absent gradient under ``missing="error"``, or none at all where the clock needs one."""
+    """A gradient is absent under ``missing="error"``, or all are under ``all_missing="error"``."""
 
 
 class TreeError(AdamcoreError, ValueError):
-    """Trees whose structures differ, or one array standing in two leaves."""
+    """Two trees have different structures, or one array is in two leaves."""
 
 
 class MaskError(AdamcoreError, ValueError):
-    """A ``present`` leaf that is neither a boolean nor a boolean mask of the leaf's shape."""
+    """A leaf of ``present`` is neither a boolean nor a boolean mask that fits the parameter."""
 
 
 class StateError(AdamcoreError, ValueError):
-    """A state made for other parameters or for another choice of rules."""
+    """A state was made for other parameters or for other axes."""
 
 
 class ClockError(AdamcoreError, ValueError):
-    """A clock that is negative, too large, or not a whole number."""
+    """A clock is negative, too large, or no whole number."""
 
 
 class BackendError(AdamcoreError, RuntimeError):
-    """An array library that is not installed, not supported, or mixed with another."""
+    """An array library is not installed, not supported, or mixed with another."""
 
 
 class CheckpointError(AdamcoreError, ValueError):
-    """A saved state that is damaged, cut, of another kind than it was taken for, or lacks something."""
+    """A saved state is damaged, cut off, of another kind than expected, or incomplete."""
 
 
 class ConversionError(AdamcoreError, ValueError):
-    """A conversion of state that has no exact meaning and was not asked for in so many words."""
+    """A conversion of state is not exact, and the caller did not ask for it by name."""

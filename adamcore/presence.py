@@ -1,7 +1,12 @@
-"""Which leaves and elements take part in a step (rules F1, F2, F3)."""
+"""Which leaves and elements take part in a step (rules F1, F2, F3).
+
+A leaf is absent if its gradient is None or ``present`` says False; an element is absent if a mask in
+``present`` says False.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,20 +22,20 @@ if TYPE_CHECKING:
 class Participation(NamedTuple):
     """How one leaf takes part in a step."""
 
-    absent: bool = False  #: left as it is, known before the program runs
-    zero: bool = False  #: its gradient is taken to be zero (``missing="zero"``)
-    flag: Array | None = None  #: 0-d: whether it is there, known only to the program
-    mask: Array | None = None  #: which elements are there
+    absent: bool = False  #: True if the leaf is left as it is, and the host knows it
+    zero: bool = False  #: True if a zero gradient stands in for the absent one (``missing="zero"``)
+    flag: Array | None = None  #: boolean 0-d: whether the leaf is present, which only the program knows
+    mask: Array | None = None  #: boolean: which elements are present
 
 
 PRESENT, ABSENT, ZERO = Participation(), Participation(absent=True), Participation(zero=True)
 
 
 def presence(adam: AdamConfig, tree: ParamTree, grads: list[Any], present: Tree) -> list[Participation]:
-    """How each leaf takes part, from its gradient and from ``present``.
+    """Return how each leaf takes part, by its gradient and by ``present``.
 
     Raises:
-        MaskError: a leaf of ``present`` is no boolean, or a mask that does not fit.
+        MaskError: a leaf of ``present`` is no boolean, or is a mask that does not fit.
         MissingGradientError: a leaf is absent under ``missing="error"``.
     """
     masks = [True] * len(grads) if present is None else tree.match(present, "present", MaskError)
@@ -39,9 +44,9 @@ def presence(adam: AdamConfig, tree: ParamTree, grads: list[Any], present: Tree)
         if p is None:
             found.append(ABSENT)
             continue
-        value = (
-            True if mask is True else read_mask(tree.backend, mask, p.shape, partial(tree.path, i, "present"))
-        )
+        value = mask
+        if mask is not True:
+            value = read_mask(tree.backend, mask, p.shape, partial(tree.path, i, "present"))
         if g is None or value is False:
             found.append(missing(adam, partial(tree.path, i, "grads"), g is None))
         elif value is True:
@@ -53,8 +58,8 @@ def presence(adam: AdamConfig, tree: ParamTree, grads: list[Any], present: Tree)
     return found
 
 
-def missing(adam: AdamConfig, path: Any, is_none: bool) -> Participation:
-    """What the axis ``missing`` says of an absent leaf."""
+def missing(adam: AdamConfig, path: Callable[[], str], is_none: bool) -> Participation:
+    """Return how an absent leaf takes part, by the axis ``missing``."""
     if adam.missing == "error":
         came = "None" if is_none else "declared absent by `present`"
         raise MissingGradientError(
@@ -64,10 +69,18 @@ def missing(adam: AdamConfig, path: Any, is_none: bool) -> Participation:
     return ZERO if adam.missing == "zero" else ABSENT
 
 
-def read_mask(backend: Backend, mask: Any, shape: tuple[int, ...], path: Any, whole: bool = False) -> Any:
-    """A mask as True or False where that is all it says, else as the boolean array it is.
+def read_mask(
+    backend: Backend, mask: Any, shape: tuple[int, ...], path: Callable[[], str], whole: bool = False
+) -> bool | Array:
+    """Return a mask as a bool if the host knows it to be one value, else as the boolean array that it is.
 
-    ``whole`` asks for one boolean for the leaf.
+    Args:
+        mask: what the caller gave for a leaf of this ``shape``.
+        path: the leaf's path, for messages.
+        whole: True if the mask must be one boolean for the whole leaf.
+
+    Raises:
+        MaskError: the mask is no boolean, or does not fit.
     """
     if isinstance(mask, bool):
         return mask
@@ -87,7 +100,7 @@ def read_mask(backend: Backend, mask: Any, shape: tuple[int, ...], path: Any, wh
 
 
 def broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
-    """Whether an array of that shape can stand for one of shape ``to``.
+    """True if an array of this ``shape`` broadcasts to the shape ``to``.
 
     >>> broadcasts((1, 3), (2, 3)), broadcasts((3,), (2, 3)), broadcasts((2, 3), (3,))
     (True, True, False)

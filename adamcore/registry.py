@@ -1,9 +1,11 @@
-"""Which backend an array belongs to.
+"""Find the backend that an array belongs to.
 
-Nothing is imported that the caller does not already use: a framework whose arrays are in the tree
-is in ``sys.modules``, so only the backends of such frameworks are looked at, first the built-in
-ones, then those other packages announce under the entry point group ``adamcore.backends``, then
-whatever has an array-API namespace.
+No framework is imported for the search.  A framework whose arrays are in the caller's tree is in
+``sys.modules``, so that only the backends of such frameworks are asked, in this order:
+
+1. the built-in ones;
+2. those that other packages announce under the entry point group ``adamcore.backends``;
+3. the one for any library with an array-API namespace.
 """
 
 from __future__ import annotations
@@ -17,30 +19,31 @@ from typing import Any
 
 from adamcore.errors import BackendError, ParameterError
 from adamcore.protocol import Backend
+from adamcore.types import Tree
 
-GROUP = "adamcore.backends"  #: entry points: the top-level module of an array library = its backend
+GROUP = "adamcore.backends"  #: of entry points; a name is the top-level module of an array library
 BUILT_IN = {name: f"adamcore.backends.{name}" for name in ("numpy", "torch", "jax")}
 
-PLAIN = (dict, list, tuple)  # tuples, not unions: torch.compile traces isinstance with these
-_of_type: dict[type, Backend] = {}  #: what was found before, by the type of a leaf
+PLAIN = (dict, list, tuple)  # a tuple and no union, since torch.compile traces isinstance with it
+_of_type: dict[type, Backend] = {}  #: the backends found so far, by the type of a leaf
 
 
 @cache
 def built_in(name: str) -> Backend:
-    """The built-in backend of that name; it imports its framework."""
+    """Return the built-in backend of that name; it imports its framework."""
     backend: Backend = importlib.import_module(BUILT_IN.get(name, f"adamcore.backends.{name}")).backend
     return backend
 
 
 @cache
 def announced() -> tuple[EntryPoint, ...]:
-    """The entry points of other packages."""
+    """Return the entry points of other packages."""
     return tuple(entry_points(group=GROUP))
 
 
 @cache
 def plugin(entry: EntryPoint) -> Backend:
-    """What an entry point stands for: a backend, or a class or function that makes one."""
+    """Return the backend of an entry point, which names a backend or a callable that makes one."""
     try:
         found = entry.load()
     except Exception as error:
@@ -53,14 +56,14 @@ def plugin(entry: EntryPoint) -> Backend:
 
 
 def in_use() -> Iterator[Backend]:
-    """The backends of libraries that this process has imported, in order of precedence."""
+    """Yield the backends of the libraries that this process has imported, in order of precedence."""
     yield from (built_in(name) for name in BUILT_IN if name in sys.modules)
     yield from (plugin(e) for e in announced() if e.name not in BUILT_IN and e.name in sys.modules)
     yield built_in("generic")
 
 
 def owner(leaf: object) -> Backend | None:
-    """The backend of one array, or None if it is no array."""
+    """Return the backend of one array; None if ``leaf`` is no array."""
     backend = _of_type.get(type(leaf))
     if backend is not None:
         return backend
@@ -71,17 +74,21 @@ def owner(leaf: object) -> Backend | None:
     return None
 
 
-def backend_for(tree: Any, name: str = "params") -> Backend:
-    """The backend of the arrays in a tree (any, for a tree without leaves).
+def backend_for(tree: Tree, name: str = "params") -> Backend:
+    """Return the backend of the arrays in a tree; of a tree without leaves, the one for any library.
+
+    Args:
+        tree: a tree of arrays.
+        name: its name in messages.
 
     Raises:
-        ParameterError: there are leaves and none is an array.
+        ParameterError: the tree has leaves, and none is an array.
     """
     found = owner(first(tree))
     if found is not None:
         return found
     leaves: list[Any] = []
-    for backend in in_use():  # a node of a kind that only one library's trees know
+    for backend in in_use():  # the leaves may be in a node that one library alone takes apart
         leaves = [leaf for leaf in backend.flatten(tree)[0] if leaf is not None]
         for leaf in leaves:
             found = owner(leaf)
@@ -96,8 +103,8 @@ def backend_for(tree: Any, name: str = "params") -> Backend:
     return built_in("generic")
 
 
-def first(tree: Any) -> Any:
-    """The first leaf as far as plain containers go."""
+def first(tree: Tree) -> Any:
+    """Return the first leaf inside plain containers."""
     while isinstance(tree, PLAIN) and tree:
         tree = next(iter(tree.values())) if isinstance(tree, dict) else tree[0]
     return tree

@@ -1,4 +1,4 @@
-"""The state, or a part of it, back at the start (rule F4)."""
+"""Put a state, or a part of it, back at its start (rule F4)."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ from adamcore.presence import read_mask
 from adamcore.protocol import Backend
 from adamcore.state import AdamState
 from adamcore.trees import ParamTree
-from adamcore.types import Tree
+from adamcore.types import Array, Scalar, Tree
+
+Flag = Any  #: a bool, or a boolean 0-d array whose value only the program knows
 
 
 def reset(adam: AdamConfig, state: AdamState, which: Tree, clock: Literal["reset", "keep"]) -> AdamState:
-    """See :meth:`Adam.reset`."""
+    """Return the state as :meth:`adamcore.Adam.reset` describes it."""
     if clock not in ("reset", "keep"):
         raise StateError(f"clock={clock!r}: expected 'reset' or 'keep'")
     tree = ParamTree(state.m, "state.m")
     b = tree.backend
-    flags: list[Any] = [True] * len(tree.leaves)
+    flags: list[Flag] = [True] * len(tree.leaves)
     if which is not None:
         given = tree.match(which, "which", MaskError)
         for i, m in enumerate(tree.leaves):
@@ -28,10 +30,10 @@ def reset(adam: AdamConfig, state: AdamState, which: Tree, clock: Literal["reset
                 flags[i] = read_mask(b, given[i], (), partial(tree.path, i, "which"), whole=True)
 
     def start(part: Tree, name: str) -> Tree:
-        """Zeros where told to."""
+        """Return the tree with zeros in the leaves whose flag is True."""
         leaves = tree.match(part, f"state.{name}", StateError)
-        return tree.like([x if x is None else choose(b, f, b.zeros(x, x.dtype), x) for f, x in
-                          zip(flags, leaves, strict=True)])  # fmt: skip
+        pairs = zip(flags, leaves, strict=True)
+        return tree.like([None if x is None else choose(b, f, b.zeros(x, x.dtype), x) for f, x in pairs])
 
     t, mu_product = state.t, state.mu_product
     if clock == "reset":
@@ -55,21 +57,21 @@ def reset(adam: AdamConfig, state: AdamState, which: Tree, clock: Literal["reset
     )
 
 
-def restart_each(tree: ParamTree, flags: list[Any], part: Tree, name: str, value: float) -> Tree:
-    """A tree of clocks or products, back at ``value`` where told to."""
+def restart_each(tree: ParamTree, flags: list[Flag], part: Tree, name: str, value: float) -> Tree:
+    """Return a tree of clocks or products with ``value`` in the leaves whose flag is True."""
     if part is None:
         return None
     leaves = tree.match(part, f"state.{name}", StateError)
     return tree.like([restart(tree.backend, flag, x, value) for flag, x in zip(flags, leaves, strict=True)])
 
 
-def restart(b: Backend, flag: Any, old: Any, value: float) -> Any:
-    """One clock or product, back at ``value`` if told to."""
+def restart(b: Backend, flag: Flag, old: Scalar, value: float) -> Scalar:
+    """Return a clock or product: ``value`` where the flag is True, else ``old``."""
     if old is None or flag is False:
         return old
     return choose(b, flag, value if not hasattr(old, "dtype") else b.full(value, old.dtype, old), old)
 
 
-def choose(b: Backend, flag: Any, new: Any, old: Any) -> Any:
-    """``new`` if the flag is True, ``old`` if it is False, and a selection if only the program knows."""
+def choose(b: Backend, flag: Flag, new: Array, old: Array) -> Array:
+    """Return ``new`` where the flag is True, else ``old``; a flag that is an array selects in the program."""
     return new if flag is True else old if flag is False else b.where(flag, new, old)

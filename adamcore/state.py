@@ -1,4 +1,4 @@
-"""What Adam remembers between steps."""
+"""The state that Adam keeps between steps."""
 
 from __future__ import annotations
 
@@ -8,16 +8,26 @@ from adamcore.types import Tree
 
 
 class AdamState(NamedTuple):
-    """The state of one tree of parameters; a named tuple, so a pytree in every library.
+    """The state of one tree of parameters (MOM.3, CLK.2).
+
+    It is a named tuple, so that every library takes it as a pytree.
 
     Attributes:
-        t: the clock, the number of updates made: a tree like params of int32 0-d arrays, or a
-            single one under ``clock="global"``.
-        m: first moments, a tree like params.
-        v: second moments, a tree like params (real where ``complex="modulus"``).
-        v_max: the largest v (or v_hat) so far, a tree like params; None without AMSGrad.
-        mu_product: the product of Dozat's momentum schedule so far, of the clock's structure,
-            floating 0-d arrays; None without ``nesterov="dozat"``.
+        t: the clock, the number of updates made: a tree like params of int32 0-d arrays, or one
+            array under ``clock="global"``.
+        m: first moments: a tree like params, of the parameters' shapes, in their dtypes or in those
+            that ``moment_dtype`` asks for.
+        v: second moments, of the same form (real where ``complex="modulus"``).
+        v_max: the largest v (AMS.1) or v_hat (AMS.2) so far, of the form of v; None without AMSGrad.
+        mu_product: the product of Dozat's momentum schedule so far (NES.1): floating 0-d arrays in
+            the structure of t; None without ``nesterov="dozat"``.
+
+    Example:
+        >>> from adamcore import Adam
+        >>> import numpy as np
+        >>> Adam(amsgrad="uncorrected").init(np.zeros(2))
+        AdamState(t=array(0, dtype=int32), m=array([0., 0.]), v=array([0., 0.]), \
+v_max=array([0., 0.]), mu_product=None)
     """
 
     t: Tree

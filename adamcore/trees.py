@@ -1,4 +1,4 @@
-"""A tree of parameters taken apart, and other trees matched with it leaf by leaf."""
+"""A tree of parameters as a list of leaves, and other trees matched with it leaf by leaf."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from adamcore.types import Tree
 
 
 class ParamTree:
-    """The leaves of a tree of parameters, and what is needed to put a tree like it together.
+    """A tree of parameters: its leaves and its structure.
 
-    None among the parameters is a place without a parameter: whatever belongs to it is None too.
+    A leaf of None is a place without a parameter; the leaves that belong to it in other trees are
+    None too.
     """
 
     def __init__(self, tree: Tree, name: str = "params") -> None:
@@ -23,18 +24,23 @@ class ParamTree:
         self.leaves, self.structure = self.backend.flatten(tree)
 
     def path(self, i: int, name: str | None = None) -> str:
-        """``params['layer']['w']``; formed only for messages."""
+        """Return the path of leaf ``i``, such as ``params['layer']['w']``, for a message."""
         return (self.name if name is None else name) + self.backend.paths(self.tree)[i]
 
     def like(self, leaves: Sequence[Any]) -> Tree:
-        """A tree of the same structure."""
+        """Return a tree of the same structure with these leaves."""
         return self.backend.unflatten(self.structure, leaves)
 
     def match(self, tree: Tree, name: str, error: type[AdamcoreError] = TreeError) -> list[Any]:
-        """The leaves of another tree, in the order of this one's.
+        """Return the leaves of another tree in the order of this one's.
 
-        What must agree is the path of every leaf; a list may stand for a tuple and the keys of a
-        dictionary come in any order.
+        The paths of the leaves must agree.  A list may stand for a tuple, and the keys of a
+        dictionary may come in any order.
+
+        Args:
+            tree: the other tree.
+            name: its name in messages.
+            error: the class of the exception to raise if the trees differ.
         """
         leaves, structure = self.backend.flatten(tree)
         if structure == self.structure:
@@ -57,13 +63,19 @@ class ParamTree:
         )
 
     def check_parameters(self) -> None:
-        """Raise unless each leaf is an array of this backend that can be optimized, and no other's."""
+        """Raise unless each leaf is an array of this backend that can be optimized, and is there once.
+
+        Raises:
+            ParameterError: a leaf is no array, has integers or booleans, or can't be optimized.
+            BackendError: a leaf is an array of another library.
+            TreeError: one array is in two leaves.
+        """
         seen: set[int] = set()
         for i, leaf in enumerate(self.leaves):
             if leaf is None:
                 continue
             if not self.backend.owns(leaf):
-                self.foreign(i, leaf)
+                self.raise_foreign(i, leaf)
             if self.backend.kind(leaf.dtype) == "other":
                 raise ParameterError(
                     f"{self.path(i)} has dtype {leaf.dtype}: expected a floating or complex one; "
@@ -82,8 +94,8 @@ class ParamTree:
             if identity is not None:
                 seen.add(identity)
 
-    def foreign(self, i: int, leaf: object) -> NoReturn:
-        """Raise for a leaf that is no array of this backend."""
+    def raise_foreign(self, i: int, leaf: object) -> NoReturn:
+        """Raise for leaf ``i``, which is no array of this backend."""
         other = owner(leaf)
         if other is None:
             raise ParameterError(

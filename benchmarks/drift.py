@@ -192,7 +192,7 @@ def main() -> None:
         print("{gradients:8} {step:6} {name:36} {median:9.2f} {p99:9.2f}".format(**row))
     if options.json:
         document = {"schema": "adamcore-drift/1", "environment": environment(), "rows": rows}
-        Path(options.json).write_text(json.dumps(document, indent=1) + "\n")
+        Path(options.json).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -43,15 +43,15 @@ TARGETS = (
 def main() -> int:
     text, drawing = page(), plot.svg(results.load(RUN))
     if "--check" in sys.argv:
-        return int(PAGE.read_text() != text or DRAWING.read_text() != drawing)
-    PAGE.write_text(text)
-    DRAWING.write_text(drawing)
+        return int(PAGE.read_text(encoding="utf-8") != text or DRAWING.read_text(encoding="utf-8") != drawing)
+    PAGE.write_text(text, encoding="utf-8")
+    DRAWING.write_text(drawing, encoding="utf-8")
     return 0
 
 
 def page() -> str:
-    run, drift = results.load(RUN), json.loads(DRIFT.read_text())
-    text = FRAME.read_text()
+    run, drift = results.load(RUN), json.loads(DRIFT.read_text(encoding="utf-8"))
+    text = FRAME.read_text(encoding="utf-8")
     for name, lines in {
         "reached": reached(run), "timings": timings(run),
         "left_out": left_out(run), "exactness": exactness(drift),

@@ -1,7 +1,9 @@
-"""The conformance suite: exact oracle, derived tolerance, designed probes, verdicts.
+"""The conformance suite: does an implementation of Adam follow the dialect that it claims?
 
-:func:`check` is the command ``adamcore check`` as a function, :func:`assert_conforms` the same as an
-assertion; they import what they need when called.
+* :func:`check` is the command ``adamcore check`` as a function.
+* :func:`assert_conforms` is the same as an assertion.  It raises :class:`ConformanceError`.
+
+Both load the suite when they are called, so that ``import adamcore.conformance`` is fast.
 """
 
 from __future__ import annotations
@@ -12,15 +14,27 @@ if __name__ != "adamcore.conformance":  # pragma: no cover - a guard against a b
     raise ImportError(f"import adamcore.conformance, not {__name__}: 'conformance' is only its folder")
 
 if TYPE_CHECKING:
+    from adamcore.conformance.errors import ConformanceError as ConformanceError
     from adamcore.conformance.report.report import Report
 
-__all__ = ["assert_conforms", "check"]
+__all__ = ["ConformanceError", "assert_conforms", "check"]
 
 
 def check(*targets: str, **options: Any) -> Report:
-    """Hold targets to their claims: ``check("optax:adamw", dialect="torch.AdamW").exit_code``.
+    """Run targets on the probes, judge them under their claims and return the report.
 
-    Options are those of :func:`adamcore.conformance.checking.check.check`.
+    Args:
+        targets: what to check, such as ``"torch.optim:AdamW"``; none means every backend of adamcore.
+        options: those of :func:`adamcore.conformance.checking.check.check`.
+
+    Raises:
+        UsageError: a target or an option that makes no sense.
+        DialectError: an unknown dialect.
+
+    Example:
+        >>> report = check("numpy", dialect="paper", dtypes=["float32"], probes=["STEP.1/fingerprint"])
+        >>> report.exit_code
+        0
     """
     from adamcore.conformance.checking import check as checking
 
@@ -28,11 +42,27 @@ def check(*targets: str, **options: Any) -> Report:
 
 
 def assert_conforms(target: Any, dialect: str | None = None, **options: Any) -> Report:
-    """Raise, with the findings, unless a target, or a class or factory itself, conforms.
+    """Return the report of a target that conforms; raise :class:`ConformanceError` otherwise.
 
-    Options and errors are those of :func:`adamcore.conformance.testing.asserting.assert_conforms`.
+    Args:
+        target: what :func:`check` takes, or an optimizer class, an optax factory or an array candidate.
+        dialect: the claim.
+        options: those of :func:`check`.
+
+    Raises:
+        ConformanceError: the target deviates, broke or is not available; the message has the findings.  It
+            is an ``AssertionError``.
+        UsageError: the target or an option makes no sense.
     """
     __tracebackhide__ = True
     from adamcore.conformance.testing import asserting
 
     return asserting.assert_conforms(target, dialect, **options)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "ConformanceError":
+        from adamcore.conformance.errors import ConformanceError
+
+        return ConformanceError
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from adamcore import AXES, Adam
-from adamcore.conformance.candidates.arguments import parse_settings
+from adamcore.conformance.settings import parse_settings
 from adamcore.dialects import DIALECTS, dialect, for_target, parse_option
 
 

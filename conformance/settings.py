@@ -1,47 +1,85 @@
-"""What the check's command line and its function have in common, free of heavy imports."""
+"""Defaults and option parsing that the command line and :func:`adamcore.conformance.check` share.
+
+The module imports nothing heavy, so that ``adamcore --help`` is fast.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import ast
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from adamcore.conformance.errors import SettingError, UsageError
+from adamcore.dialects import HYPERPARAMETERS
 
 DTYPES = ("float32", "float64")
-TIMEOUT = 120.0  #: seconds for a candidate to start, and for each probe
-MEMORY = 8192.0  #: MB that a candidate's processes may have: enough for a framework on a GPU
-PARALLEL = 2  #: processes at once
-QUICK = 16  #: a quick check has the probes of at most so many updates of a parameter, all steps together
+TIMEOUT = 120.0  #: seconds that a candidate has to start, and then for each probe
+MEMORY = 8192.0  #: MB that a candidate's processes may use: enough for a framework on a GPU
+PARALLEL = 2  #: worker processes that run at the same time
+QUICK = 16  #: a quick check has the probes with at most this many updates of a parameter in all
 OWN_TARGETS: dict[str, str | None] = {
-    "numpy": None, "torch": None, "torch:cuda": None, "jax": None, "jax:cuda": None, "jax:jit": "paper",
+    "numpy": None,
+    "torch": None,
+    "torch:cuda": None,
+    "jax": None,
+    "jax:cuda": None,
+    "jax:jit": "paper",
     "array:array_api_strict": None,
-}  # fmt: skip
-"""What is checked where no target is given -> under which dialect; None: under every one.
+}
+"""The targets of a check without targets, each with its dialect; None stands for every dialect.
 
-Compiling a step for each probe, dialect and dtype would take ten minutes, so jax:jit is held to one
-dialect unless it is asked for by name.
+jax:jit compiles a step for each probe, dialect and dtype, which would take ten minutes.  So it is held to
+one dialect, unless the user names it.
 """
 
-#: Format, as its option is called -> what the file is, for --help.
+#: The option of each report format and the text of its ``--help``.
 FORMATS = {
     "json": "the whole report, for programs",
-    "junit": "JUnit XML: a test suite a candidate, a test case a probe and dtype",
+    "junit": "JUnit XML: a test suite for each candidate, a test case for each probe and dtype",
     "markdown": "a page for a pull request or a wiki",
-    "html": "one page with matrix, findings and plots, no other file needed",
+    "html": "one page with matrix, findings and plots that needs no other file",
 }
 
 
-class UsageError(ValueError):
-    """A target, dtype, probe or setting that does not exist."""
-
-
 def parse_assignments(texts: Iterable[str]) -> dict[str, str]:
-    """``NAME=VALUE`` arguments as a mapping.
+    """Return ``NAME=VALUE`` arguments as a mapping.
+
+    Raises:
+        UsageError: an argument has another form.
 
     >>> parse_assignments(["amsgrad=True", "noise_factor=@eps"])
     {'amsgrad': 'True', 'noise_factor': '@eps'}
     """
-    found = {}
+    values = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name.isidentifier():
             raise UsageError(f"--set {text}: expected NAME=VALUE")
-        found[name] = value
-    return found
+        values[name] = value
+    return values
+
+
+def parse_settings(settings: Mapping[str, str]) -> tuple[dict[str, str], dict[str, Any]]:
+    """Return the values of ``--set`` as two mappings.
+
+    The first one maps an argument to the hyperparameter that it is (``noise_factor=@eps``), the second one
+    maps an argument to its value: a Python literal, or else a string.
+
+    Raises:
+        SettingError: the name after ``@`` is no hyperparameter.
+
+    >>> parse_settings({"amsgrad": "True", "noise_factor": "@eps"})
+    ({'noise_factor': 'eps'}, {'amsgrad': True})
+    """
+    hyperparameters, values = {}, {}
+    for name, text in settings.items():
+        if text.startswith("@"):
+            if text[1:] not in HYPERPARAMETERS:
+                raise SettingError(f"--set {name}={text}: expected one of @{', @'.join(HYPERPARAMETERS)}")
+            hyperparameters[name] = text[1:]
+        else:
+            try:
+                values[name] = ast.literal_eval(text)
+            except (ValueError, SyntaxError):
+                values[name] = text
+    return hyperparameters, values

@@ -288,5 +288,5 @@ if __name__ == "__main__":
     target = Path(sys.argv[1]) if len(sys.argv) > 1 else default
     text = page({name: study(name, 80) for name in ("two layers", "transformer")}, 80)
     target.parent.mkdir(exist_ok=True)
-    target.write_text(text)
+    target.write_text(text, encoding="utf-8")
     print(text)

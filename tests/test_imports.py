@@ -6,7 +6,6 @@ import ast
 import importlib
 import inspect
 import json
-import os
 import re
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from import_graph import imports, modules, name_of, sources
 from paths import ROOT
 
 FRAMEWORKS = {
@@ -29,47 +29,7 @@ FRAMEWORKS = {
     "torch",
     "triton",
 }
-PACKAGES = {"adamcore": "adamcore", "backends": "adamcore.backends", "conformance": "adamcore.conformance"}
-
-
-def sources(folder: str) -> list[Path]:
-    """The modules below a folder, those behind a symbolic link excepted."""
-    return sorted(
-        Path(where, name)
-        for where, _, names in os.walk(ROOT / folder, followlinks=False)
-        for name in names
-        if name.endswith(".py")
-    )
-
-
-def name_of(path: Path) -> str:
-    """The dotted name under which the file ``path`` is imported."""
-    folder, *parts = path.relative_to(ROOT).with_suffix("").parts
-    return ".".join([PACKAGES[folder], *(part for part in parts if part != "__init__")])
-
-
-def imports(path: Path, *, everywhere: bool) -> Iterator[str]:
-    """The dotted names that a module imports: on import, or ``everywhere`` in its text.
-
-    What stands under ``if TYPE_CHECKING:`` is never run and does not count.
-    """
-
-    def walk(node: ast.AST) -> Iterator[str]:
-        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
-            children: list[ast.AST] = list(node.orelse)
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) and not everywhere:
-            children = []
-        else:
-            children = list(ast.iter_child_nodes(node))
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: relative import"
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-        for child in children:
-            yield from walk(child)
-
-    yield from walk(ast.parse(path.read_text()))
+ARCHITECTURE = ROOT / "docs" / "architecture.md"
 
 
 def within(name: str, *packages: str) -> bool:
@@ -86,7 +46,7 @@ def loaded_by(code: str) -> set[str]:
 
 @pytest.mark.parametrize("path", sources("adamcore"), ids=name_of)
 def test_the_core_needs_two_packages(path: Path) -> None:
-    for name in imports(path, everywhere=True):
+    for name in imports(path, in_functions=True):
         assert not within(name, "adamcore.backends", "adamcore.conformance"), name
         allowed = {*sys.stdlib_module_names, "adamcore", "array_api_compat", "optree"}
         assert name.partition(".")[0] in allowed, name
@@ -96,14 +56,14 @@ def test_the_core_needs_two_packages(path: Path) -> None:
 def test_a_backend_loads_its_own_library_alone(path: Path) -> None:
     library = path.relative_to(ROOT).parts[1].removesuffix(".py")  # a folder for each
     own = {"jax": {"jax", "optax"}, "kernels": {"llvmlite"}}.get(library, {library})
-    assert not any(within(name, "adamcore.conformance") for name in imports(path, everywhere=True))
-    for name in imports(path, everywhere=False):
+    assert not any(within(name, "adamcore.conformance") for name in imports(path, in_functions=True))
+    for name in imports(path, in_functions=False):
         assert name.partition(".")[0] not in FRAMEWORKS - own, name
 
 
 @pytest.mark.parametrize("path", sources("conformance"), ids=name_of)
 def test_conformance_loads_frameworks_inside_functions(path: Path) -> None:
-    for name in imports(path, everywhere=False):
+    for name in imports(path, in_functions=False):
         assert name.partition(".")[0] not in FRAMEWORKS, name
 
 
@@ -124,10 +84,10 @@ params, state = opt.step(params, [np.ones(3)], opt.init(params))
     assert loaded_by(code) & FRAMEWORKS <= {"llvmlite"}  # the extra [fast], where it is installed
 
 
-@pytest.mark.parametrize("path", [p for folder in PACKAGES for p in sources(folder)], ids=name_of)
+@pytest.mark.parametrize("path", list(modules().values()), ids=name_of)
 def test_all_is_right_both_ways(path: Path) -> None:
     """What ``__all__`` names is there, and what a package imports to show stands in ``__all__``."""
-    tree = ast.parse(path.read_text())
+    tree = ast.parse(path.read_text(encoding="utf-8"))
     assigned = [n for n in tree.body if isinstance(n, ast.Assign) and ast.unparse(n.targets[0]) == "__all__"]
     if not assigned:
         assert name_of(path) != "adamcore", "no __all__"
@@ -151,8 +111,8 @@ def test_all_is_right_both_ways(path: Path) -> None:
 
 
 def test_architecture_names_every_module() -> None:
-    page = (ROOT / "docs" / "architecture.md").read_text()
-    names = {path.name for folder in PACKAGES for path in sources(folder)} - {"__init__.py"}
+    page = ARCHITECTURE.read_text(encoding="utf-8")
+    names = {path.name for path in modules().values()} - {"__init__.py"}
     assert {name for name in names if f"`{name}`" not in page} == set()
 
 
@@ -177,7 +137,7 @@ def test_no_file_names_a_machine_or_a_registry() -> None:
     found = [
         f"{path.relative_to(ROOT)}:{number}: {line.strip()[:100]}"
         for path in texts()
-        for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1)
+        for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1)
         if PLACES.search(line)
     ]
     assert found == []

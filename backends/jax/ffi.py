@@ -45,7 +45,7 @@ def available() -> bool:
     if os.name != "posix" or not llvm.available() or not hasattr(jax, "ffi"):
         return False
     try:
-        text = (Path(jax.ffi.include_dir()) / "xla" / "ffi" / "api" / "c_api.h").read_text()
+        text = (Path(jax.ffi.include_dir()) / "xla" / "ffi" / "api" / "c_api.h").read_text(encoding="utf-8")
     except OSError:
         return False
     found = tuple(re.findall(r"#define XLA_FFI_API_(?:MAJOR|MINOR) (\d+)", text))

@@ -28,7 +28,9 @@ SCRATCH = 1 << 20  #: bytes of scratch that all of them have at most
 def block_bytes() -> int:
     """Bytes of a block: six of them are to fit into the cache of one core."""
     try:
-        size = Path("/sys/devices/system/cpu/cpu0/cache/index2/size").read_text().strip()  # "2048K"
+        size = (
+            Path("/sys/devices/system/cpu/cpu0/cache/index2/size").read_text(encoding="utf-8").strip()
+        )  # "2048K"
         return min(max(int(size.removesuffix("K")) * 1024 // 8, 1 << 15), 1 << 18)
     except (OSError, ValueError):  # not Linux
         return 1 << 17

@@ -11,7 +11,7 @@ import torch
 from torch.utils import _pytree as pytree
 
 from adamcore.backends.base import BaseBackend, dtype_name
-from adamcore.backends.torch import compiler, cuda_clock, fast, nvrtc
+from adamcore.backends.torch import compiler, cuda_clock, fast, nvrtc, root
 from adamcore.coefficients import Traced, split_log
 from adamcore.config import AdamConfig
 from adamcore.definition import Numbers
@@ -32,7 +32,8 @@ class Functions:
     device, which waits for the device; ``full`` writes it there.
     """
 
-    sqrt, exp, expm1, maximum, where = torch.sqrt, torch.exp, torch.expm1, torch.maximum, torch.where
+    sqrt = staticmethod(root.sqrt)
+    exp, expm1, maximum, where = torch.exp, torch.expm1, torch.maximum, torch.where
     finfo = torch.finfo
 
     @staticmethod

@@ -15,9 +15,14 @@ from typing import Any
 import torch
 
 from adamcore.backends.kernels.cpu import arrays_of
+from adamcore.backends.torch import root
 from adamcore.config import AdamConfig
 from adamcore.protocol import Job, Result
 from adamcore.tracing import Program, program
+
+KINDS = ("add", "sub", "mul", "div", "neg", "maximum")
+FUNCTIONS = {kind: getattr(torch, f"_foreach_{kind}") for kind in KINDS} | {"sqrt": root.foreach_sqrt}
+IN_PLACE = {kind: getattr(torch, f"_foreach_{kind}_") for kind in KINDS} | {"sqrt": root.foreach_sqrt_}
 
 Run = Callable[[Program, dict[str, list[Any]], dict[str, Any], bool], dict[str, list[Any]]]
 
@@ -79,10 +84,10 @@ def run(
         own = in_place and result.get(op.out) == first
         args = [known[name] for name in names]
         if dead and (own or first not in lists):
-            getattr(torch, f"_foreach_{op.kind}_")(*args)
+            IN_PLACE[op.kind](*args)
             known[op.out] = args[0]
         else:
-            known[op.out] = list(getattr(torch, f"_foreach_{op.kind}")(*args))
+            known[op.out] = list(FUNCTIONS[op.kind](*args))
         for name in set(op.args):
             if last[name] == number and name not in lists and name not in result:
                 del known[name]

@@ -159,7 +159,7 @@ def extra_memory(step: Step) -> int | None:
     try:
         step()
         before = read_status(status, "VmRSS")
-        clear.write_text("5")  # starts the peak anew
+        clear.write_text("5", encoding="utf-8")  # starts the peak anew
         step()
         return max(0, read_status(status, "VmHWM") - before)
     except OSError:
@@ -167,5 +167,5 @@ def extra_memory(step: Step) -> int | None:
 
 
 def read_status(status: Path, name: str) -> int:
-    line = next(line for line in status.read_text().splitlines() if line.startswith(name))
+    line = next(line for line in status.read_text(encoding="utf-8").splitlines() if line.startswith(name))
     return int(line.split()[1]) * 1024

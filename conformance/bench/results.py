@@ -40,7 +40,7 @@ def environment() -> dict[str, Any]:
 
 def processor() -> str:
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return platform.processor() or platform.machine()
     name = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")
@@ -67,7 +67,7 @@ def load(path: Path) -> dict[str, Any]:
     Raises:
         ValueError: it is of another schema.
     """
-    found: dict[str, Any] = json.loads(path.read_text())
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     if found.get("schema") != SCHEMA:
         raise ValueError(f"{path}: schema {found.get('schema')!r}, expected {SCHEMA!r}")
     return found

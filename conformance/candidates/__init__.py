@@ -6,15 +6,9 @@ One module a kind: :mod:`own` (our backends), :mod:`torch_optimizer`, :mod:`opta
 """
 
 from adamcore.conformance.candidates.arguments import effective_hyper
-from adamcore.conformance.candidates.base import (
-    Candidate,
-    CandidateError,
-    CandidateInfo,
-    Refusal,
-    SettingError,
-    UnavailableError,
-)
+from adamcore.conformance.candidates.base import Candidate, CandidateInfo, Refusal
 from adamcore.conformance.candidates.targets import is_own_backend, load_candidates
+from adamcore.conformance.errors import CandidateError, SettingError, UnavailableError
 
 __all__ = [
     "Candidate",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from adamcore.conformance.candidates.base import SettingError
+from adamcore.conformance.errors import SettingError
+from adamcore.conformance.settings import parse_settings
 
 #: How constructors spell our hyperparameters, the likeliest first.
 SPELLINGS: dict[str, tuple[str, ...]] = {
@@ -70,28 +70,6 @@ def effective_hyper(
     return {name: fixed.get(name, value) for name, value in hyper.items() if name not in lacks} | {
         name: value for name, value in fixed.items() if name not in hyper
     }
-
-
-def parse_settings(settings: Mapping[str, str]) -> tuple[dict[str, str], dict[str, Any]]:
-    """``--set`` as (argument -> our hyperparameter, argument -> value).
-
-    A value is a Python literal, or else a string; ``@b1`` names our hyperparameter.
-
-    >>> parse_settings({"amsgrad": "True", "noise_factor": "@eps"})
-    ({'noise_factor': 'eps'}, {'amsgrad': True})
-    """
-    mapped, values = {}, {}
-    for name, text in settings.items():
-        if text.startswith("@"):
-            if text[1:] not in SPELLINGS:
-                raise SettingError(f"--set {name}={text}: expected one of @{', @'.join(SPELLINGS)}")
-            mapped[name] = text[1:]
-        else:
-            try:
-                values[name] = ast.literal_eval(text)
-            except (ValueError, SyntaxError):
-                values[name] = text
-    return mapped, values
 
 
 def map_arguments(

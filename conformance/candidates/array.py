@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from adamcore import Adam
-from adamcore.conformance.candidates.arguments import effective_hyper, is_number, parse_settings
+from adamcore.conformance.candidates.arguments import effective_hyper, is_number
 from adamcore.conformance.candidates.base import (
     CandidateInfo,
     Refusal,
@@ -23,6 +23,7 @@ from adamcore.conformance.candidates.base import (
     unsupported_reason,
 )
 from adamcore.conformance.candidates.buffers import GradientBuffers, overwrite
+from adamcore.conformance.settings import parse_settings
 from adamcore.conformance.types import Probe, Run, Start, Step
 
 STANDARD = ("lr", "b1", "b2", "eps", "weight_decay")  #: what ``init`` is given unless it asks for more

@@ -8,19 +8,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from adamcore.conformance.errors import CandidateError
 from adamcore.conformance.types import FloatArray, Layout, Probe, Run, Start, Step
-
-
-class CandidateError(Exception):
-    """A target that cannot be run at all: not importable, or of no kind we know."""
-
-
-class SettingError(CandidateError):
-    """A wrong --set, or one that is needed: the user's mistake, not the candidate's."""
-
-
-class UnavailableError(CandidateError):
-    """A library or a device that is not here."""
 
 
 class Refusal(Exception):

@@ -16,12 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from adamcore.conformance.candidates.arguments import effective_hyper, is_number, parse_settings
+from adamcore.conformance.candidates.arguments import effective_hyper, is_number
 from adamcore.conformance.candidates.array import ALL
 from adamcore.conformance.candidates.base import (
     CandidateInfo,
     Refusal,
-    SettingError,
     Stepper,
     UnsupportedProbe,
     cast,
@@ -30,6 +29,8 @@ from adamcore.conformance.candidates.base import (
     unsupported_reason,
 )
 from adamcore.conformance.candidates.driver import Driver, Message, ProtocolError, expect
+from adamcore.conformance.errors import SettingError
+from adamcore.conformance.settings import parse_settings
 from adamcore.conformance.types import FloatArray, Probe, Run, Start, Step
 from adamcore.conformance.wire import MOMENTS
 

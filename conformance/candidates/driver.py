@@ -16,7 +16,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from adamcore.conformance.candidates.base import CandidateError, UnavailableError
+from adamcore.conformance.errors import CandidateError, UnavailableError
 
 Message = dict[str, Any]
 LONGEST = 16 * 2**20  #: bytes in a line; the longest that a probe needs is a hundredth of it
@@ -172,7 +172,7 @@ def exit_text(status: int) -> str:
 def excerpt(line: bytes) -> str:
     """The start of a line, as it can be printed.
 
-    >>> shown(b"a" * 100)[-8:]
+    >>> excerpt(b"a" * 100)[-8:]
     "aaa' ..."
     """
     text = line[:80].decode("utf-8", "backslashreplace")
@@ -182,7 +182,7 @@ def excerpt(line: bytes) -> str:
 def json_kind(value: object) -> str:
     """What a JSON value is, in a word.
 
-    >>> kind([1]), kind(None), kind(True)
+    >>> json_kind([1]), json_kind(None), json_kind(True)
     ('an array', 'null', 'a boolean')
     """
     kinds: tuple[tuple[type | tuple[type, ...], str], ...] = (

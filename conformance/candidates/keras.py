@@ -32,7 +32,7 @@ def choose_backend() -> None:
         return
     home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
     with contextlib.suppress(OSError, ValueError):
-        if json.loads((home / "keras.json").read_text()).get("backend") != "tensorflow":
+        if json.loads((home / "keras.json").read_text(encoding="utf-8")).get("backend") != "tensorflow":
             return
     found = next((name for name in ("torch", "jax") if importlib.util.find_spec(name)), None)
     if found:

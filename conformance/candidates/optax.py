@@ -10,17 +10,16 @@ import numpy as np
 
 from adamcore.conformance.candidates.arguments import effective_hyper, map_arguments
 from adamcore.conformance.candidates.base import (
-    CandidateError,
     CandidateInfo,
     Refusal,
     Stepper,
-    UnavailableError,
     UnsupportedProbe,
     cast,
     describe,
     run_probe,
     unsupported_reason,
 )
+from adamcore.conformance.errors import CandidateError, UnavailableError
 from adamcore.conformance.types import Probe, Run, Start, Step
 
 

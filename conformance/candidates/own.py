@@ -11,10 +11,8 @@ import numpy as np
 
 from adamcore import Adam
 from adamcore.conformance.candidates.base import (
-    CandidateError,
     CandidateInfo,
     Stepper,
-    UnavailableError,
     cast,
     describe,
     run_probe,
@@ -22,6 +20,7 @@ from adamcore.conformance.candidates.base import (
     same_list,
 )
 from adamcore.conformance.candidates.buffers import GradientBuffers, overwrite
+from adamcore.conformance.errors import CandidateError, UnavailableError
 from adamcore.conformance.types import FloatArray, Probe, Run, Start, Step
 
 FRAMEWORKS = ("numpy", "torch", "jax")  #: backends with a target of their own

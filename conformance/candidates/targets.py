@@ -12,15 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from adamcore import Adam
-from adamcore.conformance.candidates.base import (
-    Candidate,
-    CandidateError,
-    SettingError,
-    UnavailableError,
-    describe,
-)
+from adamcore.conformance.candidates.base import Candidate, describe
 from adamcore.conformance.candidates.keras import choose_backend
 from adamcore.conformance.candidates.own import OwnCandidate, library_for
+from adamcore.conformance.errors import CandidateError, SettingError, UnavailableError
 from adamcore.conformance.settings import TIMEOUT
 
 COMMAND = "cmd:"  #: what a target that is a command begins with

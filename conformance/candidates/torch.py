@@ -13,7 +13,6 @@ from adamcore.conformance.candidates.base import (
     CandidateInfo,
     Refusal,
     Stepper,
-    UnavailableError,
     UnsupportedProbe,
     cast,
     describe,
@@ -21,6 +20,7 @@ from adamcore.conformance.candidates.base import (
     unsupported_reason,
 )
 from adamcore.conformance.candidates.buffers import GradientBuffers
+from adamcore.conformance.errors import UnavailableError
 from adamcore.conformance.types import Probe, Run, Start, Step
 
 

@@ -9,11 +9,18 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from adamcore.conformance.candidates import is_own_backend
-from adamcore.conformance.candidates.arguments import parse_settings
-from adamcore.conformance.candidates.base import SettingError
 from adamcore.conformance.checking.subjects import OwnBackend, Subject, ThirdParty
+from adamcore.conformance.errors import SettingError, UsageError
 from adamcore.conformance.report.report import Entry, Report, environment
-from adamcore.conformance.settings import DTYPES, MEMORY, OWN_TARGETS, PARALLEL, QUICK, TIMEOUT, UsageError
+from adamcore.conformance.settings import (
+    DTYPES,
+    MEMORY,
+    OWN_TARGETS,
+    PARALLEL,
+    QUICK,
+    TIMEOUT,
+    parse_settings,
+)
 from adamcore.conformance.types import Probe
 from adamcore.conformance.workers.pool import EndEvent, ReadyEvent, RunEvent, WorkerJob, run_jobs
 from adamcore.dialects import DIALECTS

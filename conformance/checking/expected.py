@@ -19,11 +19,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from adamcore.conformance.checking.explain import findings_of
+from adamcore.conformance.errors import UsageError
 from adamcore.conformance.report.report import Entry, Report
 from adamcore.conformance.rules import area_of
-from adamcore.conformance.settings import DTYPES, UsageError
-from adamcore.conformance.types import Finding, Result
+from adamcore.conformance.settings import DTYPES
+from adamcore.conformance.types import Result
 
 KINDS = ("probe", "rule", "area")  #: what an entry may match by
 FIELDS = ("target", *KINDS, "dtype", "reason", "expires")
@@ -76,7 +76,7 @@ class Expectations:
             mine = [e for e in valid if e.concerns(entry)]
             for result in entry.results:
                 if entry.failed(result):
-                    fitting = [e for e in mine if e.fits(result, areas_of(result, entry.findings))]
+                    fitting = [e for e in mine if e.fits(result, areas_of(result, entry))]
                     used.update(fitting)
                     if fitting:
                         entry.waived[result.probe, result.dtype] = fitting[0].reason
@@ -102,9 +102,9 @@ class Expectations:
         return entry.verdict == "deviates" and waived
 
 
-def areas_of(result: Result, findings: Sequence[Finding]) -> list[str]:
-    """The areas a failed result belongs to."""
-    return [f.area for f in findings_of(result, findings)] or [area_of(result.probe)]
+def areas_of(result: Result, entry: Entry) -> list[str]:
+    """Return the areas of the findings that explain a failed result."""
+    return [finding.area for finding in entry.findings_of(result)] or [area_of(result.probe)]
 
 
 def is_testable(expectation: Expectation, entries: Sequence[Entry], narrowed: bool) -> bool:
@@ -183,7 +183,11 @@ def parse_expectation(where: str, entry: Mapping[str, Any]) -> Expectation:
 def valid_names(kind: str) -> tuple[str, ...]:
     """All probes, rules with a probe, or areas."""
     if kind == "area":
-        schema = resources.files("adamcore.conformance").joinpath("schemas/report-1.json").read_text()
+        schema = (
+            resources.files("adamcore.conformance")
+            .joinpath("schemas/report-1.json")
+            .read_text(encoding="utf-8")
+        )
         return tuple(json.loads(schema)["$defs"]["finding"]["properties"]["area"]["enum"])
     from adamcore.conformance.probes import PROBES
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from adamcore import AXES, Adam
 from adamcore.conformance.report.report import Entry
-from adamcore.conformance.types import Finding, Probe, Result, Run
+from adamcore.conformance.types import Probe, Run
 
 
 def explain(
@@ -39,15 +39,3 @@ def explain(
         entry.identified, entry.sureness = identification.dialect, identification.sureness
         entry.fault, entry.precision = identification.fault, identification.precision
         entry.axes = {axis: list(values) for axis, values in identification.axes.items()}
-
-
-def findings_of(result: Result, findings: Sequence[Finding]) -> list[Finding]:
-    """The deviations that a failed result belongs to.
-
-    A cause explains many results and shows one of them as evidence, so that a result which no
-    finding names, by its rule or as its evidence, is the first finding's.
-    """
-    errors = [f for f in findings if f.level == "error"]
-    rule = result.probe.split("/")[0]
-    named = [f for f in errors if f.rule == rule or (f.evidence and f.evidence.probe == result.probe)]
-    return named or errors[:1]

@@ -83,7 +83,7 @@ def smoke(
         UsageError: a target that can be none, or a setting that it does not have.
     """
     from adamcore.conformance.checking.check import validate_target
-    from adamcore.conformance.settings import UsageError
+    from adamcore.conformance.errors import UsageError
 
     validate_target(target)
     tasks = [(0, k) for k in range(len(PARTS))]

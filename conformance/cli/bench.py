@@ -72,9 +72,9 @@ def run(options: argparse.Namespace) -> int:
         out.print(f"not served, {line}")
     try:
         if options.json:
-            Path(options.json).write_text(json.dumps(document, indent=1) + "\n")
+            Path(options.json).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
         if options.plot:
-            Path(options.plot).write_text(plot.svg(document))
+            Path(options.plot).write_text(plot.svg(document), encoding="utf-8")
     except OSError as error:
         return usage_error(f"cannot write {error.filename}: {error.strerror}")
     return 0

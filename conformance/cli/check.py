@@ -107,10 +107,11 @@ def count(text: str) -> int:
 def run(options: argparse.Namespace) -> int:
     from adamcore.conformance.checking.expected import Expectations, read_expected
     from adamcore.conformance.cli.parser import console, usage_error
+    from adamcore.conformance.errors import UsageError
     from adamcore.conformance.report.report import EXIT_USAGE
     from adamcore.conformance.report.terminal import print_report
     from adamcore.conformance.report.write import check_paths, write_all
-    from adamcore.conformance.settings import FORMATS, UsageError
+    from adamcore.conformance.settings import FORMATS
     from adamcore.errors import DialectError
 
     out = console()

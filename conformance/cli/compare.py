@@ -33,7 +33,8 @@ def run(options: argparse.Namespace) -> int:
     from adamcore.conformance.cli.parser import console, usage_error
     from adamcore.conformance.compare.compare import arguments_of, compare
     from adamcore.conformance.compare.plot import svg
-    from adamcore.conformance.settings import UsageError, parse_assignments
+    from adamcore.conformance.errors import UsageError
+    from adamcore.conformance.settings import parse_assignments
     from adamcore.dialects import dialect
     from adamcore.errors import AdamcoreError, DialectError
 
@@ -84,7 +85,9 @@ def run(options: argparse.Namespace) -> int:
             f"{options.first} as {options.second}": found.back.gaps,
         }
         try:
-            Path(options.svg).write_text(svg(f"{options.first} and {options.second}: gap in lr", series))
+            Path(options.svg).write_text(
+                svg(f"{options.first} and {options.second}: gap in lr", series), encoding="utf-8"
+            )
         except OSError as error:
             return usage_error(f"--svg {options.svg}: {error.strerror}")
     return 0

@@ -57,7 +57,8 @@ def run(options: argparse.Namespace) -> int:
     from adamcore.backends.states import fit
     from adamcore.backends.states.foreign import FORMATS, read, write
     from adamcore.conformance.cli.parser import usage_error
-    from adamcore.conformance.settings import UsageError, parse_assignments
+    from adamcore.conformance.errors import UsageError
+    from adamcore.conformance.settings import parse_assignments
     from adamcore.dialects import REQUIRED, dialect
     from adamcore.errors import AdamcoreError, DialectError
 
@@ -65,8 +66,8 @@ def run(options: argparse.Namespace) -> int:
         return usage_error(f"--to {options.kind}: expected one of {', '.join(FORMATS)}")
     try:
         hyper: dict[str, Any] = {k: number(v) for k, v in parse_assignments(options.set).items()}
-        names = Path(options.names).read_text().split() if options.names else None
-        mapping = json.loads(Path(options.map).read_text()) if options.map else None
+        names = Path(options.names).read_text(encoding="utf-8").split() if options.names else None
+        mapping = json.loads(Path(options.map).read_text(encoding="utf-8")) if options.map else None
         row = dialect(options.target) if options.target else None
         clock: Any = options.clock
         clock = clock if clock in (None, "max", "min") else int(clock)

@@ -32,8 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from adamcore.conformance.cli.parser import console, usage_error
+    from adamcore.conformance.errors import UsageError
     from adamcore.conformance.report.report import EXIT_BROKEN, EXIT_USAGE
-    from adamcore.conformance.settings import UsageError
     from adamcore.errors import DialectError
 
     if not options.targets:

@@ -33,7 +33,8 @@ def run(options: argparse.Namespace) -> int:
     """Carry the command out; the exit status."""
     from adamcore.conformance.cli.parser import usage_error
     from adamcore.conformance.compare.port import port
-    from adamcore.conformance.settings import UsageError, parse_assignments
+    from adamcore.conformance.errors import UsageError
+    from adamcore.conformance.settings import parse_assignments
     from adamcore.errors import AdamcoreError
 
     try:

@@ -22,7 +22,7 @@ def run(options: argparse.Namespace) -> int:
 
     from adamcore.conformance.checking.check import select_probes
     from adamcore.conformance.cli.parser import console, usage_error
-    from adamcore.conformance.settings import UsageError
+    from adamcore.conformance.errors import UsageError
 
     try:
         probes = select_probes([options.name] if options.name else [])

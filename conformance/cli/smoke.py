@@ -48,8 +48,9 @@ def run(options: argparse.Namespace) -> int:
 
     from adamcore.conformance.checking.smoke import smoke
     from adamcore.conformance.cli.parser import console, usage_error
+    from adamcore.conformance.errors import UsageError
     from adamcore.conformance.report.report import EXIT_BROKEN, EXIT_CONFORMS, EXIT_USAGE
-    from adamcore.conformance.settings import DTYPES, UsageError, parse_assignments
+    from adamcore.conformance.settings import DTYPES, parse_assignments
 
     try:
         lines = smoke(

@@ -1,4 +1,4 @@
-"""A report as one HTML page that needs no other file: matrix, findings, and a plot for each probe."""
+"""The report as one HTML page: matrix, findings and a plot for each probe.  It needs no other file."""
 
 from __future__ import annotations
 
@@ -22,11 +22,16 @@ from adamcore.conformance.report.report import VERDICTS, Report, Verdict
 from adamcore.conformance.rules import SAYS
 from adamcore.conformance.types import Evidence
 
-DRAWN = 400  #: more rows than these do not all get a plot
+MAX_PLOTS = 400  #: rows up to which every row gets a plot
 
 
 def render_html(report: Report, *, written: dt.datetime | None = None) -> str:
-    """The text of the page; ``written`` is the moment it names, else now."""
+    """Return the text of the page.
+
+    Args:
+        report: what to render.
+        written: the time that the page names; None means now.
+    """
     jinja = Environment(
         loader=PackageLoader("adamcore.conformance"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
@@ -55,9 +60,13 @@ def render_html(report: Report, *, written: dt.datetime | None = None) -> str:
 
 
 def rows_with_plot(found: list[Column]) -> set[Row]:
-    """The rows that get a plot: all; where they are many, of those that passed the closest of each rule."""
+    """Return the rows that get a plot.
+
+    That is every row up to MAX_PLOTS.  Above that it is every row that did not pass, and for each rule the
+    row closest to its bound.
+    """
     rows = {row for column in found for row in column.rows}
-    if len(rows) <= DRAWN:
+    if len(rows) <= MAX_PLOTS:
         return rows
     return {row for row in rows if row.kind != "passed"} | {
         max(each, key=severity) for column in found for each in column.by_rule.values()
@@ -65,7 +74,7 @@ def rows_with_plot(found: list[Column]) -> set[Row]:
 
 
 def headline(found: list[Column]) -> str:
-    """The outcome in a line."""
+    """Return the outcome in one line."""
     if len(found) == 1:
         [column] = found
         words: dict[Verdict, str] = {
@@ -80,19 +89,19 @@ def headline(found: list[Column]) -> str:
 
 
 def rule_text(rule: str) -> str:
-    """What a rule asks, or what its first probe is for."""
+    """Return what a rule asks, or the purpose of its first probe."""
     about = next((probe.about for probe in PROBES.values() if probe.rule == rule), "")
     return SAYS.get(rule, about)
 
 
 def probe_purpose(row: Row) -> str:
-    """What a row's probe is for."""
+    """Return the purpose of a row's probe."""
     probe = PROBES.get(row.result.probe)
     return probe.about if probe else ""
 
 
 def evidence_numbers(evidence: Evidence) -> list[tuple[str, str, str]]:
-    """Got and want: name, decimal, hex float."""
+    """Return the values got and wanted, each as name, decimal number and hex float."""
     return [
         (name, f"{float.fromhex(text):.9g}", text)
         for name, text in (("got", evidence.got), ("want", evidence.want))

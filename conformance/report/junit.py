@@ -1,4 +1,7 @@
-"""A report as JUnit XML, for continuous integration: a suite a candidate, a case a probe and dtype."""
+"""The report as JUnit XML, for continuous integration.
+
+Each candidate under a claim is a test suite, and each probe in a dtype is a test case.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,16 @@ import re
 from collections.abc import Iterable
 from xml.etree import ElementTree as ET
 
-from adamcore.conformance.checking.explain import findings_of
 from adamcore.conformance.report.report import Entry, Report
-from adamcore.conformance.types import Evidence, Finding, Result
+from adamcore.conformance.report.text import failure_texts
+from adamcore.conformance.types import Result
 
-#: What XML 1.0 cannot hold, not even escaped.
+#: Characters that XML 1.0 cannot hold, not even escaped.
 UNFIT = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def render_junit(report: Report) -> str:
-    """The text of the file."""
+    """Return the text of the file."""
     root = ET.Element("testsuites", name="adamcore check")
     for entry in report.entries:
         root.append(suite_element(entry, report))
@@ -29,7 +32,7 @@ def render_junit(report: Report) -> str:
 
 
 def suite_element(entry: Entry, report: Report) -> ET.Element:
-    """One candidate under one claim."""
+    """Return the test suite of one candidate under one claim."""
     element = ET.Element("testsuite", name=replace_unfit(f"{entry.target} as {entry.claimed}"))
     facts = {"verdict": entry.verdict, "claimed": entry.claimed, "identified": entry.identified or "",
              "kind": entry.kind, "device": entry.device}  # fmt: skip
@@ -50,7 +53,7 @@ def suite_element(entry: Entry, report: Report) -> ET.Element:
 
 
 def case_element(entry: Entry, result: Result) -> ET.Element:
-    """One probe in one dtype."""
+    """Return the test case of one probe in one dtype."""
     element = ET.Element(
         "testcase", name=f"{result.probe} {result.dtype}", classname=replace_unfit(entry.target)
     )
@@ -69,40 +72,8 @@ def case_element(entry: Entry, result: Result) -> ET.Element:
     return element
 
 
-def failure_texts(entry: Entry, result: Result) -> list[str]:
-    """What a failed probe has to say: where it first leaves the bound, then its findings."""
-    said = [result.reason]
-    if result.evidence is not None:
-        said.append("first divergence\n" + "\n".join(f"  {line}" for line in evidence_lines(result.evidence)))
-    return said + [finding_text(found, result.evidence) for found in findings_of(result, entry.findings)]
-
-
-def evidence_lines(e: Evidence) -> list[str]:
-    """Evidence in lines: where, got, want, by how much.
-
-    >>> divergence(Evidence("EPS.1/x", 3, "0[2]", "0x1.8p+0", "0x1.0p+0", 4.0, 2.0))[1:]
-    ['got   0x1.8p+0  (1.5)', 'want  0x1.0p+0  (1)', 'error 4 ULP; the bound is 2 ULP']
-    """
-    return [
-        f"probe {e.probe}, step {e.step}, parameter {e.element}",
-        f"got   {e.got}  ({float.fromhex(e.got):.9g})",
-        f"want  {e.want}  ({float.fromhex(e.want):.9g})",
-        f"error {e.ulp:.4g} ULP; the bound is {e.bound_ulp:.4g} ULP",
-    ]
-
-
-def finding_text(found: Finding, shown: Evidence | None = None) -> str:
-    """A finding in lines, without evidence that has been shown."""
-    lines = [f"{found.area} ({found.rule})", f"  expected  {found.expected}", f"  observed  {found.observed}"]
-    if found.evidence is not None and found.evidence != shown:
-        lines += [f"  {line}" for line in evidence_lines(found.evidence)]
-    if found.repro:
-        lines.append("  again\n" + "\n".join(f"    {line}" for line in found.repro.splitlines()))
-    return "\n".join(lines)
-
-
 def unmet_element(problems: Iterable[str]) -> ET.Element:
-    """The file of expected deviations, where it is wrong itself."""
+    """Return the test suite of wrong entries in the file of expected deviations."""
     element = ET.Element("testsuite", name="expected deviations")
     for number, problem in enumerate(problems, 1):
         each = ET.SubElement(element, "testcase", name=f"entry {number}", classname="expected")
@@ -118,7 +89,7 @@ def add_outcome(parent: ET.Element, tag: str, type: str, message: str, text: str
 
 
 def set_counts(element: ET.Element, cases: Iterable[ET.Element]) -> None:
-    """Enter the numbers of tests, failures, errors and skips."""
+    """Set the numbers of tests, failures, errors and skips as attributes."""
     inner = [[child.tag for child in each] for each in cases]
     element.set("tests", str(len(inner)))
     for name, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
@@ -131,9 +102,11 @@ def first_line(text: str) -> str:
 
 
 def replace_unfit(text: str) -> str:
-    r"""Without the characters that XML cannot hold: a candidate's last words may be anything.
+    r"""Return the text with U+FFFD for each character that XML cannot hold.
 
-    >>> clean("a\x00b") == "a\ufffdb"
+    The last output of a candidate that broke may contain any character.
+
+    >>> replace_unfit("a\x00b") == "a\ufffdb"
     True
     """
     return UNFIT.sub("\ufffd", text)

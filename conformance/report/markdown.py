@@ -1,18 +1,18 @@
-"""A report as Markdown: for a pull request, an issue or a wiki."""
+"""The report as Markdown, for a pull request, an issue or a wiki."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
-from adamcore.conformance.report.junit import evidence_lines
 from adamcore.conformance.report.matrix import Column, columns, rules
 from adamcore.conformance.report.report import Entry, Report
+from adamcore.conformance.report.text import evidence_lines
 from adamcore.conformance.types import Finding
 
 
 def render_markdown(report: Report) -> str:
-    """The text of the page."""
+    """Return the text of the page."""
     found = columns(report)
     parts = ["# Is it Adam?", overview(found)]
     for level, title in (("error", "Deviations"), ("note", "Notes")):
@@ -31,7 +31,7 @@ def render_markdown(report: Report) -> str:
 
 
 def overview(found: Sequence[Column]) -> str:
-    """A row a candidate."""
+    """Return a table with one row for each candidate."""
     heads = ("candidate", "claimed as", "does as", "verdict", "worst", "passed", "failed", "skipped")
     rows = []
     for column in found:
@@ -48,7 +48,7 @@ def overview(found: Sequence[Column]) -> str:
 
 
 def matrix(found: Sequence[Column]) -> str:
-    """Rules by candidates."""
+    """Return a table of rules by candidates."""
     heads = ("rule", *(code(column.target) for column in found))
     rows = [(rule, *(column.cell(rule).text for column in found)) for rule in rules(found)]
     return table(heads, rows) + (
@@ -58,7 +58,7 @@ def matrix(found: Sequence[Column]) -> str:
 
 
 def findings_section(entry: Entry, findings: Sequence[Finding]) -> str:
-    """The findings of one candidate, the most specific first."""
+    """Return the findings of one candidate, the most specific first."""
     title = f"### {code(entry.target)} claimed as {escape(entry.claimed)}"
     if entry.identified and entry.identified != entry.claimed:
         title += f"; it does as {escape(entry.identified)} does"
@@ -90,16 +90,16 @@ def bullets(lines: Sequence[str]) -> str:
 
 
 def escape(plain: str) -> str:
-    r"""Plain text that Markdown and HTML leave as it is.
+    r"""Return plain text with the characters escaped that Markdown or HTML would interpret.
 
-    >>> text("a*b | <c>")
+    >>> escape("a*b | <c>")
     'a\\*b \\| \\<c\\>'
     """
     return re.sub(r"([\\`*_\[\]<>|#~&])", r"\\\1", " ".join(plain.split()))
 
 
 def code(plain: str) -> str:
-    r"""Plain text as code, in a table too.
+    r"""Return plain text as inline code, also inside a table.
 
     >>> code("a`b|c")
     '``a`b\\|c``'
@@ -116,7 +116,7 @@ def block(plain: str, language: str = "text") -> str:
 
 
 def fence(plain: str, least: int) -> str:
-    """More backticks in a row than the text has."""
+    """Return at least ``least`` backticks, and more than the text has in a row."""
     longest = max((len(run) for run in re.findall("`+", plain)), default=0)
     return "`" * max(least, longest + 1)
 

@@ -1,4 +1,4 @@
-"""A report as rows and columns: rules by candidates, dialects by backends, and the probes of each."""
+"""The report as rows and columns, for the renderers: rules by candidates, dialects by backends."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from adamcore.conformance.report.report import Entry, Report, Verdict
-from adamcore.conformance.report.terminal import by_target, distinct_results, format_ratio, worst_verdict
+from adamcore.conformance.report.text import format_ratio
 from adamcore.conformance.types import Finding, Result
 
-#: Kinds of judgement, the worst first -> the word for it, and a sign that needs no colour.
+#: The kinds of outcome, the worst first, each with its word and a sign that needs no colour.
 KINDS = {
     "failed": ("failed", "✗"), "expected": ("failed, as expected", "≠"), "note": ("failed a should", "~"),
     "undecided": ("undecided", "?"), "passed": ("passed", ""), "skipped": ("skipped", "-"),
@@ -21,22 +21,22 @@ SEVERITY = {kind: -number for number, kind in enumerate(KINDS)}
 
 @dataclass(frozen=True)
 class Cell:
-    """Some results of one candidate as one number."""
+    """The worst of some results of one candidate."""
 
-    kind: str = ""  #: a key of KINDS; empty where there is no result
+    kind: str = ""  #: a key of KINDS; empty if there is no result
     worst: float = 0.0  #: the largest error over its bound among results of this kind
-    counted: int = 0
+    counted: int = 0  #: how many results there are
 
     @property
     def text(self) -> str:
-        """``.31``; ``✗ 12``; ``-`` where all were skipped; nothing where there is nothing."""
+        """The cell in few characters: ``.31``, ``✗ 12``, ``-`` if all were skipped, or nothing."""
         if self.kind in ("", "skipped"):
             return KINDS["skipped"][1] if self.kind else ""
         return f"{KINDS[self.kind][1]} {format_ratio(self.worst)}".strip()
 
     @property
     def label(self) -> str:
-        """The same in words.
+        """The cell in words.
 
         >>> Cell("failed", 12.0, 3).label, Cell("passed", 0.31, 1).label
         ('failed, error 12 of the bound', 'passed, error .31 of the bound')
@@ -49,7 +49,7 @@ class Cell:
 
     @property
     def level(self) -> int:
-        """0 to 4 within the bound, in fifths of it; 5 to 7 beyond it, by powers of 100."""
+        """The shade: 0 to 4 within the bound, one for each fifth; 5 to 7 above it, by factors of 100."""
         if self.worst <= 1:
             return min(4, int(self.worst * 5))
         return 7 if self.worst > 1e4 else 6 if self.worst > 1e2 else 5
@@ -57,7 +57,7 @@ class Cell:
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """One probe in one dtype, of one candidate: the worst of its claims."""
+    """The worst result of one candidate on one probe in one dtype, among all its claims."""
 
     result: Result
     kind: str
@@ -71,7 +71,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Column:
-    """One candidate, under one claim or under many."""
+    """One candidate with all its claims."""
 
     target: str
     entries: list[Entry]
@@ -97,14 +97,14 @@ class Column:
 
     @cached_property
     def counts(self) -> dict[str, int]:
-        """How many distinct results of each kind, those of all claims together."""
+        """The number of distinct results of each kind, over all claims."""
         judged = [(kind_of(e, r), r) for e in self.entries for r in e.results]
         kinds = [kind for kind, _ in {id(r): (kind, r) for kind, r in judged}.values()]
         return {kind: kinds.count(kind) for kind in KINDS}
 
     @cached_property
     def by_rule(self) -> dict[str, list[Row]]:
-        """The rows, a rule at a time."""
+        """The rows of each rule."""
         found: dict[str, list[Row]] = {}
         for row in self.rows:
             found.setdefault(rule_of(row.result), []).append(row)
@@ -114,20 +114,20 @@ class Column:
         return cell_of(self.by_rule.get(rule, ()))
 
     def findings(self, level: str) -> list[tuple[Entry, list[Finding]]]:
-        """The findings of one level, of each entry that has any."""
+        """Return each entry that has findings of this level, with those findings."""
         each = [(e, [f for f in e.findings if f.level == level]) for e in self.entries]
         return [(entry, findings) for entry, findings in each if findings]
 
 
 def columns(report: Report) -> list[Column]:
-    """Every target of a report."""
+    """Return a column for each target of a report."""
     return [
         Column(target, entries, worst_rows(entries)) for target, entries in by_target(report.entries).items()
     ]
 
 
 def worst_rows(entries: Sequence[Entry]) -> list[Row]:
-    """One row for each probe and dtype: the worst that any claim shows."""
+    """Return one row for each probe and dtype: the worst result among the entries."""
     found: dict[tuple[str, str], Row] = {}
     for entry in entries:
         for result in entry.results:
@@ -139,7 +139,7 @@ def worst_rows(entries: Sequence[Entry]) -> list[Row]:
 
 
 def kind_of(entry: Entry, result: Result) -> str:
-    """The judgement in one word of KINDS."""
+    """Return the kind of a result, a key of KINDS."""
     if result.status != "failed":
         return result.status
     if not entry.failed(result):
@@ -152,7 +152,7 @@ def severity(row: Row) -> tuple[int, float]:
 
 
 def cell_of(rows: Iterable[Row]) -> Cell:
-    """The worst of some rows."""
+    """Return the worst of some rows as a cell."""
     rows = list(rows)
     if not rows:
         return Cell()
@@ -165,12 +165,12 @@ def rule_of(result: Result) -> str:
 
 
 def rules(found: Iterable[Column]) -> list[str]:
-    """Every rule that a result is about, in the order of the probes."""
+    """Return every rule that has a result, in the order of the probes."""
     return list(dict.fromkeys(rule_of(row.result) for column in found for row in column.rows))
 
 
 def by_dialect(found: Iterable[Column]) -> tuple[list[Column], dict[str, list[Cell]]]:
-    """The candidates held to several dialects, and for each dialect a cell for each of them."""
+    """Return the candidates with several claims, and for each dialect a cell for each of them."""
     several = [column for column in found if len(column.entries) > 1 and column.rows]
     claims = dict.fromkeys(entry.claimed for column in several for entry in column.entries)
     entries = [{entry.claimed: entry for entry in column.entries} for column in several]
@@ -181,5 +181,25 @@ def by_dialect(found: Iterable[Column]) -> tuple[list[Column], dict[str, list[Ce
 
 
 def count_results(found: Sequence[Column]) -> int:
-    """How many distinct results a report has."""
+    """Return the number of distinct results in a report."""
     return sum(len(distinct_results(r for e in column.entries for r in e.results)) for column in found)
+
+
+def by_target(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
+    """Return the entries of each target."""
+    rows: dict[str, list[Entry]] = {}
+    for entry in entries:
+        rows.setdefault(entry.target, []).append(entry)
+    return rows
+
+
+def distinct_results(results: Iterable[Result]) -> list[Result]:
+    """Return each result once; dialects that a probe cannot tell apart share one result."""
+    return list({id(r): r for r in results}.values())
+
+
+def worst_verdict(entries: Sequence[Entry]) -> Verdict:
+    """Return the worst verdict among the entries of a target."""
+    order: tuple[Verdict, ...] = ("broken", "deviates", "unavailable", "conforms")
+    verdicts = {entry.verdict for entry in entries}
+    return next(v for v in order if v in verdicts)

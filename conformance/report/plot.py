@@ -1,4 +1,4 @@
-"""Error against bound over the steps of a probe, as the coordinates of a small plot."""
+"""The plot of a probe: error and bound over the steps, as coordinates for the template."""
 
 from __future__ import annotations
 
@@ -6,31 +6,33 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from adamcore.conformance.report.terminal import format_ratio
+from adamcore.conformance.report.text import format_ratio
 from adamcore.conformance.types import Point
 
 WIDTH, HEIGHT = 300, 110
-LEFT, RIGHT, TOP, BOTTOM = 36, 294, 8, 92  #: where the axes lie
-POINTS = 60  #: more steps than this are drawn as so many groups, each by its worst
-DECADES = 8  #: errors smaller than the largest size by more than this, and than every bound, lie on the floor
+LEFT, RIGHT, TOP, BOTTOM = 36, 294, 8, 92  #: positions of the axes
+POINTS = 60  #: points of a curve at most; of more steps, each group is drawn as its worst step
+DECADES = (
+    8  #: height of the plot in powers of ten, unless a bound lies lower; smaller errors lie on the floor
+)
 
 
 @dataclass
 class Plot:
-    """What the template draws; every coordinate is a whole number."""
+    """The elements of one plot; every coordinate is a whole number."""
 
-    label: str  #: the plot in words, for who cannot see it
-    bound: str = ""  #: a path
-    within: str = ""  #: the closed area under it
-    error: str = ""
-    dots: list[tuple[int, int]] = field(default_factory=list)
-    beyond: list[tuple[int, int]] = field(default_factory=list)
+    label: str  #: the plot in words, for readers who cannot see it
+    bound: str = ""  #: path of the bound
+    within: str = ""  #: path of the closed area below the bound
+    error: str = ""  #: path of the error
+    dots: list[tuple[int, int]] = field(default_factory=list)  #: the errors as points, if they are few
+    beyond: list[tuple[int, int]] = field(default_factory=list)  #: the errors above their bound
     y_ticks: list[tuple[int, str]] = field(default_factory=list)
     x_ticks: list[tuple[int, str]] = field(default_factory=list)
 
 
 def plot(series: Sequence[Point]) -> Plot | None:
-    """The plot of a series; None where there is nothing to draw: no number, or all stands still."""
+    """Return the plot of a series, or None if no error and no bound is a positive finite number."""
     steps = thin(series)
     bounds = [p.bound_ulp for _, p in steps if 0 < p.bound_ulp < math.inf]
     errors = [p.ulp for _, p in steps if 0 < p.ulp < math.inf]
@@ -63,7 +65,7 @@ def plot(series: Sequence[Point]) -> Plot | None:
 
 
 def thin(series: Sequence[Point]) -> list[tuple[int, Point]]:
-    """(step, point), at most POINTS of them."""
+    """Return at most POINTS pairs of a step and its point: the worst step of each group."""
     steps = list(enumerate(series, 1))
     size = math.ceil(len(steps) / POINTS)
     if size <= 1:
@@ -72,7 +74,7 @@ def thin(series: Sequence[Point]) -> list[tuple[int, Point]]:
 
 
 def path(points: Sequence[tuple[int, int]]) -> str:
-    """Straight lines through points, as SVG writes them.
+    """Return straight lines through points as the path of an SVG.
 
     >>> path([(36, 50), (165, 40)])
     'M36 50L165 40'
@@ -81,18 +83,18 @@ def path(points: Sequence[tuple[int, int]]) -> str:
 
 
 def power_label(k: int) -> str:
-    """A power of ten in few characters.
+    """Return 10**k in few characters.
 
-    >>> [power(k) for k in (-3, -1, 0, 2, 6)]
+    >>> [power_label(k) for k in (-3, -1, 0, 2, 6)]
     ['1e-3', '.1', '1', '100', '1e6']
     """
     return f"{10**k}" if 0 <= k <= 3 else ".1" if k == -1 else f"1e{k}"
 
 
 def describe(series: Sequence[Point]) -> str:
-    """What the plot shows, in a sentence.
+    """Return the content of the plot in words.
 
-    >>> in_words([Point(0.25, 1.0, 4.0), Point(3.0, 6.0, 2.0)])
+    >>> describe([Point(0.25, 1.0, 4.0), Point(3.0, 6.0, 2.0)])
     '2 steps; worst in step 2: error 6 ULP, bound 2 ULP (3.0 of it); first beyond in step 2'
     """
     worst, point = max(enumerate(series, 1), key=lambda each: each[1].ratio)

@@ -1,4 +1,4 @@
-"""What a check found: entries and their verdicts, the report as JSON, the exit code."""
+"""The report of a check: its entries and their verdicts, its JSON form and its exit code."""
 
 from __future__ import annotations
 
@@ -30,29 +30,41 @@ EXIT_CONFORMS, EXIT_DEVIATES, EXIT_USAGE, EXIT_BROKEN = 0, 1, 2, 3
 
 @dataclass
 class Entry:
-    """One candidate held to one claim."""
+    """The outcome for one candidate under one claim."""
 
     target: str
     claimed: str
-    axes: dict[str, list[Any]]  #: the values it may have on each axis, as far as they were told apart
+    axes: dict[str, list[Any]]  #: for each axis the values that agree with what the candidate did
     verdict: Verdict = "conforms"
     reason: str = ""  #: why it is broken or unavailable
     kind: str = ""
     device: str = ""
     identified: str | None = None
-    sureness: float | None = None  #: how far the next best combination of axes is, in bounds
-    fault: str | None = None  #: what it does besides, where only an Adam with a fault is like it
-    precision: str | None = None  #: how it forms its coefficients in float32
+    sureness: float | None = None  #: distance of the next best combination of axes, in bounds
+    fault: str | None = None  #: the fault, if the candidate matches only an Adam with a fault
+    precision: str | None = None  #: how the candidate forms its coefficients in float32
     findings: list[Finding] = field(default_factory=list)
     results: list[Result] = field(default_factory=list)
-    asked: bool = True  #: whether the user named it
+    asked: bool = True  #: True if the user named the target
     advisory: frozenset[str] = frozenset()  #: probes whose failure is a note, not a deviation
     waived: dict[tuple[str, str], str] = field(default_factory=dict)
-    """(probe, dtype) of failures that were expected -> the reason (expected.py)."""
-    as_expected: bool = False  #: whether it deviates in nothing that was not expected
+    """The reason of each expected failure, by probe and dtype (see checking/expected.py)."""
+    as_expected: bool = False  #: True if every deviation of the candidate was expected
 
     def failed(self, result: Result) -> bool:
+        """True if the result is a deviation: it failed, and its probe is not advisory."""
         return result.status == "failed" and result.probe not in self.advisory
+
+    def findings_of(self, result: Result) -> list[Finding]:
+        """Return the deviations that explain a failed result.
+
+        A finding can explain many results, but it names one rule and shows one result as evidence.  So a
+        result that no finding names belongs to the first finding.
+        """
+        errors = [f for f in self.findings if f.level == "error"]
+        rule = result.probe.split("/")[0]
+        named = [f for f in errors if f.rule == rule or (f.evidence and f.evidence.probe == result.probe)]
+        return named or errors[:1]
 
 
 @dataclass
@@ -61,14 +73,19 @@ class Report:
 
     entries: list[Entry]
     environment: dict[str, Any]
-    unmet: list[str] = field(default_factory=list)  #: what the file of expected deviations is wrong about
-    quick: bool = False  #: whether only short probes were run
+    unmet: list[str] = field(
+        default_factory=list
+    )  #: entries of the file of expected deviations that are wrong
+    quick: bool = False  #: True if only short probes were run
 
     @property
     def exit_code(self) -> int:
-        """3 if a candidate broke, else 2 if one asked for is not here, else 1 if one deviates, else 0.
+        """The exit code: the first line that applies.
 
-        A deviation that was expected does not count; an expectation that was not met does.
+        * 3: a candidate broke.
+        * 2: a candidate that the user named is not available.
+        * 1: a candidate deviates in a way that was not expected, or an expected deviation did not occur.
+        * 0: otherwise.
         """
         verdicts = {entry.verdict for entry in self.entries}
         if "broken" in verdicts:
@@ -79,7 +96,7 @@ class Report:
         return EXIT_DEVIATES if unexpected or self.unmet else EXIT_CONFORMS
 
     def as_dict(self) -> dict[str, Any]:
-        """The report in the form of schemas/report-1.json."""
+        """Return the report in the form of schemas/report-1.json."""
         return {
             "schema": SCHEMA,
             "environment": self.environment,
@@ -89,21 +106,21 @@ class Report:
         }
 
     def write(self, path: str | Path) -> None:
-        """Write the report as JSON, whole or not at all.
+        """Write the report as JSON.  An interrupted write leaves the old file as it was.
 
         Raises:
-            OSError: the folder is not there or cannot be written to.
+            OSError: the folder does not exist or is not writable.
         """
         write_whole(path, [render_json(self).encode()])
 
 
 def render_json(report: Report) -> str:
-    """The text of the JSON report."""
+    """Return the text of the JSON report."""
     return json.dumps(report.as_dict(), indent=1, allow_nan=False) + "\n"
 
 
 def check_writable(path: str | Path) -> None:
-    """Raise OSError now if a report could not be written to ``path`` later."""
+    """Raise OSError if a report could not be written to ``path``."""
     path = Path(path)
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder")
@@ -155,12 +172,12 @@ def result_json(judged: Result, waived: str = "") -> dict[str, Any]:
 
 
 def finite_or_none(x: float) -> float | None:
-    """JSON has no infinity: None where no finite number says it (what stands still moved, say)."""
+    """Return ``x``, or None if it is not finite: JSON has no infinity."""
     return float(x) if math.isfinite(x) else None
 
 
 def environment(devices: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """What the check ran with; found without importing any framework."""
+    """Return Python's version, the platform, the installed packages and ``devices``; import no framework."""
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
@@ -171,7 +188,7 @@ def environment(devices: Mapping[str, str] | None = None) -> dict[str, Any]:
 
 
 def versions(packages: Sequence[str]) -> dict[str, str]:
-    """Of the installed ones among ``packages``."""
+    """Return the versions of those ``packages`` that are installed."""
     found = {}
     for name in packages:
         try:

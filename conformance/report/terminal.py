@@ -1,19 +1,20 @@
-"""A report on the terminal: who conforms, how close to the bound, and what is wrong."""
+"""The report on the terminal: verdicts, the worst errors over their bounds, and the findings."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from adamcore.conformance.report.matrix import by_target, distinct_results, worst_verdict
 from adamcore.conformance.report.report import Entry, Report, Verdict
+from adamcore.conformance.report.text import format_ratio
 from adamcore.conformance.types import Finding, Result
 
-#: A column for each group of rules: its head, and the first parts of the rules in it.
+#: The columns: a head, and the families of the rules in it.
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("mom", ("MOM", "STEP")),
     ("bias", ("BC",)),
@@ -27,12 +28,12 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("num", ("NUM", "COEF", "NF")),
     ("stat", ("STATE",)),
 )
-#: Heads of the counts -> the status counted, and its colour where there are any.
+#: The columns of counts: a head, the status that is counted, and its colour if there are any.
 COUNTS = {
     "pass": ("passed", ""), "fail": ("failed", "bold red"), "note": ("note", "yellow"),
     "skip": ("skipped", "yellow"), "open": ("undecided", "yellow"),
 }  # fmt: skip
-SHOWN = 5  #: findings of an entry that are shown in full
+SHOWN = 5  #: findings of an entry that are printed in full
 LEGEND = {
     "mom": "moments and step", "bias": "bias correction", "eps": "epsilon", "dec": "weight decay",
     "ams": "AMSGrad", "nes": "Nesterov", "frz": "freezing and the clock", "lr": "learning rate, maximize",
@@ -67,15 +68,8 @@ def print_report(report: Report, console: Console) -> None:
         console.print("a quick check: the short probes alone; without --quick it has all", style="yellow")
 
 
-def by_target(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
-    rows: dict[str, list[Entry]] = {}
-    for entry in entries:
-        rows.setdefault(entry.target, []).append(entry)
-    return rows
-
-
 def overview(rows: dict[str, list[Entry]]) -> Table:
-    """A row a candidate, a column a group of rules: the worst error as a fraction of its bound."""
+    """Return a table of candidates by groups of rules: the worst error as a fraction of its bound."""
     results = [r for entries in rows.values() for e in entries for r in e.results]
     groups = [(head, rules) for head, rules in GROUPS if any(in_group(r, rules) for r in results)]
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
@@ -98,7 +92,7 @@ def overview(rows: dict[str, list[Entry]]) -> Table:
 
 
 def count_texts(results: Sequence[Result], entry: Entry) -> list[Text]:
-    """The numbers of probes that passed, failed, ..., as COUNTS names them."""
+    """Return the number of results for each column of COUNTS."""
     kinds = ["note" if r.status == "failed" and not entry.failed(r) else r.status for r in results]
     return [
         Text(str(kinds.count(kind)) if results else "", style if kind in kinds else "dim")
@@ -112,7 +106,7 @@ def label(target: str, entries: Sequence[Entry]) -> Text:
 
 
 def by_dialect(several: Sequence[list[Entry]]) -> Table:
-    """Dialect by backend: the worst error as a fraction of its bound."""
+    """Return a table of dialects by backends: the worst error as a fraction of its bound."""
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     table.add_column("dialect", no_wrap=True)
     for entries in several:
@@ -140,13 +134,8 @@ def in_group(result: Result, rules: tuple[str, ...]) -> bool:
     return result.probe.split("/")[0].split(".")[0] in rules
 
 
-def distinct_results(results: Iterable[Result]) -> list[Result]:
-    """Without the repetitions of dialects that a probe cannot tell apart."""
-    return list({id(r): r for r in results}.values())
-
-
 def worst_text(results: Sequence[Result], entry: Entry) -> Text:
-    """The worst ratio of some results, coloured: ``.31``, ``12``, ``!``, ``-`` where all were skipped."""
+    """Return the worst ratio of some results, coloured: ``.31``, ``12``, ``!``, or ``-`` if all skipped."""
     judged = [r for r in results if r.status in ("passed", "failed", "undecided")]
     if not judged:
         return Text("-" if results else "", "dim")
@@ -156,31 +145,8 @@ def worst_text(results: Sequence[Result], entry: Entry) -> Text:
     return Text(format_ratio(worst), "green" if worst < 0.8 else "yellow")
 
 
-def format_ratio(x: float) -> str:
-    """A fraction in at most four characters.
-
-    >>> [ratio(x) for x in (0.0, 0.004, 0.314, 1.0, 7.26, 1234.0, 2.5e7, math.inf)]
-    ['0', '.00', '.31', '1.0', '7.3', '1e3', '2e7', '!']
-    """
-    if math.isinf(x) or math.isnan(x):
-        return "!"
-    if x == 0:
-        return "0"
-    if x < 0.995:
-        return f"{x:.2f}".lstrip("0")
-    if x < 9.95:
-        return f"{x:.1f}"
-    return f"{x:.0f}" if x < 999.5 else f"{x:.0e}".replace("e+0", "e").replace("e+", "e")
-
-
-def worst_verdict(entries: Sequence[Entry]) -> Verdict:
-    order: tuple[Verdict, ...] = ("broken", "deviates", "unavailable", "conforms")
-    verdicts = {entry.verdict for entry in entries}
-    return next(v for v in order if v in verdicts)
-
-
 def unique_reasons(entries: Sequence[Entry]) -> list[Entry]:
-    """The first entry of each target that is broken or not here."""
+    """Return the entries with a reason, such as that of a broken target, each reason of a target once."""
     found: dict[tuple[str, str], Entry] = {}
     for entry in entries:
         if entry.reason:
@@ -189,7 +155,7 @@ def unique_reasons(entries: Sequence[Entry]) -> list[Entry]:
 
 
 def group_by_findings(entries: Sequence[Entry], level: str) -> list[tuple[list[Entry], list[Finding]]]:
-    """Entries of one target that have the same findings of a level, and those findings."""
+    """Return groups of entries of one target that have the same findings of a level, with those findings."""
     groups: dict[object, tuple[list[Entry], list[Finding]]] = {}
     for entry in entries:
         findings = [f for f in entry.findings if f.level == level]
@@ -200,7 +166,7 @@ def group_by_findings(entries: Sequence[Entry], level: str) -> list[tuple[list[E
 
 
 def print_groups(console: Console, groups: Sequence[tuple[list[Entry], list[Finding]]]) -> None:
-    """The first few groups in full, the others by name."""
+    """Print the first few groups in full and name the others."""
     for entries, findings in groups[:SHOWN]:
         print_findings(console, entries, findings)
     if rest := [entry.claimed for entries, _ in groups[SHOWN:] for entry in entries]:
@@ -210,9 +176,9 @@ def print_groups(console: Console, groups: Sequence[tuple[list[Entry], list[Find
 
 
 def join_few(names: Sequence[str], count: int = 3) -> str:
-    """``names`` in a line: the first few, and how many more.
+    """Return the first few names and the number of the others.
 
-    >>> few(["a", "b"]), few(["a", "b", "c", "d", "e"])
+    >>> join_few(["a", "b"]), join_few(["a", "b", "c", "d", "e"])
     ('a, b', 'a, b, c and 2 more')
     """
     shown = ", ".join(names[:count])
@@ -220,7 +186,7 @@ def join_few(names: Sequence[str], count: int = 3) -> str:
 
 
 def print_findings(console: Console, entries: Sequence[Entry], findings: Sequence[Finding]) -> None:
-    """Findings that some entries of a target share, the most specific first, with what was seen."""
+    """Print the findings that some entries of a target share, the most specific first."""
     level, entry = findings[0].level, entries[0]
     console.print()
     title = Text("deviation" if level == "error" else "note", "bold red" if level == "error" else "yellow")
@@ -237,7 +203,7 @@ def print_findings(console: Console, entries: Sequence[Entry], findings: Sequenc
             line.add_column(overflow="fold")
             line.add_row(name, Text(value))
             console.print(Padding(line, (0, 0, 0, 4), expand=False))
-        if found.repro and "\n" in found.repro:  # a program: whole lines, to be copied
+        if found.repro and "\n" in found.repro:  # a program; its lines stay whole, so that it can be copied
             console.print(Padding(Text("a program that shows it", "dim"), (0, 0, 0, 4), expand=False))
             console.print(Text(found.repro), soft_wrap=True)
     if rest := list(dict.fromkeys(found.rule for found in findings[SHOWN:])):
@@ -258,7 +224,7 @@ def details(found: Finding) -> list[tuple[str, str]]:
 
 
 def summary(report: Report) -> Text:
-    """The last line: how many of each verdict."""
+    """Return the last line: the number of candidates with each verdict."""
     counts: dict[str, int] = {}
     for entries in by_target(report.entries).values():
         verdict = worst_verdict(entries)

@@ -1,4 +1,4 @@
-"""The files a check is asked to write: which formats, whether they can be written, and writing them."""
+"""The report as files: the renderer of each format, a test of the paths before the check, the writing."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from adamcore.backends.io.atomic import write_whole
+from adamcore.conformance.errors import UsageError
 from adamcore.conformance.report.report import Report, check_writable
-from adamcore.conformance.settings import UsageError
 
 
 def renderer_for(form: str) -> Callable[[Report], str]:
-    """The function that makes the text of a format."""
+    """Return the function that renders a report in the format ``form``, a key of ``FORMATS``."""
     if form == "json":
         from adamcore.conformance.report.report import render_json
 
@@ -31,10 +31,13 @@ def renderer_for(form: str) -> Callable[[Report], str]:
 
 
 def check_paths(paths: Mapping[str, str]) -> None:
-    """Find out before the check runs what would keep a report from being written after it.
+    """Raise an error before the check runs if its reports could not be written after it.
+
+    Args:
+        paths: the file of each format.
 
     Raises:
-        UsageError: a path that cannot be written, one given twice, or a library that is not here.
+        UsageError: a path is not writable or given twice, or jinja2 is needed and not installed.
     """
     seen: dict[Path, str] = {}
     for form, path in paths.items():
@@ -49,7 +52,10 @@ def check_paths(paths: Mapping[str, str]) -> None:
 
 
 def write_all(report: Report, paths: Mapping[str, str]) -> list[str]:
-    """Write each report whole or not at all; returns what went wrong, a line for each."""
+    """Write the report in each format; return a line for each file that could not be written.
+
+    A file is written whole or not at all.
+    """
     problems = []
     for form, path in paths.items():
         try:

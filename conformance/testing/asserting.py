@@ -10,16 +10,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from adamcore.conformance.candidates.base import CandidateError, UnavailableError
 from adamcore.conformance.candidates.targets import make_candidate
 from adamcore.conformance.checking.check import check, select_probes
 from adamcore.conformance.checking.subjects import ThirdParty
-from adamcore.conformance.report.junit import failure_texts, finding_text
+from adamcore.conformance.errors import CandidateError, ConformanceError, UnavailableError
 from adamcore.conformance.report.report import Entry, Report, environment
+from adamcore.conformance.report.text import failure_texts, finding_text
 from adamcore.conformance.settings import DTYPES
 from adamcore.conformance.workers.pool import EndEvent, Event, ReadyEvent, RunEvent, WorkerJob
 from adamcore.conformance.workers.worker import try_probe
-from adamcore.errors import AdamcoreError
 
 FIND_ORIGIN = """
 import importlib.util as u, sys
@@ -29,10 +28,6 @@ if spec is not None and spec.origin is None:
     spec = u.find_spec(full)
 print(spec.origin or "" if spec else "")
 """
-
-
-class ConformanceError(AdamcoreError, AssertionError):
-    """A candidate that does not conform to its claim; the message has the findings."""
 
 
 def assert_conforms(target: Any, dialect: str | None = None, **options: Any) -> Report:

@@ -13,11 +13,11 @@ from adamcore.conformance.candidates import is_own_backend
 from adamcore.conformance.checking.check import check, select_probes, validate_target
 from adamcore.conformance.checking.expected import Expectations, read_expected
 from adamcore.conformance.claims import claim_of_dialect
-from adamcore.conformance.report.junit import failure_texts
+from adamcore.conformance.errors import ConformanceError, UsageError
 from adamcore.conformance.report.matrix import KINDS, kind_of
 from adamcore.conformance.report.report import Entry, Report
-from adamcore.conformance.settings import DTYPES, UsageError, parse_assignments
-from adamcore.conformance.testing.asserting import ConformanceError
+from adamcore.conformance.report.text import failure_texts
+from adamcore.conformance.settings import DTYPES, parse_assignments
 from adamcore.conformance.types import Result
 from adamcore.dialects import dialect, for_target
 from adamcore.errors import DialectError

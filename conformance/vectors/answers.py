@@ -128,7 +128,7 @@ def publish(balls: Any, radius: FloatArray, dtype: str) -> tuple[str, list[float
 def round_up(x: float) -> float:
     """The least number of three digits that is not below ``x``: the same on every machine.
 
-    >>> upwards(0.123000001)
+    >>> round_up(0.123000001)
     0.124
     """
     return float(UPWARDS.create_decimal(Decimal(float(x))))

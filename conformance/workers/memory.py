@@ -36,13 +36,13 @@ def process_tree(pid: int) -> Iterator[int]:
         with contextlib.suppress(OSError, ValueError):
             for task in os.listdir(PROC / str(one) / "task"):
                 with contextlib.suppress(OSError, ValueError):
-                    children = (PROC / str(one) / "task" / task / "children").read_text()
+                    children = (PROC / str(one) / "task" / task / "children").read_text(encoding="utf-8")
                     waiting += [int(child) for child in children.split()]
 
 
 def private_memory(pid: int) -> int:
     """Bytes of one process' anonymous, shared and swapped-out pages."""
     with contextlib.suppress(OSError, ValueError, IndexError):
-        lines = (PROC / str(pid) / "status").read_text().splitlines()
+        lines = (PROC / str(pid) / "status").read_text(encoding="utf-8", errors="replace").splitlines()
         return sum(int(line.split()[1]) for line in lines if line.startswith(COUNTED)) * 1024
     return 0

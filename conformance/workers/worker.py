@@ -21,15 +21,9 @@ import sys
 from typing import Any, TextIO
 
 from adamcore import Adam
-from adamcore.conformance.candidates import (
-    Candidate,
-    CandidateError,
-    Refusal,
-    SettingError,
-    UnavailableError,
-    load_candidates,
-)
+from adamcore.conformance.candidates import Candidate, Refusal, load_candidates
 from adamcore.conformance.candidates.base import describe
+from adamcore.conformance.errors import CandidateError, SettingError, UnavailableError
 from adamcore.conformance.types import Probe, Run
 from adamcore.conformance.wire import pack_run, unpack_probe
 
@@ -53,7 +47,7 @@ def private_output() -> TextIO:
     sys.stdout.flush()
     lines = os.fdopen(os.dup(1), "w", encoding="ascii")
     os.dup2(2, 1)
-    with open(os.devnull) as nothing:
+    with open(os.devnull, encoding="utf-8") as nothing:
         os.dup2(nothing.fileno(), 0)
     return lines
 

@@ -16,7 +16,9 @@ PAGE = ROOT / "docs" / "embedding.md"
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE.read_text(), flags=re.MULTILINE | re.DOTALL)
+    return re.findall(
+        rf"^```{language}\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL
+    )
 
 
 def test_the_page_runs(tmp_path: Path) -> None:
@@ -24,13 +26,15 @@ def test_the_page_runs(tmp_path: Path) -> None:
     pytest.importorskip("sparse", reason="sparse, the library of docs/embedding.md, is not installed")
     program = [block for block in blocks("python") if not block.startswith("# file: ")]
     [module] = [block for block in blocks("python") if block.startswith("# file: ")]
-    (tmp_path / module.split()[2]).write_text(module)
+    (tmp_path / module.split()[2]).write_text(module, encoding="utf-8")
     [group] = [tomllib.loads(block)["project"]["entry-points"] for block in blocks("toml")]
     info = tmp_path / "adamcore_sparse-1.0.dist-info"
     info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: adamcore-sparse\nVersion: 1.0\n")
+    (info / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: adamcore-sparse\nVersion: 1.0\n", encoding="utf-8"
+    )
     entries = "\n".join(f"{name} = {value}" for name, value in group["adamcore.backends"].items())
-    (info / "entry_points.txt").write_text(f"[adamcore.backends]\n{entries}\n")
+    (info / "entry_points.txt").write_text(f"[adamcore.backends]\n{entries}\n", encoding="utf-8")
     last = "\nimport sys\nassert 'adamcore_sparse' in sys.modules\nprint('ran')\n"
     outputs = []
     for path in ("", str(tmp_path)):  # without the package, then with it
@@ -51,4 +55,6 @@ def test_the_library_is_named_nowhere_in_the_package() -> None:
     root = PAGE.parents[1]
     for folder in ("adamcore", "backends"):
         for path in (root / folder).glob("*.py"):
-            assert not re.search(r"^\s*(import|from) sparse\b", path.read_text(), flags=re.MULTILINE), path
+            assert not re.search(
+                r"^\s*(import|from) sparse\b", path.read_text(encoding="utf-8"), flags=re.MULTILINE
+            ), path

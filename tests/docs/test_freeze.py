@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from paths import ROOT
 
-PAGE = (ROOT / "docs" / "freeze.md").read_text()
+PAGE = (ROOT / "docs" / "freeze.md").read_text(encoding="utf-8")
 
 
 def block(language: str) -> str:
@@ -36,7 +36,7 @@ def test_numbers_on_the_page_are_the_programs(tmp_path: Path) -> None:
     for library in ("jax", "matplotlib", "torch"):
         pytest.importorskip(library)
     assert run("--plot", str(tmp_path / "freeze.svg")) == block("text")
-    svg = (tmp_path / "freeze.svg").read_text()
+    svg = (tmp_path / "freeze.svg").read_text(encoding="utf-8")
     assert "<svg" in svg
     assert "dc:date" not in svg
 

@@ -15,7 +15,10 @@ from paths import ROOT
 # Keras reads a variable of its torch backend through an __array__ that NumPy 2 finds old.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
-PAGES = {name: (ROOT / "docs" / f"{name}.md").read_text() for name in ("jax", "keras", "numpy", "moving")}
+PAGES = {
+    name: (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    for name in ("jax", "keras", "numpy", "moving")
+}
 BLOCKS = [
     pytest.param(name, block, id=f"{name}-{k}", marks=[pytest.mark.slow] * (name == "keras"))
     for name, page in PAGES.items()

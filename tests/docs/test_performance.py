@@ -25,7 +25,7 @@ def loaded(name: str) -> ModuleType:
 
 def test_the_page_is_that_of_the_stored_runs() -> None:
     page = loaded("page")
-    assert page.PAGE.read_text() == page.page(), "make performance"
+    assert page.PAGE.read_text(encoding="utf-8") == page.page(), "make performance"
 
 
 def test_a_run(tmp_path: Path) -> None:
@@ -36,14 +36,14 @@ def test_a_run(tmp_path: Path) -> None:
     target, plot = tmp_path / "run.json", tmp_path / "run.svg"
     arguments = ["bench", "numpy", "--work", "100", "--budget", "0.1"]
     assert main([*arguments, "--json", str(target), "--plot", str(plot)]) == 0
-    run = json.loads(target.read_text())
+    run = json.loads(target.read_text(encoding="utf-8"))
     assert run["schema"] == "adamcore-bench/1"
     rows = {row["name"]: row for row in run["rows"]}
     assert rows["usual, whole arrays"]["ratio"] == 1.0
     assert rows["adamcore"]["seconds"] > 0
     assert set(run["environment"]["packages"]) >= {"adamcore", "numpy"}
     assert "complex64" in run["unserved"]["numpy"]
-    assert plot.read_text().startswith("<svg")
+    assert plot.read_text(encoding="utf-8").startswith("<svg")
 
 
 def test_no_contender_is_named_twice() -> None:

@@ -7,7 +7,7 @@ import re
 import pytest
 from paths import ROOT
 
-README = (ROOT / "README.md").read_text()
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```", README, flags=re.M | re.S)
 
 
@@ -24,7 +24,7 @@ def test_example_runs(block: str, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_commands_exist() -> None:
-    makefile = (ROOT / "Makefile").read_text()
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in set(re.findall(r"`?make ([a-z]+)", README)):
         assert re.search(rf"^{target}:", makefile, flags=re.M), target
 
@@ -33,6 +33,6 @@ def test_commands_exist() -> None:
     "page", ["README.md", "CONTRIBUTING.md", "docs/architecture.md"], ids=lambda page: str(page)
 )
 def test_links_lead_somewhere(page: str) -> None:
-    for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", (ROOT / page).read_text()):
+    for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", (ROOT / page).read_text(encoding="utf-8")):
         if "://" not in target:
             assert (ROOT / page).parent.joinpath(target).exists(), target

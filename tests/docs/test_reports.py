@@ -14,7 +14,7 @@ from adamcore.conformance.settings import FORMATS
 from adamcore.conformance.testing.plugin import OPTIONS
 
 DOCS = ROOT / "docs"
-REPORTS, PYTEST = ((DOCS / name).read_text() for name in ("reports.md", "pytest.md"))
+REPORTS, PYTEST = ((DOCS / name).read_text(encoding="utf-8") for name in ("reports.md", "pytest.md"))
 
 
 def blocks(page: str, language: str) -> list[str]:
@@ -33,7 +33,7 @@ def test_examples_run(page: str, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_expected_deviations_are_read(tmp_path: Path) -> None:
     [text] = blocks(REPORTS, "toml")
-    (tmp_path / "expected.toml").write_text(text)
+    (tmp_path / "expected.toml").write_text(text, encoding="utf-8")
     [entry] = read_expected(tmp_path / "expected.toml").entries
     assert (entry.target, entry.kind, entry.pattern, entry.dtype) == (
         "optax:*",

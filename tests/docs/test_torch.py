@@ -8,7 +8,7 @@ import pytest
 from paths import ROOT
 
 PAGE = ROOT / "docs" / "torch.md"
-BLOCKS = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), flags=re.M | re.S)
+BLOCKS = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), flags=re.M | re.S)
 
 
 def test_has_examples() -> None:
@@ -24,5 +24,5 @@ def test_example_runs(block: str, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_links_lead_somewhere() -> None:
-    for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", PAGE.read_text()):
+    for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", PAGE.read_text(encoding="utf-8")):
         assert "://" in target or PAGE.parent.joinpath(target).exists(), target

@@ -10,24 +10,26 @@ from score import Score
 
 HEAD = """# The suite's score
 
-Written by `make score` from `tests/corpus`: Adams with one rule broken, right Adams written in other
-ways, Adams that look wrong and are not, and optimizers that are no Adam. Each is held to the claim in
-its row, as `adamcore check FILE:NAME --dialect CLAIM` does, on every probe in float32 and float64.
-Labels say what is broken in the code; they are never taken from what the suite says.
+`make score` writes this page. It runs the suite on `tests/corpus`, which has Adams with one rule broken,
+right Adams written in other ways, Adams that look wrong and are right, and optimizers that are no Adam.
+Each is held to the claim in its row, as by `adamcore check FILE:NAME --dialect CLAIM`, on every probe in
+float32 and float64. A wrong Adam is *killed* if it does not conform. It is *named* if the first finding has
+the right area. Which area is right was decided from the code of the Adam, never from what the suite says.
 """
 
-HELD_OUT = """The faults that the suite knows were written beside this corpus, so that its score is what it
-was taught.  `held_out_*.py` was not: 40 wrong Adams and 10 right ones from the specification and from bugs
-of the wild, scored once before anything was done about what they showed.  (Both alarms were exceptions: a
-hyperparameter that they had asked for was not handed over.)
+HELD_OUT = """The faults that the suite knows were written beside this corpus, so the suite was taught what is
+scored here. The files `held_out_*.py` are an exception. They have 40 wrong Adams and 10 right ones, made
+from the specification and from bugs found in the wild, and were scored once before anything in the suite
+was changed because of them. (Both false alarms were exceptions: the suite did not pass on a hyperparameter
+that these Adams had asked for.)
 """
 FIRST = {"killed": "40 of 40 (100.0 %)", "named": "33 of 40 (82.5 %)", "alarms": "2"}
 """What that first score of the held-out Adams said."""
 
-MARGIN = """A *margin* is the largest error over its bound, anywhere: above 1 a run fails. The nearer a wrong
-Adam is to 1 from above, or a right one from below, the nearer it is to the edge. `exact` stands for what is
-compared bit for bit or not by numbers: something moved that must stand still, a step that raised or
-should have, a NaN.
+MARGIN = """A *margin* is the largest error as a fraction of its bound, over all probes; above 1 a run fails.
+An Adam is near the edge if its margin is near 1: from above for a wrong Adam, from below for a right one.
+`exact` stands for a failure without such a number: something moved that must stand still, a step raised or
+should have raised, or a NaN.
 """
 
 

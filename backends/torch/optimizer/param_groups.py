@@ -147,6 +147,11 @@ def check_lr(group: Group) -> None:
     return None
 
 
+def number_of(lr: float | torch.Tensor) -> float | torch.Tensor:
+    """Return a learning rate as a number, or as a 0-d tensor if it is a tensor of one element."""
+    return lr.reshape(()) if isinstance(lr, torch.Tensor) else lr
+
+
 def read_betas(group: Group) -> tuple[float, float]:
     """The two betas as Python's floats, whatever they came as."""
     betas = tuple(group["betas"])

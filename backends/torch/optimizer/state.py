@@ -8,12 +8,14 @@ from typing import Any, Literal, NamedTuple
 import torch
 
 from adamcore.adam import Adam as Core
+from adamcore.backends.torch.optimizer.clocks import new_clock, new_product, read_clock
 from adamcore.backends.torch.optimizer.param_groups import Group
-from adamcore.backends.torch.optimizer.state_dict import MOMENTS, new_clock, new_product, read_clock
 from adamcore.errors import MissingGradientError, StateError
 from adamcore.protocol import Result
 
 State = MutableMapping[Any, Any]
+
+MOMENTS = {"exp_avg": "m", "exp_avg_sq": "v", "max_exp_avg_sq": "v"}  #: key -> the dtype it has in LeafDtypes
 
 
 class GroupState(NamedTuple):

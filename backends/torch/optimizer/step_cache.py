@@ -18,22 +18,20 @@ from collections.abc import Sequence
 from ctypes import c_double, c_int32
 from itertools import chain, compress, repeat
 from operator import is_, is_not, itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from adamcore.adam import Adam as Core
 from adamcore.backends.torch import fast, nvrtc
 from adamcore.backends.torch.backend import backend
-from adamcore.backends.torch.optimizer.param_groups import Group, core_of, settings_of
+from adamcore.backends.torch.optimizer.param_groups import Group, core_of, number_of, settings_of
+from adamcore.backends.torch.optimizer.state import GroupState, State
 from adamcore.clock import Ticker
 from adamcore.coefficients import MAX_CLOCK
 from adamcore.definition import Coefficients
 from adamcore.protocol import Job, Prepared
 from adamcore.tracing import formula
-
-if TYPE_CHECKING:
-    from adamcore.backends.torch.optimizer.state import GroupState, State
 
 PATTERNS = 4  #: of absent gradients that are remembered of a group
 INFINITE = float("inf")
@@ -164,7 +162,7 @@ class GroupStep:
         """Those of the update after the ``t``-th."""
         if self.formula is not None and type(lr) is float and 0.0 <= lr < INFINITE:
             return self.formula(t + 1, lr)
-        return Ticker(self.core, backend, number(lr)).on_host(t + 1, product)
+        return Ticker(self.core, backend, number_of(lr)).on_host(t + 1, product)
 
     def run(self) -> None:
         """Make the step, and tick."""
@@ -187,16 +185,11 @@ class DeviceClockGroupStep(GroupStep):
 
     def tick(self, lr: Any) -> bool:
         prepared: Any = self.prepared
-        return bool(prepared.ticks(number(lr), self.clocks[: self.count], self.clocks[self.count :]))
+        return bool(prepared.ticks(number_of(lr), self.clocks[: self.count], self.clocks[self.count :]))
 
     def run(self) -> None:
         prepared: Any = self.prepared
         prepared.advance()
-
-
-def number(lr: Any) -> Any:
-    """A learning rate that may be a tensor of one element, as a number or 0-d tensor."""
-    return lr.reshape(()) if isinstance(lr, torch.Tensor) else lr
 
 
 def same(now: Any, before: Any) -> bool:

@@ -12,9 +12,8 @@ from adamcore.backends.base import BaseBackend
 from adamcore.backends.torch import nvrtc
 from adamcore.backends.torch.backend import TorchBackend, backend
 from adamcore.backends.torch.optimizer import sparse
-from adamcore.backends.torch.optimizer.param_groups import Group
+from adamcore.backends.torch.optimizer.param_groups import Group, number_of
 from adamcore.backends.torch.optimizer.state import GroupState
-from adamcore.backends.torch.optimizer.step_cache import number
 from adamcore.clock import Tick, Ticker
 from adamcore.coefficients import MAX_CLOCK
 from adamcore.definition import Coefficients
@@ -52,7 +51,7 @@ def update_group(
         skipped: a 0-d boolean that only the program knows: where it is True nothing moves; or None.
     """
     differentiable = group["differentiable"]
-    ticker = Ticker(core, recording if differentiable else backend, number(group["lr"]))
+    ticker = Ticker(core, recording if differentiable else backend, number_of(group["lr"]))
     like = slots.params[0] if slots.params else group["params"][0]
     coefficients = tick_all(ticker, slots, like, skipped)
     if core.clock == "global":

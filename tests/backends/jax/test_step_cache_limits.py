@@ -79,7 +79,7 @@ def test_other_containers_of_the_same_leaves() -> None:
 
 
 def test_no_array_is_kept_alive() -> None:
-    adam = Adam(lr=0.1)
+    adam: Any = Adam(lr=0.1)
     params, state = warm(adam, tree(1))
     grads = tree(3)
     params, state = adam.step(params, grads, state, donate=True)

@@ -19,8 +19,8 @@ from paths import ROOT
 from adamcore.conformance import check
 from adamcore.conformance.candidates.command import CommandCandidate, pack, unpack
 from adamcore.conformance.candidates.driver import ProtocolError
+from adamcore.conformance.errors import UsageError
 from adamcore.conformance.report.report import Entry
-from adamcore.conformance.settings import UsageError
 from adamcore.conformance.types import Probe, Run, Step
 from adamcore.conformance.workers.pool import EndEvent, RunEvent, WorkerJob, run_jobs
 

@@ -12,16 +12,11 @@ import numpy as np
 import pytest
 
 from adamcore import Adam
-from adamcore.conformance.candidates import (
-    CandidateError,
-    Refusal,
-    UnavailableError,
-    effective_hyper,
-    load_candidates,
-)
+from adamcore.conformance.candidates import Refusal, effective_hyper, load_candidates
 from adamcore.conformance.candidates.arguments import map_arguments
 from adamcore.conformance.candidates.array import ArrayCandidate
 from adamcore.conformance.candidates.base import same_bits
+from adamcore.conformance.errors import CandidateError, UnavailableError
 from adamcore.conformance.types import Probe, Step
 from adamcore.conformance.workers.pool import EndEvent, ReadyEvent, RunEvent, WorkerJob, run_jobs
 

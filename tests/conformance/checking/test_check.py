@@ -9,10 +9,11 @@ import pytest
 
 from adamcore.conformance import check
 from adamcore.conformance.claims import all_claims, claim_for, claim_of_dialect
+from adamcore.conformance.errors import UsageError
 from adamcore.conformance.oracle.sharing import equivalent_claim
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.report.report import Entry
-from adamcore.conformance.settings import OWN_TARGETS, UsageError
+from adamcore.conformance.settings import OWN_TARGETS
 from adamcore.errors import DialectError
 
 FEW = ("STEP.1/fingerprint", "EPS.*", "DEC.1/coupling", "F1/absent-middle", "F3/mask", "NUM.4/near-one")

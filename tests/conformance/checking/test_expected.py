@@ -9,8 +9,8 @@ import pytest
 
 from adamcore.conformance.checking.expected import Expectations, read_expected
 from adamcore.conformance.cli import main
+from adamcore.conformance.errors import UsageError
 from adamcore.conformance.report.report import Entry, Report
-from adamcore.conformance.settings import UsageError
 from adamcore.conformance.types import Evidence, Finding, Result
 
 TODAY = dt.date(2026, 11, 1)

@@ -10,7 +10,7 @@ from paths import ROOT
 
 from adamcore.conformance.checking.smoke import ChecklistItem, smoke
 from adamcore.conformance.cli import main
-from adamcore.conformance.settings import UsageError
+from adamcore.conformance.errors import UsageError
 
 DRIVER = ROOT / "examples" / "drivers" / "minimal.py"
 NAMES = [

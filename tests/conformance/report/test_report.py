@@ -17,7 +17,8 @@ from rich.console import Console
 
 from adamcore import AXES
 from adamcore.conformance.report.report import Entry, Report, Verdict, environment
-from adamcore.conformance.report.terminal import VERDICTS, format_ratio, print_report, worst_text
+from adamcore.conformance.report.terminal import VERDICTS, print_report, worst_text
+from adamcore.conformance.report.text import format_ratio
 from adamcore.conformance.types import Evidence, Finding, Result
 
 SCHEMA = json.loads(resources.files("adamcore.conformance").joinpath("schemas/report-1.json").read_text())
@@ -116,10 +117,10 @@ def test_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest
 
 def printed(report: Report, *, terminal: bool = False, width: int = 100) -> str:
     out = io.StringIO()
-    colours = "standard" if terminal else None
+    colours: Any = "standard" if terminal else None
     print_report(
         report, Console(file=out, width=width, force_terminal=terminal, color_system=colours, markup=False)
-    )  # type: ignore[arg-type]
+    )
     return out.getvalue()
 
 

@@ -12,6 +12,7 @@ import pytest
 from reports import BEYOND, LONG, STILL, WITHIN, full
 
 from adamcore.conformance.cli import main
+from adamcore.conformance.errors import UsageError
 from adamcore.conformance.report.html import render_html
 from adamcore.conformance.report.junit import render_junit
 from adamcore.conformance.report.markdown import render_markdown
@@ -19,7 +20,7 @@ from adamcore.conformance.report.matrix import KINDS, Cell, columns
 from adamcore.conformance.report.plot import BOTTOM, POINTS, TOP, plot
 from adamcore.conformance.report.report import Report
 from adamcore.conformance.report.write import check_paths, write_all
-from adamcore.conformance.settings import FORMATS, UsageError
+from adamcore.conformance.settings import FORMATS
 from adamcore.conformance.types import Point
 
 VOID = {"meta", "br", "link", "img", "hr", "input"}

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from adamcore.conformance import assert_conforms
-from adamcore.conformance.settings import UsageError
-from adamcore.conformance.testing.asserting import ConformanceError, importable_target
+from adamcore.conformance.errors import ConformanceError, UsageError
+from adamcore.conformance.testing.asserting import importable_target
 from adamcore.errors import AdamcoreError
 
 pytest_plugins = ["pytester"]

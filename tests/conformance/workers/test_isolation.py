@@ -12,8 +12,9 @@ import pytest
 from adamcore.conformance import check
 from adamcore.conformance.checking.check import is_quick, select_probes
 from adamcore.conformance.cli import main
+from adamcore.conformance.errors import UsageError
 from adamcore.conformance.probes import PROBES
-from adamcore.conformance.settings import QUICK, UsageError
+from adamcore.conformance.settings import QUICK
 from adamcore.conformance.workers.memory import MB, memory_of_tree
 
 FEW = ["STEP.1/fingerprint", "EPS.1/beside-small-root"]

@@ -1,0 +1,60 @@
+"""The clocks of an optimizer: int32 tensors inside, PyTorch's float32 in a ``state_dict``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from adamcore.backends.torch.optimizer.param_groups import Group
+from adamcore.coefficients import MAX_CLOCK
+from adamcore.errors import ClockError
+
+EXACT = 2**24  #: the last whole number to which float32 counts
+
+
+def new_clock(p: torch.Tensor, group: Group, value: int = 0) -> torch.Tensor:
+    """An int32 clock: beside the parameter where the step is captured, else on the host."""
+    return torch.full((), value, dtype=torch.int32, device=p.device if group["capturable"] else "cpu")
+
+
+def new_product(clock: torch.Tensor, value: float = 1.0) -> torch.Tensor:
+    """The product of Dozat's schedule, beside its clock, in float64 where the device has it."""
+    dtype = torch.float32 if clock.device.type == "mps" else torch.float64
+    return torch.full((), value, dtype=dtype, device=clock.device)
+
+
+def write_clock(clock: torch.Tensor) -> torch.Tensor:
+    """A clock as PyTorch writes it: float32, or int64 where float32 can't tell it from the next."""
+    return clock.to(torch.float32 if int(clock) <= EXACT else torch.int64)
+
+
+def read_clock(step: Any, where: str) -> int:
+    """A clock from a checkpoint.
+
+    Raises:
+        ClockError: it is no whole number from 0 to 2**31 - 1, or above what its format can count to.
+
+    >>> read_clock(torch.tensor(3.0), "step")
+    3
+    >>> read_clock(torch.tensor(2.0**25), "step")
+    Traceback (most recent call last):
+    ...
+    adamcore.errors.ClockError: step is 33554432.0 in torch.float32, which can't count above 16777216: ...
+    """
+    value: Any = step
+    if isinstance(step, torch.Tensor):
+        if step.numel() != 1 or step.dtype.is_complex:
+            raise ClockError(f"{where} has shape {tuple(step.shape)} and {step.dtype}: expected one number")
+        value = step.item()
+        limit = 2.0 / torch.finfo(step.dtype).eps if step.dtype.is_floating_point else MAX_CLOCK
+        if value > limit:
+            raise ClockError(
+                f"{where} is {value} in {step.dtype}, which can't count above {int(limit)}: the number of "
+                "updates is lost; give the right one as an int"
+            )
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MAX_CLOCK:
+        raise ClockError(f"{where} is {value!r}: expected a whole number from 0 to {MAX_CLOCK}")
+    if value != int(value):
+        raise ClockError(f"{where} is {value!r}: expected a whole number")
+    return int(value)
