@@ -8,8 +8,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import Any
 from weakref import ref
+
+from torch.optim.optimizer import Optimizer
 
 from adamcore.backends.io.safetensors import Tensor
 from adamcore.conformance.audit.arrays import RecordingError, pack
@@ -24,6 +27,7 @@ STATE = {
     "v_max": "max_exp_avg_sq",
     "mu_product": "mu_product",
 }
+OPTIMIZER_FILE = Optimizer.profile_hook_step.__code__.co_filename
 SAMPLE = 16  #: elements of a moment by which a change from outside is seen
 
 
@@ -103,8 +107,9 @@ class Observer:
     def before(self, args: Any, kwargs: Any) -> Any:
         """Look at everything before a step; with a closure, after the closure made the gradients."""
         try:
-            if self.pending is not None:  # the step before raised
-                self.pending, self.gap = None, True
+            if self.is_nested():
+                return None
+            self.pending = None  # of a step that raised
             closure = args[1] if len(args) > 1 else kwargs.get("closure")
             if closure is None:
                 self.pending = self.look()
@@ -129,6 +134,8 @@ class Observer:
 
     def after(self) -> None:
         """Enter the step."""
+        if self.is_nested():
+            return
         look, self.pending = self.pending, None
         try:
             if look is None:
@@ -161,6 +168,19 @@ class Observer:
         self.pending, self.gap = None, True
         ours = isinstance(error, RecordingError)
         self.log.fault(str(error) if ours else f"{type(error).__name__}: {error}")
+
+    def is_nested(self) -> bool:
+        """Return whether a hook is called within another step: that of a subclass, by ``super().step()``.
+
+        PyTorch calls the hooks for each class whose step it has wrapped; the outermost call counts.
+        """
+        calls = 0
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None and calls < 2:
+            if frame.f_code.co_name == "wrapper" and frame.f_code.co_filename == OPTIMIZER_FILE:
+                calls += frame.f_locals.get("self") is self.optimizer
+            frame = frame.f_back
+        return calls > 1
 
     # ---------------------------------------------------------------------------- before a step
 
