@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import jax.numpy as jnp
 import numpy as np
@@ -128,9 +128,8 @@ def test_a_parameter_that_is_left_out_was_not_there(path: Path) -> None:
         updates, state = optimizer.update(grads, state, params)
         before, params = params, optax.apply_updates(params, updates)
         names = ["w"] if k < 3 else ["w", "frozen"]
-        frozen = {"frozen": jnp.ones(2)}
-        recorder.step(*({n: (x | frozen).get(n) for n in names} for x in (before, grads, params)))
-        del frozen
+        all_of = [{n: {**x, "frozen": jnp.ones(2)}[n] for n in names} for x in (before, grads, params)]
+        recorder.step(all_of[0], all_of[1], all_of[2])
     recorder.save(path)
     first, second = audit(path).entries
     assert first.verdict == "conforms"
@@ -162,7 +161,7 @@ WRONG: dict[str, Callable[[], object]] = {
     "strange state": lambda: Recorder(
         HYPER, state={"t": 1, "m": {"x": np.ones(2)}, "v": {"x": np.ones(2)}}
     ).step({"w": np.ones(2)}, {}, {"w": np.ones(2)}),
-    "hyper": lambda: Recorder({"lr": "small"}),
+    "hyper": lambda: Recorder({"lr": cast(float, "small")}),
     "no after": lambda: Recorder(HYPER).step({"w": np.ones(2)}, {}, {}),
     "no mapping": lambda: Recorder(HYPER).step(None, {}, {}),  # type: ignore[arg-type]
     "dtype": lambda: Recorder(HYPER).step({"w": np.ones(2, dtype=int)}, {}, {"w": np.ones(2)}),
