@@ -8,17 +8,15 @@ backend comes in through an entry point (docs/embedding.md), and starts from
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from adamcore.definition import Coefficients, Numbers
 from adamcore.state import AdamState
-from adamcore.types import Array, Tree
+from adamcore.types import Array, Clock, Tree
 
 if TYPE_CHECKING:
     from adamcore.config import AdamConfig
-    from adamcore.step_cache import CachedStep
 
 Kind = Literal["real", "complex", "other"]  #: of a dtype: what can be optimized is real or complex
 
@@ -54,24 +52,77 @@ class Result(NamedTuple):
     v_max: Array | None
 
 
-class Prepared(Protocol):
-    """Jobs that were carried out in place, ready to be carried out on the same arrays again."""
+class Columns(NamedTuple):
+    """The arrays of a list of jobs by what they are: ``p[i]`` is the parameter of job i."""
 
-    def fits(self, columns: Sequence[Sequence[Array]]) -> bool:
-        """Whether these, the jobs' (p, g, m, v, v_max if there), can be: the gradients are new."""
+    p: Sequence[Array]
+    g: Sequence[Array]
+    m: Sequence[Array]
+    v: Sequence[Array]
+    v_max: Sequence[Array] = ()  #: empty without AMSGrad
 
-    def run(self, each: Sequence[Coefficients]) -> None:
-        """Do it, with coefficients for each job or one for all; after a call of :meth:`fits`."""
+
+class StepRecord(NamedTuple):
+    """A step that has just been made: what :meth:`Backend.cached_step` gets."""
+
+    backend: Backend
+    jobs: Sequence[Job]  #: as :meth:`Backend.apply` got them
+    results: Sequence[Result]  #: what it returned for them
+    params: Tree  #: the new parameters
+    grads: Tree  #: a tree like params; None where the gradient was absent
+    state: AdamState  #: the new state
 
 
-class Ticking(Prepared, Protocol):
-    """Jobs whose clocks stand where their arrays do, out of the host's sight, and are ticked there."""
+class CachedStep(Protocol):
+    """One Adam on one set of arrays whose checks were done once."""
 
-    def ticks(self, lr: Any, clocks: Sequence[Array], products: Sequence[Array] = ()) -> bool:
-        """Whether the next step can tick these, one for each job or one for all; nothing is changed yet."""
+    @property
+    def dead(self) -> bool:
+        """True if no step can come any more, since an array of the set is gone."""
 
-    def advance(self) -> None:
-        """Tick, and do it; after a call of :meth:`fits` and one of :meth:`ticks`."""
+    def bind(
+        self, params: Tree, grads: Tree, state: AdamState, lr: Any
+    ) -> Callable[[], tuple[Tree, AdamState] | None] | None:
+        """Return a function that makes the step; None if the arguments are not what was checked.
+
+        Nothing is changed until the function is called, and it is called before the next ``bind``
+        or never.  It returns None, with nothing changed, where the attempt alone can show that the
+        step is another one.  Whoever gets None makes the step with all checks.
+
+        Args:
+            params, grads, state: as given to :meth:`adamcore.Adam.step`.
+            lr: this step's learning rate; None for that of the Adam.
+        """
+
+
+class ColumnStep(Protocol):
+    """One Adam on one list of jobs whose checks were done once: the part of a cached step that computes."""
+
+    def bind(self, columns: Columns, coefficients: Sequence[Coefficients]) -> Callable[[], None] | None:
+        """Return a function that steps the arrays in place; None if they are not what was checked.
+
+        As with :meth:`CachedStep.bind`, nothing is changed until the function is called.
+
+        Args:
+            columns: the arrays of the jobs; only the gradients may be others than before.
+            coefficients: a row for each job, or one row for all.
+        """
+
+
+class DeviceClockColumnStep(ColumnStep, Protocol):
+    """A column step that can tick clocks on their device, where the host does not see them."""
+
+    def bind_clocks(
+        self, columns: Columns, clocks: Sequence[Clock], products: Sequence[Array], lr: Any
+    ) -> Callable[[], None] | None:
+        """Return a function that ticks the clocks in place and steps the arrays; None as :meth:`bind`.
+
+        Args:
+            columns: as in :meth:`bind`.
+            clocks: int32 0-d arrays, one for each job or one for all.
+            products: the momentum products that go with the clocks; empty without Dozat's schedule.
+            lr: a number >= 0, or an array of one element.
+        """
 
 
 class Backend(Protocol):
@@ -109,22 +160,11 @@ class Backend(Protocol):
     def paths(self, tree: Tree) -> list[str]: ...  # of each leaf: "['layer']['w']"; "" for a bare one
 
     # the step
-    def numbers(self, like: Array) -> Numbers: ...  # for coefficients that only the program knows
-    def ticked(
-        self, adam: AdamConfig, t: Any, mu_product: Any, lr: Any, like: Array
-    ) -> (
-        tuple[Any, Any, Any] | None
-    ): ...  # or the new t and product and the coefficients at once, where it has a way of its own
+    def numbers(self, like: Array) -> Numbers: ...  # the arithmetic of coefficients that the host can't know
+    def tick_on_device(
+        self, adam: AdamConfig, t: Clock, mu_product: Any, lr: Any, like: Array
+    ) -> tuple[Clock, Any, Coefficients] | None: ...  # the tick that `numbers` would make, in one kernel
     def apply(self, adam: AdamConfig, jobs: Sequence[Job], donate: bool) -> list[Result]: ...
-    def prepares(self) -> bool: ...  # whether `prepare` is worth a try, here and now
-    def prepare(self, adam: AdamConfig, jobs: Sequence[Job]) -> Prepared | None: ...
-    def lane(
-        self,
-        adam: AdamConfig,
-        jobs: Sequence[Job],
-        results: Sequence[Result],
-        params: Tree,
-        grads: Tree,
-        state: AdamState,
-    ) -> CachedStep | None: ...  # for the next step on what this one returned, where arrays are new each time
-    def clocks(self, clock: array[int]) -> list[Array]: ...  # 0-d int32 arrays in this very memory
+    def cached_step(
+        self, adam: AdamConfig, record: StepRecord
+    ) -> tuple[CachedStep, AdamState] | None: ...  # for the next step on what this one returned

@@ -23,6 +23,7 @@ from adamcore.types import Tree
 
 GROUP = "adamcore.backends"  #: of entry points; a name is the top-level module of an array library
 BUILT_IN = {name: f"adamcore.backends.{name}" for name in ("numpy", "torch", "jax")}
+GENERIC = "adamcore.backends.base"  #: for any array library with an array-API namespace
 
 PLAIN = (dict, list, tuple)  # a tuple and no union, since torch.compile traces isinstance with it
 _of_type: dict[type, Backend] = {}  #: the backends found so far, by the type of a leaf
@@ -30,8 +31,8 @@ _of_type: dict[type, Backend] = {}  #: the backends found so far, by the type of
 
 @cache
 def built_in(name: str) -> Backend:
-    """Return the built-in backend of that name; it imports its framework."""
-    backend: Backend = importlib.import_module(BUILT_IN.get(name, f"adamcore.backends.{name}")).backend
+    """Return the built-in backend of that name, which imports its framework; "generic" imports none."""
+    backend: Backend = importlib.import_module(BUILT_IN.get(name, GENERIC)).backend
     return backend
 
 

@@ -11,8 +11,8 @@ from adamcore.config import AdamConfig
 from adamcore.dtypes import DtypeTable
 from adamcore.errors import GradientError, MissingGradientError, StateError
 from adamcore.presence import Participation, presence
-from adamcore.protocol import Job, LeafDtypes
-from adamcore.registry import PLAIN, backend_for
+from adamcore.protocol import Job, LeafDtypes, StepRecord
+from adamcore.registry import PLAIN, backend_for, first, owner
 from adamcore.state import AdamState
 from adamcore.step_cache import cache_of
 from adamcore.trees import ParamTree
@@ -56,10 +56,11 @@ def step(
     hyper: Mapping[str, Any] | None = None,
 ) -> tuple[Tree, AdamState]:
     """One update: see :meth:`Adam.step`; ``hyper`` has this step's b1, b2, eps, ... where traced."""
-    lanes = None
-    if donate and present is None and not hyper and backend_for(params).prepares():
-        lanes = cache_of(adam)
-        done = lanes.again(adam, params, grads, state, lr)
+    cache = None
+    if donate and present is None and not hyper and has_identity(params):
+        cache = cache_of(adam)
+        bound = cache.bind(params, grads, state, lr)
+        done = None if bound is None else bound()
         if done is not None:
             return done
     tree = ParamTree(params)
@@ -76,24 +77,27 @@ def step(
 
     ticker = Ticker(adam, tree.backend, lr, hyper)
     ticks, t, mu_product = tick_all(adam, tree, ticker, state, parts)
-    places = [i for i, part in enumerate(parts) if not part.absent]
+    indices = [i for i, part in enumerate(parts) if not part.absent]
     jobs = [
         job(tree, tree.leaves[i], gs[i], ms[i], vs[i], maxima[i], ticks[i], parts[i], formats[i])
-        for i in places
+        for i in indices
     ]
     new_p = list(tree.leaves)
     results = tree.backend.apply(adam, jobs, donate)
-    for i, new in zip(places, results, strict=True):
+    for i, new in zip(indices, results, strict=True):
         new_p[i], ms[i], vs[i], maxima[i] = new
-    new_params, new_state = (
-        tree.like(new_p),
-        AdamState(
-            t, tree.like(ms), tree.like(vs), None if state.v_max is None else tree.like(maxima), mu_product
-        ),
-    )
-    if lanes is not None and not any(part.zero for part in parts):
-        new_state = lanes.remember(adam, tree.backend, jobs, results, new_params, tree.like(gs), new_state)
+    new_params, new_max = tree.like(new_p), None if state.v_max is None else tree.like(maxima)
+    new_state = AdamState(t, tree.like(ms), tree.like(vs), new_max, mu_product)
+    if cache is not None and jobs and not any(part.zero for part in parts):
+        record = StepRecord(tree.backend, jobs, results, new_params, tree.like(gs), new_state)
+        new_state = cache.remember(adam, record)
     return new_params, new_state
+
+
+def has_identity(params: Tree) -> bool:
+    """True if arrays can be told apart, so that a cached step can know its own: see ``Backend.identity``."""
+    leaf = first(params)
+    return (owner(leaf) or backend_for(params)).identity(leaf) is not None
 
 
 def job(

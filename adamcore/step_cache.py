@@ -1,12 +1,12 @@
-"""Steps on the same arrays again and again: what was checked once is not checked a second time.
+"""Cached steps: one Adam on one set of arrays, whose checks were done once.
 
-A step with ``donate=True`` that went in place gives back the arrays it was given.  If the next
-step comes with those arrays, their trees, dtypes, shapes and states are as they were found then:
-only the gradients are looked at, and what a library lets change in an array.  Whatever is not as it
-was goes the long way, which knows all the errors.
+A step with ``donate=True`` leaves a cached step behind.  If the next step comes with the very arrays
+that the last one returned, their trees, dtypes and shapes are known, and only what may have changed is
+looked at: the gradients, the learning rate, and what a library lets change in an array.  Everything
+else takes the step with all checks, which knows all the errors.
 
-A lane holds no array alive.  It owns the clocks: its state's are views of one vector, ticked in place; or,
-where they are out of the host's sight, they stay where they are and are ticked there.
+A cached step holds no array alive.  :class:`StepCache` keeps the cached steps of one Adam;
+:class:`InPlaceStep` is the cached step of libraries that write into their arrays.
 """
 
 from __future__ import annotations
@@ -16,214 +16,243 @@ from array import array
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from itertools import chain, compress
-from typing import Any, Protocol
+from operator import add
+from typing import Any
 
 from adamcore.clock import Ticker
 from adamcore.coefficients import MAX_CLOCK
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients
-from adamcore.protocol import Backend, Job, Prepared, Result, Ticking
+from adamcore.protocol import (
+    Backend,
+    CachedStep,
+    Columns,
+    ColumnStep,
+    DeviceClockColumnStep,
+    StepRecord,
+)
 from adamcore.state import AdamState
 from adamcore.tracing import formula
-from adamcore.types import Tree
+from adamcore.types import Array, Clock, Tree
 
 CACHE = "_step_cache"  #: the attribute of an Adam that holds its cached steps
-LANES = 4  #: trees of parameters that one Adam steps in turn
+SIZE = 4  #: cached steps of one Adam: trees of parameters that it steps in turn
 INFINITE = float("inf")
 KEYED, ORDERED = (dict, OrderedDict), (list, tuple)
+
 Shape = Any  #: of a tree of plain containers: (kinds, keys or length, shapes or None); None for a leaf
-
-
-class CachedStep(Protocol):
-    """A lane: one Adam on one set of arrays, or on those that its last step returned."""
-
-    @property
-    def dead(self) -> Any: ...  # true if no step can come, as an array is no more
-
-    def step(
-        self, adam: AdamConfig, params: Tree, grads: Tree, state: AdamState, lr: Any
-    ) -> tuple[Tree, AdamState] | None: ...  # None, and nothing is changed, if it is not for this lane
+Bound = Callable[[], tuple[Tree, AdamState] | None]  #: see :meth:`CachedStep.bind`
 
 
 class StepCache(list[CachedStep]):
-    """The lanes of one Adam, the latest first; never copied along with it."""
+    """The cached steps of one Adam, the latest first; a copy or pickle of it is empty."""
 
     def __reduce__(self) -> tuple[type[StepCache], tuple[()]]:
         return StepCache, ()
 
-    def again(
-        self, adam: AdamConfig, params: Tree, grads: Tree, state: AdamState, lr: Any
-    ) -> tuple[Tree, AdamState] | None:
-        """The step, if there is a lane for it."""
-        for lane in tuple(self):
-            done = lane.step(adam, params, grads, state, lr)
-            if done is not None:
-                return done
+    def bind(self, params: Tree, grads: Tree, state: AdamState, lr: Any) -> Bound | None:
+        """Return the function of the first cached step that has one: see :meth:`CachedStep.bind`."""
+        for cached in tuple(self):
+            bound = cached.bind(params, grads, state, lr)
+            if bound is not None:
+                return bound
         return None
 
-    def remember(
-        self, adam: AdamConfig, backend: Backend, jobs: Sequence[Job], results: Sequence[Result],
-        params: Tree, grads: Tree, state: AdamState,
-    ) -> AdamState:  # fmt: skip
-        """Open a lane after a step that went in place, if the next can go faster; returns its state."""
-        own = backend.lane(adam, jobs, results, params, grads, state) if jobs else None
-        if own is not None:
-            self.open(own)
-            return state
-        in_place = all(
-            new.p is job.p
-            and new.m is job.m
-            and new.v is job.v
-            and new.v_max is job.v_max
-            and job.where is None
-            for job, new in zip(jobs, results, strict=True)
-        )
-        if not in_place or not jobs or state.mu_product is not None:
-            return state
-        lane = InPlaceStep(backend, params, grads, state)
-        if lane.open(adam, jobs):
-            state = state._replace(t=lane.clocks(state.t))
-            lane.watch(state)
-            self.open(lane)
+    def remember(self, adam: AdamConfig, record: StepRecord) -> AdamState:
+        """Keep a cached step for the next step, if the backend has one; return the state to hand out."""
+        found = record.backend.cached_step(adam, record)
+        if found is None:
+            return record.state
+        cached, state = found
+        self[:] = [cached, *(other for other in self[: SIZE - 1] if not other.dead)]
         return state
-
-    def open(self, lane: CachedStep) -> None:
-        """It comes first; the eldest goes."""
-        self[:] = [lane, *(other for other in self[: LANES - 1] if not other.dead)]
 
 
 def cache_of(adam: AdamConfig) -> StepCache:
-    """Return the lanes of this very object, an attribute that it gets at the first call."""
+    """Return the cached steps of this very object, an attribute that it gets at the first call."""
     kept = adam.__dict__
     if CACHE not in kept:
         kept[CACHE] = StepCache()
-    lanes: StepCache = kept[CACHE]
-    return lanes
+    cache: StepCache = kept[CACHE]
+    return cache
+
+
+# Steps in place ----------------------------------------------------------------------------------
+
+
+def stepped_in_place(record: StepRecord) -> bool:
+    """True if a step wrote into the arrays that it was given, without a mask or Dozat's schedule."""
+    return record.state.mu_product is None and all(
+        new.p is job.p and new.m is job.m and new.v is job.v and new.v_max is job.v_max and job.where is None
+        for job, new in zip(record.jobs, record.results, strict=True)
+    )
+
+
+def in_place_step(
+    adam: AdamConfig,
+    record: StepRecord,
+    column_step: ColumnStep,
+    clock_arrays: Callable[[array[int]], Sequence[Array]],
+) -> tuple[InPlaceStep, AdamState] | None:
+    """Return a cached step whose clocks the host knows, and the state with its clocks; None if it can't be.
+
+    The cached step owns the clocks: those of the state that is returned are views of one vector.
+
+    Args:
+        adam: the Adam that made the step.
+        record: a step that was made in place.
+        column_step: what steps the arrays of its jobs.
+        clock_arrays: returns 0-d int32 arrays, one for each number of a vector, in its very memory.
+    """
+    cached = InPlaceStep(adam, record, column_step)
+    clocks = cached.clocks_of(record.state.t)
+    if clocks is None or any(x is None or isinstance(x, int) for x in clocks):
+        return None
+    values = list(map(record.backend.host, clocks))
+    if None in values or any(str(x.dtype).rpartition(".")[2] != "int32" for x in clocks):
+        return None
+    cached.now = array("i", values)
+    views = clock_arrays(cached.now)
+    t = views[0] if cached.global_clock else tree_of(cached.shape, iter(views))
+    state = record.state._replace(t=t)
+    return (cached, state) if cached.watch(record.params, state) else None
+
+
+def device_clock_step(
+    adam: AdamConfig, record: StepRecord, column_step: DeviceClockColumnStep
+) -> tuple[DeviceClockInPlaceStep, AdamState] | None:
+    """Return a cached step whose clocks are ticked on their device, and the state; None if it can't be."""
+    cached = DeviceClockInPlaceStep(adam, record, column_step)
+    return (cached, record.state) if cached.watch(record.params, record.state) else None
 
 
 class InPlaceStep:
-    """One Adam on one set of arrays."""
+    """A cached step that writes into its arrays; the host knows the clocks."""
 
-    def __init__(self, backend: Backend, params: Tree, grads: Tree, state: AdamState) -> None:
-        self.backend, self.params = backend, params
-        self.shape = shape_of(params)
-        self.dead: list[Any] = []  # references to arrays that are no more
-        self.watched: list[Any] = []
-        self.ids: list[int] = []
-        self.clock = array("i")
-        self.present = [g is not None for g in collect(self.shape, grads) or ()]
-        self.whole = all(self.present)
-        self.prepared: Prepared | None = None
-        self.ticking: Ticking | None = None  # the same, if it is to tick the clocks
-
-    def open(self, adam: AdamConfig, jobs: Sequence[Job]) -> bool:
-        """Whether these jobs can be done again without being checked again."""
-        leaves = collect(self.shape, self.params) or []
-        expected = [job.p for job in jobs]
-        found = list(compress(leaves, self.present))
-        if len(leaves) != len(self.present) or list(map(id, found)) != list(map(id, expected)):
-            return False
+    def __init__(self, adam: AdamConfig, record: StepRecord, column_step: ColumnStep) -> None:
+        self.adam, self.backend, self.column_step = adam, record.backend, column_step
         self.formula = formula(adam)
-        self.keeps = jobs[0].coefficients.keep_p is not None  # the one term that lr and t can take away
-        self.prepared = self.backend.prepare(adam, jobs)
-        return self.prepared is not None
+        self.keeps = record.jobs[0].coefficients.keep_p is not None  # lr and t can take this term away
+        self.jobs = [id(job.p) for job in record.jobs]
+        self.shape = shape_of(record.params)
+        self.present = [g is not None for g in leaves_of(self.shape, record.grads) or ()]
+        self.whole = all(self.present)
+        self.global_clock = self.shape is not None and not isinstance(record.state.t, KEYED + ORDERED)
+        self.now = array("i")  #: the clocks
+        self.ids: list[int] = []  #: of p, m, v, v_max and t
+        self.references: list[weakref.ref[Any]] = []  #: to the same
+        self.dead: Any = []  #: references to arrays that are gone
 
-    def clocks(self, t: Tree) -> Tree:
-        """The clocks again, as views of one vector, if they are arrays of int32; else as they are."""
-        found = [t] if self.is_global(t) else collect(self.shape, t)
-        values: list[Any] = [
-            None if x is None or isinstance(x, int) else self.backend.host(x) for x in found or ()
-        ]
-        ticks = getattr(self.prepared, "ticks", None)
-        unseen = values.count(None) == len(values) and all(map(self.backend.owns, found or ()))
-        if ticks is not None and unseen:
-            self.ticking = self.prepared  # type: ignore[assignment]
-            return t
-        if not found or None in values or any(str(x.dtype).rpartition(".")[2] != "int32" for x in found):
-            return t
-        self.clock = array("i", values)
-        views = self.backend.clocks(self.clock)
-        return views[0] if self.is_global(t) else filled(self.shape, iter(views))
+    def clocks_of(self, t: Tree) -> list[Clock] | None:
+        """Return the clocks of a state; None for a tree of other containers."""
+        return [t] if self.global_clock else leaves_of(self.shape, t)
 
-    def is_global(self, t: Tree) -> bool:
-        return self.shape is not None and not isinstance(t, KEYED + ORDERED)
-
-    def watch(self, state: AdamState) -> None:
-        """Remember which arrays these are, and hear of it when one of them goes."""
-        columns = self.columns(self.params, state)
-        self.params = None
-        if not (self.clock or self.ticking) or None in columns:
-            self.dead.append(None)
-            return
-        leaves = [leaf for column in columns for leaf in column]
-        self.ids = list(map(id, leaves))
-        self.watched = [weakref.ref(leaf, self.dead.append) for leaf in leaves]
-
-    def columns(self, params: Tree, state: AdamState) -> list[Any]:
-        """The leaves of p, m, v, v_max if there, and t; None for a tree of other containers."""
-        t, m, v, v_max, _ = state
-        trees = (params, m, v) if v_max is None else (params, m, v, v_max)
-        found = [collect(self.shape, tree) for tree in trees]
-        found.append([t] if self.is_global(t) else collect(self.shape, t))
-        return found
-
-    def step(
-        self, adam: AdamConfig, params: Tree, grads: Tree, state: AdamState, lr: Any
-    ) -> tuple[Tree, AdamState] | None:
-        """Make the step if everything is as it was; None, and nothing is changed, if not."""
-        if self.dead or self.prepared is None:
-            return None
-        columns = self.columns(params, state)
-        gs = collect(self.shape, grads)
-        if gs is None or None in columns or list(map(id, chain.from_iterable(columns))) != self.ids:
-            return None
-        if [g is not None for g in gs] != self.present:
-            return None
-        clocks = columns.pop()
-        columns.insert(1, gs)
-        if self.ticking is not None:
-            return (params, state) if self.advance(adam, columns, clocks, lr) else None
-        now = self.clock
-        first, same = now[0], self.whole or len(now) == 1
-        if not self.whole:
-            columns = [list(compress(leaves, self.present)) for leaves in columns]
-        if same and now.count(first) == len(now):
-            if not 0 <= first < MAX_CLOCK:
-                return None
-            each = [coefficients_at(self.formula, adam, self.backend, first + 1, lr)]
-        else:
-            ticking = now if same else array("i", compress(now, self.present))
-            if min(ticking) < 0 or max(ticking) >= MAX_CLOCK:
-                return None
-            known = {t: coefficients_at(self.formula, adam, self.backend, t + 1, lr) for t in set(ticking)}
-            each = [known[t] for t in ticking]
-        if any(c is None or (c.keep_p is None) is self.keeps for c in each):
-            return None  # the host can't know them, or they are for another program
-        if not self.prepared.fits(columns):
-            return None
-        self.prepared.run(each)
-        if len(each) == 1 and same:
-            now[:] = array("i", (first + 1,)) * len(now)
-        else:
-            now[:] = array("i", map(int.__add__, now, map(int, self.present)))
-        return params, state
-
-    def advance(self, adam: AdamConfig, columns: list[Any], clocks: list[Any], lr: Any) -> bool:
-        """The step, with clocks that are ticked where they stand."""
-        if not self.whole:
-            columns = [list(compress(leaves, self.present)) for leaves in columns]
-            clocks = clocks if len(clocks) < len(self.present) else list(compress(clocks, self.present))
-        lr = adam.lr if lr is None else lr
-        if self.ticking is None or not self.ticking.ticks(lr, clocks) or not self.ticking.fits(columns):
+    def watch(self, params: Tree, state: AdamState) -> bool:
+        """Remember which arrays these are, and hear of it when one is gone; False if they can't be told."""
+        trees = (params, state.m, state.v) if state.v_max is None else (params, *state[1:4])
+        columns = [*(leaves_of(self.shape, tree) for tree in trees), self.clocks_of(state.t)]
+        leaves: list[Any] = []
+        for column in columns:
+            if column is None:
+                return False
+            leaves += column
+        count = len(self.present)
+        if list(map(id, compress(leaves, self.present))) != self.jobs or len(columns[0] or ()) != count:
             return False
-        self.ticking.advance()
+        self.ids = list(map(id, leaves))
+        self.references = [weakref.ref(leaf, self.dead.append) for leaf in leaves if leaf is not None]
         return True
+
+    def match(self, params: Tree, grads: Tree, state: AdamState) -> tuple[Columns, list[Clock]] | None:
+        """Return the arrays that take part and the clocks; None if they are not those of the last step."""
+        t, m, v, v_max, _ = state
+        shape = self.shape
+        ps, gs, ms = leaves_of(shape, params), leaves_of(shape, grads), leaves_of(shape, m)
+        vs, maxima = leaves_of(shape, v), [] if v_max is None else leaves_of(shape, v_max)
+        clocks = [t] if self.global_clock else leaves_of(shape, t)
+        if self.dead or ps is None or gs is None or ms is None or vs is None or maxima is None:
+            return None
+        if clocks is None or list(map(id, chain(ps, ms, vs, maxima, clocks))) != self.ids:
+            return None
+        present = self.present
+        if [g is not None for g in gs] != present:
+            return None
+        if self.whole:
+            return Columns(ps, gs, ms, vs, maxima), clocks
+        taking_part = Columns(*[list(compress(column, present)) for column in (ps, gs, ms, vs, maxima)])
+        return taking_part, clocks
+
+    def bind(self, params: Tree, grads: Tree, state: AdamState, lr: Any) -> Bound | None:
+        matched = self.match(params, grads, state)
+        if matched is None:
+            return None
+        now = self.now
+        first = now[0]
+        alike = now.count(first) == len(now) and (self.whole or len(now) == 1)
+        if alike:
+            coefficients: list[Any] = [self.coefficients(first, lr)]
+        else:
+            clocks = now if self.whole or len(now) == 1 else list(compress(now, self.present))
+            known = {t: self.coefficients(t, lr) for t in set(clocks)}
+            coefficients = [known[t] for t in clocks]
+        for c in coefficients:
+            if c is None or (c.keep_p is None) is self.keeps:
+                return None  # the host can't know them, or they are for another program
+        run = self.column_step.bind(matched[0], coefficients)
+        if run is None:
+            return None
+
+        def step() -> tuple[Tree, AdamState]:
+            run()
+            if alike:
+                now[:] = array("i", (first + 1,)) * len(now)
+            else:
+                now[:] = array("i", map(add, now, self.present))
+            return params, state
+
+        return step
+
+    def coefficients(self, t: int, lr: Any) -> Coefficients | None:
+        """Return the coefficients of the update after the ``t``-th; None if the host can't know them."""
+        if not 0 <= t < MAX_CLOCK:
+            return None
+        return coefficients_at(self.formula, self.adam, self.backend, t + 1, lr)
+
+
+class DeviceClockInPlaceStep(InPlaceStep):
+    """A cached step that writes into its arrays; the clocks are on a device and are ticked there."""
+
+    column_step: DeviceClockColumnStep
+
+    def bind(self, params: Tree, grads: Tree, state: AdamState, lr: Any) -> Bound | None:
+        matched = self.match(params, grads, state)
+        if matched is None:
+            return None
+        columns, clocks = matched
+        if not self.whole and len(clocks) == len(self.present):
+            clocks = list(compress(clocks, self.present))
+        run = self.column_step.bind_clocks(columns, clocks, (), self.adam.lr if lr is None else lr)
+        if run is None:
+            return None
+
+        def step() -> tuple[Tree, AdamState]:
+            run()
+            return params, state
+
+        return step
 
 
 def coefficients_at(
     known: Callable[[int, float], Coefficients], adam: AdamConfig, backend: Backend, t: int, lr: Any
-) -> Any:
-    """The coefficients of the update numbered ``t``; None if the host can't know them."""
+) -> Coefficients | None:
+    """Return the coefficients of the update numbered ``t``; None if the host can't know them.
+
+    Args:
+        known: :func:`adamcore.tracing.formula` of the Adam.
+        adam, backend: whose update it is.
+        t: the clock after its tick, at least 1.
+        lr: the learning rate of this step; None for the Adam's.
+    """
     if lr is None and type(adam.lr) is float:
         lr = adam.lr
     if type(lr) is float and 0.0 <= lr < INFINITE:
@@ -231,8 +260,11 @@ def coefficients_at(
     return Ticker(adam, backend, lr).on_host(t, None)
 
 
+# Trees of plain containers -----------------------------------------------------------------------
+
+
 def shape_of(tree: Tree) -> Shape:
-    """The containers of a tree."""
+    """Return the containers of a tree."""
     kind: Any = type(tree)
     if kind in KEYED:
         children = [shape_of(x) for x in tree.values()]
@@ -243,8 +275,8 @@ def shape_of(tree: Tree) -> Shape:
     return None
 
 
-def collect(shape: Shape, tree: Tree) -> list[Any] | None:
-    """The leaves of a tree of these containers, in their order; None if it has others."""
+def leaves_of(shape: Shape, tree: Tree) -> list[Any] | None:
+    """Return the leaves of a tree of these containers, in their order; None if it has others."""
     if shape is None:
         return [tree]
     kinds, _, size, children = shape
@@ -262,18 +294,18 @@ def collect(shape: Shape, tree: Tree) -> list[Any] | None:
         return list(values)
     found: list[Any] = []
     for child, value in zip(children, values, strict=True):
-        leaves = collect(child, value)
+        leaves = leaves_of(child, value)
         if leaves is None:
             return None
         found += leaves
     return found
 
 
-def filled(shape: Shape, leaves: Any) -> Tree:
-    """A tree of these containers with other leaves."""
+def tree_of(shape: Shape, leaves: Any) -> Tree:
+    """Return a tree of these containers with the next leaves of an iterator."""
     if shape is None:
         return next(leaves)
     kinds, kind, size, children = shape
     count = len(size) if kinds is KEYED else size
-    values = [filled(child, leaves) for child in (children or [None] * count)]
+    values = [tree_of(child, leaves) for child in (children or [None] * count)]
     return kind(zip(size, values, strict=True)) if kinds is KEYED else kind(values)

@@ -1,28 +1,26 @@
-"""What every backend shares: the definition run leaf by leaf, in the array API alone.
+"""What every backend shares: the definition, run leaf by leaf with the array API alone.
 
-:meth:`BaseBackend.apply` is the seam for speed: it gets a whole step's leaves at once, and a
-backend that can do better than one operation after the other overrides it.
+A backend that can do better has a :class:`FastPath`, most often the module ``fast.py`` beside it.
+docs/embedding.md writes one.
 """
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import array_api_compat
 import optree
 
 from adamcore.coefficients import Traced
 from adamcore.definition import Coefficients, Numbers, update
-from adamcore.protocol import Job, Kind, Prepared, Result
+from adamcore.protocol import CachedStep, Job, Kind, Result, StepRecord
 from adamcore.state import AdamState
-from adamcore.types import Array, Tree
+from adamcore.types import Array, Clock
 
 if TYPE_CHECKING:
     from adamcore.config import AdamConfig
-    from adamcore.step_cache import CachedStep
 
 PARTS = {"complex64": "float32", "complex128": "float64"}
 
@@ -43,11 +41,43 @@ FLOATS = {
 }
 
 
+Fallback = Callable[["AdamConfig", Job, bool], Result]  #: (adam, job, donate): :meth:`BaseBackend.apply_one`
+
+
+class FastPath(Protocol):
+    """A way to make a step that is faster than the definition, one operation after the other."""
+
+    def unsupported(self, job: Job) -> str | None:
+        """Return why this path cannot run the job, or None."""
+
+    def apply(self, adam: AdamConfig, jobs: Sequence[Job], donate: bool, fallback: Fallback) -> list[Result]:
+        """Carry out one step's jobs; those that this path cannot run, by ``fallback``.
+
+        Args:
+            adam: whose step it is.
+            jobs: all leaves of the step that take part.
+            donate: the storage of p, m, v and v_max may be used for the results; a gradient's never.
+            fallback: carries out one job by the definition.
+
+        Returns:
+            The result of each job, in the jobs' order.
+        """
+
+    def cached_step(
+        self, adam: AdamConfig, record: StepRecord, fallback: Fallback
+    ) -> tuple[CachedStep, AdamState] | None:
+        """Return a cached step for the step after ``record``, and the state to hand out; or None.
+
+        The state is that of the record, but for clocks that the cached step owns.
+        """
+
+
 class BaseBackend:
     """A backend for any array library with an array-API namespace; trees by optree."""
 
     name = "array"
     flushes = False
+    fast: FastPath | None = None  #: how a whole step is made; None: leaf by leaf
 
     # ------------------------------------------------------------------------------- arrays
 
@@ -179,40 +209,30 @@ class BaseBackend:
         """The arithmetic of coefficients that only the program knows: 0-d arrays."""
         return Traced(self.namespace(like), self.coefficient_dtype(like), self.device(like))
 
-    def ticked(
-        self, adam: AdamConfig, t: Any, mu_product: Any, lr: Any, like: Array
-    ) -> tuple[Any, Any, Any] | None:
-        """A clock that only the program knows, ticked in another way than by :meth:`numbers`; None if not."""
+    def tick_on_device(
+        self, adam: AdamConfig, t: Clock, mu_product: Any, lr: Any, like: Array
+    ) -> tuple[Clock, Any, Coefficients] | None:
+        """Tick a clock that the host can't know in one kernel; None where :meth:`numbers` is to do it.
+
+        Returns:
+            The new clock, the new momentum product, and the coefficients of the update as 0-d arrays.
+        """
         return None
 
     def scope(self) -> AbstractContextManager[Any]:
-        """Entered around the arithmetic of a step."""
+        """Return a context that is entered around the arithmetic of a step."""
         return nullcontext()
 
     def apply(self, adam: AdamConfig, jobs: Sequence[Job], donate: bool) -> list[Result]:
         """Carry out one step's jobs; nothing is modified unless ``donate``."""
         with self.scope():
+            if self.fast is not None:
+                return self.fast.apply(adam, jobs, donate, self.apply_one)
             return [self.apply_one(adam, job, donate) for job in jobs]
 
-    def prepares(self) -> bool:
-        return False
-
-    def prepare(self, adam: AdamConfig, jobs: Sequence[Job]) -> Prepared | None:
-        return None
-
-    def lane(
-        self,
-        adam: AdamConfig,
-        jobs: Sequence[Job],
-        results: Sequence[Result],
-        params: Tree,
-        grads: Tree,
-        state: AdamState,
-    ) -> CachedStep | None:
-        return None
-
-    def clocks(self, clock: array[int]) -> list[Array]:
-        raise NotImplementedError
+    def cached_step(self, adam: AdamConfig, record: StepRecord) -> tuple[CachedStep, AdamState] | None:
+        """Return a cached step for the step after ``record``, and the state to hand out; or None."""
+        return None if self.fast is None else self.fast.cached_step(adam, record, self.apply_one)
 
     def apply_one(self, adam: AdamConfig, job: Job, donate: bool) -> Result:
         """The definition on one leaf: widened, updated, rounded once, frozen where told to."""
@@ -278,3 +298,6 @@ def dtype_name(dtype: Any) -> str:
     """
     name = getattr(dtype, "name", None) or getattr(dtype, "__name__", None) or str(dtype)
     return str(name).rsplit(".", 1)[-1]
+
+
+backend = BaseBackend()  #: of any array library that has no backend of its own

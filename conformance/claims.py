@@ -1,4 +1,4 @@
-"""What a candidate claims to be."""
+"""Claims: the Adam that a candidate is held to, as a choice on every axis of docs/spec.md."""
 
 from __future__ import annotations
 
@@ -12,28 +12,32 @@ from adamcore.dialects import DIALECTS, dialect, for_target, parse_option
 
 
 def axes_of(adam: Adam) -> dict[str, Any]:
-    """Its choice on every axis."""
+    """Return an Adam's choice on every axis."""
     return {axis: getattr(adam, axis) for axis in AXES}
 
 
 def claim_from(axes: dict[str, Any]) -> Adam:
-    """An Adam that stands for a choice of axes; its hyperparameters mean nothing."""
+    """Return an Adam with this choice of axes; its hyperparameters have no meaning."""
     return Adam(**{axis: value for axis, value in axes.items() if axis in AXES})
 
 
 @dataclass(frozen=True)
 class Claim:
-    """What a candidate is held to."""
+    """A claim with its name."""
 
-    name: str  #: the dialect, with the options that were set: "torch.Adam(amsgrad=True)"
-    adam: Adam
+    name: str  #: the dialect and the options that were set: "torch.Adam(amsgrad=True)"
+    adam: Adam  #: the axes; its hyperparameters have no meaning
 
 
 def claim_of_dialect(name: str, settings: Mapping[str, str] | None = None) -> Claim:
-    """The claim of a dialect, changed by those of its options that --set chooses.
+    """Return the claim of a dialect.
+
+    Args:
+        name: the dialect.
+        settings: what the user chose with ``--set``; options of the dialect among it change the claim.
 
     Raises:
-        DialectError: no such dialect; the message has the nearest names.
+        DialectError: there is no such dialect; the message has the nearest names.
 
     >>> claim_of_dialect("torch.Adam", {"amsgrad": "True"}).name
     'torch.Adam(amsgrad=True)'
@@ -54,11 +58,22 @@ def claim_of_dialect(name: str, settings: Mapping[str, str] | None = None) -> Cl
 def claim_for(
     target: str, chosen: str | None, own: str | None = None, settings: Mapping[str, str] | None = None
 ) -> Claim:
-    """The claim of a candidate: --dialect, else its row in the table, else its own word, else the paper."""
+    """Return the claim of a candidate.
+
+    Args:
+        target: what the user typed for the candidate.
+        chosen: the dialect that the user chose; None: that of the target's row in the table of
+            dialects, or else ``own``, or else "paper".
+        own: the dialect that the candidate itself names.
+        settings: what the user chose with ``--set``.
+
+    Raises:
+        DialectError: there is no such dialect.
+    """
     row = for_target(target)
     return claim_of_dialect(chosen or (row.name if row else own) or "paper", settings)
 
 
 def all_claims() -> list[Claim]:
-    """Every dialect of the table."""
+    """Return the claims of all dialects."""
     return [claim_of_dialect(name) for name in DIALECTS]

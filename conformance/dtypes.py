@@ -1,7 +1,7 @@
-"""Floating-point formats, NumPy's and the narrow ones that NumPy lacks: rounding, bits, ULP.
+"""Floating-point formats: rounding to them, bit patterns, ULP.
 
-Values of a narrow format are kept in a wider NumPy one that holds them all (its carrier), so that
-nothing here needs a library that knows bfloat16.
+NumPy has no bfloat16.  So the values of a format are kept in its carrier, a NumPy dtype that holds
+them all, and no other library is needed.
 """
 
 from __future__ import annotations
@@ -24,26 +24,29 @@ class Dtype:
     name: str
     bits: int  #: significant bits
     smallest: int  #: exponent of the smallest subnormal
-    top: int  #: 2**top is the first power of two beyond the range
+    top: int  #: exponent of the first power of two beyond the range
     width: int  #: bits of storage
-    carrier: str  #: the NumPy dtype in which its values are kept
-    arithmetic: str  #: the narrowest format in which a step may be computed (NUM.1)
+    carrier: str  #: the NumPy dtype in which the values are kept
+    arithmetic: str  #: the narrowest dtype in which a step may be computed (NUM.1)
 
     @property
     def unit(self) -> float:
-        """The largest relative error of a rounding."""
+        """The largest relative error of a rounding to a normal number."""
         return 2.0**-self.bits
 
     @property
     def half_subnormal(self) -> float:
+        """Half the smallest subnormal: the largest absolute error of a rounding to a subnormal."""
         return 2.0 ** (self.smallest - 1)
 
     @property
     def largest(self) -> float:
+        """The largest finite number."""
         return (2.0 - 2.0 ** (1 - self.bits)) * 2.0 ** (self.top - 1)
 
     @property
     def normal(self) -> float:
+        """The smallest normal number."""
         return 2.0 ** (self.smallest + self.bits - 1)
 
 
@@ -59,7 +62,7 @@ DTYPES = {
 
 
 def arithmetic_of(*names: str) -> str:
-    """The format in which NUM.1 computes, from those of parameters and moments.
+    """Return the dtype in which NUM.1 asks a step to be computed, for these of parameters and moments.
 
     >>> arithmetic_of("bfloat16", "bfloat16")
     'float32'
@@ -68,7 +71,7 @@ def arithmetic_of(*names: str) -> str:
 
 
 def round_to(values: FloatArray, name: str) -> FloatArray:
-    """Float64 values rounded to nearest-even into a format, in float64.
+    """Round float64 values to the nearest of a dtype, ties to even; the result is float64.
 
     >>> round_to(np.array([1 / 3, 1e39]), "bfloat16")
     array([0.33398438,        inf])
@@ -86,12 +89,12 @@ def round_to(values: FloatArray, name: str) -> FloatArray:
 
 
 def round_float(x: float, name: str) -> float:
-    """One number rounded to nearest-even into a format."""
+    """Round one number to the nearest of a dtype, ties to even."""
     return float(round_to(np.asarray(x, dtype=np.float64), name))
 
 
 def to_carrier(values: FloatArray, name: str) -> FloatArray:
-    """Values rounded into a format, in its carrier; complex ones a part each."""
+    """Round values to a dtype, complex ones part by part, and return them in its carrier."""
     carrier = np.dtype(DTYPES[name].carrier)
     if np.iscomplexobj(values):
         both = round_to(values.real, name) + 1j * round_to(values.imag, name)
@@ -100,7 +103,7 @@ def to_carrier(values: FloatArray, name: str) -> FloatArray:
 
 
 def to_bits(values: FloatArray, name: str) -> Bits:
-    """The bit patterns of values that the format holds exactly.
+    """Return the bit patterns of values that the dtype holds exactly, as unsigned integers.
 
     >>> [hex(k) for k in to_bits(np.array([1.0, -2.0]), "bfloat16")]
     ['0x3f80', '0xc000']
@@ -112,21 +115,21 @@ def to_bits(values: FloatArray, name: str) -> Bits:
 
 
 def from_bits(bits: Bits, name: str) -> FloatArray:
-    """The values of bit patterns, in the carrier."""
+    """Return the values of bit patterns, in the carrier of the dtype."""
     if name == "bfloat16":
         return (bits.astype(np.uint32) << np.uint32(16)).view(np.float32)
     return bits.astype(f"u{DTYPES[name].width // 8}").view(DTYPES[name].carrier)
 
 
 def ulp_of(size: FloatArray, name: str) -> FloatArray:
-    """One unit in the last place of a format at ``size``."""
+    """Return one unit in the last place of a dtype at each element of ``size``."""
     d = DTYPES[name]
     _, exponent = np.frexp(np.asarray(size, dtype=np.float64))
     return np.asarray(np.ldexp(1.0, np.maximum(exponent - d.bits, d.smallest)))
 
 
 def round_probe(probe: Probe, name: str) -> Probe:
-    """The probe with parameters, gradients and state as the format holds them."""
+    """Return the probe with parameters, gradients and first states rounded to a dtype."""
 
     def into(x: FloatArray) -> FloatArray:
         if np.iscomplexobj(x):

@@ -1,4 +1,7 @@
-"""The rules of docs/spec.md as findings name them: what each says, and the area it belongs to."""
+"""The rules of docs/spec.md in a finding's words: what each asks, and the area that it belongs to.
+
+An area is the part of Adam that a finding calls wrong: an axis, or another word such as "moments".
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,7 @@ SAYS = {
     "STATE.3": "no state is shared between optimizers",
     "STATE.4": "a run resumed from its saved state goes on bit for bit",
 }
-"""What a rule asks, in a line."""
+"""For each rule, what it asks in a line."""
 
 RULE_OF: dict[str, dict[Any, str]] = {
     "epsilon": {
@@ -62,7 +65,7 @@ RULE_OF: dict[str, dict[Any, str]] = {
     "complex": {"componentwise": "CPX.1", "modulus": "CPX.2"},
     "coefficients": {"double": "NUM.4", "working": "NUM.4", "running": "NUM.4"},
 }  # fmt: skip
-"""The rule that a claim's value on an axis stands for."""
+"""For each value on an axis, the rule that it stands for."""
 
 AREA_OF = {
     "STEP": "moments", "MOM": "moments", "EPS": "epsilon", "BC": "bias_correction", "DEC": "decay",
@@ -73,10 +76,14 @@ AREA_OF = {
     "STEP.1/fortran": "layout", "STEP.1/strided": "layout",
     "STATE.2": "aliasing", "STATE.3": "isolation", "STATE.4": "state", "CLK": "clock",
 }  # fmt: skip
-"""The area to name when only the probe that failed is known."""
+"""The area of a probe, a rule or a family of rules, for findings that know no more than the probe."""
 
 
 def area_of(probe: str) -> str:
-    """The area of a probe: its own, that of its rule, or of the rule's family."""
+    """Return the area of a probe: its own, that of its rule, or that of the rule's family.
+
+    >>> area_of("STEP.1/long"), area_of("EPS.1/beside-small-root")
+    ('layout', 'epsilon')
+    """
     rule = probe.split("/")[0]
     return AREA_OF.get(probe) or AREA_OF.get(rule) or AREA_OF[rule.split(".")[0]]

@@ -1,13 +1,19 @@
-"""What a probe is, what running it gives, and what judging the run gives.
+"""The types of a check: probe, run, result and finding.
 
-A probe is designed input; it knows nothing of any implementation.  A run is what one candidate
-did with it.  A result is the judgement of a run against a claim.
+- A probe is designed input: parameters, hyperparameters and the gradients of every step.  It knows
+  nothing of any implementation.
+- A run is what one candidate did with a probe in one dtype.
+- A result is the judgement of a run against a claim.
+- A finding is one deviation with a name.
+
+The candidate is the optimizer that is checked.  The claim is the Adam that it is held to: a choice on
+every axis (:mod:`adamcore.conformance.claims`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
 import numpy.typing as npt
@@ -15,14 +21,15 @@ import numpy.typing as npt
 from adamcore import Adam
 
 FloatArray = npt.NDArray[Any]
-Layout = Literal["C", "F", "strided", "readonly"]
-Manner = Literal["plain", "resumed", "beside", "fresh"]
+Layout = Literal["C", "F", "strided", "readonly"]  #: how an array lies in memory
+Manner = Literal["plain", "resumed", "beside", "fresh"]  #: how a probe is run: see Probe.manner
+RunKey = tuple[str, str]  #: the name of a probe, and a dtype
 Status = Literal["passed", "failed", "skipped", "undecided"]
 
 
 @dataclass(frozen=True, eq=False)
 class Start:
-    """The state of one parameter before a step, where it is not the one that the steps before it left."""
+    """A state that a parameter is put into before a step, from outside the run."""
 
     t: int
     m: FloatArray
@@ -33,51 +40,66 @@ class Start:
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """One step's input: a gradient (or None: absent) for each parameter, and what changes."""
+    """The input of one step; a tuple has an item for each parameter."""
 
-    grads: tuple[FloatArray | None, ...]
-    lr: float | None = None  #: a new learning rate from this step on
-    present: tuple[bool | FloatArray, ...] | None = None  #: flags or boolean masks, one a parameter
+    grads: tuple[FloatArray | None, ...]  #: the gradients; None is an absent one
+    lr: float | None = None  #: the learning rate from this step on, if it changes
+    present: tuple[bool | FloatArray, ...] | None = None
+    """Flags or boolean masks; where one is False, the gradient counts as absent."""
     before: tuple[FloatArray, ...] | None = None
-    """The parameters as they were really given to this step, of a run that is judged step by step."""
+    """The parameters that the step was given, if a recorded run is judged step by step."""
     changes: Mapping[str, Any] | None = None
-    """Hyperparameters (lr excepted) and axes that have new values from this step on (LR.3)."""
+    """Hyperparameters (other than lr) and axes that have new values from this step on (LR.3)."""
     frozen: tuple[bool, ...] | None = None
-    """The parameters that stand still in this step whatever the axis ``missing`` says."""
+    """Whether a parameter stands still in this step, whatever the axis ``missing`` says."""
     states: tuple[Start | None, ...] | None = None
-    """States that somebody put in the place of the optimizer's own before this step."""
+    """States that replace the optimizer's own before this step."""
 
 
 @dataclass(frozen=True, eq=False)
 class Probe:
-    """A designed input: parameters, hyperparameters and the gradients of every step.
+    """A designed input for a candidate.
 
-    Values are float64 arrays (complex128 for complex parameters) that float32 represents exactly,
-    so that one probe serves both dtypes and has one exact answer.
+    Arrays are float64, or complex128 for complex parameters, with values that float32 represents
+    exactly.  So one probe serves both dtypes and has one exact answer.
+
+    >>> import numpy as np
+    >>> probe = Probe("LR.1/halved", "", (np.ones(1),), (Step((np.ones(1),)),), {"lr": 0.5})
+    >>> probe.rule, probe.with_hyper(lr=0.25).hyper["lr"]
+    ('LR.1', 0.25)
     """
 
-    name: str  #: the rule it tests and a name: "EPS.1/fingerprint"
-    about: str  #: one line for a reader: what it shows, and whom it caught
+    name: str  #: the rule that it tests, and a name: "STEP.1/fingerprint"
+    about: str  #: one line for the reader of a report: what the probe shows
     params: tuple[FloatArray, ...]
     steps: tuple[Step, ...]
-    hyper: Mapping[str, float]  #: lr, b1, b2, eps, weight_decay; others where the probe needs them
-    tells: tuple[str, ...] = ()  #: the axes whose values it tells apart
+    hyper: Mapping[str, float]  #: lr, b1, b2, eps, weight_decay, and others that the probe needs
+    tells: tuple[str, ...] = ()  #: the axes whose values the probe tells apart
     needs: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
-    """Axis values a claim must have for the probe to mean something."""
+    """For some axes, the values that a claim must have for the probe to apply to it."""
     level: Literal["must", "should"] = "must"  #: a failed "should" is a note, not a deviation
-    start: tuple[Start, ...] = ()  #: the state that it begins with, one a parameter; none: zeros
-    layout: Layout = "C"  #: how the arrays lie in memory, parameters and gradients alike
+    start: tuple[Start, ...] = ()  #: the state of each parameter at the start; empty: t=0 and zeros
+    layout: Layout = "C"  #: how parameters and gradients lie in memory
     manner: Manner = "plain"
-    """How it is run: "resumed" saves and restores the state halfway, in a new optimizer; "beside"
-    has a second optimizer step in turn with it, on other numbers; "fresh" gives every step's gradients
-    in memory of their own, where all others find them in the same memory, filled anew."""
+    """How the probe is run.
+
+    "resumed" saves the state halfway and restores it in a new optimizer.  "beside" has a second
+    optimizer step in turn, on other numbers.  "fresh" passes each step's gradients in memory of their
+    own; in all other runs the gradients of a step overwrite those of the step before.
+    """
     twin: str | None = None  #: the probe whose run must be the same bit for bit
 
     @property
     def rule(self) -> str:
+        """The rule of docs/spec.md that the probe tests."""
         return self.name.split("/")[0]
 
+    def with_hyper(self, **changes: float) -> Probe:
+        """Return the probe with other hyperparameters."""
+        return replace(self, hyper={**self.hyper, **changes})
+
     def applies_to(self, claim: Adam) -> bool:
+        """Return whether the claim has the values that the probe needs."""
         return all(getattr(claim, axis) in values for axis, values in self.needs.items())
 
 
@@ -86,33 +108,33 @@ class Run:
     """What a candidate did with one probe in one dtype."""
 
     params: list[list[FloatArray]] = field(default_factory=list)
-    """The parameters after each step that was completed, in the probe's dtype."""
+    """The parameters after each completed step, in the dtype of the run."""
     clocks: list[list[int]] = field(default_factory=list)
-    """The clocks after each step, for candidates whose state can be read."""
-    error: str | None = None  #: the exception of the step after those, "Type: message"
-    unsupported: str | None = None  #: why the candidate cannot take this probe: it is skipped
-    written: list[str] = field(default_factory=list)  #: inputs it wrote to: "gradient 0 in step 3"
+    """The clocks after each completed step; empty if the candidate's state cannot be read."""
+    error: str | None = None  #: the exception of the step after those: "Type: message"
+    unsupported: str | None = None  #: why the candidate cannot run the probe, which is then skipped
+    written: list[str] = field(default_factory=list)  #: inputs that it wrote to: "gradient 0 in step 3"
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """Where a run first leaves the bound."""
+    """The element with which a run first leaves its bound."""
 
     probe: str
-    step: int  #: the update, the first is 1
-    element: str  #: "param[index]": "0[2]", "1[]" for a 0-d array
-    got: str  #: hex float
-    want: str  #: hex float, the exact value rounded once
-    ulp: float
-    bound_ulp: float
+    step: int  #: the number of the step; the first is 1
+    element: str  #: parameter and index: "0[2]", or "1[]" in a 0-d array
+    got: str  #: what the candidate returned, as a hex float
+    want: str  #: the exact value rounded once, as a hex float
+    ulp: float  #: the error in ULP
+    bound_ulp: float  #: the bound in ULP
 
 
 class Point(NamedTuple):
-    """One step on the way: the worst error over its bound, and both in ULP."""
+    """The largest error of one step, relative to its bound."""
 
-    ratio: float
-    ulp: float
-    bound_ulp: float
+    ratio: float  #: error over bound
+    ulp: float  #: the error in ULP
+    bound_ulp: float  #: the bound in ULP
 
 
 @dataclass
@@ -122,23 +144,22 @@ class Result:
     probe: str
     dtype: str
     status: Status
-    worst_ratio: float = 0.0  #: largest error over its bound; above 1 the probe failed
-    worst_ulp: float = 0.0
-    evidence: Evidence | None = None  #: of the first divergence
-    reason: str = ""  #: why it was skipped, or what failed besides numbers
-    undecided: int = 0  #: elements whose bound was too wide to judge
-    series: list[Point] = field(default_factory=list)
-    """Of each step, the element that comes closest to its bound, or leaves it farthest."""
+    worst_ratio: float = 0.0  #: the largest error over its bound; above 1 the run failed
+    worst_ulp: float = 0.0  #: the largest error in ULP
+    evidence: Evidence | None = None  #: the first divergence
+    reason: str = ""  #: why the run failed or was skipped
+    undecided: int = 0  #: the number of elements whose bound was too wide to judge
+    series: list[Point] = field(default_factory=list)  #: the largest error of each step
 
 
 @dataclass
 class Finding:
-    """One deviation, named: the area, the rule, what the claim says and what was seen."""
+    """One deviation with a name."""
 
-    area: str
-    rule: str
-    expected: str
-    observed: str
+    area: str  #: the part of Adam that is wrong: "epsilon"
+    rule: str  #: the rule of docs/spec.md that is broken
+    expected: str  #: what the claim says
+    observed: str  #: what the candidate does
     level: Literal["error", "note"] = "error"
     evidence: Evidence | None = None
-    repro: str | None = None
+    repro: str | None = None  #: a program that shows the deviation

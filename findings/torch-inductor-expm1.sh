@@ -4,7 +4,7 @@
 # Versions:  torch 2.13.0, numpy 2.4.6, Python 3.11, Linux x86-64 with g++.
 # Behaviour: In a vectorised loop Inductor writes `x.exp() - 1` for expm1 (torch/_inductor/codegen/cpp.py,
 #            CppVecOverrides.expm1, "decompose for a better performance"), so the result for a small x has
-#            lost its digits to cancellation: at x = -1e-12 it is 9e-5 off, at x = -1e-17 it is 0. Eager mode, and a
+#            lost its digits to cancellation: at x = -1e-12 it is 2e-5 off, at x = -1e-17 it is 0. Eager mode, and a
 #            compiled tensor of no dimensions, call an expm1 that is right to 1 ULP.
 # Seen on:   AMD EPYC (family 25, model 17), AVX-512; the code does not depend on the processor.
 #

@@ -8,15 +8,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from adamcore.backends.base import BaseBackend, dtype_name
-from adamcore.backends.jax import fast, in_jit
-from adamcore.backends.jax.step_cache import JitStep, opened
+from adamcore.backends.base import BaseBackend, FastPath, dtype_name
+from adamcore.backends.jax import fast
 from adamcore.coefficients import Traced
-from adamcore.config import AdamConfig
 from adamcore.definition import Numbers
-from adamcore.protocol import Job, Kind, Result
-from adamcore.state import AdamState
-from adamcore.types import Array, Tree
+from adamcore.protocol import Kind
+from adamcore.types import Array
 
 
 def is_none(leaf: object) -> bool:
@@ -33,6 +30,7 @@ class JaxBackend(BaseBackend):
     """JAX; a tracer is never looked into."""
 
     name = "jax"
+    fast: FastPath | None = fast
     flushes = True  # XLA on CPU; where it doesn't, an eps that small is of no more use
 
     def owns(self, leaf: object) -> bool:
@@ -102,31 +100,6 @@ class JaxBackend(BaseBackend):
 
     def numbers(self, like: Array) -> Numbers:
         return Traced(jnp, self.coefficient_dtype(like))
-
-    def apply(self, adam: AdamConfig, jobs: Sequence[Job], donate: bool) -> list[Result]:
-        if donate and fast.compiles(jobs):
-            return fast.apply(adam, jobs, self.apply_one)
-        if in_jit.serves(jobs):
-            return in_jit.apply(adam, jobs, self.apply_one)
-        return super().apply(adam, jobs, donate)
-
-    def prepares(self) -> bool:
-        return not jax.config.jax_disable_jit  # type: ignore[attr-defined]
-
-    def lane(
-        self,
-        adam: AdamConfig,
-        jobs: Sequence[Job],
-        results: Sequence[Result],
-        params: Tree,
-        grads: Tree,
-        state: AdamState,
-    ) -> JitStep | None:
-        again = [
-            job._replace(p=new.p, m=new.m, v=new.v, v_max=new.v_max)
-            for job, new in zip(jobs, results, strict=True)
-        ]
-        return opened(adam, self, self.apply_one, again, params, grads, state)
 
 
 backend = JaxBackend()

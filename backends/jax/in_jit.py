@@ -19,14 +19,17 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from adamcore.backends.base import Fallback
 from adamcore.backends.jax import ffi
-from adamcore.backends.jax.fast import NO_CLOCKS, chunks, form
+from adamcore.backends.jax.jit_program import NO_CLOCKS, chunks, unsupported_traced
+from adamcore.backends.kernels.cpu import arrays_of
 from adamcore.config import AdamConfig
 from adamcore.protocol import Job, Result
-from adamcore.tracing import Program, evaluate, program
+from adamcore.tracing import Program, evaluate
+from adamcore.tracing import program as program_of
 
 _on: ContextVar[bool] = ContextVar("adamcore_jax_native", default=False)
-Way = Callable[[list[Any], Any], list[Any]]  #: from all p, all g, ... and rows of coefficients
+Implementation = Callable[[list[Any], Any], list[Any]]  #: from all p, all g, ... and rows of coefficients
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "add": add, "sub": sub, "mul": mul, "div": truediv, "neg": neg,
     "sqrt": jnp.sqrt, "maximum": jnp.maximum,
@@ -61,39 +64,37 @@ def native() -> Iterator[None]:
 
 
 def serves(jobs: Sequence[Job]) -> bool:
-    """Whether it was asked for, and these jobs are traced."""
+    """True if it was asked for, and these jobs are traced."""
     return _on.get() and any(
-        isinstance(x, jax.core.Tracer) for job in jobs for x in (*job[:5], *job.coefficients)
+        isinstance(x, jax.core.Tracer) for job in jobs for x in (*arrays_of(job), *job.coefficients)
     )
 
 
-def apply(
-    adam: AdamConfig, jobs: Sequence[Job], slow: Callable[[AdamConfig, Job, bool], Result]
-) -> list[Result]:
-    """The jobs as part of the program that is traced."""
+def step(adam: AdamConfig, jobs: Sequence[Job], fallback: Fallback) -> list[Result]:
+    """Carry out jobs as part of the program that is traced."""
     results: list[Any] = [None] * len(jobs)
     groups: dict[tuple[Program, str], list[int]] = {}
     for i, job in enumerate(jobs):
-        if form(job) is None:
-            groups.setdefault((program(adam, job.coefficients), str(job.p.dtype)), []).append(i)
+        if unsupported_traced(job) is None:
+            groups.setdefault((program_of(adam, job.coefficients), str(job.p.dtype)), []).append(i)
         else:
-            results[i] = slow(adam, job, False)
-    for (made, dtype), places in groups.items():
-        for _, some in chunks(places):
-            n, part = len(some), [jobs[i] for i in some]
-            rows = {id(job.coefficients): made.used(job.coefficients) for job in part}
+            results[i] = fallback(adam, job, False)
+    for (program, dtype), members in groups.items():
+        for _, indices in chunks(members):
+            part = [jobs[i] for i in indices]
+            rows = {id(job.coefficients): program.used(job.coefficients) for job in part}
             given = rows.values() if len(rows) == 1 else [rows[id(job.coefficients)] for job in part]
             table = jnp.stack([jnp.asarray(x, dtype) for row in given for x in row])
-            lists = [alike(job[: len(made.inputs)], job.coefficients) for job in part]
-            columns = zip(*lists, strict=True)
-            new = way(made, dtype)([x for xs in columns for x in xs], table.reshape(len(given), -1))
-            for j, i in enumerate(some):
-                results[i] = Result(*new[j::n], *[None] * (5 - len(made.inputs)))
+            lists = [alike(arrays_of(job), job.coefficients) for job in part]
+            arrays = [x for column in zip(*lists, strict=True) for x in column]
+            new = implementation(program, dtype)(arrays, table.reshape(len(given), -1))
+            for j, i in enumerate(indices):
+                results[i] = Result(*new[j :: len(indices)], *[None] * (4 - len(program.outputs)))
     return results
 
 
 def alike(arrays: Sequence[Any], scalars: Sequence[Any]) -> list[Any]:
-    """The arrays of a job, all varying over the axes of a ``shard_map`` over which one of them does."""
+    """Return a job's arrays, all varying over the ``shard_map`` axes over which one of them varies."""
     axes = frozenset[str]().union(*map(axes_of, arrays), *map(axes_of, scalars))
     return [varying(x, axes) for x in arrays]
 
@@ -111,24 +112,24 @@ def varying(x: Any, axes: frozenset[str]) -> Any:
 
 
 @lru_cache(maxsize=256)
-def way(made: Program, dtype: Any) -> Way:
-    """A program on a list of arrays: by machine code where XLA compiles for the CPU, else by XLA."""
-    call = ffi.call(made, dtype)
+def implementation(program: Program, dtype: str) -> Implementation:
+    """Return a program on a list of arrays: machine code where XLA compiles for the CPU, else XLA's."""
+    call = ffi.call(program, dtype)
 
     def machine(arrays: list[Any], rows: Any) -> list[Any]:
         new = call(arrays, rows, NO_CLOCKS)[0]
-        n = len(arrays) // len(made.inputs)
+        n = len(arrays) // len(program.inputs)
         return [varying(x, axes_of(arrays[k % n])) for k, x in enumerate(new)]
 
     def plain(arrays: list[Any], rows: Any) -> list[Any]:
-        n = len(arrays) // len(made.inputs)
+        n = len(arrays) // len(program.inputs)
         new = []
         for j in range(n):
             row = rows[j if len(rows) > 1 else 0]
-            values = dict(zip(made.inputs, arrays[j::n], strict=True))
-            values |= {name: row[k] for k, name in enumerate(made.coefficients)}
-            new.append(evaluate(made, FUNCTIONS, values))
-        return [each[name] for name, _ in made.outputs for each in new]
+            values = dict(zip(program.inputs, arrays[j::n], strict=True))
+            values |= {name: row[k] for k, name in enumerate(program.coefficients)}
+            new.append(evaluate(program, FUNCTIONS, values))
+        return [each[name] for name, _ in program.outputs for each in new]
 
     @jax.custom_batching.custom_vmap
     def batched(arrays: list[Any], rows: Any) -> list[Any]:

@@ -31,11 +31,11 @@ class DeviceNumbers(RecordedHost):
         return None if isinstance(weight, Expression) else super().keep(kept, weight)
 
 
-class Ticking:
+class ClockKernel:
     """The statements that tick one Adam's clocks on the device, and the program that goes with them.
 
     >>> from adamcore import Adam
-    >>> print(Ticking(Adam()).body.splitlines()[18])
+    >>> print(ClockKernel(Adam()).body.splitlines()[18])
       const double x18 = lr / x7;
     """
 
@@ -72,9 +72,9 @@ class Ticking:
 
 
 @lru_cache(maxsize=64)
-def ticking(adam: AdamConfig) -> Ticking:
+def clock_kernel(adam: AdamConfig) -> ClockKernel:
     """What the device does at a tick of this Adam's clocks, worked out once."""
-    return Ticking(adam)
+    return ClockKernel(adam)
 
 
 @lru_cache(maxsize=256)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import sys
-from array import array
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 
-from adamcore.backends.base import BaseBackend, dtype_name
+from adamcore.backends.base import BaseBackend, FastPath, dtype_name
 from adamcore.backends.numpy import fast
-from adamcore.config import AdamConfig
-from adamcore.protocol import Job, Kind, Prepared, Result
+from adamcore.protocol import Kind
 from adamcore.types import Array
 
 
@@ -21,6 +18,7 @@ class NumPyBackend(BaseBackend):
     """NumPy: a 0-d result is an array again, IEEE's special values pass without a warning."""
 
     name = "numpy"
+    fast: FastPath | None = fast
 
     def owns(self, leaf: object) -> bool:
         return isinstance(leaf, np.ndarray | np.generic)
@@ -88,20 +86,6 @@ class NumPyBackend(BaseBackend):
 
     def scope(self) -> AbstractContextManager[Any]:
         return np.errstate(all="ignore")
-
-    def apply(self, adam: AdamConfig, jobs: Sequence[Job], donate: bool) -> list[Result]:
-        with self.scope():
-            return fast.apply(adam, jobs, donate, self.apply_one)
-
-    def prepares(self) -> bool:
-        return True
-
-    def prepare(self, adam: AdamConfig, jobs: Sequence[Job]) -> Prepared | None:
-        return fast.prepare(adam, jobs)
-
-    def clocks(self, clock: array[int]) -> list[Array]:
-        vector = np.frombuffer(clock, dtype=np.int32)
-        return [vector[i : i + 1].reshape(()) for i in range(len(clock))]
 
 
 backend = NumPyBackend()

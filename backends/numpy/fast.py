@@ -1,7 +1,8 @@
-"""The fast paths of NumPy: machine code with the extra [fast], blocks without it."""
+"""The fast path of NumPy: machine code with the extra [fast], blocks without it."""
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Sequence
 from ctypes import addressof, c_char
 from functools import lru_cache
@@ -9,21 +10,27 @@ from typing import Any
 
 import numpy as np
 
+from adamcore.backends.base import Fallback
 from adamcore.backends.kernels import cpu, llvm, threads
+from adamcore.backends.kernels.step_cache import column_step
 from adamcore.backends.numpy.blocks import SMALL, Blocks
 from adamcore.config import AdamConfig
-from adamcore.definition import Coefficients
-from adamcore.protocol import Job, Prepared, Result
-from adamcore.tracing import Program, program
-from adamcore.types import Array
+from adamcore.protocol import CachedStep, Columns, Job, Result, StepRecord
+from adamcore.state import AdamState
+from adamcore.step_cache import in_place_step, stepped_in_place
+from adamcore.tracing import Program
+from adamcore.tracing import program as program_of
+from adamcore.types import Array, Clock, DType
 
-REALS: dict[Any, llvm.Real] = {np.dtype("float32"): "float32", np.dtype("float64"): "float64"}
+REALS: dict[DType, llvm.Real] = {np.dtype("float32"): "float32", np.dtype("float64"): "float64"}
 
 
 class NumPyMemory:
     """NumPy's arrays as memory."""
 
-    def real(self, dtype: Any) -> llvm.Real | None:
+    movable = False
+
+    def real(self, dtype: DType) -> llvm.Real | None:
         return REALS.get(dtype)
 
     def unsupported(self, x: Array) -> str | None:
@@ -32,13 +39,11 @@ class NumPyMemory:
         flags = x.flags
         if not flags.c_contiguous:
             return "an array that is not contiguous"
-        return (
-            None
-            if flags.aligned and x.dtype.isnative
-            else "an array that is not aligned or of this byte order"
-        )
+        if flags.aligned and x.dtype.isnative:
+            return None
+        return "an array that is not aligned or of this byte order"
 
-    def fixed(self, x: Array) -> bool:
+    def read_only(self, x: Array) -> bool:
         return not x.flags.writeable
 
     def address(self, x: Array) -> int:
@@ -50,7 +55,7 @@ class NumPyMemory:
     def size(self, x: Array) -> int:
         return x.size  # type: ignore[no-any-return]
 
-    def like(self, x: Array) -> Array:
+    def empty_like(self, x: Array) -> Array:
         return np.empty_like(x)
 
     def threads(self) -> int:
@@ -58,16 +63,14 @@ class NumPyMemory:
 
     run_parallel = staticmethod(cpu.run_parallel)
 
-    def written(self, xs: Sequence[Array]) -> None:
+    def mark_written(self, xs: Sequence[Array]) -> None:
         pass
 
-    movable = False
+    def guard(self, columns: Columns) -> Callable[[Columns], bool]:
+        shapes, dtype = [x.shape for x in columns.p], columns.p[0].dtype
 
-    def likeness(self, columns: cpu.Columns) -> Callable[[cpu.Columns], bool]:
-        shapes, dtype = [x.shape for x in columns[0]], columns[0][0].dtype
-
-        def alike(others: cpu.Columns) -> bool:
-            for x, shape in zip(others[1], shapes, strict=True):  # the gradients: the rest stays
+        def same_gradients(others: Columns) -> bool:
+            for x, shape in zip(others.g, shapes, strict=True):  # an array of NumPy stays what it is
                 if type(x) is not np.ndarray or x.shape != shape or x.dtype != dtype:
                     return False
                 flags = x.flags
@@ -75,69 +78,77 @@ class NumPyMemory:
                     return False
             return True
 
-        return alike
+        return same_gradients
 
 
 MEMORY = NumPyMemory()
-Slow = Callable[[AdamConfig, Job, bool], Result]
 
 
-def apply(adam: AdamConfig, jobs: Sequence[Job], donate: bool, slow: Slow) -> list[Result]:
-    """The jobs: in machine code, in blocks, or by ``slow`` where neither serves."""
+def unsupported(job: Job) -> str | None:
+    """Return why neither machine code nor blocks can run a job, or None."""
+    return cpu.unsupported(MEMORY, job)
+
+
+def apply(adam: AdamConfig, jobs: Sequence[Job], donate: bool, fallback: Fallback) -> list[Result]:
+    """Carry out a step by machine code or in blocks; see :class:`adamcore.backends.base.FastPath`."""
     results: list[Any] = [None] * len(jobs)
-    chosen: dict[tuple[bool, bool], list[int]] = {}
+    groups: dict[tuple[cpu.Implementation, bool], list[int]] = {}
     for i, job in enumerate(jobs):
-        if cpu.unsupported(MEMORY, job) is not None:
-            results[i] = slow(adam, job, donate)
+        if unsupported(job) is not None:
+            results[i] = fallback(adam, job, donate)
         else:
-            compiled = llvm.available() and job.p.dtype in REALS
-            chosen.setdefault((compiled, donate and cpu.writable(MEMORY, job)), []).append(i)
-    for (compiled, in_place), places in chosen.items():
-        some = [jobs[i] for i in places]
-        way = cpu.step if compiled else in_blocks
-        new = way(adam, some, in_place, MEMORY)
-        for i, result in zip(places, new, strict=True):
+            in_place = donate and cpu.writable(MEMORY, job)
+            groups.setdefault((implementation_of(job), in_place), []).append(i)
+    for (implementation, in_place), indices in groups.items():
+        new = implementation(adam, [jobs[i] for i in indices], in_place, MEMORY)
+        for i, result in zip(indices, new, strict=True):
             results[i] = result
     return results
 
 
+def implementation_of(job: Job) -> cpu.Implementation:
+    """Return what carries out a supported job."""
+    return cpu.step if llvm.available() and job.p.dtype in REALS else in_blocks
+
+
 def in_blocks(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: cpu.Memory) -> list[Result]:
-    """The jobs, all without an obstacle, by planned operations."""
-    team = memory.threads()
-    results: list[Any] = [None] * len(jobs)
-    small: dict[tuple[int, Any], list[int]] = {}
+    """Carry out supported jobs block by block: see :mod:`adamcore.backends.numpy.blocks`."""
+    results = cpu.in_place_results(jobs) if in_place else [cpu.new_arrays(job, MEMORY) for job in jobs]
+    small: dict[tuple[int, DType], list[int]] = {}
     for i, job in enumerate(jobs):
-        arrays = job.p, job.m, job.v, job.v_max
-        results[i] = Result(*(x if in_place or x is None else np.empty_like(x) for x in arrays))
         if job.p.size < SMALL and len(jobs) > 1:
             small.setdefault((id(job.coefficients), job.p.dtype), []).append(i)
             continue
-        made = program(adam, job.coefficients)
+        program = program_of(adam, job.coefficients)
         flat = [x.reshape(-1) for x in cpu.arrays_of(job)]
         targets = () if in_place else [x.reshape(-1) for x in results[i] if x is not None]
-        blocks(made, job.p.dtype, in_place).run(flat, targets, made.used(job.coefficients), team)
-    for (_, dtype), places in small.items():
-        c: Coefficients = jobs[places[0]].coefficients
-        made = program(adam, c)
-        inputs = list(zip(*(cpu.arrays_of(jobs[i]) for i in places), strict=True))
-        targets = (
-            () if in_place else list(zip(*(results[i] for i in places), strict=True))[: len(made.outputs)]
-        )
-        blocks(made, dtype, in_place).run_small(inputs, targets, made.used(c))
+        coefficients = program.used(job.coefficients)
+        blocks(program, job.p.dtype, in_place).run(flat, targets, coefficients, memory.threads())
+    for (_, dtype), indices in small.items():
+        program = program_of(adam, jobs[indices[0]].coefficients)
+        coefficients = program.used(jobs[indices[0]].coefficients)
+        columns = [column for column in cpu.columns_of([jobs[i] for i in indices]) if column]
+        new = zip(*(results[i] for i in indices), strict=True)
+        targets = () if in_place else list(new)[: len(program.outputs)]
+        blocks(program, dtype, in_place).run_small(columns, targets, coefficients)
     return results
 
 
 @lru_cache(maxsize=8)
-def blocks(made: Program, dtype: Any, in_place: bool) -> Blocks:
-    """The scratch of a program: a fraction of a megabyte, kept from step to step."""
-    return Blocks(made, dtype, in_place)
+def blocks(program: Program, dtype: DType, in_place: bool) -> Blocks:
+    """Return the scratch of a program: a fraction of a megabyte, kept from step to step."""
+    return Blocks(program, dtype, in_place)
 
 
-def prepare(adam: AdamConfig, jobs: Sequence[Job]) -> Prepared | None:
-    """Jobs that were done in place, ready to be done again."""
-    return cpu.prepare(adam, jobs, MEMORY, in_blocks)
+def cached_step(
+    adam: AdamConfig, record: StepRecord, fallback: Fallback
+) -> tuple[CachedStep, AdamState] | None:
+    """Return a cached step for jobs that were carried out in place, and the state; or None."""
+    columns = column_step(adam, record.jobs, MEMORY, in_blocks) if stepped_in_place(record) else None
+    return None if columns is None else in_place_step(adam, record, columns, clock_arrays)
 
 
-def unsupported(job: Job) -> str | None:
-    """Why neither machine code nor blocks can do a job; None if one can."""
-    return cpu.unsupported(MEMORY, job)
+def clock_arrays(now: array[int]) -> list[Clock]:
+    """Return 0-d int32 arrays in the memory of a vector, one for each number."""
+    vector = np.frombuffer(now, dtype=np.int32)
+    return [vector[i : i + 1].reshape(()) for i in range(len(now))]

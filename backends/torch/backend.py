@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -10,13 +9,13 @@ from typing import Any
 import torch
 from torch.utils import _pytree as pytree
 
-from adamcore.backends.base import BaseBackend, dtype_name
+from adamcore.backends.base import BaseBackend, FastPath, dtype_name
 from adamcore.backends.torch import compiler, cuda_clock, fast, nvrtc, root
 from adamcore.coefficients import Traced, split_log
 from adamcore.config import AdamConfig
-from adamcore.definition import Numbers
-from adamcore.protocol import Job, Kind, Prepared, Result
-from adamcore.types import Array
+from adamcore.definition import Coefficients, Numbers
+from adamcore.protocol import Job, Kind, Result
+from adamcore.types import Array, Clock
 
 # The logarithms of b1 and b2 are constants of a compiled step; Dynamo can't look into decimal.
 torch.compiler.assume_constant_result(split_log)
@@ -51,6 +50,7 @@ class TorchBackend(BaseBackend):
     """PyTorch; values on a device other than the CPU are never waited for."""
 
     name = "torch"
+    fast: FastPath | None = fast
 
     def owns(self, leaf: object) -> bool:
         return isinstance(leaf, torch.Tensor)
@@ -140,12 +140,12 @@ class TorchBackend(BaseBackend):
     def numbers(self, like: Array) -> Numbers:
         return Traced(Functions, self.coefficient_dtype(like), like.device)
 
-    def ticked(
-        self, adam: AdamConfig, t: Any, mu_product: Any, lr: Any, like: Array
-    ) -> tuple[Any, Any, Any] | None:
+    def tick_on_device(
+        self, adam: AdamConfig, t: Clock, mu_product: Any, lr: Any, like: Array
+    ) -> tuple[Clock, Any, Coefficients] | None:
         if torch.compiler.is_compiling() or compiler.is_on():
             return None
-        return cuda_clock.ticked(adam, t, mu_product, lr, like.device)
+        return cuda_clock.tick_copy(adam, t, mu_product, lr, like.device)
 
     def store(self, job: Job, new: Result, donate: bool) -> Result:
         """A new parameter asks for a gradient where the old one did, so that training goes on."""
@@ -156,19 +156,6 @@ class TorchBackend(BaseBackend):
 
     def scope(self) -> AbstractContextManager[Any]:
         return torch.no_grad()
-
-    def apply(self, adam: AdamConfig, jobs: Sequence[Job], donate: bool) -> list[Result]:
-        with self.scope():
-            return fast.apply(adam, jobs, donate, self.apply_one)
-
-    def prepares(self) -> bool:
-        return not torch.compiler.is_compiling() and not compiler.is_on()
-
-    def prepare(self, adam: AdamConfig, jobs: Sequence[Job]) -> Prepared | None:
-        return fast.prepare(adam, jobs)
-
-    def clocks(self, clock: array[int]) -> list[Array]:
-        return list(torch.frombuffer(clock, dtype=torch.int32).unbind())
 
 
 PLAIN = (torch.Tensor, torch.nn.Parameter)  # not a fake tensor, not one of a subclass

@@ -11,24 +11,26 @@ from __future__ import annotations
 
 import ctypes
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain, groupby
 from typing import Any
 
 import torch
 
 from adamcore.backends.kernels import cpu, cuda, cuda_coefficients
-from adamcore.backends.kernels.cpu import Share, arrays_of
-from adamcore.backends.kernels.cuda_coefficients import Ticking
+from adamcore.backends.kernels.cpu import Run, arrays_of, columns_of
+from adamcore.backends.kernels.cuda_coefficients import ClockKernel
 from adamcore.backends.kernels.cuda_table import SMALL, filled, padded, parts
 from adamcore.backends.kernels.llvm import CODES
-from adamcore.backends.torch import cuda_clock as torch_clock
-from adamcore.backends.torch import nvrtc
+from adamcore.backends.kernels.step_cache import KernelStep
+from adamcore.backends.torch import cuda_clock, nvrtc
 from adamcore.backends.torch.nvrtc import launch
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients
-from adamcore.protocol import Job, Result
-from adamcore.tracing import Program, program
+from adamcore.protocol import Columns, Job, Result
+from adamcore.tracing import Program
+from adamcore.tracing import program as program_of
+from adamcore.types import Array, Clock
 
 NAMES = {torch.float32: "float32", torch.float64: "float64",
          torch.bfloat16: "bfloat16", torch.float16: "float16"}  # fmt: skip
@@ -36,7 +38,7 @@ ITEM = {"float32": 4, "float64": 8}
 
 
 def unsupported(job: Job, memory: cpu.Memory) -> str | None:
-    """Why the kernel can't do a job; None if it can."""
+    """Return why the kernel can't run a job, or None."""
     missing = nvrtc.missing(job.p.device)
     if missing is not None:
         return missing
@@ -60,56 +62,60 @@ def unsupported(job: Job, memory: cpu.Memory) -> str | None:
 
 
 def kinds_of(job: Job) -> cuda.Kinds:
-    """The formats of a job's arrays."""
+    """Return the formats of a job's arrays."""
     work: Any = NAMES[job.formats.work]
     return cuda.Kinds(work, NAMES[job.p.dtype], NAMES[job.m.dtype], NAMES[job.v.dtype])
 
 
-class Launches:
-    """The launches of ``update`` for a list of jobs on one device, of one program and one arithmetic."""
+class LaunchTable:
+    """The addresses and sizes of a list of tensors on one device, and the launches that step them."""
 
-    def __init__(self, made: Program, jobs: Sequence[Job], in_place: bool) -> None:
-        self.made, self.device, self.length = made, jobs[0].p.device, len(jobs)
+    def __init__(self, program: Program, jobs: Sequence[Job], in_place: bool) -> None:
+        self.program, self.device, self.length = program, jobs[0].p.device, len(jobs)
         runtime = nvrtc.runtime(self.device)
         assert runtime is not None
         self.runtime = runtime
         self.work: Any = NAMES[jobs[0].formats.work]
-        self.addresses = array("q")  # of all p, of all g, and so on
-        self.tables: list[tuple[Any, int, array[int]]] = []  # (launch, blocks, table), and what they are of:
-        self.packed: tuple[array[int], Sequence[int] | None] = array("q"), None
-        count, sizes = len(cuda.arrays(made, in_place)), [job.p.numel() for job in jobs]
+        self.addresses = array("q")  #: of all p, of all g, and so on
+        self.tables: list[tuple[Any, int, array[int]]] = []  #: (launch, blocks, table)
+        self.packed: tuple[array[int], Sequence[int] | None] = array("q"), None  #: what is in the tables
+        count, sizes = len(cuda.arrays(program, in_place)), [job.p.numel() for job in jobs]
         kinds = [kinds_of(job) for job in jobs]
         self.parts = []
-        for kind, places in groupby(sorted(range(len(jobs)), key=kinds.__getitem__), kinds.__getitem__):
-            for part in parts(list(places), sizes, count, self.runtime.words):
-                source = cuda.text(made, kind, in_place, part.words)
+        for kind, indices in groupby(sorted(range(len(jobs)), key=kinds.__getitem__), kinds.__getitem__):
+            for part in parts(list(indices), sizes, count, self.runtime.words):
+                source = cuda.text(program, kind, in_place, part.words)
                 self.parts.append((part, self.runtime.kernel(source, "update", self.device)))
 
     def point(self, addresses: array[int]) -> None:
-        """The tensors: the addresses of all p, of all g, and so on."""
+        """Set the tensors: the addresses of all p, of all g, and so on."""
         self.addresses = addresses
 
-    def run(self, each: Sequence[Coefficients], share: Share | None = None) -> None:
-        """Step all, with coefficients that the host knows: for each job, or one for all."""
-        different = {id(c): c for c in each}
-        size = len(different) * len(self.made.coefficients)
+    def run(self, coefficients: Sequence[Coefficients], run_parallel: Run | None = None) -> None:
+        """Step all tensors with coefficients that the host knows, a row for each or one row for all."""
+        different = {id(c): c for c in coefficients}
+        size = len(different) * len(self.program.coefficients)
         rows = torch.empty(size, dtype=getattr(torch, self.work), device=self.device)
-        values = array(CODES[self.work], chain.from_iterable(map(self.made.used, different.values())))
+        values = array(CODES[self.work], chain.from_iterable(map(self.program.used, different.values())))
         fill = self.runtime.kernel(cuda.copying(self.work, SMALL), "fill", self.device)
         room = SMALL * 8 // ITEM[self.work]
         for at in range(0, len(values), room):
-            some = values[at : at + room]
-            table = padded(array("q", some.tobytes() + bytes(-len(some) * ITEM[self.work] % 8)), SMALL)
+            part = values[at : at + room]
+            table = padded(array("q", part.tobytes() + bytes(-len(part) * ITEM[self.work] % 8)), SMALL)
+            blocks = -(-len(part) // cuda.THREADS)
+            target = ctypes.c_void_p(rows.data_ptr() + at * ITEM[self.work])
             with self.runtime.guard(self.device):
-                launch(
-                    fill, -(-len(some) // cuda.THREADS), table,
-                    ctypes.c_int(len(some)), ctypes.c_void_p(rows.data_ptr() + at * ITEM[self.work]),
-                )  # fmt: skip
+                launch(fill, blocks, table, ctypes.c_int(len(part)), target)
         numbers = {key: k for k, key in enumerate(different)}
-        self.update(rows, None if len(different) == 1 else [numbers[id(c)] for c in each])
+        self.update(rows, None if len(different) == 1 else [numbers[id(c)] for c in coefficients])
 
     def update(self, rows: torch.Tensor, numbers: Sequence[int] | None) -> None:
-        """Step all by ``rows``, those of ``numbers``, or the first for all."""
+        """Step all tensors by rows of coefficients on the device.
+
+        Args:
+            rows: the rows, one after the other.
+            numbers: for each tensor the number of its row; None if there is one row for all.
+        """
         if self.packed != (self.addresses, numbers):
             self.tables = [
                 (kernel, part.blocks, filled(part, self.addresses, self.length, numbers))
@@ -123,79 +129,79 @@ class Launches:
 
 
 def step(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: cpu.Memory) -> list[Result]:
-    """The jobs, all without an obstacle, in groups of one program, arithmetic and device."""
+    """Carry out supported jobs, in groups of one program, arithmetic and device."""
     groups: dict[Any, list[int]] = {}
     for i, job in enumerate(jobs):
         host = not isinstance(job.coefficients.w1, torch.Tensor)
-        key = program(adam, job.coefficients), job.formats.work, job.p.device, host
+        key = program_of(adam, job.coefficients), job.formats.work, job.p.device, host
         groups.setdefault(key, []).append(i)
     results: list[Any] = [None] * len(jobs)
-    for (made, _, _, host), places in groups.items():
-        some = [jobs[i] for i in places]
-        for i, result in zip(places, _group(made, some, in_place, host, memory), strict=True):
+    for (program, _, _, host), indices in groups.items():
+        new = _step_alike(program, [jobs[i] for i in indices], in_place, host, memory)
+        for i, result in zip(indices, new, strict=True):
             results[i] = result
     return results
 
 
-def _group(made: Program, jobs: list[Job], in_place: bool, host: bool, memory: cpu.Memory) -> list[Result]:
-    columns = list(zip(*map(arrays_of, jobs), strict=True))
-    if in_place:
-        results = [Result(job.p, job.m, job.v, job.v_max) for job in jobs]
-    else:
-        results = [
-            Result(*(None if x is None else memory.like(x) for x in (job.p, job.m, job.v, job.v_max)))
-            for job in jobs
-        ]
-        columns += list(zip(*results, strict=True))[: len(made.outputs)]
-    launches = Launches(made, jobs, in_place)
-    launches.point(array("q", map(memory.address, chain.from_iterable(columns))))
+def _step_alike(
+    program: Program, jobs: list[Job], in_place: bool, host: bool, memory: cpu.Memory
+) -> list[Result]:
+    columns = columns_of(jobs)
+    arrays = list(chain.from_iterable(columns))
+    results = cpu.in_place_results(jobs) if in_place else [cpu.new_arrays(job, memory) for job in jobs]
+    if not in_place:
+        for column in zip(*results, strict=True):
+            arrays += [x for x in column if x is not None]
+    launches = LaunchTable(program, jobs, in_place)
+    launches.point(array("q", map(memory.address, arrays)))
     if host:
         launches.run([job.coefficients for job in jobs])
     else:  # 0-d tensors: rounded once, as the definition does
         different = {id(job.coefficients): job.coefficients for job in jobs}
         numbers = {key: k for k, key in enumerate(different)}
-        rows = torch.stack([x for c in different.values() for x in made.used(c)])
+        rows = torch.stack([x for c in different.values() for x in program.used(c)])
         launches.update(rows.to(jobs[0].formats.work), [numbers[id(job.coefficients)] for job in jobs])
     if in_place:
-        memory.written(columns[0])
+        memory.mark_written(columns.p)
     return results
 
 
-def prepare(adam: AdamConfig, jobs: Sequence[Job], memory: cpu.Memory) -> Steady | None:
-    """Jobs in place, none with an obstacle, for further steps, if they are all of one kind."""
+def column_step(adam: AdamConfig, jobs: Sequence[Job], memory: cpu.Memory) -> KernelStep | None:
+    """Return a cached step of supported jobs that were carried out in place; None if they are not alike."""
     host = all(x is None or isinstance(x, float) for job in jobs for x in job.coefficients)
-    ticking = cuda_coefficients.ticking(adam)
     kinds = {
-        (program(adam, job.coefficients) if host else None, job.formats.work, job.p.device) for job in jobs
+        (program_of(adam, job.coefficients) if host else None, job.formats.work, job.p.device) for job in jobs
     }
     if len(kinds) > 1 or not all(cpu.writable(memory, job) for job in jobs):
         return None
-    made = kinds.pop()[0] or ticking.program
-    return Steady(Launches(made, jobs, True), jobs, memory, None if host else ticking)
+    program = kinds.pop()[0]
+    if program is not None:
+        return KernelStep(LaunchTable(program, jobs, True), jobs, memory)
+    return DeviceClockStep(cuda_coefficients.clock_kernel(adam), jobs, memory)
 
 
-class Steady(cpu.Steady):
-    """Jobs in place on the same tensors, step after step, with clocks on the host or on the device."""
+class DeviceClockStep(KernelStep):
+    """A cached step by a kernel whose coefficients the device forms, from clocks that are there."""
 
-    def __init__(
-        self, table: Launches, jobs: Sequence[Job], memory: cpu.Memory, ticking: Ticking | None
-    ) -> None:
-        super().__init__(table, jobs, memory)
-        self.launches, self.ticking = table, ticking
-        self.coming: tuple[Any, Sequence[Any], Sequence[Any]] = None, (), ()
+    def __init__(self, clock_kernel: ClockKernel, jobs: Sequence[Job], memory: cpu.Memory) -> None:
+        self.launches, self.clock_kernel = LaunchTable(clock_kernel.program, jobs, True), clock_kernel
+        super().__init__(self.launches, jobs, memory)
 
-    def ticks(self, lr: Any, clocks: Sequence[Any], products: Sequence[Any] = ()) -> bool:
-        """Whether the next step can tick these clocks where they stand: one for each job, or for all."""
-        if self.ticking is None or len(clocks) not in (1, self.launches.length):
-            return False
-        device = self.launches.device
-        self.coming = torch_clock.rate(lr, device), clocks, products
-        return self.coming[0] is not None and torch_clock.fit(clocks, products, device, self.ticking.momentum)
+    def bind_clocks(
+        self, columns: Columns, clocks: Sequence[Clock], products: Sequence[Array], lr: Any
+    ) -> Callable[[], None] | None:
+        launches, kernel = self.launches, self.clock_kernel
+        rate = cuda_clock.rate(lr, launches.device)
+        if rate is None or len(clocks) not in (1, launches.length):
+            return None
+        if not cuda_clock.fit(clocks, products, launches.device, kernel.momentum):
+            return None
+        if not self.match(columns):
+            return None
 
-    def advance(self) -> None:
-        """Tick and step, on the device alone; after a call of ``fits`` and one of ``ticks``."""
-        assert self.ticking is not None
-        rows = torch_clock.tick(self.ticking, self.launches.work, *self.coming)
-        self.launches.update(rows, None if len(rows) == 1 else range(len(rows)))
-        self.memory.written(self.parameters)
-        self.parameters, self.coming = (), (None, (), ())
+        def run() -> None:
+            rows = cuda_clock.tick(kernel, launches.work, rate, clocks, products)
+            launches.update(rows, None if len(rows) == 1 else range(len(rows)))
+            self.memory.mark_written(columns.p)
+
+        return run

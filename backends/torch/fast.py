@@ -1,17 +1,19 @@
-"""The fast paths of PyTorch; tensors stay where they are.
+"""The fast path of PyTorch; tensors stay where they are.
 
-On the CPU machine code reads and writes their memory (extra [fast]), or without it NumPy does, in
-blocks.  On CUDA devices one kernel does, on others the program runs over lists of tensors; and everywhere
-torch.compile makes kernels of it, where that was asked for.
+* On the CPU machine code reads and writes their memory (extra [fast]); without it NumPy does, in blocks.
+* On CUDA devices one kernel steps all tensors; on other devices the program runs over lists of tensors.
+* Within :func:`adamcore.backends.torch.compiled`, torch.compile makes a kernel of the program.
 """
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any
 
 import torch
+from torch.utils import _pytree as pytree
 
 try:
     import numpy as np
@@ -22,23 +24,28 @@ try:  # what torch.compile asks of tensors before it runs a program again, in C+
 except ImportError:
     TensorGuards: Any = None  # type: ignore[no-redef]
 
-from adamcore.backends.kernels import cpu, llvm
+from adamcore.backends.base import Fallback
+from adamcore.backends.kernels import cpu, llvm, step_cache
 from adamcore.backends.torch import compiler, cuda, foreach, nvrtc, openmp
 from adamcore.config import AdamConfig
-from adamcore.protocol import Job, Prepared, Result
-from adamcore.types import Array
+from adamcore.protocol import CachedStep, Columns, ColumnStep, Job, Result, StepRecord
+from adamcore.state import AdamState
+from adamcore.step_cache import device_clock_step, in_place_step, stepped_in_place
+from adamcore.types import Array, Clock, DType, Tree
 
-REALS: dict[Any, llvm.Real] = {torch.float32: "float32", torch.float64: "float64"}
+REALS: dict[DType, llvm.Real] = {torch.float32: "float32", torch.float64: "float64"}
 PLAIN = {torch.Tensor, torch.nn.Parameter}
 
 
 class TorchMemory:
     """PyTorch's tensors on one kind of device as memory."""
 
+    movable = True  # by x.data = y
+
     def __init__(self, device: str) -> None:
         self.device = device
 
-    def real(self, dtype: Any) -> llvm.Real | None:
+    def real(self, dtype: DType) -> llvm.Real | None:
         return REALS.get(dtype)
 
     def unsupported(self, x: Array) -> str | None:
@@ -50,13 +57,13 @@ class TorchMemory:
             return "a tensor that is not contiguous"
         return "a tensor with a pending negation" if x.is_neg() else None
 
-    def fixed(self, x: Array) -> bool:
+    def read_only(self, x: Array) -> bool:
         return False
 
     address = staticmethod(torch.Tensor.data_ptr)
     size = staticmethod(torch.Tensor.numel)
 
-    def like(self, x: Array) -> Array:
+    def empty_like(self, x: Array) -> Array:
         return torch.empty_like(x, requires_grad=False)
 
     def threads(self) -> int:
@@ -64,99 +71,43 @@ class TorchMemory:
 
     run_parallel = staticmethod(openmp.run_parallel)
 
-    def written(self, xs: Sequence[Array]) -> None:
+    def mark_written(self, xs: Sequence[Array]) -> None:
         increment_version(xs)  # as an in-place operation of PyTorch does
 
-    movable = True
-
-    def likeness(self, columns: cpu.Columns) -> Callable[[cpu.Columns], bool]:
-        every = list(chain.from_iterable(columns))
+    def guard(self, columns: Columns) -> Callable[[Columns], bool]:
+        tensors = list(chain.from_iterable(columns))
         if TensorGuards is None:
-            seen = list(map(look, every))
-            return lambda others: list(map(look, chain.from_iterable(others))) == seen
-        sizes: Any = [list(x.shape) for x in every]
-        strides: Any = list(map(steps, every))
-        check = TensorGuards(*every, dynamic_dims_sizes=sizes, dynamic_dims_strides=strides).check
-        return lambda others: check(*chain.from_iterable(others))
+            before = list(map(layout, tensors))
+            return lambda others: (
+                not compiler.is_on() and list(map(layout, chain.from_iterable(others))) == before
+            )
+        sizes: Any = [list(x.shape) for x in tensors]
+        strides: Any = list(map(strides_of, tensors))
+        check = TensorGuards(*tensors, dynamic_dims_sizes=sizes, dynamic_dims_strides=strides).check
+        return lambda others: not compiler.is_on() and check(*chain.from_iterable(others))
 
 
-def steps(x: Any) -> list[int | None]:
-    """The strides of a tensor where they matter."""
+def strides_of(x: Array) -> list[int | None]:
+    """Return the strides of a tensor, None where there is one element."""
     return [None if size == 1 else stride for size, stride in zip(x.shape, x.stride(), strict=True)]
 
 
-def look(x: Any) -> tuple[Any, ...]:
-    """What a tensor shares with another that can take its place."""
+def layout(x: Array) -> tuple[Any, ...]:
+    """Return what a tensor has in common with any that can take its place."""
     kind = type(x)
     if kind not in PLAIN or x.layout is not torch.strided:
         return (kind,)
-    return kind, x.dtype, x.shape, steps(x), x.device, x.is_neg(), x.requires_grad
+    return kind, x.dtype, x.shape, strides_of(x), x.device, x.is_neg(), x.requires_grad
 
 
 MEMORY, ON_CUDA = TorchMemory("cpu"), TorchMemory("cuda")
 increment_version = getattr(torch._C, "_increment_version", torch.autograd.graph.increment_version)
-Slow = Callable[[AdamConfig, Job, bool], Result]
-
-
-def apply(adam: AdamConfig, jobs: Sequence[Job], donate: bool, slow: Slow) -> list[Result]:
-    """The jobs, each the fastest way that serves it, by ``slow`` if none does."""
-    if torch.compiler.is_compiling():
-        return [slow(adam, job, donate) for job in jobs]
-    results: list[Any] = [None] * len(jobs)
-    chosen: dict[tuple[Any, bool], list[int]] = {}
-    for i, job in enumerate(jobs):
-        if compiler.is_on() and foreach.unsupported(job) is None:
-            chosen.setdefault((compiler.step, donate and cpu.writable(MEMORY, job)), []).append(i)
-        elif unsupported(job) is None:
-            way = way_of(job)
-            chosen.setdefault((way, donate and cpu.writable(MEMORY, job)), []).append(i)
-        elif not job.p.is_cpu and foreach.unsupported(job) is None:
-            chosen.setdefault((list_step, donate), []).append(i)
-        else:
-            results[i] = slow(adam, job, donate)
-    for (way, in_place), places in chosen.items():
-        new = way(adam, [jobs[i] for i in places], in_place, MEMORY)
-        for i, result in zip(places, new, strict=True):
-            results[i] = result
-            if jobs[i].p.requires_grad:
-                result.p.requires_grad_()
-    return results
-
-
-def on_device(job: Job) -> TorchMemory:
-    """The memory in which a job's tensors stand."""
-    return MEMORY if job.p.is_cpu else ON_CUDA
-
-
-def way_of(job: Job) -> cpu.Way:
-    """What carries out a job without an obstacle."""
-    if nvrtc.runtime(job.p.device) is not None:
-        return cuda.step
-    return cpu.step if llvm.available() else block_step
-
-
-def list_step(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: cpu.Memory) -> list[Result]:
-    return foreach.step(adam, jobs, in_place, foreach.run)
-
-
-def block_step(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: cpu.Memory) -> list[Result]:
-    """By NumPy, in the tensors' own memory."""
-    from adamcore.backends.numpy import fast
-
-    def seen(x: Any) -> Any:
-        return x.detach().numpy() if isinstance(x, torch.Tensor) else x
-
-    news = fast.in_blocks(adam, [Job(*map(seen, job)) for job in jobs], in_place, memory)
-    if not in_place:
-        return [Result(*(None if x is None else torch.from_numpy(x) for x in new)) for new in news]
-    memory.written([job.p for job in jobs])
-    return [Result(job.p, job.m, job.v, job.v_max) for job in jobs]
 
 
 def unsupported(job: Job) -> str | None:
-    """Why machine code, or on CUDA devices a kernel, can't do a job; None if it can."""
+    """Return why neither machine code nor, on CUDA devices, a kernel can run a job, or None."""
     if nvrtc.runtime(job.p.device) is not None:
-        return cuda.unsupported(job, on_device(job))
+        return cuda.unsupported(job, memory_of(job))
     if not job.p.is_cpu:
         return nvrtc.missing(job.p.device)
     if job.p.dtype not in REALS:
@@ -166,10 +117,98 @@ def unsupported(job: Job) -> str | None:
     return cpu.unsupported(MEMORY, job)
 
 
-def prepare(adam: AdamConfig, jobs: Sequence[Job]) -> Prepared | None:
-    """Jobs that were done in place, ready to be done again, if none has an obstacle."""
+def memory_of(job: Job) -> TorchMemory:
+    """Return the memory in which a job's tensors are."""
+    return MEMORY if job.p.is_cpu else ON_CUDA
+
+
+def apply(adam: AdamConfig, jobs: Sequence[Job], donate: bool, fallback: Fallback) -> list[Result]:
+    """Carry out a step, each job in the fastest way there is; see ``FastPath`` in backends/base.py."""
+    if torch.compiler.is_compiling():
+        return [fallback(adam, job, donate) for job in jobs]
+    results: list[Any] = [None] * len(jobs)
+    groups: dict[tuple[cpu.Implementation, bool], list[int]] = {}
+    for i, job in enumerate(jobs):
+        implementation = implementation_of(job)
+        if implementation is None:
+            results[i] = fallback(adam, job, donate)
+        else:
+            in_place = donate and (implementation is list_step or cpu.writable(MEMORY, job))
+            groups.setdefault((implementation, in_place), []).append(i)
+    for (implementation, in_place), indices in groups.items():
+        new = implementation(adam, [jobs[i] for i in indices], in_place, MEMORY)
+        for i, result in zip(indices, new, strict=True):
+            results[i] = result
+            if jobs[i].p.requires_grad:
+                result.p.requires_grad_()
+    return results
+
+
+def implementation_of(job: Job) -> cpu.Implementation | None:
+    """Return what carries out a job; None if only the definition can."""
+    if compiler.is_on() and foreach.unsupported(job) is None:
+        return compiler.step
+    if unsupported(job) is None:
+        if nvrtc.runtime(job.p.device) is not None:
+            return cuda.step
+        return cpu.step if llvm.available() else block_step
+    return list_step if not job.p.is_cpu and foreach.unsupported(job) is None else None
+
+
+def list_step(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: cpu.Memory) -> list[Result]:
+    """Carry out jobs as lists of tensors, one call for each operation."""
+    return foreach.step(adam, jobs, in_place, foreach.run)
+
+
+def block_step(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: cpu.Memory) -> list[Result]:
+    """Carry out jobs by NumPy, in the tensors' own memory."""
+    from adamcore.backends.numpy import fast  # NumPy is an extra of its own
+
+    def as_numpy(x: Any) -> Any:
+        return x.detach().numpy() if isinstance(x, torch.Tensor) else x
+
+    new = fast.in_blocks(adam, [Job(*map(as_numpy, job)) for job in jobs], in_place, memory)
+    if not in_place:
+        return [Result(*(None if x is None else torch.from_numpy(x) for x in result)) for result in new]
+    memory.mark_written([job.p for job in jobs])
+    return cpu.in_place_results(jobs)
+
+
+def can_cache() -> bool:
+    """True if cached steps may be made and used: no step is traced, or to be compiled by torch.compile."""
+    return not torch.compiler.is_compiling() and not compiler.is_on()
+
+
+def cached_step(
+    adam: AdamConfig, record: StepRecord, fallback: Fallback
+) -> tuple[CachedStep, AdamState] | None:
+    """Return a cached step for jobs that were carried out in place, and the state; or None."""
+    if not can_cache() or not stepped_in_place(record):
+        return None
+    columns = column_step(adam, record.jobs)
+    if columns is None:
+        return None
+    if isinstance(columns, cuda.DeviceClockStep) and hidden(record):
+        return device_clock_step(adam, record, columns)
+    return in_place_step(adam, record, columns, clock_arrays)
+
+
+def column_step(adam: AdamConfig, jobs: Sequence[Job]) -> ColumnStep | None:
+    """Return a cached step of jobs that were carried out in place; None if they are not all alike."""
     if any(unsupported(job) is not None for job in jobs):
         return None
     if nvrtc.runtime(jobs[0].p.device) is not None:
-        return cuda.prepare(adam, jobs, on_device(jobs[0]))
-    return cpu.prepare(adam, jobs, MEMORY, block_step)
+        return cuda.column_step(adam, jobs, memory_of(jobs[0]))
+    return step_cache.column_step(adam, jobs, MEMORY, block_step)
+
+
+def hidden(record: StepRecord) -> bool:
+    """True if the host can read none of a state's clocks."""
+    clocks: list[Tree] = pytree.tree_leaves(record.state.t)
+    backend = record.backend
+    return all(backend.owns(t) and backend.host(t) is None for t in clocks)
+
+
+def clock_arrays(now: array[int]) -> list[Clock]:
+    """Return 0-d int32 tensors in the memory of a vector, one for each number."""
+    return list(torch.frombuffer(now, dtype=torch.int32).unbind())

@@ -13,8 +13,8 @@ from itertools import pairwise
 import numpy as np
 
 from adamcore import Adam
+from adamcore.conformance.oracle.model import float_trajectory
 from adamcore.conformance.types import FloatArray, Probe, Run
-from adamcore.conformance.verdict.match import float_trajectory
 
 WORK = 6000  #: elements times steps that are judged exactly
 LEAST, MOST = 16, 512  #: elements of a recording, whatever the number of its steps

@@ -108,15 +108,15 @@ def ours_jax(shapes: Shapes) -> Step:
 
 def count_compilations(step: Step) -> Step:
     """A step outside of jit, with the programs that it compiled."""
-    from adamcore.backends.jax.fast import Plan
+    from adamcore.backends.jax.jit_program import JitProgram
 
     made = 0
 
     def counting() -> None:
         nonlocal made
-        before = Plan.traced
+        before = JitProgram.traced
         step()
-        made += Plan.traced - before
+        made += JitProgram.traced - before
 
     counting.__dict__.update(step.__dict__)
     counting.compilations = lambda: made  # type: ignore[attr-defined]

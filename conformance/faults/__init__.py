@@ -1,4 +1,9 @@
-"""The faults people make, each with the rule it breaks; bug trackers have all of these."""
+"""The catalogue of faults: ways in which real implementations of Adam are wrong, with the rule each breaks.
+
+A module holds the faults of one area.  `_inputs`, `_scalars` and `_updates` are what they are made of:
+changes of the probe, of a step's coefficients and of the formula
+(:class:`adamcore.conformance.oracle.perturbation.Fault`).
+"""
 
 from __future__ import annotations
 
@@ -35,10 +40,11 @@ FAULTS: tuple[Fault, ...] = (
     *CLIPPING,
     *PRECISION,
 )
-"""Every fault with a name; where two explain as much, the first is named."""
+"""Every fault; of two that explain as much, a finding names the first."""
 
 IN_ONE_ELEMENT: tuple[Fault, ...] = tuple(
-    f for f in FAULTS
+    f
+    for f in FAULTS
     if f.update is None and f.area in ("hyperparameters", "epsilon", "bias_correction", "decay", "moments")
-)  # fmt: skip
-"""Those with which identification is worth trying: they can be proved, and one element shows them."""
+)
+"""The faults that identification tries: they can be proved, and one element shows them."""

@@ -1,6 +1,8 @@
-"""Faults of what goes in: the probe as a candidate with the fault sees it.
+"""Changes of the probe, of which faults of the input are made.
 
-Hyperparameters, learning rates, gradients and masks; the order of elements is :mod:`.layout`'s.
+They change hyperparameters, learning rates, gradients and masks.  A function that takes ``steps`` and
+``probe`` returns the steps as the candidate sees them; one that takes ``h`` returns the
+hyperparameters that change.  Changes of the order of elements are in :mod:`.layout`.
 """
 
 from __future__ import annotations
@@ -20,17 +22,17 @@ Steps = tuple[Step, ...]
 
 
 def on_hyper(change: Callable[[dict[str, float]], dict[str, float]]) -> dict[str, Any]:
-    """For a fault: other hyperparameters."""
+    """Return the keyword of a fault that changes hyperparameters."""
     return {"probe": partial(with_hyper, change)}
 
 
 def on_steps(change: Callable[[Steps, Probe], Steps]) -> dict[str, Any]:
-    """For a fault: other steps."""
+    """Return the keyword of a fault that changes the steps."""
     return {"probe": partial(with_steps, change)}
 
 
 def on_gradients(change: Callable[[FloatArray], FloatArray]) -> dict[str, Any]:
-    """For a fault: each gradient another."""
+    """Return the keyword of a fault that changes each gradient."""
     return on_steps(partial(each_gradient, change))
 
 
@@ -87,7 +89,7 @@ def set_to(name: str, value: float, h: dict[str, float]) -> dict[str, float]:
 
 
 def momentum_decay(value: float, h: dict[str, float]) -> dict[str, float]:
-    """Set where the probe leaves it at its default, too."""
+    """Set momentum_decay, even if the probe leaves it at its default."""
     return {"momentum_decay": value}
 
 
@@ -100,7 +102,7 @@ def at_least(name: str, low: float, h: dict[str, float]) -> dict[str, float]:
 
 
 def narrowed(names: tuple[str, ...], dtype: str, probe: Probe) -> Probe:
-    """These hyperparameters rounded to a format; a beta that would become 1 is left."""
+    """Return the probe with these hyperparameters rounded to a dtype, except a beta that would become 1."""
 
     def to(x: float) -> float:
         return dtypes.round_float(x, dtype)
@@ -112,7 +114,7 @@ def narrowed(names: tuple[str, ...], dtype: str, probe: Probe) -> Probe:
 
 
 def with_lr(change: Callable[[float], float], probe: Probe) -> Probe:
-    """Every learning rate changed, the first and later ones."""
+    """Return the probe with every learning rate changed, the first one and those of later steps."""
     steps = tuple(step if step.lr is None else replace(step, lr=change(step.lr)) for step in probe.steps)
     return replace(probe, steps=steps, hyper={**probe.hyper, "lr": change(probe.hyper["lr"])})
 
@@ -127,17 +129,6 @@ def one_minus(name: str, h: dict[str, float]) -> dict[str, float]:
 
 def squared_eps(h: dict[str, float]) -> dict[str, float]:
     return {"eps": h["eps"] ** 2}
-
-
-def coarse(bits: int, h: dict[str, float]) -> dict[str, float]:
-    """Betas rounded to a format with ``bits`` significant bits."""
-    rounded = {name: rounded_to(bits, h[name]) for name in ("b1", "b2")}
-    return {name: value for name, value in rounded.items() if value < 1.0}
-
-
-def rounded_to(bits: int, x: float) -> float:
-    mantissa, exponent = np.frexp(x)
-    return float(np.ldexp(np.round(np.ldexp(mantissa, bits)), exponent - bits))
 
 
 def with_steps(change: Callable[[Steps, Probe], Steps], probe: Probe) -> Probe:
@@ -197,7 +188,7 @@ def zero_tensors_skipped(steps: Steps, probe: Probe) -> Steps:
 
 
 def masked(keep: Callable[[FloatArray, FloatArray], Any], steps: Steps, probe: Probe) -> Steps:
-    """Only the elements that ``keep(p, g)`` chooses ever move."""
+    """Return steps that move only the elements for which ``keep(p, g)`` is True."""
     return tuple(
         replace(
             step,
@@ -222,7 +213,7 @@ def all_or_none(steps: Steps, probe: Probe) -> Steps:
 
 
 def up_to_the_first_absent(steps: Steps, probe: Probe) -> Steps:
-    """Those behind an absent gradient are absent too."""
+    """In each step, drop the gradients after the first absent one."""
     return tuple(
         replace(
             step, grads=tuple(g if all(presence(step)[: i + 1]) else None for i, g in enumerate(step.grads))
@@ -240,21 +231,22 @@ def those_of_the_first_step(steps: Steps, probe: Probe) -> Steps:
 
 
 def presence(step: Step) -> tuple[bool | None, ...]:
-    """True for each parameter with a gradient, None for the others."""
+    """Return True for each parameter with a gradient, None for the others."""
     return tuple(None if g is None else True for g in step.grads)
 
 
-def nan_to_array(g: FloatArray) -> FloatArray:
+def nan_to_tensor(g: FloatArray) -> FloatArray:
     return g if np.isfinite(g).all() else np.full_like(g, np.nan)
 
 
 def nan_to_all(steps: Steps, probe: Probe) -> Steps:
-    """One value that is not finite spoils every gradient of the step."""
+    """Turn every gradient of a step into NaN if one value in it is not finite."""
     return tuple(
-        step if all(g is None or np.isfinite(g).all() for g in step.grads)
+        step
+        if all(g is None or np.isfinite(g).all() for g in step.grads)
         else replace(step, grads=tuple(None if g is None else np.full_like(g, np.nan) for g in step.grads))
         for step in steps
-    )  # fmt: skip
+    )
 
 
 def lr_kept(steps: Steps, probe: Probe) -> Steps:
@@ -271,11 +263,11 @@ def lr_once(steps: Steps, probe: Probe) -> Steps:
 
 
 def lr_multiplied(steps: Steps, probe: Probe) -> Steps:
-    lr, seen = probe.hyper["lr"], []
+    lr, changed = probe.hyper["lr"], []
     for step in steps:
         lr = lr if step.lr is None else lr * step.lr
-        seen.append(step if step.lr is None else replace(step, lr=lr))
-    return tuple(seen)
+        changed.append(step if step.lr is None else replace(step, lr=lr))
+    return tuple(changed)
 
 
 def lr_zero_none(steps: Steps, probe: Probe) -> Steps:
@@ -283,18 +275,18 @@ def lr_zero_none(steps: Steps, probe: Probe) -> Steps:
 
 
 def lr_zero_skips(steps: Steps, probe: Probe) -> Steps:
-    lr, seen = probe.hyper["lr"], []
+    lr, changed = probe.hyper["lr"], []
     for step in steps:
         lr = lr if step.lr is None else step.lr
-        seen.append(step if lr else replace(step, grads=tuple(None for _ in step.grads)))
-    return tuple(seen)
+        changed.append(step if lr else replace(step, grads=tuple(None for _ in step.grads)))
+    return tuple(changed)
 
 
 def stale(steps: Steps, probe: Probe) -> Steps:
-    """An absent gradient is the last one once more."""
+    """Replace an absent gradient by the parameter's last one."""
     last: list[FloatArray | None] = [None] * len(probe.params)
-    seen = []
+    changed = []
     for step in steps:
         last = [old if g is None else g for g, old in zip(step.grads, last, strict=True)]
-        seen.append(replace(step, grads=tuple(last)))
-    return tuple(seen)
+        changed.append(replace(step, grads=tuple(last)))
+    return tuple(changed)

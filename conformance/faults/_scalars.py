@@ -1,4 +1,9 @@
-"""Faults of what is formed of it: the coefficients of a step."""
+"""Changes of a step's coefficients, of which faults are made.
+
+A function takes the coefficients, the arithmetic ``n`` that formed them and the context of the step,
+and returns the coefficients that the candidate uses.  If the fault has no meaning under the claim,
+they are returned as they are.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +21,7 @@ def has(c: Coefficients, *names: str) -> bool:
 def eps_changed(
     by: Callable[[Any, Any, StepContext], Any], c: Coefficients, n: Any, at: StepContext
 ) -> Coefficients:
-    """Epsilon beside the root is ``by(eps, n, at)``."""
+    """Put ``by(eps, n, at)`` beside the root in place of epsilon."""
     return c if c.outside is None else c._replace(outside=by(c.outside, n, at))
 
 
@@ -28,7 +33,7 @@ def eps_twice(c: Coefficients, n: Any, at: StepContext) -> Coefficients:
 
 
 def eps_squared_inside(c: Coefficients, n: Any, at: StepContext) -> Coefficients:
-    """sqrt(v_hat + eps**2), with nothing beside it."""
+    """Divide by sqrt(v_hat + eps**2), with nothing beside the root."""
     if not has(c, "outside"):
         return c
     eps = n.number(at.adam.eps) * n.number(at.adam.eps)
@@ -39,7 +44,7 @@ def eps_squared_inside(c: Coefficients, n: Any, at: StepContext) -> Coefficients
 def weighted(
     by: Callable[[Any, Any], tuple[Any, Any]], which: str, c: Coefficients, n: Any, at: StepContext
 ) -> Coefficients:
-    """Moments whose old and new terms have the weights ``by(b, 1-b)``; ``which`` is "1", "2" or "12"."""
+    """Weight the old and new terms of moments with ``by(b, 1-b)``; ``which`` is "1", "2" or "12"."""
     changed: dict[str, Any] = {}
     for k in which:
         b = getattr(at.adam, f"b{k}")
@@ -49,7 +54,7 @@ def weighted(
 
 
 def same_beta(name: str, c: Coefficients, n: Any, at: StepContext) -> Coefficients:
-    """Both moments forget with one beta; the corrections are the right ones."""
+    """Average both moments with one beta; the corrections stay as they are."""
     b = getattr(at.adam, name)
     w = n.complement(b)
     return c._replace(w1=w, w2=w, keep1=n.number(b), keep2=n.number(b))
@@ -71,7 +76,7 @@ def corrections_swapped(c: Coefficients, n: Any, at: StepContext) -> Coefficient
 
 
 def one_correction(name: str, c: Coefficients, n: Any, at: StepContext) -> Coefficients:
-    """Both moments corrected with one beta."""
+    """Correct both moments with one beta."""
     if not has(c, "over_root") or c.step_g is not None:
         return c
     both = n.complement_power(getattr(at.adam, name), at.t)
@@ -79,7 +84,7 @@ def one_correction(name: str, c: Coefficients, n: Any, at: StepContext) -> Coeff
 
 
 def corrected_at(k: int, c: Coefficients, n: Any, at: StepContext) -> Coefficients:
-    """The root of v / (1-b2**k), whatever the step: the exponent of a misprint."""
+    """Divide v by 1-b2**k in every step, as a misprint of the exponent does."""
     if not has(c, "over_root"):
         return c
     fixed = n.complement_power(at.adam.b2, k)
@@ -87,21 +92,21 @@ def corrected_at(k: int, c: Coefficients, n: Any, at: StepContext) -> Coefficien
 
 
 def correction_times(c: Coefficients, n: Any, at: StepContext) -> Coefficients:
-    """M multiplied with 1-b1**t instead of divided by it."""
+    """Multiply m with 1-b1**t instead of dividing by it."""
     if at.adam.bias_correction not in ("both", "first") or c.step_g is not None:
         return c
     return c._replace(step_m=n.number(at.lr) * n.complement_power(at.adam.b1, at.t))
 
 
 def correction_ends(after: int, c: Coefficients, n: Any, at: StepContext) -> Coefficients:
-    """No correction from a step on."""
+    """Correct nothing from t=``after`` on."""
     if at.t < after or c.step_g is not None:
         return c
     return c._replace(step_m=n.number(at.lr), over_root=None, square=None)
 
 
 def written_back(which: str, c: Coefficients, n: Any, at: StepContext) -> Coefficients:
-    """Corrected moments are stored: the next step corrects them again."""
+    """Store the corrected moments, so that the next step corrects them again."""
     if at.t < 2:
         return c
     changed = {}
@@ -128,12 +133,12 @@ def step_changed(
 
 
 def first_lr(d: Any, at: StepContext) -> Any:
-    """Decay goes on with the lr that the optimizer was made with."""
+    """Return the decay with the lr that the optimizer was made with."""
     assert not callable(at.adam.lr)
     return d if at.adam.decay != "decoupled" or not at.lr else d * (at.adam.lr / at.lr)
 
 
 def relative_lr(d: Any, at: StepContext) -> Any:
-    """Decay is multiplied by lr over the first lr, once more."""
+    """Return the decay multiplied by lr over the first lr once more."""
     assert not callable(at.adam.lr)
     return d * (at.lr / at.adam.lr)

@@ -1,4 +1,4 @@
-"""The maximum of AMSGrad of another thing, at another time, or kept elsewhere."""
+"""AMSGrad's maximum taken of something else, at another time, or kept elsewhere."""
 
 from __future__ import annotations
 
@@ -17,28 +17,30 @@ from adamcore.definition import Coefficients
 def topped(
     at: StepContext, c: Coefficients, inputs: UpdateInput, used: Any, kept: Any, v: Any
 ) -> UpdateOutput:
-    """The step with ``used`` under the root; ``kept`` is the maximum to keep, ``v`` the moment."""
-    moved, _, _ = _updates.with_moments(
+    """Return the update with ``used`` under the root, and ``kept`` and ``v`` as the new v_max and v."""
+    after, _, _ = _updates.with_moments(
         at, c, inputs._replace(v_max=0.0 * inputs.v - np.inf), v=compared(at, c, used)
     )
-    return moved, v, kept
+    return after, v, kept
 
 
 def compared(at: StepContext, c: Coefficients, used: Any) -> Any:
-    """V whose corrected value is ``used``, where that is what the maximum is of."""
+    """Return the v whose value under the root is ``used``."""
     return used * c.square if at.adam.amsgrad == "corrected" and c.square is not None else used
 
 
 def candidate(at: StepContext, c: Coefficients, v: FloatArray) -> FloatArray:
-    """What the maximum is of: v, or v_hat."""
+    """Return what the claim takes the maximum of: v, or the corrected v."""
     return v / c.square if at.adam.amsgrad == "corrected" and c.square is not None else v
 
 
 def maximum(
     rule: Callable[[StepContext, FloatArray, FloatArray, UpdateInput], tuple[Any, Any]],
-    at: StepContext, c: Coefficients, inputs: UpdateInput,
-) -> UpdateOutput:  # fmt: skip
-    """``rule(at, top, x, inputs)`` gives what is used and what is kept, of the old maximum and the new x."""
+    at: StepContext,
+    c: Coefficients,
+    inputs: UpdateInput,
+) -> UpdateOutput:
+    """Keep another maximum: ``rule(at, top, x, inputs)`` returns the value to use and the one to keep."""
     _updates.require(at.adam.amsgrad != "none")
     v = _updates.second_moment(at, c, inputs)
     used, kept = rule(at, inputs.v_max, candidate(at, c, v), inputs)
@@ -46,14 +48,14 @@ def maximum(
 
 
 def into_second(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
-    """The maximum is stored as v."""
+    """Store the maximum as v."""
     _updates.require(at.adam.amsgrad != "none")
     top = np.maximum(inputs.v_max, candidate(at, c, _updates.second_moment(at, c, inputs)))
     return topped(at, c, inputs, top, top, top)
 
 
 def of_square(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
-    """The maximum of g*g, and of v."""
+    """Take the maximum of g*g too."""
     _updates.require(at.adam.amsgrad != "none")
     v = _updates.second_moment(at, c, inputs)
     square = sum(_updates.effective_gradient(at, c, p, g) ** 2 for p, g, _ in inputs.parts)
@@ -62,15 +64,15 @@ def of_square(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOu
 
 
 def of_root(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
-    """The maximum of denominators, epsilon and correction within."""
+    """Take the maximum of whole denominators, with correction and epsilon."""
     _updates.require(at.adam.amsgrad != "none")
     v = _updates.second_moment(at, c, inputs)
     hat = v if c.square is None else v / c.square
     below = np.sqrt(hat) + at.adam.eps
     top = inputs.memory["top"] = np.maximum(inputs.memory.get("top", 0.0), below)
     bare = c._replace(over_root=None, square=None, inside=None, outside=None)
-    moved, _, _ = _updates.with_moments(at, bare, inputs._replace(v_max=0.0 * v), v=top * top)
-    return moved, v, np.maximum(inputs.v_max, v)
+    after, _, _ = _updates.with_moments(at, bare, inputs._replace(v_max=0.0 * v), v=top * top)
+    return after, v, np.maximum(inputs.v_max, v)
 
 
 def starts_at_eps(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:

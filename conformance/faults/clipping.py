@@ -1,4 +1,4 @@
-"""Clipping that nobody asked for: of gradients, moments, steps and parameters."""
+"""Clipping, and other changes of gradients and steps, which Adam does not do."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from adamcore.definition import Coefficients
 
 
 def step_by_value(limit: float, at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
-    """Each element of the update to so many lr."""
+    """Clip each element of the step at ``limit`` times lr."""
     most = limit * at.lr
     return _updates.with_step(at, c, inputs, lambda delta, p, g: np.clip(delta, -most, most))
 
@@ -23,7 +23,7 @@ def step_by_value(limit: float, at: StepContext, c: Coefficients, inputs: Update
 def step_by_size(
     size: Callable[[FloatArray], Any], limit: float, at: StepContext, c: Coefficients, inputs: UpdateInput
 ) -> UpdateOutput:
-    """The array's update scaled down to a size of so many lr."""
+    """Scale an array's step down to a size of ``limit`` times lr."""
 
     def short(delta: FloatArray, p: FloatArray, g: FloatArray) -> FloatArray:
         length = float(size(delta)) if delta.size else 0.0
@@ -41,7 +41,7 @@ def norm(x: FloatArray) -> Any:
 
 
 def absolute_step(limit: float, at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
-    """Each element's movement, lr and all."""
+    """Clip each element of the step at ``limit``."""
     return _updates.with_step(at, c, inputs, lambda delta, p, g: np.clip(delta, -limit, limit))
 
 
@@ -57,8 +57,8 @@ def second_by_value(limit: float, at: StepContext, c: Coefficients, inputs: Upda
 def parameter_by_value(
     low: float, high: float, at: StepContext, c: Coefficients, inputs: UpdateInput
 ) -> UpdateOutput:
-    moved, v, v_max = _updates.as_defined(at, c, inputs)
-    return [(np.clip(p, low, high), m) for p, m in moved], v, v_max
+    after, v, v_max = _updates.as_defined(at, c, inputs)
+    return [(np.clip(p, low, high), m) for p, m in after], v, v_max
 
 
 def normalized(g: FloatArray) -> FloatArray:
@@ -71,7 +71,7 @@ def centred(g: FloatArray) -> FloatArray:
 
 
 def rows_centred(g: FloatArray) -> FloatArray:
-    """Gradient centralization: each row's mean, of arrays of two and more dimensions."""
+    """Subtract each row's mean from a gradient of two or more dimensions (gradient centralization)."""
     return g - g.mean(axis=tuple(range(1, g.ndim)), keepdims=True) if g.ndim > 1 and g.size else g
 
 
@@ -82,8 +82,8 @@ def of_gradients() -> Iterator[Fault]:
             ("by each tensor's norm at", _inputs.on_gradients(partial(_inputs.by_norm, limit))),
             ("by the norm of all at", _inputs.on_steps(partial(_inputs.by_global_norm, limit))),
         ):
-            yield Fault(f"clipped-{kind[:10]}-{limit:g}", "clipping", "NUM.5",
-                        f"gradients are clipped {kind} {limit:g}", **change)  # fmt: skip
+            says = f"gradients are clipped {kind} {limit:g}"
+            yield Fault(f"clipped-{kind[:10]}-{limit:g}", "clipping", "NUM.5", says, **change)
     for name, says, by in (
         ("normalized", "gradients are divided by their norm", normalized),
         ("centred", "each array's mean gradient is subtracted", centred),
@@ -93,25 +93,24 @@ def of_gradients() -> Iterator[Fault]:
 
 
 def of_steps() -> Iterator[Fault]:
-    def fault(name: str, observed: str, form: Any) -> Fault:
-        return Fault(name, "clipping", "NUM.5", observed, update=form)
-
     for x in (1.0, 0.1, 0.5, 2.0, 5.0, 10.0):
-        yield fault(f"step-clipped-{x:g}", f"the step is clipped element by element at {x:g}*lr",
-                    partial(step_by_value, x))  # fmt: skip
-        yield fault(f"moved-{x:g}", f"the step is clipped element by element at {x:g}",
-                    partial(absolute_step, x))  # fmt: skip
-        yield fault(f"step-rms-{x:g}", f"the step is scaled to a root mean square of {x:g}*lr at most",
-                    partial(step_by_size, rms, x))  # fmt: skip
-        yield fault(f"step-norm-{x:g}", f"the step is scaled to a norm of {x:g}*lr at most",
-                    partial(step_by_size, norm, x))  # fmt: skip
-        yield fault(f"m-clipped-{x:g}", f"m is clipped at {x:g}", partial(first_by_value, x))
-        yield fault(f"v-clipped-{x:g}", f"v is clipped at {x:g}", partial(second_by_value, x))
-        yield fault(f"p-clipped-{x:g}", f"parameters are clipped at {x:g}",
-                    partial(parameter_by_value, -x, x))  # fmt: skip
-    yield fault(
-        "p-clipped-below", "parameters are kept at 0 or above", partial(parameter_by_value, 0.0, np.inf)
-    )
+        by_size = partial(step_by_size, rms, x), partial(step_by_size, norm, x)
+        for name, observed, update in (
+            (
+                "step-clipped",
+                f"the step is clipped element by element at {x:g}*lr",
+                partial(step_by_value, x),
+            ),
+            ("moved", f"the step is clipped element by element at {x:g}", partial(absolute_step, x)),
+            ("step-rms", f"the step is scaled to a root mean square of {x:g}*lr at most", by_size[0]),
+            ("step-norm", f"the step is scaled to a norm of {x:g}*lr at most", by_size[1]),
+            ("m-clipped", f"m is clipped at {x:g}", partial(first_by_value, x)),
+            ("v-clipped", f"v is clipped at {x:g}", partial(second_by_value, x)),
+            ("p-clipped", f"parameters are clipped at {x:g}", partial(parameter_by_value, -x, x)),
+        ):
+            yield Fault(f"{name}-{x:g}", "clipping", "NUM.5", observed, update=update)
+    positive = partial(parameter_by_value, 0.0, np.inf)
+    yield Fault("p-clipped-below", "clipping", "NUM.5", "parameters are kept at 0 or above", update=positive)
 
 
 CLIPPING = (*of_gradients(), *of_steps())

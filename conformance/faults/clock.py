@@ -13,7 +13,7 @@ def stops(last: int, at: ClockContext) -> int:
 
 
 def wraps(bits: int, signed: bool, at: ClockContext) -> int:
-    """The clock as an integer of so many bits."""
+    """Return the clock as an integer of ``bits`` bits."""
     half = 1 << (bits - 1)
     return (at.t + half) % (2 * half) - half if signed else at.t % (2 * half)
 
@@ -23,13 +23,13 @@ def restarts(after: int, at: ClockContext) -> int:
 
 
 def coarse(bits: int, at: ClockContext) -> int:
-    """The clock cut to so many significant bits."""
+    """Return the clock cut to ``bits`` significant bits."""
     dropped = max(at.t.bit_length() - bits, 0)
     return at.t >> dropped << dropped
 
 
 def present(at: ClockContext) -> list[int]:
-    """The clocks of those with a gradient."""
+    """Return the clocks of the parameters that have a gradient in this step."""
     return [t for t, absent in zip(at.clocks, at.absent, strict=True) if not absent] or [at.t]
 
 
@@ -38,9 +38,11 @@ def stopping() -> Iterator[Fault]:
         area = ("bias_correction", "BC.1") if last < 128 else ("clock", "CLK.3")
         says = "stays at 1" if last == 1 else f"stops at {last}"
         yield Fault(
-            f"clock-stops-at-{last}", *area, f"the step count of the correction {says}",
+            f"clock-stops-at-{last}",
+            *area,
+            f"the step count of the correction {says}",
             clock=partial(stops, last),
-        )  # fmt: skip
+        )
 
 
 def others() -> Iterator[Fault]:
@@ -66,19 +68,28 @@ def others() -> Iterator[Fault]:
     for bits, signed in ((8, True), (8, False), (16, True), (16, False)):
         name = f"{'' if signed else 'unsigned '}{bits} bits"
         yield Fault(
-            f"clock-{bits}{'s' if signed else 'u'}", "clock", "CLK.3", f"the clock wraps, being of {name}",
+            f"clock-{bits}{'s' if signed else 'u'}",
+            "clock",
+            "CLK.3",
+            f"the clock wraps, being of {name}",
             clock=partial(wraps, bits, signed),
-        )  # fmt: skip
+        )
     for after in (100, 10, 1000, 50, 128, 256):
         yield Fault(
-            f"clock-restarts-{after}", "clock", "CLK.2", f"the clock starts again after {after} steps",
+            f"clock-restarts-{after}",
+            "clock",
+            "CLK.2",
+            f"the clock starts again after {after} steps",
             clock=partial(restarts, after),
-        )  # fmt: skip
+        )
     for bits in (3, 4, 8, 11):
         yield Fault(
-            f"clock-coarse-{bits}", "clock", "CLK.3", f"the clock has {bits} significant bits",
+            f"clock-coarse-{bits}",
+            "clock",
+            "CLK.3",
+            f"the clock has {bits} significant bits",
             clock=partial(coarse, bits),
-        )  # fmt: skip
+        )
 
 
 CLOCK = (*stopping(), *others())

@@ -19,13 +19,13 @@ By = Callable[[float, int], float]  #: 1 - b**t, of b and t
 
 
 def power(b: float, t: int) -> float:
-    """The power in float32."""
+    """Return 1 - b**t with the power in float32."""
     return np.float64(f32(1) - f32(b) ** f32(t))
 
 
 @lru_cache(maxsize=1024)
 def product(b: float, t: int) -> float:
-    """The running product in float32, as far as it is worth following."""
+    """Return 1 - b**t with a running product in float32; Meaningless beyond LONG steps."""
     _updates.require(t < LONG)
     total = f32(1)
     for _ in range(t):
@@ -34,28 +34,28 @@ def product(b: float, t: int) -> float:
 
 
 def power_in(dtype: str, b: float, t: int) -> float:
-    """The power of a rounded b, rounded, and its complement rounded."""
+    """Return 1 - b**t with b, the power and the difference rounded to a dtype."""
     kept = round_float(round_float(b, dtype) ** round_float(t, dtype), dtype)
     return np.float64(round_float(1.0 - kept, dtype))
 
 
 def power_of_double(b: float, t: int) -> float:
-    """The power in double, its complement in float32."""
+    """Return 1 - b**t with the power in double, rounded to float32 before it is subtracted."""
     return np.float64(f32(1) - f32(b**t))
 
 
 def stored_in(dtype: str, b: float, t: int) -> float:
-    """The correction formed in double and rounded."""
+    """Return 1 - b**t formed in double and rounded to a dtype."""
     return np.float64(round_float(1.0 - b**t, dtype))
 
 
 def linear(b: float, t: int) -> float:
-    """The power expanded to first order."""
+    """Return t * (1 - b), the first-order expansion of 1 - b**t."""
     return min(t * (1.0 - b), 1.0)
 
 
 def formed_by(by: By, c: Coefficients, n: Any, at: StepContext) -> Coefficients:
-    """The corrections as ``by`` gives them; a correction of 0 has no meaning to the oracle."""
+    """Correct with ``by(b, t)``; the oracle has no answer if one of them is 0."""
     changed: dict[str, Any] = {}
     _updates.require(by(at.adam.b1, at.t) and by(at.adam.b2, at.t))
     if at.adam.bias_correction in ("both", "first") and at.adam.nesterov == "none":
@@ -67,7 +67,7 @@ def formed_by(by: By, c: Coefficients, n: Any, at: StepContext) -> Coefficients:
 
 
 def formed_as(by: By, at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
-    """The same in a model, which may divide by a correction of 0."""
+    """Correct with ``by(b, t)`` in a model, which may divide by 0."""
     _updates.require(
         at.adam.bias_correction == "both" and at.adam.nesterov == "none" and c.over_root is not None
     )
@@ -78,13 +78,13 @@ def formed_as(by: By, at: StepContext, c: Coefficients, inputs: UpdateInput) -> 
 
 
 def weights_in(dtype: str, c: Coefficients, n: Any, at: StepContext) -> Coefficients:
-    """1-b formed in a narrow format for the moments; what is kept stays b."""
+    """Form the weights 1 - b in a narrow dtype; the old moments keep the weight b."""
     w1, w2 = (round_float(1.0 - round_float(b, dtype), dtype) for b in (at.adam.b1, at.adam.b2))
     return c._replace(w1=w1, w2=w2, keep1=n.number(at.adam.b1), keep2=n.number(at.adam.b2))
 
 
 def running(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
-    """A product in float32 that runs with the optimizer, and begins anew with it."""
+    """Correct with a float32 product that begins with the optimizer, whatever t it begins at."""
     _updates.require(at.adam.bias_correction == "both" and at.adam.nesterov == "none")
     products = inputs.memory.get("products", (f32(1), f32(1)))
     products = products[0] * f32(at.adam.b1), products[1] * f32(at.adam.b2)
@@ -112,19 +112,35 @@ def faults() -> Iterator[Fault]:
     for name, says, by in forming:
         yield Fault(f"correction-{name}", "coefficients", "NUM.4", says, coefficients=partial(formed_by, by))
         if "float16" in name:  # where 1-b**t may come to 0
-            yield Fault(f"correction-{name}-0", "coefficients", "NUM.4", f"{says}, where it may come to 0",
-                        update=partial(formed_as, by))  # fmt: skip
-    yield Fault("correction-running", "coefficients", "NUM.4",
-                "b**t is a product in float32 that begins with the optimizer", update=running)  # fmt: skip
+            yield Fault(
+                f"correction-{name}-0",
+                "coefficients",
+                "NUM.4",
+                f"{says}, where it may come to 0",
+                update=partial(formed_as, by),
+            )
+    yield Fault(
+        "correction-running",
+        "coefficients",
+        "NUM.4",
+        "b**t is a product in float32 that begins with the optimizer",
+        update=running,
+    )
     for dtype in ("float32", "float16", "bfloat16"):
         yield Fault(
-            f"weights-{dtype}", "coefficients", "NUM.4", f"1-b1 and 1-b2 are formed in {dtype}",
+            f"weights-{dtype}",
+            "coefficients",
+            "NUM.4",
+            f"1-b1 and 1-b2 are formed in {dtype}",
             coefficients=partial(weights_in, dtype),
-        )  # fmt: skip
+        )
     yield Fault(
-        "correction-linear", "bias_correction", "BC.1", "min(t*(1-b), 1) is taken for 1-b**t",
+        "correction-linear",
+        "bias_correction",
+        "BC.1",
+        "min(t*(1-b), 1) is taken for 1-b**t",
         coefficients=partial(formed_by, linear),
-    )  # fmt: skip
+    )
 
 
 COEFFICIENTS = tuple(faults())

@@ -1,4 +1,4 @@
-"""The bias correction of another moment, at another time, or written back."""
+"""Bias corrections of the wrong moment, at the wrong time, or written back to the state."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from adamcore.definition import Coefficients
 
 
 def kept_in_lr(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
-    """The corrected lr is kept as lr, and corrected again in the next step."""
+    """Keep the corrected lr as lr, so that the next step corrects it again."""
     _updates.require(c.over_root is not None and c.step_g is None)
     b1, b2 = at.adam.b1, at.adam.b2
     now = inputs.memory.get("kept", 1.0) * math.sqrt(1.0 - b2**at.t) / (1.0 - b1**at.t)

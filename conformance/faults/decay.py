@@ -1,4 +1,4 @@
-"""Decay of another kind, of another thing, in another place or at other times."""
+"""Weight decay of another kind, of something else than p, in another place or at other times."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from adamcore.definition import Coefficients
 
 
 def l2(at: StepContext, inputs: UpdateInput) -> UpdateInput:
-    """Gradients to which weight_decay*p was added."""
+    """Return the input with weight_decay*p added to the gradients."""
     _updates.require(at.adam.weight_decay)
     toward = -at.adam.weight_decay if at.adam.maximize else at.adam.weight_decay
     return _updates.with_gradients(inputs, lambda p, g: g + toward * p)
@@ -27,21 +27,21 @@ def without(c: Coefficients) -> Coefficients:
 
 
 def first_only(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
-    """L2 enters m, not v."""
+    """Let L2 enter m, not v."""
     return _updates.with_moments(
         at, without(c), inputs, m=_updates.first_moments(at, without(c), l2(at, inputs))
     )
 
 
 def second_only(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
-    """L2 enters v, not m."""
+    """Let L2 enter v, not m."""
     return _updates.with_moments(
         at, without(c), inputs, v=_updates.second_moment(at, without(c), l2(at, inputs))
     )
 
 
 def both(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
-    """L2 and decoupled at once."""
+    """Apply L2 and decoupled decay at once."""
     if at.adam.decay != "l2":
         return _updates.as_defined(at, c, l2(at, inputs))
     shrunk = at.lr * at.adam.weight_decay
@@ -49,20 +49,20 @@ def both(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
 
 
 def beside_quotient(raw: bool, at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
-    """weight_decay*p beside m_hat, or beside m, so that the denominator divides it."""
+    """Add weight_decay*p to m_hat, or to m if ``raw``, so that the denominator divides it."""
     _updates.require(at.adam.weight_decay)
     scale = (c.step_m if raw else at.lr) * at.adam.weight_decay
     _, v, v_max = _updates.as_defined(at, without(c), inputs)
     ms = _updates.first_moments(at, without(c), inputs)
     wanted = [m + scale / c.step_m * p for (p, _, _), m in zip(inputs.parts, ms, strict=True)]
-    moved, _, _ = _updates.with_moments(at, without(c), inputs, m=wanted)
-    return [(p, m) for (p, _), m in zip(moved, ms, strict=True)], v, v_max
+    after, _, _ = _updates.with_moments(at, without(c), inputs, m=wanted)
+    return [(p, m) for (p, _), m in zip(after, ms, strict=True)], v, v_max
 
 
 def of(
     what: Callable[[Any, Any, Any, Any], Any], at: StepContext, c: Coefficients, inputs: UpdateInput
 ) -> UpdateOutput:
-    """Decoupled decay of ``what(p, delta, g, memory)``, in the place of p."""
+    """Let ``what(p, delta, g, memory)`` decay in place of p."""
     _updates.require(c.decay)
     if at.adam.decay == "l2":
         toward = -(c.decay or 0.0) if at.adam.maximize else c.decay
@@ -76,13 +76,13 @@ def of(
 
 
 def start(p: FloatArray, delta: FloatArray, g: FloatArray, memory: dict[str, Any]) -> FloatArray:
-    """The distance from where it started."""
+    """Return the distance of p from its first value."""
     away: FloatArray = p - memory.setdefault("start", p)
     return away
 
 
-def one_late(p: FloatArray, delta: FloatArray, g: FloatArray, memory: dict[str, Any]) -> FloatArray:
-    """The parameter as it was one step before."""
+def one_step_before(p: FloatArray, delta: FloatArray, g: FloatArray, memory: dict[str, Any]) -> FloatArray:
+    """Return p as it was one step before."""
     before: FloatArray = memory.get("last", p)
     memory["last"] = p
     return before
@@ -91,7 +91,7 @@ def one_late(p: FloatArray, delta: FloatArray, g: FloatArray, memory: dict[str, 
 OF: dict[str, Callable[[Any, Any, Any, Any], Any]] = {
     "sign(p): L1": lambda p, delta, g, memory: np.sign(p),
     "p minus its start": start,
-    "the parameter one step before": one_late,
+    "the parameter one step before": one_step_before,
     "p only where the step goes its way": lambda p, delta, g, memory: np.where(delta * p > 0, p, 0.0),
     "p only where the gradient has its sign": lambda p, delta, g, memory: np.where(g * p > 0, p, 0.0),
     "|p|": lambda p, delta, g, memory: np.abs(p),
@@ -102,13 +102,13 @@ OF: dict[str, Callable[[Any, Any, Any, Any], Any]] = {
     "p over its norm": lambda p, delta, g, memory: p / (np.sqrt(np.sum(p * p)) or 1.0),
     "p plus the step": lambda p, delta, g, memory: p + delta,
 }
-"""What decays in place of p."""
+"""What decays in place of p, in the words of a finding."""
 
 
 def shrinking(
     by: Callable[[float], float], at: StepContext, c: Coefficients, inputs: UpdateInput
 ) -> UpdateOutput:
-    """Decoupled decay that takes away the fraction ``by(lr*wd)``."""
+    """Take away the fraction ``by(lr*weight_decay)`` of p."""
     _updates.require(c.decay and at.adam.decay != "l2")
     decay = by(float(c.decay or 0.0))
     return _updates.as_defined(
@@ -117,13 +117,13 @@ def shrinking(
 
 
 def negated_too(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
-    """L2 added before the gradient is negated."""
+    """Add L2 before the gradient is negated."""
     _updates.require(at.adam.maximize and at.adam.decay == "l2" and c.decay)
     return _updates.as_defined(at, c._replace(decay=-(c.decay or 0.0)), inputs)
 
 
-def changed() -> Iterator[Fault]:
-    """The fraction that decays."""
+def changed_fractions() -> Iterator[Fault]:
+    """Yield the faults that change the fraction of p that decays."""
     for name, rule, says, by in (
         ("twice", "DEC.1", "decay is applied twice as strongly", lambda d, at: 2.0 * d),
         ("half", "DEC.1", "decay is applied half as strongly", lambda d, at: 0.5 * d),
@@ -145,7 +145,7 @@ def changed() -> Iterator[Fault]:
 
 
 DECAY: tuple[Fault, ...] = (
-    *changed(),
+    *changed_fractions(),
     Fault("decay-first-only", "decay", "DEC.1", "L2 enters m, not v", update=first_only),
     Fault("decay-second-only", "decay", "DEC.1", "L2 enters v, not m", update=second_only),
     Fault("decay-both", "decay", "DEC.2", "decay is added to the gradient, and decoupled besides",

@@ -1,4 +1,4 @@
-"""Epsilon in another place, at another size, with another sign."""
+"""Epsilon in another place, at another size, or with another sign."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from adamcore.definition import Coefficients
 def quotient(
     of: Callable[[Any, Any, float], Any], at: StepContext, c: Coefficients, inputs: UpdateInput
 ) -> UpdateOutput:
-    """``of(numerator, root of v_hat, eps)``."""
+    """Replace the quotient by ``of(numerator, root of v_hat, eps)``."""
     _updates.require(at.adam.eps)
     return _updates.with_quotient(at, c, inputs, lambda x, v: of(x, np.sqrt(v), at.adam.eps))
 
 
 def in_quotient(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
-    """``m_hat/root + eps``: the brackets lost."""
+    """Add eps to the quotient, as ``m_hat/root + eps`` does for want of brackets."""
     _updates.require(at.adam.eps)
     bare = c._replace(outside=None, inside=None)
     return _updates.with_step(at, bare, inputs, lambda delta, p, g: delta + at.lr * at.adam.eps)
@@ -33,7 +33,7 @@ def root_outside(h: dict[str, float]) -> dict[str, float]:
 
 
 def root_uncorrected(c: Coefficients, n: Any, at: StepContext) -> Coefficients:
-    """sqrt((v + eps_root) / (1-b2**t))."""
+    """Divide by sqrt((v + eps_root) / (1-b2**t))."""
     if not at.adam.eps_root or c.inside is None or c.square is None:
         return c
     return c._replace(inside=c.inside / c.square)
@@ -47,7 +47,7 @@ OF = {
     "eps where the root is 0, else the root": lambda x, root, e: x / np.where(root == 0, e, root),
     "root * (1 + eps)": lambda x, root, e: x / (root * (1 + e)),
 }
-"""What divides the first moment."""
+"""What m is divided by, in the words of a finding."""
 
 
 def faults() -> tuple[Fault, ...]:

@@ -1,4 +1,4 @@
-"""Hyperparameters that are ignored, rounded, limited or exchanged; learning rates that lag."""
+"""Hyperparameters that are ignored, rounded, limited or exchanged, and learning rates that lag."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BITS = {"float32": 24, "bfloat16": 8, "float16": 11}
 
 
 def hard_coded() -> Iterator[Fault]:
-    """A hyperparameter that is ignored, with the values found in the wild."""
+    """Yield faults that ignore a hyperparameter and use a constant found in real code."""
     values = {
         "lr": (1e-3, 1e-2, 0.0, 1.0),
         "b1": (0.9, 0.0),
@@ -32,30 +32,36 @@ def hard_coded() -> Iterator[Fault]:
     for name, constants in values.items():
         for value in constants:
             yield Fault(
-                f"{name}-is-{value:g}", "hyperparameters", RULES[name],
+                f"{name}-is-{value:g}",
+                "hyperparameters",
+                RULES[name],
                 f"{name} is ignored; {value:g} is used",
                 **_inputs.on_hyper(partial(_inputs.set_to, name, value)),
-            )  # fmt: skip
+            )
     for value in (1.0, 4e-3, 0.0):
         yield Fault(
-            f"momentum_decay-is-{value:g}", "hyperparameters", RULES["momentum_decay"],
+            f"momentum_decay-is-{value:g}",
+            "hyperparameters",
+            RULES["momentum_decay"],
             f"momentum_decay is ignored; {value:g} is used",
             **_inputs.on_hyper(partial(_inputs.momentum_decay, value)),
-        )  # fmt: skip
+        )
 
 
 def zero_is_none() -> Iterator[Fault]:
-    """0 taken for not given."""
+    """Yield faults that take 0 for "not given"."""
     for name, value in (("b1", 0.9), ("b2", 0.999), ("weight_decay", 0.01), ("eps", 1e-8)):
         yield Fault(
-            f"{name}-or-{value:g}", "hyperparameters", RULES[name],
+            f"{name}-or-{value:g}",
+            "hyperparameters",
+            RULES[name],
             f"{name}=0 is taken for not given: {value:g} is used",
             **_inputs.on_hyper(partial(_inputs.unless_zero, name, value)),
-        )  # fmt: skip
+        )
 
 
 def rounding() -> Iterator[Fault]:
-    """Rounded to a narrow format; the fewer of them the earlier."""
+    """Yield faults that round hyperparameters to a narrow dtype, those that round the fewest first."""
     betas = ("b1", "b2")
     for names, what in (
         (("lr",), "lr is"), (("eps",), "eps is"), (("weight_decay",), "weight_decay is"),
@@ -65,23 +71,36 @@ def rounding() -> Iterator[Fault]:
         for dtype in BITS:
             probe = partial(_inputs.narrowed, names, dtype)
             rule = RULES[names[0]] if len(names) == 1 else "NUM.4"
-            yield Fault(f"{'-'.join(names)}-{dtype}", "hyperparameters", rule,
-                        f"{what} rounded to {dtype}", probe=probe)  # fmt: skip
+            yield Fault(
+                f"{'-'.join(names)}-{dtype}",
+                "hyperparameters",
+                rule,
+                f"{what} rounded to {dtype}",
+                probe=probe,
+            )
 
 
 def limits() -> Iterator[Fault]:
     for top in (0.1, 1e-2, 1.0, 1e-3):
-        yield Fault(f"lr-capped-{top:g}", "hyperparameters", "STEP.1", f"lr is {top:g} at the most",
-                    probe=partial(_inputs.with_lr, partial(min, top)))  # fmt: skip
+        yield Fault(
+            f"lr-capped-{top:g}",
+            "hyperparameters",
+            "STEP.1",
+            f"lr is {top:g} at the most",
+            probe=partial(_inputs.with_lr, partial(min, top)),
+        )
     for low in (1e-6, 1e-8, 1e-7, 1e-5, 1e-4, 1e-10, 1e-12):
         yield Fault(
-            f"eps-floored-{low:g}", "hyperparameters", "EPS.1", f"eps is {low:g} at the least",
+            f"eps-floored-{low:g}",
+            "hyperparameters",
+            "EPS.1",
+            f"eps is {low:g} at the least",
             **_inputs.on_hyper(partial(_inputs.at_least, "eps", low)),
-        )  # fmt: skip
+        )
 
 
 def forgets(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
-    """A new lr starts moments and clock anew."""
+    """Start moments and clock anew when lr changes."""
     _updates.require(at.adam.nesterov != "dozat")
     memory = inputs.memory
     if memory.get("lr", at.adam.lr) != at.lr:
@@ -95,9 +114,9 @@ def forgets(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutp
 
 
 def divides(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
-    """Lr stands in a denominator."""
-    moved, v, v_max = _updates.as_defined(at, c, inputs)
-    return [(p if at.lr else np.nan * p, m) for p, m in moved], v, v_max
+    """Divide by lr somewhere, so that lr=0 gives NaN."""
+    after, v, v_max = _updates.as_defined(at, c, inputs)
+    return [(p if at.lr else np.nan * p, m) for p, m in after], v, v_max
 
 
 def changed() -> Iterator[Fault]:

@@ -1,4 +1,4 @@
-"""Elements and arrays that are left out, or mixed up."""
+"""Elements and arrays that are left out, or that get each other's gradients."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Choice = Callable[[int, int, tuple[int, ...]], Any]  #: of (index of the array, 
 
 
 def chosen(choice: Choice, steps: _inputs.Steps, probe: Probe) -> _inputs.Steps:
-    """Only the elements that ``choice`` marks ever move."""
+    """Return steps that move only the elements that ``choice`` marks."""
 
     def mask(i: int, p: FloatArray, g: FloatArray | None) -> Any:
         marks = np.broadcast_to(choice(i, p.size, p.shape), (p.size,)).reshape(p.shape)
@@ -35,13 +35,21 @@ def chosen(choice: Choice, steps: _inputs.Steps, probe: Probe) -> _inputs.Steps:
 
 
 def whole_vectors(width: int, i: int, size: int, shape: tuple[int, ...]) -> Any:
-    """All but the last ``size % width`` elements."""
+    """Mark all but the last ``size % width`` elements."""
     return np.arange(size) < size - size % width
 
 
 def whole_vectors_if_any(width: int, i: int, size: int, shape: tuple[int, ...]) -> Any:
-    """The same of arrays of more than ``width``; shorter ones are whole."""
+    """Mark the same in arrays of more than ``width`` elements, and all elements of shorter ones."""
     return np.arange(size) < (size - size % width if size > width else size)
+
+
+def first_elements(most: int, i: int, size: int, shape: tuple[int, ...]) -> Any:
+    return np.arange(size) < most
+
+
+def first_arrays(most: int, i: int, size: int, shape: tuple[int, ...]) -> Any:
+    return i < most
 
 
 LEFT: dict[str, Choice] = {
@@ -59,21 +67,21 @@ LEFT: dict[str, Choice] = {
     "only the first element moves": lambda i, size, shape: np.arange(size) < 1,
     "every other element does not move": lambda i, size, shape: np.arange(size) % 2 == 0,
 }  # fmt: skip
-"""What does not move, by the finding's words."""
+"""What does not move, in the words of a finding."""
 
 
-def turned(g: FloatArray, probe: Probe) -> FloatArray:
-    """A matrix's columns for its rows."""
+def transposed(g: FloatArray, probe: Probe) -> FloatArray:
+    """Return the transposed gradient in the shape of the gradient."""
     return np.ascontiguousarray(g.T).reshape(g.shape)
 
 
 def in_memory_order(g: FloatArray, probe: Probe) -> FloatArray:
-    """Fortran order read as C."""
+    """Return an array in Fortran order as it is read in C order."""
     return g.ravel(order="F").reshape(g.shape) if probe.layout == "F" else g
 
 
 def from_base(g: FloatArray, probe: Probe) -> FloatArray:
-    """A view read from the start of its base."""
+    """Return a strided view as it is read from the start of its base."""
     if probe.layout != "strided" or not g.ndim:
         return g
     base = np.zeros((*g.shape[:-1], 2 * g.shape[-1]), g.dtype)
@@ -82,7 +90,7 @@ def from_base(g: FloatArray, probe: Probe) -> FloatArray:
 
 
 def pairs_exchanged(over: int, g: FloatArray, probe: Probe) -> FloatArray:
-    """Neighbours exchanged among the first elements of arrays of more than ``over``."""
+    """Exchange neighbours among the first elements of arrays of more than ``over`` elements."""
     if g.size <= over:
         return g
     flat, even = g.ravel().copy(), (over or g.size) // 2 * 2
@@ -91,7 +99,7 @@ def pairs_exchanged(over: int, g: FloatArray, probe: Probe) -> FloatArray:
 
 
 def stale_tail(width: int, g: FloatArray, probe: Probe) -> FloatArray:
-    """What is left over the lanes is stepped with the first lanes' gradients."""
+    """Give the elements beyond the last whole vector the gradients of the first ones."""
     flat, whole = g.ravel(), g.size // width * width
     if not 0 < whole < g.size:
         return g
@@ -99,7 +107,7 @@ def stale_tail(width: int, g: FloatArray, probe: Probe) -> FloatArray:
 
 
 def first_block(size: int, g: FloatArray, probe: Probe) -> FloatArray:
-    """Each block is stepped with the first block's gradient."""
+    """Give each block the gradient of the first block."""
     return np.resize(g.ravel()[:size], g.shape) if g.size > size else g
 
 
@@ -108,7 +116,7 @@ def backwards(g: FloatArray, probe: Probe) -> FloatArray:
 
 
 MIXED: dict[str, Callable[[FloatArray, Probe], FloatArray]] = {
-    "a matrix gets its gradient transposed": turned,
+    "a matrix gets its gradient transposed": transposed,
     "Fortran order is read as C": in_memory_order,
     "a strided gradient is read from the start of its base": from_base,
     "neighbouring elements are exchanged in arrays of more than 16": partial(pairs_exchanged, 16),
@@ -124,7 +132,7 @@ MIXED: dict[str, Callable[[FloatArray, Probe], FloatArray]] = {
         for size in (128, 256, 512, 1024, 32)
     },
 }  # fmt: skip
-"""Gradients in the wrong places."""
+"""Which gradients are in the wrong place, in the words of a finding."""
 
 
 def faults() -> Iterator[Fault]:
@@ -136,14 +144,13 @@ def faults() -> Iterator[Fault]:
     for width in (2, 4, 8, 16, 32):
         beyond = f"elements beyond the last whole vector of {width} do not move"
         yield left(f"tail-of-{width}", beyond, partial(whole_vectors, width))
-        yield left(f"tail-of-{width}-if-any", f"{beyond}, where there is one",
-                   partial(whole_vectors_if_any, width))  # fmt: skip
+        yield left(
+            f"tail-of-{width}-if-any", f"{beyond}, where there is one", partial(whole_vectors_if_any, width)
+        )
     for most in (32, 64, 128, 256, 1024, 4, 8, 16):
-        yield left(f"first-{most}", f"only the first {most} elements move",
-                   lambda i, size, shape, most=most: np.arange(size) < most)  # type: ignore[misc]  # fmt: skip
+        yield left(f"first-{most}", f"only the first {most} elements move", partial(first_elements, most))
     for most in (8, 1, 2, 4, 16, 24, 30, 32):
-        yield left(f"first-{most}-arrays", f"only the first {most} arrays move",
-                   lambda i, size, shape, most=most: i < most)  # type: ignore[misc]  # fmt: skip
+        yield left(f"first-{most}-arrays", f"only the first {most} arrays move", partial(first_arrays, most))
     for says, change in MIXED.items():
         yield Fault(says, "layout", "NUM.5", says, **_inputs.on_steps(partial(mixed, change)))
 

@@ -1,4 +1,4 @@
-"""Moments of the wrong thing, with the wrong weights, or from the wrong start; and what is made of them."""
+"""Moments of the wrong quantity, weight or start, and steps made wrongly of the moments."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ OF = {
     "the array's largest g*g": lambda g, m, w: np.full_like(g, np.max(g * g, initial=0.0)),
     "the array's sum of g*g": lambda g, m, w: np.full_like(g, np.sum(g * g)),
 }
-"""What v is an average of in place of g*g, given (g, m, 1-b2)."""
+"""What v averages in place of g*g, as a function of g, m and 1-b2."""
 
 
 def second_of(
     of: Callable[[Any, Any, Any], Any], at: StepContext, c: Coefficients, inputs: UpdateInput
 ) -> UpdateOutput:
-    """V averages something else than g*g."""
+    """Average ``of(g, m, 1-b2)`` in v in place of g*g."""
     ms = _updates.first_moments(at, c, inputs)
     new = sum(
         of(_updates.effective_gradient(at, c, p, g), m, c.w2)
@@ -38,22 +38,25 @@ def second_of(
 
 
 def late(which: str, at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
-    """The step is made with moments as they were before the gradient came in."""
+    """Make the step with moments as they were before this gradient."""
     m, v = _updates.first_moments(at, c, inputs), _updates.second_moment(at, c, inputs)
     wait = which == "second, but for the first step" and not inputs.v.any()
     before = {
         "m": [m for *_, m in inputs.parts] if which in ("first", "both") else m,
         "v": v if which == "first" or wait else inputs.v,
     }
-    moved, _, v_max = _updates.with_moments(at, c, inputs, **before)
-    return [(p, mine) for (p, _), mine in zip(moved, m, strict=True)], v, v_max
+    after, _, v_max = _updates.with_moments(at, c, inputs, **before)
+    return [(p, mine) for (p, _), mine in zip(after, m, strict=True)], v, v_max
 
 
 def starts(
-    m: Callable[[Any, Any, Any], Any] | None, v: Callable[[Any, Any, Any], Any] | None,
-    at: StepContext, c: Coefficients, inputs: UpdateInput,
-) -> UpdateOutput:  # fmt: skip
-    """Moments that start at ``m(p, g, eps)`` and ``v(p, g, eps)``."""
+    m: Callable[[Any, Any, Any], Any] | None,
+    v: Callable[[Any, Any, Any], Any] | None,
+    at: StepContext,
+    c: Coefficients,
+    inputs: UpdateInput,
+) -> UpdateOutput:
+    """Start the moments at ``m(p, g, eps)`` and ``v(p, g, eps)``."""
     if _updates.is_first_step(inputs):
         eps = np.float64(at.adam.eps)
         seen = [(p, _updates.effective_gradient(at, c, p, g)) for p, g, _ in inputs.parts]
@@ -66,7 +69,7 @@ def starts(
 
 
 def gradient_twice(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
-    """M takes the gradient in twice."""
+    """Let m take the gradient in twice."""
     once = [
         (p, g, m) for (p, g, _), m in zip(inputs.parts, _updates.first_moments(at, c, inputs), strict=True)
     ]
@@ -86,12 +89,12 @@ def no_denominator(at: StepContext, c: Coefficients, inputs: UpdateInput) -> Upd
 
 
 def at_least(floor: float, at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
-    """V kept above a floor."""
+    """Keep v at ``floor`` or above."""
     return _updates.with_moments(at, c, inputs, v=np.maximum(_updates.second_moment(at, c, inputs), floor))
 
 
 def forgetting() -> Iterator[Fault]:
-    """The weights of the averages."""
+    """Yield faults of the weights of the averages."""
     whole = partial(_scalars.weighted, lambda b, w: (1.0, w))
     bare = partial(_scalars.weighted, lambda b, w: (b, 1.0))
     sums = partial(_scalars.weighted, lambda b, w: (1.0, 1.0))
@@ -112,9 +115,12 @@ def forgetting() -> Iterator[Fault]:
         ):
             yield Fault(name, "moments", rule, says, coefficients=partial(change, k))
     yield Fault(
-        "turned-both", "moments", "MOM.1", "the weights are exchanged: m keeps 1-b1, v keeps 1-b2",
+        "turned-both",
+        "moments",
+        "MOM.1",
+        "the weights are exchanged: m keeps 1-b1, v keeps 1-b2",
         coefficients=partial(turned, "12"),
-    )  # fmt: skip
+    )
     yield Fault(
         "b1-for-both", "moments", "MOM.2", "v forgets with b1", coefficients=partial(_scalars.same_beta, "b1")
     )
@@ -124,7 +130,7 @@ def forgetting() -> Iterator[Fault]:
 
 
 def beginnings() -> Iterator[Fault]:
-    """What moments start from."""
+    """Yield faults of the values that moments start at."""
     zero = "not 0"
     for name, m, v, says in (
         ("m-starts-at-g", lambda p, g, e: g, None, "m starts at the first gradient"),
@@ -154,7 +160,7 @@ def lates() -> Iterator[Fault]:
 
 
 def steps() -> Iterator[Fault]:
-    """Steps of another size."""
+    """Yield faults of the size and sign of the step."""
     for factor, says in (
         (0.5, "the step is halved"), (2.0, "the step is doubled"), (-1.0, "the step has the wrong sign"),
         (0.1, "the step is ten times too small"), (10.0, "the step is ten times too large"),

@@ -1,4 +1,4 @@
-"""Nesterov's look-ahead with another schedule, another product, or half of it."""
+"""Nesterov's look-ahead with another schedule or product, or with a part missing; ascent in some steps."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from adamcore.definition import Coefficients
 
 
 def momentum(n: Any, at: StepContext, k: Any, half: float = 0.5) -> Any:
-    """Dozat's momentum at the clock ``k``."""
+    """Return Dozat's momentum at the clock ``k``."""
     return n.number(at.adam.b1) * (1.0 - half * n.power(0.96, k, at.adam.momentum_decay))
 
 
 def scheduled(c: Coefficients, n: Any, at: StepContext, half: float, now: Any, after: Any) -> Coefficients:
-    """Dozat's coefficients with another schedule, the momenta of the clocks ``now`` and ``after``."""
+    """Return Dozat's coefficients with the momenta of the clocks ``now`` and ``after``."""
     if at.adam.nesterov != "dozat":
         return c
     right = momentum(n, at, at.t)
@@ -35,12 +35,12 @@ def without_half(c: Coefficients, n: Any, at: StepContext) -> Coefficients:
 
 
 def one_early(c: Coefficients, n: Any, at: StepContext) -> Coefficients:
-    """The schedule counts from 0."""
+    """Count the schedule from 0."""
     return scheduled(c, n, at, 0.5, at.t - 1, at.t)
 
 
 def of_steps(c: Coefficients, n: Any, at: StepContext) -> Coefficients:
-    """The schedule follows the number of steps, whoever took part in them."""
+    """Let the schedule follow the number of the step, not the parameter's clock."""
     return scheduled(c, n, at, 0.5, at.step, at.step + 1)
 
 
@@ -49,14 +49,14 @@ def constant(c: Coefficients, n: Any, at: StepContext) -> Coefficients:
 
 
 def product_twice(c: Coefficients, n: Any, at: StepContext) -> Coefficients:
-    """The next step's momentum is multiplied on to the product for good."""
+    """Multiply the next step's momentum on to the product for good."""
     if at.adam.nesterov != "dozat":
         return c
     return c._replace(mu_product=c.mu_product * momentum(n, at, n.successor(at.t)))
 
 
 def power_for_product(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
-    """mu(t)**t for the product of all momenta up to t."""
+    """Take mu(t)**t for the product of all momenta up to t."""
     _updates.require(at.adam.nesterov == "dozat")
     mu, after = (momentum(Host(), at, k) for k in (at.t, at.t + 1))
     step_m = at.lr * after / (1.0 - after ** (at.t + 1))
@@ -66,14 +66,14 @@ def power_for_product(at: StepContext, c: Coefficients, inputs: UpdateInput) -> 
 
 
 def gradient_uncorrected(c: Coefficients, n: Any, at: StepContext) -> Coefficients:
-    """The gradient's term is not divided by its correction."""
+    """Leave the gradient's term uncorrected."""
     if at.adam.nesterov == "dozat":
         return c._replace(step_g=n.number(at.lr) * (1.0 - momentum(n, at, at.t)))
     return c if c.step_g is None else c._replace(step_g=n.number(at.lr) * c.w1)
 
 
 def gradient_unweighted(c: Coefficients, n: Any, at: StepContext) -> Coefficients:
-    """The gradient's term lacks its weight."""
+    """Leave out the weight of the gradient's term."""
     if c.step_g is None:
         return c
     weight = 1.0 - momentum(n, at, at.t) if at.adam.nesterov == "dozat" else c.w1
@@ -81,7 +81,7 @@ def gradient_unweighted(c: Coefficients, n: Any, at: StepContext) -> Coefficient
 
 
 def first_unweighted(c: Coefficients, n: Any, at: StepContext) -> Coefficients:
-    """The moment's term lacks its weight."""
+    """Leave out the weight of the moment's term."""
     if c.step_g is None:
         return c
     weight = momentum(n, at, n.successor(at.t)) if at.adam.nesterov == "dozat" else n.number(at.adam.b1)
@@ -89,12 +89,12 @@ def first_unweighted(c: Coefficients, n: Any, at: StepContext) -> Coefficients:
 
 
 def without_gradient(c: Coefficients, n: Any, at: StepContext) -> Coefficients:
-    """The moment's term alone."""
+    """Leave out the gradient's term."""
     return c if c.step_g is None else c._replace(step_g=0.0 * c.step_g)
 
 
 def turned(first: bool, at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
-    """The gradient's sign is wrong in the first step, or in all others."""
+    """Negate the gradient in the first step, or in all others."""
     wrong = (at.t == 1) == first
     return _updates.as_defined(at, c, _updates.with_gradients(inputs, lambda p, g: -g) if wrong else inputs)
 

@@ -1,4 +1,4 @@
-"""State, parameters or arithmetic in too narrow a format, each rounding followed in float64."""
+"""State, parameters or arithmetic in too narrow a format, with each rounding followed in float64."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ def to(dtype: str, x: FloatArray) -> FloatArray:
 
 
 def truncated(x: FloatArray) -> FloatArray:
-    """To bfloat16, towards zero."""
+    """Round to bfloat16 towards zero."""
     bits = np.asarray(x, dtype=np.float32).view(np.uint32) & np.uint32(0xFFFF0000)
     return bits.view(np.float32).astype(float)
 
 
 def linear_bytes(levels: int, x: FloatArray) -> FloatArray:
-    """To so many levels up to the array's largest element."""
+    """Round to ``levels`` levels up to the array's largest element."""
     scale = np.max(np.abs(x), initial=1e-30)
     kept: FloatArray = np.round(x / scale * levels) / levels * scale
     return kept
 
 
 def stored(which: str, to: Round, at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
-    """Moments rounded before they are used."""
+    """Round the moments before they are used."""
     m = [to(x) for x in _updates.first_moments(at, c, inputs)] if "m" in which else None
     v = to(_updates.second_moment(at, c, inputs)) if "v" in which else None
     return _updates.with_moments(at, c, inputs, m=m, v=v)
@@ -44,15 +44,15 @@ def stored(which: str, to: Round, at: StepContext, c: Coefficients, inputs: Upda
 def stored_after(
     which: str, to: Round, at: StepContext, c: Coefficients, inputs: UpdateInput
 ) -> UpdateOutput:
-    """Moments rounded after they were used."""
-    moved, v, v_max = _updates.as_defined(at, c, inputs)
-    moved = [(p, to(m) if "m" in which else m) for p, m in moved]
-    return moved, to(v) if "v" in which else v, v_max
+    """Round the moments after they are used."""
+    after, v, v_max = _updates.as_defined(at, c, inputs)
+    after = [(p, to(m) if "m" in which else m) for p, m in after]
+    return after, to(v) if "v" in which else v, v_max
 
 
 def parameters(to: Round, at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
-    moved, v, v_max = _updates.as_defined(at, c, inputs)
-    return [(to(p), m) for p, m in moved], v, v_max
+    after, v, v_max = _updates.as_defined(at, c, inputs)
+    return [(to(p), m) for p, m in after], v, v_max
 
 
 def gradients(to: Round, at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
@@ -60,19 +60,19 @@ def gradients(to: Round, at: StepContext, c: Coefficients, inputs: UpdateInput) 
 
 
 def steps(to: Round, at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
-    """The update rounded before it is multiplied by lr."""
+    """Round the step before it is multiplied by lr."""
     _updates.require(at.lr)
     return _updates.with_step(at, c, inputs, lambda delta, p, g: at.lr * to(delta / at.lr))
 
 
 def numerators(to: Round, at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
-    """M_hat rounded."""
+    """Round m_hat."""
     _updates.require(at.lr)
     return with_root(lambda x, root: at.lr * to(x / at.lr) / root, at, c, inputs)
 
 
 def denominators(to: Round, at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
-    """The denominator rounded."""
+    """Round the denominator."""
     return with_root(lambda x, root: x / to(root), at, c, inputs)
 
 
@@ -85,7 +85,7 @@ def with_root(
 
 
 def fast_root(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
-    """1/sqrt by the bits of float32 and one Newton step: right to 2e-3."""
+    """Take 1/sqrt from the bits of a float32 and one Newton step, right to 2e-3."""
 
     def quotient(x: FloatArray, v: FloatArray) -> Any:
         small = v.astype(np.float32)
@@ -108,8 +108,11 @@ def faults() -> Iterator[Fault]:
     for dtype, by in (states | single).items():
         for which, what in (("mv", "moments are"), ("v", "v is"), ("m", "m is")):
             yield fault(f"{which}-in-{dtype}", f"{what} kept in {dtype}", partial(stored, which, by))
-            yield fault(f"{which}-saved-in-{dtype}", f"{what} kept in {dtype}, and used as they were",
-                        partial(stored_after, which, by))  # fmt: skip
+            yield fault(
+                f"{which}-saved-in-{dtype}",
+                f"{what} kept in {dtype}, and used as they were",
+                partial(stored_after, which, by),
+            )
     for dtype, by in (widths | single).items():
         yield fault(f"p-in-{dtype}", f"parameters are kept in {dtype}", partial(parameters, by))
         yield fault(f"g-in-{dtype}", f"gradients are rounded to {dtype}", partial(gradients, by))

@@ -1,4 +1,4 @@
-"""What an absent gradient does that it should not, and state that a resumed run has lost."""
+"""What an absent gradient does that it should not, and what a saved state has lost."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def where_absent(does: Absent, at: StepContext, c: Coefficients, inputs: UpdateI
 
 
 def maximum_dropped(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
-    """v_max is set back to v."""
+    """Set v_max back to v."""
     _updates.require(at.adam.amsgrad != "none")
     return [(p, m) for p, _, m in inputs.parts], inputs.v, inputs.v
 
@@ -32,22 +32,22 @@ def first_dropped(at: StepContext, c: Coefficients, inputs: UpdateInput) -> Upda
 
 
 def fading(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
-    """The moments decay, the parameter stands."""
+    """Let the moments decay while the parameter stands."""
     bare = c._replace(decay=None, keep_p=None)
-    moved, v, _ = _updates.as_defined(at, bare, _updates.with_gradients(inputs, lambda p, g: 0.0 * g))
-    parts = zip(inputs.parts, moved, strict=True)
+    after, v, _ = _updates.as_defined(at, bare, _updates.with_gradients(inputs, lambda p, g: 0.0 * g))
+    parts = zip(inputs.parts, after, strict=True)
     return [(p, m) for (p, *_), (_, m) in parts], v, inputs.v_max
 
 
 def momentum_moves(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
-    """The momentum that is left moves the parameter; moments stand."""
+    """Let the momentum move the parameter while the moments stand."""
     bare = c._replace(decay=None, keep_p=None)
-    moved, _, _ = _updates.with_moments(at, bare, inputs, m=[m for *_, m in inputs.parts], v=inputs.v)
-    return moved, inputs.v, inputs.v_max
+    after, _, _ = _updates.with_moments(at, bare, inputs, m=[m for *_, m in inputs.parts], v=inputs.v)
+    return after, inputs.v, inputs.v_max
 
 
 def started(change: Callable[[Start], Start], probe: Probe) -> Probe:
-    """Another state to begin with, where one is given."""
+    """Return the probe with another state to begin with, if it begins with one."""
     _updates.require(probe.start or probe.manner == "resumed")
     return replace(probe, start=tuple(change(start) for start in probe.start))
 
@@ -57,7 +57,7 @@ def zeroed(names: tuple[str, ...], start: Start) -> Start:
 
 
 def half(start: Start) -> Start:
-    """Moments saved in float16."""
+    """Return the state with moments saved in float16."""
     m, v, v_max = (np.asarray(x).astype(np.float16).astype(float) for x in (start.m, start.v, start.v_max))
     return replace(start, m=m, v=v, v_max=v_max)
 

@@ -1,4 +1,4 @@
-"""What is not finite hidden, what is zero or tiny taken for absent."""
+"""Values that are not finite and are hidden, and gradients of 0 or near it that are taken for absent."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from adamcore.definition import Coefficients
 
 
 def no_momentum(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
-    """Where the gradient is 0 nothing moves but decay; the moments go on."""
+    """Let momentum move nothing where the gradient is 0."""
     return _updates.with_step(at, c, inputs, lambda delta, p, g: np.where(g == 0, 0.0, delta))
 
 
 def moments_kept(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
-    """Moments do not decay where the gradient is 0; the momentum left moves the parameter."""
+    """Keep the moments where the gradient is 0; they still move the parameter."""
     zero = np.logical_and.reduce([g == 0 for _, g, _ in inputs.parts])
     parts = zip(_updates.first_moments(at, c, inputs), inputs.parts, strict=True)
     m = [np.where(zero, old, new) for new, (*_, old) in parts]
@@ -30,32 +30,37 @@ def moments_kept(at: StepContext, c: Coefficients, inputs: UpdateInput) -> Updat
 
 
 def no_decay(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
-    """Where the gradient is 0 nothing decays."""
+    """Let nothing decay where the gradient is 0."""
     _updates.require(c.decay)
     decaying, v, v_max = _updates.as_defined(at, c, inputs)
     bare, _, _ = _updates.as_defined(at, c._replace(decay=None, keep_p=None), inputs)
     still = [g == 0 for _, g, _ in inputs.parts]
-    moved = [(np.where(z, b, d), m) for z, (b, _), (d, m) in zip(still, bare, decaying, strict=True)]
-    return moved, v, v_max
+    after = [(np.where(z, b, d), m) for z, (b, _), (d, m) in zip(still, bare, decaying, strict=True)]
+    return after, v, v_max
 
 
 def finite_step(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
-    """A step that is not finite becomes 0; the moments keep it."""
+    """Replace a step that is not finite by 0; the moments keep it."""
     return _updates.with_step(at, c, inputs, lambda delta, p, g: np.where(np.isfinite(delta), delta, 0.0))
 
 
 def finite_moments(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
-    """Moments that are not finite start anew."""
+    """Replace moments that are not finite by 0."""
     clean = partial(np.nan_to_num, nan=0.0, posinf=0.0, neginf=0.0)
-    return _updates.with_moments(at, c, inputs, m=[clean(m) for m in _updates.first_moments(at, c, inputs)],
-                       v=clean(_updates.second_moment(at, c, inputs)))  # fmt: skip
+    return _updates.with_moments(
+        at,
+        c,
+        inputs,
+        m=[clean(m) for m in _updates.first_moments(at, c, inputs)],
+        v=clean(_updates.second_moment(at, c, inputs)),
+    )
 
 
 def finite_parameter(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
-    """An element that is not finite gets its old value back."""
-    moved, v, v_max = _updates.as_defined(at, c, inputs)
+    """Give an element that is not finite its old value back."""
+    after, v, v_max = _updates.as_defined(at, c, inputs)
     back = [
-        (np.where(np.isfinite(p), p, old), m) for (p, m), (old, *_) in zip(moved, inputs.parts, strict=True)
+        (np.where(np.isfinite(p), p, old), m) for (p, m), (old, *_) in zip(after, inputs.parts, strict=True)
     ]
     return back, v, v_max
 
@@ -87,7 +92,7 @@ def faults() -> tuple[Fault, ...]:
         nan("nan-moments-zeroed", "moments that are not finite start anew", update=finite_moments),
         nan("nan-restored", "an element that is not finite gets its old value back", update=finite_parameter),
         fault("nonfinite", "NF.2", "nan-spreads", "a NaN or infinity spoils its whole tensor",
-              **_inputs.on_gradients(_inputs.nan_to_array)),
+              **_inputs.on_gradients(_inputs.nan_to_tensor)),
         fault("nonfinite", "NF.2", "nan-spreads-to-all", "a NaN or infinity spoils all tensors",
               **_inputs.on_steps(_inputs.nan_to_all)),
         fault("complex", "CPX.3", "conjugated", "complex gradients are conjugated",

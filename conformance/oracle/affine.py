@@ -1,11 +1,16 @@
-"""Numbers that know how wrong they may be: error analysis as an arithmetic.
+"""Affine arithmetic: numbers that carry a linear form of the errors in them.
 
-A `AffineNumber` vector is a centre and a signed sensitivity to every source of error: affine arithmetic.
-Run the definition with it, and the definition derives its own error bound: each operation adds one
-source (its rounding), and what earlier roundings do to the result is carried along with its sign,
-so that errors which cancel are seen to cancel.  Products, quotients and roots add a rigorous bound
-of what is not linear in the errors; where a root's argument is too uncertain for that (relative
-error above 2**-4, as near v=0) the result becomes an interval.
+An affine number is ``x0 + s_1 e_1 + ... + s_n e_n``: a centre x0, and for each noise symbol e_k,
+an unknown in [-radius_k, radius_k], a sensitivity s_k.  Its error is at most the sum of
+``|s_k| radius_k``.  When the definition is run with affine numbers it derives its own error bound:
+
+- each operation adds one noise symbol, its rounding;
+- what earlier roundings do to the result is carried along with its sign, so errors that cancel
+  are seen to cancel;
+- products, quotients and roots add a rigorous bound of their non-linear part.
+
+A root whose argument has a relative error above 2**-4, as near v=0, is no longer treated as linear:
+the result is an interval.
 """
 
 from __future__ import annotations
@@ -20,78 +25,89 @@ from adamcore.axes import CoefficientPrecision
 from adamcore.conformance.types import FloatArray
 from adamcore.definition import Number
 
-LINEAR = 2.0**-4  #: largest relative error for which a root is treated as linear
+LINEAR = 2.0**-4  #: the largest relative error of its argument for which a root is linear
+DOUBLE_UNIT = 2.0**-53
 
 
 @dataclass(frozen=True)
 class Format:
-    """What rounding in a floating-point format does: ``fl(x) = x (1+d) + e``."""
+    """How a floating-point format rounds: ``fl(x) = x (1 + d) + e``.
 
-    unit: float | FloatArray  #: |d| at most: 2**-24 in float32
-    tiny: float | FloatArray
-    """|e| at most: half the smallest subnormal, or the smallest normal when flushed.
-
-    Either may be an array: a format for each element.
+    Either field may be an array, with a format for each element.
     """
+
+    unit: float | FloatArray  #: the largest |d|: 2**-24 in float32
+    tiny: float | FloatArray
+    """The largest |e|: half the smallest subnormal, or the smallest normal if subnormals are flushed."""
 
 
 class NoiseSymbols:
-    """The symbols of error so far: each is an unknown in [-radius, radius], an element each."""
+    """The noise symbols of one computation: for each its radius, an array with a value per element."""
 
-    ROWS = 96  #: more than the definition's longest step needs
+    ROWS = 96  #: the most symbols; the definition's longest step needs fewer
 
     def __init__(self, size: int, arithmetic: Format) -> None:
         self.size, self.format, self.count = size, arithmetic, 0
         self.radius: FloatArray = np.zeros((self.ROWS, size))
 
     def add(self, radius: FloatArray | float) -> int:
+        """Add a symbol and return its row."""
         self.radius[self.count] = radius
         self.count += 1
         return self.count - 1
 
     def total(self, sensitivity: FloatArray) -> FloatArray:
-        """The largest error with these sensitivities: sum of |s_k| * radius_k."""
+        """Return the largest error with these sensitivities: the sum of ``|s_k| radius_k``."""
         total: FloatArray = self.effect(np.abs(sensitivity)).sum(axis=0)
         return total
 
     def effect(self, sensitivity: FloatArray) -> FloatArray:
-        """What each source does at its largest; nothing where there is no sensitivity to it."""
+        """Return ``s_k radius_k``, a row for each symbol; 0 where s_k is 0, even if radius_k is infinite."""
         n = self.count
         effect = np.zeros((n, self.size))
         np.multiply(sensitivity[:n], self.radius[:n], out=effect, where=sensitivity[:n] != 0)
         return effect
 
     def constant(self, value: FloatArray | float) -> AffineNumber:
-        """A vector without error."""
+        """Return a vector without error."""
         centre = np.zeros(self.size)
         centre += value
         return AffineNumber(self, centre, np.zeros((self.ROWS, self.size)))
 
 
 class AffineNumber:
-    """A vector of real numbers, each known up to a linear form in the symbols of error."""
+    """A vector of affine numbers over shared noise symbols.
+
+    The operators round their result once, as a processor does.
+
+    >>> symbols = NoiseSymbols(1, Format(2.0**-24, 2.0**-150))
+    >>> x = symbols.constant(1.0).add_error(1e-3)
+    >>> bool((x - x).error[0] < 1e-9 < (x + x).error[0])
+    True
+    """
 
     __slots__ = ("centre", "sensitivity", "symbols")
-    __array_ufunc__ = None  # NumPy operands defer to us
+    __array_ufunc__ = None  # NumPy leaves the operators to this class
 
     def __init__(self, symbols: NoiseSymbols, centre: FloatArray, sensitivity: FloatArray) -> None:
         self.symbols, self.centre, self.sensitivity = symbols, centre, sensitivity
 
     @property
     def error(self) -> FloatArray:
+        """How far each element may be from its centre."""
         return self.symbols.total(self.sensitivity)
 
-    def add_error(self, by: FloatArray | float) -> AffineNumber:
-        """One more source of error, of radius ``by``; for a result that nobody holds yet."""
-        self.sensitivity[self.symbols.add(by)] = 1.0
+    def add_error(self, radius: FloatArray | float) -> AffineNumber:
+        """Add a noise symbol to this number, in place, and return the number."""
+        self.sensitivity[self.symbols.add(radius)] = 1.0
         return self
 
     def rounded(self, rest: FloatArray | float = 0.0) -> AffineNumber:
-        """The result of an operation: one rounding, and what was not linear."""
+        """Round the result of an operation, in place; ``rest`` bounds its non-linear part."""
         return self.rounded_to(self.symbols.format, rest)
 
     def rounded_to(self, into: Format, rest: FloatArray | float = 0.0) -> AffineNumber:
-        """Rounded into a format; what is exactly 0 stays so."""
+        """Round to a format, in place; an element that is exactly 0 stays exact."""
         size = np.abs(self.centre) + self.error + rest
         return self.add_error(np.where(size == 0, 0.0, into.unit * size + into.tiny + rest))
 
@@ -135,7 +151,7 @@ class AffineNumber:
 
 
 def sqrt(x: AffineNumber) -> AffineNumber:
-    """The root, linear where that holds, an interval where it does not."""
+    """Return the root: linear where the relative error allows it, an interval elsewhere."""
     error, root = x.error, np.sqrt(x.centre)
     with np.errstate(all="ignore"):
         relative = np.where(error > 0, error / x.centre, 0.0)
@@ -149,7 +165,7 @@ def sqrt(x: AffineNumber) -> AffineNumber:
 
 
 def maximum(a: AffineNumber, b: AffineNumber) -> AffineNumber:
-    """The larger: it follows the winner, and the loser where errors could turn the order."""
+    """Return the larger; where errors could turn the order, the error of the smaller counts too."""
     first = a.centre >= b.centre
     gap = np.abs(a.centre - b.centre)
     overlap = np.maximum(a.symbols.total(a.sensitivity - b.sensitivity) - gap, 0.0)
@@ -158,32 +174,34 @@ def maximum(a: AffineNumber, b: AffineNumber) -> AffineNumber:
 
 
 class AffineNamespace:
-    """The array namespace of noisy vectors."""
+    """The array namespace of affine numbers, for :func:`adamcore.definition.update`."""
 
     sqrt = staticmethod(sqrt)
     maximum = staticmethod(maximum)
 
 
 class AffineCoefficients:
-    """Coefficients with the errors that a claim allows them (axis ``coefficients``, rule NUM.4).
+    """The :class:`~adamcore.definition.Numbers` that form coefficients with the errors a claim allows.
 
-    Each is within one rounding of what double precision gives; under ``working`` within what the
-    working precision gives, where 1 - b**t inherits t times the rounding of b; under ``running``
-    also the rounding of every factor.
+    The claim's choice on the axis ``coefficients`` (NUM.4) says how large they are:
+
+    - "double": one rounding of what double precision gives;
+    - "working": what the working precision gives, where 1 - b**t inherits t times the rounding of b;
+    - "running": that, and the rounding of every factor of a running product.
     """
 
     def __init__(self, symbols: NoiseSymbols, precision: CoefficientPrecision) -> None:
         self.symbols = symbols
-        double = 2.0**-53
-        self.formed = double if precision == "double" else np.maximum(symbols.format.unit, double)
+        self.unit = DOUBLE_UNIT if precision == "double" else np.maximum(symbols.format.unit, DOUBLE_UNIT)
         self.precision = precision
 
     def inexact(self, value: float, error: float | FloatArray) -> AffineNumber:
+        """Return ``value`` with this error, rounded once more to the working precision."""
         return self.symbols.constant(value).add_error(error + self.symbols.format.unit * abs(value))
 
     def rounding_of(self, b: float) -> FloatArray:
-        """How far ``b`` moves when it is rounded to the precision coefficients are formed in."""
-        return np.where(self.formed > 2.0**-53, self.formed * b, 0.0)
+        """Return how far ``b`` moves when it is rounded to the precision coefficients are formed in."""
+        return np.where(self.unit > DOUBLE_UNIT, self.unit * b, 0.0)
 
     def number(self, value: float) -> AffineNumber:
         return self.inexact(value, 0.0)
@@ -202,11 +220,10 @@ class AffineCoefficients:
 
     def complement_power(self, b: float, t: int) -> AffineNumber:
         value = 1.0 if b == 0 else -math.expm1(t * math.log1p(b - 1.0))
-        roundings = (
-            4.0 + np.where(self.rounding_of(b) > 0, t, 0.0) + (t if self.precision == "running" else 0.0)
-        )
-        return self.inexact(value, self.formed * (roundings * (1.0 - value) + value))
+        roundings = 4.0 + np.where(self.rounding_of(b) > 0, t, 0.0)
+        roundings = roundings + (t if self.precision == "running" else 0.0)
+        return self.inexact(value, self.unit * (roundings * (1.0 - value) + value))
 
     def keep(self, kept: Number, weight: Number) -> Number:
-        # two weights, each rounded: the wider of the two forms of an average
+        # an average may be formed with two rounded weights or with one: this is the wider of the two
         return self.number(kept) if isinstance(kept, float) else kept

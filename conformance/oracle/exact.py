@@ -1,7 +1,8 @@
-"""The oracle: the definition run in ball arithmetic, so that its answer is a proof.
+"""The oracle: the exact trajectory of a probe, from the definition run in ball arithmetic.
 
-Numbers are 256-bit balls (python-flint's ``arb``) that contain the exact value; arrays are NumPy
-object arrays of them.  An answer is kept as two floats, ``high + low``, good to 106 bits.
+A ball is an interval, a midpoint of 256 bits and a radius, that contains the exact value
+(python-flint's ``arb``); arrays are NumPy object arrays of balls.  An answer is kept as the sum of two
+floats, ``high + low``, which hold 106 bits of it.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ _low = np.frompyfunc(lambda x, high: float(x.mid() - high) if math.isfinite(high
 _radius = np.frompyfunc(lambda x: float(x.rad()), 1, 1)
 
 
-class Exact:
-    """Coefficients as balls: 1 - b**t without any rounding to speak of."""
+class BallCoefficients:
+    """The :class:`~adamcore.definition.Numbers` that form coefficients as balls."""
 
     def number(self, value: float) -> Number:
         return arb(value)
@@ -56,8 +57,8 @@ class Exact:
         return arb(kept)
 
 
-class Balls:
-    """The array namespace of object arrays of balls."""
+class BallNamespace:
+    """The array namespace of object arrays of balls, for :func:`adamcore.definition.update`."""
 
     sqrt = staticmethod(_sqrt)
     maximum = staticmethod(_max)
@@ -65,19 +66,19 @@ class Balls:
 
 @dataclass(frozen=True)
 class Value:
-    """An exact vector as ``high + low``; ``radius`` bounds what is still unknown of it."""
+    """An exact vector, ``high + low``; ``radius`` bounds its distance from the midpoint of the ball."""
 
     high: FloatArray
     low: FloatArray
     radius: FloatArray
 
     def error_of(self, got: FloatArray) -> FloatArray:
-        """``got - exact`` in float64, correct to its last bits though the two are close."""
+        """Return ``got - exact`` in float64, correct to its last bits even where the two are close."""
         return (got.astype(np.float64) - self.high) - self.low
 
 
 class ExactSlot:
-    """State of real vectors in balls."""
+    """A slot of balls (:class:`~adamcore.conformance.oracle.trajectory.Slot`)."""
 
     def __init__(self, adam: Adam, parts: list[FloatArray]) -> None:
         self.adam = adam
@@ -88,38 +89,33 @@ class ExactSlot:
         self.mu_product: Number | None = arb(1)
 
     def step(
-        self,
-        t: int,
-        lr: float,
-        grads: list[FloatArray],
-        mask: FloatArray | None,
-        fault: StepFault | None = None,
+        self, t: int, lr: float, grads: list[FloatArray], mask: FloatArray | None, fault: StepFault | None
     ) -> None:
-        c = coefficients(Exact(), self.adam, t, arb(lr), self.mu_product)
-        c = c if fault is None else fault.coefficients(c, Exact())
+        c = coefficients(BallCoefficients(), self.adam, t, arb(lr), self.mu_product)
+        c = c if fault is None else fault.coefficients(c, BallCoefficients())
         self.mu_product = c.mu_product
         parts = [(p, _ball(g.astype(object)), m) for p, g, m in zip(self.p, grads, self.m, strict=True)]
-        moved, v, v_max = update(Balls, self.adam, c, parts, self.v, self.v_max)
+        new, v, v_max = update(BallNamespace, self.adam, c, parts, self.v, self.v_max)
 
-        def chosen(new: Any, old: Any) -> Any:
-            return new if mask is None else np.where(mask, new, old)
+        def chosen(after: Any, before: Any) -> Any:
+            return after if mask is None else np.where(mask, after, before)
 
-        self.p = [chosen(p, old) for (p, _), old in zip(moved, self.p, strict=True)]
-        self.m = [chosen(m, old) for (_, m), old in zip(moved, self.m, strict=True)]
+        self.p = [chosen(p, old) for (p, _), old in zip(new, self.p, strict=True)]
+        self.m = [chosen(m, old) for (_, m), old in zip(new, self.m, strict=True)]
         self.v, self.v_max = chosen(v, self.v), chosen(v_max, self.v_max)
 
-    def begin(self, m: list[FloatArray], v: FloatArray, v_max: FloatArray, mu_product: float) -> None:
+    def set_state(self, m: list[FloatArray], v: FloatArray, v_max: FloatArray, mu_product: float) -> None:
         self.m = [_ball(x.astype(object)) for x in m]
         self.v, self.v_max = _ball(v.astype(object)), _ball(v_max.astype(object))
         self.mu_product = arb(mu_product)
 
-    def put(self, parts: list[FloatArray]) -> None:
+    def set_parameter(self, parts: list[FloatArray]) -> None:
         self.p = [_ball(x.astype(object)) for x in parts]
 
     def tick(self, t: int, lr: float) -> None:
-        self.mu_product = coefficients(Exact(), self.adam, t, arb(lr), self.mu_product).mu_product
+        self.mu_product = coefficients(BallCoefficients(), self.adam, t, arb(lr), self.mu_product).mu_product
 
-    def reset(self) -> None:
+    def reset_moments(self) -> None:
         zero = _ball(np.zeros(self.v.shape).astype(object))
         self.m, self.v, self.v_max, self.mu_product = [zero for _ in self.m], zero, zero, arb(1)
 
@@ -134,25 +130,39 @@ def as_value(balls: Any) -> Value:
 
 @lru_cache(maxsize=4096)
 def _exact(claim: Adam, probe: Probe, fault: Fault | None) -> Trajectory[Value]:
-    few, back = (probe, []) if fault else unique_elements(probe)  # a fault may ask where an element stands
+    # with a fault, an element's answer may depend on its index
+    short, inverse = (probe, []) if fault else unique_elements(probe)
     with ctx.workprec(PRECISION):
-        return expand(simulate(claim, few, ExactSlot, fault), back)
+        return expand(simulate(claim, short, ExactSlot, fault), inverse)
 
 
 def exact(claim: Adam, probe: Probe, fault: Fault | None = None) -> Trajectory[Value]:
-    """The exact trajectory of a probe under a claim (its axes; hyperparameters are the probe's).
+    """Return the exact trajectory of a probe.
 
-    Raises:
-        ArithmeticError: balls too wide to tell a float64; never seen at 256 bits.
+    Args:
+        claim: the axes; the hyperparameters are the probe's.
+        probe: the input.
+        fault: a fault that the answer is to have besides.
+
+    Returns:
+        A :class:`Value` for each step, parameter and real vector.
+
+    >>> from adamcore.conformance.probes import PROBES
+    >>> exact(Adam(), PROBES["STEP.1/fingerprint"]).steps[0][0][0].high
+    array([-1.05769231])
     """
     return _exact(canonical_claim(claim, probe, fault), probe, fault)
 
 
 def round_once(ball: Any, bits: int, smallest: int) -> float:
-    """A ball rounded to nearest-even into a format of ``bits`` significant bits.
+    """Round a ball to the nearest number of a format, ties to even.
 
-    ``smallest`` is the exponent of the format's smallest subnormal, -149 for float32.  Rounded
-    once, from the exact value: going through float64 first would round twice.
+    The exact value is rounded once; a detour through float64 would round it twice.
+
+    Args:
+        ball: an ``arb``.
+        bits: the significant bits of the format, 24 for float32.
+        smallest: the exponent of its smallest subnormal, -149 for float32.
 
     Raises:
         ArithmeticError: the ball straddles a rounding boundary.

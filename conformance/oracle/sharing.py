@@ -1,7 +1,11 @@
-"""Long arrays of few different elements: worked out once for each that is different.
+"""What is computed once for many: elements with equal inputs, and claims with equal answers.
 
-A step is elementwise, so that elements with the same values in all that goes into them have the same
-answer and the same bound.
+A step works element by element, so elements whose inputs agree bit for bit have the same exact answer
+and the same bound.  :func:`unique_elements` cuts a long array down to one of each.
+
+A probe may not reach every axis: without weight decay, all values of ``decay`` give one answer.
+:func:`equivalent_claim` sets such axes to their defaults, so claims that a probe cannot tell apart
+become equal, and what is computed for one of them is found for the others.
 """
 
 from __future__ import annotations
@@ -18,53 +22,56 @@ from adamcore.conformance.oracle.perturbation import Fault
 from adamcore.conformance.oracle.trajectory import Trajectory, adam_for
 from adamcore.conformance.types import FloatArray, Probe, Start
 
-LONG = 256  #: elements from which on it is worth looking
+LONG = 256  #: elements; arrays of no more are left as they are
+
+Index = Any  #: an integer array, or ``...`` for an array that is left as it is
 
 
-def unique_elements(probe: Probe) -> tuple[Probe, list[Any]]:
-    """The probe with every long array cut down to its different elements, and where each came from.
+def unique_elements(probe: Probe) -> tuple[Probe, list[Index]]:
+    """Cut every long array of a probe down to its distinct elements.
 
     Returns:
-        The probe, and an index for each parameter that makes a long vector of a short one; the probe
-        itself and no indices where all arrays are short.
+        The probe with short arrays, and for each parameter the index that makes its long vector of
+        the short one.  If all arrays are short: the probe itself, and no indices.
     """
     if all(np.size(p) <= LONG for p in probe.params):
         return probe, []
-    chosen, back = [], []
+    chosen: list[Index] = []
+    inverse: list[Index] = []
     for i, p in enumerate(probe.params):
-        first, inverse = distinct(columns(probe, i)) if np.size(p) > LONG else (..., ...)
+        first, back = distinct(inputs_of(probe, i)) if np.size(p) > LONG else (..., ...)
         chosen.append(first)
-        back.append(inverse)
+        inverse.append(back)
 
-    def few(arrays: Sequence[Any]) -> tuple[Any, ...]:
-        """One array a parameter, cut down; flags and what is absent stay."""
+    def cut(arrays: Sequence[Any]) -> tuple[Any, ...]:
+        """Cut one array for each parameter; flags and None stay."""
         return tuple(
             a if k is ... or np.ndim(a) == 0 else np.ravel(np.broadcast_to(a, p.shape))[k]
             for a, p, k in zip(arrays, probe.params, chosen, strict=True)
         )
 
-    def states(given: Sequence[Start | None]) -> tuple[Start | None, ...]:
-        parts = (few([s and getattr(s, name) for s in given]) for name in ("m", "v", "v_max"))
+    def cut_states(given: Sequence[Start | None]) -> tuple[Start | None, ...]:
+        moments = (cut([s and getattr(s, name) for s in given]) for name in ("m", "v", "v_max"))
         return tuple(
-            s and replace(s, m=m, v=v, v_max=v_max) for s, m, v, v_max in zip(given, *parts, strict=True)
+            s and replace(s, m=m, v=v, v_max=v_max) for s, m, v, v_max in zip(given, *moments, strict=True)
         )
 
     steps = (
         replace(
             s,
-            grads=few(s.grads),
-            present=None if s.present is None else few(s.present),
-            before=None if s.before is None else few(s.before),
-            states=None if s.states is None else states(s.states),
+            grads=cut(s.grads),
+            present=None if s.present is None else cut(s.present),
+            before=None if s.before is None else cut(s.before),
+            states=None if s.states is None else cut_states(s.states),
         )
         for s in probe.steps
     )
-    start = tuple(s for s in states(probe.start) if s is not None) if probe.start else ()
-    return replace(probe, params=few(probe.params), steps=tuple(steps), start=start), back
+    start = tuple(s for s in cut_states(probe.start) if s is not None) if probe.start else ()
+    return replace(probe, params=cut(probe.params), steps=tuple(steps), start=start), inverse
 
 
-def columns(probe: Probe, i: int) -> list[FloatArray]:
-    """All that goes into the elements of parameter ``i``, a flat array each."""
+def inputs_of(probe: Probe, i: int) -> list[FloatArray]:
+    """Return everything that the elements of parameter ``i`` depend on, each as a flat array."""
     shape = np.shape(probe.params[i])
     found: list[Any] = [probe.params[i]]
     for step in probe.steps:
@@ -77,36 +84,40 @@ def columns(probe: Probe, i: int) -> list[FloatArray]:
     return [np.ravel(np.broadcast_to(np.asarray(x), shape)) for x in found]
 
 
-def distinct(rows: Sequence[FloatArray]) -> tuple[Any, Any]:
-    """The first of all elements that are the same bit for bit in every row, and which each is."""
+def distinct(rows: Sequence[FloatArray]) -> tuple[Index, Index]:
+    """Return the index of the first of all columns with the same bits, and for each column which it is."""
     raw = np.stack([np.asarray(row, dtype=np.complex128) for row in rows], axis=1)
     whole = np.ascontiguousarray(raw).view(f"V{raw.shape[1] * 16}")[:, 0]
     _, first, inverse = np.unique(whole, return_index=True, return_inverse=True)
     return first, inverse
 
 
-def expand(walk: Trajectory[Any], back: Sequence[Any]) -> Trajectory[Any]:
-    """A walk through the condensed probe as one through the probe; its leaves are dataclasses of vectors."""
-    if not back:
-        return walk
+def expand(trajectory: Trajectory[Any], inverse: Sequence[Index]) -> Trajectory[Any]:
+    """Return the long probe's trajectory from the short one's, whose values are dataclasses of vectors."""
+    if not inverse:
+        return trajectory
     steps = [
         [
             [x if k is ... else type(x)(*(v[k] for v in vars(x).values())) for x in parts]
-            for parts, k in zip(step, back, strict=True)
+            for parts, k in zip(step, inverse, strict=True)
         ]
-        for step in walk.steps
+        for step in trajectory.steps
     ]
-    return replace(walk, steps=steps)
+    return replace(trajectory, steps=steps)
 
 
 @lru_cache(maxsize=65536)
 def equivalent_claim(claim: Adam, probe: Probe, *, exact: bool = False) -> Adam:
-    """The claim with every axis that has no part in this probe at its default.
+    """Return the claim with every axis that the probe does not reach at its default.
 
-    Two dialects with the same reduced claim are the same program on this probe, so it is run
-    and judged once for both.  The clock's scope makes another program, even where its numbers
-    are the same, so it is left alone; with ``exact`` it is not: claims that then are the same
-    have the same exact answer.
+    Two dialects with the same equivalent claim are the same program on this probe, so it is run and
+    judged once for both.  A global clock is another program than a clock for each parameter even
+    where the numbers agree, so the axis ``clock`` is kept, unless only the exact answer matters.
+
+    Args:
+        claim: the axes.
+        probe: the input.
+        exact: whether claims with the same exact answer count as equivalent.
 
     >>> from adamcore.conformance.types import Step
     >>> g = np.ones(1)
@@ -115,26 +126,26 @@ def equivalent_claim(claim: Adam, probe: Probe, *, exact: bool = False) -> Adam:
     True
     """
     default: dict[str, Any] = {axis: values[0] for axis, values in AXES.items()}
-    blind = ["coefficients"]
+    unreached = ["coefficients"]
     whole = all(g is not None for step in probe.steps for g in step.grads)
     if whole and all(step.present is None and step.frozen is None for step in probe.steps):
-        blind += ["missing", "all_missing", *(["clock"] if exact else [])]
+        unreached += ["missing", "all_missing", *(["clock"] if exact else [])]
     changes = [step.changes for step in probe.steps if step.changes]
     if not any(given.get("weight_decay") for given in (probe.hyper, *changes)):
-        blind += ["decay", "decay_order"]
+        unreached += ["decay", "decay_order"]
     elif claim.decay == "l2" and not any("decay" in given for given in changes):
-        blind += ["decay_order"]
+        unreached += ["decay_order"]
     if not any(np.iscomplexobj(p) for p in probe.params):
-        blind += ["complex"]
-    return replace(claim, **{axis: default[axis] for axis in blind})
+        unreached += ["complex"]
+    return replace(claim, **{axis: default[axis] for axis in unreached})
 
 
 @lru_cache(maxsize=65536)
 def canonical_claim(claim: Adam, probe: Probe, fault: Fault | None) -> Adam:
-    """The claim with the probe's hyperparameters, the same for all claims that have one answer.
+    """Return one Adam, with the probe's hyperparameters, for all claims that have the same exact answer.
 
-    A fault may change what the probe holds (absent gradients, say), so that under one the claim
-    is left as it is.
+    A fault may change which axes the probe reaches, for instance by dropping a gradient; then the
+    claim's axes are kept.
     """
     touched = fault is not None and (fault.probe is not None or fault.absent is not None)
     same = claim if touched else equivalent_claim(claim, probe, exact=True)

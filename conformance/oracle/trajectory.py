@@ -1,13 +1,16 @@
-"""One probe, walked through under a claim: who steps, at which clock, with which hyperparameters.
+"""The trajectory of a probe under a claim: the parameters after each step.
 
-This is the reading of F1 to F6, the clock and ``missing`` against which everybody, our own
-backends included, is judged; the arithmetic of a step is left to slots (exact or noisy ones).
+:func:`simulate` decides which parameters a step moves, with which clock and which learning rate: the
+reading of the axes ``missing``, ``clock`` and ``all_missing`` and of the rules F1 to F6 against which
+every candidate is judged, adamcore's own backends included.  The arithmetic of a step is left to
+slots.  A slot is the optimizer state of one parameter; there are slots of exact balls
+(:mod:`.exact`), of affine numbers (:mod:`.bounds`) and of floats (:mod:`adamcore.conformance.verdict.match`).
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Generic, Protocol, TypeVar
 
@@ -21,41 +24,78 @@ T = TypeVar("T")
 
 
 class Slot(Protocol[T]):
-    """Real vectors that share a second moment: a parameter, or a part of a complex one."""
+    """The state of one parameter: flat real vectors that share a second moment.
 
-    adam: Adam  #: of the step being made
+    A complex parameter has two vectors in one slot under "modulus", one in each of two slots under
+    "componentwise".
+    """
+
+    adam: Adam  #: the Adam of the step that is made next
 
     def step(
         self, t: int, lr: float, grads: list[FloatArray], mask: FloatArray | None, fault: StepFault | None
     ) -> None: ...
-    def begin(
-        self, m: list[FloatArray], v: FloatArray, v_max: FloatArray, mu_product: float
-    ) -> None: ...  # a given state
-    def put(self, parts: list[FloatArray]) -> None: ...  # the parameter as it was really given
-    def tick(self, t: int, lr: float) -> None: ...  # the clock alone, for an absent gradient
-    def reset(self) -> None: ...  # moments back to the start, for a fault that does so
-    def read(self) -> list[T]: ...  # what stands for p, a part each
+    def set_state(self, m: list[FloatArray], v: FloatArray, v_max: FloatArray, mu_product: float) -> None: ...
+    def set_parameter(self, parts: list[FloatArray]) -> None: ...
+    def tick(self, t: int, lr: float) -> None: ...  # a step of the clock without a gradient
+    def reset_moments(self) -> None: ...
+    def read(self) -> list[T]: ...  # what stands for p, one for each vector
 
 
 @dataclass
 class Trajectory(Generic[T]):
     """What a claim expects of a probe."""
 
-    steps: list[list[list[T]]]  #: after each step, for each parameter, its real parts
-    raises: bool = False  #: whether the step after these must raise
+    steps: list[list[list[T]]]  #: after each step, for each parameter, its real vectors
+    raises: bool = False  #: whether the step after these must raise an error
     clocks: list[list[int]] = field(default_factory=list)  #: after each step, for each parameter
 
 
 def real_parts(values: FloatArray) -> list[FloatArray]:
-    """The flat real vectors of an array: itself, or its real and imaginary part."""
+    """Return the flat real vectors of an array: itself, or its real and its imaginary part."""
     flat = np.ravel(values)
     return [flat.real.copy(), flat.imag.copy()] if np.iscomplexobj(flat) else [flat]
 
 
 def adam_for(claim: Adam, probe: Probe) -> Adam:
-    """The claim's axes with the probe's hyperparameters."""
+    """Return an Adam with the claim's axes and the probe's hyperparameters."""
     axes = {axis: getattr(claim, axis) for axis in AXES}
     return Adam(**{**axes, **probe.hyper}, moment_dtype=claim.moment_dtype)
+
+
+@dataclass
+class Clocks:
+    """The counts of a run, most of them for each parameter: the clock t, and what wrong clocks count."""
+
+    t: list[int]
+    own_updates: list[int]
+    updates_since_absence: list[int]
+    calls: int = 0
+    calls_of_shape: Counter[tuple[int, ...]] = field(default_factory=Counter)
+
+    def begin_at(self, i: int, t: int) -> None:
+        self.t[i] = self.own_updates[i] = self.updates_since_absence[i] = t
+
+    def begin_step(self, adam: Adam, absent: list[bool], skipped: list[bool]) -> None:
+        holds = clock_holds(adam, skipped)
+        for i in range(len(self.t)):
+            self.t[i] += not (holds if adam.clock == "global" else skipped[i])
+            self.own_updates[i] += not absent[i]
+            self.updates_since_absence[i] = 0 if absent[i] else self.updates_since_absence[i] + 1
+
+    def begin_update(self, i: int, shape: tuple[int, ...], step: int, absent: list[bool]) -> ClockContext:
+        self.calls += 1
+        self.calls_of_shape[shape] += 1
+        return ClockContext(
+            t=self.t[i],
+            calls=self.calls,
+            step=step,
+            clocks=tuple(self.t),
+            absent=tuple(absent),
+            own_updates=self.own_updates[i],
+            updates_since_absence=self.updates_since_absence[i],
+            calls_of_shape=self.calls_of_shape[shape],
+        )
 
 
 def simulate(
@@ -64,93 +104,103 @@ def simulate(
     make: Callable[[Adam, list[FloatArray]], Slot[T]],
     fault: Fault | None = None,
 ) -> Trajectory[T]:
-    """Step every parameter of the probe through slots that ``make`` makes.
+    """Return the trajectory of a probe under a claim.
 
-    With a ``fault``, as a candidate that follows the claim but for this fault would.
+    Args:
+        claim: the axes; the hyperparameters are the probe's.
+        probe: the input.
+        make: makes a slot from an Adam and a parameter's flat real vectors.
+        fault: a fault that the candidate has besides.
     """
     fault = fault or Fault()
     probe = fault.probe(probe) if fault.probe else probe
     adam = adam_for(claim, probe)
-    slots: list[list[Slot[T]]] = []
-    for p in probe.params:
-        parts = real_parts(p)
-        together = adam.complex == "modulus"
-        slots.append([make(adam, parts)] if together else [make(adam, [part]) for part in parts])
-    clocks, own, since, calls = [0] * len(slots), [0] * len(slots), [0] * len(slots), 0
-    alike: Counter[tuple[int, ...]] = Counter()
-
-    def begin(i: int, start: Start) -> None:
-        clocks[i] = own[i] = since[i] = start.t
-        together = len(slots[i]) == 1
-        m, v, v_max = real_parts(start.m), real_parts(start.v), real_parts(start.v_max)
-        for k, slot in enumerate(slots[i]):
-            slot.begin(
-                m if together else [m[k]], v[k * (len(v) > 1)], v_max[k * (len(v_max) > 1)], start.mu_product
-            )
-
-    for i, start in enumerate(probe.start):
-        begin(i, start)
     assert not callable(adam.lr)
+    slots = [make_slots(adam, p, make) for p in probe.params]
+    zeros = [0] * len(slots)
+    clocks = Clocks(zeros, list(zeros), list(zeros))
+    for i, start in enumerate(probe.start):
+        begin(slots[i], clocks, i, start)
     lr = adam.lr
     result: Trajectory[T] = Trajectory([])
-    for s, step in enumerate(probe.steps, start=1):
+    for number, step in enumerate(probe.steps, start=1):
         lr = lr if step.lr is None else step.lr
         if step.changes:
             adam = replace(adam, **step.changes)
-            for parameter in slots:
-                for slot in parameter:
-                    slot.adam = adam
-        for i, given in enumerate(step.states or ()):
-            if given is not None:
-                begin(i, given)
-        frozen = step.frozen or [False] * len(slots)
+            for slot in (slot for parameter in slots for slot in parameter):
+                slot.adam = adam
+        for i, state in enumerate(step.states or ()):
+            if state is not None:
+                begin(slots[i], clocks, i, state)
+        frozen = step.frozen or (False,) * len(slots)
         absent = [is_absent(step, i) for i in range(len(slots))]
-        if (adam.missing == "error" and any(a and not f for a, f in zip(absent, frozen, strict=True))) or (
-            all(absent) and adam.missing == "skip" and adam.clock == "global" and adam.all_missing == "error"
-        ):
+        if must_raise(adam, absent, frozen):
             result.raises = True
             return result
-        skips = [(adam.missing == "skip" or f) and a for a, f in zip(absent, frozen, strict=True)]
-        held = all(skips) and adam.all_missing == "hold"
-        for i in range(len(slots)):
-            clocks[i] += not (held if adam.clock == "global" else skips[i])
-            own[i] += not absent[i]
-            since[i] = 0 if absent[i] else since[i] + 1
+        skipped = [a and (adam.missing == "skip" or f) for a, f in zip(absent, frozen, strict=True)]
+        clocks.begin_step(adam, absent, skipped)
         for i, (parameter, g) in enumerate(zip(slots, step.grads, strict=True)):
-            skipped = skips[i]
+            shape = np.shape(probe.params[i])
             if step.before is not None:
-                now = real_parts(step.before[i])
-                for k, slot in enumerate(parameter):
-                    slot.put(now if len(parameter) == 1 else [now[k]])
-            if skipped and fault.absent == "reset":
+                for slot, given in zip(parameter, by_slot(step.before[i], parameter), strict=True):
+                    slot.set_parameter(given)
+            if skipped[i] and fault.absent == "reset":
                 for slot in parameter:
-                    slot.reset()
-            if skipped and fault.absent not in ("decay", "update"):
-                for slot in parameter if adam.clock == "global" and not held else ():
-                    slot.tick(clocks[i], lr)
+                    slot.reset_moments()
+            if skipped[i] and fault.absent not in ("decay", "update"):
+                if adam.clock == "global" and not clock_holds(adam, skipped):
+                    for slot in parameter:
+                        slot.tick(clocks.t[i], lr)
                 continue
-            calls += 1
-            alike[np.shape(probe.params[i])] += 1
-            ticks = ClockContext(
-                clocks[i], calls, s, tuple(clocks), tuple(absent), own[i], since[i],
-                alike[np.shape(probe.params[i])],
-            )  # fmt: skip
-            moment = StepContext(
-                adam, clocks[i] if fault.clock is None else fault.clock(ticks), lr,
-                np.shape(probe.params[i]), skipped, s,
-            )  # fmt: skip
-            grads = real_parts(np.zeros_like(probe.params[i]) if g is None or absent[i] else g)
-            mask = mask_of(step, i, probe.params[i].shape)
-            for k, slot in enumerate(parameter):
-                mine = grads if len(parameter) == 1 else [grads[k]]
-                slot.step(moment.t, lr, mine, mask, fault.at_step(moment))
+            now = clocks.begin_update(i, shape, number, absent)
+            t = now.t if fault.clock is None else fault.clock(now)
+            step_fault = fault.at_step(StepContext(adam, t, lr, shape, skipped[i], number))
+            gradient = np.zeros_like(probe.params[i]) if g is None or absent[i] else g
+            mask = mask_of(step, i, shape)
+            for slot, grads in zip(parameter, by_slot(gradient, parameter), strict=True):
+                slot.step(t, lr, grads, mask, step_fault)
         result.steps.append([[x for slot in parameter for x in slot.read()] for parameter in slots])
-        result.clocks.append(list(clocks))
+        result.clocks.append(list(clocks.t))
     return result
 
 
+def make_slots(adam: Adam, p: FloatArray, make: Callable[[Adam, list[FloatArray]], Slot[T]]) -> list[Slot[T]]:
+    """Return the slots of a parameter: one, or under "componentwise" one for each real vector."""
+    parts = real_parts(p)
+    return [make(adam, parts)] if adam.complex == "modulus" else [make(adam, [part]) for part in parts]
+
+
+def by_slot(values: FloatArray, slots: list[Slot[T]]) -> list[list[FloatArray]]:
+    """Return the real vectors of an array for each of its parameter's slots."""
+    parts = real_parts(values)
+    return [parts] if len(slots) == 1 else [[part] for part in parts]
+
+
+def begin(slots: list[Slot[T]], clocks: Clocks, i: int, start: Start) -> None:
+    """Put parameter ``i`` into a state; one real second moment serves both parts of a complex parameter."""
+    clocks.begin_at(i, start.t)
+    v, v_max = real_parts(start.v), real_parts(start.v_max)
+    for k, (slot, m) in enumerate(zip(slots, by_slot(start.m, slots), strict=True)):
+        slot.set_state(m, v[k * (len(v) > 1)], v_max[k * (len(v_max) > 1)], start.mu_product)
+
+
+def must_raise(adam: Adam, absent: Sequence[bool], frozen: Sequence[bool]) -> bool:
+    """Return whether a step with these absent gradients is an error under the claim."""
+    if adam.missing == "error" and any(a and not f for a, f in zip(absent, frozen, strict=True)):
+        return True
+    return all(absent) and (adam.missing, adam.clock, adam.all_missing) == ("skip", "global", "error")
+
+
+def clock_holds(adam: Adam, skipped: Sequence[bool]) -> bool:
+    """Return whether a global clock stands still because the step skips every parameter."""
+    return all(skipped) and adam.all_missing == "hold"
+
+
 def is_absent(step: Step, i: int) -> bool:
-    """Whether parameter ``i`` has no gradient in this step (None, or present=False), or is frozen."""
+    """Return whether parameter ``i`` has no gradient in this step.
+
+    It has none if the gradient is None, if its flag is False, or if the parameter is frozen.
+    """
     flag = True if step.present is None else step.present[i]
     if step.frozen is not None and step.frozen[i]:
         return True
@@ -158,7 +208,7 @@ def is_absent(step: Step, i: int) -> bool:
 
 
 def mask_of(step: Step, i: int, shape: tuple[int, ...]) -> FloatArray | None:
-    """The flat boolean mask of the elements that step, where there is one."""
+    """Return the flat boolean mask of the elements that the step moves, or None if it has none."""
     if step.present is None or np.ndim(step.present[i]) == 0:
         return None
     return np.ravel(np.broadcast_to(np.asarray(step.present[i], dtype=bool), shape))

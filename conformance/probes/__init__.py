@@ -1,4 +1,9 @@
-"""The designed probes, by name; each module holds those of one part of the spec."""
+"""The designed probes: inputs that tell right Adams from wrong ones.
+
+A module holds the probes of one part of docs/spec.md.  A probe is parameters, hyperparameters and
+gradients, chosen so that the choices it is there to tell apart lie many bounds apart
+(:class:`adamcore.conformance.types.Probe`).
+"""
 
 from __future__ import annotations
 
@@ -12,3 +17,4 @@ PROBES: Mapping[str, Probe] = {
     for module in (rules, moments, hyper, scale, freeze, numerics, handling)
     for probe in module.PROBES
 }
+"""Every probe by its name, in the order in which a check runs them."""

@@ -1,4 +1,4 @@
-"""What the probes are written with."""
+"""Functions with which probes are written: arrays, numbers and steps."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 from adamcore.conformance.types import FloatArray, Step
 
 ODD = {"lr": 0.5, "b1": 0.5, "b2": 0.8, "eps": 0.03, "weight_decay": 0.2}
-"""Hyperparameters far from everybody's defaults: every choice shows within a few steps."""
+"""Hyperparameters far from usual defaults, under which every choice on an axis shows in a few steps."""
 
 
 def array(values: object) -> FloatArray:
-    """Values as float32 holds them, in float64 (complex64 in complex128)."""
+    """Return values rounded to float32, as float64; complex ones to complex64, as complex128."""
     a = np.asarray(values)
     if np.iscomplexobj(a):
         return a.astype(np.complex64).astype(np.complex128)
@@ -21,10 +21,10 @@ def array(values: object) -> FloatArray:
 
 
 def numbers(seed: int, *shape: int, scale: float = 1.0) -> FloatArray:
-    """Numbers for a probe, away from zero: the same ones everywhere and always.
+    """Return an array of numbers between -1.125 and 1.125, none of them near 0, times ``scale``.
 
-    Fractional parts of multiples of the golden ratio, so that they are spread evenly and do not
-    depend on the version of a random generator.
+    They are fractional parts of multiples of the golden ratio.  So they are spread evenly, and they are
+    the same everywhere, whatever the version of a random generator.
     """
     count = int(np.prod(shape))
     k = np.arange(1, count + 1) + 1009 * seed
@@ -33,14 +33,18 @@ def numbers(seed: int, *shape: int, scale: float = 1.0) -> FloatArray:
 
 
 def gradients(*columns: Iterable[object]) -> tuple[Step, ...]:
-    """Steps from a sequence of gradients for each parameter; None is absent."""
+    """Return steps from one sequence of gradients for each parameter; None is an absent gradient.
+
+    >>> [step.grads[0].tolist() for step in gradients([0.5, -0.25])]
+    [0.5, -0.25]
+    """
     return tuple(
         Step(tuple(None if g is None else array(g) for g in row)) for row in zip(*columns, strict=True)
     )
 
 
 def moving(seed: int, count: int, *shapes: Sequence[int], scale: float = 1.0) -> tuple[Step, ...]:
-    """``count`` steps of sign-changing gradients for parameters of these shapes."""
+    """Return ``count`` steps with gradients of changing sign for parameters of these shapes."""
     return tuple(
         Step(tuple(numbers(seed + 31 * s + 7 * i, *shape, scale=scale) for i, shape in enumerate(shapes)))
         for s in range(count)

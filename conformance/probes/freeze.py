@@ -1,4 +1,4 @@
-"""F1 to F6: absent gradients, zero gradients, masks, thaw, and whose clock ticks."""
+"""Probes of the rules F1 to F6: absent gradients, zero gradients, flags, masks, and whose clock ticks."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ SLOW = {"lr": 0.25, "b1": 0.75, "b2": 0.9375, "eps": 0.03, "weight_decay": 0.25}
 
 
 def absent(*steps: int) -> list[object]:
-    """C's gradients, absent in these steps (the first is 0)."""
+    """Return the gradients C with None in these steps; the first is 0."""
     return [None if s in steps else g for s, g in enumerate(C)]
 
 
 def present(*masks: object) -> tuple[Step, ...]:
-    """B present, C under a flag or mask; NaN stands where it is False."""
+    """Return steps with the gradients B, and C under a flag or mask with NaN where it is False."""
     steps = []
     for s, mask in enumerate(masks):
         g = np.where(np.broadcast_to(np.asarray(mask, dtype=bool), (2,)), C[s], np.nan)

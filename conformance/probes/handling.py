@@ -1,4 +1,4 @@
-"""State, memory and neighbours: what happens around the arithmetic."""
+"""Probes of what happens around the arithmetic: state, clocks, memory, other optimizers."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from adamcore.conformance.probes import rules
 from adamcore.conformance.probes.design import ODD, array, moving, numbers
 from adamcore.conformance.types import FloatArray, Probe, Start, Step
 
-FINGERPRINT = rules.PROBES[0]  #: the first that any candidate runs
+FINGERPRINT = rules.PROBES[0]  #: the first probe of any check
 GRID = (numbers(40, 4, 6), numbers(41, 5, 3))
 
 
 def begun(t: int, p: FloatArray, seed: int) -> Start:
-    """The state of a parameter after ``t`` updates with gradients of its size."""
+    """Return a state as it might be after ``t`` updates with gradients of the size of ``p``."""
     m = array(0.25 * numbers(seed, *p.shape))
     v = array(0.25 * numbers(seed + 1, *p.shape) ** 2)
     return Start(t, m, v, v)
 
 
 def late(name: str, about: str, t: int, b2: float, level: str = "must", eps: float = 1e-3) -> Probe:
+    """Return a probe of three steps that begins at the clock ``t``."""
     p = numbers(60, 3)
     hyper = {"lr": 0.25, "b1": 0.9, "b2": b2, "eps": eps, "weight_decay": 0.0}
     probe = Probe(name, about, (p,), moving(61, 3, (3,)), hyper, start=(begun(t, p, 62),))
@@ -32,7 +33,7 @@ def late(name: str, about: str, t: int, b2: float, level: str = "must", eps: flo
 def scaled(
     probe: Probe, name: str, about: str, by: float, eps_by: float, **needs: tuple[object, ...]
 ) -> Probe:
-    """The probe with gradients times ``by`` and eps times ``eps_by``: the same trajectory."""
+    """Return a probe with gradients times ``by`` and eps times ``eps_by``, which has the same trajectory."""
     steps = tuple(Step(tuple(None if g is None else g * by for g in s.grads)) for s in probe.steps)
     hyper = {**probe.hyper, "eps": probe.hyper["eps"] * eps_by}
     return replace(

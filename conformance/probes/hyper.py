@@ -1,4 +1,4 @@
-"""Hyperparameters that need many bits: one that is kept in fewer shows."""
+"""Probes whose hyperparameters need many bits, so that one kept in fewer bits shows."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from adamcore.conformance.probes.design import moving, numbers
 from adamcore.conformance.types import Probe, Step
 
 DECIMAL = {"lr": float(np.float32(0.3)), "b1": 0.7, "b2": 0.78, "eps": 0.09, "weight_decay": 0.19}
-"""Each far from the numbers of bfloat16, float16 and float32; lr is of float32, where Keras keeps it."""
-SCALES = (1.0, 0.25, 0.5, 2.0, 0.25, 0.5)  #: of gradients, so that v is not what it just was
+"""Values far from any number of float32 or a narrower format, but for lr, which Keras keeps in float32."""
+SCALES = (1.0, 0.25, 0.5, 2.0, 0.25, 0.5)  #: factors of the gradients, so that v changes in each step
 
 
 def scheduled(steps: tuple[Step, ...], rates: Mapping[int, float]) -> tuple[Step, ...]:
-    """The steps with a new lr in those that are named; the first is 0."""
+    """Return the steps with the learning rates ``rates``, by the number of the step; the first is 0."""
     return tuple(Step(step.grads, lr=rates.get(s)) for s, step in enumerate(steps))
 
 

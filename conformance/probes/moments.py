@@ -1,4 +1,4 @@
-"""Moments over many steps and shapes."""
+"""Probes of the moments over many steps, and of steps over many shapes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Precision of coefficients, underflow, overflow, and what is not finite."""
+"""Probes of the precision of coefficients, of underflow and overflow, and of NaN and infinity."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NAN, INF = float("nan"), float("inf")
 
 
 def spoiled(steps: tuple[Step, ...], at: int, values: Mapping[int, float]) -> tuple[Step, ...]:
-    """The steps with other values for some elements of the first parameter's gradient in step ``at``."""
+    """Return the steps with these values put into the first parameter's gradient in step ``at``."""
     first, *others = steps[at].grads
     assert first is not None
     first = first.copy()

@@ -1,4 +1,4 @@
-"""One probe at least for every axis: epsilon, correction, decay, AMSGrad, Nesterov, sign."""
+"""Probes of the formula, one at least for every axis: epsilon, correction, decay, AMSGrad, Nesterov, sign."""
 
 from __future__ import annotations
 

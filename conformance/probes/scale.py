@@ -1,4 +1,4 @@
-"""Gradients and updates larger than usual, and arrays longer: what is clipped or cut off shows."""
+"""Probes of large gradients, large updates and long arrays, in which clipping and leftovers show."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import numpy as np
 from adamcore.conformance.probes.design import ODD, array, gradients, numbers
 from adamcore.conformance.types import Probe, Start, Step
 
-PERIOD = 37  #: of the values in a long array; no block of elements that a machine works in is a multiple
-LONG = (1025, 4097)  #: one more than a block of threads, than four of them, than 256 of 16 lanes
+PERIOD = 37  #: after so many elements the values repeat; no block size of a kernel is a multiple of it
+LONG = (1025, 4097)  #: one more than the elements of one and of four blocks of 1024 threads
 
 
 def repeated(seed: int, size: int) -> np.ndarray:
-    """An array of few different numbers, so that its exact answer is that of a short one."""
+    """Return a long array of few distinct numbers, whose exact answer costs no more than a short one's."""
     return np.resize(numbers(seed, PERIOD), size)
 
 

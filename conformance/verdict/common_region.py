@@ -1,4 +1,9 @@
-"""What the failures have in common: the narrowest region that covers them, when no cause is known."""
+"""What failures have in common where no cause is known: the region in which they lie.
+
+A region (:mod:`adamcore.conformance.verdict.regions`) is the set of elements and steps that one part of
+the definition can touch, such as "after a change of lr".  The finding names the region that covers the
+failing elements and the fewest right ones besides.
+"""
 
 from __future__ import annotations
 
@@ -12,34 +17,34 @@ from adamcore.conformance.types import Finding, FloatArray, Result
 from adamcore.conformance.verdict.case import Case
 from adamcore.conformance.verdict.regions import REGIONS, Region
 
-COVERED = 0.97  #: of the failing elements that a region must cover
-SHARP = 0.85  #: of the elements that a region covers must have failed
-SHARPER = 0.02  #: and by how much more than of all elements
-FEW = 4  #: runs at the least: less have nothing in common
-NEARLY_ALL = 0.8  #: of the elements: a guessed region that covers them says nothing
-MOST = 0.5  #: of the probes failed: the formula is wrong, not a circumstance
+COVERED = 0.97  #: the share of the failing elements that a region must cover
+SHARP = 0.85  #: the share of a region's elements that must have failed
+SHARPER = 0.02  #: how far that share must exceed the share among all elements
+FEW = 4  #: fewer runs have nothing in common
+NEARLY_ALL = 0.8  #: a guessed region that covers this share of all elements says nothing
+MOST = 0.5  #: if this share of the runs failed, the formula itself is wrong
 
 
 @dataclass(frozen=True)
 class RunView:
-    """A run as a spectrum sees it: who failed, and in which step first."""
+    """A run seen element by element."""
 
     result: Result
-    wrong: FloatArray  #: an element each
-    when: FloatArray  #: the step in which an element failed, or the last
+    wrong: FloatArray  #: for each element, whether it failed
+    when: FloatArray  #: for each element, the step in which it failed first, or the last step
 
     def share(self, case: Case, region: Region) -> tuple[float, float]:
-        """The parts of the run's elements that a region covers: of those that failed, of those right."""
+        """Return what share of the run's elements a region covers: of failing ones, of right ones."""
         mask = region.mask(case.claim, case.probe(self.result), self.result.dtype)
         if mask is None or mask.shape[1] != self.wrong.size:
             return 0.0, 0.0
-        seen = mask[self.when, np.arange(self.wrong.size)]
+        inside = mask[self.when, np.arange(self.wrong.size)]
         n = self.wrong.size
-        return float((seen & self.wrong).sum()) / n, float((seen & ~self.wrong).sum()) / n
+        return float((inside & self.wrong).sum()) / n, float((inside & ~self.wrong).sum()) / n
 
 
 def views(case: Case, results: Sequence[Result]) -> list[RunView]:
-    """The runs that can be seen element by element."""
+    """Return the views of those runs that have an element to see."""
     found = []
     for result in results:
         ratios = case.ratios(result)
@@ -52,17 +57,17 @@ def views(case: Case, results: Sequence[Result]) -> list[RunView]:
 
 
 def common_region(case: Case, failures: Sequence[Result]) -> Finding | None:
-    """The finding of the region that covers the failures and the fewest right elements besides.
+    """Return a finding that names the region of the failures.
 
-    With none that is sharp: that most of it is wrong, if it is, and else nothing.
+    If no region is sharp enough, the finding says that most is wrong, if it is; otherwise there is
+    none.
     """
     seen = views(case, [*failures, *(r for r in case.passed if case.is_required(r))])
     wrong = sum(float(v.wrong.mean()) for v in seen)
     if not wrong or len(seen) < FEW:
         return None
-    everything = wrong / len(seen)
     failed, clean = [v for v in seen if v.wrong.any()], [v for v in seen if not v.wrong.any()]
-    best: tuple[float, Region | None] = max(SHARP, everything + SHARPER), None
+    sharpest, best = max(SHARP, wrong / len(seen) + SHARPER), None
     for region in REGIONS:
         covered, besides = (sum(part) for part in zip(*(v.share(case, region) for v in failed), strict=True))
         if covered < COVERED * wrong:
@@ -71,12 +76,12 @@ def common_region(case: Case, failures: Sequence[Result]) -> Finding | None:
         if region.guessed and covered + besides > NEARLY_ALL * len(seen):
             continue
         sharpness = covered / (covered + besides)
-        if sharpness > best[0] + 1e-9:
-            best = sharpness, region
-    evidence, region_found = failures[0].evidence, best[1]
-    if region_found is not None:
-        area, rule, where = region_found.area, region_found.rule, f"deviates only {region_found.where}"
-        return Finding(area, rule, SAYS[rule], where, evidence=evidence)
+        if sharpness > sharpest + 1e-9:
+            sharpest, best = sharpness, region
+    evidence = failures[0].evidence
+    if best is not None:
+        observed = f"deviates only {best.where}"
+        return Finding(best.area, best.rule, SAYS[best.rule], observed, evidence=evidence)
     if len(failures) < MOST * len(seen):
         return None
     return Finding("moments", "STEP.1", SAYS["STEP.1"], "deviates in most of what it does", evidence=evidence)

@@ -1,4 +1,9 @@
-"""Why a run failed: the single choice that would make it right, else where it first went wrong."""
+"""The diagnosis: why runs failed, as findings.
+
+A cause is something with which the failed runs would have passed: other values on one axis or several,
+or a known fault.  If there is no cause, the failures may have a region in common.  What is left is
+named by the rule whose probe failed, with its first divergence.
+"""
 
 from __future__ import annotations
 
@@ -11,43 +16,39 @@ from adamcore.conformance.faults import FAULTS
 from adamcore.conformance.oracle.perturbation import Fault
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.rules import RULE_OF, SAYS, area_of
-from adamcore.conformance.types import Finding, Probe, Result, Run
+from adamcore.conformance.types import Finding, Probe, Result, Run, RunKey
 from adamcore.conformance.verdict.case import Case
 from adamcore.conformance.verdict.common_region import common_region
 from adamcore.conformance.verdict.identify import NUMERIC, Identification, identify
 from adamcore.conformance.verdict.judge import judge
 from adamcore.conformance.verdict.pairs import PairFinding, pair_finding
 
-ASKED = 6  #: failures that are looked at before a fault that explains fewer than two is let go
+ASKED = 6  #: a fault that explains fewer than two of this many failures is no cause
 
 
 def diagnose(
     claim: Adam,
-    runs: Mapping[tuple[str, str], Run],
+    runs: Mapping[RunKey, Run],
     results: Sequence[Result],
     *,
     flushes: bool = False,
     probes: Mapping[str, Probe] = PROBES,
     identification: Identification | None = None,
 ) -> list[Finding]:
-    """The findings, most specific cause first; empty if there is nothing to say.
-
-    Of two runs that differ in one circumstance one may be wrong: that is said first.  A cause is
-    another value on one axis or several with which runs that failed pass, or a known fault; where
-    there is none, it is what all that failed has in common.  What it leaves
-    unexplained is named by the rule whose probe failed, with its first divergence.
+    """Return the findings, the most specific cause first; none if nothing failed.
 
     Args:
-        claim: what the results were judged against.
-        runs: what the candidate did, by (probe name, dtype).
+        claim: the claim that the results were judged against.
+        runs: what the candidate did.
         results: the judgements.
-        flushes: whether the candidate flushes subnormals.
-        probes: as the candidate saw them.
-        identification: what identification says of the runs, where it is known already.
+        flushes: whether the candidate flushes subnormals to zero.
+        probes: the probes as the candidate saw them, by name.
+        identification: what :func:`~adamcore.conformance.verdict.identify.identify` returns for the
+            runs, if it is known already.
     """
     case = Case(claim, runs, results, flushes, probes)
     failures = case.failures()
-    findings = handling(failures)
+    findings = handling_findings(failures)
     rest = [r for r in failures if not r.reason.startswith("wrote to") and "came back" not in r.reason]
     if case.count_required(rest):
         cause, pair = best_cause(case, rest, identification), pair_finding(case)
@@ -57,28 +58,28 @@ def diagnose(
             findings += cause.findings
             rest = [r for r in rest if r not in cause.explains and r not in cause.moot]
         elif not findings:
-            found = common_region(case, [r for r in rest if case.is_required(r)])
-            findings += [found] if found else []
+            region = common_region(case, [r for r in rest if case.is_required(r)])
+            findings += [region] if region else []
     return findings + by_rule(rest, probes) + coefficient_notes(claim, runs, flushes, probes)
 
 
 @dataclass(frozen=True)
 class Cause:
-    """Something that, had the claim allowed it, would have let failed runs pass."""
+    """Something with which failed runs would have passed: other values on axes, or a fault."""
 
     findings: list[Finding]
     explains: list[Result]
-    other: Adam | None = None  #: the other values on axes
-    fault: Fault | None = None  #: or the fault
-    moot: Sequence[Result] = ()  #: failures of probes that mean nothing under it
-    against: int = 0  #: runs that passed and could not have
+    other: Adam | None = None  #: the claim with the other values, if that is the cause
+    fault: Fault | None = None  #: the fault, if that is the cause
+    moot: Sequence[Result] = ()  #: failures of probes that do not apply to ``other``
+    against: int = 0  #: the number of runs that passed and could not have with this cause
 
     @property
     def weight(self) -> int:
         return len(self.explains) - self.against
 
     def accounts_for(self, case: Case, pair: PairFinding) -> bool:
-        """Whether both runs of a pair are as they are because of this."""
+        """Return whether both runs of a pair are as they are because of this cause."""
         if pair.wrong not in self.explains:
             return False
         if self.other is not None:
@@ -89,17 +90,15 @@ class Cause:
 def best_cause(
     case: Case, failures: Sequence[Result], identification: Identification | None = None
 ) -> Cause | None:
-    """The cause that explains most, and more than half: other values on axes, else a known fault.
+    """Return the cause that explains the most failures, if it explains more than half.
 
-    Other values on axes must leave alone what passed, and explain what still means something under
-    them.  Axes come first where both explain as much: a candidate that follows another dialect is a
-    better answer than one that follows this one wrongly.
+    Other values on axes win over a fault that explains as much: "follows another dialect" is a better
+    answer than "follows this one wrongly".
     """
     best: Cause | None = None
     for cause in (*by_axes(case, failures, identification), *by_faults(case, failures)):
-        enough = 2 * case.count_required(cause.explains) > case.count_required(
-            failures
-        ) - case.count_required(cause.moot)
+        to_explain = case.count_required(failures) - case.count_required(cause.moot)
+        enough = 2 * case.count_required(cause.explains) > to_explain
         if enough and cause.explains and (best is None or cause.weight > best.weight):
             best = cause
         if best is not None and best.weight + len(best.moot) == len(failures):
@@ -108,20 +107,20 @@ def best_cause(
 
 
 def by_axes(case: Case, failures: Sequence[Result], identification: Identification | None) -> Iterator[Cause]:
-    """Other values on axes: those that identification reads, else each single change."""
+    """Yield other values on axes: those that identification reads, or else each single change."""
     read = other_axes(case, identification)
-    # a probe that shows the precision of coefficients may not be among the runs
+    # "working" is tried too, since no run may show how coefficients are formed
     for other in [read, replace(read, coefficients="working")] if read else single_changes(case.claim):
         if not read and not case.passes(other, failures[0]):
             continue
         explained = [r for r in failures if case.passes(other, r)]
         if explained and (read or not case.breaks(other)):
             moot = [r for r in failures if not case.probe(r).applies_to(other)]
-            yield Cause(causes(case.claim, other, explained, case.probes), explained, other, moot=moot)
+            yield Cause(axis_findings(case.claim, other, explained, case.probes), explained, other, moot=moot)
 
 
 def other_axes(case: Case, identification: Identification | None) -> Adam | None:
-    """The claim with the axes changed that identification reads otherwise, if any."""
+    """Return the claim with the values that identification reads instead of its own, or None."""
     axes = (identification or identify(case.runs, flushes=case.flushes, probes=case.probes)).axes
     if any(not axes[axis] for axis in NUMERIC):
         return None
@@ -130,7 +129,7 @@ def other_axes(case: Case, identification: Identification | None) -> Adam | None
 
 
 def single_changes(claim: Adam) -> Iterator[Adam]:
-    """The claim with one axis changed, every way."""
+    """Yield the claim with one axis changed, in every way."""
     for axis, values in AXES.items():
         for value in values:
             if value != getattr(claim, axis):
@@ -138,7 +137,7 @@ def single_changes(claim: Adam) -> Iterator[Adam]:
 
 
 def by_faults(case: Case, failures: Sequence[Result]) -> Iterator[Cause]:
-    """The known faults that runs look like, proved on those that show them first."""
+    """Yield the faults that failed runs look like, if the first of them prove it."""
     for fault in FAULTS:
         like = explained_by(case, fault, failures)
         if not like:
@@ -150,12 +149,13 @@ def by_faults(case: Case, failures: Sequence[Result]) -> Iterator[Cause]:
 
 
 def explained_by(case: Case, fault: Fault, failures: Sequence[Result]) -> list[Result]:
-    """The failures that are what the claim with this fault would do, if they are the most.
+    """Return the failures that the claim with this fault explains, or none if they are too few.
 
-    The first three are proved by the oracle; of a form, which has no proof, each is matched.
+    The first three are proved.  If the fault has a formula of its own, each is compared with its
+    model instead.
     """
     like: list[Result] = []
-    graver = case.count_required(failures)
+    required = case.count_required(failures)
     missed = 0
     for tried, r in enumerate(failures, start=1):
         if case.looks_like(fault, r):
@@ -163,17 +163,17 @@ def explained_by(case: Case, fault: Fault, failures: Sequence[Result]) -> list[R
         else:
             missed += case.is_required(r)
             hopeless = tried >= ASKED and len(like) < 2 and not fault.narrow
-            if hopeless or 2 * missed >= graver:
+            if hopeless or 2 * missed >= required:
                 return []
     if fault.update is not None:
         return [r for r in like if case.is_proved(fault, r)]
     return like if all(case.is_proved(fault, r) for r in like[:3]) else []
 
 
-def causes(
+def axis_findings(
     claim: Adam, other: Adam, failures: Sequence[Result], probes: Mapping[str, Probe]
 ) -> list[Finding]:
-    """A finding for each axis on which the candidate's value is another than the claim's."""
+    """Return a finding for each axis on which the candidate's value differs from the claim's."""
     found = []
     for axis in AXES:
         expected, observed = getattr(claim, axis), getattr(other, axis)
@@ -191,43 +191,35 @@ def causes(
     return found
 
 
-def handling(failures: Sequence[Result]) -> list[Finding]:
-    """Outputs of another shape and inputs written to: findings of their own, whatever else is wrong."""
+def handling_findings(failures: Sequence[Result]) -> list[Finding]:
+    """Return the finding of an output of another shape, or of an input written to, whatever else failed."""
     for failure in failures:
         if "came back" in failure.reason:
             return [Finding("layout", "STEP.1", "parameters keep their shape and dtype", failure.reason)]
     for failure in failures:
         if failure.reason.startswith("wrote to"):
-            return [
-                Finding("aliasing", "STATE.2", "inputs are left as they were", failure.reason,
-                        evidence=failure.evidence)
-            ]  # fmt: skip
+            says, seen = "inputs are left as they were", failure.reason
+            return [Finding("aliasing", "STATE.2", says, seen, evidence=failure.evidence)]
     return []
 
 
 def by_rule(failures: Sequence[Result], probes: Mapping[str, Probe]) -> list[Finding]:
-    """One finding a rule, with the first divergence of its shortest probe."""
+    """Return a finding for each rule whose probes failed, errors first."""
     found: dict[str, Finding] = {}
     for failure in failures:
         probe = probes[failure.probe]
         area = "layout" if "came back" in failure.reason else area_of(probe.name)
         level: Literal["error", "note"] = "note" if probe.level == "should" else "error"
         if probe.rule not in found:
-            found[probe.rule] = Finding(
-                area,
-                probe.rule,
-                probe.about,
-                failure.reason,
-                level,
-                failure.evidence,
-            )
+            reason, evidence = failure.reason, failure.evidence
+            found[probe.rule] = Finding(area, probe.rule, probe.about, reason, level, evidence)
     return sorted(found.values(), key=lambda f: f.level)
 
 
 def coefficient_notes(
-    claim: Adam, runs: Mapping[tuple[str, str], Run], flushes: bool, probes: Mapping[str, Probe]
+    claim: Adam, runs: Mapping[RunKey, Run], flushes: bool, probes: Mapping[str, Probe]
 ) -> list[Finding]:
-    """A note where coefficients are less exact than double, though the claim allows it."""
+    """Return a note if coefficients are less exact than double, though the claim allows it."""
     if claim.coefficients == "double":
         return []
     for (name, dtype), run in runs.items():
@@ -236,11 +228,7 @@ def coefficient_notes(
         strict = judge(replace(claim, coefficients="double"), probes[name], dtype, run, flushes=flushes)
         if strict.status == "failed" and strict.evidence is not None:
             e = strict.evidence
-            return [
-                Finding(
-                    "coefficients", "NUM.4", "coefficients formed in double and rounded once",
-                    f"{dtype} bias correction: {e.ulp:.0f} ULP off where {e.bound_ulp:.0f} is the bound",
-                    "note", e,
-                )
-            ]  # fmt: skip
+            expected = "coefficients formed in double and rounded once"
+            observed = f"{dtype} bias correction: {e.ulp:.0f} ULP off where {e.bound_ulp:.0f} is the bound"
+            return [Finding("coefficients", "NUM.4", expected, observed, "note", e)]
     return []

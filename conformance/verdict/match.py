@@ -1,119 +1,85 @@
-"""Whether a candidate did what an Adam with a fault would do: proved by the oracle.
+"""Whether a candidate did what an Adam with a given fault would do.
 
-A fault of the formula has no proof: it is matched by a model in float64, as sharply as roundings allow.
+There are two tests.  A quick one compares the run with a model in float64 and lets through what is
+worth a proof.  The proof asks whether every element of the run lies within the bound of the claim with
+the fault.  A fault with a formula of its own has no bound: its runs are compared with the model once
+more, as sharply as roundings allow.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from adamcore import Adam
-from adamcore.coefficients import Host
 from adamcore.conformance.oracle.bounds import bounds
 from adamcore.conformance.oracle.exact import exact
-from adamcore.conformance.oracle.perturbation import Fault, StepFault, Update, UpdateInput
-from adamcore.conformance.oracle.trajectory import Trajectory, real_parts, simulate
+from adamcore.conformance.oracle.model import float_trajectory
+from adamcore.conformance.oracle.perturbation import Fault
+from adamcore.conformance.oracle.sharing import canonical_claim
+from adamcore.conformance.oracle.trajectory import Trajectory, real_parts
 from adamcore.conformance.types import FloatArray, Probe, Run
-from adamcore.definition import coefficients, update
 
-CLOSE = 1e-3  #: distance, in lr, within which a quick look asks for the proof
-ROUNDINGS = 400  #: of float32 (2**-24): as far a run in float32 may be from a form's model
-DOUBLE = 1e-9  #: the same of a run in float64, relative to the parameter or lr
-CLEAR = 4.0  #: how many times as far it must be from the claim itself
-
-
-class UncheckedHost(Host):
-    """Coefficients that may be infinite or no numbers, as arrays may be."""
-
-    def number(self, value: float) -> float:
-        return np.float64(value)
-
-    def sqrt(self, x: float) -> float:
-        return np.float64(np.sqrt(x))
-
-    def complement_power(self, b: float, t: int) -> float:
-        return np.float64(super().complement_power(b, t))
+CLOSE = 1e-3  #: a model at most this far from a run, in lr, is worth a proof
+FLOAT32_NEAR = 400 * 2.0**-24  #: how far a float32 run may be from the model of its formula
+FLOAT64_NEAR = 1e-9  #: the same for a float64 run
+CLEAR = 4.0  #: how many times farther than from the model the run must be from the claim
 
 
-class FloatSlot:
-    """State of real vectors in plain float64."""
-
-    def __init__(self, adam: Adam, parts: list[FloatArray], formula: Update | None = None) -> None:
-        self.adam, self.p, self.formula = adam, [p.astype(float) for p in parts], formula
-        self.memory: dict[str, Any] = {}
-        self.mu_product: float | None = 1.0
-        self.reset()
-
-    def begin(self, m: list[FloatArray], v: FloatArray, v_max: FloatArray, mu_product: float) -> None:
-        self.m, self.v, self.v_max = [x.astype(float) for x in m], v.astype(float), v_max.astype(float)
-        self.mu_product = mu_product
-
-    def put(self, parts: list[FloatArray]) -> None:
-        self.p = [x.astype(float) for x in parts]
-
-    def reset(self) -> None:
-        zero = np.zeros(self.p[0].shape)
-        self.m, self.v, self.v_max = [zero for _ in self.p], zero, zero
-        self.mu_product = 1.0
-
-    def tick(self, t: int, lr: float) -> None:
-        self.mu_product = coefficients(Host(), self.adam, t, lr, self.mu_product).mu_product
-
-    def step(
-        self, t: int, lr: float, grads: list[FloatArray], mask: FloatArray | None, fault: StepFault | None
-    ) -> None:
-        try:
-            c = coefficients(Host(), self.adam, t, lr, self.mu_product)
-        except (ValueError, ZeroDivisionError):  # a clock at 0, or below it
-            c = coefficients(UncheckedHost(), self.adam, t, np.float64(lr), self.mu_product)
-        c = c if fault is None else fault.coefficients(c, Host())
-        self.mu_product = c.mu_product
-        parts = list(zip(self.p, grads, self.m, strict=True))
-        if self.formula is None or fault is None:
-            moved, v, v_max = update(np, self.adam, c, parts, self.v, self.v_max)
-        else:
-            moved, v, v_max = self.formula(
-                fault.context, c, UpdateInput(parts, self.v, self.v_max, self.memory)
-            )
-        keep = True if mask is None else mask
-        self.p = [np.where(keep, p, old) for (p, _), old in zip(moved, self.p, strict=True)]
-        self.m = [np.where(keep, m, old) for (_, m), old in zip(moved, self.m, strict=True)]
-        self.v = np.where(keep, v, self.v)
-        self.v_max = np.where(keep, v if v_max is None else v_max, self.v_max)
-
-    def read(self) -> list[FloatArray]:
-        return self.p
+def flat_run(run: Run) -> FloatArray | None:
+    """Return all elements of all steps of a run in float64, or None if it has an error or sizes differ."""
+    steps = [[part for p in got for part in real_parts(p)] for got in run.params]
+    return None if run.unsupported or run.error else flat(steps)
 
 
-@lru_cache(maxsize=16384)
-def float_trajectory(claim: Adam, probe: Probe, fault: Fault | None) -> Trajectory[FloatArray] | None:
-    """The trajectory in float64; None where the fault has no meaning under this probe."""
+def flat_model(claim: Adam, probe: Probe, fault: Fault | None) -> FloatArray | None:
+    """Return all elements of all steps of a model, or None if there is nothing to compare."""
+    return _flat_model(canonical_claim(claim, probe, fault), probe, fault)
+
+
+@lru_cache(maxsize=32768)
+def _flat_model(claim: Adam, probe: Probe, fault: Fault | None) -> FloatArray | None:
+    model: Trajectory[Any] | None = float_trajectory(claim, probe, fault)
+    if model is None or model.raises:
+        return None
+    return flat([[part for p in step for part in p] for step in model.steps])
+
+
+def flat(steps: Sequence[Sequence[FloatArray]]) -> FloatArray | None:
+    """Return all elements of all steps in float64, or None if the steps differ in size."""
+    rows = [np.concatenate([np.ravel(x).astype(float) for x in step]) for step in steps if step]
+    if len({row.size for row in rows}) > 1:
+        return None
+    return np.concatenate(rows) if rows else np.zeros(0)
+
+
+def distance_in_lr(got: FloatArray, model: FloatArray | None, probe: Probe) -> float:
+    """Return how far apart two flat trajectories are, in units of lr.
+
+    The unit grows by a thousandth of the element.  The distance is infinite if an element is finite
+    in one of them alone.
+    """
+    if model is None or got.shape != model.shape:
+        return np.inf
+    known = np.isfinite(model)
+    if (np.isfinite(got) != known).any():
+        return np.inf
     with np.errstate(all="ignore"):
-        try:
-            return simulate(claim, probe, partial(FloatSlot, formula=fault.update if fault else None), fault)
-        except (ValueError, ZeroDivisionError, OverflowError):
-            return None
+        apart = np.abs(got - model) / ((probe.hyper["lr"] or 1.0) + 1e-3 * np.abs(model))
+    return float(apart.max(initial=0.0, where=known))
 
 
-def looks_like(claim: Adam, probe: Probe, run: Run, fault: Fault) -> bool:
-    """Whether a run is as close to the model of a form as roundings let it, and far from the claim."""
-    lr = probe.hyper["lr"] or 1.0
-    single = any(x.dtype in (np.float32, np.complex64) for x in run.params[0][:1]) if run.params else False
-    near = model_distance(
-        float_trajectory(claim, probe, fault), run, lr, ROUNDINGS * 2.0**-24 if single else DOUBLE
-    )
-    return near < np.inf and model_distance(float_trajectory(claim, probe, None), run, lr) > CLEAR * near
+def relative_distance(
+    model: Trajectory[FloatArray] | None, run: Run, lr: float, most: float = np.inf
+) -> float:
+    """Return how far a run is from a model, relative to the largest value of each element so far.
 
-
-def model_distance(model: Trajectory[FloatArray] | None, run: Run, lr: float, most: float = np.inf) -> float:
-    """How far a run is from a trajectory, relative to lr or to the largest that the parameter was.
-
-    Infinite where that is more than ``most``, or where one is finite and the other is not.
+    That value is lr at least.  The distance is infinite if it exceeds ``most``, or if an element is
+    finite in one of them alone.
     """
     if model is None or not comparable(model.steps, model.raises, run):
         return np.inf
@@ -134,15 +100,25 @@ def model_distance(model: Trajectory[FloatArray] | None, run: Run, lr: float, mo
     return farthest
 
 
+def follows_formula(claim: Adam, probe: Probe, run: Run, fault: Fault) -> bool:
+    """Return whether a run is as near to the model of a fault as roundings allow, and far from the claim."""
+    lr = probe.hyper["lr"] or 1.0
+    single = bool(run.params) and any(x.dtype in (np.float32, np.complex64) for x in run.params[0][:1])
+    most = FLOAT32_NEAR if single else FLOAT64_NEAR
+    near = relative_distance(float_trajectory(claim, probe, fault), run, lr, most)
+    return near < np.inf and relative_distance(float_trajectory(claim, probe, None), run, lr) > CLEAR * near
+
+
 def is_proved(
     claim: Adam, probe: Probe, dtype: str, run: Run, *, flushes: bool = False, fault: Fault | None = None
 ) -> bool:
-    """Whether every element of a run lies within the bound of the claim with the fault.
+    """Return whether a run is that of the claim with the fault.
 
-    Of a fault with a form there is no proof; it is matched by its model, every run of it.
+    Every element must lie within the bound.  If the fault has a formula of its own, the run must
+    follow its model instead.
     """
     if fault is not None and fault.update is not None:
-        return looks_like(claim, probe, run, fault)
+        return follows_formula(claim, probe, run, fault)
     if fault is not None and fault.narrow is not None:
         claim, dtype, fault = replace(claim, coefficients=fault.narrow), "float32", None
     want, limit = exact(claim, probe, fault), bounds(claim, probe, dtype, flushes, fault)
@@ -160,7 +136,7 @@ def is_proved(
 
 
 def comparable(steps: Sequence[Sequence[Sequence[Any]]], raises: bool, run: Run) -> bool:
-    """Whether a run has as many steps as are expected of it, and an error only where one is."""
+    """Return whether a run has the steps and sizes that are expected, and an error only if one is."""
     if run.unsupported is not None or (run.error is not None) != raises or len(run.params) != len(steps):
         return False
     sizes = [[np.size(getattr(x, "high", x)) for x in parts] for parts in (steps[0] if steps else [])]

@@ -1,4 +1,7 @@
-"""Two runs that differ in one circumstance: where one is right and the other wrong, that is the cause."""
+"""Pairs of probes that differ in one circumstance.
+
+If a candidate is right in the one and wrong in the other, the circumstance is the cause.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,13 @@ from adamcore.conformance.verdict.case import Case
 
 
 class Pair(NamedTuple):
-    """Two probes that are the same but for a circumstance."""
+    """Two probes that differ in one circumstance, and what it means if one alone is right."""
 
     right: str
     wrong: str
     area: str
     rule: str
-    observed: str  #: what it means if one alone is right
+    observed: str
 
 
 PAIRS = (
@@ -34,7 +37,7 @@ PAIRS = (
 
 
 class PairFinding(NamedTuple):
-    """What a pair tells, and by which of its runs."""
+    """A finding from a pair, and the results of its two runs."""
 
     finding: Finding
     right: Result
@@ -42,7 +45,7 @@ class PairFinding(NamedTuple):
 
 
 def pair_finding(case: Case) -> PairFinding | None:
-    """What the first pair tells of which one run is right and the other wrong."""
+    """Return the finding of the first pair whose one run is right and whose other is wrong, or None."""
     by_key = {(r.probe, r.dtype): r for r in case.results}
     for pair in PAIRS:
         for (name, dtype), wrong in by_key.items():
@@ -51,6 +54,8 @@ def pair_finding(case: Case) -> PairFinding | None:
                 continue
             ratios = case.ratios(right)
             if ratios is not None and np.max(ratios, initial=0.0) <= 1.0:
-                found = Finding(pair.area, pair.rule, SAYS[pair.rule], pair.observed, evidence=wrong.evidence)
-                return PairFinding(found, right, wrong)
+                finding = Finding(
+                    pair.area, pair.rule, SAYS[pair.rule], pair.observed, evidence=wrong.evidence
+                )
+                return PairFinding(finding, right, wrong)
     return None

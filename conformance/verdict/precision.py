@@ -1,7 +1,7 @@
-"""How exactly a candidate forms its coefficients: read off what it does where it matters.
+"""How exactly a candidate forms its coefficients, read off one probe.
 
-From p=0 with a constant gradient under b2=0.9999 each step is lr times the coefficients and little
-else.  Each way of forming 1-b**t predicts a trajectory of its own; the nearest is the answer.
+From p=0 with a constant gradient under b2=0.9999, each step is lr times the coefficients and little
+else.  Each way of forming 1-b**t predicts a trajectory of its own, and the nearest one is the answer.
 """
 
 from __future__ import annotations
@@ -12,39 +12,47 @@ from dataclasses import dataclass
 import numpy as np
 
 from adamcore import Adam
-from adamcore.conformance.faults._inputs import coarse, with_hyper
+from adamcore.conformance.dtypes import round_float
 from adamcore.conformance.faults.coefficients import formed_by, power, product
 from adamcore.conformance.oracle.bounds import bounds
+from adamcore.conformance.oracle.model import float_trajectory
 from adamcore.conformance.oracle.perturbation import Fault
-from adamcore.conformance.types import Probe, Run
-from adamcore.conformance.verdict.match import float_trajectory
+from adamcore.conformance.types import Probe, Run, RunKey
 
 PROBE = "NUM.4/running"
 DOUBLE = "double"
-FAR = 100.0  #: bounds beyond which the nearest way is no answer
+FAR = 100.0  #: the nearest way is no answer if it is farther than this many bounds
+
+
+def betas_in_float32(probe: Probe) -> Probe:
+    """Return the probe with b1 and b2 rounded to float32, unless one would become 1."""
+    betas = {name: round_float(probe.hyper[name], "float32") for name in ("b1", "b2")}
+    return probe.with_hyper(**{name: b for name, b in betas.items() if b < 1.0})
+
 
 WAYS: dict[str, Fault | None] = {
     DOUBLE: None,
     "a float32 power": Fault(coefficients=lambda c, n, at: formed_by(power, c, n, at)),
     "a float32 running product": Fault(coefficients=lambda c, n, at: formed_by(product, c, n, at)),
-    "betas rounded to float32": Fault(probe=lambda p: with_hyper(lambda h: coarse(24, h), p)),
+    "betas rounded to float32": Fault(probe=betas_in_float32),
 }
-"""What people do, in words -> what it does to a step."""
+"""The ways to form coefficients, in words, and the fault that each amounts to."""
 
 
 @dataclass(frozen=True)
-class Precision:
-    """The nearest way, how far off it is, and how much farther the next one; in bounds of double."""
+class NearestWay:
+    """The way that is nearest to a run; distances are in bounds of the claim with "double"."""
 
     way: str
     distance: float
-    next_distance: float
+    next_distance: float  #: that of the next nearest way
 
 
-def precision(
-    adam: Adam, runs: Mapping[tuple[str, str], Run], probes: Mapping[str, Probe]
-) -> Precision | None:
-    """The precision of a candidate's coefficients in float32, if the probe for it was run."""
+def nearest_way(adam: Adam, runs: Mapping[RunKey, Run], probes: Mapping[str, Probe]) -> NearestWay | None:
+    """Return how a candidate forms its coefficients in float32.
+
+    None if the probe that shows it was not run, or if no way is near.
+    """
     run, probe = runs.get((PROBE, "float32")), probes.get(PROBE)
     if run is None or probe is None or run.error or len(run.params) != len(probe.steps):
         return None
@@ -62,4 +70,4 @@ def precision(
         way, others = DOUBLE, [w for w in (way, *others) if w != DOUBLE]
     if distances[way] > FAR:
         return None
-    return Precision(way, distances[way], min(distances[w] for w in others))
+    return NearestWay(way, distances[way], min(distances[w] for w in others))

@@ -1,8 +1,8 @@
-"""Where in the probes a part of the definition matters: what a fault of that part could touch.
+"""Regions: the elements and steps of a probe that one part of the definition can touch.
 
-A region marks the elements and steps that a fault of one kind could move, and no others.  Most are read
-off the probe (is there an absent gradient, a zero, a changed lr?); those of epsilon, decay and the
-moments ask the definition itself: they mark where a slightly different hyperparameter would be seen.
+A fault of that part can move these elements and no others.  Most regions are read off the probe: is
+there an absent gradient, a zero, a changed lr?  Those of epsilon, decay and the moments are computed:
+they hold the elements that a slightly different hyperparameter would move visibly.
 """
 
 from __future__ import annotations
@@ -15,31 +15,32 @@ from typing import Any
 import numpy as np
 
 from adamcore import Adam
-from adamcore.conformance.faults._inputs import with_hyper
 from adamcore.conformance.oracle.bounds import bounds
 from adamcore.conformance.oracle.perturbation import Fault
 from adamcore.conformance.oracle.trajectory import is_absent, mask_of, real_parts
 from adamcore.conformance.types import FloatArray, Probe
-from adamcore.conformance.verdict.case import flat_model
+from adamcore.conformance.verdict.match import flat_model
 
-VISIBLE = 4.0  #: bounds by which a changed hyperparameter must move an element to matter to it
+VISIBLE = 4.0  #: a change is visible in an element that it moves by this many bounds
 
-Mask = Callable[[Adam, Probe, str], FloatArray | None]  #: of claim, probe, dtype -> steps x elements
+Mask = Callable[[Adam, Probe, str], FloatArray | None]
+"""From claim, probe and dtype to a boolean array (step, element); None where there is no such region."""
 
 
 @dataclass(frozen=True)
 class Region:
-    """One part of the definition, and where it matters."""
+    """A part of the definition, and the elements and steps that it can touch."""
 
     area: str
     rule: str
     where: str  #: completes "deviates only ..."
     mask: Mask
-    guessed: bool = False  #: one of many like it, of which one may fit by chance: it must leave out a part
+    guessed: bool = False
+    """Whether one of many alike may fit by chance; a guessed region must leave some elements out."""
 
 
 def accumulate(probe: Probe, of: Callable[[int, int], Any]) -> FloatArray:
-    """A boolean a step and element from ``of(step, parameter)``; once true, true ever after."""
+    """Return a boolean (step, element) array of ``of(step, parameter)``; what is True once stays True."""
     rows = []
     for s in range(len(probe.steps)):
         row = []
@@ -52,7 +53,7 @@ def accumulate(probe: Probe, of: Callable[[int, int], Any]) -> FloatArray:
 
 
 def by_input(of: Callable[[Probe, int, int], Any]) -> Mask:
-    """A region that is read off the probe's input."""
+    """Return the mask of a region that ``of(probe, step, parameter)`` describes."""
 
     @cache
     def mask(probe: Probe) -> FloatArray:
@@ -62,7 +63,7 @@ def by_input(of: Callable[[Probe, int, int], Any]) -> Mask:
 
 
 def by_gradient(of: Callable[[FloatArray], Any]) -> Mask:
-    """A region that asks each gradient that is there."""
+    """Return the mask of a region that is read off each gradient."""
 
     def here(probe: Probe, s: int, i: int) -> Any:
         g = probe.steps[s].grads[i]
@@ -72,35 +73,38 @@ def by_gradient(of: Callable[[FloatArray], Any]) -> Mask:
 
 
 def by_change(change: Callable[[dict[str, float]], dict[str, float]]) -> Mask:
-    """A region of the elements that a changed hyperparameter moves by :data:`VISIBLE` bounds."""
-    return by_fault(Fault(probe=partial(with_hyper, change)))
+    """Return the mask of the elements that changed hyperparameters move visibly."""
+    return by_fault(Fault(probe=lambda probe: probe.with_hyper(**change(dict(probe.hyper)))))
 
 
 def by_fault(fault: Fault) -> Mask:
-    """A region of the elements that a fault moves by :data:`VISIBLE` bounds."""
+    """Return the mask of the elements that a fault moves visibly."""
 
     @lru_cache(maxsize=4096)
     def mask(claim: Adam, probe: Probe, dtype: str) -> FloatArray | None:
-        return moved(flat_model(claim, probe, fault), claim, probe, dtype)
+        return visible(flat_model(claim, probe, fault), claim, probe, dtype)
 
     return mask
 
 
 def by_claim(axis: str, value: object) -> Mask:
-    """A region of the elements that would be others without this choice of the claim."""
+    """Return the mask of the elements that the claim's choice on an axis moves visibly.
+
+    They are those that would differ with ``value`` on that axis.
+    """
 
     @lru_cache(maxsize=4096)
     def mask(claim: Adam, probe: Probe, dtype: str) -> FloatArray | None:
         if getattr(claim, axis) == value:
             return None
         other = replace(claim, **{axis: value})  # type: ignore[arg-type]
-        return moved(flat_model(other, probe, None), claim, probe, dtype)
+        return visible(flat_model(other, probe, None), claim, probe, dtype)
 
     return mask
 
 
-def moved(other: FloatArray | None, claim: Adam, probe: Probe, dtype: str) -> FloatArray | None:
-    """The elements that lie apart under another model, by :data:`VISIBLE` bounds."""
+def visible(other: FloatArray | None, claim: Adam, probe: Probe, dtype: str) -> FloatArray | None:
+    """Return where the model ``other`` lies visibly apart from the claim."""
     plain = flat_model(claim, probe, None)
     if plain is None or other is None or other.shape != plain.shape or not plain.size:
         return None
@@ -116,27 +120,27 @@ def lr_changed(probe: Probe, s: int, i: int) -> bool:
     return any(step.lr is not None for step in probe.steps[: s + 1])
 
 
-def none_before(probe: Probe, s: int, i: int) -> bool:
+def is_none(probe: Probe, s: int, i: int) -> bool:
     return probe.steps[s].grads[i] is None
 
 
-def left_out_before(probe: Probe, s: int, i: int) -> Any:
+def left_out(probe: Probe, s: int, i: int) -> Any:
     mask = mask_of(probe.steps[s], i, np.shape(probe.params[i]))
     return is_absent(probe.steps[s], i) if mask is None else ~mask.reshape(np.shape(probe.params[i]))
 
 
-def back(probe: Probe, s: int, i: int) -> bool:
-    """Whether the gradient is there, was absent before, and was there before that."""
+def came_back(probe: Probe, s: int, i: int) -> bool:
+    """Return whether the gradient is there, was absent before, and was there before that."""
     there = [not is_absent(step, i) for step in probe.steps[: s + 1]]
     return there[-1] and not all(there[there.index(True) :])
 
 
-def other_left_out(probe: Probe, s: int, i: int) -> bool:
+def any_left_out(probe: Probe, s: int, i: int) -> bool:
     return any(is_absent(probe.steps[s], k) for k in range(len(probe.params)))
 
 
 def by_index(of: Callable[[FloatArray], Any]) -> Mask:
-    """A region that asks where in its array an element lies, counted in C order."""
+    """Return the mask of a region that is read off each element's index in C order."""
 
     def here(probe: Probe, s: int, i: int) -> Any:
         p = probe.params[i]
@@ -169,7 +173,7 @@ def beyond_first_row(probe: Probe, s: int, i: int) -> Any:
     return rows.reshape(-1, *([1] * (len(shape) - 1)))
 
 
-def shaped(of: Callable[[tuple[int, ...]], bool]) -> Mask:
+def by_shape(of: Callable[[tuple[int, ...]], bool]) -> Mask:
     return by_input(lambda probe, s, i: of(np.shape(probe.params[i])))
 
 
@@ -194,14 +198,14 @@ def more_than(k: int, probe: Probe, s: int, i: int) -> bool:
 
 
 def layouts() -> Iterator[tuple[str, Mask]]:
-    """Layout, by shape, place and memory."""
+    """Yield regions of shape, place and memory layout."""
     yield "in Fortran order", by_input(lambda p, s, i: p.layout == "F")
     yield "in strided views", by_input(lambda p, s, i: p.layout == "strided")
     yield "where arrays are not contiguous", by_input(lambda p, s, i: p.layout in ("F", "strided"))
-    yield "in scalars", shaped(lambda shape: shape == ())
+    yield "in scalars", by_shape(lambda shape: shape == ())
     yield "where there is an empty array", by_input(empty_present)
-    yield "in arrays of one element", shaped(lambda shape: int(np.prod(shape)) == 1)
-    yield "in arrays of two and more dimensions", shaped(lambda shape: len(shape) >= 2)
+    yield "in arrays of one element", by_shape(lambda shape: int(np.prod(shape)) == 1)
+    yield "in arrays of two and more dimensions", by_shape(lambda shape: len(shape) >= 2)
     yield "in the rows after the first", by_input(beyond_first_row)
     yield "in the first element", by_index(first)
     yield "in the last element", by_index(last)
@@ -223,7 +227,7 @@ def norm_above(limit: float, g: FloatArray) -> bool:
 
 
 def clippings() -> Iterator[tuple[str, Mask]]:
-    """Gradients that somebody may have found too large."""
+    """Yield regions after gradients that a candidate may have clipped."""
     for limit in (1e-3, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 100.0, 1e3, 1e4):
         yield f"from the first gradient above {limit:g} on", by_gradient(partial(above, limit))
         yield f"in tensors with a gradient of norm above {limit:g}", by_gradient(partial(norm_above, limit))
@@ -239,10 +243,10 @@ REGIONS: tuple[Region, ...] = (
     Region("state", "STATE.3", "where another parameter has the same shape", by_input(shares_its_shape)),
     Region("aliasing", "STATE.2", "where inputs may not be written to",
          by_input(lambda p, s, i: p.layout == "readonly")),
-    Region("missing", "F1", "after an absent gradient", by_input(none_before)),
-    Region("missing", "F1", "after a gradient that came back", by_input(back)),
-    Region("missing", "F1", "after an absent gradient, a flag or a mask", by_input(left_out_before)),
-    Region("missing", "F1", "after anybody's gradient was absent", by_input(other_left_out)),
+    Region("missing", "F1", "after an absent gradient", by_input(is_none)),
+    Region("missing", "F1", "after a gradient that came back", by_input(came_back)),
+    Region("missing", "F1", "after an absent gradient, a flag or a mask", by_input(left_out)),
+    Region("missing", "F1", "after anybody's gradient was absent", by_input(any_left_out)),
     Region("zero_gradient", "F2", "after a gradient of zero", by_gradient(lambda g: g == 0)),
     Region("nonfinite", "NF.1", "after a NaN or infinity",
          by_gradient(lambda g: np.any(~np.isfinite(g)))),
@@ -255,7 +259,7 @@ REGIONS: tuple[Region, ...] = (
     Region("amsgrad", "AMS.1", "where the maximum matters", by_claim("amsgrad", "none")),
     Region("nesterov", "NES.1", "where the look-ahead matters", by_claim("nesterov", "none")),
     Region("bias_correction", "BC.1", "where the bias correction matters",
-         by_fault(Fault(clock=lambda now: now.t + 1))),
+         by_fault(Fault(clock=lambda at: at.t + 1))),
     *(Region("bias_correction", "BC.1", f"after step {k}", by_input(partial(after, k)))
       for k in (2, 5, 10, 20, 50, 100, 200, 1000, 10_000, 100_000)),
     *(Region("clock", "CLK.3", f"after step {k}", by_input(partial(after, k)))
@@ -267,4 +271,4 @@ REGIONS: tuple[Region, ...] = (
     Region("moments", "MOM.1", "where b1 matters", by_change(lambda h: {"b1": 0.9 * h["b1"]})),
     Region("moments", "MOM.2", "where b2 matters", by_change(lambda h: {"b2": 0.9 * h["b2"]})),
 )  # fmt: skip
-"""Every region; of those that fit equally well the first is named."""
+"""Every region; of those that fit equally well, the first is named."""

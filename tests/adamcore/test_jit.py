@@ -29,11 +29,11 @@ class TestJax:
         jax = pytest.importorskip("jax")
         jnp, opt, traces = jax.numpy, Adam(**kind), []
 
-        @jax.jit
-        def step(params: Any, grads: Any, state: Any, lr: Any, mask: Any) -> Any:
+        def traced(params: Any, grads: Any, state: Any, lr: Any, mask: Any) -> Any:
             traces.append(1)
             return opt.step(params, grads, state, lr=lr, present={"a": True, "b": mask})
 
+        step = jax.jit(traced)
         params = {"a": jnp.ones(3), "b": jnp.ones(2)}
         state, eager, eager_state = opt.init(params), params, opt.init(params)
         for k in range(1, 5):

@@ -1,15 +1,27 @@
-"""The optimizer against implementations nobody here wrote, and against itself across libraries."""
+"""A step: against the optimizers of PyTorch and optax, across libraries, in place, and refused."""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from small_trees import layered
 
 from adamcore import Adam
+from adamcore.errors import (
+    AdamcoreError,
+    ClockError,
+    GradientError,
+    HyperparameterError,
+    MaskError,
+    StateError,
+    TreeError,
+)
 
+A = np.ones(3)
 SHAPES = {"w": (3, 4), "b": (5,), "s": (), "e": (0, 2)}
 HYPER: dict[str, Any] = {"lr": 0.03, "b1": 0.8, "b2": 0.95, "eps": 1e-4}
 
@@ -101,64 +113,6 @@ def test_optax(lib: Any, case: str) -> None:
     close(run(lib, Adam(**HYPER, **ours)), want)
 
 
-@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
-def test_narrow_parameters_are_rounded_once(dtype: str) -> None:
-    torch = pytest.importorskip("torch")
-    narrow, opt = getattr(torch, dtype), Adam(lr=0.01)
-    p, g = torch.full((3,), 1.1).to(narrow), torch.full((3,), 0.3).to(narrow)
-    (q,), state = opt.step([p], [g], opt.init([p]))
-    wide = p.double() - 0.01 * g.double() / (g.double().abs() + 1e-8)
-    assert q.dtype == narrow
-    assert state.m[0].dtype == narrow
-    assert torch.equal(q, wide.to(narrow))
-    assert torch.equal(state.m[0], (0.1 * g.float()).to(narrow))
-
-
-def test_moment_dtype(lib: Any) -> None:
-    opt = Adam(moment_dtype="float64", amsgrad="corrected")
-    p = lib([1.0, 2.0], "float32")
-    q, state = opt.step(p, p, opt.init(p))
-    assert q.dtype == p.dtype
-    assert {lib.numpy(x).dtype for x in (state.m, state.v, state.v_max)} == {np.dtype("float64")}
-
-
-def test_bfloat16_in_numpy() -> None:
-    pytest.importorskip("ml_dtypes")
-    p = np.ones(3, dtype="bfloat16")
-    q, state = Adam(lr=0.5).step(p, p, Adam().init(p))
-    assert q.dtype == state.v.dtype == p.dtype
-    assert q.astype(float).tolist() == [0.5] * 3
-
-
-class TestSchedules:
-    def test_sees_the_clock_of_the_update_being_made(self, lib: Any) -> None:
-        seen: list[object] = []
-
-        def schedule(t: Any) -> float:
-            seen.append(t)
-            return 0.1 * t
-
-        opt, p = Adam(lr=schedule), {"a": lib([1.0]), "b": lib([1.0])}
-        state = opt.init(p)
-        p, state = opt.step(p, {"a": lib([1.0]), "b": None}, state)
-        p, state = opt.step(p, {"a": lib([1.0]), "b": lib([1.0])}, state)
-        assert seen == [1, 2, 1]
-        assert all(type(t) is int for t in seen)
-        np.testing.assert_allclose(lib.numpy(p["b"]), 1 - 0.1, rtol=1e-7)
-
-    def test_lr_overrides(self, lib: Any) -> None:
-        p = lib([1.0])
-        for lr in (0.25, np.float64(0.25), np.asarray(0.25), lib(0.25), lambda t: lib(0.25 * t)):
-            q, _ = Adam(lr=9.0, eps=0.0).step(p, p, Adam().init(p), lr=lr)
-            np.testing.assert_allclose(lib.numpy(q), 0.75)
-
-    def test_lr_zero_moves_only_moments(self, lib: Any) -> None:
-        p = lib([1.0])
-        q, state = Adam(lr=0.0).step(p, p, Adam().init(p))
-        assert lib.numpy(q) == 1.0
-        assert lib.numpy(state.m) != 0
-
-
 class TestStorage:
     def test_inputs_are_not_modified(self, lib: Any) -> None:
         p, g = {"a": lib([1.0, 2.0])}, {"a": lib([3.0, 4.0])}
@@ -222,34 +176,6 @@ class TestStorage:
         assert isinstance(state.m, np.ndarray)
 
 
-class TestClock:
-    def test_python_int(self) -> None:
-        p, opt = np.ones(2), Adam()
-        _, state = opt.step(p, p, opt.init(p)._replace(t=4))
-        assert state.t == 5
-        assert type(state.t) is int
-
-    @pytest.mark.parametrize("nesterov", ["none", "optax", "dozat"])
-    def test_saturates(self, lib: Any, nesterov: Any) -> None:
-        p, opt = lib([1.0]), Adam(nesterov=nesterov)
-        state = opt.init(p)._replace(t=lib(2**31 - 1, "int32"))
-        q, state = opt.step(p, p, state)
-        assert int(state.t) == 2**31 - 1
-        assert "int32" in str(state.t.dtype)
-        assert np.isfinite(lib.numpy(q)).all()
-
-    def test_global_is_one(self, lib: Any) -> None:
-        opt = Adam(clock="global", nesterov="dozat")
-        p = {"a": lib([1.0]), "b": lib([2.0])}
-        state = opt.init(p)
-        assert int(state.t) == 0
-        _, state = opt.step(p, p, state)
-        assert int(state.t) == 1
-        each = Adam(nesterov="dozat")
-        _, other = each.step(p, p, each.init(p))
-        assert float(state.mu_product) == float(other.mu_product["a"])
-
-
 class TestComplex:
     def test_componentwise_is_two_reals(self, lib: Any) -> None:
         opt = Adam(lr=0.1, weight_decay=0.1, amsgrad="uncorrected")
@@ -298,3 +224,96 @@ class TestComplex:
             theirs.step()
             ours, state = opt.step(ours, g, state)
         np.testing.assert_allclose(ours.numpy(), z.detach().numpy(), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        (
+            {"grads": lambda g: g["layer"].update(w=np.ones((3, 2)))},
+            GradientError,
+            r"\['w'\] is of shape \(3, 2\)",
+        ),
+        ({"grads": lambda g: g["layer"].update(w=np.ones((2, 3), "f4"))}, GradientError, "of dtype float32"),
+        ({"grads": lambda g: g["layer"].update(w=1.0)}, GradientError, r"grads\['layer'\]\['w'\] is float"),
+        ({"grads": lambda g: g["layer"].pop("b")}, TreeError, r"grads has no leaf grads\['layer'\]\['b'\]"),
+        ({"grads": lambda g: g.update(y=A)}, TreeError, r"grads\['y'\] has no counterpart"),
+        ({"grads": lambda g: g.update(x=[A])}, TreeError, r"no leaf grads\['x'\]"),
+        ({"state.m": lambda m: m.pop("x")}, StateError, r"state.m has no leaf state.m\['x'\]"),
+        ({"state.v": lambda v: v.update(x=np.ones(4))}, StateError, r"state.v\['x'\] is of shape \(4,\)"),
+        ({"state.m": lambda m: m.update(x=A.astype("f4"))}, StateError, "another moment_dtype"),
+        ({"state.t": lambda t: t.update(x=np.asarray(-1, "i4"))}, ClockError, r"state.t\['x'\] is -1"),
+        ({"state.t": lambda t: t.update(x=-3)}, ClockError, "is -3"),
+        ({"state.t": lambda t: t.update(x=np.asarray(2**31))}, ClockError, "is 2147483648: expected 0 to"),
+        (
+            {"state.t": lambda t: t.update(x=np.asarray(1.0))},
+            ClockError,
+            r"ndarray of float64 and shape \(\)",
+        ),
+        ({"state.t": lambda t: t.update(x=1.0)}, ClockError, "is 1.0: expected the number of updates"),
+        ({"state.t": lambda t: t.update(x=True)}, ClockError, "is True"),
+        ({"state.t": lambda t: t.update(x=np.ones(1, "i4"))}, ClockError, r"shape \(1,\)"),
+        ({"present": lambda f: f.update(x=1)}, MaskError, r"present\['x'\] is int: expected True or False"),
+        ({"present": lambda f: f.update(x=None)}, MaskError, "is NoneType"),
+        ({"present": lambda f: f.update(x=np.ones(3))}, MaskError, r"float64 and shape \(3,\)"),
+        ({"present": lambda f: f.update(x=np.ones(2, bool))}, MaskError, r"broadcasts to \(3,\)"),
+        ({"present": lambda f: f.update(x=np.ones((1, 3), bool))}, MaskError, r"shape \(1, 3\)"),
+        ({"present": lambda f: f.pop("x")}, MaskError, r"present has no leaf present\['x'\]"),
+        ({"lr": -1.0}, HyperparameterError, "lr=-1.0"),
+        ({"lr": float("nan")}, HyperparameterError, "lr=nan"),
+        ({"lr": np.asarray(-1.0)}, HyperparameterError, "lr=-1.0"),
+        ({"lr": np.ones(1)}, HyperparameterError, r"shape \(1,\)"),
+        ({"lr": "fast"}, HyperparameterError, "lr='fast'"),
+        ({"lr": lambda t: -0.1 * t}, HyperparameterError, "lr=-0.1"),
+    ],
+)
+def test_a_step_changes_nothing_before_it_raises(change: Any, error: type[AdamcoreError], words: str) -> None:
+    opt = Adam()
+    params, grads = layered(), layered()
+    state = opt.init(params)
+    flags = {"layer": {"w": True, "b": True}, "x": True}
+    [(name, edit)] = change.items()
+    lr = edit if name == "lr" else None
+    if name != "lr":
+        part = {"grads": grads, "present": flags, **{f"state.{k}": getattr(state, k) for k in "tmv"}}[name]
+        edit(part)
+    before = copy.deepcopy((params, state))
+    with pytest.raises(error, match=words):
+        opt.step(params, grads, state, lr=lr, present=flags, donate=True)
+    np.testing.assert_equal((params, state), before)
+
+
+def test_state_for_other_axes() -> None:
+    state = Adam().init(A)
+    with pytest.raises(StateError, match=r"state.v_max is None: expected a tree, as amsgrad='corrected'"):
+        Adam(amsgrad="corrected").step(A, A, state)
+    with pytest.raises(StateError, match=r"state.mu_product is None"):
+        Adam(nesterov="dozat").step(A, A, state)
+    with pytest.raises(StateError, match=r"state.v_max is there: expected None"):
+        Adam().step(A, A, Adam(amsgrad="corrected").init(A))
+    with pytest.raises(StateError, match="expected one clock"):
+        Adam(clock="global").step([A], [A], Adam().init([A]))
+    with pytest.raises(StateError, match=r"state.t has no leaf"):
+        Adam().step([A], [A], Adam(clock="global").init([A]))
+
+
+def test_a_gradient_where_there_is_no_parameter() -> None:
+    opt, params = Adam(), {"a": A, "b": None}
+    with pytest.raises(GradientError, match=r"where params\['b'\] is None"):
+        opt.step(params, {"a": A, "b": A}, opt.init(params))
+
+
+def test_traced_values_are_not_looked_at() -> None:
+    jax = pytest.importorskip("jax")
+    opt, p = Adam(), jax.numpy.ones(2)
+    q, _ = jax.jit(lambda p, s, lr: opt.step(p, p, s, lr=lr))(p, opt.init(p), -1.0)
+    assert (q > p).all()
+
+
+def test_gradients_of_torch() -> None:
+    torch = pytest.importorskip("torch")
+    p = torch.ones(2)
+    with pytest.raises(GradientError, match="on device meta: expected cpu"):
+        Adam().step(p, torch.ones(2, device="meta"), Adam().init(p))
+    with pytest.raises(GradientError, match="to_dense"):
+        Adam().step(p, p.to_sparse(), Adam().init(p))

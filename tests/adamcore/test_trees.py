@@ -8,8 +8,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from small_trees import layered
 
 from adamcore import Adam
+from adamcore.errors import BackendError, GradientError, ParameterError, TreeError
+
+A = np.ones(3)
 
 
 class Pair(NamedTuple):
@@ -145,3 +149,49 @@ def test_a_module_of_torch() -> None:
         grads = torch.autograd.grad(loss, list(params.values()))
         params, state = opt.step(params, dict(zip(params, grads, strict=True)), state, donate=True)
     assert losses[-1] < 0.01 * losses[0]
+
+
+@pytest.mark.parametrize(
+    ("leaf", "error", "words"),
+    [
+        (np.ones(2, dtype=int), ParameterError, r"params\['layer'\]\['w'\] has dtype int64"),
+        (np.ones(2, dtype=bool), ParameterError, "has dtype bool"),
+        (np.asarray(["a"]), ParameterError, "has dtype <U1"),
+        (1.5, ParameterError, r"params\['layer'\]\['w'\] is float: expected an array of numpy"),
+        ("w", ParameterError, "is str"),
+        (np.ma.masked_array([1.0], [True]), ParameterError, "masked array"),
+    ],
+)
+def test_parameters(leaf: Any, error: type[Exception], words: str) -> None:
+    for name in ("init", "step"):
+        params = layered()
+        params["layer"]["w"] = leaf
+        args = (params,) if name == "init" else (params, layered(), Adam().init(layered()))
+        with pytest.raises(error, match=words):
+            getattr(Adam(), name)(*args)
+
+
+def test_parameters_without_any_array() -> None:
+    with pytest.raises(ParameterError, match=r"params\['a'\]\[0\] is float"):
+        Adam().init({"a": [1.0]})
+
+
+def test_one_array_in_two_leaves() -> None:
+    with pytest.raises(TreeError, match=r"params\['b'\] and params\['a'\] are the same array"):
+        Adam().init({"a": A, "b": A})
+
+
+def test_libraries_mixed() -> None:
+    torch = pytest.importorskip("torch")
+    with pytest.raises(BackendError, match=r"params\[1\] is an array of torch in a tree of numpy"):
+        Adam().init([A, torch.ones(2)])
+    with pytest.raises(GradientError, match=r"grads\[0\] is Tensor: expected an array of numpy"):
+        Adam().step([A], [torch.ones(3)], Adam().init([A]))
+
+
+def test_tensors_that_cannot_be_optimized() -> None:
+    torch = pytest.importorskip("torch")
+    with pytest.raises(ParameterError, match="meta device"):
+        Adam().init({"w": torch.ones(2, device="meta")})
+    with pytest.raises(ParameterError, match=r"layout torch.sparse_coo"):
+        Adam().init(torch.eye(2).to_sparse())

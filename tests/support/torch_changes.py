@@ -130,7 +130,7 @@ def run(make: Callable[[], tuple[Any, list[Any]]], change: Change, steps: int = 
     return seen
 
 
-def long_way(*arguments: Any) -> list[Any]:
+def with_all_checks(*arguments: Any) -> list[Any]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(step_cache.StepCache, "ready", lambda *_: {})
+        patch.setattr(step_cache.StepCache, "bind", lambda *_: {})
         return run(*arguments)

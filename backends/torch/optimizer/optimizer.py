@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 import torch
 
 from adamcore.adam import Adam as Core
-from adamcore.backends.torch.backend import backend
+from adamcore.backends.torch import fast
 from adamcore.backends.torch.optimizer.freeze import Freezing
 from adamcore.backends.torch.optimizer.hooks import wrapped
 from adamcore.backends.torch.optimizer.param_groups import Group, core_of, of_dialect, of_group
@@ -136,21 +136,21 @@ class Adam(Freezing):
                 if skipped.item():
                     return loss
                 skipped = None
-        plain = scale is None and skipped is None and backend.prepares()
-        ready: dict[int, Any] = self._step_cache.ready(self.param_groups, self.state) if plain else {}
-        slots = [GroupState([], [], [], [], [], [], []) for _ in self.param_groups]
+        plain = scale is None and skipped is None and fast.can_cache()
+        bound: dict[int, Any] = self._step_cache.bind(self.param_groups, self.state) if plain else {}
+        gathered = [GroupState([], [], [], [], [], [], []) for _ in self.param_groups]
         for i, group in enumerate(self.param_groups):
-            if i not in ready:
-                self._init_group(i, group, *slots[i])
+            if i not in bound:
+                self._init_group(i, group, *gathered[i])
         for i, group in enumerate(self.param_groups):
-            if i in ready:
-                ready[i].run()
-            elif slots[i].clocks:
-                jobs, new = update_group(self._cores[i], group, slots[i], scale, skipped)
+            if i in bound:
+                bound[i]()
+            elif gathered[i].clocks:
+                jobs, new = update_group(self._cores[i], group, gathered[i], scale, skipped)
                 if group["differentiable"]:
-                    store_state(self.state, slots[i], new)
+                    store_state(self.state, gathered[i], new)
                 elif plain:
-                    self._step_cache.remember(i, self._cores[i], group, self.state, slots[i], jobs)
+                    self._step_cache.remember(i, self._cores[i], group, self.state, gathered[i], jobs)
         return loss
 
     def _init_group(
@@ -162,8 +162,8 @@ class Adam(Freezing):
         torch.compile knows this method by its name: it runs it where it traces the rest.
         """
         self._cores[index] = core_of(group)
-        slots = GroupState(params, grads, ms, vs, maxima, clocks, products)
-        gather_state(self._cores[index], group, self.state, slots, f"param_groups[{index}]")
+        gathered = GroupState(params, grads, ms, vs, maxima, clocks, products)
+        gather_state(self._cores[index], group, self.state, gathered, f"param_groups[{index}]")
 
     def _check_capture(self) -> None:
         """Refuse a CUDA graph that would have the host's clock baked in."""

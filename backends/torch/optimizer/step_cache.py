@@ -1,20 +1,20 @@
-"""Steps of a `torch.optim.Optimizer` on the same tensors again: what was gathered once is kept.
+"""Cached steps of a `torch.optim.Optimizer`: the step of a parameter group, whose checks were done once.
 
 To gather a group's state and check it takes longer than to step many small tensors.  So a step leaves
-a lane behind, and the next one asks, at little cost, whether all is still as it was:
+a cached step behind, and the next step asks, at little cost, whether everything is still as it was:
 
 * the parameters of the group, the frozen ones, and which have a gradient;
 * the settings, of which the group's Adam is made anew;
-* the optimizer's state: whose it is, the dictionaries and the tensors in them are the same objects;
+* the optimizer's state: whose it is, and that the dictionaries and the tensors in them are the same objects;
 * the tensors, whose `.data` may have been replaced: addresses, shapes, strides, dtypes, devices.
 
-Whatever is not as it was goes the long way, which knows all the errors, and leaves a new lane.  Of
-gradients nothing is kept but what they were like.
+Any difference takes the step with all checks, which knows all the errors and leaves a new cached step.
+Of gradients nothing is kept but their layout.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from ctypes import c_double, c_int32
 from itertools import chain, compress, repeat
 from operator import is_, is_not, itemgetter
@@ -25,187 +25,208 @@ import torch
 from adamcore.adam import Adam as Core
 from adamcore.backends.torch import fast, nvrtc
 from adamcore.backends.torch.backend import backend
+from adamcore.backends.torch.cuda import DeviceClockStep
 from adamcore.backends.torch.optimizer.param_groups import Group, core_of, number_of, settings_of
 from adamcore.backends.torch.optimizer.state import GroupState, State
 from adamcore.clock import Ticker
 from adamcore.coefficients import MAX_CLOCK
 from adamcore.definition import Coefficients
-from adamcore.protocol import Job, Prepared
+from adamcore.protocol import Columns, ColumnStep, Job
 from adamcore.tracing import formula
 
-PATTERNS = 4  #: of absent gradients that are remembered of a group
+PATTERNS = 4  #: cached steps of one group, for different sets of parameters that have a gradient
 INFINITE = float("inf")
 
 
 class StepCache:
-    """The lanes of one optimizer; never copied or saved with it."""
+    """The cached steps of one optimizer; it is never copied or saved with the optimizer."""
 
     def __init__(self) -> None:
-        self.lanes: dict[tuple[int, bytes], GroupStep] = {}  # by group, and which of its gradients are there
-        self.keys: list[Any] = []
-        self.owns: list[Any] = []
+        self.steps: dict[tuple[int, bytes], GroupStep] = {}  # by group, and which gradients are there
+        self.keys: list[Any] = []  # the optimizer's state: whose it is,
+        self.entries: list[Any] = []  # and the dictionaries
 
-    def ready(self, groups: Sequence[Group], state: State) -> dict[int, GroupStep]:
-        """The lanes of those groups that can be stepped as before; nothing is changed yet.
+    def bind(self, groups: Sequence[Group], state: State) -> dict[int, Callable[[], None]]:
+        """Return, for the groups whose cached step fits, a function that makes the step.
+
+        Nothing is changed until the functions are called.
 
         Raises:
             HyperparameterError, AxisError: a setting was changed to one without a meaning.
         """
-        if not self.lanes:
+        if not self.steps:
             return {}
-        if not same(state, self.keys) or not same(state.values(), self.owns):
-            self.lanes = {}
+        if not same(state, self.keys) or not same(state.values(), self.entries):
+            self.steps = {}
             return {}
         found = {}
         for i, group in enumerate(groups):
             grads = [p.grad for p in group["params"]]
-            lane = self.lanes.get((i, pattern(grads)))
-            if lane is not None and lane.fits(group, grads):
-                found[i] = lane
+            cached = self.steps.get((i, pattern(grads)))
+            run = None if cached is None else cached.bind(group, grads)
+            if run is not None:
+                found[i] = run
         return found
 
     def remember(
-        self, i: int, core: Core, group: Group, state: State, slots: GroupState, jobs: list[Job]
+        self, i: int, core: Core, group: Group, state: State, gathered: GroupState, jobs: list[Job]
     ) -> None:
-        """Prepare for another step like this one of group ``i``, if it can be made faster."""
+        """Keep a cached step for another step like this one of group ``i``, if there can be one."""
         key = i, pattern([p.grad for p in group["params"]])
-        self.lanes.pop(key, None)
-        if not jobs or not same([job.p for job in jobs], slots.params):
+        self.steps.pop(key, None)
+        if not jobs or not same([job.p for job in jobs], gathered.params):
             return
-        kind = (
-            GroupStep if countable(slots) else None if nvrtc.seen(slots.clocks[0]) else DeviceClockGroupStep
-        )
-        prepared = None if kind is None else fast.prepare(core, jobs)
-        if kind is not None and prepared is not None and kind.suits(prepared):
-            self.keys, self.owns = list(state), list(state.values())
-            keeps = jobs[0].coefficients.keep_p is not None
-            self.lanes[key] = kind(core, group, state, slots, prepared, keeps)
-            mine = [k for k in self.lanes if k[0] == i]
+        cached = group_step(core, group, state, gathered, jobs)
+        if cached is not None:
+            self.keys, self.entries = list(state), list(state.values())
+            self.steps[key] = cached
+            mine = [k for k in self.steps if k[0] == i]
             if len(mine) > PATTERNS:
-                del self.lanes[mine[0]]
+                del self.steps[mine[0]]
+
+
+def group_step(
+    core: Core, group: Group, state: State, gathered: GroupState, jobs: list[Job]
+) -> GroupStep | None:
+    """Return a cached step of a group; None if its clocks or its jobs do not allow one."""
+    if countable(gathered):
+        column_step = fast.column_step(core, jobs)
+        return None if column_step is None else GroupStep(core, group, state, gathered, jobs, column_step)
+    if nvrtc.seen(gathered.clocks[0]):
+        return None
+    column_step = fast.column_step(core, jobs)
+    if not isinstance(column_step, DeviceClockStep):
+        return None
+    return DeviceClockGroupStep(core, group, state, gathered, jobs, column_step)
 
 
 class GroupStep:
-    """A group's step with the same parameters taking part."""
+    """A cached step of one group, with the same parameters taking part; clocks are ticked in memory."""
 
     def __init__(
-        self, core: Core, group: Group, state: State, slots: GroupState, prepared: Prepared, keeps: bool
+        self,
+        core: Core,
+        group: Group,
+        state: State,
+        gathered: GroupState,
+        jobs: list[Job],
+        column_step: ColumnStep,
     ) -> None:
-        self.core, self.prepared, self.settings = core, prepared, settings_of(group)
-        self.keeps = keeps  # whether there is a keep_p, the one term that lr and t can take away
+        self.core, self.column_step, self.settings = core, column_step, settings_of(group)
+        self.keeps = jobs[0].coefficients.keep_p is not None  # lr and t can take this term away
         self.members, self.frozen = list(group["params"]), group["frozen"]
-        moving = set(map(id, slots.params))
-        self.part = [id(p) in moving for p in self.members]
-        self.owns = [state[p] for p in slots.params]
-        names = ["exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if core.amsgrad != "none" else [])]
-        self.clocked = ["step", *(["mu_product"] if core.nesterov == "dozat" else [])]
-        self.read = itemgetter(*names, *(self.clocked if core.clock == "per-parameter" else []))
-        self.entries = self.look(group)
-        self.params = list(slots.params)
-        self.moments = [slots.ms, slots.vs, slots.maxima][: len(names)]
-        self.clocks = [*slots.clocks, *(x for x in slots.products if x is not None)]
-        self.places = list(map(torch.Tensor.data_ptr, self.clocks))
-        self.attach(len(slots.clocks))
-        self.now: list[int] = []
-        self.each: list[Coefficients] = []
+        moving = set(map(id, gathered.params))
+        self.taking_part = [id(p) in moving for p in self.members]
+        self.owners = [state[p] for p in gathered.params]
+        moments = ["exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if core.amsgrad != "none" else [])]
+        self.clock_names = ["step", *(["mu_product"] if core.nesterov == "dozat" else [])]
+        self.read = itemgetter(*moments, *(self.clock_names if core.clock == "per-parameter" else []))
+        self.tensors = self.look_up(group)
+        self.params, self.ms, self.vs = list(gathered.params), gathered.ms, gathered.vs
+        self.maxima = gathered.maxima if core.amsgrad != "none" else []
+        self.clocks, self.products = gathered.clocks, [x for x in gathered.products if x is not None]
+        self.addresses = self.clock_addresses()
+        self.attach()
 
-    @staticmethod
-    def suits(prepared: Any) -> bool:
-        """Whether these jobs can be done in a lane of this kind."""
-        return True
-
-    def attach(self, count: int) -> None:
-        """Find so many clocks, and the products behind them, in memory."""
-        self.counts = list(map(c_int32.from_address, self.places[:count]))
-        self.products = list(map(c_double.from_address, self.places[count:]))
+    def attach(self) -> None:
+        """Find the clocks, and the products behind them, in memory."""
+        count = len(self.clocks)
+        self.clock_cells = list(map(c_int32.from_address, self.addresses[:count]))
+        self.product_cells = list(map(c_double.from_address, self.addresses[count:]))
         self.formula = None if self.products else formula(self.core)
 
-    def look(self, group: Group) -> list[Any]:
-        """What the state holds of the parameters, and the group of its clock."""
-        found = list(chain.from_iterable(map(self.read, self.owns)))
-        return found if self.core.clock == "per-parameter" else found + [group[name] for name in self.clocked]
+    def clock_addresses(self) -> list[int]:
+        return list(map(torch.Tensor.data_ptr, chain(self.clocks, self.products)))
 
-    def fits(self, group: Group, grads: list[Any]) -> bool:
-        """Whether the step can be made with these gradients; to be followed by :meth:`run`."""
+    def look_up(self, group: Group) -> list[Any]:
+        """Return what the state holds for the parameters, and the group for its clock."""
+        found = list(chain.from_iterable(map(self.read, self.owners)))
+        if self.core.clock == "per-parameter":
+            return found
+        return found + [group[name] for name in self.clock_names]
+
+    def bind(self, group: Group, grads: list[Any]) -> Callable[[], None] | None:
+        """Return a function that makes the step with these gradients; None if anything is not as it was."""
         settings = settings_of(group)
         if settings is None or self.settings is None or not same(settings, self.settings):
             if core_of(group) is not self.core:
-                return False
+                return None
             self.settings = settings
         if group["differentiable"] or group["frozen"] != self.frozen:
-            return False
+            return None
         try:
-            if not same(group["params"], self.members) or not same(self.look(group), self.entries):
-                return False
+            if not same(group["params"], self.members) or not same(self.look_up(group), self.tensors):
+                return None
         except KeyError:
-            return False
-        if list(map(torch.Tensor.data_ptr, self.clocks)) != self.places:
-            return False
-        columns = [self.params, list(compress(grads, self.part)), *self.moments]
-        return self.prepared.fits(columns) and self.tick(group["lr"])
+            return None
+        if self.clock_addresses() != self.addresses:
+            return None
+        taking_part = list(compress(grads, self.taking_part))
+        return self.bind_columns(
+            Columns(self.params, taking_part, self.ms, self.vs, self.maxima), group["lr"]
+        )
 
-    def tick(self, lr: Any) -> bool:
-        """Form the coefficients; False if the host can't know them."""
-        self.now = now = [cell.value for cell in self.counts]
+    def bind_columns(self, columns: Columns, lr: Any) -> Callable[[], None] | None:
+        """Return a function that steps the tensors and ticks the clocks, or None."""
+        cells, product_cells = self.clock_cells, self.product_cells
+        now = [cell.value for cell in cells]
         if min(now) < 0 or max(now) >= MAX_CLOCK:
-            return False
-        if now.count(now[0]) == len(now) and not self.products:
-            each: list[Any] = [self.coefficients(lr, now[0], None)]
+            return None
+        if now.count(now[0]) == len(now) and not product_cells:
+            coefficients: list[Any] = [self.coefficients(lr, now[0], None)]
         else:
-            keys = list(zip(now, [cell.value for cell in self.products] or repeat(None), strict=False))
+            keys = list(zip(now, [cell.value for cell in product_cells] or repeat(None), strict=False))
             known = {key: self.coefficients(lr, *key) for key in set(keys)}
-            each = [known[key] for key in keys]
-        self.each = each
-        return all(c is not None and (c.keep_p is not None) is self.keeps for c in each)
+            coefficients = [known[key] for key in keys]
+        for c in coefficients:
+            if c is None or (c.keep_p is None) is self.keeps:
+                return None  # the host can't know them, or they are for another program
+        run = self.column_step.bind(columns, coefficients)
+        if run is None:
+            return None
+
+        def step() -> None:
+            run()
+            for cell, t in zip(cells, now, strict=True):
+                cell.value = t + 1
+            for product, c in zip(product_cells, coefficients if product_cells else (), strict=True):
+                product.value = c.mu_product
+
+        return step
 
     def coefficients(self, lr: Any, t: int, product: float | None) -> Coefficients | None:
-        """Those of the update after the ``t``-th."""
+        """Return the coefficients of the update after the ``t``-th; None if the host can't know them."""
         if self.formula is not None and type(lr) is float and 0.0 <= lr < INFINITE:
             return self.formula(t + 1, lr)
         return Ticker(self.core, backend, number_of(lr)).on_host(t + 1, product)
 
-    def run(self) -> None:
-        """Make the step, and tick."""
-        self.prepared.run(self.each)
-        for cell, t in zip(self.counts, self.now, strict=True):
-            cell.value = t + 1
-        for product, c in zip(self.products, self.each if self.products else (), strict=True):
-            product.value = c.mu_product  # type: ignore[assignment]
-
 
 class DeviceClockGroupStep(GroupStep):
-    """One whose clocks are out of the host's sight, on the device, and are ticked there."""
+    """A cached step of one group whose clocks are on a device, where the host does not see them."""
 
-    @staticmethod
-    def suits(prepared: Any) -> bool:
-        return hasattr(prepared, "ticks")
+    column_step: DeviceClockStep
 
-    def attach(self, count: int) -> None:
-        self.count = count
+    def attach(self) -> None:
+        pass
 
-    def tick(self, lr: Any) -> bool:
-        prepared: Any = self.prepared
-        return bool(prepared.ticks(number_of(lr), self.clocks[: self.count], self.clocks[self.count :]))
-
-    def run(self) -> None:
-        prepared: Any = self.prepared
-        prepared.advance()
+    def bind_columns(self, columns: Columns, lr: Any) -> Callable[[], None] | None:
+        return self.column_step.bind_clocks(columns, self.clocks, self.products, number_of(lr))
 
 
 def same(now: Any, before: Any) -> bool:
-    """Whether these are the same objects."""
+    """True if these are the same objects."""
     return len(now) == len(before) and all(map(is_, now, before))
 
 
 def pattern(grads: list[Any]) -> bytes:
-    """Which gradients are there."""
+    """Return which gradients are there."""
     return bytes(map(is_not, grads, repeat(None)))
 
 
-def countable(slots: GroupState) -> bool:
-    """Whether clocks can be read and ticked where they stand in memory."""
-    products = [x for x in slots.products if x is not None]
-    kinds: Any = chain(zip(slots.clocks, repeat(torch.int32)), zip(products, repeat(torch.float64)))
+def countable(gathered: GroupState) -> bool:
+    """True if clocks can be read and ticked in the memory of the host."""
+    products = [x for x in gathered.products if x is not None]
+    kinds: Any = chain(zip(gathered.clocks, repeat(torch.int32)), zip(products, repeat(torch.float64)))
     if not all(nvrtc.seen(x) and x.dtype is dtype and x.numel() == 1 for x, dtype in kinds):
         return False
-    return len(set(map(torch.Tensor.data_ptr, slots.clocks))) == len(slots.clocks)
+    return len(set(map(torch.Tensor.data_ptr, gathered.clocks))) == len(gathered.clocks)

@@ -8,7 +8,6 @@ from typing import Any
 import torch
 
 from adamcore.adam import Adam as Core
-from adamcore.backends.base import BaseBackend
 from adamcore.backends.torch import nvrtc
 from adamcore.backends.torch.backend import TorchBackend, backend
 from adamcore.backends.torch.optimizer import sparse
@@ -25,10 +24,12 @@ from adamcore.types import Array
 class Recording(TorchBackend):
     """PyTorch with the step recorded for autograd."""
 
+    fast = None
+
     def host(self, x: Array) -> Any:
         return None if x.requires_grad else super().host(x)
 
-    def ticked(self, *_: Any) -> None:
+    def tick_on_device(self, *_: Any) -> None:
         return None
 
     def scope(self) -> AbstractContextManager[Any]:
@@ -78,7 +79,7 @@ def update_group(
         rows.append(row)
 
     if differentiable:
-        results = BaseBackend.apply(recording, core, jobs, False)
+        results = recording.apply(core, jobs, False)
     else:
         results = backend.apply(core, jobs, True)
     for i, (job, new) in enumerate(zip(jobs, results, strict=True)):

@@ -14,7 +14,7 @@ from adamcore import Adam
 jax = pytest.importorskip("jax")
 import jax.numpy as jnp  # noqa: E402
 
-from adamcore.backends.jax import fast, ffi  # noqa: E402
+from adamcore.backends.jax import ffi, jit_program  # noqa: E402
 
 
 @pytest.fixture(params=["xla", "machine"])
@@ -24,7 +24,7 @@ def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
         monkeypatch.setattr(ffi, "available", lambda: False)
     elif not ffi.available():
         pytest.skip("no llvmlite, or an interface that is not known here")
-    fast.plan.cache_clear()
+    jit_program.program_of_kinds.cache_clear()
     return str(request.param)
 
 
@@ -102,14 +102,14 @@ def test_donated_and_compiled_once(path: str) -> None:
     adam = Adam(lr=0.1)
     params, grads = {"a": jnp.ones(70), "b": jnp.ones(())}, {"a": jnp.ones(70), "b": jnp.ones(())}
     state = adam.init(params)
-    before = fast.Plan.traced
+    before = jit_program.JitProgram.traced
     for k in range(5):
         old, old_state = params, state
         params, state = adam.step(params, grads, state, lr=0.1 * k, donate=True)
         assert old["a"].is_deleted()
         assert old_state.v["a"].is_deleted()
         assert not grads["a"].is_deleted()
-    assert fast.Plan.traced == before + 2  # the first step, and all that come on what it returned
+    assert jit_program.JitProgram.traced == before + 2  # the first step, and the cached one
     assert int(state.t["a"]) == 5
 
 

@@ -12,7 +12,7 @@ from adamcore import Adam
 
 jax = pytest.importorskip("jax")
 import jax.numpy as jnp  # noqa: E402
-from jax_lanes import on_two_devices  # noqa: E402
+from jax_steps import on_two_devices  # noqa: E402
 
 from adamcore.backends.jax import ffi, native  # noqa: E402
 

@@ -13,17 +13,17 @@ from adamcore.errors import HyperparameterError
 
 jax = pytest.importorskip("jax")
 import jax.numpy as jnp  # noqa: E402
-from jax_lanes import counted, steps, the_long_way, tree  # noqa: E402
+from jax_steps import all_checks, counted, steps, tree  # noqa: E402
 
 KINDS = [adam for adam in adams(12) if adam.nesterov != "dozat"]
 
 
 @pytest.mark.parametrize("adam", KINDS, ids=range(len(KINDS)))
-def test_the_bits_of_the_long_way(adam: Adam) -> None:
+def test_the_bits_of_all_checks(adam: Adam) -> None:
     with counted() as made:
         ours = steps(adam)
     assert made.count(True) == 4
-    with the_long_way():
+    with all_checks():
         assert steps(adam) == ours
 
 
@@ -34,7 +34,7 @@ def test_absent_gradients(clock: Any, absent: tuple[str, ...]) -> None:
     with counted() as made:
         ours = steps(adam, 6, absent)
     assert made.count(True) == 4  # all but the first of each pattern
-    with the_long_way():
+    with all_checks():
         assert steps(adam, 6, absent) == ours
 
 
@@ -68,7 +68,7 @@ def test_clocks_of_their_own(thaw: bool) -> None:
         ours, state = run()
     assert made[-1]
     assert [int(t) for t in state.t.values()] == [6, 6, 6, 6, 4]
-    with the_long_way():
+    with all_checks():
         assert run()[0] == ours
 
 
@@ -89,7 +89,7 @@ def test_lr_and_schedules() -> None:
         with counted() as made:
             ours = steps(adam, **lr)
         assert made.count(True) == 4
-        with the_long_way():
+        with all_checks():
             assert steps(adam, **lr) == ours
     with pytest.raises(HyperparameterError):
         steps(adam, lr=-1.0)
@@ -107,5 +107,5 @@ def test_a_term_that_comes_with_the_learning_rate() -> None:
         return jax.tree.map(lambda x: np.asarray(x).tobytes(), (params, state))
 
     ours = run()
-    with the_long_way():
+    with all_checks():
         assert run() == ours

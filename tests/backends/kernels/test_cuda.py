@@ -32,9 +32,9 @@ def dialects() -> list[Adam]:
 
 
 @cache
-def tickings() -> dict[str, cuda_coefficients.Ticking]:
+def tickings() -> dict[str, cuda_coefficients.ClockKernel]:
     """One for each different program that the dialects have."""
-    return {str(ticking.program): ticking for ticking in map(cuda_coefficients.Ticking, dialects())}
+    return {str(ticking.program): ticking for ticking in map(cuda_coefficients.ClockKernel, dialects())}
 
 
 def test_every_operation_stands_there() -> None:
@@ -50,7 +50,7 @@ def test_every_operation_stands_there() -> None:
 
 
 def test_results_beside_or_in_place() -> None:
-    made = cuda_coefficients.Ticking(Adam(amsgrad="uncorrected")).program
+    made = cuda_coefficients.ClockKernel(Adam(amsgrad="uncorrected")).program
     assert cuda.arrays(made, True) == ["p", "g", "m", "v", "v_max"]
     assert cuda.arrays(made, False) == ["p", "g", "m", "v", "v_max", "p_new", "m_new", "v_new", "v_max_new"]
     text = cuda.text(made, FLOAT, False, SMALL)
@@ -66,7 +66,7 @@ def test_new_hyperparameters_compile_nothing() -> None:
         )  # fmt: skip
         if (adam.b1 < 0.5) != (other.b1 < 0.5) or (adam.b2 < 0.5) != (other.b2 < 0.5):
             continue
-        one, two = cuda_coefficients.Ticking(adam), cuda_coefficients.Ticking(other)
+        one, two = cuda_coefficients.ClockKernel(adam), cuda_coefficients.ClockKernel(other)
         assert one.text("float32", SMALL) == two.text("float32", SMALL)
         assert one.program is two.program
 

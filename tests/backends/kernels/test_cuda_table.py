@@ -95,7 +95,7 @@ def test_huge_arrays() -> None:
 def test_arguments_fit_into_a_launch() -> None:
     """4096 bytes on every GPU, 32764 since CUDA 12.1: the table and all that stands beside it."""
     numbers = max(
-        len(cuda_coefficients.Ticking(adam).numbers) for adam in [*adams(400), Adam(nesterov="dozat")]
+        len(cuda_coefficients.ClockKernel(adam).numbers) for adam in [*adams(400), Adam(nesterov="dozat")]
     )
     for words, room in ((SMALL, 4096), (LARGE, 32764)):
         assert 8 * words + 4 + 8 * numbers + 8 * 4 + 3 * 4 <= room

@@ -168,7 +168,7 @@ def test_extra_memory_in_place(path: str) -> None:
     assert peak < 1 << 20
 
 
-def test_lanes_hold_no_array_alive_and_notice_changes(path: str) -> None:
+def test_cached_steps_hold_no_array_alive_and_notice_changes(path: str) -> None:
     import gc
     import pickle
     import weakref
@@ -192,7 +192,7 @@ def test_lanes_hold_no_array_alive_and_notice_changes(path: str) -> None:
     assert reference() is None
 
 
-def test_errors_are_those_of_the_long_way(path: str) -> None:
+def test_errors_are_those_of_all_checks(path: str) -> None:
     from adamcore.errors import GradientError, HyperparameterError, TreeError
 
     adam, params = Adam(), {"a": np.ones(3, "f")}
@@ -229,7 +229,7 @@ def test_gradients_helper_has_every_kind() -> None:
 
 @pytest.mark.parametrize("lrs", [(0.8, 0.8, 0.1, 0.1), (0.1, 0.1, 0.8, 0.8)])
 def test_a_decay_that_passes_one_half(path: str, lrs: tuple[float, ...]) -> None:
-    """Where lr*weight_decay is above 1/2 the program is another (NUM.4), and no lane may keep the old one."""
+    """Where lr*weight_decay is above 1/2 the program is another (NUM.4); a cached step may not keep it."""
     adam = Adam(decay="decoupled", weight_decay=1.0)
     p = q = np.linspace(-1, 1, 9, dtype="f")
     q, g = q.copy(), np.ones(9, "f")

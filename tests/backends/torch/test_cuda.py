@@ -142,7 +142,7 @@ def test_lr_on_the_device(dtype: Any, shim: Shim) -> None:
         assert got == reference(adam, make(), lr=lambda k: float(torch.tensor(lrs[k], dtype=dtype)))
 
 
-def test_what_the_device_does_not_read_goes_the_long_way(shim: Shim) -> None:
+def test_what_the_device_does_not_read_goes_all_checks(shim: Shim) -> None:
     """A function of the clock, or a learning rate in 16 bits: coefficients by PyTorch's own operations."""
 
     def schedule(t: Any) -> Any:

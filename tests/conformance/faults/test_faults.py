@@ -8,11 +8,12 @@ from register import ITEMS
 
 from adamcore import Adam
 from adamcore.conformance.faults import FAULTS
+from adamcore.conformance.oracle.model import float_trajectory
 from adamcore.conformance.oracle.perturbation import Fault
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.rules import SAYS
 from adamcore.conformance.types import Run
-from adamcore.conformance.verdict.match import float_trajectory, is_proved, looks_like, model_distance
+from adamcore.conformance.verdict.match import follows_formula, is_proved, relative_distance
 
 score.load(score.files("numpy"))
 
@@ -60,16 +61,16 @@ def rounded(claim: Adam, probe: str, of: Fault | None, error: float) -> Run:
 
 def test_a_form_explains_what_is_as_close_as_roundings_and_nothing_farther() -> None:
     claim, probe, known = Adam(decay="decoupled"), PROBES["DEC.1/coupling"], fault("v-of-|g|")
-    assert looks_like(claim, probe, rounded(claim, probe.name, known, 1e-12), known)
+    assert follows_formula(claim, probe, rounded(claim, probe.name, known, 1e-12), known)
     assert is_proved(claim, probe, "float64", rounded(claim, probe.name, known, 1e-12), fault=known)
-    assert not looks_like(claim, probe, rounded(claim, probe.name, known, 1e-7), known)
+    assert not follows_formula(claim, probe, rounded(claim, probe.name, known, 1e-7), known)
 
 
 def test_a_form_that_changes_nothing_explains_nothing() -> None:
     claim, probe, idle = Adam(decay="decoupled"), PROBES["DEC.1/coupling"], fault("v-floor-1e-30")
     run = rounded(claim, probe.name, None, 1e-10)
-    assert model_distance(float_trajectory(claim, probe, idle), run, 1.0) < 1e-9
-    assert not looks_like(claim, probe, run, idle)
+    assert relative_distance(float_trajectory(claim, probe, idle), run, 1.0) < 1e-9
+    assert not follows_formula(claim, probe, run, idle)
 
 
 def test_rounding_as_in_float32_is_proved_by_the_bound_of_float32() -> None:

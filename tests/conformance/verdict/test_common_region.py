@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 import pytest
 
 from adamcore import Adam
-from adamcore.conformance.faults._inputs import with_hyper
+from adamcore.conformance.oracle.model import float_trajectory
 from adamcore.conformance.oracle.perturbation import Fault
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.types import Finding, FloatArray, Probe, Run
 from adamcore.conformance.verdict.case import Case
 from adamcore.conformance.verdict.common_region import common_region
 from adamcore.conformance.verdict.judge import judge
-from adamcore.conformance.verdict.match import float_trajectory
 
 CLAIM = Adam(decay="decoupled", amsgrad="uncorrected")
 LONG = 40  #: steps; probes of more are left out for time
@@ -110,5 +108,5 @@ def test_failures_are_named_by_where_they_lie(disturb: Disturb, area: str, says:
 def test_a_small_change_of_a_hyperparameter_shows_where_it_matters(
     name: str, factor: float, area: str
 ) -> None:
-    changed = Fault(probe=partial(with_hyper, lambda h: {name: factor * h[name]}))
+    changed = Fault(probe=lambda probe: probe.with_hyper(**{name: factor * probe.hyper[name]}))
     assert found(right, changed).area == area

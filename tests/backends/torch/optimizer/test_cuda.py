@@ -13,7 +13,7 @@ pytest.importorskip("llvmlite")
 
 from cuda_shim import Shim, needs_compiler, pretending  # noqa: E402
 from torch.nn import Parameter  # noqa: E402
-from torch_changes import CHANGES, long_way, run  # noqa: E402
+from torch_changes import CHANGES, run, with_all_checks  # noqa: E402
 from torch_runs import bits, gradients, parameters  # noqa: E402
 
 from adamcore.backends.torch import (  # noqa: E402
@@ -54,7 +54,7 @@ def test_a_change_between_steps(name: str, shim: Shim) -> None:
         made = names(shim)
         rows = "fill" if shim.sees else "tick"  # type: ignore[attr-defined]
         assert "\n".join(made).count(f"{rows}\nupdate\n{rows}\nupdate") >= 2, "no step took two launches"
-        assert got == long_way(make, change), settings
+        assert got == with_all_checks(make, change), settings
 
 
 def test_two_launches(shim: Shim) -> None:
@@ -139,7 +139,7 @@ def test_tensors_stay_where_they_are(shim: Shim) -> None:
     assert {k: (id(x), x.data_ptr()) for k, x in optimizer.state[p].items()} == held
 
 
-def test_skipped_steps_and_sparse_gradients_go_the_long_way(shim: Shim) -> None:
+def test_skipped_steps_and_sparse_gradients_go_all_checks(shim: Shim) -> None:
     p = Parameter(torch.ones(4, 3))
     optimizer: Any = Adam([p], lr=0.1, fused=True)  # GradScaler sets `found_inf` on it
     optimizer.found_inf = torch.tensor(0.0)

@@ -14,8 +14,8 @@ pytest.importorskip("llvmlite")
 from torch.nn import Parameter  # noqa: E402
 from torch_changes import (  # noqa: E402
     CHANGES,
-    long_way,
     run,
+    with_all_checks,
 )
 from torch_runs import bits, parameters  # noqa: E402
 
@@ -26,20 +26,26 @@ from adamcore.backends.torch import (  # noqa: E402
 )
 from adamcore.backends.torch.optimizer import step_cache  # noqa: E402
 from adamcore.errors import AdamcoreError, StateError  # noqa: E402
+from adamcore.protocol import Columns  # noqa: E402
 
 
 @pytest.fixture
 def ran(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """The lanes that have made a step, one for each."""
-    lanes: list[Any] = []
-    inner = step_cache.GroupStep.run
+    """The cached steps that were made, in their order."""
+    made: list[Any] = []
+    bind = step_cache.GroupStep.bind
 
-    def run(lane: Any) -> Any:
-        lanes.append(lane)
-        return inner(lane)
+    def counting(cached: Any, *arguments: Any) -> Any:
+        run = bind(cached, *arguments)
 
-    monkeypatch.setattr(step_cache.GroupStep, "run", run)
-    return lanes
+        def step() -> None:
+            made.append(cached)
+            run()
+
+        return None if run is None else step
+
+    monkeypatch.setattr(step_cache.GroupStep, "bind", counting)
+    return made
 
 
 @pytest.mark.parametrize("name", CHANGES)
@@ -54,14 +60,14 @@ def test_a_change_between_steps(name: str, ran: list[Any]) -> None:
         if settings.get("clock") == "global" and name.startswith(("t ", "one clock")):
             change = CHANGES["nothing"]
         got = run(make, change)
-        assert len(ran) >= 4, "no step went the short way"
+        assert len(ran) >= 4, "no cached step was made"
         ran.clear()
-        assert got == long_way(make, change), settings
+        assert got == with_all_checks(make, change), settings
 
 
 @pytest.mark.parametrize("guards", [True, False])
 def test_gradients_of_other_kinds(guards: bool, ran: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """None, sparse, of another layout, in the parameter's own memory: all as the long way does it."""
+    """None, sparse, of another layout, in the parameter's own memory: all as with all checks."""
     if not guards:  # where PyTorch has no such class
         monkeypatch.setattr(fast, "TensorGuards", None)
 
@@ -83,11 +89,11 @@ def test_gradients_of_other_kinds(guards: bool, ran: list[Any], monkeypatch: pyt
     got = trajectory()
     assert len(ran) > 8
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(step_cache.StepCache, "ready", lambda *_: {})
+        patch.setattr(step_cache.StepCache, "bind", lambda *_: {})
         assert got == trajectory()
 
 
-def test_patterns_of_absence_each_have_a_lane(ran: list[Any]) -> None:
+def test_patterns_of_absence_each_have_a_cached_step(ran: list[Any]) -> None:
     params = parameters((3,), (4,))
     optimizer = Adam(params, lr=0.1)
     for t in range(12):
@@ -95,8 +101,8 @@ def test_patterns_of_absence_each_have_a_lane(ran: list[Any]) -> None:
         params[1].grad = torch.ones(4) if t % 2 else None
         optimizer.step()
     assert [int(optimizer.state[p]["step"]) for p in params] == [8, 6]
-    assert len(ran) == 7  # of 12: two without any gradient, and each pattern the long way once
-    assert len(optimizer._step_cache.lanes) == 3
+    assert len(ran) == 7  # of 12: two without any gradient, and each pattern with all checks once
+    assert len(optimizer._step_cache.steps) == 3
 
 
 @pytest.mark.parametrize("guards", [True, False])
@@ -107,14 +113,14 @@ def test_tensors_of_another_kind_at_the_same_address(guards: bool, monkeypatch: 
         lambda x: x.t(), lambda x: x[:2], lambda x: x.flatten(), lambda x: x.view(torch.int32),
         lambda x: torch._neg_view(x), lambda x: x.requires_grad_(),
     ):  # fmt: skip
-        columns = [[torch.ones(3, 3)] for _ in range(4)]
-        alike = fast.MEMORY.likeness(columns)
-        assert alike([[x[0].clone()] for x in columns])
+        columns = Columns(*([torch.ones(3, 3)] for _ in range(4)))
+        alike = fast.MEMORY.guard(columns)
+        assert alike(Columns(*([x[0].clone()] for x in columns[:4])))
         for k in range(4):
-            assert not alike([[kind(x[0]) if n == k else x[0]] for n, x in enumerate(columns)])
+            assert not alike(Columns(*([kind(x[0]) if n == k else x[0]] for n, x in enumerate(columns[:4]))))
             columns[k][0].requires_grad_(False)
-        assert not alike([columns[0], [None], *columns[2:]])
-        assert not alike([columns[0], [columns[1][0].to_sparse()], *columns[2:]])
+        assert not alike(columns._replace(g=[None]))
+        assert not alike(columns._replace(g=[columns.g[0].to_sparse()]))
 
 
 def test_state_of_another_shape() -> None:
@@ -147,7 +153,7 @@ def test_all_groups_are_checked_before_one_is_stepped(ran: list[Any]) -> None:
     assert bits([a, optimizer.state[a]]) == before
 
 
-def test_what_autograd_is_to_record_goes_the_long_way(ran: list[Any]) -> None:
+def test_what_autograd_is_to_record_goes_all_checks(ran: list[Any]) -> None:
     [p] = parameters((3,))
     optimizer = Adam([p])
     for differentiable in (False, False, True, True, False):
@@ -167,7 +173,7 @@ def test_copies_go_their_own_way(ran: list[Any]) -> None:
         optimizer.step()
     before = bits([params, list(optimizer.state.values())])
     for other in (copy.deepcopy(optimizer), pickle.loads(pickle.dumps(optimizer))):
-        assert not other._step_cache.lanes
+        assert not other._step_cache.steps
         for p in other.param_groups[0]["params"]:
             p.grad = torch.ones_like(p)
         for _ in range(3):

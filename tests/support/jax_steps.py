@@ -1,4 +1,4 @@
-"""What the tests of JAX's lane share: runs with it and without, and whether it was taken."""
+"""What the tests of JAX's cached steps share: runs with it and without, and whether it was taken."""
 
 from __future__ import annotations
 
@@ -17,32 +17,41 @@ import pytest
 from fast import gradients
 
 from adamcore import Adam, AdamState
-from adamcore.backends.jax.backend import JaxBackend
 from adamcore.backends.jax.step_cache import JitStep
+from adamcore.step_cache import StepCache
 
 SHAPES: list[tuple[int, ...]] = [(), (0,), (7,), (3, 5), (40,)]
 
 
 @contextmanager
 def counted() -> Iterator[list[bool]]:
-    """For every lane that was asked whether it made the step."""
+    """For every cached step that was asked whether it made the step."""
     made: list[bool] = []
-    step = JitStep.step
+    bind = JitStep.bind
 
     def counting(self: JitStep, *arguments: Any) -> Any:
-        done = step(self, *arguments)
-        made.append(done is not None)
-        return done
+        bound = bind(self, *arguments)
+        if bound is None:
+            made.append(False)
+            return None
+
+        def step() -> Any:
+            done = bound()
+            made.append(done is not None)
+            return done
+
+        return step
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(JitStep, "step", counting)
+        patch.setattr(JitStep, "bind", counting)
         yield made
 
 
 @contextmanager
-def the_long_way() -> Iterator[None]:
+def all_checks() -> Iterator[None]:
+    """Every step with all checks: none is cached."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(JaxBackend, "prepares", lambda self: False)
+        patch.setattr(StepCache, "bind", lambda *_: None)
         yield
 
 

@@ -1,4 +1,4 @@
-"""The freeze semantics, F1 to F6, on every library; absence is never a value."""
+"""Absent leaves and masked elements (F1, F2, F3, F5), on every library; absence is never a value."""
 
 from __future__ import annotations
 
@@ -6,34 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from small_trees import KIND, bits, started
 
 from adamcore import Adam, AdamState
-from adamcore.errors import MissingGradientError, StateError
-
-KINDS: list[dict[str, Any]] = [
-    {},
-    {"weight_decay": 0.3},
-    {"weight_decay": 0.3, "decay": "decoupled", "decay_order": "after"},
-    {"amsgrad": "uncorrected", "nesterov": "dozat"},
-    {"amsgrad": "corrected", "nesterov": "optax", "weight_decay": 0.3, "decay": "decoupled-unscaled"},
-]
-KIND = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: ",".join(map(str, kind.values())) or "plain")
-
-
-def started(lib: Any, opt: Adam) -> tuple[dict[str, Any], AdamState]:
-    """B and C after two steps: momentum and all else is there."""
-    params: Any = {"b": lib([1.0, -2.0]), "c": lib([3.0, 4.0])}
-    state = opt.init(params)
-    for k in (1.0, 2.0):
-        params, state = opt.step(params, {"b": lib([k, 1.0]), "c": lib([1.0, -k])}, state)
-    return params, state
-
-
-def bits(lib: Any, params: Any, state: AdamState, leaf: str, clock: bool = True) -> list[bytes]:
-    parts = [params, state.m, state.v, *([state.v_max] if state.v_max is not None else [])]
-    if clock:
-        parts += [state.t, *([state.mu_product] if state.mu_product is not None else [])]
-    return [lib.bits(part[leaf]) for part in parts]
+from adamcore.errors import MissingGradientError
 
 
 @KIND
@@ -121,32 +97,6 @@ def test_f3_complex_elements(lib: Any) -> None:
 
 
 @KIND
-def test_f4_reset(lib: Any, kind: dict[str, Any]) -> None:
-    opt = Adam(lr=0.1, **kind)
-    params, state = started(lib, opt)
-    fresh, new = opt.init(params), opt.reset(state, {"b": False, "c": True})
-    assert bits(lib, params, new, "c") == bits(lib, params, fresh, "c")
-    assert bits(lib, params, new, "b") == bits(lib, params, state, "b")
-    whole = opt.reset(state)
-    assert [bits(lib, params, whole, k) for k in "bc"] == [bits(lib, params, fresh, k) for k in "bc"]
-    kept = opt.reset(state, {"b": False, "c": lib(True, "bool")}, clock="keep")
-    assert int(kept.t["c"]) == 2
-    assert not lib.numpy(kept.m["c"]).any()
-    assert lib.numpy(state.m["c"]).any()  # the old state is as it was
-
-
-def test_f4_a_part_under_a_global_clock(lib: Any) -> None:
-    opt = Adam(clock="global")
-    _, state = started(lib, opt)
-    with pytest.raises(StateError, match="clock='keep'"):
-        opt.reset(state, {"b": False, "c": True})
-    kept = opt.reset(state, {"b": False, "c": True}, clock="keep")
-    assert int(kept.t) == 2
-    assert not lib.numpy(kept.m["c"]).any()
-    assert int(opt.reset(state).t) == int(opt.reset(state, {"b": True, "c": True}).t) == 0
-
-
-@KIND
 @pytest.mark.parametrize("thaw", ["keep", "reset"])
 def test_f5_a_thawed_leaf_goes_on(lib: Any, kind: dict[str, Any], thaw: str) -> None:
     opt = Adam(lr=0.1, **kind)
@@ -160,31 +110,6 @@ def test_f5_a_thawed_leaf_goes_on(lib: Any, kind: dict[str, Any], thaw: str) -> 
         params, state = opt.step(params, {"b": lib([1.0, 1.0]), "c": lib([1.0, 0.5])}, state)
         alone, alone_state = opt.step(alone, {"c": lib([1.0, 0.5])}, alone_state)
     assert bits(lib, params, state, "c") == bits(lib, alone, alone_state, "c")
-
-
-class TestGlobalClock:
-    def test_f6_ticks_for_absent_leaves(self, lib: Any) -> None:
-        opt = Adam(clock="global", amsgrad="uncorrected")
-        params, state = started(lib, opt)
-        before = bits(lib, params, state, "c", clock=False)
-        params, state = opt.step(params, {"b": lib([1.0, 1.0]), "c": None}, state)
-        assert bits(lib, params, state, "c", clock=False) == before
-        assert int(state.t) == 3
-
-    @pytest.mark.parametrize(("all_missing", "t"), [("tick", 3), ("hold", 2)])
-    def test_all_absent(self, lib: Any, all_missing: Any, t: int) -> None:
-        opt = Adam(clock="global", all_missing=all_missing)
-        params, state = started(lib, opt)
-        _, state = opt.step(params, {"b": None, "c": None}, state)
-        assert int(state.t) == t
-
-    def test_all_absent_is_an_error(self, lib: Any) -> None:
-        opt = Adam(clock="global", all_missing="error")
-        params, state = started(lib, opt)
-        with pytest.raises(MissingGradientError, match="all_missing='error'"):
-            opt.step(params, {"b": None, "c": None}, state)
-        _, state = opt.step(params, {"b": None, "c": lib([1.0, 1.0])}, state)
-        assert int(state.t) == 3
 
 
 def test_missing_error(lib: Any) -> None:

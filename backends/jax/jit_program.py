@@ -1,0 +1,214 @@
+"""A step of JAX as one compiled program, its arrays donated.
+
+A :class:`JitProgram` is compiled for the kind of its jobs alone: a new learning rate, clock or mask
+compiles nothing.  With the extra [fast] and arrays on one CPU it calls the machine code of
+:mod:`adamcore.backends.jax.ffi`, one pass over memory where XLA makes three.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from adamcore.backends.base import Fallback
+from adamcore.backends.jax import ffi
+from adamcore.backends.kernels.cpu import arrays_of
+from adamcore.config import AdamConfig
+from adamcore.definition import Coefficients
+from adamcore.protocol import Job, LeafDtypes, Result
+from adamcore.tracing import Program
+from adamcore.tracing import program as program_of
+from adamcore.types import Array, DType
+
+CHUNK = 32  #: arrays of one custom call: of more XLA compiles for minutes, of fewer each costs a call
+NO_CLOCKS = np.empty(0, np.int32)
+
+
+class Misfit(Exception):
+    """The gradients are not those for which a program is."""
+
+
+class JobKind(NamedTuple):
+    """What of a job is part of the compiled program; the rest are its arguments."""
+
+    formats: LeafDtypes
+    terms: tuple[bool, ...]  #: which of the coefficients are not None
+    native: bool  #: True if machine code can run it
+
+
+class Group(NamedTuple):
+    """Jobs that machine code runs alike, or with no program those that it can't run."""
+
+    indices: list[int]
+    program: Program | None
+    dtype: DType  #: of their coefficients; None for the widest that JAX has
+    used: Callable[[Coefficients], Sequence[Any]]  #: returns the coefficients that it takes
+
+
+def unsupported(job: Job) -> str | None:
+    """Return why the machine code can't run a job outside of jit, or None."""
+    reason = unsupported_traced(job)
+    if reason is not None:
+        return reason
+    for x in arrays_of(job):
+        if len(x.devices()) != 1 or next(iter(x.devices())).platform != "cpu":
+            return "not on one CPU device"
+    return None
+
+
+def unsupported_traced(job: Job) -> str | None:
+    """Return why the machine code can't run a job whose arrays may be traced, or None."""
+    if not ffi.available():
+        return "no llvmlite, or a jaxlib whose foreign function interface is not known here"
+    if job.formats.is_complex:
+        return "complex numbers"
+    if job.where is not None:
+        return "a mask or flag"
+    if any(x.dtype != job.formats.work for x in arrays_of(job)) or str(job.p.dtype) not in ffi.REAL:
+        return f"{job.p.dtype}, with moments in {job.m.dtype} and {job.v.dtype}"
+    return None
+
+
+def can_donate(jobs: Sequence[Job]) -> bool:
+    """True if jobs are outside of any transformation, and no array is in two places."""
+    owned: set[int] = set()
+    for job in jobs:
+        if any(isinstance(x, jax.core.Tracer) for x in (*arrays_of(job), job.where)):
+            return False
+        if not all(x is None or isinstance(x, float) for x in job.coefficients):
+            return False
+        mine = [id(x) for x in (job.p, job.m, job.v, job.v_max) if x is not None]
+        if len(set(mine)) < len(mine) or not owned.isdisjoint(mine):
+            return False
+        owned.update(mine)
+    return not any(id(job.g) in owned for job in jobs)
+
+
+def step(adam: AdamConfig, jobs: Sequence[Job], fallback: Fallback) -> list[Result]:
+    """Carry out all jobs at once; their p, m, v and v_max are given away."""
+    if not jobs:
+        return []
+    rows = {id(job.coefficients): job.coefficients for job in jobs}
+    order = list(rows)
+    which = [order.index(id(job.coefficients)) for job in jobs] if len(rows) > 1 else None
+    program = program_for(adam, jobs, fallback)
+    columns = [[job.p for job in jobs], [job.m for job in jobs], [job.v for job in jobs]]
+    if jobs[0].v_max is not None:
+        columns.append([job.v_max for job in jobs])
+    donated = [x for column in columns for x in column]
+    gs, masks = [job.g for job in jobs], [job.where for job in jobs]
+    new = program.call(donated, gs, masks, program.tables(list(rows.values()), which), NO_CLOCKS)
+    n = len(jobs)
+    parts = [new[k : k + n] for k in range(0, len(new), n)] + [[None] * n] * (4 - len(columns))
+    return [Result(*row) for row in zip(*parts, strict=True)]
+
+
+def program_for(adam: AdamConfig, jobs: Sequence[Job], fallback: Fallback) -> JitProgram:
+    """Return the program for these jobs; the learning rate of ``adam`` makes no difference."""
+    kinds = tuple(
+        JobKind(job.formats, tuple([x is not None for x in job.coefficients]), unsupported(job) is None)
+        for job in jobs
+    )
+    return program_of_kinds(replace(adam, lr=0.0), kinds, fallback)
+
+
+@lru_cache(maxsize=256)
+def program_of_kinds(adam: AdamConfig, kinds: tuple[JobKind, ...], fallback: Fallback) -> JitProgram:
+    return JitProgram(adam, kinds, fallback)
+
+
+class JitProgram:
+    """A list of jobs as a program of its own, which is compiled at its first call."""
+
+    traced = 0  #: how often any program was
+
+    def __init__(self, adam: AdamConfig, kinds: Sequence[JobKind], fallback: Fallback) -> None:
+        self.adam, self.kinds, self.fallback = adam, kinds, fallback
+        self.groups: list[Group] = []
+        groups: dict[Any, list[int]] = {}
+        for i, kind in enumerate(kinds):
+            terms = Coefficients(*(0.0 if term else None for term in kind.terms))
+            program = program_of(adam, terms) if kind.native else None
+            groups.setdefault((program, kind.formats.work if program else None), []).append(i)
+        for (program, dtype), indices in groups.items():
+            self.groups.append(Group(indices, program, dtype, tuple if program is None else program.used))
+        self.call = jax.jit(self.trace, donate_argnums=0)
+
+    def tables(self, rows: Sequence[Coefficients], which: Sequence[int] | None) -> list[Any]:
+        """Return the coefficients for :attr:`call`: a table for each group.
+
+        Args:
+            rows: the different coefficients.
+            which: for each job the number of its row; None if there is but one.
+        """
+        tables = []
+        for group in self.groups:
+            mine = map(group.used, rows if which is None else [rows[which[i]] for i in group.indices])
+            if group.program is None:
+                tables.append(np.array([[x or 0.0 for x in row] for row in mine], dtype=widest()))
+            else:
+                tables.append(np.array([*mine], dtype=group.dtype))
+        return tables
+
+    def trace(
+        self, donated: list[Any], gs: list[Any], masks: list[Any], tables: list[Any], now: Array
+    ) -> list[Any]:
+        """Return the new arrays of one step: all p, all m, all v, all v_max; then the clocks, 0-d.
+
+        Args:
+            donated: all p, all m, all v, and with AMSGrad all v_max.
+            gs, masks: for each job its gradient, and its mask or None.
+            tables: see :meth:`tables`.
+            now: the clocks after their tick, a vector.
+
+        Raises:
+            Misfit: a gradient is not of its parameter's shape and dtype.
+        """
+        JitProgram.traced += 1
+        n = len(self.kinds)
+        columns = [list(donated[k : k + n]) for k in range(0, len(donated), n)]
+        clocks: list[Any] = []
+        if any(g.shape != p.shape or g.dtype != p.dtype for g, p in zip(gs, columns[0], strict=True)):
+            raise Misfit
+        for group, table in zip(self.groups, tables, strict=True):
+            if group.program is None:
+                for row, i in enumerate(group.indices):
+                    job = self.job(i, columns, gs[i], masks[i], table[row if len(table) > 1 else 0])
+                    for column, x in zip(columns, self.fallback(self.adam, job, True), strict=False):
+                        column[i] = x
+                continue
+            call = ffi.call(group.program, str(group.dtype))
+            for start, indices in chunks(group.indices):
+                rows = table if len(table) == 1 else table[start : start + CHUNK]
+                old = [[column[i] for i in indices] for column in (columns[0], gs, *columns[1:])]
+                due = now[len(clocks) : len(clocks) + CHUNK]
+                new, written = call([x for column in old for x in column], rows, due)
+                clocks += written
+                for k, column in enumerate(columns):
+                    for j, i in enumerate(indices):
+                        column[i] = new[k * len(indices) + j]
+        rest = [now[k] for k in range(len(clocks), len(now))]
+        return [x for column in columns for x in column] + clocks + rest
+
+    def job(self, i: int, columns: Sequence[Any], g: Array, where: Array | None, row: Array) -> Job:
+        """Return a job that machine code can't run."""
+        kind = self.kinds[i]
+        c = Coefficients(*(row[k] if term else None for k, term in enumerate(kind.terms)))
+        p, m, v, v_max = (column[i] for column in (*columns, [None] * len(self.kinds))[:4])
+        return Job(p, g, m, v, v_max, c, where, kind.formats)
+
+
+def widest() -> DType:
+    """Return the widest dtype that JAX has here and now."""
+    return np.float64 if jax.config.jax_enable_x64 else np.float32  # type: ignore[attr-defined]
+
+
+def chunks(indices: Sequence[int]) -> Iterator[tuple[int, Sequence[int]]]:
+    """Yield the indices that one custom call serves, and where they begin."""
+    for start in range(0, len(indices), CHUNK):
+        yield start, indices[start : start + CHUNK]

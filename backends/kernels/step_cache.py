@@ -1,0 +1,137 @@
+"""Cached steps of arrays in plain memory: the same jobs in place again, on the arrays of before.
+
+A :class:`KernelStep` keeps the kernel's table of addresses, in which only those of gradients change; a
+:class:`FallbackStep` carries out new jobs without machine code.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Sequence
+from itertools import chain, repeat
+from operator import lt, sub
+from typing import Protocol
+
+from adamcore.backends.kernels import llvm
+from adamcore.backends.kernels.cpu import (
+    Implementation,
+    Memory,
+    PointerTable,
+    Run,
+    columns_of,
+    item_bytes,
+    unsupported,
+    writable,
+)
+from adamcore.config import AdamConfig
+from adamcore.definition import Coefficients
+from adamcore.protocol import Columns, ColumnStep, Job
+from adamcore.tracing import program as program_of
+
+
+class KernelTable(Protocol):
+    """The addresses of a list of arrays, and the kernel that steps them."""
+
+    addresses: array[int]  #: of all p, of all g, and so on
+
+    def point(self, addresses: array[int]) -> None: ...
+    def run(self, coefficients: Sequence[Coefficients], run_parallel: Run) -> None: ...
+
+
+class KernelStep:
+    """A cached step by a kernel."""
+
+    def __init__(self, table: KernelTable, jobs: Sequence[Job], memory: Memory) -> None:
+        self.table, self.memory = table, memory
+        columns = columns_of(jobs)
+        self.guard = memory.guard(columns)
+        self.bytes = [memory.size(job.p) * item_bytes(job) for job in jobs]
+        self.gradients = list(map(memory.address, columns.g))
+        self.others = self.addresses(columns)
+        table.point(array("q", map(memory.address, chain.from_iterable(columns))))
+
+    def addresses(self, columns: Columns) -> list[int]:
+        """Return the addresses of the arrays that are written to."""
+        p, _, m, v, v_max = columns
+        return list(map(self.memory.address, chain(p, m, v, v_max)))
+
+    def match(self, columns: Columns) -> bool:
+        """Put the gradients in the table; False if the arrays are not those that were checked."""
+        if not self.guard(columns):
+            return False
+        if self.memory.movable and self.addresses(columns) != self.others:
+            return False
+        gradients = list(map(self.memory.address, columns.g))
+        if gradients != self.gradients:
+            if self.overlap(gradients):
+                return False
+            n, self.gradients = len(gradients), gradients
+            self.table.addresses[n : 2 * n] = array("q", gradients)
+        return True
+
+    def overlap(self, gradients: list[int]) -> bool:
+        """True if a gradient shares memory with what its step writes."""
+        n = len(gradients)
+        for start in range(0, len(self.others), n):
+            distances = map(abs, map(sub, gradients, self.others[start : start + n]))
+            if any(map(lt, distances, self.bytes)):
+                return True
+        return False
+
+    def bind(self, columns: Columns, coefficients: Sequence[Coefficients]) -> Callable[[], None] | None:
+        if not self.match(columns):
+            return None
+        table, memory = self.table, self.memory
+
+        def run() -> None:
+            table.run(coefficients, memory.run_parallel)
+            memory.mark_written(columns.p)
+
+        return run
+
+
+class FallbackStep:
+    """A cached step without machine code: the checks are saved, the jobs are new."""
+
+    def __init__(
+        self, adam: AdamConfig, jobs: Sequence[Job], memory: Memory, implementation: Implementation
+    ) -> None:
+        self.adam, self.memory, self.implementation = adam, memory, implementation
+        self.guard = memory.guard(columns_of(jobs))
+        self.formats = jobs[0].formats
+
+    def bind(self, columns: Columns, coefficients: Sequence[Coefficients]) -> Callable[[], None] | None:
+        if not self.guard(columns):
+            return None
+        n = len(columns.p)
+        rows = coefficients if len(coefficients) > 1 else [coefficients[0]] * n
+        p, g, m, v, v_max = columns
+        rest = repeat(None, n), repeat(self.formats, n)
+        jobs = list(map(Job, p, g, m, v, v_max or repeat(None, n), rows, *rest))
+        if self.memory.movable and not all(writable(self.memory, job) for job in jobs):
+            return None
+
+        def run() -> None:
+            self.implementation(self.adam, jobs, True, self.memory)
+
+        return run
+
+
+def column_step(
+    adam: AdamConfig, jobs: Sequence[Job], memory: Memory, implementation: Implementation
+) -> ColumnStep | None:
+    """Return a cached step of jobs that were carried out in place; None if they are not all alike.
+
+    Args:
+        adam: whose step it is.
+        jobs: the jobs, at least one.
+        memory: of their arrays.
+        implementation: carries them out where there is no machine code.
+    """
+    kinds = {(program_of(adam, job.coefficients), memory.real(job.p.dtype)) for job in jobs}
+    program, real = kinds.pop()
+    if kinds or real is None or any(unsupported(memory, job) or not writable(memory, job) for job in jobs):
+        return None
+    if not llvm.available():
+        return FallbackStep(adam, jobs, memory, implementation)
+    return KernelStep(PointerTable(program, real, True, [memory.size(job.p) for job in jobs]), jobs, memory)

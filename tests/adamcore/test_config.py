@@ -1,0 +1,61 @@
+"""The configuration: what its construction checks and makes of its arguments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from adamcore import Adam
+from adamcore.axes import AXES
+from adamcore.config import AdamConfig
+from adamcore.errors import AxisError, HyperparameterError
+
+NUMBERS = ("lr", "b1", "b2", "eps", "eps_root", "weight_decay", "momentum_decay")
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize("value", [-0.5, float("nan"), float("inf"), "0.1", True, None])
+def test_every_number_is_checked_under_its_name(name: str, value: Any) -> None:
+    with pytest.raises(HyperparameterError, match=f"^{name}="):
+        AdamConfig(**{name: value})
+
+
+@pytest.mark.parametrize("name", ["b1", "b2"])
+def test_a_decay_rate_is_below_one(name: str) -> None:
+    with pytest.raises(HyperparameterError, match=rf"{name}=1.0: expected a number in \[0, 1\)"):
+        AdamConfig(**{name: 1.0})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("axis", AXES)
+def test_every_axis_is_checked_under_its_name(axis: str) -> None:
+    with pytest.raises(AxisError, match=f"^{axis}='other'"):
+        AdamConfig(**{axis: "other"})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("epsilon", ["inside-corrected", "inside-uncorrected"])
+def test_two_epsilons_under_one_root_are_refused(epsilon: Any) -> None:
+    with pytest.raises(AxisError, match=f"eps_root=0.5 with epsilon='{epsilon}'"):
+        AdamConfig(eps_root=0.5, epsilon=epsilon)
+    AdamConfig(eps_root=0.0, epsilon=epsilon)
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_numbers_of_other_types_become_floats(name: str) -> None:
+    made = AdamConfig(**{name: np.float32(0.5)})  # type: ignore[arg-type]
+    assert made == AdamConfig(**{name: 0.5})  # type: ignore[arg-type]
+    assert type(getattr(made, name)) is float
+
+
+def test_a_schedule_stays_a_function() -> None:
+    def schedule(t: Any) -> Any:
+        return 0.1 / t
+
+    assert AdamConfig(lr=schedule).lr is schedule
+
+
+def test_the_facade_has_the_same_fields_and_defaults() -> None:
+    config, adam = AdamConfig(), Adam()
+    assert Adam.__dataclass_fields__.keys() == AdamConfig.__dataclass_fields__.keys()
+    assert {n: getattr(adam, n) for n in Adam.__dataclass_fields__} == vars(config)

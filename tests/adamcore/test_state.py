@@ -1,0 +1,53 @@
+"""The state: a tuple of trees that every library takes apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from adamcore import Adam, AdamState
+
+
+@pytest.mark.parametrize(
+    ("axes", "parts"),
+    [
+        ({}, {"t", "m", "v"}),
+        ({"amsgrad": "uncorrected"}, {"t", "m", "v", "v_max"}),
+        ({"nesterov": "dozat"}, {"t", "m", "v", "mu_product"}),
+        ({"amsgrad": "corrected", "nesterov": "dozat"}, {"t", "m", "v", "v_max", "mu_product"}),
+    ],
+)
+def test_it_has_the_parts_that_the_axes_need(lib: Any, axes: dict[str, Any], parts: set[str]) -> None:
+    state = Adam(**axes).init([lib([1.0, 2.0])])
+    assert {name for name, part in state._asdict().items() if part is not None} == parts
+
+
+def test_it_starts_at_zero(lib: Any) -> None:
+    state = Adam(amsgrad="uncorrected", nesterov="dozat").init([lib([[1.0], [2.0]], "float32")])
+    for part in (state.m, state.v, state.v_max):
+        assert lib.numpy(part[0]).tolist() == [[0.0], [0.0]]
+        assert lib.numpy(part[0]).dtype == np.float32
+    assert lib.numpy(state.t[0]).dtype == np.int32
+    assert (int(state.t[0]), float(state.mu_product[0])) == (0, 1.0)
+
+
+def test_jax_takes_it_apart() -> None:
+    jax = pytest.importorskip("jax")
+    state = Adam(amsgrad="uncorrected").init({"w": jax.numpy.ones(2)})
+    again = jax.tree.map(lambda x: x, state)
+    assert type(again) is AdamState
+    assert len(jax.tree.leaves(state)) == 4
+
+
+def test_torch_takes_it_apart() -> None:
+    torch = pytest.importorskip("torch")
+    state = Adam().init({"w": torch.ones(2)})
+    leaves, structure = torch.utils._pytree.tree_flatten(state)
+    assert len(leaves) == 5  # None is a leaf to PyTorch
+    assert type(torch.utils._pytree.tree_unflatten(leaves, structure)) is AdamState
+
+
+def test_the_last_parts_may_be_left_out() -> None:
+    assert AdamState(0, [], []) == (0, [], [], None, None)

@@ -1,0 +1,61 @@
+"""Files of other libraries: read without unpickling, and gone on from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from adamcore.backends import states
+from adamcore.backends.states.foreign import read
+from adamcore.errors import CheckpointError
+
+FILES = Path(__file__).parent / "files"  # written by MLX 0.32.4 and TensorFlow 2.21 (compat.v1, a Saver's)
+
+
+def test_a_pickle_is_never_loaded(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    torch.save({"state": {}, "param_groups": [], "evil": Path("x")}, tmp_path / "evil.pt")
+    with pytest.raises(CheckpointError, match="never loaded"):
+        read(tmp_path / "evil.pt", by_position=True)
+    np.savez(tmp_path / "evil.npz", a=np.array([{}], dtype=object))
+    with pytest.raises(CheckpointError, match="damaged, or no"):
+        read(tmp_path / "evil.npz")
+    torch.save({"optimizer": {"state": {}, "param_groups": []}}, tmp_path / "cut.pt")
+    data = (tmp_path / "cut.pt").read_bytes()
+    (tmp_path / "cut.pt").write_bytes(data[:-40])
+    with pytest.raises(CheckpointError):
+        read(tmp_path / "cut.pt", "torch")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "t", "hyper"),
+    [
+        ("mlx_adamw.safetensors", "mlx", 5, {"eps": 1e-6, "weight_decay": 0.1, "bias_correction": "both"}),
+        ("tf1_adam.npz", "tf1", 6, {"eps": 1e-4}),
+    ],
+)
+def test_goes_on_from_a_real_file(name: str, kind: str, t: int, hyper: dict[str, Any]) -> None:
+    """From the state on file, our step is the step that the library itself made next."""
+    known = {"lr": 0.05, "b2": 0.99} | hyper
+    state = read(FILES / name, dialect="mlx.AdamW" if kind == "mlx" else None, hyper=known)
+    assert state.one_clock() == t
+    stem = name.partition(".")[0]
+    with np.load(FILES / f"{stem}_next.npz") as file:
+        params, grads, after = ({k[2:]: file[k] for k in file if k[0] == which} for which in "pgq")
+    assert set(state.leaves) == set(params)
+    moved, _ = state.adam.step(params, grads, states.to_adam(state, state.adam, params))
+    for n, p in after.items():
+        assert np.abs(moved[n] - p).max() < 1e-6  # lr is 0.05, p of size 1
+    flat = states.to_flat(state, kind)
+    theirs = np.load(FILES / name) if name.endswith("npz") else None
+    for key, x in flat.items():
+        if theirs is not None:
+            assert np.allclose(theirs[key], x, rtol=1e-5, atol=0), key
+
+
+def test_a_wrong_b2_is_told_by_a_real_file() -> None:
+    with pytest.raises(CheckpointError, match="no whole number of steps"):
+        read(FILES / "tf1_adam.npz", hyper={"b2": 0.98})
