@@ -33,7 +33,7 @@ def init(adam: AdamConfig, params: Tree) -> AdamState:
     def clocks(value: float, dtype: Any) -> Tree:
         if adam.clock == "per-parameter":
             return tree.like([None if p is None else b.full(value, dtype(p), p) for p in tree.leaves])
-        like = next((p for p in tree.leaves if p is not None), None)
+        like = first_parameter(tree)
         return value if like is None else b.full(value, dtype(like), like)
 
     return AdamState(
@@ -94,6 +94,17 @@ def step(
     return new_params, new_state
 
 
+def first_parameter(tree: ParamTree) -> Array | None:
+    """Return the first parameter, or None if there is none.
+
+    It is a loop for the sake of torch.compile: PyTorch 2.7 does not trace `next` with a default.
+    """
+    for p in tree.leaves:
+        if p is not None:
+            return p
+    return None
+
+
 def has_identity(params: Tree) -> bool:
     """True if arrays can be told apart, so that a cached step can know its own: see ``Backend.identity``."""
     leaf = first(params)
@@ -138,7 +149,7 @@ def tick_all(
         return ticks, tree.like(ts), None if state.mu_product is None else tree.like(products)
 
     t, product = state.t, state.mu_product
-    like = next((p for p in tree.leaves if p is not None), None)
+    like = first_parameter(tree)
     if like is None:
         return [None] * n, t, product
     if isinstance(t, PLAIN):

@@ -80,7 +80,7 @@ def run(
         if names[0] in scalars:  # a product, which commutes
             names.reverse()
         first = names[0]
-        dead = last[first] == number and names.count(first) == 1 and first not in result
+        dead = last[first] == number and first not in names[1:] and first not in result
         own = in_place and result.get(op.out) == first
         args = [known[name] for name in names]
         if dead and (own or first not in lists):

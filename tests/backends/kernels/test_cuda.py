@@ -5,36 +5,14 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
 import pytest
-from fast import adams
+from cuda_texts import DOUBLE, FLOAT, HALVES, tickings
 
 from adamcore import Adam
 from adamcore.backends.kernels import cuda, cuda_coefficients
 from adamcore.backends.kernels.cuda_table import LARGE, SMALL
-from adamcore.dialects import DIALECTS, like
-
-FLOAT, DOUBLE = cuda.Kinds("float32", *["float32"] * 3), cuda.Kinds("float64", *["float64"] * 3)
-HALVES = [
-    cuda.Kinds("float32", "bfloat16", "bfloat16", "bfloat16"),
-    cuda.Kinds("float32", "float16", "float32", "float32"),
-    cuda.Kinds("float32", "float32", "bfloat16", "float16"),
-]
-
-
-def dialects() -> list[Adam]:
-    """The Adams of the table, with decay and without."""
-    found = [like(name, lr=0.1, weight_decay=0.1) for name in DIALECTS]
-    return found + [replace(adam, weight_decay=0.0) for adam in found]
-
-
-@cache
-def tickings() -> dict[str, cuda_coefficients.ClockKernel]:
-    """One for each different program that the dialects have."""
-    return {str(ticking.program): ticking for ticking in map(cuda_coefficients.ClockKernel, dialects())}
 
 
 def test_every_operation_stands_there() -> None:
@@ -56,27 +34,6 @@ def test_results_beside_or_in_place() -> None:
     text = cuda.text(made, FLOAT, False, SMALL)
     assert not re.search(r"[^_](p|m|v|v_max)\[j\] = ", text)
     assert len(re.findall(r"[^_](p|m|v|v_max)\[j\] = ", cuda.text(made, FLOAT, True, SMALL))) == 4
-
-
-def test_new_hyperparameters_compile_nothing() -> None:
-    for adam in adams(100):
-        other = replace(
-            adam, b1=adam.b1 and 0.7, b2=adam.b2 and 0.8, eps=adam.eps and 1e-5,
-            weight_decay=adam.weight_decay and 0.2,
-        )  # fmt: skip
-        if (adam.b1 < 0.5) != (other.b1 < 0.5) or (adam.b2 < 0.5) != (other.b2 < 0.5):
-            continue
-        one, two = cuda_coefficients.ClockKernel(adam), cuda_coefficients.ClockKernel(other)
-        assert one.text("float32", SMALL) == two.text("float32", SMALL)
-        assert one.program is two.program
-
-
-def test_the_kernel_that_ticks_has_the_rows_of_the_one_that_updates() -> None:
-    for ticking in tickings().values():
-        for kinds in (FLOAT, DOUBLE):
-            row = cuda.row(ticking.program, kinds.work)
-            assert row in ticking.text(kinds.work, SMALL)
-            assert row in cuda.text(ticking.program, kinds, True, SMALL)
 
 
 # ------------------------------------------------------------------- NVIDIA's own compiler

@@ -174,7 +174,7 @@ def test_nvrtc_itself() -> None:
     nvrtc = torch_cuda.library(["libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so"])
     if nvrtc is None:
         pytest.skip("no NVRTC")
-    ticking = cuda_coefficients.Ticking(Adam(nesterov="dozat", weight_decay=0.1))
+    ticking = cuda_coefficients.ClockKernel(Adam(nesterov="dozat", weight_decay=0.1))
     words = LARGE if torch_cuda.version(nvrtc.nvrtcVersion) >= (12, 1) else SMALL
     for kinds in ("float32", "bfloat16", "float16"):
         text = cuda.text(ticking.program, cuda.Kinds("float32", kinds, kinds, kinds), True, words)

@@ -181,24 +181,6 @@ def test_a_damaged_state_changes_nothing(how: str, error: type[Exception], words
     assert bits(optimizer.state_dict()) == before
 
 
-def test_the_clock_counts_on_where_float32_stops() -> None:
-    """Written as float32 up to 2**24, as an integer above; torch.optim stands still there."""
-    params = parameters((3,))
-    optimizer, theirs = Adam(params), torch.optim.Adam(params)
-    for each in (optimizer, theirs):
-        advance(each, params, range(1))
-        saved = each.state_dict()
-        saved["state"][0]["step"] = torch.tensor(2.0**24)
-        each.load_state_dict(saved)
-        advance(each, params, range(1, 3))
-    step = optimizer.state_dict()["state"][0]["step"]
-    assert (step.dtype, step.item()) == (torch.int64, 2**24 + 2)
-    assert theirs.state_dict()["state"][0]["step"].item() == 2**24
-    again = Adam(params)
-    again.load_state_dict(through_a_file(optimizer.state_dict()))
-    assert again.state[params[0]]["step"].item() == 2**24 + 2
-
-
 def test_moments_keep_their_own_dtype() -> None:
     """torch.optim casts float32 moments of bfloat16 parameters to bfloat16 when it loads them."""
     params = parameters((3,), dtype=torch.bfloat16)

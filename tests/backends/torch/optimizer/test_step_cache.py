@@ -37,12 +37,14 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
     def counting(cached: Any, *arguments: Any) -> Any:
         run = bind(cached, *arguments)
+        if run is None:
+            return None
 
         def step() -> None:
             made.append(cached)
             run()
 
-        return None if run is None else step
+        return step
 
     monkeypatch.setattr(step_cache.GroupStep, "bind", counting)
     return made

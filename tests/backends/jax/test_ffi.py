@@ -1,0 +1,79 @@
+"""The machine code as a custom call of XLA: what it takes and gives, and where it is not available."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from adamcore import Adam
+from adamcore.coefficients import Host
+from adamcore.definition import coefficients, update
+from adamcore.tracing import program
+
+jax = pytest.importorskip("jax")
+import jax.numpy as jnp  # noqa: E402
+
+from adamcore.backends.jax import ffi  # noqa: E402
+from adamcore.backends.kernels import llvm  # noqa: E402
+
+ADAM = Adam(amsgrad="uncorrected", weight_decay=0.1)
+needs_ffi = pytest.mark.skipif(not ffi.available(), reason="no llvmlite, or an unknown interface")
+
+
+@needs_ffi
+@pytest.mark.parametrize("dtype", ffi.REAL)
+@pytest.mark.parametrize("rows", [1, 3], ids=["one row for all", "a row for each"])
+def test_arrays_rows_and_clocks(rows: int, dtype: Any) -> None:
+    draw, shapes = np.random.default_rng(0), ((5,), (), (40, 3))
+    arrays: list[Any] = [
+        draw.random(shape).astype(dtype) for _ in range(5) for shape in shapes
+    ]  # p, g, m, v, v_max
+    each = [coefficients(Host(), ADAM, t, 0.1) for t in range(1, rows + 1)]
+    made = program(ADAM, each[0])
+    with jax.enable_x64(dtype == "float64"):
+        step = jax.jit(ffi.call(made, dtype))
+        table = np.asarray([made.used(c) for c in each], dtype)
+        new, clocks = step(list(map(jnp.asarray, arrays)), table, np.asarray([7, 8], np.int32))
+    assert [(int(t), t.shape, str(t.dtype)) for t in clocks] == [(7, (), "int32"), (8, (), "int32")]
+    for j in range(len(shapes)):
+        p, g, m, v, v_max = arrays[j::3]
+        c = type(each[0])(*(None if x is None else np.dtype(dtype).type(x) for x in each[j % rows]))
+        [(p, m)], v, v_max = update(np, ADAM, c, [(p, g, m)], v, v_max)
+        for got, want in zip(new[j::3], (p, m, v, v_max), strict=True):
+            np.testing.assert_array_equal(got, want)
+
+
+@needs_ffi
+def test_registered_once_for_a_program() -> None:
+    made = program(ADAM, coefficients(Host(), ADAM, 1, 0.1))
+    assert ffi.call(made, "float32") is ffi.call(made, "float32")
+    assert ffi.call(made, "float32") is not ffi.call(made, "float64")
+
+
+@pytest.fixture
+def asked_anew() -> Any:
+    ffi.available.cache_clear()
+    yield
+    ffi.available.cache_clear()
+
+
+@pytest.mark.parametrize("version", [None, "0 2", "1 3"])
+def test_another_version_is_not_called(
+    version: str | None, asked_anew: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    header = tmp_path / "xla" / "ffi" / "api" / "c_api.h"
+    header.parent.mkdir(parents=True)
+    if version is not None:
+        major, minor = version.split()
+        text = f"#define XLA_FFI_API_MAJOR {major}\n#define XLA_FFI_API_MINOR {minor}\n"
+        header.write_text(text)
+    monkeypatch.setattr(jax.ffi, "include_dir", lambda: str(tmp_path))
+    assert not ffi.available()
+
+
+def test_without_machine_code_there_is_no_call(asked_anew: None) -> None:
+    with llvm.switched_off():
+        assert not ffi.available()

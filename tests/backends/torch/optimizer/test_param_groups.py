@@ -1,0 +1,115 @@
+"""Settings of an optimizer and of its groups: PyTorch's words and ours, checked before anything moves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from replay import Record
+from torch_runs import advance, bits, gradients, parameters, values
+
+import adamcore
+from adamcore import errors
+from adamcore.backends.torch import Adam
+
+
+def test_groups_have_their_own_rules() -> None:
+    first, second = parameters((4,), (3,))
+    optimizer = Adam(
+        [
+            {"params": [first], "decoupled_weight_decay": True, "weight_decay": 0.1},
+            {"params": [second], "epsilon": "outside-uncorrected", "eps": 1e-3, "betas": (0.5, 0.8)},
+        ],
+        lr=0.05,
+    )
+    claims = [
+        adamcore.Adam(lr=0.05, weight_decay=0.1, decay="decoupled"),
+        adamcore.Adam(lr=0.05, epsilon="outside-uncorrected", eps=1e-3, b1=0.5, b2=0.8),
+    ]
+    records = [Record(values([p])) for p in (first, second)]
+    for t in range(8):
+        grads = gradients([first, second], t)
+        first.grad, second.grad = grads
+        optimizer.step()
+        for record, p, g in zip(records, (first, second), grads, strict=True):
+            record.add([g.numpy()], values([p]))
+    assert [r.judge(c).status for r, c in zip(records, claims, strict=True)] == ["passed", "passed"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "words"),
+    [
+        ({"epsilon": "inside"}, errors.AxisError, "nearest: 'inside-"),
+        ({"sparse": "rows"}, errors.AxisError, "expected 'dense' or 'lazy'"),
+        ({"dialect": "torch.adamw"}, errors.DialectError, "nearest: torch.AdamW"),
+        ({"lr": float("nan")}, errors.HyperparameterError, "Invalid learning rate: nan"),
+        ({"lr": lambda t: 0.1}, errors.HyperparameterError, "lr_scheduler"),
+        ({"betas": (0.9,)}, errors.HyperparameterError, "two numbers"),
+        ({"eps": -1.0}, errors.HyperparameterError, "Invalid epsilon value: -1"),
+        ({"decay": "l2", "decoupled_weight_decay": True}, errors.AxisError, "contradict"),
+        ({"eps_root": 1e-3, "epsilon": "inside-corrected"}, errors.AxisError, "eps_root"),
+        ({"epsilom": "inside"}, TypeError, "nearest: epsilon"),
+    ],
+)
+def test_settings_without_a_meaning(settings: Any, error: type[Exception], words: str) -> None:
+    with pytest.raises(error, match=words):
+        Adam(parameters((2,)), **settings)
+    optimizer = Adam(parameters((2,)))
+    if "dialect" not in settings and "epsilom" not in settings:
+        with pytest.raises(error, match=words):
+            optimizer.add_param_group({"params": parameters((3,)), **settings})
+        assert len(optimizer.param_groups) == 1
+
+
+def test_a_setting_changed_in_the_middle_is_checked_before_anything_moves() -> None:
+    p, q = parameters((2,), (3,))
+    optimizer = Adam([{"params": [p]}, {"params": [q]}], lr=0.1)
+    p.grad, q.grad = torch.ones(2), torch.ones(3)
+    for name, value in (("betas", (0.9, 1.5)), ("decay", "decoupled"), ("missing", "never")):
+        before = values([p, q])
+        old, optimizer.param_groups[1][name] = optimizer.param_groups[1][name], value
+        with pytest.raises(errors.AdamcoreError):
+            optimizer.step()
+        optimizer.param_groups[1][name] = old
+        assert [x.tobytes() for x in values([p, q])] == [x.tobytes() for x in before]
+
+
+def test_groups_can_be_added_later() -> None:
+    b, c = parameters((3,), (2,))
+    optimizer = Adam([b], lr=0.1)
+    advance(optimizer, [b], range(2))
+    optimizer.add_param_group({"params": c, "lr": 0.5, "dialect": "keras.AdamW"})
+    group = optimizer.param_groups[1]
+    assert (group["lr"], group["decay"], group["eps"]) == (0.5, "decoupled", 1e-8)
+    advance(optimizer, [b, c], range(1))
+    assert optimizer.state_dict()["state"][0]["step"] == 3
+    with pytest.raises(ValueError, match="more than one parameter group"):
+        optimizer.add_param_group({"params": [b]})
+
+
+def test_dialects_of_groups_take_rules_and_leave_numbers() -> None:
+    params = parameters((3,))
+    optimizer = Adam([{"params": params, "dialect": "keras.Adam"}], lr=0.1, eps=1e-3)
+    assert optimizer.param_groups[0]["epsilon"] == "outside-uncorrected"
+    assert optimizer.param_groups[0]["eps"] == 1e-3
+    assert "dialect" not in optimizer.param_groups[0]
+
+
+def test_tensor_settings() -> None:
+    params, again = parameters((3,)), parameters((3,))
+    betas = (torch.tensor([0.5]), torch.tensor([[0.75]]))
+    a = Adam(params, lr=torch.tensor([0.25]), betas=betas)
+    b = Adam(again, lr=0.25, betas=(0.5, 0.75))
+    for optimizer, them in ((a, params), (b, again)):
+        advance(optimizer, them, range(4))
+    assert bits(params) == bits(again)
+    a.param_groups[0]["lr"].fill_(0.125)
+    b.param_groups[0]["lr"] = 0.125
+    a.param_groups[0]["betas"] = (torch.tensor(0.25), torch.tensor(0.5))
+    b.param_groups[0]["betas"] = (0.25, 0.5)
+    for optimizer, them in ((a, params), (b, again)):
+        advance(optimizer, them, range(4, 6))
+    assert bits(params) == bits(again)
+    with pytest.raises(errors.HyperparameterError, match="only lr can be differentiated"):
+        Adam(params, betas=(torch.tensor(0.5, requires_grad=True), torch.tensor(0.5)))

@@ -1,0 +1,29 @@
+"""The kernels of every dialect, for the tests of their text."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+from adamcore import Adam
+from adamcore.backends.kernels import cuda, cuda_coefficients
+from adamcore.dialects import DIALECTS, like
+
+FLOAT, DOUBLE = cuda.Kinds("float32", *["float32"] * 3), cuda.Kinds("float64", *["float64"] * 3)
+HALVES = [
+    cuda.Kinds("float32", "bfloat16", "bfloat16", "bfloat16"),
+    cuda.Kinds("float32", "float16", "float32", "float32"),
+    cuda.Kinds("float32", "float32", "bfloat16", "float16"),
+]
+
+
+def dialects() -> list[Adam]:
+    """The Adams of the table, with decay and without."""
+    found = [like(name, lr=0.1, weight_decay=0.1) for name in DIALECTS]
+    return found + [replace(adam, weight_decay=0.0) for adam in found]
+
+
+@cache
+def tickings() -> dict[str, cuda_coefficients.ClockKernel]:
+    """One for each different program that the dialects have."""
+    return {str(ticking.program): ticking for ticking in map(cuda_coefficients.ClockKernel, dialects())}
