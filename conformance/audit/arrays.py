@@ -59,7 +59,7 @@ def as_complex(tensor: Tensor) -> Tensor:
     return Tensor(dtype, tensor.shape[:-1], tensor.data)
 
 
-def unpack(tensor: Tensor) -> FloatArray:
+def tensor_values(tensor: Tensor) -> FloatArray:
     """Return an array's values, in the dtype's carrier."""
     if tensor.dtype == "bool":
         return np.frombuffer(tensor.data, dtype=bool).reshape(tensor.shape)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from adamcore import AXES
-from adamcore.conformance.audit.arrays import COMPLEX, unpack
+from adamcore.conformance.audit.arrays import COMPLEX, tensor_values
 from adamcore.conformance.audit.log import Settings, State
 from adamcore.conformance.audit.recording import ParamGroup, StepRecord, load
 from adamcore.conformance.audit.sample import sample_elements
@@ -186,7 +186,7 @@ class Track:
 
     def __init__(self, records: Sequence[StepRecord | None]) -> None:
         there = next(r for r in records if r is not None)
-        last = unpack(there.before)
+        last = tensor_values(there.before)
         self.wide = complex if there.after.dtype in COMPLEX else float
         self.absences = sum(r is None for r in records)
         self.before: list[FloatArray] = []
@@ -196,12 +196,12 @@ class Track:
         self.frozen: list[bool] = []
         self.states: list[Start | None] = []
         for r in records:
-            self.before.append(last if r is None else unpack(r.before))
-            last = last if r is None else unpack(r.after)
+            self.before.append(last if r is None else tensor_values(r.before))
+            last = last if r is None else tensor_values(r.after)
             self.after.append(last)
-            grad = None if r is None or r.grad is None else unpack(r.grad).astype(self.wide)
+            grad = None if r is None or r.grad is None else tensor_values(r.grad).astype(self.wide)
             self.grads.append(grad)
-            self.masks.append(True if r is None or r.mask is None else unpack(r.mask))
+            self.masks.append(True if r is None or r.mask is None else tensor_values(r.mask))
             self.frozen.append(r is None or r.frozen)
             self.states.append(None if r is None or r.state is None else self.start(r.state, r.before.shape))
 
@@ -211,7 +211,7 @@ class Track:
     def start(self, state: State, shape: tuple[int, ...]) -> Start:
         """Return a state that was found, zeros where it has no array."""
         zero = np.zeros(shape)
-        arrays = {name: unpack(x) for name, x in state.arrays.items()}
+        arrays = {name: tensor_values(x) for name, x in state.arrays.items()}
         m, v, v_max = (arrays.get(name, zero) for name in ("m", "v", "v_max"))
         m, v, v_max = (x.astype(complex if np.iscomplexobj(x) else float) for x in (m, v, v_max))
         return Start(state.t, m.astype(self.wide), v, v_max, state.mu_product)

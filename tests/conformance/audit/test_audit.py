@@ -24,7 +24,7 @@ from paths import ROOT
 from adamcore.backends.io.atomic import write_whole
 from adamcore.backends.io.safetensors import Tensor, encode
 from adamcore.conformance.audit import Recorder, RecordingError
-from adamcore.conformance.audit.arrays import unpack as tensor_values
+from adamcore.conformance.audit.arrays import tensor_values
 from adamcore.conformance.audit.judge import audit
 from adamcore.conformance.audit.recording import load, read_tensors
 from adamcore.conformance.cli import main
