@@ -59,3 +59,9 @@ def apart(
                 ratio = ratio[np.isfinite(ratio)]
                 largest = max(largest, float(ratio.max(initial=0.0)))
     return largest
+
+
+def separation(probe: Probe, other: Probe, dtype: str, claim: Adam) -> float:
+    """Return how many bounds lie between the exact answers to two probes under a claim."""
+    a, b = adam_for(claim, probe), adam_for(claim, other)
+    return apart(exact(a, probe), exact(b, other), bounds(a, probe, dtype), bounds(b, other, dtype), False)

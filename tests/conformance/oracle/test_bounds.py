@@ -15,7 +15,6 @@ import torch
 
 from adamcore import Adam
 from adamcore.coefficients import Host
-from adamcore.conformance.oracle.affine import Format, NoiseSymbols, maximum, sqrt
 from adamcore.conformance.oracle.bounds import bounds
 from adamcore.conformance.oracle.exact import exact
 from adamcore.conformance.oracle.trajectory import adam_for
@@ -189,35 +188,3 @@ def test_flushed_subnormals_widen_the_bound() -> None:
     flushed = bounds(adam, probe, "float32", True).steps[-1][0][0].p
     assert (flushed >= kept).all()
     assert flushed[0] > kept[0]
-
-
-def symbols(n: int = 1) -> NoiseSymbols:
-    return NoiseSymbols(n, Format(2.0**-24, 2.0**-150))
-
-
-def test_a_root_near_zero_is_an_interval() -> None:
-    s = symbols()
-    x = s.constant(1e-8).add_error(1e-6)
-    root = sqrt(x)
-    assert root.error[0] >= np.sqrt(1e-8 + 1e-6) - 1e-4
-    assert np.isfinite(root.error[0])
-
-
-def test_errors_that_cancel_are_seen_to_cancel() -> None:
-    s = symbols()
-    x = s.constant(1.0).add_error(1e-3)
-    assert (x - x).error[0] < 1e-9
-    assert (x + x).error[0] > 1.9e-3
-
-
-def test_a_maximum_within_its_errors_follows_both() -> None:
-    s = symbols()
-    a, b = s.constant(1.0).add_error(1e-3), s.constant(1.0 - 1e-4).add_error(2e-3)
-    assert maximum(a, b).error[0] >= 2e-3 - 1e-4
-    far = s.constant(0.5).add_error(1e-2)
-    assert maximum(a, far).error[0] == pytest.approx(1e-3)
-
-
-def test_a_quotient_by_something_near_zero_is_unbounded() -> None:
-    s = symbols()
-    assert np.isinf((s.constant(1.0) / s.constant(1e-3).add_error(1e-2)).error[0])

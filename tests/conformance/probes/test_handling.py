@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from array_adam import Good, judged
 
-from adamcore.conformance.candidates.base import cast
+from adamcore.conformance.probes import PROBES
+from adamcore.conformance.probes.handling import FINGERPRINT
 from adamcore.conformance.verdict.judge import judge_twin
 
 
@@ -93,15 +94,6 @@ def test_a_bad_one_fails_where_it_is_bad(cls: type, name: str, reason: str) -> N
     assert reason in result.reason
 
 
-def test_a_twin_must_agree_bit_for_bit() -> None:
-    probe, run, result = judged(Good, "STATE.4/resumed")
-    _, twin, _ = judged(Good, "STATE.4/uninterrupted")
-    run.params[-1][0][0] = np.nextafter(run.params[-1][0][0], np.float32(9))
-    again = judge_twin(result, probe, run, twin)
-    assert again.status == "failed"
-    assert "bit for bit" in again.reason
-
-
 def test_what_a_candidate_cannot_do_is_skipped() -> None:
     class Bare:
         init, step = Good.init, Good.step
@@ -111,10 +103,58 @@ def test_what_a_candidate_cannot_do_is_skipped() -> None:
         assert result.status == "skipped"
 
 
-@pytest.mark.parametrize("layout", ["C", "F", "strided", "readonly"])
-def test_layouts(layout: Any) -> None:
-    x = np.arange(12.0).reshape(3, 4)
-    made = cast(x, "float32", layout)
-    np.testing.assert_array_equal(made, x)
-    assert made.flags.c_contiguous == (layout in ("C", "readonly"))
-    assert made.flags.writeable == (layout != "readonly")
+def test_the_fingerprint_runs_first_and_last() -> None:
+    names = list(PROBES)
+    assert (names[0], names[-1]) == (FINGERPRINT.name, "STATE.3/again")
+    assert PROBES["STATE.3/again"].twin == FINGERPRINT.name
+    assert PROBES["STATE.3/again"].steps is FINGERPRINT.steps
+
+
+class Wears(Good):
+    """Rounds otherwise once the class has been used."""
+
+    used = False
+
+    def step(self, grads: list[np.ndarray | None]) -> list[np.ndarray]:
+        if type(self).used:
+            self.p = [np.nextafter(p, np.inf, dtype=p.dtype) for p in self.p]
+        return super().step(grads)
+
+
+def test_what_others_left_behind_shows_bit_for_bit() -> None:
+    first = judged(Wears, FINGERPRINT.name)[1]
+    Wears.used = True
+    probe, run, result = judged(Wears, "STATE.3/again")
+    assert result.status == "passed"
+    assert judge_twin(result, probe, run, first).status == "failed"
+    Wears.used = False
+    probe, run, result = judged(Wears, "STATE.3/again")
+    assert judge_twin(result, probe, run, first).status == "passed"
+
+
+class Float32Counts(Good):
+    """Counts in float32, as it takes up a state."""
+
+    def step(self, grads: list[np.ndarray | None]) -> list[np.ndarray]:
+        self.t = [min(t, 2**24 - 1) for t in self.t]
+        return super().step(grads)
+
+    def get_state(self) -> dict[str, Any]:
+        return {name: x for name, x in super().get_state().items() if name != "t"}
+
+
+def test_a_float32_clock_shows_in_float64() -> None:
+    name = "CLK.3/odd-beyond-2**24"
+    assert PROBES[name].level == "must"
+    assert judged(Good, name, "float64")[2].status == "passed"
+    assert judged(Float32Counts, name, "float64")[2].status == "failed"
+
+
+def test_a_clock_that_cannot_begin_there_is_skipped() -> None:
+    pytest.importorskip("torch")
+    from adamcore.conformance.candidates import load_candidates
+
+    [candidate] = load_candidates("torch.optim:AdamW", [None], {}, None)
+    run = candidate.run(PROBES["CLK.3/odd-beyond-2**24"], "float64")
+    assert run.unsupported == "its clock is a torch.float32, which does not hold 16777217"
+    assert candidate.run(PROBES["CLK.3/beyond-2**24"], "float64").unsupported is None

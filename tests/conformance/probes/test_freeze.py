@@ -1,0 +1,70 @@
+"""The probes of F1 to F6 fail Adams that treat an absent gradient in another way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from array_adam import CLAIM, Good, judged
+
+from adamcore.conformance.oracle.exact import exact
+from adamcore.conformance.probes import PROBES
+
+
+class ZeroForAbsent(Good):
+    """Takes an absent gradient for a zero one."""
+
+    def step(self, grads: list[Any]) -> list[Any]:
+        return super().step(
+            [np.zeros_like(p) if g is None else g for g, p in zip(grads, self.p, strict=True)]
+        )
+
+
+class OneClock(Good):
+    """Counts steps, not each parameter's updates."""
+
+    def step(self, grads: list[Any]) -> list[Any]:
+        self.t = [max(self.t)] * len(self.t)
+        return super().step(grads)
+
+
+class SkipsZeros(Good):
+    """Leaves a parameter alone whose gradient is zero."""
+
+    def step(self, grads: list[Any]) -> list[Any]:
+        return super().step([None if g is not None and not g.any() else g for g in grads])
+
+
+ABSENT = [
+    "F1/absent-first",
+    "F1/absent-middle",
+    "F1/absent-alternating",
+    "F1/absent-first-of-several",
+    "F5/thaw",
+]
+
+
+@pytest.mark.parametrize("name", [*ABSENT, "F1/absent-last", "F2/zero-gradient", "F6/all-absent"])
+def test_a_right_adam_passes(name: str) -> None:
+    assert judged(Good, name)[2].status == "passed"
+
+
+@pytest.mark.parametrize("cls", [ZeroForAbsent, OneClock])
+@pytest.mark.parametrize("name", ABSENT)
+def test_a_wrong_reading_of_an_absent_gradient_fails(name: str, cls: type) -> None:
+    assert judged(cls, name)[2].status == "failed"
+
+
+@pytest.mark.parametrize("name", ["F2/zero-gradient"])
+def test_a_zero_gradient_is_not_an_absent_one(name: str) -> None:
+    assert judged(SkipsZeros, name)[2].status == "failed"
+
+
+@pytest.mark.parametrize("name", ["F3/flag", "F3/mask"])
+def test_nan_under_a_flag_or_mask_is_never_seen(name: str) -> None:
+    probe = PROBES[name]
+    given = [g for step in probe.steps for g in step.grads if g is not None]
+    assert any(np.isnan(g).any() for g in given)
+    for step in exact(CLAIM, probe).steps:
+        assert all(np.isfinite(x.high).all() for parts in step for x in parts)

@@ -1,0 +1,48 @@
+"""Claims by dialect, option and target."""
+
+from __future__ import annotations
+
+import pytest
+
+from adamcore import AXES, Adam
+from adamcore.conformance.claims import all_claims, axes_of, claim_for, claim_from, claim_of_dialect
+from adamcore.dialects import DIALECTS
+from adamcore.errors import DialectError
+
+
+def test_axes_and_claims_are_each_others_inverse() -> None:
+    claim = Adam(epsilon="inside-corrected", clock="global", lr=0.5)
+    assert axes_of(claim_from(axes_of(claim))) == axes_of(claim)
+    assert set(axes_of(claim)) == set(AXES)
+
+
+def test_options_of_a_dialect_change_its_claim_and_its_name() -> None:
+    plain, amsgrad = (claim_of_dialect("torch.Adam", s) for s in ({}, {"amsgrad": "True"}))
+    assert (plain.name, amsgrad.name) == ("torch.Adam", "torch.Adam(amsgrad=True)")
+    assert (plain.adam.amsgrad, amsgrad.adam.amsgrad) == ("none", "uncorrected")
+
+
+def test_a_setting_that_is_no_option_leaves_the_claim_alone() -> None:
+    assert claim_of_dialect("torch.Adam", {"foreach": "True"}) == claim_of_dialect("torch.Adam")
+
+
+@pytest.mark.parametrize(
+    ("target", "chosen", "own", "name"),
+    [
+        ("torch.optim:Adam", None, None, "torch.Adam"),
+        ("torch.optim:Adam", "keras.Adam", None, "keras.Adam"),
+        ("mine.py:Adam", None, "optax.adam", "optax.adam"),
+        ("mine.py:Adam", None, None, "paper"),
+    ],
+)
+def test_the_claim_of_a_target(target: str, chosen: str | None, own: str | None, name: str) -> None:
+    assert claim_for(target, chosen, own).name == name
+
+
+def test_an_unknown_dialect_is_an_error_with_the_nearest_names() -> None:
+    with pytest.raises(DialectError, match=r"torch\.AdamW"):
+        claim_of_dialect("torch.AdamX")
+
+
+def test_every_dialect_has_a_claim() -> None:
+    assert [claim.name for claim in all_claims()] == list(DIALECTS)
