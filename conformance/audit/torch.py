@@ -12,8 +12,6 @@ from types import FrameType
 from typing import Any
 from weakref import ref
 
-from torch.optim.optimizer import Optimizer
-
 from adamcore.backends.io.safetensors import Tensor
 from adamcore.conformance.audit.arrays import RecordingError, pack
 from adamcore.conformance.audit.log import Log, ParamStep, Settings, State
@@ -27,7 +25,6 @@ STATE = {
     "v_max": "max_exp_avg_sq",
     "mu_product": "mu_product",
 }
-OPTIMIZER_FILE = Optimizer.profile_hook_step.__code__.co_filename
 SAMPLE = 16  #: elements of a moment by which a change from outside is seen
 
 
@@ -174,10 +171,10 @@ class Observer:
 
         PyTorch calls the hooks for each class whose step it has wrapped; the outermost call counts.
         """
-        calls = 0
+        calls, file = 0, sys.modules["torch.optim.optimizer"].__file__
         frame: FrameType | None = sys._getframe(1)
         while frame is not None and calls < 2:
-            if frame.f_code.co_name == "wrapper" and frame.f_code.co_filename == OPTIMIZER_FILE:
+            if frame.f_code.co_name == "wrapper" and frame.f_code.co_filename == file:
                 calls += frame.f_locals.get("self") is self.optimizer
             frame = frame.f_back
         return calls > 1
