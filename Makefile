@@ -1,7 +1,9 @@
 # Every target makes .venv first, installs the project into it under constraints.txt, and works there.
-# A later run starts at once, until pyproject.toml or constraints.txt changes.
+# A later run starts at once, until pyproject.toml or constraints.txt changes.  `make lowest` does the same
+# in .venv-lowest, under constraints-lowest.txt.
 
 VENV ?= .venv
+CONSTRAINTS ?= constraints.txt
 JOBS ?= 2
 ARGS ?=
 
@@ -13,7 +15,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help check test lint types tests slow browser coverage score format docs performance build clean
+.PHONY: help check test lint types tests slow lowest browser coverage score format docs performance build clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1 \t/p' Makefile | expand -t 20
@@ -39,6 +41,9 @@ tests: $(READY)  ## tests alone, without the slow ones
 
 slow: $(READY)  ## the slow tests
 	@$(BIN)/python -m pytest -n $(JOBS) -m slow $(ARGS)
+
+lowest:  ## the tests, with the lowest version that pyproject.toml allows of every dependency
+	@$(MAKE) --no-print-directory tests VENV=.venv-lowest CONSTRAINTS=constraints-lowest.txt
 
 browser: $(READY)  ## the HTML report as people see it, in headless Chromium
 	@command -v $${CHROMIUM:-chromium} >/dev/null || command -v google-chrome >/dev/null || { \
@@ -68,13 +73,13 @@ build: $(READY)  ## the sdist, and the wheel built from it, in dist/
 	@$(BIN)/python -m build --no-isolation
 
 clean:  ## everything that make has made
-	rm -rf $(VENV) build dist adamcore.egg-info .mypy_cache .pytest_cache .ruff_cache .coverage*
+	rm -rf $(VENV) .venv-lowest build dist adamcore.egg-info .mypy_cache .pytest_cache .ruff_cache .coverage*
 
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml $(CONSTRAINTS)
 	@test -n "$(PYTHON)" || { echo "adamcore needs Python 3.11 or newer, and none is on PATH: make PYTHON=/path/to/python3" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v < (3, 11) and sys.exit("adamcore needs Python 3.11 or newer; $(PYTHON) is %d.%d" % v[:2])'
 	@test -x $(BIN)/pip || { echo "==> $(VENV), with `$(PYTHON) --version`"; $(PYTHON) -m venv $(VENV); }
 	@echo "==> installing into $(VENV) (the first time takes minutes: torch and jax are large)"
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt pip setuptools
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[test]'
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c $(CONSTRAINTS) pip setuptools
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c $(CONSTRAINTS) --no-build-isolation -e '.[test]'
 	@touch $@

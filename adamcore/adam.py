@@ -12,7 +12,7 @@ from adamcore.step_cache import CACHE
 from adamcore.types import Tree
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)  # the base class has both
 class Adam(AdamConfig):
     """One Adam: its hyperparameters and its value on every axis.
 

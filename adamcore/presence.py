@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
+from adamcore.config import AdamConfig
 from adamcore.errors import MaskError, MissingGradientError
 from adamcore.protocol import Backend
 from adamcore.trees import ParamTree
-
-if TYPE_CHECKING:
-    from adamcore.config import AdamConfig
-    from adamcore.types import Array, Tree
+from adamcore.types import Array, Tree
 
 
 class Participation(NamedTuple):

@@ -14,12 +14,14 @@ import importlib
 import sys
 from collections.abc import Iterator
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from adamcore.errors import BackendError, ParameterError
 from adamcore.protocol import Backend
 from adamcore.types import Tree
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "adamcore.backends"  #: of entry points; a name is the top-level module of an array library
 BUILT_IN = {name: f"adamcore.backends.{name}" for name in ("numpy", "torch", "jax")}
@@ -39,6 +41,8 @@ def built_in(name: str) -> Backend:
 @cache
 def announced() -> tuple[EntryPoint, ...]:
     """Return the entry points of other packages."""
+    from importlib.metadata import entry_points  # a third of the time of `import adamcore`, rarely needed
+
     return tuple(entry_points(group=GROUP))
 
 

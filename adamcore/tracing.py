@@ -14,8 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from operator import itemgetter
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -27,11 +26,10 @@ from adamcore.definition import Coefficients, Number, coefficients, update
 # The recording -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
 class Expression:
     """An operation and its arguments, which are expressions or Python numbers.
 
-    Two expressions are equal if they have the same operations on the same inputs.
+    Two expressions are equal if they are the same operations on the same inputs.
 
     >>> trace = Trace()
     >>> x, y = trace.input("x"), trace.input("y")
@@ -40,10 +38,19 @@ class Expression:
     [('x0', 'mul'), ('x1', 'sub')]
     """
 
-    op: str
-    args: tuple[Any, ...]
-    name: str = field(default="", compare=False)
-    trace: Trace | None = field(default=None, compare=False, repr=False)
+    __slots__ = ("args", "name", "op", "trace")
+
+    def __init__(self, op: str, args: tuple[Any, ...], name: str = "", trace: Trace | None = None) -> None:
+        self.op, self.args, self.name, self.trace = op, args, name, trace
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Expression) and (self.op, self.args) == (other.op, other.args)
+
+    def __hash__(self) -> int:
+        return hash((self.op, self.args))
+
+    def __repr__(self) -> str:
+        return f"{self.op}({', '.join(map(repr, self.args))})"
 
     def then(self, op: str, *args: Any) -> Expression:
         """Return ``op`` applied to ``args``, recorded in this expression's trace if it has one."""
@@ -158,26 +165,34 @@ class Op(NamedTuple):
     args: tuple[str, ...]
 
 
-@dataclass(frozen=True, eq=False)
 class Program:
     """One step of one real array; there is one object for each choice of axes and terms.
 
     Carried out one by one, each rounded, its operations give the bits that the definition gives.
+
+    Attributes:
+        inputs: the arrays: "p", "g", "m", "v" and, with AMSGrad, "v_max".
+        coefficients: the scalars: the fields of Coefficients that are used.
+        ops: the operations in their order.
+        outputs: pairs of the array that a result replaces ("p") and the ``out`` of an operation.
+        used: a function from Coefficients to the values that the program uses, in its order.
     """
 
-    inputs: tuple[str, ...]  #: the arrays: "p", "g", "m", "v" and, with AMSGrad, "v_max"
-    coefficients: tuple[str, ...]  #: the scalars: the fields of Coefficients that are used
-    ops: tuple[Op, ...]
-    outputs: tuple[tuple[str, str], ...]  #: the array that a result replaces ("p"), and the op's ``out``
+    def __init__(
+        self,
+        inputs: tuple[str, ...],
+        coefficients: tuple[str, ...],
+        ops: tuple[Op, ...],
+        outputs: tuple[tuple[str, str], ...],
+    ) -> None:
+        self.inputs, self.coefficients, self.ops, self.outputs = inputs, coefficients, ops, outputs
+        self.used: Callable[[Sequence[Any]], tuple[Any, ...]] = itemgetter(
+            *map(Coefficients._fields.index, coefficients)
+        )
 
     def __str__(self) -> str:
         lines = [f"{op.out} = {op.kind}({', '.join(op.args)})" for op in self.ops]
         return "\n".join([*lines, *(f"{name}' = {value}" for name, value in self.outputs)])
-
-    @cached_property
-    def used(self) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
-        """A function of :class:`Coefficients`: the values of those that the program uses, in its order."""
-        return itemgetter(*map(Coefficients._fields.index, self.coefficients))
 
 
 def program(adam: AdamConfig, c: Coefficients) -> Program:

@@ -15,12 +15,13 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import lowest
 import pytest
 from paths import ROOT
 
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 NOT_SOURCES = shutil.ignore_patterns(
-    ".git", ".venv", "*.egg-info", "build", "dist", "__pycache__", ".*_cache", ".coverage*"
+    ".git", ".venv*", "*.egg-info", "build", "dist", "__pycache__", ".*_cache", ".coverage*"
 )
 
 
@@ -59,7 +60,7 @@ class Environment:
         (home / "packages").mkdir()
         link(packages, home / "packages")
         site = next((home / "venv" / "lib").glob("python*/site-packages"))
-        (site / "packages.pth").write_text(f"{home / 'packages'}\n")
+        (site / "packages.pth").write_text(f"{home / 'packages'}\n", encoding="utf-8")
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         """Run ``command`` of this environment, in an empty folder and with no PYTHON* variable."""
@@ -124,7 +125,14 @@ def test_sdist_holds_what_is_needed_to_test_it(dist: Path) -> None:
     (sdist,) = dist.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    wanted = {"LICENSE", "README.md", "Makefile", "constraints.txt", "pyproject.toml"}
+    wanted = {
+        "LICENSE",
+        "README.md",
+        "Makefile",
+        "constraints.txt",
+        "constraints-lowest.txt",
+        "pyproject.toml",
+    }
     wanted |= {f"tests/{path.name}" for path in (ROOT / "tests").glob("*.py")}
     assert wanted <= names
 
@@ -132,24 +140,37 @@ def test_sdist_holds_what_is_needed_to_test_it(dist: Path) -> None:
 def test_versions_agree(wheel: Path) -> None:
     version = PROJECT["version"]
     assert wheel.name == f"adamcore-{version}-py3-none-any.whl"
-    assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text()
-    assert f"\n## {version}" in (ROOT / "CHANGELOG.md").read_text()
+    assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\n## {version}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
-def test_no_upper_pins() -> None:
-    extras = PROJECT["optional-dependencies"].values()
-    for requirement in [*PROJECT["dependencies"], *(r for extra in extras for r in extra)]:
-        assert not re.search(r"<|==|~=|!=", requirement), requirement
+def test_every_requirement_has_a_lower_bound_and_no_upper_one() -> None:
+    assert set(lowest.bounds().values()) != set()  # it raises for any other form
 
 
-def test_constraints_pin_every_requirement() -> None:
-    lines = (ROOT / "constraints.txt").read_text().splitlines()
+@pytest.mark.parametrize("name", ["constraints.txt", "constraints-lowest.txt"])
+def test_constraints_pin_every_requirement(name: str) -> None:
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
     pins = [line for line in lines if not line.startswith("#")]
     assert [pin for pin in pins if not re.fullmatch(r"[a-z0-9-]+==[0-9.]+", pin)] == []
-    pinned = {pin.split("==")[0] for pin in pins}
-    extras = PROJECT["optional-dependencies"].values()
-    required = [*PROJECT["dependencies"], *(r for extra in extras for r in extra)]
-    assert {re.split(r"[^\w-]", r)[0] for r in required} - {"adamcore"} <= pinned
+    pinned = [pin.split("==")[0] for pin in pins]
+    assert len(pinned) == len(set(pinned))
+    assert set(lowest.bounds()) <= set(pinned)
+
+
+def test_the_lowest_versions_are_the_bounds() -> None:
+    assert lowest.FILE.read_text(encoding="utf-8") == lowest.text()
+
+
+@pytest.mark.parametrize(
+    "name", [".github/workflows/ci.yml", ".pre-commit-config.yaml", ".ci/run", "CONTRIBUTING.md"]
+)
+def test_only_targets_of_the_makefile_are_named(name: str) -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    page = (ROOT / name).read_text(encoding="utf-8")
+    named = set(re.findall(r"(?:^|run: |entry: |    |`)make ([a-z]+)", page, re.MULTILINE))
+    assert named
+    assert named <= targets
 
 
 def test_runs_with_the_runtime_dependencies_alone(bare: Environment) -> None:

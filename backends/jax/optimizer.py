@@ -1,8 +1,8 @@
-"""Adam as an optax gradient transformation.
+"""``adam`` and ``adamw``, each an optax gradient transformation, for every dialect (docs/jax.md).
 
-``update`` returns ``p_new - p``, so that :func:`optax.apply_updates` makes our step of it.  The sum
-``p + (p_new - p)`` is ``p_new`` bit for bit wherever the two are within a factor of 2 of each other
-(the difference is then exact); elsewhere it is at most 1 ULP of max(|p|, |p_new - p|) away.
+``update`` returns ``p_new - p``, and :func:`optax.apply_updates` adds it to p.  If p and p_new are within a
+factor of 2 of each other, the difference is exact and the sum is ``p_new`` bit for bit.  Otherwise the sum is
+at most 1 ULP of max(|p|, |p_new - p|) away from it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from adamcore.errors import HyperparameterError, ParameterError, TreeError
 from adamcore.state import AdamState
 from adamcore.types import Tree
 
-#: A nonzero stand-in for what an array holds, while only its presence matters.
+#: The values with which an Adam is validated if a hyperparameter is an array; they count as not 0.
 STAND_IN = {
     "b1": 0.9,
     "b2": 0.999,
@@ -35,22 +35,27 @@ STAND_IN = {
 
 
 class AdamTransformation(optax.GradientTransformationExtraArgs):  # type: ignore[misc]
-    """An optax transformation with a one-call form besides ``init`` and ``update``."""
+    """An optax transformation that also makes a step in one call."""
 
-    core: Core
+    functions: OptaxAdam
 
     def step(
         self, params: Tree, grads: Tree, state: AdamState, *, lr: Any = None, present: Tree = None
     ) -> tuple[Tree, AdamState]:
-        """One compiled update: the new parameters and the new state.
+        """Return the new parameters and the new state, by a compiled program.
 
-        The buffers of ``params`` and ``state`` are donated: they are used up, and the results stand
-        in their place.  There is no rounding of ``p + (p_new - p)`` here.
+        The buffers of ``params`` and ``state`` are donated: the results take their place, and the old
+        arrays are deleted.  The new parameters are exact, without the sum ``p + (p_new - p)``.
 
         Args:
-            params, grads, state: as of ``update``.
-            lr: this step's learning rate; a number or a 0-d array.
-            present: as of :meth:`adamcore.Adam.step`; a traced boolean does not recompile.
+            params: the parameters, a tree of arrays.
+            grads: a tree like ``params``; the gradients have the parameters' shapes and dtypes.
+            state: what ``init`` or the step before returned.
+            lr: the learning rate of this step, a number or a 0-d array; None for the transformation's.
+            present: as for :meth:`adamcore.Adam.step`; a traced boolean compiles nothing anew.
+
+        Raises:
+            The errors of :meth:`adamcore.Adam.step`.
 
         Example:
             >>> tx = adam(0.1)
@@ -59,7 +64,7 @@ class AdamTransformation(optax.GradientTransformationExtraArgs):  # type: ignore
             >>> [round(float(x), 6) for x in params["w"]]
             [0.9, 0.9]
         """
-        result: tuple[Tree, AdamState] = self.core.compiled(params, grads, state, lr, present)
+        result: tuple[Tree, AdamState] = self.functions.compiled(params, grads, state, lr, present)
         return result
 
 
@@ -88,30 +93,31 @@ def adam(
     moment_dtype: str | None = None,
     conjugate: bool = False,
 ) -> AdamTransformation:
-    """Any Adam as an optax transformation; without more it stands in for :func:`optax.adam`.
+    """Return an Adam of any dialect as an optax transformation; by default it replaces :func:`optax.adam`.
 
     Args:
-        learning_rate: a number, a 0-d array (traced too), or an optax schedule: a function of the
-            number of updates made before, so it sees 0 first.  None: the dialect's default.
-        b1, b2, eps, eps_root, weight_decay, momentum_decay: numbers or 0-d arrays, as
-            ``optax.inject_hyperparams`` gives them; None: the dialect's default.
-        mask: the leaves that weight decay applies to: a tree of booleans like the parameters, or a
-            function from the parameters to one (as of :func:`optax.adamw`).
-        dialect: a row of :mod:`adamcore.dialects` that gives axes and defaults, "torch.AdamW".
-        epsilon, ..., complex: axes that differ from the row's.
-        moment_dtype: as of :class:`adamcore.Adam`.
-        conjugate: take the conjugate of complex gradients first: what ``jax.grad`` returns is the
-            conjugate of the direction of steepest ascent (CPX.3).  optax's own optimizers don't.
+        learning_rate: a number, a 0-d array (also a traced one), or an optax schedule: a function of the
+            number of updates made before this one, which is 0 at first.  None: the dialect's default.
+        b1, b2, eps, eps_root, weight_decay, momentum_decay: numbers, or 0-d arrays as
+            ``optax.inject_hyperparams`` passes them.  None: the dialect's default.
+        mask: the leaves to which weight decay applies: a tree of booleans like the parameters, or a
+            function that makes such a tree from the parameters, as for :func:`optax.adamw`.
+        dialect: a row of :mod:`adamcore.dialects`, such as "torch.AdamW", which gives the axes and the
+            defaults.
+        epsilon, ..., complex: axes of docs/spec.md; None: the dialect's.
+        moment_dtype: as for :class:`adamcore.Adam`.
+        conjugate: if True, complex gradients are conjugated first.  ``jax.grad`` returns the conjugate
+            of the direction of steepest ascent (rule CPX.3); optax's own optimizers do not conjugate it.
 
     Returns:
-        A ``GradientTransformationExtraArgs`` whose state is an :class:`adamcore.AdamState`; its
-        ``update`` takes ``present=`` as an extra argument.  A gradient of None is absent: under
-        ``missing="skip"`` its parameter stands still, with an update of -0.0, which changes no bit.
+        A ``GradientTransformationExtraArgs`` whose state is an :class:`adamcore.AdamState`.  Its
+        ``update`` takes ``present=`` as an extra argument.  Under ``missing="skip"`` a gradient may be
+        None: the update of its parameter is then -0.0, which changes no bit (rule F1).
 
     Raises:
         DialectError, HyperparameterError, AxisError: as :meth:`adamcore.Adam.like`.
-        ParameterError: ``update`` without ``params`` where weight decay needs them.
-        TreeError: a mask that is not like the parameters.
+        ParameterError: ``update`` got no ``params``, and weight decay needs them.
+        TreeError: the mask is not like the parameters.
 
     Example:
         >>> tx = optax.chain(optax.clip_by_global_norm(1.0), adam(0.1, dialect="torch.AdamW"))
@@ -134,12 +140,26 @@ def adam(
 
 
 def adamw(*args: Any, **options: Any) -> AdamTransformation:
-    """:func:`adam` with the axes and defaults of :func:`optax.adamw`: the same arguments."""
+    """Return :func:`adam` with the axes and the defaults of :func:`optax.adamw`.
+
+    Args:
+        args, options: as for :func:`adam`.
+
+    Raises:
+        The errors of :func:`adam`.
+
+    Example:
+        >>> tx = adamw(0.1, weight_decay=0.5)
+        >>> params = {"w": jnp.ones(2)}
+        >>> updates, _ = tx.update({"w": jnp.zeros(2)}, tx.init(params), params)
+        >>> [round(float(x), 4) for x in updates["w"]]
+        [-0.05, -0.05]
+    """
     return adam(*args, **{"dialect": "optax.adamw"} | options)
 
 
 def with_dialect(signature: inspect.Signature, name: str) -> inspect.Signature:
-    """The signature with that dialect as the default, for help() and ``optax.inject_hyperparams``."""
+    """Return a signature with this default of ``dialect``; help() and ``inject_hyperparams`` read it."""
     parameters = signature.parameters.values()
     return signature.replace(
         parameters=[p.replace(default=name) if p.name == "dialect" else p for p in parameters]
@@ -152,26 +172,35 @@ setattr(adamw, "__signature__", with_dialect(inspect.signature(adam), "optax.ada
 def transformation(
     dialect_name: str, chosen: dict[str, Any], *, mask: Any = None, conjugate: bool = False
 ) -> AdamTransformation:
-    """The transformation of a dialect with ``chosen`` fields of :class:`adamcore.Adam` in their place."""
+    """Return the transformation of a dialect, with the ``chosen`` fields of :class:`adamcore.Adam`."""
     hyper = {n: chosen.pop(n) for n in HYPERPARAMETERS if isinstance(chosen.get(n), jax.Array)}
     lr = hyper.pop("lr", None)
     schedule = chosen.get("lr")
     if callable(schedule):
         chosen["lr"] = after(schedule)
     stand_in = {name: STAND_IN[name] for name in hyper} | ({} if lr is None else {"lr": 1.0})
-    core = Core(dialect(dialect_name).adam(**chosen, **stand_in), lr, hyper, mask, conjugate)
-    result = AdamTransformation(core.init, core.update)
-    result.core = core
+    functions = OptaxAdam(dialect(dialect_name).adam(**chosen, **stand_in), lr, hyper, mask, conjugate)
+    result = AdamTransformation(functions.init, functions.update)
+    result.functions = functions
     return result
 
 
 def after(schedule: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """A schedule of the number of updates made before, for our clock, whose first update is 1."""
+    """Return optax's schedule, which sees 0 first, as a function of our clock, which is 1 at first."""
     return lambda t: schedule(t - 1)
 
 
-class Core:
-    """What the two functions of a transformation share."""
+class OptaxAdam:
+    """The functions of one transformation.
+
+    Attributes:
+        adam: the Adam, with :data:`STAND_IN` for the hyperparameters that are arrays.
+        lr: the learning rate if it is an array, else None.
+        hyper: the other hyperparameters that are arrays, by name.
+        mask: see :func:`adam`.
+        conjugate: see :func:`adam`.
+        compiled: :meth:`step`, compiled, with donated parameters and state.
+    """
 
     def __init__(self, adam: Adam, lr: Any, hyper: dict[str, Any], mask: Any, conjugate: bool) -> None:
         self.adam, self.lr, self.hyper, self.mask, self.conjugate = adam, lr, hyper, mask, conjugate
@@ -183,13 +212,13 @@ class Core:
         self.compiled = jax.jit(self.step, donate_argnums=(0, 2))
 
     def init(self, params: Tree) -> AdamState:
-        """The state before the first step: see :meth:`adamcore.Adam.init`."""
+        """Return the state before the first step, as :meth:`adamcore.Adam.init`."""
         return self.adam.init(params)
 
     def update(
         self, updates: Tree, state: AdamState, params: Tree = None, *, present: Tree = None, **extra: Any
     ) -> tuple[Tree, AdamState]:
-        """``p_new - p`` for each leaf, and the new state; ``extra`` is for other transformations."""
+        """Return ``p_new - p`` of each leaf and the new state; other transformations read ``extra``."""
         if params is None:
             if self.adam.weight_decay:
                 raise ParameterError(
@@ -203,7 +232,10 @@ class Core:
     def step(
         self, params: Tree, grads: Tree, state: AdamState, lr: Any, present: Tree
     ) -> tuple[Tree, AdamState]:
-        """The step of the whole tree, that of the leaves that decay apart from the others."""
+        """Return the new parameters and the new state.
+
+        With a mask, the leaves with weight decay and the leaves without it are two steps.
+        """
         lr = self.lr if lr is None else lr
         if self.conjugate:
             grads = jax.tree.map(jnp.conj, grads)
@@ -211,21 +243,27 @@ class Core:
             return step.step(self.adam, params, grads, state, lr, present, False, self.hyper)
         flags = self.flags(params)
         still = {n: x for n, x in self.hyper.items() if n != "weight_decay"}
-        parts = [
-            step.step(each, pick(params, flags, kind), pick(grads, flags, kind), select(state, flags, kind),
-                      lr, None if present is None else pick(present, flags, kind, True), False, hyper)
-            for kind, each, hyper in (
-                (True, self.adam, self.hyper), (False, replace(self.adam, weight_decay=0.0), still),
-            )
-        ]  # fmt: skip
-        (p1, s1), (p0, s0) = parts
-        has = any(flags.values())
-        fields = (merge(a, b, flags) if is_like(a, params) else (a if has else b)
-                  for a, b in zip(s1, s0, strict=True))  # fmt: skip
+
+        def part(adam: Adam, hyper: dict[str, Any], decays: bool) -> tuple[Tree, AdamState]:
+            ps, gs = pick(params, flags, decays), pick(grads, flags, decays)
+            there = None if present is None else pick(present, flags, decays, True)
+            return step.step(adam, ps, gs, select(state, flags, decays), lr, there, False, hyper)
+
+        p1, s1 = part(self.adam, self.hyper, True)
+        p0, s0 = part(replace(self.adam, weight_decay=0.0), still, False)
+        some_decay = any(flags.values())
+        fields = [
+            merge(a, b, flags) if is_like(a, params) else (a if some_decay else b)
+            for a, b in zip(s1, s0, strict=True)
+        ]
         return merge(p1, p0, flags), AdamState(*fields)
 
     def flags(self, params: Tree) -> dict[str, bool]:
-        """Which leaves decay, by path."""
+        """Return the mask by the paths of its leaves.
+
+        Raises:
+            TreeError: a parameter has no leaf in the mask.
+        """
         tree = self.mask(params) if callable(self.mask) else self.mask
         found = {jax.tree_util.keystr(path): bool(x) for path, x in jax.tree_util.tree_leaves_with_path(tree)}
         for path, _ in jax.tree_util.tree_leaves_with_path(params):
@@ -238,31 +276,34 @@ class Core:
 
 
 def difference(new: Any, old: Any) -> Any:
-    """``new - old``; where nothing moved -0.0, the number that no sum notices."""
+    """Return ``new - old``, and -0.0 where they are equal: adding it changes no number, 0.0 included."""
     return jnp.where(new == old, jnp.asarray(-0.0, dtype=old.dtype), new - old)
 
 
 def is_like(tree: Tree, params: Tree) -> bool:
-    """Whether a part of the state is a tree like the parameters, not one clock or nothing."""
+    """True if a field of the state is a tree like the parameters, and not one clock or None."""
     return tree is not None and not (hasattr(tree, "dtype") and not hasattr(params, "dtype"))
 
 
 def pick(tree: Tree, flags: dict[str, bool], kind: bool, other: Any = None) -> Tree:
-    """The leaves whose flag is ``kind``, ``other`` in place of the rest."""
+    """Return a tree with ``other`` in place of the leaves whose flag is not ``kind``."""
     return jax.tree_util.tree_map_with_path(
         lambda path, x: x if flags.get(jax.tree_util.keystr(path)) is kind else other,
-        tree, is_leaf=lambda x: x is None,
-    )  # fmt: skip
+        tree,
+        is_leaf=lambda x: x is None,
+    )
 
 
 def select(state: AdamState, flags: dict[str, bool], kind: bool) -> AdamState:
-    """The state of the leaves whose flag is ``kind``."""
+    """Return the state of the leaves whose flag is ``kind``."""
     return AdamState(*(pick(x, flags, kind) if is_like(x, state.m) else x for x in state))
 
 
 def merge(a: Tree, b: Tree, flags: dict[str, bool]) -> Tree:
-    """The leaves of ``a`` where the flag is True, of ``b`` elsewhere."""
+    """Return the leaves of ``a`` if their flag is True, else those of ``b``."""
     return jax.tree_util.tree_map_with_path(
         lambda path, x, y: x if flags.get(jax.tree_util.keystr(path)) else y,
-        a, b, is_leaf=lambda x: x is None,
-    )  # fmt: skip
+        a,
+        b,
+        is_leaf=lambda x: x is None,
+    )

@@ -1,4 +1,4 @@
-"""Keras 3: ``Adam`` and ``AdamW`` as Keras optimizers (docs/keras.md)."""
+"""``Adam`` and ``AdamW`` for Keras 3 (docs/keras.md)."""
 
 from adamcore.backends.keras.optimizer import Adam, AdamW
 

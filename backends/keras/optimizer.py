@@ -1,8 +1,8 @@
-"""Adam as a Keras 3 optimizer, for ``model.fit`` on Keras' torch, jax and numpy backends.
+"""``Adam`` and ``AdamW`` for Keras 3, on Keras' torch, jax and numpy backends.
 
-What Keras' base class does stays Keras': schedules, clipping, averages of the weights, loss scaling,
-gradient accumulation, constraints, saving.  The step itself is :meth:`adamcore.Adam.step`, on the
-arrays in the variables.
+Keras' base class still does its part: schedules, clipping, averages of the weights, loss scaling, gradient
+accumulation, constraints and saving.  The step itself is :meth:`adamcore.Adam.step` on the arrays in the
+variables.
 """
 
 from __future__ import annotations
@@ -20,37 +20,46 @@ from adamcore.state import AdamState
 from adamcore.step import step
 
 RUNS_ON = ("torch", "jax", "numpy")
-#: Constructor arguments -> fields of `adamcore.Adam`.
+AXES = ("bias_correction", "decay", "decay_order", "amsgrad", "nesterov", "clock", "maximize")
+#: The field of `adamcore.Adam` that each argument of the constructor sets.
 FIELDS = {
-    "beta_1": "b1", "beta_2": "b2", "epsilon": "eps", "eps_root": "eps_root", "weight_decay": "weight_decay",
-    "momentum_decay": "momentum_decay", "epsilon_rule": "epsilon",
-} | {name: name for name in ("bias_correction", "decay", "decay_order", "amsgrad", "nesterov", "clock",
-                             "maximize")}  # fmt: skip
+    "beta_1": "b1",
+    "beta_2": "b2",
+    "epsilon": "eps",
+    "eps_root": "eps_root",
+    "weight_decay": "weight_decay",
+    "momentum_decay": "momentum_decay",
+    "epsilon_rule": "epsilon",
+} | {axis: axis for axis in AXES}
 
 
 @keras.saving.register_keras_serializable(package="adamcore")
 class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
-    """Any Adam as a Keras optimizer; without more it stands in for ``keras.optimizers.Adam``.
+    """An Adam of any dialect as a Keras optimizer; by default it replaces ``keras.optimizers.Adam``.
+
+    If a gradient is None, Keras leaves the variable out of the step and warns; weights and moments stay as
+    they are.  With ``clock="per-parameter"`` the clock of that variable does not advance either (rule F1).
+    ``exclude_from_weight_decay`` also works with ``decay="l2"``.
 
     Args:
-        learning_rate: a number, a ``LearningRateSchedule`` or a callable without arguments, as
-            everywhere in Keras: kept in float32, a schedule sees the number of updates made before.
-            None: the dialect's default.
-        beta_1, beta_2, epsilon, eps_root, weight_decay, momentum_decay: b1, b2, eps, ... of
-            :class:`adamcore.Adam`; None: the dialect's default.
-        dialect: a row of :mod:`adamcore.dialects` that gives axes and defaults.
-        epsilon_rule, bias_correction, decay, ..., maximize: axes that differ from the row's, as of
-            :class:`adamcore.Adam` (``epsilon_rule`` is its axis ``epsilon``).
-        options: what Keras' base class takes: ``clipnorm``, ``clipvalue``, ``global_clipnorm``,
+        learning_rate: a number, a ``LearningRateSchedule`` or a callable without arguments.  Keras keeps
+            it in float32; a schedule sees the number of updates made before.  None: the dialect's default.
+        beta_1, beta_2, epsilon: numbers, the b1, b2 and eps of :class:`adamcore.Adam`.  None: the
+            dialect's default.
+        amsgrad: a boolean as in Keras, or a value of the axis.  None: the dialect's.
+        eps_root, weight_decay, momentum_decay: numbers, as for :class:`adamcore.Adam`.  None: the
+            dialect's default.
+        dialect: a row of :mod:`adamcore.dialects`, which gives the axes and the defaults.
+        epsilon_rule: the axis ``epsilon`` of docs/spec.md.  None: the dialect's.
+        bias_correction, decay, decay_order, nesterov, clock, maximize: the other axes.  None: the
+            dialect's.
+        name: the optimizer's name.
+        options: arguments of Keras' base class: ``clipnorm``, ``clipvalue``, ``global_clipnorm``,
             ``use_ema``, ``ema_momentum``, ``ema_overwrite_frequency``, ``loss_scale_factor``,
-            ``gradient_accumulation_steps``, ``name``.
-
-    Where a gradient is None, Keras leaves the variable out, with a warning; its weights and moments
-    stand still.  With ``clock="per-parameter"`` each variable has a clock of its own, which then
-    stands still too.  ``exclude_from_weight_decay`` works, under L2 as well.
+            ``gradient_accumulation_steps``.
 
     Raises:
-        BackendError: Keras runs on a library without a backend here.
+        BackendError: Keras runs on a library for which there is no backend here.
         DialectError, HyperparameterError, AxisError: as :meth:`adamcore.Adam.like`.
 
     Example:
@@ -59,7 +68,7 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
         'decoupled'
     """
 
-    default_dialect = "keras.Adam"
+    default_dialect = "keras.Adam"  #: the dialect of arguments that are not given
 
     def __init__(
         self,
@@ -93,11 +102,21 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
         if isinstance(amsgrad, bool):
             amsgrad = "uncorrected" if amsgrad else "none"
         given: dict[str, Any] = {
-            "b1": beta_1, "b2": beta_2, "eps": epsilon, "eps_root": eps_root, "weight_decay": weight_decay,
-            "momentum_decay": momentum_decay, "epsilon": epsilon_rule, "bias_correction": bias_correction,
-            "decay": decay, "decay_order": decay_order, "amsgrad": amsgrad, "nesterov": nesterov,
-            "clock": clock, "maximize": maximize,
-        }  # fmt: skip
+            "b1": beta_1,
+            "b2": beta_2,
+            "eps": epsilon,
+            "eps_root": eps_root,
+            "weight_decay": weight_decay,
+            "momentum_decay": momentum_decay,
+            "epsilon": epsilon_rule,
+            "bias_correction": bias_correction,
+            "decay": decay,
+            "decay_order": decay_order,
+            "amsgrad": amsgrad,
+            "nesterov": nesterov,
+            "clock": clock,
+            "maximize": maximize,
+        }
         chosen = {field: value for field, value in given.items() if value is not None}
         row = dialect_named(name_of_row)
         if learning_rate is None:
@@ -108,7 +127,7 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
         self.dialect, self.adam = name_of_row, core
 
     def build(self, variables: list[Any]) -> None:
-        """Make the moments, in the order and under the names of ``keras.optimizers.Adam``."""
+        """Make the moments, in the order and with the names of ``keras.optimizers.Adam``."""
         if self.built:
             return
         super().build(variables)
@@ -123,28 +142,32 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
             self._mu_products = [self._scalar(v, "mu_product", wide, "ones") for v in each]
 
     def _scalar(self, variable: Any, name: str, dtype: str, start: str) -> Any:
-        """A 0-d variable of the optimizer, beside a variable of the model."""
+        """Return a new 0-d variable of the optimizer, named after a variable of the model or after none."""
         path = name if variable is None else f"{variable.path.replace('/', '_')}_{name}"
         return self.add_variable((), initializer=start, dtype=dtype, name=path)
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """One variable's step, as of :meth:`adamcore.Adam.step`."""
+        """Update one variable, as :meth:`adamcore.Adam.step`; Keras' base class calls this."""
         self._backend_update_step([gradient], [variable], learning_rate)
 
     def _backend_update_step(self, grads: list[Any], variables: list[Any], learning_rate: Any) -> None:
-        """The step of all variables: those that decay, then the others."""
-        places = [self._get_variable_index(v) for v in variables]
+        """Update the variables with weight decay, then those without."""
+        indices = [self._get_variable_index(v) for v in variables]
         decays = [bool(self.adam.weight_decay) and self._use_weight_decay(v) for v in variables]
-        product = None  # one for all, under a global clock: written once
+        product = None  # with a global clock there is one for all, assigned once
         for kind, adam in ((True, self.adam), (False, replace(self.adam, weight_decay=0.0))):
-            mine = [k for k, d in enumerate(decays) if d is kind]
-            if mine:
-                product = self._step(adam, [(places[k], variables[k], grads[k]) for k in mine], learning_rate)
+            group = [
+                (index, variable, gradient)
+                for index, variable, gradient, d in zip(indices, variables, grads, decays, strict=True)
+                if d is kind
+            ]
+            if group:
+                product = self._step(adam, group, learning_rate)
         if product is not None:
             self._mu_products[0].assign(product)
 
     def _step(self, adam: Core, group: list[tuple[int, Any, Any]], learning_rate: Any) -> Any:
-        """Step a group; returns the product of Dozat's schedule where there is one for all."""
+        """Update some variables; return the product of Dozat's schedule if all of them share one."""
         own_clocks, dozat = adam.clock == "per-parameter", adam.nesterov == "dozat"
 
         def values(store: list[Any]) -> list[Any]:
@@ -179,16 +202,21 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
         return None if own_clocks or not dozat else state.mu_product
 
     def _apply_weight_decay(self, variables: list[Any]) -> None:
-        """Nothing: the decay is part of the step."""
+        """Do nothing: the step includes the decay."""
 
     def get_config(self) -> dict[str, Any]:
-        """What ``from_config`` makes the same optimizer from."""
+        """Return the configuration from which ``from_config`` makes the same optimizer."""
         own = {name: getattr(self.adam, field) for name, field in FIELDS.items()}
         return {**super().get_config(), "dialect": self.dialect, **own}
 
 
 @keras.saving.register_keras_serializable(package="adamcore")
 class AdamW(Adam):
-    """:class:`Adam` with the axes and defaults of ``keras.optimizers.AdamW``."""
+    """:class:`Adam` with the axes and the defaults of ``keras.optimizers.AdamW``.
+
+    Example:
+        >>> AdamW(1e-3).adam.decay_order
+        'before'
+    """
 
     default_dialect = "keras.AdamW"

@@ -1,4 +1,4 @@
-"""``Adam`` and ``AdamW``, each a ``torch.optim.Optimizer`` (docs/torch.md)."""
+"""``Adam`` and ``AdamW`` for PyTorch, each a ``torch.optim.Optimizer`` (docs/torch.md)."""
 
 from adamcore.backends.torch.optimizer.optimizer import Adam, AdamW
 

@@ -1,4 +1,4 @@
-"""The clocks of an optimizer: int32 tensors inside, PyTorch's float32 in a ``state_dict``."""
+"""The clocks of an optimizer: int32 tensors in its state, PyTorch's float32 in a ``state_dict``."""
 
 from __future__ import annotations
 
@@ -14,26 +14,27 @@ EXACT = 2**24  #: the last whole number to which float32 counts
 
 
 def new_clock(p: torch.Tensor, group: Group, value: int = 0) -> torch.Tensor:
-    """An int32 clock: beside the parameter where the step is captured, else on the host."""
+    """Return an int32 clock, on the parameter's device if the group is capturable, else on the CPU."""
     return torch.full((), value, dtype=torch.int32, device=p.device if group["capturable"] else "cpu")
 
 
 def new_product(clock: torch.Tensor, value: float = 1.0) -> torch.Tensor:
-    """The product of Dozat's schedule, beside its clock, in float64 where the device has it."""
+    """Return the product of Dozat's schedule: 0-d, on its clock's device, float64 if the device has it."""
     dtype = torch.float32 if clock.device.type == "mps" else torch.float64
     return torch.full((), value, dtype=dtype, device=clock.device)
 
 
 def write_clock(clock: torch.Tensor) -> torch.Tensor:
-    """A clock as PyTorch writes it: float32, or int64 where float32 can't tell it from the next."""
+    """Return a clock as PyTorch writes it: float32, or int64 above 2**24, where float32 stops counting."""
     return clock.to(torch.float32 if int(clock) <= EXACT else torch.int64)
 
 
 def read_clock(step: Any, where: str) -> int:
-    """A clock from a checkpoint.
+    """Return the clock in a checkpoint as an int; ``where`` names it in messages.
 
     Raises:
-        ClockError: it is no whole number from 0 to 2**31 - 1, or above what its format can count to.
+        ClockError: the clock is no whole number from 0 to 2**31 - 1, or is above the largest number to
+            which its dtype counts.
 
     >>> read_clock(torch.tensor(3.0), "step")
     3

@@ -1,4 +1,4 @@
-"""Parameters that stand still for a while, and states that start anew (F1, F4, F5, F6)."""
+"""The methods that freeze parameters, thaw them, and reset their state (rules F1, F4, F5 and F6)."""
 
 from __future__ import annotations
 
@@ -20,18 +20,21 @@ def frozen_params(group: Mapping[str, Any]) -> list[torch.Tensor]:
     return [group["params"][k] for k in group["frozen"]]
 
 
-class Freezing(Optimizer):
-    """The methods ``freeze``, ``thaw`` and ``reset`` of an optimizer whose groups have a ``"frozen"``."""
+class FreezableOptimizer(Optimizer):
+    """An optimizer with the methods ``freeze``, ``thaw`` and ``reset``.
+
+    A group's ``"frozen"`` is a tuple of positions in its ``"params"``.
+    """
 
     def freeze(self, params: Params) -> None:
-        """Let parameters stand still, whatever their gradients, until :meth:`thaw`.
+        """Keep parameters as they are until :meth:`thaw`, whatever their gradients are.
 
-        As if their gradients were None under ``missing="skip"``: parameter, moments and clock stay as
-        they are (F1); a global clock goes on (F6).  Kept in the group's ``"frozen"``, and so in the
-        ``state_dict``.
+        Parameters, moments and clocks of their own stay as they are, as if the gradients were None under
+        ``missing="skip"`` (rule F1).  A global clock goes on (rule F6).  The ``state_dict`` says which
+        parameters are frozen.
 
         Args:
-            params: a parameter, its name (where the optimizer was given names), or several.
+            params: a parameter, its name (if the optimizer was given names), or several of these.
 
         Raises:
             ParameterError: this optimizer has no such parameter.
@@ -46,58 +49,82 @@ class Freezing(Optimizer):
             >>> round(b.item(), 6), c.item()
             (0.9, 1.0)
         """
-        for group, places in self._places(params):
-            group["frozen"] = tuple(sorted({*group["frozen"], *places}))
+        for group, positions in self._positions(params):
+            group["frozen"] = tuple(sorted({*group["frozen"], *positions}))
 
     def thaw(self, params: Params | None = None, how: Literal["keep", "reset"] = "keep") -> None:
-        """Let frozen parameters move again (F5).
+        """Let frozen parameters move again (rule F5).
 
         Args:
-            params: as in :meth:`freeze`; None for all that are frozen.
-            how: "keep" goes on with the state where it stopped, "reset" starts it anew.
+            params: as for :meth:`freeze`; None for every frozen parameter.
+            how: "keep" goes on with the state as it is; "reset" resets it first, clocks too.
 
         Raises:
             ParameterError: this optimizer has no such parameter.
-            StateError: ``how`` is neither, or as :meth:`reset`.
+            StateError: ``how`` is another word, or :meth:`reset` raises it.
+
+        Example:
+            >>> from adamcore.backends.torch.optimizer.optimizer import Adam
+            >>> p = torch.nn.Parameter(torch.ones(1))
+            >>> opt = Adam([p], lr=0.1)
+            >>> opt.freeze(p)
+            >>> opt.thaw()
+            >>> p.grad = torch.ones(1)
+            >>> opt.step()
+            >>> round(p.item(), 6)
+            0.9
         """
         if how not in ("keep", "reset"):
             raise StateError(f"how={how!r}: expected 'keep' or 'reset'")
         chosen = [
-            (group, [k for k in places if k in group["frozen"]]) for group, places in self._places(params)
+            (group, [k for k in positions if k in group["frozen"]])
+            for group, positions in self._positions(params)
         ]
         if how == "reset":
-            self.reset([group["params"][k] for group, places in chosen for k in places])
-        for group, places in chosen:
-            group["frozen"] = tuple(k for k in group["frozen"] if k not in places)
+            self.reset([group["params"][k] for group, positions in chosen for k in positions])
+        for group, positions in chosen:
+            group["frozen"] = tuple(k for k in group["frozen"] if k not in positions)
 
     def reset(self, params: Params | None = None, clock: Literal["reset", "keep"] = "reset") -> None:
-        """Put the state back at the start: moments, maximum *and clock* (F4).
+        """Set the state back to the start: moments, maxima and clocks (rule F4).
 
         Args:
-            params: as in :meth:`freeze`; None for all.
-            clock: "keep" leaves the clocks as they are.
+            params: as for :meth:`freeze`; None for every parameter.
+            clock: "reset" sets the clocks back too; "keep" leaves them as they are.
 
         Raises:
             ParameterError: this optimizer has no such parameter.
-            StateError: a part of a group with ``clock="global"`` without ``clock="keep"``.
+            StateError: ``params`` is a part of a group with one clock (``clock="global"``) and that
+                clock would be reset.
+
+        Example:
+            >>> from adamcore.backends.torch.optimizer.optimizer import Adam
+            >>> p = torch.nn.Parameter(torch.ones(1))
+            >>> opt = Adam([p])
+            >>> p.grad = torch.ones(1)
+            >>> opt.step()
+            >>> opt.reset()
+            >>> opt.state[p]["step"], opt.state[p]["exp_avg"]
+            (tensor(0, dtype=torch.int32), tensor([0.]))
         """
         if clock not in ("reset", "keep"):
             raise StateError(f"clock={clock!r}: expected 'reset' or 'keep'")
-        chosen = self._places(params)
-        for i, (group, places) in enumerate(chosen):
-            if group["clock"] == "global" and clock == "reset" and 0 < len(places) < len(group["params"]):
+        chosen = self._positions(params)
+        for i, (group, positions) in enumerate(chosen):
+            if group["clock"] == "global" and clock == "reset" and 0 < len(positions) < len(group["params"]):
+                group_size = len(group["params"])
                 raise StateError(
-                    f"reset of {len(places)} of the {len(group['params'])} parameters of param_groups[{i}], "
+                    f"reset of {len(positions)} of the {group_size} parameters of param_groups[{i}], "
                     "which have one clock (clock='global'): name them all, or keep it with clock='keep'"
                 )
-        for group, places in chosen:
-            for k in places:
+        for group, positions in chosen:
+            for k in positions:
                 restart(self.state.get(group["params"][k], {}), clock)
-            if group["clock"] == "global" and places:
+            if group["clock"] == "global" and positions:
                 restart({n: group[n] for n in ("step", "mu_product") if n in group}, clock)
 
-    def _places(self, params: Params | None) -> list[tuple[Group, list[int]]]:
-        """Each group with the positions in it of the parameters named."""
+    def _positions(self, params: Params | None) -> list[tuple[Group, list[int]]]:
+        """Return each group with the positions of the given parameters in it."""
         if params is None:
             return [(group, list(range(len(group["params"])))) for group in self.param_groups]
         wanted = [params] if isinstance(params, torch.Tensor | str) else list(params)
@@ -105,12 +132,12 @@ class Freezing(Optimizer):
         seen: set[int] = set()
         for group in self.param_groups:
             names = group.get("param_names", [None] * len(group["params"]))
-            places = []
+            positions = []
             for k, (p, name) in enumerate(zip(group["params"], names, strict=True)):
                 hits = [j for j, w in enumerate(wanted) if w is p or (isinstance(w, str) and w == name)]
                 seen.update(hits)
-                places += [k] if hits else []
-            found.append((group, places))
+                positions += [k] if hits else []
+            found.append((group, positions))
         for j, w in enumerate(wanted):
             if j not in seen:
                 what = (

@@ -1,7 +1,8 @@
-"""What PyTorch wraps around an optimizer's step: hooks, a profiler's range, and no recording by autograd.
+"""A decorator of ``step`` that enters PyTorch's own wrapper only if the wrapper has an effect.
 
-``torch.optim.Optimizer`` wraps the ``step`` of every class that has none of its own wrapping, and that
-takes as long as a small step itself.  Here its wrapping is entered only where somebody is there to see it.
+``torch.optim.Optimizer`` wraps the ``step`` of each class in hooks, a range for the profiler and a switch of
+autograd.  That takes as long as a small step.  If no hook, profiler, compiler or autograd follows the step,
+only autograd is switched off.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ Step = TypeVar("Step", bound=Callable[..., Any])
 
 
 def wrapped(step: Step) -> Step:
-    """The step of an optimizer, with what PyTorch wraps around one where it is watched."""
+    """Return a method ``step`` that PyTorch's wrapper surrounds whenever the step is :func:`watched`."""
     whole = Optimizer.profile_hook_step(_use_grad_for_differentiable(step))
 
     @functools.wraps(step)
@@ -32,12 +33,12 @@ def wrapped(step: Step) -> Step:
         finally:
             torch._C._set_grad_enabled(before)
 
-    wrapper.hooked = True  # type: ignore[attr-defined] # what keeps torch.optim.Optimizer from wrapping it again
+    wrapper.hooked = True  # type: ignore[attr-defined] # torch.optim.Optimizer does not wrap it again
     return wrapper  # type: ignore[return-value]
 
 
 def watched(self: Optimizer) -> bool:
-    """Whether a hook, a profiler, autograd or torch.compile follows a step of this optimizer."""
+    """True if a hook, a profiler, autograd or ``torch.compile`` follows the steps of this optimizer."""
     return bool(
         torch.compiler.is_compiling()
         or self.defaults["differentiable"]

@@ -1,4 +1,4 @@
-"""Adam and AdamW as optimizers of PyTorch: every dialect under the interface of torch.optim."""
+"""``Adam`` and ``AdamW`` with the interface of ``torch.optim``, for every dialect."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 
 from adamcore.adam import Adam as Core
 from adamcore.backends.torch import fast
-from adamcore.backends.torch.optimizer.freeze import Freezing
+from adamcore.backends.torch.optimizer.freeze import FreezableOptimizer
 from adamcore.backends.torch.optimizer.hooks import wrapped
 from adamcore.backends.torch.optimizer.param_groups import Group, core_of, of_dialect, of_group
 from adamcore.backends.torch.optimizer.state import GroupState, gather_state, store_state
@@ -18,33 +18,36 @@ from adamcore.backends.torch.optimizer.step_cache import StepCache
 from adamcore.backends.torch.optimizer.update import update_group
 
 
-class Adam(Freezing):
-    """One Adam of :mod:`adamcore` as a ``torch.optim.Optimizer``.
+class Adam(FreezableOptimizer):
+    """An Adam of any dialect as a ``torch.optim.Optimizer``.
 
-    Takes what ``torch.optim.Adam`` takes, and every axis of docs/spec.md as a keyword besides; what is
-    not given comes from ``dialect``.  Any setting but ``dialect`` may stand in a parameter group.
+    It takes the arguments of ``torch.optim.Adam``, with their meaning, and every axis of docs/spec.md as
+    a keyword.  The dialect gives the value of each argument that is left out.  A parameter group may set
+    every argument for itself.
 
     Args:
-        params: tensors, named tensors, or groups, as for any optimizer; floating or complex, dense.
-        lr: a number >= 0, or a tensor of one element (LR schedulers write to either).
-        betas: two numbers in [0, 1); tensors are read once.
+        params: tensors, named tensors or groups of them, as for any optimizer of PyTorch.  The tensors
+            are dense, of any shape, and real or complex.
+        lr: a number >= 0, or a tensor with one element.  Learning rate schedulers write to either.
+        betas: b1 and b2, two numbers in [0, 1).  Tensors are read once.
         eps, weight_decay: numbers >= 0.
-        amsgrad: False, True (as PyTorch: "uncorrected"), or a value of the axis.
-        dialect: a row of :mod:`adamcore.dialects`, whose axes and defaults this one starts from.
-        decoupled_weight_decay: PyTorch's spelling of ``decay="decoupled"``.
-        maximize: as the axis.
-        foreach: makes no difference: a step always goes to the backend whole.
-        fused: loss scales are taken out of the gradients inside the step (GradScaler); else as foreach.
-        capturable: clocks stand on the parameters' device and nothing waits for it, for CUDA graphs.
-        differentiable: the step is recorded by autograd, also as a function of a tensor ``lr``.
-        sparse: "dense", where a sparse gradient is zero in what it does not list; or "lazy": what it
-            does not list stands still, while the parameter's clock ticks.
-        axes: the other axes, ``eps_root``, ``momentum_decay`` and ``moment_dtype`` of
+        amsgrad: False, True (PyTorch's rule, the axis value "uncorrected"), or a value of the axis.
+        dialect: a row of :mod:`adamcore.dialects`, which gives the axes and the defaults.
+        decoupled_weight_decay: PyTorch's name for ``decay="decoupled"``.
+        maximize: the axis of that name.
+        foreach: has no effect, because the backend always gets the whole step.
+        fused: if True, the step divides the loss scale of a ``GradScaler`` out of the gradients.
+        capturable: if True, clocks stand on the parameters' device and the host never waits for it, as a
+            CUDA graph needs.
+        differentiable: if True, autograd records the step, also as a function of a tensor ``lr``.
+        sparse: "dense": a sparse gradient is zero in the rows that it does not list.  "lazy": those rows
+            stay as they are, while the parameter's clock ticks.
+        axes: the other axes, ``eps_root``, ``momentum_decay`` and ``moment_dtype``, as for
             :class:`adamcore.Adam`.
 
     Raises:
-        HyperparameterError, AxisError, DialectError: a setting without a meaning.
-        BackendError: flags that exclude each other.
+        HyperparameterError, AxisError, DialectError: a setting has no meaning.
+        BackendError: two flags exclude each other.
 
     Example:
         >>> w = torch.nn.Parameter(torch.tensor([1.0, -2.0]))
@@ -55,7 +58,7 @@ class Adam(Freezing):
         tensor([ 0.9000, -2.0000])
     """
 
-    dialect: ClassVar[str] = "torch.Adam"  #: where settings come from that are not given
+    dialect: ClassVar[str] = "torch.Adam"  #: the dialect of settings that are not given
 
     def __init__(
         self,
@@ -88,7 +91,7 @@ class Adam(Freezing):
 
     @property
     def _step_supports_amp_scaling(self) -> bool:
-        """Whether GradScaler leaves unscaling to the step."""
+        """True if GradScaler leaves unscaling to the step."""
         return bool(self.defaults["fused"])
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -99,7 +102,15 @@ class Adam(Freezing):
                 group.setdefault(name, value)
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Add a group; see ``torch.optim.Optimizer.add_param_group``.  Raises as the constructor."""
+        """Add a parameter group, as ``torch.optim.Optimizer.add_param_group`` does.
+
+        Args:
+            param_group: a dictionary with "params" and settings of this group.  Its "dialect" chooses
+                the axes and leaves the numbers alone.
+
+        Raises:
+            HyperparameterError, AxisError, DialectError, BackendError: as the constructor.
+        """
         if isinstance(param_group, dict):
             param_group.update(of_group(param_group, self.defaults))
             param_group.pop("dialect", None)
@@ -109,20 +120,20 @@ class Adam(Freezing):
 
     @wrapped
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Make one update of every parameter that has a gradient.
+        """Update every parameter that has a gradient, in place.
 
-        A parameter whose ``grad`` is None stands still, bit for bit, and so does its state (F1).
+        A parameter whose ``grad`` is None stays as it is, bit for bit, and so does its state (rule F1).
 
         Args:
-            closure: computes the loss anew, with gradients.
+            closure: a function that computes the loss and the gradients again.
 
         Returns:
-            What the closure returned.
+            The closure's result, or None without a closure.
 
         Raises:
-            MissingGradientError: a gradient is None under ``missing="error"``.
-            HyperparameterError, AxisError: a setting of a group was changed to one without a meaning.
-            ClockError: a clock that is no whole number in its range.
+            MissingGradientError: a gradient is None and ``missing="error"``.
+            HyperparameterError, AxisError: a group's setting was changed to one that has no meaning.
+            ClockError: a clock is no whole number in its range.
         """
         self._check_capture()
         loss = None
@@ -157,16 +168,16 @@ class Adam(Freezing):
         self, index: int, group: Group, params: list[Any], grads: list[Any], ms: list[Any],
         vs: list[Any], maxima: list[Any], clocks: list[Any], products: list[Any],
     ) -> None:  # fmt: skip
-        """Fill the lists with what takes part in the step; make the state of what is new.
+        """Fill the lists with the tensors that take part in the step, and make missing state.
 
-        torch.compile knows this method by its name: it runs it where it traces the rest.
+        ``torch.compile`` knows this method by its name and runs it, while it traces the rest.
         """
         self._cores[index] = core_of(group)
         gathered = GroupState(params, grads, ms, vs, maxima, clocks, products)
         gather_state(self._cores[index], group, self.state, gathered, f"param_groups[{index}]")
 
     def _check_capture(self) -> None:
-        """Refuse a CUDA graph that would have the host's clock baked in."""
+        """Raise if a CUDA graph captures a step whose clocks are on the host."""
         check = getattr(self, "_accelerator_graph_capture_health_check", None)
         (check or self._cuda_graph_capture_health_check)()
 
@@ -174,7 +185,10 @@ class Adam(Freezing):
 
     @torch._disable_dynamo  # type: ignore[attr-defined]
     def state_dict(self) -> dict[str, Any]:
-        """The state in PyTorch's layout: see docs/torch.md; moments are the optimizer's own tensors."""
+        """Return the state and the settings in PyTorch's layout (docs/torch.md).
+
+        The moments in it are the optimizer's own tensors, not copies.
+        """
         for before in self._optimizer_state_dict_pre_hooks.values():
             before(self)
         packed = pack(self.param_groups, self.state)
@@ -185,16 +199,16 @@ class Adam(Freezing):
 
     @torch._disable_dynamo  # type: ignore[attr-defined]
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over a state that this class or torch.optim wrote; all of it or, on an error, nothing.
+        """Replace the state by one that this class or ``torch.optim`` wrote.
 
-        Numbers (lr, betas, eps, weight decay) come from the checkpoint.  The rules stay those of this
-        optimizer, and a checkpoint that states others is refused: torch.optim.Adam would turn into
-        AdamW.  So do the flags (``capturable``, ``fused``, ...), which say how and not what.
+        Numbers (lr, betas, eps, weight decay) come from the checkpoint.  The axes and the flags
+        (``capturable``, ``fused``, ...) stay those of this optimizer.  A checkpoint with other axes is
+        refused; ``torch.optim.Adam`` would become AdamW.  After an error nothing has changed.
 
         Raises:
-            StateError: groups of other sizes, other rules, or a state that does not fit a parameter.
-            ClockError: a clock that float32 could not count to.
-            HyperparameterError: a number outside its range.
+            StateError: a group has another size or other axes, or a state does not fit its parameter.
+            ClockError: a clock is above the largest number to which float32 counts.
+            HyperparameterError: a number is outside its range.
         """
         state_dict = state_dict.copy()
         for before in self._optimizer_load_state_dict_pre_hooks.values():
@@ -207,7 +221,7 @@ class Adam(Freezing):
 
 
 class AdamW(Adam):
-    """:class:`Adam` with ``torch.optim.AdamW``'s rules and defaults: decoupled decay of 0.01.
+    """:class:`Adam` with the rules and the defaults of ``torch.optim.AdamW``: a decoupled decay of 0.01.
 
     Example:
         >>> w = torch.nn.Parameter(torch.ones(1))

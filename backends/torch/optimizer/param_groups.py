@@ -1,9 +1,9 @@
-"""The settings of a parameter group of `adamcore.backends.torch.Adam`: PyTorch's words and ours.
+"""The settings of a parameter group: validated, and turned into the :class:`adamcore.Adam` of the group.
 
-A group is the dictionary that PyTorch knows (``lr``, ``betas``, ``eps``, ``weight_decay``, the
-flags) with every axis of docs/spec.md beside it, so that any setting may differ from group to group.
-Two of PyTorch's flags say what an axis says: ``decoupled_weight_decay`` follows the axis ``decay``,
-and ``amsgrad`` is False, True (the axis' "uncorrected") or "corrected".
+A group is the dictionary of PyTorch (``lr``, ``betas``, ``eps``, ``weight_decay``, the flags).  It also has
+every axis of docs/spec.md, so any setting may differ from group to group.  Two of PyTorch's flags repeat an
+axis: ``decoupled_weight_decay`` follows the axis ``decay``, and ``amsgrad`` is False, True (the axis value
+"uncorrected") or "corrected".
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from adamcore.errors import AxisError, BackendError, HyperparameterError
 Group = dict[str, Any]
 
 NUMBERS = ("eps", "eps_root", "weight_decay", "momentum_decay")  #: besides lr and betas
-RULES = (*AXES, "moment_dtype", "sparse")  #: what is computed: part of the program, not of a checkpoint
-FLAGS = ("foreach", "fused", "capturable", "differentiable")  #: how it is computed
-NULLABLE = ("foreach", "fused", "moment_dtype")  #: None is one of their values
+RULES = (*AXES, "moment_dtype", "sparse")  #: settings that a checkpoint cannot change: what is computed
+FLAGS = ("foreach", "fused", "capturable", "differentiable")  #: settings of how it is computed, likewise
+NULLABLE = ("foreach", "fused", "moment_dtype")  #: settings of which None is a value
 AMSGRAD = {"none": False, "uncorrected": True, "corrected": "corrected"}
 SPARSE = ("dense", "lazy")
 
 
 def of_dialect(name: str, given: Mapping[str, Any]) -> Group:
-    """The complete settings of a row of :mod:`adamcore.dialects`, with ``given`` in their place.
+    """Return all settings of a dialect, with those in ``given`` instead of the dialect's own.
 
     Raises:
-        DialectError: no such row.
-        TypeError: a setting of another name.
+        DialectError: there is no dialect of this name.
+        TypeError: ``given`` has a name that is no setting.
         HyperparameterError, AxisError, BackendError: as :func:`resolve`.
     """
     settings = ("lr", "betas", *NUMBERS, *RULES, *FLAGS, "decoupled_weight_decay")
@@ -54,7 +54,9 @@ def of_dialect(name: str, given: Mapping[str, Any]) -> Group:
 
 
 def of_group(given: Mapping[str, Any], defaults: Group) -> Group:
-    """The complete settings of a parameter group: its own, its dialect's rules, and the optimizer's.
+    """Return all settings of a parameter group.
+
+    Those that the group gives come first, then the axes of its dialect, then the optimizer's defaults.
 
     Raises:
         DialectError, HyperparameterError, AxisError, BackendError: as :func:`of_dialect`.
@@ -68,7 +70,7 @@ def of_group(given: Mapping[str, Any], defaults: Group) -> Group:
 
 
 def is_number(value: object) -> bool:
-    """Whether it is a hyperparameter that the core would take."""
+    """True if :class:`adamcore.Adam` takes this value as a hyperparameter."""
     try:
         check_number("", value)
     except HyperparameterError:
@@ -77,16 +79,16 @@ def is_number(value: object) -> bool:
 
 
 def resolve(given: Mapping[str, Any], base: Group) -> Group:
-    """``base`` with what is given in its place, in both PyTorch's words and ours, validated.
+    """Return the settings ``base`` with the given ones in their place, validated.
 
     Args:
-        given: settings under PyTorch's names or the names of the axes; None is "not given", except
-            for those settings that can be None.
-        base: complete settings.
+        given: settings under PyTorch's names or the names of the axes.  A setting that is None counts
+            as not given, unless None is one of its values.
+        base: all settings.
 
     Raises:
-        HyperparameterError, AxisError: a value that a setting does not have.
-        BackendError: flags that exclude each other.
+        HyperparameterError, AxisError: a setting does not have this value.
+        BackendError: two flags exclude each other.
 
     >>> base = of_dialect("torch.Adam", {})
     >>> resolve({"decoupled_weight_decay": True}, base)["decay"]
@@ -119,7 +121,7 @@ def resolve(given: Mapping[str, Any], base: Group) -> Group:
 
 
 def check(name: str, before: str, value: object, below: float = float("inf")) -> None:
-    """Raise :class:`HyperparameterError`, in PyTorch's words and then ours, for a bad number."""
+    """Raise HyperparameterError for a bad number; the message has PyTorch's words first, then ours."""
     try:
         check_number(name, value, below=below)
     except HyperparameterError as error:
@@ -127,7 +129,7 @@ def check(name: str, before: str, value: object, below: float = float("inf")) ->
 
 
 def check_lr(group: Group) -> None:
-    """Raise unless ``lr`` is a number or a tensor of one."""
+    """Raise HyperparameterError unless ``lr`` is a number or a tensor with one element."""
     lr = group["lr"]
     if not isinstance(lr, torch.Tensor):
         if callable(lr):
@@ -153,7 +155,11 @@ def number_of(lr: float | torch.Tensor) -> float | torch.Tensor:
 
 
 def read_betas(group: Group) -> tuple[float, float]:
-    """The two betas as Python's floats, whatever they came as."""
+    """Return the two betas as floats, also if they are tensors.
+
+    Raises:
+        HyperparameterError: they are not two numbers in [0, 1), or not two such tensors.
+    """
     betas = tuple(group["betas"])
     if len(betas) != 2:
         raise HyperparameterError(f"betas={betas!r}: expected two numbers in [0, 1)")
@@ -179,10 +185,12 @@ def read_betas(group: Group) -> tuple[float, float]:
 
 
 def core_of(group: Group) -> Core:
-    """The :class:`adamcore.Adam` of a group; its learning rate is given step by step.
+    """Return the :class:`adamcore.Adam` of a group, with a learning rate of 0: each step passes its own.
+
+    Equal settings give the same object.
 
     Raises:
-        HyperparameterError, AxisError: a setting was changed to one without a meaning.
+        HyperparameterError, AxisError: a setting was changed to one that has no meaning.
     """
     betas = group["betas"]
     if isinstance(betas[0], torch.Tensor) or isinstance(betas[1], torch.Tensor):
@@ -192,14 +200,15 @@ def core_of(group: Group) -> Core:
             f"decoupled_weight_decay={group['decoupled_weight_decay']!r} with decay={group['decay']!r} in a "
             "parameter group: they contradict each other; set both"
         )
-    return made(
-        betas[0], betas[1], *(group[n] for n in NUMBERS), group["moment_dtype"],
-        *(group[axis] for axis in AXES),
-    )  # fmt: skip
+    numbers, axes = [group[n] for n in NUMBERS], [group[axis] for axis in AXES]
+    return adam_of(betas[0], betas[1], *numbers, group["moment_dtype"], *axes)
 
 
 def settings_of(group: Group) -> list[Any] | None:
-    """What :func:`core_of` reads: the same objects make the same Adam.  None if some can change in place."""
+    """Return the settings that :func:`core_of` reads, or None if one of them can change in place.
+
+    As long as these are the same objects, the group's Adam is the same.
+    """
     betas = group["betas"]
     if len(betas) != 2 or type(betas[0]) is not float or type(betas[1]) is not float:
         return None
@@ -210,8 +219,8 @@ _read = itemgetter("decoupled_weight_decay", *NUMBERS, "moment_dtype", *AXES)
 
 
 @lru_cache(maxsize=256)
-def made(b1: float, b2: float, *rest: Any) -> Core:
-    """The core's Adam; one object for equal settings."""
+def adam_of(b1: float, b2: float, *rest: Any) -> Core:
+    """Return the Adam of these settings: b1, b2, :data:`NUMBERS`, the dtype of the moments, the axes."""
     n = len(NUMBERS)
     axes: dict[str, Any] = dict(zip(AXES, rest[n + 1 :], strict=True))
     axes["amsgrad"] = {v: k for k, v in AMSGRAD.items()}.get(axes["amsgrad"], axes["amsgrad"])

@@ -1,10 +1,10 @@
-"""`state_dict` and `load_state_dict` of `adamcore.backends.torch.Adam`: PyTorch's own layout.
+"""The content of an optimizer's ``state_dict``, in the layout of PyTorch's Adam, AdamW and NAdam.
 
-What is written, torch.optim.Adam, AdamW and NAdam read, and the other way round: ``exp_avg``,
-``exp_avg_sq``, ``max_exp_avg_sq``, ``mu_product``, and ``step`` as a float32 tensor.  Inside, the
-clock is an int32 tensor, since float32 stops counting at 2**24.  Numbers (lr, betas, eps, weight
-decay) and the state come from the checkpoint; the rules, and how they are computed, stay those of
-the program: a checkpoint that states other rules is refused.
+Each parameter has ``exp_avg``, ``exp_avg_sq``, ``step`` as a float32 tensor, and with some axes
+``max_exp_avg_sq`` or ``mu_product``.  ``torch.optim`` reads what is written here, and the other way round.
+
+A checkpoint gives the numbers (lr, betas, eps, weight decay) and the state.  The axes and the flags stay
+those of the optimizer that loads it, and a checkpoint with other axes is refused.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from adamcore.errors import StateError
 
 
 def pack(groups: list[Group], state: Mapping[Any, Any]) -> dict[str, Any]:
-    """The optimizer's state as PyTorch writes it, tensors shared with the optimizer except clocks."""
+    """Return the ``state_dict`` of these groups and this state; only clocks are copied."""
     places: dict[torch.Tensor, int] = {}
     packed_groups, start = [], 0
     for group in groups:
@@ -59,12 +59,16 @@ def pack(groups: list[Group], state: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def unpack(groups: list[Group], state_dict: Mapping[str, Any]) -> tuple[Any, list[Group]]:
-    """State and groups from what PyTorch or :func:`pack` wrote; nothing is shared with it.
+    """Return the state and the groups in a ``state_dict``; they share no memory with it.
+
+    Args:
+        groups: the groups of the optimizer that loads it.
+        state_dict: written by :func:`pack` or by ``torch.optim``.
 
     Raises:
-        StateError: groups of other sizes, other rules, or a state that does not fit a parameter.
+        StateError: a group has another size or other axes, or a state does not fit its parameter.
         ClockError: as :func:`read_clock`.
-        HyperparameterError: a number outside its range.
+        HyperparameterError: a number is outside its range.
     """
     saved_groups = state_dict["param_groups"]
     if len(saved_groups) != len(groups):
@@ -101,7 +105,7 @@ def unpack(groups: list[Group], state_dict: Mapping[str, Any]) -> tuple[Any, lis
 
 
 def load_group(group: Group, saved: Mapping[str, Any], where: str) -> Group:
-    """The saved numbers under the rules and flags of ``group``."""
+    """Return a group with the saved numbers and the axes and flags of ``group``."""
     for name in (*RULES, "decoupled_weight_decay"):
         if name not in saved:
             continue
@@ -122,7 +126,7 @@ def load_group(group: Group, saved: Mapping[str, Any], where: str) -> Group:
 
 
 def load_state(core: Core, group: Group, p: torch.Tensor, saved: Any, where: str) -> dict[str, Any]:
-    """One parameter's state, in the dtypes and on the devices where it belongs."""
+    """Return one parameter's state, in the dtypes and on the devices that the optimizer gives it."""
     if not saved:
         return {}
     wanted = {"step", "exp_avg", "exp_avg_sq"}
@@ -156,7 +160,7 @@ def load_state(core: Core, group: Group, p: torch.Tensor, saved: Any, where: str
 
 
 def load_global(group: Group, saved: Mapping[str, Any], steps: list[torch.Tensor], i: int) -> None:
-    """The one clock of a group: its own, or that on which its parameters agree."""
+    """Give a group its one clock: the saved one, or the one on which its parameters agree."""
     found = {int(t) for t in steps}
     if "step" in saved:
         found = {read_clock(saved["step"], f"param_groups[{i}]['step']")}
