@@ -33,7 +33,7 @@ lint: $(READY)  ## style alone (ruff)
 
 types: $(READY)  ## types alone (mypy --strict, tests, examples and benchmarks too)
 	@echo "==> mypy --strict"
-	@$(BIN)/mypy adamcore tests examples benchmarks
+	@$(BIN)/mypy adamcore tests examples benchmarks docs/generate
 
 tests: $(READY)  ## tests alone, without the slow ones
 	@echo "==> pytest"
@@ -48,10 +48,10 @@ lowest:  ## the tests, with the lowest version that pyproject.toml allows of eve
 browser: $(READY)  ## the HTML report as people see it, in headless Chromium
 	@command -v $${CHROMIUM:-chromium} >/dev/null || command -v google-chrome >/dev/null || { \
 		echo "no Chromium here: apt-get install chromium poppler-utils, or CHROMIUM=/its/path" >&2; exit 1; }
-	@$(BIN)/python -m pytest -m browser tests/conformance/report/test_html.py $(ARGS)
+	@$(BIN)/python -m pytest -m browser tests/conformance/report/test_html_in_browser.py $(ARGS)
 
 score: $(READY)  ## docs/score.md: wrong Adams killed and named, right ones passed (some minutes)
-	@$(BIN)/python tests/support/score.py $(ARGS)
+	@$(BIN)/python docs/generate/score_page.py $(ARGS)
 
 coverage: $(READY)  ## the tests again, with the lines and branches that none of them runs
 	@$(BIN)/coverage erase
@@ -64,10 +64,10 @@ format: $(READY)  ## let ruff put the style right
 	@$(BIN)/ruff format
 
 docs: $(READY)  ## docs/equations.md, written by the definition
-	@$(BIN)/python -m adamcore.conformance.oracle.symbolic
+	@$(BIN)/python docs/generate/equations_page.py
 
 performance: $(READY)  ## docs/performance.md, from the runs stored in docs/results/
-	@$(BIN)/python benchmarks/page.py
+	@$(BIN)/python docs/generate/performance_page.py
 
 build: $(READY)  ## the sdist, and the wheel built from it, in dist/
 	@$(BIN)/python -m build --no-isolation

@@ -1,4 +1,4 @@
-"""``python -m adamcore.conformance`` is the command ``adamcore``."""
+"""The command ``adamcore`` as ``python -m adamcore.conformance``."""
 
 import sys
 

@@ -1,7 +1,7 @@
 """Probes and runs as JSON, for the pipe between the check and its worker processes.
 
-An array is ``{"dtype", "shape", "data"}``, its data the base64 of its bytes: bit for bit, NaN
-payloads included.
+An array is ``{"dtype", "shape", "data"}``, where ``data`` is the base64 of its bytes, so that it arrives
+bit for bit, with the payload of each NaN.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MOMENTS = ("m", "v", "v_max")
 
 
 def pack_array(array: FloatArray) -> Json:
-    """The JSON form of ``array``.
+    """Return the JSON form of ``array``.
 
     >>> pack_array(np.array([1.0], dtype="float32"))
     {'dtype': '<f4', 'shape': [1], 'data': 'AACAPw=='}
@@ -29,14 +29,14 @@ def pack_array(array: FloatArray) -> Json:
 
 
 def unpack_array(packed: Json) -> FloatArray:
-    """The array of :func:`pack_array`, writable and its own."""
+    """Return the array of :func:`pack_array` in memory of its own."""
     flat = np.frombuffer(base64.b64decode(packed["data"]), dtype=packed["dtype"])
     native = flat.astype(flat.dtype.newbyteorder("="))
     return native.reshape(packed["shape"])
 
 
 def pack_probe(probe: Probe) -> Json:
-    """What a candidate must know of a probe."""
+    """Return the parts of a probe that a candidate needs."""
     return {
         "name": probe.name,
         "params": [pack_array(p) for p in probe.params],
@@ -49,6 +49,7 @@ def pack_probe(probe: Probe) -> Json:
 
 
 def unpack_probe(packed: Json) -> Probe:
+    """Return the probe of :func:`pack_probe`."""
     return Probe(
         name=packed["name"],
         about="",
@@ -65,6 +66,7 @@ def unpack_probe(packed: Json) -> Probe:
 
 
 def pack_step(step: Step) -> Json:
+    """Return the JSON form of a step."""
     present = step.present
     return {
         "grads": [None if g is None else pack_array(g) for g in step.grads],
@@ -76,6 +78,7 @@ def pack_step(step: Step) -> Json:
 
 
 def unpack_step(packed: Json) -> Step:
+    """Return the step of :func:`pack_step`."""
     present = packed["present"]
     return Step(
         grads=tuple(None if g is None else unpack_array(g) for g in packed["grads"]),
@@ -87,6 +90,7 @@ def unpack_step(packed: Json) -> Step:
 
 
 def pack_run(run: Run) -> Json:
+    """Return the JSON form of a run."""
     return {
         "params": [[pack_array(p) for p in after] for after in run.params],
         "clocks": run.clocks,
@@ -97,6 +101,7 @@ def pack_run(run: Run) -> Json:
 
 
 def unpack_run(packed: Json) -> Run:
+    """Return the run of :func:`pack_run`."""
     return Run(
         params=[[unpack_array(p) for p in after] for after in packed["params"]],
         clocks=packed["clocks"],

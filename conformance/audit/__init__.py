@@ -1,6 +1,6 @@
-"""The audit: a recorded training run, judged without the code that made it.
+"""The audit: judge a recorded training run without the code that made it.
 
-:class:`Recorder` makes the file in a training loop; ``adamcore audit FILE`` judges it.  See
+:class:`Recorder` writes the file in a training loop, and ``adamcore audit FILE`` judges it.  See
 docs/audit.md.
 """
 

@@ -18,7 +18,7 @@ COMPLEX = {"complex64": "float32", "complex128": "float64"}  #: complex dtype ->
 
 
 class RecordingError(AdamcoreError, ValueError):
-    """A recording that is damaged, cut, or not of this kind; or a run that cannot be recorded."""
+    """A file that is damaged, cut off or no recording, or a run that cannot be recorded."""
 
 
 def pack(name: str, array: Any) -> Tensor:

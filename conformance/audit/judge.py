@@ -1,8 +1,8 @@
-"""A recording judged: probes made of it, the exact answers held against it, findings.
+"""The judgement of a recording: make probes of it, judge them, and find out what is wrong.
 
-Each step is judged from the parameters that were really given to it and from moments that are
-exact for the gradients recorded so far.  So nothing accumulates in the parameter, and what
-somebody does to parameters between the steps is no fault of the optimizer's.
+The exact answer of a step starts from the recorded parameters before that step, and from the exact moments
+of all gradients up to it.  So rounding errors of the parameters do not accumulate, and a change of the
+parameters between two steps does not count as a fault of the optimizer.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from adamcore.conformance.verdict.judge import judge
 from adamcore.conformance.verdict.match import CLOSE
 from adamcore.dialects import DIALECTS
 
-STEPS = 400  #: of a recording that are judged; the bound of a later one would cost too much
-TELLING = 12  #: steps that are looked at to identify the Adam
+STEPS = 400  #: steps of a recording that are judged; the bounds of later ones would take too long
+FINGERPRINT_STEPS = 12  #: steps that identify the Adam
 
 
 @dataclass(frozen=True)
 class Part:
-    """The parameters of one dtype of a group, as a probe and what came of it."""
+    """The parameters of one group in one dtype, as a probe and a run."""
 
     names: list[str]
     dtype: str
@@ -48,14 +48,14 @@ class Part:
 
 
 def audit(path: str | Path, dialect: str | None = None) -> Report:
-    """Judge a recording, each group of parameters against its claim.
+    """Judge each parameter group of a recording against its claim and return the report.
 
     Args:
         path: the file.
-        dialect: the claim; without it what the recorder noted, else Algorithm 1.
+        dialect: the claim.  Without it the claim is the dialect in the recording, else Algorithm 1.
 
     Raises:
-        RecordingError: the file is damaged, cut or foreign.
+        RecordingError: the file is damaged, cut off or no recording.
         DialectError: no such dialect.
     """
     recording = load(Path(path))
@@ -218,7 +218,7 @@ class Track:
 
 
 def sample_part(part: Part, chosen: list[FloatArray]) -> tuple[Probe, Run]:
-    """Return the probe and the run with the chosen elements alone; whole arrays keep their shapes."""
+    """Return the probe and the run with the chosen elements; with all of them, arrays keep their shapes."""
     if all(len(c) == p.size for c, p in zip(chosen, part.probe.params, strict=True)):
         return part.probe, part.run
 
@@ -261,13 +261,13 @@ def later_text(text: str, first: int) -> str:
 
 
 def fingerprint(part: Part) -> tuple[Probe, Run] | None:
-    """Return one element's first steps, by which the Adam is identified: the largest that is exact enough.
+    """Return the first steps of one element, which identify the Adam, or None if no element is suitable.
 
-    A large one shows the decay.  None where there is no such element: in narrow dtypes, where gradients
-    are absent, where somebody else moved the parameter or its state, or where lr is below what the
-    parameter can show.
+    It is the largest element that is exact enough, because decay is largest there.  None is suitable in
+    bfloat16 and float16, with absent gradients, if the parameters or their states were changed between
+    steps, or if lr is smaller than the parameter's resolution.
     """
-    steps, lr = part.probe.steps[:TELLING], part.probe.hyper["lr"]
+    steps, lr = part.probe.steps[:FINGERPRINT_STEPS], part.probe.hyper["lr"]
     if part.dtype not in ("float32", "float64") or any(s.present is not None for s in steps):
         return None
     best: tuple[float, int, int] | None = None
@@ -310,7 +310,7 @@ def fingerprint(part: Part) -> tuple[Probe, Run] | None:
 def name_element(
     evidence: Evidence | None, places: Mapping[str, Mapping[int, tuple[str, FloatArray, tuple[int, ...]]]]
 ) -> Evidence | None:
-    """Evidence whose element is named as the recording names it: "encoder.weight[3, 0]"."""
+    """Return the evidence with the recording's name of its element: "encoder.weight[3, 0]"."""
     if evidence is None or evidence.probe not in places:
         return evidence
     number, _, inside = evidence.element.partition("[")
@@ -322,7 +322,7 @@ def name_element(
 
 
 def replace_evidence(finding: Finding, evidence: Evidence | None, first: int = 0) -> Finding:
-    """Return the finding with this evidence, its element's name and its step in the text too."""
+    """Return the finding with this evidence, and with its element's name and its step in the text."""
     observed = later_text(finding.observed, first)
     if evidence is not None and finding.evidence is not None:
         observed = observed.replace(f"parameter {finding.evidence.element} ", f"{evidence.element} ")
@@ -332,7 +332,7 @@ def replace_evidence(finding: Finding, evidence: Evidence | None, first: int = 0
 
 
 def coverage_text(group: ParamGroup, first: int, judged: int, total: int, results: list[Result]) -> str:
-    """Return what of the group was judged, in words."""
+    """Return how much of the group was judged, in words."""
     there = len(group.settings) - first
     steps = min(STEPS, there)
     text = f"{steps} steps" if steps == there else f"the first {steps} of {there} steps"

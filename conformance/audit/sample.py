@@ -1,9 +1,8 @@
-"""Which elements of a recording are judged, where there are too many: the same ones every time.
+"""The elements of a large recording that are judged; they are the same every time.
 
-Exact arithmetic costs some tenth of a millisecond an element and step.  So the whole recording is
-gone through in float64 first; half of the sample are the elements that come out farthest from
-that, so that a single wrong element is seen, and the rest lies evenly over each array, its ends
-included.
+Exact arithmetic takes about 0.1 ms for each element and step.  So all elements are first computed in
+float64.  One half of the sample consists of the elements that differ most from that, so that it has a
+single wrong element.  The other half is spread evenly over each array, with its first and last element.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ LEAST, MOST = 16, 512  #: elements of a recording, whatever the number of its st
 
 
 def sample_elements(claim: Adam, probe: Probe, run: Run) -> list[FloatArray]:
-    """Flat indices of the elements to judge, for each parameter."""
+    """Return the flat indices of the elements to judge, for each parameter."""
     sizes = [p.size for p in probe.params]
     budget = min(MOST, max(LEAST, WORK // len(probe.steps)))
     if sum(sizes) <= budget:
@@ -37,7 +36,7 @@ def sample_elements(claim: Adam, probe: Probe, run: Run) -> list[FloatArray]:
 
 
 def distances(claim: Adam, probe: Probe, run: Run) -> list[FloatArray]:
-    """How far each element is from a float64 run, in its own ULP or so, at its worst step."""
+    """Return the largest relative difference of each element from a run in float64, over all steps."""
     model = float_trajectory(claim, probe, None)
     worst = [np.zeros(p.size) for p in probe.params]
     if model is None:
@@ -52,7 +51,7 @@ def distances(claim: Adam, probe: Probe, run: Run) -> list[FloatArray]:
 
 
 def farthest(distance: list[FloatArray], count: int) -> list[FloatArray]:
-    """The elements farthest off over all parameters, as indices into each."""
+    """Return the ``count`` elements with the largest distance over all parameters, as indices into each."""
     everything = np.concatenate(distance)
     top = np.sort(np.argsort(-everything, kind="stable")[:count])
     starts = np.cumsum([0, *(len(d) for d in distance)])

@@ -1,4 +1,4 @@
-"""Who is timed: for each framework our ways of making a step, and the Adams it brings itself."""
+"""The contenders: for each framework the steps of adamcore and the framework's own Adams."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ from adamcore.conformance.bench.workloads import Shapes, elements
 
 @dataclass(frozen=True)
 class Contender:
-    """One Adam, made ready for timing."""
+    """One implementation of a step that is timed."""
 
     framework: str
     name: str
-    make: Callable[[Shapes], Step]
-    ours: bool = False
-    baseline: bool = False  #: what the others of its framework are compared with
-    most: int = 1 << 40  #: elements beyond which it is left out, as it takes too long
-    many: bool = True  #: whether it is timed on lists of many arrays: XLA may compile for minutes
-    single: bool = True  #: whether it is timed on one array
+    make: Callable[[Shapes], Step]  #: returns the step for arrays of these shapes
+    ours: bool = False  #: True if it is adamcore's
+    baseline: bool = False  #: True if the others of its framework are compared with it
+    most: int = 1 << 40  #: elements up to which it is timed; a slow one would take too long
+    many: bool = True  #: True if it is timed on lists of many arrays; XLA may compile these for minutes
+    single: bool = True  #: True if it is timed on one array
 
 
 CONTENDERS = (
@@ -88,14 +88,14 @@ FRAMEWORKS = tuple(NEEDS)
 
 
 def installed(framework: str | None = None) -> Iterator[Contender]:
-    """Those whose libraries, and devices, are here."""
+    """Yield the contenders whose libraries and device are available, of one framework or of all."""
     for each in CONTENDERS:
         if framework in (None, each.framework) and is_available(each.framework):
             yield each
 
 
 def is_available(framework: str) -> bool:
-    """Whether its libraries are here, and its device."""
+    """True if a framework's libraries are installed and its device exists."""
     if not all(map(importlib.util.find_spec, NEEDS[framework])):
         return False
     if framework != "torch:cuda":
@@ -106,7 +106,7 @@ def is_available(framework: str) -> bool:
 
 
 def fits(each: Contender, shapes: Shapes) -> bool:
-    """Whether a contender is timed on this work."""
+    """True if a contender is timed on arrays of these shapes."""
     if len(shapes) == 1:
         return each.single and elements(shapes) <= each.most
     return elements(shapes) <= each.most and (each.many or len(shapes) <= 200)

@@ -1,4 +1,4 @@
-"""What the fast paths leave to the definition, asked of them with examples."""
+"""Examples that the fast paths do not support, each with the reason; the backend runs the definition."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ EXAMPLES: dict[str, Example] = {
 
 
 def unsupported_examples() -> dict[str, dict[str, str]]:
-    """For each framework and example the reason; those that are served are left out."""
+    """Return the unsupported examples of each framework, with the reason."""
     found: dict[str, dict[str, str]] = {}
     for framework in FRAMEWORKS:
         if not is_available(framework):
@@ -36,7 +36,7 @@ def unsupported_examples() -> dict[str, dict[str, str]]:
 
 
 def unsupported_reason(framework: str, make: Example, mask: bool = False) -> str | None:
-    """Why the fast path of a framework does not serve an example."""
+    """Return why the fast path of a framework does not support an example, or None if it does."""
     p: Any = make(np.arange(8.0))
     if framework.startswith("torch"):
         import torch
@@ -60,23 +60,23 @@ def unsupported_reason(framework: str, make: Example, mask: bool = False) -> str
 
 
 def jobs_of(p: Any, mask: bool) -> list[Job]:
-    """The jobs that a step hands to the backend."""
+    """Return the jobs that a step gives to the backend."""
     from adamcore.registry import backend_for
 
-    seen: list[Job] = []
+    given: list[Job] = []
     backend = backend_for(p)
     kind: Any = type(backend)
 
-    class Watching(kind):  # type: ignore[misc]
+    class Recording(kind):  # type: ignore[misc]
         def apply(self, adam: Adam, jobs: Any, donate: bool) -> Any:
-            seen.extend(jobs)
+            given.extend(jobs)
             return super().apply(adam, jobs, donate)
 
     adam = Adam()
     state = adam.init(p)
-    backend.__class__ = Watching
+    backend.__class__ = Recording
     try:
         adam.step(p, p, state, present=(p == p) if mask else None)
     finally:
         backend.__class__ = kind
-    return seen
+    return given

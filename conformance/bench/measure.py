@@ -1,6 +1,6 @@
-"""Timing, interleaved: all contenders of a framework take turns, so that what slows one slows all.
+"""Timing: all contenders of a framework take turns, so that a busy machine slows all of them.
 
-The order of a round is drawn anew for each, the same on every run.
+Each round has another random order, the same in every run of the program.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from adamcore.conformance.bench.contenders import Contender, fits, installed
 from adamcore.conformance.bench.steps import Step, memory_traffic
 from adamcore.conformance.bench.workloads import WORKLOADS, Shapes, elements
 
-ROUNDS = 60  #: at most
-LEAST = 5  #: at least, whatever the budget says
+ROUNDS = 60  #: the largest number of rounds
+LEAST = 5  #: the smallest number of rounds, for any budget
 WARM = 3  #: steps before the first round
-LONG = 1.0  #: seconds of a step that is warm after one
+LONG = 1.0  #: seconds of a step that needs only one step before the first round
 
 
 @dataclass
 class Row:
-    """One contender on one work."""
+    """The figures of one contender on one workload.  The names of the fields are those of the stored run."""
 
     framework: str
     work: str
@@ -34,28 +34,29 @@ class Row:
     ours: bool
     baseline: bool
     rounds: int
-    seconds: float  #: median
+    seconds: float  #: median time of a step
     quartiles: tuple[float, float]
-    ratio: float | None  #: to the baseline, the median over rounds
+    ratio: float | None  #: time over that of the baseline, the median over rounds
     ratio_quartiles: tuple[float, float] | None
-    of_floor: float | None  #: to the memory traffic of the same round, likewise
-    first: float  #: seconds of the first step, compilation included
-    extra_bytes: int | None  #: peak memory of a step beyond what stood before it
-    bytes: int | None = None
-    passes: int | None = None
-    compilations: int | None = None
+    of_floor: float | None  #: time over that of the memory traffic in the same round, the median over rounds
+    first: float  #: seconds of the first step, with its compilation
+    extra_bytes: int | None  #: peak memory of a step above the memory before it
+    bytes: int | None = None  #: bytes that a step moves, if known
+    passes: int | None = None  #: fusions and custom calls of a compiled step
+    compilations: int | None = None  #: programs that all steps together compiled
 
 
 @dataclass
 class Timing:
-    """One contender at work."""
+    """The step of one contender and its times."""
 
-    contender: Contender | None
+    contender: Contender | None  #: None for the memory traffic
     step: Step
     first: float = 0.0
     times: list[float] = field(default_factory=list)
 
-    def tick(self, repeat: int) -> None:
+    def add_round(self, repeat: int) -> None:
+        """Make ``repeat`` steps and keep the time of one."""
         start = time.perf_counter()
         for _ in range(repeat):
             self.step()
@@ -65,7 +66,14 @@ class Timing:
 def run_all(
     names: Sequence[str], framework: str | None, budget: float, progress: Callable[[str], None]
 ) -> list[Row]:
-    """Time every contender on every work; ``budget`` is the seconds for one framework on one work."""
+    """Time every contender on every workload.
+
+    Args:
+        names: the workloads.
+        framework: the only framework, or None for all that are available.
+        budget: seconds for one framework on one workload.
+        progress: called with a line of text before each part.
+    """
     rows: list[Row] = []
     frameworks = list(dict.fromkeys(each.framework for each in installed(framework)))
     for name in names:
@@ -82,58 +90,59 @@ def run_workload(
     budget: float,
     progress: Callable[[str], None] = lambda text: None,
 ) -> list[Row]:
-    clocks: list[Timing] = []
+    """Time the contenders of one framework on one workload; the first row is the memory traffic."""
+    timings: list[Timing] = []
     if any(each.framework == "torch:cuda" for each in contenders):
-        clocks.append(Timing(None, steps_cuda.memory_traffic(shapes)))
+        timings.append(Timing(None, steps_cuda.memory_traffic(shapes)))
     elif llvm.available():
-        clocks.append(Timing(None, memory_traffic(shapes, contenders[0].framework)))
+        timings.append(Timing(None, memory_traffic(shapes, contenders[0].framework)))
     for contender in contenders:
         progress(f"{name}, {contender.framework}: {contender.name}, the first step")
         start = time.perf_counter()
         step = contender.make(shapes)
         step()
-        clocks.append(Timing(contender, step, time.perf_counter() - start))
+        timings.append(Timing(contender, step, time.perf_counter() - start))
     once = 0.0
-    for clock in clocks:
+    for timing in timings:
         for _ in range(WARM + 1):
-            clock.tick(1)
-            if clock.times[-1] > LONG:
+            timing.add_round(1)
+            if timing.times[-1] > LONG:
                 break
-        once += clock.times[-1]
-        clock.times.clear()
-    repeat = 10 if elements(shapes) < 10_000 else 1  # the clock itself takes time
+        once += timing.times[-1]
+        timing.times.clear()
+    repeat = 10 if elements(shapes) < 10_000 else 1  # reading the time takes time too
     rounds = max(LEAST, min(ROUNDS, int(budget / (once * repeat + 1e-9))))
     progress(f"{name}, {contenders[0].framework}: {rounds} rounds of {once * repeat:.3g} s")
-    turns, order = list(clocks), Random(0)
+    turns, order = list(timings), Random(0)
     for _ in range(rounds):
-        order.shuffle(turns)  # nobody always follows the same one, whose threads may still be spinning
-        for clock in turns:
-            clock.tick(repeat)
-    base = next((c for c in clocks if c.contender and c.contender.baseline), None)
-    traffic = next((c for c in clocks if c.contender is None), None)
-    return [make_row(name, shapes, clock, base, traffic) for clock in clocks]
+        order.shuffle(turns)  # the threads of the step before may still spin, so that one must vary
+        for timing in turns:
+            timing.add_round(repeat)
+    base = next((c for c in timings if c.contender and c.contender.baseline), None)
+    traffic = next((c for c in timings if c.contender is None), None)
+    return [make_row(name, shapes, timing, base, traffic) for timing in timings]
 
 
-def make_row(name: str, shapes: Shapes, clock: Timing, base: Timing | None, traffic: Timing | None) -> Row:
-    who = clock.contender
-    ratios = None if base is None or who is None else ratios_of(clock, base)
-    compilations = getattr(clock.step, "compilations", None)
+def make_row(name: str, shapes: Shapes, timing: Timing, base: Timing | None, traffic: Timing | None) -> Row:
+    who = timing.contender
+    ratios = None if base is None or who is None else ratios_of(timing, base)
+    compilations = getattr(timing.step, "compilations", None)
     return Row(
         framework=who.framework if who else base.contender.framework if base and base.contender else "",
         work=name,
         name=who.name if who else "memory traffic",
         ours=bool(who and who.ours),
         baseline=bool(who and who.baseline),
-        rounds=len(clock.times),
-        seconds=statistics.median(clock.times),
-        quartiles=quartiles(clock.times),
+        rounds=len(timing.times),
+        seconds=statistics.median(timing.times),
+        quartiles=quartiles(timing.times),
         ratio=None if ratios is None else statistics.median(ratios),
         ratio_quartiles=None if ratios is None else quartiles(ratios),
-        of_floor=None if traffic is None else statistics.median(ratios_of(clock, traffic)),
-        first=clock.first,
-        extra_bytes=extra_memory(clock.step) if elements(shapes) >= 1 << 20 else None,
-        bytes=getattr(clock.step, "bytes", None),
-        passes=getattr(clock.step, "passes", None),
+        of_floor=None if traffic is None else statistics.median(ratios_of(timing, traffic)),
+        first=timing.first,
+        extra_bytes=extra_memory(timing.step) if elements(shapes) >= 1 << 20 else None,
+        bytes=getattr(timing.step, "bytes", None),
+        passes=getattr(timing.step, "passes", None),
         compilations=None if compilations is None else compilations(),
     )
 
@@ -143,15 +152,15 @@ def ratios_of(a: Timing, b: Timing) -> list[float]:
 
 
 def quartiles(values: Sequence[float]) -> tuple[float, float]:
-    """The lower and the upper quartile."""
+    """Return the lower and the upper quartile."""
     lower, _, upper = statistics.quantiles(values, n=4, method="inclusive")
     return lower, upper
 
 
 def extra_memory(step: Step) -> int | None:
-    """Peak memory of a step above what stood before it; None where the system can't say.
+    """Return the peak memory of a step above the memory before it, in bytes, or None if it is unknown.
 
-    Resident memory, or that of the device where a step knows it.
+    This is the memory of the device if the step measures it, and resident memory of the process otherwise.
     """
     if hasattr(step, "extra_memory"):
         return int(step.extra_memory())
@@ -159,7 +168,7 @@ def extra_memory(step: Step) -> int | None:
     try:
         step()
         before = read_status(status, "VmRSS")
-        clear.write_text("5", encoding="utf-8")  # starts the peak anew
+        clear.write_text("5", encoding="utf-8")  # resets the peak
         step()
         return max(0, read_status(status, "VmHWM") - before)
     except OSError:

@@ -1,4 +1,4 @@
-"""A run as bars: for each work and contender the ratio to its framework's own Adam, in SVG."""
+"""A run as an SVG of bars: the time of each contender over that of its framework's own Adam."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ BAR, GAP, LEFT, WIDTH, MOST = 16, 26, 330, 420, 2.0
 
 
 def svg(document: dict[str, Any]) -> str:
-    """Ratios above 2 are cut off and say so; the line stands at 1."""
+    """Return the SVG of a run.  A bar ends at a ratio of 2, and its number is the ratio; the line is at 1."""
     lines: list[str] = []
     y = 30
     for work in dict.fromkeys(row["work"] for row in document["rows"]):

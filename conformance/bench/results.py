@@ -1,4 +1,4 @@
-"""The file of a run: its environment, its rows, and what the fast paths do not serve."""
+"""The file of a run: its environment, its rows, and the examples that the fast paths do not support."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PACKAGES = ("adamcore", "numpy", "llvmlite", "torch", "jax", "jaxlib", "optax")
 
 
 def environment() -> dict[str, Any]:
-    """What a figure depends on."""
+    """Return what the figures depend on: the date, Python, the machine, its load and the packages."""
     versions: dict[str, str | None] = {}
     for name in PACKAGES:
         try:
@@ -50,7 +50,7 @@ def processor() -> str:
 
 
 def document(rows: Sequence[Row], before: dict[str, Any]) -> dict[str, Any]:
-    """What ``--json`` writes."""
+    """Return what ``--json`` writes; ``before`` is the environment before the run."""
     from adamcore.conformance.bench.coverage import unsupported_examples
 
     return {
@@ -62,10 +62,10 @@ def document(rows: Sequence[Row], before: dict[str, Any]) -> dict[str, Any]:
 
 
 def load(path: Path) -> dict[str, Any]:
-    """A stored run.
+    """Return a stored run.
 
     Raises:
-        ValueError: it is of another schema.
+        ValueError: the file has another schema.
     """
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     if found.get("schema") != SCHEMA:

@@ -1,8 +1,8 @@
-"""Ways of making a step that are timed: in NumPy and PyTorch, and what is common to all.
+"""The steps that are timed in NumPy and PyTorch, and what the steps of all frameworks share.
 
-A function takes shapes, sets one up and returns a function that makes one step and waits for it.
-Attributes of that function, where they are known: ``bytes`` moved, ``passes`` (fusions and custom calls
-of a compiled step), ``compilations`` (a function that counts them so far).
+Each function takes shapes, makes arrays of them, and returns a function that makes one step and waits for its
+end.  That function may have attributes: ``bytes`` that it moves, ``passes`` (fusions and custom calls of a
+compiled step), and ``compilations``, a function that returns how many programs were compiled so far.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Step = Callable[[], None]
 
 
 def arrays(shapes: Shapes, seed: int) -> list[Any]:
-    """Random values, over and over: to draw 124 million takes longer than to step them."""
+    """Return arrays of random values that repeat; drawing 124 million would take longer than their step."""
     drawn = np.random.default_rng(seed).standard_normal(1 << 20, np.float32) * np.float32(0.1)
     return [np.resize(drawn[: prod(shape)], shape) for shape in shapes]
 
@@ -31,9 +31,9 @@ def arrays(shapes: Shapes, seed: int) -> list[Any]:
 
 
 def memory_traffic(shapes: Shapes, framework: str = "numpy") -> Step:
-    """The memory traffic of a step and next to nothing else: read four arrays, write three.
+    """Return a step that has the memory traffic of Adam and little else: four arrays read, three written.
 
-    In the threads that our own step takes there, so that both find them in the same state.
+    It uses the threads of adamcore's own step in the framework, so that both find them in the same state.
     """
     from adamcore.backends.kernels.cpu import PointerTable, run_parallel
     from adamcore.backends.numpy.fast import MEMORY
@@ -57,7 +57,7 @@ def memory_traffic(shapes: Shapes, framework: str = "numpy") -> Step:
 
 
 def plain_numpy(shapes: Shapes) -> Step:
-    """Adam as it is usually written in NumPy, whole arrays."""
+    """Return Adam as it is usually written in NumPy, on whole arrays."""
     ps, gs = arrays(shapes, 0), arrays(shapes, 1)
     ms, vs = [np.zeros_like(p) for p in ps], [np.zeros_like(p) for p in ps]
     t, lr, b1, b2, eps = 0, 1e-3, 0.9, 0.999, 1e-8
@@ -84,7 +84,7 @@ def blocks_numpy(shapes: Shapes) -> Step:
 
 
 def definition_numpy(shapes: Shapes) -> Step:
-    """The definition, one operation after the other."""
+    """Return the step of the definition without a fast path, one operation after the other."""
     from adamcore.backends.numpy.backend import NumPyBackend
     from adamcore.registry import _of_type
 
@@ -105,7 +105,7 @@ def definition_numpy(shapes: Shapes) -> Step:
 
 
 def donated(ps: Any, gs: Any, wait: Callable[[Any], Any] | None = None) -> Step:
-    """Adam.step with donate=True on these arrays."""
+    """Return Adam.step with donate=True on these arrays; ``wait`` waits for the end of a step."""
     adam = Adam()
     state = adam.init(ps)
 
@@ -122,7 +122,7 @@ def donated(ps: Any, gs: Any, wait: Callable[[Any], Any] | None = None) -> Step:
 
 
 def without_llvm(step: Step) -> Step:
-    """As where the extra [fast] is not installed."""
+    """Return the step as it is without the extra [fast]."""
 
     def slow() -> None:
         with llvm.switched_off():

@@ -1,6 +1,6 @@
-"""Ways of making a step that are timed on a CUDA device: launched one by one, or as a CUDA graph.
+"""The steps that are timed on a CUDA device: kernels that are launched one by one, or a CUDA graph.
 
-Every step is waited for, so that a time is that of the device or of the host, whichever is longer.
+Each step waits for its end, so that its time is that of the device or that of the host, the longer one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def tensors(shapes: Shapes) -> tuple[list[Any], list[Any]]:
 
 
 def synchronized(launch: Callable[[], Any], bytes_moved: int | None = None) -> Step:
-    """A step that is over when it returns, with the memory it took beyond what stood before it."""
+    """Return a step that waits for its end and can measure the memory that it takes."""
     import torch
 
     def step() -> None:
@@ -46,7 +46,7 @@ def synchronized(launch: Callable[[], Any], bytes_moved: int | None = None) -> S
 
 
 def graph_of(launch: Callable[[], Any]) -> Callable[[], Any]:
-    """The step captured once, to be replayed."""
+    """Return a function that replays the step, which is captured once as a CUDA graph."""
     import torch
 
     side = torch.cuda.Stream()
@@ -66,7 +66,7 @@ def graph_of(launch: Callable[[], Any]) -> Callable[[], Any]:
 
 
 def memory_traffic(shapes: Shapes) -> Step:
-    """The memory traffic of a step and nothing else: a copy that reads and writes as much together."""
+    """Return a step with the memory traffic of Adam only: a copy that reads and writes as many bytes."""
     import torch
 
     source = torch.ones(BYTES // 2 * elements(shapes), dtype=torch.uint8, device="cuda")
@@ -75,7 +75,7 @@ def memory_traffic(shapes: Shapes) -> Step:
 
 
 def torch_optim(graph: bool = False, **flags: Any) -> Callable[[Shapes], Step]:
-    """torch.optim.Adam."""
+    """Return a maker of steps of torch.optim.Adam."""
 
     def make(shapes: Shapes) -> Step:
         import torch
@@ -87,7 +87,7 @@ def torch_optim(graph: bool = False, **flags: Any) -> Callable[[Shapes], Step]:
 
 
 def optimizer(graph: bool = False) -> Callable[[Shapes], Step]:
-    """Ours as a torch.optim.Optimizer."""
+    """Return a maker of steps of adamcore's torch.optim.Optimizer."""
 
     def make(shapes: Shapes) -> Step:
         from adamcore.backends.torch import Adam as Optimizer
@@ -99,7 +99,7 @@ def optimizer(graph: bool = False) -> Callable[[Shapes], Step]:
 
 
 def donated(graph: bool = False) -> Callable[[Shapes], Step]:
-    """Adam.step in place, clocks on the device."""
+    """Return a maker of steps of Adam.step in place, with clocks on the device."""
 
     def make(shapes: Shapes) -> Step:
         adam = Adam()

@@ -1,4 +1,4 @@
-"""Ways of making a step in JAX that are timed: see :mod:`adamcore.conformance.bench.steps`."""
+"""The steps that are timed in JAX; see :mod:`adamcore.conformance.bench.steps`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def jax_arrays(shapes: Shapes, seed: int) -> list[Any]:
 
 
 def jit_step(function: Callable[[Any, Any, Any], Any], ps: Any, gs: Any, state: Any) -> Step:
-    """A step under jax.jit, its parameters and state donated."""
+    """Return a step under jax.jit that donates its parameters and its state."""
     import jax
 
     compiled = jax.jit(function, donate_argnums=(0, 2))
@@ -41,11 +41,11 @@ def jit_step(function: Callable[[Any, Any, Any], Any], ps: Any, gs: Any, state: 
 
 
 def count_passes(text: str) -> int:
-    """Fusions and custom calls over whole arrays in a compiled program."""
+    """Return the number of fusions and custom calls over whole arrays in a compiled program."""
     entry = text.split("ENTRY", 1)[-1]
     made = [line.split("=", 1)[1] for line in entry.splitlines() if "=" in line]
     calls = [line for line in made if " fusion(" in line or " custom-call(" in line]
-    return sum("[]" not in line.split("(")[0] for line in calls)  # not those of a scalar
+    return sum("[]" not in line.split("(")[0] for line in calls)  # "[]" is the shape of a scalar
 
 
 def optax_jit(shapes: Shapes) -> Step:
@@ -70,7 +70,7 @@ def ours_jit(adam: Adam) -> Callable[[Shapes], Step]:
 
 
 def native_jit(shapes: Shapes) -> Step:
-    """Under jax.jit, the machine code in the program."""
+    """Return a step under jax.jit that calls the CPU kernel."""
     from adamcore.backends.jax import native
 
     adam, ps = Adam(), jax_arrays(shapes, 0)
@@ -91,7 +91,7 @@ def flat(shapes: Shapes, seed: int) -> Any:
 
 
 def flat_jit(shapes: Shapes) -> Step:
-    """All parameters in one vector, as jax.flatten_util.ravel_pytree makes it: one clock."""
+    """Return a step under jax.jit on all parameters in one vector, which has one clock."""
     adam, p = Adam(), flat(shapes, 0)
     return jit_step(lambda p, g, s: adam.step(p, g, s), p, flat(shapes, 1), adam.init(p))
 
@@ -107,7 +107,7 @@ def ours_jax(shapes: Shapes) -> Step:
 
 
 def count_compilations(step: Step) -> Step:
-    """A step outside of jit, with the programs that it compiled."""
+    """Return a step outside of jit that counts the programs that it compiles."""
     from adamcore.backends.jax.jit_program import JitProgram
 
     made = 0

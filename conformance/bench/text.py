@@ -1,4 +1,4 @@
-"""A run as rows of text: for the terminal, and for the page of documentation."""
+"""A run as rows of text, for the terminal and for docs/performance.md."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ABOUT = (
 
 
 def tables(document: dict[str, Any]) -> list[tuple[str, list[Sequence[str]]]]:
-    """For each work its title and rows, in the order of the run."""
+    """Return the title and the rows of each workload, in the order of the run."""
     made: dict[str, list[Sequence[str]]] = {}
     for row in document["rows"]:
         made.setdefault(row["work"], []).append(cells(row))
@@ -42,7 +42,7 @@ def cells(row: dict[str, Any]) -> Sequence[str]:
 
 
 def seconds(value: float) -> str:
-    """Three digits and a unit.
+    """Return a time with three digits and a unit.
 
     >>> seconds(0.0123456), seconds(4.2e-6)
     ('12.3 ms', '4.2 us')
@@ -55,7 +55,7 @@ def seconds(value: float) -> str:
 
 
 def environment_text(document: dict[str, Any]) -> str:
-    """The environment in a sentence."""
+    """Return the environment in one line."""
     e = document["environment"]
     packages = ", ".join(f"{name} {version}" for name, version in e["packages"].items() if version)
     load = "" if e["load"] is None else f", load {e['load']} before the run"
@@ -64,7 +64,7 @@ def environment_text(document: dict[str, Any]) -> str:
 
 
 def unsupported_lines(document: dict[str, Any]) -> list[str]:
-    """What the fast paths leave to the definition, a line for each framework."""
+    """Return a line for each framework with the examples that its fast path does not support."""
     return [
         f"{framework}: " + "; ".join(f"{name} ({why})" for name, why in reasons.items())
         for framework, reasons in document["unserved"].items()

@@ -1,4 +1,4 @@
-"""What is stepped: lists of shapes, from 100 elements to a GPT-2."""
+"""The workloads: lists of shapes, from 100 elements to a GPT-2."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from math import prod
 
 Shapes = tuple[tuple[int, ...], ...]
 
-BYTES = 28  #: per float32 element and step: p, g, m, v are read, p, m, v are written
+BYTES = 28  #: of each float32 element in a step, which reads p, g, m and v and writes p, m and v
 
 
 def gpt2(width: int, layers: int, vocabulary: int, context: int) -> Shapes:
-    """The parameters of a GPT-2 of this size: 4 + 12 a layer."""
+    """Return the shapes of a GPT-2's parameters: 4, and 12 for each layer."""
     layer = (
         (width,), (width,), (width, 3 * width), (3 * width,), (width, width), (width,),
         (width,), (width,), (width, 4 * width), (4 * width,), (4 * width, width), (width,),
@@ -27,8 +27,8 @@ WORKLOADS: dict[str, Shapes] = {
     "gpt2-31M": gpt2(384, 12, 25129, 512),
 }
 
-USUAL = ("100", "1M", "16M", "1000x1000", "gpt2")
-SMALL = ("100", "1M", "16M", "1000x1000", "gpt2-31M")
+USUAL = ("100", "1M", "16M", "1000x1000", "gpt2")  #: the workloads of a run
+SMALL = ("100", "1M", "16M", "1000x1000", "gpt2-31M")  #: the workloads with ``--small``
 
 
 def elements(shapes: Shapes) -> int:

@@ -1,8 +1,10 @@
-"""Adapters that turn a target into something that runs probes, inside a worker process.
+"""Adapters that run probes on a target, inside a worker process.
 
-One module a kind: :mod:`own` (our backends), :mod:`torch_optimizer`, :mod:`optax_factory`,
-:mod:`keras_optimizer` and :mod:`array_candidate`; :mod:`targets` finds and tells them apart, and
-:mod:`arguments` maps our hyperparameters to the arguments of their constructors.
+* :mod:`own`, :mod:`torch`, :mod:`optax`, :mod:`keras`, :mod:`array` and :mod:`command`: one adapter each.
+* :mod:`targets`: the adapter of a target.
+* :mod:`arguments`: the constructor argument of each hyperparameter.
+* :mod:`base`: what the adapters share; :mod:`buffers`: the memory of gradients.
+* :mod:`driver`: the pipe to a program in any language.
 """
 
 from adamcore.conformance.candidates.arguments import effective_hyper

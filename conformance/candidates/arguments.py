@@ -1,4 +1,4 @@
-"""From our hyperparameters to the arguments of somebody else's constructor."""
+"""The constructor arguments of a candidate: which one is lr, b1, b2, eps, ..."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class Arguments:
     """How to call one constructor.
 
     Attributes:
-        names: our hyperparameter -> its argument; "betas[0]" for half of a pair.
-        extra: further arguments, as given with --set.
-        lacks: hyperparameters the constructor has no argument for: 0 (or absent) for it.
-        fixed: hyperparameters that --set gives one value for every probe.
+        names: the argument of each hyperparameter; "betas[0]" is the first half of a pair.
+        extra: other arguments, given with ``--set``.
+        lacks: hyperparameters that the constructor has no argument for.
+        fixed: hyperparameters that ``--set`` fixes to one value for every probe.
     """
 
     names: Mapping[str, str]
@@ -42,11 +42,11 @@ class Arguments:
 
     @property
     def written(self) -> dict[str, str]:
-        """The further arguments as Python text."""
+        """The other arguments as Python text."""
         return {name: repr(value) for name, value in self.extra.items()}
 
     def call(self, hyper: Mapping[str, float]) -> dict[str, Any]:
-        """The keyword arguments for these hyperparameters."""
+        """Return the keyword arguments for these hyperparameters."""
         keywords: dict[str, Any] = {}
         for ours, theirs in self.names.items():
             if ours not in hyper:
@@ -62,7 +62,7 @@ class Arguments:
 def effective_hyper(
     hyper: Mapping[str, float], lacks: tuple[str, ...], fixed: Mapping[str, float]
 ) -> dict[str, float]:
-    """The probe's hyperparameters as a candidate sees them: without those it lacks.
+    """Return a probe's hyperparameters as a candidate sees them: without those that it lacks.
 
     >>> effective_hyper({"lr": 0.5, "weight_decay": 0.2}, ("weight_decay",), {"lr": 1.0})
     {'lr': 1.0}
@@ -78,13 +78,13 @@ def map_arguments(
     known: Mapping[str, str] | None = None,
     positional: int = 0,
 ) -> Arguments:
-    """Find the argument of ``constructor`` for each of our hyperparameters.
+    """Find the constructor's argument for each hyperparameter.
 
     Args:
         constructor: a class or a factory.
-        settings: what --set gave.
-        known: the names that the table of dialects has for it.
-        positional: how many leading arguments are no hyperparameters (torch's params).
+        settings: the values of ``--set``.
+        known: the argument names in the table of dialects, if the target has a row there.
+        positional: the number of leading arguments that are not hyperparameters, such as torch's ``params``.
 
     Raises:
         SettingError: an argument for lr, b1, b2 or eps was not found.
@@ -118,7 +118,7 @@ def map_arguments(
         elif name in by_argument and is_number(value):
             fixed[by_argument[name]] = value
         elif name in SPELLINGS and name not in names and is_number(value):
-            fixed[name] = value  # a constant inside the candidate
+            fixed[name] = value  # a constant in the candidate's code
         elif name in names or open_ended:
             extra[name] = value
         else:

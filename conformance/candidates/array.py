@@ -1,4 +1,4 @@
-"""Array candidates: classes with ``init(params, hyper)`` and ``step(grads)`` on NumPy arrays."""
+"""The adapter of array candidates: classes with ``init(params, hyper)`` and ``step(grads)``."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ from adamcore.conformance.candidates.buffers import GradientBuffers, overwrite
 from adamcore.conformance.settings import parse_settings
 from adamcore.conformance.types import Probe, Run, Start, Step
 
-STANDARD = ("lr", "b1", "b2", "eps", "weight_decay")  #: what ``init`` is given unless it asks for more
-RARE = ("eps_root", "momentum_decay")  #: handed over, if it asks for them, whether a probe has them or not
+STANDARD = ("lr", "b1", "b2", "eps", "weight_decay")  #: what ``init`` gets unless ``hyper`` names others
+RARE = ("eps_root", "momentum_decay")  #: what ``init`` gets if ``hyper`` names them, also from probes without
 ALL = (*STANDARD, *RARE)
 
 
 class ArrayCandidate:
-    """Run a class that keeps the contract of docs/checking.md.
+    """Runs a class that follows the contract of docs/checking.md.
 
-    The class may have, besides:
+    The class may also have:
 
     * ``set_lr(lr)``;
-    * ``get_state()`` and ``set_state(state)``; a state ``{"t": a number or a list of them,
-      "m": [...], "v": [...], "v_max": [...]}`` can also be set from outside and its clock read;
-    * ``dialect``, its claim; ``hyper``, the names of the hyperparameters it takes;
-    * ``flushes_subnormals``;
-    * ``in_place``: the arrays that ``init`` gets are its own, to step in place.
+    * ``get_state()`` and ``set_state(state)``.  If the state is ``{"t": a number or a list of them,
+      "m": [...], "v": [...], "v_max": [...]}``, a probe can set it and read its clock;
+    * ``dialect``: its claim; ``hyper``: the names of the hyperparameters that it takes;
+    * ``flushes_subnormals``: True if it flushes subnormal numbers to zero;
+    * ``in_place``: True if it updates the arrays that ``init`` gets.
     """
 
     def __init__(self, cls: type, settings: Mapping[str, str]) -> None:
@@ -67,7 +67,7 @@ class ArrayCandidate:
     def run(self, probe: Probe, dtype: str) -> Run:
         if reason := unsupported_reason(probe, lr=hasattr(self.cls, "set_lr")):
             return Run(unsupported=reason)
-        return run_probe(lambda seen: ArrayStepper(self, seen, dtype), probe)
+        return run_probe(lambda variant: ArrayStepper(self, variant, dtype), probe)
 
 
 class ArrayStepper(Stepper):
@@ -139,7 +139,7 @@ class ArrayStepper(Stepper):
 
 
 def arrays_in(state: Any) -> list[Any]:
-    """The arrays of a state, whatever it is made of."""
+    """Return the arrays in a state of nested dictionaries, lists and tuples."""
     if isinstance(state, np.ndarray):
         return [state]
     parts = state.values() if isinstance(state, dict) else state if isinstance(state, (list, tuple)) else ()

@@ -1,4 +1,4 @@
-"""What every adapter of a candidate offers, and what the adapters share."""
+"""The interface of an adapter, and what the adapters share, such as running a probe step by step."""
 
 from __future__ import annotations
 
@@ -13,61 +13,70 @@ from adamcore.conformance.types import FloatArray, Layout, Probe, Run, Start, St
 
 
 class Refusal(Exception):
-    """A candidate that would not take a probe's parameters or hyperparameters."""
+    """The constructor of a candidate raised an error for a probe's parameters or hyperparameters."""
 
 
 @dataclass(frozen=True)
 class CandidateInfo:
-    """What the check must know of a candidate besides its runs."""
+    """Facts on a candidate that the check needs besides its runs."""
 
     kind: str  #: "own backend", "torch optimizer", "optax factory", "array candidate", "command", ...
-    dialect: str | None = None  #: the candidate's own claim
-    lacks: tuple[str, ...] = ()  #: hyperparameters it has no argument for
-    fixed: Mapping[str, float] = field(default_factory=dict)  #: those set by --set for every probe
-    flushes: bool = False  #: whether it flushes subnormal numbers to 0
+    dialect: str | None = None  #: the claim that the candidate itself makes
+    lacks: tuple[str, ...] = ()  #: hyperparameters that it has no argument for
+    fixed: Mapping[str, float] = field(default_factory=dict)  #: hyperparameters that ``--set`` fixes
+    flushes: bool = False  #: True if it flushes subnormal numbers to zero
     device: str = "cpu"
-    names: Mapping[str, str] = field(default_factory=dict)  #: hyperparameter -> its argument
-    extra: Mapping[str, str] = field(default_factory=dict)  #: further arguments, as Python text
+    names: Mapping[str, str] = field(default_factory=dict)  #: the argument of each hyperparameter
+    extra: Mapping[str, str] = field(default_factory=dict)  #: other arguments, as Python text
 
 
 class Candidate(Protocol):
-    """An implementation of Adam that can be run on probes."""
+    """An implementation of Adam that can run probes."""
 
     @property
-    def info(self) -> CandidateInfo: ...
+    def info(self) -> CandidateInfo:
+        """Facts on the candidate."""
 
-    def run(self, probe: Probe, dtype: str) -> Run: ...
+    def run(self, probe: Probe, dtype: str) -> Run:
+        """Run a probe in a dtype; raise :class:`Refusal` if the constructor raises an error."""
 
 
 class UnsupportedProbe(Exception):
-    """What a probe asks of a candidate that it has no way to do."""
+    """The candidate has no way to do what a probe asks for; the probe is skipped."""
 
 
 class Stepper:
-    """One optimizer at work on one probe; an adapter says how to do each thing it can."""
+    """One optimizer with the parameters of one probe.  An adapter overrides what its candidates can do."""
 
     def step(self, index: int, step: Step) -> tuple[Sequence[Any], list[str]]:
-        """The parameters after the step as NumPy arrays, and which inputs it wrote to."""
+        """Make a step; return the new parameters as NumPy arrays, and the inputs that it wrote to.
+
+        Args:
+            index: the number of the step; the first is 1.
+            step: its input.
+        """
         raise NotImplementedError
 
     def begin(self, start: Sequence[Start]) -> None:
-        """Take up a given state before the first step."""
+        """Set the state before the first step."""
         raise UnsupportedProbe("its state cannot be set")
 
     def resumed(self) -> Stepper:
-        """A new optimizer with the parameters and the saved state of this one."""
+        """Return a new optimizer with the parameters and the saved state of this one."""
         raise UnsupportedProbe("its state cannot be saved and restored")
 
     def clocks(self) -> list[int] | None:
-        """The clock of each parameter, where it can be read."""
+        """Return the clock of each parameter, or None if it cannot be read."""
         return None
 
 
 def cast(array: FloatArray, dtype: str, layout: Layout = "C") -> FloatArray:
-    """A fresh copy of a probe's array in ``dtype``, or in the complex dtype of that precision.
+    """Return a copy of a probe's array in ``dtype``, or in the complex dtype of that precision.
 
-    Laid out in memory as asked: in C or Fortran order, as every other element of a larger array,
-    or read-only.
+    Args:
+        array: what to copy.
+        dtype: "float32" or "float64".
+        layout: "C" or "F" order, "strided" (every other element of a larger array) or "readonly".
     """
     if array.dtype.kind == "c":
         dtype = "complex64" if dtype == "float32" else "complex128"
@@ -81,7 +90,7 @@ def cast(array: FloatArray, dtype: str, layout: Layout = "C") -> FloatArray:
 
 
 def copy_arrays(after: Sequence[Any], count: int) -> list[FloatArray]:
-    """Copies of a step's parameters, once they are ``count`` numeric arrays."""
+    """Return copies of a step's parameters; raise an error unless they are ``count`` numeric arrays."""
     if len(after) != count:
         raise ValueError(f"the step gave {len(after)} parameters of {count}")
     copies = [np.array(value) for value in after]
@@ -92,11 +101,11 @@ def copy_arrays(after: Sequence[Any], count: int) -> list[FloatArray]:
 
 
 def run_probe(make: Callable[[Probe], Stepper], probe: Probe) -> Run:
-    """Run all steps; the first exception ends the run and is part of it.
+    """Run all steps of a probe and return the run; an exception in a step ends it and is recorded in it.
 
     Args:
-        make: a new optimizer for a probe's parameters and hyperparameters.
-        probe: what to run, in the manner it asks for.
+        make: returns a new optimizer for a probe's parameters and hyperparameters.
+        probe: what to run, in the manner that it asks for.
     """
     run, index = Run(), 0
     try:
@@ -115,7 +124,7 @@ def run_probe(make: Callable[[Probe], Stepper], probe: Probe) -> Run:
             run.clocks += [clocks] if (clocks := stepper.clocks()) is not None else []
     except UnsupportedProbe as reason:
         return Run(unsupported=str(reason))
-    except (CandidateError, Refusal):  # nothing was run, or nothing more can be
+    except (CandidateError, Refusal):  # the candidate is broken, or nothing was run
         raise
     except Exception as error:
         run.error = describe(error)
@@ -123,7 +132,7 @@ def run_probe(make: Callable[[Probe], Stepper], probe: Probe) -> Run:
 
 
 def mirror(probe: Probe) -> Probe:
-    """The probe with arrays twice as large and of the other sign, and all hyperparameters halved."""
+    """Return the probe with its arrays times -2 and its hyperparameters halved."""
     steps = tuple(
         replace(step, grads=tuple(None if g is None else -2.0 * g for g in step.grads))
         for step in probe.steps
@@ -133,24 +142,27 @@ def mirror(probe: Probe) -> Probe:
 
 
 def describe(error: BaseException) -> str:
-    """An exception in one line, "Type: message"."""
+    """Return an exception as one line: "Type: message"."""
     message = " ".join(str(error).split())
     return f"{type(error).__name__}: {message}"[:500]
 
 
 def same_bits(a: Any, b: Any) -> bool:
-    """Whether two arrays hold the same bytes (so that NaN equals itself and 0 is not -0)."""
+    """True if two arrays have the same shape, dtype and bytes, so that NaN equals itself and 0 is not -0."""
     a, b = np.asarray(a), np.asarray(b)
     return bool(a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes())
 
 
 def same_list(a: Sequence[Any], b: Sequence[Any]) -> bool:
-    """Whether two lists hold the same objects."""
+    """True if two lists hold the same objects."""
     return len(a) == len(b) and all(x is y for x, y in zip(a, b, strict=True))
 
 
 def unsupported_reason(probe: Probe, *, lr: bool = False) -> str | None:
-    """Why a candidate other than ours cannot take the probe; ``lr``: whether it can change lr."""
+    """Return why a third party's candidate cannot run the probe, or None.
+
+    ``lr`` is True if the candidate can change its learning rate between steps.
+    """
     if any(step.present is not None for step in probe.steps):
         return "it has no masks of presence"
     if not lr and any(step.lr is not None for step in probe.steps):

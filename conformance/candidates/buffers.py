@@ -1,4 +1,4 @@
-"""Gradients as frameworks hand them over: in the same memory step after step, and watched."""
+"""The memory of gradients: reused in every step, as in a training loop, and checked for writes."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from adamcore.conformance.types import FloatArray, Probe
 
 
 class GradientBuffers:
-    """One array for each parameter's gradients, filled anew for every step.
+    """One array for the gradients of each parameter, refilled in every step.
 
-    Between two steps there is NaN in it, so that an optimizer which holds on to a gradient instead
-    of copying it reads what a training loop would give it: anything but the old values.
+    It is filled with NaN between steps, so that a candidate that keeps a reference to a gradient instead of
+    a copy fails.
 
     Args:
-        probe: whose manner may be to have new arrays all the same.
-        make: a candidate's array with given values.
-        refill: writes other values into such an array; None where arrays cannot be written to,
-            and every step gets new ones.
-        read: an array's values in NumPy.
+        probe: if its manner is "fresh", every step gets new arrays.
+        make: returns a candidate's array with given values.
+        refill: writes other values into such an array; None if arrays cannot be written to, so that every
+            step gets new ones.
+        read: returns an array's values in NumPy.
     """
 
     def __init__(
@@ -38,11 +38,12 @@ class GradientBuffers:
         self.given: list[tuple[Any, FloatArray] | None] = []
 
     def fill(self, values: Sequence[FloatArray | None]) -> list[Any]:
-        """The gradients of a step; None stays None."""
+        """Return the gradients of a step; an absent one stays None."""
         self.given = [None if g is None else (self.array(i, g), g) for i, g in enumerate(values)]
         return [None if given is None else given[0] for given in self.given]
 
     def array(self, i: int, values: FloatArray) -> Any:
+        """Return the array of parameter ``i`` with these values."""
         if self.refill is None:
             return self.make(values)
         if i in self.memory:
@@ -52,10 +53,11 @@ class GradientBuffers:
         return self.memory[i]
 
     def written(self, index: int, now: Sequence[Any] | None = None) -> list[str]:
-        """What was written to in step ``index``; afterwards all gradients are spoiled.
+        """Return the gradients that were written to in step ``index``, and fill all of them with NaN.
 
         Args:
-            now: the arrays that stand where the gradients stood, if others may by now.
+            index: the number of the step.
+            now: the arrays that are now in the place of the gradients, if the candidate could replace them.
         """
         found = []
         for i, given in enumerate(self.given):
@@ -64,14 +66,14 @@ class GradientBuffers:
             array = given[0] if now is None else now[i]
             if array is None or not same_bits(self.read(array), given[1]):
                 found.append(f"gradient {i} in step {index}")
-                self.memory.pop(i, None)  # it may have another shape by now
+                self.memory.pop(i, None)  # its shape may have changed
             elif self.refill is not None:
                 self.refill(given[0], np.full_like(given[1], np.nan))
         return found
 
 
 def overwrite(array: FloatArray, values: FloatArray) -> None:
-    """Write ``values`` into an array of NumPy, one that a candidate may not write to included."""
+    """Write ``values`` into a NumPy array, even if it is read-only."""
     writable = array.flags.writeable
     array.setflags(write=True)
     array[...] = values

@@ -1,10 +1,11 @@
-"""``cmd:COMMAND``: an Adam in any language, behind a driver that speaks JSON lines.
+"""The adapter of ``cmd:COMMAND``: an Adam in any language, behind a driver that speaks JSON lines.
 
-The protocol is told in docs/protocol.md and fixed by schemas/protocol-1.json.  An array's values
-travel as the bit patterns of its elements in hexadecimal, separated by spaces: exact, with NaN, -0
-and infinity, the same on machines of either byte order, and read by ``strtoull`` in C and
-``BigInt("0x" + word)`` in JavaScript, where decimal text would have to be printed and parsed
-without a rounding of its own and base64 needs a decoder.
+docs/protocol.md describes the protocol, and schemas/protocol-1.json defines its messages.
+
+The elements of an array are sent as bit patterns in hexadecimal, separated by spaces.  They are exact, also
+for NaN, -0 and infinity, and the same for either byte order.  C reads one with ``strtoull``, JavaScript with
+``BigInt("0x" + word)``.  Decimal numbers could be rounded when they are printed or parsed, and base64 needs
+a decoder.
 """
 
 from __future__ import annotations
@@ -36,16 +37,16 @@ from adamcore.conformance.wire import MOMENTS
 
 PROTOCOL = 1
 ABILITIES = ("set_lr", "get_state", "set_state")
-WIDTHS = {"float16": 2, "float32": 4, "float64": 8, "complex64": 4, "complex128": 8}  #: bytes of a word
-SHARE = 0.75  #: of the time for a probe: what one answer may take, so that the driver is named
+WIDTHS = {"float16": 2, "float32": 4, "float64": 8, "complex64": 4, "complex128": 8}  #: bytes of one word
+SHARE = 0.75  #: time for one answer, as a part of a probe's time: the driver's limit ends first and names it
 
 
 class DriverError(Exception):
-    """What the driver answered as an error of the implementation."""
+    """An error of the implementation that the driver reports."""
 
 
 class CommandCandidate:
-    """The candidate behind a driver; its process is started once and serves all probes."""
+    """Runs probes on a driver, whose process is started once for all probes."""
 
     def __init__(self, command: str, settings: Mapping[str, str], timeout: float) -> None:
         _, values = parse_settings(settings)
@@ -62,6 +63,7 @@ class CommandCandidate:
             raise
 
     def start(self, fixed: dict[str, float]) -> None:
+        """Send "start" and keep what the driver answers; ``fixed`` are the values of ``--set``."""
         answer = self.driver.ask("start", protocol=PROTOCOL)
         if "error" in answer:
             raise ProtocolError(f"answered start with an error: {answer['error']}")
@@ -94,10 +96,10 @@ class CommandCandidate:
             reason = "a driver has one optimizer at a time"
         if reason:
             return Run(unsupported=reason)
-        return run_probe(lambda seen: CommandStepper(self, seen, dtype), probe)
+        return run_probe(lambda variant: CommandStepper(self, variant, dtype), probe)
 
     def close(self) -> None:
-        """Send "stop"; a driver that does not end is an error."""
+        """Send "stop"; raise :class:`ProtocolError` if the driver does not end."""
         self.driver.stop()
 
 
@@ -161,7 +163,7 @@ class CommandStepper(Stepper):
 
 
 def checked_answer(answer: Message, cmd: str) -> Message:
-    """The answer, unless it is a skip or an error."""
+    """Return the answer; raise an error if it is a skip or an error."""
     if "skip" in answer:
         raise UnsupportedProbe(str(expect(answer["skip"], str, f"skip in its answer to {cmd}")))
     if "error" in answer:
@@ -172,7 +174,7 @@ def checked_answer(answer: Message, cmd: str) -> Message:
 def known_words(
     answer: Message, key: str, known: Sequence[str], otherwise: list[str] | None = None
 ) -> list[str]:
-    """A list of known words in the answer to start."""
+    """Return a list in the answer to start; raise :class:`ProtocolError` if a word in it is not known."""
     found: list[str] = expect(answer.get(key, otherwise), list, f"{key} in its answer to start")
     for word in found:
         if word not in known:
@@ -183,7 +185,7 @@ def known_words(
 
 
 def pack(array: FloatArray) -> Message:
-    """An array as the protocol has it; a complex element is two words, real and imaginary part.
+    """Return an array as a message; a complex element is two words, its real and its imaginary part.
 
     >>> pack(np.array([1.0, -0.0], dtype="float32"))
     {'dtype': 'float32', 'shape': [2], 'bits': '3f800000 80000000'}
@@ -194,7 +196,11 @@ def pack(array: FloatArray) -> Message:
 
 
 def unpack(packed: Any, what: str) -> FloatArray:
-    """The array of an answer, of whatever shape and dtype it says."""
+    """Return the array in an answer, with the shape and the dtype that the answer gives.
+
+    Raises:
+        ProtocolError: it is no array; the message says which part of ``what`` is wrong.
+    """
     packed = expect(packed, dict, what)
     dtype, shape, bits = packed.get("dtype"), packed.get("shape"), packed.get("bits")
     if not isinstance(dtype, str) or dtype not in WIDTHS:

@@ -1,8 +1,8 @@
-"""A driver: a program in any language that answers JSON lines (docs/protocol.md).
+"""The pipe to a driver, a program in any language that answers JSON lines (docs/protocol.md).
 
-Here is the pipe alone: messages sent and answers read within a time limit, each answer matched with
-its message by ``seq``, and every way in which a line can be wrong turned into an error that says so.
-What the messages mean is in :mod:`adamcore.conformance.candidates.command`.
+This module sends messages and reads answers within a time limit.  It matches each answer with its message
+by ``seq``, and raises an error that describes a wrong line.  The meaning of the messages is in
+:mod:`adamcore.conformance.candidates.command`.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ from typing import Any
 from adamcore.conformance.errors import CandidateError, UnavailableError
 
 Message = dict[str, Any]
-LONGEST = 16 * 2**20  #: bytes in a line; the longest that a probe needs is a hundredth of it
-STOP_SECONDS = 10.0  #: in which a driver must have ended after "stop"
+LONGEST = 16 * 2**20  #: bytes in a line; the longest line that a probe needs has a hundredth of them
+STOP_SECONDS = 10.0  #: seconds that a driver has to end after "stop"
 
 
 class ProtocolError(CandidateError):
-    """A driver that did not keep to the protocol, ended or gave no answer."""
+    """A driver that broke the protocol, ended or gave no answer."""
 
 
 class Driver:
-    """One process that answers messages.
+    """The process of a driver.
 
     Args:
         words: the command and its arguments.
-        seconds: in which it must answer each message.
+        seconds: the time limit of each answer.
 
     Raises:
         UnavailableError: there is no such program.
-        ProtocolError: it cannot be started.
+        ProtocolError: the program cannot be started.
     """
 
     def __init__(self, words: Sequence[str], seconds: float) -> None:
         self.seconds, self.seq, self.rest = seconds, 0, b""
         try:
-            # in our own process group, so that whoever ends us ends it; its stderr is ours
+            # It stays in the worker's process group, so that killing the group kills it; stderr is shared.
             self.process = subprocess.Popen(
                 list(words), stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
             )
@@ -57,7 +57,7 @@ class Driver:
         os.set_blocking(self.output, False)
 
     def ask(self, cmd: str, **fields: Any) -> Message:
-        """Send a message and return its answer, an object with the same ``seq``."""
+        """Send a message and return its answer: an object with the same ``seq``."""
         self.seq += 1
         what = f"message {self.seq} ({cmd})"
         self.unasked(f"before {what}")
@@ -66,15 +66,15 @@ class Driver:
         return self.read(self.line(deadline, what), what)
 
     def stop(self) -> None:
-        """Send "stop", close its input and wait for its end."""
+        """Send "stop", close the input and wait for the end of the process."""
         self.seq += 1
         what = f"message {self.seq} (stop)"
         self.unasked(f"before {what}")
         deadline = time.monotonic() + min(STOP_SECONDS, self.seconds)
-        with contextlib.suppress(ProtocolError):  # one that has ended already: its status tells
+        with contextlib.suppress(ProtocolError):  # if it has ended already, its status is checked below
             self.send({"seq": self.seq, "cmd": "stop"}, deadline, what)
         if self.process.stdin is not None:
-            self.process.stdin.close()  # the end of its input, for those that read on
+            self.process.stdin.close()  # some drivers read to the end of their input
         try:
             status = self.process.wait(max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
@@ -87,7 +87,7 @@ class Driver:
             raise ProtocolError(f"{exit_text(status)} after stop, expected 0")
 
     def kill(self) -> None:
-        """End it, if it has not ended, and close the pipes; nothing can be asked of it any more."""
+        """Kill the process if it runs, and close the pipes."""
         self.process.kill()
         self.process.wait()
         for stream in (self.process.stdin, self.process.stdout):
@@ -95,7 +95,7 @@ class Driver:
                 stream.close()
 
     def unasked(self, when: str) -> None:
-        """Refuse what it says without being asked, an answer given twice for one."""
+        """Raise :class:`ProtocolError` if there is a line that answers no message."""
         with contextlib.suppress(BlockingIOError):
             self.rest += os.read(self.output, 65536)
         if self.rest:
@@ -113,7 +113,7 @@ class Driver:
                 raise ProtocolError(f"{self.end()} before it read {what}") from None
 
     def line(self, deadline: float, what: str) -> bytes:
-        """The next line, without its end; what follows it is kept."""
+        """Return the next line without its end, and keep what follows it."""
         parts, size = [self.rest], len(self.rest)
         while b"\n" not in parts[-1]:
             if size > LONGEST:
@@ -132,7 +132,7 @@ class Driver:
         return line
 
     def read(self, line: bytes, what: str) -> Message:
-        """The object in a line, once its ``seq`` is found right."""
+        """Return the object in a line; raise :class:`ProtocolError` if it is none or its ``seq`` is wrong."""
         try:
             answer = json.loads(line)
         except (ValueError, RecursionError) as error:
@@ -158,7 +158,7 @@ class Driver:
                 raise ProtocolError(f"{otherwise} within {self.seconds:g} s: killed")
 
     def end(self) -> str:
-        """How it ended, once its output has."""
+        """Return how the process ended, in words, after the end of its output."""
         try:
             return exit_text(self.process.wait(2))
         except subprocess.TimeoutExpired:
@@ -170,7 +170,7 @@ def exit_text(status: int) -> str:
 
 
 def excerpt(line: bytes) -> str:
-    """The start of a line, as it can be printed.
+    """Return the beginning of a line in printable characters.
 
     >>> excerpt(b"a" * 100)[-8:]
     "aaa' ..."
@@ -180,20 +180,23 @@ def excerpt(line: bytes) -> str:
 
 
 def json_kind(value: object) -> str:
-    """What a JSON value is, in a word.
+    """Return the kind of a JSON value in words.
 
     >>> json_kind([1]), json_kind(None), json_kind(True)
     ('an array', 'null', 'a boolean')
     """
     kinds: tuple[tuple[type | tuple[type, ...], str], ...] = (
-        (dict, "an object"), (list, "an array"), (str, "a string"), (bool, "a boolean"),
+        (dict, "an object"),
+        (list, "an array"),
+        (str, "a string"),
+        (bool, "a boolean"),
         ((int, float), "a number"),
-    )  # fmt: skip
+    )
     return next((word for types, word in kinds if isinstance(value, types)), "null")
 
 
 def expect(value: Any, wanted: type, what: str) -> Any:
-    """``value`` itself, once it is of the wanted type."""
+    """Return ``value``; raise :class:`ProtocolError` if it is not of the wanted type."""
     if type(value) is not wanted:
         raise ProtocolError(f"{what} is {json_kind(value)}, expected {json_kind(wanted())}")
     return value

@@ -1,4 +1,4 @@
-"""Candidates that are Keras 3 optimizer classes, on whatever backend Keras has been set to."""
+"""The adapter of Keras 3 optimizer classes, on the backend that Keras uses."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ from adamcore.conformance.types import Probe, Run, Step
 
 
 def choose_backend() -> None:
-    """Have Keras use another backend where its default, TensorFlow, is not here and nobody chose."""
+    """Set KERAS_BACKEND to torch or jax if the user chose none and the default is not installed.
+
+    The default is TensorFlow.
+    """
     if "KERAS_BACKEND" in os.environ or importlib.util.find_spec("tensorflow"):
         return
     home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
@@ -40,7 +43,7 @@ def choose_backend() -> None:
 
 
 class KerasCandidate:
-    """Run an optimizer class through ``apply(gradients, variables)``."""
+    """Runs an optimizer class through ``apply(gradients, variables)``."""
 
     def __init__(self, cls: type, settings: Mapping[str, str], known: Mapping[str, str] | None) -> None:
         self.cls = cls
@@ -51,7 +54,7 @@ class KerasCandidate:
         import keras
 
         a = self.arguments
-        flushes = keras.backend.backend() in ("jax", "tensorflow")  # both through XLA or oneDNN
+        flushes = keras.backend.backend() in ("jax", "tensorflow")  # XLA and oneDNN flush subnormal numbers
         return CandidateInfo(
             "keras optimizer", None, a.lacks, a.fixed, flushes, f"keras on {keras.backend.backend()}"
         )
@@ -61,7 +64,7 @@ class KerasCandidate:
             return Run(unsupported=reason)
         if any(np.iscomplexobj(p) for p in probe.params):
             return Run(unsupported="Keras optimizers are for real variables")
-        return run_probe(lambda seen: KerasStepper(self, seen, dtype), probe)
+        return run_probe(lambda variant: KerasStepper(self, variant, dtype), probe)
 
 
 class KerasStepper(Stepper):
@@ -71,7 +74,7 @@ class KerasStepper(Stepper):
         self.keras, self.dtype = keras, dtype
         self.candidate, self.probe = candidate, probe
         self.to_numpy: Any = keras.ops.convert_to_numpy
-        on_torch = keras.backend.backend() == "torch"  # whose tensors can be written to
+        on_torch = keras.backend.backend() == "torch"  # only its tensors can be written to
         self.gradients = GradientBuffers(
             probe,
             keras.ops.convert_to_tensor,

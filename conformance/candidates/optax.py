@@ -1,4 +1,4 @@
-"""Candidates that are optax factories: callables that return a GradientTransformation."""
+"""The adapter of optax factories: callables that return a GradientTransformation."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from adamcore.conformance.types import Probe, Run, Start, Step
 
 
 class OptaxCandidate:
-    """Run a factory's transformation under jax.jit, as its users do.
+    """Runs a factory's transformation under jax.jit, as its users do.
 
-    A probe that changes the learning rate wraps the factory in ``inject_hyperparams`` for that
-    one argument; all others stay Python numbers, so that nothing else is rounded anew.
+    For a probe that changes the learning rate the factory is wrapped in ``inject_hyperparams``, but only for
+    that argument.  The others stay Python numbers, so that they are not rounded to the probe's dtype.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class OptaxCandidate:
         if reason := unsupported_reason(probe, lr=True):
             return Run(unsupported=reason)
         with jax.default_device(self.device):
-            return run_probe(lambda seen: OptaxStepper(self, seen, dtype), probe)
+            return run_probe(lambda variant: OptaxStepper(self, variant, dtype), probe)
 
 
 class OptaxStepper(Stepper):
@@ -125,16 +125,20 @@ class OptaxStepper(Stepper):
             self.state.hyperparams[self.lr_name] = self.jnp.asarray(step.lr, dtype=self.dtype)
         grads = [None if g is None else self.jnp.asarray(cast(g, self.dtype)) for g in step.grads]
         self.params, self.state = self.compiled(grads, self.state, self.params)
-        return [np.asarray(p) for p in self.params], []  # JAX's arrays cannot be written to
+        return [np.asarray(p) for p in self.params], []  # nobody can write to JAX's arrays
 
 
 def is_moments(node: Any) -> bool:
-    """Whether it is a state of moments as optax makes them."""
+    """True if a node of a state has the fields of optax' moments."""
     return isinstance(node, tuple) and {"count", "mu", "nu"} <= set(getattr(node, "_fields", ()))
 
 
 def jax_device(device: str | None) -> Any:
-    """JAX's first device of the platform asked for; the CPU unless told otherwise."""
+    """Return the JAX device "PLATFORM[:NUMBER]"; None means the CPU.
+
+    Raises:
+        UnavailableError: there is no such device.
+    """
     import jax
 
     platform, _, number = (device or "cpu").partition(":")

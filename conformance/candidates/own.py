@@ -1,4 +1,4 @@
-"""Our own backends as candidates: Adam.step on each library's arrays, under a claim."""
+"""The adapter of adamcore's own backends: Adam.step on each library's arrays, under a claim."""
 
 from __future__ import annotations
 
@@ -23,27 +23,29 @@ from adamcore.conformance.candidates.buffers import GradientBuffers, overwrite
 from adamcore.conformance.errors import CandidateError, UnavailableError
 from adamcore.conformance.types import FloatArray, Probe, Run, Start, Step
 
-FRAMEWORKS = ("numpy", "torch", "jax")  #: backends with a target of their own
+FRAMEWORKS = ("numpy", "torch", "jax")  #: libraries whose name is a target
 
 
 class Library:
-    """One array library on one device: how arrays get into it and out again."""
+    """One array library on one device: conversions from and to NumPy, and how to call a step."""
 
     device = "cpu"
-    flushes = False
-    refill: Callable[[Any, FloatArray], object] | None = None  #: writes into an array, where that can be done
+    flushes = False  #: True if arithmetic on the device flushes subnormal numbers to zero
+    refill: Callable[[Any, FloatArray], object] | None = None  #: writes into an array, if it is mutable
 
     def __init__(self, module: str) -> None:
         self.xp: Any = import_library(module)
 
     def array(self, value: FloatArray) -> Any:
+        """Return the library's array with these values."""
         return self.xp.asarray(value)
 
     def numpy(self, array: Any) -> FloatArray:
-        return np.array(array.get() if hasattr(array, "get") else array)  # CuPy's has get
+        """Return the values of the library's array in NumPy."""
+        return np.array(array.get() if hasattr(array, "get") else array)  # CuPy's arrays have get
 
     def stepper(self, step: Callable[..., Any]) -> Callable[..., Any]:
-        """What to call for ``step(params, grads, state, lr, present)``."""
+        """Return what to call in place of ``step(params, grads, state, lr, present)``."""
         return step
 
 
@@ -51,11 +53,11 @@ class Numpy(Library):
     refill = staticmethod(overwrite)
 
     def array(self, value: FloatArray) -> Any:
-        return value  # a probe's arrays are made afresh for every run
+        return value  # every run has copies of a probe's arrays
 
 
 class ArrayApiStrict(Library):
-    """array-api-strict with everything off that the standard leaves to choice."""
+    """array-api-strict, with every optional part of the standard switched off."""
 
     def __init__(self, module: str) -> None:
         super().__init__(module)
@@ -88,7 +90,7 @@ class Torch(Library):
 
 
 class TorchCompiled(Torch):
-    """PyTorch, the program compiled by torch.compile."""
+    """PyTorch with a step that torch.compile has compiled."""
 
     def stepper(self, step: Callable[..., Any]) -> Callable[..., Any]:
         from adamcore.backends.torch import compiled
@@ -101,7 +103,7 @@ class TorchCompiled(Torch):
 
 
 class Jax(Library):
-    """JAX, each operation by itself."""
+    """JAX without jit: each operation runs by itself."""
 
     def __init__(self, device: str) -> None:
         from adamcore.conformance.candidates.optax import jax_device, jax_device_name
@@ -117,7 +119,10 @@ class Jax(Library):
 
 
 class JaxJit(Jax):
-    """JAX, a step under jax.jit; lr, the clock and masks are traced, so it is compiled once a probe."""
+    """JAX with a step under jax.jit.
+
+    The learning rate, the clock and masks are traced, so that the step is compiled once for each probe.
+    """
 
     def stepper(self, step: Callable[..., Any]) -> Callable[..., Any]:
         compiled: Callable[..., Any] = self.jax.jit(step)
@@ -125,7 +130,7 @@ class JaxJit(Jax):
 
 
 class JaxNative(JaxJit):
-    """JAX, a step under jax.jit that calls machine code."""
+    """JAX with a step under jax.jit that calls the CPU kernel."""
 
     def stepper(self, step: Callable[..., Any]) -> Callable[..., Any]:
         from adamcore.backends.jax import native
@@ -138,6 +143,12 @@ class JaxNative(JaxJit):
 
 
 def import_library(module: str) -> Any:
+    """Import a module.
+
+    Raises:
+        UnavailableError: it is not installed.
+        CandidateError: its import raises an error.
+    """
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
@@ -147,12 +158,12 @@ def import_library(module: str) -> Any:
 
 
 def library_for(target: str, device: str | None = None) -> Library | None:
-    """The library of an own-backend target, or None if ``target`` names none.
+    """Return the library of a target, or None if the target is none of adamcore's backends.
 
     Args:
-        target: "numpy", "torch[:DEVICE]", "torch:compile", "jax[:DEVICE]", "jax:jit",
-            "jax:native" or "array:MODULE".
-        device: where the target itself does not say.
+        target: "numpy", "torch[:DEVICE]", "torch:compile", "jax[:DEVICE]", "jax:jit", "jax:native" or
+            "array:MODULE".
+        device: the device, if the target does not name one.
     """
     name, _, rest = target.partition(":")
     if name == "array" and rest:
@@ -170,13 +181,13 @@ def library_for(target: str, device: str | None = None) -> Library | None:
 
 
 def is_device(text: str) -> bool:
-    """Whether what follows the colon of a framework's name is a device, not a class."""
+    """True if the text after the colon of a framework's name is a device or a mode, not a class."""
     here = ("", "cpu", "cuda", "gpu", "tpu", "mps", "xpu", "rocm", "jit", "native", "compile")
     return text.partition(":")[0] in here
 
 
 class OwnCandidate:
-    """One backend under one claim."""
+    """Runs one backend under one claim."""
 
     def __init__(self, library: Library, claim: Adam) -> None:
         self.library, self.claim = library, claim
@@ -189,7 +200,7 @@ class OwnCandidate:
         hyper: dict[str, Any] = dict(probe.hyper)
         try:
             adam = dataclasses.replace(self.claim, **hyper)
-            return run_probe(lambda seen: OwnStepper(self.library, adam, seen, dtype), probe)
+            return run_probe(lambda variant: OwnStepper(self.library, adam, variant, dtype), probe)
         except Exception as error:
             return Run(error=describe(error))
 

@@ -1,4 +1,4 @@
-"""From what a user types to something that runs: importing a target and telling its kind."""
+"""From a target to its candidate: import what the user named and choose the adapter."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from adamcore.conformance.candidates.own import OwnCandidate, library_for
 from adamcore.conformance.errors import CandidateError, SettingError, UnavailableError
 from adamcore.conformance.settings import TIMEOUT
 
-COMMAND = "cmd:"  #: what a target that is a command begins with
+COMMAND = "cmd:"  #: the beginning of a target that is a command
 
 
 def is_own_backend(target: str) -> bool:
-    """Whether the target is one of our own backends."""
+    """True if the target is one of adamcore's backends."""
     from adamcore.conformance.candidates.own import FRAMEWORKS, is_device
 
     name, _, rest = target.partition(":")
@@ -38,13 +38,18 @@ def load_candidates(
     device: str | None,
     timeout: float = TIMEOUT,
 ) -> list[Candidate]:
-    """The candidate of a target, once for each claim (only own backends look at it).
+    """Return one candidate of the target for each claim; only adamcore's backends use the claim.
 
-    ``timeout``: seconds that a command may take for a probe.
+    Args:
+        target: what the user named.
+        claims: the claims, or None for each candidate that makes its own.
+        settings: the values of ``--set``.
+        device: the device, if the target does not name one.
+        timeout: seconds that a command has for a probe.
 
     Raises:
-        UnavailableError: its library or its device is not here.
-        CandidateError: it cannot be imported, or is of no kind we know.
+        UnavailableError: the library or the device is not available.
+        CandidateError: the target cannot be imported, or it is of no known kind.
     """
     if is_own_backend(target):
         if settings:
@@ -61,7 +66,12 @@ def load_candidates(
 
 
 def make_candidate(target: str, found: Any, settings: Mapping[str, str], device: str | None) -> Candidate:
-    """The adapter for what a target turned out to be."""
+    """Return the candidate for the object ``found`` that a target names.
+
+    Raises:
+        CandidateError: the object is of no known kind.
+        UnavailableError: a library that it needs is not installed.
+    """
     if not callable(found):
         raise CandidateError(f"{target} is {type(found).__name__}, expected a class or a factory")
     if is_subclass_of(found, "torch.optim", "Optimizer"):
@@ -90,13 +100,13 @@ def make_candidate(target: str, found: Any, settings: Mapping[str, str], device:
 
 
 def is_subclass_of(found: Any, module: str, name: str) -> bool:
-    """Whether ``found`` derives from a class of a framework, looked for only if it is loaded."""
+    """True if ``found`` is a subclass of ``module.name``; a module that is not loaded has no subclasses."""
     base = getattr(sys.modules.get(module), name, None)
     return inspect.isclass(found) and base is not None and issubclass(found, base)
 
 
 def known_names(target: str) -> Mapping[str, str] | None:
-    """The argument names that the table of dialects has for this target."""
+    """Return the target's argument names in the table of dialects, or None if it has no row."""
     from adamcore.dialects import for_target
 
     row = for_target(target)
@@ -104,8 +114,13 @@ def known_names(target: str) -> Mapping[str, str] | None:
 
 
 def import_target(target: str) -> Any:
-    """The object that ``module:attr`` or ``path/file.py:attr`` names."""
-    choose_backend()  # should the target import Keras
+    """Return the object that ``module:attr`` or ``path/file.py:attr`` names.
+
+    Raises:
+        UnavailableError: the module, the file or the attribute does not exist.
+        CandidateError: the text has another form, or the import raises an error.
+    """
+    choose_backend()  # before the target imports Keras
     where, colon, attr = target.rpartition(":")
     if not colon or not where or not attr:
         raise CandidateError(f"{target!r} is no target: expected module:attr or path/file.py:attr")
@@ -132,7 +147,7 @@ def import_target(target: str) -> Any:
 
 
 def load_file(path: Path) -> Any:
-    """Import a file by its path, with its own folder importable."""
+    """Import a file by its path; its folder becomes importable."""
     if not path.is_file():
         raise UnavailableError(f"there is no file {path}")
     spec = importlib.util.spec_from_file_location(path.stem, path)

@@ -1,4 +1,4 @@
-"""Candidates that are torch.optim.Optimizer classes."""
+"""The adapter of torch.optim.Optimizer classes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from adamcore.conformance.types import Probe, Run, Start, Step
 
 
 class TorchCandidate:
-    """Run an optimizer class the way a training loop does: gradients in .grad, then step()."""
+    """Runs an optimizer class as a training loop does: it sets ``.grad`` and calls ``step()``."""
 
     def __init__(
         self, cls: type, settings: Mapping[str, str], known: Mapping[str, str] | None, device: str | None
@@ -45,10 +45,10 @@ class TorchCandidate:
     def run(self, probe: Probe, dtype: str) -> Run:
         if reason := unsupported_reason(probe, lr=True):
             return Run(unsupported=reason)
-        return run_probe(lambda seen: TorchStepper(self, seen, dtype), probe)
+        return run_probe(lambda variant: TorchStepper(self, variant, dtype), probe)
 
 
-STATE = {"step", "exp_avg", "exp_avg_sq"}  #: what torch.optim, and many after it, call t, m and v
+STATE = {"step", "exp_avg", "exp_avg_sq"}  #: the names of t, m and v in torch.optim and many other libraries
 
 
 class TorchStepper(Stepper):
@@ -104,7 +104,7 @@ class TorchStepper(Stepper):
     def clocks(self) -> list[int] | None:
         states = [self.optimizer.state.get(p, {}) for p in self.params]
         if not any("step" in state for state in states):
-            return None  # nowhere that we know, such as in its parameter groups
+            return None  # the clock may be in the parameter groups
         return [int(state.get("step", 0)) for state in states]
 
     def step(self, index: int, step: Step) -> tuple[list[Any], list[str]]:
@@ -120,12 +120,16 @@ class TorchStepper(Stepper):
 
 
 def to_numpy(tensor: Any) -> np.ndarray[Any, Any]:
-    """The tensor's values, free of the tensor's storage."""
+    """Return the tensor's values in memory of their own."""
     return np.array(tensor.detach().resolve_conj().cpu().numpy())
 
 
 def torch_device(device: str | None) -> str:
-    """The device asked for, once torch has it; plain ``cuda`` is the current one."""
+    """Return the device; None means the CPU, and ``cuda`` means torch's current GPU.
+
+    Raises:
+        UnavailableError: torch has no such device.
+    """
     import torch
 
     device = device or "cpu"
@@ -139,7 +143,7 @@ def torch_device(device: str | None) -> str:
 
 
 def device_name(device: str) -> str:
-    """What the report calls the device: the GPU's name where there is one."""
+    """Return the device for the report, with the GPU's name if it is one."""
     import torch
 
     name = torch.cuda.get_device_name(device) if device.startswith("cuda") else ""

@@ -1,4 +1,4 @@
-"""The check: which candidates to run on which probes under which claims, and what comes of it."""
+"""The check: select probes and targets, run the targets in worker processes, return the report."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from adamcore.conformance.workers.pool import EndEvent, ReadyEvent, RunEvent, Wo
 from adamcore.dialects import DIALECTS
 from adamcore.registry import announced
 
-Progress = Callable[[str, int, int], None]  #: (what is running, probes done, probes in all)
+Progress = Callable[[str, int, int], None]  #: (what is running, number of probes done, number of probes)
 
 
 def check(
@@ -43,24 +43,25 @@ def check(
     quick: bool = False,
     progress: Progress | None = None,
 ) -> Report:
-    """Run candidates on the probes and judge them; see docs/checking.md.
+    """Run targets on the probes, judge them and return the report; see docs/checking.md.
 
     Args:
-        targets: what to check; none means every own backend, on every device.
-        dialect: the claim of all targets; without it own backends are held to every dialect, and
-            others to their row in the table, or their own word, or Algorithm 1.
+        targets: what to check; none means every backend of adamcore, on every device.
+        dialect: the claim of all targets.  Without it a backend of adamcore is checked under every dialect.
+            Any other target is checked under its row in the table of dialects, else under its attribute
+            ``dialect``, else under Algorithm 1.
         dtypes: "float32", "float64" or both.
-        device: for torch and JAX targets that do not name one.
+        device: the device of torch and JAX targets that do not name one.
         settings: constructor arguments: {"amsgrad": "True"}, or {"noise_factor": "@eps"}.
-        probes: patterns of probe names; none means all.
-        timeout: seconds in which a candidate must start, and then finish each probe.
-        parallel: how many processes at once.
-        memory: MB that a candidate's processes may have.
-        quick: only the probes of :func:`is_quick`.
+        probes: patterns of probe names or rules; none means all probes.
+        timeout: seconds that a candidate has to start, and then for each probe.
+        parallel: how many worker processes run at the same time.
+        memory: MB that a candidate's processes may use.
+        quick: True runs only the probes for which :func:`is_quick` is true.
         progress: called after each probe.
 
     Raises:
-        UsageError: a target that can be none, an unknown dtype, a pattern that fits no probe, a
+        UsageError: a target of no known form, an unknown dtype, a pattern that matches no probe, or a
             setting that the constructor does not have.
         DialectError: an unknown dialect.
     """
@@ -90,26 +91,31 @@ def check(
 
 
 def add_minimal_example(subject: ThirdParty, entry: Entry, timeout: float) -> None:
-    """Give the first deviation a program that shows it, made from a probe cut down and run again."""
+    """Add a program to the first deviation that shows it, if a smaller probe deviates too."""
     from adamcore.conformance.checking.repro import MinimalExample, shrink, write_program
     from adamcore.conformance.verdict.judge import judge
 
     k = next((k for k, f in enumerate(entry.findings) if f.level == "error" and f.evidence), None)
     if k is None or subject.claim is None or subject.info is None:
         return
-    seen = entry.findings[k].evidence
-    assert seen is not None
-    dtype = next(r.dtype for r in entry.results if r.evidence == seen)
-    original = next(p for p in subject.probes if p.name == seen.probe)
-    probes = shrink(subject.effective_probe(original), seen)
+    evidence = entry.findings[k].evidence
+    assert evidence is not None
+    dtype = next(r.dtype for r in entry.results if r.evidence == evidence)
+    original = next(p for p in subject.probes if p.name == evidence.probe)
+    probes = shrink(subject.effective_probe(original), evidence)
     job = WorkerJob(
-        subject.target, dtype, [None], probes, [(0, n) for n in range(len(probes))],
-        subject.settings, subject.device,
-    )  # fmt: skip
+        subject.target,
+        dtype,
+        [None],
+        probes,
+        [(0, n) for n in range(len(probes))],
+        subject.settings,
+        subject.device,
+    )
     for event in run_jobs([job], timeout, 1) if probes else ():
         if not isinstance(event, RunEvent):
             continue
-        probe = probes[job.tasks[event.task][1]]
+        probe = job.probe_of(event.task)
         result = judge(subject.claim.adam, probe, dtype, event.run, flushes=subject.info.flushes)
         if result.status == "failed" and result.evidence is not None:
             text = write_program(subject.target, subject.info, MinimalExample(probe, dtype, result.evidence))
@@ -121,7 +127,7 @@ def add_minimal_example(subject: ThirdParty, entry: Entry, timeout: float) -> No
 def run_subjects(
     subjects: Sequence[Subject], timeout: float, parallel: int, memory: float, progress: Progress | None
 ) -> None:
-    """Run all subjects' jobs and hand them their events, judging while others still run."""
+    """Run the jobs of all subjects; each subject judges its runs while others are still running."""
     owners = {job: subject for subject in subjects for job in subject.jobs}
     total, done = sum(len(job.tasks) for job in owners), 0
     if progress:
@@ -139,13 +145,17 @@ def run_subjects(
             if event.problem == "usage":
                 raise UsageError(f"{subject.target}: {event.reason}")
             subject.on_end(event.problem, event.reason)
-            done += len(event.job.tasks) - started[event.job]  # those it never came to
+            done += len(event.job.tasks) - started[event.job]  # the tasks that did not run
         if progress:
             progress(f"{subject.target} {event.job.dtype}", done, total)
 
 
 def select_probes(patterns: Iterable[str], *, quick: bool = False) -> list[Probe]:
-    """The probes whose names, or whose rule, fit one of the patterns; the quick ones alone."""
+    """Return the probes whose name or rule matches one of the patterns; no pattern selects all probes.
+
+    Raises:
+        UsageError: a pattern matches no probe, or none of the selected probes is quick.
+    """
     from adamcore.conformance.probes import PROBES
 
     patterns = list(patterns)
@@ -161,22 +171,26 @@ def select_probes(patterns: Iterable[str], *, quick: bool = False) -> list[Probe
 
 
 def is_quick(probe: Probe) -> bool:
-    """Whether a probe is one of a quick check: what it costs goes with how often a parameter is updated."""
+    """True if a quick check has the probe: its parameters are updated at most QUICK times in all."""
     return len(probe.steps) * len(probe.params) <= QUICK
 
 
 def matches(probe: Probe, pattern: str) -> bool:
+    """True if the probe's name or rule matches the pattern."""
     return fnmatchcase(probe.name, pattern) or fnmatchcase(probe.rule, pattern)
 
 
 def default_targets() -> dict[str, str | None]:
-    """Every own backend, installed or not, and those that other packages announce -> its one dialect."""
+    """Return every backend of adamcore and of packages that announce one, each with its only dialect or None.
+
+    Backends that are not installed are among them.
+    """
     others = [f"array:{entry.name}" for entry in announced()]
     return OWN_TARGETS | {name: None for name in others if name not in OWN_TARGETS}
 
 
 def validate_target(target: str) -> None:
-    """Raise :class:`UsageError` for a target that can be none."""
+    """Raise :class:`UsageError` if the text has none of the forms of a target."""
     if target.startswith("cmd:"):
         validate_command(target)
         return

@@ -1,7 +1,6 @@
-"""Expected deviations: a file of failures that are known, each with a reason and a last day.
+"""Expected deviations: a file of known failures, each with a reason and a last day.
 
-An entry that matches no failure, or whose day is past, is itself a failure: the file cannot
-outlive what it excuses.
+An entry that matches no failure is an error, and so is an entry whose day is past.
 """
 
 from __future__ import annotations
@@ -25,16 +24,16 @@ from adamcore.conformance.rules import area_of
 from adamcore.conformance.settings import DTYPES
 from adamcore.conformance.types import Result
 
-KINDS = ("probe", "rule", "area")  #: what an entry may match by
+KINDS = ("probe", "rule", "area")  #: an entry has exactly one of these
 FIELDS = ("target", *KINDS, "dtype", "reason", "expires")
 
 
 @dataclass(frozen=True)
 class Expectation:
-    """One entry of the file: this target may fail this, for this reason, up to this day."""
+    """One entry of the file: which failures of which target are expected, why, and until when."""
 
-    where: str  #: the entry, for messages: "expected.toml, line 3"
-    target: str  #: a pattern of targets as they are typed
+    where: str  #: the place of the entry, for messages: "expected.toml, line 3"
+    target: str  #: a pattern of targets, as the user writes them
     kind: str  #: "probe", "rule" or "area"
     pattern: str
     reason: str
@@ -44,11 +43,12 @@ class Expectation:
     def __str__(self) -> str:
         return f"{self.target}, {self.kind} {self.pattern}" + (f", {self.dtype}" if self.dtype else "")
 
-    def concerns(self, entry: Entry) -> bool:
+    def applies_to(self, entry: Entry) -> bool:
+        """True if the entry's target matches."""
         return fnmatchcase(entry.target, self.target)
 
-    def fits(self, result: Result, areas: Sequence[str]) -> bool:
-        """Whether it is about this result, whose deviations belong to ``areas``."""
+    def matches(self, result: Result, areas: Sequence[str]) -> bool:
+        """True if the result, whose findings have these areas, is one of those expected to fail."""
         rule = result.probe.split("/")[0]
         names = {"probe": [result.probe], "rule": [rule], "area": areas}[self.kind]
         dtype = self.dtype in (None, result.dtype)
@@ -62,21 +62,22 @@ class Expectations:
         self.entries = list(entries)
 
     def apply(self, report: Report, *, narrowed: bool = False, today: dt.date | None = None) -> None:
-        """Mark what was expected in a report, and enter what the file is wrong about.
+        """Mark the expected failures in a report, and add the wrong entries of the file to it.
 
         Args:
-            report: changed in place: each entry's ``waived`` and the report's ``unmet``.
-            narrowed: whether only some probes or dtypes were run; an entry about others is let be.
-            today: the day to hold ``expires`` against.
+            report: changed in place: ``waived`` and ``as_expected`` of its entries, and its ``unmet``.
+            narrowed: True if only some probes or dtypes were run.  An entry about other probes is then not
+                called unused.
+            today: the day that ``expires`` is compared with; None means the current day.
         """
         today = today or dt.date.today()
         valid = [e for e in self.entries if e.expires >= today]
         used: set[Expectation] = set()
         for entry in report.entries:
-            mine = [e for e in valid if e.concerns(entry)]
+            mine = [e for e in valid if e.applies_to(entry)]
             for result in entry.results:
                 if entry.failed(result):
-                    fitting = [e for e in mine if e.fits(result, areas_of(result, entry))]
+                    fitting = [e for e in mine if e.matches(result, areas_of(result, entry))]
                     used.update(fitting)
                     if fitting:
                         entry.waived[result.probe, result.dtype] = fitting[0].reason
@@ -89,14 +90,14 @@ class Expectations:
 
     @staticmethod
     def all_expected(entry: Entry, mine: Sequence[Expectation], used: set[Expectation]) -> bool:
-        """Whether a deviating entry deviates in nothing that was not expected."""
+        """True if the entry deviates and every one of its deviations was expected; add to ``used``."""
         failures = [r for r in entry.results if entry.failed(r)]
         by_area = [e for e in mine if e.kind == "area"]
         for found in (f for f in entry.findings if f.level == "error"):
             fitting = [e for e in by_area if fnmatchcase(found.area, e.pattern)]
             used.update(fitting)
-            seen = [r for r in failures if not found.evidence or r.probe == found.evidence.probe]
-            if not fitting and not any(e.kind != "area" and e.fits(r, ()) for e in mine for r in seen):
+            shown = [r for r in failures if not found.evidence or r.probe == found.evidence.probe]
+            if not fitting and not any(e.kind != "area" and e.matches(r, ()) for e in mine for r in shown):
                 return False
         waived = all((r.probe, r.dtype) in entry.waived for r in failures)
         return entry.verdict == "deviates" and waived
@@ -108,21 +109,21 @@ def areas_of(result: Result, entry: Entry) -> list[str]:
 
 
 def is_testable(expectation: Expectation, entries: Sequence[Entry], narrowed: bool) -> bool:
-    """Whether the check ran what the entry is about, so that it can be called unused."""
-    mine = [entry for entry in entries if expectation.concerns(entry)]
+    """True if the check ran the probes of an expectation, so that an unused one is an error."""
+    mine = [entry for entry in entries if expectation.applies_to(entry)]
     if mine and all(entry.verdict in ("broken", "unavailable") for entry in mine):
         return False
     if not narrowed:
         return True
-    return any(expectation.fits(r, [area_of(r.probe)]) for e in mine for r in e.results)
+    return any(expectation.matches(r, [area_of(r.probe)]) for e in mine for r in e.results)
 
 
 def read_expected(path: str | Path) -> Expectations:
     """Read a file of expected deviations.
 
     Raises:
-        UsageError: it cannot be read, is no TOML, or an entry is not as docs/checking.md says; the
-            message says in which line, and what was expected there.
+        UsageError: the file cannot be read or is not TOML, or an entry is not as docs/checking.md says.  The
+            message has the line, and what was expected there.
     """
     path = Path(path)
     try:
@@ -150,7 +151,7 @@ def read_expected(path: str | Path) -> Expectations:
 
 
 def parse_expectation(where: str, entry: Mapping[str, Any]) -> Expectation:
-    """One entry, checked."""
+    """Return one entry of the file; raise :class:`UsageError` if it is wrong."""
     for name in entry:
         if name not in FIELDS:
             raise UsageError(f"{where}: unknown key {name!r}{suggestion(name, FIELDS)}")
@@ -181,7 +182,7 @@ def parse_expectation(where: str, entry: Mapping[str, Any]) -> Expectation:
 
 @cache
 def valid_names(kind: str) -> tuple[str, ...]:
-    """All probes, rules with a probe, or areas."""
+    """Return all probes, all rules with a probe, or all areas."""
     if kind == "area":
         schema = (
             resources.files("adamcore.conformance")

@@ -1,4 +1,4 @@
-"""From judged results to what the report says of them: findings and identification."""
+"""From judged results to findings and an identification."""
 
 from __future__ import annotations
 
@@ -17,9 +17,16 @@ def explain(
     *,
     flushes: bool,
 ) -> None:
-    """Enter findings and identification into ``entry``.
+    """Set the findings and the identification of ``entry``.
 
-    Own backends are not identified, and explained only where they fail.
+    A backend of adamcore is not identified, and it is diagnosed only if it fails.
+
+    Args:
+        entry: changed in place.
+        claim: the Adam that the results were judged against.
+        probes: the probes as the candidate saw them, by name.
+        runs: the runs by probe name and dtype.
+        flushes: True if the candidate flushes subnormal numbers to zero.
     """
     from adamcore.conformance.verdict.diagnose import diagnose
     from adamcore.conformance.verdict.identify import FINGERPRINT, identify

@@ -1,8 +1,8 @@
-"""A deviation made small: one element, few steps, as a program in the candidate's own framework.
+"""A minimal program that shows a deviation, in the candidate's own framework.
 
-The failing probe is cut down to the parameter and element that first left the bound and the steps
-up to there, and run again; what still deviates is written out as a program that anybody can run
-who has the candidate and its framework, and nothing of ours.
+The failing probe is cut down to the element that first left its bound and to the steps up to that point.
+If the smaller probe still deviates, it is written as a program.  The program needs the candidate and its
+framework, but nothing of adamcore.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from adamcore.conformance.types import Evidence, FloatArray, Probe, Step
 
 @dataclass(frozen=True)
 class MinimalExample:
-    """A probe cut down, and where in it to look."""
+    """A small probe on which the candidate deviates, and the place where it does."""
 
     probe: Probe
     dtype: str
@@ -27,7 +27,11 @@ class MinimalExample:
 
 
 def shrink(probe: Probe, evidence: Evidence) -> list[Probe]:
-    """The probe cut down, the smallest first; none where its manner or state is what matters."""
+    """Return smaller versions of the probe, the smallest first.
+
+    There is none if the deviation may depend on more than the numbers: on the manner of the run, the start
+    state, the layout in memory or masks.
+    """
     if probe.manner != "plain" or probe.start or probe.layout != "C":
         return []
     if any(step.present is not None for step in probe.steps):
@@ -59,7 +63,7 @@ def one_parameter(step: Step, i: int) -> Step:
 
 
 def write_program(target: str, info: CandidateInfo, small: MinimalExample) -> str | None:
-    """About ten lines that show the deviation; None for a kind of candidate that has none."""
+    """Return about ten lines that show the deviation, or None if the kind of candidate has no program."""
     write = {
         "torch optimizer": torch_program,
         "optax factory": optax_program,
@@ -126,7 +130,7 @@ def array_program(target: str, info: CandidateInfo, small: MinimalExample) -> li
 
 
 def import_lines(target: str) -> tuple[str, list[str]]:
-    """The name of the class or factory, and the lines that import it."""
+    """Return the name of the class or factory, and the lines that import it."""
     module, _, name = target.rpartition(":")
     top = name.partition(".")[0]
     if module.endswith(".py"):
@@ -135,7 +139,7 @@ def import_lines(target: str) -> tuple[str, list[str]]:
 
 
 def argument_text(info: CandidateInfo, probe: Probe) -> str:
-    """``, lr=0.5, betas=(0.5, 0.8)`` and so on."""
+    """Return the hyperparameters as the rest of a call: ``, lr=0.5, betas=(0.5, 0.8)``."""
     hyper = effective_hyper(probe.hyper, info.lacks, info.fixed)
     texts: dict[str, str] = {}
     for ours, theirs in info.names.items():
@@ -146,7 +150,7 @@ def argument_text(info: CandidateInfo, probe: Probe) -> str:
 
 
 def schedule(probe: Probe) -> str:
-    """The gradients and learning rates of the steps, as a list of pairs."""
+    """Return the gradient and the learning rate of each step, as the text of a list of pairs."""
     lr, pairs = probe.hyper["lr"], []
     for step in probe.steps:
         lr = lr if step.lr is None else step.lr
@@ -156,5 +160,5 @@ def schedule(probe: Probe) -> str:
 
 
 def literal(values: FloatArray | Sequence[float]) -> str:
-    """An array as nested lists of numbers that read back exactly."""
+    """Return an array as the text of nested lists; the numbers read back exactly."""
     return repr(np.asarray(values).tolist())

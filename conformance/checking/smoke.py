@@ -1,7 +1,8 @@
-"""A driver or a candidate, step by step: does it answer at all, before anybody judges what?
+"""The smoke test: does a candidate run at all?
 
-What fails here is the driver, the adapter or the installation; what passes here and fails in
-``adamcore check`` is the implementation.  The parts are run like probes, in a process of its own.
+A failure here is one of the driver, the adapter or the installation.  If the smoke test passes and
+``adamcore check`` fails, the implementation is wrong.  Each part of the test runs like a probe, in a worker
+process.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ PARTS = (
 
 @dataclass(frozen=True)
 class ChecklistItem:
-    """One line of the checklist."""
+    """One line of the checklist: a dtype, the name of a test, its status and a detail."""
 
     dtype: str
     name: str
@@ -59,7 +60,7 @@ class ChecklistItem:
 
 @dataclass
 class SmokeRun:
-    """What a candidate did in one dtype."""
+    """What a candidate did in one dtype: its answer to the start, its runs, and why it ended early."""
 
     dtype: str
     info: CandidateInfo | None = None
@@ -77,10 +78,12 @@ def smoke(
     timeout: float = TIMEOUT,
     memory: float = MEMORY,
 ) -> list[ChecklistItem]:
-    """The checklist of a target, dtype by dtype; the arguments are those of ``check``.
+    """Run the smoke test and return its checklist, dtype by dtype.
+
+    The arguments are those of :func:`adamcore.conformance.checking.check.check`.
 
     Raises:
-        UsageError: a target that can be none, or a setting that it does not have.
+        UsageError: a target of no known form, or a setting that the target does not have.
     """
     from adamcore.conformance.checking.check import validate_target
     from adamcore.conformance.errors import UsageError
@@ -89,16 +92,16 @@ def smoke(
     tasks = [(0, k) for k in range(len(PARTS))]
     jobs = {WorkerJob(target, d, [None], PARTS, tasks, settings or {}, device): SmokeRun(d) for d in dtypes}
     for event in run_jobs(list(jobs), timeout, PARALLEL, memory):
-        seen = jobs[event.job]
+        candidate = jobs[event.job]
         if isinstance(event, ReadyEvent):
-            seen.info = event.info
+            candidate.info = event.info
         elif isinstance(event, RunEvent):
-            seen.runs[PARTS[event.task].name.removeprefix("smoke/")] = event.run
+            candidate.runs[PARTS[event.task].name.removeprefix("smoke/")] = event.run
         elif isinstance(event, EndEvent):
             if event.problem == "usage":
                 raise UsageError(f"{target}: {event.reason}")
-            seen.problem, seen.reason = event.problem, event.reason
-    lines = [line for seen in jobs.values() for line in checklist(target, seen, settings or {})]
+            candidate.problem, candidate.reason = event.problem, event.reason
+    lines = [line for candidate in jobs.values() for line in checklist(target, candidate, settings or {})]
     if all(line.status == "skipped" for line in lines if line.name == "init"):
         return [
             replace(x, status="failed") if x.name == "init" and x.status == "skipped" else x for x in lines
@@ -106,45 +109,45 @@ def smoke(
     return lines
 
 
-def checklist(target: str, seen: SmokeRun, settings: Mapping[str, str]) -> Iterator[ChecklistItem]:
-    """The lines up to the first that ends it all, each with what was seen."""
-    if seen.info is None:
-        status: Status = "unavailable" if seen.problem == "unavailable" else "failed"
-        yield ChecklistItem(seen.dtype, "start", status, seen.reason)
+def checklist(target: str, candidate: SmokeRun, settings: Mapping[str, str]) -> Iterator[ChecklistItem]:
+    """Yield the checklist of one dtype; it ends with the first failure after which nothing can run."""
+    if candidate.info is None:
+        status: Status = "unavailable" if candidate.problem == "unavailable" else "failed"
+        yield ChecklistItem(candidate.dtype, "start", status, candidate.reason)
         return
     try:
-        claim = claim_for(target, None, seen.info.dialect, settings)
+        claim = claim_for(target, None, candidate.info.dialect, settings)
     except DialectError as error:
-        yield ChecklistItem(seen.dtype, "start", "failed", f"its dialect: {error}")
+        yield ChecklistItem(candidate.dtype, "start", "failed", f"its dialect: {error}")
         return
-    taken = [name for name in SPELLINGS if name not in seen.info.lacks]
+    taken = [name for name in SPELLINGS if name not in candidate.info.lacks]
     yield ChecklistItem(
-        seen.dtype, "start", "ok", f"{seen.info.kind}; claim {claim.name}; takes {', '.join(taken)}"
+        candidate.dtype, "start", "ok", f"{candidate.info.kind}; claim {claim.name}; takes {', '.join(taken)}"
     )
-    for name, (status, detail) in outcomes(seen, claim):
-        yield ChecklistItem(seen.dtype, name, status, detail)
+    for name, (status, detail) in outcomes(candidate, claim):
+        yield ChecklistItem(candidate.dtype, name, status, detail)
         if name == "init" and status != "ok":
             break
     else:
-        if seen.problem is None:
-            yield ChecklistItem(seen.dtype, "stop", "ok", "ended")
-    if seen.problem is not None:
-        where = "stop" if len(seen.runs) == len(PARTS) else f"part {PARTS[len(seen.runs)].name}"
-        yield ChecklistItem(seen.dtype, where, "failed", seen.reason)
+        if candidate.problem is None:
+            yield ChecklistItem(candidate.dtype, "stop", "ok", "ended")
+    if candidate.problem is not None:
+        where = "stop" if len(candidate.runs) == len(PARTS) else f"part {PARTS[len(candidate.runs)].name}"
+        yield ChecklistItem(candidate.dtype, where, "failed", candidate.reason)
 
 
 Outcome = tuple[Status, str]
 
 
-def outcomes(seen: SmokeRun, claim: Claim) -> Iterator[tuple[str, Outcome]]:
-    """The name and outcome of every check whose part was run."""
-    runs = seen.runs
+def outcomes(candidate: SmokeRun, claim: Claim) -> Iterator[tuple[str, Outcome]]:
+    """Yield the name and the outcome of every test whose part was run."""
+    runs = candidate.runs
     if "one" in runs:
         yield "init", check_init(runs["one"])
         if runs["one"].params:
-            yield "step", check_shapes(runs["one"], seen.dtype)
+            yield "step", check_shapes(runs["one"], candidate.dtype)
             yield "finite", check_finite(runs["one"])
-            yield "direction", check_direction(runs["one"], seen.dtype, claim.adam)
+            yield "direction", check_direction(runs["one"], candidate.dtype, claim.adam)
         else:
             yield "step", ("failed", runs["one"].error or "no step was made")
     if "five" in runs:
@@ -185,7 +188,7 @@ def check_finite(run: Run) -> Outcome:
 
 
 def check_direction(run: Run, dtype: str, adam: Adam) -> Outcome:
-    """Whether every element went against its gradient, along it where the claim is to maximize."""
+    """Test whether every element moved against its gradient, or along it if the claim is to maximize."""
     for i, (got, p, g) in enumerate(zip(run.params[0], PARAMS, GRADS, strict=True)):
         if np.shape(got) != p.shape:
             return "skipped", "its shape is another"
@@ -218,7 +221,7 @@ def check_same_bits(run: Run, like: Run, what: str) -> Outcome:
 
 
 def check_absent(run: Run) -> Outcome:
-    """An absent gradient may be refused: politely, with an error or a skip, and the driver lives on."""
+    """Test a step with an absent gradient; an error or a skip is right too."""
     if run.unsupported or run.error:
         return "ok", f"refused: {run.unsupported or run.error}"
     return "ok", "taken"

@@ -1,4 +1,4 @@
-"""What is under check: its jobs, its results as they come in, and its entries in the report."""
+"""The subjects of a check: each target's jobs, its results as they arrive, and its entries in the report."""
 
 from __future__ import annotations
 
@@ -18,9 +18,22 @@ from adamcore.errors import DialectError
 
 
 class Subject:
-    """One target under check, in all its dtypes."""
+    """One target under check, in all its dtypes.
 
-    claim_follows_target = True  #: its claim follows from the target
+    Events of the worker processes arrive through ``on_ready``, ``on_run`` and ``on_end``; ``entries`` has
+    the outcome afterwards.
+
+    Args:
+        target: what is checked.
+        dialect: the claim, or None if the subject finds it.
+        settings: constructor arguments.
+        device: the device of a target that does not name one, or None.
+        probes: the probes to run.
+        dtypes: the dtypes to run them in.
+        asked: True if the user named the target.
+    """
+
+    claim_follows_target = True  #: True if a command that shows a failure again needs no --dialect
 
     def __init__(
         self,
@@ -41,6 +54,7 @@ class Subject:
         self.jobs = self.plan_jobs()
 
     def plan_jobs(self) -> list[WorkerJob]:
+        """Return the job of each dtype."""
         raise NotImplementedError
 
     def on_ready(self, info: CandidateInfo) -> None:
@@ -57,7 +71,7 @@ class Subject:
         raise NotImplementedError
 
     def entry(self, claim: Claim, results: list[Result], runs: dict[tuple[str, str], Run]) -> Entry:
-        """The entry of one claim, with its verdict."""
+        """Return the entry of one claim, with its findings and its verdict."""
         entry = Entry(self.target, claim.name, {a: [v] for a, v in axes_of(claim.adam).items()})
         entry.asked, entry.results = self.asked, self.with_twins(results, runs)
         entry.advisory = frozenset(p.name for p in self.probes if p.level == "should")
@@ -69,7 +83,7 @@ class Subject:
         return entry
 
     def with_twins(self, results: list[Result], runs: dict[tuple[str, str], Run]) -> list[Result]:
-        """The results, those of probes that have a twin once more: the two must agree bit for bit."""
+        """Return the results after a comparison of twins, whose runs must agree bit for bit."""
         from adamcore.conformance.verdict.judge import judge_twin
 
         twins = {p.name: p for p in self.probes if p.twin}
@@ -92,7 +106,7 @@ class Subject:
                 entry.findings[i] = dataclasses.replace(found, repro=repro)
 
     def effective_probe(self, probe: Probe) -> Probe:
-        """The probe as the candidate sees it."""
+        """Return the probe as the candidate sees it: without hyperparameters that it lacks."""
         return probe
 
     def verdict(self, entry: Entry) -> tuple[Verdict, str]:
@@ -107,7 +121,7 @@ class Subject:
         return "conforms", ""
 
     def repro_command(self, probe: str, claimed: str) -> str:
-        """The command that shows one probe again."""
+        """Return the command that runs one probe again."""
         words = ["adamcore", "check", self.target, "--probe", probe]
         if self.dialect or not self.claim_follows_target:
             words += ["--dialect", self.dialect or claimed]
@@ -119,10 +133,10 @@ class Subject:
 
 
 class OwnBackend(Subject):
-    """An own backend, under one dialect or under all of them.
+    """A backend of adamcore, under one dialect or under all of them.
 
-    Claims that a probe cannot tell apart are one run and one judgement.  The backend is always
-    held to coefficients in double, whatever its dialect's candidates do.
+    Claims that a probe cannot tell apart share one run and one judgement.  The claim always has coefficients
+    in double precision, also for a dialect whose implementations form them in float32.
     """
 
     claim_follows_target = False
@@ -160,7 +174,7 @@ class OwnBackend(Subject):
         return Claim(claim.name, dataclasses.replace(claim.adam, coefficients="double"))
 
     def results_of(self, claim: Claim) -> tuple[list[Result], dict[tuple[str, str], Run]]:
-        """The results and runs that stand for one claim."""
+        """Return the results and the runs of one claim."""
         results, runs = [], {}
         for dtype in self.dtypes:
             for probe in self.probes:
@@ -172,7 +186,7 @@ class OwnBackend(Subject):
 
 
 class ThirdParty(Subject):
-    """Somebody else's Adam, held to one claim."""
+    """A third party's Adam, under one claim."""
 
     def plan_jobs(self) -> list[WorkerJob]:
         self.claim: Claim | None = None
@@ -181,7 +195,7 @@ class ThirdParty(Subject):
         self.effective: dict[str, Probe] = {}
         self.runs: dict[tuple[str, str], Run] = {}
         self.results: list[Result] = []
-        # identification asks more than the claim does, but no state is set that means nothing to it
+        # Identification also needs probes that do not apply to the claim, but not those that set a state.
         wanted = [not p.start or self.claim is None or p.applies_to(self.claim.adam) for p in self.probes]
         tasks = [(0, number) for number, asked in enumerate(wanted) if asked]
         return [
@@ -208,7 +222,7 @@ class ThirdParty(Subject):
     def on_run(self, job: WorkerJob, task: int, run: Run) -> None:
         if self.claim is None or self.info is None:
             return
-        probe = self.effective_probe(self.probes[job.tasks[task][1]])
+        probe = self.effective_probe(job.probe_of(task))
         self.runs[probe.name, job.dtype] = run
         if probe.applies_to(self.claim.adam):
             result = judge_run(self.claim.adam, probe, job.dtype, run, flushes=self.info.flushes)
@@ -222,7 +236,7 @@ class ThirdParty(Subject):
 
 
 def judge_run(claim: Adam, probe: Probe, dtype: str, run: Run, *, flushes: bool) -> Result:
-    """The judgement of a run; a wider bound, for flushed subnormals, is derived only where it matters."""
+    """Judge a run; the wider bound for flushed subnormals is derived only if the run fails without it."""
     from adamcore.conformance.verdict.judge import judge
 
     result = judge(claim, probe, dtype, run, flushes=False)

@@ -1,4 +1,4 @@
-"""The command ``adamcore``: a module for each subcommand, put together in :mod:`.parser`."""
+"""The command ``adamcore``: a module for each subcommand, and :mod:`parser` for all of them together."""
 
 from adamcore.conformance.cli.parser import main
 

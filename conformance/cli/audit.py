@@ -1,8 +1,8 @@
 """Judge a recorded training run, without the code that made it.
 
-FILE is what adamcore.conformance.audit.Recorder writes: parameters before and after each step,
-gradients and hyperparameters.  The claim is --dialect; else the dialect that the recorder noted;
-else Algorithm 1 of the paper, with L2.  See docs/audit.md.
+FILE is what adamcore.conformance.audit.Recorder writes: the parameters before and after each step,
+the gradients and the hyperparameters.  The claim is --dialect; else the dialect in the recording;
+else Algorithm 1 of the paper, with L2 decay.  See docs/audit.md.
 """
 
 from __future__ import annotations
@@ -14,18 +14,20 @@ examples:
   adamcore audit run.safetensors
   adamcore audit run.safetensors --dialect torch.AdamW --json report.json
 
-exit status: 0 the run is that of the claim, 1 it deviates, 2 wrong usage, or a file that is damaged,
-not a recording, or in which nothing can be decided
+exit status: 0 the run conforms to the claim, 1 it deviates, 2 wrong usage, or a file that is damaged,
+no recording, or without a value that can be judged
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command to its parser."""
     parser.add_argument("file", metavar="FILE", help="a recording (safetensors)")
-    parser.add_argument("--dialect", metavar="NAME", help="the claim to hold it to")
+    parser.add_argument("--dialect", metavar="NAME", help="the claim of the run")
     parser.add_argument("--json", metavar="FILE", help="write the report to FILE")
 
 
 def run(options: argparse.Namespace) -> int:
+    """Run the command and return its exit status."""
     from adamcore.conformance.audit import RecordingError
     from adamcore.conformance.audit.judge import audit
     from adamcore.conformance.cli.parser import console, usage_error

@@ -1,18 +1,18 @@
-"""Run candidates on the designed probes and hold them to a claim.
+"""Run candidates on the designed probes and judge them under a claim.
 
 TARGET is one of
-  numpy, torch, jax         our backends; torch:cuda, jax:cuda on another device; jax runs
-                            each operation by itself, jax:jit a step at a time,
-                            jax:native likewise with machine code in the program;
-                            torch:compile by programs that torch.compile makes
-  array:MODULE              our definition on any array-API namespace
+  numpy, torch, jax         a backend of adamcore; torch:cuda and jax:cuda use another device
+  jax:jit, jax:native       JAX with a step under jit; the second one calls the CPU kernel
+  torch:compile             PyTorch with a step that torch.compile has compiled
+  array:MODULE              adamcore on any array-API namespace
   module:attr               a torch.optim.Optimizer class, an optax factory, a Keras optimizer
   path/file.py:attr         class, or a class with init(params, hyper) and step(grads)
-Without TARGET: every backend, on every device, under every dialect of the table (jax:jit under
-Algorithm 1 alone: compiling all of it takes minutes).
+  cmd:COMMAND               a program in any language (docs/protocol.md)
+Without TARGET, every backend of adamcore is checked on every device under every dialect; jax:jit is
+checked under Algorithm 1 only, because compiling all dialects takes minutes.
 
-The claim is --dialect; else the row of the table for the target (adamcore dialects); else the
-candidate's own attribute `dialect`; else Algorithm 1 of the paper, with L2.
+The claim is --dialect; else the target's row in the table (adamcore dialects); else the candidate's
+own attribute `dialect`; else Algorithm 1 of the paper, with L2 decay.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\
 examples:
-  adamcore check                                  is every backend here the same Adam?
-  adamcore check torch.optim:AdamW optax:adamw    each against its own dialect
+  adamcore check                                  are all installed backends the same Adam?
+  adamcore check torch.optim:AdamW optax:adamw    each one against its own dialect
   adamcore check --dialect torch.AdamW optax:adamw
   adamcore check torch.optim:Adam --set amsgrad=True --set foreach=True
   adamcore check my/adam.py:MyAdam --set noise_factor=@eps --json report.json
@@ -39,10 +39,11 @@ examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command to its parser."""
     from adamcore.conformance.settings import DTYPES, FORMATS, MEMORY, PARALLEL, TIMEOUT
 
     parser.add_argument("targets", nargs="*", metavar="TARGET", help="what to check (above)")
-    parser.add_argument("--dialect", metavar="NAME", help="the claim to hold every target to")
+    parser.add_argument("--dialect", metavar="NAME", help="the claim of every target")
     parser.add_argument(
         "--dtype", action="append", choices=DTYPES, help="only this dtype (default: float32 and float64)"
     )
@@ -52,33 +53,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="a constructor argument; NAME=@b1 says which argument is lr, b1, b2, eps, weight_decay, ...",
+        help="a constructor argument; NAME=@b1 says that this argument is b1 (or lr, b2, eps, ...)",
     )
     parser.add_argument(
-        "--probe", action="append", default=[], metavar="PATTERN", help="only probes or rules of this name"
+        "--probe", action="append", default=[], metavar="PATTERN", help="only probes or rules with this name"
     )
     for form, about in FORMATS.items():
         names = [f"--{form}", "--md"] if form == "markdown" else [f"--{form}"]
         parser.add_argument(*names, metavar="FILE", help=f"write {about}")
     parser.add_argument(
-        "--expected", metavar="FILE", help="failures that are known, with reason and last day (TOML)"
+        "--expected", metavar="FILE", help="known failures, each with a reason and a last day (TOML)"
     )
     parser.add_argument(
         "--timeout",
         type=positive,
         default=TIMEOUT,
         metavar="S",
-        help="seconds a candidate may take to start, and for each probe (default: %(default)g)",
+        help="seconds that a candidate has to start, and then for each probe (default: %(default)g)",
     )
     parser.add_argument(
         "--memory",
         type=positive,
         default=MEMORY,
         metavar="MB",
-        help="memory that a candidate may take, all its processes together (%(default)g; Linux only)",
+        help="memory that all processes of a candidate may use together (%(default)g; Linux only)",
     )
     parser.add_argument(
-        "--quick", action="store_true", help="only short probes: under two seconds of judging a candidate"
+        "--quick", action="store_true", help="only short probes; judging a candidate takes under two seconds"
     )
     parser.add_argument(
         "-j",
@@ -86,11 +87,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=PARALLEL,
         dest="parallel",
         metavar="N",
-        help="processes at once (%(default)s)",
+        help="processes at the same time (%(default)s)",
     )
 
 
 def positive(text: str) -> float:
+    """Return a number above 0."""
     value = float(text)
     if not 0 < value < 1e6:
         raise argparse.ArgumentTypeError(f"{text}: expected a number above 0")
@@ -98,6 +100,7 @@ def positive(text: str) -> float:
 
 
 def count(text: str) -> int:
+    """Return a whole number above 0."""
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text}: expected 1 or more")
@@ -105,6 +108,7 @@ def count(text: str) -> int:
 
 
 def run(options: argparse.Namespace) -> int:
+    """Run the command and return its exit status."""
     from adamcore.conformance.checking.expected import Expectations, read_expected
     from adamcore.conformance.cli.parser import console, usage_error
     from adamcore.conformance.errors import UsageError
@@ -131,16 +135,19 @@ def run(options: argparse.Namespace) -> int:
 
 
 def run_check(options: argparse.Namespace, out: Console) -> Report:
-    """The report, with a progress bar on a terminal."""
+    """Run the check and return its report, with a progress bar on a terminal."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     from adamcore.conformance.checking.check import check
     from adamcore.conformance.settings import DTYPES, parse_assignments
 
     columns = (
-        TextColumn("checking"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        TextColumn("checking"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
         TextColumn("[dim]{task.description}"),
-    )  # fmt: skip
+    )
     with Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as bar:
         task = bar.add_task("", total=None)
         return check(

@@ -1,7 +1,7 @@
-"""Compare two dialects: axis by axis, their defaults, and with which numbers one is the other.
+"""Compare two dialects: their axes, their defaults, and the numbers with which one becomes the other.
 
-The gap is the largest difference of a parameter over a designed run, in units of the learning rate,
-from both run through the oracle: a proof for that run, not an estimate.
+The gap is the largest difference of a parameter over a designed run, in units of the learning rate.
+The oracle computes both runs, so the gap is proved for that run.
 """
 
 from __future__ import annotations
@@ -16,16 +16,18 @@ examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Put this command's arguments into its parser."""
+    """Add the arguments of this command to its parser."""
     parser.add_argument("first", metavar="A")
     parser.add_argument("second", metavar="B")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a number both have")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="a hyperparameter of both"
+    )
     parser.add_argument("--steps", type=int, default=100, metavar="N", help="length of the run (100)")
-    parser.add_argument("--svg", metavar="FILE", help="plot the gaps over the run")
+    parser.add_argument("--svg", metavar="FILE", help="write a plot of the gaps")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Carry the command out; the exit status."""
+    """Run the command and return its exit status."""
     from pathlib import Path
 
     from rich.table import Table
@@ -58,10 +60,13 @@ def run(options: argparse.Namespace) -> int:
     out.print()
     alike = "both with " + ", ".join(options.set) if options.set else "the same lr"
     out.print(
-        f"With their own defaults ({alike}): a gap of {max(found.as_they_are):.2g} lr "
+        f"With their own defaults ({alike}): a gap of {max(found.default_gaps):.2g} lr "
         f"in {options.steps} steps."
     )
-    pairs = ((options.first, options.second, found.there), (options.second, options.first, found.back))
+    pairs = (
+        (options.first, options.second, found.second_as_first),
+        (options.second, options.first, found.first_as_second),
+    )
     for wanted, target, m in pairs:
         out.print()
         out.print(f"{target} as {wanted}: {SAID[m.verdict]}, a gap of {max(m.gaps):.2g} lr.")
@@ -71,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
             out.print(f"  {target}({written})")
         except DialectError as error:
             out.print(f"  {error}")
-        for text in m.said:
+        for text in m.changes:
             out.print(f"  {text}")
         if m.lacking:
             out.print(f"  what remains: {', '.join(m.lacking)}")
@@ -80,9 +85,9 @@ def run(options: argparse.Namespace) -> int:
         out.print(f"Where gradients are absent they differ besides, in {', '.join(found.freezing)}.")
     if options.svg:
         series = {
-            "own defaults": found.as_they_are,
-            f"{options.second} as {options.first}": found.there.gaps,
-            f"{options.first} as {options.second}": found.back.gaps,
+            "own defaults": found.default_gaps,
+            f"{options.second} as {options.first}": found.second_as_first.gaps,
+            f"{options.first} as {options.second}": found.first_as_second.gaps,
         }
         try:
             Path(options.svg).write_text(

@@ -1,7 +1,8 @@
 """Convert a saved optimizer state from one framework's form into another's.
 
-Names match names: a file that only numbers its parameters needs --names or --by-position. What has
-no exact meaning in the target is refused, with the reason, until it is accepted by name.
+Parameters are matched by name; a file that only numbers them needs --names or --by-position. If the
+target cannot express a part of the state exactly, the conversion is refused with the reason, until the
+difference is accepted by its name.
 """
 
 from __future__ import annotations
@@ -24,30 +25,31 @@ exit status: 0 written, 1 refused or unreadable (the destination is as it was), 
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Put this command's arguments into its parser."""
+    """Add the arguments of this command to its parser."""
     parser.add_argument("source", metavar="SRC")
     parser.add_argument("destination", metavar="DST")
     parser.add_argument(
-        "--from", dest="source_kind", metavar="FORMAT", help="whose file SRC is (else told from it)"
+        "--from",
+        dest="source_kind",
+        metavar="FORMAT",
+        help="the format of SRC (default: found from the file)",
     )
+    parser.add_argument("--to", dest="kind", metavar="FORMAT", default="adamcore", help="the format of DST")
+    parser.add_argument("--dialect", metavar="NAME", help="the Adam that made it, if the file does not say")
+    parser.add_argument("--as", dest="target", metavar="NAME", help="the dialect that continues with it")
     parser.add_argument(
-        "--to", dest="kind", metavar="FORMAT", default="adamcore", help="whose form DST is to have"
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="a hyperparameter of that Adam"
     )
-    parser.add_argument("--dialect", metavar="NAME", help="which Adam made it, where the file does not tell")
-    parser.add_argument("--as", dest="target", metavar="NAME", help="the dialect that is to go on with it")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE", help="a hyperparameter it had"
-    )
-    parser.add_argument("--t", type=int, metavar="N", help="its clock, where the file no longer tells")
+    parser.add_argument("--t", type=int, metavar="N", help="its clock, if the file does not have it")
     parser.add_argument("--names", metavar="FILE", help="the parameters' names, in the file's order")
     parser.add_argument("--by-position", action="store_true", help="call the parameters 0, 1, ...")
     parser.add_argument("--map", metavar="FILE", help="JSON: new name -> old name")
     parser.add_argument("--accept", default="", metavar="A,B", help="differences to accept, by name")
-    parser.add_argument("--clock", metavar="max|min|N", help="one clock for all, where they differ")
+    parser.add_argument("--clock", metavar="max|min|N", help="one clock for all parameters, if they differ")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Carry the command out; the exit status."""
+    """Run the command and return its exit status."""
     import json
     import sys
     from dataclasses import replace
@@ -75,9 +77,14 @@ def run(options: argparse.Namespace) -> int:
         return usage_error(error)
     try:
         state = read(
-            options.source, options.source_kind, names=names, by_position=options.by_position,
-            dialect=options.dialect, hyper=hyper, t=options.t,
-        )  # fmt: skip
+            options.source,
+            options.source_kind,
+            names=names,
+            by_position=options.by_position,
+            dialect=options.dialect,
+            hyper=hyper,
+            t=options.t,
+        )
         if mapping is not None:
             state = state.renamed(mapping)
         accept = [name for name in options.accept.split(",") if name]
@@ -94,13 +101,15 @@ def run(options: argparse.Namespace) -> int:
         print(f"adamcore: {error}", file=sys.stderr)
         return 1
     clocks = sorted({leaf.t for leaf in state.leaves.values()})
-    print(f"{options.destination}: {len(state.leaves)} parameters, {state.dialect or 'an Adam'}, t="
-          f"{'..'.join(map(str, dict.fromkeys((clocks or [0])[:: max(len(clocks) - 1, 1)])))}")  # fmt: skip
+    print(
+        f"{options.destination}: {len(state.leaves)} parameters, {state.dialect or 'an Adam'}, t="
+        f"{'..'.join(map(str, dict.fromkeys((clocks or [0])[:: max(len(clocks) - 1, 1)])))}"
+    )
     return 0
 
 
 def number(text: str) -> object:
-    """A number, a truth value, or the text itself."""
+    """Return the text as a number or a truth value, or as it is."""
     if text in ("True", "False"):
         return text == "True"
     try:

@@ -1,6 +1,6 @@
-"""List the known implementations of Adam: the choices in which they differ from Algorithm 1.
+"""List the known implementations of Adam and the choices in which they differ from Algorithm 1.
 
-With NAME, everything the table has on that one.
+With NAME, print everything that the table has on that dialect.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command to its parser."""
     parser.add_argument("name", nargs="?", metavar="NAME", help="one dialect")
 
 
 def run(options: argparse.Namespace) -> int:
+    """Run the command and return its exit status."""
     from rich.table import Table
 
     from adamcore import AXES

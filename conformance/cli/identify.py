@@ -1,9 +1,11 @@
-"""Tell which Adam a candidate is, from what it does alone.
+"""Find out which Adam a candidate is, from its behaviour alone.
 
-TARGET is as for adamcore check.  The answer is a set of values for each axis (several where
-nothing a probe could show tells them apart), the dialect that has them, how sure that is, how
-exactly the coefficients are formed, and what is wrong with it if only an Adam with a fault fits.
-What is no Adam is said to be none.
+TARGET is as for adamcore check.  The answer has
+  a value for each axis, or several if no probe tells them apart
+  the dialect with these values, and the distance of the next best one
+  the precision of the coefficients
+  the fault, if only an Adam with a fault matches
+If nothing matches, the answer is that the candidate is no Adam.
 """
 
 from __future__ import annotations
@@ -27,10 +29,12 @@ examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command to its parser."""
     check.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
+    """Run the command and return its exit status."""
     from adamcore.conformance.cli.parser import console, usage_error
     from adamcore.conformance.errors import UsageError
     from adamcore.conformance.report.report import EXIT_BROKEN, EXIT_USAGE
@@ -51,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def describe(entry: Entry, out: Console) -> None:
-    """One candidate: a line that answers, and a table of its axes."""
+    """Print the answer on one candidate: a line and a table of its axes."""
     from rich.table import Table
 
     out.print(f"[bold]{entry.target}[/] {answer(entry)}")
@@ -68,7 +72,7 @@ def describe(entry: Entry, out: Console) -> None:
 
 
 def answer(entry: Entry) -> str:
-    """The identification in a clause."""
+    """Return the identification as the rest of a sentence."""
     if entry.verdict in ("broken", "unavailable"):
         return f"is {entry.verdict}: {entry.reason}"
     if not any(entry.axes.values()):

@@ -1,7 +1,8 @@
-"""The command ``adamcore``: each subcommand is a module of :mod:`adamcore.conformance.cli`.
+"""The parser of the command ``adamcore``.
 
-Such a module has ``EXAMPLES``, ``add_arguments(parser)`` and ``run(options) -> exit status``; it
-imports nothing heavy before ``run``.
+Each subcommand is a module of this package.  It has ``EXAMPLES``, ``add_arguments(parser)`` and
+``run(options)``, which returns the exit status.  It imports nothing heavy before ``run``, so that
+``adamcore --help`` is fast.
 """
 
 from __future__ import annotations
@@ -17,49 +18,49 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
-#: Name of the module -> one line for --help.
+#: The modules of the subcommands, each with its line in ``adamcore --help``.
 COMMANDS = {
     "check": "run candidates on the probes and judge them",
-    "compare": "two dialects side by side, and with which numbers one is the other",
-    "convert": "convert a saved optimizer state from one framework into another",
+    "compare": "compare two dialects, and find the numbers with which one becomes the other",
+    "convert": "convert a saved optimizer state from one framework to another",
     "dialects": "list the known implementations and how they differ",
-    "port": "print the lines to write in another framework",
-    "identify": "tell which Adam a candidate is, from what it does alone",
-    "probes": "list the probes and what each is for",
+    "port": "print the lines that give another framework the same Adam",
+    "identify": "find out which Adam a candidate is, from its behaviour alone",
+    "probes": "list the probes and the purpose of each",
     "smoke": "tell a broken driver from a wrong implementation",
     "bench": "time every backend against the Adams of its framework and against memory traffic",
     "audit": "judge a recorded training run",
-    "vectors": "test vectors with exact answers, for any language",
+    "vectors": "print, check or write test vectors with exact answers, for any language",
 }
 
-NEEDED = ("numpy", "flint", "rich")  #: what the extra [conformance] brings
+NEEDED = ("numpy", "flint", "rich")  #: the modules that the extra [conformance] installs
 
 EXAMPLES = """\
 examples:
-  adamcore check                                    every backend installed here
-  adamcore check torch.optim:Adam optax:adamw       somebody else's, against their own dialects
-  adamcore check --dialect torch.AdamW optax:adamw  against a claim
-  adamcore check my/adam.py:MyAdam --json out.json  an array candidate, with a report
-  adamcore dialects torch.AdamW                     what a dialect is
-  adamcore probes DEC.1                             what the probes of a rule are
+  adamcore check                                    check every installed backend of adamcore
+  adamcore check torch.optim:Adam optax:adamw       check two optimizers against their own dialects
+  adamcore check --dialect torch.AdamW optax:adamw  check one against another dialect
+  adamcore check my/adam.py:MyAdam --json out.json  check an array candidate and write a report
+  adamcore dialects torch.AdamW                     print a dialect
+  adamcore probes DEC.1                             print the probes of a rule
 
-exit status: 0 all conform, 1 one deviates, 2 wrong usage or a target that is not here,
+exit status: 0 all conform, 1 one deviates, 2 wrong usage or a target that is not available,
 3 a candidate broke
 """
 
 
 class HelpFormatter(argparse.RawDescriptionHelpFormatter):
-    """Keeps the line breaks of descriptions, at 100 columns at most."""
+    """A formatter that keeps the line breaks of descriptions and uses at most 100 columns."""
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=26, width=100)
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser of all commands."""
+    """Return the parser of all commands."""
     top = argparse.ArgumentParser(
         prog="adamcore",
-        description="One Adam, defined once; hold any other against it.",
+        description="One Adam, defined once, and a check of any other Adam against it.",
         epilog=EXAMPLES,
         formatter_class=HelpFormatter,
     )
@@ -80,7 +81,11 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status."""
+    """Run the command line and return the exit status.
+
+    Args:
+        arguments: the words after ``adamcore``; None means those of the process.
+    """
     options = build_parser().parse_args(arguments)
     missing = [name for name in NEEDED if not importlib.util.find_spec(name)]
     if missing:
@@ -98,14 +103,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def console() -> Console:
-    """Standard output: as wide as the terminal, or 100 columns without colours where it is none."""
+    """Return standard output: as wide as the terminal, else with 100 columns and without colours."""
     from rich.console import Console
 
     return Console(width=None if sys.stdout.isatty() else 100, highlight=False, emoji=False, markup=False)
 
 
 def usage_error(message: object) -> int:
-    """Say what is wrong in one line; the exit status for it."""
+    """Print what is wrong in one line, and return the exit status 2."""
     print(f"adamcore: {message}", file=sys.stderr)
     return 2
 

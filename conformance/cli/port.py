@@ -1,7 +1,7 @@
-"""Port an optimizer: print the lines to write in another framework, and how near they come.
+"""Port an optimizer: print the lines that give another framework the same Adam.
 
-Where no constructor of the target is the same Adam, its nearest is printed with the gap, and the
-transformation of this project that is exact.
+If no constructor of that framework is the same Adam, the nearest one is printed with its gap, and then
+adamcore's own optimizer for the framework, which is exact.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ exit status: 0 the same trajectory, 1 only nearly or not at all, 2 wrong usage
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Put this command's arguments into its parser."""
+    """Add the arguments of this command to its parser."""
     parser.add_argument("source", metavar="DIALECT")
     parser.add_argument(
         "--to", required=True, metavar="FAMILY", help="optax, torch, keras, mlx, ... or a dialect"
     )
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a hyperparameter")
     parser.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE", help="its hyperparameters"
+        "--steps", type=int, default=100, metavar="N", help="length of the run that proves it (100)"
     )
-    parser.add_argument("--steps", type=int, default=100, metavar="N", help="length of the proof's run (100)")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Carry the command out; the exit status."""
+    """Run the command and return its exit status."""
     from adamcore.conformance.cli.parser import usage_error
     from adamcore.conformance.compare.port import port
     from adamcore.conformance.errors import UsageError

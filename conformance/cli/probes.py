@@ -1,4 +1,7 @@
-"""List the designed probes and what each is for; with NAME (or a rule), its input in full."""
+"""List the designed probes and their purposes.
+
+With NAME, print the input of the probes with that name or rule.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,12 @@ examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command to its parser."""
     parser.add_argument("name", nargs="?", metavar="NAME", help="a probe, a rule, or a pattern of either")
 
 
 def run(options: argparse.Namespace) -> int:
+    """Run the command and return its exit status."""
     from rich.table import Table
     from rich.text import Text
 
@@ -57,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def short(value: object) -> str:
-    """An array or flag in a few words."""
+    """Return an array or a flag as short text."""
     import numpy as np
 
     if isinstance(value, bool):

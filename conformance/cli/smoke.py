@@ -1,7 +1,7 @@
-"""Tell a broken driver from a wrong implementation: does the target answer at all, step by step?
+"""Tell a broken driver from a wrong implementation: does the target run at all?
 
-TARGET is what adamcore check takes. What fails here is the driver, the adapter or the
-installation; what passes here and fails in adamcore check is the implementation.
+TARGET is as for adamcore check. If a line fails here, the driver, the adapter or the installation is
+broken. If all lines pass and adamcore check fails, the implementation is wrong.
 """
 
 from __future__ import annotations
@@ -14,15 +14,16 @@ examples:
   adamcore smoke 'cmd:node driver.mjs' --timeout 10
   adamcore smoke torch.optim:AdamW --dtype float32
 
-exit status: 0 fine, 2 wrong usage or a target that is not here, 3 something failed
+exit status: 0 fine, 2 wrong usage or a target that is not available, 3 something failed
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command to its parser."""
     from adamcore.conformance.cli.check import positive
     from adamcore.conformance.settings import DTYPES, MEMORY, TIMEOUT
 
-    parser.add_argument("target", metavar="TARGET", help="what to try")
+    parser.add_argument("target", metavar="TARGET", help="what to test")
     parser.add_argument(
         "--dtype", action="append", choices=DTYPES, help="only this dtype (default: float32 and float64)"
     )
@@ -35,14 +36,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=positive,
         default=TIMEOUT,
         metavar="S",
-        help="seconds it may take to start, and for each part (default: %(default)g)",
+        help="seconds that it has to start, and then for each part (default: %(default)g)",
     )
     parser.add_argument(
-        "--memory", type=positive, default=MEMORY, metavar="MB", help="memory it may take (%(default)g)"
+        "--memory", type=positive, default=MEMORY, metavar="MB", help="memory that it may use (%(default)g)"
     )
 
 
 def run(options: argparse.Namespace) -> int:
+    """Run the command and return its exit status."""
     from rich.table import Table
     from rich.text import Text
 

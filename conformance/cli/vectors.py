@@ -1,50 +1,60 @@
-"""The edition of test vectors: print a selection for another language, check it, or write it anew.
+"""Print, check or write test vectors with exact answers, for any language.
 
-Without an option: what the edition holds.  Inputs and answers are bit patterns in hexadecimal, the
-answers exact and rounded once; each comes with the error allowed to it.  See docs/vectors.md.
+Without an option, print what the edition has.  Inputs and answers are bit patterns in hexadecimal.  The
+answers are exact values, rounded once, and each has the largest error that is allowed.  See docs/vectors.md.
 """
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 EXAMPLES = """\
 examples:
-  adamcore vectors                                              what the edition holds
+  adamcore vectors                                              list the files of the edition
   adamcore vectors --for json --dialect torch.AdamW --dtype bfloat16 > adamw.json
   adamcore vectors --for C --dialect torch.AdamW > adam_vectors.h
-  adamcore vectors --check                                      the files of this package
-  adamcore vectors --write DIR                                  the same files from the oracle
+  adamcore vectors --check                                      check the files of this package
+  adamcore vectors --write DIR                                  compute the same files with the oracle
   adamcore vectors --write DIR --long                           more dialects, more and longer inputs
 
-exit status: 0 done, 2 wrong usage, or files that are damaged or not of this kind
+exit status: 0 done, 2 wrong usage, or files that are damaged or of another kind
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command to its parser."""
     action = parser.add_mutually_exclusive_group()
     action.add_argument(
         "--for", dest="language", choices=("C", "json"), help="print vectors for this language"
     )
     action.add_argument(
-        "--check", nargs="?", const="", metavar="DIR", help="check files against their hashes (default: ours)"
+        "--check",
+        nargs="?",
+        const="",
+        metavar="DIR",
+        help="check files against their hashes (default: the package's)",
     )
     action.add_argument(
-        "--write", metavar="DIR", help="have the oracle answer all inputs, and write the files"
+        "--write", metavar="DIR", help="compute the answers to all inputs and write the files"
     )
     parser.add_argument(
-        "--dialect", metavar="NAME", help="vectors of this dialect, or one that computes the same"
+        "--dialect", metavar="NAME", help="vectors of this dialect, or of one that computes the same"
     )
     parser.add_argument(
-        "--dtype", choices=("float32", "float64", "bfloat16", "float16"),
+        "--dtype",
+        choices=("float32", "float64", "bfloat16", "float16"),
         help="vectors of this dtype (C: float32 unless given)",
-    )  # fmt: skip
-    parser.add_argument("--from", dest="folder", metavar="DIR", help="read this edition instead of ours")
+    )
+    parser.add_argument(
+        "--from", dest="folder", metavar="DIR", help="read this edition instead of the package's"
+    )
     parser.add_argument("--long", action="store_true", help="with --write: the longer set")
 
 
 def run(options: argparse.Namespace) -> int:
+    """Run the command and return its exit status."""
     from adamcore.conformance.cli.parser import usage_error
     from adamcore.conformance.vectors.files import VectorError
     from adamcore.errors import DialectError
@@ -58,6 +68,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def run_vectors(options: argparse.Namespace) -> int:
+    """Run the command; errors of files and dialects are those of :mod:`adamcore.conformance.vectors`."""
     from adamcore.conformance.cli.parser import console, usage_error
     from adamcore.conformance.vectors import files, languages
 
@@ -89,19 +100,25 @@ def run_vectors(options: argparse.Namespace) -> int:
     return 0
 
 
-def print_index(index: dict[str, object]) -> None:
-    """A table of the files, and one of the flags."""
+def print_index(index: dict[str, Any]) -> None:
+    """Print a table of the files and one of the flags."""
     from rich.table import Table
 
     from adamcore.conformance.cli.parser import console
 
     out = console()
     for title, heads, rows in (
-        (f"adam-vectors {index['edition']}", ("dialect", "vectors"),
-         [(e["dialect"], str(e["vectors"])) for e in index["files"].values()]),  # type: ignore[attr-defined]
-        ("flags", ("flag", "what goes wrong", "what it does"),
-         [(n, f["description"], f["effect"]) for n, f in index["flags"].items()]),  # type: ignore[attr-defined]
-    ):  # fmt: skip
+        (
+            f"adam-vectors {index['edition']}",
+            ("dialect", "vectors"),
+            [(e["dialect"], str(e["vectors"])) for e in index["files"].values()],
+        ),
+        (
+            "flags",
+            ("flag", "what goes wrong", "what it does"),
+            [(n, f["description"], f["effect"]) for n, f in index["flags"].items()],
+        ),
+    ):
         table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, title=title, title_justify="left")
         for head in heads:
             table.add_column(head, overflow="fold")

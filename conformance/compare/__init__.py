@@ -1,1 +1,1 @@
-"""Two dialects side by side: what makes one of the other, and the lines to write."""
+"""Two dialects side by side: the numbers with which one becomes the other, and the code for it."""

@@ -1,7 +1,7 @@
-"""Two Adams side by side: the axes, the defaults, and with which numbers one is the other.
+"""Two dialects side by side: their axes, their defaults, and the numbers with which one becomes the other.
 
-What is said is proved by running both through the oracle on one designed run: gradients of several
-sizes, some that shrink, some that change sign.
+The oracle computes both on one designed run, so that a statement is proved for that run.  Its gradients have
+several sizes; some shrink, and some change sign.
 """
 
 from __future__ import annotations
@@ -24,35 +24,35 @@ from adamcore.dialects import HYPERPARAMETERS, REQUIRED, Dialect, dialect
 Verdict = Literal["identical", "exact", "approximate", "different"]
 
 STEPS = 100
-SAME = 1e-9  #: gap, in lr, that the rounding of the hyperparameters alone explains
-CLOSE = 0.1  #: gap, in lr, below which one may stand for the other
+SAME = 1e-9  #: gap, in lr, up to which the rounding of the hyperparameters is the only reason
+CLOSE = 0.1  #: gap, in lr, up to which one dialect approximates the other
 FREEZE = ("missing", "clock", "all_missing")
 
 
 @dataclass(frozen=True)
 class Match:
-    """How near the target comes, and with which numbers.
+    """The target's Adam that is nearest to another Adam, and the gap between them.
 
     Attributes:
-        verdict: identical in the real numbers; exact up to the rounding of the hyperparameters;
-            approximate: the gap stays below a tenth of lr; different.
+        verdict: "identical" in the real numbers, "exact" up to the rounding of the hyperparameters,
+            "approximate" if the gap stays below a tenth of lr, else "different".
         adam: the target's Adam with the numbers found.
-        gaps: after each step the largest difference of a parameter, in units of lr.
-        said: what was changed, in words.
-        scheduled: whether a schedule of the learning rate is part of it.
+        gaps: the largest difference of a parameter after each step, in units of lr.
+        changes: what was changed, in words.
+        scheduled: True if the Adam needs a schedule of the learning rate.
         lacking: the axes and hyperparameters that remain different.
     """
 
     verdict: Verdict
     adam: Adam
     gaps: tuple[float, ...]
-    said: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
     scheduled: bool = False
     lacking: tuple[str, ...] = ()
 
 
 def adam_of_row(row: Dialect, **given: Any) -> Adam:
-    """The Adam of a row, with lr=1e-3 and weight_decay=0.01 where it requires them."""
+    """Return the Adam of a row, with lr=1e-3 and weight_decay=0.01 if the row has no default for them."""
     required = {"lr": 1e-3, "weight_decay": 0.01}
     wanting = {name: required[name] for name, value in row.defaults.items() if value is REQUIRED}
     return row.adam(**{**wanting, **given})
@@ -60,7 +60,7 @@ def adam_of_row(row: Dialect, **given: Any) -> Adam:
 
 @lru_cache(maxsize=8)
 def designed_run(steps: int) -> tuple[FloatArray, tuple[FloatArray, ...]]:
-    """Parameters and gradients: large, small and tiny ones, shrinking ones, ones that change sign."""
+    """Return the parameters and the gradients of the designed run, in float64, each of shape (8,)."""
     rng = np.random.default_rng(2026)
     scale = np.array([1.0, 1.0, 1e-2, 1e-4, 1e-6, 1e-7, 30.0, 1.0])
     drift = np.array([0.0, 0.6, 0.3, 0.0, 0.5, 0.2, 0.0, 0.0])
@@ -72,7 +72,7 @@ def designed_run(steps: int) -> tuple[FloatArray, tuple[FloatArray, ...]]:
 
 
 def trajectory(proposal: Proposal, steps: int) -> list[Any]:
-    """The exact parameters after each step."""
+    """Return the exact parameters after each step."""
     p0, grads = designed_run(steps)
     adam = proposal.adam
     assert not callable(adam.lr)
@@ -86,7 +86,7 @@ def trajectory(proposal: Proposal, steps: int) -> list[Any]:
 
 
 def gap_series(a: Adam, b: Proposal, steps: int) -> tuple[float, ...]:
-    """The largest difference after each step, in units of ``a``'s lr."""
+    """Return the largest difference after each step, in units of ``a``'s lr."""
     assert not callable(a.lr)
     first, second = trajectory(Proposal(a), steps), trajectory(b, steps)
     found = [np.abs((x.high - y.high) + (x.low - y.low)).max() for x, y in zip(first, second, strict=True)]
@@ -94,7 +94,7 @@ def gap_series(a: Adam, b: Proposal, steps: int) -> tuple[float, ...]:
 
 
 def variants(row: Dialect, a: Adam) -> Iterator[Adam]:
-    """Every Adam that the row's options make of ``a``'s numbers, as far as the row has names for them."""
+    """Yield the row's Adam with each combination of its options, and with ``a``'s numbers if it has them."""
     options = list(row.options.values())
     numbers = {name: getattr(a, name) for name in row.hyper}
     for count in range(len(options) + 1):
@@ -107,12 +107,12 @@ def variants(row: Dialect, a: Adam) -> Iterator[Adam]:
 
 
 def nearest_match(a: Adam, row: Dialect, steps: int = STEPS) -> Match:
-    """The numbers and options with which the row comes nearest to ``a``, and how near.
+    """Return the numbers and options with which the row comes nearest to ``a``, and the gap.
 
     Args:
-        a: what is to be matched; its ``lr`` is a number.
+        a: the Adam to match; its ``lr`` is a number.
         row: the target.
-        steps: of the run that proves it.
+        steps: the length of the run that proves it.
     """
     wanted = min(variants(row, a), key=lambda b: len(differences(a, b)))
     best: Match | None = None
@@ -123,11 +123,16 @@ def nearest_match(a: Adam, row: Dialect, steps: int = STEPS) -> Match:
         found = gap_series(a, proposal, steps)
         size = max(found)
         verdict: Verdict = (
-            "identical" if size < 1e-25 else "exact" if size < SAME else "approximate" if size < CLOSE
+            "identical"
+            if size < 1e-25
+            else "exact"
+            if size < SAME
+            else "approximate"
+            if size < CLOSE
             else "different"
-        )  # fmt: skip
+        )
         lacking = tuple(differences(a, proposal.adam)) if verdict in ("approximate", "different") else ()
-        new = Match(verdict, proposal.adam, found, proposal.said, proposal.schedule is not None, lacking)
+        new = Match(verdict, proposal.adam, found, proposal.changes, proposal.schedule is not None, lacking)
         if best is None or size < 0.5 * max(best.gaps):
             best = new
     assert best is not None
@@ -136,32 +141,33 @@ def nearest_match(a: Adam, row: Dialect, steps: int = STEPS) -> Match:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What `adamcore compare` shows."""
+    """The result of ``adamcore compare``."""
 
     names: tuple[str, str]
     adams: tuple[Adam, Adam]
-    axes: dict[str, tuple[object, object]]  #: those in which they differ
+    axes: dict[str, tuple[object, object]]  #: the axes in which they differ
     defaults: dict[str, tuple[float | None, float | None]]
-    as_they_are: tuple[float, ...]  #: the gap of the two, each with its own defaults, lr alike
-    there: Match  #: the second, made to be the first
-    back: Match  #: the first, made to be the second
-    freezing: tuple[str, ...]  #: axes that show only where gradients are absent
+    default_gaps: tuple[float, ...]  #: the gaps with the defaults of each and the same lr
+    second_as_first: Match  #: the numbers with which the second becomes the first
+    first_as_second: Match  #: the numbers with which the first becomes the second
+    freezing: tuple[str, ...]  #: different axes that have an effect only if gradients are absent
 
 
 def compare(first: str, second: str, *, steps: int = STEPS, **given: Any) -> Comparison:
     """Compare two dialects.
 
     Args:
-        first, second: rows of the table.
-        steps: of the runs.
-        given: hyperparameters that both are to have, such as ``weight_decay=0.1``.
+        first: a row of the table of dialects.
+        second: another row.
+        steps: the length of the runs.
+        given: hyperparameters of both, such as ``weight_decay=0.1``.
 
     Raises:
         DialectError: no such row.
-        HyperparameterError, AxisError: as :class:`adamcore.Adam`.
+        HyperparameterError: a hyperparameter is out of its range.
 
     Example:
-        >>> compare("torch.AdamW", "optax.adamw", steps=5).there.verdict
+        >>> compare("torch.AdamW", "optax.adamw", steps=5).second_as_first.verdict
         'identical'
     """
     rows = dialect(first), dialect(second)
@@ -173,23 +179,26 @@ def compare(first: str, second: str, *, steps: int = STEPS, **given: Any) -> Com
         (first, second),
         (a, b),
         {x: (getattr(a, x), getattr(b, x)) for x in AXES if getattr(a, x) != getattr(b, x)},
-        {n: (default_value(rows[0], n), default_value(rows[1], n)) for n in HYPERPARAMETERS
-         if n in rows[0].hyper or n in rows[1].hyper},
+        {
+            n: (default_value(rows[0], n), default_value(rows[1], n))
+            for n in HYPERPARAMETERS
+            if n in rows[0].hyper or n in rows[1].hyper
+        },
         gap_series(a, Proposal(b), steps),
         nearest_match(a, rows[1], steps),
         nearest_match(b, rows[0], steps),
         tuple(x for x in FREEZE if getattr(a, x) != getattr(b, x)),
-    )  # fmt: skip
+    )
 
 
 def default_value(row: Dialect, name: str) -> float | None:
-    """The row's own default, None where it requires a value."""
+    """Return the row's default of a hyperparameter, or None if it requires a value."""
     value = row.defaults.get(name, getattr(Adam(), name))
     return None if value is None else float(value)
 
 
 def arguments_of(adam: Adam, row: Dialect) -> dict[str, Any]:
-    """The constructor's arguments, as far as the row has them; axes of absent gradients aside."""
+    """Return the arguments of the row's constructor for an Adam, apart from axes of absent gradients."""
     own = adam_of_row(row)
     quiet = {x: getattr(own, x) for x in (*FREEZE, "coefficients", "complex")}
     return row.arguments(replace(adam, **quiet))

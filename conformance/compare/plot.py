@@ -1,4 +1,4 @@
-"""A gap over a run as a small SVG: nothing is needed to draw it."""
+"""The gap over a run as an SVG, drawn without a library."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ COLOURS = ("#1f6feb", "#d1242f", "#1a7f37", "#8250df")
 
 
 def svg(title: str, series: Mapping[str, Sequence[float]]) -> str:
-    """Lines of positive numbers over the step, on a logarithmic scale.
+    """Return an SVG of lines over the step, on a logarithmic scale; ``series`` has the values of each line.
 
     >>> svg("a gap", {"x": [0.0, 1e-3, 1e-2]}).startswith("<svg")
     True

@@ -1,4 +1,4 @@
-"""The lines to write in another framework for the Adam one has."""
+"""Porting: the lines of Python with which another framework has the same Adam."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from adamcore.errors import DialectError
 
 ORDER = ("identical", "exact", "approximate", "different")
 
-#: What stands first in a constructor's brackets.
+#: The first argument of a constructor.
 FIRST = {"torch": "model.parameters(), ", "timm": "model.parameters(), ", "apex": "model.parameters(), "}
 
 #: Frameworks in which this project has an optimizer of any dialect.
@@ -32,7 +32,7 @@ OURS = {
 
 @dataclass(frozen=True)
 class Port:
-    """What to write, and how near it comes."""
+    """The row to use, how near it comes, and the lines to write."""
 
     row: Dialect
     match: Match
@@ -40,16 +40,16 @@ class Port:
 
 
 def port(source: str, target: str, *, steps: int = STEPS, **given: Any) -> Port:
-    """The nearest row of a framework to a dialect, as lines of Python.
+    """Return the row of a framework that is nearest to a dialect, as lines of Python.
 
     Args:
-        source: a row of the table.
-        target: a row, or the framework's name: what stands before the dot.
-        steps: of the run that proves it.
+        source: a row of the table of dialects.
+        target: a row, or a framework: the part of a row's name before the dot.
+        steps: the length of the run that proves it.
         given: hyperparameters that differ from the source's defaults.
 
     Raises:
-        DialectError: no such row or framework, or nothing in it can be written.
+        DialectError: no such row or framework, or none of its constructors has the arguments.
 
     Example:
         >>> port("torch.AdamW", "optax", steps=3, lr=3e-4).text.splitlines()[0]
@@ -73,15 +73,16 @@ def port(source: str, target: str, *, steps: int = STEPS, **given: Any) -> Port:
 
 
 def family(name: str) -> list[Dialect]:
-    """The rows of a framework.
+    """Return the rows of a framework.
 
     Raises:
-        DialectError: there are none.
+        DialectError: there is no such framework.
     """
     rows = [
-        row for key, row in DIALECTS.items()
+        row
+        for key, row in DIALECTS.items()
         if key.split(".")[0] == name and row.targets and "sparse gradients only" not in row.outside
-    ]  # fmt: skip
+    ]
     if not rows:
         known = sorted({key.split(".")[0] for key, row in DIALECTS.items() if row.targets})
         raise DialectError(
@@ -91,7 +92,7 @@ def family(name: str) -> list[Dialect]:
 
 
 def port_text(source: str, a: Adam, row: Dialect, m: Match, arguments: dict[str, Any]) -> str:
-    """The lines, with comments on what they are."""
+    """Return the lines, with comments on how near they come."""
     module, _, attribute = row.targets[0].partition(":")
     written = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
     lines = [
@@ -106,7 +107,7 @@ def port_text(source: str, a: Adam, row: Dialect, m: Match, arguments: dict[str,
         word = "nearly" if m.verdict == "approximate" else "not"
         lines.append(f"# {word} {source}: up to {max(m.gaps):.2g} lr away in {len(m.gaps)} steps")
         lines.append(f"# it differs in {', '.join(m.lacking)}")
-    lines += [f"# {said}" for said in m.said]
+    lines += [f"# {change}" for change in m.changes]
     if m.scheduled:
         lines.append("# (the learning rate here is the one that the schedule multiplies)")
     quiet = [x for x in FREEZE if getattr(a, x) != getattr(m.adam, x)]

@@ -1,7 +1,7 @@
-"""Which numbers make one Adam of another: a proposal for each difference, proved or refuted by the oracle.
+"""Rewrites: hyperparameters that may undo the difference of two Adams on one axis.
 
-A rewrite answers "on this axis the target does otherwise: which hyperparameters undo it?".  None of
-them is believed: :mod:`adamcore.conformance.compare.compare` runs what they propose.
+A rewrite only makes proposals.  :mod:`adamcore.conformance.compare.compare` runs each one, so that the oracle
+proves or refutes it.
 """
 
 from __future__ import annotations
@@ -10,59 +10,60 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 from adamcore import Adam
 from adamcore.backends.states.fitting import differences
 from adamcore.coefficients import Host
 from adamcore.definition import coefficients
 
-Schedule = Callable[[int], float]  #: t -> lr
+Schedule = Callable[[int], float]  #: the learning rate of step t
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """Numbers for the target, and if need be a schedule."""
+    """Numbers for the target, and a schedule if they need one."""
 
     adam: Adam
     schedule: Schedule | None = None
-    said: tuple[str, ...] = ()  #: what was changed, in words
+    changes: tuple[str, ...] = ()  #: what was changed, in words
 
 
-Change = tuple[dict[str, Any], Callable[[Adam, float], Schedule] | None, str]
+class Change(NamedTuple):
+    """A change of hyperparameters: their new values, the maker of a schedule or None, and a description."""
+
+    numbers: dict[str, Any]
+    schedule: Callable[[Adam, float], Schedule] | None
+    text: str
 
 
 @dataclass(frozen=True)
 class Rewrite:
-    """How a difference on one axis may be undone."""
+    """The changes that may undo a difference on one axis."""
 
     axis: str
     changes: Callable[[Adam, Adam], list[Change]] = field(repr=False)
 
 
 def epsilon_changes(a: Adam, b: Adam) -> list[Change]:
-    """Between eps and eps-hat, and between beside and under the root."""
+    """Return changes between eps and eps-hat, and between eps beside and under the root."""
     first = math.sqrt(1.0 - a.b2)
-    if (
-        a.epsilon.startswith("inside")
-        and b.epsilon == "outside-corrected"
-        and a.epsilon == "inside-corrected"
-    ):
-        return [({"eps": 0.0, "eps_root": a.eps}, None, "eps under the root is eps_root, with eps=0")]
+    if a.epsilon == "inside-corrected" and b.epsilon == "outside-corrected":
+        return [Change({"eps": 0.0, "eps_root": a.eps}, None, "eps under the root is eps_root, with eps=0")]
     if a.epsilon == "outside-corrected" and b.epsilon == "inside-corrected" and not a.eps and a.eps_root:
-        return [({"eps": a.eps_root, "eps_root": 0.0}, None, "eps_root alone is eps under the root")]
+        return [Change({"eps": a.eps_root, "eps_root": 0.0}, None, "eps_root alone is eps under the root")]
     if a.epsilon[0] != b.epsilon[0]:
         power = 2.0 if a.epsilon.startswith("outside") else 0.5
-        return [({"eps": a.eps**power}, None, "eps under the root as the square of eps beside it")]
+        return [Change({"eps": a.eps**power}, None, "eps under the root as the square of eps beside it")]
     factor = first if b.epsilon.endswith("uncorrected") else 1.0 / first
     return [
-        ({}, None, "the same eps, right once 1-b2**t is near 1"),
-        ({"eps": a.eps * factor}, None, "eps so that the first step agrees"),
+        Change({}, None, "the same eps, right once 1-b2**t is near 1"),
+        Change({"eps": a.eps * factor}, None, "eps so that the first step agrees"),
     ]
 
 
 def correction_changes(a: Adam, b: Adam) -> list[Change]:
-    """A bias correction that is not there, as a schedule."""
+    """Return changes for a missing bias correction, one of them a schedule."""
 
     def schedule(start: Adam, lr: float) -> Schedule:
         def at(t: int) -> float:
@@ -75,33 +76,35 @@ def correction_changes(a: Adam, b: Adam) -> list[Change]:
         return at
 
     return [
-        ({}, None, "as it is, right once the corrections are near 1"),
-        ({}, schedule, "the corrections as a schedule of the learning rate"),
+        Change({}, None, "as it is, right once the corrections are near 1"),
+        Change({}, schedule, "the corrections as a schedule of the learning rate"),
     ]
 
 
 def decay_changes(a: Adam, b: Adam) -> list[Change]:
-    """Between a decay times lr and one not times lr."""
+    """Return changes between a decay that is multiplied by lr and one that is not."""
     assert not callable(a.lr)
     kinds = a.decay, b.decay
     if kinds == ("decoupled", "decoupled-unscaled"):
-        return [({"weight_decay": a.lr * a.weight_decay}, None, "weight_decay times lr (for a constant lr)")]
+        scaled = a.lr * a.weight_decay
+        return [Change({"weight_decay": scaled}, None, "weight_decay times lr (for a constant lr)")]
     if kinds == ("decoupled-unscaled", "decoupled") and a.lr:
-        return [({"weight_decay": a.weight_decay / a.lr}, None, "weight_decay over lr (for a constant lr)")]
-    return [({}, None, "the same weight_decay")]
+        scaled = a.weight_decay / a.lr
+        return [Change({"weight_decay": scaled}, None, "weight_decay over lr (for a constant lr)")]
+    return [Change({}, None, "the same weight_decay")]
 
 
 def order_changes(a: Adam, b: Adam) -> list[Change]:
-    """Between a decay of the old parameter and one of the updated."""
+    """Return changes between a decay of the old parameter and one of the updated parameter."""
     assert not callable(a.lr)
     fraction = a.lr * a.weight_decay
     if a.decay == b.decay == "decoupled" and fraction < 1.0:
         factor = 1.0 - fraction
         if a.decay_order == "before":
             factor = 1.0 / factor
-        said = "lr and weight_decay so that both factors agree (for a constant lr)"
-        return [({"lr": a.lr * factor, "weight_decay": a.weight_decay / factor}, None, said)]
-    return [({}, None, "the same numbers")]
+        text = "lr and weight_decay so that both factors agree (for a constant lr)"
+        return [Change({"lr": a.lr * factor, "weight_decay": a.weight_decay / factor}, None, text)]
+    return [Change({}, None, "the same numbers")]
 
 
 REWRITES = (
@@ -113,13 +116,13 @@ REWRITES = (
 
 
 def proposals(a: Adam, b: Adam) -> Iterator[Proposal]:
-    """Numbers with which ``b``, an Adam of the target's axes with ``a``'s numbers, may be ``a``."""
+    """Yield numbers with which ``b``, an Adam of the target's axes with ``a``'s numbers, may become ``a``."""
     found = set(differences(a, b))
-    lists = [[({}, None, ""), *r.changes(a, b)] for r in REWRITES if r.axis in found]
+    lists = [[Change({}, None, ""), *r.changes(a, b)] for r in REWRITES if r.axis in found]
     seen: set[tuple[Any, ...]] = set()
     for chosen in product(*lists):
-        numbers = {name: value for change, _, _ in chosen for name, value in change.items()}
-        makers = [maker for _, maker, _ in chosen if maker is not None]
+        numbers = {name: value for change in chosen for name, value in change.numbers.items()}
+        makers = [change.schedule for change in chosen if change.schedule is not None]
         key = (tuple(sorted(numbers.items())), bool(makers))
         if key in seen:
             continue
@@ -127,5 +130,7 @@ def proposals(a: Adam, b: Adam) -> Iterator[Proposal]:
         new = replace(b, **numbers)
         assert not callable(new.lr)
         yield Proposal(
-            new, makers[0](a, new.lr) if makers else None, tuple(text for *_, text in chosen if text)
+            new,
+            makers[0](a, new.lr) if makers else None,
+            tuple(change.text for change in chosen if change.text),
         )

@@ -1,1 +1,5 @@
-"""The report: on a terminal, and as JSON, JUnit, Markdown and HTML."""
+"""The report and its renderers: the terminal, JSON, JUnit, Markdown and HTML.
+
+:mod:`report` has the data, :mod:`matrix` its rows and columns, and :mod:`text` plain text.  The renderers
+share these; none of them imports another one.
+"""

@@ -33,9 +33,12 @@ def render_html(report: Report, *, written: dt.datetime | None = None) -> str:
         written: the time that the page names; None means now.
     """
     jinja = Environment(
-        loader=PackageLoader("adamcore.conformance"), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
+        loader=PackageLoader("adamcore.conformance"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     found = columns(report)
     several, dialects = by_dialect(found)
     chosen = rows_with_plot(found)

@@ -34,8 +34,13 @@ def render_junit(report: Report) -> str:
 def suite_element(entry: Entry, report: Report) -> ET.Element:
     """Return the test suite of one candidate under one claim."""
     element = ET.Element("testsuite", name=replace_unfit(f"{entry.target} as {entry.claimed}"))
-    facts = {"verdict": entry.verdict, "claimed": entry.claimed, "identified": entry.identified or "",
-             "kind": entry.kind, "device": entry.device}  # fmt: skip
+    facts = {
+        "verdict": entry.verdict,
+        "claimed": entry.claimed,
+        "identified": entry.identified or "",
+        "kind": entry.kind,
+        "device": entry.device,
+    }
     facts |= {f"version of {name}": version for name, version in report.environment["packages"].items()}
     properties = ET.SubElement(element, "properties")
     for name, value in facts.items():

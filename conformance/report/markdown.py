@@ -40,10 +40,16 @@ def overview(found: Sequence[Column]) -> str:
         verdict = f"**{column.verdict}**" + (", as expected" if column.as_expected else "")
         rows.append(
             (
-                code(column.target), escape(column.claimed), escape(alone or ""), verdict, column.worst.text,
-                str(counts["passed"]), str(counts["failed"] + counts["expected"]), str(counts["skipped"]),
+                code(column.target),
+                escape(column.claimed),
+                escape(alone or ""),
+                verdict,
+                column.worst.text,
+                str(counts["passed"]),
+                str(counts["failed"] + counts["expected"]),
+                str(counts["skipped"]),
             )
-        )  # fmt: skip
+        )
     return table(heads, rows)
 
 

@@ -13,9 +13,13 @@ from adamcore.conformance.types import Finding, Result
 
 #: The kinds of outcome, the worst first, each with its word and a sign that needs no colour.
 KINDS = {
-    "failed": ("failed", "✗"), "expected": ("failed, as expected", "≠"), "note": ("failed a should", "~"),
-    "undecided": ("undecided", "?"), "passed": ("passed", ""), "skipped": ("skipped", "-"),
-}  # fmt: skip
+    "failed": ("failed", "✗"),
+    "expected": ("failed, as expected", "≠"),
+    "note": ("failed a should", "~"),
+    "undecided": ("undecided", "?"),
+    "passed": ("passed", ""),
+    "skipped": ("skipped", "-"),
+}
 SEVERITY = {kind: -number for number, kind in enumerate(KINDS)}
 
 

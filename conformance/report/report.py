@@ -21,9 +21,20 @@ Verdict = Literal["conforms", "deviates", "broken", "unavailable"]
 VERDICTS: tuple[Verdict, ...] = ("conforms", "deviates", "broken", "unavailable")
 
 PACKAGES = (
-    "adamcore", "numpy", "torch", "jax", "jaxlib", "optax", "keras", "array-api-compat", "array-api-strict",
-    "dask", "cupy", "python-flint", "mpmath",
-)  # fmt: skip
+    "adamcore",
+    "numpy",
+    "torch",
+    "jax",
+    "jaxlib",
+    "optax",
+    "keras",
+    "array-api-compat",
+    "array-api-strict",
+    "dask",
+    "cupy",
+    "python-flint",
+    "mpmath",
+)
 
 EXIT_CONFORMS, EXIT_DEVIATES, EXIT_USAGE, EXIT_BROKEN = 0, 1, 2, 3
 

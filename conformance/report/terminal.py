@@ -30,18 +30,32 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 #: The columns of counts: a head, the status that is counted, and its colour if there are any.
 COUNTS = {
-    "pass": ("passed", ""), "fail": ("failed", "bold red"), "note": ("note", "yellow"),
-    "skip": ("skipped", "yellow"), "open": ("undecided", "yellow"),
-}  # fmt: skip
+    "pass": ("passed", ""),
+    "fail": ("failed", "bold red"),
+    "note": ("note", "yellow"),
+    "skip": ("skipped", "yellow"),
+    "open": ("undecided", "yellow"),
+}
 SHOWN = 5  #: findings of an entry that are printed in full
 LEGEND = {
-    "mom": "moments and step", "bias": "bias correction", "eps": "epsilon", "dec": "weight decay",
-    "ams": "AMSGrad", "nes": "Nesterov", "frz": "freezing and the clock", "lr": "learning rate, maximize",
-    "cpx": "complex", "num": "numerics and non-finite values", "stat": "state and inputs",
-}  # fmt: skip
+    "mom": "moments and step",
+    "bias": "bias correction",
+    "eps": "epsilon",
+    "dec": "weight decay",
+    "ams": "AMSGrad",
+    "nes": "Nesterov",
+    "frz": "freezing and the clock",
+    "lr": "learning rate, maximize",
+    "cpx": "complex",
+    "num": "numerics and non-finite values",
+    "stat": "state and inputs",
+}
 VERDICTS: dict[Verdict, str] = {
-    "conforms": "green", "deviates": "bold red", "broken": "bold magenta", "unavailable": "dim",
-}  # fmt: skip
+    "conforms": "green",
+    "deviates": "bold red",
+    "broken": "bold magenta",
+    "unavailable": "dim",
+}
 
 
 def print_report(report: Report, console: Console) -> None:

@@ -1,1 +1,1 @@
-"""For people's own tests: the pytest plugin, and ``assert_conforms``."""
+"""Conformance in a user's own tests: ``assert_conforms`` and the pytest plugin."""

@@ -1,4 +1,4 @@
-"""``assert_conforms``: a check as an assertion, also of a class that a test has just defined."""
+"""``assert_conforms``: a check as an assertion, also for a class that a test has just defined."""
 
 from __future__ import annotations
 
@@ -31,20 +31,17 @@ print(spec.origin or "" if spec else "")
 
 
 def assert_conforms(target: Any, dialect: str | None = None, **options: Any) -> Report:
-    """Check a target, or a class or factory itself, and raise unless it conforms.
+    """Return the report of a target that conforms; raise :class:`ConformanceError` otherwise.
 
     Args:
-        target: what ``adamcore check`` takes, or an optimizer class, an optax factory or an array
-            candidate as an object.  An object that a process of its own can import is run there;
-            one that only this process has, in this process, and without a time limit.
+        target: what ``adamcore check`` takes, or an optimizer class, an optax factory or an array candidate.
+            An object that a new process can import runs in a worker process.  Any other object runs in this
+            process, without a time limit.
         dialect: the claim.
         options: those of :func:`adamcore.conformance.check`.
 
-    Returns:
-        The report, of a candidate that conforms.
-
     Raises:
-        ConformanceError: it deviates, broke, or is not here.
+        ConformanceError: the target deviates, broke or is not available.
         UsageError: the target or an option makes no sense.
     """
     __tracebackhide__ = True
@@ -59,12 +56,12 @@ def assert_conforms(target: Any, dialect: str | None = None, **options: Any) -> 
 
 
 def failure_message(report: Report) -> str:
-    """Why a report is no good, with its findings."""
+    """Return why a report does not conform, with its findings."""
     return "\n\n".join(entry_text(e) for e in report.entries if e.verdict != "conforms")
 
 
 def entry_text(entry: Entry) -> str:
-    """One candidate's findings as text; what failed, where there are none."""
+    """Return one candidate's findings as text, or its first failure if there are none."""
     if entry.reason:
         return f"{entry.target} is {entry.verdict}: {entry.reason}"
     parts = [f"{entry.target} deviates from {entry.claimed}"]
@@ -78,7 +75,7 @@ def entry_text(entry: Entry) -> str:
 
 
 def importable_target(found: Any) -> str | None:
-    """The target by which a new process finds this very object; None if it cannot."""
+    """Return the target under which a new process can import this object, or None if it cannot."""
     module, name = getattr(found, "__module__", None), getattr(found, "__qualname__", None)
     if not isinstance(module, str) or not isinstance(name, str) or module == "__main__" or "<" in name:
         return None
@@ -97,7 +94,7 @@ def importable_target(found: Any) -> str | None:
 
 @cache
 def module_origin(top: str, module: str) -> str:
-    """The file from which a new process imports a module, or the package it is in."""
+    """Return the file from which a new process imports a module or its package."""
     found = subprocess.run([sys.executable, "-c", FIND_ORIGIN, top, module], capture_output=True, text=True)
     return found.stdout.strip()
 
@@ -114,7 +111,7 @@ def check_in_process(
     parallel: int | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Report:
-    """The check of an object, in this process; the last three options have no part in it."""
+    """Check an object in this process; ``timeout``, ``parallel`` and ``progress`` have no effect."""
     name = getattr(found, "__qualname__", type(found).__name__).rpartition("<locals>.")[2]
     target = f"{getattr(found, '__module__', '?')}:{name}"
     subject = ThirdParty(target, dialect, dict(settings or {}), device, select_probes(probes), dtypes)
@@ -130,7 +127,7 @@ def check_in_process(
 
 
 def run_in_process(found: Any, job: WorkerJob) -> Iterator[Event]:
-    """One job, as a worker does it."""
+    """Run one job as a worker does, and yield its events."""
     with jax_precision(job.dtype):
         try:
             candidate = make_candidate(job.target, found, job.settings, job.device)
@@ -152,7 +149,7 @@ def run_in_process(found: Any, job: WorkerJob) -> Iterator[Event]:
 
 @contextlib.contextmanager
 def jax_precision(dtype: str) -> Iterator[None]:
-    """JAX with or without float64, where it is loaded."""
+    """Set whether JAX has float64, if JAX is loaded."""
     jax = sys.modules.get("jax")
     if jax is None:
         yield

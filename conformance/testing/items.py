@@ -24,15 +24,19 @@ from adamcore.errors import DialectError
 
 
 class TargetChecks:
-    """The targets to check; each is run once in this process, when its first result is asked for."""
+    """The targets and their reports; a target runs once in this process, when its first test needs it."""
 
     def __init__(self, targets: Sequence[str], expected: Expectations, **options: Any) -> None:
         self.targets, self.expected, self.options = list(dict.fromkeys(targets)), expected, options
         self.reports: dict[str, Report] = {}
 
     @classmethod
-    def of_options(cls, option: Namespace) -> TargetChecks:
-        """What the command line asks for; whatever makes no sense is an error now."""
+    def from_options(cls, option: Namespace) -> TargetChecks:
+        """Return the checks that the command line asks for.
+
+        Raises:
+            pytest.UsageError: an option makes no sense.
+        """
         try:
             for target in option.adam_target:
                 validate_target(target)
@@ -54,10 +58,11 @@ class TargetChecks:
 
     @property
     def narrowed(self) -> bool:
+        """True if only some probes or dtypes run."""
         return bool(self.options["probes"]) or len(self.options["dtypes"]) < len(DTYPES)
 
     def report(self, target: str) -> Report:
-        """The report of one target, with what was expected marked in it."""
+        """Return the report of one target, with its expected failures marked."""
         if target not in self.reports:
             report = check([target], **self.options)
             self.expected.apply(report, narrowed=self.narrowed)
@@ -65,14 +70,17 @@ class TargetChecks:
         return self.reports[target]
 
     def unmet(self) -> list[str]:
-        """What the file of expected deviations is wrong about, over all targets."""
+        """Return the wrong entries of the file of expected deviations, over all targets."""
         entries = [entry for target in self.targets for entry in self.report(target).entries]
         whole = Report(entries, {})
         self.expected.apply(whole, narrowed=self.narrowed)
         return whole.unmet
 
     def names(self, target: str) -> list[tuple[str, str]]:
-        """(probe, dtype) of every test: those that the claim has no use for left out, where it is known."""
+        """Return the probe and the dtype of every test.
+
+        If the claim is known before the run, probes that do not apply to it are left out.
+        """
         name = self.options["dialect"] or getattr(for_target(target), "name", None)
         probes = select_probes(self.options["probes"])
         if name and not is_own_backend(target):
@@ -85,7 +93,7 @@ KEY = pytest.StashKey[TargetChecks]()
 
 
 def collect_items(session: pytest.Session, config: pytest.Config) -> list[pytest.Item]:
-    """Every test of every target, then one for each expected deviation."""
+    """Return the tests of every target, then one for each expected deviation."""
     checks = config.stash[KEY]
     groups: list[CheckCollector] = [
         TargetCollector.from_parent(session, name=t, nodeid=t) for t in checks.targets
@@ -96,7 +104,7 @@ def collect_items(session: pytest.Session, config: pytest.Config) -> list[pytest
 
 
 class CheckCollector(pytest.Collector):
-    """Tests that no file holds."""
+    """A group of tests that belong to no file."""
 
     @property
     def checks(self) -> TargetChecks:
@@ -104,7 +112,7 @@ class CheckCollector(pytest.Collector):
 
 
 class TargetCollector(CheckCollector):
-    """A target: a test for each probe and dtype."""
+    """The tests of a target, one for each probe and dtype."""
 
     def collect(self) -> Iterator[ProbeItem]:
         for probe, dtype in self.checks.names(self.name):
@@ -112,7 +120,7 @@ class TargetCollector(CheckCollector):
 
 
 class ExpectationCollector(CheckCollector):
-    """The file of expected deviations: a test for each entry."""
+    """The tests of the file of expected deviations, one for each entry."""
 
     def collect(self) -> Iterator[ExpectationItem]:
         for number, entry in enumerate(self.checks.expected.entries, 1):
@@ -120,7 +128,7 @@ class ExpectationCollector(CheckCollector):
 
 
 class ConformanceItem(pytest.Item):
-    """A test that fails without a traceback: what went wrong is not in Python."""
+    """A test that fails without a traceback, because its failure is not in Python code."""
 
     @property
     def checks(self) -> TargetChecks:
@@ -144,23 +152,24 @@ class ProbeItem(ConformanceItem):
         self.probe, self.dtype = probe, dtype
 
     def runtest(self) -> None:
-        """Fail, skip or xfail as the worst result of any claim says."""
+        """Fail, skip or xfail by the worst result of any claim."""
         assert self.parent is not None
         entries = self.checks.report(self.parent.name).entries
-        seen = [
-            (list(KINDS).index(kind_of(entry, result)), number, entry, result)
-            for number, entry in enumerate(entries)
+        outcomes = [
+            (entry, result)
+            for entry in entries
             for result in entry.results
             if (result.probe, result.dtype) == (self.probe, self.dtype)
         ]
-        if not seen:
+        if not outcomes:
             for entry in entries:
                 if entry.reason:
                     raise ConformanceError(f"{entry.target} is {entry.verdict}: {entry.reason}")
             pytest.skip("means nothing under this claim")
-        kind, _, entry, result = min(seen, key=lambda each: each[:2])
+        kinds = list(KINDS)  # the worst first
+        entry, result = min(outcomes, key=lambda outcome: kinds.index(kind_of(*outcome)))
         reason = result.reason
-        match list(KINDS)[kind]:
+        match kind_of(entry, result):
             case "failed":
                 raise ConformanceError(failure_text(entry, result))
             case "expected":
@@ -176,7 +185,7 @@ class ProbeItem(ConformanceItem):
 
 
 def failure_text(entry: Entry, result: Result) -> str:
-    """What a failed test says: where it fails, the claim, the first divergence, its findings."""
+    """Return the message of a failed test: the reason, the claim, the first divergence and its findings."""
     first, *rest = failure_texts(entry, result)
     head = f"{entry.target}, claimed as {entry.claimed}"
     if entry.identified and entry.identified != entry.claimed:
@@ -185,7 +194,7 @@ def failure_text(entry: Entry, result: Result) -> str:
 
 
 class ExpectationItem(ConformanceItem):
-    """One entry of the file of expected deviations: it fails once it is unused or expired."""
+    """One entry of the file of expected deviations; the test fails if the entry is unused or expired."""
 
     def __init__(self, *, where: str, **node: Any) -> None:
         super().__init__(**node)

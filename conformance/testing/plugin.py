@@ -1,7 +1,7 @@
-"""The pytest plugin: ``pytest --adam-target=pkg:MyAdam`` is a test for each probe and dtype.
+"""The pytest plugin: ``pytest --adam-target=pkg:MyAdam`` runs a test for each probe and dtype.
 
-pytest loads this module in every run, whoever asked for it, so it imports nothing but pytest; what
-does the work is :mod:`adamcore.conformance.testing.items`, once a target is named.
+pytest loads this module in every run, so it imports nothing but pytest.  With a target it loads
+:mod:`adamcore.conformance.testing.items`, which collects the tests.
 """
 
 from __future__ import annotations
@@ -19,12 +19,15 @@ OPTIONS = (
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Every option begins with ``--adam-``, and means what it means to ``adamcore check``."""
+    """Add the options; each begins with ``--adam-`` and has the meaning that ``adamcore check`` gives it."""
     group = parser.getgroup("adamcore", "adamcore: hold an Adam to its dialect")
     group.addoption(
-        "--adam-target", action="append", default=[], metavar="TARGET",
+        "--adam-target",
+        action="append",
+        default=[],
+        metavar="TARGET",
         help="what to check, a test for each probe; without paths, nothing else is collected",
-    )  # fmt: skip
+    )
     group.addoption("--adam-dialect", metavar="NAME", help="the claim to hold it to")
     group.addoption(
         "--adam-dtype", action="append", default=[], choices=("float32", "float64"), help="only this dtype"
@@ -44,7 +47,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """With a target: read the options, and see whether the project's own tests are meant too."""
+    """Read the options if there is a target, and find out whether the project's own tests run too."""
     option = config.option
     if not option.adam_target:
         given = [name for name in OPTIONS if getattr(option, f"adam_{name}")]
@@ -53,8 +56,8 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     from adamcore.conformance.testing.items import KEY, TargetChecks
 
-    config.stash[KEY] = TargetChecks.of_options(option)
-    if not hasattr(option, "adam_alone"):  # else a worker of xdist, which is told
+    config.stash[KEY] = TargetChecks.from_options(option)
+    if not hasattr(option, "adam_alone"):  # a worker of xdist gets it from the main process
         typed = any(str(word).startswith("--adam-target") for word in config.invocation_params.args)
         option.adam_alone = typed and config.args_source is not pytest.Config.ArgsSource.ARGS
     if option.adam_alone:
@@ -65,7 +68,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(
     session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    """The probes stand after what was collected, in the same order in every process."""
+    """Add the probes' tests after all others, in the same order in every process."""
     if config.option.adam_target:
         from adamcore.conformance.testing.items import collect_items
 

@@ -1,4 +1,4 @@
-"""An input answered by the oracle: the state after each step, rounded once, and its bounds."""
+"""The oracle's answer to an input: the state after each step, rounded once, and its bounds."""
 
 from __future__ import annotations
 
@@ -39,20 +39,21 @@ class WholeAffine(AffineSlot):
 
 
 def axes_json(adam: Adam) -> Json:
-    """The axes, and the rule that each value stands for."""
+    """Return the axes of an Adam, each with its value and the rule of the value."""
     axes = axes_of(adam)
     return {axis: {"value": value, "rule": RULE_OF[axis][value]} for axis, value in axes.items()}
 
 
-def claim_json(axes: Json) -> Adam:
+def claim_of_json(axes: Json) -> Adam:
+    """Return the Adam whose axes :func:`axes_json` gives."""
     return claim_from({axis: entry["value"] for axis, entry in axes.items()})
 
 
 def make_vector(claim: Adam, item: Input, dtype: str) -> Json | None:
-    """The vector of an input under a claim in a dtype; None where the claim or the dtype has none.
+    """Return the vector of an input under a claim in a dtype, or None if there is none.
 
-    There is none where the input means nothing under the claim, where a gradient, a state or an
-    answer is not finite in the dtype, or where the bound of a parameter decides nothing.
+    There is none if the input does not apply to the claim, if a gradient, a state or an answer is not finite
+    in the dtype, or if the bound of a parameter is too wide to judge.
     """
     probe = round_probe(item.probe, "float32" if dtype == "float64" else dtype)
     if not probe.applies_to(claim) or has_nonfinite(probe):
@@ -74,12 +75,13 @@ def make_vector(claim: Adam, item: Input, dtype: str) -> Json | None:
 
 
 def has_nonfinite(probe: Probe) -> bool:
+    """True if a parameter or a gradient of the probe is not finite."""
     arrays = [*probe.params, *(g for s in probe.steps for g in s.grads if g is not None)]
     return not all(np.isfinite(x).all() for x in arrays)
 
 
 def answers(claim: Adam, probe: Probe, dtype: str) -> list[Json] | None:
-    """The state after each step; None where it leaves the range, or where the bound is too wide."""
+    """Return the state after each step, or None if it leaves the dtype's range or a bound is too wide."""
     arithmetic, storage = formats_of(dtype, None, False)
     with ctx.workprec(PRECISION):
         want = simulate(claim, probe, WholeExact)
@@ -113,7 +115,10 @@ def answers(claim: Adam, probe: Probe, dtype: str) -> list[Json] | None:
 
 
 def publish(balls: Any, radius: FloatArray, dtype: str) -> tuple[str, list[float]] | None:
-    """Exact values rounded once, and how far from *these* a right Adam may be."""
+    """Return the exact values rounded once, and the largest allowed error relative to the rounded values.
+
+    Return None if a value leaves the range of the dtype or if its radius is not finite.
+    """
     d = DTYPES[dtype]
     rounded = [round_once(ball, d.bits, d.smallest) if ball.is_finite() else np.inf for ball in balls]
     if not all(abs(x) <= d.largest for x in rounded) or not np.isfinite(radius).all():
@@ -126,7 +131,9 @@ def publish(balls: Any, radius: FloatArray, dtype: str) -> tuple[str, list[float
 
 
 def round_up(x: float) -> float:
-    """The least number of three digits that is not below ``x``: the same on every machine.
+    """Return the smallest number with three digits that is not below ``x``.
+
+    So the published bounds do not depend on the last digits of a machine's library.
 
     >>> round_up(0.123000001)
     0.124
@@ -135,7 +142,7 @@ def round_up(x: float) -> float:
 
 
 def bit_text(values: FloatArray, dtype: str) -> str:
-    """Bit patterns in hexadecimal, a space between them."""
+    """Return the bit patterns of values in hexadecimal, separated by spaces."""
     digits = DTYPES[dtype].width // 4
     return " ".join(f"{int(k):0{digits}x}" for k in np.ravel(to_bits(values, dtype)))
 
@@ -150,7 +157,7 @@ def start_json(start: Start, dtype: str) -> Json:
 
 
 def probe_of(vector: Json, values: Any) -> Probe:
-    """The probe that a vector on file is the answer to; ``values`` turns bits into numbers."""
+    """Return the probe of a vector; ``values`` is a function from bit patterns and a dtype to an array."""
     dtype, lr, steps = vector["dtype"], vector["hyper"]["lr"], []
     shapes = [tuple(p["shape"]) for p in vector["params"]]
     for step in vector["steps"]:

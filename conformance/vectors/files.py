@@ -1,7 +1,7 @@
-"""The files of an edition: written, read, and checked against the hashes in their index.
+"""The files of an edition: write them, read them, and check them against the hashes in their index.
 
-A file holds the vectors of one claim, a vector a line.  ``index.json`` names the edition, the
-files with their SHA-256, and the flags.
+A file has the vectors of one claim, one in each line.  ``index.json`` has the name of the edition, the
+SHA-256 of each file, and the flags.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from adamcore.errors import AdamcoreError
 
 SCHEMA = "adamcore-vectors/1"
 INDEX = "index.json"
-SHIPPED = Path(__file__).resolve().parent.parent / "vectors"  #: the edition of this package
+SHIPPED = Path(__file__).resolve().parent  #: the folder of the edition in this package
 
 Json = dict[str, Any]
 
 
 class VectorError(AdamcoreError, ValueError):
-    """A vector file, or a folder of them, that is damaged, or not of this kind."""
+    """A vector file, or a folder of them, that is damaged or of another kind."""
 
 
 def file_name(claim: str) -> str:
-    """The file of a claim.
+    """Return the name of a claim's file.
 
     >>> file_name("torch.Adam(amsgrad=True)")
     'torch.Adam-amsgrad.json'
@@ -40,12 +40,12 @@ def file_name(claim: str) -> str:
 def generate(
     *, long: bool = False, only: Iterable[str] = (), done: Callable[[str], object] = str
 ) -> dict[str, str]:
-    """The text of every file of the edition, from the oracle: file name -> text, index aside.
+    """Return the text of every file of the edition but its index, by file name; the oracle computes it.
 
     Args:
-        long: the longer set, of more dialects and more inputs.
-        only: names of claims; none means all.
-        done: called with each file's name.
+        long: True for the longer set, which has more dialects and more inputs.
+        only: names of claims; none means all claims.
+        done: called with the name of each file.
     """
     from adamcore.conformance.vectors import inputs
     from adamcore.conformance.vectors.answers import axes_json, make_vector
@@ -74,13 +74,13 @@ def generate(
 
 
 def file_text(head: Json, vectors: Iterable[Json]) -> str:
-    """A file: its head, then a vector a line."""
+    """Return the text of a file: its head, then one vector in each line."""
     lines = ",\n".join(json.dumps(v, separators=(",", ":")) for v in vectors)
     return json.dumps(head, indent=1)[:-2] + ',\n "vectors": [\n' + lines + "\n]}\n"
 
 
 def index_text(texts: dict[str, str]) -> str:
-    """The index of these files."""
+    """Return the text of the index of these files."""
     from adamcore.conformance.vectors.flags import FLAGS
 
     first = json.loads(next(iter(texts.values())))
@@ -98,10 +98,10 @@ def index_text(texts: dict[str, str]) -> str:
 
 
 def write(folder: Path, texts: dict[str, str]) -> None:
-    """Write an edition; the index comes last.
+    """Write an edition, its index last.
 
     Raises:
-        OSError: the folder cannot be made or written to.
+        OSError: the folder cannot be made or is not writable.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
@@ -110,10 +110,10 @@ def write(folder: Path, texts: dict[str, str]) -> None:
 
 
 def read_index(folder: Path) -> Json:
-    """The index of the edition in ``folder``.
+    """Return the index of the edition in ``folder``.
 
     Raises:
-        VectorError: there is none, or it is none of this project's.
+        VectorError: there is no index, or it is of another kind.
     """
     path = folder / INDEX
     index = parse(path, read_bytes(path, "a folder with an edition of vectors has one"))
@@ -124,10 +124,10 @@ def read_index(folder: Path) -> Json:
 
 
 def read_file(folder: Path, name: str, index: Json) -> Json:
-    """One file of the edition, its hash checked.
+    """Return one file of the edition after a check of its hash.
 
     Raises:
-        VectorError: it is not there, not as the index says, or not of this kind.
+        VectorError: the file does not exist, is not as the index says, or is of another kind.
     """
     path = folder / name
     data = read_bytes(path, "the index lists it")
@@ -146,10 +146,10 @@ def read_file(folder: Path, name: str, index: Json) -> Json:
 
 
 def check(folder: Path) -> Json:
-    """Check every file of an edition against its index, and that there is no other; returns the index.
+    """Check every file of an edition against its index, and return the index.
 
     Raises:
-        VectorError: naming the first file that is wrong, and how.
+        VectorError: a file is wrong or missing, or it is not in the index.
     """
     index = read_index(folder)
     for name in index["files"]:
@@ -170,7 +170,7 @@ def read_bytes(path: Path, why: str) -> bytes:
 
 
 def parse(path: Path, data: bytes) -> Json:
-    """The JSON object in a file of this project's kind."""
+    """Return the JSON object in a file; raise :class:`VectorError` if its schema is another one."""
     try:
         content = json.loads(data)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""The pitfalls that vectors are flagged with: what goes wrong, what it does, where it has happened."""
+"""The flags of vectors: known pitfalls, each with its effect and issues of real cases."""
 
 from __future__ import annotations
 

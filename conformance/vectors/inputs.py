@@ -1,8 +1,7 @@
-"""What is in the edition: inputs, and the claims under which they are answered.
+"""The inputs of an edition, and the claims under which they are answered.
 
-An edition is frozen: its inputs stand here and not among the probes, which may change.  Every
-input has at most eight steps, so that bfloat16 decides it, and at most a few elements, so that
-the whole fits into a package.
+An edition does not change, but probes may, so its inputs are not probes.  An input has at most eight steps,
+so that bfloat16 has useful bounds.  It has few elements, so that the edition is small enough for a package.
 """
 
 from __future__ import annotations
@@ -21,8 +20,8 @@ from adamcore.conformance.types import Probe, Start
 EDITION = "2026.1"
 DTYPES = ("float32", "float64", "bfloat16", "float16")
 
-#: A dialect with one of its options set -> a claim each; between them every value of the axes of
-#: the arithmetic that some implementation has.
+#: The claims, each a dialect with its options.  Together they have every value of the arithmetic's axes that
+#: an implementation has.
 CLAIMS: tuple[tuple[str, dict[str, str]], ...] = (
     ("paper", {}),
     ("paper.AMSGrad", {}),
@@ -58,7 +57,10 @@ def hyper(lr: float, b1: float, b2: float, eps: float, weight_decay: float = 0.0
 
 
 def late(name: str, about: str, t: int, b2: float, *flags: str) -> Input:
-    """One step from a given state, the clock before it at ``t``; b2 so near 1 that it still matters."""
+    """Return an input of one step from a state with clock ``t``.
+
+    ``b2`` is so near 1 that its bias correction still has an effect.
+    """
     start = Start(t, array([0.25, -0.5]), array([0.5, 0.125]), array([0.75, 0.25]))
     probe = Probe(
         name, about, (array([0.0, 0.5]),), gradients([[-0.5, 0.75]]),
@@ -183,12 +185,12 @@ INPUTS = (
 
 
 def claims() -> list[Claim]:
-    """The claims of the edition."""
+    """Return the claims of the edition."""
     return [claim_of_dialect(name, settings) for name, settings in CLAIMS]
 
 
 def long_claims() -> list[Claim]:
-    """One dialect for each choice of axes in the table, and the edition's own with options set."""
+    """Return the claims of the longer set: the edition's, and one dialect for each choice of axes."""
     every: dict[Adam, Claim] = {}
     for claim in [*claims(), *all_claims()]:
         every.setdefault(claim.adam, claim)
@@ -197,9 +199,10 @@ def long_claims() -> list[Claim]:
 
 @cache
 def long_inputs() -> tuple[Input, ...]:
-    """The edition's inputs, and every probe of real parameters with as many steps as it likes.
+    """Return the inputs of the longer set: the edition's, and every probe with real parameters.
 
-    Without long arrays: theirs would be half of the text, and they are of few different elements.
+    Probes with long arrays are left out.  Their text would be half of the files, and few of their elements
+    are different.
     """
     from adamcore.conformance.probes import PROBES
 

@@ -1,4 +1,4 @@
-"""Selections of vectors for other languages: JSON, and a C header that needs no parser."""
+"""Selections of vectors for other languages: as JSON, and as a C header, which needs no parser."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from adamcore.conformance.dtypes import DTYPES, from_bits
 from adamcore.conformance.types import FloatArray
-from adamcore.conformance.vectors.answers import claim_json
+from adamcore.conformance.vectors.answers import claim_of_json
 from adamcore.conformance.vectors.files import SHIPPED, VectorError, read_file, read_index
 
 Json = dict[str, Any]
@@ -36,10 +36,10 @@ typedef struct {{
 
 
 def find_files(dialect: str | None, folder: Path = SHIPPED) -> list[str]:
-    """The files that answer for a dialect: its own, else one of a dialect that computes the same.
+    """Return the names of a dialect's files: its own, else that of a dialect that computes the same.
 
     Raises:
-        VectorError: a folder without an edition, or an edition without such a dialect.
+        VectorError: the folder has no edition, or the edition has no such dialect.
         DialectError: no dialect of this name.
     """
     index = read_index(folder)
@@ -50,7 +50,10 @@ def find_files(dialect: str | None, folder: Path = SHIPPED) -> list[str]:
 
 
 def equivalent_file(dialect: str, index: Json, folder: Path) -> str:
-    """The file of the dialect that computes the same, coefficients' precision and freezing aside."""
+    """Return the file of a dialect that computes the same.
+
+    The precision of the coefficients and the axes of absent gradients are not compared.
+    """
     from adamcore.conformance.claims import claim_of_dialect
     from adamcore.conformance.oracle.sharing import equivalent_claim
     from adamcore.conformance.vectors.inputs import INPUTS
@@ -58,7 +61,7 @@ def equivalent_file(dialect: str, index: Json, folder: Path) -> str:
     probe = INPUTS[0].probe
     adam = claim_of_dialect(dialect).adam
     for name in index["files"]:
-        axes = claim_json(read_file(folder, name, index)["axes"])
+        axes = claim_of_json(read_file(folder, name, index)["axes"])
         if equivalent_claim(axes, probe, exact=True) == equivalent_claim(adam, probe, exact=True):
             return str(name)
     have = ", ".join(entry["dialect"] for entry in index["files"].values())
@@ -66,7 +69,7 @@ def equivalent_file(dialect: str, index: Json, folder: Path) -> str:
 
 
 def select_vectors(dialect: str | None = None, dtype: str | None = None, folder: Path = SHIPPED) -> Json:
-    """The vectors of a dialect and a dtype (None: of all), each with its dialect."""
+    """Return the vectors of a dialect and a dtype, each with its dialect; None selects all."""
     index = read_index(folder)
     files = [read_file(folder, name, index) for name in find_files(dialect, folder)]
     return {
@@ -87,7 +90,7 @@ def selection_json(selection: Json) -> str:
 
 
 def values(packed: str, dtype: str) -> FloatArray:
-    """The numbers of a string of bit patterns, in the dtype's carrier.
+    """Return the numbers of a string of bit patterns, in the dtype's carrier.
 
     >>> values("3f80 c000", "bfloat16")
     array([ 1., -2.], dtype=float32)
@@ -97,7 +100,7 @@ def values(packed: str, dtype: str) -> FloatArray:
 
 
 def c_header(selection: Json, dtype: str) -> str:
-    """A C99 header with the vectors of one dtype as constants."""
+    """Return a C99 header with the vectors of one dtype as constants."""
     cases = [case for v in selection["vectors"] if v["dtype"] == dtype for case in c_cases(v)]
     narrow = "" if DTYPES[dtype].width > 16 else f", the bits of {dtype}"
     return "\n".join(
@@ -121,7 +124,7 @@ def c_header(selection: Json, dtype: str) -> str:
 
 
 def c_cases(v: Json) -> Iterator[str]:
-    """The initializers of a vector, one for each parameter."""
+    """Yield the initializers of a vector, one for each parameter."""
     dtype = v["dtype"]
     for i, parameter in enumerate(v["params"]):
         count = len(parameter["bits"].split())
@@ -164,7 +167,7 @@ def literal_array(kind: str, items: Sequence[str]) -> str:
 
 
 def c_numbers(packed: str, dtype: str) -> list[str]:
-    """Literals: hex floats, exact in C99, or the bits of what C has no type for."""
+    """Return C literals: hex floats, which are exact in C99, or bits for dtypes that C does not have."""
     if DTYPES[dtype].width == 16:
         return [f"0x{word}" for word in packed.split()]
     suffix = "f" if dtype == "float32" else ""

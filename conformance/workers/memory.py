@@ -1,12 +1,13 @@
-"""How much memory a worker and all that it started have, so that one that takes too much is ended.
+"""The memory of a worker and of all processes that it started, so that one that takes too much is killed.
 
-The parent looks, several times a second.  A limit that the kernel keeps would be RLIMIT_AS or
-RLIMIT_DATA, but both count what is reserved and not what is used: CUDA and XLA reserve many times
-the memory of the machine, so that a limit which lets them start would stop nobody.  What is counted
-is private: anonymous, shared and swapped-out pages.  A library's own pages, mapped from its file,
-are not: PyTorch has gigabytes of them, and they cost nothing twice.
+The check measures several times a second.  The kernel's own limits, RLIMIT_AS and RLIMIT_DATA, count
+reserved memory.  CUDA and XLA reserve many times the memory of the machine, so a limit that lets them start
+would stop nobody.
 
-Only Linux tells (/proc); elsewhere a worker has no limit of memory.
+Private pages count: anonymous, shared and swapped-out ones.  Pages that are mapped from a library's file do
+not: PyTorch has gigabytes of them, and processes share them.
+
+The numbers come from /proc, so that workers have a limit on Linux only.
 """
 
 from __future__ import annotations
@@ -19,16 +20,16 @@ from pathlib import Path
 PROC = Path("/proc")
 COUNTED = ("RssAnon:", "RssShmem:", "VmSwap:")
 MB = 2**20
-POLL_SECONDS = 0.1  #: seconds between two looks
+POLL_SECONDS = 0.1  #: between two measurements
 
 
 def memory_of_tree(pid: int) -> int:
-    """Bytes that a process and its descendants have for themselves; 0 where that is not told."""
+    """Return the bytes that a process and its descendants use, or 0 where /proc does not have them."""
     return sum(private_memory(one) for one in process_tree(pid))
 
 
 def process_tree(pid: int) -> Iterator[int]:
-    """A process and all its descendants."""
+    """Yield a process and all its descendants."""
     waiting = [pid]
     while waiting:
         one = waiting.pop()
@@ -41,7 +42,7 @@ def process_tree(pid: int) -> Iterator[int]:
 
 
 def private_memory(pid: int) -> int:
-    """Bytes of one process' anonymous, shared and swapped-out pages."""
+    """Return the bytes of one process' anonymous, shared and swapped-out pages."""
     with contextlib.suppress(OSError, ValueError, IndexError):
         lines = (PROC / str(pid) / "status").read_text(encoding="utf-8", errors="replace").splitlines()
         return sum(int(line.split()[1]) for line in lines if line.startswith(COUNTED)) * 1024

@@ -1,7 +1,7 @@
-"""Starts worker processes, several at once, and streams what they report.
+"""The pool of worker processes: runs jobs, several at the same time, and yields their events.
 
-A worker that crashes, exits early, hangs, takes too much memory or cannot import its candidate ends
-its job as broken, with the end of its standard error; it never ends the check.
+A worker can crash, exit early, hang, take too much memory or fail to import its candidate.  Its job then
+ends as broken, with the end of its standard error.  The check goes on.
 """
 
 from __future__ import annotations
@@ -24,31 +24,40 @@ from adamcore.conformance.workers.process import Worker
 
 @dataclass(frozen=True, eq=False)
 class WorkerJob:
-    """One process' work: a candidate, a dtype, and which probe to run under which claim."""
+    """The job of one worker: a candidate, a dtype, and which probe to run under which claim."""
 
     target: str
     dtype: str
-    claims: Sequence[Json | None]  #: fields of Adam, for own backends
+    claims: Sequence[Json | None]  #: fields of Adam for a backend of adamcore, None for others
     probes: Sequence[Probe]
-    tasks: Sequence[tuple[int, int]]  #: (claim, probe)
+    tasks: Sequence[tuple[int, int]]  #: each a position in ``claims`` and one in ``probes``
     settings: Mapping[str, str] = field(default_factory=dict)
     device: str | None = None
+
+    def probe_of(self, task: int) -> Probe:
+        """Return the probe of a task."""
+        _, probe = self.tasks[task]
+        return self.probes[probe]
 
 
 @dataclass(frozen=True)
 class ReadyEvent:
+    """The worker has loaded its candidate."""
+
     job: WorkerJob
     info: CandidateInfo
 
 
 @dataclass(frozen=True)
 class RunEvent:
+    """The worker has finished a task."""
+
     job: WorkerJob
     task: int
     run: Run
 
 
-#: Why a job could not be done: a wrong --set, a library or device that is not here, a candidate that broke.
+#: Why a job failed: a wrong ``--set``, a library or device that is not available, a candidate that broke.
 Problem = Literal["usage", "unavailable", "broken"]
 
 
@@ -67,13 +76,13 @@ Event = ReadyEvent | RunEvent | EndEvent
 def run_jobs(
     jobs: Sequence[WorkerJob], timeout: float, parallel: int, memory: float = MEMORY
 ) -> Iterator[Event]:
-    """Run the jobs, ``parallel`` at a time, and yield events as they come.
+    """Run the jobs and yield their events as they arrive.
 
     Args:
-        jobs: what to run, started in this order.
-        timeout: seconds in which a worker must finish its start or its next probe.
-        parallel: how many processes at once.
-        memory: MB that a worker and what it starts may have together.
+        jobs: what to run; they start in this order.
+        timeout: seconds that a worker has to start, and then for each probe.
+        parallel: how many workers run at the same time.
+        memory: MB that a worker and the processes that it starts may use together.
     """
     events: queue.Queue[Event] = queue.Queue()
     waiting = deque(jobs)
@@ -88,7 +97,7 @@ def run_jobs(
             try:
                 for event in run_job(job, timeout, stop, memory):
                     events.put(event)
-            except Exception as error:  # a fault of ours: still an end, so that nobody waits
+            except Exception as error:  # a bug in this module; the consumer still needs an end of the job
                 events.put(EndEvent(job, "broken", f"{type(error).__name__}: {error}"))
 
     threads = [threading.Thread(target=serve, daemon=True) for _ in range(min(parallel, len(jobs)))]
@@ -107,9 +116,9 @@ def run_jobs(
 
 
 def run_job(job: WorkerJob, timeout: float, stop: threading.Event, memory: float = MEMORY) -> Iterator[Event]:
-    """Run one job in one worker."""
-    told = json.dumps(pack_job(job) | {"timeout": timeout}).encode()
-    worker = Worker(told, worker_environment(job.dtype), memory)
+    """Run one job in one worker and yield its events."""
+    request = json.dumps(pack_job(job) | {"timeout": timeout}).encode()
+    worker = Worker(request, worker_environment(job.dtype), memory)
     try:
         yield from worker_events(job, worker, timeout, stop)
     finally:
@@ -117,7 +126,7 @@ def run_job(job: WorkerJob, timeout: float, stop: threading.Event, memory: float
 
 
 def worker_events(job: WorkerJob, worker: Worker, timeout: float, stop: threading.Event) -> Iterator[Event]:
-    """Turn a worker's lines into events, up to the one that ends the job."""
+    """Yield the events of a worker's lines, up to the end of the job."""
     started, done = False, 0
     event: Event
     while True:
@@ -141,7 +150,7 @@ def worker_events(job: WorkerJob, worker: Worker, timeout: float, stop: threadin
 
 
 def parse_event(job: WorkerJob, line: bytes) -> Event:
-    """The event that a line of a worker tells of."""
+    """Return the event that a worker's line describes."""
     try:
         message = json.loads(line)
         if "run" in message:
@@ -158,11 +167,14 @@ def parse_event(job: WorkerJob, line: bytes) -> Event:
 
 
 def probe_name(job: WorkerJob, task: int) -> str:
-    return job.probes[job.tasks[task][1]].name if task < len(job.tasks) else "(after the last)"
+    return job.probe_of(task).name if task < len(job.tasks) else "(after the last)"
 
 
 def worker_environment(dtype: str) -> dict[str, str]:
-    """JAX has float64 only where it is switched on, and behaves otherwise there: one process each."""
+    """Return the environment of a worker for one dtype.
+
+    JAX has float64 only if it is switched on for the whole process, so each dtype has workers of its own.
+    """
     return os.environ | {
         "JAX_ENABLE_X64": "1" if dtype == "float64" else "0",
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",

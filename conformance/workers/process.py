@@ -1,4 +1,4 @@
-"""A worker as a process: its lines with a time limit, its memory watched, its last words kept."""
+"""A worker as the check sees it: a process with a limit on time and memory, and the end of its stderr."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Worker:
     """A process that reads its job and answers in lines.
 
     Args:
-        job: what it reads on standard input.
-        environment: its environment.
-        memory: MB that it and what it starts may have together.
+        job: the bytes of its standard input.
+        environment: its environment variables.
+        memory: MB that it and the processes that it starts may use together.
     """
 
     def __init__(self, job: bytes, environment: Mapping[str, str], memory: float) -> None:
@@ -50,7 +50,10 @@ class Worker:
             thread.start()
 
     def line(self, timeout: float, stop: threading.Event) -> bytes | Literal["late"] | None:
-        """The next line, None at the end, "late" when the time is up (also when all is to stop)."""
+        """Return the next line, or None at the end of the output, or "late".
+
+        "late" means that ``timeout`` seconds have passed or that ``stop`` is set.
+        """
         deadline = time.monotonic() + timeout
         while (left := deadline - time.monotonic()) > 0 and not stop.is_set():
             with contextlib.suppress(queue.Empty):
@@ -58,7 +61,7 @@ class Worker:
         return "late"
 
     def ending(self) -> str:
-        """How it ended, once its output has."""
+        """Wait for the end of the process and return how it ended, in words."""
         code = self.process.wait()
         if self.overrun:
             return f"took {self.overrun:.0f} MB of memory, more than {self.memory:g}: killed"
@@ -71,7 +74,7 @@ class Worker:
         return f"killed by {name}" + (" (is the machine out of memory?)" if name == "SIGKILL" else "")
 
     def last_words(self) -> str:
-        """The last lines that it wrote to its standard error; ends it."""
+        """Kill the process and return the last lines of its standard error."""
         self.kill()
         self.threads[1].join(timeout=1)
         tail = "\n".join(
@@ -80,7 +83,7 @@ class Worker:
         return f"; it last wrote:\n{tail}" if tail else ""
 
     def kill(self) -> None:
-        """End it and whatever it started."""
+        """Kill the process and all processes that it started."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             if hasattr(os, "killpg"):
                 os.killpg(self.process.pid, signal.SIGKILL)
@@ -88,6 +91,7 @@ class Worker:
                 self.process.kill()
 
     def close(self) -> None:
+        """Kill the process and wait for the threads that read from it."""
         self.closed.set()
         self.kill()
         self.process.wait()
@@ -95,19 +99,20 @@ class Worker:
             thread.join(timeout=1)
 
     def read_lines(self) -> None:
+        """Put each line of its standard output into the queue, and None at the end."""
         with require_pipe(self.process.stdout) as stream:
             for line in stream:
                 self.lines.put(line)
         self.lines.put(None)
 
     def keep_end(self) -> None:
-        """Drain its standard error, keeping only the end."""
+        """Read its standard error and keep only the end."""
         with require_pipe(self.process.stderr) as stream:
             while chunk := stream.read1(65536):  # type: ignore[attr-defined]
                 self.errors = (self.errors + chunk)[-STDERR_KEPT:]
 
     def watch(self) -> None:
-        """End it when it takes too much memory."""
+        """Kill the process when it uses too much memory."""
         while not self.closed.wait(POLL_SECONDS) and self.process.returncode is None:
             taken = memory_of_tree(self.process.pid) / MB
             if taken > self.memory:

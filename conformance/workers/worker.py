@@ -1,8 +1,8 @@
-"""One candidate in one process: ``python -m adamcore.conformance.workers.worker``.
+"""The program of a worker: ``python -m adamcore.conformance.workers.worker``.
 
-The job comes as one JSON object on standard input; each finished probe goes out at once as one
-JSON line.  The lines go to a private duplicate of standard output, and standard output itself is
-pointed at standard error, so that whatever a candidate prints cannot break the protocol.
+It reads the job as one JSON object from standard input, and writes a JSON line for each probe as soon as
+the probe is done.  The lines go to a private duplicate of standard output.  Standard output itself is
+redirected to standard error, so that a candidate can print without breaking the protocol.
 
 Job: ``{"target", "dtype", "device", "settings", "timeout", "claims": [fields of Adam or null],
 "probes": [...], "tasks": [[claim, probe], ...]}``.
@@ -29,7 +29,7 @@ from adamcore.conformance.wire import pack_run, unpack_probe
 
 
 def main() -> None:
-    """Read the job, run it, write the lines."""
+    """Read the job, run it and write the lines."""
     job = json.loads(sys.stdin.buffer.read())
     lines = private_output()
     try:
@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def private_output() -> TextIO:
-    """A stream to our real standard output, which candidates cannot reach by its number."""
+    """Return a stream to the real standard output, and redirect descriptor 1 to standard error."""
     sys.stdout.flush()
     lines = os.fdopen(os.dup(1), "w", encoding="ascii")
     os.dup2(2, 1)
@@ -58,7 +58,7 @@ def write_line(lines: TextIO, message: dict[str, Any]) -> None:
 
 
 def run_tasks(job: dict[str, Any], lines: TextIO) -> None:
-    """Load the candidate and run every task of the job."""
+    """Load the candidate, run every task of the job and write its lines."""
     claims = [None if fields is None else Adam(**fields) for fields in job["claims"]]
     candidates = load_candidates(job["target"], claims, job["settings"], job["device"], job["timeout"])
     probes = [unpack_probe(packed) for packed in job["probes"]]
@@ -78,10 +78,10 @@ def run_tasks(job: dict[str, Any], lines: TextIO) -> None:
 
 
 def try_probe(candidate: Candidate, probe: Probe, dtype: str) -> tuple[Run, str | None]:
-    """The run, and the refusal if the candidate would not take the probe.
+    """Return the run of a probe, and the text of the refusal if the constructor raised an error.
 
-    A constructor that raises ValueError or NotImplementedError says that it does not take these
-    inputs: the probe is skipped, and counted.  Anything else it raises is an error of its step 1.
+    If the constructor raises ValueError or NotImplementedError, it does not accept these inputs, and the
+    probe is skipped.  Any other error counts as an error in step 1.
     """
     try:
         return candidate.run(probe, dtype), None
@@ -92,8 +92,8 @@ def try_probe(candidate: Candidate, probe: Probe, dtype: str) -> tuple[Run, str 
             return Run(unsupported=reason), reason
         return Run(error=reason), reason
     except CandidateError:
-        raise  # not a fault in a step, but of the candidate: nothing more can be asked of it
-    except Exception as error:  # of the adapter itself
+        raise  # the candidate is broken, so no other probe can run
+    except Exception as error:  # a bug in the adapter
         return Run(error=describe(error)), None
 
 

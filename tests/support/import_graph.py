@@ -12,8 +12,14 @@ from paths import ROOT
 
 FOLDERS = {"adamcore": "adamcore", "backends": "adamcore.backends", "conformance": "adamcore.conformance"}
 
-#: Modules that old pickles name; each shows what has moved elsewhere, and nothing imports it.
-DOORS = {"adamcore.lane", "adamcore.backends.torch_optimizer", "adamcore.backends.states.canonical"}
+#: Modules that old pickles or old import paths name; each shows what has moved, and nothing imports it.
+DOORS = {
+    "adamcore.lane",
+    "adamcore.backends.torch_optimizer",
+    "adamcore.backends.states.canonical",
+    "adamcore.conformance.asserting",
+    "adamcore.conformance.outputs",
+}
 
 
 def sources(folder: str) -> list[Path]:

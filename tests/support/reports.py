@@ -20,37 +20,74 @@ def results() -> list[Result]:
     return [
         Result("STEP.1/fingerprint", "float32", "passed", 0.25, 1.5, series=WITHIN),
         Result(
-            "EPS.1/beside-small-root", "float32", "failed", 25.0, 100.0, EVIDENCE,
-            "parameter 0[1] leaves the bound in step 2", series=BEYOND,
+            "EPS.1/beside-small-root",
+            "float32",
+            "failed",
+            25.0,
+            100.0,
+            EVIDENCE,
+            "parameter 0[1] leaves the bound in step 2",
+            series=BEYOND,
         ),
         Result("DEC.1/zero-gradient", "float64", "passed", 0.75, 3.0, series=LONG),
         Result("F1/absent-middle", "float32", "failed", math.inf, 3.0, None, "it moved", series=STILL),
         Result("F3/mask", "float32", "skipped", reason="it has no masks of presence"),
         Result("MOM.2/huge", "float32", "undecided", 0.5, 2.0, undecided=3, series=WITHIN[:1]),
         Result("NUM.3/huge", "float32", "failed", 2.0, 9.0, EVIDENCE, "overflows", series=BEYOND[:2]),
-    ]  # fmt: skip
+    ]
 
 
 def full() -> Report:
     """One that deviates, one that does as expected, a broken and an absent one, an own backend."""
     axes = {axis: list(values) for axis, values in AXES.items()}
     findings = [
-        Finding("epsilon", "EPS.1", "outside-corrected", f"inside {NASTY}", "error", EVIDENCE,
-                "import torch\nprint('a program that shows it')"),
-        Finding("missing", "F1", "missing=skip", "missing=zero", "error", None,
-                "adamcore check my.adam:Mine --probe 'F1/*'"),
+        Finding(
+            "epsilon",
+            "EPS.1",
+            "outside-corrected",
+            f"inside {NASTY}",
+            "error",
+            EVIDENCE,
+            "import torch\nprint('a program that shows it')",
+        ),
+        Finding(
+            "missing",
+            "F1",
+            "missing=skip",
+            "missing=zero",
+            "error",
+            None,
+            "adamcore check my.adam:Mine --probe 'F1/*'",
+        ),
         Finding("moments", "NUM.3", "a moment that holds", "its square overflows", "note", EVIDENCE),
-    ]  # fmt: skip
+    ]
     advisory = frozenset({"NUM.3/huge"})
     deviating = Entry(
-        "my.adam:Mine", "torch.Adam", axes, "deviates", kind="torch optimizer", device="cpu",
-        identified="apex", findings=findings, results=results(), advisory=advisory,
-    )  # fmt: skip
+        "my.adam:Mine",
+        "torch.Adam",
+        axes,
+        "deviates",
+        kind="torch optimizer",
+        device="cpu",
+        identified="apex",
+        findings=findings,
+        results=results(),
+        advisory=advisory,
+    )
     waived = {(r.probe, r.dtype): "it is older than the rule" for r in results() if r.status == "failed"}
     expected = Entry(
-        "my.adam:Old", "torch.Adam", axes, "deviates", kind="torch optimizer", device="cpu",
-        findings=findings[1:2], results=results(), waived=waived, as_expected=True, advisory=advisory,
-    )  # fmt: skip
+        "my.adam:Old",
+        "torch.Adam",
+        axes,
+        "deviates",
+        kind="torch optimizer",
+        device="cpu",
+        findings=findings[1:2],
+        results=results(),
+        waived=waived,
+        as_expected=True,
+        advisory=advisory,
+    )
     broken = Entry("my/a|dam.py:Bad", "paper", axes, "broken", reason=f"exited with status 3\nsaid {NASTY}")
     absent = Entry("torch:cuda", "paper", axes, "unavailable", reason="no device 'cuda'", asked=False)
     passed = [r for r in results() if r.status == "passed"]

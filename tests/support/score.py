@@ -1,7 +1,6 @@
 """The suite's own score: every Adam of tests/corpus run, judged and diagnosed as ``adamcore check`` does.
 
-``python tests/support/score.py`` writes docs/score.md; with words, it prints the Adams whose target has one
-of them and writes nothing.
+docs/generate/score_page.py writes docs/score.md from it.
 """
 
 from __future__ import annotations
@@ -129,11 +128,17 @@ def examine(item: Item) -> Score:
     judged = [r for r in seen.results if r.probe not in seen.advisory]
     worst = {dtype: largest([r for r in judged if r.dtype == dtype]) for dtype in DTYPES}
     return Score(
-        item.target, seen.verdict, first.area if first else "", first.rule if first else "",
-        first.observed if first else "", all(seen.axes.values()),
-        worst["float32"].worst_ratio, worst["float64"].worst_ratio, worst["float32"].probe,
+        item.target,
+        seen.verdict,
+        first.area if first else "",
+        first.rule if first else "",
+        first.observed if first else "",
+        all(seen.axes.values()),
+        worst["float32"].worst_ratio,
+        worst["float64"].worst_ratio,
+        worst["float32"].probe,
         sum(r.status == "undecided" for r in seen.results),
-    )  # fmt: skip
+    )
 
 
 def largest(results: Sequence[Result]) -> Result:
@@ -167,27 +172,3 @@ def run(items: Sequence[Item], processes: int = PROCESSES) -> Iterator[Score]:
     with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
         for future in as_completed([pool.submit(examine_all, piece) for piece in work]):
             yield from future.result()
-
-
-def main(words: Sequence[str]) -> None:
-    """Score what matches the words and print it, or all and write docs/score.md."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-    from score_page import line, page
-
-    load()
-    chosen = [item for target, item in ITEMS.items() if not words or any(word in target for word in words)]
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    scores = []
-    with Progress(*columns) as progress:
-        task = progress.add_task("scoring", total=len(chosen))
-        for score in run(chosen):
-            scores.append(score)
-            progress.advance(task)
-            if words or not score.good:
-                progress.console.print(line(score), markup=False, highlight=False, soft_wrap=True)
-    if not words:
-        (ROOT / "docs" / "score.md").write_text(page(scores), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

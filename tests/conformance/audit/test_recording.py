@@ -1,4 +1,4 @@
-"""Files of the first version, and what is new in the second, checked as it is read."""
+"""Reading a recording: damaged and foreign files are refused with the reason."""
 
 from __future__ import annotations
 
@@ -7,98 +7,78 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-import torch
-from paths import ROOT
+import safetensors.numpy
+from audit_runs import run_torch
 
 from adamcore.backends.io.atomic import write_whole
 from adamcore.backends.io.safetensors import Tensor, encode
-from adamcore.conformance.audit import Recorder, RecordingError
+from adamcore.conformance.audit import RecordingError
 from adamcore.conformance.audit.judge import audit
-from adamcore.conformance.audit.recording import load, read_tensors
-
-FIRST = ROOT / "tests" / "conformance" / "audit" / "recording-1.safetensors"
-
-
-def test_a_file_of_the_first_version_is_judged() -> None:
-    """Written by the recorder of that version: two groups, a schedule, an absent gradient, bfloat16."""
-    first, second = audit(FIRST).entries
-    assert (first.verdict, first.claimed, second.verdict) == ("conforms", "torch.AdamW", "conforms")
-    assert [r.dtype for r in (*first.results, *second.results)] == ["float32", "bfloat16"]
-    assert audit(FIRST, "torch.Adam").entries[0].verdict == "deviates"
-    recording = load(FIRST)
-    assert recording.faults == []
-    assert recording.groups[0].lr == [0.0625 / 2**k for k in range(5)]
+from adamcore.conformance.audit.recording import read_tensors
+from adamcore.conformance.cli import main
 
 
-@pytest.fixture(scope="module")
-def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Everything that a file can have: changes, parameters that come late, states."""
-    path = tmp_path_factory.mktemp("recordings") / "full.safetensors"
-    w, b = (torch.nn.Parameter(torch.linspace(-1, 1, n)) for n in (3, 2))
-    optimizer = torch.optim.AdamW([w], lr=0.0625, eps=1e-3)
-    recorder = Recorder.torch(optimizer, {"w": w, "b": b})
-    for k in range(6):
-        if k == 2:
-            optimizer.add_param_group({"params": [b]})
-            optimizer.param_groups[0]["weight_decay"] = 0.5
-        if k == 4:
-            optimizer.state[w]["exp_avg"].mul_(0.5)
-        w.grad, b.grad = torch.cos(w.detach() + k), torch.ones(2)
-        optimizer.step()
-    recorder.save(path)
-    return path
-
-
-def test_it_is_read(full: Path) -> None:
-    recording = load(full)
-    w, b = recording.groups
-    assert [s.hyper["weight_decay"] for s in w.settings] == [0.01] * 2 + [0.5] * 4
-    assert b.params["b"][:2] == [None, None]
-    assert w.params["w"][4] is not None
-    assert w.params["w"][4].state is not None
-    assert w.params["w"][4].state.t == 4
-    assert [entry.verdict for entry in audit(full).entries] == ["conforms", "conforms"]
-
-
-Change = Callable[[dict[str, Tensor], dict[str, Any]], object]
-
-
-def group(k: int, **values: Any) -> Change:
-    return lambda arrays, run: run["groups"][k].update(values)
-
-
-def without(k: int, key: str) -> Change:
-    return lambda arrays, run: run["groups"][k].pop(key)
-
-
-def array(name: str, tensor: Tensor) -> Change:
-    return lambda arrays, run: arrays.update({name: tensor})
-
-
-SHORT, FLAGS = Tensor("float32", (2,), b"12345678"), Tensor("bool", (2,), b"\1\0")
-DAMAGED: dict[str, tuple[Change, str]] = {
-    "state without a clock": (without(0, "states"), "state of 'w' in step 5, and no clock"),
-    "shape of a moment": (array("m/5/w", SHORT), r"'m/5/w' is float32\[2\]"),
-    "late, and not away": (without(1, "away"), "no array 'before/1/b' of step 1"),
-    "away": (group(1, away=[["a", 2]]), "group 1: damaged metadata"),
-    "changes": (group(0, changes={"x": {}}), "group 0: damaged metadata"),
-    "strange change": (group(0, changes={"2": {"hyper": {"rho": 1.0}}}), "unknown hyperparameter 'rho'"),
-    "axes": (group(0, axes={"rho": 1}), "unknown axis rho"),
-    "axis": (group(0, axes={"decay": "l3"}), "decay='l3'"),
-    "complex": (group(0, complex=["w"]), "has no real and imaginary part"),
-    "mask": (array("mask/1/w", FLAGS), r"'mask/1/w' is bool\[2\]"),
-    "flags": (array("grad/1/w", FLAGS), "of dtype bool; expected"),
-}
-
-
-@pytest.mark.parametrize("name", DAMAGED)
-def test_a_damaged_file_is_refused(name: str, full: Path, tmp_path: Path) -> None:
-    change, message = DAMAGED[name]
-    tensors, metadata = read_tensors(full)
+def rewrite(path: Path, change: Callable[[dict[str, Tensor], dict[str, Any]], None]) -> None:
+    arrays, metadata = read_tensors(path)
     run = json.loads(metadata["adamcore"])
-    change(tensors, run)
-    path = tmp_path / "damaged.safetensors"
-    write_whole(path, encode(tensors, {"adamcore": json.dumps(run)}))
+    change(arrays, run)
+    write_whole(path, encode(arrays, {"adamcore": json.dumps(run)}))
+
+
+Change = Callable[[Any, Any], Any]
+
+
+RENAMED: dict[str, tuple[Change, str]] = {
+    "no after": (lambda a, r: a.pop("after/5/bias"), "no array 'after/5/bias' of step 5"),
+    "no before": (lambda a, r: a.pop("before/1/bias"), "no array 'before/1/bias' of step 1"),
+    "stranger": (lambda a, r: a.update({"after/99/bias": a["after/5/bias"]}), "bias' belongs to no step"),
+    "shape": (lambda a, r: a.update({"grad/2/bias": a["grad/2/weight"]}), r"bias' is float32\[4, 3\]"),
+    "schema": (lambda a, r: r.update(schema="other/1"), "expected schema .*, found 'other/1'"),
+    "steps": (lambda a, r: r.update(steps=0), "no steps"),
+    "rates": (lambda a, r: r["groups"][0].update(lr=[1.0]), "1 learning rates for 12 steps"),
+    "b1": (lambda a, r: r["groups"][0]["hyper"].update(b1=1.5), r"b1=1.5: expected a number in \[0, 1\)"),
+    "unknown": (lambda a, r: r["groups"][0]["hyper"].update(rho=1.0), "unknown hyperparameter 'rho'"),
+    "missing": (lambda a, r: r["groups"][0]["hyper"].pop("eps"), "no hyperparameter eps"),
+    "damaged": (lambda a, r: r["groups"][0].pop("params"), "group 0: damaged metadata"),
+}  # fmt: skip
+
+
+BYTES: dict[str, tuple[Callable[[bytes], bytes], str]] = {
+    "empty": (lambda b: b"", "no safetensors file"),
+    "foreign": (lambda b: b"\x89PNG\r\n\x1a\n" + b[8:], "no safetensors file"),
+    "text": (lambda b: b'{"params": [1, 2, 3]}', "no safetensors file"),
+    "cut header": (lambda b: b[:60], "cut: a header of"),
+    "cut arrays": (lambda b: b[:-7], r"cut: array 'after/12/bias' ends at byte"),
+    "changed": (lambda b: b[:-3] + bytes([b[-3] ^ 1]) + b[-2:], "does not have the hash that it names"),
+    "longer": (lambda b: b + b"\0" * 5, "bytes of arrays, the header accounts for"),
+    "header": (lambda b: b.replace(b'"shape":[4,3]', b'"shape":[4,3[', 1), "the header is not JSON"),
+    "entry": (lambda b: b.replace(b'"shape":[4,3]', b'"shade":[4,3]', 1),
+              "the header's entry is damaged"),
+    "dtype": (lambda b: b.replace(b'"F32"', b'"I32"', 1),
+              "is of dtype int32; expected float64, float32, bfloat16, float16"),
+    "size": (lambda b: b.replace(b'"shape":[4,3]', b'"shape":[4,5]', 1), r"48 bytes for F32\[4, 5\]"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [*RENAMED, *BYTES])
+def test_a_bad_file_is_refused(name: str, path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run_torch(path)
+    if name in RENAMED:
+        rewrite(path, RENAMED[name][0])
+    else:
+        path.write_bytes(BYTES[name][0](path.read_bytes()))
+    message = RENAMED[name][1] if name in RENAMED else BYTES[name][1]
     with pytest.raises(RecordingError, match=message):
         audit(path)
+    assert main(["audit", str(path)]) == 2
+    assert str(path) in capsys.readouterr().err
+
+
+def test_other_peoples_safetensors_and_no_file(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    safetensors.numpy.save_file({"w": np.ones(3, dtype=np.float32)}, path)
+    assert main(["audit", str(path)]) == 2
+    assert "no recording" in capsys.readouterr().err
+    assert main(["audit", str(path) + "x"]) == 2
+    assert "No such file" in capsys.readouterr().err

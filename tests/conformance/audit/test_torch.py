@@ -9,55 +9,20 @@ from typing import Any
 
 import pytest
 import torch
+from recorded_optimizers import GRADIENTS, HYPER, give_gradients, judged, parameter, run, verdicts
 
 from adamcore.backends.torch import Adam as OurAdam
 from adamcore.backends.torch import AdamW as OurAdamW
 from adamcore.conformance.audit import Recorder, RecordingError
 from adamcore.conformance.audit.judge import audit
-from adamcore.conformance.report.report import Entry, Report
+from adamcore.conformance.report.report import Entry
 
 Optimizer = torch.optim.Optimizer
-GRADIENTS = torch.Generator()
-HYPER: dict[str, Any] = {"lr": 0.0625, "betas": (0.75, 0.875), "eps": 1e-3, "weight_decay": 0.25}
 
 
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
     GRADIENTS.manual_seed(5)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "run.safetensors"
-
-
-def parameter(*shape: int, dtype: torch.dtype = torch.float32) -> torch.nn.Parameter:
-    return torch.nn.Parameter(torch.randn(shape, generator=GRADIENTS).to(dtype))
-
-
-def give_gradients(*params: torch.Tensor) -> None:
-    for p in params:
-        p.grad = torch.randn(p.shape, generator=GRADIENTS).to(p.dtype)
-
-
-def judged(recorder: Recorder, path: Path, dialect: str | None = None) -> Report:
-    recorder.save(path)
-    return audit(path, dialect)
-
-
-def verdicts(report: Report) -> list[str]:
-    return [entry.verdict for entry in report.entries]
-
-
-def run(
-    optimizer: Optimizer, recorder: Recorder, steps: int, before: Callable[[int], None] | None = None
-) -> None:
-    """Step with new gradients, after ``before`` has done what it does."""
-    for k in range(1, steps + 1):
-        if before is not None:
-            before(k)
-        give_gradients(*(p for group in optimizer.param_groups for p in group["params"]))
-        optimizer.step()
 
 
 # Settings that change ---------------------------------------------------------------------------------
@@ -124,7 +89,7 @@ def test_settings_that_a_scheduler_changes_are_judged(name: str, make: Any, path
     optimizer = make([w, b], **HYPER)
     recorder = Recorder.torch(optimizer, {"w": w, "b": b})
     scheduler = SCHEDULERS[name](optimizer)
-    run(optimizer, recorder, 8, lambda k: scheduler.step() if k > 1 else None)
+    run(optimizer, 8, lambda k: scheduler.step() if k > 1 else None)
     [entry] = judged(recorder, path).entries
     assert (entry.verdict, recorder.faults) == ("conforms", [])
     assert 0.05 < entry.results[0].worst_ratio <= 1.0
@@ -140,7 +105,7 @@ def test_momentum_decay_and_each_group_by_itself(path: Path) -> None:
         optimizer.param_groups[0]["momentum_decay"] = 0.01 * k
         optimizer.param_groups[1]["betas"] = (0.5 + 0.03 * k, 0.75)
 
-    run(optimizer, recorder, 7, change)
+    run(optimizer, 7, change)
     assert verdicts(judged(recorder, path)) == ["conforms", "conforms"]
 
 
@@ -209,7 +174,7 @@ def test_a_change_that_is_not_followed_is_named(
     optimizer = make([w], **({} if make is SumOfBetas else HYPER))
     recorder = Recorder.torch(optimizer, {"w": w})
     setter = Setter(optimizer, change)
-    run(optimizer, recorder, 9, lambda k: setter.step() if k > 1 else None)
+    run(optimizer, 9, lambda k: setter.step() if k > 1 else None)
     [entry] = judged(recorder, path).entries
     finding = entry.findings[0]
     assert (entry.verdict, finding.area, finding.rule) == ("deviates", area, rule)
@@ -224,68 +189,18 @@ def test_a_setting_without_a_meaning_ends_the_judgement_there(path: Path) -> Non
     def change(k: int) -> None:
         optimizer.param_groups[0]["lr"] = 0.0625 if k < 4 else -0.0625  # which torch does not refuse
 
-    run(optimizer, recorder, 6, change)
+    run(optimizer, 6, change)
     [entry] = judged(recorder, path).entries
     assert entry.verdict == "conforms"
     assert "3 steps" in entry.reason
     assert "step 4 has lr=-0.0625" in entry.reason
 
 
-# The claim --------------------------------------------------------------------------------------------
-
-
-class Mine(torch.optim.AdamW):
-    """A subclass that adds nothing."""
-
-
-class MineOfOurs(OurAdam):
-    """A subclass of ours."""
-
-
-@pytest.mark.parametrize(
-    ("make", "options", "claimed"),
-    [
-        (OurAdamW, {}, "torch.AdamW"),
-        (OurAdam, {"amsgrad": True, "maximize": True}, "torch.Adam(amsgrad=True, maximize=True)"),
-        (OurAdam, {"dialect": "keras.Adam"}, "keras.Adam"),
-        (OurAdam, {"dialect": "transformers4.AdamW", "weight_decay": 0.125}, "transformers4.AdamW"),
-        (OurAdam, {"dialect": "optax.nadamw"}, "optax.nadamw"),
-        (OurAdam, {"nesterov": "dozat"}, "torch.Adam(nesterov=dozat)"),
-        (MineOfOurs, {}, "torch.Adam"),
-        (Mine, {}, "torch.AdamW"),
-    ],
-)
-def test_what_an_optimizer_claims(make: Any, options: dict[str, Any], claimed: str, path: Path) -> None:
-    w, b = parameter(2, 2), parameter(3)
-    optimizer = make([w, b], **HYPER | options)
-    recorder = Recorder.torch(optimizer)
-    run(optimizer, recorder, 6)
-    [entry] = judged(recorder, path).entries
-    assert (entry.verdict, entry.claimed) == ("conforms", claimed)
-
-
-def test_a_subclass_says_what_it_is_held_to(path: Path) -> None:
-    w = parameter(2)
-    recorder = Recorder.torch(optimizer := Mine([w], **HYPER))
-    run(optimizer, recorder, 2)
-    [entry] = judged(recorder, path).entries
-    assert "Mine is held to torch.AdamW, as its base torch.optim.adamw.AdamW is" in entry.reason
-
-
-def test_a_class_that_is_nowhere_is_held_to_algorithm_1_and_said_to_be(path: Path) -> None:
-    w = parameter(2)
-    recorder = Recorder.torch(optimizer := torch.optim.RAdam([w], lr=0.0625))
-    run(optimizer, recorder, 2)
-    [entry] = judged(recorder, path).entries
-    assert entry.claimed == "paper"
-    assert "torch.optim.radam.RAdam is in no row of the table: held to Algorithm 1" in entry.reason
-
-
 def test_moments_in_a_dtype_of_their_own(path: Path) -> None:
     w = parameter(5, dtype=torch.bfloat16)
     optimizer = OurAdamW([w], **HYPER, moment_dtype="float32")
     recorder = Recorder.torch(optimizer)
-    run(optimizer, recorder, 12)
+    run(optimizer, 12)
     [entry] = judged(recorder, path).entries
     assert (entry.verdict, entry.results[0].undecided) == ("conforms", 0)
 
@@ -299,15 +214,15 @@ def test_freeze_and_thaw(options: dict[str, Any], how: Any, path: Path) -> None:
     a, b = parameter(4), parameter(2)
     optimizer = OurAdamW([("a", a), ("b", b)], **HYPER, **options)
     recorder = Recorder.torch(optimizer)
-    run(optimizer, recorder, 3)
+    run(optimizer, 3)
     optimizer.freeze("b")
-    run(optimizer, recorder, 3)
+    run(optimizer, 3)
     if how == "reset" and options.get("clock") == "global":
         optimizer.thaw("b")
         optimizer.reset("b", clock="keep")
     else:
         optimizer.thaw("b", how)
-    run(optimizer, recorder, 3)
+    run(optimizer, 3)
     [entry] = judged(recorder, path).entries
     assert (entry.verdict, recorder.faults) == ("conforms", [])
 
@@ -323,7 +238,7 @@ def test_a_frozen_parameter_that_moves_is_accused(path: Path) -> None:
     optimizer.register_step_post_hook(spoil)
     optimizer.freeze("b")
     recorder = Recorder.torch(optimizer)
-    run(optimizer, recorder, 3)
+    run(optimizer, 3)
     [entry] = judged(recorder, path).entries
     assert entry.verdict == "deviates"
     assert entry.findings[0].evidence is not None
@@ -354,9 +269,9 @@ def test_a_state_that_somebody_changes_is_taken_up(change: Any, make: Any, path:
     w = parameter(4)
     optimizer = make([w], **HYPER)
     recorder = Recorder.torch(optimizer)
-    run(optimizer, recorder, 4)
+    run(optimizer, 4)
     change(optimizer, w)
-    run(optimizer, recorder, 4)
+    run(optimizer, 4)
     assert verdicts(judged(recorder, path)) == ["conforms"]
 
 
@@ -379,7 +294,7 @@ def test_attached_after_some_steps(make: Any, options: dict[str, Any], path: Pat
         give_gradients(w, b)
         optimizer.step()
     recorder = Recorder.torch(optimizer, {"w": w})
-    run(optimizer, recorder, 5)
+    run(optimizer, 5)
     [entry] = judged(recorder, path).entries
     assert (entry.verdict, recorder.steps) == ("conforms", 5)
 
@@ -387,11 +302,11 @@ def test_attached_after_some_steps(make: Any, options: dict[str, Any], path: Pat
 def test_attached_to_a_loaded_state(path: Path) -> None:
     w = parameter(3)
     old = torch.optim.AdamW([w], **HYPER)
-    run(old, Recorder.torch(old), 3)
+    run(old, 3)
     new = torch.optim.AdamW([w], **HYPER)
     new.load_state_dict(old.state_dict())
     recorder = Recorder.torch(new)
-    run(new, recorder, 3)
+    run(new, 3)
     assert verdicts(judged(recorder, path)) == ["conforms"]
 
 
@@ -408,11 +323,11 @@ def test_groups_that_are_added(options: dict[str, Any], path: Path) -> None:
     a, b, c = parameter(3), parameter(2), parameter(4)
     optimizer = (OurAdamW if options else torch.optim.AdamW)([a], **HYPER, **options)
     recorder = Recorder.torch(optimizer, {"a": a, "b": b, "c": c})
-    run(optimizer, recorder, 3)
+    run(optimizer, 3)
     optimizer.add_param_group({"params": [b], "lr": 0.03125})
-    run(optimizer, recorder, 3)
+    run(optimizer, 3)
     optimizer.param_groups[0]["params"].append(c)  # edited by hand
-    run(optimizer, recorder, 3)
+    run(optimizer, 3)
     report = judged(recorder, path)
     assert verdicts(report) == ["conforms"] * 3
     assert recorder.faults == []
@@ -424,13 +339,13 @@ def test_parameters_that_go_move_and_come_back(path: Path) -> None:
     groups: list[dict[str, Any]] = [{"params": [a, b]}, {"params": [], "lr": 0.25}]
     optimizer = torch.optim.AdamW(groups, **HYPER)
     recorder = Recorder.torch(optimizer, {"a": a, "b": b})
-    run(optimizer, recorder, 2)
+    run(optimizer, 2)
     del optimizer.param_groups[0]["params"][1]
-    run(optimizer, recorder, 2)
+    run(optimizer, 2)
     optimizer.param_groups[1]["params"].append(b)
-    run(optimizer, recorder, 3)
+    run(optimizer, 3)
     optimizer.param_groups.reverse()
-    run(optimizer, recorder, 3)
+    run(optimizer, 3)
     assert verdicts(judged(recorder, path)) == ["conforms", "conforms"]
     assert recorder.faults == []
 
@@ -446,9 +361,9 @@ def test_the_step_of_evidence_is_counted_from_the_beginning(path: Path) -> None:
 
     optimizer.register_step_post_hook(spoil)
     recorder = Recorder.torch(optimizer, {"a": a, "b": b})
-    run(optimizer, recorder, 3)
+    run(optimizer, 3)
     optimizer.add_param_group({"params": [b]})
-    run(optimizer, recorder, 4)
+    run(optimizer, 4)
     _, entry = judged(recorder, path).entries
     evidence = entry.findings[0].evidence
     assert evidence is not None
@@ -466,7 +381,7 @@ def test_a_parameter_that_is_replaced_as_gaussian_splatting_does(path: Path) -> 
     ]
     optimizer = torch.optim.Adam(groups, eps=1e-3)
     recorder = Recorder.torch(optimizer)
-    run(optimizer, recorder, 3)
+    run(optimizer, 3)
     for group in optimizer.param_groups:  # two points more: densify_and_clone
         old = group["params"][0]
         state = optimizer.state.pop(old)
@@ -474,7 +389,7 @@ def test_a_parameter_that_is_replaced_as_gaussian_splatting_does(path: Path) -> 
             state[name] = torch.cat([state[name], torch.zeros_like(state[name][:2])])
         group["params"][0] = torch.nn.Parameter(torch.cat([old.detach(), old.detach()[:2]]))
         optimizer.state[group["params"][0]] = state
-    run(optimizer, recorder, 3)
+    run(optimizer, 3)
     recorder.save(path)
     report = audit(path)
     assert verdicts(report) == ["conforms"] * 4
@@ -486,11 +401,11 @@ def test_a_module_that_becomes_another_dtype(path: Path) -> None:
     module = torch.nn.Linear(3, 2)
     optimizer = torch.optim.AdamW(module.parameters(), **HYPER)
     recorder = Recorder.torch(optimizer, module)
-    run(optimizer, recorder, 3)
+    run(optimizer, 3)
     module.double()
     for state in optimizer.state.values():
         state.update({name: state[name].double() for name in ("exp_avg", "exp_avg_sq")})
-    run(optimizer, recorder, 3)
+    run(optimizer, 3)
     assert verdicts(judged(recorder, path)) == ["conforms", "conforms"]
     assert b"weight#2" in path.read_bytes()
 
@@ -527,10 +442,10 @@ def test_a_closure_that_is_never_called_is_said_and_the_rest_judged(path: Path) 
     w = parameter(4)
     optimizer = ClosureForgotten([w], **HYPER)
     recorder = Recorder.torch(optimizer)
-    run(optimizer, recorder, 2)
+    run(optimizer, 2)
     with pytest.warns(RuntimeWarning, match="did not call its closure"):
         optimizer.step(lambda: 0.0)
-    run(optimizer, recorder, 2)
+    run(optimizer, 2)
     [entry] = judged(recorder, path).entries
     assert (recorder.steps, entry.verdict) == (4, "conforms")
     assert "did not call its closure" in entry.reason
@@ -587,9 +502,9 @@ def test_complex_parameters(make: Any, path: Path) -> None:
     w, b = parameter(3, dtype=torch.complex64), parameter(2)
     optimizer = make([w, b], **HYPER)
     recorder = Recorder.torch(optimizer)
-    run(optimizer, recorder, 5)
+    run(optimizer, 5)
     optimizer.state[w]["exp_avg"] *= 0.5
-    run(optimizer, recorder, 2)
+    run(optimizer, 2)
     [entry] = judged(recorder, path).entries
     assert (entry.verdict, recorder.faults) == ("conforms", [])
     assert len(entry.results) == 1
@@ -661,11 +576,11 @@ def test_a_fault_of_the_recorder_leaves_one_step_out(breaks: Any, path: Path) ->
     w = parameter(3)
     optimizer = Tolerant([w], **HYPER)
     recorder = Recorder.torch(optimizer)
-    run(optimizer, recorder, 3)
+    run(optimizer, 3)
     mend = breaks(optimizer, w)
-    run(optimizer, recorder, 1)
+    run(optimizer, 1)
     mend()
-    run(optimizer, recorder, 3)
+    run(optimizer, 3)
     [entry] = judged(recorder, path).entries
     assert entry.verdict == "conforms"
     assert len(recorder.faults) <= 1
@@ -697,12 +612,12 @@ def test_a_step_that_raises_is_not_recorded(path: Path) -> None:
     w = parameter(3)
     optimizer = torch.optim.AdamW([w], **HYPER)
     recorder = Recorder.torch(optimizer)
-    run(optimizer, recorder, 2)
+    run(optimizer, 2)
     optimizer.param_groups[0]["betas"] = None
     with pytest.raises(TypeError):
-        run(optimizer, recorder, 1)
+        run(optimizer, 1)
     optimizer.param_groups[0]["betas"] = (0.75, 0.875)
-    run(optimizer, recorder, 2)
+    run(optimizer, 2)
     assert verdicts(judged(recorder, path)) == ["conforms"]
     assert recorder.steps == 4
 
@@ -710,9 +625,9 @@ def test_a_step_that_raises_is_not_recorded(path: Path) -> None:
 def test_detached_it_records_no_more() -> None:
     w = parameter(3)
     recorder = Recorder.torch(optimizer := torch.optim.AdamW([w]))
-    run(optimizer, recorder, 2)
+    run(optimizer, 2)
     recorder.detach()
-    run(optimizer, recorder, 2)
+    run(optimizer, 2)
     assert recorder.steps == 2
 
 

@@ -1,4 +1,4 @@
-"""`adamcore bench torch:cuda`: offered where there is a device, with a floor and a baseline of its own."""
+"""The steps that are timed on a CUDA device: each waits for its end and knows the memory that it takes."""
 
 from __future__ import annotations
 
@@ -10,14 +10,6 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("numpy")
 
 from adamcore.conformance.bench import contenders, coverage, measure, steps_cuda  # noqa: E402
-
-
-def test_only_where_there_is_a_device(monkeypatch: pytest.MonkeyPatch) -> None:
-    for there in (False, True):
-        monkeypatch.setattr(torch.cuda, "is_available", lambda there=there: there)
-        assert any(contenders.installed("torch:cuda")) == there
-        assert ("torch:cuda" in {each.framework for each in contenders.installed()}) == there
-    assert sum(each.baseline for each in contenders.installed("torch:cuda")) == 1
 
 
 @pytest.fixture
@@ -54,13 +46,6 @@ def test_the_floor_moves_what_a_step_moves(monkeypatch: pytest.MonkeyPatch, on_c
     monkeypatch.setattr(torch, "ones", on_the_cpu)
     steps_cuda.memory_traffic(((5,), (3, 2)))()
     assert made[0].nbytes * 2 == 28 * 11  # read once, written once
-
-
-def test_what_is_not_served_is_asked_of_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(contenders, "is_available", lambda framework: framework == "torch")
-    monkeypatch.setattr(coverage, "is_available", lambda framework: framework == "torch")
-    assert list(coverage.unsupported_examples()) == ["torch"]
-    assert "complex64" in coverage.unsupported_examples()["torch"]
 
 
 @pytest.mark.gpu

@@ -1,4 +1,4 @@
-"""What all adapters share."""
+"""What all adapters share: a run is ended by an exception, and a wrong answer is an error."""
 
 from __future__ import annotations
 
@@ -6,8 +6,47 @@ from typing import Any
 
 import numpy as np
 import pytest
+from candidate_probes import G0, G1, Plain, probe
 
+from adamcore.conformance.candidates import Refusal
+from adamcore.conformance.candidates.array import ArrayCandidate
 from adamcore.conformance.candidates.base import cast
+from adamcore.conformance.types import Step
+
+
+def test_exception_in_a_step_is_part_of_the_run() -> None:
+    class Fragile(Plain):
+        def step(self, grads: list[np.ndarray | None]) -> list[np.ndarray]:
+            if grads[1] is None:
+                raise LookupError("where\nis it?")
+            return super().step(grads)
+
+    run = ArrayCandidate(Fragile, {}).run(probe(Step((G0, G1)), Step((G0, None))), "float32")
+    assert len(run.params) == 1
+    assert run.error == "LookupError: where is it?"
+
+
+def test_wrong_number_of_parameters_is_an_error() -> None:
+    class Loses(Plain):
+        def step(self, grads: list[np.ndarray | None]) -> list[np.ndarray]:
+            return super().step(grads)[:1]
+
+    run = ArrayCandidate(Loses, {}).run(probe(), "float32")
+    assert run.error == "ValueError: the step gave 1 parameters of 2"
+
+
+def test_masks_are_for_our_own_backends() -> None:
+    masked = probe(Step((G0, G1), present=(np.array([True, False]), True)))
+    assert ArrayCandidate(Plain, {}).run(masked, "float32").unsupported == "it has no masks of presence"
+
+
+def test_constructor_that_refuses() -> None:
+    class Refuses(Plain):
+        def __init__(self) -> None:
+            raise ValueError("no")
+
+    with pytest.raises(Refusal, match="ValueError: no"):
+        ArrayCandidate(Refuses, {}).run(probe(), "float32")
 
 
 @pytest.mark.parametrize("layout", ["C", "F", "strided", "readonly"])

@@ -1,4 +1,4 @@
-"""``cmd:`` targets: real drivers in C and Python, and drivers that break every rule of the protocol."""
+"""``cmd:`` targets: real drivers in C and Python, and what a driver may refuse."""
 
 from __future__ import annotations
 
@@ -7,77 +7,27 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import numpy as np
 import pytest
+from drivers import FEW, faulty, run, spoken
 from paths import ROOT
 
 from adamcore.conformance import check
 from adamcore.conformance.candidates.command import CommandCandidate, pack, unpack
-from adamcore.conformance.candidates.driver import ProtocolError
 from adamcore.conformance.errors import UsageError
 from adamcore.conformance.report.report import Entry
-from adamcore.conformance.types import Probe, Run, Step
-from adamcore.conformance.workers.pool import EndEvent, RunEvent, WorkerJob, run_jobs
 
 DRIVERS = ROOT / "examples" / "drivers"
+
+
 SCHEMA = json.loads((ROOT / "conformance" / "schemas" / "protocol-1.json").read_text())
-FEW = (
-    "STEP.1/fingerprint",
-    "DEC.1/coupling",
-    "F1/absent-middle",
-    "DEC.2/lr-changed",
-    "BC.1/t10",
-    "STATE.4/*",
-)
+
+
 PYTHON = f"cmd:{sys.executable} {DRIVERS / 'minimal.py'}"
-
-P, G = np.array([1.0, -2.0]), np.array([0.5, 0.25])
-PROBE = Probe("X.1/x", "", (P,), (Step((G,)), Step((G,))), {"lr": 0.5, "b1": 0.5, "b2": 0.5, "eps": 0.1})
-
-FAULTY = """
-import json, os, sys, time
-def say(text): print(text, flush=True)
-START = {{"protocol": 1, "hyper": ["lr", "b1", "b2", "eps"], "dtypes": ["float32", "float64"], "can": []}}
-P = {{"dtype": "float64", "shape": [2], "bits": "3ff0000000000000 3ff0000000000000"}}
-for line in sys.stdin:
-    message = json.loads(line)
-    seq, cmd = message["seq"], message["cmd"]
-    if cmd == {where!r}:
-        {what}
-    if cmd == "stop":
-        break
-    answer = {{"start": START, "init": {{}}, "step": {{"params": [P]}}}}[cmd]
-    say(json.dumps({{"seq": seq}} | answer))
-"""
-
-
-def faulty(folder: Path, where: str, what: str) -> str:
-    """A driver that does something of its own when it gets one message."""
-    path = folder / "faulty.py"
-    path.write_text(FAULTY.format(where=where, what=what))
-    return f"cmd:{sys.executable} {path}"
-
-
-def run(target: str, timeout: float = 60) -> tuple[list[Run], EndEvent]:
-    *events, last = run_jobs([WorkerJob(target, "float64", [None], [PROBE], [(0, 0)])], timeout, 1)
-    assert isinstance(last, EndEvent)
-    return [event.run for event in events if isinstance(event, RunEvent)], last
-
-
-def spoken(target: str, timeout: float = 8) -> Run:
-    """The same in this process, which is quicker."""
-    candidate = CommandCandidate(target.removeprefix("cmd:"), {}, timeout)
-    try:
-        done = candidate.run(PROBE, "float64")
-        candidate.close()
-    finally:
-        candidate.driver.kill()
-    return done
 
 
 def one(target: str, **options: Any) -> Entry:
@@ -181,81 +131,6 @@ def of(form: str) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("where", "what", "reason"),
-    [
-        ("start", "say('hello')", "answered message 1 (start) with what is no JSON: 'hello'"),
-        ("start", "say('[1, 2]')", "answered message 1 (start) with an array, expected an object"),
-        ("start", "say('{\"seq\": 1, \"protocol\": 2}'); continue", "speaks protocol 2, expected 1"),
-        ("start", "say('{\"seq\": 1, \"error\": \"no licence\"}'); continue", "an error: no licence"),
-        ("start", "START['hyper'] = ['alpha']", "start has 'alpha', expected some of lr"),
-        ("start", "START['hyper'] = 'lr'", "hyper in its answer to start is a string, expected an array"),
-        ("start", "START['dtypes'] = ['bfloat16']", "dtypes in its answer to start has 'bfloat16'"),
-        ("start", "START['can'] = {}", "can in its answer to start is an object, expected an array"),
-        ("start", "START['dialect'] = 7", "dialect in its answer to start is a number, expected a string"),
-        ("start", "START['flushes'] = 1", "flushes in its answer to start is a number, expected a boolean"),
-        ("start", "sys.exit(4)", "exited with status 4"),
-        ("init", "seq = 1", "answered message 2 (init) out of order: seq is 1, expected 2"),
-        ("init", "seq = True", "out of order: seq is true, expected 2"),
-        ("init", "say('{}')", "out of order: seq is null, expected 2"),
-        ("init", "say('\\x00\\xff')", "answered message 2 (init) with what is no JSON"),
-        ("init", "say('['*200000)", "answered message 2 (init) with what is no JSON"),
-        ("init", "say('{\"seq\": 2}')", "{\"seq\": 2}"),  # twice: found at once, or at the next message
-        ("init", "print('{\"seq\": 2, \"o', end='', flush=True); os._exit(0)",
-         "exited with status 0 at message 2 (init), in the middle of a line: '{\"seq\": 2, \"o'"),
-        ("init", "say('{\"seq\": 2, \"o')", "(init) with what is no JSON: '{\"seq\": 2, \"o'"),
-        ("init", "say('x' * (17 << 20))", "with a line of more than 16777216 bytes"),
-        ("init", "os.kill(os.getpid(), 11)", "was killed by signal 11 at message 2 (init)"),
-        ("init", "os.close(1); time.sleep(60)", "closed its output at message 2 (init)"),
-        ("step", "P = 'text'", "parameter 0 in its answer to step is a string, expected an object"),
-        ("step", "P['bits'] = '3ff0000000000000'", "answer to step has 1 words for shape [2]"),
-        ("step", "P['bits'] = '1.0 2.0'", "has a word that is no 64 bits in hexadecimal: '1.0 2.0'"),
-        ("step", "P['bits'] = 'f' * 17 + ' 0'", "has a word that is no 64 bits in hexadecimal"),
-        ("step", "P['bits'] = [1.0, 2.0]", "bits of parameter 0 in its answer to step is an array"),
-        ("step", "P['dtype'] = 'bfloat16'", "the dtype of parameter 0 in its answer to step is 'bfloat16'"),
-        ("step", "P['shape'] = [-2]", "the shape of parameter 0 in its answer to step is [-2]"),
-        ("step", "say(json.dumps({'seq': seq})); continue", "params in its answer to step is null"),
-        ("stop", "time.sleep(60)", "did not end after stop: killed"),
-        ("stop", "sys.exit(1)", "exited with status 1 after stop, expected 0"),
-        ("stop", "say('bye')", "wrote a line that nobody asked for, after stop: 'bye"),
-    ],
-)  # fmt: skip
-def test_broken_protocol_is_broken_and_says_how(tmp_path: Path, where: str, what: str, reason: str) -> None:
-    with pytest.raises(ProtocolError) as caught:
-        spoken(faulty(tmp_path, where, what))
-    assert reason in str(caught.value)
-
-
-def test_broken_driver_is_a_broken_candidate_with_its_last_words(tmp_path: Path) -> None:
-    runs, last = run(faulty(tmp_path, "step", "sys.stderr.write('out of luck'); sys.exit(9)"))
-    assert (last.problem, runs) == ("broken", [])
-    assert last.reason == "exited with status 9 at message 3 (step); it last wrote:\nout of luck"
-
-
-def test_doubled_answer_is_never_taken_for_the_next(tmp_path: Path) -> None:
-    twice = 'say(json.dumps({"seq": seq, "params": [P]}))'
-    with pytest.raises(ProtocolError, match=r"nobody asked for|out of order"):
-        spoken(faulty(tmp_path, "step", twice))
-
-
-@pytest.mark.parametrize("where", ["start", "init", "step"])
-def test_silence_is_ended_in_time(tmp_path: Path, where: str) -> None:
-    start = time.monotonic()
-    number = 1 + ["start", "init", "step"].index(where)
-    with pytest.raises(ProtocolError, match=rf"gave no answer to message {number} \({where}\) within 3 s: k"):
-        spoken(faulty(tmp_path, where, "time.sleep(60)"), timeout=4)
-    assert time.monotonic() - start < 20
-
-
-def test_driver_that_does_not_read_is_ended_in_time(tmp_path: Path) -> None:
-    candidate = CommandCandidate(
-        faulty(tmp_path, "start", "say(json.dumps({'seq': 1} | START)); time.sleep(60)")[4:], {}, 4
-    )
-    large = Probe("X.1/x", "", (np.zeros(200_000),), (), PROBE.hyper)
-    with pytest.raises(ProtocolError, match=r"did not read message 2 \(init\) within 3 s: killed"):
-        candidate.run(large, "float64")
-
-
-@pytest.mark.parametrize(
     ("what", "error"),
     [
         ("say(json.dumps({'seq': seq, 'error': 'no such thing'})); continue", "DriverError: no such thing"),
@@ -304,12 +179,6 @@ def test_refused_by_init_is_broken_where_nothing_is_taken(tmp_path: Path) -> Non
 def test_command_that_can_be_none(target: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         check(target)
-
-
-def test_program_that_is_not_here() -> None:
-    report = check("cmd:/no/such/program", probes=FEW, dtypes=["float32"])
-    assert (report.entries[0].verdict, report.exit_code) == ("unavailable", 2)
-    assert "cannot run /no/such/program: No such file" in report.entries[0].reason
 
 
 def test_set_gives_constants_and_nothing_else(tmp_path: Path) -> None:

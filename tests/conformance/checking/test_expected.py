@@ -37,12 +37,14 @@ def report(*, verdict: str = "deviates") -> Report:
 def expectations(folder: Path, *entries: str) -> Expectations:
     """Entries of one target that expire next year, written as ``key = value; key = value``."""
     text = "".join(
-        "[[expected]]\n" + entry.replace("; ", "\n") + "\n"
+        "[[expected]]\n"
+        + entry.replace("; ", "\n")
+        + "\n"
         + ("" if "target" in entry else 'target = "my:*"\n')
         + ("" if "expires" in entry else "expires = 2027-01-31\n")
         + ("" if "reason" in entry else 'reason = "known"\n')
         for entry in entries
-    )  # fmt: skip
+    )
     path = folder / "expected.toml"
     path.write_text(text)
     return read_expected(path)
@@ -182,8 +184,16 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A real deviation, excused; an entry about a dtype that was not run; one that is too old."""
     (tmp_path / "still.py").write_text(CANDIDATE)
     path = tmp_path / "expected.toml"
-    arguments = ["check", f"{tmp_path / 'still.py'}:Still", "--dtype", "float64",
-                 "--probe", "STEP.1/fingerprint", "--expected", str(path)]  # fmt: skip
+    arguments = [
+        "check",
+        f"{tmp_path / 'still.py'}:Still",
+        "--dtype",
+        "float64",
+        "--probe",
+        "STEP.1/fingerprint",
+        "--expected",
+        str(path),
+    ]
     entry = HEAD.replace("a:b", "*").replace("2027", "2999") + "rule = 'STEP.1'\n"
     path.write_text(entry + entry + "dtype = 'float32'\n")
     assert main(arguments) == 0

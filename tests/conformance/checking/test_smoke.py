@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from paths import ROOT
+from smoke_candidates import CANDIDATE, WRONG, write
 
 from adamcore.conformance.checking.smoke import ChecklistItem, smoke
-from adamcore.conformance.cli import main
 from adamcore.conformance.errors import UsageError
 
 DRIVER = ROOT / "examples" / "drivers" / "minimal.py"
@@ -17,26 +17,6 @@ NAMES = [
     "start", "init", "step", "finite", "direction", "five steps", "repeated", "new lr", "absent", "resumed",
     "stop",
 ]  # fmt: skip
-
-CANDIDATE = """
-import os, time
-import numpy as np
-class Candidate:
-    def init(self, params, hyper):
-        self.p, self.n = params, 0
-    def set_lr(self, lr):
-        pass
-    def step(self, grads):
-        self.n += 1
-        {step}
-        return self.p
-"""
-WRONG = "self.p = [p if g is None else p - 0.01 * g for p, g in zip(self.p, grads)]"  # SGD: no Adam, but fine
-
-
-def write(folder: Path, step: str) -> str:
-    (folder / "candidate.py").write_text(CANDIDATE.format(step=step))
-    return f"{folder / 'candidate.py'}:Candidate"
 
 
 def tried(target: str, timeout: float = 60) -> dict[str, ChecklistItem]:
@@ -111,16 +91,6 @@ def test_dtype_that_is_not_taken_is_skipped_and_none_at_all_is_broken() -> None:
     assert alone.status == "failed"
 
 
-def test_exit_status_and_what_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    fine, broken = write(tmp_path, WRONG), tmp_path / "broken.py"
-    assert main(["smoke", fine, "--dtype", "float32"]) == 0
-    assert "fine: whatever adamcore check finds is in the implementation" in capsys.readouterr().out
-    broken.write_text("1 / 0")
-    assert main(["smoke", f"{broken}:X", "--dtype", "float32"]) == 3
-    assert "ZeroDivisionError" in capsys.readouterr().out
-    assert main(["smoke", "cmd:/no/such", "--dtype", "float32"]) == 2
-    assert "No such file" in capsys.readouterr().out
-    assert main(["smoke", "nonsense"]) == 2
-    assert "unknown target 'nonsense'" in capsys.readouterr().err
+def test_an_own_backend_takes_no_settings() -> None:
     with pytest.raises(UsageError, match="has no meaning"):
         smoke("numpy", settings={"amsgrad": "True"}, dtypes=["float64"])

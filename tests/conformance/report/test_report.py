@@ -1,58 +1,23 @@
-"""The report: its schema, its exit code, its file, its tables."""
+"""The report: its schema, its exit code and its file."""
 
 from __future__ import annotations
 
-import io
 import json
-import math
 import os
 import stat
 from importlib import resources
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import jsonschema
 import pytest
-from rich.console import Console
+from small_report import entry, full
 
 from adamcore import AXES
-from adamcore.conformance.report.report import Entry, Report, Verdict, environment
-from adamcore.conformance.report.terminal import VERDICTS, print_report, worst_text
-from adamcore.conformance.report.text import format_ratio
-from adamcore.conformance.types import Evidence, Finding, Result
+from adamcore.conformance.report.report import Report, Verdict, environment
+from adamcore.conformance.report.terminal import VERDICTS
 
 SCHEMA = json.loads(resources.files("adamcore.conformance").joinpath("schemas/report-1.json").read_text())
-ALL: dict[str, list[Any]] = {axis: list(values) for axis, values in AXES.items()}
-EVIDENCE = Evidence("EPS.1/x", 2, "0[1]", "0x1.8p-1", "0x1.0p-1", math.inf, 3.5)
-RESULTS = [
-    Result("EPS.1/x", "float32", "failed", math.inf, 12.0, EVIDENCE, "parameter 0[1] leaves the bound"),
-    Result("DEC.1/x", "float32", "passed", 0.25, 1.0),
-    Result("F3/mask", "float32", "skipped", reason="it has no masks"),
-    Result("MOM.2/long", "float32", "undecided", 0.5, 2.0, undecided=3),
-    Result("NUM.3/huge", "float32", "failed", 2.0, 9.0, EVIDENCE, "overflows"),
-]
-
-
-def entry(verdict: Verdict, target: str = "torch.optim:Adam", **changes: Any) -> Entry:
-    return Entry(target, "torch.Adam", ALL, verdict, **changes)
-
-
-def full() -> Report:
-    findings = [
-        Finding("epsilon", "EPS.1", "epsilon=outside-corrected", "epsilon=inside-corrected", "error",
-                EVIDENCE, "adamcore check torch.optim:Adam --probe EPS.1/x"),
-        Finding("coefficients", "NUM.4", "coefficients in double", "695 ULP off", "note"),
-    ]  # fmt: skip
-    deviating = entry(
-        "deviates", kind="torch optimizer", device="cpu", identified="apex", findings=findings,
-        results=RESULTS, advisory=frozenset({"NUM.3/huge"}),
-    )  # fmt: skip
-    broken = entry(
-        "broken", "my/adam.py:[bold]Mine", reason="exited with status 3 at probe X.1/0; it last wrote:\nx"
-    )
-    absent = entry("unavailable", "torch:cuda", reason="torch has no device 'cuda'", asked=False)
-    own = [entry("conforms", "numpy", kind="own backend", results=RESULTS[1:4]) for _ in range(3)]
-    return Report([deviating, broken, absent, *own], environment({"numpy": "cpu"}))
 
 
 def test_schema_is_one() -> None:
@@ -113,85 +78,3 @@ def test_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest
     umask = os.umask(0)
     os.umask(umask)
     assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~umask
-
-
-def printed(report: Report, *, terminal: bool = False, width: int = 100) -> str:
-    out = io.StringIO()
-    colours: Any = "standard" if terminal else None
-    print_report(
-        report, Console(file=out, width=width, force_terminal=terminal, color_system=colours, markup=False)
-    )
-    return out.getvalue()
-
-
-def test_tables_read_at_100_columns_without_colours() -> None:
-    text = printed(full())
-    assert "\x1b" not in text
-    assert max(map(len, text.splitlines())) <= 100
-    lines = [" ".join(line.split()) for line in text.splitlines()]
-    assert lines[0] == "candidate verdict mom eps dec frz num pass fail note skip open"
-    assert lines[1] == "torch.optim:Adam deviates .50 ! .25 - 2.0 1 1 1 1 1"
-    assert "torch:cuda unavailable" in lines
-    assert "3 dialects" in lines
-    assert lines[-1] == "1 conforms, 1 deviates, 1 broken, 1 unavailable"
-
-
-def test_tables_have_colours_on_a_terminal() -> None:
-    assert "\x1b[1;31m" in printed(full(), terminal=True)
-
-
-def test_findings_come_with_their_evidence_and_notes_last() -> None:
-    text = printed(full())
-    for part in (
-        "deviation torch.optim:Adam claimed as torch.Adam; it does as apex does",
-        "evidence EPS.1/x, step 2, parameter 0[1]",
-        "got 0x1.8p-1 (0.75)",
-        "error inf ULP; the bound is 3.5 ULP",
-        "again adamcore check torch.optim:Adam --probe EPS.1/x",
-        "broken my/adam.py:[bold]Mine exited with status 3",
-    ):
-        assert part in " ".join(text.split()), part
-    assert text.index("deviation") < text.index("note  torch.optim:Adam")
-
-
-def test_dialects_that_fail_alike_are_told_once() -> None:
-    names = [f"dialect{k}" for k in range(40)]
-    findings = {
-        name: [Finding("clock", f"F{k % 8}", "x", "y", evidence=EVIDENCE, repro=f"--dialect {name}")]
-        for k, name in enumerate(names)
-    }
-    entries = [
-        Entry("numpy", name, ALL, "deviates", findings=findings[name], results=RESULTS) for name in names
-    ]
-    text = " ".join(printed(Report(entries, {})).split())
-    assert text.count("deviation numpy") == 5
-    assert "deviation numpy claimed as dialect0, dialect8, dialect16 and 2 more clock (F0)" in text
-    assert "numpy claimed as dialect5, dialect13, dialect21 and 12 more: see the report (--json)" in text
-
-
-def test_ratio_takes_four_characters_at_most() -> None:
-    for x in (
-        0,
-        1e-9,
-        0.005,
-        0.5,
-        0.994,
-        0.996,
-        1.04,
-        9.96,
-        99.4,
-        999.4,
-        1e3,
-        1e10,
-        1e100,
-        1e300,
-        math.inf,
-        math.nan,
-    ):
-        assert 1 <= len(format_ratio(x)) <= 5, x
-    assert format_ratio(0.9951) == "1.0"
-
-
-def test_cell_says_when_all_were_skipped() -> None:
-    assert worst_text(RESULTS[2:3], entry("conforms")).plain == "-"
-    assert worst_text([], entry("conforms")).plain == ""

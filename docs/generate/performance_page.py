@@ -1,6 +1,7 @@
-"""docs/performance.md, written from performance.in.md and the stored runs in docs/results/.
+"""docs/performance.md, from the template performance.in.md and the stored runs in docs/results/.
 
-``python benchmarks/page.py`` writes the page; with ``--check`` it exits 1 if the page is another.
+``python docs/generate/performance_page.py`` writes the page and its plot.  With ``--check`` it writes
+nothing and exits with 1 if the page or the plot would change.
 """
 
 from __future__ import annotations
@@ -12,14 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from adamcore.conformance.bench import plot, results
-from adamcore.conformance.bench import text as show
+from adamcore.conformance.bench import text as bench_text
 
-ROOT = Path(__file__).resolve().parents[1]
-FRAME = ROOT / "benchmarks" / "performance.in.md"
-PAGE, DRAWING = ROOT / "docs" / "performance.md", ROOT / "docs" / "performance.svg"
-RUN, DRIFT = ROOT / "docs" / "results" / "bench-cpu.json", ROOT / "docs" / "results" / "drift.json"
+HERE = Path(__file__).resolve().parent
+DOCS = HERE.parent
+TEMPLATE = HERE / "performance.in.md"
+PAGE, PLOT = DOCS / "performance.md", DOCS / "performance.svg"
+RUN, DRIFT = DOCS / "results" / "bench-cpu.json", DOCS / "results" / "drift.json"
 
-#: (what, framework, work, contender, figure, must, aim)
+#: (description, framework, workload, contender, figure, must, aim); "" repeats the description above
 TARGETS = (
     ("NumPy without [fast], to the usual", "numpy", "1M", "adamcore without [fast]", "ratio", 0.3, 0.22),
     ("", "numpy", "16M", "adamcore without [fast]", "ratio", 0.3, 0.22),
@@ -43,19 +45,21 @@ TARGETS = (
 def main() -> int:
     text, drawing = page(), plot.svg(results.load(RUN))
     if "--check" in sys.argv:
-        return int(PAGE.read_text(encoding="utf-8") != text or DRAWING.read_text(encoding="utf-8") != drawing)
+        return int(PAGE.read_text(encoding="utf-8") != text or PLOT.read_text(encoding="utf-8") != drawing)
     PAGE.write_text(text, encoding="utf-8")
-    DRAWING.write_text(drawing, encoding="utf-8")
+    PLOT.write_text(drawing, encoding="utf-8")
     return 0
 
 
 def page() -> str:
     run, drift = results.load(RUN), json.loads(DRIFT.read_text(encoding="utf-8"))
-    text = FRAME.read_text(encoding="utf-8")
+    text = TEMPLATE.read_text(encoding="utf-8")
     for name, lines in {
-        "reached": reached(run), "timings": timings(run),
-        "left_out": left_out(run), "exactness": exactness(drift),
-    }.items():  # fmt: skip
+        "reached": reached(run),
+        "timings": timings(run),
+        "left_out": left_out(run),
+        "exactness": exactness(drift),
+    }.items():
         text = text.replace("{" + name + "}", "\n".join(lines))
     return text.rstrip() + "\n"
 
@@ -81,18 +85,18 @@ def reached(run: dict[str, Any]) -> Iterable[str]:
 
 
 def timings(run: dict[str, Any]) -> Iterable[str]:
-    environment, about = show.environment_text(run), sentence(show.ABOUT)
+    environment, about = bench_text.environment_text(run), sentence(bench_text.ABOUT)
     yield f"## The run\n\n{environment}.\n\n![ratios](performance.svg)\n\n{about}\n"
-    for title, rows in show.tables(run):
+    for title, rows in bench_text.tables(run):
         yield f"### {title}\n"
-        used = [k for k in range(len(show.HEAD)) if k == 0 or any(row[k] for row in rows)]
-        yield table([show.HEAD[k] for k in used], [[row[k] for k in used] for row in rows])
+        used = [k for k in range(len(bench_text.HEAD)) if k == 0 or any(row[k] for row in rows)]
+        yield table([bench_text.HEAD[k] for k in used], [[row[k] for k in used] for row in rows])
 
 
 def left_out(run: dict[str, Any]) -> Iterable[str]:
     yield "## What the fast paths do not serve\n"
     yield "In these cases the backend runs the definition, operation by operation.\n"
-    yield "\n".join(f"- {line}" for line in show.unsupported_lines(run)) + "\n"
+    yield "\n".join(f"- {line}" for line in bench_text.unsupported_lines(run)) + "\n"
 
 
 def exactness(drift: dict[str, Any]) -> Iterable[str]:

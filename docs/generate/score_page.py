@@ -1,12 +1,23 @@
-"""docs/score.md: how many wrong Adams the suite kills and names, how many right ones it fails."""
+"""docs/score.md: how many wrong Adams the suite finds and names, and how many right ones it fails.
+
+``python docs/generate/score_page.py`` writes the page.  With words as arguments it prints the Adams whose
+target has one of them and writes nothing.
+"""
 
 from __future__ import annotations
 
 import math
+import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
-from score import Score
+DOCS = Path(__file__).resolve().parents[1]
+for folder in ("support", "corpus"):
+    sys.path.insert(0, str(DOCS.parent / "tests" / folder))
+
+from register import ITEMS  # noqa: E402 - found by the lines above
+from score import Score, load, run  # noqa: E402
 
 HEAD = """# The suite's score
 
@@ -59,10 +70,12 @@ def summary(of: dict[str, list[Score]], clean: Sequence[Score]) -> str:
         ("right area named first", share(named, len(wrong))),
         ("right and equivalent Adams", f"{len(of['right'])} and {len(of['equivalent'])}"),
         ("false alarms", str(sum(s.verdict != "conforms" for s in clean))),
-        ("no Adam: killed, and identified as none",
-         f"{sum(s.killed for s in other)} and {sum(not s.identified for s in other)} of {len(other)}"),
+        (
+            "no Adam: killed, and identified as none",
+            f"{sum(s.killed for s in other)} and {sum(not s.identified for s in other)} of {len(other)}",
+        ),
         ("claims held to", str(len({(s.item.claim, str(s.item.options)) for s in [*wrong, *clean, *other]}))),
-    ]  # fmt: skip
+    ]
     return table(("", ""), rows)
 
 
@@ -104,13 +117,20 @@ def edge(wrong: Sequence[Score], clean: Sequence[Score]) -> str:
 def wrong_table(scores: Sequence[Score]) -> str:
     rows = [
         (
-            code(s), s.item.about, claim(s), " or ".join(s.item.areas), s.item.rule,
+            code(s),
+            s.item.about,
+            claim(s),
+            " or ".join(s.item.areas),
+            s.item.rule,
             "killed" if s.killed else f"**{s.verdict}**",
             (s.area if s.named else f"**{s.area or 'nothing'}**") + f" {s.rule}".rstrip(),
-            digits(s.worst32), digits(s.worst64), s.probe, s.item.like,
+            digits(s.worst32),
+            digits(s.worst64),
+            s.probe,
+            s.item.like,
         )
         for s in scores
-    ]  # fmt: skip
+    ]
     return table(
         (
             "Adam",
@@ -145,11 +165,16 @@ def equivalent_table(scores: Sequence[Score]) -> str:
 def other_table(scores: Sequence[Score]) -> str:
     rows = [
         (
-            code(s), s.item.about, s.item.like, claim(s), "killed" if s.killed else f"**{s.verdict}**",
-            "**an Adam**" if s.identified else "none", digits(s.worst),
+            code(s),
+            s.item.about,
+            s.item.like,
+            claim(s),
+            "killed" if s.killed else f"**{s.verdict}**",
+            "**an Adam**" if s.identified else "none",
+            digits(s.worst),
         )
         for s in scores
-    ]  # fmt: skip
+    ]
     return table(("optimizer", "what it does", "after", "claim", "", "identified", "margin"), rows)
 
 
@@ -191,3 +216,26 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return (
         "\n".join("| " + " | ".join(str(c).replace("|", "\\|") for c in row) + " |" for row in lines) + "\n"
     )
+
+
+def main(words: Sequence[str]) -> None:
+    """Score what matches the words and print it, or all and write docs/score.md."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    load()
+    chosen = [item for target, item in ITEMS.items() if not words or any(word in target for word in words)]
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    scores = []
+    with Progress(*columns) as progress:
+        task = progress.add_task("scoring", total=len(chosen))
+        for score in run(chosen):
+            scores.append(score)
+            progress.advance(task)
+            if words or not score.good:
+                progress.console.print(line(score), markup=False, highlight=False, soft_wrap=True)
+    if not words:
+        (DOCS / "score.md").write_text(page(scores), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

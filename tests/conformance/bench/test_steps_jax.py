@@ -1,0 +1,38 @@
+"""The steps that are timed in JAX, and what is counted in a compiled program."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("jax")
+pytest.importorskip("optax")
+
+from adamcore.conformance.bench import steps_jax
+
+PROGRAM = """
+HloModule jit_step
+%body { ROOT %x = f32[8]{0} fusion(%a), kind=kLoop }
+ENTRY %main {
+  %p = f32[8]{0} parameter(0)
+  %t = s32[] fusion(%p), kind=kLoop
+  %a = f32[8]{0} fusion(%p), kind=kLoop
+  %b = (f32[8]{0}, f32[8]{0}) custom-call(%a), custom_call_target="adamcore"
+}
+"""
+
+
+def test_passes_are_fusions_and_custom_calls_over_arrays() -> None:
+    assert steps_jax.count_passes(PROGRAM) == 2
+
+
+def test_a_step_under_jit_compiles_once_and_knows_its_traffic() -> None:
+    step = steps_jax.optax_jit(((64,),))
+    step()
+    step()
+    assert step.compilations() == 1  # type: ignore[attr-defined]
+    assert step.bytes >= 28 * 64  # type: ignore[attr-defined]
+    assert step.passes >= 1  # type: ignore[attr-defined]
+
+
+def test_all_parameters_are_one_vector() -> None:
+    assert steps_jax.flat(((3, 2), (5,)), 0).shape == (11,)

@@ -1,0 +1,69 @@
+"""The constructor argument of each hyperparameter, and what --set changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from candidate_probes import HYPER
+
+from adamcore.conformance.candidates import effective_hyper
+from adamcore.conformance.candidates.arguments import map_arguments
+from adamcore.conformance.errors import CandidateError
+
+
+@pytest.mark.parametrize(
+    ("constructor", "call"),
+    [
+        (
+            lambda params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0: None,
+            {"lr": 0.5, "betas": (0.5, 0.75), "eps": 0.25, "weight_decay": 0.125},
+        ),
+        (
+            lambda params, learning_rate=1e-3, beta_1=0.9, beta_2=0.999, epsilon=1e-7: None,
+            {"learning_rate": 0.5, "beta_1": 0.5, "beta_2": 0.75, "epsilon": 0.25},
+        ),
+        (
+            lambda params, lr, b1=0.9, b2=0.999, e=1e-6, weight_decay_rate=0.01: None,
+            {"lr": 0.5, "b1": 0.5, "b2": 0.75, "e": 0.25, "weight_decay_rate": 0.125},
+        ),
+        (
+            lambda params, alpha, beta1, beta2, eps, eps_root: None,
+            {"alpha": 0.5, "beta1": 0.5, "beta2": 0.75, "eps": 0.25, "eps_root": 0.5},
+        ),
+    ],
+)
+def test_known_spellings(constructor: Any, call: Mapping[str, object]) -> None:
+    assert map_arguments(constructor, {}, positional=1).call(HYPER) == call
+
+
+def noise(lr: float, betas: Any, noise_factor: float, amsgrad: bool = False) -> None: ...
+
+
+def test_set_names_arguments_and_gives_values() -> None:
+    found = map_arguments(noise, {"noise_factor": "@eps", "amsgrad": "True", "lr": "0.125"})
+    assert found.fixed == {"lr": 0.125}
+    assert set(found.lacks) == {"weight_decay", "eps_root", "momentum_decay"}
+    hyper = effective_hyper(HYPER, found.lacks, found.fixed)
+    assert hyper == {"lr": 0.125, "b1": 0.5, "b2": 0.75, "eps": 0.25}
+    wanted = {"lr": 0.125, "betas": (0.5, 0.75), "noise_factor": 0.25, "amsgrad": True}
+    assert found.call(hyper) == wanted
+
+
+def test_set_gives_a_constant_of_the_implementation() -> None:
+    def without_eps(lr: float, betas: Any) -> None: ...
+
+    with pytest.raises(
+        CandidateError, match=r"no argument for eps found among betas, lr: .* --set ARGUMENT=@eps"
+    ):
+        map_arguments(without_eps, {})
+    assert map_arguments(without_eps, {"eps": "1e-8"}).fixed == {"eps": 1e-8}
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"), [({"gamma": "1"}, "no such argument"), ({"lr": "@x"}, "@b1")]
+)
+def test_set_refuses_what_is_not_there(settings: dict[str, str], message: str) -> None:
+    with pytest.raises(CandidateError, match=message):
+        map_arguments(noise, {"noise_factor": "@eps"} | settings)

@@ -1,0 +1,60 @@
+"""Array candidates get what they ask for."""
+
+from __future__ import annotations
+
+import numpy as np
+from candidate_probes import G0, G1, HYPER, P1, Plain, probe
+
+from adamcore import Adam
+from adamcore.conformance.candidates.array import ArrayCandidate
+from adamcore.conformance.types import Step
+
+
+def test_array_candidate_gets_what_it_takes() -> None:
+    class More(Plain):
+        hyper = ("lr", "b1", "b2", "eps", "weight_decay", "eps_root")
+
+    assert ArrayCandidate(Plain, {}).info.lacks == ("weight_decay", "eps_root", "momentum_decay")
+    assert ArrayCandidate(More, {}).info.lacks == ("momentum_decay",)
+    run = ArrayCandidate(Plain, {}).run(probe(), "float64")
+    np.testing.assert_array_equal(run.params[1][1], P1 - G1)
+
+
+def test_array_candidate_without_set_lr_is_not_asked_to_change_it() -> None:
+    changing = probe(Step((G0, G1), lr=0.25))
+    assert ArrayCandidate(Plain, {}).run(changing, "float32").unsupported
+
+    class Settable(Plain):
+        def set_lr(self, lr: float) -> None:
+            self.h["lr"] = lr
+
+    run = ArrayCandidate(Settable, {}).run(changing, "float32")
+    np.testing.assert_array_equal(run.params[0][1], P1 - 0.25 * G1)
+
+
+def test_array_candidate_is_seen_writing_to_a_gradient() -> None:
+    class Writer(Plain):
+        def step(self, grads: list[np.ndarray | None]) -> list[np.ndarray]:
+            after = super().step(grads)
+            if grads[0] is not None:
+                grads[0] *= 0
+            return after
+
+    assert ArrayCandidate(Writer, {}).run(probe(), "float32").written[0] == "gradient 0 in step 1"
+
+
+def test_a_rare_hyperparameter_is_handed_over_to_who_asks_for_it() -> None:
+    class Asks:
+        hyper = ("lr", "b1", "b2", "eps", "momentum_decay")
+
+        def init(self, params: list[np.ndarray], hyper: dict[str, float]) -> None:
+            self.params, self.seen = params, hyper
+            assert hyper["momentum_decay"] == Adam().momentum_decay
+            assert "eps_root" not in hyper
+
+        def step(self, grads: list[np.ndarray | None]) -> list[np.ndarray]:
+            return [p.copy() for p in self.params]
+
+    plain = {name: value for name, value in HYPER.items() if name != "eps_root"}
+    done = ArrayCandidate(Asks, {}).run(probe(hyper=plain), "float64")
+    assert (done.error, done.unsupported) == (None, None)

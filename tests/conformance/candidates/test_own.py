@@ -1,0 +1,39 @@
+"""adamcore's own backends run a claim."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from candidate_probes import G0, G1, probe
+
+from adamcore import Adam
+from adamcore.conformance.candidates import load_candidates
+from adamcore.conformance.candidates.base import same_bits
+from adamcore.conformance.errors import CandidateError
+from adamcore.conformance.types import Step
+
+
+@pytest.mark.parametrize(
+    "target", ["numpy", "torch", "jax", "jax:jit", "jax:native", "array:array_api_strict", "array:dask.array"]
+)
+def test_own_backends_run_a_claim(target: str) -> None:
+    pytest.importorskip(target.partition(":")[2] if target.startswith("array") else target.partition(":")[0])
+    masked = Step((np.array([0.25, np.nan]), G1), present=(np.array([True, False]), True))
+    steps = (Step((G0, G1)), Step((None, G1), lr=0.25), masked)
+    claims: list[Adam | None] = [Adam(decay="decoupled"), Adam(amsgrad="uncorrected")]
+    for candidate, claim in zip(load_candidates(target, claims, {}, None), claims, strict=True):
+        run = candidate.run(probe(*steps), "float32")
+        assert run.error is None
+        assert run.written == []
+        [same] = load_candidates("numpy", [claim], {}, None)
+        for after, wanted in zip(run.params, same.run(probe(*steps), "float32").params, strict=True):
+            for got, want in zip(after, wanted, strict=True):
+                assert got.dtype == np.float32
+                np.testing.assert_allclose(got, want, rtol=2e-6)
+        assert same_bits(run.params[1][0], run.params[0][0])
+        assert same_bits(run.params[2][0][1], run.params[1][0][1])
+
+
+def test_own_backend_takes_no_settings() -> None:
+    with pytest.raises(CandidateError, match="--set has no meaning for numpy"):
+        load_candidates("numpy", [None], {"foreach": "True"}, None)

@@ -1,0 +1,25 @@
+"""`adamcore bench`: a short run, its file and its plot."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from adamcore.conformance.cli import main
+
+
+def test_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target, plot = tmp_path / "run.json", tmp_path / "run.svg"
+    arguments = ["bench", "numpy", "--work", "100", "--budget", "0.1"]
+    assert main([*arguments, "--json", str(target), "--plot", str(plot)]) == 0
+    run = json.loads(target.read_text(encoding="utf-8"))
+    assert run["schema"] == "adamcore-bench/1"
+    rows = {row["name"]: row for row in run["rows"]}
+    assert rows["usual, whole arrays"]["ratio"] == 1.0
+    assert rows["adamcore"]["seconds"] > 0
+    assert set(run["environment"]["packages"]) >= {"adamcore", "numpy"}
+    assert "complex64" in run["unserved"]["numpy"]
+    assert plot.read_text(encoding="utf-8").startswith("<svg")
+    assert "not served, numpy: " in capsys.readouterr().out

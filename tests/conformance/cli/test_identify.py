@@ -1,0 +1,43 @@
+"""`adamcore identify`: the answer in a line, the axes in a table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from adamcore import AXES
+from adamcore.conformance.cli import main
+from adamcore.conformance.cli.identify import answer
+from adamcore.conformance.report.report import Entry
+
+ALL: dict[str, list[Any]] = {axis: list(values) for axis, values in AXES.items()}
+NONE: dict[str, list[Any]] = {axis: [] for axis in AXES}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (
+            {"identified": "torch.AdamW", "sureness": 40.0},
+            "does as torch.AdamW does; the next best is 40 bounds",
+        ),
+        ({}, "is an Adam that no dialect of the table describes"),
+        ({"fault": "eps is missing"}, "is an Adam with a fault: eps is missing"),
+        ({"axes": NONE}, "is none of the Adams known here"),
+        ({"verdict": "broken", "reason": "exited with status 3"}, "is broken: exited with status 3"),
+    ],
+)
+def test_the_answer(changes: dict[str, Any], words: str) -> None:
+    entry = Entry(**{"target": "m:A", "claimed": "paper", "axes": ALL, **changes})
+    assert answer(entry).startswith(words)
+
+
+def test_a_target_is_needed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["identify"]) == 2
+    assert "give a TARGET" in capsys.readouterr().err
+
+
+def test_a_target_that_is_not_here_is_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["identify", "no_such_module:Adam", "--probe", "STEP.1/fingerprint"]) == 2
+    assert "is unavailable: no_such_module is not installed" in capsys.readouterr().out

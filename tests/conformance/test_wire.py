@@ -1,0 +1,37 @@
+"""Probes and runs as JSON: they arrive bit for bit."""
+
+from __future__ import annotations
+
+import numpy as np
+from worker_runs import G, P
+
+from adamcore.conformance.types import Probe, Run, Step
+from adamcore.conformance.wire import pack_array, pack_probe, pack_run, unpack_array, unpack_probe, unpack_run
+
+
+def test_arrays_survive_the_wire() -> None:
+    nan = np.array([0x7FF8000000000123], dtype="uint64").view("float64")
+    for array in (
+        nan,
+        np.asarray([1, -0.0, np.inf], np.float32),
+        np.array(1 + 2j),
+        np.zeros((0, 3)),
+        np.array([True, False]),
+    ):
+        back = unpack_array(pack_array(array))
+        assert back.dtype == array.dtype
+        assert back.shape == array.shape
+        assert back.tobytes() == array.tobytes()
+        assert back.flags.writeable
+
+
+def test_probes_and_runs_survive_the_wire() -> None:
+    steps = (Step((G, None), lr=0.25), Step((G, G), present=(True, np.array([True, False]))))
+    probe = unpack_probe(pack_probe(Probe("X.1/x", "", (P, P), steps, {"lr": 1.0})))
+    assert probe.steps[0].grads[1] is None
+    assert probe.steps[0].lr == 0.25
+    assert probe.steps[1].present is not None
+    np.testing.assert_array_equal(probe.steps[1].present[1], [True, False])
+    run_ = unpack_run(pack_run(Run([[P]], error="Error: x", written=["gradient 0 in step 1"])))
+    assert (run_.error, run_.unsupported, run_.written) == ("Error: x", None, ["gradient 0 in step 1"])
+    np.testing.assert_array_equal(run_.params[0][0], P)

@@ -1,0 +1,89 @@
+"""assert_conforms, of targets by name and of objects."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from plugin_project import ADAM
+
+from adamcore.conformance import assert_conforms
+from adamcore.conformance.errors import ConformanceError, UsageError
+from adamcore.conformance.testing.asserting import importable_target
+from adamcore.errors import AdamcoreError
+
+pytest_plugins = ["pytester"]
+
+
+class Still:
+    """An Adam that stands still; here, so that another process can import it from this file or not."""
+
+    def init(self, params: list[np.ndarray], hyper: dict[str, float]) -> None:
+        self.p = params
+
+    def step(self, grads: list[np.ndarray | None]) -> list[np.ndarray]:
+        return self.p
+
+
+FAST: Any = {"probes": ["STEP.1/fingerprint"], "dtypes": ["float32"]}
+
+
+def test_assert_conforms_raises_with_the_findings() -> None:
+    """Of a class that only this test has."""
+
+    class Sitting(Still):
+        pass
+
+    assert importable_target(Sitting) is None
+    with pytest.raises(ConformanceError) as caught:
+        assert_conforms(Sitting, **FAST)
+    assert isinstance(caught.value, AssertionError)
+    assert isinstance(caught.value, AdamcoreError)
+    message = str(caught.value)
+    assert message.splitlines()[0].endswith(":Sitting deviates from paper")
+    assert "probe STEP.1/fingerprint, step 1, parameter 0[]" in message
+    assert message.endswith("1 of 1 probes failed")
+
+
+def test_assert_conforms_of_a_torch_optimizer() -> None:
+    torch = pytest.importorskip("torch")
+
+    Mine = type("Mine", (torch.optim.AdamW,), {})
+    report = assert_conforms(Mine, "torch.AdamW", **FAST)
+    assert report.entries[0].verdict == "conforms"
+    with pytest.raises(ConformanceError, match=r"deviates from torch\.Adam"):
+        assert_conforms(Mine, "torch.Adam", **FAST)
+
+
+def test_assert_conforms_of_an_optax_factory() -> None:
+    optax = pytest.importorskip("optax")
+
+    def mine(learning_rate: float, b1: float, b2: float, eps: float) -> Any:
+        return optax.adam(learning_rate, b1, b2, eps)
+
+    report = assert_conforms(mine, "optax.adam", **FAST | {"dtypes": ["float32", "float64"]})
+    assert [r.status for r in report.entries[0].results] == ["passed", "passed"]
+
+
+def test_object_that_another_process_can_import_runs_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "far_adam.py").write_text(ADAM.replace("class Exits", "class Mine"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    import far_adam  # type: ignore[import-not-found]
+
+    assert importable_target(far_adam.Right) == "far_adam:Right"
+    assert importable_target(far_adam.Right()) is None
+    with pytest.raises(ConformanceError, match="far_adam:Mine is broken: exited with status 3"):
+        assert_conforms(far_adam.Mine, **FAST)  # os._exit: in this process it would end the tests
+
+
+def test_assert_conforms_by_name() -> None:
+    assert assert_conforms("numpy", "paper", **FAST).exit_code == 0
+    with pytest.raises(ConformanceError, match="no_such:Adam is unavailable: no_such is not installed"):
+        assert_conforms("no_such:Adam", **FAST)
+    with pytest.raises(UsageError, match="unknown target"):
+        assert_conforms("nunpy", **FAST)
