@@ -68,6 +68,11 @@ class Recorder:
         return self._log.steps
 
     @property
+    def tensors(self) -> dict[str, Tensor]:
+        """The arrays of the file so far."""
+        return self._log.arrays()
+
+    @property
     def faults(self) -> list[str]:
         """What went wrong in the recorder, a line each."""
         return list(self._log.faults)
@@ -147,7 +152,7 @@ class Recorder:
         Raises:
             OSError: the folder is not there or cannot be written to.
         """
-        tensors: dict[str, Tensor] = self._log.arrays()
+        tensors = self.tensors
         text = as_json(self._log.run(self.by))
         metadata = {"adamcore": text, "sha256": digest(tensors, text)}
         write_whole(path, encode(tensors, metadata, separators=(",", ":")))
