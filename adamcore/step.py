@@ -13,7 +13,7 @@ from adamcore.errors import GradientError, MissingGradientError, StateError
 from adamcore.presence import Participation, presence
 from adamcore.protocol import Job, LeafDtypes, StepRecord
 from adamcore.registry import PLAIN, backend_for, first, owner
-from adamcore.state import AdamState
+from adamcore.state import AdamState, check_state
 from adamcore.step_cache import cache_of
 from adamcore.trees import ParamTree
 from adamcore.types import Array, Tree
@@ -186,6 +186,7 @@ def select(ticker: Ticker, flag: Array | None, tick: Tick, t: Any, product: Any)
 
 def check_parts(adam: AdamConfig, state: AdamState) -> None:
     """Raise unless the state holds what the axes ask for, and nothing besides."""
+    check_state(state)
     wants = {
         "v_max": ("amsgrad", adam.amsgrad != "none"),
         "mu_product": ("nesterov", adam.nesterov == "dozat"),
