@@ -64,11 +64,10 @@ class Ticker:
             c = self.on_host(after, mu)
             if c is not None:
                 return Tick(self.stored(after, t), self.stored(c.mu_product, mu_product), c)
-        quick = None if self.given or callable(self.lr) else self.backend.tick_on_device(
-            self.adam, t, mu_product, self.read_lr(self.lr), like
-        )  # fmt: skip
-        if quick is not None:
-            return Tick(*quick)
+        if not self.given and not callable(self.lr):
+            ticked = self.backend.tick_on_device(self.adam, t, mu_product, self.read_lr(self.lr), like)
+            if ticked is not None:
+                return Tick(*ticked)
         n = self.backend.numbers(like)
         if isinstance(t, numbers.Integral):
             after = min(int(t) + 1, MAX_CLOCK)

@@ -15,6 +15,7 @@ import weakref
 from array import array
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import chain, compress
 from operator import add
 from typing import Any
@@ -70,10 +71,11 @@ class StepCache(list[CachedStep]):
 
 def cache_of(adam: AdamConfig) -> StepCache:
     """Return the cached steps of this very object, an attribute that it gets at the first call."""
-    kept = adam.__dict__
-    if CACHE not in kept:
-        kept[CACHE] = StepCache()
-    cache: StepCache = kept[CACHE]
+    attributes = adam.__dict__
+    try:
+        cache: StepCache = attributes[CACHE]
+    except KeyError:
+        cache = attributes[CACHE] = StepCache()
     return cache
 
 
@@ -186,37 +188,39 @@ class InPlaceStep:
         matched = self.match(params, grads, state)
         if matched is None:
             return None
+        adam, backend, known = self.adam, self.backend, self.formula
         now = self.now
-        first = now[0]
-        alike = now.count(first) == len(now) and (self.whole or len(now) == 1)
+        first, together = now[0], self.whole or len(now) == 1
+        alike = together and now.count(first) == len(now)
         if alike:
-            coefficients: list[Any] = [self.coefficients(first, lr)]
+            if not 0 <= first < MAX_CLOCK:
+                return None
+            coefficients: list[Any] = [coefficients_at(known, adam, backend, first + 1, lr)]
         else:
-            clocks = now if self.whole or len(now) == 1 else list(compress(now, self.present))
-            known = {t: self.coefficients(t, lr) for t in set(clocks)}
-            coefficients = [known[t] for t in clocks]
+            clocks = now if together else list(compress(now, self.present))
+            if min(clocks) < 0 or max(clocks) >= MAX_CLOCK:
+                return None
+            rows = {t: coefficients_at(known, adam, backend, t + 1, lr) for t in set(clocks)}
+            coefficients = [rows[t] for t in clocks]
         for c in coefficients:
             if c is None or (c.keep_p is None) is self.keeps:
                 return None  # the host can't know them, or they are for another program
-        run = self.column_step.bind(matched[0], coefficients)
-        if run is None:
+        step = self.column_step.bind(matched[0], coefficients)
+        if step is None:
             return None
+        return partial(self.run, step, first if alike else None, params, state)
 
-        def step() -> tuple[Tree, AdamState]:
-            run()
-            if alike:
-                now[:] = array("i", (first + 1,)) * len(now)
-            else:
-                now[:] = array("i", map(add, now, self.present))
-            return params, state
-
-        return step
-
-    def coefficients(self, t: int, lr: Any) -> Coefficients | None:
-        """Return the coefficients of the update after the ``t``-th; None if the host can't know them."""
-        if not 0 <= t < MAX_CLOCK:
-            return None
-        return coefficients_at(self.formula, self.adam, self.backend, t + 1, lr)
+    def run(
+        self, step: Callable[[], None], first: int | None, params: Tree, state: AdamState
+    ) -> tuple[Tree, AdamState]:
+        """Make the step and tick the clocks, which are all ``first`` unless that is None."""
+        step()
+        now = self.now
+        if first is None:
+            now[:] = array("i", map(add, now, self.present))
+        else:
+            now[:] = array("i", (first + 1,)) * len(now)
+        return params, state
 
 
 class DeviceClockInPlaceStep(InPlaceStep):

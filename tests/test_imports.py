@@ -10,10 +10,11 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
-from import_graph import imports, modules, name_of, sources
+from import_graph import arrows, circle, imports, modules, name_of, sources
 from paths import ROOT
 
 FRAMEWORKS = {
@@ -30,6 +31,7 @@ FRAMEWORKS = {
     "triton",
 }
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
+HEAD = "| package | may import |"
 
 
 def within(name: str, *packages: str) -> bool:
@@ -108,6 +110,27 @@ def test_all_is_right_both_ways(path: Path) -> None:
     }
     shown |= {n.name for n in tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef)}
     assert {name for name in shown if not name.startswith("_")} <= set(exported)
+
+
+def allowed() -> set[tuple[str, str]]:
+    """Return the arrows of docs/architecture.md: the table under `| package | may import |`."""
+    lines = ARCHITECTURE.read_text(encoding="utf-8").splitlines()
+    rows = takewhile(lambda line: line.startswith("|"), lines[lines.index(HEAD) + 2 :])
+    cells = [[re.findall(r"`([^`]+)`", cell) for cell in row.split("|")[1:3]] for row in rows]
+    return {(source, target) for [source], targets in cells for target in targets}
+
+
+def test_sub_packages_import_each_other_in_no_circle() -> None:
+    assert circle(set(arrows())) == []
+
+
+def test_every_arrow_stands_in_the_table() -> None:
+    table = allowed()
+    assert {pair: files for pair, files in arrows().items() if pair not in table} == {}
+
+
+def test_every_arrow_of_the_table_is_used() -> None:
+    assert allowed() - set(arrows()) == set()
 
 
 def test_architecture_names_every_module() -> None:

@@ -1,1 +1,1 @@
-"""Files: the safetensors container, and writing a file whole or not at all."""
+"""Reading and writing files: the safetensors format, and atomic writes."""

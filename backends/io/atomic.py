@@ -1,4 +1,4 @@
-"""Files written whole or not at all."""
+"""Files that are written whole or not at all."""
 
 from __future__ import annotations
 
@@ -9,10 +9,23 @@ from pathlib import Path
 
 
 def write_whole(path: str | os.PathLike[str], parts: Iterable[bytes | memoryview]) -> None:
-    """Write beside the destination, then rename: it is never half there, and untouched by a failure.
+    """Write a file beside its destination, then rename it.
+
+    So the destination never has half of the content, and an error leaves it as it was.
+
+    Args:
+        path: the destination.
+        parts: the content, in pieces.
 
     Raises:
-        OSError: it can't be written.
+        OSError: the file cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_whole(f"{folder}/file", [b"one, ", b"two"])
+        ...     Path(folder, "file").read_bytes()
+        b'one, two'
     """
     target = Path(path)
     beside = target.parent / f".{target.name}.{secrets.token_hex(4)}"

@@ -1,7 +1,7 @@
-"""The safetensors format: arrays by name, and text about them, read with every length checked.
+"""The safetensors format: named arrays and metadata.  Every length is checked on reading.
 
-Eight bytes of header length, a JSON header, the bytes of the arrays.  Saved states and recordings are
-such files, each with an error type of its own.
+A file is eight bytes with the length of the header, a JSON header, and the bytes of the arrays.  Saved
+states and recordings are such files; each has an error type of its own.
 """
 
 from __future__ import annotations
@@ -16,28 +16,37 @@ import numpy.typing as npt
 
 from adamcore.errors import AdamcoreError
 
-DTYPES = {"F64": ("float64", 8), "F32": ("float32", 4), "F16": ("float16", 2), "BF16": ("bfloat16", 2),
-          "I64": ("int64", 8), "I32": ("int32", 4), "U64": ("uint64", 8), "U32": ("uint32", 4),
-          "U8": ("uint8", 1), "BOOL": ("bool", 1)}  # fmt: skip
+DTYPES = {
+    "F64": ("float64", 8),
+    "F32": ("float32", 4),
+    "F16": ("float16", 2),
+    "BF16": ("bfloat16", 2),
+    "I64": ("int64", 8),
+    "I32": ("int32", 4),
+    "U64": ("uint64", 8),
+    "U32": ("uint32", 4),
+    "U8": ("uint8", 1),
+    "BOOL": ("bool", 1),
+}  #: the format's code of a dtype -> NumPy's name of it, and its bytes
 CODES = {name: code for code, (name, _) in DTYPES.items()}
-LONGEST_HEADER = 100_000_000  #: the format's own limit
+LONGEST_HEADER = 100_000_000  #: bytes, the limit of the format
 
 
 class Tensor(NamedTuple):
-    """An array as it lies in a file: NumPy's name of its dtype, its shape, its bytes."""
+    """An array in a file."""
 
-    dtype: str
+    dtype: str  #: NumPy's name
     shape: tuple[int, ...]
-    data: bytes | memoryview
+    data: bytes | memoryview  #: little-endian, in C order
 
 
 def as_tensor(x: npt.NDArray[Any]) -> Tensor:
-    """A NumPy array as it lies in a file, whatever its byte order here."""
+    """Return a NumPy array, of any byte order, as it lies in a file."""
     return Tensor(x.dtype.name, x.shape, x.astype(x.dtype.newbyteorder("<"), copy=False).tobytes())
 
 
 def digest(tensors: Mapping[str, Tensor], text: str) -> str:
-    """The hash of arrays and of the text about them, by which a damaged file is known."""
+    """Return the SHA-256 of arrays and of the text that describes them; it tells a damaged file."""
     sha = hashlib.sha256(text.encode())
     for name in sorted(tensors):
         dtype, shape, data = tensors[name]
@@ -51,7 +60,13 @@ def encode(
     metadata: Mapping[str, str] | None = None,
     separators: tuple[str, str] | None = None,
 ) -> list[bytes | memoryview]:
-    """A file's content in pieces, the arrays in their order; ``separators`` are those of the JSON."""
+    """Return a file's content in pieces.
+
+    Args:
+        tensors: the arrays, by name; they lie in the file in this order.
+        metadata: text, by name.
+        separators: the separators of the JSON header, as for :func:`json.dumps`.
+    """
     header: dict[str, Any] = {} if metadata is None else {"__metadata__": dict(metadata)}
     start = 0
     for name, (dtype, shape, data) in tensors.items():
@@ -64,12 +79,15 @@ def encode(
 
 
 def decode(data: bytes, where: str, error: type[AdamcoreError]) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """The arrays and the metadata in a file's content.
+    """Return the arrays and the metadata in a file's content.
 
     Args:
         data: the content; the arrays are views of it.
-        where: the file, for messages.
-        error: raised when it is no such file, or is cut or damaged; the message says which, and where.
+        where: the name of the file, for messages.
+        error: the type of the error to raise.
+
+    Raises:
+        error: the content is no safetensors file, or it is cut or damaged; the message says which.
     """
     if len(data) < 8:
         raise error(f"{where} is no safetensors file: it has {len(data)} bytes, and is empty or cut")

@@ -1,10 +1,12 @@
-"""The machine code of a program as a custom call of XLA on the CPU, through its foreign function interface.
+"""The machine code of a program as a custom call of XLA on the CPU.
 
-XLA makes three passes over memory where one is enough.  This is the one: the kernel of
-:mod:`adamcore.backends.kernels.llvm` behind a handler in the form that XLA calls, in LLVM's language too.
-One call serves a whole list of arrays, and hands out clocks on the way.  The structures it reads are those
-of version 0.3 of that interface (``xla/ffi/api/c_api.h``, which jaxlib brings along); with any other
-version :func:`available` says no, and XLA does the work itself.
+XLA's own program passes over memory three times; a kernel of :mod:`adamcore.backends.kernels.llvm` passes
+once.  XLA calls it through its foreign function interface: a handler, written in LLVM's language too,
+reads XLA's call frame, lays out the kernel's table and runs the kernel.  One call steps a whole list of
+arrays and copies their clocks.
+
+The handler reads the structures of version 0.3 of the interface (``xla/ffi/api/c_api.h``, a part of
+jaxlib).  With any other version :func:`available` is False, and XLA does the work itself.
 """
 
 from __future__ import annotations
@@ -20,27 +22,33 @@ from typing import Any
 
 import jax
 
-from adamcore.backends.jax.ffi_threads import shared
+from adamcore.backends.jax.ffi_threads import shared_text
 from adamcore.backends.kernels import llvm
-from adamcore.backends.kernels.threads import processors
+from adamcore.backends.kernels.threads import thread_count
 from adamcore.tracing import Program
 
-_numbers = count()  #: a target each
-REAL = ("float32", "float64")  #: the dtypes that have a kernel
-VERSION = ("0", "3")  #: of the interface, major and minor
+_numbers = count()  # a number for the name of each target
+DTYPES = ("float32", "float64")  #: the dtypes that have a kernel
+VERSION = ("0", "3")  #: the version of the interface, major and minor
 
-#: The call frame, in words of 8 bytes: where its parts are.
-EXTENSION, API, STAGE, ARGUMENTS, RESULTS = 1, 2, 4, 7, 12  #: the last two: a count, types, buffers
-DATA, RANK, DIMS = 3, 4, 5  #: of a buffer
+# Positions in words of 8 bytes.
+EXTENSION, API, STAGE, ARGUMENTS, RESULTS = (
+    1,
+    2,
+    4,
+    7,
+    12,
+)  #: in a call frame; the last two: count, types, buffers
+DATA, RANK, DIMS = 3, 4, 5  #: in a buffer
 
 Call = Callable[[Sequence[Any], Any, Any], tuple[list[Any], list[Any]]]
 
 
 @cache
 def available() -> bool:
-    """Whether this jaxlib has the interface in the version known here, and llvmlite is there.
+    """True if this jaxlib has version 0.3 of the interface and machine code is available.
 
-    The handler calls what POSIX has: malloc, free and sched_yield.
+    The system must be POSIX: the handler calls malloc, free and sched_yield.
     """
     if os.name != "posix" or not llvm.available() or not hasattr(jax, "ffi"):
         return False
@@ -53,15 +61,22 @@ def available() -> bool:
 
 
 @lru_cache(maxsize=256)
-def call(program: Program, dtype: llvm.Real) -> Call:
-    """A function of a program's arrays, of coefficients and of clocks: the new arrays, and the clocks.
+def custom_call(program: Program, dtype: llvm.Real) -> Call:
+    """Return a function that steps arrays by a program's machine code, inside a program of XLA.
 
-    The arrays: all p, then all g, all m, all v, and all v_max if there, of ``dtype``; back come all p,
-    all m, ..., in the place of the old ones where XLA lets them.  The coefficients: one row for all, or a
-    row for each p.  The clocks, a vector of int32, come back as 0-d arrays.  Registered once for a program.
+    Its arguments are
+
+    * the arrays, of any shapes and of this dtype: every p, then every g, m, v and, with AMSGrad, v_max;
+    * the coefficients: a row for all arrays, or a row for each p;
+    * the clocks: a vector of int32.
+
+    It returns the new arrays (every p, then every m, v and v_max) and the clocks as 0-d arrays.  The new
+    arrays take the memory of the old ones if XLA allows it.
     """
     inputs, outputs = list(program.inputs), [name for name, _ in program.outputs]
-    source = llvm.text(program, dtype, False) + handler(len(inputs), len(outputs)) + shared(processors())
+    source = (
+        llvm.text(program, dtype, False) + handler(len(inputs), len(outputs)) + shared_text(thread_count())
+    )
     address, keep = llvm.link(source, "handler")
     target = f"adamcore_{next(_numbers)}_{dtype}"
     function = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p)(address)
@@ -82,7 +97,10 @@ def call(program: Program, dtype: llvm.Real) -> Call:
 
 
 def handler(inputs: int, outputs: int) -> str:
-    """``@handler(frame)``: answers what version it is, else lays out a table and calls @shared."""
+    """Return ``@handler(frame)``, which tells its version, or lays out a table and calls ``@shared``.
+
+    ``inputs`` and ``outputs`` are the numbers of arrays that the program reads and writes.
+    """
     return f"""
 declare ptr @malloc(i64)
 declare void @free(ptr)

@@ -1,28 +1,28 @@
 """A step shared among the threads of XLA's own pool, in LLVM's language.
 
-XLA calls a handler in one thread.  Whoever is free takes the next piece: the thread that was called, and
-the tasks it has put into the pool.  It waits for pieces that were begun, never for a task, so that a
-pool with no free thread costs nothing and nesting cannot lock; a task that comes late finds nothing to
-do.  What the tasks share lies on the heap until the last of them, or the caller, is through.
+XLA calls a handler in one thread.  That thread puts tasks into the pool; then it and the tasks take one
+piece after the other.  It waits for pieces that a task has begun, never for a task to begin.  So a pool
+without a free thread costs nothing, nested calls cannot lock, and a late task finds nothing to do.  The
+words that the tasks share stay on the heap until the last task and the caller have finished.
 """
 
 from __future__ import annotations
 
-from adamcore.backends.kernels.threads import PARALLEL, TURN
+from adamcore.backends.kernels.threads import PARALLEL, PIECE_LOOP
 
-PIECE = 1 << 17  #: elements taken at a time: some 100 us, the longest that anyone waits at the end
+PIECE = 1 << 17  #: elements of a piece: some 100 us, the longest wait at the end
 
-#: The interface's functions, in words of 8 bytes.
+#: Positions in the call frame (API, CONTEXT) and in the interface's table of functions, in words of 8 bytes.
 API, CONTEXT, DESTROY, SCHEDULE = 2, 3, 8, 17
 
 
-def shared(threads: int) -> str:
-    """``@shared(frame, size, table)``: calls @step on all elements, in threads where a second one pays."""
+def shared_text(threads: int) -> str:
+    """Return ``@shared(frame, size, table)``, which calls ``@step`` on all elements, in threads or not."""
     return f"""
 declare i32 @sched_yield()
 
 ; work: what @turn reads, [5] elements done, [6] who holds it
-{TURN}
+{PIECE_LOOP}
 define internal void @let_go(ptr %work) {{
   %holds.slot = getelementptr i64, ptr %work, i64 6
   %holds = atomicrmw sub ptr %holds.slot, i64 1 acq_rel

@@ -114,7 +114,7 @@ def varying(x: Any, axes: frozenset[str]) -> Any:
 @lru_cache(maxsize=256)
 def implementation(program: Program, dtype: str) -> Implementation:
     """Return a program on a list of arrays: machine code where XLA compiles for the CPU, else XLA's."""
-    call = ffi.call(program, dtype)
+    call = ffi.custom_call(program, dtype)
 
     def machine(arrays: list[Any], rows: Any) -> list[Any]:
         new = call(arrays, rows, NO_CLOCKS)[0]

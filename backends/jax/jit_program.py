@@ -69,7 +69,7 @@ def unsupported_traced(job: Job) -> str | None:
         return "complex numbers"
     if job.where is not None:
         return "a mask or flag"
-    if any(x.dtype != job.formats.work for x in arrays_of(job)) or str(job.p.dtype) not in ffi.REAL:
+    if any(x.dtype != job.formats.work for x in arrays_of(job)) or str(job.p.dtype) not in ffi.DTYPES:
         return f"{job.p.dtype}, with moments in {job.m.dtype} and {job.v.dtype}"
     return None
 
@@ -182,7 +182,7 @@ class JitProgram:
                     for column, x in zip(columns, self.fallback(self.adam, job, True), strict=False):
                         column[i] = x
                 continue
-            call = ffi.call(group.program, str(group.dtype))
+            call = ffi.custom_call(group.program, str(group.dtype))
             for start, indices in chunks(group.indices):
                 rows = table if len(table) == 1 else table[start : start + CHUNK]
                 old = [[column[i] for i in indices] for column in (columns[0], gs, *columns[1:])]

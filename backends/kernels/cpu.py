@@ -13,7 +13,7 @@ from itertools import accumulate, chain
 from typing import Any, Protocol
 
 from adamcore.backends.kernels.llvm import CODES, Kernel, Real, kernel
-from adamcore.backends.kernels.threads import PARALLEL, PIECE, processors, spread
+from adamcore.backends.kernels.threads import PARALLEL, PIECE, run_pieces, thread_count
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients
 from adamcore.protocol import Columns, Job, Result
@@ -195,5 +195,5 @@ class PointerTable:
 
 def run_parallel(kernel: Kernel, total: int, at: int) -> None:
     """Run a kernel over ``total`` elements of the table at ``at``, in threads where a second one pays."""
-    threads = processors() if total >= PARALLEL else 1
-    spread(lambda lo, hi: kernel(lo, hi, at), total, PIECE, threads)
+    threads = thread_count() if total >= PARALLEL else 1
+    run_pieces(lambda lo, hi: kernel(lo, hi, at), total, PIECE, threads)

@@ -1,13 +1,13 @@
 """The program in CUDA's language: one kernel that reads and writes each array of a list once.
 
-As :mod:`adamcore.backends.kernels.llvm` does for processors, the program of :mod:`adamcore.tracing` is
-written down line for line, here for a GPU.  A launch carries its table with it, by value: addresses,
-sizes and the like of as many arrays as fit (:mod:`.cuda_table`).  So nothing has to be
-copied to the device before it, and a CUDA graph that captures it holds all that it needs.
+:func:`text` writes the program of :mod:`adamcore.tracing` with a line for each operation, as
+:mod:`adamcore.backends.kernels.llvm` does for processors.  A launch passes its table by value: the
+addresses and the sizes of as many arrays as fit (:mod:`adamcore.backends.kernels.cuda_table`).  So nothing
+is copied to the device before a launch, and a CUDA graph that captures it holds all that it needs.
 
-Arrays may be stored in a narrower format than that of the arithmetic; they are widened where they are
-read and rounded once where they are written.  No operation may be fused (``OPTIONS``), so the bits are
-those of the definition.
+Arrays may be stored in a narrower dtype than that of the arithmetic.  They are widened when they are read,
+and rounded once when they are written.  No operation is fused (:data:`OPTIONS`), so the bits are those of
+the definition.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from typing import NamedTuple
 from adamcore.backends.kernels.llvm import Real
 from adamcore.tracing import Program
 
-THREADS = 256  #: of a block
+THREADS = 256  #: threads of a block
 PIECE = 4096  #: elements of an array that a block steps
 
-#: Those of IEEE 754, each operation rounded by itself; NVRTC's own default is to fuse.
+#: The compiler's options for IEEE 754, with each operation rounded by itself; by default NVRTC fuses them.
 OPTIONS = ("--fmad=false", "--prec-div=true", "--prec-sqrt=true", "--ftz=false")
 
 C = {"float32": "float", "float64": "double", "bfloat16": "unsigned short", "float16": "unsigned short"}
 SIZES = {"float32": 4, "float64": 8, "bfloat16": 2, "float16": 2}  #: bytes
 
-#: Arithmetic in float32; the storage of a bfloat16 is the upper half of a float32.
+#: Functions between 16-bit storage and float32.  A bfloat16 is the upper half of a float32.
 NARROW = """
 __device__ inline float from_bfloat16(unsigned short x) { return __uint_as_float((unsigned)x << 16); }
 __device__ inline unsigned short to_bfloat16(float x) {  // to the nearest, ties to even
@@ -52,7 +52,7 @@ OPERATORS = {"add": "{} + {}", "sub": "{} - {}", "mul": "{} * {}", "div": "{} / 
 
 
 class Kinds(NamedTuple):
-    """The formats of a list of arrays, a name of ``C`` each, and that of the arithmetic."""
+    """The dtype of the arithmetic, and those in which p, m and v are stored: names in :data:`C`."""
 
     work: Real
     p: str
@@ -60,28 +60,28 @@ class Kinds(NamedTuple):
     v: str
 
     def of(self, name: str) -> str:
-        """The format in which an array of the program is stored; a gradient's is its parameter's."""
+        """Return the dtype in which an array of the program is stored; g has the dtype of p."""
         return {"p": self.p, "g": self.p, "m": self.m}.get(name, self.v)
 
 
 def row(program: Program, work: Real) -> str:
-    """The coefficients of a step, as they lie in the memory of the device."""
+    """Return the declaration of a row of coefficients in the device's memory."""
     fields = "".join(f" {name}," for name in program.coefficients).rstrip(",")
     return f"struct Row {{ {C[work]}{fields}; }};"
 
 
 def arrays(program: Program, in_place: bool) -> list[str]:
-    """The arrays of a launch: what is read, and what is written where that is another."""
+    """Return the names of a launch's arrays: the inputs and, unless in place, the arrays for the results."""
     return list(program.inputs) + ([] if in_place else [f"{name}_new" for name, _ in program.outputs])
 
 
 @lru_cache(maxsize=256)
 def text(program: Program, kinds: Kinds, in_place: bool, words: int) -> str:
-    """The kernel ``update``, for launches whose table has so many words."""
+    """Return the text of the kernel ``update``, for launches whose table has so many words."""
     names, real = arrays(program, in_place), C[kinds.work]
     stored = {name: kinds.of(name.removesuffix("_new")) for name in names}
     lanes = 16 // max(SIZES[kind] for kind in stored.values())  # an access of 16 bytes, the widest there is
-    places = {name: name if in_place else f"{name}_new" for name, _ in program.outputs}
+    targets = {name: name if in_place else f"{name}_new" for name, _ in program.outputs}
     n = len(names)
 
     pointers = "\n".join(
@@ -94,16 +94,16 @@ def text(program: Program, kinds: Kinds, in_place: bool, words: int) -> str:
         f"      {name}s.all = __ldcg(&((Vector<{C[stored[name]]}> *)({name} + j))->all);"
         for name in program.inputs
     )
-    made = "\n".join(f"      Vector<{C[kinds.of(name)]}> {name}_made;" for name in places)
+    made = "\n".join(f"      Vector<{C[kinds.of(name)]}> {name}_made;" for name in targets)
     each = "\n".join(
-        f"        {line}" for line in body(program, kinds, "{}s.x[k]", {n: f"{n}_made.x[k]" for n in places})
+        f"        {line}" for line in body(program, kinds, "{}s.x[k]", {n: f"{n}_made.x[k]" for n in targets})
     )
     written = "\n".join(
-        f"      __stcg(&((Vector<{C[kinds.of(name)]}> *)({place} + j))->all, {name}_made.all);"
-        for name, place in places.items()
+        f"      __stcg(&((Vector<{C[kinds.of(name)]}> *)({target} + j))->all, {name}_made.all);"
+        for name, target in targets.items()
     )
     one = "\n".join(
-        f"    {line}" for line in body(program, kinds, "{}[j]", {n: f"{at}[j]" for n, at in places.items()})
+        f"    {line}" for line in body(program, kinds, "{}[j]", {n: f"{at}[j]" for n, at in targets.items()})
     )
     narrow = NARROW if {"bfloat16", "float16"} & {*stored.values()} else ""
     return f"""
@@ -153,11 +153,18 @@ update(const __grid_constant__ Table table, const int n, const Row *rows) {{
 
 
 def body(program: Program, kinds: Kinds, read: str, write: dict[str, str]) -> list[str]:
-    """The operations on one element: how an input is read, and where each output is written."""
+    """Return the operations on one element.
+
+    Args:
+        program: the operations.
+        kinds: the dtypes.
+        read: the format of an expression that reads an input, with its name in place of ``{}``.
+        write: for each output, the expression to which it is assigned.
+    """
     lines = []
     names = {name: f"c.{name}" for name in program.coefficients} | {n: f"{n}_" for n in program.inputs}
     for name in program.inputs:
-        lines.append(f"const real {name}_ = {widened(read.format(name), kinds.of(name))};")
+        lines.append(f"const real {name}_ = {load_text(read.format(name), kinds.of(name))};")
     for op in program.ops:
         args = [names[name] for name in op.args]
         if op.kind == "sqrt":
@@ -169,22 +176,22 @@ def body(program: Program, kinds: Kinds, read: str, write: dict[str, str]) -> li
         names[op.out] = op.out
         lines.append(f"const real {op.out} = {value};")
     for name, value in program.outputs:
-        lines.append(f"{write[name]} = {narrowed(names[value], kinds.of(name))};")
+        lines.append(f"{write[name]} = {store_text(names[value], kinds.of(name))};")
     return lines
 
 
-def widened(x: str, kind: str) -> str:
-    """A stored value, in the format of the arithmetic."""
+def load_text(x: str, kind: str) -> str:
+    """Return the expression that widens a stored value to the dtype of the arithmetic."""
     return f"from_{kind}({x})" if kind.endswith("float16") else x
 
 
-def narrowed(x: str, kind: str) -> str:
-    """A value as it is stored, rounded once."""
+def store_text(x: str, kind: str) -> str:
+    """Return the expression that rounds a value to the dtype of its storage."""
     return f"to_{kind}({x})" if kind.endswith("float16") else f"({C[kind]}){x}"
 
 
-def copying(work: Real, words: int) -> str:
-    """The kernel ``fill``, which puts coefficients known to the host in the memory of the device."""
+def fill_text(work: Real, words: int) -> str:
+    """Return the text of the kernel ``fill``, which stores the host's coefficients on the device."""
     return f"""
 struct Table {{ long long words[{words}]; }};
 extern "C" __global__ void fill(const __grid_constant__ Table table, const int n, {C[work]} *rows) {{

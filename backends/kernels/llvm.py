@@ -1,11 +1,11 @@
-"""Machine code from the program: one loop over memory that reads and writes each array once.
+"""The program compiled to machine code: one loop that reads and writes each array once.
 
-With the extra ``adamcore[fast]`` (llvmlite, an LLVM of 60 MB, no compiler on the machine) the
-program of :mod:`adamcore.tracing` becomes LLVM's language, line for line, and that machine code, in
-some 30 ms for each choice of axes.  No operation may be fused or reordered, so the bits are those
-of the definition, on every machine, for every split of the work and for every number of threads.
+:func:`text` writes the program of :mod:`adamcore.tracing` in LLVM's language, a line for each operation,
+and :func:`kernel` compiles it with llvmlite (the extra ``adamcore[fast]``).  That takes some 30 ms for
+each choice of axes and needs no compiler on the machine.  No operation is fused or reordered, so the bits
+are those of the definition on every machine.
 
-A kernel takes a table of addresses, so that one call serves a whole list of arrays.
+A kernel takes a table of addresses, so one call steps a whole list of arrays.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from adamcore.tracing import Program
 
 Real = Literal["float32", "float64"]
 
-LANES = {"float32": 16, "float64": 8}  #: elements that one turn of the loop handles: 64 bytes
-AHEAD = 2048  #: bytes: what is read that much later is asked for; the processor's own guess ends with a page
+LANES = {"float32": 16, "float64": 8}  #: elements in one pass of the loop: 64 bytes
+AHEAD = 2048  #: the loop prefetches so many bytes ahead; the processor's own prefetcher stops at a page's end
 LLVM = {"float32": "float", "float64": "double"}
-CODES = {"float32": "f", "float64": "d"}  #: of module array, for the coefficients
+CODES = {"float32": "f", "float64": "d"}  #: type codes of the module array, for the coefficients
 
-Kernel = Callable[[int, int, int], None]  #: (first element, end, address of what :func:`kernel` says)
+Kernel = Callable[[int, int, int], None]  #: (first element, end, address of the table); see :func:`kernel`
 
 
 _off = False
 _warned = False
 
-#: a function as small as can be, with the pointers that LLVM has had since version 15
+#: A smallest function with the opaque pointers that LLVM has had since version 15.
 TRIAL = """
 define float @trial(ptr %p) {
   %x = load float, ptr %p
@@ -48,10 +48,10 @@ class MachineCodeWarning(UserWarning):
 
 
 def available() -> bool:
-    """Return whether machine code can be had: llvmlite is there, compiles, and is not switched off.
+    """True if llvmlite is installed, compiles, and is not switched off.
 
-    A llvmlite that does not compile (0.44 and older do not know the pointers of today's LLVM) is named
-    once, by a :class:`MachineCodeWarning`; the bits of a step are the same without it.
+    If llvmlite is installed and cannot compile, a :class:`MachineCodeWarning` says so once (0.44 and older
+    do not know opaque pointers).  The bits of a step are the same without machine code.
     """
     global _warned
     if _off or not _installed():
@@ -88,7 +88,7 @@ def _failure() -> str | None:
 
 @contextmanager
 def switched_off() -> Iterator[None]:
-    """Do without machine code, as where llvmlite is not installed."""
+    """Make steps without machine code inside this context, as if llvmlite were not installed."""
     global _off
     before, _off = _off, True
     try:
@@ -99,12 +99,17 @@ def switched_off() -> Iterator[None]:
 
 @lru_cache(maxsize=256)
 def kernel(program: Program, dtype: Real, in_place: bool) -> Kernel:
-    """The machine code of a program; results go into the arrays themselves, or into a second set.
+    """Return the machine code of a program.
 
-    It steps elements ``lo`` to ``hi`` of ``n`` arrays laid end to end.  Its third argument is the
-    address of five words: ``n``; ``offsets`` (array j begins at element ``offsets[j]``);
-    ``addresses``, first of all p, then all g, ...; ``scalars``, a row of coefficients for each
-    array; and how many scalars lie between one row and the next, 0 if there is one for all.
+    The kernel steps the elements from ``lo`` to ``hi`` of n arrays, counted as if they lay end to end.  If
+    ``in_place``, it writes the results into p, m and v, else into a second set of arrays.  Its third
+    argument is the address of five words:
+
+    * n;
+    * the address of n + 1 offsets: array j begins at element ``offsets[j]``;
+    * the address of the arrays' addresses: those of every p, then of every g, and so on;
+    * the address of the coefficients, a row for each array;
+    * the length of a row, or 0 if all arrays share one row.
     """
     address, keep = link(text(program, dtype, in_place), "step")
     made = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p)(address)
@@ -113,7 +118,10 @@ def kernel(program: Program, dtype: Real, in_place: bool) -> Kernel:
 
 
 def link(source: str, name: str) -> tuple[int, Any]:
-    """The address of a function in a module given as text, and what must live as long as it."""
+    """Compile a module of LLVM's language; return the address of a function in it.
+
+    The second result must live as long as the function is used.
+    """
     import llvmlite.binding as llvm
 
     jit, options = _compiler()
@@ -126,12 +134,12 @@ def link(source: str, name: str) -> tuple[int, Any]:
     return library[name], library
 
 
-_numbers = count()  #: a library each
+_numbers = count()  # a number for the name of each library
 
 
 @cache
 def _compiler() -> tuple[Any, Any]:
-    """The compiler for this processor; made once."""
+    """Return the compiler for this processor."""
     import llvmlite.binding as llvm
 
     llvm.initialize_native_target()
@@ -146,7 +154,7 @@ def _compiler() -> tuple[Any, Any]:
 
 
 def text(program: Program, dtype: Real, in_place: bool) -> str:
-    """The kernel in LLVM's language."""
+    """Return the kernel of a program in LLVM's language."""
     real, lanes = LLVM[dtype], LANES[dtype]
     outputs = [name for name, _ in program.outputs]
     arrays = list(program.inputs) + ([] if in_place else [f"{name}_new" for name in outputs])
@@ -249,7 +257,7 @@ attributes #0 = {{ nounwind "min-legal-vector-width"="512" "prefer-vector-width"
 def _body(
     program: Program, targets: dict[str, str], kind: str, suffix: str, tag: str, scalar: str, align: int
 ) -> str:
-    """The operations on one vector, or on one element."""
+    """Return the operations on one vector, or on one element if ``kind`` is no vector."""
     real = kind.split()[-1].rstrip(">")
     names = {name: f"%{name}{scalar}" for name in program.coefficients}
     lines = []

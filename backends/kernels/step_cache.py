@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import chain, repeat
 from operator import lt, sub
 from typing import Protocol
@@ -27,6 +28,7 @@ from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients
 from adamcore.protocol import Columns, ColumnStep, Job
 from adamcore.tracing import program as program_of
+from adamcore.types import Array
 
 
 class KernelTable(Protocol):
@@ -55,19 +57,23 @@ class KernelStep:
         p, _, m, v, v_max = columns
         return list(map(self.memory.address, chain(p, m, v, v_max)))
 
-    def match(self, columns: Columns) -> bool:
-        """Put the gradients in the table; False if the arrays are not those that were checked."""
+    def bind(self, columns: Columns, coefficients: Sequence[Coefficients]) -> Callable[[], None] | None:
         if not self.guard(columns):
-            return False
+            return None
         if self.memory.movable and self.addresses(columns) != self.others:
-            return False
+            return None
         gradients = list(map(self.memory.address, columns.g))
         if gradients != self.gradients:
             if self.overlap(gradients):
-                return False
+                return None
             n, self.gradients = len(gradients), gradients
             self.table.addresses[n : 2 * n] = array("q", gradients)
-        return True
+        return partial(self.run, columns.p, coefficients)
+
+    def run(self, params: Sequence[Array], coefficients: Sequence[Coefficients]) -> None:
+        """Step the arrays of the table."""
+        self.table.run(coefficients, self.memory.run_parallel)
+        self.memory.mark_written(params)
 
     def overlap(self, gradients: list[int]) -> bool:
         """True if a gradient shares memory with what its step writes."""
@@ -77,17 +83,6 @@ class KernelStep:
             if any(map(lt, distances, self.bytes)):
                 return True
         return False
-
-    def bind(self, columns: Columns, coefficients: Sequence[Coefficients]) -> Callable[[], None] | None:
-        if not self.match(columns):
-            return None
-        table, memory = self.table, self.memory
-
-        def run() -> None:
-            table.run(coefficients, memory.run_parallel)
-            memory.mark_written(columns.p)
-
-        return run
 
 
 class FallbackStep:
@@ -110,11 +105,11 @@ class FallbackStep:
         jobs = list(map(Job, p, g, m, v, v_max or repeat(None, n), rows, *rest))
         if self.memory.movable and not all(writable(self.memory, job) for job in jobs):
             return None
+        return partial(self.run, jobs)
 
-        def run() -> None:
-            self.implementation(self.adam, jobs, True, self.memory)
-
-        return run
+    def run(self, jobs: Sequence[Job]) -> None:
+        """Carry out the jobs."""
+        self.implementation(self.adam, jobs, True, self.memory)
 
 
 def column_step(

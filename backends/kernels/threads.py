@@ -1,6 +1,7 @@
-"""Who does the next piece of a large step: threads of our own, in NumPy and where a library lends none.
+"""A large step shared among threads.
 
-:data:`TURN` is what each of them does in LLVM's language, for the threads that a library lends.
+:func:`run_pieces` shares work among threads of this module.  PyTorch and XLA have threads of their own; for
+them :data:`PIECE_LOOP` is the same loop in LLVM's language.
 """
 
 from __future__ import annotations
@@ -15,15 +16,17 @@ from queue import SimpleQueue
 from threading import Lock, Thread
 from typing import Any
 
-PARALLEL = 1 << 19  #: elements from which a second thread pays: one that is late costs up to 100 ms
+PARALLEL = 1 << 19  #: elements from which a second thread pays: a thread that is late costs up to 100 ms
 PIECE = 1 << 18  #: elements that a thread takes at a time
-SOON = 5e-5  #: seconds after which a thread that waits for the interpreter gets it, within :func:`hasty`
+SWITCH_INTERVAL = 5e-5  #: seconds, see :func:`short_switch_interval`
 
 
-def spread(work: Callable[[int, int], None], total: int, piece: int, threads: int) -> None:
-    """Work from 0 to ``total``, in pieces if in threads, the next one for whoever is free.
+def run_pieces(work: Callable[[int, int], None], total: int, piece: int, threads: int) -> None:
+    """Call ``work(lo, hi)`` for the numbers from 0 to ``total``.
 
-    So a thread that stalls holds up one piece, and one that never begins nothing.
+    With one thread it is one call.  With several, each thread takes the next piece when it is free.  So a
+    thread that stalls delays one piece, and a thread that never starts delays none.  The first error is
+    raised once all pieces are done.
     """
     pieces = -(-total // piece)
     if min(threads, pieces) <= 1:
@@ -41,7 +44,7 @@ def spread(work: Callable[[int, int], None], total: int, piece: int, threads: in
             except BaseException as error:
                 done.put(error)
 
-    waiting = workers(threads - 1)
+    waiting = task_queue(threads - 1)
     for _ in range(min(threads, pieces) - 1):
         waiting.put(turn)
     turn()
@@ -52,8 +55,8 @@ def spread(work: Callable[[int, int], None], total: int, piece: int, threads: in
 
 
 @cache
-def workers(number: int) -> SimpleQueue[Callable[[], None]]:
-    """Where that many threads wait for something to do."""
+def task_queue(number: int) -> SimpleQueue[Callable[[], None]]:
+    """Return a queue from which so many threads take functions and call them."""
     waiting = SimpleQueue[Callable[[], None]]()
 
     def serve() -> None:
@@ -66,46 +69,45 @@ def workers(number: int) -> SimpleQueue[Callable[[], None]]:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=workers.cache_clear)  # threads don't survive a fork
+    os.register_at_fork(after_in_child=task_queue.cache_clear)  # threads don't survive a fork
 
 
 @cache
-def processors() -> int:
-    """How many threads this process may use for memory-bound work: beyond some eight nothing is won."""
+def thread_count() -> int:
+    """Return how many threads to use: the processors of this process, at most 8, as memory is the limit."""
     here: Any = os
     return min(len(here.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 8)
 
 
-_hasty, _lock, _before = 0, Lock(), 0.0
+_depth, _lock, _before = 0, Lock(), 0.0
 
 
 @contextmanager
-def hasty() -> Iterator[None]:
-    """Within, threads that take turns at the interpreter get it soon.
+def short_switch_interval() -> Iterator[None]:
+    """Shorten the interpreter's switch interval inside this context.
 
-    It takes a thread longer to wake up than another to carry out an operation of NumPy on a block: that
-    one is back first, again and again, until the interpreter's switch interval (5 ms, unless the
-    program has set another) is over.  So it is shorter here, for as long as such a step takes.
+    A thread takes longer to wake up than NumPy takes for a block.  So the thread that has the interpreter
+    gets it back again and again, until the switch interval is over (5 ms by default), and the others wait.
     """
-    global _hasty, _before
+    global _depth, _before
     with _lock:
-        _hasty += 1
-        if _hasty == 1:
+        _depth += 1
+        if _depth == 1:
             _before = sys.getswitchinterval()
-            sys.setswitchinterval(min(SOON, _before))
+            sys.setswitchinterval(min(SWITCH_INTERVAL, _before))
     try:
         yield
     finally:
         with _lock:
-            _hasty -= 1
-            if not _hasty:
+            _depth -= 1
+            if not _depth:
                 sys.setswitchinterval(_before)
 
 
-#: What a thread does: the next piece, until there is none.  It reads five words: the first element
-#: that nobody has taken, how many there are, those of a piece, the kernel, and its table; in a sixth it
-#: counts the elements that are done.
-TURN = """
+#: The loop of a thread, which takes the next piece until there is none.  Its argument is the address of six
+#: words: the first element that no thread has taken, the number of elements, the length of a piece, the
+#: kernel, the kernel's table, and the number of elements that are done.
+PIECE_LOOP = """
 define void @turn(ptr %work) {
 entry:
   %total.slot = getelementptr i64, ptr %work, i64 1

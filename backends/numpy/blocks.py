@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from adamcore.backends.kernels.threads import PARALLEL, hasty, spread
+from adamcore.backends.kernels.threads import PARALLEL, run_pieces, short_switch_interval
 from adamcore.tracing import Program
 
 SMALL = 1 << 12  #: elements below which arrays are gathered
@@ -138,8 +138,8 @@ class Blocks:
         if threads == 1:
             work(0, total)
         else:
-            with hasty():
-                spread(work, total, size, threads)
+            with short_switch_interval():
+                run_pieces(work, total, size, threads)
 
     def run_small(
         self, inputs: Sequence[Sequence[Any]], results: Sequence[Sequence[Any]], coefficients: Sequence[Any]

@@ -59,7 +59,7 @@ class NumPyMemory:
         return np.empty_like(x)
 
     def threads(self) -> int:
-        return threads.processors()
+        return threads.thread_count()
 
     run_parallel = staticmethod(cpu.run_parallel)
 

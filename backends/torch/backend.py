@@ -73,7 +73,7 @@ class TorchBackend(BaseBackend):
         return leaf.device
 
     def host(self, x: Array) -> Any:
-        if torch.compiler.is_compiling() or not nvrtc.seen(x) or type(x) not in PLAIN:
+        if torch.compiler.is_compiling() or not nvrtc.on_host(x) or type(x) not in PLAIN:
             return None  # a value known only to the program: compiled, elsewhere, or of a transform
         if torch._C._functorch.is_functorch_wrapped_tensor(x):
             return None

@@ -39,7 +39,7 @@ ITEM = {"float32": 4, "float64": 8}
 
 def unsupported(job: Job, memory: cpu.Memory) -> str | None:
     """Return why the kernel can't run a job, or None."""
-    missing = nvrtc.missing(job.p.device)
+    missing = nvrtc.unsupported(job.p.device)
     if missing is not None:
         return missing
     if job.formats.is_complex:
@@ -97,7 +97,7 @@ class LaunchTable:
         size = len(different) * len(self.program.coefficients)
         rows = torch.empty(size, dtype=getattr(torch, self.work), device=self.device)
         values = array(CODES[self.work], chain.from_iterable(map(self.program.used, different.values())))
-        fill = self.runtime.kernel(cuda.copying(self.work, SMALL), "fill", self.device)
+        fill = self.runtime.kernel(cuda.fill_text(self.work, SMALL), "fill", self.device)
         room = SMALL * 8 // ITEM[self.work]
         for at in range(0, len(values), room):
             part = values[at : at + room]
@@ -196,7 +196,7 @@ class DeviceClockStep(KernelStep):
             return None
         if not cuda_clock.fit(clocks, products, launches.device, kernel.momentum):
             return None
-        if not self.match(columns):
+        if self.bind(columns, ()) is None:
             return None
 
         def run() -> None:

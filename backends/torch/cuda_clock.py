@@ -34,9 +34,9 @@ def plain(x: Any) -> bool:
 def rate(lr: Any, device: Device) -> float | torch.Tensor | None:
     """Return a learning rate that the kernel takes, a float or a tensor on the device; None for any other."""
     if plain(lr) and lr.numel() == 1:
-        if lr.device == device and not nvrtc.seen(lr):
+        if lr.device == device and not nvrtc.on_host(lr):
             return lr.detach() if lr.dtype in BYTES else None
-        lr = float(lr) if nvrtc.seen(lr) else None
+        lr = float(lr) if nvrtc.on_host(lr) else None
     if isinstance(lr, int) and not isinstance(lr, bool):
         lr = float(lr)
     return lr if type(lr) is float and 0.0 <= lr < INFINITE else None

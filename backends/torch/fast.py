@@ -109,7 +109,7 @@ def unsupported(job: Job) -> str | None:
     if nvrtc.runtime(job.p.device) is not None:
         return cuda.unsupported(job, memory_of(job))
     if not job.p.is_cpu:
-        return nvrtc.missing(job.p.device)
+        return nvrtc.unsupported(job.p.device)
     if job.p.dtype not in REALS:
         return f"{job.p.dtype}"
     if np is None and not llvm.available():

@@ -1,12 +1,12 @@
 """Kernels compiled and launched on PyTorch's CUDA devices, with no compiler on the machine.
 
-NVRTC, NVIDIA's compiler as a library, comes with PyTorch; the driver comes with the GPU.  Both are
-called here through their C interfaces and nowhere else, since PyTorch's own ``torch.cuda._compile_kernel``
-is private and asks for an installed CUDA toolkit.  Where one of them is missing (ROCm, MPS, a PyTorch for
-the CPU) there is no runtime and :func:`missing` says why.
+NVRTC, NVIDIA's compiler as a library, comes with PyTorch; the driver comes with the GPU.  This module
+calls both through their C interfaces.  PyTorch's own ``torch.cuda._compile_kernel`` is private and needs
+an installed CUDA toolkit.  If NVRTC or the driver is missing (ROCm, MPS, a PyTorch for the CPU),
+:func:`unsupported` says so.
 
-What a launch relies on is what every operation of PyTorch relies on: it goes to the current stream of the
-tensors' device, and memory that is freed is given to later work of that same stream alone.
+A launch goes to the current stream of the tensors' device, as every operation of PyTorch does.  PyTorch
+gives freed memory only to later work of the same stream, so no tensor has to be kept for a launch.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 import torch
 
-from adamcore.backends.kernels.cuda import OPTIONS, THREADS, copying
+from adamcore.backends.kernels.cuda import OPTIONS, THREADS, fill_text
 from adamcore.backends.kernels.cuda_table import LARGE, SMALL
 
 RELAXED = 2  # CU_STREAM_CAPTURE_MODE_RELAXED
@@ -28,31 +28,37 @@ Launch = Callable[[int, Sequence[int]], None]  #: (blocks, the addresses of the 
 
 
 class Runtime(Protocol):
-    """One kind of device on which kernels can be launched."""
+    """The compiler and the launcher for one kind of device."""
 
-    words: int  #: that the table of a launch can have
+    words: int  #: the largest number of words in the table of a launch
 
     def kernel(self, source: str, name: str, device: torch.device) -> Launch:
-        """A kernel, compiled once for each device; raises RuntimeError if it can't be."""
+        """Return a kernel, compiled once for each device.
+
+        Raises:
+            RuntimeError: the source cannot be compiled or loaded.
+        """
 
     def guard(self, device: torch.device) -> Any:
-        """A context in which launches go to this device."""
+        """Return a context in which launches go to this device."""
 
 
 class Cuda:
-    """NVRTC and the driver."""
+    """The runtime of NVRTC and the CUDA driver."""
 
     def __init__(self, nvrtc: Any, driver: Any) -> None:
         self.nvrtc, self.driver = nvrtc, driver
-        self.words = LARGE if min(version(nvrtc.nvrtcVersion), driver_version(driver)) >= (12, 1) else SMALL
-        self.kernel = lru_cache(maxsize=None)(self.made)
+        self.words = (
+            LARGE if min(nvrtc_version(nvrtc.nvrtcVersion), driver_version(driver)) >= (12, 1) else SMALL
+        )
+        self.kernel = lru_cache(maxsize=None)(self.compile_kernel)
 
     def guard(self, device: torch.device) -> Any:
         return torch.cuda.device(device)
 
-    def made(self, source: str, name: str, device: torch.device) -> Launch:
+    def compile_kernel(self, source: str, name: str, device: torch.device) -> Launch:
         major, minor = torch.cuda.get_device_capability(device)
-        binary = compiled(self.nvrtc, source, f"sm_{major}{minor}")
+        binary = compile_source(self.nvrtc, source, f"sm_{major}{minor}")
         context, module, function = ctypes.c_void_p(), ctypes.c_void_p(), ctypes.c_void_p()
         mode = ctypes.c_int(RELAXED)  # else a load would break the capture of a CUDA graph
         driver, check = self.driver, self.check
@@ -76,15 +82,19 @@ class Cuda:
         return launch
 
     def check(self, result: int) -> None:
-        """Raise RuntimeError with the driver's own words."""
+        """Raise RuntimeError with the driver's message unless ``result`` is 0."""
         if result:
             words = ctypes.c_char_p()
             self.driver.cuGetErrorString(result, ctypes.byref(words))
             raise RuntimeError(f"CUDA: {(words.value or b'unknown error').decode()}")
 
 
-def compiled(nvrtc: Any, source: str, architecture: str) -> bytes:
-    """The machine code of a source text; raises RuntimeError with the compiler's log."""
+def compile_source(nvrtc: Any, source: str, architecture: str) -> bytes:
+    """Return the machine code of a source text for one architecture, such as "sm_90".
+
+    Raises:
+        RuntimeError: with the compiler's log.
+    """
 
     def check(result: int) -> None:
         if result:
@@ -110,8 +120,8 @@ def compiled(nvrtc: Any, source: str, architecture: str) -> bytes:
         nvrtc.nvrtcDestroyProgram(ctypes.byref(made))
 
 
-def version(get: Callable[..., int]) -> tuple[int, int]:
-    """Of NVRTC."""
+def nvrtc_version(get: Callable[..., int]) -> tuple[int, int]:
+    """Return NVRTC's version."""
     major, minor = ctypes.c_int(), ctypes.c_int()
     get(ctypes.byref(major), ctypes.byref(minor))
     return major.value, minor.value
@@ -124,8 +134,11 @@ def driver_version(driver: Any) -> tuple[int, int]:
 
 
 @cache
-def found() -> Cuda | str:
-    """The runtime of this machine, or why there is none; loaded when the first CUDA tensor comes."""
+def cuda_runtime() -> Cuda | str:
+    """Return the runtime of this machine, or the reason why there is none.
+
+    It is loaded when the first CUDA tensor arrives.
+    """
     if torch.version.cuda is None:
         return "a PyTorch without CUDA"
     if torch.cuda.get_device_capability() < (7, 0):
@@ -133,20 +146,20 @@ def found() -> Cuda | str:
     major = torch.version.cuda.partition(".")[0]
     windows = hasattr(ctypes, "WinDLL")
     names = [f"nvrtc64_{major}0_0.dll"] if windows else [f"libnvrtc.so.{major}", "libnvrtc.so"]
-    nvrtc = library(names)
-    driver = library(["nvcuda.dll"] if windows else ["libcuda.so.1"])
+    nvrtc = load_library(names)
+    driver = load_library(["nvcuda.dll"] if windows else ["libcuda.so.1"])
     if nvrtc is None or driver is None:
         return f"no {names[0]}" if nvrtc is None else "no driver library"
     made = Cuda(nvrtc, driver)
     try:  # NVRTC may be there without the parts that it loads itself
-        made.kernel(copying("float32", SMALL), "fill", torch.device("cuda", torch.cuda.current_device()))
+        made.kernel(fill_text("float32", SMALL), "fill", torch.device("cuda", torch.cuda.current_device()))
     except RuntimeError as error:
         return str(error)
     return made
 
 
-def library(names: Sequence[str]) -> Any:
-    """The first that is there."""
+def load_library(names: Sequence[str]) -> Any:
+    """Return the first of these libraries that can be loaded, or None."""
     for name in names:
         try:
             return ctypes.CDLL(name)
@@ -156,31 +169,32 @@ def library(names: Sequence[str]) -> Any:
 
 
 def launch(kernel: Launch, blocks: int, table: array[int], *arguments: Any) -> None:
-    """Launch a kernel with a table and what else it takes."""
+    """Launch a kernel with a table and further arguments."""
     kernel(blocks, [table.buffer_info()[0], *map(ctypes.addressof, arguments)])
 
 
-pretended: tuple[str, Runtime] | None = None  #: tests put another kind of device here, and what runs on it
+#: For tests: another kind of device, and its runtime.
+stand_in: tuple[str, Runtime] | None = None
 
 
-def seen(x: torch.Tensor) -> bool:
-    """Whether the host can read a value without waiting for a device."""
-    return x.is_cpu and pretended is None
+def on_host(x: torch.Tensor) -> bool:
+    """True if the host can read a value without waiting for a device."""
+    return x.is_cpu and stand_in is None
 
 
 def runtime(device: torch.device) -> Runtime | None:
-    """What launches kernels on this device; None if nothing does."""
-    if pretended is not None and device.type == pretended[0]:
-        return pretended[1]
+    """Return the runtime for this device, or None."""
+    if stand_in is not None and device.type == stand_in[0]:
+        return stand_in[1]
     if device.type != "cuda":
         return None
-    here = found()
+    here = cuda_runtime()
     return None if isinstance(here, str) else here
 
 
-def missing(device: torch.device) -> str | None:
-    """Why no kernel can be launched on this device; None if one can."""
+def unsupported(device: torch.device) -> str | None:
+    """Return why no kernel can be launched on this device, or None."""
     if runtime(device) is not None:
         return None
-    reason = found() if device.type == "cuda" else None
+    reason = cuda_runtime() if device.type == "cuda" else None
     return reason if isinstance(reason, str) else f"a tensor on {device.type}"

@@ -121,10 +121,9 @@ def test_overrides_win() -> None:
 
 def test_arguments_are_in_the_implementations_own_words() -> None:
     adam = like("optax.amsgrad", lr=0.5, b1=0.25, bias_correction="none")
-    assert dialect("optax.amsgrad").arguments(adam) == {
-        "learning_rate": 0.5, "b1": 0.25, "b2": 0.999, "eps": 1e-8, "eps_root": 0.0,
-        "bias_correction_mu": False, "bias_correction_nu": False,
-    }  # fmt: skip
+    numbers = {"learning_rate": 0.5, "b1": 0.25, "b2": 0.999, "eps": 1e-8, "eps_root": 0.0}
+    flags = {"bias_correction_mu": False, "bias_correction_nu": False}
+    assert dialect("optax.amsgrad").arguments(adam) == numbers | flags
     assert dialect("torch.AdamW").arguments(like("torch.AdamW", b1=0.5))["betas"] == (0.5, 0.999)
 
 
@@ -286,12 +285,12 @@ def test_onnx_reference(first_t: int, decay: float) -> None:
     pytest.importorskip("onnx")
     operator: Any = importlib.import_module("onnx.reference.ops.aionnx_preview_training.op_adam")
     adam = like("onnx.Adam", **ODD, weight_decay=decay)
-    told = dialect("onnx.Adam").arguments(adam)
-    r = told.pop("R")
+    arguments = dialect("onnx.Adam").arguments(adam)
+    r = arguments.pop("R")
     p, m, v = START, np.zeros_like(START), np.zeros_like(START)
     path = []
     for t, g in enumerate(GRADIENTS, first_t):
-        p, m, v = operator._apply_adam(r, t, p, g, m, v, norm_coefficient_post=0.0, **told)
+        p, m, v = operator._apply_adam(r, t, p, g, m, v, norm_coefficient_post=0.0, **arguments)
         path.append(p)
     if first_t == 1:
         assert_same(path, adam)
@@ -343,9 +342,12 @@ def keras_answers(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, An
     home: Path = tmp_path_factory.mktemp("keras")
     done = subprocess.run(
         [sys.executable, "-c", KERAS_PROGRAM],
-        input=json.dumps(given), capture_output=True, text=True, timeout=120,
+        input=json.dumps(given),
+        capture_output=True,
+        text=True,
+        timeout=120,
         env={**os.environ, "KERAS_BACKEND": "numpy", "KERAS_HOME": str(home)},
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     answers: list[dict[str, Any]] = json.loads(done.stdout)
     return answers

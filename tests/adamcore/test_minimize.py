@@ -105,11 +105,14 @@ def test_keep_best() -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"steps": -1}, "steps=-1"), ({"steps": 1.5}, "steps=1.5"), ({"gtol": -1.0}, "gtol=-1.0"),
-        ({"gtol": math.nan}, "gtol=nan"), ({"adam": Adam(), "lr": 0.1}, "adam and lr="),
+        ({"steps": -1}, "steps=-1"),
+        ({"steps": 1.5}, "steps=1.5"),
+        ({"gtol": -1.0}, "gtol=-1.0"),
+        ({"gtol": math.nan}, "gtol=nan"),
+        ({"adam": Adam(), "lr": 0.1}, "adam and lr="),
         ({"b1": 1.0}, "b1=1.0"),
     ],
-)  # fmt: skip
+)
 def test_wrong_calls(options: dict[str, Any], said: str) -> None:
     with pytest.raises(HyperparameterError, match=said):
         minimize(bowl, np.zeros(2), **options)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from fast import adams, at
@@ -9,12 +11,17 @@ from fast import adams, at
 from adamcore import Adam
 from adamcore.coefficients import Host
 from adamcore.definition import Coefficients, coefficients, update
-from adamcore.tracing import Program, evaluate, program
+from adamcore.tracing import Expression, Namespace, Program, Trace, evaluate, formula, program
 
 FUNCTIONS = {
-    "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide,
-    "neg": np.negative, "sqrt": np.sqrt, "maximum": np.maximum,
-}  # fmt: skip
+    "add": np.add,
+    "sub": np.subtract,
+    "mul": np.multiply,
+    "div": np.divide,
+    "neg": np.negative,
+    "sqrt": np.sqrt,
+    "maximum": np.maximum,
+}
 
 
 def made(adam: Adam) -> Program:
@@ -76,13 +83,47 @@ def test_one_program_for_one_choice() -> None:
 
 
 def test_the_formula_gives_the_coefficients_bits() -> None:
-    from dataclasses import replace
-
-    from adamcore.tracing import formula
-
     for adam in adams(200):
         if adam.nesterov == "dozat":
             adam = replace(adam, nesterov="optax")
         for t in (1, 2, 3, 999, 10**6, 2**31 - 1):
             for lr in (1e-3, 0.7, 6.0):
                 assert formula(adam)(t, lr) == coefficients(Host(), adam, t, lr)
+
+
+def test_every_operation_is_recorded_with_its_arguments_in_order() -> None:
+    trace = Trace()
+    x, y = trace.input("x"), trace.input("y")
+    formed = [x + y, x - y, x * y, x / y, -x, 2.0 + x, 2.0 - x, 2.0 * x, 2.0 / x]
+    formed += [x + 2.0, Namespace.sqrt(y), Namespace.maximum(x, y)]
+    assert list(map(id, trace)) == list(map(id, formed))
+    assert [each.name for each in trace] == [f"x{i}" for i in range(12)]
+    assert [(each.op, each.args) for each in trace] == [
+        ("add", (x, y)),
+        ("sub", (x, y)),
+        ("mul", (x, y)),
+        ("div", (x, y)),
+        ("neg", (x,)),
+        ("add", (2.0, x)),
+        ("sub", (2.0, x)),
+        ("mul", (2.0, x)),
+        ("div", (2.0, x)),
+        ("add", (x, 2.0)),
+        ("sqrt", (y,)),
+        ("maximum", (x, y)),
+    ]
+
+
+def test_expressions_are_equal_by_what_they_compute() -> None:
+    (one, two), other = (Trace().input("x") for _ in range(2)), Trace().input("y")
+    assert one * 2.0 == two * 2.0
+    assert hash(one * 2.0) == hash(two * 2.0)
+    assert one * 2.0 != two * 3.0
+    assert one * other != other * one
+    assert repr(one * 2.0) == "mul(input('x'), 2.0)"
+
+
+def test_without_a_trace_nothing_is_recorded() -> None:
+    x = Expression("input", ("x",))
+    assert (x + x).trace is None
+    assert (x + x).args == (x, x)

@@ -107,7 +107,7 @@ def built(folder: Path, source: str, name: str) -> Any:
 def pretending(shim: Shim, sees: bool = False) -> Iterator[Shim]:
     """The CPU taken for a device; what stands there is out of the host's sight, unless it ``sees``."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(nvrtc, "pretended", ("cpu", shim))
+        patch.setattr(nvrtc, "stand_in", ("cpu", shim))
         if sees:
-            patch.setattr(nvrtc, "seen", lambda x: x.is_cpu)
+            patch.setattr(nvrtc, "on_host", lambda x: x.is_cpu)
         yield shim

@@ -100,6 +100,7 @@ def package_of(module: str) -> str:
     return ".".join(path.parent.relative_to(ROOT).parts)
 
 
+@cache
 def arrows() -> dict[tuple[str, str], list[str]]:
     """Return which sub-package imports which, with the modules that do.
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from ctypes import c_double, c_int32
+from functools import partial
 from itertools import chain, compress, repeat
 from operator import is_, is_not, itemgetter
 from typing import Any
@@ -92,7 +93,7 @@ def group_step(
     if countable(gathered):
         column_step = fast.column_step(core, jobs)
         return None if column_step is None else GroupStep(core, group, state, gathered, jobs, column_step)
-    if nvrtc.seen(gathered.clocks[0]):
+    if nvrtc.on_host(gathered.clocks[0]):
         return None
     column_step = fast.column_step(core, jobs)
     if not isinstance(column_step, DeviceClockStep):
@@ -168,31 +169,29 @@ class GroupStep:
 
     def bind_columns(self, columns: Columns, lr: Any) -> Callable[[], None] | None:
         """Return a function that steps the tensors and ticks the clocks, or None."""
-        cells, product_cells = self.clock_cells, self.product_cells
-        now = [cell.value for cell in cells]
+        products = self.product_cells
+        now = [cell.value for cell in self.clock_cells]
         if min(now) < 0 or max(now) >= MAX_CLOCK:
             return None
-        if now.count(now[0]) == len(now) and not product_cells:
+        if now.count(now[0]) == len(now) and not products:
             coefficients: list[Any] = [self.coefficients(lr, now[0], None)]
         else:
-            keys = list(zip(now, [cell.value for cell in product_cells] or repeat(None), strict=False))
+            keys = list(zip(now, [cell.value for cell in products] or repeat(None), strict=False))
             known = {key: self.coefficients(lr, *key) for key in set(keys)}
             coefficients = [known[key] for key in keys]
         for c in coefficients:
             if c is None or (c.keep_p is None) is self.keeps:
                 return None  # the host can't know them, or they are for another program
-        run = self.column_step.bind(columns, coefficients)
-        if run is None:
-            return None
+        step = self.column_step.bind(columns, coefficients)
+        return None if step is None else partial(self.run, step, now, coefficients)
 
-        def step() -> None:
-            run()
-            for cell, t in zip(cells, now, strict=True):
-                cell.value = t + 1
-            for product, c in zip(product_cells, coefficients if product_cells else (), strict=True):
-                product.value = c.mu_product
-
-        return step
+    def run(self, step: Callable[[], None], now: list[int], coefficients: list[Any]) -> None:
+        """Make the step and tick the clocks, whose values are ``now``."""
+        step()
+        for cell, t in zip(self.clock_cells, now, strict=True):
+            cell.value = t + 1
+        for product, c in zip(self.product_cells, coefficients if self.product_cells else (), strict=True):
+            product.value = c.mu_product
 
     def coefficients(self, lr: Any, t: int, product: float | None) -> Coefficients | None:
         """Return the coefficients of the update after the ``t``-th; None if the host can't know them."""
@@ -227,6 +226,6 @@ def countable(gathered: GroupState) -> bool:
     """True if clocks can be read and ticked in the memory of the host."""
     products = [x for x in gathered.products if x is not None]
     kinds: Any = chain(zip(gathered.clocks, repeat(torch.int32)), zip(products, repeat(torch.float64)))
-    if not all(nvrtc.seen(x) and x.dtype is dtype and x.numel() == 1 for x, dtype in kinds):
+    if not all(nvrtc.on_host(x) and x.dtype is dtype and x.numel() == 1 for x, dtype in kinds):
         return False
     return len(set(map(torch.Tensor.data_ptr, gathered.clocks))) == len(gathered.clocks)

@@ -101,7 +101,7 @@ def tick_all(ticker: Ticker, slots: GroupState, like: Any, skipped: Any) -> list
     known: dict[Any, Tick] = {}
     ticks: list[Tick] = []
     for clock, product in zip(slots.clocks, slots.products, strict=True):
-        if compiling or not nvrtc.seen(clock):
+        if compiling or not nvrtc.on_host(clock):
             tick = ticker.tick(clock, product, like, place)
         else:
             key = (clock.item(), None if product is None else product.item())
@@ -110,7 +110,7 @@ def tick_all(ticker: Ticker, slots: GroupState, like: Any, skipped: Any) -> list
             tick = known[key]
         ticks.append(tick)
     plain = len(known) == 1 and skipped is None and slots.products[0] is None
-    if plain and next(iter(known.values())).t < MAX_CLOCK and all(map(nvrtc.seen, slots.clocks)):
+    if plain and next(iter(known.values())).t < MAX_CLOCK and all(map(nvrtc.on_host, slots.clocks)):
         torch._foreach_add_(slots.clocks, 1)  # the usual case: all at one count, known to the host
     else:
         for clock, product, tick in zip(slots.clocks, slots.products, ticks, strict=True):

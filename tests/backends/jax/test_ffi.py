@@ -24,7 +24,7 @@ needs_ffi = pytest.mark.skipif(not ffi.available(), reason="no llvmlite, or an u
 
 
 @needs_ffi
-@pytest.mark.parametrize("dtype", ffi.REAL)
+@pytest.mark.parametrize("dtype", ffi.DTYPES)
 @pytest.mark.parametrize("rows", [1, 3], ids=["one row for all", "a row for each"])
 def test_arrays_rows_and_clocks(rows: int, dtype: Any) -> None:
     draw, shapes = np.random.default_rng(0), ((5,), (), (40, 3))
@@ -34,7 +34,7 @@ def test_arrays_rows_and_clocks(rows: int, dtype: Any) -> None:
     each = [coefficients(Host(), ADAM, t, 0.1) for t in range(1, rows + 1)]
     made = program(ADAM, each[0])
     with jax.enable_x64(dtype == "float64"):
-        step = jax.jit(ffi.call(made, dtype))
+        step = jax.jit(ffi.custom_call(made, dtype))
         table = np.asarray([made.used(c) for c in each], dtype)
         new, clocks = step(list(map(jnp.asarray, arrays)), table, np.asarray([7, 8], np.int32))
     assert [(int(t), t.shape, str(t.dtype)) for t in clocks] == [(7, (), "int32"), (8, (), "int32")]
@@ -49,8 +49,8 @@ def test_arrays_rows_and_clocks(rows: int, dtype: Any) -> None:
 @needs_ffi
 def test_registered_once_for_a_program() -> None:
     made = program(ADAM, coefficients(Host(), ADAM, 1, 0.1))
-    assert ffi.call(made, "float32") is ffi.call(made, "float32")
-    assert ffi.call(made, "float32") is not ffi.call(made, "float64")
+    assert ffi.custom_call(made, "float32") is ffi.custom_call(made, "float32")
+    assert ffi.custom_call(made, "float32") is not ffi.custom_call(made, "float64")
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ def ptx(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
             texts[f"update_{name}"] = cuda.text(ticking.program, kinds, k % 3 > 0, LARGE)
         for work in ("float32", "float64"):
             texts[f"tick_{k}_{work}"] = ticking.text(work, SMALL)
-    texts["fill_0"] = cuda.copying("float32", SMALL)
+    texts["fill_0"] = cuda.fill_text("float32", SMALL)
     folder = tmp_path_factory.mktemp("cuda")
     source = ""
     for k, (name, text) in enumerate(texts.items()):  # side by side, each under a name of its own

@@ -23,7 +23,7 @@ def test_every_piece_is_done_once(number: int, total: int) -> None:
             done[k] += 1
 
     for _ in range(20):
-        threads.spread(work, total, 100, number)
+        threads.run_pieces(work, total, 100, number)
     assert done == [20] * total
 
 
@@ -35,7 +35,7 @@ def test_work_is_shared() -> None:
         seen.add(threading.get_ident())
         both.wait()
 
-    threads.spread(work, 2, 1, 2)
+    threads.run_pieces(work, 2, 1, 2)
     assert len(seen) == 2
 
 
@@ -49,14 +49,14 @@ def test_an_error_is_raised_once_all_pieces_are_done() -> None:
         done.append(lo)
 
     with pytest.raises(RuntimeError, match="piece 3"):
-        threads.spread(work, 8, 1, 3)
+        threads.run_pieces(work, 8, 1, 3)
     assert sorted(done) == [0, 1, 2, 4, 5, 6, 7]
 
 
 def test_the_switch_interval_is_as_it_was() -> None:
     before = sys.getswitchinterval()
-    with threads.hasty():
-        with pytest.raises(RuntimeError), threads.hasty():
+    with threads.short_switch_interval():
+        with pytest.raises(RuntimeError), threads.short_switch_interval():
             raise RuntimeError
-        assert sys.getswitchinterval() == pytest.approx(threads.SOON)
+        assert sys.getswitchinterval() == pytest.approx(threads.SWITCH_INTERVAL)
     assert sys.getswitchinterval() == before

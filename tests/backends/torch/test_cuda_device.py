@@ -54,7 +54,7 @@ def kernels(step: Any) -> list[str]:
 
 
 def test_there_is_a_runtime() -> None:
-    assert nvrtc.missing(torch.device("cuda", 0)) is None
+    assert nvrtc.unsupported(torch.device("cuda", 0)) is None
 
 
 @pytest.mark.parametrize("donate", [False, True])

@@ -80,7 +80,7 @@ def test_kinds_side_by_side(shim: Shim) -> None:
     got = run()
     assert [name for name, _ in shim.launched[-3:]] == ["tick", "update", "update"]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(nvrtc, "pretended", None)
+        patch.setattr(nvrtc, "stand_in", None)
         assert got == run()  # as on the CPU
 
 
@@ -167,11 +167,11 @@ def test_a_tensor_that_moves_is_noticed(shim: Shim) -> None:
 
     got = run()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(nvrtc, "pretended", None)
+        patch.setattr(nvrtc, "stand_in", None)
         assert got == run()  # as on the CPU
 
 
 def test_there_is_no_runtime_on_the_cpu() -> None:
     assert nvrtc.runtime(torch.device("cpu")) is None
-    assert nvrtc.missing(torch.device("cpu")) == "a tensor on cpu"
+    assert nvrtc.unsupported(torch.device("cpu")) == "a tensor on cpu"
     assert fast.MEMORY.unsupported(torch.ones(3)) is None

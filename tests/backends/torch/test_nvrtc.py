@@ -66,7 +66,7 @@ def on_a_device(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_options_of_the_compiler() -> None:
     nvrtc, _ = libraries()
-    assert torch_cuda.compiled(nvrtc, "text", "sm_90") == bytes(4)
+    assert torch_cuda.compile_source(nvrtc, "text", "sm_90") == bytes(4)
     [(_, source, *_)] = [given for name, given in nvrtc.called if name == "nvrtcCreateProgram"]
     assert source == b"text"
     [(_, count, options)] = [given for name, given in nvrtc.called if name == "nvrtcCompileProgram"]
@@ -79,7 +79,7 @@ def test_a_text_that_can_not_be_compiled() -> None:
     nvrtc, _ = libraries()
     nvrtc.results["nvrtcCompileProgram"] = 6
     with pytest.raises(RuntimeError, match="NVRTC"):
-        torch_cuda.compiled(nvrtc, "text", "sm_90")
+        torch_cuda.compile_source(nvrtc, "text", "sm_90")
     assert nvrtc.names()[-1] == "nvrtcDestroyProgram"
 
 
@@ -143,15 +143,15 @@ def test_where_there_is_no_runtime(
     """Lists of tensors then, and the reason among what is not served."""
     monkeypatch.setattr(torch.version, "cuda", version)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device=None: capability)
-    monkeypatch.setattr(torch_cuda, "library", lambda names: object() if found else None)
-    torch_cuda.found.cache_clear()
+    monkeypatch.setattr(torch_cuda, "load_library", lambda names: object() if found else None)
+    torch_cuda.cuda_runtime.cache_clear()
     try:
         assert torch_cuda.runtime(DEVICE) is None
-        reason = torch_cuda.missing(DEVICE)
+        reason = torch_cuda.unsupported(DEVICE)
         assert reason is not None
         assert re.search(why, reason)
     finally:
-        torch_cuda.found.cache_clear()
+        torch_cuda.cuda_runtime.cache_clear()
 
 
 def test_a_compiler_that_is_not_whole(on_a_device: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,27 +159,27 @@ def test_a_compiler_that_is_not_whole(on_a_device: None, monkeypatch: pytest.Mon
     nvrtc, driver = libraries()
     monkeypatch.setattr(torch.version, "cuda", "13.0")
     monkeypatch.setattr(torch.cuda, "current_device", lambda: 1)
-    monkeypatch.setattr(torch_cuda, "library", lambda names: nvrtc if "nvrtc" in names[0] else driver)
+    monkeypatch.setattr(torch_cuda, "load_library", lambda names: nvrtc if "nvrtc" in names[0] else driver)
     for result in (7, 0):
         nvrtc.results["nvrtcCompileProgram"] = result
-        torch_cuda.found.cache_clear()
+        torch_cuda.cuda_runtime.cache_clear()
         try:
-            assert (torch_cuda.missing(DEVICE) is None) == (result == 0)
+            assert (torch_cuda.unsupported(DEVICE) is None) == (result == 0)
         finally:
-            torch_cuda.found.cache_clear()
+            torch_cuda.cuda_runtime.cache_clear()
 
 
 def test_nvrtc_itself() -> None:
     """It needs no GPU."""
-    nvrtc = torch_cuda.library(["libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so"])
+    nvrtc = torch_cuda.load_library(["libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so"])
     if nvrtc is None:
         pytest.skip("no NVRTC")
     ticking = cuda_coefficients.ClockKernel(Adam(nesterov="dozat", weight_decay=0.1))
-    words = LARGE if torch_cuda.version(nvrtc.nvrtcVersion) >= (12, 1) else SMALL
+    words = LARGE if torch_cuda.nvrtc_version(nvrtc.nvrtcVersion) >= (12, 1) else SMALL
     for kinds in ("float32", "bfloat16", "float16"):
         text = cuda.text(ticking.program, cuda.Kinds("float32", kinds, kinds, kinds), True, words)
-        assert torch_cuda.compiled(nvrtc, text, "sm_80")[:4] == b"\x7fELF"
-    for text in (ticking.text("float64", words), cuda.copying("float32", SMALL)):
-        assert torch_cuda.compiled(nvrtc, text, "sm_80")[:4] == b"\x7fELF"
+        assert torch_cuda.compile_source(nvrtc, text, "sm_80")[:4] == b"\x7fELF"
+    for text in (ticking.text("float64", words), cuda.fill_text("float32", SMALL)):
+        assert torch_cuda.compile_source(nvrtc, text, "sm_80")[:4] == b"\x7fELF"
     with pytest.raises(RuntimeError, match="undefined"):
-        torch_cuda.compiled(nvrtc, "no program", "sm_80")
+        torch_cuda.compile_source(nvrtc, "no program", "sm_80")

@@ -55,22 +55,22 @@ def test_torchs_team_gives_the_same_bits(many: None) -> None:
 
     assert stepped() == definition()
     if sys.platform == "linux":
-        assert openmp.start() is not None
+        assert openmp.team() is not None
 
 
 def test_without_openmp_the_bits_are_the_same(many: None, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("llvmlite")
-    from adamcore.backends.kernels.threads import spread as real
+    from adamcore.backends.kernels.threads import run_pieces as real
     from adamcore.backends.torch import openmp
 
     shared = []
 
-    def spread(*args: object) -> None:
+    def run_pieces(*args: object) -> None:
         shared.append(args)
         real(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(openmp, "start", lambda: None)
-    monkeypatch.setattr(openmp, "spread", spread)
+    monkeypatch.setattr(openmp, "team", lambda: None)
+    monkeypatch.setattr(openmp, "run_pieces", run_pieces)
     assert stepped() == definition()
     assert len(shared) == 3
 

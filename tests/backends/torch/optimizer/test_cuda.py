@@ -99,7 +99,7 @@ def test_groups_of_their_own(shim: Shim) -> None:
     got = trajectory()
     assert len(shim.launched) >= 24
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(nvrtc, "pretended", None)
+        patch.setattr(nvrtc, "stand_in", None)
         assert got == trajectory()
 
 
@@ -121,7 +121,7 @@ def test_lr_in_a_tensor(folder: Path) -> None:
         got = trajectory()
         assert names(shim)[-6:] == ["tick", "update"] * 3
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(nvrtc, "pretended", None)
+            patch.setattr(nvrtc, "stand_in", None)
             assert got == trajectory()
 
 
@@ -187,5 +187,5 @@ def test_rows_follow_the_clocks(shim: Shim) -> None:
 
     got = trajectory()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(nvrtc, "pretended", None)
+        patch.setattr(nvrtc, "stand_in", None)
         assert got == trajectory()
