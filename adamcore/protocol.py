@@ -1,22 +1,21 @@
-"""What the core asks of an array library: a backend answers, `adamcore.backends` has four.
+"""What the core asks of an array library, and a backend answers.
 
-The core holds no framework and imports none.  :mod:`adamcore.step` checks a step and lays it out
-as a list of :class:`Job`; the backend of the caller's arrays carries them out.  Another library's
-backend comes in through an entry point (docs/embedding.md), and starts from
-:class:`adamcore.backends.base.BaseBackend`, where every method here has a generic form.
+The core imports no framework.  :mod:`adamcore.step` checks a step and lays it out as a list of
+:class:`Job`; the backend of the caller's arrays carries them out.  ``adamcore.backends`` has one for
+NumPy, PyTorch, JAX and any other array-API namespace.  Another package announces its own with an entry
+point (docs/embedding.md), and derives it from :class:`adamcore.backends.base.BaseBackend`, which has a
+generic form of every method.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
+from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients, Numbers
 from adamcore.state import AdamState
-from adamcore.types import Array, Clock, Tree
-
-if TYPE_CHECKING:
-    from adamcore.config import AdamConfig
+from adamcore.types import Array, Clock, Device, DType, Scalar, Tree
 
 Kind = Literal["real", "complex", "other"]  #: of a dtype: what can be optimized is real or complex
 
@@ -24,9 +23,9 @@ Kind = Literal["real", "complex", "other"]  #: of a dtype: what can be optimized
 class LeafDtypes(NamedTuple):
     """The dtypes that go with one dtype of parameters."""
 
-    work: Any  #: the real dtype of the arithmetic: the widest of float32, the parameter's, m's (NUM.1)
-    m: Any  #: of the first moment
-    v: Any  #: of v and v_max: m's, or the real one of its parts where ``complex="modulus"``
+    work: DType  #: the real dtype of the arithmetic: the widest of float32, the parameter's, m's (NUM.1)
+    m: DType  #: of the first moment
+    v: DType  #: of v and v_max: m's, or the real one of its parts where ``complex="modulus"``
     is_complex: bool
 
 
@@ -136,23 +135,23 @@ class Backend(Protocol):
     def refuse(self, leaf: Array) -> str | None: ...  # why this array can't be optimized
     def namespace(self, like: Array) -> Any: ...  # its array-API functions
     def identity(self, leaf: Array) -> int | None: ...  # what tells two arrays apart; None if unknown
-    def device(self, leaf: Array) -> Any: ...  # what two arrays must share, or None
+    def device(self, leaf: Array) -> Device: ...  # what two arrays must share, or None
     def host(self, x: Array) -> Any: ...  # a 0-d array as a Python number; None if only the program knows
-    def full(self, value: float, dtype: Any, like: Array) -> Array: ...  # 0-d, beside `like`
-    def zeros(self, like: Array, dtype: Any) -> Array: ...  # of the shape of `like`
-    def cast(self, x: Array, dtype: Any) -> Array: ...  # itself, if it is of that dtype
+    def full(self, value: float, dtype: DType, like: Array) -> Array: ...  # 0-d, beside `like`
+    def zeros(self, like: Array, dtype: DType) -> Array: ...  # of the shape of `like`
+    def cast(self, x: Array, dtype: DType) -> Array: ...  # itself, if it is of that dtype
     def where(self, condition: Array, new: Array, old: Array) -> Array: ...
 
     # dtypes
-    def kind(self, dtype: Any) -> Kind: ...
-    def bits(self, dtype: Any) -> int: ...  # of a real floating dtype
-    def least(self, dtype: Any) -> float: ...  # the smallest positive number its arithmetic holds
-    def dtype_named(self, name: str, like: Array) -> Any: ...  # LookupError where there is none
-    def coefficient_dtype(self, like: Array) -> Any: ...  # float64 where the library has it
-    def part_of(self, dtype: Any, like: Array) -> Any: ...  # the real dtype of a complex one's parts
-    def complex_of(self, dtype: Any, like: Array) -> Any: ...  # and back; LookupError as above
-    def boolean(self, dtype: Any) -> bool: ...
-    def integer(self, dtype: Any) -> bool: ...
+    def kind(self, dtype: DType) -> Kind: ...
+    def bits(self, dtype: DType) -> int: ...  # of a real floating dtype
+    def least(self, dtype: DType) -> float: ...  # the smallest positive number its arithmetic holds
+    def dtype_named(self, name: str, like: Array) -> DType: ...  # LookupError where there is none
+    def coefficient_dtype(self, like: Array) -> DType: ...  # float64 where the library has it
+    def part_of(self, dtype: DType, like: Array) -> DType: ...  # the real dtype of a complex one's parts
+    def complex_of(self, dtype: DType, like: Array) -> DType: ...  # and back; LookupError as above
+    def boolean(self, dtype: DType) -> bool: ...
+    def integer(self, dtype: DType) -> bool: ...
 
     # trees
     def flatten(self, tree: Tree) -> tuple[list[Any], Any]: ...  # leaves (None is one) and structure
@@ -162,8 +161,8 @@ class Backend(Protocol):
     # the step
     def numbers(self, like: Array) -> Numbers: ...  # the arithmetic of coefficients that the host can't know
     def tick_on_device(
-        self, adam: AdamConfig, t: Clock, mu_product: Any, lr: Any, like: Array
-    ) -> tuple[Clock, Any, Coefficients] | None: ...  # the tick that `numbers` would make, in one kernel
+        self, adam: AdamConfig, t: Clock, mu_product: Scalar, lr: Scalar, like: Array
+    ) -> tuple[Clock, Scalar, Coefficients] | None: ...  # the tick that `numbers` would make, in one kernel
     def apply(self, adam: AdamConfig, jobs: Sequence[Job], donate: bool) -> list[Result]: ...
     def cached_step(
         self, adam: AdamConfig, record: StepRecord

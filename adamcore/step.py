@@ -1,26 +1,31 @@
-"""One step of a whole tree: everything checked first, then handed to the backend at once."""
+"""One step of a whole tree of parameters.
+
+A step checks its arguments (:class:`ParamTree`, :func:`check_parts`, :func:`check_leaf`), finds out who
+takes part (:mod:`adamcore.presence`), ticks the clocks (:mod:`adamcore.clock`), and hands one job for each
+leaf to the backend.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 from adamcore.clock import Tick, Ticker
-from adamcore.config import AdamConfig
+from adamcore.config import AdamConfig, Schedule
 from adamcore.dtypes import DtypeTable
 from adamcore.errors import GradientError, MissingGradientError, StateError
 from adamcore.presence import Participation, presence
 from adamcore.protocol import Job, LeafDtypes, StepRecord
 from adamcore.registry import PLAIN, backend_for, first, owner
-from adamcore.state import AdamState
+from adamcore.state import AdamState, check_state
 from adamcore.step_cache import cache_of
 from adamcore.trees import ParamTree
-from adamcore.types import Array, Tree
+from adamcore.types import Array, Clock, DType, Scalar, Tree
 
 
 def init(adam: AdamConfig, params: Tree) -> AdamState:
-    """The state before the first step: see :meth:`Adam.init`."""
+    """Return the state before the first step: see :meth:`adamcore.Adam.init`."""
     tree = ParamTree(params)
     tree.check_parameters()
     b, table = tree.backend, DtypeTable(adam, tree.backend)
@@ -30,7 +35,7 @@ def init(adam: AdamConfig, params: Tree) -> AdamState:
         pairs = zip(tree.leaves, formats, strict=True)
         return tree.like([None if f is None else b.zeros(p, getattr(f, dtype)) for p, f in pairs])
 
-    def clocks(value: float, dtype: Any) -> Tree:
+    def clocks(value: float, dtype: Callable[[Array], DType]) -> Tree:
         if adam.clock == "per-parameter":
             return tree.like([None if p is None else b.full(value, dtype(p), p) for p in tree.leaves])
         like = first_parameter(tree)
@@ -50,12 +55,16 @@ def step(
     params: Tree,
     grads: Tree,
     state: AdamState,
-    lr: Any,
+    lr: Scalar | Schedule,
     present: Tree,
     donate: bool,
-    hyper: Mapping[str, Any] | None = None,
+    hyper: Mapping[str, Scalar] | None = None,
 ) -> tuple[Tree, AdamState]:
-    """One update: see :meth:`Adam.step`; ``hyper`` has this step's b1, b2, eps, ... where traced."""
+    """Make one update: see :meth:`adamcore.Adam.step`.
+
+    Args:
+        hyper: this step's values of other hyperparameters than lr, numbers or 0-d arrays by name.
+    """
     cache = None
     if donate and present is None and not hyper and has_identity(params):
         cache = cache_of(adam)
@@ -122,7 +131,7 @@ def job(
     part: Participation,
     formats: LeafDtypes,
 ) -> Job:
-    """One leaf's work."""
+    """Return the work of one leaf that takes part."""
     if part.zero:
         g = tree.backend.zeros(p, p.dtype)
     where = part.mask if part.flag is None else part.flag
@@ -132,7 +141,7 @@ def job(
 def tick_all(
     adam: AdamConfig, tree: ParamTree, ticker: Ticker, state: AdamState, parts: list[Participation]
 ) -> tuple[list[Any], Tree, Tree]:
-    """For each leaf its tick, and the state's new t and mu_product (CLK.1, CLK.4, F1, F3, F6)."""
+    """Return the tick of each leaf, and the state's new t and mu_product (CLK.1, CLK.4, F1, F3, F6)."""
     n = len(parts)
     if adam.clock == "per-parameter":
         ts = tree.match(state.t, "state.t", StateError)
@@ -162,13 +171,13 @@ def tick_all(
     if any(not part.absent and part.flag is None for part in parts) or adam.all_missing == "tick":
         return ticks, tick.t, tick.mu_product
     flags = [part.flag for part in parts if part.flag is not None]
-    if flags:  # whether all are absent is for the program to find out
+    if flags:  # only the program knows whether all are absent
         if adam.all_missing == "error":
             return ticks, tick.t, tick.mu_product
-        some = flags[0]
+        any_present = flags[0]
         for flag in flags[1:]:
-            some = some | flag
-        return ticks, *select(ticker, some, tick, t, product)
+            any_present = any_present | flag
+        return ticks, *select(ticker, any_present, tick, t, product)
     if adam.all_missing == "error":
         raise MissingGradientError(
             "every gradient is absent: expected at least one, as all_missing='error' with clock='global'; "
@@ -177,15 +186,16 @@ def tick_all(
     return ticks, t, product
 
 
-def select(ticker: Ticker, flag: Array | None, tick: Tick, t: Any, product: Any) -> tuple[Any, Any]:
-    """The clock and product after a tick that only happens where ``flag`` is True."""
+def select(ticker: Ticker, flag: Array | None, tick: Tick, t: Clock, product: Scalar) -> tuple[Clock, Scalar]:
+    """Return clock and product after a tick that happens only if ``flag`` is True (or None)."""
     if flag is None:
         return tick.t, tick.mu_product
     return ticker.choose(flag, tick.t, t), ticker.choose(flag, tick.mu_product, product)
 
 
 def check_parts(adam: AdamConfig, state: AdamState) -> None:
-    """Raise unless the state holds what the axes ask for, and nothing besides."""
+    """Raise unless the state has exactly the parts that the axes ask for."""
+    check_state(state)
     wants = {
         "v_max": ("amsgrad", adam.amsgrad != "none"),
         "mu_product": ("nesterov", adam.nesterov == "dozat"),
@@ -225,8 +235,8 @@ def check_leaf(
             )
 
 
-def differs(tree: ParamTree, x: Any, p: Array, dtype: Any) -> str | None:
-    """How an array differs from one of that dtype beside ``p``; None if it does not."""
+def differs(tree: ParamTree, x: Any, p: Array, dtype: DType) -> str | None:
+    """Return how ``x`` differs from an array of this dtype that fits ``p``; None if it does not."""
     b = tree.backend
     if not b.owns(x):
         return f"{type(x).__name__}: expected an array of {b.name}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,12 @@ class TestEpsilon:
             HyperparameterError, match=r"0 in the arithmetic's float32: the smallest usable there is 1.4e-45"
         ):
             Adam(eps=eps).init(np.ones(2, dtype=dtype))
+
+    def test_half_the_smallest_number_rounds_to_zero(self) -> None:
+        half, p = 2.0**-150, np.ones(2, dtype="float32")
+        with pytest.raises(HyperparameterError, match="smallest usable"):
+            Adam(eps=half).init(p)
+        Adam(eps=math.nextafter(half, 1.0)).init(p)
 
     def test_usable(self) -> None:
         for opt in (Adam(eps=1e-45), Adam(eps=0.0), Adam(eps=1e-46, moment_dtype="float64"), Adam(eps=1e-8)):

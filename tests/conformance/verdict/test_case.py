@@ -1,0 +1,67 @@
+"""The questions that a diagnosis asks of a case."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from plain_adam import ADAMW, runs_and_results
+
+from adamcore.conformance.faults import FAULTS
+from adamcore.conformance.oracle.perturbation import Fault
+from adamcore.conformance.probes import PROBES
+from adamcore.conformance.verdict.case import Case
+
+
+def case(**change: object) -> Case:
+    runs, results = runs_and_results(ADAMW, **change)
+    return Case(ADAMW, runs, results, False, PROBES)
+
+
+def fault(name: str) -> Fault:
+    [found] = [f for f in FAULTS if f.name == name]
+    return found
+
+
+def test_failures_come_with_the_required_and_shortest_first() -> None:
+    wrong = case(eps="inside")
+    order = [(wrong.probe(r).level, r.evidence is None, len(wrong.probe(r).steps)) for r in wrong.failures()]
+    assert order == sorted(order)
+    assert len(order) > 4
+    assert case().failures() == []
+
+
+def test_another_claim_passes_what_fails_and_breaks_what_passed() -> None:
+    wrong, inside = case(eps="inside"), replace(ADAMW, epsilon="inside-corrected")
+    assert all(wrong.passes(inside, r) for r in wrong.failures())
+    assert not wrong.breaks(inside)
+    assert case().breaks(inside)
+
+
+def test_a_probe_that_does_not_apply_to_a_claim_does_not_pass_under_it() -> None:
+    plain = case()
+    probes = {**PROBES, "DEC.1/coupling": replace(PROBES["DEC.1/coupling"], needs={"decay": ("l2",)})}
+    [result, *_] = [r for r in plain.results if r.probe == "DEC.1/coupling"]
+    assert not replace(plain, probes=probes).passes(ADAMW, result)
+
+
+def test_a_run_that_passed_contradicts_a_fault_that_would_show_in_it() -> None:
+    plain = case()
+    [result, *_] = [r for r in plain.results if r.probe == "DEC.1/coupling"]
+    assert plain.contradicts(fault("betas-swapped"), result)
+    assert not plain.contradicts(fault("v-floor-1e-30"), result)
+    assert not plain.looks_like(fault("betas-swapped"), result)
+
+
+def test_ratios_have_a_row_for_each_step_and_are_infinite_after_an_error() -> None:
+    plain = case()
+    [result, *_] = [r for r in plain.results if (r.probe, r.dtype) == ("DEC.1/coupling", "float64")]
+    ratios = plain.ratios(result)
+    assert ratios is not None
+    assert ratios.shape == (6, 3)
+    assert ratios.max() < 1.0
+    del plain.run(result).params[4:]
+    cut = plain.ratios(result)
+    assert cut is not None
+    assert np.isinf(cut[4:]).all()
+    np.testing.assert_array_equal(cut[:4], ratios[:4])

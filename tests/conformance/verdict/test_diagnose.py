@@ -1,0 +1,70 @@
+"""The diagnosis of array Adams, right and wrong."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from plain_adam import ADAMW, Change, runs_and_results
+
+from adamcore.conformance.probes import PROBES
+from adamcore.conformance.types import Result
+from adamcore.conformance.verdict.diagnose import diagnose, handling_findings
+
+
+def test_a_right_adam_has_no_findings() -> None:
+    runs, results = runs_and_results(ADAMW)
+    assert diagnose(ADAMW, runs, results) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "area", "rule", "observed"),
+    [
+        ({"eps": "inside"}, "epsilon", "EPS.1", "epsilon=inside-corrected"),
+        ({"decay": "l2"}, "decay", "DEC.2", "decay=l2"),
+        ({"after": True}, "decay", "DEC.5", "decay_order=after"),
+        ({"absent": "zero"}, "missing", "F1", "missing=zero"),
+        ({"nan": "replaced"}, "nonfinite", "NF.1", "leaves the bound"),
+    ],
+)
+def test_a_wrong_adam_is_told_what_is_wrong(change: Change, area: str, rule: str, observed: str) -> None:
+    runs, results = runs_and_results(ADAMW, **change)
+    first = diagnose(ADAMW, runs, results)[0]
+    assert (first.area, first.rule, first.level) == (area, rule, "error")
+    assert observed in first.observed
+    assert first.evidence is not None
+
+
+def test_two_things_wrong_are_both_named() -> None:
+    runs, results = runs_and_results(ADAMW, eps="inside", after=True)
+    found = diagnose(ADAMW, runs, results)
+    assert [f.area for f in found if f.level == "error"] == ["epsilon", "decay"]
+
+
+def test_an_output_of_another_shape_goes_before_an_input_written_to() -> None:
+    written = Result("STEP.1/shapes", "float32", "failed", reason="wrote to its input: gradient 0 in step 1")
+    shape = Result(
+        "STEP.1/shapes", "float32", "failed", reason="parameter 0 after step 1: came back with shape ()"
+    )
+    assert [f.area for f in handling_findings([written])] == ["aliasing"]
+    assert [f.area for f in handling_findings([written, shape])] == ["layout"]
+    assert handling_findings([]) == []
+
+
+def test_a_failure_that_nothing_explains_is_named_by_the_rule_of_its_probe() -> None:
+    runs, results = runs_and_results(ADAMW)
+    runs["DEC.5/order", "float64"].params[2][0][1] += 0.25
+    result = next(r for r in results if (r.probe, r.dtype) == ("DEC.5/order", "float64"))
+    failed = replace(result, status="failed", reason="parameter 0[1] leaves the bound in step 3")
+    [found] = diagnose(ADAMW, runs, [failed if r is result else r for r in results])
+    assert (found.area, found.rule, found.expected) == ("decay", "DEC.5", PROBES["DEC.5/order"].about)
+
+
+def test_coefficients_less_exact_than_double_are_a_note_where_the_claim_allows_them() -> None:
+    claim = replace(ADAMW, coefficients="working")
+    runs, results = runs_and_results(claim)
+    after = runs["NUM.4/near-one", "float32"].params
+    after[:] = [[np.asarray(p * np.float32(1 + 2e-5)) for p in step] for step in after]
+    [note] = diagnose(claim, runs, results)
+    assert (note.level, note.area, note.rule) == ("note", "coefficients", "NUM.4")

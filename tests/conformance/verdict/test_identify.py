@@ -1,0 +1,66 @@
+"""Which Adam it is, read off the runs of Adams written here."""
+
+from __future__ import annotations
+
+import pytest
+from plain_adam import ADAMW, Change, run, runs_and_results
+
+from adamcore.conformance.probes import PROBES
+from adamcore.conformance.verdict.identify import combinations, identify, trajectories
+from adamcore.conformance.verdict.match import CLOSE
+
+
+def test_a_right_adam_is_identified() -> None:
+    runs, _ = runs_and_results(ADAMW)
+    seen = identify(runs, prefer="torch.AdamW")
+    assert seen.dialect == "torch.AdamW"
+    assert seen.axes["epsilon"] == ["outside-corrected"]
+    assert seen.axes["clock"] == ["per-parameter"]
+    assert seen.precision is None, "the probe that shows it was not run"
+
+
+@pytest.mark.parametrize(
+    ("change", "axis", "values"),
+    [
+        ({"eps": "inside"}, "epsilon", ["inside-corrected"]),
+        ({"decay": "l2"}, "decay", ["l2"]),
+        ({"after": True}, "decay_order", ["after"]),
+        ({"absent": "zero"}, "missing", ["zero"]),
+    ],
+)
+def test_each_choice_is_read(change: Change, axis: str, values: list[object]) -> None:
+    runs, _ = runs_and_results(ADAMW, **change)
+    assert identify(runs).axes[axis] == values
+
+
+def test_what_is_no_adam_is_not_forced_into_one() -> None:
+    runs = {("STEP.1/fingerprint", "float64"): run(PROBES["STEP.1/fingerprint"], "float64", {})}
+    runs["STEP.1/fingerprint", "float64"].params[2][0] += 0.01
+    assert all(values == [] for values in identify(runs).axes.values())
+
+
+def test_without_the_fingerprint_nothing_is_said() -> None:
+    runs, _ = runs_and_results(ADAMW)
+    some = {key: done for key, done in runs.items() if key[0] != "STEP.1/fingerprint"}
+    assert all(values == [] for values in identify(some).axes.values())
+
+
+def test_an_adam_with_a_fault_is_identified_with_it() -> None:
+    """b1 and b2 swapped: no combination of axes, and AdamW with a known fault."""
+    probe = PROBES["STEP.1/fingerprint"]
+    swapped = probe.with_hyper(b1=probe.hyper["b2"], b2=probe.hyper["b1"])
+    runs = {(probe.name, "float64"): run(swapped, "float64", {})}
+    seen = identify(runs)
+    assert seen.fault == "b1 and b2 are swapped"
+    assert seen.axes["decay"] == ["decoupled"]
+    assert seen.dialect is None
+
+
+def test_combinations_of_axes_are_the_same_function_or_clearly_apart() -> None:
+    """Without a second correction, for instance, it makes no difference whether epsilon is corrected."""
+    probe = PROBES["STEP.1/fingerprint"]
+    chosen, rows = trajectories(probe)
+    assert len(chosen) == len(rows) == len(list(combinations(probe.hyper["weight_decay"])))
+    for k, row in enumerate(rows):
+        distances = abs(rows[k + 1 :] - row).max(axis=1, initial=0.0) / probe.hyper["lr"]
+        assert ((distances < 1e-12) | (distances > 4 * CLOSE)).all()
