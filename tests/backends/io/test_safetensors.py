@@ -15,7 +15,7 @@ from adamcore.backends import states
 from adamcore.backends.io.safetensors import as_tensor, decode, digest, encode
 from adamcore.backends.states import Moments, NamedState
 from adamcore.conformance.audit import Recorder
-from adamcore.conformance.audit.recording import tensor_values
+from adamcore.conformance.audit.arrays import tensor_values
 from adamcore.errors import CheckpointError
 
 A = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
