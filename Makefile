@@ -63,8 +63,9 @@ format: $(READY)  ## let ruff put the style right
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
-docs: $(READY)  ## docs/equations.md, written by the definition
+docs: $(READY)  ## docs/equations.md and docs/freeze.svg, which the definition and an example write
 	@$(BIN)/python docs/generate/equations_page.py
+	@$(BIN)/python docs/generate/freeze_plot.py
 
 performance: $(READY)  ## docs/performance.md, from the runs stored in docs/results/
 	@$(BIN)/python docs/generate/performance_page.py

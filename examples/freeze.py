@@ -2,12 +2,11 @@
 
 One optimizer has two parameters, B and C, each drawn to a target, with L2 decay. After WARM steps C is to
 stand still for FROZEN steps. `python examples/freeze.py` tries each way in torch.optim.Adam and in every
-backend of adamcore; with `--plot FILE` it also draws C over time.
+backend of adamcore.
 """
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 from typing import Any
 
@@ -100,40 +99,10 @@ def table(paths: dict[str, dict[str, list[float]]]) -> str:
     return "\n".join(lines)
 
 
-def plot(paths: dict[str, dict[str, list[float]]], file: str) -> None:
-    """Draw C over time as an SVG with the same bytes every time, readable on light and on dark."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    mpl.rcParams.update({"svg.hashsalt": "adamcore", "font.size": 10, "legend.frameon": False})
-    grey = "#808080"
-    for key in ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"):
-        mpl.rcParams[key] = grey
-    from matplotlib import pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
-    axes.axvspan(WARM, WARM + FROZEN, color=grey, alpha=0.15, linewidth=0)
-    styles = {"zero": "-", "moments": "-", "is": ":", "none": "-"}
-    colors = {"zero": "#d1802b", "moments": "#c2453f", "is": "#8f6fc9", "none": "#2f8fd0"}
-    for way, by in paths.items():
-        axes.plot(
-            by["numpy"], styles[way], color=colors[way], linewidth=3 if way == "is" else 2, label=WAYS[way]
-        )
-    axes.set(xlabel="step", ylabel="C (grey: to stand still)")
-    axes.legend()
-    figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
-    plt.close(figure)
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--plot", metavar="FILE", help="draw C over time into this SVG")
-    arguments = parser.parse_args()
+    """Print the table."""
     implementations = runs()
-    paths = {way: {name: run(way) for name, run in implementations.items()} for way in WAYS}
-    print(table(paths))
-    if arguments.plot:
-        plot(paths, arguments.plot)
+    print(table({way: {name: run(way) for name, run in implementations.items()} for way in WAYS}))
 
 
 if __name__ == "__main__":

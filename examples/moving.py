@@ -8,17 +8,13 @@ and `adamcore.backends.states` carries the state of Adam from one to the next.  
 * Each framework computes its own gradients.  How large is the gap at the end, compared with the gap between
   PyTorch's own foreach and fused implementations?
 
-    python examples/moving.py [FILE]     writes a page, docs/results/moving.md by default
+`python examples/moving.py` prints the figures; docs/generate/moving_page.py writes docs/results/moving.md.
 """
 
 from __future__ import annotations
 
 import os
-import platform
-import sys
-from collections.abc import Callable, Iterable
-from importlib.metadata import version
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
@@ -253,40 +249,13 @@ def study(name: str, steps: int) -> dict[str, float]:
     return found
 
 
-def page(results: dict[str, dict[str, float]], steps: int) -> str:
-    """Return the results as a page."""
-    libraries: Iterable[str] = ("numpy", "torch", "jax", "optax", "keras")
-    lines = [
-        "# A training that moves between frameworks",
-        "",
-        f"Written by `python examples/moving.py`, which says what is measured; {steps} steps, a quarter in "
-        "each framework.",
-        "",
-        '"Error over bound" is the largest error of any parameter after any step, over the bound derived '
-        "for it: at most 1 is right. Gaps are the largest difference of a parameter after the last step; "
-        f"lr is {HYPER['lr']}.",
-        "",
-        "| | " + " | ".join(results) + " |",
-        "|---|" + "---|" * len(results),
-    ]
-    for row in next(iter(results.values())):
-        lines.append(f"| {row} | " + " | ".join(f"{each[row]:.3g}" for each in results.values()) + " |")
-    lines += [
-        "",
-        "\"theirs\": torch.optim.AdamW, optax.adamw, and this project's Keras optimizer, as Keras' own is "
-        'another Adam (eps-hat). "ours": this project\'s in all three.',
-        "",
-        f"Environment: Python {platform.python_version()}, "
-        + ", ".join(f"{name} {version(name)}" for name in libraries)
-        + f", Keras on {keras.backend.backend()}; {platform.system()} on {platform.machine()}, CPU.",
-    ]
-    return "\n".join(lines) + "\n"
+def studies(steps: int = 80) -> dict[str, dict[str, float]]:
+    """Return the figures of both networks."""
+    return {name: study(name, steps) for name in ("two layers", "transformer")}
 
 
 if __name__ == "__main__":
-    default = Path(__file__).resolve().parents[1] / "docs" / "results" / "moving.md"
-    target = Path(sys.argv[1]) if len(sys.argv) > 1 else default
-    text = page({name: study(name, 80) for name in ("two layers", "transformer")}, 80)
-    target.parent.mkdir(exist_ok=True)
-    target.write_text(text, encoding="utf-8")
-    print(text)
+    for title, figures in studies().items():
+        print(title)
+        for what, figure in figures.items():
+            print(f"  {what:<50} {figure:.3g}")

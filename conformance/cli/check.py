@@ -5,8 +5,8 @@ TARGET is one of
   jax:jit, jax:native       JAX with a step under jit; the second one calls the CPU kernel
   torch:compile             PyTorch with a step that torch.compile has compiled
   array:MODULE              adamcore on any array-API namespace
-  module:attr               a torch.optim.Optimizer class, an optax factory, a Keras optimizer
-  path/file.py:attr         class, or a class with init(params, hyper) and step(grads)
+  module:attr               a torch.optim.Optimizer class, an optax factory, a Keras optimizer class,
+  path/file.py:attr         or a class with init(params, hyper) and step(grads)
   cmd:COMMAND               a program in any language (docs/protocol.md)
 Without TARGET, every backend of adamcore is checked on every device under every dialect; jax:jit is
 checked under Algorithm 1 only, because compiling all dialects takes minutes.
