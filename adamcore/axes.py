@@ -59,6 +59,16 @@ def check_number(name: str, value: object, *, below: float = math.inf) -> None:
     """Raise :class:`HyperparameterError` unless ``value`` is a real number in [0, below)."""
     wanted = f"a number in [0, {below:g})" if below < math.inf else "a finite number >= 0"
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise HyperparameterError(f"{name}={value!r} ({type(value).__name__}): expected {wanted}")
-    if not 0.0 <= float(value) < below:
-        raise HyperparameterError(f"{name}={value!r}: expected {wanted}")
+        hint = ""
+        if hasattr(value, "dtype"):
+            hint = "; take its value with float()"
+            if name == "lr":
+                hint += ", or give the array as this step's learning rate: step(..., lr=)"
+        raise HyperparameterError(f"{name}={value!r} ({type(value).__name__}): expected {wanted}{hint}")
+    try:
+        number = float(value)
+    except OverflowError:  # an integer that no float holds
+        number = math.inf
+    if not 0.0 <= number < below:
+        shown = repr(value) if number < math.inf else f"{number} ({type(value).__name__})"
+        raise HyperparameterError(f"{name}={shown}: expected {wanted}")

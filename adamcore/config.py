@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from adamcore import axes
-from adamcore.errors import AxisError
+from adamcore.errors import AxisError, HyperparameterError
 
 Schedule = Callable[[Any], Any]  #: from the clock t of the step being made (the first is 1) to lr
 
@@ -58,6 +58,11 @@ class AdamConfig:
             axes.check_number(name, getattr(self, name))
         for name in axes.AXES:
             axes.check_axis(name, getattr(self, name))
+        if not isinstance(self.moment_dtype, str | None):
+            raise HyperparameterError(
+                f"moment_dtype={self.moment_dtype!r} ({type(self.moment_dtype).__name__}): expected the name "
+                "of a dtype, such as 'float32', or None for the parameter's"
+            )
         if self.eps_root and self.epsilon.startswith("inside"):
             raise AxisError(
                 f"eps_root={self.eps_root!r} with epsilon={self.epsilon!r}: eps stands under the root "

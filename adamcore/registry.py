@@ -27,6 +27,7 @@ GROUP = "adamcore.backends"  #: of entry points; a name is the top-level module 
 BUILT_IN = {name: f"adamcore.backends.{name}" for name in ("numpy", "torch", "jax")}
 GENERIC = "adamcore.backends.base"  #: for any array library with an array-API namespace
 
+DEEPEST = 1000  #: containers inside each other; a tree that contains itself has no end
 PLAIN = (dict, list, tuple)  # a tuple and no union, since torch.compile traces isinstance with it
 _of_type: dict[type, Backend] = {}  #: the backends found so far, by the type of a leaf
 
@@ -109,7 +110,9 @@ def backend_for(tree: Tree, name: str = "params") -> Backend:
 
 
 def first(tree: Tree) -> Any:
-    """Return the first leaf inside plain containers."""
-    while isinstance(tree, PLAIN) and tree:
+    """Return the first leaf inside plain containers; a container where they are nested without end."""
+    for _ in range(DEEPEST):
+        if not isinstance(tree, PLAIN) or not tree:
+            break
         tree = next(iter(tree.values())) if isinstance(tree, dict) else tree[0]
     return tree

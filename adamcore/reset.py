@@ -9,7 +9,7 @@ from adamcore.config import AdamConfig
 from adamcore.errors import MaskError, StateError
 from adamcore.presence import read_mask
 from adamcore.protocol import Backend
-from adamcore.state import AdamState
+from adamcore.state import AdamState, check_state
 from adamcore.trees import ParamTree
 from adamcore.types import Array, Scalar, Tree
 
@@ -20,6 +20,7 @@ def reset(adam: AdamConfig, state: AdamState, which: Tree, clock: Literal["reset
     """Return the state as :meth:`adamcore.Adam.reset` describes it."""
     if clock not in ("reset", "keep"):
         raise StateError(f"clock={clock!r}: expected 'reset' or 'keep'")
+    check_state(state)
     tree = ParamTree(state.m, "state.m")
     b = tree.backend
     flags: list[Flag] = [True] * len(tree.leaves)

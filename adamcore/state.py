@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from adamcore.errors import StateError
 from adamcore.types import Tree
 
 
@@ -35,3 +36,12 @@ v_max=array([0., 0.]), mu_product=None)
     v: Tree
     v_max: Tree = None
     mu_product: Tree = None
+
+
+def check_state(state: object) -> None:
+    """Raise :class:`StateError` unless ``state`` is an :class:`AdamState`."""
+    if not isinstance(state, AdamState):
+        raise StateError(
+            f"state is {type(state).__name__}: expected an AdamState, as init, step and reset return it; the "
+            "order of the arguments is step(params, grads, state)"
+        )

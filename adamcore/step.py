@@ -18,7 +18,7 @@ from adamcore.errors import GradientError, MissingGradientError, StateError
 from adamcore.presence import Participation, presence
 from adamcore.protocol import Job, LeafDtypes, StepRecord
 from adamcore.registry import PLAIN, backend_for, first, owner
-from adamcore.state import AdamState
+from adamcore.state import AdamState, check_state
 from adamcore.step_cache import cache_of
 from adamcore.trees import ParamTree
 from adamcore.types import Array, Clock, DType, Scalar, Tree
@@ -195,6 +195,7 @@ def select(ticker: Ticker, flag: Array | None, tick: Tick, t: Clock, product: Sc
 
 def check_parts(adam: AdamConfig, state: AdamState) -> None:
     """Raise unless the state has exactly the parts that the axes ask for."""
+    check_state(state)
     wants = {
         "v_max": ("amsgrad", adam.amsgrad != "none"),
         "mu_product": ("nesterov", adam.nesterov == "dozat"),

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from adamcore.errors import AdamcoreError, BackendError, ParameterError, TreeError
 from adamcore.protocol import Backend
 from adamcore.registry import backend_for, owner
 from adamcore.types import Tree
+
+
+@contextmanager
+def refuse_endless(name: str) -> Iterator[None]:
+    """Raise TreeError where the tree called ``name`` can't be taken apart, since it contains itself."""
+    try:
+        yield
+    except RecursionError as error:
+        raise TreeError(
+            f"{name} contains itself, or is nested too deeply to be taken apart: expected nested containers "
+            "of arrays; take the container out of itself"
+        ) from error
 
 
 class ParamTree:
@@ -20,8 +33,9 @@ class ParamTree:
 
     def __init__(self, tree: Tree, name: str = "params") -> None:
         self.tree, self.name = tree, name
-        self.backend: Backend = backend_for(tree, name)
-        self.leaves, self.structure = self.backend.flatten(tree)
+        with refuse_endless(name):
+            self.backend: Backend = backend_for(tree, name)
+            self.leaves, self.structure = self.backend.flatten(tree)
 
     def path(self, i: int, name: str | None = None) -> str:
         """Return the path of leaf ``i``, such as ``params['layer']['w']``, for a message."""
@@ -42,7 +56,8 @@ class ParamTree:
             name: its name in messages.
             error: the class of the exception to raise if the trees differ.
         """
-        leaves, structure = self.backend.flatten(tree)
+        with refuse_endless(name):
+            leaves, structure = self.backend.flatten(tree)
         if structure == self.structure:
             return leaves
         ours, theirs = self.backend.paths(self.tree), self.backend.paths(tree)

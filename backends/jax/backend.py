@@ -13,7 +13,8 @@ from adamcore.backends.jax import fast
 from adamcore.coefficients import Traced
 from adamcore.definition import Numbers
 from adamcore.protocol import Kind
-from adamcore.types import Array
+from adamcore.registry import PLAIN
+from adamcore.types import Array, Tree
 
 
 def is_none(leaf: object) -> bool:
@@ -24,6 +25,17 @@ def is_none(leaf: object) -> bool:
 def x64() -> bool:
     """Whether JAX has 64-bit dtypes here and now."""
     return bool(jax.config.jax_enable_x64)  # type: ignore[attr-defined]
+
+
+def check_depth(tree: Tree) -> None:
+    """Raise RecursionError for a tree that contains itself, which JAX's own functions do not survive.
+
+    ``jax.tree_util.tree_flatten`` (0.10.2) ends with a SystemError, and no recursion is possible after it.
+    """
+    children = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, PLAIN) else ()
+    for child in children:
+        if isinstance(child, PLAIN):
+            check_depth(child)
 
 
 class JaxBackend(BaseBackend):
@@ -90,6 +102,7 @@ class JaxBackend(BaseBackend):
         return jax.lax.complex(self.cast(re, part), self.cast(im, part))
 
     def flatten(self, tree: Any) -> tuple[list[Any], Any]:
+        check_depth(tree)
         return jax.tree_util.tree_flatten(tree, is_leaf=is_none)
 
     def unflatten(self, structure: Any, leaves: Sequence[Any]) -> Any:

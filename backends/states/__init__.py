@@ -1,14 +1,16 @@
-"""States of Adam on the move: between frameworks, dialects and files (docs/moving.md).
+"""Optimizer states converted between frameworks, dialects and files (docs/moving.md).
 
-Everything goes through :class:`NamedState`: moments and clocks under the names of their parameters,
-in NumPy, with the Adam that made them.  ``from_*`` makes one, ``to_*`` makes something of one.
+Every conversion goes through :class:`NamedState`: moments and clocks in NumPy, under the names of their
+parameters, and the Adam that made them.  A function ``from_*`` returns a NamedState; a function ``to_*``
+takes one.
 """
 
+from adamcore.backends.states.adam import from_adam, to_adam
 from adamcore.backends.states.files import load, save
 from adamcore.backends.states.fitting import fit
 from adamcore.backends.states.keras import from_keras, to_keras
 from adamcore.backends.states.layouts import LAYOUTS, from_flat, to_flat
-from adamcore.backends.states.named import Moments, NamedState, from_adam, to_adam
+from adamcore.backends.states.named import Moments, NamedState
 from adamcore.backends.states.optax import from_optax, to_optax
 from adamcore.backends.states.torch import from_torch, to_torch
 

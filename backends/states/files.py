@@ -1,8 +1,9 @@
-"""The canonical state on file: safetensors, with JSON metadata and a hash; written whole, then renamed.
+"""The canonical form in a safetensors file.
 
-Tensors are called ``m/NAME``, ``v/NAME`` and ``v_max/NAME``; a complex one is its real and imaginary
-part along a last axis of 2.  The metadata has two keys: ``adamcore``, with clocks, hyperparameters,
-axes, dialect and edition of the specification, and ``sha256``, the hash of it and of the tensors.
+The tensors are called ``m/NAME``, ``v/NAME`` and ``v_max/NAME``.  A complex tensor is stored as its real
+and its imaginary part, along a last axis of length 2.  The metadata has two keys.  ``adamcore`` is JSON
+with clocks, hyperparameters, axes, dialect, and the edition of the specification.  ``sha256`` is the hash
+of that text and of the tensors.
 """
 
 from __future__ import annotations
@@ -27,26 +28,35 @@ PARTS = ("m", "v", "v_max")
 
 
 def save(state: NamedState, path: str | os.PathLike[str]) -> None:
-    """Write a state to a file, which is there whole or not at all.
+    """Write a state to a file, whole or not at all.
 
     Raises:
-        CheckpointError: a dtype that the format does not have; a learning rate that is a function.
+        CheckpointError: the format lacks a dtype, the learning rate is a function, or the file cannot be
+            written.
+
+    Example:
+        >>> import tempfile
+        >>> state = NamedState(Adam(), {"w": Moments(3, np.zeros(2), np.ones(2))})
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save(state, f"{folder}/state")
+        ...     load(f"{folder}/state").leaves["w"].t
+        3
     """
-    write_file(path, encoded(state))
+    write_file(path, encode_state(state))
 
 
 def load(path: str | os.PathLike[str]) -> NamedState:
-    """Read what :func:`save` wrote.
+    """Return the state in a file that :func:`save` wrote; see there for an example.
 
     Raises:
-        CheckpointError: the file is damaged, cut, or no state of this project: it says which.
+        CheckpointError: the file cannot be read, is damaged or cut, or is no state of this project.
     """
     where = str(path)
-    return state_in(*decode(read_bytes(path), where, CheckpointError), where)
+    return decode_state(*decode(read_bytes(path), where, CheckpointError), where)
 
 
-def encoded(state: NamedState) -> list[bytes | memoryview]:
-    """The file's content, in pieces."""
+def encode_state(state: NamedState) -> list[bytes | memoryview]:
+    """Return the content of a state's file, in pieces."""
     tensors: dict[str, Array] = {}
     for name, leaf in state.leaves.items():
         for part in PARTS:
@@ -61,20 +71,20 @@ def encoded(state: NamedState) -> list[bytes | memoryview]:
         "schema": SCHEMA,
         "edition": EDITION,
         "dialect": state.dialect,
-        "adam": {f.name: plain(getattr(state.adam, f.name)) for f in fields(Adam)},
-        "special": {name: {k: plain(x) for k, x in each.items()} for name, each in state.special.items()},
+        "adam": {f.name: to_json(getattr(state.adam, f.name)) for f in fields(Adam)},
+        "special": {name: {k: to_json(x) for k, x in each.items()} for name, each in state.special.items()},
         "clock": {name: leaf.t for name, leaf in state.leaves.items()},
         "mu_product": {n: x.mu_product.hex() for n, x in state.leaves.items() if x.mu_product is not None},
         "complex": sorted(name for name, x in tensors.items() if np.iscomplexobj(x)),
     }
-    raw, text = on_file({name: real_view(x) for name, x in tensors.items()}), json.dumps(about)
+    raw, text = to_file_arrays({name: real_view(x) for name, x in tensors.items()}), json.dumps(about)
     return encode(raw, {"adamcore": text, "sha256": digest(raw, text)})
 
 
-def state_in(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], where: str) -> NamedState:
-    """The state in a file's arrays and metadata; ``where`` names the file in messages."""
-    about = checked(tensors, metadata, where)
-    found = in_numpy(tensors, where)
+def decode_state(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], where: str) -> NamedState:
+    """Return the state in a file's arrays and metadata; ``where`` names the file in messages."""
+    about = check_metadata(tensors, metadata, where)
+    found = from_file_arrays(tensors, where)
     try:
         leaves = {}
         for name, t in about["clock"].items():
@@ -89,8 +99,10 @@ def state_in(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], where: 
             }
             leaves[name] = Moments(t, mu_product=None if mu is None else float.fromhex(mu), **arrays)
         adam: dict[str, Any] = {k: float.fromhex(x) if k in NUMBERS else x for k, x in about["adam"].items()}
-        special = {n: {k: float.fromhex(x) if k in NUMBERS else x for k, x in each.items()}
-                   for n, each in about["special"].items()}  # fmt: skip
+        special = {
+            n: {k: float.fromhex(x) if k in NUMBERS else x for k, x in each.items()}
+            for n, each in about["special"].items()
+        }
         return NamedState(Adam(**adam), leaves, special, about["dialect"])
     except (KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(
@@ -105,27 +117,27 @@ def state_in(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], where: 
 NUMBERS = ("lr", "b1", "b2", "eps", "eps_root", "weight_decay", "momentum_decay")
 
 
-def plain(value: Any) -> Any:
-    """A hyperparameter for JSON: a number in hexadecimal, exactly."""
+def to_json(value: Any) -> Any:
+    """Return a hyperparameter for JSON: a float as hexadecimal text, which is exact."""
     return value.hex() if isinstance(value, float) else value
 
 
 def real_view(x: Array) -> Array:
-    """A complex array as its parts along a last axis."""
+    """Return a complex array as its two parts along a new last axis, and any other as it is."""
     x = np.ascontiguousarray(x).reshape(x.shape)
     return np.stack([x.real, x.imag], axis=-1) if np.iscomplexobj(x) else x
 
 
 def complex_view(x: Array) -> Array:
-    """The complex array whose parts stand along the last axis."""
+    """Return the complex array whose two parts are along the last axis."""
     return np.ascontiguousarray(x).view(f"complex{x.dtype.itemsize * 16}")[..., 0]
 
 
-def on_file(arrays: Mapping[str, Array]) -> dict[str, Tensor]:
-    """Arrays as they lie in a file, the widest first, so that all are aligned.
+def to_file_arrays(arrays: Mapping[str, Array]) -> dict[str, Tensor]:
+    """Return arrays as they lie in a file, those of the widest dtype first, so that all are aligned.
 
     Raises:
-        CheckpointError: a dtype that the format does not have.
+        CheckpointError: the format lacks a dtype.
     """
     for name, x in arrays.items():
         if x.dtype.name not in CODES:
@@ -134,8 +146,8 @@ def on_file(arrays: Mapping[str, Array]) -> dict[str, Tensor]:
     return {name: as_tensor(arrays[name]) for name in order}
 
 
-def in_numpy(tensors: Mapping[str, Tensor], where: str) -> dict[str, Array]:
-    """The arrays of a file."""
+def from_file_arrays(tensors: Mapping[str, Tensor], where: str) -> dict[str, Array]:
+    """Return the arrays of a file in NumPy."""
     return {
         name: np.frombuffer(data, numpy_dtype(dtype, where)).reshape(shape).copy()
         for name, (dtype, shape, data) in tensors.items()
@@ -143,7 +155,11 @@ def in_numpy(tensors: Mapping[str, Tensor], where: str) -> dict[str, Array]:
 
 
 def numpy_dtype(name: str, where: str) -> Any:
-    """The dtype of that name, as it lies in a file."""
+    """Return the little-endian dtype of this name.
+
+    Raises:
+        BackendError: it is bfloat16, and ml_dtypes is not installed.
+    """
     if name == "bfloat16":
         try:
             import ml_dtypes
@@ -153,8 +169,12 @@ def numpy_dtype(name: str, where: str) -> Any:
     return np.dtype(name).newbyteorder("<")
 
 
-def checked(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], where: str) -> dict[str, Any]:
-    """Our metadata, if the file is ours and whole."""
+def check_metadata(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], where: str) -> dict[str, Any]:
+    """Return the metadata of this project.
+
+    Raises:
+        CheckpointError: the file has none, is damaged, or is of another schema.
+    """
     if "adamcore" not in metadata:
         raise CheckpointError(
             f"{where} is a safetensors file without this project's metadata (tensors: "
@@ -173,10 +193,10 @@ def checked(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], where: s
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
-    """A file's content.
+    """Return a file's content.
 
     Raises:
-        CheckpointError: it can't be read.
+        CheckpointError: it cannot be read.
     """
     try:
         return Path(path).read_bytes()
@@ -188,7 +208,7 @@ def write_file(path: str | os.PathLike[str], parts: Iterable[bytes | memoryview]
     """Write a file, whole or not at all.
 
     Raises:
-        CheckpointError: it can't be written.
+        CheckpointError: it cannot be written.
     """
     try:
         write_whole(path, parts)

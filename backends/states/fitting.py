@@ -1,4 +1,4 @@
-"""Taking a state over into another Adam: exactly, or by an explicit choice, or not at all."""
+"""A state for another Adam: taken over exactly, or by an explicit choice, or refused."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from adamcore.errors import ConversionError
 AXES = ("epsilon", "bias_correction", "decay", "decay_order", "amsgrad", "nesterov", "maximize", "complex")
 NUMBERS = ("b1", "b2", "eps", "eps_root", "weight_decay", "momentum_decay")
 
-#: What becomes of a difference that is accepted.
+#: By axis, what an accepted difference means for the state.
 MEANING = {
     "epsilon": "the moments are the same, the next steps are not: sqrt(1-b2**t) apart in epsilon",
     "bias_correction": "the moments are the same, the next steps are not",
@@ -30,7 +30,9 @@ MEANING = {
 
 
 def differences(old: Adam, new: Adam, *, has_complex: bool = False) -> list[str]:
-    """The axes and hyperparameters in which two Adams differ and which say something here.
+    """Return the axes and the hyperparameters in which two Adams differ, except those without effect.
+
+    Without weight decay, for example, the axis ``decay`` has no effect.
 
     >>> differences(Adam(), Adam(decay="decoupled", epsilon="outside-uncorrected"))
     ['epsilon']
@@ -59,19 +61,18 @@ def fit(
     accept: Collection[str] = (),
     clock: int | Literal["max", "min"] | None = None,
 ) -> NamedState:
-    """The state as ``adam`` would hold it.
+    """Return the state for another Adam.
 
     Args:
-        state: of any dialect.
-        adam: the Adam that is to go on; its ``lr`` says nothing here.
-        accept: axes and hyperparameters that may differ, by name: what then becomes of the state is
-            in :data:`MEANING`.
-        clock: where single clocks that differ must become one: this number, or the largest or
-            smallest of them.
+        state: a state of any dialect.
+        adam: the Adam that continues.  Its ``lr`` is not used: the result keeps that of the state.
+        accept: the names of axes and hyperparameters that may differ.  :data:`MEANING` says what each
+            difference means for the state.
+        clock: if clocks differ and ``adam`` has one for all: that clock, a number, "max" or "min".
 
     Raises:
-        ConversionError: a difference that is not accepted, clocks that differ under a global one, or
-            something that has no meaning at all.
+        ConversionError: a difference is not accepted, clocks differ and ``clock`` is not given, or the
+            conversion has no meaning.
 
     Example:
         >>> old = NamedState(Adam(), {"w": Moments(3, np.zeros(2), np.ones(2))})
@@ -102,19 +103,18 @@ def fit(
             clocks = sorted({leaf.t for leaf in leaves.values()})
             if clock is None:
                 raise ConversionError(
-                    f"the clocks differ (from {clocks[0]} to {clocks[-1]}), and clock='global' means one for "
-                    "all: "
-                    "expected equal ones; choose clock='max', 'min' or a number (the bias correction of the "
-                    "others is then wrong), or a target with clock='per-parameter'"
+                    f"the clocks differ (from {clocks[0]} to {clocks[-1]}), and clock='global' means one "
+                    "for all: expected equal ones; choose clock='max', 'min' or a number (the bias "
+                    "correction of the others is then wrong), or a target with clock='per-parameter'"
                 )
             t = clocks[-1] if clock == "max" else clocks[0]
         leaves = {name: replace(leaf, t=t) for name, leaf in leaves.items()}
-    leaves = {name: refilled(leaf, state.adam, adam) for name, leaf in leaves.items()}
+    leaves = {name: refill(leaf, state.adam, adam) for name, leaf in leaves.items()}
     return replace(state, adam=replace(adam, lr=state.adam.lr), leaves=leaves)
 
 
-def refilled(leaf: Moments, old: Adam, new: Adam) -> Moments:
-    """One parameter's state with what AMSGrad and Dozat's schedule need, and no more."""
+def refill(leaf: Moments, old: Adam, new: Adam) -> Moments:
+    """Return one parameter's state with the maximum and the product that ``new`` keeps, and no others."""
     v_max, mu = leaf.v_max, leaf.mu_product
     if new.amsgrad == "none":
         v_max = None

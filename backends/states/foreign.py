@@ -1,4 +1,4 @@
-"""Files of other libraries: what they hold, read without ever unpickling anything."""
+"""States in the files of other libraries, read without unpickling anything."""
 
 from __future__ import annotations
 
@@ -13,8 +13,15 @@ import numpy as np
 
 from adamcore.adam import Adam
 from adamcore.backends.io.safetensors import decode, encode
-from adamcore.backends.states.files import encoded, in_numpy, on_file, read_bytes, state_in, write_file
-from adamcore.backends.states.layouts import LAYOUTS, from_flat, sniff, to_flat
+from adamcore.backends.states.files import (
+    decode_state,
+    encode_state,
+    from_file_arrays,
+    read_bytes,
+    to_file_arrays,
+    write_file,
+)
+from adamcore.backends.states.layouts import LAYOUTS, detect_layout, from_flat, to_flat
 from adamcore.backends.states.named import Array, NamedState, numpy_of
 from adamcore.backends.states.torch import from_torch, to_torch
 from adamcore.errors import BackendError, CheckpointError
@@ -32,18 +39,18 @@ def read(
     hyper: Mapping[str, Any] | None = None,
     t: int | None = None,
 ) -> NamedState:
-    """A file of any of :data:`FORMATS`: .safetensors, .npz, .pt, and Keras' .h5 and .keras.
+    """Return the state in a file: .safetensors, .npz, .pt, or Keras' .h5 and .keras.
 
     Args:
         path: the file.
-        kind: whose it is; None: told from the file.
-        names: of the parameters, where the file only numbers them (PyTorch without ``param_names``,
+        kind: one of :data:`FORMATS`; None: the file tells it.
+        names: the parameters' names, if the file only numbers them (PyTorch without ``param_names``,
             Keras).
-        by_position: call them "0", "1", ...
-        dialect, hyper, t: what the file does not tell, as of :func:`from_flat` and :func:`from_torch`.
+        by_position: if True, call the parameters "0", "1", and so on.
+        dialect, hyper, t: what the file does not tell, as for :func:`from_flat` and :func:`from_torch`.
 
     Raises:
-        CheckpointError: it can't be read, is damaged, or is not what it is taken for.
+        CheckpointError: the file cannot be read, is damaged, or is of another kind.
     """
     where, data = str(path), read_bytes(path)
     if kind is not None and kind not in FORMATS:
@@ -53,7 +60,7 @@ def read(
         if kind not in (None, "torch"):
             raise CheckpointError(f"{where} is a file of PyTorch's: expected one of {kind}'s")
         return from_torch(
-            optimizer_in(load_torch(data, where), where), names, dialect=dialect, by_position=by_position
+            find_optimizer(load_torch(data, where), where), names, dialect=dialect, by_position=by_position
         )
     if data[:8] == b"\x89HDF\r\n\x1a\n" or where.endswith(".keras"):
         numbered = keras_variables(data, where)
@@ -63,27 +70,35 @@ def read(
     else:
         tensors, metadata = decode(data, where, CheckpointError)
         if kind == "adamcore" or (kind is None and "adamcore" in metadata and is_ours(metadata)):
-            return state_in(tensors, metadata, where)
-        flat = in_numpy(tensors, where)
-    found = kind or sniff(flat)
+            return decode_state(tensors, metadata, where)
+        flat = from_file_arrays(tensors, where)
+    found = kind or detect_layout(flat)
     if found is None:
         raise CheckpointError(
             f"{where} does not tell whose state it is (arrays: {', '.join(list(flat)[:4])}, ...): say so, "
-            "one of "
-            f"{', '.join(FORMATS)} (--from)"
+            f"one of {', '.join(FORMATS)} (--from)"
         )
     return from_flat(flat, found, dialect_name=dialect, hyper=hyper, t=t)
 
 
 def write(state: NamedState, path: str | os.PathLike[str], kind: str, *, like: Any = None) -> None:
-    """Write a state in one of :data:`FORMATS`, whole or not at all.
+    """Write a state to a file, whole or not at all.
 
-    "torch" is a file for ``torch.load(path, weights_only=True)`` and ``load_state_dict``, with
-    ``param_names``; the flat ones are .npz, or safetensors under any other name.
+    Args:
+        state: the state.
+        path: the file.  Kinds other than "adamcore" and "torch" are written as .npz if the name ends so,
+            else as safetensors.
+        kind: one of :data:`FORMATS`.  "torch" is for ``torch.load(path, weights_only=True)`` and
+            ``load_state_dict``, with ``param_names``.
+        like: for "torch", the optimizer's own ``state_dict()``.
+
+    Raises:
+        CheckpointError: the file cannot be written.
+        ConversionError: the format has no place for a part of the state.
     """
     buffer = io.BytesIO()
     if kind == "adamcore":
-        parts = encoded(state)
+        parts = encode_state(state)
     elif kind == "torch":
         import torch
 
@@ -93,23 +108,30 @@ def write(state: NamedState, path: str | os.PathLike[str], kind: str, *, like: A
         np.savez(buffer, **to_flat(state, kind))  # type: ignore[arg-type]
         parts = [buffer.getvalue()]
     else:
-        parts = encode(on_file(to_flat(state, kind)))
+        parts = encode(to_file_arrays(to_flat(state, kind)))
     write_file(path, parts)
 
 
 def torch_groups(state: NamedState) -> dict[str, Any]:
-    """An empty state_dict of the class in torch.optim: a group for each set of hyperparameters."""
+    """Return an empty ``state_dict`` of torch.optim's class, a group for each set of hyperparameters."""
     sets: dict[Adam, list[str]] = {}
     for name in state.leaves:
         sets.setdefault(state.adam_of(name), []).append(name)
     groups, start = [], 0
     for adam, names in sets.items():
         group: dict[str, Any] = {
-            "lr": adam.lr, "betas": (adam.b1, adam.b2), "eps": adam.eps, "weight_decay": adam.weight_decay,
-            "amsgrad": adam.amsgrad != "none", "foreach": None, "maximize": adam.maximize,
-            "capturable": False, "differentiable": False, "fused": None,
+            "lr": adam.lr,
+            "betas": (adam.b1, adam.b2),
+            "eps": adam.eps,
+            "weight_decay": adam.weight_decay,
+            "amsgrad": adam.amsgrad != "none",
+            "foreach": None,
+            "maximize": adam.maximize,
+            "capturable": False,
+            "differentiable": False,
+            "fused": None,
             "decoupled_weight_decay": adam.decay == "decoupled",
-        }  # fmt: skip
+        }
         if adam.nesterov == "dozat":
             group = {k: x for k, x in group.items() if k not in ("amsgrad", "fused")}
             group["momentum_decay"] = adam.momentum_decay
@@ -127,7 +149,7 @@ def is_ours(metadata: Mapping[str, str]) -> bool:
 
 
 def is_torch(data: bytes) -> bool:
-    """Whether a zip archive is one of PyTorch's."""
+    """True if a zip archive was written by PyTorch."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return any(name.endswith("/data.pkl") for name in archive.namelist())
@@ -136,10 +158,11 @@ def is_torch(data: bytes) -> bool:
 
 
 def load_torch(data: bytes, where: str) -> Any:
-    """What a file of PyTorch's holds: tensors and plain containers alone.
+    """Return the content of a file of PyTorch's: tensors and plain containers.
 
     Raises:
-        CheckpointError: it is damaged, or holds anything else.
+        CheckpointError: the file is damaged, or holds other objects.
+        BackendError: PyTorch is not installed.
     """
     try:
         import torch
@@ -151,13 +174,12 @@ def load_torch(data: bytes, where: str) -> Any:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise CheckpointError(
             f"{where} can't be read as tensors and plain containers ({first}): it is damaged, or holds "
-            "pickled "
-            "objects, which are never loaded"
+            "pickled objects, which are never loaded"
         ) from error
 
 
-def optimizer_in(content: Any, where: str) -> Any:
-    """The optimizer's state_dict in a training checkpoint, wherever it is usually put."""
+def find_optimizer(content: Any, where: str) -> Any:
+    """Return the optimizer's ``state_dict`` in a training checkpoint, under its usual keys."""
     if isinstance(content, Mapping):
         for key in ("optimizer", "optimizer_state_dict", "optim", "optimizer_state", "optimizer_states"):
             inner = content.get(key)
@@ -168,7 +190,11 @@ def optimizer_in(content: Any, where: str) -> Any:
 
 
 def load_npz(data: bytes, where: str) -> dict[str, Array]:
-    """The arrays of an .npz file, none of them pickled."""
+    """Return the arrays of an .npz file.
+
+    Raises:
+        CheckpointError: the file is damaged, or holds pickled objects.
+    """
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
@@ -177,7 +203,12 @@ def load_npz(data: bytes, where: str) -> dict[str, Array]:
 
 
 def keras_variables(data: bytes, where: str) -> list[Array]:
-    """The optimizer's variables in Keras' .keras or .h5 file, in their order."""
+    """Return the optimizer's variables in a .keras or .h5 file, in their order.
+
+    Raises:
+        CheckpointError: the file is damaged, or holds no optimizer.
+        BackendError: h5py is not installed.
+    """
     try:
         import h5py  # type: ignore[import-untyped, unused-ignore]
     except ImportError as error:
@@ -207,7 +238,7 @@ def from_keras_file(
     dialect: str | None,
     hyper: Mapping[str, Any] | None,
 ) -> NamedState:
-    """The state in a saved Keras optimizer, whose variables are numbered."""
+    """Return the state in the numbered variables of a saved Keras optimizer."""
     scalars = 1
     while scalars < min(2, len(variables)) and variables[scalars].ndim == 0:
         scalars += 1
@@ -218,15 +249,13 @@ def from_keras_file(
     if given is None and not by_position:
         raise CheckpointError(
             f"{where} numbers the {n} variables and does not name them: give the paths of the model's "
-            "trainable "
-            "variables in their order (--names FILE), or ask for by_position (--by-position)"
+            "trainable variables in their order (--names FILE), or ask for by_position (--by-position)"
         )
     given = [str(k) for k in range(n)] if given is None else given
     if len(rest) != parts * len(given) or any(rest[2 * k].shape != rest[2 * k + 1].shape for k in range(n)):
         raise CheckpointError(
             f"{where} has {len(rest)} variables beside the clock and the learning rate: expected two for "
-            "each of "
-            f"{len(given)} names (three with AMSGrad), those of a plain Adam without averages"
+            f"each of {len(given)} names (three with AMSGrad), those of a plain Adam without averages"
         )
     flat: dict[str, Array] = {"iteration": variables[0]}
     for k, name in enumerate(given):

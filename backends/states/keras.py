@@ -1,28 +1,30 @@
-"""The variables of a Keras optimizer: Keras' own Adam and AdamW, and ours."""
+"""The state in a Keras optimizer: Keras' own Adam and AdamW, and ours."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from adamcore.adam import Adam
-from adamcore.backends.states.named import Array, Moments, NamedState, product_of, whole
+from adamcore.backends.states.fitting import fit
+from adamcore.backends.states.named import Array, Moments, NamedState, product_of, whole_number
 from adamcore.dialects import for_target
 from adamcore.errors import CheckpointError, ConversionError
 
 
 def adam_of(optimizer: Any) -> tuple[Adam, str]:
-    """The Adam that a Keras optimizer is, and its dialect.
+    """Return the Adam of a Keras optimizer, and the name of its dialect.
 
     Raises:
-        CheckpointError: it is none.
+        CheckpointError: the optimizer is no Adam.
     """
     ours = getattr(optimizer, "adam", None)
     if isinstance(ours, Adam):
         config = optimizer.get_config()
         lr = config["learning_rate"]
-        return (ours if isinstance(lr, dict) else replaced_lr(ours, lr)), optimizer.dialect
+        return (ours if isinstance(lr, dict) else replace(ours, lr=float(lr))), optimizer.dialect
     for kind in type(optimizer).__mro__:
         row = for_target(f"{kind.__module__}:{kind.__name__}")
         if row is not None and row.name.startswith("keras."):
@@ -37,14 +39,12 @@ def adam_of(optimizer: Any) -> tuple[Adam, str]:
     )
 
 
-def replaced_lr(adam: Adam, lr: float) -> Adam:
-    from dataclasses import replace
-
-    return replace(adam, lr=float(lr))
-
-
 def variables_of(optimizer: Any) -> list[tuple[str, int]]:
-    """The paths of the model's variables, with their places in the optimizer."""
+    """Return the paths of the model's variables, with their positions in the optimizer.
+
+    Raises:
+        CheckpointError: the optimizer is not built.
+    """
     if not optimizer.built:
         raise CheckpointError(
             "the optimizer has no variables yet: build it with the model's (optimizer.build("
@@ -54,23 +54,27 @@ def variables_of(optimizer: Any) -> list[tuple[str, int]]:
 
 
 def host(variable: Any) -> Array:
-    """A Keras variable in NumPy."""
+    """Return a copy of a Keras variable in NumPy."""
     import keras
 
     return np.array(keras.ops.convert_to_numpy(variable.value))
 
 
 def from_keras(optimizer: Any) -> NamedState:
-    """The state in a live Keras optimizer, under the paths of the model's variables.
+    """Return the state in a Keras optimizer, under the paths of the model's variables.
 
     Raises:
-        CheckpointError: it is no Adam, or has not been built.
+        CheckpointError: the optimizer is no Adam, or it is not built.
     """
     adam, row = adam_of(optimizer)
-    t = whole(np.asarray(keras_number(optimizer.iterations)), "iterations")
+    t = whole_number(np.asarray(keras_number(optimizer.iterations)), "iterations")
     leaves = {}
     for name, i in variables_of(optimizer):
-        each_t = whole(host(optimizer._clocks[i]), f"clock of {name}") if adam.clock == "per-parameter" else t
+        each_t = (
+            whole_number(host(optimizer._clocks[i]), f"clock of {name}")
+            if adam.clock == "per-parameter"
+            else t
+        )
         v_max = host(optimizer._velocity_hats[i]) if adam.amsgrad != "none" else None
         mu = None
         if adam.nesterov == "dozat":
@@ -86,24 +90,26 @@ def from_keras(optimizer: Any) -> NamedState:
 
 
 def keras_number(x: Any) -> Array:
-    """A number that Keras holds, in NumPy."""
+    """Return a number of Keras in NumPy."""
     import keras
 
     return np.asarray(keras.ops.convert_to_numpy(x))
 
 
 def to_keras(state: NamedState, optimizer: Any) -> None:
-    """Put a state into a live Keras optimizer, which must be built and of the state's dialect.
+    """Assign a state to the variables of a Keras optimizer, which must be built.
 
-    Everything is checked before anything is assigned.  The learning rate and the other
-    hyperparameters stay the optimizer's.
+    Everything is checked before anything is assigned.  The optimizer keeps its learning rate and its other
+    hyperparameters.
+
+    Args:
+        state: in the dialect of the optimizer; :func:`fit` makes it so.
+        optimizer: Keras' Adam or AdamW, or ours.
 
     Raises:
-        CheckpointError: other names or shapes than those of the model's variables.
-        ConversionError: the optimizer can't take the state over exactly (:func:`fit` can).
+        CheckpointError: the names or the shapes are not those of the model's variables.
+        ConversionError: the optimizer cannot take the state over exactly.
     """
-    from adamcore.backends.states.fitting import fit
-
     adam, row = adam_of(optimizer)
     if row == "keras.Nadam" and not hasattr(optimizer, "_mu_products"):
         raise ConversionError(

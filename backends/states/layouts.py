@@ -1,4 +1,4 @@
-"""States as flat dictionaries of arrays, named as each library names them."""
+"""States as flat dictionaries of arrays, with the names that each library gives them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from adamcore.adam import Adam
-from adamcore.backends.states.named import Array, Moments, NamedState, listed, whole
+from adamcore.backends.states.named import Array, Moments, NamedState, listed, whole_number
 from adamcore.backends.states.powers import clock_of, powers_of
 from adamcore.dialects import dialect
 from adamcore.errors import CheckpointError, ConversionError
@@ -20,12 +20,12 @@ Flat = Mapping[str, Array]
 class Layout(NamedTuple):
     """How one library names the arrays of its state."""
 
-    dialect: str  #: the row that is meant where none is given
-    m: str  #: the name of a parameter's first moment: a format of its name
-    v: str
-    v_max: str
-    clock: str  #: "t", or the name of the one clock; "powers" and "power" are running powers
-    about: str
+    dialect: str  #: the dialect, unless another is given
+    m: str  #: the name of a first moment, with ``{}`` for the parameter's name
+    v: str  #: the name of a second moment
+    v_max: str  #: the name of AMSGrad's maximum; "" if the library has none
+    clock: str  #: the name of the clock, or of a running power, with ``{}`` for 1 or 2
+    about: str  #: what the arrays are
 
 
 LAYOUTS: dict[str, Layout] = {
@@ -55,17 +55,24 @@ def from_flat(
     hyper: Mapping[str, Any] | None = None,
     t: int | None = None,
 ) -> NamedState:
-    """A flat dictionary of arrays in a library's own names.
+    """Return the state in a flat dictionary of arrays with a library's own names.
 
     Args:
-        flat: name -> NumPy array.  What belongs to no Adam (the weights themselves, say) is left out.
+        flat: NumPy arrays, by name.  Arrays that are no state of an Adam, such as the weights, are left
+            out.
         layout: a key of :data:`LAYOUTS`.
-        dialect_name: the row it was trained with, where it is not the layout's own ("mlx.AdamW").
-        hyper: b1, b2, ... as it was trained, and axes: a flat state keeps none.
-        t: the clock, where the running powers no longer tell it.
+        dialect_name: the dialect of the run, if it is not the layout's own ("mlx.AdamW").
+        hyper: hyperparameters and axes of the run; a flat dictionary has none.
+        t: the clock, if running powers no longer tell it.
 
     Raises:
-        CheckpointError: no moments, one without the other, or no clock.
+        CheckpointError: there are no moments, there is one without the other, or there is no clock.
+
+    Example:
+        >>> flat = {"w.m": np.zeros(2), "w.v": np.ones(2), "step": np.asarray(3)}
+        >>> state = from_flat(flat, "mlx")
+        >>> list(state.leaves), state.one_clock()
+        (['w'], 3)
     """
     form = layout_of(layout)
     row = dialect(dialect_name or form.dialect)
@@ -74,15 +81,14 @@ def from_flat(
     if not names:
         raise CheckpointError(
             f"no state of Adam as {layout} names it: expected arrays such as {form.m.format('NAME')!r}; "
-            "there are "
-            f"{listed(flat)}"
+            f"there are {listed(flat)}"
         )
     leaves = {}
     for name in names:
         if form.v.format(name) not in flat:
             raise CheckpointError(f"{form.m.format(name)!r} is there and {form.v.format(name)!r} is not")
         v_max = flat.get(form.v_max.format(name)) if form.v_max else None
-        clock = t if t is not None else clock_in(flat, layout, form, adam, name)
+        clock = t if t is not None else clock_of_layout(flat, layout, form, adam, name)
         leaves[name] = Moments(clock, flat[form.m.format(name)], flat[form.v.format(name)], v_max)
     has_max = {leaf.v_max is not None for leaf in leaves.values()}
     if len(has_max) > 1:
@@ -92,8 +98,8 @@ def from_flat(
     return NamedState(adam, leaves, dialect=row.name)
 
 
-def clock_in(flat: Flat, layout: str, form: Layout, adam: Adam, name: str) -> int:
-    """The clock of one parameter."""
+def clock_of_layout(flat: Flat, layout: str, form: Layout, adam: Adam, name: str) -> int:
+    """Return the clock of one parameter."""
     if layout in ("tf1", "paddle"):
         keys = [power_key(layout, form, name, k) for k in (1, 2)]
         if any(key not in flat for key in keys):
@@ -104,7 +110,7 @@ def clock_in(flat: Flat, layout: str, form: Layout, adam: Adam, name: str) -> in
         return clock_of(adam, first, second, name)
     if form.clock not in flat:
         raise CheckpointError(f"no {form.clock!r}: expected the number of updates made; or give t (--t N)")
-    return whole(flat[form.clock], form.clock)
+    return whole_number(flat[form.clock], form.clock)
 
 
 def power_key(layout: str, form: Layout, name: str, k: int) -> str:
@@ -112,11 +118,17 @@ def power_key(layout: str, form: Layout, name: str, k: int) -> str:
 
 
 def to_flat(state: NamedState, layout: str) -> dict[str, Array]:
-    """The state as a flat dictionary in a library's own names.
+    """Return a state as a flat dictionary of arrays with a library's own names.
 
     Raises:
-        ConversionError: clocks that differ, for a layout with one; a maximum it has no place for; or
-            what none of the layouts keeps (Dozat's product).
+        CheckpointError: there is no such layout.
+        ConversionError: the clocks differ and the layout has one, or it has no place for AMSGrad's maximum
+            or for the product of Dozat's schedule.
+
+    Example:
+        >>> state = NamedState(Adam(), {"w": Moments(3, np.zeros(2), np.ones(2))})
+        >>> sorted(to_flat(state, "mlx"))
+        ['step', 'w.m', 'w.v']
     """
     form = layout_of(layout)
     flat: dict[str, Array] = {}
@@ -149,14 +161,18 @@ def to_flat(state: NamedState, layout: str) -> dict[str, Array]:
 
 
 def layout_of(name: str) -> Layout:
-    """The layout called so."""
+    """Return the layout of this name.
+
+    Raises:
+        CheckpointError: there is none.
+    """
     if name not in LAYOUTS:
         raise CheckpointError(f"no layout {name!r}: expected one of {', '.join(LAYOUTS)}")
     return LAYOUTS[name]
 
 
 def inner(pattern: str, key: str) -> str | None:
-    """What stands for ``{}`` in a key, None if it is of another pattern.
+    """Return the text in place of ``{}`` in a key, or None if the key does not match the pattern.
 
     >>> inner("{}/Adam", "dense/kernel/Adam")
     'dense/kernel'
@@ -166,8 +182,8 @@ def inner(pattern: str, key: str) -> str | None:
     return found[1] if found else None
 
 
-def sniff(flat: Flat) -> str | None:
-    """The layout whose names these are; None if they are none's, or several'."""
+def detect_layout(flat: Flat) -> str | None:
+    """Return the one layout that has these names, or None."""
     found = [name for name, form in LAYOUTS.items() if has_pairs(flat, form) and has_clock(flat, name, form)]
     return found[0] if len(found) == 1 else None
 

@@ -1,4 +1,4 @@
-"""The canonical state: what Adam remembers of each parameter, by name."""
+"""The canonical form of a state: the moments and the clock of each parameter, by the parameter's name."""
 
 from __future__ import annotations
 
@@ -14,9 +14,6 @@ from adamcore.adam import Adam
 from adamcore.coefficients import MAX_CLOCK, Host
 from adamcore.definition import coefficients
 from adamcore.errors import CheckpointError, ClockError
-from adamcore.state import AdamState
-from adamcore.trees import ParamTree
-from adamcore.types import Tree
 
 Array = npt.NDArray[Any]
 EDITION = "2026.1"  #: of docs/spec.md, in every file
@@ -24,11 +21,17 @@ EDITION = "2026.1"  #: of docs/spec.md, in every file
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """One parameter's state: the number of updates made, and arrays of the parameter's shape.
+    """The state of one parameter.
+
+    Attributes:
+        t: the number of updates made.
+        m, v: the first and the second moment, arrays of the parameter's shape.
+        v_max: AMSGrad's maximum, of the same shape; None without AMSGrad.
+        mu_product: the product of Dozat's momentum schedule; None without that schedule.
 
     Raises:
         ClockError: ``t`` is no whole number from 0 to 2**31 - 1.
-        CheckpointError: arrays of different shapes.
+        CheckpointError: the arrays have different shapes.
     """
 
     t: int
@@ -46,7 +49,7 @@ class Moments:
                 raise CheckpointError(f"{name} has shape {x.shape} and m {self.m.shape}: expected the same")
 
     def arranged(self, axes: Iterable[int] | None) -> Moments:
-        """With the axes of the arrays permuted, as :func:`numpy.transpose`."""
+        """Return the moments with the axes of their arrays permuted, as :func:`numpy.transpose` does."""
         if axes is None:
             return self
         order = tuple(axes)
@@ -61,10 +64,10 @@ class NamedState:
     """The state of a model's parameters, by their names.
 
     Attributes:
-        adam: the Adam that made it: hyperparameters and axes.
-        leaves: for each parameter's name its moments.
-        special: hyperparameters of single parameters (of their group), where they differ.
-        dialect: the row of the table that it came from, if known.
+        adam: the Adam that made the state: hyperparameters and axes.
+        leaves: the moments of each parameter, by its name.
+        special: by a parameter's name, the hyperparameters that differ from those of ``adam``.
+        dialect: the row of :mod:`adamcore.dialects` that made the state; "" if it is not known.
 
     Example:
         >>> one = Moments(3, np.zeros(2), np.ones(2))
@@ -79,14 +82,14 @@ class NamedState:
     dialect: str = ""
 
     def renamed(self, names: Mapping[str, Any]) -> NamedState:
-        """The parameters that ``names`` lists, under the names it gives them.
+        """Return the state under other names.
 
         Args:
-            names: new name -> old name, or {"from": old name, "axes": [1, 0]} to permute the axes
-                of the arrays besides (PyTorch's Linear.weight is the transpose of a kernel).
+            names: new name -> old name, for every parameter.  {"from": old name, "axes": [1, 0]} also
+                permutes the axes of the arrays; PyTorch's Linear.weight is the transpose of a kernel.
 
         Raises:
-            CheckpointError: an old name that is not there, or a parameter that no entry takes.
+            CheckpointError: the state has no such old name, or ``names`` leaves out a parameter.
         """
         leaves: dict[str, Moments] = {}
         special: dict[str, Mapping[str, Any]] = {}
@@ -106,10 +109,10 @@ class NamedState:
         return replace(self, leaves=leaves, special=special)
 
     def match(self, names: Iterable[str]) -> list[Moments]:
-        """The moments under these names, in their order.
+        """Return the moments of these parameters, in the order of ``names``.
 
         Raises:
-            CheckpointError: the names are not those of the state.
+            CheckpointError: the state has other names.
         """
         wanted = list(names)
         lacking = [name for name in wanted if name not in self.leaves]
@@ -126,17 +129,17 @@ class NamedState:
         return [self.leaves[name] for name in wanted]
 
     def adam_of(self, name: str) -> Adam:
-        """The Adam of one parameter."""
+        """Return the Adam of one parameter."""
         return replace(self.adam, **self.special.get(name, {}))
 
     def one_clock(self) -> int | None:
-        """The clock that all share; None if they differ."""
+        """Return the clock that all parameters share, or None if their clocks differ."""
         clocks = {leaf.t for leaf in self.leaves.values()}
         return clocks.pop() if len(clocks) == 1 else None if clocks else 0
 
 
 def listed(names: Iterable[str], most: int = 4) -> str:
-    """The first of some names.
+    """Return the first names, for a message.
 
     >>> listed("abcdef")
     "'a', 'b', 'c', 'd' and 2 more"
@@ -147,7 +150,7 @@ def listed(names: Iterable[str], most: int = 4) -> str:
 
 
 def dotted(path: str) -> str:
-    """A path as libraries write it, in dots.
+    """Return a path of any library with dots between its parts.
 
     >>> dotted("['layers'][0]['w']"), dotted(".layers[0].weight"), dotted("")
     ('layers.0.w', 'layers.0.weight', '')
@@ -157,7 +160,11 @@ def dotted(path: str) -> str:
 
 
 def unique(names: list[str]) -> list[str]:
-    """The names, if each is there once."""
+    """Return the names.
+
+    Raises:
+        CheckpointError: two names are equal.
+    """
     if len(set(names)) != len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise CheckpointError(f"two parameters are called {twice!r}: expected a name for each")
@@ -165,7 +172,7 @@ def unique(names: list[str]) -> list[str]:
 
 
 def product_of(adam: Adam, t: int) -> float:
-    """The product of Dozat's momentum schedule after ``t`` updates."""
+    """Return the product of Dozat's momentum schedule after ``t`` updates."""
     mu: Any = 1.0
     for k in range(1, t + 1):
         mu = coefficients(Host(), adam, k, 1.0, mu).mu_product
@@ -173,7 +180,10 @@ def product_of(adam: Adam, t: int) -> float:
 
 
 def numpy_of(x: Any) -> Array:
-    """An array of any library in NumPy; PyTorch's bfloat16 by ml_dtypes, or widened to float32."""
+    """Return a copy of an array of any library in NumPy.
+
+    PyTorch's bfloat16 becomes that of ml_dtypes, or float32 without ml_dtypes.
+    """
     if hasattr(x, "detach"):
         x = x.detach().cpu()
         if str(x.dtype) == "torch.bfloat16":
@@ -186,91 +196,14 @@ def numpy_of(x: Any) -> Array:
     return np.array(x)
 
 
-def whole(value: Any, where: str) -> int:
-    """A clock, stored as a number of any kind.
+def whole_number(value: Any, where: str) -> int:
+    """Return a clock that is stored as a number of any kind; ``where`` names it in messages.
 
     Raises:
-        ClockError: no whole number.
+        ClockError: it is no whole number.
     """
     array = numpy_of(value)
     number = float(array.reshape(-1)[0]) if array.size == 1 else float("nan")
     if not number.is_integer():
         raise ClockError(f"{where} is {value}: expected a whole number, the updates made so far")
     return int(number)
-
-
-def from_adam(adam: Adam, state: AdamState, *, dialect: str = "") -> NamedState:
-    """The canonical form of an :class:`adamcore.AdamState`, under the dotted paths of its leaves."""
-    tree = ParamTree(state.m, "state.m")
-    one = adam.clock == "global"
-    n = len(tree.leaves)
-
-    def each(part: Tree) -> list[Any]:
-        return [None] * n if part is None else tree.match(part, "state")
-
-    ts = [state.t] * n if one else each(state.t)
-    products = [state.mu_product] * n if one else each(state.mu_product)
-    leaves = {}
-    rows = zip(
-        tree.backend.paths(state.m), tree.leaves, each(state.v), each(state.v_max), ts, products, strict=True
-    )
-    unique([dotted(path) for path in tree.backend.paths(state.m)])
-    for path, m, v, v_max, t, mu in rows:
-        if m is not None:
-            leaves[dotted(path)] = Moments(
-                whole(t, f"state.t{path}"), numpy_of(m), numpy_of(v),
-                None if v_max is None else numpy_of(v_max), None if mu is None else float(mu),
-            )  # fmt: skip
-    return NamedState(adam, leaves, dialect=dialect)
-
-
-def to_adam(state: NamedState, adam: Adam, params: Tree) -> AdamState:
-    """The :class:`adamcore.AdamState` with which ``adam`` goes on with ``params``.
-
-    Raises:
-        CheckpointError: other names or shapes than those of ``params``.
-        ConversionError: ``adam`` can't take this state over exactly (see :func:`fit`, which can).
-    """
-    from adamcore.backends.states.fitting import fit
-
-    state = fit(state, adam)
-    start, tree = adam.init(params), ParamTree(params)
-    names = [dotted(path) for path in tree.backend.paths(params)]
-    present = [name for name, p in zip(names, tree.leaves, strict=True) if p is not None]
-    found = dict(zip(present, state.match(unique(present)), strict=True))
-
-    def fill(part: Tree, what: str) -> Tree:
-        if part is None:
-            return None
-        old = tree.match(part, f"state.{what}")
-        return tree.like([None if x is None else placed(x, getattr(found[name], what), name)
-                          for name, x in zip(names, old, strict=True)])  # fmt: skip
-
-    def placed(old: Any, value: Any, name: str) -> Any:
-        if np.shape(value) != tuple(old.shape):
-            raise CheckpointError(f"{name} has shape {np.shape(value)}: expected {tuple(old.shape)}")
-        return array_like(tree, value, old)
-
-    if adam.clock == "global":
-        any_leaf = next(iter(found.values()), Moments(0, np.zeros(()), np.zeros(())))
-        t = array_like(tree, np.asarray(any_leaf.t), start.t)
-        mu = None if start.mu_product is None else array_like(tree, any_leaf.mu_product, start.mu_product)
-    else:
-        t, mu = fill(start.t, "t"), fill(start.mu_product, "mu_product")
-    return AdamState(t, fill(start.m, "m"), fill(start.v, "v"), fill(start.v_max, "v_max"), mu)
-
-
-def array_like(tree: ParamTree, value: Any, like: Any) -> Any:
-    """A NumPy array in the library, dtype and device of another."""
-    if not hasattr(like, "dtype"):
-        return type(like)(value)
-    b = tree.backend
-    if b.name == "numpy":
-        return np.asarray(value, dtype=like.dtype)
-    if b.name == "torch":
-        import torch
-
-        wide = np.asarray(value)
-        wide = wide.astype(np.float32) if wide.dtype.kind == "V" else wide
-        return torch.as_tensor(np.array(wide)).to(device=like.device, dtype=like.dtype)
-    return b.namespace(like).asarray(np.asarray(value), dtype=like.dtype)

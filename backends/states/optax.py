@@ -1,4 +1,4 @@
-"""Optax' states: the one of Adam, wherever it stands in a chain."""
+"""The state of Adam in a state of optax, anywhere in a chain."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 from adamcore.adam import Adam
+from adamcore.backends.states.adam import from_adam, to_adam
 from adamcore.backends.states.named import (
     Moments,
     NamedState,
     dotted,
-    from_adam,
     listed,
     numpy_of,
-    to_adam,
     unique,
-    whole,
+    whole_number,
 )
 from adamcore.errors import CheckpointError, ConversionError
 from adamcore.state import AdamState
@@ -23,22 +22,22 @@ from adamcore.types import Tree
 
 
 def is_adam(node: object) -> bool:
-    """Whether this is the state of an Adam: optax' own, AMSGrad's, or ours."""
+    """True for the state of an Adam: optax's own, that of its AMSGrad, or ours."""
     return isinstance(node, AdamState) or type(node).__name__ in ("ScaleByAdamState", "ScaleByAmsgradState")
 
 
 def find(opt_state: Tree) -> list[Any]:
-    """The states of Adam in a state of optax."""
+    """Return the states of Adam in a state of optax."""
     import jax
 
     return [x for x in jax.tree.leaves(opt_state, is_leaf=is_adam) if is_adam(x)]
 
 
 def only(opt_state: Tree) -> Any:
-    """The one state of Adam in a state of optax.
+    """Return the one state of Adam in a state of optax.
 
     Raises:
-        CheckpointError: none, or several.
+        CheckpointError: there is none, or there are several.
     """
     found = find(opt_state)
     if len(found) == 1:
@@ -48,25 +47,24 @@ def only(opt_state: Tree) -> Any:
         dict.fromkeys(type(x).__name__ for x in (opt_state if isinstance(opt_state, tuple) else ()))
     )
     raise CheckpointError(
-        f"{came} in {type(opt_state).__name__}({kinds}): expected one ScaleByAdamState, ScaleByAmsgradState "
-        "or "
-        "AdamState; pick the part that holds the one you mean"
+        f"{came} in {type(opt_state).__name__}({kinds}): expected one ScaleByAdamState, "
+        "ScaleByAmsgradState or AdamState; pick the part that holds the one you mean"
     )
 
 
 def from_optax(opt_state: Tree, adam: Adam, *, dialect: str = "") -> NamedState:
-    """The state of Adam in any state of optax, or of ``adamcore.backends.jax.adam``.
+    """Return the state of Adam in a state of optax, or of ``adamcore.backends.jax.adam``.
+
+    A parameter's name is its path in the tree, with dots: ``params["dense"]["kernel"]`` is "dense.kernel".
 
     Args:
-        opt_state: what ``tx.init`` and ``tx.update`` return, of any chain that holds one Adam.
-        adam: the Adam that made it: optax keeps no hyperparameters in its state.
-            ``Adam.like("optax.adamw", lr=...)``.
+        opt_state: the result of ``tx.init`` or ``tx.update``, of any chain with one Adam.
+        adam: the Adam that made it, such as ``Adam.like("optax.adamw", lr=...)``; optax keeps no
+            hyperparameters in its state.
+        dialect: the dialect's name, if it is known.
 
     Raises:
-        CheckpointError: no Adam in it, or several.
-
-    Names are the paths of the parameters' tree, in dots: ``params["dense"]["kernel"]`` is
-    "dense.kernel".
+        CheckpointError: there is no Adam in it, or there are several.
     """
     found = only(opt_state)
     if isinstance(found, AdamState):
@@ -74,7 +72,7 @@ def from_optax(opt_state: Tree, adam: Adam, *, dialect: str = "") -> NamedState:
     names, m = named_leaves(found.mu)
     _, v = named_leaves(found.nu)
     maxima = named_leaves(found.nu_max)[1] if hasattr(found, "nu_max") else [None] * len(m)
-    t = whole(found.count, "count")
+    t = whole_number(found.count, "count")
     leaves = {
         name: Moments(t, numpy_of(a), numpy_of(b), None if c is None else numpy_of(c))
         for name, a, b, c in zip(names, m, v, maxima, strict=True)
@@ -83,18 +81,18 @@ def from_optax(opt_state: Tree, adam: Adam, *, dialect: str = "") -> NamedState:
 
 
 def to_optax(state: NamedState, like: Tree, params: Tree, *, adam: Adam | None = None) -> Tree:
-    """A state of optax that goes on from here.
+    """Return a state of optax with which a transformation continues.
 
     Args:
-        state: in the dialect of the transformation (:func:`fit` makes it so).
-        like: ``tx.init(params)``: the state of Adam in it is filled, the counts of schedules are set
-            to its clock, the rest stays.
-        params: the parameters; their tree names them.
-        adam: the Adam of an ``adamcore.backends.jax.adam``; by default ``state.adam``.
+        state: in the dialect of the transformation; :func:`fit` makes it so.
+        like: ``tx.init(params)``.  In the result the state of Adam is replaced, and the counts of schedules
+            are set to its clock; the rest is that of ``like``.
+        params: the parameters, whose tree gives the names.
+        adam: the Adam of an ``adamcore.backends.jax.adam``; None: ``state.adam``.
 
     Raises:
-        CheckpointError: no Adam in ``like``, or other names or shapes.
-        ConversionError: clocks that differ, for optax' one.
+        CheckpointError: ``like`` has no Adam, or the names or the shapes differ.
+        ConversionError: the clocks differ, and optax has one.
     """
     import jax
     import jax.numpy as jnp
@@ -131,7 +129,7 @@ def to_optax(state: NamedState, like: Tree, params: Tree, *, adam: Adam | None =
 
 
 def replace_in(like: Tree, new: Any, t: int | None) -> Tree:
-    """``like`` with the state of Adam in its place, and schedules at the same clock."""
+    """Return ``like`` with a new state of Adam and the counts of its schedules at ``t``."""
     import jax
     import jax.numpy as jnp
 
@@ -153,7 +151,7 @@ def replace_in(like: Tree, new: Any, t: int | None) -> Tree:
 
 
 def named_leaves(tree: Tree) -> tuple[list[str], list[Any]]:
-    """The dotted paths and the leaves."""
+    """Return the paths with dots, and the leaves."""
     import jax
 
     keystr: Callable[[Any], str] = jax.tree_util.keystr

@@ -1,4 +1,4 @@
-"""A clock read off the running powers of b1 and b2, where a library keeps nothing else."""
+"""Clocks from the running powers of b1 and b2, which some libraries keep instead of a clock."""
 
 from __future__ import annotations
 
@@ -10,18 +10,17 @@ from adamcore.adam import Adam
 from adamcore.coefficients import MAX_CLOCK
 from adamcore.errors import CheckpointError
 
-SMALLEST = 2.0**-120  #: below it a float32 power has lost digits
+SMALLEST = 2.0**-120  #: a smaller power in float32 may have lost digits
 
 
 def clock_of(adam: Adam, power1: float, power2: float, where: str) -> int:
-    """The updates made, from ``b1**(t+1)`` and ``b2**(t+1)`` kept as float32 running products.
+    """Return the number of updates t from ``b1**(t+1)`` and ``b2**(t+1)``, running products in float32.
 
-    A product of t factors carries up to t+1 roundings: what they leave of t must be less than a half,
-    and what both powers say must agree.
+    A product of t factors has up to t+1 roundings.  A power counts only if they leave less than half a step
+    of doubt about t, and both powers must give the same t.
 
     Raises:
-        CheckpointError: neither power tells t any more, or they do not agree with each other or
-            with b1 and b2.
+        CheckpointError: neither power tells t, or they contradict each other, or b1 or b2.
 
     Example:
         >>> clock_of(Adam(), 0.9**8, 0.999**8, "w")
@@ -38,9 +37,8 @@ def clock_of(adam: Adam, power1: float, power2: float, where: str) -> int:
             continue
         if abs(t - round(t)) > doubt or round(t) < 0:
             raise CheckpointError(
-                f"{where}: the power of {name} is {power!r}, which no whole number of steps makes of {b!r}: "
-                "give the "
-                f"{name} it was trained with (--set {name}=...)"
+                f"{where}: the power of {name} is {power!r}, which no whole number of steps makes of "
+                f"{b!r}: give the {name} it was trained with (--set {name}=...)"
             )
         said[name] = round(t)
     if not said:
@@ -50,15 +48,14 @@ def clock_of(adam: Adam, power1: float, power2: float, where: str) -> int:
         )
     if len(set(said.values())) > 1:
         raise CheckpointError(
-            f"{where}: the power of b1 says t={said['b1']}, that of b2 t={said['b2']}: give the b1 and b2 it "
-            "was "
-            "trained with"
+            f"{where}: the power of b1 says t={said['b1']}, that of b2 t={said['b2']}: give the b1 and b2 "
+            "it was trained with"
         )
     return said.popitem()[1]
 
 
 def powers_of(adam: Adam, t: int) -> tuple[float, float]:
-    """The two powers after ``t`` updates, as float32 would hold them at best.
+    """Return both powers after ``t`` updates, each rounded once to float32.
 
     Raises:
         CheckpointError: ``t`` is outside the clock's range.

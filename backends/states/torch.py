@@ -1,4 +1,4 @@
-"""PyTorch's state_dict, and those of Apex and DeepSpeed that share its form."""
+"""The ``state_dict`` of PyTorch's optimizers, and those of Apex and DeepSpeed, which have the same form."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import numpy as np
 
 from adamcore.adam import Adam
 from adamcore.axes import AXES
-from adamcore.backends.states.named import Moments, NamedState, listed, numpy_of, unique, whole
+from adamcore.backends.states.fitting import differences
+from adamcore.backends.states.named import Moments, NamedState, listed, numpy_of, unique, whole_number
 from adamcore.dialects import dialect as dialect_named
 from adamcore.errors import CheckpointError, ConversionError
 
-MAX_FLOAT_CLOCK = 2**24  #: where PyTorch's float32 step stops
+MAX_FLOAT_CLOCK = 2**24  #: the last whole number to which PyTorch's float32 step counts
 
 
 def from_torch(
@@ -24,20 +25,21 @@ def from_torch(
     dialect: str | None = None,
     by_position: bool = False,
 ) -> NamedState:
-    """A state_dict of torch.optim's Adam, AdamW or NAdam, of Apex' FusedAdam or DeepSpeed's.
+    """Return the state in a ``state_dict`` of torch.optim's Adam, AdamW or NAdam, or of a FusedAdam.
+
+    FusedAdam is that of Apex or DeepSpeed.  A parameter that had no gradient so far has no state, and the
+    result leaves it out.
 
     Args:
-        state_dict: what ``optimizer.state_dict()`` returns.
-        names: the parameters' names in the optimizer's order, or ``model.named_parameters()`` if that
-            is what the optimizer was made of; not needed where the state_dict has ``param_names``.
-        dialect: a row of the table, where the state_dict does not tell it.
-        by_position: call the parameters "0", "1", ... in the optimizer's order.
-
-    A parameter without state (no gradient so far) has no place in the result.
+        state_dict: the result of ``optimizer.state_dict()``.
+        names: the parameters' names in the optimizer's order, or ``model.named_parameters()`` if the
+            optimizer was made with it.  A state_dict with ``param_names`` needs none.
+        dialect: a row of :mod:`adamcore.dialects`, if the state_dict does not tell it.
+        by_position: if True, call the parameters "0", "1", and so on, in the optimizer's order.
 
     Raises:
-        CheckpointError: it is no such state_dict, or has no names.
-        ClockError: a step that is no whole number.
+        CheckpointError: it is no such state_dict, or it has no names.
+        ClockError: a step is no whole number.
     """
     if not isinstance(state_dict, Mapping) or not {"state", "param_groups"} <= set(state_dict):
         keys = listed(state_dict) if isinstance(state_dict, Mapping) else type(state_dict).__name__
@@ -55,7 +57,7 @@ def from_torch(
     groups, states = state_dict["param_groups"], state_dict["state"]
     order = [i for group in groups for i in group["params"]]
     called = names_of(groups, order, names, by_position)
-    row = dialect or told_by(groups[0] if groups else {}, next(iter(states.values()), {}))
+    row = dialect or dialect_of_keys(groups[0] if groups else {}, next(iter(states.values()), {}))
     adams = [adam_of_group(group, row) for group in groups]
     leaves, special = {}, {}
     for group, adam in zip(groups, adams, strict=True):
@@ -67,14 +69,16 @@ def from_torch(
             if step is None or "exp_avg" not in each or "exp_avg_sq" not in each:
                 raise CheckpointError(
                     f"state of {name} has {listed(each)}: expected 'step' (or a step of its group), "
-                    "'exp_avg' and "
-                    "'exp_avg_sq'; this is no Adam"
+                    "'exp_avg' and 'exp_avg_sq'; this is no Adam"
                 )
             v_max, mu = each.get("max_exp_avg_sq"), each.get("mu_product")
             leaves[name] = Moments(
-                whole(step, f"step of {name}"), numpy_of(each["exp_avg"]), numpy_of(each["exp_avg_sq"]),
-                None if v_max is None else numpy_of(v_max), None if mu is None else float(mu),
-            )  # fmt: skip
+                whole_number(step, f"step of {name}"),
+                numpy_of(each["exp_avg"]),
+                numpy_of(each["exp_avg_sq"]),
+                None if v_max is None else numpy_of(v_max),
+                None if mu is None else float(mu),
+            )
             special[name] = {k: getattr(adam, k) for k in HYPER if getattr(adam, k) != getattr(adams[0], k)}
     return NamedState(adams[0], leaves, {n: x for n, x in special.items() if x}, row)
 
@@ -85,16 +89,18 @@ HYPER = ("lr", "b1", "b2", "eps", "weight_decay", "momentum_decay")
 def names_of(
     groups: list[dict[str, Any]], order: list[Any], names: Iterable[Any] | None, by_position: bool
 ) -> dict[Any, str]:
-    """The name of each id in the state_dict."""
+    """Return the name of each id in a ``state_dict``.
+
+    Raises:
+        CheckpointError: there are no names, or not as many as parameters.
+    """
     if names is None and not by_position:
         own = [name for group in groups for name in group.get("param_names", [])]
         if len(own) != len(order):
             raise CheckpointError(
                 f"the state_dict numbers its {len(order)} parameters and does not name them: give their "
-                "names in "
-                "the optimizer's order (names=model.named_parameters(), on the command line --names FILE), "
-                "or ask "
-                "for by_position=True (--by-position)"
+                "names in the optimizer's order (names=model.named_parameters(), on the command line "
+                "--names FILE), or ask for by_position=True (--by-position)"
             )
         names = own
     if names is None:
@@ -105,11 +111,11 @@ def names_of(
     return dict(zip(order, listing, strict=True))
 
 
-def told_by(group: Mapping[str, Any], each: Mapping[str, Any]) -> str:
-    """The dialect that the keys of a state_dict tell.
+def dialect_of_keys(group: Mapping[str, Any], each: Mapping[str, Any]) -> str:
+    """Return the dialect that the keys of a group and of a parameter's state tell; "" for our own class.
 
     Raises:
-        CheckpointError: they leave it open.
+        CheckpointError: the keys do not tell it.
     """
     if is_ours(group):
         return ""
@@ -129,12 +135,12 @@ def told_by(group: Mapping[str, Any], each: Mapping[str, Any]) -> str:
 
 
 def is_ours(group: Mapping[str, Any]) -> bool:
-    """Whether it is a group of ``adamcore.backends.torch.Adam``, which names every axis."""
+    """True for a group of ``adamcore.backends.torch.Adam``, which has every axis."""
     return "decay_order" in group
 
 
 def adam_of_group(group: Mapping[str, Any], row: str) -> Adam:
-    """The Adam of a param_group."""
+    """Return the Adam of a parameter group in a ``state_dict``."""
     if is_ours(group):
         axes: dict[str, Any] = {axis: group[axis] for axis in AXES if axis in group}
         if isinstance(axes["amsgrad"], bool):
@@ -166,20 +172,20 @@ def to_torch(
     *,
     by_position: bool = False,
 ) -> dict[str, Any]:
-    """A state_dict for ``optimizer.load_state_dict``, of an optimizer that takes the state over.
+    """Return a ``state_dict`` with which an optimizer continues.
+
+    Its hyperparameters are those of the state.  A parameter that the state does not have gets no state, as
+    if it had no gradient so far.
 
     Args:
-        state: in the dialect of that optimizer (:func:`fit` makes it so).
-        like: that optimizer's own ``state_dict()``: its groups, and where it has state, its form.
-        names, by_position: of its parameters, as of :func:`from_torch`.
-
-    Hyperparameters come from the state.  A parameter that the state does not know gets none, as
-    one that had no gradient so far.
+        state: in the dialect of the optimizer; :func:`fit` makes it so.
+        like: the optimizer's own ``state_dict()``, which gives the groups.
+        names, by_position: the names of the optimizer's parameters, as for :func:`from_torch`.
 
     Raises:
-        CheckpointError: no names; a parameter in the state that the optimizer does not have.
-        ConversionError: its groups can't hold the hyperparameters; clocks that differ within an
-            Apex group; a clock above 2**24, which PyTorch's float32 step can't count.
+        CheckpointError: there are no names, or the optimizer lacks a parameter of the state.
+        ConversionError: a group cannot hold the hyperparameters, clocks differ in a group that has one, or
+            a clock is above 2**24, where PyTorch's float32 step stops counting.
     """
     import torch
 
@@ -218,7 +224,11 @@ def to_torch(
 
 
 def fill_group(group: dict[str, Any], number: int, state: NamedState, names: list[str]) -> None:
-    """Put the hyperparameters of these parameters into their group."""
+    """Set a group's hyperparameters to those of its parameters.
+
+    Raises:
+        ConversionError: they differ among the parameters, or the group cannot hold them.
+    """
     if not names:
         return
     adams = {name: state.adam_of(name) for name in names}
@@ -227,8 +237,7 @@ def fill_group(group: dict[str, Any], number: int, state: NamedState, names: lis
     if other is not None:
         raise ConversionError(
             f"group {number} holds {names[0]!r} and {other!r}, whose hyperparameters differ: expected one "
-            "set for "
-            "a group; make the optimizer with a group for each"
+            "set for a group; make the optimizer with a group for each"
         )
     group |= {
         "lr": first.lr,
@@ -238,15 +247,16 @@ def fill_group(group: dict[str, Any], number: int, state: NamedState, names: lis
     }
     if is_ours(group):
         group |= {"eps_root": first.eps_root, "momentum_decay": first.momentum_decay}
-    switches = {"amsgrad": first.amsgrad != "none", "maximize": first.maximize,
-                "decoupled_weight_decay": first.decay == "decoupled",
-                "bias_correction": first.bias_correction == "both",
-                "momentum_decay": first.momentum_decay}  # fmt: skip
+    switches = {
+        "amsgrad": first.amsgrad != "none",
+        "maximize": first.maximize,
+        "decoupled_weight_decay": first.decay == "decoupled",
+        "bias_correction": first.bias_correction == "both",
+        "momentum_decay": first.momentum_decay,
+    }
     if not is_ours(group):  # whose axes are the program's
         group |= {name: value for name, value in switches.items() if name in group}
-    kept = adam_of_group(group, state.dialect if state.dialect else told_by(group, {}))
-    from adamcore.backends.states.fitting import differences
-
+    kept = adam_of_group(group, state.dialect if state.dialect else dialect_of_keys(group, {}))
     has_complex = any(np.iscomplexobj(state.leaves[name].m) for name in names)
     lacking = differences(first, kept, has_complex=has_complex)
     if lacking:
@@ -256,19 +266,26 @@ def fill_group(group: dict[str, Any], number: int, state: NamedState, names: lis
 
 
 def shared_clock(state: NamedState, names: list[str], number: int) -> int:
-    """The clock of a group that keeps one for all."""
+    """Return the clock of a group that has one for all its parameters.
+
+    Raises:
+        ConversionError: the clocks differ.
+    """
     clocks = {state.leaves[name].t for name in names}
     if len(clocks) > 1:
         raise ConversionError(
             f"the clocks in group {number} differ ({min(clocks)} to {max(clocks)}) and its optimizer keeps "
-            "one for "
-            "the group: choose one first (fit(..., clock='max'))"
+            "one for the group: choose one first (fit(..., clock='max'))"
         )
     return clocks.pop() if clocks else 0
 
 
 def torch_step(t: int, name: str, ours: bool) -> Any:
-    """The clock as PyTorch keeps it, or ours beyond that."""
+    """Return a clock as PyTorch stores it, or above 2**24 in an integer for our own optimizer.
+
+    Raises:
+        ConversionError: it is above 2**24, and the optimizer is PyTorch's.
+    """
     import torch
 
     if ours and t > MAX_FLOAT_CLOCK:
@@ -276,14 +293,13 @@ def torch_step(t: int, name: str, ours: bool) -> Any:
     if t > MAX_FLOAT_CLOCK:
         raise ConversionError(
             f"the clock of {name} is {t}, and PyTorch's float32 step stops at 2**24 = {MAX_FLOAT_CLOCK}: "
-            "expected no "
-            "more; adamcore.backends.torch.Adam counts on in an integer"
+            "expected no more; adamcore.backends.torch.Adam counts on in an integer"
         )
     return torch.tensor(float(t), dtype=torch.float32)
 
 
 def tensor(x: Any) -> Any:
-    """A NumPy array as a tensor."""
+    """Return a copy of a NumPy array as a tensor."""
     import torch
 
     if x.dtype.kind == "V":  # ml_dtypes' bfloat16

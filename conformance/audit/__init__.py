@@ -4,6 +4,7 @@
 docs/audit.md.
 """
 
-from adamcore.conformance.audit.recorder import Recorder, RecordingError
+from adamcore.conformance.audit.arrays import RecordingError
+from adamcore.conformance.audit.recorder import Recorder
 
 __all__ = ["Recorder", "RecordingError"]

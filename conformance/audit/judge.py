@@ -8,23 +8,29 @@ parameters between two steps does not count as a fault of the optimizer.
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from adamcore import AXES
-from adamcore.conformance.audit.recording import ParamGroup, load, tensor_values
+from adamcore.conformance.audit.arrays import COMPLEX, tensor_values
+from adamcore.conformance.audit.log import Settings, State
+from adamcore.conformance.audit.recording import ParamGroup, StepRecord, load
 from adamcore.conformance.audit.sample import sample_elements
 from adamcore.conformance.checking.explain import explain
-from adamcore.conformance.claims import Claim, claim_of_dialect
+from adamcore.conformance.claims import Claim, axes_of, claim_from, claim_of_dialect
 from adamcore.conformance.dtypes import ulp_of
 from adamcore.conformance.report.report import Entry, Report, environment
-from adamcore.conformance.types import Evidence, Finding, FloatArray, Probe, Result, Run, Step
+from adamcore.conformance.types import Evidence, Finding, FloatArray, Probe, Result, Run, Start, Step
 from adamcore.conformance.verdict.identify import FINGERPRINT
 from adamcore.conformance.verdict.judge import judge
 from adamcore.conformance.verdict.match import CLOSE
+from adamcore.dialects import DIALECTS
 
 STEPS = 400  #: steps of a recording that are judged; the bounds of later ones would take too long
 FINGERPRINT_STEPS = 12  #: steps that identify the Adam
@@ -38,6 +44,7 @@ class Part:
     dtype: str
     probe: Probe
     run: Run
+    absences: int = 0  #: values of parameters that were not in the optimizer, where nothing is judged
 
 
 def audit(path: str | Path, dialect: str | None = None) -> Report:
@@ -51,24 +58,55 @@ def audit(path: str | Path, dialect: str | None = None) -> Report:
         RecordingError: the file is damaged, cut off or no recording.
         DialectError: no such dialect.
     """
-    groups = load(Path(path))
+    recording = load(Path(path))
     entries = []
-    for k, group in enumerate(groups):
-        name = str(path) if len(groups) == 1 else f"{path}, group {k}"
-        claim = claim_of_dialect(dialect or group.dialect or "paper", group.settings)
-        entries.append(group_entry(name, claim, group))
+    for k, group in enumerate(recording.groups):
+        name = str(path) if len(recording.groups) == 1 else f"{path}, group {k}"
+        entry = group_entry(name, group, dialect)
+        if recording.faults:
+            entry.reason += f"; the recorder's own faults: {'; '.join(recording.faults)}"
+        entries.append(entry)
     return Report(entries, environment())
 
 
-def group_entry(target: str, claim: Claim, group: ParamGroup) -> Entry:
+def claim_for_settings(settings: Settings, dialect: str | None = None) -> Claim:
+    """Return what a group claims in one step: ``dialect``, else what the recorder noted, else the paper.
+
+    Raises:
+        DialectError: no such dialect.
+    """
+    if settings.axes is not None and dialect is None:
+        adam = claim_from(dict(settings.axes))
+        rows = [settings.dialect, *DIALECTS]
+        same = [n for n in rows if n and claim_of_dialect(n, settings.options).adam == adam]
+        if same:
+            claim = claim_of_dialect(same[0], settings.options)
+        else:
+            base = claim_of_dialect(settings.dialect or "paper").adam
+            other = {a: v for a, v in axes_of(adam).items() if getattr(base, a) != v}
+            written = ", ".join(f"{axis}={value}" for axis, value in other.items())
+            claim = Claim(f"{settings.dialect or 'paper'}({written})", adam)
+    else:
+        claim = claim_of_dialect(dialect or settings.dialect or "paper", settings.options)
+    adam = dataclasses.replace(claim.adam, moment_dtype=settings.moment_dtype)
+    if settings.options.get("capturable") == "True" and adam.coefficients == "double":
+        adam = dataclasses.replace(adam, coefficients="working")  # PyTorch forms them in float32 then
+    return Claim(claim.name, adam)
+
+
+def group_entry(target: str, group: ParamGroup, dialect: str | None = None) -> Entry:
     """Return the entry of one group."""
+    first = next(
+        s for s in range(len(group.settings)) if any(t[s] is not None for t in group.params.values())
+    )
+    claim = claim_for_settings(group.settings[first], dialect)
     entry = Entry(target, claim.name, {axis: list(values) for axis, values in AXES.items()})
     entry.kind = "recording"
     probes: dict[str, Probe] = {}
     runs: dict[tuple[str, str], Run] = {}
     places: dict[str, Mapping[int, tuple[str, FloatArray, tuple[int, ...]]]] = {}
     judged = total = decided = 0
-    for k, part in enumerate(parts_of(group)):
+    for k, part in enumerate(parts_of(group, first, dialect)):
         chosen = sample_elements(claim.adam, part.probe, part.run)
         probe, run = sample_part(part, chosen)
         probe = dataclasses.replace(probe, name=f"STEP.1/recording{f'-{k}' if k else ''}")
@@ -78,13 +116,15 @@ def group_entry(target: str, claim: Claim, group: ParamGroup) -> Entry:
         entry.results.append(result)
         total += sum(p.size for p in part.probe.params)
         judged += sum(len(c) for c in chosen)
-        decided += sum(len(c) for c in chosen) * len(probe.steps) - result.undecided
+        decided += sum(len(c) for c in chosen) * len(probe.steps) - result.undecided - part.absences
         telling = fingerprint(part)
         if telling is not None and FINGERPRINT not in probes:
             probes[FINGERPRINT], runs[FINGERPRINT, part.dtype] = telling
     explain(entry, claim.adam, probes, runs, flushes=False)
-    entry.findings = [replace_evidence(f, name_element(f.evidence, places)) for f in entry.findings]
-    entry.reason = coverage_text(group, judged, total, entry.results)
+    entry.findings = [replace_evidence(f, name_element(f.evidence, places), first) for f in entry.findings]
+    if first:
+        entry.results = [later(result, first) for result in entry.results]
+    entry.reason = coverage_text(group, first, judged, total, entry.results)
     if any(r.status == "failed" for r in entry.results):
         entry.verdict = "deviates"
     elif decided <= 0:
@@ -93,29 +133,88 @@ def group_entry(target: str, claim: Claim, group: ParamGroup) -> Entry:
     return entry
 
 
-def parts_of(group: ParamGroup) -> list[Part]:
-    """Return a probe for each dtype among the parameters, with their names in the order of the file."""
+def parts_of(group: ParamGroup, first: int, dialect: str | None = None) -> list[Part]:
+    """Return a probe for each dtype among the parameters, from the step on that is given."""
     by_dtype: dict[str, list[str]] = {}
     for name, track in group.params.items():
-        by_dtype.setdefault(track[0].after.dtype, []).append(name)
-    count = min(STEPS, len(group.lr))
-    hyper = {"weight_decay": 0.0, **group.hyper, "lr": max(group.lr[:count])}
+        dtype = next(x.after.dtype for x in track if x is not None)
+        by_dtype.setdefault(COMPLEX.get(dtype, dtype), []).append(name)
+    settings = group.settings[first : first + STEPS]
+    hyper = {"weight_decay": 0.0, **settings[0].hyper, "lr": max(s.hyper["lr"] for s in settings)}
+    changes = changes_of(settings, dialect)
     parts = []
     for dtype, names in by_dtype.items():
-        tracks = [group.params[n] for n in names]
+        tracks = [Track(group.params[n][first : first + STEPS]) for n in names]
         steps = tuple(
             Step(
-                tuple(None if (g := t[s].grad) is None else tensor_values(g).astype(float) for t in tracks),
-                lr=group.lr[s],
-                before=tuple(tensor_values(t[s].before).astype(float) for t in tracks),
+                tuple(t.grads[s] for t in tracks),
+                lr=now.hyper["lr"],
+                present=tuple(t.masks[s] for t in tracks) if any(t.is_masked(s) for t in tracks) else None,
+                before=tuple(t.before[s].astype(t.wide) for t in tracks),
+                changes=changes[s],
+                frozen=tuple(t.frozen[s] for t in tracks) if any(t.frozen[s] for t in tracks) else None,
+                states=tuple(t.states[s] for t in tracks) if any(t.states[s] for t in tracks) else None,
             )
-            for s in range(count)
+            for s, now in enumerate(settings)
         )
-        start = tuple(tensor_values(t[0].before).astype(float) for t in tracks)
+        start = tuple(t.before[0].astype(t.wide) for t in tracks)
         probe = Probe("STEP.1/recording", "a step of the recorded run", start, steps, hyper)
-        run = Run([[tensor_values(t[s].after) for t in tracks] for s in range(count)])
-        parts.append(Part(names, dtype, probe, run))
+        run = Run([[t.after[s] for t in tracks] for s in range(len(settings))])
+        parts.append(Part(names, dtype, probe, run, sum(t.absences * t.before[0].size for t in tracks)))
     return parts
+
+
+def changes_of(settings: Sequence[Settings], dialect: str | None) -> list[dict[str, object] | None]:
+    """Return for each step the hyperparameters and axes that are others than before; lr is kept apart."""
+    found: list[dict[str, object] | None] = [None]
+    for old, new in pairwise(settings):
+        if new is old:
+            found.append(None)
+            continue
+        change: dict[str, object] = {
+            n: v for n, v in new.hyper.items() if n != "lr" and old.hyper.get(n) != v
+        }
+        if (new.options, new.axes) != (old.options, old.axes):
+            was, now = (axes_of(claim_for_settings(s, dialect).adam) for s in (old, new))
+            change |= {axis: value for axis, value in now.items() if was[axis] != value}
+        found.append(change or None)
+    return found
+
+
+class Track:
+    """The steps of one parameter, as values; where it was not in the optimizer, it stands still."""
+
+    def __init__(self, records: Sequence[StepRecord | None]) -> None:
+        there = next(r for r in records if r is not None)
+        last = tensor_values(there.before)
+        self.wide = complex if there.after.dtype in COMPLEX else float
+        self.absences = sum(r is None for r in records)
+        self.before: list[FloatArray] = []
+        self.after: list[FloatArray] = []
+        self.grads: list[FloatArray | None] = []
+        self.masks: list[bool | FloatArray] = []
+        self.frozen: list[bool] = []
+        self.states: list[Start | None] = []
+        for r in records:
+            self.before.append(last if r is None else tensor_values(r.before))
+            last = last if r is None else tensor_values(r.after)
+            self.after.append(last)
+            grad = None if r is None or r.grad is None else tensor_values(r.grad).astype(self.wide)
+            self.grads.append(grad)
+            self.masks.append(True if r is None or r.mask is None else tensor_values(r.mask))
+            self.frozen.append(r is None or r.frozen)
+            self.states.append(None if r is None or r.state is None else self.start(r.state, r.before.shape))
+
+    def is_masked(self, s: int) -> bool:
+        return not isinstance(self.masks[s], bool)
+
+    def start(self, state: State, shape: tuple[int, ...]) -> Start:
+        """Return a state that was found, zeros where it has no array."""
+        zero = np.zeros(shape)
+        arrays = {name: tensor_values(x) for name, x in state.arrays.items()}
+        m, v, v_max = (arrays.get(name, zero) for name in ("m", "v", "v_max"))
+        m, v, v_max = (x.astype(complex if np.iscomplexobj(x) else float) for x in (m, v, v_max))
+        return Start(state.t, m.astype(self.wide), v, v_max, state.mu_product)
 
 
 def sample_part(part: Part, chosen: list[FloatArray]) -> tuple[Probe, Run]:
@@ -126,30 +225,57 @@ def sample_part(part: Part, chosen: list[FloatArray]) -> tuple[Probe, Run]:
     def take(arrays: Sequence[FloatArray]) -> tuple[FloatArray, ...]:
         return tuple(np.ravel(x)[c] for x, c in zip(arrays, chosen, strict=True))
 
-    def present(grads: Sequence[FloatArray | None]) -> tuple[FloatArray | None, ...]:
-        return tuple(None if g is None else np.ravel(g)[c] for g, c in zip(grads, chosen, strict=True))
+    def some(arrays: Sequence[Any]) -> tuple[Any, ...]:
+        """What is None or a flag stays so."""
+        return tuple(
+            x if x is None or (np.ndim(x) == 0 and isinstance(x, bool)) else np.ravel(x)[c]
+            for x, c in zip(arrays, chosen, strict=True)
+        )
+
+    def states(given: Sequence[Start | None]) -> tuple[Start | None, ...]:
+        return tuple(
+            s and dataclasses.replace(s, m=np.ravel(s.m)[c], v=np.ravel(s.v)[c], v_max=np.ravel(s.v_max)[c])
+            for s, c in zip(given, chosen, strict=True)
+        )
 
     steps = tuple(
-        dataclasses.replace(s, grads=present(s.grads), before=take(s.before or ())) for s in part.probe.steps
-    )
+        dataclasses.replace(
+            s, grads=some(s.grads), before=take(s.before or ()),
+            present=None if s.present is None else some(s.present),
+            states=None if s.states is None else states(s.states),
+        )
+        for s in part.probe.steps
+    )  # fmt: skip
     probe = dataclasses.replace(part.probe, params=take(part.probe.params), steps=steps)
     return probe, Run([list(take(got)) for got in part.run.params])
+
+
+def later(result: Result, first: int) -> Result:
+    """Return a result with its steps counted from the beginning of the recording."""
+    evidence = result.evidence and dataclasses.replace(result.evidence, step=result.evidence.step + first)
+    return dataclasses.replace(result, evidence=evidence, reason=later_text(result.reason, first))
+
+
+def later_text(text: str, first: int) -> str:
+    return re.sub(r"(?<=in step )\d+", lambda found: str(int(found[0]) + first), text)
 
 
 def fingerprint(part: Part) -> tuple[Probe, Run] | None:
     """Return the first steps of one element, which identify the Adam, or None if no element is suitable.
 
     It is the largest element that is exact enough, because decay is largest there.  None is suitable in
-    bfloat16 and float16, under a schedule, with absent gradients, if the parameters were changed between
+    bfloat16 and float16, with absent gradients, if the parameters or their states were changed between
     steps, or if lr is smaller than the parameter's resolution.
     """
     steps, lr = part.probe.steps[:FINGERPRINT_STEPS], part.probe.hyper["lr"]
-    if part.dtype not in ("float32", "float64") or any(s.lr != lr for s in steps):
+    if part.dtype not in ("float32", "float64") or any(s.present is not None for s in steps):
         return None
     best: tuple[float, int, int] | None = None
     for i, start in enumerate(part.probe.params):
         grads = [s.grads[i] for s in steps]
-        if any(g is None for g in grads) or not start.size:
+        if any(g is None for g in grads) or not start.size or np.iscomplexobj(start):
+            continue
+        if any(s.frozen and s.frozen[i] for s in steps) or any(s.states and s.states[i] for s in steps[1:]):
             continue
         after = [start, *(got[i] for got in part.run.params)]
         if any(not np.array_equal(s.before[i], a) for s, a in zip(steps, after, strict=False) if s.before):
@@ -164,9 +290,20 @@ def fingerprint(part: Part) -> tuple[Probe, Run] | None:
     if best is None:
         return None
     _, i, k = best
-    one = tuple(Step((np.asarray(np.ravel(s.grads[i])[k]),)) for s in steps)  # type: ignore[arg-type]
-    params = (np.asarray(np.ravel(part.probe.params[i])[k]),)
-    probe = dataclasses.replace(part.probe, name=FINGERPRINT, params=params, steps=one)
+
+    def one(x: Any) -> FloatArray:
+        return np.asarray(np.ravel(x)[k])
+
+    first = steps[0].states[i] if steps[0].states else None
+    probe = dataclasses.replace(
+        part.probe,
+        name=FINGERPRINT,
+        params=(one(part.probe.params[i]),),
+        steps=tuple(Step((one(s.grads[i]),), lr=s.lr, changes=s.changes) for s in steps),
+        start=(dataclasses.replace(first, m=one(first.m), v=one(first.v), v_max=one(first.v_max)),)
+        if first
+        else (),
+    )
     return probe, Run([[np.asarray(np.ravel(got[i])[k])] for got in part.run.params[: len(steps)]])
 
 
@@ -184,18 +321,25 @@ def name_element(
     return dataclasses.replace(evidence, element=f"{name}[{', '.join(map(str, index))}]")
 
 
-def replace_evidence(finding: Finding, evidence: Evidence | None) -> Finding:
-    """Return the finding with this evidence, and with its element's name in the text."""
-    observed = finding.observed
+def replace_evidence(finding: Finding, evidence: Evidence | None, first: int = 0) -> Finding:
+    """Return the finding with this evidence, and with its element's name and its step in the text."""
+    observed = later_text(finding.observed, first)
     if evidence is not None and finding.evidence is not None:
         observed = observed.replace(f"parameter {finding.evidence.element} ", f"{evidence.element} ")
+    if evidence is not None:
+        evidence = dataclasses.replace(evidence, step=evidence.step + first)
     return dataclasses.replace(finding, evidence=evidence, observed=observed)
 
 
-def coverage_text(group: ParamGroup, judged: int, total: int, results: list[Result]) -> str:
+def coverage_text(group: ParamGroup, first: int, judged: int, total: int, results: list[Result]) -> str:
     """Return how much of the group was judged, in words."""
-    steps = min(STEPS, len(group.lr))
-    text = f"{steps} steps" if steps == len(group.lr) else f"the first {steps} of {len(group.lr)} steps"
+    there = len(group.settings) - first
+    steps = min(STEPS, there)
+    text = f"{steps} steps" if steps == there else f"the first {steps} of {there} steps"
+    text += f" from step {first + 1} on" if first else ""
     text += f", {total} elements" if judged == total else f", {judged} of {total} elements"
     undecided = sum(r.undecided for r in results)
-    return text + (f"; the bound is too wide to decide {undecided} values" if undecided else "")
+    text += f"; the bound is too wide to decide {undecided} values" if undecided else ""
+    text += f"; not judged further: {group.end}" if group.end else ""
+    note = group.settings[first].note
+    return text + (f"; {note}" if note else "")

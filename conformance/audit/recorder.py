@@ -1,40 +1,43 @@
-"""The recorder: writes the steps of a training loop to a file, bit for bit."""
+"""The recorder: what a training loop did to its parameters, kept bit for bit."""
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from adamcore.backends.io.atomic import write_whole
-from adamcore.backends.io.safetensors import Tensor, as_tensor, digest, encode
-from adamcore.conformance.dtypes import DTYPES
-from adamcore.dialects import DIALECTS, Dialect, parse_option
-from adamcore.errors import AdamcoreError
-
-SCHEMA = "adamcore-recording/1"
-TORCH_NAMES = {"lr": "lr", "b1": "betas[0]", "b2": "betas[1]", "eps": "eps", "weight_decay": "weight_decay"}
-
-
-class RecordingError(AdamcoreError, ValueError):
-    """A file that is damaged, cut off or no recording, or an array that cannot be recorded."""
+from adamcore.backends.io.safetensors import Tensor, digest, encode
+from adamcore.conformance.audit.arrays import Arrays, RecordingError, flat, pack
+from adamcore.conformance.audit.log import Log, ParamStep, Settings, as_json, warn
+from adamcore.conformance.audit.param_groups import floats
+from adamcore.conformance.audit.states import find_state
 
 
 class Recorder:
-    """Records parameters, gradients and hyperparameters of a run for ``adamcore audit``.
+    """Keeps parameters, gradients and settings of a run, to be audited.
 
-    Arrays of any library are given by name.  A gradient that is None or missing is absent.
+    Arrays are of any library, in mappings from names, which may be nested ("a.b" is ``x["a"]["b"]``).
+    A parameter whose gradient is None, or not there, has an absent gradient.  One that is not among the
+    parameters of a step is not in the optimizer then: it stands still.
+
+    Nothing that goes wrong after the first step is raised: it is kept in :attr:`faults`, said in a
+    warning, and said again by ``adamcore audit``.
 
     Args:
-        hyper: lr, b1, b2, eps, weight_decay, and eps_root or momentum_decay if the run has them.
-        dialect: the claim of the run, a row of ``adamcore dialects``.
-        settings: options of the dialect, as ``--set`` takes them: {"amsgrad": "True"}.
+        hyper: lr, b1, b2, eps, weight_decay, and eps_root or momentum_decay where the run has them.
+        dialect: what the run claims to be, a row of ``adamcore dialects``.
+        settings: its options, as ``--set`` takes them: {"amsgrad": "True"}.
+        state: of a run that is resumed, the state before the first step that is recorded: an
+            ``AdamState``, an optax state, or a mapping with t, m, v and, where the run has them, v_max and
+            mu_product; the parts are mappings like the parameters.
+
+    Raises:
+        RecordingError: a hyperparameter that is no number, or a state without t, m and v.
 
     Example:
+        >>> import numpy as np
         >>> recorder = Recorder({"lr": 0.5, "b1": 0.9, "b2": 0.999, "eps": 1e-8, "weight_decay": 0.0})
         >>> before, grads = {"w": np.ones(2)}, {"w": np.array([1.0, -1.0])}
         >>> recorder.step(before, grads, {"w": np.array([0.5, 1.5])})
@@ -46,149 +49,146 @@ class Recorder:
         self,
         hyper: Mapping[str, float],
         dialect: str | None = None,
-        settings: Mapping[str, str] | None = None,
+        settings: Mapping[str, Any] | None = None,
+        state: Any = None,
     ) -> None:
-        self.groups: list[dict[str, Any]] = [
-            {
-                "params": [],
-                "hyper": floats(hyper),
-                "lr": [],
-                "dialect": dialect,
-                "settings": dict(settings or {}),
-            }
-        ]
-        self.tensors: dict[str, Tensor] = {}
-        self.steps = 0
         self.by = ""
+        self._log = Log()
+        self._observer: Any = None
+        self._states = {} if state is None else find_state(state)
+        self._gap = ""  # why the recording ends, where it does
+        try:
+            self._settings = Settings(floats(hyper), options_of(settings), None, dialect)
+        except (TypeError, ValueError) as error:
+            raise RecordingError(f"hyper: expected a number for each hyperparameter ({error})") from error
+
+    @property
+    def steps(self) -> int:
+        """How many steps are recorded."""
+        return self._log.steps
+
+    @property
+    def tensors(self) -> dict[str, Tensor]:
+        """The arrays of the file so far."""
+        return self._log.arrays()
+
+    @property
+    def faults(self) -> list[str]:
+        """What went wrong in the recorder, a line each."""
+        return list(self._log.faults)
 
     def step(
         self,
-        before: Mapping[str, Any],
-        grads: Mapping[str, Any],
-        after: Mapping[str, Any],
+        before: Arrays,
+        grads: Arrays,
+        after: Arrays,
         lr: float | None = None,
+        *,
+        hyper: Mapping[str, float] | None = None,
+        settings: Mapping[str, Any] | None = None,
+        state: Any = None,
     ) -> None:
         """Record one step.
 
         Args:
-            before: the parameters before the step.
-            grads: the gradients.
-            after: the parameters after the step.
-            lr: the learning rate from this step on; None means that it is the one of the last step.
+            before: the parameters that the step was given.
+            grads: its gradients.
+            after: the parameters that it returned.
+            lr: the learning rate, where it is another than before.
+            hyper: hyperparameters that are others than before, as of this step.
+            settings: options that are others than before.
+            state: where somebody changed the optimizer's state between the steps, the state that this
+                step was given, as in the constructor.
 
         Raises:
-            RecordingError: an array has a dtype that cannot be recorded.
+            RecordingError: arrays that cannot be recorded, in the first step.
         """
-        group = self.groups[0]
-        group["params"] = group["params"] or list(before)
-        self._step({n: pack(n, x) for n, x in before.items()}, grads, after)
-        group["lr"].append(float(lr) if lr is not None else (group["lr"] or [group["hyper"]["lr"]])[-1])
+        if self._gap:
+            return
+        try:
+            self._step(before, grads, after, {} if lr is None else {"lr": lr}, hyper, settings, state)
+        except Exception as error:
+            said = (
+                error
+                if isinstance(error, RecordingError)
+                else RecordingError(f"{type(error).__name__}: {error}")
+            )
+            if self.steps == 0:
+                raise said from error
+            self._gap = f"the recording ends here: {said}"
+            self._log.fault(self._gap)
 
-    def _step(self, before: Mapping[str, Tensor], grads: Mapping[str, Any], after: Mapping[str, Any]) -> None:
-        self.steps += 1
-        k = self.steps
-        for name, tensor in before.items():
-            if tensor != self.tensors.get(f"after/{k - 1}/{name}"):  # the first step, or changed in between
-                self.tensors[f"before/{k}/{name}"] = tensor
-            if grads.get(name) is not None:
-                self.tensors[f"grad/{k}/{name}"] = pack(name, grads[name])
-            self.tensors[f"after/{k}/{name}"] = pack(name, after[name])
+    def _step(
+        self, before: Arrays, grads: Arrays, after: Arrays, lr: Mapping[str, float],
+        hyper: Mapping[str, float] | None, settings: Mapping[str, Any] | None, state: Any,
+    ) -> None:  # fmt: skip
+        old = self._settings
+        now = {**old.hyper, **floats({**(hyper or {}), **lr})}
+        new = Settings(now, {**old.options, **options_of(settings)}, None, old.dialect)
+        states = {**self._states, **({} if state is None else find_state(state))}
+        grads, after = flat(grads), flat(after)
+        params: dict[str, ParamStep] = {}
+        for name, array in flat(before).items():
+            if name not in after:
+                raise RecordingError(f"{name!r} is among the parameters before the step, and not after it")
+            g = grads.get(name)
+            x, y = pack(name, array), pack(name, after[name])
+            last = self._log.tensors.get(f"after/{self.steps}/{name}", x)
+            if not (x.dtype, x.shape) == (y.dtype, y.shape) == (last.dtype, last.shape):
+                raise RecordingError(
+                    f"{name!r} became {y.dtype}{list(y.shape)}: record it under another name"
+                )
+            params[name] = ParamStep(0, x, None if g is None else pack(name, g), y, state=states.get(name))
+        if self.steps == 0 and states.keys() - params.keys():
+            raise RecordingError(
+                f"the state has {', '.join(sorted(states.keys() - params.keys()))}, which is no parameter"
+            )
+        self._log.enter(params, [new])
+        self._settings, self._states = new, {}
 
     def save(self, path: str | Path) -> None:
-        """Write the file.  An interrupted write leaves the old file as it was.
+        """Write the file, whole or not at all.
 
         Raises:
-            OSError: the folder does not exist or is not writable.
+            OSError: the folder is not there or cannot be written to.
         """
-        run = {"schema": SCHEMA, "steps": self.steps, "by": self.by, "groups": self.groups}
-        text = json.dumps(run)
-        metadata = {"adamcore": text, "sha256": digest(self.tensors, text)}
-        write_whole(path, encode(self.tensors, metadata, separators=(",", ":")))
+        tensors = self.tensors
+        text = as_json(self._log.run(self.by))
+        metadata = {"adamcore": text, "sha256": digest(tensors, text)}
+        write_whole(path, encode(tensors, metadata, separators=(",", ":")))
+        if self.faults:
+            warn(f"{path}: the recording has {len(self.faults)} faults of the recorder: {self.faults[0]}")
 
     @classmethod
-    def torch(cls, optimizer: Any, names: Mapping[str, Any] | None = None) -> Recorder:
-        """Return a recorder of every step of a ``torch.optim.Optimizer`` that has not made a step yet.
+    def torch(cls, optimizer: Any, names: Any = None) -> Recorder:
+        """Record every step of a ``torch.optim.Optimizer`` from now on.
+
+        Parameters, groups and their settings may change between the steps, and so may the state: it is
+        taken up as it is found.  A step with a closure is recorded with the gradients that the closure
+        made.  No error of the recorder is raised in ``optimizer.step()``.
 
         Args:
-            optimizer: the optimizer.  If the table of dialects has its class, that dialect is the claim.
-            names: the parameters by name, as ``dict(model.named_parameters())``.  A parameter without a
-                name is called "group.index".
+            optimizer: any, or a wrapper that has one.  Its class, or the nearest base of it that the
+                table of dialects has, names the claim; ours say themselves what they are.
+            names: of the parameters: ``dict(model.named_parameters())``, or the module.  Without it the
+                names that the optimizer was given, else "group.index".
+
+        Raises:
+            RecordingError: no optimizer of PyTorch; or one that has stepped already and whose state
+                cannot be read.
         """
+        from adamcore.conformance.audit.torch import Observer
+
         recorder = cls({})
         recorder.by = f"torch {sys.modules['torch'].__version__}"
-        known = {id(p): name for name, p in (names or {}).items()}
-        tensors: dict[str, Any] = {}
-        row = dialect_of(type(optimizer))
-        recorder.groups = []
-        for i, group in enumerate(optimizer.param_groups):
-            mine = {known.get(id(p), f"{i}.{j}"): p for j, p in enumerate(group["params"])}
-            tensors |= mine
-            recorder.groups.append(
-                {
-                    "params": list(mine),
-                    "lr": [],
-                    "dialect": row.name if row else None,
-                    "hyper": hyper_of(group, row.hyper if row else TORCH_NAMES),
-                    "settings": settings_of(group, row),
-                }
-            )
-        held: dict[str, Any] = {}
-
-        def before(optimizer: Any, *_: Any) -> None:
-            grads = {n: None if p.grad is None else p.grad.detach().clone() for n, p in tensors.items()}
-            held.update(before={n: pack(n, p) for n, p in tensors.items()}, grads=grads)
-            for group, theirs in zip(recorder.groups, optimizer.param_groups, strict=True):
-                group["lr"].append(float(theirs["lr"]))
-
-        def after(*_: Any) -> None:
-            recorder._step(held["before"], held["grads"], tensors)
-
-        optimizer.register_step_pre_hook(before)
-        optimizer.register_step_post_hook(after)
+        recorder._observer = Observer(optimizer, recorder._log, names)
         return recorder
 
-
-def pack(name: str, array: Any) -> Tensor:
-    """Return the dtype, the shape and the bytes of an array of any library."""
-    if hasattr(array, "detach"):  # a torch tensor; NumPy has no bfloat16
-        tensor = array.detach().cpu().contiguous()
-        dtype, data = str(tensor.dtype).removeprefix("torch."), tensor.reshape(-1)
-        if dtype in DTYPES:
-            return Tensor(dtype, tuple(tensor.shape), data.view(sys.modules["torch"].uint8).numpy().tobytes())
-    else:
-        values = np.asarray(array)
-        dtype = values.dtype.name
-        if dtype in DTYPES:
-            return as_tensor(values)
-    raise RecordingError(f"array {name!r} is of dtype {dtype}; expected {', '.join(DTYPES)}")
+    def detach(self) -> None:
+        """Stop recording an optimizer of PyTorch; what was recorded can be saved."""
+        if self._observer is not None:
+            self._observer.detach()
 
 
-def dialect_of(kind: type) -> Dialect | None:
-    """Return the row of the table of dialects that describes a class, or None."""
-    for row in DIALECTS.values():
-        for target in row.targets:
-            module, _, attribute = target.partition(":")
-            if getattr(sys.modules.get(module), attribute, None) is kind:
-                return row
-    return None
-
-
-def hyper_of(group: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, float]:
-    """Return the hyperparameters of a parameter group, given its name of each."""
-    found = {}
-    for ours, theirs in names.items():
-        name, _, index = theirs.partition("[")
-        if name in group:
-            found[ours] = group[name][int(index[:-1])] if index else group[name]
-    return floats(found)
-
-
-def floats(hyper: Mapping[str, Any]) -> dict[str, float]:
-    return {name: float(value) for name, value in hyper.items()}
-
-
-def settings_of(group: Mapping[str, Any], row: Dialect | None) -> dict[str, str]:
-    """Return the options of the dialect that a parameter group has."""
-    options: Sequence[str] = list(row.options) if row else []
-    keys = {key for option in options for key in parse_option(option)}
-    return {key: str(group[key]) for key in sorted(keys & group.keys())}
+def options_of(settings: Mapping[str, Any] | None) -> dict[str, str]:
+    return {name: str(value) for name, value in (settings or {}).items()}

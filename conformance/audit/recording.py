@@ -1,24 +1,25 @@
-"""Reading a recording: its parameter groups with their steps, after a check of the whole file."""
+"""A recording as it is read: groups of parameters with their steps, everything checked."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from adamcore import Adam
+from adamcore import AXES, Adam
 from adamcore.backends.io.safetensors import Tensor, decode, digest
-from adamcore.conformance.audit.recorder import SCHEMA, RecordingError
-from adamcore.conformance.dtypes import DTYPES, from_bits
-from adamcore.conformance.types import FloatArray
+from adamcore.conformance.audit.arrays import RecordingError, as_complex
+from adamcore.conformance.audit.log import SCHEMA, Settings, State
+from adamcore.conformance.dtypes import DTYPES
 from adamcore.dialects import HYPERPARAMETERS
-from adamcore.errors import HyperparameterError
+from adamcore.errors import AxisError, HyperparameterError
 
+SCHEMAS = ("adamcore-recording/1", SCHEMA)
 ALWAYS = ("lr", "b1", "b2", "eps", "weight_decay")
+KINDS = ("before", "grad", "after", "mask", "m", "v", "v_max")
 
 
 @dataclass(frozen=True)
@@ -28,24 +29,37 @@ class StepRecord:
     before: Tensor
     grad: Tensor | None
     after: Tensor
+    frozen: bool = False  #: it has to stand still
+    mask: Tensor | None = None  #: the elements that step; the others have to stand still
+    state: State | None = None  #: that the step was given, where somebody changed it
 
 
 @dataclass(frozen=True)
 class ParamGroup:
-    """Parameters that share hyperparameters."""
+    """Parameters that have the same settings in every step."""
 
-    hyper: dict[str, float]
-    lr: list[float]  #: the learning rate of each step
-    dialect: str | None
-    settings: dict[str, str]
-    params: dict[str, list[StepRecord]]  #: the steps of each parameter
+    settings: list[Settings]  #: of each step
+    params: dict[str, list[StepRecord | None]]  #: name -> its steps; None: it was not in the optimizer
+    end: str = ""  #: why the steps end before those of the recording
+
+    @property
+    def lr(self) -> list[float]:
+        return [s.hyper["lr"] for s in self.settings]
 
 
-def load(path: Path) -> list[ParamGroup]:
-    """Return the parameter groups of a recording.
+@dataclass(frozen=True)
+class Recording:
+    """What is in a file."""
+
+    groups: list[ParamGroup]
+    faults: list[str]  #: what went wrong in the recorder
+
+
+def load(path: Path) -> Recording:
+    """Return what is in a file.
 
     Raises:
-        RecordingError: the file is damaged, cut off, incomplete or no recording; the message says which.
+        RecordingError: the file is damaged, cut, foreign, or lacks something; the message says what.
     """
     tensors, metadata = read_tensors(path)
     if "adamcore" not in metadata:
@@ -55,30 +69,32 @@ def load(path: Path) -> list[ParamGroup]:
         raise RecordingError(f"{path}: damaged: its content does not have the hash that it names")
     try:
         run = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RecordingError(f"{path}: the metadata 'adamcore' is not JSON ({error})") from error
-    if not isinstance(run, dict) or run.get("schema") != SCHEMA:
+    if not isinstance(run, dict) or run.get("schema") not in SCHEMAS:
         found = run.get("schema") if isinstance(run, dict) else None
         raise RecordingError(f"{path}: expected schema {SCHEMA!r}, found {found!r}")
+    faults = [str(text) for text in run.get("faults") or ()]
     steps, groups = run.get("steps"), run.get("groups")
-    if not isinstance(steps, int) or steps < 1 or not isinstance(groups, list) or not groups:
-        raise RecordingError(f"{path}: the metadata has no steps, or no groups of parameters")
+    if type(steps) is not int or steps < 1 or not isinstance(groups, list) or not groups:
+        said = f" (the recorder: {'; '.join(faults)})" if faults else ""
+        raise RecordingError(f"{path}: the metadata has no steps, or no groups of parameters{said}")
     result = [parse_group(path, k, entry, steps, tensors) for k, entry in enumerate(groups)]
     known = {n for g in result for n in g.params}
     for key in tensors:
         kind, _, rest = key.partition("/")
         number, _, name = rest.partition("/")
-        fits = kind in ("before", "grad", "after") and number.isdigit() and 1 <= int(number) <= steps
+        fits = kind in KINDS and number.isdecimal() and 1 <= int(number) <= steps
         if not fits or name not in known:
             raise RecordingError(f"{path}: array {key!r} belongs to no step of a parameter in the metadata")
-    return result
+    return Recording(result, faults)
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Return the arrays and the metadata of a file.
 
     Raises:
-        RecordingError: there is no such file, or it is no safetensors file of floating-point arrays.
+        RecordingError: there is no such file, or it is no safetensors file of floating arrays.
     """
     try:
         data = path.read_bytes()
@@ -86,59 +102,129 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise RecordingError(f"{path}: {error.strerror or error}") from error
     tensors, metadata = decode(data, str(path), RecordingError)
     for name, tensor in tensors.items():
-        if tensor.dtype not in DTYPES:
+        if tensor.dtype not in DTYPES and not (tensor.dtype == "bool" and name.startswith("mask/")):
             raise RecordingError(
                 f"{path}: array {name!r} is of dtype {tensor.dtype}; expected {', '.join(DTYPES)}"
             )
     return tensors, metadata
 
 
-def tensor_values(tensor: Tensor) -> FloatArray:
-    """Return an array's values, in the dtype's carrier."""
-    bits = np.frombuffer(tensor.data, dtype=f"<u{DTYPES[tensor.dtype].width // 8}")
-    return from_bits(bits, tensor.dtype).reshape(tensor.shape)
-
-
 def parse_group(path: Path, k: int, entry: Any, steps: int, tensors: Mapping[str, Tensor]) -> ParamGroup:
-    """Return one group; raise :class:`RecordingError` if a hyperparameter or an array is wrong or missing."""
+    """Return one group, its hyperparameters in their ranges and its arrays all there."""
     where = f"{path}: group {k}"
     try:
-        hyper = {name: float(value) for name, value in entry["hyper"].items()}
         lr, names = [float(x) for x in entry["lr"]], [str(n) for n in entry["params"]]
-        settings = {str(n): str(v) for n, v in (entry.get("settings") or {}).items()}
-        dialect = entry.get("dialect")
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        settings = all_settings(entry, lr, steps)
+        away, frozen = spans(entry.get("away") or [], steps), entry.get("frozen") or {}
+        states = {
+            n: {int(s): dict(v) for s, v in of.items()} for n, of in (entry.get("states") or {}).items()
+        }
+        parts = set(entry.get("complex") or ())
+        still = {n: spans(frozen.get(n) or [], steps) for n in names}
+        params = {
+            n: step_records(path, n, steps, tensors, away, still[n], states.get(n, {}), n in parts)
+            for n in names
+        }
+    except RecordingError:
+        raise
+    except (AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
         raise RecordingError(f"{where}: damaged metadata ({type(error).__name__}: {error})") from error
-    missing = [name for name in ALWAYS[1:] if name not in hyper]
+    missing = [name for name in ALWAYS[1:] if name not in settings[0].hyper]
     if missing:
         raise RecordingError(f"{where}: no hyperparameter {', '.join(missing)}")
     if len(lr) != steps:
         raise RecordingError(f"{where}: {len(lr)} learning rates for {steps} steps")
-    strange = [name for name in hyper if name not in HYPERPARAMETERS]
+    strange = sorted({name for s in settings for name in s.hyper if name not in HYPERPARAMETERS})
     if strange:
         raise RecordingError(f"{where}: unknown hyperparameter {', '.join(map(repr, strange))}")
-    try:
-        for rate in lr:
-            Adam(**{**hyper, "lr": rate})  # type: ignore[arg-type]
-    except HyperparameterError as error:
-        raise RecordingError(f"{where}: {error}") from error
-    return ParamGroup(hyper, lr, dialect, settings, {n: step_records(path, n, steps, tensors) for n in names})
+    first = min((k for track in params.values() for k, r in enumerate(track) if r is not None), default=0)
+    for step, s in enumerate(settings):
+        if step and s is settings[step - 1]:
+            continue
+        try:
+            Adam(**{**s.hyper, **(s.axes or {})}, moment_dtype=s.moment_dtype)
+        except (HyperparameterError, AxisError, TypeError) as error:
+            if step <= first:
+                raise RecordingError(f"{where}: {error}") from error
+            records = {n: r[:step] for n, r in params.items()}
+            return ParamGroup(settings[:step], records, f"step {step + 1} has {error}")
+    return ParamGroup(settings, params)
 
 
-def step_records(path: Path, name: str, steps: int, tensors: Mapping[str, Tensor]) -> list[StepRecord]:
-    """Return the steps of one parameter."""
-    found: list[StepRecord] = []
+def all_settings(entry: Any, lr: list[float], steps: int) -> list[Settings]:
+    """Return the settings of each step; the same object where nothing changes."""
+    now = Settings(
+        {name: float(value) for name, value in entry["hyper"].items()},
+        {str(n): str(v) for n, v in (entry.get("settings") or {}).items()},
+        {str(n): v for n, v in entry["axes"].items()} if entry.get("axes") else None,
+        entry.get("dialect"),
+        str(entry.get("note") or ""),
+        entry.get("moment_dtype"),
+    )
+    if now.axes is not None and not now.axes.keys() <= AXES.keys():
+        raise ValueError(f"unknown axis {', '.join(sorted(now.axes.keys() - AXES.keys()))}")
+    changes = {int(step): change for step, change in (entry.get("changes") or {}).items()}
+    found = []
     for k in range(1, steps + 1):
-        before = tensors.get(f"before/{k}/{name}") or (found[-1].after if found else None)
-        after, grad = tensors.get(f"after/{k}/{name}"), tensors.get(f"grad/{k}/{name}")
+        change = changes.get(k, {})
+        rate = {"lr": lr[k - 1]} if k <= len(lr) else {}
+        if change or any(now.hyper.get(n) != v for n, v in rate.items()):
+            hyper = {n: float(v) for n, v in (change.get("hyper") or {}).items()}
+            axes = None if now.axes is None else {**now.axes, **(change.get("axes") or {})}
+            options = {**now.options, **(change.get("settings") or {})}
+            now = dataclasses.replace(now, hyper={**now.hyper, **hyper, **rate}, axes=axes, options=options)
+        found.append(now)
+    return found
+
+
+def spans(pairs: Any, steps: int) -> set[int]:
+    """Return the numbers in ranges, both ends included."""
+    return {k for first, last in pairs for k in range(max(1, int(first)), min(int(last), steps) + 1)}
+
+
+def step_records(
+    path: Path, name: str, steps: int, tensors: Mapping[str, Tensor], away: set[int], frozen: set[int],
+    states: Mapping[int, Mapping[str, Any]], is_complex: bool,
+) -> list[StepRecord | None]:  # fmt: skip
+    """Return the steps of one parameter."""
+
+    def array(kind: str, k: int) -> Tensor | None:
+        tensor = tensors.get(f"{kind}/{k}/{name}")
+        if tensor is None or not is_complex or kind == "mask":
+            return tensor
+        if not tensor.shape or tensor.shape[-1] != 2 or tensor.dtype not in ("float32", "float64"):
+            raise RecordingError(
+                f"{path}: '{kind}/{k}/{name}' has no real and imaginary part in its last dimension"
+            )
+        return as_complex(tensor)
+
+    found: list[StepRecord | None] = []
+    last: Tensor | None = None
+    for k in range(1, steps + 1):
+        if k in away:
+            found.append(None)
+            continue
+        before = array("before", k) or last
+        after, grad, mask = array("after", k), array("grad", k), array("mask", k)
         if before is None or after is None:
             which = "before" if before is None else "after"
             raise RecordingError(f"{path}: no array '{which}/{k}/{name}' of step {k}")
-        for kind, tensor in (("before", before), ("grad", grad)):
-            if tensor is not None and (tensor.shape != after.shape or tensor.dtype != after.dtype):
+        state = None
+        moments = {kind: x for kind in ("m", "v", "v_max") if (x := array(kind, k)) is not None}
+        if k in states:
+            state = State(int(states[k]["t"]), float(states[k].get("mu_product", 1.0)), moments)
+        elif moments:
+            raise RecordingError(
+                f"{path}: a state of {name!r} in step {k}, and no clock of it in the metadata"
+            )
+        others = {"before": before, "grad": grad, "mask": mask, **moments}
+        for kind, tensor in others.items():
+            same = tensor is None or kind != "before" or tensor.dtype == after.dtype
+            if tensor is not None and (tensor.shape != after.shape or not same):
                 raise RecordingError(
                     f"{path}: '{kind}/{k}/{name}' is {tensor.dtype}{list(tensor.shape)}, "
                     f"'after/{k}/{name}' {after.dtype}{list(after.shape)}"
                 )
-        found.append(StepRecord(before, grad, after))
+        found.append(StepRecord(before, grad, after, k in frozen, mask, state))
+        last = after
     return found

@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
     from adamcore.conformance.cli.parser import console, usage_error
     from adamcore.conformance.report.report import check_writable
     from adamcore.conformance.report.terminal import print_report
-    from adamcore.errors import DialectError
+    from adamcore.errors import AxisError, DialectError, HyperparameterError
 
     out = console()
     try:
@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
         print_report(report, out)
         if options.json:
             report.write(options.json)
-    except (RecordingError, DialectError) as error:
+    except (RecordingError, DialectError, AxisError, HyperparameterError) as error:
         return usage_error(error)
     except OSError as error:
         return usage_error(f"cannot write {options.json}: {error.strerror or error}")

@@ -7,7 +7,7 @@ hyperparameters that change.  Changes of the order of elements are in :mod:`.lay
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -16,6 +16,7 @@ import numpy as np
 
 from adamcore.conformance import dtypes
 from adamcore.conformance.types import FloatArray, Probe, Step
+from adamcore.dialects import HYPERPARAMETERS
 
 Steps = tuple[Step, ...]
 
@@ -36,7 +37,51 @@ def on_gradients(change: Callable[[FloatArray], FloatArray]) -> dict[str, Any]:
 
 
 def with_hyper(change: Callable[[dict[str, float]], dict[str, float]], probe: Probe) -> Probe:
-    return probe.with_hyper(**change(dict(probe.hyper)))
+    """The probe with other hyperparameters, and with others for those that a step gives anew."""
+    hyper = dict(probe.hyper)
+    first = {**hyper, **change(dict(hyper))}
+    seen, last = [], first
+    for step in probe.steps:
+        if step.changes:
+            hyper |= {name: value for name, value in step.changes.items() if name in HYPERPARAMETERS}
+            now = {**hyper, **change(dict(hyper))}
+            others = {name: value for name, value in now.items() if last.get(name) != value}
+            axes = {name: value for name, value in step.changes.items() if name not in HYPERPARAMETERS}
+            step, last = replace(step, changes={**axes, **without_lr(others)} or None), now
+        seen.append(step)
+    return replace(probe, hyper=first, steps=tuple(seen) if last is not first else probe.steps)
+
+
+def without_lr(h: Mapping[str, float]) -> dict[str, float]:
+    return {name: value for name, value in h.items() if name != "lr"}
+
+
+def require_changes(names: tuple[str, ...], steps: Steps) -> None:
+    """Raise where no step changes any of these hyperparameters: the fault has no meaning there."""
+    if not any(name in (step.changes or {}) for step in steps for name in names):
+        raise ValueError(f"no step changes {', '.join(names)}")
+
+
+def kept(names: tuple[str, ...], steps: Steps, probe: Probe) -> Steps:
+    """Changes of these hyperparameters are not seen."""
+    require_changes(names, steps)
+    return tuple(
+        step
+        if not step.changes
+        else replace(step, changes={n: v for n, v in step.changes.items() if n not in names} or None)
+        for step in steps
+    )
+
+
+def late(names: tuple[str, ...], steps: Steps, probe: Probe) -> Steps:
+    """Changes of these hyperparameters are seen one step late."""
+    require_changes(names, steps)
+    seen = []
+    for step, before in zip(steps, (Step(()), *steps), strict=False):
+        mine = {n: v for n, v in (step.changes or {}).items() if n not in names}
+        old = {n: v for n, v in (before.changes or {}).items() if n in names}
+        seen.append(replace(step, changes={**mine, **old} or None))
+    return tuple(seen)
 
 
 def set_to(name: str, value: float, h: dict[str, float]) -> dict[str, float]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -118,6 +119,52 @@ def divides(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutp
     return [(p if at.lr else np.nan * p, m) for p, m in after], v, v_max
 
 
+def changed() -> Iterator[Fault]:
+    """Settings other than lr that change between steps, and are read once, or late."""
+    several = ("b1", "b2", "eps", "eps_root", "weight_decay", "momentum_decay")
+    for names, what in (
+        (("weight_decay",), "weight_decay"), (("b1", "b2"), "betas"), (("b1",), "b1"), (("b2",), "b2"),
+        (("eps",), "eps"), (several, "hyperparameters"),
+    ):  # fmt: skip
+        for how, change, seen in (
+            ("kept", _inputs.kept, "is ignored: the first value is used"),
+            ("late", _inputs.late, "takes effect one step late"),
+        ):
+            yield Fault(f"{what}-{how}", "schedule", "LR.3", f"a change of {what} {seen}",
+                        **_inputs.on_steps(partial(change, names)))  # fmt: skip
+    yield Fault("corrections-by-product", "bias_correction", "BC.4",
+                "1-b**t is formed with the product of all betas so far, not with the step's own",
+                update=partial(corrected_with, by_product))  # fmt: skip
+    yield Fault("corrections-by-first", "bias_correction", "BC.4",
+                "1-b**t is formed with the betas of the first step",
+                update=partial(corrected_with, by_first))  # fmt: skip
+
+
+Powers = Callable[[dict[str, Any], StepContext], tuple[float, float]]
+
+
+def corrected_with(powers: Powers, at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
+    """The step with b1**t and b2**t as ``powers`` gives them."""
+    _updates.require(at.adam.bias_correction == "both" and at.adam.nesterov == "none")
+    c1, c2 = (1.0 - power for power in powers(inputs.memory, at))
+    return _updates.as_defined(
+        at, c._replace(step_m=at.lr / c1, square=c2, over_root=1.0 / np.sqrt(c2)), inputs
+    )
+
+
+def by_product(memory: dict[str, Any], at: StepContext) -> tuple[float, float]:
+    betas = at.adam.b1, at.adam.b2
+    before = memory.get("product", [b ** (at.t - 1) for b in betas])
+    memory["product"] = [power * b for power, b in zip(before, betas, strict=True)]
+    b1, b2 = memory["product"]
+    return b1, b2
+
+
+def by_first(memory: dict[str, Any], at: StepContext) -> tuple[float, float]:
+    b1, b2 = memory.setdefault("first", (at.adam.b1, at.adam.b2))
+    return b1**at.t, b2**at.t
+
+
 SCHEDULE: tuple[Fault, ...] = (
     Fault("lr-kept", "schedule", "LR.1", "a changed lr is ignored", **_inputs.on_steps(_inputs.lr_kept)),
     Fault("lr-late", "schedule", "LR.1", "a changed lr takes effect one step late",
@@ -132,6 +179,7 @@ SCHEDULE: tuple[Fault, ...] = (
           **_inputs.on_steps(_inputs.lr_zero_skips)),
     Fault("lr-divides", "schedule", "LR.2", "with lr=0 the parameter becomes NaN", update=divides),
     Fault("lr-forgets", "schedule", "LR.1", "a changed lr starts moments and clock anew", update=forgets),
+    *changed(),
 )  # fmt: skip
 
 HYPERPARAMETERS: tuple[Fault, ...] = (

@@ -67,23 +67,33 @@ def combinations(weight_decay: float) -> Iterator[dict[str, Any]]:
 @lru_cache(maxsize=32)
 def trajectories(probe: Probe) -> tuple[list[dict[str, Any]], npt.NDArray[np.float64]]:
     """Return all combinations, and the trajectory of a one-element probe under each (a row each)."""
-    chosen = list(combinations(probe.hyper.get("weight_decay", 0.0)))
+    chosen = list(combinations(largest_decay(probe)))
+    start = probe.start[0] if probe.start else None
     rows, plain = [], adam_for(Adam(), probe)
     for axes in chosen:
         adam = replace(plain, **axes)
         assert not callable(adam.lr)
-        p, m, v = float(probe.params[0]), 0.0, 0.0
-        v_max: Number = 0.0
-        mu: Number = 1.0
+        p, lr = float(probe.params[0]), adam.lr
+        m, v = (float(start.m), float(start.v)) if start else (0.0, 0.0)
+        v_max: Number = float(start.v_max) if start else 0.0
+        mu: Number = start.mu_product if start else 1.0
         row = []
-        for t, step in enumerate(probe.steps, start=1):
+        for t, step in enumerate(probe.steps, start=1 + (start.t if start else 0)):
             assert step.grads[0] is not None
-            c = coefficients(Host(), adam, t, adam.lr, mu)
+            lr = lr if step.lr is None else step.lr
+            adam = replace(adam, **step.changes) if step.changes else adam
+            c = coefficients(Host(), adam, t, lr, mu)
             [(p, m)], v, v_max = update(FloatNamespace, adam, c, [(p, float(step.grads[0]), m)], v, v_max)
             mu = c.mu_product
             row.append(p)
         rows.append(row)
     return chosen, np.array(rows)
+
+
+def largest_decay(probe: Probe) -> float:
+    """Return the largest weight decay of a probe, which may change it between steps."""
+    given = (probe.hyper, *(step.changes for step in probe.steps if step.changes))
+    return max((float(h["weight_decay"]) for h in given if "weight_decay" in h), default=0.0)
 
 
 def identify(
@@ -112,7 +122,7 @@ def identify(
     if not fits or dtype is None:
         return Identification({axis: [] for axis in AXES})
     axes: AxisValues = {axis: values_of(axis, fits) for axis in NUMERIC}
-    if not probes[FINGERPRINT].hyper.get("weight_decay"):
+    if not largest_decay(probes[FINGERPRINT]):
         axes["decay"], axes["decay_order"] = list(AXES["decay"]), list(AXES["decay_order"])
     elif axes["decay"] == ["l2"]:
         axes["decay_order"] = list(AXES["decay_order"])

@@ -59,3 +59,34 @@ def test_the_facade_has_the_same_fields_and_defaults() -> None:
     config, adam = AdamConfig(), Adam()
     assert Adam.__dataclass_fields__.keys() == AdamConfig.__dataclass_fields__.keys()
     assert {n: getattr(adam, n) for n in Adam.__dataclass_fields__} == vars(config)
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_an_integer_that_no_float_holds_is_refused_under_its_name(name: str) -> None:
+    with pytest.raises(HyperparameterError, match=rf"^{name}=inf \(int\): expected a"):
+        AdamConfig(**{name: 10**400})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.dtype("float32"), ["float32"], 32])
+def test_moment_dtype_is_a_name(dtype: Any) -> None:
+    with pytest.raises(HyperparameterError, match=r"^moment_dtype=.*expected the name of a dtype"):
+        AdamConfig(moment_dtype=dtype)
+
+
+def test_a_learning_rate_in_an_array_belongs_to_the_step() -> None:
+    jax = pytest.importorskip("jax")
+    said: list[str] = []
+
+    def step(lr: Any, p: Any) -> Any:
+        try:
+            Adam(lr=lr)
+        except HyperparameterError as error:
+            said.append(str(error))
+        return p
+
+    jax.jit(step)(0.1, 1.0)
+    with pytest.raises(HyperparameterError) as caught:
+        Adam(lr=np.array(0.1))  # type: ignore[arg-type]
+    for text in (*said, str(caught.value)):
+        assert "step(..., lr=)" in text
+    assert len(said) == 1

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from adamcore import Adam, AdamState
+from adamcore.errors import StateError
 
 
 @pytest.mark.parametrize(
@@ -51,3 +52,18 @@ def test_torch_takes_it_apart() -> None:
 
 def test_the_last_parts_may_be_left_out() -> None:
     assert AdamState(0, [], []) == (0, [], [], None, None)
+
+
+@pytest.mark.parametrize("other", [None, {"t": 0}, [np.ones(2)], (0, [], [], None, None)], ids=repr)
+def test_what_is_no_state_is_refused(other: Any) -> None:
+    params = [np.ones(2)]
+    with pytest.raises(StateError, match=rf"state is {type(other).__name__}: expected an AdamState"):
+        Adam().step(params, [np.ones(2)], other)
+    with pytest.raises(StateError, match=rf"state is {type(other).__name__}: expected an AdamState"):
+        Adam().reset(other)
+
+
+def test_swapped_arguments_are_named() -> None:
+    params = [np.ones(2)]
+    with pytest.raises(StateError, match=r"step\(params, grads, state\)"):
+        Adam().step(params, Adam().init(params), [np.ones(2)])  # type: ignore[arg-type]

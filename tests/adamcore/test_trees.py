@@ -195,3 +195,22 @@ def test_tensors_that_cannot_be_optimized() -> None:
         Adam().init({"w": torch.ones(2, device="meta")})
     with pytest.raises(ParameterError, match=r"layout torch.sparse_coo"):
         Adam().init(torch.eye(2).to_sparse())
+
+
+def endless(a: Any, kind: str) -> Any:
+    """A tree that contains itself, at its beginning or its end."""
+    tree: Any = {} if kind == "dict" else []
+    if kind == "dict":
+        tree["a"], tree["b"] = a, tree
+    else:
+        tree += [tree, a] if kind == "list, first" else [a, tree]
+    return tree
+
+
+@pytest.mark.parametrize("kind", ["list", "list, first", "dict"])
+def test_a_tree_that_contains_itself(lib: Any, kind: str) -> None:
+    params = [ones(lib)]
+    with pytest.raises(TreeError, match="params contains itself"):
+        Adam().init(endless(ones(lib), kind))
+    with pytest.raises(TreeError, match="grads contains itself"):
+        Adam().step(params, endless(ones(lib), kind), Adam().init(params))

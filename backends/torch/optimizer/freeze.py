@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Literal
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
 
 import torch
 from torch.optim.optimizer import Optimizer
@@ -13,6 +13,11 @@ from adamcore.backends.torch.optimizer.state import restart
 from adamcore.errors import ParameterError, StateError
 
 Params = torch.Tensor | str | Iterable[torch.Tensor | str]  #: a parameter, its name, or several
+
+
+def frozen_params(group: Mapping[str, Any]) -> list[torch.Tensor]:
+    """Return the parameters of a group that are frozen."""
+    return [group["params"][k] for k in group["frozen"]]
 
 
 class FreezableOptimizer(Optimizer):

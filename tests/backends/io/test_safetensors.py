@@ -15,7 +15,7 @@ from adamcore.backends import states
 from adamcore.backends.io.safetensors import as_tensor, decode, digest, encode
 from adamcore.backends.states import Moments, NamedState
 from adamcore.conformance.audit import Recorder
-from adamcore.conformance.audit.recording import tensor_values
+from adamcore.conformance.audit.arrays import tensor_values
 from adamcore.errors import CheckpointError
 
 A = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
@@ -74,7 +74,7 @@ def test_the_bytes_on_file_stay() -> None:
         (of(b'{"a":' * 99999), "header is not JSON"),
         (of(b"{\xff}"), "header is not JSON"),
     ],
-)  # fmt: skip
+)
 def test_a_damaged_file_is_refused(data: bytes, said: str) -> None:
     with pytest.raises(CheckpointError, match=f"^some/file.*{said}"):
         decode(data, "some/file", CheckpointError)

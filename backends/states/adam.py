@@ -1,0 +1,126 @@
+"""The state of :class:`adamcore.Adam` itself, an :class:`adamcore.AdamState`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from adamcore.adam import Adam
+from adamcore.backends.states.fitting import fit
+from adamcore.backends.states.named import Moments, NamedState, dotted, numpy_of, unique, whole_number
+from adamcore.errors import CheckpointError
+from adamcore.state import AdamState
+from adamcore.trees import ParamTree
+from adamcore.types import Tree
+
+
+def from_adam(adam: Adam, state: AdamState, *, dialect: str = "") -> NamedState:
+    """Return the canonical form of an :class:`adamcore.AdamState`.
+
+    Args:
+        adam: the Adam that made the state.
+        state: what :meth:`adamcore.Adam.init` or :meth:`adamcore.Adam.step` returned.
+        dialect: the dialect's name, if it is known.
+
+    A parameter's name is its path in the tree, with dots.
+
+    Raises:
+        CheckpointError: two parameters have the same name.
+        ClockError: a clock is no whole number in its range.
+
+    Example:
+        >>> adam = Adam()
+        >>> named = from_adam(adam, adam.init({"layer": {"w": np.zeros(2)}}))
+        >>> list(named.leaves), named.one_clock()
+        (['layer.w'], 0)
+    """
+    tree = ParamTree(state.m, "state.m")
+    one = adam.clock == "global"
+    n = len(tree.leaves)
+
+    def each(part: Tree) -> list[Any]:
+        return [None] * n if part is None else tree.match(part, "state")
+
+    ts = [state.t] * n if one else each(state.t)
+    products = [state.mu_product] * n if one else each(state.mu_product)
+    leaves = {}
+    rows = zip(
+        tree.backend.paths(state.m), tree.leaves, each(state.v), each(state.v_max), ts, products, strict=True
+    )
+    unique([dotted(path) for path in tree.backend.paths(state.m)])
+    for path, m, v, v_max, t, mu in rows:
+        if m is not None:
+            leaves[dotted(path)] = Moments(
+                whole_number(t, f"state.t{path}"),
+                numpy_of(m),
+                numpy_of(v),
+                None if v_max is None else numpy_of(v_max),
+                None if mu is None else float(mu),
+            )
+    return NamedState(adam, leaves, dialect=dialect)
+
+
+def to_adam(state: NamedState, adam: Adam, params: Tree) -> AdamState:
+    """Return the :class:`adamcore.AdamState` with which ``adam`` continues.
+
+    Args:
+        state: the state.
+        adam: the Adam that continues.
+        params: the parameters, a tree of arrays; the state gets their structure, library and device.
+
+    Raises:
+        CheckpointError: the names or the shapes of ``params`` are not those of the state.
+        ConversionError: ``adam`` cannot take the state over exactly; :func:`fit` can, where that has a
+            meaning.
+
+    Example:
+        >>> named = NamedState(Adam(), {"w": Moments(3, np.ones(2), np.ones(2))})
+        >>> state = to_adam(named, Adam(), {"w": np.zeros(2)})
+        >>> int(state.t["w"]), state.m["w"].tolist()
+        (3, [1.0, 1.0])
+    """
+    state = fit(state, adam)
+    start, tree = adam.init(params), ParamTree(params)
+    names = [dotted(path) for path in tree.backend.paths(params)]
+    present = [name for name, p in zip(names, tree.leaves, strict=True) if p is not None]
+    found = dict(zip(present, state.match(unique(present)), strict=True))
+
+    def fill(part: Tree, what: str) -> Tree:
+        if part is None:
+            return None
+        old = tree.match(part, f"state.{what}")
+        new = [
+            None if x is None else placed(x, getattr(found[name], what), name)
+            for name, x in zip(names, old, strict=True)
+        ]
+        return tree.like(new)
+
+    def placed(old: Any, value: Any, name: str) -> Any:
+        if np.shape(value) != tuple(old.shape):
+            raise CheckpointError(f"{name} has shape {np.shape(value)}: expected {tuple(old.shape)}")
+        return array_like(tree, value, old)
+
+    if adam.clock == "global":
+        any_leaf = next(iter(found.values()), Moments(0, np.zeros(()), np.zeros(())))
+        t = array_like(tree, np.asarray(any_leaf.t), start.t)
+        mu = None if start.mu_product is None else array_like(tree, any_leaf.mu_product, start.mu_product)
+    else:
+        t, mu = fill(start.t, "t"), fill(start.mu_product, "mu_product")
+    return AdamState(t, fill(start.m, "m"), fill(start.v, "v"), fill(start.v_max, "v_max"), mu)
+
+
+def array_like(tree: ParamTree, value: Any, like: Any) -> Any:
+    """Return a NumPy array in the library, the dtype and the device of another array."""
+    if not hasattr(like, "dtype"):
+        return type(like)(value)
+    b = tree.backend
+    if b.name == "numpy":
+        return np.asarray(value, dtype=like.dtype)
+    if b.name == "torch":
+        import torch
+
+        wide = np.asarray(value)
+        wide = wide.astype(np.float32) if wide.dtype.kind == "V" else wide
+        return torch.as_tensor(np.array(wide)).to(device=like.device, dtype=like.dtype)
+    return b.namespace(like).asarray(np.asarray(value), dtype=like.dtype)

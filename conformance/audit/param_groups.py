@@ -1,0 +1,112 @@
+"""What an optimizer of PyTorch claims to be, and what its parameter groups say in a step."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from adamcore.axes import AXES
+from adamcore.conformance.audit.log import Settings
+from adamcore.dialects import DIALECTS, HYPERPARAMETERS, Dialect, parse_option
+
+TORCH_NAMES = {
+    "lr": "lr", "b1": "betas[0]", "b2": "betas[1]", "eps": "eps", "weight_decay": "weight_decay",
+    "eps_root": "eps_root", "momentum_decay": "momentum_decay",
+}  # fmt: skip
+
+
+def options_in(*rows: Dialect) -> list[str]:
+    """Return the names of the arguments that change axes."""
+    return sorted({key for row in rows for option in row.options for key in parse_option(option)})
+
+
+OPTIONS = options_in(*DIALECTS.values())
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """What the class of an optimizer claims to be."""
+
+    row: Dialect | None
+    note: str = ""  #: why, where the class itself is in no row
+
+    @property
+    def lazy(self) -> bool:
+        """Whether what a sparse gradient does not list stands still."""
+        return self.row is not None and self.row.name == "torch.SparseAdam"
+
+
+def claimed_by(optimizer: Any) -> Claimed:
+    """Return the claim of an optimizer: its class's row in the table, or that of its nearest base.
+
+    A class that is in no row and has the name of one as its attribute ``dialect`` claims that one.
+    """
+    kind = type(optimizer)
+    name = f"{kind.__module__}.{kind.__qualname__}"
+    own = getattr(kind, "dialect", None)
+    for base in kind.__mro__:
+        row = dialect_of(base)
+        if row is None and isinstance(own, str) and "dialect" in vars(base):
+            row = DIALECTS.get(own)
+        if row is not None:
+            note = f"{name} is held to {row.name}, as its base {base.__module__}.{base.__qualname__} is"
+            return Claimed(row, "" if base is kind or is_ours(optimizer) else note)
+    return Claimed(
+        None, f"{name} is in no row of the table: held to Algorithm 1; --dialect names another claim"
+    )
+
+
+def dialect_of(kind: type) -> Dialect | None:
+    """Return the row of the table that describes a class."""
+    for row in DIALECTS.values():
+        for target in row.targets:
+            module, _, attribute = target.partition(":")
+            if getattr(sys.modules.get(module), attribute, None) is kind:
+                return row
+    return None
+
+
+def is_ours(optimizer: Any) -> bool:
+    """Return whether it is an optimizer of :mod:`adamcore.backends.torch`."""
+    module = sys.modules.get("adamcore.backends.torch.optimizer.optimizer")
+    return module is not None and isinstance(optimizer, module.Adam)
+
+
+def settings_of(optimizer: Any, group: Mapping[str, Any], claimed: Claimed) -> Settings:
+    """Return what a parameter group says of itself now."""
+    row = claimed.row
+    options = {}
+    for key in OPTIONS if row is None else options_in(row):
+        value = group[key] if key in group else getattr(optimizer, key, None)  # Apex keeps it as an attribute
+        if value is not None:
+            options[key] = str(bool(value)) if isinstance(value, int) else str(value)
+    if group.get("capturable"):
+        options["capturable"] = "True"
+    name = row.name if row else None
+    if not is_ours(optimizer):
+        names = TORCH_NAMES | (dict(row.hyper) if row else {})
+        hyper = hyper_of(group, names)
+        hyper.setdefault("weight_decay", 0.0)
+        return Settings(hyper, options, None, name, claimed.note)
+    from adamcore.backends.torch.optimizer.param_groups import core_of
+
+    core = core_of(dict(group))
+    hyper = {h: float(getattr(core, h)) for h in HYPERPARAMETERS if h != "lr"} | {"lr": float(group["lr"])}
+    axes = {axis: getattr(core, axis) for axis in AXES}
+    return Settings(hyper, options, axes, name, claimed.note, core.moment_dtype)
+
+
+def hyper_of(group: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, float]:
+    """Return our hyperparameters from a parameter group, by the names it has for them."""
+    found = {}
+    for ours, theirs in names.items():
+        name, _, index = theirs.partition("[")
+        if name in group:
+            found[ours] = group[name][int(index[:-1])] if index else group[name]
+    return floats(found)
+
+
+def floats(hyper: Mapping[str, Any]) -> dict[str, float]:
+    return {name: float(value) for name, value in hyper.items()}
