@@ -184,13 +184,18 @@ def test_a_name_as_long_as_a_name_can_be(tmp_path: Path) -> None:
     assert (tmp_path / ("x" * 255)).read_bytes() == b"newer"
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="no /proc")
 def test_own_output_in_a_file_is_not_replaced(tmp_path: Path) -> None:
-    """What was printed before and after stays, in order, whichever name the output is given by."""
+    """What was printed before and after stays, in order, whichever name the output is given by.
+
+    The link stands for ``/dev/stdout``, which a faulty writer would take from the machine.
+    """
+    (tmp_path / "stdout").symlink_to("/proc/self/fd/1")
     program = (
         "import sys; from adamcore.backends.io.atomic import check_writable, write_whole; print('before');"
         "write_whole(sys.argv[1], [b'written\\n']); print('after')"
     )
-    for name in ("/dev/stdout", str(tmp_path / "out")):
+    for name in (str(tmp_path / "stdout"), str(tmp_path / "out")):
         with (tmp_path / "out").open("wb") as out:
             subprocess.run([sys.executable, "-c", program, name], stdout=out, check=True)
         assert (tmp_path / "out").read_text(encoding="utf-8") == "before\nwritten\nafter\n"
