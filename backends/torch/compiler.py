@@ -1,4 +1,4 @@
-"""The program program into one kernel by torch.compile, where it is asked for and there is a compiler.
+"""The program made into one kernel by torch.compile, where it is asked for and there is a compiler.
 
 Within ``adamcore.backends.torch.compiled()`` steps on every device go this way, those of ``Adam.step`` and
 of the optimizers.  It is :mod:`adamcore.backends.torch.foreach` with its operations fused.  A list of
