@@ -10,6 +10,7 @@ generic form of every method.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Literal, NamedTuple, Protocol
 
 from adamcore.config import AdamConfig
@@ -59,6 +60,10 @@ class Columns(NamedTuple):
     m: Sequence[Array]
     v: Sequence[Array]
     v_max: Sequence[Array] = ()  #: empty without AMSGrad
+
+
+columns_of_five: Callable[[tuple[Sequence[Array], ...]], Columns] = partial(tuple.__new__, Columns)
+"""Return Columns of a tuple; in the hot path, as it takes half the time of a call of the class."""
 
 
 class StepRecord(NamedTuple):

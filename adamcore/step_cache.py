@@ -31,6 +31,7 @@ from adamcore.protocol import (
     ColumnStep,
     DeviceClockColumnStep,
     StepRecord,
+    columns_of_five,
 )
 from adamcore.state import AdamState
 from adamcore.tracing import formula
@@ -180,7 +181,7 @@ class InPlaceStep:
         if [g is not None for g in gs] != present:
             return None
         if self.whole:
-            return Columns(ps, gs, ms, vs, maxima), clocks
+            return columns_of_five((ps, gs, ms, vs, maxima)), clocks
         taking_part = Columns(*[list(compress(column, present)) for column in (ps, gs, ms, vs, maxima)])
         return taking_part, clocks
 
