@@ -25,6 +25,10 @@ from adamcore.tracing import Program
 _on: ContextVar[bool] = ContextVar("adamcore_torch_compiled", default=False)
 Lists = dict[str, list[Any]]
 
+#: True before 2.13: torch.compile may not trace ``torch._foreach`` calls on a list and a 0-d tensor of the
+#: CPU, and traces those on two lists.
+SCALARS_AS_LISTS = tuple(map(int, torch.__version__.split(".")[:2])) < (2, 13)
+
 
 @contextmanager
 def compiled() -> Iterator[None]:
@@ -71,6 +75,8 @@ def program_for(program: Program, in_place: bool, kinds: object) -> Callable[[Li
     """Return what torch.compile makes of a program, for tensors of these kinds."""
 
     def body(lists: Lists, scalars: dict[str, Any]) -> Lists:
+        if SCALARS_AS_LISTS:
+            scalars = {name: [x] * len(lists["p"]) for name, x in scalars.items()}
         return foreach.run(program, lists, scalars, in_place)
 
     # torch.compile counts compilations by code object, and gives up after some: each has its own
