@@ -1,4 +1,4 @@
-"""The program program into one kernel by torch.compile, where it is asked for and there is a compiler.
+"""The program made into one kernel by torch.compile, where it is asked for and there is a compiler.
 
 Within ``adamcore.backends.torch.compiled()`` steps on every device go this way, those of ``Adam.step`` and
 of the optimizers.  It is :mod:`adamcore.backends.torch.foreach` with its operations fused.  A list of
@@ -24,6 +24,10 @@ from adamcore.tracing import Program
 
 _on: ContextVar[bool] = ContextVar("adamcore_torch_compiled", default=False)
 Lists = dict[str, list[Any]]
+
+#: True before 2.13: torch.compile may not trace ``torch._foreach`` calls on a list and a 0-d tensor of the
+#: CPU, and traces those on two lists.
+SCALARS_AS_LISTS = tuple(map(int, torch.__version__.split(".")[:2])) < (2, 13)
 
 
 @contextmanager
@@ -71,6 +75,8 @@ def program_for(program: Program, in_place: bool, kinds: object) -> Callable[[Li
     """Return what torch.compile makes of a program, for tensors of these kinds."""
 
     def body(lists: Lists, scalars: dict[str, Any]) -> Lists:
+        if SCALARS_AS_LISTS:
+            scalars = {name: [x] * len(lists["p"]) for name, x in scalars.items()}
         return foreach.run(program, lists, scalars, in_place)
 
     # torch.compile counts compilations by code object, and gives up after some: each has its own

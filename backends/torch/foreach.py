@@ -81,6 +81,7 @@ def run(
     last = {name: number for number, op in enumerate(program.ops) for name in op.args}
     result = {value: name for name, value in program.outputs}
     known: dict[str, Any] = {**lists, **scalars}
+    memory = {name: name for name in lists}  #: the input whose tensors a value is in
     for number, op in enumerate(program.ops):
         names = list(op.args)
         if names[0] in scalars:  # a product, which commutes
@@ -92,6 +93,8 @@ def run(
         if dead and (own or first not in lists):
             IN_PLACE[op.kind](*args)
             known[op.out] = args[0]
+            if first in memory:
+                memory[op.out] = memory[first]
         else:
             known[op.out] = list(FUNCTIONS[op.kind](*args))
         for name in set(op.args):
@@ -99,8 +102,8 @@ def run(
                 del known[name]
     new = {name: known[value] for name, value in program.outputs}
     if in_place:
-        for name, tensors in new.items():
-            if tensors is not lists[name]:
-                torch._foreach_copy_(lists[name], tensors)
+        for name, value in program.outputs:
+            if memory.get(value) != name:
+                torch._foreach_copy_(lists[name], new[name])
                 new[name] = lists[name]
     return new

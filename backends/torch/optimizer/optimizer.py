@@ -87,10 +87,19 @@ class Adam(FreezableOptimizer):
         **axes: Any,
     ) -> None:
         given = {
-            "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad,
-            "decoupled_weight_decay": decoupled_weight_decay, "maximize": maximize, "foreach": foreach,
-            "fused": fused, "capturable": capturable, "differentiable": differentiable, "sparse": sparse,
-        }  # fmt: skip
+            "lr": lr,
+            "betas": betas,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "amsgrad": amsgrad,
+            "decoupled_weight_decay": decoupled_weight_decay,
+            "maximize": maximize,
+            "foreach": foreach,
+            "fused": fused,
+            "capturable": capturable,
+            "differentiable": differentiable,
+            "sparse": sparse,
+        }
         defaults = of_dialect(dialect or type(self).dialect, given | axes)
         self._cores: dict[int, Core] = {}  # of each group, as of the last step
         self._step_cache = StepCache()

@@ -32,7 +32,7 @@ from adamcore.backends.torch.optimizer.state import GroupState, State
 from adamcore.clock import Ticker
 from adamcore.coefficients import MAX_CLOCK
 from adamcore.definition import Coefficients
-from adamcore.protocol import Columns, ColumnStep, Job
+from adamcore.protocol import Columns, ColumnStep, Job, columns_of_five
 from adamcore.tracing import formula
 
 PATTERNS = 4  #: cached steps of one group, for different sets of parameters that have a gradient
@@ -163,9 +163,8 @@ class GroupStep:
         if self.clock_addresses() != self.addresses:
             return None
         taking_part = list(compress(grads, self.taking_part))
-        return self.bind_columns(
-            Columns(self.params, taking_part, self.ms, self.vs, self.maxima), group["lr"]
-        )
+        columns = self.params, taking_part, self.ms, self.vs, self.maxima
+        return self.bind_columns(columns_of_five(columns), group["lr"])
 
     def bind_columns(self, columns: Columns, lr: Any) -> Callable[[], None] | None:
         """Return a function that steps the tensors and ticks the clocks, or None."""

@@ -1,4 +1,4 @@
-"""One step of one parameter group: clocks ticked, jobs laid out, handed to the backend at once."""
+"""One step of one parameter group: tick its clocks, and hand its jobs to the backend at once."""
 
 from __future__ import annotations
 

@@ -57,10 +57,17 @@ def test_nadam_goes_on_in_the_other() -> None:
     assert result.status == "passed", result
 
 
-@pytest.mark.parametrize("settings", [
-    {}, {"nesterov": "dozat"}, {"clock": "global"}, {"clock": "global", "nesterov": "dozat"},
-    {"capturable": True}, {"amsgrad": "corrected"},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"nesterov": "dozat"},
+        {"clock": "global"},
+        {"clock": "global", "nesterov": "dozat"},
+        {"capturable": True},
+        {"amsgrad": "corrected"},
+    ],
+)
 def test_resumed_is_uninterrupted(settings: dict[str, Any]) -> None:
     """Bit for bit (STATE.4), through a file and through pickle and deepcopy."""
     params, again = parameters((4,), (2, 3)), parameters((4,), (2, 3))
