@@ -115,7 +115,7 @@ class GroupStep:
     ) -> None:
         self.core, self.column_step, self.settings = core, column_step, settings_of(group)
         self.keeps = jobs[0].coefficients.keep_p is not None  # lr and t can take this term away
-        self.members, self.frozen = list(group["params"]), group["frozen"]
+        self.members, self.frozen = list(group["params"]), group.get("frozen", ())
         moving = set(map(id, gathered.params))
         self.taking_part = [id(p) in moving for p in self.members]
         self.owners = [state[p] for p in gathered.params]
@@ -153,7 +153,7 @@ class GroupStep:
             if core_of(group) is not self.core:
                 return None
             self.settings = settings
-        if group["differentiable"] or group["frozen"] != self.frozen:
+        if group["differentiable"] or not same(group.get("frozen", ()), self.frozen):
             return None
         try:
             if not same(group["params"], self.members) or not same(self.look_up(group), self.tensors):
