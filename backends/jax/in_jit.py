@@ -1,10 +1,10 @@
 """The machine code inside the caller's own program, where it is asked for.
 
-``with adamcore.backends.jax.native():`` a step that is traced calls the handler of
-:mod:`adamcore.backends.jax.ffi` in the program that is being made: one pass over memory on the CPU,
-where XLA makes three of the definition.  It is not the default, for XLA cannot look into it: arrays that
-are spread over several devices it gathers first.  On other platforms, under ``vmap`` and under
-differentiation the same program is carried out by XLA, operation by operation.
+Within :func:`native` a step that is traced calls the handler of :mod:`adamcore.backends.jax.ffi` in the
+program that is being made: one pass over memory on the CPU, where XLA makes three of the definition.  It is
+not the default, since XLA cannot look into it: arrays that are spread over several devices are gathered
+first.  On other platforms, under ``vmap`` and under differentiation, XLA carries out the same program,
+operation by operation.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 
 @contextmanager
 def native() -> Iterator[None]:
-    """Steps that are traced within call machine code on the CPU, in the caller's program.
+    """Let steps that are traced within call machine code on the CPU, in the caller's program.
 
     Enter it around the tracing: inside the function that is given to ``jax.jit``, or around its first
     call.  Without adamcore[fast], and for what machine code does not serve (narrow and complex dtypes,

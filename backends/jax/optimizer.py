@@ -127,14 +127,28 @@ def adam(
         [0.899, 0.899]
     """
     asked = {
-        "epsilon": epsilon, "bias_correction": bias_correction, "decay": decay, "decay_order": decay_order,
-        "amsgrad": amsgrad, "nesterov": nesterov, "missing": missing, "clock": clock,
-        "all_missing": all_missing, "maximize": maximize, "complex": complex, "moment_dtype": moment_dtype,
-    }  # fmt: skip
+        "epsilon": epsilon,
+        "bias_correction": bias_correction,
+        "decay": decay,
+        "decay_order": decay_order,
+        "amsgrad": amsgrad,
+        "nesterov": nesterov,
+        "missing": missing,
+        "clock": clock,
+        "all_missing": all_missing,
+        "maximize": maximize,
+        "complex": complex,
+        "moment_dtype": moment_dtype,
+    }
     numbers = {
-        "lr": learning_rate, "b1": b1, "b2": b2, "eps": eps, "eps_root": eps_root,
-        "weight_decay": weight_decay, "momentum_decay": momentum_decay,
-    }  # fmt: skip
+        "lr": learning_rate,
+        "b1": b1,
+        "b2": b2,
+        "eps": eps,
+        "eps_root": eps_root,
+        "weight_decay": weight_decay,
+        "momentum_decay": momentum_decay,
+    }
     chosen = {name: value for name, value in (asked | numbers).items() if value is not None}
     return transformation(dialect, chosen, mask=mask, conjugate=conjugate)
 

@@ -67,19 +67,19 @@ class ClockKernel:
         return f"k.x[{len(self.numbers) - 1}]"
 
     def text(self, work: Real, words: int) -> str:
-        """The kernel ``tick``, for launches whose table has so many words."""
+        """Return the text of the kernel ``tick``, for launches whose table has so many words."""
         return text(row(self.program, work), C[work], self.body, self.after, len(self.numbers), words)
 
 
 @lru_cache(maxsize=64)
 def clock_kernel(adam: AdamConfig) -> ClockKernel:
-    """What the device does at a tick of this Adam's clocks, worked out once."""
+    """Return the clock kernel of an Adam; equal Adams share one."""
     return ClockKernel(adam)
 
 
 @lru_cache(maxsize=256)
 def text(row: str, real: str, body: str, after: str, numbers: int, words: int) -> str:
-    """The kernel around the coefficients; ``after`` is the new product of Dozat's schedule, if any."""
+    """Return the kernel ``tick`` around statements; ``after`` is the new product of Dozat's schedule."""
     before = "  double *at = (double *)table.words[n + i];\n  const double product = *at;\n" if after else ""
     stored = f"\n  *at = {after};" if after else ""
     return f"""

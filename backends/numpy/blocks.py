@@ -1,10 +1,11 @@
 """The program in NumPy: block by block, each operation writing into memory that is already there.
 
-A block is small enough that what one operation writes is still in the cache when the next reads
-it.  Results go straight into their arrays, everything between into scratch, assigned by when each
-value is last read: two blocks of it for most Adams.  Small arrays are gathered into one block.
+A block is so small that the result of one operation is still in the cache when the next one reads it.
+Results go straight into their arrays, and intermediate values into scratch: two blocks of it for most Adams,
+each used again as soon as its value has been read for the last time.  Small arrays are gathered into one
+block.
 
-A ufunc lets go of the interpreter while it computes, so that large arrays are done in threads.
+A ufunc releases the interpreter while it computes, so large arrays are stepped in threads.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ SCRATCH = 1 << 20  #: bytes of scratch that all of them have at most
 
 
 def block_bytes() -> int:
-    """Bytes of a block: six of them are to fit into the cache of one core."""
+    """Return the bytes of a block: six of them fit into the cache of one core."""
     try:
         size = (
             Path("/sys/devices/system/cpu/cpu0/cache/index2/size").read_text(encoding="utf-8").strip()
@@ -57,7 +58,7 @@ class Schedule(NamedTuple):
 
 @lru_cache(maxsize=256)
 def schedule(program: Program, in_place: bool) -> Schedule:
-    """Places for the values of a program, the results in the inputs' own or in fresh arrays."""
+    """Return places for the values of a program; results go into the inputs' own arrays or into new ones."""
     names = [*program.inputs, *(f"{name}'" for name, _ in program.outputs), *program.coefficients]
     place = {name: number for number, name in enumerate(names)}
     last = {name: number for number, op in enumerate(program.ops) for name in op.args}
@@ -99,7 +100,7 @@ class Blocks:
 
     @contextmanager
     def blocks(self, count: int, size: int) -> Iterator[list[Any]]:
-        """That many blocks of memory, of so many elements."""
+        """Lend ``count`` blocks of memory of ``size`` elements."""
         try:
             found = self.idle.pop()
         except IndexError:
@@ -112,7 +113,7 @@ class Blocks:
     def run(
         self, inputs: Sequence[Any], results: Sequence[Any], coefficients: Sequence[Any], threads: int
     ) -> None:
-        """One step of flat arrays; without ``in_place`` into ``results``, else these are not used."""
+        """Step flat arrays; without ``in_place`` into ``results``, which are not used otherwise."""
         scalars = [np.asarray(c, dtype=self.dtype) for c in coefficients]
         results = results or [None] * len(self.program.outputs)
         total, ops = inputs[0].size, self.schedule.ops
@@ -144,7 +145,7 @@ class Blocks:
     def run_small(
         self, inputs: Sequence[Sequence[Any]], results: Sequence[Sequence[Any]], coefficients: Sequence[Any]
     ) -> None:
-        """One step of many small arrays with the same coefficients: ``inputs`` has a list of each kind."""
+        """Step many small arrays with the same coefficients; ``inputs`` has a list for each input."""
         kinds = [self.program.inputs.index(name) for name, _ in self.program.outputs]
         targets = [inputs[k] for k in kinds] if self.in_place else results
         gathered = Blocks(self.program, self.dtype, True) if not self.in_place else self

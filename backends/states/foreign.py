@@ -120,11 +120,18 @@ def torch_groups(state: NamedState) -> dict[str, Any]:
     groups, start = [], 0
     for adam, names in sets.items():
         group: dict[str, Any] = {
-            "lr": adam.lr, "betas": (adam.b1, adam.b2), "eps": adam.eps, "weight_decay": adam.weight_decay,
-            "amsgrad": adam.amsgrad != "none", "foreach": None, "maximize": adam.maximize,
-            "capturable": False, "differentiable": False, "fused": None,
+            "lr": adam.lr,
+            "betas": (adam.b1, adam.b2),
+            "eps": adam.eps,
+            "weight_decay": adam.weight_decay,
+            "amsgrad": adam.amsgrad != "none",
+            "foreach": None,
+            "maximize": adam.maximize,
+            "capturable": False,
+            "differentiable": False,
+            "fused": None,
             "decoupled_weight_decay": adam.decay == "decoupled",
-        }  # fmt: skip
+        }
         if adam.nesterov == "dozat":
             group = {k: x for k, x in group.items() if k not in ("amsgrad", "fused")}
             group["momentum_decay"] = adam.momentum_decay

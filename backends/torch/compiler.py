@@ -1,9 +1,9 @@
-"""The program made into one kernel by torch.compile, for who has a compiler and asks for it.
+"""The program made into one kernel by torch.compile, where it is asked for and there is a compiler.
 
-``with adamcore.backends.torch.compiled():`` steps go this way, on every device, by ``Adam.step`` and by
-the optimizers alike.  A list of tensors becomes one program, compiled once for its shapes: coefficients
-are 0-d tensors that go in, so that neither a new lr nor the clock compiles anything.  It is what
-``torch_lists`` does, fused; **no GPU was at hand to run it on**.
+Within ``adamcore.backends.torch.compiled()`` steps on every device go this way, those of ``Adam.step`` and
+of the optimizers.  It is :mod:`adamcore.backends.torch.foreach` with its operations fused.  A list of
+tensors becomes one program, compiled once for its shapes.  Coefficients are 0-d tensors that go in, so that
+neither a new learning rate nor the clock compiles anything.
 """
 
 from __future__ import annotations
@@ -25,10 +25,14 @@ from adamcore.tracing import Program
 _on: ContextVar[bool] = ContextVar("adamcore_torch_compiled", default=False)
 Lists = dict[str, list[Any]]
 
+#: True before 2.13: torch.compile may not trace ``torch._foreach`` calls on a list and a 0-d tensor of the
+#: CPU, and traces those on two lists.
+SCALARS_AS_LISTS = tuple(map(int, torch.__version__.split(".")[:2])) < (2, 13)
+
 
 @contextmanager
 def compiled() -> Iterator[None]:
-    """Steps of PyTorch's tensors, within, are carried out by programs that torch.compile makes.
+    """Carry out steps of PyTorch's tensors, within, by programs that torch.compile makes.
 
     Example:
         >>> from adamcore import Adam
@@ -45,33 +49,35 @@ def compiled() -> Iterator[None]:
 
 
 def is_on() -> bool:
-    """Whether it was asked for."""
+    """True within :func:`compiled`."""
     return _on.get()
 
 
 def step(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: object) -> list[Result]:
-    """The jobs, none with an obstacle to ``torch_lists``."""
+    """Carry out jobs that :func:`adamcore.backends.torch.foreach.unsupported` allows."""
     return foreach.step(adam, jobs, in_place, run)
 
 
-def run(made: Program, lists: Lists, scalars: dict[str, Any], in_place: bool) -> Lists:
-    """As :func:`adamcore.backends.torch.foreach.run`, of a program compiled for these shapes."""
+def run(program: Program, lists: Lists, scalars: dict[str, Any], in_place: bool) -> Lists:
+    """Do what :func:`adamcore.backends.torch.foreach.run` does, by a program compiled for these shapes."""
     like = lists["p"][0]
     if not any(isinstance(x, torch.Tensor) for x in scalars.values()):
         values = torch.tensor(list(scalars.values()), dtype=like.dtype, device=like.device)
         scalars = dict(zip(scalars, values.unbind(), strict=True))
     kinds = tuple((x.shape, x.stride(), x.dtype, x.device) for xs in lists.values() for x in xs)
     bare = {name: [x.detach() for x in xs] for name, xs in lists.items()}
-    new = program_for(made, in_place, kinds)(bare, scalars)
+    new = program_for(program, in_place, kinds)(bare, scalars)
     return {name: lists[name] for name in new} if in_place else new
 
 
 @lru_cache(maxsize=64)
-def program_for(made: Program, in_place: bool, kinds: object) -> Callable[[Lists, dict[str, Any]], Lists]:
-    """What torch.compile makes of a program, for tensors of these kinds."""
+def program_for(program: Program, in_place: bool, kinds: object) -> Callable[[Lists, dict[str, Any]], Lists]:
+    """Return what torch.compile makes of a program, for tensors of these kinds."""
 
     def body(lists: Lists, scalars: dict[str, Any]) -> Lists:
-        return foreach.run(made, lists, scalars, in_place)
+        if SCALARS_AS_LISTS:
+            scalars = {name: [x] * len(lists["p"]) for name, x in scalars.items()}
+        return foreach.run(program, lists, scalars, in_place)
 
     # torch.compile counts compilations by code object, and gives up after some: each has its own
     alone = FunctionType(body.__code__.replace(), body.__globals__, "body", None, body.__closure__)

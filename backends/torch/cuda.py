@@ -1,10 +1,12 @@
 """PyTorch's tensors on a CUDA device, many of them stepped by one kernel.
 
-A step is two launches: one puts the coefficients in the device's memory (or ticks the clocks and forms
-them there, where the clocks stand on the device), one reads and writes every tensor once.  Nothing waits
-for the device.  A launch carries addresses and sizes by value, and what lies between the two is a tensor
-that PyTorch's allocator gives for the step: so a CUDA graph that captures a step keeps nothing alive but
-the tensors that are stepped, and is disturbed by no other step.
+A step is two launches.  The first puts the coefficients in the device's memory; where the clocks are on the
+device, it ticks them and forms the coefficients there.  The second reads and writes every tensor once.
+Nothing waits for the device.
+
+A launch carries addresses and sizes by value, and the rows of coefficients are a tensor that PyTorch's
+allocator gives for the step.  So a CUDA graph that captures a step keeps nothing alive but the tensors that
+are stepped, and no other step disturbs it.
 """
 
 from __future__ import annotations
@@ -125,7 +127,7 @@ class LaunchTable:
         at = ctypes.c_void_p(rows.data_ptr())
         with self.runtime.guard(self.device):
             for (part, _), (kernel, blocks, table) in zip(self.parts, self.tables, strict=True):
-                launch(kernel, blocks, table, ctypes.c_int(len(part.places)), at)
+                launch(kernel, blocks, table, ctypes.c_int(len(part.indices)), at)
 
 
 def step(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: cpu.Memory) -> list[Result]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from adamcore import Adam
 from adamcore.conformance.compare.compare import (
@@ -14,7 +15,7 @@ from adamcore.conformance.compare.compare import (
     arguments_of,
     nearest_match,
 )
-from adamcore.dialects import DIALECTS, Dialect, dialect
+from adamcore.dialects import DIALECTS, HYPERPARAMETERS, Dialect, dialect
 from adamcore.errors import DialectError
 
 ORDER = ("identical", "exact", "approximate", "different")
@@ -22,11 +23,27 @@ ORDER = ("identical", "exact", "approximate", "different")
 #: The first argument of a constructor.
 FIRST = {"torch": "model.parameters(), ", "timm": "model.parameters(), ", "apex": "model.parameters(), "}
 
-#: Frameworks in which this project has an optimizer of any dialect.
-OURS = {
-    "optax": ("from adamcore.backends.jax import adam", "optimizer = adam({})", "learning_rate"),
-    "torch": ("from adamcore.backends.torch import Adam", "optimizer = Adam(model.parameters(), {})", "lr"),
-    "keras": ("from adamcore.backends.keras import Adam", "optimizer = Adam({})", "learning_rate"),
+
+class OwnOptimizer(NamedTuple):
+    """The optimizer of adamcore for a framework: its import, its call, and its names of hyperparameters.
+
+    A hyperparameter that ``names`` does not have keeps adamcore's name.
+    """
+
+    import_line: str
+    call: str
+    names: Mapping[str, str]
+
+
+KERAS_NAMES = {"lr": "learning_rate", "b1": "beta_1", "b2": "beta_2", "eps": "epsilon"}
+OWN_OPTIMIZERS = {
+    "optax": OwnOptimizer(
+        "from adamcore.backends.jax import adam", "optimizer = adam({})", {"lr": "learning_rate"}
+    ),
+    "torch": OwnOptimizer(
+        "from adamcore.backends.torch import Adam", "optimizer = Adam(model.parameters(), {})", {}
+    ),
+    "keras": OwnOptimizer("from adamcore.backends.keras import Adam", "optimizer = Adam({})", KERAS_NAMES),
 }
 
 
@@ -113,14 +130,11 @@ def port_text(source: str, a: Adam, row: Dialect, m: Match, arguments: dict[str,
     quiet = [x for x in FREEZE if getattr(a, x) != getattr(m.adam, x)]
     if quiet:
         lines.append(f"# where gradients are absent it does otherwise ({', '.join(quiet)})")
-    ours = OURS.get(row.name.split(".")[0])
-    if ours is not None and m.verdict in ("approximate", "different"):
-        numbers = {ours[2]: a.lr}
-        own = adam_of_row(dialect(source))
-        names = {"b1": "beta_1", "b2": "beta_2", "eps": "epsilon"} if "keras" in ours[0] else {}
-        for name in ("b1", "b2", "eps", "eps_root", "weight_decay", "momentum_decay"):
-            if getattr(a, name) != getattr(own, name):
-                numbers[names.get(name, name)] = getattr(a, name)
-        call = ", ".join(f"{name}={value!r}" for name, value in numbers.items()) + f", dialect={source!r}"
-        lines += ["", "# exactly:", ours[0], ours[1].format(call)]
+    own = OWN_OPTIMIZERS.get(row.name.split(".")[0])
+    if own is not None and m.verdict in ("approximate", "different"):
+        default = adam_of_row(dialect(source))
+        changed = [n for n in HYPERPARAMETERS if n == "lr" or getattr(a, n) != getattr(default, n)]
+        arguments = {own.names.get(name, name): getattr(a, name) for name in changed} | {"dialect": source}
+        call = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+        lines += ["", "# exactly:", own.import_line, own.call.format(call)]
     return "\n".join(lines) + "\n"

@@ -58,8 +58,8 @@ def matrix(found: Sequence[Column]) -> str:
     heads = ("rule", *(code(column.target) for column in found))
     rows = [(rule, *(column.cell(rule).text for column in found)) for rule in rules(found)]
     return table(heads, rows) + (
-        "\n\nAbove 1 it fails (✗); ! is no matter of size; ≠ failed as expected; ~ failed what should be, "
-        "not must; ? undecided; - skipped."
+        "\n\nAbove 1 it fails (✗); ! is a failure without size; ≠ failed as expected; "
+        "~ failed what should be, not must; ? undecided; - skipped."
     )
 
 

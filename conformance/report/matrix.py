@@ -48,7 +48,7 @@ class Cell:
         if self.kind in ("", "skipped"):
             return KINDS["skipped"][0] if self.kind else "no probe"
         if math.isinf(self.worst):
-            return f"{KINDS[self.kind][0]}, by no matter of size"
+            return f"{KINDS[self.kind][0]}, a failure without size"
         return f"{KINDS[self.kind][0]}, error {format_ratio(self.worst)} of the bound"
 
     @property

@@ -138,7 +138,7 @@ def legend(entries: Sequence[Entry]) -> str:
     results = [r for e in entries for r in e.results]
     shown = [f"{head}: {LEGEND[head]}" for head, rules in GROUPS if any(in_group(r, rules) for r in results)]
     return (
-        "Numbers: worst error as a fraction of its derived bound; above 1 fails, ! is no matter of size.\n"
+        "Numbers: worst error as a fraction of its derived bound; above 1 fails, ! fails without a size.\n"
         "note: failed what should be, not must; open: has an element whose bound is too wide to judge.\n"
         + "; ".join(shown)
     )

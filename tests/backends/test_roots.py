@@ -184,7 +184,10 @@ def test_torch_distributed(dtype: str) -> None:
 def test_jax(how: str, dtype: str) -> None:
     """In a program of the caller's XLA has its own ways: it makes ``a / sqrt(b)`` a product."""
     jax = pytest.importorskip("jax")
-    from adamcore.backends.jax import native
+    from adamcore.backends.jax import ffi, native
+
+    if how != "eager" and not ffi.available():
+        pytest.skip("no llvmlite, or an interface that is not known here")
 
     def inside(*arguments: Any) -> Any:
         with native():

@@ -23,7 +23,9 @@ def test_options_of_a_dialect_change_its_claim_and_its_name() -> None:
 
 
 def test_a_setting_that_is_no_option_leaves_the_claim_alone() -> None:
-    assert claim_of_dialect("torch.Adam", {"foreach": "True"}) == claim_of_dialect("torch.Adam")
+    plain = claim_of_dialect("torch.Adam")
+    assert claim_of_dialect("torch.Adam", {"foreach": "True"}) == plain
+    assert claim_of_dialect("torch.Adam", {"amsgrad": "False"}) == plain
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
-"""The corpus as a table: every Adam in it, what it claims, and what is wrong with it if anything is.
+"""The corpus as a table: for each Adam, what it claims to be and what is wrong with it.
 
-An entry is written down where its code stands, by the decorator above it; its docstring says in one
-line what it does.  Labels follow the code (what is broken), never what the suite says of it.
+A decorator above the code of an Adam enters it; the first line of its docstring says what it does.
+Labels say what is broken in the code.  They are never taken from what the suite says.
 """
 
 from __future__ import annotations

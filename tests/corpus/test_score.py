@@ -1,4 +1,4 @@
-"""The gate: every wrong Adam of the corpus is killed and named, no right one fails."""
+"""The gate of the suite: every wrong Adam of the corpus is killed and named, and no right one fails."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import score
 from paths import ROOT
 from register import ITEMS
 
-ENOUGH = 0.97  #: of the wrong Adams must have the right area named first
+ENOUGH = 0.97  #: the share of wrong Adams whose first finding must have the right area
 
 MISNAMED = {
     "wrong_clock.py:CorrectionCached": "its first run fills a cache for all that come after",
@@ -23,18 +23,18 @@ MISNAMED = {
     "held_out_more.py:HiddenSchedule": "no fault known, and hardly a step is right",
     "held_out_wrong.py:CappedBeta": "no fault known: b2 above .999 is found in late probes alone",
 }
-"""Wrong Adams that are killed, but first called by another name, and why."""
+"""Wrong Adams that are killed but whose first finding has another area, and why."""
 
 score.load(score.files("numpy"))
 PIECES = list(score.pieces(list(ITEMS.values())))
 MOST = [t for t, item in sorted(ITEMS.items()) if item.claim == "torch.AdamW" and not item.options]
 FIFTH = MOST[::5]
 SAMPLE = [("numpy", FIFTH[::2]), ("numpy", FIFTH[1::2])]
-"""Every fifth of those with the claim of most, so that they share what is cached: some two minutes."""
+"""Every fifth of the Adams with the most frequent claim, so that they share what is cached."""
 
 
 def hold(piece: tuple[str, list[str]]) -> None:
-    """One piece of the corpus against what its labels ask for."""
+    """Assert that the suite says of one piece of the corpus what its labels ask for."""
     scores = score.examine_all(piece)
     wrong = [s for s in scores if s.item.kind in ("wrong", "other")]
     assert [s.target for s in wrong if not s.killed] == []

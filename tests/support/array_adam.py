@@ -1,4 +1,4 @@
-"""A right array candidate, to make wrong ones from, and how one is judged."""
+"""A right array candidate, from which tests derive wrong ones, and the judgement of its run of a probe."""
 
 from __future__ import annotations
 
@@ -49,6 +49,7 @@ CLAIM = Adam(decay="decoupled")
 
 
 def judged(cls: type, name: str, dtype: str = "float32") -> tuple[Probe, Run, Result]:
+    """Return a probe, the run of a candidate of this class, and its judgement under AdamW."""
     probe = unpack_probe(pack_probe(PROBES[name]))  # as a worker process sees it
     run = unpack_run(pack_run(ArrayCandidate(cls, {}).run(probe, dtype)))
     return PROBES[name], run, judge(CLAIM, PROBES[name], dtype, run)

@@ -1,4 +1,7 @@
-"""What a probe tells apart, and by how many bounds: its certificate."""
+"""The certificate of a probe: by how many bounds it tells the values of an axis apart.
+
+A probe that leaves two values closer than ten bounds cannot decide between them.
+"""
 
 from __future__ import annotations
 
@@ -13,23 +16,22 @@ from adamcore.conformance.oracle.exact import Value, exact
 from adamcore.conformance.oracle.trajectory import Trajectory, adam_for
 from adamcore.conformance.types import Probe
 
-ENOUGH = 10.0  #: bounds by which a probe must tell apart what it is there to decide
+ENOUGH = 10.0  #: bounds by which a probe must tell the values of an axis apart
 
 
 @dataclass(frozen=True)
 class Separation:
-    """How far two values of an axis lie apart under a probe, in bounds of the wider claim."""
+    """How far the answers under two values of an axis lie apart."""
 
     axis: str
     values: tuple[object, object]
-    bounds: float  #: infinite where only one of them raises; 0 where they coincide
+    bounds: float  #: the distance in bounds; infinite if one of them alone raises, 0 if they coincide
 
 
 def certificate(probe: Probe, axis: str, base: Adam, dtype: str = "float32") -> list[Separation]:
-    """The separation of every pair of values of ``axis``, the other axes as in ``base``.
+    """Return the separation of every pair of values of ``axis``, with the other axes as in ``base``.
 
-    For the axis ``coefficients`` there is one exact answer, and the separation is how far the
-    wider bound reaches beyond the narrower one.
+    The values of ``coefficients`` have one exact answer; their separation is the ratio of their bounds.
     """
     made = []
     for value in AXES[axis]:
@@ -44,7 +46,10 @@ def certificate(probe: Probe, axis: str, base: Adam, dtype: str = "float32") -> 
 def apart(
     wa: Trajectory[Value], wb: Trajectory[Value], ba: Trajectory[Bound], bb: Trajectory[Bound], by_bound: bool
 ) -> float:
-    """The largest distance between two walks over the sum of their bounds, anywhere."""
+    """Return the largest distance between two trajectories over the sum of their bounds.
+
+    With ``by_bound``: the largest ratio of their bounds.
+    """
     if wa.raises != wb.raises:
         return float("inf")
     largest = 0.0

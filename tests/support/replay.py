@@ -1,7 +1,7 @@
-"""Any optimizer's run on recorded gradients, judged like a probe: within the bound of its claim, or not.
+"""A record of a training loop, judged like a probe.
 
-For a training loop that nobody designed: the gradients are written down as they come, with the
-parameters that the optimizer made of them, and the oracle answers for those gradients afterwards.
+The gradients are written down as they come, with the parameters that the optimizer made of them.  The
+oracle answers for these gradients afterwards.
 """
 
 from __future__ import annotations
@@ -43,13 +43,20 @@ class Record:
         lr: float | None = None,
         present: Sequence[bool | FloatArray] | None = None,
     ) -> None:
-        """One step: its gradients (None: absent), the parameters after it, its lr where it changed."""
+        """Add a step.
+
+        Args:
+            grads: the gradients; None is an absent one.
+            params: the parameters after the step.
+            lr: the learning rate from this step on, if it changed.
+            present: flags or masks, one for each parameter.
+        """
         wide = tuple(None if g is None else widened(g) for g in grads)
         self.steps.append(Step(wide, lr, None if present is None else tuple(present)))
         self.run.params.append([np.array(p) for p in params])
 
     def judge(self, claim: Adam) -> Result:
-        """The judgement under a claim, whose ``lr`` is that of the first step unless one was recorded."""
+        """Return the judgement under a claim; its ``lr`` is that of the first step."""
         from adamcore.conformance.verdict.judge import judge
 
         assert not callable(claim.lr)
@@ -59,5 +66,5 @@ class Record:
 
 
 def widened(x: FloatArray) -> FloatArray:
-    """A copy in float64 or complex128."""
+    """Return a copy in float64 or complex128."""
     return np.array(x, dtype=np.complex128 if np.iscomplexobj(x) else np.float64)

@@ -1,7 +1,7 @@
-"""A run cut into single steps, each judged from the candidate's own state before it.
+"""A run judged step by step, each step from the state that the candidate itself had before it.
 
-In bfloat16 the bound of a long run soon reaches lr: what was rounded is carried on.  A step that
-begins with the state it was really given has a bound of a few ULP, however late it comes.
+In bfloat16 the bound of a long run soon reaches lr, since every rounding is carried on.  A step that
+begins from the state that it was given has a bound of a few ULP, however late it comes.
 """
 
 from __future__ import annotations
@@ -16,16 +16,18 @@ from adamcore.conformance.verdict.judge import judge
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """Parameters and their states between two steps."""
+    """Parameters and their optimizer states between two steps."""
 
     params: tuple[FloatArray, ...]
     states: tuple[Start, ...]
 
 
 def single_steps(probe: Probe, snapshots: Sequence[Snapshot]) -> list[Probe]:
-    """A probe of one step for each step of ``probe``, from the snapshot before it.
+    """Return a probe of one step for each step of ``probe``.
 
-    ``snapshots`` begins with the one before the first step; the one after the last is not needed.
+    Args:
+        probe: the input of the whole run.
+        snapshots: the snapshot before each step; one after the last step is ignored.
     """
     singles, hyper = [], dict(probe.hyper)
     for step, snapshot in zip(probe.steps, snapshots, strict=False):
@@ -40,7 +42,7 @@ def single_steps(probe: Probe, snapshots: Sequence[Snapshot]) -> list[Probe]:
 def judge_step_by_step(
     claim: Adam, probe: Probe, dtype: str, run: Run, snapshots: Sequence[Snapshot], *, flushes: bool = False
 ) -> Result:
-    """Judge a run step by step: the worst of its steps' results, evidence in the run's own count."""
+    """Judge a run step by step, and return the worst result; its evidence counts the steps of the run."""
     worst = Result(probe.name, dtype, "passed")
     for s, (single, after) in enumerate(zip(single_steps(probe, snapshots), run.params, strict=False)):
         result = judge(claim, single, dtype, Run([after]), flushes=flushes)

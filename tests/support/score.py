@@ -36,23 +36,23 @@ from adamcore.conformance.types import Result  # noqa: E402
 from adamcore.conformance.workers.worker import try_probe  # noqa: E402
 
 PROCESSES = 2
-CHUNK = 24  #: Adams in one piece of work, all of one claim so that they share what is cached
+CHUNK = 24  #: Adams in one piece of work; they have one claim, so that they share what is cached
 
 
 @dataclass(frozen=True)
 class Score:
-    """What the suite said of one Adam of the corpus."""
+    """What the suite says of one Adam of the corpus."""
 
     target: str
     verdict: str
-    area: str  #: the first finding's
-    rule: str
-    observed: str
+    area: str  #: the area of the first finding
+    rule: str  #: the rule of the first finding
+    observed: str  #: what the first finding says
     identified: bool  #: whether identification found values on every axis
     worst32: float  #: the largest error over its bound in float32
-    worst64: float  #: and in float64
-    probe: str  #: where, in float32
-    undecided: int
+    worst64: float  #: the largest error over its bound in float64
+    probe: str  #: the probe of ``worst32``
+    undecided: int  #: the number of undecided results
 
     @property
     def item(self) -> Item:
@@ -68,12 +68,12 @@ class Score:
 
     @property
     def named(self) -> bool:
-        """Whether the first finding has the right area."""
+        """True if the first finding has the right area."""
         return self.area in self.item.areas
 
     @property
     def good(self) -> bool:
-        """Whether the suite said what it should have said."""
+        """True if the suite says what it should say."""
         kind = self.item.kind
         if kind == "wrong":
             return self.killed and self.named
@@ -83,21 +83,21 @@ class Score:
 
 
 def files(library: str = "") -> list[str]:
-    """The modules of the corpus, those of one library if it is named."""
+    """Return the names of the corpus's modules, or of those that need one library."""
     names = sorted(file.stem for file in CORPUS.glob("*_*.py"))
     owner = {name: name.split("_")[0] for name in ("torch_adams", "jax_adams")}
     return [name for name in names if not library or owner.get(name, "numpy") == library]
 
 
 def load(names: Iterable[str] = ()) -> dict[str, Item]:
-    """The corpus, or those modules of it."""
+    """Import these modules of the corpus, or all, and return every Adam that is loaded."""
     for name in names or files():
         importlib.import_module(name)
     return ITEMS
 
 
 def surroundings(library: str, dtype: str) -> AbstractContextManager[object]:
-    """Where a candidate runs: JAX with float64 if the dtype is."""
+    """Return a context in which a candidate runs: JAX has float64 only if it is asked to."""
     if library != "jax":
         return nullcontext()
     import jax
@@ -122,7 +122,7 @@ def entry(item: Item, names: Iterable[str] = PROBES) -> Entry:
 
 
 def examine(item: Item) -> Score:
-    """What a check with all probes says of one Adam."""
+    """Return what a check with all probes says of one Adam."""
     seen = entry(item)
     first = next((f for f in seen.findings if f.level == "error"), None)
     judged = [r for r in seen.results if r.probe not in seen.advisory]
@@ -142,13 +142,13 @@ def examine(item: Item) -> Score:
 
 
 def largest(results: Sequence[Result]) -> Result:
-    """The result furthest beyond its bound by numbers, or else by what is compared bit for bit."""
+    """Return the result with the largest finite ratio above 1, or else with the largest ratio."""
     worst = max(results, key=lambda r: r.worst_ratio if math.isfinite(r.worst_ratio) else -1.0)
     return worst if worst.worst_ratio > 1 else max(results, key=lambda r: r.worst_ratio)
 
 
 def pieces(items: Sequence[Item]) -> Iterator[tuple[str, list[str]]]:
-    """The work cut into chunks of one claim and library, each with the library's name."""
+    """Yield the work in chunks of one claim and library, each with the name of the library."""
 
     def key(item: Item) -> tuple[str, str, str]:
         return item.library, item.claim, str(item.options)
@@ -160,14 +160,14 @@ def pieces(items: Sequence[Item]) -> Iterator[tuple[str, list[str]]]:
 
 
 def examine_all(piece: tuple[str, list[str]]) -> list[Score]:
-    """One piece of work, in a process that may be new."""
+    """Do one piece of work, in a process that may have nothing loaded."""
     library, targets = piece
     load(files(library))
     return [examine(ITEMS[target]) for target in targets]
 
 
 def run(items: Sequence[Item], processes: int = PROCESSES) -> Iterator[Score]:
-    """The scores, as they come in."""
+    """Yield the scores as they come in."""
     work = sorted(pieces(items), key=lambda piece: -len(piece[1]))
     with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
         for future in as_completed([pool.submit(examine_all, piece) for piece in work]):

@@ -6,9 +6,13 @@ import io
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from replay import Record
 from torch.nn import Parameter
+
+#: PyTorch 2.7's own SequentialLR calls what PyTorch deprecates.
+SEQUENTIAL_LR = pytest.mark.filterwarnings("ignore:The epoch parameter in `scheduler.step")
 
 
 def parameters(*shapes: tuple[int, ...], dtype: torch.dtype = torch.float32) -> list[Parameter]:

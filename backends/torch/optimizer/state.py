@@ -1,4 +1,4 @@
-"""Which parameters of a group take part in a step, with their state made where it is not there yet."""
+"""The parameters of a group that take part in a step, and their state, made where there is none yet."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ MOMENTS = {"exp_avg": "m", "exp_avg_sq": "v", "max_exp_avg_sq": "v"}  #: key -> 
 
 
 class GroupState(NamedTuple):
-    """The parameters of a group that take part in a step, and what belongs to them, place by place."""
+    """The parameters of a group that take part in a step, and what belongs to them: lists side by side."""
 
     params: list[Any]
-    grads: list[Any]  #: None: taken to be zero (``missing="zero"``)
+    grads: list[Any]  #: None where it is taken to be zero (``missing="zero"``)
     ms: list[Any]
     vs: list[Any]
-    maxima: list[Any]  #: of None without AMSGrad
+    maxima: list[Any]  #: None for each without AMSGrad
     clocks: list[Any]  #: int32 0-d tensors; one for all with a global clock
-    products: list[Any]  #: of Dozat's schedule, likewise; else of None
+    products: list[Any]  #: of Dozat's schedule, one for each clock; None for each without it
 
 
-def gather_state(core: Core, group: Group, state: State, slots: GroupState, where: str) -> None:
-    """Fill ``slots`` for a step; ``where`` names the group in messages.
+def gather_state(core: Core, group: Group, state: State, gathered: GroupState, where: str) -> None:
+    """Fill ``gathered`` for a step; ``where`` names the group in messages.
 
     Raises:
         MissingGradientError: an absent gradient that the axes ``missing`` or ``all_missing`` forbid.
@@ -57,11 +57,11 @@ def gather_state(core: Core, group: Group, state: State, slots: GroupState, wher
                     f"{where}: a parameter of shape {tuple(p.shape)} has state[{name!r}] of shape "
                     f"{tuple(own[name].shape)}: they must agree; delete its state to start anew"
                 )
-        slots.params.append(p)
-        slots.grads.append(p.grad)
-        slots.ms.append(own["exp_avg"])
-        slots.vs.append(own["exp_avg_sq"])
-        slots.maxima.append(None if core.amsgrad == "none" else own["max_exp_avg_sq"])
+        gathered.params.append(p)
+        gathered.grads.append(p.grad)
+        gathered.ms.append(own["exp_avg"])
+        gathered.vs.append(own["exp_avg_sq"])
+        gathered.maxima.append(None if core.amsgrad == "none" else own["max_exp_avg_sq"])
     if core.clock == "per-parameter":
         owners = [(state[p], p) for p in params]
     else:  # a clock ticks for absent parameters too (F6)
@@ -72,15 +72,15 @@ def gather_state(core: Core, group: Group, state: State, slots: GroupState, wher
             owner["step"] = new_clock(p, group, read_clock(owner.get("step", 0), f"{where}: step"))
         if core.nesterov == "dozat" and "mu_product" not in owner:
             owner["mu_product"] = new_product(owner["step"])
-        slots.clocks.append(owner["step"])
-        slots.products.append(owner["mu_product"] if core.nesterov == "dozat" else None)
+        gathered.clocks.append(owner["step"])
+        gathered.products.append(owner["mu_product"] if core.nesterov == "dozat" else None)
 
 
 def taking_part(core: Core, group: Group, where: str) -> Iterator[torch.Tensor]:
-    """The parameters that are neither frozen nor absent."""
-    frozen = group["frozen"]
+    """Yield the parameters that are neither frozen nor absent."""
+    frozen = set(map(id, group.get("frozen", ())))
     for k, p in enumerate(group["params"]):
-        if k in frozen:
+        if id(p) in frozen:
             continue
         if p.grad is None and core.missing == "error":
             raise MissingGradientError(
@@ -92,7 +92,7 @@ def taking_part(core: Core, group: Group, where: str) -> Iterator[torch.Tensor]:
 
 
 def make_moments(core: Core, state: State, params: list[torch.Tensor]) -> None:
-    """The moments of parameters that come for the first time."""
+    """Make the moments of parameters that take part for the first time."""
     if not params:
         return
     fresh = core.init(params)
@@ -103,9 +103,9 @@ def make_moments(core: Core, state: State, params: list[torch.Tensor]) -> None:
         state[p] |= moments
 
 
-def store_state(state: State, slots: GroupState, results: list[Result]) -> None:
-    """Moments that autograd has recorded, in the place of the old ones."""
-    for p, new in zip(slots.params, results, strict=True):
+def store_state(state: State, gathered: GroupState, results: list[Result]) -> None:
+    """Put the moments that autograd has recorded in the place of the old ones."""
+    for p, new in zip(gathered.params, results, strict=True):
         own = state[p]
         own["exp_avg"], own["exp_avg_sq"] = new.m, new.v
         if new.v_max is not None:
@@ -113,7 +113,7 @@ def store_state(state: State, slots: GroupState, results: list[Result]) -> None:
 
 
 def restart(own: State, clock: Literal["reset", "keep"]) -> None:
-    """A parameter's state, or a group's one clock, back at the start, in the same tensors (F4)."""
+    """Set a parameter's state, or a group's one clock, back to the start, in the same tensors (F4)."""
     for name, value in own.items():
         if name in MOMENTS:
             value.detach_().zero_()

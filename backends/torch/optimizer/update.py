@@ -1,4 +1,4 @@
-"""One step of one parameter group: clocks ticked, jobs laid out, handed to the backend at once."""
+"""One step of one parameter group: tick its clocks, and hand its jobs to the backend at once."""
 
 from __future__ import annotations
 
@@ -40,34 +40,37 @@ recording = Recording()
 
 
 def update_group(
-    core: Core, group: Group, slots: GroupState, scale: Any, skipped: Any
+    core: Core, group: Group, gathered: GroupState, scale: Any, skipped: Any
 ) -> tuple[list[Job], list[Result]]:
-    """Step a group in place; ``differentiable`` leaves the old moments alone and returns new ones.
+    """Step a group in place; with ``differentiable`` the moments are new ones in the results.
 
     Args:
         core: the group's Adam.
         group: its settings.
-        slots: what takes part.
-        scale: what the gradients were multiplied with, a tensor of one element; None for 1.
-        skipped: a 0-d boolean that only the program knows: where it is True nothing moves; or None.
+        gathered: the parameters that take part, and their state.
+        scale: the factor that the gradients carry, a tensor of one element; None for 1.
+        skipped: a 0-d boolean that only the program knows, True if nothing may move; or None.
+
+    Returns:
+        The jobs of the step, and their results.
     """
     differentiable = group["differentiable"]
     ticker = Ticker(core, recording if differentiable else backend, number_of(group["lr"]))
-    like = slots.params[0] if slots.params else group["params"][0]
-    coefficients = tick_all(ticker, slots, like, skipped)
+    like = gathered.params[0] if gathered.params else group["params"][0]
+    coefficients = tick_all(ticker, gathered, like, skipped)
     if core.clock == "global":
-        coefficients = coefficients * len(slots.params)
+        coefficients = coefficients * len(gathered.params)
 
     table = DtypeTable(core, backend)
     jobs: list[Job] = []
     rows: list[sparse.Rows | None] = []
-    for i, p in enumerate(slots.params):
-        g = torch.zeros_like(p) if slots.grads[i] is None else slots.grads[i]
+    for i, p in enumerate(gathered.params):
+        g = torch.zeros_like(p) if gathered.grads[i] is None else gathered.grads[i]
         g = g if scale is None else sparse.unscaled(g, scale)
-        old = [p, slots.ms[i], slots.vs[i], slots.maxima[i]]
+        old = [p, gathered.ms[i], gathered.vs[i], gathered.maxima[i]]
         row = None
         if g.layout is not torch.strided:
-            if group["sparse"] == "lazy":
+            if group.get("sparse") == "lazy":
                 row, g = sparse.listed(g)
                 old = sparse.gather(row, old)
             else:
@@ -85,9 +88,9 @@ def update_group(
     for i, (job, new) in enumerate(zip(jobs, results, strict=True)):
         row = rows[i]
         if row is not None:
-            sparse.scatter(row, (slots.params[i], slots.ms[i], slots.vs[i], slots.maxima[i]), new)
+            sparse.scatter(row, (gathered.params[i], gathered.ms[i], gathered.vs[i], gathered.maxima[i]), new)
         elif differentiable:
-            slots.params[i].copy_(new.p)
+            gathered.params[i].copy_(new.p)
         else:
             for old_x, new_x in zip((job.p, job.m, job.v, job.v_max), new, strict=True):
                 if new_x is not old_x:
@@ -95,38 +98,38 @@ def update_group(
     return jobs, results
 
 
-def tick_all(ticker: Ticker, slots: GroupState, like: Any, skipped: Any) -> list[Coefficients]:
-    """Tick each clock in place; for each the coefficients of the update that it counts."""
+def tick_all(ticker: Ticker, gathered: GroupState, like: Any, skipped: Any) -> list[Coefficients]:
+    """Tick each clock in place; return for each the coefficients of its update."""
     compiling = torch.compiler.is_compiling()
     known: dict[Any, Tick] = {}
     ticks: list[Tick] = []
-    for clock, product in zip(slots.clocks, slots.products, strict=True):
+    for clock, product in zip(gathered.clocks, gathered.products, strict=True):
         if compiling or not nvrtc.on_host(clock):
-            tick = ticker.tick(clock, product, like, place)
+            tick = ticker.tick(clock, product, like, clock_path)
         else:
             key = (clock.item(), None if product is None else product.item())
             if key not in known:
-                known[key] = ticker.tick(*key, like, place)
+                known[key] = ticker.tick(*key, like, clock_path)
             tick = known[key]
         ticks.append(tick)
-    plain = len(known) == 1 and skipped is None and slots.products[0] is None
-    if plain and next(iter(known.values())).t < MAX_CLOCK and all(map(nvrtc.on_host, slots.clocks)):
-        torch._foreach_add_(slots.clocks, 1)  # the usual case: all at one count, known to the host
+    plain = len(known) == 1 and skipped is None and gathered.products[0] is None
+    if plain and next(iter(known.values())).t < MAX_CLOCK and all(map(nvrtc.on_host, gathered.clocks)):
+        torch._foreach_add_(gathered.clocks, 1)  # the usual case: all at one count, known to the host
     else:
-        for clock, product, tick in zip(slots.clocks, slots.products, ticks, strict=True):
+        for clock, product, tick in zip(gathered.clocks, gathered.products, ticks, strict=True):
             write(clock, tick.t, skipped)
             if product is not None:
                 write(product, tick.mu_product, skipped)
     return [tick.coefficients for tick in ticks]
 
 
-def place() -> str:
-    """Where a clock stands, for messages."""
+def clock_path() -> str:
+    """Return the path of a clock, for messages."""
     return "state[...]['step']"
 
 
 def write(old: torch.Tensor, new: Any, skipped: torch.Tensor | None) -> None:
-    """Put a clock's next value in its place, except where the step is skipped."""
+    """Write a clock's next value, except where the step is skipped."""
     if not isinstance(new, torch.Tensor):
         new = torch.full((), new, dtype=old.dtype, device=old.device)
     if skipped is not None:

@@ -74,7 +74,7 @@ def test_the_bytes_on_file_stay() -> None:
         (of(b'{"a":' * 99999), "header is not JSON"),
         (of(b"{\xff}"), "header is not JSON"),
     ],
-)  # fmt: skip
+)
 def test_a_damaged_file_is_refused(data: bytes, said: str) -> None:
     with pytest.raises(CheckpointError, match=f"^some/file.*{said}"):
         decode(data, "some/file", CheckpointError)

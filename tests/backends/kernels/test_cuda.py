@@ -64,8 +64,10 @@ def ptx(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     assert done.returncode == 0, done.stderr
     done = subprocess.run(
         ["ptxas", "-arch=sm_90", "-v", "-o", "all.cubin", "all.ptx"],
-        cwd=folder, capture_output=True, text=True,
-    )  # fmt: skip
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
     found = {"ptxas": done.stderr}
     for each in (folder / "all.ptx").read_text().split(".visible .entry ")[1:]:

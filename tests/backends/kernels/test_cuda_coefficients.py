@@ -14,9 +14,12 @@ from adamcore.backends.kernels.cuda_table import SMALL
 def test_new_hyperparameters_compile_nothing() -> None:
     for adam in adams(100):
         other = replace(
-            adam, b1=adam.b1 and 0.7, b2=adam.b2 and 0.8, eps=adam.eps and 1e-5,
+            adam,
+            b1=adam.b1 and 0.7,
+            b2=adam.b2 and 0.8,
+            eps=adam.eps and 1e-5,
             weight_decay=adam.weight_decay and 0.2,
-        )  # fmt: skip
+        )
         if (adam.b1 < 0.5) != (other.b1 < 0.5) or (adam.b2 < 0.5) != (other.b2 < 0.5):
             continue
         one, two = cuda_coefficients.ClockKernel(adam), cuda_coefficients.ClockKernel(other)

@@ -22,7 +22,7 @@ def pieces(part: Part, words: array[int], arrays: int) -> list[tuple[int, range]
 
     The search of the text in :mod:`adamcore.backends.kernels.cuda`, once more.
     """
-    n, found = len(part.places), []
+    n, found = len(part.indices), []
     for block in range(part.blocks):
         i, last = 0, n - 1
         while i < last:
@@ -44,10 +44,10 @@ def check(places: list[int], sizes: list[int], arrays: int, most: int) -> None:
     seen: Counter[tuple[int, int]] = Counter()
     for part in parts(places, sizes, arrays, most):
         words = filled(part, addresses, length, rows)
-        n = len(part.places)
+        n = len(part.indices)
         assert len(words) == part.words in (SMALL, most)
         assert n * (arrays + BESIDE) <= part.words
-        for i, place in enumerate(part.places):
+        for i, place in enumerate(part.indices):
             assert [words[k * n + i] for k in range(arrays)] == [1000 * k + place for k in range(arrays)]
             assert words[arrays * n + i] == sizes[place]
             assert words[(arrays + 2) * n + i] == rows[place]
@@ -56,8 +56,8 @@ def check(places: list[int], sizes: list[int], arrays: int, most: int) -> None:
         assert not any(plain[(arrays + 2) * n :])  # the first row, for all
         for i, elements in pieces(part, words, arrays):
             assert 0 < len(elements) <= cuda.PIECE
-            seen.update((part.places[i], k) for k in (elements.start, elements.stop))
-            seen[part.places[i], -1] += len(elements)
+            seen.update((part.indices[i], k) for k in (elements.start, elements.stop))
+            seen[part.indices[i], -1] += len(elements)
     for place in places:
         edges = range(0, sizes[place], cuda.PIECE)
         wanted = Counter([*edges, *(min(at + cuda.PIECE, sizes[place]) for at in edges)])
@@ -81,8 +81,8 @@ def test_any_sizes(sizes: list[int], arrays: int) -> None:
 
 def test_launches_of_one_model() -> None:
     """As many arrays in a launch as fit: a GPT-2 of 148 arrays is one."""
-    assert [len(p.places) for p in parts(range(148), [768] * 148, 4, LARGE)] == [148]
-    assert [len(p.places) for p in parts(range(1000), [1000] * 1000, 4, LARGE)] == [571, 429]
+    assert [len(p.indices) for p in parts(range(148), [768] * 148, 4, LARGE)] == [148]
+    assert [len(p.indices) for p in parts(range(1000), [1000] * 1000, 4, LARGE)] == [571, 429]
     assert len(list(parts(range(1000), [1000] * 1000, 4, SMALL))) == 17
 
 

@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fast import adams, at, definition_alone, gradients, probed, trajectory
+from fast import adams, definition_alone, gradients, probed, trajectory
 
 from adamcore import Adam
 from adamcore.backends.kernels import llvm
-from adamcore.backends.numpy import backend, blocks, fast
-from adamcore.tracing import program
+from adamcore.backends.numpy import backend
 
 
 @pytest.fixture(params=["machine", "blocks"])
@@ -95,63 +94,6 @@ def test_gradient_in_the_parameters_memory(path: str) -> None:
     with definition_alone(backend):
         want = run()
     assert run() == want
-
-
-def test_same_bits_for_every_split(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("llvmlite")
-    from adamcore.backends.kernels import cpu
-
-    def run() -> bytes:
-        rng = np.random.default_rng(1)
-        params = [rng.standard_normal(n, "f") for n in (70_000, 3, 12_345)]
-        state = Adam().init(params)
-        for _ in range(3):
-            params, state = Adam().step(params, [p * 3 for p in params], state)
-        return b"".join(p.tobytes() for p in params)
-
-    want = run()
-    monkeypatch.setattr(cpu, "PARALLEL", 1)
-    monkeypatch.setattr(cpu, "processors", lambda: 3)
-    for piece in (1 << 14, 4099, 77_777):
-        monkeypatch.setattr(cpu, "PIECE", piece)
-        assert run() == want
-
-
-def test_blocks_in_threads_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With several threads of ours in one step, and several steps of the caller's at once."""
-    import warnings
-    from concurrent.futures import ThreadPoolExecutor
-
-    from adamcore.backends.kernels import threads
-
-    monkeypatch.setattr(llvm, "available", lambda: False)
-    adam = Adam(weight_decay=0.1)
-
-    def run(donate: bool) -> bytes:
-        rng = np.random.default_rng(1)
-        params = [rng.standard_normal(n, "f") for n in (70_001, 3, 12_345)]
-        state = adam.init(params)
-        for _ in range(3):
-            params, state = adam.step(params, [p * np.float32(1e20) for p in params], state, donate=donate)
-        return b"".join(p.tobytes() for p in params)
-
-    want = run(False)
-    monkeypatch.setattr(blocks, "PARALLEL", 1)
-    monkeypatch.setattr(blocks, "BLOCK", 1 << 12)
-    monkeypatch.setattr(threads, "processors", lambda: 3)
-    fast.blocks.cache_clear()
-    with warnings.catch_warnings(), ThreadPoolExecutor(4) as pool:
-        warnings.simplefilter("error")  # of an overflow, in whatever thread
-        for donate in (False, True):
-            assert all(got == want for got in pool.map(run, [donate] * 16))
-    fast.blocks.cache_clear()
-
-
-def test_scratch_is_small() -> None:
-    for adam in adams(60):
-        made = program(adam, at(adam))
-        assert blocks.schedule(made, True).scratch <= 4
-    assert blocks.schedule(program(Adam(), at(Adam())), True).scratch == 2
 
 
 def test_extra_memory_in_place(path: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fast import adams, at, definition_alone, gradients, probed, trajectory
+from fast import adams, definition_alone, gradients, probed, trajectory
 
 from adamcore import Adam
 
@@ -147,31 +147,3 @@ def test_blocks_give_the_same_bits_as_machine_code(monkeypatch: pytest.MonkeyPat
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(llvm, "available", lambda: False)
                 assert trajectory(adam, tensor, np.asarray, "float32", donate, steps=2) == want
-
-
-@pytest.mark.parametrize("in_place", [False, True])
-@pytest.mark.parametrize("on_device", [False, True])
-def test_lists(in_place: bool, on_device: bool) -> None:
-    """What other devices get, tried with tensors on the CPU."""
-    from adamcore.backends.torch import foreach
-    from adamcore.definition import update
-    from adamcore.tracing import program
-
-    rng = np.random.default_rng(5)
-    for adam in adams(60, seed=5):
-        c = at(adam)
-        made = program(adam, c)
-        lists = {name: [torch.tensor(rng.random((3, 4))) for _ in range(3)] for name in made.inputs}
-        old = {name: [x.clone() for x in xs] for name, xs in lists.items()}
-        used = zip(made.coefficients, made.used(c), strict=True)
-        scalars = {name: torch.tensor(x, dtype=torch.float64) if on_device else x for name, x in used}
-        new = foreach.run(made, lists, scalars, in_place)
-        for i in range(3):
-            p, g, m, v = (old[name][i] for name in "pgmv")
-            v_max = old["v_max"][i] if "v_max" in old else None
-            [(p, m)], v, v_max = update(torch, adam, c, [(p, g, m)], v, v_max)
-            for name, want in {"p": p, "m": m, "v": v, "v_max": v_max}.items():
-                if want is not None:
-                    torch.testing.assert_close(new[name][i], want, rtol=1e-14, atol=1e-15)
-                    assert (new[name][i] is lists[name][i]) == in_place
-            assert torch.equal(lists["g"][i], old["g"][i])

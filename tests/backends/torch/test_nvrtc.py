@@ -70,8 +70,13 @@ def test_options_of_the_compiler() -> None:
     [(_, source, *_)] = [given for name, given in nvrtc.called if name == "nvrtcCreateProgram"]
     assert source == b"text"
     [(_, count, options)] = [given for name, given in nvrtc.called if name == "nvrtcCompileProgram"]
-    assert {b"--gpu-architecture=sm_90", b"--fmad=false", b"--prec-div=true", b"--prec-sqrt=true",
-            b"--ftz=false"} <= set(options[:count])  # fmt: skip
+    assert {
+        b"--gpu-architecture=sm_90",
+        b"--fmad=false",
+        b"--prec-div=true",
+        b"--prec-sqrt=true",
+        b"--ftz=false",
+    } <= set(options[:count])
     assert nvrtc.names()[-1] == "nvrtcDestroyProgram"
 
 
@@ -132,11 +137,14 @@ def test_the_mode_of_capture_is_restored_when_a_load_fails(on_a_device: None) ->
     assert driver.names().count("cuThreadExchangeStreamCaptureMode") == 2
 
 
-@pytest.mark.parametrize(("version", "capability", "found", "why"), [
-    (None, (9, 0), True, "without CUDA"),
-    ("12.6", (6, 1), True, "older than"),
-    ("12.6", (9, 0), False, r"no libnvrtc\.so\.12"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("version", "capability", "found", "why"),
+    [
+        (None, (9, 0), True, "without CUDA"),
+        ("12.6", (6, 1), True, "older than"),
+        ("12.6", (9, 0), False, r"no libnvrtc\.so\.12"),
+    ],
+)
 def test_where_there_is_no_runtime(
     version: str | None, capability: tuple[int, int], found: bool, why: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

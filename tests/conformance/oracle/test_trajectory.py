@@ -72,6 +72,11 @@ def test_a_global_clock_where_every_gradient_is_absent(all_missing: Any, clocks:
     assert log(claim, probe((ONE,), (None,), (ONE,))).clocks == clocks
 
 
+def test_a_global_clock_is_held_only_if_every_gradient_is_absent() -> None:
+    claim = Adam(clock="global", all_missing="hold")
+    assert log(claim, probe((ONE, ONE), (ONE, None), (None, None))).clocks == [[1, 1], [2, 2], [2, 2]]
+
+
 def test_missing_zero_steps_with_a_zero_gradient() -> None:
     assert log(Adam(missing="zero"), probe((ONE,), (None,))).clocks == [[1], [2]]
 

@@ -42,7 +42,7 @@ def test_page_can_be_heard() -> None:
         "passed, error .25 of the bound",
         "failed, error 25 of the bound",
         "skipped",
-        "failed, by no matter of size",
+        "failed, a failure without size",
     } <= labels
 
 

@@ -12,6 +12,7 @@ import torch
 from replay import Record
 from torch.nn import Parameter
 from torch.optim import lr_scheduler as lrs
+from torch_runs import SEQUENTIAL_LR
 
 import adamcore
 from adamcore.backends.torch import Adam, AdamW
@@ -60,6 +61,7 @@ def test_every_scheduler_is_tried() -> None:
     assert set(lrs.__all__) - others == set(SCHEDULERS)
 
 
+@SEQUENTIAL_LR
 @pytest.mark.parametrize("tensor", [False, True], ids=["number", "tensor"])
 @pytest.mark.parametrize("name", SCHEDULERS)
 def test_schedulers(name: str, tensor: bool) -> None:

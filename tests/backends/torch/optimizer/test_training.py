@@ -16,9 +16,12 @@ import pytest
 import torch
 from replay import Record
 from torch import nn
+from torch_runs import SEQUENTIAL_LR
 
 import adamcore
 from adamcore.backends.torch import AdamW
+
+pytestmark = SEQUENTIAL_LR
 
 Watch = Callable[[Any], None]  #: is shown the optimizer before the first step
 
