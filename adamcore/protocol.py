@@ -135,6 +135,7 @@ class Backend(Protocol):
     def refuse(self, leaf: Array) -> str | None: ...  # why this array can't be optimized
     def namespace(self, like: Array) -> Any: ...  # its array-API functions
     def identity(self, leaf: Array) -> int | None: ...  # what tells two arrays apart; None if unknown
+    def overlap(self, columns: Columns) -> tuple[int, int] | None: ...  # two jobs that share memory, if any
     def device(self, leaf: Array) -> Device: ...  # what two arrays must share, or None
     def host(self, x: Array) -> Any: ...  # a 0-d array as a Python number; None if only the program knows
     def full(self, value: float, dtype: DType, like: Array) -> Array: ...  # 0-d, beside `like`
