@@ -10,12 +10,13 @@ generic form of every method.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Literal, NamedTuple, Protocol
 
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients, Numbers
 from adamcore.state import AdamState
-from adamcore.types import Array, Clock, Device, DType, Scalar, Tree
+from adamcore.types import Array, Clock, Device, DType, Tree
 
 Kind = Literal["real", "complex", "other"]  #: of a dtype: what can be optimized is real or complex
 
@@ -59,6 +60,10 @@ class Columns(NamedTuple):
     m: Sequence[Array]
     v: Sequence[Array]
     v_max: Sequence[Array] = ()  #: empty without AMSGrad
+
+
+columns_of_five: Callable[[tuple[Sequence[Array], ...]], Columns] = partial(tuple.__new__, Columns)
+"""Return Columns of a tuple; in the hot path, as it takes half the time of a call of the class."""
 
 
 class StepRecord(NamedTuple):
@@ -131,40 +136,96 @@ class Backend(Protocol):
     flushes: bool  #: subnormal numbers become 0 in its arithmetic
 
     # arrays
-    def owns(self, leaf: object) -> bool: ...  # is it an array of this library?
-    def refuse(self, leaf: Array) -> str | None: ...  # why this array can't be optimized
-    def namespace(self, like: Array) -> Any: ...  # its array-API functions
-    def identity(self, leaf: Array) -> int | None: ...  # what tells two arrays apart; None if unknown
-    def overlap(self, columns: Columns) -> tuple[int, int] | None: ...  # two jobs that share memory, if any
-    def device(self, leaf: Array) -> Device: ...  # what two arrays must share, or None
-    def host(self, x: Array) -> Any: ...  # a 0-d array as a Python number; None if only the program knows
-    def full(self, value: float, dtype: DType, like: Array) -> Array: ...  # 0-d, beside `like`
-    def zeros(self, like: Array, dtype: DType) -> Array: ...  # of the shape of `like`
-    def cast(self, x: Array, dtype: DType) -> Array: ...  # itself, if it is of that dtype
-    def where(self, condition: Array, new: Array, old: Array) -> Array: ...
+
+    def owns(self, leaf: object) -> bool:
+        """True if it is an array of this library."""
+
+    def refuse(self, leaf: Array) -> str | None:
+        """Return why this array can't be optimized, or None."""
+
+    def namespace(self, like: Array) -> Any:
+        """Return the array-API functions for such an array."""
+
+    def identity(self, leaf: object) -> int | None:
+        """Return what tells a leaf from every other; None if nothing does, as while a program is traced."""
+
+    def overlap(self, columns: Columns) -> tuple[int, int] | None:
+        """Return two jobs of which one writes to memory of the other; None if none does, or it never writes."""
+
+    def device(self, leaf: Array) -> Device:
+        """Return what the arrays of a leaf must share; None where the library does not ask for it."""
+
+    def host(self, x: Array) -> Any:
+        """Return a 0-d array as a Python number; None if only the program knows its value."""
+
+    def full(self, value: float, dtype: DType, like: Array) -> Array:
+        """Return a 0-d array on the device of ``like``."""
+
+    def zeros(self, like: Array, dtype: DType) -> Array:
+        """Return zeros of the shape of ``like``."""
+
+    def cast(self, x: Array, dtype: DType) -> Array:
+        """Return ``x`` in that dtype: itself, if it is of that dtype already."""
+
+    def where(self, condition: Array, new: Array, old: Array) -> Array:
+        """Return ``new`` where the condition is True, else ``old``."""
 
     # dtypes
-    def kind(self, dtype: DType) -> Kind: ...
-    def bits(self, dtype: DType) -> int: ...  # of a real floating dtype
-    def least(self, dtype: DType) -> float: ...  # the smallest positive number its arithmetic holds
-    def dtype_named(self, name: str, like: Array) -> DType: ...  # LookupError where there is none
-    def coefficient_dtype(self, like: Array) -> DType: ...  # float64 where the library has it
-    def part_of(self, dtype: DType, like: Array) -> DType: ...  # the real dtype of a complex one's parts
-    def complex_of(self, dtype: DType, like: Array) -> DType: ...  # and back; LookupError as above
-    def boolean(self, dtype: DType) -> bool: ...
-    def integer(self, dtype: DType) -> bool: ...
+
+    def kind(self, dtype: DType) -> Kind:
+        """Return "real" or "complex" for a dtype that can be optimized, else "other"."""
+
+    def bits(self, dtype: DType) -> int:
+        """Return the number of bits of a real floating dtype."""
+
+    def least(self, dtype: DType) -> float:
+        """Return the smallest positive number that the arithmetic of a real dtype holds."""
+
+    def dtype_named(self, name: str, like: Array) -> DType:
+        """Return the dtype of that name; raise LookupError if there is none."""
+
+    def coefficient_dtype(self, like: Array) -> DType:
+        """Return the dtype of coefficients: float64 where the library has it."""
+
+    def part_of(self, dtype: DType, like: Array) -> DType:
+        """Return the real dtype of a complex dtype's parts."""
+
+    def complex_of(self, dtype: DType, like: Array) -> DType:
+        """Return the complex dtype with parts of a real dtype; raise LookupError if there is none."""
+
+    def boolean(self, dtype: DType) -> bool:
+        """True if it is the dtype of booleans."""
+
+    def integer(self, dtype: DType) -> bool:
+        """True if it is a dtype of integers."""
 
     # trees
-    def flatten(self, tree: Tree) -> tuple[list[Any], Any]: ...  # leaves (None is one) and structure
-    def unflatten(self, structure: Any, leaves: Sequence[Any]) -> Tree: ...
-    def paths(self, tree: Tree) -> list[str]: ...  # of each leaf: "['layer']['w']"; "" for a bare one
+
+    def flatten(self, tree: Tree) -> tuple[list[Any], Any]:
+        """Return the leaves of a tree, of which None is one, and its structure."""
+
+    def unflatten(self, structure: Any, leaves: Sequence[Any]) -> Tree:
+        """Return a tree of that structure."""
+
+    def paths(self, tree: Tree) -> list[str]:
+        """Return the path of each leaf, such as "['layer']['w']"; "" for a bare array."""
 
     # the step
-    def numbers(self, like: Array) -> Numbers: ...  # the arithmetic of coefficients that the host can't know
+
+    def numbers(self, like: Array) -> Numbers:
+        """Return the arithmetic of coefficients that only the program knows."""
+
     def tick_on_device(
-        self, adam: AdamConfig, t: Clock, mu_product: Scalar, lr: Scalar, like: Array
-    ) -> tuple[Clock, Scalar, Coefficients] | None: ...  # the tick that `numbers` would make, in one kernel
-    def apply(self, adam: AdamConfig, jobs: Sequence[Job], donate: bool) -> list[Result]: ...
-    def cached_step(
-        self, adam: AdamConfig, record: StepRecord
-    ) -> tuple[CachedStep, AdamState] | None: ...  # for the next step on what this one returned
+        self, adam: AdamConfig, t: Clock, mu_product: Any, lr: Any, like: Array
+    ) -> tuple[Clock, Any, Coefficients] | None:
+        """Tick a clock that the host can't know in one kernel; None where :meth:`numbers` is to do it.
+
+        Returns:
+            The new clock, the new momentum product, and the coefficients of the update as 0-d arrays.
+        """
+
+    def apply(self, adam: AdamConfig, jobs: Sequence[Job], donate: bool) -> list[Result]:
+        """Carry out one step's jobs; nothing is modified unless ``donate``."""
+
+    def cached_step(self, adam: AdamConfig, record: StepRecord) -> tuple[CachedStep, AdamState] | None:
+        """Return a cached step for the step after ``record``, and the state to hand out; or None."""

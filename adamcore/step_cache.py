@@ -31,6 +31,7 @@ from adamcore.protocol import (
     ColumnStep,
     DeviceClockColumnStep,
     StepRecord,
+    columns_of_five,
 )
 from adamcore.state import AdamState
 from adamcore.tracing import formula
@@ -143,14 +144,14 @@ class InPlaceStep:
         self.now = array("i")  #: the clocks
         self.ids: list[int] = []  #: of p, m, v, v_max and t
         self.references: list[weakref.ref[Any]] = []  #: to the same
-        self.dead: Any = []  #: references to arrays that are gone
+        self.dead: Any = []  #: references to arrays that are gone; true if there are any
 
     def clocks_of(self, t: Tree) -> list[Clock] | None:
         """Return the clocks of a state; None for a tree of other containers."""
         return [t] if self.global_clock else leaves_of(self.shape, t)
 
     def watch(self, params: Tree, state: AdamState) -> bool:
-        """Remember which arrays these are, and hear of it when one is gone; False if they can't be told."""
+        """Remember which arrays these are, and notice when one is gone; False if they are not the jobs'."""
         trees = (params, state.m, state.v) if state.v_max is None else (params, *state[1:4])
         columns = [*(leaves_of(self.shape, tree) for tree in trees), self.clocks_of(state.t)]
         leaves: list[Any] = []
@@ -180,7 +181,7 @@ class InPlaceStep:
         if [g is not None for g in gs] != present:
             return None
         if self.whole:
-            return Columns(ps, gs, ms, vs, maxima), clocks
+            return columns_of_five((ps, gs, ms, vs, maxima)), clocks
         taking_part = Columns(*[list(compress(column, present)) for column in (ps, gs, ms, vs, maxima)])
         return taking_part, clocks
 

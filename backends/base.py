@@ -26,7 +26,7 @@ PARTS = {"complex64": "float32", "complex128": "float64"}
 
 
 class Float(NamedTuple):
-    """What finfo says of a format, for libraries whose own knows less."""
+    """What ``finfo`` returns for a dtype, where a library's own knows less."""
 
     bits: int
     smallest_normal: float
@@ -101,7 +101,7 @@ class BaseBackend:
         return array_api_compat.device(leaf)
 
     def host(self, x: Array) -> Any:
-        """A 0-d array's value; lazy libraries such as Dask compute it, those that can't are traced."""
+        """Return a 0-d array's value, which lazy libraries such as Dask compute; None if it is traced."""
         try:
             return x.item() if hasattr(x, "item") else x.__index__() if self.integer(x.dtype) else float(x)
         except (TypeError, ValueError, AttributeError, NotImplementedError):
@@ -117,11 +117,11 @@ class BaseBackend:
         return self.namespace(new).where(condition, new, old)
 
     def cast(self, x: Array, dtype: Any) -> Array:
-        """``x`` in ``dtype``, itself if it is that already."""
+        """Return ``x`` in ``dtype``: itself, if it is of that dtype already."""
         return x if x.dtype == dtype else self.namespace(x).astype(x, dtype)
 
     def overwrite(self, old: Array, new: Array) -> Array:
-        """``new``, in the storage of ``old`` if this library can (``donate=True``)."""
+        """Return ``new``, in the storage of ``old`` if this library can write there (``donate=True``)."""
         return new
 
     # ------------------------------------------------------------------------------- dtypes
@@ -137,7 +137,7 @@ class BaseBackend:
         return "int" in dtype_name(dtype)
 
     def finfo(self, dtype: Any) -> Any:
-        """An object with ``bits``, ``smallest_normal`` and ``eps``."""
+        """Return an object with ``bits``, ``smallest_normal`` and ``eps``."""
         return FLOATS[dtype_name(dtype)]
 
     def bits(self, dtype: Any) -> int:
@@ -170,12 +170,12 @@ class BaseBackend:
     # ---------------------------------------------------------------------- complex numbers
 
     def split(self, x: Array) -> tuple[Array, Array]:
-        """Real and imaginary part."""
+        """Return the real and the imaginary part."""
         xp = self.namespace(x)
         return xp.real(x), xp.imag(x)
 
     def join(self, re: Array, im: Array, dtype: Any) -> Array:
-        """A complex array of two parts, neither reaching into the other.
+        """Return a complex array of two parts, neither of which changes the other.
 
         ``re + 1j*im`` is no way to do it: a product of complex numbers multiplies an infinite
         ``im`` with the 0 of ``1j`` and leaves NaN in the real part.  A *sum* works part by part, so
@@ -210,7 +210,7 @@ class BaseBackend:
     # ----------------------------------------------------------------------------- the step
 
     def numbers(self, like: Array) -> Numbers:
-        """The arithmetic of coefficients that only the program knows: 0-d arrays."""
+        """Return the arithmetic of coefficients that only the program knows: 0-d arrays."""
         return Traced(self.namespace(like), self.coefficient_dtype(like), self.device(like))
 
     def tick_on_device(
@@ -239,7 +239,7 @@ class BaseBackend:
         return None if self.fast is None else self.fast.cached_step(adam, record, self.apply_one)
 
     def apply_one(self, adam: AdamConfig, job: Job, donate: bool) -> Result:
-        """The definition on one leaf: widened, updated, rounded once, frozen where told to."""
+        """Run the definition on one leaf: widen it, update it, round it once, and keep what is masked."""
         work, c = job.formats.work, job.coefficients
         if hasattr(c.w1, "dtype"):
             c = self.round_coefficients(c, work)
@@ -253,7 +253,7 @@ class BaseBackend:
         return self.store(job, new, donate)
 
     def complex_update(self, adam: AdamConfig, job: Job, c: Coefficients) -> Result:
-        """One leaf of complex numbers (CPX.1, CPX.2)."""
+        """Return the new values of one leaf of complex numbers (CPX.1, CPX.2)."""
         work = job.formats.work
 
         def parts(x: Array) -> tuple[Array, Array]:
@@ -276,11 +276,11 @@ class BaseBackend:
         return Result(self.join(p_re, p_im, job.p.dtype), self.join(m_re, m_im, job.m.dtype), v, v_max)
 
     def round_coefficients(self, c: Coefficients, work: Any) -> Coefficients:
-        """0-d arrays rounded once to the dtype of the arithmetic, before they meet an array."""
+        """Round coefficients that are 0-d arrays once, to the dtype of the arithmetic."""
         return Coefficients(*(x if x is None else self.cast(x, work) for x in c))
 
     def store(self, job: Job, new: Result, donate: bool) -> Result:
-        """The new values in the dtypes, and with ``donate`` in the storage, of the old ones."""
+        """Return the new values in the dtypes, and with ``donate`` in the storage, of the old ones."""
         stored: list[Any] = []
         for old, x in zip((job.p, job.m, job.v, job.v_max), new, strict=True):
             if old is None:
@@ -294,7 +294,7 @@ class BaseBackend:
 
 
 def dtype_name(dtype: Any) -> str:
-    """``"float32"`` for that dtype of any library.
+    """Return the name of a dtype of any library, such as ``"float32"``.
 
     >>> import numpy as np
     >>> dtype_name(np.dtype("float32")), dtype_name(np.float32)

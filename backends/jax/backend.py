@@ -18,12 +18,12 @@ from adamcore.types import Array, Tree
 
 
 def is_none(leaf: object) -> bool:
-    """Whether it is None, which is a leaf here: an absent gradient has its place in the tree."""
+    """True for None, which is a leaf here: an absent gradient has its place in the tree."""
     return leaf is None
 
 
 def x64() -> bool:
-    """Whether JAX has 64-bit dtypes here and now."""
+    """True if JAX has 64-bit dtypes here and now."""
     return bool(jax.config.jax_enable_x64)  # type: ignore[attr-defined]
 
 

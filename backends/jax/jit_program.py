@@ -30,7 +30,7 @@ NO_CLOCKS = np.empty(0, np.int32)
 
 
 class Misfit(Exception):
-    """The gradients are not those for which a program is."""
+    """A gradient is not of the shape and dtype of its parameter."""
 
 
 class JobKind(NamedTuple):

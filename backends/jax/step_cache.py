@@ -12,6 +12,7 @@ writes them into new arrays.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import compress
 from operator import attrgetter, is_
 from typing import Any
@@ -113,23 +114,26 @@ class JitStep:
         if rows is None:
             return None
 
-        def step() -> tuple[Tree, AdamState] | None:
-            tables, now = self.program.tables(rows, self.which), self.clocks + (self.ticks + 1)
-            try:
-                new = self.program.call(donated, gs, self.masks, tables, now)
-            except Misfit:
-                return None
-            if type(new[0]) is not self.kind:  # the call is part of somebody's trace
-                return None
-            self.ticks += 1
-            if self.moving is not None:
-                moved = iter(new)
-                new = [next(moved) if moves else x for x, moves in zip(leaves, self.moving, strict=True)]
-            self.known = list(map(ref, new))
-            params, m, v, v_max, t = tree_unflatten(structure, new)
-            return params, AdamState(t, m, v, v_max)
+        return partial(self.run, leaves, gs, donated, rows)
 
-        return step
+    def run(
+        self, leaves: list[Any], gs: list[Any], donated: list[Any], rows: list[Coefficients]
+    ) -> tuple[Tree, AdamState] | None:
+        """Make the step; None, with nothing changed, if a gradient or somebody's trace is in its way."""
+        tables, now = self.program.tables(rows, self.which), self.clocks + (self.ticks + 1)
+        try:
+            new = self.program.call(donated, gs, self.masks, tables, now)
+        except Misfit:
+            return None
+        if type(new[0]) is not self.kind:  # the call is part of somebody's trace
+            return None
+        self.ticks += 1
+        if self.moving is not None:
+            moved = iter(new)
+            new = [next(moved) if moves else x for x, moves in zip(leaves, self.moving, strict=True)]
+        self.known = list(map(ref, new))
+        params, m, v, v_max, t = tree_unflatten(self.structure, new)
+        return params, AdamState(t, m, v, v_max)
 
     def rows(self, lr: Any, moving: Sequence[Any]) -> list[Coefficients] | None:
         """Return the next coefficients for each of the different clocks; None if the host can't know them."""

@@ -176,7 +176,7 @@ class TorchBackend(BaseBackend):
         return cuda_clock.tick_copy(adam, t, mu_product, lr, like.device)
 
     def store(self, job: Job, new: Result, donate: bool) -> Result:
-        """A new parameter asks for a gradient where the old one did, so that training goes on."""
+        """Store as every backend; a new parameter asks for a gradient if the old one did."""
         result = super().store(job, new, donate)
         if job.p.requires_grad and result.p is not job.p:
             result.p.requires_grad_()

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import torch
 from torch.optim.optimizer import Optimizer
 
-from adamcore.backends.torch.optimizer.param_groups import Group
+from adamcore.backends.torch.optimizer.param_groups import Group, complete
 from adamcore.backends.torch.optimizer.state import restart
 from adamcore.errors import ParameterError, StateError
 
@@ -17,14 +17,61 @@ Params = torch.Tensor | str | Iterable[torch.Tensor | str]  #: a parameter, its 
 
 def frozen_params(group: Mapping[str, Any]) -> list[torch.Tensor]:
     """Return the parameters of a group that are frozen."""
-    return [group["params"][k] for k in group["frozen"]]
+    return list(group.get("frozen", ()))
+
+
+def thawed(group: Group, params: Iterable[torch.Tensor]) -> tuple[torch.Tensor, ...]:
+    """Return the frozen parameters of a group without the given ones."""
+    gone = set(map(id, params))
+    return tuple(p for p in group.get("frozen", ()) if id(p) not in gone)
+
+
+def set_frozen(group: Group, params: tuple[torch.Tensor, ...]) -> None:
+    """Make these the frozen parameters of a group; without any it has no such key, like PyTorch's."""
+    if params:
+        group["frozen"] = params
+    else:
+        group.pop("frozen", None)
+
+
+def names_of(group: Mapping[str, Any], known: Mapping[torch.Tensor, str]) -> list[str | None]:
+    """Return the name of each parameter of a group, None for one without a name.
+
+    Args:
+        group: a group, whose list ``"params"`` may have been edited.
+        known: the names of parameters; of others the group's ``"param_names"`` tell the name.
+    """
+    listed = group.get("param_names", ())
+    fresh = listed if len(listed) == len(group["params"]) else [None] * len(group["params"])
+    return [known.get(p, name) for p, name in zip(group["params"], fresh, strict=True)]
+
+
+def restore_frozen(group: Group) -> None:
+    """Make a group's "frozen" the parameters that stand at the positions given there, as in a state_dict."""
+    members = group["params"]
+    set_frozen(group, tuple(members[x] if isinstance(x, int) else x for x in group.get("frozen", ())))
 
 
 class FreezableOptimizer(Optimizer):
     """An optimizer with the methods ``freeze``, ``thaw`` and ``reset``.
 
-    A group's ``"frozen"`` is a tuple of positions in its ``"params"``.
+    A group's ``"frozen"`` is a tuple of those of its parameters that are frozen, if there are any.  The
+    tensors themselves are kept, so a change of the list ``"params"`` freezes no other parameter.
+    Names belong to tensors likewise, although PyTorch keeps them in a list beside ``"params"``.
     """
+
+    _names: dict[torch.Tensor, str]  #: the parameters that were given with a name
+
+    def __repr__(self) -> str:
+        """Return the settings of the groups, as PyTorch's optimizers do; frozen parameters as positions."""
+        lines = []
+        for i, group in enumerate(self.param_groups):
+            frozen = set(map(id, frozen_params(group)))
+            shown = {k: v for k, v in group.items() if k != "params"}
+            if frozen:
+                shown["frozen"] = tuple(k for k, p in enumerate(group["params"]) if id(p) in frozen)
+            lines += [f"Parameter Group {i}", *(f"    {k}: {shown[k]}" for k in sorted(shown)), ""]
+        return "\n".join([f"{type(self).__name__} (", *lines[:-1], ")"])
 
     def freeze(self, params: Params) -> None:
         """Keep parameters as they are until :meth:`thaw`, whatever their gradients are.
@@ -50,7 +97,8 @@ class FreezableOptimizer(Optimizer):
             (0.9, 1.0)
         """
         for group, positions in self._positions(params):
-            group["frozen"] = tuple(sorted({*group["frozen"], *positions}))
+            chosen = [group["params"][k] for k in positions]
+            set_frozen(group, (*thawed(group, chosen), *chosen))
 
     def thaw(self, params: Params | None = None, how: Literal["keep", "reset"] = "keep") -> None:
         """Let frozen parameters move again (rule F5).
@@ -76,14 +124,16 @@ class FreezableOptimizer(Optimizer):
         """
         if how not in ("keep", "reset"):
             raise StateError(f"how={how!r}: expected 'keep' or 'reset'")
-        chosen = [
-            (group, [k for k in positions if k in group["frozen"]])
-            for group, positions in self._positions(params)
-        ]
+        chosen = []
+        for group, positions in self._positions(params):
+            frozen = set(map(id, frozen_params(group)))
+            chosen.append(
+                (group, [group["params"][k] for k in positions if id(group["params"][k]) in frozen])
+            )
         if how == "reset":
-            self.reset([group["params"][k] for group, positions in chosen for k in positions])
-        for group, positions in chosen:
-            group["frozen"] = tuple(k for k in group["frozen"] if k not in positions)
+            self.reset([p for _, members in chosen for p in members])
+        for group, members in chosen:
+            set_frozen(group, thawed(group, members))
 
     def reset(self, params: Params | None = None, clock: Literal["reset", "keep"] = "reset") -> None:
         """Set the state back to the start: moments, maxima and clocks (rule F4).
@@ -111,7 +161,8 @@ class FreezableOptimizer(Optimizer):
             raise StateError(f"clock={clock!r}: expected 'reset' or 'keep'")
         chosen = self._positions(params)
         for i, (group, positions) in enumerate(chosen):
-            if group["clock"] == "global" and clock == "reset" and 0 < len(positions) < len(group["params"]):
+            shared = complete(group)["clock"] == "global"
+            if shared and clock == "reset" and 0 < len(positions) < len(group["params"]):
                 group_size = len(group["params"])
                 raise StateError(
                     f"reset of {len(positions)} of the {group_size} parameters of param_groups[{i}], "
@@ -120,7 +171,7 @@ class FreezableOptimizer(Optimizer):
         for group, positions in chosen:
             for k in positions:
                 restart(self.state.get(group["params"][k], {}), clock)
-            if group["clock"] == "global" and positions:
+            if complete(group)["clock"] == "global" and positions:
                 restart({n: group[n] for n in ("step", "mu_product") if n in group}, clock)
 
     def _positions(self, params: Params | None) -> list[tuple[Group, list[int]]]:
@@ -131,9 +182,8 @@ class FreezableOptimizer(Optimizer):
         found: list[tuple[Group, list[int]]] = []
         seen: set[int] = set()
         for group in self.param_groups:
-            names = group.get("param_names", [None] * len(group["params"]))
             positions = []
-            for k, (p, name) in enumerate(zip(group["params"], names, strict=True)):
+            for k, (p, name) in enumerate(zip(group["params"], names_of(group, self._names), strict=True)):
                 hits = [j for j, w in enumerate(wanted) if w is p or (isinstance(w, str) and w == name)]
                 seen.update(hits)
                 positions += [k] if hits else []

@@ -9,11 +9,18 @@ import torch
 
 from adamcore.adam import Adam as Core
 from adamcore.backends.torch import fast
-from adamcore.backends.torch.optimizer.freeze import FreezableOptimizer
+from adamcore.backends.torch.optimizer.freeze import FreezableOptimizer, names_of, restore_frozen
 from adamcore.backends.torch.optimizer.hooks import wrapped
-from adamcore.backends.torch.optimizer.param_groups import Group, core_of, of_dialect, of_group
+from adamcore.backends.torch.optimizer.param_groups import (
+    OWN,
+    Group,
+    core_of,
+    of_dialect,
+    of_group,
+    shorten,
+)
 from adamcore.backends.torch.optimizer.state import GroupState, gather_state, store_state
-from adamcore.backends.torch.optimizer.state_dict import pack, unpack
+from adamcore.backends.torch.optimizer.state_dict import pack, says_all, unpack
 from adamcore.backends.torch.optimizer.step_cache import StepCache
 from adamcore.backends.torch.optimizer.update import update_group
 
@@ -96,6 +103,7 @@ class Adam(FreezableOptimizer):
         defaults = of_dialect(dialect or type(self).dialect, given | axes)
         self._cores: dict[int, Core] = {}  # of each group, as of the last step
         self._step_cache = StepCache()
+        self._names = {}
         super().__init__(params, defaults)
 
     @property
@@ -103,12 +111,22 @@ class Adam(FreezableOptimizer):
         """True if GradScaler leaves unscaling to the step."""
         return bool(self.defaults["fused"])
 
+    def __getstate__(self) -> dict[str, Any]:
+        return super().__getstate__() | {"_names": self._names}
+
     def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
+        super().__setstate__({"_names": {}} | state)  # a state_dict brings its own names
         self._cores, self._step_cache = {}, StepCache()
         for group in self.param_groups:
-            for name, value in (self.defaults | {"frozen": ()}).items():
-                group.setdefault(name, value)
+            for name, value in self.defaults.items():
+                if name not in OWN:
+                    group.setdefault(name, value)
+            restore_frozen(group)
+            self._remember_names(group)
+
+    def _remember_names(self, group: Group) -> None:
+        pairs = zip(group["params"], names_of(group, self._names), strict=True)
+        self._names |= {p: name for p, name in pairs if name is not None}
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add a parameter group, as ``torch.optim.Optimizer.add_param_group`` does.
@@ -124,6 +142,10 @@ class Adam(FreezableOptimizer):
             param_group.update(of_group(param_group, self.defaults))
             param_group.pop("dialect", None)
         super().add_param_group(param_group)
+        added = self.param_groups[-1]
+        restore_frozen(added)
+        shorten(added, self.defaults)
+        self._remember_names(added)
 
     # ---------------------------------------------------------------------------- the step
 
@@ -200,7 +222,7 @@ class Adam(FreezableOptimizer):
         """
         for before in self._optimizer_state_dict_pre_hooks.values():
             before(self)
-        packed = pack(self.param_groups, self.state)
+        packed = pack(self.param_groups, self.state, self._names)
         for after in self._optimizer_state_dict_post_hooks.values():
             changed = after(self, packed)
             packed = packed if changed is None else changed
@@ -219,11 +241,12 @@ class Adam(FreezableOptimizer):
             ClockError: a clock is above the largest number to which float32 counts.
             HyperparameterError: a number is outside its range.
         """
+        whole = says_all(state_dict)
         state_dict = state_dict.copy()
         for before in self._optimizer_load_state_dict_pre_hooks.values():
             changed = before(self, state_dict)
             state_dict = state_dict if changed is None else changed
-        state, groups = unpack(self.param_groups, state_dict)
+        state, groups = unpack(self.param_groups, state_dict, whole)
         self.__setstate__({"state": state, "param_groups": groups})
         for after in self._optimizer_load_state_dict_post_hooks.values():
             after(self)

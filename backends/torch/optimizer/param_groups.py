@@ -1,7 +1,9 @@
 """The settings of a parameter group: validated, and turned into the :class:`adamcore.Adam` of the group.
 
-A group is the dictionary of PyTorch (``lr``, ``betas``, ``eps``, ``weight_decay``, the flags).  It also has
-every axis of docs/spec.md, so any setting may differ from group to group.  Two of PyTorch's flags repeat an
+A group is the dictionary of PyTorch (``lr``, ``betas``, ``eps``, ``weight_decay``, the flags).  It may also
+have every axis of docs/spec.md and the other :data:`OWN` settings, so any setting may differ from group to
+group.  A group whose own settings are all PyTorch's leaves them out, so that it has the keys of
+``torch.optim``'s groups and no others; :func:`complete` puts them back.  Two of PyTorch's flags repeat an
 axis: ``decoupled_weight_decay`` follows the axis ``decay``, and ``amsgrad`` is False, True (the axis value
 "uncorrected") or "corrected".
 """
@@ -11,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import lru_cache
-from operator import itemgetter
+from itertools import repeat
 from typing import Any
 
 import torch
@@ -29,6 +31,14 @@ FLAGS = ("foreach", "fused", "capturable", "differentiable")  #: settings of how
 NULLABLE = ("foreach", "fused", "moment_dtype")  #: settings of which None is a value
 AMSGRAD = {"none": False, "uncorrected": True, "corrected": "corrected"}
 SPARSE = ("dense", "lazy")
+OWN = (  #: settings for which PyTorch's groups have no key
+    *("eps_root", "momentum_decay", "moment_dtype", "sparse"),
+    *(axis for axis in AXES if axis not in ("amsgrad", "maximize")),
+)
+STANDARD = {"sparse": "dense"} | {  #: these settings as PyTorch has them; decay is told by another key
+    name: getattr(like("torch.Adam"), name) for name in OWN if name not in ("decay", "sparse")
+}
+MISSING = object()
 
 
 def of_dialect(name: str, given: Mapping[str, Any]) -> Group:
@@ -65,8 +75,28 @@ def of_group(given: Mapping[str, Any], defaults: Group) -> Group:
     if given.get("dialect") is not None:
         core = dialect(given["dialect"]).adam(lr=0.0, weight_decay=0.0)
         base = defaults | {axis: getattr(core, axis) for axis in AXES}
-    settings = {k: v for k, v in given.items() if k in defaults}
-    return resolve(settings, base) | {"frozen": tuple(given.get("frozen", ()))}
+    return resolve({k: v for k, v in given.items() if k in defaults}, base)
+
+
+def complete(group: Mapping[str, Any]) -> Group:
+    """Return a group with the settings that it leaves out.
+
+    >>> complete({"decoupled_weight_decay": True})["decay"]
+    'decoupled'
+    """
+    decay = "decoupled" if group.get("decoupled_weight_decay") else "l2"
+    return STANDARD | {"decay": decay} | dict(group)
+
+
+def shorten(group: Group, defaults: Mapping[str, Any]) -> None:
+    """Take the own settings out of a group if they are PyTorch's, for it and for the whole optimizer."""
+    if all(
+        complete({name: settings[name] for name in ("decoupled_weight_decay", *OWN) if name in settings})
+        == complete({"decoupled_weight_decay": settings["decoupled_weight_decay"]})
+        for settings in (group, defaults)
+    ):
+        for name in OWN:
+            group.pop(name, None)
 
 
 def is_number(value: object) -> bool:
@@ -192,6 +222,7 @@ def core_of(group: Group) -> Core:
     Raises:
         HyperparameterError, AxisError: a setting was changed to one that has no meaning.
     """
+    group = complete(group)
     betas = group["betas"]
     if isinstance(betas[0], torch.Tensor) or isinstance(betas[1], torch.Tensor):
         betas = read_betas(group)
@@ -212,10 +243,10 @@ def settings_of(group: Group) -> list[Any] | None:
     betas = group["betas"]
     if len(betas) != 2 or type(betas[0]) is not float or type(betas[1]) is not float:
         return None
-    return [*betas, *_read(group)]
+    return [*betas, *map(group.get, READ, repeat(MISSING))]
 
 
-_read = itemgetter("decoupled_weight_decay", *NUMBERS, "moment_dtype", *AXES)
+READ = ("decoupled_weight_decay", *NUMBERS, "moment_dtype", *AXES)  #: what core_of reads besides the betas
 
 
 @lru_cache(maxsize=256)

@@ -78,9 +78,9 @@ def gather_state(core: Core, group: Group, state: State, gathered: GroupState, w
 
 def taking_part(core: Core, group: Group, where: str) -> Iterator[torch.Tensor]:
     """Yield the parameters that are neither frozen nor absent."""
-    frozen = group["frozen"]
+    frozen = set(map(id, group.get("frozen", ())))
     for k, p in enumerate(group["params"]):
-        if k in frozen:
+        if id(p) in frozen:
             continue
         if p.grad is None and core.missing == "error":
             raise MissingGradientError(

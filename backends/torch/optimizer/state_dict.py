@@ -9,7 +9,7 @@ those of the optimizer that loads it, and a checkpoint with other axes is refuse
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
@@ -19,12 +19,15 @@ import torch
 from adamcore.adam import Adam as Core
 from adamcore.backends.torch.backend import backend
 from adamcore.backends.torch.optimizer.clocks import new_clock, new_product, read_clock, write_clock
+from adamcore.backends.torch.optimizer.freeze import names_of, restore_frozen
 from adamcore.backends.torch.optimizer.param_groups import (
     AMSGRAD,
     FLAGS,
     NUMBERS,
+    OWN,
     RULES,
     Group,
+    complete,
     core_of,
     resolve,
 )
@@ -33,7 +36,7 @@ from adamcore.dtypes import DtypeTable
 from adamcore.errors import StateError
 
 
-def pack(groups: list[Group], state: Mapping[Any, Any]) -> dict[str, Any]:
+def pack(groups: list[Group], state: Mapping[Any, Any], known: Mapping[torch.Tensor, str]) -> dict[str, Any]:
     """Return the ``state_dict`` of these groups and this state; only clocks are copied."""
     places: dict[torch.Tensor, int] = {}
     packed_groups, start = [], 0
@@ -41,29 +44,44 @@ def pack(groups: list[Group], state: Mapping[Any, Any]) -> dict[str, Any]:
         for k, p in enumerate(group["params"], start):
             places.setdefault(p, k)
         start += len(group["params"])
-        packed = {k: v for k, v in group.items() if k not in ("params", "step", "mu_product")}
-        if group["clock"] == "global" and "step" in group:
+        packed = {k: v for k, v in group.items() if k not in ("params", "frozen", "step", "mu_product")}
+        frozen = set(map(id, group.get("frozen", ())))
+        if frozen:
+            packed["frozen"] = tuple(k for k, p in enumerate(group["params"]) if id(p) in frozen)
+        if "param_names" in group and None not in (names := names_of(group, known)):
+            packed["param_names"] = names
+        shared = is_global(group)
+        if shared and "step" in group:
             packed["step"] = int(group["step"])
             packed |= {"mu_product": group["mu_product"].clone()} if "mu_product" in group else {}
         packed_groups.append(packed | {"params": [places[p] for p in group["params"]]})
     packed_state: dict[Any, Any] = {}
     for group in groups:
+        shared = is_global(group)
         for p in group["params"]:
             if p in state:
-                own = group if group["clock"] == "global" else state[p]
+                own = group if shared else state[p]
                 clocks = {"step": write_clock(own["step"])} if "step" in own else {}
                 clocks |= {"mu_product": own["mu_product"].clone()} if "mu_product" in own else {}
                 packed_state[places[p]] = clocks | {k: v for k, v in state[p].items() if k not in clocks}
     packed_state |= {k: v for k, v in state.items() if not isinstance(k, torch.Tensor)}
-    return {"state": packed_state, "param_groups": packed_groups}
+    packed = OrderedDict(state=packed_state, param_groups=packed_groups)
+    packed._metadata = {"adamcore": 1}  # type: ignore[attr-defined] # as modules do; a file keeps it
+    return packed
 
 
-def unpack(groups: list[Group], state_dict: Mapping[str, Any]) -> tuple[Any, list[Group]]:
+def says_all(state_dict: Any) -> bool:
+    """True if :func:`pack` wrote this: what its groups leave out is as it is in PyTorch."""
+    return "adamcore" in getattr(state_dict, "_metadata", ())
+
+
+def unpack(groups: list[Group], state_dict: Mapping[str, Any], whole: bool) -> tuple[Any, list[Group]]:
     """Return the state and the groups in a ``state_dict``; they share no memory with it.
 
     Args:
         groups: the groups of the optimizer that loads it.
         state_dict: written by :func:`pack` or by ``torch.optim``.
+        whole: what :func:`says_all` says of it; if False, a rule that it leaves out is not compared.
 
     Raises:
         StateError: a group has another size or other axes, or a state does not fit its parameter.
@@ -84,7 +102,7 @@ def unpack(groups: list[Group], state_dict: Mapping[str, Any]) -> tuple[Any, lis
                 "loaded state dict contains a parameter group that doesn't match the size of optimizer's "
                 f"group: group {i} has {len(saved['params'])} parameters, expected {len(group['params'])}"
             )
-        new = load_group(group, saved, f"param_groups[{i}]")
+        new = load_group(group, saved, whole, f"param_groups[{i}]")
         core = core_of(new)
         steps = []
         for place, p in zip(saved["params"], new["params"], strict=True):
@@ -92,11 +110,11 @@ def unpack(groups: list[Group], state_dict: Mapping[str, Any]) -> tuple[Any, lis
             if place in state_dict["state"]:
                 entry = state_dict["state"][place]
                 own = load_state(core, new, p, entry, f"state[{place}]")
-                steps += [own.pop("step")] if new["clock"] == "global" and "step" in own else []
+                steps += [own.pop("step")] if core.clock == "global" and "step" in own else []
                 if own:
                     state[p] = own
-        if new["clock"] == "global":
-            load_global(new, saved, steps, i)
+        if core.clock == "global":
+            load_global(core, new, saved, steps, i)
         loaded.append(new)
     for key, value in state_dict["state"].items():
         if key not in places:
@@ -104,25 +122,34 @@ def unpack(groups: list[Group], state_dict: Mapping[str, Any]) -> tuple[Any, lis
     return state, loaded
 
 
-def load_group(group: Group, saved: Mapping[str, Any], where: str) -> Group:
+def load_group(group: Group, saved: Mapping[str, Any], whole: bool, where: str) -> Group:
     """Return a group with the saved numbers and the axes and flags of ``group``."""
+    current = complete(group)
+    stated_rules = complete(saved) if whole and not any(name in saved for name in OWN) else saved
     for name in (*RULES, "decoupled_weight_decay"):
-        if name not in saved:
+        if name not in stated_rules or (name == "decay" and "decay" not in saved):
             continue
-        stated, ours = saved[name], group[name]
+        stated, ours = stated_rules[name], current[name]
         stated = AMSGRAD.get(stated, stated) if name == "amsgrad" and isinstance(stated, str) else stated
         if stated != ours:
             raise StateError(
                 f"{where} was saved with {name}={stated!r} and is loaded into {name}={ours!r}: the rules "
-                f"stay those of the program; construct the optimizer with {name}={stated!r}, or delete "
-                f"{name!r} from the state dict's groups to go on under other rules"
+                f"stay those of the program; construct the optimizer with {name}={stated!r}, or write "
+                f"{name!r}: {ours!r} into the state dict's group to go on under other rules"
             )
     program = ("params", *RULES, *FLAGS, "decoupled_weight_decay")
     kept = {k: deepcopy(v) for k, v in saved.items() if k not in (*program, "step", "mu_product")}
     new = {k: v for k, v in group.items() if k not in ("step", "mu_product")} | kept
-    resolve({n: kept[n] for n in ("lr", "betas", *NUMBERS) if n in kept}, new)
-    new["frozen"] = tuple(new["frozen"])
+    if whole and "frozen" not in saved:
+        new.pop("frozen", None)
+    resolve({n: kept[n] for n in ("lr", "betas", *NUMBERS) if n in kept}, complete(new))
+    restore_frozen(new)
     return new
+
+
+def is_global(group: Group) -> bool:
+    """True if the parameters of a group share one clock."""
+    return bool(complete(group)["clock"] == "global")
 
 
 def load_state(core: Core, group: Group, p: torch.Tensor, saved: Any, where: str) -> dict[str, Any]:
@@ -159,7 +186,9 @@ def load_state(core: Core, group: Group, p: torch.Tensor, saved: Any, where: str
     return new
 
 
-def load_global(group: Group, saved: Mapping[str, Any], steps: list[torch.Tensor], i: int) -> None:
+def load_global(
+    core: Core, group: Group, saved: Mapping[str, Any], steps: list[torch.Tensor], i: int
+) -> None:
     """Give a group its one clock: the saved one, or the one on which its parameters agree."""
     found = {int(t) for t in steps}
     if "step" in saved:
@@ -171,7 +200,7 @@ def load_global(group: Group, saved: Mapping[str, Any], steps: list[torch.Tensor
         )
     if found:
         group["step"] = new_clock(group["params"][0], group, found.pop())
-        if group["nesterov"] == "dozat":
+        if core.nesterov == "dozat":
             if "mu_product" not in saved:
                 raise StateError(f"param_groups[{i}] has no 'mu_product': expected one beside its clock")
             group["mu_product"] = new_product(group["step"], float(saved["mu_product"]))

@@ -32,7 +32,7 @@ from adamcore.backends.torch.optimizer.state import GroupState, State
 from adamcore.clock import Ticker
 from adamcore.coefficients import MAX_CLOCK
 from adamcore.definition import Coefficients
-from adamcore.protocol import Columns, ColumnStep, Job
+from adamcore.protocol import Columns, ColumnStep, Job, columns_of_five
 from adamcore.tracing import formula
 
 PATTERNS = 4  #: cached steps of one group, for different sets of parameters that have a gradient
@@ -115,7 +115,7 @@ class GroupStep:
     ) -> None:
         self.core, self.column_step, self.settings = core, column_step, settings_of(group)
         self.keeps = jobs[0].coefficients.keep_p is not None  # lr and t can take this term away
-        self.members, self.frozen = list(group["params"]), group["frozen"]
+        self.members, self.frozen = list(group["params"]), group.get("frozen", ())
         moving = set(map(id, gathered.params))
         self.taking_part = [id(p) in moving for p in self.members]
         self.owners = [state[p] for p in gathered.params]
@@ -153,7 +153,7 @@ class GroupStep:
             if core_of(group) is not self.core:
                 return None
             self.settings = settings
-        if group["differentiable"] or group["frozen"] != self.frozen:
+        if group["differentiable"] or not same(group.get("frozen", ()), self.frozen):
             return None
         try:
             if not same(group["params"], self.members) or not same(self.look_up(group), self.tensors):
@@ -163,9 +163,8 @@ class GroupStep:
         if self.clock_addresses() != self.addresses:
             return None
         taking_part = list(compress(grads, self.taking_part))
-        return self.bind_columns(
-            Columns(self.params, taking_part, self.ms, self.vs, self.maxima), group["lr"]
-        )
+        columns = self.params, taking_part, self.ms, self.vs, self.maxima
+        return self.bind_columns(columns_of_five(columns), group["lr"])
 
     def bind_columns(self, columns: Columns, lr: Any) -> Callable[[], None] | None:
         """Return a function that steps the tensors and ticks the clocks, or None."""

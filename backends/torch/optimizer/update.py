@@ -1,4 +1,4 @@
-"""One step of one parameter group: clocks ticked, jobs laid out, handed to the backend at once."""
+"""One step of one parameter group: tick its clocks, and hand its jobs to the backend at once."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def update_group(
         old = [p, gathered.ms[i], gathered.vs[i], gathered.maxima[i]]
         row = None
         if g.layout is not torch.strided:
-            if group["sparse"] == "lazy":
+            if group.get("sparse") == "lazy":
                 row, g = sparse.listed(g)
                 old = sparse.gather(row, old)
             else:

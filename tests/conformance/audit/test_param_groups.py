@@ -59,3 +59,20 @@ def test_a_class_that_is_nowhere_is_held_to_algorithm_1_and_said_to_be(path: Pat
     [entry] = judged(recorder, path).entries
     assert entry.claimed == "paper"
     assert "torch.optim.radam.RAdam is in no row of the table: held to Algorithm 1" in entry.reason
+
+
+def test_the_adam_is_identified_under_a_schedule_of_every_setting(path: Path) -> None:
+    w = parameter(6)
+    optimizer = torch.optim.AdamW([w], **HYPER)
+    recorder = Recorder.torch(optimizer)
+
+    def change(k: int) -> None:
+        optimizer.param_groups[0].update(
+            lr=0.0625 / k, betas=(0.75 + 0.01 * k, 0.875), weight_decay=0.25 + 0.1 * k
+        )
+
+    run(optimizer, 8, change)
+    [entry] = judged(recorder, path).entries
+    assert entry.identified == "torch.AdamW"
+    [entry] = judged(recorder, path, "torch.Adam").entries
+    assert (entry.verdict, entry.findings[0].observed) == ("deviates", "decay=decoupled")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from torch_runs import advance, bits, gradients, parameters, through_a_file, val
 import adamcore
 from adamcore import errors
 from adamcore.backends.torch import Adam
+from adamcore.backends.torch.optimizer.freeze import frozen_params
 
 
 def test_an_absent_gradient_leaves_everything() -> None:
@@ -47,12 +50,12 @@ def test_freeze_and_thaw(how: Any) -> None:
     optimizer.freeze(c)
     advance(optimizer, [b, c], range(3, 6))
     assert values([c])[0].tobytes() == first[0].tobytes()
-    assert optimizer.param_groups[0]["frozen"] == (1,)
+    assert optimizer.state_dict()["param_groups"][0]["frozen"] == (1,)
 
     resumed = Adam([b, c], lr=0.1, weight_decay=0.1)
     resumed.load_state_dict(through_a_file(optimizer.state_dict()))
     resumed.thaw(c, how=how)
-    assert resumed.param_groups[0]["frozen"] == ()
+    assert frozen_params(resumed.param_groups[0]) == []
     if how == "reset":
         record = Record(first)
     else:
@@ -86,9 +89,9 @@ def test_names_stand_for_parameters() -> None:
     b, c = parameters((3,), (2,))
     optimizer = Adam([("b", b), ("c", c)])
     optimizer.freeze(["c"])
-    assert optimizer.param_groups[0]["frozen"] == (1,)
+    assert optimizer.state_dict()["param_groups"][0]["frozen"] == (1,)
     optimizer.thaw()
-    assert optimizer.param_groups[0]["frozen"] == ()
+    assert frozen_params(optimizer.param_groups[0]) == []
     for stranger in ("d", c.detach(), 3):
         with pytest.raises(errors.ParameterError, match=r"params\[0\]"):
             optimizer.freeze([stranger])  # type: ignore[list-item]
@@ -136,3 +139,57 @@ def test_missing_is_zero_or_an_error() -> None:
     c.grad = torch.zeros(2)
     optimizer.step()
     assert optimizer.state[b]["step"] == 1
+
+
+EDITS: dict[str, Any] = {
+    "the first taken away": lambda group, a, b, c: group.__setitem__("params", [b, c]),
+    "in another order": lambda group, a, b, c: group["params"].reverse(),
+    "one put before": lambda group, a, b, c: group["params"].insert(0, torch.nn.Parameter(torch.ones(1))),
+    "the first deleted in the list": lambda group, a, b, c: group["params"].pop(0),
+}
+
+
+@pytest.mark.parametrize("how", ["as it is", "through a file", "pickled", "copied"])
+@pytest.mark.parametrize("edit", EDITS)
+def test_a_frozen_parameter_stays_frozen_when_its_group_is_edited(edit: str, how: str) -> None:
+    """The tensor is frozen, not its place in the list; step cache or not."""
+    a, b, c = parameters((1,), (2,), (3,))
+    optimizer = Adam([("a", a), ("b", b), ("c", c)], lr=0.1)
+    advance(optimizer, [a, b, c], range(2))
+    optimizer.freeze("b")
+    advance(optimizer, [a, b, c], range(2, 4))
+    if how == "pickled":
+        optimizer, a, b, c = pickle.loads(pickle.dumps((optimizer, a, b, c)))
+    elif how == "copied":
+        optimizer, a, b, c = copy.deepcopy((optimizer, a, b, c))
+    EDITS[edit](optimizer.param_groups[0], a, b, c)
+    if how == "through a file":
+        again = Adam(optimizer.param_groups[0]["params"])
+        again.load_state_dict(through_a_file(optimizer.state_dict()))
+        optimizer = again
+    before = values([b, c])
+    advance(optimizer, [a, b, c], range(4, 8))
+    assert values([b])[0].tobytes() == before[0].tobytes()
+    assert values([c])[0].tobytes() != before[1].tobytes()
+    optimizer.thaw(b)
+    advance(optimizer, [a, b, c], range(8, 9))
+    assert values([b])[0].tobytes() != before[0].tobytes()
+
+
+def test_a_state_dict_thaws_what_was_not_frozen_then() -> None:
+    """And PyTorch's, which knows nothing of freezing, changes nothing."""
+    [p] = parameters((3,))
+    optimizer, theirs = Adam([p]), torch.optim.Adam([p])
+    saved = optimizer.state_dict()
+    optimizer.freeze(p)
+    optimizer.load_state_dict(theirs.state_dict())
+    assert [x is p for x in frozen_params(optimizer.param_groups[0])] == [True]
+    optimizer.load_state_dict(saved)
+    assert frozen_params(optimizer.param_groups[0]) == []
+
+
+def test_frozen_parameters_are_not_printed() -> None:
+    optimizer = Adam(parameters((300, 300)))
+    optimizer.freeze(optimizer.param_groups[0]["params"])
+    assert "frozen: (0,)" in repr(optimizer)
+    assert "tensor(" not in repr(optimizer)

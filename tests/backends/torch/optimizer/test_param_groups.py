@@ -12,6 +12,7 @@ from torch_runs import advance, bits, gradients, parameters, values
 import adamcore
 from adamcore import errors
 from adamcore.backends.torch import Adam
+from adamcore.backends.torch.optimizer.param_groups import complete
 
 
 def test_groups_have_their_own_rules() -> None:
@@ -68,10 +69,14 @@ def test_a_setting_changed_in_the_middle_is_checked_before_anything_moves() -> N
     p.grad, q.grad = torch.ones(2), torch.ones(3)
     for name, value in (("betas", (0.9, 1.5)), ("decay", "decoupled"), ("missing", "never")):
         before = values([p, q])
-        old, optimizer.param_groups[1][name] = optimizer.param_groups[1][name], value
+        group = optimizer.param_groups[1]
+        old = complete(group)[name]
+        group[name] = value
+        if name == "decay":
+            group["decoupled_weight_decay"] = False
         with pytest.raises(errors.AdamcoreError):
             optimizer.step()
-        optimizer.param_groups[1][name] = old
+        group[name] = old
         assert [x.tobytes() for x in values([p, q])] == [x.tobytes() for x in before]
 
 

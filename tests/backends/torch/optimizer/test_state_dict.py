@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import pickle
+import warnings
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from torch_runs import advance, bits, parameters, through_a_file, values
 import adamcore
 from adamcore import errors
 from adamcore.backends.torch import Adam, AdamW
+from adamcore.backends.torch.optimizer.param_groups import core_of
 
 THEIRS: dict[Any, Any] = {Adam: torch.optim.Adam, AdamW: torch.optim.AdamW}
 
@@ -101,12 +104,12 @@ def test_a_checkpoint_does_not_change_the_rules() -> None:
     saved = theirs.state_dict()
     del saved["param_groups"][0]["decoupled_weight_decay"]
     ours.load_state_dict(saved)
-    assert ours.param_groups[0]["decay"] == "l2"
+    assert core_of(ours.param_groups[0]).decay == "l2"
 
     turned.load_state_dict(Adam(params).state_dict())
     again = torch.optim.AdamW(params)
-    again.load_state_dict(turned.state_dict())  # carries our axes along, and its own flag beside them
-    assert again.param_groups[0]["decay"] == "l2"
+    again.load_state_dict(turned.state_dict())  # carries nothing of ours
+    assert "decay" not in again.param_groups[0]
     with pytest.raises(errors.StateError, match="decoupled_weight_decay=True"):
         ours.load_state_dict(again.state_dict())
 
@@ -209,3 +212,60 @@ def test_per_parameter_clocks_are_not_made_one() -> None:
     advance(theirs, params, range(2))
     with pytest.raises(errors.StateError, match="clocks 2 to 5"):
         ours.load_state_dict(theirs.state_dict())
+
+
+@pytest.mark.parametrize("cls", [Adam, AdamW])
+def test_groups_have_the_keys_of_pytorchs(cls: Any) -> None:
+    """Of the settings that PyTorch does not have, only a group that uses one has any."""
+    [p] = parameters((3,))
+    ours, theirs = cls([p]), THEIRS[cls]([p])
+    assert ours.param_groups[0].keys() == theirs.param_groups[0].keys()
+    assert ours.state_dict()["param_groups"] == theirs.state_dict()["param_groups"]
+    assert cls([p], clock="global").param_groups[0]["clock"] == "global"
+    group = cls([{"params": [p], "dialect": f"torch.{cls.__name__}"}], clock="global").param_groups[0]
+    assert group["clock"] == "per-parameter"  # as its optimizer has another
+
+
+@pytest.mark.parametrize("how", [lambda x: x, copy.deepcopy, through_a_file])
+def test_a_rule_that_our_checkpoint_leaves_out_is_pytorchs(how: Any) -> None:
+    params = parameters((3,))
+    saved = how(Adam(params).state_dict())
+    other = Adam(params, epsilon="inside-corrected")
+    with pytest.raises(errors.StateError, match="saved with epsilon='outside-corrected'"):
+        other.load_state_dict(saved)
+    saved["param_groups"][0]["epsilon"] = "inside-corrected"  # on purpose
+    other.load_state_dict(saved)
+
+
+@pytest.mark.parametrize("flat", [False, True], ids=["nested", "flat"])
+def test_pytorchs_distributed_checkpoint(flat: bool, tmp_path: Path) -> None:
+    """Theirs is read into ours and ours into theirs, by qualified names."""
+    dcp = pytest.importorskip("torch.distributed.checkpoint")
+    from torch.distributed.checkpoint.state_dict import (
+        StateDictOptions,
+        get_optimizer_state_dict,
+        set_optimizer_state_dict,
+    )
+
+    options = StateDictOptions(flatten_optimizer_state_dict=flat)
+    runs: list[Any] = [torch.optim.AdamW, AdamW, torch.optim.AdamW]
+    previous = None
+    for k, kind in enumerate(runs):
+        torch.manual_seed(0)
+        model = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.Linear(2, 1))
+        optimizer = kind(model.parameters(), lr=0.05 if k == 0 else 0.5)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # there is one process
+            if previous is not None:
+                found = get_optimizer_state_dict(model, optimizer, options=options)
+                dcp.load(found, checkpoint_id=tmp_path / str(k - 1))
+                set_optimizer_state_dict(model, optimizer, found, options=options)
+                own = optimizer.state_dict()
+                assert bits(own["state"]) == bits(previous["state"])
+                assert optimizer.param_groups[0]["lr"] == 0.05
+            else:
+                advance(optimizer, list(model.parameters()), range(4))
+            previous = copy.deepcopy(optimizer.state_dict())
+            dcp.save(
+                get_optimizer_state_dict(model, optimizer, options=options), checkpoint_id=tmp_path / str(k)
+            )
