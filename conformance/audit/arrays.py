@@ -33,8 +33,8 @@ def pack(name: str, array: Any) -> Tensor:
         torch = sys.modules["torch"]
         tensor = array.detach()
         tensor = tensor.to_local() if hasattr(tensor, "to_local") else tensor
-        tensor = tensor.to_dense() if tensor.layout is not torch.strided else tensor
-        dtype = str(tensor.dtype).removeprefix("torch.")
+        tensor = tensor if tensor.layout is torch.strided else tensor.to_dense()
+        dtype = str(tensor.dtype)[len("torch.") :]
         if dtype in DTYPES or dtype in COMPLEX:
             tensor = tensor.cpu().resolve_conj().resolve_neg().contiguous()
             return Tensor(dtype, tuple(tensor.shape), tensor.reshape(-1).view(torch.uint8).numpy().tobytes())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
+from ctypes import string_at
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
@@ -25,7 +26,7 @@ STATE = {
     "v_max": "max_exp_avg_sq",
     "mu_product": "mu_product",
 }
-SAMPLE = 16  #: elements of a moment by which a change from outside is seen
+SAMPLE = 16  #: bytes of a moment by which a change from outside is seen that is not counted
 
 
 @dataclass
@@ -68,7 +69,8 @@ class Observer:
 
     def __init__(self, optimizer: Any, log: Log, names: Any = None) -> None:
         torch = sys.modules["torch"]
-        self.optimizer, self.log = unwrapped(optimizer), log
+        optimizer = unwrapped(optimizer)
+        self._optimizer, self.log = ref(optimizer), log  # whose hooks hold this
         self.module = names if hasattr(names, "named_parameters") else None
         self.claimed = claimed_by(self.optimizer)
         self.known: dict[int, Known] = {}
@@ -77,7 +79,7 @@ class Observer:
         self.given = given_names(names)
         self.pending: Look | None = None
         self.gap = False  # whether the step before was not recorded
-        for group in self.optimizer.param_groups:
+        for group in optimizer.param_groups:
             for p in group["params"]:
                 self.read_state(group, p)
         self.follow()
@@ -94,6 +96,10 @@ class Observer:
             self.optimizer.register_step_pre_hook(before),
             self.optimizer.register_step_post_hook(after),
         ]
+
+    @property
+    def optimizer(self) -> Any:
+        return self._optimizer()
 
     def detach(self) -> None:
         for handle in self.handles:
@@ -391,19 +397,19 @@ def listed(grad: Any) -> Tensor:
 def mark_of(optimizer: Any, p: Any) -> tuple[Any, ...]:
     """Return by what a later change of a parameter's state is seen; empty where there is no state.
 
-    Which tensors there are, PyTorch's count of changes made to each, and a few of their values, for
-    changes that are not counted.
+    Which tensors there are, PyTorch's count of changes made to each, and, in the CPU's memory, a few of
+    their bytes, for changes that are not counted.
     """
     own = optimizer.state.get(p)
-    return tuple((name, *mark(value)) for name, value in own.items()) if own else ()
+    return tuple([(name, mark(value)) for name, value in own.items()]) if own else ()
 
 
 def mark(value: Any) -> tuple[Any, ...]:
-    torch = sys.modules["torch"]
-    if not isinstance(value, torch.Tensor):
+    if not isinstance(value, sys.modules["torch"].Tensor):
         return (repr(value),)
-    tensor = value.detach()
-    tensor = tensor.to_local() if hasattr(tensor, "to_local") else tensor
-    flat = tensor.reshape(-1) if tensor.is_contiguous() else tensor.flatten()
-    few = flat[:: max(1, flat.numel() // SAMPLE)].cpu().contiguous().view(torch.uint8).numpy().tobytes()
-    return id(value), value.data_ptr(), value._version, few
+    tensor = value.to_local() if hasattr(value, "to_local") else value
+    start, few = tensor.data_ptr(), b""
+    if tensor.is_cpu and tensor.is_contiguous():
+        size = tensor.nbytes
+        few = string_at(start + size // 2, SAMPLE) if size >= 2 * SAMPLE else string_at(start, size)
+    return id(value), start, value._version, few

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from adamcore import Adam
 from adamcore.conformance.errors import SettingError
 from adamcore.conformance.settings import parse_settings
 
@@ -70,6 +71,20 @@ def effective_hyper(
     return {name: fixed.get(name, value) for name, value in hyper.items() if name not in lacks} | {
         name: value for name, value in fixed.items() if name not in hyper
     }
+
+
+def judged_hyper(
+    hyper: Mapping[str, float], lacks: tuple[str, ...], fixed: Mapping[str, float]
+) -> dict[str, float]:
+    """Return a probe's hyperparameters as the judge sees them.
+
+    A candidate that does not take one of lr, b1, b2 and eps is held to the default of
+    :class:`adamcore.Adam`.  The others that it does not take are left out, so that they do nothing.
+
+    >>> judged_hyper({"lr": 0.5, "eps": 0.1, "weight_decay": 0.2}, ("eps", "weight_decay"), {})
+    {'lr': 0.5, 'b1': 0.9, 'b2': 0.999, 'eps': 1e-08}
+    """
+    return {name: getattr(Adam(), name) for name in REQUIRED} | effective_hyper(hyper, lacks, fixed)
 
 
 def map_arguments(

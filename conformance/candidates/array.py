@@ -23,6 +23,7 @@ from adamcore.conformance.candidates.base import (
     unsupported_reason,
 )
 from adamcore.conformance.candidates.buffers import GradientBuffers, overwrite
+from adamcore.conformance.errors import CandidateError
 from adamcore.conformance.settings import parse_settings
 from adamcore.conformance.types import Probe, Run, Start, Step
 
@@ -49,7 +50,7 @@ class ArrayCandidate:
         _, values = parse_settings(settings)
         self.fixed = {k: float(v) for k, v in values.items() if k in ALL and is_number(v)}
         self.keywords = {k: v for k, v in values.items() if k not in self.fixed}
-        taken = tuple(getattr(cls, "hyper", STANDARD))
+        taken = taken_hyper(cls)
         self.lacks = tuple(name for name in ALL if name not in taken and name not in self.fixed)
         self.defaults = {"weight_decay": 0.0} | {n: getattr(Adam(), n) for n in taken if n in RARE}
 
@@ -68,6 +69,20 @@ class ArrayCandidate:
         if reason := unsupported_reason(probe, lr=hasattr(self.cls, "set_lr")):
             return Run(unsupported=reason)
         return run_probe(lambda variant: ArrayStepper(self, variant, dtype), probe)
+
+
+def taken_hyper(cls: type) -> tuple[str, ...]:
+    """Return the names of the hyperparameters that a class takes.
+
+    Raises:
+        CandidateError: its attribute ``hyper`` is no tuple or list, or has another name in it.
+    """
+    taken = getattr(cls, "hyper", STANDARD)
+    if not isinstance(taken, (tuple, list)):
+        raise CandidateError(f"its attribute hyper is {type(taken).__name__}, expected a tuple of names")
+    if unknown := [name for name in taken if name not in ALL]:
+        raise CandidateError(f"its attribute hyper has {unknown[0]!r}; expected names of {', '.join(ALL)}")
+    return tuple(taken)
 
 
 class ArrayStepper(Stepper):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import difflib
 import shlex
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from adamcore.conformance.candidates import is_own_backend
-from adamcore.conformance.checking.subjects import OwnBackend, Subject, ThirdParty
+from adamcore.conformance.checking.subjects import OwnBackend, Subject, ThirdParty, own_fault
 from adamcore.conformance.errors import SettingError, UsageError
 from adamcore.conformance.report.report import Entry, Report, environment
 from adamcore.conformance.settings import (
@@ -85,7 +86,10 @@ def check(
     entries: list[tuple[Subject, Entry]] = [(s, entry) for s in subjects for entry in s.entries()]
     for owner, entry in entries:
         if isinstance(owner, ThirdParty) and entry.verdict == "deviates":
-            add_minimal_example(owner, entry, timeout)
+            try:
+                add_minimal_example(owner, entry, timeout)
+            except Exception as error:  # the finding keeps the command that shows it again
+                warnings.warn(own_fault(error), stacklevel=2)
     devices = {s.target: s.info.device for s in subjects if s.info is not None}
     return Report([entry for _, entry in entries], environment(devices), quick=quick)
 

@@ -6,8 +6,11 @@ import dataclasses
 import shlex
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from adamcore import Adam
-from adamcore.conformance.candidates import CandidateInfo, effective_hyper
+from adamcore.conformance.candidates import CandidateInfo, judged_hyper
+from adamcore.conformance.candidates.base import describe
 from adamcore.conformance.checking.explain import explain
 from adamcore.conformance.claims import Claim, all_claims, axes_of, claim_for, claim_of_dialect
 from adamcore.conformance.oracle.sharing import equivalent_claim
@@ -61,6 +64,13 @@ class Subject:
         self.info = info
 
     def on_run(self, job: WorkerJob, task: int, run: Run) -> None:
+        """Judge a run.  If the judge fails, the candidate is broken; the others are judged all the same."""
+        try:
+            self.judge(job, task, run)
+        except Exception as error:
+            self.on_end("broken", f"at probe {job.probe_of(task).name} in {job.dtype} {own_fault(error)}")
+
+    def judge(self, job: WorkerJob, task: int, run: Run) -> None:
         raise NotImplementedError
 
     def on_end(self, problem: Verdict | None, reason: str) -> None:
@@ -73,11 +83,17 @@ class Subject:
     def entry(self, claim: Claim, results: list[Result], runs: dict[tuple[str, str], Run]) -> Entry:
         """Return the entry of one claim, with its findings and its verdict."""
         entry = Entry(self.target, claim.name, {a: [v] for a, v in axes_of(claim.adam).items()})
-        entry.asked, entry.results = self.asked, self.with_twins(results, runs)
+        entry.asked, entry.results = self.asked, results
         entry.advisory = frozenset(p.name for p in self.probes if p.level == "should")
+        try:
+            entry.results = self.with_twins(results, runs)
+        except Exception as error:
+            self.on_end("broken", own_fault(error))
+        if raised := error_of_all(runs, self.probes):
+            self.on_end("broken", f"it raised in every probe: {raised}")
         if self.info is not None:
             entry.kind, entry.device = self.info.kind, self.info.device
-            if results:
+            if results and not raised:
                 self.diagnose(entry, claim, runs)
         entry.verdict, entry.reason = self.verdict(entry)
         return entry
@@ -97,9 +113,15 @@ class Subject:
         ]
 
     def diagnose(self, entry: Entry, claim: Claim, runs: dict[tuple[str, str], Run]) -> None:
+        from adamcore.conformance.verdict.diagnose import by_rule
+
         assert self.info is not None
         probes = {p.name: self.effective_probe(p) for p in self.probes}
-        explain(entry, claim.adam, probes, runs, flushes=self.info.flushes)
+        try:
+            explain(entry, claim.adam, probes, runs, flushes=self.info.flushes)
+        except Exception as error:
+            self.on_end("broken", own_fault(error))
+            entry.findings = by_rule([r for r in entry.results if r.status == "failed"], probes)
         for i, found in enumerate(entry.findings):
             if found.repro is None and found.evidence is not None:
                 repro = self.repro_command(found.evidence.probe, entry.claimed)
@@ -158,7 +180,7 @@ class OwnBackend(Subject):
             for dtype in self.dtypes
         ]
 
-    def on_run(self, job: WorkerJob, task: int, run: Run) -> None:
+    def judge(self, job: WorkerJob, task: int, run: Run) -> None:
         assert self.info is not None
         number, index = job.tasks[task]
         adam, probe = self.distinct_claims[number], self.probes[index]
@@ -214,12 +236,12 @@ class ThirdParty(Subject):
     def effective_probe(self, probe: Probe) -> Probe:
         assert self.info is not None
         if probe.name not in self.effective:
-            hyper = effective_hyper(probe.hyper, self.info.lacks, self.info.fixed)
+            hyper = judged_hyper(probe.hyper, self.info.lacks, self.info.fixed)
             same = hyper == dict(probe.hyper)
             self.effective[probe.name] = probe if same else dataclasses.replace(probe, hyper=hyper)
         return self.effective[probe.name]
 
-    def on_run(self, job: WorkerJob, task: int, run: Run) -> None:
+    def judge(self, job: WorkerJob, task: int, run: Run) -> None:
         if self.claim is None or self.info is None:
             return
         probe = self.effective_probe(job.probe_of(task))
@@ -233,6 +255,36 @@ class ThirdParty(Subject):
         order = {probe.name: number for number, probe in enumerate(self.probes)}
         self.results.sort(key=lambda r: (self.dtypes.index(r.dtype), order[r.probe]))
         return [self.entry(claim, self.results, self.runs)]
+
+
+def own_fault(error: Exception) -> str:
+    """Return that the check failed, and with which error."""
+    return f"the check itself failed: {describe(error)}; a fault of adamcore, not of the candidate"
+
+
+def error_of_all(runs: Mapping[tuple[str, str], Run], probes: Sequence[Probe]) -> str | None:
+    """Return the first error of a candidate that raised one in every probe, or None.
+
+    Some candidates may raise for an absent gradient or for one that is not finite, so one of the probes
+    must be without.
+    """
+    tried = {key: run for key, run in runs.items() if run.unsupported is None}
+    ordinary = {p.name for p in probes if is_ordinary(p)}
+    if not all(run.error for run in tried.values()) or not any(name in ordinary for name, _ in tried):
+        return None
+    return next(run.error for run in tried.values())
+
+
+def is_ordinary(probe: Probe) -> bool:
+    """True if all gradients are there, real and finite, and no step changes the learning rate."""
+    if probe.start or probe.manner != "plain" or any(np.iscomplexobj(p) for p in probe.params):
+        return False
+    return all(
+        step.lr is None
+        and not step.changes
+        and all(g is not None and np.isfinite(g).all() for g in step.grads)
+        for step in probe.steps
+    )
 
 
 def judge_run(claim: Adam, probe: Probe, dtype: str, run: Run, *, flushes: bool) -> Result:

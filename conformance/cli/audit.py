@@ -28,10 +28,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit status."""
+    from adamcore.backends.io.atomic import check_writable
     from adamcore.conformance.audit import RecordingError
     from adamcore.conformance.audit.judge import audit
     from adamcore.conformance.cli.parser import console, usage_error
-    from adamcore.conformance.report.report import check_writable
     from adamcore.conformance.report.terminal import print_report
     from adamcore.errors import AxisError, DialectError, HyperparameterError
 

@@ -11,7 +11,6 @@ import argparse
 import json
 import sys
 import time
-from pathlib import Path
 
 EXAMPLES = """\
 examples:
@@ -48,11 +47,18 @@ def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit status."""
     from rich.table import Table
 
+    from adamcore.backends.io.atomic import check_writable, write_whole
     from adamcore.conformance.bench import measure, plot, results, text
     from adamcore.conformance.bench.workloads import SMALL, USUAL
     from adamcore.conformance.cli.parser import console, usage_error
 
     out = console()
+    for path in (options.json, options.plot):
+        try:
+            if path:
+                check_writable(path)
+        except OSError as error:
+            return usage_error(f"cannot write {path}: {error.strerror or error}")
     names = options.work or (SMALL if options.small else USUAL)
     before = results.environment()
     start = time.perf_counter()
@@ -74,11 +80,13 @@ def run(options: argparse.Namespace) -> int:
     out.print(text.ABOUT, style="dim")
     for line in text.unsupported_lines(document):
         out.print(f"not served, {line}")
-    try:
-        if options.json:
-            Path(options.json).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-        if options.plot:
-            Path(options.plot).write_text(plot.svg(document), encoding="utf-8")
-    except OSError as error:
-        return usage_error(f"cannot write {error.filename}: {error.strerror}")
+    for path, content in (
+        (options.json, json.dumps(document, indent=1) + "\n"),
+        (options.plot, plot.svg(document)),
+    ):
+        try:
+            if path:
+                write_whole(path, [content.encode()])
+        except OSError as error:
+            return usage_error(f"cannot write {path}: {error.strerror or error}")
     return 0

@@ -28,10 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit status."""
-    from pathlib import Path
-
     from rich.table import Table
 
+    from adamcore.backends.io.atomic import write_whole
     from adamcore.conformance.cli.parser import console, usage_error
     from adamcore.conformance.compare.compare import arguments_of, compare
     from adamcore.conformance.compare.plot import svg
@@ -90,11 +89,10 @@ def run(options: argparse.Namespace) -> int:
             f"{options.first} as {options.second}": found.first_as_second.gaps,
         }
         try:
-            Path(options.svg).write_text(
-                svg(f"{options.first} and {options.second}: gap in lr", series), encoding="utf-8"
-            )
+            title = f"{options.first} and {options.second}: gap in lr"
+            write_whole(options.svg, [svg(title, series).encode()])
         except OSError as error:
-            return usage_error(f"--svg {options.svg}: {error.strerror}")
+            return usage_error(f"--svg {options.svg}: {error.strerror or error}")
     return 0
 
 

@@ -11,6 +11,7 @@ import argparse
 import importlib
 import importlib.util
 import sys
+import traceback
 from collections.abc import Sequence
 from importlib import metadata
 from typing import TYPE_CHECKING
@@ -45,7 +46,7 @@ examples:
   adamcore probes DEC.1                             print the probes of a rule
 
 exit status: 0 all conform, 1 one deviates, 2 wrong usage or a target that is not available,
-3 a candidate broke
+3 a candidate broke, or adamcore itself failed
 """
 
 
@@ -96,6 +97,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     try:
         status: int = options.run(options)
+    except Exception:
+        traceback.print_exc()
+        print("adamcore: a fault of adamcore, not of what it was given", file=sys.stderr)
+        return 3
     except KeyboardInterrupt:
         print("adamcore: interrupted", file=sys.stderr)
         return 130

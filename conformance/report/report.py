@@ -6,7 +6,6 @@ import dataclasses
 import json
 import math
 import platform
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -128,15 +127,6 @@ class Report:
 def render_json(report: Report) -> str:
     """Return the text of the JSON report."""
     return json.dumps(report.as_dict(), indent=1, allow_nan=False) + "\n"
-
-
-def check_writable(path: str | Path) -> None:
-    """Raise OSError if a report could not be written to ``path``."""
-    path = Path(path)
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder")
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}."):
-        pass
 
 
 def entry_json(entry: Entry) -> dict[str, Any]:

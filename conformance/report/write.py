@@ -6,9 +6,9 @@ import importlib.util
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from adamcore.backends.io.atomic import write_whole
+from adamcore.backends.io.atomic import check_writable, is_regular, write_whole
 from adamcore.conformance.errors import UsageError
-from adamcore.conformance.report.report import Report, check_writable
+from adamcore.conformance.report.report import Report
 
 
 def renderer_for(form: str) -> Callable[[Report], str]:
@@ -41,10 +41,10 @@ def check_paths(paths: Mapping[str, str]) -> None:
     """
     seen: dict[Path, str] = {}
     for form, path in paths.items():
-        if (other := seen.setdefault(Path(path).resolve(), form)) != form:
-            raise UsageError(f"--{other} and --{form} both write {path}")
         try:
             check_writable(path)
+            if (other := seen.setdefault(Path(path).resolve(), form)) != form and is_regular(path):
+                raise UsageError(f"--{other} and --{form} both write {path}")
         except OSError as error:
             raise UsageError(f"cannot write {path}: {error.strerror or error}") from error
     if "html" in paths and importlib.util.find_spec("jinja2") is None:
@@ -54,7 +54,7 @@ def check_paths(paths: Mapping[str, str]) -> None:
 def write_all(report: Report, paths: Mapping[str, str]) -> list[str]:
     """Write the report in each format; return a line for each file that could not be written.
 
-    A file is written whole or not at all.
+    A file is written whole or not at all.  The reports follow one another in what is no regular file.
     """
     problems = []
     for form, path in paths.items():

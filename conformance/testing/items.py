@@ -28,7 +28,7 @@ class TargetChecks:
 
     def __init__(self, targets: Sequence[str], expected: Expectations, **options: Any) -> None:
         self.targets, self.expected, self.options = list(dict.fromkeys(targets)), expected, options
-        self.reports: dict[str, Report] = {}
+        self.reports: dict[str, Report | Exception] = {}
 
     @classmethod
     def from_options(cls, option: Namespace) -> TargetChecks:
@@ -62,12 +62,21 @@ class TargetChecks:
         return bool(self.options["probes"]) or len(self.options["dtypes"]) < len(DTYPES)
 
     def report(self, target: str) -> Report:
-        """Return the report of one target, with its expected failures marked."""
+        """Return the report of one target, with its expected failures marked.
+
+        A check that raises an error is not made again: each test of the target raises the same error.
+        """
         if target not in self.reports:
-            report = check([target], **self.options)
-            self.expected.apply(report, narrowed=self.narrowed)
-            self.reports[target] = report
-        return self.reports[target]
+            try:
+                report = check([target], **self.options)
+                self.expected.apply(report, narrowed=self.narrowed)
+                self.reports[target] = report
+            except Exception as error:
+                self.reports[target] = error
+        found = self.reports[target]
+        if isinstance(found, Exception):
+            raise found
+        return found
 
     def unmet(self) -> list[str]:
         """Return the wrong entries of the file of expected deviations, over all targets."""

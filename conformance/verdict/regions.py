@@ -72,9 +72,16 @@ def by_gradient(of: Callable[[FloatArray], Any]) -> Mask:
     return by_input(here)
 
 
-def by_change(change: Callable[[dict[str, float]], dict[str, float]]) -> Mask:
-    """Return the mask of the elements that changed hyperparameters move visibly."""
-    return by_fault(Fault(probe=lambda probe: probe.with_hyper(**change(dict(probe.hyper)))))
+def by_hyper(name: str, factor: float) -> Mask:
+    """Return the mask of the elements that this hyperparameter moves visibly if it is multiplied.
+
+    There are none if the probe does not have it, because the candidate does not.
+    """
+    return by_fault(Fault(probe=partial(scaled, name, factor)))
+
+
+def scaled(name: str, factor: float, probe: Probe) -> Probe:
+    return probe.with_hyper(**{name: factor * probe.hyper[name]}) if name in probe.hyper else probe
 
 
 def by_fault(fault: Fault) -> Mask:
@@ -253,9 +260,8 @@ REGIONS: tuple[Region, ...] = (
     Region("complex", "CPX.1", "in complex parameters",
          by_input(lambda p, s, i: np.iscomplexobj(p.params[i]))),
     Region("schedule", "LR.1", "after a change of lr", by_input(lr_changed)),
-    Region("decay", "DEC.1", "where decay acts",
-         by_change(lambda h: {"weight_decay": 1.5 * h["weight_decay"]})),
-    Region("epsilon", "EPS.1", "where epsilon matters", by_change(lambda h: {"eps": 1.5 * h["eps"]})),
+    Region("decay", "DEC.1", "where decay acts", by_hyper("weight_decay", 1.5)),
+    Region("epsilon", "EPS.1", "where epsilon matters", by_hyper("eps", 1.5)),
     Region("amsgrad", "AMS.1", "where the maximum matters", by_claim("amsgrad", "none")),
     Region("nesterov", "NES.1", "where the look-ahead matters", by_claim("nesterov", "none")),
     Region("bias_correction", "BC.1", "where the bias correction matters",
@@ -268,7 +274,7 @@ REGIONS: tuple[Region, ...] = (
     *(Region("layout", "STEP.1", where, mask, guessed=True) for where, mask in layouts()),
     Region("mixed_precision", "NUM.1", "in float64",
          lambda claim, probe, dtype: accumulate(probe, lambda s, i: dtype == "float64")),
-    Region("moments", "MOM.1", "where b1 matters", by_change(lambda h: {"b1": 0.9 * h["b1"]})),
-    Region("moments", "MOM.2", "where b2 matters", by_change(lambda h: {"b2": 0.9 * h["b2"]})),
+    Region("moments", "MOM.1", "where b1 matters", by_hyper("b1", 0.9)),
+    Region("moments", "MOM.2", "where b2 matters", by_hyper("b2", 0.9)),
 )  # fmt: skip
 """Every region; of those that fit equally well, the first is named."""

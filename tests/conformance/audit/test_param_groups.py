@@ -12,6 +12,7 @@ from recorded_optimizers import HYPER, judged, parameter, run
 from adamcore.backends.torch import Adam as OurAdam
 from adamcore.backends.torch import AdamW as OurAdamW
 from adamcore.conformance.audit import Recorder
+from adamcore.conformance.audit.param_groups import floats
 
 
 class Mine(torch.optim.AdamW):
@@ -59,3 +60,25 @@ def test_a_class_that_is_nowhere_is_held_to_algorithm_1_and_said_to_be(path: Pat
     [entry] = judged(recorder, path).entries
     assert entry.claimed == "paper"
     assert "torch.optim.radam.RAdam is in no row of the table: held to Algorithm 1" in entry.reason
+
+
+def test_the_adam_is_identified_under_a_schedule_of_every_setting(path: Path) -> None:
+    w = parameter(6)
+    optimizer = torch.optim.AdamW([w], **HYPER)
+    recorder = Recorder.torch(optimizer)
+
+    def change(k: int) -> None:
+        optimizer.param_groups[0].update(
+            lr=0.0625 / k, betas=(0.75 + 0.01 * k, 0.875), weight_decay=0.25 + 0.1 * k
+        )
+
+    run(optimizer, 8, change)
+    [entry] = judged(recorder, path).entries
+    assert entry.identified == "torch.AdamW"
+    [entry] = judged(recorder, path, "torch.Adam").entries
+    assert (entry.verdict, entry.findings[0].observed) == ("deviates", "decay=decoupled")
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_rate_that_requires_a_gradient_is_read_without_a_warning() -> None:
+    assert floats({"lr": torch.tensor(0.125, requires_grad=True)}) == {"lr": 0.125}

@@ -5,10 +5,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from recorded_optimizers import GRADIENTS, HYPER, give_gradients, judged, parameter, run, verdicts
 
 from adamcore.backends.torch import Adam as OurAdam
@@ -643,3 +646,61 @@ def test_a_compiled_step(path: Path) -> None:
     entry: Entry
     [entry] = judged(recorder, path).entries
     assert (entry.verdict, recorder.steps) == ("conforms", 3)
+
+
+# Whatever happens -----------------------------------------------------------------------------------------
+
+
+def fresh(optimizer: Optimizer, k: int) -> None:
+    optimizer.add_param_group({"params": [parameter(1 + k % 3)]})
+
+
+def gone(optimizer: Optimizer, k: int) -> None:
+    group = optimizer.param_groups[k % len(optimizer.param_groups)]
+    if group["params"]:
+        optimizer.state.pop(group["params"].pop(k % len(group["params"])), None)
+
+
+def moved(optimizer: Optimizer, k: int) -> None:
+    first, last = optimizer.param_groups[0]["params"], optimizer.param_groups[-1]["params"]
+    if first:
+        last.append(first.pop())
+
+
+def replaced(optimizer: Optimizer, k: int) -> None:
+    for group in optimizer.param_groups:
+        group["params"][:] = [parameter(*p.shape) for p in group["params"]]
+
+
+def other_settings(optimizer: Optimizer, k: int) -> None:
+    group = optimizer.param_groups[k % len(optimizer.param_groups)]
+    group.update(lr=0.01 * (k + 1), betas=(0.5 + 0.05 * k, 0.9), weight_decay=0.1 * k)
+
+
+def without_state(optimizer: Optimizer, k: int) -> None:
+    optimizer.state.clear()
+
+
+def swapped_groups(optimizer: Optimizer, k: int) -> None:
+    optimizer.param_groups.reverse()
+
+
+EVENTS = [fresh, gone, moved, replaced, other_settings, without_state, swapped_groups]
+
+
+@settings(max_examples=8, deadline=None)
+@given(
+    st.sampled_from([torch.optim.AdamW, torch.optim.NAdam, OurAdamW]),
+    st.lists(st.tuples(st.sampled_from(EVENTS), st.integers(0, 7)), max_size=5),
+)
+def test_any_order_of_events_is_followed(make: Any, events: list[tuple[Any, int]]) -> None:
+    optimizer = make([parameter(3), parameter(2)], **HYPER)
+    recorder = Recorder.torch(optimizer)
+    run(optimizer, 1)
+    for change, k in events:
+        change(optimizer, k)
+        run(optimizer, 1)
+    with TemporaryDirectory() as folder:
+        report = judged(recorder, Path(folder) / "run.safetensors")
+    assert recorder.faults == []
+    assert {entry.verdict for entry in report.entries} <= {"conforms", "unavailable"}

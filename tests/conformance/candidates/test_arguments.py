@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from candidate_probes import HYPER
 
-from adamcore.conformance.candidates import effective_hyper
-from adamcore.conformance.candidates.arguments import map_arguments
+from adamcore.conformance.candidates.arguments import effective_hyper, map_arguments
 from adamcore.conformance.errors import CandidateError
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from candidate_probes import G0, G1, HYPER, P1, Plain, probe
 
 from adamcore import Adam
 from adamcore.conformance.candidates.array import ArrayCandidate
+from adamcore.conformance.errors import CandidateError
 from adamcore.conformance.types import Step
 
 
@@ -58,3 +60,17 @@ def test_a_rare_hyperparameter_is_handed_over_to_who_asks_for_it() -> None:
     plain = {name: value for name, value in HYPER.items() if name != "eps_root"}
     done = ArrayCandidate(Asks, {}).run(probe(hyper=plain), "float64")
     assert (done.error, done.unsupported) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("hyper", "message"),
+    [
+        (("lr", "beta1"), "its attribute hyper has 'beta1'; expected names of lr, b1"),
+        ("lr", "its attribute hyper is str, expected a tuple of names"),
+        (5, "its attribute hyper is int"),
+        ((["lr"],), r"its attribute hyper has \['lr'\]"),
+    ],
+)
+def test_hyper_that_names_nothing_is_refused(hyper: object, message: str) -> None:
+    with pytest.raises(CandidateError, match=message):
+        ArrayCandidate(type("Mine", (), {"hyper": hyper}), {})

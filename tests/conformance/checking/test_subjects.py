@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from check_candidates import ADAM, FEW, RIGHT, one, write
+import pytest
+from check_candidates import ADAM, FEW, RIGHT, WRONG, one, write
 
 from adamcore.conformance import check
+from adamcore.conformance.checking import subjects
 from adamcore.conformance.claims import all_claims, claim_for, claim_of_dialect
 from adamcore.conformance.oracle.sharing import equivalent_claim
 from adamcore.conformance.probes import PROBES
@@ -89,3 +91,57 @@ def test_broken_halfway_keeps_what_was_judged(tmp_path: Path) -> None:
     assert entry.verdict == "broken"
     assert "exited with status 5 at probe" in entry.reason
     assert any(r.status == "passed" for r in entry.results)
+
+
+@pytest.mark.parametrize("name", ["lr", "b1", "b2", "eps", "weight_decay"])
+def test_a_candidate_that_lacks_a_hyperparameter_and_deviates_has_a_verdict(
+    tmp_path: Path, name: str
+) -> None:
+    taken = tuple(other for other in ("lr", "b1", "b2", "eps", "weight_decay") if other != name)
+    target = write(tmp_path, "np.cosh(v_hat) + eps", f"hyper = {taken}")
+    path = tmp_path / "mine.py"
+    path.write_text(path.read_text().replace("self.h = hyper", f"self.h = {{'{name}': 0.3}} | hyper"))
+    entry = one(target)
+    assert entry.verdict == "deviates"
+    assert entry.findings
+
+
+def test_a_constant_is_held_to_its_default(tmp_path: Path) -> None:
+    target = write(tmp_path, attributes="hyper = ('lr', 'eps')")
+    path = tmp_path / "mine.py"
+    path.write_text(path.read_text().replace("self.h = hyper", "self.h = {'b1': .9, 'b2': .999} | hyper"))
+    assert one(target).verdict == "conforms"
+
+
+def test_a_fault_of_the_judge_costs_no_other_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is it lost from the JSON, nor is its exit status that of a deviation."""
+
+    def fails(*_: object, **__: object) -> None:
+        raise KeyError("weight_decay")
+
+    right, wrong = write(tmp_path), write(tmp_path, WRONG, name="wrong")
+    monkeypatch.setattr("adamcore.conformance.verdict.diagnose.best_cause", fails)
+    report = check(wrong, right, probes=FEW, dtypes=["float32"])
+    assert [entry.verdict for entry in report.entries] == ["broken", "conforms"]
+    assert report.exit_code == 3
+    entry = report.entries[0]
+    assert entry.reason == (
+        "the check itself failed: KeyError: 'weight_decay'; a fault of adamcore, not of the candidate"
+    )
+    assert "EPS.1" in [found.rule for found in entry.findings], "what was judged is still there"
+    monkeypatch.setattr(subjects, "judge_run", fails)
+    report = check(wrong, right, probes=FEW, dtypes=["float32"])
+    assert [entry.verdict for entry in report.entries] == ["broken", "broken"]
+    assert "at probe STEP.1/fingerprint in float32 the check itself failed" in report.entries[0].reason
+    assert len(report.as_dict()["candidates"]) == 2
+
+
+def test_a_candidate_that_raises_in_every_probe_is_broken(tmp_path: Path) -> None:
+    raises = "(1 / 0)"
+    entry = one(write(tmp_path, raises))
+    assert entry.verdict == "broken"
+    assert entry.reason == "it raised in every probe: ZeroDivisionError: division by zero"
+    absent = write(tmp_path, name="absent")
+    path = tmp_path / "absent.py"
+    path.write_text(path.read_text().replace("continue", "raise ValueError('no gradient')"))
+    assert one(absent, probes=["F1/absent-middle"]).verdict == "deviates", "its input is out of the ordinary"

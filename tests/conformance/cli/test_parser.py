@@ -68,3 +68,16 @@ def test_missing_extra_is_named(capsys: pytest.CaptureFixture[str], monkeypatch:
     assert capsys.readouterr().err == (
         "adamcore: not installed: no_such_package; pip install 'adamcore[conformance]'\n"
     )
+
+
+def test_a_fault_of_adamcores_own_has_not_the_status_of_a_deviation(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_: object) -> int:
+        raise KeyError("weight_decay")
+
+    monkeypatch.setattr("adamcore.conformance.cli.probes.run", fails)
+    assert parser.main(["probes"]) == 3
+    written = capsys.readouterr().err
+    assert "KeyError: 'weight_decay'" in written
+    assert written.endswith("adamcore: a fault of adamcore, not of what it was given\n")

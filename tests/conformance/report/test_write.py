@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -72,3 +73,18 @@ def test_command_writes_all_of_them(tmp_path: Path, capsys: pytest.CaptureFixtur
     drawn = read((tmp_path / "html").read_text())
     assert any("first beyond in step 1" in value for _, _, value in drawn.attributes)
     assert "STEP.1" in (tmp_path / "markdown").read_text()
+
+
+def test_reports_into_one_pipe_follow_one_another(tmp_path: Path) -> None:
+    """As with ``--json /dev/null --html /dev/null``; a file can be that of one report only."""
+    os.mkfifo(tmp_path / "pipe")
+    paths = {"json": str(tmp_path / "pipe"), "junit": str(tmp_path / "pipe")}
+    end = os.open(tmp_path / "pipe", os.O_RDWR | os.O_NONBLOCK)
+    try:
+        check_paths(paths)
+        assert write_all(Report([], full().environment), paths) == []
+        said = os.read(end, 1 << 16)
+    finally:
+        os.close(end)
+    assert said.startswith(b"{")
+    assert b"<testsuites " in said

@@ -7,6 +7,9 @@ import re
 import pytest
 from plugin_project import NEEDED, run, started
 
+from adamcore.conformance.checking.expected import Expectations
+from adamcore.conformance.testing import items
+
 pytest_plugins = ["pytester"]
 
 
@@ -89,3 +92,18 @@ def test_expected_deviations(project: pytest.Pytester) -> None:
     said = result.stdout.str()
     assert "known.toml, line 6: unused, nothing of this failed: mine:*, rule F3" in said
     assert "known.toml, line 11: expired on 2020-01-01" in said
+
+
+def test_a_check_that_fails_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+
+    def fails(targets: list[str], **_: object) -> None:
+        made.append(targets)
+        raise KeyError("weight_decay")
+
+    monkeypatch.setattr(items, "check", fails)
+    checks = items.TargetChecks(["m:A"], Expectations([]))
+    for _ in range(2):
+        with pytest.raises(KeyError):
+            checks.report("m:A")
+    assert made == [["m:A"]]

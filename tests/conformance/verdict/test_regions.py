@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -71,3 +73,15 @@ def test_what_is_in_a_region_stays_in_it() -> None:
         inside = region.mask(CLAIM, PROBES["F1/absent-alternating"], "float32")
         if inside is not None:
             assert (np.diff(inside.astype(int), axis=0) >= 0).all(), region.where
+
+
+@pytest.mark.parametrize("name", ["b1", "b2", "eps", "weight_decay"])
+def test_a_hyperparameter_that_the_candidate_does_not_take_matters_nowhere(name: str) -> None:
+    whole = PROBES["DEC.1/coupling"]
+    lacking = replace(whole, hyper={key: value for key, value in whole.hyper.items() if key != name})
+    masks = [region.mask(CLAIM, lacking, "float32") for region in REGIONS]
+    where = {"b1": "where b1 matters", "b2": "where b2 matters", "eps": "where epsilon matters",
+             "weight_decay": "where decay acts"}[name]  # fmt: skip
+    [mine] = [m for m, region in zip(masks, REGIONS, strict=True) if region.where == where]
+    assert mine is not None
+    assert not mine.any()
