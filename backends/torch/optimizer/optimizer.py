@@ -70,6 +70,7 @@ class Adam(FreezableOptimizer):
 
     dialect: ClassVar[str] = "torch.Adam"  #: the dialect of settings that are not given
 
+    @torch._disable_dynamo  # type: ignore[attr-defined]
     def __init__(
         self,
         params: Any,
@@ -131,6 +132,7 @@ class Adam(FreezableOptimizer):
         pairs = zip(group["params"], names_of(group, self._names), strict=True)
         self._names |= {p: name for p, name in pairs if name is not None}
 
+    @torch._disable_dynamo  # type: ignore[attr-defined]
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add a parameter group, as ``torch.optim.Optimizer.add_param_group`` does.
 
@@ -152,6 +154,7 @@ class Adam(FreezableOptimizer):
         shorten(added, self.defaults)
         self._remember_names(added)
 
+    @torch._disable_dynamo  # type: ignore[attr-defined]
     def init_state(self) -> None:
         """Make the state that a first step would make, and nothing else: zero moments, clocks at 0.
 
