@@ -81,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
             out.print(f"  what remains: {', '.join(m.lacking)}")
     if found.freezing:
         out.print()
-        out.print(f"Where gradients are absent they differ besides, in {', '.join(found.freezing)}.")
+        out.print(f"Where gradients are absent they also differ, in {', '.join(found.freezing)}.")
     if options.svg:
         series = {
             "own defaults": found.default_gaps,
