@@ -68,7 +68,7 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
         'decoupled'
     """
 
-    default_dialect = "keras.Adam"  #: the dialect of arguments that are not given
+    dialect = "keras.Adam"  #: the dialect of arguments that are not given
 
     def __init__(
         self,
@@ -98,7 +98,7 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
                 f"{', '.join(map(repr, RUNS_ON[:-1]))} or {RUNS_ON[-1]!r}; set KERAS_BACKEND before keras "
                 "is imported"
             )
-        name_of_row = self.default_dialect if dialect is None else dialect
+        name_of_row = type(self).dialect if dialect is None else dialect
         if isinstance(amsgrad, bool):
             amsgrad = "uncorrected" if amsgrad else "none"
         given: dict[str, Any] = {
@@ -219,4 +219,4 @@ class AdamW(Adam):
         'before'
     """
 
-    default_dialect = "keras.AdamW"
+    dialect = "keras.AdamW"
