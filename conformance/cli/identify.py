@@ -57,8 +57,9 @@ def run(options: argparse.Namespace) -> int:
 def describe(entry: Entry, out: Console) -> None:
     """Print the answer on one candidate: a line and a table of its axes."""
     from rich.table import Table
+    from rich.text import Text
 
-    out.print(f"[bold]{entry.target}[/] {answer(entry)}")
+    out.print(Text(entry.target, "bold").append(f" {answer(entry)}", "not bold"))
     if entry.precision:
         out.print(f"  coefficients in float32: {entry.precision}")
     if not any(entry.axes.values()) or entry.verdict in ("broken", "unavailable"):
