@@ -141,7 +141,8 @@ class Adam(AdamConfig):
 
         Raises:
             ParameterError, BackendError: as :meth:`init`.
-            TreeError: as :meth:`init`, or a tree has other leaves than ``params``.
+            TreeError: as :meth:`init`; a tree has other leaves than ``params``; or leaves share memory
+                under ``donate=True``, so that the step of one would change another in place.
             GradientError: a gradient differs from its parameter in shape, dtype, library or device.
             MissingGradientError: a gradient is absent under ``missing="error"``, or all are under
                 ``all_missing="error"`` with a global clock (F6).

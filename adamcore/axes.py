@@ -66,9 +66,8 @@ def check_number(name: str, value: object, *, below: float = math.inf) -> None:
                 hint += ", or give the array as this step's learning rate: step(..., lr=)"
         raise HyperparameterError(f"{name}={value!r} ({type(value).__name__}): expected {wanted}{hint}")
     try:
-        number = float(value)
-    except OverflowError:  # an integer that no float holds
-        number = math.inf
+        number, shown = float(value), repr(value)
+    except OverflowError:  # an integer that no float holds, with more digits than anybody would read
+        number, shown = math.inf, f"inf ({type(value).__name__})"
     if not 0.0 <= number < below:
-        shown = repr(value) if number < math.inf else f"{number} ({type(value).__name__})"
         raise HyperparameterError(f"{name}={shown}: expected {wanted}")

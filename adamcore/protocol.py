@@ -149,6 +149,9 @@ class Backend(Protocol):
     def identity(self, leaf: object) -> int | None:
         """Return what tells a leaf from every other; None if nothing does, as while a program is traced."""
 
+    def overlap(self, columns: Columns) -> tuple[int, int] | None:
+        """Return two jobs of which one writes to memory of the other; None if there are none."""
+
     def device(self, leaf: Array) -> Device:
         """Return what the arrays of a leaf must share; None where the library does not ask for it."""
 

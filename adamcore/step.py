@@ -14,9 +14,9 @@ from typing import Any
 from adamcore.clock import Tick, Ticker
 from adamcore.config import AdamConfig, Schedule
 from adamcore.dtypes import DtypeTable
-from adamcore.errors import GradientError, MissingGradientError, StateError
+from adamcore.errors import GradientError, MissingGradientError, StateError, TreeError
 from adamcore.presence import Participation, presence
-from adamcore.protocol import Job, LeafDtypes, StepRecord
+from adamcore.protocol import Columns, Job, LeafDtypes, StepRecord
 from adamcore.registry import PLAIN, backend_for, first, owner
 from adamcore.state import AdamState, check_state
 from adamcore.step_cache import cache_of
@@ -91,6 +91,8 @@ def step(
         job(tree, tree.leaves[i], gs[i], ms[i], vs[i], maxima[i], ticks[i], parts[i], formats[i])
         for i in indices
     ]
+    if donate:
+        check_apart(tree, indices, jobs)
     new_p = list(tree.leaves)
     results = tree.backend.apply(adam, jobs, donate)
     for i, new in zip(indices, results, strict=True):
@@ -207,6 +209,20 @@ def check_parts(adam: AdamConfig, state: AdamState) -> None:
                 f"state.{name} is {came}: expected {expected}, as {axis}={getattr(adam, axis)!r}; make the "
                 "state with the init of the Adam that steps"
             )
+
+
+def check_apart(tree: ParamTree, indices: list[int], jobs: list[Job]) -> None:
+    """Raise unless every leaf that takes part has memory of its own, so that it may be written in place."""
+    maxima = [] if not jobs or jobs[0].v_max is None else [job.v_max for job in jobs]
+    p, g, m, v = ([getattr(job, name) for job in jobs] for name in ("p", "g", "m", "v"))
+    found = tree.backend.overlap(Columns(p, g, m, v, maxima))
+    if found is not None:
+        one, other = (tree.path(indices[i]) for i in sorted(found))
+        raise TreeError(
+            f"{one} and {other}, or gradients and moments of theirs, share memory: expected memory of their "
+            "own with donate=True, since in place the step of one would change the other; copy one of "
+            "them, or step without donate"
+        )
 
 
 def check_leaf(

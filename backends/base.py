@@ -15,7 +15,7 @@ import optree
 
 from adamcore.coefficients import Traced
 from adamcore.definition import Coefficients, Numbers, update
-from adamcore.protocol import CachedStep, Job, Kind, Result, StepRecord
+from adamcore.protocol import CachedStep, Columns, Job, Kind, Result, StepRecord
 from adamcore.state import AdamState
 from adamcore.types import Array, Clock
 
@@ -92,6 +92,10 @@ class BaseBackend:
 
     def identity(self, leaf: Array) -> int | None:
         return id(leaf)
+
+    def overlap(self, columns: Columns) -> tuple[int, int] | None:
+        """Return two jobs of which one writes to memory of the other; None if this library never does."""
+        return None
 
     def device(self, leaf: Array) -> Any:
         return array_api_compat.device(leaf)

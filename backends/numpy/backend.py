@@ -10,7 +10,8 @@ import numpy as np
 
 from adamcore.backends.base import BaseBackend, FastPath, dtype_name
 from adamcore.backends.numpy import fast
-from adamcore.protocol import Kind
+from adamcore.backends.overlap import first_overlap
+from adamcore.protocol import Columns, Kind
 from adamcore.types import Array
 
 
@@ -30,6 +31,9 @@ class NumPyBackend(BaseBackend):
 
     def namespace(self, like: Array) -> Any:
         return np
+
+    def overlap(self, columns: Columns) -> tuple[int, int] | None:
+        return first_overlap(columns, np.lib.array_utils.byte_bounds, np.shares_memory)
 
     def device(self, leaf: Array) -> Any:
         return None

@@ -9,12 +9,18 @@ from typing import Any
 import torch
 from torch.utils import _pytree as pytree
 
+try:
+    import numpy as np
+except ModuleNotFoundError:
+    np: Any = None  # type: ignore[no-redef]
+
 from adamcore.backends.base import BaseBackend, FastPath, dtype_name
+from adamcore.backends.overlap import first_overlap
 from adamcore.backends.torch import compiler, cuda_clock, fast, nvrtc, root
 from adamcore.coefficients import Traced, split_log
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients, Numbers
-from adamcore.protocol import Job, Kind, Result
+from adamcore.protocol import Columns, Job, Kind, Result
 from adamcore.types import Array, Clock
 
 # The logarithms of b1 and b2 are constants of a compiled step; Dynamo can't look into decimal.
@@ -46,6 +52,23 @@ class Functions:
         return torch.full((), value, dtype=dtype, device=device)
 
 
+def bounds(x: Any) -> tuple[int, int] | None:
+    """Return the addresses of a tensor's first byte and of the one after its last; None without a storage."""
+    if type(x) not in fast.PLAIN or torch._C._functorch.is_functorch_wrapped_tensor(x) or not x.numel():
+        return None
+    reach = sum((size - 1) * stride for size, stride in zip(x.shape, x.stride(), strict=True))
+    return x.data_ptr(), x.data_ptr() + (reach + 1) * x.element_size()
+
+
+def shares_memory(a: Any, b: Any) -> bool:
+    """True if two plain tensors, the memory between whose ends overlaps, have an element in common."""
+    if not a.is_cpu or a.is_contiguous() or b.is_contiguous():
+        return True
+    if np is None:
+        return True
+    return bool(np.shares_memory(a.detach().resolve_neg().numpy(), b.detach().resolve_neg().numpy()))
+
+
 class TorchBackend(BaseBackend):
     """PyTorch; values on a device other than the CPU are never waited for."""
 
@@ -68,6 +91,11 @@ class TorchBackend(BaseBackend):
     def identity(self, leaf: Array) -> int | None:
         # a compiled step that has looked at an id is compiled again for the next tensor
         return None if torch.compiler.is_compiling() else id(leaf)
+
+    def overlap(self, columns: Columns) -> tuple[int, int] | None:
+        if torch.compiler.is_compiling():  # tensors have no addresses yet
+            return None
+        return first_overlap(columns, bounds, shares_memory)
 
     def device(self, leaf: Array) -> Any:
         return leaf.device

@@ -43,6 +43,8 @@ def read_clock(step: Any, where: str) -> int:
     ...
     adamcore.errors.ClockError: step is 33554432.0 in torch.float32, which can't count above 16777216: ...
     """
+    if hasattr(step, "__array__") and not isinstance(step, torch.Tensor):
+        step = torch.as_tensor(step)  # a number or an array of NumPy's
     value: Any = step
     if isinstance(step, torch.Tensor):
         if step.numel() != 1 or step.dtype.is_complex:

@@ -341,7 +341,7 @@ def test_optax_tools_find_the_state() -> None:
 def test_flax_nnx() -> None:
     nnx = pytest.importorskip("flax.nnx")
 
-    class Model(nnx.Module):  # type: ignore[name-defined]
+    class Model(nnx.Module):  # type: ignore[misc, name-defined]
         def __init__(self, rngs: Any) -> None:
             self.a, self.b = nnx.Linear(2, 8, rngs=rngs), nnx.Linear(8, 1, rngs=rngs)
 
@@ -353,7 +353,7 @@ def test_flax_nnx() -> None:
         optimizer = nnx.Optimizer(model, tx, wrt=nnx.Param)
         x = jnp.asarray(np.random.default_rng(0).normal(size=(32, 2)), jnp.float32)
 
-        @nnx.jit  # type: ignore[untyped-decorator]
+        @nnx.jit
         def one(model: Any, optimizer: Any) -> Any:
             loss, grads = nnx.value_and_grad(lambda m: jnp.mean((m(x)[:, 0] - x[:, 0] * x[:, 1]) ** 2))(model)
             optimizer.update(model, grads)
@@ -375,7 +375,7 @@ def test_equinox() -> None:
     tx = adam(0.05, dialect="torch.AdamW")
     state = tx.init(eqx.filter(model, eqx.is_array))
 
-    @eqx.filter_jit  # type: ignore[untyped-decorator]
+    @eqx.filter_jit
     def one(model: Any, state: Any) -> Any:
         def loss(m: Any) -> Any:
             return jnp.mean((jax.vmap(m)(x)[:, 0] - x[:, 0] * x[:, 1]) ** 2)
