@@ -18,6 +18,7 @@ from adamcore.backends.torch.optimizer.param_groups import (
     core_of,
     of_dialect,
     of_group,
+    refuse_derivative,
     refuse_duplicates,
     shorten,
 )
@@ -234,6 +235,7 @@ class Adam(FreezableOptimizer):
             self._snapshots.unseen = True  # the compiled step will run without this one
         if not isinstance(group["lr"], torch.Tensor):
             check_lr(group)
+        refuse_derivative(group)
         self._cores[index] = core_of(group)
         gathered = GroupState(params, grads, ms, vs, maxima, clocks, products)
         gather_state(self._cores[index], group, self.state, gathered, f"param_groups[{index}]")

@@ -124,13 +124,15 @@ def is_number(value: object) -> bool:
     return True
 
 
-def resolve(given: Mapping[str, Any], base: Group) -> Group:
+def resolve(given: Mapping[str, Any], base: Group, *, mixed_betas: bool = False) -> Group:
     """Return the settings ``base`` with the given ones in their place, validated.
 
     Args:
         given: settings under PyTorch's names or the names of the axes.  A setting that is None counts
             as not given, unless None is one of its values.
         base: all settings.
+        mixed_betas: one of the betas may be a tensor and the other a float, as schedulers leave them;
+            PyTorch's constructors refuse it.
 
     Raises:
         HyperparameterError, AxisError: a setting does not have this value.
@@ -153,6 +155,8 @@ def resolve(given: Mapping[str, Any], base: Group) -> Group:
     group["decoupled_weight_decay"] = group["decay"] != "l2"
     group["amsgrad"] = AMSGRAD.get(group["amsgrad"], group["amsgrad"])
     check_lr(group)
+    if not mixed_betas and len({isinstance(b, torch.Tensor) for b in pair(group["betas"])}) == 2:
+        raise HyperparameterError("betas must be either both floats or both Tensors")
     group["betas"] = read_betas(group)
     for name in NUMBERS:
         check(name, f"Invalid {'epsilon' if name == 'eps' else name} value: ", group[name])
@@ -195,6 +199,22 @@ def check_lr(group: Group) -> None:
     return None
 
 
+def refuse_derivative(group: Group) -> None:
+    """Raise BackendError if torch.func differentiates a step that is not recorded: it would find zeros."""
+    functorch = torch._C._functorch
+    if group["differentiable"] or functorch.peek_interpreter_stack() is None:
+        return
+    for x in (group["lr"], *group["params"], *(p.grad for p in group["params"])):
+        while isinstance(x, torch.Tensor) and functorch.is_functorch_wrapped_tensor(x):
+            tangent: Any = torch.autograd.forward_ad.unpack_dual(x).tangent
+            if x.requires_grad or tangent is not None:
+                raise BackendError(
+                    "torch.func differentiates this step, which is not recorded, so that its derivative "
+                    "would be 0: give the optimizer differentiable=True, or detach what it steps"
+                )
+            x = functorch.get_unwrapped(x)
+
+
 def number_of(lr: float | torch.Tensor) -> float | torch.Tensor:
     """Return a learning rate as a number, or as a 0-d tensor if it is a tensor of one element."""
     if lr is None:
@@ -219,9 +239,6 @@ def read_betas(group: Group) -> tuple[float, float]:
         HyperparameterError: they are not two numbers in [0, 1), or not two such tensors.
     """
     betas = pair(group["betas"])
-    tensors = [isinstance(b, torch.Tensor) for b in betas]
-    if any(tensors) and not all(tensors):
-        raise HyperparameterError("betas must be either both floats or both Tensors")
     values = []
     for i, b in enumerate(betas):
         if isinstance(b, torch.Tensor):

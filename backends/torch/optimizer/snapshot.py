@@ -51,9 +51,11 @@ def own_memory(x: torch.Tensor) -> None:
         return
     names, _ = x.__tensor_flatten__()  # type: ignore[attr-defined]
     for name in names:
-        inner = getattr(x, name).detach()
-        own_memory(inner)
-        setattr(x, name, inner)
+        inner = getattr(x, name)
+        if isinstance(inner, torch.Tensor):
+            inner = inner.detach()
+            own_memory(inner)
+            setattr(x, name, inner)
 
 
 def kept(value: Any) -> Any:

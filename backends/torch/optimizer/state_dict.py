@@ -18,7 +18,13 @@ import torch
 
 from adamcore.adam import Adam as Core
 from adamcore.backends.torch.backend import backend
-from adamcore.backends.torch.optimizer.clocks import new_clock, new_product, read_clock, write_clock
+from adamcore.backends.torch.optimizer.clocks import (
+    new_clock,
+    new_product,
+    number_in,
+    read_clock,
+    write_clock,
+)
 from adamcore.backends.torch.optimizer.freeze import names_of, restore_frozen
 from adamcore.backends.torch.optimizer.param_groups import (
     AMSGRAD,
@@ -56,7 +62,7 @@ def pack(
             packed["param_names"] = names
         shared = is_global(group)
         if shared and "step" in group:
-            packed["step"] = int(group["step"])
+            packed["step"] = number_in(group["step"], 0)
             packed |= {"mu_product": group["mu_product"].clone()} if "mu_product" in group else {}
         packed_groups.append(packed | {"params": [places[p] for p in group["params"]]})
     packed_state: dict[Any, Any] = {}
@@ -151,7 +157,7 @@ def load_group(group: Group, saved: Mapping[str, Any], whole: bool, where: str) 
     new = {k: v for k, v in group.items() if k not in ("step", "mu_product")} | given
     if whole and "frozen" not in saved:
         new.pop("frozen", None)
-    resolve({n: given[n] for n in ("lr", "betas", *NUMBERS) if n in given}, complete(new))
+    resolve({n: given[n] for n in ("lr", "betas", *NUMBERS) if n in given}, complete(new), mixed_betas=True)
     restore_frozen(new)
     return new
 
@@ -190,7 +196,7 @@ def load_state(core: Core, group: Group, p: torch.Tensor, saved: Any, where: str
             new[name] = fresh.copy_(in_dtype(value, wanted, core, f"{where}[{name!r}]"))
         elif name == "mu_product":
             if core.clock == "per-parameter":
-                new[name] = new_product(clock, float(value))
+                new[name] = new_product(clock, number_in(value, 1.0))
         elif name != "step":
             new[name] = deepcopy(value)
     return new
@@ -200,7 +206,7 @@ def load_global(
     core: Core, group: Group, saved: Mapping[str, Any], steps: list[torch.Tensor], i: int
 ) -> None:
     """Give a group its one clock: the saved one, or the one on which its parameters agree."""
-    found = {int(t) for t in steps}
+    found = {number_in(t, 0) for t in steps}
     if "step" in saved:
         found = {read_clock(saved["step"], f"param_groups[{i}]['step']")}
     if len(found) > 1:
@@ -213,4 +219,4 @@ def load_global(
         if core.nesterov == "dozat":
             if "mu_product" not in saved:
                 raise StateError(f"param_groups[{i}] has no 'mu_product': expected one beside its clock")
-            group["mu_product"] = new_product(group["step"], float(saved["mu_product"]))
+            group["mu_product"] = new_product(group["step"], number_in(saved["mu_product"], 1.0))
