@@ -15,7 +15,7 @@ import keras
 from adamcore import axes
 from adamcore.adam import Adam as Core
 from adamcore.dialects import dialect as dialect_named
-from adamcore.errors import BackendError
+from adamcore.errors import AxisError, BackendError
 from adamcore.state import AdamState
 from adamcore.step import step
 
@@ -33,6 +33,51 @@ FIELDS = {
 } | {axis: axis for axis in AXES}
 
 
+class Setting:
+    """An argument of the constructor as an attribute that can be set between steps, as in Keras.
+
+    It reads and replaces one field of the optimizer's ``adam``.
+
+    Raises:
+        HyperparameterError, AxisError: the value is none for this field, or the optimizer is built without
+            the state that it needs.
+    """
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, optimizer: Any, owner: type | None = None) -> Any:
+        if optimizer is None:
+            return self
+        value = getattr(optimizer.adam, FIELDS[self.name])
+        if self.name == "amsgrad":
+            return bool(value != "none")
+        return (value or None) if self.name == "weight_decay" else value
+
+    def __set__(self, optimizer: Any, value: Any) -> None:
+        if self.name == "amsgrad":
+            value = amsgrad_axis(value)
+        if self.name == "weight_decay" and value is None:
+            value = 0.0
+        old = optimizer.adam
+        new = replace(old, **{FIELDS[self.name]: value})
+        if optimizer.built and (
+            old.clock != new.clock
+            or (old.nesterov == "dozat") != (new.nesterov == "dozat")
+            or (new.amsgrad != "none" and not hasattr(optimizer, "_velocity_hats"))
+        ):
+            raise AxisError(
+                f"{self.name}={value!r}: the optimizer is built, and its variables are those of "
+                f"{getattr(old, FIELDS[self.name])!r}; make another optimizer"
+            )
+        optimizer.adam = new
+
+
+def amsgrad_axis(value: bool | axes.Amsgrad) -> axes.Amsgrad:
+    """Return a value of the axis ``amsgrad`` for Keras' boolean, and any other value as it is."""
+    return ("uncorrected" if value else "none") if isinstance(value, bool) else value
+
+
 @keras.saving.register_keras_serializable(package="adamcore")
 class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
     """An Adam of any dialect as a Keras optimizer; by default it replaces ``keras.optimizers.Adam``.
@@ -40,6 +85,10 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
     If a gradient is None, Keras leaves the variable out of the step and warns; weights and moments stay as
     they are.  With ``clock="per-parameter"`` the clock of that variable does not advance either (rule F1).
     ``exclude_from_weight_decay`` also works with ``decay="l2"``.
+
+    The first arguments are Keras', in Keras' order.  Every argument is an attribute as well, and what is
+    assigned to it holds from the next step on; but a program that Keras has compiled (``jit_compile``, as
+    always on JAX) goes on with what it was compiled with, as Keras' own optimizers do.
 
     Args:
         learning_rate: a number, a ``LearningRateSchedule`` or a callable without arguments.  Keras keeps
@@ -54,9 +103,9 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
         bias_correction, decay, decay_order, nesterov, clock, maximize: the other axes.  None: the
             dialect's.
         name: the optimizer's name.
-        options: arguments of Keras' base class: ``clipnorm``, ``clipvalue``, ``global_clipnorm``,
-            ``use_ema``, ``ema_momentum``, ``ema_overwrite_frequency``, ``loss_scale_factor``,
-            ``gradient_accumulation_steps``.
+        clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency,
+            loss_scale_factor, gradient_accumulation_steps: as for Keras' base class.
+        options: what Keras' base class takes besides.
 
     Raises:
         BackendError: Keras runs on a library for which there is no backend here.
@@ -68,7 +117,13 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
         'decoupled'
     """
 
-    default_dialect = "keras.Adam"  #: the dialect of arguments that are not given
+    dialect = "keras.Adam"  #: the dialect of arguments that are not given
+    adam: Core
+
+    beta_1, beta_2, epsilon, eps_root = Setting(), Setting(), Setting(), Setting()
+    weight_decay, momentum_decay, epsilon_rule = Setting(), Setting(), Setting()
+    bias_correction, decay, decay_order, amsgrad = Setting(), Setting(), Setting(), Setting()
+    nesterov, clock, maximize = Setting(), Setting(), Setting()
 
     def __init__(
         self,
@@ -78,6 +133,15 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
         epsilon: float | None = None,
         amsgrad: bool | axes.Amsgrad | None = None,
         weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
         *,
         dialect: str | None = None,
         eps_root: float | None = None,
@@ -89,7 +153,6 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
         nesterov: axes.Nesterov | None = None,
         clock: axes.Clock | None = None,
         maximize: bool | None = None,
-        name: str | None = None,
         **options: Any,
     ) -> None:
         if keras.backend.backend() not in RUNS_ON:
@@ -98,9 +161,7 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
                 f"{', '.join(map(repr, RUNS_ON[:-1]))} or {RUNS_ON[-1]!r}; set KERAS_BACKEND before keras "
                 "is imported"
             )
-        name_of_row = self.default_dialect if dialect is None else dialect
-        if isinstance(amsgrad, bool):
-            amsgrad = "uncorrected" if amsgrad else "none"
+        name_of_row = type(self).dialect if dialect is None else dialect
         given: dict[str, Any] = {
             "b1": beta_1,
             "b2": beta_2,
@@ -112,7 +173,7 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
             "bias_correction": bias_correction,
             "decay": decay,
             "decay_order": decay_order,
-            "amsgrad": amsgrad,
+            "amsgrad": None if amsgrad is None else amsgrad_axis(amsgrad),
             "nesterov": nesterov,
             "clock": clock,
             "maximize": maximize,
@@ -123,8 +184,23 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
             learning_rate = row.adam(**chosen).lr
         core = row.adam(**chosen, lr=1.0)
         learning_rate = float(learning_rate) if isinstance(learning_rate, int) else learning_rate
-        super().__init__(learning_rate, weight_decay=core.weight_decay or None, name=name, **options)
-        self.dialect, self.adam = name_of_row, core
+        object.__setattr__(self, "adam", core)  # Keras' own __setattr__ works after its __init__ alone
+        object.__setattr__(self, "built", False)
+        super().__init__(
+            learning_rate,
+            weight_decay=core.weight_decay,
+            clipnorm=clipnorm,
+            clipvalue=clipvalue,
+            global_clipnorm=global_clipnorm,
+            use_ema=use_ema,
+            ema_momentum=ema_momentum,
+            ema_overwrite_frequency=ema_overwrite_frequency,
+            loss_scale_factor=loss_scale_factor,
+            gradient_accumulation_steps=gradient_accumulation_steps,
+            name=name,
+            **options,
+        )
+        self.dialect = name_of_row
 
     def build(self, variables: list[Any]) -> None:
         """Make the moments, in the order and with the names of ``keras.optimizers.Adam``."""
@@ -212,11 +288,24 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
 
 @keras.saving.register_keras_serializable(package="adamcore")
 class AdamW(Adam):
-    """:class:`Adam` with the axes and the defaults of ``keras.optimizers.AdamW``.
+    """:class:`Adam` with the axes, the defaults and the order of arguments of ``keras.optimizers.AdamW``.
 
     Example:
         >>> AdamW(1e-3).adam.decay_order
         'before'
     """
 
-    default_dialect = "keras.AdamW"
+    dialect = "keras.AdamW"
+
+    def __init__(
+        self,
+        learning_rate: Any = None,
+        weight_decay: float | None = None,
+        beta_1: float | None = None,
+        beta_2: float | None = None,
+        epsilon: float | None = None,
+        amsgrad: bool | axes.Amsgrad | None = None,
+        *rest: Any,
+        **options: Any,
+    ) -> None:
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay, *rest, **options)

@@ -24,8 +24,10 @@ from adamcore.backends.states.files import (
 from adamcore.backends.states.layouts import LAYOUTS, detect_layout, from_flat, to_flat
 from adamcore.backends.states.named import Array, NamedState, numpy_of
 from adamcore.backends.states.torch import from_torch, to_torch
-from adamcore.errors import BackendError, CheckpointError
+from adamcore.dialects import DIALECTS
+from adamcore.errors import BackendError, CheckpointError, ConversionError
 
+BOTH = ("optax", "keras", "paddle", "mlx")  #: layouts with the same names for Adam and for AdamW
 FORMATS = ("adamcore", "torch", *LAYOUTS)
 
 
@@ -37,7 +39,8 @@ def read(
     by_position: bool = False,
     dialect: str | None = None,
     hyper: Mapping[str, Any] | None = None,
-    t: int | None = None,
+    t: int | Mapping[str, int] | None = None,
+    needs_dialect: bool = False,
 ) -> NamedState:
     """Return the state in a file: .safetensors, .npz, .pt, or Keras' .h5 and .keras.
 
@@ -48,9 +51,12 @@ def read(
             Keras).
         by_position: if True, call the parameters "0", "1", and so on.
         dialect, hyper, t: what the file does not tell, as for :func:`from_flat` and :func:`from_torch`.
+        needs_dialect: if True, and if the file does not tell Adam from AdamW, ``dialect`` has to be given;
+            else it is the library's Adam.
 
     Raises:
-        CheckpointError: the file cannot be read, is damaged, or is of another kind.
+        CheckpointError: the file cannot be read, is damaged, or is of another kind; or it does not tell
+            what is needed.
     """
     where, data = str(path), read_bytes(path)
     if kind is not None and kind not in FORMATS:
@@ -59,6 +65,7 @@ def read(
     if data[:4] == b"PK\x03\x04" and is_torch(data):
         if kind not in (None, "torch"):
             raise CheckpointError(f"{where} is a file of PyTorch's: expected one of {kind}'s")
+        unneeded(where, hyper, t)
         return from_torch(
             find_optimizer(load_torch(data, where), where), names, dialect=dialect, by_position=by_position
         )
@@ -70,6 +77,7 @@ def read(
     else:
         tensors, metadata = decode(data, where, CheckpointError)
         if kind == "adamcore" or (kind is None and "adamcore" in metadata and is_ours(metadata)):
+            unneeded(where, hyper, t)
             return decode_state(tensors, metadata, where)
         flat = from_file_arrays(tensors, where)
     found = kind or detect_layout(flat)
@@ -78,7 +86,28 @@ def read(
             f"{where} does not tell whose state it is (arrays: {', '.join(list(flat)[:4])}, ...): say so, "
             f"one of {', '.join(FORMATS)} (--from)"
         )
+    if needs_dialect and dialect is None and found in BOTH:
+        raise CheckpointError(dialect_is_needed(where, found))
     return from_flat(flat, found, dialect_name=dialect, hyper=hyper, t=t)
+
+
+def unneeded(where: str, hyper: Mapping[str, Any] | None, t: object) -> None:
+    """Raise CheckpointError if something is given that the file tells itself."""
+    given = [*(hyper or {}), *(["t"] if t is not None else [])]
+    if given:
+        raise CheckpointError(
+            f"{where} tells its own hyperparameters and clocks: expected no {', '.join(given)} (--set, --t)"
+        )
+
+
+def dialect_is_needed(where: str, layout: str) -> str:
+    """Return a message: a file does not tell which of a library's Adams made it."""
+    rows = [name for name in DIALECTS if name.startswith(f"{layout}.")]
+    return (
+        f"{where} does not tell whether Adam or AdamW made it, and the result would: say so, one of "
+        f"{', '.join(rows)} (dialect=, on the command line --dialect), with its hyperparameters "
+        "(hyper=, --set weight_decay=...)"
+    )
 
 
 def write(state: NamedState, path: str | os.PathLike[str], kind: str, *, like: Any = None) -> None:
@@ -105,7 +134,14 @@ def write(state: NamedState, path: str | os.PathLike[str], kind: str, *, like: A
         torch.save(to_torch(state, torch_groups(state) if like is None else like), buffer)
         parts = [buffer.getvalue()]
     elif str(path).endswith(".npz"):
-        np.savez(buffer, **to_flat(state, kind))  # type: ignore[arg-type]
+        flat = to_flat(state, kind)
+        for name, x in flat.items():
+            if x.dtype.kind == "V":  # NumPy would store nameless bytes
+                raise ConversionError(
+                    f"{name} is {x.dtype}, which .npz has no type for: expected a destination in "
+                    ".safetensors, which has"
+                )
+        np.savez(buffer, **flat)  # type: ignore[arg-type]
         parts = [buffer.getvalue()]
     else:
         parts = encode(to_file_arrays(to_flat(state, kind)))
@@ -197,9 +233,16 @@ def load_npz(data: bytes, where: str) -> dict[str, Array]:
     """
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+            arrays: dict[str, Array] = {name: archive[name] for name in archive.files}
     except (ValueError, OSError, zipfile.BadZipFile, KeyError, EOFError) as error:
         raise CheckpointError(f"{where} is damaged, or no .npz file of plain arrays ({error})") from error
+    for name, x in arrays.items():
+        if x.dtype.kind == "V":
+            raise CheckpointError(
+                f"{where}: {name} is stored as {x.dtype.itemsize} nameless bytes an element (bfloat16, "
+                "probably, which .npz has no type for): expected numbers; write it as float32 or safetensors"
+            )
+    return arrays
 
 
 def keras_variables(data: bytes, where: str) -> list[Array]:

@@ -178,7 +178,7 @@ class TorchBackend(BaseBackend):
     def store(self, job: Job, new: Result, donate: bool) -> Result:
         """Store as every backend; a new parameter asks for a gradient if the old one did."""
         result = super().store(job, new, donate)
-        if job.p.requires_grad and result.p is not job.p:
+        if job.p.requires_grad and not result.p.requires_grad:
             result.p.requires_grad_()
         return result
 

@@ -93,7 +93,7 @@ def settings_of(optimizer: Any, group: Mapping[str, Any], claimed: Claimed) -> S
     from adamcore.backends.torch.optimizer.param_groups import core_of
 
     core = core_of(dict(group))
-    hyper = {h: float(getattr(core, h)) for h in HYPERPARAMETERS if h != "lr"} | {"lr": float(group["lr"])}
+    hyper = {h: float(getattr(core, h)) for h in HYPERPARAMETERS if h != "lr"} | floats({"lr": group["lr"]})
     axes = {axis: getattr(core, axis) for axis in AXES}
     return Settings(hyper, options, axes, name, claimed.note, core.moment_dtype)
 
@@ -109,4 +109,7 @@ def hyper_of(group: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, fl
 
 
 def floats(hyper: Mapping[str, Any]) -> dict[str, float]:
-    return {name: float(value) for name, value in hyper.items()}
+    """Return hyperparameters as floats; a tensor that requires a gradient is no exception."""
+    return {
+        name: float(value.detach() if hasattr(value, "detach") else value) for name, value in hyper.items()
+    }

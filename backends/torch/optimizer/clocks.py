@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch._subclasses.fake_tensor import FakeTensor
 
 from adamcore.backends.torch.optimizer.param_groups import Group
 from adamcore.coefficients import MAX_CLOCK
@@ -24,9 +25,14 @@ def new_product(clock: torch.Tensor, value: float = 1.0) -> torch.Tensor:
     return torch.full((), value, dtype=dtype, device=clock.device)
 
 
+def number_in(x: Any, start: float) -> Any:
+    """Return the number in a tensor, or ``start`` for a fake tensor, which has no value."""
+    return start if isinstance(x, FakeTensor) else x.item() if isinstance(x, torch.Tensor) else x
+
+
 def write_clock(clock: torch.Tensor) -> torch.Tensor:
     """Return a clock as PyTorch writes it: float32, or int64 above 2**24, where float32 stops counting."""
-    return clock.to(torch.float32 if int(clock) <= EXACT else torch.int64)
+    return clock.to(torch.float32 if number_in(clock, 0) <= EXACT else torch.int64)
 
 
 def read_clock(step: Any, where: str) -> int:
@@ -43,6 +49,10 @@ def read_clock(step: Any, where: str) -> int:
     ...
     adamcore.errors.ClockError: step is 33554432.0 in torch.float32, which can't count above 16777216: ...
     """
+    if hasattr(step, "__array__") and not isinstance(step, torch.Tensor):
+        step = torch.as_tensor(step)  # a number or an array of NumPy's
+    if isinstance(step, FakeTensor):
+        return 0  # it has no value
     value: Any = step
     if isinstance(step, torch.Tensor):
         if step.numel() != 1 or step.dtype.is_complex:

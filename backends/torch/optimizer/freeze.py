@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
 import torch
 from torch.optim.optimizer import Optimizer
 
 from adamcore.backends.torch.optimizer.param_groups import Group, complete
+from adamcore.backends.torch.optimizer.snapshot import Snapshots
 from adamcore.backends.torch.optimizer.state import restart
 from adamcore.errors import ParameterError, StateError
 
-Params = torch.Tensor | str | Iterable[torch.Tensor | str]  #: a parameter, its name, or several
+One = torch.Tensor | torch.nn.Module | str  #: a parameter, a module, a name or the start of one up to a dot
+Params = One | Iterable[One]
 
 
 def frozen_params(group: Mapping[str, Any]) -> list[torch.Tensor]:
@@ -46,6 +48,14 @@ def names_of(group: Mapping[str, Any], known: Mapping[torch.Tensor, str]) -> lis
     return [known.get(p, name) for p, name in zip(group["params"], fresh, strict=True)]
 
 
+def belongs_to(wanted: object) -> Callable[[torch.Tensor, str | None], bool]:
+    """Return the test whether a parameter with that name is, or belongs to, what is wanted."""
+    if isinstance(wanted, str):
+        return lambda p, name: name is not None and (name == wanted or name.startswith(wanted + "."))
+    members = set(map(id, wanted.parameters())) if isinstance(wanted, torch.nn.Module) else {id(wanted)}
+    return lambda p, name: id(p) in members
+
+
 def restore_frozen(group: Group) -> None:
     """Make a group's "frozen" the parameters that stand at the positions given there, as in a state_dict."""
     members = group["params"]
@@ -60,6 +70,7 @@ class FreezableOptimizer(Optimizer):
     Names belong to tensors likewise, although PyTorch keeps them in a list beside ``"params"``.
     """
 
+    _snapshots: Snapshots
     _names: dict[torch.Tensor, str]  #: the parameters that were given with a name
 
     def __repr__(self) -> str:
@@ -81,7 +92,9 @@ class FreezableOptimizer(Optimizer):
         parameters are frozen.
 
         Args:
-            params: a parameter, its name (if the optimizer was given names), or several of these.
+            params: a parameter; a module, for all its parameters that the optimizer has; if the optimizer
+                was given names, a name, or "layer" for all names that start with "layer."; or several
+                of these.
 
         Raises:
             ParameterError: this optimizer has no such parameter.
@@ -159,6 +172,7 @@ class FreezableOptimizer(Optimizer):
         """
         if clock not in ("reset", "keep"):
             raise StateError(f"clock={clock!r}: expected 'reset' or 'keep'")
+        self._snapshots.part()
         chosen = self._positions(params)
         for i, (group, positions) in enumerate(chosen):
             shared = complete(group)["clock"] == "global"
@@ -178,13 +192,14 @@ class FreezableOptimizer(Optimizer):
         """Return each group with the positions of the given parameters in it."""
         if params is None:
             return [(group, list(range(len(group["params"])))) for group in self.param_groups]
-        wanted = [params] if isinstance(params, torch.Tensor | str) else list(params)
+        wanted = [params] if isinstance(params, torch.Tensor | torch.nn.Module | str) else list(params)
+        tests = [belongs_to(w) for w in wanted]
         found: list[tuple[Group, list[int]]] = []
         seen: set[int] = set()
         for group in self.param_groups:
             positions = []
             for k, (p, name) in enumerate(zip(group["params"], names_of(group, self._names), strict=True)):
-                hits = [j for j, w in enumerate(wanted) if w is p or (isinstance(w, str) and w == name)]
+                hits = [j for j, belongs in enumerate(tests) if belongs(p, name)]
                 seen.update(hits)
                 positions += [k] if hits else []
             found.append((group, positions))
@@ -195,6 +210,6 @@ class FreezableOptimizer(Optimizer):
                 )
                 raise ParameterError(
                     f"params[{j}] ({what}) is no parameter of this optimizer: expected its own tensors "
-                    "(they are compared by identity) or the names it was given"
+                    "(they are compared by identity), modules of them, or the names it was given"
                 )
         return found

@@ -14,12 +14,16 @@ from adamcore.backends.torch.optimizer.hooks import wrapped
 from adamcore.backends.torch.optimizer.param_groups import (
     OWN,
     Group,
+    check_lr,
     core_of,
     of_dialect,
     of_group,
+    refuse_derivative,
+    refuse_duplicates,
     shorten,
 )
-from adamcore.backends.torch.optimizer.state import GroupState, gather_state, store_state
+from adamcore.backends.torch.optimizer.snapshot import Snapshots
+from adamcore.backends.torch.optimizer.state import GroupState, gather_state, init_state, store_state
 from adamcore.backends.torch.optimizer.state_dict import pack, says_all, unpack
 from adamcore.backends.torch.optimizer.step_cache import StepCache
 from adamcore.backends.torch.optimizer.update import update_group
@@ -67,6 +71,7 @@ class Adam(FreezableOptimizer):
 
     dialect: ClassVar[str] = "torch.Adam"  #: the dialect of settings that are not given
 
+    @torch._disable_dynamo  # type: ignore[attr-defined]
     def __init__(
         self,
         params: Any,
@@ -103,7 +108,7 @@ class Adam(FreezableOptimizer):
         defaults = of_dialect(dialect or type(self).dialect, given | axes)
         self._cores: dict[int, Core] = {}  # of each group, as of the last step
         self._step_cache = StepCache()
-        self._names = {}
+        self._snapshots, self._names = Snapshots(), {}
         super().__init__(params, defaults)
 
     @property
@@ -116,7 +121,7 @@ class Adam(FreezableOptimizer):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__({"_names": {}} | state)  # a state_dict brings its own names
-        self._cores, self._step_cache = {}, StepCache()
+        self._cores, self._step_cache, self._snapshots = {}, StepCache(), Snapshots()
         for group in self.param_groups:
             for name, value in self.defaults.items():
                 if name not in OWN:
@@ -128,6 +133,7 @@ class Adam(FreezableOptimizer):
         pairs = zip(group["params"], names_of(group, self._names), strict=True)
         self._names |= {p: name for p, name in pairs if name is not None}
 
+    @torch._disable_dynamo  # type: ignore[attr-defined]
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add a parameter group, as ``torch.optim.Optimizer.add_param_group`` does.
 
@@ -137,8 +143,10 @@ class Adam(FreezableOptimizer):
 
         Raises:
             HyperparameterError, AxisError, DialectError, BackendError: as the constructor.
+            TreeError: a parameter is given twice; PyTorch warns only, and steps it twice.
         """
         if isinstance(param_group, dict):
+            refuse_duplicates(param_group)
             param_group.update(of_group(param_group, self.defaults))
             param_group.pop("dialect", None)
         super().add_param_group(param_group)
@@ -146,6 +154,24 @@ class Adam(FreezableOptimizer):
         restore_frozen(added)
         shorten(added, self.defaults)
         self._remember_names(added)
+
+    @torch._disable_dynamo  # type: ignore[attr-defined]
+    def init_state(self) -> None:
+        """Make the state that a first step would make, and nothing else: zero moments, clocks at 0.
+
+        It is made for every parameter that requires a gradient and has no state yet.  Engines that need the
+        state in advance otherwise make a step with zero gradients and lr 0, after which clocks are at 1 and,
+        with an L2 decay, moments are not 0.
+
+        Example:
+            >>> w = torch.nn.Parameter(torch.ones(1))
+            >>> opt = Adam([w])
+            >>> opt.init_state()
+            >>> opt.state[w]["exp_avg"], int(opt.state[w]["step"])
+            (tensor([0.]), 0)
+        """
+        for i, group in enumerate(self.param_groups):
+            init_state(core_of(group), group, self.state, f"param_groups[{i}]")
 
     # ---------------------------------------------------------------------------- the step
 
@@ -167,6 +193,8 @@ class Adam(FreezableOptimizer):
             ClockError: a clock is no whole number in its range.
         """
         self._check_capture()
+        if not torch.compiler.is_compiling():
+            self._snapshots.part()
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -203,6 +231,11 @@ class Adam(FreezableOptimizer):
 
         ``torch.compile`` knows this method by its name and runs it, while it traces the rest.
         """
+        if torch._guards.TracingContext.try_get() is not None:
+            self._snapshots.unseen = True  # the compiled step will run without this one
+        if not isinstance(group["lr"], torch.Tensor):
+            check_lr(group)
+        refuse_derivative(group)
         self._cores[index] = core_of(group)
         gathered = GroupState(params, grads, ms, vs, maxima, clocks, products)
         gather_state(self._cores[index], group, self.state, gathered, f"param_groups[{index}]")
@@ -218,11 +251,12 @@ class Adam(FreezableOptimizer):
     def state_dict(self) -> dict[str, Any]:
         """Return the state and the settings in PyTorch's layout (docs/torch.md).
 
-        The moments in it are the optimizer's own tensors, not copies.
+        It is a snapshot: later steps do not change what is in it.  Its tensors share memory with the
+        optimizer's own until the next step, and are copied then if they are still held.
         """
         for before in self._optimizer_state_dict_pre_hooks.values():
             before(self)
-        packed = pack(self.param_groups, self.state, self._names)
+        packed = pack(self.param_groups, self.state, self._names, self._snapshots)
         for after in self._optimizer_state_dict_post_hooks.values():
             changed = after(self, packed)
             packed = packed if changed is None else changed

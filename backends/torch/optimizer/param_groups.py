@@ -10,7 +10,7 @@ axis: ``decoupled_weight_decay`` follows the axis ``decay``, and ``amsgrad`` is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Set
 from difflib import get_close_matches
 from functools import lru_cache
 from itertools import repeat
@@ -21,7 +21,7 @@ import torch
 from adamcore.adam import Adam as Core
 from adamcore.axes import AXES, check_number
 from adamcore.dialects import dialect, like
-from adamcore.errors import AxisError, BackendError, HyperparameterError
+from adamcore.errors import AxisError, BackendError, HyperparameterError, TreeError
 
 Group = dict[str, Any]
 
@@ -78,6 +78,22 @@ def of_group(given: Mapping[str, Any], defaults: Group) -> Group:
     return resolve({k: v for k, v in given.items() if k in defaults}, base)
 
 
+def refuse_duplicates(group: Group) -> None:
+    """Raise TreeError if a group that is to be added has a parameter twice."""
+    params = group.get("params")
+    if isinstance(params, torch.Tensor | Set) or not isinstance(params, Iterable):
+        return
+    params = group["params"] = list(params)
+    seen: dict[int, int] = {}
+    for k, item in enumerate(params):
+        p = item[1] if isinstance(item, tuple) and len(item) == 2 else item
+        if seen.setdefault(id(p), k) != k:
+            raise TreeError(
+                "optimizer contains a parameter group with duplicate parameters: "
+                f"params[{k}] and params[{seen[id(p)]}] are the same tensor; expected each once"
+            )
+
+
 def complete(group: Mapping[str, Any]) -> Group:
     """Return a group with the settings that it leaves out.
 
@@ -108,13 +124,15 @@ def is_number(value: object) -> bool:
     return True
 
 
-def resolve(given: Mapping[str, Any], base: Group) -> Group:
+def resolve(given: Mapping[str, Any], base: Group, *, mixed_betas: bool = False) -> Group:
     """Return the settings ``base`` with the given ones in their place, validated.
 
     Args:
         given: settings under PyTorch's names or the names of the axes.  A setting that is None counts
             as not given, unless None is one of its values.
         base: all settings.
+        mixed_betas: one of the betas may be a tensor and the other a float, as schedulers leave them;
+            PyTorch's constructors refuse it.
 
     Raises:
         HyperparameterError, AxisError: a setting does not have this value.
@@ -137,6 +155,8 @@ def resolve(given: Mapping[str, Any], base: Group) -> Group:
     group["decoupled_weight_decay"] = group["decay"] != "l2"
     group["amsgrad"] = AMSGRAD.get(group["amsgrad"], group["amsgrad"])
     check_lr(group)
+    if not mixed_betas and len({isinstance(b, torch.Tensor) for b in pair(group["betas"])}) == 2:
+        raise HyperparameterError("betas must be either both floats or both Tensors")
     group["betas"] = read_betas(group)
     for name in NUMBERS:
         check(name, f"Invalid {'epsilon' if name == 'eps' else name} value: ", group[name])
@@ -179,9 +199,37 @@ def check_lr(group: Group) -> None:
     return None
 
 
+def refuse_derivative(group: Group) -> None:
+    """Raise BackendError if torch.func differentiates a step that is not recorded: it would find zeros."""
+    functorch = torch._C._functorch
+    if group["differentiable"] or functorch.peek_interpreter_stack() is None:
+        return
+    for x in (group["lr"], *group["params"], *(p.grad for p in group["params"])):
+        while isinstance(x, torch.Tensor) and functorch.is_functorch_wrapped_tensor(x):
+            tangent: Any = torch.autograd.forward_ad.unpack_dual(x).tangent
+            if x.requires_grad or tangent is not None:
+                raise BackendError(
+                    "torch.func differentiates this step, which is not recorded, so that its derivative "
+                    "would be 0: give the optimizer differentiable=True, or detach what it steps"
+                )
+            x = functorch.get_unwrapped(x)
+
+
 def number_of(lr: float | torch.Tensor) -> float | torch.Tensor:
     """Return a learning rate as a number, or as a 0-d tensor if it is a tensor of one element."""
+    if lr is None:
+        check("lr", "Invalid learning rate: ", lr)
     return lr.reshape(()) if isinstance(lr, torch.Tensor) else lr
+
+
+def pair(betas: Any) -> tuple[Any, Any]:
+    """Return betas as a tuple of two; raise HyperparameterError if they are not two."""
+    if isinstance(betas, str):
+        raise HyperparameterError(f"betas={betas!r} is a string: expected two numbers in [0, 1)")
+    values = tuple(betas) if isinstance(betas, Iterable) else (betas,)
+    if len(values) != 2:
+        raise HyperparameterError(f"betas={betas!r}: expected two numbers in [0, 1)")
+    return values
 
 
 def read_betas(group: Group) -> tuple[float, float]:
@@ -190,12 +238,7 @@ def read_betas(group: Group) -> tuple[float, float]:
     Raises:
         HyperparameterError: they are not two numbers in [0, 1), or not two such tensors.
     """
-    betas = tuple(group["betas"])
-    if len(betas) != 2:
-        raise HyperparameterError(f"betas={betas!r}: expected two numbers in [0, 1)")
-    tensors = [isinstance(b, torch.Tensor) for b in betas]
-    if any(tensors) and not all(tensors):
-        raise HyperparameterError("betas must be either both floats or both Tensors")
+    betas = pair(group["betas"])
     values = []
     for i, b in enumerate(betas):
         if isinstance(b, torch.Tensor):
@@ -223,7 +266,7 @@ def core_of(group: Group) -> Core:
         HyperparameterError, AxisError: a setting was changed to one that has no meaning.
     """
     group = complete(group)
-    betas = group["betas"]
+    betas = pair(group["betas"])
     if isinstance(betas[0], torch.Tensor) or isinstance(betas[1], torch.Tensor):
         betas = read_betas(group)
     if bool(group["decoupled_weight_decay"]) != (group["decay"] != "l2"):
@@ -241,7 +284,12 @@ def settings_of(group: Group) -> list[Any] | None:
     As long as these are the same objects, the group's Adam is the same.
     """
     betas = group["betas"]
-    if len(betas) != 2 or type(betas[0]) is not float or type(betas[1]) is not float:
+    if (
+        type(betas) is not tuple
+        or len(betas) != 2
+        or type(betas[0]) is not float
+        or type(betas[1]) is not float
+    ):
         return None
     return [*betas, *map(group.get, READ, repeat(MISSING))]
 

@@ -8,8 +8,10 @@ from typing import Any, Literal, NamedTuple
 import torch
 
 from adamcore.adam import Adam as Core
+from adamcore.backends.torch.backend import backend
 from adamcore.backends.torch.optimizer.clocks import new_clock, new_product, read_clock
 from adamcore.backends.torch.optimizer.param_groups import Group
+from adamcore.dtypes import DtypeTable
 from adamcore.errors import MissingGradientError, StateError
 from adamcore.protocol import Result
 
@@ -44,8 +46,9 @@ def gather_state(core: Core, group: Group, state: State, gathered: GroupState, w
             f"{where} has no gradient at all: expected one at least, as all_missing='error', clock='global'"
         )
     make_moments(core, state, [p for p in params if "exp_avg" not in state.get(p, ())])
+    table = DtypeTable(core, backend)
     for p in params:
-        own = state[p]
+        own, formats = state[p], table.of(p)
         if core.amsgrad != "none" and "max_exp_avg_sq" not in own:
             raise StateError(
                 f"{where}: a parameter's state has no 'max_exp_avg_sq', and amsgrad={core.amsgrad!r}: the "
@@ -57,23 +60,56 @@ def gather_state(core: Core, group: Group, state: State, gathered: GroupState, w
                     f"{where}: a parameter of shape {tuple(p.shape)} has state[{name!r}] of shape "
                     f"{tuple(own[name].shape)}: they must agree; delete its state to start anew"
                 )
+            if name in own and own[name].dtype is not (wanted := getattr(formats, MOMENTS[name])):
+                own[name] = in_dtype(own[name], wanted, core, f"{where}: a parameter's state[{name!r}]")
         gathered.params.append(p)
         gathered.grads.append(p.grad)
         gathered.ms.append(own["exp_avg"])
         gathered.vs.append(own["exp_avg_sq"])
         gathered.maxima.append(None if core.amsgrad == "none" else own["max_exp_avg_sq"])
-    if core.clock == "per-parameter":
-        owners = [(state[p], p) for p in params]
-    else:  # a clock ticks for absent parameters too (F6)
-        ticks = params or core.all_missing == "tick"
+    ticks = bool(params) or core.all_missing == "tick"  # a global clock ticks for absent parameters too (F6)
+    for owner in clock_owners(core, group, state, params, where, ticks):
+        gathered.clocks.append(owner["step"])
+        gathered.products.append(owner["mu_product"] if core.nesterov == "dozat" else None)
+
+
+def init_state(core: Core, group: Group, state: State, where: str) -> None:
+    """Make the state of every parameter of a group that requires a gradient and has none yet."""
+    params = [p for p in group["params"] if p.requires_grad]
+    make_moments(core, state, [p for p in params if "exp_avg" not in state.get(p, ())])
+    clock_owners(core, group, state, params, where, ticks=True)
+
+
+def clock_owners(
+    core: Core, group: Group, state: State, params: list[torch.Tensor], where: str, ticks: bool
+) -> list[State]:
+    """Return the dictionaries that hold the clocks of these parameters; made where there are none."""
+    owners: list[tuple[State, torch.Tensor]] = [(state[p], p) for p in params]
+    if core.clock == "global":
         owners = [(group, p) for p in group["params"][:1] if ticks]
     for owner, p in owners:
         if getattr(owner.get("step"), "dtype", None) is not torch.int32:  # none yet, or set by hand
             owner["step"] = new_clock(p, group, read_clock(owner.get("step", 0), f"{where}: step"))
         if core.nesterov == "dozat" and "mu_product" not in owner:
             owner["mu_product"] = new_product(owner["step"])
-        gathered.clocks.append(owner["step"])
-        gathered.products.append(owner["mu_product"] if core.nesterov == "dozat" else None)
+    return [owner for owner, _ in owners]
+
+
+def in_dtype(x: torch.Tensor, wanted: Any, core: Core, what: str) -> torch.Tensor:
+    """Return a moment in the dtype that it has to have (MOM.4).
+
+    Raises:
+        StateError: that dtype does not hold every value of the moment's own, and ``moment_dtype`` does not
+            ask for it.
+    """
+    if core.moment_dtype is None and torch.promote_types(x.dtype, wanted) is not wanted:
+        raise StateError(
+            f"{what} is in {x.dtype}, which {wanted}, the parameter's, does not hold: a second moment that "
+            "becomes 0 makes a huge step; give the optimizer (or the group) "
+            f"moment_dtype={str(x.dtype.to_real()).removeprefix('torch.')!r}, or the name of a narrower one "
+            "to have it rounded"
+        )
+    return x.detach().to(wanted)
 
 
 def taking_part(core: Core, group: Group, where: str) -> Iterator[torch.Tensor]:

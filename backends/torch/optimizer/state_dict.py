@@ -18,7 +18,13 @@ import torch
 
 from adamcore.adam import Adam as Core
 from adamcore.backends.torch.backend import backend
-from adamcore.backends.torch.optimizer.clocks import new_clock, new_product, read_clock, write_clock
+from adamcore.backends.torch.optimizer.clocks import (
+    new_clock,
+    new_product,
+    number_in,
+    read_clock,
+    write_clock,
+)
 from adamcore.backends.torch.optimizer.freeze import names_of, restore_frozen
 from adamcore.backends.torch.optimizer.param_groups import (
     AMSGRAD,
@@ -31,20 +37,24 @@ from adamcore.backends.torch.optimizer.param_groups import (
     core_of,
     resolve,
 )
-from adamcore.backends.torch.optimizer.state import MOMENTS
+from adamcore.backends.torch.optimizer.snapshot import Snapshots, kept
+from adamcore.backends.torch.optimizer.state import MOMENTS, in_dtype
 from adamcore.dtypes import DtypeTable
 from adamcore.errors import StateError
 
 
-def pack(groups: list[Group], state: Mapping[Any, Any], known: Mapping[torch.Tensor, str]) -> dict[str, Any]:
-    """Return the ``state_dict`` of these groups and this state; only clocks are copied."""
+def pack(
+    groups: list[Group], state: Mapping[Any, Any], known: Mapping[torch.Tensor, str], snapshots: Snapshots
+) -> dict[str, Any]:
+    """Return the ``state_dict`` of these groups and this state, which later steps do not change."""
     places: dict[torch.Tensor, int] = {}
     packed_groups, start = [], 0
     for group in groups:
         for k, p in enumerate(group["params"], start):
             places.setdefault(p, k)
         start += len(group["params"])
-        packed = {k: v for k, v in group.items() if k not in ("params", "frozen", "step", "mu_product")}
+        left_out = ("params", "frozen", "step", "mu_product")
+        packed = {k: kept(v) for k, v in group.items() if k not in left_out}
         frozen = set(map(id, group.get("frozen", ())))
         if frozen:
             packed["frozen"] = tuple(k for k, p in enumerate(group["params"]) if id(p) in frozen)
@@ -52,7 +62,7 @@ def pack(groups: list[Group], state: Mapping[Any, Any], known: Mapping[torch.Ten
             packed["param_names"] = names
         shared = is_global(group)
         if shared and "step" in group:
-            packed["step"] = int(group["step"])
+            packed["step"] = number_in(group["step"], 0)
             packed |= {"mu_product": group["mu_product"].clone()} if "mu_product" in group else {}
         packed_groups.append(packed | {"params": [places[p] for p in group["params"]]})
     packed_state: dict[Any, Any] = {}
@@ -63,7 +73,12 @@ def pack(groups: list[Group], state: Mapping[Any, Any], known: Mapping[torch.Ten
                 own = group if shared else state[p]
                 clocks = {"step": write_clock(own["step"])} if "step" in own else {}
                 clocks |= {"mu_product": own["mu_product"].clone()} if "mu_product" in own else {}
-                packed_state[places[p]] = clocks | {k: v for k, v in state[p].items() if k not in clocks}
+                unseen = group["capturable"] or group["differentiable"]
+                packed_state[places[p]] = clocks | {
+                    k: snapshots.of(v, unseen) if k in MOMENTS else v
+                    for k, v in state[p].items()
+                    if k not in clocks
+                }
     packed_state |= {k: v for k, v in state.items() if not isinstance(k, torch.Tensor)}
     packed = OrderedDict(state=packed_state, param_groups=packed_groups)
     packed._metadata = {"adamcore": 1}  # type: ignore[attr-defined] # as modules do; a file keeps it
@@ -138,11 +153,11 @@ def load_group(group: Group, saved: Mapping[str, Any], whole: bool, where: str) 
                 f"{name!r}: {ours!r} into the state dict's group to go on under other rules"
             )
     program = ("params", *RULES, *FLAGS, "decoupled_weight_decay")
-    kept = {k: deepcopy(v) for k, v in saved.items() if k not in (*program, "step", "mu_product")}
-    new = {k: v for k, v in group.items() if k not in ("step", "mu_product")} | kept
+    given = {k: deepcopy(v) for k, v in saved.items() if k not in (*program, "step", "mu_product")}
+    new = {k: v for k, v in group.items() if k not in ("step", "mu_product")} | given
     if whole and "frozen" not in saved:
         new.pop("frozen", None)
-    resolve({n: kept[n] for n in ("lr", "betas", *NUMBERS) if n in kept}, complete(new))
+    resolve({n: given[n] for n in ("lr", "betas", *NUMBERS) if n in given}, complete(new), mixed_betas=True)
     restore_frozen(new)
     return new
 
@@ -176,11 +191,12 @@ def load_state(core: Core, group: Group, p: torch.Tensor, saved: Any, where: str
                     f"{where}[{name!r}] has shape {tuple(value.shape)}: expected {tuple(p.shape)}, its "
                     "parameter's; the parameters stand in another order or are others"
                 )
-            fresh = torch.empty_like(p, dtype=getattr(formats, MOMENTS[name]), requires_grad=False)
-            new[name] = fresh.copy_(value.detach())
+            wanted = getattr(formats, MOMENTS[name])
+            fresh = torch.empty_like(p, dtype=wanted, requires_grad=False)
+            new[name] = fresh.copy_(in_dtype(value, wanted, core, f"{where}[{name!r}]"))
         elif name == "mu_product":
             if core.clock == "per-parameter":
-                new[name] = new_product(clock, float(value))
+                new[name] = new_product(clock, number_in(value, 1.0))
         elif name != "step":
             new[name] = deepcopy(value)
     return new
@@ -190,7 +206,7 @@ def load_global(
     core: Core, group: Group, saved: Mapping[str, Any], steps: list[torch.Tensor], i: int
 ) -> None:
     """Give a group its one clock: the saved one, or the one on which its parameters agree."""
-    found = {int(t) for t in steps}
+    found = {number_in(t, 0) for t in steps}
     if "step" in saved:
         found = {read_clock(saved["step"], f"param_groups[{i}]['step']")}
     if len(found) > 1:
@@ -203,4 +219,4 @@ def load_global(
         if core.nesterov == "dozat":
             if "mu_product" not in saved:
                 raise StateError(f"param_groups[{i}] has no 'mu_product': expected one beside its clock")
-            group["mu_product"] = new_product(group["step"], float(saved["mu_product"]))
+            group["mu_product"] = new_product(group["step"], number_in(saved["mu_product"], 1.0))

@@ -25,7 +25,7 @@ import torch
 
 from adamcore.adam import Adam as Core
 from adamcore.backends.torch import fast, nvrtc
-from adamcore.backends.torch.backend import backend
+from adamcore.backends.torch.backend import PLAIN, backend
 from adamcore.backends.torch.cuda import DeviceClockStep
 from adamcore.backends.torch.optimizer.param_groups import Group, core_of, number_of, settings_of
 from adamcore.backends.torch.optimizer.state import GroupState, State
@@ -225,6 +225,12 @@ def countable(gathered: GroupState) -> bool:
     """True if clocks can be read and ticked in the memory of the host."""
     products = [x for x in gathered.products if x is not None]
     kinds: Any = chain(zip(gathered.clocks, repeat(torch.int32)), zip(products, repeat(torch.float64)))
-    if not all(nvrtc.on_host(x) and x.dtype is dtype and x.numel() == 1 for x, dtype in kinds):
+    if not all(in_memory(x) and x.dtype is dtype and x.numel() == 1 for x, dtype in kinds):
         return False
     return len(set(map(torch.Tensor.data_ptr, gathered.clocks))) == len(gathered.clocks)
+
+
+def in_memory(x: torch.Tensor) -> bool:
+    """True if a tensor's value stands in the memory of the host: it is no fake one and none of torch.func."""
+    wrapped = torch._C._functorch.is_functorch_wrapped_tensor(x)
+    return nvrtc.on_host(x) and type(x) in PLAIN and not wrapped

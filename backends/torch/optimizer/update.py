@@ -9,7 +9,7 @@ import torch
 
 from adamcore.adam import Adam as Core
 from adamcore.backends.torch import nvrtc
-from adamcore.backends.torch.backend import TorchBackend, backend
+from adamcore.backends.torch.backend import PLAIN, TorchBackend, backend
 from adamcore.backends.torch.optimizer import sparse
 from adamcore.backends.torch.optimizer.param_groups import Group, number_of
 from adamcore.backends.torch.optimizer.state import GroupState
@@ -104,7 +104,7 @@ def tick_all(ticker: Ticker, gathered: GroupState, like: Any, skipped: Any) -> l
     known: dict[Any, Tick] = {}
     ticks: list[Tick] = []
     for clock, product in zip(gathered.clocks, gathered.products, strict=True):
-        if compiling or not nvrtc.on_host(clock):
+        if compiling or not readable(clock):
             tick = ticker.tick(clock, product, like, clock_path)
         else:
             key = (clock.item(), None if product is None else product.item())
@@ -113,7 +113,7 @@ def tick_all(ticker: Ticker, gathered: GroupState, like: Any, skipped: Any) -> l
             tick = known[key]
         ticks.append(tick)
     plain = len(known) == 1 and skipped is None and gathered.products[0] is None
-    if plain and next(iter(known.values())).t < MAX_CLOCK and all(map(nvrtc.on_host, gathered.clocks)):
+    if plain and next(iter(known.values())).t < MAX_CLOCK and all(map(readable, gathered.clocks)):
         torch._foreach_add_(gathered.clocks, 1)  # the usual case: all at one count, known to the host
     else:
         for clock, product, tick in zip(gathered.clocks, gathered.products, ticks, strict=True):
@@ -121,6 +121,11 @@ def tick_all(ticker: Ticker, gathered: GroupState, like: Any, skipped: Any) -> l
             if product is not None:
                 write(product, tick.mu_product, skipped)
     return [tick.coefficients for tick in ticks]
+
+
+def readable(clock: torch.Tensor) -> bool:
+    """True if the host can read a clock without waiting; a fake tensor, for one, has no value to read."""
+    return nvrtc.on_host(clock) and type(clock) in PLAIN
 
 
 def clock_path() -> str:

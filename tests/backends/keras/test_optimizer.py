@@ -196,3 +196,111 @@ def test_refuses_what_it_cannot_do() -> None:
         assert np.abs(np.asarray(v.value) - 0.9).max() < 1e-4
         """,
     )
+
+
+@EACH
+def test_live_settings_are_those_of_the_next_step(backend: str) -> None:
+    """Every attribute of Keras' Adam and AdamW, set after a step, beside Keras' own."""
+    run(
+        backend,
+        """
+        K = keras.optimizers
+        def end(cls, name, value, **options):
+            v = keras.Variable(np.ones(2, "f4"))
+            optimizer = cls(learning_rate=0.1, **options)
+            optimizer.build([v])
+            optimizer.apply([ops.convert_to_tensor(np.ones(2, "f4"))], [v])
+            assert hasattr(optimizer, name), name
+            setattr(optimizer, name, value)
+            for k in range(3):
+                g = np.array([-0.3, 2.0 / (k + 1)], "f4")
+                optimizer.apply([ops.convert_to_tensor(g)], [v])
+            return np.array(ops.convert_to_numpy(v.value))
+
+        untouched = end(AdamW, "name", "x")
+        for name, value in (
+            ("weight_decay", 2.0), ("weight_decay", None), ("beta_1", 0.0), ("beta_2", 0.5),
+            ("epsilon", 1.0), ("beta_1", np.float32(0.5)), ("learning_rate", 0.7), ("clipnorm", 0.1),
+            ("clipvalue", 0.1), ("global_clipnorm", 0.1), ("loss_scale_factor", 4.0),
+        ):
+            if name != "loss_scale_factor":  # Adam does not see a scale
+                assert np.abs(end(AdamW, name, value) - untouched).max() > 1e-4, (name, value)
+            for ours, theirs in ((Adam, K.Adam), (AdamW, K.AdamW)):
+                a, b = end(ours, name, value), end(theirs, name, value)
+                assert np.abs(a - b).max() < 5e-5, (name, value, a, b)
+        a, b = (end(c, "amsgrad", False, amsgrad=True, beta_2=0.5) for c in (Adam, K.Adam))
+        assert np.abs(a - b).max() < 5e-5, (a, b)
+        assert np.abs(a - end(Adam, "name", "x", amsgrad=True, beta_2=0.5)).max() > 1e-3
+        """,
+    )
+
+
+@EACH
+def test_our_own_settings_are_live_or_refused(backend: str) -> None:
+    """An axis set between steps acts as one given from the start; what has no variables is refused."""
+    run(
+        backend,
+        """
+        from adamcore.errors import AxisError, HyperparameterError
+        def steps(optimizer, **later):
+            v = keras.Variable(np.ones(1, "f4"))
+            optimizer.build([v])
+            for name, value in later.items():
+                setattr(optimizer, name, value)
+                assert getattr(optimizer, name) == value
+            optimizer.apply([ops.convert_to_tensor(np.ones(1, "f4"))], [v])
+            return optimizer.get_config(), float(ops.convert_to_numpy(v.value)[0])
+
+        for later in (
+            {"decay": "l2"}, {"decay_order": "after"}, {"bias_correction": "none"}, {"eps_root": 0.5},
+            {"nesterov": "optax"}, {"maximize": True}, {"epsilon_rule": "outside-corrected"},
+        ):
+            made = Adam(0.1, weight_decay=0.2, name="a", **later)
+            found = steps(Adam(0.1, weight_decay=0.2, name="a"), **later)
+            assert found == steps(made), later
+            assert found[1] != steps(Adam(0.1, weight_decay=0.2))[1] or "epsilon" in str(later), later
+        optimizer = Adam(0.1)
+        optimizer.amsgrad = True  # before it is built
+        assert optimizer.amsgrad is True and optimizer.adam.amsgrad == "uncorrected"
+        optimizer.build([keras.Variable(np.ones(1, "f4"))])
+        assert len(optimizer._velocity_hats) == 1
+        built = Adam(0.1)
+        built.build([keras.Variable(np.ones(1, "f4"))])
+        for name, value in (("amsgrad", True), ("clock", "per-parameter"), ("nesterov", "dozat")):
+            try:
+                setattr(built, name, value)
+            except AxisError as error:
+                assert "the optimizer is built" in str(error)
+            else:
+                raise AssertionError(name)
+        before = built.adam
+        for name, value in (("beta_1", 1.5), ("epsilon", -1.0), ("beta_2", "0.9"), ("decay", "no")):
+            try:
+                setattr(built, name, value)
+            except (HyperparameterError, AxisError):
+                assert built.adam == before
+            else:
+                raise AssertionError(name)
+        """,
+    )
+
+
+@EACH
+def test_arguments_by_position_are_those_of_keras(backend: str) -> None:
+    run(
+        backend,
+        """
+        import inspect
+        K = keras.optimizers
+        numbers = (0.1, 0.2, 0.3, 0.4)
+        a, k = AdamW(*numbers, 1e-3, True, 0.5), K.AdamW(*numbers, 1e-3, True, 0.5)
+        names = ("weight_decay", "beta_1", "beta_2", "epsilon", "amsgrad", "clipnorm", "clipvalue")
+        for name in names:
+            assert getattr(a, name) == getattr(k, name), name
+        b, k = Adam(*numbers, True, 0.6, None, 0.5), K.Adam(*numbers, True, 0.6, None, 0.5)
+        for name in names:
+            assert getattr(b, name) == getattr(k, name), name
+        theirs = [p for p in inspect.signature(K.Adam).parameters if p != "kwargs"]
+        assert list(inspect.signature(Adam).parameters)[: len(theirs)] == theirs
+        """,
+    )

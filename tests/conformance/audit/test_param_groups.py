@@ -12,6 +12,7 @@ from recorded_optimizers import HYPER, judged, parameter, run
 from adamcore.backends.torch import Adam as OurAdam
 from adamcore.backends.torch import AdamW as OurAdamW
 from adamcore.conformance.audit import Recorder
+from adamcore.conformance.audit.param_groups import floats
 
 
 class Mine(torch.optim.AdamW):
@@ -76,3 +77,8 @@ def test_the_adam_is_identified_under_a_schedule_of_every_setting(path: Path) ->
     assert entry.identified == "torch.AdamW"
     [entry] = judged(recorder, path, "torch.Adam").entries
     assert (entry.verdict, entry.findings[0].observed) == ("deviates", "decay=decoupled")
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_rate_that_requires_a_gradient_is_read_without_a_warning() -> None:
+    assert floats({"lr": torch.tensor(0.125, requires_grad=True)}) == {"lr": 0.125}

@@ -193,3 +193,26 @@ def test_frozen_parameters_are_not_printed() -> None:
     optimizer.freeze(optimizer.param_groups[0]["params"])
     assert "frozen: (0,)" in repr(optimizer)
     assert "tensor(" not in repr(optimizer)
+
+
+def test_modules_and_the_start_of_names() -> None:
+    model = torch.nn.ModuleDict(
+        {"a": torch.nn.Linear(2, 2), "ab": torch.nn.Linear(2, 1), "c": torch.nn.ReLU()}
+    )
+    optimizer = Adam(model.named_parameters())
+
+    def frozen() -> list[str]:
+        found = {id(p) for p in frozen_params(optimizer.param_groups[0])}
+        return [name for name, p in model.named_parameters() if id(p) in found]
+
+    optimizer.freeze("a")  # not "ab"
+    assert frozen() == ["a.weight", "a.bias"]
+    optimizer.thaw(model["a"])
+    assert frozen() == []
+    optimizer.freeze([model["ab"], "a.bias"])
+    assert frozen() == ["a.bias", "ab.weight", "ab.bias"]
+    optimizer.thaw(model)
+    assert frozen() == []
+    for stranger in (model["c"], torch.nn.Linear(1, 1), "a.", "b"):
+        with pytest.raises(errors.ParameterError, match="no parameter of this optimizer"):
+            optimizer.freeze(stranger)

@@ -47,6 +47,8 @@ def test_groups_have_their_own_rules() -> None:
         ({"lr": float("nan")}, errors.HyperparameterError, "Invalid learning rate: nan"),
         ({"lr": lambda t: 0.1}, errors.HyperparameterError, "lr_scheduler"),
         ({"betas": (0.9,)}, errors.HyperparameterError, "two numbers"),
+        ({"betas": 0.9}, errors.HyperparameterError, "two numbers"),
+        ({"betas": "(0.9, 0.999)"}, errors.HyperparameterError, r"'\(0.9, 0.999\)' is a string"),
         ({"eps": -1.0}, errors.HyperparameterError, "Invalid epsilon value: -1"),
         ({"decay": "l2", "decoupled_weight_decay": True}, errors.AxisError, "contradict"),
         ({"eps_root": 1e-3, "epsilon": "inside-corrected"}, errors.AxisError, "eps_root"),
@@ -118,3 +120,33 @@ def test_tensor_settings() -> None:
     assert bits(params) == bits(again)
     with pytest.raises(errors.HyperparameterError, match="only lr can be differentiated"):
         Adam(params, betas=(torch.tensor(0.5, requires_grad=True), torch.tensor(0.5)))
+
+
+@pytest.mark.parametrize("cached", [False, True])
+@pytest.mark.parametrize("name", ["lr", "betas", "eps", "weight_decay", "amsgrad", "maximize"])
+def test_a_setting_that_is_taken_away(name: str, cached: bool) -> None:
+    """None is no value of these: nothing ticks and nothing moves, in no group."""
+    p, q = parameters((2,), (3,))
+    optimizer = Adam([{"params": [p]}, {"params": [q]}], lr=0.1)
+    advance(optimizer, [p, q], range(3 if cached else 0))
+    p.grad, q.grad = torch.ones(2), torch.ones(3)
+    before = bits([p, q, optimizer.state_dict()["state"]])
+    optimizer.param_groups[1][name] = None
+    with pytest.raises(errors.AdamcoreError, match="None"):
+        optimizer.step()
+    assert bits([p, q]) == before[:2]
+    assert all(int(optimizer.state[x]["step"]) == 3 for x in (p, q) if cached)
+
+
+def test_a_parameter_given_twice_is_refused_when_given() -> None:
+    p, q = parameters((2,), (3,))
+    for params in ([p, q, p], (x for x in (p, p)), [("a", p), ("b", p)], (p, p)):
+        with pytest.raises(errors.TreeError, match="same tensor"):
+            Adam(params)
+    optimizer = Adam([q])
+    with pytest.raises(errors.TreeError, match="same tensor"):
+        optimizer.add_param_group({"params": [p, p]})
+    assert len(optimizer.param_groups) == 1
+    for wrong in ([1], [{"params": {p}}]):
+        with pytest.raises(TypeError):
+            Adam(wrong)

@@ -8,6 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 from torch.nn import Parameter  # noqa: E402
+from torch_runs import bits  # noqa: E402
 
 from adamcore.backends.torch import Adam  # noqa: E402
 from adamcore.backends.torch.optimizer.state import GroupState, restart  # noqa: E402
@@ -73,3 +74,32 @@ def test_restart_in_the_same_tensors(clock: Any, t: int) -> None:
     assert own["exp_avg"].tolist() == own["exp_avg_sq"].tolist() == [0, 0]
     assert int(own["step"]) == t
     assert (own["mu_product"].item() == 1.0) == (clock == "reset")
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"clock": "global", "weight_decay": 0.1}, {"nesterov": "dozat", "amsgrad": True}]
+)
+def test_a_state_made_without_a_step(settings: Any) -> None:
+    """The run that follows has the bits of one without it; an engine's dummy step is not needed."""
+    early, late = (optimizer_of(torch.ones(2), torch.ones(2), None, **settings) for _ in range(2))
+    early.freeze(early.param_groups[0]["params"][1])
+    late.freeze(late.param_groups[0]["params"][1])
+    early.param_groups[0]["params"][2].requires_grad_(False)
+    early.init_state()
+    a, b, c = early.param_groups[0]["params"]
+    assert set(early.state) == {a, b}
+    assert [x.tolist() for x in early.state[a].values() if x.ndim] == [[0.0, 0.0]] * len(
+        [x for x in early.state[a].values() if x.ndim]
+    )
+    assert early.state_dict()["state"][0]["step"] == 0
+    for _ in range(3):
+        early.step()
+        late.step()
+    early.init_state()  # changes nothing where there is a state
+    [x, *_] = late.param_groups[0]["params"]
+    assert torch.equal(a, x)
+    assert bits(early.state_dict()["state"][0]) == bits(late.state_dict()["state"][0])
+    theirs = torch.optim.Adam([a, b, c], amsgrad=bool(settings.get("amsgrad")))
+    if "nesterov" not in settings:
+        theirs.load_state_dict(early.state_dict())
+        theirs.step()

@@ -8,6 +8,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from replay import Record
@@ -269,3 +270,72 @@ def test_pytorchs_distributed_checkpoint(flat: bool, tmp_path: Path) -> None:
             dcp.save(
                 get_optimizer_state_dict(model, optimizer, options=options), checkpoint_id=tmp_path / str(k)
             )
+
+
+@pytest.mark.parametrize(
+    ("saved", "mine", "kept"),
+    [
+        (torch.float32, torch.float16, None),
+        (torch.float32, torch.bfloat16, None),
+        (torch.float64, torch.float32, None),
+        (torch.bfloat16, torch.float16, None),
+        (torch.complex128, torch.complex64, None),
+        (torch.float16, torch.float32, torch.float32),
+        (torch.float32, torch.float64, torch.float64),
+        (torch.complex64, torch.complex128, torch.complex128),
+    ],
+)
+def test_moments_are_never_narrowed(saved: Any, mine: Any, kept: Any) -> None:
+    """On loading and when the module is converted in the middle (MOM.4): a v of 1e-8 is 0 in float16."""
+    wide = str(saved.to_real()).removeprefix("torch.")
+    p = torch.nn.Parameter(torch.ones(2, dtype=saved))
+    first = Adam([p], lr=1e-3, eps=1e-6)
+    p.grad = torch.full((2,), 2.0**-12, dtype=saved)
+    first.step()
+    then = copy.deepcopy(first.state_dict())
+    before = bits(first.state[p]["exp_avg_sq"].to(saved))
+
+    q = torch.nn.Parameter(p.detach().to(mine))
+    q.grad = torch.full((2,), 2.0**-12, dtype=mine)
+    p.data, p.grad = p.data.to(mine), None
+    p.grad = q.grad.clone()
+    other = Adam([q], lr=1e-3, eps=1e-6)
+    if kept is None:
+        with pytest.raises(errors.StateError, match=f"moment_dtype='{wide}'"):
+            other.load_state_dict(then)
+        assert not other.state
+        with pytest.raises(errors.StateError, match=f"moment_dtype='{wide}'"):
+            first.step()
+        assert bits(first.state[p]["exp_avg_sq"]) == before
+        first.param_groups[0]["moment_dtype"] = wide
+        then["param_groups"][0]["moment_dtype"] = wide
+        other = Adam([q], lr=1e-3, eps=1e-6, moment_dtype=wide)
+        kept = saved
+    other.load_state_dict(then)
+    first.step()
+    other.step()
+    assert first.state[p]["exp_avg"].dtype == other.state[q]["exp_avg"].dtype == kept
+    assert bits(p.data) == bits(q.data)
+    assert bits(first.state[p]["exp_avg_sq"]) == bits(other.state[q]["exp_avg_sq"])
+
+
+def test_a_clock_from_numpy() -> None:
+    params = parameters((3,))
+    optimizer = Adam(params)
+    advance(optimizer, params, range(2))
+    for step in (np.int64(5), np.uint8(5), np.float32(5), np.array(5), np.array([5.0], dtype=np.float16)):
+        saved = optimizer.state_dict()
+        saved["state"][0]["step"] = step
+        optimizer.load_state_dict(saved)
+        assert int(optimizer.state[params[0]]["step"]) == 5
+        optimizer.state[params[0]]["step"] = step
+        optimizer.step()
+        assert int(optimizer.state[params[0]]["step"]) == 6
+    for step, words in (
+        (np.float32(2**25), "can't count"),
+        (np.float64(0.5), "whole"),
+        (np.bool_(True), "whole"),
+    ):
+        saved["state"][0]["step"] = step
+        with pytest.raises(errors.ClockError, match=words):
+            optimizer.load_state_dict(saved)

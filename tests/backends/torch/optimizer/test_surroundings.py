@@ -329,3 +329,170 @@ def test_the_step_is_no_part_of_the_graph() -> None:
     assert p.requires_grad
     assert lr.grad is None
     assert np.allclose(p.detach(), 0.9)
+
+
+def stepped(x: torch.Tensor, start: torch.Tensor, **settings: Any) -> torch.Tensor:
+    """Two steps whose gradients depend on x, with an eps that counts."""
+    p = start + 0.0 * x.detach()  # under vmap it has to be batched as x is
+    optimizer = Adam([p], lr=0.1, eps=1.0, **settings)
+    for k in range(2):
+        p.grad = x * (k + 1) * torch.ones_like(p)
+        optimizer.step()
+    return p.sum()
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:DeprecationWarning")  # PyTorch's own jvp
+@pytest.mark.parametrize("transform", ["grad", "jvp", "grad of vmap", "vmap of grad"])
+def test_torch_func_differentiates_a_recorded_step_only(transform: str) -> None:
+    """Anything else would be a derivative of 0, as with PyTorch's own, and nothing would say so."""
+    from torch import func
+
+    x, start = torch.tensor(0.5, dtype=torch.float64), torch.ones(2, dtype=torch.float64)
+
+    def derivative(f: Callable[[torch.Tensor], torch.Tensor]) -> float:
+        match transform:
+            case "grad":
+                return func.grad(f)(x).item()
+            case "jvp":
+                return func.jvp(f, (x,), (torch.ones_like(x),))[1].item()  # type: ignore[no-any-return]
+            case "grad of vmap":
+                return func.grad(lambda y: func.vmap(f)(y.expand(2)).sum())(x).item() / 2
+            case _:
+                return func.vmap(func.grad(f))(x.expand(2))[1].item()  # type: ignore[no-any-return]
+
+    with pytest.raises(adamcore.errors.BackendError, match="differentiable=True"):
+        derivative(lambda y: stepped(y, start))
+    h = 1e-6
+    difference = (stepped(x + h, start) - stepped(x - h, start)) / (2 * h)
+    assert abs(difference) > 0.01
+    got = derivative(lambda y: stepped(y, start, differentiable=True))
+    assert got == pytest.approx(difference.item(), rel=1e-6)
+    # what does not depend on the input may be stepped
+    assert derivative(lambda y: stepped(torch.tensor(0.5), torch.ones(2)).double() * 0 + y) == 1.0
+    assert derivative(lambda y: stepped(y.detach(), start) * 0 + y) == 1.0
+
+
+# -------------------------------------------------------- momenta, fake tensors, subclasses
+
+
+@pytest.mark.parametrize("name", ["CyclicLR", "OneCycleLR"])
+def test_momenta_as_tensors(name: str) -> None:
+    """A scheduler leaves betas of a tensor and a float; they are those of PyTorch's, and are stepped with."""
+    found = []
+    for cls in (torch.optim.Adam, Adam, Adam):
+        params = parameters((3,))
+        numbers = cls is Adam and bool(found[1:])
+        low, high = (0.75, 0.875) if numbers else (torch.tensor(0.75), torch.tensor(0.875))
+        optimizer: Any = cls(params, lr=0.05)
+        kinds: dict[str, Any] = {
+            "CyclicLR": lambda o, a, b: lrs.CyclicLR(o, 0.01, 0.1, 3, base_momentum=a, max_momentum=b),
+            "OneCycleLR": lambda o, a, b: lrs.OneCycleLR(o, 0.1, 12, base_momentum=a, max_momentum=b),
+        }
+        scheduler = kinds[name](optimizer, low, high)
+        for t in range(8):
+            give(params, gradients(params, t))
+            optimizer.step()
+            scheduler.step()
+        found.append(([float(b) for b in optimizer.param_groups[0]["betas"]], params[0].detach().clone()))
+        if cls is Adam:
+            again = Adam(params)
+            again.load_state_dict(optimizer.state_dict())
+            assert [float(b) for b in again.param_groups[0]["betas"]] == found[-1][0]
+    theirs, ours, plain = found
+    assert ours[0] == pytest.approx(theirs[0])
+    assert ours[0] == pytest.approx(plain[0])
+    assert torch.allclose(ours[1], plain[1])
+    assert torch.allclose(ours[1], theirs[1])
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"amsgrad": True, "weight_decay": 0.1}, {"clock": "global"}, {"dialect": "torch.NAdam"},
+     {"dialect": "keras.Adam"}, {"capturable": True}, {"fused": True}],
+)  # fmt: skip
+def test_fake_tensors(settings: dict[str, Any]) -> None:
+    """As an estimator of memory runs it: steps, a state_dict and back, without a value."""
+    from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
+
+    with warnings.catch_warnings(), FakeTensorMode():
+        warnings.simplefilter("error")
+        model = torch.nn.Linear(3, 2)
+        optimizer = Adam(model.parameters(), **settings)
+        for t in range(4):
+            model(torch.ones(1, 3)).sum().backward()
+            optimizer.step()
+            if t == 1:
+                optimizer.load_state_dict(optimizer.state_dict())
+            optimizer.zero_grad()
+        state = optimizer.state[model.weight]
+        assert isinstance(state["exp_avg"], FakeTensor)
+        assert state["exp_avg_sq"].shape == (2, 3)
+
+
+def test_made_inside_a_compiled_function() -> None:
+    """From a list, from a module, with groups; it steps as outside."""
+    found = []
+    for compiling in (False, True):
+        for settings in ({}, {"amsgrad": True, "weight_decay": 0.1}):
+            [p] = parameters((3,))
+
+            def run(g: torch.Tensor, p: Any = p, settings: Any = settings) -> torch.Tensor:
+                optimizer = AdamW([{"params": [p]}], lr=0.1, **settings)
+                for _ in range(2):
+                    p.grad = g
+                    optimizer.step()
+                return p.sum()
+
+            torch._dynamo.reset()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                (torch.compile(run, backend="eager") if compiling else run)(torch.ones(3))
+            found.append(p.detach().clone())
+    assert torch.allclose(found[0], found[2])
+    assert torch.allclose(found[1], found[3])
+    assert not torch.equal(found[0], found[1])
+
+
+def test_the_bits_do_not_depend_on_the_kind_of_tensor() -> None:
+    """A subclass, a DTensor and a parameter that is not contiguous, beside a plain one of the same values."""
+    from torch.distributed import device_mesh, tensor
+    from torch.testing._internal.distributed.fake_pg import FakeStore
+
+    class Sub(torch.Tensor):
+        pass
+
+    torch.manual_seed(0)
+    start, grads = torch.randn(64, 65), [torch.randn(64, 65) for _ in range(5)]
+    torch.distributed.init_process_group("fake", store=FakeStore(), rank=0, world_size=1)
+    try:
+        mesh = device_mesh.init_device_mesh("cpu", (1,))
+
+        def spread(x: torch.Tensor) -> Any:
+            return tensor.DTensor.from_local(x, mesh, [tensor.Replicate()])
+
+        kinds: dict[str, Callable[[torch.Tensor], Any]] = {
+            "plain": torch.clone,
+            "turned": lambda x: x.t().contiguous().t(),
+            "every other": lambda x: torch.stack([x, x], -1)[..., 0],
+            "subclass": lambda x: x.clone().as_subclass(Sub),
+            "DTensor": lambda x: spread(x.clone()),
+        }
+        for settings in ({"weight_decay": 0.1}, {"amsgrad": True, "lr": torch.tensor(1e-3)}):
+            params = {name: Parameter(kind(start)) for name, kind in kinds.items()}
+            optimizer = AdamW(params.values(), **settings)  # type: ignore[arg-type]
+            for g in grads:
+                for name, p in params.items():
+                    p.grad = kinds[name](g)
+                optimizer.step()
+            kept = optimizer.state_dict()["state"]
+            then = [own["exp_avg_sq"].clone() for own in kept.values()]
+            optimizer.step()
+            for own, before in zip(kept.values(), then, strict=True):
+                now = own["exp_avg_sq"]
+                now, before = (x.to_local() if isinstance(x, tensor.DTensor) else x for x in (now, before))
+                assert torch.equal(now.as_subclass(torch.Tensor), before.as_subclass(torch.Tensor))
+            for name, p in params.items():
+                value = p.detach().to_local() if name == "DTensor" else p.detach()  # type: ignore[operator]
+                assert torch.equal(value.as_subclass(torch.Tensor), params["plain"].detach()), name
+    finally:
+        torch.distributed.destroy_process_group()
