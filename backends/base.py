@@ -102,7 +102,7 @@ class BaseBackend:
         return array_api_compat.device(leaf)
 
     def host(self, x: Array) -> Any:
-        """Return the value of a 0-d array, which a lazy library such as Dask computes; None if it is traced."""
+        """Return the value of a 0-d array (a lazy library such as Dask computes it); None if it is traced."""
         try:
             return x.item() if hasattr(x, "item") else x.__index__() if self.integer(x.dtype) else float(x)
         except (TypeError, ValueError, AttributeError, NotImplementedError):
