@@ -117,7 +117,7 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
         'decoupled'
     """
 
-    default_dialect = "keras.Adam"  #: the dialect of arguments that are not given
+    dialect = "keras.Adam"  #: the dialect of arguments that are not given
     adam: Core
 
     beta_1, beta_2, epsilon, eps_root = Setting(), Setting(), Setting(), Setting()
@@ -161,7 +161,7 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
                 f"{', '.join(map(repr, RUNS_ON[:-1]))} or {RUNS_ON[-1]!r}; set KERAS_BACKEND before keras "
                 "is imported"
             )
-        name_of_row = self.default_dialect if dialect is None else dialect
+        name_of_row = type(self).dialect if dialect is None else dialect
         given: dict[str, Any] = {
             "b1": beta_1,
             "b2": beta_2,
@@ -295,7 +295,7 @@ class AdamW(Adam):
         'before'
     """
 
-    default_dialect = "keras.AdamW"
+    dialect = "keras.AdamW"
 
     def __init__(
         self,

@@ -11,7 +11,7 @@ import numpy as np
 from adamcore.adam import Adam
 from adamcore.backends.states.named import Array, Moments, NamedState, listed, whole_number
 from adamcore.backends.states.powers import clock_of, powers_of
-from adamcore.dialects import dialect
+from adamcore.dialects import DIALECTS, dialect
 from adamcore.errors import CheckpointError, ConversionError
 
 Flat = Mapping[str, Array]
@@ -53,7 +53,7 @@ def from_flat(
     *,
     dialect_name: str | None = None,
     hyper: Mapping[str, Any] | None = None,
-    t: int | None = None,
+    t: int | Mapping[str, int] | None = None,
 ) -> NamedState:
     """Return the state in a flat dictionary of arrays with a library's own names.
 
@@ -63,10 +63,11 @@ def from_flat(
         layout: a key of :data:`LAYOUTS`.
         dialect_name: the dialect of the run, if it is not the layout's own ("mlx.AdamW").
         hyper: hyperparameters and axes of the run; a flat dictionary has none.
-        t: the clock, if running powers no longer tell it.
+        t: the clock, if running powers do not tell it; or a clock for each parameter, by its name.
 
     Raises:
-        CheckpointError: there are no moments, there is one without the other, or there is no clock.
+        CheckpointError: there are no moments, there is one without the other, there is no clock, or there
+            are those of several optimizers.
 
     Example:
         >>> flat = {"w.m": np.zeros(2), "w.v": np.ones(2), "step": np.asarray(3)}
@@ -88,7 +89,17 @@ def from_flat(
         if form.v.format(name) not in flat:
             raise CheckpointError(f"{form.m.format(name)!r} is there and {form.v.format(name)!r} is not")
         v_max = flat.get(form.v_max.format(name)) if form.v_max else None
-        clock = t if t is not None else clock_of_layout(flat, layout, form, adam, name)
+        if layout == "tf1" and f"{name}/Adam_3" in flat:
+            raise CheckpointError(
+                f"{name} has the moments of two optimizers ({name}/Adam, ..., {name}/Adam_3): expected those "
+                "of one; leave out the others"
+            )
+        if isinstance(t, Mapping):
+            if name not in t:
+                raise CheckpointError(f"t has no clock for {name!r}: expected one for each parameter")
+            clock = t[name]
+        else:
+            clock = t if t is not None else clock_of_layout(flat, layout, form, adam, name)
         leaves[name] = Moments(clock, flat[form.m.format(name)], flat[form.v.format(name)], v_max)
     has_max = {leaf.v_max is not None for leaf in leaves.values()}
     if len(has_max) > 1:
@@ -101,7 +112,7 @@ def from_flat(
 def clock_of_layout(flat: Flat, layout: str, form: Layout, adam: Adam, name: str) -> int:
     """Return the clock of one parameter."""
     if layout in ("tf1", "paddle"):
-        keys = [power_key(layout, form, name, k) for k in (1, 2)]
+        keys = [power_key(flat, layout, form, name, k) for k in (1, 2)]
         if any(key not in flat for key in keys):
             raise CheckpointError(
                 f"no {' or '.join(map(repr, keys))}: expected the running powers; or give t (--t N)"
@@ -113,8 +124,30 @@ def clock_of_layout(flat: Flat, layout: str, form: Layout, adam: Adam, name: str
     return whole_number(flat[form.clock], form.clock)
 
 
-def power_key(layout: str, form: Layout, name: str, k: int) -> str:
-    return form.clock.format(k) if layout == "tf1" else form.clock.format(name, k)
+def power_key(flat: Flat, layout: str, form: Layout, name: str, k: int) -> str:
+    """Return the name of the running power of b1 (k=1) or b2 (k=2) that belongs to a parameter.
+
+    Raises:
+        CheckpointError: there are the powers of several optimizers.
+    """
+    if layout != "tf1":
+        return form.clock.format(name, k)
+    found = tf1_powers(flat, k)
+    if len(found) > 1:
+        raise CheckpointError(
+            f"the powers of {len(found)} optimizers are there ({listed(found)}), and not which parameter "
+            "belongs to which: give t, a number or a clock for each parameter by its name (--t N)"
+        )
+    return found[0] if found else form.clock.format(k)
+
+
+def tf1_powers(flat: Flat, k: int) -> list[str]:
+    """Return the names of all running powers of b1 (k=1) or b2 (k=2) of TensorFlow 1, in any scope.
+
+    >>> tf1_powers({"beta1_power": np.zeros(()), "gan/beta1_power_1": np.zeros(())}, 1)
+    ['beta1_power', 'gan/beta1_power_1']
+    """
+    return [key for key in flat if re.fullmatch(rf"(.*/)?beta{k}_power(_\d+)?", key)]
 
 
 def to_flat(state: NamedState, layout: str) -> dict[str, Array]:
@@ -151,7 +184,7 @@ def to_flat(state: NamedState, layout: str) -> dict[str, Array]:
             flat[form.v_max.format(name)] = leaf.v_max
         if layout == "paddle":
             for k, power in enumerate(powers_of(state.adam, leaf.t), start=1):
-                flat[power_key(layout, form, name, k)] = np.array([power], np.float32)
+                flat[form.clock.format(name, k)] = np.array([power], np.float32)
     if layout == "tf1":
         for k, power in enumerate(powers_of(state.adam, one or 0), start=1):
             flat[form.clock.format(k)] = np.asarray(power, np.float32)
@@ -196,7 +229,17 @@ def has_pairs(flat: Flat, form: Layout) -> bool:
 def has_clock(flat: Flat, name: str, form: Layout) -> bool:
     test: Callable[[str], bool] = flat.__contains__
     if name == "tf1":
-        return test("beta2_power")
+        return bool(tf1_powers(flat, 2))
     if name == "paddle":
         return any(key.endswith("_beta2_pow_acc_0") for key in flat)
     return test(form.clock)
+
+
+def dialect_is_needed(where: str, layout: str) -> str:
+    """Return a message: a file does not tell which of a library's Adams made it."""
+    rows = [name for name in DIALECTS if name.startswith(f"{layout}.")]
+    return (
+        f"{where} does not tell whether Adam or AdamW made it, and the result would: say so, one of "
+        f"{', '.join(rows)} (dialect=, on the command line --dialect), with its hyperparameters "
+        "(hyper=, --set weight_decay=...)"
+    )

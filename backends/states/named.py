@@ -49,10 +49,18 @@ class Moments:
                 raise CheckpointError(f"{name} has shape {x.shape} and m {self.m.shape}: expected the same")
 
     def arranged(self, axes: Iterable[int] | None) -> Moments:
-        """Return the moments with the axes of their arrays permuted, as :func:`numpy.transpose` does."""
+        """Return the moments with the axes of their arrays permuted, as :func:`numpy.transpose` does.
+
+        Raises:
+            CheckpointError: ``axes`` are not those of the arrays, each once.
+        """
         if axes is None:
             return self
         order = tuple(axes)
+        if sorted(order) != list(range(self.m.ndim)):
+            raise CheckpointError(
+                f"axes={list(order)} for an array of shape {self.m.shape}: expected each of its axes once"
+            )
         m, v, v_max = (None if x is None else np.transpose(x, order) for x in (self.m, self.v, self.v_max))
         assert m is not None
         assert v is not None

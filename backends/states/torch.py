@@ -31,16 +31,21 @@ def from_torch(
     result leaves it out.
 
     Args:
-        state_dict: the result of ``optimizer.state_dict()``.
-        names: the parameters' names in the optimizer's order, or ``model.named_parameters()`` if the
-            optimizer was made with it.  A state_dict with ``param_names`` needs none.
+        state_dict: the result of ``optimizer.state_dict()``, or the optimizer itself.
+        names: the parameters' names, as strings in the optimizer's order, one group after another; a list
+            for each group; or ``model.named_parameters()``, whose shapes are compared with the moments'.
+            The model's order is the optimizer's if there is one group; with several, give the optimizer
+            itself as well, whose parameters are then found in the model.  A state_dict with
+            ``param_names`` needs none.
         dialect: a row of :mod:`adamcore.dialects`, if the state_dict does not tell it.
         by_position: if True, call the parameters "0", "1", and so on, in the optimizer's order.
 
     Raises:
-        CheckpointError: it is no such state_dict, or it has no names.
+        CheckpointError: it is no such state_dict, it has no names, or the names are those of parameters of
+            other shapes.
         ClockError: a step is no whole number.
     """
+    state_dict, names = of_optimizer(state_dict, names)
     if not isinstance(state_dict, Mapping) or not {"state", "param_groups"} <= set(state_dict):
         keys = listed(state_dict) if isinstance(state_dict, Mapping) else type(state_dict).__name__
         if isinstance(state_dict, Mapping) and {
@@ -56,13 +61,14 @@ def from_torch(
         )
     groups, states = state_dict["param_groups"], state_dict["state"]
     order = [i for group in groups for i in group["params"]]
-    called = names_of(groups, order, names, by_position)
+    shapes = {i: each["exp_avg"].shape for i in order if "exp_avg" in (each := each_of(states, i))}
+    called = names_of(groups, names, by_position, shapes)
     row = dialect or dialect_of_keys(groups[0] if groups else {}, next(iter(states.values()), {}))
     adams = [adam_of_group(group, row) for group in groups]
     leaves, special = {}, {}
     for group, adam in zip(groups, adams, strict=True):
         for i in group["params"]:
-            name, each = called[i], states.get(i, states.get(str(i)))
+            name, each = called[i], each_of(states, i)
             if not each:
                 continue
             step = each.get("step", group.get("step"))
@@ -86,29 +92,103 @@ def from_torch(
 HYPER = ("lr", "b1", "b2", "eps", "weight_decay", "momentum_decay")
 
 
+def each_of(states: Mapping[Any, Any], i: Any) -> Mapping[str, Any]:
+    """Return the state of the parameter with this id; JSON makes strings of ids."""
+    each: Mapping[str, Any] = states.get(i) or states.get(str(i)) or {}
+    return each
+
+
+def of_optimizer(source: Any, names: Iterable[Any] | None) -> tuple[Any, Iterable[Any] | None]:
+    """Return the ``state_dict`` of an optimizer, and the names of its parameters, a list for each group.
+
+    Anything else than an optimizer is returned as it is.
+
+    Raises:
+        CheckpointError: the names are those of another model's parameters.
+    """
+    if not callable(getattr(source, "state_dict", None)) or not hasattr(source, "param_groups"):
+        return source, names
+    if names is None:
+        return source.state_dict(), None
+    given = list(names)
+    if not all(is_pair(entry) for entry in given):
+        return source.state_dict(), given
+    found = {id(parameter): (name, parameter) for name, parameter in given}
+    for number, group in enumerate(source.param_groups):
+        for p in group["params"]:
+            if id(p) not in found:
+                raise CheckpointError(
+                    f"group {number} of the optimizer has a parameter of shape {tuple(p.shape)} that none of "
+                    "the names belongs to: expected the names of the model whose parameters it steps"
+                )
+    return source.state_dict(), [[found[id(p)] for p in group["params"]] for group in source.param_groups]
+
+
+def is_pair(entry: Any) -> bool:
+    """True for a name with its parameter, as ``model.named_parameters()`` gives them."""
+    return isinstance(entry, tuple) and len(entry) == 2 and hasattr(entry[1], "shape")
+
+
 def names_of(
-    groups: list[dict[str, Any]], order: list[Any], names: Iterable[Any] | None, by_position: bool
+    groups: list[dict[str, Any]],
+    names: Iterable[Any] | None,
+    by_position: bool,
+    shapes: Mapping[Any, Any],
 ) -> dict[Any, str]:
     """Return the name of each id in a ``state_dict``.
 
+    Args:
+        groups: its parameter groups.
+        names: strings, pairs of a name and a parameter, or a list of these for each group.
+        by_position: if True, and without names, the ids are counted.
+        shapes: the shapes of the moments, by id.
+
     Raises:
-        CheckpointError: there are no names, or not as many as parameters.
+        CheckpointError: there are no names, or not as many as parameters; their order is not known; or a
+            parameter has another shape than its moments.
     """
+    order = [i for group in groups for i in group["params"]]
+    several = sum(1 for group in groups if group["params"]) > 1
     if names is None and not by_position:
         own = [name for group in groups for name in group.get("param_names", [])]
         if len(own) != len(order):
             raise CheckpointError(
                 f"the state_dict numbers its {len(order)} parameters and does not name them: give their "
-                "names in the optimizer's order (names=model.named_parameters(), on the command line "
-                "--names FILE), or ask for by_position=True (--by-position)"
+                f"names in the optimizer's order ({SEVERAL if several else ONE}), or ask for "
+                "by_position=True (--by-position)"
             )
         names = own
     if names is None:
         names = [str(k) for k in range(len(order))]
-    listing = unique([name if isinstance(name, str) else name[0] for name in names])
+    given = list(names)
+    if any(isinstance(entry, str) or is_pair(entry) for entry in given):
+        if several and any(is_pair(entry) for entry in given):
+            raise CheckpointError(
+                f"the model's order is not that of the optimizer's {len(groups)} groups: give the names in "
+                f"the optimizer's order ({SEVERAL})"
+            )
+    else:
+        sizes = [len(entry) for entry in given], [len(group["params"]) for group in groups]
+        if sizes[0] != sizes[1]:
+            raise CheckpointError(f"names for groups of {sizes[0]} parameters: expected {sizes[1]}")
+        given = [entry for group in given for entry in group]
+    listing = unique([entry if isinstance(entry, str) else entry[0] for entry in given])
     if len(listing) != len(order):
         raise CheckpointError(f"{len(listing)} names for {len(order)} parameters: expected one for each")
+    for i, entry in zip(order, given, strict=True):
+        if is_pair(entry) and i in shapes and tuple(shapes[i]) != tuple(entry[1].shape):
+            raise CheckpointError(
+                f"{entry[0]} has shape {tuple(entry[1].shape)} and the moments in its place "
+                f"{tuple(shapes[i])}: the names are not in the optimizer's order"
+            )
     return dict(zip(order, listing, strict=True))
+
+
+ONE = "names=model.named_parameters(), on the command line --names FILE"
+SEVERAL = (
+    "names=[[names of the first group], ...]; or give the optimizer itself with "
+    "names=model.named_parameters(); on the command line --names FILE, one group after another"
+)
 
 
 def dialect_of_keys(group: Mapping[str, Any], each: Mapping[str, Any]) -> str:
@@ -167,7 +247,7 @@ def adam_of_group(group: Mapping[str, Any], row: str) -> Adam:
 
 def to_torch(
     state: NamedState,
-    like: Mapping[str, Any],
+    like: Any,
     names: Iterable[Any] | None = None,
     *,
     by_position: bool = False,
@@ -179,7 +259,7 @@ def to_torch(
 
     Args:
         state: in the dialect of the optimizer; :func:`fit` makes it so.
-        like: the optimizer's own ``state_dict()``, which gives the groups.
+        like: the optimizer's own ``state_dict()``, which gives the groups, or the optimizer itself.
         names, by_position: the names of the optimizer's parameters, as for :func:`from_torch`.
 
     Raises:
@@ -189,10 +269,13 @@ def to_torch(
     """
     import torch
 
+    like, names = of_optimizer(like, names)
     groups: list[dict[str, Any]] = copy.deepcopy(list(like["param_groups"]))
     states: dict[Any, dict[str, Any]] = {}
     order = [i for group in groups for i in group["params"]]
-    called = names_of(groups, order, names, by_position)
+    names = None if names is None else list(names)
+    called = names_of(groups, names, by_position, {})
+    check_shapes(state, names)
     extra = [name for name in state.leaves if name not in called.values()]
     if extra:
         raise CheckpointError(
@@ -221,6 +304,17 @@ def to_torch(
             each["mu_product"] = torch.tensor(leaf.mu_product)
         states[i] = each
     return {"state": states, "param_groups": groups}
+
+
+def check_shapes(state: NamedState, names: list[Any] | None) -> None:
+    """Raise CheckpointError if a parameter that is given with its name has another shape than its moments."""
+    flat = [x for entry in names or [] for x in (entry if isinstance(entry, list) else [entry])]
+    for name, parameter in filter(is_pair, flat):
+        if name in state.leaves and tuple(parameter.shape) != state.leaves[name].m.shape:
+            raise CheckpointError(
+                f"{name} has shape {tuple(parameter.shape)} and its moments {state.leaves[name].m.shape}: "
+                "expected the same; rename the state with axes first"
+            )
 
 
 def fill_group(group: dict[str, Any], number: int, state: NamedState, names: list[str]) -> None:

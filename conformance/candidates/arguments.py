@@ -5,11 +5,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from adamcore import Adam
-from adamcore.conformance.errors import SettingError
+from adamcore.conformance.errors import CandidateError, SettingError
 from adamcore.conformance.settings import parse_settings
+from adamcore.errors import HyperparameterError
 
 #: How constructors spell our hyperparameters, the likeliest first.
 SPELLINGS: dict[str, tuple[str, ...]] = {
@@ -102,7 +103,8 @@ def map_arguments(
         positional: the number of leading arguments that are not hyperparameters, such as torch's ``params``.
 
     Raises:
-        SettingError: an argument for lr, b1, b2 or eps was not found.
+        SettingError: an argument for lr, b1, b2 or eps was not found, or ``--set`` gives one a value that
+            it cannot have.
     """
     try:
         parameters = list(inspect.signature(constructor).parameters.values())[positional:]
@@ -128,12 +130,14 @@ def map_arguments(
     fixed: dict[str, float] = {}
     extra: dict[str, Any] = {}
     for name, value in values.items():
-        if isinstance(value, tuple) and name in PAIRS and len(value) == 2:
-            fixed |= {"b1": value[0], "b2": value[1]}
-        elif name in by_argument and is_number(value):
-            fixed[by_argument[name]] = value
+        if name in PAIRS and name in by_argument:
+            if not isinstance(value, (tuple, list)) or len(value) != 2:
+                raise SettingError(f"--set {name}={value}: expected two numbers, such as (0.9, 0.999)")
+            fixed |= {ours: fixed_value(name, ours, x) for ours, x in zip(("b1", "b2"), value, strict=True)}
+        elif name in by_argument:
+            fixed[by_argument[name]] = fixed_value(name, by_argument[name], value)
         elif name in SPELLINGS and name not in names and is_number(value):
-            fixed[name] = value  # a constant in the candidate's code
+            fixed[name] = fixed_value(name, name, value)  # a constant in the candidate's code
         elif name in names or open_ended:
             extra[name] = value
         else:
@@ -147,10 +151,53 @@ def map_arguments(
                 f"or give the constant it uses with --set {ours}=VALUE"
             )
     lacks = tuple(ours for ours in SPELLINGS if ours not in chosen and ours not in fixed)
-    return Arguments(chosen, extra, lacks, {k: float(v) for k, v in fixed.items()})
+    return Arguments(chosen, extra, lacks, fixed)
 
 
-def is_number(value: object) -> bool:
+def fixed_value(name: str, ours: str, value: object) -> float:
+    """Return the value that ``--set NAME=VALUE`` gives our hyperparameter ``ours``.
+
+    Raises:
+        SettingError: it is no number, or out of the hyperparameter's range.
+
+    >>> fixed_value("beta_1", "b1", 0)
+    0.0
+    """
+    if not is_number(value):
+        raise SettingError(f"--set {name}={value}: expected a number")
+    try:
+        given: dict[str, Any] = {ours: float(value)}
+        Adam(**given)
+    except (HyperparameterError, OverflowError) as error:
+        raise SettingError(f"--set {name}={value}: {error}") from error
+    return float(value)
+
+
+def own_dialect(found: Any, extra: Mapping[str, Any] | None = None) -> str | None:
+    """Return the dialect that a candidate claims, or None if it claims none.
+
+    It is the argument ``dialect`` that ``--set`` gives, else the attribute ``dialect``, else the default of
+    the constructor's argument ``dialect``.
+
+    Raises:
+        CandidateError: the attribute is no string.
+    """
+    given = (extra or {}).get("dialect")
+    if isinstance(given, str):
+        return given
+    attribute = getattr(found, "dialect", None)
+    if attribute is not None:
+        if not isinstance(attribute, str):
+            raise CandidateError(f"its attribute dialect is {type(attribute).__name__}, expected a name")
+        return attribute
+    try:
+        argument = inspect.signature(found).parameters.get("dialect")
+    except (TypeError, ValueError):
+        return None
+    return argument.default if argument is not None and isinstance(argument.default, str) else None
+
+
+def is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 

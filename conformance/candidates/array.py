@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from adamcore import Adam
-from adamcore.conformance.candidates.arguments import effective_hyper, is_number
+from adamcore.conformance.candidates.arguments import effective_hyper, fixed_value, own_dialect
 from adamcore.conformance.candidates.base import (
     CandidateInfo,
     Refusal,
@@ -48,7 +48,7 @@ class ArrayCandidate:
     def __init__(self, cls: type, settings: Mapping[str, str]) -> None:
         self.cls = cls
         _, values = parse_settings(settings)
-        self.fixed = {k: float(v) for k, v in values.items() if k in ALL and is_number(v)}
+        self.fixed = {k: fixed_value(k, k, v) for k, v in values.items() if k in ALL}
         self.keywords = {k: v for k, v in values.items() if k not in self.fixed}
         taken = taken_hyper(cls)
         self.lacks = tuple(name for name in ALL if name not in taken and name not in self.fixed)
@@ -58,7 +58,7 @@ class ArrayCandidate:
     def info(self) -> CandidateInfo:
         return CandidateInfo(
             "array candidate",
-            dialect=getattr(self.cls, "dialect", None),
+            dialect=own_dialect(self.cls),
             lacks=self.lacks,
             fixed=self.fixed,
             flushes=bool(getattr(self.cls, "flushes_subnormals", False)),

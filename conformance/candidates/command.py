@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from adamcore.conformance.candidates.arguments import effective_hyper, is_number
+from adamcore.conformance.candidates.arguments import effective_hyper, fixed_value
 from adamcore.conformance.candidates.array import ALL
 from adamcore.conformance.candidates.base import (
     CandidateInfo,
@@ -50,14 +50,15 @@ class CommandCandidate:
 
     def __init__(self, command: str, settings: Mapping[str, str], timeout: float) -> None:
         _, values = parse_settings(settings)
-        for name, value in values.items():
-            if name not in ALL or not is_number(value):
+        for name in values:
+            if name not in ALL:
                 raise SettingError(
                     f"--set {name}: a command has no constructor; its options belong into the command"
                 )
+        fixed = {name: fixed_value(name, name, value) for name, value in values.items()}
         self.driver = Driver(shlex.split(command), SHARE * timeout)
         try:
-            self.start({name: float(value) for name, value in values.items()})
+            self.start(fixed)
         except BaseException:
             self.driver.kill()
             raise

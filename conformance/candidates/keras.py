@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from adamcore.conformance.candidates.arguments import effective_hyper, map_arguments
+from adamcore.conformance.candidates.arguments import effective_hyper, map_arguments, own_dialect
 from adamcore.conformance.candidates.base import (
     CandidateInfo,
     Refusal,
@@ -55,9 +55,8 @@ class KerasCandidate:
 
         a = self.arguments
         flushes = keras.backend.backend() in ("jax", "tensorflow")  # XLA and oneDNN flush subnormal numbers
-        return CandidateInfo(
-            "keras optimizer", None, a.lacks, a.fixed, flushes, f"keras on {keras.backend.backend()}"
-        )
+        dialect, device = own_dialect(self.cls, a.extra), f"keras on {keras.backend.backend()}"
+        return CandidateInfo("keras optimizer", dialect, a.lacks, a.fixed, flushes, device)
 
     def run(self, probe: Probe, dtype: str) -> Run:
         if reason := unsupported_reason(probe, lr=True):

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from adamcore.conformance.candidates.arguments import effective_hyper, map_arguments
+from adamcore.conformance.candidates.arguments import effective_hyper, map_arguments, own_dialect
 from adamcore.conformance.candidates.base import (
     CandidateInfo,
     Refusal,
@@ -46,7 +46,8 @@ class OptaxCandidate:
         a = self.arguments
         flushes = self.device.platform == "cpu"
         device = jax_device_name(self.device)
-        return CandidateInfo("optax factory", None, a.lacks, a.fixed, flushes, device, a.names, a.written)
+        dialect = own_dialect(self.factory, a.extra)
+        return CandidateInfo("optax factory", dialect, a.lacks, a.fixed, flushes, device, a.names, a.written)
 
     def run(self, probe: Probe, dtype: str) -> Run:
         import jax

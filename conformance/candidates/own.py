@@ -161,14 +161,16 @@ def library_for(target: str, device: str | None = None) -> Library | None:
     """Return the library of a target, or None if the target is none of adamcore's backends.
 
     Args:
-        target: "numpy", "torch[:DEVICE]", "torch:compile", "jax[:DEVICE]", "jax:jit", "jax:native" or
+        target: "numpy[:cpu]", "torch[:DEVICE]", "torch:compile", "jax[:DEVICE]", "jax:jit", "jax:native" or
             "array:MODULE".
         device: the device, if the target does not name one.
     """
     name, _, rest = target.partition(":")
     if name == "array" and rest:
         return ArrayApiStrict(rest) if rest == "array_api_strict" else Library(rest)
-    if target == "numpy":
+    if name == "numpy" and is_device(rest):
+        if rest not in ("", "cpu"):
+            raise UnavailableError(f"numpy has no device {rest!r}")
         return Numpy("numpy")
     if name == "torch" and is_device(rest):
         import_library("torch")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from adamcore.conformance.candidates.arguments import effective_hyper, map_arguments
+from adamcore.conformance.candidates.arguments import effective_hyper, map_arguments, own_dialect
 from adamcore.conformance.candidates.base import (
     CandidateInfo,
     Refusal,
@@ -39,7 +39,13 @@ class TorchCandidate:
         a = self.arguments
         device = device_name(self.device)
         return CandidateInfo(
-            "torch optimizer", lacks=a.lacks, fixed=a.fixed, device=device, names=a.names, extra=a.written
+            "torch optimizer",
+            dialect=own_dialect(self.cls, a.extra),
+            lacks=a.lacks,
+            fixed=a.fixed,
+            device=device,
+            names=a.names,
+            extra=a.written,
         )
 
     def run(self, probe: Probe, dtype: str) -> Run:

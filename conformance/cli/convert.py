@@ -8,6 +8,7 @@ difference is accepted by its name.
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 EXAMPLES = """\
 examples:
@@ -26,8 +27,8 @@ exit status: 0 written, 1 refused or unreadable (the destination is as it was), 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command to its parser."""
-    parser.add_argument("source", metavar="SRC")
-    parser.add_argument("destination", metavar="DST")
+    parser.add_argument("source", metavar="SRC", help="the saved state, a file")
+    parser.add_argument("destination", metavar="DST", help="the file to write")
     parser.add_argument(
         "--from",
         dest="source_kind",
@@ -50,30 +51,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit status."""
-    import json
     import sys
     from dataclasses import replace
-    from pathlib import Path
-    from typing import Any
 
     from adamcore.backends.states import fit
-    from adamcore.backends.states.foreign import FORMATS, read, write
+    from adamcore.backends.states.foreign import read, write
     from adamcore.conformance.cli.parser import usage_error
     from adamcore.conformance.errors import UsageError
-    from adamcore.conformance.settings import parse_assignments
     from adamcore.dialects import REQUIRED, dialect
-    from adamcore.errors import AdamcoreError, DialectError
+    from adamcore.errors import AdamcoreError
 
-    if options.kind not in FORMATS:
-        return usage_error(f"--to {options.kind}: expected one of {', '.join(FORMATS)}")
     try:
-        hyper: dict[str, Any] = {k: number(v) for k, v in parse_assignments(options.set).items()}
-        names = Path(options.names).read_text(encoding="utf-8").split() if options.names else None
-        mapping = json.loads(Path(options.map).read_text(encoding="utf-8")) if options.map else None
+        check_formats(options)
+        hyper = hyperparameters(options)
+        names = read_text("--names", options.names).split() if options.names else None
+        mapping = read_map(options.map) if options.map else None
+        accept = differences_to_accept(options.accept)
+        clock = clock_choice(options.clock)
         row = dialect(options.target) if options.target else None
-        clock: Any = options.clock
-        clock = clock if clock in (None, "max", "min") else int(clock)
-    except (UsageError, DialectError, OSError, ValueError) as error:
+    except (UsageError, AdamcoreError) as error:
         return usage_error(error)
     try:
         state = read(
@@ -84,10 +80,10 @@ def run(options: argparse.Namespace) -> int:
             dialect=options.dialect,
             hyper=hyper,
             t=options.t,
+            needs_dialect=options.kind == "torch",
         )
         if mapping is not None:
             state = state.renamed(mapping)
-        accept = [name for name in options.accept.split(",") if name]
         if row is not None:
             own = {n: getattr(state.adam, n) for n in row.hyper}
             wanting = {n: getattr(state.adam, n) for n, x in row.defaults.items() if x is REQUIRED}
@@ -106,6 +102,110 @@ def run(options: argparse.Namespace) -> int:
         f"{'..'.join(map(str, dict.fromkeys((clocks or [0])[:: max(len(clocks) - 1, 1)])))}"
     )
     return 0
+
+
+def check_formats(options: argparse.Namespace) -> None:
+    """Raise UsageError if a format, a dialect or the clock is none, or the destination a model of Keras'."""
+    from adamcore.backends.states.foreign import FORMATS
+    from adamcore.coefficients import MAX_CLOCK
+    from adamcore.conformance.errors import UsageError
+    from adamcore.dialects import dialect
+
+    for option, kind in (("--to", options.kind), ("--from", options.source_kind)):
+        if kind is not None and kind not in FORMATS:
+            raise UsageError(f"{option} {kind}: expected one of {', '.join(FORMATS)}")
+    if options.destination.lower().endswith((".keras", ".h5", ".hdf5")):
+        raise UsageError(
+            f"{options.destination}: a file of that kind holds a model of Keras', and a state alone makes "
+            "none; expected .npz or .safetensors (to_keras sets the state of a model that is loaded)"
+        )
+    if options.dialect:
+        dialect(options.dialect)
+    if options.t is not None and not 0 <= options.t <= MAX_CLOCK:
+        raise UsageError(f"--t {options.t}: expected a whole number from 0 to {MAX_CLOCK}")
+
+
+def hyperparameters(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the hyperparameters and axes of ``--set``, checked."""
+    from dataclasses import fields, replace
+
+    from adamcore.adam import Adam
+    from adamcore.conformance.errors import UsageError
+    from adamcore.conformance.settings import parse_assignments
+
+    hyper: dict[str, Any] = {name: number(value) for name, value in parse_assignments(options.set).items()}
+    known = [field.name for field in fields(Adam)]
+    for name in hyper:
+        if name not in known:
+            raise UsageError(f"--set {name}: expected one of {', '.join(known)}")
+    replace(Adam(), **hyper)
+    return hyper
+
+
+def read_text(option: str, path: str) -> str:
+    """Return the text of the file that an option names."""
+    from pathlib import Path
+
+    from adamcore.conformance.errors import UsageError
+
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{option} {path}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def read_map(path: str) -> dict[str, Any]:
+    """Return the content of a map of names, checked."""
+    import json
+
+    from adamcore.conformance.errors import UsageError
+
+    try:
+        mapping = json.loads(read_text("--map", path))
+    except ValueError as error:
+        raise UsageError(f"--map {path}: no JSON ({error})") from error
+    if not isinstance(mapping, dict):
+        raise UsageError(f"--map {path}: expected an object, new name -> old name")
+    for new, entry in mapping.items():
+        if isinstance(entry, str):
+            continue
+        axes = entry.get("axes", []) if isinstance(entry, dict) else None
+        if (
+            not isinstance(entry, dict)
+            or not isinstance(entry.get("from"), str)
+            or set(entry) - {"from", "axes"}
+            or not isinstance(axes, list)
+            or any(type(axis) is not int for axis in axes)
+        ):
+            raise UsageError(
+                f'--map {path}: {new!r} is given {json.dumps(entry)}: expected an old name, or {{"from": old '
+                'name, "axes": [1, 0]}'
+            )
+    return mapping
+
+
+def differences_to_accept(text: str) -> list[str]:
+    """Return the names of ``--accept``, checked."""
+    from adamcore.backends.states.fitting import AXES, NUMBERS
+    from adamcore.conformance.errors import UsageError
+
+    names = [name for name in text.split(",") if name]
+    for name in names:
+        if name not in (*AXES, *NUMBERS):
+            raise UsageError(f"--accept {name}: expected names among {', '.join((*AXES, *NUMBERS))}")
+    return names
+
+
+def clock_choice(text: str | None) -> Any:
+    """Return the choice of ``--clock``: None, "max", "min" or a number."""
+    from adamcore.coefficients import MAX_CLOCK
+    from adamcore.conformance.errors import UsageError
+
+    if text in (None, "max", "min"):
+        return text
+    if not (text.isascii() and text.isdigit() and int(text) <= MAX_CLOCK):
+        raise UsageError(f"--clock {text}: expected max, min or a whole number from 0 to {MAX_CLOCK}")
+    return int(text)
 
 
 def number(text: str) -> object:

@@ -57,8 +57,9 @@ def run(options: argparse.Namespace) -> int:
 def describe(entry: Entry, out: Console) -> None:
     """Print the answer on one candidate: a line and a table of its axes."""
     from rich.table import Table
+    from rich.text import Text
 
-    out.print(f"[bold]{entry.target}[/] {answer(entry)}")
+    out.print(Text(entry.target, "bold").append(f" {answer(entry)}", "not bold"))
     if entry.precision:
         out.print(f"  coefficients in float32: {entry.precision}")
     if not any(entry.axes.values()) or entry.verdict in ("broken", "unavailable"):
@@ -82,4 +83,4 @@ def answer(entry: Entry) -> str:
     sure = f"; the next best is {entry.sureness:.2g} bounds away" if entry.sureness else ""
     if entry.identified is None:
         return f"is an Adam that no dialect of the table describes{sure}"
-    return f"does as {entry.identified} does{sure}"
+    return f"behaves like {entry.identified}{sure}"

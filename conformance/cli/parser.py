@@ -10,11 +10,15 @@ from __future__ import annotations
 import argparse
 import importlib
 import importlib.util
+import os
+import shutil
 import sys
 import traceback
 from collections.abc import Sequence
 from importlib import metadata
 from typing import TYPE_CHECKING
+
+from adamcore.conformance.cli.output import safe_output
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,6 +38,7 @@ COMMANDS = {
     "vectors": "print, check or write test vectors with exact answers, for any language",
 }
 
+VERDICTS = ("check", "identify", "smoke", "audit")  #: the commands whose exit status is a verdict
 NEEDED = ("numpy", "flint", "rich")  #: the modules that the extra [conformance] installs
 
 EXAMPLES = """\
@@ -54,7 +59,8 @@ class HelpFormatter(argparse.RawDescriptionHelpFormatter):
     """A formatter that keeps the line breaks of descriptions and uses at most 100 columns."""
 
     def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=26, width=100)
+        columns = shutil.get_terminal_size((100, 24)).columns
+        super().__init__(prog, max_help_position=26, width=min(100, columns))
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -77,24 +83,32 @@ def build_parser() -> argparse.ArgumentParser:
             formatter_class=HelpFormatter,
         )
         module.add_arguments(sub)
-        sub.set_defaults(run=module.run)
+        sub.set_defaults(run=module.run, command=name)
     return top
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status.
 
+    The status of a command whose result is a verdict does not depend on whether standard output takes its
+    text.  Any other command then ends with 2.
+
     Args:
         arguments: the words after ``adamcore``; None means those of the process.
     """
-    options = build_parser().parse_args(arguments)
+    with safe_output() as (out, _):
+        options = build_parser().parse_args(arguments)
+        status = run_command(options)
+        if why := out.lost:
+            print(f"adamcore: standard output: {why}", file=sys.stderr)
+            status = status or (0 if options.command in VERDICTS else 2)
+    return status
+
+
+def run_command(options: argparse.Namespace) -> int:
     missing = [name for name in NEEDED if not importlib.util.find_spec(name)]
     if missing:
-        print(
-            f"adamcore: not installed: {', '.join(missing)}; pip install 'adamcore[conformance]'",
-            file=sys.stderr,
-        )
-        return 2
+        return usage_error(f"not installed: {', '.join(missing)}; pip install 'adamcore[conformance]'")
     try:
         status: int = options.run(options)
     except Exception:
@@ -108,10 +122,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def console() -> Console:
-    """Return standard output: as wide as the terminal, else with 100 columns and without colours."""
+    """Return standard output: as wide as the terminal or as COLUMNS says, else with 100 columns."""
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else 100, highlight=False, emoji=False, markup=False)
+    width = None if sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit() else 100
+    return Console(width=width, highlight=False, emoji=False, markup=False)
 
 
 def usage_error(message: object) -> int:

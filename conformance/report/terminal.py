@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
@@ -36,6 +38,7 @@ COUNTS = {
     "skip": ("skipped", "yellow"),
     "open": ("undecided", "yellow"),
 }
+LEAST = 9  #: columns; the text of a candidate or a backend is not folded below them
 SHOWN = 5  #: findings of an entry that are printed in full
 LEGEND = {
     "mom": "moments and step",
@@ -61,11 +64,13 @@ VERDICTS: dict[Verdict, str] = {
 def print_report(report: Report, console: Console) -> None:
     """Print the tables, then findings, then notes."""
     rows = by_target(report.entries)
-    console.print(overview(rows))
+    for table in overview(rows, console.width):
+        console.print(table)
     console.print(legend(report.entries), style="dim")
     if several := [entries for entries in rows.values() if len(entries) > 1 and entries[0].results]:
         console.print()
-        console.print(by_dialect(several))
+        for table in by_dialect(several, console.width):
+            console.print(table)
     for entry in unique_reasons(report.entries):
         console.print()
         console.print(Text(f"{entry.verdict:<12}", VERDICTS[entry.verdict]).append(entry.target, "bold"))
@@ -82,27 +87,73 @@ def print_report(report: Report, console: Console) -> None:
         console.print("a quick check: the short probes alone; without --quick it has all", style="yellow")
 
 
-def overview(rows: dict[str, list[Entry]]) -> Table:
-    """Return a table of candidates by groups of rules: the worst error as a fraction of its bound."""
+class Column(NamedTuple):
+    """A column of a table; ``least`` is the width below which its text is not folded."""
+
+    head: str
+    cells: list[Text]
+    least: int | None = None  #: None: it is never folded
+
+    @property
+    def width(self) -> int:
+        lines = [self.head, *(line for cell in self.cells for line in cell.plain.split("\n"))]
+        widest = max(map(cell_len, lines))
+        return widest if self.least is None else min(widest, self.least)
+
+
+def arrange(keys: Sequence[Column], others: Sequence[Column], width: int, gap: int = 1) -> Iterator[Table]:
+    """Yield a table of all columns, or several where they are wider than ``width``.
+
+    Args:
+        keys: the first columns; the first of them stands in every table.
+        others: the columns to the right, of numbers.
+        width: that of the terminal.
+        gap: between columns.
+    """
+    left, shown = list(others), list(keys)
+    while shown:
+        room = width - sum(column.width + gap for column in shown)
+        count = 0
+        while count < len(left) and room >= left[count].width:
+            room -= left[count].width + gap
+            count += 1
+        count = count or min(1, len(left)) * (len(shown) == 1)  # a column too wide has a table of its own
+        table = Table(box=None, padding=(0, gap, 0, 0), pad_edge=False)
+        for column in shown:
+            table.add_column(column.head, no_wrap=column.least is None, overflow="fold")
+        for column in left[:count]:
+            no_wrap = column.least is None
+            table.add_column(column.head, justify="right", no_wrap=no_wrap, overflow="fold")
+        for cells in zip(*(column.cells for column in (*shown, *left[:count])), strict=True):
+            table.add_row(*cells)
+        yield table
+        left = left[count:]
+        shown = list(keys[:1]) if left else []
+
+
+def overview(rows: dict[str, list[Entry]], width: int) -> Iterator[Table]:
+    """Yield the table of candidates by groups of rules: the worst error as a fraction of its bound."""
     results = [r for entries in rows.values() for e in entries for r in e.results]
     groups = [(head, rules) for head, rules in GROUPS if any(in_group(r, rules) for r in results)]
-    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
-    table.add_column("candidate", overflow="fold")
-    table.add_column("verdict", no_wrap=True)
-    for head, _ in groups:
-        table.add_column(head, justify="right", no_wrap=True)
-    for head in COUNTS:
-        table.add_column(head, justify="right", no_wrap=True)
-    for target, entries in rows.items():
-        verdict = worst_verdict(entries)
-        mine = distinct_results(r for e in entries for r in e.results)
-        table.add_row(
-            label(target, entries),
-            Text(verdict, VERDICTS[verdict]),
-            *(worst_text([r for r in mine if in_group(r, rules)], entries[0]) for _, rules in groups),
-            *count_texts(mine, entries[0]),
+    mine = {t: distinct_results(r for e in entries for r in e.results) for t, entries in rows.items()}
+    verdicts = [worst_verdict(entries) for entries in rows.values()]
+    counts = [count_texts(mine[target], entries[0]) for target, entries in rows.items()]
+    keys = [
+        Column("candidate", [label(*row) for row in rows.items()], LEAST),
+        Column("verdict", [Text(verdict, VERDICTS[verdict]) for verdict in verdicts]),
+    ]
+    numbers = [
+        Column(
+            head,
+            [
+                worst_text([r for r in mine[target] if in_group(r, rules)], entries[0])
+                for target, entries in rows.items()
+            ],
         )
-    return table
+        for head, rules in groups
+    ]
+    totals = [Column(head, [row[k] for row in counts]) for k, head in enumerate(COUNTS)]
+    return arrange(keys, numbers + totals, width)
 
 
 def count_texts(results: Sequence[Result], entry: Entry) -> list[Text]:
@@ -119,19 +170,23 @@ def label(target: str, entries: Sequence[Entry]) -> Text:
     return Text(target).append(f"\n  {claims}", "dim")
 
 
-def by_dialect(several: Sequence[list[Entry]]) -> Table:
-    """Return a table of dialects by backends: the worst error as a fraction of its bound."""
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    table.add_column("dialect", no_wrap=True)
-    for entries in several:
-        table.add_column(entries[0].target, justify="right", overflow="fold")
+def by_dialect(several: Sequence[list[Entry]], width: int) -> Iterator[Table]:
+    """Yield the table of dialects by backends: the worst error as a fraction of its bound."""
     columns = [{entry.claimed: entry for entry in entries} for entries in several]
-    for claim in columns[0]:
-        table.add_row(
-            claim,
-            *(worst_text(column[claim].results, column[claim]) for column in columns if claim in column),
+    claims = list(columns[0])
+    key = Column("dialect", [Text(claim) for claim in claims])
+    others = [
+        Column(
+            entries[0].target,
+            [
+                worst_text(column[claim].results, column[claim]) if claim in column else Text("")
+                for claim in claims
+            ],
+            LEAST,
         )
-    return table
+        for entries, column in zip(several, columns, strict=True)
+    ]
+    return arrange([key], others, width, gap=2)
 
 
 def legend(entries: Sequence[Entry]) -> str:
@@ -206,7 +261,7 @@ def print_findings(console: Console, entries: Sequence[Entry], findings: Sequenc
     title = Text("deviation" if level == "error" else "note", "bold red" if level == "error" else "yellow")
     title.append(f"  {entry.target}", "bold").append(f" claimed as {join_few([e.claimed for e in entries])}")
     if entry.identified and entry.identified != entry.claimed:
-        title.append(f"; it does as {entry.identified} does")
+        title.append(f"; it behaves like {entry.identified}")
     console.print(title)
     for found in findings[:SHOWN]:
         text = Text(f"{found.area} ", "bold").append(f"({found.rule})", "dim")

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from adamcore import Adam
 from adamcore.backends import states
-from adamcore.backends.states.foreign import read
-from adamcore.errors import CheckpointError
+from adamcore.backends.states.foreign import read, write
+from adamcore.errors import CheckpointError, ConversionError
 
 FILES = Path(__file__).parent / "files"  # written by MLX 0.32.4 and TensorFlow 2.21 (compat.v1, a Saver's)
 
@@ -59,3 +60,18 @@ def test_goes_on_from_a_real_file(name: str, kind: str, t: int, hyper: dict[str,
 def test_a_wrong_b2_is_told_by_a_real_file() -> None:
     with pytest.raises(CheckpointError, match="no whole number of steps"):
         read(FILES / "tf1_adam.npz", hyper={"b2": 0.98})
+
+
+def test_npz_has_no_bfloat16(tmp_path: Path) -> None:
+    """NumPy stores two nameless bytes an element; such a file is refused, written and read."""
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    m = np.ones(2, ml_dtypes.bfloat16)
+    state = states.NamedState(Adam(), {"w": states.Moments(3, m, m)})
+    with pytest.raises(ConversionError, match=r"bfloat16, which \.npz has no type for"):
+        write(state, tmp_path / "s.npz", "mlx")
+    assert not (tmp_path / "s.npz").exists()
+    write(state, tmp_path / "s.safetensors", "mlx")
+    assert read(tmp_path / "s.safetensors").leaves["w"].m.dtype == m.dtype
+    np.savez(tmp_path / "old.npz", **{"w.m": m, "w.v": m, "step": np.asarray(3)})
+    with pytest.raises(CheckpointError, match="nameless bytes"):
+        read(tmp_path / "old.npz")

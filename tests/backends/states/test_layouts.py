@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from state_samples import made, same
 
 from adamcore.backends import states
 from adamcore.backends.states.foreign import read, write
+from adamcore.backends.states.layouts import detect_layout
 from adamcore.conformance.cli import main
-from adamcore.errors import ConversionError
+from adamcore.errors import CheckpointError, ConversionError
 
 
 @pytest.mark.parametrize("layout", states.LAYOUTS)
@@ -30,3 +33,33 @@ def test_paddle_keeps_a_clock_for_each() -> None:
     for layout in set(states.LAYOUTS) - {"paddle"}:
         with pytest.raises(ConversionError, match="clocks differ"):
             states.to_flat(uneven, layout)
+
+
+def gan() -> dict[str, Any]:
+    """Two optimizers in one file of TensorFlow 1: 25 steps of one, 5 of the other."""
+    z = np.zeros(2, np.float32)
+    flat: dict[str, Any] = {f"{net}/w/{slot}": z for net in "dg" for slot in ("Adam", "Adam_1")}
+    for end, t in (("", 25), ("_1", 5)):
+        flat |= {f"beta{k}_power{end}": np.float32(b ** (t + 1)) for k, b in ((1, 0.9), (2, 0.999))}
+    return flat
+
+
+def test_the_powers_of_two_optimizers_in_one_file() -> None:
+    with pytest.raises(CheckpointError, match=r"powers of 2 optimizers .*'beta1_power', 'beta1_power_1'"):
+        states.from_flat(gan(), "tf1")
+    state = states.from_flat(gan(), "tf1", t={"d/w": 25, "g/w": 5})
+    assert {name: leaf.t for name, leaf in state.leaves.items()} == {"d/w": 25, "g/w": 5}
+    with pytest.raises(CheckpointError, match="no clock for 'g/w'"):
+        states.from_flat(gan(), "tf1", t={"d/w": 25})
+
+
+def test_powers_in_a_scope() -> None:
+    flat = {key.replace("beta", "train/beta"): x for key, x in gan().items() if not key.endswith("power_1")}
+    assert states.from_flat(flat, "tf1").one_clock() == 25
+    assert detect_layout(flat) == "tf1"
+
+
+def test_two_optimizers_on_one_variable() -> None:
+    flat = gan() | {f"d/w/Adam_{k}": np.zeros(2, np.float32) for k in (2, 3)}
+    with pytest.raises(CheckpointError, match="two optimizers"):
+        states.from_flat(flat, "tf1", t=5)

@@ -82,6 +82,55 @@ def test_torch_names_and_groups() -> None:
         states.from_torch(sd, ["a", "a", "b", "c"])
 
 
+def two_groups() -> tuple[Any, Any]:
+    """A model whose weights decay and whose biases do not; each moment tells which gradient made it."""
+    model = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.Linear(3, 3))
+    weights = [p for p in model.parameters() if p.ndim > 1]
+    biases = [p for p in model.parameters() if p.ndim < 2]
+    optimizer = torch.optim.AdamW([{"params": weights, "weight_decay": 0.1}, {"params": biases}])
+    for k, p in enumerate(model.parameters(), 1):
+        p.grad = torch.full_like(p, k)
+    optimizer.step()
+    return model, optimizer
+
+
+def test_the_names_of_several_groups() -> None:
+    """The model's order is not the optimizer's; the optimizer itself, or a list for each group, tells it."""
+    model, optimizer = two_groups()
+    sd = optimizer.state_dict()
+    with pytest.raises(CheckpointError, match="order is not that of the optimizer's 2 groups"):
+        states.from_torch(sd, model.named_parameters())
+    with pytest.raises(CheckpointError, match=r"names=\[\[names of the first group\], ...\]; or give the"):
+        states.from_torch(sd)
+    lists = [["0.weight", "1.weight"], ["0.bias", "1.bias"]]
+    for state in (states.from_torch(optimizer, model.named_parameters()), states.from_torch(sd, lists)):
+        for name, p in model.named_parameters():
+            assert torch.equal(torch.tensor(state.leaves[name].m), optimizer.state[p]["exp_avg"]), name
+        assert state.adam_of("0.weight").weight_decay == 0.1
+    made = states.to_torch(state, optimizer, model.named_parameters())
+    for i, each in sd["state"].items():
+        assert torch.equal(made["state"][i]["exp_avg"], each["exp_avg"])
+    with pytest.raises(CheckpointError, match=r"groups of \[1, 3\] parameters: expected \[2, 2\]"):
+        states.from_torch(sd, [["0.weight"], ["1.weight", "0.bias", "1.bias"]])
+    other = torch.nn.Linear(3, 3)
+    with pytest.raises(CheckpointError, match="none of the names belongs to"):
+        states.from_torch(optimizer, other.named_parameters())
+
+
+def test_shapes_that_contradict_the_names() -> None:
+    model, optimizer = torch_run(lambda m: torch.optim.Adam(list(m.parameters())[::-1]))
+    with pytest.raises(CheckpointError, match=r"the names are not in the optimizer's order"):
+        states.from_torch(optimizer.state_dict(), model.named_parameters())
+    state = states.from_torch(optimizer, model.named_parameters())
+    bent = NamedState(
+        state.adam,
+        {n: Moments(1, x.m.T.copy(), x.v.T.copy()) for n, x in state.leaves.items()},
+        dialect="torch.Adam",
+    )
+    with pytest.raises(CheckpointError, match="its moments"):
+        states.to_torch(bent, optimizer, model.named_parameters())
+
+
 def test_torch_that_it_can_t_hold() -> None:
     _, optimizer = torch_run(lambda m: torch.optim.AdamW(m.named_parameters()))
     sd = optimizer.state_dict()

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from candidate_probes import HYPER
 
-from adamcore.conformance.candidates.arguments import effective_hyper, map_arguments
-from adamcore.conformance.errors import CandidateError
+from adamcore.conformance.candidates.arguments import effective_hyper, map_arguments, own_dialect
+from adamcore.conformance.errors import CandidateError, SettingError
 
 
 @pytest.mark.parametrize(
@@ -61,8 +61,59 @@ def test_set_gives_a_constant_of_the_implementation() -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "message"), [({"gamma": "1"}, "no such argument"), ({"lr": "@x"}, "@b1")]
+    ("settings", "message"),
+    [
+        ({"gamma": "1"}, "no such argument"),
+        ({"lr": "@x"}, "@b1"),
+        ({"lr": "-1"}, "--set lr=-1: lr=-1.0: expected a finite number >= 0"),
+        ({"lr": "1e999"}, "--set lr=inf"),
+        ({"lr": "1" + 400 * "0"}, "too large"),
+        ({"lr": "True"}, "--set lr=True: expected a number"),
+        ({"weight_decay": "-0.1"}, "weight_decay=-0.1"),
+        ({"betas": "5"}, r"--set betas=5: expected two numbers, such as \(0.9, 0.999\)"),
+        ({"betas": "(0.9, 2)"}, r"b2=2.0: expected a number in \[0, 1\)"),
+        ({"betas": "('a', 'b')"}, "--set betas=a: expected a number"),
+        ({"betas": "(0.9,)"}, "expected two numbers"),
+    ],
 )
 def test_set_refuses_what_is_not_there(settings: dict[str, str], message: str) -> None:
-    with pytest.raises(CandidateError, match=message):
+    with pytest.raises(SettingError, match=message):
         map_arguments(noise, {"noise_factor": "@eps"} | settings)
+
+
+def test_set_takes_a_list_of_betas() -> None:
+    found = map_arguments(noise, {"noise_factor": "@eps", "betas": "[0.5, 0]"})
+    assert found.fixed == {"b1": 0.5, "b2": 0.0}
+
+
+def factory(learning_rate: float, dialect: str = "optax.adamw") -> None: ...
+
+
+def attributed(learning_rate: float, dialect: str = "optax.adamw") -> None: ...
+
+
+attributed.dialect = "optax.adam"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("found", "extra", "claimed"),
+    [
+        (noise, {}, None),
+        (factory, {}, "optax.adamw"),
+        (factory, {"dialect": "torch.Adam"}, "torch.Adam"),
+        (attributed, {}, "optax.adam"),
+        (attributed, {"dialect": "torch.Adam"}, "torch.Adam"),
+        (type("Mine", (), {"dialect": "keras.Adam"}), {}, "keras.Adam"),
+        (type("Mine", (), {}), {"dialect": None}, None),
+        (dict, {}, None),
+    ],
+)
+def test_the_dialect_that_a_candidate_names(
+    found: Any, extra: Mapping[str, object], claimed: str | None
+) -> None:
+    assert own_dialect(found, extra) == claimed
+
+
+def test_a_dialect_that_is_no_name_is_refused() -> None:
+    with pytest.raises(CandidateError, match="its attribute dialect is int, expected a name"):
+        own_dialect(type("Mine", (), {"dialect": 5}))

@@ -8,7 +8,7 @@ from candidate_probes import G0, G1, HYPER, P1, Plain, probe
 
 from adamcore import Adam
 from adamcore.conformance.candidates.array import ArrayCandidate
-from adamcore.conformance.errors import CandidateError
+from adamcore.conformance.errors import CandidateError, SettingError
 from adamcore.conformance.types import Step
 
 
@@ -74,3 +74,9 @@ def test_a_rare_hyperparameter_is_handed_over_to_who_asks_for_it() -> None:
 def test_hyper_that_names_nothing_is_refused(hyper: object, message: str) -> None:
     with pytest.raises(CandidateError, match=message):
         ArrayCandidate(type("Mine", (), {"hyper": hyper}), {})
+
+
+def test_set_gives_a_hyperparameter_no_value_that_it_cannot_have() -> None:
+    for settings in ({"lr": "-1"}, {"b1": "fast"}, {"eps_root": "(1, 2)"}):
+        with pytest.raises(SettingError, match=f"--set {next(iter(settings))}="):
+            ArrayCandidate(Plain, settings)

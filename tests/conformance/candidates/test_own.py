@@ -9,7 +9,7 @@ from candidate_probes import G0, G1, probe
 from adamcore import Adam
 from adamcore.conformance.candidates import load_candidates
 from adamcore.conformance.candidates.base import same_bits
-from adamcore.conformance.errors import CandidateError
+from adamcore.conformance.errors import CandidateError, UnavailableError
 from adamcore.conformance.types import Step
 
 
@@ -37,3 +37,10 @@ def test_own_backends_run_a_claim(target: str) -> None:
 def test_own_backend_takes_no_settings() -> None:
     with pytest.raises(CandidateError, match="--set has no meaning for numpy"):
         load_candidates("numpy", [None], {"foreach": "True"}, None)
+
+
+def test_numpy_is_on_the_cpu_alone() -> None:
+    for target in ("numpy:cuda", "numpy:jit"):
+        with pytest.raises(UnavailableError, match=f"numpy has no device {target.partition(':')[2]!r}"):
+            load_candidates(target, [Adam()], {}, None)
+    assert load_candidates("numpy:cpu", [Adam()], {}, None)[0].info.device == "cpu"

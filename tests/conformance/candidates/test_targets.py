@@ -57,3 +57,22 @@ def test_file_finds_its_neighbours(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     [candidate] = load_candidates(f"{tmp_path}/candidate_of_it.py:Outer.A", [None], {}, None)
     assert candidate.info.kind == "array candidate"
     assert same_bits(candidate.run(probe(), "float32").params[0][0], P0.astype("float32"))
+
+
+@pytest.mark.parametrize(
+    ("target", "claimed"),
+    [
+        ("adamcore.backends.torch:Adam", "torch.Adam"),
+        ("adamcore.backends.torch:AdamW", "torch.AdamW"),
+        ("adamcore.backends.jax:adam", "optax.adam"),
+        ("adamcore.backends.jax:adamw", "optax.adamw"),
+        ("adamcore.backends.keras:Adam", "keras.Adam"),
+        ("adamcore.backends.keras:AdamW", "keras.AdamW"),
+    ],
+)
+def test_our_own_optimizers_name_their_dialect(target: str, claimed: str) -> None:
+    pytest.importorskip(target.split(":")[0].split(".")[-1])
+    [candidate] = load_candidates(target, [None], {}, None)
+    assert candidate.info.dialect == claimed
+    [candidate] = load_candidates(target, [None], {"dialect": "flax.optim.Adam"}, None)
+    assert candidate.info.dialect == "flax.optim.Adam"

@@ -41,3 +41,12 @@ def test_torch_is_seen_writing_to_a_gradient() -> None:
 
     run = TorchCandidate(Writer, {}, None, None).run(probe(), "float32")
     assert run.written == ["gradient 1 in step 1", "gradient 1 in step 2"]
+
+
+def test_the_attribute_dialect_is_the_claim() -> None:
+    torch = pytest.importorskip("torch")
+    from adamcore.conformance.candidates.torch import TorchCandidate
+
+    claims = type("Claims", (torch.optim.AdamW,), {"dialect": "torch.AdamW"})
+    assert TorchCandidate(claims, {}, None, None).info.dialect == "torch.AdamW"
+    assert TorchCandidate(torch.optim.AdamW, {}, None, None).info.dialect is None

@@ -145,3 +145,9 @@ def test_a_candidate_that_raises_in_every_probe_is_broken(tmp_path: Path) -> Non
     path = tmp_path / "absent.py"
     path.write_text(path.read_text().replace("continue", "raise ValueError('no gradient')"))
     assert one(absent, probes=["F1/absent-middle"]).verdict == "deviates", "its input is out of the ordinary"
+
+
+def test_our_own_optimizer_is_held_to_its_dialect() -> None:
+    pytest.importorskip("torch")
+    entry = one("adamcore.backends.torch:AdamW")
+    assert (entry.verdict, entry.claimed) == ("conforms", "torch.AdamW")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from state_samples import torch_run
+from state_samples import made, torch_run
 
-from adamcore.backends.states.foreign import FORMATS
+from adamcore.backends.states.foreign import FORMATS, write
 from adamcore.conformance.cli import main
 
 
@@ -42,3 +42,104 @@ def test_convert_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert main(["convert", source, target, *accepted, *named]) == 0
     assert main(["convert", source, target, "--to", "jax"]) == 2
     assert set(FORMATS) >= {"adamcore", "torch", "optax", "keras", "tf1", "paddle", "mlx"}
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--accept", "nonsense"], "--accept nonsense: expected names among epsilon"),
+        (["--t", "-5"], "--t -5: expected a whole number"),
+        (["--clock", "x"], "--clock x: expected max, min or a whole number"),
+        (["--clock", "-1"], "--clock -1: expected"),
+        (["--clock", "9" * 30], "expected max, min"),
+        (["--from", "nonsense"], "--from nonsense: expected one of"),
+        (["--dialect", "nonsense"], "nonsense"),
+        (["--set", "nonsense=1"], "--set nonsense: expected one of lr"),
+        (["--set", "b1=2"], "b1=2"),
+        (["--set", "decay=no"], "decay='no'"),
+        (["--names", "no such file"], "--names no such file"),
+    ],
+)
+def test_wrong_usage(
+    options: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is told before the source is looked for, which is not there."""
+    target = tmp_path / "out.npz"
+    assert main(["convert", str(tmp_path / "none"), str(target), *options]) == 2
+    assert said in capsys.readouterr().err
+    assert not target.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "no JSON"),
+        ("[1]", "expected an object"),
+        ('{"a": 1}', "'a' is given 1"),
+        ('{"a": {"axes": [1, 0]}}', "'a' is given"),
+        ('{"a": {"from": "b", "axes": "10"}}', "'a' is given"),
+        ('{"a": {"from": "b", "axis": [1, 0]}}', "'a' is given"),
+    ],
+)
+def test_a_broken_map(text: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "map").write_text(text)
+    assert main(["convert", "none", str(tmp_path / "out"), "--map", str(tmp_path / "map")]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_map_that_is_none_of_this_state(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(made(), tmp_path / "s.npz", "mlx")
+    old = list(made().leaves)
+    shape = list(made().leaves[old[0]].m.shape)
+    (tmp_path / "map").write_text(json.dumps({"a": {"from": old[0], "axes": [7] * len(shape)}}))
+    assert (
+        main(["convert", str(tmp_path / "s.npz"), str(tmp_path / "t"), "--map", str(tmp_path / "map")]) == 1
+    )
+    assert "axes=" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["model.keras", "model.h5"])
+def test_a_model_of_keras_is_no_destination(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / name).write_bytes(b"a model")
+    assert main(["convert", "none", str(tmp_path / name), "--to", "keras"]) == 2
+    assert "to_keras" in capsys.readouterr().err
+    assert (tmp_path / name).read_bytes() == b"a model"
+
+
+@pytest.mark.parametrize("layout", ["optax", "keras", "paddle", "mlx"])
+def test_pytorch_is_told_which_adam_it_was(
+    layout: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """AdamW's arrays have the names of Adam's: guessed, its weight decay would be lost."""
+    torch = pytest.importorskip("torch")
+    write(made(), tmp_path / "s.npz", layout)
+    command = [
+        "convert",
+        str(tmp_path / "s.npz"),
+        str(tmp_path / "t.pt"),
+        "--to",
+        "torch",
+        "--set",
+        "b2=0.999",
+    ]
+    assert main(command) == 1
+    said = capsys.readouterr().err
+    assert "--dialect" in said
+    rows = {"optax": "optax.adamw", "keras": "keras.AdamW", "paddle": "paddle.AdamW", "mlx": "mlx.AdamW"}
+    assert rows[layout] in said
+    assert not (tmp_path / "t.pt").exists()
+    if layout == "optax":
+        assert main([*command, "--dialect", "optax.adamw", "--set", "weight_decay=0.3"]) == 0
+        (group,) = torch.load(tmp_path / "t.pt")["param_groups"]
+        assert group["decoupled_weight_decay"] is True
+        assert group["weight_decay"] == 0.3
+
+
+def test_what_the_file_tells_is_not_told_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """--set and --t were ignored for such a file."""
+    write(made(), tmp_path / "s", "adamcore")
+    for given in (["--set", "b2=0.5"], ["--t", "3"]):
+        assert main(["convert", str(tmp_path / "s"), str(tmp_path / "t"), *given]) == 1
+        assert "tells its own" in capsys.readouterr().err

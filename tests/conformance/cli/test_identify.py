@@ -20,7 +20,7 @@ NONE: dict[str, list[Any]] = {axis: [] for axis in AXES}
     [
         (
             {"identified": "torch.AdamW", "sureness": 40.0},
-            "does as torch.AdamW does; the next best is 40 bounds",
+            "behaves like torch.AdamW; the next best is 40 bounds",
         ),
         ({}, "is an Adam that no dialect of the table describes"),
         ({"fault": "eps is missing"}, "is an Adam with a fault: eps is missing"),
@@ -40,4 +40,5 @@ def test_a_target_is_needed(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_target_that_is_not_here_is_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["identify", "no_such_module:Adam", "--probe", "STEP.1/fingerprint"]) == 2
-    assert "is unavailable: no_such_module is not installed" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert said.startswith("no_such_module:Adam is unavailable: no_such_module is not installed")

@@ -38,6 +38,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["check", "numpy", "--json", "."], "cannot write ."),
         (["check", "numpy", "--set", "amsgrad"], "--set amsgrad: expected NAME=VALUE"),
         (["check", "torch.optim:Adam", "--set", "x=@y"], "--set x=@y: expected one of @lr"),
+        (["check", "torch.optim:Adam", "--set", "lr=-1"], "torch.optim:Adam: --set lr=-1: lr=-1.0: expected"),
         (["check", "torch.optim:Adam", "--set", "x=1"], "torch.optim:Adam: --set x: the constructor has no"),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from typing import Any
 
+import pytest
 from rich.console import Console
 from small_report import ALL, EVIDENCE, RESULTS, entry, full
 
@@ -41,7 +42,7 @@ def test_tables_have_colours_on_a_terminal() -> None:
 def test_findings_come_with_their_evidence_and_notes_last() -> None:
     text = printed(full())
     for part in (
-        "deviation torch.optim:Adam claimed as torch.Adam; it does as apex does",
+        "deviation torch.optim:Adam claimed as torch.Adam; it behaves like apex",
         "evidence EPS.1/x, step 2, parameter 0[1]",
         "got 0x1.8p-1 (0.75)",
         "error inf ULP; the bound is 3.5 ULP",
@@ -70,3 +71,22 @@ def test_dialects_that_fail_alike_are_told_once() -> None:
 def test_cell_says_when_all_were_skipped() -> None:
     assert worst_text(RESULTS[2:3], entry("conforms")).plain == "-"
     assert worst_text([], entry("conforms")).plain == ""
+
+
+@pytest.mark.parametrize("width", [30, 40, 60, 80])
+def test_a_narrow_terminal_has_every_column(width: int) -> None:
+    """The table goes on below, with the candidates again, and no head or number is cut."""
+    report = full()
+    lines = printed(report, width=width).splitlines()
+    assert max(map(len, lines)) <= width
+    table = lines[: next(k for k, line in enumerate(lines) if line.startswith("Numbers:"))]
+    heads = [word for line in table if line.startswith("candidate") for word in line.split()]
+    whole = printed(report).splitlines()[0].split()
+    assert [head for head in heads if head != "candidate"] == whole[1:]
+    assert "…" not in "".join(lines)
+
+
+def test_a_wide_terminal_has_one_table_and_folds_no_name() -> None:
+    text = printed(full(), width=200)
+    assert text.count("candidate ") == 1
+    assert any(line.startswith("my/adam.py:[bold]Mine") for line in text.splitlines()[:9])
