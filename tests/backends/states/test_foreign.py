@@ -72,6 +72,7 @@ def test_npz_has_no_bfloat16(tmp_path: Path) -> None:
     assert not (tmp_path / "s.npz").exists()
     write(state, tmp_path / "s.safetensors", "mlx")
     assert read(tmp_path / "s.safetensors").leaves["w"].m.dtype == m.dtype
-    np.savez(tmp_path / "old.npz", **{"w.m": m, "w.v": m, "step": np.asarray(3)})
+    arrays: dict[str, Any] = {"w.m": m, "w.v": m, "step": np.asarray(3)}
+    np.savez(tmp_path / "old.npz", **arrays)
     with pytest.raises(CheckpointError, match="nameless bytes"):
         read(tmp_path / "old.npz")

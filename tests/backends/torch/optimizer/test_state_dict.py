@@ -331,11 +331,12 @@ def test_a_clock_from_numpy() -> None:
         optimizer.state[params[0]]["step"] = step
         optimizer.step()
         assert int(optimizer.state[params[0]]["step"]) == 6
-    for step, words in (
+    refused: list[tuple[Any, str]] = [
         (np.float32(2**25), "can't count"),
         (np.float64(0.5), "whole"),
         (np.bool_(True), "whole"),
-    ):
-        saved["state"][0]["step"] = step
+    ]
+    for clock, words in refused:
+        saved["state"][0]["step"] = clock
         with pytest.raises(errors.ClockError, match=words):
             optimizer.load_state_dict(saved)

@@ -354,11 +354,11 @@ def test_torch_func_differentiates_a_recorded_step_only(transform: str) -> None:
             case "grad":
                 return func.grad(f)(x).item()
             case "jvp":
-                return func.jvp(f, (x,), (torch.ones_like(x),))[1].item()  # type: ignore[no-any-return]
+                return func.jvp(f, (x,), (torch.ones_like(x),))[1].item()
             case "grad of vmap":
                 return func.grad(lambda y: func.vmap(f)(y.expand(2)).sum())(x).item() / 2
             case _:
-                return func.vmap(func.grad(f))(x.expand(2))[1].item()  # type: ignore[no-any-return]
+                return func.vmap(func.grad(f))(x.expand(2))[1].item()
 
     with pytest.raises(adamcore.errors.BackendError, match="differentiable=True"):
         derivative(lambda y: stepped(y, start))
@@ -378,7 +378,7 @@ def test_torch_func_differentiates_a_recorded_step_only(transform: str) -> None:
 @pytest.mark.parametrize("name", ["CyclicLR", "OneCycleLR"])
 def test_momenta_as_tensors(name: str) -> None:
     """A scheduler leaves betas of a tensor and a float; they are those of PyTorch's, and are stepped with."""
-    found = []
+    found: list[Any] = []
     for cls in (torch.optim.Adam, Adam, Adam):
         params = parameters((3,))
         numbers = cls is Adam and bool(found[1:])
@@ -479,7 +479,7 @@ def test_the_bits_do_not_depend_on_the_kind_of_tensor() -> None:
         }
         for settings in ({"weight_decay": 0.1}, {"amsgrad": True, "lr": torch.tensor(1e-3)}):
             params = {name: Parameter(kind(start)) for name, kind in kinds.items()}
-            optimizer = AdamW(params.values(), **settings)  # type: ignore[arg-type]
+            optimizer = AdamW(params.values(), **settings)
             for g in grads:
                 for name, p in params.items():
                     p.grad = kinds[name](g)
@@ -492,7 +492,8 @@ def test_the_bits_do_not_depend_on_the_kind_of_tensor() -> None:
                 now, before = (x.to_local() if isinstance(x, tensor.DTensor) else x for x in (now, before))
                 assert torch.equal(now.as_subclass(torch.Tensor), before.as_subclass(torch.Tensor))
             for name, p in params.items():
-                value = p.detach().to_local() if name == "DTensor" else p.detach()  # type: ignore[operator]
+                detached: Any = p.detach()
+                value = detached.to_local() if name == "DTensor" else detached
                 assert torch.equal(value.as_subclass(torch.Tensor), params["plain"].detach()), name
     finally:
         torch.distributed.destroy_process_group()
