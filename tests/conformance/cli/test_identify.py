@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+from check_candidates import write
 
 from adamcore import AXES
 from adamcore.conformance.cli import main
@@ -41,3 +44,19 @@ def test_a_target_is_needed(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_target_that_is_not_here_is_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["identify", "no_such_module:Adam", "--probe", "STEP.1/fingerprint"]) == 2
     assert "is unavailable: no_such_module is not installed" in capsys.readouterr().out
+
+
+def test_the_report_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = write(tmp_path)
+    narrow = ["--probe", "STEP.1/fingerprint", "--dtype", "float64"]
+    paths = {form: tmp_path / form for form in ("json", "junit", "markdown", "html")}
+    options = [word for form, path in paths.items() for word in (f"--{form}", str(path))]
+    assert main(["identify", target, *narrow, *options]) == 0
+    assert json.loads(paths["json"].read_text())["candidates"][0]["target"] == target
+    assert all(path.stat().st_size for path in paths.values())
+    said = capsys.readouterr().out
+    assert "".join(said.split()).startswith(f"{target}doesaspaperdoes"), said
+    assert main(["identify", target, *narrow, "--json", str(tmp_path / "no" / "report.json")]) == 2
+    assert "cannot write" in capsys.readouterr().err
+    assert main(["identify", target, *narrow, "--expected", "known.toml"]) == 2
+    assert "identify expects nothing" in capsys.readouterr().err
