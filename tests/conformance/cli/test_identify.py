@@ -13,6 +13,7 @@ from adamcore import AXES
 from adamcore.conformance.cli import main
 from adamcore.conformance.cli.identify import answer
 from adamcore.conformance.report.report import Entry
+from adamcore.conformance.types import Result
 
 ALL: dict[str, list[Any]] = {axis: list(values) for axis, values in AXES.items()}
 NONE: dict[str, list[Any]] = {axis: [] for axis in AXES}
@@ -60,3 +61,12 @@ def test_the_report_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "cannot write" in capsys.readouterr().err
     assert main(["identify", target, *narrow, "--expected", "known.toml"]) == 2
     assert "identify expects nothing" in capsys.readouterr().err
+
+
+def test_a_fingerprint_that_could_not_be_run_says_so() -> None:
+    for status, reason in (("skipped", "takes no 1-d arrays"), ("failed", "raised in step 1: TypeError: no")):
+        result = Result("STEP.1/fingerprint", "float32", status, reason=reason)  # type: ignore[arg-type]
+        entry = Entry("m:A", "paper", NONE, "deviates", results=[result])
+        assert answer(entry) == f"could not be run: {reason}"
+    moved = Result("STEP.1/fingerprint", "float32", "failed", reason="parameter 0[0] leaves the bound")
+    assert answer(Entry("m:A", "paper", NONE, "deviates", results=[moved])).startswith("is none of the Adams")
