@@ -25,8 +25,8 @@ class Adam(AdamConfig):
         lr: learning rate, a number >= 0 or a schedule: a function of the clock t of the step
             being made (the first update is t=1).
         b1, b2: decay rates of the moments, in [0, 1).
-        eps: a number >= 0, added beside or under the root as the axis ``epsilon`` says.
-        eps_root: a number >= 0, added to v_hat under the root (optax); needs an epsilon outside.
+        eps: a number >= 0, added to the root or under it; the axis ``epsilon`` says which.
+        eps_root: a number >= 0, added under the root besides an eps outside of it, as in optax (EPS.5).
         weight_decay: a number >= 0; the axis ``decay`` says what it multiplies.
         momentum_decay: the rate of Dozat's momentum schedule, >= 0; only ``nesterov="dozat"`` uses it.
         moment_dtype: the name of the moments' dtype, such as ``"float32"``; None for the parameter's.
@@ -60,12 +60,13 @@ class Adam(AdamConfig):
 
         Args:
             dialect_name: the name of a row of :mod:`adamcore.dialects`, such as ``"torch.AdamW"``.
-            overrides: fields of this class whose values differ from the row's.
+            overrides: fields of this class, for values other than those of the row.
 
         Raises:
             DialectError: the table has no such row; the message names the nearest ones.
-            HyperparameterError: as the constructor, or the row requires a number that is not given.
-            AxisError: as the constructor.
+            HyperparameterError: as for the constructor; or the row has no default for a number that is
+                not given.
+            AxisError: as for the constructor.
 
         Example:
             >>> Adam.like("torch.AdamW", lr=3e-4).weight_decay
@@ -79,13 +80,13 @@ class Adam(AdamConfig):
         """Return the state before the first step (MOM.3, CLK.2).
 
         Args:
-            params: a tree of arrays of one library, floating or complex, of any shape; a bare array
-                is a tree.  A leaf of None is a place without a parameter.
+            params: a tree of floating or complex arrays of one library, of any shape; a bare array is
+                a tree.  Its arrays are the leaves; None stands for a leaf without a parameter.
 
         Returns:
-            A clock of 0, an int32 0-d array, for each leaf (one for all with ``clock="global"``);
-            first and second moments of 0, of the parameters' shapes in their dtypes or in
-            ``moment_dtype``; and what AMSGrad and Dozat's form of Nesterov momentum need.
+            For each leaf, a clock of 0 (an int32 0-d array; one for all leaves with
+            ``clock="global"``), and moments of 0, in ``moment_dtype`` or the parameter's dtype.
+            AMSGrad adds the maximum ``v_max``, and Dozat's form of Nesterov momentum ``mu_product``.
 
         Raises:
             ParameterError: a leaf is no array, or has integers or booleans.
@@ -114,8 +115,8 @@ class Adam(AdamConfig):
     ) -> tuple[Tree, AdamState]:
         """Make one update of a tree of parameters; return the new parameters and the new state.
 
-        All checks are made before anything changes.  Values that only the program knows, because they
-        are traced or on another device, are not checked.
+        All checks are made before anything changes.  A value that Python cannot read, because it is
+        traced by a compiler or on another device, is not checked.
 
         Args:
             params: as given to :meth:`init`.
@@ -130,26 +131,26 @@ class Adam(AdamConfig):
                 False (the same as a gradient of None), a 0-d boolean array, or a boolean mask that
                 broadcasts to the parameter's shape.  Where a mask is False, parameter and moments
                 keep their bits while the leaf's clock ticks, whatever the axis ``missing`` says (F3).
-                A traced 0-d boolean can't raise under ``missing="error"``: False then leaves the leaf
-                as it is.
-            donate: True if the storage of params and state may be used for the results, which
-                NumPy and PyTorch then compute in place.  With False they are not modified, and a
+                Under ``missing="error"`` a traced 0-d boolean cannot raise an error; if it is False,
+                the leaf stays as it is.
+            donate: True if the results may be written into the memory of params and state; NumPy and
+                PyTorch then step in place.  If it is False, params and state are not modified, and a
                 leaf that does not change is returned as the same object.
 
         Returns:
             Trees of the structure, shapes and dtypes of ``params`` and ``state``.
 
         Raises:
-            ParameterError, BackendError: as :meth:`init`.
-            TreeError: as :meth:`init`; a tree has other leaves than ``params``; or leaves share memory
-                under ``donate=True``, so that the step of one would change another in place.
+            ParameterError, BackendError: as for :meth:`init`.
+            TreeError: as for :meth:`init`; or a tree has other leaves than ``params``; or leaves share
+                memory under ``donate=True``, so that the step of one would change another in place.
             GradientError: a gradient differs from its parameter in shape, dtype, library or device.
             MissingGradientError: a gradient is absent under ``missing="error"``, or all are under
                 ``all_missing="error"`` with a global clock (F6).
             MaskError: a leaf of ``present`` is no boolean, or does not fit.
             StateError: the state was made for other parameters or other axes.
             ClockError: a clock is no whole number from 0 to 2**31 - 1.
-            HyperparameterError: ``lr`` is negative, NaN or infinite; or as :meth:`init`.
+            HyperparameterError: as for :meth:`init`; or ``lr`` is negative, NaN or infinite.
 
         Example:
             >>> import numpy as np
@@ -165,10 +166,10 @@ class Adam(AdamConfig):
     def reset(
         self, state: AdamState, which: Tree = None, clock: Literal["reset", "keep"] = "reset"
     ) -> AdamState:
-        """Return the state with the leaves that ``which`` selects put back at their start (F4).
+        """Return the state with the selected leaves returned to the start (F4).
 
-        Moments and maximum become 0.  The clock becomes 0 too, and the product of Dozat's schedule 1:
-        under a late clock, bias correction would take moments of 0 for the result of many updates.
+        Moments, maximum and clock become 0, and the product of Dozat's schedule becomes 1.  If the clock
+        stayed, bias correction would treat the moments of 0 as the result of many updates.
 
         Args:
             state: from :meth:`init`, :meth:`step` or :meth:`reset`.

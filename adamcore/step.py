@@ -1,8 +1,14 @@
 """One step of a whole tree of parameters.
 
-A step checks its arguments (:class:`ParamTree`, :func:`check_parts`, :func:`check_leaf`), finds out who
-takes part (:mod:`adamcore.presence`), ticks the clocks (:mod:`adamcore.clock`), and hands one job for each
-leaf to the backend.
+A step has four parts.  It
+
+1. checks its arguments (:class:`ParamTree`, :func:`check_parts`, :func:`check_leaf`);
+2. finds out which leaves and elements take part (:mod:`adamcore.presence`);
+3. ticks the clocks and forms the coefficients (:mod:`adamcore.clock`); and
+4. gives the backend a job for each leaf that takes part.
+
+Before that, :func:`step` looks for a cached step: one that was made on the same arrays before
+(:mod:`adamcore.step_cache`).
 """
 
 from __future__ import annotations
@@ -63,7 +69,7 @@ def step(
     """Make one update: see :meth:`adamcore.Adam.step`.
 
     Args:
-        hyper: this step's values of other hyperparameters than lr, numbers or 0-d arrays by name.
+        hyper: this step's values of hyperparameters other than lr, by name: numbers or 0-d arrays.
     """
     cache = None
     if donate and present is None and not hyper and has_identity(params):
@@ -117,7 +123,7 @@ def first_parameter(tree: ParamTree) -> Array | None:
 
 
 def has_identity(params: Tree) -> bool:
-    """True if arrays can be told apart, so that a cached step can know its own: see ``Backend.identity``."""
+    """True if a cached step can recognize its arrays by identity: see ``Backend.identity``."""
     leaf = first(params)
     return (owner(leaf) or backend_for(params)).identity(leaf) is not None
 
@@ -133,7 +139,7 @@ def job(
     part: Participation,
     formats: LeafDtypes,
 ) -> Job:
-    """Return the work of one leaf that takes part."""
+    """Return the job of one leaf that takes part."""
     if part.zero:
         g = tree.backend.zeros(p, p.dtype)
     where = part.mask if part.flag is None else part.flag
@@ -212,7 +218,7 @@ def check_parts(adam: AdamConfig, state: AdamState) -> None:
 
 
 def check_apart(tree: ParamTree, indices: list[int], jobs: list[Job]) -> None:
-    """Raise unless every leaf that takes part has memory of its own, so that it may be written in place."""
+    """Raise if two leaves that take part share memory, so that they cannot be stepped in place."""
     maxima = [] if not jobs or jobs[0].v_max is None else [job.v_max for job in jobs]
     p, g, m, v = ([getattr(job, name) for job in jobs] for name in ("p", "g", "m", "v"))
     found = tree.backend.overlap(Columns(p, g, m, v, maxima))

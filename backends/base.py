@@ -1,7 +1,7 @@
-"""What every backend shares: the definition, run leaf by leaf with the array API alone.
+"""What all backends share: :class:`BaseBackend` runs the definition on one leaf after the other.
 
-A backend that can do better has a :class:`FastPath`, most often the module ``fast.py`` beside it.
-docs/embedding.md writes one.
+It needs the array API alone.  A backend that can do better has a :class:`FastPath`, most often the module
+``fast.py`` beside it.  docs/embedding.md explains both with an example.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PARTS = {"complex64": "float32", "complex128": "float64"}
 
 
 class Float(NamedTuple):
-    """What ``finfo`` returns for a dtype, where a library's own knows less."""
+    """The facts on a floating dtype that :meth:`BaseBackend.finfo` returns."""
 
     bits: int
     smallest_normal: float
@@ -45,30 +45,31 @@ Fallback = Callable[["AdamConfig", Job, bool], Result]  #: (adam, job, donate): 
 
 
 class FastPath(Protocol):
-    """A way to make a step that is faster than the definition, one operation after the other."""
+    """A way to carry out a step that is faster than to run the definition operation by operation."""
 
     def unsupported(self, job: Job) -> str | None:
         """Return why this path cannot run the job, or None."""
 
     def apply(self, adam: AdamConfig, jobs: Sequence[Job], donate: bool, fallback: Fallback) -> list[Result]:
-        """Carry out one step's jobs; those that this path cannot run, by ``fallback``.
+        """Carry out the jobs of one step; use ``fallback`` for a job that this path cannot run.
 
         Args:
-            adam: whose step it is.
-            jobs: all leaves of the step that take part.
-            donate: the storage of p, m, v and v_max may be used for the results; a gradient's never.
-            fallback: carries out one job by the definition.
+            adam: the Adam that steps.
+            jobs: a job for each leaf that takes part in the step.
+            donate: True if results may be written into the memory of p, m, v and v_max.  A gradient is
+                never written to.
+            fallback: runs the definition on one job.
 
         Returns:
-            The result of each job, in the jobs' order.
+            The result of each job, in the order of the jobs.
         """
 
     def cached_step(
         self, adam: AdamConfig, record: StepRecord, fallback: Fallback
     ) -> tuple[CachedStep, AdamState] | None:
-        """Return a cached step for the step after ``record``, and the state to hand out; or None.
+        """Return a cached step for the step after ``record``, and the state that the caller gets; or None.
 
-        The state is that of the record, but for clocks that the cached step owns.
+        The state is that of the record.  Only its clocks may be other arrays, which the cached step keeps.
         """
 
 
@@ -77,7 +78,7 @@ class BaseBackend:
 
     name = "array"
     flushes = False
-    fast: FastPath | None = None  #: how a whole step is made; None: leaf by leaf
+    fast: FastPath | None = None  #: None: the definition runs on one leaf after the other
 
     # ------------------------------------------------------------------------------- arrays
 
@@ -94,14 +95,14 @@ class BaseBackend:
         return id(leaf)
 
     def overlap(self, columns: Columns) -> tuple[int, int] | None:
-        """Return two jobs of which one writes to memory of the other; None if this library never does."""
+        """Return two jobs of which one writes to the other's memory; None if this library writes to none."""
         return None
 
     def device(self, leaf: Array) -> Any:
         return array_api_compat.device(leaf)
 
     def host(self, x: Array) -> Any:
-        """Return a 0-d array's value, which lazy libraries such as Dask compute; None if it is traced."""
+        """Return the value of a 0-d array (a lazy library such as Dask computes it); None if it is traced."""
         try:
             return x.item() if hasattr(x, "item") else x.__index__() if self.integer(x.dtype) else float(x)
         except (TypeError, ValueError, AttributeError, NotImplementedError):
@@ -175,11 +176,11 @@ class BaseBackend:
         return xp.real(x), xp.imag(x)
 
     def join(self, re: Array, im: Array, dtype: Any) -> Array:
-        """Return a complex array of two parts, neither of which changes the other.
+        """Return a complex array of two parts; NaN or infinity in one part does not change the other.
 
-        ``re + 1j*im`` is no way to do it: a product of complex numbers multiplies an infinite
-        ``im`` with the 0 of ``1j`` and leaves NaN in the real part.  A *sum* works part by part, so
-        what is not finite is added as a constant.
+        ``re + 1j*im`` does not do that: the product multiplies an infinite ``im`` by the 0 in ``1j``, which
+        makes the real part NaN.  A *sum* keeps the parts separate, so values that are not finite are added as
+        constants.
         """
         xp = self.namespace(re)
         re, im = (self.cast(x, self.part_of(dtype, re)) for x in (re, im))
@@ -210,13 +211,13 @@ class BaseBackend:
     # ----------------------------------------------------------------------------- the step
 
     def numbers(self, like: Array) -> Numbers:
-        """Return the arithmetic of coefficients that only the program knows: 0-d arrays."""
+        """Return the arithmetic that forms coefficients as 0-d arrays, for a clock or lr that is traced."""
         return Traced(self.namespace(like), self.coefficient_dtype(like), self.device(like))
 
     def tick_on_device(
         self, adam: AdamConfig, t: Clock, mu_product: Any, lr: Any, like: Array
     ) -> tuple[Clock, Any, Coefficients] | None:
-        """Tick a clock that the host can't know in one kernel; None where :meth:`numbers` is to do it.
+        """Tick a clock that is on a device, in one kernel; return None to have :meth:`numbers` used instead.
 
         Returns:
             The new clock, the new momentum product, and the coefficients of the update as 0-d arrays.
@@ -228,18 +229,18 @@ class BaseBackend:
         return nullcontext()
 
     def apply(self, adam: AdamConfig, jobs: Sequence[Job], donate: bool) -> list[Result]:
-        """Carry out one step's jobs; nothing is modified unless ``donate``."""
+        """Carry out the jobs of one step; modify no array unless ``donate``."""
         with self.scope():
             if self.fast is not None:
                 return self.fast.apply(adam, jobs, donate, self.apply_one)
             return [self.apply_one(adam, job, donate) for job in jobs]
 
     def cached_step(self, adam: AdamConfig, record: StepRecord) -> tuple[CachedStep, AdamState] | None:
-        """Return a cached step for the step after ``record``, and the state to hand out; or None."""
+        """Return a cached step for the step after ``record``, and the state that the caller gets; or None."""
         return None if self.fast is None else self.fast.cached_step(adam, record, self.apply_one)
 
     def apply_one(self, adam: AdamConfig, job: Job, donate: bool) -> Result:
-        """Run the definition on one leaf: widen it, update it, round it once, and keep what is masked."""
+        """Run the definition on one leaf: widen, update, round once; masked elements keep their values."""
         work, c = job.formats.work, job.coefficients
         if hasattr(c.w1, "dtype"):
             c = self.round_coefficients(c, work)
@@ -253,7 +254,7 @@ class BaseBackend:
         return self.store(job, new, donate)
 
     def complex_update(self, adam: AdamConfig, job: Job, c: Coefficients) -> Result:
-        """Return the new values of one leaf of complex numbers (CPX.1, CPX.2)."""
+        """Return the new values of a complex leaf (CPX.1, CPX.2)."""
         work = job.formats.work
 
         def parts(x: Array) -> tuple[Array, Array]:
@@ -276,11 +277,11 @@ class BaseBackend:
         return Result(self.join(p_re, p_im, job.p.dtype), self.join(m_re, m_im, job.m.dtype), v, v_max)
 
     def round_coefficients(self, c: Coefficients, work: Any) -> Coefficients:
-        """Round coefficients that are 0-d arrays once, to the dtype of the arithmetic."""
+        """Round coefficients that are 0-d arrays, once, to the dtype of the arithmetic."""
         return Coefficients(*(x if x is None else self.cast(x, work) for x in c))
 
     def store(self, job: Job, new: Result, donate: bool) -> Result:
-        """Return the new values in the dtypes, and with ``donate`` in the storage, of the old ones."""
+        """Return the new values in the dtypes of the old ones; with ``donate``, in their memory."""
         stored: list[Any] = []
         for old, x in zip((job.p, job.m, job.v, job.v_max), new, strict=True):
             if old is None:
@@ -304,4 +305,4 @@ def dtype_name(dtype: Any) -> str:
     return str(name).rsplit(".", 1)[-1]
 
 
-backend = BaseBackend()  #: of any array library that has no backend of its own
+backend = BaseBackend()  #: for array libraries that have no backend of their own

@@ -1,4 +1,4 @@
-"""NumPy."""
+"""The backend of NumPy."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from adamcore.types import Array
 
 
 class NumPyBackend(BaseBackend):
-    """NumPy: a 0-d result is an array again, IEEE's special values pass without a warning."""
+    """NumPy: a 0-d result stays an array, and NaN, infinity and underflow cause no warning."""
 
     name = "numpy"
     fast: FastPath | None = fast

@@ -26,7 +26,7 @@ REALS: dict[DType, llvm.Real] = {np.dtype("float32"): "float32", np.dtype("float
 
 
 class NumPyMemory:
-    """NumPy's arrays as memory."""
+    """What the kernels have to know of NumPy's arrays: see :class:`adamcore.backends.kernels.cpu.Memory`."""
 
     movable = False
 
@@ -107,7 +107,7 @@ def apply(adam: AdamConfig, jobs: Sequence[Job], donate: bool, fallback: Fallbac
 
 
 def implementation_of(job: Job) -> cpu.Implementation:
-    """Return what carries out a supported job."""
+    """Return the function that carries out a supported job: machine code if there is any, else blocks."""
     return cpu.step if llvm.available() and job.p.dtype in REALS else in_blocks
 
 
@@ -136,19 +136,19 @@ def in_blocks(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: cpu
 
 @lru_cache(maxsize=8)
 def blocks(program: Program, dtype: DType, in_place: bool) -> Blocks:
-    """Return the scratch of a program: a fraction of a megabyte, kept from step to step."""
+    """Return the blocks of a program; their memory, a fraction of a megabyte, is kept from step to step."""
     return Blocks(program, dtype, in_place)
 
 
 def cached_step(
     adam: AdamConfig, record: StepRecord, fallback: Fallback
 ) -> tuple[CachedStep, AdamState] | None:
-    """Return a cached step for jobs that were carried out in place, and the state; or None."""
+    """Return a cached step and the state if the jobs were carried out in place, else None."""
     columns = column_step(adam, record.jobs, MEMORY, in_blocks) if stepped_in_place(record) else None
     return None if columns is None else in_place_step(adam, record, columns, clock_arrays)
 
 
 def clock_arrays(now: array[int]) -> list[Clock]:
-    """Return 0-d int32 arrays in the memory of a vector, one for each number."""
+    """Return a 0-d int32 array for each number of a vector, in the vector's own memory."""
     vector = np.frombuffer(now, dtype=np.int32)
     return [vector[i : i + 1].reshape(()) for i in range(len(now))]

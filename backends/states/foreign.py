@@ -6,7 +6,7 @@ import io
 import json
 import os
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,10 +21,10 @@ from adamcore.backends.states.files import (
     to_file_arrays,
     write_file,
 )
-from adamcore.backends.states.layouts import LAYOUTS, detect_layout, from_flat, to_flat
-from adamcore.backends.states.named import Array, NamedState, numpy_of
+from adamcore.backends.states.keras_files import read_keras
+from adamcore.backends.states.layouts import LAYOUTS, detect_layout, dialect_is_needed, from_flat, to_flat
+from adamcore.backends.states.named import Array, NamedState
 from adamcore.backends.states.torch import from_torch, to_torch
-from adamcore.dialects import DIALECTS
 from adamcore.errors import BackendError, CheckpointError, ConversionError
 
 BOTH = ("optax", "keras", "paddle", "mlx")  #: layouts with the same names for Adam and for AdamW
@@ -70,8 +70,9 @@ def read(
             find_optimizer(load_torch(data, where), where), names, dialect=dialect, by_position=by_position
         )
     if data[:8] == b"\x89HDF\r\n\x1a\n" or where.endswith(".keras"):
-        numbered = keras_variables(data, where)
-        return from_keras_file(numbered, where, names, by_position, dialect, hyper)
+        return read_keras(
+            data, where, names, by_position=by_position, dialect=dialect, hyper=hyper, needs=needs_dialect
+        )
     if data[:4] == b"PK\x03\x04":
         flat = load_npz(data, where)
     else:
@@ -98,16 +99,6 @@ def unneeded(where: str, hyper: Mapping[str, Any] | None, t: object) -> None:
         raise CheckpointError(
             f"{where} tells its own hyperparameters and clocks: expected no {', '.join(given)} (--set, --t)"
         )
-
-
-def dialect_is_needed(where: str, layout: str) -> str:
-    """Return a message: a file does not tell which of a library's Adams made it."""
-    rows = [name for name in DIALECTS if name.startswith(f"{layout}.")]
-    return (
-        f"{where} does not tell whether Adam or AdamW made it, and the result would: say so, one of "
-        f"{', '.join(rows)} (dialect=, on the command line --dialect), with its hyperparameters "
-        "(hyper=, --set weight_decay=...)"
-    )
 
 
 def write(state: NamedState, path: str | os.PathLike[str], kind: str, *, like: Any = None) -> None:
@@ -243,67 +234,3 @@ def load_npz(data: bytes, where: str) -> dict[str, Array]:
                 "probably, which .npz has no type for): expected numbers; write it as float32 or safetensors"
             )
     return arrays
-
-
-def keras_variables(data: bytes, where: str) -> list[Array]:
-    """Return the optimizer's variables in a .keras or .h5 file, in their order.
-
-    Raises:
-        CheckpointError: the file is damaged, or holds no optimizer.
-        BackendError: h5py is not installed.
-    """
-    try:
-        import h5py  # type: ignore[import-untyped, unused-ignore]
-    except ImportError as error:
-        raise BackendError(f"{where} is a file of Keras': pip install h5py to read it") from error
-    try:
-        if data[:2] == b"PK":
-            with zipfile.ZipFile(io.BytesIO(data)) as archive:
-                data = archive.read("model.weights.h5")
-        with h5py.File(io.BytesIO(data), "r") as file:
-            if "optimizer/vars" not in file:
-                raise CheckpointError(
-                    f"{where} holds no optimizer: expected a compiled model's, saved with model.save"
-                )
-            group = file["optimizer/vars"]
-            return [numpy_of(group[str(k)][()]) for k in range(len(group))]
-    except (OSError, KeyError, zipfile.BadZipFile, ValueError) as error:
-        if isinstance(error, CheckpointError):
-            raise
-        raise CheckpointError(f"{where} is damaged, or no file of Keras' ({error})") from error
-
-
-def from_keras_file(
-    variables: list[Array],
-    where: str,
-    names: Iterable[str] | None,
-    by_position: bool,
-    dialect: str | None,
-    hyper: Mapping[str, Any] | None,
-) -> NamedState:
-    """Return the state in the numbered variables of a saved Keras optimizer."""
-    scalars = 1
-    while scalars < min(2, len(variables)) and variables[scalars].ndim == 0:
-        scalars += 1
-    rest = variables[scalars:]
-    given = list(names) if names is not None else None
-    parts = 3 if given and len(rest) == 3 * len(given) else 2
-    n = len(rest) // parts
-    if given is None and not by_position:
-        raise CheckpointError(
-            f"{where} numbers the {n} variables and does not name them: give the paths of the model's "
-            "trainable variables in their order (--names FILE), or ask for by_position (--by-position)"
-        )
-    given = [str(k) for k in range(n)] if given is None else given
-    if len(rest) != parts * len(given) or any(rest[2 * k].shape != rest[2 * k + 1].shape for k in range(n)):
-        raise CheckpointError(
-            f"{where} has {len(rest)} variables beside the clock and the learning rate: expected two for "
-            f"each of {len(given)} names (three with AMSGrad), those of a plain Adam without averages"
-        )
-    flat: dict[str, Array] = {"iteration": variables[0]}
-    for k, name in enumerate(given):
-        flat[f"{name}/momentum"], flat[f"{name}/velocity"] = rest[2 * k], rest[2 * k + 1]
-        if parts == 3:
-            flat[f"{name}/velocity_hat"] = rest[2 * n + k]
-    lr = {"lr": float(variables[1])} if scalars == 2 else {}
-    return from_flat(flat, "keras", dialect_name=dialect, hyper=lr | dict(hyper or {}))

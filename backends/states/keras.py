@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from typing import Any
 
@@ -17,26 +18,49 @@ from adamcore.errors import CheckpointError, ConversionError
 def adam_of(optimizer: Any) -> tuple[Adam, str]:
     """Return the Adam of a Keras optimizer, and the name of its dialect.
 
+    The learning rate of a schedule is that of the next step.
+
     Raises:
         CheckpointError: the optimizer is no Adam.
     """
     ours = getattr(optimizer, "adam", None)
     if isinstance(ours, Adam):
-        config = optimizer.get_config()
-        lr = config["learning_rate"]
-        return (ours if isinstance(lr, dict) else replace(ours, lr=float(lr))), optimizer.dialect
+        return replace(ours, lr=float(keras_number(optimizer.learning_rate))), optimizer.dialect
     for kind in type(optimizer).__mro__:
         row = for_target(f"{kind.__module__}:{kind.__name__}")
         if row is not None and row.name.startswith("keras."):
             config = optimizer.get_config()
             numbers = {o: config[theirs] for o, theirs in row.hyper.items() if config.get(theirs) is not None}
-            if isinstance(numbers.get("lr"), dict):
-                del numbers["lr"]
+            numbers["lr"] = float(keras_number(optimizer.learning_rate))
             axes = {"amsgrad": "uncorrected"} if config.get("amsgrad") else {}
             return row.adam(**numbers, **axes), row.name
     raise CheckpointError(
         f"{type(optimizer).__name__} is no Adam: expected keras.optimizers.Adam, AdamW or ours"
     )
+
+
+def unwrapped(optimizer: Any) -> Any:
+    """Return the optimizer inside of a LossScaleOptimizer, whose scale is no state of Adam; or itself."""
+    while (inner := getattr(optimizer, "inner_optimizer", None)) is not None:
+        optimizer = inner
+    return optimizer
+
+
+def warn_left_out(averages: bool, accumulated: int) -> None:
+    """Warn of what a Keras optimizer keeps beside the state of its Adam, if it does.
+
+    Args:
+        averages: whether it keeps averages of the weights.
+        accumulated: how many gradients wait in its accumulators for the next update.
+    """
+    if averages:
+        warnings.warn(
+            "the averages of the weights (use_ema) are no part of Adam's state and are left out", stacklevel=3
+        )
+    if accumulated:
+        warnings.warn(
+            f"{accumulated} accumulated gradients, not yet part of an update, are left out", stacklevel=3
+        )
 
 
 def variables_of(optimizer: Any) -> list[tuple[str, int]]:
@@ -63,10 +87,19 @@ def host(variable: Any) -> Array:
 def from_keras(optimizer: Any) -> NamedState:
     """Return the state in a Keras optimizer, under the paths of the model's variables.
 
+    A variable that is excluded from weight decay has a decay of 0.  A LossScaleOptimizer stands for the
+    optimizer inside of it.
+
     Raises:
         CheckpointError: the optimizer is no Adam, or it is not built.
+
+    Warns:
+        UserWarning: averages of the weights or accumulated gradients are left out.
     """
+    optimizer = unwrapped(optimizer)
     adam, row = adam_of(optimizer)
+    steps = optimizer.gradient_accumulation_steps
+    warn_left_out(optimizer.use_ema, int(keras_number(optimizer._iterations)) % steps if steps else 0)
     t = whole_number(np.asarray(keras_number(optimizer.iterations)), "iterations")
     leaves = {}
     for name, i in variables_of(optimizer):
@@ -86,7 +119,12 @@ def from_keras(optimizer: Any) -> NamedState:
         leaves[name] = Moments(
             each_t, host(optimizer._momentums[i]), host(optimizer._velocities[i]), v_max, mu
         )
-    return NamedState(adam, leaves, dialect=row)
+    special = {
+        name: {"weight_decay": 0.0}
+        for name, i in variables_of(optimizer)
+        if adam.weight_decay and not optimizer._use_weight_decay(optimizer._trainable_variables[i])
+    }
+    return NamedState(adam, leaves, special, dialect=row)
 
 
 def keras_number(x: Any) -> Array:
@@ -104,12 +142,13 @@ def to_keras(state: NamedState, optimizer: Any) -> None:
 
     Args:
         state: in the dialect of the optimizer; :func:`fit` makes it so.
-        optimizer: Keras' Adam or AdamW, or ours.
+        optimizer: Keras' Adam or AdamW, or ours, in a LossScaleOptimizer or not.
 
     Raises:
         CheckpointError: the names or the shapes are not those of the model's variables.
         ConversionError: the optimizer cannot take the state over exactly.
     """
+    optimizer = unwrapped(optimizer)
     adam, row = adam_of(optimizer)
     if row == "keras.Nadam" and not hasattr(optimizer, "_mu_products"):
         raise ConversionError(

@@ -11,7 +11,7 @@ import numpy as np
 from adamcore.adam import Adam
 from adamcore.backends.states.named import Array, Moments, NamedState, listed, whole_number
 from adamcore.backends.states.powers import clock_of, powers_of
-from adamcore.dialects import dialect
+from adamcore.dialects import DIALECTS, dialect
 from adamcore.errors import CheckpointError, ConversionError
 
 Flat = Mapping[str, Array]
@@ -233,3 +233,13 @@ def has_clock(flat: Flat, name: str, form: Layout) -> bool:
     if name == "paddle":
         return any(key.endswith("_beta2_pow_acc_0") for key in flat)
     return test(form.clock)
+
+
+def dialect_is_needed(where: str, layout: str) -> str:
+    """Return a message: a file does not tell which of a library's Adams made it."""
+    rows = [name for name in DIALECTS if name.startswith(f"{layout}.")]
+    return (
+        f"{where} does not tell whether Adam or AdamW made it, and the result would: say so, one of "
+        f"{', '.join(rows)} (dialect=, on the command line --dialect), with its hyperparameters "
+        "(hyper=, --set weight_decay=...)"
+    )

@@ -38,7 +38,7 @@ class Functions:
     """
 
     sqrt = staticmethod(root.sqrt)
-    exp, expm1, maximum, where = torch.exp, torch.expm1, torch.maximum, torch.where
+    exp, expm1, log, maximum, where = torch.exp, torch.expm1, torch.log, torch.maximum, torch.where
     finfo = torch.finfo
 
     @staticmethod

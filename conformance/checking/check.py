@@ -60,7 +60,7 @@ def check(
         parallel: how many worker processes run at the same time.
         memory: MB that a candidate's processes may use.
         quick: True runs only the probes for which :func:`is_quick` is true.
-        progress: called after each probe.
+        progress: called after each probe with what is running, the number of probes done, and of all.
 
     Raises:
         UsageError: a target of no known form, an unknown dtype, a pattern that matches no probe, or a
@@ -95,7 +95,7 @@ def check(
 
 
 def add_minimal_example(subject: ThirdParty, entry: Entry, timeout: float) -> None:
-    """Add a program to the first deviation that shows it, if a smaller probe deviates too."""
+    """Add a program that shows the failure to the first deviation, if a smaller probe fails too."""
     from adamcore.conformance.checking.repro import MinimalExample, shrink, write_program
     from adamcore.conformance.verdict.judge import judge
 
@@ -175,7 +175,7 @@ def select_probes(patterns: Iterable[str], *, quick: bool = False) -> list[Probe
 
 
 def is_quick(probe: Probe) -> bool:
-    """True if a quick check has the probe: its parameters are updated at most QUICK times in all."""
+    """True if the probe belongs to a quick check: it has at most QUICK updates of a parameter in all."""
     return len(probe.steps) * len(probe.params) <= QUICK
 
 
@@ -185,9 +185,9 @@ def matches(probe: Probe, pattern: str) -> bool:
 
 
 def default_targets() -> dict[str, str | None]:
-    """Return every backend of adamcore and of packages that announce one, each with its only dialect or None.
+    """Return every backend, of adamcore and of other packages, with its only claim; None for all dialects.
 
-    Backends that are not installed are among them.
+    Backends whose library is not installed are among them.
     """
     others = [f"array:{entry.name}" for entry in announced()]
     return OWN_TARGETS | {name: None for name in others if name not in OWN_TARGETS}
@@ -250,6 +250,7 @@ def validate_target(target: Any) -> None:
 
 
 def validate_command(target: str) -> None:
+    """Raise :class:`UsageError` if ``cmd:`` has no command, or one that the shell's rules cannot split."""
     try:
         words = shlex.split(target.removeprefix("cmd:"))
     except ValueError as error:

@@ -29,7 +29,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     frameworks = ("numpy", "torch", "torch:cuda", "jax")
     parser.add_argument("framework", nargs="?", choices=frameworks, help="only this framework")
     parser.add_argument(
-        "--work", action="append", choices=tuple(WORKLOADS), help="only this (may be repeated)"
+        "--work",
+        action="append",
+        choices=tuple(WORKLOADS),
+        help="only this workload (may be repeated)",
     )
     parser.add_argument("--small", action="store_true", help="31M parameters in place of 124M")
     parser.add_argument(

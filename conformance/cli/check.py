@@ -53,7 +53,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="a constructor argument; NAME=@b1 says that this argument is b1 (or lr, b2, eps, ...)",
+        help="a constructor argument; NAME=@b1 says that this argument is b1 (or lr, b2, eps, ...); eps=1e-8 "
+        "says that a hyperparameter without an argument has this value",
     )
     parser.add_argument(
         "--probe", action="append", default=[], metavar="PATTERN", help="only probes or rules with this name"

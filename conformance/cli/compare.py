@@ -17,8 +17,8 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command to its parser."""
-    parser.add_argument("first", metavar="A")
-    parser.add_argument("second", metavar="B")
+    parser.add_argument("first", metavar="A", help="a dialect (adamcore dialects lists them)")
+    parser.add_argument("second", metavar="B", help="another dialect")
     parser.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="a hyperparameter of both"
     )
@@ -81,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
             out.print(f"  what remains: {', '.join(m.lacking)}")
     if found.freezing:
         out.print()
-        out.print(f"Where gradients are absent they differ besides, in {', '.join(found.freezing)}.")
+        out.print(f"Where gradients are absent they also differ, in {', '.join(found.freezing)}.")
     if options.svg:
         series = {
             "own defaults": found.default_gaps,

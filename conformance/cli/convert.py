@@ -27,8 +27,8 @@ exit status: 0 written, 1 refused or unreadable (the destination is as it was), 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command to its parser."""
-    parser.add_argument("source", metavar="SRC")
-    parser.add_argument("destination", metavar="DST")
+    parser.add_argument("source", metavar="SRC", help="the saved state, a file")
+    parser.add_argument("destination", metavar="DST", help="the file to write")
     parser.add_argument(
         "--from",
         dest="source_kind",

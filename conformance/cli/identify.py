@@ -98,4 +98,4 @@ def answer(entry: Entry) -> str:
     sure = f"; the next best is {entry.sureness:.2g} bounds away" if entry.sureness else ""
     if entry.identified is None:
         return f"is an Adam that no dialect of the table describes{sure}"
-    return f"does as {entry.identified} does{sure}"
+    return f"behaves like {entry.identified}{sure}"

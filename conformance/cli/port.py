@@ -19,7 +19,7 @@ exit status: 0 the same trajectory, 1 only nearly or not at all, 2 wrong usage
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command to its parser."""
-    parser.add_argument("source", metavar="DIALECT")
+    parser.add_argument("source", metavar="DIALECT", help="a dialect (adamcore dialects lists them)")
     parser.add_argument(
         "--to", required=True, metavar="FAMILY", help="optax, torch, keras, mlx, ... or a dialect"
     )

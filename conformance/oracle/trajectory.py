@@ -1,10 +1,10 @@
 """The trajectory of a probe under a claim: the parameters after each step.
 
-:func:`simulate` decides which parameters a step moves, with which clock and which learning rate: the
-reading of the axes ``missing``, ``clock`` and ``all_missing`` and of the rules F1 to F6 against which
-every candidate is judged, adamcore's own backends included.  The arithmetic of a step is left to
-slots.  A slot is the optimizer state of one parameter; there are slots of exact balls
-(:mod:`.exact`), of affine numbers (:mod:`.bounds`) and of floats (:mod:`adamcore.conformance.verdict.match`).
+:func:`simulate` decides which parameters a step moves, with which clock and which learning rate.  It
+implements the axes ``missing``, ``clock`` and ``all_missing`` and the rules F1 to F6.  Every candidate is
+judged against it, adamcore's own backends included.  It leaves the arithmetic of a step to slots.  A slot is
+the optimizer state of one parameter.  There are slots of exact balls (:mod:`.exact`), of affine numbers
+(:mod:`.bounds`) and of floats (:mod:`adamcore.conformance.verdict.match`).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Slot(Protocol[T]):
 
 @dataclass
 class Trajectory(Generic[T]):
-    """What a claim expects of a probe."""
+    """What a claim expects a candidate to do on a probe."""
 
     steps: list[list[list[T]]]  #: after each step, for each parameter, its real vectors
     raises: bool = False  #: whether the step after these must raise an error
@@ -107,10 +107,10 @@ def simulate(
     """Return the trajectory of a probe under a claim.
 
     Args:
-        claim: the axes; the hyperparameters are the probe's.
+        claim: an Adam of which only the axes count; the hyperparameters are those of the probe.
         probe: the input.
         make: makes a slot from an Adam and a parameter's flat real vectors.
-        fault: a fault that the candidate has besides.
+        fault: a fault that the trajectory is to have.
     """
     fault = fault or Fault()
     probe = fault.probe(probe) if fault.probe else probe

@@ -1,4 +1,9 @@
-"""Probes of the formula, one at least for every axis: epsilon, correction, decay, AMSGrad, Nesterov, sign."""
+"""Probes of the formula, one or more for each of its axes, and of complex numbers and lr=0.
+
+A :class:`Probe` has a name, its purpose in a line, the parameters, the steps (gradients, and perhaps a new
+lr) and the hyperparameters.  The rule is the part of the name before the slash.  ``tells`` names the axes
+whose values give other results on the probe; ``needs`` names the values of axes that the probe is made for.
+"""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def render_markdown(report: Report) -> str:
 
 def overview(found: Sequence[Column]) -> str:
     """Return a table with one row for each candidate."""
-    heads = ("candidate", "claimed as", "does as", "verdict", "worst", "passed", "failed", "skipped")
+    heads = ("candidate", "claimed as", "behaves like", "verdict", "worst", "passed", "failed", "skipped")
     rows = []
     for column in found:
         counts = column.counts
@@ -67,7 +67,7 @@ def findings_section(entry: Entry, findings: Sequence[Finding]) -> str:
     """Return the findings of one candidate, the most specific first."""
     title = f"### {code(entry.target)} claimed as {escape(entry.claimed)}"
     if entry.identified and entry.identified != entry.claimed:
-        title += f"; it does as {escape(entry.identified)} does"
+        title += f"; it behaves like {escape(entry.identified)}"
     parts = [title]
     for found in findings:
         lines = f"- **{found.area}** ({found.rule}): expected {escape(found.expected)}; "

@@ -261,7 +261,7 @@ def print_findings(console: Console, entries: Sequence[Entry], findings: Sequenc
     title = Text("deviation" if level == "error" else "note", "bold red" if level == "error" else "yellow")
     title.append(f"  {entry.target}", "bold").append(f" claimed as {join_few([e.claimed for e in entries])}")
     if entry.identified and entry.identified != entry.claimed:
-        title.append(f"; it does as {entry.identified} does")
+        title.append(f"; it behaves like {entry.identified}")
     console.print(title)
     for found in findings[:SHOWN]:
         text = Text(f"{found.area} ", "bold").append(f"({found.rule})", "dim")

@@ -66,7 +66,7 @@ def entry_text(entry: Entry) -> str:
         return f"{entry.target} is {entry.verdict}: {entry.reason}"
     parts = [f"{entry.target} deviates from {entry.claimed}"]
     if entry.identified and entry.identified != entry.claimed:
-        parts[0] += f"; it does as {entry.identified} does"
+        parts[0] += f"; it behaves like {entry.identified}"
     failures = [r for r in entry.results if entry.failed(r)]
     errors = [finding_text(f) for f in entry.findings if f.level == "error"]
     parts += errors or ["\n".join(failure_texts(entry, r)) for r in failures[:1]]

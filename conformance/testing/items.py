@@ -198,7 +198,7 @@ def failure_text(entry: Entry, result: Result) -> str:
     first, *rest = failure_texts(entry, result)
     head = f"{entry.target}, claimed as {entry.claimed}"
     if entry.identified and entry.identified != entry.claimed:
-        head += f"; it does as {entry.identified} does"
+        head += f"; it behaves like {entry.identified}"
     return "\n\n".join([f"{first}\n{head}", *rest])
 
 

@@ -1,8 +1,11 @@
-"""The judgement of a run: whether every step and element lies within its bound under a claim.
+"""Judge a run: does every element after every step lie within its bound under a claim?
 
-Some elements are judged otherwise.  One that must stand still (an absent gradient, a False in a mask)
-has to keep its bits.  One that a NaN or infinity has reached must not be finite.  One whose exact value
-is undefined may have any value, and one whose bound is a large part of lr is undecided.
+Four kinds of element are judged in other ways:
+
+* an element that must stand still (an absent gradient, a False in a mask) has to keep its bits;
+* an element that a NaN or infinity has reached must not be finite;
+* an element whose exact value is undefined may have any value;
+* an element whose bound is a large part of lr is undecided.
 """
 
 from __future__ import annotations
@@ -26,16 +29,17 @@ def judge(claim: Adam, probe: Probe, dtype: str, run: Run, *, flushes: bool = Fa
     """Judge one run.
 
     Args:
-        claim: the axes; the hyperparameters are the probe's.
-        probe: the input as the candidate saw it; a hyperparameter that it lacks is 0.
+        claim: an Adam of which only the axes count; the hyperparameters are those of the probe.
+        probe: the input as the candidate saw it; a hyperparameter that the candidate lacks is 0.
         dtype: the dtype of the run; the arrays of the run are in its carrier
             (:class:`~adamcore.conformance.dtypes.Dtype`).
         run: what the candidate did.
-        flushes: whether its arithmetic flushes subnormals to zero.
+        flushes: whether the candidate's arithmetic flushes subnormal numbers to zero.
 
     Returns:
         The result.  Its status is "passed" only if every step was made, every element lies within
-        its bound, none is undecided, and what must stand still has kept its bits (F1, F3).
+        its bound, no element is undecided, and the elements that must stand still have kept their bits
+        (F1, F3).
 
     >>> from adamcore.conformance.probes import PROBES
     >>> judge(Adam(), PROBES["F3/mask"], "float32", Run(unsupported="takes no masks")).status
@@ -82,9 +86,10 @@ def judge(claim: Adam, probe: Probe, dtype: str, run: Run, *, flushes: bool = Fa
 
 
 def judge_twin(result: Result, probe: Probe, run: Run, twin: Run | None) -> Result:
-    """Return the result of a run that must have the same bits as the run of the probe's twin.
+    """Return the result of a run whose bits must be those of another run, the run of the probe's twin.
 
-    Elements that a NaN or infinity has reached (NF.1) are not compared.
+    A twin is the same probe with one difference that must not matter.  Elements that a NaN or infinity has
+    reached (NF.1) are not compared.
     """
     if twin is None or result.status != "passed":
         return result
@@ -112,7 +117,7 @@ def judge_parameter(
     stands: FloatArray,
     adam: Adam,
 ) -> None:
-    """Enter parameter ``i`` after step ``s`` into the result."""
+    """Judge parameter ``i`` after step ``s``, and enter the outcome into the result."""
     poisoned = np.ravel(nonfinite)
     still = np.ravel(stands)
     assert not callable(adam.lr)

@@ -26,7 +26,7 @@ from adamcore.backends.torch.optimizer.snapshot import Snapshots
 from adamcore.backends.torch.optimizer.state import GroupState, gather_state, init_state, store_state
 from adamcore.backends.torch.optimizer.state_dict import pack, says_all, unpack
 from adamcore.backends.torch.optimizer.step_cache import StepCache
-from adamcore.backends.torch.optimizer.update import update_group
+from adamcore.backends.torch.optimizer.update import settle, update_group, with_inputs
 
 
 class Adam(FreezableOptimizer):
@@ -107,6 +107,8 @@ class Adam(FreezableOptimizer):
         }
         defaults = of_dialect(dialect or type(self).dialect, given | axes)
         self._cores: dict[int, Core] = {}  # of each group, as of the last step
+        self._compiled_for: dict[int, Any] = {}  # lr and Adam of the first compilation; None: of others too
+        self._inputs: dict[int, Core] = {}  # of groups whose numbers are inputs of a compiled step
         self._step_cache = StepCache()
         self._snapshots, self._names = Snapshots(), {}
         super().__init__(params, defaults)
@@ -121,6 +123,7 @@ class Adam(FreezableOptimizer):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__({"_names": {}} | state)  # a state_dict brings its own names
+        self._compiled_for, self._inputs = {}, {}
         self._cores, self._step_cache, self._snapshots = {}, StepCache(), Snapshots()
         for group in self.param_groups:
             for name, value in self.defaults.items():
@@ -209,14 +212,19 @@ class Adam(FreezableOptimizer):
         plain = scale is None and skipped is None and fast.can_cache()
         bound: dict[int, Any] = self._step_cache.bind(self.param_groups, self.state) if plain else {}
         gathered = [GroupState([], [], [], [], [], [], []) for _ in self.param_groups]
+        inputs: dict[int, bool] = {}
         for i, group in enumerate(self.param_groups):
             if i not in bound:
-                self._init_group(i, group, *gathered[i])
+                inputs[i] = self._init_group(i, group, *gathered[i])
         for i, group in enumerate(self.param_groups):
             if i in bound:
                 bound[i]()
             elif gathered[i].clocks:
-                jobs, new = update_group(self._cores[i], group, gathered[i], scale, skipped)
+                core, lr = self._cores[i], group["lr"]
+                given = self._inputs[i] if inputs[i] else core
+                if torch.compiler.is_compiling():
+                    lr = settle(given, group, group["params"][0], inputs[i])
+                jobs, new = update_group(core, group, gathered[i], scale, skipped, given, lr)
                 if group["differentiable"]:
                     store_state(self.state, gathered[i], new)
                 elif plain:
@@ -226,19 +234,33 @@ class Adam(FreezableOptimizer):
     def _init_group(
         self, index: int, group: Group, params: list[Any], grads: list[Any], ms: list[Any],
         vs: list[Any], maxima: list[Any], clocks: list[Any], products: list[Any],
-    ) -> None:  # fmt: skip
+    ) -> bool:  # fmt: skip
         """Fill the lists with the tensors that take part in the step, and make missing state.
 
         ``torch.compile`` knows this method by its name and runs it, while it traces the rest.
+
+        Returns:
+            True if the numbers of the group are to be inputs of the compiled step: they are tensors, or have
+            changed since it was compiled for the first time.
         """
-        if torch._guards.TracingContext.try_get() is not None:
-            self._snapshots.unseen = True  # the compiled step will run without this one
         if not isinstance(group["lr"], torch.Tensor):
             check_lr(group)
         refuse_derivative(group)
         self._cores[index] = core_of(group)
         gathered = GroupState(params, grads, ms, vs, maxima, clocks, products)
         gather_state(self._cores[index], group, self.state, gathered, f"param_groups[{index}]")
+        if torch._guards.TracingContext.try_get() is None:
+            return False
+        self._snapshots.unseen = True  # compiled steps run without this method
+        core, betas = self._cores[index], group["betas"]
+        now = [None if isinstance(group["lr"], torch.Tensor) else group["lr"], core]
+        if self._compiled_for.setdefault(index, now) == now and not any(
+            isinstance(b, torch.Tensor) for b in betas
+        ):
+            return False
+        self._compiled_for[index] = None
+        self._inputs[index] = with_inputs(core)
+        return True
 
     def _check_capture(self) -> None:
         """Raise if a CUDA graph captures a step whose clocks are on the host."""

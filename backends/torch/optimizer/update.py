@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,10 +12,10 @@ from adamcore.adam import Adam as Core
 from adamcore.backends.torch import nvrtc
 from adamcore.backends.torch.backend import PLAIN, TorchBackend, backend
 from adamcore.backends.torch.optimizer import sparse
-from adamcore.backends.torch.optimizer.param_groups import Group, number_of
+from adamcore.backends.torch.optimizer.param_groups import NUMBERS, OWN, Group, number_of
 from adamcore.backends.torch.optimizer.state import GroupState
 from adamcore.clock import Tick, Ticker
-from adamcore.coefficients import MAX_CLOCK
+from adamcore.coefficients import MAX_CLOCK, Given
 from adamcore.definition import Coefficients
 from adamcore.dtypes import DtypeTable
 from adamcore.protocol import Job, Result
@@ -40,7 +41,7 @@ recording = Recording()
 
 
 def update_group(
-    core: Core, group: Group, gathered: GroupState, scale: Any, skipped: Any
+    core: Core, group: Group, gathered: GroupState, scale: Any, skipped: Any, given: Core, lr: Any
 ) -> tuple[list[Job], list[Result]]:
     """Step a group in place; with ``differentiable`` the moments are new ones in the results.
 
@@ -49,13 +50,15 @@ def update_group(
         group: its settings.
         gathered: the parameters that take part, and their state.
         scale: the factor that the gradients carry, a tensor of one element; None for 1.
+        given: ``core``, or in a compiled step the one that :func:`settle` has given its numbers.
+        lr: the group's learning rate, a number or a tensor of one element.
         skipped: a 0-d boolean that only the program knows, True if nothing may move; or None.
 
     Returns:
         The jobs of the step, and their results.
     """
     differentiable = group["differentiable"]
-    ticker = Ticker(core, recording if differentiable else backend, number_of(group["lr"]))
+    ticker = Ticker(given, recording if differentiable else backend, number_of(lr))
     like = gathered.params[0] if gathered.params else group["params"][0]
     coefficients = tick_all(ticker, gathered, like, skipped)
     if core.clock == "global":
@@ -96,6 +99,44 @@ def update_group(
                 if new_x is not old_x:
                     old_x.copy_(new_x)
     return jobs, results
+
+
+def with_inputs(core: Core) -> Core:
+    """Return an Adam whose numbers, except zeros, :func:`settle` sets inside a compiled step."""
+    copy = replace(core)
+    for name in ("b1", "b2", *NUMBERS):
+        if name in ("b1", "b2") or getattr(core, name):
+            object.__setattr__(copy, name, Given(None))
+    return copy
+
+
+def settle(core: Any, group: Group, like: torch.Tensor, inputs: bool) -> Any:
+    """Return the learning rate of a compiled step, which depends on the numbers of its group.
+
+    torch.compile compiles a step again only if something is not as it was that the traced step has looked at.
+
+    Args:
+        core: the group's Adam; with ``inputs`` that of :func:`with_inputs`, to which the numbers are given
+            as 0-d tensors, so that other numbers need no other program.
+    """
+    for name in OWN:
+        if name in group and name not in NUMBERS:
+            _ = group[name]
+    b1, b2 = group["betas"]
+    numbers = {"b1": b1, "b2": b2} | {name: group[name] for name in NUMBERS if name in group}
+    lr = group["lr"]
+    if not inputs:
+        for name, value in numbers.items():
+            if value != getattr(core, name):  # never; to have looked is enough
+                raise AssertionError(name)
+        return lr
+    dtype = backend.coefficient_dtype(like)
+    for name, value in numbers.items():
+        if isinstance(value, torch.Tensor):
+            getattr(core, name).value = value.detach().reshape(()).to(dtype)
+        elif name in ("b1", "b2") or value:
+            getattr(core, name).value = backend.full(value, dtype, like)
+    return lr if isinstance(lr, torch.Tensor) else backend.full(lr, dtype, like)
 
 
 def tick_all(ticker: Ticker, gathered: GroupState, like: Any, skipped: Any) -> list[Coefficients]:

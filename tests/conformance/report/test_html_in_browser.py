@@ -98,7 +98,7 @@ def test_a_deviation_shows_its_evidence(look: Callable[..., Any]) -> None:
     text = " ".join(look("light")["text"].split())
     assert "First divergence: EPS.1/beside-small-root, step 2, parameter 0[1]" in text
     assert "got 0.75 0x1.8p-1 want 0.5 0x1.0p-1 error 40 ULP bound 4 ULP" in text
-    assert "it does as apex does" in text
+    assert "it behaves like apex" in text
 
 
 def test_markup_in_what_a_candidate_says_is_text(look: Callable[..., Any]) -> None:

@@ -42,7 +42,7 @@ def test_tables_have_colours_on_a_terminal() -> None:
 def test_findings_come_with_their_evidence_and_notes_last() -> None:
     text = printed(full())
     for part in (
-        "deviation torch.optim:Adam claimed as torch.Adam; it does as apex does",
+        "deviation torch.optim:Adam claimed as torch.Adam; it behaves like apex",
         "evidence EPS.1/x, step 2, parameter 0[1]",
         "got 0x1.8p-1 (0.75)",
         "error inf ULP; the bound is 3.5 ULP",

@@ -496,3 +496,62 @@ def test_the_bits_do_not_depend_on_the_kind_of_tensor() -> None:
                 assert torch.equal(value.as_subclass(torch.Tensor), params["plain"].detach()), name
     finally:
         torch.distributed.destroy_process_group()
+
+
+# --------------------------------------------------------- settings changed under torch.compile
+
+SETTINGS: dict[str, Callable[[dict[str, Any], int], Any]] = {
+    "lr": lambda g, k: g.update(lr=0.1 / (k + 1)),
+    "lr a whole number": lambda g, k: g.update(lr=k % 3),
+    "betas": lambda g, k: g.update(betas=(0.5 + 0.05 * k, 0.9)),
+    "a beta of 0": lambda g, k: g.update(betas=(0.5 * (k % 2), 0.9)),
+    "a beta that is a tensor": lambda g, k: g.update(betas=(torch.tensor(0.5 + 0.05 * k), 0.9)),
+    "weight_decay": lambda g, k: g.update(weight_decay=0.1 + 0.1 * k),
+    "weight_decay from 0": lambda g, k: g.update(weight_decay=0.1 * (k % 3)),
+    "eps": lambda g, k: g.update(eps=0.1 * (k + 1)),
+    "eps_root": lambda g, k: g.update(eps_root=0.1 * k),
+    "epsilon": lambda g, k: g.update(epsilon="inside-corrected" if k % 3 else "outside-corrected"),
+    "maximize": lambda g, k: g.update(maximize=bool(k % 2)),
+    "all": lambda g, k: g.update(lr=0.1 / (k + 1), betas=(0.5 + 0.05 * k, 0.9), eps=0.1 * (k + 1)),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"), [*((name, {}) for name in SETTINGS), ("betas", {"dialect": "torch.NAdam"})]
+)
+def test_a_setting_changed_under_compilation(name: str, settings: dict[str, Any]) -> None:
+    """Every step is made with the settings of then; numbers of before and after need two programs."""
+    found, counter = [], Counter()
+    for compiling in (False, True):
+        params = parameters((3,), (2,))
+        optimizer = AdamW([{"params": [p]} for p in params], lr=0.1, **settings)
+        step = compiled(optimizer, counter) if compiling else optimizer.step
+        for k in range(5):
+            give(params, gradients(params, k))
+            step()
+            for group in optimizer.param_groups:
+                SETTINGS[name](group, k)
+        found.append([p.detach().clone() for p in params])
+    for a, b in zip(*found, strict=True):
+        assert torch.allclose(a, b, rtol=1e-6, atol=1e-7)
+    if name in ("lr", "betas", "weight_decay", "eps"):
+        assert counter.graphs == 2
+
+
+def test_onecycle_under_compilation() -> None:
+    """Betas cycle with lr: no more programs than PyTorch's own optimizer needs."""
+    graphs = []
+    for cls in (torch.optim.Adam, Adam):
+        counter = Counter()
+        params = parameters((3,))
+        optimizer: Any = cls(params, lr=0.1)
+        step = compiled(optimizer, counter)
+        scheduler = lrs.OneCycleLR(optimizer, 0.1, total_steps=20)
+        for t in range(6):
+            give(params, gradients(params, t))
+            step()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # the scheduler does not see the compiled step
+                scheduler.step()
+        graphs.append(counter.graphs)
+    assert graphs[1] <= graphs[0]

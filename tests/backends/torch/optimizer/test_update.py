@@ -25,7 +25,8 @@ def prepared(**settings: Any) -> tuple[Any, GroupState]:
 
 def update(optimizer: Any, found: GroupState, scale: Any = None, skipped: Any = None) -> Any:
     with torch.no_grad():
-        return update_group(optimizer._cores[0], optimizer.param_groups[0], found, scale, skipped)
+        core, group = optimizer._cores[0], optimizer.param_groups[0]
+        return update_group(core, group, found, scale, skipped, core, group["lr"])
 
 
 def test_the_step_is_in_place() -> None:
