@@ -74,17 +74,18 @@ def adam(
     b2: Any = None,
     eps: Any = None,
     eps_root: Any = None,
-    *,
+    mu_dtype: None = None,
     weight_decay: Any = None,
-    momentum_decay: Any = None,
     mask: Any = None,
+    *,
+    momentum_decay: Any = None,
     dialect: str = "optax.adam",
     epsilon: axes.Epsilon | None = None,
     bias_correction: axes.BiasCorrection | None = None,
     decay: axes.Decay | None = None,
     decay_order: axes.DecayOrder | None = None,
     amsgrad: axes.Amsgrad | None = None,
-    nesterov: axes.Nesterov | None = None,
+    nesterov: bool | axes.Nesterov | None = None,
     missing: axes.Missing | None = None,
     clock: axes.Clock | None = None,
     all_missing: axes.AllMissing | None = None,
@@ -100,11 +101,14 @@ def adam(
             number of updates made before this one, which is 0 at first.  None: the dialect's default.
         b1, b2, eps, eps_root, weight_decay, momentum_decay: numbers, or 0-d arrays as
             ``optax.inject_hyperparams`` passes them.  None: the dialect's default.
-        mask: the leaves to which weight decay applies: a tree of booleans like the parameters, or a
-            function that makes such a tree from the parameters, as for :func:`optax.adamw`.
+        mu_dtype: None; it stands where optax has it.  Another dtype for m alone is not offered.
+        mask: the leaves to which weight decay applies: a tree of booleans like the parameters or like the
+            upper part of their tree, or a function that makes such a tree from the parameters, as for
+            :func:`optax.adamw`.
         dialect: a row of :mod:`adamcore.dialects`, such as "torch.AdamW", which gives the axes and the
             defaults.
-        epsilon, ..., complex: axes of docs/spec.md; None: the dialect's.
+        epsilon, ..., complex: axes of docs/spec.md; None: the dialect's.  ``nesterov`` may be a boolean, as
+            in optax.
         moment_dtype: as for :class:`adamcore.Adam`.
         conjugate: if True, complex gradients are conjugated first.  ``jax.grad`` returns the conjugate
             of the direction of steepest ascent (rule CPX.3); optax's own optimizers do not conjugate it.
@@ -126,6 +130,12 @@ def adam(
         >>> [round(float(x), 4) for x in optax.apply_updates(params, updates)["w"]]
         [0.899, 0.899]
     """
+    if mu_dtype is not None:
+        raise HyperparameterError(
+            f"mu_dtype={mu_dtype!r}: expected None; m and v have one dtype here, moment_dtype= says which"
+        )
+    if isinstance(nesterov, bool):
+        nesterov = "optax" if nesterov else "none"
     asked = {
         "epsilon": epsilon,
         "bias_correction": bias_correction,
@@ -273,19 +283,23 @@ class OptaxAdam:
         return merge(p1, p0, flags), AdamState(*fields)
 
     def flags(self, params: Tree) -> dict[str, bool]:
-        """Return the mask by the paths of its leaves.
+        """Return the mask by the paths of the parameters; a leaf of the mask holds for all below it.
 
         Raises:
-            TreeError: a parameter has no leaf in the mask.
+            TreeError: a parameter has no leaf in the mask, at its place or above it.
         """
         tree = self.mask(params) if callable(self.mask) else self.mask
-        found = {jax.tree_util.keystr(path): bool(x) for path, x in jax.tree_util.tree_leaves_with_path(tree)}
+        given = {jax.tree_util.keystr(path): bool(x) for path, x in jax.tree_util.tree_leaves_with_path(tree)}
+        found = {}
         for path, _ in jax.tree_util.tree_leaves_with_path(params):
-            if jax.tree_util.keystr(path) not in found:
+            above = (jax.tree_util.keystr(path[:k]) for k in range(len(path), -1, -1))
+            name = next((name for name in above if name in given), None)
+            if name is None:
                 raise TreeError(
                     f"mask has no leaf mask{jax.tree_util.keystr(path)}: expected a tree of booleans like "
-                    "the parameters"
+                    "the parameters, or like the upper part of their tree"
                 )
+            found[jax.tree_util.keystr(path)] = given[name]
         return found
 
 

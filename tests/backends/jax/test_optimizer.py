@@ -434,3 +434,42 @@ def test_sharded_over_devices() -> None:
 def no_x64() -> Iterator[None]:
     with jax.enable_x64(False):
         yield
+
+
+def test_arguments_by_position_are_those_of_optax() -> None:
+    """The sixth is mu_dtype, the seventh weight_decay, the eighth the mask."""
+    params, grads = {"w": jnp.ones(2), "b": jnp.ones(2)}, {"w": jnp.ones(2), "b": jnp.zeros(2)}
+    given = (0.1, 0.8, 0.9, 1e-3, 1e-6, None, 0.5, {"w": True, "b": False})
+    found = []
+    for make in (optax.adamw, adamw):
+        tx = make(*given)
+        found.append(tx.update(grads, tx.init(params), params)[0])
+    assert np.allclose(found[0]["w"], found[1]["w"], rtol=1e-6)
+    assert np.array_equal(np.abs(found[1]["b"]), [0, 0])
+    with pytest.raises(HyperparameterError, match="moment_dtype"):
+        adam(0.1, 0.9, 0.999, 1e-8, 0.0, jnp.bfloat16)
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_nesterov_as_a_boolean(nesterov: bool) -> None:
+    params, grads = {"w": jnp.ones(2)}, {"w": jnp.asarray([1.0, 0.5])}
+    found = []
+    for make in (optax.adam, adam):
+        tx = make(0.1, nesterov=nesterov)
+        state = tx.init(params)
+        for scale in (1.0, -0.5):
+            updates, state = tx.update({"w": scale * grads["w"]}, state, params)
+        found.append(updates["w"])
+    assert np.allclose(found[0], found[1], rtol=1e-4)  # optax: float32 coefficients
+
+
+@pytest.mark.parametrize("mask", [{"enc": True, "dec": False}, {"enc": {"w": True}, "dec": False}, True])
+def test_a_mask_that_is_a_prefix(mask: Any) -> None:
+    params = {"enc": {"w": jnp.ones(2)}, "dec": {"w": jnp.ones(2), "b": jnp.ones(1)}}
+    grads = jax.tree.map(jnp.zeros_like, params)
+    found = []
+    for make in (optax.adamw, adamw):
+        tx = make(0.1, weight_decay=1.0, mask=mask)
+        found.append(tx.update(grads, tx.init(params), params)[0])
+    for a, b in zip(*map(jax.tree.leaves, found), strict=True):
+        assert np.allclose(a, b, rtol=1e-6)
