@@ -11,6 +11,8 @@ from adamcore import axes
 from adamcore.errors import AxisError, HyperparameterError
 
 Schedule = Callable[[Any], Any]  #: from the clock t of the step being made (the first is 1) to lr
+#: the fields that are numbers
+HYPERPARAMETERS = ("lr", "b1", "b2", "eps", "eps_root", "weight_decay", "momentum_decay")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,9 +23,9 @@ from typing import Any
 
 from adamcore.adam import Adam
 from adamcore.axes import AXES
+from adamcore.config import HYPERPARAMETERS
 from adamcore.errors import DialectError, HyperparameterError
 
-HYPERPARAMETERS = ("lr", "b1", "b2", "eps", "eps_root", "weight_decay", "momentum_decay")
 REQUIRED = None  #: stands for the default of a hyperparameter that has none
 
 

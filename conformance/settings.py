@@ -9,8 +9,8 @@ import ast
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from adamcore.config import HYPERPARAMETERS
 from adamcore.conformance.errors import SettingError, UsageError
-from adamcore.dialects import HYPERPARAMETERS
 
 DTYPES = ("float32", "float64")
 TIMEOUT = 120.0  #: seconds that a candidate has to start, and then for each probe

@@ -18,7 +18,8 @@ import optax
 
 from adamcore import axes, step
 from adamcore.adam import Adam
-from adamcore.dialects import HYPERPARAMETERS, dialect
+from adamcore.config import HYPERPARAMETERS
+from adamcore.dialects import dialect
 from adamcore.errors import HyperparameterError, ParameterError, TreeError
 from adamcore.state import AdamState
 from adamcore.types import Tree

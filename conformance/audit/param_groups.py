@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from adamcore.axes import AXES
+from adamcore.config import HYPERPARAMETERS
 from adamcore.conformance.audit.log import Settings
-from adamcore.dialects import DIALECTS, HYPERPARAMETERS, Dialect, parse_option
+from adamcore.dialects import DIALECTS, Dialect, parse_option
 
 TORCH_NAMES = {
     "lr": "lr", "b1": "betas[0]", "b2": "betas[1]", "eps": "eps", "weight_decay": "weight_decay",

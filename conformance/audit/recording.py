@@ -11,10 +11,10 @@ from typing import Any
 
 from adamcore import AXES, Adam
 from adamcore.backends.io.safetensors import Tensor, decode, digest
+from adamcore.config import HYPERPARAMETERS
 from adamcore.conformance.audit.arrays import RecordingError, as_complex
 from adamcore.conformance.audit.log import SCHEMA, Settings, State
 from adamcore.conformance.dtypes import DTYPES
-from adamcore.dialects import HYPERPARAMETERS
 from adamcore.errors import AxisError, HyperparameterError
 
 SCHEMAS = ("adamcore-recording/1", SCHEMA)

@@ -13,7 +13,6 @@ import importlib.util
 import os
 import shutil
 import sys
-import traceback
 from collections.abc import Sequence
 from importlib import metadata
 from typing import TYPE_CHECKING
@@ -112,6 +111,8 @@ def run_command(options: argparse.Namespace) -> int:
     try:
         status: int = options.run(options)
     except Exception:
+        import traceback  # only a fault of our own needs it
+
         traceback.print_exc()
         print("adamcore: a fault of adamcore, not of what it was given", file=sys.stderr)
         return 3

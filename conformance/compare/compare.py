@@ -16,10 +16,11 @@ import numpy as np
 
 from adamcore import AXES, Adam
 from adamcore.backends.states.fitting import differences
+from adamcore.config import HYPERPARAMETERS
 from adamcore.conformance.compare.rewrites import Proposal, proposals
 from adamcore.conformance.oracle.exact import exact
 from adamcore.conformance.types import FloatArray, Probe, Step
-from adamcore.dialects import HYPERPARAMETERS, REQUIRED, Dialect, dialect
+from adamcore.dialects import REQUIRED, Dialect, dialect
 
 Verdict = Literal["identical", "exact", "approximate", "different"]
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from adamcore import Adam
+from adamcore.config import HYPERPARAMETERS
 from adamcore.conformance.compare.compare import (
     FREEZE,
     STEPS,
@@ -15,7 +16,7 @@ from adamcore.conformance.compare.compare import (
     arguments_of,
     nearest_match,
 )
-from adamcore.dialects import DIALECTS, HYPERPARAMETERS, Dialect, dialect
+from adamcore.dialects import DIALECTS, Dialect, dialect
 from adamcore.errors import DialectError
 
 ORDER = ("identical", "exact", "approximate", "different")

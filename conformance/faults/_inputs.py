@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from adamcore.config import HYPERPARAMETERS
 from adamcore.conformance import dtypes
 from adamcore.conformance.types import FloatArray, Probe, Step
-from adamcore.dialects import HYPERPARAMETERS
 
 Steps = tuple[Step, ...]
 

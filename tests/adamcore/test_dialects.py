@@ -27,8 +27,9 @@ import pytest
 from adamcore.adam import Adam
 from adamcore.axes import AXES
 from adamcore.coefficients import Host
+from adamcore.config import HYPERPARAMETERS
 from adamcore.definition import coefficients, update
-from adamcore.dialects import DIALECTS, HYPERPARAMETERS, dialect, for_target, like, parse_option
+from adamcore.dialects import DIALECTS, dialect, for_target, like, parse_option
 from adamcore.errors import DialectError, HyperparameterError
 
 Array = npt.NDArray[np.float64]
