@@ -87,9 +87,7 @@ def answer(entry: Entry) -> str:
     if entry.verdict in ("broken", "unavailable"):
         return f"is {entry.verdict}: {entry.reason}"
     if not any(entry.axes.values()):
-        from adamcore.conformance.probes.handling import FINGERPRINT
-
-        ran = [r for r in entry.results if r.probe == FINGERPRINT.name]
+        ran = [r for r in entry.results if r.probe == "STEP.1/fingerprint"]
         if ran and all(r.status == "skipped" or r.reason.startswith("raised in step") for r in ran):
             return f"could not be run: {ran[0].reason}"
         return "is none of the Adams known here, nor one with a known fault"
