@@ -6,6 +6,7 @@ import difflib
 import importlib
 import importlib.util
 import inspect
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -147,7 +148,7 @@ def import_target(target: str) -> Any:
 
 
 def load_file(path: Path) -> Any:
-    """Import a file by its path; its folder becomes importable."""
+    """Import a file by its path; its folder becomes importable (:func:`make_importable`)."""
     if not path.is_file():
         raise UnavailableError(f"there is no file {path}")
     spec = importlib.util.spec_from_file_location(path.stem, path)
@@ -155,9 +156,21 @@ def load_file(path: Path) -> Any:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules.setdefault(path.stem, module)
-    sys.path.insert(0, str(path.resolve().parent))
+    make_importable(path.resolve().parent)
     try:
         spec.loader.exec_module(module)
     except Exception as error:
         raise CandidateError(f"import {path}: {describe(error)}") from error
     return module
+
+
+def make_importable(folder: Path) -> None:
+    """Put a folder on the path, before installed packages and after the standard library.
+
+    A file there that is called like a module of the standard library, such as ``random.py``, takes the place
+    of none.
+    """
+    standard = os.path.dirname(os.__file__)
+    places = [standard, os.path.join(standard, "lib-dynload")]
+    after = max((k for k, entry in enumerate(sys.path, 1) if entry in places), default=0)
+    sys.path.insert(after, str(folder))

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from typing import Any
 
 from adamcore.conformance.candidates import is_own_backend
 from adamcore.conformance.checking.subjects import OwnBackend, Subject, ThirdParty, own_fault
@@ -66,11 +67,10 @@ def check(
             setting that the constructor does not have.
         DialectError: an unknown dialect.
     """
-    chosen = select_probes(probes, quick=quick)
-    if unknown := [dtype for dtype in dtypes if dtype not in DTYPES]:
-        raise UsageError(f"unknown dtype {unknown[0]!r}; expected {' or '.join(DTYPES)}")
     for target in targets:
         validate_target(target)
+    validate_options(dialect, dtypes, device, settings, probes, timeout, parallel, memory)
+    chosen = select_probes(probes, quick=quick)
     subjects: list[Subject] = []
     wanted = dict.fromkeys(targets) if targets else default_targets()
     try:
@@ -193,8 +193,48 @@ def default_targets() -> dict[str, str | None]:
     return OWN_TARGETS | {name: None for name in others if name not in OWN_TARGETS}
 
 
-def validate_target(target: str) -> None:
-    """Raise :class:`UsageError` if the text has none of the forms of a target."""
+def validate_options(
+    dialect: Any,
+    dtypes: Any,
+    device: Any,
+    settings: Any,
+    probes: Any,
+    timeout: Any,
+    parallel: Any,
+    memory: Any,
+) -> None:
+    """Raise :class:`UsageError` if an argument of :func:`check` makes no sense."""
+    for name, value in (("dialect", dialect), ("device", device)):
+        if value is not None and not isinstance(value, str):
+            raise UsageError(f"{name}={value!r}: expected text or None")
+    for name, values in (("dtypes", dtypes), ("probes", probes)):
+        if isinstance(values, str) or not isinstance(values, Iterable):
+            raise UsageError(f"{name}={values!r}: expected a list, such as [{str(values)!r}]")
+        if odd := [value for value in values if not isinstance(value, str)]:
+            raise UsageError(f"{name} has {odd[0]!r}: expected text")
+    if unknown := [dtype for dtype in dtypes if dtype not in DTYPES]:
+        raise UsageError(f"unknown dtype {unknown[0]!r}; expected {' or '.join(DTYPES)}")
+    if not dtypes:
+        raise UsageError(f"dtypes is empty; expected {' or '.join(DTYPES)}")
+    if settings is not None and not isinstance(settings, Mapping):
+        raise UsageError(f"settings={settings!r}: expected a mapping, such as {{'amsgrad': 'True'}}")
+    for name, value in (settings or {}).items():
+        if not isinstance(value, str):
+            raise UsageError(f"settings[{name!r}]={value!r}: expected text, as after --set: {str(value)!r}")
+    for name, number in (("timeout", timeout), ("parallel", parallel), ("memory", memory)):
+        if isinstance(number, bool) or not isinstance(number, (int, float)) or not number > 0:
+            raise UsageError(f"{name}={number!r}: expected a number above 0")
+    if parallel != int(parallel):
+        raise UsageError(f"parallel={parallel!r}: expected a whole number")
+
+
+def validate_target(target: Any) -> None:
+    """Raise :class:`UsageError` if the target is no text, or has none of the forms of a target."""
+    if not isinstance(target, str):
+        raise UsageError(
+            f"target {target!r}: expected text, such as 'module:attr'; "
+            "assert_conforms takes a class or a factory"
+        )
     if target.startswith("cmd:"):
         validate_command(target)
         return

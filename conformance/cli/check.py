@@ -116,11 +116,10 @@ def run(options: argparse.Namespace) -> int:
     from adamcore.conformance.report.report import EXIT_USAGE
     from adamcore.conformance.report.terminal import print_report
     from adamcore.conformance.report.write import check_paths, write_all
-    from adamcore.conformance.settings import FORMATS
     from adamcore.errors import DialectError
 
     out = console()
-    paths = {form: path for form in FORMATS if (path := getattr(options, form))}
+    paths = report_paths(options)
     try:
         check_paths(paths)
         expected = read_expected(options.expected) if options.expected else Expectations([])
@@ -133,6 +132,13 @@ def run(options: argparse.Namespace) -> int:
     for problem in problems:
         usage_error(problem)
     return EXIT_USAGE if problems else report.exit_code
+
+
+def report_paths(options: argparse.Namespace) -> dict[str, str]:
+    """Return the file of each format that is asked for."""
+    from adamcore.conformance.settings import FORMATS
+
+    return {form: path for form in FORMATS if (path := getattr(options, form))}
 
 
 def run_check(options: argparse.Namespace, out: Console) -> Report:

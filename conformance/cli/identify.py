@@ -38,17 +38,27 @@ def run(options: argparse.Namespace) -> int:
     from adamcore.conformance.cli.parser import console, usage_error
     from adamcore.conformance.errors import UsageError
     from adamcore.conformance.report.report import EXIT_BROKEN, EXIT_USAGE
+    from adamcore.conformance.report.write import check_paths, write_all
     from adamcore.errors import DialectError
 
     if not options.targets:
         return usage_error(UsageError("identify what? give a TARGET; our own backends are what they claim"))
+    if options.expected:
+        return usage_error(UsageError("--expected: identify expects nothing; adamcore check takes the file"))
     out = console()
+    paths = check.report_paths(options)
     try:
+        check_paths(paths)
         report = check.run_check(options, out)
     except (UsageError, DialectError) as error:
         return usage_error(error)
     for entry in report.entries:
         describe(entry, out)
+    problems = write_all(report, paths)
+    for problem in problems:
+        usage_error(problem)
+    if problems:
+        return EXIT_USAGE
     if any(entry.verdict == "broken" for entry in report.entries):
         return EXIT_BROKEN
     return EXIT_USAGE if any(entry.verdict == "unavailable" for entry in report.entries) else 0
@@ -77,6 +87,9 @@ def answer(entry: Entry) -> str:
     if entry.verdict in ("broken", "unavailable"):
         return f"is {entry.verdict}: {entry.reason}"
     if not any(entry.axes.values()):
+        ran = [r for r in entry.results if r.probe == "STEP.1/fingerprint"]
+        if ran and all(r.status == "skipped" or r.reason.startswith("raised in step") for r in ran):
+            return f"could not be run: {ran[0].reason}"
         return "is none of the Adams known here, nor one with a known fault"
     if entry.fault:
         return f"is an Adam with a fault: {entry.fault}"

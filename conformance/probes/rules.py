@@ -15,9 +15,9 @@ from adamcore.conformance.types import Probe, Step
 PROBES = [
     Probe(
         "STEP.1/fingerprint",
-        "five scalar steps that keep every combination of axes apart by at least 2 % of lr",
-        (array(-1.5),),
-        gradients([0.07, -0.79, -0.29, -1.0, -0.26]),
+        "five steps of one element that keep every combination of axes apart by at least 2 % of lr",
+        (array([-1.5]),),
+        gradients([[0.07], [-0.79], [-0.29], [-1.0], [-0.26]]),
         ODD,
         tells=("epsilon", "bias_correction", "decay", "amsgrad", "nesterov", "maximize"),
     ),

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from adamcore.conformance.candidates.targets import make_candidate
-from adamcore.conformance.checking.check import check, select_probes
+from adamcore.conformance.checking.check import check, select_probes, validate_options
 from adamcore.conformance.checking.subjects import ThirdParty
 from adamcore.conformance.errors import CandidateError, ConformanceError, UnavailableError
 from adamcore.conformance.report.report import Entry, Report, environment
 from adamcore.conformance.report.text import failure_texts, finding_text
-from adamcore.conformance.settings import DTYPES
+from adamcore.conformance.settings import DTYPES, MEMORY, PARALLEL, TIMEOUT
 from adamcore.conformance.workers.pool import EndEvent, Event, ReadyEvent, RunEvent, WorkerJob
 from adamcore.conformance.workers.worker import try_probe
 
@@ -112,6 +112,8 @@ def check_in_process(
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Report:
     """Check an object in this process; ``timeout``, ``parallel`` and ``progress`` have no effect."""
+    seconds, workers = TIMEOUT if timeout is None else timeout, PARALLEL if parallel is None else parallel
+    validate_options(dialect, dtypes, device, settings, probes, seconds, workers, MEMORY)
     name = getattr(found, "__qualname__", type(found).__name__).rpartition("<locals>.")[2]
     target = f"{getattr(found, '__module__', '?')}:{name}"
     subject = ThirdParty(target, dialect, dict(settings or {}), device, select_probes(probes), dtypes)

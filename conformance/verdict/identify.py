@@ -26,7 +26,7 @@ from adamcore.conformance.probes import PROBES
 from adamcore.conformance.types import Probe, Run, RunKey
 from adamcore.conformance.verdict.judge import judge
 from adamcore.conformance.verdict.match import CLOSE, distance_in_lr, flat_model, flat_run, is_proved
-from adamcore.conformance.verdict.precision import nearest_way
+from adamcore.conformance.verdict.precision import DOUBLE, nearest_way
 from adamcore.definition import Number, coefficients, update
 from adamcore.dialects import DIALECTS
 
@@ -73,9 +73,9 @@ def trajectories(probe: Probe) -> tuple[list[dict[str, Any]], npt.NDArray[np.flo
     for axes in chosen:
         adam = replace(plain, **axes)
         assert not callable(adam.lr)
-        p, lr = float(probe.params[0]), adam.lr
-        m, v = (float(start.m), float(start.v)) if start else (0.0, 0.0)
-        v_max: Number = float(start.v_max) if start else 0.0
+        p, lr = float(probe.params[0].item()), adam.lr
+        m, v = (float(start.m.item()), float(start.v.item())) if start else (0.0, 0.0)
+        v_max: Number = float(start.v_max.item()) if start else 0.0
         mu: Number = start.mu_product if start else 1.0
         row = []
         for t, step in enumerate(probe.steps, start=1 + (start.t if start else 0)):
@@ -83,7 +83,9 @@ def trajectories(probe: Probe) -> tuple[list[dict[str, Any]], npt.NDArray[np.flo
             lr = lr if step.lr is None else step.lr
             adam = replace(adam, **step.changes) if step.changes else adam
             c = coefficients(Host(), adam, t, lr, mu)
-            [(p, m)], v, v_max = update(FloatNamespace, adam, c, [(p, float(step.grads[0]), m)], v, v_max)
+            [(p, m)], v, v_max = update(
+                FloatNamespace, adam, c, [(p, float(step.grads[0].item()), m)], v, v_max
+            )
             mu = c.mu_product
             row.append(p)
         rows.append(row)
@@ -148,6 +150,8 @@ def identify(
         where = "float32" if (name, "float32") in runs else dtype
         variants = [replace(fits[0], **{axis: v}) for v in AXES[axis]]  # type: ignore[arg-type]
         axes[axis] = [getattr(a, axis) for a in agreeing(variants, (name,), where)]
+    if way == DOUBLE and "double" not in axes["coefficients"]:
+        way = None
     sure = sureness(fits, runs[FINGERPRINT, dtype], probes[FINGERPRINT], dtype)
     return Identification(in_order(axes), dialect_of(axes, prefer), sure, precision=way)
 

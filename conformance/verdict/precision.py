@@ -7,7 +7,7 @@ else.  Each way of forming 1-b**t predicts a trajectory of its own, and the near
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -56,6 +56,7 @@ def nearest_way(adam: Adam, runs: Mapping[RunKey, Run], probes: Mapping[str, Pro
     run, probe = runs.get((PROBE, "float32")), probes.get(PROBE)
     if run is None or probe is None or run.error or len(run.params) != len(probe.steps):
         return None
+    adam = replace(adam, coefficients="double")
     limits = np.array([step[0][0].p for step in bounds(adam, probe, "float32").steps])
     got = np.array([step[0].astype(float) for step in run.params])
     distances = {}

@@ -117,7 +117,7 @@ def run_jobs(
 
 def run_job(job: WorkerJob, timeout: float, stop: threading.Event, memory: float = MEMORY) -> Iterator[Event]:
     """Run one job in one worker and yield its events."""
-    request = json.dumps(pack_job(job) | {"timeout": timeout}).encode()
+    request = json.dumps(pack_job(job) | {"timeout": timeout, "parent": os.getpid()}).encode()
     worker = Worker(request, worker_environment(job.dtype), memory)
     try:
         yield from worker_events(job, worker, timeout, stop)

@@ -17,7 +17,8 @@ from typing import IO, Literal
 from adamcore.conformance.workers.memory import MB, POLL_SECONDS, memory_of_tree
 
 STDERR_KEPT = 4000  #: bytes of a worker's standard error that are kept
-COMMAND = [sys.executable, "-m", "adamcore.conformance.workers.worker"]
+#: With -P the worker imports its own modules from nowhere else, whatever files lie in the current folder.
+COMMAND = [sys.executable, "-P", "-m", "adamcore.conformance.workers.worker"]
 
 
 class Worker:

@@ -4,7 +4,7 @@ It reads the job as one JSON object from standard input, and writes a JSON line 
 the probe is done.  The lines go to a private duplicate of standard output.  Standard output itself is
 redirected to standard error, so that a candidate can print without breaking the protocol.
 
-Job: ``{"target", "dtype", "device", "settings", "timeout", "claims": [fields of Adam or null],
+Job: ``{"target", "dtype", "device", "settings", "timeout", "parent", "claims": [fields of Adam or null],
 "probes": [...], "tasks": [[claim, probe], ...]}``.
 
 Lines: first ``{"ready": {...}}``, or one of ``{"usage": why}``, ``{"unavailable": why}`` and
@@ -17,21 +17,30 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import signal
 import sys
+import threading
+import time
+from pathlib import Path
 from typing import Any, TextIO
 
 from adamcore import Adam
 from adamcore.conformance.candidates import Candidate, Refusal, load_candidates
 from adamcore.conformance.candidates.base import describe
+from adamcore.conformance.candidates.targets import make_importable
 from adamcore.conformance.errors import CandidateError, SettingError, UnavailableError
 from adamcore.conformance.types import Probe, Run
 from adamcore.conformance.wire import pack_run, unpack_probe
+
+POLL_SECONDS = 0.5  #: between two looks at whether the check still runs
 
 
 def main() -> None:
     """Read the job, run it and write the lines."""
     job = json.loads(sys.stdin.buffer.read())
     lines = private_output()
+    threading.Thread(target=end_with, args=(job["parent"],), daemon=True).start()
+    make_importable(Path.cwd())
     try:
         run_tasks(job, lines)
     except SettingError as error:
@@ -40,6 +49,15 @@ def main() -> None:
         write_line(lines, {"unavailable": str(error)})
     except CandidateError as error:
         write_line(lines, {"broken": str(error)})
+
+
+def end_with(parent: int) -> None:
+    """Kill this process and those of its group when the process ``parent`` is no longer its parent."""
+    while os.getppid() == parent:
+        time.sleep(POLL_SECONDS)
+    if hasattr(os, "killpg"):
+        os.killpg(0, signal.SIGKILL)
+    os._exit(1)
 
 
 def private_output() -> TextIO:

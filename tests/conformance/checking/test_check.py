@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from check_candidates import FEW, WRONG, one, write
 
-from adamcore.conformance import check
+from adamcore.conformance import assert_conforms, check
 from adamcore.conformance.errors import UsageError
 from adamcore.conformance.settings import OWN_TARGETS
 from adamcore.errors import DialectError
@@ -114,3 +114,43 @@ def test_progress_reaches_its_end(tmp_path: Path) -> None:
     assert seen[0][0] == 0
     assert seen[-1][0] == seen[-1][1] > 0
     assert [d for d, _ in seen] == sorted(d for d, _ in seen)
+
+
+@pytest.mark.parametrize(
+    ("targets", "options", "message"),
+    [
+        ((dict,), {}, "target <class 'dict'>: expected text, such as 'module:attr'; assert_conforms takes a"),
+        ((None,), {}, "target None: expected text"),
+        ((["numpy"],), {}, r"target \['numpy'\]: expected text"),
+        (("numpy",), {"dtypes": "float32"}, r"dtypes='float32': expected a list, such as \['float32'\]"),
+        (("numpy",), {"dtypes": []}, "dtypes is empty; expected float32 or float64"),
+        (("numpy",), {"dtypes": [float]}, "dtypes has <class 'float'>: expected text"),
+        (("numpy",), {"dtypes": None}, "dtypes=None: expected a list"),
+        (("numpy",), {"probes": "EPS.1"}, "probes='EPS.1': expected a list"),
+        (("numpy",), {"timeout": -1}, "timeout=-1: expected a number above 0"),
+        (("numpy",), {"timeout": float("nan")}, "timeout=nan: expected a number above 0"),
+        (("numpy",), {"timeout": "5"}, "timeout='5': expected a number above 0"),
+        (("numpy",), {"parallel": 0}, "parallel=0: expected a number above 0"),
+        (("numpy",), {"parallel": 1.5}, "parallel=1.5: expected a whole number"),
+        (("numpy",), {"memory": 0}, "memory=0: expected a number above 0"),
+        (("numpy",), {"dialect": 5}, "dialect=5: expected text or None"),
+        (("torch",), {"device": 0}, "device=0: expected text or None"),
+        (("m:A",), {"settings": {"amsgrad": True}}, r"settings\['amsgrad'\]=True: expected text.*'True'"),
+        (("m:A",), {"settings": ["amsgrad=True"]}, "expected a mapping, such as {'amsgrad': 'True'}"),
+    ],
+)
+def test_arguments_that_make_no_sense_are_told(
+    targets: tuple[Any, ...], options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        check(*targets, **options)
+
+
+def test_an_assertion_tells_them_too() -> None:
+    class Local:
+        def init(self, params: Any, hyper: Any) -> None: ...
+        def step(self, grads: Any) -> None: ...
+
+    for options in ({"dtypes": "float32"}, {"timeout": -1}, {"probes": "EPS.1"}):
+        with pytest.raises(UsageError, match="expected a"):
+            assert_conforms(Local, **options)  # type: ignore[arg-type]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+from check_candidates import write
 
 from adamcore import AXES
 from adamcore.conformance.cli import main
 from adamcore.conformance.cli.identify import answer
 from adamcore.conformance.report.report import Entry
+from adamcore.conformance.types import Result
 
 ALL: dict[str, list[Any]] = {axis: list(values) for axis, values in AXES.items()}
 NONE: dict[str, list[Any]] = {axis: [] for axis in AXES}
@@ -42,3 +46,28 @@ def test_a_target_that_is_not_here_is_2(capsys: pytest.CaptureFixture[str]) -> N
     assert main(["identify", "no_such_module:Adam", "--probe", "STEP.1/fingerprint"]) == 2
     said = capsys.readouterr().out
     assert said.startswith("no_such_module:Adam is unavailable: no_such_module is not installed")
+
+
+def test_the_report_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = write(tmp_path)
+    narrow = ["--probe", "STEP.1/fingerprint", "--dtype", "float64"]
+    paths = {form: tmp_path / form for form in ("json", "junit", "markdown", "html")}
+    options = [word for form, path in paths.items() for word in (f"--{form}", str(path))]
+    assert main(["identify", target, *narrow, *options]) == 0
+    assert json.loads(paths["json"].read_text())["candidates"][0]["target"] == target
+    assert all(path.stat().st_size for path in paths.values())
+    said = capsys.readouterr().out
+    assert "".join(said.split()).startswith(f"{target}behaveslikepaper"), said
+    assert main(["identify", target, *narrow, "--json", str(tmp_path / "no" / "report.json")]) == 2
+    assert "cannot write" in capsys.readouterr().err
+    assert main(["identify", target, *narrow, "--expected", "known.toml"]) == 2
+    assert "identify expects nothing" in capsys.readouterr().err
+
+
+def test_a_fingerprint_that_could_not_be_run_says_so() -> None:
+    for status, reason in (("skipped", "takes no 1-d arrays"), ("failed", "raised in step 1: TypeError: no")):
+        result = Result("STEP.1/fingerprint", "float32", status, reason=reason)  # type: ignore[arg-type]
+        entry = Entry("m:A", "paper", NONE, "deviates", results=[result])
+        assert answer(entry) == f"could not be run: {reason}"
+    moved = Result("STEP.1/fingerprint", "float32", "failed", reason="parameter 0[0] leaves the bound")
+    assert answer(Entry("m:A", "paper", NONE, "deviates", results=[moved])).startswith("is none of the Adams")

@@ -43,7 +43,7 @@ def test_assert_conforms_raises_with_the_findings() -> None:
     assert isinstance(caught.value, AdamcoreError)
     message = str(caught.value)
     assert message.splitlines()[0].endswith(":Sitting deviates from paper")
-    assert "probe STEP.1/fingerprint, step 1, parameter 0[]" in message
+    assert "probe STEP.1/fingerprint, step 1, parameter 0[0]" in message
     assert message.endswith("1 of 1 probes failed")
 
 

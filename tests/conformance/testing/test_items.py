@@ -59,7 +59,7 @@ def test_failure_says_what_is_wrong_and_where(project: pytest.Pytester) -> None:
     text = result.stdout.str()
     assert "epsilon (EPS.1)" in text
     assert "observed  epsilon=inside-corrected" in text
-    assert re.search(r"first divergence\n +probe STEP.1/fingerprint, step 1, parameter 0\[\]\n +got ", text)
+    assert re.search(r"first divergence\n +probe STEP.1/fingerprint, step 1, parameter 0\[0\]\n +got ", text)
     assert re.search(r"  again\n    .*\bmine\b", text, flags=re.S), "how to see it again"
     assert "Traceback" not in text
     assert ".py:" not in text.partition("FAILURES")[2], "a line of Python"

@@ -64,3 +64,9 @@ def test_combinations_of_axes_are_the_same_function_or_clearly_apart() -> None:
     for k, row in enumerate(rows):
         distances = abs(rows[k + 1 :] - row).max(axis=1, initial=0.0) / probe.hyper["lr"]
         assert ((distances < 1e-12) | (distances > 4 * CLOSE)).all()
+
+
+def test_the_fingerprint_needs_no_0d_arrays() -> None:
+    """Some libraries have none, so that nothing could be said about their Adams."""
+    [p] = PROBES["STEP.1/fingerprint"].params
+    assert p.shape == (1,)

@@ -62,3 +62,11 @@ def test_nothing_is_said_without_the_run_or_far_from_every_way() -> None:
     failed = run(lambda b, t: b**t)
     failed.error = "ValueError: no"
     assert nearest_way(Adam(), {(PROBE, "float32"): failed}, PROBES) is None
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_way_does_not_depend_on_what_the_claim_allows(way: str) -> None:
+    allowed = Adam(coefficients="working")
+    found = nearest_way(allowed, {(PROBE, "float32"): WAYS[way]}, PROBES)
+    assert found is not None
+    assert found.way == way

@@ -68,3 +68,17 @@ def test_candidate_that_takes_no_probe_is_broken(tmp_path: Path) -> None:
     assert [e.run.unsupported for e in events if isinstance(e, RunEvent)] == [
         "its constructor raised ValueError: never"
     ] * 3
+
+
+@pytest.mark.parametrize("name", ["random", "numpy", "queue", "json", "flint"])
+def test_files_beside_the_candidate_take_the_place_of_no_library(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Neither for a file nor for a module in the current folder; other files there can be imported."""
+    write(tmp_path, top="import random, queue, json, helper; random.random(), queue.Queue(), np.zeros(1)")
+    (tmp_path / f"{name}.py").write_text("raise RuntimeError('the wrong file')")
+    (tmp_path / "helper.py").touch()
+    monkeypatch.chdir(tmp_path)
+    for target in ("candidate:Candidate", "candidate.py:Candidate"):
+        _, last = run(target)
+        assert last.problem is None, last.reason
