@@ -153,4 +153,4 @@ def test_an_assertion_tells_them_too() -> None:
 
     for options in ({"dtypes": "float32"}, {"timeout": -1}, {"probes": "EPS.1"}):
         with pytest.raises(UsageError, match="expected a"):
-            assert_conforms(Local, **options)  # type: ignore[arg-type]
+            assert_conforms(Local, **options)
