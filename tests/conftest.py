@@ -49,6 +49,12 @@ def lib(request: pytest.FixtureRequest) -> Iterator[Library]:
         yield Library(name, np.array)
 
 
+@pytest.fixture(autouse=True)
+def default_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tables have their default width, whatever the terminal's or a library's COLUMNS says."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests marked ``gpu`` are skipped, and counted, where there is no CUDA device."""
     marked = [item for item in items if item.get_closest_marker("gpu")]

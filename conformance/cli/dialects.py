@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
     if options.name is None:
         table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
         for head in ("dialect", "other than Algorithm 1 in", "target"):
-            table.add_column(head, overflow="fold")
+            table.add_column(head, overflow="fold", no_wrap=head == "dialect")
         for name, row in DIALECTS.items():
             axes = ", ".join(f"{axis}={value}" for axis, value in row.axes.items())
             table.add_row(name, axes or "nothing", row.targets[0] if row.targets else "")

@@ -64,7 +64,7 @@ def test_failure_says_what_is_wrong_and_where(project: pytest.Pytester) -> None:
     assert "Traceback" not in text
     assert ".py:" not in text.partition("FAILURES")[2], "a line of Python"
     result.stdout.fnmatch_lines(
-        ["FAILED mine:Wrong::STEP.1/fingerprint[[]float32] - parameter 0[[][]] leaves*"]
+        ["FAILED mine:Wrong::STEP.1/fingerprint[[]float32] - parameter 0[[]0[]] leaves*"]
     )
     assert started(project) <= 4, "a process in each of xdist's, and one to shrink what failed"
 
