@@ -33,8 +33,9 @@ class NumPyBackend(BaseBackend):
         return np
 
     def overlap(self, columns: Columns) -> tuple[int, int] | None:
-        if all(x.base is None for column in columns for x in column):  # each owns its memory
-            return None
+        arrays = [x for column in columns for x in column]
+        if len({*map(id, arrays)}) == len(arrays) and all(x.base is None for x in arrays):
+            return None  # each array owns its memory
         return first_overlap(columns, np.lib.array_utils.byte_bounds, np.shares_memory)
 
     def device(self, leaf: Array) -> Any:
