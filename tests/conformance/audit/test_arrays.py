@@ -7,24 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from plain_recordings import HYPER, only
 
 from adamcore import Adam
 from adamcore.conformance.audit import Recorder
-from adamcore.conformance.audit.judge import audit
-from adamcore.conformance.report.report import Entry
-
-HYPER: dict[str, Any] = {"lr": 0.0625, "b1": 0.75, "b2": 0.875, "eps": 1e-3, "weight_decay": 0.25}
-Arrays = dict[str, Any]
-
-
-def only(recorder: Recorder, path: Path, dialect: str | None = None) -> Entry:
-    recorder.save(path)
-    [entry] = audit(path, dialect).entries
-    return entry
-
-
-def gradients(params: Arrays, k: int) -> Arrays:
-    return {name: np.cos(k + 3 * p) for name, p in params.items()}
 
 
 @pytest.mark.parametrize("dtype", [np.complex64, np.complex128])

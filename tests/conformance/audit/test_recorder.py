@@ -14,6 +14,7 @@ import safetensors
 import safetensors.torch
 import torch
 from audit_runs import run_torch
+from plain_recordings import HYPER, gradients, only
 
 from adamcore import Adam
 from adamcore.backends.io.atomic import write_whole
@@ -22,20 +23,6 @@ from adamcore.conformance.audit import Recorder, RecordingError
 from adamcore.conformance.audit.arrays import tensor_values
 from adamcore.conformance.audit.judge import audit
 from adamcore.conformance.audit.recording import load, read_tensors
-from adamcore.conformance.report.report import Entry
-
-HYPER: dict[str, Any] = {"lr": 0.0625, "b1": 0.75, "b2": 0.875, "eps": 1e-3, "weight_decay": 0.25}
-Arrays = dict[str, Any]
-
-
-def only(recorder: Recorder, path: Path, dialect: str | None = None) -> Entry:
-    recorder.save(path)
-    [entry] = audit(path, dialect).entries
-    return entry
-
-
-def gradients(params: Arrays, k: int) -> Arrays:
-    return {name: np.cos(k + 3 * p) for name, p in params.items()}
 
 
 def test_the_format_is_that_of_safetensors(path: Path) -> None:

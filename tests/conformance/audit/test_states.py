@@ -10,24 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from plain_recordings import HYPER, gradients, only
 
 from adamcore import Adam
 from adamcore.conformance.audit import Recorder
-from adamcore.conformance.audit.judge import audit
-from adamcore.conformance.report.report import Entry
-
-HYPER: dict[str, Any] = {"lr": 0.0625, "b1": 0.75, "b2": 0.875, "eps": 1e-3, "weight_decay": 0.25}
-Arrays = dict[str, Any]
-
-
-def only(recorder: Recorder, path: Path, dialect: str | None = None) -> Entry:
-    recorder.save(path)
-    [entry] = audit(path, dialect).entries
-    return entry
-
-
-def gradients(params: Arrays, k: int) -> Arrays:
-    return {name: np.cos(k + 3 * p) for name, p in params.items()}
 
 
 def as_adam_state(state: Any) -> Any:
