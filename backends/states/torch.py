@@ -12,6 +12,7 @@ from adamcore.adam import Adam
 from adamcore.axes import AXES
 from adamcore.backends.states.fitting import differences
 from adamcore.backends.states.named import Moments, NamedState, listed, numpy_of, unique, whole_number
+from adamcore.config import MOMENT_DTYPES
 from adamcore.dialects import dialect as dialect_named
 from adamcore.errors import CheckpointError, ConversionError
 
@@ -227,7 +228,8 @@ def adam_of_group(group: Mapping[str, Any], row: str) -> Adam:
             axes["amsgrad"] = "uncorrected" if axes["amsgrad"] else "none"
         own: dict[str, Any] = {name: float(group[name]) for name in (*HYPER, "eps_root") if name in group}
         b1, b2 = (float(b) for b in group["betas"])
-        return Adam(b1=b1, b2=b2, moment_dtype=group.get("moment_dtype"), **own, **axes)
+        dtypes: dict[str, Any] = {name: group.get(name) for name in MOMENT_DTYPES}
+        return Adam(b1=b1, b2=b2, **dtypes, **own, **axes)
     b1, b2 = (float(b) for b in group["betas"])
     numbers: dict[str, Any] = {"lr": float(group["lr"]), "b1": b1, "b2": b2, "eps": float(group["eps"])}
     numbers["weight_decay"] = float(group.get("weight_decay", 0.0))
