@@ -151,10 +151,10 @@ def test_optax_rounds_m_as_mom_4_says() -> None:
         updates, state = tx.update(jnp.asarray(step.grads[0], dtype=jnp.float32), state, p)
         p = optax.apply_updates(p, updates)
         run.params.append([np.asarray(p)])
-    claim = dict(decay="decoupled", coefficients="working")
-    assert judge(Adam(**claim, m_dtype="bfloat16"), probe, "float32", run).status == "passed"  # type: ignore[arg-type]
-    assert judge(Adam(**claim), probe, "float32", run).status == "failed"  # type: ignore[arg-type]
-    assert judge(Adam(**claim, v_dtype="bfloat16"), probe, "float32", run).status == "failed"  # type: ignore[arg-type]
+    claim: dict[str, Any] = {"decay": "decoupled", "coefficients": "working"}
+    assert judge(Adam(**claim, m_dtype="bfloat16"), probe, "float32", run).status == "passed"
+    assert judge(Adam(**claim), probe, "float32", run).status == "failed"
+    assert judge(Adam(**claim, v_dtype="bfloat16"), probe, "float32", run).status == "failed"
 
 
 def test_narrow_moments_are_another_claim() -> None:
