@@ -207,12 +207,13 @@ def test_moments_keep_their_own_dtype() -> None:
 @pytest.mark.parametrize(("name", "wide"), [("m_dtype", "exp_avg"), ("v_dtype", "exp_avg_sq")])
 def test_one_moment_keeps_its_own_dtype(name: str, wide: str) -> None:
     params = parameters((3,), dtype=torch.bfloat16)
-    optimizer = Adam(params, **{name: "float32"})
+    dtype: dict[str, Any] = {name: "float32"}
+    optimizer = Adam(params, **dtype)
     advance(optimizer, params, range(3))
     saved = optimizer.state_dict()
     dtypes = {k: optimizer.state[params[0]][k].dtype for k in ("exp_avg", "exp_avg_sq")}
     assert [k for k, dtype in dtypes.items() if dtype == torch.float32] == [wide]
-    again = Adam(params, **{name: "float32"})
+    again = Adam(params, **dtype)
     again.load_state_dict(through_a_file(saved))
     assert bits(again.state_dict()) == bits(saved)
     assert getattr(from_torch(saved, names=["w"]).adam, name) == "float32"
