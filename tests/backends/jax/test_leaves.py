@@ -27,7 +27,7 @@ from adamcore.backends.jax import leaves
 def test_lift(given: Any, dtype: str) -> None:
     found = leaves.lift(given)
     assert isinstance(found, jax.Array)
-    assert (found.dtype, found.shape, found.weak_type) == (dtype, np.shape(given), False)
+    assert (str(found.dtype), found.shape, found.weak_type) == (dtype, np.shape(given), False)
 
 
 @pytest.mark.parametrize("given", [1, True, "text", None, jnp.ones(2)])

@@ -497,9 +497,8 @@ def test_every_argument_of_optax_is_ours(name: str) -> None:
 @pytest.mark.parametrize(("mu", "nu"), [(True, False), (False, True), (False, False)])
 def test_corrections_of_amsgrad(mu: bool, nu: bool) -> None:
     given = (0.1, 0.9, 0.999, 1e-8, 0.0, None, mu, nu)
-    assert (
-        distance(*(in_double(lambda tx=tx: tx(*given)) for tx in (jax_backend.amsgrad, optax.amsgrad))) < SAME
-    )
+    ours, theirs = (in_double(partial(make, *given)) for make in (jax_backend.amsgrad, optax.amsgrad))
+    assert distance(ours, theirs) < SAME
     tx = optax.inject_hyperparams(jax_backend.amsgrad)(0.1, bias_correction_mu=mu, bias_correction_nu=nu)
     assert distance(train(tx), train(jax_backend.amsgrad(*given))) <= 16
 
@@ -578,5 +577,6 @@ def test_a_learning_rate_with_an_imaginary_part() -> None:
     for value in (0.1 + 0.1j, jnp.asarray(0.1j), np.complex64(0.1j)):
         with pytest.raises(HyperparameterError, match=r"lr=.*expected a real number"):
             adam(value)
-    for value in (0.1 + 0j, np.float32(0.1), np.asarray(0.1)):
-        assert distance(train(adam(value), jit=False), train(adam(0.1), jit=False)) <= 4
+    whole: Any
+    for whole in (0.1 + 0j, np.float32(0.1), np.asarray(0.1)):
+        assert distance(train(adam(whole), jit=False), train(adam(0.1), jit=False)) <= 4
