@@ -24,6 +24,8 @@ from adamcore.backends.states.files import (
 from adamcore.backends.states.keras_files import read_keras
 from adamcore.backends.states.layouts import LAYOUTS, detect_layout, dialect_is_needed, from_flat, to_flat
 from adamcore.backends.states.named import Array, NamedState
+from adamcore.backends.states.optax_files import is_msgpack, open_msgpack, open_orbax
+from adamcore.backends.states.raw_trees import Path, places, raw_state
 from adamcore.backends.states.torch import from_torch, to_torch
 from adamcore.errors import BackendError, CheckpointError, ConversionError
 
@@ -42,10 +44,10 @@ def read(
     t: int | Mapping[str, int] | None = None,
     needs_dialect: bool = False,
 ) -> NamedState:
-    """Return the state in a file: .safetensors, .npz, .pt, or Keras' .h5 and .keras.
+    """Return the state in a file: .safetensors, .npz, .pt, Keras' .h5 and .keras, flax' .msgpack.
 
     Args:
-        path: the file.
+        path: the file, or a folder of orbax.
         kind: one of :data:`FORMATS`; None: the file tells it.
         names: the parameters' names, if the file only numbers them (PyTorch without ``param_names``,
             Keras).
@@ -58,9 +60,14 @@ def read(
         CheckpointError: the file cannot be read, is damaged, or is of another kind; or it does not tell
             what is needed.
     """
-    where, data = str(path), read_bytes(path)
+    where = str(path)
     if kind is not None and kind not in FORMATS:
         raise CheckpointError(f"no format {kind!r}: expected one of {', '.join(FORMATS)}")
+    if os.path.isdir(path):
+        return from_tree(open_orbax(path), where, kind, dialect, hyper, t, needs_dialect)
+    data = read_bytes(path)
+    if is_msgpack(data, where):
+        return from_tree(open_msgpack(data, where), where, kind, dialect, hyper, t, needs_dialect)
     flat: Mapping[str, Array]
     if data[:4] == b"PK\x03\x04" and is_torch(data):
         if kind not in (None, "torch"):
@@ -90,6 +97,24 @@ def read(
     if needs_dialect and dialect is None and found in BOTH:
         raise CheckpointError(dialect_is_needed(where, found))
     return from_flat(flat, found, dialect_name=dialect, hyper=hyper, t=t)
+
+
+def from_tree(
+    leaves: Mapping[Path, Any],
+    where: str,
+    kind: str | None,
+    dialect: str | None,
+    hyper: Mapping[str, Any] | None,
+    t: int | Mapping[str, int] | None,
+    needs_dialect: bool,
+) -> NamedState:
+    """Return the state in the arrays of a checkpoint of flax' or orbax', by their paths."""
+    if kind not in (None, "optax"):
+        raise CheckpointError(f"{where} is a checkpoint of flax' or orbax': expected one of {kind}'s")
+    if needs_dialect and dialect is None and places(leaves):
+        raise CheckpointError(dialect_is_needed(where, "optax"))
+    flat, clocks = raw_state(leaves, where)
+    return from_flat(flat, "optax", dialect_name=dialect, hyper=hyper, t=clocks if t is None else t)
 
 
 def unneeded(where: str, hyper: Mapping[str, Any] | None, t: object) -> None:
