@@ -37,7 +37,8 @@ Outcomes = Mapping[str, tuple[str, str]]  #: by a test's name: how it ended, and
 
 def fetch(suite: Suite, ref: str, into: Path) -> None:
     """Check out the folders of a suite, and the files beside them, at a tag."""
-    clone = ["-c", "advice.detachedHead=false", "clone", "--quiet", "--depth=1", "--filter=blob:none", "--sparse", f"--branch={ref}"]
+    clone = ["-c", "advice.detachedHead=false", "clone", "--quiet", "--depth=1", "--filter=blob:none"]
+    clone += ["--sparse", f"--branch={ref}"]
     subprocess.run(["git", *clone, suite.repository, str(into)], check=True)
     subprocess.run(["git", "-C", str(into), "sparse-checkout", "set", *suite.folders], check=True)
 
