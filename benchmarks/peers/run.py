@@ -61,7 +61,7 @@ def run(suite: Suite, checkout: Path, ours: bool, report: Path) -> Outcomes:
     words += ["-c", os.devnull, f"--rootdir={checkout}", f"--junit-xml={report}"]
     words += ["-p", "plugin", f"--peer={suite.library}", *(["--ours"] if ours else []), *suite.arguments]
     path = os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])])
-    variables = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": path} | suite.environment
+    variables = os.environ | suite.environment | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": path}
     done = subprocess.run(words, cwd=checkout / suite.directory, env=variables, check=False)
     if done.returncode not in (0, 1):  # all passed, some failed
         sys.exit(f"pytest could not run the tests of {suite.library}: exit status {done.returncode}")
