@@ -69,7 +69,12 @@ def test_two_optimizers_on_one_variable() -> None:
 
 def test_the_maximum_of_optax_is_that_of_v_hat() -> None:
     """Of the layouts with a place for a maximum, optax' alone keeps that of the corrected v."""
-    for layout, rule in (("optax", "corrected"), ("keras", "uncorrected"), ("paddle", "uncorrected")):
+    rules: list[tuple[str, Any]] = [
+        ("optax", "corrected"),
+        ("keras", "uncorrected"),
+        ("paddle", "uncorrected"),
+    ]
+    for layout, rule in rules:
         state = made(Adam(amsgrad=rule))
         kept = {n: replace(leaf, v_max=leaf.v) for n, leaf in state.leaves.items()}
         state = replace(state, leaves=kept)
