@@ -152,6 +152,8 @@ def main() -> None:
     msgpack_files(manifest)
     orbax_folders(manifest)
     nnx_folder(manifest)
+    for path in manifest.folder.rglob("commit_success.txt"):  # which names a folder of this machine
+        path.unlink()
     manifest.write()
 
 
