@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
 import numpy.typing as npt
 
 from adamcore import Adam
@@ -94,6 +95,11 @@ class Probe:
         """The rule of docs/spec.md that the probe tests."""
         return self.name.split("/")[0]
 
+    @property
+    def is_complex(self) -> bool:
+        """Whether a parameter is complex."""
+        return any(np.iscomplexobj(p) for p in self.params)
+
     def with_hyper(self, **changes: float) -> Probe:
         """Return the probe with other hyperparameters."""
         return replace(self, hyper={**self.hyper, **changes})
@@ -154,7 +160,7 @@ class Result:
 
 @dataclass
 class Finding:
-    """One deviation with a name."""
+    """One cause with a name."""
 
     area: str  #: the part of Adam that is wrong: "epsilon"
     rule: str  #: the rule of docs/spec.md that is broken
@@ -163,3 +169,5 @@ class Finding:
     level: Literal["error", "note"] = "error"
     evidence: Evidence | None = None
     repro: str | None = None  #: a program that shows the deviation
+    folded: list[Finding] = field(default_factory=list)
+    """What else fails because of it, a finding for each rule."""
