@@ -196,7 +196,9 @@ def test_a_numerator_that_underflows_is_within_the_bound(epsilon: str, scale: st
     """The step size times m, before the division, is a subnormal of few bits (torch's addcdiv)."""
     probe, f = PROBES["NUM.2/subnormal"], np.float32
     h = {name: f(value) for name, value in probe.hyper.items()}
-    p, m, v, t = probe.params[0].astype(f), np.zeros(3, f), np.zeros(3, f), 0
+    p: FloatArray = probe.params[0].astype(f)
+    m: FloatArray = np.zeros(3, f)
+    v, t = m, 0
 
     def run(g: FloatArray) -> FloatArray:
         nonlocal p, m, v, t
@@ -204,11 +206,12 @@ def test_a_numerator_that_underflows_is_within_the_bound(epsilon: str, scale: st
         m, v = h["b1"] * m + f(0.1) * g, h["b2"] * v + f(0.001) * g * g
         c1, r = f(1 - 0.9**t), f(np.sqrt(1 - 0.999**t))
         eps = h["eps"] if epsilon == "outside-corrected" else h["eps"] / r
-        numerator, rest, root = {
+        forms: dict[str, tuple[FloatArray, Any, FloatArray]] = {
             "lr": (h["lr"] * m, 1 / c1, np.sqrt(v) / r + eps),
             "lr/c1": (h["lr"] / c1 * m, f(1), np.sqrt(v) / r + eps),
             "lr*r/c1": (h["lr"] * r / c1 * m, f(1), np.sqrt(v) + eps * r),
-        }[scale]
+        }
+        numerator, rest, root = forms[scale]
         p = p - numerator / root * rest
         return p
 
@@ -217,7 +220,11 @@ def test_a_numerator_that_underflows_is_within_the_bound(epsilon: str, scale: st
 
 def test_the_scaled_numerator_widens_the_bound_only_where_it_underflows() -> None:
     probe, adam = PROBES["NUM.2/subnormal"], adam_for(Adam(), PROBES["NUM.2/subnormal"])
-    large = replace(probe, steps=tuple(replace(s, grads=(2.0**60 * s.grads[0],)) for s in probe.steps))  # type: ignore[operator]
+    steps = (
+        replace(s, grads=tuple(np.multiply(2.0**60, g) for g in s.grads if g is not None))
+        for s in probe.steps
+    )
+    large = replace(probe, steps=tuple(steps))
     units = []
     for each in (probe, large):
         first = bounds(adam, each, "float32").steps[0][0][0]
