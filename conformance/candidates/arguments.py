@@ -55,7 +55,8 @@ class Arguments:
     def settings(self, names: Iterable[str], hyper: Mapping[str, float]) -> dict[str, Any]:
         """Return the arguments that have the hyperparameters ``names``, with the values of ``hyper``.
 
-        >>> Arguments({"b1": "betas[0]", "b2": "betas[1]"}, {}, (), {}).settings(["b2"], {"b1": 0.5, "b2": 0.8})
+        >>> arguments = Arguments({"b1": "betas[0]", "b2": "betas[1]"}, {}, (), {})
+        >>> arguments.settings(["b2"], {"b1": 0.5, "b2": 0.8})
         {'betas': (0.5, 0.8)}
         """
         found: dict[str, Any] = {}
@@ -96,10 +97,9 @@ def judged_hyper(
 def served_probe(probe: Probe, lacks: tuple[str, ...], fixed: Mapping[str, float]) -> Probe:
     """Return the probe without the changes and groups of hyperparameters that a candidate does not take.
 
-    >>> from adamcore.conformance.types import Step
-    >>> probe = Probe("X.1/x", "", (), (Step((), changes={"eps": 0.5}),), {}, groups=({"b1": 0.5}, {}))
-    >>> served_probe(probe, ("eps",), {"b1": 0.9})
-    Probe(name='X.1/x', about='', params=(), steps=(Step(grads=(), lr=None, present=None, before=None, changes=None, frozen=None, states=None),), hyper={}, tells=(), needs={}, level='must', groups=(), start=(), layout='C', manner='plain', twin=None)
+    >>> probe = Probe("X.1/x", "", (), (), {}, groups=({"b1": 0.5, "eps": 0.25}, {}))
+    >>> served_probe(probe, ("eps",), {}).groups
+    ({'b1': 0.5}, {})
     """
     if not probe.groups and not any(step.changes for step in probe.steps):
         return probe

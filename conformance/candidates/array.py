@@ -108,7 +108,7 @@ class ArrayStepper(Stepper):
             self.optimizer: Any = candidate.cls(**candidate.keywords)
             if probe.groups:
                 self.optimizer.init_groups(
-                    list(self.given), [candidate.defaults | hyper | group for group in probe.groups]
+                    list(self.given), [candidate.defaults | hyper | dict(group) for group in probe.groups]
                 )
             else:
                 self.optimizer.init(list(self.given), candidate.defaults | hyper)

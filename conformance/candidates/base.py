@@ -140,7 +140,9 @@ def run_probe(make: Callable[[Probe], Stepper], probe: Probe) -> Run:
             except (ValueError, NotImplementedError) as error:
                 if not step.changes:
                     raise
-                raise UnsupportedProbe(f"it refuses other {', '.join(step.changes)}: {describe(error)}") from None
+                raise UnsupportedProbe(
+                    f"it refuses other {', '.join(step.changes)}: {describe(error)}"
+                ) from None
             if probe.manner == "closure" and stepper.closure_calls != 1:
                 run.closure.append(f"called its closure {stepper.closure_calls} times in step {index}")
             run.written += written

@@ -162,9 +162,7 @@ class CommandStepper(Stepper):
         self.lr = self.lr if step.lr is None else step.lr
         grads = [None if g is None else pack(cast(g, self.dtype)) for g in step.grads]
         changes = {"hyper": dict(step.changes)} if step.changes else {}
-        answer = checked_answer(
-            self.candidate.driver.ask("step", grads=grads, lr=self.lr, **changes), "step"
-        )
+        answer = checked_answer(self.candidate.driver.ask("step", grads=grads, lr=self.lr, **changes), "step")
         params = expect(answer.get("params"), list, "params in its answer to step")
         self.after = [unpack(p, f"parameter {i} in its answer to step") for i, p in enumerate(params)]
         return self.after, []

@@ -59,7 +59,9 @@ class TorchCandidate:
         probe = served_probe(probe, self.arguments.lacks, self.arguments.fixed)
         if probe.layout == "reversed":
             return Run(unsupported="torch has no negative strides")
-        if reason := unsupported_reason(probe, lr=True, changes=True, groups=True, closure=takes_closure(self.cls)):
+        if reason := unsupported_reason(
+            probe, lr=True, changes=True, groups=True, closure=takes_closure(self.cls)
+        ):
             return Run(unsupported=reason)
         return run_probe(lambda variant: TorchStepper(self, variant, dtype), probe)
 
@@ -81,7 +83,9 @@ class TorchStepper(Stepper):
             probe, self.tensor, lambda old, new: old.copy_(torch.from_numpy(new)), to_numpy
         )
         try:
-            self.optimizer: Any = candidate.cls(self.groups() if probe.groups else self.params, **a.call(self.hyper))
+            self.optimizer: Any = candidate.cls(
+                self.groups() if probe.groups else self.params, **a.call(self.hyper)
+            )
         except Exception as error:
             if probe.groups:
                 raise UnsupportedProbe(f"it takes no groups: {describe(error)}") from error
@@ -151,14 +155,13 @@ class TorchStepper(Stepper):
             self.change(step.changes)
         grads = self.gradients.fill([None if g is None else cast(g, self.dtype) for g in step.grads])
         for p, g in zip(self.params, grads, strict=True):
-            p.grad = None if self.probe.manner == "closure" else g
+            p.grad = p.grad if self.probe.manner == "closure" else g
         if self.probe.manner == "closure":
             self.step_with_closure(grads)
         else:
             self.optimizer.step()
         written = self.gradients.written(index, [p.grad for p in self.params])
         return [to_numpy(p) for p in self.params], written
-
 
     def step_with_closure(self, grads: Sequence[Any]) -> None:
         """Make a step with a closure that computes these gradients; they are those of the sum of p*g."""

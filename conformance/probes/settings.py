@@ -15,7 +15,7 @@ START = {"lr": 0.25, "b1": 0.5, "b2": 0.75, "eps": 0.125, "weight_decay": 0.125}
 
 
 def changed(seed: int, changes: Mapping[int, Mapping[str, float]], count: int = 7) -> tuple[Step, ...]:
-    """Return steps of three elements that change hyperparameters, by the number of the step; the first is 0."""
+    """Return steps that change hyperparameters, by the number of the step; the first is 0."""
     return tuple(replace(step, changes=changes.get(s)) for s, step in enumerate(moving(seed, count, (3,))))
 
 
@@ -23,10 +23,10 @@ GROUPED = ((3,), (2,), (2, 2), (3,))
 GROUPS: tuple[Mapping[str, float], ...] = (
     {"lr": 0.125, "b1": 0.75, "b2": 0.875, "eps": 0.0625, "weight_decay": 0.5},
     {"lr": 0.125, "b1": 0.75, "b2": 0.875, "eps": 0.0625, "weight_decay": 0.5},
-    {"lr": 0.375, "b1": 0.25, "b2": 0.9375, "eps": 0.5, "weight_decay": 0.0},
     {},
+    {"lr": 0.375, "b1": 0.25, "b2": 0.9375, "eps": 0.5, "weight_decay": 0.0},
 )
-"""Settings of a first group, of a second one, and none for the last, which has those of the probe."""
+"""The settings of a first group of two parameters, of a second one, which has the probe's, and of a third."""
 
 
 def grouped(name: str, about: str, *names: str) -> Probe:
