@@ -135,11 +135,21 @@ class Evidence:
 
     probe: str
     step: int  #: the number of the step; the first is 1
-    element: str  #: parameter and index: "0[2]", or "1[]" in a 0-d array
+    element: str  #: parameter and index: "0[2]", or "1" in a 0-d array; ".imag" follows for that part
     got: str  #: what the candidate returned, as a hex float
     want: str  #: the exact value rounded once, as a hex float
     ulp: float  #: the error in ULP
     bound_ulp: float  #: the bound in ULP
+
+    @property
+    def place(self) -> tuple[int, tuple[int, ...]]:
+        """The number of the parameter and the index in it.
+
+        >>> Evidence("CPX.1/complex", 1, "0[2, 1].imag", "", "", 4.0, 2.0).place
+        (0, (2, 1))
+        """
+        number, _, index = self.element.removesuffix(".imag").partition("[")
+        return int(number), tuple(int(k) for k in index.rstrip("]").split(",") if k.strip())
 
 
 class Point(NamedTuple):

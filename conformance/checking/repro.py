@@ -36,14 +36,12 @@ def shrink(probe: Probe, evidence: Evidence) -> list[Probe]:
         return []
     if probe.groups or any(step.present is not None or step.changes for step in probe.steps):
         return []
-    which, _, rest = evidence.element.partition("[")
-    i, index = int(which), rest.partition("]")[0]
+    i, at = evidence.place
     steps = probe.steps[: evidence.step]
     whole = replace(probe, steps=steps, twin=None, level="must")
     one = replace(whole, params=(probe.params[i],), steps=tuple(one_parameter(s, i) for s in steps))
-    if not index:
+    if not at:
         return [one, whole]
-    at = tuple(int(k) for k in index.split(","))
 
     def element(a: FloatArray) -> FloatArray:
         return np.asarray(a[at]).reshape(1)
