@@ -32,11 +32,11 @@ def shrink(probe: Probe, evidence: Evidence) -> list[Probe]:
     """Return smaller versions of the probe, the smallest first.
 
     There is none if the deviation may depend on more than the numbers: on the manner of the run, the start
-    state, the layout in memory or masks.
+    state, the layout in memory, groups, changed hyperparameters or masks.
     """
     if probe.manner != "plain" or probe.start or probe.layout != "C":
         return []
-    if any(step.present is not None for step in probe.steps):
+    if probe.groups or any(step.present is not None or step.changes for step in probe.steps):
         return []
     i, at = evidence.place
     steps = probe.steps[: evidence.step]
@@ -85,26 +85,18 @@ def write_program(target: str, info: CandidateInfo, small: MinimalExample) -> st
 
 def shown_element(small: MinimalExample) -> str:
     """Return the element that deviates, as an expression of p."""
-    _, _, rest = small.evidence.element.partition("[")
-    inside, _, part = rest.partition("]")
-    p = small.probe.params[0]
-    at = tuple(int(k) for k in inside.split(",") if k.strip())
+    p, (_, at) = small.probe.params[0], small.evidence.place
     element = f"p.ravel()[{int(np.ravel_multi_index(at, p.shape)) if at else 0}]"
-    return element + (part or ".real" if is_complex(small.probe) else "")
-
-
-def is_complex(probe: Probe) -> bool:
-    """True if the one parameter of a small probe is complex."""
-    return bool(np.iscomplexobj(probe.params[0]))
+    if not small.probe.is_complex:
+        return element
+    return element + (".imag" if small.evidence.element.endswith(".imag") else ".real")
 
 
 def dtype_name(small: MinimalExample) -> str:
     """Return the dtype of the parameter."""
-    return (
-        {"float32": "complex64", "float64": "complex128"}[small.dtype]
-        if is_complex(small.probe)
-        else small.dtype
-    )
+    if small.probe.is_complex:
+        return {"float32": "complex64", "float64": "complex128"}[small.dtype]
+    return small.dtype
 
 
 def torch_program(target: str, info: CandidateInfo, small: MinimalExample) -> list[str]:

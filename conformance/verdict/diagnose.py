@@ -13,7 +13,7 @@ from typing import Literal
 
 from adamcore import Adam
 from adamcore.conformance.probes import PROBES
-from adamcore.conformance.rules import area_of
+from adamcore.conformance.rules import SAYS, area_of
 from adamcore.conformance.types import Finding, Probe, Result, Run, RunKey
 from adamcore.conformance.verdict.case import Case
 from adamcore.conformance.verdict.causes import best_cause, fold
@@ -116,11 +116,6 @@ def merge(findings: Sequence[Finding], others: Sequence[Finding]) -> list[Findin
     return merged
 
 
-def is_handling(result: Result) -> bool:
-    """Return whether the failure is one that :func:`handling_findings` names."""
-    return result.reason.startswith("wrote to") or "came back" in result.reason
-
-
 def handling_findings(failures: Sequence[Result]) -> list[Finding]:
     """Return the finding of an output of another shape, or of an input written to, whatever else failed."""
     for failure in failures:
@@ -130,7 +125,16 @@ def handling_findings(failures: Sequence[Result]) -> list[Finding]:
         if failure.reason.startswith("wrote to"):
             says, seen = "inputs are left as they were", failure.reason
             return [Finding("aliasing", "STATE.2", says, seen, evidence=failure.evidence)]
+    for failure in failures:
+        if failure.reason.startswith("called its closure"):
+            evidence = failure.evidence
+            return [Finding("closure", "STEP.2", SAYS["STEP.2"], failure.reason, evidence=evidence)]
     return []
+
+
+def is_handling(failure: Result) -> bool:
+    """Return whether a failure is one of :func:`handling_findings`."""
+    return failure.reason.startswith(("wrote to", "called its closure")) or "came back" in failure.reason
 
 
 def by_rule(failures: Sequence[Result], probes: Mapping[str, Probe]) -> list[Finding]:
