@@ -30,11 +30,11 @@ def shrink(probe: Probe, evidence: Evidence) -> list[Probe]:
     """Return smaller versions of the probe, the smallest first.
 
     There is none if the deviation may depend on more than the numbers: on the manner of the run, the start
-    state, the layout in memory or masks.
+    state, the layout in memory, groups, changed hyperparameters or masks.
     """
     if probe.manner != "plain" or probe.start or probe.layout != "C":
         return []
-    if any(step.present is not None for step in probe.steps):
+    if probe.groups or any(step.present is not None or step.changes for step in probe.steps):
         return []
     i, at = evidence.place
     steps = probe.steps[: evidence.step]
