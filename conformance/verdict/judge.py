@@ -50,6 +50,8 @@ def judge(claim: Adam, probe: Probe, dtype: str, run: Run, *, flushes: bool = Fa
         result.status, result.reason = "skipped", run.unsupported
         return result
     adam = adam_for(claim, probe)
+    if run.closure:
+        fail(result, run.closure[0])
     want, bound = exact(adam, probe), bounds(adam, probe, dtype, flushes)
     nonfinite = [np.zeros(np.shape(p), dtype=bool) for p in probe.params]
     before = [to_carrier(p, dtype) for p in probe.params]
