@@ -26,10 +26,12 @@ class Layout(NamedTuple):
     v_max: str  #: the name of AMSGrad's maximum; "" if the library has none
     clock: str  #: the name of the clock, or of a running power, with ``{}`` for 1 or 2
     about: str  #: what the arrays are
+    amsgrad: str = "uncorrected"  #: of which v the maximum is kept, as the axis says it
 
 
 LAYOUTS: dict[str, Layout] = {
-    "optax": Layout("optax.adam", "mu.{}", "nu.{}", "nu_max.{}", "count", "a ScaleByAdamState, flattened"),
+    "optax": Layout("optax.adam", "mu.{}", "nu.{}", "nu_max.{}", "count", "a ScaleByAdamState, flattened",
+                    "corrected"),
     "keras": Layout("keras.Adam", "{}/momentum", "{}/velocity", "{}/velocity_hat", "iteration",
                     "a Keras optimizer's variables, by the paths of the model's"),
     "tf1": Layout("tf1.Adam", "{}/Adam", "{}/Adam_1", "{}/Adam_2", "beta{}_power",
@@ -105,7 +107,7 @@ def from_flat(
     if len(has_max) > 1:
         raise CheckpointError("some parameters have a maximum of v and others don't: expected all or none")
     if has_max == {True} and adam.amsgrad == "none":
-        adam = row.adam(**({"lr": 1e-3, "amsgrad": "uncorrected"} | dict(hyper or {})))
+        adam = row.adam(**({"lr": 1e-3, "amsgrad": form.amsgrad} | dict(hyper or {})))
     return NamedState(adam, leaves, dialect=row.name)
 
 
@@ -180,6 +182,11 @@ def to_flat(state: NamedState, layout: str) -> dict[str, Array]:
             if not form.v_max:
                 raise ConversionError(
                     f"{layout} has no place for AMSGrad's maximum: fit the state to one without it"
+                )
+            if state.adam.amsgrad != form.amsgrad:
+                raise ConversionError(
+                    f"the maximum is that of AMSGrad {state.adam.amsgrad!r}, and {layout} keeps the "
+                    f"{form.amsgrad!r} one: fit the state to it first (--as NAME --accept amsgrad)"
                 )
             flat[form.v_max.format(name)] = leaf.v_max
         if layout == "paddle":

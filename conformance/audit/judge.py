@@ -313,12 +313,12 @@ def name_element(
     """Return the evidence with the recording's name of its element: "encoder.weight[3, 0]"."""
     if evidence is None or evidence.probe not in places:
         return evidence
-    number, _, inside = evidence.element.partition("[")
-    name, chosen, shape = places[evidence.probe][int(number)]
-    index = [int(k) for k in inside.rstrip("]").split(",") if k.strip()]
+    number, index = evidence.place
+    name, chosen, shape = places[evidence.probe][number]
     if len(chosen) != int(np.prod(shape)) or (index and len(index) != len(shape)):
-        index = [int(k) for k in np.unravel_index(chosen[index[0] if index else 0], shape)]
-    return dataclasses.replace(evidence, element=f"{name}[{', '.join(map(str, index))}]")
+        index = tuple(int(k) for k in np.unravel_index(chosen[index[0] if index else 0], shape))
+    where = ", ".join(map(str, index))
+    return dataclasses.replace(evidence, element=f"{name}[{where}]" if where else name)
 
 
 def replace_evidence(finding: Finding, evidence: Evidence | None, first: int = 0) -> Finding:

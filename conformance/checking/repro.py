@@ -30,20 +30,18 @@ def shrink(probe: Probe, evidence: Evidence) -> list[Probe]:
     """Return smaller versions of the probe, the smallest first.
 
     There is none if the deviation may depend on more than the numbers: on the manner of the run, the start
-    state, the layout in memory or masks.
+    state, the layout in memory, groups, changed hyperparameters or masks.
     """
     if probe.manner != "plain" or probe.start or probe.layout != "C":
         return []
-    if any(step.present is not None for step in probe.steps):
+    if probe.groups or any(step.present is not None or step.changes for step in probe.steps):
         return []
-    which, _, rest = evidence.element.partition("[")
-    i, index = int(which), rest.partition("]")[0]
+    i, at = evidence.place
     steps = probe.steps[: evidence.step]
     whole = replace(probe, steps=steps, twin=None, level="must")
     one = replace(whole, params=(probe.params[i],), steps=tuple(one_parameter(s, i) for s in steps))
-    if not index:
+    if not at:
         return [one, whole]
-    at = tuple(int(k) for k in index.split(","))
 
     def element(a: FloatArray) -> FloatArray:
         return np.asarray(a[at]).reshape(1)

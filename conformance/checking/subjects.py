@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from adamcore import Adam
-from adamcore.conformance.candidates import CandidateInfo, judged_hyper
+from adamcore.conformance.candidates import CandidateInfo, judged_hyper, served_probe
 from adamcore.conformance.candidates.base import describe
 from adamcore.conformance.checking.explain import explain
 from adamcore.conformance.claims import Claim, all_claims, axes_of, claim_for, claim_of_dialect
@@ -237,8 +237,9 @@ class ThirdParty(Subject):
         assert self.info is not None
         if probe.name not in self.effective:
             hyper = judged_hyper(probe.hyper, self.info.lacks, self.info.fixed)
+            served = served_probe(probe, self.info.lacks, self.info.fixed)
             same = hyper == dict(probe.hyper)
-            self.effective[probe.name] = probe if same else dataclasses.replace(probe, hyper=hyper)
+            self.effective[probe.name] = served if same else dataclasses.replace(served, hyper=hyper)
         return self.effective[probe.name]
 
     def judge(self, job: WorkerJob, task: int, run: Run) -> None:

@@ -49,7 +49,7 @@ def diagnose(
     case = Case(claim, runs, results, flushes, probes)
     failures = case.failures()
     findings = handling_findings(failures)
-    rest = [r for r in failures if not r.reason.startswith("wrote to") and "came back" not in r.reason]
+    rest = [r for r in failures if not is_handling(r)]
     if case.count_required(rest):
         cause, pair = best_cause(case, rest, identification), pair_finding(case)
         if pair and not (cause and cause.accounts_for(case, pair)):
@@ -200,7 +200,16 @@ def handling_findings(failures: Sequence[Result]) -> list[Finding]:
         if failure.reason.startswith("wrote to"):
             says, seen = "inputs are left as they were", failure.reason
             return [Finding("aliasing", "STATE.2", says, seen, evidence=failure.evidence)]
+    for failure in failures:
+        if failure.reason.startswith("called its closure"):
+            evidence = failure.evidence
+            return [Finding("closure", "STEP.2", SAYS["STEP.2"], failure.reason, evidence=evidence)]
     return []
+
+
+def is_handling(failure: Result) -> bool:
+    """Return whether a failure is one of :func:`handling_findings`."""
+    return failure.reason.startswith(("wrote to", "called its closure")) or "came back" in failure.reason
 
 
 def by_rule(failures: Sequence[Result], probes: Mapping[str, Probe]) -> list[Finding]:

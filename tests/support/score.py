@@ -25,7 +25,7 @@ for folder in (HERE, CORPUS):
     if str(folder) not in sys.path:  # the corpus is a folder of candidates, not a package
         sys.path.insert(0, str(folder))
 
-from register import ITEMS, Item  # noqa: E402 - found by the lines above
+from register import ITEMS, Item, library_of  # noqa: E402 - found by the lines above
 
 from adamcore.conformance.candidates.targets import make_candidate  # noqa: E402
 from adamcore.conformance.checking.subjects import ThirdParty  # noqa: E402
@@ -85,8 +85,7 @@ class Score:
 def files(library: str = "") -> list[str]:
     """Return the names of the corpus's modules, or of those that need one library."""
     names = sorted(file.stem for file in CORPUS.glob("*_*.py"))
-    owner = {name: name.split("_")[0] for name in ("torch_adams", "jax_adams")}
-    return [name for name in names if not library or owner.get(name, "numpy") == library]
+    return [name for name in names if not library or library_of(name) == library]
 
 
 def load(names: Iterable[str] = ()) -> dict[str, Item]:
