@@ -15,6 +15,7 @@ from adamcore.adam import Adam
 from adamcore.backends.checkpoints.state_dicts import choose_optimizer
 from adamcore.backends.checkpoints.torch_files import is_torch, load_torch
 from adamcore.backends.io.safetensors import decode, encode
+from adamcore.backends.io.tensor_bundle import TensorBundle
 from adamcore.backends.states.files import (
     decode_state,
     encode_state,
@@ -24,10 +25,18 @@ from adamcore.backends.states.files import (
     write_file,
 )
 from adamcore.backends.states.keras_files import read_keras
-from adamcore.backends.states.layouts import LAYOUTS, detect_layout, dialect_is_needed, from_flat, to_flat
+from adamcore.backends.states.layouts import (
+    LAYOUTS,
+    Request,
+    detect_layout,
+    dialect_is_needed,
+    from_flat,
+    to_flat,
+)
 from adamcore.backends.states.named import Array, NamedState
 from adamcore.backends.states.optax_files import is_msgpack, open_msgpack, open_orbax
 from adamcore.backends.states.raw_trees import Path, places, raw_state
+from adamcore.backends.states.tensorflow import from_tensorflow, is_by_object, prefix_of
 from adamcore.backends.states.torch import from_torch, to_torch
 from adamcore.errors import CheckpointError, ConversionError
 
@@ -50,7 +59,8 @@ def read(
     """Return the state in a file: .safetensors, .npz, .pt, Keras' .h5 and .keras, flax' .msgpack.
 
     Args:
-        path: the file, or a folder of orbax.
+        path: the file, or a folder of orbax; of a checkpoint of TensorFlow the prefix, the index or the
+            folder.
         kind: one of :data:`FORMATS`; None: the file tells it.
         names: the parameters' names, if the file only numbers them (PyTorch without ``param_names``,
             Keras).
@@ -64,14 +74,16 @@ def read(
         CheckpointError: the file cannot be read, is damaged, or is of another kind; or it does not tell
             what is needed.
     """
-    where = str(path)
+    where, request = str(path), Request(kind, dialect, hyper, t, needs_dialect, key)
     if kind is not None and kind not in FORMATS:
         raise CheckpointError(f"no format {kind!r}: expected one of {', '.join(FORMATS)}")
+    if prefix := prefix_of(path):
+        return from_tensorflow(TensorBundle(prefix, CheckpointError), where, request)
     if os.path.isdir(path):
-        return from_tree(open_orbax(path), where, kind, dialect, hyper, t, needs_dialect)
+        return from_tree(open_orbax(path), where, request)
     data = read_bytes(path)
     if is_msgpack(data, where):
-        return from_tree(open_msgpack(data, where), where, kind, dialect, hyper, t, needs_dialect)
+        return from_tree(open_msgpack(data, where), where, request)
     flat: Mapping[str, Array]
     if is_torch(data):
         if kind not in (None, "torch"):
@@ -80,9 +92,7 @@ def read(
         optimizer = choose_optimizer(load_torch(data, where), where, key)
         return from_torch(optimizer, names, dialect=dialect, by_position=by_position)
     if key is not None:
-        raise CheckpointError(
-            f"{where} is no file of PyTorch's, and holds one state: expected no key (--key)"
-        )
+        raise CheckpointError(f"{where} is a file of a kind that holds one state: expected no key (--key)")
     if data[:8] == b"\x89HDF\r\n\x1a\n" or where.endswith(".keras"):
         return read_keras(
             data, where, names, by_position=by_position, dialect=dialect, hyper=hyper, needs=needs_dialect
@@ -95,6 +105,8 @@ def read(
             unneeded(where, hyper, t)
             return decode_state(tensors, metadata, where)
         flat = from_file_arrays(tensors, where)
+    if is_by_object(flat):
+        return from_tensorflow(flat, where, request)
     found = kind or detect_layout(flat)
     if found is None:
         raise CheckpointError(
@@ -106,21 +118,14 @@ def read(
     return from_flat(flat, found, dialect_name=dialect, hyper=hyper, t=t)
 
 
-def from_tree(
-    leaves: Mapping[Path, Any],
-    where: str,
-    kind: str | None,
-    dialect: str | None,
-    hyper: Mapping[str, Any] | None,
-    t: int | Mapping[str, int] | None,
-    needs_dialect: bool,
-) -> NamedState:
+def from_tree(leaves: Mapping[Path, Any], where: str, request: Request) -> NamedState:
     """Return the state in the arrays of a checkpoint of flax' or orbax', by their paths."""
+    kind, dialect, hyper, t, needs_dialect, key = request
     if kind not in (None, "optax"):
         raise CheckpointError(f"{where} is a checkpoint of flax' or orbax': expected one of {kind}'s")
     if needs_dialect and dialect is None and places(leaves):
         raise CheckpointError(dialect_is_needed(where, "optax"))
-    flat, clocks = raw_state(leaves, where)
+    flat, clocks = raw_state(leaves, where, key)
     return from_flat(flat, "optax", dialect_name=dialect, hyper=hyper, t=clocks if t is None else t)
 
 

@@ -18,9 +18,10 @@ examples:
   adamcore convert model.keras run.pt --from keras --names paths.txt --to torch --map names.json
   adamcore convert tf1.npz run.safetensors --from tf1 --to adamcore --set b2=0.99
 
-formats: adamcore, torch, optax, keras, tf1, paddle, mlx. Files: .safetensors, .npz, PyTorch's (read
-with weights_only), Keras' .keras and .h5. --names: one name a line. --map: JSON, new name -> old name,
-or -> {"from": old name, "axes": [1, 0]} to transpose.
+formats: adamcore, torch, optax, keras, tf1, bert, paddle, mlx. Files: .safetensors, .npz, PyTorch's
+(read with weights_only), Keras' .keras and .h5, flax' .msgpack, orbax' folders, TensorFlow's
+checkpoints. --names: one name a line. --map: JSON, new name -> old name, or -> {"from": old name,
+"axes": [1, 0]} to transpose.
 
 exit status: 0 written, 1 refused or unreadable (the destination is as it was), 2 wrong usage
 """
