@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from adamcore import axes, reset, step  # noqa: F401  # typing.get_type_hints(Adam.__init__) looks for axes
@@ -53,7 +53,7 @@ class Adam(AdamConfig):
         return {name: value for name, value in self.__dict__.items() if name != CACHE}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
+        self.__dict__.update({field.name: field.default for field in fields(self)} | state)
         self.__dict__.pop("_lanes", None)  # pickles of before 0.1 hold an empty cache
 
     @classmethod
