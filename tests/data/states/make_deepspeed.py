@@ -98,6 +98,9 @@ def universal(saved: Path, folder: Path) -> None:
     subprocess.run(command, check=True, env=os.environ | {"DS_ACCELERATOR": "cpu"})
     for weights in folder.glob("zero/*/fp32.pt"):  # which no state needs
         weights.unlink()
+    for each in (saved, folder):
+        (each / "zero_pp_rank_1_mp_rank_00_model_states.pt").unlink(missing_ok=True)  # as that of rank 0
+    (folder.parent / "latest_universal").unlink()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The files of PyTorch: states keyed by names, nested and flat, whole and as two processes save them.
+"""The files of PyTorch: a state keyed by names, as two processes save it.
 
 LeRobot's pair of files is written as its ``save_optimizer_state`` does, from the same optimizer.
 """
@@ -16,7 +16,7 @@ import recipe
 import torch
 from recipe_torch import Model, by_name, settings, step
 from torch import distributed
-from torch.distributed.checkpoint.state_dict import StateDictOptions, get_optimizer_state_dict
+from torch.distributed.checkpoint.state_dict import get_optimizer_state_dict
 from torch.distributed.checkpoint.state_dict_saver import save
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
@@ -79,10 +79,6 @@ def main() -> None:
     for old in folder.glob("*"):
         shutil.rmtree(old) if old.is_dir() else old.unlink()
     model, optimizer = trained()
-    for flat in (False, True):
-        options = StateDictOptions(full_state_dict=True, flatten_optimizer_state_dict=flat)
-        state = get_optimizer_state_dict(model, optimizer, options=options)
-        torch.save(state, folder / f"names_{'flat' if flat else 'nested'}.pt")
     lerobot(optimizer.state_dict(), folder / "training_state")
     context = multiprocessing.get_context("spawn")
     processes = [context.Process(target=process, args=(rank, str(folder))) for rank in range(2)]
@@ -97,8 +93,7 @@ def main() -> None:
         "adam": hyper | {"weight_decay": recipe.DECAY, "amsgrad": "uncorrected"},
         "special": {"dense.bias": {"lr": recipe.LR / 2, "weight_decay": 0.0}},
     }
-    for file in ("names_nested.pt", "names_flat.pt", "distributed"):
-        manifest.add(file, leaves, **expected)
+    manifest.add("distributed", leaves, **expected)
     for file in ("training_state", "training_state/optimizer_state.safetensors"):
         manifest.add(file, leaves, read={"names": list(recipe.SHAPES)}, **expected)
     manifest.write()
