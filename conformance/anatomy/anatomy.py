@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from adamcore import Adam
-from adamcore.conformance.anatomy.equations import UpdateRule
+from adamcore.conformance.anatomy.equations import equations
 from adamcore.conformance.anatomy.experiments import EXPERIMENTS
 from adamcore.conformance.anatomy.parts import Part, measure
 from adamcore.conformance.anatomy.readings import Readings, readings_of_claim
@@ -32,6 +32,7 @@ class Anatomy:
 
     readings: Readings
     claim: Adam | None = None  #: the Adam that it is held to
+    lacks: tuple[str, ...] = ()  #: hyperparameters that it has no argument for
 
     @cached_property
     def claimed(self) -> Readings | None:
@@ -50,12 +51,13 @@ class Anatomy:
     def equations(self) -> list[tuple[str, str]]:
         """The update rule as measured: the name of each part, and its equation."""
         with np.errstate(all="ignore"):
-            return UpdateRule(self.readings).lines()
+            return equations(self.readings)
 
     @property
     def levers(self) -> Mapping[str, float]:
         """The hyperparameters under which the equations were measured."""
-        return self.readings.probes["main"].hyper
+        hyper = self.readings.probes["main"].hyper
+        return {name: value for name, value in hyper.items() if name not in self.lacks}
 
     def as_dict(self) -> Json:
         """Return the anatomy in the form of schemas/report-1.json."""
@@ -88,7 +90,11 @@ def numbers(values: FloatArray) -> list[float | None]:
 
 
 def anatomy_of(
-    runs: Mapping[str, Run], probes: Mapping[str, Probe], dtype: str, claim: Adam | None = None
+    runs: Mapping[str, Run],
+    probes: Mapping[str, Probe],
+    dtype: str,
+    claim: Adam | None = None,
+    lacks: tuple[str, ...] = (),
 ) -> Anatomy:
     """Return the anatomy of a candidate.
 
@@ -97,9 +103,10 @@ def anatomy_of(
         probes: the experiments as the candidate saw them, by the same names.
         dtype: the dtype of the runs.
         claim: the Adam that it is held to.
+        lacks: hyperparameters that it has no argument for.
     """
 
     def by_name(items: Mapping[str, Any]) -> dict[str, Any]:
         return {name: items[probe.name] for name, probe in EXPERIMENTS.items() if probe.name in items}
 
-    return Anatomy(Readings(by_name(runs), by_name(probes), dtype), claim)
+    return Anatomy(Readings(by_name(runs), by_name(probes), dtype), claim, lacks)

@@ -10,13 +10,14 @@ is brought to both ends by the size of its gradients.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from adamcore.conformance.types import FloatArray, Probe, Step
 
 T = 12  #: steps of the impulse experiments
-TINY, LARGE = 2.0**-44, 2.0**40  #: gradients much smaller, and much larger, than eps
+TINY, LARGE = 2.0**-52, 2.0**40  #: gradients much smaller, and much larger, than eps
 LEVERS = {"lr": 0.125, "b1": 0.8, "b2": 0.95, "eps": 1.0, "weight_decay": 0.0}
 RESPONSE_EPS = 2.0**-8
 POWERS = range(-44, 33)  #: of two: the gradients of the experiment "response"
@@ -24,10 +25,12 @@ CLIP_POWERS = range(-20, 21)  #: the gradients of "large", far below its eps
 LATE = (20, 50, 100, 200, 256, 257, 300)  #: the steps of the impulses in "late"
 DECAYED = (2.0**-60, 2.0**-20, 1.0, -1.0, 2.0**20, 2.0**40)  #: the parameters in "decay"
 SCALES = (2.0**-6, 1.0, 2.0**6)  #: the parameters in "scale"
-SIGN_SIZES = 2.0 ** (np.arange(-512, 513) / 64.0)  #: the second gradients in "signs"
+SIGN_SIZES = (
+    (2.0 ** (np.arange(-512, 513) / 64.0)).astype(np.float32).astype(np.float64)
+)  #: the second gradients in "signs"
 NEIGHBOURS = ([1.0], [1.0, 2.0**10, 2.0**10], [1.0, 0.0, 0.0])  #: arrays whose first elements are the same
 PAIR = (1, 4)  #: the steps of two impulses
-PAIRS = ((1.0, 1.0), (1.0, -1.0), (1.0, 0.25), (0.25, 1.0))  #: the sizes of the two
+PAIRS = ((1.0, 1.0), (1.0, -1.0), (1.0, 0.125), (0.125, 1.0))  #: the sizes of the two
 DOUBLE, MINUS, CONSTANT, ZERO, FIRST_PAIR = T, T + 1, T + 2, T + 3, T + 4  #: elements after the impulses
 CROSS = FIRST_PAIR + len(PAIRS)  #: two elements with impulses in steps 1 and 2, of the same and opposite sign
 DUST = CROSS + 2  #: an element with an impulse in step 1, and after it gradients that are small, but not 0
@@ -52,20 +55,11 @@ def impulses(size: float) -> list[FloatArray]:
 
 
 def experiment(
-    name: str,
-    about: str,
-    params: Sequence[object],
-    rows: Sequence[Sequence[object]],
-    lrs: dict[int, float] | None = None,
-    **levers: float,
+    name: str, about: str, params: Sequence[object], rows: Sequence[Sequence[object]], **levers: float
 ) -> Probe:
-    """Return an experiment as a probe; ``lrs`` are learning rates by the step from which they hold."""
+    """Return an experiment as a probe, from the gradients of each step."""
     steps = tuple(
-        Step(
-            tuple(None if g is None else np.asarray(g, dtype=np.float64) for g in row),
-            lr=(lrs or {}).get(t),
-        )
-        for t, row in enumerate(rows, start=1)
+        Step(tuple(None if g is None else np.asarray(g, dtype=np.float64) for g in row)) for row in rows
     )
     arrays = tuple(np.asarray(p, dtype=np.float64) for p in params)
     return Probe(f"anatomy/{name}", about, arrays, steps, LEVERS | levers)
@@ -109,7 +103,9 @@ def changed_lr(name: str, p: float, size: float, **levers: float) -> Probe:
     """Steps of which the later ones have a quarter of the lr."""
     rows = [[size * np.array([TINY * (t == 1), TINY * (t == 4), LARGE])] for t in range(1, 7)]
     about = "lr a quarter of what it was from step 4 on"
-    return experiment(name, about, [np.full(3, p)], rows, lrs={4: 0.03125}, **levers)
+    probe = experiment(name, about, [np.full(3, p)], rows, **levers)
+    steps = [replace(step, lr=LEVERS["lr"] / 4) if t == 4 else step for t, step in enumerate(probe.steps, 1)]
+    return replace(probe, steps=tuple(steps))
 
 
 def main() -> Probe:

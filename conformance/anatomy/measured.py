@@ -63,16 +63,10 @@ class Measured:
             return Measured(root, np.where(root == 0, np.sqrt(self.error), 0.5 * self.error / root))
 
     def log2(self) -> Measured:
-        """Return the logarithms to base 2, which count as the same within SAME; NaN where a value is below 0."""
+        """Return the logarithms to base 2, the same within SAME; NaN where a value is below 0."""
         with np.errstate(all="ignore"):
             value = np.where(self.value > 0, np.log2(np.abs(self.value)), np.nan)
             return Measured(value, self.error / np.abs(self.value) / np.log(2.0) + SAME)
-
-    @property
-    def known(self) -> FloatArray:
-        """Where a value is finite and larger than a quarter of nothing: its error is below a quarter of it."""
-        with np.errstate(all="ignore"):
-            return np.isfinite(self.value) & (self.error <= np.maximum(0.25 * np.abs(self.value), 1e-9))
 
     def equals(self, other: Measured | float) -> FloatArray:
         """Return where two measurements agree, or where neither could be made."""
@@ -80,7 +74,8 @@ class Measured:
         with np.errstate(all="ignore"):
             allowed = 4.0 * (self.error + by.error) + SAME * np.maximum(np.abs(self.value), np.abs(by.value))
             near = np.abs(self.value - by.value) <= allowed
-        return near | (np.isnan(self.value) & np.isnan(by.value))
+        same: FloatArray = near | (np.isnan(self.value) & np.isnan(by.value))
+        return same
 
     def first(self, other: Measured | float) -> int | None:
         """Return the index of the first value that does not agree, or None."""

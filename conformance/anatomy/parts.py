@@ -72,7 +72,7 @@ def gradient(r: Readings) -> Values:
     curve = r.curve("large")
     tiny, t = r.linear, PAIR[1] - 1
     below, near, above = (beside(r, size)[1] for size in range(3))
-    clipped = near if abs(above.value - 1.0) < COARSE else Measured(1.0)
+    clipped = Measured(1.0) if abs(above.value - 1.0) >= COARSE else near
     return {
         "sign": Measured(np.sign(tiny.value[0, 0])),
         "zero": tiny[1:, DUST] / tiny[1:, 0],

@@ -116,4 +116,3 @@ def run_of_claim(adam: Adam, probe: Probe) -> Run:
         [part[0].reshape(p.shape) for part, p in zip(step, probe.params, strict=True)] for step in made.steps
     ]
     return Run(params=params, error="the claim raises an error here" if made.raises else None)
-

@@ -105,8 +105,8 @@ def map_arguments(
         required: hyperparameters that have to have an argument.
 
     Raises:
-        SettingError: an argument for a required hyperparameter was not found, or ``--set`` gives one a value that
-            it cannot have.
+        SettingError: an argument for a required hyperparameter was not found, or ``--set`` gives one a
+            value that it cannot have.
     """
     try:
         parameters = list(inspect.signature(constructor).parameters.values())[positional:]

@@ -229,9 +229,7 @@ class ThirdParty(Subject):
         wanted = [not p.start or self.claim is None or p.applies_to(self.claim.adam) for p in probes]
         tasks = [(0, number) for number, asked in enumerate(wanted) if asked]
         return [
-            WorkerJob(
-                self.target, dtype, [None], probes, tasks, self.settings, self.device, self.required
-            )
+            WorkerJob(self.target, dtype, [None], probes, tasks, self.settings, self.device, self.required)
             for dtype in self.dtypes
         ]
 
@@ -278,7 +276,8 @@ class ThirdParty(Subject):
             if names and all((name, dtype) in self.measured for name in names):
                 runs = {name: self.measured[name, dtype] for name in names}
                 probes = {probe.name: self.effective_probe(probe) for probe in self.experiments}
-                return anatomy_of(runs, probes, dtype, claim.adam)
+                lacks = () if self.info is None else self.info.lacks
+                return anatomy_of(runs, probes, dtype, claim.adam, lacks)
         return None
 
 
