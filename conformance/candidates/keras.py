@@ -17,11 +17,13 @@ from adamcore.conformance.candidates.arguments import (
     effective_hyper,
     map_arguments,
     own_dialect,
+    served_probe,
 )
 from adamcore.conformance.candidates.base import (
     CandidateInfo,
     Refusal,
     Stepper,
+    UnsupportedProbe,
     cast,
     describe,
     run_probe,
@@ -70,7 +72,8 @@ class KerasCandidate:
         return CandidateInfo("keras optimizer", dialect, a.lacks, a.fixed, flushes, device)
 
     def run(self, probe: Probe, dtype: str) -> Run:
-        if reason := unsupported_reason(probe, lr=True):
+        probe = served_probe(probe, self.arguments.lacks, self.arguments.fixed)
+        if reason := unsupported_reason(probe, lr=True, changes=True):
             return Run(unsupported=reason)
         if any(np.iscomplexobj(p) for p in probe.params):
             return Run(unsupported="Keras optimizers are for real variables")
@@ -116,6 +119,11 @@ class KerasStepper(Stepper):
     def step(self, index: int, step: Step) -> tuple[list[Any], list[str]]:
         if step.lr is not None:
             self.optimizer.learning_rate = step.lr
+        for ours, value in (step.changes or {}).items():
+            name = self.candidate.arguments.names[ours]
+            if not hasattr(self.optimizer, name):
+                raise UnsupportedProbe(f"it has no attribute {name}")
+            setattr(self.optimizer, name, value)
         grads = self.gradients.fill([None if g is None else cast(g, self.dtype) for g in step.grads])
         self.optimizer.apply(grads, self.variables)
         written = self.gradients.written(index)
