@@ -18,6 +18,7 @@ SAYS = {
     "BC.3": "corrected moments are not written back to the state",
     "EPS.1": "eps stands beside the root: sqrt(v_hat) + eps",
     "STEP.1": "p = p - lr * m_hat / (sqrt(v_hat) + eps), in every element",
+    "STEP.2": "a step calls its closure once, and steps by the gradients that it leaves",
     "DEC.1": "decay of every parameter, by weight_decay",
     "DEC.2": "decoupled decay, multiplied by the lr of the step",
     "MAX.1": "maximize negates the gradient, before anything else",
@@ -29,6 +30,7 @@ SAYS = {
     "LR.1": "a step uses the lr it is given",
     "LR.2": "lr=0 is a step: moments and clock go on",
     "LR.3": "a step uses the hyperparameters that it is given",
+    "LR.4": "a step uses the hyperparameters of each parameter's own group",
     "CPX.1": "real and imaginary parts are two real parameters, or share |g|**2, as the claim says",
     "NF.1": "a NaN or infinity in a gradient spoils its element",
     "NUM.1": "arithmetic and state in the precision of the parameter, float32 at the least",
@@ -71,9 +73,11 @@ AREA_OF = {
     "STEP": "moments", "MOM": "moments", "EPS": "epsilon", "BC": "bias_correction", "DEC": "decay",
     "AMS": "amsgrad", "NES": "nesterov", "MAX": "maximize", "CPX": "complex", "F1": "missing",
     "F2": "zero_gradient", "F3": "missing", "F5": "clock", "F6": "all_missing", "LR": "schedule",
+    "STEP.2": "closure", "LR.4": "groups",
     "NUM.2": "moments", "NUM.3": "moments", "NUM.4": "coefficients", "NF": "nonfinite",
     "STEP.1/shapes": "layout", "STEP.1/long": "layout",
-    "STEP.1/fortran": "layout", "STEP.1/strided": "layout",
+    "STEP.1/fortran": "layout", "STEP.1/strided": "layout", "STEP.1/offset": "layout",
+    "STEP.1/reversed": "layout", "STEP.1/broadcast": "layout",
     "STATE.2": "aliasing", "STATE.3": "isolation", "STATE.4": "state", "CLK": "clock",
 }  # fmt: skip
 """The area of a probe, a rule or a family of rules, for findings that know no more than the probe."""

@@ -16,13 +16,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
 import numpy.typing as npt
 
 from adamcore import Adam
 
 FloatArray = npt.NDArray[Any]
-Layout = Literal["C", "F", "strided", "readonly"]  #: how an array lies in memory
-Manner = Literal["plain", "resumed", "beside", "fresh"]  #: how a probe is run: see Probe.manner
+Layout = Literal["C", "F", "strided", "readonly", "offset", "reversed", "broadcast"]
+"""How an array lies in memory: see :func:`adamcore.conformance.candidates.base.cast`."""
+Manner = Literal["plain", "resumed", "beside", "fresh", "closure"]  #: how a probe is run: see Probe.manner
 RunKey = tuple[str, str]  #: the name of a probe, and a dtype
 Status = Literal["passed", "failed", "skipped", "undecided"]
 
@@ -78,6 +80,11 @@ class Probe:
     needs: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
     """For some axes, the values that a claim must have for the probe to apply to it."""
     level: Literal["must", "should"] = "must"  #: a failed "should" is a note, not a deviation
+    groups: tuple[Mapping[str, float], ...] = ()
+    """For each parameter, the hyperparameters that it has of its own; neighbours with the same are a group.
+
+    Empty: all parameters have those of ``hyper``.
+    """
     start: tuple[Start, ...] = ()  #: the state of each parameter at the start; empty: t=0 and zeros
     layout: Layout = "C"  #: how parameters and gradients lie in memory
     manner: Manner = "plain"
@@ -85,7 +92,8 @@ class Probe:
 
     "resumed" saves the state halfway and restores it in a new optimizer.  "beside" has a second
     optimizer step in turn, on other numbers.  "fresh" passes each step's gradients in memory of their
-    own; in all other runs the gradients of a step overwrite those of the step before.
+    own; in all other runs the gradients of a step overwrite those of the step before.  "closure" passes
+    each step a function that computes the gradients.
     """
     twin: str | None = None  #: the probe whose run must be the same bit for bit
 
@@ -93,6 +101,16 @@ class Probe:
     def rule(self) -> str:
         """The rule of docs/spec.md that the probe tests."""
         return self.name.split("/")[0]
+
+    @property
+    def is_complex(self) -> bool:
+        """Whether a parameter is complex."""
+        return any(np.iscomplexobj(p) for p in self.params)
+
+    @property
+    def updates(self) -> int:
+        """The number of updates of a parameter in all steps."""
+        return len(self.steps) * len(self.params)
 
     def with_hyper(self, **changes: float) -> Probe:
         """Return the probe with other hyperparameters."""
@@ -114,6 +132,7 @@ class Run:
     error: str | None = None  #: the exception of the step after those: "Type: message"
     unsupported: str | None = None  #: why the candidate cannot run the probe, which is then skipped
     written: list[str] = field(default_factory=list)  #: inputs that it wrote to: "gradient 0 in step 3"
+    closure: list[str] = field(default_factory=list)  #: steps that did not call their closure once
 
 
 @dataclass(frozen=True)
@@ -122,11 +141,21 @@ class Evidence:
 
     probe: str
     step: int  #: the number of the step; the first is 1
-    element: str  #: parameter and index: "0[2]", or "1[]" in a 0-d array
+    element: str  #: parameter and index: "0[2]", or "1" in a 0-d array; ".imag" follows for that part
     got: str  #: what the candidate returned, as a hex float
     want: str  #: the exact value rounded once, as a hex float
     ulp: float  #: the error in ULP
     bound_ulp: float  #: the bound in ULP
+
+    @property
+    def place(self) -> tuple[int, tuple[int, ...]]:
+        """The number of the parameter and the index in it.
+
+        >>> Evidence("CPX.1/complex", 1, "0[2, 1].imag", "", "", 4.0, 2.0).place
+        (0, (2, 1))
+        """
+        number, _, index = self.element.removesuffix(".imag").partition("[")
+        return int(number), tuple(int(k) for k in index.rstrip("]").split(",") if k.strip())
 
 
 class Point(NamedTuple):
@@ -154,7 +183,7 @@ class Result:
 
 @dataclass
 class Finding:
-    """One deviation with a name."""
+    """One cause with a name."""
 
     area: str  #: the part of Adam that is wrong: "epsilon"
     rule: str  #: the rule of docs/spec.md that is broken
@@ -163,3 +192,5 @@ class Finding:
     level: Literal["error", "note"] = "error"
     evidence: Evidence | None = None
     repro: str | None = None  #: a program that shows the deviation
+    folded: list[Finding] = field(default_factory=list)
+    """What else fails because of it, a finding for each rule."""

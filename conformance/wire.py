@@ -45,6 +45,7 @@ def pack_probe(probe: Probe) -> Json:
         "start": [{"t": s.t} | {n: pack_array(getattr(s, n)) for n in MOMENTS} for s in probe.start],
         "layout": probe.layout,
         "manner": probe.manner,
+        "groups": [dict(group) for group in probe.groups],
     }
 
 
@@ -62,6 +63,7 @@ def unpack_probe(packed: Json) -> Probe:
         ),
         layout=packed["layout"],
         manner=packed["manner"],
+        groups=tuple(packed["groups"]),
     )
 
 
@@ -71,6 +73,7 @@ def pack_step(step: Step) -> Json:
     return {
         "grads": [None if g is None else pack_array(g) for g in step.grads],
         "lr": step.lr,
+        "changes": dict(step.changes) if step.changes else None,
         "present": None
         if present is None
         else [f if isinstance(f, bool) else pack_array(f) for f in present],
@@ -83,6 +86,7 @@ def unpack_step(packed: Json) -> Step:
     return Step(
         grads=tuple(None if g is None else unpack_array(g) for g in packed["grads"]),
         lr=packed["lr"],
+        changes=packed["changes"],
         present=None
         if present is None
         else tuple(f if isinstance(f, bool) else unpack_array(f) for f in present),
@@ -97,6 +101,7 @@ def pack_run(run: Run) -> Json:
         "error": run.error,
         "unsupported": run.unsupported,
         "written": run.written,
+        "closure": run.closure,
     }
 
 
@@ -108,4 +113,5 @@ def unpack_run(packed: Json) -> Run:
         error=packed["error"],
         unsupported=packed["unsupported"],
         written=packed["written"],
+        closure=packed["closure"],
     )

@@ -80,14 +80,19 @@ def fit(
         'outside-uncorrected'
     """
     has_complex = any(np.iscomplexobj(leaf.m) for leaf in state.leaves.values())
-    found = differences(state.adam, adam, has_complex=has_complex)
+    olds = dict.fromkeys([state.adam, *map(state.adam_of, state.leaves)])
+    found: dict[str, Adam] = {}  # by the name of a difference, an Adam of the state that has it
+    for old in olds:
+        own = {k: getattr(old, k) for k in NUMBERS if getattr(old, k) != getattr(state.adam, k)}
+        for name in differences(old, replace(adam, **own), has_complex=has_complex):
+            found.setdefault(name, old)
     unknown = [name for name in accept if name not in (*AXES, *NUMBERS)]
     if unknown:
         raise ConversionError(f"accept={unknown[0]!r}: expected names among {', '.join((*AXES, *NUMBERS))}")
     refused = [name for name in found if name not in accept or name == "complex"]
     if refused:
         said = "\n".join(
-            f"  {name}: {getattr(state.adam, name)!r} -> {getattr(adam, name)!r}"
+            f"  {name}: {getattr(found[name], name)!r} -> {getattr(adam, name)!r}"
             + (f" ({MEANING[name]})" if name in MEANING else "")
             for name in refused
         )
@@ -109,8 +114,13 @@ def fit(
                 )
             t = clocks[-1] if clock == "max" else clocks[0]
         leaves = {name: replace(leaf, t=t) for name, leaf in leaves.items()}
-    leaves = {name: refill(leaf, state.adam, adam) for name, leaf in leaves.items()}
-    return replace(state, adam=replace(adam, lr=state.adam.lr), leaves=leaves)
+    leaves = {name: refill(leaf, state.adam_of(name), adam) for name, leaf in leaves.items()}
+    special = {
+        name: kept
+        for name, each in state.special.items()
+        if (kept := {k: x for k, x in each.items() if k not in AXES})
+    }
+    return replace(state, adam=replace(adam, lr=state.adam.lr), leaves=leaves, special=special)
 
 
 def refill(leaf: Moments, old: Adam, new: Adam) -> Moments:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import pathlib
 import zipfile
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +13,9 @@ from typing import Any
 import numpy as np
 
 from adamcore.adam import Adam
+from adamcore.backends.checkpoints.folders import place_in
 from adamcore.backends.io.safetensors import decode, encode
+from adamcore.backends.io.tensor_bundle import TensorBundle
 from adamcore.backends.states.files import (
     decode_state,
     encode_state,
@@ -22,10 +25,22 @@ from adamcore.backends.states.files import (
     write_file,
 )
 from adamcore.backends.states.keras_files import read_keras
-from adamcore.backends.states.layouts import LAYOUTS, detect_layout, dialect_is_needed, from_flat, to_flat
+from adamcore.backends.states.layouts import (
+    LAYOUTS,
+    Request,
+    detect_layout,
+    dialect_is_needed,
+    from_flat,
+    to_flat,
+)
 from adamcore.backends.states.named import Array, NamedState
-from adamcore.backends.states.torch import from_torch, to_torch
-from adamcore.errors import BackendError, CheckpointError, ConversionError
+from adamcore.backends.states.optax_files import is_msgpack, open_msgpack, open_orbax
+from adamcore.backends.states.raw_trees import Path, places, raw_state
+from adamcore.backends.states.tensorflow import from_tensorflow, is_by_object, prefix_of
+from adamcore.backends.states.torch import to_torch
+from adamcore.backends.states.torch_checkpoints import checkpoint_state, open_checkpoint
+from adamcore.backends.states.torch_groups import group_of
+from adamcore.errors import CheckpointError, ConversionError
 
 BOTH = ("optax", "keras", "paddle", "mlx")  #: layouts with the same names for Adam and for AdamW
 FORMATS = ("adamcore", "torch", *LAYOUTS)
@@ -41,11 +56,13 @@ def read(
     hyper: Mapping[str, Any] | None = None,
     t: int | Mapping[str, int] | None = None,
     needs_dialect: bool = False,
+    key: str | None = None,
 ) -> NamedState:
-    """Return the state in a file: .safetensors, .npz, .pt, or Keras' .h5 and .keras.
+    """Return the state in a file: .safetensors, .npz, .pt, Keras' .h5 and .keras, flax' .msgpack.
 
     Args:
-        path: the file.
+        path: the file; or a folder of orbax, of a distributed checkpoint, or of DeepSpeed's; of a
+            checkpoint of TensorFlow the prefix, the index or the folder.
         kind: one of :data:`FORMATS`; None: the file tells it.
         names: the parameters' names, if the file only numbers them (PyTorch without ``param_names``,
             Keras).
@@ -53,22 +70,34 @@ def read(
         dialect, hyper, t: what the file does not tell, as for :func:`from_flat` and :func:`from_torch`.
         needs_dialect: if True, and if the file does not tell Adam from AdamW, ``dialect`` has to be given;
             else it is the library's Adam.
+        key: where the optimizer lies in a checkpoint that has several ("optimizer_states.1").
 
     Raises:
         CheckpointError: the file cannot be read, is damaged, or is of another kind; or it does not tell
             what is needed.
     """
-    where, data = str(path), read_bytes(path)
+    where, request = str(path), Request(kind, dialect, hyper, t, needs_dialect, key)
     if kind is not None and kind not in FORMATS:
         raise CheckpointError(f"no format {kind!r}: expected one of {', '.join(FORMATS)}")
-    flat: Mapping[str, Array]
-    if data[:4] == b"PK\x03\x04" and is_torch(data):
+    if prefix := prefix_of(path):
+        return from_tensorflow(TensorBundle(prefix, CheckpointError), where, request)
+    place = pathlib.Path(path)
+    place = place_in(place) if place.is_dir() else place
+    data = None if place.is_dir() else read_bytes(place)
+    saved = open_checkpoint(place, data, key)
+    if saved is not None:
         if kind not in (None, "torch"):
-            raise CheckpointError(f"{where} is a file of PyTorch's: expected one of {kind}'s")
-        unneeded(where, hyper, t)
-        return from_torch(
-            find_optimizer(load_torch(data, where), where), names, dialect=dialect, by_position=by_position
+            raise CheckpointError(f"{where} is a checkpoint of PyTorch's: expected one of {kind}'s")
+        return checkpoint_state(
+            saved, where, names, by_position=by_position, dialect=dialect, hyper=hyper, t=t
         )
+    if data is None:
+        return from_tree(open_orbax(path), where, request)
+    if is_msgpack(data, where):
+        return from_tree(open_msgpack(data, where), where, request)
+    flat: Mapping[str, Array]
+    if key is not None:
+        raise CheckpointError(f"{where} is a file of a kind that holds one state: expected no key (--key)")
     if data[:8] == b"\x89HDF\r\n\x1a\n" or where.endswith(".keras"):
         return read_keras(
             data, where, names, by_position=by_position, dialect=dialect, hyper=hyper, needs=needs_dialect
@@ -81,6 +110,13 @@ def read(
             unneeded(where, hyper, t)
             return decode_state(tensors, metadata, where)
         flat = from_file_arrays(tensors, where)
+    if is_by_object(flat):
+        return from_tensorflow(flat, where, request)
+    if kind == "torch":
+        raise CheckpointError(
+            f"{where} is no checkpoint of PyTorch's (arrays: {', '.join(list(flat)[:4])}, ...): expected a "
+            "file of torch.save, LeRobot's state/ID/exp_avg, or a folder"
+        )
     found = kind or detect_layout(flat)
     if found is None:
         raise CheckpointError(
@@ -90,6 +126,17 @@ def read(
     if needs_dialect and dialect is None and found in BOTH:
         raise CheckpointError(dialect_is_needed(where, found))
     return from_flat(flat, found, dialect_name=dialect, hyper=hyper, t=t)
+
+
+def from_tree(leaves: Mapping[Path, Any], where: str, request: Request) -> NamedState:
+    """Return the state in the arrays of a checkpoint of flax' or orbax', by their paths."""
+    kind, dialect, hyper, t, needs_dialect, key = request
+    if kind not in (None, "optax"):
+        raise CheckpointError(f"{where} is a checkpoint of flax' or orbax': expected one of {kind}'s")
+    if needs_dialect and dialect is None and places(leaves):
+        raise CheckpointError(dialect_is_needed(where, "optax"))
+    flat, clocks = raw_state(leaves, where, key)
+    return from_flat(flat, "optax", dialect_name=dialect, hyper=hyper, t=clocks if t is None else t)
 
 
 def unneeded(where: str, hyper: Mapping[str, Any] | None, t: object) -> None:
@@ -146,22 +193,7 @@ def torch_groups(state: NamedState) -> dict[str, Any]:
         sets.setdefault(state.adam_of(name), []).append(name)
     groups, start = [], 0
     for adam, names in sets.items():
-        group: dict[str, Any] = {
-            "lr": adam.lr,
-            "betas": (adam.b1, adam.b2),
-            "eps": adam.eps,
-            "weight_decay": adam.weight_decay,
-            "amsgrad": adam.amsgrad != "none",
-            "foreach": None,
-            "maximize": adam.maximize,
-            "capturable": False,
-            "differentiable": False,
-            "fused": None,
-            "decoupled_weight_decay": adam.decay == "decoupled",
-        }
-        if adam.nesterov == "dozat":
-            group = {k: x for k, x in group.items() if k not in ("amsgrad", "fused")}
-            group["momentum_decay"] = adam.momentum_decay
+        group = group_of(adam)
         group |= {"params": list(range(start, start + len(names))), "param_names": names}
         groups.append(group)
         start += len(names)
@@ -173,47 +205,6 @@ def is_ours(metadata: Mapping[str, str]) -> bool:
         return "schema" in json.loads(metadata["adamcore"])
     except ValueError:
         return True
-
-
-def is_torch(data: bytes) -> bool:
-    """True if a zip archive was written by PyTorch."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            return any(name.endswith("/data.pkl") for name in archive.namelist())
-    except zipfile.BadZipFile:
-        return False
-
-
-def load_torch(data: bytes, where: str) -> Any:
-    """Return the content of a file of PyTorch's: tensors and plain containers.
-
-    Raises:
-        CheckpointError: the file is damaged, or holds other objects.
-        BackendError: PyTorch is not installed.
-    """
-    try:
-        import torch
-    except ImportError as error:
-        raise BackendError(f"{where} is a file of PyTorch's: install torch to read it") from error
-    try:
-        return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except Exception as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise CheckpointError(
-            f"{where} can't be read as tensors and plain containers ({first}): it is damaged, or holds "
-            "pickled objects, which are never loaded"
-        ) from error
-
-
-def find_optimizer(content: Any, where: str) -> Any:
-    """Return the optimizer's ``state_dict`` in a training checkpoint, under its usual keys."""
-    if isinstance(content, Mapping):
-        for key in ("optimizer", "optimizer_state_dict", "optim", "optimizer_state", "optimizer_states"):
-            inner = content.get(key)
-            inner = inner[0] if isinstance(inner, list) and len(inner) == 1 else inner
-            if isinstance(inner, Mapping) and "param_groups" in inner:
-                return inner
-    return content
 
 
 def load_npz(data: bytes, where: str) -> dict[str, Array]:

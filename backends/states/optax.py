@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 from adamcore.adam import Adam
 from adamcore.backends.states.adam import from_adam, to_adam
+from adamcore.backends.states.layouts import from_flat
 from adamcore.backends.states.named import (
     Moments,
     NamedState,
@@ -16,6 +18,7 @@ from adamcore.backends.states.named import (
     unique,
     whole_number,
 )
+from adamcore.backends.states.raw_trees import Path, places, raw_state, warn_multi_steps
 from adamcore.errors import CheckpointError, ConversionError
 from adamcore.state import AdamState
 from adamcore.types import Tree
@@ -58,15 +61,25 @@ def from_optax(opt_state: Tree, adam: Adam, *, dialect: str = "") -> NamedState:
     A parameter's name is its path in the tree, with dots: ``params["dense"]["kernel"]`` is "dense.kernel".
 
     Args:
-        opt_state: the result of ``tx.init`` or ``tx.update``, of any chain with one Adam.
+        opt_state: the result of ``tx.init`` or ``tx.update``, of any chain with one Adam; a tree that holds
+            it, such as flax' ``TrainState`` or ``nnx.Optimizer``; or what orbax or flax restored without a
+            target, where optax' tuples are dictionaries and lists.
         adam: the Adam that made it, such as ``Adam.like("optax.adamw", lr=...)``; optax keeps no
             hyperparameters in its state.
         dialect: the dialect's name, if it is known.
 
     Raises:
         CheckpointError: there is no Adam in it, or there are several.
+
+    Warns:
+        UserWarning: arrays of other transformations, or gradients accumulated by ``optax.MultiSteps``, are
+            left out.
     """
-    found = only(opt_state)
+    if not find(opt_state) and places(raw := leaves_by_path(opt_state)):
+        flat, clocks = raw_state(raw, "this tree")
+        return NamedState(adam, from_flat(flat, "optax", t=clocks).leaves, dialect=dialect)
+    found = unboxed(only(opt_state))
+    warn_left_out(opt_state)
     if isinstance(found, AdamState):
         return from_adam(adam, found, dialect=dialect)
     names, m = named_leaves(found.mu)
@@ -97,9 +110,10 @@ def to_optax(state: NamedState, like: Tree, params: Tree, *, adam: Adam | None =
     import jax
     import jax.numpy as jnp
 
-    target = only(like)
+    boxed = only(like)
+    target = unboxed(boxed)
     if isinstance(target, AdamState):
-        new: Any = to_adam(state, state.adam if adam is None else adam, params)
+        new: Any = to_adam(state, state.adam if adam is None else adam, unboxed(params))
     else:
         names, old = named_leaves(target.mu)
         found, t = state.match(names), state.one_clock()
@@ -125,29 +139,105 @@ def to_optax(state: NamedState, like: Tree, params: Tree, *, adam: Adam | None =
         )
         if hasattr(target, "nu_max"):
             new = new._replace(nu_max=tree("v_max", target.nu_max))
-    return replace_in(like, new, state.one_clock())
+    return replace_in(like, in_boxes_of(boxed, new), state.one_clock())
 
 
 def replace_in(like: Tree, new: Any, t: int | None) -> Tree:
-    """Return ``like`` with a new state of Adam and the counts of its schedules at ``t``."""
+    """Return ``like`` with a new state of Adam, and the counts of schedules and of MultiSteps at ``t``."""
     import jax
     import jax.numpy as jnp
 
-    def is_schedule(node: object) -> bool:
-        return type(node).__name__ in ("ScaleByScheduleState", "WrappedScheduleState")
+    counts = {
+        "ScaleByScheduleState": "count",
+        "WrappedScheduleState": "count",
+        "MultiStepsState": "gradient_step",
+    }
 
     def put(node: Any) -> Any:
         if is_adam(node):
             return new
-        if is_schedule(node) and t is not None:
-            return node._replace(count=jnp.asarray(t, jnp.int32))
-        return node
+        field = counts.get(type(node).__name__)
+        if field is None:
+            return node
+        values = {name: jax.tree.map(put, x, is_leaf=stop) for name, x in node._asdict().items()}
+        if t is not None:
+            values[field] = in_boxes_of(values[field], jnp.asarray(t, jnp.int32))
+        return type(node)(**values)
 
     def stop(node: object) -> bool:
-        return is_adam(node) or is_schedule(node)
+        return is_adam(node) or type(node).__name__ in counts
 
     result: Tree = jax.tree.map(put, like, is_leaf=stop)
     return result
+
+
+def is_box(node: object) -> bool:
+    """True for a variable of flax' nnx, or an array with the names of its axes as flax' linen has them."""
+    kinds = [kind.__name__ for kind in type(node).__mro__ if kind.__module__.startswith("flax.")]
+    return "Variable" in kinds or "AxisMetadata" in kinds
+
+
+def opened(box: Any) -> Any:
+    """Return what is in a box; anything else as it is."""
+    while is_box(box):
+        box = box.unbox() if hasattr(box, "unbox") else box.get_value()
+    return box
+
+
+def unboxed(tree: Tree) -> Tree:
+    """Return a tree with arrays in the place of flax' boxes."""
+    import jax
+
+    result: Tree = jax.tree.map(opened, tree, is_leaf=is_box)
+    return result
+
+
+def in_boxes_of(like: Tree, tree: Tree) -> Tree:
+    """Return a tree with its leaves in boxes as those of ``like``."""
+    import jax
+
+    result: Tree = jax.tree.unflatten(jax.tree.structure(like), jax.tree.leaves(tree))
+    return result
+
+
+def leaves_by_path(tree: Tree) -> dict[Path, Any]:
+    """Return the leaves of a tree by their paths; a tuple of optax' that is no Adam counts as a leaf."""
+    import jax
+
+    def stop(node: object) -> bool:
+        return is_box(node) or ({"mu", "nu"} <= set(getattr(node, "_fields", ())))
+
+    def text(key: Any) -> str:
+        return str(next(getattr(key, part) for part in ("key", "idx", "name") if hasattr(key, part)))
+
+    pairs = jax.tree_util.tree_leaves_with_path(tree, is_leaf=stop)
+    return {tuple(map(text, path)): opened(x) for path, x in pairs}
+
+
+def warn_left_out(opt_state: Tree) -> None:
+    """Warn of the arrays in a state of optax that are no part of its Adam."""
+    import jax
+
+    def is_optax(node: object) -> bool:
+        return hasattr(node, "_fields") and type(node).__module__.startswith("optax.")
+
+    def own(node: Any) -> None:
+        inner = jax.tree.leaves(node, is_leaf=lambda x: x is not node and is_optax(x))
+        for child in filter(is_optax, inner):
+            if not is_adam(child):
+                own(child)
+        if type(node).__name__ == "MultiStepsState":
+            warn_multi_steps(int(numpy_of(opened(node.mini_step))))
+        elif is_optax(node) and any(getattr(x, "ndim", 0) for x in inner):
+            beside.append(type(node).__name__)
+
+    beside: list[str] = []
+    own(opt_state)
+    if beside:
+        warnings.warn(
+            f"the arrays of {', '.join(dict.fromkeys(beside))} are no part of Adam's state and are left out",
+            stacklevel=3,
+        )
 
 
 def named_leaves(tree: Tree) -> tuple[list[str], list[Any]]:

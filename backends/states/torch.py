@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
-from adamcore.adam import Adam
 from adamcore.axes import AXES
-from adamcore.backends.states.fitting import differences
-from adamcore.backends.states.named import Moments, NamedState, listed, numpy_of, unique, whole_number
-from adamcore.dialects import dialect as dialect_named
+from adamcore.backends.checkpoints.state_dicts import as_state_dict, refuse_partition
+from adamcore.backends.states.named import Moments, NamedState, listed, numpy_of, whole_number
+from adamcore.backends.states.quantized import check_entry, is_adam, plain_entry
+from adamcore.backends.states.torch_groups import (
+    HYPER,
+    adam_of_group,
+    dialect_of_keys,
+    fill_group,
+    is_ours,
+    shared_clock,
+)
+from adamcore.backends.states.torch_names import check_shapes, names_of, of_optimizer
 from adamcore.errors import CheckpointError, ConversionError
 
 MAX_FLOAT_CLOCK = 2**24  #: the last whole number to which PyTorch's float32 step counts
@@ -45,51 +54,40 @@ def from_torch(
             other shapes.
         ClockError: a step is no whole number.
     """
-    state_dict, names = of_optimizer(state_dict, names)
-    if not isinstance(state_dict, Mapping) or not {"state", "param_groups"} <= set(state_dict):
-        keys = listed(state_dict) if isinstance(state_dict, Mapping) else type(state_dict).__name__
-        if isinstance(state_dict, Mapping) and {
-            "base_optimizer_state",
-            "single_partition_of_fp32_groups",
-        } & set(state_dict):
-            raise CheckpointError(
-                "a partition of DeepSpeed's ZeRO: its moments are flat slices without names; convert the "
-                "checkpoint to DeepSpeed's universal form first (ds_to_universal.py)"
-            )
+    source, names = of_optimizer(state_dict, names)
+    whole = as_state_dict(source)
+    if whole is None:
+        refuse_partition(source, "this")
+        keys = listed(map(str, source)) if isinstance(source, Mapping) else type(source).__name__
         raise CheckpointError(
             f"no state_dict of an optimizer: it has {keys}; expected 'state' and 'param_groups'"
         )
-    groups, states = state_dict["param_groups"], state_dict["state"]
-    order = [i for group in groups for i in group["params"]]
-    shapes = {i: each["exp_avg"].shape for i in order if "exp_avg" in (each := each_of(states, i))}
+    groups = whole["param_groups"]
+    if not groups:
+        raise CheckpointError("the state_dict has no group of parameters: expected one at least")
+    raw = {i: each_of(whole["state"], i) for group in groups for i in group["params"]}
+    plain = {i: plain_entry(each, f"parameter {i}") for i, each in raw.items() if each}
+    entries = {i: entry for i, (entry, _) in plain.items() if is_adam(entry)}
+    shapes = {i: entry["exp_avg"].shape for i, entry in entries.items() if "exp_avg" in entry}
     called = names_of(groups, names, by_position, shapes)
-    row = dialect or dialect_of_keys(groups[0] if groups else {}, next(iter(states.values()), {}))
-    adams = [adam_of_group(group, row) for group in groups]
-    leaves, special = {}, {}
-    for group, adam in zip(groups, adams, strict=True):
+    others = [i for i in plain if i not in entries]
+    if others and not entries:
+        check_entry(plain[others[0]][0], None, called[others[0]])
+    of_adam = [group for group in groups if any(i in entries for i in group["params"])] or groups[:1]
+    first = next(iter(entries), None)
+    row = dialect or dialect_of_keys(of_adam[0], raw.get(first, {}))
+    adams = [adam_of_group(group, row) for group in of_adam]
+    leaves: dict[str, Moments] = {}
+    special: dict[str, dict[str, Any]] = {}
+    for group, adam in zip(of_adam, adams, strict=True):
+        own = {k: getattr(adam, k) for k in (*HYPER, *AXES) if getattr(adam, k) != getattr(adams[0], k)}
         for i in group["params"]:
-            name, each = called[i], each_of(states, i)
-            if not each:
-                continue
-            step = each.get("step", group.get("step"))
-            if step is None or "exp_avg" not in each or "exp_avg_sq" not in each:
-                raise CheckpointError(
-                    f"state of {name} has {listed(each)}: expected 'step' (or a step of its group), "
-                    "'exp_avg' and 'exp_avg_sq'; this is no Adam"
-                )
-            v_max, mu = each.get("max_exp_avg_sq"), each.get("mu_product")
-            leaves[name] = Moments(
-                whole_number(step, f"step of {name}"),
-                numpy_of(each["exp_avg"]),
-                numpy_of(each["exp_avg_sq"]),
-                None if v_max is None else numpy_of(v_max),
-                None if mu is None else float(mu),
-            )
-            special[name] = {k: getattr(adam, k) for k in HYPER if getattr(adam, k) != getattr(adams[0], k)}
-    return NamedState(adams[0], leaves, {n: x for n, x in special.items() if x}, row)
-
-
-HYPER = ("lr", "b1", "b2", "eps", "weight_decay", "momentum_decay")
+            if i in entries:
+                leaves[called[i]] = moments_of(entries[i], group.get("step"), called[i])
+                special |= {called[i]: own} if own else {}
+    warn_of_others({called[i]: plain[i][0] for i in others})
+    warn_of_codes({called[i]: kind for i, (_, kind) in plain.items() if kind})
+    return NamedState(adams[0], leaves, special, row)
 
 
 def each_of(states: Mapping[Any, Any], i: Any) -> Mapping[str, Any]:
@@ -98,151 +96,44 @@ def each_of(states: Mapping[Any, Any], i: Any) -> Mapping[str, Any]:
     return each
 
 
-def of_optimizer(source: Any, names: Iterable[Any] | None) -> tuple[Any, Iterable[Any] | None]:
-    """Return the ``state_dict`` of an optimizer, and the names of its parameters, a list for each group.
-
-    Anything else than an optimizer is returned as it is.
+def moments_of(entry: Mapping[str, Any], shared_step: Any, name: str) -> Moments:
+    """Return the moments in a parameter's state.
 
     Raises:
-        CheckpointError: the names are those of another model's parameters.
+        CheckpointError: it is no Adam's.
+        ClockError: its step is no whole number.
     """
-    if not callable(getattr(source, "state_dict", None)) or not hasattr(source, "param_groups"):
-        return source, names
-    if names is None:
-        return source.state_dict(), None
-    given = list(names)
-    if not all(is_pair(entry) for entry in given):
-        return source.state_dict(), given
-    found = {id(parameter): (name, parameter) for name, parameter in given}
-    for number, group in enumerate(source.param_groups):
-        for p in group["params"]:
-            if id(p) not in found:
-                raise CheckpointError(
-                    f"group {number} of the optimizer has a parameter of shape {tuple(p.shape)} that none of "
-                    "the names belongs to: expected the names of the model whose parameters it steps"
-                )
-    return source.state_dict(), [[found[id(p)] for p in group["params"]] for group in source.param_groups]
-
-
-def is_pair(entry: Any) -> bool:
-    """True for a name with its parameter, as ``model.named_parameters()`` gives them."""
-    return isinstance(entry, tuple) and len(entry) == 2 and hasattr(entry[1], "shape")
-
-
-def names_of(
-    groups: list[dict[str, Any]],
-    names: Iterable[Any] | None,
-    by_position: bool,
-    shapes: Mapping[Any, Any],
-) -> dict[Any, str]:
-    """Return the name of each id in a ``state_dict``.
-
-    Args:
-        groups: its parameter groups.
-        names: strings, pairs of a name and a parameter, or a list of these for each group.
-        by_position: if True, and without names, the ids are counted.
-        shapes: the shapes of the moments, by id.
-
-    Raises:
-        CheckpointError: there are no names, or not as many as parameters; their order is not known; or a
-            parameter has another shape than its moments.
-    """
-    order = [i for group in groups for i in group["params"]]
-    several = sum(1 for group in groups if group["params"]) > 1
-    if names is None and not by_position:
-        own = [name for group in groups for name in group.get("param_names", [])]
-        if len(own) != len(order):
-            raise CheckpointError(
-                f"the state_dict numbers its {len(order)} parameters and does not name them: give their "
-                f"names in the optimizer's order ({SEVERAL if several else ONE}), or ask for "
-                "by_position=True (--by-position)"
-            )
-        names = own
-    if names is None:
-        names = [str(k) for k in range(len(order))]
-    given = list(names)
-    if any(isinstance(entry, str) or is_pair(entry) for entry in given):
-        if several and any(is_pair(entry) for entry in given):
-            raise CheckpointError(
-                f"the model's order is not that of the optimizer's {len(groups)} groups: give the names in "
-                f"the optimizer's order ({SEVERAL})"
-            )
-    else:
-        sizes = [len(entry) for entry in given], [len(group["params"]) for group in groups]
-        if sizes[0] != sizes[1]:
-            raise CheckpointError(f"names for groups of {sizes[0]} parameters: expected {sizes[1]}")
-        given = [entry for group in given for entry in group]
-    listing = unique([entry if isinstance(entry, str) else entry[0] for entry in given])
-    if len(listing) != len(order):
-        raise CheckpointError(f"{len(listing)} names for {len(order)} parameters: expected one for each")
-    for i, entry in zip(order, given, strict=True):
-        if is_pair(entry) and i in shapes and tuple(shapes[i]) != tuple(entry[1].shape):
-            raise CheckpointError(
-                f"{entry[0]} has shape {tuple(entry[1].shape)} and the moments in its place "
-                f"{tuple(shapes[i])}: the names are not in the optimizer's order"
-            )
-    return dict(zip(order, listing, strict=True))
-
-
-ONE = "names=model.named_parameters(), on the command line --names FILE"
-SEVERAL = (
-    "names=[[names of the first group], ...]; or give the optimizer itself with "
-    "names=model.named_parameters(); on the command line --names FILE, one group after another"
-)
-
-
-def dialect_of_keys(group: Mapping[str, Any], each: Mapping[str, Any]) -> str:
-    """Return the dialect that the keys of a group and of a parameter's state tell; "" for our own class.
-
-    Raises:
-        CheckpointError: the keys do not tell it.
-    """
-    if is_ours(group):
-        return ""
-    if "momentum_decay" in group:
-        return "torch.NAdam"
-    if "decoupled_weight_decay" in group:
-        return "torch.AdamW" if group["decoupled_weight_decay"] else "torch.Adam"
-    if "bias_correction" in group and "step" in group:
-        return "apex.FusedAdam"
-    if "bias_correction" in group and "step" in each:
-        return "deepspeed.FusedAdam"
-    raise CheckpointError(
-        f"a group with {listed(group, 12)} does not tell whose Adam it is: expected 'decoupled_weight_decay' "
-        "(torch.optim) or 'bias_correction' (Apex, DeepSpeed); give dialect='torch.AdamW' or another row "
-        "(--dialect)"
+    step = entry.get("step", shared_step)
+    check_entry(entry, step, name)
+    v_max, mu = entry.get("max_exp_avg_sq"), entry.get("mu_product")
+    return Moments(
+        whole_number(step, f"step of {name}"),
+        numpy_of(entry["exp_avg"]),
+        numpy_of(entry["exp_avg_sq"]),
+        None if v_max is None else numpy_of(v_max),
+        None if mu is None else float(mu),
     )
 
 
-def is_ours(group: Mapping[str, Any]) -> bool:
-    """True for a group of ``adamcore.backends.torch.Adam``, which has every axis."""
-    return "decay_order" in group
+def warn_of_others(entries: Mapping[str, Mapping[str, Any]]) -> None:
+    """Warn that these parameters' states are left out: they are no Adam's."""
+    if entries:
+        kept = dict.fromkeys(str(key) for entry in entries.values() for key in entry)
+        warnings.warn(
+            f"left out: {len(entries)} parameters whose state is no Adam's ({listed(entries)}; they have "
+            f"{listed(kept)})",
+            stacklevel=4,
+        )
 
 
-def adam_of_group(group: Mapping[str, Any], row: str) -> Adam:
-    """Return the Adam of a parameter group in a ``state_dict``."""
-    if is_ours(group):
-        axes: dict[str, Any] = {axis: group[axis] for axis in AXES if axis in group}
-        if isinstance(axes["amsgrad"], bool):
-            axes["amsgrad"] = "uncorrected" if axes["amsgrad"] else "none"
-        own: dict[str, Any] = {name: float(group[name]) for name in (*HYPER, "eps_root") if name in group}
-        b1, b2 = (float(b) for b in group["betas"])
-        return Adam(b1=b1, b2=b2, moment_dtype=group.get("moment_dtype"), **own, **axes)
-    b1, b2 = (float(b) for b in group["betas"])
-    numbers: dict[str, Any] = {"lr": float(group["lr"]), "b1": b1, "b2": b2, "eps": float(group["eps"])}
-    numbers["weight_decay"] = float(group.get("weight_decay", 0.0))
-    if "momentum_decay" in group:
-        numbers["momentum_decay"] = float(group["momentum_decay"])
-    axes = {}
-    if group.get("amsgrad"):
-        axes["amsgrad"] = "uncorrected"
-    if group.get("maximize"):
-        axes["maximize"] = True
-    if not group.get("bias_correction", True):
-        axes["bias_correction"] = "none"
-    if "decoupled_weight_decay" in group:
-        axes["decay"] = "decoupled" if group["decoupled_weight_decay"] else "l2"
-    return dialect_named(row).adam(**numbers, **axes)
+def warn_of_codes(kinds: Mapping[str, str]) -> None:
+    """Warn that these parameters' moments were quantised."""
+    if kinds:
+        warnings.warn(
+            f"the moments of {len(kinds)} parameters ({listed(kinds)}) were quantised to "
+            f"{', '.join(sorted(set(kinds.values())))}: read as the numbers that the codes stand for",
+            stacklevel=4,
+        )
 
 
 def to_torch(
@@ -270,7 +161,10 @@ def to_torch(
     import torch
 
     like, names = of_optimizer(like, names)
-    groups: list[dict[str, Any]] = copy.deepcopy(list(like["param_groups"]))
+    whole = as_state_dict(like)
+    if whole is None:
+        raise CheckpointError("like is no state_dict of an optimizer: expected 'state' and 'param_groups'")
+    groups: list[dict[str, Any]] = copy.deepcopy(list(whole["param_groups"]))
     states: dict[Any, dict[str, Any]] = {}
     order = [i for group in groups for i in group["params"]]
     names = None if names is None else list(names)
@@ -304,74 +198,6 @@ def to_torch(
             each["mu_product"] = torch.tensor(leaf.mu_product)
         states[i] = each
     return {"state": states, "param_groups": groups}
-
-
-def check_shapes(state: NamedState, names: list[Any] | None) -> None:
-    """Raise CheckpointError if a parameter that is given with its name has another shape than its moments."""
-    flat = [x for entry in names or [] for x in (entry if isinstance(entry, list) else [entry])]
-    for name, parameter in filter(is_pair, flat):
-        if name in state.leaves and tuple(parameter.shape) != state.leaves[name].m.shape:
-            raise CheckpointError(
-                f"{name} has shape {tuple(parameter.shape)} and its moments {state.leaves[name].m.shape}: "
-                "expected the same; rename the state with axes first"
-            )
-
-
-def fill_group(group: dict[str, Any], number: int, state: NamedState, names: list[str]) -> None:
-    """Set a group's hyperparameters to those of its parameters.
-
-    Raises:
-        ConversionError: they differ among the parameters, or the group cannot hold them.
-    """
-    if not names:
-        return
-    adams = {name: state.adam_of(name) for name in names}
-    first = adams[names[0]]
-    other = next((name for name in names if adams[name] != first), None)
-    if other is not None:
-        raise ConversionError(
-            f"group {number} holds {names[0]!r} and {other!r}, whose hyperparameters differ: expected one "
-            "set for a group; make the optimizer with a group for each"
-        )
-    group |= {
-        "lr": first.lr,
-        "betas": (first.b1, first.b2),
-        "eps": first.eps,
-        "weight_decay": first.weight_decay,
-    }
-    if is_ours(group):
-        group |= {"eps_root": first.eps_root, "momentum_decay": first.momentum_decay}
-    switches = {
-        "amsgrad": first.amsgrad != "none",
-        "maximize": first.maximize,
-        "decoupled_weight_decay": first.decay == "decoupled",
-        "bias_correction": first.bias_correction == "both",
-        "momentum_decay": first.momentum_decay,
-    }
-    if not is_ours(group):  # whose axes are the program's
-        group |= {name: value for name, value in switches.items() if name in group}
-    kept = adam_of_group(group, state.dialect if state.dialect else dialect_of_keys(group, {}))
-    has_complex = any(np.iscomplexobj(state.leaves[name].m) for name in names)
-    lacking = differences(first, kept, has_complex=has_complex)
-    if lacking:
-        raise ConversionError(
-            f"group {number} can't hold {', '.join(f'{n}={getattr(first, n)!r}' for n in lacking)}"
-        )
-
-
-def shared_clock(state: NamedState, names: list[str], number: int) -> int:
-    """Return the clock of a group that has one for all its parameters.
-
-    Raises:
-        ConversionError: the clocks differ.
-    """
-    clocks = {state.leaves[name].t for name in names}
-    if len(clocks) > 1:
-        raise ConversionError(
-            f"the clocks in group {number} differ ({min(clocks)} to {max(clocks)}) and its optimizer keeps "
-            "one for the group: choose one first (fit(..., clock='max'))"
-        )
-    return clocks.pop() if clocks else 0
 
 
 def torch_step(t: int, name: str, ours: bool) -> Any:

@@ -7,7 +7,7 @@
 * :mod:`driver`: the pipe to a program in any language.
 """
 
-from adamcore.conformance.candidates.arguments import judged_hyper
+from adamcore.conformance.candidates.arguments import judged_hyper, served_probe
 from adamcore.conformance.candidates.base import Candidate, CandidateInfo, Refusal
 from adamcore.conformance.candidates.targets import is_own_backend, load_candidates
 from adamcore.conformance.errors import CandidateError, SettingError, UnavailableError
@@ -22,4 +22,5 @@ __all__ = [
     "is_own_backend",
     "judged_hyper",
     "load_candidates",
+    "served_probe",
 ]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, TypeGuard
 
 from adamcore import Adam
 from adamcore.conformance.errors import CandidateError, SettingError
 from adamcore.conformance.settings import parse_settings
+from adamcore.conformance.types import Probe
 from adamcore.errors import HyperparameterError
 
 #: How constructors spell our hyperparameters, the likeliest first.
@@ -49,16 +50,21 @@ class Arguments:
 
     def call(self, hyper: Mapping[str, float]) -> dict[str, Any]:
         """Return the keyword arguments for these hyperparameters."""
-        keywords: dict[str, Any] = {}
-        for ours, theirs in self.names.items():
-            if ours not in hyper:
-                continue
-            name, bracket, _ = theirs.partition("[")
-            if bracket:
-                keywords[name] = (hyper["b1"], hyper["b2"])
-            else:
-                keywords[name] = hyper[ours]
-        return keywords | dict(self.extra)
+        return self.settings(hyper, hyper) | dict(self.extra)
+
+    def settings(self, names: Iterable[str], hyper: Mapping[str, float]) -> dict[str, Any]:
+        """Return the arguments that have the hyperparameters ``names``, with the values of ``hyper``.
+
+        >>> arguments = Arguments({"b1": "betas[0]", "b2": "betas[1]"}, {}, (), {})
+        >>> arguments.settings(["b2"], {"b1": 0.5, "b2": 0.8})
+        {'betas': (0.5, 0.8)}
+        """
+        found: dict[str, Any] = {}
+        for ours in names:
+            name, bracket, _ = self.names.get(ours, "").partition("[")
+            if name:
+                found[name] = (hyper["b1"], hyper["b2"]) if bracket else hyper[ours]
+        return found
 
 
 def effective_hyper(
@@ -88,11 +94,32 @@ def judged_hyper(
     return {name: getattr(Adam(), name) for name in REQUIRED} | effective_hyper(hyper, lacks, fixed)
 
 
+def served_probe(probe: Probe, lacks: tuple[str, ...], fixed: Mapping[str, float]) -> Probe:
+    """Return the probe without the changes and groups of hyperparameters that a candidate does not take.
+
+    >>> probe = Probe("X.1/x", "", (), (), {}, groups=({"b1": 0.5, "eps": 0.25}, {}))
+    >>> served_probe(probe, ("eps",), {}).groups
+    ({'b1': 0.5}, {})
+    """
+    if not probe.groups and not any(step.changes for step in probe.steps):
+        return probe
+
+    def taken(hyper: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: x for name, x in hyper.items() if name not in lacks and name not in fixed}
+
+    steps = tuple(
+        replace(step, changes=taken(step.changes) or None) if step.changes else step for step in probe.steps
+    )
+    groups = tuple(taken(group) for group in probe.groups)
+    return replace(probe, steps=steps, groups=groups if any(groups) else ())
+
+
 def map_arguments(
     constructor: Callable[..., Any],
     settings: Mapping[str, str],
     known: Mapping[str, str] | None = None,
     positional: int = 0,
+    required: Sequence[str] = REQUIRED,
 ) -> Arguments:
     """Find the constructor's argument for each hyperparameter.
 
@@ -101,10 +128,11 @@ def map_arguments(
         settings: the values of ``--set``.
         known: the argument names in the table of dialects, if the target has a row there.
         positional: the number of leading arguments that are not hyperparameters, such as torch's ``params``.
+        required: hyperparameters that have to have an argument.
 
     Raises:
-        SettingError: an argument for lr, b1, b2 or eps was not found, or ``--set`` gives one a value that
-            it cannot have.
+        SettingError: an argument for a required hyperparameter was not found, or ``--set`` gives one a
+            value that it cannot have.
     """
     try:
         parameters = list(inspect.signature(constructor).parameters.values())[positional:]
@@ -144,7 +172,7 @@ def map_arguments(
             raise SettingError(
                 f"--set {name}: the constructor has no such argument; it has {names_of(names)}"
             )
-    for ours in REQUIRED:
+    for ours in required:
         if ours not in chosen and ours not in fixed:
             raise SettingError(
                 f"no argument for {ours} found among {names_of(names)}: name it with --set ARGUMENT=@{ours}, "

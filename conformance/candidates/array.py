@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from adamcore import Adam
-from adamcore.conformance.candidates.arguments import effective_hyper, fixed_value, own_dialect
+from adamcore.conformance.candidates.arguments import effective_hyper, fixed_value, own_dialect, served_probe
 from adamcore.conformance.candidates.base import (
     CandidateInfo,
     Refusal,
@@ -17,6 +17,7 @@ from adamcore.conformance.candidates.base import (
     UnsupportedProbe,
     cast,
     describe,
+    layout_of_parameters,
     run_probe,
     same_bits,
     same_list,
@@ -37,12 +38,14 @@ class ArrayCandidate:
 
     The class may also have:
 
-    * ``set_lr(lr)``;
+    * ``set_lr(lr)``, and ``set_hyper(hyper)`` for the other hyperparameters;
+    * ``init_groups(params, hypers)``, with hyperparameters for each parameter;
     * ``get_state()`` and ``set_state(state)``.  If the state is ``{"t": a number or a list of them,
       "m": [...], "v": [...], "v_max": [...]}``, a probe can set it and read its clock;
     * ``dialect``: its claim; ``hyper``: the names of the hyperparameters that it takes;
     * ``flushes_subnormals``: True if it flushes subnormal numbers to zero;
-    * ``in_place``: True if it updates the arrays that ``init`` gets.
+    * ``in_place``: True if it updates the arrays that ``init`` gets;
+    * ``complex``: True if it claims complex parameters, False if it must not get any.
     """
 
     def __init__(self, cls: type, settings: Mapping[str, str]) -> None:
@@ -52,7 +55,7 @@ class ArrayCandidate:
         self.keywords = {k: v for k, v in values.items() if k not in self.fixed}
         taken = taken_hyper(cls)
         self.lacks = tuple(name for name in ALL if name not in taken and name not in self.fixed)
-        self.defaults = {"weight_decay": 0.0} | {n: getattr(Adam(), n) for n in taken if n in RARE}
+        self.defaults = init_defaults(self.lacks)
 
     @property
     def info(self) -> CandidateInfo:
@@ -63,12 +66,25 @@ class ArrayCandidate:
             fixed=self.fixed,
             flushes=bool(getattr(self.cls, "flushes_subnormals", False)),
             extra={name: repr(value) for name, value in self.keywords.items()},
+            claims_complex=bool(getattr(self.cls, "complex", False)),
         )
 
     def run(self, probe: Probe, dtype: str) -> Run:
-        if reason := unsupported_reason(probe, lr=hasattr(self.cls, "set_lr")):
+        probe = served_probe(probe, self.lacks, self.fixed)
+        can_change, has_groups = hasattr(self.cls, "set_hyper"), hasattr(self.cls, "init_groups")
+        reason = unsupported_reason(
+            probe, lr=hasattr(self.cls, "set_lr"), changes=can_change, groups=has_groups
+        )
+        if reason:
             return Run(unsupported=reason)
+        if probe.is_complex and not getattr(self.cls, "complex", True):
+            return Run(unsupported="its attribute complex is False")
         return run_probe(lambda variant: ArrayStepper(self, variant, dtype), probe)
+
+
+def init_defaults(lacks: Sequence[str]) -> dict[str, float]:
+    """Return what ``init`` gets beside the hyperparameters of a probe, for a class that lacks some."""
+    return {"weight_decay": 0.0} | {n: getattr(Adam(), n) for n in RARE if n not in lacks}
 
 
 def taken_hyper(cls: type) -> tuple[str, ...]:
@@ -90,7 +106,7 @@ class ArrayStepper(Stepper):
         self, candidate: ArrayCandidate, probe: Probe, dtype: str, params: Sequence[Any] | None = None
     ) -> None:
         self.candidate, self.probe, self.dtype, self.after = candidate, probe, dtype, params
-        layout = "C" if probe.layout == "readonly" else probe.layout
+        layout = "C" if probe.layout == "readonly" else layout_of_parameters(probe)
         self.given = [cast(p, dtype, layout) for p in (probe.params if params is None else params)]
         self.before = [p.copy() for p in self.given]
         self.restored: list[Any] = []
@@ -99,7 +115,12 @@ class ArrayStepper(Stepper):
         hyper = effective_hyper(probe.hyper, candidate.lacks, candidate.fixed)
         try:
             self.optimizer: Any = candidate.cls(**candidate.keywords)
-            self.optimizer.init(list(self.given), candidate.defaults | hyper)
+            if probe.groups:
+                self.optimizer.init_groups(
+                    list(self.given), [candidate.defaults | hyper | dict(group) for group in probe.groups]
+                )
+            else:
+                self.optimizer.init(list(self.given), candidate.defaults | hyper)
         except Exception as error:
             raise Refusal(describe(error)) from error
 
@@ -136,6 +157,8 @@ class ArrayStepper(Stepper):
     def step(self, index: int, step: Step) -> tuple[list[Any], list[str]]:
         if step.lr is not None:
             self.optimizer.set_lr(step.lr)
+        if step.changes:
+            self.optimizer.set_hyper(dict(step.changes))
         grads = self.gradients.fill([None if g is None else cast(g, self.dtype) for g in step.grads])
         handed = list(grads)
         after = self.after = [np.array(p) for p in self.optimizer.step(handed)]

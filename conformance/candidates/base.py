@@ -28,6 +28,7 @@ class CandidateInfo:
     device: str = "cpu"
     names: Mapping[str, str] = field(default_factory=dict)  #: the argument of each hyperparameter
     extra: Mapping[str, str] = field(default_factory=dict)  #: other arguments, as Python text
+    claims_complex: bool = True  #: False if it may be written for real numbers alone
 
 
 class Candidate(Protocol):
@@ -65,6 +66,8 @@ class Stepper:
         """Return a new optimizer with the parameters and the saved state of this one."""
         raise UnsupportedProbe("its state cannot be saved and restored")
 
+    closure_calls = 0  #: how often the last step called its closure
+
     def clocks(self) -> list[int] | None:
         """Return the clock of each parameter, or None if it cannot be read."""
         return None
@@ -76,7 +79,9 @@ def cast(array: FloatArray, dtype: str, layout: Layout = "C") -> FloatArray:
     Args:
         array: what to copy.
         dtype: "float32" or "float64".
-        layout: "C" or "F" order, "strided" (every other element of a larger array) or "readonly".
+        layout: "C" or "F" order, "strided" (every other element of a larger array), "offset" (from the second
+            element of a larger array on), "reversed" (backwards in memory), "broadcast" (all rows are one row
+            in memory, or all elements one element) or "readonly".
     """
     if array.dtype.kind == "c":
         dtype = "complex64" if dtype == "float32" else "complex128"
@@ -85,8 +90,21 @@ def cast(array: FloatArray, dtype: str, layout: Layout = "C") -> FloatArray:
         wide = np.zeros((*made.shape[:-1], 2 * made.shape[-1]), dtype)
         wide[..., ::2] = made
         made = wide[..., ::2]
+    if layout == "offset":
+        wide = np.zeros(made.size + 1, dtype)
+        wide[1:] = made.ravel()
+        made = wide[1:].reshape(made.shape)
+    if layout == "reversed" and made.ndim:
+        made = np.flip(np.ascontiguousarray(np.flip(made)))
+    if layout == "broadcast" and made.ndim:
+        return np.broadcast_to(made[:1], made.shape)  # read-only
     made.setflags(write=layout != "readonly")
     return made
+
+
+def layout_of_parameters(probe: Probe) -> Layout:
+    """Return how a probe's parameters lie in memory; those under broadcast gradients are ordinary arrays."""
+    return "C" if probe.layout == "broadcast" else probe.layout
 
 
 def copy_arrays(after: Sequence[Any], count: int) -> list[FloatArray]:
@@ -118,7 +136,16 @@ def run_probe(make: Callable[[Probe], Stepper], probe: Probe) -> Run:
                 stepper = stepper.resumed()
             if neighbour is not None:
                 neighbour.step(index, mirror(probe).steps[index - 1])
-            after, written = stepper.step(index, step)
+            try:
+                after, written = stepper.step(index, step)
+            except (ValueError, NotImplementedError) as error:
+                if not step.changes:
+                    raise
+                raise UnsupportedProbe(
+                    f"it refuses other {', '.join(step.changes)}: {describe(error)}"
+                ) from None
+            if probe.manner == "closure" and stepper.closure_calls != 1:
+                run.closure.append(f"called its closure {stepper.closure_calls} times in step {index}")
             run.written += written
             run.params.append(copy_arrays(after, len(probe.params)))
             run.clocks += [clocks] if (clocks := stepper.clocks()) is not None else []
@@ -158,13 +185,26 @@ def same_list(a: Sequence[Any], b: Sequence[Any]) -> bool:
     return len(a) == len(b) and all(x is y for x, y in zip(a, b, strict=True))
 
 
-def unsupported_reason(probe: Probe, *, lr: bool = False) -> str | None:
+def unsupported_reason(
+    probe: Probe, *, lr: bool = False, changes: bool = False, groups: bool = False, closure: bool = False
+) -> str | None:
     """Return why a third party's candidate cannot run the probe, or None.
 
-    ``lr`` is True if the candidate can change its learning rate between steps.
+    Args:
+        probe: the probe as the candidate sees it.
+        lr: True if the candidate can change its learning rate between steps.
+        changes: True if it can change its other hyperparameters between steps.
+        groups: True if its parameters can have hyperparameters of their own.
+        closure: True if a step takes a function that computes the gradients.
     """
     if any(step.present is not None for step in probe.steps):
         return "it has no masks of presence"
     if not lr and any(step.lr is not None for step in probe.steps):
         return "its learning rate cannot be changed between steps"
+    if not changes and any(step.changes for step in probe.steps):
+        return "its hyperparameters cannot be changed between steps"
+    if not groups and probe.groups:
+        return "its parameters have no groups"
+    if not closure and probe.manner == "closure":
+        return "its step takes no closure"
     return None

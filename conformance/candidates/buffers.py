@@ -18,7 +18,7 @@ class GradientBuffers:
     a copy fails.
 
     Args:
-        probe: if its manner is "fresh", every step gets new arrays.
+        probe: if its manner is "fresh" or its layout "broadcast", every step gets new arrays.
         make: returns a candidate's array with given values.
         refill: writes other values into such an array; None if arrays cannot be written to, so that every
             step gets new ones.
@@ -33,7 +33,7 @@ class GradientBuffers:
         read: Callable[[Any], FloatArray] = np.asarray,
     ) -> None:
         self.make, self.read = make, read
-        self.refill = None if probe.manner == "fresh" else refill
+        self.refill = None if probe.manner == "fresh" or probe.layout == "broadcast" else refill
         self.memory: dict[int, Any] = {}
         self.given: list[tuple[Any, FloatArray] | None] = []
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from adamcore.conformance.candidates.arguments import effective_hyper, fixed_value
+from adamcore.conformance.candidates.arguments import effective_hyper, fixed_value, served_probe
 from adamcore.conformance.candidates.array import ALL
 from adamcore.conformance.candidates.base import (
     CandidateInfo,
@@ -36,7 +36,7 @@ from adamcore.conformance.types import FloatArray, Probe, Run, Start, Step
 from adamcore.conformance.wire import MOMENTS
 
 PROTOCOL = 1
-ABILITIES = ("set_lr", "get_state", "set_state")
+ABILITIES = ("set_lr", "set_hyper", "groups", "get_state", "set_state")
 WIDTHS = {"float16": 2, "float32": 4, "float64": 8, "complex64": 4, "complex128": 8}  #: bytes of one word
 SHARE = 0.75  #: time for one answer, as a part of a probe's time: the driver's limit ends first and names it
 
@@ -89,7 +89,10 @@ class CommandCandidate:
         )
 
     def run(self, probe: Probe, dtype: str) -> Run:
-        reason = unsupported_reason(probe, lr="set_lr" in self.can)
+        probe = served_probe(probe, self.info.lacks, self.info.fixed)
+        reason = unsupported_reason(
+            probe, lr="set_lr" in self.can, changes="set_hyper" in self.can, groups="groups" in self.can
+        )
         for needed in sorted({cast(p, dtype).dtype.name for p in probe.params}):
             if needed not in self.dtypes:
                 reason = f"it does not take {needed}"
@@ -112,7 +115,8 @@ class CommandStepper(Stepper):
         self.after = [cast(p, dtype) for p in (probe.params if params is None else params)]
         hyper = effective_hyper(probe.hyper, candidate.info.lacks, candidate.info.fixed)
         self.lr = hyper.get("lr", 0.0)
-        answer = candidate.driver.ask("init", params=[pack(p) for p in self.after], hyper=hyper)
+        groups = {"groups": [{**hyper, **group} for group in probe.groups]} if probe.groups else {}
+        answer = candidate.driver.ask("init", params=[pack(p) for p in self.after], hyper=hyper, **groups)
         try:
             checked_answer(answer, "init")
         except DriverError as error:
@@ -157,7 +161,8 @@ class CommandStepper(Stepper):
     def step(self, index: int, step: Step) -> tuple[list[Any], list[str]]:
         self.lr = self.lr if step.lr is None else step.lr
         grads = [None if g is None else pack(cast(g, self.dtype)) for g in step.grads]
-        answer = checked_answer(self.candidate.driver.ask("step", grads=grads, lr=self.lr), "step")
+        changes = {"hyper": dict(step.changes)} if step.changes else {}
+        answer = checked_answer(self.candidate.driver.ask("step", grads=grads, lr=self.lr, **changes), "step")
         params = expect(answer.get("params"), list, "params in its answer to step")
         self.after = [unpack(p, f"parameter {i} in its answer to step") for i, p in enumerate(params)]
         return self.after, []

@@ -6,17 +6,24 @@ import contextlib
 import importlib.util
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from adamcore.conformance.candidates.arguments import effective_hyper, map_arguments, own_dialect
+from adamcore.conformance.candidates.arguments import (
+    REQUIRED,
+    effective_hyper,
+    map_arguments,
+    own_dialect,
+    served_probe,
+)
 from adamcore.conformance.candidates.base import (
     CandidateInfo,
     Refusal,
     Stepper,
+    UnsupportedProbe,
     cast,
     describe,
     run_probe,
@@ -45,9 +52,15 @@ def choose_backend() -> None:
 class KerasCandidate:
     """Runs an optimizer class through ``apply(gradients, variables)``."""
 
-    def __init__(self, cls: type, settings: Mapping[str, str], known: Mapping[str, str] | None) -> None:
+    def __init__(
+        self,
+        cls: type,
+        settings: Mapping[str, str],
+        known: Mapping[str, str] | None,
+        required: Sequence[str] = REQUIRED,
+    ) -> None:
         self.cls = cls
-        self.arguments = map_arguments(cls, settings, known)
+        self.arguments = map_arguments(cls, settings, known, required=required)
 
     @property
     def info(self) -> CandidateInfo:
@@ -59,7 +72,8 @@ class KerasCandidate:
         return CandidateInfo("keras optimizer", dialect, a.lacks, a.fixed, flushes, device)
 
     def run(self, probe: Probe, dtype: str) -> Run:
-        if reason := unsupported_reason(probe, lr=True):
+        probe = served_probe(probe, self.arguments.lacks, self.arguments.fixed)
+        if reason := unsupported_reason(probe, lr=True, changes=True):
             return Run(unsupported=reason)
         if any(np.iscomplexobj(p) for p in probe.params):
             return Run(unsupported="Keras optimizers are for real variables")
@@ -105,6 +119,11 @@ class KerasStepper(Stepper):
     def step(self, index: int, step: Step) -> tuple[list[Any], list[str]]:
         if step.lr is not None:
             self.optimizer.learning_rate = step.lr
+        for ours, value in (step.changes or {}).items():
+            name = self.candidate.arguments.names[ours]
+            if not hasattr(self.optimizer, name):
+                raise UnsupportedProbe(f"it has no attribute {name}")
+            setattr(self.optimizer, name, value)
         grads = self.gradients.fill([None if g is None else cast(g, self.dtype) for g in step.grads])
         self.optimizer.apply(grads, self.variables)
         written = self.gradients.written(index)

@@ -8,7 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from adamcore.conformance.candidates.arguments import effective_hyper, map_arguments, own_dialect
+from adamcore.conformance.candidates.arguments import (
+    REQUIRED,
+    effective_hyper,
+    map_arguments,
+    own_dialect,
+    served_probe,
+)
 from adamcore.conformance.candidates.base import (
     CandidateInfo,
     Refusal,
@@ -26,8 +32,9 @@ from adamcore.conformance.types import Probe, Run, Start, Step
 class OptaxCandidate:
     """Runs a factory's transformation under jax.jit, as its users do.
 
-    For a probe that changes the learning rate the factory is wrapped in ``inject_hyperparams``, but only for
-    that argument.  The others stay Python numbers, so that they are not rounded to the probe's dtype.
+    For a probe that changes hyperparameters the factory is wrapped in ``inject_hyperparams``, but only for
+    the arguments that change.  The others stay Python numbers, so that they are not rounded to the probe's
+    dtype.
     """
 
     def __init__(
@@ -36,10 +43,11 @@ class OptaxCandidate:
         settings: Mapping[str, str],
         known: Mapping[str, str] | None,
         device: str | None,
+        required: Sequence[str] = REQUIRED,
     ) -> None:
         self.factory = factory
         self.device = jax_device(device)
-        self.arguments = map_arguments(factory, settings, known)
+        self.arguments = map_arguments(factory, settings, known, required=required)
 
     @property
     def info(self) -> CandidateInfo:
@@ -52,7 +60,8 @@ class OptaxCandidate:
     def run(self, probe: Probe, dtype: str) -> Run:
         import jax
 
-        if reason := unsupported_reason(probe, lr=True):
+        probe = served_probe(probe, self.arguments.lacks, self.arguments.fixed)
+        if reason := unsupported_reason(probe, lr=True, changes=True):
             return Run(unsupported=reason)
         with jax.default_device(self.device):
             return run_probe(lambda variant: OptaxStepper(self, variant, dtype), probe)
@@ -68,11 +77,15 @@ class OptaxStepper(Stepper):
         self.candidate, self.probe = candidate, probe
         a = candidate.arguments
         keywords = a.call(effective_hyper(probe.hyper, a.lacks, a.fixed))
-        self.lr_name = a.names.get("lr")
         factory = candidate.factory
-        self.injected = any(step.lr is not None for step in probe.steps)
-        if self.injected:
-            others = tuple(n for n in inspect.signature(factory).parameters if n != self.lr_name)
+        self.names = a.names
+        self.changed = {name for step in probe.steps for name in step.changes or ()}
+        if any("[" in a.names[name] for name in self.changed):
+            raise UnsupportedProbe("inject_hyperparams cannot change an argument that is a pair")
+        moving = {"lr", *self.changed} if any(step.lr is not None for step in probe.steps) else self.changed
+        injected = {a.names.get(name) for name in moving}
+        if injected:
+            others = tuple(n for n in inspect.signature(factory).parameters if n not in injected)
             factory = optax.inject_hyperparams(factory, static_args=others, hyperparam_dtype=jnp.dtype(dtype))
         try:
             transformation: Any = factory(**keywords)
@@ -81,6 +94,8 @@ class OptaxStepper(Stepper):
             self.params = [jnp.asarray(cast(p, dtype)) for p in probe.params]
             self.state = transformation.init(self.params)
         except Exception as error:
+            if self.changed:
+                raise UnsupportedProbe(f"inject_hyperparams is refused: {describe(error)}") from error
             raise Refusal(describe(error)) from error
 
         def step(grads: Any, state: Any, params: Any) -> tuple[Any, Any]:
@@ -122,10 +137,16 @@ class OptaxStepper(Stepper):
         return None
 
     def step(self, index: int, step: Step) -> tuple[list[Any], list[str]]:
-        if step.lr is not None:
-            self.state.hyperparams[self.lr_name] = self.jnp.asarray(step.lr, dtype=self.dtype)
+        changes = {**({} if step.lr is None else {"lr": step.lr}), **(step.changes or {})}
+        for name, value in changes.items():
+            self.state.hyperparams[self.names[name]] = self.jnp.asarray(value, dtype=self.dtype)
         grads = [None if g is None else self.jnp.asarray(cast(g, self.dtype)) for g in step.grads]
-        self.params, self.state = self.compiled(grads, self.state, self.params)
+        try:
+            self.params, self.state = self.compiled(grads, self.state, self.params)
+        except Exception as error:
+            if self.changed and index == 1:  # such as a comparison of a traced argument with a number
+                raise UnsupportedProbe(f"inject_hyperparams is refused: {describe(error)}") from error
+            raise
         return [np.asarray(p) for p in self.params], []  # nobody can write to JAX's arrays
 
 

@@ -15,6 +15,7 @@ from adamcore.conformance.candidates.base import (
     Stepper,
     cast,
     describe,
+    layout_of_parameters,
     run_probe,
     same_bits,
     same_list,
@@ -30,6 +31,7 @@ class Library:
     """One array library on one device: conversions from and to NumPy, and how to call a step."""
 
     device = "cpu"
+    negative_strides = True  #: False if it cannot take NumPy's arrays that lie backwards in memory
     flushes = False  #: True if arithmetic on the device flushes subnormal numbers to zero
     refill: Callable[[Any, FloatArray], object] | None = None  #: writes into an array, if it is mutable
 
@@ -70,6 +72,8 @@ class ArrayApiStrict(Library):
 
 
 class Torch(Library):
+    negative_strides = False
+
     def __init__(self, device: str) -> None:
         from adamcore.conformance.candidates.torch import device_name, torch_device
 
@@ -81,9 +85,9 @@ class Torch(Library):
         array.copy_(self.xp.from_numpy(value))
 
     def array(self, value: FloatArray) -> Any:
-        if value.flags.writeable and not value.flags.c_contiguous:
-            return self.xp.from_numpy(value).to(self.where)  # keeps the strides
-        return self.xp.tensor(value, device=self.where)
+        from adamcore.conformance.candidates.torch import as_tensor
+
+        return as_tensor(value, self.where)
 
     def numpy(self, array: Any) -> FloatArray:
         return np.array(array.detach().resolve_conj().cpu().numpy())
@@ -200,6 +204,10 @@ class OwnCandidate:
 
     def run(self, probe: Probe, dtype: str) -> Run:
         hyper: dict[str, Any] = dict(probe.hyper)
+        if probe.groups or probe.manner == "closure":
+            return Run(unsupported="a step of arrays has neither groups nor a closure")
+        if probe.layout == "reversed" and not self.library.negative_strides:
+            return Run(unsupported="torch has no negative strides")
         try:
             adam = dataclasses.replace(self.claim, **hyper)
             return run_probe(lambda variant: OwnStepper(self.library, adam, variant, dtype), probe)
@@ -211,16 +219,22 @@ class OwnStepper(Stepper):
     def __init__(self, library: Library, adam: Adam, probe: Probe, dtype: str) -> None:
         self.library, self.dtype, self.lr = library, dtype, adam.lr
         self.adam, self.probe = adam, probe
-        self.params = [library.array(cast(p, dtype, probe.layout)) for p in probe.params]
+        self.params = [library.array(cast(p, dtype, layout_of_parameters(probe))) for p in probe.params]
         self.state = adam.init(self.params)
         self.gradients = GradientBuffers(
             probe, lambda g: library.array(cast(g, dtype, probe.layout)), library.refill, library.numpy
         )
 
+        self.call = self.stepper()
+
+    def stepper(self) -> Callable[..., Any]:
+        """Return the step of the Adam that there is now."""
+        adam = self.adam
+
         def step(params: Any, grads: Any, state: Any, lr: Any, present: Any) -> Any:
             return adam.step(params, grads, state, lr=lr, present=present)
 
-        self.call = library.stepper(step)
+        return self.library.stepper(step)
 
     def begin(self, start: Sequence[Start]) -> None:
         def given(name: str) -> list[Any]:
@@ -254,6 +268,9 @@ class OwnStepper(Stepper):
     def step(self, index: int, step: Step) -> tuple[list[FloatArray], list[str]]:
         library = self.library
         self.lr = self.lr if step.lr is None else step.lr
+        if step.changes:
+            self.adam = dataclasses.replace(self.adam, **step.changes)
+            self.call = self.stepper()
         before = [library.numpy(p) for p in self.params]
         grads = self.gradients.fill([None if g is None else cast(g, self.dtype) for g in step.grads])
         handed = list(grads)

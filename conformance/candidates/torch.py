@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from adamcore.conformance.candidates.arguments import effective_hyper, map_arguments, own_dialect
+from adamcore.conformance.candidates.arguments import (
+    REQUIRED,
+    effective_hyper,
+    map_arguments,
+    own_dialect,
+    served_probe,
+)
 from adamcore.conformance.candidates.base import (
     CandidateInfo,
     Refusal,
@@ -16,23 +23,29 @@ from adamcore.conformance.candidates.base import (
     UnsupportedProbe,
     cast,
     describe,
+    layout_of_parameters,
     run_probe,
     unsupported_reason,
 )
 from adamcore.conformance.candidates.buffers import GradientBuffers
 from adamcore.conformance.errors import UnavailableError
-from adamcore.conformance.types import Probe, Run, Start, Step
+from adamcore.conformance.types import FloatArray, Layout, Probe, Run, Start, Step
 
 
 class TorchCandidate:
     """Runs an optimizer class as a training loop does: it sets ``.grad`` and calls ``step()``."""
 
     def __init__(
-        self, cls: type, settings: Mapping[str, str], known: Mapping[str, str] | None, device: str | None
+        self,
+        cls: type,
+        settings: Mapping[str, str],
+        known: Mapping[str, str] | None,
+        device: str | None,
+        required: Sequence[str] = REQUIRED,
     ) -> None:
         self.cls = cls
         self.device = torch_device(device)
-        self.arguments = map_arguments(cls, settings, known, positional=1)
+        self.arguments = map_arguments(cls, settings, known, positional=1, required=required)
 
     @property
     def info(self) -> CandidateInfo:
@@ -49,7 +62,12 @@ class TorchCandidate:
         )
 
     def run(self, probe: Probe, dtype: str) -> Run:
-        if reason := unsupported_reason(probe, lr=True):
+        probe = served_probe(probe, self.arguments.lacks, self.arguments.fixed)
+        if probe.layout == "reversed":
+            return Run(unsupported="torch has no negative strides")
+        if reason := unsupported_reason(
+            probe, lr=True, changes=True, groups=True, closure=takes_closure(self.cls)
+        ):
             return Run(unsupported=reason)
         return run_probe(lambda variant: TorchStepper(self, variant, dtype), probe)
 
@@ -64,21 +82,43 @@ class TorchStepper(Stepper):
         self.torch, self.device, self.dtype = torch, candidate.device, dtype
         self.candidate, self.probe = candidate, probe
         a = candidate.arguments
-        keywords = a.call(effective_hyper(probe.hyper, a.lacks, a.fixed))
-        self.params = [torch.nn.Parameter(self.tensor(p)) for p in probe.params]
+        self.hyper = effective_hyper(probe.hyper, a.lacks, a.fixed)
+        layout = layout_of_parameters(probe)
+        self.params = [torch.nn.Parameter(self.tensor(p, layout)) for p in probe.params]
         self.gradients = GradientBuffers(
             probe, self.tensor, lambda old, new: old.copy_(torch.from_numpy(new)), to_numpy
         )
         try:
-            self.optimizer: Any = candidate.cls(self.params, **keywords)
+            self.optimizer: Any = candidate.cls(
+                self.groups() if probe.groups else self.params, **a.call(self.hyper)
+            )
         except Exception as error:
+            if probe.groups:
+                raise UnsupportedProbe(f"it takes no groups: {describe(error)}") from error
             raise Refusal(describe(error)) from error
 
-    def tensor(self, array: Any) -> Any:
-        made = cast(array, self.dtype, self.probe.layout)
-        if made.flags.writeable and not made.flags.c_contiguous:
-            return self.torch.from_numpy(made).to(self.device)  # keeps the strides
-        return self.torch.tensor(made, device=self.device)
+    def groups(self) -> list[dict[str, Any]]:
+        """Return the parameters in groups, each with what its settings differ in."""
+        found: list[dict[str, Any]] = []
+        a = self.candidate.arguments
+        for p, group, before in zip(self.params, self.probe.groups, (None, *self.probe.groups), strict=False):
+            if group == before:
+                found[-1]["params"].append(p)
+            else:
+                found.append({"params": [p]} | a.settings(group, {**self.hyper, **group}))
+        return found
+
+    def change(self, changes: Mapping[str, Any]) -> None:
+        """Set hyperparameters of all groups, as a scheduler does."""
+        self.hyper |= changes
+        for name, value in self.candidate.arguments.settings(changes, self.hyper).items():
+            for group in self.optimizer.param_groups:
+                if name not in group:
+                    raise UnsupportedProbe(f"its groups have no {name}")
+                group[name] = value
+
+    def tensor(self, array: Any, layout: Layout | None = None) -> Any:
+        return as_tensor(cast(array, self.dtype, layout or self.probe.layout), self.device)
 
     def begin(self, start: Sequence[Start]) -> None:
         again = TorchStepper(self.candidate, self.probe, self.dtype)
@@ -117,12 +157,55 @@ class TorchStepper(Stepper):
         if step.lr is not None:
             for group in self.optimizer.param_groups:
                 group["lr"] = step.lr
+        if step.changes:
+            self.change(step.changes)
         grads = self.gradients.fill([None if g is None else cast(g, self.dtype) for g in step.grads])
         for p, g in zip(self.params, grads, strict=True):
-            p.grad = g
-        self.optimizer.step()
+            p.grad = p.grad if self.probe.manner == "closure" else g
+        if self.probe.manner == "closure":
+            self.step_with_closure(grads)
+        else:
+            self.optimizer.step()
         written = self.gradients.written(index, [p.grad for p in self.params])
         return [to_numpy(p) for p in self.params], written
+
+    def step_with_closure(self, grads: Sequence[Any]) -> None:
+        """Make a step with a closure that computes these gradients; they are those of the sum of p*g."""
+        self.closure_calls = 0
+
+        def closure() -> Any:
+            self.closure_calls += 1
+            self.optimizer.zero_grad()
+            loss = sum((p * g).sum() for p, g in zip(self.params, grads, strict=True))
+            loss.backward()
+            return loss
+
+        try:
+            self.optimizer.step(closure)
+        except (TypeError, ValueError, NotImplementedError, AssertionError) as error:
+            if self.closure_calls:
+                raise
+            raise UnsupportedProbe(f"it refuses a closure: {describe(error)}") from error
+
+
+def takes_closure(cls: type) -> bool:
+    """Return whether the ``step`` of an optimizer class takes a closure."""
+    step: Any = getattr(cls, "step", None)
+    try:
+        return len(inspect.signature(step).parameters) > 1
+    except (TypeError, ValueError):
+        return False
+
+
+def as_tensor(array: FloatArray, device: str) -> Any:
+    """Return a tensor with the values and the strides of a NumPy array that nobody else uses."""
+    import torch
+
+    if array.size > 1 and 0 in array.strides:
+        return torch.tensor(array[:1], device=device).expand(array.shape)
+    if array.flags.writeable and (array.base is not None or not array.flags.c_contiguous):
+        return torch.from_numpy(array).to(device)
+    return torch.tensor(array, device=device)
 
 
 def to_numpy(tensor: Any) -> np.ndarray[Any, Any]:

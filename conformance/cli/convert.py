@@ -8,6 +8,7 @@ difference is accepted by its name.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from typing import Any
 
 EXAMPLES = """\
@@ -17,9 +18,10 @@ examples:
   adamcore convert model.keras run.pt --from keras --names paths.txt --to torch --map names.json
   adamcore convert tf1.npz run.safetensors --from tf1 --to adamcore --set b2=0.99
 
-formats: adamcore, torch, optax, keras, tf1, paddle, mlx. Files: .safetensors, .npz, PyTorch's (read
-with weights_only), Keras' .keras and .h5. --names: one name a line. --map: JSON, new name -> old name,
-or -> {"from": old name, "axes": [1, 0]} to transpose.
+formats: adamcore, torch, optax, keras, tf1, bert, paddle, mlx. Files: .safetensors, .npz, PyTorch's
+(read with weights_only), Keras' .keras and .h5, flax' .msgpack, orbax' folders, TensorFlow's
+checkpoints. --names: one name a line. --map: JSON, new name -> old name, or -> {"from": old name,
+"axes": [1, 0]} to transpose.
 
 exit status: 0 written, 1 refused or unreadable (the destination is as it was), 2 wrong usage
 """
@@ -43,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--t", type=int, metavar="N", help="its clock, if the file does not have it")
     parser.add_argument("--names", metavar="FILE", help="the parameters' names, in the file's order")
+    parser.add_argument("--key", metavar="KEY", help="which optimizer of SRC, if it holds several")
     parser.add_argument("--by-position", action="store_true", help="call the parameters 0, 1, ...")
     parser.add_argument("--map", metavar="FILE", help="JSON: new name -> old name")
     parser.add_argument("--accept", default="", metavar="A,B", help="differences to accept, by name")
@@ -72,7 +75,8 @@ def run(options: argparse.Namespace) -> int:
     except (UsageError, AdamcoreError) as error:
         return usage_error(error)
     try:
-        state = read(
+        state = said(
+            read,
             options.source,
             options.source_kind,
             names=names,
@@ -81,6 +85,7 @@ def run(options: argparse.Namespace) -> int:
             hyper=hyper,
             t=options.t,
             needs_dialect=options.kind == "torch",
+            key=options.key,
         )
         if mapping is not None:
             state = state.renamed(mapping)
@@ -102,6 +107,19 @@ def run(options: argparse.Namespace) -> int:
         f"{'..'.join(map(str, dict.fromkeys((clocks or [0])[:: max(len(clocks) - 1, 1)])))}"
     )
     return 0
+
+
+def said(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Return ``call(*args, **kwargs)``, with its warnings as lines on standard error."""
+    import sys
+    import warnings
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        print(f"adamcore: note: {message}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        return call(*args, **kwargs)
 
 
 def check_formats(options: argparse.Namespace) -> None:

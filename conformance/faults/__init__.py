@@ -14,6 +14,7 @@ from adamcore.conformance.faults.coefficients import COEFFICIENTS
 from adamcore.conformance.faults.correction import CORRECTION
 from adamcore.conformance.faults.decay import DECAY
 from adamcore.conformance.faults.epsilon import EPSILON
+from adamcore.conformance.faults.groups import CLOSURE, GROUPS
 from adamcore.conformance.faults.hyperparameters import HYPERPARAMETERS, SCHEDULE
 from adamcore.conformance.faults.layout import LAYOUT
 from adamcore.conformance.faults.moments import MOMENTS
@@ -28,6 +29,8 @@ FAULTS: tuple[Fault, ...] = (
     *VALUES,
     *LAYOUT,
     *SCHEDULE,
+    *GROUPS,
+    *CLOSURE,
     *COEFFICIENTS,
     *HYPERPARAMETERS,
     *EPSILON,

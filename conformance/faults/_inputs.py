@@ -37,7 +37,7 @@ def on_gradients(change: Callable[[FloatArray], FloatArray]) -> dict[str, Any]:
 
 
 def with_hyper(change: Callable[[dict[str, float]], dict[str, float]], probe: Probe) -> Probe:
-    """The probe with other hyperparameters, and with others for those that a step gives anew."""
+    """The probe with other hyperparameters, those of groups and of changes among them."""
     hyper = dict(probe.hyper)
     first = {**hyper, **change(dict(hyper))}
     seen, last = [], first
@@ -49,7 +49,13 @@ def with_hyper(change: Callable[[dict[str, float]], dict[str, float]], probe: Pr
             axes = {name: value for name, value in step.changes.items() if name not in HYPERPARAMETERS}
             step, last = replace(step, changes={**axes, **without_lr(others)} or None), now
         seen.append(step)
-    return replace(probe, hyper=first, steps=tuple(seen) if last is not first else probe.steps)
+    groups = []
+    for group in probe.groups:
+        mine = {**probe.hyper, **group}
+        mine |= change(dict(mine))
+        groups.append({name: value for name, value in mine.items() if first.get(name) != value})
+    steps = tuple(seen) if last is not first else probe.steps
+    return replace(probe, hyper=first, steps=steps, groups=tuple(groups))
 
 
 def without_lr(h: Mapping[str, float]) -> dict[str, float]:
@@ -107,16 +113,19 @@ def narrowed(names: tuple[str, ...], dtype: str, probe: Probe) -> Probe:
     def to(x: float) -> float:
         return dtypes.round_float(x, dtype)
 
-    h = {n: to(probe.hyper[n]) for n in names if n in probe.hyper}
-    h = {n: x for n, x in h.items() if x < 1.0 or n not in ("b1", "b2")}
-    probe = replace(probe, hyper={**probe.hyper, **h})
+    def change(hyper: dict[str, float]) -> dict[str, float]:
+        h = {n: to(hyper[n]) for n in names if n in hyper and n != "lr"}
+        return {n: x for n, x in h.items() if x < 1.0 or n not in ("b1", "b2")}
+
+    probe = with_hyper(change, probe)
     return with_lr(to, probe) if "lr" in names else probe
 
 
 def with_lr(change: Callable[[float], float], probe: Probe) -> Probe:
     """Return the probe with every learning rate changed, the first one and those of later steps."""
     steps = tuple(step if step.lr is None else replace(step, lr=change(step.lr)) for step in probe.steps)
-    return replace(probe, steps=steps, hyper={**probe.hyper, "lr": change(probe.hyper["lr"])})
+    groups = tuple({**g, "lr": change(g["lr"])} if "lr" in g else g for g in probe.groups)
+    return replace(probe, steps=steps, hyper={**probe.hyper, "lr": change(probe.hyper["lr"])}, groups=groups)
 
 
 def swapped(h: dict[str, float]) -> dict[str, float]:

@@ -101,13 +101,19 @@ def limits() -> Iterator[Fault]:
 
 def forgets(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
     """Start moments and clock anew when lr changes."""
+    inputs.memory.setdefault("seen", at.adam.lr)
+    return forgets_at_change(at.lr, at, c, inputs)
+
+
+def forgets_at_change(seen: object, at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
+    """Start moments and clock anew when ``seen`` is not what it was in the step before."""
     _updates.require(at.adam.nesterov != "dozat")
     memory = inputs.memory
-    if memory.get("lr", at.adam.lr) != at.lr:
+    if memory.get("seen", seen) != seen:
         zero = 0.0 * inputs.v
         inputs = inputs._replace(parts=[(p, g, zero) for p, g, _ in inputs.parts], v=zero, v_max=zero)
         memory["before"] = at.t - 1
-    memory["lr"] = at.lr
+    memory["seen"] = seen
     return _updates.as_defined(
         at, coefficients(Host(), at.adam, at.t - memory.get("before", 0), at.lr), inputs
     )
@@ -138,6 +144,12 @@ def changed() -> Iterator[Fault]:
     yield Fault("corrections-by-first", "bias_correction", "BC.4",
                 "1-b**t is formed with the betas of the first step",
                 update=partial(corrected_with, by_first))  # fmt: skip
+
+
+def forgets_settings(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
+    """Start moments and clock anew when a hyperparameter other than lr changes."""
+    settings = at.adam.b1, at.adam.b2, at.adam.eps, at.adam.weight_decay
+    return forgets_at_change(settings, at, c, inputs)
 
 
 Powers = Callable[[dict[str, Any], StepContext], tuple[float, float]]
@@ -179,6 +191,8 @@ SCHEDULE: tuple[Fault, ...] = (
           **_inputs.on_steps(_inputs.lr_zero_skips)),
     Fault("lr-divides", "schedule", "LR.2", "with lr=0 the parameter becomes NaN", update=divides),
     Fault("lr-forgets", "schedule", "LR.1", "a changed lr starts moments and clock anew", update=forgets),
+    Fault("settings-forget", "schedule", "LR.3", "a change of hyperparameters starts moments and clock anew",
+          update=forgets_settings),
     *changed(),
 )  # fmt: skip
 

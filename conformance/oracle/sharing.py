@@ -131,7 +131,7 @@ def equivalent_claim(claim: Adam, probe: Probe, *, exact: bool = False) -> Adam:
     if whole and all(step.present is None and step.frozen is None for step in probe.steps):
         unreached += ["missing", "all_missing", *(["clock"] if exact else [])]
     changes = [step.changes for step in probe.steps if step.changes]
-    if not any(given.get("weight_decay") for given in (probe.hyper, *changes)):
+    if not any(given.get("weight_decay") for given in (probe.hyper, *changes, *probe.groups)):
         unreached += ["decay", "decay_order"]
     elif claim.decay == "l2" and not any("decay" in given for given in changes):
         unreached += ["decay_order"]

@@ -63,6 +63,12 @@ def adam_for(claim: Adam, probe: Probe) -> Adam:
     return Adam(**{**axes, **probe.hyper}, moment_dtype=claim.moment_dtype)
 
 
+def adams_for(claim: Adam, probe: Probe) -> list[Adam]:
+    """Return the Adam of each parameter, whose group may have hyperparameters of its own."""
+    adam = adam_for(claim, probe)
+    return [replace(adam, **group) for group in probe.groups] or [adam] * len(probe.params)  # type: ignore[arg-type]
+
+
 @dataclass
 class Clocks:
     """The counts of a run, most of them for each parameter: the clock t, and what wrong clocks count."""
@@ -115,20 +121,22 @@ def simulate(
     fault = fault or Fault()
     probe = fault.probe(probe) if fault.probe else probe
     adam = adam_for(claim, probe)
-    assert not callable(adam.lr)
-    slots = [make_slots(adam, p, make) for p in probe.params]
+    adams = adams_for(claim, probe)
+    rates = [rate_of(mine) for mine in adams]
+    slots = [make_slots(mine, p, make) for mine, p in zip(adams, probe.params, strict=True)]
     zeros = [0] * len(slots)
     clocks = Clocks(zeros, list(zeros), list(zeros))
     for i, start in enumerate(probe.start):
         begin(slots[i], clocks, i, start)
-    lr = adam.lr
     result: Trajectory[T] = Trajectory([])
     for number, step in enumerate(probe.steps, start=1):
-        lr = lr if step.lr is None else step.lr
+        rates = rates if step.lr is None else [step.lr] * len(slots)
         if step.changes:
             adam = replace(adam, **step.changes)
-            for slot in (slot for parameter in slots for slot in parameter):
-                slot.adam = adam
+            adams = [replace(mine, **step.changes) for mine in adams]
+            for mine, parameter in zip(adams, slots, strict=True):
+                for slot in parameter:
+                    slot.adam = mine
         for i, state in enumerate(step.states or ()):
             if state is not None:
                 begin(slots[i], clocks, i, state)
@@ -150,18 +158,24 @@ def simulate(
             if skipped[i] and fault.absent not in ("decay", "update"):
                 if adam.clock == "global" and not clock_holds(adam, skipped):
                     for slot in parameter:
-                        slot.tick(clocks.t[i], lr)
+                        slot.tick(clocks.t[i], rates[i])
                 continue
             now = clocks.begin_update(i, shape, number, absent)
             t = now.t if fault.clock is None else fault.clock(now)
-            step_fault = fault.at_step(StepContext(adam, t, lr, shape, skipped[i], number))
+            step_fault = fault.at_step(StepContext(adams[i], t, rates[i], shape, skipped[i], number))
             gradient = np.zeros_like(probe.params[i]) if g is None or absent[i] else g
             mask = mask_of(step, i, shape)
             for slot, grads in zip(parameter, by_slot(gradient, parameter), strict=True):
-                slot.step(t, lr, grads, mask, step_fault)
+                slot.step(t, rates[i], grads, mask, step_fault)
         result.steps.append([[x for slot in parameter for x in slot.read()] for parameter in slots])
         result.clocks.append(list(clocks.t))
     return result
+
+
+def rate_of(adam: Adam) -> float:
+    """Return the learning rate, which is a number in every probe."""
+    assert not callable(adam.lr)
+    return adam.lr
 
 
 def make_slots(adam: Adam, p: FloatArray, make: Callable[[Adam, list[FloatArray]], Slot[T]]) -> list[Slot[T]]:

@@ -9,12 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from adamcore.conformance.probes import freeze, handling, hyper, moments, numerics, rules, scale
+from adamcore.conformance.probes import (
+    freeze,
+    handling,
+    hyper,
+    moments,
+    numerics,
+    rules,
+    scale,
+    settings,
+)
 from adamcore.conformance.types import Probe
 
 PROBES: Mapping[str, Probe] = {
     probe.name: probe
-    for module in (rules, moments, hyper, scale, freeze, numerics, handling)
+    for module in (rules, moments, hyper, settings, scale, freeze, numerics, handling)
     for probe in module.PROBES
 }
 """Every probe by its name, in the order in which a check runs them."""

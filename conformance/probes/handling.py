@@ -50,6 +50,17 @@ UNSCALED = Probe(
     moving(46, 8, (6,)), {**ODD, "weight_decay": 0.0},
 )  # fmt: skip
 
+ROWS = ((5,), (4, 6))
+
+
+def rows(seed: int, count: int) -> tuple[Step, ...]:
+    """Return steps in which all rows of a gradient are the same."""
+    return tuple(
+        Step(tuple(np.broadcast_to(g[:1], g.shape) for g in step.grads if g is not None))
+        for step in moving(seed, count, *ROWS)
+    )
+
+
 PROBES = [
     late("BC.1/t10", "the correction at t=11 to 13", 10, 0.999),
     late("BC.1/t300", "the correction at t=301 to 303", 300, 0.999),
@@ -64,10 +75,19 @@ PROBES = [
             manner="beside"),
     replace(PLAIN, name="STATE.2/fresh", about="every step's gradients in memory of their own: bit for bit",
             manner="fresh", twin=PLAIN.name),
+    replace(PLAIN, name="STEP.2/closure", manner="closure",
+            about="the gradients come from a closure, which each step calls once"),
     Probe("STEP.1/fortran", "two-dimensional arrays in Fortran order", GRID,
           moving(47, 3, (4, 6), (5, 3)), ODD, layout="F"),
     Probe("STEP.1/strided", "views that skip every other element in memory", GRID,
           moving(48, 3, (4, 6), (5, 3)), ODD, layout="strided"),
+    Probe("STEP.1/offset", "arrays that begin one element into their memory", GRID,
+          moving(51, 3, (4, 6), (5, 3)), ODD, layout="offset"),
+    Probe("STEP.1/reversed", "arrays that lie backwards in memory: negative strides", GRID,
+          moving(52, 3, (4, 6), (5, 3)), ODD, layout="reversed"),
+    Probe("STEP.1/broadcast", "gradients of stride 0, as those of a sum: all rows are one row in memory",
+          tuple(numbers(53 + i, *shape) for i, shape in enumerate(ROWS)), rows(55, 3), ODD,
+          layout="broadcast"),
     Probe("STATE.2/read-only", "gradients that may not be written to", GRID,
           moving(49, 3, (4, 6), (5, 3)), ODD, layout="readonly"),
     Probe("NUM.2/subnormal", "gradients down to the smallest subnormal of float32",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.report.matrix import (
@@ -18,11 +20,13 @@ from adamcore.conformance.report.matrix import (
     severity,
 )
 from adamcore.conformance.report.plot import plot
-from adamcore.conformance.report.report import VERDICTS, Report, Verdict
+from adamcore.conformance.report.report import Report, Verdict
+from adamcore.conformance.report.text import also_fails
 from adamcore.conformance.rules import SAYS
 from adamcore.conformance.types import Evidence
 
 MAX_PLOTS = 400  #: rows up to which every row gets a plot
+NAMED = 4  #: candidates up to which a sentence names each
 
 
 def render_html(report: Report, *, written: dt.datetime | None = None) -> str:
@@ -39,6 +43,7 @@ def render_html(report: Report, *, written: dt.datetime | None = None) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    jinja.filters["breakable"] = breakable
     found = columns(report)
     several, dialects = by_dialect(found)
     chosen = rows_with_plot(found)
@@ -58,6 +63,7 @@ def render_html(report: Report, *, written: dt.datetime | None = None) -> str:
         all_drawn=len(chosen) == sum(len(column.rows) for column in found),
         about=probe_purpose,
         numbers=evidence_numbers,
+        also_fails=also_fails,
         written=f"{written:%Y-%m-%d %H:%M} UTC",
     )
 
@@ -77,7 +83,10 @@ def rows_with_plot(found: list[Column]) -> set[Row]:
 
 
 def headline(found: list[Column]) -> str:
-    """Return the outcome in one line."""
+    """Return the outcome as a sentence, with the names of the candidates unless they are many.
+
+    What needs somebody's attention stands first.
+    """
     if len(found) == 1:
         [column] = found
         words: dict[Verdict, str] = {
@@ -87,8 +96,44 @@ def headline(found: list[Column]) -> str:
             "unavailable": f"{column.target} is not available",
         }
         return words[column.verdict] + (", as expected" if column.as_expected else "")
-    verdicts = [column.verdict for column in found]
-    return ", ".join(f"{verdicts.count(v)} {v}" for v in VERDICTS if v in verdicts) or "Nothing was checked"
+    groups: dict[tuple[str, str], list[str]] = {
+        ("deviates", "deviate"): [],
+        ("is broken", "are broken"): [],
+        ("deviates as expected", "deviate as expected"): [],
+        ("is not available", "are not available"): [],
+        ("conforms", "conform"): [],
+    }
+    number = {"deviates": 0, "broken": 1, "unavailable": 3, "conforms": 4}
+    for column in found:
+        place = 2 if column.as_expected else number[column.verdict]
+        list(groups.values())[place].append(column.target)
+    clauses = [
+        f"{join_names(names)} {singular if len(names) == 1 else plural}"
+        for (singular, plural), names in groups.items()
+        if names
+    ]
+    return "; ".join(clauses) or "Nothing was checked"
+
+
+def join_names(names: list[str]) -> str:
+    """Return a few names in words, or the number of many.
+
+    >>> join_names(["a"]), join_names(["a", "b", "c"]), join_names(["a"] * 9)
+    ('a', 'a, b and c', '9 candidates')
+    """
+    if len(names) > NAMED:
+        return f"{len(names)} candidates"
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def breakable(name: str) -> Markup:
+    """Return a name that a line may break after a separator and before a capital.
+
+    >>> str(breakable("my/adam.py:MyAdam"))
+    'my/<wbr>adam.<wbr>py:<wbr>My<wbr>Adam'
+    """
+    parts = re.sub(r"(?<=[/.:_])(?=[^/.:_])|(?<=[a-z0-9])(?=[A-Z])", "\0", name).split("\0")
+    return Markup("<wbr>").join(parts)
 
 
 def rule_text(rule: str) -> str:

@@ -197,6 +197,21 @@ def long_claims() -> list[Claim]:
     return list(every.values())
 
 
+def is_of_edition(probe: Probe) -> bool:
+    """Return whether a vector of this edition can say what the probe asks for.
+
+    A vector has neither groups nor changes of any hyperparameter but lr.  It does not say how arrays lie in
+    memory, so a probe of another layout adds nothing.
+    """
+    changes = any(step.changes for step in probe.steps)
+    return not (
+        changes
+        or probe.groups
+        or probe.manner == "closure"
+        or probe.layout in ("offset", "reversed", "broadcast")
+    )
+
+
 @cache
 def long_inputs() -> tuple[Input, ...]:
     """Return the inputs of the longer set: the edition's, and every probe with real parameters.
@@ -207,6 +222,7 @@ def long_inputs() -> tuple[Input, ...]:
     from adamcore.conformance.probes import PROBES
 
     probes = [p for p in PROBES.values() if not any(np.iscomplexobj(x) or x.size > LONG for x in p.params)]
+    probes = [p for p in probes if is_of_edition(p)]
     known = {i.probe.name for i in INPUTS}
     return INPUTS + tuple(
         Input(replace(p, name=p.name if p.name not in known else f"{p.name}-probe"), ())

@@ -50,6 +50,8 @@ def judge(claim: Adam, probe: Probe, dtype: str, run: Run, *, flushes: bool = Fa
         result.status, result.reason = "skipped", run.unsupported
         return result
     adam = adam_for(claim, probe)
+    if run.closure:
+        fail(result, run.closure[0])
     want, bound = exact(adam, probe), bounds(adam, probe, dtype, flushes)
     nonfinite = [np.zeros(np.shape(p), dtype=bool) for p in probe.params]
     before = [to_carrier(p, dtype) for p in probe.params]
@@ -147,8 +149,9 @@ def judge_parameter(
         result.series[s:] = [max([point, *result.series[s:]])]
         if ratio[worst] > 1.0 and result.evidence is None:
             result.status = "failed"
-            where = np.unravel_index(worst, got.shape)
-            name = f"{i}[{', '.join(str(int(k)) for k in where)}]" + (".imag" if part else "")
+            where = ", ".join(str(int(k)) for k in np.unravel_index(worst, got.shape))
+            name = f"{i}[{where}]" if where else str(i)  # an array of no dimension has one element
+            name += ".imag" if part else ""
             result.evidence = Evidence(
                 probe=result.probe,
                 step=s + 1,

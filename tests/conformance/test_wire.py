@@ -35,3 +35,13 @@ def test_probes_and_runs_survive_the_wire() -> None:
     run_ = unpack_run(pack_run(Run([[P]], error="Error: x", written=["gradient 0 in step 1"])))
     assert (run_.error, run_.unsupported, run_.written) == ("Error: x", None, ["gradient 0 in step 1"])
     np.testing.assert_array_equal(run_.params[0][0], P)
+
+
+def test_changed_settings_groups_and_closures_survive_the_wire() -> None:
+    steps = (Step((G, None), changes={"b1": 0.5}), Step((G, G)))
+    probe = Probe("X.1/x", "", (P, P), steps, {"lr": 1.0}, manner="closure", groups=({"b1": 0.25}, {}))
+    back = unpack_probe(pack_probe(probe))
+    assert [step.changes for step in back.steps] == [{"b1": 0.5}, None]
+    assert (back.groups, back.manner) == (({"b1": 0.25}, {}), "closure")
+    run_ = unpack_run(pack_run(Run(closure=["called its closure 2 times in step 1"])))
+    assert run_.closure == ["called its closure 2 times in step 1"]

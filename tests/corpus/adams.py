@@ -20,11 +20,16 @@ class Stateless:
     dialect: ClassVar[str] = "torch.Adam"
     options: ClassVar[dict[str, str]] = {}  #: of the dialect, as --set takes them
     hyper: ClassVar[tuple[str, ...]] = ("lr", "b1", "b2", "eps", "weight_decay")
+    complex: ClassVar[bool] = True
 
     def __init__(self, **options: object) -> None:
         """Options choose the claim; the class follows it without them."""
 
+    hypers: list[dict[str, float]] = []  # noqa: RUF012 - of each parameter, where there are groups
+    settings: dict[str, float]
+
     def init(self, params: list[A], hyper: dict[str, float]) -> None:
+        self.settings = dict(hyper)
         self.take(hyper)
         self.shapes = [p.shape for p in params]
         self.dtypes = [p.dtype for p in params]
@@ -40,6 +45,15 @@ class Stateless:
         self.eps, self.wd = hyper["eps"], hyper["weight_decay"]
         self.eps_root, self.md = hyper.get("eps_root", 0.0), hyper.get("momentum_decay", 4e-3)
 
+    def init_groups(self, params: list[A], hypers: list[dict[str, float]]) -> None:  # LR.4
+        self.init(params, hypers[0])
+        self.hypers = hypers
+
+    def set_hyper(self, hyper: dict[str, float]) -> None:  # LR.3
+        lr, self.settings = self.lr, {**self.settings, **hyper}
+        self.take(self.settings)
+        self.lr = lr
+
     def start(self, p: A) -> A:  # MOM.3
         return np.zeros_like(p)
 
@@ -51,6 +65,8 @@ class Stateless:
     def step(self, grads: list[A | None]) -> list[A]:
         self.advance(grads)
         for i, g in enumerate(self.gradients(grads)):
+            if self.hypers:
+                self.take(self.hypers[i])
             if g is None:
                 self.absent(i)
             else:

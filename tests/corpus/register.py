@@ -59,8 +59,13 @@ class Item:
 
     @property
     def library(self) -> str:
-        head = self.file.split("_")[0]
-        return head if head in ("torch", "jax") else "numpy"
+        return library_of(self.file)
+
+
+def library_of(file: str) -> str:
+    """Return the library that a module of the corpus needs, which its name begins with if it is not NumPy."""
+    head = file.split("_")[0]
+    return head if head in ("torch", "jax") else "numpy"
 
 
 ITEMS: dict[str, Item] = {}  #: by target

@@ -27,6 +27,7 @@ class TorchAdamW(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        self.evaluate(closure)
         for group in self.param_groups:
             for p in group["params"]:
                 if p.grad is not None:
@@ -34,6 +35,11 @@ class TorchAdamW(torch.optim.Optimizer):
                     self.one(group, self.state_of(p, real), real, g)
                 else:
                     self.absent(group, p)
+
+    def evaluate(self, closure: Any) -> None:
+        if closure is not None:
+            with torch.enable_grad():
+                closure()
 
     def reals(self, x: Tensor) -> Tensor:
         return torch.view_as_real(x) if x.is_complex() else x
@@ -80,6 +86,7 @@ class TorchForeach(TorchAdamW):
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        self.evaluate(closure)
         for group in self.param_groups:
             b1, b2 = group["betas"]
             ps = [p for p in group["params"] if p.grad is not None]

@@ -24,10 +24,10 @@ class Good:
         self.t = [0] * len(params)
 
     def step(self, grads: list[np.ndarray | None]) -> list[np.ndarray]:
-        h = self.h
         for i, g in enumerate(grads):
             if g is None:
                 continue
+            h = self.hypers[i] if self.hypers else self.h
             self.t[i] += 1
             f = self.p[i].dtype.type
             self.m[i] = f(h["b1"]) * self.m[i] + f(1 - h["b1"]) * g
@@ -37,6 +37,15 @@ class Good:
             kept = self.p[i] * f(1 - h["lr"] * h["weight_decay"])
             self.p[i] = np.asarray(kept - f(h["lr"] / c1) * self.m[i] / root)
         return [p.copy() for p in self.p]
+
+    hypers: list[dict[str, float]] = []  # noqa: RUF012 - of each parameter, where there are groups
+
+    def init_groups(self, params: list[np.ndarray], hypers: list[dict[str, float]]) -> None:
+        self.init(params, hypers[0])
+        self.hypers = hypers
+
+    def set_hyper(self, hyper: dict[str, float]) -> None:
+        self.h = {**self.h, **hyper}
 
     def get_state(self) -> dict[str, Any]:
         return {"t": list(self.t), "m": self.m, "v": self.v}

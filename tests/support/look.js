@@ -26,7 +26,9 @@ const plots = [...document.querySelectorAll('figure')].map(f => ({
   bound: f.querySelector('path.b') ? box(f.querySelector('path.b')) : null,
   error: f.querySelector('path.e') ? box(f.querySelector('path.e')) : null,
   crosses: f.querySelector('path.x') ? box(f.querySelector('path.x')) : null }));
+const boxes = where => [...document.querySelectorAll(where)].filter(shown).map(box);
 const seen = {text: document.body.innerText, texts, cells, plots,
+  verdicts: boxes('.overview .verdict'), heads: boxes('.matrix thead th.n'),
   background: light(behind(document.body)),
   overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
   loaded: performance.getEntriesByType('resource').length,

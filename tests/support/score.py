@@ -25,7 +25,7 @@ for folder in (HERE, CORPUS):
     if str(folder) not in sys.path:  # the corpus is a folder of candidates, not a package
         sys.path.insert(0, str(folder))
 
-from register import ITEMS, Item  # noqa: E402 - found by the lines above
+from register import ITEMS, Item, library_of  # noqa: E402 - found by the lines above
 
 from adamcore.conformance.candidates.targets import make_candidate  # noqa: E402
 from adamcore.conformance.checking.subjects import ThirdParty  # noqa: E402
@@ -53,6 +53,7 @@ class Score:
     worst64: float  #: the largest error over its bound in float64
     probe: str  #: the probe of ``worst32``
     undecided: int  #: the number of undecided results
+    findings: tuple[str, ...]  #: the area of each deviation
 
     @property
     def item(self) -> Item:
@@ -85,8 +86,7 @@ class Score:
 def files(library: str = "") -> list[str]:
     """Return the names of the corpus's modules, or of those that need one library."""
     names = sorted(file.stem for file in CORPUS.glob("*_*.py"))
-    owner = {name: name.split("_")[0] for name in ("torch_adams", "jax_adams")}
-    return [name for name in names if not library or owner.get(name, "numpy") == library]
+    return [name for name in names if not library or library_of(name) == library]
 
 
 def load(names: Iterable[str] = ()) -> dict[str, Item]:
@@ -138,6 +138,7 @@ def examine(item: Item) -> Score:
         worst["float64"].worst_ratio,
         worst["float32"].probe,
         sum(r.status == "undecided" for r in seen.results),
+        tuple(f"{f.area} {f.rule}" for f in seen.findings if f.level == "error"),
     )
 
 

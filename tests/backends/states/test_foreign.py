@@ -16,11 +16,27 @@ from adamcore.errors import CheckpointError, ConversionError
 FILES = Path(__file__).parent / "files"  # written by TensorFlow 2.21 (compat.v1, a Saver's)
 
 
+class Evil:
+    """An object that creates a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return exec, (f"open({str(self.path)!r}, 'w').close()",)
+
+
 def test_a_pickle_is_never_loaded(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
-    torch.save({"state": {}, "param_groups": [], "evil": Path("x")}, tmp_path / "evil.pt")
-    with pytest.raises(CheckpointError, match="never loaded"):
-        read(tmp_path / "evil.pt", by_position=True)
+    w = torch.nn.Parameter(torch.ones(3))
+    optimizer = torch.optim.Adam([w])
+    w.grad = torch.ones(3)
+    optimizer.step()
+    torch.save({"optimizer": optimizer.state_dict(), "evil": Evil(tmp_path / "made")}, tmp_path / "evil.pt")
+    assert read(tmp_path / "evil.pt", by_position=True).one_clock() == 1
+    assert not (tmp_path / "made").exists()
+    torch.load(tmp_path / "evil.pt", weights_only=False)
+    assert (tmp_path / "made").exists()
     np.savez(tmp_path / "evil.npz", a=np.array([{}], dtype=object))
     with pytest.raises(CheckpointError, match="damaged, or no"):
         read(tmp_path / "evil.npz")

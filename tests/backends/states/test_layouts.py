@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from state_samples import made, same
 
+from adamcore import Adam
 from adamcore.backends import states
 from adamcore.backends.states.foreign import read, write
 from adamcore.backends.states.layouts import detect_layout
@@ -63,3 +65,20 @@ def test_two_optimizers_on_one_variable() -> None:
     flat = gan() | {f"d/w/Adam_{k}": np.zeros(2, np.float32) for k in (2, 3)}
     with pytest.raises(CheckpointError, match="two optimizers"):
         states.from_flat(flat, "tf1", t=5)
+
+
+def test_the_maximum_of_optax_is_that_of_v_hat() -> None:
+    """Of the layouts with a place for a maximum, optax' alone keeps that of the corrected v."""
+    rules: list[tuple[str, Any]] = [
+        ("optax", "corrected"),
+        ("keras", "uncorrected"),
+        ("paddle", "uncorrected"),
+    ]
+    for layout, rule in rules:
+        state = made(Adam(amsgrad=rule))
+        kept = {n: replace(leaf, v_max=leaf.v) for n, leaf in state.leaves.items()}
+        state = replace(state, leaves=kept)
+        assert states.from_flat(states.to_flat(state, layout), layout).adam.amsgrad == rule
+        other = replace(state, adam=Adam(amsgrad="uncorrected" if rule == "corrected" else "corrected"))
+        with pytest.raises(ConversionError, match=rf"the maximum is that of AMSGrad '.*, and {layout} keeps"):
+            states.to_flat(other, layout)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from candidate_probes import G0, G1, P0, P1, probe
 
 from adamcore.conformance.candidates import load_candidates
 from adamcore.conformance.candidates.base import same_bits
-from adamcore.conformance.types import Step
+from adamcore.conformance.types import Probe, Step
 
 
 def test_torch_runs_as_in_a_training_loop() -> None:
@@ -50,3 +52,108 @@ def test_the_attribute_dialect_is_the_claim() -> None:
     claims = type("Claims", (torch.optim.AdamW,), {"dialect": "torch.AdamW"})
     assert TorchCandidate(claims, {}, None, None).info.dialect == "torch.AdamW"
     assert TorchCandidate(torch.optim.AdamW, {}, None, None).info.dialect is None
+
+
+def closures() -> Probe:
+    return replace(probe(Step((G0, G1)), Step((G0, G1))), manner="closure")
+
+
+def test_torch_gets_its_gradients_from_a_closure() -> None:
+    pytest.importorskip("torch")
+    [candidate] = load_candidates("torch.optim:AdamW", [None], {}, None)
+    run, plain = (candidate.run(p, "float32") for p in (closures(), replace(closures(), manner="plain")))
+    assert run.closure == []
+    for a, b in zip(run.params, plain.params, strict=True):
+        assert all(same_bits(x, y) for x, y in zip(a, b, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("calls", "said"), [(0, "called its closure 0 times in step 1"), (1, ""), (2, "2 times")]
+)
+def test_calls_of_a_closure_are_counted(calls: int, said: str) -> None:
+    torch = pytest.importorskip("torch")
+    from adamcore.conformance.candidates.torch import TorchCandidate
+
+    class Calls(torch.optim.AdamW):  # type: ignore[misc, name-defined]
+        def step(self, closure: Any = None) -> None:
+            for _ in range(calls):
+                closure()
+            super().step()
+
+    run = TorchCandidate(Calls, {}, None, None).run(closures(), "float32")
+    assert said in "".join(run.closure[:1])
+    assert (run.error, bool(run.closure)) == (None, bool(said))
+
+
+def test_a_closure_that_is_not_taken_is_not_served() -> None:
+    torch = pytest.importorskip("torch")
+    from adamcore.conformance.candidates.torch import TorchCandidate
+
+    class TakesNone(torch.optim.AdamW):  # type: ignore[misc, name-defined]
+        def step(self) -> None:
+            super().step()
+
+    class Refuses(torch.optim.AdamW):  # type: ignore[misc, name-defined]
+        def step(self, closure: Any = None) -> None:
+            if closure is not None:
+                raise TypeError("closures are not supported")
+            super().step()
+
+    run = TorchCandidate(TakesNone, {}, None, None).run(closures(), "float32")
+    assert run.unsupported == "its step takes no closure"
+    run = TorchCandidate(Refuses, {}, None, None).run(closures(), "float32")
+    assert run.unsupported == "it refuses a closure: TypeError: closures are not supported"
+
+
+def test_torch_has_groups_and_changes_of_every_setting() -> None:
+    torch = pytest.importorskip("torch")
+    [candidate] = load_candidates("torch.optim:AdamW", [None], {}, None)
+    asked = replace(probe(Step((G0, G1)), Step((G0, G1))), groups=({"b2": 0.875}, {"lr": 0.125}))
+    changed = probe(Step((G0, G1)), Step((G0, G1), changes={"b1": 0.75, "eps": 0.5}))
+    settings = {"lr": 0.5, "betas": (0.5, 0.75), "eps": 0.25, "weight_decay": 0.125}
+
+    def run_torch(groups: bool) -> list[Any]:
+        params = [torch.nn.Parameter(torch.tensor(p, dtype=torch.float32)) for p in (P0, P1)]
+        own = [{"params": [params[0]], "betas": (0.5, 0.875)}, {"params": [params[1]], "lr": 0.125}]
+        optimizer = torch.optim.AdamW(own if groups else params, **settings)
+        for k, grads in enumerate([(G0, G1), (G0, G1)]):
+            if k and not groups:
+                optimizer.param_groups[0] |= {"betas": (0.75, 0.75), "eps": 0.5}
+            for p, g in zip(params, grads, strict=True):
+                p.grad = torch.tensor(g, dtype=torch.float32)
+            optimizer.step()
+        return [p.detach().numpy() for p in params]
+
+    for given, groups in ((asked, True), (changed, False)):
+        after = candidate.run(given, "float32").params[-1]
+        assert all(same_bits(a, b) for a, b in zip(after, run_torch(groups), strict=True))
+
+
+def test_a_setting_that_is_in_no_group_cannot_be_changed() -> None:
+    torch = pytest.importorskip("torch")
+    from adamcore.conformance.candidates.torch import TorchCandidate
+
+    class Hidden(torch.optim.AdamW):  # type: ignore[misc, name-defined]
+        @torch.no_grad()
+        def step(self, closure: Any = None) -> None:
+            eps = self.param_groups[0].pop("eps", self.defaults["eps"])
+            self.param_groups[0]["eps"] = eps
+            super().step()
+            del self.param_groups[0]["eps"]
+
+    changed = probe(Step((G0, G1)), Step((G0, G1), changes={"eps": 0.5}))
+    run = TorchCandidate(Hidden, {}, None, None).run(changed, "float32")
+    assert run.unsupported == "its groups have no eps"
+
+
+@pytest.mark.parametrize(("layout", "strides"), [("offset", (2, 1)), ("broadcast", (0, 1)), ("F", (1, 3))])
+def test_gradients_lie_in_memory_as_asked(layout: str, strides: tuple[int, int]) -> None:
+    torch = pytest.importorskip("torch")
+    from adamcore.conformance.candidates.base import cast
+    from adamcore.conformance.candidates.torch import as_tensor
+
+    array = np.ones((3, 2))
+    made = as_tensor(cast(array, "float32", layout), "cpu")  # type: ignore[arg-type]
+    assert made.stride() == strides
+    assert torch.equal(made, torch.ones(3, 2))
+    assert made.data_ptr() % 8 == (4 if layout == "offset" else made.data_ptr() % 8)

@@ -28,7 +28,7 @@ def report(*, verdict: str = "deviates") -> Report:
     ]
     findings = [
         Finding("epsilon", "EPS.1", "outside", "inside", evidence=EVIDENCE),
-        Finding("decay", "DEC.1", "l2", "none", evidence=Evidence("DEC.1/coupling", 1, "0[]", "", "", 1, 1)),
+        Finding("decay", "DEC.1", "l2", "none", evidence=Evidence("DEC.1/coupling", 1, "0", "", "", 1, 1)),
     ]
     entry = Entry("my:Adam", "paper", {}, verdict, findings=findings, results=results)  # type: ignore[arg-type]
     return Report([entry], {})

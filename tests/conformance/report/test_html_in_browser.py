@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import os
 import shutil
 import subprocess
 from collections.abc import Callable
 from functools import cache
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,7 @@ FLAGS = [
     "--virtual-time-budget=2000",
 ]
 
+NARROWEST = 500  #: pixels; a window of Chromium is no narrower, a frame in it can be
 LOOK = (ROOT / "tests" / "support" / "look.js").read_text()  #: what a person sees, as JSON in the page
 
 
@@ -54,6 +57,15 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
     return run
 
 
+def in_frame(page: str, width: int) -> str:
+    """Return a page that shows another in a frame and takes over what was seen there."""
+    take = "document.body.append(document.adoptNode(this.contentDocument.getElementById('seen')))"
+    frame = (
+        f'<iframe style="width:{width}px; height:2000px" srcdoc="{escape(page)}" onload="{take}"></iframe>'
+    )
+    return f"<!doctype html><meta charset=utf-8><body>{frame}</body>"
+
+
 @pytest.fixture(scope="module")
 def look(browser: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
     """What is seen of a page: ``look("dark", 1200)``."""
@@ -61,12 +73,13 @@ def look(browser: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) 
     text = render_html(full()).replace(
         "<head>", "<head><script>window.alert = () => window.alerted = true</script>", 1
     )
-    path.write_text(text.replace("</body>", f"<script>{LOOK}</script></body>"), errors="replace")
+    text = text.replace("</body>", f"<script>{LOOK}</script></body>")
 
     @cache
     def seen(scheme: str, width: int = 1200) -> Any:
+        path.write_text(text if width >= NARROWEST else in_frame(text, width), errors="replace")
         chosen = f"--blink-settings=preferredColorScheme={ {'dark': 0, 'light': 1}[scheme] }"
-        out = browser(chosen, f"--window-size={width},2000", "--dump-dom", path.as_uri())
+        out = browser(chosen, f"--window-size={max(width, NARROWEST)},2000", "--dump-dom", path.as_uri())
         packed = out.partition('<pre id="seen">')[2].partition("</pre>")[0]
         assert packed, out[-500:]
         return json.loads(base64.b64decode(packed))
@@ -76,7 +89,10 @@ def look(browser: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) 
 
 def test_the_outcome_comes_first(look: Callable[..., Any]) -> None:
     text = look("light")["text"]
-    assert text.startswith("1 conforms, 2 deviates, 1 broken, 1 unavailable\n")
+    assert text.startswith(
+        "my.adam:Mine deviates; my/a|dam.py:Bad is broken; my.adam:Old deviates as expected; "
+        "torch:cuda is not available; numpy conforms\n"
+    )
     text = text[text.index("Candidates") :]  # what stands before are links to the parts
     order = [
         "known.toml, line 3: unused",
@@ -153,9 +169,28 @@ def test_dark_is_dark(look: Callable[..., Any]) -> None:
     assert look("light")["background"] > 0.9
 
 
-@pytest.mark.parametrize("width", [1200, 500])
+@pytest.mark.parametrize("width", [1200, 500, 390])
 def test_the_page_itself_never_scrolls_sideways(look: Callable[..., Any], width: int) -> None:
     assert look("light", width)["overflow"] <= 0
+
+
+@pytest.mark.parametrize("width", [1200, 390])
+def test_every_verdict_is_on_the_screen(look: Callable[..., Any], width: int) -> None:
+    verdicts = look("light", width)["verdicts"]
+    assert len(verdicts) == 5
+    assert [box for box in verdicts if box[0] < 0 or box[0] + box[2] > width] == []
+
+
+@pytest.mark.parametrize("width", [1200, 390])
+def test_names_over_the_matrix_do_not_overlap(look: Callable[..., Any], width: int) -> None:
+    heads = look("light", width)["heads"]
+    assert len(heads) > 2
+    assert [pair for pair in itertools.combinations(heads, 2) if intersect(*pair)] == []
+
+
+def intersect(a: list[float], b: list[float]) -> bool:
+    """True if two boxes (left, top, width, height) share more than an edge."""
+    return all(a[k] + a[k + 2] > b[k] + 1 and b[k] + b[k + 2] > a[k] + 1 for k in (0, 1))
 
 
 def test_print_shows_what_was_folded(browser: Callable[..., str], tmp_path: Path) -> None:

@@ -39,6 +39,11 @@ def filled(shape: tuple[int, ...], pace: float, start: int) -> npt.NDArray[Any]:
     return np.cos(pace * (numbers + 1) + start).astype(np.float32).reshape(shape)
 
 
+def versions(*packages: str) -> dict[str, str]:
+    """Return the versions of packages."""
+    return {package: version(package) for package in packages}
+
+
 class Manifest:
     """The files of one framework, with what is to be read from each.
 
@@ -51,7 +56,7 @@ class Manifest:
     def __init__(self, folder: str, package: str, needs: tuple[str, ...] = ()) -> None:
         self.folder = HERE / folder
         self.folder.mkdir(exist_ok=True)
-        self.head = {"package": package, "version": version(package), "needs": list(needs)}
+        self.head: dict[str, Any] = {"package": package, "version": version(package), "needs": list(needs)}
         self.entries: list[dict[str, Any]] = []
 
     def add(
@@ -104,10 +109,15 @@ class Manifest:
         (self.folder / "manifest.json").write_text(text, encoding="utf-8")
 
 
+def numbers_of(x: Any) -> npt.NDArray[Any]:
+    """Return an array, or a variable of TensorFlow's or Keras', in NumPy."""
+    return np.asarray(x.numpy() if hasattr(x, "numpy") else x)
+
+
 def as_json(parts: Mapping[str, Any]) -> dict[str, Any]:
     """Return arrays as nested lists of numbers, and clocks as they are."""
     return {
-        key: int(x) if key == "t" else np.asarray(x).astype(np.float64).tolist()
+        key: int(x) if key == "t" else numbers_of(x).astype(np.float64).tolist()
         for key, x in parts.items()
         if x is not None
     }

@@ -1,0 +1,65 @@
+"""Probes whose hyperparameters change between steps, or differ between groups of parameters.
+
+The values need few bits, so that a framework that keeps them in float32 has them exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from adamcore.conformance.probes.design import moving, numbers
+from adamcore.conformance.types import Probe, Step
+
+START = {"lr": 0.25, "b1": 0.5, "b2": 0.75, "eps": 0.125, "weight_decay": 0.125}
+
+
+def changed(seed: int, changes: Mapping[int, Mapping[str, float]], count: int = 7) -> tuple[Step, ...]:
+    """Return steps that change hyperparameters, by the number of the step; the first is 0."""
+    return tuple(replace(step, changes=changes.get(s)) for s, step in enumerate(moving(seed, count, (3,))))
+
+
+GROUPED = ((3,), (2,), (2, 2), (3,))
+GROUPS: tuple[Mapping[str, float], ...] = (
+    {"lr": 0.125, "b1": 0.75, "b2": 0.875, "eps": 0.0625, "weight_decay": 0.5},
+    {"lr": 0.125, "b1": 0.75, "b2": 0.875, "eps": 0.0625, "weight_decay": 0.5},
+    {},
+    {"lr": 0.375, "b1": 0.25, "b2": 0.9375, "eps": 0.5, "weight_decay": 0.0},
+)
+"""The settings of a first group of two parameters, of a second one, which has the probe's, and of a third."""
+
+
+def grouped(name: str, about: str, *names: str) -> Probe:
+    """Return a probe of three groups that differ in these hyperparameters."""
+    groups = tuple({n: group[n] for n in names if n in group} for group in GROUPS)
+    params = tuple(numbers(90 + i, *shape) for i, shape in enumerate(GROUPED))
+    return Probe(name, about, params, moving(94, 4, *GROUPED), START, groups=groups)
+
+
+PROBES = [
+    Probe(
+        "BC.4/betas-changed",
+        "b1 and b2 change, each twice: 1-b**t is formed with the step's own b and the whole t",
+        (numbers(100, 3),),
+        changed(101, {2: {"b1": 0.75}, 3: {"b2": 0.9375}, 5: {"b1": 0.25, "b2": 0.875}}),
+        {**START, "eps": 0.0078125},
+    ),
+    Probe(
+        "LR.3/eps-changed",
+        "eps rises and falls: it is read in each step",
+        (numbers(102, 3),),
+        changed(103, {2: {"eps": 1.0}, 4: {"eps": 0.03125}}),
+        START,
+    ),
+    Probe(
+        "LR.3/decay-changed",
+        "weight_decay rises from 0 and falls: it is read in each step",
+        (numbers(104, 3),),
+        changed(105, {2: {"weight_decay": 0.5}, 4: {"weight_decay": 0.0625}}),
+        {**START, "weight_decay": 0.0},
+    ),
+    grouped("LR.4/groups-lr", "three groups with an lr of their own", "lr"),
+    grouped("LR.4/groups-betas", "three groups with betas of their own", "b1", "b2"),
+    grouped("LR.4/groups-eps", "three groups with an eps of their own", "eps"),
+    grouped("LR.4/groups-decay", "three groups with a decay of their own", "weight_decay"),
+]

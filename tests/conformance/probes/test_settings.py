@@ -1,0 +1,114 @@
+"""The probes of changed hyperparameters and of groups fail Adams that do not read them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from array_adam import Good, judged
+from certificate import ENOUGH, separation
+
+from adamcore import Adam
+from adamcore.conformance.candidates import served_probe
+from adamcore.conformance.faults import FAULTS
+from adamcore.conformance.oracle.exact import exact
+from adamcore.conformance.probes import PROBES
+from adamcore.conformance.probes.settings import PROBES as SETTINGS
+
+CHANGED = ["BC.4/betas-changed", "LR.3/eps-changed", "LR.3/decay-changed"]
+GROUPED = ["LR.4/groups-lr", "LR.4/groups-betas", "LR.4/groups-eps", "LR.4/groups-decay"]
+
+
+class ReadsOnce(Good):
+    """Reads its hyperparameters in init alone."""
+
+    def set_hyper(self, hyper: dict[str, float]) -> None:
+        pass
+
+
+class Refuses(Good):
+    def set_hyper(self, hyper: dict[str, float]) -> None:
+        raise ValueError("hyperparameters are fixed")
+
+
+class FirstGroup(Good):
+    """Steps every parameter with the first one's hyperparameters."""
+
+    def init_groups(self, params: list[np.ndarray], hypers: list[dict[str, float]]) -> None:
+        self.init(params, hypers[0])
+
+
+class Bare:
+    init, step = Good.init, Good.step
+    hypers: list[Any] = []  # noqa: RUF012 - nobody changes it
+
+
+def test_there_is_a_probe_for_each_setting() -> None:
+    assert [probe.name for probe in SETTINGS] == [*CHANGED, *GROUPED]
+
+
+@pytest.mark.parametrize("name", [*CHANGED, *GROUPED])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_right_adam_passes(name: str, dtype: str) -> None:
+    assert judged(Good, name, dtype)[2].status == "passed"
+
+
+@pytest.mark.parametrize("name", CHANGED)
+def test_one_that_reads_its_settings_once_fails(name: str) -> None:
+    assert judged(ReadsOnce, name)[2].status == "failed"
+
+
+@pytest.mark.parametrize("name", GROUPED)
+def test_one_that_reads_the_first_group_alone_fails(name: str) -> None:
+    assert judged(FirstGroup, name)[2].status == "failed"
+
+
+@pytest.mark.parametrize("name", [*CHANGED, *GROUPED])
+def test_what_is_not_served_is_skipped(name: str) -> None:
+    _, run, result = judged(Bare, name)
+    assert result.status == "skipped"
+    assert run.unsupported in (
+        "its hyperparameters cannot be changed between steps",
+        "its parameters have no groups",
+    )
+
+
+def test_a_change_may_be_refused() -> None:
+    _, run, result = judged(Refuses, "LR.3/eps-changed")
+    assert result.status == "skipped"
+    assert run.unsupported == "it refuses other eps: ValueError: hyperparameters are fixed"
+
+
+@pytest.mark.parametrize("name", [*CHANGED, *GROUPED])
+@pytest.mark.parametrize("claim", [Adam(), Adam(decay="decoupled"), Adam(nesterov="dozat")], ids=range(3))
+def test_ignored_settings_lie_far_from_read_ones(name: str, claim: Adam) -> None:
+    """Settings without effect would show nothing; each fault of them is ten bounds away at the least."""
+    probe = PROBES[name]
+    for fault in FAULTS:
+        if fault.rule not in ("LR.3", "LR.4") or fault.probe is None:
+            continue
+        try:
+            other = fault.probe(probe)
+        except ValueError:  # it has no meaning on this probe
+            continue
+        assert separation(probe, other, "float32", claim) >= ENOUGH, fault.name
+
+
+def test_what_a_candidate_does_not_take_it_is_not_asked_for() -> None:
+    probe = served_probe(PROBES["LR.4/groups-betas"], (), {"b1": 0.5})
+    assert [sorted(group) for group in probe.groups] == [["b2"], ["b2"], [], ["b2"]]
+    assert served_probe(PROBES["LR.4/groups-decay"], ("weight_decay",), {}).groups == ()
+    assert all(s.changes is None for s in served_probe(PROBES["LR.3/eps-changed"], ("eps",), {}).steps)
+
+
+def test_a_group_has_the_answer_of_an_optimizer_of_its_own() -> None:
+    from dataclasses import replace
+
+    probe = PROBES["LR.4/groups-betas"]
+    both = exact(Adam(), probe)
+    for i, group in enumerate(probe.groups):
+        steps = tuple(replace(s, grads=(s.grads[i],)) for s in probe.steps)
+        alone = replace(probe, params=(probe.params[i],), steps=steps, groups=()).with_hyper(**group)
+        for step, want in zip(both.steps, exact(Adam(), alone).steps, strict=True):
+            np.testing.assert_array_equal(step[i][0].high, want[0][0].high)
