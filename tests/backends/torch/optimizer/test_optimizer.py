@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from typing import Any
+
 import pytest
 import torch
 from replay import Record
@@ -93,7 +95,7 @@ def test_fused_on_the_meta_device_is_refused_in_pytorchs_words() -> None:
 
 
 @pytest.mark.parametrize("settings", [{}, {"clock": "global", "all_missing": "tick"}, {"missing": "zero"}])
-def test_settings_are_checked_by_the_steps_that_use_them(settings: dict[str, str]) -> None:
+def test_settings_are_checked_by_the_steps_that_use_them(settings: dict[str, Any]) -> None:
     """A scheduler may run without a training, and go out of every range."""
     p = Parameter(torch.ones(2))
     optimizer = Adam([p], **settings)

@@ -312,12 +312,12 @@ def test_frozen_parameters_are_found_by_their_qualified_names() -> None:
         assert all("frozen" not in own for own in (*other.state.values(), *by_position.state.values()))
 
     model, optimizer = made(1, "bias")
-    saved = get_optimizer_state_dict(model, optimizer)
-    saved["state"].pop("scale")
-    [group] = saved["param_groups"]
+    found: Any = get_optimizer_state_dict(model, optimizer)
+    found["state"].pop("scale")
+    [group] = found["param_groups"]
     group["params"] = group["params"][::-1]
     with pytest.raises(errors.StateError, match="some of the 2 without a state"):
-        optimizer.load_state_dict(saved)
+        optimizer.load_state_dict(found)
 
 
 @pytest.mark.parametrize(
