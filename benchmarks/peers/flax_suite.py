@@ -15,4 +15,8 @@ SUITE = Suite(
     packages=("flax", "optax", "jax", "jaxlib", "numpy", "absl-py"),
     replace=replace,
     prepare=prepare,
+    reasons={
+        "test_sharding_propagation": "it looks for state['opt_state'][0]: optax' chain has a tuple of states, "
+        "ours is one state"
+    },
 )

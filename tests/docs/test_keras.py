@@ -24,12 +24,14 @@ from adamcore.backends import keras as ours
 from adamcore.errors import AdamcoreError
 
 def step(names):
-    names["opt"].apply([ops.convert_to_tensor(names["g"])], [names["w"]])
+    gradients = [ops.convert_to_tensor(names[name]) for name in ("g", "h")]
+    names["opt"].apply(gradients, [names["w"], names["b"]])
 
 def tried(library, line):
     names = {"keras": keras, "np": np, "pickle": pickle, "Adam": library.Adam, "AdamW": library.AdamW}
     names["w"] = keras.Variable(np.array([1.0, -2.0, 3.0], "float32"), name="w")
-    names["g"] = np.array([0.3, 0.7, -0.1], "float32")
+    names["b"] = keras.Variable(np.array([0.5], "float32"), name="b")
+    names["g"], names["h"] = np.array([0.3, 0.7, -0.1], "float32"), np.array([-1.0], "float32")
     try:
         names["opt"] = library.Adam(0.1)
         step(names)
@@ -38,7 +40,7 @@ def tried(library, line):
             step(names)
     except Exception as error:
         return error
-    found = [names["w"], *([names["kept"]] if "kept" in names else [])]
+    found = [names["w"], names["b"], *([names["kept"]] if "kept" in names else [])]
     return [np.asarray(ops.convert_to_numpy(x), float) for x in found]
 
 def judged(line):
