@@ -16,7 +16,7 @@ SUITE = Suite(
     replace=replace,
     prepare=prepare,
     reasons={
-        "test_sharding_propagation": "it looks for state['opt_state'][0]: optax' chain has a tuple of states, "
+        "test_sharding_propagation": "it looks for state['opt_state'][0]: the state of optax' chain is a tuple, "
         "ours is one state"
     },
 )
