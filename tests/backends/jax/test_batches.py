@@ -50,7 +50,7 @@ def trajectory(adam: Adam, kind: str, change: str) -> list[Any]:
     params, seen = leaves(kind), []
     state = adam.init(params)
     for k in range(4):
-        grads = [jnp.sin(p + k) * 10.0 ** (3 * k) for p in params]
+        grads: list[Any] = [jnp.sin(p + k) * 10.0 ** (3 * k) for p in params]
         grads = [g.astype(p.dtype) for g, p in zip(grads, params, strict=True)]
         present: Any = None
         if change == "absent":
