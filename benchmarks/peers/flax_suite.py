@@ -16,7 +16,7 @@ SUITE = Suite(
     replace=replace,
     prepare=prepare,
     reasons={
-        "test_sharding_propagation": "it looks for state['opt_state'][0]: the state of optax' chain is a tuple, "
+        "test_sharding_propagation": "state['opt_state'][0] is part of the tuple that optax' chain keeps; "
         "ours is one state"
     },
 )
