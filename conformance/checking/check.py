@@ -115,25 +115,18 @@ def add_minimal_example(
     dtype = next(r.dtype for r in entry.results if r.evidence == evidence)
     original = next(p for p in subject.probes if p.name == evidence.probe)
     probes = shrink(subject.effective_probe(original), evidence)
-    job = WorkerJob(
-        subject.target,
-        dtype,
-        [None],
-        probes,
-        [(0, n) for n in range(len(probes))],
-        subject.settings,
-        subject.device,
-    )
-    for event in run(job) if probes else ():
-        if not isinstance(event, RunEvent):
-            continue
-        probe = job.probe_of(event.task)
-        result = judge(subject.claim.adam, probe, dtype, event.run, flushes=subject.info.flushes)
-        if result.status == "failed" and result.evidence is not None:
-            text = write_program(subject.target, subject.info, MinimalExample(probe, dtype, result.evidence))
-            if text is not None:
-                entry.findings[k] = replace(entry.findings[k], repro=text)
-                return
+    for probe in probes:  # each in a process of its own, as the program
+        job = WorkerJob(subject.target, dtype, [None], [probe], [(0, 0)], subject.settings, subject.device)
+        for event in run(job):
+            if not isinstance(event, RunEvent):
+                continue
+            result = judge(subject.claim.adam, probe, dtype, event.run, flushes=subject.info.flushes)
+            if result.status == "failed" and result.evidence is not None:
+                small = MinimalExample(probe, dtype, result.evidence)
+                text = write_program(subject.target, subject.info, small)
+                if text is not None:
+                    entry.findings[k] = replace(entry.findings[k], repro=text)
+                    return
 
 
 def run_subjects(

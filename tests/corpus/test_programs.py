@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from functools import partial
 
 import numpy as np
 import pytest
@@ -15,7 +14,7 @@ from paths import ROOT
 from register import ITEMS
 
 from adamcore.conformance.checking.check import add_minimal_example
-from adamcore.conformance.testing.asserting import run_in_process
+from adamcore.conformance.workers.pool import run_jobs
 
 FEW = (
     "STEP.1/fingerprint", "BC.1/first-steps", "CPX.1/complex", "DEC.1/coupling", "EPS.1/beside-small-root",
@@ -45,7 +44,7 @@ def programs(piece: tuple[str, list[str]]) -> Iterator[tuple[str, str, str]]:
         item = ITEMS[target]
         subject, entry = score.subject_and_entry(item, FEW)
         with np.errstate(all="ignore"):
-            add_minimal_example(subject, entry, partial(run_in_process, item.made))
+            add_minimal_example(subject, entry, lambda job: run_jobs([job], 60.0, 1))
         for found in entry.findings:
             if found.repro and "\n" in found.repro:
                 yield target, found.repro, found.repro.split("# ")[-2].split(":")[0]
