@@ -34,6 +34,11 @@ from adamcore.dialects import DIALECTS, parse_option
 FINGERPRINT = "STEP.1/fingerprint"
 NUMERIC = ("epsilon", "bias_correction", "decay", "decay_order", "amsgrad", "nesterov", "maximize")
 DECAY = ("decay", "decay_order")
+TELLING = (
+    FINGERPRINT, "F1/absent-middle", "F6/all-absent", "CPX.1/complex", "NUM.4/near-one", "NUM.4/running",
+    "BC.3/not-written-back", "DEC.2/lr-changed", "EPS.1/beside-small-root", "EPS.2/comparable",
+)  # fmt: skip
+"""The probes that identification looks at."""
 FREEZE = ("missing", "clock", "all_missing")
 
 AxisValues = dict[str, list[object]]  #: for each axis, the values that agree
