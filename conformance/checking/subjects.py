@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from adamcore import Adam
+from adamcore import AXES, Adam
 from adamcore.conformance.candidates import CandidateInfo, judged_hyper, served_probe
 from adamcore.conformance.candidates.base import describe
 from adamcore.conformance.checking.explain import explain
 from adamcore.conformance.claims import Claim, all_claims, axes_of, claim_for, claim_of_dialect
 from adamcore.conformance.oracle.sharing import equivalent_claim
 from adamcore.conformance.report.report import Entry, Verdict
-from adamcore.conformance.types import Probe, Result, Run
+from adamcore.conformance.types import Finding, Probe, Result, Run
 from adamcore.conformance.workers.pool import WorkerJob
 from adamcore.errors import DialectError
 
@@ -92,9 +92,11 @@ class Subject:
         if raised := error_of_all(runs, self.probes):
             self.on_end("broken", f"it raised in every probe: {raised}")
         if self.info is not None:
+            unclaimed = self.unclaimed(claim, entry.results, runs)
+            entry.advisory |= unclaimed
             entry.kind, entry.device = self.info.kind, self.info.device
             if results and not raised:
-                self.diagnose(entry, claim, runs)
+                self.diagnose(entry, claim, runs, unclaimed)
         entry.verdict, entry.reason = self.verdict(entry)
         return entry
 
@@ -112,20 +114,41 @@ class Subject:
             for r in results
         ]
 
-    def diagnose(self, entry: Entry, claim: Claim, runs: dict[tuple[str, str], Run]) -> None:
+    def unclaimed(
+        self, claim: Claim, results: list[Result], runs: dict[tuple[str, str], Run]
+    ) -> frozenset[str]:
+        """Return the probes of complex parameters if the candidate is written for real numbers alone.
+
+        It is unless it claims complex parameters, or has an answer for them that some Adam gives.
+        """
+        assert self.info is not None
+        probes = {p.name: self.effective_probe(p) for p in self.probes if p.is_complex}
+        failed = [r for r in results if r.status == "failed" and r.probe in probes]
+        if self.info.claims_complex or not failed:
+            return frozenset()
+        for value in AXES["complex"]:
+            other = dataclasses.replace(claim.adam, complex=value)  # type: ignore[arg-type]
+            judged = (
+                judge_run(other, probes[r.probe], r.dtype, runs[r.probe, r.dtype], flushes=self.info.flushes)
+                for r in failed
+            )
+            if all(r.status == "passed" for r in judged):
+                return frozenset()
+        return frozenset(probes)
+
+    def diagnose(
+        self, entry: Entry, claim: Claim, runs: dict[tuple[str, str], Run], unclaimed: frozenset[str]
+    ) -> None:
         from adamcore.conformance.verdict.diagnose import by_rule
 
         assert self.info is not None
         probes = {p.name: self.effective_probe(p) for p in self.probes}
         try:
-            explain(entry, claim.adam, probes, runs, flushes=self.info.flushes)
+            explain(entry, claim.adam, probes, runs, flushes=self.info.flushes, unclaimed=unclaimed)
         except Exception as error:
             self.on_end("broken", own_fault(error))
             entry.findings = by_rule([r for r in entry.results if r.status == "failed"], probes)
-        for i, found in enumerate(entry.findings):
-            if found.repro is None and found.evidence is not None:
-                repro = self.repro_command(found.evidence.probe, entry.claimed)
-                entry.findings[i] = dataclasses.replace(found, repro=repro)
+        entry.findings = [self.with_command(found, entry.claimed) for found in entry.findings]
 
     def effective_probe(self, probe: Probe) -> Probe:
         """Return the probe as the candidate sees it: without hyperparameters that it lacks."""
@@ -141,6 +164,14 @@ class Subject:
             why = next((r.reason for r in entry.results if r.reason), "there was no probe for it")
             return "broken", f"no probe could be judged: {why}"
         return "conforms", ""
+
+    def with_command(self, found: Finding, claimed: str) -> Finding:
+        """Return the finding, and what is folded under it, with the command that shows it again."""
+        folded = [self.with_command(each, claimed) for each in found.folded]
+        repro = found.repro
+        if repro is None and found.evidence is not None:
+            repro = self.repro_command(found.evidence.probe, claimed)
+        return dataclasses.replace(found, repro=repro, folded=folded)
 
     def repro_command(self, probe: str, claimed: str) -> str:
         """Return the command that runs one probe again."""
@@ -278,7 +309,7 @@ def error_of_all(runs: Mapping[tuple[str, str], Run], probes: Sequence[Probe]) -
 
 def is_ordinary(probe: Probe) -> bool:
     """True if all gradients are there, real and finite, and no step changes the learning rate."""
-    if probe.start or probe.manner != "plain" or any(np.iscomplexobj(p) for p in probe.params):
+    if probe.start or probe.manner != "plain" or probe.is_complex:
         return False
     return all(
         step.lr is None
