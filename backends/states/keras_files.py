@@ -10,9 +10,10 @@ from dataclasses import fields
 from typing import Any, NamedTuple
 
 from adamcore.adam import Adam
+from adamcore.backends.checkpoints.request import Request
 from adamcore.backends.states.keras import warn_left_out
 from adamcore.backends.states.keras2_files import from_keras2
-from adamcore.backends.states.layouts import Request, dialect_is_needed, from_flat
+from adamcore.backends.states.layouts import dialect_is_needed, from_flat
 from adamcore.backends.states.named import Array, NamedState, numpy_of, unique, whole_number
 from adamcore.dialects import DIALECTS
 from adamcore.dialects import dialect as dialect_named

@@ -106,7 +106,7 @@ def steps_of(entry: Mapping[str, Any]) -> list[Step] | None:
         if sizes is not None and (not is_list(sizes, int) or "split" not in group):
             return None
         for name, argument in group.items():
-            if name == "sizes":
+            if name == "sizes" or argument is None:
                 continue
             wanted = is_list(argument, int) if name in ("axes", "reshape") else is_axis(argument)
             if name in ("squeeze", "unsqueeze"):
@@ -124,7 +124,7 @@ def is_axis(x: object) -> bool:
 
 def is_list(x: object, kind: type) -> bool:
     """True for a list with at least one element, all of this type."""
-    return isinstance(x, list) and bool(x) and all(type(each) is kind for each in x)
+    return isinstance(x, list | tuple) and bool(x) and all(type(each) is kind for each in x)
 
 
 def shown(entry: object) -> str:
@@ -273,7 +273,7 @@ def alike(arrays: list[Array]) -> list[Array]:
 
 def axes_of(step: Step) -> tuple[int, ...]:
     """Return one axis or several as a tuple."""
-    return tuple(step.argument) if isinstance(step.argument, list) else (step.argument,)
+    return (step.argument,) if is_axis(step.argument) else tuple(step.argument)
 
 
 STEPS: dict[str, Callable[[list[Array], Step, Entry], list[Array]]] = {

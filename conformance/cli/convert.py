@@ -18,8 +18,8 @@ examples:
   adamcore convert model.keras run.pt --from keras --names paths.txt --to torch --map names.json
   adamcore convert tf1.npz run.safetensors --from tf1 --to adamcore --set b2=0.99
 
-formats: adamcore, torch, optax, keras, tf1, bert, paddle, mlx. Files: .safetensors, .npz, PyTorch's
-(read with weights_only), Keras' .keras and .h5, flax' .msgpack, orbax' folders, TensorFlow's
+formats: adamcore, torch, optax, keras, tf1, bert, paddle, mlx, tinygrad. Files: .safetensors, .npz,
+PyTorch's (read with weights_only), Keras' .keras and .h5, flax' .msgpack, orbax' folders, TensorFlow's
 checkpoints. --names: one name a line. --map: JSON, new name -> old name, or -> {"from": old name,
 "axes": [1, 0]} to transpose; reshape, squeeze, stack, concat, unstack and split are in docs/moving.md.
 

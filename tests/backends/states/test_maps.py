@@ -70,6 +70,8 @@ QKV: dict[str, tuple[int, ...]] = {f"attn.{name}.w": (4, 6) for name in "qkv"}
             (4,),
             {"w": {"from": "w", "unsqueeze": [1, 2]}},
         ),
+        ({"w": (2, 3)}, {"w": {"from": "w", "axes": None}}, (2, 3), {"w": "w"}),
+        ({"w": (2, 3)}, {"w": {"from": "w", "axes": (1, 0)}}, (3, 2), {"w": {"from": "w", "axes": [1, 0]}}),
         ({"w": (1, 4)}, {"x": {"from": "w", "squeeze": 0}}, (4,), {"w": {"from": "x", "unsqueeze": 0}}),
     ],
 )

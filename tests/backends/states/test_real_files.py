@@ -21,10 +21,10 @@ FILES = ROOT / "tests" / "data" / "states"
 def entries() -> list[Any]:
     """Return the entries of all manifests."""
     found = []
-    for manifest in sorted(FILES.glob("*/manifest.json")):
+    for manifest in sorted(FILES.rglob("manifest.json")):
         about = json.loads(manifest.read_text(encoding="utf-8"))
         for number, entry in enumerate(about["entries"]):
-            where = f"{manifest.parent.name}/{entry['file']}"
+            where = f"{manifest.parent.relative_to(FILES)}/{entry['file']}"
             found.append(pytest.param(where, about["needs"], entry, id=f"{where}-{number}"))
     return found
 
