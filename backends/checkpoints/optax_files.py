@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from adamcore.backends.io.dtypes import numpy_dtype
 from adamcore.errors import BackendError, CheckpointError
 
 Array = npt.NDArray[Any]
@@ -60,20 +61,10 @@ def extension(code: int, data: bytes) -> Any:
     if code in (1, 3):  # an array, a scalar of NumPy
         shape, name, content = msgpack.unpackb(data, raw=True)
         dtype = name.decode()
-        return np.frombuffer(content, numpy_dtype(dtype)).reshape(shape).copy()
+        return np.frombuffer(content, numpy_dtype(dtype, "the file")).reshape(shape).copy()
     if code == 2:
         return complex(*msgpack.unpackb(data))
     raise ValueError(f"an extension of type {code}, expected 1 to 3")
-
-
-def numpy_dtype(name: str) -> Any:
-    """Return the dtype of this name; that of ml_dtypes for bfloat16 and the like."""
-    try:
-        return np.dtype(name)
-    except TypeError:
-        import ml_dtypes
-
-        return np.dtype(getattr(ml_dtypes, name))
 
 
 def joined(tree: Any) -> Any:

@@ -32,7 +32,7 @@ class Moments:
 
     Raises:
         ClockError: ``t`` is no whole number from 0 to 2**31 - 1.
-        CheckpointError: the arrays have different shapes.
+        CheckpointError: the arrays have different shapes, or no numbers.
     """
 
     t: int
@@ -44,8 +44,10 @@ class Moments:
     def __post_init__(self) -> None:
         if type(self.t) is not int or not 0 <= self.t <= MAX_CLOCK:
             raise ClockError(f"t={self.t!r}: expected a whole number from 0 to {MAX_CLOCK}")
-        for name in ("v", "v_max"):
+        for name in ("m", "v", "v_max"):
             x = getattr(self, name)
+            if x is not None and x.dtype.name.startswith("void"):
+                raise CheckpointError(f"{name} has dtype {x.dtype}, bytes without a type: expected numbers")
             if x is not None and x.shape != self.m.shape:
                 raise CheckpointError(f"{name} has shape {x.shape} and m {self.m.shape}: expected the same")
 

@@ -9,7 +9,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from adamcore import AXES, Adam
+from adamcore.conformance.anatomy.anatomy import Anatomy, anatomy_of
+from adamcore.conformance.anatomy.experiments import EXPERIMENTS
 from adamcore.conformance.candidates import CandidateInfo, judged_hyper, served_probe
+from adamcore.conformance.candidates.arguments import REQUIRED
 from adamcore.conformance.candidates.base import describe
 from adamcore.conformance.checking.explain import explain
 from adamcore.conformance.claims import Claim, all_claims, axes_of, claim_for, claim_of_dialect
@@ -241,6 +244,9 @@ class OwnBackend(Subject):
 class ThirdParty(Subject):
     """A third party's Adam, under one claim."""
 
+    experiments: Sequence[Probe] = ()  #: those that measure its parts
+    required: Sequence[str] = REQUIRED  #: hyperparameters that its constructor has to have an argument for
+
     def plan_jobs(self) -> list[WorkerJob]:
         self.claim: Claim | None = None
         if self.dialect:
@@ -248,11 +254,13 @@ class ThirdParty(Subject):
         self.effective: dict[str, Probe] = {}
         self.runs: dict[tuple[str, str], Run] = {}
         self.results: list[Result] = []
+        self.measured: dict[tuple[str, str], Run] = {}
         # Identification also needs probes that do not apply to the claim, but not those that set a state.
-        wanted = [not p.start or self.claim is None or p.applies_to(self.claim.adam) for p in self.probes]
+        probes = [*self.experiments, *self.probes]
+        wanted = [not p.start or self.claim is None or p.applies_to(self.claim.adam) for p in probes]
         tasks = [(0, number) for number, asked in enumerate(wanted) if asked]
         return [
-            WorkerJob(self.target, dtype, [None], self.probes, tasks, self.settings, self.device)
+            WorkerJob(self.target, dtype, [None], probes, tasks, self.settings, self.device, self.required)
             for dtype in self.dtypes
         ]
 
@@ -277,6 +285,9 @@ class ThirdParty(Subject):
         if self.claim is None or self.info is None:
             return
         probe = self.effective_probe(job.probe_of(task))
+        if any(probe.name == experiment.name for experiment in self.experiments):
+            self.measured[probe.name, job.dtype] = run
+            return
         self.runs[probe.name, job.dtype] = run
         if probe.applies_to(self.claim.adam):
             result = judge_run(self.claim.adam, probe, job.dtype, run, flushes=self.info.flushes)
@@ -286,7 +297,27 @@ class ThirdParty(Subject):
         claim = self.claim or claim_for(self.target, None)
         order = {probe.name: number for number, probe in enumerate(self.probes)}
         self.results.sort(key=lambda r: (self.dtypes.index(r.dtype), order[r.probe]))
-        return [self.entry(claim, self.results, self.runs)]
+        entry = self.entry(claim, self.results, self.runs)
+        entry.anatomy = self.anatomy(claim)
+        return [entry]
+
+    def anatomy(self, claim: Claim) -> Anatomy | None:
+        """Return the measured parts, in the first dtype that all experiments were tried in."""
+        names = [probe.name for probe in self.experiments]
+        for dtype in sorted(self.dtypes, reverse=True):  # float64 before float32
+            if names and all((name, dtype) in self.measured for name in names):
+                runs = {name: self.measured[name, dtype] for name in names}
+                probes = {probe.name: self.effective_probe(probe) for probe in self.experiments}
+                lacks = () if self.info is None else self.info.lacks
+                return anatomy_of(runs, probes, dtype, claim.adam, lacks)
+        return None
+
+
+class Unidentified(ThirdParty):
+    """A third party's optimizer of which nothing is known: its parts are measured."""
+
+    experiments = tuple(EXPERIMENTS.values())
+    required = ()
 
 
 def own_fault(error: Exception) -> str:

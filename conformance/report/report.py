@@ -10,10 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from adamcore.backends.io.atomic import write_whole
 from adamcore.conformance.types import Finding, Result
+
+if TYPE_CHECKING:
+    from adamcore.conformance.anatomy.anatomy import Anatomy
 
 SCHEMA = "adamcore-report/1"
 Verdict = Literal["conforms", "deviates", "broken", "unavailable"]
@@ -60,6 +63,7 @@ class Entry:
     waived: dict[tuple[str, str], str] = field(default_factory=dict)
     """The reason of each expected failure, by probe and dtype (see checking/expected.py)."""
     as_expected: bool = False  #: True if every deviation of the candidate was expected
+    anatomy: Anatomy | None = None  #: its parts as measured, if they were
 
     def failed(self, result: Result) -> bool:
         """True if the result is a deviation: it failed, and its probe is not advisory."""
@@ -158,7 +162,7 @@ def entry_json(entry: Entry) -> dict[str, Any]:
         "findings": [finding_json(f) for f in entry.findings],
         "probes": [result_json(r, entry.waived.get((r.probe, r.dtype), "")) for r in entry.results],
         "as_expected": entry.as_expected,
-    }
+    } | ({} if entry.anatomy is None else {"anatomy": entry.anatomy.as_dict()})
 
 
 def finding_json(found: Finding) -> dict[str, Any]:
