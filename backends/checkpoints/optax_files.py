@@ -44,14 +44,14 @@ def open_msgpack(data: bytes, where: str) -> dict[Path, Any]:
     except ImportError as error:
         raise BackendError(f"{where} may be a file of flax': pip install msgpack to read it") from error
     try:
-        tree = msgpack.unpackb(data, ext_hook=extension, raw=False, strict_map_key=False)
+        tree = joined(msgpack.unpackb(data, ext_hook=extension, raw=False, strict_map_key=False))
     except Exception as error:
         raise CheckpointError(f"{where} is damaged, or no tree that flax serialized ({error})") from error
     if not isinstance(tree, Mapping):
         raise CheckpointError(
             f"{where} is no tree that flax serialized: it holds {type(tree).__name__}, expected a dictionary"
         )
-    return leaves_of(joined(tree))
+    return leaves_of(tree)
 
 
 def extension(code: int, data: bytes) -> Any:

@@ -46,8 +46,8 @@ class Moments:
             raise ClockError(f"t={self.t!r}: expected a whole number from 0 to {MAX_CLOCK}")
         for name in ("m", "v", "v_max"):
             x = getattr(self, name)
-            if x is not None and x.dtype.name.startswith("void"):
-                raise CheckpointError(f"{name} has dtype {x.dtype}, bytes without a type: expected numbers")
+            if x is not None and (x.dtype.kind not in "biufcV" or x.dtype.name.startswith("void")):
+                raise CheckpointError(f"{name} has dtype {x.dtype}: expected numbers")
             if x is not None and x.shape != self.m.shape:
                 raise CheckpointError(f"{name} has shape {x.shape} and m {self.m.shape}: expected the same")
 
@@ -224,7 +224,8 @@ def whole_number(value: Any, where: str) -> int:
         ClockError: it is no whole number.
     """
     array = numpy_of(value)
-    number = float(array.reshape(-1)[0]) if array.size == 1 else float("nan")
+    is_number = array.size == 1 and array.dtype.kind in "biufV" and not array.dtype.name.startswith("void")
+    number = float(array.reshape(-1)[0]) if is_number else float("nan")
     if not number.is_integer():
         raise ClockError(f"{where} is {value}: expected a whole number, the updates made so far")
     return int(number)

@@ -107,7 +107,7 @@ def warn_accumulated(leaves: Mapping[Path, Any], place: Path) -> None:
         above = place[:k]
         for path in ((*above, "mini_step"), (*above, "mini_step", "value")):
             if path in leaves and any(below(p, (*above, "acc_grads")) for p in leaves):
-                warn_multi_steps(int(numpy_of(leaves[path])))
+                warn_multi_steps(whole_number(leaves[path], "mini_step"))
 
 
 def warn_multi_steps(count: int) -> None:
