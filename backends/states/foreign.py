@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -227,7 +228,7 @@ def load_npz(data: bytes, where: str) -> dict[str, Array]:
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
             arrays: dict[str, Array] = {name: archive[name] for name in archive.files}
-    except (ValueError, OSError, zipfile.BadZipFile, KeyError, EOFError) as error:
+    except (ValueError, OSError, RuntimeError, zipfile.BadZipFile, zlib.error, KeyError, EOFError) as error:
         raise CheckpointError(f"{where} is damaged, or no .npz file of plain arrays ({error})") from error
     for name, x in arrays.items():
         if x.dtype.kind == "V":

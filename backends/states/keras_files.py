@@ -178,7 +178,7 @@ def open_file(data: bytes, where: str) -> Saved:
             group = file[f"{inside}/vars"]
             variables = [with_dtype(numpy_of(group[str(k)][()]), where) for k in range(len(group))]
             return Saved(variables, *inner_config(described))
-    except (OSError, KeyError, zipfile.BadZipFile, ValueError) as error:
+    except (OSError, KeyError, ValueError, TypeError, RuntimeError, zipfile.BadZipFile) as error:
         if isinstance(error, CheckpointError):
             raise
         raise CheckpointError(f"{where} is damaged, or no file of Keras' ({error})") from error

@@ -223,9 +223,11 @@ def whole_number(value: Any, where: str) -> int:
     Raises:
         ClockError: it is no whole number.
     """
-    array = numpy_of(value)
-    is_number = array.size == 1 and array.dtype.kind in "biufV" and not array.dtype.name.startswith("void")
-    number = float(array.reshape(-1)[0]) if is_number else float("nan")
+    try:
+        array = numpy_of(value)
+        number = float(array.reshape(-1)[0]) if array.size == 1 else float("nan")
+    except (TypeError, ValueError, RuntimeError):
+        number = float("nan")
     if not number.is_integer():
         raise ClockError(f"{where} is {value}: expected a whole number, the updates made so far")
     return int(number)
