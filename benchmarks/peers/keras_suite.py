@@ -26,6 +26,8 @@ def replace() -> Mapping[object, object]:
         vars(module).update(Adam=Adam)
     for module in (keras.optimizers, optimizers, adamw):
         vars(module).update(AdamW=AdamW)
+    for name, theirs in optimizers.ALL_OBJECTS_DICT.items():  # by name, as ``optimizers.get`` makes them
+        optimizers.ALL_OBJECTS_DICT[name] = replaced.get(theirs, theirs)
     return replaced
 
 
