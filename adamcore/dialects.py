@@ -414,7 +414,7 @@ ROWS: tuple[Dialect, ...] = (
     Dialect("mxnet.Adam", EPS_HAT, {}, hyper("learning_rate beta1 beta2 epsilon wd"),
         state("_index_update_count mean var -"),
         targets=("mxnet.optimizer:Adam",),
-        outside="rescale_grad and clip_gradient before the L2 term; lazy_update; the scalars of a float64 step"
+        outside="rescale_grad and clip_gradient before the L2 term; lazy_update; scalars of a float64 step"
                 " are float32",
         source="mxnet/optimizer/adam.py, src/operator/optimizer_op-inl.h; float64 measured, 1.9.1"),
     Dialect("mxnet.AdamW", EPS_HAT | {"decay": "decoupled-corrected"}, {"eps": 1e-6},

@@ -66,6 +66,6 @@ def test_every_dialect_is_named_alone_and_with_its_options() -> None:
 
 
 def test_rows_that_were_measured_say_what_the_packages_do() -> None:
-    """chainer 7.8.1 makes an absent gradient a zero one; thinc 9.1.1 has float32 alone, with its scalars."""
+    """Chainer 7.8.1 makes an absent gradient a zero one; thinc 9.1.1 has float32 alone, with its scalars."""
     assert DIALECTS["chainer.Adam"].adam().missing == "zero"
     assert DIALECTS["thinc.Adam"].adam().coefficients == "working"
