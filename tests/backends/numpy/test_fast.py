@@ -188,7 +188,7 @@ LAYOUTS: dict[str, Any] = {
     "channels last": lambda x: np.moveaxis(np.ascontiguousarray(np.moveaxis(x, 1, -1)), -1, 1),
     "swapped": lambda x: np.swapaxes(np.ascontiguousarray(np.swapaxes(x, 0, 2)), 0, 2),
 }
-DENSE = [(3, 5, 2, 4), (40, 3, 50, 1), (1, 1, 7, 1), (2, 0, 3, 1)]
+DENSE: list[tuple[int, ...]] = [(3, 5, 2, 4), (40, 3, 50, 1), (1, 1, 7, 1), (2, 0, 3, 1)]
 
 
 def stepped(adam: Adam, make: Any, dtype: str, donate: bool) -> list[bytes]:
