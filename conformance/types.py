@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
 import numpy.typing as npt
 
 from adamcore import Adam
@@ -105,6 +106,11 @@ class Probe:
     def updates(self) -> int:
         """The number of updates of a parameter in all steps."""
         return len(self.steps) * len(self.params)
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it has too many arrays or elements to run it, or to model it, many times over."""
+        return len(self.params) > 512 or sum(np.size(p) for p in self.params) > 2**15
 
     def with_hyper(self, **changes: float) -> Probe:
         """Return the probe with other hyperparameters."""

@@ -170,7 +170,9 @@ class OwnBackend(Subject):
         distinct: dict[Adam, int] = {}
         tasks: list[tuple[int, int]] = []
         for number, probe in enumerate(self.probes):
-            applicable = (c.adam for c in self.claims if probe.applies_to(c.adam))
+            applicable = [c.adam for c in self.claims if probe.applies_to(c.adam)]
+            if probe.is_large:  # how many arrays there are has nothing to do with the axes
+                applicable = applicable[:1]
             for adam in dict.fromkeys(equivalent_claim(claim, probe) for claim in applicable):
                 tasks.append((distinct.setdefault(adam, len(distinct)), number))
         self.distinct_claims = list(distinct)

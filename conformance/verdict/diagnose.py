@@ -51,14 +51,22 @@ def diagnose(
     findings = handling_findings(failures)
     rest = [r for r in failures if not is_handling(r)]
     if case.count_required(rest):
-        cause, pair = best_cause(case, rest, identification), pair_finding(case)
+        small = [r for r in rest if not case.is_large(r)]
+        asked = small if len(small) > 2 * (len(rest) - len(small)) else rest
+        cause, pair = best_cause(case, asked, identification), pair_finding(case)
         if pair and not (cause and cause.accounts_for(case, pair)):
             findings.append(pair.finding)
         if cause is not None:
             findings += cause.findings
-            rest = [r for r in rest if r not in cause.explains and r not in cause.moot]
+            rest = [
+                r
+                for r in rest
+                if r not in cause.explains
+                and r not in cause.moot
+                and not (r not in asked and cause.is_of(case, r))
+            ]
         elif not findings:
-            region = common_region(case, [r for r in rest if case.is_required(r)])
+            region = common_region(case, [r for r in asked if case.is_required(r)])
             findings += [region] if region else []
     return findings + by_rule(rest, probes) + coefficient_notes(claim, runs, flushes, probes)
 
@@ -85,6 +93,12 @@ class Cause:
         if self.other is not None:
             return case.passes(self.other, pair.right)
         return self.fault is not None and not case.contradicts(self.fault, pair.right)
+
+    def is_of(self, case: Case, result: Result) -> bool:
+        """Return whether a run that was not asked for the cause fails by it as well."""
+        if self.other is not None:
+            return case.passes(self.other, result)
+        return self.fault is not None and case.looks_like(self.fault, result)
 
 
 def best_cause(
@@ -138,14 +152,31 @@ def single_changes(claim: Adam) -> Iterator[Adam]:
 
 def by_faults(case: Case, failures: Sequence[Result]) -> Iterator[Cause]:
     """Yield the faults that failed runs look like, if the first of them prove it."""
+    large = any(case.is_large(r) for r in failures)
     for fault in FAULTS:
+        if large and not fault.is_of_input:
+            continue  # its model steps every array by itself
         like = explained_by(case, fault, failures)
         if not like:
             continue
-        against = sum(case.contradicts(fault, r) for r in case.passed if case.is_required(r))
-        found = Finding(fault.area, fault.rule, SAYS[fault.rule], fault.observed, evidence=like[0].evidence)
+        passed = [
+            r
+            for r in case.passed
+            if case.is_required(r) and (large or fault.area == "layout" or not case.is_large(r))
+        ]
+        against = sum(case.contradicts(fault, r) for r in passed)
+        observed = fault.observed + (in_one_dtype(case, like) if fault.area == "layout" else "")
+        found = Finding(fault.area, fault.rule, SAYS[fault.rule], observed, evidence=like[0].evidence)
         if against < len(like):
             yield Cause([found], like, fault=fault, against=against)
+
+
+def in_one_dtype(case: Case, failures: Sequence[Result]) -> str:
+    """Return in which dtype these runs fail, if they pass in the other one."""
+    failed = {(r.probe, r.dtype) for r in failures}
+    [dtype, *others] = sorted({r.dtype for r in failures})
+    passed = {r.probe for r in case.passed if r.dtype != dtype}
+    return f" in {dtype}" if not others and {name for name, _ in failed} <= passed else ""
 
 
 def explained_by(case: Case, fault: Fault, failures: Sequence[Result]) -> list[Result]:
