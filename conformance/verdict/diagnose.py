@@ -164,6 +164,8 @@ def by_faults(case: Case, failures: Sequence[Result]) -> Iterator[Cause]:
             for r in case.passed
             if case.is_required(r) and (large or fault.area == "layout" or not case.is_large(r))
         ]
+        if fault.area == "layout":  # a kernel is written for one dtype
+            passed = [r for r in passed if r.dtype in {x.dtype for x in like}]
         against = sum(case.contradicts(fault, r) for r in passed)
         observed = fault.observed + (in_one_dtype(case, like) if fault.area == "layout" else "")
         found = Finding(fault.area, fault.rule, SAYS[fault.rule], observed, evidence=like[0].evidence)
