@@ -5,15 +5,20 @@ from __future__ import annotations
 import numbers
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 from adamcore.axes import check_number
 from adamcore.coefficients import MAX_CLOCK, Given, Host
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients, coefficients
-from adamcore.errors import ClockError, HyperparameterError, StateError
+from adamcore.errors import ClockError, HyperparameterError, MissingGradientError, StateError
+from adamcore.presence import Participation
 from adamcore.protocol import Backend
-from adamcore.types import Array, Clock, DType, Scalar
+from adamcore.registry import PLAIN
+from adamcore.state import AdamState
+from adamcore.trees import ParamTree
+from adamcore.types import Array, Clock, DType, Scalar, Tree
 
 HOST = Host()
 PYTHON = (int, float)  #: clocks and products of these types are no arrays
@@ -83,6 +88,26 @@ class Ticker:
         if hasattr(mu_product, "dtype"):
             new_mu = self.backend.cast(new_mu, mu_product.dtype)
         return Tick(new_t, new_mu, c)
+
+    def tick_together(self, ts: list[Clock]) -> tuple[list[Clock], list[Coefficients]] | None:
+        """Return clocks after their tick, and the coefficients of each; None if :meth:`tick` has to look.
+
+        It serves arrays whose values the host knows, and does with a vector what :meth:`tick` does with one.
+        """
+        backend = self.backend
+        if not ts or not all(backend.owns(t) and t.shape == () for t in ts):
+            return None
+        dtype = ts[0].dtype
+        if not backend.integer(dtype) or any(t.dtype != dtype for t in ts):
+            return None
+        now = [backend.host(t) for t in ts]
+        if any(t is None or not 0 <= t <= MAX_CLOCK for t in now):
+            return None
+        after = {t: min(t + 1, MAX_CLOCK) for t in now}
+        rows: dict[int, Any] = {t: self.on_host(following, None) for t, following in after.items()}
+        if any(row is None for row in rows.values()):
+            return None
+        return backend.full_each([after[t] for t in now], dtype, ts[0]), [rows[t] for t in now]
 
     def on_host(self, t: int, mu: float | None) -> Coefficients | None:
         """Return the coefficients in Python's floats; None if only the program knows the learning rate."""
@@ -163,6 +188,71 @@ class Ticker:
     def stored(self, value: Scalar, old: Scalar) -> Scalar:
         """Return a new clock or product in the form of the old one: a Python number, or an array."""
         return value if old is None or isinstance(old, PYTHON) else self.backend.full(value, old.dtype, old)
+
+
+def tick_all(
+    adam: AdamConfig, tree: ParamTree, ticker: Ticker, state: AdamState, parts: list[Participation]
+) -> tuple[list[Any], Tree, Tree]:
+    """Return each leaf's coefficients, and the state's new t and mu_product (CLK.1, CLK.4, F1, F3, F6).
+
+    A leaf that is absent has coefficients that nobody uses, or None.
+    """
+    n = len(parts)
+    if adam.clock == "per-parameter":
+        ts = tree.match(state.t, "state.t", StateError)
+        rows: list[Any] = [None] * n
+        moving = [i for i, part in enumerate(parts) if not part.absent]
+        if state.mu_product is None and all(parts[i].flag is None for i in moving):
+            together = ticker.tick_together([ts[i] for i in moving])
+            if together is not None:
+                for i, after, row in zip(moving, *together, strict=True):
+                    ts[i], rows[i] = after, row
+                return rows, tree.like(ts), None
+        products = [None] * n
+        if state.mu_product is not None:
+            products = tree.match(state.mu_product, "state.mu_product", StateError)
+        for i in moving:
+            part = parts[i]
+            path = partial(tree.path, i, "state.t")
+            tick = ticker.tick(ts[i], products[i], tree.leaves[i], path)
+            rows[i] = tick.coefficients
+            ts[i], products[i] = select(ticker, part.flag, tick, ts[i], products[i])
+        return rows, tree.like(ts), None if state.mu_product is None else tree.like(products)
+
+    t, product = state.t, state.mu_product
+    like = tree.first_parameter()
+    if like is None:
+        return [None] * n, t, product
+    if isinstance(t, PLAIN):
+        raise StateError(
+            f"state.t is a {type(t).__name__}: expected one clock, as clock='global'; this state was made "
+            "with clock='per-parameter': make it anew with init"
+        )
+    tick = ticker.tick(t, product, like, lambda: "state.t")
+    rows = [tick.coefficients] * n
+    if any(not part.absent and part.flag is None for part in parts) or adam.all_missing == "tick":
+        return rows, tick.t, tick.mu_product
+    flags = [part.flag for part in parts if part.flag is not None]
+    if flags:  # only the program knows whether all are absent
+        if adam.all_missing == "error":
+            return rows, tick.t, tick.mu_product
+        any_present = flags[0]
+        for flag in flags[1:]:
+            any_present = any_present | flag
+        return rows, *select(ticker, any_present, tick, t, product)
+    if adam.all_missing == "error":
+        raise MissingGradientError(
+            "every gradient is absent: expected at least one, as all_missing='error' with clock='global'; "
+            "skip the step, or choose all_missing='tick' or 'hold'"
+        )
+    return rows, t, product
+
+
+def select(ticker: Ticker, flag: Array | None, tick: Tick, t: Clock, product: Scalar) -> tuple[Clock, Scalar]:
+    """Return clock and product after a tick that happens only if ``flag`` is True (or None)."""
+    if flag is None:
+        return tick.t, tick.mu_product
+    return ticker.choose(flag, tick.t, t), ticker.choose(flag, tick.mu_product, product)
 
 
 def injected(adam: AdamConfig, backend: Backend, hyper: Mapping[str, Any] | None) -> AdamConfig:

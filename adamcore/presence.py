@@ -25,6 +25,11 @@ class Participation(NamedTuple):
     flag: Array | None = None  #: boolean 0-d: whether the leaf is present, which only the program knows
     mask: Array | None = None  #: boolean: which elements are present
 
+    @property
+    def where(self) -> Array | None:
+        """The boolean that says which elements are present; None if all are."""
+        return self.mask if self.flag is None else self.flag
+
 
 PRESENT, ABSENT, ZERO = Participation(), Participation(absent=True), Participation(zero=True)
 
@@ -41,6 +46,9 @@ def presence(adam: AdamConfig, tree: ParamTree, grads: list[Any], present: Tree)
     for i, (p, g, mask) in enumerate(zip(tree.leaves, grads, masks, strict=True)):
         if p is None:
             found.append(ABSENT)
+            continue
+        if mask is True and g is not None:
+            found.append(PRESENT)
             continue
         value = mask
         if mask is not True:

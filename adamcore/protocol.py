@@ -161,6 +161,9 @@ class Backend(Protocol):
     def full(self, value: float, dtype: DType, like: Array) -> Array:
         """Return a 0-d array on the device of ``like``."""
 
+    def full_each(self, values: Sequence[float], dtype: DType, like: Array) -> list[Array]:
+        """Return a 0-d array for each value, on the device of ``like``; each may be written to on its own."""
+
     def zeros(self, like: Array, dtype: DType) -> Array:
         """Return zeros of the shape of ``like``."""
 

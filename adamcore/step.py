@@ -13,21 +13,21 @@ Before that, :func:`step` looks for a cached step: one that was made on the same
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
-from adamcore.clock import Tick, Ticker
+from adamcore.clock import Ticker, tick_all
 from adamcore.config import AdamConfig, Schedule
 from adamcore.dtypes import DtypeTable
-from adamcore.errors import GradientError, MissingGradientError, StateError, TreeError
-from adamcore.presence import Participation, presence
-from adamcore.protocol import Columns, Job, LeafDtypes, StepRecord
-from adamcore.registry import PLAIN, backend_for, first, owner
+from adamcore.errors import GradientError, StateError, TreeError
+from adamcore.presence import presence
+from adamcore.protocol import Backend, Columns, Job, StepRecord
+from adamcore.registry import backend_for, first, owner
 from adamcore.state import AdamState, check_state
-from adamcore.step_cache import cache_of
-from adamcore.trees import ParamTree
-from adamcore.types import Array, Clock, DType, Scalar, Tree
+from adamcore.step_cache import StepCache, cache_of
+from adamcore.trees import ParamTree, collection_paused
+from adamcore.types import Array, Device, DType, Scalar, Tree
 
 
 def init(adam: AdamConfig, params: Tree) -> AdamState:
@@ -44,7 +44,7 @@ def init(adam: AdamConfig, params: Tree) -> AdamState:
     def clocks(value: float, dtype: Callable[[Array], DType]) -> Tree:
         if adam.clock == "per-parameter":
             return tree.like([None if p is None else b.full(value, dtype(p), p) for p in tree.leaves])
-        like = first_parameter(tree)
+        like = tree.first_parameter()
         return value if like is None else b.full(value, dtype(like), like)
 
     return AdamState(
@@ -79,6 +79,22 @@ def step(
         if done is not None:
             return done
     tree = ParamTree(params)
+    with collection_paused() if tree.large else nullcontext():
+        return checked_step(adam, tree, grads, state, lr, present, donate, hyper, cache)
+
+
+def checked_step(
+    adam: AdamConfig,
+    tree: ParamTree,
+    grads: Tree,
+    state: AdamState,
+    lr: Scalar | Schedule,
+    present: Tree,
+    donate: bool,
+    hyper: Mapping[str, Scalar] | None,
+    cache: StepCache | None,
+) -> tuple[Tree, AdamState]:
+    """Make a step with all checks; leave a cached step in ``cache`` if there can be one."""
     tree.check_parameters()
     check_parts(adam, state)
     gs = tree.match(grads, "grads")
@@ -86,16 +102,18 @@ def step(
     maxima = [None] * len(gs) if state.v_max is None else tree.match(state.v_max, "state.v_max", StateError)
     table = DtypeTable(adam, tree.backend)
     formats: list[Any] = [None if p is None else table.of(p) for p in tree.leaves]
-    for i, f in enumerate(formats):
-        check_leaf(tree, i, f, gs[i], ms[i], vs[i], maxima[i], state.v_max is not None)
+    check_leaves(tree, formats, gs, ms, vs, None if state.v_max is None else maxima)
     parts = presence(adam, tree, gs, present)
 
     ticker = Ticker(adam, tree.backend, lr, hyper)
-    ticks, t, mu_product = tick_all(adam, tree, ticker, state, parts)
+    rows, t, mu_product = tick_all(adam, tree, ticker, state, parts)
     indices = [i for i, part in enumerate(parts) if not part.absent]
     jobs = [
-        job(tree, tree.leaves[i], gs[i], ms[i], vs[i], maxima[i], ticks[i], parts[i], formats[i])
-        for i in indices
+        Job(p, tree.backend.zeros(p, p.dtype) if part.zero else g, m, v, v_max, row, part.where, f)
+        for p, g, m, v, v_max, row, part, f in zip(
+            tree.leaves, gs, ms, vs, maxima, rows, parts, formats, strict=True
+        )
+        if not part.absent
     ]
     if donate:
         check_apart(tree, indices, jobs)
@@ -111,94 +129,10 @@ def step(
     return new_params, new_state
 
 
-def first_parameter(tree: ParamTree) -> Array | None:
-    """Return the first parameter, or None if there is none.
-
-    It is a loop for the sake of torch.compile: PyTorch 2.7 does not trace `next` with a default.
-    """
-    for p in tree.leaves:
-        if p is not None:
-            return p
-    return None
-
-
 def has_identity(params: Tree) -> bool:
     """True if a cached step can recognize its arrays by identity: see ``Backend.identity``."""
     leaf = first(params)
     return (owner(leaf) or backend_for(params)).identity(leaf) is not None
-
-
-def job(
-    tree: ParamTree,
-    p: Array,
-    g: Array,
-    m: Array,
-    v: Array,
-    v_max: Any,
-    tick: Tick,
-    part: Participation,
-    formats: LeafDtypes,
-) -> Job:
-    """Return the job of one leaf that takes part."""
-    if part.zero:
-        g = tree.backend.zeros(p, p.dtype)
-    where = part.mask if part.flag is None else part.flag
-    return Job(p, g, m, v, v_max, tick.coefficients, where, formats)
-
-
-def tick_all(
-    adam: AdamConfig, tree: ParamTree, ticker: Ticker, state: AdamState, parts: list[Participation]
-) -> tuple[list[Any], Tree, Tree]:
-    """Return the tick of each leaf, and the state's new t and mu_product (CLK.1, CLK.4, F1, F3, F6)."""
-    n = len(parts)
-    if adam.clock == "per-parameter":
-        ts = tree.match(state.t, "state.t", StateError)
-        products = [None] * n
-        if state.mu_product is not None:
-            products = tree.match(state.mu_product, "state.mu_product", StateError)
-        ticks: list[Any] = [None] * n
-        for i, part in enumerate(parts):
-            if part.absent:
-                continue
-            path = partial(tree.path, i, "state.t")
-            tick = ticks[i] = ticker.tick(ts[i], products[i], tree.leaves[i], path)
-            ts[i], products[i] = select(ticker, part.flag, tick, ts[i], products[i])
-        return ticks, tree.like(ts), None if state.mu_product is None else tree.like(products)
-
-    t, product = state.t, state.mu_product
-    like = first_parameter(tree)
-    if like is None:
-        return [None] * n, t, product
-    if isinstance(t, PLAIN):
-        raise StateError(
-            f"state.t is a {type(t).__name__}: expected one clock, as clock='global'; this state was made "
-            "with clock='per-parameter': make it anew with init"
-        )
-    tick = ticker.tick(t, product, like, lambda: "state.t")
-    ticks = [tick] * n
-    if any(not part.absent and part.flag is None for part in parts) or adam.all_missing == "tick":
-        return ticks, tick.t, tick.mu_product
-    flags = [part.flag for part in parts if part.flag is not None]
-    if flags:  # only the program knows whether all are absent
-        if adam.all_missing == "error":
-            return ticks, tick.t, tick.mu_product
-        any_present = flags[0]
-        for flag in flags[1:]:
-            any_present = any_present | flag
-        return ticks, *select(ticker, any_present, tick, t, product)
-    if adam.all_missing == "error":
-        raise MissingGradientError(
-            "every gradient is absent: expected at least one, as all_missing='error' with clock='global'; "
-            "skip the step, or choose all_missing='tick' or 'hold'"
-        )
-    return ticks, t, product
-
-
-def select(ticker: Ticker, flag: Array | None, tick: Tick, t: Clock, product: Scalar) -> tuple[Clock, Scalar]:
-    """Return clock and product after a tick that happens only if ``flag`` is True (or None)."""
-    if flag is None:
-        return tick.t, tick.mu_product
-    return ticker.choose(flag, tick.t, t), ticker.choose(flag, tick.mu_product, product)
 
 
 def check_parts(adam: AdamConfig, state: AdamState) -> None:
@@ -231,12 +165,64 @@ def check_apart(tree: ParamTree, indices: list[int], jobs: list[Job]) -> None:
         )
 
 
-def check_leaf(
-    tree: ParamTree, i: int, f: LeafDtypes | None, g: Any, m: Any, v: Any, v_max: Any, has_max: bool
+def check_leaves(
+    tree: ParamTree, formats: list[Any], gs: list[Any], ms: list[Any], vs: list[Any], maxima: list[Any] | None
 ) -> None:
-    """Raise unless gradient and state of one leaf fit its parameter."""
+    """Raise unless gradient and state of each leaf fit its parameter; ``maxima`` is None without AMSGrad.
+
+    The columns are looked at as a whole, since a tree may have 100,000 leaves; if anything differs, the
+    leaves are looked at one by one for the message.
+    """
+    state = [("m", ms, [f and f.m for f in formats]), ("v", vs, [f and f.v for f in formats])]
+    if maxima is not None:
+        state.append(("v_max", maxima, state[1][2]))
+    if tree.large and fits_everywhere(tree, gs, state):
+        return
+    for i, f in enumerate(formats):
+        check_leaf(tree, i, f is not None, gs[i], [(name, xs[i], dtypes[i]) for name, xs, dtypes in state])
+
+
+def fits_everywhere(
+    tree: ParamTree, gs: list[Any], state: Sequence[tuple[str, list[Any], list[DType]]]
+) -> bool:
+    """True if :func:`check_leaf` has nothing against any leaf."""
+    b, ps = tree.backend, tree.leaves
+    if any(p is None for p in ps):
+        return False
+    facts = shapes_and_devices(b, ps)
+    for _, xs, dtypes in state:
+        if not all(map(b.owns, xs)) or [x.dtype for x in xs] != dtypes or shapes_and_devices(b, xs) != facts:
+            return False
+    pairs = [(p, g) for p, g in zip(ps, gs, strict=True) if g is not None]
+    given = [g for _, g in pairs]
+    if len(given) < len(ps):
+        facts = shapes_and_devices(b, [p for p, _ in pairs])
+    return (
+        all(map(b.owns, given))
+        and all(g.dtype == p.dtype for p, g in pairs)
+        and shapes_and_devices(b, given) == facts
+        and not any(map(b.refuse, given))
+    )
+
+
+def shapes_and_devices(b: Backend, xs: list[Array]) -> tuple[list[Any], list[Device]]:
+    return [x.shape for x in xs], list(map(b.device, xs))
+
+
+def check_leaf(
+    tree: ParamTree, i: int, has_parameter: bool, g: Any, state: Sequence[tuple[str, Any, DType]]
+) -> None:
+    """Raise unless gradient and state of one leaf fit its parameter.
+
+    Args:
+        tree: the parameters.
+        i: the number of the leaf.
+        has_parameter: False if None stands there for a parameter.
+        g: its gradient, or None.
+        state: the name, the array and the dtype of each part of its state.
+    """
     p = tree.leaves[i]
-    if f is None:
+    if not has_parameter:
         if g is not None:
             raise GradientError(
                 f"{tree.path(i, 'grads')} is {type(g).__name__} where {tree.path(i)} is None: expected None"
@@ -248,7 +234,7 @@ def check_leaf(
             raise GradientError(
                 f"{tree.path(i, 'grads')} is {misfit}; convert the gradient, or give None for an absent one"
             )
-    for name, x, dtype in (("m", m, f.m), ("v", v, f.v)) + ((("v_max", v_max, f.v),) if has_max else ()):
+    for name, x, dtype in state:
         misfit = differs(tree, x, p, dtype)
         if misfit:
             raise StateError(

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import weakref
 from array import array
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import chain, compress
@@ -35,14 +34,13 @@ from adamcore.protocol import (
 )
 from adamcore.state import AdamState
 from adamcore.tracing import formula
+from adamcore.trees import PLAIN_KINDS, leaves_of, plain_shape, tree_of
 from adamcore.types import Array, Clock, Tree
 
 CACHE = "_step_cache"  #: the attribute of an Adam that holds its cached steps
 SIZE = 4  #: cached steps of one Adam: trees of parameters that it steps in turn
 INFINITE = float("inf")
-KEYED, ORDERED = (dict, OrderedDict), (list, tuple)
 
-Shape = Any  #: of a tree of plain containers: (kinds, keys or length, shapes or None); None for a leaf
 Bound = Callable[[], tuple[Tree, AdamState] | None]  #: see :meth:`CachedStep.bind`
 
 
@@ -137,10 +135,10 @@ class InPlaceStep:
         self.formula = formula(adam)
         self.keeps = record.jobs[0].coefficients.keep_p is not None  # lr and t can take this term away
         self.jobs = [id(job.p) for job in record.jobs]
-        self.shape = shape_of(record.params)
+        self.shape = plain_shape(record.params, record.backend.flatten(record.params)[0])
         self.present = [g is not None for g in leaves_of(self.shape, record.grads) or ()]
         self.whole = all(self.present)
-        self.global_clock = self.shape is not None and not isinstance(record.state.t, KEYED + ORDERED)
+        self.global_clock = self.shape is not None and not isinstance(record.state.t, PLAIN_KINDS)
         self.now = array("i")  #: the clocks
         self.ids: list[int] = []  #: of p, m, v, v_max and t
         self.references: list[weakref.ref[Any]] = []  #: to the same
@@ -263,54 +261,3 @@ def coefficients_at(
     if type(lr) is float and 0.0 <= lr < INFINITE:
         return known(t, lr)
     return Ticker(adam, backend, lr).on_host(t, None)
-
-
-# Trees of plain containers -----------------------------------------------------------------------
-
-
-def shape_of(tree: Tree) -> Shape:
-    """Return the containers of a tree."""
-    kind: Any = type(tree)
-    if kind in KEYED:
-        children = [shape_of(x) for x in tree.values()]
-        return KEYED, kind, list(tree), children if any(children) else None
-    if kind in ORDERED:
-        children = [shape_of(x) for x in tree]
-        return ORDERED, kind, len(tree), children if any(children) else None
-    return None
-
-
-def leaves_of(shape: Shape, tree: Tree) -> list[Any] | None:
-    """Return the leaves of a tree of these containers, in their order; None if it has others."""
-    if shape is None:
-        return [tree]
-    kinds, _, size, children = shape
-    if type(tree) not in kinds:
-        return None
-    if kinds is KEYED:
-        if list(tree) != size:
-            return None
-        values: Any = tree.values()
-    elif len(tree) != size:
-        return None
-    else:
-        values = tree
-    if children is None:
-        return list(values)
-    found: list[Any] = []
-    for child, value in zip(children, values, strict=True):
-        leaves = leaves_of(child, value)
-        if leaves is None:
-            return None
-        found += leaves
-    return found
-
-
-def tree_of(shape: Shape, leaves: Any) -> Tree:
-    """Return a tree of these containers with the next leaves of an iterator."""
-    if shape is None:
-        return next(leaves)
-    kinds, kind, size, children = shape
-    count = len(size) if kinds is KEYED else size
-    values = [tree_of(child, leaves) for child in (children or [None] * count)]
-    return kind(zip(size, values, strict=True)) if kinds is KEYED else kind(values)

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import gc
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
+from operator import is_
 from typing import Any, NoReturn
 
 from adamcore.errors import AdamcoreError, BackendError, ParameterError, TreeError
 from adamcore.protocol import Backend
 from adamcore.registry import backend_for, owner
-from adamcore.types import Tree
+from adamcore.types import Array, Tree
+
+LARGE = 256  #: leaves of a tree that is taken apart here if it has plain containers alone
+KEYED, ORDERED = (dict, OrderedDict), (list, tuple)
+PLAIN_KINDS = KEYED + ORDERED  #: of containers that every library takes apart
+Shape = Any  #: of a tree of plain containers: (kinds, kind, keys or length, shapes, order); None for a leaf
+OTHER: Shape = ((), None, 0, None, None)  #: of a tree that has other containers: no tree fits it
 
 
 @contextmanager
@@ -24,6 +34,23 @@ def refuse_endless(name: str) -> Iterator[None]:
         ) from error
 
 
+@contextmanager
+def collection_paused() -> Iterator[None]:
+    """Keep the garbage collector still inside this context.
+
+    A step makes some ten objects for each leaf and no cycle of objects.  Of a large tree these are so many
+    that the collector would look at every object of the process more than once.
+    """
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
 class ParamTree:
     """A tree of parameters: its leaves and its structure.
 
@@ -36,6 +63,11 @@ class ParamTree:
         with refuse_endless(name):
             self.backend: Backend = backend_for(tree, name)
             self.leaves, self.structure = self.backend.flatten(tree)
+        #: True if to go through the leaves takes noticeable time, and no compiler looks on
+        self.large = len(self.leaves) >= LARGE and self.backend.identity(self.leaves[0]) is not None
+        self.shape = OTHER  #: of a large tree, which the library itself would be slow to take apart
+        if self.large:
+            self.shape = plain_shape(tree, self.leaves, (False,))
 
     def path(self, i: int, name: str | None = None) -> str:
         """Return the path of leaf ``i``, such as ``params['layer']['w']``, for a message."""
@@ -43,6 +75,8 @@ class ParamTree:
 
     def like(self, leaves: Sequence[Any]) -> Tree:
         """Return a tree of the same structure with these leaves."""
+        if self.shape is not OTHER:
+            return tree_of(self.shape, iter(leaves))
         return self.backend.unflatten(self.structure, leaves)
 
     def match(self, tree: Tree, name: str, error: type[AdamcoreError] = TreeError) -> list[Any]:
@@ -56,6 +90,9 @@ class ParamTree:
             name: its name in messages.
             error: the class of the exception to raise if the trees differ.
         """
+        quick = leaves_of(self.shape, tree)
+        if quick is not None and all(x is None or self.backend.owns(x) for x in quick):
+            return quick
         with refuse_endless(name):
             leaves, structure = self.backend.flatten(tree)
         if structure == self.structure:
@@ -77,6 +114,16 @@ class ParamTree:
             f"{name}{path} has no counterpart in {self.name}: expected a tree like {self.name}; leave it out"
         )
 
+    def first_parameter(self) -> Array | None:
+        """Return the first parameter, or None if there is none.
+
+        It is a loop for the sake of torch.compile: PyTorch 2.7 does not trace `next` with a default.
+        """
+        for p in self.leaves:
+            if p is not None:
+                return p
+        return None
+
     def check_parameters(self) -> None:
         """Raise unless each leaf is an array of this backend that can be optimized, and is there once.
 
@@ -85,6 +132,8 @@ class ParamTree:
             BackendError: a leaf is an array of another library.
             TreeError: one array is in two leaves.
         """
+        if self.are_parameters([leaf for leaf in self.leaves if leaf is not None]):
+            return
         seen: set[int] = set()
         for i, leaf in enumerate(self.leaves):
             if leaf is None:
@@ -109,6 +158,16 @@ class ParamTree:
             if identity is not None:
                 seen.add(identity)
 
+    def are_parameters(self, given: list[Array]) -> bool:
+        """True if nothing is wrong with these leaves, looked at all at once: a tree may have 100,000."""
+        backend = self.backend
+        identities = {backend.identity(leaf) for leaf in given}
+        if None in identities or len(identities) < len(given):
+            return False
+        if not all(map(backend.owns, given)) or any(map(backend.refuse, given)):
+            return False
+        return all(backend.kind(dtype) != "other" for dtype in {leaf.dtype for leaf in given})
+
     def raise_foreign(self, i: int, leaf: object) -> NoReturn:
         """Raise for leaf ``i``, which is no array of this backend."""
         other = owner(leaf)
@@ -121,3 +180,79 @@ class ParamTree:
             f"{self.path(i)} is an array of {other.name} in a tree of {self.backend.name}: expected "
             "arrays of one library; convert it, or step the two trees apart"
         )
+
+
+# Trees of plain containers ---------------------------------------------------------------------------
+
+
+def plain_shape(tree: Tree, leaves: Sequence[Any], orders: Sequence[bool] = (False, True)) -> Shape:
+    """Return the containers of a tree with the order in which a library lists its leaves.
+
+    Libraries list a dictionary in its own order or by its sorted keys; ``orders`` says which are tried
+    (see ``by_key`` of :func:`shape_of`).  The result is :data:`OTHER` if no order is that of ``leaves``,
+    or if the tree has containers that are not plain.
+    """
+    for by_key in orders:
+        try:
+            shape = shape_of(tree, by_key)
+        except (TypeError, RecursionError):  # keys that can't be sorted, or a tree without an end
+            return OTHER
+        found = leaves_of(shape, tree)
+        if found is not None and len(found) == len(leaves) and all(map(is_, found, leaves)):
+            return shape
+    return OTHER
+
+
+def shape_of(tree: Tree, by_key: bool = False) -> Shape:
+    """Return the containers of a tree, whose leaves come in the order of the trees or ``by_key``."""
+    kind: Any = type(tree)
+    if kind in KEYED:
+        keys = list(tree)
+        order = sorted(keys) if by_key and kind is dict else keys
+        children = [shape_of(tree[key], by_key) for key in order]
+        return KEYED, kind, keys, children if any(children) else None, None if order == keys else order
+    if kind in ORDERED:
+        children = [shape_of(x, by_key) for x in tree]
+        return ORDERED, kind, len(tree), children if any(children) else None, None
+    return None
+
+
+def leaves_of(shape: Shape, tree: Tree) -> list[Any] | None:
+    """Return the leaves of a tree of these containers, in their order; None if it has others."""
+    if shape is None:
+        return [tree]
+    kinds, _, size, children, order = shape
+    if type(tree) not in kinds:
+        return None
+    if kinds is KEYED:
+        if list(tree) != size:
+            return None
+        values: Any = tree.values() if order is None else map(tree.__getitem__, order)
+    elif len(tree) != size:
+        return None
+    else:
+        values = tree
+    if children is None:
+        return list(values)
+    found: list[Any] = []
+    for child, value in zip(children, values, strict=True):
+        leaves = leaves_of(child, value)
+        if leaves is None:
+            return None
+        found += leaves
+    return found
+
+
+def tree_of(shape: Shape, leaves: Any) -> Tree:
+    """Return a tree of these containers with the next leaves of an iterator."""
+    if shape is None:
+        return next(leaves)
+    kinds, kind, size, children, order = shape
+    count = len(size) if kinds is KEYED else size
+    values: Any = islice(leaves, count)
+    if children is not None:
+        values = [tree_of(child, leaves) for child in children]
+    if kinds is not KEYED:
+        return kind(values)
+    made = kind(zip(order or size, values, strict=True))
+    return made if order is None else {key: made[key] for key in size}

@@ -111,6 +111,10 @@ class BaseBackend:
     def full(self, value: float, dtype: Any, like: Array) -> Array:
         return self.namespace(like).asarray(value, dtype=dtype, device=self.device(like))
 
+    def full_each(self, values: Sequence[float], dtype: Any, like: Array) -> list[Array]:
+        """Return a 0-d array for each value; a library that has them at once from a vector overrides it."""
+        return [self.full(value, dtype, like) for value in values]
+
     def zeros(self, like: Array, dtype: Any) -> Array:
         return self.namespace(like).zeros_like(like, dtype=dtype)
 

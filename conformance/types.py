@@ -103,6 +103,11 @@ class Probe:
         return self.name.split("/")[0]
 
     @property
+    def is_complex(self) -> bool:
+        """Whether a parameter is complex."""
+        return any(np.iscomplexobj(p) for p in self.params)
+
+    @property
     def updates(self) -> int:
         """The number of updates of a parameter in all steps."""
         return len(self.steps) * len(self.params)
@@ -183,7 +188,7 @@ class Result:
 
 @dataclass
 class Finding:
-    """One deviation with a name."""
+    """One cause with a name."""
 
     area: str  #: the part of Adam that is wrong: "epsilon"
     rule: str  #: the rule of docs/spec.md that is broken
@@ -192,3 +197,5 @@ class Finding:
     level: Literal["error", "note"] = "error"
     evidence: Evidence | None = None
     repro: str | None = None  #: a program that shows the deviation
+    folded: list[Finding] = field(default_factory=list)
+    """What else fails because of it, a finding for each rule."""

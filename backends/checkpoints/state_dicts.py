@@ -86,12 +86,12 @@ def choose_optimizer(content: Any, where: str, key: str | None = None) -> StateD
     Raises:
         CheckpointError: there is none, or there are several and ``key`` does not choose one.
     """
+    refuse_partition(content, where)
     found = find_optimizers(content)
     chosen = found if key is None else {path: x for path, x in found.items() if is_at(path, key)}
     if len(chosen) == 1:
         return next(iter(chosen.values()))
     if not found:
-        refuse_partition(content, where)
         keys = list(map(str, content)) if isinstance(content, Mapping) else [type(content).__name__]
         shown = ", ".join(map(repr, keys[:SHOWN])) + (" and more" if len(keys) > SHOWN else "")
         raise CheckpointError(
@@ -121,10 +121,15 @@ def about(state_dict: StateDict) -> str:
 
 
 def refuse_partition(content: Any, where: str) -> None:
-    """Raise CheckpointError if this is what one process of DeepSpeed's ZeRO saved."""
+    """Raise CheckpointError if this is one part of what DeepSpeed saved."""
     inner = content.get("optimizer_state_dict", content) if isinstance(content, Mapping) else None
     if isinstance(inner, Mapping) and {"single_partition_of_fp32_groups", "fp32_flat_groups"} & set(inner):
         raise CheckpointError(
             f"{where} is what one process of DeepSpeed's ZeRO saved, flat slices without names: give the "
             "folder with the files of all processes, or its universal form (ds_to_universal.py)"
+        )
+    if isinstance(content, Mapping) and "param" in content and where.endswith((".pt", ".pth")):
+        raise CheckpointError(
+            f"{where} is one array of one parameter in DeepSpeed's universal form: give the whole folder, "
+            "the one that has 'zero'"
         )

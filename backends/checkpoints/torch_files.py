@@ -17,7 +17,7 @@ from adamcore.errors import BackendError, CheckpointError
 
 LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  #: how files begin that PyTorch wrote before 1.6
 MOST_CLASSES = 1000  #: classes for which a file may need a stand-in
-TENSORS = ("torch.distributed.tensor.", "torch.distributed._tensor.", "torchao.")  #: where subclasses live
+TENSORS = r"torch\.distributed\..*\.DTensor|torchao\..*\.\w*(Tensor|OptimState)\w*"  #: subclasses of Tensor
 
 
 class StandIn:
@@ -64,17 +64,20 @@ def load_torch(data: bytes, where: str) -> Any:
         import torch
     except ImportError as error:
         raise BackendError(f"{where} is a file of PyTorch's: install torch to read it") from error
-    stand_ins: dict[str, Any] = {name: stand_in(name) for name in foreign_names(data)}
+    stand_ins: dict[str, Any] = {}
     while True:
         try:
             with torch.serialization.safe_globals([(x, name) for name, x in stand_ins.items()]):
                 return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
         except Exception as error:
             name = refused_name(str(error))
-            if name is not None and name not in stand_ins and len(stand_ins) < MOST_CLASSES:
+            known = len(stand_ins)
+            for other in foreign_names(data) if not stand_ins else []:
+                stand_ins[other] = stand_in(other)
+            if name is not None and name not in stand_ins and known < MOST_CLASSES:
                 stand_ins[name] = stand_in(name)
-                continue
-            raise CheckpointError(reason(error, where, list(stand_ins))) from error
+            if len(stand_ins) == known:
+                raise CheckpointError(reason(error, where, list(stand_ins))) from error
 
 
 def foreign_names(data: bytes) -> list[str]:
@@ -89,7 +92,7 @@ def foreign_names(data: bytes) -> list[str]:
 
 def stand_in(name: str) -> type:
     """Return a new inert class in place of the one of this name."""
-    if not name.startswith(TENSORS):
+    if not re.fullmatch(TENSORS, name):
         return type("StandIn", (StandIn,), {"stands_for": name})
     import torch
 

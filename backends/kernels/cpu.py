@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Sequence
-from itertools import accumulate, chain
+from itertools import accumulate, chain, repeat
+from operator import lt, sub
 from typing import Any, Protocol
 
 from adamcore.backends.kernels.llvm import CODES, Kernel, Real, kernel
@@ -38,8 +39,17 @@ class Memory(Protocol):
     def read_only(self, x: Array) -> bool:
         """True if an array may not be written to."""
 
+    def plain(self, xs: Sequence[Array]) -> bool:
+        """True if :meth:`unsupported` has nothing against any of these arrays of one dtype.
+
+        Their dtype is not looked at, which one of them may stand for.
+        """
+
     def address(self, x: Array) -> int:
         """Return the address of an array's first element."""
+
+    def addresses(self, xs: Sequence[Array]) -> Sequence[int]:
+        """Return the address of each array."""
 
     def size(self, x: Array) -> int:
         """Return the number of an array's elements."""
@@ -59,6 +69,8 @@ class Memory(Protocol):
     def guard(self, columns: Columns) -> Callable[[Columns], bool]:
         """Return a function: True if other columns are as these were, so that they are supported too."""
 
+
+V_MAX, COEFFICIENTS, WHERE, FORMATS = map(Job._fields.index, ("v_max", "coefficients", "where", "formats"))
 
 Implementation = Callable[[AdamConfig, Sequence[Job], bool, Memory], list[Result]]
 """Carries out supported jobs: (adam, jobs, in_place, memory)."""
@@ -87,6 +99,38 @@ def unsupported(memory: Memory, job: Job) -> str | None:
     return None
 
 
+def all_supported(memory: Memory, jobs: Sequence[Job]) -> bool:
+    """True if :func:`unsupported` has nothing against any of the jobs, and they are of one dtype.
+
+    It looks at columns instead of jobs, for lists of 100,000.
+    """
+    first, n = jobs[0], len(jobs)
+    if unsupported(memory, first) is not None:
+        return False
+    wheres, maxima, formats = ([job[k] for job in jobs] for k in (WHERE, V_MAX, FORMATS))
+    if len({*map(id, formats)}) > 1 or any(x is not None for x in wheres):
+        return False
+    if any((x is None) != (first.v_max is None) for x in maxima):
+        return False
+    if any(x is not None and not isinstance(x, float) for row in rows_of(jobs).values() for x in row):
+        return False
+    columns, dtype = columns_of(jobs), first.p.dtype
+    shapes = [x.shape for x in columns.p]
+    return all(
+        [x.dtype for x in column].count(dtype) == n
+        and [x.shape for x in column] == shapes
+        and memory.plain(column)
+        for column in columns
+        if column
+    )
+
+
+def rows_of(jobs: Sequence[Job]) -> dict[int, Coefficients]:
+    """Return the different rows of coefficients, each by its ``id``."""
+    rows: list[Any] = [job[COEFFICIENTS] for job in jobs]
+    return dict(zip(map(id, rows), rows, strict=True))
+
+
 def arrays_of(job: Job) -> tuple[Array, ...]:
     """Return a job's arrays in the order of a program's inputs."""
     if job.v_max is None:
@@ -95,8 +139,11 @@ def arrays_of(job: Job) -> tuple[Array, ...]:
 
 
 def columns_of(jobs: Sequence[Job]) -> Columns:
-    """Return the arrays of a list of jobs."""
-    return Columns(*zip(*map(arrays_of, jobs), strict=True))
+    """Return the arrays of a list of jobs: a ``v_max`` in each or in none."""
+    p, g, m, v = (
+        [job[k] for job in jobs] for k in range(4)
+    )  # zip(*jobs) has the garbage collector look often
+    return Columns(p, g, m, v, () if jobs[0].v_max is None else [job.v_max for job in jobs])
 
 
 def in_place_results(jobs: Sequence[Job]) -> list[Result]:
@@ -118,36 +165,56 @@ def writable(memory: Memory, job: Job) -> bool:
     return all(abs(a - b) >= size for i, a in enumerate(starts) for b in starts[:i])
 
 
+def all_writable(memory: Memory, jobs: Sequence[Job]) -> bool:
+    """True if :func:`writable` holds for each of the jobs, which are supported."""
+    columns = columns_of(jobs)
+    if any(memory.read_only(x) for name in ("p", "m", "v", "v_max") for x in getattr(columns, name)):
+        return False
+    sizes = [memory.size(x) * x.dtype.itemsize for x in columns.p]
+    starts = [memory.addresses(column) for column in columns if column]
+    return not any(overlap(a, b, sizes) for i, a in enumerate(starts) for b in starts[:i])
+
+
+def overlap(a: Sequence[int], b: Sequence[int], sizes: Sequence[int]) -> bool:
+    """True if an array at one of the addresses ``a`` shares memory with that at the same place of ``b``."""
+    return any(map(lt, map(abs, map(sub, a, b)), sizes))
+
+
 def step(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: Memory) -> list[Result]:
     """Carry out supported jobs by machine code."""
-    groups: dict[tuple[Program, Real], list[int]] = {}
+    programs = {key: program_of(adam, row) for key, row in rows_of(jobs).items()}
+    dtype = jobs[0].p.dtype
+    if len({*programs.values()}) == 1 and [job.p.dtype for job in jobs].count(dtype) == len(jobs):
+        return _step_alike(programs.popitem()[1], dtype, jobs, in_place, memory)
+    groups: dict[tuple[Program, DType], list[int]] = {}
     for i, job in enumerate(jobs):
-        real = memory.real(job.p.dtype)
-        assert real is not None
-        groups.setdefault((program_of(adam, job.coefficients), real), []).append(i)
+        groups.setdefault((programs[id(job.coefficients)], job.p.dtype), []).append(i)
     results: list[Any] = [None] * len(jobs)
-    for (program, real), indices in groups.items():
-        new = _step_alike(program, real, [jobs[i] for i in indices], in_place, memory)
+    for (program, dtype), indices in groups.items():
+        new = _step_alike(program, dtype, [jobs[i] for i in indices], in_place, memory)
         for i, result in zip(indices, new, strict=True):
             results[i] = result
     return results
 
 
 def _step_alike(
-    program: Program, real: Real, jobs: list[Job], in_place: bool, memory: Memory
+    program: Program, dtype: DType, jobs: Sequence[Job], in_place: bool, memory: Memory
 ) -> list[Result]:
     """Carry out jobs of one program and dtype."""
+    real = memory.real(dtype)
+    assert real is not None
     columns = columns_of(jobs)
     arrays = list(chain.from_iterable(columns))
-    results = in_place_results(jobs) if in_place else [new_arrays(job, memory) for job in jobs]
-    if not in_place:
-        for column in zip(*results, strict=True):
-            arrays += [x for x in column if x is not None]
+    if in_place:
+        results = in_place_results(jobs)
+    else:
+        new = [list(map(memory.empty_like, column)) for column in (columns.p, *columns[2:]) if column]
+        arrays += chain.from_iterable(new)
+        results = list(map(Result._make, zip(*new, *[repeat(None, len(jobs))] * (4 - len(new)), strict=True)))
     table = PointerTable(program, real, in_place, list(map(memory.size, columns.p)))
-    table.point(array("q", map(memory.address, arrays)))
-    first = jobs[0].coefficients
-    alike = all(job.coefficients is first for job in jobs)
-    table.run([first] if alike else [job.coefficients for job in jobs], memory.run_parallel)
+    table.point(array("q", memory.addresses(arrays)))
+    alike = len(rows_of(jobs)) == 1
+    table.run([jobs[0].coefficients] if alike else [job.coefficients for job in jobs], memory.run_parallel)
     if in_place:
         memory.mark_written(columns.p)
     return results

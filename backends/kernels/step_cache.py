@@ -10,7 +10,6 @@ from array import array
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import chain, repeat
-from operator import lt, sub
 from typing import Protocol
 
 from adamcore.backends.kernels import llvm
@@ -19,9 +18,12 @@ from adamcore.backends.kernels.cpu import (
     Memory,
     PointerTable,
     Run,
+    all_supported,
+    all_writable,
     columns_of,
     item_bytes,
-    unsupported,
+    overlap,
+    rows_of,
     writable,
 )
 from adamcore.config import AdamConfig
@@ -48,21 +50,21 @@ class KernelStep:
         columns = columns_of(jobs)
         self.guard = memory.guard(columns)
         self.bytes = [memory.size(job.p) * item_bytes(job) for job in jobs]
-        self.gradients = list(map(memory.address, columns.g))
+        self.gradients = memory.addresses(columns.g)
         self.others = self.addresses(columns)
-        table.point(array("q", map(memory.address, chain.from_iterable(columns))))
+        table.point(array("q", memory.addresses(list(chain.from_iterable(columns)))))
 
-    def addresses(self, columns: Columns) -> list[int]:
+    def addresses(self, columns: Columns) -> Sequence[int]:
         """Return the addresses of the arrays that are written to."""
         p, _, m, v, v_max = columns
-        return list(map(self.memory.address, chain(p, m, v, v_max)))
+        return self.memory.addresses([*p, *m, *v, *v_max])
 
     def bind(self, columns: Columns, coefficients: Sequence[Coefficients]) -> Callable[[], None] | None:
         if not self.guard(columns):
             return None
         if self.memory.movable and self.addresses(columns) != self.others:
             return None
-        gradients = list(map(self.memory.address, columns.g))
+        gradients = self.memory.addresses(columns.g)
         if gradients != self.gradients:
             if self.overlap(gradients):
                 return None
@@ -75,14 +77,11 @@ class KernelStep:
         self.table.run(coefficients, self.memory.run_parallel)
         self.memory.mark_written(params)
 
-    def overlap(self, gradients: list[int]) -> bool:
+    def overlap(self, gradients: Sequence[int]) -> bool:
         """True if a gradient shares memory with what its step writes."""
         n = len(gradients)
-        for start in range(0, len(self.others), n):
-            distances = map(abs, map(sub, gradients, self.others[start : start + n]))
-            if any(map(lt, distances, self.bytes)):
-                return True
-        return False
+        others = (self.others[start : start + n] for start in range(0, len(self.others), n))
+        return any(overlap(gradients, column, self.bytes) for column in others)
 
 
 class FallbackStep:
@@ -123,10 +122,11 @@ def column_step(
         memory: of their arrays.
         implementation: carries them out where there is no machine code.
     """
-    kinds = {(program_of(adam, job.coefficients), memory.real(job.p.dtype)) for job in jobs}
-    program, real = kinds.pop()
-    if kinds or real is None or any(unsupported(memory, job) or not writable(memory, job) for job in jobs):
+    programs = {program_of(adam, row) for row in rows_of(jobs).values()}
+    real = memory.real(jobs[0].p.dtype)
+    if len(programs) > 1 or real is None or not all_supported(memory, jobs) or not all_writable(memory, jobs):
         return None
     if not llvm.available():
         return FallbackStep(adam, jobs, memory, implementation)
-    return KernelStep(PointerTable(program, real, True, [memory.size(job.p) for job in jobs]), jobs, memory)
+    sizes = [memory.size(job.p) for job in jobs]
+    return KernelStep(PointerTable(programs.pop(), real, True, sizes), jobs, memory)

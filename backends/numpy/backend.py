@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -14,6 +15,8 @@ from adamcore.backends.overlap import first_overlap
 from adamcore.protocol import Columns, Kind
 from adamcore.types import Array
 
+ARRAYS = (np.ndarray, np.generic)
+
 
 class NumPyBackend(BaseBackend):
     """NumPy: a 0-d result stays an array, and NaN, infinity and underflow cause no warning."""
@@ -22,7 +25,7 @@ class NumPyBackend(BaseBackend):
     fast: FastPath | None = fast
 
     def owns(self, leaf: object) -> bool:
-        return isinstance(leaf, np.ndarray | np.generic)
+        return isinstance(leaf, ARRAYS)
 
     def refuse(self, leaf: Array) -> str | None:
         if isinstance(leaf, np.ma.MaskedArray):
@@ -46,6 +49,10 @@ class NumPyBackend(BaseBackend):
 
     def full(self, value: float, dtype: Any, like: Array) -> Array:
         return np.asarray(value, dtype=dtype)
+
+    def full_each(self, values: Sequence[float], dtype: Any, like: Array) -> list[Array]:
+        vector = np.array(values, dtype)
+        return [vector[i, ...] for i in range(len(values))]
 
     def zeros(self, like: Array, dtype: Any) -> Array:
         return np.zeros_like(like, dtype=dtype, subok=False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Sequence
-from ctypes import addressof, c_char
 from functools import lru_cache
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 from adamcore.backends.base import Fallback
 from adamcore.backends.kernels import cpu, llvm, threads
 from adamcore.backends.kernels.step_cache import column_step
+from adamcore.backends.numpy import addresses
 from adamcore.backends.numpy.blocks import SMALL, Blocks
 from adamcore.config import AdamConfig
 from adamcore.protocol import CachedStep, Columns, Job, Result, StepRecord
@@ -23,6 +23,11 @@ from adamcore.tracing import program as program_of
 from adamcore.types import Array, Clock, DType
 
 REALS: dict[DType, llvm.Real] = {np.dtype("float32"): "float32", np.dtype("float64"): "float64"}
+
+
+def flat(flags: Any) -> bool:
+    """True if an array with these flags is a vector in memory."""
+    return flags.c_contiguous and flags.aligned  # type: ignore[no-any-return]
 
 
 class NumPyMemory:
@@ -43,14 +48,16 @@ class NumPyMemory:
             return None
         return "an array that is not aligned or of this byte order"
 
+    def plain(self, xs: Sequence[Array]) -> bool:
+        return {*map(type, xs)} == {np.ndarray} and all(
+            map(flat, {x.flags.num: x.flags for x in xs}.values())
+        )
+
     def read_only(self, x: Array) -> bool:
         return not x.flags.writeable
 
-    def address(self, x: Array) -> int:
-        try:
-            return addressof(c_char.from_buffer(x))
-        except (TypeError, ValueError):  # read-only, or without elements
-            return x.__array_interface__["data"][0]  # type: ignore[no-any-return]
+    address = staticmethod(addresses.address)
+    addresses = staticmethod(addresses.addresses)
 
     def size(self, x: Array) -> int:
         return x.size  # type: ignore[no-any-return]
@@ -91,6 +98,8 @@ def unsupported(job: Job) -> str | None:
 
 def apply(adam: AdamConfig, jobs: Sequence[Job], donate: bool, fallback: Fallback) -> list[Result]:
     """Carry out a step by machine code or in blocks; see :class:`adamcore.backends.base.FastPath`."""
+    if jobs and cpu.all_supported(MEMORY, jobs) and (not donate or cpu.all_writable(MEMORY, jobs)):
+        return implementation_of(jobs[0])(adam, jobs, donate, MEMORY)
     results: list[Any] = [None] * len(jobs)
     groups: dict[tuple[cpu.Implementation, bool], list[int]] = {}
     for i, job in enumerate(jobs):

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from adamcore.adam import Adam
 from adamcore.backends.states.keras import warn_left_out
-from adamcore.backends.states.layouts import dialect_is_needed, from_flat
+from adamcore.backends.states.keras2_files import from_keras2
+from adamcore.backends.states.layouts import Request, dialect_is_needed, from_flat
 from adamcore.backends.states.named import Array, NamedState, numpy_of, unique, whole_number
 from adamcore.dialects import DIALECTS
 from adamcore.dialects import dialect as dialect_named
@@ -24,6 +25,7 @@ class Saved(NamedTuple):
     variables: list[Array]  #: those of the optimizer, in its order; those of the inner one if it is wrapped
     config: Mapping[str, Any] | None  #: its ``get_config()``; None if the file has none
     kind: str  #: its class, "" if the file does not have it
+    named: Mapping[str, Array] | None = None  #: the variables by their names, in a file of Keras 2
 
 
 def read_keras(
@@ -47,6 +49,11 @@ def read_keras(
         UserWarning: averages, accumulated gradients or a schedule are left out.
     """
     saved = open_file(data, where)
+    if saved.named is not None:
+        if names is not None:
+            raise CheckpointError(f"{where} names its variables: expected no other names (--names)")
+        request = Request("keras", dialect, hyper, None, needs)
+        return from_keras2(saved.named, saved.config or {}, saved.kind, where, request)
     if saved.config is None:
         if needs and dialect is None:
             raise CheckpointError(dialect_is_needed(where, "keras"))
@@ -188,12 +195,9 @@ def older(group: Any, described: Any, where: str) -> Saved:
     """Return the optimizer in a .h5 file of ``model.save``, which names the variables."""
     parts = sorted((k for k in group.attrs if k.startswith("weight_names")), key=lambda k: (len(k), k))
     listing = [n.decode() if isinstance(n, bytes) else str(n) for k in parts for n in group.attrs[k]]
-    if any(name.endswith(":0") for name in listing):
-        raise CheckpointError(
-            f"{where} is of Keras 2, whose variables have another order: load the model and save it with "
-            "Keras 3, or take the state from its optimizer"
-        )
     config, kind = inner_config(described)
+    if any(name.endswith(":0") for name in listing):
+        return Saved([], config, kind, {name: numpy_of(group[name][()]) for name in listing})
     first = max((k for k, name in enumerate(listing) if name.endswith("/iteration")), default=0)
     return Saved([numpy_of(group[name][()]) for name in listing[first:]], config, kind)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,17 +36,45 @@ LAYOUTS: dict[str, Layout] = {
                     "a Keras optimizer's variables, by the paths of the model's"),
     "tf1": Layout("tf1.Adam", "{}/Adam", "{}/Adam_1", "{}/Adam_2", "beta{}_power",
                   "a TensorFlow 1 checkpoint's variables"),
+    "bert": Layout("BertAdam", "{}/adam_m", "{}/adam_v", "", "global_step",
+                   "a checkpoint of BERT's programs"),
     "paddle": Layout("paddle.Adam", "{}_moment1_0", "{}_moment2_0", "{}_moment2_max_0", "{}_beta{}_pow_acc_0",
                      "a Paddle optimizer's state_dict"),
     "mlx": Layout("mlx.Adam", "{}.m", "{}.v", "", "step", "an MLX optimizer's state, flattened"),
 }  # fmt: skip
 
-OUTSIDE = {
-    "keras": ("learning_rate",),
-    "tf1": ("global_step",),
-    "mlx": ("learning_rate",),
-    "paddle": ("LR_Scheduler",),
-}
+
+class Request(NamedTuple):
+    """What is asked of a reader, as :func:`adamcore.backends.states.foreign.read` says it."""
+
+    kind: str | None = None
+    dialect: str | None = None
+    hyper: Mapping[str, Any] | None = None
+    t: int | Mapping[str, int] | None = None
+    needs_dialect: bool = False
+    key: str | None = None
+
+    def chosen(self, places: Iterable[str], where: str) -> str:
+        """Return the one place of an optimizer, or the one that ``key`` chooses.
+
+        Raises:
+            CheckpointError: there is none, or there are several and ``key`` does not choose one.
+        """
+        found = list(places)
+        under = [place for place in found if self.key is None or f"{place}.".startswith(f"{self.key}.")]
+        if len(under) == 1:
+            return under[0]
+        listing = f", which has {listed(map(named_place, found), 12)}" if found else ""
+        came = f"{len(found) or 'no'} states of Adam" if self.key is None else f"no one Adam at {self.key!r}"
+        raise CheckpointError(
+            f"{came} in {where}{listing}: expected one"
+            + ("; choose it by its key (key=, on the command line --key KEY)" if found else "")
+        )
+
+
+def named_place(place: str) -> str:
+    """Return the place of an optimizer, or words for the top."""
+    return place or "the top"
 
 
 def from_flat(
@@ -196,7 +224,7 @@ def to_flat(state: NamedState, layout: str) -> dict[str, Array]:
         for k, power in enumerate(powers_of(state.adam, one or 0), start=1):
             flat[form.clock.format(k)] = np.asarray(power, np.float32)
     elif layout != "paddle":
-        flat[form.clock] = np.asarray(one, np.uint64 if layout == "mlx" else np.int32)
+        flat[form.clock] = np.asarray(one, {"mlx": np.uint64, "bert": np.int64}.get(layout, np.int32))
     return flat
 
 

@@ -22,7 +22,8 @@ def is_msgpack(data: bytes, where: str) -> bool:
     if where.endswith(".msgpack"):
         return True
     starts = data[:1] in {b"\xde", b"\xdf", *(bytes([0x80 + k]) for k in range(1, 16))}
-    return starts and data[8:9] != b"{"  # safetensors, which begins with any eight bytes
+    others = data[8:9] == b"{" or data[:4] == b"\x89HDF"  # safetensors begins with any eight bytes
+    return starts and not others
 
 
 def open_msgpack(data: bytes, where: str) -> dict[Path, Any]:

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from adamcore.backends.states.layouts import Request
 from adamcore.backends.states.named import Array, listed, numpy_of, unique, whole_number
 from adamcore.errors import CheckpointError
 
@@ -20,7 +21,9 @@ Path = tuple[str, ...]
 FIELDS = (("count", "mu", "nu", "nu_max"), ("t", "m", "v", "v_max"))
 
 
-def raw_state(leaves: Mapping[Path, Any], where: str) -> tuple[dict[str, Array], dict[str, int] | None]:
+def raw_state(
+    leaves: Mapping[Path, Any], where: str, key: str | None = None
+) -> tuple[dict[str, Array], dict[str, int] | None]:
     """Return the state of the one Adam in a tree, as :func:`from_flat` takes it for the layout "optax".
 
     A parameter's name is its path below the first moments, with dots.
@@ -28,13 +31,14 @@ def raw_state(leaves: Mapping[Path, Any], where: str) -> tuple[dict[str, Array],
     Args:
         leaves: the arrays of the tree, by their paths; one is looked up only if it belongs to the state.
         where: names the tree in messages.
+        key: the path of the Adam with dots, or its beginning, if there are several.
 
     Returns:
         The arrays, with the names of the layout; and the clocks by the parameters' names, if there is not
         one for all.
 
     Raises:
-        CheckpointError: there is none, or there are several.
+        CheckpointError: there is none, or there are several and ``key`` does not choose one.
 
     Warns:
         UserWarning: gradients that ``optax.MultiSteps`` has accumulated are left out.
@@ -45,16 +49,14 @@ def raw_state(leaves: Mapping[Path, Any], where: str) -> tuple[dict[str, Array],
         >>> sorted(raw_state(tree, "the tree")[0])
         ['count', 'mu.w', 'nu.w']
     """
-    found = places(leaves)
-    if len(found) != 1:
+    found = {".".join(place): (place, fields) for place, fields in places(leaves).items()}
+    if not found:
         raise CheckpointError(
-            f"{len(found) or 'no'} states of Adam in {where}"
-            + (f", at {listed('.'.join(place) or 'the top' for place in found)}" if found else "")
-            + ": expected one, a part with 'count', 'mu' and 'nu'"
-            + ("; give the part that holds the one you mean" if found else f"; there are {tops(leaves)}")
+            f"no states of Adam in {where}: expected a part with 'count', 'mu' and 'nu'; there are "
+            f"{listed(dict.fromkeys(path[0] for path in leaves if path))}"
         )
-    warn_accumulated(leaves)
-    ((place, fields),) = found.items()
+    place, fields = found[Request(key=key).chosen(found, where)]
+    warn_accumulated(leaves, place)
     clock, *parts = ({p[len(place) + 1 :]: p for p in leaves if below(p, (*place, f))} for f in fields)
     flat = {
         f"{part}.{name}": numpy_of(leaves[path])
@@ -100,13 +102,13 @@ def names_of(paths: list[Path]) -> list[str]:
     return unique([".".join(path[:-1] if boxed else path) for path in paths])
 
 
-def warn_accumulated(leaves: Mapping[Path, Any]) -> None:
-    """Warn of gradients that ``optax.MultiSteps`` has accumulated and not yet used in an update."""
-    for path in list(leaves):
-        place = path[:-1] if path[-1] == "mini_step" else path[:-2]
-        boxed = path[-2:] == ("mini_step", "value")
-        if (path[-1:] == ("mini_step",) or boxed) and any(below(p, (*place, "acc_grads")) for p in leaves):
-            warn_multi_steps(int(numpy_of(leaves[path])))
+def warn_accumulated(leaves: Mapping[Path, Any], place: Path) -> None:
+    """Warn of gradients that a ``optax.MultiSteps`` around the Adam at a place has accumulated."""
+    for k in range(len(place)):
+        above = place[:k]
+        for path in ((*above, "mini_step"), (*above, "mini_step", "value")):
+            if path in leaves and any(below(p, (*above, "acc_grads")) for p in leaves):
+                warn_multi_steps(int(numpy_of(leaves[path])))
 
 
 def warn_multi_steps(count: int) -> None:
@@ -117,11 +119,6 @@ def warn_multi_steps(count: int) -> None:
             "update, are left out",
             stacklevel=4,
         )
-
-
-def tops(leaves: Mapping[Path, Any]) -> str:
-    """Return the first parts of the paths, for a message."""
-    return listed(dict.fromkeys(path[0] for path in leaves if path))
 
 
 def leaves_of(tree: Any, path: Path = ()) -> dict[Path, Any]:

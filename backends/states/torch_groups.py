@@ -166,3 +166,24 @@ def shared_clock(state: NamedState, names: list[str], number: int) -> int:
             "one for the group: choose one first (fit(..., clock='max'))"
         )
     return clocks.pop() if clocks else 0
+
+
+def group_of(adam: Adam) -> dict[str, Any]:
+    """Return the settings of a group of torch.optim's class, without its parameters."""
+    group: dict[str, Any] = {
+        "lr": adam.lr,
+        "betas": (adam.b1, adam.b2),
+        "eps": adam.eps,
+        "weight_decay": adam.weight_decay,
+        "amsgrad": adam.amsgrad != "none",
+        "foreach": None,
+        "maximize": adam.maximize,
+        "capturable": False,
+        "differentiable": False,
+        "fused": None,
+        "decoupled_weight_decay": adam.decay == "decoupled",
+    }
+    if adam.nesterov == "dozat":
+        group = {k: x for k, x in group.items() if k not in ("amsgrad", "fused")}
+        group["momentum_decay"] = adam.momentum_decay
+    return group

@@ -105,10 +105,14 @@ class TorchBackend(BaseBackend):
             return None  # a value known only to the program: compiled, elsewhere, or of a transform
         if torch._C._functorch.is_functorch_wrapped_tensor(x):
             return None
-        return x.detach().item()
+        return x.item()
 
     def full(self, value: float, dtype: Any, like: Array) -> Array:
         return torch.full((), value, dtype=dtype, device=like.device)
+
+    def full_each(self, values: Sequence[float], dtype: Any, like: Array) -> list[Array]:
+        vector = torch.tensor(values, dtype=dtype, device=like.device)
+        return list(map(torch.clone, vector.unbind()))  # a part of a vector would be saved with all of it
 
     def zeros(self, like: Array, dtype: Any) -> Array:
         return torch.zeros_like(like, dtype=dtype, requires_grad=False)

@@ -60,11 +60,24 @@ class TorchMemory:
     def read_only(self, x: Array) -> bool:
         return False
 
+    def plain(self, xs: Sequence[Array]) -> bool:
+        tensor = torch.Tensor
+        return (
+            {*map(type, xs)} <= PLAIN
+            and {device.type for device in {x.device for x in xs}} == {self.device}
+            and all(map(tensor.is_contiguous, xs))
+            and not any(map(tensor.is_neg, xs))
+            and not any(map(torch._C._functorch.is_functorch_wrapped_tensor, xs))
+        )
+
     address = staticmethod(torch.Tensor.data_ptr)
+
+    def addresses(self, xs: Sequence[Array]) -> list[int]:
+        return list(map(torch.Tensor.data_ptr, xs))
+
     size = staticmethod(torch.Tensor.numel)
 
-    def empty_like(self, x: Array) -> Array:
-        return torch.empty_like(x, requires_grad=False)
+    empty_like = staticmethod(torch.empty_like)
 
     def threads(self) -> int:
         return torch.get_num_threads()
@@ -126,6 +139,8 @@ def apply(adam: AdamConfig, jobs: Sequence[Job], donate: bool, fallback: Fallbac
     """Carry out a step, each job in the fastest way there is; see ``FastPath`` in backends/base.py."""
     if torch.compiler.is_compiling():
         return [fallback(adam, job, donate) for job in jobs]
+    if jobs and all_alike(jobs) and (not donate or cpu.all_writable(MEMORY, jobs)):
+        return step_alike(implementation_of(jobs[0]), adam, jobs, donate)
     results: list[Any] = [None] * len(jobs)
     groups: dict[tuple[cpu.Implementation, bool], list[int]] = {}
     for i, job in enumerate(jobs):
@@ -136,11 +151,26 @@ def apply(adam: AdamConfig, jobs: Sequence[Job], donate: bool, fallback: Fallbac
             in_place = donate and (implementation is list_step or cpu.writable(MEMORY, job))
             groups.setdefault((implementation, in_place), []).append(i)
     for (implementation, in_place), indices in groups.items():
-        new = implementation(adam, [jobs[i] for i in indices], in_place, MEMORY)
+        new = step_alike(implementation, adam, [jobs[i] for i in indices], in_place)
         for i, result in zip(indices, new, strict=True):
             results[i] = result
-            if jobs[i].p.requires_grad:
-                result.p.requires_grad_()
+    return results
+
+
+def all_alike(jobs: Sequence[Job]) -> bool:
+    """True if machine code or NumPy can carry out all jobs in one go; it looks at columns, not at jobs."""
+    return implementation_of(jobs[0]) in (cpu.step, block_step) and cpu.all_supported(MEMORY, jobs)
+
+
+def step_alike(
+    implementation: cpu.Implementation | None, adam: AdamConfig, jobs: Sequence[Job], in_place: bool
+) -> list[Result]:
+    """Carry out jobs in one way; a new parameter asks for a gradient if the old one did."""
+    assert implementation is not None
+    results = implementation(adam, jobs, in_place, MEMORY)
+    for job, result in zip(jobs, results, strict=True):
+        if job.p.requires_grad:
+            result.p.requires_grad_()
     return results
 
 
@@ -195,11 +225,11 @@ def cached_step(
 
 def column_step(adam: AdamConfig, jobs: Sequence[Job]) -> ColumnStep | None:
     """Return a cached step of jobs that were carried out in place; None if they are not all alike."""
+    if nvrtc.runtime(jobs[0].p.device) is None:
+        return None if unsupported(jobs[0]) else step_cache.column_step(adam, jobs, MEMORY, block_step)
     if any(unsupported(job) is not None for job in jobs):
         return None
-    if nvrtc.runtime(jobs[0].p.device) is not None:
-        return cuda.column_step(adam, jobs, memory_of(jobs[0]))
-    return step_cache.column_step(adam, jobs, MEMORY, block_step)
+    return cuda.column_step(adam, jobs, memory_of(jobs[0]))
 
 
 def hidden(record: StepRecord) -> bool:

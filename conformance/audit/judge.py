@@ -33,6 +33,8 @@ from adamcore.conformance.verdict.match import CLOSE
 from adamcore.dialects import DIALECTS
 
 STEPS = 400  #: steps of a recording that are judged; the bounds of later ones would take too long
+Places = dict[str, Mapping[int, tuple[str, FloatArray, tuple[int, ...]]]]
+"""By probe and number of a parameter: its name, its elements that are judged, and its shape."""
 FINGERPRINT_STEPS = 12  #: steps that identify the Adam
 
 
@@ -104,7 +106,7 @@ def group_entry(target: str, group: ParamGroup, dialect: str | None = None) -> E
     entry.kind = "recording"
     probes: dict[str, Probe] = {}
     runs: dict[tuple[str, str], Run] = {}
-    places: dict[str, Mapping[int, tuple[str, FloatArray, tuple[int, ...]]]] = {}
+    places: Places = {}
     judged = total = decided = 0
     for k, part in enumerate(parts_of(group, first, dialect)):
         chosen = sample_elements(claim.adam, part.probe, part.run)
@@ -121,7 +123,7 @@ def group_entry(target: str, group: ParamGroup, dialect: str | None = None) -> E
         if telling is not None and FINGERPRINT not in probes:
             probes[FINGERPRINT], runs[FINGERPRINT, part.dtype] = telling
     explain(entry, claim.adam, probes, runs, flushes=False)
-    entry.findings = [replace_evidence(f, name_element(f.evidence, places), first) for f in entry.findings]
+    entry.findings = [name_places(f, places, first) for f in entry.findings]
     if first:
         entry.results = [later(result, first) for result in entry.results]
     entry.reason = coverage_text(group, first, judged, total, entry.results)
@@ -307,9 +309,7 @@ def fingerprint(part: Part) -> tuple[Probe, Run] | None:
     return probe, Run([[np.asarray(np.ravel(got[i])[k])] for got in part.run.params[: len(steps)]])
 
 
-def name_element(
-    evidence: Evidence | None, places: Mapping[str, Mapping[int, tuple[str, FloatArray, tuple[int, ...]]]]
-) -> Evidence | None:
+def name_element(evidence: Evidence | None, places: Places) -> Evidence | None:
     """Return the evidence with the recording's name of its element: "encoder.weight[3, 0]"."""
     if evidence is None or evidence.probe not in places:
         return evidence
@@ -319,6 +319,13 @@ def name_element(
         index = tuple(int(k) for k in np.unravel_index(chosen[index[0] if index else 0], shape))
     where = ", ".join(map(str, index))
     return dataclasses.replace(evidence, element=f"{name}[{where}]" if where else name)
+
+
+def name_places(finding: Finding, places: Places, first: int) -> Finding:
+    """Return the finding, and what is folded under it, with the recording's names and steps."""
+    folded = [name_places(each, places, first) for each in finding.folded]
+    named = replace_evidence(finding, name_element(finding.evidence, places), first)
+    return dataclasses.replace(named, folded=folded)
 
 
 def replace_evidence(finding: Finding, evidence: Evidence | None, first: int = 0) -> Finding:

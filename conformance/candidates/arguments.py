@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeGuard
 
@@ -119,6 +119,7 @@ def map_arguments(
     settings: Mapping[str, str],
     known: Mapping[str, str] | None = None,
     positional: int = 0,
+    required: Sequence[str] = REQUIRED,
 ) -> Arguments:
     """Find the constructor's argument for each hyperparameter.
 
@@ -127,10 +128,11 @@ def map_arguments(
         settings: the values of ``--set``.
         known: the argument names in the table of dialects, if the target has a row there.
         positional: the number of leading arguments that are not hyperparameters, such as torch's ``params``.
+        required: hyperparameters that have to have an argument.
 
     Raises:
-        SettingError: an argument for lr, b1, b2 or eps was not found, or ``--set`` gives one a value that
-            it cannot have.
+        SettingError: an argument for a required hyperparameter was not found, or ``--set`` gives one a
+            value that it cannot have.
     """
     try:
         parameters = list(inspect.signature(constructor).parameters.values())[positional:]
@@ -170,7 +172,7 @@ def map_arguments(
             raise SettingError(
                 f"--set {name}: the constructor has no such argument; it has {names_of(names)}"
             )
-    for ours in REQUIRED:
+    for ours in required:
         if ours not in chosen and ours not in fixed:
             raise SettingError(
                 f"no argument for {ours} found among {names_of(names)}: name it with --set ARGUMENT=@{ours}, "

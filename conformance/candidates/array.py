@@ -44,7 +44,8 @@ class ArrayCandidate:
       "m": [...], "v": [...], "v_max": [...]}``, a probe can set it and read its clock;
     * ``dialect``: its claim; ``hyper``: the names of the hyperparameters that it takes;
     * ``flushes_subnormals``: True if it flushes subnormal numbers to zero;
-    * ``in_place``: True if it updates the arrays that ``init`` gets.
+    * ``in_place``: True if it updates the arrays that ``init`` gets;
+    * ``complex``: True if it claims complex parameters, False if it must not get any.
     """
 
     def __init__(self, cls: type, settings: Mapping[str, str]) -> None:
@@ -54,7 +55,7 @@ class ArrayCandidate:
         self.keywords = {k: v for k, v in values.items() if k not in self.fixed}
         taken = taken_hyper(cls)
         self.lacks = tuple(name for name in ALL if name not in taken and name not in self.fixed)
-        self.defaults = {"weight_decay": 0.0} | {n: getattr(Adam(), n) for n in taken if n in RARE}
+        self.defaults = init_defaults(self.lacks)
 
     @property
     def info(self) -> CandidateInfo:
@@ -65,6 +66,7 @@ class ArrayCandidate:
             fixed=self.fixed,
             flushes=bool(getattr(self.cls, "flushes_subnormals", False)),
             extra={name: repr(value) for name, value in self.keywords.items()},
+            claims_complex=bool(getattr(self.cls, "complex", False)),
         )
 
     def run(self, probe: Probe, dtype: str) -> Run:
@@ -77,7 +79,14 @@ class ArrayCandidate:
         )
         if reason:
             return Run(unsupported=reason)
+        if probe.is_complex and not getattr(self.cls, "complex", True):
+            return Run(unsupported="its attribute complex is False")
         return run_probe(lambda variant: ArrayStepper(self, variant, dtype), probe)
+
+
+def init_defaults(lacks: Sequence[str]) -> dict[str, float]:
+    """Return what ``init`` gets beside the hyperparameters of a probe, for a class that lacks some."""
+    return {"weight_decay": 0.0} | {n: getattr(Adam(), n) for n in RARE if n not in lacks}
 
 
 def taken_hyper(cls: type) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ class CandidateInfo:
     device: str = "cpu"
     names: Mapping[str, str] = field(default_factory=dict)  #: the argument of each hyperparameter
     extra: Mapping[str, str] = field(default_factory=dict)  #: other arguments, as Python text
+    claims_complex: bool = True  #: False if it may be written for real numbers alone
 
 
 class Candidate(Protocol):

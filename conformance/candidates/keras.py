@@ -6,13 +6,14 @@ import contextlib
 import importlib.util
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from adamcore.conformance.candidates.arguments import (
+    REQUIRED,
     effective_hyper,
     map_arguments,
     own_dialect,
@@ -51,9 +52,15 @@ def choose_backend() -> None:
 class KerasCandidate:
     """Runs an optimizer class through ``apply(gradients, variables)``."""
 
-    def __init__(self, cls: type, settings: Mapping[str, str], known: Mapping[str, str] | None) -> None:
+    def __init__(
+        self,
+        cls: type,
+        settings: Mapping[str, str],
+        known: Mapping[str, str] | None,
+        required: Sequence[str] = REQUIRED,
+    ) -> None:
         self.cls = cls
-        self.arguments = map_arguments(cls, settings, known)
+        self.arguments = map_arguments(cls, settings, known, required=required)
 
     @property
     def info(self) -> CandidateInfo:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from adamcore.conformance.candidates.arguments import (
+    REQUIRED,
     effective_hyper,
     map_arguments,
     own_dialect,
@@ -44,10 +45,11 @@ class OptaxCandidate:
         settings: Mapping[str, str],
         known: Mapping[str, str] | None,
         device: str | None,
+        required: Sequence[str] = REQUIRED,
     ) -> None:
         self.factory = factory
         self.device = jax_device(device)
-        self.arguments = map_arguments(factory, settings, known)
+        self.arguments = map_arguments(factory, settings, known, required=required)
 
     @property
     def info(self) -> CandidateInfo:

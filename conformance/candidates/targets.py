@@ -8,11 +8,12 @@ import importlib.util
 import inspect
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from adamcore import Adam
+from adamcore.conformance.candidates.arguments import REQUIRED
 from adamcore.conformance.candidates.base import Candidate, describe
 from adamcore.conformance.candidates.keras import choose_backend
 from adamcore.conformance.candidates.own import OwnCandidate, library_for
@@ -38,6 +39,7 @@ def load_candidates(
     settings: Mapping[str, str],
     device: str | None,
     timeout: float = TIMEOUT,
+    required: Sequence[str] = REQUIRED,
 ) -> list[Candidate]:
     """Return one candidate of the target for each claim; only adamcore's backends use the claim.
 
@@ -47,6 +49,7 @@ def load_candidates(
         settings: the values of ``--set``.
         device: the device, if the target does not name one.
         timeout: seconds that a command has for a probe.
+        required: hyperparameters that a constructor has to have an argument for.
 
     Raises:
         UnavailableError: the library or the device is not available.
@@ -63,10 +66,16 @@ def load_candidates(
 
         command: Candidate = CommandCandidate(target.removeprefix(COMMAND), settings, timeout)
         return [command] * len(claims)
-    return [make_candidate(target, import_target(target), settings, device)] * len(claims)
+    return [make_candidate(target, import_target(target), settings, device, required)] * len(claims)
 
 
-def make_candidate(target: str, found: Any, settings: Mapping[str, str], device: str | None) -> Candidate:
+def make_candidate(
+    target: str,
+    found: Any,
+    settings: Mapping[str, str],
+    device: str | None,
+    required: Sequence[str] = REQUIRED,
+) -> Candidate:
     """Return the candidate for the object ``found`` that a target names.
 
     Raises:
@@ -78,11 +87,11 @@ def make_candidate(target: str, found: Any, settings: Mapping[str, str], device:
     if is_subclass_of(found, "torch.optim", "Optimizer"):
         from adamcore.conformance.candidates.torch import TorchCandidate
 
-        return TorchCandidate(found, settings, known_names(target), device)
+        return TorchCandidate(found, settings, known_names(target), device, required)
     if is_subclass_of(found, "keras.optimizers", "Optimizer"):
         from adamcore.conformance.candidates.keras import KerasCandidate
 
-        return KerasCandidate(found, settings, known_names(target))
+        return KerasCandidate(found, settings, known_names(target), required)
     if inspect.isclass(found) and hasattr(found, "init") and hasattr(found, "step"):
         from adamcore.conformance.candidates.array import ArrayCandidate
 
@@ -97,7 +106,7 @@ def make_candidate(target: str, found: Any, settings: Mapping[str, str], device:
     for needed in ("jax", "optax"):
         if importlib.util.find_spec(needed) is None:
             raise UnavailableError(f"{needed} is not installed, which a factory like {target} needs")
-    return OptaxCandidate(found, settings, known_names(target), device)
+    return OptaxCandidate(found, settings, known_names(target), device, required)
 
 
 def is_subclass_of(found: Any, module: str, name: str) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from adamcore.conformance.candidates.arguments import (
+    REQUIRED,
     effective_hyper,
     map_arguments,
     own_dialect,
@@ -35,11 +36,16 @@ class TorchCandidate:
     """Runs an optimizer class as a training loop does: it sets ``.grad`` and calls ``step()``."""
 
     def __init__(
-        self, cls: type, settings: Mapping[str, str], known: Mapping[str, str] | None, device: str | None
+        self,
+        cls: type,
+        settings: Mapping[str, str],
+        known: Mapping[str, str] | None,
+        device: str | None,
+        required: Sequence[str] = REQUIRED,
     ) -> None:
         self.cls = cls
         self.device = torch_device(device)
-        self.arguments = map_arguments(cls, settings, known, positional=1)
+        self.arguments = map_arguments(cls, settings, known, positional=1, required=required)
 
     @property
     def info(self) -> CandidateInfo:

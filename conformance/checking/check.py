@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from adamcore.conformance.candidates import is_own_backend
-from adamcore.conformance.checking.subjects import OwnBackend, Subject, ThirdParty, own_fault
+from adamcore.conformance.checking.subjects import OwnBackend, Subject, ThirdParty, Unidentified, own_fault
 from adamcore.conformance.errors import SettingError, UsageError
 from adamcore.conformance.report.report import Entry, Report, environment
 from adamcore.conformance.settings import (
@@ -43,6 +43,7 @@ def check(
     parallel: int = PARALLEL,
     memory: float = MEMORY,
     quick: bool = False,
+    identifying: bool = False,
     progress: Progress | None = None,
 ) -> Report:
     """Run targets on the probes, judge them and return the report; see docs/checking.md.
@@ -60,6 +61,8 @@ def check(
         parallel: how many worker processes run at the same time.
         memory: MB that a candidate's processes may use.
         quick: True runs only the probes for which :func:`is_quick` is true.
+        identifying: True also measures the parts of each target, takes optimizers that have no argument for
+            b1, b2 or eps, and without ``probes`` runs only those that tell one Adam from another.
         progress: called after each probe with what is running, the number of probes done, and of all.
 
     Raises:
@@ -70,6 +73,10 @@ def check(
     for target in targets:
         validate_target(target)
     validate_options(dialect, dtypes, device, settings, probes, timeout, parallel, memory)
+    if identifying and not probes and not quick:
+        from adamcore.conformance.verdict.identify import TELLING
+
+        probes = TELLING
     chosen = select_probes(probes, quick=quick)
     subjects: list[Subject] = []
     wanted = dict.fromkeys(targets) if targets else default_targets()
@@ -78,7 +85,8 @@ def check(
     except SettingError as error:
         raise UsageError(str(error)) from error
     for target, only in wanted.items():
-        kind = OwnBackend if is_own_backend(target) else ThirdParty
+        theirs = Unidentified if identifying else ThirdParty
+        kind = OwnBackend if is_own_backend(target) else theirs
         claim = dialect or only
         subject = kind(target, claim, dict(settings or {}), device, chosen, dtypes, asked=bool(targets))
         subjects.append(subject)

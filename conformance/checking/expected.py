@@ -105,7 +105,7 @@ class Expectations:
 
 def areas_of(result: Result, entry: Entry) -> list[str]:
     """Return the areas of the findings that explain a failed result."""
-    return [finding.area for finding in entry.findings_of(result)] or [area_of(result.probe)]
+    return entry.areas_of(result) or [area_of(result.probe)]
 
 
 def is_testable(expectation: Expectation, entries: Sequence[Entry], narrowed: bool) -> bool:

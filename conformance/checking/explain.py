@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from adamcore import AXES, Adam
 from adamcore.conformance.report.report import Entry
-from adamcore.conformance.types import Probe, Run
+from adamcore.conformance.types import Finding, Probe, Result, Run
 
 
 def explain(
@@ -16,6 +16,7 @@ def explain(
     runs: Mapping[tuple[str, str], Run],
     *,
     flushes: bool,
+    unclaimed: frozenset[str] = frozenset(),
 ) -> None:
     """Set the findings and the identification of ``entry``.
 
@@ -27,18 +28,24 @@ def explain(
         probes: the probes as the candidate saw them, by name.
         runs: the runs by probe name and dtype.
         flushes: True if the candidate flushes subnormal numbers to zero.
+        unclaimed: probes of complex parameters, if the candidate does not claim any; what it does in
+            them is a note.
     """
     from adamcore.conformance.verdict.diagnose import diagnose
     from adamcore.conformance.verdict.identify import FINGERPRINT, identify
 
     own = entry.kind == "own backend"
+    results = [r for r in entry.results if r.probe not in unclaimed]
+    runs = {key: run for key, run in runs.items() if key[0] not in unclaimed}
     identification = None
     if FINGERPRINT in probes and not own:
         identification = identify(runs, flushes=flushes, probes=probes, prefer=entry.claimed)
-    if not own or any(result.status == "failed" for result in entry.results):
+    if not own or any(result.status == "failed" for result in results):
         entry.findings = diagnose(
-            claim, runs, entry.results, flushes=flushes, probes=probes, identification=identification
+            claim, runs, results, flushes=flushes, probes=probes, identification=identification
         )
+    if failures := [r for r in entry.results if r.probe in unclaimed and r.status == "failed"]:
+        entry.findings.append(real_alone(failures))
     if own:
         return
     entry.axes = {axis: list(values) for axis, values in AXES.items()}
@@ -46,3 +53,15 @@ def explain(
         entry.identified, entry.sureness = identification.dialect, identification.sureness
         entry.fault, entry.precision = identification.fault, identification.precision
         entry.axes = {axis: list(values) for axis, values in identification.axes.items()}
+
+
+def real_alone(failures: Sequence[Result]) -> Finding:
+    """Return the note that a candidate, which does not claim complex parameters, does not step them."""
+    return Finding(
+        "complex",
+        "CPX.1",
+        "real parameters; complex ones too if the candidate claims them (its attribute complex = True)",
+        f"written for real parameters: of a complex one, {failures[0].reason}",
+        "note",
+        failures[0].evidence,
+    )

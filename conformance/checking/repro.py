@@ -7,12 +7,14 @@ framework, but nothing of adamcore.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from adamcore.conformance.candidates.arguments import effective_hyper
+from adamcore.conformance.candidates.array import init_defaults
 from adamcore.conformance.candidates.base import CandidateInfo
 from adamcore.conformance.types import Evidence, FloatArray, Probe, Step
 
@@ -74,14 +76,31 @@ def write_program(target: str, info: CandidateInfo, small: MinimalExample) -> st
     e = small.evidence
     lines = write(target, info, small)
     lines += [
-        f'print("got ", float(p.ravel()[0]).hex())  # {float.fromhex(e.got):.9g}: {e.ulp:.3g} ULP off',
+        f'print("got ", float({shown_element(small)}).hex())'
+        f"  # {float.fromhex(e.got):.9g}: {e.ulp:.3g} ULP off",
         f'print("want", "{e.want}")  # {float.fromhex(e.want):.9g}, within {e.bound_ulp:.3g} ULP',
     ]
     return "\n".join(lines) + "\n"
 
 
+def shown_element(small: MinimalExample) -> str:
+    """Return the element that deviates, as an expression of p."""
+    p, (_, at) = small.probe.params[0], small.evidence.place
+    element = f"p.ravel()[{int(np.ravel_multi_index(at, p.shape)) if at else 0}]"
+    if not small.probe.is_complex:
+        return element
+    return element + (".imag" if small.evidence.element.endswith(".imag") else ".real")
+
+
+def dtype_name(small: MinimalExample) -> str:
+    """Return the dtype of the parameter."""
+    if small.probe.is_complex:
+        return {"float32": "complex64", "float64": "complex128"}[small.dtype]
+    return small.dtype
+
+
 def torch_program(target: str, info: CandidateInfo, small: MinimalExample) -> list[str]:
-    probe, dtype = small.probe, f"torch.{small.dtype}"
+    probe, dtype = small.probe, f"torch.{dtype_name(small)}"
     name, imported = import_lines(target)
     return [
         "import torch", *imported, "nan, inf = float('nan'), float('inf')",
@@ -102,7 +121,7 @@ def optax_program(target: str, info: CandidateInfo, small: MinimalExample) -> li
     return [
         "import jax", "import jax.numpy as jnp", "import optax", *imported, *wide,
         "nan, inf = float('nan'), float('inf')",
-        f"p = jnp.array({literal(probe.params[0])}, dtype=jnp.{small.dtype})",
+        f"p = jnp.array({literal(probe.params[0])}, dtype=jnp.{dtype_name(small)})",
         f"optimizer = {name}({argument_text(info, probe).removeprefix(', ')})",
         "state = optimizer.init(p)",
         "update = jax.jit(optimizer.update)",
@@ -113,9 +132,9 @@ def optax_program(target: str, info: CandidateInfo, small: MinimalExample) -> li
 
 
 def array_program(target: str, info: CandidateInfo, small: MinimalExample) -> list[str]:
-    probe, dtype = small.probe, f"np.{small.dtype}"
+    probe, dtype = small.probe, f"np.{dtype_name(small)}"
     name, imported = import_lines(target)
-    hyper = {"weight_decay": 0.0} | effective_hyper(probe.hyper, info.lacks, info.fixed)
+    hyper = init_defaults(info.lacks) | effective_hyper(probe.hyper, info.lacks, info.fixed)
     changes = any(step.lr is not None for step in probe.steps)
     return [
         "import numpy as np", *imported, "nan, inf = float('nan'), float('inf')",
@@ -132,7 +151,12 @@ def import_lines(target: str) -> tuple[str, list[str]]:
     module, _, name = target.rpartition(":")
     top = name.partition(".")[0]
     if module.endswith(".py"):
-        return name, ["from runpy import run_path", f"{top} = run_path({module!r})[{top!r}]"]
+        folder = os.path.dirname(module) or "."
+        return name, [
+            "import runpy, sys",
+            f"sys.path.append({folder!r})",
+            f"{top} = runpy.run_path({module!r})[{top!r}]",
+        ]
     return name, [f"from {module} import {top}"]
 
 

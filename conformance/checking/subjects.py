@@ -8,14 +8,17 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from adamcore import Adam
+from adamcore import AXES, Adam
+from adamcore.conformance.anatomy.anatomy import Anatomy, anatomy_of
+from adamcore.conformance.anatomy.experiments import EXPERIMENTS
 from adamcore.conformance.candidates import CandidateInfo, judged_hyper, served_probe
+from adamcore.conformance.candidates.arguments import REQUIRED
 from adamcore.conformance.candidates.base import describe
 from adamcore.conformance.checking.explain import explain
 from adamcore.conformance.claims import Claim, all_claims, axes_of, claim_for, claim_of_dialect
 from adamcore.conformance.oracle.sharing import equivalent_claim
 from adamcore.conformance.report.report import Entry, Verdict
-from adamcore.conformance.types import Probe, Result, Run
+from adamcore.conformance.types import Finding, Probe, Result, Run
 from adamcore.conformance.workers.pool import WorkerJob
 from adamcore.errors import DialectError
 
@@ -95,9 +98,11 @@ class Subject:
         if raised := error_of_all(runs, self.probes):
             self.on_end("broken", f"it raised in every probe: {raised}")
         if self.info is not None:
+            unclaimed = self.unclaimed(claim, entry.results, runs)
+            entry.advisory |= unclaimed
             entry.kind, entry.device = self.info.kind, self.info.device
             if results and not raised:
-                self.diagnose(entry, claim, runs)
+                self.diagnose(entry, claim, runs, unclaimed)
         entry.verdict, entry.reason = self.verdict(entry)
         return entry
 
@@ -115,20 +120,41 @@ class Subject:
             for r in results
         ]
 
-    def diagnose(self, entry: Entry, claim: Claim, runs: dict[tuple[str, str], Run]) -> None:
+    def unclaimed(
+        self, claim: Claim, results: list[Result], runs: dict[tuple[str, str], Run]
+    ) -> frozenset[str]:
+        """Return the probes of complex parameters if the candidate is written for real numbers alone.
+
+        It is unless it claims complex parameters, or has an answer for them that some Adam gives.
+        """
+        assert self.info is not None
+        probes = {p.name: self.effective_probe(p) for p in self.probes if p.is_complex}
+        failed = [r for r in results if r.status == "failed" and r.probe in probes]
+        if self.info.claims_complex or not failed:
+            return frozenset()
+        for value in AXES["complex"]:
+            other = dataclasses.replace(claim.adam, complex=value)  # type: ignore[arg-type]
+            judged = (
+                judge_run(other, probes[r.probe], r.dtype, runs[r.probe, r.dtype], flushes=self.info.flushes)
+                for r in failed
+            )
+            if all(r.status == "passed" for r in judged):
+                return frozenset()
+        return frozenset(probes)
+
+    def diagnose(
+        self, entry: Entry, claim: Claim, runs: dict[tuple[str, str], Run], unclaimed: frozenset[str]
+    ) -> None:
         from adamcore.conformance.verdict.diagnose import by_rule
 
         assert self.info is not None
         probes = {p.name: self.effective_probe(p) for p in self.probes}
         try:
-            explain(entry, claim.adam, probes, runs, flushes=self.info.flushes)
+            explain(entry, claim.adam, probes, runs, flushes=self.info.flushes, unclaimed=unclaimed)
         except Exception as error:
             self.on_end("broken", own_fault(error))
             entry.findings = by_rule([r for r in entry.results if r.status == "failed"], probes)
-        for i, found in enumerate(entry.findings):
-            if found.repro is None and found.evidence is not None:
-                repro = self.repro_command(found.evidence.probe, entry.claimed)
-                entry.findings[i] = dataclasses.replace(found, repro=repro)
+        entry.findings = [self.with_command(found, entry.claimed) for found in entry.findings]
 
     def effective_probe(self, probe: Probe) -> Probe:
         """Return the probe as the candidate sees it: without hyperparameters that it lacks."""
@@ -144,6 +170,14 @@ class Subject:
             why = next((r.reason for r in entry.results if r.reason), "there was no probe for it")
             return "broken", f"no probe could be judged: {why}"
         return "conforms", ""
+
+    def with_command(self, found: Finding, claimed: str) -> Finding:
+        """Return the finding, and what is folded under it, with the command that shows it again."""
+        folded = [self.with_command(each, claimed) for each in found.folded]
+        repro = found.repro
+        if repro is None and found.evidence is not None:
+            repro = self.repro_command(found.evidence.probe, claimed)
+        return dataclasses.replace(found, repro=repro, folded=folded)
 
     def repro_command(self, probe: str, claimed: str) -> str:
         """Return the command that runs one probe again."""
@@ -216,6 +250,9 @@ class OwnBackend(Subject):
 class ThirdParty(Subject):
     """A third party's Adam, under one claim."""
 
+    experiments: Sequence[Probe] = ()  #: those that measure its parts
+    required: Sequence[str] = REQUIRED  #: hyperparameters that its constructor has to have an argument for
+
     def plan_jobs(self) -> list[WorkerJob]:
         self.claim: Claim | None = None
         if self.dialect:
@@ -223,11 +260,13 @@ class ThirdParty(Subject):
         self.effective: dict[str, Probe] = {}
         self.runs: dict[tuple[str, str], Run] = {}
         self.results: list[Result] = []
+        self.measured: dict[tuple[str, str], Run] = {}
         # Identification also needs probes that do not apply to the claim, but not those that set a state.
-        wanted = [not p.start or self.claim is None or p.applies_to(self.claim.adam) for p in self.probes]
+        probes = [*self.experiments, *self.probes]
+        wanted = [not p.start or self.claim is None or p.applies_to(self.claim.adam) for p in probes]
         tasks = [(0, number) for number, asked in enumerate(wanted) if asked]
         return [
-            WorkerJob(self.target, dtype, [None], self.probes, tasks, self.settings, self.device)
+            WorkerJob(self.target, dtype, [None], probes, tasks, self.settings, self.device, self.required)
             for dtype in self.dtypes
         ]
 
@@ -252,6 +291,9 @@ class ThirdParty(Subject):
         if self.claim is None or self.info is None:
             return
         probe = self.effective_probe(job.probe_of(task))
+        if any(probe.name == experiment.name for experiment in self.experiments):
+            self.measured[probe.name, job.dtype] = run
+            return
         self.runs[probe.name, job.dtype] = run
         if probe.applies_to(self.claim.adam):
             result = judge_run(self.claim.adam, probe, job.dtype, run, flushes=self.info.flushes)
@@ -261,7 +303,27 @@ class ThirdParty(Subject):
         claim = self.claim or claim_for(self.target, None)
         order = {probe.name: number for number, probe in enumerate(self.probes)}
         self.results.sort(key=lambda r: (self.dtypes.index(r.dtype), order[r.probe]))
-        return [self.entry(claim, self.results, self.runs)]
+        entry = self.entry(claim, self.results, self.runs)
+        entry.anatomy = self.anatomy(claim)
+        return [entry]
+
+    def anatomy(self, claim: Claim) -> Anatomy | None:
+        """Return the measured parts, in the first dtype that all experiments were tried in."""
+        names = [probe.name for probe in self.experiments]
+        for dtype in sorted(self.dtypes, reverse=True):  # float64 before float32
+            if names and all((name, dtype) in self.measured for name in names):
+                runs = {name: self.measured[name, dtype] for name in names}
+                probes = {probe.name: self.effective_probe(probe) for probe in self.experiments}
+                lacks = () if self.info is None else self.info.lacks
+                return anatomy_of(runs, probes, dtype, claim.adam, lacks)
+        return None
+
+
+class Unidentified(ThirdParty):
+    """A third party's optimizer of which nothing is known: its parts are measured."""
+
+    experiments = tuple(EXPERIMENTS.values())
+    required = ()
 
 
 def own_fault(error: Exception) -> str:
@@ -284,7 +346,7 @@ def error_of_all(runs: Mapping[tuple[str, str], Run], probes: Sequence[Probe]) -
 
 def is_ordinary(probe: Probe) -> bool:
     """True if all gradients are there, real and finite, and no step changes the learning rate."""
-    if probe.start or probe.manner != "plain" or any(np.iscomplexobj(p) for p in probe.params):
+    if probe.start or probe.manner != "plain" or probe.is_complex:
         return False
     return all(
         step.lr is None

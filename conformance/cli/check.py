@@ -141,7 +141,7 @@ def report_paths(options: argparse.Namespace) -> dict[str, str]:
     return {form: path for form in FORMATS if (path := getattr(options, form))}
 
 
-def run_check(options: argparse.Namespace, out: Console) -> Report:
+def run_check(options: argparse.Namespace, out: Console, *, identifying: bool = False) -> Report:
     """Run the check and return its report, with a progress bar on a terminal."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -168,6 +168,7 @@ def run_check(options: argparse.Namespace, out: Console) -> Report:
             parallel=options.parallel,
             memory=options.memory,
             quick=options.quick,
+            identifying=identifying,
             progress=lambda what, done, total: bar.update(
                 task, description=what, completed=done, total=total
             ),

@@ -1,11 +1,11 @@
 """Find out which Adam a candidate is, from its behaviour alone.
 
-TARGET is as for adamcore check.  The answer has
-  a value for each axis, or several if no probe tells them apart
-  the dialect with these values, and the distance of the next best one
-  the precision of the coefficients
+TARGET is as for adamcore check, and may be an optimizer that is no Adam.  The answer has
+  the dialect that it behaves like, and the distance of the next best one
   the fault, if only an Adam with a fault matches
-If nothing matches, the answer is that the candidate is no Adam.
+  the update rule as measured: equations with numbers, whatever the optimizer is
+  a value for each axis, or several if no probe tells them apart
+  the precision of the coefficients
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ from adamcore.conformance.cli import check
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from adamcore.conformance.anatomy.anatomy import Anatomy
     from adamcore.conformance.report.report import Entry
 
 EXAMPLES = """\
 examples:
   adamcore identify torch.optim:SparseAdam
   adamcore identify my/adam.py:MyAdam
+  adamcore identify torch.optim:RMSprop optax:lion
   adamcore identify optax:adam --set eps_root=0.1
 """
 
@@ -49,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
     paths = check.report_paths(options)
     try:
         check_paths(paths)
-        report = check.run_check(options, out)
+        report = check.run_check(options, out, identifying=True)
     except (UsageError, DialectError) as error:
         return usage_error(error)
     for entry in report.entries:
@@ -65,11 +67,13 @@ def run(options: argparse.Namespace) -> int:
 
 
 def describe(entry: Entry, out: Console) -> None:
-    """Print the answer on one candidate: a line and a table of its axes."""
+    """Print the answer on one candidate: a line, the rule as measured, and a table of its axes."""
     from rich.table import Table
     from rich.text import Text
 
     out.print(Text(entry.target, "bold").append(f" {answer(entry)}", "not bold"))
+    if entry.anatomy is not None and entry.verdict not in ("broken", "unavailable"):
+        describe_rule(entry.anatomy, out)
     if entry.precision:
         out.print(f"  coefficients in float32: {entry.precision}")
     if not any(entry.axes.values()) or entry.verdict in ("broken", "unavailable"):
@@ -79,6 +83,20 @@ def describe(entry: Entry, out: Console) -> None:
     grid.add_column("values it may have")
     for axis, values in entry.axes.items():
         grid.add_row(f"  {axis}", " or ".join(str(value) for value in values) or "none of those known")
+    out.print(grid)
+
+
+def describe_rule(anatomy: Anatomy, out: Console) -> None:
+    """Print the update rule as it was measured."""
+    from rich.table import Table
+
+    levers = ", ".join(f"{name}={value:g}" for name, value in anatomy.levers.items())
+    out.print(f"  its rule as measured in {anatomy.readings.dtype}, with {levers}:")
+    grid = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
+    grid.add_column()
+    grid.add_column(overflow="fold")
+    for part, equation in anatomy.equations:
+        grid.add_row(f"    {part}", equation)
     out.print(grid)
 
 

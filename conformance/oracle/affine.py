@@ -181,8 +181,12 @@ def maximum(a: AffineNumber, b: AffineNumber) -> AffineNumber:
 class AffineNamespace:
     """The array namespace of affine numbers, for :func:`adamcore.definition.update`."""
 
-    sqrt = staticmethod(sqrt)
     maximum = staticmethod(maximum)
+    root: AffineNumber  #: the last root that was taken
+
+    def sqrt(self, x: AffineNumber) -> AffineNumber:
+        self.root = sqrt(x)
+        return self.root
 
 
 class AffineCoefficients:

@@ -21,6 +21,7 @@ from adamcore.conformance.report.matrix import (
 )
 from adamcore.conformance.report.plot import plot
 from adamcore.conformance.report.report import Report, Verdict
+from adamcore.conformance.report.text import also_fails
 from adamcore.conformance.rules import SAYS
 from adamcore.conformance.types import Evidence
 
@@ -62,6 +63,7 @@ def render_html(report: Report, *, written: dt.datetime | None = None) -> str:
         all_drawn=len(chosen) == sum(len(column.rows) for column in found),
         about=probe_purpose,
         numbers=evidence_numbers,
+        also_fails=also_fails,
         written=f"{written:%Y-%m-%d %H:%M} UTC",
     )
 

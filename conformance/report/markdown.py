@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from adamcore.conformance.report.matrix import Column, columns, rules
 from adamcore.conformance.report.report import Entry, Report
-from adamcore.conformance.report.text import evidence_lines
+from adamcore.conformance.report.text import also_fails, evidence_lines
 from adamcore.conformance.types import Finding
 
 
@@ -74,6 +74,8 @@ def findings_section(entry: Entry, findings: Sequence[Finding]) -> str:
         lines += f"observed {escape(found.observed)}"
         if found.evidence is not None:
             lines += "\n\n" + indent(block("\n".join(evidence_lines(found.evidence))))
+        if found.folded:
+            lines += "\n\n" + indent(f"also fails: {escape(also_fails(found))}")
         if found.repro:
             lines += "\n\n" + indent(block(found.repro, "python" if "\n" in found.repro else "sh"))
         parts.append(lines)

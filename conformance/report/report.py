@@ -10,10 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from adamcore.backends.io.atomic import write_whole
 from adamcore.conformance.types import Finding, Result
+
+if TYPE_CHECKING:
+    from adamcore.conformance.anatomy.anatomy import Anatomy
 
 SCHEMA = "adamcore-report/1"
 Verdict = Literal["conforms", "deviates", "broken", "unavailable"]
@@ -60,6 +63,7 @@ class Entry:
     waived: dict[tuple[str, str], str] = field(default_factory=dict)
     """The reason of each expected failure, by probe and dtype (see checking/expected.py)."""
     as_expected: bool = False  #: True if every deviation of the candidate was expected
+    anatomy: Anatomy | None = None  #: its parts as measured, if they were
 
     def failed(self, result: Result) -> bool:
         """True if the result is a deviation: it failed, and its probe is not advisory."""
@@ -68,13 +72,26 @@ class Entry:
     def findings_of(self, result: Result) -> list[Finding]:
         """Return the deviations that explain a failed result.
 
-        A finding can explain many results, but it names one rule and shows one result as evidence.  So a
-        result that no finding names belongs to the first finding.
+        A finding can explain many results, but it and what is folded under it name some rules and show some
+        results as evidence.  So a result that no finding names belongs to the first finding.
         """
         errors = [f for f in self.findings if f.level == "error"]
-        rule = result.probe.split("/")[0]
-        named = [f for f in errors if f.rule == rule or (f.evidence and f.evidence.probe == result.probe)]
+        named = [f for f in errors if any(names(each, result) for each in (f, *f.folded))]
         return named or errors[:1]
+
+    def areas_of(self, result: Result) -> list[str]:
+        """Return the areas of the findings that explain a failed result, and of what under them names it."""
+        found = self.findings_of(result)
+        folded = [each for f in found for each in f.folded if names(each, result)]
+        return list(dict.fromkeys(f.area for f in (*found, *folded)))
+
+
+def names(finding: Finding, result: Result) -> bool:
+    """True if a finding has the result's rule, or its probe as evidence."""
+    evidence = finding.evidence
+    return finding.rule == result.probe.split("/")[0] or (
+        evidence is not None and evidence.probe == result.probe
+    )
 
 
 @dataclass
@@ -145,11 +162,11 @@ def entry_json(entry: Entry) -> dict[str, Any]:
         "findings": [finding_json(f) for f in entry.findings],
         "probes": [result_json(r, entry.waived.get((r.probe, r.dtype), "")) for r in entry.results],
         "as_expected": entry.as_expected,
-    }
+    } | ({} if entry.anatomy is None else {"anatomy": entry.anatomy.as_dict()})
 
 
 def finding_json(found: Finding) -> dict[str, Any]:
-    packed = dataclasses.asdict(found)
+    packed = dataclasses.asdict(found) | {"folded": [finding_json(f) for f in found.folded]}
     if found.evidence is not None:
         evidence = packed["evidence"]
         evidence["ulp"], evidence["bound_ulp"] = (

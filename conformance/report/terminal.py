@@ -13,7 +13,7 @@ from rich.text import Text
 
 from adamcore.conformance.report.matrix import by_target, distinct_results, worst_verdict
 from adamcore.conformance.report.report import Entry, Report, Verdict
-from adamcore.conformance.report.text import format_ratio
+from adamcore.conformance.report.text import also_fails, format_ratio, join_few
 from adamcore.conformance.types import Finding, Result
 
 #: The columns: a head, and the families of the rules in it.
@@ -244,16 +244,6 @@ def print_groups(console: Console, groups: Sequence[tuple[list[Entry], list[Find
         )
 
 
-def join_few(names: Sequence[str], count: int = 3) -> str:
-    """Return the first few names and the number of the others.
-
-    >>> join_few(["a", "b"]), join_few(["a", "b", "c", "d", "e"])
-    ('a, b', 'a, b, c and 2 more')
-    """
-    shown = ", ".join(names[:count])
-    return shown if len(names) <= count else f"{shown} and {len(names) - count} more"
-
-
 def print_findings(console: Console, entries: Sequence[Entry], findings: Sequence[Finding]) -> None:
     """Print the findings that some entries of a target share, the most specific first."""
     level, entry = findings[0].level, entries[0]
@@ -268,7 +258,7 @@ def print_findings(console: Console, entries: Sequence[Entry], findings: Sequenc
         console.print(Padding(text, (0, 0, 0, 2), expand=False))
         for name, value in details(found):
             line = Table.grid(padding=(0, 1, 0, 0))
-            line.add_column(width=9, style="dim")
+            line.add_column(width=10, style="dim")
             line.add_column(overflow="fold")
             line.add_row(name, Text(value))
             console.print(Padding(line, (0, 0, 0, 4), expand=False))
@@ -289,6 +279,8 @@ def details(found: Finding) -> list[tuple[str, str]]:
         lines.append(("error", f"{e.ulp:.4g} ULP; the bound is {e.bound_ulp:.4g} ULP"))
     if found.repro and "\n" not in found.repro:
         lines.append(("again", found.repro))
+    if found.folded:
+        lines.append(("also fails", also_fails(found)))
     return lines
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from adamcore.conformance.report.report import Entry
 from adamcore.conformance.types import Evidence, Finding, Result
+
+SHOWN_RULES = 12  #: rules that fail besides and are named
 
 
 def format_ratio(x: float) -> str:
@@ -39,6 +42,26 @@ def evidence_lines(e: Evidence) -> list[str]:
     ]
 
 
+def also_fails(finding: Finding) -> str:
+    """Return the rules of what is folded under a finding: ``EPS.2, DEC.1 and 7 more``.
+
+    >>> folded = [Finding("decay", rule, "", "") for rule in ("DEC.1", "DEC.2", "DEC.1")]
+    >>> also_fails(Finding("epsilon", "EPS.1", "", "", folded=folded))
+    'DEC.1, DEC.2'
+    """
+    return join_few(list(dict.fromkeys(f.rule for f in finding.folded)), SHOWN_RULES)
+
+
+def join_few(names: Sequence[str], count: int = 3) -> str:
+    """Return the first few names and the number of the others.
+
+    >>> join_few(["a", "b"]), join_few(["a", "b", "c", "d", "e"])
+    ('a, b', 'a, b, c and 2 more')
+    """
+    shown = ", ".join(names[:count])
+    return shown if len(names) <= count else f"{shown} and {len(names) - count} more"
+
+
 def finding_text(finding: Finding, printed: Evidence | None = None) -> str:
     """Return a finding as lines, without its evidence if that is ``printed`` already."""
     lines = [
@@ -46,6 +69,8 @@ def finding_text(finding: Finding, printed: Evidence | None = None) -> str:
         f"  expected  {finding.expected}",
         f"  observed  {finding.observed}",
     ]
+    if finding.folded:
+        lines.append(f"  also fails  {also_fails(finding)}")
     if finding.evidence is not None and finding.evidence != printed:
         lines += [f"  {line}" for line in evidence_lines(finding.evidence)]
     if finding.repro:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -56,7 +57,30 @@ def views(case: Case, results: Sequence[Result]) -> list[RunView]:
     return found
 
 
-def common_region(case: Case, failures: Sequence[Result]) -> Finding | None:
+class RegionFinding(NamedTuple):
+    """A finding, and the region that it names; None: most of everything fails."""
+
+    finding: Finding
+    region: Region | None
+
+    def leads_to(self, case: Case, result: Result) -> bool:
+        """Return whether a failure lies in the region, if only for the step in which it first shows."""
+        if self.region is None:
+            return True
+        mask = self.region.mask(case.claim, case.probe(result), result.dtype)
+        return mask is not None and acts_by_then(case, result, mask)
+
+
+def acts_by_then(case: Case, result: Result, mask: FloatArray) -> bool:
+    """Return whether a mask (step, element) has an element by the step in which a failure first shows."""
+    ratios = case.ratios(result)
+    wrong = None if ratios is None or len(ratios) != len(mask) else np.any(ratios > 1.0, axis=1)
+    if wrong is None or not wrong.any():
+        return bool(mask.any())
+    return bool(mask[: int(wrong.argmax()) + 1].any())
+
+
+def common_region(case: Case, failures: Sequence[Result]) -> RegionFinding | None:
     """Return a finding that names the region of the failures.
 
     If no region is sharp enough, the finding says that most is wrong, if it is; otherwise there is
@@ -83,7 +107,10 @@ def common_region(case: Case, failures: Sequence[Result]) -> Finding | None:
     evidence = failures[0].evidence
     if best is not None:
         observed = f"deviates only {best.where}"
-        return Finding(best.area, best.rule, SAYS[best.rule], observed, evidence=evidence)
+        return RegionFinding(
+            Finding(best.area, best.rule, SAYS[best.rule], observed, evidence=evidence), best
+        )
     if len(failures) < MOST * len(seen):
         return None
-    return Finding("moments", "STEP.1", SAYS["STEP.1"], "deviates in most of what it does", evidence=evidence)
+    observed = "deviates in most of what it does"
+    return RegionFinding(Finding("moments", "STEP.1", SAYS["STEP.1"], observed, evidence=evidence), None)

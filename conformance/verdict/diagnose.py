@@ -1,29 +1,28 @@
-"""The diagnosis: why runs failed, as findings.
+"""The diagnosis: why runs failed, as findings; one cause is one finding.
 
-A cause is something with which the failed runs would have passed: other values on one axis or several,
-or a known fault.  If there is no cause, the failures may have a region in common.  What is left is
-named by the rule whose probe failed, with its first divergence.
+A cause (:mod:`adamcore.conformance.verdict.causes`) is something with which the failed runs would have
+passed.  If there is no cause, the failures may have a region in common.  Failures that follow from either
+are folded under it.  What is left is named by the rule whose probe failed, with its first divergence.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
-from adamcore import AXES, Adam
-from adamcore.conformance.faults import FAULTS
-from adamcore.conformance.oracle.perturbation import Fault
+from adamcore import Adam
 from adamcore.conformance.probes import PROBES
-from adamcore.conformance.rules import RULE_OF, SAYS, area_of
+from adamcore.conformance.rules import SAYS, area_of
 from adamcore.conformance.types import Finding, Probe, Result, Run, RunKey
 from adamcore.conformance.verdict.case import Case
+from adamcore.conformance.verdict.causes import best_cause, fold
 from adamcore.conformance.verdict.common_region import common_region
-from adamcore.conformance.verdict.identify import NUMERIC, Identification, identify
+from adamcore.conformance.verdict.identify import FINGERPRINT, Identification
 from adamcore.conformance.verdict.judge import judge
-from adamcore.conformance.verdict.pairs import PairFinding, pair_finding
+from adamcore.conformance.verdict.pairs import pair_finding
 
-ASKED = 6  #: a fault that explains fewer than two of this many failures is no cause
+PLAIN = (FINGERPRINT, "STATE.4/uninterrupted")  #: the probes with nothing special in them
 
 
 def diagnose(
@@ -51,177 +50,72 @@ def diagnose(
     findings = handling_findings(failures)
     rest = [r for r in failures if not is_handling(r)]
     if case.count_required(rest):
-        small = [r for r in rest if not case.is_large(r)]
-        asked = small if len(small) > 2 * (len(rest) - len(small)) else rest
-        cause, pair = best_cause(case, asked, identification), pair_finding(case)
-        if pair and not (cause and cause.accounts_for(case, pair)):
-            findings.append(pair.finding)
-        if cause is not None:
-            findings += cause.findings
-            rest = [
-                r
-                for r in rest
-                if r not in cause.explains
-                and r not in cause.moot
-                and not (r not in asked and cause.is_of(case, r))
-            ]
-        elif not findings:
-            region = common_region(case, [r for r in asked if case.is_required(r)])
-            findings += [region] if region else []
-    return findings + by_rule(rest, probes) + coefficient_notes(claim, runs, flushes, probes)
+        found, rest = explain(case, rest, identification)
+        findings = merge(findings, found)
+    findings = add_unexplained(case, findings, rest)
+    return sorted(findings, key=lambda f: f.level) + coefficient_notes(claim, runs, flushes, probes)
 
 
-@dataclass(frozen=True)
-class Cause:
-    """Something with which failed runs would have passed: other values on axes, or a fault."""
+def explain(
+    case: Case, failures: Sequence[Result], identification: Identification | None
+) -> tuple[list[Finding], list[Result]]:
+    """Return the findings of the cause that explains most, and the failures that do not follow from it.
 
-    findings: list[Finding]
-    explains: list[Result]
-    other: Adam | None = None  #: the claim with the other values, if that is the cause
-    fault: Fault | None = None  #: the fault, if that is the cause
-    moot: Sequence[Result] = ()  #: failures of probes that do not apply to ``other``
-    against: int = 0  #: the number of runs that passed and could not have with this cause
-
-    @property
-    def weight(self) -> int:
-        return len(self.explains) - self.against
-
-    def accounts_for(self, case: Case, pair: PairFinding) -> bool:
-        """Return whether both runs of a pair are as they are because of this cause."""
-        if pair.wrong not in self.explains:
-            return False
-        if self.other is not None:
-            return case.passes(self.other, pair.right)
-        return self.fault is not None and not case.contradicts(self.fault, pair.right)
-
-    def is_of(self, case: Case, result: Result) -> bool:
-        """Return whether a run that was not asked for the cause fails by it as well."""
-        if self.other is not None:
-            return case.passes(self.other, result)
-        return self.fault is not None and case.looks_like(self.fault, result)
-
-
-def best_cause(
-    case: Case, failures: Sequence[Result], identification: Identification | None = None
-) -> Cause | None:
-    """Return the cause that explains the most failures, if it explains more than half.
-
-    Other values on axes win over a fault that explains as much: "follows another dialect" is a better
-    answer than "follows this one wrongly".
+    Both runs of a pair may be as they are because of the cause, or the pair may show another part of the same
+    thing; then it is no finding of its own.
     """
-    best: Cause | None = None
-    for cause in (*by_axes(case, failures, identification), *by_faults(case, failures)):
-        to_explain = case.count_required(failures) - case.count_required(cause.moot)
-        enough = 2 * case.count_required(cause.explains) > to_explain
-        if enough and cause.explains and (best is None or cause.weight > best.weight):
-            best = cause
-        if best is not None and best.weight + len(best.moot) == len(failures):
-            break
-    return best
-
-
-def by_axes(case: Case, failures: Sequence[Result], identification: Identification | None) -> Iterator[Cause]:
-    """Yield other values on axes: those that identification reads, or else each single change."""
-    read = other_axes(case, identification)
-    # "working" is tried too, since no run may show how coefficients are formed
-    for other in [read, replace(read, coefficients="working")] if read else single_changes(case.claim):
-        if not read and not case.passes(other, failures[0]):
-            continue
-        explained = [r for r in failures if case.passes(other, r)]
-        if explained and (read or not case.breaks(other)):
-            moot = [r for r in failures if not case.probe(r).applies_to(other)]
-            yield Cause(axis_findings(case.claim, other, explained, case.probes), explained, other, moot=moot)
-
-
-def other_axes(case: Case, identification: Identification | None) -> Adam | None:
-    """Return the claim with the values that identification reads instead of its own, or None."""
-    axes = (identification or identify(case.runs, flushes=case.flushes, probes=case.probes)).axes
-    if any(not axes[axis] for axis in NUMERIC):
-        return None
-    changed = {a: v[0] for a, v in axes.items() if v and getattr(case.claim, a) not in v}
-    return replace(case.claim, **changed) if changed else None  # type: ignore[arg-type]
-
-
-def single_changes(claim: Adam) -> Iterator[Adam]:
-    """Yield the claim with one axis changed, in every way."""
-    for axis, values in AXES.items():
-        for value in values:
-            if value != getattr(claim, axis):
-                yield replace(claim, **{axis: value})  # type: ignore[arg-type]
-
-
-def by_faults(case: Case, failures: Sequence[Result]) -> Iterator[Cause]:
-    """Yield the faults that failed runs look like, if the first of them prove it."""
-    large = any(case.is_large(r) for r in failures)
-    for fault in FAULTS:
-        if large and not fault.is_of_input:
-            continue  # its model steps every array by itself
-        like = explained_by(case, fault, failures)
-        if not like:
-            continue
-        passed = [
-            r
-            for r in case.passed
-            if case.is_required(r) and (large or fault.area == "layout" or not case.is_large(r))
-        ]
-        if fault.area == "layout":  # a kernel is written for one dtype
-            passed = [r for r in passed if r.dtype in {x.dtype for x in like}]
-        against = sum(case.contradicts(fault, r) for r in passed)
-        observed = fault.observed + (in_one_dtype(case, like) if fault.area == "layout" else "")
-        found = Finding(fault.area, fault.rule, SAYS[fault.rule], observed, evidence=like[0].evidence)
-        if against < len(like):
-            yield Cause([found], like, fault=fault, against=against)
-
-
-def in_one_dtype(case: Case, failures: Sequence[Result]) -> str:
-    """Return in which dtype these runs fail, if they pass in the other one."""
-    failed = {(r.probe, r.dtype) for r in failures}
-    [dtype, *others] = sorted({r.dtype for r in failures})
-    passed = {r.probe for r in case.passed if r.dtype != dtype}
-    return f" in {dtype}" if not others and {name for name, _ in failed} <= passed else ""
-
-
-def explained_by(case: Case, fault: Fault, failures: Sequence[Result]) -> list[Result]:
-    """Return the failures that the claim with this fault explains, or none if they are too few.
-
-    The first three are proved.  If the fault has a formula of its own, each is compared with its
-    model instead.
-    """
-    like: list[Result] = []
-    required = case.count_required(failures)
-    missed = 0
-    for tried, r in enumerate(failures, start=1):
-        if case.looks_like(fault, r):
-            like.append(r)
+    small = [r for r in failures if not case.is_large(r)]
+    asked = small if len(small) > 2 * (len(failures) - len(small)) else failures
+    cause, pair = best_cause(case, asked, identification), pair_finding(case, failures)
+    if cause is None and pair is None:
+        region = common_region(case, [r for r in failures if case.is_required(r)])
+        if region is None:
+            return [], list(failures)
+        follow = [r for r in failures if region.leads_to(case, r)]
+        shown = fold(region.finding, by_rule(follow, case.probes))
+        return [shown], [r for r in failures if r not in follow]
+    left, found = list(failures), []
+    if cause is not None:
+        left = [r for r in left if r not in cause.explains and r not in cause.moot]
+        follow = [r for r in left if cause.leads_to(case, r)]
+        left = [r for r in left if r not in follow]
+        found = [fold(cause.findings[0], by_rule(follow, case.probes)), *cause.findings[1:]]
+    if pair is not None and not (cause and cause.accounts_for(case, pair)):
+        follow = [r for r in left if pair.pair.leads_to(case.probe(r))]
+        left = [r for r in left if r not in follow]
+        shown = fold(pair.finding, by_rule(follow, case.probes))
+        same = [f for f in found if f.area == shown.area]
+        if same:
+            found[found.index(same[0])] = fold(same[0], [shown, *shown.folded])
         else:
-            missed += case.is_required(r)
-            hopeless = tried >= ASKED and len(like) < 2 and not fault.narrow
-            if hopeless or 2 * missed >= required:
-                return []
-    if fault.update is not None:
-        return [r for r in like if case.is_proved(fault, r)]
-    return like if all(case.is_proved(fault, r) for r in like[:3]) else []
+            found.insert(0, shown)
+    return found, left
 
 
-def axis_findings(
-    claim: Adam, other: Adam, failures: Sequence[Result], probes: Mapping[str, Probe]
-) -> list[Finding]:
-    """Return a finding for each axis on which the candidate's value differs from the claim's."""
-    found = []
-    for axis in AXES:
-        expected, observed = getattr(claim, axis), getattr(other, axis)
-        if expected != observed:
-            telling = [r for r in failures if axis in probes[r.probe].tells] or failures
-            found.append(
-                Finding(
-                    "decay" if axis == "decay_order" else axis,
-                    RULE_OF[axis][expected],
-                    f"{axis}={expected}",
-                    f"{axis}={observed}",
-                    evidence=telling[0].evidence,
-                )
-            )
-    return found
+def add_unexplained(case: Case, findings: list[Finding], failures: Sequence[Result]) -> list[Finding]:
+    """Return the findings and those of failures that no cause explains, by the rule of their probe.
+
+    If the plainest runs fail, what
+    fails besides has the same steps in it, and is below them.
+    """
+    plain = [r for r in failures if r.probe in PLAIN and case.is_required(r)]
+    others = [r for r in failures if r not in plain]
+    if plain:
+        [first, *more] = by_rule(plain, case.probes)
+        return merge(findings, [fold(first, [*more, *by_rule(others, case.probes)])])
+    return merge(findings, by_rule(failures, case.probes))
+
+
+def merge(findings: Sequence[Finding], others: Sequence[Finding]) -> list[Finding]:
+    """Return the findings with the others after them, or below the finding of the same rule."""
+    merged = list(findings)
+    for other in others:
+        same = [k for k, f in enumerate(findings) if (f.rule, f.level) == (other.rule, other.level)]
+        if same:
+            merged[same[0]] = fold(merged[same[0]], [other, *other.folded])
+        else:
+            merged.append(other)
+    return merged
 
 
 def handling_findings(failures: Sequence[Result]) -> list[Finding]:

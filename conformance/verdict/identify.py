@@ -32,6 +32,11 @@ from adamcore.dialects import DIALECTS
 
 FINGERPRINT = "STEP.1/fingerprint"
 NUMERIC = ("epsilon", "bias_correction", "decay", "decay_order", "amsgrad", "nesterov", "maximize")
+TELLING = (
+    FINGERPRINT, "F1/absent-middle", "F6/all-absent", "CPX.1/complex", "NUM.4/near-one", "NUM.4/running",
+    "BC.3/not-written-back", "DEC.2/lr-changed",
+)  # fmt: skip
+"""The probes that identification looks at."""
 FREEZE = ("missing", "clock", "all_missing")
 
 AxisValues = dict[str, list[object]]  #: for each axis, the values that agree

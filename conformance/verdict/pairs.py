@@ -5,12 +5,13 @@ If a candidate is right in the one and wrong in the other, the circumstance is t
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from adamcore.conformance.rules import SAYS
-from adamcore.conformance.types import Finding, Result
+from adamcore.conformance.types import Finding, Probe, Result
 from adamcore.conformance.verdict.case import Case
 
 
@@ -22,17 +23,30 @@ class Pair(NamedTuple):
     area: str
     rule: str
     observed: str
+    leads_to: Callable[[Probe], bool]  #: whether a probe can fail because of it
+
+
+def any_probe(probe: Probe) -> bool:
+    return True
+
+
+def is_beside(probe: Probe) -> bool:
+    return probe.manner == "beside"
+
+
+def is_restored(probe: Probe) -> bool:
+    return probe.manner == "resumed" or bool(probe.start)
 
 
 PAIRS = (
     Pair("STEP.1/fingerprint", "STATE.3/again", "isolation", "STATE.3",
-         "the same run comes out otherwise after other runs"),
+         "the same run comes out otherwise after other runs", any_probe),
     Pair("STATE.4/uninterrupted", "STATE.3/beside", "isolation", "STATE.3",
-         "a run comes out otherwise beside another optimizer"),
+         "a run comes out otherwise beside another optimizer", is_beside),
     Pair("STATE.4/uninterrupted", "STATE.4/resumed", "state", "STATE.4",
-         "a run that is saved and restored does not go on as it would have"),
+         "a run that is saved and restored does not go on as it would have", is_restored),
     Pair("STATE.2/fresh", "STATE.4/uninterrupted", "aliasing", "STATE.2",
-         "a gradient is read after its step, when its memory holds another"),
+         "a gradient is read after its step, when its memory holds another", any_probe),
 )  # fmt: skip
 
 
@@ -40,22 +54,22 @@ class PairFinding(NamedTuple):
     """A finding from a pair, and the results of its two runs."""
 
     finding: Finding
+    pair: Pair
     right: Result
     wrong: Result
 
 
-def pair_finding(case: Case) -> PairFinding | None:
-    """Return the finding of the first pair whose one run is right and whose other is wrong, or None."""
+def pair_finding(case: Case, failures: Sequence[Result]) -> PairFinding | None:
+    """Return the finding of the first pair whose one run is right and whose other is a failure, or None."""
     by_key = {(r.probe, r.dtype): r for r in case.results}
     for pair in PAIRS:
-        for (name, dtype), wrong in by_key.items():
-            right = by_key.get((pair.right, dtype))
-            if name != pair.wrong or wrong.status != "failed" or right is None:
+        for wrong in failures:
+            right = by_key.get((pair.right, wrong.dtype))
+            if wrong.probe != pair.wrong or right is None:
                 continue
             ratios = case.ratios(right)
             if ratios is not None and np.max(ratios, initial=0.0) <= 1.0:
-                finding = Finding(
-                    pair.area, pair.rule, SAYS[pair.rule], pair.observed, evidence=wrong.evidence
-                )
-                return PairFinding(finding, right, wrong)
+                says = SAYS[pair.rule]
+                finding = Finding(pair.area, pair.rule, says, pair.observed, evidence=wrong.evidence)
+                return PairFinding(finding, pair, right, wrong)
     return None

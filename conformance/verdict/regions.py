@@ -110,14 +110,16 @@ def by_claim(axis: str, value: object) -> Mask:
     return mask
 
 
-def visible(other: FloatArray | None, claim: Adam, probe: Probe, dtype: str) -> FloatArray | None:
-    """Return where the model ``other`` lies visibly apart from the claim."""
+def visible(
+    other: FloatArray | None, claim: Adam, probe: Probe, dtype: str, times: float = VISIBLE
+) -> FloatArray | None:
+    """Return where the model ``other`` is more than ``times`` bounds from the claim, and ever after."""
     plain = flat_model(claim, probe, None)
     if plain is None or other is None or other.shape != plain.shape or not plain.size:
         return None
     limit = np.concatenate([b.p for step in bounds(claim, probe, dtype).steps for p in step for b in p])
     with np.errstate(all="ignore"):
-        apart = np.abs(plain - other) > VISIBLE * limit
+        apart = np.abs(plain - other) > times * limit
     apart |= np.isfinite(plain) != np.isfinite(other)
     mask: FloatArray = np.logical_or.accumulate(apart.reshape(len(probe.steps), -1), axis=0)
     return mask

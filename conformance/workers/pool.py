@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
+from adamcore.conformance.candidates.arguments import REQUIRED
 from adamcore.conformance.candidates.base import CandidateInfo
 from adamcore.conformance.settings import MEMORY
 from adamcore.conformance.types import Probe, Run
@@ -33,6 +34,7 @@ class WorkerJob:
     tasks: Sequence[tuple[int, int]]  #: each a position in ``claims`` and one in ``probes``
     settings: Mapping[str, str] = field(default_factory=dict)
     device: str | None = None
+    required: Sequence[str] = REQUIRED  #: hyperparameters that a constructor has to have an argument for
 
     def probe_of(self, task: int) -> Probe:
         """Return the probe of a task."""
@@ -188,6 +190,7 @@ def pack_job(job: WorkerJob) -> dict[str, Any]:
         "dtype": job.dtype,
         "device": job.device,
         "settings": dict(job.settings),
+        "required": list(job.required),
         "claims": list(job.claims),
         "probes": [pack_probe(probe) for probe in job.probes],
         "tasks": [list(task) for task in job.tasks],

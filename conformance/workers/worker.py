@@ -4,8 +4,8 @@ It reads the job as one JSON object from standard input, and writes a JSON line 
 the probe is done.  The lines go to a private duplicate of standard output.  Standard output itself is
 redirected to standard error, so that a candidate can print without breaking the protocol.
 
-Job: ``{"target", "dtype", "device", "settings", "timeout", "parent", "claims": [fields of Adam or null],
-"probes": [...], "tasks": [[claim, probe], ...]}``.
+Job: ``{"target", "dtype", "device", "settings", "required", "timeout", "parent", "claims": [fields of Adam
+or null], "probes": [...], "tasks": [[claim, probe], ...]}``.
 
 Lines: first ``{"ready": {...}}``, or one of ``{"usage": why}``, ``{"unavailable": why}`` and
 ``{"broken": why}``, and nothing more; then ``{"task": number, "run": {...}}`` for each task, in
@@ -78,7 +78,9 @@ def write_line(lines: TextIO, message: dict[str, Any]) -> None:
 def run_tasks(job: dict[str, Any], lines: TextIO) -> None:
     """Load the candidate, run every task of the job and write its lines."""
     claims = [None if fields is None else Adam(**fields) for fields in job["claims"]]
-    candidates = load_candidates(job["target"], claims, job["settings"], job["device"], job["timeout"])
+    candidates = load_candidates(
+        job["target"], claims, job["settings"], job["device"], job["timeout"], job["required"]
+    )
     probes = [unpack_probe(packed) for packed in job["probes"]]
     write_line(lines, {"ready": dataclasses.asdict(candidates[0].info)})
 

@@ -16,7 +16,8 @@ import pytest
 from adamcore import Adam
 from adamcore.errors import HyperparameterError
 from adamcore.lane import Lanes
-from adamcore.step_cache import InPlaceStep, StepCache, cache_of, leaves_of, shape_of, tree_of
+from adamcore.step_cache import InPlaceStep, StepCache, cache_of
+from adamcore.trees import leaves_of, shape_of, tree_of
 
 TREES: dict[str, Callable[[], Any]] = {
     "an array": lambda: np.ones(5, "f"),

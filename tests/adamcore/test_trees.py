@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 from collections import OrderedDict, defaultdict
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ from small_trees import layered
 
 from adamcore import Adam
 from adamcore.errors import BackendError, GradientError, ParameterError, TreeError
+from adamcore.trees import LARGE, OTHER, collection_paused, leaves_of, plain_shape, shape_of, tree_of
 
 A = np.ones(3)
 
@@ -214,3 +216,55 @@ def test_a_tree_that_contains_itself(lib: Any, kind: str) -> None:
         Adam().init(endless(ones(lib), kind))
     with pytest.raises(TreeError, match="grads contains itself"):
         Adam().step(params, endless(ones(lib), kind), Adam().init(params))
+
+
+# Large trees -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("by_key", [False, True])
+def test_plain_containers_keep_the_order_of_a_dictionary_whatever_the_order_of_its_leaves(
+    by_key: bool,
+) -> None:
+    tree = {"w": [1, {"d": 2, "c": 3}], "b": (4, 5)}
+    shape = shape_of(tree, by_key)
+    assert leaves_of(shape, tree) == ([4, 5, 1, 3, 2] if by_key else [1, 2, 3, 4, 5])
+    again = tree_of(shape, iter(leaves_of(shape, tree) or []))
+    assert again == tree
+    assert (list(again), list(again["w"][1])) == (["w", "b"], ["d", "c"])
+
+
+def test_the_order_of_a_librarys_leaves_is_found() -> None:
+    tree = {"w": object(), "b": object()}
+    listed, sorted_ = [tree["w"], tree["b"]], [tree["b"], tree["w"]]
+    assert leaves_of(plain_shape(tree, listed), tree) == listed
+    assert leaves_of(plain_shape(tree, sorted_), tree) == sorted_
+    assert plain_shape(tree, [tree["w"]]) is OTHER
+    assert plain_shape({1: tree["w"], "b": tree["b"]}, sorted_) is OTHER, "keys that can't be sorted"
+
+
+def test_the_collector_rests_during_a_step_of_a_large_tree_and_runs_after_it() -> None:
+    seen: list[bool] = []
+
+    def schedule(t: int) -> float:
+        seen.append(gc.isenabled())
+        return 0.1
+
+    adam = Adam(lr=schedule)
+    for count in (LARGE - 1, LARGE):
+        params = [np.ones(1) for _ in range(count)]
+        adam.step(params, params, adam.init(params))
+    assert seen == [True, False]
+    assert gc.isenabled()
+    with pytest.raises(GradientError):
+        adam.step(params, [*params[:-1], np.ones(2)], adam.init(params))
+    assert gc.isenabled()
+
+
+def test_a_collector_that_is_off_stays_off() -> None:
+    gc.disable()
+    try:
+        with collection_paused():
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from adams import Adam, AdamW
+from adams import Adam, AdamW, Late
 from flat import A, F
 from register import right
 
@@ -99,6 +99,36 @@ class EpsilonScaled(AdamW):
 
     def apply(self, i: int, p: A, u: A) -> A:
         return p - self.lr * self.wd * p - self.lr * math.sqrt(self.c2) / self.c1 * u
+
+
+@right()
+class ScaledBeforeDivision(EpsilonScaled):
+    """((lr*sqrt(c2)/c1)*m)/(sqrt(v) + eps*sqrt(c2)), whose numerator may underflow."""
+
+    def numerator(self, i: int, m: A, g: A, c1: F) -> A:
+        return self.lr * math.sqrt(self.c2) / c1 * m
+
+    def apply(self, i: int, p: A, u: A) -> A:
+        return p - self.lr * self.wd * p - u
+
+
+@right()
+class FoldedAddcdiv(Late):
+    """torch's addcdiv with the step size folded in, as fairseq.Adam: (lr*sqrt(c2)/c1*m)/(sqrt(v) + eps)."""
+
+    def one(self, i: int, g: A) -> None:
+        self.c2 = self.correction(self.t[i])[1]
+        super().one(i, g)
+
+    def numerator(self, i: int, m: A, g: A, c1: F) -> A:
+        return self.lr * math.sqrt(self.c2) / c1 * m
+
+    def denominator(self, v: A, c2: F) -> A:
+        return np.sqrt(v) + self.eps
+
+    def apply(self, i: int, p: A, u: A) -> A:
+        p = p - u
+        return p - self.lr * self.wd * p
 
 
 @right()

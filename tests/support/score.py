@@ -53,6 +53,7 @@ class Score:
     worst64: float  #: the largest error over its bound in float64
     probe: str  #: the probe of ``worst32``
     undecided: int  #: the number of undecided results
+    findings: tuple[str, ...]  #: the area of each deviation
 
     @property
     def item(self) -> Item:
@@ -137,6 +138,7 @@ def examine(item: Item) -> Score:
         worst["float64"].worst_ratio,
         worst["float32"].probe,
         sum(r.status == "undecided" for r in seen.results),
+        tuple(f"{f.area} {f.rule}" for f in seen.findings if f.level == "error"),
     )
 
 

@@ -89,8 +89,9 @@ def test_other_transformations_are_not_lost_without_a_word() -> None:
 
 def test_none_and_several() -> None:
     one = {"count": np.asarray(3), "mu": {"w": np.zeros(2)}, "nu": {"w": np.ones(2)}}
-    with pytest.raises(CheckpointError, match=r"2 states of Adam in F, at 'a', 'b\.0'"):
+    with pytest.raises(CheckpointError, match=r"2 states of Adam in F, which has 'a', 'b\.0'"):
         raw_state(leaves_of({"a": one, "b": [one]}), "F")
+    assert raw_state(leaves_of({"a": one, "b": [one]}), "F", key="b")[0]["count"] == 3
     with pytest.raises(CheckpointError, match=r"no states of Adam in F: .*there are 'params'"):
         raw_state(leaves_of({"params": {"w": np.zeros(2)}}), "F")
     belief = one | {"other": np.zeros(2)}

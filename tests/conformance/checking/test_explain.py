@@ -8,7 +8,10 @@ import pytest
 from array_adam import CLAIM, Good, judged
 
 from adamcore import AXES
+from adamcore.conformance.candidates.array import ArrayCandidate
 from adamcore.conformance.checking.explain import explain
+from adamcore.conformance.checking.subjects import ThirdParty
+from adamcore.conformance.probes import PROBES
 from adamcore.conformance.report.report import Entry
 
 PROBE = "STEP.1/fingerprint"
@@ -35,6 +38,27 @@ def test_a_third_partys_adam_is_identified() -> None:
     assert entry.identified == "torch.AdamW"
     assert entry.axes["decay"] == ["decoupled"]
     assert entry.findings == []
+
+
+class Claiming(Good):
+    """It says that complex parameters are among what it claims."""
+
+    complex = True
+
+
+@pytest.mark.parametrize(("cls", "level"), [(Good, "note"), (Claiming, "error")])
+def test_real_code_is_not_accused_of_complex_parameters_unless_it_claims_them(cls: type, level: str) -> None:
+    probes = [PROBES[name] for name in (PROBE, "CPX.1/complex", "CPX.3/real-gradient") if name in PROBES]
+    subject = ThirdParty("m:A", "torch.AdamW", {}, None, probes, ["float64"])
+    candidate = ArrayCandidate(cls, {})
+    subject.on_ready(candidate.info)
+    for number, probe in enumerate(probes):
+        subject.on_run(subject.jobs[0], number, candidate.run(probe, "float64"))
+    [entry] = subject.entries()
+    [found] = entry.findings
+    assert (found.area, found.rule, found.level) == ("complex", "CPX.1", level)
+    assert entry.verdict == ("conforms" if level == "note" else "deviates")
+    assert entry.identified == ("torch.AdamW" if level == "note" else None)
 
 
 @pytest.mark.parametrize(("cls", "findings"), [(Good, False), (Inside, True)])

@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from check_candidates import write
+from paths import ROOT
 
 from adamcore import AXES
 from adamcore.conformance.cli import main
@@ -71,3 +73,20 @@ def test_a_fingerprint_that_could_not_be_run_says_so() -> None:
         assert answer(entry) == f"could not be run: {reason}"
     moved = Result("STEP.1/fingerprint", "float32", "failed", reason="parameter 0[0] leaves the bound")
     assert answer(Entry("m:A", "paper", NONE, "deviates", results=[moved])).startswith("is none of the Adams")
+
+
+def test_an_optimizer_that_is_no_adam_is_described(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torch")
+    path = tmp_path / "report.json"
+    narrow = ["--dtype", "float64", "--probe", "STEP.1/fingerprint", "--json", str(path)]
+    assert main(["identify", "torch.optim:SGD", "--set", "momentum=0.9", *narrow]) == 0
+    said = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["step", "p", "=", "p", "-", "lr", "m"] in said
+    assert ["first", "moment", "m", "=", "0.9", "m", "+", "g"] in said
+    report = json.loads(path.read_text())
+    schema = Path("conformance/schemas/report-1.json")
+    jsonschema.validate(report, json.loads((ROOT / schema).read_text()))
+    [candidate] = report["candidates"]
+    assert {"part": "step", "equation": "p = p - lr m"} in candidate["anatomy"]["equations"]

@@ -45,9 +45,10 @@ def found(disturb: Disturb, fault: Fault | None = None) -> Finding:
     made = runs(disturb, fault)
     results = [judge(CLAIM, PROBES[name], dtype, run) for (name, dtype), run in made.items()]
     case = Case(CLAIM, made, results, False, PROBES)
-    finding = common_region(case, case.failures())
-    assert finding is not None
-    return finding
+    region = common_region(case, case.failures())
+    assert region is not None
+    assert all(region.leads_to(case, failure) for failure in case.failures())
+    return region.finding
 
 
 def right(probe: Probe, s: int, i: int, x: FloatArray) -> FloatArray:

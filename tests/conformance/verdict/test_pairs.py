@@ -9,7 +9,7 @@ from plain_adam import ADAMW, run
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.verdict.case import Case
 from adamcore.conformance.verdict.judge import judge
-from adamcore.conformance.verdict.pairs import PAIRS, pair_finding
+from adamcore.conformance.verdict.pairs import PAIRS, PairFinding, pair_finding
 
 
 def case(*wrong: str) -> Case:
@@ -22,18 +22,22 @@ def case(*wrong: str) -> Case:
     return Case(ADAMW, runs, results, False, PROBES)
 
 
+def finding(seen: Case) -> PairFinding | None:
+    return pair_finding(seen, seen.failures())
+
+
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: str(pair.wrong))
 def test_the_circumstance_is_named(pair: object) -> None:
     assert isinstance(pair, type(PAIRS[0]))
-    found = pair_finding(case(pair.wrong))
+    found = finding(case(pair.wrong))
     assert found is not None
     assert (found.finding.area, found.finding.observed) == (pair.area, pair.observed)
     assert (found.right.probe, found.wrong.probe) == (pair.right, pair.wrong)
 
 
 def test_nothing_is_said_where_both_are_wrong_or_both_right() -> None:
-    assert pair_finding(case()) is None
-    assert pair_finding(case("STEP.1/fingerprint", "STATE.3/again")) is None
+    assert finding(case()) is None
+    assert finding(case("STEP.1/fingerprint", "STATE.3/again")) is None
 
 
 def test_the_probes_of_a_pair_have_the_same_numbers() -> None:
@@ -42,3 +46,10 @@ def test_the_probes_of_a_pair_have_the_same_numbers() -> None:
         assert right.hyper == wrong.hyper
         assert right.params is wrong.params
         assert right.steps is wrong.steps
+
+
+def test_a_circumstance_leads_to_the_failures_of_probes_that_have_it() -> None:
+    leads = {pair.wrong: {p for p, probe in PROBES.items() if pair.leads_to(probe)} for pair in PAIRS}
+    assert leads["STATE.3/again"] == leads["STATE.4/uninterrupted"] == set(PROBES)
+    assert leads["STATE.3/beside"] == {"STATE.3/beside"}
+    assert {"STATE.4/resumed", "BC.1/t10"} <= leads["STATE.4/resumed"] < set(PROBES)

@@ -97,7 +97,8 @@ def msgpack_files(manifest: recipe.Manifest) -> None:
     manifest.add("mu_bfloat16.msgpack", leaves(state[0]), dtypes={"m": "bfloat16"})
     two = {"generator": state, "discriminator": state}
     (manifest.folder / "two.msgpack").write_bytes(serialization.to_bytes(two))
-    manifest.add("two.msgpack", refused="at 'generator.0', 'discriminator.0'")
+    manifest.add("two.msgpack", leaves(state[0]), read={"key": "generator"}, dtypes={"m": "bfloat16"})
+    manifest.add("two.msgpack", refused="2 states of Adam")
 
 
 def orbax_folders(manifest: recipe.Manifest) -> None:

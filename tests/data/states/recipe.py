@@ -109,10 +109,15 @@ class Manifest:
         (self.folder / "manifest.json").write_text(text, encoding="utf-8")
 
 
+def numbers_of(x: Any) -> npt.NDArray[Any]:
+    """Return an array, or a variable of TensorFlow's or Keras', in NumPy."""
+    return np.asarray(x.numpy() if hasattr(x, "numpy") else x)
+
+
 def as_json(parts: Mapping[str, Any]) -> dict[str, Any]:
     """Return arrays as nested lists of numbers, and clocks as they are."""
     return {
-        key: int(x) if key == "t" else np.asarray(x).astype(np.float64).tolist()
+        key: int(x) if key == "t" else numbers_of(x).astype(np.float64).tolist()
         for key, x in parts.items()
         if x is not None
     }

@@ -1,0 +1,81 @@
+"""The equations of weight decay, and of steps without a gradient."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from adamcore.conformance.anatomy.experiments import ABSENT, ZERO
+from adamcore.conformance.anatomy.facts import NEAR, Facts, constant, near
+from adamcore.conformance.anatomy.parts import absence as absence_values
+from adamcore.conformance.anatomy.parts import decay as decay_values
+from adamcore.conformance.anatomy.texts import Equation, listed, number, shortened
+
+NOTHING = 1e-9  #: a rate of decay below this is rounding
+
+
+def decay(f: Facts) -> list[Equation]:
+    """Return the equation of weight decay, if p decays."""
+    r = f.readings
+    if why := r.why_not("decay"):
+        return [("decay", f"could not be measured: {shortened(why)}")]
+    found = {name: value.value for name, value in decay_values(r).items()}
+    sizes, rate = found["sizes"], found["rate"]
+    rate = rate - r.moves("normal").value[: len(rate), ZERO]
+    if np.all(np.abs(rate) < NOTHING):
+        return []
+    if f.by_norm:
+        return [("decay", f"p = (1 - {number(rate[0])}) p in a step with zero gradients")]
+    wd, share = r.probes["decay"].hyper.get("weight_decay", 0.0), coupled_share(f)
+    if share is not None and not (constant(rate) is not None and near(sizes, sizes[0])):
+        return [("decay", f"g = g + {'wd' if near(share, wd) else number(share)} p, before all else")]
+    if constant(rate) is None:
+        return [("decay", f"p = (1 - x) p with x = {listed(rate)} in steps 1, 2, ...")]
+    when = "after" if abs(float(found["order"]) - 1.0) < 0.5 else "before"
+    powers = tuple(float(found[name]) for name in ("power of lr", "power of decay"))
+    return [("decay", f"p = p - {rate_text(f, float(rate[0]), powers)} p, {when} the step")]
+
+
+def rate_text(f: Facts, rate: float, powers: tuple[float, ...]) -> str:
+    """Return a rate of decay as a product of a number and powers of lr and wd."""
+    hyper = f.readings.probes["decay"].hyper
+    factor, texts = rate, []
+    for name, ours, power in zip(("lr", "wd"), ("lr", "weight_decay"), powers, strict=True):
+        if ours in hyper and abs(power) > NEAR:
+            factor /= hyper[ours] ** power
+            texts.append(name if abs(power - 1.0) < NEAR else f"{name}^{number(power)}")
+    return " ".join([*([] if near(factor, 1.0) and texts else [number(factor)]), *texts])
+
+
+def coupled_share(f: Facts) -> float | None:
+    """Return the part of p that is added to the gradient, or None if p does not decay in this way.
+
+    It is told from a parameter that is far below eps, where the weights of the gradients are known.
+    """
+    r = f.readings
+    p = r.positions("decay")[:, 0]
+    lr = r.hyper("lr", "decay")
+    k = f.weights if f.is_linear else f.weights / r.hyper("eps")
+    share = float((p[0] - p[1]) / (lr * k[0, 0] * p[0]))
+    for t in range(1, len(p)):
+        if not near(p[t - 1] - p[t], lr * share * float(k[t - 1, :t] @ p[:t])):
+            return None
+    return share
+
+
+def absence(f: Facts) -> list[Equation]:
+    """Return what steps without a gradient do."""
+    r = f.readings
+    if why := r.why_not("absence"):
+        return [("no gradient", f"could not be run: {shortened(why)}")]
+    found = {name: value.value for name, value in absence_values(r).items()}
+    absent = [t - 1 for t in ABSENT[1]]
+    moved, decayed = (found[f"{what} of the second"][absent] for what in ("moves", "decay"))
+    texts = ["p goes on" if np.any(np.abs(moved) > NOTHING) else "p stands still"]
+    if np.any(np.abs(decayed) > NOTHING):
+        texts.append("and decays")
+    first, second = (found[f"newest of {name}"] for name in ("the first", "the second"))
+    if not near(first, second):
+        texts.append("its clock too" if texts == ["p stands still"] else "its clock stands still")
+    elif f.b1 and constant(f.first_sums) is not None:
+        texts.append("the clock goes on")
+    return [("no gradient", ", ".join(texts))]

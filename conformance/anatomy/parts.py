@@ -1,0 +1,248 @@
+"""The parts of an Adam, in causal order, each as the numbers that its experiments show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from adamcore.conformance.anatomy.experiments import (
+    CONSTANT,
+    CROSS,
+    DECAYED,
+    DUST,
+    FIRST_PAIR,
+    LARGE,
+    LATE,
+    MINUS,
+    NEIGHBOURS,
+    PAIR,
+    PAIRS,
+    POWERS,
+    RESUMED,
+    SCALES,
+    TINY,
+    ZERO,
+    T,
+)
+from adamcore.conformance.anatomy.measured import Measured, join
+from adamcore.conformance.anatomy.readings import Readings
+
+Values = dict[str, Measured]
+COARSE = 2.0**-16  #: 1 - b**t is less exact than other numbers where b is near 1
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of the definition: its measured numbers, and those of the claim."""
+
+    name: str  #: "first moment"
+    values: Values  #: the measured numbers by what they are
+    claimed: Values = field(default_factory=dict)  #: the same of the claim; empty if there is none
+
+    @property
+    def differs(self) -> list[str]:
+        """The values that are not as claimed."""
+        return [name for name, value in self.values.items() if not value.all_equal(self.claimed[name])]
+
+    @property
+    def as_claimed(self) -> bool:
+        """True if no value differs from the claim's."""
+        return not self.claimed or not self.differs
+
+
+def arrays(r: Readings) -> Values:
+    """Whether an array's step depends on its place among the arrays, or on the others."""
+    tiny, mid, large = (beside(r, size) for size in range(3))
+    return {
+        "place": join([array[2] for array in (tiny, mid, large)]),
+        "alone": r.moves("alone")[:, 0] / r.moves("neighbours", len(NEIGHBOURS))[:2, 0],
+    }
+
+
+def beside(r: Readings, size: int) -> Measured:
+    """Return the second step of one gradient: alone in its array, beside larger ones, beside zeros."""
+    arrays = [r.moves("neighbours", size * len(NEIGHBOURS) + k)[1, 0] for k in range(len(NEIGHBOURS))]
+    return join([array / arrays[0] for array in arrays])
+
+
+def gradient(r: Readings) -> Values:
+    """What becomes of a gradient before anything else."""
+    curve = r.curve("large")
+    tiny, t = r.linear, PAIR[1] - 1
+    below, near, above = (beside(r, size)[1] for size in range(3))
+    clipped = Measured(1.0) if abs(above.value - 1.0) >= COARSE else near
+    return {
+        "sign": Measured(np.sign(tiny.value[0, 0])),
+        "zero": tiny[1:, DUST] / tiny[1:, 0],
+        "without": r.moves("normal")[:, ZERO] / r.hyper("lr"),
+        "opposite": tiny[0, MINUS] / tiny[0, 0],
+        "doubled": r.exponents[0][0],
+        "proportion": curve / curve[0] / Measured(2.0 ** np.arange(len(curve))),
+        "sum of two": tiny[t, FIRST_PAIR] / (tiny[t, 0] + tiny[t, t]),
+        "beside others": join([below, clipped]),
+    }
+
+
+def first_moment(r: Readings) -> Values:
+    """The weights of earlier gradients in a step, far below eps."""
+    k = r.linear
+    last = T - 1
+    return {
+        "fading": join([k[last, s] / k[last, s + 1] for s in range(last - 1)][::-1]),
+        "fading in step": join([k[t, t - 2] / k[t, t - 1] for t in range(2, T)]),
+        "look-ahead": join([k[t, t - 1] / k[t, t] for t in range(1, T)]),
+    }
+
+
+def second_moment(r: Readings) -> Values:
+    """The weights of earlier squares under the root, far above eps."""
+    q = r.roots
+    last, t = T - 1, PAIR[1] - 1
+    same, opposite = q[1, CROSS], q[1, CROSS + 1]
+    pairs = []
+    for k, (a, b) in enumerate(PAIRS):
+        newest = q[t, t] * (b * b)
+        pairs.append((q[t, FIRST_PAIR + k] - newest) / (q[t, t] * (a * a)))
+    return {
+        "power": r.exponents[1],
+        "fading": ((same + opposite) * 0.5 - q[1, 1]) / q[1, 1],
+        "kept": join([q[last, s] / q[last, s + 1] for s in range(last)][::-1]),
+        "kept in step": join([q[t, t - 1] / q[t, t] for t in range(1, T)]),
+        "cross term": (same - opposite) * 0.25 / q[1, 1],
+        "two squares": join(pairs),
+        "beside others": beside(r, 2)[1],
+    }
+
+
+def correction(r: Readings) -> Values:
+    """The sums of the weights in each step, relative to those in the last one."""
+    first, second = r.first_sums, r.second_sums
+    return {"first": first / first[T - 1], "second": second / second[T - 1]}
+
+
+def epsilon(r: Readings) -> Values:
+    """Where the first step bends, and how; and how large eps counts in each step."""
+    curve = r.curve("response") / r.hyper("lr", "response")
+    g = 2.0 ** np.array(POWERS, dtype=np.float64)
+    slope, top = curve[0] / float(g[0]), curve[len(g) - 1]
+    knee, eps, main = top / slope, r.hyper("eps", "response"), r.hyper("eps")
+    middle = int(np.argmin(np.abs(np.log2(np.maximum(np.abs((Measured(g) / knee).value), 1e-300)))))
+    bend = bend_of(Measured(g[middle]) / knee, curve[middle] / top)
+    ratio = (knee / (r.normal[0, 0] / (r.linear[0, 0] / main))).log2()
+    return {
+        "slope": (curve[1] / curve[0]).log2(),
+        "power": ratio / float(np.log2(eps / main)) if eps != main else Measured(np.nan),
+        "bend": bend,
+        "knee": knee / eps,
+        "in step": r.normal[:, CONSTANT] / r.first_sums,
+    }
+
+
+def bend_of(x: Measured, y: Measured) -> Measured:
+    """Return the share of the full step where gradient and eps count the same, told from one point.
+
+    ``y = x / (1 + x**n)**(1/n)`` is the curve of eps beside the root (n=1, 1/2), under it (n=2, 0.7071), and
+    of the larger of the two (no bound on n, 1).
+
+    >>> bend_of(Measured(0.75), Measured(0.6)).value.round(6).item()
+    0.707107
+    """
+    a, b, low, high = float(x.value), float(y.value), 0.05, 64.0
+    if not (0.0 < a < np.inf and 0.0 < b < np.inf):
+        return Measured(np.nan)
+    for _ in range(60):
+        n = 0.5 * (low + high)
+        low, high = (n, high) if a / (1.0 + a**n) ** (1.0 / n) < b else (low, n)
+    return Measured(2.0 ** (-1.0 / low) if low < 63.0 else 1.0, 8.0 * (x.error / a + y.error / b) + 1e-9)
+
+
+def step(r: Readings) -> Values:
+    """What multiplies the update: lr, or the parameter itself; and its size."""
+    moved = [r.moves("scale", i)[0] for i in range(len(SCALES) + 1)]
+    whole = r.curve("response")[len(POWERS) - 1] / r.moves("normal")[0, 0]
+    if abs(r.exponents[1].value[0] - 1.0) < COARSE:
+        whole = whole * (LARGE / 2.0 ** POWERS[-1])
+    factor = r.hyper("lr", "response") / r.hyper("lr")
+    changed = r.moves("lr")
+    sizes = (TINY, TINY, 1.0)
+    return {
+        "power of lr": whole.log2() * (1.0 / np.log2(factor)) if factor != 1 else Measured(np.nan),
+        "parameters": join([move[k] / r.hyper("lr") / r.normal[0, 0] for move in moved for k in range(4)]),
+        "sum of the first": r.first_sums[T - 1],
+        "sum of the second": r.second_sums[T - 1],
+        "changed lr": join(
+            [changed[t, k] / (size * r.hyper("lr", "lr")) for t in (3, 4, 5) for k, size in enumerate(sizes)]
+        ),
+    }
+
+
+def decay(r: Readings) -> Values:
+    """What zero gradients do to a parameter."""
+    one = DECAYED.index(1.0)
+
+    def rates(name: str, i: int = 0) -> Measured:
+        return r.moves(name, i) / Measured(r.positions(name, i)[:-1])
+
+    base = rates("decay")
+    moved, held = r.normal[0, 0] * r.hyper("lr", "decay"), base[0, one]
+    return {
+        "zero": rates("decay", 3)[0, 0] - held,
+        "without decay": rates("decay-none")[:, one],
+        "sizes": base[0],
+        "rate": base[:, one],
+        "two dimensions": rates("decay", 1)[0],
+        "power of lr": (rates("decay-lr")[0, one] / held).log2(),
+        "power of decay": (rates("decay-wd")[0, one] / held).log2(),
+        "order": (moved + held - r.moves("decay", 2)[0, 0]) / (moved * held),
+        "changed lr": r.moves("lr-decay")[3:, 0],
+    }
+
+
+def clock(r: Readings) -> Values:
+    """Impulses in late steps: where the corrections stand then."""
+    moved, lr = r.moves("late"), r.hyper("lr", "late")
+    tiny = join([moved[t - 1, 2 * k] for k, t in enumerate(LATE)]) / (lr * TINY)
+    large = join([moved[t - 1, 2 * k + 1] for k, t in enumerate(LATE)]) / lr
+    rough = Measured(1.0, COARSE)
+    return {"late first": tiny * r.hyper("eps", "late") * rough, "late steps": large * rough}
+
+
+def absence(r: Readings) -> Values:
+    """What a step does to a parameter without a gradient, and to its moments and clock."""
+    values: Values = {}
+    lr, eps = r.hyper("lr", "absence"), r.hyper("eps", "absence")
+    for i, name in enumerate(("the first", "the second")):
+        moved = r.moves("absence", i)
+        values[f"moves of {name}"] = moved[:, 1] / lr
+        values[f"weights of {name}"] = moved[RESUMED - 1 :, 0] / (lr * TINY) * eps
+        values[f"newest of {name}"] = join([moved[RESUMED - 1, 2] / TINY * eps, moved[RESUMED - 1, 3]]) / lr
+        values[f"decay of {name}"] = r.moves("absence-decay", i)[:, 0]
+    return values
+
+
+PARTS: dict[str, tuple[Callable[[Readings], Values], tuple[str, ...]]] = {
+    "arrays": (arrays, ("main", "alone")),
+    "gradient": (gradient, ("main", "large")),
+    "first moment": (first_moment, ("main",)),
+    "second moment": (second_moment, ("main",)),
+    "correction": (correction, ("main",)),
+    "epsilon": (epsilon, ("main", "response")),
+    "step": (step, ("main", "response", "lr")),
+    "decay": (decay, ("main", "decay", "decay-lr", "decay-wd", "lr-decay")),
+    "clock": (clock, ("late",)),
+    "absence": (absence, ("absence", "absence-decay")),
+}
+"""The parts in causal order, each with its experiments: a fault in one part can show in those after it."""
+
+
+def measure(measured: Readings, claimed: Readings | None = None) -> list[Part]:
+    """Return every part, measured and claimed; values whose experiment could not be run are left out."""
+    parts = []
+    for name, (part, needed) in PARTS.items():
+        values, theirs = part(measured), {} if claimed is None else part(claimed)
+        if any(measured.why_not(experiment) for experiment in needed):
+            values = {what: value for what, value in values.items() if not np.isnan(value.value).all()}
+        parts.append(Part(name, values, theirs))
+    return parts

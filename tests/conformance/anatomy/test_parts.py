@@ -1,0 +1,139 @@
+"""The parts: the one that is wrong differs from its claim, with its number, and a right Adam in none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import ml_dtypes
+import numpy as np
+import pytest
+from measured_adams import Parts, anatomy, nothing_run
+
+from adamcore.conformance.anatomy.measured import Measured
+from adamcore.conformance.anatomy.parts import PARTS, bend_of, measure
+from adamcore.conformance.types import FloatArray
+
+
+class SlowFading(Parts):
+    def first(self, m: FloatArray, g: FloatArray) -> FloatArray:
+        return 0.95 * m + 0.2 * g
+
+
+class StopsAfterTen(Parts):
+    def correction(self, t: int) -> tuple[float, float]:
+        return super().correction(t) if t <= 10 else (1.0, 1.0)
+
+
+class DecaysTwice(Parts):
+    def decay(self, p: FloatArray) -> FloatArray:
+        return super().decay(super().decay(p))
+
+
+class DecaysBySquare(Parts):
+    def decay(self, p: FloatArray) -> FloatArray:
+        return p * (1 - self.lr**2 * self.h["weight_decay"])
+
+
+class Centred(Parts):
+    def second(self, v: FloatArray, g: FloatArray, m: FloatArray) -> FloatArray:
+        return super().second(v, g - m, m)
+
+
+class RoundedBeta(Parts):
+    def init(self, params: list[FloatArray], hyper: dict[str, float]) -> None:
+        super().init(params, hyper | {"b1": float(ml_dtypes.bfloat16(hyper["b1"]))})
+
+
+class UnderTheRoot(Parts):
+    def root(self, v: FloatArray) -> FloatArray:
+        return np.asarray(np.sqrt(v + self.h["eps"]))
+
+
+class ClockOfAByte(Parts):
+    def correction(self, t: int) -> tuple[float, float]:
+        return super().correction(min(t, 256))
+
+
+class DecaysAlways(Parts):
+    def step(self, grads: list[FloatArray | None]) -> list[FloatArray]:
+        self.p = [self.decay(p) if g is None else p for p, g in zip(self.p, grads, strict=True)]
+        return super().step(grads)
+
+
+class KeepsItsRate(Parts):
+    def set_lr(self, lr: float) -> None:
+        pass
+
+
+class Clips(Parts):
+    def one(self, i: int, g: FloatArray) -> None:
+        super().one(i, np.clip(g, -1.0, 1.0))
+
+
+WRONG: list[tuple[type, str, str, Callable[[FloatArray, FloatArray], bool]]] = [
+    (SlowFading, "first moment", "fading", lambda got, claimed: np.allclose(got, 0.95) and claimed[0] < 0.81),
+    (StopsAfterTen, "correction", "first", lambda got, _: np.isclose(got[10] / got[9], 1 - 0.8**11)),
+    (DecaysTwice, "decay", "rate", lambda got, claimed: np.allclose(got / claimed, 1.96875)),
+    (DecaysBySquare, "decay", "power of lr", lambda got, claimed: np.allclose((got, claimed), (2.0, 1.0))),
+    (Centred, "second moment", "cross term", lambda got, claimed: bool(got < -0.1 and abs(claimed) < 1e-9)),
+    (RoundedBeta, "first moment", "fading", lambda got, _: np.allclose(got, 0.80078125, rtol=1e-5)),
+    (UnderTheRoot, "epsilon", "power", lambda got, claimed: np.allclose((got, claimed), (0.5, 1.0))),
+    (ClockOfAByte, "clock", "late steps", lambda got, claimed: not np.allclose(got[-1], claimed[-1])),
+    (DecaysAlways, "absence", "decay of the second", lambda got, claimed: got[3] > 0 == claimed[3]),
+    (KeepsItsRate, "step", "changed lr", lambda got, claimed: np.allclose(got[2] / claimed[2], 4.0)),
+    (Clips, "gradient", "proportion", lambda got, _: np.allclose(got[-1] * 2.0**20, 1.0)),
+]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(("cls", "part", "value", "holds"), WRONG, ids=[w[0].__name__ for w in WRONG])
+def test_the_first_part_that_differs(
+    cls: type, part: str, value: str, holds: Callable[[FloatArray, FloatArray], bool], dtype: str
+) -> None:
+    wrong = [p for p in anatomy(cls, dtype).parts if not p.as_claimed]
+    assert wrong[0].name == part
+    assert value in wrong[0].differs
+    assert holds(wrong[0].values[value].value, wrong[0].claimed[value].value)
+
+
+class Folded(Parts):
+    """lr and both corrections in one number, m by interpolation."""
+
+    def first(self, m: FloatArray, g: FloatArray) -> FloatArray:
+        return m + (1 - self.h["b1"]) * (g - m)
+
+    def one(self, i: int, g: FloatArray) -> None:
+        m = self.m[i] = self.first(self.m[i], g)
+        v = self.v[i] = self.second(self.v[i], g, m)
+        c1, c2 = self.correction(self.t[i])
+        size, eps = self.lr * np.sqrt(c2) / c1, self.h["eps"] * np.sqrt(c2)
+        self.p[i] = self.decay(self.p[i]) - size * m / (np.sqrt(v) + eps)
+
+
+class Reciprocal(Parts):
+    """The denominator as a reciprocal, the decay subtracted."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        m = self.m[i] = self.first(self.m[i], g)
+        v = self.v[i] = self.second(self.v[i], g, m)
+        c1, c2 = self.correction(self.t[i])
+        update = (self.lr / c1 * m) * (1.0 / self.root(v / c2))
+        self.p[i] = self.p[i] - (self.lr * self.h["weight_decay"] * self.p[i] + update)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("cls", [Parts, Folded, Reciprocal])
+def test_a_right_adam_differs_in_nothing(cls: type, dtype: str) -> None:
+    assert {p.name: p.differs for p in anatomy(cls, dtype).parts if not p.as_claimed} == {}
+
+
+def test_what_could_not_be_run_is_left_out() -> None:
+    assert [len(part.values) for part in measure(nothing_run())] == [0] * len(PARTS)
+
+
+@pytest.mark.parametrize(("n", "bend"), [(1.0, 0.5), (2.0, 0.5**0.5)])
+@pytest.mark.parametrize("x", [0.7, 1.0, 1.4])
+def test_the_bend_of_a_curve(n: float, bend: float, x: float) -> None:
+    made = bend_of(Measured(x), Measured(x / (1 + x**n) ** (1 / n)))
+    assert abs(made.value - bend) < 1e-9
+    assert bend_of(Measured(x), Measured(min(1.0, x))).value == 1.0 or x == 1.0

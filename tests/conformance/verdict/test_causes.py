@@ -1,0 +1,58 @@
+"""Causes: what they explain, and which failures follow from them besides."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from plain_adam import ADAMW, runs_and_results
+
+from adamcore.conformance.probes import PROBES
+from adamcore.conformance.types import Finding
+from adamcore.conformance.verdict.case import Case
+from adamcore.conformance.verdict.causes import axis_findings, best_cause, fold
+from adamcore.conformance.verdict.diagnose import diagnose
+
+
+def test_a_failure_follows_from_a_cause_only_where_the_cause_acts() -> None:
+    runs, results = runs_and_results(ADAMW, after=True)
+    case = Case(ADAMW, runs, results, False, PROBES)
+    cause = best_cause(case, case.failures())
+    assert cause is not None
+    assert [f.observed for f in cause.findings] == ["decay_order=after"]
+    there = next(r for r in results if r.probe == "DEC.5/order")
+    without_decay = next(r for r in results if PROBES[r.probe].hyper["weight_decay"] == 0)
+    assert cause.leads_to(case, there)
+    assert not cause.leads_to(case, without_decay)
+
+
+def test_what_follows_is_below_the_cause_and_the_rest_is_not() -> None:
+    runs, results = runs_and_results(ADAMW, after=True)
+    for name in ("DEC.5/order", "NUM.4/near-one"):
+        runs[name, "float64"].params[-1][0] = runs[name, "float64"].params[-1][0] + 0.25
+    spoiled = [
+        replace(r, status="failed", reason="parameter 0[0] leaves the bound in step 3")
+        if (r.probe, r.dtype) in (("DEC.5/order", "float64"), ("NUM.4/near-one", "float64"))
+        else r
+        for r in results
+    ]
+    errors = [f for f in diagnose(ADAMW, runs, spoiled) if f.level == "error"]
+    assert [(f.rule, [below.rule for below in f.folded]) for f in errors] == [
+        ("DEC.5", ["DEC.5"]),
+        ("NUM.4", []),
+    ]
+    assert all(np.isfinite(f.evidence.ulp) for f in errors if f.evidence)
+
+
+def test_an_error_that_a_missing_gradient_should_raise_is_one_finding() -> None:
+    claim = replace(ADAMW, missing="error", clock="global", all_missing="error")
+    other = replace(claim, missing="skip", all_missing="hold")
+    _, results = runs_and_results(ADAMW)
+    [found] = axis_findings(claim, other, results[:1], PROBES)
+    assert (found.rule, [f.rule for f in found.folded]) == ("F1", ["CLK.4"])
+
+
+def test_what_is_folded_is_flat() -> None:
+    inner = Finding("decay", "DEC.1", "", "", folded=[Finding("epsilon", "EPS.1", "", "")])
+    folded = fold(Finding("moments", "MOM.1", "", ""), [inner]).folded
+    assert [(f.rule, f.folded) for f in folded] == [("DEC.1", [])]

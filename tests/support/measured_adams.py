@@ -1,0 +1,86 @@
+"""Array candidates whose parts are measured, and their anatomy."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+
+from adamcore import Adam
+from adamcore.conformance.anatomy.anatomy import Anatomy
+from adamcore.conformance.anatomy.experiments import EXPERIMENTS
+from adamcore.conformance.anatomy.readings import Readings
+from adamcore.conformance.candidates import Candidate, judged_hyper
+from adamcore.conformance.candidates.array import ArrayCandidate
+from adamcore.conformance.types import FloatArray, Run
+
+CLAIM = Adam(decay="decoupled")
+
+
+class Parts:
+    """AdamW with a method for each part, so that a wrong one is one method overridden."""
+
+    def init(self, params: list[FloatArray], hyper: dict[str, float]) -> None:
+        self.p, self.h = [p.copy() for p in params], dict(hyper)
+        self.m, self.v = ([np.zeros_like(p) for p in params] for _ in range(2))
+        self.t = [0 for _ in params]
+        self.lr = hyper["lr"]
+
+    def set_lr(self, lr: float) -> None:
+        self.lr = lr
+
+    def step(self, grads: list[FloatArray | None]) -> list[FloatArray]:
+        for i, g in enumerate(grads):
+            if g is not None:
+                self.t[i] += 1
+                self.one(i, g)
+        return [p.copy() for p in self.p]
+
+    def one(self, i: int, g: FloatArray) -> None:
+        m = self.m[i] = self.first(self.m[i], g)
+        v = self.v[i] = self.second(self.v[i], g, m)
+        c1, c2 = self.correction(self.t[i])
+        self.p[i] = self.decay(self.p[i]) - self.lr * (m / c1) / self.root(v / c2)
+
+    def first(self, m: FloatArray, g: FloatArray) -> FloatArray:
+        return self.h["b1"] * m + (1 - self.h["b1"]) * g
+
+    def second(self, v: FloatArray, g: FloatArray, m: FloatArray) -> FloatArray:
+        return self.h["b2"] * v + (1 - self.h["b2"]) * g * g
+
+    def correction(self, t: int) -> tuple[float, float]:
+        return 1 - self.h["b1"] ** t, 1 - self.h["b2"] ** t
+
+    def root(self, v: FloatArray) -> FloatArray:
+        return np.asarray(np.sqrt(v) + self.h["eps"])
+
+    def decay(self, p: FloatArray) -> FloatArray:
+        return p * (1 - self.lr * self.h["weight_decay"])
+
+
+def readings_of(candidate: Candidate, dtype: str = "float64") -> Readings:
+    """Return what a candidate does on the experiments."""
+    info, runs, probes = candidate.info, {}, {}
+    for name, probe in EXPERIMENTS.items():
+        with np.errstate(all="ignore"):
+            runs[name] = candidate.run(probe, dtype)
+        probes[name] = replace(probe, hyper=judged_hyper(probe.hyper, info.lacks, info.fixed))
+    return Readings(runs, probes, dtype)
+
+
+@lru_cache
+def anatomy(cls: type, dtype: str = "float64", claim: Adam = CLAIM) -> Anatomy:
+    """Return the anatomy of a class, in this process."""
+    candidate = ArrayCandidate(cls, {})
+    return Anatomy(readings_of(candidate, dtype), claim, candidate.info.lacks)
+
+
+def equations_of(cls: type, dtype: str = "float64") -> dict[str, str]:
+    """Return a class' equations by part; of two with one name the last."""
+    return dict(anatomy(cls, dtype).equations)
+
+
+def nothing_run() -> Readings:
+    """Return the readings of a candidate that could run no experiment."""
+    return Readings({name: Run(unsupported="no") for name in EXPERIMENTS}, EXPERIMENTS, "float64")
