@@ -68,7 +68,7 @@ def explain(
     asked = small if len(small) > 2 * (len(failures) - len(small)) else failures
     cause, pair = best_cause(case, asked, identification), pair_finding(case, failures)
     if cause is None and pair is None:
-        region = common_region(case, [r for r in failures if case.is_required(r)])
+        region = common_region(case, [r for r in asked if case.is_required(r)])
         if region is None:
             return [], list(failures)
         follow = [r for r in failures if region.leads_to(case, r)]
