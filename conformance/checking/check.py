@@ -24,7 +24,7 @@ from adamcore.conformance.settings import (
     parse_settings,
 )
 from adamcore.conformance.types import Probe
-from adamcore.conformance.workers.pool import EndEvent, ReadyEvent, RunEvent, WorkerJob, run_jobs
+from adamcore.conformance.workers.pool import EndEvent, Event, ReadyEvent, RunEvent, WorkerJob, run_jobs
 from adamcore.dialects import DIALECTS
 from adamcore.registry import announced
 
@@ -95,15 +95,23 @@ def check(
     for owner, entry in entries:
         if isinstance(owner, ThirdParty) and entry.verdict == "deviates":
             try:
-                add_minimal_example(owner, entry, timeout)
+                add_minimal_example(owner, entry, lambda job: run_jobs([job], timeout, 1))
             except Exception as error:  # the finding keeps the command that shows it again
                 warnings.warn(own_fault(error), stacklevel=2)
     devices = {s.target: s.info.device for s in subjects if s.info is not None}
     return Report([entry for _, entry in entries], environment(devices), quick=quick)
 
 
-def add_minimal_example(subject: ThirdParty, entry: Entry, timeout: float) -> None:
-    """Add a program that shows the failure to the first deviation, if a smaller probe fails too."""
+def add_minimal_example(
+    subject: ThirdParty, entry: Entry, run: Callable[[WorkerJob], Iterable[Event]]
+) -> None:
+    """Add a program that shows the failure to the first deviation, if a smaller probe fails too.
+
+    Args:
+        subject: the candidate.
+        entry: its entry, changed in place.
+        run: runs a job and yields its events.
+    """
     from adamcore.conformance.checking.repro import MinimalExample, shrink, write_program
     from adamcore.conformance.verdict.judge import judge
 
@@ -115,25 +123,18 @@ def add_minimal_example(subject: ThirdParty, entry: Entry, timeout: float) -> No
     dtype = next(r.dtype for r in entry.results if r.evidence == evidence)
     original = next(p for p in subject.probes if p.name == evidence.probe)
     probes = shrink(subject.effective_probe(original), evidence)
-    job = WorkerJob(
-        subject.target,
-        dtype,
-        [None],
-        probes,
-        [(0, n) for n in range(len(probes))],
-        subject.settings,
-        subject.device,
-    )
-    for event in run_jobs([job], timeout, 1) if probes else ():
-        if not isinstance(event, RunEvent):
-            continue
-        probe = job.probe_of(event.task)
-        result = judge(subject.claim.adam, probe, dtype, event.run, flushes=subject.info.flushes)
-        if result.status == "failed" and result.evidence is not None:
-            text = write_program(subject.target, subject.info, MinimalExample(probe, dtype, result.evidence))
-            if text is not None:
-                entry.findings[k] = replace(entry.findings[k], repro=text)
-                return
+    for probe in probes:  # each in a process of its own, as the program
+        job = WorkerJob(subject.target, dtype, [None], [probe], [(0, 0)], subject.settings, subject.device)
+        for event in run(job):
+            if not isinstance(event, RunEvent):
+                continue
+            result = judge(subject.claim.adam, probe, dtype, event.run, flushes=subject.info.flushes)
+            if result.status == "failed" and result.evidence is not None:
+                small = MinimalExample(probe, dtype, result.evidence)
+                text = write_program(subject.target, subject.info, small)
+                if text is not None:
+                    entry.findings[k] = replace(entry.findings[k], repro=text)
+                    return
 
 
 def run_subjects(

@@ -108,6 +108,11 @@ def surroundings(library: str, dtype: str) -> AbstractContextManager[object]:
 
 def entry(item: Item, names: Iterable[str] = PROBES) -> Entry:
     """Run, judge and diagnose one Adam, in this process, as a check does in others."""
+    return subject_and_entry(item, names)[1]
+
+
+def subject_and_entry(item: Item, names: Iterable[str] = PROBES) -> tuple[ThirdParty, Entry]:
+    """Return one Adam as the subject of a check, and its entry."""
     probes = [PROBES[name] for name in names]
     subject = ThirdParty(item.target, item.claim, item.options, None, probes, DTYPES)
     with np.errstate(all="ignore"):
@@ -118,7 +123,7 @@ def entry(item: Item, names: Iterable[str] = PROBES) -> Entry:
                 for number, (_, index) in enumerate(job.tasks):
                     subject.on_run(job, number, try_probe(candidate, probes[index], job.dtype)[0])
         [made] = subject.entries()
-    return made
+    return subject, made
 
 
 def examine(item: Item) -> Score:
