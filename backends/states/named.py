@@ -210,8 +210,11 @@ def whole_number(value: Any, where: str) -> int:
     Raises:
         ClockError: it is no whole number.
     """
-    array = numpy_of(value)
-    number = float(array.reshape(-1)[0]) if array.size == 1 else float("nan")
+    try:
+        array = numpy_of(value)
+        number = float(array.reshape(-1)[0]) if array.size == 1 else float("nan")
+    except (TypeError, ValueError, RuntimeError):
+        number = float("nan")
     if not number.is_integer():
         raise ClockError(f"{where} is {value}: expected a whole number, the updates made so far")
     return int(number)
