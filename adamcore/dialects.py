@@ -23,7 +23,7 @@ from typing import Any
 
 from adamcore.adam import Adam
 from adamcore.axes import AXES
-from adamcore.config import HYPERPARAMETERS
+from adamcore.config import HYPERPARAMETERS, MOMENT_DTYPES
 from adamcore.errors import DialectError, HyperparameterError
 
 REQUIRED = None  #: stands for the default of a hyperparameter that has none
@@ -68,7 +68,7 @@ class Dialect:
             HyperparameterError: a required hyperparameter is not given.
         """
         given = {**self.defaults, **self.axes, **overrides}
-        lacking = [name for name, value in given.items() if value is REQUIRED and name != "moment_dtype"]
+        lacking = [n for n, value in given.items() if value is REQUIRED and n not in MOMENT_DTYPES]
         if lacking:
             raise HyperparameterError(
                 f"{self.name} has no default for {' and '.join(lacking)}: "

@@ -153,8 +153,9 @@ class OptaxStepper(Stepper):
 
 
 def is_moments(node: Any) -> bool:
-    """True if a node of a state has the fields of optax' moments."""
-    return isinstance(node, tuple) and {"count", "mu", "nu"} <= set(getattr(node, "_fields", ()))
+    """True if a node of a state has the fields of optax' moments, with one clock for all."""
+    fields = {"count", "mu", "nu"} <= set(getattr(node, "_fields", ()))
+    return fields and isinstance(node, tuple) and hasattr(getattr(node, "count", None), "dtype")
 
 
 def jax_device(device: str | None) -> Any:
