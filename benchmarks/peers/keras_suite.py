@@ -26,6 +26,10 @@ def replace() -> Mapping[object, object]:
         vars(module).update(Adam=Adam)
     for module in (keras.optimizers, optimizers, adamw):
         vars(module).update(AdamW=AdamW)
+    if keras.backend.backend() == "torch":  # else Keras makes one of its own subclasses of what is named Adam
+        from keras.src.backend.torch.optimizers.torch_optimizer import TorchOptimizer
+
+        setattr(TorchOptimizer, "__new__", lambda cls, *args, **options: object.__new__(cls))  # noqa: B010
     for name, theirs in optimizers.ALL_OBJECTS_DICT.items():  # by name, as ``optimizers.get`` makes them
         optimizers.ALL_OBJECTS_DICT[name] = replaced.get(theirs, theirs)
     return replaced
@@ -51,5 +55,6 @@ SUITE = Suite(
     packages=("keras", "jax", "torch", "numpy", "absl-py"),
     replace=replace,
     prepare=prepare,
+    reasons={"test_weight_decay_is_none": "None stands for the dialect's default here, as everywhere"},
     environment={"KERAS_BACKEND": os.environ.get("KERAS_BACKEND", "jax")},
 )
