@@ -28,7 +28,7 @@ from adamcore.conformance.oracle.affine import (
     NoiseSymbols,
 )
 from adamcore.conformance.oracle.perturbation import Fault, StepFault
-from adamcore.conformance.oracle.sharing import canonical_claim, expand, unique_elements
+from adamcore.conformance.oracle.sharing import canonical_claim, first_alike, without_repeats
 from adamcore.conformance.oracle.trajectory import Trajectory, simulate
 from adamcore.conformance.types import FloatArray, Probe
 from adamcore.definition import Coefficients, coefficients, update
@@ -252,6 +252,7 @@ def bounds(
     >>> bool(0 < first.p[0] < 1e-6)
     True
     """
+    probe = probe if fault else first_alike(probe)
     same = replace(canonical_claim(claim, probe, fault), coefficients=claim.coefficients)
     if dtype in BOTH and not any(getattr(claim, name) for name in MOMENT_DTYPES):
         return bounds_in_both(same, probe, flushes, fault)[BOTH.index(dtype)]
@@ -270,14 +271,20 @@ def bounds_in_one(
 @lru_cache(maxsize=2048)
 def bounds_in_both(claim: Adam, probe: Probe, flushes: bool, fault: Fault | None) -> list[Trajectory[Bound]]:
     """Return the bounds in each dtype of :data:`BOTH`."""
+    if fault is not None and fault.probe is not None and fault.is_of_input:
+        probe, fault = fault.probe(probe), None
     # with a fault, an element's bound may depend on its index
-    short, inverse = (probe, []) if fault else unique_elements(probe)
+    short, whole = without_repeats(probe) if fault is None else (probe, unchanged)
     both = simulate(claim, short, lambda a, parts: BothFormatsSlot(a, parts, flushes), fault)
     halves = (
         replace(both, steps=[[[half(x, k) for x in parts] for parts in step] for step in both.steps])
         for k in range(len(BOTH))
     )
-    return [expand(one, inverse) for one in halves]
+    return [whole(one) for one in halves]
+
+
+def unchanged(trajectory: Trajectory[Bound]) -> Trajectory[Bound]:
+    return trajectory
 
 
 def half(bound: Bound, k: int) -> Bound:
