@@ -64,7 +64,9 @@ class Readings:
     def answers(self, name: str) -> Measured:
         """Return the moves of impulses, less what an element without any gradient does."""
         moved = self.moves(name)
-        return moved - moved[:, ZERO : ZERO + 1]
+        still = moved[:, ZERO : ZERO + 1]
+        there = np.isfinite(still.value)
+        return moved - Measured(np.where(there, still.value, 0.0), np.where(there, still.error, 0.0))
 
     def curve(self, name: str) -> Measured:
         """Return the first step of a run in which each element has a gradient of its own, the last one 0."""
