@@ -19,7 +19,9 @@ def write_whole(path: str | os.PathLike[str], parts: Iterable[bytes | memoryview
 
     So the destination never has half of the content, and an error leaves it as it was.  A symbolic link
     stays, and the file that it points to is written; a file that was there keeps its mode and, where the
-    system allows it, its owner.  What is no regular file (a pipe, a terminal, a device) is not replaced:
+    system allows it, its owner.  A file with several names (hard links) is the same file under each of them
+    afterwards: renaming would part them, so the content is copied into it once all of it is on the disk and
+    the room for it is reserved.  What is no regular file (a pipe, a terminal, a device) is not replaced:
     the content is written into it once all of it is there.  So it is for this process' own output, such as
     ``/dev/stdout``.
 
@@ -49,6 +51,9 @@ def write_whole(path: str | os.PathLike[str], parts: Iterable[bytes | memoryview
             file.writelines(parts)
             file.flush()
             os.fsync(file.fileno())
+        if old is not None and old.st_nlink > 1:
+            copy_into(target, beside, old.st_size)
+            return
         if old is not None:
             with suppress(OSError, AttributeError):  # only root may give a file to another
                 os.chown(beside, old.st_uid, old.st_gid)
@@ -57,6 +62,26 @@ def write_whole(path: str | os.PathLike[str], parts: Iterable[bytes | memoryview
         os.replace(beside, target)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def copy_into(target: Path, source: Path, old_size: int) -> None:
+    """Copy a file's content into one that is there, which stays the same file.
+
+    Raises:
+        OSError: there is no room, and the file is as it was; or the disk fails.
+    """
+    size = source.stat().st_size
+    with open(source, "rb") as new, open(target, "r+b") as file:
+        if size > old_size and hasattr(os, "posix_fallocate"):
+            try:
+                os.posix_fallocate(file.fileno(), 0, size)
+            except OSError:
+                os.ftruncate(file.fileno(), old_size)
+                raise
+        shutil.copyfileobj(new, file)
+        file.truncate()
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:

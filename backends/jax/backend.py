@@ -7,9 +7,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from adamcore.backends.base import BaseBackend, FastPath, dtype_name
-from adamcore.backends.jax import fast
+from adamcore.backends.jax import batches, fast
 from adamcore.coefficients import Traced
 from adamcore.definition import Numbers
 from adamcore.protocol import Kind
@@ -57,10 +58,13 @@ class JaxBackend(BaseBackend):
     def host(self, x: Array) -> Any:
         if isinstance(x, jax.core.Tracer) or not x.is_fully_addressable:
             return None
-        return x.item()
+        return np.asarray(x).item()  # a fifth of the time of x.item()
 
     def full(self, value: float, dtype: Any, like: Array) -> Array:
         return jnp.asarray(value, dtype=dtype)
+
+    def full_each(self, values: Sequence[float], dtype: Any, like: Array) -> list[Array]:
+        return batches.scalars(values, dtype) or super().full_each(values, dtype, like)
 
     def zeros(self, like: Array, dtype: Any) -> Array:
         return jnp.zeros_like(like, dtype=dtype)

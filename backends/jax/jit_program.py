@@ -94,8 +94,8 @@ def step(adam: AdamConfig, jobs: Sequence[Job], fallback: Fallback) -> list[Resu
     if not jobs:
         return []
     rows = {id(job.coefficients): job.coefficients for job in jobs}
-    order = list(rows)
-    which = [order.index(id(job.coefficients)) for job in jobs] if len(rows) > 1 else None
+    numbers = {key: number for number, key in enumerate(rows)}
+    which = [numbers[id(job.coefficients)] for job in jobs] if len(rows) > 1 else None
     program = program_for(adam, jobs, fallback)
     columns = [[job.p for job in jobs], [job.m for job in jobs], [job.v for job in jobs]]
     if jobs[0].v_max is not None:

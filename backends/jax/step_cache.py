@@ -141,7 +141,8 @@ class JitStep:
             self.clocks = np.array([int(t) for t in moving[self.count :]], np.int32)
             self.starts = sorted({*self.clocks.tolist()})
             if len(self.starts) > 1:
-                self.which = [self.starts.index(t) for t in self.clocks.tolist()]
+                numbers = {t: number for number, t in enumerate(self.starts)}
+                self.which = [numbers[t] for t in self.clocks.tolist()]
         rows = []
         for start in self.starts:
             t = start + self.ticks

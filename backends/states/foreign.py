@@ -40,6 +40,7 @@ from adamcore.backends.states.tensorflow import from_tensorflow, is_by_object, p
 from adamcore.backends.states.torch import to_torch
 from adamcore.backends.states.torch_checkpoints import checkpoint_state, open_checkpoint
 from adamcore.backends.states.torch_groups import group_of
+from adamcore.backends.states.torch_names import own_names
 from adamcore.errors import CheckpointError, ConversionError
 
 BOTH = ("optax", "keras", "paddle", "mlx")  #: layouts with the same names for Adam and for AdamW
@@ -169,7 +170,9 @@ def write(state: NamedState, path: str | os.PathLike[str], kind: str, *, like: A
     elif kind == "torch":
         import torch
 
-        torch.save(to_torch(state, torch_groups(state) if like is None else like), buffer)
+        form = torch_groups(state) if like is None else like
+        numbered = own_names(form["param_groups"]) is None
+        torch.save(to_torch(state, form, by_position=numbered), buffer)
         parts = [buffer.getvalue()]
     elif str(path).endswith(".npz"):
         flat = to_flat(state, kind)

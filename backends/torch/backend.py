@@ -27,6 +27,7 @@ from adamcore.types import Array, Clock
 torch.compiler.assume_constant_result(split_log)
 
 PARTS = {torch.complex32: torch.float16, torch.complex64: torch.float32, torch.complex128: torch.float64}
+PART = 64  #: 0-d tensors that share a storage, which is saved whole where one of them is
 WHOLE = {part: whole for whole, part in PARTS.items()}
 
 
@@ -81,7 +82,7 @@ class TorchBackend(BaseBackend):
     def refuse(self, leaf: Array) -> str | None:
         if leaf.layout is not torch.strided:
             return f"a tensor of layout {leaf.layout}; only strided ones can be updated: use to_dense()"
-        if leaf.device.type == "meta":
+        if leaf.is_meta:
             return "a tensor on the meta device, which has no values; give it storage with to_empty()"
         return None
 
@@ -111,8 +112,8 @@ class TorchBackend(BaseBackend):
         return torch.full((), value, dtype=dtype, device=like.device)
 
     def full_each(self, values: Sequence[float], dtype: Any, like: Array) -> list[Array]:
-        vector = torch.tensor(values, dtype=dtype, device=like.device)
-        return list(map(torch.clone, vector.unbind()))  # a part of a vector would be saved with all of it
+        parts = torch.tensor(values, dtype=dtype, device=like.device).split(PART)
+        return [x for part in parts for x in part.clone().unbind()]
 
     def zeros(self, like: Array, dtype: Any) -> Array:
         return torch.zeros_like(like, dtype=dtype, requires_grad=False)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Sequence
 from itertools import chain
+from operator import attrgetter
 from typing import Any
 
 import torch
@@ -44,6 +45,7 @@ class TorchMemory:
 
     def __init__(self, device: str) -> None:
         self.device = device
+        self.holds = attrgetter(f"is_{device}")
 
     def real(self, dtype: DType) -> llvm.Real | None:
         return REALS.get(dtype)
@@ -64,7 +66,7 @@ class TorchMemory:
         tensor = torch.Tensor
         return (
             {*map(type, xs)} <= PLAIN
-            and {device.type for device in {x.device for x in xs}} == {self.device}
+            and all(map(self.holds, xs))
             and all(map(tensor.is_contiguous, xs))
             and not any(map(tensor.is_neg, xs))
             and not any(map(torch._C._functorch.is_functorch_wrapped_tensor, xs))

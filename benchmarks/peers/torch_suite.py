@@ -50,9 +50,14 @@ SUITE = Suite(
         "dynamo/test_optimizers.py",
         "inductor/test_compiled_optimizers.py",
         "-k",
-        "_adam_ or _adamw_ or test_adam or Differentiable or LRScheduler or SWA or End2End",
+        "_adam_ or _adamw_ or test_adam or Differentiable or TestLRScheduler or TestSWA or End2End",
     ),
     packages=("torch", "numpy", "expecttest"),
     replace=replace,
     prepare=prepare,
+    reasons={
+        r"CompiledOptimizerTests::test_adamw?_.*cpu": "Parameters and state agree. It also counts kernels: "
+        "2 a parameter in PyTorch, 3 here, where a correctly rounded root in a bias correction is one more.",
+        r"test_errors_Adam": "A parameter twice in a group is an error here; PyTorch warns that it will be.",
+    },
 )

@@ -16,6 +16,7 @@ import numpy as np
 
 from adamcore.conformance.types import FloatArray, Probe, Step
 
+EXPERIMENT = "anatomy/"  #: the beginning of an experiment's name, where a probe's has its rule
 T = 12  #: steps of the impulse experiments
 TINY, LARGE = 2.0**-52, 2.0**40  #: gradients much smaller, and much larger, than eps
 LEVERS = {"lr": 0.125, "b1": 0.8, "b2": 0.96, "eps": 1.0, "weight_decay": 0.0}
@@ -62,7 +63,7 @@ def experiment(
         Step(tuple(None if g is None else np.asarray(g, dtype=np.float64) for g in row)) for row in rows
     )
     arrays = tuple(np.asarray(p, dtype=np.float64) for p in params)
-    return Probe(f"anatomy/{name}", about, arrays, steps, LEVERS | levers)
+    return Probe(f"{EXPERIMENT}{name}", about, arrays, steps, LEVERS | levers)
 
 
 def curve(name: str, about: str, powers: Sequence[int], **levers: float) -> Probe:

@@ -68,8 +68,8 @@ def first_finding(anatomy: Anatomy) -> Finding | None:
             return None
         difference = Difference(anatomy, part)
         area, rule, observed = WORDS[part.name](difference)
-        fine = area in ("bias_correction", "epsilon", "clock")
-        if fine and part.name != "arrays" and (off := difference.largest()) < FINE:
+        fine = part.name in ("correction", "epsilon", "clock") and area != "nesterov"
+        if fine and (off := difference.largest()) < FINE:
             area, rule = "coefficients", "NUM.4"
             observed = f"the {part.name} is off by up to {number(off)}, relative to what is claimed"
     return Finding(area, rule, SAYS.get(rule, f"{area} as claimed"), observed)
@@ -93,7 +93,8 @@ def first_difference(anatomy: Anatomy) -> Part | None:
         if far or reversed_curve(wrong["epsilon"]):
             return wrong["epsilon"]
     if "decay" in wrong and "without decay" in wrong["decay"].differs:
-        return wrong["decay"]
+        if np.isfinite(wrong["decay"].values["without decay"].value).all():
+            return wrong["decay"]
     return next(iter(wrong.values()))
 
 
@@ -112,7 +113,11 @@ def arrays(d: Difference) -> Words:
         text = f"{int(np.sum(got == 0))} of {len(got)} elements that have a gradient do not move"
         return "layout", "STEP.1", text
     if d.differs("place"):
-        return "clock", "CLK.1", d.beside("place", "the last of some equal arrays makes a step of another size: ")
+        return (
+            "clock",
+            "CLK.1",
+            d.beside("place", "the last of some equal arrays makes a step of another size: "),
+        )
     ratio, _ = d.values("alone")
     text = f"without other arrays beside it, a step is {number(ratio[0])} times as large"
     return ("clipping", "NUM.5", text) if ratio[0] > 4 else ("isolation", "STATE.3", text)
@@ -127,7 +132,11 @@ def gradient(d: Difference) -> Words:
         alone = np.any(d.anatomy.readings.moves("decay-none").value)
         return ("moments", "MOM.3", text) if alone else ("layout", "STEP.1", text)
     if "zero" in names:
-        return "zero_gradient", "F2", d.beside("zero", "after an impulse, zero gradients leave less of it, by ")
+        return (
+            "zero_gradient",
+            "F2",
+            d.beside("zero", "after an impulse, zero gradients leave less of it, by "),
+        )
     if "beside others" in names:
         return "clipping", "NUM.5", d.beside("beside others", "beside larger gradients a step has the share ")
     if "opposite" in names:
@@ -170,7 +179,7 @@ def first_moment(d: Difference) -> Words:
         return "bias_correction", "BC.3", "the corrected m is kept, and corrected again in the next step"
     if found is None:
         return "moments", "MOM.1", d.beside("fading", "an older gradient keeps, by its age, ")
-    if is_claim_with(d, b1=found):
+    if is_claim_with(d, b1=found) or is_claim_with(d, b1=found, b2=Facts(d.anatomy.readings).b2):
         return "hyperparameters", "MOM.1", f"b1 is {number(found)} where {number(b1)} was given"
     return "moments", "MOM.1", f"weights of m go down by {number(found)} a step where b1 is {number(b1)}"
 
@@ -182,10 +191,11 @@ def keeps_corrected(d: Difference, name: str, beta: float) -> bool:
     return near(got * (1.0 - beta**t), want)
 
 
-def is_claim_with(d: Difference, **hyper: float) -> bool:
-    """True if the claim with other hyperparameters makes the steps that the candidate made."""
+def is_claim_with(d: Difference, **betas: float | None) -> bool:
+    """True if the claim with other betas makes the steps that the candidate made."""
     r, claim = d.anatomy.readings, d.anatomy.claim
-    if claim is None:
+    hyper = {name: beta for name, beta in betas.items() if beta is not None and 0.0 <= beta < 1.0}
+    if claim is None or len(hyper) < len(betas):
         return False
     other = readings_of_claim(claim, {"main": r.probes["main"].with_hyper(**hyper)}, r.dtype)
     return all(near_moves(r.moves(name), other.moves(name)) for name in ("linear", "normal"))
@@ -208,7 +218,11 @@ def second_moment(d: Difference) -> Words:
     if (highest and not other) or not wrong & {"fading", "cross term", "power"}:
         return "amsgrad", "AMS.1", d.beside("kept", "older squares keep, by their age, ")
     if "power" in wrong:
-        return "moments", "STEP.1", d.beside("power", "far above eps a step goes with the gradient to the power ")
+        return (
+            "moments",
+            "STEP.1",
+            d.beside("power", "far above eps a step goes with the gradient to the power "),
+        )
     if "cross term" in wrong:
         return "moments", "MOM.2", d.beside("cross term", "products of two gradients count in v: ")
     if found is not None and other and is_claim_with(d, b2=found):
@@ -223,7 +237,11 @@ def correction(d: Difference) -> Words:
     got, want = d.values(name)
     claim = d.anatomy.claim
     if name == "first" and claim is not None and claim.nesterov != "none":
-        return "nesterov", "NES.1", d.beside("first", "the weights of m add up, relative to the last step, to ")
+        return (
+            "nesterov",
+            "NES.1",
+            d.beside("first", "the weights of m add up, relative to the last step, to "),
+        )
     ratio = got / want
     ratio = ratio / ratio[0] if near(ratio[0], ratio[1]) else ratio
     text = f"the correction of the {name} moment is {listed(ratio)} times as claimed in steps 1, 2, ..."
@@ -286,7 +304,9 @@ def rate_text(d: Difference) -> str:
     got, want = d.values("rate")
     ratio = constant(got / want)
     if ratio is not None:
-        return f"weights decay {number(ratio)} times as fast as claimed, by {number(got[0])} in the first step"
+        return (
+            f"weights decay {number(ratio)} times as fast as claimed, by {number(got[0])} in the first step"
+        )
     return d.beside("rate", "the part of p that decays in steps 1, 2, ... is ")
 
 
@@ -322,7 +342,9 @@ def absence(d: Difference) -> Words:
         for what, verb in (("moves", "moves"), ("decay", "decays")):
             got, want = (values[np.array(steps) - 1] for values in d.values(f"{what} of {name}"))
             if not near(got, want):
-                text = f"p {verb} in steps without a gradient: by {listed(got)} where {listed(want)} is claimed"
+                text = (
+                    f"p {verb} in steps without a gradient: by {listed(got)} where {listed(want)} is claimed"
+                )
                 return "missing", "F1", text
     for name in names:
         older, newest = (d.part.values[f"{what} of {name}"] for what in ("weights", "newest"))

@@ -56,7 +56,11 @@ class Part:
 def arrays(r: Readings) -> Values:
     """Whether all elements are stepped, and whether an array's step depends on its place or on the others."""
     large = r.moves("neighbours", len(NEIGHBOURS) * 2)
-    steps = [np.diag(r.moves("normal").value[:, :T]), r.curve("response").value[VISIBLE:], r.moves("last").value[0]]
+    steps = [
+        np.diag(r.moves("normal").value[:, :T]),
+        r.curve("response").value[VISIBLE:],
+        r.moves("last").value[0],
+    ]
     steps += [r.moves("neighbours", len(NEIGHBOURS) * 2 + k).value[0] for k in range(2)]
     whole = [r.moves("normal").value[0, :1], r.moves("normal").value[:, CONSTANT]]
     return {

@@ -24,7 +24,7 @@ from adamcore.conformance.settings import (
     parse_settings,
 )
 from adamcore.conformance.types import Probe
-from adamcore.conformance.workers.pool import EndEvent, ReadyEvent, RunEvent, WorkerJob, run_jobs
+from adamcore.conformance.workers.pool import EndEvent, Event, ReadyEvent, RunEvent, WorkerJob, run_jobs
 from adamcore.dialects import DIALECTS
 from adamcore.registry import announced
 
@@ -93,15 +93,21 @@ def check(
         subjects.append(subject)
     run_subjects(subjects, timeout, parallel, memory, progress)
     entries: list[Entry] = []
+
+    def run(job: WorkerJob) -> Iterable[Event]:
+        return run_jobs([job], timeout, 1, memory)
+
     pieces = sum(len(job.tasks) for subject in subjects for job in subject.jobs)
     for number, subject in enumerate(subjects):
         if progress:
             progress(f"{subject.target}: what its runs show", pieces + number, pieces + len(subjects))
+        if isinstance(subject, ThirdParty):
+            measure_parts(subject, run)
         for entry in subject.entries():
             entries.append(entry)
             if isinstance(subject, ThirdParty) and entry.verdict == "deviates" and not identifying:
                 try:
-                    add_minimal_example(subject, entry, timeout)
+                    add_minimal_example(subject, entry, run)
                 except Exception as error:  # the finding keeps the command that shows it again
                     warnings.warn(own_fault(error), stacklevel=2)
     if progress:
@@ -110,8 +116,29 @@ def check(
     return Report(entries, environment(devices), quick=quick)
 
 
-def add_minimal_example(subject: ThirdParty, entry: Entry, timeout: float) -> None:
-    """Add a program that shows the failure to the first deviation, if a smaller probe fails too."""
+def measure_parts(subject: ThirdParty, run: Callable[[WorkerJob], Iterable[Event]]) -> None:
+    """Run the experiments on a candidate that failed a probe; without them its parts are not measured.
+
+    Args:
+        subject: the candidate.
+        run: runs a job and yields its events.
+    """
+    job = subject.measuring_job()
+    for event in () if job is None else run(job):
+        if isinstance(event, RunEvent):
+            subject.on_run(event.job, event.task, event.run)
+
+
+def add_minimal_example(
+    subject: ThirdParty, entry: Entry, run: Callable[[WorkerJob], Iterable[Event]]
+) -> None:
+    """Add a program that shows the failure to the first deviation, if a smaller probe fails too.
+
+    Args:
+        subject: the candidate.
+        entry: its entry, changed in place.
+        run: runs a job and yields its events.
+    """
     from adamcore.conformance.checking.repro import MinimalExample, shrink, write_program
     from adamcore.conformance.verdict.judge import judge
 
@@ -123,25 +150,18 @@ def add_minimal_example(subject: ThirdParty, entry: Entry, timeout: float) -> No
     dtype = next(r.dtype for r in entry.results if r.evidence == evidence)
     original = next(p for p in subject.probes if p.name == evidence.probe)
     probes = shrink(subject.effective_probe(original), evidence)
-    job = WorkerJob(
-        subject.target,
-        dtype,
-        [None],
-        probes,
-        [(0, n) for n in range(len(probes))],
-        subject.settings,
-        subject.device,
-    )
-    for event in run_jobs([job], timeout, 1) if probes else ():
-        if not isinstance(event, RunEvent):
-            continue
-        probe = job.probe_of(event.task)
-        result = judge(subject.claim.adam, probe, dtype, event.run, flushes=subject.info.flushes)
-        if result.status == "failed" and result.evidence is not None:
-            text = write_program(subject.target, subject.info, MinimalExample(probe, dtype, result.evidence))
-            if text is not None:
-                entry.findings[k] = replace(entry.findings[k], repro=text)
-                return
+    for probe in probes:  # each in a process of its own, as the program
+        job = WorkerJob(subject.target, dtype, [None], [probe], [(0, 0)], subject.settings, subject.device)
+        for event in run(job):
+            if not isinstance(event, RunEvent):
+                continue
+            result = judge(subject.claim.adam, probe, dtype, event.run, flushes=subject.info.flushes)
+            if result.status == "failed" and result.evidence is not None:
+                small = MinimalExample(probe, dtype, result.evidence)
+                text = write_program(subject.target, subject.info, small)
+                if text is not None:
+                    entry.findings[k] = replace(entry.findings[k], repro=text)
+                    return
 
 
 def run_subjects(

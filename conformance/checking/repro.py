@@ -106,8 +106,7 @@ def torch_program(target: str, info: CandidateInfo, small: MinimalExample) -> li
         "import torch", *imported, "nan, inf = float('nan'), float('inf')",
         f"p = torch.nn.Parameter(torch.tensor({literal(probe.params[0])}, dtype={dtype}))",
         f"optimizer = {name}([p]{argument_text(info, probe)})",
-        f"for g, lr in {schedule(probe)}:",
-        '    optimizer.param_groups[0]["lr"] = lr',
+        *loop(probe, '    optimizer.param_groups[0]["lr"] = lr'),
         f"    p.grad = None if g is None else torch.tensor(g, dtype={dtype})",
         "    optimizer.step()",
         "p = p.detach()",
@@ -125,7 +124,7 @@ def optax_program(target: str, info: CandidateInfo, small: MinimalExample) -> li
         f"optimizer = {name}({argument_text(info, probe).removeprefix(', ')})",
         "state = optimizer.init(p)",
         "update = jax.jit(optimizer.update)",
-        f"for g, lr in {schedule(probe)}:",
+        *loop(probe),
         "    u, state = update(None if g is None else jnp.array(g, dtype=p.dtype), state, p)",
         "    p = optax.apply_updates(p, u)",
     ]  # fmt: skip
@@ -135,13 +134,11 @@ def array_program(target: str, info: CandidateInfo, small: MinimalExample) -> li
     probe, dtype = small.probe, f"np.{dtype_name(small)}"
     name, imported = import_lines(target)
     hyper = init_defaults(info.lacks) | effective_hyper(probe.hyper, info.lacks, info.fixed)
-    changes = any(step.lr is not None for step in probe.steps)
     return [
         "import numpy as np", *imported, "nan, inf = float('nan'), float('inf')",
         f"optimizer = {name}({', '.join(f'{k}={v}' for k, v in info.extra.items())})",
         f"optimizer.init([np.array({literal(probe.params[0])}, dtype={dtype})], {hyper})",
-        f"for g, lr in {schedule(probe)}:",
-        *(["    optimizer.set_lr(lr)"] if changes else []),
+        *loop(probe, "    optimizer.set_lr(lr)"),
         f"    (p,) = optimizer.step([None if g is None else np.array(g, dtype={dtype})])",
     ]  # fmt: skip
 
@@ -171,14 +168,14 @@ def argument_text(info: CandidateInfo, probe: Probe) -> str:
     return "".join(f", {name}={text}" for name, text in {**texts, **info.extra}.items())
 
 
-def schedule(probe: Probe) -> str:
-    """Return the gradient and the learning rate of each step, as the text of a list of pairs."""
-    lr, pairs = probe.hyper["lr"], []
-    for step in probe.steps:
-        lr = lr if step.lr is None else step.lr
-        g = step.grads[0]
-        pairs.append(f"({'None' if g is None else literal(g)}, {lr!r})")
-    return f"[{', '.join(pairs)}]"
+def loop(probe: Probe, set_lr: str = "") -> list[str]:
+    """Return the head of a loop over the gradients, and the line that sets lr where it changes."""
+    grads = ["None" if g is None else literal(g) for g in (step.grads[0] for step in probe.steps)]
+    rates = [step.lr for step in probe.steps]
+    if all(lr is None for lr in rates):
+        return [f"for g in [{', '.join(grads)}]:"]
+    pairs = ", ".join(f"({g}, {lr!r})" for g, lr in zip(grads, rates, strict=True))
+    return [f"for g, lr in [{pairs}]:", f"    if lr is not None:\n    {set_lr}"]
 
 
 def literal(values: FloatArray | Sequence[float]) -> str:

@@ -21,7 +21,8 @@ examples:
 formats: adamcore, torch, optax, keras, tf1, bert, paddle, mlx. Files: .safetensors, .npz, PyTorch's
 (read with weights_only), Keras' .keras and .h5, flax' .msgpack, orbax' folders, TensorFlow's
 checkpoints. --names: one name a line. --map: JSON, new name -> old name, or -> {"from": old name,
-"axes": [1, 0]} to transpose.
+"axes": [1, 0]} to transpose. SRC may be a folder: a distributed checkpoint of PyTorch's, DeepSpeed's,
+a trainer's. --like: names decide, then shapes; what neither tells apart needs --by-position.
 
 exit status: 0 written, 1 refused or unreadable (the destination is as it was), 2 wrong usage
 """
@@ -47,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--names", metavar="FILE", help="the parameters' names, in the file's order")
     parser.add_argument("--key", metavar="KEY", help="which optimizer of SRC, if it holds several")
     parser.add_argument("--by-position", action="store_true", help="call the parameters 0, 1, ...")
+    parser.add_argument("--like", metavar="FILE", help="a checkpoint, weights or names whose order DST gets")
     parser.add_argument("--map", metavar="FILE", help="JSON: new name -> old name")
     parser.add_argument("--accept", default="", metavar="A,B", help="differences to accept, by name")
     parser.add_argument("--clock", metavar="max|min|N", help="one clock for all parameters, if they differ")
@@ -59,6 +61,7 @@ def run(options: argparse.Namespace) -> int:
 
     from adamcore.backends.states import fit
     from adamcore.backends.states.foreign import read, write
+    from adamcore.backends.states.like import arranged_like, read_target
     from adamcore.conformance.cli.parser import usage_error
     from adamcore.conformance.errors import UsageError
     from adamcore.dialects import REQUIRED, dialect
@@ -89,6 +92,11 @@ def run(options: argparse.Namespace) -> int:
         )
         if mapping is not None:
             state = state.renamed(mapping)
+        target = read_target(options.like, options.key) if options.like else None
+        if target is not None:
+            state, notes = arranged_like(state, target, by_position=options.by_position)
+            for note in notes:
+                print(f"adamcore: note: {note}", file=sys.stderr)
         if row is not None:
             own = {n: getattr(state.adam, n) for n in row.hyper}
             wanting = {n: getattr(state.adam, n) for n, x in row.defaults.items() if x is REQUIRED}
@@ -97,7 +105,7 @@ def run(options: argparse.Namespace) -> int:
             )
         elif clock is not None:
             state = fit(state, replace(state.adam, clock="global"), accept=accept, clock=clock)
-        write(state, options.destination, options.kind)
+        write(state, options.destination, options.kind, like=target and target.state_dict)
     except AdamcoreError as error:
         print(f"adamcore: {error}", file=sys.stderr)
         return 1
@@ -118,6 +126,7 @@ def said(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         print(f"adamcore: note: {message}", file=sys.stderr)
 
     with warnings.catch_warnings():
+        warnings.simplefilter("default", UserWarning)
         warnings.showwarning = show
         return call(*args, **kwargs)
 

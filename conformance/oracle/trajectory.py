@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
@@ -57,6 +58,7 @@ def real_parts(values: FloatArray) -> list[FloatArray]:
     return [flat.real.copy(), flat.imag.copy()] if np.iscomplexobj(flat) else [flat]
 
 
+@lru_cache(maxsize=4096)
 def adam_for(claim: Adam, probe: Probe) -> Adam:
     """Return an Adam with the claim's axes and the probe's hyperparameters."""
     axes = {axis: getattr(claim, axis) for axis in AXES}

@@ -57,6 +57,23 @@ def views(case: Case, results: Sequence[Result]) -> list[RunView]:
     return found
 
 
+def shares_of_failed(
+    case: Case, region: Region, failed: Sequence[RunView], wrong: float
+) -> tuple[float, float] | None:
+    """Return what a region covers of failed runs: failing elements, and right ones.
+
+    None as soon as too many failing elements lie outside; most regions are left after a few short runs.
+    """
+    covered = besides = missed = 0.0
+    for view in failed:
+        inside, right = view.share(case, region)
+        covered, besides = covered + inside, besides + right
+        missed += float(view.wrong.mean()) - inside
+        if missed > (1.0 - COVERED) * wrong:
+            return None
+    return covered, besides
+
+
 class RegionFinding(NamedTuple):
     """A finding, and the region that it names; None: most of everything fails."""
 
@@ -91,11 +108,13 @@ def common_region(case: Case, failures: Sequence[Result]) -> RegionFinding | Non
     if not wrong or len(seen) < FEW:
         return None
     failed, clean = [v for v in seen if v.wrong.any()], [v for v in seen if not v.wrong.any()]
+    failed.sort(key=lambda v: v.wrong.size * len(case.probe(v.result).steps))
     sharpest, best = max(SHARP, wrong / len(seen) + SHARPER), None
     for region in REGIONS:
-        covered, besides = (sum(part) for part in zip(*(v.share(case, region) for v in failed), strict=True))
-        if covered < COVERED * wrong:
+        shares = shares_of_failed(case, region, failed, wrong)
+        if shares is None:
             continue
+        covered, besides = shares
         besides += sum(v.share(case, region)[1] for v in clean)
         if region.guessed and covered + besides > NEARLY_ALL * len(seen):
             continue

@@ -18,23 +18,25 @@ import numpy.typing as npt
 
 from adamcore import AXES, Adam
 from adamcore.coefficients import Host
+from adamcore.conformance.claims import claim_of_dialect
 from adamcore.conformance.faults import IN_ONE_ELEMENT
 from adamcore.conformance.oracle.bounds import bounds
 from adamcore.conformance.oracle.perturbation import Fault
 from adamcore.conformance.oracle.trajectory import adam_for
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.types import Probe, Run, RunKey
-from adamcore.conformance.verdict.judge import judge
+from adamcore.conformance.verdict.judge import in_precision, judge
 from adamcore.conformance.verdict.match import CLOSE, distance_in_lr, flat_model, flat_run, is_proved
 from adamcore.conformance.verdict.precision import DOUBLE, nearest_way
 from adamcore.definition import Number, coefficients, update
-from adamcore.dialects import DIALECTS
+from adamcore.dialects import DIALECTS, parse_option
 
 FINGERPRINT = "STEP.1/fingerprint"
 NUMERIC = ("epsilon", "bias_correction", "decay", "decay_order", "amsgrad", "nesterov", "maximize")
+DECAY = ("decay", "decay_order")
 TELLING = (
     FINGERPRINT, "F1/absent-middle", "F6/all-absent", "CPX.1/complex", "NUM.4/near-one", "NUM.4/running",
-    "BC.3/not-written-back", "DEC.2/lr-changed",
+    "BC.3/not-written-back", "DEC.2/lr-changed", "EPS.1/beside-small-root", "EPS.2/comparable",
 )  # fmt: skip
 """The probes that identification looks at."""
 FREEZE = ("missing", "clock", "all_missing")
@@ -47,7 +49,7 @@ class Identification:
     """What the trajectories of a candidate allow."""
 
     axes: AxisValues  #: the lists are empty if no Adam that is known here agrees
-    dialect: str | None = None  #: a dialect that agrees on every axis
+    dialect: str | None = None  #: a dialect, with options, that agrees on every axis
     sureness: float | None = None  #: how far the next best combination of axes is, in bounds
     fault: str | None = None  #: what the candidate does besides, if only an Adam with a fault agrees
     precision: str | None = None  #: how it forms its coefficients in float32
@@ -118,6 +120,7 @@ def identify(
         probes: the probes as the candidate saw them, by name.
         prefer: a dialect to name if it agrees, before others that agree as well.
     """
+    runs = {(n, d): in_precision(run, probes[n], d) for (n, d), run in runs.items() if n in probes}
     dtype, fits = None, []
     for dtype in [d for d in ("float64", "float32") if (FINGERPRINT, d) in runs]:
         fits = numeric_fits(runs[FINGERPRINT, dtype], probes[FINGERPRINT], dtype, flushes)
@@ -128,6 +131,8 @@ def identify(
         fits, fault = fit_with_a_fault(runs, probes, dtype, flushes)
     if not fits or dtype is None:
         return Identification({axis: [] for axis in AXES})
+    if fault is None:
+        fits = narrowed_by_others(fits, runs, probes, dtype, flushes)
     axes: AxisValues = {axis: values_of(axis, fits) for axis in NUMERIC}
     if not largest_decay(probes[FINGERPRINT]):
         axes["decay"], axes["decay_order"] = list(AXES["decay"]), list(AXES["decay_order"])
@@ -143,22 +148,51 @@ def identify(
         return [a for a in adams if agrees(a, names, runs, where, flushes, probes)]
 
     freezes = [
-        replace(fits[0], missing=missing, clock=clock, all_missing=all_missing)  # type: ignore[arg-type]
+        replace(fit, missing=missing, clock=clock, all_missing=all_missing)  # type: ignore[arg-type]
+        for fit in fits
         for missing, clock, all_missing in product(*(AXES[axis] for axis in FREEZE))
         if clock != "per-parameter" or all_missing == "tick"
     ]
     freezes = agreeing(freezes, ("F1/absent-middle", "F6/all-absent"), dtype)
     axes |= {axis: values_of(axis, freezes) for axis in FREEZE}
+    if freezes:
+        fits = [fit for fit in fits if any(numeric_part(a) == numeric_part(fit) for a in freezes)]
+        axes |= {axis: values_of(axis, fits) for axis in NUMERIC if len(axes[axis]) > 1 and axis not in DECAY}
     if axes["clock"] == ["per-parameter"]:
         axes["all_missing"] = list(AXES["all_missing"])
     for axis, name in (("complex", "CPX.1/complex"), ("coefficients", "NUM.4/near-one")):
         where = "float32" if (name, "float32") in runs else dtype
-        variants = [replace(fits[0], **{axis: v}) for v in AXES[axis]]  # type: ignore[arg-type]
-        axes[axis] = [getattr(a, axis) for a in agreeing(variants, (name,), where)]
+        variants = [replace(fit, **{axis: v}) for fit in fits for v in AXES[axis]]  # type: ignore[arg-type]
+        axes[axis] = values_of(axis, agreeing(variants, (name,), where))
     if way == DOUBLE and "double" not in axes["coefficients"]:
         way = None
     sure = sureness(fits, runs[FINGERPRINT, dtype], probes[FINGERPRINT], dtype)
     return Identification(in_order(axes), dialect_of(axes, prefer), sure, precision=way)
+
+
+def numeric_part(adam: Adam) -> tuple[object, ...]:
+    return tuple(getattr(adam, axis) for axis in NUMERIC)
+
+
+def narrowed_by_others(
+    fits: list[Adam],
+    runs: Mapping[RunKey, Run],
+    probes: Mapping[str, Probe],
+    dtype: str,
+    flushes: bool,
+) -> list[Adam]:
+    """Return the fits that agree with every other probe that tells them apart.
+
+    Several fit if a hyperparameter is fixed at a value at which the fingerprint does not tell them apart.  A
+    probe with which none agrees shows something else, and is left out.
+    """
+    apart = {axis for axis in NUMERIC if len({getattr(a, axis) for a in fits}) > 1}
+    for name, probe in probes.items():
+        if len(fits) < 2 or name == FINGERPRINT or not apart & set(probe.tells) or probe.is_complex:
+            continue
+        agreeing = [a for a in fits if agrees(a, (name,), runs, dtype, flushes, probes)]
+        fits = agreeing or fits
+    return fits
 
 
 def values_of(axis: str, adams: Iterable[Adam]) -> list[object]:
@@ -205,6 +239,13 @@ def fit_with_a_fault(
     names = [n for n in (FINGERPRINT, "BC.3/not-written-back", "DEC.2/lr-changed") if (n, dtype) in runs]
     got = {name: flat_run(runs[name, dtype]) for name in names}
 
+    first = replace(probes[FINGERPRINT], steps=probes[FINGERPRINT].steps[:1])
+
+    def begins_near(claim: Adam, fault: Fault) -> bool:
+        """Return whether the first step, which takes a fraction of the time, leaves the fault possible."""
+        mine, model = got[FINGERPRINT], flat_model(claim, first, fault)
+        return mine is not None and model is not None and distance_in_lr(mine[:1], model, first) <= CLOSE
+
     def near(claim: Adam, fault: Fault, name: str) -> bool:
         mine = got[name]
         model = flat_model(claim, probes[name], fault)
@@ -216,7 +257,11 @@ def fit_with_a_fault(
     for claim in sorted(distinct, key=lambda a: sum(getattr(a, x) != v[0] for x, v in AXES.items())):
         claim = replace(claim, coefficients="working")
         for fault in IN_ONE_ELEMENT:
-            if all(near(claim, fault, n) for n in names) and all(proved(claim, fault, n) for n in names):
+            if (
+                begins_near(claim, fault)
+                and all(near(claim, fault, n) for n in names)
+                and all(proved(claim, fault, n) for n in names)
+            ):
                 return [claim], fault.observed
     return [], None
 
@@ -241,9 +286,24 @@ def agrees(
 
 def dialect_of(axes: AxisValues, prefer: str | None) -> str | None:
     """Return a dialect whose value is allowed on every axis, or None."""
-    names = []
-    for name, row in DIALECTS.items():
-        adam = Adam(**row.axes)
-        if all(getattr(adam, axis) in axes[axis] for axis in AXES):
-            names.append(name)
+    names = [
+        name
+        for name, adam in sorted(named_claims().items(), key=lambda item: item[0].count("="))
+        if all(getattr(adam, axis) in axes[axis] for axis in AXES)
+    ]
     return prefer if prefer in names else (names[0] if names else None)
+
+
+@lru_cache(maxsize=1)
+def named_claims() -> dict[str, Adam]:
+    """Return every dialect, and every dialect with options of its own: ``torch.Adam(amsgrad=True)``."""
+    claims: dict[str, Adam] = {}
+    for name, row in DIALECTS.items():
+        chosen = [dict[str, Any]()]
+        for option in row.options:
+            pairs = parse_option(option)
+            chosen += [given | pairs for given in chosen if not given.keys() & pairs.keys()]
+        for given in chosen:
+            claim = claim_of_dialect(name, {key: str(value) for key, value in given.items()})
+            claims.setdefault(claim.name, claim.adam)
+    return claims

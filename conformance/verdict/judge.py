@@ -39,7 +39,8 @@ def judge(claim: Adam, probe: Probe, dtype: str, run: Run, *, flushes: bool = Fa
     Returns:
         The result.  Its status is "passed" only if every step was made, every element lies within
         its bound, no element is undecided, and the elements that must stand still have kept their bits
-        (F1, F3).
+        (F1, F3).  A parameter that came back in another precision has failed, and its values are judged
+        first.
 
     >>> from adamcore.conformance.probes import PROBES
     >>> judge(Adam(), PROBES["F3/mask"], "float32", Run(unsupported="takes no masks")).status
@@ -55,16 +56,21 @@ def judge(claim: Adam, probe: Probe, dtype: str, run: Run, *, flushes: bool = Fa
     want, bound = exact(adam, probe), bounds(adam, probe, dtype, flushes)
     nonfinite = [np.zeros(np.shape(p), dtype=bool) for p in probe.params]
     before = [to_carrier(p, dtype) for p in probe.params]
-    for s, (values, limits, got) in enumerate(zip(want.steps, bound.steps, run.params, strict=False)):
+    promoted = ""
+    for s, (values, limits, returned) in enumerate(zip(want.steps, bound.steps, run.params, strict=False)):
+        got = list(returned)
         given = probe.steps[s].before
         before = before if given is None else [to_carrier(p, dtype) for p in given]
         for i, state in enumerate(probe.steps[s].states or ()):
             nonfinite[i] &= state is None  # a state put in from outside is finite
         for i in range(len(probe.params)):
             mark_nonfinite(nonfinite[i], probe, s, i)
-            problem = shape_problem(got[i], before[i])
-            if problem:
-                return fail(result, f"parameter {i} after step {s + 1}: {problem}")
+            if problem := shape_problem(got[i], before[i]):
+                problem = f"parameter {i} after step {s + 1}: {problem}"
+                if np.shape(got[i]) != np.shape(before[i]) or not same_kind(got[i], before[i]):
+                    return fail(result, problem)
+                promoted = promoted or problem
+                got[i] = got[i].astype(before[i].dtype)
             still = must_stand_still(adam, probe, s, i)
             judge_parameter(result, s, i, got[i], before[i], values[i], limits[i], nonfinite[i], still, adam)
         before = got
@@ -82,6 +88,8 @@ def judge(claim: Adam, probe: Probe, dtype: str, run: Run, *, flushes: bool = Fa
         fail(result, f"raised in step {len(run.params) + 1}: {run.error}")
     elif len(run.params) != expected:
         fail(result, f"made {len(run.params)} steps of {expected}")
+    if promoted and result.status == "passed":
+        fail(result, promoted)
     if result.status == "passed" and result.undecided:
         result.status = "undecided"
     return result
@@ -188,6 +196,24 @@ def shape_problem(got: FloatArray, like: FloatArray) -> str | None:
     if got.dtype != like.dtype:
         return f"came back as {got.dtype}, expected {like.dtype}"
     return None
+
+
+def same_kind(got: FloatArray, like: FloatArray) -> bool:
+    """True if both arrays hold real floating-point numbers, or both hold complex ones."""
+    return got.dtype.kind == like.dtype.kind and got.dtype.kind in "fc"
+
+
+def in_precision(run: Run, probe: Probe, dtype: str) -> Run:
+    """Return the run with the parameters that came back in another precision rounded to the probe's."""
+    like = [to_carrier(p, dtype) for p in probe.params]
+
+    def rounded(got: list[FloatArray]) -> list[FloatArray]:
+        if len(got) != len(like):
+            return got
+        return [x.astype(y.dtype) if same_kind(x, y) else x for x, y in zip(got, like, strict=True)]
+
+    with np.errstate(all="ignore"):
+        return replace(run, params=[rounded(got) for got in run.params])
 
 
 def mark_nonfinite(reached: FloatArray, probe: Probe, s: int, i: int) -> None:

@@ -5,19 +5,22 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
+import secrets
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import IO, Literal
 
 from adamcore.conformance.workers.memory import MB, POLL_SECONDS, memory_of_tree
 
 STDERR_KEPT = 4000  #: bytes of a worker's standard error that are kept
 #: With -P the worker imports its own modules from nowhere else, whatever files lie in the current folder.
+MARK = "ADAMCORE_WORKER"  #: a variable by which what a worker started is known, also in another session
 COMMAND = [sys.executable, "-P", "-m", "adamcore.conformance.workers.worker"]
 
 
@@ -31,6 +34,7 @@ class Worker:
     """
 
     def __init__(self, job: bytes, environment: Mapping[str, str], memory: float) -> None:
+        self.mark = secrets.token_hex(16)
         with tempfile.TemporaryFile() as standard_input:  # a file, so that writing it cannot block
             standard_input.write(job)
             standard_input.seek(0)
@@ -39,7 +43,7 @@ class Worker:
                 stdin=standard_input,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env=environment,
+                env={**environment, MARK: self.mark},
                 start_new_session=True,
             )
         self.memory, self.overrun = memory, 0.0
@@ -84,12 +88,18 @@ class Worker:
         return f"; it last wrote:\n{tail}" if tail else ""
 
     def kill(self) -> None:
-        """Kill the process and all processes that it started."""
+        """Kill the process and all processes that it started.
+
+        One that has left the process group is known by its environment, on Linux.
+        """
         with contextlib.suppress(ProcessLookupError, PermissionError):
             if hasattr(os, "killpg"):
                 os.killpg(self.process.pid, signal.SIGKILL)
             else:
                 self.process.kill()
+        for pid in processes_with(MARK, self.mark):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
 
     def close(self) -> None:
         """Kill the process and wait for the threads that read from it."""
@@ -125,3 +135,12 @@ class Worker:
 def require_pipe(stream: IO[bytes] | None) -> IO[bytes]:
     assert stream is not None
     return stream
+
+
+def processes_with(name: str, value: str) -> Iterator[int]:
+    """Yield the processes that were started with this variable, where /proc tells it."""
+    entry = f"{name}={value}".encode()
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if entry in (folder / "environ").read_bytes().split(b"\0"):
+                yield int(folder.name)

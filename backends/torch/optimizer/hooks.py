@@ -20,9 +20,10 @@ Step = TypeVar("Step", bound=Callable[..., Any])
 
 def wrapped(step: Step) -> Step:
     """Return a method ``step`` that PyTorch's wrapper surrounds whenever the step is :func:`watched`."""
-    whole = Optimizer.profile_hook_step(_use_grad_for_differentiable(step))
+    inner = _use_grad_for_differentiable(step)
+    whole = Optimizer.profile_hook_step(inner)
 
-    @functools.wraps(step)
+    @functools.wraps(inner)  # two layers, as in PyTorch: who compiles the step takes it from inside both
     def wrapper(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
         if watched(self):
             return whole(self, *args, **kwargs)

@@ -16,6 +16,7 @@ from adamcore.backends.torch.optimizer.param_groups import (
     Group,
     check_lr,
     core_of,
+    is_idle,
     of_dialect,
     of_group,
     refuse_derivative,
@@ -243,6 +244,8 @@ class Adam(FreezableOptimizer):
             True if the numbers of the group are to be inputs of the compiled step: they are tensors, or have
             changed since it was compiled for the first time.
         """
+        if is_idle(group):
+            return False
         if not isinstance(group["lr"], torch.Tensor):
             check_lr(group)
         refuse_derivative(group)

@@ -199,6 +199,17 @@ def check_lr(group: Group) -> None:
     return None
 
 
+def is_idle(group: Group) -> bool:
+    """True if a step leaves a group as it is whatever its numbers: it has and needs no gradient.
+
+    Schedulers without a training in between, as a plot of a schedule needs them, may go out of every range.
+    """
+    if any(p.grad is not None for p in group["params"]):
+        return False
+    rules = complete(group)
+    return bool(rules["missing"] == "skip" and rules["clock"] == "per-parameter")
+
+
 def refuse_derivative(group: Group) -> None:
     """Raise BackendError if torch.func differentiates a step that is not recorded: it would find zeros."""
     functorch = torch._C._functorch

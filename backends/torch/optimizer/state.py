@@ -12,7 +12,7 @@ from adamcore.backends.torch.backend import backend
 from adamcore.backends.torch.optimizer.clocks import new_clock, new_product, read_clock
 from adamcore.backends.torch.optimizer.param_groups import Group
 from adamcore.dtypes import DtypeTable
-from adamcore.errors import MissingGradientError, StateError
+from adamcore.errors import BackendError, MissingGradientError, StateError
 from adamcore.protocol import Result
 
 State = MutableMapping[Any, Any]
@@ -39,13 +39,20 @@ def gather_state(core: Core, group: Group, state: State, gathered: GroupState, w
         MissingGradientError: an absent gradient that the axes ``missing`` or ``all_missing`` forbid.
         StateError: a state without what the rules need, or of another shape than its parameter.
         ClockError: a clock that is no whole number in its range.
+        BackendError: a parameter on the meta device, with ``fused``.
     """
     params = list(taking_part(core, group, where))
     if core.clock == "global" and not params and core.all_missing == "error":
         raise MissingGradientError(
             f"{where} has no gradient at all: expected one at least, as all_missing='error', clock='global'"
         )
-    make_moments(core, state, [p for p in params if "exp_avg" not in state.get(p, ())])
+    fresh = [p for p in params if "exp_avg" not in state.get(p, ())]
+    if group["fused"] and any(p.is_meta for p in fresh):
+        raise BackendError(
+            "`fused=True` requires all the params to be floating point Tensors of supported devices: a "
+            f"parameter of {where} is on the meta device and has no values; give it storage with to_empty()"
+        )
+    make_moments(core, state, fresh)
     table = DtypeTable(core, backend)
     for p in params:
         own, formats = state[p], table.of(p)

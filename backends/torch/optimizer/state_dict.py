@@ -67,7 +67,7 @@ def pack(
         packed_groups.append(packed | {"params": [places[p] for p in group["params"]]})
     packed_state: dict[Any, Any] = {}
     for group in groups:
-        shared = is_global(group)
+        shared, frozen = is_global(group), set(map(id, group.get("frozen", ())))
         for p in group["params"]:
             if p in state:
                 own = group if shared else state[p]
@@ -79,6 +79,8 @@ def pack(
                     for k, v in state[p].items()
                     if k not in clocks
                 }
+                if id(p) in frozen:  # under qualified names "params" may come back in another order
+                    packed_state[places[p]]["frozen"] = True
     packed_state |= {k: v for k, v in state.items() if not isinstance(k, torch.Tensor)}
     packed = OrderedDict(state=packed_state, param_groups=packed_groups)
     packed._metadata = {"adamcore": 1}  # type: ignore[attr-defined] # as modules do; a file keeps it
@@ -117,6 +119,7 @@ def unpack(groups: list[Group], state_dict: Mapping[str, Any], whole: bool) -> t
                 "loaded state dict contains a parameter group that doesn't match the size of optimizer's "
                 f"group: group {i} has {len(saved['params'])} parameters, expected {len(group['params'])}"
             )
+        saved = as_ordered(saved, state_dict["state"], f"param_groups[{i}]")
         new = load_group(group, saved, whole, f"param_groups[{i}]")
         core = core_of(new)
         steps = []
@@ -135,6 +138,34 @@ def unpack(groups: list[Group], state_dict: Mapping[str, Any], whole: bool) -> t
         if key not in places:
             state[key] = deepcopy(value)
     return state, loaded
+
+
+def as_ordered(saved: Mapping[str, Any], state: Mapping[Any, Any], where: str) -> Mapping[str, Any]:
+    """Return a saved group in which everything is in the order of its "params".
+
+    ``torch.distributed.checkpoint.state_dict`` puts qualified names into "params", in the order of the
+    optimizer that loads, and leaves "frozen" and "param_names" as they were saved.  The state follows the
+    names.
+
+    Raises:
+        StateError: names and state do not tell which parameters are frozen.
+    """
+    names = saved["params"]
+    if not all(isinstance(name, str) for name in names):
+        return saved
+    saved = {k: v for k, v in saved.items() if k != "param_names"}
+    if not saved.get("frozen"):
+        return saved
+    marked = [k for k, name in enumerate(names) if "frozen" in state.get(name, ())]
+    stateless = [k for k, name in enumerate(names) if not state.get(name)]
+    others = len(saved["frozen"]) - len(marked)
+    if others not in (0, len(stateless)):
+        raise StateError(
+            f"{where} has {len(saved['frozen'])} frozen parameters: {len(marked)} are told by their state, "
+            f"{others} are some of the {len(stateless)} without a state; take 'frozen' out of the state "
+            "dict's group, and freeze them by name after loading"
+        )
+    return saved | {"frozen": tuple(marked + (stateless if others else []))}
 
 
 def load_group(group: Group, saved: Mapping[str, Any], whole: bool, where: str) -> Group:
@@ -197,7 +228,7 @@ def load_state(core: Core, group: Group, p: torch.Tensor, saved: Any, where: str
         elif name == "mu_product":
             if core.clock == "per-parameter":
                 new[name] = new_product(clock, number_in(value, 1.0))
-        elif name != "step":
+        elif name not in ("step", "frozen"):
             new[name] = deepcopy(value)
     return new
 

@@ -128,6 +128,41 @@ def test_a_link_to_a_file_that_is_not_there_yet(tmp_path: Path) -> None:
     assert (tmp_path / "file").read_bytes() == b"new"
 
 
+def test_hard_links_stay_links(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"something old")
+    (tmp_path / "file").chmod(0o640)
+    os.link(tmp_path / "file", tmp_path / "other")
+    for content in (b"new", b"longer than what was there before", b""):
+        write_whole(tmp_path / "other", [content])
+        assert (tmp_path / "file").read_bytes() == content
+        assert os.path.samefile(tmp_path / "file", tmp_path / "other")
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o640
+    assert sorted(os.listdir(tmp_path)) == ["file", "other"]
+
+
+def test_a_file_with_hard_links_is_as_it_was_without_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def parts() -> Iterator[bytes]:
+        yield b"half"
+        raise ValueError("no second part")
+
+    (tmp_path / "file").write_bytes(b"old")
+    os.link(tmp_path / "file", tmp_path / "other")
+    with pytest.raises(ValueError, match="no second part"):
+        write_whole(tmp_path / "file", parts())
+
+    def full(file: int, start: int, size: int) -> None:
+        os.ftruncate(file, size)  # as if a part of the room had been there
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_whole(tmp_path / "file", [b"longer"])
+    assert (tmp_path / "other").read_bytes() == b"old"
+    assert sorted(os.listdir(tmp_path)) == ["file", "other"]
+
+
 def test_links_in_a_circle(tmp_path: Path) -> None:
     (tmp_path / "a").symlink_to("b")
     (tmp_path / "b").symlink_to("a")

@@ -13,6 +13,7 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
+from check_candidates import WRONG, write
 from drivers import FEW, faulty, run, spoken
 from paths import ROOT
 
@@ -46,6 +47,17 @@ def test_driver_in_c_conforms(tmp_path: Path) -> None:
     assert {r.dtype for r in entry.results if r.status == "passed"} == {"float32", "float64"}
     assert entry.identified == "torch.AdamW"
     assert not [r for r in entry.results if r.status == "undecided"]
+
+
+def test_driver_of_a_class_in_another_python(tmp_path: Path) -> None:
+    """The class runs in whatever Python the command names; here it is ours."""
+    target = write(tmp_path, attributes='dialect = "torch.Adam"')
+    [entry] = check(f"cmd:{sys.executable} {DRIVERS / 'array_class.py'} {target}", probes=FEW).entries
+    assert (entry.verdict, entry.claimed) == ("conforms", "torch.Adam")
+    assert {r.reason for r in entry.results if r.probe.startswith("CPX")} <= {"no complex parameters"}
+    wrong = write(tmp_path, WRONG, 'dialect = "torch.Adam"', "wrong")
+    [entry] = check(f"cmd:{sys.executable} {DRIVERS / 'array_class.py'} {wrong}", probes=FEW).entries
+    assert entry.findings[0].observed == "epsilon=inside-corrected"
 
 
 def test_exchange_in_the_documentation_is_what_the_driver_in_c_says(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from state_samples import made, torch_run
 
+from adamcore.backends.states.files import load
 from adamcore.backends.states.foreign import FORMATS, write
 from adamcore.conformance.cli import main
 
@@ -143,3 +144,58 @@ def test_what_the_file_tells_is_not_told_again(tmp_path: Path, capsys: pytest.Ca
     for given in (["--set", "b2=0.5"], ["--t", "3"]):
         assert main(["convert", str(tmp_path / "s"), str(tmp_path / "t"), *given]) == 1
         assert "tells its own" in capsys.readouterr().err
+
+
+def test_like_a_target(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The order of a model's names; what goes by position is said."""
+    torch = pytest.importorskip("torch")
+    model, optimizer = torch_run(
+        lambda m: torch.optim.AdamW(
+            [{"params": [m[0].weight, m[1].weight]}, {"params": [m[0].bias, m[1].bias]}]
+        )
+    )
+    torch.save({"optimizer_states": [optimizer.state_dict()]}, tmp_path / "run.ckpt")
+    torch.save({"state_dict": model.state_dict()}, tmp_path / "model.pt")
+    command = ["convert", str(tmp_path / "run.ckpt"), str(tmp_path / "out"), "--by-position"]
+    assert main([*command, "--like", str(tmp_path / "model.pt")]) == 0
+    assert "note: matched by their shapes: 4 parameters" in capsys.readouterr().err
+    state = load(tmp_path / "out")
+    assert list(state.leaves) == list(model.state_dict())
+    for name, p in model.named_parameters():
+        assert torch.equal(torch.tensor(state.leaves[name].m), optimizer.state[p]["exp_avg"]), name
+    assert main([*command, "--like", str(tmp_path / "nothing")]) == 1
+    assert "nothing can't be read" in capsys.readouterr().err
+
+
+def test_one_of_several_optimizers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    torch = pytest.importorskip("torch")
+    contents = [
+        torch_run(lambda m: torch.optim.Adam(m.parameters()), steps=k)[1].state_dict() for k in (1, 2)
+    ]
+    torch.save({"optimizer_states": contents}, tmp_path / "gan.ckpt")
+    command = ["convert", str(tmp_path / "gan.ckpt"), str(tmp_path / "out"), "--by-position"]
+    assert main(command) == 1
+    said = capsys.readouterr().err
+    assert "optimizer_states.0: 4 parameters" in said
+    assert "--key KEY" in said
+    assert main([*command, "--key", "optimizer_states.1"]) == 0
+    assert "4 parameters, torch.Adam, t=2" in capsys.readouterr().out
+
+
+def test_what_is_left_out_is_a_line_on_stderr(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    torch = pytest.importorskip("torch")
+    adam = {"step": 3, "exp_avg": torch.ones(2), "exp_avg_sq": torch.ones(2)}
+    group = {"lr": 1e-3, "betas": (0.9, 0.95), "eps": 1e-8, "params": [1]}
+    content = {
+        "state": {0: {"momentum_buffer": torch.ones(2, 2)}, 1: adam},
+        "param_groups": [{"params": [0], "lr": 0.02}, group],
+    }
+    torch.save(content, tmp_path / "muon.pt")
+    command = ["convert", str(tmp_path / "muon.pt"), str(tmp_path / "out"), "--by-position"]
+    assert main([*command, "--dialect", "torch.AdamW"]) == 0
+    out, err = capsys.readouterr()
+    assert "1 parameters, torch.AdamW, t=3" in out
+    assert err.startswith(
+        "adamcore: note: left out: 1 parameters whose state is no Adam's ('0'; they have 'mom"
+    )
+    assert err.count("\n") == 1

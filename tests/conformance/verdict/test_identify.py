@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import pytest
-from plain_adam import ADAMW, Change, run, runs_and_results
+from dataclasses import replace
 
+import numpy as np
+import pytest
+from plain_adam import ADAMW, FEW, Change, run, runs_and_results
+
+from adamcore import AXES
+from adamcore.conformance.claims import claim_of_dialect
 from adamcore.conformance.probes import PROBES
-from adamcore.conformance.verdict.identify import combinations, identify, trajectories
+from adamcore.conformance.verdict.identify import combinations, dialect_of, identify, trajectories
 from adamcore.conformance.verdict.match import CLOSE
+from adamcore.dialects import DIALECTS
 
 
 def test_a_right_adam_is_identified() -> None:
@@ -70,3 +76,33 @@ def test_the_fingerprint_needs_no_0d_arrays() -> None:
     """Some libraries have none, so that nothing could be said about their Adams."""
     [p] = PROBES["STEP.1/fingerprint"].params
     assert p.shape == (1,)
+
+
+def test_an_option_of_a_dialect_is_named() -> None:
+    claim = claim_of_dialect("torch.Adam", {"amsgrad": "True"}).adam
+    assert dialect_of({axis: [getattr(claim, axis)] for axis in AXES}, None) == "torch.Adam(amsgrad=True)"
+    both = claim_of_dialect("torch.AdamW", {"amsgrad": "True", "maximize": "True"})
+    assert dialect_of({axis: [getattr(both.adam, axis)] for axis in AXES}, None) == both.name
+    open_axes = {axis: list(values) for axis, values in AXES.items()}
+    assert dialect_of(open_axes, None) == next(iter(DIALECTS)), "a row without options comes first"
+
+
+def test_values_that_come_back_in_float64_are_read_all_the_same() -> None:
+    runs, _ = runs_and_results(ADAMW)
+    wide = {
+        key: replace(done, params=[[p.astype(np.float64) for p in step] for step in done.params])
+        for key, done in runs.items()
+    }
+    assert identify(wide, prefer="torch.AdamW") == identify(runs, prefer="torch.AdamW")
+
+
+def test_where_a_fixed_epsilon_leaves_several_the_other_probes_tell() -> None:
+    """With eps=1e-8 in float32 the fingerprint alone does not tell where epsilon stands."""
+    fixed = {name: probe.with_hyper(eps=1e-8) for name, probe in PROBES.items() if name in FEW}
+    runs = {(name, "float32"): run(probe, "float32", {}) for name, probe in fixed.items()}
+    alone = {key: done for key, done in runs.items() if key[0] == "STEP.1/fingerprint"}
+    assert len(identify(alone, probes=fixed).axes["epsilon"]) > 1
+    seen = identify(runs, probes=fixed)
+    assert seen.axes["missing"] == ["skip"]
+    assert seen.axes["clock"] == ["per-parameter"]
+    assert len(seen.axes["epsilon"]) < len(identify(alone, probes=fixed).axes["epsilon"])

@@ -68,6 +68,22 @@ def test_what_is_not_a_number_fails_too(edit: Callable[[Run], None], reason: str
     assert reason in result.reason
 
 
+def test_values_are_judged_before_their_precision() -> None:
+    def promote(done: Run) -> None:
+        done.params = [[p.astype(np.float64) for p in step] for step in done.params]
+
+    def promote_and_spoil(done: Run) -> None:
+        promote(done)
+        done.params[3][0][1] *= 1 + 2e-4
+
+    right = judged("DEC.1/coupling", promote)
+    assert (right.status, right.evidence) == ("failed", None)
+    assert right.reason == "parameter 0 after step 1: came back as float64, expected float32"
+    wrong = judged("DEC.1/coupling", promote_and_spoil)
+    assert wrong.evidence is not None
+    assert wrong.reason == "parameter 0[1] leaves the bound in step 4"
+
+
 def test_a_claim_that_must_raise() -> None:
     claim = replace(ADAMW, missing="error")
     assert (

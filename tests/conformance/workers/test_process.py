@@ -51,11 +51,24 @@ def test_what_it_started_is_killed_with_it(tmp_path: Path) -> None:
     note = tmp_path / "child"
     start = "child = subprocess.Popen(['sleep', '300'])"
     run(write(tmp_path, f"{start}; open({str(note)!r}, 'w').write(str(child.pid)); os._exit(1)"))
-    child = int(note.read_text())
+    assert ends(int(note.read_text()))
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="no /proc here")
+def test_what_it_detached_is_killed_with_it(tmp_path: Path) -> None:
+    """A process in a session of its own, whose parent has ended, as a server that a candidate leaves."""
+    note = tmp_path / "child"
+    start = "child = subprocess.Popen(['sleep', '300'], start_new_session=True, stdout=subprocess.DEVNULL)"
+    run(write(tmp_path, f"{start}; open({str(note)!r}, 'w').write(str(child.pid)); os._exit(1)"))
+    assert ends(int(note.read_text()))
+
+
+def ends(pid: int) -> bool:
+    """True if the process is gone within ten seconds."""
     deadline = time.monotonic() + 10
-    while time.monotonic() < deadline and alive(child):
+    while time.monotonic() < deadline and alive(pid):
         time.sleep(0.05)
-    assert not alive(child)
+    return not alive(pid)
 
 
 def alive(pid: int) -> bool:
@@ -78,8 +91,4 @@ def test_a_worker_ends_with_a_check_that_is_killed(tmp_path: Path) -> None:
         time.sleep(0.05)
     check.kill()
     check.wait()
-    worker = int(note.read_text())
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline and alive(worker):
-        time.sleep(0.05)
-    assert not alive(worker)
+    assert ends(int(note.read_text()))

@@ -12,7 +12,7 @@ from torch.optim.optimizer import (
 )
 from torch_runs import parameters
 
-from adamcore.backends.torch import Adam
+from adamcore.backends.torch import Adam, AdamW
 from adamcore.backends.torch.optimizer.hooks import watched
 
 
@@ -73,3 +73,16 @@ def test_it_is_wrapped_once(optimizer: Adam) -> None:
     Adam(parameters((1,)))
     assert type(optimizer).step is step
     assert step.__name__ == "step"
+
+
+@pytest.mark.parametrize("cls", [Adam, AdamW, torch.optim.Adam])
+def test_the_step_lies_two_layers_deep(cls: Any) -> None:
+    """PyTorch's tests, and who compiles the step alone, take it from there."""
+    p = torch.nn.Parameter(torch.ones(2))
+    p.grad = torch.ones(2)
+    optimizer = cls([p], lr=0.25)
+    inner = optimizer.step.__wrapped__.__wrapped__
+    with torch.no_grad():
+        inner(optimizer)
+    assert not hasattr(inner, "__wrapped__")
+    assert ((p > 0.7) & (p < 0.8)).all()

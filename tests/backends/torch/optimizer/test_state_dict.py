@@ -272,6 +272,54 @@ def test_pytorchs_distributed_checkpoint(flat: bool, tmp_path: Path) -> None:
             )
 
 
+def test_frozen_parameters_are_found_by_their_qualified_names() -> None:
+    """The group that loads has another order; a frozen parameter may have no state."""
+    from torch.distributed.checkpoint.state_dict import (
+        StateDictOptions,
+        get_optimizer_state_dict,
+        set_optimizer_state_dict,
+    )
+
+    lenient = StateDictOptions(strict=False)  # a parameter may have no state
+
+    def made(order: int, *frozen: str) -> tuple[torch.nn.Module, AdamW]:
+        model = torch.nn.Linear(3, 2)
+        model.register_parameter("scale", torch.nn.Parameter(torch.ones(1)))
+        named = list(model.named_parameters())[::order]
+        optimizer = AdamW(named)
+        optimizer.freeze(frozen)
+        for _, p in named:
+            p.grad = torch.ones_like(p)
+        optimizer.step()
+        optimizer.zero_grad()
+        return model, optimizer
+
+    def frozen(optimizer: AdamW) -> list[str]:
+        [group] = optimizer.param_groups
+        names = dict(zip(map(id, group["params"]), group["param_names"], strict=True))
+        return sorted(names[id(p)] for p in group.get("frozen", ()))
+
+    for early, late in (([], ["bias"]), (["bias"], []), (["bias"], ["weight"]), ([], ["weight", "bias"])):
+        model, optimizer = made(1, *early)
+        optimizer.freeze(late)
+        saved = get_optimizer_state_dict(model, optimizer)
+        other_model, other = made(-1)
+        set_optimizer_state_dict(other_model, other, copy.deepcopy(saved), options=lenient)
+        assert frozen(other) == sorted(early + late)
+        _, by_position = made(1)
+        by_position.load_state_dict(optimizer.state_dict())
+        assert frozen(by_position) == frozen(other)
+        assert all("frozen" not in own for own in (*other.state.values(), *by_position.state.values()))
+
+    model, optimizer = made(1, "bias")
+    found: Any = get_optimizer_state_dict(model, optimizer)
+    found["state"].pop("scale")
+    [group] = found["param_groups"]
+    group["params"] = group["params"][::-1]
+    with pytest.raises(errors.StateError, match="some of the 2 without a state"):
+        optimizer.load_state_dict(found)
+
+
 @pytest.mark.parametrize(
     ("saved", "mine", "kept"),
     [
