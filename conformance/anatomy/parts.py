@@ -63,9 +63,10 @@ def arrays(r: Readings) -> Values:
     ]
     steps += [r.moves("neighbours", len(NEIGHBOURS) * 2 + k).value[0] for k in range(2)]
     whole = [r.moves("normal").value[0, :1], r.moves("normal").value[:, CONSTANT]]
+    ran = np.nan if r.why_not("main") or r.why_not("response") else 1.0
     return {
-        "finite": Measured(np.isfinite(np.concatenate(whole)).astype(float)),
-        "stepped": Measured((np.concatenate(steps) != 0).astype(float)),
+        "finite": Measured(np.isfinite(np.concatenate(whole)) * ran),
+        "stepped": Measured((np.concatenate(steps) != 0) * ran),
         "place": r.moves("last")[1, 0] / large[1, 0],
         "alone": r.moves("alone")[1, 0] / large[1, 0],
     }

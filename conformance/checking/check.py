@@ -98,16 +98,16 @@ def check(
         return run_jobs([job], timeout, 1, memory)
 
     pieces = sum(len(job.tasks) for subject in subjects for job in subject.jobs)
-    for number, subject in enumerate(subjects):
+    for number, checked in enumerate(subjects):
         if progress:
-            progress(f"{subject.target}: what its runs show", pieces + number, pieces + len(subjects))
-        if isinstance(subject, ThirdParty):
-            measure_parts(subject, run)
-        for entry in subject.entries():
+            progress(f"{checked.target}: what its runs show", pieces + number, pieces + len(subjects))
+        if isinstance(checked, ThirdParty):
+            measure_parts(checked, run)
+        for entry in checked.entries():
             entries.append(entry)
-            if isinstance(subject, ThirdParty) and entry.verdict == "deviates" and not identifying:
+            if isinstance(checked, ThirdParty) and entry.verdict == "deviates" and not identifying:
                 try:
-                    add_minimal_example(subject, entry, run)
+                    add_minimal_example(checked, entry, run)
                 except Exception as error:  # the finding keeps the command that shows it again
                     warnings.warn(own_fault(error), stacklevel=2)
     if progress:
