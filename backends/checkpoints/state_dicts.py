@@ -38,6 +38,23 @@ def as_state_dict(content: Any) -> StateDict | None:
     return unflattened(content)
 
 
+def check_form(state_dict: StateDict) -> None:
+    """Raise CheckpointError if a part of a ``state_dict`` is of another kind than PyTorch writes."""
+    for number, group in enumerate(state_dict["param_groups"]):
+        ids, names = group["params"], group.get("param_names", [])
+        if not isinstance(ids, (list, tuple)) or not all(isinstance(i, (int, str)) for i in ids):
+            raise CheckpointError(
+                f"the parameters of group {number} are {repr(ids)[:80]}: expected a list of numbers or names"
+            )
+        if not isinstance(names, (list, tuple)) or not all(isinstance(x, str) or x is None for x in names):
+            raise CheckpointError(
+                f"'param_names' of group {number} is {repr(names)[:80]}: expected a list of names"
+            )
+    for i, each in state_dict["state"].items():
+        if not isinstance(each, Mapping):
+            raise CheckpointError(f"the state of parameter {i} is {repr(each)[:80]}: expected a dictionary")
+
+
 def unflattened(flat: Mapping[str, Any]) -> StateDict:
     """Return a flattened ``state_dict`` nested, keyed by names, a group for each set of settings."""
     state: dict[str, dict[str, Any]] = {}
@@ -114,7 +131,8 @@ def is_at(path: str, key: str) -> bool:
 
 def about(state_dict: StateDict) -> str:
     """Return a line on an optimizer: how many parameters it has, and what it keeps for them."""
-    number = sum(len(group["params"]) for group in state_dict["param_groups"])
+    groups = [group["params"] for group in state_dict["param_groups"]]
+    number = sum(len(ids) for ids in groups if isinstance(ids, (list, tuple)))
     entries = [each for each in state_dict["state"].values() if isinstance(each, Mapping)]
     kept = dict.fromkeys(str(part) for each in entries for part in each)
     return f"{number} parameters; state: {', '.join(list(kept)[:6]) or 'none'}"

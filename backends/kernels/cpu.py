@@ -31,19 +31,22 @@ class Memory(Protocol):
     movable: bool  #: True if an array may get other memory, another shape or another dtype
 
     def real(self, dtype: DType) -> Real | None:
-        """Return the name of a dtype that has a kernel; None for any other."""
+        """Return the name of a dtype, or of the parts of a complex one, that has a kernel; else None."""
 
     def unsupported(self, x: Array) -> str | None:
-        """Return why the memory of an array can't be read as a plain vector, or None."""
+        """Return why the memory of an array can't be read, or None; its strides are not looked at."""
+
+    def contiguous(self, x: Array) -> bool:
+        """True if the elements of an array lie in memory in the order of its indices, without gaps."""
+
+    def strides(self, x: Array) -> Sequence[float]:
+        """Return the strides of an array, counted in elements."""
+
+    def plain(self, xs: Sequence[Array]) -> bool:
+        """True if arrays of one dtype, which one of them may stand for, are all supported and contiguous."""
 
     def read_only(self, x: Array) -> bool:
         """True if an array may not be written to."""
-
-    def plain(self, xs: Sequence[Array]) -> bool:
-        """True if :meth:`unsupported` has nothing against any of these arrays of one dtype.
-
-        Their dtype is not looked at, which one of them may stand for.
-        """
 
     def address(self, x: Array) -> int:
         """Return the address of an array's first element."""
@@ -52,7 +55,7 @@ class Memory(Protocol):
         """Return the address of each array."""
 
     def size(self, x: Array) -> int:
-        """Return the number of an array's elements."""
+        """Return the number of an array's elements; a complex one counts as two."""
 
     def empty_like(self, x: Array) -> Array:
         """Return a new array of the same shape and dtype, its values not set."""
@@ -77,9 +80,11 @@ Implementation = Callable[[AdamConfig, Sequence[Job], bool, Memory], list[Result
 
 
 def unsupported(memory: Memory, job: Job) -> str | None:
-    """Return why the kernel can't run a job, or None: it runs flat memory of one dtype, on host scalars."""
-    if job.formats.is_complex:
-        return "complex numbers"
+    """Return why the kernel can't run a job, or None: it runs flat memory of one dtype, on host scalars.
+
+    Arrays that are dense with the same strides are the same vector in memory.  Complex arrays are vectors
+    of their parts, unless v is of the modulus.
+    """
     if job.where is not None:
         return "a mask, or a flag that only the program knows"
     if any(x is not None and not isinstance(x, float) for x in job.coefficients):
@@ -88,15 +93,44 @@ def unsupported(memory: Memory, job: Job) -> str | None:
     for x in arrays[1:]:
         if x.dtype != dtype:
             return f"{dtype} beside {x.dtype}"
-    if job.formats.work != dtype:
-        return f"{dtype}, with arithmetic in {job.formats.work}"
+    real, work = memory.real(dtype), job.formats.work
+    if dtype != work if real is None else memory.real(work) != real:
+        return f"{dtype}, with arithmetic in {work}"
     for x in arrays:
         reason = memory.unsupported(x)
         if reason is not None:
             return reason
         if x.shape != shape:
             return "arrays of different shapes"
+    return unsupported_layout(memory, arrays)
+
+
+def unsupported_layout(memory: Memory, arrays: Sequence[Array]) -> str | None:
+    """Return why arrays of one shape are not vectors in memory with the same order of elements, or None."""
+    if all(map(memory.contiguous, arrays)):
+        return None
+    shape = arrays[0].shape
+    different = {tuple(s for s, n in zip(memory.strides(x), shape, strict=True) if n != 1) for x in arrays}
+    if len(different) > 1:
+        return "an array that is not contiguous, beside one with other strides"
+    if not dense(shape, memory.strides(arrays[0])):
+        return "an array that is not contiguous, nor a permutation of a contiguous one"
     return None
+
+
+def dense(shape: Sequence[int], strides: Sequence[float]) -> bool:
+    """True if elements lie in memory without gaps, the dimensions in any order.
+
+    >>> dense((2, 3), (3, 1)), dense((2, 3), (1, 2)), dense((2, 3), (6, 2)), dense((2, 3), (0, 1))
+    (True, True, False, False)
+    """
+    length = 1
+    for stride, size in sorted(zip(strides, shape, strict=True)):
+        if size != 1:
+            if stride != length:
+                return False
+            length *= size
+    return True
 
 
 def all_supported(memory: Memory, jobs: Sequence[Job]) -> bool:
@@ -116,12 +150,10 @@ def all_supported(memory: Memory, jobs: Sequence[Job]) -> bool:
         return False
     columns, dtype = columns_of(jobs), first.p.dtype
     shapes = [x.shape for x in columns.p]
-    return all(
-        [x.dtype for x in column].count(dtype) == n
-        and [x.shape for x in column] == shapes
-        and memory.plain(column)
-        for column in columns
-        if column
+    if any([x.dtype for x in xs].count(dtype) < n or [x.shape for x in xs] != shapes for xs in columns if xs):
+        return False
+    return all(memory.plain(xs) for xs in columns if xs) or all(
+        unsupported(memory, job) is None for job in jobs
     )
 
 
@@ -151,16 +183,11 @@ def in_place_results(jobs: Sequence[Job]) -> list[Result]:
     return [Result(job.p, job.m, job.v, job.v_max) for job in jobs]
 
 
-def item_bytes(job: Job) -> int:
-    """Return the most bytes that an element of one of its arrays takes."""
-    return max(int(x.dtype.itemsize) for x in arrays_of(job))
-
-
 def writable(memory: Memory, job: Job) -> bool:
     """True if a job may be done in place: nothing is read-only, and no two of its arrays overlap."""
     if any(memory.read_only(x) for x in (job.p, job.m, job.v, job.v_max) if x is not None):
         return False
-    size = memory.size(job.p) * item_bytes(job)
+    size = max(x.nbytes for x in arrays_of(job))
     starts = [memory.address(x) for x in arrays_of(job)]
     return all(abs(a - b) >= size for i, a in enumerate(starts) for b in starts[:i])
 
@@ -170,7 +197,7 @@ def all_writable(memory: Memory, jobs: Sequence[Job]) -> bool:
     columns = columns_of(jobs)
     if any(memory.read_only(x) for name in ("p", "m", "v", "v_max") for x in getattr(columns, name)):
         return False
-    sizes = [memory.size(x) * x.dtype.itemsize for x in columns.p]
+    sizes = [x.nbytes for x in columns.p]
     starts = [memory.addresses(column) for column in columns if column]
     return not any(overlap(a, b, sizes) for i, a in enumerate(starts) for b in starts[:i])
 

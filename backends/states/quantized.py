@@ -51,7 +51,10 @@ def plain_entry(each: Mapping[str, Any], where: str) -> tuple[dict[str, Any], st
         if hasattr(x, "codes") and hasattr(x, "scale"):
             entry[name], quantised = of_torchao(x, f"{name} of {where}")
         else:
-            entry |= {name: local(x, f"{name} of {where}")} if name in entry else {}
+            entry.pop(name, None)
+            entry |= (
+                {} if x is None else {name: array_of(local(x, f"{name} of {where}"), f"{name} of {where}")}
+            )
     return entry, quantised
 
 
@@ -66,7 +69,8 @@ def by_blocks(codes: Any, table: Any, scales: Any, where: str) -> Array:
             f"{where} is in 8 bits without a scale for each block (qmap, absmax), as bitsandbytes saved it "
             "before version 0.37 or with block_wise=False: load it with bitsandbytes and save it in 32 bits"
         )
-    numbers, each = numpy_of(codes), numpy_of(scales).reshape(-1)
+    numbers, each = numpy_of(codes), array_of(scales, f"the scales of {where}").reshape(-1)
+    values = array_of(table, f"the table of {where}", size=256).reshape(-1)
     size = next((size for size in BLOCKS if -(-numbers.size // size) == each.size), None)
     if size is None:
         raise CheckpointError(
@@ -74,7 +78,7 @@ def by_blocks(codes: Any, table: Any, scales: Any, where: str) -> Array:
             f"{' or '.join(map(str, BLOCKS))}"
         )
     scale = np.repeat(each, size)[: numbers.size].reshape(numbers.shape)
-    return np.asarray(numpy_of(table)[numbers] * scale, np.float32)
+    return np.asarray(values[numbers] * scale, np.float32)
 
 
 def of_torchao(x: Any, where: str) -> tuple[Array, str]:
@@ -97,6 +101,25 @@ def of_torchao(x: Any, where: str) -> tuple[Array, str]:
         )
     values = numbers.reshape(scales.size, -1) * scales[:, None]
     return np.asarray(values.reshape(shape), np.float32), kind
+
+
+def array_of(x: Any, where: str, size: int | None = None) -> Array:
+    """Return an array of floating-point or complex numbers in NumPy.
+
+    Raises:
+        CheckpointError: it is none, or has another number of elements than ``size``.
+    """
+    try:
+        found = numpy_of(x)
+        if found.dtype.kind in "fcV" and size in (None, found.size):
+            return found
+    except (TypeError, ValueError, RuntimeError):  # sparse, quantised or float8
+        pass
+    kind = getattr(x, "layout", ""), getattr(x, "dtype", type(x).__name__), getattr(x, "shape", "")
+    raise CheckpointError(
+        f"{where} is {' '.join(str(part) for part in kind if str(part))}: expected "
+        f"{'an array of' if size is None else 'one of the'} floating-point numbers"
+    )
 
 
 def local(x: Any, where: str) -> Any:

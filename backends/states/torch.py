@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from adamcore.axes import AXES
-from adamcore.backends.checkpoints.state_dicts import as_state_dict, refuse_partition
-from adamcore.backends.states.named import Moments, NamedState, listed, numpy_of, whole_number
-from adamcore.backends.states.quantized import check_entry, is_adam, plain_entry
+from adamcore.backends.checkpoints.state_dicts import as_state_dict, check_form, refuse_partition
+from adamcore.backends.states.named import Moments, NamedState, listed, whole_number
+from adamcore.backends.states.quantized import array_of, check_entry, is_adam, plain_entry
 from adamcore.backends.states.torch_groups import (
     HYPER,
     adam_of_group,
@@ -62,6 +62,7 @@ def from_torch(
         raise CheckpointError(
             f"no state_dict of an optimizer: it has {keys}; expected 'state' and 'param_groups'"
         )
+    check_form(whole)
     groups = whole["param_groups"]
     if not groups:
         raise CheckpointError("the state_dict has no group of parameters: expected one at least")
@@ -92,7 +93,7 @@ def from_torch(
 
 def each_of(states: Mapping[Any, Any], i: Any) -> Mapping[str, Any]:
     """Return the state of the parameter with this id; JSON makes strings of ids."""
-    each: Mapping[str, Any] = states.get(i) or states.get(str(i)) or {}
+    each: Mapping[str, Any] = states[i] if i in states else states.get(str(i), {})
     return each
 
 
@@ -108,10 +109,10 @@ def moments_of(entry: Mapping[str, Any], shared_step: Any, name: str) -> Moments
     v_max, mu = entry.get("max_exp_avg_sq"), entry.get("mu_product")
     return Moments(
         whole_number(step, f"step of {name}"),
-        numpy_of(entry["exp_avg"]),
-        numpy_of(entry["exp_avg_sq"]),
-        None if v_max is None else numpy_of(v_max),
-        None if mu is None else float(mu),
+        entry["exp_avg"],
+        entry["exp_avg_sq"],
+        v_max,
+        None if mu is None else float(array_of(mu, f"mu_product of {name}", size=1).reshape(-1)[0]),
     )
 
 
@@ -164,6 +165,7 @@ def to_torch(
     whole = as_state_dict(like)
     if whole is None:
         raise CheckpointError("like is no state_dict of an optimizer: expected 'state' and 'param_groups'")
+    check_form(whole)
     groups: list[dict[str, Any]] = copy.deepcopy(list(whole["param_groups"]))
     states: dict[Any, dict[str, Any]] = {}
     order = [i for group in groups for i in group["params"]]

@@ -12,6 +12,7 @@ from adamcore.axes import AXES
 from adamcore.backends.states.fitting import differences
 from adamcore.backends.states.named import NamedState, listed
 from adamcore.backends.states.quantized import WRAPPED
+from adamcore.config import MOMENT_DTYPES
 from adamcore.dialects import dialect as dialect_named
 from adamcore.errors import CheckpointError, ConversionError
 
@@ -36,7 +37,7 @@ def dialect_of_keys(group: Mapping[str, Any], each: Mapping[str, Any]) -> str:
     if "momentum_decay" in group:
         return "torch.NAdam"
     if "decoupled_weight_decay" in group:
-        return "torch.AdamW" if group["decoupled_weight_decay"] else "torch.Adam"
+        return "torch.AdamW" if flag(group, "decoupled_weight_decay") else "torch.Adam"
     if "bias_correction" in group and "step" in group:
         return "apex.FusedAdam"
     if "bias_correction" in group and "step" in each:
@@ -70,21 +71,18 @@ def adam_of_group(group: Mapping[str, Any], row: str) -> Adam:
         axes: dict[str, Any] = {axis: group[axis] for axis in AXES if axis in group}
         if isinstance(axes["amsgrad"], bool):
             axes["amsgrad"] = "uncorrected" if axes["amsgrad"] else "none"
-        own: dict[str, Any] = {name: float(group[name]) for name in (*HYPER, "eps_root") if name in group}
-        b1, b2 = (float(b) for b in group["betas"])
-        return Adam(b1=b1, b2=b2, moment_dtype=group.get("moment_dtype"), **own, **axes)
+        dtypes: dict[str, Any] = {name: group.get(name) for name in MOMENT_DTYPES}
+        return Adam(**dtypes, **numbers_of_group(group), **axes)
     numbers = numbers_of_group(group)
-    if "momentum_decay" in group:
-        numbers["momentum_decay"] = float(group["momentum_decay"])
     axes = {}
-    if group.get("amsgrad"):
+    if flag(group, "amsgrad"):
         axes["amsgrad"] = "uncorrected"
-    if group.get("maximize"):
+    if flag(group, "maximize"):
         axes["maximize"] = True
-    if not group.get("bias_correction", True):
+    if "bias_correction" in group and not flag(group, "bias_correction"):
         axes["bias_correction"] = "none"
     if "decoupled_weight_decay" in group:
-        axes["decay"] = "decoupled" if group["decoupled_weight_decay"] else "l2"
+        axes["decay"] = "decoupled" if flag(group, "decoupled_weight_decay") else "l2"
     return dialect_named(row).adam(**numbers, **axes)
 
 
@@ -95,20 +93,35 @@ def numbers_of_group(group: Mapping[str, Any]) -> dict[str, Any]:
         CheckpointError: one is missing or no number.
     """
     found: dict[str, Any] = {}
-    for name, keys, start in SETTINGS:
+    optional = [(key, (key,), None) for key in ("momentum_decay", "eps_root") if key in group]
+    for name, keys, start in (*SETTINGS, *optional):
         value: Any = next((group[key] for key in keys if key in group), start)
         try:
             if name == "betas":
                 found["b1"], found["b2"] = (float(b) for b in value)
             else:
                 found[name] = float(value)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, RuntimeError) as error:
             came = "is missing" if value is None else f"is {value!r}"
             raise CheckpointError(
                 f"a group with {listed(map(str, group), 12)}: {keys[0]} {came}; expected "
                 f"{'two numbers' if name == 'betas' else 'a number'}"
             ) from error
     return found
+
+
+def flag(group: Mapping[str, Any], key: str) -> bool:
+    """Return a truth value of a group, False if it is not there.
+
+    Raises:
+        CheckpointError: it is none.
+    """
+    try:
+        return bool(group.get(key, False))
+    except RuntimeError as error:  # a tensor of several elements
+        raise CheckpointError(
+            f"{key} of a group is {repr(group[key])[:80]}: expected True or False"
+        ) from error
 
 
 def fill_group(group: dict[str, Any], number: int, state: NamedState, names: list[str]) -> None:

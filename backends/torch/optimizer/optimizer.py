@@ -54,8 +54,8 @@ class Adam(FreezableOptimizer):
         differentiable: if True, autograd records the step, also as a function of a tensor ``lr``.
         sparse: "dense": a sparse gradient is zero in the rows that it does not list.  "lazy": those rows
             stay as they are, while the parameter's clock ticks.
-        axes: the other axes, ``eps_root``, ``momentum_decay`` and ``moment_dtype``, as for
-            :class:`adamcore.Adam`.
+        axes: the other axes, ``eps_root``, ``momentum_decay``, ``moment_dtype``, ``m_dtype`` and
+            ``v_dtype``, as for :class:`adamcore.Adam`.
 
     Raises:
         HyperparameterError, AxisError, DialectError: a setting has no meaning.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from adamcore import Adam
 from adamcore.backends import states
 from adamcore.backends.states import Moments, NamedState
 from adamcore.backends.states.foreign import read, write
-from adamcore.errors import CheckpointError, ClockError, ConversionError
+from adamcore.errors import AdamcoreError, CheckpointError, ClockError, ConversionError
 
 torch = pytest.importorskip("torch")
 
@@ -178,3 +180,51 @@ def test_apex_and_deepspeed_are_told_by_their_keys() -> None:
     uneven = NamedState(apex.adam, state.leaves, dialect="apex.FusedAdam")
     with pytest.raises(ConversionError, match="clocks in group 0 differ"):
         states.to_torch(uneven, {"state": {}, "param_groups": [group | {"step": 0}]}, ["a", "b"])
+
+
+VALUES: list[Any] = [
+    *(None, "x", b"x", 3, -1, 2**40, float("nan"), [], {}, [1], (1, 2, 3), {"a": 1}),
+    *(torch.ones(0), torch.ones(5, 5), torch.tensor(True), torch.ones(2, 3).to(torch.float8_e4m3fn)),
+    torch.ones(3).to_sparse(),
+]  #: what may stand in a damaged or an unknown state_dict
+
+
+def places(node: Any) -> list[tuple[Any, Any]]:
+    """Return every container and key below a node."""
+    items = list(
+        node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else []
+    )
+    return [place for key, value in items for place in ((node, key), *places(value))]
+
+
+@pytest.mark.parametrize("quantised", [False, True])
+def test_a_damaged_state_dict_is_an_error_of_ours(quantised: bool) -> None:
+    """Every value in it in turn is gone, or is something else."""
+    _, optimizer = torch_run(lambda m: torch.optim.NAdam(m.parameters()), steps=1)
+
+    def fresh() -> dict[str, Any]:
+        sd: dict[str, Any] = copy.deepcopy(optimizer.state_dict())
+        for each in sd["state"].values() if quantised else ():
+            codes = torch.zeros_like(each.pop("exp_avg"), dtype=torch.uint8)
+            each |= {"state1": codes, "qmap1": torch.zeros(256), "absmax1": torch.ones(1)}
+            each["state2"] = each.pop("exp_avg_sq")
+        return sd
+
+    ends = {"read": 0, "refused": 0}
+    for k in range(len(places(fresh()))):
+        for value in (*VALUES, KeyError):
+            sd = fresh()
+            container, key = places(sd)[k]
+            if value is not KeyError:
+                container[key] = value
+            else:
+                del container[key]
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    state = states.from_torch(sd, by_position=True, dialect="torch.NAdam")
+                    states.to_torch(state, sd, by_position=True)
+                ends["read"] += 1
+            except AdamcoreError:
+                ends["refused"] += 1
+    assert min(ends.values()) > 50, ends
