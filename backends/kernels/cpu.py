@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Sequence
-from itertools import accumulate, chain, repeat
+from itertools import accumulate, chain, pairwise, repeat
+from math import prod
 from operator import lt, sub
 from typing import Any, Protocol
 
+from adamcore.backends.kernels import llvm
 from adamcore.backends.kernels.llvm import CODES, Kernel, Real, kernel
 from adamcore.backends.kernels.threads import PARALLEL, PIECE, run_pieces, thread_count
 from adamcore.config import AdamConfig
@@ -44,6 +46,9 @@ class Memory(Protocol):
 
     def plain(self, xs: Sequence[Array]) -> bool:
         """True if arrays of one dtype, which one of them may stand for, are all supported and contiguous."""
+
+    def booleans(self, x: Array) -> bool:
+        """True if an array has a byte for each element, and its memory can be read."""
 
     def read_only(self, x: Array) -> bool:
         """True if an array may not be written to."""
@@ -85,8 +90,6 @@ def unsupported(memory: Memory, job: Job) -> str | None:
     Arrays that are dense with the same strides are the same vector in memory.  Complex arrays are vectors
     of their parts, unless v is of the modulus.
     """
-    if job.where is not None:
-        return "a mask, or a flag that only the program knows"
     if any(x is not None and not isinstance(x, float) for x in job.coefficients):
         return "a clock or hyperparameters that only the program knows"
     dtype, shape, arrays = job.p.dtype, job.p.shape, arrays_of(job)
@@ -102,7 +105,13 @@ def unsupported(memory: Memory, job: Job) -> str | None:
             return reason
         if x.shape != shape:
             return "arrays of different shapes"
-    return unsupported_layout(memory, arrays)
+    if job.where is None:
+        return unsupported_layout(memory, arrays)
+    if not llvm.available():
+        return "a mask, without machine code"
+    if memory.size(job.p) != prod(shape) or job.where.shape != shape or not memory.booleans(job.where):
+        return "a mask that does not have a byte for each number"
+    return unsupported_layout(memory, (*arrays, job.where))
 
 
 def unsupported_layout(memory: Memory, arrays: Sequence[Array]) -> str | None:
@@ -187,9 +196,9 @@ def writable(memory: Memory, job: Job) -> bool:
     """True if a job may be done in place: nothing is read-only, and no two of its arrays overlap."""
     if any(memory.read_only(x) for x in (job.p, job.m, job.v, job.v_max) if x is not None):
         return False
-    size = max(x.nbytes for x in arrays_of(job))
-    starts = [memory.address(x) for x in arrays_of(job)]
-    return all(abs(a - b) >= size for i, a in enumerate(starts) for b in starts[:i])
+    arrays = arrays_of(job) if job.where is None else (*arrays_of(job), job.where)
+    spans = sorted((memory.address(x), x.nbytes) for x in arrays)
+    return all(start + length <= after for (start, length), (after, _) in pairwise(spans))
 
 
 def all_writable(memory: Memory, jobs: Sequence[Job]) -> bool:
@@ -211,13 +220,15 @@ def step(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: Memory) 
     """Carry out supported jobs by machine code."""
     programs = {key: program_of(adam, row) for key, row in rows_of(jobs).items()}
     dtype = jobs[0].p.dtype
-    if len({*programs.values()}) == 1 and [job.p.dtype for job in jobs].count(dtype) == len(jobs):
+    alike = [job.p.dtype for job in jobs].count(dtype) == len(jobs) and all(job.where is None for job in jobs)
+    if alike and len({*programs.values()}) == 1:
         return _step_alike(programs.popitem()[1], dtype, jobs, in_place, memory)
-    groups: dict[tuple[Program, DType], list[int]] = {}
+    groups: dict[tuple[Program, DType, bool], list[int]] = {}
     for i, job in enumerate(jobs):
-        groups.setdefault((programs[id(job.coefficients)], job.p.dtype), []).append(i)
+        key = programs[id(job.coefficients)], job.p.dtype, job.where is None
+        groups.setdefault(key, []).append(i)
     results: list[Any] = [None] * len(jobs)
-    for (program, dtype), indices in groups.items():
+    for (program, dtype, _), indices in groups.items():
         new = _step_alike(program, dtype, [jobs[i] for i in indices], in_place, memory)
         for i, result in zip(indices, new, strict=True):
             results[i] = result
@@ -227,18 +238,20 @@ def step(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: Memory) 
 def _step_alike(
     program: Program, dtype: DType, jobs: Sequence[Job], in_place: bool, memory: Memory
 ) -> list[Result]:
-    """Carry out jobs of one program and dtype."""
+    """Carry out jobs of one program and dtype, all with a mask or all without."""
     real = memory.real(dtype)
     assert real is not None
     columns = columns_of(jobs)
-    arrays = list(chain.from_iterable(columns))
+    arrays, masked = list(chain.from_iterable(columns)), jobs[0].where is not None
+    if masked:
+        arrays += [job.where for job in jobs]
     if in_place:
         results = in_place_results(jobs)
     else:
         new = [list(map(memory.empty_like, column)) for column in (columns.p, *columns[2:]) if column]
         arrays += chain.from_iterable(new)
         results = list(map(Result._make, zip(*new, *[repeat(None, len(jobs))] * (4 - len(new)), strict=True)))
-    table = PointerTable(program, real, in_place, list(map(memory.size, columns.p)))
+    table = PointerTable(program, real, in_place, list(map(memory.size, columns.p)), masked)
     table.point(array("q", memory.addresses(arrays)))
     alike = len(rows_of(jobs)) == 1
     table.run([jobs[0].coefficients] if alike else [job.coefficients for job in jobs], memory.run_parallel)
@@ -259,8 +272,10 @@ class PointerTable:
     these sizes, alive during the call.  No two arrays of a job overlap unless they are the same.
     """
 
-    def __init__(self, program: Program, dtype: Real, in_place: bool, sizes: Sequence[int]) -> None:
-        self.kernel, self.length = kernel(program, dtype, in_place), len(sizes)
+    def __init__(
+        self, program: Program, dtype: Real, in_place: bool, sizes: Sequence[int], masked: bool = False
+    ) -> None:
+        self.kernel, self.length = kernel(program, dtype, in_place, masked), len(sizes)
         self.used = program.used
         self.offsets = array("q", accumulate(sizes, initial=0))
         self.addresses = array("q")

@@ -59,6 +59,9 @@ class NumPyMemory:
             map(flat, {x.flags.num: x.flags for x in xs}.values())
         )
 
+    def booleans(self, x: Array) -> bool:
+        return type(x) is np.ndarray and x.dtype == np.bool_
+
     def read_only(self, x: Array) -> bool:
         return not x.flags.writeable
 

@@ -63,6 +63,9 @@ class TorchMemory:
     contiguous = staticmethod(torch.Tensor.is_contiguous)
     strides = staticmethod(torch.Tensor.stride)
 
+    def booleans(self, x: Array) -> bool:
+        return x.dtype == torch.bool and self.unsupported(x) is None
+
     def read_only(self, x: Array) -> bool:
         return False
 

@@ -33,7 +33,10 @@ def job(**parts: Any) -> Job:
     [
         ({}, None),
         ({"v_max": np.ones(3, "f")}, None),
-        ({"where": np.ones(3, bool)}, "mask"),
+        ({"where": np.ones(3, bool)}, None),
+        ({"where": np.ones((), bool)}, "a mask that"),
+        ({"where": np.ones(6, bool)[::2]}, "not contiguous"),
+        ({"where": np.ones(3, bool)} | {name: np.ones(3, "F") for name in "pgmv"}, "a mask that"),
         ({"m": np.ones(3)}, "float32 beside float64"),
         ({"formats": LeafDtypes(np.dtype("float64"), None, None, False)}, "arithmetic in float64"),
         ({name: np.ones(3, "F") for name in "pgmv"}, None),

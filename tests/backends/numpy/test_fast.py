@@ -247,3 +247,35 @@ def test_a_gradient_of_another_layout_is_noticed(path: str) -> None:
     again, _ = adam.step(np.copy(p, order="K"), g, copy.deepcopy(state))
     p, state = adam.step(p, g, state, donate=True)
     assert p.tobytes() == again.tobytes()
+
+
+def test_masks_are_served_by_machine_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("llvmlite")
+    rng = np.random.default_rng(0)
+    shapes = [(3,), (16,), (37,), (5, 40), (70_001,)]
+
+    def run(donate: bool, order: Any) -> list[bytes]:
+        adam = Adam(lr=0.1, amsgrad="corrected", weight_decay=0.1, decay="decoupled")
+        params: Any = [np.asarray(g, order=order) for g in gradients(7, "float32", shapes)]
+        masks = [np.asarray(rng.random(s) < 0.5, order=order) for s in shapes]
+        present: Any = [*masks[:-2], *masks[-2:-1], True]
+        state, seen = adam.init(params), []
+        for k in range(3):
+            grads = [np.asarray(g, order=order) for g in gradients(k, "float32", shapes)]
+            before = params
+            params, state = adam.step(params, grads, state, present=present, donate=donate)
+            assert not donate or all(x is y for x, y in zip(params, before, strict=True))
+            seen += [bits(x) for tree in (params, state.m, state.v, state.v_max) for x in tree]
+            if k == 0:
+                present[-1] = masks[-1]
+        return seen
+
+    for order in "CF":
+        rng = np.random.default_rng(0)
+        with definition_alone(backend):
+            want = run(False, order)
+        for donate in (False, True):
+            rng = np.random.default_rng(0)
+            with monkeypatch.context() as patch:
+                patch.setattr(type(backend), "apply_one", lambda *_: pytest.fail("the definition ran"))
+                assert run(donate, order) == want
