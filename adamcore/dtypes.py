@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from adamcore.coefficients import Given
 from adamcore.config import AdamConfig
 from adamcore.errors import HyperparameterError
 from adamcore.protocol import Backend, LeafDtypes
@@ -88,6 +89,8 @@ def check_epsilon(adam: AdamConfig, backend: Backend, work: DType) -> None:
     least = backend.least(work)
     for name in ("eps", "eps_root"):
         value = getattr(adam, name)
+        if isinstance(value, Given):  # only the program knows it
+            continue
         if value and (value < least if backend.flushes else value <= least / 2):
             raise HyperparameterError(
                 f"{name}={value!r} is 0 in the arithmetic's {work}: the smallest usable there is "
