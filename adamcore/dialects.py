@@ -23,7 +23,7 @@ from typing import Any
 
 from adamcore.adam import Adam
 from adamcore.axes import AXES
-from adamcore.config import HYPERPARAMETERS
+from adamcore.config import HYPERPARAMETERS, MOMENT_DTYPES
 from adamcore.errors import DialectError, HyperparameterError
 
 REQUIRED = None  #: stands for the default of a hyperparameter that has none
@@ -68,7 +68,7 @@ class Dialect:
             HyperparameterError: a required hyperparameter is not given.
         """
         given = {**self.defaults, **self.axes, **overrides}
-        lacking = [name for name, value in given.items() if value is REQUIRED and name != "moment_dtype"]
+        lacking = [n for n, value in given.items() if value is REQUIRED and n not in MOMENT_DTYPES]
         if lacking:
             raise HyperparameterError(
                 f"{self.name} has no default for {' and '.join(lacking)}: "
@@ -308,12 +308,12 @@ ROWS: tuple[Dialect, ...] = (
     # JAX
     Dialect("optax.adam", OPTAX, {"lr": REQUIRED}, OPTAX_HYPER, OPTAX_STATE,
         {"nesterov=True": {"nesterov": "optax"}},
-        targets=("optax:adam",),
+        targets=("optax:adam",), outside="mu_dtype, to which b1*m is rounded as well",
         source="optax/_src/alias.py and transform.py, 0.2.8; a schedule sees t from 0"),
     Dialect("optax.adamw", OPTAX | DECOUPLED, {"lr": REQUIRED, "weight_decay": 1e-4},
         OPTAX_HYPER | {"weight_decay": "weight_decay"}, OPTAX_STATE,
         {"nesterov=True": {"nesterov": "optax"}},
-        targets=("optax:adamw",), outside="weight_decay may be a schedule; mask",
+        targets=("optax:adamw",), outside="weight_decay may be a schedule; mask; mu_dtype as optax.adam",
         source="optax/_src/alias.py and transform.py, 0.2.8; a schedule sees t from 0"),
     Dialect("optax.amsgrad", OPTAX | {"amsgrad": "corrected"}, {"lr": REQUIRED}, OPTAX_HYPER,
         state("count mu nu nu_max"),
@@ -414,18 +414,19 @@ ROWS: tuple[Dialect, ...] = (
     Dialect("mxnet.Adam", EPS_HAT, {}, hyper("learning_rate beta1 beta2 epsilon wd"),
         state("_index_update_count mean var -"),
         targets=("mxnet.optimizer:Adam",),
-        outside="rescale_grad and clip_gradient before the L2 term; lazy_update",
-        source="mxnet/optimizer/adam.py, src/operator/optimizer_op-inl.h"),
+        outside="rescale_grad and clip_gradient before the L2 term; lazy_update; scalars of a float64 step"
+                " are float32",
+        source="mxnet/optimizer/adam.py, src/operator/optimizer_op-inl.h; float64 measured, 1.9.1"),
     Dialect("mxnet.AdamW", EPS_HAT | {"decay": "decoupled-corrected"}, {"eps": 1e-6},
         hyper("learning_rate beta1 beta2 epsilon wd"), state("_index_update_count mean var -"),
         {"correct_bias=False": NO_CORRECTION, "use_fused_step=False": {"decay_order": "after"}},
         targets=("mxnet.optimizer:AdamW",), outside="rescale_grad and clip_gradient",
         source="mxnet/optimizer/adamW.py, src/operator/contrib/adamw-inl.h"),
-    Dialect("chainer.Adam", EPS_HAT | SKIPS | {"decay": "decoupled-unscaled"}, {},
+    Dialect("chainer.Adam", EPS_HAT | {"decay": "decoupled-unscaled", "missing": "zero"}, {},
         hyper("alpha beta1 beta2 eps weight_decay_rate"), state("t m v vhat"), AMSGRAD,
         targets=("chainer.optimizers:Adam",),
         outside="eta=1 multiplies both terms; on the CPU amsgrad=True drops the maximum of each step",
-        source="chainer/optimizers/adam.py; t is kept for each parameter and ticks where g is None"),
+        source="chainer/optimizers/adam.py, 7.8.1; a gradient that is None is a zero one (measured)"),
     Dialect("mindspore.Adam", EPS_HAT | REFUSES_ABSENT | RUNNING, {},
         hyper("learning_rate beta1 beta2 eps weight_decay"), state("beta2_power moment1 moment2 -"),
         targets=("mindspore.nn:Adam",),
@@ -448,12 +449,12 @@ ROWS: tuple[Dialect, ...] = (
         targets=("autograd.misc.optimizers:adam",),
         outside="runs its own loop; g*g of a complex gradient, without conjugate",
         source="autograd/misc/optimizers.py"),
-    Dialect("thinc.Adam", EPS_HAT | DECOUPLED | {"decay_order": "after"}, {},
+    Dialect("thinc.Adam", EPS_HAT | DECOUPLED | WORKING | {"decay_order": "after"}, {},
         hyper("learn_rate beta1 beta2 eps L2"), state("nr_update mom1 mom2 -"),
         {"L2_is_weight_decay=False": L2},
         targets=("thinc.optimizers:Adam", "thinc.api:Adam"),
         outside="clips each gradient to norm 1 (grad_clip=0: off); lr_scale; averages; zeroes the gradient",
-        source="thinc/optimizers.py, 9.1"),
+        source="thinc/optimizers.py, 9.1.1, float32 alone; coefficients measured"),
     Dialect("pennylane.Adam", EPS_HAT | SKIPS, {"lr": 1e-2, "b2": 0.99},
         hyper("stepsize beta1 beta2 eps -"), state("t fm sm -"),
         targets=("pennylane:AdamOptimizer", "pennylane.optimize:AdamOptimizer"),

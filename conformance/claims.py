@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from adamcore import AXES, Adam
@@ -77,3 +78,18 @@ def claim_for(
 def all_claims() -> list[Claim]:
     """Return the claims of all dialects."""
     return [claim_of_dialect(name) for name in DIALECTS]
+
+
+@lru_cache(maxsize=1)
+def named_claims() -> dict[str, Adam]:
+    """Return every dialect, and every dialect with options of its own: ``torch.Adam(amsgrad=True)``."""
+    claims: dict[str, Adam] = {}
+    for name, row in DIALECTS.items():
+        chosen = [dict[str, Any]()]
+        for option in row.options:
+            pairs = parse_option(option)
+            chosen += [given | pairs for given in chosen if not given.keys() & pairs.keys()]
+        for given in chosen:
+            claim = claim_of_dialect(name, {key: str(value) for key, value in given.items()})
+            claims.setdefault(claim.name, claim.adam)
+    return claims

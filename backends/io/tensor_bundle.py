@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from adamcore.errors import AdamcoreError, BackendError
+from adamcore.backends.io.dtypes import numpy_dtype
+from adamcore.errors import AdamcoreError
 
 MAGIC = bytes.fromhex("57fb808b247547db")  #: the last eight bytes of a table
 STRING, BFLOAT16 = 7, 14
@@ -115,21 +116,6 @@ class TensorBundle(Mapping[str, npt.NDArray[Any]]):
         except OSError as cause:
             raise self.error(f"{path} can't be read: {cause.strerror or cause}") from cause
         raise self.error(f"{path} is cut: {name} ends at byte {entry.offset + entry.size}")
-
-
-def numpy_dtype(name: str, where: str) -> Any:
-    """Return the little-endian dtype of this name; bfloat16 is that of ml_dtypes.
-
-    Raises:
-        BackendError: ml_dtypes is needed and not installed.
-    """
-    if name != "bfloat16":
-        return np.dtype(name).newbyteorder("<")
-    try:
-        import ml_dtypes
-    except ImportError as error:
-        raise BackendError(f"{where} is bfloat16: pip install ml_dtypes to read it") from error
-    return np.dtype(ml_dtypes.bfloat16)
 
 
 def records(table: bytes) -> Iterator[tuple[bytes, bytes]]:

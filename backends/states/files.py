@@ -19,9 +19,10 @@ import numpy as np
 
 from adamcore.adam import Adam
 from adamcore.backends.io.atomic import write_whole
+from adamcore.backends.io.dtypes import numpy_dtype
 from adamcore.backends.io.safetensors import CODES, Tensor, as_tensor, decode, digest, encode
 from adamcore.backends.states.named import EDITION, Array, Moments, NamedState
-from adamcore.errors import AdamcoreError, BackendError, CheckpointError
+from adamcore.errors import AdamcoreError, CheckpointError
 
 SCHEMA = "adamcore-state/1"
 PARTS = ("m", "v", "v_max")
@@ -152,21 +153,6 @@ def from_file_arrays(tensors: Mapping[str, Tensor], where: str) -> dict[str, Arr
         name: np.frombuffer(data, numpy_dtype(dtype, where)).reshape(shape).copy()
         for name, (dtype, shape, data) in tensors.items()
     }
-
-
-def numpy_dtype(name: str, where: str) -> Any:
-    """Return the little-endian dtype of this name.
-
-    Raises:
-        BackendError: it is bfloat16, and ml_dtypes is not installed.
-    """
-    if name == "bfloat16":
-        try:
-            import ml_dtypes
-        except ImportError as error:
-            raise BackendError(f"{where} holds bfloat16: pip install ml_dtypes to read it") from error
-        return ml_dtypes.bfloat16
-    return np.dtype(name).newbyteorder("<")
 
 
 def check_metadata(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], where: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,8 @@ import numpy as np
 
 from adamcore.adam import Adam
 from adamcore.backends.checkpoints.folders import place_in
+from adamcore.backends.checkpoints.optax_files import Path, is_msgpack, open_msgpack, open_orbax
+from adamcore.backends.checkpoints.request import Request
 from adamcore.backends.io.safetensors import decode, encode
 from adamcore.backends.io.tensor_bundle import TensorBundle
 from adamcore.backends.states.files import (
@@ -27,15 +30,14 @@ from adamcore.backends.states.files import (
 from adamcore.backends.states.keras_files import read_keras
 from adamcore.backends.states.layouts import (
     LAYOUTS,
-    Request,
     detect_layout,
     dialect_is_needed,
     from_flat,
+    named_by,
     to_flat,
 )
 from adamcore.backends.states.named import Array, NamedState
-from adamcore.backends.states.optax_files import is_msgpack, open_msgpack, open_orbax
-from adamcore.backends.states.raw_trees import Path, places, raw_state
+from adamcore.backends.states.raw_trees import places, raw_state
 from adamcore.backends.states.tensorflow import from_tensorflow, is_by_object, prefix_of
 from adamcore.backends.states.torch import to_torch
 from adamcore.backends.states.torch_checkpoints import checkpoint_state, open_checkpoint
@@ -43,7 +45,7 @@ from adamcore.backends.states.torch_groups import group_of
 from adamcore.backends.states.torch_names import own_names
 from adamcore.errors import CheckpointError, ConversionError
 
-BOTH = ("optax", "keras", "paddle", "mlx")  #: layouts with the same names for Adam and for AdamW
+BOTH = ("optax", "keras", "paddle", "mlx", "tinygrad")  #: layouts with the same names for Adam and for AdamW
 FORMATS = ("adamcore", "torch", *LAYOUTS)
 
 
@@ -103,6 +105,12 @@ def read(
         return read_keras(
             data, where, names, by_position=by_position, dialect=dialect, hyper=hyper, needs=needs_dialect
         )
+    if data[:1] == b"\x80" and data[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05") and data[-1:] == b".":
+        raise CheckpointError(
+            f"{where} is a pickle, which is never loaded: load it where it was made and save its arrays, "
+            "Paddle's with numpy.savez(FILE, **{name: x for name, x in paddle.load(..., "
+            "return_numpy=True).items() if hasattr(x, 'shape')})"
+        )
     if data[:4] == b"PK\x03\x04":
         flat = load_npz(data, where)
     else:
@@ -126,7 +134,8 @@ def read(
         )
     if needs_dialect and dialect is None and found in BOTH:
         raise CheckpointError(dialect_is_needed(where, found))
-    return from_flat(flat, found, dialect_name=dialect, hyper=hyper, t=t)
+    state = from_flat(flat, found, dialect_name=dialect, hyper=hyper, t=t)
+    return named_by(state, names, by_position, where) if LAYOUTS[found].numbered else state
 
 
 def from_tree(leaves: Mapping[Path, Any], where: str, request: Request) -> NamedState:
@@ -219,7 +228,7 @@ def load_npz(data: bytes, where: str) -> dict[str, Array]:
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
             arrays: dict[str, Array] = {name: archive[name] for name in archive.files}
-    except (ValueError, OSError, zipfile.BadZipFile, KeyError, EOFError) as error:
+    except (ValueError, OSError, RuntimeError, zipfile.BadZipFile, zlib.error, KeyError, EOFError) as error:
         raise CheckpointError(f"{where} is damaged, or no .npz file of plain arrays ({error})") from error
     for name, x in arrays.items():
         if x.dtype.kind == "V":

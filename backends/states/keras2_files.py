@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from adamcore.backends.states.layouts import Request, dialect_is_needed, from_flat
+from adamcore.backends.checkpoints.request import Request
+from adamcore.backends.states.layouts import dialect_is_needed, from_flat
 from adamcore.backends.states.named import Array, NamedState
 from adamcore.dialects import DIALECTS
 from adamcore.errors import CheckpointError

@@ -10,9 +10,11 @@ from dataclasses import fields
 from typing import Any, NamedTuple
 
 from adamcore.adam import Adam
+from adamcore.backends.checkpoints.request import Request
+from adamcore.backends.io.dtypes import with_dtype
 from adamcore.backends.states.keras import warn_left_out
 from adamcore.backends.states.keras2_files import from_keras2
-from adamcore.backends.states.layouts import Request, dialect_is_needed, from_flat
+from adamcore.backends.states.layouts import dialect_is_needed, from_flat
 from adamcore.backends.states.named import Array, NamedState, numpy_of, unique, whole_number
 from adamcore.dialects import DIALECTS
 from adamcore.dialects import dialect as dialect_named
@@ -174,9 +176,9 @@ def open_file(data: bytes, where: str) -> Saved:
                     f"{where} holds no optimizer: expected a compiled model's, saved with model.save"
                 )
             group = file[f"{inside}/vars"]
-            variables = [numpy_of(group[str(k)][()]) for k in range(len(group))]
+            variables = [with_dtype(numpy_of(group[str(k)][()]), where) for k in range(len(group))]
             return Saved(variables, *inner_config(described))
-    except (OSError, KeyError, zipfile.BadZipFile, ValueError) as error:
+    except (OSError, KeyError, ValueError, TypeError, RuntimeError, zipfile.BadZipFile) as error:
         if isinstance(error, CheckpointError):
             raise
         raise CheckpointError(f"{where} is damaged, or no file of Keras' ({error})") from error
@@ -196,10 +198,11 @@ def older(group: Any, described: Any, where: str) -> Saved:
     parts = sorted((k for k in group.attrs if k.startswith("weight_names")), key=lambda k: (len(k), k))
     listing = [n.decode() if isinstance(n, bytes) else str(n) for k in parts for n in group.attrs[k]]
     config, kind = inner_config(described)
+    found = [with_dtype(numpy_of(group[name][()]), where) for name in listing]
     if any(name.endswith(":0") for name in listing):
-        return Saved([], config, kind, {name: numpy_of(group[name][()]) for name in listing})
+        return Saved([], config, kind, dict(zip(listing, found, strict=True)))
     first = max((k for k, name in enumerate(listing) if name.endswith("/iteration")), default=0)
-    return Saved([numpy_of(group[name][()]) for name in listing[first:]], config, kind)
+    return Saved(found[first:], config, kind)
 
 
 def named_variables(

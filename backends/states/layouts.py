@@ -10,7 +10,7 @@ import numpy as np
 
 from adamcore.adam import Adam
 from adamcore.backends.states.named import Array, Moments, NamedState, listed, whole_number
-from adamcore.backends.states.powers import clock_of, powers_of
+from adamcore.backends.states.powers import PADDLE, POWERS, clock_of, plain_paddle, powers_of, tf1_powers
 from adamcore.dialects import DIALECTS, dialect
 from adamcore.errors import CheckpointError, ConversionError
 
@@ -27,54 +27,26 @@ class Layout(NamedTuple):
     clock: str  #: the name of the clock, or of a running power, with ``{}`` for 1 or 2
     about: str  #: what the arrays are
     amsgrad: str = "uncorrected"  #: of which v the maximum is kept, as the axis says it
+    lr: str = ""  #: the name of the learning rate; "" if it is not among the arrays
+    numbered: bool = False  #: if True, parameters have numbers in place of names
 
 
 LAYOUTS: dict[str, Layout] = {
     "optax": Layout("optax.adam", "mu.{}", "nu.{}", "nu_max.{}", "count", "a ScaleByAdamState, flattened",
                     "corrected"),
     "keras": Layout("keras.Adam", "{}/momentum", "{}/velocity", "{}/velocity_hat", "iteration",
-                    "a Keras optimizer's variables, by the paths of the model's"),
+                    "a Keras optimizer's variables, by the paths of the model's", lr="learning_rate"),
     "tf1": Layout("tf1.Adam", "{}/Adam", "{}/Adam_1", "{}/Adam_2", "beta{}_power",
                   "a TensorFlow 1 checkpoint's variables"),
     "bert": Layout("BertAdam", "{}/adam_m", "{}/adam_v", "", "global_step",
                    "a checkpoint of BERT's programs"),
     "paddle": Layout("paddle.Adam", "{}_moment1_0", "{}_moment2_0", "{}_moment2_max_0", "{}_beta{}_pow_acc_0",
                      "a Paddle optimizer's state_dict"),
-    "mlx": Layout("mlx.Adam", "{}.m", "{}.v", "", "step", "an MLX optimizer's state, flattened"),
+    "mlx": Layout("mlx.Adam", "{}.m", "{}.v", "", "step", "an MLX optimizer's state, flattened",
+                  lr="learning_rate"),
+    "tinygrad": Layout("tinygrad.Adam", "m.{}", "v.{}", "", "b{}_t", "a tinygrad optimizer's state_dict",
+                       lr="lr", numbered=True),
 }  # fmt: skip
-
-
-class Request(NamedTuple):
-    """What is asked of a reader, as :func:`adamcore.backends.states.foreign.read` says it."""
-
-    kind: str | None = None
-    dialect: str | None = None
-    hyper: Mapping[str, Any] | None = None
-    t: int | Mapping[str, int] | None = None
-    needs_dialect: bool = False
-    key: str | None = None
-
-    def chosen(self, places: Iterable[str], where: str) -> str:
-        """Return the one place of an optimizer, or the one that ``key`` chooses.
-
-        Raises:
-            CheckpointError: there is none, or there are several and ``key`` does not choose one.
-        """
-        found = list(places)
-        under = [place for place in found if self.key is None or f"{place}.".startswith(f"{self.key}.")]
-        if len(under) == 1:
-            return under[0]
-        listing = f", which has {listed(map(named_place, found), 12)}" if found else ""
-        came = f"{len(found) or 'no'} states of Adam" if self.key is None else f"no one Adam at {self.key!r}"
-        raise CheckpointError(
-            f"{came} in {where}{listing}: expected one"
-            + ("; choose it by its key (key=, on the command line --key KEY)" if found else "")
-        )
-
-
-def named_place(place: str) -> str:
-    """Return the place of an optimizer, or words for the top."""
-    return place or "the top"
 
 
 def from_flat(
@@ -106,8 +78,10 @@ def from_flat(
         (['w'], 3)
     """
     form = layout_of(layout)
+    flat = plain_paddle(flat) if layout == "paddle" else flat
     row = dialect(dialect_name or form.dialect)
-    adam = row.adam(**({"lr": 1e-3} | dict(hyper or {})))
+    known: dict[str, Any] = {"lr": lr_of(flat, form)} | dict(hyper or {})
+    adam = row.adam(**known)
     names = [name for key in flat if (name := inner(form.m, key)) is not None and form.m.format(name) == key]
     if not names:
         raise CheckpointError(
@@ -135,19 +109,21 @@ def from_flat(
     if len(has_max) > 1:
         raise CheckpointError("some parameters have a maximum of v and others don't: expected all or none")
     if has_max == {True} and adam.amsgrad == "none":
-        adam = row.adam(**({"lr": 1e-3, "amsgrad": form.amsgrad} | dict(hyper or {})))
+        adam = row.adam(**({"amsgrad": form.amsgrad} | known))
     return NamedState(adam, leaves, dialect=row.name)
 
 
 def clock_of_layout(flat: Flat, layout: str, form: Layout, adam: Adam, name: str) -> int:
     """Return the clock of one parameter."""
-    if layout in ("tf1", "paddle"):
+    if layout in POWERS:
         keys = [power_key(flat, layout, form, name, k) for k in (1, 2)]
         if any(key not in flat for key in keys):
             raise CheckpointError(
                 f"no {' or '.join(map(repr, keys))}: expected the running powers; or give t (--t N)"
             )
         first, second = (float(np.asarray(flat[key]).reshape(-1)[0]) for key in keys)
+        if layout == "tinygrad":  # whose powers start from 1
+            first, second = first * adam.b1, second * adam.b2
         return clock_of(adam, first, second, name)
     if form.clock not in flat:
         raise CheckpointError(f"no {form.clock!r}: expected the number of updates made; or give t (--t N)")
@@ -160,6 +136,8 @@ def power_key(flat: Flat, layout: str, form: Layout, name: str, k: int) -> str:
     Raises:
         CheckpointError: there are the powers of several optimizers.
     """
+    if layout == "tinygrad":
+        return form.clock.format(k)
     if layout != "tf1":
         return form.clock.format(name, k)
     found = tf1_powers(flat, k)
@@ -171,17 +149,40 @@ def power_key(flat: Flat, layout: str, form: Layout, name: str, k: int) -> str:
     return found[0] if found else form.clock.format(k)
 
 
-def tf1_powers(flat: Flat, k: int) -> list[str]:
-    """Return the names of all running powers of b1 (k=1) or b2 (k=2) of TensorFlow 1, in any scope.
+def lr_of(flat: Flat, form: Layout) -> float:
+    """Return the learning rate that is among the arrays, or 0.001."""
+    x = flat.get(form.lr) if form.lr else None
+    return 1e-3 if x is None or np.size(x) != 1 else float(np.asarray(x).reshape(-1)[0])
 
-    >>> tf1_powers({"beta1_power": np.zeros(()), "gan/beta1_power_1": np.zeros(())}, 1)
-    ['beta1_power', 'gan/beta1_power_1']
+
+def named_by(state: NamedState, names: Iterable[str] | None, by_position: bool, where: str) -> NamedState:
+    """Return a state whose parameters are numbered under their names.
+
+    Args:
+        state: the state.
+        names: the names in the order of the numbers.
+        by_position: if True, and without names, the numbers are the names.
+        where: names the file in messages.
+
+    Raises:
+        CheckpointError: there are no names, or not as many as parameters.
     """
-    return [key for key in flat if re.fullmatch(rf"(.*/)?beta{k}_power(_\d+)?", key)]
+    order = sorted(state.leaves, key=int)
+    if names is None and not by_position:
+        raise CheckpointError(
+            f"{where} numbers its {len(order)} parameters and does not name them: give their names in the "
+            "optimizer's order (names=, --names FILE), or ask for by_position=True (--by-position)"
+        )
+    given = order if names is None else list(names)
+    if len(given) != len(order):
+        raise CheckpointError(f"{len(given)} names for {len(order)} parameters: expected one for each")
+    return state.renamed(dict(zip(given, order, strict=True)))
 
 
 def to_flat(state: NamedState, layout: str) -> dict[str, Array]:
     """Return a state as a flat dictionary of arrays with a library's own names.
+
+    tinygrad numbers the parameters; the numbers are those of the state's order.
 
     Raises:
         CheckpointError: there is no such layout.
@@ -196,6 +197,8 @@ def to_flat(state: NamedState, layout: str) -> dict[str, Array]:
     form = layout_of(layout)
     flat: dict[str, Array] = {}
     one = state.one_clock()
+    if form.numbered:
+        state = state.renamed({str(k): name for k, name in enumerate(state.leaves)})
     if one is None and layout != "paddle":
         raise ConversionError(
             f"the clocks differ and {layout} keeps one: choose it first (fit(..., clock='max'), --clock)"
@@ -223,6 +226,9 @@ def to_flat(state: NamedState, layout: str) -> dict[str, Array]:
     if layout == "tf1":
         for k, power in enumerate(powers_of(state.adam, one or 0), start=1):
             flat[form.clock.format(k)] = np.asarray(power, np.float32)
+    elif layout == "tinygrad":
+        for k, b in enumerate((state.adam.b1, state.adam.b2), start=1):
+            flat[form.clock.format(k)] = np.array([b ** (one or 0)], np.float32)
     elif layout != "paddle":
         flat[form.clock] = np.asarray(one, {"mlx": np.uint64, "bert": np.int64}.get(layout, np.int32))
     return flat
@@ -252,7 +258,11 @@ def inner(pattern: str, key: str) -> str | None:
 
 def detect_layout(flat: Flat) -> str | None:
     """Return the one layout that has these names, or None."""
-    found = [name for name, form in LAYOUTS.items() if has_pairs(flat, form) and has_clock(flat, name, form)]
+    found = [
+        name
+        for name, form in LAYOUTS.items()
+        if has_pairs(plain_paddle(flat) if name == "paddle" else flat, form) and has_clock(flat, name, form)
+    ]
     return found[0] if len(found) == 1 else None
 
 
@@ -266,7 +276,9 @@ def has_clock(flat: Flat, name: str, form: Layout) -> bool:
     if name == "tf1":
         return bool(tf1_powers(flat, 2))
     if name == "paddle":
-        return any(key.endswith("_beta2_pow_acc_0") for key in flat)
+        return any((match := PADDLE.fullmatch(key)) and match[2] == "beta2_pow_acc" for key in flat)
+    if name == "tinygrad":
+        return "b2_t" in flat
     return test(form.clock)
 
 

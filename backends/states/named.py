@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from adamcore.adam import Adam
+from adamcore.backends.states.maps import Change, changes
 from adamcore.coefficients import MAX_CLOCK, Host
 from adamcore.definition import coefficients
 from adamcore.errors import CheckpointError, ClockError
@@ -31,7 +32,7 @@ class Moments:
 
     Raises:
         ClockError: ``t`` is no whole number from 0 to 2**31 - 1.
-        CheckpointError: the arrays have different shapes.
+        CheckpointError: the arrays have different shapes, or no numbers.
     """
 
     t: int
@@ -43,28 +44,12 @@ class Moments:
     def __post_init__(self) -> None:
         if type(self.t) is not int or not 0 <= self.t <= MAX_CLOCK:
             raise ClockError(f"t={self.t!r}: expected a whole number from 0 to {MAX_CLOCK}")
-        for name in ("v", "v_max"):
+        for name in ("m", "v", "v_max"):
             x = getattr(self, name)
+            if x is not None and (x.dtype.kind not in "biufcV" or x.dtype.name.startswith("void")):
+                raise CheckpointError(f"{name} has dtype {x.dtype}: expected numbers")
             if x is not None and x.shape != self.m.shape:
                 raise CheckpointError(f"{name} has shape {x.shape} and m {self.m.shape}: expected the same")
-
-    def arranged(self, axes: Iterable[int] | None) -> Moments:
-        """Return the moments with the axes of their arrays permuted, as :func:`numpy.transpose` does.
-
-        Raises:
-            CheckpointError: ``axes`` are not those of the arrays, each once.
-        """
-        if axes is None:
-            return self
-        order = tuple(axes)
-        if sorted(order) != list(range(self.m.ndim)):
-            raise CheckpointError(
-                f"axes={list(order)} for an array of shape {self.m.shape}: expected each of its axes once"
-            )
-        m, v, v_max = (None if x is None else np.transpose(x, order) for x in (self.m, self.v, self.v_max))
-        assert m is not None
-        assert v is not None
-        return replace(self, m=m, v=v, v_max=v_max)
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,31 +75,59 @@ class NamedState:
     dialect: str = ""
 
     def renamed(self, names: Mapping[str, Any]) -> NamedState:
-        """Return the state under other names.
+        """Return the state under other names, and in other shapes.
 
         Args:
-            names: new name -> old name, for every parameter.  {"from": old name, "axes": [1, 0]} also
-                permutes the axes of the arrays; PyTorch's Linear.weight is the transpose of a kernel.
+            names: new name -> old name, for every parameter; or -> {"from": old name, ...} with steps that
+                permute the axes of the arrays, reshape, squeeze, join or divide them (docs/moving.md).
+                {"from": "weight", "axes": [1, 0]} makes a kernel of PyTorch's Linear.weight.
 
         Raises:
-            CheckpointError: the state has no such old name, or ``names`` leaves out a parameter.
+            CheckpointError: the state has no such old name, ``names`` leaves out a parameter or has another
+                form, a step is none for the shapes, or arrays with different clocks are joined.
         """
         leaves: dict[str, Moments] = {}
         special: dict[str, Mapping[str, Any]] = {}
         taken = set()
-        for new, entry in names.items():
-            old, axes = (entry, None) if isinstance(entry, str) else (entry["from"], entry.get("axes"))
-            if old not in self.leaves:
-                raise CheckpointError(
-                    f"{new} is to come from {old!r}, which is not there: {listed(self.leaves)}"
-                )
-            leaves[new] = self.leaves[old].arranged(axes)
-            special |= {new: self.special[old]} if old in self.special else {}
-            taken.add(old)
+        for change in changes(names, self.leaves):
+            new = self.changed(change)
+            unique([*leaves, *new])
+            leaves |= new
+            first = change.sources[0]
+            special |= dict.fromkeys(new, self.special[first]) if first in self.special else {}
+            taken |= set(change.sources)
         left = [name for name in self.leaves if name not in taken]
         if left:
             raise CheckpointError(f"no name is given for {listed(left)}: expected one for every parameter")
         return replace(self, leaves=leaves, special=special)
+
+    def changed(self, change: Change) -> dict[str, Moments]:
+        """Return the new leaves that a change makes of its sources.
+
+        Raises:
+            CheckpointError: their clocks or hyperparameters differ, or only some have a maximum.
+        """
+        first, *others = change.sources
+        one = self.leaves[first]
+        for name in others:
+            other = self.leaves[name]
+            if other.t != one.t:
+                differ = f"the clocks of {first!r} and {name!r} differ ({one.t}, {other.t})"
+            elif (other.v_max is None) != (one.v_max is None):
+                differ = "some parameters have a maximum of v and others don't"
+            elif self.special.get(name) != self.special.get(first) or other.mu_product != one.mu_product:
+                differ = f"the hyperparameters of {first!r} and {name!r} differ"
+            else:
+                continue
+            raise CheckpointError(f"{change.target!r}: {differ}: expected the same of arrays that are joined")
+        found = [self.leaves[name] for name in change.sources]
+        m, v = (change.apply([getattr(leaf, part) for leaf in found]) for part in ("m", "v"))
+        v_max = (
+            change.apply([leaf.v_max for leaf in found if leaf.v_max is not None])
+            if one.v_max is not None
+            else {}
+        )
+        return {name: replace(one, m=m[name], v=v[name], v_max=v_max.get(name)) for name in m}
 
     def match(self, names: Iterable[str]) -> list[Moments]:
         """Return the moments of these parameters, in the order of ``names``.

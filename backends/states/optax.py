@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from adamcore.adam import Adam
+from adamcore.backends.checkpoints.optax_files import Path
 from adamcore.backends.states.adam import from_adam, to_adam
 from adamcore.backends.states.layouts import from_flat
 from adamcore.backends.states.named import (
@@ -18,7 +19,7 @@ from adamcore.backends.states.named import (
     unique,
     whole_number,
 )
-from adamcore.backends.states.raw_trees import Path, places, raw_state, warn_multi_steps
+from adamcore.backends.states.raw_trees import places, raw_state, warn_multi_steps
 from adamcore.errors import CheckpointError, ConversionError
 from adamcore.state import AdamState
 from adamcore.types import Tree

@@ -1,12 +1,15 @@
-"""Clocks from the running powers of b1 and b2, which some libraries keep instead of a clock."""
+"""Clocks from the running powers of b1 and b2, which some libraries keep instead of a clock; their names."""
 
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Mapping
 
 import numpy as np
 
 from adamcore.adam import Adam
+from adamcore.backends.states.named import Array
 from adamcore.coefficients import MAX_CLOCK
 from adamcore.errors import CheckpointError
 
@@ -63,3 +66,37 @@ def powers_of(adam: Adam, t: int) -> tuple[float, float]:
     if not 0 <= t <= MAX_CLOCK:
         raise CheckpointError(f"t={t}: expected 0 to {MAX_CLOCK}")
     return float(np.float32(adam.b1 ** (t + 1))), float(np.float32(adam.b2 ** (t + 1)))
+
+
+POWERS = ("tf1", "paddle", "tinygrad")  #: the layouts with running powers of b1 and b2 in place of a clock
+PADDLE = re.compile(r"(.+?)(?:_fp32_master_\d+)?_(moment1|moment2|moment2_max|beta[12]_pow_acc)_\d+")
+
+
+def plain_paddle(flat: Mapping[str, Array]) -> Mapping[str, Array]:
+    """Return Paddle's arrays under the names that they have for a process' first optimizer.
+
+    A parameter of another dtype than float32 may have a master weight, after which its moments are named.
+
+    Raises:
+        CheckpointError: two arrays have the same name then.
+
+    >>> list(plain_paddle({"linear_0.w_0_fp32_master_0_moment1_1": np.zeros(2)}))
+    ['linear_0.w_0_moment1_0']
+    """
+    found: dict[str, Array] = {}
+    for key, x in flat.items():
+        match = PADDLE.fullmatch(key)
+        name = f"{match[1]}_{match[2]}_0" if match else key
+        if name in found:
+            raise CheckpointError(f"{key!r} and another array are both {name!r}: expected one optimizer's")
+        found[name] = x
+    return found
+
+
+def tf1_powers(flat: Mapping[str, Array], k: int) -> list[str]:
+    """Return the names of all running powers of b1 (k=1) or b2 (k=2) of TensorFlow 1, in any scope.
+
+    >>> tf1_powers({"beta1_power": np.zeros(()), "gan/beta1_power_1": np.zeros(())}, 1)
+    ['beta1_power', 'gan/beta1_power_1']
+    """
+    return [key for key in flat if re.fullmatch(rf"(.*/)?beta{k}_power(_\d+)?", key)]

@@ -10,11 +10,10 @@ import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from adamcore.backends.states.layouts import Request
+from adamcore.backends.checkpoints.optax_files import Path
+from adamcore.backends.checkpoints.request import Request
 from adamcore.backends.states.named import Array, listed, numpy_of, unique, whole_number
 from adamcore.errors import CheckpointError
-
-Path = tuple[str, ...]
 
 #: The fields of the clock, of the moments and of AMSGrad's maximum: optax' own (ScaleByAdamState,
 #: ScaleByAmsgradState), and those of :class:`adamcore.AdamState`.
@@ -108,7 +107,7 @@ def warn_accumulated(leaves: Mapping[Path, Any], place: Path) -> None:
         above = place[:k]
         for path in ((*above, "mini_step"), (*above, "mini_step", "value")):
             if path in leaves and any(below(p, (*above, "acc_grads")) for p in leaves):
-                warn_multi_steps(int(numpy_of(leaves[path])))
+                warn_multi_steps(whole_number(leaves[path], "mini_step"))
 
 
 def warn_multi_steps(count: int) -> None:
@@ -119,20 +118,3 @@ def warn_multi_steps(count: int) -> None:
             "update, are left out",
             stacklevel=4,
         )
-
-
-def leaves_of(tree: Any, path: Path = ()) -> dict[Path, Any]:
-    """Return the leaves of nested dictionaries, lists and tuples, None left out.
-
-    >>> leaves_of({"a": [None, {"b": 1}]})
-    {('a', '1', 'b'): 1}
-    """
-    if tree is None:
-        return {}
-    if isinstance(tree, Mapping):
-        pairs = [(str(key), x) for key, x in tree.items()]
-    elif isinstance(tree, list | tuple):
-        pairs = [(str(k), x) for k, x in enumerate(tree)]
-    else:
-        return {path: tree}
-    return {p: x for key, child in pairs for p, x in leaves_of(child, (*path, key)).items()}

@@ -13,8 +13,9 @@ import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from adamcore.backends.checkpoints.request import Request
 from adamcore.backends.io.tensor_bundle import TensorBundle, fields, last
-from adamcore.backends.states.layouts import Request, detect_layout, dialect_is_needed, from_flat
+from adamcore.backends.states.layouts import detect_layout, dialect_is_needed, from_flat
 from adamcore.backends.states.named import Array, NamedState, listed
 from adamcore.errors import CheckpointError
 

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from adamcore import AXES, Adam
+from adamcore.conformance.claims import claim_from
 from adamcore.conformance.report.report import Entry
 from adamcore.conformance.types import Finding, Probe, Result, Run
+
+if TYPE_CHECKING:
+    from adamcore.conformance.verdict.identify import Identification
+
+SEVERAL = ("STATE.4/uninterrupted", "STEP.1/unscaled", "MOM.1/common")
+"""Ordinary probes of several elements."""
 
 
 def explain(
@@ -17,6 +25,7 @@ def explain(
     *,
     flushes: bool,
     unclaimed: frozenset[str] = frozenset(),
+    measured: Finding | None = None,
 ) -> None:
     """Set the findings and the identification of ``entry``.
 
@@ -30,6 +39,7 @@ def explain(
         flushes: True if the candidate flushes subnormal numbers to zero.
         unclaimed: probes of complex parameters, if the candidate does not claim any; what it does in
             them is a note.
+        measured: the first part that is not as claimed, if the parts were measured.
     """
     from adamcore.conformance.verdict.diagnose import diagnose
     from adamcore.conformance.verdict.identify import FINGERPRINT, identify
@@ -42,7 +52,13 @@ def explain(
         identification = identify(runs, flushes=flushes, probes=probes, prefer=entry.claimed)
     if not own or any(result.status == "failed" for result in results):
         entry.findings = diagnose(
-            claim, runs, results, flushes=flushes, probes=probes, identification=identification
+            claim,
+            runs,
+            results,
+            flushes=flushes,
+            probes=probes,
+            identification=identification,
+            measured=measured,
         )
     if failures := [r for r in entry.results if r.probe in unclaimed and r.status == "failed"]:
         entry.findings.append(real_alone(failures))
@@ -53,6 +69,43 @@ def explain(
         entry.identified, entry.sureness = identification.dialect, identification.sureness
         entry.fault, entry.precision = identification.fault, identification.precision
         entry.axes = {axis: list(values) for axis, values in identification.axes.items()}
+        otherwise = beyond_one_element(identification, probes, runs, flushes=flushes)
+        if otherwise is not None:
+            like = f"like {entry.identified}" if entry.identified else "like Adam"
+            entry.identified = None
+            entry.fault = f"{like} in the one element of the first probe; otherwise {otherwise}"
+
+
+def beyond_one_element(
+    identification: Identification,
+    probes: Mapping[str, Probe],
+    runs: Mapping[tuple[str, str], Run],
+    *,
+    flushes: bool,
+) -> str | None:
+    """Return what a candidate does in ordinary runs of several elements; None if it is what was identified.
+
+    The fingerprint has one element.  A second moment of the whole array, for one, is the same in it.
+    """
+    from adamcore.conformance.verdict.diagnose import diagnose
+    from adamcore.conformance.verdict.identify import NUMERIC
+    from adamcore.conformance.verdict.judge import in_precision, judge
+
+    if identification.fault or any(not identification.axes[axis] for axis in NUMERIC):
+        return None
+    chosen = {axis: values[0] for axis, values in identification.axes.items() if values}
+    claim = claim_from(chosen | {"coefficients": "working"})
+    few = {
+        (name, dtype): in_precision(run, probes[name], dtype)
+        for (name, dtype), run in runs.items()
+        if name in SEVERAL and name in probes
+    }
+    results = [judge(claim, probes[name], dtype, run, flushes=flushes) for (name, dtype), run in few.items()]
+    if all(r.status != "failed" for r in results):
+        return None
+    ordinary = {name: probes[name] for name, _ in few}
+    found = diagnose(claim, few, results, flushes=flushes, probes=ordinary, identification=identification)
+    return next((f.observed for f in found if f.level == "error"), None)
 
 
 def real_alone(failures: Sequence[Result]) -> Finding:

@@ -18,11 +18,12 @@ examples:
   adamcore convert model.keras run.pt --from keras --names paths.txt --to torch --map names.json
   adamcore convert tf1.npz run.safetensors --from tf1 --to adamcore --set b2=0.99
 
-formats: adamcore, torch, optax, keras, tf1, bert, paddle, mlx. Files: .safetensors, .npz, PyTorch's
-(read with weights_only), Keras' .keras and .h5, flax' .msgpack, orbax' folders, TensorFlow's
+formats: adamcore, torch, optax, keras, tf1, bert, paddle, mlx, tinygrad. Files: .safetensors, .npz,
+PyTorch's (read with weights_only), Keras' .keras and .h5, flax' .msgpack, orbax' folders, TensorFlow's
 checkpoints. --names: one name a line. --map: JSON, new name -> old name, or -> {"from": old name,
-"axes": [1, 0]} to transpose. SRC may be a folder: a distributed checkpoint of PyTorch's, DeepSpeed's,
-a trainer's. --like: names decide, then shapes; what neither tells apart needs --by-position.
+"axes": [1, 0]} to transpose; reshape, squeeze, stack, concat, unstack and split are in docs/moving.md.
+SRC may be a folder: a distributed checkpoint of PyTorch's, DeepSpeed's, orbax', TensorFlow's, a trainer's.
+--like: names decide, then shapes; what neither tells apart needs --by-position.
 
 exit status: 0 written, 1 refused or unreadable (the destination is as it was), 2 wrong usage
 """
@@ -185,7 +186,9 @@ def read_map(path: str) -> dict[str, Any]:
     """Return the content of a map of names, checked."""
     import json
 
+    from adamcore.backends.states.maps import parse
     from adamcore.conformance.errors import UsageError
+    from adamcore.errors import CheckpointError
 
     try:
         mapping = json.loads(read_text("--map", path))
@@ -193,21 +196,10 @@ def read_map(path: str) -> dict[str, Any]:
         raise UsageError(f"--map {path}: no JSON ({error})") from error
     if not isinstance(mapping, dict):
         raise UsageError(f"--map {path}: expected an object, new name -> old name")
-    for new, entry in mapping.items():
-        if isinstance(entry, str):
-            continue
-        axes = entry.get("axes", []) if isinstance(entry, dict) else None
-        if (
-            not isinstance(entry, dict)
-            or not isinstance(entry.get("from"), str)
-            or set(entry) - {"from", "axes"}
-            or not isinstance(axes, list)
-            or any(type(axis) is not int for axis in axes)
-        ):
-            raise UsageError(
-                f'--map {path}: {new!r} is given {json.dumps(entry)}: expected an old name, or {{"from": old '
-                'name, "axes": [1, 0]}'
-            )
+    try:
+        parse(mapping)
+    except CheckpointError as error:
+        raise UsageError(f"--map {path}: {error}") from error
     return mapping
 
 

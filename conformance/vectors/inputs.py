@@ -184,9 +184,16 @@ INPUTS = (
 )  # fmt: skip
 
 
+#: The axes of rows of the table that have been corrected since the edition was published.
+AS_PUBLISHED: dict[str, dict[str, str]] = {
+    "chainer.Adam": {"missing": "skip", "clock": "global", "all_missing": "tick"},
+}
+
+
 def claims() -> list[Claim]:
     """Return the claims of the edition."""
-    return [claim_of_dialect(name, settings) for name, settings in CLAIMS]
+    found = (claim_of_dialect(name, settings) for name, settings in CLAIMS)
+    return [replace(c, adam=replace(c.adam, **AS_PUBLISHED.get(c.name, {}))) for c in found]  # type: ignore[arg-type]
 
 
 def long_claims() -> list[Claim]:

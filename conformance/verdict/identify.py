@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from adamcore import AXES, Adam
 from adamcore.coefficients import Host
-from adamcore.conformance.claims import claim_of_dialect
+from adamcore.conformance.claims import named_claims
 from adamcore.conformance.faults import IN_ONE_ELEMENT
 from adamcore.conformance.oracle.bounds import bounds
 from adamcore.conformance.oracle.perturbation import Fault
@@ -29,7 +29,7 @@ from adamcore.conformance.verdict.judge import in_precision, judge
 from adamcore.conformance.verdict.match import CLOSE, distance_in_lr, flat_model, flat_run, is_proved
 from adamcore.conformance.verdict.precision import DOUBLE, nearest_way
 from adamcore.definition import Number, coefficients, update
-from adamcore.dialects import DIALECTS, parse_option
+from adamcore.dialects import DIALECTS
 
 FINGERPRINT = "STEP.1/fingerprint"
 NUMERIC = ("epsilon", "bias_correction", "decay", "decay_order", "amsgrad", "nesterov", "maximize")
@@ -37,6 +37,7 @@ DECAY = ("decay", "decay_order")
 TELLING = (
     FINGERPRINT, "F1/absent-middle", "F6/all-absent", "CPX.1/complex", "NUM.4/near-one", "NUM.4/running",
     "BC.3/not-written-back", "DEC.2/lr-changed", "EPS.1/beside-small-root", "EPS.2/comparable",
+    "STATE.4/uninterrupted", "STEP.1/unscaled", "MOM.1/common",
 )  # fmt: skip
 """The probes that identification looks at."""
 FREEZE = ("missing", "clock", "all_missing")
@@ -292,18 +293,3 @@ def dialect_of(axes: AxisValues, prefer: str | None) -> str | None:
         if all(getattr(adam, axis) in axes[axis] for axis in AXES)
     ]
     return prefer if prefer in names else (names[0] if names else None)
-
-
-@lru_cache(maxsize=1)
-def named_claims() -> dict[str, Adam]:
-    """Return every dialect, and every dialect with options of its own: ``torch.Adam(amsgrad=True)``."""
-    claims: dict[str, Adam] = {}
-    for name, row in DIALECTS.items():
-        chosen = [dict[str, Any]()]
-        for option in row.options:
-            pairs = parse_option(option)
-            chosen += [given | pairs for given in chosen if not given.keys() & pairs.keys()]
-        for given in chosen:
-            claim = claim_of_dialect(name, {key: str(value) for key, value in given.items()})
-            claims.setdefault(claim.name, claim.adam)
-    return claims

@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from adamcore import AXES, Adam
-from adamcore.conformance.claims import all_claims, axes_of, claim_for, claim_from, claim_of_dialect
+from adamcore.conformance.claims import (
+    all_claims,
+    axes_of,
+    claim_for,
+    claim_from,
+    claim_of_dialect,
+    named_claims,
+)
 from adamcore.dialects import DIALECTS
 from adamcore.errors import DialectError
 
@@ -48,3 +55,17 @@ def test_an_unknown_dialect_is_an_error_with_the_nearest_names() -> None:
 
 def test_every_dialect_has_a_claim() -> None:
     assert [claim.name for claim in all_claims()] == list(DIALECTS)
+
+
+def test_every_dialect_is_named_alone_and_with_its_options() -> None:
+    named = named_claims()
+    assert set(DIALECTS) <= set(named)
+    assert named["torch.Adam(amsgrad=True)"] == claim_of_dialect("torch.Adam", {"amsgrad": "True"}).adam
+    both = claim_of_dialect("torch.Adam", {"amsgrad": "True", "maximize": "True"})
+    assert named[both.name] == both.adam
+
+
+def test_rows_that_were_measured_say_what_the_packages_do() -> None:
+    """Chainer 7.8.1 makes an absent gradient a zero one; thinc 9.1.1 has float32 alone, with its scalars."""
+    assert DIALECTS["chainer.Adam"].adam().missing == "zero"
+    assert DIALECTS["thinc.Adam"].adam().coefficients == "working"

@@ -98,7 +98,7 @@ def test_the_bound_sees_what_a_move_loses(moving: Any, lost: str, monkeypatch: p
             leaves[name] = {
                 "the clock": lambda x=leaf: dataclasses.replace(x, t=x.t + 1),
                 "the moments": lambda x=leaf: dataclasses.replace(x, m=np.zeros_like(x.m)),
-                "the transposition": lambda x=leaf: x.arranged([1, 0]),
+                "the transposition": lambda x=leaf: dataclasses.replace(x, m=x.m.T, v=x.v.T),
             }[lost]()
         return dataclasses.replace(state, leaves=leaves)
 

@@ -20,7 +20,7 @@ from adamcore.backends.checkpoints.deepspeed import (
 from adamcore.errors import CheckpointError
 
 torch = pytest.importorskip("torch")
-FILES = ROOT / "tests" / "data" / "states" / "deepspeed"
+FILES = ROOT / "tests" / "data" / "states" / "files" / "deepspeed"
 ZERO = FILES / "stage1" / "global_step3"
 
 

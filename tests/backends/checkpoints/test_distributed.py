@@ -20,7 +20,7 @@ from adamcore.backends.checkpoints.distributed import (
 from adamcore.errors import CheckpointError
 
 torch = pytest.importorskip("torch")
-NESTED = ROOT / "tests" / "data" / "states" / "torch" / "distributed"
+NESTED = ROOT / "tests" / "data" / "states" / "files" / "torch" / "distributed"
 
 
 def copied(tmp_path: Path) -> Path:

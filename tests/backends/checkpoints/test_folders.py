@@ -10,7 +10,7 @@ from paths import ROOT
 from adamcore.backends.checkpoints.folders import place_in, read_folder
 from adamcore.errors import CheckpointError
 
-FILES = ROOT / "tests" / "data" / "states"
+FILES = ROOT / "tests" / "data" / "states" / "files"
 
 
 @pytest.mark.parametrize(

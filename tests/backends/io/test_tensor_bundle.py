@@ -13,7 +13,7 @@ from paths import ROOT
 from adamcore.backends.io.tensor_bundle import TensorBundle
 from adamcore.errors import CheckpointError
 
-FILES = ROOT / "tests" / "data" / "states" / "tensorflow"
+FILES = ROOT / "tests" / "data" / "states" / "files" / "tensorflow"
 
 
 def test_names_and_arrays() -> None:

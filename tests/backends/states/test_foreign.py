@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from paths import ROOT
 
 from adamcore import Adam
 from adamcore.backends import states
@@ -91,3 +93,25 @@ def test_npz_has_no_bfloat16(tmp_path: Path) -> None:
     np.savez(tmp_path / "old.npz", **arrays)
     with pytest.raises(CheckpointError, match="nameless bytes"):
         read(tmp_path / "old.npz")
+
+
+def test_damaged_archives(tmp_path: Path) -> None:
+    """A byte of the header says that what is inside is encrypted, patched, or of a version to come."""
+    np.savez(tmp_path / "s.npz", **{"w.m": np.ones(2), "w.v": np.ones(2), "step": np.asarray(3)})  # type: ignore[arg-type]
+    whole = (tmp_path / "s.npz").read_bytes()
+    for first in (whole.index(b"PK\x03\x04"), whole.index(b"PK\x01\x02")):
+        for k in range(first + 4, first + 14):
+            for flipped in (0x01, 0x20, 0x80):
+                data = whole[:k] + bytes([whole[k] ^ flipped]) + whole[k + 1 :]
+                (tmp_path / "s.npz").write_bytes(data)
+                with contextlib.suppress(CheckpointError):
+                    assert read(tmp_path / "s.npz").one_clock() == 3
+
+
+def test_damaged_hdf5(tmp_path: Path) -> None:
+    pytest.importorskip("h5py")
+    whole = (ROOT / "tests" / "data" / "states" / "files" / "tensorflow" / "keras2.h5").read_bytes()
+    signature = whole.index(b"SNOD")  # of a table of names
+    (tmp_path / "s.h5").write_bytes(whole[:signature] + b"XXXX" + whole[signature + 4 :])
+    with pytest.raises(CheckpointError, match="damaged, or no file of Keras'"):
+        read(tmp_path / "s.h5")

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from paths import ROOT
 
+from adamcore.backends.checkpoints.request import Request
 from adamcore.backends.states.foreign import read
 from adamcore.backends.states.keras2_files import from_keras2
-from adamcore.backends.states.layouts import Request
 from adamcore.errors import CheckpointError
 
-FILES = ROOT / "tests" / "data" / "states" / "tensorflow"
+FILES = ROOT / "tests" / "data" / "states" / "files" / "tensorflow"
 
 
 def arrays() -> dict[str, Any]:

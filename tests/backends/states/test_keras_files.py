@@ -157,3 +157,22 @@ def test_a_loss_scale_optimizer_stands_for_its_inner_one(tmp_path: Path) -> None
         """,
         tmp_path,
     )
+
+
+def test_bfloat16(tmp_path: Path) -> None:
+    """HDF5 has no type for it: Keras' own files hold two nameless bytes an element."""
+    run(
+        """
+        layers = keras.layers
+        net = keras.Sequential([layers.Input((3,)), layers.Dense(1, dtype="bfloat16")])
+        net.compile(optimizer=K.Adam(0.05), loss="mse")
+        net.fit(np.ones((12, 3)), np.ones((12, 1)), batch_size=4, verbose=0)
+        live = states.from_keras(net.optimizer)
+        for name in ("m.keras", "m.h5"):
+            net.save(f"{folder}/{name}")
+            state = read(f"{folder}/{name}", names=[v.path for v in net.trainable_variables])
+            same(state, live)
+            assert {leaf.m.dtype.name for leaf in state.leaves.values()} == {"bfloat16"}
+        """,
+        tmp_path,
+    )

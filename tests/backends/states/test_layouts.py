@@ -24,8 +24,12 @@ def test_layouts_there_and_back(layout: str, ending: str, tmp_path: Path) -> Non
     state = made()
     path = tmp_path / f"s.{ending}"
     write(state, path, layout)
-    same(read(path, hyper={"b1": 0.9, "b2": 0.999}), state)
-    assert main(["convert", str(path), str(tmp_path / "t"), "--set", "b2=0.999"]) == 0
+    numbered = states.LAYOUTS[layout].numbered
+    names = list(state.leaves) if numbered else None
+    same(read(path, names=names, hyper={"b1": 0.9, "b2": 0.999}), state)
+    (tmp_path / "names").write_text("\n".join(state.leaves))
+    named = ["--names", str(tmp_path / "names")] * numbered
+    assert main(["convert", str(path), str(tmp_path / "t"), "--set", "b2=0.999", *named]) == 0
     same(states.load(tmp_path / "t"), state)
 
 

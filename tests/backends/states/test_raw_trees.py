@@ -11,7 +11,8 @@ from state_samples import same
 
 from adamcore import Adam
 from adamcore.backends import states
-from adamcore.backends.states.raw_trees import leaves_of, raw_state
+from adamcore.backends.checkpoints.optax_files import leaves_of
+from adamcore.backends.states.raw_trees import raw_state
 from adamcore.errors import CheckpointError
 
 

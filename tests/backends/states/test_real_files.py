@@ -21,10 +21,10 @@ FILES = ROOT / "tests" / "data" / "states"
 def entries() -> list[Any]:
     """Return the entries of all manifests."""
     found = []
-    for manifest in sorted(FILES.glob("*/manifest.json")):
+    for manifest in sorted(FILES.rglob("manifest.json")):
         about = json.loads(manifest.read_text(encoding="utf-8"))
         for number, entry in enumerate(about["entries"]):
-            where = f"{manifest.parent.name}/{entry['file']}"
+            where = f"{manifest.parent.relative_to(FILES)}/{entry['file']}"
             found.append(pytest.param(where, about["needs"], entry, id=f"{where}-{number}"))
     return found
 
@@ -78,6 +78,6 @@ def goes_on(state: states.NamedState, step: Any) -> None:
 
 
 def test_there_are_files_and_they_are_small() -> None:
-    found = [path for path in FILES.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    found = [path for path in FILES.rglob("*") if path.is_file() and not path.suffix.startswith(".py")]
     assert any(path.name == "manifest.json" for path in found)
     assert sum(path.stat().st_size for path in found) < 300_000

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from paths import ROOT
 
+from adamcore.backends.checkpoints.request import Request
 from adamcore.backends.io.tensor_bundle import TensorBundle
 from adamcore.backends.states.foreign import read
-from adamcore.backends.states.layouts import Request
 from adamcore.backends.states.tensorflow import from_tensorflow, prefix_of
 from adamcore.conformance.cli import main
 from adamcore.errors import CheckpointError
 
-FILES = ROOT / "tests" / "data" / "states" / "tensorflow"
+FILES = ROOT / "tests" / "data" / "states" / "files" / "tensorflow"
 
 
 def test_paths_to_a_checkpoint(tmp_path: Path) -> None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from array_adam import CLAIM, Good, judged
 
 from adamcore import AXES
 from adamcore.conformance.candidates.array import ArrayCandidate
-from adamcore.conformance.checking.explain import explain
+from adamcore.conformance.checking.explain import SEVERAL, explain
 from adamcore.conformance.checking.subjects import ThirdParty
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.report.report import Entry
+from adamcore.conformance.verdict.judge import judge
 
 PROBE = "STEP.1/fingerprint"
 
@@ -66,3 +68,27 @@ def test_an_own_backend_is_diagnosed_if_it_fails_and_never_identified(cls: type,
     entry = explained(cls, "own backend")
     assert entry.identified is None
     assert bool(entry.findings) is findings
+
+
+class OfTheMean(Good):
+    """v is of the array's mean of g*g, as in Adam-mini: in one element that is g*g."""
+
+    def step(self, grads: list[Any]) -> Any:
+        old = [v.copy() for v in self.v]
+        super().step(grads)
+        for i, g in enumerate(grads):
+            b2, f = self.h["b2"], self.p[i].dtype.type
+            self.v[i] = np.asarray(f(b2) * old[i] + f(1 - b2) * np.mean(g * g))
+        return [p.copy() for p in self.p]
+
+
+def test_like_adam_in_one_element_is_said_so_with_what_it_does_otherwise() -> None:
+    names = (PROBE, *SEVERAL)
+    runs = {(name, "float64"): judged(OfTheMean, name, "float64")[1] for name in names}
+    entry = Entry("m:A", "torch.AdamW", {}, kind="array candidate")
+    entry.results = [judge(CLAIM, PROBES[n], d, run) for (n, d), run in runs.items()]
+    explain(entry, CLAIM, {name: PROBES[name] for name in names}, runs, flushes=False)
+    print(entry.fault, entry.identified)
+    assert entry.identified is None
+    assert entry.fault is not None
+    assert "in the one element of the first probe; otherwise " in entry.fault

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from state_samples import made, torch_run
+from state_samples import made, same, torch_run
 
-from adamcore.backends.states.files import load
+from adamcore.backends.states import load, save
 from adamcore.backends.states.foreign import FORMATS, write
 from adamcore.conformance.cli import main
 
@@ -80,6 +81,9 @@ def test_wrong_usage(
         ('{"a": {"axes": [1, 0]}}', "'a' is given"),
         ('{"a": {"from": "b", "axes": "10"}}', "'a' is given"),
         ('{"a": {"from": "b", "axis": [1, 0]}}', "'a' is given"),
+        ('{"a": {"from": "b", "stack": 0}}', "stack needs several arrays"),
+        ('{"a": {"from": "b", "unstack": 0}}', "expected a new name with {}"),
+        ('{"a.{}": {"from": "b", "split": 0}}', "split needs the sizes"),
     ],
 )
 def test_a_broken_map(text: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -144,6 +148,23 @@ def test_what_the_file_tells_is_not_told_again(tmp_path: Path, capsys: pytest.Ca
     for given in (["--set", "b2=0.5"], ["--t", "3"]):
         assert main(["convert", str(tmp_path / "s"), str(tmp_path / "t"), *given]) == 1
         assert "tells its own" in capsys.readouterr().err
+
+
+def test_scanned_layers_there_and_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Layers of PyTorch's stacked in one array, as maxtext has them; another order of clocks is an error."""
+    leaves = {f"h.{k}.w": made().leaves["a.w"] for k in range(3)}
+    state = replace(made(), leaves=leaves)
+    save(state, tmp_path / "s")
+    (tmp_path / "there").write_text(json.dumps({"scan.w": {"from": "h.{}.w", "axes": [1, 0], "stack": 1}}))
+    (tmp_path / "back").write_text(json.dumps({"h.{}.w": {"from": "scan.w", "unstack": 1, "axes": [1, 0]}}))
+    for source, target, given in (("s", "t", "there"), ("t", "u", "back")):
+        command = ["convert", str(tmp_path / source), str(tmp_path / target), "--map", str(tmp_path / given)]
+        assert main(command) == 0
+    assert load(tmp_path / "t").leaves["scan.w"].m.shape == (3, 3, 2)
+    same(load(tmp_path / "u"), state)
+    save(replace(state, leaves=leaves | {"h.1.w": replace(leaves["h.1.w"], t=9)}), tmp_path / "s")
+    assert main(["convert", str(tmp_path / "s"), str(tmp_path / "x"), "--map", str(tmp_path / "there")]) == 1
+    assert "the clocks of 'h.0.w' and 'h.1.w' differ (7, 9)" in capsys.readouterr().err
 
 
 def test_like_a_target(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

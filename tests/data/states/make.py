@@ -14,6 +14,8 @@ PACKAGES = {
     "deepspeed": ["deepspeed==0.19.8", "torch==2.13.0", "numpy==2.4.6"],
     "flax": ["flax==0.12.8", "jax==0.10.2", "optax==0.2.8", "orbax-checkpoint==0.12.8"],
     "tensorflow": ["tensorflow-cpu==2.21.0", "keras==3.15.1", "tf-keras==2.21.0"],
+    "paddle": ["paddlepaddle==3.3.1"],
+    "tinygrad": ["tinygrad==0.14.0", "numpy==2.4.6"],
     "mlx": ["mlx[cpu]==0.32.4", "numpy==2.5.1"],
     "quantized": ["bitsandbytes==0.50.2", "torchao==0.18.0", "torch==2.13.0", "numpy==2.4.6"],
     "torch": ["torch==2.13.0", "numpy==2.4.6", "safetensors==0.8.0"],

@@ -48,13 +48,13 @@ class Manifest:
     """The files of one framework, with what is to be read from each.
 
     Args:
-        folder: the folder beside this file in which the files lie.
+        folder: the folder in files/ in which the files lie.
         package: the package that made them, whose version is written down.
         needs: modules without which the files cannot be read.
     """
 
     def __init__(self, folder: str, package: str, needs: tuple[str, ...] = ()) -> None:
-        self.folder = HERE / folder
+        self.folder = HERE / "files" / folder  # apart from here, where it would hide the package of its name
         self.folder.mkdir(exist_ok=True)
         self.head: dict[str, Any] = {"package": package, "version": version(package), "needs": list(needs)}
         self.entries: list[dict[str, Any]] = []
