@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from adamcore import axes, reset, step  # noqa: F401  # typing.get_type_hints(Adam.__init__) looks for axes
@@ -30,6 +30,8 @@ class Adam(AdamConfig):
         weight_decay: a number >= 0; the axis ``decay`` says what it multiplies.
         momentum_decay: the rate of Dozat's momentum schedule, >= 0; only ``nesterov="dozat"`` uses it.
         moment_dtype: the name of the moments' dtype, such as ``"float32"``; None for the parameter's.
+        m_dtype: the name of the dtype of m alone; None for that of ``moment_dtype``.
+        v_dtype: the same for v and v_max (MOM.4).
 
     Each of the other fields is the axis of its name.
 
@@ -51,7 +53,7 @@ class Adam(AdamConfig):
         return {name: value for name, value in self.__dict__.items() if name != CACHE}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
+        self.__dict__.update({field.name: field.default for field in fields(self)} | state)
         self.__dict__.pop("_lanes", None)  # pickles of before 0.1 hold an empty cache
 
     @classmethod
@@ -85,7 +87,7 @@ class Adam(AdamConfig):
 
         Returns:
             For each leaf, a clock of 0 (an int32 0-d array; one for all leaves with
-            ``clock="global"``), and moments of 0, in ``moment_dtype`` or the parameter's dtype.
+            ``clock="global"``), and moments of 0, in the dtypes that MOM.4 gives.
             AMSGrad adds the maximum ``v_max``, and Dozat's form of Nesterov momentum ``mu_product``.
 
         Raises:
@@ -93,7 +95,7 @@ class Adam(AdamConfig):
             TreeError: one array is in two leaves.
             BackendError: the tree has arrays of two libraries.
             HyperparameterError: an epsilon is 0 in the dtype of the arithmetic (EPS.6), or the
-                library has no dtype ``moment_dtype``.
+                library has no dtype of the name in ``moment_dtype``, ``m_dtype`` or ``v_dtype``.
 
         Example:
             >>> import numpy as np

@@ -40,14 +40,16 @@ class Ticker:
 
     Args:
         lr: this step's learning rate; None for the Adam's own.
-        hyper: this step's values of other hyperparameters, numbers or 0-d arrays by name.
+        hyper: this step's values of other hyperparameters by name: numbers, 0-d arrays, or functions of the
+            clock of the update, as a schedule of lr.
     """
 
     def __init__(
         self, adam: AdamConfig, backend: Backend, lr: Any, hyper: Mapping[str, Any] | None = None
     ) -> None:
-        self.adam, self.backend = injected(adam, backend, hyper), backend
-        self.given = any(isinstance(getattr(self.adam, name), Given) for name in hyper or ())
+        self.plain, self.backend, self.hyper = adam, backend, hyper or {}
+        self.scheduled = any(callable(x) for x in self.hyper.values())
+        self.adam = adam if self.scheduled else self.at(None)
         self.lr = adam.lr if lr is None else lr
         self.known: dict[tuple[int, float | None], Coefficients | None] = {}
 
@@ -69,7 +71,7 @@ class Ticker:
             c = self.on_host(after, mu)
             if c is not None:
                 return Tick(self.stored(after, t), self.stored(c.mu_product, mu_product), c)
-        if not self.given and not callable(self.lr):
+        if not (self.scheduled or self.given(self.adam) or callable(self.lr)):
             ticked = self.backend.tick_on_device(self.adam, t, mu_product, self.read_lr(self.lr), like)
             if ticked is not None:
                 return Tick(*ticked)
@@ -81,13 +83,21 @@ class Ticker:
         else:
             new_t = after_t = n.successor(t)
         lr = self.read_lr(self.lr(after_t) if callable(self.lr) else self.lr)
-        c = coefficients(
-            n, self.adam, after_t, n.number(lr), None if mu_product is None else n.number(mu_product)
-        )
+        adam = self.at(after_t) if self.scheduled else self.adam
+        c = coefficients(n, adam, after_t, n.number(lr), None if mu_product is None else n.number(mu_product))
         new_mu = c.mu_product
         if hasattr(mu_product, "dtype"):
             new_mu = self.backend.cast(new_mu, mu_product.dtype)
         return Tick(new_t, new_mu, c)
+
+    def at(self, t: Clock) -> AdamConfig:
+        """Return the Adam with the hyperparameters of the update that has the clock ``t``."""
+        values = {name: x(t) if callable(x) else x for name, x in self.hyper.items()}
+        return injected(self.plain, self.backend, values)
+
+    def given(self, adam: AdamConfig) -> bool:
+        """True if only the program knows a hyperparameter of ``adam``, the result of :meth:`at`."""
+        return any(isinstance(getattr(adam, name), Given) for name in self.hyper)
 
     def tick_together(self, ts: list[Clock]) -> tuple[list[Clock], list[Coefficients]] | None:
         """Return clocks after their tick, and the coefficients of each; None if :meth:`tick` has to look.
@@ -110,12 +120,13 @@ class Ticker:
         return backend.full_each([after[t] for t in now], dtype, ts[0]), [rows[t] for t in now]
 
     def on_host(self, t: int, mu: float | None) -> Coefficients | None:
-        """Return the coefficients in Python's floats; None if only the program knows the learning rate."""
+        """Return the coefficients in Python's floats; None if only the program knows lr or another number."""
         key = (t, mu)
         if key not in self.known:
             lr = self.read_lr(self.lr(t) if callable(self.lr) else self.lr)
-            known = isinstance(lr, float) and not self.given
-            self.known[key] = coefficients(HOST, self.adam, t, lr, mu) if known else None
+            adam = self.at(t) if self.scheduled else self.adam
+            known = isinstance(lr, float) and not self.given(adam)
+            self.known[key] = coefficients(HOST, adam, t, lr, mu) if known else None
         return self.known[key]
 
     def read(self, t: Clock, path: Callable[[], str]) -> int | None:

@@ -92,6 +92,9 @@ class Given:
     def __init__(self, value: Array) -> None:
         self.value = value
 
+    def __repr__(self) -> str:
+        return "Given"
+
 
 class Traced:
     """0-d arrays of a library, for a clock or a hyperparameter that only the program knows.

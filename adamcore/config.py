@@ -13,6 +13,7 @@ from adamcore.errors import AxisError, HyperparameterError
 Schedule = Callable[[Any], Any]  #: from the clock t of the step being made (the first is 1) to lr
 #: the fields that are numbers
 HYPERPARAMETERS = ("lr", "b1", "b2", "eps", "eps_root", "weight_decay", "momentum_decay")
+MOMENT_DTYPES = ("moment_dtype", "m_dtype", "v_dtype")  #: the fields that are names of dtypes, or None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +51,8 @@ class AdamConfig:
     complex: axes.Complex = "componentwise"
     coefficients: axes.CoefficientPrecision = "double"
     moment_dtype: str | None = None
+    m_dtype: str | None = None
+    v_dtype: str | None = None
 
     def __post_init__(self) -> None:
         if not callable(self.lr):
@@ -60,11 +63,14 @@ class AdamConfig:
             axes.check_number(name, getattr(self, name))
         for name in axes.AXES:
             axes.check_axis(name, getattr(self, name))
-        if not isinstance(self.moment_dtype, str | None):
-            raise HyperparameterError(
-                f"moment_dtype={self.moment_dtype!r} ({type(self.moment_dtype).__name__}): expected the name "
-                "of a dtype, such as 'float32', or None for the parameter's"
-            )
+        for name in MOMENT_DTYPES:
+            dtype = getattr(self, name)
+            if not isinstance(dtype, str | None):
+                otherwise = "the parameter's" if name == "moment_dtype" else "that of moment_dtype"
+                raise HyperparameterError(
+                    f"{name}={dtype!r} ({type(dtype).__name__}): expected the name of a dtype, such as "
+                    f"'float32', or None for {otherwise}"
+                )
         if self.eps_root and self.epsilon.startswith("inside"):
             raise AxisError(
                 f"eps_root={self.eps_root!r} with epsilon={self.epsilon!r}: eps stands under the root "

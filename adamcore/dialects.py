@@ -23,7 +23,7 @@ from typing import Any
 
 from adamcore.adam import Adam
 from adamcore.axes import AXES
-from adamcore.config import HYPERPARAMETERS
+from adamcore.config import HYPERPARAMETERS, MOMENT_DTYPES
 from adamcore.errors import DialectError, HyperparameterError
 
 REQUIRED = None  #: stands for the default of a hyperparameter that has none
@@ -68,7 +68,7 @@ class Dialect:
             HyperparameterError: a required hyperparameter is not given.
         """
         given = {**self.defaults, **self.axes, **overrides}
-        lacking = [name for name, value in given.items() if value is REQUIRED and name != "moment_dtype"]
+        lacking = [n for n, value in given.items() if value is REQUIRED and n not in MOMENT_DTYPES]
         if lacking:
             raise HyperparameterError(
                 f"{self.name} has no default for {' and '.join(lacking)}: "
@@ -308,12 +308,12 @@ ROWS: tuple[Dialect, ...] = (
     # JAX
     Dialect("optax.adam", OPTAX, {"lr": REQUIRED}, OPTAX_HYPER, OPTAX_STATE,
         {"nesterov=True": {"nesterov": "optax"}},
-        targets=("optax:adam",),
+        targets=("optax:adam",), outside="mu_dtype, to which b1*m is rounded as well",
         source="optax/_src/alias.py and transform.py, 0.2.8; a schedule sees t from 0"),
     Dialect("optax.adamw", OPTAX | DECOUPLED, {"lr": REQUIRED, "weight_decay": 1e-4},
         OPTAX_HYPER | {"weight_decay": "weight_decay"}, OPTAX_STATE,
         {"nesterov=True": {"nesterov": "optax"}},
-        targets=("optax:adamw",), outside="weight_decay may be a schedule; mask",
+        targets=("optax:adamw",), outside="weight_decay may be a schedule; mask; mu_dtype as optax.adam",
         source="optax/_src/alias.py and transform.py, 0.2.8; a schedule sees t from 0"),
     Dialect("optax.amsgrad", OPTAX | {"amsgrad": "corrected"}, {"lr": REQUIRED}, OPTAX_HYPER,
         state("count mu nu nu_max"),

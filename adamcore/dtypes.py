@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from adamcore.coefficients import Given
 from adamcore.config import AdamConfig
 from adamcore.errors import HyperparameterError
 from adamcore.protocol import Backend, LeafDtypes
@@ -19,7 +20,7 @@ class DtypeTable:
         """Return the dtypes that go with the parameter ``p``.
 
         Raises:
-            HyperparameterError: the library has no dtype ``moment_dtype``, or eps vanishes (EPS.6).
+            HyperparameterError: the library has no dtype of the moments' name, or eps vanishes (EPS.6).
         """
         found = self.known.get(p.dtype)
         if found is None:
@@ -31,26 +32,34 @@ def leaf_dtypes(adam: AdamConfig, backend: Backend, p: Array) -> LeafDtypes:
     """Return the dtypes that go with the parameter ``p``; raise as :meth:`DtypeTable.of`."""
     is_complex = backend.kind(p.dtype) == "complex"
     part = backend.part_of(p.dtype, p) if is_complex else p.dtype
-    moment = part if adam.moment_dtype is None else moment_part(adam.moment_dtype, backend, p)
-    m = moment
-    if is_complex:
-        try:
-            m = backend.complex_of(moment, p)
-        except LookupError as error:
-            raise HyperparameterError(
-                f"moment_dtype={adam.moment_dtype!r} with parameters of {p.dtype}: {error}; choose float32 "
-                "or float64"
-            ) from error
+    m_part, v_part = (moment_part(adam, field, part, backend, p) for field in ("m_dtype", "v_dtype"))
     work = backend.dtype_named("float32", p)
-    for dtype in (part, moment):
+    for dtype in (part, m_part, v_part):
         if backend.bits(dtype) > backend.bits(work):
             work = dtype
     check_epsilon(adam, backend, work)
-    return LeafDtypes(work, m, moment if adam.complex == "modulus" else m, is_complex)
+    if not is_complex:
+        return LeafDtypes(work, m_part, v_part, is_complex)
+    m = complex_moment(adam, "m_dtype", m_part, backend, p)
+    v = v_part if adam.complex == "modulus" else complex_moment(adam, "v_dtype", v_part, backend, p)
+    return LeafDtypes(work, m, v, is_complex)
 
 
-def moment_part(name: str, backend: Backend, p: Array) -> DType:
-    """Return the real floating dtype that ``moment_dtype`` names."""
+def named_by(adam: AdamConfig, field: str) -> tuple[str, str | None]:
+    """Return the field that names the dtype of a moment, itself or ``moment_dtype``, and the name.
+
+    >>> named_by(AdamConfig(moment_dtype="float32", m_dtype="bfloat16"), "v_dtype")
+    ('moment_dtype', 'float32')
+    """
+    name = getattr(adam, field)
+    return ("moment_dtype", adam.moment_dtype) if name is None else (field, name)
+
+
+def moment_part(adam: AdamConfig, field: str, part: DType, backend: Backend, p: Array) -> DType:
+    """Return the real floating dtype of a moment, or of its parts; ``part`` is the parameter's own."""
+    field, name = named_by(adam, field)
+    if name is None:
+        return part
     reason = "not a real floating dtype"
     try:
         dtype = backend.dtype_named(name, p)
@@ -59,9 +68,20 @@ def moment_part(name: str, backend: Backend, p: Array) -> DType:
     except LookupError as error:
         reason = str(error)
     raise HyperparameterError(
-        f"moment_dtype={name!r}: {reason}; expected a name such as 'float32' (complex parameters get "
+        f"{field}={name!r}: {reason}; expected a name such as 'float32' (complex parameters get "
         "moments with parts of that dtype)"
     )
+
+
+def complex_moment(adam: AdamConfig, field: str, part: DType, backend: Backend, p: Array) -> DType:
+    """Return the complex dtype of a moment with parts of this dtype."""
+    try:
+        return backend.complex_of(part, p)
+    except LookupError as error:
+        field, name = named_by(adam, field)
+        raise HyperparameterError(
+            f"{field}={name!r} with parameters of {p.dtype}: {error}; choose float32 or float64"
+        ) from error
 
 
 def check_epsilon(adam: AdamConfig, backend: Backend, work: DType) -> None:
@@ -69,6 +89,8 @@ def check_epsilon(adam: AdamConfig, backend: Backend, work: DType) -> None:
     least = backend.least(work)
     for name in ("eps", "eps_root"):
         value = getattr(adam, name)
+        if isinstance(value, Given):  # only the program knows it
+            continue
         if value and (value < least if backend.flushes else value <= least / 2):
             raise HyperparameterError(
                 f"{name}={value!r} is 0 in the arithmetic's {work}: the smallest usable there is "

@@ -24,9 +24,9 @@ Kind = Literal["real", "complex", "other"]  #: of a dtype: what can be optimized
 class LeafDtypes(NamedTuple):
     """The dtypes that go with one dtype of parameters."""
 
-    work: DType  #: the real dtype of the arithmetic: the widest of float32, the parameter's, m's (NUM.1)
+    work: DType  #: the real dtype of the arithmetic: the widest of float32, p's, m's and v's (NUM.1)
     m: DType  #: of the first moment
-    v: DType  #: of v and v_max: m's, or the real one of its parts where ``complex="modulus"``
+    v: DType  #: of v and v_max, real where ``complex="modulus"``
     is_complex: bool
 
 

@@ -49,12 +49,9 @@ def reset(adam: AdamConfig, state: AdamState, which: Tree, clock: Literal["reset
         else:
             t = restart_each(tree, flags, t, "t", 0)
             mu_product = restart_each(tree, flags, mu_product, "mu_product", 1.0)
-    return AdamState(
-        t,
-        start(state.m, "m"),
-        start(state.v, "v"),
-        None if state.v_max is None else start(state.v_max, "v_max"),
-        mu_product,
+    v_max = None if state.v_max is None else start(state.v_max, "v_max")
+    return state._replace(
+        t=t, m=start(state.m, "m"), v=start(state.v, "v"), v_max=v_max, mu_product=mu_product
     )
 
 

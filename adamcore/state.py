@@ -17,8 +17,8 @@ class AdamState(NamedTuple):
         t: the clock, the number of updates made: a tree like params of int32 0-d arrays, or one
             array under ``clock="global"``.
         m: first moments: a tree like params, of the parameters' shapes, in their dtypes or in those
-            that ``moment_dtype`` asks for.
-        v: second moments, of the same form (real where ``complex="modulus"``).
+            that ``moment_dtype`` or ``m_dtype`` asks for.
+        v: second moments, of the same form (real where ``complex="modulus"``); ``v_dtype`` is theirs.
         v_max: the largest v (AMS.1) or v_hat (AMS.2) so far, of the form of v; None without AMSGrad.
         mu_product: the product of Dozat's momentum schedule so far (NES.1): floating 0-d arrays in
             the structure of t; None without ``nesterov="dozat"``.

@@ -69,7 +69,8 @@ def step(
     """Make one update: see :meth:`adamcore.Adam.step`.
 
     Args:
-        hyper: this step's values of hyperparameters other than lr, by name: numbers or 0-d arrays.
+        hyper: this step's values of hyperparameters other than lr, by name: numbers, 0-d arrays, or
+            functions of the clock, as a schedule of lr.
     """
     cache = None
     if donate and present is None and not hyper and has_identity(params):
@@ -239,7 +240,7 @@ def check_leaf(
         if misfit:
             raise StateError(
                 f"{tree.path(i, 'state.' + name)} is {misfit}; this state was made for other parameters or "
-                "another moment_dtype: make it anew with init"
+                "another moment_dtype, m_dtype or v_dtype: make it anew with init"
             )
 
 

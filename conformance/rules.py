@@ -77,7 +77,8 @@ AREA_OF = {
     "NUM.2": "moments", "NUM.3": "moments", "NUM.4": "coefficients", "NF": "nonfinite",
     "STEP.1/shapes": "layout", "STEP.1/long": "layout",
     "STEP.1/fortran": "layout", "STEP.1/strided": "layout", "STEP.1/offset": "layout",
-    "STEP.1/reversed": "layout", "STEP.1/broadcast": "layout",
+    "STEP.1/reversed": "layout", "STEP.1/chunks": "layout", "STEP.1/slots": "layout", "STEP.1/many": "layout",
+     "STEP.1/broadcast": "layout",
     "STATE.2": "aliasing", "STATE.3": "isolation", "STATE.4": "state", "CLK": "clock",
 }  # fmt: skip
 """The area of a probe, a rule or a family of rules, for findings that know no more than the probe."""

@@ -112,6 +112,11 @@ class Probe:
         """The number of updates of a parameter in all steps."""
         return len(self.steps) * len(self.params)
 
+    @property
+    def is_large(self) -> bool:
+        """Whether it has too many arrays or elements to run it, or to model it, many times over."""
+        return len(self.params) > 512 or sum(np.size(p) for p in self.params) > 2**15
+
     def with_hyper(self, **changes: float) -> Probe:
         """Return the probe with other hyperparameters."""
         return replace(self, hyper={**self.hyper, **changes})

@@ -1,12 +1,14 @@
 """Probes and runs as JSON, for the pipe between the check and its worker processes.
 
 An array is ``{"dtype", "shape", "data"}``, where ``data`` is the base64 of its bytes, so that it arrives
-bit for bit, with the payload of each NaN.
+bit for bit, with the payload of each NaN.  The bytes of a long array are compressed, since those of a probe
+repeat.
 """
 
 from __future__ import annotations
 
 import base64
+import zlib
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from adamcore.conformance.types import FloatArray, Probe, Run, Start, Step
 
 Json = dict[str, Any]
 MOMENTS = ("m", "v", "v_max")
+LONG = 4096  #: bytes; arrays of more are compressed
 
 
 def pack_array(array: FloatArray) -> Json:
@@ -24,13 +27,16 @@ def pack_array(array: FloatArray) -> Json:
     {'dtype': '<f4', 'shape': [1], 'data': 'AACAPw=='}
     """
     little = np.asarray(array, dtype=np.asarray(array).dtype.newbyteorder("<"), order="C")
-    data = base64.b64encode(little.tobytes()).decode("ascii")
-    return {"dtype": little.dtype.str, "shape": list(little.shape), "data": data}
+    raw, packed = little.tobytes(), {"dtype": little.dtype.str, "shape": list(little.shape)}
+    if len(raw) > LONG:
+        return packed | {"data": base64.b64encode(zlib.compress(raw, 1)).decode("ascii"), "zlib": True}
+    return packed | {"data": base64.b64encode(raw).decode("ascii")}
 
 
 def unpack_array(packed: Json) -> FloatArray:
     """Return the array of :func:`pack_array` in memory of its own."""
-    flat = np.frombuffer(base64.b64decode(packed["data"]), dtype=packed["dtype"])
+    raw = base64.b64decode(packed["data"])
+    flat = np.frombuffer(zlib.decompress(raw) if packed.get("zlib") else raw, dtype=packed["dtype"])
     native = flat.astype(flat.dtype.newbyteorder("="))
     return native.reshape(packed["shape"])
 

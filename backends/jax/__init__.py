@@ -1,4 +1,4 @@
-"""JAX: the array backend, ``adam`` and ``adamw`` as optax transformations, and :func:`native`."""
+"""JAX: the array backend, ``adam`` and its like as optax transformations, and :func:`native`."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from adamcore.backends.jax.backend import backend
 from adamcore.backends.jax.in_jit import native
 
 if TYPE_CHECKING:
-    from adamcore.backends.jax.optimizer import adam, adamw
+    from adamcore.backends.jax.optimizer import adam, adamw, amsgrad, nadam, nadamw
 
-__all__ = ["adam", "adamw", "backend", "native"]
+__all__ = ["adam", "adamw", "amsgrad", "backend", "nadam", "nadamw", "native"]
+
+OPTAX = ("adam", "adamw", "amsgrad", "nadam", "nadamw")
 
 
 def __getattr__(name: str) -> Any:
-    """``adam`` and ``adamw``: optax is loaded when they are asked for."""
-    if name in ("adam", "adamw"):
+    """``adam`` and its like: optax is loaded when they are asked for."""
+    if name in OPTAX:
         from adamcore.backends.jax import optimizer
 
         return getattr(optimizer, name)

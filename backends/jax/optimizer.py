@@ -1,4 +1,4 @@
-"""``adam`` and ``adamw``, each an optax gradient transformation, for every dialect (docs/jax.md).
+"""``adam``, ``adamw``, ``amsgrad``, ``nadam`` and ``nadamw`` as optax transformations (docs/jax.md).
 
 ``update`` returns ``p_new - p``, and :func:`optax.apply_updates` adds it to p.  If p and p_new are within a
 factor of 2 of each other, the difference is exact and the sum is ``p_new`` bit for bit.  Otherwise the sum is
@@ -9,23 +9,22 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import optax
+import numpy as np
 
-from adamcore import axes, step
-from adamcore.adam import Adam
+from adamcore import axes
+from adamcore.backends.jax.transformation import AdamTransformation, OptaxAdam
 from adamcore.config import HYPERPARAMETERS
 from adamcore.dialects import dialect
-from adamcore.errors import HyperparameterError, ParameterError, TreeError
-from adamcore.state import AdamState
-from adamcore.types import Tree
+from adamcore.errors import HyperparameterError
+from adamcore.types import Scalar
 
-#: The values with which an Adam is validated if a hyperparameter is an array; they count as not 0.
+#: The values with which an Adam is validated if a hyperparameter is an array or a schedule; none is 0.
 STAND_IN = {
+    "lr": 1.0,
     "b1": 0.9,
     "b2": 0.999,
     "eps": 1e-8,
@@ -35,47 +34,13 @@ STAND_IN = {
 }
 
 
-class AdamTransformation(optax.GradientTransformationExtraArgs):  # type: ignore[misc]
-    """An optax transformation that also makes a step in one call."""
-
-    functions: OptaxAdam
-
-    def step(
-        self, params: Tree, grads: Tree, state: AdamState, *, lr: Any = None, present: Tree = None
-    ) -> tuple[Tree, AdamState]:
-        """Return the new parameters and the new state, by a compiled program.
-
-        The buffers of ``params`` and ``state`` are donated: the results take their place, and the old
-        arrays are deleted.  The new parameters are exact, without the sum ``p + (p_new - p)``.
-
-        Args:
-            params: the parameters, a tree of arrays.
-            grads: a tree like ``params``; the gradients have the parameters' shapes and dtypes.
-            state: what ``init`` or the step before returned.
-            lr: the learning rate of this step, a number or a 0-d array; None for the transformation's.
-            present: as for :meth:`adamcore.Adam.step`; a traced boolean compiles nothing anew.
-
-        Raises:
-            The errors of :meth:`adamcore.Adam.step`.
-
-        Example:
-            >>> tx = adam(0.1)
-            >>> params = {"w": jnp.ones(2)}
-            >>> params, state = tx.step(params, {"w": jnp.ones(2)}, tx.init(params))
-            >>> [round(float(x), 6) for x in params["w"]]
-            [0.9, 0.9]
-        """
-        result: tuple[Tree, AdamState] = self.functions.compiled(params, grads, state, lr, present)
-        return result
-
-
 def adam(
     learning_rate: Any = None,
     b1: Any = None,
     b2: Any = None,
     eps: Any = None,
     eps_root: Any = None,
-    mu_dtype: None = None,
+    mu_dtype: Any = None,
     weight_decay: Any = None,
     mask: Any = None,
     *,
@@ -93,6 +58,8 @@ def adam(
     maximize: bool | None = None,
     complex: axes.Complex | None = None,  # noqa: A002
     moment_dtype: str | None = None,
+    m_dtype: str | None = None,
+    v_dtype: str | None = None,
     conjugate: bool = False,
 ) -> AdamTransformation:
     """Return an Adam of any dialect as an optax transformation; by default it replaces :func:`optax.adam`.
@@ -100,9 +67,12 @@ def adam(
     Args:
         learning_rate: a number, a 0-d array (also a traced one), or an optax schedule: a function of the
             number of updates made before this one, which is 0 at first.  None: the dialect's default.
-        b1, b2, eps, eps_root, weight_decay, momentum_decay: numbers, or 0-d arrays as
-            ``optax.inject_hyperparams`` passes them.  None: the dialect's default.
-        mu_dtype: None; it stands where optax has it.  Another dtype for m alone is not offered.
+        b1, b2, eps, eps_root, momentum_decay: numbers, or 0-d arrays as ``optax.inject_hyperparams`` passes
+            them; complex arrays stand for their real part.  None: the dialect's default.
+        mu_dtype: the dtype of m, as in optax: a dtype or its name.  It is ``m_dtype`` under another name; a
+            complex dtype stands for that of its parts.
+        weight_decay: a number, a 0-d array, or a schedule like ``learning_rate``.  None: the dialect's
+            default.
         mask: the leaves to which weight decay applies: a tree of booleans like the parameters or like the
             upper part of their tree, or a function that makes such a tree from the parameters, as for
             :func:`optax.adamw`.
@@ -110,14 +80,17 @@ def adam(
             defaults.
         epsilon, ..., complex: axes of docs/spec.md; None: the dialect's.  ``nesterov`` may be a boolean, as
             in optax.
-        moment_dtype: as for :class:`adamcore.Adam`.
+        moment_dtype, m_dtype, v_dtype: as for :class:`adamcore.Adam`.
         conjugate: if True, complex gradients are conjugated first.  ``jax.grad`` returns the conjugate
             of the direction of steepest ascent (rule CPX.3); optax's own optimizers do not conjugate it.
 
     Returns:
-        A ``GradientTransformationExtraArgs`` whose state is an :class:`adamcore.AdamState`.  Its
-        ``update`` takes ``present=`` as an extra argument.  Under ``missing="skip"`` a gradient may be
-        None: the update of its parameter is then -0.0, which changes no bit (rule F1).
+        A ``GradientTransformationExtraArgs`` whose state is an :class:`adamcore.AdamState` with optax'
+        names of its fields besides.  Arrays of NumPy, such as flax reads from a file, are taken for those
+        of JAX.  A gradient may be of another dtype than its parameter: the leaf is then stepped in a dtype
+        that holds both, and its moments keep theirs.  ``update`` takes ``present=`` as an extra argument.
+        Under ``missing="skip"`` a gradient may be None: the update of its parameter is then -0.0, which
+        changes no bit (rule F1).
 
     Raises:
         DialectError, HyperparameterError, AxisError: as :meth:`adamcore.Adam.like`.
@@ -125,6 +98,7 @@ def adam(
         TreeError: the mask is not like the parameters.
 
     Example:
+        >>> import optax
         >>> tx = optax.chain(optax.clip_by_global_norm(1.0), adam(0.1, dialect="torch.AdamW"))
         >>> params = {"w": jnp.ones(2)}
         >>> updates, state = tx.update({"w": jnp.ones(2)}, tx.init(params), params)
@@ -132,9 +106,9 @@ def adam(
         [0.899, 0.899]
     """
     if mu_dtype is not None:
-        raise HyperparameterError(
-            f"mu_dtype={mu_dtype!r}: expected None; m and v have one dtype here, moment_dtype= says which"
-        )
+        if m_dtype is not None:
+            raise HyperparameterError(f"mu_dtype={mu_dtype!r} and m_dtype={m_dtype!r}: expected one of them")
+        m_dtype = dtype_name(mu_dtype)
     if isinstance(nesterov, bool):
         nesterov = "optax" if nesterov else "none"
     asked = {
@@ -150,6 +124,8 @@ def adam(
         "maximize": maximize,
         "complex": complex,
         "moment_dtype": moment_dtype,
+        "m_dtype": m_dtype,
+        "v_dtype": v_dtype,
     }
     numbers = {
         "lr": learning_rate,
@@ -183,28 +159,115 @@ def adamw(*args: Any, **options: Any) -> AdamTransformation:
     return adam(*args, **{"dialect": "optax.adamw"} | options)
 
 
-def with_dialect(signature: inspect.Signature, name: str) -> inspect.Signature:
-    """Return a signature with this default of ``dialect``; help() and ``inject_hyperparams`` read it."""
-    parameters = signature.parameters.values()
-    return signature.replace(
-        parameters=[p.replace(default=name) if p.name == "dialect" else p for p in parameters]
-    )
+def nadam(*args: Any, **options: Any) -> AdamTransformation:
+    """Return :func:`adam` with the axes and the defaults of :func:`optax.nadam`.
+
+    Args:
+        args, options: as for :func:`adam`.
+
+    Raises:
+        The errors of :func:`adam`.
+
+    Example:
+        >>> nadam(0.1).functions.adam.nesterov
+        'optax'
+    """
+    return adam(*args, **{"dialect": "optax.nadam"} | options)
 
 
-setattr(adamw, "__signature__", with_dialect(inspect.signature(adam), "optax.adamw"))  # noqa: B010
+def nadamw(*args: Any, **options: Any) -> AdamTransformation:
+    """Return :func:`adam` with the axes and the defaults of :func:`optax.nadamw`.
+
+    Args:
+        args, options: as for :func:`adam`.
+
+    Raises:
+        The errors of :func:`adam`.
+
+    Example:
+        >>> nadamw(0.1).functions.adam.weight_decay
+        0.0001
+    """
+    return adam(*args, **{"dialect": "optax.nadamw"} | options)
+
+
+def amsgrad(
+    learning_rate: Any = None,
+    b1: Any = None,
+    b2: Any = None,
+    eps: Any = None,
+    eps_root: Any = None,
+    mu_dtype: Any = None,
+    bias_correction_mu: bool = True,
+    bias_correction_nu: bool = True,
+    **options: Any,
+) -> AdamTransformation:
+    """Return :func:`adam` with the axes, the defaults and the order of arguments of :func:`optax.amsgrad`.
+
+    Args:
+        learning_rate, b1, b2, eps, eps_root, mu_dtype, options: as for :func:`adam`.
+        bias_correction_mu: True if m is corrected (BC.1).
+        bias_correction_nu: True if v is corrected before the largest is taken (BC.2, AMS.2).
+
+    Raises:
+        The errors of :func:`adam`.
+
+    Example:
+        >>> amsgrad(0.1, bias_correction_mu=False).functions.adam.bias_correction
+        'second'
+    """
+    chosen = {"bias_correction_mu": bias_correction_mu, "bias_correction_nu": bias_correction_nu}
+    off = ", ".join(f"{name}=False" for name, value in chosen.items() if not value)
+    own = dict(dialect("optax.amsgrad").options[off]) if off else {}
+    given = {name: value for name, value in options.items() if value is not None}
+    options = {"dialect": "optax.amsgrad"} | own | given
+    return adam(learning_rate, b1, b2, eps, eps_root, mu_dtype, **options)
+
+
+def signature_like_adam(dialect_name: str, own: inspect.Signature | None = None) -> inspect.Signature:
+    """Return the signature of :func:`adam` with another dialect; help() and ``inject_hyperparams`` read it.
+
+    Args:
+        dialect_name: the default of ``dialect``.
+        own: the signature of a function whose arguments by position come first.
+    """
+    known = inspect.signature(adam).parameters
+    ours = {name: p.replace(default=dialect_name) if name == "dialect" else p for name, p in known.items()}
+    if own is None:
+        return inspect.Signature(list(ours.values()), return_annotation=AdamTransformation)
+    first = [p for p in own.parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
+    rest = [p.replace(kind=p.KEYWORD_ONLY) for name, p in ours.items() if name not in own.parameters]
+    return inspect.Signature([*first, *rest], return_annotation=AdamTransformation)
+
+
+for _function, _own in ((adamw, None), (nadam, None), (nadamw, None), (amsgrad, inspect.signature(amsgrad))):
+    _signature = signature_like_adam(f"optax.{_function.__name__}", _own)
+    setattr(_function, "__signature__", _signature)  # noqa: B010
 
 
 def transformation(
     dialect_name: str, chosen: dict[str, Any], *, mask: Any = None, conjugate: bool = False
 ) -> AdamTransformation:
-    """Return the transformation of a dialect, with the ``chosen`` fields of :class:`adamcore.Adam`."""
+    """Return the transformation of a dialect, with the ``chosen`` fields of :class:`adamcore.Adam`.
+
+    Raises:
+        The errors of :func:`adam`.
+    """
+    chosen |= {name: real(name, chosen[name]) for name in HYPERPARAMETERS if name in chosen}
     hyper = {n: chosen.pop(n) for n in HYPERPARAMETERS if isinstance(chosen.get(n), jax.Array)}
     lr = hyper.pop("lr", None)
-    schedule = chosen.get("lr")
-    if callable(schedule):
-        chosen["lr"] = after(schedule)
-    stand_in = {name: STAND_IN[name] for name in hyper} | ({} if lr is None else {"lr": 1.0})
-    functions = OptaxAdam(dialect(dialect_name).adam(**chosen, **stand_in), lr, hyper, mask, conjugate)
+    if callable(chosen.get("lr")):
+        chosen["lr"] = after(chosen["lr"])
+    if callable(chosen.get("weight_decay")):
+        hyper["weight_decay"] = after(chosen.pop("weight_decay"))
+    stand_in = {name: STAND_IN[name] for name in (*hyper, *(["lr"] if lr is not None else []))}
+    core = dialect(dialect_name).adam(**chosen, **stand_in)
+    if mask is not None and not core.weight_decay and "weight_decay" not in chosen:
+        raise HyperparameterError(
+            "mask is given and weight_decay is 0: expected a weight_decay that it can restrict; "
+            "give one, or leave the mask out"
+        )
+    functions = OptaxAdam(core, lr, hyper, mask, conjugate)
     result = AdamTransformation(functions.init, functions.update)
     result.functions = functions
     return result
@@ -215,124 +278,38 @@ def after(schedule: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return lambda t: schedule(t - 1)
 
 
-class OptaxAdam:
-    """The functions of one transformation.
+def real(name: str, value: Scalar) -> Scalar:
+    """Return a hyperparameter as a number or as an array of JAX, the real part if it is complex.
 
-    Attributes:
-        adam: the Adam, with :data:`STAND_IN` for the hyperparameters that are arrays.
-        lr: the learning rate if it is an array, else None.
-        hyper: the other hyperparameters that are arrays, by name.
-        mask: see :func:`adam`.
-        conjugate: see :func:`adam`.
-        compiled: :meth:`step`, compiled, with donated parameters and state.
+    ``optax.inject_hyperparams`` makes every number complex if a parameter is.
+
+    Raises:
+        HyperparameterError: the imaginary part is known, and is not 0.
     """
-
-    def __init__(self, adam: Adam, lr: Any, hyper: dict[str, Any], mask: Any, conjugate: bool) -> None:
-        self.adam, self.lr, self.hyper, self.mask, self.conjugate = adam, lr, hyper, mask, conjugate
-        if mask is not None and not adam.weight_decay:
-            raise HyperparameterError(
-                "mask is given and weight_decay is 0: expected a weight_decay that it can restrict; "
-                "give one, or leave the mask out"
-            )
-        self.compiled = jax.jit(self.step, donate_argnums=(0, 2))
-
-    def init(self, params: Tree) -> AdamState:
-        """Return the state before the first step, as :meth:`adamcore.Adam.init`."""
-        return self.adam.init(params)
-
-    def update(
-        self, updates: Tree, state: AdamState, params: Tree = None, *, present: Tree = None, **extra: Any
-    ) -> tuple[Tree, AdamState]:
-        """Return ``p_new - p`` of each leaf and the new state; other transformations read ``extra``."""
-        if params is None:
-            if self.adam.weight_decay:
-                raise ParameterError(
-                    "params is None: expected the parameters, since weight decay needs them; call "
-                    "update(grads, state, params)"
-                )
-            params = jax.tree.map(jnp.zeros_like, state.m if self.adam.moment_dtype is None else updates)
-        new, state = self.step(params, updates, state, None, present)
-        return jax.tree.map(difference, new, params), state
-
-    def step(
-        self, params: Tree, grads: Tree, state: AdamState, lr: Any, present: Tree
-    ) -> tuple[Tree, AdamState]:
-        """Return the new parameters and the new state.
-
-        With a mask, the leaves with weight decay and the leaves without it are two steps.
-        """
-        lr = self.lr if lr is None else lr
-        if self.conjugate:
-            grads = jax.tree.map(jnp.conj, grads)
-        if self.mask is None:
-            return step.step(self.adam, params, grads, state, lr, present, False, self.hyper)
-        flags = self.flags(params)
-        still = {n: x for n, x in self.hyper.items() if n != "weight_decay"}
-
-        def part(adam: Adam, hyper: dict[str, Any], decays: bool) -> tuple[Tree, AdamState]:
-            ps, gs = pick(params, flags, decays), pick(grads, flags, decays)
-            there = None if present is None else pick(present, flags, decays, True)
-            return step.step(adam, ps, gs, select(state, flags, decays), lr, there, False, hyper)
-
-        p1, s1 = part(self.adam, self.hyper, True)
-        p0, s0 = part(replace(self.adam, weight_decay=0.0), still, False)
-        some_decay = any(flags.values())
-        fields = [
-            merge(a, b, flags) if is_like(a, params) else (a if some_decay else b)
-            for a, b in zip(s1, s0, strict=True)
-        ]
-        return merge(p1, p0, flags), AdamState(*fields)
-
-    def flags(self, params: Tree) -> dict[str, bool]:
-        """Return the mask by the paths of the parameters; a leaf of the mask holds for all below it.
-
-        Raises:
-            TreeError: a parameter has no leaf in the mask, at its place or above it.
-        """
-        tree = self.mask(params) if callable(self.mask) else self.mask
-        given = {jax.tree_util.keystr(path): bool(x) for path, x in jax.tree_util.tree_leaves_with_path(tree)}
-        found = {}
-        for path, _ in jax.tree_util.tree_leaves_with_path(params):
-            above = (jax.tree_util.keystr(path[:k]) for k in range(len(path), -1, -1))
-            name = next((name for name in above if name in given), None)
-            if name is None:
-                raise TreeError(
-                    f"mask has no leaf mask{jax.tree_util.keystr(path)}: expected a tree of booleans like "
-                    "the parameters, or like the upper part of their tree"
-                )
-            found[jax.tree_util.keystr(path)] = given[name]
-        return found
+    if isinstance(value, np.ndarray | np.generic) and value.shape == ():
+        value = value.item()
+    if isinstance(value, complex):
+        value = jnp.asarray(value)
+    if not isinstance(value, jax.Array) or not jnp.issubdtype(value.dtype, jnp.complexfloating):
+        return value
+    if not isinstance(value, jax.core.Tracer) and jnp.imag(value).any():
+        raise HyperparameterError(f"{name}={value}: expected a real number")
+    return jnp.real(value)
 
 
-def difference(new: Any, old: Any) -> Any:
-    """Return ``new - old``, and -0.0 where they are equal: adding it changes no number, 0.0 included."""
-    return jnp.where(new == old, jnp.asarray(-0.0, dtype=old.dtype), new - old)
+def dtype_name(dtype: Any) -> str:
+    """Return the name of a dtype as JAX has it, and of the dtype of its parts if it is complex.
 
+    Raises:
+        HyperparameterError: it is no dtype.
 
-def is_like(tree: Tree, params: Tree) -> bool:
-    """True if a field of the state is a tree like the parameters, and not one clock or None."""
-    return tree is not None and not (hasattr(tree, "dtype") and not hasattr(params, "dtype"))
-
-
-def pick(tree: Tree, flags: dict[str, bool], kind: bool, other: Any = None) -> Tree:
-    """Return a tree with ``other`` in place of the leaves whose flag is not ``kind``."""
-    return jax.tree_util.tree_map_with_path(
-        lambda path, x: x if flags.get(jax.tree_util.keystr(path)) is kind else other,
-        tree,
-        is_leaf=lambda x: x is None,
-    )
-
-
-def select(state: AdamState, flags: dict[str, bool], kind: bool) -> AdamState:
-    """Return the state of the leaves whose flag is ``kind``."""
-    return AdamState(*(pick(x, flags, kind) if is_like(x, state.m) else x for x in state))
-
-
-def merge(a: Tree, b: Tree, flags: dict[str, bool]) -> Tree:
-    """Return the leaves of ``a`` if their flag is True, else those of ``b``."""
-    return jax.tree_util.tree_map_with_path(
-        lambda path, x, y: x if flags.get(jax.tree_util.keystr(path)) else y,
-        a,
-        b,
-        is_leaf=lambda x: x is None,
-    )
+    >>> dtype_name(jnp.bfloat16), dtype_name("complex64")
+    ('bfloat16', 'float32')
+    """
+    try:
+        found = jax.dtypes.canonicalize_dtype(dtype)
+    except TypeError as error:
+        raise HyperparameterError(
+            f"mu_dtype={dtype!r}: expected a dtype such as jnp.bfloat16, or its name"
+        ) from error
+    return str(jnp.finfo(found).dtype if jnp.issubdtype(found, jnp.complexfloating) else found)

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Sequence
-from itertools import accumulate, chain, repeat
+from itertools import accumulate, chain, pairwise, repeat
+from math import prod
 from operator import lt, sub
 from typing import Any, Protocol
 
+from adamcore.backends.kernels import llvm
 from adamcore.backends.kernels.llvm import CODES, Kernel, Real, kernel
 from adamcore.backends.kernels.threads import PARALLEL, PIECE, run_pieces, thread_count
 from adamcore.config import AdamConfig
@@ -31,19 +33,25 @@ class Memory(Protocol):
     movable: bool  #: True if an array may get other memory, another shape or another dtype
 
     def real(self, dtype: DType) -> Real | None:
-        """Return the name of a dtype that has a kernel; None for any other."""
+        """Return the name of a dtype, or of the parts of a complex one, that has a kernel; else None."""
 
     def unsupported(self, x: Array) -> str | None:
-        """Return why the memory of an array can't be read as a plain vector, or None."""
+        """Return why the memory of an array can't be read, or None; its strides are not looked at."""
+
+    def contiguous(self, x: Array) -> bool:
+        """True if the elements of an array lie in memory in the order of its indices, without gaps."""
+
+    def strides(self, x: Array) -> Sequence[float]:
+        """Return the strides of an array, counted in elements."""
+
+    def plain(self, xs: Sequence[Array]) -> bool:
+        """True if arrays of one dtype, which one of them may stand for, are all supported and contiguous."""
+
+    def booleans(self, x: Array) -> bool:
+        """True if an array has a byte for each element, and its memory can be read."""
 
     def read_only(self, x: Array) -> bool:
         """True if an array may not be written to."""
-
-    def plain(self, xs: Sequence[Array]) -> bool:
-        """True if :meth:`unsupported` has nothing against any of these arrays of one dtype.
-
-        Their dtype is not looked at, which one of them may stand for.
-        """
 
     def address(self, x: Array) -> int:
         """Return the address of an array's first element."""
@@ -52,7 +60,7 @@ class Memory(Protocol):
         """Return the address of each array."""
 
     def size(self, x: Array) -> int:
-        """Return the number of an array's elements."""
+        """Return the number of an array's elements; a complex one counts as two."""
 
     def empty_like(self, x: Array) -> Array:
         """Return a new array of the same shape and dtype, its values not set."""
@@ -77,26 +85,61 @@ Implementation = Callable[[AdamConfig, Sequence[Job], bool, Memory], list[Result
 
 
 def unsupported(memory: Memory, job: Job) -> str | None:
-    """Return why the kernel can't run a job, or None: it runs flat memory of one dtype, on host scalars."""
-    if job.formats.is_complex:
-        return "complex numbers"
-    if job.where is not None:
-        return "a mask, or a flag that only the program knows"
+    """Return why the kernel can't run a job, or None: it runs flat memory of one dtype, on host scalars.
+
+    Arrays that are dense with the same strides are the same vector in memory.  Complex arrays are vectors
+    of their parts, unless v is of the modulus.
+    """
     if any(x is not None and not isinstance(x, float) for x in job.coefficients):
         return "a clock or hyperparameters that only the program knows"
     dtype, shape, arrays = job.p.dtype, job.p.shape, arrays_of(job)
     for x in arrays[1:]:
         if x.dtype != dtype:
             return f"{dtype} beside {x.dtype}"
-    if job.formats.work != dtype:
-        return f"{dtype}, with arithmetic in {job.formats.work}"
+    real, work = memory.real(dtype), job.formats.work
+    if dtype != work if real is None else memory.real(work) != real:
+        return f"{dtype}, with arithmetic in {work}"
     for x in arrays:
         reason = memory.unsupported(x)
         if reason is not None:
             return reason
         if x.shape != shape:
             return "arrays of different shapes"
+    if job.where is None:
+        return unsupported_layout(memory, arrays)
+    if not llvm.available():
+        return "a mask, without machine code"
+    if memory.size(job.p) != prod(shape) or job.where.shape != shape or not memory.booleans(job.where):
+        return "a mask that does not have a byte for each number"
+    return unsupported_layout(memory, (*arrays, job.where))
+
+
+def unsupported_layout(memory: Memory, arrays: Sequence[Array]) -> str | None:
+    """Return why arrays of one shape are not vectors in memory with the same order of elements, or None."""
+    if all(map(memory.contiguous, arrays)):
+        return None
+    shape = arrays[0].shape
+    different = {tuple(s for s, n in zip(memory.strides(x), shape, strict=True) if n != 1) for x in arrays}
+    if len(different) > 1:
+        return "an array that is not contiguous, beside one with other strides"
+    if not dense(shape, memory.strides(arrays[0])):
+        return "an array that is not contiguous, nor a permutation of a contiguous one"
     return None
+
+
+def dense(shape: Sequence[int], strides: Sequence[float]) -> bool:
+    """True if elements lie in memory without gaps, the dimensions in any order.
+
+    >>> dense((2, 3), (3, 1)), dense((2, 3), (1, 2)), dense((2, 3), (6, 2)), dense((2, 3), (0, 1))
+    (True, True, False, False)
+    """
+    length = 1
+    for stride, size in sorted(zip(strides, shape, strict=True)):
+        if size != 1:
+            if stride != length:
+                return False
+            length *= size
+    return True
 
 
 def all_supported(memory: Memory, jobs: Sequence[Job]) -> bool:
@@ -116,12 +159,10 @@ def all_supported(memory: Memory, jobs: Sequence[Job]) -> bool:
         return False
     columns, dtype = columns_of(jobs), first.p.dtype
     shapes = [x.shape for x in columns.p]
-    return all(
-        [x.dtype for x in column].count(dtype) == n
-        and [x.shape for x in column] == shapes
-        and memory.plain(column)
-        for column in columns
-        if column
+    if any([x.dtype for x in xs].count(dtype) < n or [x.shape for x in xs] != shapes for xs in columns if xs):
+        return False
+    return all(memory.plain(xs) for xs in columns if xs) or all(
+        unsupported(memory, job) is None for job in jobs
     )
 
 
@@ -151,18 +192,13 @@ def in_place_results(jobs: Sequence[Job]) -> list[Result]:
     return [Result(job.p, job.m, job.v, job.v_max) for job in jobs]
 
 
-def item_bytes(job: Job) -> int:
-    """Return the most bytes that an element of one of its arrays takes."""
-    return max(int(x.dtype.itemsize) for x in arrays_of(job))
-
-
 def writable(memory: Memory, job: Job) -> bool:
     """True if a job may be done in place: nothing is read-only, and no two of its arrays overlap."""
     if any(memory.read_only(x) for x in (job.p, job.m, job.v, job.v_max) if x is not None):
         return False
-    size = memory.size(job.p) * item_bytes(job)
-    starts = [memory.address(x) for x in arrays_of(job)]
-    return all(abs(a - b) >= size for i, a in enumerate(starts) for b in starts[:i])
+    arrays = arrays_of(job) if job.where is None else (*arrays_of(job), job.where)
+    spans = sorted((memory.address(x), x.nbytes) for x in arrays)
+    return all(start + length <= after for (start, length), (after, _) in pairwise(spans))
 
 
 def all_writable(memory: Memory, jobs: Sequence[Job]) -> bool:
@@ -170,7 +206,7 @@ def all_writable(memory: Memory, jobs: Sequence[Job]) -> bool:
     columns = columns_of(jobs)
     if any(memory.read_only(x) for name in ("p", "m", "v", "v_max") for x in getattr(columns, name)):
         return False
-    sizes = [memory.size(x) * x.dtype.itemsize for x in columns.p]
+    sizes = [x.nbytes for x in columns.p]
     starts = [memory.addresses(column) for column in columns if column]
     return not any(overlap(a, b, sizes) for i, a in enumerate(starts) for b in starts[:i])
 
@@ -184,13 +220,15 @@ def step(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: Memory) 
     """Carry out supported jobs by machine code."""
     programs = {key: program_of(adam, row) for key, row in rows_of(jobs).items()}
     dtype = jobs[0].p.dtype
-    if len({*programs.values()}) == 1 and [job.p.dtype for job in jobs].count(dtype) == len(jobs):
+    alike = [job.p.dtype for job in jobs].count(dtype) == len(jobs) and all(job.where is None for job in jobs)
+    if alike and len({*programs.values()}) == 1:
         return _step_alike(programs.popitem()[1], dtype, jobs, in_place, memory)
-    groups: dict[tuple[Program, DType], list[int]] = {}
+    groups: dict[tuple[Program, DType, bool], list[int]] = {}
     for i, job in enumerate(jobs):
-        groups.setdefault((programs[id(job.coefficients)], job.p.dtype), []).append(i)
+        key = programs[id(job.coefficients)], job.p.dtype, job.where is None
+        groups.setdefault(key, []).append(i)
     results: list[Any] = [None] * len(jobs)
-    for (program, dtype), indices in groups.items():
+    for (program, dtype, _), indices in groups.items():
         new = _step_alike(program, dtype, [jobs[i] for i in indices], in_place, memory)
         for i, result in zip(indices, new, strict=True):
             results[i] = result
@@ -200,18 +238,20 @@ def step(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: Memory) 
 def _step_alike(
     program: Program, dtype: DType, jobs: Sequence[Job], in_place: bool, memory: Memory
 ) -> list[Result]:
-    """Carry out jobs of one program and dtype."""
+    """Carry out jobs of one program and dtype, all with a mask or all without."""
     real = memory.real(dtype)
     assert real is not None
     columns = columns_of(jobs)
-    arrays = list(chain.from_iterable(columns))
+    arrays, masked = list(chain.from_iterable(columns)), jobs[0].where is not None
+    if masked:
+        arrays += [job.where for job in jobs]
     if in_place:
         results = in_place_results(jobs)
     else:
         new = [list(map(memory.empty_like, column)) for column in (columns.p, *columns[2:]) if column]
         arrays += chain.from_iterable(new)
         results = list(map(Result._make, zip(*new, *[repeat(None, len(jobs))] * (4 - len(new)), strict=True)))
-    table = PointerTable(program, real, in_place, list(map(memory.size, columns.p)))
+    table = PointerTable(program, real, in_place, list(map(memory.size, columns.p)), masked)
     table.point(array("q", memory.addresses(arrays)))
     alike = len(rows_of(jobs)) == 1
     table.run([jobs[0].coefficients] if alike else [job.coefficients for job in jobs], memory.run_parallel)
@@ -232,8 +272,10 @@ class PointerTable:
     these sizes, alive during the call.  No two arrays of a job overlap unless they are the same.
     """
 
-    def __init__(self, program: Program, dtype: Real, in_place: bool, sizes: Sequence[int]) -> None:
-        self.kernel, self.length = kernel(program, dtype, in_place), len(sizes)
+    def __init__(
+        self, program: Program, dtype: Real, in_place: bool, sizes: Sequence[int], masked: bool = False
+    ) -> None:
+        self.kernel, self.length = kernel(program, dtype, in_place, masked), len(sizes)
         self.used = program.used
         self.offsets = array("q", accumulate(sizes, initial=0))
         self.addresses = array("q")

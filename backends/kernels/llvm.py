@@ -98,7 +98,7 @@ def switched_off() -> Iterator[None]:
 
 
 @lru_cache(maxsize=256)
-def kernel(program: Program, dtype: Real, in_place: bool) -> Kernel:
+def kernel(program: Program, dtype: Real, in_place: bool, masked: bool = False) -> Kernel:
     """Return the machine code of a program.
 
     The kernel steps the elements from ``lo`` to ``hi`` of n arrays, counted as if they lay end to end.  If
@@ -107,11 +107,13 @@ def kernel(program: Program, dtype: Real, in_place: bool) -> Kernel:
 
     * n;
     * the address of n + 1 offsets: array j begins at element ``offsets[j]``;
-    * the address of the arrays' addresses: those of every p, then of every g, and so on;
+    * the address of the arrays' addresses: those of every p, then of every g, and so on; if ``masked``,
+      those of every mask behind the program's inputs, a byte for each element, which stays as it is where
+      the byte is 0;
     * the address of the coefficients, a row for each array;
     * the length of a row, or 0 if all arrays share one row.
     """
-    address, keep = link(text(program, dtype, in_place), "step")
+    address, keep = link(text(program, dtype, in_place, masked), "step")
     made = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p)(address)
     made.keep = keep  # type: ignore[attr-defined]
     return made
@@ -153,11 +155,15 @@ def _compiler() -> tuple[Any, Any]:
     return llvm.create_lljit_compiler(target()), target()
 
 
-def text(program: Program, dtype: Real, in_place: bool) -> str:
+def text(program: Program, dtype: Real, in_place: bool, masked: bool = False) -> str:
     """Return the kernel of a program in LLVM's language."""
     real, lanes = LLVM[dtype], LANES[dtype]
     outputs = [name for name, _ in program.outputs]
-    arrays = list(program.inputs) + ([] if in_place else [f"{name}_new" for name in outputs])
+    arrays = [
+        *program.inputs,
+        *(["where"] if masked else []),
+        *([] if in_place else map("{}_new".format, outputs)),
+    ]
     targets = {name: name if in_place else f"{name}_new" for name in outputs}
     vector = f"<{lanes} x {real}>"
     size = 4 if dtype == "float32" else 8
@@ -176,13 +182,13 @@ def text(program: Program, dtype: Real, in_place: bool) -> str:
   %{name}.all = shufflevector {vector} %{name}.one, {vector} poison, <{lanes} x i32> zeroinitializer"""
         for i, name in enumerate(program.coefficients)
     )
-    many = _body(program, targets, vector, f".v{lanes}f{size * 8}", ".m", ".all", size)
+    many = _body(program, targets, vector, f".v{lanes}f{size * 8}", ".m", ".all", size, masked)
     ahead = "\n".join(
         f"""  %{name}.ahead = getelementptr i8, ptr %{name}.p.m, i64 {AHEAD}
   call void @llvm.prefetch.p0(ptr %{name}.ahead, i32 {int(name in targets.values())}, i32 3, i32 1)"""
         for name in program.inputs
     )
-    single = _body(program, targets, real, f".f{size * 8}", ".s", "", size)
+    single = _body(program, targets, real, f".f{size * 8}", ".s", "", size, masked)
     return f"""
 declare {vector} @llvm.sqrt.v{lanes}f{size * 8}({vector})
 declare {real} @llvm.sqrt.f{size * 8}({real})
@@ -255,7 +261,14 @@ attributes #0 = {{ nounwind "min-legal-vector-width"="512" "prefer-vector-width"
 
 
 def _body(
-    program: Program, targets: dict[str, str], kind: str, suffix: str, tag: str, scalar: str, align: int
+    program: Program,
+    targets: dict[str, str],
+    kind: str,
+    suffix: str,
+    tag: str,
+    scalar: str,
+    align: int,
+    masked: bool,
 ) -> str:
     """Return the operations on one vector, or on one element if ``kind`` is no vector."""
     real = kind.split()[-1].rstrip(">")
@@ -280,11 +293,17 @@ def _body(
             lines.append(f"  {x} = select {flag} {x}.first, {kind} {a}, {kind} {b}")
         else:
             lines.append(f"  {x} = f{op.kind} {kind} {a}, {b}")
+    if masked:
+        byte, flag = kind.replace(real, "i8"), kind.replace(real, "i1")
+        lines.append(f"  %where.p{tag} = getelementptr i8, ptr %where.base, i64 %i{tag}")
+        lines.append(f"  %where.byte{tag} = load {byte}, ptr %where.p{tag}, align 1")
+        lines.append(f"  %where{tag} = icmp ne {byte} %where.byte{tag}, zeroinitializer")
     for name, value in program.outputs:
-        target = targets[name]
-        if target == name:
-            lines.append(f"  store {kind} {names[value]}, ptr %{name}.p{tag}, align {align}")
-        else:
+        target, new = targets[name], names[value]
+        if masked:
+            new = f"%{name}.kept{tag}"
+            lines.append(f"  {new} = select {flag} %where{tag}, {kind} {names[value]}, {kind} {names[name]}")
+        if target != name:
             lines.append(f"  %{target}.p{tag} = getelementptr {real}, ptr %{target}.base, i64 %i{tag}")
-            lines.append(f"  store {kind} {names[value]}, ptr %{target}.p{tag}, align {align}")
+        lines.append(f"  store {kind} {new}, ptr %{target}.p{tag}, align {align}")
     return "\n".join(lines)

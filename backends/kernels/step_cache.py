@@ -20,8 +20,8 @@ from adamcore.backends.kernels.cpu import (
     Run,
     all_supported,
     all_writable,
+    arrays_of,
     columns_of,
-    item_bytes,
     overlap,
     rows_of,
     writable,
@@ -49,7 +49,7 @@ class KernelStep:
         self.table, self.memory = table, memory
         columns = columns_of(jobs)
         self.guard = memory.guard(columns)
-        self.bytes = [memory.size(job.p) * item_bytes(job) for job in jobs]
+        self.bytes = [max(x.nbytes for x in arrays_of(job)) for job in jobs]
         self.gradients = memory.addresses(columns.g)
         self.others = self.addresses(columns)
         table.point(array("q", memory.addresses(list(chain.from_iterable(columns)))))

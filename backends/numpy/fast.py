@@ -22,7 +22,10 @@ from adamcore.tracing import Program
 from adamcore.tracing import program as program_of
 from adamcore.types import Array, Clock, DType
 
-REALS: dict[DType, llvm.Real] = {np.dtype("float32"): "float32", np.dtype("float64"): "float64"}
+REALS: dict[DType, llvm.Real] = {
+    np.dtype("float32"): "float32", np.dtype("float64"): "float64",
+    np.dtype("complex64"): "float32", np.dtype("complex128"): "float64",
+}  # fmt: skip
 
 
 def flat(flags: Any) -> bool:
@@ -41,17 +44,23 @@ class NumPyMemory:
     def unsupported(self, x: Array) -> str | None:
         if type(x) is not np.ndarray:
             return f"a {type(x).__name__}"
-        flags = x.flags
-        if not flags.c_contiguous:
-            return "an array that is not contiguous"
-        if flags.aligned and x.dtype.isnative:
+        if x.flags.aligned and x.dtype.isnative:
             return None
         return "an array that is not aligned or of this byte order"
+
+    def contiguous(self, x: Array) -> bool:
+        return x.flags.c_contiguous  # type: ignore[no-any-return]
+
+    def strides(self, x: Array) -> Sequence[float]:
+        return [stride / x.itemsize for stride in x.strides]
 
     def plain(self, xs: Sequence[Array]) -> bool:
         return {*map(type, xs)} == {np.ndarray} and all(
             map(flat, {x.flags.num: x.flags for x in xs}.values())
         )
+
+    def booleans(self, x: Array) -> bool:
+        return type(x) is np.ndarray and x.dtype == np.bool_
 
     def read_only(self, x: Array) -> bool:
         return not x.flags.writeable
@@ -60,7 +69,7 @@ class NumPyMemory:
     addresses = staticmethod(addresses.addresses)
 
     def size(self, x: Array) -> int:
-        return x.size  # type: ignore[no-any-return]
+        return x.size * (1 + (x.dtype.kind == "c"))  # type: ignore[no-any-return]
 
     def empty_like(self, x: Array) -> Array:
         return np.empty_like(x)
@@ -74,14 +83,17 @@ class NumPyMemory:
         pass
 
     def guard(self, columns: Columns) -> Callable[[Columns], bool]:
-        shapes, dtype = [x.shape for x in columns.p], columns.p[0].dtype
+        dtype = columns.p[0].dtype
+        facts = [(x.shape, None if x.flags.c_contiguous else x.strides) for x in columns.p]
 
         def same_gradients(others: Columns) -> bool:
-            for x, shape in zip(others.g, shapes, strict=True):  # an array of NumPy stays what it is
+            for x, (shape, strides) in zip(
+                others.g, facts, strict=True
+            ):  # an array of NumPy stays what it is
                 if type(x) is not np.ndarray or x.shape != shape or x.dtype != dtype:
                     return False
                 flags = x.flags
-                if not (flags.c_contiguous and flags.aligned):
+                if not flags.aligned or not (flags.c_contiguous if strides is None else x.strides == strides):
                     return False
             return True
 
@@ -124,23 +136,31 @@ def in_blocks(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: cpu
     """Carry out supported jobs block by block: see :mod:`adamcore.backends.numpy.blocks`."""
     results = cpu.in_place_results(jobs) if in_place else [cpu.new_arrays(job, MEMORY) for job in jobs]
     small: dict[tuple[int, DType], list[int]] = {}
+    vectors = [[vector(x) for x in cpu.arrays_of(job)] for job in jobs]
+    targets = [[] if in_place else [vector(x) for x in result if x is not None] for result in results]
     for i, job in enumerate(jobs):
+        dtype = vectors[i][0].dtype
         if job.p.size < SMALL and len(jobs) > 1:
-            small.setdefault((id(job.coefficients), job.p.dtype), []).append(i)
+            small.setdefault((id(job.coefficients), dtype), []).append(i)
             continue
         program = program_of(adam, job.coefficients)
-        flat = [x.reshape(-1) for x in cpu.arrays_of(job)]
-        targets = () if in_place else [x.reshape(-1) for x in results[i] if x is not None]
         coefficients = program.used(job.coefficients)
-        blocks(program, job.p.dtype, in_place).run(flat, targets, coefficients, memory.threads())
+        blocks(program, dtype, in_place).run(vectors[i], targets[i], coefficients, memory.threads())
     for (_, dtype), indices in small.items():
         program = program_of(adam, jobs[indices[0]].coefficients)
         coefficients = program.used(jobs[indices[0]].coefficients)
-        columns = [column for column in cpu.columns_of([jobs[i] for i in indices]) if column]
-        new = zip(*(results[i] for i in indices), strict=True)
-        targets = () if in_place else list(new)[: len(program.outputs)]
-        blocks(program, dtype, in_place).run_small(columns, targets, coefficients)
+        columns = list(zip(*(vectors[i] for i in indices), strict=True))
+        new = list(zip(*(targets[i] for i in indices), strict=True))
+        blocks(program, dtype, in_place).run_small(columns, new, coefficients)
     return results
+
+
+def vector(x: Array) -> Array:
+    """Return the real numbers of a dense array in the order of its memory, and in that memory."""
+    if not x.flags.c_contiguous:
+        x = x.transpose(sorted(range(x.ndim), key=x.strides.__getitem__, reverse=True))
+    flat = x.reshape(-1)
+    return flat.view(flat.real.dtype) if flat.dtype.kind == "c" else flat
 
 
 @lru_cache(maxsize=8)

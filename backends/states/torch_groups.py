@@ -12,6 +12,7 @@ from adamcore.axes import AXES
 from adamcore.backends.states.fitting import differences
 from adamcore.backends.states.named import NamedState, listed
 from adamcore.backends.states.quantized import WRAPPED
+from adamcore.config import MOMENT_DTYPES
 from adamcore.dialects import dialect as dialect_named
 from adamcore.errors import CheckpointError, ConversionError
 
@@ -70,7 +71,8 @@ def adam_of_group(group: Mapping[str, Any], row: str) -> Adam:
         axes: dict[str, Any] = {axis: group[axis] for axis in AXES if axis in group}
         if isinstance(axes["amsgrad"], bool):
             axes["amsgrad"] = "uncorrected" if axes["amsgrad"] else "none"
-        return Adam(moment_dtype=group.get("moment_dtype"), **numbers_of_group(group), **axes)
+        dtypes: dict[str, Any] = {name: group.get(name) for name in MOMENT_DTYPES}
+        return Adam(**dtypes, **numbers_of_group(group), **axes)
     numbers = numbers_of_group(group)
     axes = {}
     if flag(group, "amsgrad"):

@@ -20,7 +20,7 @@ from typing import Any
 import torch
 
 from adamcore.backends.kernels import cpu, cuda, cuda_coefficients
-from adamcore.backends.kernels.cpu import Run, arrays_of, columns_of
+from adamcore.backends.kernels.cpu import Run, arrays_of, columns_of, unsupported_layout
 from adamcore.backends.kernels.cuda_coefficients import ClockKernel
 from adamcore.backends.kernels.cuda_table import SMALL, filled, padded, parts
 from adamcore.backends.kernels.llvm import CODES
@@ -60,7 +60,7 @@ def unsupported(job: Job, memory: cpu.Memory) -> str | None:
             return reason
         if x.shape != job.p.shape or x.device != job.p.device:
             return "arrays of different shapes or devices"
-    return None
+    return unsupported_layout(memory, arrays_of(job))
 
 
 def kinds_of(job: Job) -> cuda.Kinds:

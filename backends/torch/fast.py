@@ -34,7 +34,10 @@ from adamcore.state import AdamState
 from adamcore.step_cache import device_clock_step, in_place_step, stepped_in_place
 from adamcore.types import Array, Clock, DType, Tree
 
-REALS: dict[DType, llvm.Real] = {torch.float32: "float32", torch.float64: "float64"}
+REALS: dict[DType, llvm.Real] = {
+    torch.float32: "float32", torch.float64: "float64",
+    torch.complex64: "float32", torch.complex128: "float64",
+}  # fmt: skip
 PLAIN = {torch.Tensor, torch.nn.Parameter}
 
 
@@ -55,9 +58,13 @@ class TorchMemory:
             return f"a {type(x).__name__} of a transformation or subclass"
         if x.device.type != self.device:
             return f"a tensor on {x.device.type}"
-        if not x.is_contiguous():
-            return "a tensor that is not contiguous"
-        return "a tensor with a pending negation" if x.is_neg() else None
+        return "a tensor with a pending negation or conjugation" if x.is_neg() or x.is_conj() else None
+
+    contiguous = staticmethod(torch.Tensor.is_contiguous)
+    strides = staticmethod(torch.Tensor.stride)
+
+    def booleans(self, x: Array) -> bool:
+        return x.dtype == torch.bool and self.unsupported(x) is None
 
     def read_only(self, x: Array) -> bool:
         return False
@@ -69,6 +76,7 @@ class TorchMemory:
             and all(map(self.holds, xs))
             and all(map(tensor.is_contiguous, xs))
             and not any(map(tensor.is_neg, xs))
+            and not (xs[0].dtype.is_complex and any(map(tensor.is_conj, xs)))
             and not any(map(torch._C._functorch.is_functorch_wrapped_tensor, xs))
         )
 
@@ -77,7 +85,8 @@ class TorchMemory:
     def addresses(self, xs: Sequence[Array]) -> list[int]:
         return list(map(torch.Tensor.data_ptr, xs))
 
-    size = staticmethod(torch.Tensor.numel)
+    def size(self, x: Array) -> int:
+        return x.numel() * (1 + x.dtype.is_complex)  # type: ignore[no-any-return]
 
     empty_like = staticmethod(torch.empty_like)
 

@@ -24,6 +24,11 @@ def pytest_configure(config: pytest.Config) -> None:
     suite.prepare()
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    keep = suite_of(config.getoption("peer")).keep
+    items[:] = [item for item in items if keep(getattr(item, "function", None))]
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Raise if a test module has one of the library's own optimizers after all."""
     replaced = session.config.stash[REPLACED]

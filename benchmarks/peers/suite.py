@@ -6,11 +6,21 @@ import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-LIBRARIES = ("torch",)  #: each has a module ``LIBRARY_suite.py`` here, with its ``SUITE``
+LIBRARIES = (
+    "torch",
+    "optax",
+    "flax",
+    "keras",
+)  #: each has a module ``LIBRARY_suite.py`` here, with its ``SUITE``
 
 
 def nothing() -> None:
     """Do nothing."""
+
+
+def always(function: object) -> bool:
+    """True: every test is kept."""
+    return True
 
 
 @dataclass(frozen=True)
@@ -27,6 +37,7 @@ class Suite:
         packages: the distributions whose versions are recorded.
         replace: puts our optimizers in place of the library's, and returns what it replaced, by what.
         prepare: what both runs need before the tests are imported.
+        keep: whether the test of this function is run, of those that the arguments select.
         environment: variables that both runs need.
         reasons: why a test ends otherwise with ours, by a regular expression that its name matches.
     """
@@ -40,6 +51,7 @@ class Suite:
     packages: tuple[str, ...]
     replace: Callable[[], Mapping[object, object]]
     prepare: Callable[[], None] = nothing
+    keep: Callable[[object], bool] = always
     environment: Mapping[str, str] = field(default_factory=dict)
     reasons: Mapping[str, str] = field(default_factory=dict)
 

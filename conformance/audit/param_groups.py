@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from adamcore.axes import AXES
-from adamcore.config import HYPERPARAMETERS
+from adamcore.config import HYPERPARAMETERS, MOMENT_DTYPES
 from adamcore.conformance.audit.log import Settings
 from adamcore.dialects import DIALECTS, Dialect, parse_option
 
@@ -96,7 +96,8 @@ def settings_of(optimizer: Any, group: Mapping[str, Any], claimed: Claimed) -> S
     core = core_of(dict(group))
     hyper = {h: float(getattr(core, h)) for h in HYPERPARAMETERS if h != "lr"} | floats({"lr": group["lr"]})
     axes = {axis: getattr(core, axis) for axis in AXES}
-    return Settings(hyper, options, axes, name, claimed.note, core.moment_dtype)
+    dtypes = {n: x for n in MOMENT_DTYPES if (x := getattr(core, n)) is not None}
+    return Settings(hyper, options, axes, name, claimed.note, dtypes)
 
 
 def hyper_of(group: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, float]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from adamcore import AXES, Adam
 from adamcore.backends.io.safetensors import Tensor, decode, digest
-from adamcore.config import HYPERPARAMETERS
+from adamcore.config import HYPERPARAMETERS, MOMENT_DTYPES
 from adamcore.conformance.audit.arrays import RecordingError, as_complex
 from adamcore.conformance.audit.log import SCHEMA, Settings, State
 from adamcore.conformance.dtypes import DTYPES
@@ -142,7 +142,7 @@ def parse_group(path: Path, k: int, entry: Any, steps: int, tensors: Mapping[str
         if step and s is settings[step - 1]:
             continue
         try:
-            Adam(**{**s.hyper, **(s.axes or {})}, moment_dtype=s.moment_dtype)
+            Adam(**{**s.hyper, **(s.axes or {}), **s.moment_dtypes})
         except (HyperparameterError, AxisError, TypeError) as error:
             if step <= first:
                 raise RecordingError(f"{where}: {error}") from error
@@ -159,7 +159,7 @@ def all_settings(entry: Any, lr: list[float], steps: int) -> list[Settings]:
         {str(n): v for n, v in entry["axes"].items()} if entry.get("axes") else None,
         entry.get("dialect"),
         str(entry.get("note") or ""),
-        entry.get("moment_dtype"),
+        {name: entry[name] for name in MOMENT_DTYPES if entry.get(name) is not None},
     )
     if now.axes is not None and not now.axes.keys() <= AXES.keys():
         raise ValueError(f"unknown axis {', '.join(sorted(now.axes.keys() - AXES.keys()))}")

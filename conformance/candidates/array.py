@@ -71,7 +71,9 @@ class ArrayCandidate:
 
     def run(self, probe: Probe, dtype: str) -> Run:
         probe = served_probe(probe, self.lacks, self.fixed)
-        can_change, has_groups = hasattr(self.cls, "set_hyper"), hasattr(self.cls, "init_groups")
+        can_change, has_groups = (
+            getattr(self.cls, name, None) is not None for name in ("set_hyper", "init_groups")
+        )
         reason = unsupported_reason(
             probe, lr=hasattr(self.cls, "set_lr"), changes=can_change, groups=has_groups
         )

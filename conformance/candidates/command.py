@@ -38,6 +38,8 @@ from adamcore.conformance.wire import MOMENTS
 PROTOCOL = 1
 ABILITIES = ("set_lr", "set_hyper", "groups", "get_state", "set_state")
 WIDTHS = {"float16": 2, "float32": 4, "float64": 8, "complex64": 4, "complex128": 8}  #: bytes of one word
+MOST_ARRAYS = 64  #: arrays of a probe that a driver is given, unless it says that it takes more
+MOST_ELEMENTS = 8192  #: elements of these arrays, likewise
 SHARE = 0.75  #: time for one answer, as a part of a probe's time: the driver's limit ends first and names it
 
 
@@ -75,6 +77,8 @@ class CommandCandidate:
             known_words(answer, "can", ABILITIES, []),
             known_words(answer, "dtypes", tuple(WIDTHS)),
         )
+        self.most_arrays = positive(answer, "arrays", MOST_ARRAYS)
+        self.most_elements = positive(answer, "elements", MOST_ELEMENTS)
         dialect = answer.get("dialect")
         if dialect is not None:
             expect(dialect, str, "dialect in its answer to start")
@@ -96,6 +100,11 @@ class CommandCandidate:
         for needed in sorted({cast(p, dtype).dtype.name for p in probe.params}):
             if needed not in self.dtypes:
                 reason = f"it does not take {needed}"
+        arrays, elements = len(probe.params), sum(np.size(p) for p in probe.params)
+        if arrays > self.most_arrays:
+            reason = f"it takes {self.most_arrays} arrays at the most, not {arrays}"
+        elif elements > self.most_elements:
+            reason = f"it takes {self.most_elements} elements at the most, not {elements}"
         if probe.manner == "beside":
             reason = "a driver has one optimizer at a time"
         if reason:
@@ -187,6 +196,14 @@ def known_words(
             raise ProtocolError(
                 f"{key} in its answer to start has {word!r}, expected some of {', '.join(known)}"
             )
+    return found
+
+
+def positive(answer: Message, key: str, otherwise: int) -> int:
+    """Return a number in the answer to start; raise :class:`ProtocolError` if it is none above 0."""
+    found: int = expect(answer.get(key, otherwise), int, f"{key} in its answer to start")
+    if isinstance(found, bool) or found < 1:
+        raise ProtocolError(f"{key} in its answer to start is {found!r}, expected a number above 0")
     return found
 
 

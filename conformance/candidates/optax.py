@@ -28,6 +28,8 @@ from adamcore.conformance.candidates.base import (
 from adamcore.conformance.errors import CandidateError, UnavailableError
 from adamcore.conformance.types import Probe, Run, Start, Step
 
+MOST_COMPILED = 256  #: arrays; a step of more is not compiled, which would take minutes
+
 
 class OptaxCandidate:
     """Runs a factory's transformation under jax.jit, as its users do.
@@ -102,7 +104,7 @@ class OptaxStepper(Stepper):
             updates, state = transformation.update(grads, state, params)
             return optax.apply_updates(params, updates), state
 
-        self.compiled = jax.jit(step)
+        self.step_all = jax.jit(step) if len(self.params) <= MOST_COMPILED else step
 
     def begin(self, start: Sequence[Start]) -> None:
         def given(name: str) -> list[Any]:
@@ -142,7 +144,7 @@ class OptaxStepper(Stepper):
             self.state.hyperparams[self.names[name]] = self.jnp.asarray(value, dtype=self.dtype)
         grads = [None if g is None else self.jnp.asarray(cast(g, self.dtype)) for g in step.grads]
         try:
-            self.params, self.state = self.compiled(grads, self.state, self.params)
+            self.params, self.state = self.step_all(grads, self.state, self.params)
         except Exception as error:
             if self.changed and index == 1:  # such as a comparison of a traced argument with a number
                 raise UnsupportedProbe(f"inject_hyperparams is refused: {describe(error)}") from error
@@ -151,8 +153,9 @@ class OptaxStepper(Stepper):
 
 
 def is_moments(node: Any) -> bool:
-    """True if a node of a state has the fields of optax' moments."""
-    return isinstance(node, tuple) and {"count", "mu", "nu"} <= set(getattr(node, "_fields", ()))
+    """True if a node of a state has the fields of optax' moments, with one clock for all."""
+    fields = {"count", "mu", "nu"} <= set(getattr(node, "_fields", ()))
+    return fields and isinstance(node, tuple) and hasattr(getattr(node, "count", None), "dtype")
 
 
 def jax_device(device: str | None) -> Any:

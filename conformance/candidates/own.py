@@ -21,6 +21,7 @@ from adamcore.conformance.candidates.base import (
     same_list,
 )
 from adamcore.conformance.candidates.buffers import GradientBuffers, overwrite
+from adamcore.conformance.candidates.optax import MOST_COMPILED
 from adamcore.conformance.errors import CandidateError, UnavailableError
 from adamcore.conformance.types import FloatArray, Probe, Run, Start, Step
 
@@ -32,6 +33,7 @@ class Library:
 
     device = "cpu"
     negative_strides = True  #: False if it cannot take NumPy's arrays that lie backwards in memory
+    compiles = False  #: True if a step is compiled, which takes minutes for thousands of arrays
     flushes = False  #: True if arithmetic on the device flushes subnormal numbers to zero
     refill: Callable[[Any, FloatArray], object] | None = None  #: writes into an array, if it is mutable
 
@@ -96,6 +98,8 @@ class Torch(Library):
 class TorchCompiled(Torch):
     """PyTorch with a step that torch.compile has compiled."""
 
+    compiles = True
+
     def stepper(self, step: Callable[..., Any]) -> Callable[..., Any]:
         from adamcore.backends.torch import compiled
 
@@ -127,6 +131,8 @@ class JaxJit(Jax):
 
     The learning rate, the clock and masks are traced, so that the step is compiled once for each probe.
     """
+
+    compiles = True
 
     def stepper(self, step: Callable[..., Any]) -> Callable[..., Any]:
         compiled: Callable[..., Any] = self.jax.jit(step)
@@ -206,6 +212,8 @@ class OwnCandidate:
         hyper: dict[str, Any] = dict(probe.hyper)
         if probe.groups or probe.manner == "closure":
             return Run(unsupported="a step of arrays has neither groups nor a closure")
+        if self.library.compiles and len(probe.params) > MOST_COMPILED:
+            return Run(unsupported=f"compiling a step of {len(probe.params)} arrays takes minutes")
         if probe.layout == "reversed" and not self.library.negative_strides:
             return Run(unsupported="torch has no negative strides")
         try:

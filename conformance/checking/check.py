@@ -185,7 +185,7 @@ def select_probes(patterns: Iterable[str], *, quick: bool = False) -> list[Probe
 
 def is_quick(probe: Probe) -> bool:
     """True if the probe belongs to a quick check: it has at most QUICK updates of a parameter in all."""
-    return len(probe.steps) * len(probe.params) <= QUICK
+    return probe.updates <= QUICK and not probe.is_large
 
 
 def matches(probe: Probe, pattern: str) -> bool:

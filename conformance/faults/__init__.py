@@ -8,6 +8,7 @@ changes of the probe, of a step's coefficients and of the formula
 from __future__ import annotations
 
 from adamcore.conformance.faults.amsgrad import AMSGRAD
+from adamcore.conformance.faults.chunks import CHUNKED
 from adamcore.conformance.faults.clipping import CLIPPING
 from adamcore.conformance.faults.clock import CLOCK
 from adamcore.conformance.faults.coefficients import COEFFICIENTS
@@ -28,6 +29,7 @@ FAULTS: tuple[Fault, ...] = (
     *STATE,
     *VALUES,
     *LAYOUT,
+    *CHUNKED,
     *SCHEDULE,
     *GROUPS,
     *CLOSURE,

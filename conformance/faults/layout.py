@@ -53,6 +53,7 @@ def first_arrays(most: int, i: int, size: int, shape: tuple[int, ...]) -> Any:
 
 
 LEFT: dict[str, Choice] = {
+    "nothing moves": lambda i, size, shape: False,
     "0-d arrays do not move": lambda i, size, shape: len(shape) > 0,
     "arrays of one element do not move": lambda i, size, shape: size != 1,
     "the last element does not move": lambda i, size, shape: np.arange(size) < size - 1,
@@ -81,12 +82,26 @@ def in_memory_order(g: FloatArray, probe: Probe) -> FloatArray:
 
 
 def from_base(g: FloatArray, probe: Probe) -> FloatArray:
-    """Return a strided view as it is read from the start of its base."""
+    """Return a view as it is read from the start of its base."""
+    if probe.layout == "offset":
+        return without_offset(g, probe)
+    if probe.layout == "reversed":
+        return forwards(g, probe)
     if probe.layout != "strided" or not g.ndim:
         return g
     base = np.zeros((*g.shape[:-1], 2 * g.shape[-1]), g.dtype)
     base[..., ::2] = g
     return base.ravel()[: g.size].reshape(g.shape)
+
+
+def without_offset(g: FloatArray, probe: Probe) -> FloatArray:
+    """Return an array that begins inside its memory as it is read from the beginning."""
+    return np.concatenate([[0.0], g.ravel()[:-1]]).reshape(g.shape) if probe.layout == "offset" else g
+
+
+def forwards(g: FloatArray, probe: Probe) -> FloatArray:
+    """Return an array that lies backwards in memory as it is read forwards."""
+    return g.ravel()[::-1].reshape(g.shape) if probe.layout == "reversed" else g
 
 
 def pairs_exchanged(over: int, g: FloatArray, probe: Probe) -> FloatArray:
@@ -119,6 +134,8 @@ MIXED: dict[str, Callable[[FloatArray, Probe], FloatArray]] = {
     "a matrix gets its gradient transposed": transposed,
     "Fortran order is read as C": in_memory_order,
     "a strided gradient is read from the start of its base": from_base,
+    "a gradient that begins inside its memory is read from the beginning": without_offset,
+    "a gradient that lies backwards in memory is read forwards": forwards,
     "neighbouring elements are exchanged in arrays of more than 16": partial(pairs_exchanged, 16),
     "neighbouring elements are exchanged": partial(pairs_exchanged, 0),
     "gradients are read backwards": backwards,
@@ -129,7 +146,7 @@ MIXED: dict[str, Callable[[FloatArray, Probe], FloatArray]] = {
     },
     **{
         f"beyond {size} elements each block gets the first block's gradient": partial(first_block, size)
-        for size in (128, 256, 512, 1024, 32)
+        for size in (128, 256, 512, 1024, 32, 65536)
     },
 }  # fmt: skip
 """Which gradients are in the wrong place, in the words of a finding."""

@@ -49,16 +49,21 @@ class NoiseSymbols:
     def __init__(self, size: int, arithmetic: Format) -> None:
         self.size, self.format, self.count = size, arithmetic, 0
         self.radius: FloatArray = np.zeros((self.ROWS, size))
+        self.finite = True  #: whether every radius is finite
 
     def add(self, radius: FloatArray | float) -> int:
         """Add a symbol and return its row."""
         self.radius[self.count] = radius
+        self.finite = self.finite and bool(np.isfinite(radius).all())
         self.count += 1
         return self.count - 1
 
     def total(self, sensitivity: FloatArray) -> FloatArray:
         """Return the largest error with these sensitivities: the sum of ``|s_k| radius_k``."""
-        total: FloatArray = self.effect(np.abs(sensitivity)).sum(axis=0)
+        n = self.count
+        size = np.abs(sensitivity[:n])
+        effect = size * self.radius[:n] if self.finite else self.effect(size)
+        total: FloatArray = np.add.reduce(effect, axis=0)
         return total
 
     def effect(self, sensitivity: FloatArray) -> FloatArray:

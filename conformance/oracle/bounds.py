@@ -18,6 +18,7 @@ from functools import lru_cache
 import numpy as np
 
 from adamcore import Adam
+from adamcore.config import MOMENT_DTYPES
 from adamcore.conformance.dtypes import DTYPES, arithmetic_of
 from adamcore.conformance.oracle.affine import (
     AffineCoefficients,
@@ -27,10 +28,11 @@ from adamcore.conformance.oracle.affine import (
     NoiseSymbols,
 )
 from adamcore.conformance.oracle.perturbation import Fault, StepFault
-from adamcore.conformance.oracle.sharing import canonical_claim, expand, unique_elements
+from adamcore.conformance.oracle.sharing import canonical_claim, first_alike, without_repeats
 from adamcore.conformance.oracle.trajectory import Trajectory, simulate
 from adamcore.conformance.types import FloatArray, Probe
 from adamcore.definition import Coefficients, coefficients, update
+from adamcore.dtypes import named_by
 
 FACTOR = 1.0  #: every derived bound is multiplied by this
 BOTH = ("float32", "float64")  #: the dtypes whose bounds are derived together
@@ -44,10 +46,11 @@ def format_of(dtype: str, flushes: bool) -> Format:
 
 @dataclass(frozen=True)
 class Storage:
-    """The formats in which p and the moments are stored; None: that of the arithmetic (NUM.1)."""
+    """The formats in which p, m and v are stored; None: that of the arithmetic (NUM.1)."""
 
     p: Format | None = None
-    moments: Format | None = None
+    m: Format | None = None
+    v: Format | None = None  #: of v and v_max
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,8 @@ class AffineSlot:
             for (p, m), g in zip(new, grads, strict=True):
                 add_folded(p, m, g, c, lr, xp.root)
             after = [store(p, self.storage.p) for p, _ in new]
-            after += [store(x, self.storage.moments) for x in (*(m for _, m in new), v, v_max)]
+            kinds = [self.storage.m] * n + [self.storage.v] * 2
+            after += map(store, (*(m for _, m in new), v, v_max), kinds)
             effect = np.stack([x.sensitivity[: symbols.count].T for x in after], axis=2)
             fresh = merge_parallel(np.stack([symbols.effect(x.sensitivity)[k:].T for x in after], axis=2))
             past = np.concatenate([self.past @ effect[:, :k], fresh], axis=1)
@@ -232,11 +236,10 @@ def bounds(
     """Return the bound of every step and element of a probe.
 
     Args:
-        claim: the axes; the hyperparameters are the probe's.  A ``moment_dtype`` is the dtype of the
-            moments.
+        claim: the axes; the hyperparameters are the probe's, and the dtypes of the moments are the claim's.
         probe: the input.
-        dtype: the dtype of the parameters, and of the moments unless the claim has another.  The
-            arithmetic is in the wider of the two, and in float32 at least (NUM.1).
+        dtype: the dtype of the parameters, and of the moments unless the claim has others.  The
+            arithmetic is in the widest of them, and in float32 at least (NUM.1).
         flushes: whether the arithmetic flushes subnormals to zero, as XLA does on CPUs.
         fault: a fault that the candidate has besides.
 
@@ -249,8 +252,9 @@ def bounds(
     >>> bool(0 < first.p[0] < 1e-6)
     True
     """
+    probe = probe if fault else first_alike(probe)
     same = replace(canonical_claim(claim, probe, fault), coefficients=claim.coefficients)
-    if dtype in BOTH and claim.moment_dtype is None:
+    if dtype in BOTH and not any(getattr(claim, name) for name in MOMENT_DTYPES):
         return bounds_in_both(same, probe, flushes, fault)[BOTH.index(dtype)]
     return bounds_in_one(same, probe, dtype, flushes, fault)
 
@@ -259,22 +263,28 @@ def bounds(
 def bounds_in_one(
     claim: Adam, probe: Probe, dtype: str, flushes: bool, fault: Fault | None
 ) -> Trajectory[Bound]:
-    """Return the bounds in one dtype, with moments of another if the claim has them."""
-    arithmetic, storage = formats_of(dtype, claim.moment_dtype, flushes)
+    """Return the bounds in one dtype of parameters, with moments in the claim's dtypes."""
+    arithmetic, storage = formats_of(claim, dtype, flushes)
     return simulate(claim, probe, lambda a, parts: AffineSlot(a, parts, arithmetic, storage), fault)
 
 
 @lru_cache(maxsize=2048)
 def bounds_in_both(claim: Adam, probe: Probe, flushes: bool, fault: Fault | None) -> list[Trajectory[Bound]]:
     """Return the bounds in each dtype of :data:`BOTH`."""
+    if fault is not None and fault.probe is not None and fault.is_of_input:
+        probe, fault = fault.probe(probe), None
     # with a fault, an element's bound may depend on its index
-    short, inverse = (probe, []) if fault else unique_elements(probe)
+    short, whole = without_repeats(probe) if fault is None else (probe, unchanged)
     both = simulate(claim, short, lambda a, parts: BothFormatsSlot(a, parts, flushes), fault)
     halves = (
         replace(both, steps=[[[half(x, k) for x in parts] for parts in step] for step in both.steps])
         for k in range(len(BOTH))
     )
-    return [expand(one, inverse) for one in halves]
+    return [whole(one) for one in halves]
+
+
+def unchanged(trajectory: Trajectory[Bound]) -> Trajectory[Bound]:
+    return trajectory
 
 
 def half(bound: Bound, k: int) -> Bound:
@@ -283,9 +293,9 @@ def half(bound: Bound, k: int) -> Bound:
     return Bound(p, size)
 
 
-def formats_of(dtype: str, moment_dtype: str | None, flushes: bool) -> tuple[Format, Storage]:
-    """Return the formats of the arithmetic and of what is stored, for these dtypes of p and moments."""
-    moments = moment_dtype or dtype
-    work = arithmetic_of(dtype, moments)
-    p, m = (None if name == work else format_of(name, flushes) for name in (dtype, moments))
-    return format_of(work, flushes), Storage(p, m)
+def formats_of(claim: Adam, dtype: str, flushes: bool) -> tuple[Format, Storage]:
+    """Return the formats of the arithmetic and of what is stored, for parameters of this dtype."""
+    names = (dtype, *(named_by(claim, field)[1] or dtype for field in ("m_dtype", "v_dtype")))
+    work = arithmetic_of(*names)
+    stored = (None if name == work else format_of(name, flushes) for name in names)
+    return format_of(work, flushes), Storage(*stored)

@@ -17,7 +17,7 @@ from flint import arb, ctx
 
 from adamcore import Adam
 from adamcore.conformance.oracle.perturbation import Fault, StepFault
-from adamcore.conformance.oracle.sharing import canonical_claim, expand, unique_elements
+from adamcore.conformance.oracle.sharing import canonical_claim, first_alike, without_repeats
 from adamcore.conformance.oracle.trajectory import Trajectory, simulate
 from adamcore.conformance.types import FloatArray, Probe
 from adamcore.definition import Number, coefficients, update
@@ -130,10 +130,13 @@ def as_value(balls: Any) -> Value:
 
 @lru_cache(maxsize=4096)
 def _exact(claim: Adam, probe: Probe, fault: Fault | None) -> Trajectory[Value]:
-    # with a fault, an element's answer may depend on its index
-    short, inverse = (probe, []) if fault else unique_elements(probe)
+    if fault is not None and fault.probe is not None and fault.is_of_input:
+        probe, fault = fault.probe(probe), None
     with ctx.workprec(PRECISION):
-        return expand(simulate(claim, short, ExactSlot, fault), inverse)
+        if fault is not None:  # an element's answer may depend on its index
+            return simulate(claim, probe, ExactSlot, fault)
+        short, whole = without_repeats(probe)
+        return whole(simulate(claim, short, ExactSlot))
 
 
 def exact(claim: Adam, probe: Probe, fault: Fault | None = None) -> Trajectory[Value]:
@@ -151,6 +154,7 @@ def exact(claim: Adam, probe: Probe, fault: Fault | None = None) -> Trajectory[V
     >>> exact(Adam(), PROBES["STEP.1/fingerprint"]).steps[0][0][0].high
     array([-1.05769231])
     """
+    probe = probe if fault else first_alike(probe)
     return _exact(canonical_claim(claim, probe, fault), probe, fault)
 
 

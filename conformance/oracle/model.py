@@ -14,6 +14,7 @@ import numpy as np
 from adamcore import Adam
 from adamcore.coefficients import Host
 from adamcore.conformance.oracle.perturbation import Fault, StepFault, Update, UpdateInput
+from adamcore.conformance.oracle.sharing import repeat, unique_parameters
 from adamcore.conformance.oracle.trajectory import Trajectory, simulate
 from adamcore.conformance.types import FloatArray, Probe
 from adamcore.definition import coefficients, update
@@ -98,6 +99,9 @@ def float_trajectory(claim: Adam, probe: Probe, fault: Fault | None) -> Trajecto
     """
     with np.errstate(all="ignore"):
         try:
-            return simulate(claim, probe, partial(FloatSlot, formula=fault.update if fault else None), fault)
+            if fault is not None and not fault.is_of_input:
+                return simulate(claim, probe, partial(FloatSlot, formula=fault.update), fault)
+            few, which = unique_parameters(fault.probe(probe) if fault and fault.probe else probe)
+            return repeat(simulate(claim, few, FloatSlot), which)
         except (ValueError, ZeroDivisionError, OverflowError):
             return None

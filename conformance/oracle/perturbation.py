@@ -109,6 +109,12 @@ class Fault:
     update: Update | None = None
     narrow: CoefficientPrecision | None = None
 
+    @property
+    def is_of_input(self) -> bool:
+        """Whether the fault is in the probe alone: its runs are those of a right Adam on another probe."""
+        others = (self.clock, self.coefficients, self.absent, self.update, self.narrow)
+        return self.probe is not None and all(other is None for other in others)
+
     def at_step(self, context: StepContext) -> StepFault | None:
         """Return the fault in one step, or None if it leaves this step's formula alone."""
         if context.absent and self.absent != "update":

@@ -18,6 +18,7 @@ from typing import Generic, Protocol, TypeVar
 import numpy as np
 
 from adamcore import AXES, Adam
+from adamcore.config import MOMENT_DTYPES
 from adamcore.conformance.oracle.perturbation import ClockContext, Fault, StepContext, StepFault
 from adamcore.conformance.types import FloatArray, Probe, Start, Step
 
@@ -61,8 +62,8 @@ def real_parts(values: FloatArray) -> list[FloatArray]:
 @lru_cache(maxsize=4096)
 def adam_for(claim: Adam, probe: Probe) -> Adam:
     """Return an Adam with the claim's axes and the probe's hyperparameters."""
-    axes = {axis: getattr(claim, axis) for axis in AXES}
-    return Adam(**{**axes, **probe.hyper}, moment_dtype=claim.moment_dtype)
+    axes = {field: getattr(claim, field) for field in (*AXES, *MOMENT_DTYPES)}
+    return Adam(**{**axes, **probe.hyper})
 
 
 def adams_for(claim: Adam, probe: Probe) -> list[Adam]:

@@ -18,12 +18,13 @@ from adamcore.conformance.probes import (
     rules,
     scale,
     settings,
+    sizes,
 )
 from adamcore.conformance.types import Probe
 
 PROBES: Mapping[str, Probe] = {
     probe.name: probe
-    for module in (rules, moments, hyper, settings, scale, freeze, numerics, handling)
+    for module in (rules, moments, hyper, settings, scale, sizes, freeze, numerics, handling)
     for probe in module.PROBES
 }
 """Every probe by its name, in the order in which a check runs them."""

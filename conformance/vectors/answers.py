@@ -82,7 +82,7 @@ def has_nonfinite(probe: Probe) -> bool:
 
 def answers(claim: Adam, probe: Probe, dtype: str) -> list[Json] | None:
     """Return the state after each step, or None if it leaves the dtype's range or a bound is too wide."""
-    arithmetic, storage = formats_of(dtype, None, False)
+    arithmetic, storage = formats_of(claim, dtype, False)
     with ctx.workprec(PRECISION):
         want = simulate(claim, probe, WholeExact)
         bound = simulate(claim, probe, lambda a, parts: WholeAffine(a, parts, arithmetic, storage))

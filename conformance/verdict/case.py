@@ -54,6 +54,10 @@ class Case:
     def count_required(self, results: Sequence[Result]) -> int:
         return sum(self.is_required(r) for r in results)
 
+    def is_large(self, result: Result) -> bool:
+        """Return whether the probe is too large to model every fault on it."""
+        return self.probe(result).is_large
+
     @property
     def passed(self) -> list[Result]:
         return [r for r in self.results if r.status == "passed"]
@@ -91,7 +95,7 @@ class Case:
         return any(
             not self.passes(other, r)
             for r in self.passed
-            if len(self.probe(r).steps) <= SHORT and self.probe(r).applies_to(other)
+            if len(self.probe(r).steps) <= SHORT and not self.is_large(r) and self.probe(r).applies_to(other)
         )
 
     def looks_like(self, fault: Fault, result: Result) -> bool:

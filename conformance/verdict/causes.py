@@ -121,14 +121,30 @@ def single_changes(claim: Adam) -> Iterator[Adam]:
 
 def by_faults(case: Case, failures: Sequence[Result]) -> Iterator[Cause]:
     """Yield the faults that failed runs look like, if the first of them prove it."""
+    large = any(case.is_large(r) for r in failures)
     for fault in FAULTS:
+        if large and not fault.is_of_input:
+            continue  # its model steps every array by itself
         like = explained_by(case, fault, failures)
         if not like:
             continue
-        against = sum(case.contradicts(fault, r) for r in case.passed if case.is_required(r))
-        found = Finding(fault.area, fault.rule, SAYS[fault.rule], fault.observed, evidence=like[0].evidence)
+        of_layout = fault.area == "layout"
+        passed = [r for r in case.passed if case.is_required(r)]
+        passed = [r for r in passed if large or of_layout or not case.is_large(r)]
+        if of_layout:  # a kernel is written for one dtype
+            passed = [r for r in passed if r.dtype in {x.dtype for x in like}]
+        against = sum(case.contradicts(fault, r) for r in passed)
+        observed = fault.observed + (in_one_dtype(case, like) if of_layout else "")
+        found = Finding(fault.area, fault.rule, SAYS[fault.rule], observed, evidence=like[0].evidence)
         if against < len(like):
             yield Cause([found], like, fault=fault, against=against)
+
+
+def in_one_dtype(case: Case, failures: Sequence[Result]) -> str:
+    """Return in which dtype these runs fail, if the same runs pass in the other one."""
+    dtype, *others = sorted({r.dtype for r in failures})
+    passed = {r.probe for r in case.passed if r.dtype != dtype}
+    return f" in {dtype}" if not others and {r.probe for r in failures} <= passed else ""
 
 
 def explained_by(case: Case, fault: Fault, failures: Sequence[Result]) -> list[Result]:

@@ -103,7 +103,9 @@ def common_region(case: Case, failures: Sequence[Result]) -> RegionFinding | Non
     If no region is sharp enough, the finding says that most is wrong, if it is; otherwise there is
     none.
     """
-    seen = views(case, [*failures, *(r for r in case.passed if case.is_required(r))])
+    large = any(case.is_large(r) for r in failures)
+    passed = [r for r in case.passed if case.is_required(r) and (large or not case.is_large(r))]
+    seen = views(case, [*failures, *passed])
     wrong = sum(float(v.wrong.mean()) for v in seen)
     if not wrong or len(seen) < FEW:
         return None

@@ -64,9 +64,11 @@ def explain(
     Both runs of a pair may be as they are because of the cause, or the pair may show another part of the same
     thing; then it is no finding of its own.
     """
-    cause, pair = best_cause(case, failures, identification), pair_finding(case, failures)
+    small = [r for r in failures if not case.is_large(r)]
+    asked = small if len(small) > 2 * (len(failures) - len(small)) else failures
+    cause, pair = best_cause(case, asked, identification), pair_finding(case, failures)
     if cause is None and pair is None:
-        region = common_region(case, [r for r in failures if case.is_required(r)])
+        region = common_region(case, [r for r in asked if case.is_required(r)])
         if region is None:
             return [], list(failures)
         follow = [r for r in failures if region.leads_to(case, r)]

@@ -10,7 +10,8 @@ Four kinds of element are judged in other ways:
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from flint import arb, ctx
@@ -63,16 +64,18 @@ def judge(claim: Adam, probe: Probe, dtype: str, run: Run, *, flushes: bool = Fa
         before = before if given is None else [to_carrier(p, dtype) for p in given]
         for i, state in enumerate(probe.steps[s].states or ()):
             nonfinite[i] &= state is None  # a state put in from outside is finite
+        plain = is_plain(probe, s)
         for i in range(len(probe.params)):
-            mark_nonfinite(nonfinite[i], probe, s, i)
+            if not plain:
+                mark_nonfinite(nonfinite[i], probe, s, i)
             if problem := shape_problem(got[i], before[i]):
                 problem = f"parameter {i} after step {s + 1}: {problem}"
                 if np.shape(got[i]) != np.shape(before[i]) or not same_kind(got[i], before[i]):
                     return fail(result, problem)
                 promoted = promoted or problem
                 got[i] = got[i].astype(before[i].dtype)
-            still = must_stand_still(adam, probe, s, i)
-            judge_parameter(result, s, i, got[i], before[i], values[i], limits[i], nonfinite[i], still, adam)
+        still = [] if plain else [must_stand_still(adam, probe, s, i) for i in range(len(probe.params))]
+        judge_step(result, s, got, before, values, limits, nonfinite, still, adam)
         before = got
     for s, (clocks, expects) in enumerate(zip(run.clocks, want.clocks, strict=False), start=1):
         if clocks != expects:
@@ -115,62 +118,97 @@ def judge_twin(result: Result, probe: Probe, run: Run, twin: Run | None) -> Resu
     return result
 
 
-def judge_parameter(
+@dataclass(frozen=True)
+class Place:
+    """Where a real vector stands among all those of a step, laid end to end."""
+
+    parameter: int
+    part: int  #: 1 for an imaginary part
+    begin: int
+    end: int
+
+
+def judge_step(
     result: Result,
     s: int,
-    i: int,
-    got: FloatArray,
-    before: FloatArray,
-    values: list[Value],
-    limits: list[Bound],
-    nonfinite: FloatArray,
-    stands: FloatArray,
+    got: list[FloatArray],
+    before: list[FloatArray],
+    values: list[list[Value]],
+    limits: list[list[Bound]],
+    nonfinite: list[FloatArray],
+    stands: list[FloatArray],
     adam: Adam,
 ) -> None:
-    """Judge parameter ``i`` after step ``s``, and enter the outcome into the result."""
-    poisoned = np.ravel(nonfinite)
-    still = np.ravel(stands)
+    """Judge all parameters after step ``s`` at once, and enter the outcome into the result."""
+    mine, places = end_to_end(got)
+    if not mine.size:
+        return
+    old, _ = end_to_end(before)
+    poisoned = np.concatenate([np.ravel(nonfinite[at.parameter]) for at in places])
+    still = (
+        np.concatenate([np.ravel(stands[at.parameter]) for at in places])
+        if stands
+        else np.zeros(mine.shape, dtype=bool)
+    )
+    value = Value(
+        *(
+            np.concatenate(x)
+            for x in zip(*((v.high, v.low, v.radius) for p in values for v in p), strict=True)
+        )
+    )
+    limit = Bound(*(np.concatenate(x) for x in zip(*((b.p, b.size) for p in limits for b in p), strict=True)))
     assert not callable(adam.lr)
-    for part, (mine, old, value, limit) in enumerate(
-        zip(real_parts(got), real_parts(before), values, limits, strict=True)
-    ):
-        ulp = ulp_of(limit.size, result.dtype)
-        with np.errstate(all="ignore"):
-            error = np.abs(value.error_of(mine))
-            ratio = np.where(error == 0, 0.0, error / limit.p)
-        ratio = np.where(np.isfinite(mine), ratio, np.inf)
-        ratio = np.where(poisoned, np.where(np.isfinite(mine), np.inf, 0.0), ratio)  # NF.1
-        free = ~np.isfinite(value.high) & ~poisoned  # 0/0 (EPS.7), overflow (NF.3): any value
-        same = (mine == old) | (np.isnan(mine) & np.isnan(old))
-        ratio = np.where(still, np.where(same, 0.0, np.inf), ratio)  # F1, F3: bit for bit
-        wide = ~(limit.p <= UNDECIDED * (adam.lr or 1.0)) & ~still & ~free & ~poisoned
-        result.undecided += int(np.sum(wide))
-        ratio = np.where(free | wide, 0.0, ratio)
-        if not ratio.size:
-            continue
-        worst = int(np.argmax(ratio))
-        finite = np.isfinite(error) & ~free & ~wide & ~poisoned
-        result.worst_ulp = max(result.worst_ulp, float(np.max(np.where(finite, error / ulp, 0.0))))
-        result.worst_ratio = max(result.worst_ratio, float(ratio[worst]))
-        bound_ulp = 0.0 if still[worst] else float(limit.p[worst] / ulp[worst])
-        point = Point(float(ratio[worst]), float(error[worst] / ulp[worst]), bound_ulp)
-        result.series[s:] = [max([point, *result.series[s:]])]
-        if ratio[worst] > 1.0 and result.evidence is None:
-            result.status = "failed"
-            where = ", ".join(str(int(k)) for k in np.unravel_index(worst, got.shape))
-            name = f"{i}[{where}]" if where else str(i)  # an array of no dimension has one element
-            name += ".imag" if part else ""
-            result.evidence = Evidence(
-                probe=result.probe,
-                step=s + 1,
-                element=name,
-                got=float(mine[worst]).hex(),
-                want=round_value(value, worst, result.dtype).hex(),
-                ulp=point.ulp,
-                bound_ulp=bound_ulp,
-            )
-            if not result.reason:
-                result.reason = f"parameter {name} leaves the bound in step {s + 1}"
+    ulp = ulp_of(limit.size, result.dtype)
+    with np.errstate(all="ignore"):
+        error = np.abs(value.error_of(mine))
+        ratio = np.where(error == 0, 0.0, error / limit.p)
+    ratio = np.where(np.isfinite(mine), ratio, np.inf)
+    ratio = np.where(poisoned, np.where(np.isfinite(mine), np.inf, 0.0), ratio)  # NF.1
+    free = ~np.isfinite(value.high) & ~poisoned  # 0/0 (EPS.7), overflow (NF.3): any value
+    same = (mine == old) | (np.isnan(mine) & np.isnan(old))
+    ratio = np.where(still, np.where(same, 0.0, np.inf), ratio)  # F1, F3: bit for bit
+    wide = ~(limit.p <= UNDECIDED * (adam.lr or 1.0)) & ~still & ~free & ~poisoned
+    result.undecided += int(np.sum(wide))
+    ratio = np.where(free | wide, 0.0, ratio)
+    finite = np.isfinite(error) & ~free & ~wide & ~poisoned
+    result.worst_ulp = max(result.worst_ulp, float(np.max(np.where(finite, error / ulp, 0.0))))
+
+    def point(k: int) -> Point:
+        bound_ulp = 0.0 if still[k] else float(limit.p[k] / ulp[k])
+        return Point(float(ratio[k]), float(error[k] / ulp[k]), bound_ulp)
+
+    worst = point(int(np.argmax(ratio)))
+    result.worst_ratio = max(result.worst_ratio, worst.ratio)
+    result.series[s:] = [max([worst, *result.series[s:]])]
+    if worst.ratio > 1.0 and result.evidence is None:
+        result.status = "failed"
+        first = int(np.argmax(ratio > 1.0))
+        at = next(place for place in places if place.begin <= first < place.end)
+        k = at.begin + int(np.argmax(ratio[at.begin : at.end]))
+        where = np.unravel_index(k - at.begin, got[at.parameter].shape)
+        name = f"{at.parameter}[{', '.join(str(int(n)) for n in where)}]" + (".imag" if at.part else "")
+        result.evidence = Evidence(
+            probe=result.probe,
+            step=s + 1,
+            element=name,
+            got=float(mine[k]).hex(),
+            want=round_value(value, k, result.dtype).hex(),
+            ulp=point(k).ulp,
+            bound_ulp=point(k).bound_ulp,
+        )
+        if not result.reason:
+            result.reason = f"parameter {name} leaves the bound in step {s + 1}"
+
+
+def end_to_end(arrays: list[FloatArray]) -> tuple[FloatArray, list[Place]]:
+    """Return the real vectors of arrays as one vector, and the place of each."""
+    vectors, places, begin = [], [], 0
+    for i, array in enumerate(arrays):
+        for part, vector in enumerate(real_parts(array)):
+            vectors.append(vector)
+            places.append(Place(i, part, begin, begin + vector.size))
+            begin += vector.size
+    return np.concatenate(vectors) if vectors else np.zeros(0), places
 
 
 def round_value(value: Value, k: int, dtype: str) -> float:
@@ -224,6 +262,17 @@ def mark_nonfinite(reached: FloatArray, probe: Probe, s: int, i: int) -> None:
     bad = ~np.isfinite(np.asarray(step.grads[i]))
     mask = mask_of(step, i, reached.shape)
     reached |= bad if mask is None else bad & mask.reshape(reached.shape)
+
+
+@lru_cache(maxsize=16384)
+def is_plain(probe: Probe, s: int) -> bool:
+    """Return whether step ``s`` has every gradient, all of them finite, for every element."""
+    step = probe.steps[s]
+    return (
+        step.present is None
+        and step.frozen is None
+        and all(g is not None and np.isfinite(g).all() for g in step.grads)
+    )
 
 
 def must_stand_still(adam: Adam, probe: Probe, s: int, i: int) -> FloatArray:

@@ -9,7 +9,7 @@ import pytest
 
 from adamcore import Adam
 from adamcore.axes import AXES
-from adamcore.config import AdamConfig
+from adamcore.config import MOMENT_DTYPES, AdamConfig
 from adamcore.errors import AxisError, HyperparameterError
 
 NUMBERS = ("lr", "b1", "b2", "eps", "eps_root", "weight_decay", "momentum_decay")
@@ -67,10 +67,11 @@ def test_an_integer_that_no_float_holds_is_refused_under_its_name(name: str) -> 
         AdamConfig(**{name: 10**400})  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("field", MOMENT_DTYPES)
 @pytest.mark.parametrize("dtype", [np.float32, np.dtype("float32"), ["float32"], 32])
-def test_moment_dtype_is_a_name(dtype: Any) -> None:
-    with pytest.raises(HyperparameterError, match=r"^moment_dtype=.*expected the name of a dtype"):
-        AdamConfig(moment_dtype=dtype)
+def test_the_dtype_of_a_moment_is_a_name(dtype: Any, field: str) -> None:
+    with pytest.raises(HyperparameterError, match=rf"^{field}=.*expected the name of a dtype"):
+        AdamConfig(**{field: dtype})
 
 
 def test_a_learning_rate_in_an_array_belongs_to_the_step() -> None:

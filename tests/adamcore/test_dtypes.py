@@ -35,6 +35,65 @@ def test_moment_dtype(lib: Any) -> None:
     assert {lib.numpy(x).dtype for x in (state.m, state.v, state.v_max)} == {np.dtype("float64")}
 
 
+@pytest.mark.parametrize(
+    ("fields", "m", "v"),
+    [
+        ({"m_dtype": "float64"}, "float64", "float32"),
+        ({"v_dtype": "float64"}, "float32", "float64"),
+        ({"moment_dtype": "float64", "m_dtype": "float32"}, "float32", "float64"),
+        ({"moment_dtype": "float64", "v_dtype": "float32"}, "float64", "float32"),
+        ({"m_dtype": "float64", "v_dtype": "float64"}, "float64", "float64"),
+    ],
+)
+def test_a_dtype_for_each_moment(lib: Any, fields: Any, m: str, v: str) -> None:
+    """Whatever is wider makes the arithmetic wide, and each array is rounded once, when it is stored."""
+    opt, whole = Adam(lr=0.1, amsgrad="corrected", **fields), Adam(lr=0.1, amsgrad="corrected")
+    start, gradients = [0.7, -1.1], ([0.1, 0.3], [-0.2, 1.7], [0.0, 0.013])
+    p, wide = lib(start, "float32"), lib(lib.numpy(lib(start, "float32")), "float64")
+    state, wide_state = opt.init(p), whole.init(wide)
+    for g in gradients:
+        g32 = lib(g, "float32")
+        p, state = opt.step(p, g32, state)
+        wide, wide_state = whole.step(wide, lib(lib.numpy(g32), "float64"), wide_state)
+        assert [lib.numpy(x).dtype for x in (p, *state[1:4])] == ["float32", m, v, v]
+        for new, exact in zip((p, *state[1:4]), (wide, *wide_state[1:4]), strict=True):
+            dtype = lib.numpy(new).dtype
+            np.testing.assert_array_equal(lib.numpy(new), lib.numpy(exact).astype(dtype))
+        wide = lib(lib.numpy(p), "float64")
+        wide_state = wide_state._replace(
+            **{name: lib(lib.numpy(getattr(state, name)), "float64") for name in ("m", "v", "v_max")}
+        )
+
+
+@pytest.mark.parametrize("name", ["numpy", "torch"])
+def test_a_dtype_for_each_moment_in_place(name: str) -> None:
+    xp: Any = pytest.importorskip(name)
+    opt = Adam(lr=0.1, m_dtype="float64", amsgrad="uncorrected")
+    p, q = ([xp.asarray([0.7, -1.1], dtype=xp.float32)] for _ in range(2))
+    state, other = opt.init(p), opt.init(q)
+    for k in range(4):
+        g = [xp.asarray([0.3, 0.1 * k], dtype=xp.float32)]
+        p, state = opt.step(p, g, state, donate=True)
+        q, other = opt.step(q, g, other)
+        for mine, theirs in zip((p, *state[:4]), (q, *other[:4]), strict=True):
+            assert (mine[0].dtype, mine[0].tolist()) == (theirs[0].dtype, theirs[0].tolist())
+
+
+@pytest.mark.parametrize("field", ["m_dtype", "v_dtype"])
+def test_a_dtype_of_one_moment_that_is_none(field: str) -> None:
+    with pytest.raises(HyperparameterError, match=f"^{field}='int32': not a real floating dtype"):
+        Adam(**{field: "int32"}).init(A)  # type: ignore[arg-type]
+    with pytest.raises(HyperparameterError, match=f"^{field}='float16' with parameters of complex128"):
+        Adam(**{field: "float16"}).init(A.astype(complex))  # type: ignore[arg-type]
+
+
+def test_a_dtype_for_each_complex_moment() -> None:
+    z = A.astype("complex64")
+    whole, real = Adam(v_dtype="float64"), Adam(v_dtype="float64", complex="modulus")
+    assert [x.dtype for x in whole.init(z)[1:3]] == ["complex64", "complex128"]
+    assert [x.dtype for x in real.init(z)[1:3]] == ["complex64", "float64"]
+
+
 def test_bfloat16_in_numpy() -> None:
     pytest.importorskip("ml_dtypes")
     p = np.ones(3, dtype="bfloat16")

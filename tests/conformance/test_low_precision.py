@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 import torch
 from restart import Snapshot, judge_step_by_step
@@ -115,6 +117,44 @@ def test_moments_in_float32_narrow_the_bound() -> None:
         for m in (None, "float32")
     )
     assert (wide < narrow).all()
+
+
+@pytest.mark.parametrize(
+    ("claim", "ours", "status"),
+    [
+        (Adam(m_dtype="bfloat16"), {"m_dtype": "bfloat16"}, "passed"),
+        (Adam(v_dtype="bfloat16"), {"v_dtype": "bfloat16"}, "passed"),
+        (Adam(), {"m_dtype": "bfloat16"}, "failed"),
+        (Adam(v_dtype="bfloat16"), {"m_dtype": "bfloat16"}, "failed"),
+    ],
+)
+def test_one_narrow_moment(claim: Adam, ours: dict[str, str], status: str) -> None:
+    probe = round_probe(PROBES["STEP.1/fingerprint"], "float32")
+    adam = Adam(decay="decoupled", **probe.hyper, **ours)  # type: ignore[arg-type]
+    grads = [torch.tensor(s.grads[0], dtype=torch.float32) for s in probe.steps]
+    run = own_run(adam, torch.tensor(probe.params[0], dtype=torch.float32), grads, "float32")
+    result = judge(dataclasses.replace(claim, decay="decoupled"), probe, "float32", run)
+    assert result.status == status, result
+    assert status == "failed" or result.worst_ratio > 0.1, "the bound is too wide to say anything"
+
+
+def test_optax_rounds_m_as_mom_4_says() -> None:
+    """optax.adamw(mu_dtype=) is judged by the claim of its m_dtype, and by no other."""
+    probe = round_probe(PROBES["STEP.1/fingerprint"], "float32")
+    h = probe.hyper
+    tx = optax.adamw(
+        h["lr"], h["b1"], h["b2"], h["eps"], weight_decay=h["weight_decay"], mu_dtype=jnp.bfloat16
+    )
+    p, run = jnp.asarray(probe.params[0], dtype=jnp.float32), Run()
+    state = tx.init(p)
+    for step in probe.steps:
+        updates, state = tx.update(jnp.asarray(step.grads[0], dtype=jnp.float32), state, p)
+        p = optax.apply_updates(p, updates)
+        run.params.append([np.asarray(p)])
+    claim: dict[str, Any] = {"decay": "decoupled", "coefficients": "working"}
+    assert judge(Adam(**claim, m_dtype="bfloat16"), probe, "float32", run).status == "passed"
+    assert judge(Adam(**claim), probe, "float32", run).status == "failed"
+    assert judge(Adam(**claim, v_dtype="bfloat16"), probe, "float32", run).status == "failed"
 
 
 def test_narrow_moments_are_another_claim() -> None:

@@ -17,6 +17,8 @@ from unsaved import Unsaved
 class FlatBuffer(AdamW):
     """All arrays in one buffer, with a clock and a flag for each element."""
 
+    init_groups = None  # type: ignore[assignment]
+
     def init(self, params: list[A], hyper: dict[str, float]) -> None:
         super().init(params, hyper)
         self.ends = np.cumsum([len(p) for p in self.p])[:-1]
@@ -216,6 +218,8 @@ class Coroutine(Unsaved):
 class TwoPasses(AdamW):
     """All moments first, then all parameters, as multi-tensor kernels do."""
 
+    init_groups = None  # type: ignore[assignment]
+
     def step(self, grads: list[A | None]) -> list[A]:
         self.advance(grads)
         present = [(i, reals(g)) for i, g in enumerate(grads) if g is not None]
@@ -244,6 +248,8 @@ class MasksForBranches(AdamW):
 class SumsForAverages(Unsaved):
     """Moments kept as plain sums, their weight folded into the step."""
 
+    set_hyper = None  # type: ignore[assignment]
+
     def first(self, m: A, g: A) -> A:
         return self.b1 * m + g
 
@@ -260,6 +266,8 @@ class SumsForAverages(Unsaved):
 @right()
 class CorrectedAverages(Unsaved):
     """Averages that are corrected as they stand: the weights change with t (StableAdamW)."""
+
+    set_hyper = None  # type: ignore[assignment]
 
     def one(self, i: int, g: A) -> None:
         t = self.t[i]

@@ -68,6 +68,8 @@ class CorrectionByExpm1(AdamW):
 class CorrectionByProduct(AdamW):
     """Running products in the parameter's dtype, as its claim says."""
 
+    set_hyper = None  # type: ignore[assignment]
+
     def init(self, params: list[A], hyper: dict[str, float]) -> None:
         super().init(params, hyper)
         self.products = [(p.dtype.type(1), p.dtype.type(1)) for p in self.p]

@@ -54,8 +54,8 @@ class Adam(FreezableOptimizer):
         differentiable: if True, autograd records the step, also as a function of a tensor ``lr``.
         sparse: "dense": a sparse gradient is zero in the rows that it does not list.  "lazy": those rows
             stay as they are, while the parameter's clock ticks.
-        axes: the other axes, ``eps_root``, ``momentum_decay`` and ``moment_dtype``, as for
-            :class:`adamcore.Adam`.
+        axes: the other axes, ``eps_root``, ``momentum_decay``, ``moment_dtype``, ``m_dtype`` and
+            ``v_dtype``, as for :class:`adamcore.Adam`.
 
     Raises:
         HyperparameterError, AxisError, DialectError: a setting has no meaning.
@@ -107,9 +107,8 @@ class Adam(FreezableOptimizer):
             "sparse": sparse,
         }
         defaults = of_dialect(dialect or type(self).dialect, given | axes)
-        self._cores: dict[int, Core] = {}  # of each group, as of the last step
+        self._cores: dict[str, Core] = {}  # by the key that _init_group returns
         self._compiled_for: dict[int, Any] = {}  # lr and Adam of the first compilation; None: of others too
-        self._inputs: dict[int, Core] = {}  # of groups whose numbers are inputs of a compiled step
         self._step_cache = StepCache()
         self._snapshots, self._names = Snapshots(), {}
         super().__init__(params, defaults)
@@ -124,8 +123,8 @@ class Adam(FreezableOptimizer):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__({"_names": {}} | state)  # a state_dict brings its own names
-        self._compiled_for, self._inputs = {}, {}
-        self._cores, self._step_cache, self._snapshots = {}, StepCache(), Snapshots()
+        self._cores, self._compiled_for = {}, {}
+        self._step_cache, self._snapshots = StepCache(), Snapshots()
         for group in self.param_groups:
             for name, value in self.defaults.items():
                 if name not in OWN:
@@ -213,57 +212,59 @@ class Adam(FreezableOptimizer):
         plain = scale is None and skipped is None and fast.can_cache()
         bound: dict[int, Any] = self._step_cache.bind(self.param_groups, self.state) if plain else {}
         gathered = [GroupState([], [], [], [], [], [], []) for _ in self.param_groups]
-        inputs: dict[int, bool] = {}
+        keys: dict[int, str] = {}
         for i, group in enumerate(self.param_groups):
             if i not in bound:
-                inputs[i] = self._init_group(i, group, *gathered[i])
+                keys[i] = self._init_group(i, group, *gathered[i])
         for i, group in enumerate(self.param_groups):
             if i in bound:
                 bound[i]()
             elif gathered[i].clocks:
-                core, lr = self._cores[i], group["lr"]
-                given = self._inputs[i] if inputs[i] else core
+                core, lr = self._cores[keys[i]], group["lr"]
                 if torch.compiler.is_compiling():
-                    lr = settle(given, group, group["params"][0], inputs[i])
-                jobs, new = update_group(core, group, gathered[i], scale, skipped, given, lr)
+                    lr = settle(core, group, group["params"][0])
+                jobs, new = update_group(core, group, gathered[i], scale, skipped, lr)
                 if group["differentiable"]:
                     store_state(self.state, gathered[i], new)
                 elif plain:
-                    self._step_cache.remember(i, self._cores[i], group, self.state, gathered[i], jobs)
+                    self._step_cache.remember(i, core, group, self.state, gathered[i], jobs)
         return loss
 
     def _init_group(
         self, index: int, group: Group, params: list[Any], grads: list[Any], ms: list[Any],
         vs: list[Any], maxima: list[Any], clocks: list[Any], products: list[Any],
-    ) -> bool:  # fmt: skip
+    ) -> str:  # fmt: skip
         """Fill the lists with the tensors that take part in the step, and make missing state.
 
         ``torch.compile`` knows this method by its name and runs it, while it traces the rest.
 
         Returns:
-            True if the numbers of the group are to be inputs of the compiled step: they are tensors, or have
-            changed since it was compiled for the first time.
+            The key of the group's Adam in ``_cores``.  A compiled step looks its Adam up under the key that
+            it was compiled with, and holds for as long as the Adam there has not changed.  So its key tells
+            all that it depends on: the numbers too, unless these are inputs of the compiled step, because
+            they are tensors or have changed since it was compiled for the first time.
         """
+        key = str(index)
         if is_idle(group):
-            return False
+            return key
         if not isinstance(group["lr"], torch.Tensor):
             check_lr(group)
         refuse_derivative(group)
-        self._cores[index] = core_of(group)
+        core = self._cores[key] = core_of(group)
         gathered = GroupState(params, grads, ms, vs, maxima, clocks, products)
-        gather_state(self._cores[index], group, self.state, gathered, f"param_groups[{index}]")
+        gather_state(core, group, self.state, gathered, f"param_groups[{index}]")
         if torch._guards.TracingContext.try_get() is None:
-            return False
+            return key
         self._snapshots.unseen = True  # compiled steps run without this method
-        core, betas = self._cores[index], group["betas"]
         now = [None if isinstance(group["lr"], torch.Tensor) else group["lr"], core]
-        if self._compiled_for.setdefault(index, now) == now and not any(
-            isinstance(b, torch.Tensor) for b in betas
+        if self._compiled_for.setdefault(index, now) != now or any(
+            isinstance(b, torch.Tensor) for b in group["betas"]
         ):
-            return False
-        self._compiled_for[index] = None
-        self._inputs[index] = with_inputs(core)
-        return True
+            self._compiled_for[index] = None
+            core = with_inputs(core)
+        key = f"{index} {core}"
+        self._cores.setdefault(key, core)
+        return key
 
     def _check_capture(self) -> None:
         """Raise if a CUDA graph captures a step whose clocks are on the host."""

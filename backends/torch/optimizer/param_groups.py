@@ -20,19 +20,20 @@ import torch
 
 from adamcore.adam import Adam as Core
 from adamcore.axes import AXES, check_number
+from adamcore.config import MOMENT_DTYPES
 from adamcore.dialects import dialect, like
 from adamcore.errors import AxisError, BackendError, HyperparameterError, TreeError
 
 Group = dict[str, Any]
 
 NUMBERS = ("eps", "eps_root", "weight_decay", "momentum_decay")  #: besides lr and betas
-RULES = (*AXES, "moment_dtype", "sparse")  #: settings that a checkpoint cannot change: what is computed
+RULES = (*AXES, *MOMENT_DTYPES, "sparse")  #: settings that a checkpoint cannot change: what is computed
 FLAGS = ("foreach", "fused", "capturable", "differentiable")  #: settings of how it is computed, likewise
-NULLABLE = ("foreach", "fused", "moment_dtype")  #: settings of which None is a value
+NULLABLE = ("foreach", "fused", *MOMENT_DTYPES)  #: settings of which None is a value
 AMSGRAD = {"none": False, "uncorrected": True, "corrected": "corrected"}
 SPARSE = ("dense", "lazy")
 OWN = (  #: settings for which PyTorch's groups have no key
-    *("eps_root", "momentum_decay", "moment_dtype", "sparse"),
+    *("eps_root", "momentum_decay", *MOMENT_DTYPES, "sparse"),
     *(axis for axis in AXES if axis not in ("amsgrad", "maximize")),
 )
 STANDARD = {"sparse": "dense"} | {  #: these settings as PyTorch has them; decay is told by another key
@@ -58,7 +59,7 @@ def of_dialect(name: str, given: Mapping[str, Any]) -> Group:
     known |= {n: given[n] for n in NUMBERS if is_number(given.get(n))}
     core = like(name, **known)
     base: Group = {"lr": core.lr, "betas": (core.b1, core.b2)}
-    base |= {n: getattr(core, n) for n in (*NUMBERS, *AXES, "moment_dtype")}
+    base |= {n: getattr(core, n) for n in (*NUMBERS, *AXES, *MOMENT_DTYPES)}
     flags = {"foreach": None, "fused": None, "capturable": False, "differentiable": False}
     return resolve(given, base | flags | {"sparse": "dense"})
 
@@ -285,8 +286,7 @@ def core_of(group: Group) -> Core:
             f"decoupled_weight_decay={group['decoupled_weight_decay']!r} with decay={group['decay']!r} in a "
             "parameter group: they contradict each other; set both"
         )
-    numbers, axes = [group[n] for n in NUMBERS], [group[axis] for axis in AXES]
-    return adam_of(betas[0], betas[1], *numbers, group["moment_dtype"], *axes)
+    return adam_of(betas[0], betas[1], *(group[n] for n in (*NUMBERS, *MOMENT_DTYPES, *AXES)))
 
 
 def settings_of(group: Group) -> list[Any] | None:
@@ -305,14 +305,12 @@ def settings_of(group: Group) -> list[Any] | None:
     return [*betas, *map(group.get, READ, repeat(MISSING))]
 
 
-READ = ("decoupled_weight_decay", *NUMBERS, "moment_dtype", *AXES)  #: what core_of reads besides the betas
+READ = ("decoupled_weight_decay", *NUMBERS, *MOMENT_DTYPES, *AXES)  #: what core_of reads besides the betas
 
 
 @lru_cache(maxsize=256)
 def adam_of(b1: float, b2: float, *rest: Any) -> Core:
-    """Return the Adam of these settings: b1, b2, :data:`NUMBERS`, the dtype of the moments, the axes."""
-    n = len(NUMBERS)
-    axes: dict[str, Any] = dict(zip(AXES, rest[n + 1 :], strict=True))
-    axes["amsgrad"] = {v: k for k, v in AMSGRAD.items()}.get(axes["amsgrad"], axes["amsgrad"])
-    numbers: dict[str, Any] = dict(zip(NUMBERS, rest[:n], strict=True))
-    return Core(lr=0.0, b1=b1, b2=b2, moment_dtype=rest[n], **numbers, **axes)
+    """Return the Adam of these settings: b1, b2, :data:`NUMBERS`, the dtypes of the moments, the axes."""
+    fields: dict[str, Any] = dict(zip((*NUMBERS, *MOMENT_DTYPES, *AXES), rest, strict=True))
+    fields["amsgrad"] = {v: k for k, v in AMSGRAD.items()}.get(fields["amsgrad"], fields["amsgrad"])
+    return Core(lr=0.0, b1=b1, b2=b2, **fields)

@@ -11,7 +11,7 @@ from adamcore.adam import Adam as Core
 from adamcore.backends.torch.backend import backend
 from adamcore.backends.torch.optimizer.clocks import new_clock, new_product, read_clock
 from adamcore.backends.torch.optimizer.param_groups import Group
-from adamcore.dtypes import DtypeTable
+from adamcore.dtypes import DtypeTable, named_by
 from adamcore.errors import BackendError, MissingGradientError, StateError
 from adamcore.protocol import Result
 
@@ -68,7 +68,7 @@ def gather_state(core: Core, group: Group, state: State, gathered: GroupState, w
                     f"{tuple(own[name].shape)}: they must agree; delete its state to start anew"
                 )
             if name in own and own[name].dtype is not (wanted := getattr(formats, MOMENTS[name])):
-                own[name] = in_dtype(own[name], wanted, core, f"{where}: a parameter's state[{name!r}]")
+                own[name] = in_dtype(own[name], wanted, core, name, f"{where}: a parameter's state")
         gathered.params.append(p)
         gathered.grads.append(p.grad)
         gathered.ms.append(own["exp_avg"])
@@ -102,17 +102,18 @@ def clock_owners(
     return [owner for owner, _ in owners]
 
 
-def in_dtype(x: torch.Tensor, wanted: Any, core: Core, what: str) -> torch.Tensor:
-    """Return a moment in the dtype that it has to have (MOM.4).
+def in_dtype(x: torch.Tensor, wanted: Any, core: Core, name: str, where: str) -> torch.Tensor:
+    """Return the moment of this name in the dtype that it has to have (MOM.4).
 
     Raises:
-        StateError: that dtype does not hold every value of the moment's own, and ``moment_dtype`` does not
-            ask for it.
+        StateError: that dtype does not hold every value of the moment's own, and the settings do not ask
+            for it.
     """
-    if core.moment_dtype is None and torch.promote_types(x.dtype, wanted) is not wanted:
+    _, asked = named_by(core, f"{MOMENTS[name]}_dtype")
+    if asked is None and torch.promote_types(x.dtype, wanted) is not wanted:
         raise StateError(
-            f"{what} is in {x.dtype}, which {wanted}, the parameter's, does not hold: a second moment that "
-            "becomes 0 makes a huge step; give the optimizer (or the group) "
+            f"{where}[{name!r}] is in {x.dtype}, which {wanted}, the parameter's, does not hold: a second "
+            "moment that becomes 0 makes a huge step; give the optimizer (or the group) "
             f"moment_dtype={str(x.dtype.to_real()).removeprefix('torch.')!r}, or the name of a narrower one "
             "to have it rounded"
         )

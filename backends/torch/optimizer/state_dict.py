@@ -224,7 +224,7 @@ def load_state(core: Core, group: Group, p: torch.Tensor, saved: Any, where: str
                 )
             wanted = getattr(formats, MOMENTS[name])
             fresh = torch.empty_like(p, dtype=wanted, requires_grad=False)
-            new[name] = fresh.copy_(in_dtype(value, wanted, core, f"{where}[{name!r}]"))
+            new[name] = fresh.copy_(in_dtype(value, wanted, core, name, where))
         elif name == "mu_product":
             if core.clock == "per-parameter":
                 new[name] = new_product(clock, number_in(value, 1.0))

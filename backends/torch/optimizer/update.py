@@ -21,6 +21,8 @@ from adamcore.dtypes import DtypeTable
 from adamcore.protocol import Job, Result
 from adamcore.types import Array
 
+TERMS = ("eps_root", "weight_decay")  #: numbers without which the update has a term less
+
 
 class Recording(TorchBackend):
     """PyTorch with the step recorded for autograd."""
@@ -41,16 +43,15 @@ recording = Recording()
 
 
 def update_group(
-    core: Core, group: Group, gathered: GroupState, scale: Any, skipped: Any, given: Core, lr: Any
+    core: Core, group: Group, gathered: GroupState, scale: Any, skipped: Any, lr: Any
 ) -> tuple[list[Job], list[Result]]:
     """Step a group in place; with ``differentiable`` the moments are new ones in the results.
 
     Args:
-        core: the group's Adam.
+        core: the group's Adam, in a compiled step as :func:`settle` leaves it.
         group: its settings.
         gathered: the parameters that take part, and their state.
         scale: the factor that the gradients carry, a tensor of one element; None for 1.
-        given: ``core``, or in a compiled step the one that :func:`settle` has given its numbers.
         lr: the group's learning rate, a number or a tensor of one element.
         skipped: a 0-d boolean that only the program knows, True if nothing may move; or None.
 
@@ -58,7 +59,7 @@ def update_group(
         The jobs of the step, and their results.
     """
     differentiable = group["differentiable"]
-    ticker = Ticker(given, recording if differentiable else backend, number_of(lr))
+    ticker = Ticker(core, recording if differentiable else backend, number_of(lr))
     like = gathered.params[0] if gathered.params else group["params"][0]
     coefficients = tick_all(ticker, gathered, like, skipped)
     if core.clock == "global":
@@ -102,22 +103,26 @@ def update_group(
 
 
 def with_inputs(core: Core) -> Core:
-    """Return an Adam whose numbers, except zeros, :func:`settle` sets inside a compiled step."""
+    """Return an Adam whose numbers :func:`settle` sets inside a compiled step.
+
+    Those of :data:`TERMS` that are 0 stay 0, because the update has no such term then.  Adams that differ
+    in other numbers alone have the same ``repr``.
+    """
     copy = replace(core)
     for name in ("b1", "b2", *NUMBERS):
-        if name in ("b1", "b2") or getattr(core, name):
+        if name not in TERMS or getattr(core, name):
             object.__setattr__(copy, name, Given(None))
     return copy
 
 
-def settle(core: Any, group: Group, like: torch.Tensor, inputs: bool) -> Any:
+def settle(core: Any, group: Group, like: torch.Tensor) -> Any:
     """Return the learning rate of a compiled step, which depends on the numbers of its group.
 
     torch.compile compiles a step again only if something is not as it was that the traced step has looked at.
 
     Args:
-        core: the group's Adam; with ``inputs`` that of :func:`with_inputs`, to which the numbers are given
-            as 0-d tensors, so that other numbers need no other program.
+        core: the group's Adam.  That of :func:`with_inputs` is given the numbers as 0-d tensors, so that
+            other numbers need no other program.
     """
     for name in OWN:
         if name in group and name not in NUMBERS:
@@ -125,7 +130,7 @@ def settle(core: Any, group: Group, like: torch.Tensor, inputs: bool) -> Any:
     b1, b2 = group["betas"]
     numbers = {"b1": b1, "b2": b2} | {name: group[name] for name in NUMBERS if name in group}
     lr = group["lr"]
-    if not inputs:
+    if not isinstance(core.b1, Given):
         for name, value in numbers.items():
             if value != getattr(core, name):  # never; to have looked is enough
                 raise AssertionError(name)
@@ -134,7 +139,7 @@ def settle(core: Any, group: Group, like: torch.Tensor, inputs: bool) -> Any:
     for name, value in numbers.items():
         if isinstance(value, torch.Tensor):
             getattr(core, name).value = value.detach().reshape(()).to(dtype)
-        elif name in ("b1", "b2") or value:
+        elif name not in TERMS or value:
             getattr(core, name).value = backend.full(value, dtype, like)
     return lr if isinstance(lr, torch.Tensor) else backend.full(lr, dtype, like)
 

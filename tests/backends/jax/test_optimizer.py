@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import os
 import subprocess
@@ -24,6 +25,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from adamcore.backends import jax as jax_backend
 from adamcore.backends.jax import adam, adamw
 
 Tree = Any
@@ -333,8 +335,9 @@ def test_one_call_form_donates() -> None:
 
 def test_optax_tools_find_the_state() -> None:
     state = optax.chain(optax.clip(1.0), adam(0.1)).init(PARAMS)
-    assert optax.tree.get(state, "t") == 0
-    assert str(jax.tree.structure(optax.tree.get(state, "m"))) == str(jax.tree.structure(PARAMS))
+    assert optax.tree.get(state, "count") == 0
+    assert str(jax.tree.structure(optax.tree.get(state, "mu"))) == str(jax.tree.structure(PARAMS))
+    assert optax.tree.get(optax.tree.set(state, count=7), "count") == 7
 
 
 @pytest.mark.slow
@@ -446,8 +449,7 @@ def test_arguments_by_position_are_those_of_optax() -> None:
         found.append(tx.update(grads, tx.init(params), params)[0])
     assert np.allclose(found[0]["w"], found[1]["w"], rtol=1e-6)
     assert np.array_equal(np.abs(found[1]["b"]), [0, 0])
-    with pytest.raises(HyperparameterError, match="moment_dtype"):
-        adam(0.1, 0.9, 0.999, 1e-8, 0.0, jnp.bfloat16)
+    assert adam(0.1, 0.9, 0.999, 1e-8, 0.0, jnp.bfloat16).functions.adam.m_dtype == "bfloat16"
 
 
 @pytest.mark.parametrize("nesterov", [False, True])
@@ -473,3 +475,108 @@ def test_a_mask_that_is_a_prefix(mask: Any) -> None:
         found.append(tx.update(grads, tx.init(params), params)[0])
     for a, b in zip(*map(jax.tree.leaves, found), strict=True):
         assert np.allclose(a, b, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw", "amsgrad", "nadam", "nadamw"])
+def test_every_argument_of_optax_is_ours(name: str) -> None:
+    """By position and by name, and with the same meaning where the default says one."""
+    theirs, ours = inspect.signature(getattr(optax, name)), inspect.signature(getattr(jax_backend, name))
+    by_position = [n for n, p in theirs.parameters.items() if p.kind is p.POSITIONAL_OR_KEYWORD]
+    assert list(ours.parameters)[: len(by_position)] == by_position
+    assert theirs.parameters.keys() <= ours.parameters.keys()
+    given = {} if "nadam" in name else {"eps_root": 1e-4, "b1": 0.8, "b2": 0.95}
+    assert (
+        distance(
+            in_double(lambda: getattr(jax_backend, name)(0.1, **given)),
+            in_double(lambda: getattr(optax, name)(0.1, **given)),
+        )
+        < SAME
+    )
+
+
+@pytest.mark.parametrize(("mu", "nu"), [(True, False), (False, True), (False, False)])
+def test_corrections_of_amsgrad(mu: bool, nu: bool) -> None:
+    given = (0.1, 0.9, 0.999, 1e-8, 0.0, None, mu, nu)
+    ours, theirs = (in_double(partial(make, *given)) for make in (jax_backend.amsgrad, optax.amsgrad))
+    assert distance(ours, theirs) < SAME
+    tx = optax.inject_hyperparams(jax_backend.amsgrad)(0.1, bias_correction_mu=mu, bias_correction_nu=nu)
+    assert distance(train(tx), train(jax_backend.amsgrad(*given))) <= 16
+
+
+@pytest.mark.parametrize(
+    ("make", "mu_dtype"), [("amsgrad", np.dtype("float32")), ("nadam", "bfloat16"), ("adam", jnp.bfloat16)]
+)
+def test_mu_dtype(make: str, mu_dtype: Any) -> None:
+    """M is rounded when it is stored, after the step has used it (optax rounds b1*m besides)."""
+    p, m, v = np.asarray([0.7, -1.1]), np.zeros(2), np.zeros(2)
+    with jax.enable_x64(True):
+        tx = adamw(0.1, mu_dtype=mu_dtype)
+        params = jnp.asarray(p)
+        state = tx.init(params)
+        for t, g in enumerate(([0.1, 0.3], [-0.2, 1.7], [0.013, 0.25]), 1):
+            updates, state = tx.update(jnp.asarray(g), state, params)
+            params = optax.apply_updates(params, updates)
+            m, v = 0.9 * m + 0.1 * np.asarray(g), 0.999 * v + 0.001 * np.square(g)
+            p = p - 0.1 * (m / (1 - 0.9**t) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8) + 1e-4 * p)
+            m = m.astype(jnp.dtype(mu_dtype)).astype(float)
+            np.testing.assert_array_equal(state.mu, m)
+            np.testing.assert_allclose(params, p, rtol=1e-13)
+    state = getattr(jax_backend, make)(0.1, mu_dtype=mu_dtype).init(PARAMS)
+    assert (state.mu["w"].dtype, state.nu["w"].dtype) == (jnp.dtype(mu_dtype), jnp.float32)
+
+
+def test_mu_dtype_that_is_none() -> None:
+    with pytest.raises(HyperparameterError, match="mu_dtype='float33': expected a dtype such as"):
+        adam(0.1, mu_dtype="float33")
+    with pytest.raises(HyperparameterError, match="m_dtype='int32': not a real floating dtype"):
+        adam(0.1, mu_dtype=jnp.int32).init(PARAMS)
+    with pytest.raises(HyperparameterError, match="expected one of them"):
+        adam(0.1, mu_dtype=jnp.float32, m_dtype="bfloat16")
+
+
+DECAY = optax.linear_schedule(0.5, 0.0, 4)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"weight_decay": DECAY},
+        {"weight_decay": DECAY, "mask": {"w": True, "b": False}},
+        {"weight_decay": lambda count: 0.1 * (count % 2)},
+    ],
+)
+def test_a_schedule_of_the_decay(options: dict[str, Any]) -> None:
+    ours, theirs = (in_double(partial(make, 0.1, **options)) for make in (adamw, optax.adamw))
+    assert distance(ours, theirs) < SAME
+
+
+def test_a_schedule_of_the_decay_sees_the_clock_of_its_leaf() -> None:
+    tx = adam(0.5, dialect="torch.AdamW", weight_decay=lambda count: 0.25 * count)
+    params, zero = {"a": jnp.ones(1), "b": jnp.ones(1)}, {"a": jnp.zeros(1), "b": jnp.zeros(1)}
+    state = tx.init(params)
+    for present in ({"a": True, "b": False}, {"a": True, "b": True}):
+        params, state = tx.step(params, zero, state, present=present)
+    assert [float(params[k][0]) for k in "ab"] == [1 - 0.5 * 0.25, 1.0]
+
+
+def test_a_mask_without_a_decay() -> None:
+    """A sweep may have a weight decay of 0 beside its mask, as in optax."""
+    options: dict[str, Any] = {"weight_decay": 0.0, "mask": {"w": True, "b": False}}
+    assert distance(train(adamw(0.1, **options)), train(adam(0.1))) <= 2
+
+
+@pytest.mark.parametrize("make", [optax.adam, adam])
+def test_injected_numbers_with_complex_parameters(make: Any) -> None:
+    tx = optax.inject_hyperparams(make)(learning_rate=0.1, b1=0.5, eps=1e-3)
+    z = jnp.asarray([1 + 2j], jnp.complex64)
+    updates, _ = jax.jit(tx.update)(z, tx.init(z), z)
+    assert np.allclose(updates, -0.1 * z / jnp.abs(z), rtol=2e-3)
+
+
+def test_a_learning_rate_with_an_imaginary_part() -> None:
+    for value in (0.1 + 0.1j, jnp.asarray(0.1j), np.complex64(0.1j)):
+        with pytest.raises(HyperparameterError, match=r"lr=.*expected a real number"):
+            adam(value)
+    whole: Any
+    for whole in (0.1 + 0j, np.float32(0.1), np.asarray(0.1)):
+        assert distance(train(adam(whole), jit=False), train(adam(0.1), jit=False)) <= 4

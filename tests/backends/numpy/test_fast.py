@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
 import pytest
-from fast import adams, definition_alone, gradients, probed, trajectory
+from fast import adams, bits, definition_alone, gradients, probed, trajectory
 
 from adamcore import Adam
 from adamcore.backends.kernels import llvm
@@ -180,3 +181,101 @@ def test_a_decay_that_passes_one_half(path: str, lrs: tuple[float, ...]) -> None
         p, state = adam.step(p, g, state, lr=lr)
         q, other = adam.step(q, g, other, lr=lr, donate=True)
         assert p.tobytes() == q.tobytes()
+
+
+LAYOUTS: dict[str, Any] = {
+    "Fortran": lambda x: np.asarray(x, order="F"),
+    "channels last": lambda x: np.moveaxis(np.ascontiguousarray(np.moveaxis(x, 1, -1)), -1, 1),
+    "swapped": lambda x: np.swapaxes(np.ascontiguousarray(np.swapaxes(x, 0, 2)), 0, 2),
+}
+DENSE: list[tuple[int, ...]] = [(3, 5, 2, 4), (40, 3, 50, 1), (1, 1, 7, 1), (2, 0, 3, 1)]
+
+
+def stepped(adam: Adam, make: Any, dtype: str, donate: bool) -> list[bytes]:
+    """The bits after each of four steps of arrays that ``make`` lays out."""
+    params = [make(g) for g in numbers(9, dtype)]
+    state, seen = adam.init(params), []
+    for k in range(4):
+        before = params
+        params, state = adam.step(params, [make(g) for g in numbers(k, dtype)], state, donate=donate)
+        assert not donate or all(x is y for x, y in zip(params, before, strict=True))
+        assert [order(x) for x in params] == [order(x) for x in state.m] == [order(x) for x in before]
+        trees = (params, state.m, state.v, state.v_max or [])
+        seen.append(b"".join(bits(reals(x)) for tree in trees for x in tree))
+    return seen
+
+
+def order(x: np.ndarray) -> list[int]:
+    return [stride for stride, size in zip(x.strides, x.shape, strict=True) if size > 1]
+
+
+def reals(x: np.ndarray) -> np.ndarray:
+    return np.stack([x.real, x.imag]) if x.dtype.kind == "c" else x
+
+
+def numbers(step: int, dtype: str) -> list[np.ndarray]:
+    real = gradients(step, "float64", DENSE)
+    if not dtype.startswith("complex"):
+        return [x.astype(dtype) for x in real]
+    other = gradients(step + 50, "float64", DENSE)
+    made = [(x + 1j * y).astype(dtype) for x, y in zip(real, other, strict=True)]
+    made[0][0, 0, 0, 0] = complex(np.inf, 1.0)
+    return made
+
+
+@pytest.mark.parametrize("donate", [False, True])
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("dtype", ["float32", "complex64", "complex128"])
+def test_dense_and_complex_arrays_are_served(path: str, dtype: str, layout: str, donate: bool) -> None:
+    for adam in (Adam(lr=0.1), Adam(amsgrad="uncorrected", weight_decay=0.1, decay="decoupled")):
+        with definition_alone(backend):
+            want = stepped(adam, LAYOUTS[layout], dtype, False)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(type(backend), "apply_one", lambda *_: pytest.fail("the definition ran"))
+            assert stepped(adam, LAYOUTS[layout], dtype, donate) == want
+
+
+def test_a_gradient_of_another_layout_is_noticed(path: str) -> None:
+    p, g = np.asarray(np.arange(6.0).reshape(2, 3), order="F"), np.arange(6.0).reshape(2, 3)
+    want, _ = Adam(lr=0.1).step(p, g, Adam().init(p))
+    adam = Adam(lr=0.1)
+    state = adam.init(p)
+    for gradient in (np.asarray(g, order="F"), g):
+        got, _ = adam.step(np.copy(p, order="K"), gradient, adam.init(p), donate=True)
+        assert got.tobytes() == want.tobytes()
+    p, state = adam.step(p, np.asarray(g, order="F"), state, donate=True)
+    again, _ = adam.step(np.copy(p, order="K"), g, copy.deepcopy(state))
+    p, state = adam.step(p, g, state, donate=True)
+    assert p.tobytes() == again.tobytes()
+
+
+def test_masks_are_served_by_machine_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("llvmlite")
+    rng = np.random.default_rng(0)
+    shapes = [(3,), (16,), (37,), (5, 40), (70_001,)]
+
+    def run(donate: bool, order: Any) -> list[bytes]:
+        adam = Adam(lr=0.1, amsgrad="corrected", weight_decay=0.1, decay="decoupled")
+        params: Any = [np.asarray(g, order=order) for g in gradients(7, "float32", shapes)]
+        masks = [np.asarray(rng.random(s) < 0.5, order=order) for s in shapes]
+        present: Any = [*masks[:-2], *masks[-2:-1], True]
+        state, seen = adam.init(params), []
+        for k in range(3):
+            grads = [np.asarray(g, order=order) for g in gradients(k, "float32", shapes)]
+            before = params
+            params, state = adam.step(params, grads, state, present=present, donate=donate)
+            assert not donate or all(x is y for x, y in zip(params, before, strict=True))
+            seen += [bits(x) for tree in (params, state.m, state.v, state.v_max) for x in tree]
+            if k == 0:
+                present[-1] = masks[-1]
+        return seen
+
+    for order in "CF":
+        rng = np.random.default_rng(0)
+        with definition_alone(backend):
+            want = run(False, order)
+        for donate in (False, True):
+            rng = np.random.default_rng(0)
+            with monkeypatch.context() as patch:
+                patch.setattr(type(backend), "apply_one", lambda *_: pytest.fail("the definition ran"))
+                assert run(donate, order) == want

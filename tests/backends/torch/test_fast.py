@@ -47,9 +47,12 @@ def stepped(adam: Adam, params: list[Any], steps: int = 3) -> tuple[list[Any], A
 @pytest.mark.parametrize(
     ("make", "why"),
     [
-        (lambda: torch.ones(4, 6).t(), "not contiguous"),
+        (lambda: torch.ones(4, 6).t(), None),
+        (lambda: torch.ones(2, 3, 4, 5).to(memory_format=torch.channels_last), None),
+        (lambda: torch.ones(4, 6)[:, ::2], "not contiguous"),
         (lambda: torch.ones(5, dtype=torch.bfloat16), "bfloat16"),
-        (lambda: torch.ones(5, dtype=torch.complex64), "complex64"),
+        (lambda: torch.ones(5, dtype=torch.complex64), None),
+        (lambda: torch.ones(5, dtype=torch.complex64).conj(), "conjugation"),
         (lambda: torch.ones(5), None),
     ],
 )

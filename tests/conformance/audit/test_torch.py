@@ -199,9 +199,10 @@ def test_a_setting_without_a_meaning_ends_the_judgement_there(path: Path) -> Non
     assert "step 4 has lr=-0.0625" in entry.reason
 
 
-def test_moments_in_a_dtype_of_their_own(path: Path) -> None:
+@pytest.mark.parametrize("dtypes", [{"moment_dtype": "float32"}, {"m_dtype": "float32"}])
+def test_moments_in_a_dtype_of_their_own(path: Path, dtypes: dict[str, Any]) -> None:
     w = parameter(5, dtype=torch.bfloat16)
-    optimizer = OurAdamW([w], **HYPER, moment_dtype="float32")
+    optimizer = OurAdamW([w], **HYPER, **dtypes)
     recorder = Recorder.torch(optimizer)
     run(optimizer, 12)
     [entry] = judged(recorder, path).entries

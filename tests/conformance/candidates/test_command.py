@@ -230,3 +230,55 @@ def test_tensorflow_js(tmp_path: Path) -> None:
     assert "running" in own.axes["coefficients"]
     [paper] = check(target, dialect="paper", quick=True).entries
     assert paper.verdict == "deviates"
+
+
+def able(folder: Path) -> str:
+    """Return minimal.py with the abilities that it leaves out."""
+    text = (DRIVERS / "minimal.py").read_text(encoding="utf-8")
+    changes = [
+        ('"can": ["set_lr",', '"arrays": 200, "elements": 300, "can": ["set_lr", "set_hyper", "groups",'),
+        ("    global hyper, params, state\n", "    global hyper, params, state, groups\n"),
+        ("    zeros = [[", "    groups = message.get('groups') or [{}] * len(params)\n    zeros = [["),
+        ("    lr, b1, b2 = ", "    hyper.update(message.get('hyper', {}))\n    lr, b1, b2 = "),
+        (
+            "        first, second =",
+            "        h = hyper | {'lr': lr} | groups[i]\n        b1, b2 = h['b1'], h['b2']\n"
+            "        first, second =",
+        ),
+        ('lr * hyper["weight_decay"]', 'h["lr"] * h["weight_decay"]'),
+        ("-= lr * (m[k]", "-= h['lr'] * (m[k]"),
+        ('hyper["eps"]', 'h["eps"]'),
+    ]  # fmt: skip
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    path = folder / "able.py"
+    path.write_text(text, encoding="utf-8")
+    return f"cmd:{sys.executable} {path}"
+
+
+NEW = ("BC.4/*", "LR.3/*", "LR.4/*", "STEP.1/slots", "STEP.1/chunks", "STEP.1/many", "STEP.1/fingerprint")
+
+
+def test_a_driver_changes_settings_and_has_groups_if_it_can(tmp_path: Path) -> None:
+    entry = one(able(tmp_path), probes=NEW, dtypes=["float64"])
+    assert entry.verdict == "conforms"
+    skipped = {r.probe: r.reason for r in entry.results if r.status == "skipped"}
+    assert skipped == {
+        "STEP.1/chunks": "it takes 300 elements at the most, not 262122",
+        "STEP.1/many": "it takes 200 arrays at the most, not 1857",
+    }
+
+
+def test_an_older_driver_is_asked_for_no_more_than_before() -> None:
+    entry = one(PYTHON, probes=NEW, dtypes=["float64"])
+    assert entry.verdict == "conforms"
+    assert {r.probe for r in entry.results if r.status == "passed"} == {"STEP.1/fingerprint"}
+    assert "it takes 64 arrays at the most, not 131" in {r.reason for r in entry.results}
+
+
+@pytest.mark.parametrize("value", ["0", "True", "'many'"])
+def test_limits_that_are_no_numbers_are_told(tmp_path: Path, value: str) -> None:
+    _, last = run(faulty(tmp_path, "start", f"START['arrays'] = {value}"))
+    assert last.problem == "broken"
+    assert "arrays in its answer to start" in last.reason

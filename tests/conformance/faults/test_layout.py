@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from corpus_runs import assert_follows
+from corpus_runs import assert_follows, first_finding
 
 CASES = [
     ("TailOfEightLost", "tail-of-8-if-any", "STEP.1/shapes"),
@@ -28,3 +28,25 @@ CASES = [
 @pytest.mark.parametrize(("adam", "fault", "probe"), CASES)
 def test_an_adam_of_the_corpus_follows_the_model(adam: str, fault: str, probe: str) -> None:
     assert_follows(adam, fault, probe)
+
+
+@pytest.mark.parametrize(
+    ("adam", "fault", "probe"),
+    [
+        (
+            "OffsetIgnored",
+            "a gradient that begins inside its memory is read from the beginning",
+            "STEP.1/offset",
+        ),
+        ("BackwardsForwards", "a gradient that lies backwards in memory is read forwards", "STEP.1/reversed"),
+        ("StridesIgnored", "a strided gradient is read from the start of its base", "STEP.1/offset"),
+        ("StridesIgnored", "a strided gradient is read from the start of its base", "STEP.1/reversed"),
+        ("NothingInDouble", "nothing moves", "STEP.1/shapes"),
+    ],
+)
+def test_views_that_are_read_amiss_follow_the_model(adam: str, fault: str, probe: str) -> None:
+    assert_follows(adam, fault, probe)
+
+
+def test_what_does_nothing_in_one_dtype_is_said_to_do_so() -> None:
+    assert first_finding("NothingInDouble") == (True, "nothing moves in float64")

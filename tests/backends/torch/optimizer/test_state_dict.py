@@ -16,6 +16,7 @@ from torch_runs import advance, bits, parameters, through_a_file, values
 
 import adamcore
 from adamcore import errors
+from adamcore.backends.states import from_torch
 from adamcore.backends.torch import Adam, AdamW
 from adamcore.backends.torch.optimizer.param_groups import core_of
 
@@ -201,6 +202,26 @@ def test_moments_keep_their_own_dtype() -> None:
     again.load_state_dict(through_a_file(optimizer.state_dict()))
     assert again.state[params[0]]["exp_avg"].dtype == torch.float32
     assert bits(again.state_dict()) == bits(optimizer.state_dict())
+
+
+@pytest.mark.parametrize(("name", "wide"), [("m_dtype", "exp_avg"), ("v_dtype", "exp_avg_sq")])
+def test_one_moment_keeps_its_own_dtype(name: str, wide: str) -> None:
+    params = parameters((3,), dtype=torch.bfloat16)
+    dtype: dict[str, Any] = {name: "float32"}
+    optimizer = Adam(params, **dtype)
+    advance(optimizer, params, range(3))
+    saved = optimizer.state_dict()
+    dtypes = {k: optimizer.state[params[0]][k].dtype for k in ("exp_avg", "exp_avg_sq")}
+    assert [k for k, dtype in dtypes.items() if dtype == torch.float32] == [wide]
+    again = Adam(params, **dtype)
+    again.load_state_dict(through_a_file(saved))
+    assert bits(again.state_dict()) == bits(saved)
+    assert getattr(from_torch(saved, names=["w"]).adam, name) == "float32"
+    with pytest.raises(errors.StateError, match=f"was saved with {name}='float32'"):
+        Adam(params).load_state_dict(saved)
+    other = {k: v for k, v in saved["param_groups"][0].items() if k != name}
+    with pytest.raises(errors.StateError, match=rf"\['{wide}'\] is in torch.float32, which torch.bfloat16"):
+        Adam(params).load_state_dict(saved | {"param_groups": [other]})
 
 
 def test_per_parameter_clocks_are_not_made_one() -> None:

@@ -510,6 +510,7 @@ SETTINGS: dict[str, Callable[[dict[str, Any], int], Any]] = {
     "weight_decay": lambda g, k: g.update(weight_decay=0.1 + 0.1 * k),
     "weight_decay from 0": lambda g, k: g.update(weight_decay=0.1 * (k % 3)),
     "eps": lambda g, k: g.update(eps=0.1 * (k + 1)),
+    "eps from 0": lambda g, k: g.update(eps=0.1 * (k % 3)),
     "eps_root": lambda g, k: g.update(eps_root=0.1 * k),
     "epsilon": lambda g, k: g.update(epsilon="inside-corrected" if k % 3 else "outside-corrected"),
     "maximize": lambda g, k: g.update(maximize=bool(k % 2)),
@@ -537,6 +538,25 @@ def test_a_setting_changed_under_compilation(name: str, settings: dict[str, Any]
         assert torch.allclose(a, b, rtol=1e-6, atol=1e-7)
     if name in ("lr", "betas", "weight_decay", "eps"):
         assert counter.graphs == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "graphs"),
+    [("weight_decay from 0", 3), ("eps from 0", 2), ("maximize", 2)],
+)
+def test_a_setting_seen_before_compiles_nothing(name: str, graphs: int) -> None:
+    """A setting that comes and goes needs no more programs than in PyTorch's own optimizer."""
+    found = []
+    for cls in (torch.optim.AdamW, AdamW):
+        params, counter = parameters((3,)), Counter()
+        optimizer: Any = cls(params, lr=0.1)
+        step = compiled(optimizer, counter)
+        for k in range(7):
+            give(params, gradients(params, k))
+            step()
+            SETTINGS[name](optimizer.param_groups[0], k)
+        found.append(counter.graphs)
+    assert found == [graphs, graphs]
 
 
 def test_onecycle_under_compilation() -> None:

@@ -1,0 +1,169 @@
+"""The functions of an optax transformation over an :class:`adamcore.Adam`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from adamcore import step
+from adamcore.adam import Adam
+from adamcore.backends.jax.leaves import aligned, cast, lifted, widened
+from adamcore.backends.jax.optax_state import OptaxAdamState
+from adamcore.backends.jax.parts import Part, in_parts, parts_of
+from adamcore.errors import ParameterError
+from adamcore.state import AdamState, check_state
+from adamcore.types import Tree
+
+
+class AdamTransformation(optax.GradientTransformationExtraArgs):  # type: ignore[misc]
+    """An optax transformation that also makes a step in one call."""
+
+    functions: OptaxAdam
+
+    def step(
+        self, params: Tree, grads: Tree, state: AdamState, *, lr: Any = None, present: Tree = None
+    ) -> tuple[Tree, AdamState]:
+        """Return the new parameters and the new state, by a compiled program.
+
+        The buffers of ``params`` and ``state`` are donated: the results take their place, and the old
+        arrays are deleted.  The new parameters are exact, without the sum ``p + (p_new - p)``.
+
+        Args:
+            params: the parameters, a tree of arrays.
+            grads: a tree like ``params``; the gradients have the parameters' shapes.
+            state: what ``init`` or the step before returned.
+            lr: the learning rate of this step, a number or a 0-d array; None for the transformation's.
+            present: as for :meth:`adamcore.Adam.step`; a traced boolean compiles nothing anew.
+
+        Returns:
+            The parameters in the dtypes that they had, and a state of the type of ``state``.
+
+        Raises:
+            The errors of :meth:`adamcore.Adam.step`.
+
+        Example:
+            >>> from adamcore.backends.jax import adam
+            >>> tx = adam(0.1)
+            >>> params = {"w": jnp.ones(2)}
+            >>> params, state = tx.step(params, {"w": jnp.ones(2)}, tx.init(params))
+            >>> [round(float(x), 6) for x in params["w"]]
+            [0.9, 0.9]
+        """
+        result: tuple[Tree, AdamState] = self.functions.compiled(params, grads, state, lr, present)
+        return result
+
+
+class OptaxAdam:
+    """The functions of one transformation.
+
+    Attributes:
+        adam: the Adam; a number stands in for each hyperparameter in ``hyper``.
+        lr: the learning rate if it is an array, else None.
+        hyper: the other hyperparameters that are arrays, or functions of the clock, by name.
+        mask: the leaves to which weight decay applies; None: all.
+        conjugate: True if complex gradients are conjugated first.
+        compiled: :meth:`step`, compiled, with donated parameters and state.
+    """
+
+    def __init__(self, adam: Adam, lr: Any, hyper: Mapping[str, Any], mask: Any, conjugate: bool) -> None:
+        self.adam, self.lr, self.hyper, self.mask, self.conjugate = adam, lr, hyper, mask, conjugate
+        self.compiled = jax.jit(self.step_whole, donate_argnums=(0, 2))
+
+    def init(self, params: Tree) -> OptaxAdamState:
+        """Return the state before the first step, as :meth:`adamcore.Adam.init`.
+
+        A leaf may also be an array of NumPy, a number, or a ``jax.ShapeDtypeStruct``.
+        """
+        if not jax.tree.leaves(params):
+            return self.without_leaves(params)
+        return OptaxAdamState(*self.adam.init(lifted(params)))
+
+    def without_leaves(self, params: Tree) -> OptaxAdamState:
+        """Return the state of a tree without arrays, such as the placeholder of ``optax.tree_map_params``.
+
+        That placeholder stands for the parameters, so that the clocks are no copies of it: they are 0-d.
+        """
+        own = self.adam.clock == "per-parameter" and not type(params).__name__.endswith("Placeholder")
+        maxima = None if self.adam.amsgrad == "none" else params
+        product: Any = None
+        if self.adam.nesterov == "dozat":
+            product = params if own else jnp.asarray(1.0)
+        t = params if own else jnp.zeros((), jnp.int32)
+        return OptaxAdamState(t, params, params, maxima, product)
+
+    def update(
+        self, updates: Tree, state: AdamState, params: Tree = None, *, present: Tree = None, **extra: Any
+    ) -> tuple[Tree, AdamState]:
+        """Return ``p_new - p`` of each leaf and the new state; other transformations read ``extra``."""
+        check_state(state)
+        updates = lifted(updates)
+        if params is None:
+            if self.adam.weight_decay:
+                raise ParameterError(
+                    "params is None: expected the parameters, since weight decay needs them; call "
+                    "update(grads, state, params)"
+                )
+            params = self.stand_ins(state, updates)
+        params = aligned(params, state.m)
+        new, state = self.step(params, updates, state, None, present)
+        return jax.tree.map(difference, new, params), state
+
+    def stand_ins(self, state: AdamState, grads: Tree) -> Tree:
+        """Return parameters of 0, in the dtypes that the state tells, or else in those of the gradients."""
+        adam = self.adam
+        if adam.moment_dtype is None and adam.m_dtype is None:
+            like = state.m
+        elif adam.moment_dtype is None and adam.v_dtype is None and adam.complex != "modulus":
+            like = state.v
+        else:
+            like = grads
+        return jax.tree.map(jnp.zeros_like, like)
+
+    def step_whole(
+        self, params: Tree, grads: Tree, state: AdamState, lr: Any, present: Tree
+    ) -> tuple[Tree, AdamState]:
+        """Return the new parameters, in their own dtypes, and the new state."""
+        params = aligned(params, state.m)
+        new, state = self.step(params, lifted(grads), state, lr, present)
+        return jax.tree.map(lambda x, p: cast(x, p.dtype), new, params), state
+
+    def step(
+        self, params: Tree, grads: Tree, state: AdamState, lr: Any, present: Tree
+    ) -> tuple[Tree, AdamState]:
+        """Return the new parameters, each in the dtype in which it was stepped, and the new state."""
+        own, kind = AdamState(*map(lifted, state)), type(state)
+        if not jax.tree.leaves(params):
+            t = own.t if self.adam.clock == "per-parameter" else own.t + 1
+            return params, kind(t, *own[1:])
+        if self.conjugate:
+            grads = jax.tree.map(jnp.conj, grads)
+        parts = parts_of(params, grads, own, self.mask)
+        rate = self.lr if lr is None else lr
+
+        def one(part: Part, p: Tree, g: Tree, s: AdamState, present: Tree) -> tuple[Tree, AdamState]:
+            adam, hyper = self.of(part)
+            return step.step(adam, p, g, s, rate, present, False, hyper)
+
+        new, after = in_parts(parts, (*widened(params, grads), own, present), one)
+        return new, kind(*after)
+
+    def of(self, part: Part) -> tuple[Adam, dict[str, Any]]:
+        """Return the Adam that steps a part, and its hyperparameters that are arrays or functions."""
+        adam, hyper = self.adam, dict(self.hyper)
+        if not part.decays:
+            adam = replace(adam, weight_decay=0.0)
+            hyper.pop("weight_decay", None)
+        if part.m is not None:
+            adam = replace(adam, m_dtype=part.m, v_dtype=part.v)
+        return adam, hyper
+
+
+def difference(new: Any, old: Any) -> Any:
+    """Return ``new - old``, and -0.0 where they are equal: adding it changes no number, 0.0 included."""
+    old = cast(old, new.dtype)
+    return jnp.where(new == old, jnp.asarray(-0.0, dtype=new.dtype), new - old)

@@ -1,0 +1,168 @@
+"""What the transformations take beside arrays of JAX in one dtype, as optax does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from adamcore import Adam
+from adamcore.backends.jax import adam, adamw
+from adamcore.errors import GradientError, ParameterError, StateError
+
+PARAMS = {"w": np.asarray([0.5, -1.5], np.float32), "b": np.asarray([2.0], np.float32)}
+GRADS = {"w": np.asarray([0.25, 1.0], np.float32), "b": np.asarray([-0.5], np.float32)}
+MASK = {"w": True, "b": False}
+
+
+def on_jax(tree: Any) -> Any:
+    return jax.tree.map(jnp.asarray, tree)
+
+
+def structure(tree: Any) -> str:
+    return str(jax.tree.structure(tree))
+
+
+def bits(tree: Any) -> list[bytes]:
+    return [np.asarray(x).tobytes() for x in jax.tree.leaves(tree)]
+
+
+@pytest.mark.parametrize("mask", [None, MASK])
+@pytest.mark.parametrize("numpys", ["params", "grads", "state", "all"])
+def test_arrays_of_numpy(numpys: str, mask: Any) -> None:
+    tx = adamw(0.1, weight_decay=0.5, mask=mask)
+    whole: dict[str, Any] = {"params": on_jax(PARAMS), "grads": on_jax(GRADS), "state": tx.init(PARAMS)}
+    want = tx.update(whole["grads"], whole["state"], whole["params"])
+    for name in whole if numpys == "all" else [numpys]:
+        whole[name] = jax.tree.map(np.asarray, whole[name])
+    updates, state = tx.update(whole["grads"], whole["state"], whole["params"])
+    assert bits((updates, state)) == bits(want)
+    assert all(isinstance(x, jax.Array) for x in jax.tree.leaves((updates, state)))
+    params, state = tx.step(whole["params"], whole["grads"], whole["state"])
+    assert int(state.t) == 1
+    assert all(isinstance(x, jax.Array) for x in jax.tree.leaves((params, state)))
+
+
+def test_numbers_as_parameters() -> None:
+    tx = adam(0.1)
+    updates, state = tx.update(2.0, tx.init(1.0), 1.0)
+    assert float(updates) == pytest.approx(-0.1)
+    assert not state.mu.weak_type
+
+
+def test_init_of_shapes() -> None:
+    shapes = {"w": jax.ShapeDtypeStruct((2,), jnp.float32), "b": jax.ShapeDtypeStruct((1,), jnp.bfloat16)}
+    state = adam(0.1, mu_dtype="float32").init(shapes)
+    assert state.mu["b"].dtype == jnp.float32
+    assert state.nu["b"].dtype == jnp.bfloat16
+    assert state.nu["w"].tolist() == [0.0, 0.0]
+    assert jax.eval_shape(adam(0.1).init, shapes).mu["w"].shape == (2,)
+
+
+@pytest.mark.parametrize("wide", ["gradient", "parameter"])
+@pytest.mark.parametrize("mask", [None, MASK])
+def test_a_gradient_of_another_dtype(wide: str, mask: Any) -> None:
+    """The step is that of the wider dtype; what is stored keeps its own."""
+    params, grads = on_jax(PARAMS), on_jax(GRADS)
+    narrow, full = (grads, params) if wide == "parameter" else (params, grads)
+    narrow = narrow | {"w": narrow["w"].astype("bfloat16")}
+    params, grads = (full, narrow) if wide == "parameter" else (narrow, full)
+    tx = adamw(0.125, weight_decay=0.5, mask=mask)
+    state = tx.init(params)
+    reference = adamw(
+        0.125, weight_decay=0.5, mask=mask, m_dtype=str(params["w"].dtype), v_dtype=str(params["w"].dtype)
+    )
+    up = jax.tree.map(lambda x: x.astype("float32"), (params, grads))
+    other = reference.init(up[0])
+    for _ in range(2):
+        updates, state = tx.update(grads, state, params)
+        want, other = reference.update(up[1], other, up[0])
+        assert bits(updates["w"]) == bits(want["w"])
+        assert updates["w"].dtype == jnp.float32
+        assert bits((state.mu["w"], state.nu["w"])) == bits((other.mu["w"], other.nu["w"]))
+        assert state.mu["w"].dtype == params["w"].dtype
+    moved, _ = tx.step(jax.tree.map(jnp.copy, params), grads, tx.init(params))
+    assert jax.tree.map(lambda x: x.dtype, moved) == jax.tree.map(lambda x: x.dtype, params)
+
+
+def test_gradients_that_belong_to_no_parameter() -> None:
+    tx = adam(0.1)
+    for g in (jnp.ones(2, jnp.complex64), jnp.ones(2, jnp.int32), jnp.ones(3)):
+        with pytest.raises(GradientError):
+            tx.update(g, tx.init(jnp.ones(2)), jnp.ones(2))
+    with pytest.raises(ParameterError):
+        tx.init({"n": jnp.ones(2, jnp.int32)})
+    with pytest.raises(StateError, match="state is tuple"):
+        tx.update(jnp.ones(2), (), jnp.ones(2))
+
+
+@pytest.mark.parametrize("dialect", ["optax.adamw", "torch.AdamW", "torch.NAdam", "optax.amsgrad"])
+@pytest.mark.parametrize("wrap", [lambda tx: tx, lambda tx: optax.chain(optax.clip(1.0), tx)])
+def test_tree_map_params(dialect: str, wrap: Any) -> None:
+    """Every copy of the parameters is mapped, and every clock is something else."""
+    tx = wrap(adam(0.1, dialect=dialect))
+    state = tx.init(PARAMS)
+    specs = {"w": "sharded", "b": "whole"}
+    found = optax.tree_map_params(
+        tx, lambda x, spec: spec, state, specs, transform_non_params=lambda x: "clock"
+    )
+    inner = found[1] if isinstance(found, tuple) and len(found) == 2 else found
+    assert inner.mu == inner.nu == specs
+    assert inner.count == "clock"
+    assert inner.nu_max == (specs if dialect == "optax.amsgrad" else None)
+    assert structure(optax.tree_map_params(tx, lambda x: x, state)) == structure(state)
+
+
+@pytest.mark.parametrize("empty", [{}, {"a": None}, [], optax.MaskedNode()])
+def test_trees_without_arrays(empty: Any) -> None:
+    for tx in (adamw(0.1), adam(0.1, dialect="torch.Adam"), optax.adamw(0.1)):
+        state = tx.init(empty)
+        updates, after = tx.update(empty, state, empty)
+        assert updates == empty
+        assert structure(after) == structure(state)
+    assert int(adamw(0.1).update(empty, adamw(0.1).init(empty), empty)[1].count) == 1
+
+
+def test_a_group_that_has_no_parameters() -> None:
+    tx = optax.multi_transform({"a": adam(0.1), "b": adamw(0.2)}, {"w": "a", "b": "a"})
+    updates, _ = tx.update(on_jax(GRADS), tx.init(PARAMS), PARAMS)
+    assert np.allclose(updates["b"], 0.1)
+
+
+@pytest.mark.parametrize("make", [adamw, optax.adamw])
+def test_a_model_with_functions_in_it(make: Any) -> None:
+    """Equinox' documentation passes the whole model as the parameters."""
+    model = {"w": jnp.ones(2), "activation": jax.nn.relu, "depth": 3}
+    arrays = {"w": jnp.ones(2), "activation": None, "depth": None}
+    tx = make(0.1)
+    updates, _ = tx.update(arrays, tx.init(arrays), model)
+    assert updates["activation"] is None
+    assert np.allclose(updates["w"], -0.1, rtol=1e-3)
+
+
+def test_without_params_in_other_dtypes() -> None:
+    """The dtypes of the parameters are told by the moments that keep them, or else by the gradients."""
+    params, grads = jnp.ones(2, "bfloat16"), jnp.ones(2, "bfloat16")
+    for options in ({}, {"mu_dtype": "float32"}, {"moment_dtype": "float32"}, {"v_dtype": "float32"}):
+        tx = adam(0.1, **options)  # type: ignore[arg-type]
+        a, _ = tx.update(grads, tx.init(params))
+        b, _ = tx.update(grads, tx.init(params), params * 0)
+        assert a.dtype == jnp.bfloat16
+        assert bits(a) == bits(b)
+
+
+def test_dozat_without_parameters_in_one_part() -> None:
+    """A clock and a product for all leaves are the same with a mask as without one."""
+    options: dict[str, Any] = {"dialect": "torch.NAdam", "clock": "global", "decay": "decoupled"}
+    one = adam(0.1, weight_decay=0.0, **options)
+    two = adam(0.1, weight_decay=0.0, mask=MASK, **options)
+    state, other = one.init(PARAMS), two.init(PARAMS)
+    for _ in range(2):
+        _, state = one.update(GRADS, state, PARAMS)
+        _, other = two.update(GRADS, other, PARAMS)
+    assert bits(state) == bits(other)
+    assert Adam.like("torch.NAdam").nesterov == "dozat"
