@@ -244,9 +244,7 @@ def fit_with_a_fault(
     The first that agrees with those of BETWEEN_FAULTS as well comes before the first of all.
     """
     distinct = {Adam(**row.axes) for row in DIALECTS.values()}
-    needed, others = (
-        [n for n in names if (n, dtype) in runs] for names in (WITH_A_FAULT, BETWEEN_FAULTS)
-    )
+    needed, others = ([n for n in names if (n, dtype) in runs] for names in (WITH_A_FAULT, BETWEEN_FAULTS))
     got = {name: flat_run(runs[name, dtype]) for name in (*needed, *others)}
 
     first = replace(probes[FINGERPRINT], steps=probes[FINGERPRINT].steps[:1])

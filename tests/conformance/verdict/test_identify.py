@@ -120,7 +120,10 @@ def test_where_a_fixed_epsilon_leaves_several_the_other_probes_tell() -> None:
 @pytest.mark.parametrize(
     ("adam", "fault"),
     [
-        ("CorrectionBothMultiplied", "both moments are multiplied with their corrections, not divided by them"),
+        (
+            "CorrectionBothMultiplied",
+            "both moments are multiplied with their corrections, not divided by them",
+        ),
         ("CorrectionWithEpsilon", "eps is added to both corrections"),
         ("CorrectionBeginsTwice", "the first two updates count as t=1"),
         ("CorrectionLate", "the first update counts as t=2"),
