@@ -43,7 +43,7 @@ TELLING = (
 WITH_A_FAULT = (FINGERPRINT, "BC.3/not-written-back", "DEC.2/lr-changed")
 """The probes with which an Adam with a fault has to agree."""
 BETWEEN_FAULTS = ("EPS.2/comparable", "STATE.4/uninterrupted")
-"""The probes that choose between faults that do the same in those, which have roots above eps and one array."""
+"""The probes that choose between faults that do the same in those: roots below eps, and two arrays."""
 FREEZE = ("missing", "clock", "all_missing")
 
 AxisValues = dict[str, list[object]]  #: for each axis, the values that agree
