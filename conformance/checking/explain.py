@@ -13,8 +13,8 @@ from adamcore.conformance.types import Finding, Probe, Result, Run
 if TYPE_CHECKING:
     from adamcore.conformance.verdict.identify import Identification
 
-SEVERAL = ("STATE.4/uninterrupted", "STEP.1/unscaled", "MOM.1/common")
-"""Ordinary probes of several elements."""
+SEVERAL = ("STATE.4/uninterrupted", "STEP.1/unscaled", "MOM.1/common", "EPS.1/small")
+"""Probes of several elements: ordinary ones, and one of an ordinary eps and small gradients."""
 
 
 def explain(
