@@ -157,6 +157,8 @@ def in_blocks(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: cpu
 
 def vector(x: Array) -> Array:
     """Return the real numbers of a dense array in the order of its memory, and in that memory."""
+    if x.ndim == 1 and x.dtype.kind == "f":
+        return x
     if not x.flags.c_contiguous:
         x = x.transpose(sorted(range(x.ndim), key=x.strides.__getitem__, reverse=True))
     flat = x.reshape(-1)
