@@ -197,5 +197,6 @@ class Finding:
     level: Literal["error", "note"] = "error"
     evidence: Evidence | None = None
     repro: str | None = None  #: a program that shows the deviation
+    measured: str = ""  #: the first part of the update rule that is not as claimed, with its numbers
     folded: list[Finding] = field(default_factory=list)
     """What else fails because of it, a finding for each rule."""

@@ -16,9 +16,10 @@ import numpy as np
 
 from adamcore.conformance.types import FloatArray, Probe, Step
 
+EXPERIMENT = "anatomy/"  #: the beginning of an experiment's name, where a probe's has its rule
 T = 12  #: steps of the impulse experiments
 TINY, LARGE = 2.0**-52, 2.0**40  #: gradients much smaller, and much larger, than eps
-LEVERS = {"lr": 0.125, "b1": 0.8, "b2": 0.95, "eps": 1.0, "weight_decay": 0.0}
+LEVERS = {"lr": 0.125, "b1": 0.8, "b2": 0.96, "eps": 1.0, "weight_decay": 0.0}
 RESPONSE_EPS = 2.0**-8
 POWERS = range(-44, 33)  #: of two: the gradients of the experiment "response"
 CLIP_POWERS = range(-20, 21)  #: the gradients of "large", far below its eps
@@ -62,12 +63,13 @@ def experiment(
         Step(tuple(None if g is None else np.asarray(g, dtype=np.float64) for g in row)) for row in rows
     )
     arrays = tuple(np.asarray(p, dtype=np.float64) for p in params)
-    return Probe(f"anatomy/{name}", about, arrays, steps, LEVERS | levers)
+    return Probe(f"{EXPERIMENT}{name}", about, arrays, steps, LEVERS | levers)
 
 
 def curve(name: str, about: str, powers: Sequence[int], **levers: float) -> Probe:
-    gradients = np.array([*(2.0**k for k in powers), 0.0])
-    return experiment(name, about, [np.zeros(len(gradients))], [[gradients]], **levers)
+    """A first step with a gradient of each size, and of 0; and one gradient alone and beside larger ones."""
+    gradients = [np.array([*(2.0**k for k in powers), 0.0]), np.array([1.0]), np.array([1.0, *[2.0**10] * 2])]
+    return experiment(name, about, [np.zeros(g.shape) for g in gradients], [gradients], **levers)
 
 
 def decaying(name: str, about: str, **levers: float) -> Probe:
@@ -115,11 +117,12 @@ def main() -> Probe:
     rows = []
     for t, (tiny, large) in enumerate(zip(impulses(TINY), impulses(LARGE), strict=True), start=1):
         opposite = {1: np.ones(len(SIGN_SIZES)), 2: -SIGN_SIZES}.get(t, np.zeros(len(SIGN_SIZES)))
-        rows.append([tiny, large, *first, *[np.full(4, LARGE)] * (len(SCALES) + 1), opposite, still])
+        scaled = [np.full(4, LARGE)] * (len(SCALES) + 1)
+        rows.append([tiny, large, *first, *scaled, opposite, still, np.array([LARGE])])
     zeros = (np.zeros(g.shape) for g in rows[0][: 2 + len(first)])
     params = [*zeros, *(np.full(4, c) for c in SCALES), [*SCALES, 1.0]]
     about = "impulses, neighbours, parameters of several sizes, opposite impulses"
-    return experiment("main", about, [*params, np.zeros(len(SIGN_SIZES)), DECAYED], rows)
+    return experiment("main", about, [*params, np.zeros(len(SIGN_SIZES)), DECAYED, np.zeros(1)], rows)
 
 
 PLACES = {
@@ -129,12 +132,13 @@ PLACES = {
     "scale": ("main", 11),  # the same gradients for parameters of several sizes
     "signs": ("main", 15),  # an impulse, and an opposite one of many sizes
     "decay-none": ("main", 16),  # zero gradients without decay
+    "last": ("main", 17),  # the large gradient of "neighbours" again
 }
 """For the parts of the experiment "main", where its arrays begin."""
 
 
 def alone() -> Probe:
-    return experiment("alone", "one gradient and no other array", [np.zeros(1)], [[np.ones(1)]] * 2)
+    return experiment("alone", "one gradient and no other array", [np.zeros(1)], [[np.full(1, LARGE)]] * 2)
 
 
 EXPERIMENTS: dict[str, Probe] = {

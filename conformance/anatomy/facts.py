@@ -61,9 +61,11 @@ class Facts:
     @cached_property
     def is_sign(self) -> bool:
         """True if all steps have one size, whatever the gradients."""
-        sizes = np.abs(self.readings.normal.value[:, 0])
+        steps = np.abs(self.readings.normal.value)
+        one, each = steps[0, 0], steps[:, 0]
+        same = bool(one) and near(each[each != 0], one) and near(steps[:, CONSTANT], one)
         below, above = self.exponents
-        return bool(abs(below[0]) < NEAR and abs(above[0]) < NEAR and sizes[0] and near(sizes, sizes[0]))
+        return same and bool(abs(below[0]) < NEAR and abs(above[0]) < NEAR)
 
     @cached_property
     def divides(self) -> FloatArray:

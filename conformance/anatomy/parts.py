@@ -30,6 +30,7 @@ from adamcore.conformance.anatomy.measured import Measured, join
 from adamcore.conformance.anatomy.readings import Readings
 
 Values = dict[str, Measured]
+VISIBLE = POWERS.index(-20)  #: a gradient from which on an element has to move, however small others count
 COARSE = 2.0**-16  #: 1 - b**t is less exact than other numbers where b is near 1
 
 
@@ -53,35 +54,44 @@ class Part:
 
 
 def arrays(r: Readings) -> Values:
-    """Whether an array's step depends on its place among the arrays, or on the others."""
-    tiny, mid, large = (beside(r, size) for size in range(3))
+    """Whether all elements are stepped, and whether an array's step depends on its place or on the others."""
+    large = r.moves("neighbours", len(NEIGHBOURS) * 2)
+    steps = [
+        np.diag(r.moves("normal").value[:, :T]),
+        r.curve("response").value[VISIBLE:],
+        r.moves("last").value[0],
+    ]
+    steps += [r.moves("neighbours", len(NEIGHBOURS) * 2 + k).value[0] for k in range(2)]
+    whole = [r.moves("normal").value[0, :1], r.moves("normal").value[:, CONSTANT]]
+    ran = np.nan if r.why_not("main") or r.why_not("response") else 1.0
     return {
-        "place": join([array[2] for array in (tiny, mid, large)]),
-        "alone": r.moves("alone")[:, 0] / r.moves("neighbours", len(NEIGHBOURS))[:2, 0],
+        "finite": Measured(np.isfinite(np.concatenate(whole)) * ran),
+        "stepped": Measured((np.concatenate(steps) != 0) * ran),
+        "place": r.moves("last")[1, 0] / large[1, 0],
+        "alone": r.moves("alone")[1, 0] / large[1, 0],
     }
 
 
 def beside(r: Readings, size: int) -> Measured:
-    """Return the second step of one gradient: alone in its array, beside larger ones, beside zeros."""
+    """Return the second step of one gradient beside larger ones and beside zeros, by that of it alone."""
     arrays = [r.moves("neighbours", size * len(NEIGHBOURS) + k)[1, 0] for k in range(len(NEIGHBOURS))]
-    return join([array / arrays[0] for array in arrays])
+    return join([array / arrays[0] for array in arrays[1:]])
 
 
 def gradient(r: Readings) -> Values:
     """What becomes of a gradient before anything else."""
     curve = r.curve("large")
     tiny, t = r.linear, PAIR[1] - 1
-    below, near, above = (beside(r, size)[1] for size in range(3))
-    clipped = Measured(1.0) if abs(above.value - 1.0) >= COARSE else near
+    after = (tiny[1:3, DUST] - tiny[1:3, 0]) / tiny[0, 0]
     return {
-        "sign": Measured(np.sign(tiny.value[0, 0])),
-        "zero": tiny[1:, DUST] / tiny[1:, 0],
+        "sign": Measured(np.sign(np.diag(tiny.value[:, :T]))),
         "without": r.moves("normal")[:, ZERO] / r.hyper("lr"),
+        "zero": Measured(after.value, after.error + COARSE),
         "opposite": tiny[0, MINUS] / tiny[0, 0],
         "doubled": r.exponents[0][0],
         "proportion": curve / curve[0] / Measured(2.0 ** np.arange(len(curve))),
         "sum of two": tiny[t, FIRST_PAIR] / (tiny[t, 0] + tiny[t, t]),
-        "beside others": join([below, clipped]),
+        "beside others": r.moves("large", 2)[0, 0] / r.moves("large", 1)[0, 0],
     }
 
 
@@ -112,14 +122,19 @@ def second_moment(r: Readings) -> Values:
         "kept in step": join([q[t, t - 1] / q[t, t] for t in range(1, T)]),
         "cross term": (same - opposite) * 0.25 / q[1, 1],
         "two squares": join(pairs),
-        "beside others": beside(r, 2)[1],
+        "beside others": beside(r, 2),
     }
 
 
 def correction(r: Readings) -> Values:
-    """The sums of the weights in each step, relative to those in the last one."""
+    """The sums of the weights in each step, relative to those in the last one; and the last ones."""
     first, second = r.first_sums, r.second_sums
-    return {"first": first / first[T - 1], "second": second / second[T - 1]}
+    return {
+        "first": first / first[T - 1],
+        "second": second / second[T - 1],
+        "sum of the first": first[T - 1],
+        "sum of the second": second[T - 1],
+    }
 
 
 def epsilon(r: Readings) -> Values:
@@ -159,7 +174,7 @@ def bend_of(x: Measured, y: Measured) -> Measured:
 
 
 def step(r: Readings) -> Values:
-    """What multiplies the update: lr, or the parameter itself; and its size."""
+    """What multiplies the update: lr, or the parameter itself."""
     moved = [r.moves("scale", i)[0] for i in range(len(SCALES) + 1)]
     whole = r.curve("response")[len(POWERS) - 1] / r.moves("normal")[0, 0]
     if abs(r.exponents[1].value[0] - 1.0) < COARSE:
@@ -170,8 +185,6 @@ def step(r: Readings) -> Values:
     return {
         "power of lr": whole.log2() * (1.0 / np.log2(factor)) if factor != 1 else Measured(np.nan),
         "parameters": join([move[k] / r.hyper("lr") / r.normal[0, 0] for move in moved for k in range(4)]),
-        "sum of the first": r.first_sums[T - 1],
-        "sum of the second": r.second_sums[T - 1],
         "changed lr": join(
             [changed[t, k] / (size * r.hyper("lr", "lr")) for t in (3, 4, 5) for k, size in enumerate(sizes)]
         ),
@@ -186,16 +199,17 @@ def decay(r: Readings) -> Values:
         return r.moves(name, i) / Measured(r.positions(name, i)[:-1])
 
     base = rates("decay")
-    moved, held = r.normal[0, 0] * r.hyper("lr", "decay"), base[0, one]
+    moved, held, dusty = r.normal[0, 0] * r.hyper("lr", "decay"), base[0, one], rates("decay", 3)[0, 0]
     return {
-        "zero": rates("decay", 3)[0, 0] - held,
+        "zero": dusty - held,
         "without decay": rates("decay-none")[:, one],
         "sizes": base[0],
         "rate": base[:, one],
         "two dimensions": rates("decay", 1)[0],
         "power of lr": (rates("decay-lr")[0, one] / held).log2(),
         "power of decay": (rates("decay-wd")[0, one] / held).log2(),
-        "order": (moved + held - r.moves("decay", 2)[0, 0]) / (moved * held),
+        "order": (moved + dusty - r.moves("decay", 2)[0, 0]) / (moved * dusty),
+        "opposite": (dusty - moved - r.moves("decay", 2)[0, 1]) / (moved * dusty) * -1.0,
         "changed lr": r.moves("lr-decay")[3:, 0],
     }
 

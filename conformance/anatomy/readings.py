@@ -64,12 +64,12 @@ class Readings:
     def answers(self, name: str) -> Measured:
         """Return the moves of impulses, less what an element without any gradient does."""
         moved = self.moves(name)
-        return moved - moved[:, ZERO : ZERO + 1]
+        return moved - finite(moved[:, ZERO : ZERO + 1])
 
     def curve(self, name: str) -> Measured:
         """Return the first step of a run in which each element has a gradient of its own, the last one 0."""
         moved = self.moves(name)[0]
-        return moved[:-1] - moved[-1:]
+        return moved[:-1] - finite(moved[-1:])
 
     @cached_property
     def linear(self) -> Measured:
@@ -102,6 +102,12 @@ class Readings:
     def second_sums(self) -> Measured:
         """The sum of the second moment's weights, corrected, in each step."""
         return self.roots[:, CONSTANT]
+
+
+def finite(measured: Measured) -> Measured:
+    """Return the values with 0 in the place of those that are not finite."""
+    there = np.isfinite(measured.value)
+    return Measured(np.where(there, measured.value, 0.0), np.where(there, measured.error, 0.0))
 
 
 def readings_of_claim(adam: Adam, probes: Mapping[str, Probe], dtype: str) -> Readings:

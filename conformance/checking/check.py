@@ -28,7 +28,7 @@ from adamcore.conformance.workers.pool import EndEvent, Event, ReadyEvent, RunEv
 from adamcore.dialects import DIALECTS
 from adamcore.registry import announced
 
-Progress = Callable[[str, int, int], None]  #: (what is running, number of probes done, number of probes)
+Progress = Callable[[str, int, int], None]  #: (what is done now, number of pieces done, number of pieces)
 
 
 def check(
@@ -63,7 +63,8 @@ def check(
         quick: True runs only the probes for which :func:`is_quick` is true.
         identifying: True also measures the parts of each target, takes optimizers that have no argument for
             b1, b2 or eps, and without ``probes`` runs only those that tell one Adam from another.
-        progress: called after each probe with what is running, the number of probes done, and of all.
+        progress: called before and after each piece of work with what is done now, the number of pieces done,
+            and of all.  A piece is a probe that is run, or a target whose runs are explained.
 
     Raises:
         UsageError: a target of no known form, an unknown dtype, a pattern that matches no probe, or a
@@ -91,15 +92,41 @@ def check(
         subject = kind(target, claim, dict(settings or {}), device, chosen, dtypes, asked=bool(targets))
         subjects.append(subject)
     run_subjects(subjects, timeout, parallel, memory, progress)
-    entries: list[tuple[Subject, Entry]] = [(s, entry) for s in subjects for entry in s.entries()]
-    for owner, entry in entries:
-        if isinstance(owner, ThirdParty) and entry.verdict == "deviates":
-            try:
-                add_minimal_example(owner, entry, lambda job: run_jobs([job], timeout, 1))
-            except Exception as error:  # the finding keeps the command that shows it again
-                warnings.warn(own_fault(error), stacklevel=2)
+    entries: list[Entry] = []
+
+    def run(job: WorkerJob) -> Iterable[Event]:
+        return run_jobs([job], timeout, 1, memory)
+
+    pieces = sum(len(job.tasks) for subject in subjects for job in subject.jobs)
+    for number, checked in enumerate(subjects):
+        if progress:
+            progress(f"{checked.target}: what its runs show", pieces + number, pieces + len(subjects))
+        if isinstance(checked, ThirdParty):
+            measure_parts(checked, run)
+        for entry in checked.entries():
+            entries.append(entry)
+            if isinstance(checked, ThirdParty) and entry.verdict == "deviates" and not identifying:
+                try:
+                    add_minimal_example(checked, entry, run)
+                except Exception as error:  # the finding keeps the command that shows it again
+                    warnings.warn(own_fault(error), stacklevel=2)
+    if progress:
+        progress("", pieces + len(subjects), pieces + len(subjects))
     devices = {s.target: s.info.device for s in subjects if s.info is not None}
-    return Report([entry for _, entry in entries], environment(devices), quick=quick)
+    return Report(entries, environment(devices), quick=quick)
+
+
+def measure_parts(subject: ThirdParty, run: Callable[[WorkerJob], Iterable[Event]]) -> None:
+    """Run the experiments on a candidate that failed a probe; without them its parts are not measured.
+
+    Args:
+        subject: the candidate.
+        run: runs a job and yields its events.
+    """
+    job = subject.measuring_job()
+    for event in () if job is None else run(job):
+        if isinstance(event, RunEvent):
+            subject.on_run(event.job, event.task, event.run)
 
 
 def add_minimal_example(
@@ -142,7 +169,7 @@ def run_subjects(
 ) -> None:
     """Run the jobs of all subjects; each subject judges its runs while others are still running."""
     owners = {job: subject for subject in subjects for job in subject.jobs}
-    total, done = sum(len(job.tasks) for job in owners), 0
+    total, done = sum(len(job.tasks) for job in owners) + len(subjects), 0
     if progress:
         progress("", 0, total)
     started: dict[object, int] = dict.fromkeys(owners, 0)

@@ -13,8 +13,8 @@ from adamcore.conformance.types import Finding, Probe, Result, Run
 if TYPE_CHECKING:
     from adamcore.conformance.verdict.identify import Identification
 
-SEVERAL = ("STATE.4/uninterrupted", "STEP.1/unscaled", "MOM.1/common")
-"""Ordinary probes of several elements."""
+SEVERAL = ("STATE.4/uninterrupted", "STEP.1/unscaled", "MOM.1/common", "EPS.1/small")
+"""Probes of several elements: ordinary ones, and one of an ordinary eps and small gradients."""
 
 
 def explain(
@@ -25,6 +25,7 @@ def explain(
     *,
     flushes: bool,
     unclaimed: frozenset[str] = frozenset(),
+    measured: Finding | None = None,
 ) -> None:
     """Set the findings and the identification of ``entry``.
 
@@ -38,6 +39,7 @@ def explain(
         flushes: True if the candidate flushes subnormal numbers to zero.
         unclaimed: probes of complex parameters, if the candidate does not claim any; what it does in
             them is a note.
+        measured: the first part that is not as claimed, if the parts were measured.
     """
     from adamcore.conformance.verdict.diagnose import diagnose
     from adamcore.conformance.verdict.identify import FINGERPRINT, identify
@@ -50,7 +52,13 @@ def explain(
         identification = identify(runs, flushes=flushes, probes=probes, prefer=entry.claimed)
     if not own or any(result.status == "failed" for result in results):
         entry.findings = diagnose(
-            claim, runs, results, flushes=flushes, probes=probes, identification=identification
+            claim,
+            runs,
+            results,
+            flushes=flushes,
+            probes=probes,
+            identification=identification,
+            measured=measured,
         )
     if failures := [r for r in entry.results if r.probe in unclaimed and r.status == "failed"]:
         entry.findings.append(real_alone(failures))

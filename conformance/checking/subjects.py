@@ -10,7 +10,8 @@ import numpy as np
 
 from adamcore import AXES, Adam
 from adamcore.conformance.anatomy.anatomy import Anatomy, anatomy_of
-from adamcore.conformance.anatomy.experiments import EXPERIMENTS
+from adamcore.conformance.anatomy.experiments import EXPERIMENT, EXPERIMENTS
+from adamcore.conformance.anatomy.findings import first_finding
 from adamcore.conformance.candidates import CandidateInfo, judged_hyper, served_probe
 from adamcore.conformance.candidates.arguments import REQUIRED
 from adamcore.conformance.candidates.base import describe
@@ -58,6 +59,7 @@ class Subject:
         self.info: CandidateInfo | None = None
         self.problem: Verdict | None = None
         self.reason = ""
+        self.anatomy: Anatomy | None = None  #: the measured parts
         self.jobs = self.plan_jobs()
 
     def plan_jobs(self) -> list[WorkerJob]:
@@ -150,7 +152,15 @@ class Subject:
         assert self.info is not None
         probes = {p.name: self.effective_probe(p) for p in self.probes}
         try:
-            explain(entry, claim.adam, probes, runs, flushes=self.info.flushes, unclaimed=unclaimed)
+            explain(
+                entry,
+                claim.adam,
+                probes,
+                runs,
+                flushes=self.info.flushes,
+                unclaimed=unclaimed,
+                measured=None if self.anatomy is None else first_finding(self.anatomy),
+            )
         except Exception as error:
             self.on_end("broken", own_fault(error))
             entry.findings = by_rule([r for r in entry.results if r.status == "failed"], probes)
@@ -250,7 +260,7 @@ class OwnBackend(Subject):
 class ThirdParty(Subject):
     """A third party's Adam, under one claim."""
 
-    experiments: Sequence[Probe] = ()  #: those that measure its parts
+    always_measured = False  #: False if the parts are measured only after a failure
     required: Sequence[str] = REQUIRED  #: hyperparameters that its constructor has to have an argument for
 
     def plan_jobs(self) -> list[WorkerJob]:
@@ -262,7 +272,7 @@ class ThirdParty(Subject):
         self.results: list[Result] = []
         self.measured: dict[tuple[str, str], Run] = {}
         # Identification also needs probes that do not apply to the claim, but not those that set a state.
-        probes = [*self.experiments, *self.probes]
+        probes = [*(EXPERIMENTS.values() if self.always_measured else ()), *self.probes]
         wanted = [not p.start or self.claim is None or p.applies_to(self.claim.adam) for p in probes]
         tasks = [(0, number) for number, asked in enumerate(wanted) if asked]
         return [
@@ -291,7 +301,7 @@ class ThirdParty(Subject):
         if self.claim is None or self.info is None:
             return
         probe = self.effective_probe(job.probe_of(task))
-        if any(probe.name == experiment.name for experiment in self.experiments):
+        if probe.name.startswith(EXPERIMENT):
             self.measured[probe.name, job.dtype] = run
             return
         self.runs[probe.name, job.dtype] = run
@@ -303,17 +313,29 @@ class ThirdParty(Subject):
         claim = self.claim or claim_for(self.target, None)
         order = {probe.name: number for number, probe in enumerate(self.probes)}
         self.results.sort(key=lambda r: (self.dtypes.index(r.dtype), order[r.probe]))
+        self.anatomy = self.measured_parts(claim)
         entry = self.entry(claim, self.results, self.runs)
-        entry.anatomy = self.anatomy(claim)
+        entry.anatomy = self.anatomy
         return [entry]
 
-    def anatomy(self, claim: Claim) -> Anatomy | None:
+    def measuring_job(self) -> WorkerJob | None:
+        """Return the job that measures the parts of a candidate that failed a probe which it must pass."""
+        must = {probe.name for probe in self.probes if probe.level == "must"}
+        dtypes = [r.dtype for r in self.results if r.status == "failed" and r.probe in must]
+        if not dtypes or self.measured or self.problem is not None:
+            return None
+        probes = list(EXPERIMENTS.values())
+        tasks = [(0, number) for number in range(len(probes))]
+        dtype = max(dtypes)  # float64 before float32
+        return WorkerJob(self.target, dtype, [None], probes, tasks, self.settings, self.device, self.required)
+
+    def measured_parts(self, claim: Claim) -> Anatomy | None:
         """Return the measured parts, in the first dtype that all experiments were tried in."""
-        names = [probe.name for probe in self.experiments]
+        names = [probe.name for probe in EXPERIMENTS.values()]
         for dtype in sorted(self.dtypes, reverse=True):  # float64 before float32
-            if names and all((name, dtype) in self.measured for name in names):
+            if all((name, dtype) in self.measured for name in names):
                 runs = {name: self.measured[name, dtype] for name in names}
-                probes = {probe.name: self.effective_probe(probe) for probe in self.experiments}
+                probes = {probe.name: self.effective_probe(probe) for probe in EXPERIMENTS.values()}
                 lacks = () if self.info is None else self.info.lacks
                 return anatomy_of(runs, probes, dtype, claim.adam, lacks)
         return None
@@ -322,7 +344,7 @@ class ThirdParty(Subject):
 class Unidentified(ThirdParty):
     """A third party's optimizer of which nothing is known: its parts are measured."""
 
-    experiments = tuple(EXPERIMENTS.values())
+    always_measured = True
     required = ()
 
 

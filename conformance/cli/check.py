@@ -143,17 +143,25 @@ def report_paths(options: argparse.Namespace) -> dict[str, str]:
 
 def run_check(options: argparse.Namespace, out: Console, *, identifying: bool = False) -> Report:
     """Run the check and return its report, with a progress bar on a terminal."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+    )
 
     from adamcore.conformance.checking.check import check
     from adamcore.conformance.settings import DTYPES, parse_assignments
 
     columns = (
-        TextColumn("checking"),
+        SpinnerColumn(),
+        TextColumn("identifying" if identifying else "checking"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        TextColumn("[dim]{task.description}"),
+        TextColumn("{task.description}", style="dim", markup=False),
     )
     with Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as bar:
         task = bar.add_task("", total=None)

@@ -50,6 +50,7 @@ FAULTS: tuple[Fault, ...] = (
 IN_ONE_ELEMENT: tuple[Fault, ...] = tuple(
     f
     for f in FAULTS
-    if f.update is None and f.area in ("hyperparameters", "epsilon", "bias_correction", "decay", "moments")
+    if f.area in ("epsilon", "bias_correction", "decay", "clock")
+    or (f.update is None and f.area in ("hyperparameters", "moments"))
 )
-"""The faults that identification tries: they can be proved, and one element shows them."""
+"""The faults that identification tries: one element shows them, and nothing but an Adam has them."""

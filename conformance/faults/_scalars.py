@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from adamcore.conformance.oracle.perturbation import StepContext
-from adamcore.definition import Coefficients
+from adamcore.definition import Coefficients, coefficients
 
 
 def has(c: Coefficients, *names: str) -> bool:
@@ -39,6 +39,15 @@ def eps_squared_inside(c: Coefficients, n: Any, at: StepContext) -> Coefficients
     eps = n.number(at.adam.eps) * n.number(at.adam.eps)
     scaled = eps if c.square is None or at.adam.amsgrad == "corrected" else eps * c.square
     return c._replace(inside=scaled, outside=None)
+
+
+def eps_squared_up_to(most: float, c: Coefficients, n: Any, at: StepContext) -> Coefficients:
+    """Put eps**2 under the root where the claim adds eps to it, if eps is at most ``most``."""
+    if not has(c, "outside") or at.adam.eps > most:
+        return c
+    if at.adam.epsilon == "outside-corrected":
+        return eps_squared_inside(c, n, at)
+    return c._replace(inside=n.number(at.adam.eps) * n.number(at.adam.eps), outside=None)
 
 
 def weighted(
@@ -81,6 +90,29 @@ def one_correction(name: str, c: Coefficients, n: Any, at: StepContext) -> Coeff
         return c
     both = n.complement_power(getattr(at.adam, name), at.t)
     return c._replace(step_m=n.number(at.lr) / both, over_root=1.0 / n.sqrt(both), square=both)
+
+
+class Corrections:
+    """An arithmetic like ``n`` in which a correction ``1-b**t`` is ``change`` of it."""
+
+    def __init__(self, n: Any, change: Callable[[Any], Any]) -> None:
+        self.n, self.change = n, change
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.n, name)
+
+    def complement_power(self, b: float, t: Any) -> Any:
+        return self.change(self.n.complement_power(b, t))
+
+
+def corrections_changed(
+    by: Callable[[Any, Any, StepContext], Any], c: Coefficients, n: Any, at: StepContext
+) -> Coefficients:
+    """Divide both moments by ``by(1-b**t, n, at)``, wherever the definition divides by ``1-b**t``."""
+    if at.adam.nesterov == "dozat":
+        return c
+    changed = Corrections(n, lambda correction: by(correction, n, at))
+    return coefficients(changed, at.adam, at.t, n.number(at.lr))
 
 
 def corrected_at(k: int, c: Coefficients, n: Any, at: StepContext) -> Coefficients:

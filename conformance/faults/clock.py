@@ -49,6 +49,12 @@ def others() -> Iterator[Fault]:
     by: dict[str, tuple[str, str, Callable[[ClockContext], int]]] = {
         "late": ("CLK.2", "the first update counts as t=2", lambda at: at.t + 1),
         "of-calls": ("CLK.1", "one clock for all tensors, which ticks once a tensor", lambda at: at.calls),
+        "of-calls-late": (
+            "CLK.1",
+            "one clock for all tensors, from 1 on, which ticks before each tensor's update",
+            lambda at: at.calls + 1,
+        ),
+        "begins-twice": ("CLK.2", "the first two updates count as t=1", lambda at: max(at.t - 1, 1)),
         "of-shape": (
             "CLK.1",
             "tensors of one shape share a clock, which each ticks",

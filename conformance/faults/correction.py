@@ -40,6 +40,13 @@ CORRECTION: tuple[Fault, ...] = (
     ),
     Fault("correction-times", "bias_correction", "BC.1", "m is multiplied with 1-b1**t",
           coefficients=_scalars.correction_times),
+    Fault("corrections-times", "bias_correction", "BC.1",
+          "both moments are multiplied with their corrections, not divided by them",
+          coefficients=partial(_scalars.corrections_changed, lambda correction, n, at: 1.0 / correction)),
+    Fault("corrections-eps", "bias_correction", "BC.1", "eps is added to both corrections",
+          coefficients=partial(
+              _scalars.corrections_changed, lambda correction, n, at: correction + n.number(at.adam.eps)
+          )),
     Fault("correction-in-lr", "bias_correction", "BC.3", "the corrected lr is kept as lr", update=kept_in_lr),
     *(
         Fault(f"correction-ends-{k}", "bias_correction", "BC.1", f"nothing is corrected from t={k} on",

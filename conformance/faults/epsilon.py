@@ -70,6 +70,8 @@ def faults() -> tuple[Fault, ...]:
         fault("eps-subtracted", "eps is subtracted from the root", **tweaked(lambda e, n, at: -e)),
         fault("eps-twice", "eps stands under the root and beside it", coefficients=_scalars.eps_twice),
         fault("eps-squared-inside", "eps**2 stands under the root", coefficients=_scalars.eps_squared_inside),
+        fault("eps-squared-up-to-1e-6", "eps**2 stands under the root if eps is 1e-6 or less",
+              coefficients=partial(_scalars.eps_squared_up_to, 1e-6)),
         fault("eps-times-lr", "eps is multiplied by lr", **tweaked(lambda e, n, at: e * at.lr)),
         fault("eps-over-lr", "eps is divided by lr", **tweaked(lambda e, n, at: e / at.lr)),
         fault("eps-doubled", "eps is added twice", **tweaked(lambda e, n, at: e * 2.0)),

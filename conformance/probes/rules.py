@@ -38,6 +38,14 @@ PROBES = [
         tells=("epsilon",),
     ),
     Probe(
+        "EPS.1/small",
+        "the most usual eps, 1e-8, and a root as large as it, on all scales from 1/8 to 8",
+        (array(np.zeros(7)),),
+        tuple(Step((array(1e-8 * 8.0 ** (k - 1) * numbers(2 + k, 7)),)) for k in (1, 2, 0, 1, 2, 0)),
+        {"lr": 0.5, "b1": 0.75, "b2": 0.9, "eps": 1e-8, "weight_decay": 0.0},
+        tells=("epsilon",),
+    ),
+    Probe(
         "EPS.5/root",
         "eps_root beside eps: under the root of the corrected second moment",
         (numbers(3, 4),),

@@ -72,6 +72,7 @@ def findings_section(entry: Entry, findings: Sequence[Finding]) -> str:
     for found in findings:
         lines = f"- **{found.area}** ({found.rule}): expected {escape(found.expected)}; "
         lines += f"observed {escape(found.observed)}"
+        lines += f"; measured: {escape(found.measured)}" if found.measured else ""
         if found.evidence is not None:
             lines += "\n\n" + indent(block("\n".join(evidence_lines(found.evidence))))
         if found.folded:

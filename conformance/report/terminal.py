@@ -272,6 +272,8 @@ def print_findings(console: Console, entries: Sequence[Entry], findings: Sequenc
 
 def details(found: Finding) -> list[tuple[str, str]]:
     lines = [("expected", found.expected), ("observed", found.observed)]
+    if found.measured:
+        lines.append(("measured", found.measured))
     if (e := found.evidence) is not None:
         lines.append(("evidence", f"{e.probe}, step {e.step}, parameter {e.element}"))
         lines.append(("got", f"{e.got}  ({float.fromhex(e.got):.9g})"))

@@ -69,6 +69,8 @@ def finding_text(finding: Finding, printed: Evidence | None = None) -> str:
         f"  expected  {finding.expected}",
         f"  observed  {finding.observed}",
     ]
+    if finding.measured:
+        lines.append(f"  measured  {finding.measured}")
     if finding.folded:
         lines.append(f"  also fails  {also_fails(finding)}")
     if finding.evidence is not None and finding.evidence != printed:

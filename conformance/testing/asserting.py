@@ -6,12 +6,17 @@ import contextlib
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from adamcore.conformance.candidates.targets import make_candidate
-from adamcore.conformance.checking.check import check, select_probes, validate_options
+from adamcore.conformance.checking.check import (
+    check,
+    measure_parts,
+    select_probes,
+    validate_options,
+)
 from adamcore.conformance.checking.subjects import ThirdParty
 from adamcore.conformance.errors import CandidateError, ConformanceError, UnavailableError
 from adamcore.conformance.report.report import Entry, Report, environment
@@ -125,6 +130,7 @@ def check_in_process(
                 subject.on_run(job, event.task, event.run)
             elif isinstance(event, EndEvent):
                 subject.on_end(None if event.problem == "usage" else event.problem, event.reason)
+    measure_parts(subject, partial(run_in_process, found))
     return Report(subject.entries(), environment({target: subject.info.device} if subject.info else {}))
 
 

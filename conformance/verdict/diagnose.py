@@ -33,6 +33,7 @@ def diagnose(
     flushes: bool = False,
     probes: Mapping[str, Probe] = PROBES,
     identification: Identification | None = None,
+    measured: Finding | None = None,
 ) -> list[Finding]:
     """Return the findings, the most specific cause first; none if nothing failed.
 
@@ -44,22 +45,29 @@ def diagnose(
         probes: the probes as the candidate saw them, by name.
         identification: what :func:`~adamcore.conformance.verdict.identify.identify` returns for the
             runs, if it is known already.
+        measured: the first part of the update rule that is not as claimed, if the parts were measured.
     """
     case = Case(claim, runs, results, flushes, probes)
     failures = case.failures()
     findings = handling_findings(failures)
     rest = [r for r in failures if not is_handling(r)]
     if case.count_required(rest):
-        found, rest = explain(case, rest, identification)
+        found, rest = explain(case, rest, identification, measured)
         findings = merge(findings, found)
     findings = add_unexplained(case, findings, rest)
     return sorted(findings, key=lambda f: f.level) + coefficient_notes(claim, runs, flushes, probes)
 
 
 def explain(
-    case: Case, failures: Sequence[Result], identification: Identification | None
+    case: Case,
+    failures: Sequence[Result],
+    identification: Identification | None,
+    measured: Finding | None = None,
 ) -> tuple[list[Finding], list[Result]]:
     """Return the findings of the cause that explains most, and the failures that do not follow from it.
+
+    What was measured stands beside the cause.  Without a cause it is the finding itself, and all failures
+    follow from it.
 
     Both runs of a pair may be as they are because of the cause, or the pair may show another part of the same
     thing; then it is no finding of its own.
@@ -67,6 +75,10 @@ def explain(
     small = [r for r in failures if not case.is_large(r)]
     asked = small if len(small) > 2 * (len(failures) - len(small)) else failures
     cause, pair = best_cause(case, asked, identification), pair_finding(case, failures)
+    if cause is None and measured is not None:
+        first = fold(with_evidence(measured, failures), by_rule(failures, case.probes))
+        apart = pair is not None and pair.finding.area != first.area
+        return [first, pair.finding] if pair is not None and apart else [first], []
     if cause is None and pair is None:
         region = common_region(case, [r for r in asked if case.is_required(r)])
         if region is None:
@@ -79,7 +91,8 @@ def explain(
         left = [r for r in left if r not in cause.explains and r not in cause.moot]
         follow = [r for r in left if cause.leads_to(case, r)]
         left = [r for r in left if r not in follow]
-        found = [fold(cause.findings[0], by_rule(follow, case.probes)), *cause.findings[1:]]
+        first = replace(cause.findings[0], measured=measured.observed if measured else "")
+        found = [fold(first, by_rule(follow, case.probes)), *cause.findings[1:]]
     if pair is not None and not (cause and cause.accounts_for(case, pair)):
         follow = [r for r in left if pair.pair.leads_to(case.probe(r))]
         left = [r for r in left if r not in follow]
@@ -90,6 +103,16 @@ def explain(
         else:
             found.insert(0, shown)
     return found, left
+
+
+def with_evidence(finding: Finding, failures: Sequence[Result]) -> Finding:
+    """Return a finding with the evidence of a failure of its rule, of its area, or of any."""
+    shown = [r for r in failures if r.evidence is not None]
+    ranked = sorted(
+        shown,
+        key=lambda r: (not r.probe.startswith(f"{finding.rule}/"), area_of(r.probe) != finding.area),
+    )
+    return replace(finding, evidence=ranked[0].evidence if ranked else None)
 
 
 def add_unexplained(case: Case, findings: list[Finding], failures: Sequence[Result]) -> list[Finding]:

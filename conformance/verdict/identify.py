@@ -37,9 +37,13 @@ DECAY = ("decay", "decay_order")
 TELLING = (
     FINGERPRINT, "F1/absent-middle", "F6/all-absent", "CPX.1/complex", "NUM.4/near-one", "NUM.4/running",
     "BC.3/not-written-back", "DEC.2/lr-changed", "EPS.1/beside-small-root", "EPS.2/comparable",
-    "STATE.4/uninterrupted", "STEP.1/unscaled", "MOM.1/common",
+    "EPS.1/small", "STATE.4/uninterrupted", "STEP.1/unscaled", "MOM.1/common",
 )  # fmt: skip
 """The probes that identification looks at."""
+WITH_A_FAULT = (FINGERPRINT, "BC.3/not-written-back", "DEC.2/lr-changed")
+"""The probes with which an Adam with a fault has to agree."""
+BETWEEN_FAULTS = ("EPS.2/comparable", "STATE.4/uninterrupted")
+"""The probes that choose between faults that do the same in those: roots below eps, and two arrays."""
 FREEZE = ("missing", "clock", "all_missing")
 
 AxisValues = dict[str, list[object]]  #: for each axis, the values that agree
@@ -235,10 +239,13 @@ def sureness(fits: list[Adam], run: Run, probe: Probe, dtype: str) -> float:
 def fit_with_a_fault(
     runs: Mapping[RunKey, Run], probes: Mapping[str, Probe], dtype: str, flushes: bool
 ) -> tuple[list[Adam], str | None]:
-    """Return a dialect's axes and a fault that agree with the fingerprint and two probes more, if run."""
+    """Return a dialect's axes and a fault that agree with the probes of WITH_A_FAULT that were run.
+
+    The first that agrees with those of BETWEEN_FAULTS as well comes before the first of all.
+    """
     distinct = {Adam(**row.axes) for row in DIALECTS.values()}
-    names = [n for n in (FINGERPRINT, "BC.3/not-written-back", "DEC.2/lr-changed") if (n, dtype) in runs]
-    got = {name: flat_run(runs[name, dtype]) for name in names}
+    needed, others = ([n for n in names if (n, dtype) in runs] for names in (WITH_A_FAULT, BETWEEN_FAULTS))
+    got = {name: flat_run(runs[name, dtype]) for name in (*needed, *others)}
 
     first = replace(probes[FINGERPRINT], steps=probes[FINGERPRINT].steps[:1])
 
@@ -255,16 +262,18 @@ def fit_with_a_fault(
     def proved(claim: Adam, fault: Fault, name: str) -> bool:
         return is_proved(claim, probes[name], dtype, runs[name, dtype], flushes=flushes, fault=fault)
 
+    def agree(claim: Adam, fault: Fault, names: list[str]) -> bool:
+        return all(near(claim, fault, n) for n in names) and all(proved(claim, fault, n) for n in names)
+
+    found: tuple[list[Adam], str | None] = [], None
     for claim in sorted(distinct, key=lambda a: sum(getattr(a, x) != v[0] for x, v in AXES.items())):
         claim = replace(claim, coefficients="working")
         for fault in IN_ONE_ELEMENT:
-            if (
-                begins_near(claim, fault)
-                and all(near(claim, fault, n) for n in names)
-                and all(proved(claim, fault, n) for n in names)
-            ):
-                return [claim], fault.observed
-    return [], None
+            if begins_near(claim, fault) and agree(claim, fault, needed):
+                if agree(claim, fault, others):
+                    return [claim], fault.observed
+                found = found if found[0] else ([claim], fault.observed)
+    return found
 
 
 def agrees(

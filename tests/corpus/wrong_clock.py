@@ -25,6 +25,14 @@ class ClockTicksPerArray(AdamW):
         return self.calls
 
 
+@wrong("clock", "CLK.1", like="tiny-dnn's adam")
+class ClockTicksPerArrayFromOne(ClockTicksPerArray):
+    """One clock for all, from 1 on, ticking before each array: t is 2, 3, 4 within the first step."""
+
+    def time(self, i: int) -> int:
+        return super().time(i) + 1
+
+
 @wrong("clock", "CLK.1", like="keras-style clock in a torch-style Adam")
 class ClockGlobal(SharedClock, AdamW):
     """One clock for all where each array should have its own."""

@@ -146,6 +146,32 @@ class CorrectionMultiplied(AdamW):
         return m * c1
 
 
+@wrong("bias_correction", "BC.1", like="toygrad, after convnetjs")
+class CorrectionBothMultiplied(AdamW):
+    """m*c1 and v*c2."""
+
+    def correction(self, t: int) -> tuple[F, F]:
+        c1, c2 = super().correction(t)
+        return 1 / c1, 1 / c2
+
+
+@wrong("bias_correction epsilon", "BC.1", like="climin.Adam")
+class CorrectionWithEpsilon(AdamW):
+    """1 - b**t + eps for both."""
+
+    def correction(self, t: int) -> tuple[F, F]:
+        c1, c2 = super().correction(t)
+        return c1 + self.eps, c2 + self.eps
+
+
+@wrong("bias_correction clock", "CLK.2", like="gradient-descent.Adam")
+class CorrectionBeginsTwice(AdamW):
+    """1-b**max(t-1, 1): the first two updates count as t=1."""
+
+    def correction(self, t: int) -> tuple[F, F]:
+        return super().correction(max(t - 1, 1))
+
+
 @wrong("bias_correction", "BC.1")
 class CorrectionLinear(AdamW):
     """min(t*(1-b), 1): the power expanded to first order."""

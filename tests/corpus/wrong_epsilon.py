@@ -58,6 +58,26 @@ class EpsilonSquared(AdamW):
         return np.sqrt(v / c2 + self.eps**2)
 
 
+@wrong("epsilon", "EPS.2", like="drjit.opt.Adam")
+class EpsilonSquaredIfSmall(Keras):
+    """eps**2 under the root up to eps=1e-6, eps beside it above."""
+
+    def denominator(self, v: A, c2: F) -> A:
+        if self.eps > 1e-6:
+            return super().denominator(v, c2)
+        return np.sqrt(v + self.eps**2) / math.sqrt(c2)
+
+
+@wrong("epsilon", "EPS.1", like="drjit.opt.Adam")
+class EpsilonSquaredIfTiny(AdamW):
+    """sqrt(v_hat + eps**2) up to eps=1e-6, sqrt(v_hat) + eps above."""
+
+    def denominator(self, v: A, c2: F) -> A:
+        if self.eps > 1e-6:
+            return super().denominator(v, c2)
+        return np.sqrt(v / c2 + self.eps**2)
+
+
 @wrong("epsilon", "EPS.1")
 class EpsilonMaximum(AdamW):
     """max(sqrt(v_hat), eps)."""

@@ -28,11 +28,13 @@ for folder in (HERE, CORPUS):
 from register import ITEMS, Item, library_of  # noqa: E402 - found by the lines above
 
 from adamcore.conformance.candidates.targets import make_candidate  # noqa: E402
+from adamcore.conformance.checking.check import measure_parts  # noqa: E402
 from adamcore.conformance.checking.subjects import ThirdParty  # noqa: E402
 from adamcore.conformance.probes import PROBES  # noqa: E402
 from adamcore.conformance.report.report import Entry  # noqa: E402
 from adamcore.conformance.settings import DTYPES  # noqa: E402
 from adamcore.conformance.types import Result  # noqa: E402
+from adamcore.conformance.workers.pool import Event, RunEvent, WorkerJob  # noqa: E402
 from adamcore.conformance.workers.worker import try_probe  # noqa: E402
 
 PROCESSES = 2
@@ -118,10 +120,16 @@ def subject_and_entry(item: Item, names: Iterable[str] = PROBES) -> tuple[ThirdP
     with np.errstate(all="ignore"):
         candidate = make_candidate(item.target, item.made, item.options, None)
         subject.on_ready(candidate.info)
-        for job in subject.jobs:
+
+        def run(job: WorkerJob) -> Iterator[Event]:
             with surroundings(item.library, job.dtype):
-                for number, (_, index) in enumerate(job.tasks):
-                    subject.on_run(job, number, try_probe(candidate, probes[index], job.dtype)[0])
+                for number in range(len(job.tasks)):
+                    yield RunEvent(job, number, try_probe(candidate, job.probe_of(number), job.dtype)[0])
+
+        for event in (event for job in subject.jobs for event in run(job)):
+            assert isinstance(event, RunEvent)
+            subject.on_run(event.job, event.task, event.run)
+        measure_parts(subject, run)
         [made] = subject.entries()
     return subject, made
 

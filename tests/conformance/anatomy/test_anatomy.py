@@ -22,7 +22,7 @@ def test_the_levers_are_the_hyperparameters_that_it_takes() -> None:
     assert dict(anatomy(Parts).levers) == {
         "lr": 0.125,
         "b1": 0.8,
-        "b2": 0.95,
+        "b2": 0.96,
         "eps": 1.0,
         "weight_decay": 0.0,
     }

@@ -21,8 +21,8 @@ def rule(target: str, **settings: str) -> dict[str, str]:
 Wanted = dict[str, str | None]  #: the equation of each part; None: there is none
 ADAM: Wanted = {
     "first moment": "m = 0.8 m + 0.2 g",
-    "second moment": "v = 0.95 v + 0.05 g^2",
-    "correction": "v_hat = v / (1 - 0.95^t)",
+    "second moment": "v = 0.96 v + 0.04 g^2",
+    "correction": "v_hat = v / (1 - 0.96^t)",
     "step": "p = p - lr m_hat / (sqrt(v_hat) + eps)",
 }
 DECOUPLED: Wanted = {"decay": "p = p - lr wd p, before the step"}
@@ -44,7 +44,7 @@ TORCH: list[tuple[str, dict[str, str], Wanted]] = [
     (
         "Adamax",
         {},
-        {"second moment": "v = max(0.9025 v, g^2)", "step": "p = p - lr m_hat / (sqrt(v) + eps)"},
+        {"second moment": "v = max(0.9216 v, g^2)", "step": "p = p - lr m_hat / (sqrt(v) + eps)"},
     ),
     ("Adam", {}, ADAM | COUPLED),
     ("AdamW", {}, ADAM | DECOUPLED),
@@ -63,7 +63,7 @@ TORCH: list[tuple[str, dict[str, str], Wanted]] = [
         {},
         {
             "first moment": "m = 0.8 m + 0.2 g",
-            "second moment": "v = 0.95 v + 0.05 g^2",
+            "second moment": "v = 0.96 v + 0.04 g^2",
             "step": "p = p - lr m_hat / (sqrt(v) + eps)",
             "": "p = p - lr m_hat in steps 1 to 5",
         },
@@ -82,16 +82,16 @@ OPTAX: list[tuple[str, Wanted]] = [
     ("sgd", {"step": "p = p - lr g"}),
     ("rmsprop", {"second moment": "v = 0.9 v + 0.1 g^2", "step": "p = p - lr g / sqrt(v + eps)"}),
     ("adagrad", {"second moment": "v = v + g^2", "step": "p = p - lr g / sqrt(v + 0.1 + eps)"}),
-    ("adamax", {"second moment": "v = max(0.9025 v, g^2)", "step": "p = p - lr m_hat / (sqrt(v) + eps)"}),
+    ("adamax", {"second moment": "v = max(0.9216 v, g^2)", "step": "p = p - lr m_hat / (sqrt(v) + eps)"}),
     ("adam", {**ADAM, "decay": None}),
-    ("adabelief", {**ADAM, "second moment": "v = 0.95 v + 0.05 (g - m)^2"}),
-    ("yogi", {"second moment": "v = v - 0.049995 sign(v - g^2) g^2", "first moment": "m = 0.8 m + 0.2 g"}),
+    ("adabelief", {**ADAM, "second moment": "v = 0.96 v + 0.04 (g - m)^2"}),
+    ("yogi", {"second moment": "v = v - 0.039996 sign(v - g^2) g^2", "first moment": "m = 0.8 m + 0.2 g"}),
     ("nadam", {**ADAM, "look-ahead": "m_hat = 0.8 m / (1 - 0.8^(t+1)) + 0.2 g / (1 - 0.8^t)"}),
     (
         "lamb",
         {
             "first moment": "m = 0.8 m + 0.2 g",
-            "second moment": "v = 0.95 v + 0.05 g^2",
+            "second moment": "v = 0.96 v + 0.04 g^2",
             "step": "p = p - lr m_hat / (sqrt(v_hat) + eps) times the norm of p over that of the update",
         },
     ),
@@ -104,7 +104,7 @@ OPTAX: list[tuple[str, Wanted]] = [
             "step": "p = p - lr sign(c)",
         },
     ),
-    ("radam", {"second moment": "v = 0.95 v + 0.05 g^2", "": "p = p - lr m_hat in steps 1 to 5"}),
+    ("radam", {"second moment": "v = 0.96 v + 0.04 g^2", "": "p = p - lr m_hat in steps 1 to 5"}),
 ]
 
 
@@ -164,7 +164,7 @@ class Hat(Parts):
         (
             Hat,
             {
-                "correction": "m_hat = m sqrt(1 - 0.95^t) / (1 - 0.8^t)",
+                "correction": "m_hat = m sqrt(1 - 0.96^t) / (1 - 0.8^t)",
                 "step": "p = p - lr m_hat / (sqrt(v) + eps)",
             },
         ),

@@ -41,7 +41,7 @@ def test_the_places_are_where_they_say() -> None:
     assert gradients[PLACES["linear"][1]][0][0] == TINY  # type: ignore[index]
     assert not np.any(gradients[PLACES["decay-none"][1]][0])
     assert main.params[PLACES["scale"][1] + 1].tolist() == [1.0] * 4
-    assert len(main.params) == PLACES["decay-none"][1] + 1
+    assert len(main.params) == PLACES["last"][1] + 1
 
 
 def test_they_are_the_same_in_both_dtypes_and_through_the_pipe() -> None:

@@ -27,7 +27,7 @@ class Sum(Largest):
 
 class Towards(Parts):
     def second(self, v: FloatArray, g: FloatArray, m: FloatArray) -> FloatArray:
-        return np.asarray(v - 0.05 * np.sign(v - g * g) * g * g)
+        return np.asarray(v - 0.04 * np.sign(v - g * g) * g * g)
 
 
 class Difference(Parts):
@@ -74,13 +74,13 @@ class HighestCorrected(Highest):
 
 
 CASES: list[tuple[type, dict[str, Any]]] = [
-    (Parts, {"first moment": "m = 0.8 m + 0.2 g", "second moment": "v = 0.95 v + 0.05 g^2"}),
-    (Parts, {"correction": "v_hat = v / (1 - 0.95^t)"}),
+    (Parts, {"first moment": "m = 0.8 m + 0.2 g", "second moment": "v = 0.96 v + 0.04 g^2"}),
+    (Parts, {"correction": "v_hat = v / (1 - 0.96^t)"}),
     (Largest, {"second moment": "v = max(0.9 v, g^2)", "correction": "m_hat = m / (1 - 0.8^t)"}),
     (Sum, {"second moment": "v = v + g^2"}),
-    (Towards, {"second moment": "v = v - 0.05 sign(v - g^2) g^2"}),
-    (Difference, {"second moment": "v = 0.95 v + 0.05 (g - m)^2"}),
-    (Uncorrected, {"second moment": "v = 0.95 v + 0.05 g^2", "correction": None}),
+    (Towards, {"second moment": "v = v - 0.04 sign(v - g^2) g^2"}),
+    (Difference, {"second moment": "v = 0.96 v + 0.04 (g - m)^2"}),
+    (Uncorrected, {"second moment": "v = 0.96 v + 0.04 g^2", "correction": None}),
     (Unweighted, {"first moment": "m = 0.8 m + g", "correction": None}),
     (LookAhead, {"look-ahead": "m_hat = (0.8 m + 0.2 g) / (1 - 0.8^t)"}),
     (Highest, {"maximum": "v_max = max(v_max, v), in the place of v"}),
@@ -97,9 +97,9 @@ def test_the_equations(cls: type, wanted: dict[str, str | None]) -> None:
 def test_a_correction_of_no_known_form_is_numbers() -> None:
     t = np.arange(1, 13)
     stops = np.where(t <= 10, 1 / (1 - 0.8**t), 1.0)
-    text = correction_of_m(stops, 0.8, 0.95)
+    text = correction_of_m(stops, 0.8, 0.96)
     assert text.startswith("m / (1 - 0.8^t), times 1, 1, 1, 1, ..., 0.93")
-    assert correction_of_m(np.ones(12), 0.8, 0.95) == ""
+    assert correction_of_m(np.ones(12), 0.8, 0.96) == ""
     assert correction_of_m(2.0 / (1 - 0.8**t), 0.8, None) == "2 m / (1 - 0.8^t)"
-    hat = np.sqrt(1 - 0.95**t) / (1 - 0.8**t)
-    assert correction_of_m(hat, 0.8, 0.95) == "m sqrt(1 - 0.95^t) / (1 - 0.8^t)"
+    hat = np.sqrt(1 - 0.96**t) / (1 - 0.8**t)
+    assert correction_of_m(hat, 0.8, 0.96) == "m sqrt(1 - 0.96^t) / (1 - 0.8^t)"

@@ -4,71 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import ml_dtypes
 import numpy as np
 import pytest
 from measured_adams import Parts, anatomy, nothing_run
+from wrong_parts import (
+    Centred,
+    Clips,
+    ClockOfAByte,
+    DecaysAlways,
+    DecaysBySquare,
+    DecaysTwice,
+    KeepsItsRate,
+    RoundedBeta,
+    SlowFading,
+    StopsAfterTen,
+    UnderTheRoot,
+)
 
 from adamcore.conformance.anatomy.measured import Measured
 from adamcore.conformance.anatomy.parts import PARTS, bend_of, measure
 from adamcore.conformance.types import FloatArray
-
-
-class SlowFading(Parts):
-    def first(self, m: FloatArray, g: FloatArray) -> FloatArray:
-        return 0.95 * m + 0.2 * g
-
-
-class StopsAfterTen(Parts):
-    def correction(self, t: int) -> tuple[float, float]:
-        return super().correction(t) if t <= 10 else (1.0, 1.0)
-
-
-class DecaysTwice(Parts):
-    def decay(self, p: FloatArray) -> FloatArray:
-        return super().decay(super().decay(p))
-
-
-class DecaysBySquare(Parts):
-    def decay(self, p: FloatArray) -> FloatArray:
-        return p * (1 - self.lr**2 * self.h["weight_decay"])
-
-
-class Centred(Parts):
-    def second(self, v: FloatArray, g: FloatArray, m: FloatArray) -> FloatArray:
-        return super().second(v, g - m, m)
-
-
-class RoundedBeta(Parts):
-    def init(self, params: list[FloatArray], hyper: dict[str, float]) -> None:
-        super().init(params, hyper | {"b1": float(ml_dtypes.bfloat16(hyper["b1"]))})
-
-
-class UnderTheRoot(Parts):
-    def root(self, v: FloatArray) -> FloatArray:
-        return np.asarray(np.sqrt(v + self.h["eps"]))
-
-
-class ClockOfAByte(Parts):
-    def correction(self, t: int) -> tuple[float, float]:
-        return super().correction(min(t, 256))
-
-
-class DecaysAlways(Parts):
-    def step(self, grads: list[FloatArray | None]) -> list[FloatArray]:
-        self.p = [self.decay(p) if g is None else p for p, g in zip(self.p, grads, strict=True)]
-        return super().step(grads)
-
-
-class KeepsItsRate(Parts):
-    def set_lr(self, lr: float) -> None:
-        pass
-
-
-class Clips(Parts):
-    def one(self, i: int, g: FloatArray) -> None:
-        super().one(i, np.clip(g, -1.0, 1.0))
-
 
 WRONG: list[tuple[type, str, str, Callable[[FloatArray, FloatArray], bool]]] = [
     (SlowFading, "first moment", "fading", lambda got, claimed: np.allclose(got, 0.95) and claimed[0] < 0.81),

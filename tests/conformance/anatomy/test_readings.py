@@ -18,7 +18,7 @@ def test_impulses_show_the_weights_of_both_moments() -> None:
     t = np.arange(1, T + 1)
     age = np.subtract.outer(t, t)
     first = np.tril(0.2 * 0.8 ** np.maximum(age, 0)) / (1 - 0.8**t)[:, None]
-    second = 0.05 * 0.95 ** np.maximum(age, 0) / (1 - 0.95**t)[:, None]
+    second = 0.04 * 0.96 ** np.maximum(age, 0) / (1 - 0.96**t)[:, None]
     np.testing.assert_allclose(r.linear.value[:, :T], first, rtol=1e-9)
     there = np.tril_indices(T)
     np.testing.assert_allclose(r.roots.value[:, :T][there], second[there], rtol=1e-9)

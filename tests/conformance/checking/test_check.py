@@ -110,10 +110,19 @@ def test_usage(target: str, options: dict[str, Any], error: type[Exception], mes
 
 def test_progress_reaches_its_end(tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
-    check(write(tmp_path), probes=FEW, progress=lambda _, done, total: seen.append((done, total)))
+    texts: list[str] = []
+
+    def progress(what: str, done: int, total: int) -> None:
+        texts.append(what)
+        seen.append((done, total))
+
+    check(write(tmp_path), probes=FEW, progress=progress)
     assert seen[0][0] == 0
     assert seen[-1][0] == seen[-1][1] > 0
     assert [d for d, _ in seen] == sorted(d for d, _ in seen)
+    assert len({total for _, total in seen}) == 1
+    explaining = next(k for k, text in enumerate(texts) if text.endswith("what its runs show"))
+    assert seen[explaining][0] == seen[-1][0] - 1  # the bar has not ended before the last piece
 
 
 @pytest.mark.parametrize(

@@ -65,9 +65,12 @@ def test_deviating(tmp_path: Path) -> None:
     assert done.returncode == 1, done.stdout + done.stderr
     jsonschema.validate(json.loads((tmp_path / "r.json").read_text()), SCHEMA)
     assert "deviation" in done.stdout
-    assert "the report (--json) has them all" in " ".join(done.stdout.split())
-    findings = json.loads((tmp_path / "r.json").read_text())["candidates"][0]["findings"]
-    repro = next(f["repro"] for f in findings if f["rule"] == "EPS.1")
+    assert "all steps are of one size: the sign of the update alone counts" in " ".join(done.stdout.split())
+    [candidate] = json.loads((tmp_path / "r.json").read_text())["candidates"]
+    [found, note] = candidate["findings"]
+    assert (found["area"], note["level"]) == ("moments", "note")
+    assert candidate["anatomy"]["equations"][0] == {"part": "step", "equation": "p = p - lr sign(g)"}
+    repro = next(f["repro"] for f in found["folded"] if f["rule"] == "EPS.1")
     assert repro == "adamcore check signs.py:Signs --probe EPS.1/beside-small-root"
     assert adamcore(*repro.split()[1:], cwd=tmp_path).returncode == 1
 

@@ -9,6 +9,8 @@ CASES = [
     ("ClockTicksTwice", "clock-double", "DEC.1/coupling"),
     ("ClockTicksEveryOther", "clock-half", "DEC.1/coupling"),
     ("ClockTicksPerArray", "clock-of-calls", "STEP.1/shapes"),
+    ("ClockTicksPerArrayFromOne", "clock-of-calls-late", "STEP.1/shapes"),
+    ("CorrectionBeginsTwice", "clock-begins-twice", "DEC.1/coupling"),
     ("ClockByShape", "clock-of-shape", "F1/absent-middle"),
     ("ClockOfLastPresent", "clock-of-last", "F1/absent-middle"),
     ("ClockOfFirstArray", "clock-of-first", "F1/absent-middle"),

@@ -9,6 +9,8 @@ CASES = [
     ("CorrectionSwapped", "corrections-swapped", "DEC.1/coupling"),
     ("CorrectionBothByFirst", "corrections-b1", "DEC.1/coupling"),
     ("CorrectionMultiplied", "correction-times", "DEC.1/coupling"),
+    ("CorrectionBothMultiplied", "corrections-times", "DEC.1/coupling"),
+    ("CorrectionWithEpsilon", "corrections-eps", "DEC.1/coupling"),
     ("CorrectionRootMissing", "root-missing", "DEC.1/coupling"),
     ("CorrectionOffAfterTen", "correction-ends-10", "BC.3/not-written-back"),
     ("CorrectionWrittenToFirst", "written-back-first", "DEC.1/coupling"),

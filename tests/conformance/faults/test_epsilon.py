@@ -7,6 +7,8 @@ from corpus_runs import assert_follows, first_finding
 
 CASES = [
     ("EpsilonMaximum", "eps-max(root, eps)", "EPS.2/comparable"),
+    ("EpsilonSquaredIfSmall", "eps-squared-up-to-1e-6", "EPS.1/small"),
+    ("EpsilonSquaredIfTiny", "eps-squared-up-to-1e-6", "EPS.1/small"),
     ("EpsilonAfterReciprocal", "eps-1/(1/root + eps)", "EPS.2/comparable"),
     ("EpsilonHat", "eps-over-root", "DEC.1/coupling"),
     ("EpsilonNotHat", "eps-times-root", "DEC.1/coupling"),

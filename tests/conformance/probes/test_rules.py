@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from array_adam import Good, judged
 
+from adamcore.conformance.probes import PROBES
+
 
 class Variant(Good):
     """AdamW with a step that a subclass changes."""
@@ -32,6 +34,14 @@ class EpsilonInside(Variant):
         return m_hat / np.sqrt(v / c2 + self.h["eps"])
 
 
+class SquaredIfSmall(Variant):
+    """eps**2 under the root up to eps=1e-6, as in drjit: .7071 lr where root and gradient are eps."""
+
+    def update(self, i: int, m_hat: Any, v: Any, c2: float) -> Any:
+        eps = self.h["eps"]
+        return m_hat / np.sqrt(v / c2 + eps**2) if eps <= 1e-6 else super().update(i, m_hat, v, c2)
+
+
 class Uncorrected(Variant):
     def update(self, i: int, m_hat: Any, v: Any, c2: float) -> Any:
         return m_hat / (np.sqrt(v) + self.h["eps"])
@@ -49,7 +59,8 @@ class Maximum(Variant):
 CASES: list[tuple[str, type]] = [
     ("STEP.1/fingerprint", EpsilonInside), ("STEP.1/fingerprint", Uncorrected),
     ("STEP.1/fingerprint", Maximum), ("EPS.1/beside-small-root", EpsilonInside),
-    ("EPS.2/comparable", EpsilonInside), ("BC.1/first-steps", Uncorrected), ("AMS.1/shrinking", Maximum),
+    ("EPS.2/comparable", EpsilonInside), ("EPS.1/small", EpsilonInside), ("EPS.1/small", SquaredIfSmall),
+    ("BC.1/first-steps", Uncorrected), ("AMS.1/shrinking", Maximum),
 ]  # fmt: skip
 
 
@@ -57,3 +68,12 @@ CASES: list[tuple[str, type]] = [
 def test_a_choice_changed_fails_in_float64(name: str, cls: type) -> None:
     assert judged(Variant, name, "float64")[2].status == "passed"
     assert judged(cls, name, "float64")[2].status == "failed"
+
+
+def test_a_probe_has_the_most_usual_eps_and_roots_from_an_eighth_of_it_to_eight_times_it() -> None:
+    probe = PROBES["EPS.1/small"]
+    assert probe.hyper["eps"] == 1e-8
+    gradients = np.abs([g for step in probe.steps for g in step.grads if g is not None]) / probe.hyper["eps"]
+    assert gradients.min() < 1 / 8
+    assert gradients.max() > 8
+    assert np.sum((gradients[0] > 1 / 2) & (gradients[0] < 2)) >= 3, "where the first root is like eps"

@@ -9,8 +9,9 @@ import pytest
 from plain_adam import ADAMW, Change, runs_and_results
 
 from adamcore.conformance.probes import PROBES
-from adamcore.conformance.types import Result
+from adamcore.conformance.types import Finding, Result, Run
 from adamcore.conformance.verdict.diagnose import diagnose, handling_findings
+from adamcore.conformance.verdict.judge import judge
 
 
 def test_a_right_adam_has_no_findings() -> None:
@@ -68,3 +69,16 @@ def test_coefficients_less_exact_than_double_are_a_note_where_the_claim_allows_t
     after[:] = [[np.asarray(p * np.float32(1 + 2e-5)) for p in step] for step in after]
     [note] = diagnose(claim, runs, results)
     assert (note.level, note.area, note.rule) == ("note", "coefficients", "NUM.4")
+
+
+def test_what_was_measured_is_the_finding_where_there_is_no_cause() -> None:
+    measured = Finding("moments", "MOM.1", "as claimed", "weights of m go down by 0.95 a step")
+    results, runs = [], {}
+    for name in ("STEP.1/fingerprint", "BC.1/first-steps"):
+        run = Run(params=[[p * 0.75 + 0.011 for p in PROBES[name].params] for _ in PROBES[name].steps])
+        runs[name, "float64"] = run
+        results.append(judge(ADAMW, PROBES[name], "float64", run))
+    [found] = diagnose(ADAMW, runs, results, measured=measured)
+    assert (found.area, found.observed) == (measured.area, measured.observed)
+    assert found.evidence is not None
+    assert {below.rule for below in found.folded} == {"STEP.1", "BC.1"}

@@ -6,12 +6,21 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import score
+from corpus_runs import item
 from plain_adam import ADAMW, FEW, Change, run, runs_and_results
 
 from adamcore import AXES
 from adamcore.conformance.claims import claim_of_dialect
 from adamcore.conformance.probes import PROBES
-from adamcore.conformance.verdict.identify import combinations, dialect_of, identify, trajectories
+from adamcore.conformance.verdict.identify import (
+    BETWEEN_FAULTS,
+    WITH_A_FAULT,
+    combinations,
+    dialect_of,
+    identify,
+    trajectories,
+)
 from adamcore.conformance.verdict.match import CLOSE
 from adamcore.dialects import DIALECTS
 
@@ -106,3 +115,26 @@ def test_where_a_fixed_epsilon_leaves_several_the_other_probes_tell() -> None:
     assert seen.axes["missing"] == ["skip"]
     assert seen.axes["clock"] == ["per-parameter"]
     assert len(seen.axes["epsilon"]) < len(identify(alone, probes=fixed).axes["epsilon"])
+
+
+@pytest.mark.parametrize(
+    ("adam", "fault"),
+    [
+        (
+            "CorrectionBothMultiplied",
+            "both moments are multiplied with their corrections, not divided by them",
+        ),
+        ("CorrectionWithEpsilon", "eps is added to both corrections"),
+        ("CorrectionBeginsTwice", "the first two updates count as t=1"),
+        ("CorrectionLate", "the first update counts as t=2"),
+        (
+            "ClockTicksPerArrayFromOne",
+            "one clock for all tensors, from 1 on, which ticks before each tensor's update",
+        ),
+        ("EpsilonMaximum", "m is divided by max(root, eps)"),
+        ("DecayIgnoredL2", "weight_decay is ignored; 0 is used"),
+    ],
+)
+def test_a_fault_seen_in_the_wild_is_named(adam: str, fault: str) -> None:
+    """Where roots are above eps and there is one array, two of them look like another fault."""
+    assert score.entry(item(adam), (*WITH_A_FAULT, *BETWEEN_FAULTS)).fault == fault

@@ -1,0 +1,80 @@
+"""Which part of a candidate is the first that is not as claimed, and by how much it differs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from adamcore.conformance.anatomy.anatomy import Anatomy
+from adamcore.conformance.anatomy.facts import NEAR, constant, sure
+from adamcore.conformance.anatomy.parts import Part
+from adamcore.conformance.anatomy.texts import listed, number
+from adamcore.conformance.types import FloatArray
+
+Words = tuple[str, str, str]  #: the area, the rule, and what was measured
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A part that is not as claimed."""
+
+    anatomy: Anatomy
+    part: Part
+
+    def differs(self, *names: str) -> bool:
+        return any(name in self.part.differs for name in names)
+
+    def values(self, name: str) -> tuple[FloatArray, FloatArray]:
+        """Return the measured and the claimed values of one name, flat."""
+        return np.ravel(self.part.values[name].value), np.ravel(self.part.claimed[name].value)
+
+    def deviation(self, name: str) -> float:
+        """Return the largest relative deviation from the claim; infinite if a value could not be measured."""
+        got, want = self.values(name)
+        with np.errstate(all="ignore"):
+            apart = np.abs(got - want) / np.maximum(np.abs(got), np.abs(want))
+        apart = np.where((got == want) | (np.isnan(got) & np.isnan(want)), 0.0, apart)
+        return float(np.max(np.nan_to_num(apart, nan=np.inf)))
+
+    def largest(self) -> float:
+        """Return the largest relative deviation of all values that differ."""
+        return max(self.deviation(name) for name in self.part.differs)
+
+    def beside(self, name: str, what: str = "") -> str:
+        """Return the measured values and the claimed ones as a text."""
+        got, want = self.values(name)
+        same = constant(sure(self.part.values[name])), constant(want)
+        texts = [
+            number(one) if one is not None and len(all_) > 1 else listed(all_)
+            for one, all_ in zip(same, (got, want), strict=True)
+        ]
+        return f"{what}{texts[0]} where {texts[1]} is claimed"
+
+
+def first_difference(anatomy: Anatomy) -> Part | None:
+    """Return the first part that is not as claimed.
+
+    Two faults disturb the readings of parts before their own.  If p decays without weight decay, it does so
+    in all experiments.  A fault of epsilon disturbs whatever is measured far below eps; if the steps far
+    above eps are as claimed, it is the part that is wrong.
+    """
+    wrong = {part.name: part for part in anatomy.parts if not part.as_claimed}
+    claimed = anatomy.claimed
+    if not wrong or claimed is None:
+        return None
+    if "arrays" in wrong:
+        return wrong["arrays"]
+    if "epsilon" in wrong:
+        far = anatomy.readings.moves("normal").all_equal(claimed.moves("normal"))
+        if far or reversed_curve(wrong["epsilon"]):
+            return wrong["epsilon"]
+    if "decay" in wrong and "without decay" in (decay := wrong["decay"]).differs:
+        still = np.isfinite(decay.values["without decay"].value).all()
+        return decay if still else next(iter(wrong.values()))
+    return next(iter(wrong.values()))
+
+
+def reversed_curve(part: Part) -> bool:
+    """True if steps do not shrink with small gradients, as those of the claim do."""
+    return bool(abs(part.values["slope"].value) < NEAR < abs(part.claimed["slope"].value))

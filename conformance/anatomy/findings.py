@@ -1,0 +1,45 @@
+"""The finding of the first part that is not as claimed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from adamcore.conformance.anatomy import step_words, words
+from adamcore.conformance.anatomy.anatomy import Anatomy
+from adamcore.conformance.anatomy.differences import Difference, Words, first_difference
+from adamcore.conformance.anatomy.texts import number
+from adamcore.conformance.rules import SAYS
+from adamcore.conformance.types import Finding
+
+FINE = 2e-3  #: relative differences below this are a matter of how exactly coefficients are formed
+
+WORDS: dict[str, Callable[[Difference], Words]] = {
+    "arrays": words.arrays,
+    "gradient": words.gradient,
+    "first moment": words.first_moment,
+    "second moment": words.second_moment,
+    "correction": words.correction,
+    "epsilon": step_words.epsilon,
+    "step": step_words.step,
+    "decay": step_words.decay,
+    "clock": step_words.clock,
+    "absence": step_words.absence,
+}
+"""For each part, what to say if it is not as claimed."""
+
+
+def first_finding(anatomy: Anatomy) -> Finding | None:
+    """Return the finding of the first part that is not as claimed, or None if all are."""
+    with np.errstate(all="ignore"):
+        part = first_difference(anatomy)
+        if part is None:
+            return None
+        difference = Difference(anatomy, part)
+        area, rule, observed = WORDS[part.name](difference)
+        fine = part.name in ("correction", "epsilon", "clock") and area != "nesterov"
+        if fine and (off := difference.largest()) < FINE:
+            area, rule = "coefficients", "NUM.4"
+            observed = f"the {part.name} is off by up to {number(off)}, relative to what is claimed"
+    return Finding(area, rule, SAYS.get(rule, f"{area} as claimed"), observed)

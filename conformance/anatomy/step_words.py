@@ -1,0 +1,123 @@
+"""What to say of epsilon, a step, decay, a clock or absence that is not as claimed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from adamcore.conformance.anatomy.differences import Difference, Words, reversed_curve
+from adamcore.conformance.anatomy.experiments import ABSENT, LATE
+from adamcore.conformance.anatomy.facts import BESIDE, LARGER, NEAR, UNDER, Facts, constant, near
+from adamcore.conformance.anatomy.measured import Measured
+from adamcore.conformance.anatomy.texts import listed, number
+from adamcore.conformance.rules import RULE_OF
+
+SLIGHT = 0.25  #: a power that differs by less is no other power
+
+
+def epsilon(d: Difference) -> Words:
+    got = {name: float(np.ravel(value.value)[0]) for name, value in d.part.values.items()}
+    forms = {BESIDE: "beside the root", UNDER: "under the root", LARGER: "as the least value of the root"}
+    if Facts(d.anatomy.readings).is_sign:
+        return "moments", "STEP.1", "all steps are of one size: the sign of the update alone counts"
+    if reversed_curve(d.part):
+        return "epsilon", "EPS.1", "a step does not shrink with its gradient, as if eps were not there"
+    if d.differs("power") and abs(got["power"]) < NEAR:
+        eps = d.anatomy.readings.hyper("eps", "response") * got["knee"]
+        return "epsilon", "EPS.1", f"eps counts {number(eps)}, whatever it is"
+    form = next((text for bend, text in forms.items() if near(got["bend"], bend)), "in no known form")
+    if d.differs("bend", "power"):
+        return "epsilon", "EPS.1", f"eps stands {form}, to the power {number(got['power'])}"
+    steps = Measured(d.part.values["in step"].value / d.part.claimed["in step"].value)
+    return "epsilon", "EPS.1", f"eps counts {listed(steps.value)} times as claimed in steps 1, 2, ..."
+
+
+def step(d: Difference) -> Words:
+    if d.differs("power of lr"):
+        return "hyperparameters", "LR.1", d.beside("power of lr", "a step goes with lr to the power ")
+    if d.differs("parameters"):
+        return "moments", "STEP.1", d.beside("parameters", "a step depends on the size of the parameter: ")
+    got, want = d.values("changed lr")
+    return "schedule", "LR.1", f"after lr was changed a step is {listed(got / want)} times as claimed"
+
+
+def decay(d: Difference) -> Words:
+    got, _ = d.values("two dimensions")
+    if d.part.differs == ["two dimensions"] and constant(got) is None:
+        return "layout", "STEP.1", d.beside("two dimensions", "elements of a matrix decay by ")
+    if d.differs("zero") and not d.differs("order", "opposite"):
+        text = "a parameter decays in another way if its gradient is 0 than if it is tiny"
+        return "zero_gradient", "F2", text
+    name = next((name for name in DECAY_TEXTS if d.differs(name) and not is_near_power(d, name)), "sizes")
+    return "decay", "DEC.5" if name == "order" else decay_rule(d), DECAY_TEXTS[name](d)
+
+
+def is_near_power(d: Difference, name: str) -> bool:
+    """True for a power that differs a little, as that of a factor that is a power of another does."""
+    got, want = d.values(name)
+    return name.startswith("power") and abs(float(got[0] - want[0])) < SLIGHT
+
+
+def decay_rule(d: Difference) -> str:
+    return "DEC.1" if d.anatomy.claim is not None and d.anatomy.claim.decay == "l2" else "DEC.2"
+
+
+def rate_text(d: Difference) -> str:
+    got, want = d.values("rate")
+    ratio, times = constant(got / want), constant(np.log1p(-got) / np.log1p(-want))
+    if ratio is not None and times is not None and times > 1.5 and near(times, round(times)):
+        often = f"p is multiplied by its factor {round(times)} times in each step"
+        return f"weights decay {number(ratio)} times as fast as claimed: {often}"
+    if ratio is not None:
+        return (
+            f"weights decay {number(ratio)} times as fast as claimed, by {number(got[0])} in the first step"
+        )
+    return d.beside("rate", "the part of p that decays in steps 1, 2, ... is ")
+
+
+DECAY_TEXTS: dict[str, Callable[[Difference], str]] = {
+    "without decay": lambda d: d.beside("without decay", "without weight decay, weights decay by "),
+    "power of lr": lambda d: d.beside("power of lr", "decay goes with lr to the power "),
+    "power of decay": lambda d: d.beside("power of decay", "decay goes with weight_decay to the power "),
+    "rate": rate_text,
+    "sizes": lambda d: d.beside("sizes", "the part of p that decays is, by the size of p, "),
+    "two dimensions": lambda d: d.beside("two dimensions", "an array of two dimensions decays by "),
+    "order": lambda d: d.beside("order", "the share of the step that decays too is "),
+    "opposite": lambda d: d.beside("opposite", "of a step away from zero the share that decays too is "),
+    "changed lr": lambda d: d.beside("changed lr", "after lr was changed, weights go down by "),
+}
+"""What is wrong with decay, by the value that differs, the most telling one first."""
+
+
+def clock(d: Difference) -> Words:
+    name = "late first" if d.differs("late first") else "late steps"
+    got, want = d.values(name)
+    k = d.part.values[name].first(d.part.claimed[name]) or 0
+    text = f"at step {LATE[k]} the correction is not that of the clock: steps are {listed((got / want)[k:])}"
+    return "clock", "CLK.3", f"{text} times as large as claimed"
+
+
+def absence(d: Difference) -> Words:
+    claim, readings = d.anatomy.claim, d.anatomy.claimed
+    if claim is not None and readings is not None and readings.why_not("absence"):
+        axis = "missing" if claim.missing == "error" else "all_missing"
+        return axis, RULE_OF[axis]["error"], "a step without a gradient is made, where an error is claimed"
+    names = ("the first", "the second")
+    for name, steps in zip(names, ABSENT, strict=True):
+        for what, verb in (("moves", "moves"), ("decay", "decays")):
+            got, want = (values[np.array(steps) - 1] for values in d.values(f"{what} of {name}"))
+            if not near(got, want):
+                text = (
+                    f"p {verb} in steps without a gradient: by {listed(got)} where {listed(want)} is claimed"
+                )
+                return "missing", "F1", text
+    for name in names:
+        older, newest = (d.part.values[f"{what} of {name}"] for what in ("weights", "newest"))
+        theirs = d.part.claimed[f"weights of {name}"][0] / d.part.claimed[f"newest of {name}"][0]
+        if not near((older[0] / newest[0]).value, theirs.value):
+            return "missing", "F1", d.beside(f"weights of {name}", "after steps without a gradient, m has ")
+    name = next((name for name in names if d.differs(f"newest of {name}")), "")
+    if not name:
+        return "missing", "F1", "steps after those without a gradient have another size than claimed"
+    return "clock", "CLK.1", d.beside(f"newest of {name}", "after steps without a gradient, a step is ")

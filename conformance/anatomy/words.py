@@ -1,0 +1,171 @@
+"""What to say of a gradient, a moment or a correction that is not as claimed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from adamcore.conformance.anatomy.differences import Difference, Words
+from adamcore.conformance.anatomy.experiments import CLIP_POWERS, T
+from adamcore.conformance.anatomy.facts import NEAR, Facts, constant, near, sure
+from adamcore.conformance.anatomy.measured import Measured
+from adamcore.conformance.anatomy.readings import readings_of_claim
+from adamcore.conformance.anatomy.step_words import step
+from adamcore.conformance.anatomy.texts import listed, number
+
+
+def arrays(d: Difference) -> Words:
+    if d.differs("finite"):
+        return "mixed_precision", "NUM.1", "a gradient of 2^40 makes p NaN or infinite"
+    if d.differs("stepped"):
+        got, _ = d.values("stepped")
+        if not got.any():
+            return "moments", "STEP.1", "no element moves in the step in which its first gradient comes"
+        if not got[:T].any():
+            return "mixed_precision", "NUM.1", "a gradient of 2^40 does not move p"
+        text = f"{int(np.sum(got == 0))} of {len(got)} elements that have a gradient do not move"
+        return "layout", "STEP.1", text
+    if d.differs("place"):
+        return (
+            "clock",
+            "CLK.1",
+            d.beside("place", "the last of two equal arrays makes, times the step, "),
+        )
+    ratio, _ = d.values("alone")
+    text = f"without other arrays beside it, a step is {number(ratio[0])} times as large"
+    return ("clipping", "NUM.5", text) if ratio[0] > 4 else ("isolation", "STATE.3", text)
+
+
+def gradient(d: Difference) -> Words:
+    names = d.part.differs
+    if "sign" in names and (words := wrong_sign(d)):
+        return words
+    if "without" in names:
+        text = d.beside("without", "an element without any gradient moves: by lr times ")
+        alone = np.any(d.anatomy.readings.moves("decay-none").value)
+        return ("moments", "MOM.3", text) if alone else ("layout", "STEP.1", text)
+    if "zero" in names:
+        return (
+            "zero_gradient",
+            "F2",
+            d.beside("zero", "after an impulse, zero gradients change its answer by "),
+        )
+    if "beside others" in names:
+        return "clipping", "NUM.5", d.beside("beside others", "beside larger gradients a step has the share ")
+    if "opposite" in names:
+        return "moments", "STEP.1", d.beside("opposite", "the opposite gradient gives, times the step, ")
+    if "doubled" in names:
+        got, _ = d.values("doubled")
+        return "moments", "STEP.1", f"twice a small gradient gives 2^{number(got[0])} times the step"
+    if "proportion" in names:
+        return "clipping", "NUM.5", clip_text(d)
+    return "moments", "STEP.1", d.beside("sum of two", "two impulses together give, times their sum, ")
+
+
+def wrong_sign(d: Difference) -> Words | None:
+    """Return the words on a step of the wrong sign, or that does not count its own gradient."""
+    got, want = d.values("sign")
+    if not np.isfinite(got).all():
+        return None
+    if not got.any() and d.anatomy.readings.normal.value[0, 0]:
+        return "zero_gradient", "F2", "a gradient of 2^-52 does not move p at all"
+    if not got.all():
+        return "moments", "MOM.1", "a step does not count its own gradient"
+    steps = ", ".join(str(t) for t in np.flatnonzero(got != want)[:3] + 1)
+    way = "up" if want[0] > 0 else "down"
+    return "maximize", "MAX.1", f"p goes {way} along the gradient in steps {steps}, ..."
+
+
+def clip_text(d: Difference) -> str:
+    got, _ = d.values("proportion")
+    k = int(np.argmax(np.abs(got - 1.0) > NEAR))
+    grown = f"2^{CLIP_POWERS[k]}"
+    return f"far below eps, a gradient of {grown} moves p {number(got[k])} times as far as it should"
+
+
+def first_moment(d: Difference) -> Words:
+    b1 = d.anatomy.readings.hyper("b1")
+    if not d.differs("fading", "fading in step"):
+        return "nesterov", "NES.1", d.beside("look-ahead", "an older gradient counts against the newest ")
+    found = constant(sure(d.part.values["fading"]))
+    if keeps_corrected(d, "fading in step", b1):
+        return "bias_correction", "BC.3", "the corrected m is kept, and corrected again in the next step"
+    if found is None:
+        return "moments", "MOM.1", d.beside("fading", "an older gradient keeps, by its age, ")
+    if is_claim_with(d, b1=found) or is_claim_with(d, b1=found, b2=Facts(d.anatomy.readings).b2):
+        return "hyperparameters", "MOM.1", f"b1 is {number(found)} where {number(b1)} was given"
+    return "moments", "MOM.1", f"weights of m go down by {number(found)} a step where b1 is {number(b1)}"
+
+
+def keeps_corrected(d: Difference, name: str, beta: float) -> bool:
+    """True if older weights are those of an average that is divided by its correction for good."""
+    got, want = d.values(name)
+    t = np.arange(1, len(got) + 1)
+    return near(got * (1.0 - beta**t), want)
+
+
+def is_claim_with(d: Difference, **betas: float | None) -> bool:
+    """True if the claim with other betas makes the steps that the candidate made."""
+    r, claim = d.anatomy.readings, d.anatomy.claim
+    hyper = {name: beta for name, beta in betas.items() if beta is not None and 0.0 <= beta < 1.0}
+    if claim is None or len(hyper) < len(betas):
+        return False
+    other = readings_of_claim(claim, {"main": r.probes["main"].with_hyper(**hyper)}, r.dtype)
+    return all(near_moves(r.moves(name), other.moves(name)) for name in ("linear", "normal"))
+
+
+def near_moves(a: Measured, b: Measured) -> bool:
+    return bool(np.all(np.abs(a.value - b.value) <= NEAR * np.max(np.abs(b.value))))
+
+
+def second_moment(d: Difference) -> Words:
+    b2, claim, wrong = d.anatomy.readings.hyper("b2"), d.anatomy.claim, set(d.part.differs)
+    highest = claim is not None and claim.amsgrad != "none"
+    found = constant(sure(d.part.values["fading"]))
+    other = found is not None and 0.0 < found < 1.0 and "fading" in wrong
+    if keeps_corrected(d, "kept in step", b2):
+        return "bias_correction", "BC.3", "the corrected v is kept, and corrected again in the next step"
+    if wrong == {"beside others"}:
+        text = d.beside("beside others", "beside others in its array, a large gradient's step has the share ")
+        return "amsgrad" if highest else "moments", "MOM.2", text
+    if (highest and not other) or not wrong & {"fading", "cross term", "power"}:
+        return "amsgrad", "AMS.1", d.beside("kept", "older squares keep, by their age, ")
+    if "power" in wrong:
+        return (
+            "moments",
+            "STEP.1",
+            d.beside("power", "far above eps a step goes with the gradient to the power "),
+        )
+    if "cross term" in wrong:
+        return "moments", "MOM.2", d.beside("cross term", "products of two gradients count in v: ")
+    if found is not None and other and is_claim_with(d, b2=found):
+        return "hyperparameters", "MOM.2", f"b2 is {number(found)} where {number(b2)} was given"
+    return "moments", "MOM.2", d.beside("fading", "weights of v go down in a step by ")
+
+
+def correction(d: Difference) -> Words:
+    if not d.differs("first", "second"):
+        return sums(d)
+    name = "first" if d.differs("first") else "second"
+    got, want = d.values(name)
+    claim = d.anatomy.claim
+    if name == "first" and claim is not None and claim.nesterov != "none":
+        return (
+            "nesterov",
+            "NES.1",
+            d.beside("first", "weights add up, relative to the last step, to "),
+        )
+    ratio = got / want
+    ratio = ratio / ratio[0] if near(ratio[0], ratio[1]) else ratio
+    text = f"the correction of the {name} moment is {listed(ratio)} times as claimed in steps 1, 2, ..."
+    return "bias_correction", "BC.1" if name == "first" else "BC.2", text
+
+
+def sums(d: Difference) -> Words:
+    """The words on weights that add up to another sum in all steps."""
+    [made] = [part for part in d.anatomy.parts if part.name == "step"]
+    if "power of lr" in made.differs:
+        return step(Difference(d.anatomy, made))
+    name = "first" if d.differs("sum of the first") else "second"
+    got, want = d.values(f"sum of the {name}")
+    what = "a step" if name == "first" else "v"
+    return "moments", "STEP.1", f"{what} is {number(got[0] / want[0])} times as large as claimed"

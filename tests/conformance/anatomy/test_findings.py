@@ -1,0 +1,75 @@
+"""The finding of the first part that is not as claimed: its area, its rule, its measured number."""
+
+from __future__ import annotations
+
+import pytest
+import wrong_parts as wrong
+from measured_adams import CLAIM, Parts, anatomy
+
+from adamcore import AXES
+from adamcore.conformance.anatomy.findings import WORDS, first_finding
+from adamcore.conformance.anatomy.parts import PARTS
+
+CASES = [
+    (wrong.SlowFading, "moments", "MOM.1", "weights of m go down by 0.95 a step where b1 is 0.8"),
+    (
+        wrong.StopsAfterTen,
+        "bias_correction",
+        "BC.1",
+        "the correction of the first moment is 1, 1, 1, 1, ..., ",
+    ),
+    (wrong.DecaysTwice, "decay", "DEC.2", "weights decay 1.9688 times as fast as claimed"),
+    (wrong.DecaysBySquare, "decay", "DEC.2", "decay goes with lr to the power 2 where 1 is claimed"),
+    (wrong.Centred, "moments", "MOM.2", "products of two gradients count in v: -0.2 where "),
+    (wrong.RoundedBeta, "hyperparameters", "MOM.1", "b1 is 0.80078 where 0.8 was given"),
+    (wrong.OtherBeta, "hyperparameters", "MOM.1", "b1 is 0.9 where 0.8 was given"),
+    (wrong.UnderTheRoot, "epsilon", "EPS.1", "eps stands under the root, to the power 0.5"),
+    (wrong.NoEpsilon, "epsilon", "EPS.1", "a step does not shrink with its gradient"),
+    (wrong.ClockOfAByte, "clock", "CLK.3", "at step 257 the correction is not that of the clock"),
+    (wrong.CountsArrays, "clock", "CLK.1", "the last of two equal arrays makes, times the step, "),
+    (wrong.DecaysAlways, "missing", "F1", "p decays in steps without a gradient"),
+    (wrong.KeepsItsRate, "schedule", "LR.1", "after lr was changed a step is "),
+    (wrong.Clips, "clipping", "NUM.5", "far below eps, a gradient of 2^1 moves p 0.5 times as far"),
+    (wrong.Halved, "moments", "STEP.1", "a step is 0.5 times as large as claimed"),
+    (wrong.LosesTheLast, "layout", "STEP.1", " elements that have a gradient do not move"),
+    (wrong.SkipsZeros, "zero_gradient", "F2", "after an impulse, zero gradients change its answer"),
+    (wrong.Climbs, "maximize", "MAX.1", "p goes up along the gradient in steps 1, 2, 3"),
+    (wrong.KeepsCorrected, "bias_correction", "BC.3", "the corrected m is kept"),
+    (wrong.Narrow, "mixed_precision", "NUM.1", "a gradient of 2^40 does not move p"),
+]
+
+
+@pytest.mark.parametrize(("cls", "area", "rule", "observed"), CASES, ids=[case[0].__name__ for case in CASES])
+def test_the_finding(cls: type, area: str, rule: str, observed: str) -> None:
+    found = first_finding(anatomy(cls))
+    assert found is not None
+    assert (found.area, found.rule) == (area, rule)
+    assert observed in found.observed
+
+
+def test_a_right_adam_has_none() -> None:
+    assert first_finding(anatomy(Parts)) is None
+    assert first_finding(anatomy(Parts, "float32")) is None
+
+
+def test_a_small_difference_of_a_correction_is_one_of_precision() -> None:
+    class Coarse(Parts):
+        def correction(self, t: int) -> tuple[float, float]:
+            c1, c2 = super().correction(t)
+            return c1 * (1 + 1e-4 / t), c2
+
+    found = first_finding(anatomy(Coarse))
+    assert found is not None
+    assert (found.area, found.rule) == ("coefficients", "NUM.4")
+
+
+def test_there_are_words_for_every_part() -> None:
+    assert list(WORDS) == list(PARTS)
+
+
+def test_another_dialect_is_named_by_its_first_part() -> None:
+    coupled = anatomy(Parts, claim=type(CLAIM)())
+    found = first_finding(coupled)
+    assert found is not None
+    assert (found.area, found.rule) == ("decay", "DEC.1")
+    assert "decoupled" in AXES["decay"]
