@@ -213,7 +213,7 @@ def tick_all(
         ts = tree.match(state.t, "state.t", StateError)
         rows: list[Any] = [None] * n
         moving = [i for i, part in enumerate(parts) if not part.absent]
-        if state.mu_product is None and all(parts[i].flag is None for i in moving):
+        if tree.large and state.mu_product is None and all(parts[i].flag is None for i in moving):
             together = ticker.tick_together([ts[i] for i in moving])
             if together is not None:
                 for i, after, row in zip(moving, *together, strict=True):

@@ -132,7 +132,7 @@ class ParamTree:
             BackendError: a leaf is an array of another library.
             TreeError: one array is in two leaves.
         """
-        if self.are_parameters([leaf for leaf in self.leaves if leaf is not None]):
+        if self.large and self.are_parameters([leaf for leaf in self.leaves if leaf is not None]):
             return
         seen: set[int] = set()
         for i, leaf in enumerate(self.leaves):

@@ -78,6 +78,7 @@ class Memory(Protocol):
         """Return a function: True if other columns are as these were, so that they are supported too."""
 
 
+MANY = 16  #: jobs from which it pays to look at columns first
 V_MAX, COEFFICIENTS, WHERE, FORMATS = map(Job._fields.index, ("v_max", "coefficients", "where", "formats"))
 
 Implementation = Callable[[AdamConfig, Sequence[Job], bool, Memory], list[Result]]

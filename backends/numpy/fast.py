@@ -110,7 +110,11 @@ def unsupported(job: Job) -> str | None:
 
 def apply(adam: AdamConfig, jobs: Sequence[Job], donate: bool, fallback: Fallback) -> list[Result]:
     """Carry out a step by machine code or in blocks; see :class:`adamcore.backends.base.FastPath`."""
-    if jobs and cpu.all_supported(MEMORY, jobs) and (not donate or cpu.all_writable(MEMORY, jobs)):
+    if (
+        len(jobs) >= cpu.MANY
+        and cpu.all_supported(MEMORY, jobs)
+        and (not donate or cpu.all_writable(MEMORY, jobs))
+    ):
         return implementation_of(jobs[0])(adam, jobs, donate, MEMORY)
     results: list[Any] = [None] * len(jobs)
     groups: dict[tuple[cpu.Implementation, bool], list[int]] = {}

@@ -150,7 +150,7 @@ def apply(adam: AdamConfig, jobs: Sequence[Job], donate: bool, fallback: Fallbac
     """Carry out a step, each job in the fastest way there is; see ``FastPath`` in backends/base.py."""
     if torch.compiler.is_compiling():
         return [fallback(adam, job, donate) for job in jobs]
-    if jobs and all_alike(jobs) and (not donate or cpu.all_writable(MEMORY, jobs)):
+    if len(jobs) >= cpu.MANY and all_alike(jobs) and (not donate or cpu.all_writable(MEMORY, jobs)):
         return step_alike(implementation_of(jobs[0]), adam, jobs, donate)
     results: list[Any] = [None] * len(jobs)
     groups: dict[tuple[cpu.Implementation, bool], list[int]] = {}

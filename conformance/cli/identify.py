@@ -109,6 +109,8 @@ def answer(entry: Entry) -> str:
         if ran and all(r.status == "skipped" or r.reason.startswith("raised in step") for r in ran):
             return f"could not be run: {ran[0].reason}"
         return "is none of the Adams known here, nor one with a known fault"
+    if entry.fault and entry.fault.startswith("like "):
+        return f"is {entry.fault}"
     if entry.fault:
         return f"is an Adam with a fault: {entry.fault}"
     sure = f"; the next best is {entry.sureness:.2g} bounds away" if entry.sureness else ""

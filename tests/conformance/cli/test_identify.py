@@ -30,6 +30,7 @@ NONE: dict[str, list[Any]] = {axis: [] for axis in AXES}
         ),
         ({}, "is an Adam that no dialect of the table describes"),
         ({"fault": "eps is missing"}, "is an Adam with a fault: eps is missing"),
+        ({"fault": "like Adam in one element; otherwise not"}, "is like Adam in one element; otherwise not"),
         ({"axes": NONE}, "is none of the Adams known here"),
         ({"verdict": "broken", "reason": "exited with status 3"}, "is broken: exited with status 3"),
     ],
