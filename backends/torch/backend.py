@@ -53,6 +53,12 @@ class Functions:
         return torch.full((), value, dtype=dtype, device=device)
 
 
+class CoefficientFunctions(Functions):
+    """The same for coefficients, whose one root is that of a bias correction."""
+
+    sqrt = staticmethod(root.sqrt_of_correction)
+
+
 def bounds(x: Any) -> tuple[int, int] | None:
     """Return the addresses of a tensor's first byte and of the one after its last; None without a storage."""
     if type(x) not in fast.PLAIN or torch._C._functorch.is_functorch_wrapped_tensor(x) or not x.numel():
@@ -171,7 +177,7 @@ class TorchBackend(BaseBackend):
         return [pytree.keystr(path) for path, _ in pytree.tree_flatten_with_path(tree)[0]]
 
     def numbers(self, like: Array) -> Numbers:
-        return Traced(Functions, self.coefficient_dtype(like), like.device)
+        return Traced(CoefficientFunctions, self.coefficient_dtype(like), like.device)
 
     def tick_on_device(
         self, adam: AdamConfig, t: Clock, mu_product: Any, lr: Any, like: Array

@@ -41,6 +41,15 @@ def sqrt(x: torch.Tensor) -> torch.Tensor:
     return corrected(x) if x.dtype == torch.float64 else widened(x)
 
 
+def sqrt_of_correction(x: torch.Tensor) -> torch.Tensor:
+    """Return :func:`sqrt` of a bias correction ``1 - b**t``, which is between 2**-53 and 1.
+
+    No product of :func:`nearest` is subnormal there.  Inductor computes what is left in the kernel that
+    needs it; the root of :func:`corrected` has more operations and becomes a kernel of its own.
+    """
+    return sqrt(x) if not x.is_cpu or by_numpy(x) or x.dtype != torch.float64 else nearest(x)
+
+
 def sqrt_(x: torch.Tensor) -> torch.Tensor:
     """Replace a real tensor by its square root, on the CPU rounded correctly, and return it."""
     if not x.is_cpu:
@@ -101,16 +110,24 @@ def widened(x: torch.Tensor) -> torch.Tensor:
 
 
 def corrected(x: torch.Tensor) -> torch.Tensor:
+    """Return the root of float64 numbers, by :func:`nearest`.
+
+    A factor that is a power of four keeps every product normal.
+    """
+    tiny = x < 2.0**-512
+    root = nearest(torch.where(tiny, x * 2.0**510, x * 0.25))
+    return torch.where(tiny, root * 2.0**-255, root * 2.0)
+
+
+def nearest(x: torch.Tensor) -> torch.Tensor:
     """Return the root of float64 numbers: PyTorch's own, moved to the neighbour that is nearer.
 
     PyTorch's root y may be 1 ULP off.  The residual ``r = x - y*y`` is formed exactly, by the products of
     Veltkamp and Dekker.  In units of ``ulp(y)**2`` r, y*ulp(y) and their like are integers, so
     ``sqrt(x) > y + ulp(y)/2`` is the same as ``r > y*ulp(y)``, and ``sqrt(x) < y - ulp(y)/2`` the same as
-    ``r <= -y*ulp(y)``; below a power of two the ULP is half as long.  A factor that is a power of four
-    keeps every product normal.  Zeros, infinities and NaN fail both comparisons or are moved by 0.
+    ``r <= -y*ulp(y)``; below a power of two the ULP is half as long.  Zeros, infinities and NaN fail both
+    comparisons or are moved by 0.
     """
-    tiny = x < 2.0**-512
-    x = torch.where(tiny, x * 2.0**510, x * 0.25)
     root = torch.sqrt(x)
     y = root.detach()  # autograd sees PyTorch's root and a constant added to it
     large = y * SPLITTER
@@ -120,5 +137,4 @@ def corrected(x: torch.Tensor) -> torch.Tensor:
     r = (x.detach() - square) - (((high * high - square) + (high + high) * low) + low * low)
     step = y.abs() * HALF_ULP
     up, down = y + step, y - step  # the neighbours: rounded, half an ULP and a bit is one ULP
-    root = torch.where(r > (up - y) * y, root + step, torch.where(r <= (down - y) * y, root - step, root))
-    return torch.where(tiny, root * 2.0**-255, root * 2.0)
+    return torch.where(r > (up - y) * y, root + step, torch.where(r <= (down - y) * y, root - step, root))

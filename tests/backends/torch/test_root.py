@@ -165,3 +165,39 @@ def test_without_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
     x = torch.from_numpy(values)
     monkeypatch.setattr(root, "np", None)
     np.testing.assert_array_equal(root.sqrt(x).numpy(), want)
+
+
+@pytest.mark.parametrize("off", [-1.0, 0.0, 1.0])
+def test_the_root_of_a_correction_is_exact(off: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever neighbour PyTorch gives: powers of two, all exponents down to 2**-53, random ones."""
+    generator = torch.Generator().manual_seed(0)
+    uniform = torch.rand(100_000, generator=generator, dtype=torch.float64)
+    x = torch.cat([1.0 - uniform, 2.0 ** (-53.0 * uniform), 2.0 ** -torch.arange(54.0, dtype=torch.float64)])
+    want = torch.from_numpy(np.sqrt(x.numpy()))
+
+    def neighbour(_: Any) -> Any:
+        return torch.nextafter(want, want + off) if off else want
+
+    assert torch.equal(root.sqrt_of_correction(x), want)
+    monkeypatch.setattr(root.torch, "sqrt", neighbour)
+    assert torch.equal(root.nearest(x), want)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # PyTorch's own, when its compiler is loaded
+@pytest.mark.parametrize("settings", [{}, {"amsgrad": True, "weight_decay": 0.01}], ids=["plain", "all"])
+def test_a_compiled_step_has_as_many_kernels_as_that_of_pytorch(settings: dict[str, Any]) -> None:
+    from torch._inductor import metrics
+
+    from adamcore.backends.torch import Adam
+
+    counts = []
+    for cls in (torch.optim.Adam, Adam):
+        torch._dynamo.reset()
+        p = torch.nn.Parameter(torch.ones(10, 10))
+        optimizer = cls([p], lr=torch.tensor(0.1), **settings)
+        p.grad = torch.ones_like(p)
+        metrics.reset()
+        torch.compile(optimizer.step)()
+        counts.append(metrics.generated_kernel_count)
+    assert counts[1] <= counts[0]
