@@ -34,7 +34,7 @@ def leaf_dtypes(adam: AdamConfig, backend: Backend, p: Array) -> LeafDtypes:
     part = backend.part_of(p.dtype, p) if is_complex else p.dtype
     m_part, v_part = (moment_part(adam, field, part, backend, p) for field in ("m_dtype", "v_dtype"))
     work = backend.dtype_named("float32", p)
-    for dtype in (part, m_part, v_part):
+    for dtype in dict.fromkeys((part, m_part, v_part)):
         if backend.bits(dtype) > backend.bits(work):
             work = dtype
     check_epsilon(adam, backend, work)

@@ -22,16 +22,12 @@ Shape = Any  #: of a tree of plain containers: (kinds, kind, keys or length, sha
 OTHER: Shape = ((), None, 0, None, None)  #: of a tree that has other containers: no tree fits it
 
 
-@contextmanager
-def refuse_endless(name: str) -> Iterator[None]:
-    """Raise TreeError where the tree called ``name`` can't be taken apart, since it contains itself."""
-    try:
-        yield
-    except RecursionError as error:
-        raise TreeError(
-            f"{name} contains itself, or is nested too deeply to be taken apart: expected nested containers "
-            "of arrays; take the container out of itself"
-        ) from error
+def endless(name: str) -> TreeError:
+    """Return the error of a tree called ``name`` that can't be taken apart, since it contains itself."""
+    return TreeError(
+        f"{name} contains itself, or is nested too deeply to be taken apart: expected nested containers of "
+        "arrays; take the container out of itself"
+    )
 
 
 @contextmanager
@@ -60,9 +56,11 @@ class ParamTree:
 
     def __init__(self, tree: Tree, name: str = "params") -> None:
         self.tree, self.name = tree, name
-        with refuse_endless(name):
+        try:
             self.backend: Backend = backend_for(tree, name)
             self.leaves, self.structure = self.backend.flatten(tree)
+        except RecursionError as reason:
+            raise endless(name) from reason
         #: True if to go through the leaves takes noticeable time, and no compiler looks on
         self.large = len(self.leaves) >= LARGE and self.backend.identity(self.leaves[0]) is not None
         self.shape = OTHER  #: of a large tree, which the library itself would be slow to take apart
@@ -90,11 +88,14 @@ class ParamTree:
             name: its name in messages.
             error: the class of the exception to raise if the trees differ.
         """
-        quick = leaves_of(self.shape, tree)
-        if quick is not None and all(x is None or self.backend.owns(x) for x in quick):
-            return quick
-        with refuse_endless(name):
+        if self.shape is not OTHER:
+            quick = leaves_of(self.shape, tree)
+            if quick is not None and all(x is None or self.backend.owns(x) for x in quick):
+                return quick
+        try:
             leaves, structure = self.backend.flatten(tree)
+        except RecursionError as reason:
+            raise endless(name) from reason
         if structure == self.structure:
             return leaves
         ours, theirs = self.backend.paths(self.tree), self.backend.paths(tree)

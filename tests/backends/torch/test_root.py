@@ -179,7 +179,7 @@ def test_the_root_of_a_correction_is_exact(off: float, monkeypatch: pytest.Monke
         return torch.nextafter(want, want + off) if off else want
 
     assert torch.equal(root.sqrt_of_correction(x), want)
-    monkeypatch.setattr(root.torch, "sqrt", neighbour)
+    monkeypatch.setattr(torch, "sqrt", neighbour)
     assert torch.equal(root.nearest(x), want)
 
 
