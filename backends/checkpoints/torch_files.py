@@ -45,7 +45,7 @@ def is_torch(data: bytes) -> bool:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return any(name.endswith("/data.pkl") or name == "data.pkl" for name in archive.namelist())
-    except (zipfile.BadZipFile, NotImplementedError):  # damaged, or a number of the header is
+    except (zipfile.BadZipFile, NotImplementedError, ValueError):  # damaged, or a number or name in it is
         return False
 
 

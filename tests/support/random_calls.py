@@ -22,8 +22,17 @@ TEXTS = st.sampled_from(
 
 
 def many(calls: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Return a decorator that runs a test of hypothesis on this many examples, however slow one is."""
-    return settings(max_examples=calls, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    """Return a decorator that runs a test of hypothesis on this many examples, however slow one is.
+
+    A few examples are the same in every run; many are new ones.
+    """
+    return settings(
+        max_examples=calls,
+        deadline=None,
+        database=None,
+        derandomize=calls < 1000,
+        suppress_health_check=list(HealthCheck),
+    )
 
 
 @st.composite

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import zipfile
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -73,3 +74,13 @@ def test_what_is_refused_says_what_to_do() -> None:
         assert "\x1b" not in str(raised.value)
     assert not is_torch(b"PK\x03\x04 no archive")
     assert not is_torch(b"")
+
+
+def test_a_zip_file_with_a_damaged_name_is_not_pytorchs() -> None:
+    """Its directory says that names are UTF-8, and one of them is not."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("archive/\u00fc", b"")
+    whole = out.getvalue()
+    assert not is_torch(whole)
+    assert not is_torch(whole.replace("\u00fc".encode(), b"\xff\xff"))

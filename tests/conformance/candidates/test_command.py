@@ -160,7 +160,10 @@ def test_wrong_step_is_a_failed_probe(tmp_path: Path, what: str, error: str) -> 
     ("what", "reason"),
     [
         ("P |= {'shape': [2, 1]}", "parameter 0 after step 1: came back with shape (2, 1)"),
-        ("P |= {'dtype': 'float32', 'bits': '0 0'}", "came back as float32, expected float64"),
+        (
+            "P |= {'dtype': 'float32', 'bits': '0 0'}",
+            "parameter 0[1] leaves the bound in step 1",
+        ),  # values first
     ],
 )
 def test_changed_shape_or_dtype_fails_the_probe(tmp_path: Path, what: str, reason: str) -> None:

@@ -83,7 +83,11 @@ def test_silence_is_ended_in_time(tmp_path: Path, where: str) -> None:
 
 def test_driver_that_does_not_read_is_ended_in_time(tmp_path: Path) -> None:
     candidate = CommandCandidate(
-        faulty(tmp_path, "start", "say(json.dumps({'seq': 1} | START)); time.sleep(60)")[4:], {}, 4
+        faulty(
+            tmp_path, "start", "say(json.dumps({'seq': 1} | START | {'elements': 10**6})); time.sleep(60)"
+        )[4:],
+        {},
+        4,
     )
     large = Probe("X.1/x", "", (np.zeros(200_000),), (), PROBE.hyper)
     with pytest.raises(ProtocolError, match=r"did not read message 2 \(init\) within 3 s: killed"):

@@ -96,7 +96,7 @@ def test_a_bad_one_fails_where_it_is_bad(cls: type, name: str, reason: str) -> N
 
 def test_what_a_candidate_cannot_do_is_skipped() -> None:
     class Bare:
-        init, step = Good.init, Good.step
+        init, step, hypers = Good.init, Good.step, Good.hypers
 
     for name in ("STATE.4/resumed", "BC.1/t300"):
         _, _, result = judged(Bare, name)

@@ -15,7 +15,7 @@ pytest_plugins = ["pytester"]
 
 FEW = (
     "--adam-probe=STEP.1/fingerprint",
-    "--adam-probe=EPS.1",
+    "--adam-probe=EPS.1/beside-small-root",
     "--adam-probe=F3/mask",
     "--adam-dtype=float32",
 )
