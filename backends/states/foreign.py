@@ -85,8 +85,8 @@ def read(
     if prefix := prefix_of(path):
         return from_tensorflow(TensorBundle(prefix, CheckpointError), where, request)
     place = pathlib.Path(path)
-    place = place_in(place) if place.is_dir() else place
-    data = None if place.is_dir() else read_bytes(place)
+    place = place_in(place) if os.path.isdir(place) else place  # False where a name is too long, too
+    data = None if os.path.isdir(place) else read_bytes(place)
     saved = open_checkpoint(place, data, key)
     if saved is not None:
         if kind not in (None, "torch"):

@@ -53,8 +53,8 @@ def read_target(path: str | os.PathLike[str], key: str | None = None) -> Target:
     Raises:
         CheckpointError: it can't be read, or has no names.
     """
-    place = place_in(Path(path)) if Path(path).is_dir() else Path(path)
-    if place.is_dir():
+    place = place_in(Path(path)) if os.path.isdir(path) else Path(path)
+    if os.path.isdir(place):
         found = read_folder(place, key)
         return of_state_dict(found) if found is not None else of_state(read(path))
     data = read_bytes(place)

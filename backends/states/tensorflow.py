@@ -38,14 +38,14 @@ def prefix_of(path: str | os.PathLike[str]) -> Path | None:
             the folder of a SavedModel.
     """
     given = Path(path)
-    if given.suffix == ".index" and given.is_file():
+    if given.suffix == ".index" and os.path.isfile(given):
         return given.with_suffix("")
     candidates = [given, given / "variables" / "variables"]
     listing = given / "checkpoint"
-    if given.is_dir() and listing.is_file():
+    if os.path.isfile(listing):
         named = re.search(rb'^model_checkpoint_path: "(.+)"', listing.read_bytes(), re.MULTILINE)
         candidates += [given / Path(os.fsdecode(named[1])).name] if named else []
-    return next((each for each in candidates if Path(f"{each}.index").is_file()), None)
+    return next((each for each in candidates if os.path.isfile(f"{each}.index")), None)
 
 
 def from_tensorflow(arrays: Mapping[str, Array], where: str, request: Request) -> NamedState:

@@ -158,7 +158,7 @@ def import_target(target: str) -> Any:
 
 def load_file(path: Path) -> Any:
     """Import a file by its path; its folder becomes importable (:func:`make_importable`)."""
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise UnavailableError(f"there is no file {path}")
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None

@@ -115,3 +115,9 @@ def test_damaged_hdf5(tmp_path: Path) -> None:
     (tmp_path / "s.h5").write_bytes(whole[:signature] + b"XXXX" + whole[signature + 4 :])
     with pytest.raises(CheckpointError, match="damaged, or no file of Keras'"):
         read(tmp_path / "s.h5")
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "x" * 300 + "/a.pt", "no/such/folder/a.pt"])
+def test_a_name_that_no_file_can_have_is_said(name: str) -> None:
+    with pytest.raises(CheckpointError, match="can't be read"):
+        read(name)
