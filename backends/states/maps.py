@@ -220,12 +220,6 @@ def changes_of(entry: Entry, there: list[str]) -> list[Change]:
     return [Change(entry, target, sources) for target, sources in each]
 
 
-def first_of(there: list[str]) -> str:
-    """Return the first names, for a message."""
-    more = f" and {len(there) - 4} more" if len(there) > 4 else ""
-    return (", ".join(map(repr, there[:4])) or "none") + more
-
-
 def numbers_in(pattern: str, there: Iterable[str]) -> list[int]:
     """Return the numbers that stand for ``{}`` in the names that there are, in their order.
 

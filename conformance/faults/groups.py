@@ -11,8 +11,6 @@ from adamcore.conformance.faults import _inputs
 from adamcore.conformance.oracle.perturbation import Fault
 from adamcore.conformance.types import Probe, Step
 
-Groups = tuple[Mapping[str, float], ...]
-
 
 def of_all(which: int, names: tuple[str, ...], probe: Probe) -> Probe:
     """Give these hyperparameters of one group, the first (0) or the last (-1), to all."""

@@ -27,6 +27,14 @@ from adamcore.conformance.types import Evidence
 
 MAX_PLOTS = 400  #: rows up to which every row gets a plot
 NAMED = 4  #: candidates up to which a sentence names each
+#: What a sentence says of one candidate and of several, what needs somebody's attention first.
+OUTCOMES = {
+    "deviates": ("deviates", "deviate"),
+    "broken": ("is broken", "are broken"),
+    "expected": ("deviates as expected", "deviate as expected"),
+    "unavailable": ("is not available", "are not available"),
+    "conforms": ("conforms", "conform"),
+}
 
 
 def render_html(report: Report, *, written: dt.datetime | None = None) -> str:
@@ -96,23 +104,17 @@ def headline(found: list[Column]) -> str:
             "unavailable": f"{column.target} is not available",
         }
         return words[column.verdict] + (", as expected" if column.as_expected else "")
-    groups: dict[tuple[str, str], list[str]] = {
-        ("deviates", "deviate"): [],
-        ("is broken", "are broken"): [],
-        ("deviates as expected", "deviate as expected"): [],
-        ("is not available", "are not available"): [],
-        ("conforms", "conform"): [],
-    }
-    number = {"deviates": 0, "broken": 1, "unavailable": 3, "conforms": 4}
-    for column in found:
-        place = 2 if column.as_expected else number[column.verdict]
-        list(groups.values())[place].append(column.target)
-    clauses = [
-        f"{join_names(names)} {singular if len(names) == 1 else plural}"
-        for (singular, plural), names in groups.items()
-        if names
-    ]
+    clauses = []
+    for outcome, (singular, plural) in OUTCOMES.items():
+        names = [column.target for column in found if outcome_of(column) == outcome]
+        if names:
+            clauses.append(f"{join_names(names)} {singular if len(names) == 1 else plural}")
     return "; ".join(clauses) or "Nothing was checked"
+
+
+def outcome_of(column: Column) -> str:
+    """Return a candidate's key of OUTCOMES."""
+    return "expected" if column.as_expected else column.verdict
 
 
 def join_names(names: list[str]) -> str:

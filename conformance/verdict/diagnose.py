@@ -118,8 +118,7 @@ def with_evidence(finding: Finding, failures: Sequence[Result]) -> Finding:
 def add_unexplained(case: Case, findings: list[Finding], failures: Sequence[Result]) -> list[Finding]:
     """Return the findings and those of failures that no cause explains, by the rule of their probe.
 
-    If the plainest runs fail, what
-    fails besides has the same steps in it, and is below them.
+    If the plainest runs fail, the other failures stand below theirs, since those runs take the same steps.
     """
     plain = [r for r in failures if r.probe in PLAIN and case.is_required(r)]
     others = [r for r in failures if r not in plain]

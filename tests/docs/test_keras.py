@@ -5,15 +5,15 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import re
 import subprocess
 import sys
 
 import pytest
+from docs_pages import assert_every_kind, lost_links, rows_of
 from paths import ROOT
 
-PAGE = (ROOT / "docs" / "keras.md").read_text(encoding="utf-8")
-ROWS = re.findall(r"^\| `(.+)` \| (same|more|otherwise|refused) \|(.*)\|$", PAGE, flags=re.M)
+PAGE = ROOT / "docs" / "keras.md"
+ROWS = rows_of(PAGE)
 
 #: Prints for each line how it went with Keras' optimizers and with ours.
 SCRIPT = """
@@ -57,8 +57,7 @@ print(json.dumps([judged(line) for line in json.load(sys.stdin)]))
 
 
 def test_the_table_has_every_kind_of_row() -> None:
-    assert {here for _, here, _ in ROWS} == {"same", "more", "otherwise", "refused"}
-    assert all(why.strip() for _, here, why in ROWS if here in ("otherwise", "refused"))
+    assert_every_kind(ROWS)
     assert len(ROWS) >= 30
 
 
@@ -76,5 +75,4 @@ def test_what_keras_takes_is_taken_as_the_table_says(backend: str) -> None:
 
 
 def test_links_lead_somewhere() -> None:
-    for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", PAGE):
-        assert "://" in target or (ROOT / "docs" / target).exists(), target
+    assert lost_links(PAGE) == []

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from docs_pages import assert_every_kind, lost_links, rows_of
 from paths import ROOT
 
 from adamcore.backends.torch import Adam
@@ -32,15 +33,12 @@ def test_example_runs(block: str, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_links_lead_somewhere() -> None:
-    for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", PAGE.read_text(encoding="utf-8")):
-        assert "://" in target or PAGE.parent.joinpath(target).exists(), target
+    assert lost_links(PAGE) == []
 
 
 # ------------------------------------------------------ what PyTorch takes, and what is taken here
 
-ROWS = re.findall(
-    r"^\| `(.+)` \| (same|more|otherwise|refused) \|(.*)\|$", PAGE.read_text("utf-8"), flags=re.M
-)
+ROWS = rows_of(PAGE)
 
 
 def train(optimizer: Any, steps: int) -> None:
@@ -68,8 +66,7 @@ def tried(cls: Any, line: str) -> list[torch.Tensor] | Exception:
 
 
 def test_the_table_has_every_kind_of_row() -> None:
-    assert {here for _, here, _ in ROWS} == {"same", "more", "otherwise", "refused"}
-    assert all(why.strip() for _, here, why in ROWS if here in ("otherwise", "refused"))
+    assert_every_kind(ROWS)
     assert len(ROWS) == PAGE.read_text("utf-8").count("\n| `opt") + 4 >= 40
 
 

@@ -1,0 +1,29 @@
+"""What the tests of pages share: their links, and the tables of what a framework takes and we take."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+Row = tuple[str, str, str]  #: a line of code; same, more, otherwise or refused; and why
+
+LINK = r"\]\(([^)#]+?)(?:#[^)]*)?\)"
+ROW = r"^\| `(.+)` \| (same|more|otherwise|refused) \|(.*)\|$"
+
+
+def lost_links(page: Path) -> list[str]:
+    """Return the targets of a page's links to files that are not there."""
+    targets = re.findall(LINK, page.read_text(encoding="utf-8"))
+    return [target for target in targets if "://" not in target and not (page.parent / target).exists()]
+
+
+def rows_of(page: Path) -> list[Row]:
+    """Return the rows of the page's table of what is taken."""
+    return re.findall(ROW, page.read_text(encoding="utf-8"), flags=re.M)
+
+
+def assert_every_kind(rows: Sequence[Row]) -> None:
+    """Assert that the rows are of all four kinds, and that those that differ have a reason."""
+    assert {here for _, here, _ in rows} == {"same", "more", "otherwise", "refused"}
+    assert all(why.strip() for _, here, why in rows if here in ("otherwise", "refused"))
