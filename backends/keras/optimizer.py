@@ -317,5 +317,5 @@ class AdamW(Adam):
                 "Argument `weight_decay` must be a float. Received: weight_decay=None; leave it out for the "
                 "dialect's default, or take Adam for no decay"
             )
-        weight_decay = None if weight_decay is OF_DIALECT else weight_decay
-        super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay, *rest, **options)
+        decay = None if weight_decay is OF_DIALECT else weight_decay
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, decay, *rest, **options)
