@@ -11,7 +11,6 @@ from adamcore import AXES
 from adamcore.conformance.anatomy.circumstances import AFTER, FIRST, SECOND
 from adamcore.conformance.anatomy.differences import Difference, Words
 from adamcore.conformance.anatomy.facts import NEAR, near
-from adamcore.conformance.anatomy.levers import LEVERS
 from adamcore.conformance.anatomy.ordinary import SHAPES, moves, with_changes
 from adamcore.conformance.anatomy.precision import FINE, FORMATS
 from adamcore.conformance.anatomy.readings import readings_of_claim
@@ -44,6 +43,14 @@ def sizes(d: Difference) -> Words | None:
     if not still:
         return None
     return "layout", "STEP.1", f"arrays of the shapes {', '.join(map(str, dict.fromkeys(still)))} do not move"
+
+
+def permuted(d: Difference) -> Words | None:
+    """The words on elements of a matrix that make the steps of others."""
+    got, want = (np.sort(values.reshape(-1, 12), axis=1) for values in d.values("matrix"))
+    if not near(got[:1], want[:1]) and np.all(got):
+        return None
+    return "layout", "STEP.1", "in an array of two dimensions elements make the steps of others, or none"
 
 
 def betas(d: Difference) -> Words | None:
@@ -103,6 +110,7 @@ def other_clock(d: Difference) -> str | None:
 
 FINER: dict[str, Callable[[Difference], Words | None]] = {
     "shared": shared, "sizes": sizes, "unit": factor, "absent": absent, "betas changed": betas,
+    "matrix": permuted,
 }  # fmt: skip
 """Words for what a circumstance may show besides its own."""
 
@@ -113,8 +121,10 @@ def hyperparameters(d: Difference) -> Words:
     got = d.part.values[name].value
     probe = d.anatomy.readings.probes[name]
     found = None if claim is None else counts_as(claim, sweep, probe, got, d.anatomy.readings.dtype)
-    if found is None and (words := cut(d, name, probe) or odd_corrections(d, name, probe)):
+    if found is None and (words := cut(d, name, probe)):
         return words
+    if found is None and (off := d.deviation(name)) < SLIGHT:
+        return "coefficients", "NUM.4", f"with {name} a step is off by up to {number(off)}"
     what = f"{sweep.name}={number(sweep.value)}"
     rules = {"lr": "LR.1", "b1": "MOM.1", "b2": "MOM.2", "eps": "EPS.1", "weight_decay": "DEC.1"}
     rule = rules.get(sweep.name, "EPS.5")
@@ -143,23 +153,6 @@ def cut(d: Difference, name: str, probe: Probe) -> Words | None:
         return "clipping", "NUM.5", f"with {name} steps are cut to {lr} times lr"
     if all(near(g / w, (g / w)[0]) for g, w, off in zip(got, want, less, strict=True) if off.any()):
         return "clipping", "NUM.5", f"with {name} the steps of an array are scaled down together"
-    return None
-
-
-def odd_corrections(d: Difference, name: str, probe: Probe) -> Words | None:
-    """Return the words on corrections that are those of other betas, or are not exact enough."""
-    got, want = (values.reshape(len(probe.steps), -1) for values in d.values(name))
-    t = np.arange(1, len(got) + 1)
-    with np.errstate(all="ignore"):
-        ratio = (got / want)[:, -1]  # far above eps
-        ours, others = (
-            (1.0 - hyper["b1"] ** t) / np.sqrt(1.0 - hyper["b2"] ** t) for hyper in (probe.hyper, LEVERS)
-        )
-    if not near(ours, others) and near(ratio, ours / others):
-        text = f"with {name} the corrections are those of a run before it, with other betas"
-        return "isolation", "STATE.3", text
-    if (off := d.deviation(name)) < SLIGHT:
-        return "coefficients", "NUM.4", f"with {name} a step is off by up to {number(off)}"
     return None
 
 

@@ -16,10 +16,12 @@ from adamcore.conformance.anatomy.measured import Measured
 from adamcore.conformance.anatomy.ordinary import (
     CLOCKS,
     LAYOUTS,
+    OTHERS,
     PLAIN,
     WHOLE,
     against_plain,
     as_array,
+    borrowed,
     crosstalk,
     dependence_on_size,
     factors,
@@ -27,8 +29,10 @@ from adamcore.conformance.anatomy.ordinary import (
     in_layout,
     lacking,
     longer,
+    matrix,
     moves,
     not_finite,
+    opposed,
     ordinary,
     shared,
     spoiled,
@@ -75,6 +79,9 @@ FIRST: dict[str, Circumstance] = {
     "again": Circumstance(
         "isolation", "STATE.3", "the same run comes out otherwise after other runs",
         (PLAIN, ordinary("again", "the same run again")), against_plain),
+    "betas": Circumstance(
+        "isolation", "STATE.3", "corrections under other betas are those of the run before",
+        (OTHERS,), borrowed),
     "memory": Circumstance(
         "aliasing", "STATE.2", "a gradient is read after its step, when its memory holds another",
         (PLAIN, replace(ordinary("fresh", "gradients in memory of their own"), manner="fresh")),
@@ -95,6 +102,9 @@ SECOND: dict[str, Circumstance] = {
     "sizes": Circumstance(
         "clipping", "NUM.5", "a step depends on the number of elements of its array",
         (uniform(),), dependence_on_size),
+    "opposed": Circumstance(
+        "moments", "STEP.1", "a step depends on whether a gradient, however small, has its momentum's sign",
+        (zeros(),), opposed),
     "zeros": Circumstance(
         "zero_gradient", "F2", "an array with gradients of 0 takes other steps than one with tiny gradients",
         (zeros(),), zero_against_dust),
@@ -132,6 +142,9 @@ AFTER: dict[str, Circumstance] = {
     "no infinity": Circumstance(
         "nonfinite", "NF.1", "what is NaN after an infinite gradient is not what is claimed",
         (not_finite("infinite", "an infinite gradient", np.inf),), spoiled),
+    "matrix": Circumstance(
+        "moments", "MOM.2", "in an array of two dimensions an element's steps are not its own",
+        (in_layout("C"),), matrix),
     **{f"in {layout}": Circumstance(
         "layout", "STEP.1", f"arrays that lie in memory otherwise are not stepped as others: {layout}",
         (in_layout(layout),), moves) for layout in LAYOUTS},

@@ -60,6 +60,22 @@ def ordinary(name: str, about: str, p: float = 1.0, **levers: float) -> Probe:
     return experiment(name, about, [np.full(s, p) for s in shapes], course(shapes), **levers)
 
 
+def borrowed(r: Readings, names: Sequence[str]) -> Measured:
+    """Return 1 if the corrections under other betas are those of the betas of the run before, else 0."""
+    moved = r.moves("others")[:, 0] / (r.hyper("lr", "others") * TINY) * r.hyper("eps", "others")
+    main = r.first_sums[:8]
+    b, other = r.hyper("b1"), r.hyper("b1", "others")
+    t = np.arange(1, 9)
+    ratio = Measured((1.0 - other**t) / (1.0 - b**t))
+    corrected = main.all_equal(main[:1]) and bool(np.all(main.value))
+    return Measured([float(b != other and corrected and moved.all_equal(main * ratio))])
+
+
+def matrix(r: Readings, names: Sequence[str]) -> Measured:
+    """Return the moves of the array with two dimensions."""
+    return r.moves(names[-1], 0)
+
+
 def uniform() -> Probe:
     """Arrays of several sizes whose elements all have the same gradients."""
     rows = [[np.full(shape, PATTERN[t]) for shape in SHAPES] for t in range(4)]
@@ -71,7 +87,7 @@ def uniform() -> Probe:
 def unevenness(r: Readings, names: Sequence[str]) -> Measured:
     """Return by what the moves of an array's elements differ from those of its first element."""
     every = [r.moves(names[0], i) for i in range(len(SHAPES))]
-    return joined([moved - moved[:, :1] for moved in every])
+    return joined([known(moved - moved[:, :1]) for moved in every])
 
 
 def dependence_on_size(r: Readings, names: Sequence[str]) -> Measured:
@@ -103,27 +119,34 @@ def known(measured: Measured) -> Measured:
 
 
 def zeros() -> Probe:
-    """Arrays whose gradients are 0 between others, or before them, and arrays with tiny ones there."""
+    """Arrays whose gradients are 0 between others or before them, and arrays with tiny ones there."""
     rows = []
     for t in range(STEPS):
         row = [np.ones(1)]  # the first array may be one of its own
         for pattern in ZERO_PATTERNS:
             for size, dust in ((TINY, 2.0**-24), (LARGE, 2.0**-100)):
-                row += [np.full(1, size * pattern[t]), np.full(1, size * (pattern[t] or dust))]
+                row += [np.full(1, size * (pattern[t] or other)) for other in (0.0, dust, -dust)]
         rows.append(row)
-    return experiment("zeros", "whole arrays of zeros, and of what is nearly 0", [np.zeros(1)] * 9, rows)
+    return experiment("zeros", "whole arrays of zeros, and of what is nearly 0", [np.zeros(1)] * 13, rows)
 
 
 def zero_against_dust(r: Readings, names: Sequence[str]) -> Measured:
     """Return by what steps change if gradients are 0 and not tiny; where both are, nothing is compared."""
-    parts = []
-    for k, since in enumerate((0, 0, 4, 4)):
-        bare, dusty = (r.moves("zeros", 1 + 2 * k + with_dust).value[since:] for with_dust in (0, 1))
-        with np.errstate(all="ignore"):
-            off = np.abs(bare / dusty - 1.0)
-        small = np.abs(dusty) < VISIBLE * np.max(np.abs(dusty))
-        parts.append(Measured(np.where((off >= VISIBLE) & ~small & np.isfinite(off), off, 0.0)))
-    return joined(parts)
+    return joined([changed(r, 3 * k + 2, 3 * k + 1, since) for k, since in enumerate((0, 0, 4, 4))])
+
+
+def opposed(r: Readings, names: Sequence[str]) -> Measured:
+    """Return by what steps change if tiny gradients have the opposite sign of those before."""
+    return joined([changed(r, 3 * k + 2, 3 * k + 3, 0) for k in range(2)])
+
+
+def changed(r: Readings, one: int, other: int, since: int) -> Measured:
+    """Return by what share the steps of two arrays of "zeros" differ visibly, from a step on."""
+    steps, others = (r.moves("zeros", i).value[since:] for i in (one, other))
+    with np.errstate(all="ignore"):
+        off = np.abs(others / steps - 1.0)
+    small = np.abs(steps) < VISIBLE * np.max(np.abs(steps))
+    return Measured(np.where((off >= VISIBLE) & ~small & np.isfinite(off), off, 0.0))
 
 
 def shared() -> Probe:
@@ -206,6 +229,7 @@ def as_array(shape: tuple[int, ...], name: str, about: str, **levers: float) -> 
 
 
 def in_layout(layout: Layout) -> Probe:
+    """Arrays of two dimensions and of one, in a layout."""
     shapes = [(3, 4), (6,)]
     about = f"arrays that lie in memory otherwise: {layout}"
     probe = experiment(f"layout-{layout}", about, [np.ones(s) for s in shapes], course(shapes))
@@ -223,4 +247,7 @@ def from_clock(t: int) -> Probe:
 
 
 PLAIN = ordinary("plain", "an ordinary run")
+OTHERS = experiment(
+    "others", "constant gradients under other betas", [np.zeros(1)], [[np.full(1, TINY)]] * 8, b1=0.5, b2=0.75
+)
 WHOLE = longer("whole", "an uninterrupted run")

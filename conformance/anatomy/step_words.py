@@ -24,7 +24,7 @@ def epsilon(d: Difference) -> Words:
     if words := start_of_second(d):
         return words
     if (still := unmoved(d)) is not None:
-        return "zero_gradient", "F2", f"a gradient of 2^{still} or less does not move p"
+        return "moments", "NUM.2", f"a gradient of 2^{still} or less does not move p"
     if reversed_curve(d.part):
         return "epsilon", "EPS.1", "a step does not shrink with its gradient, as if eps were not there"
     if d.differs("power") and abs(got["power"]) < NEAR:
@@ -95,7 +95,8 @@ def decay(d: Difference) -> Words:
         return "layout", "STEP.1", d.beside("two dimensions", "elements of a matrix decay by ")
     if d.differs("without decay") and start_of_first(d):
         return "moments", "MOM.3", "m does not start at 0: without any gradient p moves, ever less"
-    if d.differs("zero") and not d.differs("order", "opposite"):
+    tiny = [r.moves("decay", 3)[0, 0] for r in (d.anatomy.readings, d.anatomy.claimed) if r is not None]
+    if d.differs("zero") and not d.differs("order", "opposite") and tiny[0].all_equal(tiny[1]):
         text = "a parameter decays in another way if its gradient is 0 than if it is tiny"
         return "zero_gradient", "F2", text
     name = next((name for name in DECAY_TEXTS if d.differs(name) and not is_near_power(d, name)), "sizes")
@@ -158,6 +159,10 @@ def clock(d: Difference) -> Words:
     if near(ratios[0], ratios[1]):
         text = f"at step {LATE[k]} steps of any size are {listed(ratios[0][k:])} times as large as claimed"
         return "schedule", "LR.1", text
+    t = np.array(LATE)[k:]
+    uncorrected = 1.0 - d.anatomy.readings.hyper("b1", "late") ** t
+    if near(ratios[0][k:], uncorrected):
+        return "bias_correction", "BC.1", f"at step {t[0]} and after it nothing is corrected any more"
     text = f"at step {LATE[k]} the correction is not that of the clock: steps are {listed((got / want)[k:])}"
     return "clock", "CLK.3", f"{text} times as large as claimed"
 

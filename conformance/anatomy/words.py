@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from adamcore.conformance.anatomy.circumstances import SECOND
 from adamcore.conformance.anatomy.differences import Difference, Words
-from adamcore.conformance.anatomy.experiments import CLIP_POWERS, NEIGHBOURS, T
+from adamcore.conformance.anatomy.experiments import CLIP_POWERS, NEIGHBOURS, POWERS, T
 from adamcore.conformance.anatomy.facts import NEAR, Facts, constant, near, sure
 from adamcore.conformance.anatomy.measured import Measured
+from adamcore.conformance.anatomy.parts import VISIBLE
 from adamcore.conformance.anatomy.readings import readings_of_claim
 from adamcore.conformance.anatomy.step_words import step
 from adamcore.conformance.anatomy.texts import listed, number
@@ -25,6 +27,8 @@ def arrays(d: Difference) -> Words:
             return "moments", "STEP.1", "no element moves in the step in which its first gradient comes"
         if not got[:T].any():
             return "mixed_precision", "NUM.1", "a gradient of 2^40 does not move p"
+        if (text := unmoved_by_small(d)) is not None:
+            return "moments", "NUM.2", text
         text = f"{int(np.sum(got == 0))} of {len(got)} elements that have a gradient do not move"
         return "layout", "STEP.1", text
     if d.differs("place"):
@@ -38,6 +42,15 @@ def arrays(d: Difference) -> Words:
     return ("clipping", "NUM.5", text) if ratio[0] > 4 else ("isolation", "STATE.3", text)
 
 
+def unmoved_by_small(d: Difference) -> str | None:
+    """Return the words on small gradients, and no others, that do not move p."""
+    stepped, _ = d.values("stepped")
+    still = np.flatnonzero(stepped == 0) - T
+    if not np.array_equal(still, np.arange(len(still))) or len(still) > len(POWERS):
+        return None
+    return f"a gradient of 2^{POWERS[VISIBLE + int(still[-1])]} does not move p at all"
+
+
 def gradient(d: Difference) -> Words:
     names = d.part.differs
     if "sign" in names and (words := wrong_sign(d)):
@@ -46,6 +59,9 @@ def gradient(d: Difference) -> Words:
         text = d.beside("without", "an element without any gradient moves: by lr times ")
         alone = np.any(d.anatomy.readings.moves("decay-none").value)
         return ("moments", "MOM.3", text) if alone else ("layout", "STEP.1", text)
+    opposed = SECOND["opposed"].values(d.anatomy.readings) if "zero" in names else None
+    if opposed is not None and np.any(opposed.value):
+        return SECOND["opposed"].area, SECOND["opposed"].rule, SECOND["opposed"].text
     if "zero" in names:
         return (
             "zero_gradient",
@@ -73,7 +89,7 @@ def wrong_sign(d: Difference) -> Words | None:
     if not np.isfinite(got).all():
         return None
     if not got.any() and d.anatomy.readings.normal.value[0, 0]:
-        return "zero_gradient", "F2", "a gradient of 2^-52 does not move p at all"
+        return "moments", "NUM.2", "a gradient of 2^-52 does not move p at all"
     if not got.all():
         return "moments", "MOM.1", "a step does not count its own gradient"
     steps = ", ".join(str(t) for t in np.flatnonzero(got != want)[:3] + 1)

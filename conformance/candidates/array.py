@@ -103,6 +103,15 @@ def taken_hyper(cls: type) -> tuple[str, ...]:
     return tuple(taken)
 
 
+def has_other_moments(state: Any) -> bool:
+    """True if a state has arrays, but none under the names m and v: a given m would not be taken.
+
+    >>> has_other_moments({"t": 0, "mean": [np.zeros(1)]}), has_other_moments({"t": 0})
+    (True, False)
+    """
+    return isinstance(state, dict) and not {"m", "v"} <= state.keys() and bool(arrays_in(state))
+
+
 class ArrayStepper(Stepper):
     def __init__(
         self, candidate: ArrayCandidate, probe: Probe, dtype: str, params: Sequence[Any] | None = None
@@ -128,6 +137,9 @@ class ArrayStepper(Stepper):
 
     def begin(self, start: Sequence[Start]) -> None:
         self.need("set_state")
+        own = self.optimizer.get_state() if hasattr(self.optimizer, "get_state") else {}
+        if has_other_moments(own):
+            raise UnsupportedProbe("its state has no m and v, but others in their place")
         state = {"t": [s.t for s in start]} | {
             name: [cast(getattr(s, name), self.dtype) for s in start] for name in ("m", "v", "v_max")
         }

@@ -16,12 +16,14 @@ from adamcore.conformance.probes import PROBES
 from adamcore.conformance.rules import SAYS, area_of
 from adamcore.conformance.types import Finding, Probe, Result, Run, RunKey
 from adamcore.conformance.verdict.case import Case
-from adamcore.conformance.verdict.causes import best_cause, fold
+from adamcore.conformance.verdict.causes import Cause, best_cause, fold
 from adamcore.conformance.verdict.common_region import common_region
 from adamcore.conformance.verdict.identify import FINGERPRINT, Identification
 from adamcore.conformance.verdict.judge import judge
 from adamcore.conformance.verdict.pairs import pair_finding
 
+NOT_MEASURED = ("layout", "mixed_precision", "isolation", "state", "missing")
+"""Areas of faults that can look like those of a measured part."""
 PLAIN = (FINGERPRINT, "STATE.4/uninterrupted")  #: the probes with nothing special in them
 
 
@@ -66,8 +68,8 @@ def explain(
 ) -> tuple[list[Finding], list[Result]]:
     """Return the findings of the cause that explains most, and the failures that do not follow from it.
 
-    What was measured stands beside the cause.  Without a cause it is the finding itself, and all failures
-    follow from it.
+    What was measured stands beside the cause.  Without a cause, or with a known fault of another area, it is
+    the finding itself, and all failures follow from it.
 
     Both runs of a pair may be as they are because of the cause, or the pair may show another part of the same
     thing; then it is no finding of its own.
@@ -75,6 +77,8 @@ def explain(
     small = [r for r in failures if not case.is_large(r)]
     asked = small if len(small) > 2 * (len(failures) - len(small)) else failures
     cause, pair = best_cause(case, asked, identification), pair_finding(case, failures)
+    if cause is not None and measured is not None and is_beside(cause, measured):
+        cause = None
     if cause is None and measured is not None:
         first = fold(with_evidence(measured, failures), by_rule(failures, case.probes))
         apart = pair is not None and pair.finding.area != first.area
@@ -103,6 +107,12 @@ def explain(
         else:
             found.insert(0, shown)
     return found, left
+
+
+def is_beside(cause: Cause, measured: Finding) -> bool:
+    """Return whether a cause is a known fault of another area than that of the part that was measured."""
+    fault = cause.fault
+    return fault is not None and fault.area not in (measured.area, *NOT_MEASURED)
 
 
 def with_evidence(finding: Finding, failures: Sequence[Result]) -> Finding:

@@ -65,7 +65,7 @@ class BlindRowMeans(Frame):
         s.v = s.h.b2 * s.v + square
 
 
-@wrong("moments", "NUM.2", like="engichang1467/Open-Rig3R#35")
+@wrong("moments zero_gradient", "NUM.2", like="engichang1467/Open-Rig3R#35")
 class BlindSmallGradientsFlushed(Frame):
     """A gradient below the smallest normal float16 arrives as 0."""
 
@@ -75,7 +75,7 @@ class BlindSmallGradientsFlushed(Frame):
         super().update(s, np.where(np.abs(g) < self.smallest, g * 0, g))
 
 
-@wrong("moments", "MOM.4", like="OpenTau#182")
+@wrong("moments mixed_precision", "MOM.4", like="OpenTau#182")
 class BlindFirstInBfloat(Frame):
     """The first moment is stored in bfloat16, whatever the parameter is."""
 

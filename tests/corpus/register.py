@@ -50,7 +50,7 @@ class Item:
     @property
     def held_out(self) -> bool:
         """Whether it was written to measure the diagnosis, and nothing was fitted to it."""
-        return self.file.startswith("held_out")
+        return self.file.startswith(HELD_OUT)
 
     @property
     def target(self) -> str:
@@ -63,11 +63,12 @@ class Item:
 
 
 def library_of(file: str) -> str:
-    """Return the library that a module of the corpus needs, which its name begins with if it is not NumPy."""
-    head = file.split("_")[0]
-    return head if head in ("torch", "jax") else "numpy"
+    """Return the library that a module of the corpus needs: NumPy, unless its name has another one."""
+    words = file.removesuffix(".py").split("_")
+    return next((word for word in words if word in ("torch", "jax")), "numpy")
 
 
+HELD_OUT = ("held_out", "blind")  #: how the modules of the two sets that were held out begin
 ITEMS: dict[str, Item] = {}  #: by target
 
 

@@ -160,3 +160,47 @@ class LongUpdatesCut(Parts):
         update = (before - self.p[i]) / (self.lr or 1.0)
         size = float(np.sqrt(np.mean(update**2)))
         self.p[i] = before - self.lr * update / max(1.0, 2.0 * size)
+
+
+class StandsIfOpposed(Parts):
+    """An element whose gradient has not its momentum's sign stays where it is."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        before = self.p[i]
+        super().one(i, g)
+        self.p[i] = np.where(self.m[i] * g > 0, self.p[i], before)
+
+
+class SharesRows(Parts):
+    """The elements of a row have the mean of their squares."""
+
+    def second(self, v: FloatArray, g: FloatArray, m: FloatArray) -> FloatArray:
+        square = g * g
+        if g.ndim > 1 and g.size:
+            square = np.broadcast_to(square.mean(axis=-1, keepdims=True), g.shape)
+        return self.h["b2"] * v + (1 - self.h["b2"]) * square
+
+
+class UncorrectedLater(Parts):
+    """From step 21 on nothing is corrected."""
+
+    def correction(self, t: int) -> tuple[float, float]:
+        return super().correction(t) if t <= 20 else (1.0, 1.0)
+
+
+class FlushesSmall(Parts):
+    """Gradients below 2^-14 are taken for 0."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        super().one(i, np.where(np.abs(g) < 2.0**-14, 0.0 * g, g))
+
+
+class DecaysByPlace(Parts):
+    """What decays is the number of the array, not the parameter."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        super().one(i, g)
+        self.p[i] = self.p[i] - self.lr * self.h["weight_decay"] * (i + 1)
+
+    def decay(self, p: FloatArray) -> FloatArray:
+        return p

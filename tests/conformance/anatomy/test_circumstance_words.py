@@ -23,7 +23,12 @@ CASES = [
     (odd.SkipsZeroArrays, "zero_gradient", "F2", "with gradients of 0 takes other steps"),
     (odd.KeepsTheGradient, "aliasing", "STATE.2", "a gradient is read after its step"),
     (odd.CountsForAll, "isolation", "STATE.3", "comes out otherwise after other runs"),
-    (odd.CachesCorrections, "isolation", "STATE.3", "corrections are those of a run before it"),
+    (
+        odd.CachesCorrections,
+        "isolation",
+        "STATE.3",
+        "under other betas are those of the run before",
+    ),
     (odd.SingleUpdate, "mixed_precision", "NUM.1", "p has the digits of float32"),
     (odd.SingleBetas, "hyperparameters", "NUM.4", "b1 is 0.800000011921 where 0.8 was given"),
     (odd.SingleCorrections, "coefficients", "NUM.4", "corrections and weights are off by up to "),
@@ -31,6 +36,16 @@ CASES = [
     (odd.RatesOnce, "schedule", "LR.2", "a step with lr=0"),
     (odd.RaisesForScalars, "layout", "STEP.1", "a 0-d array is not stepped as claimed: it raised TypeError"),
     (odd.CountsFromTwo, "clock", "CLK.2", "are those of t = 2, 3, 4, 5"),
+    (odd.StandsIfOpposed, "moments", "STEP.1", "however small, has its momentum's sign"),
+    (odd.SharesRows, "moments", "MOM.2", "in an array of two dimensions an element's steps are not its own"),
+    (
+        odd.UncorrectedLater,
+        "bias_correction",
+        "BC.1",
+        "at step 50 and after it nothing is corrected",
+    ),
+    (odd.FlushesSmall, "moments", "NUM.2", "a gradient of 2^-15 does not move p at all"),
+    (odd.DecaysByPlace, "decay", "DEC.2", ""),
     (odd.SecondStartsAtEps, "moments", "MOM.3", "v does not start at 0"),
 ]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from candidate_probes import G0, G1, HYPER, P1, Plain, probe
@@ -9,6 +11,7 @@ from candidate_probes import G0, G1, HYPER, P1, Plain, probe
 from adamcore import Adam
 from adamcore.conformance.candidates.array import ArrayCandidate
 from adamcore.conformance.errors import CandidateError, SettingError
+from adamcore.conformance.probes import PROBES
 from adamcore.conformance.types import Step
 
 
@@ -80,3 +83,17 @@ def test_set_gives_a_hyperparameter_no_value_that_it_cannot_have() -> None:
     for settings in ({"lr": "-1"}, {"b1": "fast"}, {"eps_root": "(1, 2)"}):
         with pytest.raises(SettingError, match=f"--set {next(iter(settings))}="):
             ArrayCandidate(Plain, settings)
+
+
+def test_a_state_without_m_and_v_is_not_set_from_outside() -> None:
+    """One that keeps its averages corrected, under other names, would leave a given m and v aside."""
+
+    class Corrected(Plain):
+        def get_state(self) -> dict[str, Any]:
+            return {"t": 0, "mean": [np.zeros(1)], "mean_square": [np.zeros(1)]}
+
+        def set_state(self, state: dict[str, Any]) -> None:
+            raise AssertionError("not asked")
+
+    given = next(probe for probe in PROBES.values() if probe.start)
+    assert "its state has no m and v" in str(ArrayCandidate(Corrected, {}).run(given, "float64").unsupported)
