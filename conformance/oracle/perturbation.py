@@ -34,6 +34,7 @@ class StepContext(NamedTuple):
     shape: tuple[int, ...]
     absent: bool  #: the gradient is absent, and the parameter is stepped all the same
     step: int  #: the number of the step; the first is 1
+    scale: float = 1.0  #: the loss scale of the step; its gradients are given without it
 
 
 class ClockContext(NamedTuple):
@@ -47,6 +48,7 @@ class ClockContext(NamedTuple):
     own_updates: int  #: updates of this parameter with a gradient, those before the start included
     updates_since_absence: int  #: those since its gradient was last absent
     calls_of_shape: int  #: updates of all parameters of this shape so far, with this one
+    skips: int = 0  #: steps that were skipped so far
 
 
 class UpdateInput(NamedTuple):
