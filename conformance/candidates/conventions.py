@@ -38,14 +38,30 @@ def find_convention(
     errors = []
     for tried in conventions(function, signature, libraries):
         try:
-            return settled(tried, dtype, returns)
+            found = settled(tried, dtype, returns)
         except Exception as error:
             errors.append((tried.library.xp.__name__, error))
+        else:
+            return with_own_clock(found, dtype, returns) or found
     first = errors[0][1]
     if isinstance(first, CandidateError):
         raise first
     names = " and of ".join(dict.fromkeys(name for name, _ in errors))
     raise CandidateError(f"a call on {dtype} arrays of {names} raised {describe(first)}") from first
+
+
+def with_own_clock(found: Convention, dtype: str, returns: tuple[str, ...] | None) -> Convention | None:
+    """Return how a kernel is called that ticks its clock where that is an array, or None if it does not.
+
+    Such a kernel may take a number too, and raises it for itself alone.
+    """
+    if found.clock == "array" or found.ticks or not found.signature.takes("t"):
+        return None
+    try:
+        other = settled(replace(found, clock="array"), dtype, returns)
+    except Exception:  # it takes no array
+        return None
+    return other if other.ticks else None
 
 
 def conventions(

@@ -9,7 +9,13 @@ from typing import Any
 import numpy as np
 
 from adamcore.conformance.faults import _inputs, _updates
-from adamcore.conformance.oracle.perturbation import Fault, StepContext, UpdateInput, UpdateOutput
+from adamcore.conformance.oracle.perturbation import (
+    ClockContext,
+    Fault,
+    StepContext,
+    UpdateInput,
+    UpdateOutput,
+)
 from adamcore.conformance.types import Probe, Step
 from adamcore.definition import Coefficients
 
@@ -39,23 +45,13 @@ def multiplied(step: Step, scales: list[float]) -> Step:
     return replace(step, grads=grads, scale=None)
 
 
-def each_skip(change: Callable[[Step], Step]) -> dict[str, Any]:
-    """Return the keyword of a fault that changes each step that has to be skipped."""
-
-    def changed(steps: Steps, probe: Probe) -> Steps:
-        _updates.require(any(step.found_inf for step in steps))
-        return tuple(change(step) if step.found_inf else step for step in steps)
-
-    return _inputs.on_steps(changed)
-
-
 def without_gradients(step: Step) -> Step:
     return replace(step, grads=(None,) * len(step.grads), found_inf=False)
 
 
 def with_zeros(step: Step) -> Step:
     grads = tuple(None if g is None else np.zeros_like(g) for g in step.grads)
-    return replace(step, grads=grads, scale=None, found_inf=False)
+    return replace(step, grads=grads, found_inf=False)
 
 
 def with_what_is_finite(step: Step) -> Step:
@@ -65,9 +61,22 @@ def with_what_is_finite(step: Step) -> Step:
     return replace(step, grads=grads, found_inf=False)
 
 
-def where_found(step: Step) -> Step:
-    """Make the step all the same if its gradients are finite."""
-    return replace(step, found_inf=not all(g is None or np.isfinite(g).all() for g in step.grads))
+def as_it_is(step: Step) -> Step:
+    return replace(step, found_inf=False)
+
+
+def if_finite(step: Step) -> Step | None:
+    return as_it_is(step) if all(g is None or np.isfinite(g).all() for g in step.grads) else None
+
+
+def arrays_that_are_finite(step: Step) -> Step:
+    grads = tuple(None if g is None or not np.isfinite(g).all() else g for g in step.grads)
+    return replace(step, grads=grads, found_inf=False)
+
+
+def held_by_the_caller(at: ClockContext) -> int:
+    """Return the clock of a kernel whose caller counts, and does not count what has to be skipped."""
+    return at.t - at.skipped_updates
 
 
 def decay_divided(steps: Steps, probe: Probe) -> Steps:
@@ -121,21 +130,25 @@ def scales() -> Iterator[Fault]:
 
 
 def skips() -> Iterator[Fault]:
-    for name, observed, how in (
-        ("skip-ticks", "a skipped step ticks the clock", {"clock": lambda at: at.t + at.skips}),
-        ("skip-decays", "weights decay in a skipped step",
-         each_skip(without_gradients) | {"absent": "decay"}),
-        ("skip-resets", "a skipped step resets the moments",
-         each_skip(without_gradients) | {"absent": "reset"}),
-        ("skip-is-zero", "a skipped step is made, with a gradient of zero", each_skip(with_zeros)),
-        ("skip-is-made", "the step is made although an overflow was found",
-         each_skip(lambda step: replace(step, found_inf=False))),
-        ("skip-drops-elements", "of a step that has to be skipped only what is not finite is left out",
-         each_skip(with_what_is_finite)),
-        ("skip-by-gradient", "a step is skipped if its own gradients are not finite, whatever the flag says",
-         each_skip(where_found)),
+    def fault(name: str, observed: str, **how: Any) -> Fault:
+        return Fault(name, "loss_scale", "SCALE.2", observed, **how)
+
+    yield fault("skip-ticks", "a skipped step ticks the clock", clock=lambda at: at.t + at.skips)
+    alone: dict[str, Any] = {"made": without_gradients, "clock": lambda at: max(at.t, 1)}
+    yield fault("skip-decays", "weights decay in a skipped step", absent="decay", **alone)
+    yield fault("skip-resets", "a skipped step resets the moments", absent="reset", **alone)
+    for name, observed, made in (
+        ("zero", "a skipped step is made, with a gradient of zero", with_zeros),
+        ("made", "the step is made although an overflow was found", as_it_is),
+        ("finite", "a step that has to be skipped is made, without what is not finite",
+         with_what_is_finite),
+        ("by-gradient", "a step is skipped if its gradients are not finite, whatever the flag says",
+         if_finite),
+        ("by-array", "arrays are skipped whose gradients are not finite, whatever the flag says",
+         arrays_that_are_finite),
     ):  # fmt: skip
-        yield Fault(name, "loss_scale", "SCALE.2", observed, **how)
+        yield fault(f"skip-{name}", observed, made=made)
+        yield fault(f"skip-{name}-held", observed, made=made, clock=held_by_the_caller)
 
 
 LOSS_SCALE = (*scales(), *skips())

@@ -81,6 +81,7 @@ class Clocks:
     updates_since_absence: list[int]
     calls: int = 0
     skips: int = 0
+    skipped_updates: Counter[int] = field(default_factory=Counter)
     calls_of_shape: Counter[tuple[int, ...]] = field(default_factory=Counter)
 
     def begin_at(self, i: int, t: int) -> None:
@@ -106,6 +107,7 @@ class Clocks:
             updates_since_absence=self.updates_since_absence[i],
             calls_of_shape=self.calls_of_shape[shape],
             skips=self.skips,
+            skipped_updates=self.skipped_updates[i],
         )
 
 
@@ -145,6 +147,9 @@ def simulate(
         for i, state in enumerate(step.states or ()):
             if state is not None:
                 begin(slots[i], clocks, i, state)
+        skip = step.found_inf
+        if skip and fault.made is not None:
+            step = fault.made(step) or step
         if step.found_inf:  # nothing happens in it, and no clock ticks
             clocks.skips += 1
             enter(result, slots, clocks)
@@ -179,6 +184,9 @@ def simulate(
             for slot, grads in zip(parameter, by_slot(gradient, parameter), strict=True):
                 slot.step(t, rates[i], grads, mask, step_fault)
         enter(result, slots, clocks)
+        if skip:
+            clocks.skips += 1
+            clocks.skipped_updates.update(i for i, left_out in enumerate(skipped) if not left_out)
     return result
 
 

@@ -119,10 +119,12 @@ def add_loss_scale(
     What no fault of the scale explains lies below the first finding, if there is one that may lead to it.
     """
     found, left = loss_scale_findings(case, failures, cause)
-    follow = [r for r in left if findings and (cause is None or cause.leads_to(case, r))]
+    known = bool(findings) and findings[0].level == "error"
+    follow = [r for r in left if known and (cause is None or cause.leads_to(case, r))]
     if follow:
         findings = [fold(findings[0], by_rule(follow, case.probes)), *findings[1:]]
-    return merge([*findings, *found], by_rule([r for r in left if r not in follow], case.probes))
+    others = by_rule([r for r in left if r not in follow], case.probes)
+    return merge([*findings, *found], [fold(others[0], others[1:])] if others else [])
 
 
 def with_evidence(finding: Finding, failures: Sequence[Result]) -> Finding:

@@ -68,7 +68,7 @@ def together(fault: Fault, beside: Fault | None) -> Fault | None:
     """Return a fault of the scale with another fault, or None if they cannot be modelled together."""
     if beside is None:
         return fault
-    fields = ("clock", "coefficients", "absent", "update", "narrow")
+    fields = ("clock", "coefficients", "absent", "made", "update", "narrow")
     if any(getattr(fault, name) is not None and getattr(beside, name) is not None for name in fields):
         return None
     both: dict[str, Any] = {name: getattr(fault, name) or getattr(beside, name) for name in fields}
