@@ -89,10 +89,22 @@ def run_workload(
     contenders: Sequence[Contender],
     budget: float,
     progress: Callable[[str], None] = lambda text: None,
+    traffic: Step | None = None,
 ) -> list[Row]:
-    """Time the contenders of one framework on one workload; the first row is the memory traffic."""
+    """Time the contenders of one framework on one workload; the first row is the memory traffic.
+
+    Args:
+        name: the workload.
+        shapes: its shapes.
+        contenders: what is timed.
+        budget: seconds for all of it.
+        progress: called with a line of text before each part.
+        traffic: the memory traffic; None takes that which is known for the framework.
+    """
     timings: list[Timing] = []
-    if any(each.framework == "torch:cuda" for each in contenders):
+    if traffic is not None:
+        timings.append(Timing(None, traffic))
+    elif any(each.framework == "torch:cuda" for each in contenders):
         timings.append(Timing(None, steps_cuda.memory_traffic(shapes)))
     elif llvm.available():
         timings.append(Timing(None, memory_traffic(shapes, contenders[0].framework)))
@@ -119,8 +131,8 @@ def run_workload(
         for timing in turns:
             timing.add_round(repeat)
     base = next((c for c in timings if c.contender and c.contender.baseline), None)
-    traffic = next((c for c in timings if c.contender is None), None)
-    return [make_row(name, shapes, timing, base, traffic) for timing in timings]
+    floor = next((c for c in timings if c.contender is None), None)
+    return [make_row(name, shapes, timing, base, floor) for timing in timings]
 
 
 def make_row(name: str, shapes: Shapes, timing: Timing, base: Timing | None, traffic: Timing | None) -> Row:

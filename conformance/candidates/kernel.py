@@ -22,7 +22,8 @@ from adamcore.conformance.candidates.buffers import GradientBuffers, without_sca
 from adamcore.conformance.candidates.calls import STATE, Convention, Request, Slot
 from adamcore.conformance.candidates.conventions import find_convention
 from adamcore.conformance.candidates.kernel_options import Kernel, libraries_of
-from adamcore.conformance.candidates.signatures import Signature, name_of, read_signature, require
+from adamcore.conformance.candidates.own import Jax
+from adamcore.conformance.candidates.signatures import name_of, read_signature, require
 from adamcore.conformance.errors import CandidateError
 from adamcore.conformance.types import Probe, Run, Start, Step
 
@@ -79,7 +80,7 @@ class KernelCandidate:
         library = self.convention.library
         return CandidateInfo(
             "kernel",
-            dialect=self.kernel.dialect or claimed_by_name(self.kernel.function, self.signature),
+            dialect=self.kernel.dialect or claimed_by_name(self.kernel.function, self.convention),
             lacks=self.lacks,
             fixed=self.signature.fixed,
             flushes=library.flushes or self.kernel.flushes_subnormals,
@@ -208,15 +209,19 @@ def raised(found: Iterable[Convention | CandidateError]) -> Convention:
     raise next(error for error in found if isinstance(error, CandidateError))
 
 
-def claimed_by_name(function: Any, signature: Signature) -> str | None:
-    """Return the claim in the name of a function: torch.AdamW of an adamw, torch.Adam of torch's own lists.
+def claimed_by_name(function: Any, convention: Convention) -> str | None:
+    """Return the claim in the name of a function, or None if there is none.
 
-    The attribute ``dialect`` of the function goes before its name.
+    An "adamw" claims torch.AdamW, and a kernel of lists is torch's Adam.  Kernels of JAX arrays get the clock as
+    data and form their coefficients in float32, as optax does, whose Adams they claim.  The attribute
+    ``dialect`` of the function goes before its name.
     """
     attribute = getattr(function, "dialect", None)
     if isinstance(attribute, str):
         return attribute
     name = name_of(function).lower()
+    if isinstance(convention.library, Jax):
+        return "optax.adamw" if "adamw" in name else "optax.adam"
     if "adamw" in name:
         return "torch.AdamW"
-    return "torch.Adam" if signature.of_lists and "adam" in name else None
+    return "torch.Adam" if convention.signature.of_lists and "adam" in name else None

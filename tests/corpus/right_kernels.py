@@ -57,7 +57,8 @@ def corrections_given(
 @right(claim="torch.Adam", options={"amsgrad": "True", "maximize": "True"})
 def of_lists(
     params: list[A], grads: list[A], exp_avgs: list[A], exp_avg_sqs: list[A], max_exp_avg_sqs: list[A],
-    state_steps: list[A], *, lr: F, beta1: F, beta2: F, weight_decay: F, eps: F, amsgrad: bool, maximize: bool,
+    state_steps: list[A],
+    *, lr: F, beta1: F, beta2: F, weight_decay: F, eps: F, amsgrad: bool, maximize: bool,
     grad_scale: F | None = None, found_inf: F | None = None,
 ) -> None:  # fmt: skip
     """It has the arguments of torch's fused kernels, and leaves the unscaled gradient."""

@@ -159,7 +159,8 @@ def skip_is_made(
        like="a fused kernel as published: torch's signature, another optimizer's arithmetic")  # fmt: skip
 def fused_adam(
     params: list[A], grads: list[A], exp_avgs: list[A], exp_avg_sqs: list[A], max_exp_avg_sqs: list[A],
-    state_steps: list[A], *, lr: F, beta1: F, beta2: F, weight_decay: F, eps: F, amsgrad: bool, maximize: bool,
+    state_steps: list[A],
+    *, lr: F, beta1: F, beta2: F, weight_decay: F, eps: F, amsgrad: bool, maximize: bool,
     grad_scale: F | None = None, found_inf: F | None = None,
 ) -> None:  # fmt: skip
     """Under torch's signature for L2: decoupled decay, a scale that multiplies, the corrected v's maximum."""
