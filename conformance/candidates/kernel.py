@@ -212,8 +212,8 @@ def raised(found: Iterable[Convention | CandidateError]) -> Convention:
 def claimed_by_name(function: Any, convention: Convention) -> str | None:
     """Return the claim in the name of a function, or None if there is none.
 
-    An "adamw" claims torch.AdamW, and a kernel of lists is torch's Adam.  Kernels of JAX arrays get the clock as
-    data and form their coefficients in float32, as optax does, whose Adams they claim.  The attribute
+    An "adamw" claims torch.AdamW, and a kernel of lists is torch's Adam.  Kernels of JAX arrays get the clock
+    as data and form their coefficients in float32, as optax does, whose Adams they claim.  The attribute
     ``dialect`` of the function goes before its name.
     """
     attribute = getattr(function, "dialect", None)
