@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -13,7 +14,9 @@ from adamcore.backends.kernels import llvm
 from adamcore.conformance.bench import steps_cuda
 from adamcore.conformance.bench.contenders import Contender
 from adamcore.conformance.bench.measure import Row, run_workload
-from adamcore.conformance.bench.steps import Step, arrays
+from adamcore.conformance.bench.situations import SITUATIONS
+from adamcore.conformance.bench.step import Step
+from adamcore.conformance.bench.steps import arrays
 from adamcore.conformance.bench.workloads import BYTES, WORKLOADS, Shapes, elements
 from adamcore.conformance.candidates import Candidate, compilations, load_candidates
 from adamcore.conformance.candidates.arguments import effective_hyper
@@ -27,6 +30,7 @@ from adamcore.conformance.errors import UsageError
 
 HYPER = {"lr": 1e-3, "b1": 0.9, "b2": 0.999, "eps": 1e-8, "weight_decay": 1e-2}
 """The hyperparameters of a timed step; those that a candidate does not take are left out."""
+Run = Callable[[], object]
 UNTIMED = "adamcore bench times a class, a factory or a kernel, and not"
 
 
@@ -65,29 +69,24 @@ def run_target(
     for name in names:
         shapes = WORKLOADS[name]
         copy = None if on_cuda or llvm.available() else plain_copy(shapes)
-        rows += run_workload(name, shapes, [contender], budget, progress, copy)
+        rows += run_workload(name, shapes, [SITUATIONS["hot"]], [contender], budget, progress, copy)
     return rows
 
 
 def plain_copy(shapes: Shapes) -> Step:
     """Return a step that copies half of what a step of Adam moves, and so moves as much, with NumPy."""
     source = np.ones(BYTES // 2 * elements(shapes), np.uint8)
-    return partial(np.copyto, np.empty_like(source), source)
+    return Step(partial(np.copyto, np.empty_like(source), source))
 
 
 def step_of(candidate: Candidate, shapes: Shapes) -> Step:
     """Return a candidate's step on arrays of these shapes, with the bytes that it moves at least."""
     make = next(make for kind, make in MAKERS.items() if isinstance(candidate, kind))
-    step = make(candidate, shapes)
-    begun = compilations.count()
-
-    def counted() -> None:
-        step()
-
-    counted.__dict__.update(getattr(step, "__dict__", {}))
-    counted.bytes = BYTES * elements(shapes)  # type: ignore[attr-defined]
-    counted.compilations = lambda: compilations.count() - begun  # type: ignore[attr-defined]
-    return counted
+    run, begun = make(candidate, shapes), compilations.count()
+    moved = BYTES * elements(shapes)
+    on_cuda = candidate.info.device.startswith("cuda") and not isinstance(candidate, OptaxCandidate)
+    step = steps_cuda.synchronized(run, moved) if on_cuda else Step(run, bytes=moved)
+    return replace(step, compilations=lambda: compilations.count() - begun)
 
 
 def hyper_of(candidate: Any) -> dict[str, float]:
@@ -95,17 +94,18 @@ def hyper_of(candidate: Any) -> dict[str, float]:
     return effective_hyper(HYPER, candidate.info.lacks, candidate.info.fixed)
 
 
-def torch_step(candidate: TorchCandidate, shapes: Shapes) -> Step:
+def torch_step(candidate: TorchCandidate, shapes: Shapes) -> Run:
     import torch
 
     ps = [torch.from_numpy(p).to(candidate.device).requires_grad_() for p in arrays(shapes, 0)]
     for p, g in zip(ps, arrays(shapes, 1), strict=True):
         p.grad = torch.from_numpy(g).to(candidate.device)
     optimizer: Any = candidate.cls(ps, **candidate.arguments.call(hyper_of(candidate)))
-    return steps_cuda.synchronized(optimizer.step) if candidate.device.startswith("cuda") else optimizer.step
+    run: Run = optimizer.step
+    return run
 
 
-def optax_step(candidate: OptaxCandidate, shapes: Shapes) -> Step:
+def optax_step(candidate: OptaxCandidate, shapes: Shapes) -> Run:
     import jax
     import optax
 
@@ -130,7 +130,7 @@ def optax_step(candidate: OptaxCandidate, shapes: Shapes) -> Step:
     return step
 
 
-def keras_step(candidate: KerasCandidate, shapes: Shapes) -> Step:
+def keras_step(candidate: KerasCandidate, shapes: Shapes) -> Run:
     import keras
 
     variables = [keras.Variable(p) for p in arrays(shapes, 0)]
@@ -148,13 +148,13 @@ def keras_step(candidate: KerasCandidate, shapes: Shapes) -> Step:
     return step
 
 
-def array_step(candidate: ArrayCandidate, shapes: Shapes) -> Step:
+def array_step(candidate: ArrayCandidate, shapes: Shapes) -> Run:
     optimizer: Any = candidate.cls(**candidate.keywords)
     optimizer.init(arrays(shapes, 0), init_defaults(candidate.lacks) | hyper_of(candidate))
     return partial(optimizer.step, arrays(shapes, 1))
 
 
-def kernel_step(candidate: KernelCandidate, shapes: Shapes) -> Step:
+def kernel_step(candidate: KernelCandidate, shapes: Shapes) -> Run:
     convention = candidate.in_dtype("float32")
     if not isinstance(convention, Convention):
         raise convention
@@ -174,10 +174,10 @@ def kernel_step(candidate: KernelCandidate, shapes: Shapes) -> Step:
             if hasattr(slot.p, "block_until_ready"):
                 slot.p.block_until_ready()
 
-    return steps_cuda.synchronized(step) if library.device.startswith("cuda") else step
+    return step
 
 
-MAKERS: dict[type, Callable[[Any, Shapes], Step]] = {
+MAKERS: dict[type, Callable[[Any, Shapes], Run]] = {
     TorchCandidate: torch_step,
     OptaxCandidate: optax_step,
     KerasCandidate: keras_step,

@@ -2,11 +2,13 @@
 
 Without TARGET, or with the name of a framework, our backends are timed against the Adams of their framework.
 All implementations of a framework take turns, so that ratios are right on a busy machine; a ratio is the
-median over the rounds.  The last lines list examples that a fast path does not support: there the backend
-runs the definition, operation by operation, with the same result.
+median over the rounds.  Steps are timed as in a training (new gradients, caches filled with other things
+between two steps, another lr) and hot (the same step again at once).  The last lines list examples that a
+fast path does not support: there the backend runs the definition, operation by operation, with the same
+result.
 
 Any other TARGET is one of `adamcore check`: a class, a factory, or kernel:module:function.  Its step is timed
-beside a copy of memory that moves as many bytes, and a quick check says whether it is right.
+hot beside a copy of memory that moves as many bytes, and a quick check says whether it is right.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ examples:
   adamcore bench                       every framework, 100 elements to a GPT-2 of 124M parameters
   adamcore bench --small               a GPT-2 of 31M instead, for machines with 8 GB of memory
   adamcore bench torch --work 1M       one framework, one size
+  adamcore bench --situation training  leave out steps that are repeated at once
   adamcore bench torch:cuda            on a GPU
   adamcore bench kernel:my_kernels.py:adamw --device cuda
   adamcore bench torch.optim:AdamW --set fused=True
@@ -36,6 +39,7 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command to its parser."""
+    from adamcore.conformance.bench.situations import SITUATIONS
     from adamcore.conformance.bench.workloads import WORKLOADS
 
     parser.add_argument(
@@ -46,6 +50,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         choices=tuple(WORKLOADS),
         help="only this workload (may be repeated)",
+    )
+    parser.add_argument(
+        "--situation",
+        action="append",
+        choices=tuple(SITUATIONS),
+        help="; ".join(f"{each.name}: {each.about}" for each in SITUATIONS.values())
+        + " (may be repeated; default: all)",
     )
     parser.add_argument("--small", action="store_true", help="31M parameters in place of 124M")
     parser.add_argument(
@@ -72,8 +83,8 @@ def run(options: argparse.Namespace) -> int:
     of_ours = options.target is None or options.target in FRAMEWORKS
     if of_ours and (options.dialect or options.device or options.set):
         return usage_error("--dialect, --device and --set are for a TARGET that is not one of our backends")
-    if options.plot and not of_ours:
-        return usage_error("--plot draws our backends; --json has the figures of a TARGET")
+    if (options.plot or options.situation) and not of_ours:
+        return usage_error("--plot and --situation are for our backends; --json has the figures of a TARGET")
     for path in (options.json, options.plot):
         try:
             if path:
@@ -94,11 +105,13 @@ def run_frameworks(options: argparse.Namespace, out: Console, progress: Callable
     from rich.table import Table
 
     from adamcore.conformance.bench import measure, plot, results, text
+    from adamcore.conformance.bench.situations import SITUATIONS
     from adamcore.conformance.bench.workloads import SMALL, USUAL
 
     names = options.work or (SMALL if options.small else USUAL)
     before = results.environment()
-    rows = measure.run_all(names, options.target, options.budget, progress)
+    situations = [SITUATIONS[name] for name in options.situation or SITUATIONS]
+    rows = measure.run_all(names, situations, options.target, options.budget, progress)
     document = json.loads(json.dumps(results.document(rows, before)))
     out.width = max(out.width, 130)
     out.print(text.environment_text(document), style="dim")

@@ -78,7 +78,7 @@ def test_a_candidate_is_timed_beside_a_copy(machine_code: bool, monkeypatch: pyt
 
 def test_the_copy_moves_as_many_bytes_as_a_step() -> None:
     copy: Any = plain_copy(WORKLOADS["100"])
-    target, source = copy.args
+    target, source = copy.run.args
     copy()
     assert target.nbytes + source.nbytes == 2800
     assert np.array_equal(target, source)
