@@ -1,6 +1,6 @@
 """Adapters that run probes on a target, inside a worker process.
 
-* :mod:`own`, :mod:`torch`, :mod:`optax`, :mod:`keras`, :mod:`array`, :mod:`kernel`, :mod:`command`: one adapter
+* :mod:`own`, :mod:`torch`, :mod:`optax`, :mod:`keras`, :mod:`array`, :mod:`kernel`, :mod:`command`: an adapter
   each; :mod:`signatures`, :mod:`calls` and :mod:`conventions` are those of kernels.
 * :mod:`targets`: the adapter of a target.
 * :mod:`arguments`: the constructor argument of each hyperparameter.
