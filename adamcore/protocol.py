@@ -133,6 +133,9 @@ class Backend(Protocol):
     """One array library."""
 
     name: str  #: as the user calls it: "torch"
+    sorts_keys: (
+        bool | None
+    )  #: `flatten` lists a dictionary by its sorted keys, or in its own order; None: unknown
     flushes: bool  #: subnormal numbers become 0 in its arithmetic
 
     # arrays
@@ -152,11 +155,21 @@ class Backend(Protocol):
     def overlap(self, columns: Columns) -> tuple[int, int] | None:
         """Return two jobs of which one writes to memory of the other; None if there are none."""
 
+    def uniform(self, columns: Columns) -> bool:
+        """True if these can surely be optimized and are alike; False where it takes long to find out.
+
+        They are alike if all have one dtype and one device, those of a job have one shape, and each lies in
+        memory as a vector.
+        """
+
     def device(self, leaf: Array) -> Device:
         """Return what the arrays of a leaf must share; None where the library does not ask for it."""
 
     def host(self, x: Array) -> Any:
         """Return a 0-d array as a Python number; None if only the program knows its value."""
+
+    def integers(self, xs: Sequence[Array]) -> list[int] | None:
+        """Return the values of 0-d arrays of one dtype of integers; None if they are none, or not known."""
 
     def full(self, value: float, dtype: DType, like: Array) -> Array:
         """Return a 0-d array on the device of ``like``."""
@@ -227,7 +240,7 @@ class Backend(Protocol):
             The new clock, the new momentum product, and the coefficients of the update as 0-d arrays.
         """
 
-    def apply(self, adam: AdamConfig, jobs: Sequence[Job], donate: bool) -> list[Result]:
+    def apply(self, adam: AdamConfig, jobs: Sequence[Job], donate: bool) -> Sequence[Result]:
         """Carry out one step's jobs; nothing is modified unless ``donate``."""
 
     def cached_step(self, adam: AdamConfig, record: StepRecord) -> tuple[CachedStep, AdamState] | None:

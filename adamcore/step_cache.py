@@ -15,14 +15,16 @@ import weakref
 from array import array
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import chain, compress
-from operator import add
+from itertools import compress, repeat
+from operator import add, is_
 from typing import Any
 
 from adamcore.clock import Ticker
 from adamcore.coefficients import MAX_CLOCK
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients
+from adamcore.identities import identities
+from adamcore.jobs import Results, UniformJobs, columns_of
 from adamcore.protocol import (
     Backend,
     CachedStep,
@@ -83,7 +85,11 @@ def cache_of(adam: AdamConfig) -> StepCache:
 
 def stepped_in_place(record: StepRecord) -> bool:
     """True if a step wrote into the arrays that it was given, without a mask or Dozat's schedule."""
-    return record.state.mu_product is None and all(
+    if record.state.mu_product is not None:
+        return False
+    if isinstance(record.jobs, UniformJobs) and isinstance(record.results, Results):
+        return record.results.columns.p is record.jobs.columns.p
+    return all(
         new.p is job.p and new.m is job.m and new.v is job.v and new.v_max is job.v_max and job.where is None
         for job, new in zip(record.jobs, record.results, strict=True)
     )
@@ -107,10 +113,10 @@ def in_place_step(
     """
     cached = InPlaceStep(adam, record, column_step)
     clocks = cached.clocks_of(record.state.t)
-    if clocks is None or any(x is None or isinstance(x, int) for x in clocks):
+    if not clocks or any(x is None or isinstance(x, int) for x in clocks):
         return None
-    values = list(map(record.backend.host, clocks))
-    if None in values or any(str(x.dtype).rpartition(".")[2] != "int32" for x in clocks):
+    values = record.backend.integers(clocks)
+    if values is None or str(clocks[0].dtype).rpartition(".")[2] != "int32":
         return None
     cached.now = array("i", values)
     views = clock_arrays(cached.now)
@@ -134,13 +140,13 @@ class InPlaceStep:
         self.adam, self.backend, self.column_step = adam, record.backend, column_step
         self.formula = formula(adam)
         self.keeps = record.jobs[0].coefficients.keep_p is not None  # lr and t can take this term away
-        self.jobs = [id(job.p) for job in record.jobs]
+        self.jobs = list(map(id, columns_of(record.jobs).p))
         self.shape = plain_shape(record.params, record.backend.flatten(record.params)[0])
         self.present = [g is not None for g in leaves_of(self.shape, record.grads) or ()]
         self.whole = all(self.present)
         self.global_clock = self.shape is not None and not isinstance(record.state.t, PLAIN_KINDS)
         self.now = array("i")  #: the clocks
-        self.ids: list[int] = []  #: of p, m, v, v_max and t
+        self.ids: list[array[int]] = []  #: of p, m, v, v_max and t
         self.references: list[weakref.ref[Any]] = []  #: to the same
         self.dead: Any = []  #: references to arrays that are gone; true if there are any
 
@@ -160,7 +166,7 @@ class InPlaceStep:
         count = len(self.present)
         if list(map(id, compress(leaves, self.present))) != self.jobs or len(columns[0] or ()) != count:
             return False
-        self.ids = list(map(id, leaves))
+        self.ids = [identities(column) for column in columns if column]
         self.references = [weakref.ref(leaf, self.dead.append) for leaf in leaves if leaf is not None]
         return True
 
@@ -173,13 +179,15 @@ class InPlaceStep:
         clocks = [t] if self.global_clock else leaves_of(shape, t)
         if self.dead or ps is None or gs is None or ms is None or vs is None or maxima is None:
             return None
-        if clocks is None or list(map(id, chain(ps, ms, vs, maxima, clocks))) != self.ids:
+        if clocks is None or [identities(xs) for xs in (ps, ms, vs, maxima, clocks) if xs] != self.ids:
             return None
         present = self.present
+        if self.whole:
+            if any(map(is_, gs, repeat(None))) or len(gs) != len(present):
+                return None
+            return columns_of_five((ps, gs, ms, vs, maxima)), clocks
         if [g is not None for g in gs] != present:
             return None
-        if self.whole:
-            return columns_of_five((ps, gs, ms, vs, maxima)), clocks
         taking_part = Columns(*[list(compress(column, present)) for column in (ps, gs, ms, vs, maxima)])
         return taking_part, clocks
 
