@@ -24,16 +24,16 @@ def test_uniform_jobs_are_the_jobs_of_their_columns(maxima: bool, rows: list[Any
     columns = [[np.full(2, 10.0 * c + i) for i in range(3)] for c in range(5)]
     formats = leaf_dtypes(ADAM, built_in("numpy"), columns[0][0])
     jobs = UniformJobs(Columns(*columns[: 5 if maxima else 4]), rows, formats)
-    listed = [
-        Job(*(column[i] for column in columns[:4]), columns[4][i] if maxima else None, row, None, formats)
-        for i, row in enumerate(rows * (3 // len(rows)))
-    ]
+    listed = []
+    for i, row in enumerate(rows * (3 // len(rows))):
+        p, g, m, v = (column[i] for column in columns[:4])
+        listed.append(Job(p, g, m, v, columns[4][i] if maxima else None, row, None, formats))
     assert len(jobs) == 3
     for found in (list(jobs), jobs[:], [jobs[-3], *jobs[1:]]):
         for one, other in zip(found, listed, strict=True):
             assert all(x is y for x, y in zip(one, other, strict=True))
-    for one, other in zip(columns_of(jobs), columns_of(listed), strict=True):
-        assert list(map(id, one)) == list(map(id, other))
+    for column, expected in zip(columns_of(jobs), columns_of(listed), strict=True):
+        assert list(map(id, column)) == list(map(id, expected))
     results = in_place_results(jobs)
     assert isinstance(results, Results)
     assert len(results) == 3
