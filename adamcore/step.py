@@ -22,9 +22,18 @@ from adamcore.clock import Ticker, tick_all
 from adamcore.config import AdamConfig, Schedule
 from adamcore.dtypes import DtypeTable
 from adamcore.errors import GradientError, StateError, TreeError
-from adamcore.jobs import ResultColumns, Results, UniformJobs, columns_of
 from adamcore.presence import PRESENT, presence
-from adamcore.protocol import Backend, Columns, Job, Result, StepRecord
+from adamcore.protocol import (
+    Backend,
+    Columns,
+    Job,
+    Result,
+    ResultColumns,
+    Results,
+    StepRecord,
+    UniformJobs,
+    columns_of,
+)
 from adamcore.registry import backend_for, first, owner, owns_all
 from adamcore.state import AdamState, check_state
 from adamcore.step_cache import StepCache, cache_of

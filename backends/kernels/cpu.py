@@ -19,8 +19,16 @@ from adamcore.backends.kernels.llvm import CODES, Kernel, Real, kernel
 from adamcore.backends.kernels.threads import PARALLEL, PIECE, run_pieces, thread_count
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients
-from adamcore.jobs import ResultColumns, Results, UniformJobs, columns_of, in_place_results
-from adamcore.protocol import Columns, Job, Result
+from adamcore.protocol import (
+    Columns,
+    Job,
+    Result,
+    ResultColumns,
+    Results,
+    UniformJobs,
+    columns_of,
+    in_place_results,
+)
 from adamcore.tracing import Program
 from adamcore.tracing import program as program_of
 from adamcore.types import Array, DType

@@ -26,8 +26,7 @@ from adamcore.backends.kernels.cpu import (
 )
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients
-from adamcore.jobs import columns_of
-from adamcore.protocol import Columns, ColumnStep, Job
+from adamcore.protocol import Columns, ColumnStep, Job, columns_of
 from adamcore.tracing import program as program_of
 from adamcore.types import Array
 

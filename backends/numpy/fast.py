@@ -17,8 +17,7 @@ from adamcore.backends.numpy import addresses
 from adamcore.backends.numpy.blocks import SMALL, Blocks
 from adamcore.backends.numpy.uniform import uniform_addresses
 from adamcore.config import AdamConfig
-from adamcore.jobs import ResultColumns, in_place_results
-from adamcore.protocol import CachedStep, Columns, Job, Result, StepRecord
+from adamcore.protocol import CachedStep, Columns, Job, Result, ResultColumns, StepRecord, in_place_results
 from adamcore.state import AdamState
 from adamcore.step_cache import in_place_step, stepped_in_place
 from adamcore.tracing import Program

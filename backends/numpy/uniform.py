@@ -14,7 +14,7 @@ from functools import cache
 import numpy as np
 
 from adamcore.backends.kernels import llvm
-from adamcore.identities import identities
+from adamcore.step_cache import identities
 from adamcore.types import Array
 
 FEW = 16  #: arrays below which machine code does not pay

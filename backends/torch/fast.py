@@ -30,8 +30,18 @@ from adamcore.backends.kernels import cpu, llvm, step_cache
 from adamcore.backends.torch import compiler, cuda, foreach, nvrtc, openmp
 from adamcore.backends.torch.uniform import PLAIN
 from adamcore.config import AdamConfig
-from adamcore.jobs import ResultColumns, Results, columns_of, in_place_results
-from adamcore.protocol import CachedStep, Columns, ColumnStep, Job, Result, StepRecord
+from adamcore.protocol import (
+    CachedStep,
+    Columns,
+    ColumnStep,
+    Job,
+    Result,
+    ResultColumns,
+    Results,
+    StepRecord,
+    columns_of,
+    in_place_results,
+)
 from adamcore.state import AdamState
 from adamcore.step_cache import device_clock_step, in_place_step, stepped_in_place
 from adamcore.types import Array, Clock, DType, Tree

@@ -13,8 +13,7 @@ from adamcore.backends.kernels import cpu
 from adamcore.backends.numpy.fast import MEMORY
 from adamcore.coefficients import Host
 from adamcore.definition import coefficients
-from adamcore.jobs import columns_of
-from adamcore.protocol import Job, LeafDtypes
+from adamcore.protocol import Job, LeafDtypes, columns_of
 
 
 def job(**parts: Any) -> Job:
