@@ -27,6 +27,7 @@ AXES: dict[str, tuple[object, ...]] = {
     "bias_correction": get_args(BiasCorrection),
     "decay": get_args(Decay),
     "decay_order": get_args(DecayOrder),
+    "cautious_decay": (False, True),
     "amsgrad": get_args(Amsgrad),
     "nesterov": get_args(Nesterov),
     "missing": get_args(Missing),

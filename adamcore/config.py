@@ -42,6 +42,7 @@ class AdamConfig:
     bias_correction: axes.BiasCorrection = "both"
     decay: axes.Decay = "l2"
     decay_order: axes.DecayOrder = "before"
+    cautious_decay: bool = False
     amsgrad: axes.Amsgrad = "none"
     nesterov: axes.Nesterov = "none"
     missing: axes.Missing = "skip"
@@ -75,6 +76,11 @@ class AdamConfig:
             raise AxisError(
                 f"eps_root={self.eps_root!r} with epsilon={self.epsilon!r}: eps stands under the root "
                 "already; give eps alone, or an epsilon outside"
+            )
+        if self.cautious_decay and self.decay == "l2" and self.weight_decay:
+            raise AxisError(
+                f"cautious_decay=True with decay='l2' and weight_decay={self.weight_decay!r}: a decay that "
+                "enters the moments is part of every step; give decay='decoupled'"
             )
         for field in fields(self):  # 1 and np.float64(1.0) are the same Adam as 1.0
             value = getattr(self, field.name)

@@ -214,6 +214,9 @@ ROWS: tuple[Dialect, ...] = (
         hyper("alpha beta1 beta2 epsilon lambda"), state("t m v -"),
         outside="the schedule multiplier eta_t, here 1; it would multiply the decay too",
         source="Loshchilov and Hutter 2019, Algorithm 2"),
+    Dialect("paper.CautiousAdamW", {"decay": "decoupled", "cautious_decay": True}, {"weight_decay": REQUIRED},
+        hyper("eta beta1 beta2 epsilon lambda"), state("t m v -"),
+        source="Chen, Li, Liang and others 2025 (arXiv 2510.12402), Algorithm 1 over AdamW"),
     # PyTorch and what follows its interface
     Dialect("torch.Adam", {}, {}, TORCH, TORCH_STATE,
         AMSGRAD | MAXIMIZE | {"decoupled_weight_decay=True": DECOUPLED},
@@ -481,7 +484,9 @@ ROWS: tuple[Dialect, ...] = (
         source="burn-optim/src/optim/adam.rs"),
     Dialect("burn.AdamW", WORKING | DECOUPLED, {"lr": REQUIRED, "eps": 1e-5, "weight_decay": 1e-4},
         hyper("lr beta_1 beta_2 epsilon weight_decay"), state("time moment_1 moment_2 max_moment_2"),
-        outside="grad_clipping, cautious_weight_decay; its AMSGrad option is the maximum of v",
+        {"cautious_weight_decay=True": {"cautious_decay": True}},
+        outside="grad_clipping; its AMSGrad option is the maximum of v; with cautious_weight_decay a negative"
+                " p under a step of 0 does not decay",
         source="burn-optim/src/optim/adamw.rs"),
     Dialect("optimisers_jl.Adam", RUNNING | {"complex": "modulus"}, {},
         hyper("eta beta[1] beta[2] epsilon -"), state("βt mt vt -"),

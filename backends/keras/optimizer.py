@@ -20,7 +20,9 @@ from adamcore.state import AdamState
 from adamcore.step import step
 
 RUNS_ON = ("torch", "jax", "numpy")
-AXES = ("bias_correction", "decay", "decay_order", "amsgrad", "nesterov", "clock", "maximize")
+AXES = (
+    "bias_correction", "decay", "decay_order", "cautious_decay", "amsgrad", "nesterov", "clock", "maximize",
+)  # fmt: skip
 #: The field of `adamcore.Adam` that each argument of the constructor sets.
 FIELDS = {
     "beta_1": "b1",
@@ -100,8 +102,8 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
             dialect's default.
         dialect: a row of :mod:`adamcore.dialects`, which gives the axes and the defaults.
         epsilon_rule: the axis ``epsilon`` of docs/spec.md.  None: the dialect's.
-        bias_correction, decay, decay_order, nesterov, clock, maximize: the other axes.  None: the
-            dialect's.
+        bias_correction, decay, decay_order, cautious_decay, nesterov, clock, maximize: the other axes.
+            None: the dialect's.
         name: the optimizer's name.
         clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency,
             loss_scale_factor, gradient_accumulation_steps: as for Keras' base class.
@@ -123,6 +125,7 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
     beta_1, beta_2, epsilon, eps_root = Setting(), Setting(), Setting(), Setting()
     weight_decay, momentum_decay, epsilon_rule = Setting(), Setting(), Setting()
     bias_correction, decay, decay_order, amsgrad = Setting(), Setting(), Setting(), Setting()
+    cautious_decay = Setting()
     nesterov, clock, maximize = Setting(), Setting(), Setting()
 
     def __init__(
@@ -150,6 +153,7 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
         bias_correction: axes.BiasCorrection | None = None,
         decay: axes.Decay | None = None,
         decay_order: axes.DecayOrder | None = None,
+        cautious_decay: bool | None = None,
         nesterov: axes.Nesterov | None = None,
         clock: axes.Clock | None = None,
         maximize: bool | None = None,
@@ -173,6 +177,7 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
             "bias_correction": bias_correction,
             "decay": decay,
             "decay_order": decay_order,
+            "cautious_decay": cautious_decay,
             "amsgrad": None if amsgrad is None else amsgrad_axis(amsgrad),
             "nesterov": nesterov,
             "clock": clock,

@@ -9,6 +9,7 @@ from adamcore.conformance.anatomy.facts import NEAR, Facts, constant, near
 from adamcore.conformance.anatomy.parts import absence as absence_values
 from adamcore.conformance.anatomy.parts import decay as decay_values
 from adamcore.conformance.anatomy.texts import Equation, listed, number, shortened
+from adamcore.conformance.types import FloatArray
 
 NOTHING = 1e-9  #: a rate of decay below this is rounding
 
@@ -32,7 +33,16 @@ def decay(f: Facts) -> list[Equation]:
         return [("decay", f"p = (1 - x) p with x = {listed(rate)} in steps 1, 2, ...")]
     when = "after" if abs(float(found["order"]) - 1.0) < 0.5 else "before"
     powers = tuple(float(found[name]) for name in ("power of lr", "power of decay"))
-    return [("decay", f"p = p - {rate_text(f, float(rate[0]), powers)} p, {when} the step")]
+    return [("decay", f"p = p - {rate_text(f, float(rate[0]), powers)} p, {when} the step{where(found)}")]
+
+
+def where(found: dict[str, FloatArray]) -> str:
+    """Return in which elements p decays, if not in all."""
+    if not abs(float(found["away"])) < NEAR:
+        return ""
+    against = np.abs(found["against the gradient"])
+    decider = "gradient" if against[0] < NEAR < against[1] else "step"
+    return f", where the {decider} does not move it away from 0"
 
 
 def rate_text(f: Facts, rate: float, powers: tuple[float, ...]) -> str:

@@ -49,8 +49,24 @@ def decay(d: Difference) -> Words:
     if d.differs("zero") and not d.differs("order", "opposite"):
         text = "a parameter decays in another way if its gradient is 0 than if it is tiny"
         return "zero_gradient", "F2", text
+    if (text := mask_text(d)) is not None:
+        return "decay", "DEC.6", text
     name = next((name for name in DECAY_TEXTS if d.differs(name) and not is_near_power(d, name)), "sizes")
     return "decay", "DEC.5" if name == "order" else decay_rule(d), DECAY_TEXTS[name](d)
+
+
+def mask_text(d: Difference) -> str | None:
+    """Return which elements decay, if these are not the claimed ones."""
+    if not d.differs("away", "against the gradient"):
+        return None
+    away, against = (d.values(name)[0] for name in ("away", "against the gradient"))
+    claims_all = abs(d.values("away")[1][0]) > NEAR
+    if np.isinf(away[0]):
+        return "p decays only where the step moves it away from 0"
+    if abs(away[0]) > NEAR:
+        return None if claims_all else "p decays where the step moves it away from 0 too"
+    decider = "gradient" if abs(against[0]) < NEAR < abs(against[1]) else "step"
+    return f"p decays only where the {decider} does not move it away from 0"
 
 
 def is_near_power(d: Difference, name: str) -> bool:
@@ -85,6 +101,10 @@ DECAY_TEXTS: dict[str, Callable[[Difference], str]] = {
     "two dimensions": lambda d: d.beside("two dimensions", "an array of two dimensions decays by "),
     "order": lambda d: d.beside("order", "the share of the step that decays too is "),
     "opposite": lambda d: d.beside("opposite", "of a step away from zero the share that decays too is "),
+    "away": lambda d: d.beside("away", "where the step moves p away from 0, decay is times "),
+    "against the gradient": lambda d: d.beside(
+        "against the gradient", "where the step goes up along g, decay is times "
+    ),
     "changed lr": lambda d: d.beside("changed lr", "after lr was changed, weights go down by "),
 }
 """What is wrong with decay, by the value that differs, the most telling one first."""

@@ -94,6 +94,11 @@ OF: dict[str, Callable[[Any, Any, Any, Any], Any]] = {
     "the parameter one step before": one_step_before,
     "p only where the step goes its way": lambda p, delta, g, memory: np.where(delta * p > 0, p, 0.0),
     "p only where the gradient has its sign": lambda p, delta, g, memory: np.where(g * p > 0, p, 0.0),
+    "p only where the step and the updated parameter have one sign": lambda p, delta, g, memory: np.where(
+        delta * (p - delta) >= 0, p, 0.0
+    ),
+    "p only where the step moves it away from 0": lambda p, delta, g, memory: np.where(delta * p < 0, p, 0.0),
+    "p only where the step does not go its way": lambda p, delta, g, memory: np.where(delta * p <= 0, p, 0.0),
     "|p|": lambda p, delta, g, memory: np.abs(p),
     "p**2": lambda p, delta, g, memory: p * p,
     "p**3": lambda p, delta, g, memory: p * p * p,
@@ -155,7 +160,13 @@ DECAY: tuple[Fault, ...] = (
     Fault("decay-beside-first", "decay", "DEC.2", "decay is added to m for the step, and the root divides it",
           update=partial(beside_quotient, True)),
     *(
-        Fault(f"decay-of-{what}", "decay", "DEC.2", f"decay is of {what}", update=partial(of, thing))
+        Fault(
+            f"decay-of-{what}",
+            "decay",
+            "DEC.6" if what.startswith("p only where") else "DEC.2",
+            f"decay is of {what}",
+            update=partial(of, thing),
+        )
         for what, thing in OF.items()
     ),
     Fault("decay-exponential", "decay", "DEC.2", "p is multiplied by exp(-lr*wd), not 1 - lr*wd",

@@ -216,9 +216,9 @@ def equivalent_claim(claim: Adam, probe: Probe, *, exact: bool = False) -> Adam:
         unreached += ["missing", "all_missing", *(["clock"] if exact else [])]
     changes = [step.changes for step in probe.steps if step.changes]
     if not any(given.get("weight_decay") for given in (probe.hyper, *changes, *probe.groups)):
-        unreached += ["decay", "decay_order"]
+        unreached += ["decay", "decay_order", "cautious_decay"]
     elif claim.decay == "l2" and not any("decay" in given for given in changes):
-        unreached += ["decay_order"]
+        unreached += ["decay_order", "cautious_decay"]
     if not any(np.iscomplexobj(p) for p in probe.params):
         unreached += ["complex"]
     return replace(claim, **{axis: default[axis] for axis in unreached})

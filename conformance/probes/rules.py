@@ -102,6 +102,22 @@ PROBES = [
         tells=("decay_order",),
     ),
     Probe(
+        "DEC.6/cautious",
+        "steps towards 0, away from it and of 0; against their gradient, and across 0",
+        (array([2.0, 2.0, -2.0, -2.0, 1.0, -1.0, 0.125, -0.125]),),
+        gradients(
+            [
+                [1.0, -1.0, 1.0, -1.0, 0.0, 0.0, 1.0, -1.0],
+                [1.0, -1.0, 1.0, -1.0, 0.0, 0.0, 0.5, -0.5],
+                [-0.25, 0.25, -0.25, 0.25, 0.0, 0.0, 1.0, -1.0],
+                [-0.25, 0.25, -0.25, 0.25, 1.0, 1.0, -0.25, 0.25],
+                [1.0, -1.0, 1.0, -1.0, -0.25, -0.25, 1.0, -1.0],
+            ]
+        ),
+        {"lr": 0.25, "b1": 0.75, "b2": 0.9, "eps": 0.125, "weight_decay": 0.5},
+        tells=("cautious_decay",),
+    ),
+    Probe(
         "AMS.1/shrinking",
         "one large gradient, then small ones: only the maximum remembers",
         (array([0.0, 1.0]),),

@@ -32,8 +32,10 @@ from adamcore.definition import Number, coefficients, update
 from adamcore.dialects import DIALECTS
 
 FINGERPRINT = "STEP.1/fingerprint"
-NUMERIC = ("epsilon", "bias_correction", "decay", "decay_order", "amsgrad", "nesterov", "maximize")
-DECAY = ("decay", "decay_order")
+NUMERIC = (
+    "epsilon", "bias_correction", "decay", "decay_order", "cautious_decay", "amsgrad", "nesterov", "maximize",
+)  # fmt: skip
+DECAY = ("decay", "decay_order", "cautious_decay")
 TELLING = (
     FINGERPRINT, "F1/absent-middle", "F6/all-absent", "CPX.1/complex", "NUM.4/near-one", "NUM.4/running",
     "BC.3/not-written-back", "DEC.2/lr-changed", "EPS.1/beside-small-root", "EPS.2/comparable",
@@ -66,13 +68,18 @@ class FloatNamespace:
     sqrt = staticmethod(math.sqrt)
     maximum = staticmethod(max)
 
+    @staticmethod
+    def sign(x: float) -> float:
+        return float((x > 0) - (x < 0))
+
 
 def combinations(weight_decay: float) -> Iterator[dict[str, Any]]:
     """Yield the combinations of the numeric axes that are distinct functions of real numbers."""
     for values in product(*(AXES[axis] for axis in NUMERIC)):
         chosen = dict(zip(NUMERIC, values, strict=True))
         same = chosen["decay"] != "l2" if not weight_decay else chosen["decay"] == "l2"
-        if not (same and (chosen["decay_order"] != "before" or not weight_decay)):
+        other = chosen["decay_order"] != "before" or chosen["cautious_decay"]
+        if not (same and (other or not weight_decay)):
             yield chosen
 
 
@@ -140,9 +147,9 @@ def identify(
         fits = narrowed_by_others(fits, runs, probes, dtype, flushes)
     axes: AxisValues = {axis: values_of(axis, fits) for axis in NUMERIC}
     if not largest_decay(probes[FINGERPRINT]):
-        axes["decay"], axes["decay_order"] = list(AXES["decay"]), list(AXES["decay_order"])
+        axes |= {axis: list(AXES[axis]) for axis in DECAY}
     elif axes["decay"] == ["l2"]:
-        axes["decay_order"] = list(AXES["decay_order"])
+        axes |= {axis: list(AXES[axis]) for axis in DECAY[1:]}
     nearest = nearest_way(fits[0], runs, probes)
     way = nearest.way if nearest else None
     if fault is not None:

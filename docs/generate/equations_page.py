@@ -30,6 +30,13 @@ PAGE: tuple[tuple[str, str, dict[str, Any], dict[str, Any] | None], ...] = (
     ("decay: decoupled-unscaled", "DEC.3", {**L2, "decay": "decoupled-unscaled"}, {}),
     ("decay: decoupled-corrected", "DEC.4", {**L2, "decay": "decoupled-corrected"}, {}),
     ("decay_order: after", "DEC.5", {**DECOUPLED, "decay_order": "after"}, {}),
+    ("cautious_decay: True", "DEC.6", {**DECOUPLED, "cautious_decay": True}, DECOUPLED),
+    (
+        "cautious_decay: True, decay_order: after",
+        "DEC.6",
+        {**DECOUPLED, "cautious_decay": True, "decay_order": "after"},
+        DECOUPLED,
+    ),
     ("amsgrad: uncorrected", "AMS.1", {"amsgrad": "uncorrected"}, {}),
     ("amsgrad: corrected", "AMS.2", {"amsgrad": "corrected"}, {}),
     ("nesterov: dozat", "NES.1", {"nesterov": "dozat", "momentum_decay": True}, {}),
@@ -47,7 +54,8 @@ HEAD = r"""# Equations
 
 $p$ parameter, $g$ gradient, $m$ and $v$ moments, $t$ clock (1 in the first update), $\alpha$ learning
 rate, $\lambda$ weight decay, $\epsilon_r$ `eps_root`, $\psi$ `momentum_decay`, $\tilde g$ the gradient
-that enters the moments where it is not $g$. The axes `missing`, `clock`, `all_missing` and
+that enters the moments where it is not $g$, $\delta$ the step where it is written apart, $[a \geq 0]$ 1
+where $a \geq 0$ and 0 elsewhere. The axes `missing`, `clock`, `all_missing` and
 `coefficients` have no equation of their own.
 """
 

@@ -41,6 +41,13 @@ def test_two_epsilons_under_one_root_are_refused(epsilon: Any) -> None:
     AdamConfig(eps_root=0.0, epsilon=epsilon)
 
 
+def test_cautious_decay_of_an_l2_term_is_refused() -> None:
+    with pytest.raises(AxisError, match="cautious_decay=True with decay='l2' and weight_decay=0.5"):
+        AdamConfig(weight_decay=0.5, cautious_decay=True)
+    AdamConfig(weight_decay=0.5, cautious_decay=True, decay="decoupled")
+    AdamConfig(cautious_decay=True)
+
+
 @pytest.mark.parametrize("name", NUMBERS)
 def test_numbers_of_other_types_become_floats(name: str) -> None:
     made = AdamConfig(**{name: np.float32(0.5)})  # type: ignore[arg-type]

@@ -297,6 +297,15 @@ class Unscaled(AdamW):
         return p - self.wd * p - self.lr * u
 
 
+class Cautious(AdamW):
+    """Decay where the step does not move the parameter away from 0, as in Cautious Weight Decay."""
+
+    dialect = "paper.CautiousAdamW"
+
+    def apply(self, i: int, p: A, u: A) -> A:  # DEC.6
+        return p - self.lr * (u + self.wd * np.where(u * p >= 0, p, 0))
+
+
 class Late(AdamW):
     """Decay of the updated parameter, as transformers 4's AdamW."""
 

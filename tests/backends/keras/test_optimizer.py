@@ -252,7 +252,8 @@ def test_our_own_settings_are_live_or_refused(backend: str) -> None:
             return optimizer.get_config(), float(ops.convert_to_numpy(v.value)[0])
 
         for later in (
-            {"decay": "l2"}, {"decay_order": "after"}, {"bias_correction": "none"}, {"eps_root": 0.5},
+            {"decay": "l2"}, {"decay_order": "after"}, {"cautious_decay": True},
+            {"bias_correction": "none"}, {"eps_root": 0.5},
             {"nesterov": "optax"}, {"maximize": True}, {"epsilon_rule": "outside-corrected"},
         ):
             made = Adam(0.1, weight_decay=0.2, name="a", **later)

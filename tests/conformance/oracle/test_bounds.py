@@ -143,6 +143,8 @@ class TwoWeights(Host):
         {},
         {"decay": "decoupled"},
         {"decay": "decoupled", "decay_order": "after"},
+        {"decay": "decoupled", "cautious_decay": True},
+        {"decay": "decoupled-unscaled", "cautious_decay": True, "decay_order": "after"},
         {"amsgrad": "corrected", "epsilon": "inside-corrected"},
         {"amsgrad": "uncorrected", "epsilon": "outside-uncorrected", "nesterov": "optax"},
         {"nesterov": "dozat", "decay": "decoupled"},

@@ -14,7 +14,11 @@ from adamcore.conformance.probes import PROBES
 from adamcore.conformance.probes.design import ODD, array
 from adamcore.conformance.types import Probe, Step
 
-NEEDED = {"decay_order": {"decay": "decoupled"}, "all_missing": {"clock": "global"}}
+NEEDED = {
+    "decay_order": {"decay": "decoupled"},
+    "cautious_decay": {"decay": "decoupled"},
+    "all_missing": {"clock": "global"},
+}
 SAME = {frozenset(("working", "running"))}  #: wider and narrower bounds of one answer, not two answers
 
 
