@@ -38,11 +38,21 @@ def decay(f: Facts) -> list[Equation]:
 
 def where(found: dict[str, FloatArray]) -> str:
     """Return in which elements p decays, if not in all."""
-    if not abs(float(found["away"])) < NEAR:
-        return ""
-    against = np.abs(found["against the gradient"])
-    decider = "gradient" if against[0] < NEAR < against[1] else "step"
-    return f", where the {decider} does not move it away from 0"
+    decider = mask_decider(found["away"], found["against the gradient"])
+    return f", where the {decider} does not move it away from 0" if decider else ""
+
+
+def mask_decider(away: FloatArray, against: FloatArray) -> str | None:
+    """Return what picks the elements that decay, "step" or "gradient"; None if all decay, or if it is L2.
+
+    Args:
+        away: the share of its decay that a parameter has whose step moves it away from 0.
+        against: that of one with a step towards 0 up along its gradient, and of one with a step away from 0.
+    """
+    toward, from_zero = (bool(abs(share) > NEAR) for share in against)
+    if abs(float(np.ravel(away)[0])) > NEAR or toward == from_zero:
+        return None
+    return "step" if toward else "gradient"
 
 
 def rate_text(f: Facts, rate: float, powers: tuple[float, ...]) -> str:

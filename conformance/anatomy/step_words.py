@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from adamcore.conformance.anatomy.decay import mask_decider
 from adamcore.conformance.anatomy.differences import Difference, Words, reversed_curve
 from adamcore.conformance.anatomy.experiments import ABSENT, LATE
 from adamcore.conformance.anatomy.facts import BESIDE, LARGER, NEAR, UNDER, Facts, constant, near
@@ -57,16 +58,16 @@ def decay(d: Difference) -> Words:
 
 def mask_text(d: Difference) -> str | None:
     """Return which elements decay, if these are not the claimed ones."""
-    if not d.differs("away", "against the gradient"):
+    if d.anatomy.claim is None or not d.differs("away", "against the gradient"):
         return None
     away, against = (d.values(name)[0] for name in ("away", "against the gradient"))
-    claims_all = abs(d.values("away")[1][0]) > NEAR
     if np.isinf(away[0]):
         return "p decays only where the step moves it away from 0"
     if abs(away[0]) > NEAR:
-        return None if claims_all else "p decays where the step moves it away from 0 too"
-    decider = "gradient" if abs(against[0]) < NEAR < abs(against[1]) else "step"
-    return f"p decays only where the {decider} does not move it away from 0"
+        cautious = d.anatomy.claim.cautious_decay
+        return "p decays where the step moves it away from 0 too" if cautious else None
+    decider = mask_decider(away, against)
+    return decider and f"p decays only where the {decider} does not move it away from 0"
 
 
 def is_near_power(d: Difference, name: str) -> bool:

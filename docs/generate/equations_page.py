@@ -31,12 +31,6 @@ PAGE: tuple[tuple[str, str, dict[str, Any], dict[str, Any] | None], ...] = (
     ("decay: decoupled-corrected", "DEC.4", {**L2, "decay": "decoupled-corrected"}, {}),
     ("decay_order: after", "DEC.5", {**DECOUPLED, "decay_order": "after"}, {}),
     ("cautious_decay: True", "DEC.6", {**DECOUPLED, "cautious_decay": True}, DECOUPLED),
-    (
-        "cautious_decay: True, decay_order: after",
-        "DEC.6",
-        {**DECOUPLED, "cautious_decay": True, "decay_order": "after"},
-        DECOUPLED,
-    ),
     ("amsgrad: uncorrected", "AMS.1", {"amsgrad": "uncorrected"}, {}),
     ("amsgrad: corrected", "AMS.2", {"amsgrad": "corrected"}, {}),
     ("nesterov: dozat", "NES.1", {"nesterov": "dozat", "momentum_decay": True}, {}),

@@ -42,7 +42,7 @@ def test_two_epsilons_under_one_root_are_refused(epsilon: Any) -> None:
 
 
 def test_cautious_decay_of_an_l2_term_is_refused() -> None:
-    with pytest.raises(AxisError, match="cautious_decay=True with decay='l2' and weight_decay=0.5"):
+    with pytest.raises(AxisError, match=r"cautious_decay=True with decay='l2' and weight_decay=0\.5"):
         AdamConfig(weight_decay=0.5, cautious_decay=True)
     AdamConfig(weight_decay=0.5, cautious_decay=True, decay="decoupled")
     AdamConfig(cautious_decay=True)

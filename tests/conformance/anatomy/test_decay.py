@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from measured_adams import Parts, equations_of
 
@@ -22,6 +23,25 @@ class After(Parts):
         super().one(i, g)
         self.h["weight_decay"] = wd
         self.p[i] = self.decay(self.p[i])
+
+
+class Cautious(Parts):
+    """Decay of the elements that ``decaying`` picks, by the step u and the gradient g."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        before, wd, self.h["weight_decay"] = self.p[i], self.h["weight_decay"], 0.0
+        super().one(i, g)
+        self.h["weight_decay"] = wd
+        mask = self.decaying(before, before - self.p[i], g)
+        self.p[i] = self.p[i] - self.lr * wd * np.where(mask, before, 0.0)
+
+    def decaying(self, p: FloatArray, u: FloatArray, g: FloatArray) -> FloatArray:
+        return np.asarray(u * p >= 0)
+
+
+class ByGradient(Cautious):
+    def decaying(self, p: FloatArray, u: FloatArray, g: FloatArray) -> FloatArray:
+        return np.asarray(g * p >= 0)
 
 
 class Square(Parts):
@@ -54,6 +74,8 @@ class Warming(Parts):
         (Parts, "p = p - lr wd p, before the step"),
         (Coupled, "g = g + wd p, before all else"),
         (After, "p = p - lr wd p, after the step"),
+        (Cautious, "p = p - lr wd p, before the step, where the step does not move it away from 0"),
+        (ByGradient, "p = p - lr wd p, before the step, where the gradient does not move it away from 0"),
         (Square, "p = p - lr^2 wd p, before the step"),
         (Fixed, "p = p - 0.01 lr p, before the step"),
         (Never, None),
