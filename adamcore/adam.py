@@ -29,6 +29,8 @@ class Adam(AdamConfig):
         eps_root: a number >= 0, added under the root besides an eps outside of it, as in optax (EPS.5).
         weight_decay: a number >= 0; the axis ``decay`` says what it multiplies.
         momentum_decay: the rate of Dozat's momentum schedule, >= 0; only ``nesterov="dozat"`` uses it.
+        lr_max: a number >= 0, the learning rate by which that of a step is divided under the two kinds of
+            ``decay`` that are relative to it (DEC.7, DEC.8); 0 stands for ``lr``, if that is a number.
         moment_dtype: the name of the moments' dtype, such as ``"float32"``; None for the parameter's.
         m_dtype: the name of the dtype of m alone; None for that of ``moment_dtype``.
         v_dtype: the same for v and v_max (MOM.4).

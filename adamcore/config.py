@@ -12,7 +12,7 @@ from adamcore.errors import AxisError, HyperparameterError
 
 Schedule = Callable[[Any], Any]  #: from the clock t of the step being made (the first is 1) to lr
 #: the fields that are numbers
-HYPERPARAMETERS = ("lr", "b1", "b2", "eps", "eps_root", "weight_decay", "momentum_decay")
+HYPERPARAMETERS = ("lr", "b1", "b2", "eps", "eps_root", "weight_decay", "momentum_decay", "lr_max")
 MOMENT_DTYPES = ("moment_dtype", "m_dtype", "v_dtype")  #: the fields that are names of dtypes, or None
 
 
@@ -38,6 +38,7 @@ class AdamConfig:
     eps_root: float = 0.0
     weight_decay: float = 0.0
     momentum_decay: float = 4e-3
+    lr_max: float = 0.0
     epsilon: axes.Epsilon = "outside-corrected"
     bias_correction: axes.BiasCorrection = "both"
     decay: axes.Decay = "l2"
@@ -60,7 +61,7 @@ class AdamConfig:
             axes.check_number("lr", self.lr)
         for name in ("b1", "b2"):
             axes.check_number(name, getattr(self, name), below=1.0)
-        for name in ("eps", "eps_root", "weight_decay", "momentum_decay"):
+        for name in ("eps", "eps_root", "weight_decay", "momentum_decay", "lr_max"):
             axes.check_number(name, getattr(self, name))
         for name in axes.AXES:
             axes.check_axis(name, getattr(self, name))
@@ -86,3 +87,11 @@ class AdamConfig:
             value = getattr(self, field.name)
             if isinstance(value, numbers.Real) and not isinstance(value, bool):
                 object.__setattr__(self, field.name, float(value))
+        if self.decay in axes.RELATIVE and not self.lr_max:
+            if self.weight_decay and (callable(self.lr) or not self.lr):
+                came = "a schedule" if callable(self.lr) else self.lr
+                raise HyperparameterError(
+                    f"lr_max=0.0 with decay={self.decay!r} and lr={came}: expected a number > 0, by which "
+                    "the learning rate of a step is divided; give lr_max"
+                )
+            object.__setattr__(self, "lr_max", 0.0 if callable(self.lr) else self.lr)

@@ -105,6 +105,10 @@ def coefficients(
             decay = lr * decay
         elif adam.decay == "decoupled-corrected":  # DEC.4
             decay = decay * (over_c1 if root is None else over_c1 * root)
+        elif adam.decay == "decoupled-relative":  # DEC.7
+            decay = lr / n.number(adam.lr_max) * decay
+        elif adam.decay == "decoupled-squared":  # DEC.8
+            decay = lr * (lr / n.number(adam.lr_max)) * decay
         if adam.decay != "l2" and not adam.cautious_decay:
             keep_p = n.keep(1.0 - decay, decay)
 
@@ -182,7 +186,7 @@ def move(
     if adam.decay_order == "before":
         if adam.cautious_decay:
             return p - (delta + c.decay * aligned(xp, p, delta) * p)  # DEC.6
-        return add_weighted(p, -delta, c.keep_p, c.decay)  # DEC.2, DEC.3, DEC.4
+        return add_weighted(p, -delta, c.keep_p, c.decay)  # DEC.2, DEC.3, DEC.4, DEC.7, DEC.8
     p = p - delta
     if adam.cautious_decay:
         return p - c.decay * aligned(xp, p, delta) * p  # DEC.5, DEC.6

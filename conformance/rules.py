@@ -22,6 +22,8 @@ SAYS = {
     "DEC.1": "decay of every parameter, by weight_decay",
     "DEC.2": "decoupled decay, multiplied by the lr of the step",
     "DEC.6": "decay of the elements that the step does not move away from 0, or of all, as the claim says",
+    "DEC.7": "decoupled decay, multiplied by lr/lr_max",
+    "DEC.8": "decoupled decay, multiplied by lr*lr/lr_max",
     "MAX.1": "maximize negates the gradient, before anything else",
     "AMS.1": "v_max = max(v_max, v) stands under the root",
     "NES.1": "the look-ahead of the claim, with its schedule and its corrections",
@@ -57,6 +59,7 @@ RULE_OF: dict[str, dict[Any, str]] = {
     "bias_correction": {"both": "BC.1", "first": "BC.2", "second": "BC.1", "none": "BC.1"},
     "decay": {
         "l2": "DEC.1", "decoupled": "DEC.2", "decoupled-unscaled": "DEC.3", "decoupled-corrected": "DEC.4",
+        "decoupled-relative": "DEC.7", "decoupled-squared": "DEC.8",
     },
     "decay_order": {"before": "DEC.5", "after": "DEC.5"},
     "cautious_decay": {False: "DEC.6", True: "DEC.6"},

@@ -31,6 +31,7 @@ FIELDS = {
     "eps_root": "eps_root",
     "weight_decay": "weight_decay",
     "momentum_decay": "momentum_decay",
+    "lr_max": "lr_max",
     "epsilon_rule": "epsilon",
 } | {axis: axis for axis in AXES}
 
@@ -62,6 +63,8 @@ class Setting:
         if self.name == "weight_decay" and value is None:
             value = 0.0
         old = optimizer.adam
+        if self.name == "decay" and value in axes.RELATIVE and not old.lr_max:
+            raise AxisError(f"decay={value!r}: expected an lr_max > 0, by which lr is divided; set it first")
         new = replace(old, **{FIELDS[self.name]: value})
         if optimizer.built and (
             old.clock != new.clock
@@ -98,7 +101,7 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
         beta_1, beta_2, epsilon: numbers, the b1, b2 and eps of :class:`adamcore.Adam`.  None: the
             dialect's default.
         amsgrad: a boolean as in Keras, or a value of the axis.  None: the dialect's.
-        eps_root, weight_decay, momentum_decay: numbers, as for :class:`adamcore.Adam`.  None: the
+        eps_root, weight_decay, momentum_decay, lr_max: numbers, as for :class:`adamcore.Adam`.  None: the
             dialect's default.
         dialect: a row of :mod:`adamcore.dialects`, which gives the axes and the defaults.
         epsilon_rule: the axis ``epsilon`` of docs/spec.md.  None: the dialect's.
@@ -125,7 +128,7 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
     beta_1, beta_2, epsilon, eps_root = Setting(), Setting(), Setting(), Setting()
     weight_decay, momentum_decay, epsilon_rule = Setting(), Setting(), Setting()
     bias_correction, decay, decay_order, amsgrad = Setting(), Setting(), Setting(), Setting()
-    cautious_decay = Setting()
+    cautious_decay, lr_max = Setting(), Setting()
     nesterov, clock, maximize = Setting(), Setting(), Setting()
 
     def __init__(
@@ -149,6 +152,7 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
         dialect: str | None = None,
         eps_root: float | None = None,
         momentum_decay: float | None = None,
+        lr_max: float | None = None,
         epsilon_rule: axes.Epsilon | None = None,
         bias_correction: axes.BiasCorrection | None = None,
         decay: axes.Decay | None = None,
@@ -173,6 +177,7 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
             "eps_root": eps_root,
             "weight_decay": weight_decay,
             "momentum_decay": momentum_decay,
+            "lr_max": lr_max,
             "epsilon": epsilon_rule,
             "bias_correction": bias_correction,
             "decay": decay,
@@ -187,6 +192,8 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
         row = dialect_named(name_of_row)
         if learning_rate is None:
             learning_rate = row.adam(**chosen).lr
+        if chosen.get("decay", row.axes.get("decay")) in axes.RELATIVE:
+            chosen["lr_max"] = row.adam(**chosen, lr=learning_rate).lr_max
         core = row.adam(**chosen, lr=1.0)
         learning_rate = float(learning_rate) if isinstance(learning_rate, int) else learning_rate
         object.__setattr__(self, "adam", core)  # Keras' own __setattr__ works after its __init__ alone

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from adamcore.adam import Adam
+from adamcore.axes import RELATIVE
 from adamcore.backends.states.named import Moments, NamedState, product_of
 from adamcore.coefficients import Host
 from adamcore.errors import ConversionError
@@ -17,7 +18,7 @@ AXES = (
     "epsilon", "bias_correction", "decay", "decay_order", "cautious_decay", "amsgrad", "nesterov", "maximize",
     "complex",
 )  # fmt: skip
-NUMBERS = ("b1", "b2", "eps", "eps_root", "weight_decay", "momentum_decay")
+NUMBERS = ("b1", "b2", "eps", "eps_root", "weight_decay", "momentum_decay", "lr_max")
 
 #: By axis, what an accepted difference means for the state.
 MEANING = {
@@ -53,6 +54,8 @@ def differences(old: Adam, new: Adam, *, has_complex: bool = False) -> list[str]
         moot |= {"epsilon"} if same_side or not (old.eps or new.eps) else set()
     if "dozat" not in (old.nesterov, new.nesterov):
         moot.add("momentum_decay")
+    if "decay" in moot or not {old.decay, new.decay} & set(RELATIVE):
+        moot.add("lr_max")
     return [
         name for name in (*AXES, *NUMBERS) if name not in moot and getattr(old, name) != getattr(new, name)
     ]

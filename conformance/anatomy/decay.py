@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from adamcore.conformance.anatomy.experiments import ABSENT, ZERO
+from adamcore.conformance.anatomy.experiments import ABSENT, CHANGED, LR_FACTOR, ZERO
 from adamcore.conformance.anatomy.facts import NEAR, Facts, constant, near
 from adamcore.conformance.anatomy.parts import absence as absence_values
 from adamcore.conformance.anatomy.parts import decay as decay_values
@@ -63,7 +63,21 @@ def rate_text(f: Facts, rate: float, powers: tuple[float, ...]) -> str:
         if ours in hyper and abs(power) > NEAR:
             factor /= hyper[ours] ** power
             texts.append(name if abs(power - 1.0) < NEAR else f"{name}^{number(power)}")
+    ratio = ratio_power(f)
+    if ratio is not None and ratio - powers[0] > 0.5:
+        texts.insert(
+            len(texts) - 1,
+            "(lr/lr_max)" if near(ratio - powers[0], 1.0) else f"(lr/lr_max)^{number(ratio - powers[0])}",
+        )
     return " ".join([*([] if near(factor, 1.0) and texts else [number(factor)]), *texts])
+
+
+def ratio_power(f: Facts) -> float | None:
+    """Return by which power of lr a rate of decay follows it in mid-run; None if that was not measured."""
+    p = f.readings.positions("lr-decay")[:, 0]
+    rates = 1.0 - p[1:] / p[:-1]
+    before, after = rates[CHANGED - 2], rates[CHANGED - 1]
+    return float(np.log(after / before) / np.log(LR_FACTOR)) if before > 0 and after > 0 else None
 
 
 def coupled_share(f: Facts) -> float | None:

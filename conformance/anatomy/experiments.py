@@ -36,6 +36,7 @@ DOUBLE, MINUS, CONSTANT, ZERO, FIRST_PAIR = T, T + 1, T + 2, T + 3, T + 4  #: el
 CROSS = FIRST_PAIR + len(PAIRS)  #: two elements with impulses in steps 1 and 2, of the same and opposite sign
 DUST = CROSS + 2  #: an element with an impulse in step 1, and after it gradients that are small, but not 0
 TURNED = 2.0**-20  #: the share of a gradient that comes after it with the other sign, in "decay"
+CHANGED, LR_FACTOR = 4, 0.25  #: the step from which on lr is another in "lr-decay", and by what factor
 ABSENT = ((6,), (3, 4, 6))  #: the steps in which each parameter of "absence" has no gradient
 RESUMED, ABSENCE_STEPS = 8, 10
 
@@ -118,7 +119,8 @@ def changed_lr(name: str, p: float, size: float, **levers: float) -> Probe:
     rows = [[size * np.array([TINY * (t == 1), TINY * (t == 4), LARGE])] for t in range(1, 7)]
     about = "lr a quarter of what it was from step 4 on"
     probe = experiment(name, about, [np.full(3, p)], rows, **levers)
-    steps = [replace(step, lr=LEVERS["lr"] / 4) if t == 4 else step for t, step in enumerate(probe.steps, 1)]
+    lr = LEVERS["lr"] * LR_FACTOR
+    steps = [replace(step, lr=lr) if t == CHANGED else step for t, step in enumerate(probe.steps, 1)]
     return replace(probe, steps=tuple(steps))
 
 

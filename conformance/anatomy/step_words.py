@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from adamcore.axes import RELATIVE
 from adamcore.conformance.anatomy.decay import mask_decider
 from adamcore.conformance.anatomy.differences import Difference, Words, reversed_curve
 from adamcore.conformance.anatomy.experiments import ABSENT, LATE
@@ -77,7 +78,9 @@ def is_near_power(d: Difference, name: str) -> bool:
 
 
 def decay_rule(d: Difference) -> str:
-    return "DEC.1" if d.anatomy.claim is not None and d.anatomy.claim.decay == "l2" else "DEC.2"
+    if d.anatomy.claim is None or d.anatomy.claim.decay not in ("l2", *RELATIVE):
+        return "DEC.2"
+    return RULE_OF["decay"][d.anatomy.claim.decay]
 
 
 def rate_text(d: Difference) -> str:

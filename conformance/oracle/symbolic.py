@@ -106,9 +106,18 @@ def latex(x: Expression, named: Mapping[Expression, str] = MappingProxyType({}))
 
 
 #: A hyperparameter is known by its value, so every one has a value of its own.
-VALUES = {"b1": 0.1, "b2": 0.2, "eps": 0.3, "weight_decay": 0.4, "eps_root": 0.5, "momentum_decay": 0.6}
+VALUES = {
+    "b1": 0.1,
+    "b2": 0.2,
+    "eps": 0.3,
+    "weight_decay": 0.4,
+    "eps_root": 0.5,
+    "momentum_decay": 0.6,
+    "lr_max": 0.7,
+}
 LETTERS = {
     0.1: r"\beta_1", 0.2: r"\beta_2", 0.3: r"\epsilon", 0.4: r"\lambda", 0.5: r"\epsilon_r", 0.6: r"\psi",
+    0.7: r"\alpha_\mathrm{max}",
 }  # fmt: skip
 CLOCK, LR = leaf("t"), leaf(r"\alpha")
 

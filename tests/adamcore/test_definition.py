@@ -103,6 +103,17 @@ def test_the_mask_of_cautious_decay_does_not_underflow() -> None:
     assert after == plain
 
 
+@pytest.mark.parametrize(("kind", "power"), [("decoupled-relative", 1), ("decoupled-squared", 2)])
+def test_decay_relative_to_lr_max(kind: Any, power: int) -> None:
+    """The fraction of p that decays, as FlashOptim and timm form it, for an lr above lr_max and below it."""
+    adam = Adam(lr=0.25, weight_decay=0.5, decay=kind)
+    assert adam.lr_max == 0.25
+    for lr in (0.5, 0.25, 0.0625, 0.0):
+        assert coefficients(Host(), adam, 1, lr).decay == pytest.approx(lr**power / 0.25 * 0.5, rel=1e-15)
+        other = coefficients(Host(), replace(adam, lr_max=2.0), 1, lr)
+        assert other.decay == pytest.approx(lr**power / 2.0 * 0.5, rel=1e-15)
+
+
 def test_to_maximize_is_to_minimize_the_negated_function() -> None:
     for adam in adams(50):
         minimized = update(np, replace(adam, maximize=False), at(adam), [(1.0, -0.5, 0.25)], 0.5, 0.75)

@@ -49,6 +49,21 @@ class Square(Parts):
         return p * (1 - self.lr**2 * self.h["weight_decay"])
 
 
+class Relative(Parts):
+    power = 1
+
+    def init(self, params: list[FloatArray], hyper: dict[str, float]) -> None:
+        super().init(params, hyper)
+        self.lr_max = self.lr
+
+    def decay(self, p: FloatArray) -> FloatArray:
+        return p * (1 - self.lr**self.power / self.lr_max * self.h["weight_decay"])
+
+
+class Squared(Relative):
+    power = 2
+
+
 class Fixed(Parts):
     hyper = ("lr", "b1", "b2", "eps")
 
@@ -77,6 +92,8 @@ class Warming(Parts):
         (Cautious, "p = p - lr wd p, before the step, where the step does not move it away from 0"),
         (ByGradient, "p = p - lr wd p, before the step, where the gradient does not move it away from 0"),
         (Square, "p = p - lr^2 wd p, before the step"),
+        (Relative, "p = p - (lr/lr_max) wd p, before the step"),
+        (Squared, "p = p - lr (lr/lr_max) wd p, before the step"),
         (Fixed, "p = p - 0.01 lr p, before the step"),
         (Never, None),
         (Warming, "p = (1 - x) p with x = 0.03375, 0.03625, 0.03875, 0.04125 in steps 1, 2, ..."),
