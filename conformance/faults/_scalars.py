@@ -177,6 +177,11 @@ def relative_lr(d: Any, at: StepContext) -> Any:
     return d * (at.lr / at.adam.lr)
 
 
+def ratio_twice(d: Any, at: StepContext) -> Any:
+    """Return decay relative to lr_max multiplied by lr over lr_max once more."""
+    return d * (at.lr / at.adam.lr_max) if at.adam.decay in RELATIVE else d
+
+
 def over_first_lr(d: Any, at: StepContext) -> Any:
     """Return decay relative to lr_max with the first lr in the place of lr_max."""
     assert not callable(at.adam.lr)

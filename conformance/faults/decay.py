@@ -137,6 +137,7 @@ def changed_fractions() -> Iterator[Fault]:
         ("matrices", "DEC.1", "only arrays of two and more dimensions decay",
          lambda d, at: d if len(at.shape) >= 2 else 0.0 * d),
         ("arrays", "DEC.1", "scalars do not decay", lambda d, at: d if at.shape else 0.0 * d),
+        ("ratio-twice", "DEC.7", "decay is multiplied by lr/lr_max once more", _scalars.ratio_twice),
         ("first-lr", "DEC.2", "decay goes on with the first lr", _scalars.first_lr),
         ("relative-lr", "DEC.2", "decay is multiplied by lr over the first lr once more",
          _scalars.relative_lr),

@@ -63,15 +63,6 @@ class RatioInverted(Relative):
         return self.lr_max / self.lr * self.wd if self.lr else 0.0
 
 
-@wrong("decay", "DEC.8")
-class RatioOfLargestLr(Squared):
-    """lr_max is the largest lr so far."""
-
-    def fraction(self) -> F:
-        self.lr_max = max(self.lr_max, self.lr)
-        return super().fraction()
-
-
 @wrong("decay schedule", "DEC.7")
 class RatioLate(Relative):
     """The lr of the ratio is that of the step before."""
@@ -106,4 +97,8 @@ class RatioOfFirstLr(Relative):
 
     def init(self, params: list[A], hyper: dict[str, float]) -> None:
         super().init(params, hyper)
-        self.lr_max = hyper["lr"]
+        self.first_lrs: dict[int, F] = {}
+
+    def apply(self, i: int, p: A, u: A) -> A:
+        self.lr_max = self.first_lrs.setdefault(i, self.lr)
+        return super().apply(i, p, u)
