@@ -47,14 +47,14 @@ class Contender:
 CONTENDERS = (
     Contender("numpy", "usual, whole arrays", plain_numpy, baseline=True),
     Contender("numpy", "adamcore", ours_numpy, ours=True),
-    Contender("numpy", "adamcore without [fast]", blocks_numpy, ours=True),
+    Contender("numpy", "adamcore without machine code", blocks_numpy, ours=True),
     Contender("numpy", "adamcore, the definition alone", definition_numpy, ours=True, most=1 << 25),
     Contender("torch", "torch.optim.Adam(fused=True)", torch_optim(fused=True), baseline=True),
     Contender("torch", "torch.optim.Adam(foreach=True)", torch_optim(foreach=True), most=1 << 25),
     Contender("torch", "torch.optim.Adam(foreach=False)", torch_optim(foreach=False), most=1 << 25),
     Contender("torch", "adamcore", ours_torch, ours=True),
     Contender("torch", "adamcore.backends.torch.Adam", optimizer_torch, ours=True),
-    Contender("torch", "adamcore without [fast]", blocks_torch, ours=True, most=1 << 25),
+    Contender("torch", "adamcore without machine code", blocks_torch, ours=True, most=1 << 25),
     Contender(
         "torch:cuda", "torch.optim.Adam(fused=True)", steps_cuda.torch_optim(fused=True), baseline=True
     ),

@@ -122,7 +122,7 @@ def donated(ps: Any, gs: Any, wait: Callable[[Any], Any] | None = None) -> Step:
 
 
 def without_llvm(step: Step) -> Step:
-    """Return the step as it is without the extra [fast]."""
+    """Return the step as it is where llvmlite is not installed."""
 
     def slow() -> None:
         with llvm.switched_off():

@@ -23,9 +23,9 @@ RUN, DRIFT = DOCS / "results" / "bench-cpu.json", DOCS / "results" / "drift.json
 
 #: (description, framework, workload, contender, figure, must, aim); "" repeats the description above
 TARGETS = (
-    ("NumPy without [fast], to the usual", "numpy", "1M", "adamcore without [fast]", "ratio", 0.3, 0.22),
-    ("", "numpy", "16M", "adamcore without [fast]", "ratio", 0.3, 0.22),
-    ("NumPy with [fast], to memory traffic", "numpy", "16M", "adamcore", "of_floor", 1.15, 1.03),
+    ("NumPy without machine code", "numpy", "1M", "adamcore without machine code", "ratio", 0.3, 0.22),
+    ("", "numpy", "16M", "adamcore without machine code", "ratio", 0.3, 0.22),
+    ("NumPy, to memory traffic", "numpy", "16M", "adamcore", "of_floor", 1.15, 1.03),
     ("PyTorch on the CPU, to fused=True", "torch", "16M", "adamcore", "ratio", 1.0, 0.93),
     ("", "torch", "gpt2", "adamcore", "ratio", 1.0, 0.93),
     ("as a torch.optim.Optimizer", "torch", "16M", "adamcore.backends.torch.Adam", "ratio", 1.0, 0.93),
