@@ -34,6 +34,7 @@ SAYS = {
     "LR.2": "lr=0 is a step: moments and clock go on",
     "LR.3": "a step uses the hyperparameters that it is given",
     "LR.4": "a step uses the hyperparameters of each parameter's own group",
+    "LR.5": "a step decays by the weight_decay that it is given",
     "CPX.1": "real and imaginary parts are two real parameters, or share |g|**2, as the claim says",
     "NF.1": "a NaN or infinity in a gradient spoils its element",
     "NUM.1": "arithmetic and state in the precision of the parameter, float32 at the least",
