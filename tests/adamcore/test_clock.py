@@ -78,7 +78,8 @@ class TestDecaySchedules:
     def test_bad_values_are_refused(self) -> None:
         p, opt = np.ones(2), Adam()
         for bad, words in (
-            (-1.0, "weight_decay=-1.0"), (np.ones(2), r"weight_decay is an array of float64 and shape \(2,\)"),
+            (-1.0, "weight_decay=-1.0"),
+            (np.ones(2), r"weight_decay is an array of float64 and shape \(2,\)"),
             ("much", "weight_decay='much'"), (lambda t: float("nan"), "weight_decay=nan"),
         ):  # fmt: skip
             with pytest.raises(HyperparameterError, match=words):
