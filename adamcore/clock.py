@@ -279,7 +279,7 @@ def injected(adam: AdamConfig, backend: Backend, hyper: Mapping[str, Any] | None
     """Return ``adam`` with this step's hyperparameters: a checked number, or :class:`Given` if traced."""
     if not hyper:
         return adam
-    values = {name: known(name, x, backend) for name, x in hyper.items()}
+    values: dict[str, Any] = {name: known(name, x, backend) for name, x in hyper.items()}
     adam = replace(adam, **{name: value for name, value in values.items() if value is not None})
     for name, value in values.items():
         if value is None:

@@ -51,8 +51,9 @@ def decay(d: Difference) -> Words:
     if d.differs("zero") and not d.differs("order", "opposite"):
         text = "a parameter decays in another way if its gradient is 0 than if it is tiny"
         return "zero_gradient", "F2", text
-    if (text := mask_text(d)) is not None:
-        return "decay", "DEC.6", text
+    masked = mask_text(d)
+    if masked is not None:
+        return "decay", "DEC.6", masked
     name = next((name for name in DECAY_TEXTS if d.differs(name) and not is_near_power(d, name)), "sizes")
     return "decay", "DEC.5" if name == "order" else decay_rule(d), DECAY_TEXTS[name](d)
 
