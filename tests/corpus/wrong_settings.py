@@ -87,16 +87,6 @@ class DecayLate(AdamW):
         return after
 
 
-@wrong("schedule decay", "LR.5", like="a schedule taken for a factor of the lr's")
-class DecayAccumulates(AdamW):
-    """A changed weight_decay is added to the one before."""
-
-    def set_hyper(self, hyper: Hyper) -> None:
-        before = self.wd
-        super().set_hyper(hyper)
-        self.wd += before if "weight_decay" in hyper else 0.0
-
-
 @wrong("bias_correction", "BC.4", like="tinygrad")
 class CorrectionsByProduct(Unsaved):
     """1-b**t is formed with the product of all betas so far."""
