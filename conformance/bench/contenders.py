@@ -8,11 +8,13 @@ from dataclasses import dataclass
 
 from adamcore import Adam
 from adamcore.conformance.bench import steps_cuda
+from adamcore.conformance.bench.step import Step
 from adamcore.conformance.bench.steps import (
-    Step,
     blocks_numpy,
     blocks_torch,
     definition_numpy,
+    evict_numpy,
+    evict_torch,
     optimizer_torch,
     ours_numpy,
     ours_torch,
@@ -20,6 +22,7 @@ from adamcore.conformance.bench.steps import (
     torch_optim,
 )
 from adamcore.conformance.bench.steps_jax import (
+    evict_jax,
     flat_donated,
     flat_jit,
     native_jit,
@@ -83,6 +86,7 @@ CONTENDERS = (
 )
 
 
+EVICT = {"numpy": evict_numpy, "torch": evict_torch, "torch:cuda": steps_cuda.evict, "jax": evict_jax}
 NEEDS = {"numpy": ("numpy",), "torch": ("torch",), "torch:cuda": ("torch",), "jax": ("jax", "optax")}
 FRAMEWORKS = tuple(NEEDS)
 
