@@ -162,6 +162,7 @@ def kernel_step(candidate: KernelCandidate, shapes: Shapes) -> Run:
     slots = [convention.slot(p) for p in arrays(shapes, 0)]
     grads = [library.array(g) for g in arrays(shapes, 1)]
     defaults = {name: float(getattr(Adam(), name)) for name in ("eps_root", "momentum_decay", "weight_decay")}
+    defaults["lr_max"] = HYPER["lr"]
     request = Request(defaults | {**HYPER, **hyper_of(candidate)})
 
     def step() -> None:

@@ -20,7 +20,7 @@ from adamcore.conformance.types import FloatArray
 STATE = ("p", "m", "v", "v_max")
 TRIED = {
     "lr": 0.5, "b1": 0.5, "b2": 0.75, "eps": 0.125, "eps_root": 0.0, "weight_decay": 0.125,
-    "momentum_decay": 0.004,
+    "momentum_decay": 0.004, "lr_max": 0.5,
 }  # fmt: skip
 """The hyperparameters of a trial; all that a kernel may skip when it is 0 is not 0, if it can be so."""
 Form = Literal["number", "array"]

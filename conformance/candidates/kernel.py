@@ -135,6 +135,8 @@ class KernelStepper(Stepper):
         self.slots = slots or [convention.slot(cast(p, dtype, layout)) for p in probe.params]
         defaults = {name: float(getattr(Adam(), name)) for name in SPELLINGS}
         hyper = defaults | effective_hyper(probe.hyper, candidate.lacks, candidate.signature.fixed)
+        if not probe.hyper.get("lr_max"):  # the first learning rate is the largest
+            hyper["lr_max"] = hyper["lr"]
         self.hypers = [hyper | dict(group) for group in probe.groups] or [hyper] * len(self.slots)
         self.gradients = GradientBuffers(
             probe, lambda g: library.array(cast(g, dtype, probe.layout)), library.refill, library.numpy

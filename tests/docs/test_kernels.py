@@ -54,7 +54,7 @@ def test_the_options_and_settings_are_those_that_there_are() -> None:
         "function"
     }
     settings = TEXT.split("| attribute of `h` |")[1].split("\n\n")[0]
-    assert set(re.findall(r"`(\w+)`", settings)) >= set(TRIED) - {"momentum_decay"}
+    assert set(re.findall(r"`(\w+)`", settings)) >= set(TRIED) - {"momentum_decay", "lr_max"}
 
 
 @pytest.mark.slow

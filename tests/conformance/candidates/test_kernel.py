@@ -100,7 +100,7 @@ def test_a_dtype_that_it_does_not_take_is_found_out() -> None:
 def test_an_adapter_claims_what_it_reads() -> None:
     made = kernel(lambda p, g, m, v, t, h: adamw(p, g, m, v, t, h.lr, h.b1, h.b2, h.eps, 0.0), arrays="numpy")
     candidate = KernelCandidate(made, {}, None)
-    assert set(candidate.info.lacks) == {"weight_decay", "eps_root", "momentum_decay"}
+    assert set(candidate.info.lacks) == {"weight_decay", "eps_root", "momentum_decay", "lr_max"}
     assert judged(candidate, "STEP.1/unscaled").status == "passed"
     missing = kernel(lambda p, g, m, v, t, h: adamw(p, g, m, v, t, h.lr, h.b1, 0.999, 1e-8, 0.0))
     with pytest.raises(SettingError, match="no argument for b2"):
