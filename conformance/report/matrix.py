@@ -17,7 +17,7 @@ from adamcore.conformance.types import Finding, Result
 KINDS = {
     "failed": ("failed", "✗"),
     "expected": ("failed, as expected", "≠"),
-    "note": ("failed a should", "~"),
+    "note": ("failed, advisory", "~"),
     "undecided": ("undecided", "?"),
     "passed": ("passed", ""),
     "skipped": ("skipped", "-"),

@@ -29,6 +29,11 @@ class Square(Parts):
         return p * (1 - self.lr**2 * self.h["weight_decay"])
 
 
+class Twice(Parts):
+    def decay(self, p: FloatArray) -> FloatArray:
+        return super().decay(super().decay(p))
+
+
 class Fixed(Parts):
     hyper = ("lr", "b1", "b2", "eps")
 
@@ -55,6 +60,7 @@ class Warming(Parts):
         (Coupled, "g = g + wd p, before all else"),
         (After, "p = p - lr wd p, after the step"),
         (Square, "p = p - lr^2 wd p, before the step"),
+        (Twice, "p = (1 - lr wd)^2 p, before the step"),
         (Fixed, "p = p - 0.01 lr p, before the step"),
         (Never, None),
         (Warming, "p = (1 - x) p with x = 0.03375, 0.03625, 0.03875, 0.04125 in steps 1, 2, ..."),

@@ -18,14 +18,21 @@ LONG = "packages/optimizers/experimental/second_order_adams.py:DecoupledAdamWith
 
 
 def printed(
-    report: Report, *, terminal: bool = False, width: int = 100, encoding: str = "utf-8", **more: bool
+    report: Report,
+    *,
+    terminal: bool = False,
+    width: int = 100,
+    encoding: str = "utf-8",
+    table: bool = False,
+    verbose: bool = False,
 ) -> str:
     out = io.TextIOWrapper(io.BytesIO(), encoding=encoding, write_through=True)
     colours: Any = "standard" if terminal else None
     print_report(
         report,
         Console(file=out, width=width, force_terminal=terminal, color_system=colours, markup=False),
-        **more,
+        table=table,
+        verbose=verbose,
     )
     out.seek(0)
     return out.read()
@@ -127,13 +134,13 @@ def test_the_table_is_as_wide_as_the_terminal(width: int) -> None:
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 120])
-@pytest.mark.parametrize("more", [{}, {"table": True}, {"verbose": True}], ids=["brief", "table", "verbose"])
-def test_a_name_stays_whole(width: int, more: dict[str, bool]) -> None:
+@pytest.mark.parametrize(("table", "verbose"), [(False, False), (True, False), (False, True)])
+def test_a_name_stays_whole(width: int, table: bool, verbose: bool) -> None:
     report = full()
     for each in report.entries:
         if each.target == "torch.optim:Adam":
             each.target = LONG
-    assert LONG in printed(report, width=width, **more)
+    assert LONG in printed(report, width=width, table=table, verbose=verbose)
 
 
 def test_signs_that_an_encoding_lacks_are_letters() -> None:
