@@ -13,7 +13,6 @@ from adamcore import Adam
 from adamcore.conformance.anatomy.circumstances import CIRCUMSTANCES
 from adamcore.conformance.anatomy.equations import beside, equations
 from adamcore.conformance.anatomy.experiments import EXPERIMENTS
-from adamcore.conformance.anatomy.figures import Figure, figures
 from adamcore.conformance.anatomy.parts import Part, measure
 from adamcore.conformance.anatomy.readings import Readings, readings_of_claim
 from adamcore.conformance.anatomy.sweeps import SWEEPS
@@ -69,12 +68,6 @@ class Anatomy:
             return beside([], self.equations)
         with np.errstate(all="ignore"):
             return beside(equations(self.claimed), self.equations)
-
-    @cached_property
-    def figures(self) -> list[Figure]:
-        """What was measured as curves, those of the claim beside them."""
-        with np.errstate(all="ignore"):
-            return figures(self.readings, self.claimed)
 
     @property
     def levers(self) -> Mapping[str, float]:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from adamcore.conformance.report.figures import Figure
 from adamcore.conformance.report.plot import BOTTOM, LEFT, RIGHT, TOP, path
-
-if TYPE_CHECKING:
-    from adamcore.conformance.anatomy.figures import Figure
 
 BEYOND = 12.0  #: times the claim's largest value; what was measured beyond that is drawn at the edge
 LOWEST = -60  #: the lowest power of two on a logarithmic axis

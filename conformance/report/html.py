@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.report.figure_plot import draw
+from adamcore.conformance.report.figures import figures_of
 from adamcore.conformance.report.matrix import (
     KINDS,
     Column,
@@ -64,7 +65,7 @@ def render_html(report: Report, *, written: dt.datetime | None = None) -> str:
         title=verdicts[0].answer if len(verdicts) == 1 else headline(found),
         verdicts=verdicts,
         measured=[entry for entry in report.entries if entry.anatomy is not None],
-        draw_figure=draw,
+        drawings=lambda anatomy: [draw(figure) for figure in figures_of(anatomy)],
         columns=found,
         judged=[column for column in found if column.rows],
         rules=rules(found),

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from measured_adams import eps_inside
 
-from adamcore.conformance.anatomy.figures import Curve, Figure
+from adamcore.conformance.report.figures import Curve, Figure, figures_of
 from adamcore.conformance.report.figure_plot import Drawing, draw, ticks
 from adamcore.conformance.report.plot import BOTTOM, LEFT, RIGHT, TOP
 
@@ -57,7 +57,7 @@ def test_without_a_claim_there_are_dots_alone() -> None:
 
 
 def test_powers_of_two_stand_on_both_axes_of_epsilon() -> None:
-    [epsilon] = [draw(figure) for figure in eps_inside().figures if figure.logarithmic]
+    [epsilon] = [draw(figure) for figure in figures_of(eps_inside()) if figure.logarithmic]
     assert {text[:2] for _, text in (*epsilon.x_ticks, *epsilon.y_ticks)} == {"2^"}
     assert epsilon.off
     assert epsilon.dots, "far above eps it is as claimed"

@@ -7,12 +7,12 @@ from measured_adams import Parts, anatomy, eps_inside, nothing_run
 
 from adamcore import Adam
 from adamcore.conformance.anatomy.experiments import EXPERIMENTS, T
-from adamcore.conformance.anatomy.figures import figures
+from adamcore.conformance.report.figures import figures, figures_of
 from adamcore.conformance.anatomy.readings import readings_of_claim
 
 
 def test_a_right_adam_has_its_weights_as_claimed() -> None:
-    drawn = {figure.title: figure for figure in anatomy(Parts).figures}
+    drawn = {figure.title: figure for figure in figures_of(anatomy(Parts))}
     assert list(drawn) == ["First moment", "Second moment", "Correction", "Epsilon"]
     assert all(figure.as_claimed for figure in drawn.values())
     last = drawn["First moment"].curves[-1]
@@ -23,7 +23,7 @@ def test_a_right_adam_has_its_weights_as_claimed() -> None:
 
 
 def test_a_fault_of_epsilon_shows_in_its_figure_alone() -> None:
-    assert [f.title for f in eps_inside().figures if not f.as_claimed] == ["Epsilon"]
+    assert [f.title for f in figures_of(eps_inside()) if not f.as_claimed] == ["Epsilon"]
 
 
 def test_a_correction_that_is_not_made_shows_in_the_sums() -> None:

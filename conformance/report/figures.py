@@ -8,6 +8,7 @@ from functools import partial
 
 import numpy as np
 
+from adamcore.conformance.anatomy.anatomy import Anatomy
 from adamcore.conformance.anatomy.experiments import POWERS, T
 from adamcore.conformance.anatomy.facts import Facts
 from adamcore.conformance.anatomy.measured import Measured
@@ -43,11 +44,22 @@ class Figure:
         return not any(curve.off.any() for curve in self.curves)
 
 
+def figures_of(anatomy: Anatomy) -> list[Figure]:
+    """Return the figures of a candidate, beside those of its claim if it has one."""
+    return figures(anatomy.readings, anatomy.claimed)
+
+
 def figures(readings: Readings, claimed: Readings | None = None) -> list[Figure]:
     """Return a figure for each moment, for the corrections and for epsilon.
 
     Those without a value are left out.
     """
+    with np.errstate(all="ignore"):
+        drawn = every_figure(readings, claimed)
+    return [figure for figure in drawn if any(np.isfinite(c.measured).any() for c in figure.curves)]
+
+
+def every_figure(readings: Readings, claimed: Readings | None) -> list[Figure]:
     steps = np.arange(1.0, T + 1)
 
     def curve(name: str, x: FloatArray, read: Callable[[Readings], Measured]) -> Curve:
@@ -63,7 +75,7 @@ def figures(readings: Readings, claimed: Readings | None = None) -> list[Figure]
     if not Facts(readings).ever_divides:
         second, sums = [], sums[:1]
     response = curve("", 2.0 ** np.array(POWERS, dtype=np.float64), first_steps)
-    drawn = [
+    return [
         Figure("First moment", "the weight of each step's gradient, in steps 1, 3, 6 and 12", first),
         Figure("Second moment", "the weight of each step's square, in steps 1, 3, 6 and 12", second),
         Figure("Correction", "the sum of the weights in each step: 1 if it is corrected", sums),
@@ -71,7 +83,6 @@ def figures(readings: Readings, claimed: Readings | None = None) -> list[Figure]
             "Epsilon", "the first step over lr, by the size of the gradient", [response], logarithmic=True
         ),
     ]
-    return [figure for figure in drawn if any(np.isfinite(c.measured).any() for c in figure.curves)]
 
 
 def first_weights(t: int, readings: Readings) -> Measured:
