@@ -7,8 +7,8 @@ import math
 import numpy as np
 from measured_adams import eps_inside
 
-from adamcore.conformance.report.figures import Curve, Figure, figures_of
 from adamcore.conformance.report.figure_plot import Drawing, draw, ticks
+from adamcore.conformance.report.figures import Curve, Figure, figures_of
 from adamcore.conformance.report.plot import BOTTOM, LEFT, RIGHT, TOP
 
 

@@ -7,8 +7,8 @@ from measured_adams import Parts, anatomy, eps_inside, nothing_run
 
 from adamcore import Adam
 from adamcore.conformance.anatomy.experiments import EXPERIMENTS, T
-from adamcore.conformance.report.figures import figures, figures_of
 from adamcore.conformance.anatomy.readings import readings_of_claim
+from adamcore.conformance.report.figures import figures, figures_of
 
 
 def test_a_right_adam_has_its_weights_as_claimed() -> None:
