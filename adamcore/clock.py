@@ -167,19 +167,8 @@ class Ticker:
 
     def read_lr(self, lr: Scalar) -> Scalar:
         """Return the learning rate as a checked float, or as the 0-d array that only the program knows."""
-        value = lr
-        if not isinstance(lr, numbers.Real) and hasattr(lr, "dtype"):
-            owned = self.backend.owns(lr)
-            if tuple(lr.shape) != () or (owned and self.backend.kind(lr.dtype) == "complex"):
-                raise HyperparameterError(
-                    f"lr is an array of {lr.dtype} and shape {tuple(lr.shape)}: expected a number "
-                    "or a 0-d array"
-                )
-            value = self.backend.host(lr) if owned else float(lr)
-            if value is None:
-                return lr
-        check_number("lr", value)
-        return float(value)
+        value = known("lr", lr, self.backend)
+        return lr if value is None else value
 
     def choose(self, flag: Array, new: Scalar, old: Scalar) -> Scalar:
         """Return a clock or product: ``new`` where the flag is True, which only the program knows."""
@@ -266,11 +255,31 @@ def select(ticker: Ticker, flag: Array | None, tick: Tick, t: Clock, product: Sc
     return ticker.choose(flag, tick.t, t), ticker.choose(flag, tick.mu_product, product)
 
 
+def known(name: str, value: Scalar, backend: Backend) -> float | None:
+    """Return a hyperparameter as a checked float; None for a 0-d array that only the program knows.
+
+    Raises:
+        HyperparameterError: it is neither a number in its range nor a 0-d array.
+    """
+    if not isinstance(value, numbers.Real) and hasattr(value, "dtype"):
+        owned = backend.owns(value)
+        if tuple(value.shape) != () or (owned and backend.kind(value.dtype) == "complex"):
+            raise HyperparameterError(
+                f"{name} is an array of {value.dtype} and shape {tuple(value.shape)}: expected a number "
+                "or a 0-d array"
+            )
+        value = backend.host(value) if owned else float(value)
+        if value is None:
+            return None
+    check_number(name, value)
+    return float(value)
+
+
 def injected(adam: AdamConfig, backend: Backend, hyper: Mapping[str, Any] | None) -> AdamConfig:
     """Return ``adam`` with this step's hyperparameters: a checked number, or :class:`Given` if traced."""
     if not hyper:
         return adam
-    values: dict[str, Any] = {n: backend.host(x) if backend.owns(x) else float(x) for n, x in hyper.items()}
+    values: dict[str, Any] = {name: known(name, x, backend) for name, x in hyper.items()}
     adam = replace(adam, **{name: value for name, value in values.items() if value is not None})
     for name, value in values.items():
         if value is None:

@@ -21,6 +21,9 @@ SAYS = {
     "STEP.2": "a step calls its closure once, and steps by the gradients that it leaves",
     "DEC.1": "decay of every parameter, by weight_decay",
     "DEC.2": "decoupled decay, multiplied by the lr of the step",
+    "DEC.6": "decay of the elements that the step does not move away from 0, or of all, as the claim says",
+    "DEC.7": "decoupled decay, multiplied by lr/lr_max",
+    "DEC.8": "decoupled decay, multiplied by lr*lr/lr_max",
     "MAX.1": "maximize negates the gradient, before anything else",
     "AMS.1": "v_max = max(v_max, v) stands under the root",
     "NES.1": "the look-ahead of the claim, with its schedule and its corrections",
@@ -31,6 +34,7 @@ SAYS = {
     "LR.2": "lr=0 is a step: moments and clock go on",
     "LR.3": "a step uses the hyperparameters that it is given",
     "LR.4": "a step uses the hyperparameters of each parameter's own group",
+    "LR.5": "a step decays by the weight_decay that it is given",
     "CPX.1": "real and imaginary parts are two real parameters, or share |g|**2, as the claim says",
     "NF.1": "a NaN or infinity in a gradient spoils its element",
     "NUM.1": "arithmetic and state in the precision of the parameter, float32 at the least",
@@ -56,8 +60,10 @@ RULE_OF: dict[str, dict[Any, str]] = {
     "bias_correction": {"both": "BC.1", "first": "BC.2", "second": "BC.1", "none": "BC.1"},
     "decay": {
         "l2": "DEC.1", "decoupled": "DEC.2", "decoupled-unscaled": "DEC.3", "decoupled-corrected": "DEC.4",
+        "decoupled-relative": "DEC.7", "decoupled-squared": "DEC.8",
     },
     "decay_order": {"before": "DEC.5", "after": "DEC.5"},
+    "cautious_decay": {False: "DEC.6", True: "DEC.6"},
     "amsgrad": {"none": "AMS.1", "uncorrected": "AMS.1", "corrected": "AMS.2"},
     "nesterov": {"none": "NES.1", "dozat": "NES.1", "optax": "NES.2", "same-t": "NES.3"},
     "missing": {"skip": "F1", "zero": "F1", "error": "F1"},
@@ -87,9 +93,15 @@ AXIS_SAYS: dict[str, dict[Any, str]] = {
         "decoupled-unscaled": "decay is decoupled and not multiplied by lr: p loses weight_decay*p",
         "decoupled-corrected": "decay is decoupled and multiplied by the corrected lr: "
         "p loses lr*sqrt(1-b2**t)/(1-b1**t)*weight_decay*p",
+        "decoupled-relative": "decay is decoupled and relative to the largest lr: "
+        "p loses lr/lr_max*weight_decay*p",
+        "decoupled-squared": "decay is decoupled and goes with lr twice: p loses lr*lr/lr_max*weight_decay*p",
     },
     "decay_order": {
         "before": "the parameter decays before the step", "after": "the parameter decays after the step",
+    },
+    "cautious_decay": {
+        False: "every element decays", True: "only elements decay that the step does not move away from 0",
     },
     "amsgrad": {
         "none": "v itself stands under the root, no maximum",

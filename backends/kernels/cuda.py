@@ -171,6 +171,8 @@ def body(program: Program, kinds: Kinds, read: str, write: dict[str, str]) -> li
             value = f"{'sqrtf' if kinds.work == 'float32' else 'sqrt'}({args[0]})"
         elif op.kind == "maximum":  # the larger, NaN where either is
             value = f"{args[0]} >= {args[1]} || {args[0]} != {args[0]} ? {args[0]} : {args[1]}"
+        elif op.kind == "sign":  # of 0 and of NaN: themselves
+            value = f"{args[0]} > 0 ? (real)1 : {args[0]} < 0 ? (real)-1 : {args[0]}"
         else:
             value = OPERATORS[op.kind].format(*args)
         names[op.out] = op.out

@@ -39,7 +39,8 @@ class Functions:
     """
 
     sqrt = staticmethod(root.sqrt)
-    exp, expm1, log, maximum, where = torch.exp, torch.expm1, torch.log, torch.maximum, torch.where
+    exp, expm1, log, where = torch.exp, torch.expm1, torch.log, torch.where
+    maximum, sign = torch.maximum, torch.sign
     finfo = torch.finfo
 
     @staticmethod

@@ -15,7 +15,7 @@ from adamcore.conformance.rules import RULE_OF, SAYS
 from adamcore.conformance.types import Finding, Probe, Result
 from adamcore.conformance.verdict.case import Case
 from adamcore.conformance.verdict.common_region import acts_by_then
-from adamcore.conformance.verdict.identify import NUMERIC, Identification, identify
+from adamcore.conformance.verdict.identify import DECAY, NUMERIC, Identification, identify
 from adamcore.conformance.verdict.match import flat_model
 from adamcore.conformance.verdict.pairs import PairFinding
 from adamcore.conformance.verdict.regions import visible
@@ -116,7 +116,9 @@ def single_changes(claim: Adam) -> Iterator[Adam]:
     """Yield the claim with one axis changed, in every way."""
     for axis, values in AXES.items():
         for value in values:
-            if value != getattr(claim, axis):
+            other = {"decay": claim.decay, "cautious_decay": claim.cautious_decay, axis: value}
+            refused = other["cautious_decay"] and other["decay"] == "l2"
+            if value != getattr(claim, axis) and not refused:
                 yield replace(claim, **{axis: value})  # type: ignore[arg-type]
 
 
@@ -183,7 +185,7 @@ def axis_findings(
         if expected != observed:
             telling = [r for r in failures if axis in probes[r.probe].tells] or failures
             finding = Finding(
-                "decay" if axis == "decay_order" else axis,
+                "decay" if axis in DECAY else axis,
                 RULE_OF[axis][expected],
                 f"{axis}={expected}",
                 f"{axis}={observed}",
