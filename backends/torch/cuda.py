@@ -20,7 +20,7 @@ from typing import Any
 import torch
 
 from adamcore.backends.kernels import cpu, cuda, cuda_coefficients
-from adamcore.backends.kernels.cpu import Run, arrays_of, columns_of, unsupported_layout
+from adamcore.backends.kernels.cpu import Run, arrays_of, unsupported_layout
 from adamcore.backends.kernels.cuda_coefficients import ClockKernel
 from adamcore.backends.kernels.cuda_table import SMALL, filled, padded, parts
 from adamcore.backends.kernels.llvm import CODES
@@ -29,7 +29,7 @@ from adamcore.backends.torch import cuda_clock, nvrtc
 from adamcore.backends.torch.nvrtc import launch
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients
-from adamcore.protocol import Columns, Job, Result
+from adamcore.protocol import Columns, Job, Result, columns_of, in_place_results
 from adamcore.tracing import Program
 from adamcore.tracing import program as program_of
 from adamcore.types import Array, Clock
@@ -132,7 +132,7 @@ class LaunchTable:
                 launch(kernel, blocks, table, ctypes.c_int(len(part.indices)), at)
 
 
-def step(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: cpu.Memory) -> list[Result]:
+def step(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: cpu.Memory) -> Sequence[Result]:
     """Carry out supported jobs, in groups of one program, arithmetic and device."""
     groups: dict[Any, list[int]] = {}
     for i, job in enumerate(jobs):
@@ -149,10 +149,10 @@ def step(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: cpu.Memo
 
 def _step_alike(
     program: Program, jobs: list[Job], in_place: bool, host: bool, memory: cpu.Memory
-) -> list[Result]:
+) -> Sequence[Result]:
     columns = columns_of(jobs)
     arrays = list(chain.from_iterable(columns))
-    results = cpu.in_place_results(jobs) if in_place else [cpu.new_arrays(job, memory) for job in jobs]
+    results = in_place_results(jobs) if in_place else [cpu.new_arrays(job, memory) for job in jobs]
     if not in_place:
         for column in zip(*results, strict=True):
             arrays += [x for x in column if x is not None]
