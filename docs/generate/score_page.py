@@ -60,8 +60,9 @@ def page(scores: Iterable[Score]) -> str:
     }
     clean = of["right"] + of["equivalent"]
     parts = [HEAD, summary(of, clean), HELD_OUT, held_out(scores), MARGIN, edge(of["wrong"], clean)]
-    parts += ["## Wrong Adams\n", wrong_table(of["wrong"])]
-    parts += ["## Right Adams\n", right_table(of["right"])]
+    parts += ["## Wrong Adams\n", wrong_table([s for s in of["wrong"] if not is_blind(s)])]
+    parts += ["## Right Adams\n", right_table([s for s in of["right"] if not is_blind(s)])]
+    parts += ["## Written blind\n", blind_table([s for s in scores if is_blind(s)])]
     parts += ["## Looks wrong, is right\n", equivalent_table(of["equivalent"])]
     parts += ["## No Adam\n", other_table(of["other"])]
     return "\n".join(parts)
@@ -156,6 +157,29 @@ def wrong_table(scores: Sequence[Score]) -> str:
         ),
         rows,
     )
+
+
+def is_blind(score: Score) -> bool:
+    return score.item.file.startswith("blind")
+
+
+def blind_table(scores: Sequence[Score]) -> str:
+    """The second set that was held out: wrong Adams, then right ones."""
+    rows = [
+        (
+            code(s),
+            s.item.about,
+            claim(s),
+            " or ".join(s.item.areas) or "right",
+            s.item.rule,
+            "killed" if s.killed else "passed" if s.verdict == "conforms" else f"**{s.verdict}**",
+            ((s.area if s.named else f"**{s.area}**") + f" {s.rule}").strip() if s.area else "",
+            digits(s.worst),
+            s.item.like,
+        )
+        for s in sorted(scores, key=lambda s: s.item.kind == "right")
+    ]
+    return table(("Adam", "what it does", "claim", "area", "rule", "", "named first", "margin", "like"), rows)
 
 
 def right_table(scores: Sequence[Score]) -> str:
