@@ -6,6 +6,7 @@ import numbers
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
+from itertools import cycle
 from typing import Any, NamedTuple
 
 from adamcore.axes import check_number
@@ -100,24 +101,24 @@ class Ticker:
         return any(isinstance(getattr(adam, name), Given) for name in self.hyper)
 
     def tick_together(self, ts: list[Clock]) -> tuple[list[Clock], list[Coefficients]] | None:
-        """Return clocks after their tick, and the coefficients of each; None if :meth:`tick` has to look.
+        """Return clocks after their tick, and the coefficients; None if :meth:`tick` has to look.
 
         It serves arrays whose values the host knows, and does with a vector what :meth:`tick` does with one.
+        The coefficients are a row for each clock, or one row if the clocks are equal.
         """
-        backend = self.backend
-        if not ts or not all(backend.owns(t) and t.shape == () for t in ts):
+        now = self.backend.integers(ts) if ts else None
+        if now is None or min(now) < 0 or max(now) > MAX_CLOCK:
             return None
-        dtype = ts[0].dtype
-        if not backend.integer(dtype) or any(t.dtype != dtype for t in ts):
-            return None
-        now = [backend.host(t) for t in ts]
-        if any(t is None or not 0 <= t <= MAX_CLOCK for t in now):
-            return None
-        after = {t: min(t + 1, MAX_CLOCK) for t in now}
+        alike = now.count(now[0]) == len(now)
+        after = {t: min(t + 1, MAX_CLOCK) for t in (now[:1] if alike else now)}
         rows: dict[int, Any] = {t: self.on_host(following, None) for t, following in after.items()}
         if any(row is None for row in rows.values()):
             return None
-        return backend.full_each([after[t] for t in now], dtype, ts[0]), [rows[t] for t in now]
+        if alike:
+            ticked, coefficients = [after[now[0]]] * len(now), [rows[now[0]]]
+        else:
+            ticked, coefficients = [after[t] for t in now], [rows[t] for t in now]
+        return self.backend.full_each(ticked, ts[0].dtype, ts[0]), coefficients
 
     def on_host(self, t: int, mu: float | None) -> Coefficients | None:
         """Return the coefficients in Python's floats; None if only the program knows lr or another number."""
@@ -205,7 +206,8 @@ def tick_all(
         if tree.large and state.mu_product is None and all(parts[i].flag is None for i in moving):
             together = ticker.tick_together([ts[i] for i in moving])
             if together is not None:
-                for i, after, row in zip(moving, *together, strict=True):
+                clocks, known = together
+                for i, after, row in zip(moving, clocks, cycle(known), strict=False):
                     ts[i], rows[i] = after, row
                 return rows, tree.like(ts), None
         products = [None] * n
