@@ -1,8 +1,9 @@
 """The program of a worker: ``python -m adamcore.conformance.workers.worker``.
 
 It reads its jobs as a JSON list from standard input, and writes a JSON line for each probe as soon as
-the probe is done.  The jobs differ in their dtype and their tasks alone.  The lines go to a private duplicate of standard output.  Standard output itself is
-redirected to standard error, so that a candidate can print without breaking the protocol.
+the probe is done.  The jobs differ in their dtype and their tasks alone.  The lines go to a private
+duplicate of standard output.  Standard output itself is redirected to standard error, so that a candidate
+can print without breaking the protocol.
 
 Job: ``{"target", "dtype", "device", "settings", "required", "timeout", "parent", "claims": [fields of Adam
 or null], "probes": [...], "tasks": [[claim, probe], ...]}``.

@@ -15,6 +15,7 @@ import torch
 
 from adamcore import Adam
 from adamcore.coefficients import Host
+from adamcore.conformance.claims import claim_of_dialect
 from adamcore.conformance.oracle.bounds import bounds
 from adamcore.conformance.oracle.exact import exact
 from adamcore.conformance.oracle.trajectory import adam_for
@@ -56,6 +57,25 @@ def test_torch_is_within_the_bound(form: str, dtype: str, decay: str) -> None:
 
     ratio = worst(adam_for(Adam(decay=decay), RANDOM), RANDOM, dtype, run)  # type: ignore[arg-type]
     assert 0.02 < ratio < 1.0
+
+
+def test_a_look_ahead_in_two_steps_is_within_the_bound() -> None:
+    """PyTorch's NAdam takes the gradient's part from p and then the momentum's: p is rounded twice."""
+    sizes: FloatArray = (100.0 * numbers(3, 2000)).astype(np.float32).astype(np.float64)
+    probe = Probe("test/large", "", (sizes,), moving(4, 2, (2000,)), {**RANDOM.hyper, "lr": 2.0**-10})
+    h = probe.hyper
+    p = torch.tensor(sizes, dtype=torch.float32)
+    optimizer = torch.optim.NAdam(
+        [p], h["lr"], (h["b1"], h["b2"]), h["eps"], h["weight_decay"], momentum_decay=4e-3, foreach=False
+    )
+
+    def run(g: FloatArray) -> FloatArray:
+        p.grad = torch.tensor(g, dtype=p.dtype)
+        optimizer.step()
+        return p.numpy()
+
+    given = adam_for(claim_of_dialect("torch.NAdam").adam, probe)
+    assert 0.5 < worst(given, probe, "float32", run) < 1.0
 
 
 def test_optax_needs_the_bound_of_its_own_coefficients() -> None:
@@ -191,7 +211,7 @@ def test_flushed_subnormals_widen_the_bound() -> None:
 
 
 @pytest.mark.parametrize("epsilon", ["outside-corrected", "outside-uncorrected"])
-@pytest.mark.parametrize("scale", ["lr", "lr/c1", "lr*r/c1"])
+@pytest.mark.parametrize("scale", ["lr", "lr/c1", "lr*r/c1", "lr*r", "lr, r"])
 def test_a_numerator_that_underflows_is_within_the_bound(epsilon: str, scale: str) -> None:
     """The step size times m, before the division, is a subnormal of few bits (torch's addcdiv)."""
     probe, f = PROBES["NUM.2/subnormal"], np.float32
@@ -210,6 +230,8 @@ def test_a_numerator_that_underflows_is_within_the_bound(epsilon: str, scale: st
             "lr": (h["lr"] * m, 1 / c1, np.sqrt(v) / r + eps),
             "lr/c1": (h["lr"] / c1 * m, f(1), np.sqrt(v) / r + eps),
             "lr*r/c1": (h["lr"] * r / c1 * m, f(1), np.sqrt(v) + eps * r),
+            "lr*r": (h["lr"] * r * m, 1 / c1, np.sqrt(v) + eps * r),
+            "lr, r": (r * (h["lr"] * m), 1 / c1, np.sqrt(v) + eps * r),
         }
         numerator, rest, root = forms[scale]
         p = p - numerator / root * rest

@@ -1,122 +1,40 @@
-"""Right Adams in random orders of evaluation, written by a generator.
+"""Expressions written in random other forms that are the same function of real numbers.
 
-:func:`traced` runs the definition on expressions.  :class:`Rewriter` writes these expressions in another
-form that is the same function of real numbers: sums and products in another order, a factor in front of a
-sum or inside it, one root or two, reciprocals, one rounded weight or two, lerp, addcmul, addcdiv and fused
-multiply-add.  :func:`reordered` makes an Adam of the corpus of that.
+Sums and products get another order; a factor moves in front of a sum or into it; there is one root or two;
+a division becomes a product with a reciprocal; an average has one rounded weight or two; and operations of
+three arguments stand for two: lerp, addcmul, addcdiv and fused multiply-add.
 
-Every form belongs to the family of docs/tolerance.md.  The rewriter therefore
+Every form belongs to the family of docs/tolerance.md.  A rewriter therefore
 
 - divides by no number that may be 0, such as lr;
-- moves only bias corrections into a sum by division, or out of it;
-- forms scalars in float64, so that each is rounded once where it meets an array;
-- never forms ``new - b*(new - old)`` with b > 1/2, which cancels what it has just added;
-- multiplies a gradient with itself, and with a weight before or after, but with no root of a weight.
+- moves only bias corrections into a sum by division, and out of the denominator alone;
+- leaves the root of a weight alone: ``(sqrt(w)*g)**2`` rounds the weight twice.
 """
 
 from __future__ import annotations
 
-import math
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from types import SimpleNamespace
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-from adams import Adam
-from flat import A
-
-from adamcore.conformance.claims import axes_of, claim_of_dialect
-from adamcore.definition import coefficients, update
-from adamcore.tracing import FORMS, Expression, Namespace
+from adamcore.tracing import Expression, Namespace
 
 Term = tuple[int, Expression]  #: a sign and an expression
+Factor = tuple[Expression, int]  #: an expression, and 1, or -1 where it is below the line
 
 LEAVES = ("input", "power", "successor")
 HYPER = ("lr", "b1", "b2", "eps", "weight_decay", "momentum_decay")
-ONE = Expression("input", ("1.0",))
+SCALARS = (
+    *HYPER, "eps_root", "t", "mu", "schedule", "schedule_after", "new_mu", "w1", "w2", "c1", "c2", "c1_after",
+)  # fmt: skip
 
 
 def leaf(name: str) -> Expression:
     return Expression("input", (name,))
 
 
-# The definition as expressions -------------------------------------------------------------------
-
-
-class Symbols:
-    """The :class:`~adamcore.definition.Numbers` that name what a candidate has at hand."""
-
-    def number(self, value: Expression) -> Expression:
-        return value
-
-    def sqrt(self, x: Expression) -> Expression:
-        return Namespace.sqrt(x)
-
-    def power(self, base: float, k: Expression, rate: Expression) -> Expression:
-        return Expression("power", (leaf(repr(base)), k, rate))
-
-    def successor(self, t: Expression) -> Expression:
-        return Expression("successor", (t,))
-
-    def complement(self, b: Expression) -> Expression:
-        return leaf(f"w{b.args[0][1:]}")
-
-    def complement_power(self, b: Expression, t: Expression) -> Expression:
-        after = "_after" if t.op == "successor" else ""
-        return leaf(f"c{b.args[0][1:]}{after}")
-
-    def keep(self, kept: Expression, weight: Expression) -> Expression:
-        return kept
-
-
-class Traced(NamedTuple):
-    """One step as expressions: each result by name in the order in which they are formed."""
-
-    results: dict[str, Expression]
-    complements: dict[Expression, Expression]  #: of b1, b2 and 1 - decay: what each lacks to 1
-
-
-def traced(axes: Mapping[str, Any], *, eps_root: bool = False, parts: int = 1) -> Traced:
-    """Return the step of an Adam with these axes; with two parts, that of the parts of a complex array."""
-    adam: Any = SimpleNamespace(**axes, **{name: leaf(name) for name in HYPER})
-    adam.eps_root = leaf("eps_root") if eps_root else 0.0
-    numbers: Any = Symbols()
-    c = coefficients(numbers, adam, leaf("t"), leaf("lr"), leaf("mu"))
-    given = [(leaf(f"p{k}"), leaf(f"g{k}"), leaf(f"m{k}")) for k in range(parts)]
-    moved, v, top = update(Namespace, adam, c, given, leaf("v"), leaf("top"))
-    results: dict[str, Expression] = {}
-    known: dict[Expression, Expression] = {}
-
-    def add(name: str, x: Expression) -> None:
-        results[name] = replaced(x, known)
-        known.setdefault(x, leaf(name))
-
-    for k, (_, m) in enumerate(moved):
-        add(f"new_g{k}", m.args[1].args[1])  # of b1*m + w1*g
-        add(f"new_m{k}", m)
-    add("new_v", v)
-    if axes["amsgrad"] != "none":
-        assert top is not None
-        add("new_top", top)
-    if c.mu_product is not None and axes["nesterov"] == "dozat":
-        later = coefficients(numbers, adam, numbers.successor(leaf("t")), leaf("lr"), leaf("mu"))
-        add("schedule", c.mu_product.args[1])
-        add("schedule_after", later.mu_product.args[1])
-        add("new_mu", c.mu_product)
-    for k, (p, _) in enumerate(moved):
-        add(f"new_p{k}", p)
-    complements = {leaf("b1"): leaf("w1"), leaf("b2"): leaf("w2")}
-    if c.keep_p is not None:
-        complements[replaced(c.keep_p, known)] = replaced(c.decay, known)
-    return Traced(results, complements)
-
-
-def replaced(x: Any, known: Mapping[Expression, Expression]) -> Any:
-    """Return ``x`` with what is known already by its name."""
-    if not isinstance(x, Expression) or x in known:
-        return known.get(x, x) if isinstance(x, Expression) else leaf(repr(x))
-    return x if x.op in LEAVES else Expression(x.op, tuple(replaced(arg, known) for arg in x.args))
+ONE = leaf("1.0")
+CORRECTIONS = tuple(map(leaf, ("c1", "c2", "c1_after")))
 
 
 def is_scalar(x: Expression) -> bool:
@@ -124,18 +42,6 @@ def is_scalar(x: Expression) -> bool:
     if x.op == "input":
         return not x.args[0][0].isalpha() or x.args[0] in SCALARS
     return all(is_scalar(arg) for arg in x.args)
-
-
-SCALARS = (
-    *HYPER, "eps_root", "t", "mu", "schedule", "schedule_after", "new_mu", "w1", "w2", "c1", "c2", "c1_after",
-)  # fmt: skip
-CORRECTIONS = tuple(map(leaf, ("c1", "c2", "c1_after")))
-
-
-# Another form of the same real function ----------------------------------------------------------
-
-
-Factor = tuple[Expression, int]  #: an expression, and 1, or -1 where it is below the line
 
 
 class Product(NamedTuple):
@@ -281,7 +187,7 @@ class Rewriter:
                         more = sum_of([(sign, times(t, k, below * side)) for sign, t in terms])
                         left = rest.without(k, below)
                         yield Product(x.sign, [*left.factors, (more, side)])
-                for k, below in self.corrections(terms):
+                for k, below in self.corrections(terms) if side < 0 else ():
                     less = sum_of([(sign, times(t, k, -below)) for sign, t in terms])
                     yield Product(x.sign, [*rest.factors, (less, side), (k, below * side)])
             if s.op == "sqrt" and not is_scalar(s):
@@ -308,7 +214,17 @@ class Rewriter:
         lerp = self.lerp(terms, fuel)
         if lerp is not None and self.chance(0.2):
             return 1, lerp
+        terms = [each for term in terms for each in self.expanded(*term)]
         return self.group([each for sign, x in terms for each in self.split(sign, x)], fuel)
+
+    def expanded(self, sign: int, x: Expression) -> list[Term]:
+        """Return ``k*(a + b)`` as two terms in a third of all cases."""
+        factors = product_of(x)
+        for s, side in factors.factors:
+            if side > 0 and is_sum(s) and self.chance(1 / 3):
+                rest = factors.without(s).value()
+                return [(sign * other, t * rest) for other, t in terms_of(s)]
+        return [(sign, x)]
 
     def lerp(self, terms: Sequence[Term], fuel: int) -> Expression | None:
         """Return ``b*old + w*new`` as one lerp, or None if the terms are something else."""
@@ -352,7 +268,9 @@ class Rewriter:
     def common(self, terms: Sequence[Term]) -> list[Expression]:
         """Return the scalars that are factors of every term."""
         first, *rest = [product_of(x).factors for _, x in terms]
-        return [k for k, side in first if side > 0 and is_scalar(k) and all((k, 1) in other for other in rest)]
+        return [
+            k for k, side in first if side > 0 and is_scalar(k) and all((k, 1) in other for other in rest)
+        ]
 
     def joined(self, a: Term, b: Term) -> Term:
         """Return the sum of two terms, some of them by one operation of more arguments."""
@@ -378,99 +296,3 @@ class Rewriter:
                 return sign, Expression(op, (x, *z.args, k))
             return sign, Expression("fma", (k, z, x))
         return None
-
-
-# The form as a function --------------------------------------------------------------------------
-
-FUNCTIONS = ("fma", "lerp", "addcmul", "addcdiv", "maximum")
-TEXTS = FORMS | {"successor": "{} + 1"}
-
-
-def text_of(x: Expression) -> str:
-    """Return an expression as Python writes it; ``xp`` has the functions of arrays."""
-    if x.op == "input":
-        return str(x.args[0])
-    args = [text_of(arg) for arg in x.args]
-    if x.op in FUNCTIONS or (x.op == "sqrt" and not is_scalar(x)):
-        return f"xp.{x.op}({', '.join(args)})"
-    text = TEXTS[x.op].format(*args)
-    return text if x.op in ("sqrt", "power") else f"({text})"
-
-
-def form_of(step: Traced, seed: int) -> dict[str, str]:
-    """Return the results of a step in the form of this seed, as texts."""
-    rewriter = Rewriter(random.Random(seed), step.complements)
-    return {name: text_of(rewriter.form(x)) for name, x in step.results.items()}
-
-
-Form = Callable[..., dict[str, Any]]  #: from ``xp`` and the values by name to the results by name
-
-
-def compiled(form: Mapping[str, str]) -> Form:
-    """Return a form as a function."""
-    arrays = [f"{name}{k}" for name in ("p", "g", "m") for k in (0, 1)]
-    given = ", ".join(f"{name}=None" for name in (*SCALARS, *arrays, "v", "top"))
-    lines = [f"def step(xp, {given}):", *(f"    {name} = {text}" for name, text in form.items())]
-    lines.append(f"    return {{{', '.join(f'{name!r}: {name}' for name in form)}}}")
-    space: dict[str, Any] = {"sqrt": math.sqrt, "pow": math.pow}
-    exec("\n".join(lines), space)
-    function: Form = space["step"]
-    return function
-
-
-class NumpyForms:
-    """The functions of a form in NumPy."""
-
-    sqrt, maximum = staticmethod(np.sqrt), staticmethod(np.maximum)
-
-    @staticmethod
-    def fma(a: Any, x: A, y: A) -> A:
-        """``a*x + y``, rounded once."""
-        dtype = x.dtype
-        wide = np.float64 if dtype == np.float32 else np.longdouble
-        a, x, y = (np.asarray(z, dtype=dtype).astype(wide) for z in (a, x, y))
-        once: A = (a * x + y).astype(dtype)
-        return once
-
-    @staticmethod
-    def lerp(old: A, new: A, weight: float, keep: float) -> A:
-        """From the nearer end, as torch.lerp."""
-        return old + weight * (new - old) if weight < 0.5 else new - keep * (new - old)
-
-    @staticmethod
-    def addcmul(x: A, a: A, b: A, k: float) -> A:
-        return x + k * a * b
-
-    @staticmethod
-    def addcdiv(x: A, a: A, b: A, k: float) -> A:
-        return x + k * a / b
-
-
-def reordered(base: type[Adam], seed: int, xp: Any = NumpyForms) -> type[Adam]:
-    """Return a subclass of an Adam of the corpus with its step in the form of this seed."""
-    axes = axes_of(claim_of_dialect(base.dialect, base.options).adam)
-    eps_root = "eps_root" in base.hyper
-    forms = [form_of(traced(axes, eps_root=eps_root, parts=parts), seed) for parts in (1, 2)]
-    real, two_parts = map(compiled, forms)
-    modulus = axes["complex"] == "modulus"
-
-    def one(self: Any, i: int, g: A) -> None:
-        t = self.time(i)
-        scalars = {name: getattr(self, name) for name in ("lr", "b1", "b2", "eps", "eps_root")}
-        scalars |= {"weight_decay": self.wd, "momentum_decay": self.md, "t": t, "mu": self.mu[i]}
-        scalars |= {"w1": 1 - self.b1, "w2": 1 - self.b2}
-        scalars |= {"c1": 1 - self.b1**t, "c2": 1 - self.b2**t, "c1_after": 1 - self.b1 ** (t + 1)}
-        pairs = modulus and self.dtypes[i].kind == "c"
-        width = 2 if pairs else 1
-        columns = {"p": self.p[i], "g": g, "m": self.m[i]}
-        arrays = {f"{name}{k}": x[k::width] for name, x in columns.items() for k in range(width)}
-        arrays |= {"v": self.v[i][::width], "top": self.top[i][::width]}
-        new = (two_parts if pairs else real)(xp, **scalars, **arrays)
-        for name, mine in (("p", self.p), ("m", self.m)):
-            mine[i] = np.stack([new[f"new_{name}{k}"] for k in range(width)], axis=-1).reshape(-1)
-        self.v[i] = np.repeat(new["new_v"], width)
-        self.top[i] = np.repeat(new.get("new_top", arrays["top"]), width)
-        self.mu[i] = new.get("new_mu", self.mu[i])
-
-    about = forms[0]["new_p0"].replace("new_", "").replace("0", "") if False else forms[0]["new_p0"]
-    return type(f"{base.__name__}{seed}", (base,), {"one": one, "__doc__": about, "__module__": base.__module__})
