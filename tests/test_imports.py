@@ -83,7 +83,7 @@ opt = Adam()
 params = [np.ones(3)]
 params, state = opt.step(params, [np.ones(3)], opt.init(params))
 """
-    assert loaded_by(code) & FRAMEWORKS <= {"llvmlite"}  # the extra [fast], where it is installed
+    assert loaded_by(code) & FRAMEWORKS <= {"llvmlite"}  # where it is installed
 
 
 @pytest.mark.parametrize("path", list(modules().values()), ids=name_of)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -57,9 +58,11 @@ def read_universal(folder: Path) -> StateDict:
 
     Raises:
         CheckpointError: a parameter lacks a moment, or a file is damaged.
+        UserWarning: gradients were clipped.
     """
     inside = parameters_folder(folder)
     about = load(inside / "optimizer_state.pt") if (inside / "optimizer_state.pt").is_file() else {}
+    warn_of_clipping(about)
     shapes = param_shapes(inside.parent)
     sizes = {name: size for shape in shapes for name, size in shape.items()}
     state: dict[str, dict[str, Any]] = {}
@@ -137,6 +140,7 @@ def read_zero(folder: Path) -> StateDict:
     Raises:
         CheckpointError: files are missing or damaged, the model was cut among processes as well, or the
             sizes contradict the shapes.
+        UserWarning: gradients were clipped.
     """
     files = sorted(folder.glob("*zero_pp_rank_*_optim_states.pt"), key=ranks)
     if any(ranks(path)[0] for path in files):
@@ -151,6 +155,7 @@ def read_zero(folder: Path) -> StateDict:
             "are: expected it beside them"
         )
     saved = [load(path)["optimizer_state_dict"] for path in files]
+    warn_of_clipping(saved[0])
     counts = saved[0].get("partition_count", len(files))
     world = max(counts) if isinstance(counts, (list, tuple)) else int(counts)
     if world != len(files):
@@ -178,6 +183,17 @@ def read_zero(folder: Path) -> StateDict:
         for name in shape:
             state[name] |= {"step": slices[0]["step"]} if "step" in slices[0] else {}
     return {"state": state, "param_groups": named_groups(base[0]["param_groups"], shapes, folder)}
+
+
+def warn_of_clipping(about: Mapping[str, Any]) -> None:
+    """Warn that the norm at which gradients were clipped is left out, if there is one."""
+    norm = about.get("clip_grad")
+    if isinstance(norm, (int, float)) and norm > 0:
+        warnings.warn(
+            f"gradients were clipped at a norm of {norm:g}, which is no part of Adam's state and is left "
+            "out: clip them in the program that goes on",
+            stacklevel=4,
+        )
 
 
 def ranks(path: Path) -> tuple[int, int]:

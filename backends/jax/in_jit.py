@@ -41,7 +41,7 @@ def native() -> Iterator[None]:
     """Let steps that are traced within call machine code on the CPU, in the caller's program.
 
     Enter it around the tracing: inside the function that is given to ``jax.jit``, or around its first
-    call.  Without adamcore[fast], and for what machine code does not serve (narrow and complex dtypes,
+    call.  Without llvmlite, and for what machine code does not serve (narrow and complex dtypes,
     masks), it changes nothing.
 
     Example:

@@ -1,7 +1,7 @@
 """A step of JAX as one compiled program, its arrays donated.
 
 A :class:`JitProgram` is compiled for the kind of its jobs alone: a new learning rate, clock or mask
-compiles nothing.  With the extra [fast] and arrays on one CPU it calls the machine code of
+compiles nothing.  With llvmlite and arrays on one CPU it calls the machine code of
 :mod:`adamcore.backends.jax.ffi`, one pass over memory where XLA makes three.
 """
 

@@ -15,7 +15,7 @@ import keras
 from adamcore import axes
 from adamcore.adam import Adam as Core
 from adamcore.dialects import dialect as dialect_named
-from adamcore.errors import AxisError, BackendError
+from adamcore.errors import AxisError, BackendError, HyperparameterError
 from adamcore.state import AdamState
 from adamcore.step import step
 
@@ -31,6 +31,7 @@ FIELDS = {
     "momentum_decay": "momentum_decay",
     "epsilon_rule": "epsilon",
 } | {axis: axis for axis in AXES}
+OF_DIALECT: Any = object()  #: an argument that was not given, where None is another thing
 
 
 class Setting:
@@ -290,6 +291,9 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
 class AdamW(Adam):
     """:class:`Adam` with the axes, the defaults and the order of arguments of ``keras.optimizers.AdamW``.
 
+    Raises:
+        HyperparameterError: ``weight_decay`` is None, as in Keras; left out, it is the dialect's default.
+
     Example:
         >>> AdamW(1e-3).adam.decay_order
         'before'
@@ -300,7 +304,7 @@ class AdamW(Adam):
     def __init__(
         self,
         learning_rate: Any = None,
-        weight_decay: float | None = None,
+        weight_decay: float = OF_DIALECT,
         beta_1: float | None = None,
         beta_2: float | None = None,
         epsilon: float | None = None,
@@ -308,4 +312,10 @@ class AdamW(Adam):
         *rest: Any,
         **options: Any,
     ) -> None:
-        super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay, *rest, **options)
+        if weight_decay is None:
+            raise HyperparameterError(
+                "Argument `weight_decay` must be a float. Received: weight_decay=None; leave it out for the "
+                "dialect's default, or take Adam for no decay"
+            )
+        decay = None if weight_decay is OF_DIALECT else weight_decay
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, decay, *rest, **options)

@@ -1,7 +1,7 @@
 """The program compiled to machine code: one loop that reads and writes each array once.
 
 :func:`text` writes the program of :mod:`adamcore.tracing` in LLVM's language, a line for each operation,
-and :func:`kernel` compiles it with llvmlite (the extra ``adamcore[fast]``).  That takes some 30 ms for
+and :func:`kernel` compiles it with llvmlite (in the extras numpy, torch and jax).  That takes some 30 ms for
 each choice of axes and needs no compiler on the machine.  No operation is fused or reordered, so the bits
 are those of the definition on every machine.
 
@@ -24,6 +24,7 @@ from adamcore.tracing import Program
 Real = Literal["float32", "float64"]
 
 LANES = {"float32": 16, "float64": 8}  #: elements in one pass of the loop: 64 bytes
+FELT = 1 << 16  #: elements from which a step without machine code is felt
 AHEAD = 2048  #: the loop prefetches so many bytes ahead; the processor's own prefetcher stops at a page's end
 LLVM = {"float32": "float", "float64": "double"}
 CODES = {"float32": "f", "float64": "d"}  #: type codes of the module array, for the coefficients
@@ -44,7 +45,7 @@ define float @trial(ptr %p) {
 
 
 class MachineCodeWarning(UserWarning):
-    """llvmlite is installed and cannot compile, so steps are made without machine code."""
+    """llvmlite is missing or cannot compile, so steps are made without machine code."""
 
 
 def available() -> bool:
@@ -53,19 +54,27 @@ def available() -> bool:
     If llvmlite is installed and cannot compile, a :class:`MachineCodeWarning` says so once (0.44 and older
     do not know opaque pointers).  The bits of a step are the same without machine code.
     """
-    global _warned
     if _off or not _installed():
         return False
     reason = _failure()
-    if reason is not None and not _warned:
-        _warned = True
-        warnings.warn(
-            f"steps are made without machine code: llvmlite cannot compile here ({reason}); "
-            "install llvmlite 0.45 or newer, or uninstall it",
-            MachineCodeWarning,
-            stacklevel=2,
+    if reason is not None:
+        _warn_once(
+            f"llvmlite cannot compile here ({reason}); install llvmlite 0.45 or newer, or uninstall it"
         )
     return reason is None
+
+
+def warn_if_missing(elements: int) -> None:
+    """Say once that llvmlite is not installed, at the first step of so many elements that it is felt."""
+    if elements >= FELT and not _off and not _installed():
+        _warn_once("llvmlite is not installed, and several times as slowly; pip install llvmlite")
+
+
+def _warn_once(reason: str) -> None:
+    global _warned
+    if not _warned:
+        _warned = True
+        warnings.warn(f"steps are made without machine code: {reason}", MachineCodeWarning, stacklevel=3)
 
 
 @cache

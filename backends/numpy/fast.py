@@ -1,4 +1,4 @@
-"""The fast path of NumPy: machine code with the extra [fast], blocks without it."""
+"""The fast path of NumPy: machine code where llvmlite is installed, blocks elsewhere."""
 
 from __future__ import annotations
 
@@ -138,6 +138,7 @@ def implementation_of(job: Job) -> cpu.Implementation:
 
 def in_blocks(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: cpu.Memory) -> list[Result]:
     """Carry out supported jobs block by block: see :mod:`adamcore.backends.numpy.blocks`."""
+    llvm.warn_if_missing(sum(job.p.size for job in jobs))
     results = cpu.in_place_results(jobs) if in_place else [cpu.new_arrays(job, MEMORY) for job in jobs]
     small: dict[tuple[int, DType], list[int]] = {}
     vectors = [[vector(x) for x in cpu.arrays_of(job)] for job in jobs]

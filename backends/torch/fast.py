@@ -1,6 +1,6 @@
 """The fast path of PyTorch; tensors stay where they are.
 
-* On the CPU machine code reads and writes their memory (extra [fast]); without it NumPy does, in blocks.
+* On the CPU machine code reads and writes their memory; without llvmlite NumPy does, in blocks.
 * On CUDA devices one kernel steps all tensors; on other devices the program runs over lists of tensors.
 * Within :func:`adamcore.backends.torch.compiled`, torch.compile makes a kernel of the program.
 """

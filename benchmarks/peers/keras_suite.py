@@ -55,6 +55,5 @@ SUITE = Suite(
     packages=("keras", "jax", "torch", "numpy", "absl-py"),
     replace=replace,
     prepare=prepare,
-    reasons={"test_weight_decay_is_none": "None stands for the dialect's default here, as everywhere"},
     environment={"KERAS_BACKEND": os.environ.get("KERAS_BACKEND", "jax")},
 )

@@ -55,9 +55,4 @@ SUITE = Suite(
     packages=("torch", "numpy", "expecttest"),
     replace=replace,
     prepare=prepare,
-    reasons={
-        r"CompiledOptimizerTests::test_adamw?_.*cpu": "Parameters and state agree. It also counts kernels: "
-        "2 a parameter in PyTorch, 3 here, where a correctly rounded root in a bias correction is one more.",
-        r"test_errors_Adam": "A parameter twice in a group is an error here; PyTorch warns that it will be.",
-    },
 )

@@ -93,7 +93,7 @@ def settings_of(optimizer: Any, group: Mapping[str, Any], claimed: Claimed) -> S
         return Settings(hyper, options, None, name, claimed.note)
     from adamcore.backends.torch.optimizer.param_groups import core_of
 
-    core = core_of(dict(group))
+    core = core_of(group, optimizer.rules)
     hyper = {h: float(getattr(core, h)) for h in HYPERPARAMETERS if h != "lr"} | floats({"lr": group["lr"]})
     axes = {axis: getattr(core, axis) for axis in AXES}
     dtypes = {n: x for n in MOMENT_DTYPES if (x := getattr(core, n)) is not None}

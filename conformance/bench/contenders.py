@@ -8,11 +8,13 @@ from dataclasses import dataclass
 
 from adamcore import Adam
 from adamcore.conformance.bench import steps_cuda
+from adamcore.conformance.bench.step import Step
 from adamcore.conformance.bench.steps import (
-    Step,
     blocks_numpy,
     blocks_torch,
     definition_numpy,
+    evict_numpy,
+    evict_torch,
     optimizer_torch,
     ours_numpy,
     ours_torch,
@@ -20,6 +22,7 @@ from adamcore.conformance.bench.steps import (
     torch_optim,
 )
 from adamcore.conformance.bench.steps_jax import (
+    evict_jax,
     flat_donated,
     flat_jit,
     native_jit,
@@ -47,14 +50,14 @@ class Contender:
 CONTENDERS = (
     Contender("numpy", "usual, whole arrays", plain_numpy, baseline=True),
     Contender("numpy", "adamcore", ours_numpy, ours=True),
-    Contender("numpy", "adamcore without [fast]", blocks_numpy, ours=True),
+    Contender("numpy", "adamcore without machine code", blocks_numpy, ours=True),
     Contender("numpy", "adamcore, the definition alone", definition_numpy, ours=True, most=1 << 25),
     Contender("torch", "torch.optim.Adam(fused=True)", torch_optim(fused=True), baseline=True),
     Contender("torch", "torch.optim.Adam(foreach=True)", torch_optim(foreach=True), most=1 << 25),
     Contender("torch", "torch.optim.Adam(foreach=False)", torch_optim(foreach=False), most=1 << 25),
     Contender("torch", "adamcore", ours_torch, ours=True),
     Contender("torch", "adamcore.backends.torch.Adam", optimizer_torch, ours=True),
-    Contender("torch", "adamcore without [fast]", blocks_torch, ours=True, most=1 << 25),
+    Contender("torch", "adamcore without machine code", blocks_torch, ours=True, most=1 << 25),
     Contender(
         "torch:cuda", "torch.optim.Adam(fused=True)", steps_cuda.torch_optim(fused=True), baseline=True
     ),
@@ -83,6 +86,7 @@ CONTENDERS = (
 )
 
 
+EVICT = {"numpy": evict_numpy, "torch": evict_torch, "torch:cuda": steps_cuda.evict, "jax": evict_jax}
 NEEDS = {"numpy": ("numpy",), "torch": ("torch",), "torch:cuda": ("torch",), "jax": ("jax", "optax")}
 FRAMEWORKS = tuple(NEEDS)
 

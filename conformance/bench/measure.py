@@ -8,14 +8,16 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 
 from adamcore.backends.kernels import llvm
 from adamcore.conformance.bench import steps_cuda
-from adamcore.conformance.bench.contenders import Contender, fits, installed
-from adamcore.conformance.bench.steps import Step, memory_traffic
+from adamcore.conformance.bench.contenders import EVICT, Contender, fits, installed
+from adamcore.conformance.bench.situations import Situation, between
+from adamcore.conformance.bench.step import Step
+from adamcore.conformance.bench.steps import memory_traffic
 from adamcore.conformance.bench.workloads import WORKLOADS, Shapes, elements
 
 ROUNDS = 60  #: the largest number of rounds
@@ -30,6 +32,7 @@ class Row:
 
     framework: str
     work: str
+    situation: str  #: see :data:`adamcore.conformance.bench.situations.SITUATIONS`
     name: str
     ours: bool
     baseline: bool
@@ -54,9 +57,11 @@ class Timing:
     step: Step
     first: float = 0.0
     times: list[float] = field(default_factory=list)
+    prepare: Callable[[], None] = lambda: None  #: called before each round, and not timed
 
     def add_round(self, repeat: int) -> None:
         """Make ``repeat`` steps and keep the time of one."""
+        self.prepare()
         start = time.perf_counter()
         for _ in range(repeat):
             self.step()
@@ -64,14 +69,19 @@ class Timing:
 
 
 def run_all(
-    names: Sequence[str], framework: str | None, budget: float, progress: Callable[[str], None]
+    names: Sequence[str],
+    situations: Sequence[Situation],
+    framework: str | None,
+    budget: float,
+    progress: Callable[[str], None],
 ) -> list[Row]:
     """Time every contender on every workload.
 
     Args:
         names: the workloads.
+        situations: what surrounds the steps.
         framework: the only framework, or None for all that are available.
-        budget: seconds for one framework on one workload.
+        budget: seconds for one framework on one workload, in all situations together.
         progress: called with a line of text before each part.
     """
     rows: list[Row] = []
@@ -79,57 +89,92 @@ def run_all(
     for name in names:
         for each in frameworks:
             those = [c for c in installed(each) if fits(c, WORKLOADS[name])]
-            rows += run_workload(name, WORKLOADS[name], those, budget, progress)
+            rows += run_workload(name, WORKLOADS[name], situations, those, budget, progress)
     return rows
 
 
 def run_workload(
     name: str,
     shapes: Shapes,
+    situations: Sequence[Situation],
     contenders: Sequence[Contender],
     budget: float,
     progress: Callable[[str], None] = lambda text: None,
 ) -> list[Row]:
-    """Time the contenders of one framework on one workload; the first row is the memory traffic."""
+    """Time the contenders of one framework on one workload; the first row of a situation is the traffic."""
     timings: list[Timing] = []
-    if any(each.framework == "torch:cuda" for each in contenders):
+    framework = contenders[0].framework
+    if framework == "torch:cuda":
         timings.append(Timing(None, steps_cuda.memory_traffic(shapes)))
     elif llvm.available():
-        timings.append(Timing(None, memory_traffic(shapes, contenders[0].framework)))
+        timings.append(Timing(None, memory_traffic(shapes, framework)))
     for contender in contenders:
-        progress(f"{name}, {contender.framework}: {contender.name}, the first step")
+        progress(f"{name}, {framework}: {contender.name}, the first step")
         start = time.perf_counter()
         step = contender.make(shapes)
         step()
         timings.append(Timing(contender, step, time.perf_counter() - start))
+    evict = EVICT[framework]()
+    rows: list[Row] = []
+    for situation in situations:
+        taking_part = [
+            replace(timing, prepare=prepare, times=[])
+            for timing in timings
+            if (prepare := between(situation, timing.step, evict)) is not None
+        ]
+        if any(timing.contender for timing in taking_part):
+            label = f"{name}, {framework}, {situation.name}"
+            take_turns(label, shapes, situation, taking_part, budget / len(situations), progress)
+            base = next((c for c in taking_part if c.contender and c.contender.baseline), None)
+            traffic = next((c for c in taking_part if c.contender is None), None)
+            rows += [make_row(name, situation, shapes, timing, base, traffic) for timing in taking_part]
+    return rows
+
+
+def take_turns(
+    label: str,
+    shapes: Shapes,
+    situation: Situation,
+    timings: Sequence[Timing],
+    budget: float,
+    progress: Callable[[str], None],
+) -> None:
+    """Let the steps take turns for a number of rounds that keeps to the budget."""
     once = 0.0
     for timing in timings:
         for _ in range(WARM + 1):
+            start = time.perf_counter()
             timing.add_round(1)
-            if timing.times[-1] > LONG:
+            took = time.perf_counter() - start
+            if took > LONG:
                 break
-        once += timing.times[-1]
+        once += took
         timing.times.clear()
-    repeat = 10 if elements(shapes) < 10_000 else 1  # reading the time takes time too
+    # reading the time takes time too
+    repeat = 10 if elements(shapes) < 10_000 and not situation.training else 1
     rounds = max(LEAST, min(ROUNDS, int(budget / (once * repeat + 1e-9))))
-    progress(f"{name}, {contenders[0].framework}: {rounds} rounds of {once * repeat:.3g} s")
+    progress(f"{label}: {rounds} rounds of {once * repeat:.3g} s")
     turns, order = list(timings), Random(0)
     for _ in range(rounds):
         order.shuffle(turns)  # the threads of the step before may still spin, so that one must vary
         for timing in turns:
             timing.add_round(repeat)
-    base = next((c for c in timings if c.contender and c.contender.baseline), None)
-    traffic = next((c for c in timings if c.contender is None), None)
-    return [make_row(name, shapes, timing, base, traffic) for timing in timings]
 
 
-def make_row(name: str, shapes: Shapes, timing: Timing, base: Timing | None, traffic: Timing | None) -> Row:
-    who = timing.contender
+def make_row(
+    name: str,
+    situation: Situation,
+    shapes: Shapes,
+    timing: Timing,
+    base: Timing | None,
+    traffic: Timing | None,
+) -> Row:
+    who, step = timing.contender, timing.step
     ratios = None if base is None or who is None else ratios_of(timing, base)
-    compilations = getattr(timing.step, "compilations", None)
     return Row(
         framework=who.framework if who else base.contender.framework if base and base.contender else "",
         work=name,
+        situation=situation.name,
         name=who.name if who else "memory traffic",
         ours=bool(who and who.ours),
         baseline=bool(who and who.baseline),
@@ -140,10 +185,10 @@ def make_row(name: str, shapes: Shapes, timing: Timing, base: Timing | None, tra
         ratio_quartiles=None if ratios is None else quartiles(ratios),
         of_floor=None if traffic is None else statistics.median(ratios_of(timing, traffic)),
         first=timing.first,
-        extra_bytes=extra_memory(timing.step) if elements(shapes) >= 1 << 20 else None,
-        bytes=getattr(timing.step, "bytes", None),
-        passes=getattr(timing.step, "passes", None),
-        compilations=None if compilations is None else compilations(),
+        extra_bytes=extra_memory(step) if elements(shapes) >= 1 << 20 else None,
+        bytes=step.bytes,
+        passes=step.passes,
+        compilations=None if step.compilations is None else step.compilations(),
     )
 
 
@@ -162,8 +207,8 @@ def extra_memory(step: Step) -> int | None:
 
     This is the memory of the device if the step measures it, and resident memory of the process otherwise.
     """
-    if hasattr(step, "extra_memory"):
-        return int(step.extra_memory())
+    if step.extra_memory is not None:
+        return step.extra_memory()
     clear, status = Path("/proc/self/clear_refs"), Path("/proc/self/status")
     try:
         step()

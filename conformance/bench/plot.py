@@ -12,11 +12,11 @@ def svg(document: dict[str, Any]) -> str:
     """Return the SVG of a run.  A bar ends at a ratio of 2, and its number is the ratio; the line is at 1."""
     lines: list[str] = []
     y = 30
-    for work in dict.fromkeys(row["work"] for row in document["rows"]):
-        lines.append(f'<text x="8" y="{y}" class="work">{escape(work)}</text>')
+    for part in dict.fromkeys((row["work"], row["situation"]) for row in document["rows"]):
+        lines.append(f'<text x="8" y="{y}" class="work">{escape(", ".join(part))}</text>')
         y += 10
         for row in document["rows"]:
-            if row["work"] != work or row["ratio"] is None or row["baseline"]:
+            if (row["work"], row["situation"]) != part or row["ratio"] is None or row["baseline"]:
                 continue
             length = min(row["ratio"], MOST) / MOST * WIDTH
             name = escape(f"{row['framework']}: {row['name']}")

@@ -14,7 +14,7 @@ from typing import Any
 
 from adamcore.conformance.bench.measure import Row
 
-SCHEMA = "adamcore-bench/1"
+SCHEMA = "adamcore-bench/2"
 PACKAGES = ("adamcore", "numpy", "llvmlite", "torch", "jax", "jaxlib", "optax")
 
 

@@ -1,14 +1,14 @@
 """The steps that are timed in NumPy and PyTorch, and what the steps of all frameworks share.
 
-Each function takes shapes, makes arrays of them, and returns a function that makes one step and waits for its
-end.  That function may have attributes: ``bytes`` that it moves, ``passes`` (fusions and custom calls of a
-compiled step), and ``compilations``, a function that returns how many programs were compiled so far.
+Each function takes shapes, makes arrays of them, and returns a step.
 """
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -16,9 +16,9 @@ import numpy as np
 
 from adamcore import Adam
 from adamcore.backends.kernels import llvm
+from adamcore.conformance.bench.situations import EVICTED
+from adamcore.conformance.bench.step import Gradients, ListGradients, Step
 from adamcore.conformance.bench.workloads import BYTES, Shapes
-
-Step = Callable[[], None]
 
 
 def arrays(shapes: Shapes, seed: int) -> list[Any]:
@@ -49,11 +49,41 @@ def memory_traffic(shapes: Shapes, framework: str = "numpy") -> Step:
     if framework == "torch":
         from adamcore.backends.torch.openmp import run_parallel
 
-    def step() -> None:
+    def step(kept: Any = columns) -> None:  # the table has their addresses alone
         table.run(coefficients, run_parallel)
 
-    step.keep = columns  # type: ignore[attr-defined]
-    return step
+    return Step(step, NoGradients())
+
+
+class NoGradients:
+    """The gradients of memory traffic, which are no step's: nothing changes between two of its steps."""
+
+    def release(self) -> None: ...
+
+    def make(self) -> None: ...
+
+    def refill(self) -> bool:
+        return True
+
+
+def evict_numpy() -> Callable[[], None]:
+    """Return a function that reads and writes as many bytes as fill the caches."""
+    filler = np.zeros(EVICTED // 4, np.float32)
+
+    def evict() -> None:
+        np.add(filler, np.float32(1), out=filler)
+
+    return evict
+
+
+@lru_cache(maxsize=1)
+def new_gradients(shapes: Shapes) -> list[Any]:
+    """Return gradients to copy from, the same for all contenders, since a GPT-2's take half a gigabyte."""
+    return arrays(shapes, 2)
+
+
+def numpy_gradients(gs: list[Any], shapes: Shapes) -> Gradients:
+    return ListGradients(gs, new_gradients(shapes), np.copy, np.copyto)
 
 
 def plain_numpy(shapes: Shapes) -> Step:
@@ -72,11 +102,16 @@ def plain_numpy(shapes: Shapes) -> Step:
             v_hat = vs[i] / (1 - b2**t)
             ps[i] = ps[i] - lr * m_hat / (np.sqrt(v_hat) + eps)
 
-    return step
+    def set_lr(value: float) -> None:
+        nonlocal lr
+        lr = value
+
+    return Step(step, numpy_gradients(gs, shapes), set_lr)
 
 
 def ours_numpy(shapes: Shapes) -> Step:
-    return donated(arrays(shapes, 0), arrays(shapes, 1))
+    ps, gs = arrays(shapes, 0), arrays(shapes, 1)
+    return donated(ps, gs, numpy_gradients(gs, shapes))
 
 
 def blocks_numpy(shapes: Shapes) -> Step:
@@ -101,34 +136,45 @@ def definition_numpy(shapes: Shapes) -> Step:
         finally:
             _of_type[np.ndarray] = before
 
-    return slow
+    return replace(step, run=slow, bytes=None)
 
 
-def donated(ps: Any, gs: Any, wait: Callable[[Any], Any] | None = None) -> Step:
-    """Return Adam.step with donate=True on these arrays; ``wait`` waits for the end of a step."""
+def like(ps: Any, gs: list[Any]) -> Any:
+    """Return the gradients as a tree like that of the parameters, which is a list or one array."""
+    return gs if isinstance(ps, list) else gs[0]
+
+
+def donated(ps: Any, gs: list[Any], gradients: Gradients, wait: Callable[[Any], Any] | None = None) -> Step:
+    """Return Adam.step with donate=True on these arrays; ``wait`` waits for the end of a step.
+
+    ``ps`` is a list of arrays, or one array; ``gs`` is a list in either case.
+    """
     adam = Adam()
     state = adam.init(ps)
+    lr: float | None = None
 
     def step() -> None:
         nonlocal ps, state
-        ps, state = adam.step(ps, gs, state, donate=True)
+        ps, state = adam.step(ps, like(ps, gs), state, lr=lr, donate=True)
         if wait is not None:
             wait(ps)
 
-    if llvm.available():
-        size = sum(int(np.prod(p.shape)) for p in (ps if isinstance(ps, list) else [ps]))
-        step.bytes = BYTES * size  # type: ignore[attr-defined]
-    return step
+    def set_lr(value: float) -> None:
+        nonlocal lr
+        lr = value
+
+    size = sum(int(np.prod(p.shape)) for p in (ps if isinstance(ps, list) else [ps]))
+    return Step(step, gradients, set_lr, bytes=BYTES * size if llvm.available() else None)
 
 
 def without_llvm(step: Step) -> Step:
-    """Return the step as it is without the extra [fast]."""
+    """Return the step as it is where llvmlite is not installed."""
 
     def slow() -> None:
         with llvm.switched_off():
             step()
 
-    return slow
+    return replace(step, run=slow, bytes=None)
 
 
 # ---------------------------------------------------------------------------------- PyTorch
@@ -138,10 +184,44 @@ def torch_optim(**flags: Any) -> Callable[[Shapes], Step]:
     def make(shapes: Shapes) -> Step:
         import torch
 
-        ps, _ = tensors(shapes)
-        return torch.optim.Adam(ps, **flags).step
+        ps, gs = tensors(shapes)
+        return optimizer_step(torch.optim.Adam(ps, **flags), ps, gs, shapes)
 
     return make
+
+
+def optimizer_step(optimizer: Any, ps: list[Any], gs: list[Any], shapes: Shapes) -> Step:
+    """Return the step of a torch.optim.Optimizer with one group."""
+
+    def set_lr(value: float) -> None:
+        optimizer.param_groups[0]["lr"] = value
+
+    return Step(optimizer.step, torch_gradients(ps, gs, shapes), set_lr)
+
+
+def torch_gradients(ps: list[Any], gs: list[Any], shapes: Shapes) -> Gradients:
+    """Return the gradients of these parameters, which stand in ``gs`` and at the parameters."""
+    import torch
+
+    source = [torch.from_numpy(g).to(ps[0].device) for g in new_gradients(shapes)]
+
+    def put(slots: Sequence[Any]) -> None:
+        for p, g in zip(ps, slots, strict=True):
+            p.grad = g
+
+    return ListGradients(gs, source, torch.clone, torch.Tensor.copy_, put)
+
+
+def evict_torch() -> Callable[[], None]:
+    """Return a function that reads and writes as many bytes as fill the caches, in PyTorch's threads."""
+    import torch
+
+    filler = torch.zeros(EVICTED // 4)
+
+    def evict() -> None:
+        filler.add_(1)
+
+    return evict
 
 
 def tensors(shapes: Shapes) -> tuple[list[Any], list[Any]]:
@@ -155,15 +235,15 @@ def tensors(shapes: Shapes) -> tuple[list[Any], list[Any]]:
 
 
 def ours_torch(shapes: Shapes) -> Step:
-    return donated(*tensors(shapes))
+    ps, gs = tensors(shapes)
+    return donated(ps, gs, torch_gradients(ps, gs, shapes))
 
 
 def optimizer_torch(shapes: Shapes) -> Step:
     from adamcore.backends.torch import Adam as Optimizer
 
-    ps, _ = tensors(shapes)
-    step: Step = Optimizer(ps).step
-    return step
+    ps, gs = tensors(shapes)
+    return optimizer_step(Optimizer(ps), ps, gs, shapes)
 
 
 def blocks_torch(shapes: Shapes) -> Step:

@@ -6,10 +6,13 @@ Each step waits for its end, so that its time is that of the device or that of t
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from adamcore import Adam
-from adamcore.conformance.bench.steps import Step, arrays
+from adamcore.conformance.bench.situations import EVICTED
+from adamcore.conformance.bench.step import Gradients, Step
+from adamcore.conformance.bench.steps import NoGradients, arrays, torch_gradients
 from adamcore.conformance.bench.workloads import BYTES, Shapes, elements
 
 WARM = 3  #: steps before a capture: state is made, kernels are compiled
@@ -25,7 +28,12 @@ def tensors(shapes: Shapes) -> tuple[list[Any], list[Any]]:
     return ps, gs
 
 
-def synchronized(launch: Callable[[], Any], bytes_moved: int | None = None) -> Step:
+def synchronized(
+    launch: Callable[[], Any],
+    bytes_moved: int | None = None,
+    gradients: Gradients | None = None,
+    set_lr: Callable[[float], None] | None = None,
+) -> Step:
     """Return a step that waits for its end and can measure the memory that it takes."""
     import torch
 
@@ -39,10 +47,20 @@ def synchronized(launch: Callable[[], Any], bytes_moved: int | None = None) -> S
         step()
         return int(torch.cuda.max_memory_allocated() - before)
 
-    step.extra_memory = extra  # type: ignore[attr-defined]
-    if bytes_moved is not None:
-        step.bytes = bytes_moved  # type: ignore[attr-defined]
-    return step
+    return Step(step, gradients, set_lr, bytes=bytes_moved, extra_memory=extra)
+
+
+def evict() -> Callable[[], None]:
+    """Return a function that reads and writes as many bytes as fill the caches of the device."""
+    import torch
+
+    filler = torch.zeros(EVICTED // 4, device="cuda")
+
+    def run() -> None:
+        filler.add_(1)
+        torch.cuda.synchronize()
+
+    return run
 
 
 def graph_of(launch: Callable[[], Any]) -> Callable[[], Any]:
@@ -71,7 +89,7 @@ def memory_traffic(shapes: Shapes) -> Step:
 
     source = torch.ones(BYTES // 2 * elements(shapes), dtype=torch.uint8, device="cuda")
     target = torch.empty_like(source)
-    return synchronized(lambda: target.copy_(source))
+    return synchronized(lambda: target.copy_(source), gradients=NoGradients())
 
 
 def torch_optim(graph: bool = False, **flags: Any) -> Callable[[Shapes], Step]:
@@ -80,8 +98,8 @@ def torch_optim(graph: bool = False, **flags: Any) -> Callable[[Shapes], Step]:
     def make(shapes: Shapes) -> Step:
         import torch
 
-        step = torch.optim.Adam(tensors(shapes)[0], capturable=graph, **flags).step
-        return synchronized(graph_of(step) if graph else step)
+        ps, gs = tensors(shapes)
+        return optimizer_step(torch.optim.Adam(ps, capturable=graph, **flags), ps, gs, shapes, graph)
 
     return make
 
@@ -92,10 +110,22 @@ def optimizer(graph: bool = False) -> Callable[[Shapes], Step]:
     def make(shapes: Shapes) -> Step:
         from adamcore.backends.torch import Adam as Optimizer
 
-        step = Optimizer(tensors(shapes)[0], capturable=graph).step
-        return synchronized(graph_of(step) if graph else step, BYTES * elements(shapes))
+        ps, gs = tensors(shapes)
+        made = optimizer_step(Optimizer(ps, capturable=graph), ps, gs, shapes, graph)
+        return replace(made, bytes=BYTES * elements(shapes))
 
     return make
+
+
+def optimizer_step(optimizer: Any, ps: list[Any], gs: list[Any], shapes: Shapes, graph: bool) -> Step:
+    """Return the step of a torch.optim.Optimizer with one group; a graph has its gradients and lr inside."""
+    if graph:
+        return synchronized(graph_of(optimizer.step))
+
+    def set_lr(value: float) -> None:
+        optimizer.param_groups[0]["lr"] = value
+
+    return synchronized(optimizer.step, gradients=torch_gradients(ps, gs, shapes), set_lr=set_lr)
 
 
 def donated(graph: bool = False) -> Callable[[Shapes], Step]:
@@ -105,11 +135,19 @@ def donated(graph: bool = False) -> Callable[[Shapes], Step]:
         adam = Adam()
         ps, gs = tensors(shapes)
         state = adam.init(ps)
+        lr: float | None = None
 
         def step() -> None:
             nonlocal ps, state
-            ps, state = adam.step(ps, gs, state, donate=True)
+            ps, state = adam.step(ps, gs, state, lr=lr, donate=True)
 
-        return synchronized(graph_of(step) if graph else step, BYTES * elements(shapes))
+        def set_lr(value: float) -> None:
+            nonlocal lr
+            lr = value
+
+        moved = BYTES * elements(shapes)
+        if graph:
+            return synchronized(graph_of(step), moved)
+        return synchronized(step, moved, torch_gradients(ps, gs, shapes), set_lr)
 
     return make

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from adamcore import Adam
 from adamcore.backends.kernels import llvm
-from adamcore.conformance.bench.steps import Step, arrays, donated
+from adamcore.conformance.bench.situations import EVICTED
+from adamcore.conformance.bench.step import ListGradients, Step
+from adamcore.conformance.bench.steps import arrays, donated, like, new_gradients
 from adamcore.conformance.bench.workloads import Shapes
 
 
@@ -17,27 +20,61 @@ def jax_arrays(shapes: Shapes, seed: int) -> list[Any]:
     return [jnp.array(x) for x in arrays(shapes, seed)]
 
 
-def jit_step(function: Callable[[Any, Any, Any], Any], ps: Any, gs: Any, state: Any) -> Step:
-    """Return a step under jax.jit that donates its parameters and its state."""
+def evict_jax() -> Callable[[], None]:
+    """Return a function that reads and writes as many bytes as fill the caches, in XLA's threads."""
+    import jax
+    import jax.numpy as jnp
+
+    filler = jnp.zeros(EVICTED // 4)
+    add_one = jax.jit(lambda x: x + 1, donate_argnums=0)
+
+    def evict() -> None:
+        nonlocal filler
+        filler = add_one(filler)
+        filler.block_until_ready()
+
+    return evict
+
+
+def jax_gradients(slots: list[Any]) -> ListGradients:
+    """Return gradients that are made anew; JAX' arrays can't be written."""
+    import jax.numpy as jnp
+
+    def copy(x: Any) -> Any:
+        return jnp.array(x, copy=True).block_until_ready()
+
+    return ListGradients(slots, new_gradients(tuple(x.shape for x in slots)), copy)
+
+
+def jit_step(function: Callable[[Any, Any, Any, Any], Any], ps: Any, gs: list[Any], state: Any) -> Step:
+    """Return a step under jax.jit, a function of (p, g, state, lr), that donates its p and state.
+
+    ``ps`` is a list of arrays, or one array; ``gs`` is a list in either case.
+    """
     import jax
 
     compiled = jax.jit(function, donate_argnums=(0, 2))
-    if isinstance(ps, list) and len(ps) > 10:
-        text = None  # it takes seconds to compile
-    else:
-        text = compiled.lower(ps, gs, state).compile()
+    lr = 1e-3
+    text = None
+    if len(gs) <= 10:  # more arrays take seconds to compile
+        text = compiled.lower(ps, like(ps, gs), state, lr).compile()
 
     def step() -> None:
         nonlocal ps, state
-        ps, state = compiled(ps, gs, state)
+        ps, state = compiled(ps, like(ps, gs), state, lr)
         jax.block_until_ready(ps)
 
+    def set_lr(value: float) -> None:
+        nonlocal lr
+        lr = value
+
+    made = Step(step, jax_gradients(gs), set_lr)
+    made.compilations = compiled._cache_size  # type: ignore[attr-defined]
     if text is not None:
-        step.passes = count_passes(text.as_text() or "")  # type: ignore[attr-defined]
+        made.passes = count_passes(text.as_text() or "")
         costs: Any = text.cost_analysis()
-        step.bytes = int(costs["bytes accessed"])  # type: ignore[attr-defined]
-    step.compilations = compiled._cache_size  # type: ignore[attr-defined]
-    return step
+        made.bytes = int(costs["bytes accessed"])
+    return made
 
 
 def count_passes(text: str) -> int:
@@ -51,20 +88,20 @@ def count_passes(text: str) -> int:
 def optax_jit(shapes: Shapes) -> Step:
     import optax
 
-    adam = optax.adam(1e-3)
-
-    def update(ps: Any, gs: Any, state: Any) -> Any:
-        updates, state = adam.update(gs, state, ps)
+    def update(ps: Any, gs: Any, state: Any, lr: Any) -> Any:
+        updates, state = optax.adam(lr).update(gs, state, ps)
         return optax.apply_updates(ps, updates), state
 
     ps = jax_arrays(shapes, 0)
-    return jit_step(update, ps, jax_arrays(shapes, 1), adam.init(ps))
+    return jit_step(update, ps, jax_arrays(shapes, 1), optax.adam(1e-3).init(ps))
 
 
 def ours_jit(adam: Adam) -> Callable[[Shapes], Step]:
     def make(shapes: Shapes) -> Step:
         ps = jax_arrays(shapes, 0)
-        return jit_step(lambda p, g, s: adam.step(p, g, s), ps, jax_arrays(shapes, 1), adam.init(ps))
+        return jit_step(
+            lambda p, g, s, lr: adam.step(p, g, s, lr=lr), ps, jax_arrays(shapes, 1), adam.init(ps)
+        )
 
     return make
 
@@ -75,12 +112,12 @@ def native_jit(shapes: Shapes) -> Step:
 
     adam, ps = Adam(), jax_arrays(shapes, 0)
 
-    def update(p: Any, g: Any, s: Any) -> Any:
+    def update(p: Any, g: Any, s: Any, lr: Any) -> Any:
         with native():
-            return adam.step(p, g, s)
+            return adam.step(p, g, s, lr=lr)
 
     step = jit_step(update, ps, jax_arrays(shapes, 1), adam.init(ps))
-    step.__dict__.pop("bytes", None)  # XLA does not know what a custom call moves
+    step.bytes = None  # XLA does not know what a custom call moves
     return step
 
 
@@ -93,24 +130,25 @@ def flat(shapes: Shapes, seed: int) -> Any:
 def flat_jit(shapes: Shapes) -> Step:
     """Return a step under jax.jit on all parameters in one vector, which has one clock."""
     adam, p = Adam(), flat(shapes, 0)
-    return jit_step(lambda p, g, s: adam.step(p, g, s), p, flat(shapes, 1), adam.init(p))
+    return jit_step(lambda p, g, s, lr: adam.step(p, g, s, lr=lr), p, [flat(shapes, 1)], adam.init(p))
 
 
 def flat_donated(shapes: Shapes) -> Step:
-    return count_compilations(donated(flat(shapes, 0), flat(shapes, 1), lambda p: p.block_until_ready()))
+    return donated_jax(flat(shapes, 0), [flat(shapes, 1)])
 
 
 def ours_jax(shapes: Shapes) -> Step:
+    return donated_jax(jax_arrays(shapes, 0), jax_arrays(shapes, 1))
+
+
+def donated_jax(ps: Any, gs: list[Any]) -> Step:
+    """Return a step outside of jit that counts the programs that it compiles."""
     import jax
 
-    return count_compilations(donated(jax_arrays(shapes, 0), jax_arrays(shapes, 1), jax.block_until_ready))
-
-
-def count_compilations(step: Step) -> Step:
-    """Return a step outside of jit that counts the programs that it compiles."""
     from adamcore.backends.jax.jit_program import JitProgram
 
     made = 0
+    step = donated(ps, gs, jax_gradients(gs), jax.block_until_ready)
 
     def counting() -> None:
         nonlocal made
@@ -118,7 +156,4 @@ def count_compilations(step: Step) -> Step:
         step()
         made += JitProgram.traced - before
 
-    counting.__dict__.update(step.__dict__)
-    counting.compilations = lambda: made  # type: ignore[attr-defined]
-    counting.passes = 1 if llvm.available() else None  # type: ignore[attr-defined]
-    return counting
+    return replace(step, run=counting, passes=1 if llvm.available() else None, compilations=lambda: made)

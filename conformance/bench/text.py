@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from adamcore.conformance.bench.situations import SITUATIONS
+
 HEAD = ("", "time", "ratio", "quartiles", "of traffic", "extra", "moved", "passes", "first", "compiled")
 ABOUT = (
     "ratio: to the framework's own, the median over the rounds; of traffic: to reading p, g, m, v and "
@@ -15,11 +17,14 @@ ABOUT = (
 
 
 def tables(document: dict[str, Any]) -> list[tuple[str, list[Sequence[str]]]]:
-    """Return the title and the rows of each workload, in the order of the run."""
-    made: dict[str, list[Sequence[str]]] = {}
-    for row in document["rows"]:
-        made.setdefault(row["work"], []).append(cells(row))
-    return list(made.items())
+    """Return the title and the rows of each workload in each situation, in the order of the run."""
+    works = {row["work"]: None for row in document["rows"]}
+    return [
+        (f"{work}, {situation}", rows)
+        for work in works
+        for situation in SITUATIONS
+        if (rows := [cells(r) for r in document["rows"] if (r["work"], r["situation"]) == (work, situation)])
+    ]
 
 
 def cells(row: dict[str, Any]) -> Sequence[str]:

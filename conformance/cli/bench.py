@@ -1,8 +1,10 @@
 """Time a step of every installed backend against the Adams of its framework and against memory traffic.
 
 All implementations of a framework take turns, so that ratios are right on a busy machine; a ratio is
-the median over the rounds.  The last lines list examples that a fast path does not support: there the
-backend runs the definition, operation by operation, with the same result.
+the median over the rounds.  Steps are timed as in a training (new gradients, caches filled with other
+things between two steps, another lr) and hot (the same step again at once).  The last lines list examples
+that a fast path does not support: there the backend runs the definition, operation by operation, with the
+same result.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ examples:
   adamcore bench                       every framework, 100 elements to a GPT-2 of 124M parameters
   adamcore bench --small               a GPT-2 of 31M instead, for machines with 8 GB of memory
   adamcore bench torch --work 1M       one framework, one size
+  adamcore bench --situation training  leave out steps that are repeated at once
   adamcore bench torch:cuda            on a GPU
   adamcore bench --json run.json --plot run.svg
 """
@@ -24,6 +27,7 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command to its parser."""
+    from adamcore.conformance.bench.situations import SITUATIONS
     from adamcore.conformance.bench.workloads import WORKLOADS
 
     frameworks = ("numpy", "torch", "torch:cuda", "jax")
@@ -33,6 +37,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         choices=tuple(WORKLOADS),
         help="only this workload (may be repeated)",
+    )
+    parser.add_argument(
+        "--situation",
+        action="append",
+        choices=tuple(SITUATIONS),
+        help="; ".join(f"{each.name}: {each.about}" for each in SITUATIONS.values())
+        + " (may be repeated; default: all)",
     )
     parser.add_argument("--small", action="store_true", help="31M parameters in place of 124M")
     parser.add_argument(
@@ -52,6 +63,7 @@ def run(options: argparse.Namespace) -> int:
 
     from adamcore.backends.io.atomic import check_writable, write_whole
     from adamcore.conformance.bench import measure, plot, results, text
+    from adamcore.conformance.bench.situations import SITUATIONS
     from adamcore.conformance.bench.workloads import SMALL, USUAL
     from adamcore.conformance.cli.parser import console, usage_error
 
@@ -69,7 +81,8 @@ def run(options: argparse.Namespace) -> int:
     def progress(line: str) -> None:
         print(f"{time.perf_counter() - start:6.0f} s  {line}", file=sys.stderr, flush=True)
 
-    rows = measure.run_all(names, options.framework, options.budget, progress)
+    situations = [SITUATIONS[name] for name in options.situation or SITUATIONS]
+    rows = measure.run_all(names, situations, options.framework, options.budget, progress)
     document = json.loads(json.dumps(results.document(rows, before)))
     out.width = max(out.width, 130)
     out.print(text.environment_text(document), style="dim")

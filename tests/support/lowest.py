@@ -25,7 +25,7 @@ def requirements() -> list[str]:
         *project["dependencies"],
         *(r for extra in project["optional-dependencies"].values() for r in extra),
     ]
-    return [requirement for requirement in named if not requirement.startswith("adamcore[")]
+    return [each.split(";")[0].strip() for each in named if not each.startswith("adamcore[")]
 
 
 def bounds() -> dict[str, str]:

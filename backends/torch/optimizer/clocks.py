@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch._subclasses.fake_tensor import FakeTensor
 
-from adamcore.backends.torch.optimizer.param_groups import Group
+from adamcore.backends.torch.optimizer.group_keys import Group
 from adamcore.coefficients import MAX_CLOCK
 from adamcore.errors import ClockError
 

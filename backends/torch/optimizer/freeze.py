@@ -8,7 +8,7 @@ from typing import Any, Literal
 import torch
 from torch.optim.optimizer import Optimizer
 
-from adamcore.backends.torch.optimizer.param_groups import Group, complete
+from adamcore.backends.torch.optimizer.group_keys import Group, complete
 from adamcore.backends.torch.optimizer.snapshot import Snapshots
 from adamcore.backends.torch.optimizer.state import restart
 from adamcore.errors import ParameterError, StateError
@@ -72,6 +72,7 @@ class FreezableOptimizer(Optimizer):
 
     _snapshots: Snapshots
     _names: dict[torch.Tensor, str]  #: the parameters that were given with a name
+    rules: Group  #: the settings that a parameter group leaves out
 
     def __repr__(self) -> str:
         """Return the settings of the groups, as PyTorch's optimizers do; frozen parameters as positions."""
@@ -175,7 +176,7 @@ class FreezableOptimizer(Optimizer):
         self._snapshots.part()
         chosen = self._positions(params)
         for i, (group, positions) in enumerate(chosen):
-            shared = complete(group)["clock"] == "global"
+            shared = complete(group, self.rules)["clock"] == "global"
             if shared and clock == "reset" and 0 < len(positions) < len(group["params"]):
                 group_size = len(group["params"])
                 raise StateError(
@@ -185,7 +186,7 @@ class FreezableOptimizer(Optimizer):
         for group, positions in chosen:
             for k in positions:
                 restart(self.state.get(group["params"][k], {}), clock)
-            if complete(group)["clock"] == "global" and positions:
+            if complete(group, self.rules)["clock"] == "global" and positions:
                 restart({n: group[n] for n in ("step", "mu_product") if n in group}, clock)
 
     def _positions(self, params: Params | None) -> list[tuple[Group, list[int]]]:

@@ -10,24 +10,23 @@ import torch
 from adamcore.adam import Adam as Core
 from adamcore.backends.torch import fast
 from adamcore.backends.torch.optimizer.freeze import FreezableOptimizer, names_of, restore_frozen
+from adamcore.backends.torch.optimizer.group_keys import PYTORCH, Group, kept_settings, left_out, shorten
 from adamcore.backends.torch.optimizer.hooks import wrapped
 from adamcore.backends.torch.optimizer.param_groups import (
-    OWN,
-    Group,
     check_lr,
     core_of,
     is_idle,
     of_dialect,
     of_group,
     refuse_derivative,
-    refuse_duplicates,
-    shorten,
+    repeated,
 )
 from adamcore.backends.torch.optimizer.snapshot import Snapshots
 from adamcore.backends.torch.optimizer.state import GroupState, gather_state, init_state, store_state
 from adamcore.backends.torch.optimizer.state_dict import pack, says_all, unpack
 from adamcore.backends.torch.optimizer.step_cache import StepCache
 from adamcore.backends.torch.optimizer.update import settle, update_group, with_inputs
+from adamcore.errors import TreeError
 
 
 class Adam(FreezableOptimizer):
@@ -109,8 +108,10 @@ class Adam(FreezableOptimizer):
         defaults = of_dialect(dialect or type(self).dialect, given | axes)
         self._cores: dict[str, Core] = {}  # by the key that _init_group returns
         self._compiled_for: dict[int, Any] = {}  # lr and Adam of the first compilation; None: of others too
-        self._step_cache = StepCache()
+        self.rules = kept_settings(defaults)
+        self._step_cache = StepCache(self.rules)
         self._snapshots, self._names = Snapshots(), {}
+        self._has_repeated = False  # whether a group has a parameter more than once
         super().__init__(params, defaults)
 
     @property
@@ -119,15 +120,18 @@ class Adam(FreezableOptimizer):
         return bool(self.defaults["fused"])
 
     def __getstate__(self) -> dict[str, Any]:
-        return super().__getstate__() | {"_names": self._names}
+        return super().__getstate__() | {"_names": self._names, "rules": self.rules}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__({"_names": {}} | state)  # a state_dict brings its own names
+        rules = getattr(self, "rules", PYTORCH)  # in pickles of old, groups leave out PyTorch's
+        super().__setstate__({"_names": {}, "rules": rules} | state)  # a state_dict brings its own names
         self._cores, self._compiled_for = {}, {}
-        self._step_cache, self._snapshots = StepCache(), Snapshots()
+        self._step_cache, self._snapshots = StepCache(self.rules), Snapshots()
+        absent = left_out(self.rules)
+        self._has_repeated = any(repeated(group["params"]) for group in self.param_groups)
         for group in self.param_groups:
             for name, value in self.defaults.items():
-                if name not in OWN:
+                if name not in absent:
                     group.setdefault(name, value)
             restore_frozen(group)
             self._remember_names(group)
@@ -146,16 +150,24 @@ class Adam(FreezableOptimizer):
 
         Raises:
             HyperparameterError, AxisError, DialectError, BackendError: as the constructor.
-            TreeError: a parameter is given twice; PyTorch warns only, and steps it twice.
+            TreeError: a parameter is given twice, and ``clock="global"``.  With clocks of their own, it is
+                stepped twice at every step, after a warning, as in PyTorch.
         """
         if isinstance(param_group, dict):
-            refuse_duplicates(param_group)
             param_group.update(of_group(param_group, self.defaults))
             param_group.pop("dialect", None)
         super().add_param_group(param_group)
         added = self.param_groups[-1]
+        if again := repeated(added["params"]):
+            if core_of(added, self.rules).clock == "global":
+                self.param_groups.pop()
+                raise TreeError(
+                    f"a group of {len(added['params'])} parameters has {len(again)} of them once more, and "
+                    "clock='global': expected each once, as all have one clock"
+                )
+            self._has_repeated = True
         restore_frozen(added)
-        shorten(added, self.defaults)
+        shorten(added, self.rules)
         self._remember_names(added)
 
     @torch._disable_dynamo  # type: ignore[attr-defined]
@@ -174,7 +186,7 @@ class Adam(FreezableOptimizer):
             (tensor([0.]), 0)
         """
         for i, group in enumerate(self.param_groups):
-            init_state(core_of(group), group, self.state, f"param_groups[{i}]")
+            init_state(core_of(group, self.rules), group, self.state, f"param_groups[{i}]")
 
     # ---------------------------------------------------------------------------- the step
 
@@ -209,7 +221,7 @@ class Adam(FreezableOptimizer):
                 if skipped.item():
                     return loss
                 skipped = None
-        plain = scale is None and skipped is None and fast.can_cache()
+        plain = scale is None and skipped is None and fast.can_cache() and not self._has_repeated
         bound: dict[int, Any] = self._step_cache.bind(self.param_groups, self.state) if plain else {}
         gathered = [GroupState([], [], [], [], [], [], []) for _ in self.param_groups]
         keys: dict[int, str] = {}
@@ -228,7 +240,21 @@ class Adam(FreezableOptimizer):
                     store_state(self.state, gathered[i], new)
                 elif plain:
                     self._step_cache.remember(i, core, group, self.state, gathered[i], jobs)
+        if self._has_repeated:
+            self._step_repeated(scale, skipped)
         return loss
+
+    @torch._disable_dynamo  # type: ignore[attr-defined]
+    def _step_repeated(self, scale: Any, skipped: Any) -> None:
+        """Step the parameters that stand in their group more than once, as often as they do."""
+        for i, group in enumerate(self.param_groups):
+            for p in repeated(group["params"]):
+                alone, gathered = group | {"params": [p]}, GroupState([], [], [], [], [], [], [])
+                core = self._cores[self._init_group(i, alone, *gathered)]
+                if gathered.clocks:
+                    _, new = update_group(core, alone, gathered, scale, skipped, group["lr"])
+                    if group["differentiable"]:
+                        store_state(self.state, gathered, new)
 
     def _init_group(
         self, index: int, group: Group, params: list[Any], grads: list[Any], ms: list[Any],
@@ -245,12 +271,12 @@ class Adam(FreezableOptimizer):
             they are tensors or have changed since it was compiled for the first time.
         """
         key = str(index)
-        if is_idle(group):
+        if is_idle(group, self.rules):
             return key
         if not isinstance(group["lr"], torch.Tensor):
             check_lr(group)
         refuse_derivative(group)
-        core = self._cores[key] = core_of(group)
+        core = self._cores[key] = core_of(group, self.rules)
         gathered = GroupState(params, grads, ms, vs, maxima, clocks, products)
         gather_state(core, group, self.state, gathered, f"param_groups[{index}]")
         if torch._guards.TracingContext.try_get() is None:
@@ -261,7 +287,7 @@ class Adam(FreezableOptimizer):
             isinstance(b, torch.Tensor) for b in group["betas"]
         ):
             self._compiled_for[index] = None
-            core = with_inputs(core)
+            core = with_inputs(core, group)
         key = f"{index} {core}"
         self._cores.setdefault(key, core)
         return key
@@ -282,7 +308,7 @@ class Adam(FreezableOptimizer):
         """
         for before in self._optimizer_state_dict_pre_hooks.values():
             before(self)
-        packed = pack(self.param_groups, self.state, self._names, self._snapshots)
+        packed = pack(self.param_groups, self.rules, self.state, self._names, self._snapshots)
         for after in self._optimizer_state_dict_post_hooks.values():
             changed = after(self, packed)
             packed = packed if changed is None else changed
@@ -306,7 +332,7 @@ class Adam(FreezableOptimizer):
         for before in self._optimizer_load_state_dict_pre_hooks.values():
             changed = before(self, state_dict)
             state_dict = state_dict if changed is None else changed
-        state, groups = unpack(self.param_groups, state_dict, whole)
+        state, groups = unpack(self.param_groups, self.rules, state_dict, whole)
         self.__setstate__({"state": state, "param_groups": groups})
         for after in self._optimizer_load_state_dict_post_hooks.values():
             after(self)

@@ -2,15 +2,16 @@
 
 A group is the dictionary of PyTorch (``lr``, ``betas``, ``eps``, ``weight_decay``, the flags).  It may also
 have every axis of docs/spec.md and the other :data:`OWN` settings, so any setting may differ from group to
-group.  A group whose own settings are all PyTorch's leaves them out, so that it has the keys of
-``torch.optim``'s groups and no others; :func:`complete` puts them back.  Two of PyTorch's flags repeat an
-axis: ``decoupled_weight_decay`` follows the axis ``decay``, and ``amsgrad`` is False, True (the axis value
+group.  A group leaves these out if they are the optimizer's own, so that it has the keys of
+``torch.optim``'s groups and no others: what reads a checkpoint of PyTorch into it asks for no more.  The
+optimizer keeps them, and :func:`complete` puts them back.  Two of PyTorch's flags repeat an axis:
+``decoupled_weight_decay`` follows the axis ``decay``, and ``amsgrad`` is False, True (the axis value
 "uncorrected") or "corrected".
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from functools import lru_cache
 from itertools import repeat
@@ -20,11 +21,10 @@ import torch
 
 from adamcore.adam import Adam as Core
 from adamcore.axes import AXES, check_number
+from adamcore.backends.torch.optimizer.group_keys import Group, complete
 from adamcore.config import MOMENT_DTYPES
 from adamcore.dialects import dialect, like
-from adamcore.errors import AxisError, BackendError, HyperparameterError, TreeError
-
-Group = dict[str, Any]
+from adamcore.errors import AxisError, BackendError, HyperparameterError
 
 NUMBERS = ("eps", "eps_root", "weight_decay", "momentum_decay")  #: besides lr and betas
 RULES = (*AXES, *MOMENT_DTYPES, "sparse")  #: settings that a checkpoint cannot change: what is computed
@@ -32,13 +32,6 @@ FLAGS = ("foreach", "fused", "capturable", "differentiable")  #: settings of how
 NULLABLE = ("foreach", "fused", *MOMENT_DTYPES)  #: settings of which None is a value
 AMSGRAD = {"none": False, "uncorrected": True, "corrected": "corrected"}
 SPARSE = ("dense", "lazy")
-OWN = (  #: settings for which PyTorch's groups have no key
-    *("eps_root", "momentum_decay", *MOMENT_DTYPES, "sparse"),
-    *(axis for axis in AXES if axis not in ("amsgrad", "maximize")),
-)
-STANDARD = {"sparse": "dense"} | {  #: these settings as PyTorch has them; decay is told by another key
-    name: getattr(like("torch.Adam"), name) for name in OWN if name not in ("decay", "sparse")
-}
 MISSING = object()
 
 
@@ -79,41 +72,15 @@ def of_group(given: Mapping[str, Any], defaults: Group) -> Group:
     return resolve({k: v for k, v in given.items() if k in defaults}, base)
 
 
-def refuse_duplicates(group: Group) -> None:
-    """Raise TreeError if a group that is to be added has a parameter twice."""
-    params = group.get("params")
-    if isinstance(params, torch.Tensor | Set) or not isinstance(params, Iterable):
-        return
-    params = group["params"] = list(params)
-    seen: dict[int, int] = {}
-    for k, item in enumerate(params):
-        p = item[1] if isinstance(item, tuple) and len(item) == 2 else item
-        if seen.setdefault(id(p), k) != k:
-            raise TreeError(
-                "optimizer contains a parameter group with duplicate parameters: "
-                f"params[{k}] and params[{seen[id(p)]}] are the same tensor; expected each once"
-            )
-
-
-def complete(group: Mapping[str, Any]) -> Group:
-    """Return a group with the settings that it leaves out.
-
-    >>> complete({"decoupled_weight_decay": True})["decay"]
-    'decoupled'
-    """
-    decay = "decoupled" if group.get("decoupled_weight_decay") else "l2"
-    return STANDARD | {"decay": decay} | dict(group)
-
-
-def shorten(group: Group, defaults: Mapping[str, Any]) -> None:
-    """Take the own settings out of a group if they are PyTorch's, for it and for the whole optimizer."""
-    if all(
-        complete({name: settings[name] for name in ("decoupled_weight_decay", *OWN) if name in settings})
-        == complete({"decoupled_weight_decay": settings["decoupled_weight_decay"]})
-        for settings in (group, defaults)
-    ):
-        for name in OWN:
-            group.pop(name, None)
+def repeated(params: Iterable[torch.Tensor]) -> list[torch.Tensor]:
+    """Return the parameters that are in a list for a second or later time, as often as they are."""
+    seen: set[int] = set()
+    again = []
+    for p in params:
+        if id(p) in seen:
+            again.append(p)
+        seen.add(id(p))
+    return again
 
 
 def is_number(value: object) -> bool:
@@ -167,7 +134,7 @@ def resolve(given: Mapping[str, Any], base: Group, *, mixed_betas: bool = False)
         raise BackendError("`fused` does not support `differentiable`: give one of the two")
     if group["fused"] and group["foreach"]:
         raise BackendError("`fused` and `foreach` cannot be `True` together: give one of the two")
-    core_of(group)
+    core_of(group, {})
     return group
 
 
@@ -200,14 +167,14 @@ def check_lr(group: Group) -> None:
     return None
 
 
-def is_idle(group: Group) -> bool:
+def is_idle(group: Group, kept: Mapping[str, Any]) -> bool:
     """True if a step leaves a group as it is whatever its numbers: it has and needs no gradient.
 
     Schedulers without a training in between, as a plot of a schedule needs them, may go out of every range.
     """
     if any(p.grad is not None for p in group["params"]):
         return False
-    rules = complete(group)
+    rules = complete(group, kept)
     return bool(rules["missing"] == "skip" and rules["clock"] == "per-parameter")
 
 
@@ -269,15 +236,15 @@ def read_betas(group: Group) -> tuple[float, float]:
     return values[0], values[1]
 
 
-def core_of(group: Group) -> Core:
+def core_of(group: Mapping[str, Any], kept: Mapping[str, Any]) -> Core:
     """Return the :class:`adamcore.Adam` of a group, with a learning rate of 0: each step passes its own.
 
-    Equal settings give the same object.
+    ``kept`` has what the group leaves out.  Equal settings give the same object.
 
     Raises:
         HyperparameterError, AxisError: a setting was changed to one that has no meaning.
     """
-    group = complete(group)
+    group = complete(group, kept)
     betas = pair(group["betas"])
     if isinstance(betas[0], torch.Tensor) or isinstance(betas[1], torch.Tensor):
         betas = read_betas(group)
@@ -292,7 +259,7 @@ def core_of(group: Group) -> Core:
 def settings_of(group: Group) -> list[Any] | None:
     """Return the settings that :func:`core_of` reads, or None if one of them can change in place.
 
-    As long as these are the same objects, the group's Adam is the same.
+    As long as these are the same objects, the Adam of a group is the same: what it leaves out is so for ever.
     """
     betas = group["betas"]
     if (

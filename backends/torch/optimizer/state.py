@@ -10,7 +10,7 @@ import torch
 from adamcore.adam import Adam as Core
 from adamcore.backends.torch.backend import backend
 from adamcore.backends.torch.optimizer.clocks import new_clock, new_product, read_clock
-from adamcore.backends.torch.optimizer.param_groups import Group
+from adamcore.backends.torch.optimizer.group_keys import Group
 from adamcore.dtypes import DtypeTable, named_by
 from adamcore.errors import BackendError, MissingGradientError, StateError
 from adamcore.protocol import Result
@@ -47,7 +47,7 @@ def gather_state(core: Core, group: Group, state: State, gathered: GroupState, w
             f"{where} has no gradient at all: expected one at least, as all_missing='error', clock='global'"
         )
     fresh = [p for p in params if "exp_avg" not in state.get(p, ())]
-    if group["fused"] and any(p.is_meta for p in fresh):
+    if group.get("fused") and any(p.is_meta for p in fresh):
         raise BackendError(
             "`fused=True` requires all the params to be floating point Tensors of supported devices: a "
             f"parameter of {where} is on the meta device and has no values; give it storage with to_empty()"
@@ -121,11 +121,12 @@ def in_dtype(x: torch.Tensor, wanted: Any, core: Core, name: str, where: str) ->
 
 
 def taking_part(core: Core, group: Group, where: str) -> Iterator[torch.Tensor]:
-    """Yield the parameters that are neither frozen nor absent."""
-    frozen = set(map(id, group.get("frozen", ())))
+    """Yield the parameters that are neither frozen nor absent, each once."""
+    done = set(map(id, group.get("frozen", ())))
     for k, p in enumerate(group["params"]):
-        if id(p) in frozen:
+        if id(p) in done:
             continue
+        done.add(id(p))
         if p.grad is None and core.missing == "error":
             raise MissingGradientError(
                 f"{where}['params'][{k}].grad is None: expected a gradient, as missing='error'; give one, "

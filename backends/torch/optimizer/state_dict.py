@@ -26,14 +26,20 @@ from adamcore.backends.torch.optimizer.clocks import (
     write_clock,
 )
 from adamcore.backends.torch.optimizer.freeze import names_of, restore_frozen
+from adamcore.backends.torch.optimizer.group_keys import (
+    NADAM,
+    OWN,
+    PYTORCH,
+    Group,
+    complete,
+    completed_by_class,
+    shorten,
+)
 from adamcore.backends.torch.optimizer.param_groups import (
     AMSGRAD,
     FLAGS,
     NUMBERS,
-    OWN,
     RULES,
-    Group,
-    complete,
     core_of,
     resolve,
 )
@@ -44,9 +50,16 @@ from adamcore.errors import StateError
 
 
 def pack(
-    groups: list[Group], state: Mapping[Any, Any], known: Mapping[torch.Tensor, str], snapshots: Snapshots
+    groups: list[Group],
+    rules: Mapping[str, Any],
+    state: Mapping[Any, Any],
+    known: Mapping[torch.Tensor, str],
+    snapshots: Snapshots,
 ) -> dict[str, Any]:
-    """Return the ``state_dict`` of these groups and this state, which later steps do not change."""
+    """Return the ``state_dict`` of these groups and this state, which later steps do not change.
+
+    A group spells out what it leaves out here (``rules``), unless it is as in a class of PyTorch's.
+    """
     places: dict[torch.Tensor, int] = {}
     packed_groups, start = [], 0
     for group in groups:
@@ -54,20 +67,22 @@ def pack(
             places.setdefault(p, k)
         start += len(group["params"])
         left_out = ("params", "frozen", "step", "mu_product")
-        packed = {k: kept(v) for k, v in group.items() if k not in left_out}
+        packed = {k: kept(v) for k, v in complete(group, rules).items() if k not in left_out}
+        if not shorten(packed, PYTORCH):
+            shorten(packed, NADAM)
         frozen = set(map(id, group.get("frozen", ())))
         if frozen:
             packed["frozen"] = tuple(k for k, p in enumerate(group["params"]) if id(p) in frozen)
         if "param_names" in group and None not in (names := names_of(group, known)):
             packed["param_names"] = names
-        shared = is_global(group)
+        shared = is_global(group, rules)
         if shared and "step" in group:
             packed["step"] = number_in(group["step"], 0)
             packed |= {"mu_product": group["mu_product"].clone()} if "mu_product" in group else {}
         packed_groups.append(packed | {"params": [places[p] for p in group["params"]]})
     packed_state: dict[Any, Any] = {}
     for group in groups:
-        shared, frozen = is_global(group), set(map(id, group.get("frozen", ())))
+        shared, frozen = is_global(group, rules), set(map(id, group.get("frozen", ())))
         for p in group["params"]:
             if p in state:
                 own = group if shared else state[p]
@@ -92,11 +107,14 @@ def says_all(state_dict: Any) -> bool:
     return "adamcore" in getattr(state_dict, "_metadata", ())
 
 
-def unpack(groups: list[Group], state_dict: Mapping[str, Any], whole: bool) -> tuple[Any, list[Group]]:
+def unpack(
+    groups: list[Group], rules: Mapping[str, Any], state_dict: Mapping[str, Any], whole: bool
+) -> tuple[Any, list[Group]]:
     """Return the state and the groups in a ``state_dict``; they share no memory with it.
 
     Args:
         groups: the groups of the optimizer that loads it.
+        rules: what these groups leave out.
         state_dict: written by :func:`pack` or by ``torch.optim``.
         whole: what :func:`says_all` says of it; if False, a rule that it leaves out is not compared.
 
@@ -120,8 +138,8 @@ def unpack(groups: list[Group], state_dict: Mapping[str, Any], whole: bool) -> t
                 f"group: group {i} has {len(saved['params'])} parameters, expected {len(group['params'])}"
             )
         saved = as_ordered(saved, state_dict["state"], f"param_groups[{i}]")
-        new = load_group(group, saved, whole, f"param_groups[{i}]")
-        core = core_of(new)
+        new = load_group(group, rules, saved, whole, f"param_groups[{i}]")
+        core = core_of(new, rules)
         steps = []
         for place, p in zip(saved["params"], new["params"], strict=True):
             places.add(place)
@@ -168,10 +186,13 @@ def as_ordered(saved: Mapping[str, Any], state: Mapping[Any, Any], where: str) -
     return saved | {"frozen": tuple(marked + (stateless if others else []))}
 
 
-def load_group(group: Group, saved: Mapping[str, Any], whole: bool, where: str) -> Group:
+def load_group(
+    group: Group, rules: Mapping[str, Any], saved: Mapping[str, Any], whole: bool, where: str
+) -> Group:
     """Return a group with the saved numbers and the axes and flags of ``group``."""
-    current = complete(group)
-    stated_rules = complete(saved) if whole and not any(name in saved for name in OWN) else saved
+    current = complete(group, rules)
+    is_short = whole and not any(name in saved for name in OWN if name != "momentum_decay")
+    stated_rules = completed_by_class(saved) if is_short else saved
     for name in (*RULES, "decoupled_weight_decay"):
         if name not in stated_rules or (name == "decay" and "decay" not in saved):
             continue
@@ -188,14 +209,15 @@ def load_group(group: Group, saved: Mapping[str, Any], whole: bool, where: str) 
     new = {k: v for k, v in group.items() if k not in ("step", "mu_product")} | given
     if whole and "frozen" not in saved:
         new.pop("frozen", None)
-    resolve({n: given[n] for n in ("lr", "betas", *NUMBERS) if n in given}, complete(new), mixed_betas=True)
+    numbers = {n: given[n] for n in ("lr", "betas", *NUMBERS) if n in given}
+    resolve(numbers, complete(new, rules), mixed_betas=True)
     restore_frozen(new)
     return new
 
 
-def is_global(group: Group) -> bool:
+def is_global(group: Group, rules: Mapping[str, Any]) -> bool:
     """True if the parameters of a group share one clock."""
-    return bool(complete(group)["clock"] == "global")
+    return bool(complete(group, rules)["clock"] == "global")
 
 
 def load_state(core: Core, group: Group, p: torch.Tensor, saved: Any, where: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ Of gradients nothing is kept but their layout.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from ctypes import c_double, c_int32
 from functools import partial
 from itertools import chain, compress, repeat
@@ -27,7 +27,8 @@ from adamcore.adam import Adam as Core
 from adamcore.backends.torch import fast, nvrtc
 from adamcore.backends.torch.backend import PLAIN, backend
 from adamcore.backends.torch.cuda import DeviceClockStep
-from adamcore.backends.torch.optimizer.param_groups import Group, core_of, number_of, settings_of
+from adamcore.backends.torch.optimizer.group_keys import Group
+from adamcore.backends.torch.optimizer.param_groups import core_of, number_of, settings_of
 from adamcore.backends.torch.optimizer.state import GroupState, State
 from adamcore.clock import Ticker
 from adamcore.coefficients import MAX_CLOCK
@@ -42,7 +43,8 @@ INFINITE = float("inf")
 class StepCache:
     """The cached steps of one optimizer; it is never copied or saved with the optimizer."""
 
-    def __init__(self) -> None:
+    def __init__(self, rules: Mapping[str, Any]) -> None:
+        self.rules = rules  # what the groups leave out
         self.steps: dict[tuple[int, bytes], GroupStep] = {}  # by group, and which gradients are there
         self.keys: list[Any] = []  # the optimizer's state: whose it is,
         self.entries: list[Any] = []  # and the dictionaries
@@ -64,7 +66,7 @@ class StepCache:
         for i, group in enumerate(groups):
             grads = [p.grad for p in group["params"]]
             cached = self.steps.get((i, pattern(grads)))
-            run = None if cached is None else cached.bind(group, grads)
+            run = None if cached is None else cached.bind(group, self.rules, grads)
             if run is not None:
                 found[i] = run
         return found
@@ -146,11 +148,11 @@ class GroupStep:
             return found
         return found + [group[name] for name in self.clock_names]
 
-    def bind(self, group: Group, grads: list[Any]) -> Callable[[], None] | None:
+    def bind(self, group: Group, rules: Mapping[str, Any], grads: list[Any]) -> Callable[[], None] | None:
         """Return a function that makes the step with these gradients; None if anything is not as it was."""
         settings = settings_of(group)
         if settings is None or self.settings is None or not same(settings, self.settings):
-            if core_of(group) is not self.core:
+            if core_of(group, rules) is not self.core:
                 return None
             self.settings = settings
         if group["differentiable"] or not same(group.get("frozen", ()), self.frozen):

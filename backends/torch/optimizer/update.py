@@ -12,7 +12,8 @@ from adamcore.adam import Adam as Core
 from adamcore.backends.torch import nvrtc
 from adamcore.backends.torch.backend import PLAIN, TorchBackend, backend
 from adamcore.backends.torch.optimizer import sparse
-from adamcore.backends.torch.optimizer.param_groups import NUMBERS, OWN, Group, number_of
+from adamcore.backends.torch.optimizer.group_keys import OWN, Group
+from adamcore.backends.torch.optimizer.param_groups import NUMBERS, number_of
 from adamcore.backends.torch.optimizer.state import GroupState
 from adamcore.clock import Tick, Ticker
 from adamcore.coefficients import MAX_CLOCK, Given
@@ -102,14 +103,14 @@ def update_group(
     return jobs, results
 
 
-def with_inputs(core: Core) -> Core:
-    """Return an Adam whose numbers :func:`settle` sets inside a compiled step.
+def with_inputs(core: Core, group: Group) -> Core:
+    """Return an Adam whose numbers, those of its group, :func:`settle` sets inside a compiled step.
 
     Those of :data:`TERMS` that are 0 stay 0, because the update has no such term then.  Adams that differ
     in other numbers alone have the same ``repr``.
     """
     copy = replace(core)
-    for name in ("b1", "b2", *NUMBERS):
+    for name in ("b1", "b2", *(name for name in NUMBERS if name in group)):
         if name not in TERMS or getattr(core, name):
             object.__setattr__(copy, name, Given(None))
     return copy

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import warnings
 from pathlib import Path
 from typing import Any
 
 import pytest
 from paths import ROOT
 
+from adamcore.backends.checkpoints import deepspeed
 from adamcore.backends.checkpoints.deepspeed import (
     cut_each,
     cut_once,
@@ -93,3 +95,26 @@ def test_the_universal_form_without_what_is_beside_it(tmp_path: Path) -> None:
     (tmp_path / "zero" / "layer.w" / "exp_avg_sq.pt").unlink()
     with pytest.raises(CheckpointError, match=r"exp_avg_sq.pt can't be read: No such file"):
         read_universal(tmp_path)
+
+
+@pytest.mark.parametrize("norm", [0.0, 0.5])
+def test_clipping_is_left_out_and_said(norm: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DeepSpeed itself goes on with the norm of the checkpoint."""
+    load = deepspeed.load
+
+    def clipped(path: Path) -> Any:
+        content = load(path)
+        about = content.get("optimizer_state_dict", content) if isinstance(content, dict) else {}
+        about |= {"clip_grad": norm} if "clip_grad" in about else {}
+        return content
+
+    monkeypatch.setattr(deepspeed, "load", clipped)
+    for read, folder in (
+        (read_zero, ZERO),
+        (read_universal, FILES / "universal1"),
+    ):
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            read(folder)
+        said = [str(x.message) for x in told]
+        assert ["a norm of 0.5" in text for text in said] == ([True] if norm else []), said

@@ -178,14 +178,18 @@ def test_refuses_what_it_cannot_do() -> None:
         """
         from unittest import mock
         from adamcore.errors import AxisError, BackendError, DialectError, HyperparameterError
-        def refused(error, *args, **kwargs):
+        def refused(error, *args, cls=Adam, **kwargs):
             try:
-                Adam(*args, **kwargs)
+                cls(*args, **kwargs)
             except error as e:
                 return str(e)
             raise AssertionError(kwargs)
         assert "lr=..." in refused(HyperparameterError, dialect="optax.adam")
         assert "beta" not in refused(HyperparameterError, 0.1, beta_1=1.0)
+        assert "must be a float. Received: weight_decay=None" in refused(
+            HyperparameterError, 0.1, cls=AdamW, weight_decay=None
+        )
+        assert AdamW(0.1).weight_decay == 0.004 and AdamW(0.1, dialect="torch.AdamW").weight_decay == 0.01
         refused(DialectError, dialect="keras.adam")
         refused(AxisError, decay="decoupled-twice")
         with mock.patch.object(keras.backend, "backend", lambda: "tensorflow"):

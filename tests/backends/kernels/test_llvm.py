@@ -31,6 +31,31 @@ def parse_assembly(text):
 }
 
 
+MISSING = """
+import sys
+sys.modules["llvmlite"] = None
+import numpy as np
+from adamcore import Adam
+for size in (1000, 1 << 16, 1 << 16):
+    p = np.zeros(size)
+    Adam().step(p, p, Adam().init(p))
+    print(size)
+"""
+
+
+def test_large_steps_without_llvmlite_say_once_that_it_is_missing() -> None:
+    run = subprocess.run(
+        [sys.executable, "-uc", MISSING], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    first, warning, *rest = run.stdout.splitlines()
+    assert first == "1000"
+    assert "MachineCodeWarning" in warning
+    assert "pip install llvmlite" in warning
+    assert not any("MachineCodeWarning" in line for line in rest)
+    assert run.returncode == 0
+    assert rest[-1] == str(1 << 16)
+
+
 def steps(folder: Path) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"PYTHONPATH": str(folder)}
     return subprocess.run([sys.executable, "-c", STEPS], env=environment, text=True, capture_output=True)

@@ -8,6 +8,7 @@ torch = pytest.importorskip("torch")
 
 from adamcore.conformance.bench import contenders  # noqa: E402
 from adamcore.conformance.bench.contenders import CONTENDERS, FRAMEWORKS, Contender, fits  # noqa: E402
+from adamcore.conformance.bench.step import Step  # noqa: E402
 
 
 def test_no_contender_is_named_twice() -> None:
@@ -31,7 +32,7 @@ def test_only_where_there_is_a_device(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_slow_ones_are_left_out_of_large_workloads() -> None:
-    slow = Contender("numpy", "slow", lambda shapes: lambda: None, most=100, many=False, single=False)
+    slow = Contender("numpy", "slow", lambda shapes: Step(lambda: None), most=100, many=False, single=False)
     assert not fits(slow, ((50,),))
     assert fits(slow, ((50,), (50,)))
     assert not fits(slow, ((50,), (51,)))

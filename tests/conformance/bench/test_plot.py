@@ -11,6 +11,7 @@ from adamcore.conformance.bench.plot import LEFT, WIDTH, svg
 def row(name: str, ratio: float | None, **changes: Any) -> dict[str, Any]:
     return {
         "work": "1M",
+        "situation": "hot",
         "framework": "numpy",
         "name": name,
         "ratio": ratio,

@@ -20,7 +20,7 @@ def test_the_stored_run_is_read() -> None:
 def test_another_schema_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "run.json"
     path.write_text(json.dumps({"schema": "adamcore-bench/0"}))
-    with pytest.raises(ValueError, match="schema 'adamcore-bench/0', expected 'adamcore-bench/1'"):
+    with pytest.raises(ValueError, match="schema 'adamcore-bench/0', expected 'adamcore-bench/2'"):
         results.load(path)
 
 

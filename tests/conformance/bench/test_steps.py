@@ -10,6 +10,7 @@ import pytest
 
 from adamcore.backends.kernels import llvm
 from adamcore.conformance.bench import steps
+from adamcore.conformance.bench.step import Step
 
 SHAPES = ((40,), (3, 2))
 
@@ -33,9 +34,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[list[Any]]:
     [steps.ours_numpy, steps.blocks_numpy, steps.definition_numpy, steps.ours_torch, steps.blocks_torch],
     ids=lambda make: str(make.__name__),
 )
-def test_a_step_of_ours_moves_each_element_by_lr(
-    make: Callable[[Any], steps.Step], made: list[list[Any]]
-) -> None:
+def test_a_step_of_ours_moves_each_element_by_lr(make: Callable[[Any], Step], made: list[list[Any]]) -> None:
     if "torch" in make.__name__:
         pytest.importorskip("torch")
     step = make(SHAPES)
@@ -68,5 +67,5 @@ def test_memory_traffic_reads_four_arrays_and_writes_three(made: list[list[Any]]
 
 def test_without_the_extra_no_machine_code_runs() -> None:
     available: list[bool] = []
-    steps.without_llvm(lambda: available.append(llvm.available()))()
+    steps.without_llvm(Step(lambda: available.append(llvm.available())))()
     assert available == [False]

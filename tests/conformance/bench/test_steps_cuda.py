@@ -50,9 +50,11 @@ def test_the_floor_moves_what_a_step_moves(monkeypatch: pytest.MonkeyPatch, on_c
 
 @pytest.mark.gpu
 def test_a_run_on_the_device() -> None:
+    from adamcore.conformance.bench.situations import SITUATIONS
     from adamcore.conformance.bench.workloads import WORKLOADS
 
-    rows = measure.run_workload("1M", WORKLOADS["1M"], list(contenders.installed("torch:cuda")), 1.0)
+    those = list(contenders.installed("torch:cuda"))
+    rows = measure.run_workload("1M", WORKLOADS["1M"], list(SITUATIONS.values()), those, 1.0)
     assert {row.name for row in rows} >= {"memory traffic", "adamcore", "adamcore, graph"}
     assert all(row.seconds > 0 for row in rows)
     found = coverage.unsupported_examples()["torch:cuda"]

@@ -9,7 +9,8 @@ import pytest
 from adamcore.conformance.bench import text
 
 ROW: dict[str, Any] = {
-    "framework": "numpy", "work": "100", "name": "adamcore", "ours": True, "baseline": False, "rounds": 5,
+    "framework": "numpy", "work": "100", "situation": "training", "name": "adamcore",
+    "ours": True, "baseline": False, "rounds": 5,
     "seconds": 4.2e-6, "quartiles": [4e-6, 5e-6], "ratio": 0.25, "ratio_quartiles": [0.2, 0.3],
     "of_floor": 1.5, "first": 0.0, "extra_bytes": None, "bytes": 2800, "passes": None, "compilations": 1,
 }  # fmt: skip
@@ -17,7 +18,7 @@ ROW: dict[str, Any] = {
 
 def test_cells_follow_the_heads() -> None:
     [(title, [cells])] = text.tables({"rows": [ROW]})
-    assert title == "100"
+    assert title == "100, training"
     figures = dict(zip(text.HEAD, cells, strict=True))
     assert figures == {
         "": "numpy: adamcore",

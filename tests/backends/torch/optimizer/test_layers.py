@@ -24,5 +24,6 @@ def test_no_circle() -> None:
     names = {path.stem for path in FOLDER.glob("*.py")} - {"__init__"}
     graph = {name: imported(name) & names for name in names}
     assert list(TopologicalSorter(graph).static_order())[-1] == "optimizer"  # raises CycleError on a circle
-    assert graph["param_groups"] == set()
-    assert graph["state"] == {"clocks", "param_groups"}
+    assert graph["group_keys"] == set()
+    assert graph["param_groups"] == {"group_keys"}
+    assert graph["state"] == {"clocks", "group_keys"}

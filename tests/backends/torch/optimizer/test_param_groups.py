@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+import warnings
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from torch_runs import advance, bits, gradients, parameters, values
 import adamcore
 from adamcore import errors
 from adamcore.backends.torch import Adam
-from adamcore.backends.torch.optimizer.param_groups import complete
+from adamcore.backends.torch.optimizer.group_keys import complete
 
 
 def test_groups_have_their_own_rules() -> None:
@@ -72,7 +74,7 @@ def test_a_setting_changed_in_the_middle_is_checked_before_anything_moves() -> N
     for name, value in (("betas", (0.9, 1.5)), ("decay", "decoupled"), ("missing", "never")):
         before = values([p, q])
         group = optimizer.param_groups[1]
-        old = complete(group)[name]
+        old = complete(group, optimizer.rules)[name]
         group[name] = value
         if name == "decay":
             group["decoupled_weight_decay"] = False
@@ -138,15 +140,53 @@ def test_a_setting_that_is_taken_away(name: str, cached: bool) -> None:
     assert all(int(optimizer.state[x]["step"]) == 3 for x in (p, q) if cached)
 
 
-def test_a_parameter_given_twice_is_refused_when_given() -> None:
+@pytest.mark.parametrize("settings", [{}, {"amsgrad": True, "weight_decay": 0.1}, {"dialect": "torch.NAdam"}])
+def test_a_parameter_given_twice_is_stepped_twice(settings: Any) -> None:
+    """As in PyTorch, which warns: it is like a second step in which the others have no gradient."""
     p, q = parameters((2,), (3,))
-    for params in ([p, q, p], (x for x in (p, p)), [("a", p), ("b", p)], (p, p)):
-        with pytest.raises(errors.TreeError, match="same tensor"):
-            Adam(params)
-    optimizer = Adam([q])
-    with pytest.raises(errors.TreeError, match="same tensor"):
-        optimizer.add_param_group({"params": [p, p]})
+    alone = parameters((2,), (3,))
+    with pytest.warns(UserWarning, match="a parameter group with duplicate parameters"):
+        twice = Adam((x for x in (p, q, p)), lr=0.1, **settings)
+    once = Adam(alone, lr=0.1, **settings)
+    for t in range(4):
+        advance(twice, [p, q], range(t, t + 1))
+        advance(once, alone, range(t, t + 1))
+        alone[1].grad = None
+        once.step()
+        if t == 1:
+            twice = pickle.loads(pickle.dumps(twice))  # whose parameters are others
+            p, q = twice.param_groups[0]["params"][:2]
+            twice.load_state_dict(twice.state_dict())
+    assert bits([p, q]) == bits(alone)
+    assert [int(twice.state[x]["step"]) for x in (p, q)] == [8, 4]
+    twice.freeze(p)
+    advance(twice, [p, q], range(1))
+    assert bits(p) == bits(alone[0])
+
+
+def test_a_parameter_given_twice_is_as_pytorchs() -> None:
+    (p, q), (r, s) = parameters((2,), (3,)), parameters((2,), (3,))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        ours, theirs = Adam([p, q, p]), torch.optim.Adam([r, s, r])
+    for t in range(3):
+        advance(ours, [p, q], range(t, t + 1))
+        advance(theirs, [r, s], range(t, t + 1))
+    torch.testing.assert_close([p, q], [r, s], rtol=1e-6, atol=0)  # a few ULP; a step is 1e-3 of them
+
+
+def test_a_parameter_given_twice_is_refused_with_one_clock() -> None:
+    p, q = parameters((2,), (3,))
+    optimizer = Adam([q], clock="global")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(errors.TreeError, match="1 of them once more"):
+            optimizer.add_param_group({"params": [p, p]})
     assert len(optimizer.param_groups) == 1
+
+
+def test_what_is_no_parameter_is_refused_as_by_pytorch() -> None:
+    [p] = parameters((2,))
     for wrong in ([1], [{"params": {p}}]):
         with pytest.raises(TypeError):
             Adam(wrong)

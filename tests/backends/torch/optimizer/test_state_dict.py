@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +107,7 @@ def test_a_checkpoint_does_not_change_the_rules() -> None:
     saved = theirs.state_dict()
     del saved["param_groups"][0]["decoupled_weight_decay"]
     ours.load_state_dict(saved)
-    assert core_of(ours.param_groups[0]).decay == "l2"
+    assert core_of(ours.param_groups[0], ours.rules).decay == "l2"
 
     turned.load_state_dict(Adam(params).state_dict())
     again = torch.optim.AdamW(params)
@@ -236,16 +237,26 @@ def test_per_parameter_clocks_are_not_made_one() -> None:
         ours.load_state_dict(theirs.state_dict())
 
 
-@pytest.mark.parametrize("cls", [Adam, AdamW])
-def test_groups_have_the_keys_of_pytorchs(cls: Any) -> None:
-    """Of the settings that PyTorch does not have, only a group that uses one has any."""
+NADAM: dict[str, Any] = {"dialect": "torch.NAdam"}
+
+
+@pytest.mark.parametrize(
+    ("cls", "settings", "theirs"),
+    [(Adam, {}, torch.optim.Adam), (AdamW, {}, torch.optim.AdamW), (Adam, NADAM, torch.optim.NAdam)],
+)
+def test_groups_have_the_keys_of_pytorchs(cls: Any, settings: Any, theirs: Any) -> None:
+    """Of the settings that PyTorch does not have, only a group that uses one of its own has any."""
     [p] = parameters((3,))
-    ours, theirs = cls([p]), THEIRS[cls]([p])
-    assert ours.param_groups[0].keys() == theirs.param_groups[0].keys()
-    assert ours.state_dict()["param_groups"] == theirs.state_dict()["param_groups"]
-    assert cls([p], clock="global").param_groups[0]["clock"] == "global"
+    plain, ours = theirs([p]), cls([p], **settings)
+    own = cls([p], **settings | {"clock": "global"})
+    for optimizer in (ours, cls([p], **settings | {"moment_dtype": "float64"}), own):
+        assert optimizer.param_groups[0].keys() == plain.param_groups[0].keys()
+    assert ours.state_dict()["param_groups"] == plain.state_dict()["param_groups"]
+    assert own.state_dict()["param_groups"][0]["clock"] == "global"
     group = cls([{"params": [p], "dialect": f"torch.{cls.__name__}"}], clock="global").param_groups[0]
     assert group["clock"] == "per-parameter"  # as its optimizer has another
+    ours.load_state_dict(plain.state_dict())
+    assert ours.param_groups[0].keys() == plain.param_groups[0].keys()
 
 
 @pytest.mark.parametrize("how", [lambda x: x, copy.deepcopy, through_a_file])
@@ -260,7 +271,12 @@ def test_a_rule_that_our_checkpoint_leaves_out_is_pytorchs(how: Any) -> None:
 
 
 @pytest.mark.parametrize("flat", [False, True], ids=["nested", "flat"])
-def test_pytorchs_distributed_checkpoint(flat: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [(torch.optim.AdamW, AdamW), (torch.optim.NAdam, partial(Adam, **NADAM))],
+    ids=["AdamW", "NAdam"],
+)
+def test_pytorchs_distributed_checkpoint(theirs: Any, ours: Any, flat: bool, tmp_path: Path) -> None:
     """Theirs is read into ours and ours into theirs, by qualified names."""
     dcp = pytest.importorskip("torch.distributed.checkpoint")
     from torch.distributed.checkpoint.state_dict import (
@@ -270,9 +286,8 @@ def test_pytorchs_distributed_checkpoint(flat: bool, tmp_path: Path) -> None:
     )
 
     options = StateDictOptions(flatten_optimizer_state_dict=flat)
-    runs: list[Any] = [torch.optim.AdamW, AdamW, torch.optim.AdamW]
     previous = None
-    for k, kind in enumerate(runs):
+    for k, kind in enumerate((theirs, ours, theirs)):
         torch.manual_seed(0)
         model = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.Linear(2, 1))
         optimizer = kind(model.parameters(), lr=0.05 if k == 0 else 0.5)
@@ -283,6 +298,8 @@ def test_pytorchs_distributed_checkpoint(flat: bool, tmp_path: Path) -> None:
                 dcp.load(found, checkpoint_id=tmp_path / str(k - 1))
                 set_optimizer_state_dict(model, optimizer, found, options=options)
                 own = optimizer.state_dict()
+                for each in (*own["state"].values(), *previous["state"].values()):
+                    each |= {"mu_product": each["mu_product"].float()} if "mu_product" in each else {}
                 assert bits(own["state"]) == bits(previous["state"])
                 assert optimizer.param_groups[0]["lr"] == 0.05
             else:
@@ -291,6 +308,41 @@ def test_pytorchs_distributed_checkpoint(flat: bool, tmp_path: Path) -> None:
             dcp.save(
                 get_optimizer_state_dict(model, optimizer, options=options), checkpoint_id=tmp_path / str(k)
             )
+
+
+@pytest.mark.parametrize("how", ["in memory", "a folder"])
+def test_a_flattened_checkpoint_of_pytorchs_is_read_under_other_rules(how: str, tmp_path: Path) -> None:
+    """PyTorch has no words for the rules of ours, and asks a checkpoint for what the group spells out."""
+    dcp: Any = pytest.importorskip("torch.distributed.checkpoint")
+    from torch.distributed.checkpoint.default_planner import DefaultLoadPlanner
+    from torch.distributed.checkpoint.state_dict import (
+        StateDictOptions,
+        get_optimizer_state_dict,
+        set_optimizer_state_dict,
+    )
+
+    options = StateDictOptions(flatten_optimizer_state_dict=True)
+    torch.manual_seed(0)
+    model = torch.nn.Linear(3, 2)
+    theirs = torch.optim.Adam(model.parameters(), lr=0.05)
+    ours = Adam(model.parameters(), moment_dtype="float64", epsilon="inside-corrected")
+    advance(theirs, list(model.parameters()), range(3))
+    theirs.zero_grad()
+    found = get_optimizer_state_dict(model, theirs, options=options)
+    if how == "a folder":
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # there is one process
+            dcp.save(found, checkpoint_id=tmp_path)
+            found = get_optimizer_state_dict(model, ours, options=options)
+            partial_load = DefaultLoadPlanner(allow_partial_load=True)
+            dcp.load(found, checkpoint_id=tmp_path, planner=partial_load)
+    set_optimizer_state_dict(model, ours, found, options=options)
+    assert ours.param_groups[0]["lr"] == 0.05
+    core = core_of(ours.param_groups[0], ours.rules)
+    assert (core.moment_dtype, core.epsilon) == ("float64", "inside-corrected")
+    for p in model.parameters():
+        assert int(ours.state[p]["step"]) == 3
+        assert bits(ours.state[p]["exp_avg"]) == bits(theirs.state[p]["exp_avg"].double())
 
 
 def test_frozen_parameters_are_found_by_their_qualified_names() -> None:

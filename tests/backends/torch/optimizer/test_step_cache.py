@@ -251,5 +251,5 @@ def test_a_decay_that_passes_one_half(lrs: tuple[float, ...]) -> None:
             w.grad = torch.ones(9)
             optimizer.param_groups[0]["lr"] = lr
             optimizer.step()
-        fresh._step_cache = step_cache.StepCache()
+        fresh._step_cache = step_cache.StepCache(fresh.rules)
         assert torch.equal(p, q)

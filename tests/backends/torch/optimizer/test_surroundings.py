@@ -213,6 +213,20 @@ def compiled(optimizer: Any, counter: Counter | None = None) -> Callable[[], Any
     return run
 
 
+def test_a_parameter_given_twice_is_stepped_twice_when_compiled() -> None:
+    [p], [q] = parameters((3,)), parameters((3,))
+    with pytest.warns(UserWarning, match="duplicate"):
+        optimizer, eager = Adam([p, p]), Adam([q, q])
+    step = compiled(optimizer)
+    for t in range(3):
+        give([p], gradients([p], t))
+        give([q], gradients([q], t))
+        step()
+        eager.step()
+    assert int(optimizer.state[p]["step"]) == 6
+    assert torch.equal(p, q)
+
+
 @pytest.mark.parametrize(
     "settings",
     [
