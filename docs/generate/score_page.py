@@ -37,8 +37,8 @@ that these Adams had asked for.)
 FIRST = {"killed": "40 of 40 (100.0 %)", "named": "33 of 40 (82.5 %)", "alarms": "2"}
 """What that first score of the held-out Adams said."""
 
-GENERATED = """A generator (`tests/corpus/orders.py`) takes the definition and writes its sums, products, roots
-and averages in random other forms that are the same function of real numbers, within the family of
+GENERATED = """A generator (`tests/corpus/orders.py`) takes the definition and writes its sums, products,
+roots and averages in random other forms that are the same function of real numbers, within the family of
 [tolerance.md](tolerance.md). The seeds are fixed. Each row has the form of the parameter's update. The slow
 tests draw sixty more.
 """
