@@ -27,7 +27,7 @@ from adamcore.conformance.oracle.affine import (
     Format,
     NoiseSymbols,
 )
-from adamcore.conformance.oracle.orders import add_scaled_numerators, add_two_updates
+from adamcore.conformance.oracle.orders import add_kept, add_scaled_numerators, add_two_updates
 from adamcore.conformance.oracle.perturbation import Fault, StepFault
 from adamcore.conformance.oracle.sharing import canonical_claim, first_alike, without_repeats
 from adamcore.conformance.oracle.trajectory import Trajectory, simulate
@@ -92,6 +92,8 @@ class AffineSlot:
         with np.errstate(all="ignore"):
             c = coefficients(numbers, self.adam, t, numbers.number(lr), mu)
             c = c if fault is None else fault.coefficients(c, numbers)
+            if self.adam.cautious_decay and self.adam.decay != "l2":
+                add_kept(c)
             inputs = [(state[i], symbols.constant(g), state[n + i]) for i, g in enumerate(grads)]
             xp = AffineNamespace()
             new, v, v_max = update(xp, self.adam, c, inputs, state[2 * n], state[2 * n + 1])

@@ -1,7 +1,8 @@
 """What other orders of evaluation add to the bound where they round what the definition does not.
 
-The definition's own roundings cover the family of docs/tolerance.md but for two kinds of order: a numerator
-that is scaled before it is divided, and a look-ahead whose two parts are taken from p one after the other.
+The definition's own roundings cover the family of docs/tolerance.md but for three kinds of order: a numerator
+that is scaled before it is divided, a look-ahead whose two parts are taken from p one after the other, and
+cautious decay by a factor of p.
 """
 
 from __future__ import annotations
@@ -91,6 +92,16 @@ def error_of_products(
     underflows = (had.min(axis=0) * size < arithmetic.tiny / arithmetic.unit) & (size > 0) & (step > 0)
     error: FloatArray = np.where(underflows, arithmetic.tiny * step * products, 0.0)
     return error
+
+
+def add_kept(c: Coefficients) -> None:
+    """Add to the decay, in place, the error of an Adam that multiplies p by ``1 - decay``.
+
+    The definition subtracts ``decay*p`` under cautious decay, where 1 - decay would be 1 in some elements.
+    The difference is two roundings more: of the factor, and of its product with p.
+    """
+    if isinstance(c.decay, AffineNumber):
+        c.decay.add_error(2.0 * c.decay.symbols.format.unit * np.maximum(1.0, np.abs(1.0 - c.decay.centre)))
 
 
 def centre_of(x: AffineNumber | float) -> FloatArray | float:

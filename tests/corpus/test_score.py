@@ -28,7 +28,6 @@ MISNAMED = {
 SEVERAL = {
     "held_out_more.py:DecayAtFirstRate": "from lr=0 on it never decays, which the known fault does",
     "wrong_clock.py:ClockOfClass": "its corrections are early in every probe that comes after another",
-    "wrong_decay.py:DecayOfRelativeLr": "in groups, that lr is the constructor's, which looks like groups",
     "wrong_memory.py:ResumeRounds": "two faults: float16 takes the imaginary parts as well",
     "held_out_more.py:OverlappingTail": "blocks of 8, of which the known fault knows the long arrays' alone",
 }
