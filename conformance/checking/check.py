@@ -303,14 +303,15 @@ def validate_target(target: Any) -> None:
     if target.startswith("cmd:"):
         validate_command(target)
         return
-    if is_own_backend(target) or ":" in target.strip(":"):
+    if is_own_backend(target) or ":" in target.removeprefix("kernel:").strip(":"):
         return
     known = [*OWN_TARGETS, *(path for row in DIALECTS.values() for path in row.targets)]
     near = difflib.get_close_matches(target, known, n=3, cutoff=0.5)
     hint = f"; nearest: {', '.join(near)}" if near else ""
     raise UsageError(
         f"unknown target {target!r}: expected numpy, torch, torch:cuda, torch:compile, jax, jax:jit, "
-        f"jax:native, array:MODULE, module:attr, path/file.py:attr or cmd:COMMAND{hint}"
+        "jax:native, array:MODULE, module:attr, path/file.py:attr, kernel:module:function or "
+        f"cmd:COMMAND{hint}"
     )
 
 

@@ -7,6 +7,7 @@ TARGET is one of
   array:MODULE              adamcore on any array-API namespace
   module:attr               a torch.optim.Optimizer class, an optax factory, a Keras optimizer class,
   path/file.py:attr         or a class with init(params, hyper) and step(grads)
+  kernel:module:function    a function of one step, such as one that launches a kernel (docs/kernels.md)
   cmd:COMMAND               a program in any language (docs/protocol.md)
 Without TARGET, every backend of adamcore is checked on every device under every dialect; jax:jit is
 checked under Algorithm 1 only, because compiling all dialects takes minutes.
