@@ -332,8 +332,7 @@ def fit_with_a_fault(
         return all(near(claim, fault, n) for n in names) and all(proved(claim, fault, n) for n in names)
 
     found: tuple[list[Adam], str | None] = [], None
-    claims = sorted(distinct, key=lambda a: sum(getattr(a, x) != v[0] for x, v in AXES.items()))
-    for claim in followed(claims, "which Adam it is"):
+    for claim in followed(sorted(distinct, key=unusual), "which Adam it is"):
         claim = replace(claim, coefficients="working")
         for fault in IN_ONE_ELEMENT:
             if begins_near(claim, fault) and agree(claim, fault, needed):
@@ -341,6 +340,12 @@ def fit_with_a_fault(
                     return [claim], fault.observed
                 found = found if found[0] else ([claim], fault.observed)
     return found
+
+
+def unusual(adam: Adam) -> tuple[int, list[int]]:
+    """Return on how many axes an Adam has another value than the first, and which; a key to sort by."""
+    places = [values.index(getattr(adam, axis)) for axis, values in AXES.items()]
+    return sum(map(bool, places)), places
 
 
 def agrees(
