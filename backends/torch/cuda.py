@@ -50,6 +50,8 @@ def unsupported(job: Job, memory: cpu.Memory) -> str | None:
         return "a mask, or a flag that only the program knows"
     if job.formats.work not in (torch.float32, torch.float64):
         return f"arithmetic in {job.formats.work}"
+    if job.g.dtype != job.p.dtype or (job.v_max is not None and job.v_max.dtype != job.v.dtype):
+        return "a gradient or a maximum of another dtype than what it belongs to"
     for x in arrays_of(job):
         if x.dtype not in NAMES:
             return f"{x.dtype}"

@@ -12,9 +12,11 @@ gives freed memory only to later work of the same stream, so no tensor has to be
 from __future__ import annotations
 
 import ctypes
+import warnings
 from array import array
 from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch
@@ -23,6 +25,9 @@ from adamcore.backends.kernels.cuda import OPTIONS, THREADS, fill_text
 from adamcore.backends.kernels.cuda_table import LARGE, SMALL
 
 RELAXED = 2  # CU_STREAM_CAPTURE_MODE_RELAXED
+NUM_REGS = 4  # CU_FUNC_ATTRIBUTE_NUM_REGS
+TEGRA = {72, 87, 101}  #: architectures whose machine code no other GPU runs, of the same major version or not
+OLDEST = (7, 0)  #: the oldest compute capability that the kernels run on
 
 Launch = Callable[[int, Sequence[int]], None]  #: (blocks, the addresses of the arguments)
 
@@ -57,19 +62,11 @@ class Cuda:
         return torch.cuda.device(device)
 
     def compile_kernel(self, source: str, name: str, device: torch.device) -> Launch:
-        major, minor = torch.cuda.get_device_capability(device)
-        binary = compile_source(self.nvrtc, source, f"sm_{major}{minor}")
-        context, module, function = ctypes.c_void_p(), ctypes.c_void_p(), ctypes.c_void_p()
-        mode = ctypes.c_int(RELAXED)  # else a load would break the capture of a CUDA graph
+        capability = torch.cuda.get_device_capability(device)
+        binary = compile_source(self.nvrtc, source, architecture(self.nvrtc, capability))
+        with self.guard(device):  # which puts back the device that was current
+            context, function = self.load(binary, name, device)
         driver, check = self.driver, self.check
-        check(driver.cuDevicePrimaryCtxRetain(ctypes.byref(context), device.index))  # PyTorch's own
-        check(driver.cuCtxSetCurrent(context))
-        check(driver.cuThreadExchangeStreamCaptureMode(ctypes.byref(mode)))
-        try:
-            check(driver.cuModuleLoadData(ctypes.byref(module), binary))
-            check(driver.cuModuleGetFunction(ctypes.byref(function), module, name.encode()))
-        finally:
-            check(driver.cuThreadExchangeStreamCaptureMode(ctypes.byref(mode)))
 
         def launch(blocks: int, arguments: Sequence[int]) -> None:
             stream = ctypes.c_void_p(torch.cuda.current_stream(device).cuda_stream)
@@ -81,6 +78,23 @@ class Cuda:
 
         return launch
 
+    def load(self, binary: bytes, name: str, device: torch.device) -> tuple[ctypes.c_void_p, ctypes.c_void_p]:
+        """Load a kernel into PyTorch's context of a device, and return that context and the kernel."""
+        context, module, function = ctypes.c_void_p(), ctypes.c_void_p(), ctypes.c_void_p()
+        mode, registers = ctypes.c_int(RELAXED), ctypes.c_int()  # else a load would break a graph's capture
+        driver, check = self.driver, self.check
+        check(driver.cuThreadExchangeStreamCaptureMode(ctypes.byref(mode)))
+        try:
+            check(driver.cuDevicePrimaryCtxRetain(ctypes.byref(context), device.index))
+            check(driver.cuCtxSetCurrent(context))
+            check(driver.cuModuleLoadData(ctypes.byref(module), binary))
+            check(driver.cuModuleGetFunction(ctypes.byref(function), module, name.encode()))
+            # A driver that loads lazily would load the kernel at its first launch, which may be captured.
+            check(driver.cuFuncGetAttribute(ctypes.byref(registers), NUM_REGS, function))
+        finally:
+            check(driver.cuThreadExchangeStreamCaptureMode(ctypes.byref(mode)))
+        return context, function
+
     def check(self, result: int) -> None:
         """Raise RuntimeError with the driver's message unless ``result`` is 0."""
         if result:
@@ -89,8 +103,29 @@ class Cuda:
             raise RuntimeError(f"CUDA: {(words.value or b'unknown error').decode()}")
 
 
+def architecture(nvrtc: Any, capability: tuple[int, int]) -> str:
+    """Return what to compile for on a GPU of this compute capability.
+
+    Machine code ("sm_90") runs on later GPUs of the same major version.  Where NVRTC knows no architecture
+    of that version, it is a virtual one ("compute_90"), which the driver compiles for the GPU.
+
+    Raises:
+        RuntimeError: NVRTC knows no architecture that the GPU can run.
+    """
+    count = ctypes.c_int()
+    nvrtc.nvrtcGetNumSupportedArchs(ctypes.byref(count))
+    known = (ctypes.c_int * count.value)()
+    nvrtc.nvrtcGetSupportedArchs(known)
+    here = 10 * capability[0] + capability[1]
+    older = [arch for arch in known if arch == here or (arch < here and arch not in TEGRA)]
+    if not older:
+        raise RuntimeError(f"NVRTC knows no architecture for a GPU of compute capability {here / 10}")
+    best = max(older)
+    return f"sm_{best}" if best // 10 == capability[0] else f"compute_{best}"
+
+
 def compile_source(nvrtc: Any, source: str, architecture: str) -> bytes:
-    """Return the machine code of a source text for one architecture, such as "sm_90".
+    """Return what the driver loads, for one architecture of :func:`architecture`.
 
     Raises:
         RuntimeError: with the compiler's log.
@@ -115,6 +150,8 @@ def compile_source(nvrtc: Any, source: str, architecture: str) -> bytes:
         if nvrtc.nvrtcCompileProgram(made, len(options), (ctypes.c_char_p * len(options))(*options)):
             log = read(nvrtc.nvrtcGetProgramLogSize, nvrtc.nvrtcGetProgramLog)
             raise RuntimeError(f"NVRTC: {log.rstrip(bytes(1)).decode()}")
+        if architecture.startswith("compute"):
+            return read(nvrtc.nvrtcGetPTXSize, nvrtc.nvrtcGetPTX)
         return read(nvrtc.nvrtcGetCUBINSize, nvrtc.nvrtcGetCUBIN)
     finally:
         nvrtc.nvrtcDestroyProgram(ctypes.byref(made))
@@ -133,29 +170,65 @@ def driver_version(driver: Any) -> tuple[int, int]:
     return number.value // 1000, number.value % 1000 // 10
 
 
-@cache
-def cuda_runtime() -> Cuda | str:
-    """Return the runtime of this machine, or the reason why there is none.
+class SlowStepsWarning(RuntimeWarning):
+    """A CUDA device has no kernel of ours, so its tensors are stepped by one call for each operation."""
 
-    It is loaded when the first CUDA tensor arrives.
+
+@cache
+def cuda_runtime(index: int) -> Cuda | str:
+    """Return the runtime for a CUDA device, or the reason why there is none, which a warning says once.
+
+    It is loaded when the first tensor of the device arrives.
     """
+    found = libraries()
+    if isinstance(found, Cuda):
+        device = torch.device("cuda", index)
+        if torch.cuda.get_device_capability(device) < OLDEST:
+            found = "a GPU older than compute capability 7.0"
+        else:
+            try:  # NVRTC may be there without the parts that it loads itself
+                found.kernel(fill_text("float32", SMALL), "fill", device)
+            except RuntimeError as error:
+                found = str(error)
+    if isinstance(found, str) and torch.version.cuda is not None:
+        warnings.warn(
+            f"tensors on cuda:{index} are stepped without a kernel of adamcore's, and slowly: {found}",
+            SlowStepsWarning,
+            stacklevel=2,
+        )
+    return found
+
+
+@cache
+def libraries() -> Cuda | str:
+    """Return the runtime of NVRTC and the driver, or the reason why they can't be had."""
     if torch.version.cuda is None:
         return "a PyTorch without CUDA"
-    if torch.cuda.get_device_capability() < (7, 0):
-        return "a GPU older than compute capability 7.0"
-    major = torch.version.cuda.partition(".")[0]
     windows = hasattr(ctypes, "WinDLL")
-    names = [f"nvrtc64_{major}0_0.dll"] if windows else [f"libnvrtc.so.{major}", "libnvrtc.so"]
-    nvrtc = load_library(names)
+    names = nvrtc_names(torch.version.cuda.partition(".")[0], windows)
+    nvrtc = load_library([*names, *map(str, bundled(names))])
     driver = load_library(["nvcuda.dll"] if windows else ["libcuda.so.1"])
     if nvrtc is None or driver is None:
         return f"no {names[0]}" if nvrtc is None else "no driver library"
-    made = Cuda(nvrtc, driver)
-    try:  # NVRTC may be there without the parts that it loads itself
-        made.kernel(fill_text("float32", SMALL), "fill", torch.device("cuda", torch.cuda.current_device()))
-    except RuntimeError as error:
-        return str(error)
-    return made
+    return Cuda(nvrtc, driver)
+
+
+def nvrtc_names(major: str, windows: bool) -> list[str]:
+    """Return the names of NVRTC for a major version of CUDA.
+
+    The library of CUDA 11.2 to 11.8 has the version 11.2 in its name.
+    """
+    version = {"11": "11.2"}.get(major, major)
+    if windows:
+        return [f"nvrtc64_{version.replace('.', '') if '.' in version else major + '0'}_0.dll"]
+    return [f"libnvrtc.so.{version}", "libnvrtc.so"]
+
+
+def bundled(names: Sequence[str]) -> list[Path]:
+    """Return where packages beside PyTorch have one of these libraries, which the loader does not search."""
+    packages = Path(torch.__file__).parents[1]
+    folders = [Path(torch.__file__).parent / "lib", *sorted(packages.glob("nvidia/*/lib"))]
+    return [folder / name for folder in folders for name in names if (folder / name).exists()]
 
 
 def load_library(names: Sequence[str]) -> Any:
@@ -188,7 +261,7 @@ def runtime(device: torch.device) -> Runtime | None:
         return stand_in[1]
     if device.type != "cuda":
         return None
-    here = cuda_runtime()
+    here = cuda_runtime(device.index)
     return None if isinstance(here, str) else here
 
 
@@ -196,5 +269,5 @@ def unsupported(device: torch.device) -> str | None:
     """Return why no kernel can be launched on this device, or None."""
     if runtime(device) is not None:
         return None
-    reason = cuda_runtime() if device.type == "cuda" else None
+    reason = cuda_runtime(device.index) if device.type == "cuda" else None
     return reason if isinstance(reason, str) else f"a tensor on {device.type}"

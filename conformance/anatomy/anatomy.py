@@ -10,12 +10,19 @@ from typing import Any
 import numpy as np
 
 from adamcore import Adam
+from adamcore.conformance.anatomy.circumstances import CIRCUMSTANCES
 from adamcore.conformance.anatomy.equations import equations
 from adamcore.conformance.anatomy.experiments import EXPERIMENTS
 from adamcore.conformance.anatomy.parts import Part, measure
 from adamcore.conformance.anatomy.readings import Readings, readings_of_claim
+from adamcore.conformance.anatomy.sweeps import SWEEPS
 from adamcore.conformance.types import FloatArray, Probe, Run
 from adamcore.conformance.wire import Json
+
+EVERY_EXPERIMENT: dict[str, Probe] = (
+    EXPERIMENTS | CIRCUMSTANCES | {name: sweep.probe for name, sweep in SWEEPS.items()}
+)
+"""The experiments that show the rule, and those that show where a candidate leaves it, by name."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +87,7 @@ class Anatomy:
                     ],
                 }
                 for part in self.parts
+                if part.values
             ],
         }
 
@@ -107,6 +115,6 @@ def anatomy_of(
     """
 
     def by_name(items: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: items[probe.name] for name, probe in EXPERIMENTS.items() if probe.name in items}
+        return {name: items[probe.name] for name, probe in EVERY_EXPERIMENT.items() if probe.name in items}
 
     return Anatomy(Readings(by_name(runs), by_name(probes), dtype), claim, lacks)

@@ -63,8 +63,11 @@ def first_difference(anatomy: Anatomy) -> Part | None:
     claimed = anatomy.claimed
     if not wrong or claimed is None:
         return None
-    if "arrays" in wrong:
-        return wrong["arrays"]
+    if "precision" in wrong and any(name.startswith("digits") for name in wrong["precision"].differs):
+        return wrong["precision"]
+    for name in ("runs", "arrays"):
+        if name in wrong:
+            return wrong[name]
     if "epsilon" in wrong:
         far = anatomy.readings.moves("normal").all_equal(claimed.moves("normal"))
         if far or reversed_curve(wrong["epsilon"]):

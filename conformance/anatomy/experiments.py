@@ -14,12 +14,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from adamcore.conformance.types import FloatArray, Probe, Step
+from adamcore.conformance.anatomy.levers import LARGE, LEVERS, TINY, experiment
+from adamcore.conformance.types import FloatArray, Probe
 
-EXPERIMENT = "anatomy/"  #: the beginning of an experiment's name, where a probe's has its rule
 T = 12  #: steps of the impulse experiments
-TINY, LARGE = 2.0**-52, 2.0**40  #: gradients much smaller, and much larger, than eps
-LEVERS = {"lr": 0.125, "b1": 0.8, "b2": 0.96, "eps": 1.0, "weight_decay": 0.0}
 RESPONSE_EPS = 2.0**-8
 POWERS = range(-44, 33)  #: of two: the gradients of the experiment "response"
 CLIP_POWERS = range(-20, 21)  #: the gradients of "large", far below its eps
@@ -53,17 +51,6 @@ def impulses(size: float) -> list[FloatArray]:
     columns[:, DUST] = 2.0**-24 * size
     columns[0, DUST] = size
     return list(columns)
-
-
-def experiment(
-    name: str, about: str, params: Sequence[object], rows: Sequence[Sequence[object]], **levers: float
-) -> Probe:
-    """Return an experiment as a probe, from the gradients of each step."""
-    steps = tuple(
-        Step(tuple(None if g is None else np.asarray(g, dtype=np.float64) for g in row)) for row in rows
-    )
-    arrays = tuple(np.asarray(p, dtype=np.float64) for p in params)
-    return Probe(f"{EXPERIMENT}{name}", about, arrays, steps, LEVERS | levers)
 
 
 def curve(name: str, about: str, powers: Sequence[int], **levers: float) -> Probe:
@@ -158,4 +145,4 @@ EXPERIMENTS: dict[str, Probe] = {
         absence("absence-decay", "steps without a gradient, under decay", 1.0, 0.0, weight_decay=0.25),
     )
 }
-"""All experiments, by name."""
+"""The experiments that show the rule, by name."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from adamcore.conformance.anatomy import step_words, words
+from adamcore.conformance.anatomy import circumstance_words, step_words, words
 from adamcore.conformance.anatomy.anatomy import Anatomy
 from adamcore.conformance.anatomy.differences import Difference, Words, first_difference
 from adamcore.conformance.anatomy.texts import number
@@ -16,8 +16,10 @@ from adamcore.conformance.types import Finding
 FINE = 2e-3  #: relative differences below this are a matter of how exactly coefficients are formed
 
 WORDS: dict[str, Callable[[Difference], Words]] = {
+    "runs": circumstance_words.circumstance,
     "arrays": words.arrays,
     "gradient": words.gradient,
+    "steps": circumstance_words.circumstance,
     "first moment": words.first_moment,
     "second moment": words.second_moment,
     "correction": words.correction,
@@ -26,6 +28,9 @@ WORDS: dict[str, Callable[[Difference], Words]] = {
     "decay": step_words.decay,
     "clock": step_words.clock,
     "absence": step_words.absence,
+    "precision": circumstance_words.precision,
+    "hyperparameters": circumstance_words.hyperparameters,
+    "circumstances": circumstance_words.circumstance,
 }
 """For each part, what to say if it is not as claimed."""
 

@@ -24,8 +24,9 @@ class Measured:
     ([0.5], [0.125])
     """
 
-    def __init__(self, value: Any, error: Any = 0.0) -> None:
+    def __init__(self, value: Any, error: Any = 0.0, same: float = SAME) -> None:
         self.value: FloatArray = np.asarray(value, dtype=np.float64)
+        self.same = same  #: the relative distance within which values count as the same
         self.error: FloatArray = np.broadcast_to(np.asarray(error, np.float64), self.value.shape)
 
     def __getitem__(self, index: Any) -> Measured:
@@ -72,7 +73,8 @@ class Measured:
         """Return where two measurements agree, or where neither could be made."""
         by = other if isinstance(other, Measured) else Measured(other)
         with np.errstate(all="ignore"):
-            allowed = 4.0 * (self.error + by.error) + SAME * np.maximum(np.abs(self.value), np.abs(by.value))
+            largest = np.maximum(np.abs(self.value), np.abs(by.value))
+            allowed = 4.0 * (self.error + by.error) + min(self.same, by.same) * largest
             near = np.abs(self.value - by.value) <= allowed
         same: FloatArray = near | (np.isnan(self.value) & np.isnan(by.value))
         return same

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
+from adamcore.conformance.anatomy.circumstances import AFTER, FIRST, SECOND, read
 from adamcore.conformance.anatomy.experiments import (
     CONSTANT,
     CROSS,
     DECAYED,
     DUST,
     FIRST_PAIR,
-    LARGE,
     LATE,
     MINUS,
     NEIGHBOURS,
@@ -22,12 +23,14 @@ from adamcore.conformance.anatomy.experiments import (
     POWERS,
     RESUMED,
     SCALES,
-    TINY,
     ZERO,
     T,
 )
+from adamcore.conformance.anatomy.levers import LARGE, TINY
 from adamcore.conformance.anatomy.measured import Measured, join
+from adamcore.conformance.anatomy.precision import precision
 from adamcore.conformance.anatomy.readings import Readings
+from adamcore.conformance.anatomy.sweeps import hyperparameters
 
 Values = dict[str, Measured]
 VISIBLE = POWERS.index(-20)  #: a gradient from which on an element has to move, however small others count
@@ -237,8 +240,10 @@ def absence(r: Readings) -> Values:
 
 
 PARTS: dict[str, tuple[Callable[[Readings], Values], tuple[str, ...]]] = {
+    "runs": (partial(read, FIRST), ()),
     "arrays": (arrays, ("main", "alone")),
     "gradient": (gradient, ("main", "large")),
+    "steps": (partial(read, SECOND), ()),
     "first moment": (first_moment, ("main",)),
     "second moment": (second_moment, ("main",)),
     "correction": (correction, ("main",)),
@@ -247,6 +252,9 @@ PARTS: dict[str, tuple[Callable[[Readings], Values], tuple[str, ...]]] = {
     "decay": (decay, ("main", "decay", "decay-lr", "decay-wd", "lr-decay")),
     "clock": (clock, ("late",)),
     "absence": (absence, ("absence", "absence-decay")),
+    "precision": (precision, ()),
+    "hyperparameters": (hyperparameters, ()),
+    "circumstances": (partial(read, AFTER), ()),
 }
 """The parts in causal order, each with its experiments: a fault in one part can show in those after it."""
 

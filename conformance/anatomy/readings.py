@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 
 import numpy as np
 
 from adamcore import Adam
-from adamcore.conformance.anatomy.experiments import CONSTANT, PLACES, TINY, ZERO, T
+from adamcore.conformance.anatomy.experiments import CONSTANT, PLACES, ZERO, T
+from adamcore.conformance.anatomy.levers import TINY
 from adamcore.conformance.anatomy.measured import Measured
 from adamcore.conformance.oracle.model import FloatSlot
 from adamcore.conformance.oracle.trajectory import simulate
@@ -116,8 +117,12 @@ def readings_of_claim(adam: Adam, probes: Mapping[str, Probe], dtype: str) -> Re
 
 
 def run_of_claim(adam: Adam, probe: Probe) -> Run:
+    """Return what an Adam does in one experiment; an error if it does not allow the hyperparameters."""
     with np.errstate(all="ignore"):
-        made = simulate(adam, probe, partial(FloatSlot))
+        try:
+            made = simulate(adam, probe, FloatSlot)
+        except ValueError as error:
+            return Run(error=str(error))
     params = [
         [part[0].reshape(p.shape) for part, p in zip(step, probe.params, strict=True)] for step in made.steps
     ]

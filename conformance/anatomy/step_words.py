@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from adamcore.conformance.anatomy.differences import Difference, Words, reversed_curve
-from adamcore.conformance.anatomy.experiments import ABSENT, LATE
+from adamcore.conformance.anatomy.experiments import ABSENT, DECAYED, LATE, POWERS, SCALES, T
 from adamcore.conformance.anatomy.facts import BESIDE, LARGER, NEAR, UNDER, Facts, constant, near
 from adamcore.conformance.anatomy.measured import Measured
 from adamcore.conformance.anatomy.texts import listed, number
@@ -21,6 +21,10 @@ def epsilon(d: Difference) -> Words:
     forms = {BESIDE: "beside the root", UNDER: "under the root", LARGER: "as the least value of the root"}
     if Facts(d.anatomy.readings).is_sign:
         return "moments", "STEP.1", "all steps are of one size: the sign of the update alone counts"
+    if words := start_of_second(d):
+        return words
+    if (still := unmoved(d)) is not None:
+        return "zero_gradient", "F2", f"a gradient of 2^{still} or less does not move p"
     if reversed_curve(d.part):
         return "epsilon", "EPS.1", "a step does not shrink with its gradient, as if eps were not there"
     if d.differs("power") and abs(got["power"]) < NEAR:
@@ -33,24 +37,80 @@ def epsilon(d: Difference) -> Words:
     return "epsilon", "EPS.1", f"eps counts {listed(steps.value)} times as claimed in steps 1, 2, ..."
 
 
+def unmoved(d: Difference) -> int | None:
+    """Return the power of two up to which gradients are taken for 0, or None."""
+    got, want = (r.curve("response").value for r in (d.anatomy.readings, d.anatomy.claimed) if r is not None)
+    lost = np.flatnonzero((got == 0) & (want != 0))
+    return POWERS[int(lost[-1])] if len(lost) and got.any() else None
+
+
+def start_of_second(d: Difference) -> Words | None:
+    """Return the words on a second moment or a maximum that does not start at 0.
+
+    It counts as eps does, far below eps, and fades as a square does; a maximum stays.
+    """
+    readings, claim, claimed = d.anatomy.readings, d.anatomy.claim, d.anatomy.claimed
+    assert claimed is not None
+    b2 = readings.hyper("b2")
+    with np.errstate(all="ignore"):
+        excess = np.diag(claimed.linear.value[:, :T] / readings.linear.value[:, :T]) - 1.0
+        fading = (excess[1:] / excess[:-1])[:6]
+    if not np.all(np.isfinite(fading)) or np.any(excess[:6] < NEAR):
+        return None
+    t = np.arange(1, 8)
+    root = np.sqrt((1.0 - b2 ** t[:-1]) / (1.0 - b2 ** t[1:]))
+    size = number(float(excess[0]))
+    if near(fading, np.sqrt(b2) * root[:6]) or near(fading, np.sqrt(b2)):
+        return "moments", "MOM.3", f"v does not start at 0: in the first step its root is {size} times eps"
+    stays = near(fading, root[:6]) or near(fading, 1.0)
+    odd = min(abs(float(np.ravel(d.part.values["power"].value)[0]) - power) for power in (0.5, 1.0)) > NEAR
+    if claim is not None and claim.amsgrad != "none" and stays and odd:
+        return "amsgrad", "MOM.3", f"the maximum does not start at 0: its root is {size} times eps"
+    return None
+
+
 def step(d: Difference) -> Words:
     if d.differs("power of lr"):
         return "hyperparameters", "LR.1", d.beside("power of lr", "a step goes with lr to the power ")
     if d.differs("parameters"):
+        if (most := bound_of_parameters(d)) is not None:
+            return "clipping", "NUM.5", f"parameters are cut to {number(most)}"
         return "moments", "STEP.1", d.beside("parameters", "a step depends on the size of the parameter: ")
     got, want = d.values("changed lr")
     return "schedule", "LR.1", f"after lr was changed a step is {listed(got / want)} times as claimed"
+
+
+def bound_of_parameters(d: Difference) -> float | None:
+    """Return the size that all parameters have after a step that is not as claimed, or None."""
+    r = d.anatomy.readings
+    got, want = d.values("parameters")
+    after = np.concatenate([r.positions("scale", i)[1] for i in range(len(SCALES) + 1)])
+    sizes = np.abs(after[np.abs(got - want) > NEAR * np.abs(want)])
+    return float(sizes[0]) if len(sizes) and near(sizes, sizes[0]) else None
 
 
 def decay(d: Difference) -> Words:
     got, _ = d.values("two dimensions")
     if d.part.differs == ["two dimensions"] and constant(got) is None:
         return "layout", "STEP.1", d.beside("two dimensions", "elements of a matrix decay by ")
+    if d.differs("without decay") and start_of_first(d):
+        return "moments", "MOM.3", "m does not start at 0: without any gradient p moves, ever less"
     if d.differs("zero") and not d.differs("order", "opposite"):
         text = "a parameter decays in another way if its gradient is 0 than if it is tiny"
         return "zero_gradient", "F2", text
     name = next((name for name in DECAY_TEXTS if d.differs(name) and not is_near_power(d, name)), "sizes")
     return "decay", "DEC.5" if name == "order" else decay_rule(d), DECAY_TEXTS[name](d)
+
+
+def start_of_first(d: Difference) -> bool:
+    """True if what moves p without gradients and decay fades as a first moment does."""
+    readings = d.anatomy.readings
+    b1 = readings.hyper("b1")
+    moved = readings.moves("decay-none").value[:7, DECAYED.index(1.0)]
+    with np.errstate(all="ignore"):
+        fading = moved[1:] / moved[:-1]
+    t = np.arange(1, 8)
+    return near(fading, b1) or near(fading, b1 * (1.0 - b1 ** t[:-1]) / (1.0 - b1 ** t[1:]))
 
 
 def is_near_power(d: Difference, name: str) -> bool:
@@ -94,6 +154,10 @@ def clock(d: Difference) -> Words:
     name = "late first" if d.differs("late first") else "late steps"
     got, want = d.values(name)
     k = d.part.values[name].first(d.part.claimed[name]) or 0
+    ratios = [np.divide(*d.values(each)) for each in ("late first", "late steps")]
+    if near(ratios[0], ratios[1]):
+        text = f"at step {LATE[k]} steps of any size are {listed(ratios[0][k:])} times as large as claimed"
+        return "schedule", "LR.1", text
     text = f"at step {LATE[k]} the correction is not that of the clock: steps are {listed((got / want)[k:])}"
     return "clock", "CLK.3", f"{text} times as large as claimed"
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from adamcore.conformance.anatomy.differences import Difference, Words
-from adamcore.conformance.anatomy.experiments import CLIP_POWERS, T
+from adamcore.conformance.anatomy.experiments import CLIP_POWERS, NEIGHBOURS, T
 from adamcore.conformance.anatomy.facts import NEAR, Facts, constant, near, sure
 from adamcore.conformance.anatomy.measured import Measured
 from adamcore.conformance.anatomy.readings import readings_of_claim
 from adamcore.conformance.anatomy.step_words import step
 from adamcore.conformance.anatomy.texts import listed, number
+from adamcore.conformance.types import FloatArray
 
 
 def arrays(d: Difference) -> Words:
@@ -18,6 +19,8 @@ def arrays(d: Difference) -> Words:
         return "mixed_precision", "NUM.1", "a gradient of 2^40 makes p NaN or infinite"
     if d.differs("stepped"):
         got, _ = d.values("stepped")
+        if not any(np.any(d.anatomy.readings.moves(name).value) for name in ("linear", "normal")):
+            return "mixed_precision", "NUM.1", f"no element moves at all in {d.anatomy.readings.dtype}"
         if not got.any():
             return "moments", "STEP.1", "no element moves in the step in which its first gradient comes"
         if not got[:T].any():
@@ -49,6 +52,9 @@ def gradient(d: Difference) -> Words:
             "F2",
             d.beside("zero", "after an impulse, zero gradients change its answer by "),
         )
+    if not np.any(d.anatomy.readings.moves("large").value):
+        eps = number(d.anatomy.readings.hyper("eps", "large"))
+        return "hyperparameters", "EPS.1", f"with an eps of {eps} no gradient moves p"
     if "beside others" in names:
         return "clipping", "NUM.5", d.beside("beside others", "beside larger gradients a step has the share ")
     if "opposite" in names:
@@ -124,6 +130,9 @@ def second_moment(d: Difference) -> Words:
     other = found is not None and 0.0 < found < 1.0 and "fading" in wrong
     if keeps_corrected(d, "kept in step", b2):
         return "bias_correction", "BC.3", "the corrected v is kept, and corrected again in the next step"
+    if wrong == {"beside others"} and is_scaled_as_one(d):
+        text = d.beside("beside others", "beside others in its array, a step is as a whole scaled by ")
+        return "clipping", "NUM.5", text
     if wrong == {"beside others"}:
         text = d.beside("beside others", "beside others in its array, a large gradient's step has the share ")
         return "amsgrad" if highest else "moments", "MOM.2", text
@@ -142,12 +151,20 @@ def second_moment(d: Difference) -> Words:
     return "moments", "MOM.2", d.beside("fading", "weights of v go down in a step by ")
 
 
+def is_scaled_as_one(d: Difference) -> bool:
+    """True if all elements of an array make the same first step far above eps, as single ones do."""
+    moved = d.anatomy.readings.moves("neighbours", 2 * len(NEIGHBOURS) + 1).value[0]
+    return near(moved, moved[0])
+
+
 def correction(d: Difference) -> Words:
     if not d.differs("first", "second"):
         return sums(d)
     name = "first" if d.differs("first") else "second"
     got, want = d.values(name)
     claim = d.anatomy.claim
+    if (counted := counted_steps(d)) is not None:
+        return "clock", "CLK.2", f"the corrections of steps 1, 2, ... are those of t = {listed(counted)}"
     if name == "first" and claim is not None and claim.nesterov != "none":
         return (
             "nesterov",
@@ -158,6 +175,24 @@ def correction(d: Difference) -> Words:
     ratio = ratio / ratio[0] if near(ratio[0], ratio[1]) else ratio
     text = f"the correction of the {name} moment is {listed(ratio)} times as claimed in steps 1, 2, ..."
     return "bias_correction", "BC.1" if name == "first" else "BC.2", text
+
+
+def counted_steps(d: Difference) -> FloatArray | None:
+    """Return the t that both corrections count in each step, or None if they do not count the same."""
+    r, claimed = d.anatomy.readings, d.anatomy.claimed
+    if claimed is None:
+        return None
+    t = np.arange(1, T + 1)
+    found = []
+    for name, got, want in (
+        ("b1", r.first_sums, claimed.first_sums),
+        ("b2", r.second_sums, claimed.second_sums),
+    ):
+        b = r.hyper(name)
+        with np.errstate(all="ignore"):
+            found.append(np.log(1.0 - (1.0 - b**t) * want.value / got.value) / np.log(b))
+    same = np.isfinite(found).all() and near(found[0], found[1]) and not near(found[0], t)
+    return found[0] if same else None
 
 
 def sums(d: Difference) -> Words:

@@ -1,6 +1,6 @@
 """The steps that are timed on a CUDA device: kernels that are launched one by one, or a CUDA graph.
 
-Each step waits for its end, so that its time is that of the device or that of the host, the longer one.
+Each step waits for its end, so its time is the host's until the launch and the device's, together.
 """
 
 from __future__ import annotations

@@ -123,8 +123,8 @@ def measure_parts(subject: ThirdParty, run: Callable[[WorkerJob], Iterable[Event
         subject: the candidate.
         run: runs a job and yields its events.
     """
-    job = subject.measuring_job()
-    for event in () if job is None else run(job):
+    dtype = subject.dtype_to_measure()
+    for event in () if dtype is None else run(subject.measuring_job(dtype)):
         if isinstance(event, RunEvent):
             subject.on_run(event.job, event.task, event.run)
 

@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from adamcore import AXES, Adam
-from adamcore.conformance.anatomy.anatomy import Anatomy, anatomy_of
-from adamcore.conformance.anatomy.experiments import EXPERIMENT, EXPERIMENTS
+from adamcore.conformance.anatomy.anatomy import EVERY_EXPERIMENT, Anatomy, anatomy_of
+from adamcore.conformance.anatomy.experiments import EXPERIMENTS
 from adamcore.conformance.anatomy.findings import first_finding
+from adamcore.conformance.anatomy.levers import EXPERIMENT
 from adamcore.conformance.candidates import CandidateInfo, judged_hyper, served_probe
 from adamcore.conformance.candidates.arguments import REQUIRED
 from adamcore.conformance.candidates.base import describe
@@ -318,24 +319,27 @@ class ThirdParty(Subject):
         entry.anatomy = self.anatomy
         return [entry]
 
-    def measuring_job(self) -> WorkerJob | None:
-        """Return the job that measures the parts of a candidate that failed a probe which it must pass."""
+    def dtype_to_measure(self) -> str | None:
+        """Return the dtype in which the candidate failed a probe that it must pass, or None."""
         must = {probe.name for probe in self.probes if probe.level == "must"}
         dtypes = [r.dtype for r in self.results if r.status == "failed" and r.probe in must]
-        if not dtypes or self.measured or self.problem is not None:
-            return None
-        probes = list(EXPERIMENTS.values())
+        known = self.measured or self.problem is not None
+        return None if known or not dtypes else max(dtypes)  # float64 before float32
+
+    def measuring_job(self, dtype: str) -> WorkerJob:
+        """Return the job that measures the parts of the candidate."""
+        probes = list(EVERY_EXPERIMENT.values())
         tasks = [(0, number) for number in range(len(probes))]
-        dtype = max(dtypes)  # float64 before float32
         return WorkerJob(self.target, dtype, [None], probes, tasks, self.settings, self.device, self.required)
 
     def measured_parts(self, claim: Claim) -> Anatomy | None:
         """Return the measured parts, in the first dtype that all experiments were tried in."""
-        names = [probe.name for probe in EXPERIMENTS.values()]
+        needed = [probe.name for probe in EXPERIMENTS.values()]
         for dtype in sorted(self.dtypes, reverse=True):  # float64 before float32
-            if all((name, dtype) in self.measured for name in names):
-                runs = {name: self.measured[name, dtype] for name in names}
-                probes = {probe.name: self.effective_probe(probe) for probe in EXPERIMENTS.values()}
+            if all((name, dtype) in self.measured for name in needed):
+                ran = [p for p in EVERY_EXPERIMENT.values() if (p.name, dtype) in self.measured]
+                runs = {probe.name: self.measured[probe.name, dtype] for probe in ran}
+                probes = {probe.name: self.effective_probe(probe) for probe in ran}
                 lacks = () if self.info is None else self.info.lacks
                 return anatomy_of(runs, probes, dtype, claim.adam, lacks)
         return None

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 
 from adamcore import Adam
-from adamcore.conformance.anatomy.anatomy import Anatomy
+from adamcore.conformance.anatomy.anatomy import EVERY_EXPERIMENT, Anatomy
 from adamcore.conformance.anatomy.experiments import EXPERIMENTS
 from adamcore.conformance.anatomy.readings import Readings
 from adamcore.conformance.candidates import Candidate, judged_hyper
 from adamcore.conformance.candidates.array import ArrayCandidate
-from adamcore.conformance.types import FloatArray, Run
+from adamcore.conformance.types import FloatArray, Probe, Run
 
 CLAIM = Adam(decay="decoupled")
 
@@ -59,10 +60,12 @@ class Parts:
         return p * (1 - self.lr * self.h["weight_decay"])
 
 
-def readings_of(candidate: Candidate, dtype: str = "float64") -> Readings:
+def readings_of(
+    candidate: Candidate, dtype: str = "float64", experiments: Mapping[str, Probe] = EXPERIMENTS
+) -> Readings:
     """Return what a candidate does on the experiments."""
     info, runs, probes = candidate.info, {}, {}
-    for name, probe in EXPERIMENTS.items():
+    for name, probe in experiments.items():
         with np.errstate(all="ignore"):
             runs[name] = candidate.run(probe, dtype)
         probes[name] = replace(probe, hyper=judged_hyper(probe.hyper, info.lacks, info.fixed))
@@ -74,6 +77,13 @@ def anatomy(cls: type, dtype: str = "float64", claim: Adam = CLAIM) -> Anatomy:
     """Return the anatomy of a class, in this process."""
     candidate = ArrayCandidate(cls, {})
     return Anatomy(readings_of(candidate, dtype), claim, candidate.info.lacks)
+
+
+@lru_cache
+def whole_anatomy(cls: type, dtype: str = "float64", claim: Adam = CLAIM) -> Anatomy:
+    """Return the anatomy with all that a check measures once a probe has failed."""
+    candidate = ArrayCandidate(cls, {})
+    return Anatomy(readings_of(candidate, dtype, EVERY_EXPERIMENT), claim, candidate.info.lacks)
 
 
 def equations_of(cls: type, dtype: str = "float64") -> dict[str, str]:

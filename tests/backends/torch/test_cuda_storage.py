@@ -13,6 +13,7 @@ from cuda_runs import check_reference  # noqa: E402
 from cuda_shim import Shim, needs_compiler  # noqa: E402
 
 from adamcore import Adam  # noqa: E402
+from adamcore.backends.torch import Adam as Optimizer  # noqa: E402
 from adamcore.backends.torch import (  # noqa: E402
     backend,
     fast,
@@ -111,6 +112,41 @@ def test_what_is_not_served_says_why_and_falls_back(make: Any, why: str, shim: S
     with definition_alone(backend):
         [want], _ = adam.step([p], [torch.ones_like(p)], adam.init([p]))
     torch.testing.assert_close(got, want)
+
+
+@pytest.mark.skipif(not hasattr(torch.Tensor, "grad_dtype"), reason="gradients have the dtype of p")
+def test_a_gradient_of_another_dtype(shim: Shim) -> None:
+    """The kernel would read it as if it had the parameter's, past its end."""
+
+    def run() -> list[float]:
+        p = torch.nn.Parameter(torch.linspace(-1, 1, 37))
+        p.grad_dtype = None
+        optimizer = Optimizer([p], lr=0.1)
+        for _ in range(2):
+            p.grad = torch.linspace(1, 2, 37, dtype=torch.bfloat16)
+            optimizer.step()
+        return p.tolist()
+
+    got = run()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(nvrtc, "stand_in", None)
+        assert got == run()  # as on the CPU
+
+
+def test_a_maximum_of_another_dtype_is_not_served(shim: Shim) -> None:
+    jobs: list[Any] = []
+    inner = fast.unsupported
+
+    def asked(job: Any) -> Any:
+        jobs.append(job)
+        return inner(job)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fast, "unsupported", asked)
+        adam, p = Adam(amsgrad="corrected"), torch.ones(5)
+        adam.step([p], [p], adam.init([p]))
+    assert inner(jobs[0]) is None
+    assert "another dtype" in str(inner(jobs[0]._replace(v_max=jobs[0].v_max.double())))
 
 
 def test_masks_fall_back(shim: Shim) -> None:

@@ -53,7 +53,7 @@ def test_it_is_made_of_runs_by_the_names_of_their_probes() -> None:
     probes = {probe.name: probe for probe in r.probes.values()}
     assert all(part.as_claimed for part in anatomy_of(runs, probes, "float64", CLAIM).parts)
     coupled = anatomy_of(runs, probes, "float64", Adam())
-    assert [part.name for part in coupled.parts if not part.as_claimed] == ["decay", "absence"]
+    assert [part.name for part in coupled.parts if not part.as_claimed] == ["decay", "absence", "precision"]
 
 
 def test_json_has_null_for_what_is_no_number() -> None:

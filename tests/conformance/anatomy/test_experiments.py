@@ -10,11 +10,11 @@ from adamcore.conformance.anatomy.experiments import (
     EXPERIMENTS,
     LATE,
     PLACES,
-    TINY,
     ZERO,
     T,
     impulses,
 )
+from adamcore.conformance.anatomy.levers import TINY
 from adamcore.conformance.wire import pack_probe, unpack_probe
 
 

@@ -1,0 +1,180 @@
+"""What to say of a circumstance, a value of a hyperparameter or a precision that is not as claimed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from adamcore import AXES
+from adamcore.conformance.anatomy.circumstances import AFTER, FIRST, SECOND
+from adamcore.conformance.anatomy.differences import Difference, Words
+from adamcore.conformance.anatomy.facts import NEAR, near
+from adamcore.conformance.anatomy.levers import LEVERS
+from adamcore.conformance.anatomy.ordinary import SHAPES, moves, with_changes
+from adamcore.conformance.anatomy.precision import FINE, FORMATS
+from adamcore.conformance.anatomy.readings import readings_of_claim
+from adamcore.conformance.anatomy.sweeps import SWEEPS, counts_as
+from adamcore.conformance.anatomy.texts import listed, number
+from adamcore.conformance.types import FloatArray, Probe
+
+SLIGHT = 2e-3  #: relative differences below this are a matter of how exactly coefficients are formed
+
+
+def circumstance(d: Difference) -> Words:
+    name = d.part.differs[0]
+    found, readings = (FIRST | SECOND | AFTER)[name], d.anatomy.readings
+    if name in FINER and (words := FINER[name](d)):
+        return words
+    error = next((readings.runs[each].error for each in found.names if readings.runs[each].error), None)
+    return found.area, found.rule, f"{found.text}: it raised {error}" if error else found.text
+
+
+def shared(d: Difference) -> Words | None:
+    if alike(d.part.values["shared"].value):
+        return None
+    return "layout", "STEP.1", FIRST["shared"].text
+
+
+def sizes(d: Difference) -> Words | None:
+    """The words on arrays that do not move at all."""
+    r = d.anatomy.readings
+    still = [shape for i, shape in enumerate(SHAPES) if not np.any(r.moves("sizes", i).value)]
+    if not still:
+        return None
+    return "layout", "STEP.1", f"arrays of the shapes {', '.join(map(str, dict.fromkeys(still)))} do not move"
+
+
+def betas(d: Difference) -> Words | None:
+    """The words on corrections that are not those of the betas of each step, if the weights are."""
+    claim, r = d.anatomy.claim, d.anatomy.readings
+    if claim is None or r.runs["new-betas"].error:
+        return None
+    probe = r.probes["new-betas"]
+    changes = probe.steps[3].changes or {}
+    variants = [with_changes("new-betas", "", **{**probe.hyper, **some}) for some in
+                ({}, *({k: v} for k, v in changes.items()))]  # fmt: skip
+    late = [replace(s, changes=changes if t == 4 else None) for t, s in enumerate(probe.steps)]
+    for variant in (*variants, replace(probe, steps=tuple(late))):
+        other = readings_of_claim(claim, {"new-betas": variant}, r.dtype)
+        if moves(other, ["new-betas"]).all_equal(d.part.values["betas changed"]):
+            return None
+    return "bias_correction", "BC.4", "after new betas, corrections are not those of the betas of each step"
+
+
+def absent(d: Difference) -> Words | None:
+    clock = other_clock(d)
+    text = f"after absent gradients, steps are those of a clock that is {clock}"
+    return ("clock", "CLK.1", text) if clock else None
+
+
+def alike(moved: FloatArray) -> bool:
+    """True if all elements make the same move in each step."""
+    return near(moved, moved[:, :1])
+
+
+def factor(d: Difference) -> Words | None:
+    """The words on steps that are multiplied by what changes from step to step."""
+    got, _ = d.values("unit")
+    with np.errstate(all="ignore"):
+        rest = 1.0 - 1.0 / got[:6]
+        fading = rest[1:] / rest[:-1]
+    if np.all(rest[:4] != 0) and near(fading[:3], fading[0]) and 0 < fading[0] < 1:
+        text = f"steps are divided by 1 - {number(fading[0])}^t though both betas are 0"
+        return "bias_correction", "BC.1", text
+    text = f"steps are {listed(got)} times that of the last one, though neither gradient nor lr changes"
+    return "schedule", "LR.1", text
+
+
+def other_clock(d: Difference) -> str | None:
+    """Return the clock with which the claim makes the steps that the candidate made, or None."""
+    claim, r = d.anatomy.claim, d.anatomy.readings
+    if claim is None:
+        return None
+    for value in AXES["clock"]:
+        if value != claim.clock:
+            other = replace(claim, clock=value, all_missing="tick")  # type: ignore[arg-type]
+            readings = readings_of_claim(other, {"lacking": r.probes["lacking"]}, r.dtype)
+            if moves(readings, ["lacking"]).all_equal(d.part.values["absent"]):
+                return str(value)
+    return None
+
+
+FINER: dict[str, Callable[[Difference], Words | None]] = {
+    "shared": shared, "sizes": sizes, "unit": factor, "absent": absent, "betas changed": betas,
+}  # fmt: skip
+"""Words for what a circumstance may show besides its own."""
+
+
+def hyperparameters(d: Difference) -> Words:
+    name = d.part.differs[0]
+    sweep, claim = SWEEPS[name], d.anatomy.claim
+    got = d.part.values[name].value
+    probe = d.anatomy.readings.probes[name]
+    found = None if claim is None else counts_as(claim, sweep, probe, got, d.anatomy.readings.dtype)
+    if found is None and (words := cut(d, name, probe) or odd_corrections(d, name, probe)):
+        return words
+    what = f"{sweep.name}={number(sweep.value)}"
+    rules = {"lr": "LR.1", "b1": "MOM.1", "b2": "MOM.2", "eps": "EPS.1", "weight_decay": "DEC.1"}
+    rule = rules.get(sweep.name, "EPS.5")
+    if found is None or sweep.name == "eps_root":
+        area = {"eps": "epsilon", "eps_root": "epsilon", "weight_decay": "decay"}.get(
+            sweep.name, "hyperparameters"
+        )
+        return area, rule, f"with {what} steps are not as claimed, though they are with other values"
+    power = (
+        sweep.name == "eps"
+        and 0 < sweep.value != found > 0
+        and near(np.log(found) / np.log(sweep.value), 2.0)
+    )
+    return "epsilon" if power else "hyperparameters", rule, f"{what} counts as {number(found)}"
+
+
+def cut(d: Difference, name: str, probe: Probe) -> Words | None:
+    """Return the words on steps that are cut to a size, or scaled down as a whole."""
+    got, want = (np.abs(values.reshape(len(probe.steps), -1)) for values in d.values(name))
+    with np.errstate(all="ignore"):
+        less = got < want * (1.0 - NEAR)
+    if not less.any() or np.any(got > want * (1.0 + NEAR)):
+        return None
+    if near(got[less], np.max(got[less])) and np.all(want[~less] <= np.max(got[less]) * (1.0 + NEAR)):
+        lr = number(float(np.max(got[less])) / probe.hyper["lr"])
+        return "clipping", "NUM.5", f"with {name} steps are cut to {lr} times lr"
+    if all(near(g / w, (g / w)[0]) for g, w, off in zip(got, want, less, strict=True) if off.any()):
+        return "clipping", "NUM.5", f"with {name} the steps of an array are scaled down together"
+    return None
+
+
+def odd_corrections(d: Difference, name: str, probe: Probe) -> Words | None:
+    """Return the words on corrections that are those of other betas, or are not exact enough."""
+    got, want = (values.reshape(len(probe.steps), -1) for values in d.values(name))
+    t = np.arange(1, len(got) + 1)
+    with np.errstate(all="ignore"):
+        ratio = (got / want)[:, -1]  # far above eps
+        ours, others = (
+            (1.0 - hyper["b1"] ** t) / np.sqrt(1.0 - hyper["b2"] ** t) for hyper in (probe.hyper, LEVERS)
+        )
+    if not near(ours, others) and near(ratio, ours / others):
+        text = f"with {name} the corrections are those of a run before it, with other betas"
+        return "isolation", "STATE.3", text
+    if (off := d.deviation(name)) < SLIGHT:
+        return "coefficients", "NUM.4", f"with {name} a step is off by up to {number(off)}"
+    return None
+
+
+def precision(d: Difference) -> Words:
+    name = d.part.differs[0]
+    got, want = d.values(name)
+    if name.startswith("digits"):
+        text = f"in a float64 run {name.removeprefix('digits of ')} has the digits of {FORMATS[int(got[0])]}"
+        return "mixed_precision", "NUM.1", text
+    off = number(float(np.nanmax(np.abs(got / want - 1.0))))
+    if name in ("b1", "b2"):
+        if np.nanmax(got) - np.nanmin(got) < 4.0 * FINE:
+            return "hyperparameters", "NUM.4", f"{name} is {got[-1]:.12g} where {want[-1]:.12g} was given"
+        return "mixed_precision", "NUM.1", f"the weights of a moment are off by up to {off}, each by another"
+    if name in ("first sums", "second sums", "newest"):
+        return "coefficients", "NUM.4", f"corrections and weights are off by up to {off}"
+    area = {"decay": "decay", "eps": "epsilon"}.get(name, "hyperparameters")
+    return area, "NUM.4", f"{name} is off by up to {off}"

@@ -1,0 +1,177 @@
+"""Circumstances: things in which a run can differ from an ordinary one.
+
+The parts of a rule are measured on ordinary runs.  If all are as claimed and a run with, say, arrays in
+Fortran order is not, then the order is what the candidate gets wrong.  A few circumstances disturb the
+measuring itself, such as arrays that share a state, and are looked at before the parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from adamcore.conformance.anatomy.measured import Measured
+from adamcore.conformance.anatomy.ordinary import (
+    CLOCKS,
+    LAYOUTS,
+    PLAIN,
+    WHOLE,
+    against_plain,
+    as_array,
+    crosstalk,
+    dependence_on_size,
+    factors,
+    from_clock,
+    in_layout,
+    lacking,
+    longer,
+    moves,
+    not_finite,
+    ordinary,
+    shared,
+    spoiled,
+    spread,
+    twins,
+    unevenness,
+    uniform,
+    unit,
+    with_changes,
+    with_groups,
+    with_lr,
+    zero_against_dust,
+    zeros,
+)  # fmt: skip
+from adamcore.conformance.anatomy.readings import Readings
+from adamcore.conformance.types import Probe
+
+
+@dataclass(frozen=True)
+class Circumstance:
+    """One thing in which runs differ from ordinary ones."""
+
+    area: str
+    rule: str
+    text: str  #: what is said of a candidate that is not as claimed here
+    probes: tuple[Probe, ...]
+    read: Callable[[Readings, Sequence[str]], Measured]  #: from the runs of the probes to numbers
+
+    @property
+    def names(self) -> list[str]:
+        """The probes' names in the readings."""
+        return [probe.name.partition("/")[2] for probe in self.probes]
+
+    def values(self, r: Readings) -> Measured | None:
+        """Return the numbers that show; None if the candidate does not take such runs."""
+        for name in self.names:
+            run = r.runs.get(name)
+            if run is None or run.unsupported:
+                return None
+        return self.read(r, self.names)
+
+
+FIRST: dict[str, Circumstance] = {
+    "again": Circumstance(
+        "isolation", "STATE.3", "the same run comes out otherwise after other runs",
+        (PLAIN, ordinary("again", "the same run again")), against_plain),
+    "memory": Circumstance(
+        "aliasing", "STATE.2", "a gradient is read after its step, when its memory holds another",
+        (PLAIN, replace(ordinary("fresh", "gradients in memory of their own"), manner="fresh")),
+        against_plain),
+    "twins": Circumstance(
+        "state", "STATE.3", "an array without gradients moves with another one of its shape",
+        (twins(),), crosstalk),
+    "shared": Circumstance(
+        "clipping", "NUM.5", "elements move whose own gradient is 0, by those beside them",
+        (shared(),), spread),
+    "even": Circumstance(
+        "layout", "STEP.1", "elements of one array with the same gradients go different ways",
+        (uniform(),), unevenness),
+}  # fmt: skip
+"""What disturbs the measuring of any part, by name."""
+
+SECOND: dict[str, Circumstance] = {
+    "sizes": Circumstance(
+        "clipping", "NUM.5", "a step depends on the number of elements of its array",
+        (uniform(),), dependence_on_size),
+    "zeros": Circumstance(
+        "zero_gradient", "F2", "an array with gradients of 0 takes other steps than one with tiny gradients",
+        (zeros(),), zero_against_dust),
+    "unit": Circumstance("schedule", "LR.1", "", (unit(),), factors),
+}  # fmt: skip
+"""What disturbs the measuring of moments and of all that follows from them, by name."""
+
+AFTER: dict[str, Circumstance] = {
+    "absent": Circumstance(
+        "missing", "F1", "an absent gradient changes what other steps or other arrays do",
+        (lacking(),), moves),
+    "zero lr": Circumstance(
+        "schedule", "LR.2", "a step with lr=0 is not as claimed, or those after it",
+        (with_lr("zero-lr", "an lr of 0 in the midst", {3: 0.0, 5: 0.125}),), moves),
+    "many lr": Circumstance(
+        "schedule", "LR.1", "steps are not as claimed once lr has changed more than once",
+        (with_lr("many-lr", "an lr that changes often", {2: 0.0625, 3: 0.25, 5: 0.125, 6: 0.5}),), moves),
+    "eps changed": Circumstance(
+        "schedule", "LR.3", "a new eps in mid-run does not count as claimed",
+        (with_changes("new-eps", "a new eps", eps=0.25),), moves),
+    "decay changed": Circumstance(
+        "schedule", "LR.3", "a new weight decay in mid-run does not count as claimed",
+        (with_changes("new-decay", "a new weight decay", weight_decay=0.5),), moves),
+    "betas changed": Circumstance(
+        "schedule", "LR.3", "new betas in mid-run do not count as claimed",
+        (with_changes("new-betas", "new betas", b1=0.5, b2=0.75),), moves),
+    **{f"groups by {name}": Circumstance(
+        "groups", "LR.4", f"a parameter group does not get its own {name}",
+        (with_groups(f"groups-{name}", f"groups that differ in {name}", {name: a}, {name: b}),), moves)
+       for name, a, b in (("lr", 0.125, 0.5), ("weight_decay", 0.5, 0.0), ("eps", 1.0, 0.125),
+                          ("b1", 0.5, 0.75), ("b2", 0.5, 0.75))},
+    "no NaN": Circumstance(
+        "nonfinite", "NF.1", "what is NaN after a gradient of NaN is not what is claimed",
+        (not_finite("nan", "a gradient of NaN", np.nan),), spoiled),
+    "no infinity": Circumstance(
+        "nonfinite", "NF.1", "what is NaN after an infinite gradient is not what is claimed",
+        (not_finite("infinite", "an infinite gradient", np.inf),), spoiled),
+    **{f"in {layout}": Circumstance(
+        "layout", "STEP.1", f"arrays that lie in memory otherwise are not stepped as others: {layout}",
+        (in_layout(layout),), moves) for layout in LAYOUTS},
+    "0-d": Circumstance(
+        "layout", "STEP.1", "a 0-d array is not stepped as claimed",
+        (as_array((), "scalar", "an array without dimensions"),), moves),
+    "0-d decay": Circumstance(
+        "decay", "DEC.1", "a 0-d array does not decay as claimed",
+        (as_array((), "scalar-decay", "decay of a 0-d array", weight_decay=0.25),), moves),
+    "empty": Circumstance(
+        "layout", "STEP.1", "beside an empty array steps are not as claimed",
+        (as_array((0,), "empty", "an empty array"),), moves),
+    "restored": Circumstance(
+        "state", "STATE.4", "a run that is saved and restored does not go on as it would have",
+        (WHOLE, replace(longer("resumed", "saved and restored"), manner="resumed")), against_plain),
+    "given": Circumstance(
+        "state", "STATE.4", "from a state that is given, steps are not as claimed",
+        (from_clock(5),), moves),
+    **{f"clock {t}": Circumstance(
+        "clock", "CLK.3", f"steps are not as claimed after step {t}",
+        (from_clock(t),), moves) for t in CLOCKS},
+    "beside": Circumstance(
+        "isolation", "STATE.3", "a run comes out otherwise beside another optimizer",
+        (replace(longer("beside", "beside another optimizer", b1=0.5, b2=0.75), manner="beside"),), moves),
+    "closure": Circumstance(
+        "closure", "STEP.2", "a step with a closure is not as claimed",
+        (replace(ordinary("closure", "gradients that a closure computes"), manner="closure"),), moves),
+}  # fmt: skip
+"""What is looked at after the parts, by name."""
+
+
+def read(chosen: Mapping[str, Circumstance], r: Readings) -> dict[str, Measured]:
+    """Return the numbers of all circumstances in which there are runs."""
+    every = {name: one.values(r) for name, one in chosen.items()}
+    return {name: values for name, values in every.items() if values is not None}
+
+
+CIRCUMSTANCES: dict[str, Probe] = {
+    name: probe
+    for one in (*FIRST.values(), *SECOND.values(), *AFTER.values())
+    for name, probe in zip(one.names, one.probes, strict=True)
+}
+"""All runs, by name."""

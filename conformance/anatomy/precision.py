@@ -1,0 +1,59 @@
+"""How exactly a candidate computes: digits of its numbers, and differences too fine for the other parts."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from adamcore.conformance.anatomy.experiments import CONSTANT, T
+from adamcore.conformance.anatomy.measured import Measured, join
+from adamcore.conformance.anatomy.readings import Readings
+from adamcore.conformance.types import FloatArray
+
+FINE = 2.0**-36  #: values that agree to within this relative distance are the same in double precision
+FORMATS = {8: "bfloat16", 11: "float16", 24: "float32"}  #: by the number of their significant bits
+
+
+def digits(values: FloatArray) -> int:
+    """Return the number of significant bits that the longest of these numbers has.
+
+    >>> digits(np.array([0.75, 5.0])), digits(np.array([1 / 3]))
+    (3, 53)
+    """
+    whole = np.ravel(values)
+    whole = whole[np.isfinite(whole) & (whole != 0)]
+    fractions = (np.abs(np.frexp(whole)[0]) * 2.0**53).astype(np.int64)
+    lowest = (fractions & -fractions).astype(np.float64)
+    return int(53 - np.min(np.log2(lowest), initial=53.0))
+
+
+def finely(measured: Measured) -> Measured:
+    """Return the values, to be compared in double precision."""
+    return Measured(measured.value, measured.error, FINE)
+
+
+def precision(r: Readings) -> dict[str, Measured]:
+    """Return the numbers whose last digits tell how they were formed; none of a run in float32."""
+    if r.dtype != "float64" or r.why_not("main"):
+        return {}
+    k, q, last = r.linear, r.roots, T - 1
+    after = np.concatenate([r.positions(name)[1:].ravel() for name in ("linear", "normal")])
+    first = np.concatenate([r.positions(name)[1] for name in ("linear", "normal")])
+    values = {
+        "digits of p": short(after),
+        "digits of the update": short(first),
+        "b1": join([k[last, s] / k[last, s + 1] for s in range(last - 1)]),
+        "b2": join([q[last, s] / q[last, s + 1] for s in range(1, last)]),
+        "first sums": r.first_sums,
+        "second sums": r.second_sums,
+        "newest": join([r.normal[t, t] for t in range(T)]),
+        "decay": r.moves("decay")[:, 2],
+        "eps": r.curve("response")[:40],
+        "lr": r.normal[:, CONSTANT],
+    }
+    return {name: finely(value) for name, value in values.items()}
+
+
+def short(values: FloatArray) -> Measured:
+    """Return the bits of a shorter format if these numbers have as many, else 53."""
+    bits = digits(values)
+    return Measured(next((float(n) for n in FORMATS if n - 1 <= bits <= n), 53.0))

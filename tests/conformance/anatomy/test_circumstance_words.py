@@ -1,0 +1,50 @@
+"""What is right in ordinary runs and wrong in one thing: the thing is named."""
+
+from __future__ import annotations
+
+import odd_runs as odd
+import pytest
+from measured_adams import CLAIM, Parts, whole_anatomy
+
+from adamcore.conformance.anatomy.findings import first_finding
+
+CASES = [
+    (
+        odd.FallingRate,
+        "schedule",
+        "LR.1",
+        "times that of the last one, though neither gradient nor lr ",
+    ),
+    (odd.CappedBeta, "hyperparameters", "MOM.2", "b2=0.9999 counts as 0.999"),
+    (odd.SmallEpsSquared, "epsilon", "EPS.1", "eps=1e-07 counts as 1e-14"),
+    (odd.TailTwice, "layout", "STEP.1", "elements of one array with the same gradients go different ways"),
+    (odd.Centres, "clipping", "NUM.5", "elements move whose own gradient is 0"),
+    (odd.LongUpdatesCut, "clipping", "NUM.5", ""),
+    (odd.SkipsZeroArrays, "zero_gradient", "F2", "with gradients of 0 takes other steps"),
+    (odd.KeepsTheGradient, "aliasing", "STATE.2", "a gradient is read after its step"),
+    (odd.CountsForAll, "isolation", "STATE.3", "comes out otherwise after other runs"),
+    (odd.CachesCorrections, "isolation", "STATE.3", "corrections are those of a run before it"),
+    (odd.SingleUpdate, "mixed_precision", "NUM.1", "p has the digits of float32"),
+    (odd.SingleBetas, "hyperparameters", "NUM.4", "b1 is 0.800000011921 where 0.8 was given"),
+    (odd.SingleCorrections, "coefficients", "NUM.4", "corrections and weights are off by up to "),
+    (odd.DropsNan, "nonfinite", "NF.1", "a gradient of NaN"),
+    (odd.RatesOnce, "schedule", "LR.2", "a step with lr=0"),
+    (odd.RaisesForScalars, "layout", "STEP.1", "a 0-d array is not stepped as claimed: it raised TypeError"),
+    (odd.CountsFromTwo, "clock", "CLK.2", "are those of t = 2, 3, 4, 5"),
+    (odd.SecondStartsAtEps, "moments", "MOM.3", "v does not start at 0"),
+]
+
+
+@pytest.mark.parametrize(("cls", "area", "rule", "observed"), CASES, ids=[case[0].__name__ for case in CASES])
+def test_the_finding(cls: type, area: str, rule: str, observed: str) -> None:
+    found = first_finding(whole_anatomy(cls))
+    assert found is not None
+    assert (found.area, found.rule) == (area, rule), found.observed
+    assert observed in found.observed
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_right_adam_has_none(dtype: str) -> None:
+    made = whole_anatomy(Parts, dtype)
+    assert [part.name for part in made.parts if not part.as_claimed] == []
+    assert made.claim == CLAIM
