@@ -29,6 +29,8 @@ class Adam(AdamConfig):
         eps_root: a number >= 0, added under the root besides an eps outside of it, as in optax (EPS.5).
         weight_decay: a number >= 0; the axis ``decay`` says what it multiplies.
         momentum_decay: the rate of Dozat's momentum schedule, >= 0; only ``nesterov="dozat"`` uses it.
+        lr_max: a number >= 0, the learning rate by which that of a step is divided under the two kinds of
+            ``decay`` that are relative to it (DEC.7, DEC.8); 0 stands for ``lr``, if that is a number.
         moment_dtype: the name of the moments' dtype, such as ``"float32"``; None for the parameter's.
         m_dtype: the name of the dtype of m alone; None for that of ``moment_dtype``.
         v_dtype: the same for v and v_max (MOM.4).
@@ -112,6 +114,7 @@ class Adam(AdamConfig):
         state: AdamState,
         *,
         lr: Any = None,
+        weight_decay: Any = None,
         present: Tree = None,
         donate: bool = False,
     ) -> tuple[Tree, AdamState]:
@@ -129,6 +132,7 @@ class Adam(AdamConfig):
             lr: this step's learning rate instead of the object's: a number >= 0, a 0-d array, or
                 a schedule.  A schedule is called, for each leaf, with the clock of the update being
                 made (the first is 1): an int, or a 0-d array if the clock is traced (LR.1).
+            weight_decay: this step's weight decay instead of the object's, in the forms of ``lr`` (LR.5).
             present: a tree like ``params``; None means that every leaf is present.  A leaf is True,
                 False (the same as a gradient of None), a 0-d boolean array, or a boolean mask that
                 broadcasts to the parameter's shape.  Where a mask is False, parameter and moments
@@ -152,7 +156,8 @@ class Adam(AdamConfig):
             MaskError: a leaf of ``present`` is no boolean, or does not fit.
             StateError: the state was made for other parameters or other axes.
             ClockError: a clock is no whole number from 0 to 2**31 - 1.
-            HyperparameterError: as for :meth:`init`; or ``lr`` is negative, NaN or infinite.
+            HyperparameterError: as for :meth:`init`; or ``lr`` or ``weight_decay`` is negative, NaN or
+                infinite.
 
         Example:
             >>> import numpy as np
@@ -163,7 +168,8 @@ class Adam(AdamConfig):
             >>> params["b"], params["c"], state.t["c"]
             (array([0.9]), array([1.]), array(0, dtype=int32))
         """
-        return step.step(self, params, grads, state, lr, present, donate)
+        hyper = None if weight_decay is None else {"weight_decay": weight_decay}
+        return step.step(self, params, grads, state, lr, present, donate, hyper)
 
     def reset(
         self, state: AdamState, which: Tree = None, clock: Literal["reset", "keep"] = "reset"

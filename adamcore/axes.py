@@ -11,7 +11,9 @@ from adamcore.errors import AxisError, HyperparameterError
 
 Epsilon = Literal["outside-corrected", "outside-uncorrected", "inside-corrected", "inside-uncorrected"]
 BiasCorrection = Literal["both", "first", "second", "none"]
-Decay = Literal["l2", "decoupled", "decoupled-unscaled", "decoupled-corrected"]
+Decay = Literal[
+    "l2", "decoupled", "decoupled-unscaled", "decoupled-corrected", "decoupled-relative", "decoupled-squared"
+]
 DecayOrder = Literal["before", "after"]
 Amsgrad = Literal["none", "uncorrected", "corrected"]
 Nesterov = Literal["none", "dozat", "optax", "same-t"]
@@ -21,12 +23,15 @@ AllMissing = Literal["tick", "hold", "error"]
 Complex = Literal["componentwise", "modulus"]
 CoefficientPrecision = Literal["double", "working", "running"]
 
+RELATIVE = ("decoupled-relative", "decoupled-squared")  #: kinds of decay that lr_max counts for
+
 #: The values of every axis.
 AXES: dict[str, tuple[object, ...]] = {
     "epsilon": get_args(Epsilon),
     "bias_correction": get_args(BiasCorrection),
     "decay": get_args(Decay),
     "decay_order": get_args(DecayOrder),
+    "cautious_decay": (False, True),
     "amsgrad": get_args(Amsgrad),
     "nesterov": get_args(Nesterov),
     "missing": get_args(Missing),

@@ -6,6 +6,7 @@ import numbers
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
+from itertools import cycle
 from typing import Any, NamedTuple
 
 from adamcore.axes import check_number
@@ -100,24 +101,24 @@ class Ticker:
         return any(isinstance(getattr(adam, name), Given) for name in self.hyper)
 
     def tick_together(self, ts: list[Clock]) -> tuple[list[Clock], list[Coefficients]] | None:
-        """Return clocks after their tick, and the coefficients of each; None if :meth:`tick` has to look.
+        """Return clocks after their tick, and the coefficients; None if :meth:`tick` has to look.
 
         It serves arrays whose values the host knows, and does with a vector what :meth:`tick` does with one.
+        The coefficients are a row for each clock, or one row if the clocks are equal.
         """
-        backend = self.backend
-        if not ts or not all(backend.owns(t) and t.shape == () for t in ts):
+        now = self.backend.integers(ts) if ts else None
+        if now is None or min(now) < 0 or max(now) > MAX_CLOCK:
             return None
-        dtype = ts[0].dtype
-        if not backend.integer(dtype) or any(t.dtype != dtype for t in ts):
-            return None
-        now = [backend.host(t) for t in ts]
-        if any(t is None or not 0 <= t <= MAX_CLOCK for t in now):
-            return None
-        after = {t: min(t + 1, MAX_CLOCK) for t in now}
+        alike = now.count(now[0]) == len(now)
+        after = {t: min(t + 1, MAX_CLOCK) for t in (now[:1] if alike else now)}
         rows: dict[int, Any] = {t: self.on_host(following, None) for t, following in after.items()}
         if any(row is None for row in rows.values()):
             return None
-        return backend.full_each([after[t] for t in now], dtype, ts[0]), [rows[t] for t in now]
+        if alike:
+            ticked, coefficients = [after[now[0]]] * len(now), [rows[now[0]]]
+        else:
+            ticked, coefficients = [after[t] for t in now], [rows[t] for t in now]
+        return self.backend.full_each(ticked, ts[0].dtype, ts[0]), coefficients
 
     def on_host(self, t: int, mu: float | None) -> Coefficients | None:
         """Return the coefficients in Python's floats; None if only the program knows lr or another number."""
@@ -167,19 +168,8 @@ class Ticker:
 
     def read_lr(self, lr: Scalar) -> Scalar:
         """Return the learning rate as a checked float, or as the 0-d array that only the program knows."""
-        value = lr
-        if not isinstance(lr, numbers.Real) and hasattr(lr, "dtype"):
-            owned = self.backend.owns(lr)
-            if tuple(lr.shape) != () or (owned and self.backend.kind(lr.dtype) == "complex"):
-                raise HyperparameterError(
-                    f"lr is an array of {lr.dtype} and shape {tuple(lr.shape)}: expected a number "
-                    "or a 0-d array"
-                )
-            value = self.backend.host(lr) if owned else float(lr)
-            if value is None:
-                return lr
-        check_number("lr", value)
-        return float(value)
+        value = known("lr", lr, self.backend)
+        return lr if value is None else value
 
     def choose(self, flag: Array, new: Scalar, old: Scalar) -> Scalar:
         """Return a clock or product: ``new`` where the flag is True, which only the program knows."""
@@ -216,7 +206,8 @@ def tick_all(
         if tree.large and state.mu_product is None and all(parts[i].flag is None for i in moving):
             together = ticker.tick_together([ts[i] for i in moving])
             if together is not None:
-                for i, after, row in zip(moving, *together, strict=True):
+                clocks, known = together
+                for i, after, row in zip(moving, clocks, cycle(known), strict=False):
                     ts[i], rows[i] = after, row
                 return rows, tree.like(ts), None
         products = [None] * n
@@ -266,11 +257,31 @@ def select(ticker: Ticker, flag: Array | None, tick: Tick, t: Clock, product: Sc
     return ticker.choose(flag, tick.t, t), ticker.choose(flag, tick.mu_product, product)
 
 
+def known(name: str, value: Scalar, backend: Backend) -> float | None:
+    """Return a hyperparameter as a checked float; None for a 0-d array that only the program knows.
+
+    Raises:
+        HyperparameterError: it is neither a number in its range nor a 0-d array.
+    """
+    if not isinstance(value, numbers.Real) and hasattr(value, "dtype"):
+        owned = backend.owns(value)
+        if tuple(value.shape) != () or (owned and backend.kind(value.dtype) == "complex"):
+            raise HyperparameterError(
+                f"{name} is an array of {value.dtype} and shape {tuple(value.shape)}: expected a number "
+                "or a 0-d array"
+            )
+        value = backend.host(value) if owned else float(value)
+        if value is None:
+            return None
+    check_number(name, value)
+    return float(value)
+
+
 def injected(adam: AdamConfig, backend: Backend, hyper: Mapping[str, Any] | None) -> AdamConfig:
     """Return ``adam`` with this step's hyperparameters: a checked number, or :class:`Given` if traced."""
     if not hyper:
         return adam
-    values: dict[str, Any] = {n: backend.host(x) if backend.owns(x) else float(x) for n, x in hyper.items()}
+    values: dict[str, Any] = {name: known(name, x, backend) for name, x in hyper.items()}
     adam = replace(adam, **{name: value for name, value in values.items() if value is not None})
     for name, value in values.items():
         if value is None:

@@ -12,7 +12,7 @@ from adamcore.errors import AxisError, HyperparameterError
 
 Schedule = Callable[[Any], Any]  #: from the clock t of the step being made (the first is 1) to lr
 #: the fields that are numbers
-HYPERPARAMETERS = ("lr", "b1", "b2", "eps", "eps_root", "weight_decay", "momentum_decay")
+HYPERPARAMETERS = ("lr", "b1", "b2", "eps", "eps_root", "weight_decay", "momentum_decay", "lr_max")
 MOMENT_DTYPES = ("moment_dtype", "m_dtype", "v_dtype")  #: the fields that are names of dtypes, or None
 
 
@@ -38,10 +38,12 @@ class AdamConfig:
     eps_root: float = 0.0
     weight_decay: float = 0.0
     momentum_decay: float = 4e-3
+    lr_max: float = 0.0
     epsilon: axes.Epsilon = "outside-corrected"
     bias_correction: axes.BiasCorrection = "both"
     decay: axes.Decay = "l2"
     decay_order: axes.DecayOrder = "before"
+    cautious_decay: bool = False
     amsgrad: axes.Amsgrad = "none"
     nesterov: axes.Nesterov = "none"
     missing: axes.Missing = "skip"
@@ -59,7 +61,7 @@ class AdamConfig:
             axes.check_number("lr", self.lr)
         for name in ("b1", "b2"):
             axes.check_number(name, getattr(self, name), below=1.0)
-        for name in ("eps", "eps_root", "weight_decay", "momentum_decay"):
+        for name in ("eps", "eps_root", "weight_decay", "momentum_decay", "lr_max"):
             axes.check_number(name, getattr(self, name))
         for name in axes.AXES:
             axes.check_axis(name, getattr(self, name))
@@ -76,7 +78,20 @@ class AdamConfig:
                 f"eps_root={self.eps_root!r} with epsilon={self.epsilon!r}: eps stands under the root "
                 "already; give eps alone, or an epsilon outside"
             )
+        if self.cautious_decay and self.decay == "l2" and self.weight_decay:
+            raise AxisError(
+                f"cautious_decay=True with decay='l2' and weight_decay={self.weight_decay!r}: a decay that "
+                "enters the moments is part of every step; give decay='decoupled'"
+            )
         for field in fields(self):  # 1 and np.float64(1.0) are the same Adam as 1.0
             value = getattr(self, field.name)
             if isinstance(value, numbers.Real) and not isinstance(value, bool):
                 object.__setattr__(self, field.name, float(value))
+        if self.decay in axes.RELATIVE and not self.lr_max:
+            if self.weight_decay and (callable(self.lr) or not self.lr):
+                came = "a schedule" if callable(self.lr) else self.lr
+                raise HyperparameterError(
+                    f"lr_max=0.0 with decay={self.decay!r} and lr={came}: expected a number > 0, by which "
+                    "the learning rate of a step is divided; give lr_max"
+                )
+            object.__setattr__(self, "lr_max", 0.0 if callable(self.lr) else self.lr)

@@ -9,7 +9,7 @@ Two pure functions make one step.  :func:`coefficients` forms the step's scalars
 * with symbols they print the equations of docs/equations.md.
 
 The tags on the right name the rules of docs/spec.md.  Only the Python array API standard is
-used: operators, ``xp.sqrt`` and ``xp.maximum``.
+used: operators, ``xp.sqrt``, ``xp.maximum`` and ``xp.sign``.
 """
 
 from __future__ import annotations
@@ -105,7 +105,11 @@ def coefficients(
             decay = lr * decay
         elif adam.decay == "decoupled-corrected":  # DEC.4
             decay = decay * (over_c1 if root is None else over_c1 * root)
-        if adam.decay != "l2":
+        elif adam.decay == "decoupled-relative":  # DEC.7
+            decay = lr / n.number(adam.lr_max) * decay
+        elif adam.decay == "decoupled-squared":  # DEC.8
+            decay = lr * (lr / n.number(adam.lr_max)) * decay
+        if adam.decay != "l2" and not adam.cautious_decay:
             keep_p = n.keep(1.0 - decay, decay)
 
     return Coefficients(
@@ -166,10 +170,12 @@ def update(
     if c.outside is not None:
         denominator = denominator + c.outside  # EPS.1, EPS.2
 
-    return [(move(adam, c, p, g, m, denominator), m) for p, g, m in parts], v, v_max
+    return [(move(xp, adam, c, p, g, m, denominator), m) for p, g, m in parts], v, v_max
 
 
-def move(adam: AdamConfig, c: Coefficients, p: Array, g: Array, m: Array, denominator: Array) -> Array:
+def move(
+    xp: Any, adam: AdamConfig, c: Coefficients, p: Array, g: Array, m: Array, denominator: Array
+) -> Array:
     """The parameter after the step."""
     if c.step_g is None:
         delta = c.step_m * (m / denominator)  # STEP.1, BC.1
@@ -178,6 +184,16 @@ def move(adam: AdamConfig, c: Coefficients, p: Array, g: Array, m: Array, denomi
     if adam.decay == "l2" or c.decay is None:
         return p - delta
     if adam.decay_order == "before":
-        return add_weighted(p, -delta, c.keep_p, c.decay)  # DEC.2, DEC.3, DEC.4
+        if adam.cautious_decay:
+            return p - (delta + c.decay * aligned(xp, p, delta) * p)  # DEC.6
+        return add_weighted(p, -delta, c.keep_p, c.decay)  # DEC.2, DEC.3, DEC.4, DEC.7, DEC.8
     p = p - delta
+    if adam.cautious_decay:
+        return p - c.decay * aligned(xp, p, delta) * p  # DEC.5, DEC.6
     return p - c.decay * p if c.keep_p is None else c.keep_p * p  # DEC.5
+
+
+def aligned(xp: Any, p: Array, delta: Array) -> Array:
+    """1 where ``delta*p >= 0``, and 0 where the step moves ``p`` away from 0; of p = 0 it does not matter."""
+    side = xp.sign(p)
+    return side * xp.sign(side + xp.sign(delta))  # of signs, since delta*p may underflow

@@ -22,7 +22,7 @@ from types import MappingProxyType
 from typing import Any
 
 from adamcore.adam import Adam
-from adamcore.axes import AXES
+from adamcore.axes import AXES, RELATIVE
 from adamcore.config import HYPERPARAMETERS, MOMENT_DTYPES
 from adamcore.errors import DialectError, HyperparameterError
 
@@ -98,6 +98,8 @@ class Dialect:
                 found.update(parse_option(option))
                 open_axes -= effect.keys()
         fixed = [n for n in HYPERPARAMETERS if n not in self.hyper and getattr(adam, n) != getattr(base, n)]
+        if adam.decay not in RELATIVE or adam.lr_max == adam.lr:  # which is what lr_max is if it is not given
+            fixed = [n for n in fixed if n != "lr_max"]
         lacking = [f"{name}={getattr(adam, name)!r}" for name in (*fixed, *sorted(open_axes))]
         if lacking:
             raise DialectError(f"{self.name} has no argument for {', '.join(lacking)}")
@@ -187,6 +189,7 @@ REFUSES_ABSENT = {"missing": "error", "clock": "global", "all_missing": "error"}
 
 AMSGRAD: Options = {"amsgrad=True": {"amsgrad": "uncorrected"}}
 MAXIMIZE: Options = {"maximize=True": {"maximize": True}}
+CORRECTED: Options = {"corrected_weight_decay=True": {"decay": "decoupled-squared"}}  # lr_max is the first lr
 UNBIASED: Options = {"bias_correction=False": NO_CORRECTION}
 
 TORCH = hyper("lr betas[0] betas[1] eps weight_decay")
@@ -214,6 +217,12 @@ ROWS: tuple[Dialect, ...] = (
         hyper("alpha beta1 beta2 epsilon lambda"), state("t m v -"),
         outside="the schedule multiplier eta_t, here 1; it would multiply the decay too",
         source="Loshchilov and Hutter 2019, Algorithm 2"),
+    Dialect("paper.CautiousAdamW", {"decay": "decoupled", "cautious_decay": True}, {"weight_decay": REQUIRED},
+        hyper("eta beta1 beta2 epsilon lambda"), state("t m v -"),
+        source="Chen, Li, Liang and others 2025 (arXiv 2510.12402), Algorithm 1 over AdamW"),
+    Dialect("paper.AdamC", {"decay": "decoupled-squared"}, {"weight_decay": REQUIRED},
+        hyper("gamma beta1 beta2 epsilon lambda", lr_max="gamma_max"), state("t m v -"),
+        source="Defazio 2025 (arXiv 2506.02285), Algorithm 1, for the layers that are normalized"),
     # PyTorch and what follows its interface
     Dialect("torch.Adam", {}, {}, TORCH, TORCH_STATE,
         AMSGRAD | MAXIMIZE | {"decoupled_weight_decay=True": DECOUPLED},
@@ -234,13 +243,14 @@ ROWS: tuple[Dialect, ...] = (
         source="torch/optim/sparse_adam.py, 2.13"),
     Dialect("torch-1.2.Adam", EPS_HAT, {}, TORCH, TORCH_STATE, AMSGRAD,
         source="PyTorch up to 1.2; changed by pull requests 22628 and 23737"),
-    Dialect("timm.AdamW", DECOUPLED, {"weight_decay": 1e-2}, TORCH, TORCH_STATE, AMSGRAD | MAXIMIZE,
+    Dialect("timm.AdamW", DECOUPLED, {"weight_decay": 1e-2}, TORCH, TORCH_STATE,
+        AMSGRAD | MAXIMIZE | CORRECTED,
         targets=("timm.optim:AdamWLegacy", "timm.optim.adamw:AdamWLegacy"),
-        outside="caution, corrected_weight_decay", source="timm/optim/adamw.py"),
+        outside="caution, which masks the step", source="timm/optim/adamw.py, 1.0.31"),
     Dialect("timm.NAdamW", DECOUPLED | {"nesterov": "same-t"}, {"weight_decay": 1e-2}, TORCH,
-        EXP_AVG, MAXIMIZE,
+        EXP_AVG, MAXIMIZE | CORRECTED,
         targets=("timm.optim:NAdamW", "timm.optim.nadamw:NAdamW"),
-        outside="caution, corrected_weight_decay", source="timm/optim/nadamw.py"),
+        outside="caution, which masks the step", source="timm/optim/nadamw.py, 1.0.31"),
     Dialect("transformers4.AdamW", EPS_HAT | DECOUPLED | {"decay_order": "after"}, {"eps": 1e-6}, TORCH,
         EXP_AVG, {"correct_bias=False": NO_CORRECTION},
         targets=("transformers:AdamW", "transformers.optimization:AdamW"),
@@ -305,6 +315,11 @@ ROWS: tuple[Dialect, ...] = (
                  "torchao.optim:AdamWFp8"),
         outside="moments of 4096 and more elements quantized; bf16_stochastic_round",
         source="torchao/optim/adam.py; its clock has the default dtype"),
+    Dialect("flashoptim.FlashAdamW", DECOUPLED | WORKING, {"weight_decay": 1e-2}, TORCH, EXP_AVG,
+        {"decouple_lr=True": {"decay": "decoupled-relative"}},  # lr_max is the first lr
+        targets=("flashoptim:FlashAdamW",),
+        outside="moments in 8 bits (quantize=False: as they are), parameters in 16 bits and their errors",
+        source="flashoptim/optimizers.py, 0.1.4: its step without kernels"),
     # JAX
     Dialect("optax.adam", OPTAX, {"lr": REQUIRED}, OPTAX_HYPER, OPTAX_STATE,
         {"nesterov=True": {"nesterov": "optax"}},
@@ -313,8 +328,8 @@ ROWS: tuple[Dialect, ...] = (
     Dialect("optax.adamw", OPTAX | DECOUPLED, {"lr": REQUIRED, "weight_decay": 1e-4},
         OPTAX_HYPER | {"weight_decay": "weight_decay"}, OPTAX_STATE,
         {"nesterov=True": {"nesterov": "optax"}},
-        targets=("optax:adamw",), outside="weight_decay may be a schedule; mask; mu_dtype as optax.adam",
-        source="optax/_src/alias.py and transform.py, 0.2.8; a schedule sees t from 0"),
+        targets=("optax:adamw",), outside="mask; mu_dtype as optax.adam",
+        source="optax/_src/alias.py and transform.py, 0.2.8; schedules of lr and weight_decay see t from 0"),
     Dialect("optax.amsgrad", OPTAX | {"amsgrad": "corrected"}, {"lr": REQUIRED}, OPTAX_HYPER,
         state("count mu nu nu_max"),
         {"bias_correction_mu=False": {"bias_correction": "second"},
@@ -327,8 +342,8 @@ ROWS: tuple[Dialect, ...] = (
     Dialect("optax.nadamw", OPTAX | DECOUPLED | {"nesterov": "optax"},
         {"lr": REQUIRED, "weight_decay": 1e-4}, OPTAX_HYPER | {"weight_decay": "weight_decay"}, OPTAX_STATE,
         {"nesterov=False": {"nesterov": "none"}},
-        targets=("optax:nadamw",), outside="weight_decay may be a schedule; mask",
-        source="optax/_src/alias.py, 0.2.8"),
+        targets=("optax:nadamw",), outside="mask",
+        source="optax/_src/alias.py, 0.2.8; schedules of lr and weight_decay see t from 0"),
     Dialect("jax_example.adam", REFUSES_ABSENT | WORKING, {"lr": REQUIRED}, hyper("step_size b1 b2 eps -"),
         state("i m v -"),
         targets=("jax.example_libraries.optimizers:adam",),
@@ -481,7 +496,9 @@ ROWS: tuple[Dialect, ...] = (
         source="burn-optim/src/optim/adam.rs"),
     Dialect("burn.AdamW", WORKING | DECOUPLED, {"lr": REQUIRED, "eps": 1e-5, "weight_decay": 1e-4},
         hyper("lr beta_1 beta_2 epsilon weight_decay"), state("time moment_1 moment_2 max_moment_2"),
-        outside="grad_clipping, cautious_weight_decay; its AMSGrad option is the maximum of v",
+        {"cautious_weight_decay=True": {"cautious_decay": True}},
+        outside="grad_clipping; its AMSGrad option is the maximum of v; with cautious_weight_decay a negative"
+                " p under a step of 0 does not decay",
         source="burn-optim/src/optim/adamw.rs"),
     Dialect("optimisers_jl.Adam", RUNNING | {"complex": "modulus"}, {},
         hyper("eta beta[1] beta[2] epsilon -"), state("βt mt vt -"),

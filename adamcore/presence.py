@@ -6,7 +6,7 @@ A leaf is absent if its gradient is None or ``present`` says False; an element i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -34,7 +34,7 @@ class Participation(NamedTuple):
 PRESENT, ABSENT, ZERO = Participation(), Participation(absent=True), Participation(zero=True)
 
 
-def presence(adam: AdamConfig, tree: ParamTree, grads: list[Any], present: Tree) -> list[Participation]:
+def presence(adam: AdamConfig, tree: ParamTree, grads: Sequence[Any], present: Tree) -> list[Participation]:
     """Return how each leaf takes part, by its gradient and by ``present``.
 
     Raises:

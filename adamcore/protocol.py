@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, overload
 
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients, Numbers
@@ -66,6 +66,85 @@ columns_of_five: Callable[[tuple[Sequence[Array], ...]], Columns] = partial(tupl
 """Return Columns of a tuple; in the hot path, as it takes half the time of a call of the class."""
 
 
+# Many jobs ------------------------------------------------------------------------------------------
+
+
+class UniformJobs(Sequence[Job]):
+    """Jobs of leaves that are alike, without masks: what :meth:`Backend.uniform` is true of.
+
+    Args:
+        columns: their arrays.
+        rows: a row of coefficients for each job, or one row for all.
+        formats: the dtypes of every leaf.
+    """
+
+    def __init__(self, columns: Columns, rows: Sequence[Coefficients], formats: LeafDtypes) -> None:
+        self.columns, self.rows, self.formats = columns, rows, formats
+
+    def __len__(self) -> int:
+        return len(self.columns.p)
+
+    @overload
+    def __getitem__(self, i: int) -> Job: ...
+    @overload
+    def __getitem__(self, i: slice) -> list[Job]: ...
+    def __getitem__(self, i: Any) -> Any:
+        if isinstance(i, slice):
+            return [self[k] for k in range(*i.indices(len(self)))]
+        p, g, m, v = (column[i] for column in self.columns[:4])
+        v_max = self.columns.v_max[i] if self.columns.v_max else None
+        row = self.rows[i if len(self.rows) > 1 else 0]
+        return Job(p, g, m, v, v_max, row, None, self.formats)
+
+
+class ResultColumns(NamedTuple):
+    """The arrays of a :class:`Results`; ``v_max`` is empty without AMSGrad."""
+
+    p: Sequence[Array]
+    m: Sequence[Array]
+    v: Sequence[Array]
+    v_max: Sequence[Array] = ()
+
+
+class Results(Sequence[Result]):
+    """The results of :class:`UniformJobs`, by column."""
+
+    def __init__(self, columns: ResultColumns) -> None:
+        self.columns = columns
+
+    def __len__(self) -> int:
+        return len(self.columns.p)
+
+    @overload
+    def __getitem__(self, i: int) -> Result: ...
+    @overload
+    def __getitem__(self, i: slice) -> list[Result]: ...
+    def __getitem__(self, i: Any) -> Any:
+        if isinstance(i, slice):
+            return [self[k] for k in range(*i.indices(len(self)))]
+        p, m, v, v_max = self.columns
+        return Result(p[i], m[i], v[i], v_max[i] if v_max else None)
+
+
+def columns_of(jobs: Sequence[Job]) -> Columns:
+    """Return the arrays of a list of jobs: a ``v_max`` in each or in none."""
+    if isinstance(jobs, UniformJobs):
+        return jobs.columns
+    p, g, m, v = ([job[k] for job in jobs] for k in range(4))  # zip(*jobs) has the collector look often
+    return Columns(p, g, m, v, [job.v_max for job in jobs] if jobs and jobs[0].v_max is not None else ())
+
+
+def in_place_results(jobs: Sequence[Job]) -> Sequence[Result]:
+    """Return the results of jobs that were carried out in their own arrays."""
+    if isinstance(jobs, UniformJobs):
+        p, _, m, v, v_max = jobs.columns
+        return Results(ResultColumns(p, m, v, v_max))
+    return [Result(job.p, job.m, job.v, job.v_max) for job in jobs]
+
+
+# Cached steps ----------------------------------------------------------------------------------------
+
+
 class StepRecord(NamedTuple):
     """A step that has just been made: what :meth:`Backend.cached_step` gets."""
 
@@ -117,7 +196,12 @@ class DeviceClockColumnStep(ColumnStep, Protocol):
     """A column step that can tick clocks on their device, where the host does not see them."""
 
     def bind_clocks(
-        self, columns: Columns, clocks: Sequence[Clock], products: Sequence[Array], lr: Any
+        self,
+        columns: Columns,
+        clocks: Sequence[Clock],
+        products: Sequence[Array],
+        lr: Any,
+        skip: Array | None = None,
     ) -> Callable[[], None] | None:
         """Return a function that ticks the clocks in place and steps the arrays; None as :meth:`bind`.
 
@@ -126,13 +210,20 @@ class DeviceClockColumnStep(ColumnStep, Protocol):
             clocks: int32 0-d arrays, one for each job or one for all.
             products: the momentum products that go with the clocks; empty without Dozat's schedule.
             lr: a number >= 0, or an array of one element.
+            skip: an array of one element on the device; unless it is 0, nothing changes, clocks either.
         """
+
+
+# A library --------------------------------------------------------------------------------------------
 
 
 class Backend(Protocol):
     """One array library."""
 
     name: str  #: as the user calls it: "torch"
+    sorts_keys: (
+        bool | None
+    )  #: `flatten` lists a dictionary by its sorted keys, or in its own order; None: unknown
     flushes: bool  #: subnormal numbers become 0 in its arithmetic
 
     # arrays
@@ -152,11 +243,21 @@ class Backend(Protocol):
     def overlap(self, columns: Columns) -> tuple[int, int] | None:
         """Return two jobs of which one writes to memory of the other; None if there are none."""
 
+    def uniform(self, columns: Columns) -> bool:
+        """True if these can surely be optimized and are alike; False where it takes long to find out.
+
+        They are alike if all have one dtype and one device, those of a job have one shape, and each lies in
+        memory as a vector.
+        """
+
     def device(self, leaf: Array) -> Device:
         """Return what the arrays of a leaf must share; None where the library does not ask for it."""
 
     def host(self, x: Array) -> Any:
         """Return a 0-d array as a Python number; None if only the program knows its value."""
+
+    def integers(self, xs: Sequence[Array]) -> list[int] | None:
+        """Return the values of 0-d arrays of one dtype of integers; None if they are none, or not known."""
 
     def full(self, value: float, dtype: DType, like: Array) -> Array:
         """Return a 0-d array on the device of ``like``."""
@@ -227,7 +328,7 @@ class Backend(Protocol):
             The new clock, the new momentum product, and the coefficients of the update as 0-d arrays.
         """
 
-    def apply(self, adam: AdamConfig, jobs: Sequence[Job], donate: bool) -> list[Result]:
+    def apply(self, adam: AdamConfig, jobs: Sequence[Job], donate: bool) -> Sequence[Result]:
         """Carry out one step's jobs; nothing is modified unless ``donate``."""
 
     def cached_step(self, adam: AdamConfig, record: StepRecord) -> tuple[CachedStep, AdamState] | None:

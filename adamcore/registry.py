@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +78,13 @@ def owner(leaf: object) -> Backend | None:
             _of_type[type(leaf)] = backend
             return backend
     return None
+
+
+def owns_all(backend: Backend, leaves: Sequence[object]) -> bool:
+    """True if all leaves but those that are None are arrays of this backend; one of each type is asked."""
+    examples = dict(zip(map(type, leaves), leaves, strict=True))
+    examples.pop(type(None), None)
+    return all(map(backend.owns, examples.values()))
 
 
 def backend_for(tree: Tree, name: str = "params") -> Backend:

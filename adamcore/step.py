@@ -15,15 +15,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 from adamcore.clock import Ticker, tick_all
 from adamcore.config import AdamConfig, Schedule
 from adamcore.dtypes import DtypeTable
 from adamcore.errors import GradientError, StateError, TreeError
-from adamcore.presence import presence
-from adamcore.protocol import Backend, Columns, Job, StepRecord
-from adamcore.registry import backend_for, first, owner
+from adamcore.presence import PRESENT, presence
+from adamcore.protocol import (
+    Backend,
+    Columns,
+    Job,
+    Result,
+    ResultColumns,
+    Results,
+    StepRecord,
+    UniformJobs,
+    columns_of,
+)
+from adamcore.registry import backend_for, first, owner, owns_all
 from adamcore.state import AdamState, check_state
 from adamcore.step_cache import StepCache, cache_of
 from adamcore.trees import ParamTree, collection_paused
@@ -100,34 +111,99 @@ def checked_step(
     check_parts(adam, state)
     gs = tree.match(grads, "grads")
     ms, vs = tree.match(state.m, "state.m", StateError), tree.match(state.v, "state.v", StateError)
-    maxima = [None] * len(gs) if state.v_max is None else tree.match(state.v_max, "state.v_max", StateError)
-    table = DtypeTable(adam, tree.backend)
-    formats: list[Any] = [None if p is None else table.of(p) for p in tree.leaves]
-    check_leaves(tree, formats, gs, ms, vs, None if state.v_max is None else maxima)
-    parts = presence(adam, tree, gs, present)
+    maxima = [] if state.v_max is None else tree.match(state.v_max, "state.v_max", StateError)
+    columns = Columns(tree.leaves, gs, ms, vs, maxima)
+    table, ticker = DtypeTable(adam, tree.backend), partial(Ticker, adam, tree.backend, lr, hyper)
+    plan = None
+    if tree.large and present is None and tree.backend.uniform(columns):
+        plan = uniform_jobs(adam, tree, columns, table, ticker, state)
+    if plan is None:
+        plan = jobs_of_leaves(adam, tree, columns, table, ticker, state, present)
+    if donate:
+        check_apart(tree, plan.indices, plan.jobs)
+    results = tree.backend.apply(adam, plan.jobs, donate)
+    if isinstance(results, Results) and len(results) == len(tree.leaves):
+        new = results.columns
+    else:
+        new = replaced(columns, plan.indices, results)
+    new_params, new_max = tree.like(new.p), None if state.v_max is None else tree.like(new.v_max)
+    new_state = AdamState(plan.t, tree.like(new.m), tree.like(new.v), new_max, plan.mu_product)
+    if cache is not None and plan.cacheable:
+        record = StepRecord(tree.backend, plan.jobs, results, new_params, tree.like(gs), new_state)
+        new_state = cache.remember(adam, record)
+    return new_params, new_state
 
-    ticker = Ticker(adam, tree.backend, lr, hyper)
-    rows, t, mu_product = tick_all(adam, tree, ticker, state, parts)
+
+class StepPlan(NamedTuple):
+    """The jobs of one step, and the clocks after it."""
+
+    jobs: Sequence[Job]
+    indices: Sequence[int]  #: of their leaves
+    t: Tree
+    mu_product: Tree
+    cacheable: bool  #: True if the arrays of the jobs are the caller's own
+
+
+def jobs_of_leaves(
+    adam: AdamConfig,
+    tree: ParamTree,
+    columns: Columns,
+    table: DtypeTable,
+    ticker: Callable[[], Ticker],
+    state: AdamState,
+    present: Tree,
+) -> StepPlan:
+    """Return a job for each leaf that takes part, with all checks."""
+    _, gs, ms, vs, maxima = columns
+    formats: list[Any] = [None if p is None else table.of(p) for p in tree.leaves]
+    check_leaves(tree, formats, columns)
+    parts = presence(adam, tree, columns.g, present)
+    rows, t, mu_product = tick_all(adam, tree, ticker(), state, parts)
     indices = [i for i, part in enumerate(parts) if not part.absent]
     jobs = [
         Job(p, tree.backend.zeros(p, p.dtype) if part.zero else g, m, v, v_max, row, part.where, f)
         for p, g, m, v, v_max, row, part, f in zip(
-            tree.leaves, gs, ms, vs, maxima, rows, parts, formats, strict=True
+            tree.leaves, gs, ms, vs, maxima or [None] * len(gs), rows, parts, formats, strict=True
         )
         if not part.absent
     ]
-    if donate:
-        check_apart(tree, indices, jobs)
-    new_p = list(tree.leaves)
-    results = tree.backend.apply(adam, jobs, donate)
+    cacheable = bool(jobs) and not any(part.zero for part in parts)
+    return StepPlan(jobs, indices, t, mu_product, cacheable)
+
+
+def uniform_jobs(
+    adam: AdamConfig,
+    tree: ParamTree,
+    columns: Columns,
+    table: DtypeTable,
+    ticker: Callable[[], Ticker],
+    state: AdamState,
+) -> StepPlan | None:
+    """Return the jobs of leaves that are alike; None if they have to be looked at one by one."""
+    dtype, formats, n = tree.leaves[0].dtype, table.of(tree.leaves[0]), len(tree.leaves)
+    if not dtype == formats.m == formats.v:
+        return None
+    if adam.clock == "global":
+        rows, t, mu_product = tick_all(adam, tree, ticker(), state, [PRESENT])
+    else:
+        mu_product = state.mu_product
+        ticked = None
+        if mu_product is None:
+            ticked = ticker().tick_together(tree.match(state.t, "state.t", StateError))
+        if ticked is None:
+            return None
+        t, rows = tree.like(ticked[0]), ticked[1]
+    return StepPlan(UniformJobs(columns, rows, formats), range(n), t, mu_product, True)
+
+
+def replaced(columns: Columns, indices: Sequence[int], results: Sequence[Result]) -> ResultColumns:
+    """Return the arrays of all leaves after a step, of which those at the indices have results."""
+    p, _, m, v, v_max = (list(column) for column in columns)
     for i, new in zip(indices, results, strict=True):
-        new_p[i], ms[i], vs[i], maxima[i] = new
-    new_params, new_max = tree.like(new_p), None if state.v_max is None else tree.like(maxima)
-    new_state = AdamState(t, tree.like(ms), tree.like(vs), new_max, mu_product)
-    if cache is not None and jobs and not any(part.zero for part in parts):
-        record = StepRecord(tree.backend, jobs, results, new_params, tree.like(gs), new_state)
-        new_state = cache.remember(adam, record)
-    return new_params, new_state
+        p[i], m[i], v[i] = new.p, new.m, new.v
+        if v_max:
+            v_max[i] = new.v_max
+    return ResultColumns(p, m, v, v_max)
 
 
 def has_identity(params: Tree) -> bool:
@@ -152,11 +228,9 @@ def check_parts(adam: AdamConfig, state: AdamState) -> None:
             )
 
 
-def check_apart(tree: ParamTree, indices: list[int], jobs: list[Job]) -> None:
+def check_apart(tree: ParamTree, indices: Sequence[int], jobs: Sequence[Job]) -> None:
     """Raise if two leaves that take part share memory, so that they cannot be stepped in place."""
-    maxima = [] if not jobs or jobs[0].v_max is None else [job.v_max for job in jobs]
-    p, g, m, v = ([getattr(job, name) for job in jobs] for name in ("p", "g", "m", "v"))
-    found = tree.backend.overlap(Columns(p, g, m, v, maxima))
+    found = tree.backend.overlap(columns_of(jobs))
     if found is not None:
         one, other = (tree.path(indices[i]) for i in sorted(found))
         raise TreeError(
@@ -166,16 +240,15 @@ def check_apart(tree: ParamTree, indices: list[int], jobs: list[Job]) -> None:
         )
 
 
-def check_leaves(
-    tree: ParamTree, formats: list[Any], gs: list[Any], ms: list[Any], vs: list[Any], maxima: list[Any] | None
-) -> None:
-    """Raise unless gradient and state of each leaf fit its parameter; ``maxima`` is None without AMSGrad.
+def check_leaves(tree: ParamTree, formats: list[Any], columns: Columns) -> None:
+    """Raise unless gradient and state of each leaf fit its parameter.
 
     The columns are looked at as a whole, since a tree may have 100,000 leaves; if anything differs, the
     leaves are looked at one by one for the message.
     """
+    _, gs, ms, vs, maxima = columns
     state = [("m", ms, [f and f.m for f in formats]), ("v", vs, [f and f.v for f in formats])]
-    if maxima is not None:
+    if maxima:
         state.append(("v_max", maxima, state[1][2]))
     if tree.large and fits_everywhere(tree, gs, state):
         return
@@ -184,7 +257,7 @@ def check_leaves(
 
 
 def fits_everywhere(
-    tree: ParamTree, gs: list[Any], state: Sequence[tuple[str, list[Any], list[DType]]]
+    tree: ParamTree, gs: Sequence[Any], state: Sequence[tuple[str, Sequence[Any], list[DType]]]
 ) -> bool:
     """True if :func:`check_leaf` has nothing against any leaf."""
     b, ps = tree.backend, tree.leaves
@@ -192,21 +265,21 @@ def fits_everywhere(
         return False
     facts = shapes_and_devices(b, ps)
     for _, xs, dtypes in state:
-        if not all(map(b.owns, xs)) or [x.dtype for x in xs] != dtypes or shapes_and_devices(b, xs) != facts:
+        if not owns_all(b, xs) or [x.dtype for x in xs] != dtypes or shapes_and_devices(b, xs) != facts:
             return False
     pairs = [(p, g) for p, g in zip(ps, gs, strict=True) if g is not None]
     given = [g for _, g in pairs]
     if len(given) < len(ps):
         facts = shapes_and_devices(b, [p for p, _ in pairs])
     return (
-        all(map(b.owns, given))
+        owns_all(b, given)
         and all(g.dtype == p.dtype for p, g in pairs)
         and shapes_and_devices(b, given) == facts
         and not any(map(b.refuse, given))
     )
 
 
-def shapes_and_devices(b: Backend, xs: list[Array]) -> tuple[list[Any], list[Device]]:
+def shapes_and_devices(b: Backend, xs: Sequence[Array]) -> tuple[list[Any], list[Device]]:
     return [x.shape for x in xs], list(map(b.device, xs))
 
 

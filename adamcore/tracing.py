@@ -104,6 +104,10 @@ class Namespace:
         return x.then("sqrt", x)
 
     @staticmethod
+    def sign(x: Expression) -> Expression:
+        return x.then("sign", x)
+
+    @staticmethod
     def maximum(a: Expression, b: Expression) -> Expression:
         return a.then("maximum", a, b)
 
@@ -160,7 +164,7 @@ def statements(
 class Op(NamedTuple):
     """``out = kind(*args)``; every argument is an input, a coefficient, or the ``out`` of an earlier op."""
 
-    kind: str  #: add, sub, mul, div, neg, sqrt or maximum
+    kind: str  #: add, sub, mul, div, neg, sqrt, sign or maximum
     out: str
     args: tuple[str, ...]
 
@@ -218,16 +222,24 @@ def program(adam: AdamConfig, c: Coefficients) -> Program:
     v' = x7
     """
     terms = tuple([x is not None for x in c])
-    return program_of_terms(adam.maximize, adam.decay, adam.decay_order, adam.amsgrad, terms)
+    return program_of_terms(
+        adam.maximize, adam.decay, adam.decay_order, adam.cautious_decay, adam.amsgrad, terms
+    )
 
 
 @lru_cache(maxsize=256)
 def program_of_terms(
-    maximize: bool, decay: str, decay_order: str, amsgrad: str, terms: tuple[bool, ...]
+    maximize: bool, decay: str, decay_order: str, cautious_decay: bool, amsgrad: str, terms: tuple[bool, ...]
 ) -> Program:
     """Return the program for these axes; ``terms`` says which fields of Coefficients are not None."""
     trace = Trace()
-    adam: Any = SimpleNamespace(maximize=maximize, decay=decay, decay_order=decay_order, amsgrad=amsgrad)
+    adam: Any = SimpleNamespace(
+        maximize=maximize,
+        decay=decay,
+        decay_order=decay_order,
+        cautious_decay=cautious_decay,
+        amsgrad=amsgrad,
+    )
     c = Coefficients(
         *(trace.input(f) if term else None for f, term in zip(Coefficients._fields, terms, strict=True))
     )

@@ -6,13 +6,14 @@ import gc
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from itertools import islice
 from operator import is_
 from typing import Any, NoReturn
 
 from adamcore.errors import AdamcoreError, BackendError, ParameterError, TreeError
 from adamcore.protocol import Backend
-from adamcore.registry import backend_for, owner
+from adamcore.registry import backend_for, first, owner, owns_all
 from adamcore.types import Array, Tree
 
 LARGE = 256  #: leaves of a tree that is taken apart here if it has plain containers alone
@@ -56,16 +57,41 @@ class ParamTree:
 
     def __init__(self, tree: Tree, name: str = "params") -> None:
         self.tree, self.name = tree, name
+        self.shape: Shape = OTHER  #: of a large tree, which the library itself would be slow to take apart
         try:
             self.backend: Backend = backend_for(tree, name)
-            self.leaves, self.structure = self.backend.flatten(tree)
+            leaves = self.plain_leaves()
+            if leaves is None:
+                leaves, self.structure = self.backend.flatten(tree)
+            self.leaves: list[Any] = leaves
         except RecursionError as reason:
             raise endless(name) from reason
         #: True if to go through the leaves takes noticeable time, and no compiler looks on
         self.large = len(self.leaves) >= LARGE and self.backend.identity(self.leaves[0]) is not None
-        self.shape = OTHER  #: of a large tree, which the library itself would be slow to take apart
-        if self.large:
-            self.shape = plain_shape(tree, self.leaves, (False,))
+        if self.large and self.shape is OTHER:
+            self.shape = plain_shape(tree, self.leaves)
+
+    def plain_leaves(self) -> list[Any] | None:
+        """Return the leaves of a long container of plain ones, as the library lists them; else None."""
+        tree, by_key = self.tree, self.backend.sorts_keys
+        if by_key is None or type(tree) not in PLAIN_KINDS or len(tree) < LARGE:
+            return None
+        if self.backend.identity(first(tree)) is None:
+            return None
+        try:
+            shape = shape_of(tree, by_key)
+        except TypeError:  # keys that can't be sorted
+            return None
+        leaves = leaves_of(shape, tree)
+        if not leaves or not owns_all(self.backend, leaves):
+            return None
+        self.shape = shape
+        return leaves
+
+    @cached_property
+    def structure(self) -> Any:
+        """What the library calls the structure of the tree."""
+        return self.backend.flatten(self.tree)[1]
 
     def path(self, i: int, name: str | None = None) -> str:
         """Return the path of leaf ``i``, such as ``params['layer']['w']``, for a message."""
@@ -90,7 +116,7 @@ class ParamTree:
         """
         if self.shape is not OTHER:
             quick = leaves_of(self.shape, tree)
-            if quick is not None and all(x is None or self.backend.owns(x) for x in quick):
+            if quick is not None and owns_all(self.backend, quick):
                 return quick
         try:
             leaves, structure = self.backend.flatten(tree)
@@ -162,10 +188,10 @@ class ParamTree:
     def are_parameters(self, given: list[Array]) -> bool:
         """True if nothing is wrong with these leaves, looked at all at once: a tree may have 100,000."""
         backend = self.backend
-        identities = {backend.identity(leaf) for leaf in given}
+        identities = {*map(backend.identity, given)}
         if None in identities or len(identities) < len(given):
             return False
-        if not all(map(backend.owns, given)) or any(map(backend.refuse, given)):
+        if not owns_all(backend, given) or any(map(backend.refuse, given)):
             return False
         return all(backend.kind(dtype) != "other" for dtype in {leaf.dtype for leaf in given})
 
@@ -210,12 +236,18 @@ def shape_of(tree: Tree, by_key: bool = False) -> Shape:
     if kind in KEYED:
         keys = list(tree)
         order = sorted(keys) if by_key and kind is dict else keys
-        children = [shape_of(tree[key], by_key) for key in order]
-        return KEYED, kind, keys, children if any(children) else None, None if order == keys else order
+        children = shapes_of([tree[key] for key in order], by_key)
+        return KEYED, kind, keys, children, None if order == keys else order
     if kind in ORDERED:
-        children = [shape_of(x, by_key) for x in tree]
-        return ORDERED, kind, len(tree), children if any(children) else None, None
+        return ORDERED, kind, len(tree), shapes_of(tree, by_key), None
     return None
+
+
+def shapes_of(trees: Sequence[Tree], by_key: bool) -> list[Shape] | None:
+    """Return the shape of each tree; None if all are leaves."""
+    if {*map(type, trees)}.isdisjoint(PLAIN_KINDS):
+        return None
+    return [shape_of(tree, by_key) for tree in trees]
 
 
 def leaves_of(shape: Shape, tree: Tree) -> list[Any] | None:

@@ -50,7 +50,9 @@ class FastPath(Protocol):
     def unsupported(self, job: Job) -> str | None:
         """Return why this path cannot run the job, or None."""
 
-    def apply(self, adam: AdamConfig, jobs: Sequence[Job], donate: bool, fallback: Fallback) -> list[Result]:
+    def apply(
+        self, adam: AdamConfig, jobs: Sequence[Job], donate: bool, fallback: Fallback
+    ) -> Sequence[Result]:
         """Carry out the jobs of one step; use ``fallback`` for a job that this path cannot run.
 
         Args:
@@ -78,6 +80,7 @@ class BaseBackend:
 
     name = "array"
     flushes = False
+    sorts_keys: bool | None = None
     fast: FastPath | None = None  #: None: the definition runs on one leaf after the other
 
     # ------------------------------------------------------------------------------- arrays
@@ -98,6 +101,10 @@ class BaseBackend:
         """Return two jobs of which one writes to the other's memory; None if this library writes to none."""
         return None
 
+    def uniform(self, columns: Columns) -> bool:
+        """True if arrays are alike; never, where to find out takes as long as to look at each."""
+        return False
+
     def device(self, leaf: Array) -> Any:
         return array_api_compat.device(leaf)
 
@@ -107,6 +114,14 @@ class BaseBackend:
             return x.item() if hasattr(x, "item") else x.__index__() if self.integer(x.dtype) else float(x)
         except (TypeError, ValueError, AttributeError, NotImplementedError):
             return None
+
+    def integers(self, xs: Sequence[Array]) -> list[int] | None:
+        if not all(self.owns(x) and x.shape == () for x in xs) or not self.integer(xs[0].dtype):
+            return None
+        if any(x.dtype != xs[0].dtype for x in xs):
+            return None
+        values = list(map(self.host, xs))
+        return None if None in values else values
 
     def full(self, value: float, dtype: Any, like: Array) -> Array:
         return self.namespace(like).asarray(value, dtype=dtype, device=self.device(like))
@@ -232,7 +247,7 @@ class BaseBackend:
         """Return a context that is entered around the arithmetic of a step."""
         return nullcontext()
 
-    def apply(self, adam: AdamConfig, jobs: Sequence[Job], donate: bool) -> list[Result]:
+    def apply(self, adam: AdamConfig, jobs: Sequence[Job], donate: bool) -> Sequence[Result]:
         """Carry out the jobs of one step; modify no array unless ``donate``."""
         with self.scope():
             if self.fast is not None:

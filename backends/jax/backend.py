@@ -43,6 +43,7 @@ class JaxBackend(BaseBackend):
     """JAX; a tracer is never looked into."""
 
     name = "jax"
+    sorts_keys: bool | None = True
     fast: FastPath | None = fast
     flushes = True  # XLA on CPU; where it doesn't, an eps that small is of no more use
 

@@ -32,7 +32,7 @@ _on: ContextVar[bool] = ContextVar("adamcore_jax_native", default=False)
 Implementation = Callable[[list[Any], Any], list[Any]]  #: from all p, all g, ... and rows of coefficients
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "add": add, "sub": sub, "mul": mul, "div": truediv, "neg": neg,
-    "sqrt": jnp.sqrt, "maximum": jnp.maximum,
+    "sqrt": jnp.sqrt, "maximum": jnp.maximum, "sign": jnp.sign,
 }  # fmt: skip
 
 

@@ -31,6 +31,7 @@ STAND_IN = {
     "eps_root": 1e-8,
     "weight_decay": 0.01,
     "momentum_decay": 4e-3,
+    "lr_max": 1e-3,
 }
 
 
@@ -45,11 +46,13 @@ def adam(
     mask: Any = None,
     *,
     momentum_decay: Any = None,
+    lr_max: Any = None,
     dialect: str = "optax.adam",
     epsilon: axes.Epsilon | None = None,
     bias_correction: axes.BiasCorrection | None = None,
     decay: axes.Decay | None = None,
     decay_order: axes.DecayOrder | None = None,
+    cautious_decay: bool | None = None,
     amsgrad: axes.Amsgrad | None = None,
     nesterov: bool | axes.Nesterov | None = None,
     missing: axes.Missing | None = None,
@@ -67,8 +70,9 @@ def adam(
     Args:
         learning_rate: a number, a 0-d array (also a traced one), or an optax schedule: a function of the
             number of updates made before this one, which is 0 at first.  None: the dialect's default.
-        b1, b2, eps, eps_root, momentum_decay: numbers, or 0-d arrays as ``optax.inject_hyperparams`` passes
-            them; complex arrays stand for their real part.  None: the dialect's default.
+        b1, b2, eps, eps_root, momentum_decay, lr_max: numbers, or 0-d arrays as
+            ``optax.inject_hyperparams`` passes them; complex arrays stand for their real part.  None: the
+            dialect's default.
         mu_dtype: the dtype of m, as in optax: a dtype or its name.  It is ``m_dtype`` under another name; a
             complex dtype stands for that of its parts.
         weight_decay: a number, a 0-d array, or a schedule like ``learning_rate``.  None: the dialect's
@@ -116,6 +120,7 @@ def adam(
         "bias_correction": bias_correction,
         "decay": decay,
         "decay_order": decay_order,
+        "cautious_decay": cautious_decay,
         "amsgrad": amsgrad,
         "nesterov": nesterov,
         "missing": missing,
@@ -135,6 +140,7 @@ def adam(
         "eps_root": eps_root,
         "weight_decay": weight_decay,
         "momentum_decay": momentum_decay,
+        "lr_max": lr_max,
     }
     chosen = {name: value for name, value in (asked | numbers).items() if value is not None}
     return transformation(dialect, chosen, mask=mask, conjugate=conjugate)
@@ -262,6 +268,11 @@ def transformation(
         hyper["weight_decay"] = after(chosen.pop("weight_decay"))
     stand_in = {name: STAND_IN[name] for name in (*hyper, *(["lr"] if lr is not None else []))}
     core = dialect(dialect_name).adam(**chosen, **stand_in)
+    if lr is not None and core.decay in axes.RELATIVE and not chosen.get("lr_max") and "lr_max" not in hyper:
+        raise HyperparameterError(
+            f"lr_max is missing, with decay={core.decay!r} and a learning_rate that is an array: expected a "
+            "number > 0, by which the learning rate of a step is divided"
+        )
     if mask is not None and not core.weight_decay and "weight_decay" not in chosen:
         raise HyperparameterError(
             "mask is given and weight_decay is 0: expected a weight_decay that it can restrict; "

@@ -20,7 +20,9 @@ from adamcore.state import AdamState
 from adamcore.step import step
 
 RUNS_ON = ("torch", "jax", "numpy")
-AXES = ("bias_correction", "decay", "decay_order", "amsgrad", "nesterov", "clock", "maximize")
+AXES = (
+    "bias_correction", "decay", "decay_order", "cautious_decay", "amsgrad", "nesterov", "clock", "maximize",
+)  # fmt: skip
 #: The field of `adamcore.Adam` that each argument of the constructor sets.
 FIELDS = {
     "beta_1": "b1",
@@ -29,6 +31,7 @@ FIELDS = {
     "eps_root": "eps_root",
     "weight_decay": "weight_decay",
     "momentum_decay": "momentum_decay",
+    "lr_max": "lr_max",
     "epsilon_rule": "epsilon",
 } | {axis: axis for axis in AXES}
 OF_DIALECT: Any = object()  #: an argument that was not given, where None is another thing
@@ -61,6 +64,8 @@ class Setting:
         if self.name == "weight_decay" and value is None:
             value = 0.0
         old = optimizer.adam
+        if self.name == "decay" and value in axes.RELATIVE and not old.lr_max:
+            raise AxisError(f"decay={value!r}: expected an lr_max > 0, by which lr is divided; set it first")
         new = replace(old, **{FIELDS[self.name]: value})
         if optimizer.built and (
             old.clock != new.clock
@@ -97,12 +102,12 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
         beta_1, beta_2, epsilon: numbers, the b1, b2 and eps of :class:`adamcore.Adam`.  None: the
             dialect's default.
         amsgrad: a boolean as in Keras, or a value of the axis.  None: the dialect's.
-        eps_root, weight_decay, momentum_decay: numbers, as for :class:`adamcore.Adam`.  None: the
+        eps_root, weight_decay, momentum_decay, lr_max: numbers, as for :class:`adamcore.Adam`.  None: the
             dialect's default.
         dialect: a row of :mod:`adamcore.dialects`, which gives the axes and the defaults.
         epsilon_rule: the axis ``epsilon`` of docs/spec.md.  None: the dialect's.
-        bias_correction, decay, decay_order, nesterov, clock, maximize: the other axes.  None: the
-            dialect's.
+        bias_correction, decay, decay_order, cautious_decay, nesterov, clock, maximize: the other axes.
+            None: the dialect's.
         name: the optimizer's name.
         clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency,
             loss_scale_factor, gradient_accumulation_steps: as for Keras' base class.
@@ -124,6 +129,7 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
     beta_1, beta_2, epsilon, eps_root = Setting(), Setting(), Setting(), Setting()
     weight_decay, momentum_decay, epsilon_rule = Setting(), Setting(), Setting()
     bias_correction, decay, decay_order, amsgrad = Setting(), Setting(), Setting(), Setting()
+    cautious_decay, lr_max = Setting(), Setting()
     nesterov, clock, maximize = Setting(), Setting(), Setting()
 
     def __init__(
@@ -147,10 +153,12 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
         dialect: str | None = None,
         eps_root: float | None = None,
         momentum_decay: float | None = None,
+        lr_max: float | None = None,
         epsilon_rule: axes.Epsilon | None = None,
         bias_correction: axes.BiasCorrection | None = None,
         decay: axes.Decay | None = None,
         decay_order: axes.DecayOrder | None = None,
+        cautious_decay: bool | None = None,
         nesterov: axes.Nesterov | None = None,
         clock: axes.Clock | None = None,
         maximize: bool | None = None,
@@ -170,10 +178,12 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
             "eps_root": eps_root,
             "weight_decay": weight_decay,
             "momentum_decay": momentum_decay,
+            "lr_max": lr_max,
             "epsilon": epsilon_rule,
             "bias_correction": bias_correction,
             "decay": decay,
             "decay_order": decay_order,
+            "cautious_decay": cautious_decay,
             "amsgrad": None if amsgrad is None else amsgrad_axis(amsgrad),
             "nesterov": nesterov,
             "clock": clock,
@@ -183,6 +193,8 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
         row = dialect_named(name_of_row)
         if learning_rate is None:
             learning_rate = row.adam(**chosen).lr
+        if chosen.get("decay", row.axes.get("decay")) in axes.RELATIVE:
+            chosen["lr_max"] = row.adam(**chosen, lr=learning_rate).lr_max
         core = row.adam(**chosen, lr=1.0)
         learning_rate = float(learning_rate) if isinstance(learning_rate, int) else learning_rate
         object.__setattr__(self, "adam", core)  # Keras' own __setattr__ works after its __init__ alone

@@ -19,7 +19,16 @@ from adamcore.backends.kernels.llvm import CODES, Kernel, Real, kernel
 from adamcore.backends.kernels.threads import PARALLEL, PIECE, run_pieces, thread_count
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients
-from adamcore.protocol import Columns, Job, Result
+from adamcore.protocol import (
+    Columns,
+    Job,
+    Result,
+    ResultColumns,
+    Results,
+    UniformJobs,
+    columns_of,
+    in_place_results,
+)
 from adamcore.tracing import Program
 from adamcore.tracing import program as program_of
 from adamcore.types import Array, DType
@@ -62,8 +71,19 @@ class Memory(Protocol):
     def size(self, x: Array) -> int:
         """Return the number of an array's elements; a complex one counts as two."""
 
+    def sizes(self, xs: Sequence[Array]) -> list[int]:
+        """Return :meth:`size` of each array; they are of one dtype."""
+
     def empty_like(self, x: Array) -> Array:
         """Return a new array of the same shape and dtype, its values not set."""
+
+    def new_columns(self, columns: Columns, uniform: bool) -> ResultColumns:
+        """Return new arrays for p, m, v and v_max of every job, their values not set.
+
+        Args:
+            columns: the arrays of the jobs.
+            uniform: True if :meth:`adamcore.protocol.Backend.uniform` holds for them.
+        """
 
     def threads(self) -> int:
         """Return how many threads a step may use."""
@@ -81,7 +101,7 @@ class Memory(Protocol):
 MANY = 16  #: jobs from which it pays to look at columns first
 V_MAX, COEFFICIENTS, WHERE, FORMATS = map(Job._fields.index, ("v_max", "coefficients", "where", "formats"))
 
-Implementation = Callable[[AdamConfig, Sequence[Job], bool, Memory], list[Result]]
+Implementation = Callable[[AdamConfig, Sequence[Job], bool, Memory], Sequence[Result]]
 """Carries out supported jobs: (adam, jobs, in_place, memory)."""
 
 
@@ -151,12 +171,14 @@ def all_supported(memory: Memory, jobs: Sequence[Job]) -> bool:
     first, n = jobs[0], len(jobs)
     if unsupported(memory, first) is not None:
         return False
+    if any(x is not None and not isinstance(x, float) for row in rows_of(jobs).values() for x in row):
+        return False
+    if isinstance(jobs, UniformJobs):
+        return True
     wheres, maxima, formats = ([job[k] for job in jobs] for k in (WHERE, V_MAX, FORMATS))
     if len({*map(id, formats)}) > 1 or any(x is not None for x in wheres):
         return False
     if any((x is None) != (first.v_max is None) for x in maxima):
-        return False
-    if any(x is not None and not isinstance(x, float) for row in rows_of(jobs).values() for x in row):
         return False
     columns, dtype = columns_of(jobs), first.p.dtype
     shapes = [x.shape for x in columns.p]
@@ -169,7 +191,7 @@ def all_supported(memory: Memory, jobs: Sequence[Job]) -> bool:
 
 def rows_of(jobs: Sequence[Job]) -> dict[int, Coefficients]:
     """Return the different rows of coefficients, each by its ``id``."""
-    rows: list[Any] = [job[COEFFICIENTS] for job in jobs]
+    rows: Any = jobs.rows if isinstance(jobs, UniformJobs) else [job[COEFFICIENTS] for job in jobs]
     return dict(zip(map(id, rows), rows, strict=True))
 
 
@@ -178,19 +200,6 @@ def arrays_of(job: Job) -> tuple[Array, ...]:
     if job.v_max is None:
         return job.p, job.g, job.m, job.v
     return job.p, job.g, job.m, job.v, job.v_max
-
-
-def columns_of(jobs: Sequence[Job]) -> Columns:
-    """Return the arrays of a list of jobs: a ``v_max`` in each or in none."""
-    p, g, m, v = (
-        [job[k] for job in jobs] for k in range(4)
-    )  # zip(*jobs) has the garbage collector look often
-    return Columns(p, g, m, v, () if jobs[0].v_max is None else [job.v_max for job in jobs])
-
-
-def in_place_results(jobs: Sequence[Job]) -> list[Result]:
-    """Return the results of jobs that were carried out in their own arrays."""
-    return [Result(job.p, job.m, job.v, job.v_max) for job in jobs]
 
 
 def writable(memory: Memory, job: Job) -> bool:
@@ -217,12 +226,11 @@ def overlap(a: Sequence[int], b: Sequence[int], sizes: Sequence[int]) -> bool:
     return any(map(lt, map(abs, map(sub, a, b)), sizes))
 
 
-def step(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: Memory) -> list[Result]:
+def step(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: Memory) -> Sequence[Result]:
     """Carry out supported jobs by machine code."""
     programs = {key: program_of(adam, row) for key, row in rows_of(jobs).items()}
     dtype = jobs[0].p.dtype
-    alike = [job.p.dtype for job in jobs].count(dtype) == len(jobs) and all(job.where is None for job in jobs)
-    if alike and len({*programs.values()}) == 1:
+    if len({*programs.values()}) == 1 and alike(jobs):
         return _step_alike(programs.popitem()[1], dtype, jobs, in_place, memory)
     groups: dict[tuple[Program, DType, bool], list[int]] = {}
     for i, job in enumerate(jobs):
@@ -236,9 +244,17 @@ def step(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: Memory) 
     return results
 
 
+def alike(jobs: Sequence[Job]) -> bool:
+    """True if supported jobs are of one dtype and without masks."""
+    if isinstance(jobs, UniformJobs):
+        return True
+    dtype = jobs[0].p.dtype
+    return all(job.p.dtype == dtype and job.where is None for job in jobs)
+
+
 def _step_alike(
     program: Program, dtype: DType, jobs: Sequence[Job], in_place: bool, memory: Memory
-) -> list[Result]:
+) -> Sequence[Result]:
     """Carry out jobs of one program and dtype, all with a mask or all without."""
     real = memory.real(dtype)
     assert real is not None
@@ -249,16 +265,25 @@ def _step_alike(
     if in_place:
         results = in_place_results(jobs)
     else:
-        new = [list(map(memory.empty_like, column)) for column in (columns.p, *columns[2:]) if column]
+        new = memory.new_columns(columns, isinstance(jobs, UniformJobs))
         arrays += chain.from_iterable(new)
-        results = list(map(Result._make, zip(*new, *[repeat(None, len(jobs))] * (4 - len(new)), strict=True)))
-    table = PointerTable(program, real, in_place, list(map(memory.size, columns.p)), masked)
+        results = Results(new) if isinstance(jobs, UniformJobs) else list_of(new)
+    table = PointerTable(program, real, in_place, memory.sizes(columns.p), masked)
     table.point(array("q", memory.addresses(arrays)))
-    alike = len(rows_of(jobs)) == 1
-    table.run([jobs[0].coefficients] if alike else [job.coefficients for job in jobs], memory.run_parallel)
+    if isinstance(jobs, UniformJobs):
+        rows = jobs.rows
+    else:
+        rows = [job.coefficients for job in (jobs if len(rows_of(jobs)) > 1 else jobs[:1])]
+    table.run(rows, memory.run_parallel)
     if in_place:
         memory.mark_written(columns.p)
     return results
+
+
+def list_of(new: ResultColumns) -> list[Result]:
+    """Return a result for each job."""
+    p, m, v, v_max = new
+    return list(map(Result, p, m, v, v_max or repeat(None, len(p))))
 
 
 def new_arrays(job: Job, memory: Memory) -> Result:

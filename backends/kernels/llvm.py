@@ -300,6 +300,12 @@ def _body(
             lines.append(f"  {x}.nan = fcmp uno {kind} {a}, {a}")
             lines.append(f"  {x}.first = or {flag} {x}.ge, {x}.nan")
             lines.append(f"  {x} = select {flag} {x}.first, {kind} {a}, {kind} {b}")
+        elif op.kind == "sign":  # of 0 and of NaN: themselves
+            flag = kind.replace(real, "i1")
+            for name, test in (("up", "ogt"), ("down", "olt")):
+                lines.append(f"  {x}.{name} = fcmp {test} {kind} {a}, zeroinitializer")
+            lines.append(f"  {x}.less = select {flag} {x}.down, {kind} {constant(-1.0, kind)}, {kind} {a}")
+            lines.append(f"  {x} = select {flag} {x}.up, {kind} {constant(1.0, kind)}, {kind} {x}.less")
         else:
             lines.append(f"  {x} = f{op.kind} {kind} {a}, {b}")
     if masked:
@@ -316,3 +322,11 @@ def _body(
             lines.append(f"  %{target}.p{tag} = getelementptr {real}, ptr %{target}.base, i64 %i{tag}")
         lines.append(f"  store {kind} {new}, ptr %{target}.p{tag}, align {align}")
     return "\n".join(lines)
+
+
+def constant(value: float, kind: str) -> str:
+    """Return a number as a constant of a kind, which is a real type or a vector of one."""
+    if not kind.startswith("<"):
+        return str(value)
+    count, real = kind.strip("<>").split(" x ")
+    return f"<{', '.join([f'{real} {value}'] * int(count))}>"

@@ -20,15 +20,13 @@ from adamcore.backends.kernels.cpu import (
     Run,
     all_supported,
     all_writable,
-    arrays_of,
-    columns_of,
     overlap,
     rows_of,
     writable,
 )
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients
-from adamcore.protocol import Columns, ColumnStep, Job
+from adamcore.protocol import Columns, ColumnStep, Job, columns_of
 from adamcore.tracing import program as program_of
 from adamcore.types import Array
 
@@ -49,7 +47,7 @@ class KernelStep:
         self.table, self.memory = table, memory
         columns = columns_of(jobs)
         self.guard = memory.guard(columns)
-        self.bytes = [max(x.nbytes for x in arrays_of(job)) for job in jobs]
+        self.bytes = [x.nbytes for x in columns.p]
         self.gradients = memory.addresses(columns.g)
         self.others = self.addresses(columns)
         table.point(array("q", memory.addresses(list(chain.from_iterable(columns)))))
@@ -128,5 +126,5 @@ def column_step(
         return None
     if not llvm.available():
         return FallbackStep(adam, jobs, memory, implementation)
-    sizes = [memory.size(job.p) for job in jobs]
+    sizes = memory.sizes(columns_of(jobs).p)
     return KernelStep(PointerTable(programs.pop(), real, True, sizes), jobs, memory)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from itertools import repeat
 from typing import Any
 
 import numpy as np
 
 from adamcore.backends.base import BaseBackend, FastPath, dtype_name
 from adamcore.backends.numpy import fast
+from adamcore.backends.numpy.uniform import same_shape, uniform_addresses
 from adamcore.backends.overlap import first_overlap
 from adamcore.protocol import Columns, Kind
 from adamcore.types import Array
@@ -22,6 +24,7 @@ class NumPyBackend(BaseBackend):
     """NumPy: a 0-d result stays an array, and NaN, infinity and underflow cause no warning."""
 
     name = "numpy"
+    sorts_keys: bool | None = True
     fast: FastPath | None = fast
 
     def owns(self, leaf: object) -> bool:
@@ -41,18 +44,26 @@ class NumPyBackend(BaseBackend):
             return None  # each array owns its memory
         return first_overlap(columns, np.lib.array_utils.byte_bounds, np.shares_memory)
 
+    def uniform(self, columns: Columns) -> bool:
+        return uniform_addresses([column for column in columns if column]) is not None
+
     def device(self, leaf: Array) -> Any:
         return None
 
     def host(self, x: Array) -> Any:
         return x.item()
 
+    def integers(self, xs: Sequence[Array]) -> list[int] | None:
+        if not same_shape(xs, ()):
+            return super().integers(xs)
+        return list(map(np.ndarray.item, xs)) if xs[0].dtype.kind == "i" else None
+
     def full(self, value: float, dtype: Any, like: Array) -> Array:
         return np.asarray(value, dtype=dtype)
 
     def full_each(self, values: Sequence[float], dtype: Any, like: Array) -> list[Array]:
         vector = np.array(values, dtype)
-        return [vector[i, ...] for i in range(len(values))]
+        return list(map(vector.__getitem__, zip(range(len(values)), repeat(...), strict=False)))
 
     def zeros(self, like: Array, dtype: Any) -> Array:
         return np.zeros_like(like, dtype=dtype, subok=False)

@@ -41,7 +41,7 @@ BLOCK = block_bytes()
 
 UFUNCS: dict[str, Callable[..., Any]] = {
     "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide,
-    "neg": np.negative, "sqrt": np.sqrt, "maximum": np.maximum,
+    "neg": np.negative, "sqrt": np.sqrt, "maximum": np.maximum, "sign": np.sign,
 }  # fmt: skip
 
 

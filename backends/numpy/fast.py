@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,9 @@ from adamcore.backends.kernels import cpu, llvm, threads
 from adamcore.backends.kernels.step_cache import column_step
 from adamcore.backends.numpy import addresses
 from adamcore.backends.numpy.blocks import SMALL, Blocks
+from adamcore.backends.numpy.uniform import uniform_addresses
 from adamcore.config import AdamConfig
-from adamcore.protocol import CachedStep, Columns, Job, Result, StepRecord
+from adamcore.protocol import CachedStep, Columns, Job, Result, ResultColumns, StepRecord, in_place_results
 from adamcore.state import AdamState
 from adamcore.step_cache import in_place_step, stepped_in_place
 from adamcore.tracing import Program
@@ -71,8 +73,19 @@ class NumPyMemory:
     def size(self, x: Array) -> int:
         return x.size * (1 + (x.dtype.kind == "c"))  # type: ignore[no-any-return]
 
+    def sizes(self, xs: Sequence[Array]) -> list[int]:
+        parts = 1 + (xs[0].dtype.kind == "c")
+        return [parts * x.size for x in xs]
+
     def empty_like(self, x: Array) -> Array:
         return np.empty_like(x)
+
+    def new_columns(self, columns: Columns, uniform: bool) -> ResultColumns:
+        p, _, *others = columns
+        if not uniform:
+            return ResultColumns(*(list(map(np.empty_like, column)) for column in (p, *others)))
+        shapes, dtype = [x.shape for x in p], p[0].dtype
+        return ResultColumns(*(list(map(np.empty, shapes, repeat(dtype))) if x else () for x in (p, *others)))
 
     def threads(self) -> int:
         return threads.thread_count()
@@ -87,6 +100,8 @@ class NumPyMemory:
         facts = [(x.shape, None if x.flags.c_contiguous else x.strides) for x in columns.p]
 
         def same_gradients(others: Columns) -> bool:
+            if uniform_addresses([others.p, others.g]) is not None:
+                return True
             for x, (shape, strides) in zip(
                 others.g, facts, strict=True
             ):  # an array of NumPy stays what it is
@@ -108,7 +123,7 @@ def unsupported(job: Job) -> str | None:
     return cpu.unsupported(MEMORY, job)
 
 
-def apply(adam: AdamConfig, jobs: Sequence[Job], donate: bool, fallback: Fallback) -> list[Result]:
+def apply(adam: AdamConfig, jobs: Sequence[Job], donate: bool, fallback: Fallback) -> Sequence[Result]:
     """Carry out a step by machine code or in blocks; see :class:`adamcore.backends.base.FastPath`."""
     if (
         len(jobs) >= cpu.MANY
@@ -139,7 +154,7 @@ def implementation_of(job: Job) -> cpu.Implementation:
 def in_blocks(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: cpu.Memory) -> list[Result]:
     """Carry out supported jobs block by block: see :mod:`adamcore.backends.numpy.blocks`."""
     llvm.warn_if_missing(sum(job.p.size for job in jobs))
-    results = cpu.in_place_results(jobs) if in_place else [cpu.new_arrays(job, MEMORY) for job in jobs]
+    results = list(in_place_results(jobs)) if in_place else [cpu.new_arrays(job, MEMORY) for job in jobs]
     small: dict[tuple[int, DType], list[int]] = {}
     vectors = [[vector(x) for x in cpu.arrays_of(job)] for job in jobs]
     targets = [[] if in_place else [vector(x) for x in result if x is not None] for result in results]

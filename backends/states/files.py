@@ -115,7 +115,7 @@ def decode_state(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], whe
         raise CheckpointError(f"{where}: {error}") from error
 
 
-NUMBERS = ("lr", "b1", "b2", "eps", "eps_root", "weight_decay", "momentum_decay")
+NUMBERS = ("lr", "b1", "b2", "eps", "eps_root", "weight_decay", "momentum_decay", "lr_max")
 
 
 def to_json(value: Any) -> Any:

@@ -9,12 +9,16 @@ from typing import Literal
 import numpy as np
 
 from adamcore.adam import Adam
+from adamcore.axes import RELATIVE
 from adamcore.backends.states.named import Moments, NamedState, product_of
 from adamcore.coefficients import Host
 from adamcore.errors import ConversionError
 
-AXES = ("epsilon", "bias_correction", "decay", "decay_order", "amsgrad", "nesterov", "maximize", "complex")
-NUMBERS = ("b1", "b2", "eps", "eps_root", "weight_decay", "momentum_decay")
+AXES = (
+    "epsilon", "bias_correction", "decay", "decay_order", "cautious_decay", "amsgrad", "nesterov", "maximize",
+    "complex",
+)  # fmt: skip
+NUMBERS = ("b1", "b2", "eps", "eps_root", "weight_decay", "momentum_decay", "lr_max")
 
 #: By axis, what an accepted difference means for the state.
 MEANING = {
@@ -22,6 +26,7 @@ MEANING = {
     "bias_correction": "the moments are the same, the next steps are not",
     "decay": "the moments are not what the other rule would have made of the same gradients",
     "decay_order": "the moments are the same, the next steps differ by lr*weight_decay times the update",
+    "cautious_decay": "the moments are the same, the next steps differ where one of the two does not decay",
     "amsgrad": "no maximum of the other kind was kept: it starts anew from the present v, or is dropped",
     "nesterov": "the moments are the same, the next steps are not; a schedule's product is formed from t",
     "maximize": "the moments are those of gradients of the other sign",
@@ -39,9 +44,9 @@ def differences(old: Adam, new: Adam, *, has_complex: bool = False) -> list[str]
     """
     moot = {"complex"} if not has_complex else set()
     if not (old.weight_decay or new.weight_decay):
-        moot |= {"decay", "decay_order", "weight_decay"}
+        moot |= {"decay", "decay_order", "cautious_decay", "weight_decay"}
     if old.decay == new.decay == "l2":
-        moot.add("decay_order")
+        moot |= {"decay_order", "cautious_decay"}
     if not (old.eps or old.eps_root or new.eps or new.eps_root) or (
         old.bias_correction in ("first", "none") and old.bias_correction == new.bias_correction
     ):
@@ -49,6 +54,8 @@ def differences(old: Adam, new: Adam, *, has_complex: bool = False) -> list[str]
         moot |= {"epsilon"} if same_side or not (old.eps or new.eps) else set()
     if "dozat" not in (old.nesterov, new.nesterov):
         moot.add("momentum_decay")
+    if "decay" in moot or not {old.decay, new.decay} & set(RELATIVE):
+        moot.add("lr_max")
     return [
         name for name in (*AXES, *NUMBERS) if name not in moot and getattr(old, name) != getattr(new, name)
     ]

@@ -23,7 +23,7 @@ SETTINGS = (
     ("eps", ("eps", "adamw_eps"), None),
     ("weight_decay", ("weight_decay", "wd"), 0.0),
 )
-HYPER = ("lr", "b1", "b2", "eps", "weight_decay", "momentum_decay")
+HYPER = ("lr", "b1", "b2", "eps", "weight_decay", "momentum_decay", "lr_max")
 
 
 def dialect_of_keys(group: Mapping[str, Any], each: Mapping[str, Any]) -> str:
@@ -93,7 +93,7 @@ def numbers_of_group(group: Mapping[str, Any]) -> dict[str, Any]:
         CheckpointError: one is missing or no number.
     """
     found: dict[str, Any] = {}
-    optional = [(key, (key,), None) for key in ("momentum_decay", "eps_root") if key in group]
+    optional = [(key, (key,), None) for key in ("momentum_decay", "eps_root", "lr_max") if key in group]
     for name, keys, start in (*SETTINGS, *optional):
         value: Any = next((group[key] for key in keys if key in group), start)
         try:
@@ -147,7 +147,11 @@ def fill_group(group: dict[str, Any], number: int, state: NamedState, names: lis
         "weight_decay": first.weight_decay,
     }
     if is_ours(group):
-        group |= {"eps_root": first.eps_root, "momentum_decay": first.momentum_decay}
+        group |= {
+            "eps_root": first.eps_root,
+            "momentum_decay": first.momentum_decay,
+            "lr_max": first.lr_max,
+        }
     switches = {
         "amsgrad": first.amsgrad != "none",
         "maximize": first.maximize,

@@ -17,6 +17,7 @@ except ModuleNotFoundError:
 from adamcore.backends.base import BaseBackend, FastPath, dtype_name
 from adamcore.backends.overlap import first_overlap
 from adamcore.backends.torch import compiler, cuda_clock, fast, nvrtc, root
+from adamcore.backends.torch.uniform import uniform, vectors
 from adamcore.coefficients import Traced, split_log
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients, Numbers
@@ -28,6 +29,7 @@ torch.compiler.assume_constant_result(split_log)
 
 PARTS = {torch.complex32: torch.float16, torch.complex64: torch.float32, torch.complex128: torch.float64}
 PART = 64  #: 0-d tensors that share a storage, which is saved whole where one of them is
+INTEGERS = {torch.int8, torch.int16, torch.int32, torch.int64, torch.uint8}
 WHOLE = {part: whole for whole, part in PARTS.items()}
 
 
@@ -39,7 +41,8 @@ class Functions:
     """
 
     sqrt = staticmethod(root.sqrt)
-    exp, expm1, log, maximum, where = torch.exp, torch.expm1, torch.log, torch.maximum, torch.where
+    exp, expm1, log, where = torch.exp, torch.expm1, torch.log, torch.where
+    maximum, sign = torch.maximum, torch.sign
     finfo = torch.finfo
 
     @staticmethod
@@ -61,7 +64,7 @@ class CoefficientFunctions(Functions):
 
 def bounds(x: Any) -> tuple[int, int] | None:
     """Return the addresses of a tensor's first byte and of the one after its last; None without a storage."""
-    if type(x) not in fast.PLAIN or torch._C._functorch.is_functorch_wrapped_tensor(x) or not x.numel():
+    if type(x) not in PLAIN or torch._C._functorch.is_functorch_wrapped_tensor(x) or not x.numel():
         return None
     reach = sum((size - 1) * stride for size, stride in zip(x.shape, x.stride(), strict=True))
     return x.data_ptr(), x.data_ptr() + (reach + 1) * x.element_size()
@@ -80,6 +83,7 @@ class TorchBackend(BaseBackend):
     """PyTorch; values on a device other than the CPU are never waited for."""
 
     name = "torch"
+    sorts_keys: bool | None = False
     fast: FastPath | None = fast
 
     def owns(self, leaf: object) -> bool:
@@ -104,6 +108,9 @@ class TorchBackend(BaseBackend):
             return None
         return first_overlap(columns, bounds, shares_memory)
 
+    def uniform(self, columns: Columns) -> bool:
+        return not torch.compiler.is_compiling() and uniform([xs for xs in columns if xs])
+
     def device(self, leaf: Array) -> Any:
         return leaf.device
 
@@ -113,6 +120,12 @@ class TorchBackend(BaseBackend):
         if torch._C._functorch.is_functorch_wrapped_tensor(x):
             return None
         return x.item()
+
+    def integers(self, xs: Sequence[Array]) -> list[int] | None:
+        dtype = getattr(xs[0], "dtype", None)
+        if dtype not in INTEGERS or torch.compiler.is_compiling() or not vectors(xs, dtype):
+            return super().integers(xs)
+        return None if any(x.ndim for x in xs) else [x.item() for x in xs]
 
     def full(self, value: float, dtype: Any, like: Array) -> Array:
         return torch.full((), value, dtype=dtype, device=like.device)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Sequence
-from itertools import chain
+from itertools import chain, compress
 from operator import attrgetter
 from typing import Any
 
@@ -28,8 +28,20 @@ except ImportError:
 from adamcore.backends.base import Fallback
 from adamcore.backends.kernels import cpu, llvm, step_cache
 from adamcore.backends.torch import compiler, cuda, foreach, nvrtc, openmp
+from adamcore.backends.torch.uniform import PLAIN
 from adamcore.config import AdamConfig
-from adamcore.protocol import CachedStep, Columns, ColumnStep, Job, Result, StepRecord
+from adamcore.protocol import (
+    CachedStep,
+    Columns,
+    ColumnStep,
+    Job,
+    Result,
+    ResultColumns,
+    Results,
+    StepRecord,
+    columns_of,
+    in_place_results,
+)
 from adamcore.state import AdamState
 from adamcore.step_cache import device_clock_step, in_place_step, stepped_in_place
 from adamcore.types import Array, Clock, DType, Tree
@@ -38,7 +50,7 @@ REALS: dict[DType, llvm.Real] = {
     torch.float32: "float32", torch.float64: "float64",
     torch.complex64: "float32", torch.complex128: "float64",
 }  # fmt: skip
-PLAIN = {torch.Tensor, torch.nn.Parameter}
+REQUIRES_GRAD: Any = attrgetter("requires_grad")
 
 
 class TorchMemory:
@@ -88,7 +100,15 @@ class TorchMemory:
     def size(self, x: Array) -> int:
         return x.numel() * (1 + x.dtype.is_complex)  # type: ignore[no-any-return]
 
+    def sizes(self, xs: Sequence[Array]) -> list[int]:
+        parts = 1 + xs[0].dtype.is_complex
+        return [parts * size for size in map(torch.Tensor.numel, xs)]
+
     empty_like = staticmethod(torch.empty_like)
+
+    def new_columns(self, columns: Columns, uniform: bool) -> ResultColumns:
+        p, _, *others = columns
+        return ResultColumns(*(list(map(torch.empty_like, column)) for column in (p, *others)))
 
     def threads(self) -> int:
         return torch.get_num_threads()
@@ -146,7 +166,7 @@ def memory_of(job: Job) -> TorchMemory:
     return MEMORY if job.p.is_cpu else ON_CUDA
 
 
-def apply(adam: AdamConfig, jobs: Sequence[Job], donate: bool, fallback: Fallback) -> list[Result]:
+def apply(adam: AdamConfig, jobs: Sequence[Job], donate: bool, fallback: Fallback) -> Sequence[Result]:
     """Carry out a step, each job in the fastest way there is; see ``FastPath`` in backends/base.py."""
     if torch.compiler.is_compiling():
         return [fallback(adam, job, donate) for job in jobs]
@@ -175,13 +195,15 @@ def all_alike(jobs: Sequence[Job]) -> bool:
 
 def step_alike(
     implementation: cpu.Implementation | None, adam: AdamConfig, jobs: Sequence[Job], in_place: bool
-) -> list[Result]:
+) -> Sequence[Result]:
     """Carry out jobs in one way; a new parameter asks for a gradient if the old one did."""
     assert implementation is not None
     results = implementation(adam, jobs, in_place, MEMORY)
-    for job, result in zip(jobs, results, strict=True):
-        if job.p.requires_grad:
-            result.p.requires_grad_()
+    if not in_place:
+        new = results.columns.p if isinstance(results, Results) else [result.p for result in results]
+        old = columns_of(jobs).p
+        for x in compress(new, map(REQUIRES_GRAD, old)):
+            x.requires_grad_()
     return results
 
 
@@ -196,12 +218,12 @@ def implementation_of(job: Job) -> cpu.Implementation | None:
     return list_step if not job.p.is_cpu and foreach.unsupported(job) is None else None
 
 
-def list_step(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: cpu.Memory) -> list[Result]:
+def list_step(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: cpu.Memory) -> Sequence[Result]:
     """Carry out jobs as lists of tensors, one call for each operation."""
     return foreach.step(adam, jobs, in_place, foreach.run)
 
 
-def block_step(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: cpu.Memory) -> list[Result]:
+def block_step(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: cpu.Memory) -> Sequence[Result]:
     """Carry out jobs by NumPy, in the tensors' own memory."""
     from adamcore.backends.numpy import fast  # NumPy is an extra of its own
 
@@ -212,7 +234,7 @@ def block_step(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: cp
     if not in_place:
         return [Result(*(None if x is None else torch.from_numpy(x) for x in result)) for result in new]
     memory.mark_written([job.p for job in jobs])
-    return cpu.in_place_results(jobs)
+    return in_place_results(jobs)
 
 
 def can_cache() -> bool:

@@ -19,7 +19,7 @@ from adamcore.protocol import Job, Result
 from adamcore.tracing import Program
 from adamcore.tracing import program as program_of
 
-KINDS = ("add", "sub", "mul", "div", "neg", "maximum")
+KINDS = ("add", "sub", "mul", "div", "neg", "maximum", "sign")
 FUNCTIONS = {kind: getattr(torch, f"_foreach_{kind}") for kind in KINDS} | {"sqrt": root.foreach_sqrt}
 IN_PLACE = {kind: getattr(torch, f"_foreach_{kind}_") for kind in KINDS} | {"sqrt": root.foreach_sqrt_}
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from adamcore.conformance.anatomy.experiments import ABSENT, ZERO
+from adamcore.conformance.anatomy.experiments import ABSENT, CHANGED, LR_FACTOR, ZERO
 from adamcore.conformance.anatomy.facts import NEAR, Facts, constant, near
 from adamcore.conformance.anatomy.parts import absence as absence_values
 from adamcore.conformance.anatomy.parts import decay as decay_values
 from adamcore.conformance.anatomy.texts import Equation, listed, number, shortened
+from adamcore.conformance.types import FloatArray
 
 NOTHING = 1e-9  #: a rate of decay below this is rounding
 
@@ -31,8 +32,39 @@ def decay(f: Facts) -> list[Equation]:
     if constant(rate) is None:
         return [("decay", f"p = (1 - x) p with x = {listed(rate)} in steps 1, 2, ...")]
     when = "after" if abs(float(found["order"]) - 1.0) < 0.5 else "before"
+    if (often := repeated(f, float(rate[0]))) > 1:
+        return [("decay", f"p = (1 - lr wd)^{often} p, {when} the step{where(found)}")]
     powers = tuple(float(found[name]) for name in ("power of lr", "power of decay"))
-    return [("decay", f"p = p - {rate_text(f, float(rate[0]), powers)} p, {when} the step")]
+    return [("decay", f"p = p - {rate_text(f, float(rate[0]), powers)} p, {when} the step{where(found)}")]
+
+
+def where(found: dict[str, FloatArray]) -> str:
+    """Return in which elements p decays, if not in all."""
+    decider = mask_decider(found["away"], found["against the gradient"])
+    return f", where the {decider} does not move it away from 0" if decider else ""
+
+
+def mask_decider(away: FloatArray, against: FloatArray) -> str | None:
+    """Return what picks the elements that decay, "step" or "gradient"; None if all decay, or if it is L2.
+
+    Args:
+        away: the share of its decay that a parameter has whose step moves it away from 0.
+        against: that of one with a step towards 0 up along its gradient, and of one with a step away from 0.
+    """
+    toward, from_zero = (bool(abs(share) > NEAR) for share in against)
+    if abs(float(np.ravel(away)[0])) > NEAR or toward == from_zero:
+        return None
+    return "step" if toward else "gradient"
+
+
+def repeated(f: Facts, rate: float) -> int:
+    """Return how often p is multiplied by 1 - lr*wd in one step, or 0 if that gives another rate."""
+    hyper = f.readings.probes["decay"].hyper
+    factor = 1.0 - hyper["lr"] * hyper.get("weight_decay", 0.0)
+    if not 0.0 < factor < 1.0 or not 0.0 < rate < 1.0:
+        return 0
+    often = float(np.log1p(-rate) / np.log(factor))
+    return round(often) if near(often, round(often)) else 0
 
 
 def rate_text(f: Facts, rate: float, powers: tuple[float, ...]) -> str:
@@ -43,7 +75,21 @@ def rate_text(f: Facts, rate: float, powers: tuple[float, ...]) -> str:
         if ours in hyper and abs(power) > NEAR:
             factor /= hyper[ours] ** power
             texts.append(name if abs(power - 1.0) < NEAR else f"{name}^{number(power)}")
+    ratio = ratio_power(f)
+    if ratio is not None and ratio - powers[0] > 0.5:
+        texts.insert(
+            len(texts) - 1,
+            "(lr/lr_max)" if near(ratio - powers[0], 1.0) else f"(lr/lr_max)^{number(ratio - powers[0])}",
+        )
     return " ".join([*([] if near(factor, 1.0) and texts else [number(factor)]), *texts])
+
+
+def ratio_power(f: Facts) -> float | None:
+    """Return by which power of lr a rate of decay follows it in mid-run; None if that was not measured."""
+    p = f.readings.positions("lr-decay")[:, 0]
+    rates = 1.0 - p[1:] / p[:-1]
+    before, after = rates[CHANGED - 2], rates[CHANGED - 1]
+    return float(np.log(after / before) / np.log(LR_FACTOR)) if before > 0 and after > 0 else None
 
 
 def coupled_share(f: Facts) -> float | None:

@@ -33,6 +33,8 @@ PAIRS = ((1.0, 1.0), (1.0, -1.0), (1.0, 0.125), (0.125, 1.0))  #: the sizes of t
 DOUBLE, MINUS, CONSTANT, ZERO, FIRST_PAIR = T, T + 1, T + 2, T + 3, T + 4  #: elements after the impulses
 CROSS = FIRST_PAIR + len(PAIRS)  #: two elements with impulses in steps 1 and 2, of the same and opposite sign
 DUST = CROSS + 2  #: an element with an impulse in step 1, and after it gradients that are small, but not 0
+TURNED = 2.0**-20  #: the share of a gradient that comes after it with the other sign, in "decay"
+CHANGED, LR_FACTOR = 4, 0.25  #: the step from which on lr is another in "lr-decay", and by what factor
 ABSENT = ((6,), (3, 4, 6))  #: the steps in which each parameter of "absence" has no gradient
 RESUMED, ABSENCE_STEPS = 8, 10
 
@@ -60,9 +62,20 @@ def curve(name: str, about: str, powers: Sequence[int], **levers: float) -> Prob
 
 
 def decaying(name: str, about: str, **levers: float) -> Probe:
-    """Zero gradients in arrays of one and of two dimensions, and large and tiny ones in others."""
-    rows = [[np.zeros(len(DECAYED)), np.zeros((2, 2)), np.array([LARGE, -LARGE]), np.full(2, TINY)]] * 4
-    return experiment(name, about, [DECAYED, np.ones((2, 2)), np.ones(2), np.ones(2)], rows, **levers)
+    """Zero gradients in arrays of one and of two dimensions, large, tiny and turning ones in others."""
+    large = np.array([LARGE, -LARGE])
+    rows = [
+        [
+            np.zeros(len(DECAYED)),
+            np.zeros((2, 2)),
+            large,
+            np.full(2, TINY),
+            large if t == 1 else -TURNED * large,
+        ]
+        for t in range(1, 5)
+    ]
+    params = [DECAYED, np.ones((2, 2)), np.ones(2), np.ones(2), np.ones(2)]
+    return experiment(name, about, params, rows, **levers)
 
 
 def late() -> Probe:
@@ -93,7 +106,8 @@ def changed_lr(name: str, p: float, size: float, **levers: float) -> Probe:
     rows = [[size * np.array([TINY * (t == 1), TINY * (t == 4), LARGE])] for t in range(1, 7)]
     about = "lr a quarter of what it was from step 4 on"
     probe = experiment(name, about, [np.full(3, p)], rows, **levers)
-    steps = [replace(step, lr=LEVERS["lr"] / 4) if t == 4 else step for t, step in enumerate(probe.steps, 1)]
+    lr = LEVERS["lr"] * LR_FACTOR
+    steps = [replace(step, lr=lr) if t == CHANGED else step for t, step in enumerate(probe.steps, 1)]
     return replace(probe, steps=tuple(steps))
 
 

@@ -202,6 +202,9 @@ def decay(r: Readings) -> Values:
         return r.moves(name, i) / Measured(r.positions(name, i)[:-1])
 
     base = rates("decay")
+    turned, p = r.normal[1, 0] * r.hyper("lr", "decay"), r.positions("decay", 4)[1]
+    steps = join([turned, turned * -1.0])  # towards 0, and away from it
+    against = (r.moves("decay", 4)[1] - steps) / Measured(p) / rates("decay", 3)[1, 0]
     moved, held, dusty = r.normal[0, 0] * r.hyper("lr", "decay"), base[0, one], rates("decay", 3)[0, 0]
     return {
         "zero": dusty - held,
@@ -213,6 +216,8 @@ def decay(r: Readings) -> Values:
         "power of decay": (rates("decay-wd")[0, one] / held).log2(),
         "order": (moved + dusty - r.moves("decay", 2)[0, 0]) / (moved * dusty),
         "opposite": (dusty - moved - r.moves("decay", 2)[0, 1]) / (moved * dusty) * -1.0,
+        "away": (r.moves("decay", 2)[0, 1] + moved) / dusty,
+        "against the gradient": against,
         "changed lr": r.moves("lr-decay")[3:, 0],
     }
 

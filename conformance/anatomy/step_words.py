@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from adamcore.axes import RELATIVE
+from adamcore.conformance.anatomy.decay import mask_decider
 from adamcore.conformance.anatomy.differences import Difference, Words, reversed_curve
 from adamcore.conformance.anatomy.experiments import ABSENT, DECAYED, LATE, POWERS, SCALES, T
 from adamcore.conformance.anatomy.facts import BESIDE, LARGER, NEAR, UNDER, Facts, constant, near
@@ -98,8 +100,25 @@ def decay(d: Difference) -> Words:
     if d.differs("zero") and not d.differs("order", "opposite"):
         text = "a parameter decays in another way if its gradient is 0 than if it is tiny"
         return "zero_gradient", "F2", text
+    masked = mask_text(d)
+    if masked is not None:
+        return "decay", "DEC.6", masked
     name = next((name for name in DECAY_TEXTS if d.differs(name) and not is_near_power(d, name)), "sizes")
     return "decay", "DEC.5" if name == "order" else decay_rule(d), DECAY_TEXTS[name](d)
+
+
+def mask_text(d: Difference) -> str | None:
+    """Return which elements decay, if these are not the claimed ones."""
+    if d.anatomy.claim is None or not d.differs("away", "against the gradient"):
+        return None
+    away, against = (d.values(name)[0] for name in ("away", "against the gradient"))
+    if np.isinf(away[0]):
+        return "p decays only where the step moves it away from 0"
+    if abs(away[0]) > NEAR:
+        cautious = d.anatomy.claim.cautious_decay
+        return "p decays where the step moves it away from 0 too" if cautious else None
+    decider = mask_decider(away, against)
+    return decider and f"p decays only where the {decider} does not move it away from 0"
 
 
 def start_of_first(d: Difference) -> bool:
@@ -120,7 +139,9 @@ def is_near_power(d: Difference, name: str) -> bool:
 
 
 def decay_rule(d: Difference) -> str:
-    return "DEC.1" if d.anatomy.claim is not None and d.anatomy.claim.decay == "l2" else "DEC.2"
+    if d.anatomy.claim is None or d.anatomy.claim.decay not in ("l2", *RELATIVE):
+        return "DEC.2"
+    return RULE_OF["decay"][d.anatomy.claim.decay]
 
 
 def rate_text(d: Difference) -> str:
@@ -145,6 +166,10 @@ DECAY_TEXTS: dict[str, Callable[[Difference], str]] = {
     "two dimensions": lambda d: d.beside("two dimensions", "an array of two dimensions decays by "),
     "order": lambda d: d.beside("order", "the share of the step that decays too is "),
     "opposite": lambda d: d.beside("opposite", "of a step away from zero the share that decays too is "),
+    "away": lambda d: d.beside("away", "where the step moves p away from 0, decay is times "),
+    "against the gradient": lambda d: d.beside(
+        "against the gradient", "where the step goes up along g, decay is times "
+    ),
     "changed lr": lambda d: d.beside("changed lr", "after lr was changed, weights go down by "),
 }
 """What is wrong with decay, by the value that differs, the most telling one first."""

@@ -14,7 +14,7 @@ from adamcore.dialects import DIALECTS, Dialect, parse_option
 
 TORCH_NAMES = {
     "lr": "lr", "b1": "betas[0]", "b2": "betas[1]", "eps": "eps", "weight_decay": "weight_decay",
-    "eps_root": "eps_root", "momentum_decay": "momentum_decay",
+    "eps_root": "eps_root", "momentum_decay": "momentum_decay", "lr_max": "max_lr_snapshot",
 }  # fmt: skip
 
 

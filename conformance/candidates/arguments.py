@@ -22,6 +22,7 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
     "eps_root": ("eps_root",),
     "weight_decay": ("weight_decay", "wd", "weight_decay_rate", "weight_decay_coefficient"),
     "momentum_decay": ("momentum_decay", "schedule_decay"),
+    "lr_max": ("lr_max", "max_lr"),
 }
 PAIRS = ("betas", "beta")  #: arguments that take (b1, b2)
 REQUIRED = ("lr", "b1", "b2", "eps")

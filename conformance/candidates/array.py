@@ -29,7 +29,11 @@ from adamcore.conformance.settings import parse_settings
 from adamcore.conformance.types import Probe, Run, Start, Step
 
 STANDARD = ("lr", "b1", "b2", "eps", "weight_decay")  #: what ``init`` gets unless ``hyper`` names others
-RARE = ("eps_root", "momentum_decay")  #: what ``init`` gets if ``hyper`` names them, also from probes without
+RARE = (
+    "eps_root",
+    "momentum_decay",
+    "lr_max",
+)  #: what ``init`` gets if ``hyper`` names them, also from probes without
 ALL = (*STANDARD, *RARE)
 
 
@@ -114,15 +118,15 @@ class ArrayStepper(Stepper):
         self.restored: list[Any] = []
         self.saved: list[Any] = []
         self.gradients = GradientBuffers(probe, lambda g: cast(g, dtype, probe.layout), overwrite)
-        hyper = effective_hyper(probe.hyper, candidate.lacks, candidate.fixed)
+        hyper = candidate.defaults | effective_hyper(probe.hyper, candidate.lacks, candidate.fixed)
+        if "lr_max" in hyper:
+            hyper["lr_max"] = hyper["lr_max"] or hyper["lr"]
         try:
             self.optimizer: Any = candidate.cls(**candidate.keywords)
             if probe.groups:
-                self.optimizer.init_groups(
-                    list(self.given), [candidate.defaults | hyper | dict(group) for group in probe.groups]
-                )
+                self.optimizer.init_groups(list(self.given), [hyper | dict(group) for group in probe.groups])
             else:
-                self.optimizer.init(list(self.given), candidate.defaults | hyper)
+                self.optimizer.init(list(self.given), hyper)
         except Exception as error:
             raise Refusal(describe(error)) from error
 

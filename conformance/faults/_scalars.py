@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from adamcore.axes import RELATIVE
 from adamcore.conformance.oracle.perturbation import StepContext
 from adamcore.definition import Coefficients, coefficients
 
@@ -174,3 +175,19 @@ def relative_lr(d: Any, at: StepContext) -> Any:
     """Return the decay multiplied by lr over the first lr once more."""
     assert not callable(at.adam.lr)
     return d * (at.lr / at.adam.lr)
+
+
+def ratio_twice(d: Any, at: StepContext) -> Any:
+    """Return decay relative to lr_max multiplied by lr over lr_max once more."""
+    return d * (at.lr / at.adam.lr_max) if at.adam.decay in RELATIVE else d
+
+
+def over_first_lr(d: Any, at: StepContext) -> Any:
+    """Return decay relative to lr_max with the first lr in the place of lr_max."""
+    assert not callable(at.adam.lr)
+    return d * (at.adam.lr_max / at.adam.lr) if at.adam.decay in RELATIVE else d
+
+
+def inverted_ratio(d: Any, at: StepContext) -> Any:
+    """Return decay relative to lr_max multiplied by lr_max/lr instead."""
+    return d * (at.adam.lr_max / at.lr) ** 2 if at.adam.decay in RELATIVE and at.lr else d

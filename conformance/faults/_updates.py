@@ -91,7 +91,7 @@ def apply_steps(
     """Return the parameters after decay and these steps, beside the moments ``m``."""
     once = c._replace(step_m=1.0, step_g=None)
     return [
-        (move(at.adam, once, p, g, delta, np.ones(())), mine)
+        (move(np, at.adam, once, p, g, delta, np.ones(())), mine)
         for delta, (p, g, _), mine in zip(deltas, inputs.parts, m, strict=True)
     ]
 

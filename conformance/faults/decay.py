@@ -94,6 +94,11 @@ OF: dict[str, Callable[[Any, Any, Any, Any], Any]] = {
     "the parameter one step before": one_step_before,
     "p only where the step goes its way": lambda p, delta, g, memory: np.where(delta * p > 0, p, 0.0),
     "p only where the gradient has its sign": lambda p, delta, g, memory: np.where(g * p > 0, p, 0.0),
+    "p only where the step and the updated parameter have one sign": lambda p, delta, g, memory: np.where(
+        delta * (p - delta) >= 0, p, 0.0
+    ),
+    "p only where the step moves it away from 0": lambda p, delta, g, memory: np.where(delta * p < 0, p, 0.0),
+    "p only where the step does not go its way": lambda p, delta, g, memory: np.where(delta * p <= 0, p, 0.0),
     "|p|": lambda p, delta, g, memory: np.abs(p),
     "p**2": lambda p, delta, g, memory: p * p,
     "p**3": lambda p, delta, g, memory: p * p * p,
@@ -132,9 +137,13 @@ def changed_fractions() -> Iterator[Fault]:
         ("matrices", "DEC.1", "only arrays of two and more dimensions decay",
          lambda d, at: d if len(at.shape) >= 2 else 0.0 * d),
         ("arrays", "DEC.1", "scalars do not decay", lambda d, at: d if at.shape else 0.0 * d),
+        ("ratio-twice", "DEC.7", "decay is multiplied by lr/lr_max once more", _scalars.ratio_twice),
         ("first-lr", "DEC.2", "decay goes on with the first lr", _scalars.first_lr),
         ("relative-lr", "DEC.2", "decay is multiplied by lr over the first lr once more",
          _scalars.relative_lr),
+        ("over-first-lr", "DEC.7", "the lr of the decay is divided by the first lr, not by lr_max",
+         _scalars.over_first_lr),
+        ("ratio-inverted", "DEC.7", "decay is multiplied by lr_max/lr", _scalars.inverted_ratio),
         ("not-first", "DEC.2", "the first step does not decay", lambda d, at: d if at.t > 1 else 0.0 * d),
         ("only-first", "DEC.2", "only the first step decays", lambda d, at: d if at.t == 1 else 0.0 * d),
         ("over-t", "DEC.2", "decay is divided by the clock", lambda d, at: d / float(max(at.t, 1))),
@@ -155,7 +164,13 @@ DECAY: tuple[Fault, ...] = (
     Fault("decay-beside-first", "decay", "DEC.2", "decay is added to m for the step, and the root divides it",
           update=partial(beside_quotient, True)),
     *(
-        Fault(f"decay-of-{what}", "decay", "DEC.2", f"decay is of {what}", update=partial(of, thing))
+        Fault(
+            f"decay-of-{what}",
+            "decay",
+            "DEC.6" if what.startswith("p only where") else "DEC.2",
+            f"decay is of {what}",
+            update=partial(of, thing),
+        )
         for what, thing in OF.items()
     ),
     Fault("decay-exponential", "decay", "DEC.2", "p is multiplied by exp(-lr*wd), not 1 - lr*wd",

@@ -178,10 +178,20 @@ def maximum(a: AffineNumber, b: AffineNumber) -> AffineNumber:
     return AffineNumber(a.symbols, np.where(first, a.centre, b.centre), winner).add_error(overlap)
 
 
+def sign(x: AffineNumber) -> AffineNumber:
+    """Return the sign; where the error could turn it, it may be any other."""
+    centre, error = np.sign(x.centre), x.error
+    turns = (error > 0) & (np.abs(x.centre) <= error)
+    return AffineNumber(x.symbols, centre, np.zeros_like(x.sensitivity)).add_error(
+        np.where(turns, 1.0 + np.abs(centre), 0.0)
+    )
+
+
 class AffineNamespace:
     """The array namespace of affine numbers, for :func:`adamcore.definition.update`."""
 
     maximum = staticmethod(maximum)
+    sign = staticmethod(sign)
     root: AffineNumber  #: the last root that was taken
 
     def sqrt(self, x: AffineNumber) -> AffineNumber:

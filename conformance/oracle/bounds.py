@@ -91,6 +91,8 @@ class AffineSlot:
         with np.errstate(all="ignore"):
             c = coefficients(numbers, self.adam, t, numbers.number(lr), mu)
             c = c if fault is None else fault.coefficients(c, numbers)
+            if self.adam.cautious_decay and self.adam.decay != "l2":
+                add_kept(c)
             inputs = [(state[i], symbols.constant(g), state[n + i]) for i, g in enumerate(grads)]
             xp = AffineNamespace()
             new, v, v_max = update(xp, self.adam, c, inputs, state[2 * n], state[2 * n + 1])
@@ -191,6 +193,16 @@ def add_folded(
         denominator = (root.centre - root.error) / r + (0.0 if c.outside is None else centre_of(c.outside))
         error = tiny * step / (factor * np.maximum(denominator, 0.0))
         p.add_error(np.where(underflows, error, 0.0))
+
+
+def add_kept(c: Coefficients) -> None:
+    """Add to the decay, in place, the error of an Adam that multiplies p by ``1 - decay``.
+
+    The definition subtracts ``decay*p`` under cautious decay, where 1 - decay would be 1 in some elements.
+    The difference is two roundings more: of the factor, and of its product with p.
+    """
+    if isinstance(c.decay, AffineNumber):
+        c.decay.add_error(2.0 * c.decay.symbols.format.unit * np.maximum(1.0, np.abs(1.0 - c.decay.centre)))
 
 
 def centre_of(x: AffineNumber | float) -> FloatArray | float:

@@ -26,6 +26,7 @@ PRECISION = 256  #: bits of the balls' midpoints
 
 _sqrt = np.frompyfunc(lambda x: x.sqrt(), 1, 1)
 _max = np.frompyfunc(lambda a, b: a.max(b), 2, 1)
+_sign = np.frompyfunc(lambda x: x.sgn(), 1, 1)
 _ball = np.frompyfunc(arb, 1, 1)
 _high = np.frompyfunc(lambda x: float(x.mid()), 1, 1)
 _low = np.frompyfunc(lambda x, high: float(x.mid() - high) if math.isfinite(high) else 0.0, 2, 1)
@@ -62,6 +63,7 @@ class BallNamespace:
 
     sqrt = staticmethod(_sqrt)
     maximum = staticmethod(_max)
+    sign = staticmethod(_sign)
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,9 @@ from adamcore.conformance.types import FloatArray, Probe, Start
 LONG = 256  #: elements; arrays of no more are left as they are
 MANY = 64  #: parameters; if there are no more, all are left
 
+#: Kinds of decay relative to lr_max, and what they are as long as lr is that.
+SAME_WITHOUT_CHANGES = {"decoupled-relative": "decoupled-unscaled", "decoupled-squared": "decoupled"}
+
 Index = Any  #: an integer array, or ``...`` for an array that is left as it is
 
 
@@ -216,12 +219,22 @@ def equivalent_claim(claim: Adam, probe: Probe, *, exact: bool = False) -> Adam:
         unreached += ["missing", "all_missing", *(["clock"] if exact else [])]
     changes = [step.changes for step in probe.steps if step.changes]
     if not any(given.get("weight_decay") for given in (probe.hyper, *changes, *probe.groups)):
-        unreached += ["decay", "decay_order"]
+        unreached += ["decay", "decay_order", "cautious_decay"]
     elif claim.decay == "l2" and not any("decay" in given for given in changes):
-        unreached += ["decay_order"]
+        unreached += ["decay_order", "cautious_decay"]
+    elif claim.decay in SAME_WITHOUT_CHANGES and not changes_lr(probe):
+        unreached += ["decay"]
+        default["decay"] = SAME_WITHOUT_CHANGES[claim.decay]
     if not any(np.iscomplexobj(p) for p in probe.params):
         unreached += ["complex"]
     return replace(claim, **{axis: default[axis] for axis in unreached})
+
+
+def changes_lr(probe: Probe) -> bool:
+    """Return whether the lr of a step or of a group is another than the probe's, or than lr_max."""
+    given = (*(step.changes or {} for step in probe.steps), *probe.groups)
+    own = any("lr" in changes or "lr_max" in changes or "decay" in changes for changes in given)
+    return own or any(step.lr is not None for step in probe.steps) or bool(probe.hyper.get("lr_max"))
 
 
 @lru_cache(maxsize=65536)
@@ -231,6 +244,6 @@ def canonical_claim(claim: Adam, probe: Probe, fault: Fault | None) -> Adam:
     A fault may change which axes the probe reaches, for instance by dropping a gradient; then the
     claim's axes are kept.
     """
-    touched = fault is not None and (fault.probe is not None or fault.absent is not None)
+    touched = fault is not None and any((fault.probe, fault.absent, fault.made))
     same = claim if touched else equivalent_claim(claim, probe, exact=True)
     return adam_for(same, probe)

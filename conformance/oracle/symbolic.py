@@ -1,9 +1,9 @@
 """The equations of docs/equations.md, printed from the definition so that they cannot drift from it.
 
 The definition runs on expressions of :mod:`adamcore.tracing`.  What it returns for m_t, v_t, ... is
-written under that name wherever it occurs later.  Four rewrites make the equations readable:
-``a + -b`` is a - b, ``a*x*x`` is a x^2, ``a*(1/x)`` is a/x, and a sum of fractions over one
-denominator is one fraction.
+written under that name wherever it occurs later.  Five rewrites make the equations readable:
+``a + -b`` is a - b, ``a*x*x`` is a x^2, ``a*(1/x)`` is a/x, a sum of fractions over one denominator
+is one fraction, and the product of signs that is 1 where ``x*y >= 0`` is an Iverson bracket.
 """
 
 from __future__ import annotations
@@ -59,6 +59,8 @@ def multiplied(a: Expression, b: Expression) -> Expression:
     """Return ``a * b``: ``a*x*x`` with a square, ``a*(1/x)`` as a fraction."""
     if a.op == "mul" and a.args[1] == b:
         return Expression("mul", (a.args[0], Expression("pow", (b, TWO))))
+    if a.op == b.op == "sign" and b.args[0].op == "add" and b.args[0].args[0] == a:
+        return Expression("not negative", (b.args[0].args[1].args[0], a.args[0]))
     if b.op == "div" and b.args[0] == ONE:
         return Expression("div", (a, b.args[1]))
     return Expression("mul", (a, b))
@@ -95,6 +97,8 @@ def latex(x: Expression, named: Mapping[Expression, str] = MappingProxyType({}))
             base = write(a, ATOM)
             base = base if "^" not in base else f"({base})"
             return f"{base}^{{{write(b, SUM)}}}"
+        case "not negative", (a, b):
+            return rf"\left[{write(a, PRODUCT)} {write(b, PRODUCT)} \geq 0\right]"
         case "sqrt", (a,):
             return rf"\sqrt{{{write(a, SUM)}}}"
         case _:
@@ -102,9 +106,18 @@ def latex(x: Expression, named: Mapping[Expression, str] = MappingProxyType({}))
 
 
 #: A hyperparameter is known by its value, so every one has a value of its own.
-VALUES = {"b1": 0.1, "b2": 0.2, "eps": 0.3, "weight_decay": 0.4, "eps_root": 0.5, "momentum_decay": 0.6}
+VALUES = {
+    "b1": 0.1,
+    "b2": 0.2,
+    "eps": 0.3,
+    "weight_decay": 0.4,
+    "eps_root": 0.5,
+    "momentum_decay": 0.6,
+    "lr_max": 0.7,
+}
 LETTERS = {
     0.1: r"\beta_1", 0.2: r"\beta_2", 0.3: r"\epsilon", 0.4: r"\lambda", 0.5: r"\epsilon_r", 0.6: r"\psi",
+    0.7: r"\alpha_\mathrm{max}",
 }  # fmt: skip
 CLOCK, LR = leaf("t"), leaf(r"\alpha")
 
@@ -165,7 +178,10 @@ def equations(**axes: Any) -> dict[str, str]:
     found += [("v_t", v)]
     if v_max is not None and adam.amsgrad != "none":
         found += [(r"v^\mathrm{max}_t", simplified(v_max))]
-    found += [(f"p{s}_t", simplified(p)) for s, (p, _) in zip(sides, moved, strict=True)]
+    after = [simplified(p) for p, _ in moved]
+    steps = [next((x.args[0] for x in walk(p) if x.op == "not negative"), None) for p in after]
+    found += [(rf"\delta{s}_t", step) for s, step in zip(sides, steps, strict=True) if step is not None]
+    found += [(f"p{s}_t", p) for s, p in zip(sides, after, strict=True)]
 
     named: dict[Expression, str] = {}
     lines: dict[str, str] = {}

@@ -94,12 +94,47 @@ PROBES = [
         tells=("decay",),
     ),
     Probe(
+        "DEC.7/lr-above-and-below",
+        "lr rises above its first value and falls far below it: decay relative to lr_max follows",
+        (array([4.0, -4.0, 2.0]),),
+        tuple(
+            Step(step.grads, lr={2: 0.5, 4: 0.0625, 6: 0.25}.get(s))
+            for s, step in enumerate(moving(11, 8, (3,)))
+        ),
+        {"lr": 0.25, "b1": 0.5, "b2": 0.8, "eps": 0.03, "weight_decay": 0.25},
+        tells=("decay",),
+    ),
+    Probe(
+        "DEC.7/lr-max",
+        "lr_max four times the lr, which changes: decay is divided by lr_max, not by the first lr",
+        (array([4.0, -4.0, 2.0]),),
+        tuple(Step(step.grads, lr={3: 0.5, 5: 0.125}.get(s)) for s, step in enumerate(moving(12, 7, (3,)))),
+        {"lr": 0.25, "b1": 0.5, "b2": 0.8, "eps": 0.03, "weight_decay": 0.25, "lr_max": 1.0},
+        needs={"decay": ("decoupled-relative", "decoupled-squared")},
+    ),
+    Probe(
         "DEC.5/order",
         "steps as large as the parameter under strong decay: before or after shows at once",
         (array([0.5, -0.25, 1.0]),),
         moving(9, 6, (3,)),
         {"lr": 0.5, "b1": 0.5, "b2": 0.8, "eps": 0.03, "weight_decay": 0.5},
         tells=("decay_order",),
+    ),
+    Probe(
+        "DEC.6/cautious",
+        "steps towards 0, away from it and of 0; against their gradient, and across 0",
+        (array([2.0, 2.0, -2.0, -2.0, 1.0, -1.0, 0.125, -0.125]),),
+        gradients(
+            [
+                [1.0, -1.0, 1.0, -1.0, 0.0, 0.0, 1.0, -1.0],
+                [1.0, -1.0, 1.0, -1.0, 0.0, 0.0, 0.5, -0.5],
+                [-0.25, 0.25, -0.25, 0.25, 0.0, 0.0, 1.0, -1.0],
+                [-0.25, 0.25, -0.25, 0.25, 1.0, 1.0, -0.25, 0.25],
+                [1.0, -1.0, 1.0, -1.0, -0.25, -0.25, 1.0, -1.0],
+            ]
+        ),
+        {"lr": 0.25, "b1": 0.75, "b2": 0.9, "eps": 0.125, "weight_decay": 0.5},
+        tells=("cautious_decay",),
     ),
     Probe(
         "AMS.1/shrinking",

@@ -19,6 +19,7 @@ def changed(seed: int, changes: Mapping[int, Mapping[str, float]], count: int = 
     return tuple(replace(step, changes=changes.get(s)) for s, step in enumerate(moving(seed, count, (3,))))
 
 
+SCHEDULE = (0.125, 0.25, 0.5, 0.0, 0.75, 0.375, 0.0625)  #: a weight_decay for each step
 GROUPED = ((3,), (2,), (2, 2), (3,))
 GROUPS: tuple[Mapping[str, float], ...] = (
     {"lr": 0.125, "b1": 0.75, "b2": 0.875, "eps": 0.0625, "weight_decay": 0.5},
@@ -57,6 +58,18 @@ PROBES = [
         (numbers(104, 3),),
         changed(105, {2: {"weight_decay": 0.5}, 4: {"weight_decay": 0.0625}}),
         {**START, "weight_decay": 0.0},
+    ),
+    Probe(
+        "LR.5/decay-schedule",
+        "weight_decay is another in each step, and 0 in one, while lr changes as well",
+        (numbers(106, 3, scale=4.0),),
+        tuple(
+            replace(step, lr={2: 0.5, 4: 0.125}.get(s))
+            for s, step in enumerate(
+                changed(107, {s: {"weight_decay": wd} for s, wd in enumerate(SCHEDULE) if s})
+            )
+        ),
+        {**START, "weight_decay": SCHEDULE[0]},
     ),
     grouped("LR.4/groups-lr", "three groups with an lr of their own", "lr"),
     grouped("LR.4/groups-betas", "three groups with betas of their own", "b1", "b2"),

@@ -207,13 +207,15 @@ def long_claims() -> list[Claim]:
 def is_of_edition(probe: Probe) -> bool:
     """Return whether a vector of this edition can say what the probe asks for.
 
-    A vector has neither groups nor changes of any hyperparameter but lr.  It does not say how arrays lie in
-    memory, so a probe of another layout adds nothing.
+    A vector has neither groups, nor lr_max, nor changes of any hyperparameter but lr.  It does not say how
+    arrays lie in memory, so a probe of another layout adds nothing.
     """
     changes = any(step.changes for step in probe.steps)
     return not (
         changes
         or probe.groups
+        or probe.is_scaled
+        or "lr_max" in probe.hyper
         or probe.manner == "closure"
         or probe.layout in ("offset", "reversed", "broadcast")
     )

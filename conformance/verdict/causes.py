@@ -10,11 +10,12 @@ import numpy as np
 from adamcore import AXES, Adam
 from adamcore.conformance.faults import FAULTS
 from adamcore.conformance.oracle.perturbation import Fault
+from adamcore.conformance.progress import followed
 from adamcore.conformance.rules import RULE_OF, SAYS
 from adamcore.conformance.types import Finding, Probe, Result
 from adamcore.conformance.verdict.case import Case
 from adamcore.conformance.verdict.common_region import acts_by_then
-from adamcore.conformance.verdict.identify import NUMERIC, Identification, identify
+from adamcore.conformance.verdict.identify import DECAY, NUMERIC, Identification, identify
 from adamcore.conformance.verdict.match import flat_model
 from adamcore.conformance.verdict.pairs import PairFinding
 from adamcore.conformance.verdict.regions import visible
@@ -115,14 +116,16 @@ def single_changes(claim: Adam) -> Iterator[Adam]:
     """Yield the claim with one axis changed, in every way."""
     for axis, values in AXES.items():
         for value in values:
-            if value != getattr(claim, axis):
+            other = {"decay": claim.decay, "cautious_decay": claim.cautious_decay, axis: value}
+            refused = other["cautious_decay"] and other["decay"] == "l2"
+            if value != getattr(claim, axis) and not refused:
                 yield replace(claim, **{axis: value})  # type: ignore[arg-type]
 
 
 def by_faults(case: Case, failures: Sequence[Result]) -> Iterator[Cause]:
     """Yield the faults that failed runs look like, if the first of them prove it."""
     large = any(case.is_large(r) for r in failures)
-    for fault in FAULTS:
+    for fault in followed(FAULTS, "what is wrong with it"):
         if large and not fault.is_of_input:
             continue  # its model steps every array by itself
         like = explained_by(case, fault, failures)
@@ -182,7 +185,7 @@ def axis_findings(
         if expected != observed:
             telling = [r for r in failures if axis in probes[r.probe].tells] or failures
             finding = Finding(
-                "decay" if axis == "decay_order" else axis,
+                "decay" if axis in DECAY else axis,
                 RULE_OF[axis][expected],
                 f"{axis}={expected}",
                 f"{axis}={observed}",

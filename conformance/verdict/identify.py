@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from adamcore import AXES, Adam
+from adamcore.axes import RELATIVE
 from adamcore.coefficients import Host
 from adamcore.conformance.claims import named_claims
 from adamcore.conformance.faults import IN_ONE_ELEMENT
@@ -24,6 +25,7 @@ from adamcore.conformance.oracle.bounds import bounds
 from adamcore.conformance.oracle.perturbation import Fault
 from adamcore.conformance.oracle.trajectory import adam_for
 from adamcore.conformance.probes import PROBES
+from adamcore.conformance.progress import followed
 from adamcore.conformance.types import Probe, Run, RunKey
 from adamcore.conformance.verdict.judge import in_precision, judge
 from adamcore.conformance.verdict.match import CLOSE, distance_in_lr, flat_model, flat_run, is_proved
@@ -31,9 +33,11 @@ from adamcore.conformance.verdict.precision import DOUBLE, nearest_way
 from adamcore.definition import Number, coefficients, update
 from adamcore.dialects import DIALECTS
 
-FINGERPRINT = "STEP.1/fingerprint"
-NUMERIC = ("epsilon", "bias_correction", "decay", "decay_order", "amsgrad", "nesterov", "maximize")
-DECAY = ("decay", "decay_order")
+FINGERPRINT, LR_CHANGED = "STEP.1/fingerprint", "DEC.2/lr-changed"
+NUMERIC = (
+    "epsilon", "bias_correction", "decay", "decay_order", "cautious_decay", "amsgrad", "nesterov", "maximize",
+)  # fmt: skip
+DECAY = ("decay", "decay_order", "cautious_decay")
 TELLING = (
     FINGERPRINT, "F1/absent-middle", "F6/all-absent", "CPX.1/complex", "NUM.4/near-one", "NUM.4/running",
     "BC.3/not-written-back", "DEC.2/lr-changed", "EPS.1/beside-small-root", "EPS.2/comparable",
@@ -66,20 +70,32 @@ class FloatNamespace:
     sqrt = staticmethod(math.sqrt)
     maximum = staticmethod(max)
 
+    @staticmethod
+    def sign(x: float) -> float:
+        return float((x > 0) - (x < 0))
 
-def combinations(weight_decay: float) -> Iterator[dict[str, Any]]:
-    """Yield the combinations of the numeric axes that are distinct functions of real numbers."""
+
+def combinations(weight_decay: float, cautious: bool = False) -> Iterator[dict[str, Any]]:
+    """Yield the combinations of the numeric axes that are distinct functions of real numbers.
+
+    Those with cautious decay are asked for apart, since they are as many as all others and seldom needed.
+    """
     for values in product(*(AXES[axis] for axis in NUMERIC)):
         chosen = dict(zip(NUMERIC, values, strict=True))
+        if chosen["decay"] in RELATIVE or chosen["cautious_decay"] != cautious:
+            continue  # relative to lr_max: another function where lr changes alone
         same = chosen["decay"] != "l2" if not weight_decay else chosen["decay"] == "l2"
-        if not (same and (chosen["decay_order"] != "before" or not weight_decay)):
+        other = chosen["decay_order"] != "before" or cautious
+        if not (same and (other or not weight_decay)):
             yield chosen
 
 
 @lru_cache(maxsize=32)
-def trajectories(probe: Probe) -> tuple[list[dict[str, Any]], npt.NDArray[np.float64]]:
+def trajectories(
+    probe: Probe, cautious: bool = False
+) -> tuple[list[dict[str, Any]], npt.NDArray[np.float64]]:
     """Return all combinations, and the trajectory of a one-element probe under each (a row each)."""
-    chosen = list(combinations(largest_decay(probe)))
+    chosen = list(combinations(largest_decay(probe), cautious))
     start = probe.start[0] if probe.start else None
     rows, plain = [], adam_for(Adam(), probe)
     for axes in chosen:
@@ -138,11 +154,12 @@ def identify(
         return Identification({axis: [] for axis in AXES})
     if fault is None:
         fits = narrowed_by_others(fits, runs, probes, dtype, flushes)
+        fits = [with_ratio(fit, runs, probes, dtype, flushes) for fit in fits]
     axes: AxisValues = {axis: values_of(axis, fits) for axis in NUMERIC}
     if not largest_decay(probes[FINGERPRINT]):
-        axes["decay"], axes["decay_order"] = list(AXES["decay"]), list(AXES["decay_order"])
+        axes |= {axis: list(AXES[axis]) for axis in DECAY}
     elif axes["decay"] == ["l2"]:
-        axes["decay_order"] = list(AXES["decay_order"])
+        axes |= {axis: list(AXES[axis]) for axis in DECAY[1:]}
     nearest = nearest_way(fits[0], runs, probes)
     way = nearest.way if nearest else None
     if fault is not None:
@@ -173,6 +190,21 @@ def identify(
         way = None
     sure = sureness(fits, runs[FINGERPRINT, dtype], probes[FINGERPRINT], dtype)
     return Identification(in_order(axes), dialect_of(axes, prefer), sure, precision=way)
+
+
+def with_ratio(
+    fit: Adam, runs: Mapping[RunKey, Run], probes: Mapping[str, Probe], dtype: str, flushes: bool
+) -> Adam:
+    """Return the fit with decay relative to lr_max, if that alone agrees where lr changes."""
+    kind = {"decoupled-unscaled": "decoupled-relative", "decoupled": "decoupled-squared"}.get(fit.decay)
+    if (
+        kind is None
+        or (LR_CHANGED, dtype) not in runs
+        or agrees(fit, (LR_CHANGED,), runs, dtype, flushes, probes)
+    ):
+        return fit
+    other = replace(fit, decay=kind)  # type: ignore[arg-type]
+    return other if agrees(other, (LR_CHANGED,), runs, dtype, flushes, probes) else fit
 
 
 def numeric_part(adam: Adam) -> tuple[object, ...]:
@@ -214,19 +246,25 @@ def numeric_fits(run: Run, probe: Probe, dtype: str, flushes: bool) -> list[Adam
     """Return the combinations of the numeric axes under which the fingerprint's run passes."""
     if run.unsupported or run.error or len(run.params) != len(probe.steps):
         return []
-    chosen, rows = trajectories(probe)
     if any(np.size(step[0]) != 1 for step in run.params):
         return []
     got = np.array([float(np.ravel(step[0])[0]) for step in run.params])
-    with np.errstate(all="ignore"):
-        distance = np.abs(rows - got).max(axis=1) / probe.hyper["lr"]
-    near = [replace(Adam(), **chosen[k], coefficients="working") for k in np.flatnonzero(distance < CLOSE)]
-    return [a for a in near if judge(a, probe, dtype, run, flushes=flushes).status == "passed"]
+    for cautious in (False, True)[: 1 + bool(largest_decay(probe))]:
+        chosen, rows = trajectories(probe, cautious)
+        with np.errstate(all="ignore"):
+            distance = np.abs(rows - got).max(axis=1) / probe.hyper["lr"]
+        near = [
+            replace(Adam(), **chosen[k], coefficients="working") for k in np.flatnonzero(distance < CLOSE)
+        ]
+        fits = [a for a in near if judge(a, probe, dtype, run, flushes=flushes).status == "passed"]
+        if fits:
+            return fits
+    return []
 
 
 def sureness(fits: list[Adam], run: Run, probe: Probe, dtype: str) -> float:
     """Return how far the nearest combination that does not fit is from the run, in bounds."""
-    chosen, rows = trajectories(probe)
+    chosen, rows = trajectories(probe, fits[0].cautious_decay)
     limits = np.array([float(step[0][0].p[0]) for step in bounds(fits[0], probe, dtype).steps])
     got = np.array([float(np.ravel(step[0])[0]) for step in run.params])
     with np.errstate(all="ignore"):
@@ -266,7 +304,8 @@ def fit_with_a_fault(
         return all(near(claim, fault, n) for n in names) and all(proved(claim, fault, n) for n in names)
 
     found: tuple[list[Adam], str | None] = [], None
-    for claim in sorted(distinct, key=lambda a: sum(getattr(a, x) != v[0] for x, v in AXES.items())):
+    claims = sorted(distinct, key=lambda a: sum(getattr(a, x) != v[0] for x, v in AXES.items()))
+    for claim in followed(claims, "which Adam it is"):
         claim = replace(claim, coefficients="working")
         for fault in IN_ONE_ELEMENT:
             if begins_near(claim, fault) and agree(claim, fault, needed):

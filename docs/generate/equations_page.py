@@ -29,7 +29,10 @@ PAGE: tuple[tuple[str, str, dict[str, Any], dict[str, Any] | None], ...] = (
     ("decay: decoupled", "DEC.2", DECOUPLED, {}),
     ("decay: decoupled-unscaled", "DEC.3", {**L2, "decay": "decoupled-unscaled"}, {}),
     ("decay: decoupled-corrected", "DEC.4", {**L2, "decay": "decoupled-corrected"}, {}),
+    ("decay: decoupled-relative", "DEC.7", {**L2, "decay": "decoupled-relative", "lr_max": True}, {}),
+    ("decay: decoupled-squared", "DEC.8", {**L2, "decay": "decoupled-squared", "lr_max": True}, {}),
     ("decay_order: after", "DEC.5", {**DECOUPLED, "decay_order": "after"}, {}),
+    ("cautious_decay: True", "DEC.6", {**DECOUPLED, "cautious_decay": True}, DECOUPLED),
     ("amsgrad: uncorrected", "AMS.1", {"amsgrad": "uncorrected"}, {}),
     ("amsgrad: corrected", "AMS.2", {"amsgrad": "corrected"}, {}),
     ("nesterov: dozat", "NES.1", {"nesterov": "dozat", "momentum_decay": True}, {}),
@@ -46,8 +49,10 @@ HEAD = r"""# Equations
 [the specification](spec.md). After Algorithm 1 only the lines that change are shown.
 
 $p$ parameter, $g$ gradient, $m$ and $v$ moments, $t$ clock (1 in the first update), $\alpha$ learning
-rate, $\lambda$ weight decay, $\epsilon_r$ `eps_root`, $\psi$ `momentum_decay`, $\tilde g$ the gradient
-that enters the moments where it is not $g$. The axes `missing`, `clock`, `all_missing` and
+rate, $\alpha_\mathrm{max}$ `lr_max`,
+$\lambda$ weight decay, $\epsilon_r$ `eps_root`, $\psi$ `momentum_decay`, $\tilde g$ the gradient
+that enters the moments where it is not $g$, $\delta$ the step where it is written apart, $[a \geq 0]$ 1
+where $a \geq 0$ and 0 elsewhere. The axes `missing`, `clock`, `all_missing` and
 `coefficients` have no equation of their own.
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,8 @@ import pytest
 from small_trees import bits, started
 
 from adamcore import Adam
-from adamcore.errors import MissingGradientError
+from adamcore.axes import AXES
+from adamcore.errors import HyperparameterError, MissingGradientError
 
 
 class TestSchedules:
@@ -39,6 +41,49 @@ class TestSchedules:
         q, state = Adam(lr=0.0).step(p, p, Adam().init(p))
         assert lib.numpy(q) == 1.0
         assert lib.numpy(state.m) != 0
+
+
+class TestDecaySchedules:
+    """LR.5: what lr can be in a step, weight_decay can be."""
+
+    def test_weight_decay_overrides(self, lib: Any) -> None:
+        p, zero = lib([1.0, -2.0]), lib([0.0, 0.0])
+        opt = Adam(lr=0.5, weight_decay=9.0, decay="decoupled")
+        for wd in (0.5, np.float64(0.5), np.asarray(0.5), lib(0.5), lambda t: lib(0.5 * t)):
+            q, _ = opt.step(p, zero, opt.init(p), weight_decay=wd)
+            np.testing.assert_allclose(lib.numpy(q), [0.75, -1.5])
+        q, _ = opt.step(p, zero, opt.init(p), weight_decay=0.0)
+        np.testing.assert_allclose(lib.numpy(q), [1.0, -2.0])
+
+    @pytest.mark.parametrize("kind", AXES["decay"])
+    @pytest.mark.parametrize("donate", [False, True])
+    def test_a_schedule_is_another_adam_in_each_step(self, lib: Any, kind: Any, donate: bool) -> None:
+        """The decay is in each step that of an Adam made with that step's value, with machine code too."""
+        opt, seen = Adam(lr=0.5, decay=kind), []
+
+        def schedule(t: Any) -> float:
+            seen.append(t)
+            return 0.25 * (t % 3)
+
+        p, q = lib([1.0, -2.0, 4.0]), lib([1.0, -2.0, 4.0])
+        state, other = opt.init(p), opt.init(q)
+        for t in range(1, 6):
+            g = lib([1.0, -0.5, 0.25 * t])
+            p, state = opt.step(p, g, state, lr=0.5 / t, weight_decay=schedule, donate=donate)
+            fixed = replace(opt, weight_decay=0.25 * (t % 3))
+            q, other = fixed.step(q, g, other, lr=0.5 / t)
+            assert lib.bits(p) == lib.bits(q)
+        assert seen == [1, 2, 3, 4, 5]
+
+    def test_bad_values_are_refused(self) -> None:
+        p, opt = np.ones(2), Adam()
+        for bad, words in (
+            (-1.0, "weight_decay=-1.0"),
+            (np.ones(2), r"weight_decay is an array of float64 and shape \(2,\)"),
+            ("much", "weight_decay='much'"), (lambda t: float("nan"), "weight_decay=nan"),
+        ):  # fmt: skip
+            with pytest.raises(HyperparameterError, match=words):
+                opt.step(p, p, opt.init(p), weight_decay=bad)
 
 
 class TestClock:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from adamcore import Adam
-from adamcore.axes import AXES
+from adamcore.axes import AXES, RELATIVE
 from adamcore.config import MOMENT_DTYPES, AdamConfig
 from adamcore.errors import AxisError, HyperparameterError
 
-NUMBERS = ("lr", "b1", "b2", "eps", "eps_root", "weight_decay", "momentum_decay")
+NUMBERS = ("lr", "b1", "b2", "eps", "eps_root", "weight_decay", "momentum_decay", "lr_max")
 
 
 @pytest.mark.parametrize("name", NUMBERS)
@@ -39,6 +40,25 @@ def test_two_epsilons_under_one_root_are_refused(epsilon: Any) -> None:
     with pytest.raises(AxisError, match=f"eps_root=0.5 with epsilon='{epsilon}'"):
         AdamConfig(eps_root=0.5, epsilon=epsilon)
     AdamConfig(eps_root=0.0, epsilon=epsilon)
+
+
+def test_cautious_decay_of_an_l2_term_is_refused() -> None:
+    with pytest.raises(AxisError, match=r"cautious_decay=True with decay='l2' and weight_decay=0\.5"):
+        AdamConfig(weight_decay=0.5, cautious_decay=True)
+    AdamConfig(weight_decay=0.5, cautious_decay=True, decay="decoupled")
+    AdamConfig(cautious_decay=True)
+
+
+@pytest.mark.parametrize("kind", RELATIVE)
+def test_lr_max_is_lr_unless_it_is_given(kind: Any) -> None:
+    assert AdamConfig(lr=0.5, decay=kind).lr_max == 0.5
+    assert replace(AdamConfig(lr=0.5, decay=kind), lr=0.25).lr_max == 0.5
+    assert AdamConfig(lr=0.5, decay=kind, lr_max=2).lr_max == 2.0
+    assert AdamConfig(lr=0.5).lr_max == 0.0
+    for lr in (0.0, lambda t: 0.5):
+        with pytest.raises(HyperparameterError, match=r"lr_max=0\.0 with decay="):
+            AdamConfig(lr=lr, decay=kind, weight_decay=0.5)
+        AdamConfig(lr=lr, decay=kind, weight_decay=0.5, lr_max=1.0)
 
 
 @pytest.mark.parametrize("name", NUMBERS)

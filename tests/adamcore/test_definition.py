@@ -60,6 +60,60 @@ def test_l2_and_decoupled_decay_of_the_second_paper() -> None:
     assert run(scaled) == pytest.approx(algorithm_1(decoupled=0.25 * HYPER["lr"]), rel=1e-13)
 
 
+def cautious(p: float, after: bool) -> list[float]:
+    """Chen and others (2025), Algorithm 1 over AdamW; with ``after`` decay is of the updated parameter."""
+    lr, b1, b2, eps = HYPER.values()
+    m = v = 0.0
+    found = []
+    for t, g in enumerate(GRADIENTS, 1):
+        m, v = b1 * m + (1 - b1) * g, b2 * v + (1 - b2) * g**2
+        u = m / (1 - b1**t) / (math.sqrt(v / (1 - b2**t)) + eps)
+        decaying = p - lr * u if after else p
+        p = p - lr * u - lr * 0.5 * (decaying if u * decaying >= 0 else 0.0)
+        found.append(p)
+    return found
+
+
+@pytest.mark.parametrize("start", [1.0, -1.0, 0.05, -0.05])
+@pytest.mark.parametrize("order", ["before", "after"])
+def test_cautious_decay_of_the_paper(start: float, order: Any) -> None:
+    adam = Adam(**HYPER, weight_decay=0.5, decay="decoupled", cautious_decay=True, decay_order=order)
+    assert run(adam, start) == pytest.approx(cautious(start, order == "after"), rel=1e-14)
+
+
+@pytest.mark.parametrize("p", [1.0, -1.0])
+def test_cautious_decay_is_of_a_parameter_whose_step_is_0(p: float) -> None:
+    adam = Adam(lr=0.5, weight_decay=0.5, decay="decoupled", cautious_decay=True)
+    c = coefficients(Host(), adam, 1, 0.5)
+    [(after, _)], _, _ = update(np, adam, c, [(p, 0.0, 0.0)], 0.0)
+    assert after == 0.75 * p
+
+
+def test_the_mask_of_cautious_decay_does_not_underflow() -> None:
+    """The product of a tiny parameter and its step is 0, while their signs differ."""
+    p, g = np.float32(2.0**-90), np.float32(-(2.0**-80))
+    adam = Adam(lr=0.5, eps=1.0, weight_decay=0.5, decay="decoupled", cautious_decay=True)
+    c = coefficients(Host(), adam, 1, 0.5)
+    zero = np.float32(0.0)
+    assert p * (g * np.float32(0.5)) == 0.0
+    [(after, _)], _, _ = update(np, adam, c, [(p, g, zero)], zero)
+    [(plain, _)], _, _ = update(
+        np, replace(adam, weight_decay=0.0), c._replace(decay=None), [(p, g, zero)], zero
+    )
+    assert after == plain
+
+
+@pytest.mark.parametrize(("kind", "power"), [("decoupled-relative", 1), ("decoupled-squared", 2)])
+def test_decay_relative_to_lr_max(kind: Any, power: int) -> None:
+    """The fraction of p that decays, as FlashOptim and timm form it, for an lr above lr_max and below it."""
+    adam = Adam(lr=0.25, weight_decay=0.5, decay=kind)
+    assert adam.lr_max == 0.25
+    for lr in (0.5, 0.25, 0.0625, 0.0):
+        assert coefficients(Host(), adam, 1, lr).decay == pytest.approx(lr**power / 0.25 * 0.5, rel=1e-15)
+        other = coefficients(Host(), replace(adam, lr_max=2.0), 1, lr)
+        assert other.decay == pytest.approx(lr**power / 2.0 * 0.5, rel=1e-15)
+
+
 def test_to_maximize_is_to_minimize_the_negated_function() -> None:
     for adam in adams(50):
         minimized = update(np, replace(adam, maximize=False), at(adam), [(1.0, -0.5, 0.25)], 0.5, 0.75)

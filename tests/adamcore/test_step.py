@@ -333,7 +333,7 @@ def test_the_leaves_of_a_large_tree_are_stepped_as_in_small_trees(
     lib: Any, donate: bool, changed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(trees, "LARGE", 8)
-    n, rng = 12, np.random.default_rng(3)
+    n, rng = 24, np.random.default_rng(3)  # so many that NumPy's are looked at by machine code
     values = {str(k): rng.normal(size=(2, 3)) for k in range(n)}
     small = {k: "float32" if changed == "dtypes" and int(k) % 7 == 0 else "float64" for k in values}
 
@@ -404,4 +404,4 @@ def test_a_large_tree_costs_few_calls_a_leaf(donate: bool) -> None:
     profile = cProfile.Profile()
     profile.runcall(adam.step, params, grads, state, donate=donate)
     calls = sum(entry.callcount for entry in profile.getstats())
-    assert calls < (120 if donate else 65) * n
+    assert calls < (70 if donate else 8) * n

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adamcore import Adam
+from adamcore import Adam, step_cache
 from adamcore.errors import HyperparameterError
 from adamcore.lane import Lanes
-from adamcore.step_cache import InPlaceStep, StepCache, cache_of
+from adamcore.step_cache import FEW, InPlaceStep, StepCache, cache_of, identities
 from adamcore.trees import leaves_of, shape_of, tree_of
 
 TREES: dict[str, Callable[[], Any]] = {
@@ -193,3 +193,24 @@ def test_a_copy_has_no_cached_steps() -> None:
         assert cache_of(other) == []
     assert pickle.loads(pickle.dumps(cache_of(adam))) == []
     assert Lanes is StepCache
+
+
+@pytest.mark.parametrize("kind", [list, tuple])
+@pytest.mark.parametrize("count", [0, 1, FEW - 1, FEW, 1000])
+def test_identities_are_those_of_the_objects(kind: Any, count: int) -> None:
+    xs = kind(object() for _ in range(count))
+    assert list(identities(xs)) == list(map(id, xs))
+
+
+def test_a_list_that_has_grown_and_shrunk_is_read_where_it_is_now() -> None:
+    xs: list[Any] = [None] * 100
+    for _ in range(5000):
+        xs.append(object())
+    del xs[:50]
+    assert list(identities(xs)) == list(map(id, xs))
+
+
+def test_lists_of_another_structure_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert step_cache.readable()
+    monkeypatch.setattr(step_cache, "ITEMS", list.__basicsize__)
+    assert not step_cache.readable.__wrapped__()

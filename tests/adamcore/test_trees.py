@@ -13,7 +13,16 @@ from small_trees import layered
 
 from adamcore import Adam
 from adamcore.errors import BackendError, GradientError, ParameterError, TreeError
-from adamcore.trees import LARGE, OTHER, collection_paused, leaves_of, plain_shape, shape_of, tree_of
+from adamcore.trees import (
+    LARGE,
+    OTHER,
+    ParamTree,
+    collection_paused,
+    leaves_of,
+    plain_shape,
+    shape_of,
+    tree_of,
+)
 
 A = np.ones(3)
 
@@ -79,6 +88,17 @@ def test_order_of_keys_does_not_matter(lib: Any) -> None:
     new, _ = opt.step(params, grads, opt.init(dict(reversed(params.items()))))
     assert float(new["z"][0]) == pytest.approx(0.5)
     assert float(new["a"][0]) == pytest.approx(5.5)
+
+
+@pytest.mark.parametrize("keys", ["0123", "2013"])
+def test_a_long_container_is_taken_apart_as_the_library_does(lib: Any, keys: str) -> None:
+    tree = {f"{k}{i}": [lib([1.0])] if k == "2" else lib([1.0]) for k in keys for i in range(LARGE // 4)}
+    for long in (tree, list(tree.values()), tree | {"2": None}):
+        ours = ParamTree(long)
+        leaves, structure = ours.backend.flatten(long)
+        assert list(map(id, ours.leaves)) == list(map(id, leaves))
+        assert ours.structure == structure
+        assert ours.path(5) == "params" + ours.backend.paths(long)[5]
 
 
 def test_keys_that_do_not_sort() -> None:

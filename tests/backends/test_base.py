@@ -12,6 +12,7 @@ from adamcore import Adam, registry
 AXES: list[dict[str, Any]] = [
     {"weight_decay": 0.1},
     {"amsgrad": "corrected", "nesterov": "dozat", "weight_decay": 0.1, "decay": "decoupled"},
+    {"weight_decay": 0.1, "decay": "decoupled", "cautious_decay": True},
     {"clock": "global", "epsilon": "inside-uncorrected", "maximize": True},
 ]
 

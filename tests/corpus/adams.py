@@ -297,6 +297,43 @@ class Unscaled(AdamW):
         return p - self.wd * p - self.lr * u
 
 
+class Cautious(AdamW):
+    """Decay where the step does not move the parameter away from 0, as in Cautious Weight Decay."""
+
+    dialect = "paper.CautiousAdamW"
+
+    def apply(self, i: int, p: A, u: A) -> A:  # DEC.6
+        return p - self.lr * (u + self.wd * np.where(u * p >= 0, p, 0))
+
+
+class Relative(AdamW):
+    """Decay times lr over the first lr, as FlashOptim's decouple_lr."""
+
+    dialect = "flashoptim.FlashAdamW"
+    options: ClassVar[dict[str, str]] = {"decouple_lr": "True"}
+    hyper = (*Adam.hyper, "lr_max")
+
+    def init(self, params: list[A], hyper: dict[str, float]) -> None:
+        self.lr_max = hyper["lr_max"]
+        super().init(params, hyper)
+
+    def fraction(self) -> F:  # DEC.7
+        return self.lr / self.lr_max * self.wd
+
+    def apply(self, i: int, p: A, u: A) -> A:
+        return p - self.fraction() * p - self.lr * u
+
+
+class Squared(Relative):
+    """Decay times lr squared over the first lr, as timm's corrected_weight_decay."""
+
+    dialect = "timm.AdamW"
+    options: ClassVar[dict[str, str]] = {"corrected_weight_decay": "True"}
+
+    def fraction(self) -> F:  # DEC.8
+        return self.lr**2 / self.lr_max * self.wd
+
+
 class Late(AdamW):
     """Decay of the updated parameter, as transformers 4's AdamW."""
 

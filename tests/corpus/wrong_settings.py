@@ -72,6 +72,21 @@ class SettingsLate(AdamW):
         return after
 
 
+@wrong("schedule decay", "LR.5", like="a schedule of decay that is advanced after the step")
+class DecayLate(AdamW):
+    """A step decays by the weight_decay of the step before."""
+
+    def set_hyper(self, hyper: Hyper) -> None:
+        self.before = self.wd
+        super().set_hyper(hyper)
+
+    def step(self, grads: list[A | None]) -> list[A]:
+        self.wd, now = getattr(self, "before", self.wd), self.wd
+        after = super().step(grads)
+        self.wd = self.before = now
+        return after
+
+
 @wrong("bias_correction", "BC.4", like="tinygrad")
 class CorrectionsByProduct(Unsaved):
     """1-b**t is formed with the product of all betas so far."""

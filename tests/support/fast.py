@@ -32,6 +32,7 @@ def adams(count: int, seed: int = 0) -> list[Adam]:
     found = [Adam(), Adam.like("torch.AdamW", lr=0.01)]
     while len(found) < count:
         chosen: dict[str, Any] = {axis: draw.choice(AXES[axis]) for axis in axes}
+        chosen["cautious_decay"] = chosen["decay"] != "l2" and draw.random() < 0.5
         numbers: dict[str, Any] = {
             "lr": 0.05,
             "b1": draw.choice([0.9, 0.3, 0.0]),

@@ -13,6 +13,7 @@ KINDS: list[dict[str, Any]] = [
     {},
     {"weight_decay": 0.3},
     {"weight_decay": 0.3, "decay": "decoupled", "decay_order": "after"},
+    {"weight_decay": 0.3, "decay": "decoupled", "cautious_decay": True},
     {"amsgrad": "uncorrected", "nesterov": "dozat"},
     {"amsgrad": "corrected", "nesterov": "optax", "weight_decay": 0.3, "decay": "decoupled-unscaled"},
 ]

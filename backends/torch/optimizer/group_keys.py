@@ -18,7 +18,7 @@ from adamcore.dialects import like
 Group = dict[str, Any]
 
 OWN = (  #: settings for which PyTorch's groups have no key
-    *("eps_root", "momentum_decay", *MOMENT_DTYPES, "sparse"),
+    *("eps_root", "momentum_decay", "lr_max", *MOMENT_DTYPES, "sparse"),
     *(axis for axis in AXES if axis not in ("amsgrad", "maximize")),
 )
 KEPT = (*OWN, "amsgrad", "fused")  #: settings that an optimizer keeps for its groups
@@ -55,10 +55,14 @@ def complete(group: Mapping[str, Any], kept: Mapping[str, Any]) -> Group:
 
 
 def left_out(kept: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the settings for which PyTorch's groups of these rules have no key."""
+    """Return the settings for which PyTorch's groups of these rules have no key.
+
+    An lr_max that counts stays, since it is the lr that the optimizer of a checkpoint was made with.
+    """
+    stay = {"lr_max"} if kept["lr_max"] else set()
     if kept["nesterov"] != "dozat" or kept["amsgrad"] or kept["fused"] is not None:
-        return OWN
-    return tuple(name for name in KEPT if name != "momentum_decay")  # as in torch.optim.NAdam
+        return tuple(name for name in OWN if name not in stay)
+    return tuple(name for name in KEPT if name not in stay | {"momentum_decay"})  # as in torch.optim.NAdam
 
 
 def shorten(group: Group, kept: Mapping[str, Any]) -> bool:

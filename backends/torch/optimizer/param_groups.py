@@ -20,13 +20,13 @@ from typing import Any
 import torch
 
 from adamcore.adam import Adam as Core
-from adamcore.axes import AXES, check_number
+from adamcore.axes import AXES, RELATIVE, check_number
 from adamcore.backends.torch.optimizer.group_keys import Group, complete
 from adamcore.config import MOMENT_DTYPES
 from adamcore.dialects import dialect, like
 from adamcore.errors import AxisError, BackendError, HyperparameterError
 
-NUMBERS = ("eps", "eps_root", "weight_decay", "momentum_decay")  #: besides lr and betas
+NUMBERS = ("eps", "eps_root", "weight_decay", "momentum_decay", "lr_max")  #: besides lr and betas
 RULES = (*AXES, *MOMENT_DTYPES, "sparse")  #: settings that a checkpoint cannot change: what is computed
 FLAGS = ("foreach", "fused", "capturable", "differentiable")  #: settings of how it is computed, likewise
 NULLABLE = ("foreach", "fused", *MOMENT_DTYPES)  #: settings of which None is a value
@@ -48,11 +48,13 @@ def of_dialect(name: str, given: Mapping[str, Any]) -> Group:
     if unknown:
         near = [f"{n!r} (nearest: {', '.join(get_close_matches(n, settings)) or 'none'})" for n in unknown]
         raise TypeError(f"unknown setting {', '.join(sorted(near))}: expected one of {', '.join(settings)}")
-    known = {"lr": 0.0} if given.get("lr") is not None else {}
+    known = {"lr": 0.0, "lr_max": 1.0} if given.get("lr") is not None else {}
     known |= {n: given[n] for n in NUMBERS if is_number(given.get(n))}
     core = like(name, **known)
     base: Group = {"lr": core.lr, "betas": (core.b1, core.b2)}
     base |= {n: getattr(core, n) for n in (*NUMBERS, *AXES, *MOMENT_DTYPES)}
+    if known.get("lr_max") is not given.get("lr_max"):
+        base["lr_max"] = 0.0  # until `resolve` has seen lr
     flags = {"foreach": None, "fused": None, "capturable": False, "differentiable": False}
     return resolve(given, base | flags | {"sparse": "dense"})
 
@@ -123,6 +125,8 @@ def resolve(given: Mapping[str, Any], base: Group, *, mixed_betas: bool = False)
     group["decoupled_weight_decay"] = group["decay"] != "l2"
     group["amsgrad"] = AMSGRAD.get(group["amsgrad"], group["amsgrad"])
     check_lr(group)
+    if group["decay"] in RELATIVE and not group["lr_max"]:
+        group["lr_max"] = float(number_of(group["lr"]))
     if not mixed_betas and len({isinstance(b, torch.Tensor) for b in pair(group["betas"])}) == 2:
         raise HyperparameterError("betas must be either both floats or both Tensors")
     group["betas"] = read_betas(group)

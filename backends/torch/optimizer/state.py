@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, MutableMapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -148,7 +148,7 @@ def make_moments(core: Core, state: State, params: list[torch.Tensor]) -> None:
         state[p] |= moments
 
 
-def store_state(state: State, gathered: GroupState, results: list[Result]) -> None:
+def store_state(state: State, gathered: GroupState, results: Sequence[Result]) -> None:
     """Put the moments that autograd has recorded in the place of the old ones."""
     for p, new in zip(gathered.params, results, strict=True):
         own = state[p]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
@@ -45,7 +46,7 @@ recording = Recording()
 
 def update_group(
     core: Core, group: Group, gathered: GroupState, scale: Any, skipped: Any, lr: Any
-) -> tuple[list[Job], list[Result]]:
+) -> tuple[list[Job], Sequence[Result]]:
     """Step a group in place; with ``differentiable`` the moments are new ones in the results.
 
     Args:

@@ -164,6 +164,23 @@ def test_injected_weight_decay_and_its_absence() -> None:
         assert distance(train(optax.inject_hyperparams(adamw)(**hyper)), eager) <= 16
 
 
+@pytest.mark.parametrize(("kind", "power"), [("decoupled-relative", 1), ("decoupled-squared", 2)])
+def test_decay_relative_to_lr_max(kind: Any, power: int) -> None:
+    """The ratio is that of the schedule's lr; what gives no number for lr_max is refused."""
+    schedule = optax.piecewise_constant_schedule(0.5, {1: 0.25})
+    tx = adamw(schedule, weight_decay=0.5, decay=kind, lr_max=2.0)
+    p, g = jnp.asarray([1.0, -2.0]), jnp.zeros(2)
+    state, want = tx.init(p), np.asarray(p)
+    for lr in (0.5, 0.125, 0.125):
+        updates, state = tx.update(g, state, p)
+        p, want = optax.apply_updates(p, updates), want * (1 - lr**power / 2.0 * 0.5)
+        np.testing.assert_allclose(p, want, rtol=1e-6)
+    assert adamw(0.5, decay=kind).functions.adam.lr_max == 0.5
+    for rate in (schedule, jnp.asarray(0.5)):
+        with pytest.raises(HyperparameterError, match="lr_max"):
+            adamw(rate, weight_decay=0.5, decay=kind)
+
+
 def test_a_traced_b_keeps_its_coefficients_good() -> None:
     from adamcore.coefficients import Given, Traced
 

@@ -256,13 +256,28 @@ def test_our_own_settings_are_live_or_refused(backend: str) -> None:
             return optimizer.get_config(), float(ops.convert_to_numpy(v.value)[0])
 
         for later in (
-            {"decay": "l2"}, {"decay_order": "after"}, {"bias_correction": "none"}, {"eps_root": 0.5},
+            {"decay": "l2"}, {"decay_order": "after"}, {"maximize": True, "cautious_decay": True},
+            {"bias_correction": "none"}, {"eps_root": 0.5},
             {"nesterov": "optax"}, {"maximize": True}, {"epsilon_rule": "outside-corrected"},
         ):
             made = Adam(0.1, weight_decay=0.2, name="a", **later)
             found = steps(Adam(0.1, weight_decay=0.2, name="a"), **later)
             assert found == steps(made), later
             assert found[1] != steps(Adam(0.1, weight_decay=0.2))[1] or "epsilon" in str(later), later
+        relative = Adam(0.5, weight_decay=0.2, decay="decoupled-squared")
+        relative.learning_rate = 0.25
+        assert relative.lr_max == 0.5 and relative.adam.lr_max == 0.5
+        for make in (
+            lambda: setattr(Adam(0.1), "decay", "decoupled-relative"),
+            lambda: Adam(keras.optimizers.schedules.ExponentialDecay(0.1, 1, 0.5), weight_decay=0.2,
+                         decay="decoupled-relative"),
+        ):
+            try:
+                make()
+            except (AxisError, HyperparameterError) as error:
+                assert "lr_max" in str(error)
+            else:
+                raise AssertionError("lr_max is not asked for")
         optimizer = Adam(0.1)
         optimizer.amsgrad = True  # before it is built
         assert optimizer.amsgrad is True and optimizer.adam.amsgrad == "uncorrected"

@@ -13,7 +13,7 @@ from adamcore.backends.kernels import cpu
 from adamcore.backends.numpy.fast import MEMORY
 from adamcore.coefficients import Host
 from adamcore.definition import coefficients
-from adamcore.protocol import Job, LeafDtypes
+from adamcore.protocol import Job, LeafDtypes, columns_of
 
 
 def job(**parts: Any) -> Job:
@@ -75,10 +75,10 @@ def test_memory_that_may_not_be_written_to(parts: Callable[[], dict[str, Any]]) 
 
 def test_columns_by_name() -> None:
     jobs = [job(), job()]
-    columns = cpu.columns_of(jobs)
+    columns = columns_of(jobs)
     assert [x is y.g for x, y in zip(columns.g, jobs, strict=True)] == [True, True]
     assert columns.v_max == ()
-    assert len(cpu.columns_of([job(v_max=np.ones(3, "f"))]).v_max) == 1
+    assert len(columns_of([job(v_max=np.ones(3, "f"))]).v_max) == 1
 
 
 def test_same_bits_for_every_split(monkeypatch: pytest.MonkeyPatch) -> None:

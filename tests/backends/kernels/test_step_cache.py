@@ -9,12 +9,11 @@ import pytest
 
 from adamcore import Adam
 from adamcore.backends.kernels import llvm
-from adamcore.backends.kernels.cpu import columns_of
 from adamcore.backends.kernels.step_cache import FallbackStep, KernelStep, column_step
 from adamcore.backends.numpy.fast import MEMORY, in_blocks
 from adamcore.coefficients import Host
 from adamcore.definition import coefficients
-from adamcore.protocol import Columns, Job, LeafDtypes
+from adamcore.protocol import Columns, Job, LeafDtypes, columns_of
 
 ADAM, DTYPE = Adam(lr=0.1), np.dtype("float32")
 

@@ -43,7 +43,7 @@ def noise(lr: float, betas: Any, noise_factor: float, amsgrad: bool = False) -> 
 def test_set_names_arguments_and_gives_values() -> None:
     found = map_arguments(noise, {"noise_factor": "@eps", "amsgrad": "True", "lr": "0.125"})
     assert found.fixed == {"lr": 0.125}
-    assert set(found.lacks) == {"weight_decay", "eps_root", "momentum_decay"}
+    assert set(found.lacks) == {"weight_decay", "eps_root", "momentum_decay", "lr_max"}
     hyper = effective_hyper(HYPER, found.lacks, found.fixed)
     assert hyper == {"lr": 0.125, "b1": 0.5, "b2": 0.75, "eps": 0.25}
     wanted = {"lr": 0.125, "betas": (0.5, 0.75), "noise_factor": 0.25, "amsgrad": True}

@@ -16,8 +16,8 @@ def test_array_candidate_gets_what_it_takes() -> None:
     class More(Plain):
         hyper = ("lr", "b1", "b2", "eps", "weight_decay", "eps_root")
 
-    assert ArrayCandidate(Plain, {}).info.lacks == ("weight_decay", "eps_root", "momentum_decay")
-    assert ArrayCandidate(More, {}).info.lacks == ("momentum_decay",)
+    assert ArrayCandidate(Plain, {}).info.lacks == ("weight_decay", "eps_root", "momentum_decay", "lr_max")
+    assert ArrayCandidate(More, {}).info.lacks == ("momentum_decay", "lr_max")
     run = ArrayCandidate(Plain, {}).run(probe(), "float64")
     np.testing.assert_array_equal(run.params[1][1], P1 - G1)
 

@@ -26,7 +26,7 @@ def test_keras(backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert isinstance(ready, ReadyEvent)
     assert isinstance(done, RunEvent)
     assert ended == EndEvent(job)
-    assert set(ready.info.lacks) == {"eps_root", "momentum_decay"}
+    assert set(ready.info.lacks) == {"eps_root", "momentum_decay", "lr_max"}
     assert ready.info.device == f"keras on {backend}"
     assert done.run.error is None
     assert same_bits(done.run.params[0][1], P1.astype("float32"))

@@ -28,7 +28,7 @@ def test_torch_runs_as_in_a_training_loop() -> None:
             p.grad = None if g is None else torch.tensor(g, dtype=torch.float32)
         optimizer.step()
         assert all(same_bits(p.detach().numpy(), a) for p, a in zip(params, after, strict=True))
-    assert candidate.info.lacks == ("eps_root", "momentum_decay")
+    assert candidate.info.lacks == ("eps_root", "momentum_decay", "lr_max")
     assert run.written == []
 
 

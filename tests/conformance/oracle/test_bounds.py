@@ -126,6 +126,10 @@ class RoundedNamespace:
     def maximum(a: Rounded, b: Rounded) -> Rounded:
         return Rounded(np.maximum(a.x, b.x), a.rng)
 
+    @staticmethod
+    def sign(a: Rounded) -> Rounded:
+        return Rounded(np.sign(a.x), a.rng)
+
 
 class TwoWeights(Host):
     """Coefficients each off by a unit, and both weights of an average: the wide form."""
@@ -143,6 +147,8 @@ class TwoWeights(Host):
         {},
         {"decay": "decoupled"},
         {"decay": "decoupled", "decay_order": "after"},
+        {"decay": "decoupled", "cautious_decay": True},
+        {"decay": "decoupled-unscaled", "cautious_decay": True, "decay_order": "after"},
         {"amsgrad": "corrected", "epsilon": "inside-corrected"},
         {"amsgrad": "uncorrected", "epsilon": "outside-uncorrected", "nesterov": "optax"},
         {"nesterov": "dozat", "decay": "decoupled"},

@@ -96,6 +96,7 @@ class Mp:
 
     sqrt = staticmethod(mpmath.sqrt)
     maximum = staticmethod(max)
+    sign = staticmethod(mpmath.sign)
 
     def number(self, value: float) -> Any:
         return mpmath.mpf(value)

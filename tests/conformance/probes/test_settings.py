@@ -16,7 +16,7 @@ from adamcore.conformance.oracle.exact import exact
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.probes.settings import PROBES as SETTINGS
 
-CHANGED = ["BC.4/betas-changed", "LR.3/eps-changed", "LR.3/decay-changed"]
+CHANGED = ["BC.4/betas-changed", "LR.3/eps-changed", "LR.3/decay-changed", "LR.5/decay-schedule"]
 GROUPED = ["LR.4/groups-lr", "LR.4/groups-betas", "LR.4/groups-eps", "LR.4/groups-decay"]
 
 

@@ -71,14 +71,22 @@ def test_an_adam_with_a_fault_is_identified_with_it() -> None:
     assert seen.dialect is None
 
 
-def test_combinations_of_axes_are_the_same_function_or_clearly_apart() -> None:
+@pytest.mark.parametrize(("cautious", "apart"), [(False, 4 * CLOSE), (True, 3 * CLOSE)])
+def test_combinations_of_axes_are_the_same_function_or_clearly_apart(cautious: bool, apart: float) -> None:
     """Without a second correction, for instance, it makes no difference whether epsilon is corrected."""
     probe = PROBES["STEP.1/fingerprint"]
-    chosen, rows = trajectories(probe)
-    assert len(chosen) == len(rows) == len(list(combinations(probe.hyper["weight_decay"])))
+    chosen, rows = trajectories(probe, cautious)
+    assert len(chosen) == len(rows) == len(list(combinations(probe.hyper["weight_decay"], cautious)))
     for k, row in enumerate(rows):
         distances = abs(rows[k + 1 :] - row).max(axis=1, initial=0.0) / probe.hyper["lr"]
-        assert ((distances < 1e-12) | (distances > 4 * CLOSE)).all()
+        assert ((distances < 1e-12) | (distances > apart)).all()
+
+
+def test_cautious_decay_is_clearly_apart_from_decay_of_all() -> None:
+    probe = PROBES["STEP.1/fingerprint"]
+    _, everywhere = trajectories(probe)
+    for row in trajectories(probe, True)[1]:
+        assert (abs(everywhere - row).max(axis=1) / probe.hyper["lr"]).min() > 2 * CLOSE
 
 
 def test_the_fingerprint_needs_no_0d_arrays() -> None:

@@ -34,12 +34,31 @@ def test_every_dialect(name: str) -> None:
 @pytest.mark.parametrize("axis", [a for a in adamcore.AXES if a not in ("missing", "clock", "all_missing")])
 def test_every_axis(axis: str) -> None:
     for value in adamcore.AXES[axis]:
-        settings = {"lr": 0.05, "weight_decay": 0.1, axis: value}
+        kind = {"decay": "decoupled"} if axis == "cautious_decay" else {}
+        settings = {"lr": 0.05, "weight_decay": 0.1, axis: value, **kind}
         params = parameters((4,), (3,))
         record = Record(values(params))
         advance(Adam(params, **settings), params, range(8), record)  # type: ignore[arg-type]
         result = record.judge(adamcore.Adam(**settings))  # type: ignore[arg-type]
         assert result.status == "passed", (value, result)
+
+
+def test_lr_max_is_the_first_lr_whatever_a_scheduler_makes_of_lr() -> None:
+    """As timm's corrected_weight_decay; also of a tensor that is written to, and after a resume."""
+    for first in (0.5, torch.tensor(0.5)):
+        w = torch.nn.Parameter(torch.tensor([1.0, -2.0]))
+        opt = Adam([w], lr=first, weight_decay=0.5, decay="decoupled-squared")
+        resumed = Adam([w], lr=0.25, weight_decay=0.5, decay="decoupled-squared")
+        w.grad = torch.zeros(2)
+        if isinstance(first, torch.Tensor):
+            first.fill_(0.25)
+        else:
+            opt.param_groups[0]["lr"] = 0.25
+        assert opt.param_groups[0]["lr_max"] == 0.5
+        opt.step()
+        torch.testing.assert_close(w.detach(), torch.tensor([1.0, -2.0]) * (1 - 0.25 * 0.25 / 0.5 * 0.5))
+        resumed.load_state_dict(opt.state_dict())
+        assert resumed.param_groups[0]["lr_max"] == 0.5
 
 
 def test_a_wrong_rule_would_be_seen() -> None:
