@@ -49,8 +49,8 @@ def draw(figure: Figure) -> Drawing:
 
     for curve in figure.curves:
         if curve.claimed is not None:
-            claimed = zip(curve.x, curve.claimed, strict=True)
-            drawing.lines.append(path([at(a, b) for a, b in claimed if math.isfinite(b)]))
+            claimed = [at(a, b) for a, b in zip(curve.x, curve.claimed, strict=True) if math.isfinite(b)]
+            drawing.lines.append(path(claimed) + ("h0" if len(claimed) == 1 else ""))
         points = zip(curve.x, curve.measured, curve.off, strict=True)
         measured = [(a, b, off) for a, b, off in points if math.isfinite(b)]
         last = -math.inf, 0.0

@@ -43,8 +43,8 @@ def summary_section(summary: Summary) -> str:
     if summary.repro:
         language = "python" if summary.is_program else "sh"
         parts += [f"T{summary.shows[1:]}", block(summary.repro.rstrip("\n"), language)]
-    if summary.verdict in ("broken", "unavailable"):
-        return "\n\n".join([*parts, *map(block, summary.sure)])
+    if summary.reason:
+        parts.append(block(summary.reason))
     lines = [*summary.sure, *(f"also: {text}" for text in summary.further)]
     lines += [f"note: {text}" for text in summary.notes]
     return "\n\n".join([*parts, bullets(lines)] if lines else parts)

@@ -42,6 +42,7 @@ class Summary:
 
     entries: list[Entry]
     answer: str  #: whether it is the Adam that it says it is, and which one it is like
+    reason: str = ""  #: why it could not be judged: an error, or the last lines that it wrote
     instead: str = ""  #: what it does instead
     rule: str = ""  #: the number of the rule that it breaks
     asks: str = ""  #: what that rule asks
@@ -81,7 +82,7 @@ class Summary:
 
     def lines(self) -> list[str]:
         """Return all of it as lines of plain text."""
-        lines = [f"{self.sentence}.", *filter(None, [self.asked])]
+        lines = [f"{self.sentence}.", *filter(None, [self.reason, self.asked])]
         for part, claimed, measured in self.compared:
             lines += [f"  {part}, claimed:  {claimed}", f"  {part}, measured: {measured}"]
         lines += [f"{text}." for text in self.sure]
@@ -119,14 +120,15 @@ def summary_of(entries: list[Entry], claims: int = 1) -> Summary:
     """
     entry = entries[0]
     answer = answer_of(entries, claims)
+    errors = [f for f in entry.findings if f.level == "error"]
+    others = tuple(f"{observed_text(entry, f)} ({f.rule})" for f in errors)
     if entry.verdict in ("broken", "unavailable"):
-        return Summary(entries, answer, sure=(entry.reason,))
+        return Summary(entries, answer, reason=entry.reason, further=others)
     notes = {note_text(f): None for e in entries for f in e.findings if f.level == "note"}
     sure: tuple[str, ...] = (*filter(None, [entry.reason]), *sureness(entries))
-    errors = [f for f in entry.findings if f.level == "error"]
     if not errors:
         return Summary(entries, answer, sure=sure, notes=tuple(notes))
-    first, *others = errors
+    first = errors[0]
     compared = comparisons(entry, first.area)
     if shown := first_divergence(first):
         sure += (shown,)
@@ -134,8 +136,8 @@ def summary_of(entries: list[Entry], claims: int = 1) -> Summary:
     if first.measured and not compared:
         instead += f" (measured: {first.measured})"
     return Summary(
-        entries, answer, instead, first.rule, said(first.expected), compared, first.repro or "", sure,
-        tuple(f"{observed_text(entry, f)} ({f.rule})" for f in others), tuple(notes),
+        entries, answer, "", instead, first.rule, said(first.expected), compared, first.repro or "", sure,
+        others[1:], tuple(notes),
     )  # fmt: skip
 
 
@@ -146,11 +148,12 @@ def answer_of(entries: Sequence[Entry], claims: int) -> str:
     if entry.verdict in ("broken", "unavailable"):
         return f"{name} could not be judged"
     names = [claim_text(e.claimed) for e in entries]
-    every = f"each of the {len(names)} dialects" if 1 < len(names) == claims else join_few(names)
-    if entry.verdict == "conforms":
-        return f"{name} is {every}"
-    every = f"any of the {len(names)} dialects" if 1 < len(names) == claims else join_few(names)
-    words = f"{name} is not {every}"
+    conforms = entry.verdict == "conforms"
+    all_of_them = f"{'each' if conforms else 'any'} of the {len(names)} dialects"
+    words = f"{name} is {'' if conforms else 'not '}"
+    words += all_of_them if 1 < len(names) == claims else join_few(names)
+    if conforms:
+        return words
     if entry.identified and entry.identified not in [e.claimed for e in entries]:
         words += f"; it behaves like {claim_text(entry.identified)}"
     elif not any(entry.axes.values()):
@@ -228,10 +231,11 @@ def first_divergence(finding: Finding) -> str:
     if e is None:
         return ""
     got, want = (f"{float.fromhex(x):.9g}" for x in (e.got, e.want))
-    return (
-        f"it shows first in {e.probe}, step {e.step}, parameter {e.element}: {got} where {want} is exact, "
-        f"{e.ulp:.4g} ULP off; the bound is {e.bound_ulp:.4g} ULP"
-    )
+    where = f"it shows first in {e.probe}, step {e.step}, parameter {e.element}: {got} where {want} is exact"
+    if not math.isfinite(e.ulp):
+        return where
+    bound = f"the bound is {e.bound_ulp:.4g} ULP" if e.bound_ulp else "it has to be the same bit for bit"
+    return f"{where}, {e.ulp:.4g} ULP off; {bound}"
 
 
 def dtypes_of(results: Iterable[Result]) -> str:

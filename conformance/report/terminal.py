@@ -94,6 +94,8 @@ def print_summary(summary: Summary, console: Console) -> None:
     answer.append(summary.answer, "not bold default")
     answer.highlight_words([summary.target], "bold")
     say(console, answer, 2)
+    if summary.reason:
+        say(console, summary.reason, 2, 2)
     if summary.instead:
         say(console, Text(summary.instead, "bold"), 2, 2)
         say(console, summary.asked, 2, 2)

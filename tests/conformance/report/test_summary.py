@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from typing import Any
 
 from html_reader import read
@@ -14,7 +15,7 @@ from adamcore.conformance.report.html import render_html
 from adamcore.conformance.report.junit import render_junit
 from adamcore.conformance.report.markdown import render_markdown
 from adamcore.conformance.report.report import Report
-from adamcore.conformance.report.summary import Summary, summaries, summary_of
+from adamcore.conformance.report.summary import Summary, first_divergence, summaries, summary_of
 from adamcore.conformance.types import Finding
 
 NONE: dict[str, list[Any]] = {axis: [] for axis in AXES}
@@ -35,6 +36,15 @@ def test_the_answer_is_one_sentence() -> None:
     assert summary_of([unknown]).answer.endswith("is not torch.Adam, nor another Adam known here")
     unknown.claimed = "paper"
     assert "is not the paper's Adam" in summary_of([unknown]).answer
+
+
+def test_one_that_broke_keeps_what_was_found_before() -> None:
+    said = of(
+        "broken", reason="exit 3", findings=[Finding("epsilon", "EPS.1", "a", "epsilon=inside-corrected")]
+    )
+    assert (said.reason, said.sure, said.instead) == ("exit 3", (), "")
+    assert said.further == ("eps stands under the root, beside the corrected v: sqrt(v_hat + eps) (EPS.1)",)
+    assert said.lines()[:2] == ["torch.optim:Adam could not be judged.", "exit 3"]
 
 
 def test_a_recording_is_the_optimizer_of_its_file() -> None:
@@ -72,14 +82,21 @@ def test_how_sure_it_is() -> None:
     findings = [Finding("epsilon", "EPS.1", "a", "b", evidence=EVIDENCE)]
     first, second = of("deviates", findings=findings, advisory=advisory).sure
     assert first == "1 of 3 probes failed, in float32, 1 skipped, 1 undecided"
-    assert second.startswith(
-        "it shows first in EPS.1/x, step 2, parameter 0[1]: 0.75 where 0.5 is exact, inf ULP"
-    )
+    assert second == "it shows first in EPS.1/x, step 2, parameter 0[1]: 0.75 where 0.5 is exact"
     both = of("deviates", findings=findings).sure[0]
     assert both.endswith("; the largest error is 2.0 times its bound (NUM.3/huge, float32)")
     assert of("conforms", results=RESULTS[1:2]).sure == (
         "1 probe of 1 rule held in float32; the largest error is 0.25 of its bound (DEC.1/x, float32)",
     )
+
+
+def test_the_first_divergence_has_its_size_where_it_has_one() -> None:
+    shown = first_divergence(Finding("epsilon", "EPS.1", "a", "b", evidence=replace(EVIDENCE, ulp=40.0)))
+    assert shown.endswith("0.75 where 0.5 is exact, 40 ULP off; the bound is 3.5 ULP")
+    exact = replace(EVIDENCE, ulp=40.0, bound_ulp=0.0)
+    shown = first_divergence(Finding("missing", "F1", "a", "b", evidence=exact))
+    assert shown.endswith("40 ULP off; it has to be the same bit for bit")
+    assert first_divergence(Finding("missing", "F1", "a", "b")) == ""
 
 
 def test_claims_with_the_same_findings_are_one_summary() -> None:
