@@ -20,8 +20,6 @@ MISNAMED = {
     "held_out_more.py:BothLookAhead": "no fault known",
     "held_out_more.py:NoLookAhead": "no fault known; eps matters wherever the look-ahead does",
     "held_out_more.py:AdaptiveClipping": "no fault known: a limit for each element",
-    "held_out_more.py:HiddenSchedule": "no fault known, and hardly a step is right",
-    "held_out_wrong.py:CappedBeta": "no fault known: b2 above .999 is found in late probes alone",
 }
 """Wrong Adams that are killed but whose first finding has another area, and why."""
 
