@@ -305,8 +305,11 @@ def fit_with_a_fault(
     def agree(claim: Adam, fault: Fault, names: list[str]) -> bool:
         return all(near(claim, fault, n) for n in names) and all(proved(claim, fault, n) for n in names)
 
+    def rarity(claim: Adam) -> tuple[int, bool]:
+        return sum(getattr(claim, x) != v[0] for x, v in AXES.items()), claim.decay in RELATIVE
+
     found: tuple[list[Adam], str | None] = [], None
-    claims = sorted(distinct, key=lambda a: sum(getattr(a, x) != v[0] for x, v in AXES.items()))
+    claims = sorted(distinct, key=rarity)
     for claim in followed(claims, "which Adam it is"):
         claim = replace(claim, coefficients="working")
         for fault in IN_ONE_ELEMENT:
