@@ -223,6 +223,10 @@ class Adam(FreezableOptimizer):
                 skipped = None
         plain = scale is None and skipped is None and fast.can_cache() and not self._has_repeated
         bound: dict[int, Any] = self._step_cache.bind(self.param_groups, self.state) if plain else {}
+        if len(bound) == len(self.param_groups):
+            for run in bound.values():
+                run()
+            return loss
         gathered = [GroupState([], [], [], [], [], [], []) for _ in self.param_groups]
         keys: dict[int, str] = {}
         for i, group in enumerate(self.param_groups):
