@@ -196,7 +196,12 @@ class DeviceClockColumnStep(ColumnStep, Protocol):
     """A column step that can tick clocks on their device, where the host does not see them."""
 
     def bind_clocks(
-        self, columns: Columns, clocks: Sequence[Clock], products: Sequence[Array], lr: Any
+        self,
+        columns: Columns,
+        clocks: Sequence[Clock],
+        products: Sequence[Array],
+        lr: Any,
+        skip: Array | None = None,
     ) -> Callable[[], None] | None:
         """Return a function that ticks the clocks in place and steps the arrays; None as :meth:`bind`.
 
@@ -205,6 +210,7 @@ class DeviceClockColumnStep(ColumnStep, Protocol):
             clocks: int32 0-d arrays, one for each job or one for all.
             products: the momentum products that go with the clocks; empty without Dozat's schedule.
             lr: a number >= 0, or an array of one element.
+            skip: an array of one element on the device; unless it is 0, nothing changes, clocks either.
         """
 
 

@@ -2,22 +2,25 @@
 
 * :func:`check` is the command ``adamcore check`` as a function.
 * :func:`assert_conforms` is the same as an assertion.  It raises :class:`ConformanceError`.
+* :func:`kernel` makes a candidate of a function that is one step, such as one that launches a GPU kernel.
 
-Both load the suite when they are called, so that ``import adamcore.conformance`` is fast.
+All load the suite when they are called, so that ``import adamcore.conformance`` is fast.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if __name__ != "adamcore.conformance":  # pragma: no cover - a guard against a bare sys.path entry
     raise ImportError(f"import adamcore.conformance, not {__name__}: 'conformance' is only its folder")
 
 if TYPE_CHECKING:
+    from adamcore.conformance.candidates.kernel_options import Kernel
     from adamcore.conformance.errors import ConformanceError as ConformanceError
     from adamcore.conformance.report.report import Report
 
-__all__ = ["ConformanceError", "assert_conforms", "check"]
+__all__ = ["ConformanceError", "assert_conforms", "check", "kernel"]
 
 
 def check(*targets: str, **options: Any) -> Report:
@@ -58,6 +61,43 @@ def assert_conforms(target: Any, dialect: str | None = None, **options: Any) -> 
     from adamcore.conformance.testing import asserting
 
     return asserting.assert_conforms(target, dialect, **options)
+
+
+def kernel(function: Callable[..., Any], **options: Any) -> Kernel:
+    """Return a kernel, which is a candidate: a function that makes a step of one array, or of lists of them.
+
+    A function whose arguments have usual names needs this only for the options: ``kernel:file.py:function``
+    names it as it is.  Any other function gets an adapter of a line.  In it ``p``, ``g``, ``m`` and ``v`` are
+    arrays of one shape and dtype, ``t`` is the number of the update (1 in the first), and ``h`` has ``lr``,
+    ``b1``, ``b2``, ``eps``, ``weight_decay``, ``eps_root``, the corrections ``bc1`` and ``bc2``
+    (``1-b1**t`` and ``1-b2**t``) and ``bc2_sqrt``, and ``grad_scale``, ``inv_scale`` and ``found_inf``.  What
+    it reads of ``h`` is what the kernel claims to take.
+
+    Args:
+        function: the kernel.  It writes to ``p``, ``m`` and ``v``, or returns new ones in this order.
+        options: any of these.
+
+            * ``signature``: the names of its arguments, such as ``"p, g, m, v, t, lr, *, eps"``, if Python
+              cannot read them
+            * ``dialect``: its claim, such as ``"torch.AdamW"``
+            * ``arrays``: ``"numpy"``, ``"torch"`` or ``"jax"``, if its code does not show which
+            * ``device``: the device of these arrays, such as ``"cuda"``
+            * ``returns``: what it returns, if that is not p, m, v: ``"v, m, p"``
+            * ``dtypes``: those that it takes, if not float32 and float64
+            * ``strided``: True if it takes arrays that are not contiguous
+            * ``flushes_subnormals``: True if it flushes subnormal numbers to zero
+
+    Raises:
+        SettingError: an option has no meaning.
+
+    Example:
+        >>> adam = kernel(lambda p, g, m, v, t, h: (p - h.lr * g, m, v), dialect="torch.AdamW")
+        >>> adam.dialect
+        'torch.AdamW'
+    """
+    from adamcore.conformance.candidates.kernel_options import make_kernel
+
+    return make_kernel(function, **options)
 
 
 def __getattr__(name: str) -> Any:

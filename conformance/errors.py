@@ -23,3 +23,7 @@ class SettingError(CandidateError):
 
 class UnavailableError(CandidateError):
     """A library or a device that is not on this machine."""
+
+
+class SignatureError(SettingError):
+    """A function whose arguments are not those of a kernel of Adam; the message has the known names."""

@@ -1,4 +1,4 @@
-"""The rules of docs/spec.md in a finding's words: what each asks, and the area that it belongs to.
+"""The rules of docs/spec.md in a finding's words: what each asks, the values on axes, and the areas.
 
 An area is the part of Adam that a finding calls wrong: an axis, or another word such as "moments".
 """
@@ -19,6 +19,9 @@ SAYS = {
     "EPS.1": "eps stands beside the root: sqrt(v_hat) + eps",
     "STEP.1": "p = p - lr * m_hat / (sqrt(v_hat) + eps), in every element",
     "STEP.2": "a step calls its closure once, and steps by the gradients that it leaves",
+    "STEP.3": "a step that is compiled is compiled once, for all clocks and rates",
+    "SCALE.1": "the loss scale divides the gradient, before anything else",
+    "SCALE.2": "a skipped step leaves parameters, moments and clocks as they are",
     "DEC.1": "decay of every parameter, by weight_decay",
     "DEC.2": "decoupled decay, multiplied by the lr of the step",
     "DEC.6": "decay of the elements that the step does not move away from 0, or of all, as the claim says",
@@ -75,11 +78,85 @@ RULE_OF: dict[str, dict[Any, str]] = {
 }  # fmt: skip
 """For each value on an axis, the rule that it stands for."""
 
+AXIS_SAYS: dict[str, dict[Any, str]] = {
+    "epsilon": {
+        "outside-corrected": "eps stands beside the root of the corrected v: sqrt(v_hat) + eps",
+        "outside-uncorrected": "eps stands beside the root before v is corrected: "
+        "(sqrt(v) + eps) / sqrt(1-b2**t)",
+        "inside-corrected": "eps stands under the root, beside the corrected v: sqrt(v_hat + eps)",
+        "inside-uncorrected": "eps stands under the root before v is corrected: sqrt((v + eps) / (1-b2**t))",
+    },
+    "bias_correction": {
+        "both": "both moments are corrected", "first": "only the first moment is corrected",
+        "second": "only the second moment is corrected", "none": "no moment is corrected",
+    },
+    "decay": {
+        "l2": "decay is L2: weight_decay*p is added to the gradient",
+        "decoupled": "decay is decoupled: p loses lr*weight_decay*p",
+        "decoupled-unscaled": "decay is decoupled and not multiplied by lr: p loses weight_decay*p",
+        "decoupled-corrected": "decay is decoupled and multiplied by the corrected lr: "
+        "p loses lr*sqrt(1-b2**t)/(1-b1**t)*weight_decay*p",
+        "decoupled-relative": "decay is decoupled and relative to the largest lr: "
+        "p loses lr/lr_max*weight_decay*p",
+        "decoupled-squared": "decay is decoupled and goes with lr twice: p loses lr*lr/lr_max*weight_decay*p",
+    },
+    "decay_order": {
+        "before": "the parameter decays before the step", "after": "the parameter decays after the step",
+    },
+    "cautious_decay": {
+        False: "every element decays", True: "only elements decay that the step does not move away from 0",
+    },
+    "amsgrad": {
+        "none": "v itself stands under the root, no maximum",
+        "uncorrected": "the largest v stands under the root, corrected after the maximum",
+        "corrected": "the largest corrected v stands under the root",
+    },
+    "nesterov": {
+        "none": "a step does not look ahead", "dozat": "a step looks ahead with Dozat's momentum schedule",
+        "optax": "a step looks ahead, corrected for the step to come",
+        "same-t": "a step looks ahead, with one correction for m and g",
+    },
+    "missing": {
+        "skip": "an absent gradient leaves its parameter, moments and clock as they are",
+        "zero": "an absent gradient counts as a zero gradient", "error": "an absent gradient is an error",
+    },
+    "clock": {
+        "per-parameter": "each parameter has its own clock", "global": "one clock serves all parameters",
+    },
+    "all_missing": {
+        "tick": "the global clock ticks in a step without any gradient",
+        "hold": "the global clock holds in a step without any gradient",
+        "error": "a step without any gradient is an error",
+    },
+    "maximize": {False: "p goes down along the gradient", True: "p goes up along the gradient"},
+    "complex": {
+        "componentwise": "real and imaginary parts are stepped as two real parameters",
+        "modulus": "real and imaginary parts share one second moment, of |g|**2",
+    },
+    "coefficients": {
+        "double": "1-b**t and the other coefficients are formed in double and rounded once",
+        "working": "1-b**t and the other coefficients are formed in the parameters' dtype",
+        "running": "1-b**t is formed from a running product of b",
+    },
+}  # fmt: skip
+"""For each value on an axis, what a candidate does that has it."""
+
+
+def said(text: str) -> str:
+    """Return what a finding says of an axis in words, and anything else as it is.
+
+    >>> said("clock=global"), said("m is not corrected")
+    ('one clock serves all parameters', 'm is not corrected')
+    """
+    axis, _, value = text.partition("=")
+    return next((words for key, words in AXIS_SAYS.get(axis, {}).items() if str(key) == value), text)
+
+
 AREA_OF = {
     "STEP": "moments", "MOM": "moments", "EPS": "epsilon", "BC": "bias_correction", "DEC": "decay",
     "AMS": "amsgrad", "NES": "nesterov", "MAX": "maximize", "CPX": "complex", "F1": "missing",
     "F2": "zero_gradient", "F3": "missing", "F5": "clock", "F6": "all_missing", "LR": "schedule",
-    "STEP.2": "closure", "LR.4": "groups",
+    "STEP.2": "closure", "STEP.3": "compilation", "SCALE": "loss_scale", "LR.4": "groups",
     "NUM.2": "moments", "NUM.3": "moments", "NUM.4": "coefficients", "NF": "nonfinite",
     "STEP.1/shapes": "layout", "STEP.1/long": "layout",
     "STEP.1/fortran": "layout", "STEP.1/strided": "layout", "STEP.1/offset": "layout",

@@ -37,7 +37,7 @@ FORMATS = {
     "json": "the whole report, for programs",
     "junit": "JUnit XML: a test suite for each candidate, a test case for each probe and dtype",
     "markdown": "a page for a pull request or a wiki",
-    "html": "one page with matrix, findings and plots that needs no other file",
+    "html": "one page with verdicts, the measured update rule and plots that needs no other file",
 }
 
 

@@ -56,6 +56,8 @@ class Step:
     """Whether a parameter stands still in this step, whatever the axis ``missing`` says."""
     states: tuple[Start | None, ...] | None = None
     """States that replace the optimizer's own before this step."""
+    scale: float | None = None  #: the loss scale that the gradients were multiplied by (SCALE.1), if any
+    found_inf: bool = False  #: whether the step is to be skipped for an overflow (SCALE.2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +110,11 @@ class Probe:
         return any(np.iscomplexobj(p) for p in self.params)
 
     @property
+    def is_scaled(self) -> bool:
+        """Whether a step is handed a loss scale, or is to be skipped."""
+        return any(step.scale is not None or step.found_inf for step in self.steps)
+
+    @property
     def updates(self) -> int:
         """The number of updates of a parameter in all steps."""
         return len(self.steps) * len(self.params)
@@ -133,11 +140,12 @@ class Run:
     params: list[list[FloatArray]] = field(default_factory=list)
     """The parameters after each completed step, in the dtype of the run."""
     clocks: list[list[int]] = field(default_factory=list)
-    """The clocks after each completed step; empty if the candidate's state cannot be read."""
+    """The clocks after each completed step; empty if they cannot be read, for all steps or for this one."""
     error: str | None = None  #: the exception of the step after those: "Type: message"
     unsupported: str | None = None  #: why the candidate cannot run the probe, which is then skipped
     written: list[str] = field(default_factory=list)  #: inputs that it wrote to: "gradient 0 in step 3"
     closure: list[str] = field(default_factory=list)  #: steps that did not call their closure once
+    compilations: list[int] = field(default_factory=list)  #: for each step, the programs compiled in it
 
 
 @dataclass(frozen=True)

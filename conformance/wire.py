@@ -80,6 +80,8 @@ def pack_step(step: Step) -> Json:
         "grads": [None if g is None else pack_array(g) for g in step.grads],
         "lr": step.lr,
         "changes": dict(step.changes) if step.changes else None,
+        "scale": step.scale,
+        "found_inf": step.found_inf,
         "present": None
         if present is None
         else [f if isinstance(f, bool) else pack_array(f) for f in present],
@@ -93,6 +95,8 @@ def unpack_step(packed: Json) -> Step:
         grads=tuple(None if g is None else unpack_array(g) for g in packed["grads"]),
         lr=packed["lr"],
         changes=packed["changes"],
+        scale=packed["scale"],
+        found_inf=packed["found_inf"],
         present=None
         if present is None
         else tuple(f if isinstance(f, bool) else unpack_array(f) for f in present),
@@ -108,6 +112,7 @@ def pack_run(run: Run) -> Json:
         "unsupported": run.unsupported,
         "written": run.written,
         "closure": run.closure,
+        "compilations": run.compilations,
     }
 
 
@@ -120,4 +125,5 @@ def unpack_run(packed: Json) -> Run:
         unsupported=packed["unsupported"],
         written=packed["written"],
         closure=packed["closure"],
+        compilations=packed["compilations"],
     )

@@ -77,7 +77,10 @@ def arrays(program: Program, in_place: bool) -> list[str]:
 
 @lru_cache(maxsize=256)
 def text(program: Program, kinds: Kinds, in_place: bool, words: int) -> str:
-    """Return the text of the kernel ``update``, for launches whose table has so many words."""
+    """Return the text of the kernel ``update``, for launches whose table has so many words.
+
+    Its argument ``skip`` is null, or points to a number on the device; nothing is written unless that is 0.
+    """
     names, real = arrays(program, in_place), C[kinds.work]
     stored = {name: kinds.of(name.removesuffix("_new")) for name in names}
     lanes = 16 // max(SIZES[kind] for kind in stored.values())  # an access of 16 bytes, the widest there is
@@ -117,7 +120,8 @@ template <> struct Access<4> {{ typedef unsigned type; }};
 template <class T> union Vector {{ T x[{lanes}]; typename Access<sizeof(T) * {lanes}>::type all; }};
 {narrow}
 extern "C" __global__ void __launch_bounds__({THREADS})
-update(const __grid_constant__ Table table, const int n, const Row *rows) {{
+update(const __grid_constant__ Table table, const int n, const Row *rows, const float *skip) {{
+  if (skip && *skip != 0.0f) return;
   // The array whose piece this block steps: up to and with array i there are so many pieces.
   int i = 0, last = n - 1;
   while (i < last) {{

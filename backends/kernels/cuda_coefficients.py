@@ -79,7 +79,10 @@ def clock_kernel(adam: AdamConfig) -> ClockKernel:
 
 @lru_cache(maxsize=256)
 def text(row: str, real: str, body: str, after: str, numbers: int, words: int) -> str:
-    """Return the kernel ``tick`` around statements; ``after`` is the new product of Dozat's schedule."""
+    """Return the kernel ``tick`` around statements; ``after`` is the new product of Dozat's schedule.
+
+    Its argument ``skip`` is null, or points to a number on the device; no clock ticks unless that is 0.
+    """
     before = "  double *at = (double *)table.words[n + i];\n  const double product = *at;\n" if after else ""
     stored = f"\n  *at = {after};" if after else ""
     return f"""
@@ -89,9 +92,9 @@ struct Table {{ long long words[{words}]; }};
 struct Numbers {{ double x[{numbers}]; }};
 extern "C" __global__ void tick(const __grid_constant__ Table table, const int n, Row *rows,
                                 const __grid_constant__ Numbers k, const double given,
-                                const void *lr_at, const int lr_bytes) {{
+                                const void *lr_at, const int lr_bytes, const float *skip) {{
   const int i = blockIdx.x * {THREADS} + threadIdx.x;
-  if (i >= n) return;
+  if (i >= n || (skip && *skip != 0.0f)) return;
   int *clock = (int *)table.words[i];
   const int after = *clock < {MAX_CLOCK} ? *clock + 1 : *clock;
   *clock = after;

@@ -113,12 +113,15 @@ class LaunchTable:
         numbers = {key: k for k, key in enumerate(different)}
         self.update(rows, None if len(different) == 1 else [numbers[id(c)] for c in coefficients])
 
-    def update(self, rows: torch.Tensor, numbers: Sequence[int] | None) -> None:
+    def update(
+        self, rows: torch.Tensor, numbers: Sequence[int] | None, skip: torch.Tensor | None = None
+    ) -> None:
         """Step all tensors by rows of coefficients on the device.
 
         Args:
             rows: the rows, one after the other.
             numbers: for each tensor the number of its row; None if there is one row for all.
+            skip: a number on the device; unless it is 0, nothing is written.
         """
         if self.packed != (self.addresses, numbers):
             self.tables = [
@@ -127,9 +130,10 @@ class LaunchTable:
             ]
             self.packed = self.addresses[:], numbers
         at = ctypes.c_void_p(rows.data_ptr())
+        skip_at = ctypes.c_void_p(None if skip is None else skip.data_ptr())
         with self.runtime.guard(self.device):
             for (part, _), (kernel, blocks, table) in zip(self.parts, self.tables, strict=True):
-                launch(kernel, blocks, table, ctypes.c_int(len(part.indices)), at)
+                launch(kernel, blocks, table, ctypes.c_int(len(part.indices)), at, skip_at)
 
 
 def step(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: cpu.Memory) -> Sequence[Result]:
@@ -192,10 +196,17 @@ class DeviceClockStep(KernelStep):
         super().__init__(self.launches, jobs, memory)
 
     def bind_clocks(
-        self, columns: Columns, clocks: Sequence[Clock], products: Sequence[Array], lr: Any
+        self,
+        columns: Columns,
+        clocks: Sequence[Clock],
+        products: Sequence[Array],
+        lr: Any,
+        skip: Any = None,
     ) -> Callable[[], None] | None:
         launches, kernel = self.launches, self.clock_kernel
         rate = cuda_clock.rate(lr, launches.device)
+        if not cuda_clock.flag_fits(skip, launches.device):
+            return None
         if rate is None or len(clocks) not in (1, launches.length):
             return None
         if not cuda_clock.fit(clocks, products, launches.device, kernel.momentum):
@@ -204,8 +215,8 @@ class DeviceClockStep(KernelStep):
             return None
 
         def run() -> None:
-            rows = cuda_clock.tick(kernel, launches.work, rate, clocks, products)
-            launches.update(rows, None if len(rows) == 1 else range(len(rows)))
+            rows = cuda_clock.tick(kernel, launches.work, rate, clocks, products, skip)
+            launches.update(rows, None if len(rows) == 1 else range(len(rows)), skip)
             self.memory.mark_written(columns.p)
 
         return run

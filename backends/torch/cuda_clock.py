@@ -52,14 +52,29 @@ def fit(clocks: Sequence[Clock], products: Sequence[Array], device: Device, mome
     return len({x.data_ptr() for x in clocks}) == len(clocks)
 
 
+def flag_fits(skip: Any, device: Device) -> bool:
+    """True if the kernels can read whether a step is skipped: a float32 on their device, or None."""
+    if skip is None:
+        return True
+    return plain(skip) and skip.dtype is torch.float32 and skip.numel() == 1 and skip.device == device
+
+
 def tick(
     clock_kernel: ClockKernel,
     work: Any,
     lr: float | torch.Tensor,
     clocks: Sequence[Clock],
     products: Sequence[Array],
+    skip: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Tick clocks, and the momentum products that go with them, in place.
+
+    Args:
+        clock_kernel: of the Adam whose clocks they are.
+        work: the name of a dtype.
+        lr: the learning rate.
+        clocks, products: as :func:`fit` asks.
+        skip: a number on the device; unless it is 0, no clock ticks, and the rows are not written.
 
     Returns:
         A row of coefficients for each clock, in the dtype named ``work``.
@@ -76,6 +91,7 @@ def tick(
         rest = ctypes.c_double(0.0), ctypes.c_void_p(lr.data_ptr()), ctypes.c_int(BYTES[lr.dtype])
     else:
         rest = ctypes.c_double(lr), ctypes.c_void_p(None), ctypes.c_int(0)
+    skip_at = ctypes.c_void_p(None if skip is None else skip.data_ptr())
     constants = (ctypes.c_double * len(numbers))(*numbers)
     with runtime.guard(device):
         rows = torch.empty(count, len(clock_kernel.program.coefficients), dtype=dtype, device=device)
@@ -84,7 +100,7 @@ def tick(
             table = array("q", [x.data_ptr() for x in (*clocks[part], *products[part])])
             n = len(table) // columns
             blocks, target = -(-n // cuda.THREADS), ctypes.c_void_p(rows[at].data_ptr())
-            launch(kernel, blocks, padded(table, words), ctypes.c_int(n), target, constants, *rest)
+            launch(kernel, blocks, padded(table, words), ctypes.c_int(n), target, constants, *rest, skip_at)
     return rows
 
 

@@ -11,11 +11,12 @@ import numpy as np
 
 from adamcore import Adam
 from adamcore.conformance.anatomy.circumstances import CIRCUMSTANCES
-from adamcore.conformance.anatomy.equations import equations
+from adamcore.conformance.anatomy.equations import beside, equations
 from adamcore.conformance.anatomy.experiments import EXPERIMENTS
 from adamcore.conformance.anatomy.parts import Part, measure
 from adamcore.conformance.anatomy.readings import Readings, readings_of_claim
 from adamcore.conformance.anatomy.sweeps import SWEEPS
+from adamcore.conformance.anatomy.texts import Comparison
 from adamcore.conformance.types import FloatArray, Probe, Run
 from adamcore.conformance.wire import Json
 
@@ -59,6 +60,14 @@ class Anatomy:
         """The update rule as measured: the name of each part, and its equation."""
         with np.errstate(all="ignore"):
             return equations(self.readings)
+
+    @cached_property
+    def beside(self) -> list[Comparison]:
+        """The update rule as claimed beside the one that was measured; nothing is claimed without a claim."""
+        if self.claimed is None:
+            return beside([], self.equations)
+        with np.errstate(all="ignore"):
+            return beside(equations(self.claimed), self.equations)
 
     @property
     def levers(self) -> Mapping[str, float]:

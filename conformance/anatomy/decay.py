@@ -32,6 +32,8 @@ def decay(f: Facts) -> list[Equation]:
     if constant(rate) is None:
         return [("decay", f"p = (1 - x) p with x = {listed(rate)} in steps 1, 2, ...")]
     when = "after" if abs(float(found["order"]) - 1.0) < 0.5 else "before"
+    if (often := repeated(f, float(rate[0]))) > 1:
+        return [("decay", f"p = (1 - lr wd)^{often} p, {when} the step{where(found)}")]
     powers = tuple(float(found[name]) for name in ("power of lr", "power of decay"))
     return [("decay", f"p = p - {rate_text(f, float(rate[0]), powers)} p, {when} the step{where(found)}")]
 
@@ -53,6 +55,16 @@ def mask_decider(away: FloatArray, against: FloatArray) -> str | None:
     if abs(float(np.ravel(away)[0])) > NEAR or toward == from_zero:
         return None
     return "step" if toward else "gradient"
+
+
+def repeated(f: Facts, rate: float) -> int:
+    """Return how often p is multiplied by 1 - lr*wd in one step, or 0 if that gives another rate."""
+    hyper = f.readings.probes["decay"].hyper
+    factor = 1.0 - hyper["lr"] * hyper.get("weight_decay", 0.0)
+    if not 0.0 < factor < 1.0 or not 0.0 < rate < 1.0:
+        return 0
+    often = float(np.log1p(-rate) / np.log(factor))
+    return round(often) if near(often, round(often)) else 0
 
 
 def rate_text(f: Facts, rate: float, powers: tuple[float, ...]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from adamcore.conformance.anatomy.decay import absence, decay
@@ -9,7 +11,7 @@ from adamcore.conformance.anatomy.experiments import SCALES, SIGN_SIZES, ZERO
 from adamcore.conformance.anatomy.facts import BESIDE, LARGER, NEAR, UNDER, Facts, near
 from adamcore.conformance.anatomy.moments import first_moment, second_moment
 from adamcore.conformance.anatomy.readings import Readings
-from adamcore.conformance.anatomy.texts import Equation, listed, number, shortened
+from adamcore.conformance.anatomy.texts import Comparison, Equation, listed, number, shortened
 from adamcore.conformance.types import FloatArray
 
 
@@ -22,6 +24,32 @@ def equations(readings: Readings) -> list[Equation]:
         return [*gradient(f), *signs(f), *decay(f), *absence(f)]
     first, second = first_moment(f), second_moment(f)
     return [*gradient(f), *first, *second, *update(f, first, second), *decay(f), *absence(f)]
+
+
+def beside(claimed: Sequence[Equation], measured: Sequence[Equation]) -> list[Comparison]:
+    """Return both rules side by side: the equations of one part with the same left side make one line.
+
+    >>> beside([("decay", "p = p - lr wd p, before the step")], [("decay", "p = p - wd p, before the step")])
+    [('decay', 'p = p - lr wd p, before the step', 'p = p - wd p, before the step')]
+    """
+    ours, theirs = ({(part, left_side(text)): text for part, text in rule} for rule in (claimed, measured))
+    free = [key for key in ours if key not in theirs]
+    lines = {key: (key[0], text, "") for key, text in ours.items()}
+    order, place = list(ours), 0
+    for key, text in theirs.items():
+        here = key if key in ours else next((k for k in free if k[0] == key[0]), None)
+        if here is None:
+            here = key
+            order.insert(place, key)
+        elif here in free:
+            free.remove(here)
+        lines[here] = key[0], ours.get(here, ""), text
+        place = order.index(here) + 1
+    return [lines[key] for key in order]
+
+
+def left_side(text: str) -> str:
+    return text.partition(" = ")[0] if " = " in text else ""
 
 
 def gradient(f: Facts) -> list[Equation]:

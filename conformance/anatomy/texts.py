@@ -7,6 +7,7 @@ import numpy as np
 from adamcore.conformance.types import FloatArray
 
 Equation = tuple[str, str]  #: the name of a part, and its text
+Comparison = tuple[str, str, str]  #: the name of a part, its text as claimed, and as measured; "" is none
 
 
 def number(x: float) -> str:

@@ -100,11 +100,24 @@ def run_workload(
     contenders: Sequence[Contender],
     budget: float,
     progress: Callable[[str], None] = lambda text: None,
+    traffic: Step | None = None,
 ) -> list[Row]:
-    """Time the contenders of one framework on one workload; the first row of a situation is the traffic."""
+    """Time the contenders of one framework on one workload; the first row of a situation is the traffic.
+
+    Args:
+        name: the workload.
+        shapes: its shapes.
+        situations: what surrounds the steps.
+        contenders: what is timed.
+        budget: seconds for all of it.
+        progress: called with a line of text before each part.
+        traffic: the memory traffic; None takes that which is known for the framework.
+    """
     timings: list[Timing] = []
     framework = contenders[0].framework
-    if framework == "torch:cuda":
+    if traffic is not None:
+        timings.append(Timing(None, traffic))
+    elif framework == "torch:cuda":
         timings.append(Timing(None, steps_cuda.memory_traffic(shapes)))
     elif llvm.available():
         timings.append(Timing(None, memory_traffic(shapes, framework)))
@@ -126,8 +139,8 @@ def run_workload(
             label = f"{name}, {framework}, {situation.name}"
             take_turns(label, shapes, situation, taking_part, budget / len(situations), progress)
             base = next((c for c in taking_part if c.contender and c.contender.baseline), None)
-            traffic = next((c for c in taking_part if c.contender is None), None)
-            rows += [make_row(name, situation, shapes, timing, base, traffic) for timing in taking_part]
+            floor = next((c for c in taking_part if c.contender is None), None)
+            rows += [make_row(name, situation, shapes, timing, base, floor) for timing in taking_part]
     return rows
 
 

@@ -49,16 +49,22 @@ def processor() -> str:
     return ", ".join(filter(None, (name, widest)))
 
 
-def document(rows: Sequence[Row], before: dict[str, Any]) -> dict[str, Any]:
-    """Return what ``--json`` writes; ``before`` is the environment before the run."""
+def document(
+    rows: Sequence[Row], before: dict[str, Any], candidate: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return what ``--json`` writes.
+
+    Args:
+        rows: what was timed.
+        before: the environment before the run.
+        candidate: what a check says of the candidate that was timed; None if it was our own backends.
+    """
     from adamcore.conformance.bench.coverage import unsupported_examples
 
-    return {
-        "schema": SCHEMA,
-        "environment": before,
-        "rows": [asdict(row) for row in rows],
-        "unserved": unsupported_examples(),
-    }
+    made = {"schema": SCHEMA, "environment": before, "rows": [asdict(row) for row in rows]}
+    if candidate is not None:
+        return made | {"unserved": {}, "candidate": candidate}
+    return made | {"unserved": unsupported_examples()}
 
 
 def load(path: Path) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Adapters that run probes on a target, inside a worker process.
 
-* :mod:`own`, :mod:`torch`, :mod:`optax`, :mod:`keras`, :mod:`array` and :mod:`command`: one adapter each.
+* :mod:`own`, :mod:`torch`, :mod:`optax`, :mod:`keras`, :mod:`array`, :mod:`kernel` and :mod:`command`: an
+  adapter each; :mod:`signatures`, :mod:`calls` and :mod:`conventions` are those of kernels.
 * :mod:`targets`: the adapter of a target.
 * :mod:`arguments`: the constructor argument of each hyperparameter.
 * :mod:`base`: what the adapters share; :mod:`buffers`: the memory of gradients.

@@ -8,8 +8,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from adamcore.conformance.candidates import compilations
 from adamcore.conformance.errors import CandidateError
 from adamcore.conformance.types import FloatArray, Layout, Probe, Run, Start, Step
+
+PATIENCE = 12  #: steps; a long probe is given up if so many of its first ones were compiled
 
 
 class Refusal(Exception):
@@ -136,6 +139,7 @@ def run_probe(make: Callable[[Probe], Stepper], probe: Probe) -> Run:
                 stepper = stepper.resumed()
             if neighbour is not None:
                 neighbour.step(index, mirror(probe).steps[index - 1])
+            compiled = compilations.count()
             try:
                 after, written = stepper.step(index, step)
             except (ValueError, NotImplementedError) as error:
@@ -146,15 +150,21 @@ def run_probe(make: Callable[[Probe], Stepper], probe: Probe) -> Run:
                 ) from None
             if probe.manner == "closure" and stepper.closure_calls != 1:
                 run.closure.append(f"called its closure {stepper.closure_calls} times in step {index}")
+            run.compilations.append(compilations.count() - compiled)
+            if sum(map(bool, run.compilations)) >= PATIENCE and len(probe.steps) > 2 * PATIENCE:
+                raise UnsupportedProbe(
+                    f"it compiles in every step, which takes too long for {len(probe.steps)}"
+                )
             run.written += written
             run.params.append(copy_arrays(after, len(probe.params)))
-            run.clocks += [clocks] if (clocks := stepper.clocks()) is not None else []
+            run.clocks.append(stepper.clocks() or [])
     except UnsupportedProbe as reason:
         return Run(unsupported=str(reason))
     except (CandidateError, Refusal):  # the candidate is broken, or nothing was run
         raise
     except Exception as error:
         run.error = describe(error)
+    run.clocks = run.clocks if any(run.clocks) else []
     return run
 
 
@@ -186,7 +196,14 @@ def same_list(a: Sequence[Any], b: Sequence[Any]) -> bool:
 
 
 def unsupported_reason(
-    probe: Probe, *, lr: bool = False, changes: bool = False, groups: bool = False, closure: bool = False
+    probe: Probe,
+    *,
+    lr: bool = False,
+    changes: bool = False,
+    groups: bool = False,
+    closure: bool = False,
+    scale: bool = False,
+    found_inf: bool = False,
 ) -> str | None:
     """Return why a third party's candidate cannot run the probe, or None.
 
@@ -196,6 +213,8 @@ def unsupported_reason(
         changes: True if it can change its other hyperparameters between steps.
         groups: True if its parameters can have hyperparameters of their own.
         closure: True if a step takes a function that computes the gradients.
+        scale: True if a step takes the loss scale that it has to divide by.
+        found_inf: True if a step takes the flag that tells it to do nothing.
     """
     if any(step.present is not None for step in probe.steps):
         return "it has no masks of presence"
@@ -207,4 +226,8 @@ def unsupported_reason(
         return "its parameters have no groups"
     if not closure and probe.manner == "closure":
         return "its step takes no closure"
+    if not scale and any(step.scale is not None for step in probe.steps):
+        return "its step takes no loss scale"
+    if not found_inf and any(step.found_inf for step in probe.steps):
+        return "its step takes no found_inf"
     return None

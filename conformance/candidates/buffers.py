@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from adamcore.conformance.candidates.base import same_bits
-from adamcore.conformance.types import FloatArray, Probe
+from adamcore.conformance.candidates.base import cast, same_bits
+from adamcore.conformance.types import FloatArray, Probe, Step
 
 
 class GradientBuffers:
@@ -52,24 +52,47 @@ class GradientBuffers:
             self.memory[i] = self.make(values)
         return self.memory[i]
 
-    def written(self, index: int, now: Sequence[Any] | None = None) -> list[str]:
+    def written(
+        self,
+        index: int,
+        now: Sequence[Any] | None = None,
+        may_be: Sequence[FloatArray | None] | None = None,
+    ) -> list[str]:
         """Return the gradients that were written to in step ``index``, and fill all of them with NaN.
 
         Args:
             index: the number of the step.
             now: the arrays that are now in the place of the gradients, if the candidate could replace them.
+            may_be: other values that the gradients may have, such as those without their scale (SCALE.1).
         """
         found = []
         for i, given in enumerate(self.given):
             if given is None:
                 continue
             array = given[0] if now is None else now[i]
-            if array is None or not same_bits(self.read(array), given[1]):
+            if array is None or not same_as_one_of(
+                self.read(array), given[1], None if may_be is None else may_be[i]
+            ):
                 found.append(f"gradient {i} in step {index}")
                 self.memory.pop(i, None)  # its shape may have changed
             elif self.refill is not None:
                 self.refill(given[0], np.full_like(given[1], np.nan))
         return found
+
+
+def without_scale(step: Step, dtype: str) -> list[FloatArray | None] | None:
+    """Return the gradients of a step without their loss scale, or None if there is none.
+
+    A step that is handed the scale may leave them in the place of its gradients (SCALE.1).
+    """
+    if step.scale is None:
+        return None
+    return [None if g is None else cast(g / step.scale, dtype) for g in step.grads]
+
+
+def same_as_one_of(array: FloatArray, *values: FloatArray | None) -> bool:
+    """True if an array has the bits of one of these values."""
+    return any(value is not None and same_bits(array, value) for value in values)
 
 
 def overwrite(array: FloatArray, values: FloatArray) -> None:

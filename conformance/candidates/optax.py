@@ -63,7 +63,7 @@ class OptaxCandidate:
         import jax
 
         probe = served_probe(probe, self.arguments.lacks, self.arguments.fixed)
-        if reason := unsupported_reason(probe, lr=True, changes=True):
+        if reason := unsupported_reason(probe, lr=True, changes=True, found_inf=True):
             return Run(unsupported=reason)
         with jax.default_device(self.device):
             return run_probe(lambda variant: OptaxStepper(self, variant, dtype), probe)
@@ -99,12 +99,30 @@ class OptaxStepper(Stepper):
             if self.changed:
                 raise UnsupportedProbe(f"inject_hyperparams is refused: {describe(error)}") from error
             raise Refusal(describe(error)) from error
+        self.check_skipping(self.skips_what_is_not_finite())
 
         def step(grads: Any, state: Any, params: Any) -> tuple[Any, Any]:
             updates, state = transformation.update(grads, state, params)
             return optax.apply_updates(params, updates), state
 
         self.step_all = jax.jit(step) if len(self.params) <= MOST_COMPILED else step
+
+    def skips_what_is_not_finite(self) -> bool:
+        """Return whether ``apply_if_finite`` is around the transformation, or in it."""
+        import optax
+
+        kind = optax.ApplyIfFiniteState
+        found = self.jax.tree.leaves(self.state, is_leaf=lambda node: isinstance(node, kind))
+        return any(isinstance(node, kind) for node in found)
+
+    def check_skipping(self, skips: bool) -> None:
+        """Raise :class:`UnsupportedProbe` where the probe skips other steps than the transformation does."""
+        for step in self.probe.steps:
+            finite = all(g is None or np.isfinite(g).all() for g in step.grads)
+            if step.found_inf and not skips:
+                raise UnsupportedProbe("its step takes no found_inf")
+            if skips and finite == step.found_inf:
+                raise UnsupportedProbe("it skips the steps whose gradients are not finite, and no others")
 
     def begin(self, start: Sequence[Start]) -> None:
         def given(name: str) -> list[Any]:

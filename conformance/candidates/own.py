@@ -212,6 +212,8 @@ class OwnCandidate:
         hyper: dict[str, Any] = dict(probe.hyper)
         if probe.groups or probe.manner == "closure":
             return Run(unsupported="a step of arrays has neither groups nor a closure")
+        if probe.is_scaled:
+            return Run(unsupported="a step of arrays takes no loss scale")
         if self.library.compiles and len(probe.params) > MOST_COMPILED:
             return Run(unsupported=f"compiling a step of {len(probe.params)} arrays takes minutes")
         if probe.layout == "reversed" and not self.library.negative_strides:

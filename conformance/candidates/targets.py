@@ -16,11 +16,14 @@ from adamcore import Adam
 from adamcore.conformance.candidates.arguments import REQUIRED
 from adamcore.conformance.candidates.base import Candidate, describe
 from adamcore.conformance.candidates.keras import choose_backend
+from adamcore.conformance.candidates.kernel import KernelCandidate
+from adamcore.conformance.candidates.kernel_options import Kernel
 from adamcore.conformance.candidates.own import OwnCandidate, library_for
 from adamcore.conformance.errors import CandidateError, SettingError, UnavailableError
 from adamcore.conformance.settings import TIMEOUT
 
 COMMAND = "cmd:"  #: the beginning of a target that is a command
+KERNEL = "kernel:"  #: the beginning of a target that is a kernel: a function of a step
 
 
 def is_own_backend(target: str) -> bool:
@@ -66,7 +69,8 @@ def load_candidates(
 
         command: Candidate = CommandCandidate(target.removeprefix(COMMAND), settings, timeout)
         return [command] * len(claims)
-    return [make_candidate(target, import_target(target), settings, device, required)] * len(claims)
+    found = import_target(target.removeprefix(KERNEL))
+    return [make_candidate(target, found, settings, device, required)] * len(claims)
 
 
 def make_candidate(
@@ -83,7 +87,9 @@ def make_candidate(
         UnavailableError: a library that it needs is not installed.
     """
     if not callable(found):
-        raise CandidateError(f"{target} is {type(found).__name__}, expected a class or a factory")
+        raise CandidateError(f"{target} is {type(found).__name__}, expected a class, a factory or a kernel")
+    if target.startswith(KERNEL) or isinstance(found, Kernel):
+        return KernelCandidate(found, settings, device, required)
     if is_subclass_of(found, "torch.optim", "Optimizer"):
         from adamcore.conformance.candidates.torch import TorchCandidate
 
@@ -133,18 +139,13 @@ def import_target(target: str) -> Any:
     choose_backend()  # before the target imports Keras
     where, colon, attr = target.rpartition(":")
     if not colon or not where or not attr:
-        raise CandidateError(f"{target!r} is no target: expected module:attr or path/file.py:attr")
+        raise CandidateError(
+            f"{target!r} is no target: expected module:attr, path/file.py:attr or kernel:module:function"
+        )
     if where.endswith(".py"):
         module = load_file(Path(where))
     else:
-        try:
-            module = importlib.import_module(where)
-        except ModuleNotFoundError as error:
-            if error.name and (where == error.name or where.startswith(error.name + ".")):
-                raise UnavailableError(f"{error.name} is not installed") from error
-            raise CandidateError(f"import {where}: {describe(error)}") from error
-        except Exception as error:
-            raise CandidateError(f"import {where}: {describe(error)}") from error
+        module = import_named(where)
     found = module
     for part in attr.split("."):
         try:
@@ -154,6 +155,22 @@ def import_target(target: str) -> Any:
             hint = f"; nearest: {', '.join(near)}" if near else ""
             raise UnavailableError(f"{where} has no {attr!r}{hint}") from error
     return found
+
+
+def import_named(where: str) -> Any:
+    """Import a module, or an attribute of one that is written like a module, such as ``torch.ops.aten``."""
+    try:
+        return importlib.import_module(where)
+    except ModuleNotFoundError as error:
+        if not (error.name and (where == error.name or where.startswith(error.name + "."))):
+            raise CandidateError(f"import {where}: {describe(error)}") from error
+        above, _, name = error.name.rpartition(".")
+        holder = sys.modules.get(above)
+        if holder is None or where != error.name or not hasattr(holder, name):
+            raise UnavailableError(f"{error.name} is not installed") from error
+        return getattr(holder, name)
+    except Exception as error:
+        raise CandidateError(f"import {where}: {describe(error)}") from error
 
 
 def load_file(path: Path) -> Any:

@@ -27,7 +27,7 @@ from adamcore.conformance.candidates.base import (
     run_probe,
     unsupported_reason,
 )
-from adamcore.conformance.candidates.buffers import GradientBuffers
+from adamcore.conformance.candidates.buffers import GradientBuffers, without_scale
 from adamcore.conformance.errors import UnavailableError
 from adamcore.conformance.types import FloatArray, Layout, Probe, Run, Start, Step
 
@@ -66,7 +66,13 @@ class TorchCandidate:
         if probe.layout == "reversed":
             return Run(unsupported="torch has no negative strides")
         if reason := unsupported_reason(
-            probe, lr=True, changes=True, groups=True, closure=takes_closure(self.cls)
+            probe,
+            lr=True,
+            changes=True,
+            groups=True,
+            closure=takes_closure(self.cls),
+            scale=True,
+            found_inf=True,
         ):
             return Run(unsupported=reason)
         return run_probe(lambda variant: TorchStepper(self, variant, dtype), probe)
@@ -96,6 +102,10 @@ class TorchStepper(Stepper):
             if probe.groups:
                 raise UnsupportedProbe(f"it takes no groups: {describe(error)}") from error
             raise Refusal(describe(error)) from error
+        if probe.is_scaled and not getattr(self.optimizer, "_step_supports_amp_scaling", False):
+            raise UnsupportedProbe(
+                "its step takes no loss scale: GradScaler divides before it, or leaves it out"
+            )
 
     def groups(self) -> list[dict[str, Any]]:
         """Return the parameters in groups, each with what its settings differ in."""
@@ -159,6 +169,8 @@ class TorchStepper(Stepper):
                 group["lr"] = step.lr
         if step.changes:
             self.change(step.changes)
+        if self.probe.is_scaled:
+            self.set_scale(step)
         grads = self.gradients.fill([None if g is None else cast(g, self.dtype) for g in step.grads])
         for p, g in zip(self.params, grads, strict=True):
             p.grad = p.grad if self.probe.manner == "closure" else g
@@ -166,8 +178,15 @@ class TorchStepper(Stepper):
             self.step_with_closure(grads)
         else:
             self.optimizer.step()
-        written = self.gradients.written(index, [p.grad for p in self.params])
+        unscaled = without_scale(step, self.dtype)
+        written = self.gradients.written(index, [p.grad for p in self.params], unscaled)
         return [to_numpy(p) for p in self.params], written
+
+    def set_scale(self, step: Step) -> None:
+        """Give the optimizer the loss scale and the flag, as GradScaler does."""
+        scale = step.scale
+        self.optimizer.grad_scale = None if scale is None else self.torch.tensor(scale, device=self.device)
+        self.optimizer.found_inf = self.torch.tensor(float(step.found_inf), device=self.device)
 
     def step_with_closure(self, grads: Sequence[Any]) -> None:
         """Make a step with a closure that computes these gradients; they are those of the sum of p*g."""

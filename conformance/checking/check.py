@@ -13,6 +13,7 @@ from typing import Any
 from adamcore.conformance.candidates import is_own_backend
 from adamcore.conformance.checking.subjects import OwnBackend, Subject, ThirdParty, Unidentified, own_fault
 from adamcore.conformance.errors import SettingError, UsageError
+from adamcore.conformance.progress import Watcher, watched
 from adamcore.conformance.report.report import Entry, Report, environment
 from adamcore.conformance.settings import (
     DTYPES,
@@ -29,6 +30,9 @@ from adamcore.dialects import DIALECTS
 from adamcore.registry import announced
 
 Progress = Callable[[str, int, int], None]  #: (what is done now, number of pieces done, number of pieces)
+EXPLAINING = 60  #: pieces that the explanation of a subject's runs counts for
+#: The stages of an explanation, each with the shares of it at which it begins and ends.
+STAGES = {"its parts": (0.0, 0.05), "which Adam it is": (0.05, 0.45), "what is wrong with it": (0.45, 1.0)}
 
 
 def check(
@@ -64,7 +68,7 @@ def check(
         identifying: True also measures the parts of each target, takes optimizers that have no argument for
             b1, b2 or eps, and without ``probes`` runs only those that tell one Adam from another.
         progress: called before and after each piece of work with what is done now, the number of pieces done,
-            and of all.  A piece is a probe that is run, or a target whose runs are explained.
+            and of all.  A piece is a probe that is run, or a part of the explanation of a target's runs.
 
     Raises:
         UsageError: a target of no known form, an unknown dtype, a pattern that matches no probe, or a
@@ -97,23 +101,43 @@ def check(
     def run(job: WorkerJob) -> Iterable[Event]:
         return run_jobs([job], timeout, 1, memory)
 
-    pieces = sum(len(job.tasks) for subject in subjects for job in subject.jobs)
     for number, checked in enumerate(subjects):
-        if progress:
-            progress(f"{checked.target}: what its runs show", pieces + number, pieces + len(subjects))
-        if isinstance(checked, ThirdParty):
-            measure_parts(checked, run)
-        for entry in checked.entries():
-            entries.append(entry)
-            if isinstance(checked, ThirdParty) and entry.verdict == "deviates" and not identifying:
-                try:
-                    add_minimal_example(checked, entry, run)
-                except Exception as error:  # the finding keeps the command that shows it again
-                    warnings.warn(own_fault(error), stacklevel=2)
+        with watched(explaining(checked.target, subjects, number, progress)):
+            if isinstance(checked, ThirdParty):
+                measure_parts(checked, run)
+            for entry in checked.entries():
+                entries.append(entry)
+                if isinstance(checked, ThirdParty) and entry.verdict == "deviates" and not identifying:
+                    try:
+                        add_minimal_example(checked, entry, run)
+                    except Exception as error:  # the finding keeps the command that shows it again
+                        warnings.warn(own_fault(error), stacklevel=2)
     if progress:
-        progress("", pieces + len(subjects), pieces + len(subjects))
+        progress("", pieces(subjects), pieces(subjects))
     devices = {s.target: s.info.device for s in subjects if s.info is not None}
     return Report(entries, environment(devices), quick=quick)
+
+
+def pieces(subjects: Sequence[Subject], explained: int | None = None) -> int:
+    """Return the number of pieces of work up to the explanation of so many subjects; None is of all."""
+    whole = len(subjects) if explained is None else explained
+    return sum(len(job.tasks) for subject in subjects for job in subject.jobs) + EXPLAINING * whole
+
+
+def explaining(target: str, subjects: Sequence[Subject], number: int, progress: Progress | None) -> Watcher:
+    """Return what moves the progress while the runs of subject ``number`` are explained."""
+    begin, total = pieces(subjects, number), pieces(subjects)
+    reached = begin
+
+    def watcher(what: str, share: float) -> None:
+        nonlocal reached
+        first, last = STAGES.get(what, (0.0, 0.0))
+        reached = max(reached, begin + int(EXPLAINING * (first + (last - first) * share)))
+        if progress:
+            progress(f"{target}: {what}", reached, total)
+
+    watcher("its parts", 0.0)
+    return watcher
 
 
 def measure_parts(subject: ThirdParty, run: Callable[[WorkerJob], Iterable[Event]]) -> None:
@@ -169,7 +193,7 @@ def run_subjects(
 ) -> None:
     """Run the jobs of all subjects; each subject judges its runs while others are still running."""
     owners = {job: subject for subject in subjects for job in subject.jobs}
-    total, done = sum(len(job.tasks) for job in owners) + len(subjects), 0
+    total, done = pieces(subjects), 0
     if progress:
         progress("", 0, total)
     started: dict[object, int] = dict.fromkeys(owners, 0)
@@ -274,14 +298,15 @@ def validate_target(target: Any) -> None:
     if target.startswith("cmd:"):
         validate_command(target)
         return
-    if is_own_backend(target) or ":" in target.strip(":"):
+    if is_own_backend(target) or ":" in target.removeprefix("kernel:").strip(":"):
         return
     known = [*OWN_TARGETS, *(path for row in DIALECTS.values() for path in row.targets)]
     near = difflib.get_close_matches(target, known, n=3, cutoff=0.5)
     hint = f"; nearest: {', '.join(near)}" if near else ""
     raise UsageError(
         f"unknown target {target!r}: expected numpy, torch, torch:cuda, torch:compile, jax, jax:jit, "
-        f"jax:native, array:MODULE, module:attr, path/file.py:attr or cmd:COMMAND{hint}"
+        "jax:native, array:MODULE, module:attr, path/file.py:attr, kernel:module:function or "
+        f"cmd:COMMAND{hint}"
     )
 
 

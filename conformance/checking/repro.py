@@ -8,6 +8,7 @@ framework, but nothing of adamcore.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -75,6 +76,8 @@ def write_program(target: str, info: CandidateInfo, small: MinimalExample) -> st
         return None
     e = small.evidence
     lines = write(target, info, small)
+    if re.search(r"\b(nan|inf)\b", "\n".join(lines)):
+        lines.insert(1, "from math import inf, nan")
     lines += [
         f'print("got ", float({shown_element(small)}).hex())'
         f"  # {float.fromhex(e.got):.9g}: {e.ulp:.3g} ULP off",
@@ -103,7 +106,7 @@ def torch_program(target: str, info: CandidateInfo, small: MinimalExample) -> li
     probe, dtype = small.probe, f"torch.{dtype_name(small)}"
     name, imported = import_lines(target)
     return [
-        "import torch", *imported, "nan, inf = float('nan'), float('inf')",
+        "import torch", *imported,
         f"p = torch.nn.Parameter(torch.tensor({literal(probe.params[0])}, dtype={dtype}))",
         f"optimizer = {name}([p]{argument_text(info, probe)})",
         *loop(probe, '    optimizer.param_groups[0]["lr"] = lr'),
@@ -119,7 +122,6 @@ def optax_program(target: str, info: CandidateInfo, small: MinimalExample) -> li
     wide = ['jax.config.update("jax_enable_x64", True)'] if small.dtype == "float64" else []
     return [
         "import jax", "import jax.numpy as jnp", "import optax", *imported, *wide,
-        "nan, inf = float('nan'), float('inf')",
         f"p = jnp.array({literal(probe.params[0])}, dtype=jnp.{dtype_name(small)})",
         f"optimizer = {name}({argument_text(info, probe).removeprefix(', ')})",
         "state = optimizer.init(p)",
@@ -135,7 +137,7 @@ def array_program(target: str, info: CandidateInfo, small: MinimalExample) -> li
     name, imported = import_lines(target)
     hyper = init_defaults(info.lacks) | effective_hyper(probe.hyper, info.lacks, info.fixed)
     return [
-        "import numpy as np", *imported, "nan, inf = float('nan'), float('inf')",
+        "import numpy as np", *imported,
         f"optimizer = {name}({', '.join(f'{k}={v}' for k, v in info.extra.items())})",
         f"optimizer.init([np.array({literal(probe.params[0])}, dtype={dtype})], {hyper})",
         *loop(probe, "    optimizer.set_lr(lr)"),

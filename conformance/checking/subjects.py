@@ -314,7 +314,10 @@ class ThirdParty(Subject):
         claim = self.claim or claim_for(self.target, None)
         order = {probe.name: number for number, probe in enumerate(self.probes)}
         self.results.sort(key=lambda r: (self.dtypes.index(r.dtype), order[r.probe]))
-        self.anatomy = self.measured_parts(claim)
+        try:
+            self.anatomy = self.measured_parts(claim)
+        except Exception as error:
+            self.on_end("broken", own_fault(error))
         entry = self.entry(claim, self.results, self.runs)
         entry.anatomy = self.anatomy
         return [entry]
@@ -333,7 +336,10 @@ class ThirdParty(Subject):
         return WorkerJob(self.target, dtype, [None], probes, tasks, self.settings, self.device, self.required)
 
     def measured_parts(self, claim: Claim) -> Anatomy | None:
-        """Return the measured parts, in the first dtype that all experiments were tried in."""
+        """Return the measured parts, in the first dtype that all experiments were tried in.
+
+        The rule is read off them at once, since every report has it.
+        """
         needed = [probe.name for probe in EXPERIMENTS.values()]
         for dtype in sorted(self.dtypes, reverse=True):  # float64 before float32
             if all((name, dtype) in self.measured for name in needed):
@@ -341,7 +347,9 @@ class ThirdParty(Subject):
                 runs = {probe.name: self.measured[probe.name, dtype] for probe in ran}
                 probes = {probe.name: self.effective_probe(probe) for probe in ran}
                 lacks = () if self.info is None else self.info.lacks
-                return anatomy_of(runs, probes, dtype, claim.adam, lacks)
+                anatomy = anatomy_of(runs, probes, dtype, claim.adam, lacks)
+                _ = anatomy.equations if self.always_measured else anatomy.beside
+                return anatomy
         return None
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import argparse
 
+from adamcore.conformance.cli import check
+
 EXAMPLES = """\
 examples:
   adamcore audit run.safetensors
@@ -24,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="a recording (safetensors)")
     parser.add_argument("--dialect", metavar="NAME", help="the claim of the run")
     parser.add_argument("--json", metavar="FILE", help="write the report to FILE")
+    check.add_details(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -40,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
         if options.json:
             check_writable(options.json)
         report = audit(options.file, options.dialect)
-        print_report(report, out)
+        print_report(report, out, table=options.table, verbose=options.verbose)
         if options.json:
             report.write(options.json)
     except (RecordingError, DialectError, AxisError, HyperparameterError) as error:

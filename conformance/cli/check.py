@@ -7,12 +7,17 @@ TARGET is one of
   array:MODULE              adamcore on any array-API namespace
   module:attr               a torch.optim.Optimizer class, an optax factory, a Keras optimizer class,
   path/file.py:attr         or a class with init(params, hyper) and step(grads)
+  kernel:module:function    a function of one step, such as one that launches a kernel (docs/kernels.md)
   cmd:COMMAND               a program in any language (docs/protocol.md)
 Without TARGET, every backend of adamcore is checked on every device under every dialect; jax:jit is
 checked under Algorithm 1 only, because compiling all dialects takes minutes.
 
 The claim is --dialect; else the target's row in the table (adamcore dialects); else the candidate's
 own attribute `dialect`; else Algorithm 1 of the paper, with L2 decay.
+
+The verdict is printed in sentences: whether a candidate is the Adam that it says it is, else what it does
+instead, the smallest program that shows it, and how sure that is.  On demand: the numbers of every rule
+(--table), every finding with its evidence (-v), the measured update rule as a picture (--html).
 """
 
 from __future__ import annotations
@@ -34,12 +39,26 @@ examples:
   adamcore check my/adam.py:MyAdam --set noise_factor=@eps --json report.json
   adamcore check 'cmd:./my_driver --threads 1' --quick
   adamcore check my/adam.py:MyAdam --html report.html --junit report.xml
+  adamcore check my/adam.py:MyAdam --table
   adamcore check my/adam.py:MyAdam --dtype float32 --probe 'EPS.*' --probe DEC.1/coupling
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command to its parser."""
+    add_candidates(parser)
+    add_details(parser)
+
+
+def add_details(parser: argparse.ArgumentParser) -> None:
+    """Add the options that print more than the verdicts."""
+    parser.add_argument("--table", action="store_true", help="print the numbers of every rule too")
+    about = "print these numbers, and every finding with its evidence"
+    parser.add_argument("-v", "--verbose", action="store_true", help=about)
+
+
+def add_candidates(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that say what to run, and how."""
     from adamcore.conformance.settings import DTYPES, FORMATS, MEMORY, PARALLEL, TIMEOUT
 
     parser.add_argument("targets", nargs="*", metavar="TARGET", help="what to check (above)")
@@ -127,7 +146,7 @@ def run(options: argparse.Namespace) -> int:
     except (UsageError, DialectError) as error:
         return usage_error(error)
     expected.apply(report, narrowed=bool(options.probe or options.dtype or options.quick))
-    print_report(report, out)
+    print_report(report, out, table=options.table, verbose=options.verbose)
     problems = write_all(report, paths)
     for problem in problems:
         usage_error(problem)
@@ -145,7 +164,6 @@ def run_check(options: argparse.Namespace, out: Console, *, identifying: bool = 
     """Run the check and return its report, with a progress bar on a terminal."""
     from rich.progress import (
         BarColumn,
-        MofNCompleteColumn,
         Progress,
         SpinnerColumn,
         TextColumn,
@@ -159,11 +177,12 @@ def run_check(options: argparse.Namespace, out: Console, *, identifying: bool = 
         SpinnerColumn(),
         TextColumn("identifying" if identifying else "checking"),
         BarColumn(),
-        MofNCompleteColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
         TimeElapsedColumn(),
         TextColumn("{task.description}", style="dim", markup=False),
     )
-    with Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as bar:
+    hidden = not out.is_terminal or out.is_dumb_terminal
+    with Progress(*columns, console=out, transient=True, disable=hidden) as bar:
         task = bar.add_task("", total=None)
         return check(
             options.targets,

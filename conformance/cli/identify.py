@@ -11,6 +11,7 @@ TARGET is as for adamcore check, and may be an optimizer that is no Adam.  The a
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from adamcore.conformance.cli import check
@@ -18,7 +19,6 @@ from adamcore.conformance.cli import check
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from adamcore.conformance.anatomy.anatomy import Anatomy
     from adamcore.conformance.report.report import Entry
 
 EXAMPLES = """\
@@ -32,7 +32,7 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command to its parser."""
-    check.add_arguments(parser)
+    check.add_candidates(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -68,36 +68,31 @@ def run(options: argparse.Namespace) -> int:
 
 def describe(entry: Entry, out: Console) -> None:
     """Print the answer on one candidate: a line, the rule as measured, and a table of its axes."""
-    from rich.table import Table
     from rich.text import Text
 
-    out.print(Text(entry.target, "bold").append(f" {answer(entry)}", "not bold"))
+    from adamcore.conformance.report.terminal import say
+
+    say(out, Text(entry.target, "bold").append(f" {answer(entry)}", "not bold"), 2)
     if entry.anatomy is not None and entry.verdict not in ("broken", "unavailable"):
-        describe_rule(entry.anatomy, out)
+        levers = ", ".join(f"{name}={value:g}" for name, value in entry.anatomy.levers.items())
+        say(out, f"its rule as measured in {entry.anatomy.readings.dtype}, with {levers}:", 2, 2)
+        print_pairs(entry.anatomy.equations, out)
     if entry.precision:
-        out.print(f"  coefficients in float32: {entry.precision}")
+        say(out, f"coefficients in float32: {entry.precision}", 2, 2)
     if not any(entry.axes.values()) or entry.verdict in ("broken", "unavailable"):
         return
-    grid = Table(box=None, pad_edge=False)
-    grid.add_column("  axis")
-    grid.add_column("values it may have")
-    for axis, values in entry.axes.items():
-        grid.add_row(f"  {axis}", " or ".join(str(value) for value in values) or "none of those known")
-    out.print(grid)
+    say(out, "its value on each axis:", 2, 2)
+    texts = {axis: " or ".join(str(value) for value in values) for axis, values in entry.axes.items()}
+    print_pairs([(axis, text or "none of those known") for axis, text in texts.items()], out)
 
 
-def describe_rule(anatomy: Anatomy, out: Console) -> None:
-    """Print the update rule as it was measured."""
-    from rich.table import Table
+def print_pairs(lines: Sequence[tuple[str, str]], out: Console) -> None:
+    """Print names, and beside each its text."""
+    from adamcore.conformance.report.terminal import say
 
-    levers = ", ".join(f"{name}={value:g}" for name, value in anatomy.levers.items())
-    out.print(f"  its rule as measured in {anatomy.readings.dtype}, with {levers}:")
-    grid = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
-    grid.add_column()
-    grid.add_column(overflow="fold")
-    for part, equation in anatomy.equations:
-        grid.add_row(f"    {part}", equation)
-    out.print(grid)
+    width = max(len(name) for name, _ in lines) + 2
+    for name, text in lines:
+        say(out, f"{name:<{width}}{text}", width + 6, 4)
 
 
 def answer(entry: Entry) -> str:

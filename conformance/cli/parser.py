@@ -32,7 +32,7 @@ COMMANDS = {
     "identify": "find out which Adam a candidate is, from its behaviour alone",
     "probes": "list the probes and the purpose of each",
     "smoke": "tell a broken driver from a wrong implementation",
-    "bench": "time every backend against the Adams of its framework and against memory traffic",
+    "bench": "time every backend, or a candidate, against memory traffic",
     "audit": "judge a recorded training run",
     "vectors": "print, check or write test vectors with exact answers, for any language",
 }

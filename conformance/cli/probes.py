@@ -53,6 +53,8 @@ def run(options: argparse.Namespace) -> int:
             changes = ("" if step.lr is None else f"  lr={step.lr:g}") + (
                 "" if step.present is None else f"  present={[short(f) for f in step.present]}"
             )
+            changes += "" if step.scale is None else f"  scale={step.scale:g}"
+            changes += "  found_inf" if step.found_inf else ""
             grads = "  ".join("absent" if g is None else short(g) for g in step.grads)
             out.print(f"  step {s:<3} {grads}{changes}")
         if len(probe.steps) > 12:

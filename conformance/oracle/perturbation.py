@@ -9,7 +9,8 @@ fault if its trajectory is that of the claim with the fault.  A fault acts in on
   is proved.
 - `update` replaces the formula of a step.  The oracle has no exact answer for another formula, so
   the trajectory is compared with a model in float64, at a distance of a few hundred roundings.
-- `absent` says what the candidate does with a parameter that has no gradient.
+- `absent` says what the candidate does with a parameter that has no gradient, and `made` what it does in a
+  step that it has to skip (SCALE.2).
 - `narrow` says that it computes in float32 whatever the dtype.
 """
 
@@ -21,7 +22,7 @@ from typing import Any, Literal, NamedTuple
 
 from adamcore import Adam
 from adamcore.axes import CoefficientPrecision
-from adamcore.conformance.types import FloatArray, Probe
+from adamcore.conformance.types import FloatArray, Probe, Step
 from adamcore.definition import Coefficients
 
 
@@ -34,6 +35,7 @@ class StepContext(NamedTuple):
     shape: tuple[int, ...]
     absent: bool  #: the gradient is absent, and the parameter is stepped all the same
     step: int  #: the number of the step; the first is 1
+    scale: float = 1.0  #: the loss scale of the step; its gradients are given without it
 
 
 class ClockContext(NamedTuple):
@@ -47,6 +49,8 @@ class ClockContext(NamedTuple):
     own_updates: int  #: updates of this parameter with a gradient, those before the start included
     updates_since_absence: int  #: those since its gradient was last absent
     calls_of_shape: int  #: updates of all parameters of this shape so far, with this one
+    skips: int = 0  #: steps before this one that had to be skipped
+    skipped_updates: int = 0  #: updates of this parameter that were made in such steps
 
 
 class UpdateInput(NamedTuple):
@@ -81,7 +85,7 @@ class StepFault:
 
 @dataclass(frozen=True, eq=False)
 class Fault:
-    """One way to be wrong; the module says what each of the last six fields does.
+    """One way to be wrong; the module says what each of the last seven fields does.
 
     Attributes:
         name: a unique name.
@@ -93,6 +97,7 @@ class Fault:
         coefficients: maps the coefficients of a step to those that the candidate uses.
         absent: what the candidate does where a gradient is absent: "decay" applies weight decay
             alone, "reset" sets the moments to 0, "update" leaves it to ``update``.
+        made: returns the step that the candidate makes of one that it has to skip, or None if it skips it.
         update: the candidate's formula.
         narrow: how the candidate forms its coefficients in float32.  Its runs lie within the
             float32 bounds of the claim with this choice on the axis ``coefficients``.
@@ -106,13 +111,14 @@ class Fault:
     clock: Callable[[ClockContext], int] | None = None
     coefficients: ChangeCoefficients | None = None
     absent: Literal["decay", "reset", "update"] | None = None
+    made: Callable[[Step], Step | None] | None = None
     update: Update | None = None
     narrow: CoefficientPrecision | None = None
 
     @property
     def is_of_input(self) -> bool:
         """Whether the fault is in the probe alone: its runs are those of a right Adam on another probe."""
-        others = (self.clock, self.coefficients, self.absent, self.update, self.narrow)
+        others = (self.clock, self.coefficients, self.absent, self.made, self.update, self.narrow)
         return self.probe is not None and all(other is None for other in others)
 
     def at_step(self, context: StepContext) -> StepFault | None:

@@ -244,6 +244,6 @@ def canonical_claim(claim: Adam, probe: Probe, fault: Fault | None) -> Adam:
     A fault may change which axes the probe reaches, for instance by dropping a gradient; then the
     claim's axes are kept.
     """
-    touched = fault is not None and (fault.probe is not None or fault.absent is not None)
+    touched = fault is not None and any((fault.probe, fault.absent, fault.made))
     same = claim if touched else equivalent_claim(claim, probe, exact=True)
     return adam_for(same, probe)

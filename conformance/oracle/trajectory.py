@@ -1,10 +1,10 @@
 """The trajectory of a probe under a claim: the parameters after each step.
 
 :func:`simulate` decides which parameters a step moves, with which clock and which learning rate.  It
-implements the axes ``missing``, ``clock`` and ``all_missing`` and the rules F1 to F6.  Every candidate is
-judged against it, adamcore's own backends included.  It leaves the arithmetic of a step to slots.  A slot is
-the optimizer state of one parameter.  There are slots of exact balls (:mod:`.exact`), of affine numbers
-(:mod:`.bounds`) and of floats (:mod:`adamcore.conformance.verdict.match`).
+implements the axes ``missing``, ``clock`` and ``all_missing``, the rules F1 to F6, and loss scales (SCALE).
+Every candidate is judged against it, adamcore's own backends included.  It leaves the arithmetic of a step
+to slots.  A slot is the optimizer state of one parameter.  There are slots of exact balls (:mod:`.exact`), of
+affine numbers (:mod:`.bounds`) and of floats (:mod:`adamcore.conformance.verdict.match`).
 """
 
 from __future__ import annotations
@@ -80,6 +80,8 @@ class Clocks:
     own_updates: list[int]
     updates_since_absence: list[int]
     calls: int = 0
+    skips: int = 0
+    skipped_updates: Counter[int] = field(default_factory=Counter)
     calls_of_shape: Counter[tuple[int, ...]] = field(default_factory=Counter)
 
     def begin_at(self, i: int, t: int) -> None:
@@ -104,6 +106,8 @@ class Clocks:
             own_updates=self.own_updates[i],
             updates_since_absence=self.updates_since_absence[i],
             calls_of_shape=self.calls_of_shape[shape],
+            skips=self.skips,
+            skipped_updates=self.skipped_updates[i],
         )
 
 
@@ -143,6 +147,13 @@ def simulate(
         for i, state in enumerate(step.states or ()):
             if state is not None:
                 begin(slots[i], clocks, i, state)
+        skip = step.found_inf
+        if skip and fault.made is not None:
+            step = fault.made(step) or step
+        if step.found_inf:  # nothing happens in it, and no clock ticks
+            clocks.skips += 1
+            enter(result, slots, clocks)
+            continue
         frozen = step.frozen or (False,) * len(slots)
         absent = [is_absent(step, i) for i in range(len(slots))]
         if must_raise(adam, absent, frozen):
@@ -165,14 +176,24 @@ def simulate(
                 continue
             now = clocks.begin_update(i, shape, number, absent)
             t = now.t if fault.clock is None else fault.clock(now)
-            step_fault = fault.at_step(StepContext(adams[i], t, rates[i], shape, skipped[i], number))
-            gradient = np.zeros_like(probe.params[i]) if g is None or absent[i] else g
+            scale = 1.0 if step.scale is None else step.scale
+            at = StepContext(adams[i], t, rates[i], shape, skipped[i], number, scale)
+            step_fault = fault.at_step(at)
+            gradient = np.zeros_like(probe.params[i]) if g is None or absent[i] else g / scale
             mask = mask_of(step, i, shape)
             for slot, grads in zip(parameter, by_slot(gradient, parameter), strict=True):
                 slot.step(t, rates[i], grads, mask, step_fault)
-        result.steps.append([[x for slot in parameter for x in slot.read()] for parameter in slots])
-        result.clocks.append(list(clocks.t))
+        enter(result, slots, clocks)
+        if skip:
+            clocks.skips += 1
+            clocks.skipped_updates.update(i for i, left_out in enumerate(skipped) if not left_out)
     return result
+
+
+def enter(result: Trajectory[T], slots: list[list[Slot[T]]], clocks: Clocks) -> None:
+    """Enter the parameters and the clocks after a step."""
+    result.steps.append([[x for slot in parameter for x in slot.read()] for parameter in slots])
+    result.clocks.append(list(clocks.t))
 
 
 def rate_of(adam: Adam) -> float:
@@ -216,10 +237,11 @@ def clock_holds(adam: Adam, skipped: Sequence[bool]) -> bool:
 def is_absent(step: Step, i: int) -> bool:
     """Return whether parameter ``i`` has no gradient in this step.
 
-    It has none if the gradient is None, if its flag is False, or if the parameter is frozen.
+    It has none if the gradient is None, if its flag is False, if the parameter is frozen, or if the step is
+    skipped.
     """
     flag = True if step.present is None else step.present[i]
-    if step.frozen is not None and step.frozen[i]:
+    if step.found_inf or (step.frozen is not None and step.frozen[i]):
         return True
     return step.grads[i] is None or (np.ndim(flag) == 0 and not bool(flag))
 

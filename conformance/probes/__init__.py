@@ -13,6 +13,7 @@ from adamcore.conformance.probes import (
     freeze,
     handling,
     hyper,
+    loss_scale,
     moments,
     numerics,
     rules,
@@ -24,7 +25,7 @@ from adamcore.conformance.types import Probe
 
 PROBES: Mapping[str, Probe] = {
     probe.name: probe
-    for module in (rules, moments, hyper, settings, scale, sizes, freeze, numerics, handling)
+    for module in (rules, moments, hyper, settings, scale, sizes, freeze, numerics, loss_scale, handling)
     for probe in module.PROBES
 }
 """Every probe by its name, in the order in which a check runs them."""

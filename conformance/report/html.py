@@ -1,4 +1,7 @@
-"""The report as one HTML page: matrix, findings and a plot for each probe.  It needs no other file."""
+"""The report as one HTML page, which needs no other file.
+
+Verdicts come first, then the measured update rules, then numbers, findings and a plot for each probe.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from adamcore.conformance.probes import PROBES
+from adamcore.conformance.report.figure_plot import draw
+from adamcore.conformance.report.figures import figures_of
 from adamcore.conformance.report.matrix import (
     KINDS,
     Column,
@@ -16,17 +21,17 @@ from adamcore.conformance.report.matrix import (
     by_dialect,
     columns,
     count_results,
+    rule_text,
     rules,
     severity,
 )
 from adamcore.conformance.report.plot import plot
-from adamcore.conformance.report.report import Report, Verdict
-from adamcore.conformance.report.text import also_fails
-from adamcore.conformance.rules import SAYS
+from adamcore.conformance.report.report import Report
+from adamcore.conformance.report.summary import summaries
+from adamcore.conformance.report.text import also_fails, join_names
 from adamcore.conformance.types import Evidence
 
 MAX_PLOTS = 400  #: rows up to which every row gets a plot
-NAMED = 4  #: candidates up to which a sentence names each
 #: What a sentence says of one candidate and of several, what needs somebody's attention first.
 OUTCOMES = {
     "deviates": ("deviates", "deviate"),
@@ -52,12 +57,15 @@ def render_html(report: Report, *, written: dt.datetime | None = None) -> str:
         lstrip_blocks=True,
     )
     jinja.filters["breakable"] = breakable
-    found = columns(report)
+    found, verdicts = columns(report), summaries(report)
     several, dialects = by_dialect(found)
     chosen = rows_with_plot(found)
     written = written or dt.datetime.now(dt.UTC)
     return jinja.get_template("report.html").render(
-        title=headline(found),
+        title=verdicts[0].answer if len(verdicts) == 1 else headline(found),
+        verdicts=verdicts,
+        measured=[entry for entry in report.entries if entry.anatomy is not None],
+        drawings=lambda anatomy: [draw(figure) for figure in figures_of(anatomy)],
         columns=found,
         judged=[column for column in found if column.rows],
         rules=rules(found),
@@ -91,41 +99,21 @@ def rows_with_plot(found: list[Column]) -> set[Row]:
 
 
 def headline(found: list[Column]) -> str:
-    """Return the outcome as a sentence, with the names of the candidates unless they are many.
+    """Return the outcome of several as a sentence, with the names of the candidates unless they are many.
 
     What needs somebody's attention stands first.
     """
-    if len(found) == 1:
-        [column] = found
-        words: dict[Verdict, str] = {
-            "conforms": f"{column.target} conforms to {column.claimed}",
-            "deviates": f"{column.target} deviates from {column.claimed}",
-            "broken": f"{column.target} is broken",
-            "unavailable": f"{column.target} is not available",
-        }
-        return words[column.verdict] + (", as expected" if column.as_expected else "")
     clauses = []
     for outcome, (singular, plural) in OUTCOMES.items():
         names = [column.target for column in found if outcome_of(column) == outcome]
         if names:
-            clauses.append(f"{join_names(names)} {singular if len(names) == 1 else plural}")
+            clauses.append(f"{join_names(names, 'candidates')} {singular if len(names) == 1 else plural}")
     return "; ".join(clauses) or "Nothing was checked"
 
 
 def outcome_of(column: Column) -> str:
     """Return a candidate's key of OUTCOMES."""
     return "expected" if column.as_expected else column.verdict
-
-
-def join_names(names: list[str]) -> str:
-    """Return a few names in words, or the number of many.
-
-    >>> join_names(["a"]), join_names(["a", "b", "c"]), join_names(["a"] * 9)
-    ('a', 'a, b and c', '9 candidates')
-    """
-    if len(names) > NAMED:
-        return f"{len(names)} candidates"
-    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def breakable(name: str) -> Markup:
@@ -136,12 +124,6 @@ def breakable(name: str) -> Markup:
     """
     parts = re.sub(r"(?<=[/.:_])(?=[^/.:_])|(?<=[a-z0-9])(?=[A-Z])", "\0", name).split("\0")
     return Markup("<wbr>").join(parts)
-
-
-def rule_text(rule: str) -> str:
-    """Return what a rule asks, or the purpose of its first probe."""
-    about = next((probe.about for probe in PROBES.values() if probe.rule == rule), "")
-    return SAYS.get(rule, about)
 
 
 def probe_purpose(row: Row) -> str:

@@ -1,6 +1,7 @@
 """The report as JUnit XML, for continuous integration.
 
-Each candidate under a claim is a test suite, and each probe in a dtype is a test case.
+Each candidate under a claim is a test suite, and each probe in a dtype is a test case.  A suite begins with
+the verdict as a sentence, its property "summary", and has it in full as its output.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Iterable
 from xml.etree import ElementTree as ET
 
 from adamcore.conformance.report.report import Entry, Report
+from adamcore.conformance.report.summary import Summary, summary_of
 from adamcore.conformance.report.text import failure_texts
 from adamcore.conformance.types import Result
 
@@ -34,7 +36,9 @@ def render_junit(report: Report) -> str:
 def suite_element(entry: Entry, report: Report) -> ET.Element:
     """Return the test suite of one candidate under one claim."""
     element = ET.Element("testsuite", name=replace_unfit(f"{entry.target} as {entry.claimed}"))
+    summary = summary_of([entry])
     facts = {
+        "summary": summary.sentence,
         "verdict": entry.verdict,
         "claimed": entry.claimed,
         "identified": entry.identified or "",
@@ -47,18 +51,19 @@ def suite_element(entry: Entry, report: Report) -> ET.Element:
         if value:
             ET.SubElement(properties, "property", name=name, value=replace_unfit(value))
     for result in entry.results:
-        element.append(case_element(entry, result))
+        element.append(case_element(entry, result, summary))
     if entry.reason:
         start = ET.SubElement(element, "testcase", name="runs", classname=replace_unfit(entry.target))
         missing = entry.verdict == "unavailable" and not entry.asked
         kind = "skipped" if missing else "error"
         add_outcome(start, kind, entry.verdict, first_line(entry.reason), entry.reason)
+    ET.SubElement(element, "system-out").text = replace_unfit("\n".join(summary.lines()))
     set_counts(element, element.iter("testcase"))
     return element
 
 
-def case_element(entry: Entry, result: Result) -> ET.Element:
-    """Return the test case of one probe in one dtype."""
+def case_element(entry: Entry, result: Result, summary: Summary) -> ET.Element:
+    """Return the test case of one probe in one dtype; a failure begins with the verdict on the candidate."""
     element = ET.Element(
         "testcase", name=f"{result.probe} {result.dtype}", classname=replace_unfit(entry.target)
     )
@@ -66,7 +71,8 @@ def case_element(entry: Entry, result: Result) -> ET.Element:
     if waived is not None:
         add_outcome(element, "skipped", "expected", f"expected to fail: {waived}", result.reason)
     elif entry.failed(result):
-        add_outcome(element, "failure", "deviates", result.reason, "\n\n".join(failure_texts(entry, result)))
+        text = "\n\n".join([f"{summary.sentence}.", *failure_texts(entry, result)])
+        add_outcome(element, "failure", "deviates", result.reason, text)
     elif result.status == "failed":
         add_outcome(element, "skipped", "note", f"should, not must: {result.reason}", result.reason)
     elif result.status == "undecided":

@@ -3,31 +3,51 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from adamcore.conformance.report.matrix import Column, columns, rules
 from adamcore.conformance.report.report import Entry, Report
+from adamcore.conformance.report.summary import Summary, summaries
 from adamcore.conformance.report.text import also_fails, evidence_lines
 from adamcore.conformance.types import Finding
 
 
 def render_markdown(report: Report) -> str:
-    """Return the text of the page."""
-    found = columns(report)
-    parts = ["# Is it Adam?", overview(found)]
-    for level, title in (("error", "Deviations"), ("note", "Notes")):
-        findings = [findings_section(e, each) for column in found for e, each in column.findings(level)]
-        if findings:
-            parts += [f"## {title}", *findings]
-    if reasons := [column for column in found if column.entries[0].reason]:
-        parts.append("## Not judged")
-        parts += [f"**{code(c.target)}** {c.verdict}:\n\n{block(c.entries[0].reason)}" for c in reasons]
+    """Return the text of the page: the verdicts in sentences, then the numbers, then every finding."""
+    found, verdicts = columns(report), summaries(report)
+    parts = ["# Is it Adam?", *map(summary_section, verdicts)]
     if report.unmet:
         parts += ["## Expected deviations that were not met", bullets(report.unmet)]
+    parts += ["## In numbers", overview(found)]
     if any(column.rows for column in found):
         parts += ["## Worst error as a fraction of its bound", matrix([c for c in found if c.rows])]
+    for level, title in (("error", "Deviations"), ("note", "Notes")):
+        sections = [each for column in found for each in column.findings(level)]
+        findings = [findings_section(*each, {summary.repro for summary in verdicts}) for each in sections]
+        if findings:
+            parts += [f"## {title}", *findings]
     parts += ["## Checked with", environment(report)]
     return "\n\n".join(parts) + "\n"
+
+
+def summary_section(summary: Summary) -> str:
+    """Return the verdict on one candidate."""
+    words = (escape(text) for text in summary.answer.split(summary.target, 1))
+    answer = f"**{summary.verdict}**: {f' {code(summary.target)} '.join(words).strip()}"
+    if summary.instead:
+        answer += f".\n**{escape(summary.instead)}**.\n{escape(summary.asked)}"
+    parts = [f"{answer}."]
+    if summary.compared:
+        rows = [[escape(part), code(claimed), code(measured)] for part, claimed, measured in summary.compared]
+        parts.append(table(("part", "claimed", "measured"), rows))
+    if summary.repro:
+        language = "python" if summary.is_program else "sh"
+        parts += [f"T{summary.shows[1:]}", block(summary.repro.rstrip("\n"), language)]
+    if summary.reason:
+        parts.append(block(summary.reason))
+    lines = [*summary.sure, *(f"also: {text}" for text in summary.further)]
+    lines += [f"note: {text}" for text in summary.notes]
+    return "\n\n".join([*parts, bullets(lines)] if lines else parts)
 
 
 def overview(found: Sequence[Column]) -> str:
@@ -63,8 +83,14 @@ def matrix(found: Sequence[Column]) -> str:
     )
 
 
-def findings_section(entry: Entry, findings: Sequence[Finding]) -> str:
-    """Return the findings of one candidate, the most specific first."""
+def findings_section(entry: Entry, findings: Sequence[Finding], shown: Collection[str]) -> str:
+    """Return the findings of one candidate, the most specific first.
+
+    Args:
+        entry: the candidate under one claim.
+        findings: its findings.
+        shown: the programs and commands that stand above already.
+    """
     title = f"### {code(entry.target)} claimed as {escape(entry.claimed)}"
     if entry.identified and entry.identified != entry.claimed:
         title += f"; it behaves like {escape(entry.identified)}"
@@ -77,7 +103,7 @@ def findings_section(entry: Entry, findings: Sequence[Finding]) -> str:
             lines += "\n\n" + indent(block("\n".join(evidence_lines(found.evidence))))
         if found.folded:
             lines += "\n\n" + indent(f"also fails: {escape(also_fails(found))}")
-        if found.repro:
+        if found.repro and found.repro not in shown:
             lines += "\n\n" + indent(block(found.repro, "python" if "\n" in found.repro else "sh"))
         parts.append(lines)
     return "\n\n".join(parts)

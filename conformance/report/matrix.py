@@ -7,15 +7,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from adamcore.conformance.probes import PROBES
 from adamcore.conformance.report.report import Entry, Report, Verdict
 from adamcore.conformance.report.text import format_ratio
+from adamcore.conformance.rules import SAYS
 from adamcore.conformance.types import Finding, Result
 
 #: The kinds of outcome, the worst first, each with its word and a sign that needs no colour.
 KINDS = {
     "failed": ("failed", "✗"),
     "expected": ("failed, as expected", "≠"),
-    "note": ("failed a should", "~"),
+    "note": ("failed, advisory", "~"),
     "undecided": ("undecided", "?"),
     "passed": ("passed", ""),
     "skipped": ("skipped", "-"),
@@ -171,6 +173,12 @@ def rule_of(result: Result) -> str:
 def rules(found: Iterable[Column]) -> list[str]:
     """Return every rule that has a result, in the order of the probes."""
     return list(dict.fromkeys(rule_of(row.result) for column in found for row in column.rows))
+
+
+def rule_text(rule: str) -> str:
+    """Return what a rule asks, or the purpose of its first probe."""
+    about = next((probe.about for probe in PROBES.values() if probe.rule == rule), "")
+    return SAYS.get(rule, about)
 
 
 def by_dialect(found: Iterable[Column]) -> tuple[list[Column], dict[str, list[Cell]]]:

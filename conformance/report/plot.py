@@ -73,7 +73,7 @@ def thin(series: Sequence[Point]) -> list[tuple[int, Point]]:
     return [max(steps[k : k + size], key=lambda each: each[1].ratio) for k in range(0, len(steps), size)]
 
 
-def path(points: Sequence[tuple[int, int]]) -> str:
+def path(points: Sequence[tuple[float, float]]) -> str:
     """Return straight lines through points as the path of an SVG.
 
     >>> path([(36, 50), (165, 40)])

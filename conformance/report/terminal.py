@@ -1,301 +1,207 @@
-"""The report on the terminal: verdicts, the worst errors over their bounds, and the findings."""
+"""The report on the terminal: a verdict in sentences for each candidate; numbers and evidence on demand."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 from rich.cells import cell_len
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from adamcore.conformance.report.matrix import by_target, distinct_results, worst_verdict
-from adamcore.conformance.report.report import Entry, Report, Verdict
-from adamcore.conformance.report.text import also_fails, format_ratio, join_few
-from adamcore.conformance.types import Finding, Result
+from adamcore.conformance.report.matrix import KINDS, Cell, by_dialect, columns, rule_text, rules
+from adamcore.conformance.report.report import Report, Verdict
+from adamcore.conformance.report.summary import Summary, summaries
+from adamcore.conformance.report.text import also_fails, evidence_lines, join_few
+from adamcore.conformance.types import Finding
 
-#: The columns: a head, and the families of the rules in it.
-GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("mom", ("MOM", "STEP")),
-    ("bias", ("BC",)),
-    ("eps", ("EPS",)),
-    ("dec", ("DEC",)),
-    ("ams", ("AMS",)),
-    ("nes", ("NES",)),
-    ("frz", ("F1", "F2", "F3", "F4", "F5", "F6", "CLK")),
-    ("lr", ("LR", "MAX")),
-    ("cpx", ("CPX",)),
-    ("num", ("NUM", "COEF", "NF")),
-    ("stat", ("STATE",)),
-)
-#: The columns of counts: a head, the status that is counted, and its colour if there are any.
-COUNTS = {
-    "pass": ("passed", ""),
-    "fail": ("failed", "bold red"),
-    "note": ("note", "yellow"),
-    "skip": ("skipped", "yellow"),
-    "open": ("undecided", "yellow"),
-}
-LEAST = 9  #: columns; the text of a candidate or a backend is not folded below them
-SHOWN = 5  #: findings of an entry that are printed in full
-LEGEND = {
-    "mom": "moments and step",
-    "bias": "bias correction",
-    "eps": "epsilon",
-    "dec": "weight decay",
-    "ams": "AMSGrad",
-    "nes": "Nesterov",
-    "frz": "freezing and the clock",
-    "lr": "learning rate, maximize",
-    "cpx": "complex",
-    "num": "numerics and non-finite values",
-    "stat": "state and inputs",
-}
+SHOWN = 5  #: groups of claims of a candidate, and other deviations of a claim, that are printed
+NUMBER, TEXT = 6, 24  #: columns of a table for a number, and at least for a text
 VERDICTS: dict[Verdict, str] = {
     "conforms": "green",
     "deviates": "bold red",
     "broken": "bold magenta",
     "unavailable": "dim",
 }
+COLOURS = {
+    "failed": "bold red",
+    "expected": "yellow",
+    "note": "yellow",
+    "undecided": "yellow",
+    "passed": "green",
+    "skipped": "dim",
+    "": "",
+}
+ASCII = str.maketrans({"✗": "x", "≠": "e"})  #: the signs of cells for an encoding that does not have them
 
 
-def print_report(report: Report, console: Console) -> None:
-    """Print the tables, then findings, then notes."""
-    rows = by_target(report.entries)
-    for table in overview(rows, console.width):
-        console.print(table)
-    console.print(legend(report.entries), style="dim")
-    if several := [entries for entries in rows.values() if len(entries) > 1 and entries[0].results]:
-        console.print()
-        for table in by_dialect(several, console.width):
-            console.print(table)
-    for entry in unique_reasons(report.entries):
-        console.print()
-        console.print(Text(f"{entry.verdict:<12}", VERDICTS[entry.verdict]).append(entry.target, "bold"))
-        console.print(Padding(Text(entry.reason), (0, 0, 0, 2), expand=False))
-    for level in ("error", "note"):
-        for entries in rows.values():
-            print_groups(console, group_by_findings(entries, level))
-    for problem in report.unmet:
-        console.print()
-        console.print(Text("unmet       ", "bold red").append(problem, "not bold default"))
-    console.print()
-    console.print(summary(report))
-    if report.quick:
-        console.print("a quick check: the short probes alone; without --quick it has all", style="yellow")
-
-
-class Column(NamedTuple):
-    """A column of a table; ``least`` is the width below which its text is not folded."""
-
-    head: str
-    cells: list[Text]
-    least: int | None = None  #: None: it is never folded
-
-    @property
-    def width(self) -> int:
-        lines = [self.head, *(line for cell in self.cells for line in cell.plain.split("\n"))]
-        widest = max(map(cell_len, lines))
-        return widest if self.least is None else min(widest, self.least)
-
-
-def arrange(keys: Sequence[Column], others: Sequence[Column], width: int, gap: int = 1) -> Iterator[Table]:
-    """Yield a table of all columns, or several where they are wider than ``width``.
+def print_report(report: Report, console: Console, *, table: bool = False, verbose: bool = False) -> None:
+    """Print the verdict on each candidate, then how many candidates have which.
 
     Args:
-        keys: the first columns; the first of them stands in every table.
-        others: the columns to the right, of numbers.
-        width: that of the terminal.
-        gap: between columns.
+        report: what to print.
+        console: where.
+        table: True prints the numbers of each rule too.
+        verbose: True prints these numbers, and each finding with its evidence.
     """
-    left, shown = list(others), list(keys)
-    while shown:
-        room = width - sum(column.width + gap for column in shown)
-        count = 0
-        while count < len(left) and room >= left[count].width:
-            room -= left[count].width + gap
-            count += 1
-        count = count or min(1, len(left)) * (len(shown) == 1)  # a column too wide has a table of its own
-        table = Table(box=None, padding=(0, gap, 0, 0), pad_edge=False)
-        for column in shown:
-            table.add_column(column.head, no_wrap=column.least is None, overflow="fold")
-        for column in left[:count]:
-            no_wrap = column.least is None
-            table.add_column(column.head, justify="right", no_wrap=no_wrap, overflow="fold")
-        for cells in zip(*(column.cells for column in (*shown, *left[:count])), strict=True):
-            table.add_row(*cells)
-        yield table
-        left = left[count:]
-        shown = list(keys[:1]) if left else []
+    for target, each in groupby(summaries(report), key=lambda summary: summary.target):
+        several = list(each)
+        for summary in several[:SHOWN]:
+            print_summary(summary, console)
+            for finding in summary.entries[0].findings if verbose else ():
+                print_finding(finding, console)
+        if rest := [entry.claimed for summary in several[SHOWN:] for entry in summary.entries]:
+            say(console, Text(f"{target} as {join_few(rest)}: see the report (--json)", "dim"))
+            console.print()
+    if table or verbose:
+        print_tables(report, console)
+    for problem in report.unmet:
+        say(console, Text("unmet  ", "bold red").append(problem, "not bold default"), 2)
+    console.print(counts(report))
+    if report.quick:
+        say(console, Text("a quick check: the short probes alone; without --quick it has all", "yellow"))
 
 
-def overview(rows: dict[str, list[Entry]], width: int) -> Iterator[Table]:
-    """Yield the table of candidates by groups of rules: the worst error as a fraction of its bound."""
-    results = [r for entries in rows.values() for e in entries for r in e.results]
-    groups = [(head, rules) for head, rules in GROUPS if any(in_group(r, rules) for r in results)]
-    mine = {t: distinct_results(r for e in entries for r in e.results) for t, entries in rows.items()}
-    verdicts = [worst_verdict(entries) for entries in rows.values()]
-    counts = [count_texts(mine[target], entries[0]) for target, entries in rows.items()]
-    keys = [
-        Column("candidate", [label(*row) for row in rows.items()], LEAST),
-        Column("verdict", [Text(verdict, VERDICTS[verdict]) for verdict in verdicts]),
-    ]
-    numbers = [
-        Column(
-            head,
-            [
-                worst_text([r for r in mine[target] if in_group(r, rules)], entries[0])
-                for target, entries in rows.items()
-            ],
-        )
-        for head, rules in groups
-    ]
-    totals = [Column(head, [row[k] for row in counts]) for k, head in enumerate(COUNTS)]
-    return arrange(keys, numbers + totals, width)
+def say(console: Console, text: Text | str, indent: int = 0, first: int = 0) -> None:
+    """Print a paragraph as wide as the terminal; a name that is wider stays whole.
+
+    Args:
+        console: where.
+        text: the paragraph; its line breaks stay.
+        indent: the column in which its lines begin.
+        first: the column in which the first one begins.
+    """
+    text = text if isinstance(text, Text) else Text(text)
+    for line in text.split("\n"):
+        offsets, column, margin = [], 0, first
+        for word in re.finditer(r"\S+\s*", line.plain):
+            if column and margin + column + cell_len(word[0].rstrip()) > console.width:
+                offsets.append(word.start())
+                column, margin = 0, indent
+            column += cell_len(word[0])
+        for part in line.divide(offsets):
+            part.rstrip()
+            console.print(Text(" " * first) + part, no_wrap=True, overflow="ignore", crop=False)
+            first = indent
 
 
-def count_texts(results: Sequence[Result], entry: Entry) -> list[Text]:
-    """Return the number of results for each column of COUNTS."""
-    kinds = ["note" if r.status == "failed" and not entry.failed(r) else r.status for r in results]
-    return [
-        Text(str(kinds.count(kind)) if results else "", style if kind in kinds else "dim")
-        for kind, style in COUNTS.values()
-    ]
-
-
-def label(target: str, entries: Sequence[Entry]) -> Text:
-    claims = entries[0].claimed if len(entries) == 1 else f"{len(entries)} dialects"
-    return Text(target).append(f"\n  {claims}", "dim")
-
-
-def by_dialect(several: Sequence[list[Entry]], width: int) -> Iterator[Table]:
-    """Yield the table of dialects by backends: the worst error as a fraction of its bound."""
-    columns = [{entry.claimed: entry for entry in entries} for entries in several]
-    claims = list(columns[0])
-    key = Column("dialect", [Text(claim) for claim in claims])
-    others = [
-        Column(
-            entries[0].target,
-            [
-                worst_text(column[claim].results, column[claim]) if claim in column else Text("")
-                for claim in claims
-            ],
-            LEAST,
-        )
-        for entries, column in zip(several, columns, strict=True)
-    ]
-    return arrange([key], others, width, gap=2)
-
-
-def legend(entries: Sequence[Entry]) -> str:
-    results = [r for e in entries for r in e.results]
-    shown = [f"{head}: {LEGEND[head]}" for head, rules in GROUPS if any(in_group(r, rules) for r in results)]
-    return (
-        "Numbers: worst error as a fraction of its derived bound; above 1 fails, ! fails without a size.\n"
-        "note: failed what should be, not must; open: has an element whose bound is too wide to judge.\n"
-        + "; ".join(shown)
-    )
-
-
-def in_group(result: Result, rules: tuple[str, ...]) -> bool:
-    return result.probe.split("/")[0].split(".")[0] in rules
-
-
-def worst_text(results: Sequence[Result], entry: Entry) -> Text:
-    """Return the worst ratio of some results, coloured: ``.31``, ``12``, ``!``, or ``-`` if all skipped."""
-    judged = [r for r in results if r.status in ("passed", "failed", "undecided")]
-    if not judged:
-        return Text("-" if results else "", "dim")
-    worst = max(r.worst_ratio for r in judged)
-    if any(entry.failed(r) for r in judged):
-        return Text(format_ratio(worst), "bold red")
-    return Text(format_ratio(worst), "green" if worst < 0.8 else "yellow")
-
-
-def unique_reasons(entries: Sequence[Entry]) -> list[Entry]:
-    """Return the entries with a reason, such as that of a broken target, each reason of a target once."""
-    found: dict[tuple[str, str], Entry] = {}
-    for entry in entries:
-        if entry.reason:
-            found.setdefault((entry.target, entry.reason), entry)
-    return list(found.values())
-
-
-def group_by_findings(entries: Sequence[Entry], level: str) -> list[tuple[list[Entry], list[Finding]]]:
-    """Return groups of entries of one target that have the same findings of a level, with those findings."""
-    groups: dict[object, tuple[list[Entry], list[Finding]]] = {}
-    for entry in entries:
-        findings = [f for f in entry.findings if f.level == level]
-        same = tuple((f.area, f.rule, f.expected, f.observed, f.evidence) for f in findings)
-        if findings:
-            groups.setdefault(same, ([], findings))[0].append(entry)
-    return list(groups.values())
-
-
-def print_groups(console: Console, groups: Sequence[tuple[list[Entry], list[Finding]]]) -> None:
-    """Print the first few groups in full and name the others."""
-    for entries, findings in groups[:SHOWN]:
-        print_findings(console, entries, findings)
-    if rest := [entry.claimed for entries, _ in groups[SHOWN:] for entry in entries]:
-        console.print(
-            Text(f"{groups[0][0][0].target} claimed as {join_few(rest)}: see the report (--json)", "dim")
-        )
-
-
-def print_findings(console: Console, entries: Sequence[Entry], findings: Sequence[Finding]) -> None:
-    """Print the findings that some entries of a target share, the most specific first."""
-    level, entry = findings[0].level, entries[0]
+def print_summary(summary: Summary, console: Console) -> None:
+    """Print the verdict on one candidate, and a blank line."""
+    answer = Text(f"{summary.verdict}  ", VERDICTS[summary.verdict])
+    answer.append(summary.answer, "not bold default")
+    answer.highlight_words([summary.target], "bold")
+    say(console, answer, 2)
+    if summary.reason:
+        say(console, summary.reason, 2, 2)
+    if summary.instead:
+        say(console, Text(summary.instead, "bold"), 2, 2)
+        say(console, summary.asked, 2, 2)
+    for part, claimed, measured in summary.compared:
+        say(console, Text("claimed   ", "dim").append(f"{part}: {claimed}", "not dim"), 14, 4)
+        say(console, Text("measured  ", "dim").append(f"{part}: {measured}", "not dim"), 14, 4)
+    if summary.repro:
+        console.print()
+        say(console, Text(summary.shows, "dim"), 2, 2)
+        indent = "" if summary.is_program else "    "  # a program's lines begin where they do in a file
+        console.print(Text(indent + summary.repro), soft_wrap=True)
+    for text in summary.sure:
+        say(console, text, 2, 2)
+    for word, texts in (("also", summary.further), ("note", summary.notes)):
+        for text in texts[:SHOWN]:
+            say(console, Text(f"{word}: ", "yellow").append(text, "not yellow default"), 4, 2)
+        if more := len(texts[SHOWN:]):
+            say(console, Text(f"and {more} more: -v has all", "dim"), 2, 2)
     console.print()
-    title = Text("deviation" if level == "error" else "note", "bold red" if level == "error" else "yellow")
-    title.append(f"  {entry.target}", "bold").append(f" claimed as {join_few([e.claimed for e in entries])}")
-    if entry.identified and entry.identified != entry.claimed:
-        title.append(f"; it behaves like {entry.identified}")
-    console.print(title)
-    for found in findings[:SHOWN]:
-        text = Text(f"{found.area} ", "bold").append(f"({found.rule})", "dim")
-        console.print(Padding(text, (0, 0, 0, 2), expand=False))
-        for name, value in details(found):
-            line = Table.grid(padding=(0, 1, 0, 0))
-            line.add_column(width=10, style="dim")
-            line.add_column(overflow="fold")
-            line.add_row(name, Text(value))
-            console.print(Padding(line, (0, 0, 0, 4), expand=False))
-        if found.repro and "\n" in found.repro:  # a program; its lines stay whole, so that it can be copied
-            console.print(Padding(Text("a program that shows it", "dim"), (0, 0, 0, 4), expand=False))
-            console.print(Text(found.repro), soft_wrap=True)
-    if rest := list(dict.fromkeys(found.rule for found in findings[SHOWN:])):
-        more = Text(f"and {join_few(rest, 12)}: the report (--json) has them all", "dim")
-        console.print(Padding(more, (0, 0, 0, 2), expand=False))
 
 
-def details(found: Finding) -> list[tuple[str, str]]:
-    lines = [("expected", found.expected), ("observed", found.observed)]
-    if found.measured:
-        lines.append(("measured", found.measured))
-    if (e := found.evidence) is not None:
-        lines.append(("evidence", f"{e.probe}, step {e.step}, parameter {e.element}"))
-        lines.append(("got", f"{e.got}  ({float.fromhex(e.got):.9g})"))
-        lines.append(("want", f"{e.want}  ({float.fromhex(e.want):.9g})"))
-        lines.append(("error", f"{e.ulp:.4g} ULP; the bound is {e.bound_ulp:.4g} ULP"))
-    if found.repro and "\n" not in found.repro:
-        lines.append(("again", found.repro))
-    if found.folded:
-        lines.append(("also fails", also_fails(found)))
-    return lines
+def print_finding(finding: Finding, console: Console) -> None:
+    """Print a finding with all that is known of it."""
+    say(console, Text(f"{finding.area} ", "bold").append(f"({finding.rule})", "dim"), 2, 2)
+    lines = [("expected", finding.expected), ("observed", finding.observed), ("measured", finding.measured)]
+    if finding.evidence is not None:
+        lines += [("evidence", line) for line in evidence_lines(finding.evidence)]
+    if finding.folded:
+        lines.append(("also fails", also_fails(finding)))
+    for name, value in lines:
+        if value:
+            say(console, Text(f"{name:<12}", "dim").append(value, "not dim"), 16, 4)
+    if finding.repro and "\n" not in finding.repro:
+        console.print(Text(f"    {'again':<12}", "dim").append(finding.repro, "not dim"), soft_wrap=True)
+    console.print()
 
 
-def summary(report: Report) -> Text:
+def print_tables(report: Report, console: Console) -> None:
+    """Print the largest error of each rule, and of each dialect, as a fraction of its bound."""
+    found = [column for column in columns(report) if column.rows]
+    if not found:
+        return
+    say(console, "The largest error of each rule as a fraction of its bound; above 1 it fails.")
+    for number, column in enumerate(found, 1):
+        say(console, f"{number:>3}  {column.target} as {column.claimed}", 5)
+    numbers = list(range(1, len(found) + 1))
+    rows = [Row(rule, rule_text(rule), [c.cell(rule) for c in found]) for rule in rules(found)]
+    print_table("rule", numbers, rows, console)
+    totals = [Row(KINDS[kind][0], "", [column.counts[kind] for column in found]) for kind in KINDS]
+    print_table("probes", numbers, totals, console)
+    several, dialects = by_dialect(found)
+    if several:
+        numbers = [found.index(column) + 1 for column in several]
+        print_table("dialect", numbers, [Row(name, "", cells) for name, cells in dialects.items()], console)
+    signs = "; ".join(f"{sign} {words}" for words, sign in KINDS.values() if sign)
+    say(console, Text(fit(f"! is a failure without a size; {signs}", console), "dim"))
+    console.print()
+
+
+class Row(NamedTuple):
+    """A line of a table."""
+
+    name: str
+    text: str  #: what stands between the name and the numbers, if there is room
+    cells: Sequence[Cell | int]
+
+
+def print_table(head: str, numbers: Sequence[int], rows: Sequence[Row], console: Console) -> None:
+    """Print a table with a column for each candidate, by its number; one below the other if it is wide."""
+    name = max(cell_len(row.name) for row in rows)
+    room = console.width - name - 1 - NUMBER * len(numbers)
+    fitting = max(1, (console.width - name - 1) // NUMBER)
+    for start in range(0, len(numbers), fitting):
+        shown = slice(start, start + fitting)
+        table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
+        table.add_column(head, no_wrap=True)
+        wide = any(row.text for row in rows) and room > TEXT
+        if wide:
+            table.add_column("", max_width=room - 1, style="dim")
+        for number in numbers[shown]:
+            table.add_column(str(number), justify="right", min_width=NUMBER - 1, no_wrap=True)
+        for row in rows:
+            cells = [cell_text(cell, console) for cell in row.cells[shown]]
+            table.add_row(row.name, *([row.text] if wide else []), *cells)
+        console.print(table)
+        console.print()
+
+
+def cell_text(cell: Cell | int, console: Console) -> Text:
+    """Return a cell, or a number of probes, in its colour."""
+    if isinstance(cell, int):
+        return Text(str(cell), "" if cell else "dim")
+    return Text(fit(cell.text, console), COLOURS[cell.kind])
+
+
+def fit(text: str, console: Console) -> str:
+    """Return a text with letters for signs that the console's encoding does not have."""
+    return text if console.encoding.startswith("utf") else text.translate(ASCII)
+
+
+def counts(report: Report) -> Text:
     """Return the last line: the number of candidates with each verdict."""
-    counts: dict[str, int] = {}
-    for entries in by_target(report.entries).values():
-        verdict = worst_verdict(entries)
-        expected = all(entry.as_expected for entry in entries if entry.verdict == "deviates")
-        word: str = "deviates as expected" if verdict == "deviates" and expected else verdict
-        counts[word] = counts.get(word, 0) + 1
+    found = [column.verdict + (" as expected" if column.as_expected else "") for column in columns(report)]
+    styles = VERDICTS | {"deviates as expected": "yellow"}
     text = Text()
-    for word, style in (VERDICTS | {"deviates as expected": "yellow"}).items():
-        if word in counts:
-            text.append(", " if text else "").append(f"{counts[word]} {word}", style)
+    for word, style in styles.items():
+        if word in found:
+            text.append(", " if text else "").append(f"{found.count(word)} {word}", style)
     return text

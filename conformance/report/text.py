@@ -9,6 +9,7 @@ from adamcore.conformance.report.report import Entry
 from adamcore.conformance.types import Evidence, Finding, Result
 
 SHOWN_RULES = 12  #: rules that fail besides and are named
+NAMED = 4  #: candidates up to which a sentence names each
 
 
 def format_ratio(x: float) -> str:
@@ -87,3 +88,14 @@ def failure_texts(entry: Entry, result: Result) -> list[str]:
         lines = (f"  {line}" for line in evidence_lines(result.evidence))
         texts.append("first divergence\n" + "\n".join(lines))
     return texts + [finding_text(finding, result.evidence) for finding in entry.findings_of(result)]
+
+
+def join_names(names: Sequence[str], noun: str = "") -> str:
+    """Return names in words; where a noun is given, the number of more than four.
+
+    >>> join_names(["a"]), join_names(["a", "b", "c"]), join_names(["a"] * 9, "candidates")
+    ('a', 'a, b and c', '9 candidates')
+    """
+    if noun and len(names) > NAMED:
+        return f"{len(names)} {noun}"
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))

@@ -214,6 +214,7 @@ def is_of_edition(probe: Probe) -> bool:
     return not (
         changes
         or probe.groups
+        or probe.is_scaled
         or "lr_max" in probe.hyper
         or probe.manner == "closure"
         or probe.layout in ("offset", "reversed", "broadcast")

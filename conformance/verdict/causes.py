@@ -10,6 +10,7 @@ import numpy as np
 from adamcore import AXES, Adam
 from adamcore.conformance.faults import FAULTS
 from adamcore.conformance.oracle.perturbation import Fault
+from adamcore.conformance.progress import followed
 from adamcore.conformance.rules import RULE_OF, SAYS
 from adamcore.conformance.types import Finding, Probe, Result
 from adamcore.conformance.verdict.case import Case
@@ -124,7 +125,7 @@ def single_changes(claim: Adam) -> Iterator[Adam]:
 def by_faults(case: Case, failures: Sequence[Result]) -> Iterator[Cause]:
     """Yield the faults that failed runs look like, if the first of them prove it."""
     large = any(case.is_large(r) for r in failures)
-    for fault in FAULTS:
+    for fault in followed(FAULTS, "what is wrong with it"):
         if large and not fault.is_of_input:
             continue  # its model steps every array by itself
         like = explained_by(case, fault, failures)

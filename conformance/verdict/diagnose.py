@@ -16,10 +16,11 @@ from adamcore.conformance.probes import PROBES
 from adamcore.conformance.rules import SAYS, area_of
 from adamcore.conformance.types import Finding, Probe, Result, Run, RunKey
 from adamcore.conformance.verdict.case import Case
-from adamcore.conformance.verdict.causes import best_cause, fold
+from adamcore.conformance.verdict.causes import Cause, best_cause, fold
 from adamcore.conformance.verdict.common_region import common_region
 from adamcore.conformance.verdict.identify import FINGERPRINT, Identification
 from adamcore.conformance.verdict.judge import judge
+from adamcore.conformance.verdict.loss_scale import loss_scale_findings
 from adamcore.conformance.verdict.pairs import pair_finding
 
 PLAIN = (FINGERPRINT, "STATE.4/uninterrupted")  #: the probes with nothing special in them
@@ -50,12 +51,17 @@ def diagnose(
     case = Case(claim, runs, results, flushes, probes)
     failures = case.failures()
     findings = handling_findings(failures)
-    rest = [r for r in failures if not is_handling(r)]
+    scaled = [r for r in failures if not is_handling(r) and case.probe(r).is_scaled]
+    rest = [r for r in failures if not is_handling(r) and r not in scaled]
+    cause = None
     if case.count_required(rest):
-        found, rest = explain(case, rest, identification, measured)
+        found, rest, cause = explain(case, rest, identification, measured)
         findings = merge(findings, found)
     findings = add_unexplained(case, findings, rest)
-    return sorted(findings, key=lambda f: f.level) + coefficient_notes(claim, runs, flushes, probes)
+    if scaled:
+        findings = add_loss_scale(case, findings, scaled, cause)
+    notes = [*coefficient_notes(claim, runs, flushes, probes), *compilation_notes(runs, probes)]
+    return sorted(findings, key=lambda f: f.level) + notes
 
 
 def explain(
@@ -63,8 +69,8 @@ def explain(
     failures: Sequence[Result],
     identification: Identification | None,
     measured: Finding | None = None,
-) -> tuple[list[Finding], list[Result]]:
-    """Return the findings of the cause that explains most, and the failures that do not follow from it.
+) -> tuple[list[Finding], list[Result], Cause | None]:
+    """Return the findings of the cause that explains most, the failures that do not follow from it, and it.
 
     What was measured stands beside the cause.  Without a cause it is the finding itself, and all failures
     follow from it.
@@ -78,14 +84,14 @@ def explain(
     if cause is None and measured is not None:
         first = fold(with_evidence(measured, failures), by_rule(failures, case.probes))
         apart = pair is not None and pair.finding.area != first.area
-        return [first, pair.finding] if pair is not None and apart else [first], []
+        return [first, pair.finding] if pair is not None and apart else [first], [], None
     if cause is None and pair is None:
         region = common_region(case, [r for r in asked if case.is_required(r)])
         if region is None:
-            return [], list(failures)
+            return [], list(failures), None
         follow = [r for r in failures if region.leads_to(case, r)]
         shown = fold(region.finding, by_rule(follow, case.probes))
-        return [shown], [r for r in failures if r not in follow]
+        return [shown], [r for r in failures if r not in follow], None
     left, found = list(failures), []
     if cause is not None:
         left = [r for r in left if r not in cause.explains and r not in cause.moot]
@@ -102,7 +108,23 @@ def explain(
             found[found.index(same[0])] = fold(same[0], [shown, *shown.folded])
         else:
             found.insert(0, shown)
-    return found, left
+    return found, left, cause
+
+
+def add_loss_scale(
+    case: Case, findings: list[Finding], failures: Sequence[Result], cause: Cause | None
+) -> list[Finding]:
+    """Return the findings and those of runs with a loss scale or a skipped step.
+
+    What no fault of the scale explains lies below the first finding, if there is one that may lead to it.
+    """
+    found, left = loss_scale_findings(case, failures, cause)
+    known = bool(findings) and findings[0].level == "error"
+    follow = [r for r in left if known and (cause is None or cause.leads_to(case, r))]
+    if follow:
+        findings = [fold(findings[0], by_rule(follow, case.probes)), *findings[1:]]
+    others = by_rule([r for r in left if r not in follow], case.probes)
+    return merge([*findings, *found], [fold(others[0], others[1:])] if others else [])
 
 
 def with_evidence(finding: Finding, failures: Sequence[Result]) -> Finding:
@@ -190,3 +212,21 @@ def coefficient_notes(
             observed = f"{dtype} bias correction: {e.ulp:.0f} ULP off where {e.bound_ulp:.0f} is the bound"
             return [Finding("coefficients", "NUM.4", expected, observed, "note", e)]
     return []
+
+
+def compilation_notes(runs: Mapping[RunKey, Run], probes: Mapping[str, Probe]) -> list[Finding]:
+    """Return a note if a candidate goes on compiling programs after the second step of an ordinary run.
+
+    Other hyperparameters may be a reason to compile anew; another clock is none.
+    """
+    counted = [
+        (sum(run.compilations), len(run.compilations), name)
+        for (name, _), run in runs.items()
+        if sum(map(bool, run.compilations[2:])) > 1
+        and not any(step.changes or step.lr is not None for step in probes[name].steps)
+    ]
+    if not counted:
+        return []
+    programs, steps, name = max(counted)
+    observed = f"{programs} programs were compiled in the {steps} steps of {name}"
+    return [Finding("compilation", "STEP.3", SAYS["STEP.3"], observed, "note")]

@@ -25,6 +25,7 @@ from adamcore.conformance.oracle.bounds import bounds
 from adamcore.conformance.oracle.perturbation import Fault
 from adamcore.conformance.oracle.trajectory import adam_for
 from adamcore.conformance.probes import PROBES
+from adamcore.conformance.progress import followed
 from adamcore.conformance.types import Probe, Run, RunKey
 from adamcore.conformance.verdict.judge import in_precision, judge
 from adamcore.conformance.verdict.match import CLOSE, distance_in_lr, flat_model, flat_run, is_proved
@@ -303,7 +304,8 @@ def fit_with_a_fault(
         return all(near(claim, fault, n) for n in names) and all(proved(claim, fault, n) for n in names)
 
     found: tuple[list[Adam], str | None] = [], None
-    for claim in sorted(distinct, key=lambda a: sum(getattr(a, x) != v[0] for x, v in AXES.items())):
+    claims = sorted(distinct, key=lambda a: sum(getattr(a, x) != v[0] for x, v in AXES.items()))
+    for claim in followed(claims, "which Adam it is"):
         claim = replace(claim, coefficients="working")
         for fault in IN_ONE_ELEMENT:
             if begins_near(claim, fault) and agree(claim, fault, needed):

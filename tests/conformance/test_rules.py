@@ -8,7 +8,7 @@ from paths import ROOT
 
 from adamcore import AXES
 from adamcore.conformance.probes import PROBES
-from adamcore.conformance.rules import AREA_OF, RULE_OF, SAYS, area_of
+from adamcore.conformance.rules import AREA_OF, AXIS_SAYS, RULE_OF, SAYS, area_of, said
 
 SPEC = (ROOT / "docs" / "spec.md").read_text(encoding="utf-8")
 SCHEMA = json.loads((ROOT / "conformance" / "schemas" / "report-1.json").read_text(encoding="utf-8"))
@@ -33,3 +33,9 @@ def test_the_area_of_a_probe_goes_before_that_of_its_rule_and_family() -> None:
     assert area_of("STEP.1/long") == "layout"
     assert area_of("NUM.4/decimals") == "coefficients"
     assert area_of("EPS.5/root") == "epsilon"
+
+
+def test_every_value_on_an_axis_has_words() -> None:
+    assert {axis: set(words) for axis, words in AXIS_SAYS.items()} == {a: set(v) for a, v in AXES.items()}
+    assert said("maximize=True") == "p goes up along the gradient"
+    assert said("m = b1*m") == "m = b1*m"

@@ -55,7 +55,8 @@ class Item:
     @property
     def target(self) -> str:
         """What ``adamcore check`` is given for it, from the root of the repository."""
-        return f"tests/corpus/{self.file}:{self.name}"
+        kernel = "kernel:" if self.file.endswith("_kernels.py") else ""
+        return f"{kernel}tests/corpus/{self.file}:{self.name}"
 
     @property
     def library(self) -> str:

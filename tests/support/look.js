@@ -21,13 +21,15 @@ const cells = [...document.querySelectorAll('.matrix tbody tr')].map(row => ({
   rule: row.querySelector('th').innerText,
   cells: [...row.querySelectorAll('td.n')].map(td => ({text: td.innerText.trim(),
     colour: td.firstElementChild ? getComputedStyle(td.firstElementChild).backgroundColor : ''})) }));
-const plots = [...document.querySelectorAll('figure')].map(f => ({
+const plots = [...document.querySelectorAll('details figure')].map(f => ({
   name: f.querySelector('b').innerText, shown: shown(f), svg: f.querySelector('svg') ? box(f.querySelector('svg')) : null,
   bound: f.querySelector('path.b') ? box(f.querySelector('path.b')) : null,
   error: f.querySelector('path.e') ? box(f.querySelector('path.e')) : null,
   crosses: f.querySelector('path.x') ? box(f.querySelector('path.x')) : null }));
+const anatomy = [...document.querySelectorAll('.anatomy figure')].map(f => ({
+  svg: box(f.querySelector('svg')), dots: box(f.querySelector('path.d')), crosses: !!f.querySelector('path.x') }));
 const boxes = where => [...document.querySelectorAll(where)].filter(shown).map(box);
-const seen = {text: document.body.innerText, texts, cells, plots,
+const seen = {text: document.body.innerText, texts, cells, plots, anatomy,
   verdicts: boxes('.overview .verdict'), heads: boxes('.matrix thead th.n'),
   background: light(behind(document.body)),
   overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,

@@ -11,7 +11,7 @@ import numpy as np
 from adamcore import Adam
 from adamcore.conformance.anatomy.anatomy import EVERY_EXPERIMENT, Anatomy
 from adamcore.conformance.anatomy.experiments import EXPERIMENTS
-from adamcore.conformance.anatomy.readings import Readings
+from adamcore.conformance.anatomy.readings import Readings, readings_of_claim
 from adamcore.conformance.candidates import Candidate, judged_hyper
 from adamcore.conformance.candidates.array import ArrayCandidate
 from adamcore.conformance.types import FloatArray, Probe, Run
@@ -94,3 +94,10 @@ def equations_of(cls: type, dtype: str = "float64") -> dict[str, str]:
 def nothing_run() -> Readings:
     """Return the readings of a candidate that could run no experiment."""
     return Readings({name: Run(unsupported="no") for name in EXPERIMENTS}, EXPERIMENTS, "float64")
+
+
+@lru_cache
+def eps_inside() -> Anatomy:
+    """Return the anatomy of an AdamW whose eps stands under the root, beside one whose eps does not."""
+    wrong = replace(CLAIM, epsilon="inside-corrected")
+    return Anatomy(readings_of_claim(wrong, EXPERIMENTS, "float64"), CLAIM)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from measured_adams import eps_inside
+
 from adamcore import AXES
 from adamcore.conformance.report.report import Entry, Report, environment
 from adamcore.conformance.types import Evidence, Finding, Point, Result
@@ -44,7 +46,7 @@ def full() -> Report:
         Finding(
             "epsilon",
             "EPS.1",
-            "outside-corrected",
+            "epsilon=outside-corrected",
             f"inside {NASTY}",
             "error",
             EVIDENCE,
@@ -73,6 +75,7 @@ def full() -> Report:
         findings=findings,
         results=results(),
         advisory=advisory,
+        anatomy=eps_inside(),
     )
     waived = {(r.probe, r.dtype): "it is older than the rule" for r in results() if r.status == "failed"}
     expected = Entry(

@@ -8,9 +8,10 @@ from __future__ import annotations
 import importlib
 import math
 import multiprocessing
+import queue
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import groupby
@@ -175,16 +176,31 @@ def pieces(items: Sequence[Item]) -> Iterator[tuple[str, list[str]]]:
             yield library, targets[start : start + CHUNK]
 
 
-def examine_all(piece: tuple[str, list[str]]) -> list[Score]:
-    """Do one piece of work, in a process that may have nothing loaded."""
+def examine_all(piece: tuple[str, list[str]], tell: Callable[[Score], object] | None = None) -> list[Score]:
+    """Do one piece of work, in a process that may have nothing loaded; tell each score as it is made."""
     library, targets = piece
     load(files(library))
-    return [examine(ITEMS[target]) for target in targets]
+    scores = []
+    for target in targets:
+        scores.append(examine(ITEMS[target]))
+        if tell is not None:
+            tell(scores[-1])
+    return scores
 
 
 def run(items: Sequence[Item], processes: int = PROCESSES) -> Iterator[Score]:
     """Yield the scores as they come in."""
     work = sorted(pieces(items), key=lambda piece: -len(piece[1]))
-    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
-        for future in as_completed([pool.submit(examine_all, piece) for piece in work]):
-            yield from future.result()
+    context = multiprocessing.get_context("spawn")
+    with context.Manager() as manager, ProcessPoolExecutor(processes, context) as pool:
+        told = manager.Queue()
+        futures = [pool.submit(examine_all, piece, told.put) for piece in work]
+        left = len(items)
+        while left:
+            try:
+                yield told.get(timeout=1.0)
+                left -= 1
+            except queue.Empty:
+                for future in futures:
+                    if future.done():
+                        future.result()  # raises the error of a process

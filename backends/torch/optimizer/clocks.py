@@ -15,8 +15,12 @@ EXACT = 2**24  #: the last whole number to which float32 counts
 
 
 def new_clock(p: torch.Tensor, group: Group, value: int = 0) -> torch.Tensor:
-    """Return an int32 clock, on the parameter's device if the group is capturable, else on the CPU."""
-    return torch.full((), value, dtype=torch.int32, device=p.device if group["capturable"] else "cpu")
+    """Return an int32 clock, on the parameter's device if the group is capturable or fused, else on the CPU.
+
+    A fused step may be skipped by a number that stands on the device.
+    """
+    there = group["capturable"] or group.get("fused")
+    return torch.full((), value, dtype=torch.int32, device=p.device if there else "cpu")
 
 
 def new_product(clock: torch.Tensor, value: float = 1.0) -> torch.Tensor:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 import torch
 
 from adamcore.adam import Adam as Core
-from adamcore.backends.torch import fast
+from adamcore.backends.torch import fast, nvrtc
 from adamcore.backends.torch.optimizer.freeze import FreezableOptimizer, names_of, restore_frozen
 from adamcore.backends.torch.optimizer.group_keys import PYTORCH, Group, kept_settings, left_out, shorten
 from adamcore.backends.torch.optimizer.hooks import wrapped
@@ -47,7 +47,8 @@ class Adam(FreezableOptimizer):
         decoupled_weight_decay: PyTorch's name for ``decay="decoupled"``.
         maximize: the axis of that name.
         foreach: has no effect, because the backend always gets the whole step.
-        fused: if True, the step divides the loss scale of a ``GradScaler`` out of the gradients.
+        fused: if True, the step divides the loss scale of a ``GradScaler`` out of the gradients, and clocks
+            stand on the parameters' device, since there it is known whether the step is skipped.
         capturable: if True, clocks stand on the parameters' device and the host never waits for it, as a
             CUDA graph needs.
         differentiable: if True, autograd records the step, also as a function of a tensor ``lr``.
@@ -214,15 +215,16 @@ class Adam(FreezableOptimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        scale, skipped = getattr(self, "grad_scale", None), getattr(self, "found_inf", None)
-        if skipped is not None:
-            skipped = skipped.reshape(()) != 0
-            if skipped.is_cpu and not torch.compiler.is_compiling():
-                if skipped.item():
-                    return loss
-                skipped = None
-        plain = scale is None and skipped is None and fast.can_cache() and not self._has_repeated
-        bound: dict[int, Any] = self._step_cache.bind(self.param_groups, self.state) if plain else {}
+        scale, found_inf = getattr(self, "grad_scale", None), getattr(self, "found_inf", None)
+        if found_inf is not None and not torch.compiler.is_compiling() and nvrtc.on_host(found_inf):
+            if found_inf.item():
+                return loss
+            found_inf = None
+        skipped = None if found_inf is None else found_inf.reshape(()) != 0
+        bound: dict[int, Any] = {}
+        plain = fast.can_cache() and not self._has_repeated
+        if plain:
+            bound = self._step_cache.bind(self.param_groups, self.state, scale, found_inf)
         if len(bound) == len(self.param_groups):
             for run in bound.values():
                 run()

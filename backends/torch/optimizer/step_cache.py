@@ -49,10 +49,18 @@ class StepCache:
         self.keys: list[Any] = []  # the optimizer's state: whose it is,
         self.entries: list[Any] = []  # and the dictionaries
 
-    def bind(self, groups: Sequence[Group], state: State) -> dict[int, Callable[[], None]]:
+    def bind(
+        self, groups: Sequence[Group], state: State, scale: Any, found_inf: Any
+    ) -> dict[int, Callable[[], None]]:
         """Return, for the groups whose cached step fits, a function that makes the step.
 
         Nothing is changed until the functions are called.
+
+        Args:
+            groups: of the optimizer.
+            state: its state.
+            scale: the factor that the gradients carry, a tensor of one element; None for 1.
+            found_inf: a tensor of one element that the host does not see; unless it is 0, nothing may move.
 
         Raises:
             HyperparameterError, AxisError: a setting was changed to one without a meaning.
@@ -66,9 +74,11 @@ class StepCache:
         for i, group in enumerate(groups):
             grads = [p.grad for p in group["params"]]
             cached = self.steps.get((i, pattern(grads)))
-            run = None if cached is None else cached.bind(group, self.rules, grads)
+            if cached is None or (scale is not None and cached.narrow):
+                continue
+            run = cached.bind(group, self.rules, grads, found_inf)
             if run is not None:
-                found[i] = run
+                found[i] = run if scale is None else partial(unscale_and_run, cached, grads, scale, run)
         return found
 
     def remember(
@@ -79,6 +89,7 @@ class StepCache:
         self.steps.pop(key, None)
         if not jobs or not same([job.p for job in jobs], gathered.params):
             return
+        jobs = [job._replace(where=None) for job in jobs]  # the flag of a step that may be skipped
         cached = group_step(core, group, state, gathered, jobs)
         if cached is not None:
             self.keys, self.entries = list(state), list(state.values())
@@ -120,6 +131,7 @@ class GroupStep:
         self.members, self.frozen = list(group["params"]), group.get("frozen", ())
         moving = set(map(id, gathered.params))
         self.taking_part = [id(p) in moving for p in self.members]
+        self.narrow = any(p.dtype in (torch.float16, torch.bfloat16) for p in gathered.params)
         self.owners = [state[p] for p in gathered.params]
         moments = ["exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if core.amsgrad != "none" else [])]
         self.clock_names = ["step", *(["mu_product"] if core.nesterov == "dozat" else [])]
@@ -148,7 +160,9 @@ class GroupStep:
             return found
         return found + [group[name] for name in self.clock_names]
 
-    def bind(self, group: Group, rules: Mapping[str, Any], grads: list[Any]) -> Callable[[], None] | None:
+    def bind(
+        self, group: Group, rules: Mapping[str, Any], grads: list[Any], found_inf: Any
+    ) -> Callable[[], None] | None:
         """Return a function that makes the step with these gradients; None if anything is not as it was."""
         settings = settings_of(group)
         if settings is None or self.settings is None or not same(settings, self.settings):
@@ -166,10 +180,12 @@ class GroupStep:
             return None
         taking_part = list(compress(grads, self.taking_part))
         columns = self.params, taking_part, self.ms, self.vs, self.maxima
-        return self.bind_columns(columns_of_five(columns), group["lr"])
+        return self.bind_columns(columns_of_five(columns), group["lr"], found_inf)
 
-    def bind_columns(self, columns: Columns, lr: Any) -> Callable[[], None] | None:
+    def bind_columns(self, columns: Columns, lr: Any, found_inf: Any) -> Callable[[], None] | None:
         """Return a function that steps the tensors and ticks the clocks, or None."""
+        if found_inf is not None:
+            return None
         products = self.product_cells
         now = [cell.value for cell in self.clock_cells]
         if min(now) < 0 or max(now) >= MAX_CLOCK:
@@ -209,8 +225,17 @@ class DeviceClockGroupStep(GroupStep):
     def attach(self) -> None:
         pass
 
-    def bind_columns(self, columns: Columns, lr: Any) -> Callable[[], None] | None:
-        return self.column_step.bind_clocks(columns, self.clocks, self.products, number_of(lr))
+    def bind_columns(self, columns: Columns, lr: Any, found_inf: Any) -> Callable[[], None] | None:
+        return self.column_step.bind_clocks(columns, self.clocks, self.products, number_of(lr), found_inf)
+
+
+def unscale_and_run(
+    cached: GroupStep, grads: list[Any], scale: torch.Tensor, run: Callable[[], None]
+) -> None:
+    """Divide the scale out of the gradients, in place as the fused kernels do, and make the step."""
+    mine = list(compress(grads, cached.taking_part))
+    torch._foreach_div_(mine, scale.detach().reshape(()).to(mine[0].device))
+    run()
 
 
 def same(now: Any, before: Any) -> bool:

@@ -49,6 +49,11 @@ class Square(Parts):
         return p * (1 - self.lr**2 * self.h["weight_decay"])
 
 
+class Twice(Parts):
+    def decay(self, p: FloatArray) -> FloatArray:
+        return super().decay(super().decay(p))
+
+
 class Relative(Parts):
     power = 1
 
@@ -92,6 +97,7 @@ class Warming(Parts):
         (Cautious, "p = p - lr wd p, before the step, where the step does not move it away from 0"),
         (ByGradient, "p = p - lr wd p, before the step, where the gradient does not move it away from 0"),
         (Square, "p = p - lr^2 wd p, before the step"),
+        (Twice, "p = (1 - lr wd)^2 p, before the step"),
         (Relative, "p = p - (lr/lr_max) wd p, before the step"),
         (Squared, "p = p - lr (lr/lr_max) wd p, before the step"),
         (Fixed, "p = p - 0.01 lr p, before the step"),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from measured_adams import Parts, anatomy, equations_of, nothing_run, readings_of
 
-from adamcore.conformance.anatomy.equations import equations
+from adamcore.conformance.anatomy.equations import beside, equations
 from adamcore.conformance.candidates import load_candidates
 from adamcore.conformance.types import FloatArray
 
@@ -181,3 +181,26 @@ def test_float32_shows_the_same_rule() -> None:
 
 def test_a_candidate_that_could_not_be_run_says_so() -> None:
     assert equations(nothing_run()) == [("rule", "could not be measured: no")]
+
+
+def test_two_rules_stand_side_by_side() -> None:
+    claimed = [
+        ("first moment", "m = a"),
+        ("correction", "m_hat = m"),
+        ("decay", "g = g + wd p"),
+        ("step", "p = x"),
+    ]
+    measured = [
+        ("gradient", "g = -g"),
+        ("first moment", "m = b"),
+        ("decay", "p = p - wd p"),
+        ("step", "p = x"),
+    ]
+    assert beside(claimed, measured) == [
+        ("gradient", "", "g = -g"),
+        ("first moment", "m = a", "m = b"),
+        ("correction", "m_hat = m", ""),
+        ("decay", "g = g + wd p", "p = p - wd p"),
+        ("step", "p = x", "p = x"),
+    ]
+    assert beside([], measured) == [(part, "", text) for part, text in measured]

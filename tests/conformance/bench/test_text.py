@@ -53,3 +53,10 @@ def test_environment_in_one_line(load: float | None, words: str) -> None:
 def test_frameworks_without_unsupported_examples_have_no_line() -> None:
     document = {"unserved": {"numpy": {"complex64": "it is complex"}, "torch": {}}}
     assert text.unsupported_lines(document) == ["numpy: complex64 (it is complex)"]
+
+
+def test_the_row_of_a_candidate_has_bandwidth_and_share() -> None:
+    cells = text.target_cells({**ROW, "seconds": 1e-6, "of_floor": 4.0})
+    assert dict(zip(text.TARGET_HEAD, cells, strict=True)) == {
+        "": "100", "time": "1 us", "GB/s": "2.8", "of a copy": "0.25", "first": "0 us", "compiled": "1",
+    }  # fmt: skip

@@ -9,6 +9,7 @@ import pytest
 from check_candidates import FEW, WRONG, one, write
 
 from adamcore.conformance import assert_conforms, check
+from adamcore.conformance.checking.check import EXPLAINING, STAGES, explaining
 from adamcore.conformance.errors import UsageError
 from adamcore.conformance.settings import OWN_TARGETS
 from adamcore.errors import DialectError
@@ -121,8 +122,21 @@ def test_progress_reaches_its_end(tmp_path: Path) -> None:
     assert seen[-1][0] == seen[-1][1] > 0
     assert [d for d, _ in seen] == sorted(d for d, _ in seen)
     assert len({total for _, total in seen}) == 1
-    explaining = next(k for k, text in enumerate(texts) if text.endswith("what its runs show"))
-    assert seen[explaining][0] == seen[-1][0] - 1  # the bar has not ended before the last piece
+    begun = next(k for k, text in enumerate(texts) if text.endswith(": its parts"))
+    assert seen[begun][0] == seen[-1][0] - EXPLAINING  # the bar has not ended before the runs are explained
+
+
+def test_progress_moves_while_runs_are_explained() -> None:
+    seen: list[tuple[str, int, int]] = []
+    watcher = explaining("m:A", [], 0, lambda *told: seen.append(told))
+    for what in STAGES:
+        for k in range(10):
+            watcher(what, k / 10)
+    watcher("which Adam it is", 0.0)  # asked again: what is done stays done
+    done = [done for _, done, _ in seen]
+    assert done == sorted(done)
+    assert len(set(done)) > 15
+    assert (done[0], seen[-1][0]) == (0, "m:A: which Adam it is")
 
 
 @pytest.mark.parametrize(

@@ -136,6 +136,21 @@ def test_a_fault_of_the_judge_costs_no_other_row(tmp_path: Path, monkeypatch: py
     assert len(report.as_dict()["candidates"]) == 2
 
 
+def test_a_fault_of_the_measuring_costs_no_other_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be read off the runs is told as a verdict, not by a traceback from the report."""
+
+    def fails(*_: object) -> None:
+        raise IndexError("list index out of range")
+
+    right, wrong = write(tmp_path), write(tmp_path, WRONG, name="wrong")
+    monkeypatch.setattr("adamcore.conformance.anatomy.anatomy.equations", fails)
+    report = check(wrong, right, probes=["EPS.1/beside-small-root"], dtypes=["float32"])
+    assert [entry.verdict for entry in report.entries] == ["broken", "conforms"]
+    assert report.entries[0].reason.startswith("the check itself failed: IndexError: list index out of range")
+    assert report.entries[0].anatomy is None
+    assert len(report.as_dict()["candidates"]) == 2
+
+
 def test_a_candidate_that_raises_in_every_probe_is_broken(tmp_path: Path) -> None:
     raises = "(1 / 0)"
     entry = one(write(tmp_path, raises))

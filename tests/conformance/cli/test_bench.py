@@ -24,3 +24,34 @@ def test_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "float16" in run["unserved"]["numpy"]
     assert plot.read_text(encoding="utf-8").startswith("<svg")
     assert "not served, numpy: " in capsys.readouterr().out
+
+
+def test_a_candidate_is_timed_and_judged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "run.json"
+    target = "kernel:tests/corpus/wrong_kernels.py:skip_is_made"
+    options = ["--work", "100", "--budget", "0.1", "--dialect", "torch.AdamW", "--json", str(path)]
+    assert main(["bench", target, *options]) == 0
+    run = json.loads(path.read_text(encoding="utf-8"))
+    assert [row["name"] for row in run["rows"]] == ["memory traffic", target]
+    assert (run["candidate"]["verdict"], run["candidate"]["claimed"]) == ("deviates", "torch.AdamW")
+    said = " ".join(capsys.readouterr().out.split())
+    assert (
+        "wrong: it deviates from torch.AdamW: the step is made although an overflow was found (SCALE.2"
+        in said
+    )
+    assert "GB/s" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["numpy", "--dialect", "paper"], "--dialect, --device and --set are for a TARGET"),
+        (["optax:adam", "--plot", "run.svg"], "--plot and --situation are for our backends"),
+        (["cmd:./driver"], "adamcore bench times a class, a factory or a kernel"),
+        (["nonsense"], "unknown target 'nonsense'"),
+        (["kernel:math:hypot"], "hypot has no signature"),
+    ],
+)
+def test_wrong_usage(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", *arguments]) == 2
+    assert message in capsys.readouterr().err

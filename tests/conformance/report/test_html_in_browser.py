@@ -93,13 +93,18 @@ def test_the_outcome_comes_first(look: Callable[..., Any]) -> None:
         "my.adam:Mine deviates; my/a|dam.py:Bad is broken; my.adam:Old deviates as expected; "
         "torch:cuda is not available; numpy conforms\n"
     )
-    text = text[text.index("Candidates") :]  # what stands before are links to the parts
+    text = text.partition("Environment")[2]  # what stands before are links to the parts
     order = [
-        "known.toml, line 3: unused",
-        "Deviations",
-        "EPS.1",
-        "First divergence",
+        "my.adam:Mine is not torch.Adam; it behaves like apex",
+        "EPS.1 asks: eps stands beside the root of the corrected v",
         "a program that shows it",
+        "of 5 probes failed",
+        "known.toml, line 3: unused",
+        "Anatomy",
+        "m = 0.8 m + 0.2 g",
+        "Candidates",
+        "Deviations",
+        "First divergence",
         "Rules",
         "Dialects",
         "Probes and plots",
@@ -179,6 +184,20 @@ def test_every_verdict_is_on_the_screen(look: Callable[..., Any], width: int) ->
     verdicts = look("light", width)["verdicts"]
     assert len(verdicts) == 5
     assert [box for box in verdicts if box[0] < 0 or box[0] + box[2] > width] == []
+
+
+@pytest.mark.parametrize("width", [1200, 390])
+def test_the_measured_parts_are_drawn(look: Callable[..., Any], width: int) -> None:
+    """Four plots within the screen; what was measured is a dot where it is as claimed, else a cross."""
+    drawn = look("light", width)["anatomy"]
+    assert len(drawn) == 4
+    for left, _, wide, high in (figure["svg"] for figure in drawn):
+        assert left >= 0
+        assert left + wide <= width
+        assert wide > 250
+        assert high > 90
+    assert [figure["crosses"] for figure in drawn] == [False, False, False, True]
+    assert all(figure["dots"][2] > 40 for figure in drawn)
 
 
 @pytest.mark.parametrize("width", [1200, 390])

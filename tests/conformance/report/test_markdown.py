@@ -12,7 +12,7 @@ from adamcore.conformance.report.markdown import render_markdown
 def test_markdown_tables_are_whole() -> None:
     text = render_markdown(full())
     tables = re.findall(r"(?:^\|.*\|\n)+", text, flags=re.M)
-    assert len(tables) == 2
+    assert len(tables) == 3
     for table in tables:
         widths = {len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}
         assert len(widths) == 1, table

@@ -19,7 +19,7 @@ def test_a_failure_has_its_reason_its_divergence_and_its_findings() -> None:
         "first divergence",
         "  probe EPS.1/beside-small-root, step 2, parameter 0[1]",
     ]
-    assert finding.startswith("epsilon (EPS.1)\n  expected  outside-corrected\n")
+    assert finding.startswith("epsilon (EPS.1)\n  expected  epsilon=outside-corrected\n")
     assert "got" not in finding  # the evidence is in the divergence
 
 

@@ -139,6 +139,45 @@ def test_tensors_stay_where_they_are(shim: Shim) -> None:
     assert {k: (id(x), x.data_ptr()) for k, x in optimizer.state[p].items()} == held
 
 
+SCALES = (4.0, 4.0, 2.0, 2.0, 8.0)
+SKIPPED = (0.0, 0.0, 1.0, 0.0, 0.0)
+
+
+def scaled_run(dtype: Any, **settings: Any) -> list[Any]:
+    """Return parameters and state after each step under a loss scale; gradients of skipped ones have NaNs."""
+    params = [Parameter(p.detach().to(dtype)) for p in parameters((7,), (5, 5))]
+    optimizer: Any = Adam(params, lr=0.1, weight_decay=0.1, fused=True, **settings)
+    found = []
+    for t, (scale, skipped) in enumerate(zip(SCALES, SKIPPED, strict=True)):
+        for p, g in zip(params, gradients(params, t), strict=True):
+            p.grad = g * scale
+            if skipped:
+                p.grad[0] = float("nan")
+        optimizer.grad_scale, optimizer.found_inf = torch.tensor(scale), torch.tensor(skipped)
+        optimizer.step()
+        state = [optimizer.state[p] for p in params]
+        found.append([bits(p) for p in params] + [[bits(x) for x in entry.values()] for entry in state])
+    return found
+
+
+@pytest.mark.parametrize("settings", [{}, {"amsgrad": True}, {"nesterov": "dozat"}])
+def test_a_loss_scale_and_a_skipped_step_take_two_launches(settings: Any, folder: Path) -> None:
+    """All that stands on the device stays as it is, clocks too; the host does not see that it does."""
+    with pretending(Shim(folder)) as shim:
+        got = scaled_run(torch.float32, **settings)
+    assert names(shim)[-8:] == ["tick", "update"] * 4
+    assert got[1] == got[2] != got[3]
+    assert got == scaled_run(torch.float32, **settings)  # on the CPU, where the host sees the flag
+
+
+def test_scaled_gradients_of_16_bits_go_all_checks(folder: Path) -> None:
+    """They are unscaled in float32, which the kernel does not read beside 16-bit parameters."""
+    with pretending(Shim(folder)) as shim:
+        got = scaled_run(torch.bfloat16)
+    assert "update" not in names(shim)
+    assert got == scaled_run(torch.bfloat16)
+
+
 def test_skipped_steps_and_sparse_gradients_go_all_checks(shim: Shim) -> None:
     p = Parameter(torch.ones(4, 3))
     optimizer: Any = Adam([p], lr=0.1, fused=True)  # GradScaler sets `found_inf` on it

@@ -1,0 +1,188 @@
+"""The steps of candidates, in float32: what ``adamcore bench TARGET`` times beside a copy of memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from adamcore import Adam
+from adamcore.backends.kernels import llvm
+from adamcore.conformance.bench import steps_cuda
+from adamcore.conformance.bench.contenders import Contender
+from adamcore.conformance.bench.measure import Row, run_workload
+from adamcore.conformance.bench.situations import SITUATIONS
+from adamcore.conformance.bench.step import Step
+from adamcore.conformance.bench.steps import arrays
+from adamcore.conformance.bench.workloads import BYTES, WORKLOADS, Shapes, elements
+from adamcore.conformance.candidates import Candidate, compilations, load_candidates
+from adamcore.conformance.candidates.arguments import effective_hyper
+from adamcore.conformance.candidates.array import ArrayCandidate, init_defaults
+from adamcore.conformance.candidates.calls import Convention, Request
+from adamcore.conformance.candidates.keras import KerasCandidate
+from adamcore.conformance.candidates.kernel import KernelCandidate
+from adamcore.conformance.candidates.optax import OptaxCandidate
+from adamcore.conformance.candidates.torch import TorchCandidate
+from adamcore.conformance.errors import UsageError
+
+HYPER = {"lr": 1e-3, "b1": 0.9, "b2": 0.999, "eps": 1e-8, "weight_decay": 1e-2}
+"""The hyperparameters of a timed step; those that a candidate does not take are left out."""
+Run = Callable[[], object]
+UNTIMED = "adamcore bench times a class, a factory or a kernel, and not"
+
+
+def load_target(target: str, settings: Mapping[str, str], device: str | None) -> Candidate:
+    """Return the candidate that is timed, in this process.
+
+    Raises:
+        UsageError: it is of a kind that is not timed.
+        CandidateError: the target cannot be imported, or is of no known kind.
+    """
+    if target.startswith("cmd:"):
+        raise UsageError(f"{UNTIMED} {target}: a step that is sent through a pipe does not tell its speed")
+    [candidate] = load_candidates(target, [None], settings, device, required=())
+    if not isinstance(candidate, tuple(MAKERS)):
+        raise UsageError(f"{UNTIMED} {target}: of our own backends it times a whole framework")
+    return candidate
+
+
+def run_target(
+    target: str, candidate: Candidate, names: Sequence[str], budget: float, progress: Callable[[str], None]
+) -> list[Row]:
+    """Time a candidate on each workload; the row before its own is a copy of memory.
+
+    Args:
+        target: its name in the rows.
+        candidate: what :func:`load_target` returned.
+        names: the workloads.
+        budget: seconds for one workload.
+        progress: called with a line of text before each part.
+    """
+    device = candidate.info.device
+    on_cuda = device.startswith("cuda") and not isinstance(candidate, OptaxCandidate)
+    framework = "torch:cuda" if on_cuda else "torch" if isinstance(candidate, TorchCandidate) else "numpy"
+    contender = Contender(framework, target, partial(step_of, candidate), ours=False)
+    rows: list[Row] = []
+    for name in names:
+        shapes = WORKLOADS[name]
+        copy = None if on_cuda or llvm.available() else plain_copy(shapes)
+        rows += run_workload(name, shapes, [SITUATIONS["hot"]], [contender], budget, progress, copy)
+    return rows
+
+
+def plain_copy(shapes: Shapes) -> Step:
+    """Return a step that copies half of what a step of Adam moves, and so moves as much, with NumPy."""
+    source = np.ones(BYTES // 2 * elements(shapes), np.uint8)
+    return Step(partial(np.copyto, np.empty_like(source), source))
+
+
+def step_of(candidate: Candidate, shapes: Shapes) -> Step:
+    """Return a candidate's step on arrays of these shapes, with the bytes that it moves at least."""
+    make = next(make for kind, make in MAKERS.items() if isinstance(candidate, kind))
+    run, begun = make(candidate, shapes), compilations.count()
+    moved = BYTES * elements(shapes)
+    on_cuda = candidate.info.device.startswith("cuda") and not isinstance(candidate, OptaxCandidate)
+    step = steps_cuda.synchronized(run, moved) if on_cuda else Step(run, bytes=moved)
+    return replace(step, compilations=lambda: compilations.count() - begun)
+
+
+def hyper_of(candidate: Any) -> dict[str, float]:
+    """Return the hyperparameters that a candidate is timed with."""
+    return effective_hyper(HYPER, candidate.info.lacks, candidate.info.fixed)
+
+
+def torch_step(candidate: TorchCandidate, shapes: Shapes) -> Run:
+    import torch
+
+    ps = [torch.from_numpy(p).to(candidate.device).requires_grad_() for p in arrays(shapes, 0)]
+    for p, g in zip(ps, arrays(shapes, 1), strict=True):
+        p.grad = torch.from_numpy(g).to(candidate.device)
+    optimizer: Any = candidate.cls(ps, **candidate.arguments.call(hyper_of(candidate)))
+    run: Run = optimizer.step
+    return run
+
+
+def optax_step(candidate: OptaxCandidate, shapes: Shapes) -> Run:
+    import jax
+    import optax
+
+    from adamcore.conformance.bench.steps_jax import jax_arrays
+
+    adam: Any = candidate.factory(**candidate.arguments.call(hyper_of(candidate)))
+
+    def update(ps: Any, gs: Any, state: Any) -> Any:
+        updates, state = adam.update(gs, state, ps)
+        return optax.apply_updates(ps, updates), state
+
+    with jax.default_device(candidate.device):
+        ps, gs = jax_arrays(shapes, 0), jax_arrays(shapes, 1)
+        state = adam.init(ps)
+    compiled = jax.jit(update, donate_argnums=(0, 2))
+
+    def step() -> None:
+        nonlocal ps, state
+        ps, state = compiled(ps, gs, state)
+        jax.block_until_ready(ps)
+
+    return step
+
+
+def keras_step(candidate: KerasCandidate, shapes: Shapes) -> Run:
+    import keras
+
+    variables = [keras.Variable(p) for p in arrays(shapes, 0)]
+    grads = [keras.ops.convert_to_tensor(g) for g in arrays(shapes, 1)]
+    optimizer: Any = candidate.cls(**candidate.arguments.call(hyper_of(candidate)))
+    optimizer.build(variables)
+    wait = getattr(variables[0].value, "block_until_ready", None) is not None
+
+    def step() -> None:
+        optimizer.apply(grads, variables)
+        if wait:
+            for variable in variables:
+                variable.value.block_until_ready()
+
+    return step
+
+
+def array_step(candidate: ArrayCandidate, shapes: Shapes) -> Run:
+    optimizer: Any = candidate.cls(**candidate.keywords)
+    optimizer.init(arrays(shapes, 0), init_defaults(candidate.lacks) | hyper_of(candidate))
+    return partial(optimizer.step, arrays(shapes, 1))
+
+
+def kernel_step(candidate: KernelCandidate, shapes: Shapes) -> Run:
+    convention = candidate.in_dtype("float32")
+    if not isinstance(convention, Convention):
+        raise convention
+    library = convention.library
+    slots = [convention.slot(p) for p in arrays(shapes, 0)]
+    grads = [library.array(g) for g in arrays(shapes, 1)]
+    defaults = {name: float(getattr(Adam(), name)) for name in ("eps_root", "momentum_decay", "weight_decay")}
+    defaults["lr_max"] = HYPER["lr"]
+    request = Request(defaults | {**HYPER, **hyper_of(candidate)})
+
+    def step() -> None:
+        if convention.signature.of_lists:
+            convention.step(slots, grads, request)
+        else:
+            for slot, g in zip(slots, grads, strict=True):
+                convention.step([slot], [g], request)
+        for slot in slots:
+            if hasattr(slot.p, "block_until_ready"):
+                slot.p.block_until_ready()
+
+    return step
+
+
+MAKERS: dict[type, Callable[[Any, Shapes], Run]] = {
+    TorchCandidate: torch_step,
+    OptaxCandidate: optax_step,
+    KerasCandidate: keras_step,
+    ArrayCandidate: array_step,
+    KernelCandidate: kernel_step,
+}
+"""How the step of each kind of candidate is made."""
