@@ -54,7 +54,7 @@ def differences(old: Adam, new: Adam, *, has_complex: bool = False) -> list[str]
         moot |= {"epsilon"} if same_side or not (old.eps or new.eps) else set()
     if "dozat" not in (old.nesterov, new.nesterov):
         moot.add("momentum_decay")
-    if "decay" in moot or not {old.decay, new.decay} & set(RELATIVE):
+    if "decay" in moot or not {old.decay, new.decay} <= set(RELATIVE):
         moot.add("lr_max")
     return [
         name for name in (*AXES, *NUMBERS) if name not in moot and getattr(old, name) != getattr(new, name)

@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from adamcore import AXES, Adam
+from adamcore.axes import RELATIVE
 from adamcore.backends.states.fitting import differences
 from adamcore.config import HYPERPARAMETERS
 from adamcore.conformance.compare.rewrites import Proposal, proposals
@@ -72,15 +73,16 @@ def designed_run(steps: int) -> tuple[FloatArray, tuple[FloatArray, ...]]:
     return np.float32(rng.normal(size=8)).astype(float), tuple(grads)
 
 
-def trajectory(proposal: Proposal, steps: int) -> list[Any]:
-    """Return the exact parameters after each step."""
+def trajectory(proposal: Proposal, steps: int, falling: bool = False) -> list[Any]:
+    """Return the exact parameters after each step; ``falling``: an lr without a schedule halves midway."""
     p0, grads = designed_run(steps)
     adam = proposal.adam
     assert not callable(adam.lr)
     hyper = {name: getattr(adam, name) for name in HYPERPARAMETERS}
     schedule = proposal.schedule
+    rates = {steps // 2: adam.lr / 2.0} if falling else {}
     run = tuple(
-        Step((g,), lr=None if schedule is None else schedule(t)) for t, g in enumerate(grads, start=1)
+        Step((g,), lr=rates.get(t) if schedule is None else schedule(t)) for t, g in enumerate(grads, start=1)
     )
     walk = exact(adam, Probe("STEP.1/compare", "designed run", (p0,), run, hyper))
     return [step[0][0] for step in walk.steps]
@@ -89,7 +91,8 @@ def trajectory(proposal: Proposal, steps: int) -> list[Any]:
 def gap_series(a: Adam, b: Proposal, steps: int) -> tuple[float, ...]:
     """Return the largest difference after each step, in units of ``a``'s lr."""
     assert not callable(a.lr)
-    first, second = trajectory(Proposal(a), steps), trajectory(b, steps)
+    falling = not {a.decay, b.adam.decay}.isdisjoint(RELATIVE)  # which is another kind at a constant lr
+    first, second = trajectory(Proposal(a), steps, falling), trajectory(b, steps, falling)
     found = [np.abs((x.high - y.high) + (x.low - y.low)).max() for x, y in zip(first, second, strict=True)]
     return tuple(float(gap) / (a.lr or 1.0) for gap in found)
 

@@ -102,7 +102,7 @@ PROBES = [
             for s, step in enumerate(moving(11, 8, (3,)))
         ),
         {"lr": 0.25, "b1": 0.5, "b2": 0.8, "eps": 0.03, "weight_decay": 0.25},
-        tells=("decay",),
+        needs={"decay": ("decoupled-relative", "decoupled-squared")},
     ),
     Probe(
         "DEC.7/lr-max",

@@ -41,6 +41,9 @@ CLAIMS: tuple[tuple[str, dict[str, str]], ...] = (
     ("tf1.Adam", {}),
     ("mlx.Adam", {}),
     ("chainer.Adam", {}),
+    ("paper.CautiousAdamW", {}),
+    ("flashoptim.FlashAdamW", {"decouple_lr": "True"}),
+    ("timm.AdamW", {"corrected_weight_decay": "True"}),
 )
 
 

@@ -23,6 +23,7 @@ from adamcore.conformance.claims import named_claims
 from adamcore.conformance.faults import IN_ONE_ELEMENT
 from adamcore.conformance.oracle.bounds import bounds
 from adamcore.conformance.oracle.perturbation import Fault
+from adamcore.conformance.oracle.sharing import SAME_WITHOUT_CHANGES
 from adamcore.conformance.oracle.trajectory import adam_for
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.progress import followed
@@ -196,7 +197,7 @@ def with_ratio(
     fit: Adam, runs: Mapping[RunKey, Run], probes: Mapping[str, Probe], dtype: str, flushes: bool
 ) -> Adam:
     """Return the fit with decay relative to lr_max, if that alone agrees where lr changes."""
-    kind = {"decoupled-unscaled": "decoupled-relative", "decoupled": "decoupled-squared"}.get(fit.decay)
+    kind = next((k for k, plain in SAME_WITHOUT_CHANGES.items() if plain == fit.decay), None)
     if (
         kind is None
         or (LR_CHANGED, dtype) not in runs
@@ -265,6 +266,7 @@ def numeric_fits(run: Run, probe: Probe, dtype: str, flushes: bool) -> list[Adam
 def sureness(fits: list[Adam], run: Run, probe: Probe, dtype: str) -> float:
     """Return how far the nearest combination that does not fit is from the run, in bounds."""
     chosen, rows = trajectories(probe, fits[0].cautious_decay)
+    fits = [replace(a, decay=SAME_WITHOUT_CHANGES.get(a.decay, a.decay)) for a in fits]  # type: ignore[arg-type]
     limits = np.array([float(step[0][0].p[0]) for step in bounds(fits[0], probe, dtype).steps])
     got = np.array([float(np.ravel(step[0])[0]) for step in run.params])
     with np.errstate(all="ignore"):

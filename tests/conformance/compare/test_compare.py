@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -11,8 +14,11 @@ from adamcore.conformance.compare.compare import (
     arguments_of,
     compare,
     designed_run,
+    gap_series,
     nearest_match,
 )
+from adamcore.conformance.compare.rewrites import Proposal
+from adamcore.conformance.oracle.sharing import SAME_WITHOUT_CHANGES
 from adamcore.dialects import dialect
 
 STEPS = 12
@@ -75,3 +81,11 @@ def test_defaults_and_axes_are_compared() -> None:
     assert set(found.axes) == {"missing", "clock", "all_missing", "complex", "coefficients"}
     assert max(found.default_gaps) > 1e-4
     assert found.freezing == ("missing", "clock", "all_missing")
+
+
+@pytest.mark.parametrize(("kind", "plain"), list(SAME_WITHOUT_CHANGES.items()))
+def test_decay_relative_to_lr_max_is_not_what_it_is_at_a_constant_lr(kind: Any, plain: Any) -> None:
+    adam = Adam(lr=0.5, weight_decay=0.1, decay=kind)
+    gap = gap_series(adam, Proposal(replace(adam, decay=plain)), 12)
+    assert max(gap[:5]) == 0.0
+    assert gap[-1] > 0.1

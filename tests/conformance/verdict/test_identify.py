@@ -146,3 +146,18 @@ def test_where_a_fixed_epsilon_leaves_several_the_other_probes_tell() -> None:
 def test_a_fault_seen_in_the_wild_is_named(adam: str, fault: str) -> None:
     """Where roots are above eps and there is one array, two of them look like another fault."""
     assert score.entry(item(adam), (*WITH_A_FAULT, *BETWEEN_FAULTS)).fault == fault
+
+
+@pytest.mark.parametrize(
+    ("adam", "axes"),
+    [
+        ("RelativePlain", {"decay": ["decoupled-relative"], "cautious_decay": [False]}),
+        ("SquaredPlain", {"decay": ["decoupled-squared"], "cautious_decay": [False]}),
+        ("CautiousPlain", {"decay": ["decoupled"], "cautious_decay": [True]}),
+    ],
+)
+def test_kinds_of_decay_are_identified_from_outside(adam: str, axes: dict[str, list[object]]) -> None:
+    seen = score.entry(item(adam), ("STEP.1/fingerprint", "DEC.2/lr-changed"))
+    assert {axis: seen.axes[axis] for axis in axes} == axes
+    assert seen.sureness is not None
+    assert seen.sureness > 100.0
