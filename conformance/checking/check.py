@@ -197,7 +197,12 @@ def run_subjects(
     if progress:
         progress("", 0, total)
     started: dict[object, int] = dict.fromkeys(owners, 0)
-    for event in run_jobs(list(owners), timeout, parallel, memory):
+
+    def prepare() -> None:
+        for subject in subjects:
+            subject.prepare()
+
+    for event in run_jobs(list(owners), timeout, parallel, memory, meanwhile=prepare):
         subject = owners[event.job]
         if isinstance(event, ReadyEvent):
             subject.on_ready(event.info)

@@ -22,6 +22,7 @@ from adamcore.conformance.oracle.sharing import equivalent_claim
 from adamcore.conformance.report.report import Entry, Verdict
 from adamcore.conformance.types import Finding, Probe, Result, Run
 from adamcore.conformance.workers.pool import WorkerJob
+from adamcore.dialects import for_target
 from adamcore.errors import DialectError
 
 
@@ -66,6 +67,9 @@ class Subject:
     def plan_jobs(self) -> list[WorkerJob]:
         """Return the job of each dtype."""
         raise NotImplementedError
+
+    def prepare(self) -> None:
+        """Work out what is needed whatever the candidate does, while the workers start."""
 
     def on_ready(self, info: CandidateInfo) -> None:
         self.info = info
@@ -263,6 +267,7 @@ class ThirdParty(Subject):
 
     always_measured = False  #: False if the parts are measured only after a failure
     required: Sequence[str] = REQUIRED  #: hyperparameters that its constructor has to have an argument for
+    shares_worker = False  #: True if one worker may run it in all dtypes
 
     def plan_jobs(self) -> list[WorkerJob]:
         self.claim: Claim | None = None
@@ -276,8 +281,11 @@ class ThirdParty(Subject):
         probes = [*(EXPERIMENTS.values() if self.always_measured else ()), *self.probes]
         wanted = [not p.start or self.claim is None or p.applies_to(self.claim.adam) for p in probes]
         tasks = [(0, number) for number, asked in enumerate(wanted) if asked]
+        shares = self.shares_worker and not self.target.startswith("cmd:")
         return [
-            WorkerJob(self.target, dtype, [None], probes, tasks, self.settings, self.device, self.required)
+            WorkerJob(
+                self.target, dtype, [None], probes, tasks, self.settings, self.device, self.required, shares
+            )
             for dtype in self.dtypes
         ]
 
@@ -358,6 +366,13 @@ class Unidentified(ThirdParty):
 
     always_measured = True
     required = ()
+    shares_worker = True  # to import a library takes longer than all the runs of an identification
+
+    def prepare(self) -> None:
+        from adamcore.conformance.verdict.identify import prepare
+
+        if self.claim is None and (row := for_target(self.target)):
+            prepare(claim_of_dialect(row.name, self.settings).adam, self.probes)
 
 
 def own_fault(error: Exception) -> str:

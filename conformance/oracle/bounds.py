@@ -27,11 +27,12 @@ from adamcore.conformance.oracle.affine import (
     Format,
     NoiseSymbols,
 )
+from adamcore.conformance.oracle.orders import add_kept, add_scaled_numerators, add_two_updates
 from adamcore.conformance.oracle.perturbation import Fault, StepFault
 from adamcore.conformance.oracle.sharing import canonical_claim, first_alike, without_repeats
 from adamcore.conformance.oracle.trajectory import Trajectory, simulate
 from adamcore.conformance.types import FloatArray, Probe
-from adamcore.definition import Coefficients, coefficients, update
+from adamcore.definition import coefficients, update
 from adamcore.dtypes import named_by
 
 FACTOR = 1.0  #: every derived bound is multiplied by this
@@ -96,8 +97,9 @@ class AffineSlot:
             inputs = [(state[i], symbols.constant(g), state[n + i]) for i, g in enumerate(grads)]
             xp = AffineNamespace()
             new, v, v_max = update(xp, self.adam, c, inputs, state[2 * n], state[2 * n + 1])
-            for (p, m), g in zip(new, grads, strict=True):
-                add_folded(p, m, g, c, lr, xp.root)
+            for (p, m), g, old in zip(new, grads, self.centre[:n], strict=True):
+                add_scaled_numerators(p, m, g, c, self.adam, lr, xp.root)
+                add_two_updates(p, m, g, c, old, xp.root)
             after = [store(p, self.storage.p) for p, _ in new]
             kinds = [self.storage.m] * n + [self.storage.v] * 2
             after += map(store, (*(m for _, m in new), v, v_max), kinds)
@@ -171,43 +173,6 @@ class BothFormatsSlot(AffineSlot):
 
     def set_parameter(self, parts: list[FloatArray]) -> None:
         super().set_parameter([np.tile(p, 2) for p in parts])
-
-
-def add_folded(
-    p: AffineNumber, m: AffineNumber, g: FloatArray, c: Coefficients, lr: float, root: AffineNumber
-) -> None:
-    """Add to a new p, in place, the error of a numerator that is scaled before it is divided.
-
-    The definition multiplies ``m / denominator`` by the step size.  If m is multiplied first, by ``lr``, by
-    ``lr/c1``, or by ``lr*r/c1`` beside ``sqrt(v) + eps*r`` with ``r = sqrt(c2)``, the product may underflow
-    where m does not, and then its rounding is absolute.  Elsewhere nothing is added.
-    """
-    tiny, normal = p.symbols.format.tiny, p.symbols.format.tiny / p.symbols.format.unit
-    size, step = np.abs(m.centre), np.abs(centre_of(c.step_m))
-    if c.step_g is not None:  # a look-ahead sums two products
-        size, step = np.minimum(size, np.abs(g)), np.minimum(step, np.abs(centre_of(c.step_g)))
-    r = 1.0 if c.over_root is None else 1.0 / centre_of(c.over_root)
-    factor = np.minimum(step * r, lr)  # the smallest number that m is multiplied with
-    underflows = (factor * size < normal) & (factor > 0) & (m.centre != 0)
-    if underflows.any():
-        denominator = (root.centre - root.error) / r + (0.0 if c.outside is None else centre_of(c.outside))
-        error = tiny * step / (factor * np.maximum(denominator, 0.0))
-        p.add_error(np.where(underflows, error, 0.0))
-
-
-def add_kept(c: Coefficients) -> None:
-    """Add to the decay, in place, the error of an Adam that multiplies p by ``1 - decay``.
-
-    The definition subtracts ``decay*p`` under cautious decay, where 1 - decay would be 1 in some elements.
-    The difference is two roundings more: of the factor, and of its product with p.
-    """
-    if isinstance(c.decay, AffineNumber):
-        c.decay.add_error(2.0 * c.decay.symbols.format.unit * np.maximum(1.0, np.abs(1.0 - c.decay.centre)))
-
-
-def centre_of(x: AffineNumber | float) -> FloatArray | float:
-    """Return the centre of a coefficient, which a fault may have set to a plain number."""
-    return x.centre if isinstance(x, AffineNumber) else x
 
 
 def store(x: AffineNumber, into: Format | None) -> AffineNumber:

@@ -122,7 +122,8 @@ def print_finding(finding: Finding, console: Console) -> None:
     say(console, Text(f"{finding.area} ", "bold").append(f"({finding.rule})", "dim"), 2, 2)
     lines = [("expected", finding.expected), ("observed", finding.observed), ("measured", finding.measured)]
     if finding.evidence is not None:
-        lines += [("evidence", line) for line in evidence_lines(finding.evidence)]
+        shown = evidence_lines(finding.evidence)
+        lines += [("" if number else "evidence", line) for number, line in enumerate(shown)]
     if finding.folded:
         lines.append(("also fails", also_fails(finding)))
     for name, value in lines:

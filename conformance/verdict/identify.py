@@ -22,6 +22,7 @@ from adamcore.coefficients import Host
 from adamcore.conformance.claims import named_claims
 from adamcore.conformance.faults import IN_ONE_ELEMENT
 from adamcore.conformance.oracle.bounds import bounds
+from adamcore.conformance.oracle.exact import exact
 from adamcore.conformance.oracle.perturbation import Fault
 from adamcore.conformance.oracle.sharing import SAME_WITHOUT_CHANGES
 from adamcore.conformance.oracle.trajectory import adam_for
@@ -50,6 +51,9 @@ WITH_A_FAULT = (FINGERPRINT, "BC.3/not-written-back", "DEC.2/lr-changed")
 BETWEEN_FAULTS = ("EPS.2/comparable", "STATE.4/uninterrupted")
 """The probes that choose between faults that do the same in those: roots below eps, and two arrays."""
 FREEZE = ("missing", "clock", "all_missing")
+FREEZE_PROBES = ("F1/absent-middle", "F6/all-absent")
+ONE_PROBE = {"complex": "CPX.1/complex", "coefficients": "NUM.4/near-one"}
+"""The axes that are read off one probe each."""
 
 AxisValues = dict[str, list[object]]  #: for each axis, the values that agree
 
@@ -170,20 +174,14 @@ def identify(
     def agreeing(adams: Iterable[Adam], names: tuple[str, ...], where: str) -> list[Adam]:
         return [a for a in adams if agrees(a, names, runs, where, flushes, probes)]
 
-    freezes = [
-        replace(fit, missing=missing, clock=clock, all_missing=all_missing)  # type: ignore[arg-type]
-        for fit in fits
-        for missing, clock, all_missing in product(*(AXES[axis] for axis in FREEZE))
-        if clock != "per-parameter" or all_missing == "tick"
-    ]
-    freezes = agreeing(freezes, ("F1/absent-middle", "F6/all-absent"), dtype)
+    freezes = agreeing([a for fit in fits for a in with_freezes(fit)], FREEZE_PROBES, dtype)
     axes |= {axis: values_of(axis, freezes) for axis in FREEZE}
     if freezes:
         fits = [fit for fit in fits if any(numeric_part(a) == numeric_part(fit) for a in freezes)]
         axes |= {axis: values_of(axis, fits) for axis in NUMERIC if len(axes[axis]) > 1 and axis not in DECAY}
     if axes["clock"] == ["per-parameter"]:
         axes["all_missing"] = list(AXES["all_missing"])
-    for axis, name in (("complex", "CPX.1/complex"), ("coefficients", "NUM.4/near-one")):
+    for axis, name in ONE_PROBE.items():
         where = "float32" if (name, "float32") in runs else dtype
         variants = [replace(fit, **{axis: v}) for fit in fits for v in AXES[axis]]  # type: ignore[arg-type]
         axes[axis] = values_of(axis, agreeing(variants, (name,), where))
@@ -191,6 +189,36 @@ def identify(
         way = None
     sure = sureness(fits, runs[FINGERPRINT, dtype], probes[FINGERPRINT], dtype)
     return Identification(in_order(axes), dialect_of(axes, prefer), sure, precision=way)
+
+
+def with_freezes(fit: Adam) -> Iterator[Adam]:
+    """Yield an Adam with every distinct choice of what absent gradients do."""
+    for missing, clock, all_missing in product(*(AXES[axis] for axis in FREEZE)):
+        if clock != "per-parameter" or all_missing == "tick":
+            yield replace(fit, missing=missing, clock=clock, all_missing=all_missing)  # type: ignore[arg-type]
+
+
+def prepare(claim: Adam, probes: Iterable[Probe]) -> None:
+    """Fill the caches with what the identification of a candidate needs if it is as claimed.
+
+    A check calls this while the candidate's process starts.
+    """
+    named = {probe.name: probe for probe in probes}
+    if FINGERPRINT in named:
+        trajectories(named[FINGERPRINT], claim.cautious_decay)
+    fit = replace(claim, coefficients="working")
+    tried: list[tuple[Adam, Iterable[str]]] = [(claim, named), (fit, (FINGERPRINT,))]
+    tried += [(adam, FREEZE_PROBES) for adam in with_freezes(fit)]
+    tried += [
+        (replace(fit, **{axis: value}), (name,))  # type: ignore[arg-type]
+        for axis, name in ONE_PROBE.items()
+        for value in AXES[axis]
+    ]
+    for adam, names in tried:
+        for probe in (named[name] for name in names if name in named):
+            if probe.applies_to(adam):
+                exact(adam, probe)
+                bounds(adam, probe, "float32")  # those of float64 come with them
 
 
 def with_ratio(
@@ -306,8 +334,7 @@ def fit_with_a_fault(
         return all(near(claim, fault, n) for n in names) and all(proved(claim, fault, n) for n in names)
 
     found: tuple[list[Adam], str | None] = [], None
-    claims = sorted(distinct, key=lambda a: sum(getattr(a, x) != v[0] for x, v in AXES.items()))
-    for claim in followed(claims, "which Adam it is"):
+    for claim in followed(sorted(distinct, key=unusual), "which Adam it is"):
         claim = replace(claim, coefficients="working")
         for fault in IN_ONE_ELEMENT:
             if begins_near(claim, fault) and agree(claim, fault, needed):
@@ -315,6 +342,12 @@ def fit_with_a_fault(
                     return [claim], fault.observed
                 found = found if found[0] else ([claim], fault.observed)
     return found
+
+
+def unusual(adam: Adam) -> tuple[int, list[int]]:
+    """Return on how many axes an Adam has another value than the first, and which; a key to sort by."""
+    places = [values.index(getattr(adam, axis)) for axis, values in AXES.items()]
+    return sum(map(bool, places)), places
 
 
 def agrees(

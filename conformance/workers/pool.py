@@ -11,8 +11,9 @@ import os
 import queue
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from typing import Any, Literal, get_args
 
 from adamcore.conformance.candidates.arguments import REQUIRED
@@ -35,6 +36,7 @@ class WorkerJob:
     settings: Mapping[str, str] = field(default_factory=dict)
     device: str | None = None
     required: Sequence[str] = REQUIRED  #: hyperparameters that a constructor has to have an argument for
+    shares: bool = False  #: True if one worker may do this job and the target's other ones
 
     def probe_of(self, task: int) -> Probe:
         """Return the probe of a task."""
@@ -48,6 +50,7 @@ class ReadyEvent:
 
     job: WorkerJob
     info: CandidateInfo
+    alone: bool = False  #: True if this process cannot run the candidate in another dtype
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,11 @@ Event = ReadyEvent | RunEvent | EndEvent
 
 
 def run_jobs(
-    jobs: Sequence[WorkerJob], timeout: float, parallel: int, memory: float = MEMORY
+    jobs: Sequence[WorkerJob],
+    timeout: float,
+    parallel: int,
+    memory: float = MEMORY,
+    meanwhile: Callable[[], None] | None = None,
 ) -> Iterator[Event]:
     """Run the jobs and yield their events as they arrive.
 
@@ -85,46 +92,92 @@ def run_jobs(
         timeout: seconds that a worker has to start, and then for each probe.
         parallel: how many workers run at the same time.
         memory: MB that a worker and the processes that it starts may use together.
+        meanwhile: called once the first workers have started, before their events are looked at.
     """
     events: queue.Queue[Event] = queue.Queue()
-    waiting = deque(jobs)
+    waiting: queue.Queue[Sequence[WorkerJob] | None] = queue.Queue()
     stop = threading.Event()
 
     def serve() -> None:
-        while not stop.is_set():
-            try:
-                job = waiting.popleft()
-            except IndexError:
-                return
-            try:
-                for event in run_job(job, timeout, stop, memory):
-                    events.put(event)
-            except Exception as error:  # a bug in this module; the consumer still needs an end of the job
-                events.put(EndEvent(job, "broken", f"{type(error).__name__}: {error}"))
+        while (group := waiting.get()) is not None and not stop.is_set():
+            unfinished = dict.fromkeys(group)
 
+            def put_back(jobs: Sequence[WorkerJob], unfinished: dict[WorkerJob, None] = unfinished) -> None:
+                for job in jobs:
+                    del unfinished[job]
+                waiting.put(jobs)
+
+            try:
+                for event in run_group(group, timeout, stop, memory, put_back):
+                    if isinstance(event, EndEvent):
+                        del unfinished[event.job]
+                    events.put(event)
+            except Exception as error:  # a bug in this module; the consumer still needs an end of each job
+                for job in unfinished:
+                    events.put(EndEvent(job, "broken", f"{type(error).__name__}: {error}"))
+
+    for group in groups_of(jobs):
+        waiting.put(group)
     threads = [threading.Thread(target=serve, daemon=True) for _ in range(min(parallel, len(jobs)))]
     for thread in threads:
         thread.start()
-    left = len(jobs)
+    unfinished = len(jobs)
     try:
-        while left:
+        if meanwhile:
+            meanwhile()
+        while unfinished:
             event = events.get()
-            left -= isinstance(event, EndEvent)
+            unfinished -= isinstance(event, EndEvent)
             yield event
     finally:
         stop.set()
+        for _ in threads:
+            waiting.put(None)
         for thread in threads:
             thread.join(timeout=5)
 
 
+def groups_of(jobs: Sequence[WorkerJob]) -> list[list[WorkerJob]]:
+    """Return the jobs in groups, one for each worker; only jobs that share one are in a group of several."""
+    keys = ((job.target if job.shares else number, job) for number, job in enumerate(jobs))
+    return [[job for _, job in group] for _, group in groupby(keys, lambda pair: pair[0])]
+
+
 def run_job(job: WorkerJob, timeout: float, stop: threading.Event, memory: float = MEMORY) -> Iterator[Event]:
     """Run one job in one worker and yield its events."""
-    request = json.dumps(pack_job(job) | {"timeout": timeout, "parent": os.getpid()}).encode()
-    worker = Worker(request, worker_environment(job.dtype), memory)
-    try:
-        yield from worker_events(job, worker, timeout, stop)
-    finally:
-        worker.close()
+    return run_group([job], timeout, stop, memory, lambda jobs: None)
+
+
+def run_group(
+    jobs: Sequence[WorkerJob],
+    timeout: float,
+    stop: threading.Event,
+    memory: float,
+    put_back: Callable[[Sequence[WorkerJob]], None],
+) -> Iterator[Event]:
+    """Run jobs in one worker, one after the other, and yield their events.
+
+    Jobs after one that broke the worker have another worker.  If the candidate cannot run in another dtype
+    in this process, those that are left are handed to ``put_back``.
+    """
+    left = deque(jobs)
+    while left and not stop.is_set():
+        request = [pack_job(job) | {"timeout": timeout, "parent": os.getpid()} for job in left]
+        worker = Worker(json.dumps(request).encode(), worker_environment(left[0].dtype), memory)
+        try:
+            goes_on = True
+            while left and goes_on:
+                for event in worker_events(left.popleft(), worker, timeout, stop):
+                    if isinstance(event, ReadyEvent) and event.alone and left:
+                        put_back(list(left))
+                        left.clear()
+                    yield event
+                goes_on = bool(left) and worker.line(timeout, stop) == NEXT
+        finally:
+            worker.close()
+
+
+NEXT = b'{"next": true}\n'  #: the line with which a worker goes on to its next job
 
 
 def worker_events(job: WorkerJob, worker: Worker, timeout: float, stop: threading.Event) -> Iterator[Event]:
@@ -159,7 +212,8 @@ def parse_event(job: WorkerJob, line: bytes) -> Event:
             return RunEvent(job, message["task"], unpack_run(message["run"]))
         if "ready" in message:
             ready = message["ready"]
-            return ReadyEvent(job, CandidateInfo(**ready | {"lacks": tuple(ready["lacks"])}))
+            info = CandidateInfo(**ready | {"lacks": tuple(ready["lacks"])})
+            return ReadyEvent(job, info, message["alone"])
         problem = next((p for p in get_args(Problem) if p in message), None)
         return EndEvent(job, problem, message.get(problem, ""))
     except (ValueError, LookupError, TypeError) as error:

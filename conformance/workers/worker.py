@@ -1,15 +1,17 @@
 """The program of a worker: ``python -m adamcore.conformance.workers.worker``.
 
-It reads the job as one JSON object from standard input, and writes a JSON line for each probe as soon as
-the probe is done.  The lines go to a private duplicate of standard output.  Standard output itself is
-redirected to standard error, so that a candidate can print without breaking the protocol.
+It reads its jobs as a JSON list from standard input, and writes a JSON line for each probe as soon as
+the probe is done.  The jobs differ in their dtype and their tasks alone.  The lines go to a private
+duplicate of standard output.  Standard output itself is redirected to standard error, so that a candidate
+can print without breaking the protocol.
 
 Job: ``{"target", "dtype", "device", "settings", "required", "timeout", "parent", "claims": [fields of Adam
 or null], "probes": [...], "tasks": [[claim, probe], ...]}``.
 
-Lines: first ``{"ready": {...}}``, or one of ``{"usage": why}``, ``{"unavailable": why}`` and
+Lines: first ``{"ready": {...}, "alone": bool}``, or one of ``{"usage": why}``, ``{"unavailable": why}`` and
 ``{"broken": why}``, and nothing more; then ``{"task": number, "run": {...}}`` for each task, in
-order; last ``{"end": true}``.
+order; last ``{"end": true}``.  Before a further job it writes ``{"next": true}``.  If the candidate has
+loaded JAX it ends instead.  "alone" says so as early as it is known.
 """
 
 from __future__ import annotations
@@ -36,19 +38,29 @@ POLL_SECONDS = 0.5  #: between two looks at whether the check still runs
 
 
 def main() -> None:
-    """Read the job, run it and write the lines."""
-    job = json.loads(sys.stdin.buffer.read())
+    """Read the jobs, run them and write the lines."""
+    first, *others = json.loads(sys.stdin.buffer.read())
     lines = private_output()
-    threading.Thread(target=end_with, args=(job["parent"],), daemon=True).start()
+    threading.Thread(target=end_with, args=(first["parent"],), daemon=True).start()
     make_importable(Path.cwd())
     try:
-        run_tasks(job, lines)
+        run_tasks(first, lines)
+        for job in others:
+            if has_one_dtype():
+                return
+            write_line(lines, {"next": True})
+            run_tasks(job, lines)
     except SettingError as error:
         write_line(lines, {"usage": str(error)})
     except UnavailableError as error:
         write_line(lines, {"unavailable": str(error)})
     except CandidateError as error:
         write_line(lines, {"broken": str(error)})
+
+
+def has_one_dtype() -> bool:
+    """True if JAX is loaded, whose default dtype is that of the whole process."""
+    return "jax" in sys.modules
 
 
 def end_with(parent: int) -> None:
@@ -82,7 +94,7 @@ def run_tasks(job: dict[str, Any], lines: TextIO) -> None:
         job["target"], claims, job["settings"], job["device"], job["timeout"], job["required"]
     )
     probes = [unpack_probe(packed) for packed in job["probes"]]
-    write_line(lines, {"ready": dataclasses.asdict(candidates[0].info)})
+    write_line(lines, {"ready": dataclasses.asdict(candidates[0].info), "alone": has_one_dtype()})
 
     refusals = []
     for number, (claim, index) in enumerate(job["tasks"]):

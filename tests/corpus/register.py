@@ -53,6 +53,11 @@ class Item:
         return self.file.startswith("held_out")
 
     @property
+    def generated(self) -> bool:
+        """Whether a generator has drawn its order of evaluation."""
+        return self.file.endswith("_generated.py")
+
+    @property
     def target(self) -> str:
         """What ``adamcore check`` is given for it, from the root of the repository."""
         kernel = "kernel:" if self.file.endswith("_kernels.py") else ""

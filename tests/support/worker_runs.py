@@ -52,8 +52,8 @@ def write(
     return f"{path}:Candidate"
 
 
-def job(target: str, dtype: str = "float32") -> WorkerJob:
-    return WorkerJob(target, dtype, [None], PROBES, [(0, k) for k in range(len(PROBES))])
+def job(target: str, dtype: str = "float32", *, shares: bool = False) -> WorkerJob:
+    return WorkerJob(target, dtype, [None], PROBES, [(0, k) for k in range(len(PROBES))], shares=shares)
 
 
 def run(target: str, timeout: float = 60) -> tuple[list[Event], EndEvent]:

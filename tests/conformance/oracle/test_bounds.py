@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 import optax
 import pytest
 import torch
+from worst_error import worst
 
 from adamcore import Adam
 from adamcore.coefficients import Host
@@ -24,17 +24,6 @@ from adamcore.conformance.types import FloatArray, Probe
 from adamcore.definition import coefficients, update
 
 RANDOM = Probe("test/random", "", (numbers(1, 16),), moving(2, 30, (16,)), {**ODD, "b1": 0.9, "b2": 0.99})
-
-
-def worst(adam: Adam, probe: Probe, dtype: str, run: Callable[[FloatArray], FloatArray]) -> float:
-    """The largest error over its bound of ``run``, which maps a gradient to the next p."""
-    largest = 0.0
-    walk, limit = exact(adam, probe), bounds(adam, probe, dtype)
-    for step, values, limits in zip(probe.steps, walk.steps, limit.steps, strict=True):
-        assert step.grads[0] is not None
-        error = np.abs(values[0][0].error_of(run(step.grads[0])))
-        largest = max(largest, float(np.max(error / limits[0][0].p)))
-    return largest
 
 
 @pytest.mark.parametrize("form", ["for-loop", "foreach", "fused"])
@@ -194,46 +183,3 @@ def test_flushed_subnormals_widen_the_bound() -> None:
     flushed = bounds(adam, probe, "float32", True).steps[-1][0][0].p
     assert (flushed >= kept).all()
     assert flushed[0] > kept[0]
-
-
-@pytest.mark.parametrize("epsilon", ["outside-corrected", "outside-uncorrected"])
-@pytest.mark.parametrize("scale", ["lr", "lr/c1", "lr*r/c1"])
-def test_a_numerator_that_underflows_is_within_the_bound(epsilon: str, scale: str) -> None:
-    """The step size times m, before the division, is a subnormal of few bits (torch's addcdiv)."""
-    probe, f = PROBES["NUM.2/subnormal"], np.float32
-    h = {name: f(value) for name, value in probe.hyper.items()}
-    p: FloatArray = probe.params[0].astype(f)
-    m: FloatArray = np.zeros(3, f)
-    v, t = m, 0
-
-    def run(g: FloatArray) -> FloatArray:
-        nonlocal p, m, v, t
-        t, g = t + 1, g.astype(f)
-        m, v = h["b1"] * m + f(0.1) * g, h["b2"] * v + f(0.001) * g * g
-        c1, r = f(1 - 0.9**t), f(np.sqrt(1 - 0.999**t))
-        eps = h["eps"] if epsilon == "outside-corrected" else h["eps"] / r
-        forms: dict[str, tuple[FloatArray, Any, FloatArray]] = {
-            "lr": (h["lr"] * m, 1 / c1, np.sqrt(v) / r + eps),
-            "lr/c1": (h["lr"] / c1 * m, f(1), np.sqrt(v) / r + eps),
-            "lr*r/c1": (h["lr"] * r / c1 * m, f(1), np.sqrt(v) + eps * r),
-        }
-        numerator, rest, root = forms[scale]
-        p = p - numerator / root * rest
-        return p
-
-    assert worst(adam_for(Adam(epsilon=epsilon), probe), probe, "float32", run) < 1.0  # type: ignore[arg-type]
-
-
-def test_the_scaled_numerator_widens_the_bound_only_where_it_underflows() -> None:
-    probe, adam = PROBES["NUM.2/subnormal"], adam_for(Adam(), PROBES["NUM.2/subnormal"])
-    steps = (
-        replace(s, grads=tuple(np.multiply(2.0**60, g) for g in s.grads if g is not None))
-        for s in probe.steps
-    )
-    large = replace(probe, steps=tuple(steps))
-    units = []
-    for each in (probe, large):
-        first = bounds(adam, each, "float32").steps[0][0][0]
-        units.append(float(first.p[0] / first.size[0]) * 2.0**24)
-    assert units[0] > 500.0
-    assert units[1] < 16.0
