@@ -182,7 +182,8 @@ def named_by(state: NamedState, names: Iterable[str] | None, by_position: bool, 
 def to_flat(state: NamedState, layout: str) -> dict[str, Array]:
     """Return a state as a flat dictionary of arrays with a library's own names.
 
-    tinygrad numbers the parameters; the numbers are those of the state's order.
+    tinygrad numbers the parameters; the numbers are those of the state's order.  Keras, MLX and tinygrad keep
+    the learning rate beside the state, in float32.
 
     Raises:
         CheckpointError: there is no such layout.
@@ -192,7 +193,7 @@ def to_flat(state: NamedState, layout: str) -> dict[str, Array]:
     Example:
         >>> state = NamedState(Adam(), {"w": Moments(3, np.zeros(2), np.ones(2))})
         >>> sorted(to_flat(state, "mlx"))
-        ['step', 'w.m', 'w.v']
+        ['learning_rate', 'step', 'w.m', 'w.v']
     """
     form = layout_of(layout)
     flat: dict[str, Array] = {}
@@ -231,6 +232,8 @@ def to_flat(state: NamedState, layout: str) -> dict[str, Array]:
             flat[form.clock.format(k)] = np.array([b ** (one or 0)], np.float32)
     elif layout != "paddle":
         flat[form.clock] = np.asarray(one, {"mlx": np.uint64, "bert": np.int64}.get(layout, np.int32))
+    if form.lr:  # without it MLX and tinygrad do not load the rest
+        flat[form.lr] = np.full((1,) if form.numbered else (), state.adam.lr, np.float32)
     return flat
 
 

@@ -95,6 +95,18 @@ def test_each_stored_difference_has_a_reason(path: Path) -> None:
     assert [row["test"] for row in stored["differences"] if not row["why"]] == []
 
 
+@pytest.mark.parametrize("path", STORED, ids=lambda path: path.stem)
+def test_the_page_tells_each_stored_run(path: Path) -> None:
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    page = (ROOT / "docs" / "results" / "README.md").read_text(encoding="utf-8")
+    [row] = [line for line in page.splitlines() if f"({path.name})" in line]
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert cells[2:4] == [str(stored[whose]["passed"]) for whose in ("theirs", "ours")]
+    for difference in stored["differences"]:
+        assert f"`{difference['test'].rpartition('::')[2]}`" in cells[4]
+    assert bool(stored["differences"]) is (cells[4] != "none")
+
+
 def test_the_command_names_its_libraries() -> None:
     words = [sys.executable, str(ROOT / "benchmarks" / "peers" / "run.py"), "--help"]
     assert "torch" in subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True).stdout

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from paths import ROOT
 from state_samples import made, same
 
 from adamcore import Adam
@@ -86,3 +87,18 @@ def test_the_maximum_of_optax_is_that_of_v_hat() -> None:
         other = replace(state, adam=Adam(amsgrad="uncorrected" if rule == "corrected" else "corrected"))
         with pytest.raises(ConversionError, match=rf"the maximum is that of AMSGrad '.*, and {layout} keeps"):
             states.to_flat(other, layout)
+
+
+@pytest.mark.parametrize(("file", "layout"), [("mlx/adam", "mlx"), ("tinygrad/adamw", "tinygrad")])
+def test_a_librarys_own_file_comes_out_whole(file: str, layout: str) -> None:
+    """With the learning rate, which MLX and tinygrad ask for when they load a state."""
+    load_file = pytest.importorskip("safetensors.numpy").load_file
+    path = ROOT / "tests" / "data" / "states" / "files" / f"{file}.safetensors"
+    theirs = {key: x for key, x in load_file(path).items() if not key.startswith("params.")}
+    numbers = {"b1": 0.8, "b2": 0.9} if layout == "tinygrad" else {}
+    ours = states.to_flat(states.from_flat(theirs, layout, hyper=numbers or None), layout)
+    assert {key: (x.dtype, x.shape) for key, x in ours.items()} == {
+        key: (x.dtype, x.shape) for key, x in theirs.items()
+    }
+    for key, x in theirs.items():
+        assert np.allclose(ours[key], x, rtol=1e-6, atol=0), key
