@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -49,7 +50,7 @@ class Ticker:
         self, adam: AdamConfig, backend: Backend, lr: Any, hyper: Mapping[str, Any] | None = None
     ) -> None:
         self.plain, self.backend, self.hyper = adam, backend, hyper or {}
-        self.scheduled = any(callable(x) for x in self.hyper.values())
+        self.scheduled = bool(hyper) and any(callable(x) for x in self.hyper.values())
         self.adam = adam if self.scheduled else self.at(None)
         self.lr = adam.lr if lr is None else lr
         self.known: dict[tuple[int, float | None], Coefficients | None] = {}
@@ -126,17 +127,17 @@ class Ticker:
         if key not in self.known:
             lr = self.read_lr(self.lr(t) if callable(self.lr) else self.lr)
             adam = self.at(t) if self.scheduled else self.adam
-            known = isinstance(lr, float) and not self.given(adam)
+            known = isinstance(lr, float) and not (self.hyper and self.given(adam))
             self.known[key] = coefficients(HOST, adam, t, lr, mu) if known else None
         return self.known[key]
 
     def read(self, t: Clock, path: Callable[[], str]) -> int | None:
         """Return the clock's value, checked; None if only the program knows it."""
         value: int | None
-        if isinstance(t, numbers.Integral) and not isinstance(t, bool):
-            value = int(t)
-        elif self.backend.owns(t) and t.shape == () and self.backend.integer(t.dtype):
+        if self.backend.owns(t) and t.shape == () and self.backend.integer(t.dtype):
             value = self.backend.host(t)
+        elif isinstance(t, numbers.Integral) and not isinstance(t, bool):
+            value = int(t)
         else:
             came = (
                 f"{type(t).__name__} of {t.dtype} and shape {tuple(t.shape)}"
@@ -168,6 +169,8 @@ class Ticker:
 
     def read_lr(self, lr: Scalar) -> Scalar:
         """Return the learning rate as a checked float, or as the 0-d array that only the program knows."""
+        if type(lr) is float and 0.0 <= lr < math.inf:
+            return lr
         value = known("lr", lr, self.backend)
         return lr if value is None else value
 

@@ -247,13 +247,17 @@ def check_leaves(tree: ParamTree, formats: list[Any], columns: Columns) -> None:
     leaves are looked at one by one for the message.
     """
     _, gs, ms, vs, maxima = columns
-    state = [("m", ms, [f and f.m for f in formats]), ("v", vs, [f and f.v for f in formats])]
-    if maxima:
-        state.append(("v_max", maxima, state[1][2]))
-    if tree.large and fits_everywhere(tree, gs, state):
-        return
+    if tree.large:
+        state = [("m", ms, [f and f.m for f in formats]), ("v", vs, [f and f.v for f in formats])]
+        if maxima:
+            state.append(("v_max", maxima, state[1][2]))
+        if fits_everywhere(tree, gs, state):
+            return
     for i, f in enumerate(formats):
-        check_leaf(tree, i, f is not None, gs[i], [(name, xs[i], dtypes[i]) for name, xs, dtypes in state])
+        parts = [] if f is None else [("m", ms[i], f.m), ("v", vs[i], f.v)]
+        if maxima and f is not None:
+            parts.append(("v_max", maxima[i], f.v))
+        check_leaf(tree, i, f is not None, gs[i], parts)
 
 
 def fits_everywhere(

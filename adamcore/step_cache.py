@@ -17,7 +17,7 @@ from array import array
 from collections.abc import Callable, Sequence
 from ctypes import c_int64, c_void_p, string_at
 from functools import cache, partial
-from itertools import compress, repeat
+from itertools import chain, compress, repeat
 from operator import add, is_
 from typing import Any
 
@@ -151,7 +151,7 @@ class InPlaceStep:
         self.whole = all(self.present)
         self.global_clock = self.shape is not None and not isinstance(record.state.t, PLAIN_KINDS)
         self.now = array("i")  #: the clocks
-        self.ids: list[array[int]] = []  #: of p, m, v, v_max and t
+        self.ids: list[Any] = []  #: of p, m, v, v_max and t, as :func:`identities_of` has them
         self.references: list[weakref.ref[Any]] = []  #: to the same
         self.dead: Any = []  #: references to arrays that are gone; true if there are any
 
@@ -171,7 +171,7 @@ class InPlaceStep:
         count = len(self.present)
         if list(map(id, compress(leaves, self.present))) != self.jobs or len(columns[0] or ()) != count:
             return False
-        self.ids = [identities(column) for column in columns if column]
+        self.ids = identities_of([column for column in columns if column])
         self.references = [weakref.ref(leaf, self.dead.append) for leaf in leaves if leaf is not None]
         return True
 
@@ -184,11 +184,14 @@ class InPlaceStep:
         clocks = [t] if self.global_clock else leaves_of(shape, t)
         if self.dead or ps is None or gs is None or ms is None or vs is None or maxima is None:
             return None
-        if clocks is None or [identities(xs) for xs in (ps, ms, vs, maxima, clocks) if xs] != self.ids:
+        if clocks is None:
+            return None
+        columns = (ps, ms, vs, maxima, clocks) if maxima else (ps, ms, vs, clocks)
+        if identities_of(columns) != self.ids:
             return None
         present = self.present
         if self.whole:
-            if any(map(is_, gs, repeat(None))) or len(gs) != len(present):
+            if len(gs) != len(present) or any(map(is_, gs, repeat(None))):
                 return None
             return columns_of_five((ps, gs, ms, vs, maxima)), clocks
         if [g is not None for g in gs] != present:
@@ -230,6 +233,8 @@ class InPlaceStep:
         now = self.now
         if first is None:
             now[:] = array("i", map(add, now, self.present))
+        elif len(now) == 1:
+            now[0] = first + 1
         else:
             now[:] = array("i", (first + 1,)) * len(now)
         return params, state
@@ -277,6 +282,13 @@ def coefficients_at(
 
 
 # Identities --------------------------------------------------------------------------------------
+
+
+def identities_of(columns: Sequence[list[Any]]) -> list[Any]:
+    """Return the identities of the objects in lists, to be compared with others of this function."""
+    if len(columns[0]) < FEW:
+        return list(map(id, chain.from_iterable(columns)))
+    return list(map(identities, columns))
 
 
 def identities(xs: Sequence[Any]) -> array[int]:

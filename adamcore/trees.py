@@ -60,7 +60,7 @@ class ParamTree:
         self.shape: Shape = OTHER  #: of a large tree, which the library itself would be slow to take apart
         try:
             self.backend: Backend = backend_for(tree, name)
-            leaves = self.plain_leaves()
+            leaves = self.plain_leaves() if type(tree) in PLAIN_KINDS and len(tree) >= LARGE else None
             if leaves is None:
                 leaves, self.structure = self.backend.flatten(tree)
             self.leaves: list[Any] = leaves
@@ -72,11 +72,9 @@ class ParamTree:
             self.shape = plain_shape(tree, self.leaves)
 
     def plain_leaves(self) -> list[Any] | None:
-        """Return the leaves of a long container of plain ones, as the library lists them; else None."""
+        """Return the leaves of a long container, as the library lists them; None if it has to be asked."""
         tree, by_key = self.tree, self.backend.sorts_keys
-        if by_key is None or type(tree) not in PLAIN_KINDS or len(tree) < LARGE:
-            return None
-        if self.backend.identity(first(tree)) is None:
+        if by_key is None or self.backend.identity(first(tree)) is None:
             return None
         try:
             shape = shape_of(tree, by_key)

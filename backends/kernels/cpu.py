@@ -77,12 +77,12 @@ class Memory(Protocol):
     def empty_like(self, x: Array) -> Array:
         """Return a new array of the same shape and dtype, its values not set."""
 
-    def new_columns(self, columns: Columns, uniform: bool) -> ResultColumns:
+    def new_columns(self, columns: Columns, alike: bool) -> ResultColumns:
         """Return new arrays for p, m, v and v_max of every job, their values not set.
 
         Args:
             columns: the arrays of the jobs.
-            uniform: True if :meth:`adamcore.protocol.Backend.uniform` holds for them.
+            alike: True if :meth:`adamcore.protocol.Backend.uniform` holds for them.
         """
 
     def threads(self) -> int:
@@ -228,6 +228,8 @@ def overlap(a: Sequence[int], b: Sequence[int], sizes: Sequence[int]) -> bool:
 
 def step(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: Memory) -> Sequence[Result]:
     """Carry out supported jobs by machine code."""
+    if len(jobs) == 1:
+        return [_step_one(adam, jobs[0], in_place, memory)]
     programs = {key: program_of(adam, row) for key, row in rows_of(jobs).items()}
     dtype = jobs[0].p.dtype
     if len({*programs.values()}) == 1 and alike(jobs):
@@ -242,6 +244,24 @@ def step(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: Memory) 
         for i, result in zip(indices, new, strict=True):
             results[i] = result
     return results
+
+
+def _step_one(adam: AdamConfig, job: Job, in_place: bool, memory: Memory) -> Result:
+    """Carry out one job, which may be so small that a list of it would take longer."""
+    program, real = program_of(adam, job.coefficients), memory.real(job.p.dtype)
+    assert real is not None
+    arrays: tuple[Array, ...] = arrays_of(job)
+    if job.where is not None:
+        arrays += (job.where,)
+    result = Result(job.p, job.m, job.v, job.v_max) if in_place else new_arrays(job, memory)
+    if not in_place:
+        arrays += result[:3] if job.v_max is None else result
+    table = PointerTable(program, real, in_place, [memory.size(job.p)], job.where is not None)
+    table.point(array("q", memory.addresses(arrays)))
+    table.run([job.coefficients], memory.run_parallel)
+    if in_place:
+        memory.mark_written([job.p])
+    return result
 
 
 def alike(jobs: Sequence[Job]) -> bool:
@@ -288,7 +308,10 @@ def list_of(new: ResultColumns) -> list[Result]:
 
 def new_arrays(job: Job, memory: Memory) -> Result:
     """Return arrays for the results of a job that is not carried out in place."""
-    return Result(*(None if x is None else memory.empty_like(x) for x in (job.p, job.m, job.v, job.v_max)))
+    empty_like, v_max = memory.empty_like, job.v_max
+    return Result(
+        empty_like(job.p), empty_like(job.m), empty_like(job.v), None if v_max is None else empty_like(v_max)
+    )
 
 
 class PointerTable:
@@ -330,5 +353,7 @@ class PointerTable:
 
 def run_parallel(kernel: Kernel, total: int, at: int) -> None:
     """Run a kernel over ``total`` elements of the table at ``at``, in threads where a second one pays."""
-    threads = thread_count() if total >= PARALLEL else 1
-    run_pieces(lambda lo, hi: kernel(lo, hi, at), total, PIECE, threads)
+    if total < PARALLEL:
+        kernel(0, total, at)
+    else:
+        run_pieces(lambda lo, hi: kernel(lo, hi, at), total, PIECE, thread_count())

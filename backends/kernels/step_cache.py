@@ -10,7 +10,7 @@ from array import array
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import chain, repeat
-from typing import Protocol
+from typing import Any, Protocol
 
 from adamcore.backends.kernels import llvm
 from adamcore.backends.kernels.cpu import (
@@ -47,9 +47,9 @@ class KernelStep:
         self.table, self.memory = table, memory
         columns = columns_of(jobs)
         self.guard = memory.guard(columns)
-        self.bytes = [x.nbytes for x in columns.p]
         self.gradients = memory.addresses(columns.g)
         self.others = self.addresses(columns)
+        self.bytes = [x.nbytes for x in columns.p] * (len(self.others) // len(columns.p))
         table.point(array("q", memory.addresses(list(chain.from_iterable(columns)))))
 
     def addresses(self, columns: Columns) -> Sequence[int]:
@@ -77,9 +77,9 @@ class KernelStep:
 
     def overlap(self, gradients: Sequence[int]) -> bool:
         """True if a gradient shares memory with what its step writes."""
-        n = len(gradients)
-        others = (self.others[start : start + n] for start in range(0, len(self.others), n))
-        return any(overlap(gradients, column, self.bytes) for column in others)
+        repeated: Any = gradients
+        repeated = repeated * (len(self.others) // len(gradients))  # a list or an array
+        return overlap(repeated, self.others, self.bytes)
 
 
 class FallbackStep:

@@ -18,6 +18,9 @@ from adamcore.protocol import Columns, Kind
 from adamcore.types import Array
 
 ARRAYS = (np.ndarray, np.generic)
+INFO = [np.finfo(name) for name in ("float16", "float32", "float64")]
+BITS = {info.dtype: int(info.bits) for info in INFO}  #: what a small step has no time to ask again
+LEAST = {info.dtype: float(info.smallest_subnormal) for info in INFO}
 
 
 class NumPyBackend(BaseBackend):
@@ -84,6 +87,12 @@ class NumPyBackend(BaseBackend):
         if dtype.kind in "fc":
             return "real" if dtype.kind == "f" else "complex"
         return "real" if dtype.kind == "V" and "float" in dtype.name else "other"  # ml_dtypes
+
+    def bits(self, dtype: Any) -> int:
+        return BITS.get(dtype) or super().bits(dtype)
+
+    def least(self, dtype: Any) -> float:
+        return LEAST.get(dtype) or super().least(dtype)
 
     def finfo(self, dtype: Any) -> Any:
         if np.dtype(dtype).kind == "V":

@@ -13,9 +13,8 @@ import numpy as np
 from adamcore.backends.base import Fallback
 from adamcore.backends.kernels import cpu, llvm, threads
 from adamcore.backends.kernels.step_cache import column_step
-from adamcore.backends.numpy import addresses
+from adamcore.backends.numpy import addresses, uniform
 from adamcore.backends.numpy.blocks import SMALL, Blocks
-from adamcore.backends.numpy.uniform import uniform_addresses
 from adamcore.config import AdamConfig
 from adamcore.protocol import CachedStep, Columns, Job, Result, ResultColumns, StepRecord, in_place_results
 from adamcore.state import AdamState
@@ -80,9 +79,9 @@ class NumPyMemory:
     def empty_like(self, x: Array) -> Array:
         return np.empty_like(x)
 
-    def new_columns(self, columns: Columns, uniform: bool) -> ResultColumns:
+    def new_columns(self, columns: Columns, alike: bool) -> ResultColumns:
         p, _, *others = columns
-        if not uniform:
+        if not alike:
             return ResultColumns(*(list(map(np.empty_like, column)) for column in (p, *others)))
         shapes, dtype = [x.shape for x in p], p[0].dtype
         return ResultColumns(*(list(map(np.empty, shapes, repeat(dtype))) if x else () for x in (p, *others)))
@@ -98,9 +97,10 @@ class NumPyMemory:
     def guard(self, columns: Columns) -> Callable[[Columns], bool]:
         dtype = columns.p[0].dtype
         facts = [(x.shape, None if x.flags.c_contiguous else x.strides) for x in columns.p]
+        many = len(facts) >= uniform.FEW
 
         def same_gradients(others: Columns) -> bool:
-            if uniform_addresses([others.p, others.g]) is not None:
+            if many and uniform.uniform_addresses([others.p, others.g]) is not None:
                 return True
             for x, (shape, strides) in zip(
                 others.g, facts, strict=True

@@ -106,7 +106,7 @@ class TorchMemory:
 
     empty_like = staticmethod(torch.empty_like)
 
-    def new_columns(self, columns: Columns, uniform: bool) -> ResultColumns:
+    def new_columns(self, columns: Columns, alike: bool) -> ResultColumns:
         p, _, *others = columns
         return ResultColumns(*(list(map(torch.empty_like, column)) for column in (p, *others)))
 

@@ -25,8 +25,8 @@ _forked = False
 
 def run_parallel(kernel: llvm.Kernel, total: int, at: int) -> None:
     """Run a kernel over ``total`` elements of the table at the address ``at``, in threads if they pay."""
-    threads = torch.get_num_threads()
-    if total < PARALLEL or threads == 1:
+    threads = 1 if total < PARALLEL else torch.get_num_threads()
+    if threads == 1:
         kernel(0, total, at)
         return
     run_team = None if _forked else team()

@@ -22,6 +22,7 @@ from adamcore.conformance.candidates.buffers import GradientBuffers, without_sca
 from adamcore.conformance.candidates.calls import STATE, Convention, Request, Slot
 from adamcore.conformance.candidates.conventions import find_convention
 from adamcore.conformance.candidates.kernel_options import Kernel, libraries_of
+from adamcore.conformance.candidates.optax import MOST_COMPILED
 from adamcore.conformance.candidates.own import Jax
 from adamcore.conformance.candidates.signatures import name_of, read_signature, require
 from adamcore.conformance.errors import CandidateError
@@ -107,6 +108,9 @@ class KernelCandidate:
             return "a kernel gets real arrays"
         if not self.kernel.strided and probe.layout not in CONTIGUOUS:
             return "it does not say that it takes arrays that are not contiguous (strided=True)"
+        compiled = self.signature.of_lists and isinstance(self.convention.library, Jax)
+        if compiled and len(probe.params) > MOST_COMPILED:
+            return f"compiling a step of {len(probe.params)} arrays takes minutes"
         if probe.layout == "reversed" and not self.convention.library.negative_strides:
             return "torch has no negative strides"
         takes, read = self.signature.takes, self.convention.read

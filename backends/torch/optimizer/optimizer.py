@@ -225,6 +225,10 @@ class Adam(FreezableOptimizer):
         plain = fast.can_cache() and not self._has_repeated
         if plain:
             bound = self._step_cache.bind(self.param_groups, self.state, scale, found_inf)
+        if len(bound) == len(self.param_groups):
+            for run in bound.values():
+                run()
+            return loss
         gathered = [GroupState([], [], [], [], [], [], []) for _ in self.param_groups]
         keys: dict[int, str] = {}
         for i, group in enumerate(self.param_groups):

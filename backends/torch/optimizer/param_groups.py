@@ -11,10 +11,10 @@ optimizer keeps them, and :func:`complete` puts them back.  Two of PyTorch's fla
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from functools import lru_cache
-from itertools import repeat
+from operator import itemgetter
 from typing import Any
 
 import torch
@@ -32,7 +32,6 @@ FLAGS = ("foreach", "fused", "capturable", "differentiable")  #: settings of how
 NULLABLE = ("foreach", "fused", *MOMENT_DTYPES)  #: settings of which None is a value
 AMSGRAD = {"none": False, "uncorrected": True, "corrected": "corrected"}
 SPARSE = ("dense", "lazy")
-MISSING = object()
 
 
 def of_dialect(name: str, given: Mapping[str, Any]) -> Group:
@@ -273,7 +272,14 @@ def settings_of(group: Group) -> list[Any] | None:
         or type(betas[1]) is not float
     ):
         return None
-    return [*betas, *map(group.get, READ, repeat(MISSING))]
+    read = reader(tuple(group))
+    return [*betas, read, *read(group)]
+
+
+@lru_cache(maxsize=64)
+def reader(keys: tuple[str, ...]) -> Callable[[Group], tuple[Any, ...]]:
+    """Return the function that reads the settings behind the betas from a group with these keys."""
+    return itemgetter("betas", *(name for name in READ if name in keys))
 
 
 READ = ("decoupled_weight_decay", *NUMBERS, *MOMENT_DTYPES, *AXES)  #: what core_of reads besides the betas

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from adamcore import Adam
-from adamcore.conformance import check, kernel
+from adamcore.conformance import ConformanceError, assert_conforms, check, kernel
 from adamcore.conformance.candidates import load_candidates
 from adamcore.conformance.candidates.kernel import KernelCandidate
 from adamcore.conformance.errors import CandidateError, SettingError, UsageError
@@ -162,8 +162,32 @@ def test_a_check_of_a_kernel() -> None:
     assert [r.status for r in entry.results] == ["passed", "passed"]
 
 
+def test_a_kernel_is_asserted_to_conform() -> None:
+    asked = ["STEP.1/fingerprint"]
+    report = assert_conforms(kernel(adamw, dialect="torch.AdamW"), probes=asked, dtypes=["float32"])
+    assert report.entries[0].kind == "kernel"
+    with pytest.raises(ConformanceError, match=r"deviates from torch\.Adam"):
+        assert_conforms(kernel(adamw, dialect="torch.Adam"), probes=asked, dtypes=["float32"])
+
+
 def test_a_signature_that_is_not_known_is_wrong_usage() -> None:
     with pytest.raises(
         UsageError, match="kernel:math:hypot: hypot has no signature that Python can read: declare it"
     ):
         check("kernel:math:hypot", dtypes=["float32"])
+
+
+def test_a_compiled_kernel_of_lists_is_not_given_very_many_arrays() -> None:
+    jax = pytest.importorskip("jax")
+
+    @jax.jit
+    def lists(params: Any, grads: Any, exp_avgs: Any, exp_avg_sqs: Any, step: Any, lr: Any) -> Any:
+        moments = [m + g for m, g in zip(exp_avgs, grads, strict=True)]
+        return [p - lr * m for p, m in zip(params, moments, strict=True)], moments, exp_avg_sqs
+
+    with pytest.raises(CandidateError, match="no argument for b1"):
+        KernelCandidate(lists, {}, None)
+    candidate = KernelCandidate(lists, {"b1": "0", "b2": "0", "eps": "1"}, None)
+    many = candidate.run(PROBES["STEP.1/many"], "float32")
+    assert many.unsupported == f"compiling a step of {len(PROBES['STEP.1/many'].params)} arrays takes minutes"
+    assert len(candidate.run(PROBES["STATE.4/uninterrupted"], "float32").params) == 10

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from candidate_probes import G0, G1, probe
 
+from adamcore import Adam
 from adamcore.conformance.candidates import load_candidates
 from adamcore.conformance.candidates.base import same_bits
+from adamcore.conformance.probes import PROBES
 from adamcore.conformance.types import Step
+from adamcore.conformance.verdict.judge import judge
 
 
 def test_optax_runs_and_changes_its_learning_rate() -> None:
@@ -31,3 +36,27 @@ def test_optax_fails_on_an_absent_gradient_as_it_does() -> None:
     run = candidate.run(probe(Step((G0, G1)), Step((G0, None))), "float32")
     assert len(run.params) == 1
     assert run.error
+
+
+GUARDED = """
+import optax
+
+def guarded(learning_rate, b1=0.9, b2=0.999, eps=1e-8):
+    return optax.apply_if_finite(optax.adam(learning_rate, b1, b2, eps), 5)
+"""
+
+
+def test_a_transformation_that_skips_what_is_not_finite_is_asked_for_skipped_steps(tmp_path: Path) -> None:
+    pytest.importorskip("optax")
+    (tmp_path / "guarded_adam.py").write_text(GUARDED, encoding="utf-8")
+    [guarded] = load_candidates(f"{tmp_path}/guarded_adam.py:guarded", [None], {}, None)
+    [plain] = load_candidates("optax:adam", [None], {}, None)
+    claim = Adam(coefficients="working", missing="error", clock="global")
+    probe = PROBES["SCALE.2/skipped"].with_hyper(weight_decay=0.0)
+    result = judge(claim, probe, "float32", guarded.run(probe, "float32"), flushes=True)
+    assert (result.status, result.reason) == ("passed", "")
+    others = "it skips the steps whose gradients are not finite, and no others"
+    assert guarded.run(PROBES["SCALE.2/elsewhere"], "float32").unsupported == others
+    assert guarded.run(PROBES["NF.1/nan"], "float32").unsupported == others
+    assert guarded.run(PROBES["SCALE.1/one"], "float32").unsupported == "its step takes no loss scale"
+    assert plain.run(probe, "float32").unsupported == "its step takes no found_inf"

@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 from candidate_probes import G0, G1, P0, P1, probe
 
+from adamcore import Adam
 from adamcore.conformance.candidates import load_candidates
 from adamcore.conformance.candidates.base import same_bits
+from adamcore.conformance.probes import PROBES
 from adamcore.conformance.types import Probe, Step
+from adamcore.conformance.verdict.judge import judge
 
 
 def test_torch_runs_as_in_a_training_loop() -> None:
@@ -157,3 +160,19 @@ def test_gradients_lie_in_memory_as_asked(layout: str, strides: tuple[int, int])
     assert made.stride() == strides
     assert torch.equal(made, torch.ones(3, 2))
     assert made.data_ptr() % 8 == (4 if layout == "offset" else made.data_ptr() % 8)
+
+
+@pytest.mark.parametrize("target", ["torch.optim:AdamW", "adamcore.backends.torch:AdamW"])
+@pytest.mark.parametrize("name", [p.name for p in PROBES.values() if p.is_scaled])
+def test_a_fused_optimizer_gets_the_scale_and_the_flag_of_a_grad_scaler(target: str, name: str) -> None:
+    pytest.importorskip("torch")
+    [candidate] = load_candidates(target, [None], {"fused": "True"}, None)
+    result = judge(Adam(decay="decoupled"), PROBES[name], "float32", candidate.run(PROBES[name], "float32"))
+    assert (result.status, result.reason) == ("passed", "")
+
+
+def test_an_optimizer_that_leaves_the_scale_to_grad_scaler_is_not_asked() -> None:
+    pytest.importorskip("torch")
+    [candidate] = load_candidates("torch.optim:AdamW", [None], {}, None)
+    run = candidate.run(PROBES["SCALE.2/skipped"], "float32")
+    assert run.unsupported == ("its step takes no loss scale: GradScaler divides before it, or leaves it out")

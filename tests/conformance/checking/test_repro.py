@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from adamcore.conformance import check
+from adamcore.conformance.checking.repro import shrink
+from adamcore.conformance.probes import PROBES
+from adamcore.conformance.types import Evidence
 
 ARRAY = """
 import numpy as np
@@ -83,3 +86,9 @@ def test_the_program_shows_the_deviation(
     assert got in first.repro or float.fromhex(got) == pytest.approx(
         float(first.repro.split("# ")[1].split(":")[0])
     )
+
+
+def test_a_probe_with_a_loss_scale_is_not_cut_down() -> None:
+    evidence = Evidence("SCALE.1/scaled", 1, "0[0]", "0x1p+0", "0x0p+0", 1.0, 1.0)
+    assert shrink(PROBES["SCALE.1/scaled"], evidence) == []
+    assert shrink(PROBES["SCALE.2/skipped"], evidence) == []
