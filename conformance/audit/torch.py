@@ -199,7 +199,8 @@ class Observer:
         look = Look([settings_of(optimizer, group, self.claimed) for group in groups])
         for i, group in enumerate(groups):
             frozen = frozen_in(optimizer, group)
-            lazy = self.claimed.lazy or group.get("sparse") == "lazy"
+            rules = getattr(optimizer, "rules", {})  # ours keeps what its groups leave out
+            lazy = self.claimed.lazy or group.get("sparse", rules.get("sparse")) == "lazy"
             for p in group["params"]:
                 known = self.known[id(p)]
                 if known.left_out:

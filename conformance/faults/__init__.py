@@ -1,7 +1,7 @@
 """The catalogue of faults: ways in which real implementations of Adam are wrong, with the rule each breaks.
 
-What a candidate does otherwise is measured (:mod:`adamcore.conformance.anatomy`).  The catalogue has what
-measuring cannot see, such as layouts and blocks of large arrays, and the faults that identification names.
+A candidate that can be run is measured as well (:mod:`adamcore.conformance.anatomy`), and what was measured
+comes before a known fault of another area.  A recording can't be run again: there the catalogue is all.
 
 A module holds the faults of one area.  `_inputs`, `_scalars` and `_updates` are what they are made of:
 changes of the probe, of a step's coefficients and of the formula
@@ -10,15 +10,19 @@ changes of the probe, of a step's coefficients and of the formula
 
 from __future__ import annotations
 
+from adamcore.conformance.faults.amsgrad import AMSGRAD
 from adamcore.conformance.faults.chunks import CHUNKED
+from adamcore.conformance.faults.clipping import CLIPPING
 from adamcore.conformance.faults.clock import CLOCK
 from adamcore.conformance.faults.coefficients import COEFFICIENTS
 from adamcore.conformance.faults.correction import CORRECTION
 from adamcore.conformance.faults.decay import DECAY
 from adamcore.conformance.faults.epsilon import EPSILON
-from adamcore.conformance.faults.hyperparameters import HYPERPARAMETERS
+from adamcore.conformance.faults.groups import CLOSURE, GROUPS
+from adamcore.conformance.faults.hyperparameters import HYPERPARAMETERS, SCHEDULE
 from adamcore.conformance.faults.layout import LAYOUT
 from adamcore.conformance.faults.moments import MOMENTS
+from adamcore.conformance.faults.nesterov import NESTEROV
 from adamcore.conformance.faults.precision import PRECISION
 from adamcore.conformance.faults.state import STATE
 from adamcore.conformance.faults.values import VALUES
@@ -29,13 +33,19 @@ FAULTS: tuple[Fault, ...] = (
     *VALUES,
     *LAYOUT,
     *CHUNKED,
+    *SCHEDULE,
+    *GROUPS,
+    *CLOSURE,
     *COEFFICIENTS,
     *HYPERPARAMETERS,
     *EPSILON,
     *CORRECTION,
     *CLOCK,
     *DECAY,
+    *NESTEROV,
+    *AMSGRAD,
     *MOMENTS,
+    *CLIPPING,
     *PRECISION,
 )
 """Every fault; of two that explain as much, a finding names the first."""

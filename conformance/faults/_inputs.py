@@ -150,6 +150,25 @@ def each_gradient(change: Callable[[FloatArray], FloatArray], steps: Steps, prob
     )
 
 
+def by_norm(limit: float, g: FloatArray) -> FloatArray:
+    norm = float(np.linalg.norm(np.ravel(g)))
+    return g if not norm > limit else g * (limit / norm)
+
+
+def by_global_norm(limit: float, steps: Steps, probe: Probe) -> Steps:
+    clipped = []
+    for step in steps:
+        norm = float(np.sqrt(sum(np.sum(np.abs(g) ** 2) for g in step.grads if g is not None)))
+        scale = limit / norm if norm > limit else 1.0
+        clipped.append(replace(step, grads=tuple(None if g is None else g * scale for g in step.grads)))
+    return tuple(clipped)
+
+
+def by_value(limit: float, g: FloatArray) -> FloatArray:
+    clipped: FloatArray = np.clip(g.real, -limit, limit)
+    return clipped + 1j * np.clip(g.imag, -limit, limit) if np.iscomplexobj(g) else clipped
+
+
 def without_nan(g: FloatArray) -> FloatArray:
     return np.nan_to_num(g, nan=0.0, posinf=0.0, neginf=0.0)
 
@@ -237,6 +256,39 @@ def nan_to_all(steps: Steps, probe: Probe) -> Steps:
         else replace(step, grads=tuple(None if g is None else np.full_like(g, np.nan) for g in step.grads))
         for step in steps
     )
+
+
+def lr_kept(steps: Steps, probe: Probe) -> Steps:
+    return tuple(replace(step, lr=None) for step in steps)
+
+
+def lr_late(steps: Steps, probe: Probe) -> Steps:
+    return tuple(replace(step, lr=before.lr) for step, before in zip(steps, (Step(()), *steps), strict=False))
+
+
+def lr_once(steps: Steps, probe: Probe) -> Steps:
+    first = next((s for s, step in enumerate(steps) if step.lr is not None), None)
+    return tuple(step if s == first else replace(step, lr=None) for s, step in enumerate(steps))
+
+
+def lr_multiplied(steps: Steps, probe: Probe) -> Steps:
+    lr, changed = probe.hyper["lr"], []
+    for step in steps:
+        lr = lr if step.lr is None else lr * step.lr
+        changed.append(step if step.lr is None else replace(step, lr=lr))
+    return tuple(changed)
+
+
+def lr_zero_none(steps: Steps, probe: Probe) -> Steps:
+    return tuple(replace(step, lr=step.lr or None) for step in steps)
+
+
+def lr_zero_skips(steps: Steps, probe: Probe) -> Steps:
+    lr, changed = probe.hyper["lr"], []
+    for step in steps:
+        lr = lr if step.lr is None else step.lr
+        changed.append(step if lr else replace(step, grads=tuple(None for _ in step.grads)))
+    return tuple(changed)
 
 
 def stale(steps: Steps, probe: Probe) -> Steps:

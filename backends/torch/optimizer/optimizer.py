@@ -16,6 +16,7 @@ from adamcore.backends.torch.optimizer.param_groups import (
     check_lr,
     core_of,
     is_idle,
+    is_lazy,
     of_dialect,
     of_group,
     refuse_derivative,
@@ -241,7 +242,8 @@ class Adam(FreezableOptimizer):
                 core, lr = self._cores[keys[i]], group["lr"]
                 if torch.compiler.is_compiling():
                     lr = settle(core, group, group["params"][0])
-                jobs, new = update_group(core, group, gathered[i], scale, skipped, lr)
+                lazy = is_lazy(group, self.rules)
+                jobs, new = update_group(core, group, gathered[i], scale, skipped, lr, lazy)
                 if group["differentiable"]:
                     store_state(self.state, gathered[i], new)
                 elif plain:
@@ -258,7 +260,8 @@ class Adam(FreezableOptimizer):
                 alone, gathered = group | {"params": [p]}, GroupState([], [], [], [], [], [], [])
                 core = self._cores[self._init_group(i, alone, *gathered)]
                 if gathered.clocks:
-                    _, new = update_group(core, alone, gathered, scale, skipped, group["lr"])
+                    lazy = is_lazy(group, self.rules)
+                    _, new = update_group(core, alone, gathered, scale, skipped, group["lr"], lazy)
                     if group["differentiable"]:
                         store_state(self.state, gathered, new)
 

@@ -181,6 +181,11 @@ def is_idle(group: Group, kept: Mapping[str, Any]) -> bool:
     return bool(rules["missing"] == "skip" and rules["clock"] == "per-parameter")
 
 
+def is_lazy(group: Group, kept: Mapping[str, Any]) -> bool:
+    """True if the rows that a sparse gradient does not list stay as they are."""
+    return bool(group.get("sparse", kept["sparse"]) == "lazy")
+
+
 def refuse_derivative(group: Group) -> None:
     """Raise BackendError if torch.func differentiates a step that is not recorded: it would find zeros."""
     functorch = torch._C._functorch

@@ -45,7 +45,7 @@ recording = Recording()
 
 
 def update_group(
-    core: Core, group: Group, gathered: GroupState, scale: Any, skipped: Any, lr: Any
+    core: Core, group: Group, gathered: GroupState, scale: Any, skipped: Any, lr: Any, lazy: bool
 ) -> tuple[list[Job], Sequence[Result]]:
     """Step a group in place; with ``differentiable`` the moments are new ones in the results.
 
@@ -56,6 +56,7 @@ def update_group(
         scale: the factor that the gradients carry, a tensor of one element; None for 1.
         lr: the group's learning rate, a number or a tensor of one element.
         skipped: a 0-d boolean that only the program knows, True if nothing may move; or None.
+        lazy: True if the rows that a sparse gradient does not list stay as they are.
 
     Returns:
         The jobs of the step, and their results.
@@ -76,7 +77,7 @@ def update_group(
         old = [p, gathered.ms[i], gathered.vs[i], gathered.maxima[i]]
         row = None
         if g.layout is not torch.strided:
-            if group.get("sparse") == "lazy":
+            if lazy:
                 row, g = sparse.listed(g)
                 old = sparse.gather(row, old)
             else:

@@ -1,4 +1,4 @@
-"""Faults of hyperparameters: Adams of the corpus follow the models."""
+"""Faults of hyperparameters and schedules: Adams of the corpus follow the models."""
 
 from __future__ import annotations
 
@@ -11,6 +11,13 @@ CASES = [
     ("FirstBetaConstant", "b1-is-0.9", "DEC.1/coupling"),
     ("SecondBetaZeroIsNone", "b2-or-0.999", "MOM.2/b2-zero"),
     ("LrCapped", "lr-capped-0.1", "DEC.1/coupling"),
+    ("ScheduleIgnored", "lr-kept", "DEC.2/lr-changed"),
+    ("ScheduleLate", "lr-late", "DEC.2/lr-changed"),
+    ("ScheduleOnce", "lr-once", "LR.1/odd-values"),
+    ("ScheduleMultiplies", "lr-multiplied", "LR.1/odd-values"),
+    ("ScheduleForgets", "lr-forgets", "DEC.2/lr-changed"),
+    ("ZeroLrSkips", "lr-zero-skips", "LR.2/zero"),
+    ("ZeroLrIsNone", "lr-zero-none", "LR.2/zero"),
 ]
 """Adam, fault, and a probe that shows it."""
 

@@ -26,7 +26,7 @@ def prepared(**settings: Any) -> tuple[Any, GroupState]:
 def update(optimizer: Any, found: GroupState, scale: Any = None, skipped: Any = None) -> Any:
     with torch.no_grad():
         core, group = optimizer._cores["0"], optimizer.param_groups[0]
-        return update_group(core, group, found, scale, skipped, group["lr"])
+        return update_group(core, group, found, scale, skipped, group["lr"], False)
 
 
 def test_the_step_is_in_place() -> None:
