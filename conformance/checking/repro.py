@@ -19,6 +19,8 @@ from adamcore.conformance.candidates.array import init_defaults
 from adamcore.conformance.candidates.base import CandidateInfo
 from adamcore.conformance.types import Evidence, FloatArray, Probe, Step
 
+LONG = 48  #: elements from which an array is written as what it repeats
+
 
 @dataclass(frozen=True)
 class MinimalExample:
@@ -74,8 +76,13 @@ def write_program(target: str, info: CandidateInfo, small: MinimalExample) -> st
         return None
     if info.kind == "optax factory" and any(step.lr is not None for step in small.probe.steps):
         return None
+    arrays = [*small.probe.params, *(g for step in small.probe.steps for g in step.grads if g is not None)]
+    if any(a.size > LONG and period(a) is None for a in arrays):
+        return None
     e = small.evidence
     lines = write(target, info, small)
+    if "np.resize" in "\n".join(lines) and "import numpy as np" not in lines:
+        lines.insert(0, "import numpy as np")
     if re.search(r"\b(nan|inf)\b", "\n".join(lines)):
         lines.insert(1, "from math import inf, nan")
     lines += [
@@ -181,5 +188,23 @@ def loop(probe: Probe, set_lr: str = "") -> list[str]:
 
 
 def literal(values: FloatArray | Sequence[float]) -> str:
-    """Return an array as the text of nested lists; the numbers read back exactly."""
-    return repr(np.asarray(values).tolist())
+    """Return an array as the text of nested lists, or of the numbers that a long one repeats.
+
+    The numbers read back exactly.
+
+    >>> literal([[0.5], [2.0]])
+    '[[0.5], [2.0]]'
+    >>> literal(np.resize([0.5, 2.0, 1.0], (10, 10)))
+    'np.resize([0.5, 2.0, 1.0], (10, 10))'
+    """
+    array = np.asarray(values)
+    if array.size <= LONG:
+        return repr(array.tolist())
+    return f"np.resize({array.ravel()[: period(array)].tolist()!r}, {array.shape})"
+
+
+def period(array: FloatArray) -> int | None:
+    """Return after how many elements, in C order, an array repeats; None if only after more than LONG."""
+    flat = array.ravel()
+    lengths = range(1, LONG + 1)
+    return next((k for k in lengths if np.array_equal(flat[k:], flat[:-k], equal_nan=True)), None)

@@ -6,12 +6,21 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from adamcore.conformance import check
-from adamcore.conformance.checking.repro import shrink
+from adamcore.conformance.candidates.base import CandidateInfo
+from adamcore.conformance.checking.repro import (
+    LONG,
+    MinimalExample,
+    literal,
+    period,
+    shrink,
+    write_program,
+)
 from adamcore.conformance.probes import PROBES
-from adamcore.conformance.types import Evidence
+from adamcore.conformance.types import Evidence, Probe, Step
 
 ARRAY = """
 import numpy as np
@@ -92,3 +101,21 @@ def test_a_probe_with_a_loss_scale_is_not_cut_down() -> None:
     evidence = Evidence("SCALE.1/scaled", 1, "0[0]", "0x1p+0", "0x0p+0", 1.0, 1.0)
     assert shrink(PROBES["SCALE.1/scaled"], evidence) == []
     assert shrink(PROBES["SCALE.2/skipped"], evidence) == []
+
+
+def test_a_long_array_is_written_as_what_it_repeats() -> None:
+    values = np.resize(np.arange(37.0), (50, 40))
+    text = literal(values)
+    assert len(text) < 400
+    np.testing.assert_array_equal(eval(text, {"np": np}), values)
+    short = np.arange(float(LONG))
+    np.testing.assert_array_equal(eval(literal(short), {}), short)
+
+
+def test_a_long_array_that_does_not_repeat_has_no_program() -> None:
+    values = np.arange(LONG + 1.0)
+    assert period(values) is None
+    probe = Probe("STEP.1/x", "", (values,), (Step((values,)),), {})
+    evidence = Evidence("STEP.1/x", 1, "0[0]", "0x0p+0", "0x1p+0", 1.0, 1.0)
+    small = MinimalExample(probe, "float32", evidence)
+    assert write_program("a:B", CandidateInfo("array candidate"), small) is None
