@@ -101,6 +101,8 @@ def decay(d: Difference) -> Words:
     if d.differs("zero") and not d.differs("order", "opposite") and tiny[0].all_equal(tiny[1]):
         text = "a parameter decays in another way if its gradient is 0 than if it is tiny"
         return "zero_gradient", "F2", text
+    if not np.any(d.values("rate")[0]):
+        return "decay", decay_rule(d), "nothing decays, whatever weight_decay is"
     masked = mask_text(d)
     if masked is not None:
         return "decay", "DEC.6", masked

@@ -23,8 +23,8 @@ from adamcore.conformance.verdict.judge import judge
 from adamcore.conformance.verdict.loss_scale import loss_scale_findings
 from adamcore.conformance.verdict.pairs import pair_finding
 
-NOT_MEASURED = ("layout", "mixed_precision", "isolation", "state", "missing")
-"""Areas of faults that can look like those of a measured part."""
+NOT_MEASURED = ("layout", "mixed_precision", "isolation", "state", "missing", "hyperparameters")
+"""Areas of faults that can look like those of a measured part: eps looks wrong where it is not passed on."""
 PLAIN = (FINGERPRINT, "STATE.4/uninterrupted")  #: the probes with nothing special in them
 
 

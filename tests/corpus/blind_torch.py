@@ -87,7 +87,7 @@ class BlindTorchMatricesDecay(Base):
         return group if p.ndim > 1 else {**group, "weight_decay": 0.0}
 
 
-@wrong("epsilon", "EPS.1", like="vwxyzjn/lm-human-preference-details#23", claim="torch.AdamW")
+@wrong("epsilon hyperparameters", "EPS.1", like="vwxyzjn/lm-human-preference-details#23", claim="torch.AdamW")
 class BlindTorchEpsilonNotPassed(Base):
     """The epsilon that is given goes nowhere: it is 1e-8 always."""
 
