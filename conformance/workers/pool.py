@@ -167,12 +167,14 @@ def run_group(
         try:
             goes_on = True
             while left and goes_on:
+                broken = False
                 for event in worker_events(left.popleft(), worker, timeout, stop):
                     if isinstance(event, ReadyEvent) and event.alone and left:
                         put_back(list(left))
                         left.clear()
+                    broken = isinstance(event, EndEvent) and event.problem == "broken"
                     yield event
-                goes_on = bool(left) and worker.line(timeout, stop) == NEXT
+                goes_on = bool(left) and not broken and worker.line(timeout, stop) == NEXT
         finally:
             worker.close()
 

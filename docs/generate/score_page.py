@@ -30,19 +30,21 @@ the right area. Which area is right was decided from the code of the Adam, never
 
 HELD_OUT = """The faults that the suite knows were written beside this corpus, so the suite was taught what is
 scored here. Two sets are exceptions. Each was written by somebody who had not seen how the suite names a
-fault, from the specification and from bugs found in the wild. Each was scored once before anything in the
-suite was changed because of it.
+fault, from the specification and from bugs found in the wild. The first was scored once before anything in
+the suite was changed because of it, the second in part.
 
 - `held_out_*.py`: 40 wrong Adams and 10 right ones, written when the suite only compared a candidate with
   faults that it knew. (Both false alarms were exceptions: the suite did not pass on a hyperparameter that
   these Adams had asked for.)
 - `blind_*.py`: 60 wrong Adams and 10 right ones, written when the suite already
-  [measured](anatomy.md) a candidate's parts. The figures at first sight are of the 53 that were scored before
-  anything was changed. (The false alarm was a state with other arrays than m and v, which the suite set.)
+  [measured](anatomy.md) a candidate's parts. The figures at first sight are of 53 of them, with the
+  labels as they were written; the other 17 were first scored when the suite had been changed. Three labels
+  have a second area since, which like rows of the rest of the corpus had before. (The false alarm was a
+  state with other arrays than m and v, which the suite set.)
 """
 FIRST = {
     "held_out": {"killed": "40 of 40 (100.0 %)", "named": "33 of 40 (82.5 %)", "alarms": "2"},
-    "blind": {"killed": "44 of 44 (100.0 %)", "named": "37 of 44 (84.1 %)", "alarms": "1"},
+    "blind": {"killed": "44 of 44 (100.0 %)", "named": "35 of 44 (79.5 %)", "alarms": "1"},
 }
 """What that first score of each set said."""
 

@@ -29,7 +29,14 @@ SEVERAL = {
     "wrong_clock.py:ClockOfClass": "its corrections are early in every probe that comes after another",
     "wrong_memory.py:ResumeRounds": "two faults: float16 takes the imaginary parts as well",
     "held_out_more.py:OverlappingTail": "blocks of 8, of which the known fault knows the long arrays' alone",
-    "wrong_layout.py:TailStale": "the known fault counts elements, and this one the parts of complex ones",
+    **dict.fromkeys(
+        (
+            "wrong_layout.py:TailStale",
+            "wrong_layout.py:TailOfFourLost",
+            "wrong_values.py:ZeroElementsSkipped",
+        ),
+        "the known fault looks at elements, and this one at the parts of complex ones",
+    ),
 }
 """Wrong Adams with one fault and several findings, and why."""
 
