@@ -154,7 +154,7 @@ class BlindJaxPowersNotAdvanced(Ahead):
         return super().denominator(v, top, jnp.ones_like(t))
 
 
-@row("moments", "MOM.4", "optax.adamw", "NVIDIA/warp#1595")
+@row("mixed_precision moments", "MOM.4", "optax.adamw", "NVIDIA/warp#1595")
 class BlindJaxSecondInFloat(Formula):
     """The second moment is float32 for every parameter, also for one of float64."""
 
