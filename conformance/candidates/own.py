@@ -209,7 +209,7 @@ class OwnCandidate:
         return CandidateInfo("own backend", flushes=self.library.flushes, device=self.library.device)
 
     def run(self, probe: Probe, dtype: str) -> Run:
-        hyper: dict[str, Any] = dict(probe.hyper)
+        hyper: dict[str, Any] = {"lr_max": 0.0, **probe.hyper}  # 0: the probe's lr, not that of the claim
         if probe.groups or probe.manner == "closure":
             return Run(unsupported="a step of arrays has neither groups nor a closure")
         if probe.is_scaled:

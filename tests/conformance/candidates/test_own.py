@@ -44,3 +44,16 @@ def test_numpy_is_on_the_cpu_alone() -> None:
         with pytest.raises(UnavailableError, match=f"numpy has no device {target.partition(':')[2]!r}"):
             load_candidates(target, [Adam()], {}, None)
     assert load_candidates("numpy:cpu", [Adam()], {}, None)[0].info.device == "cpu"
+
+
+def test_lr_max_is_the_lr_of_the_probe() -> None:
+    """The claim was made with another lr, which is no lr_max that anybody asked for."""
+    claim = Adam.like("paper.AdamC", weight_decay=0.1)
+    assert claim.lr_max == claim.lr
+    shown = probe(Step((G0, G1)))
+    assert shown.hyper["lr"] != claim.lr
+    found = [
+        load_candidates("numpy", [adam], {}, None)[0].run(shown, "float64").params[0][0]
+        for adam in (claim, Adam(decay="decoupled"))
+    ]
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-12)
