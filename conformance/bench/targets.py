@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from adamcore import Adam
 from adamcore.backends.kernels import llvm
 from adamcore.conformance.bench import steps_cuda
 from adamcore.conformance.bench.contenders import Contender
@@ -19,7 +18,7 @@ from adamcore.conformance.bench.step import Step
 from adamcore.conformance.bench.steps import arrays
 from adamcore.conformance.bench.workloads import BYTES, WORKLOADS, Shapes, elements
 from adamcore.conformance.candidates import Candidate, compilations, load_candidates
-from adamcore.conformance.candidates.arguments import effective_hyper
+from adamcore.conformance.candidates.arguments import complete_hyper, effective_hyper
 from adamcore.conformance.candidates.array import ArrayCandidate, init_defaults
 from adamcore.conformance.candidates.calls import Convention, Request
 from adamcore.conformance.candidates.keras import KerasCandidate
@@ -150,7 +149,8 @@ def keras_step(candidate: KerasCandidate, shapes: Shapes) -> Run:
 
 def array_step(candidate: ArrayCandidate, shapes: Shapes) -> Run:
     optimizer: Any = candidate.cls(**candidate.keywords)
-    optimizer.init(arrays(shapes, 0), init_defaults(candidate.lacks) | hyper_of(candidate))
+    hyper = complete_hyper(HYPER, candidate.lacks, candidate.fixed, init_defaults(candidate.lacks))
+    optimizer.init(arrays(shapes, 0), hyper)
     return partial(optimizer.step, arrays(shapes, 1))
 
 
@@ -161,9 +161,7 @@ def kernel_step(candidate: KernelCandidate, shapes: Shapes) -> Run:
     library = convention.library
     slots = [convention.slot(p) for p in arrays(shapes, 0)]
     grads = [library.array(g) for g in arrays(shapes, 1)]
-    defaults = {name: float(getattr(Adam(), name)) for name in ("eps_root", "momentum_decay", "weight_decay")}
-    defaults["lr_max"] = HYPER["lr"]
-    request = Request(defaults | {**HYPER, **hyper_of(candidate)})
+    request = Request(complete_hyper(HYPER, candidate.lacks, candidate.signature.fixed))
 
     def step() -> None:
         if convention.signature.of_lists:

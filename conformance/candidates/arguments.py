@@ -26,6 +26,7 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
 }
 PAIRS = ("betas", "beta")  #: arguments that take (b1, b2)
 REQUIRED = ("lr", "b1", "b2", "eps")
+DEFAULTS: dict[str, float] = {name: getattr(Adam(), name) for name in SPELLINGS}  #: those of adamcore.Adam
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,26 @@ def judged_hyper(
     >>> judged_hyper({"lr": 0.5, "eps": 0.1, "weight_decay": 0.2}, ("eps", "weight_decay"), {})
     {'lr': 0.5, 'b1': 0.9, 'b2': 0.999, 'eps': 1e-08}
     """
-    return {name: getattr(Adam(), name) for name in REQUIRED} | effective_hyper(hyper, lacks, fixed)
+    return {name: DEFAULTS[name] for name in REQUIRED} | effective_hyper(hyper, lacks, fixed)
+
+
+def complete_hyper(
+    hyper: Mapping[str, float],
+    lacks: tuple[str, ...],
+    fixed: Mapping[str, float],
+    defaults: Mapping[str, float] = DEFAULTS,
+) -> dict[str, float]:
+    """Return a probe's hyperparameters and the others, for a candidate that is given all of them.
+
+    An lr_max of 0 stands for lr, as in :class:`adamcore.Adam`; the candidate is given that number.
+
+    >>> complete_hyper({"lr": 0.5}, (), {}, {"weight_decay": 0.0, "lr_max": 0.0})
+    {'weight_decay': 0.0, 'lr_max': 0.5, 'lr': 0.5}
+    """
+    whole = {**defaults, **effective_hyper(hyper, lacks, fixed)}
+    if "lr_max" in whole:
+        whole["lr_max"] = whole["lr_max"] or whole.get("lr", DEFAULTS["lr"])
+    return whole
 
 
 def served_probe(probe: Probe, lacks: tuple[str, ...], fixed: Mapping[str, float]) -> Probe:

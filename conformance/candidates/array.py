@@ -8,8 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from adamcore import Adam
-from adamcore.conformance.candidates.arguments import effective_hyper, fixed_value, own_dialect, served_probe
+from adamcore.conformance.candidates.arguments import (
+    DEFAULTS,
+    complete_hyper,
+    fixed_value,
+    own_dialect,
+    served_probe,
+)
 from adamcore.conformance.candidates.base import (
     CandidateInfo,
     Refusal,
@@ -29,11 +34,8 @@ from adamcore.conformance.settings import parse_settings
 from adamcore.conformance.types import Probe, Run, Start, Step
 
 STANDARD = ("lr", "b1", "b2", "eps", "weight_decay")  #: what ``init`` gets unless ``hyper`` names others
-RARE = (
-    "eps_root",
-    "momentum_decay",
-    "lr_max",
-)  #: what ``init`` gets if ``hyper`` names them, also from probes without
+#: what ``init`` gets if ``hyper`` names them, also from probes without
+RARE = ("eps_root", "momentum_decay", "lr_max")
 ALL = (*STANDARD, *RARE)
 
 
@@ -59,7 +61,6 @@ class ArrayCandidate:
         self.keywords = {k: v for k, v in values.items() if k not in self.fixed}
         taken = taken_hyper(cls)
         self.lacks = tuple(name for name in ALL if name not in taken and name not in self.fixed)
-        self.defaults = init_defaults(self.lacks)
 
     @property
     def info(self) -> CandidateInfo:
@@ -90,7 +91,7 @@ class ArrayCandidate:
 
 def init_defaults(lacks: Sequence[str]) -> dict[str, float]:
     """Return what ``init`` gets beside the hyperparameters of a probe, for a class that lacks some."""
-    return {"weight_decay": 0.0} | {n: getattr(Adam(), n) for n in RARE if n not in lacks}
+    return {"weight_decay": 0.0} | {name: DEFAULTS[name] for name in RARE if name not in lacks}
 
 
 def taken_hyper(cls: type) -> tuple[str, ...]:
@@ -127,9 +128,7 @@ class ArrayStepper(Stepper):
         self.restored: list[Any] = []
         self.saved: list[Any] = []
         self.gradients = GradientBuffers(probe, lambda g: cast(g, dtype, probe.layout), overwrite)
-        hyper = candidate.defaults | effective_hyper(probe.hyper, candidate.lacks, candidate.fixed)
-        if "lr_max" in hyper:
-            hyper["lr_max"] = hyper["lr_max"] or hyper["lr"]
+        hyper = complete_hyper(probe.hyper, candidate.lacks, candidate.fixed, init_defaults(candidate.lacks))
         try:
             self.optimizer: Any = candidate.cls(**candidate.keywords)
             if probe.groups:

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from adamcore import Adam
-from adamcore.conformance.candidates.arguments import REQUIRED, SPELLINGS, effective_hyper, served_probe
+from adamcore.conformance.candidates.arguments import REQUIRED, SPELLINGS, complete_hyper, served_probe
 from adamcore.conformance.candidates.base import (
     CandidateInfo,
     Stepper,
@@ -137,10 +136,7 @@ class KernelStepper(Stepper):
         library = convention.library
         layout = "C" if probe.layout in ("readonly", "broadcast") else probe.layout
         self.slots = slots or [convention.slot(cast(p, dtype, layout)) for p in probe.params]
-        defaults = {name: float(getattr(Adam(), name)) for name in SPELLINGS}
-        hyper = defaults | effective_hyper(probe.hyper, candidate.lacks, candidate.signature.fixed)
-        if not probe.hyper.get("lr_max"):  # the first learning rate is the largest
-            hyper["lr_max"] = hyper["lr"]
+        hyper = complete_hyper(probe.hyper, candidate.lacks, candidate.signature.fixed)
         self.hypers = [hyper | dict(group) for group in probe.groups] or [hyper] * len(self.slots)
         self.gradients = GradientBuffers(
             probe, lambda g: library.array(cast(g, dtype, probe.layout)), library.refill, library.numpy

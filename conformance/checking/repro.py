@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from adamcore.conformance.candidates.arguments import effective_hyper
+from adamcore.conformance.candidates.arguments import complete_hyper, effective_hyper
 from adamcore.conformance.candidates.array import init_defaults
 from adamcore.conformance.candidates.base import CandidateInfo
 from adamcore.conformance.types import Evidence, FloatArray, Probe, Step
@@ -142,7 +142,7 @@ def optax_program(target: str, info: CandidateInfo, small: MinimalExample) -> li
 def array_program(target: str, info: CandidateInfo, small: MinimalExample) -> list[str]:
     probe, dtype = small.probe, f"np.{dtype_name(small)}"
     name, imported = import_lines(target)
-    hyper = init_defaults(info.lacks) | effective_hyper(probe.hyper, info.lacks, info.fixed)
+    hyper = complete_hyper(probe.hyper, info.lacks, info.fixed, init_defaults(info.lacks))
     return [
         "import numpy as np", *imported,
         f"optimizer = {name}({', '.join(f'{k}={v}' for k, v in info.extra.items())})",

@@ -119,3 +119,13 @@ def test_a_long_array_that_does_not_repeat_has_no_program() -> None:
     evidence = Evidence("STEP.1/x", 1, "0[0]", "0x0p+0", "0x1p+0", 1.0, 1.0)
     small = MinimalExample(probe, "float32", evidence)
     assert write_program("a:B", CandidateInfo("array candidate"), small) is None
+
+
+def test_the_program_hands_over_the_lr_max_that_the_check_did() -> None:
+    """An lr_max that a probe does not name is its lr; a program with 0 would divide by it."""
+    probe = PROBES["DEC.1/coupling"]
+    one = shrink(probe, Evidence(probe.name, 1, "0[0]", "0x0p+0", "0x1p+0", 1.0, 1.0))[0]
+    evidence = Evidence(probe.name, 1, "0[0]", "0x0p+0", "0x1p+0", 1.0, 1.0)
+    text = write_program("a:B", CandidateInfo("array candidate"), MinimalExample(one, "float32", evidence))
+    assert text is not None
+    assert f"'lr_max': {probe.hyper['lr']!r}" in text
