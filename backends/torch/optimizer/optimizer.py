@@ -221,7 +221,6 @@ class Adam(FreezableOptimizer):
             if found_inf.item():
                 return loss
             found_inf = None
-        skipped = None if found_inf is None else found_inf.reshape(()) != 0
         bound: dict[int, Any] = {}
         plain = fast.can_cache() and not self._has_repeated
         if plain:
@@ -230,6 +229,7 @@ class Adam(FreezableOptimizer):
             for run in bound.values():
                 run()
             return loss
+        skipped = None if found_inf is None else found_inf.reshape(()) != 0
         gathered = [GroupState([], [], [], [], [], [], []) for _ in self.param_groups]
         keys: dict[int, str] = {}
         for i, group in enumerate(self.param_groups):
