@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Literal, NamedTuple, Protocol, overload
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar, overload
 
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients, Numbers
@@ -69,7 +69,29 @@ columns_of_five: Callable[[tuple[Sequence[Array], ...]], Columns] = partial(tupl
 # Many jobs ------------------------------------------------------------------------------------------
 
 
-class UniformJobs(Sequence[Job]):
+Row = TypeVar("Row")
+
+
+class ByColumn(Sequence[Row]):
+    """Rows whose fields lie in columns; a row is made when it is asked for."""
+
+    columns: Any
+
+    def row(self, i: int) -> Row:
+        raise NotImplementedError
+
+    def __len__(self) -> int:
+        return len(self.columns.p)
+
+    @overload
+    def __getitem__(self, i: int) -> Row: ...
+    @overload
+    def __getitem__(self, i: slice) -> list[Row]: ...
+    def __getitem__(self, i: Any) -> Any:
+        return [self.row(k) for k in range(*i.indices(len(self)))] if isinstance(i, slice) else self.row(i)
+
+
+class UniformJobs(ByColumn[Job]):
     """Jobs of leaves that are alike, without masks: what :meth:`Backend.uniform` is true of.
 
     Args:
@@ -78,19 +100,12 @@ class UniformJobs(Sequence[Job]):
         formats: the dtypes of every leaf.
     """
 
+    columns: Columns
+
     def __init__(self, columns: Columns, rows: Sequence[Coefficients], formats: LeafDtypes) -> None:
         self.columns, self.rows, self.formats = columns, rows, formats
 
-    def __len__(self) -> int:
-        return len(self.columns.p)
-
-    @overload
-    def __getitem__(self, i: int) -> Job: ...
-    @overload
-    def __getitem__(self, i: slice) -> list[Job]: ...
-    def __getitem__(self, i: Any) -> Any:
-        if isinstance(i, slice):
-            return [self[k] for k in range(*i.indices(len(self)))]
+    def row(self, i: int) -> Job:
         p, g, m, v = (column[i] for column in self.columns[:4])
         v_max = self.columns.v_max[i] if self.columns.v_max else None
         row = self.rows[i if len(self.rows) > 1 else 0]
@@ -106,22 +121,15 @@ class ResultColumns(NamedTuple):
     v_max: Sequence[Array] = ()
 
 
-class Results(Sequence[Result]):
+class Results(ByColumn[Result]):
     """The results of :class:`UniformJobs`, by column."""
+
+    columns: ResultColumns
 
     def __init__(self, columns: ResultColumns) -> None:
         self.columns = columns
 
-    def __len__(self) -> int:
-        return len(self.columns.p)
-
-    @overload
-    def __getitem__(self, i: int) -> Result: ...
-    @overload
-    def __getitem__(self, i: slice) -> list[Result]: ...
-    def __getitem__(self, i: Any) -> Any:
-        if isinstance(i, slice):
-            return [self[k] for k in range(*i.indices(len(self)))]
+    def row(self, i: int) -> Result:
         p, m, v, v_max = self.columns
         return Result(p[i], m[i], v[i], v_max[i] if v_max else None)
 

@@ -186,13 +186,12 @@ def uniform_jobs(
     if adam.clock == "global":
         rows, t, mu_product = tick_all(adam, tree, ticker(), state, [PRESENT])
     else:
-        mu_product = state.mu_product
-        ticked = None
-        if mu_product is None:
-            ticked = ticker().tick_together(tree.match(state.t, "state.t", StateError))
+        if state.mu_product is not None:
+            return None
+        ticked = ticker().tick_together(tree.match(state.t, "state.t", StateError))
         if ticked is None:
             return None
-        t, rows = tree.like(ticked[0]), ticked[1]
+        t, rows, mu_product = tree.like(ticked[0]), ticked[1], None
     return StepPlan(UniformJobs(columns, rows, formats), range(n), t, mu_product, True)
 
 

@@ -28,7 +28,7 @@ except ImportError:
 from adamcore.backends.base import Fallback
 from adamcore.backends.kernels import cpu, llvm, step_cache
 from adamcore.backends.torch import compiler, cuda, foreach, nvrtc, openmp
-from adamcore.backends.torch.uniform import PLAIN
+from adamcore.backends.torch.uniform import PLAIN, as_they_lie
 from adamcore.config import AdamConfig
 from adamcore.protocol import (
     CachedStep,
@@ -82,13 +82,10 @@ class TorchMemory:
         return False
 
     def plain(self, xs: Sequence[Array]) -> bool:
-        tensor = torch.Tensor
         return (
             {*map(type, xs)} <= PLAIN
             and all(map(self.holds, xs))
-            and all(map(tensor.is_contiguous, xs))
-            and not any(map(tensor.is_neg, xs))
-            and not (xs[0].dtype.is_complex and any(map(tensor.is_conj, xs)))
+            and as_they_lie(xs)
             and not any(map(torch._C._functorch.is_functorch_wrapped_tensor, xs))
         )
 

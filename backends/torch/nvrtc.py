@@ -218,10 +218,10 @@ def nvrtc_names(major: str, windows: bool) -> list[str]:
 
     The library of CUDA 11.2 to 11.8 has the version 11.2 in its name.
     """
-    version = {"11": "11.2"}.get(major, major)
+    version = "11.2" if major == "11" else f"{major}.0"
     if windows:
-        return [f"nvrtc64_{version.replace('.', '') if '.' in version else major + '0'}_0.dll"]
-    return [f"libnvrtc.so.{version}", "libnvrtc.so"]
+        return [f"nvrtc64_{version.replace('.', '')}_0.dll"]
+    return [f"libnvrtc.so.{version.removesuffix('.0')}", "libnvrtc.so"]
 
 
 def bundled(names: Sequence[str]) -> list[Path]:

@@ -42,9 +42,13 @@ def vectors(xs: Sequence[Array], dtype: DType) -> bool:
             return False
     except RuntimeError:  # without memory of its own, as torch.func wraps tensors
         return False
+    return {*map(DTYPE, xs)} == {dtype} and as_they_lie(xs)
+
+
+def as_they_lie(xs: Sequence[Array]) -> bool:
+    """True if what lies in memory is each tensor, contiguous, with no negation or conjugation pending."""
     return (
-        {*map(DTYPE, xs)} == {dtype}
-        and all(map(torch.Tensor.is_contiguous, xs))
+        all(map(torch.Tensor.is_contiguous, xs))
         and not any(map(torch.Tensor.is_neg, xs))
-        and not (dtype.is_complex and any(map(torch.Tensor.is_conj, xs)))
+        and not (xs[0].dtype.is_complex and any(map(torch.Tensor.is_conj, xs)))
     )

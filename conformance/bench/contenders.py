@@ -86,7 +86,12 @@ CONTENDERS = (
 )
 
 
-EVICT = {"numpy": evict_numpy, "torch": evict_torch, "torch:cuda": steps_cuda.evict, "jax": evict_jax}
+EVICT: dict[str, Callable[[], Callable[[], None]]] = {
+    "numpy": evict_numpy,
+    "torch": evict_torch,
+    "torch:cuda": steps_cuda.evict,
+    "jax": evict_jax,
+}
 NEEDS = {"numpy": ("numpy",), "torch": ("torch",), "torch:cuda": ("torch",), "jax": ("jax", "optax")}
 FRAMEWORKS = tuple(NEEDS)
 

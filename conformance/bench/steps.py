@@ -212,11 +212,11 @@ def torch_gradients(ps: list[Any], gs: list[Any], shapes: Shapes) -> Gradients:
     return ListGradients(gs, source, torch.clone, torch.Tensor.copy_, put)
 
 
-def evict_torch() -> Callable[[], None]:
+def evict_torch(device: Any = "cpu") -> Callable[[], None]:
     """Return a function that reads and writes as many bytes as fill the caches, in PyTorch's threads."""
     import torch
 
-    filler = torch.zeros(EVICTED // 4)
+    filler = torch.zeros(EVICTED // 4, device=device)
 
     def evict() -> None:
         filler.add_(1)
@@ -224,11 +224,12 @@ def evict_torch() -> Callable[[], None]:
     return evict
 
 
-def tensors(shapes: Shapes) -> tuple[list[Any], list[Any]]:
+def tensors(shapes: Shapes, device: Any = "cpu") -> tuple[list[Any], list[Any]]:
+    """Return parameters, and gradients that they have."""
     import torch
 
-    ps = [torch.from_numpy(p).requires_grad_() for p in arrays(shapes, 0)]
-    gs = [torch.from_numpy(g) for g in arrays(shapes, 1)]
+    ps = [torch.from_numpy(p).to(device).requires_grad_() for p in arrays(shapes, 0)]
+    gs = [torch.from_numpy(g).to(device) for g in arrays(shapes, 1)]
     for p, g in zip(ps, gs, strict=True):
         p.grad = g
     return ps, gs

@@ -10,22 +10,11 @@ from dataclasses import replace
 from typing import Any
 
 from adamcore import Adam
-from adamcore.conformance.bench.situations import EVICTED
 from adamcore.conformance.bench.step import Gradients, Step
-from adamcore.conformance.bench.steps import NoGradients, arrays, torch_gradients
+from adamcore.conformance.bench.steps import NoGradients, evict_torch, tensors, torch_gradients
 from adamcore.conformance.bench.workloads import BYTES, Shapes, elements
 
 WARM = 3  #: steps before a capture: state is made, kernels are compiled
-
-
-def tensors(shapes: Shapes) -> tuple[list[Any], list[Any]]:
-    import torch
-
-    ps = [torch.from_numpy(p).cuda().requires_grad_() for p in arrays(shapes, 0)]
-    gs = [torch.from_numpy(g).cuda() for g in arrays(shapes, 1)]
-    for p, g in zip(ps, gs, strict=True):
-        p.grad = g
-    return ps, gs
 
 
 def synchronized(
@@ -50,17 +39,9 @@ def synchronized(
     return Step(step, gradients, set_lr, bytes=bytes_moved, extra_memory=extra)
 
 
-def evict() -> Callable[[], None]:
-    """Return a function that reads and writes as many bytes as fill the caches of the device."""
-    import torch
-
-    filler = torch.zeros(EVICTED // 4, device="cuda")
-
-    def run() -> None:
-        filler.add_(1)
-        torch.cuda.synchronize()
-
-    return run
+def evict() -> Step:
+    """Return what reads and writes as many bytes as fill the caches of the device, and waits for it."""
+    return synchronized(evict_torch("cuda"))
 
 
 def graph_of(launch: Callable[[], Any]) -> Callable[[], Any]:
@@ -98,7 +79,7 @@ def torch_optim(graph: bool = False, **flags: Any) -> Callable[[Shapes], Step]:
     def make(shapes: Shapes) -> Step:
         import torch
 
-        ps, gs = tensors(shapes)
+        ps, gs = tensors(shapes, "cuda")
         return optimizer_step(torch.optim.Adam(ps, capturable=graph, **flags), ps, gs, shapes, graph)
 
     return make
@@ -110,7 +91,7 @@ def optimizer(graph: bool = False) -> Callable[[Shapes], Step]:
     def make(shapes: Shapes) -> Step:
         from adamcore.backends.torch import Adam as Optimizer
 
-        ps, gs = tensors(shapes)
+        ps, gs = tensors(shapes, "cuda")
         made = optimizer_step(Optimizer(ps, capturable=graph), ps, gs, shapes, graph)
         return replace(made, bytes=BYTES * elements(shapes))
 
@@ -133,7 +114,7 @@ def donated(graph: bool = False) -> Callable[[Shapes], Step]:
 
     def make(shapes: Shapes) -> Step:
         adam = Adam()
-        ps, gs = tensors(shapes)
+        ps, gs = tensors(shapes, "cuda")
         state = adam.init(ps)
         lr: float | None = None
 

@@ -15,7 +15,7 @@ from adamcore.conformance.bench.contenders import Contender
 from adamcore.conformance.bench.measure import Row, run_workload
 from adamcore.conformance.bench.situations import SITUATIONS
 from adamcore.conformance.bench.step import Step
-from adamcore.conformance.bench.steps import arrays
+from adamcore.conformance.bench.steps import arrays, tensors
 from adamcore.conformance.bench.workloads import BYTES, WORKLOADS, Shapes, elements
 from adamcore.conformance.candidates import Candidate, compilations, load_candidates
 from adamcore.conformance.candidates.arguments import complete_hyper, effective_hyper
@@ -60,8 +60,7 @@ def run_target(
         budget: seconds for one workload.
         progress: called with a line of text before each part.
     """
-    device = candidate.info.device
-    on_cuda = device.startswith("cuda") and not isinstance(candidate, OptaxCandidate)
+    on_cuda = is_on_cuda(candidate)
     framework = "torch:cuda" if on_cuda else "torch" if isinstance(candidate, TorchCandidate) else "numpy"
     contender = Contender(framework, target, partial(step_of, candidate), ours=False)
     rows: list[Row] = []
@@ -70,6 +69,11 @@ def run_target(
         copy = None if on_cuda or llvm.available() else plain_copy(shapes)
         rows += run_workload(name, shapes, [SITUATIONS["hot"]], [contender], budget, progress, copy)
     return rows
+
+
+def is_on_cuda(candidate: Candidate) -> bool:
+    """True if a candidate's step has to be waited for in PyTorch's way; JAX's own step waits."""
+    return candidate.info.device.startswith("cuda") and not isinstance(candidate, OptaxCandidate)
 
 
 def plain_copy(shapes: Shapes) -> Step:
@@ -83,8 +87,7 @@ def step_of(candidate: Candidate, shapes: Shapes) -> Step:
     make = next(make for kind, make in MAKERS.items() if isinstance(candidate, kind))
     run, begun = make(candidate, shapes), compilations.count()
     moved = BYTES * elements(shapes)
-    on_cuda = candidate.info.device.startswith("cuda") and not isinstance(candidate, OptaxCandidate)
-    step = steps_cuda.synchronized(run, moved) if on_cuda else Step(run, bytes=moved)
+    step = steps_cuda.synchronized(run, moved) if is_on_cuda(candidate) else Step(run, bytes=moved)
     return replace(step, compilations=lambda: compilations.count() - begun)
 
 
@@ -94,11 +97,7 @@ def hyper_of(candidate: Any) -> dict[str, float]:
 
 
 def torch_step(candidate: TorchCandidate, shapes: Shapes) -> Run:
-    import torch
-
-    ps = [torch.from_numpy(p).to(candidate.device).requires_grad_() for p in arrays(shapes, 0)]
-    for p, g in zip(ps, arrays(shapes, 1), strict=True):
-        p.grad = torch.from_numpy(g).to(candidate.device)
+    ps, _ = tensors(shapes, candidate.device)
     optimizer: Any = candidate.cls(ps, **candidate.arguments.call(hyper_of(candidate)))
     run: Run = optimizer.step
     return run

@@ -69,6 +69,14 @@ def libraries(driver: int = 13000) -> tuple[StandIn, StandIn]:
     return nvrtc, StandIn({"cuDriverGetVersion": {0: driver}, **loaded})
 
 
+def machine(monkeypatch: pytest.MonkeyPatch, version: str | None = "13.0") -> tuple[StandIn, StandIn]:
+    """Let PyTorch be one for this version of CUDA, and its libraries be there; return them."""
+    nvrtc, driver = libraries()
+    monkeypatch.setattr(torch.version, "cuda", version)
+    monkeypatch.setattr(torch_cuda, "load_library", lambda names: nvrtc if "nvrtc" in names[0] else driver)
+    return nvrtc, driver
+
+
 @pytest.fixture
 def guards(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is entered and left, on a machine that has a device."""
@@ -255,15 +263,10 @@ def test_where_there_is_no_runtime(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Lists of tensors then, and the reason among what is not served; said once where there is CUDA."""
-    nvrtc, driver = libraries()
-    monkeypatch.setattr(torch.version, "cuda", version)
+    machine(monkeypatch, version)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device=None: capability)
-    library = {"nvrtc": nvrtc, "cuda": driver}
-    monkeypatch.setattr(
-        torch_cuda,
-        "load_library",
-        lambda names: library["nvrtc" if "nvrtc" in names[0] else "cuda"] if found else None,
-    )
+    if not found:
+        monkeypatch.setattr(torch_cuda, "load_library", lambda names: None)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         assert torch_cuda.runtime(DEVICE) is None
@@ -276,9 +279,7 @@ def test_where_there_is_no_runtime(
 def test_one_device_may_have_a_runtime_and_another_none(
     guards: list[str], no_runtime: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    nvrtc, driver = libraries()
-    monkeypatch.setattr(torch.version, "cuda", "13.0")
-    monkeypatch.setattr(torch_cuda, "load_library", lambda names: nvrtc if "nvrtc" in names[0] else driver)
+    machine(monkeypatch)
     capabilities = {0: (6, 0), 1: (9, 0)}
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capabilities[device.index])
     assert torch_cuda.runtime(DEVICE) is not None
@@ -290,9 +291,7 @@ def test_a_compiler_that_is_not_whole(
     guards: list[str], no_runtime: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Found out once, before anything is stepped."""
-    nvrtc, driver = libraries()
-    monkeypatch.setattr(torch.version, "cuda", "13.0")
-    monkeypatch.setattr(torch_cuda, "load_library", lambda names: nvrtc if "nvrtc" in names[0] else driver)
+    nvrtc, _ = machine(monkeypatch)
     nvrtc.results["nvrtcCompileProgram"] = 7
     with pytest.warns(torch_cuda.SlowStepsWarning, match="NVRTC"):
         assert torch_cuda.unsupported(DEVICE) is not None

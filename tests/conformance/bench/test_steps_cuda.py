@@ -9,14 +9,19 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("numpy")
 
-from adamcore.conformance.bench import contenders, coverage, measure, steps_cuda  # noqa: E402
+from adamcore.conformance.bench import contenders, coverage, measure, steps, steps_cuda  # noqa: E402
 
 
 @pytest.fixture
 def on_cpu(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Tensors stay on the CPU; what is asked of the device is written down."""
     asked: list[str] = []
-    monkeypatch.setattr(torch.Tensor, "cuda", lambda x: x)
+
+    def tensors(shapes: Any, device: str) -> Any:
+        assert device == "cuda"
+        return steps.tensors(shapes)
+
+    monkeypatch.setattr(steps_cuda, "tensors", tensors)
     monkeypatch.setattr(torch.cuda, "synchronize", lambda: asked.append("wait"))
     monkeypatch.setattr(torch.cuda, "memory_allocated", lambda: 1000)
     monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda: 1028)
