@@ -39,7 +39,7 @@ the suite was changed because of it, the second in part.
 - `blind_*.py`: 60 wrong Adams and 10 right ones, written when the suite already
   [measured](anatomy.md) a candidate's parts. The figures at first sight are of 53 of them, with the
   labels as they were written; the other 17 were first scored when the suite had been changed. Four labels
-  have a second area since, which like rows of the rest of the corpus had before. (The false alarm was a
+  have got a second area since; similar rows of the rest of the corpus had both before. (The false alarm was a
   state with other arrays than m and v, which the suite set.)
 """
 FIRST = {
