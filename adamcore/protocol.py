@@ -10,6 +10,7 @@ generic form of every method.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar, overload
 
@@ -335,6 +336,9 @@ class Backend(Protocol):
         Returns:
             The new clock, the new momentum product, and the coefficients of the update as 0-d arrays.
         """
+
+    def scope(self) -> AbstractContextManager[Any]:
+        """Return a context that is entered around arithmetic with the caller's arrays."""
 
     def apply(self, adam: AdamConfig, jobs: Sequence[Job], donate: bool) -> Sequence[Result]:
         """Carry out one step's jobs; nothing is modified unless ``donate``."""

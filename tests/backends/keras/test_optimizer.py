@@ -323,3 +323,24 @@ def test_arguments_by_position_are_those_of_keras(backend: str) -> None:
         assert list(inspect.signature(Adam).parameters)[: len(theirs)] == theirs
         """,
     )
+
+
+@pytest.mark.parametrize("backend", ["torch"])
+def test_check_numerics_warns_once_built(backend: str) -> None:
+    run(
+        backend,
+        """
+        from adamcore.numerics import NumericsWarning
+        w, b = (keras.Variable(np.ones(3), dtype="bfloat16", name=name) for name in ("w", "b"))
+        optimizer = AdamW(1e-3, check_numerics=True)
+        optimizer.exclude_from_weight_decay(var_names=["b"])
+        with warnings.catch_warnings(record=True) as seen:
+            warnings.simplefilter("always")
+            optimizer.build([w, b])
+        assert [x.category for x in seen if "numerics" in x.category.__module__] == [NumericsWarning]
+        found = [(f.what, f.path) for f in optimizer.check_numerics(1e-5).findings if "lost" in f.what]
+        assert sorted(found) == [("decay-lost", "w"), ("step-lost", "b"), ("step-lost", "w")], found
+        assert Adam.from_config(Adam(1.0, check_numerics=0.5).get_config()).warns == 0.5
+        assert "check_numerics" not in Adam(1.0).get_config()
+        """,
+    )
