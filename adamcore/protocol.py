@@ -249,6 +249,9 @@ class Backend(Protocol):
     def identity(self, leaf: object) -> int | None:
         """Return what tells a leaf from every other; None if nothing does, as while a program is traced."""
 
+    def identities(self, leaves: Sequence[object]) -> set[int | None]:
+        """Return what :meth:`identity` returns for the leaves, each once."""
+
     def overlap(self, columns: Columns) -> tuple[int, int] | None:
         """Return two jobs of which one writes to memory of the other; None if there are none."""
 

@@ -345,6 +345,10 @@ def test_a_flattened_checkpoint_of_pytorchs_is_read_under_other_rules(how: str, 
         assert bits(ours.state[p]["exp_avg"]) == bits(theirs.state[p]["exp_avg"].double())
 
 
+@pytest.mark.skipif(
+    tuple(map(int, torch.__version__.split(".")[:2])) < (2, 10),
+    reason="before torch 2.10 set_optimizer_state_dict wants a state of every parameter",
+)
 def test_frozen_parameters_are_found_by_their_qualified_names() -> None:
     """The group that loads has another order; a frozen parameter may have no state."""
     from torch.distributed.checkpoint.state_dict import (
