@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 
 from adamcore.adam import Adam
-from adamcore.backends.states.fitting import fit
+from adamcore.backends.states.fitting import fit, refuse_rounded
 from adamcore.backends.states.named import Moments, NamedState, dotted, numpy_of, unique, whole_number
-from adamcore.backends.states.rounding import refuse_rounded
 from adamcore.dtypes import named_by
 from adamcore.errors import CheckpointError
 from adamcore.state import AdamState

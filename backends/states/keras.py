@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 
 from adamcore.adam import Adam
-from adamcore.backends.states.fitting import fit
+from adamcore.backends.states.fitting import fit, refuse_rounded
 from adamcore.backends.states.named import Array, Moments, NamedState, product_of, whole_number
-from adamcore.backends.states.rounding import refuse_rounded
 from adamcore.dialects import for_target
 from adamcore.errors import CheckpointError, ConversionError
 

@@ -9,6 +9,7 @@ from typing import Any
 from adamcore.adam import Adam
 from adamcore.backends.checkpoints.optax_files import Path
 from adamcore.backends.states.adam import from_adam, to_adam
+from adamcore.backends.states.fitting import refuse_rounded
 from adamcore.backends.states.layouts import from_flat
 from adamcore.backends.states.named import (
     Moments,
@@ -20,7 +21,6 @@ from adamcore.backends.states.named import (
     whole_number,
 )
 from adamcore.backends.states.raw_trees import places, raw_state, warn_multi_steps
-from adamcore.backends.states.rounding import refuse_rounded
 from adamcore.errors import CheckpointError, ConversionError
 from adamcore.state import AdamState
 from adamcore.types import Tree
