@@ -20,6 +20,7 @@ from adamcore.clock import known
 from adamcore.errors import HyperparameterError, ParameterError
 from adamcore.numerics import NumericsReport
 from adamcore.state import AdamState, check_state
+from adamcore.step import LossScale
 from adamcore.types import Tree
 
 
@@ -29,7 +30,15 @@ class AdamTransformation(optax.GradientTransformationExtraArgs):  # type: ignore
     functions: OptaxAdam
 
     def step(
-        self, params: Tree, grads: Tree, state: AdamState, *, lr: Any = None, present: Tree = None
+        self,
+        params: Tree,
+        grads: Tree,
+        state: AdamState,
+        *,
+        lr: Any = None,
+        present: Tree = None,
+        grad_scale: Any = None,
+        found_inf: Any = None,
     ) -> tuple[Tree, AdamState]:
         """Return the new parameters and the new state, by a compiled program.
 
@@ -41,7 +50,8 @@ class AdamTransformation(optax.GradientTransformationExtraArgs):  # type: ignore
             grads: a tree like ``params``; the gradients have the parameters' shapes.
             state: what ``init`` or the step before returned.
             lr: the learning rate of this step, a number or a 0-d array; None for the transformation's.
-            present: as for :meth:`adamcore.Adam.step`; a traced boolean compiles nothing anew.
+            present, grad_scale, found_inf: as for :meth:`adamcore.Adam.step`; arrays among them compile
+                nothing anew.
 
         Returns:
             The parameters in the dtypes that they had, and a state of the type of ``state``.
@@ -57,7 +67,9 @@ class AdamTransformation(optax.GradientTransformationExtraArgs):  # type: ignore
             >>> [round(float(x), 6) for x in params["w"]]
             [0.9, 0.9]
         """
-        result: tuple[Tree, AdamState] = self.functions.compiled(params, grads, state, lr, present)
+        result: tuple[Tree, AdamState] = self.functions.compiled(
+            params, grads, state, lr, present, LossScale(grad_scale, found_inf)
+        )
         return result
 
     def check_numerics(self, params: Tree, lr: Any = None) -> NumericsReport:
@@ -152,7 +164,15 @@ class OptaxAdam:
         return OptaxAdamState(t, params, params, maxima, product)
 
     def update(
-        self, updates: Tree, state: AdamState, params: Tree = None, *, present: Tree = None, **extra: Any
+        self,
+        updates: Tree,
+        state: AdamState,
+        params: Tree = None,
+        *,
+        present: Tree = None,
+        grad_scale: Any = None,
+        found_inf: Any = None,
+        **extra: Any,
     ) -> tuple[Tree, AdamState]:
         """Return ``p_new - p`` of each leaf and the new state; other transformations read ``extra``."""
         check_state(state)
@@ -165,7 +185,7 @@ class OptaxAdam:
                 )
             params = self.stand_ins(state, updates)
         params = aligned(params, state.m)
-        new, state = self.step(params, updates, state, None, present)
+        new, state = self.step(params, updates, state, None, present, LossScale(grad_scale, found_inf))
         return jax.tree.map(difference, new, params), state
 
     def stand_ins(self, state: AdamState, grads: Tree) -> Tree:
@@ -180,21 +200,23 @@ class OptaxAdam:
         return jax.tree.map(jnp.zeros_like, like)
 
     def step_whole(
-        self, params: Tree, grads: Tree, state: AdamState, lr: Any, present: Tree
+        self, params: Tree, grads: Tree, state: AdamState, lr: Any, present: Tree, loss_scale: LossScale
     ) -> tuple[Tree, AdamState]:
         """Return the new parameters, in their own dtypes, and the new state."""
         params = aligned(params, state.m)
-        new, state = self.step(params, lifted(grads), state, lr, present)
+        new, state = self.step(params, lifted(grads), state, lr, present, loss_scale)
         return jax.tree.map(lambda x, p: cast(x, p.dtype), new, params), state
 
     def step(
-        self, params: Tree, grads: Tree, state: AdamState, lr: Any, present: Tree
+        self, params: Tree, grads: Tree, state: AdamState, lr: Any, present: Tree, loss_scale: LossScale
     ) -> tuple[Tree, AdamState]:
         """Return the new parameters, each in the dtype in which it was stepped, and the new state."""
         own, kind = AdamState(*map(lifted, state)), type(state)
         if not jax.tree.leaves(params):
-            t = own.t if self.adam.clock == "per-parameter" else own.t + 1
-            return params, kind(t, *own[1:])
+            if self.adam.clock == "per-parameter":
+                return params, kind(*own)
+            skipped = False if loss_scale.found_inf is None else loss_scale.found_inf
+            return params, kind(jnp.where(skipped, own.t, own.t + 1), *own[1:])
         if self.conjugate:
             grads = jax.tree.map(jnp.conj, grads)
         parts = parts_of(params, grads, own, self.mask)
@@ -202,7 +224,7 @@ class OptaxAdam:
 
         def one(part: Part, p: Tree, g: Tree, s: AdamState, present: Tree) -> tuple[Tree, AdamState]:
             adam, hyper = self.of(part)
-            return step.step(adam, p, g, s, rate, present, False, hyper)
+            return step.step(adam, p, g, s, rate, present, False, hyper, loss_scale)
 
         new, after = in_parts(parts, (*widened(params, grads), own, present), one)
         return new, kind(*after)
