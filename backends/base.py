@@ -97,6 +97,9 @@ class BaseBackend:
     def identity(self, leaf: Array) -> int | None:
         return id(leaf)
 
+    def identities(self, leaves: Sequence[Array]) -> set[int | None]:
+        return {*map(self.identity, leaves)}
+
     def overlap(self, columns: Columns) -> tuple[int, int] | None:
         """Return two jobs of which one writes to the other's memory; None if this library writes to none."""
         return None
@@ -232,6 +235,12 @@ class BaseBackend:
     def numbers(self, like: Array) -> Numbers:
         """Return the arithmetic that forms coefficients as 0-d arrays, for a clock or lr that is traced."""
         return Traced(self.namespace(like), self.coefficient_dtype(like), self.device(like))
+
+    def tick_each(
+        self, ts: Sequence[Clock], tick: Callable[[Array], tuple[Array, Coefficients]]
+    ) -> list[tuple[Clock, Coefficients]] | None:
+        """Tick many clocks that only the program knows as one vector; None: each ticks by itself."""
+        return None
 
     def tick_on_device(
         self, adam: AdamConfig, t: Clock, mu_product: Any, lr: Any, like: Array

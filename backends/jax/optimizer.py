@@ -64,6 +64,7 @@ def adam(
     m_dtype: str | None = None,
     v_dtype: str | None = None,
     conjugate: bool = False,
+    check_numerics: bool | float = False,
 ) -> AdamTransformation:
     """Return an Adam of any dialect as an optax transformation; by default it replaces :func:`optax.adam`.
 
@@ -87,6 +88,9 @@ def adam(
         moment_dtype, m_dtype, v_dtype: as for :class:`adamcore.Adam`.
         conjugate: if True, complex gradients are conjugated first.  ``jax.grad`` returns the conjugate
             of the direction of steepest ascent (rule CPX.3); optax's own optimizers do not conjugate it.
+        check_numerics: True to be warned by ``init`` (:class:`adamcore.numerics.NumericsWarning`) of what
+            the dtypes of the parameters lose, as the ``check_numerics`` of the result reports it; or the
+            learning rate to look at, which a schedule needs.
 
     Returns:
         A ``GradientTransformationExtraArgs`` whose state is an :class:`adamcore.AdamState` with optax'
@@ -143,7 +147,7 @@ def adam(
         "lr_max": lr_max,
     }
     chosen = {name: value for name, value in (asked | numbers).items() if value is not None}
-    return transformation(dialect, chosen, mask=mask, conjugate=conjugate)
+    return transformation(dialect, chosen, mask=mask, conjugate=conjugate, check_numerics=check_numerics)
 
 
 def adamw(*args: Any, **options: Any) -> AdamTransformation:
@@ -252,7 +256,12 @@ for _function, _own in ((adamw, None), (nadam, None), (nadamw, None), (amsgrad, 
 
 
 def transformation(
-    dialect_name: str, chosen: dict[str, Any], *, mask: Any = None, conjugate: bool = False
+    dialect_name: str,
+    chosen: dict[str, Any],
+    *,
+    mask: Any = None,
+    conjugate: bool = False,
+    check_numerics: bool | float = False,
 ) -> AdamTransformation:
     """Return the transformation of a dialect, with the ``chosen`` fields of :class:`adamcore.Adam`.
 
@@ -278,7 +287,7 @@ def transformation(
             "mask is given and weight_decay is 0: expected a weight_decay that it can restrict; "
             "give one, or leave the mask out"
         )
-    functions = OptaxAdam(core, lr, hyper, mask, conjugate)
+    functions = OptaxAdam(core, lr, hyper, mask, conjugate, check_numerics)
     result = AdamTransformation(functions.init, functions.update)
     result.functions = functions
     return result
