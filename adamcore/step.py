@@ -316,7 +316,8 @@ def check_leaf(
         if misfit:
             raise StateError(
                 f"{tree.path(i, 'state.' + name)} is {misfit}; this state was made for other parameters or "
-                "another moment_dtype, m_dtype or v_dtype: make it anew with init"
+                "another moment_dtype, m_dtype or v_dtype: give those that it was made with, or make it anew "
+                "with init"
             )
 
 

@@ -11,11 +11,12 @@ from dataclasses import replace
 from typing import Any
 
 import keras
+import numpy as np
 
 from adamcore import axes
 from adamcore.adam import Adam as Core
 from adamcore.dialects import dialect as dialect_named
-from adamcore.errors import AxisError, BackendError, HyperparameterError
+from adamcore.errors import AxisError, BackendError, HyperparameterError, StateError
 from adamcore.numerics import NumericsReport
 from adamcore.state import AdamState
 from adamcore.step import step
@@ -258,6 +259,24 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
             for decays, values in kinds.items()
             if values
         )
+
+    def load_own_variables(self, store: Any) -> None:
+        """Set the state to a saved one, as Keras does when it loads a model.
+
+        Raises:
+            StateError: a variable does not hold the saved value: Keras would round it (MOM.4).
+        """
+        if len(store.keys()) == len(self.variables):
+            for i, variable in enumerate(self.variables):
+                saved = np.asarray(store[str(i)])
+                kept = np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(saved, variable.dtype)))
+                if not np.array_equal(saved.astype(np.float64), kept.astype(np.float64), equal_nan=True):
+                    raise StateError(
+                        f"{variable.path} was saved in {saved.dtype} and is {variable.dtype} now, which does "
+                        "not hold it: a second moment that becomes 0 makes a huge step; load it into a model "
+                        f"of {saved.dtype}, or round it yourself with set_weights"
+                    )
+        super().load_own_variables(store)
 
     def _scalar(self, variable: Any, name: str, dtype: str, start: str) -> Any:
         """Return a new 0-d variable of the optimizer, named after a variable of the model or after none."""
