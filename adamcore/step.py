@@ -151,6 +151,11 @@ class LossScale(NamedTuple):
     grad_scale: Scalar | None  #: what the gradients were multiplied by; None for 1
     found_inf: Any  #: True, or not 0, if the step is to be skipped; a 0-d array may be traced
 
+    @property
+    def skipped(self) -> Any:
+        """``found_inf``, which is False where it is not given."""
+        return False if self.found_inf is None else self.found_inf
+
 
 def read_loss_scale(given: LossScale, backend: Backend) -> tuple[Scalar | None, bool | Array]:
     """Return the scale, checked, and whether the step is skipped: a bool, or an array that is traced.
