@@ -20,6 +20,7 @@ from adamcore.backends.jax.transformation import AdamTransformation, OptaxAdam
 from adamcore.config import HYPERPARAMETERS
 from adamcore.dialects import dialect
 from adamcore.errors import HyperparameterError
+from adamcore.storage.policies import PStorage
 from adamcore.types import Scalar
 
 #: The values with which an Adam is validated if a hyperparameter is an array or a schedule; none is 0.
@@ -63,6 +64,8 @@ def adam(
     moment_dtype: str | None = None,
     m_dtype: str | None = None,
     v_dtype: str | None = None,
+    p_storage: PStorage | None = None,
+    seed: int | None = None,
     conjugate: bool = False,
 ) -> AdamTransformation:
     """Return an Adam of any dialect as an optax transformation; by default it replaces :func:`optax.adam`.
@@ -84,7 +87,9 @@ def adam(
             defaults.
         epsilon, ..., complex: axes of docs/spec.md; None: the dialect's.  ``nesterov`` may be a boolean, as
             in optax.
-        moment_dtype, m_dtype, v_dtype: as for :class:`adamcore.Adam`.
+        moment_dtype, m_dtype, v_dtype, p_storage, seed: as for :class:`adamcore.Adam`.  The gradient of a
+            parameter that ``p_storage`` keeps has the parameter's dtype; its update is in float32, so that
+            ``optax.apply_updates`` gives the very parameter, as ``step`` does.
         conjugate: if True, complex gradients are conjugated first.  ``jax.grad`` returns the conjugate
             of the direction of steepest ascent (rule CPX.3); optax's own optimizers do not conjugate it.
 
@@ -131,6 +136,8 @@ def adam(
         "moment_dtype": moment_dtype,
         "m_dtype": m_dtype,
         "v_dtype": v_dtype,
+        "p_storage": p_storage,
+        "seed": seed,
     }
     numbers = {
         "lr": learning_rate,

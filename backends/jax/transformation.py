@@ -12,7 +12,7 @@ import optax
 
 from adamcore import step
 from adamcore.adam import Adam
-from adamcore.backends.jax.leaves import aligned, cast, lifted, widened
+from adamcore.backends.jax.leaves import aligned, cast, is_kept, lifted, widened
 from adamcore.backends.jax.optax_state import OptaxAdamState
 from adamcore.backends.jax.parts import Part, in_parts, parts_of
 from adamcore.errors import ParameterError
@@ -94,7 +94,8 @@ class OptaxAdam:
         if self.adam.nesterov == "dozat":
             product = params if own else jnp.asarray(1.0)
         t = params if own else jnp.zeros((), jnp.int32)
-        return OptaxAdamState(t, params, params, maxima, product)
+        rest = params if step.has_rest(self.adam) else None
+        return OptaxAdamState(t, params, params, maxima, product, rest)
 
     def update(
         self, updates: Tree, state: AdamState, params: Tree = None, *, present: Tree = None, **extra: Any
@@ -103,14 +104,17 @@ class OptaxAdam:
         check_state(state)
         updates = lifted(updates)
         if params is None:
-            if self.adam.weight_decay:
+            needs = "weight decay" if self.adam.weight_decay else f"p_storage={self.adam.p_storage!r}"
+            if self.adam.weight_decay or self.adam.p_storage != "plain":
                 raise ParameterError(
-                    "params is None: expected the parameters, since weight decay needs them; call "
+                    f"params is None: expected the parameters, since {needs} needs them; call "
                     "update(grads, state, params)"
                 )
             params = self.stand_ins(state, updates)
         params = aligned(params, state.m)
         new, state = self.step(params, updates, state, None, present)
+        if self.adam.p_storage != "plain":
+            new = jax.tree.map(lambda x: cast(x, jnp.float32) if is_kept(x) else x, new)
         return jax.tree.map(difference, new, params), state
 
     def stand_ins(self, state: AdamState, grads: Tree) -> Tree:
@@ -142,14 +146,15 @@ class OptaxAdam:
             return params, kind(t, *own[1:])
         if self.conjugate:
             grads = jax.tree.map(jnp.conj, grads)
-        parts = parts_of(params, grads, own, self.mask)
+        parts = parts_of(params, grads, own, self.mask, keep=self.adam.p_storage != "plain")
         rate = self.lr if lr is None else lr
 
         def one(part: Part, p: Tree, g: Tree, s: AdamState, present: Tree) -> tuple[Tree, AdamState]:
             adam, hyper = self.of(part)
             return step.step(adam, p, g, s, rate, present, False, hyper)
 
-        new, after = in_parts(parts, (*widened(params, grads), own, present), one)
+        params, grads = widened(params, grads, keep=self.adam.p_storage != "plain")
+        new, after = in_parts(parts, (params, grads, own, present), one)
         return new, kind(*after)
 
     def of(self, part: Part) -> tuple[Adam, dict[str, Any]]:

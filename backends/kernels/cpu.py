@@ -111,6 +111,8 @@ def unsupported(memory: Memory, job: Job) -> str | None:
     Arrays that are dense with the same strides are the same vector in memory.  Complex arrays are vectors
     of their parts, unless v is of the modulus.
     """
+    if job.formats.storage is not None:
+        return f"p_storage={job.formats.storage.policy!r}"
     if any(x is not None and not isinstance(x, float) for x in job.coefficients):
         return "a clock or hyperparameters that only the program knows"
     dtype, shape, arrays = job.p.dtype, job.p.shape, arrays_of(job)
@@ -255,7 +257,7 @@ def _step_one(adam: AdamConfig, job: Job, in_place: bool, memory: Memory) -> Res
         arrays += (job.where,)
     result = Result(job.p, job.m, job.v, job.v_max) if in_place else new_arrays(job, memory)
     if not in_place:
-        arrays += result[:3] if job.v_max is None else result
+        arrays += result[: 3 if job.v_max is None else 4]
     table = PointerTable(program, real, in_place, [memory.size(job.p)], job.where is not None)
     table.point(array("q", memory.addresses(arrays)))
     table.run([job.coefficients], memory.run_parallel)
