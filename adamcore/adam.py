@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 from adamcore import axes, reset, step  # noqa: F401  # typing.get_type_hints(Adam.__init__) looks for axes
+from adamcore.clock import HOST, fixed_lr
+from adamcore.coefficients import MAX_CLOCK
 from adamcore.config import AdamConfig, Schedule  # noqa: F401  # and for Schedule
+from adamcore.definition import coefficients
+from adamcore.dtypes import DtypeTable
+from adamcore.numerics import NumericsReport
+from adamcore.numerics.check import Leaf, report
 from adamcore.state import AdamState
 from adamcore.step_cache import CACHE
 from adamcore.storage.policies import PStorage  # noqa: F401  # and for PStorage
-from adamcore.types import Tree
+from adamcore.trees import ParamTree
+from adamcore.types import Scalar, Tree
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)  # the base class has both
@@ -209,3 +216,41 @@ class Adam(AdamConfig):
             {'b': 5, 'c': 0}
         """
         return reset.reset(self, state, which, clock)
+
+    def check_numerics(self, params: Tree, lr: Scalar | None = None) -> NumericsReport:
+        """Return what the dtypes of parameters, moments and arithmetic would lose in a training.
+
+        No gradient is needed, and nothing is changed.  docs/numerics.md lists what is looked for, with
+        the derivation of each number.
+
+        Args:
+            params: as given to :meth:`init`.
+            lr: the learning rate to look at, a number >= 0 or a 0-d array; None for the object's own.
+                A step is about lr in size.
+
+        Returns:
+            The findings: elements that a step of this size or the weight decay cannot move, gradients whose
+            moments vanish or overflow, moving averages that stop, coefficients that become 0.  A report
+            without findings is false in a boolean context, and its text says what to do about each finding.
+
+        Raises:
+            ParameterError, TreeError, BackendError, HyperparameterError: as for :meth:`init`; or ``lr`` is
+                a schedule, of which one value has to be given.
+
+        Example:
+            >>> import numpy as np
+            >>> found = Adam(lr=1e-4).check_numerics({"w": np.full(3, 2.0, dtype=np.float16)})
+            >>> found.findings[0].what, found.findings[0].path, found.findings[0].numbers["fraction"]
+            ('step-lost', "params['w']", 1.0)
+        """
+        tree = ParamTree(params)
+        tree.check_parameters()
+        backend, table = tree.backend, DtypeTable(self, tree.backend)
+        lr = fixed_lr(self, backend, lr)
+        fixed = replace(self, lr=lr)
+        rows = {
+            1: coefficients(HOST, fixed, 1, lr, 1.0),
+            MAX_CLOCK: coefficients(HOST, fixed, MAX_CLOCK, lr, 0.0),
+        }
+        leaves = [Leaf(tree.path(i), p, table.of(p)) for i, p in enumerate(tree.leaves) if p is not None]
+        return report(fixed, backend, leaves, lr, rows)

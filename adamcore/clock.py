@@ -280,6 +280,20 @@ def known(name: str, value: Scalar, backend: Backend) -> float | None:
     return float(value)
 
 
+def fixed_lr(adam: AdamConfig, backend: Backend, lr: Scalar | None) -> float:
+    """Return the learning rate of an Adam, or another one, as a checked number.
+
+    Raises:
+        HyperparameterError: it is a schedule or a traced array, or no number >= 0.
+    """
+    lr = adam.lr if lr is None else lr
+    value = None if callable(lr) else known("lr", lr, backend)
+    if value is None:
+        came = "a schedule" if callable(lr) else "an array whose value only the program knows"
+        raise HyperparameterError(f"lr is {came}: expected a number, the lr to look at, such as the largest")
+    return value
+
+
 def injected(adam: AdamConfig, backend: Backend, hyper: Mapping[str, Any] | None) -> AdamConfig:
     """Return ``adam`` with this step's hyperparameters: a checked number, or :class:`Given` if traced."""
     if not hyper:

@@ -10,6 +10,7 @@ generic form of every method.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar, overload
 
@@ -256,6 +257,9 @@ class Backend(Protocol):
     def identity(self, leaf: object) -> int | None:
         """Return what tells a leaf from every other; None if nothing does, as while a program is traced."""
 
+    def identities(self, leaves: Sequence[object]) -> set[int | None]:
+        """Return what :meth:`identity` returns for the leaves, each once."""
+
     def overlap(self, columns: Columns) -> tuple[int, int] | None:
         """Return two jobs of which one writes to memory of the other; None if there are none."""
 
@@ -348,6 +352,9 @@ class Backend(Protocol):
         Returns:
             The new clock, the new momentum product, and the coefficients of the update as 0-d arrays.
         """
+
+    def scope(self) -> AbstractContextManager[Any]:
+        """Return a context that is entered around arithmetic with the caller's arrays."""
 
     def apply(self, adam: AdamConfig, jobs: Sequence[Job], donate: bool) -> Sequence[Result]:
         """Carry out one step's jobs; nothing is modified unless ``donate``."""

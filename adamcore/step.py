@@ -23,7 +23,7 @@ from adamcore.clock import Ticker, tick_all
 from adamcore.config import AdamConfig, Schedule
 from adamcore.dtypes import DtypeTable
 from adamcore.errors import GradientError, StateError, TreeError
-from adamcore.presence import PRESENT, presence
+from adamcore.presence import PRESENT, presence, where_of
 from adamcore.protocol import (
     Backend,
     Columns,
@@ -190,7 +190,7 @@ def jobs_of_leaves(
     rows, t, mu_product = tick_all(adam, tree, ticker(), state, parts)
     indices = [i for i, part in enumerate(parts) if not part.absent]
     jobs = [
-        Job(p, tree.backend.zeros(p, p.dtype) if part.zero else g, m, v, v_max, row, part.where, f)
+        Job(p, tree.backend.zeros(p, p.dtype) if part.zero else g, m, v, v_max, row, where_of(part), f)
         for p, g, m, v, v_max, row, part, f in zip(
             tree.leaves, gs, ms, vs, maxima or [None] * len(gs), rows, parts, formats, strict=True
         )
@@ -202,7 +202,7 @@ def jobs_of_leaves(
             job if job.formats.storage is None else stored_job(adam, tree.backend, job, i, clocks[i], rests)
             for i, job in zip(indices, jobs, strict=True)
         ]
-    cacheable = bool(jobs) and not any(part.zero for part in parts)
+    cacheable = len(jobs) > 0 and not any(part.zero for part in parts)
     cacheable = cacheable and not any(job.formats.storage for job in jobs)
     return StepPlan(jobs, indices, t, mu_product, cacheable)
 
@@ -392,7 +392,8 @@ def check_leaf(
         if misfit:
             raise StateError(
                 f"{tree.path(i, 'state.' + name)} is {misfit}; this state was made for other parameters or "
-                "another moment_dtype, m_dtype or v_dtype: make it anew with init"
+                "another moment_dtype, m_dtype or v_dtype: give those that it was made with, or make it anew "
+                "with init"
             )
 
 

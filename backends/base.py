@@ -99,6 +99,9 @@ class BaseBackend:
     def identity(self, leaf: Array) -> int | None:
         return id(leaf)
 
+    def identities(self, leaves: Sequence[Array]) -> set[int | None]:
+        return {*map(self.identity, leaves)}
+
     def overlap(self, columns: Columns) -> tuple[int, int] | None:
         """Return two jobs of which one writes to the other's memory; None if this library writes to none."""
         return None

@@ -67,6 +67,7 @@ def adam(
     p_storage: PStorage | None = None,
     seed: int | None = None,
     conjugate: bool = False,
+    check_numerics: bool | float = False,
 ) -> AdamTransformation:
     """Return an Adam of any dialect as an optax transformation; by default it replaces :func:`optax.adam`.
 
@@ -92,6 +93,9 @@ def adam(
             ``optax.apply_updates`` gives the very parameter, as ``step`` does.
         conjugate: if True, complex gradients are conjugated first.  ``jax.grad`` returns the conjugate
             of the direction of steepest ascent (rule CPX.3); optax's own optimizers do not conjugate it.
+        check_numerics: True to be warned by ``init`` (:class:`adamcore.numerics.NumericsWarning`) of what
+            the dtypes of the parameters lose, as the ``check_numerics`` of the result reports it; or the
+            learning rate to look at, which a schedule needs.
 
     Returns:
         A ``GradientTransformationExtraArgs`` whose state is an :class:`adamcore.AdamState` with optax'
@@ -150,7 +154,7 @@ def adam(
         "lr_max": lr_max,
     }
     chosen = {name: value for name, value in (asked | numbers).items() if value is not None}
-    return transformation(dialect, chosen, mask=mask, conjugate=conjugate)
+    return transformation(dialect, chosen, mask=mask, conjugate=conjugate, check_numerics=check_numerics)
 
 
 def adamw(*args: Any, **options: Any) -> AdamTransformation:
@@ -259,7 +263,12 @@ for _function, _own in ((adamw, None), (nadam, None), (nadamw, None), (amsgrad, 
 
 
 def transformation(
-    dialect_name: str, chosen: dict[str, Any], *, mask: Any = None, conjugate: bool = False
+    dialect_name: str,
+    chosen: dict[str, Any],
+    *,
+    mask: Any = None,
+    conjugate: bool = False,
+    check_numerics: bool | float = False,
 ) -> AdamTransformation:
     """Return the transformation of a dialect, with the ``chosen`` fields of :class:`adamcore.Adam`.
 
@@ -285,7 +294,7 @@ def transformation(
             "mask is given and weight_decay is 0: expected a weight_decay that it can restrict; "
             "give one, or leave the mask out"
         )
-    functions = OptaxAdam(core, lr, hyper, mask, conjugate)
+    functions = OptaxAdam(core, lr, hyper, mask, conjugate, check_numerics)
     result = AdamTransformation(functions.init, functions.update)
     result.functions = functions
     return result

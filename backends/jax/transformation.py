@@ -12,10 +12,13 @@ import optax
 
 from adamcore import step
 from adamcore.adam import Adam
-from adamcore.backends.jax.leaves import aligned, cast, is_kept, lifted, widened
+from adamcore.backends.jax.backend import backend
+from adamcore.backends.jax.leaves import aligned, by_path, cast, is_kept, lifted, widened
 from adamcore.backends.jax.optax_state import OptaxAdamState
-from adamcore.backends.jax.parts import Part, in_parts, parts_of
-from adamcore.errors import ParameterError
+from adamcore.backends.jax.parts import Part, flags, in_parts, parts_of, pick
+from adamcore.clock import known
+from adamcore.errors import HyperparameterError, ParameterError
+from adamcore.numerics import NumericsReport
 from adamcore.state import AdamState, check_state
 from adamcore.types import Tree
 
@@ -57,6 +60,24 @@ class AdamTransformation(optax.GradientTransformationExtraArgs):  # type: ignore
         result: tuple[Tree, AdamState] = self.functions.compiled(params, grads, state, lr, present)
         return result
 
+    def check_numerics(self, params: Tree, lr: Any = None) -> NumericsReport:
+        """Return what the dtypes would lose, as :meth:`adamcore.Adam.check_numerics`.
+
+        Args:
+            params: the parameters, as given to ``init``.
+            lr: the learning rate to look at; None for the transformation's, if that is no schedule.
+                A weight decay that is a schedule is not looked at.
+
+        Raises:
+            HyperparameterError: ``lr`` is a schedule, or a hyperparameter is traced.
+
+        Example:
+            >>> from adamcore.backends.jax import adam
+            >>> print(adam(1e-5).check_numerics({"w": jnp.ones(2)}))
+            nothing is lost
+        """
+        return self.functions.check_numerics(params, lr)
+
 
 class OptaxAdam:
     """The functions of one transformation.
@@ -67,11 +88,21 @@ class OptaxAdam:
         hyper: the other hyperparameters that are arrays, or functions of the clock, by name.
         mask: the leaves to which weight decay applies; None: all.
         conjugate: True if complex gradients are conjugated first.
+        warns: True if ``init`` warns of what dtypes lose; or the learning rate to look at.
         compiled: :meth:`step`, compiled, with donated parameters and state.
     """
 
-    def __init__(self, adam: Adam, lr: Any, hyper: Mapping[str, Any], mask: Any, conjugate: bool) -> None:
+    def __init__(
+        self,
+        adam: Adam,
+        lr: Any,
+        hyper: Mapping[str, Any],
+        mask: Any,
+        conjugate: bool,
+        warns: bool | float = False,
+    ) -> None:
         self.adam, self.lr, self.hyper, self.mask, self.conjugate = adam, lr, hyper, mask, conjugate
+        self.warns = warns
         self.compiled = jax.jit(self.step_whole, donate_argnums=(0, 2))
 
     def init(self, params: Tree) -> OptaxAdamState:
@@ -81,7 +112,31 @@ class OptaxAdam:
         """
         if not jax.tree.leaves(params):
             return self.without_leaves(params)
+        if self.warns is not False:
+            self.check_numerics(params, None if self.warns is True else self.warns).warn()
         return OptaxAdamState(*self.adam.init(lifted(params)))
+
+    def check_numerics(self, params: Tree, lr: Any = None) -> NumericsReport:
+        """Return the report of :meth:`AdamTransformation.check_numerics`."""
+        numbers: dict[str, Any] = {}
+        for name, x in self.hyper.items():
+            numbers[name] = 0.0 if callable(x) else known(name, x, backend)
+            if numbers[name] is None:
+                raise HyperparameterError(
+                    f"{name} is an array whose value only the program knows: expected a number; check the "
+                    "numerics outside of jit"
+                )
+        adam = replace(self.adam, **numbers)
+        params, lr = lifted(params), self.lr if lr is None else lr
+        if self.mask is None:
+            return adam.check_numerics(params, lr)
+        decays = {path for path, decays in flags(self.mask, params).items() if decays}
+        others = by_path(params).keys() - decays
+        return NumericsReport.of(
+            each.check_numerics(pick(params, own), lr)
+            for each, own in ((adam, decays), (replace(adam, weight_decay=0.0), others))
+            if own
+        )
 
     def without_leaves(self, params: Tree) -> OptaxAdamState:
         """Return the state of a tree without arrays, such as the placeholder of ``optax.tree_map_params``.

@@ -105,6 +105,9 @@ class TorchBackend(BaseBackend):
         # a compiled step that has looked at an id is compiled again for the next tensor
         return None if torch.compiler.is_compiling() else id(leaf)
 
+    def identities(self, leaves: Sequence[Array]) -> set[int | None]:
+        return {None} if torch.compiler.is_compiling() else {*map(id, leaves)}
+
     def overlap(self, columns: Columns) -> tuple[int, int] | None:
         if torch.compiler.is_compiling():  # tensors have no addresses yet
             return None

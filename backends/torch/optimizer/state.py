@@ -137,11 +137,11 @@ def in_dtype(x: torch.Tensor, wanted: Any, core: Core, name: str, where: str) ->
     """Return the moment of this name in the dtype that it has to have (MOM.4).
 
     Raises:
-        StateError: that dtype does not hold every value of the moment's own, and the settings do not ask
-            for it.
+        StateError: that dtype does not hold every value of the moment's own, the settings do not ask for it,
+            and the moment is not at its start.
     """
     _, asked = named_by(core, f"{MOMENTS[name]}_dtype")
-    if asked is None and torch.promote_types(x.dtype, wanted) is not wanted:
+    if asked is None and torch.promote_types(x.dtype, wanted) is not wanted and x.count_nonzero():
         raise StateError(
             f"{where}[{name!r}] is in {x.dtype}, which {wanted}, the parameter's, does not hold: a second "
             "moment that becomes 0 makes a huge step; give the optimizer (or the group) "

@@ -45,6 +45,7 @@ from adamcore.backends.torch.optimizer.param_groups import (
 )
 from adamcore.backends.torch.optimizer.snapshot import Snapshots, kept
 from adamcore.backends.torch.optimizer.state import MOMENTS, REST, in_dtype, rest_of
+from adamcore.config import MOMENT_DTYPES
 from adamcore.dtypes import DtypeTable
 from adamcore.errors import StateError
 
@@ -194,6 +195,8 @@ def load_group(
     is_short = whole and not any(name in saved for name in OWN if name != "momentum_decay")
     stated_rules = completed_by_class(saved) if is_short else saved
     for name in (*RULES, "decoupled_weight_decay"):
+        if name in MOMENT_DTYPES:  # `in_dtype` looks at the moments themselves
+            continue
         if name not in stated_rules or (name == "decay" and "decay" not in saved):
             continue
         stated, ours = stated_rules[name], current[name]

@@ -140,7 +140,7 @@ def settle(core: Any, group: Group, like: torch.Tensor) -> Any:
         if name in group and name not in NUMBERS:
             _ = group[name]
     b1, b2 = group["betas"]
-    numbers = {"b1": b1, "b2": b2} | {name: group[name] for name in NUMBERS if name in group}
+    numbers = {"b1": b1, "b2": b2, **{name: group[name] for name in NUMBERS if name in group}}
     lr = group["lr"]
     if not isinstance(core.b1, Given):
         for name, value in numbers.items():

@@ -12,7 +12,8 @@ import pytest
 
 from adamcore import Adam
 from adamcore.backends.jax import adam, adamw
-from adamcore.errors import GradientError, ParameterError, StateError
+from adamcore.errors import GradientError, HyperparameterError, ParameterError, StateError
+from adamcore.numerics import NumericsWarning
 
 PARAMS = {"w": np.asarray([0.5, -1.5], np.float32), "b": np.asarray([2.0], np.float32)}
 GRADS = {"w": np.asarray([0.25, 1.0], np.float32), "b": np.asarray([-0.5], np.float32)}
@@ -166,3 +167,30 @@ def test_dozat_without_parameters_in_one_part() -> None:
         _, other = two.update(GRADS, other, PARAMS)
     assert bits(state) == bits(other)
     assert Adam.like("torch.NAdam").nesterov == "dozat"
+
+
+NARROW = {"w": jnp.ones(3, "bfloat16"), "b": jnp.ones(3, "bfloat16")}
+
+
+def test_check_numerics_knows_mask_and_hyperparameters() -> None:
+    found = adamw(1e-3, weight_decay=0.1, mask=MASK).check_numerics(NARROW).findings
+    assert {f.path for f in found if f.what == "decay-lost"} == {"params['w']"}
+    assert {f.path for f in found if f.what == "step-lost"} == {"params['w']", "params['b']"}
+    arrays = adamw(jnp.asarray(1e-3), b2=jnp.asarray(0.5), weight_decay=lambda count: 0.1)
+    assert {f.what for f in arrays.check_numerics(NARROW).findings} == {"step-lost"}
+    with pytest.raises(HyperparameterError, match="lr is a schedule"):
+        adamw(lambda count: 1e-3).check_numerics(NARROW)
+    assert adamw(lambda count: 1e-3).check_numerics(NARROW, 1e-3)
+
+
+def test_check_numerics_warns_in_init() -> None:
+    with pytest.warns(NumericsWarning, match="step-lost"):
+        adam(1e-3, check_numerics=True).init(NARROW)
+    with pytest.warns(NumericsWarning, match="lr=1e-05"):
+        adam(lambda count: 1.0, check_numerics=1e-5).init(NARROW)
+    with pytest.warns(NumericsWarning, match="not looked at: the values of params"):
+        jax.jit(adam(1e-3, check_numerics=True).init)(NARROW)
+    with pytest.warns(NumericsWarning, match="step-lost"):
+        optax.inject_hyperparams(adam)(1e-3, check_numerics=True).init(NARROW)
+    with pytest.raises(HyperparameterError, match="b2 is an array whose value only the program knows"):
+        jax.jit(lambda b2: adam(1e-3, b2=b2).check_numerics(NARROW))(0.9)

@@ -324,3 +324,62 @@ def test_arguments_by_position_are_those_of_keras(backend: str) -> None:
         assert list(inspect.signature(Adam).parameters)[: len(theirs)] == theirs
         """,
     )
+
+
+@pytest.mark.parametrize("backend", ["torch"])
+def test_check_numerics_warns_once_built(backend: str) -> None:
+    run(
+        backend,
+        """
+        from adamcore.numerics import NumericsWarning
+        w, b = (keras.Variable(np.ones(3), dtype="bfloat16", name=name) for name in ("w", "b"))
+        optimizer = AdamW(1e-3, check_numerics=True)
+        optimizer.exclude_from_weight_decay(var_names=["b"])
+        with warnings.catch_warnings(record=True) as seen:
+            warnings.simplefilter("always")
+            optimizer.build([w, b])
+        assert [x.category for x in seen if "numerics" in x.category.__module__] == [NumericsWarning]
+        found = [(f.what, f.path) for f in optimizer.check_numerics(1e-5).findings if "lost" in f.what]
+        assert sorted(found) == [("decay-lost", "w"), ("step-lost", "b"), ("step-lost", "w")], found
+        assert Adam.from_config(Adam(1.0, check_numerics=0.5).get_config()).warns == 0.5
+        assert "check_numerics" not in Adam(1.0).get_config()
+        """,
+    )
+
+
+@pytest.mark.parametrize("backend", ["torch"])
+def test_loading_rounds_no_moment(backend: str) -> None:
+    """MOM.4: Keras assigns a saved v of 1e-11 to a variable of float16, where it is 0."""
+    run(
+        backend,
+        """
+        from adamcore.errors import StateError
+
+        def stepped(dtype, g):
+            w, optimizer = keras.Variable(np.ones(2), dtype=dtype), Adam(0.1)
+            optimizer.build([w])
+            optimizer.apply([ops.cast(ops.convert_to_tensor(np.full(2, g)), dtype)])
+            return optimizer
+
+        def saved(optimizer):
+            store = {}
+            optimizer.save_own_variables(store)
+            return store
+
+        store = saved(stepped("float32", 1e-4))
+        narrow, before = stepped("float16", 0.5), values(stepped("float16", 0.5).variables)
+        try:
+            narrow.load_own_variables(store)
+        except StateError as error:
+            assert "momentum was saved in float32 and is float16 now" in str(error), error
+        else:
+            raise AssertionError("rounded")
+        assert all((a == b).all() for a, b in zip(values(narrow.variables), before))
+        for dtype in ("float16", "float32"):
+            stepped("float32", 0.25).load_own_variables(saved(stepped(dtype, 0.5)))
+        keras.Variable(np.ones(2), dtype="bfloat16")
+        stepped("bfloat16", 0.25).load_own_variables(saved(stepped("bfloat16", 0.5)))
+        narrow.set_weights([store[str(i)] for i in range(len(store))])
+        assert float(narrow.variables[3].value[0]) == 0.0
+        """,
+    )

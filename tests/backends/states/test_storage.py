@@ -62,13 +62,13 @@ def test_what_would_be_lost_is_asked_for() -> None:
     plain = fit(named, adam("plain"), accept=["p_storage"])
     assert all(leaf.p_rest is None for leaf in plain.leaves.values())
     with pytest.raises(
-        ConversionError, match="mlx has no place for what p_storage='split' keeps of '0', '2'"
+        ConversionError, match=r"mlx has no place for what p_storage='split' keeps of '0', '2'"
     ):
         to_flat(named, "mlx")
     to_flat(plain, "mlx")
     wide = [np.asarray(p, np.float32) for p in params]
     with pytest.raises(
-        ConversionError, match="0 has one of the parts .*: expected none, by the parameter's dtype"
+        ConversionError, match=r"0 has one of the parts .*: expected none, by the parameter's dtype"
     ):
         to_adam(named, adam("split"), wide)
 

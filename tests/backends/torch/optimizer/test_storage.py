@@ -29,8 +29,8 @@ def optimizer_of(policy: str, params: Any = None, **settings: Any) -> tuple[list
             Parameter(torch.ones(2, 3)),
             Parameter(torch.tensor(1.0).bfloat16()),
         ]
-    settings = {"lr": 1e-3, "moment_dtype": "float32", "p_storage": policy, "seed": 3} | settings
-    return params, Adam([{"params": params[:2]}, {"params": params[2:]}], **settings)
+    chosen: Any = {"lr": 1e-3, "moment_dtype": "float32", "p_storage": policy, "seed": 3} | settings
+    return params, Adam([{"params": params[:2]}, {"params": params[2:]}], **chosen)
 
 
 def train(optimizer: Adam, params: list[Any], count: int, start: int = 0) -> None:
@@ -98,7 +98,7 @@ def test_another_policy_or_seed_is_refused_at_loading() -> None:
 
 
 def test_a_checkpoint_of_pytorch_starts_from_the_parameters() -> None:
-    params, plain = optimizer_of("plain")
+    params, _ = optimizer_of("plain")
     theirs = torch.optim.Adam([{"params": params[:2]}, {"params": params[2:]}], lr=1e-3)
     for p, g in zip(params, gradients(0), strict=True):
         p.grad = torch.tensor(g).to(p.dtype)
@@ -156,7 +156,7 @@ def test_what_stands_still_keeps_its_rest(policy: str) -> None:
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_lazy_rows_are_stepped_as_dense_ones(policy: str) -> None:
-    """The rows that a sparse gradient lists have the bits of a dense step, and the others are left as they are."""
+    """The rows that a sparse gradient lists have the bits of a dense step; the others stay as they are."""
     dense, sparse = (Parameter(torch.linspace(0.5, 2.0, 24).reshape(6, 4).bfloat16()) for _ in range(2))
     rows, values = torch.tensor([[4, 1]]), torch.full((2, 4), 0.5).bfloat16()
     for p, kind in ((dense, "dense"), (sparse, "lazy")):
