@@ -36,7 +36,8 @@ SIZE = np.abs(X)
 
 
 def adam(policy: Any, **options: Any) -> Adam:
-    return Adam(**({"lr": 1e-3, "moment_dtype": "float32"} | options), p_storage=policy)
+    chosen: Any = {"lr": 1e-3, "moment_dtype": "float32"} | options
+    return Adam(p_storage=policy, **chosen)
 
 
 def kept(policy: Any, dtype: str, x: Any) -> tuple[Any, Any, Any]:

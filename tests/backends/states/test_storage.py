@@ -90,7 +90,7 @@ def test_torch(tmp_path: Path) -> None:
     again = from_torch(optimizer.state_dict(), names)
     assert again.adam.p_storage == "split"
     assert same([again.leaves["2"].p_rest], [state.p_rest[2]])
-    with pytest.raises(ConversionError, match="can't hold .*p_storage='split'"):
+    with pytest.raises(ConversionError, match=r"can't hold .*p_storage='split'"):
         to_torch(named, torch.optim.Adam(tensors, lr=1e-3), names)
 
 
@@ -117,5 +117,5 @@ def test_rests_are_renamed_and_divided_with_the_moments() -> None:
     assert (turned.leaves["w"].p_rest == named.leaves["0"].p_rest.T).all()  # type: ignore[union-attr]
     with pytest.raises(CheckpointError, match="keeps a part of some parameters"):
         NamedState(named.adam, {n: named.leaves[n] for n in ("1", "2")}).renamed(
-            {"x": {"from": ["1", "2"], "join": 0}}
+            {"x": {"from": ["1", "2"], "concat": 0}}
         )

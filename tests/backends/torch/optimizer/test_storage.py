@@ -163,7 +163,7 @@ def test_lazy_rows_are_stepped_as_dense_ones(policy: str) -> None:
         settings: Any = {"lr": 1e-2, "p_storage": policy, "moment_dtype": "float32", "sparse": kind}
         optimizer = Adam([p], **settings)
         for _ in range(3):
-            p.grad = torch.sparse_coo_tensor(rows, values, (6, 4))
+            p.grad = torch.sparse_coo_tensor(rows, values, (6, 4), check_invariants=True)
             optimizer.step()
     others = [0, 2, 3, 5]
     assert same([dense[[1, 4]]], [sparse[[1, 4]]])
