@@ -344,6 +344,19 @@ class Backend(Protocol):
     def numbers(self, like: Array) -> Numbers:
         """Return the arithmetic of coefficients that only the program knows."""
 
+    def tick_each(
+        self, ts: Sequence[Clock], tick: Callable[[Array], tuple[Array, Coefficients]]
+    ) -> list[tuple[Clock, Coefficients]] | None:
+        """Tick many clocks that only the program knows as one vector; None where each is to tick by itself.
+
+        Args:
+            ts: 0-d arrays.
+            tick: returns a clock after its tick, and the coefficients; of a vector of clocks, vectors.
+
+        Returns:
+            For each clock what ``tick`` returns.
+        """
+
     def tick_on_device(
         self, adam: AdamConfig, t: Clock, mu_product: Any, lr: Any, like: Array
     ) -> tuple[Clock, Any, Coefficients] | None:

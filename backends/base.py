@@ -242,6 +242,12 @@ class BaseBackend:
         """Return the arithmetic that forms coefficients as 0-d arrays, for a clock or lr that is traced."""
         return Traced(self.namespace(like), self.coefficient_dtype(like), self.device(like))
 
+    def tick_each(
+        self, ts: Sequence[Clock], tick: Callable[[Array], tuple[Array, Coefficients]]
+    ) -> list[tuple[Clock, Coefficients]] | None:
+        """Tick many clocks that only the program knows as one vector; None: each ticks by itself."""
+        return None
+
     def tick_on_device(
         self, adam: AdamConfig, t: Clock, mu_product: Any, lr: Any, like: Array
     ) -> tuple[Clock, Any, Coefficients] | None:

@@ -12,6 +12,7 @@ writes them into new arrays.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import partial
 from itertools import compress
 from operator import attrgetter, is_
@@ -31,6 +32,7 @@ from adamcore.protocol import StepRecord
 from adamcore.state import AdamState
 from adamcore.step_cache import coefficients_at
 from adamcore.tracing import formula
+from adamcore.trees import LARGE, collection_paused
 from adamcore.types import Tree
 
 sharding = attrgetter("sharding")
@@ -122,7 +124,8 @@ class JitStep:
         """Make the step; None, with nothing changed, if a gradient or somebody's trace is in its way."""
         tables, now = self.program.tables(rows, self.which), self.clocks + (self.ticks + 1)
         try:
-            new = self.program.call(donated, gs, self.masks, tables, now)
+            with collection_paused() if len(leaves) >= LARGE else nullcontext():
+                new = self.program.call(donated, gs, self.masks, tables, now)
         except Misfit:
             return None
         if type(new[0]) is not self.kind:  # the call is part of somebody's trace
