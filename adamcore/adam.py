@@ -15,6 +15,7 @@ from adamcore.numerics import NumericsReport
 from adamcore.numerics.check import Leaf, report
 from adamcore.state import AdamState
 from adamcore.step_cache import CACHE
+from adamcore.storage.policies import PStorage  # noqa: F401  # and for PStorage
 from adamcore.trees import ParamTree
 from adamcore.types import Scalar, Tree
 
@@ -41,6 +42,10 @@ class Adam(AdamConfig):
         moment_dtype: the name of the moments' dtype, such as ``"float32"``; None for the parameter's.
         m_dtype: the name of the dtype of m alone; None for that of ``moment_dtype``.
         v_dtype: the same for v and v_max (MOM.4).
+        p_storage: how parameters of bfloat16 and float16 are kept between steps (STORE.1 to STORE.7):
+            ``"plain"``, ``"master"``, ``"split"``, ``"split8"``, ``"kahan"`` or ``"stochastic"``.  Other
+            parameters are kept as they are.
+        seed: a whole number from 0 to 2**32 - 1, for ``p_storage="stochastic"``.
 
     Each of the other fields is the axis of its name.
 
@@ -97,14 +102,16 @@ class Adam(AdamConfig):
         Returns:
             For each leaf, a clock of 0 (an int32 0-d array; one for all leaves with
             ``clock="global"``), and moments of 0, in the dtypes that MOM.4 gives.
-            AMSGrad adds the maximum ``v_max``, and Dozat's form of Nesterov momentum ``mu_product``.
+            AMSGrad adds the maximum ``v_max``, Dozat's form of Nesterov momentum ``mu_product``, and
+            some values of ``p_storage`` what they keep of the parameters, ``p_rest``.
 
         Raises:
             ParameterError: a leaf is no array, or has integers or booleans.
             TreeError: one array is in two leaves.
             BackendError: the tree has arrays of two libraries.
-            HyperparameterError: an epsilon is 0 in the dtype of the arithmetic (EPS.6), or the
-                library has no dtype of the name in ``moment_dtype``, ``m_dtype`` or ``v_dtype``.
+            HyperparameterError: an epsilon is 0 in the dtype of the arithmetic (EPS.6), the
+                library has no dtype of the name in ``moment_dtype``, ``m_dtype`` or ``v_dtype``, or
+                ``p_storage`` can't keep a parameter's dtype.
 
         Example:
             >>> import numpy as np
@@ -191,7 +198,8 @@ class Adam(AdamConfig):
     ) -> AdamState:
         """Return the state with the selected leaves returned to the start (F4).
 
-        Moments, maximum and clock become 0, and the product of Dozat's schedule becomes 1.  If the clock
+        Moments, maximum and clock become 0, and the product of Dozat's schedule becomes 1.  ``p_rest`` is a
+        part of the parameters, and stays (STORE.8).  If the clock
         stayed, bias correction would treat the moments of 0 as the result of many updates.
 
         Args:

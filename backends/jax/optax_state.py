@@ -38,12 +38,18 @@ class OptaxAdamState(AdamState):
     """
 
     __slots__ = ()
-    _fields = ("count", "mu", "nu", "nu_max", "mu_product")
+    _fields = ("count", "mu", "nu", "nu_max", "mu_product", "p_rest")
 
     def __new__(
-        cls, count: Tree, mu: Tree, nu: Tree, nu_max: Tree = None, mu_product: Tree = None
+        cls,
+        count: Tree,
+        mu: Tree,
+        nu: Tree,
+        nu_max: Tree = None,
+        mu_product: Tree = None,
+        p_rest: Tree = None,
     ) -> OptaxAdamState:
-        return super().__new__(cls, count, mu, nu, nu_max, mu_product)
+        return super().__new__(cls, count, mu, nu, nu_max, mu_product, p_rest)
 
     @property
     def count(self) -> Tree:

@@ -13,7 +13,7 @@ import optax
 from adamcore import step
 from adamcore.adam import Adam
 from adamcore.backends.jax.backend import backend
-from adamcore.backends.jax.leaves import aligned, by_path, cast, lifted, widened
+from adamcore.backends.jax.leaves import aligned, by_path, cast, is_kept, lifted, widened
 from adamcore.backends.jax.optax_state import OptaxAdamState, chained, following, unpacked
 from adamcore.backends.jax.parts import Part, flags, in_parts, parts_of, pick
 from adamcore.clock import known
@@ -167,7 +167,8 @@ class OptaxAdam:
         if self.adam.nesterov == "dozat":
             product = params if own else jnp.asarray(1.0)
         t = params if own else jnp.zeros((), jnp.int32)
-        return AdamState(t, params, params, maxima, product)
+        rest = params if step.has_rest(self.adam) else None
+        return AdamState(t, params, params, maxima, product, rest)
 
     def update(
         self,
@@ -184,15 +185,18 @@ class OptaxAdam:
         own, counts, packed = unpacked(state)
         updates = lifted(updates)
         if params is None:
-            if self.adam.weight_decay:
+            needs = "weight decay" if self.adam.weight_decay else f"p_storage={self.adam.p_storage!r}"
+            if self.adam.weight_decay or self.adam.p_storage != "plain":
                 raise ParameterError(
-                    "params is None: expected the parameters, since weight decay needs them; call "
+                    f"params is None: expected the parameters, since {needs} needs them; call "
                     "update(grads, state, params)"
                 )
             params = self.stand_ins(own, updates)
         params = aligned(params, own.m)
         loss_scale = LossScale(grad_scale, found_inf)
         new, after = self.step(params, updates, own, counts, None, present, loss_scale)
+        if self.adam.p_storage != "plain":
+            new = jax.tree.map(lambda x: cast(x, jnp.float32) if is_kept(x) else x, new)
         return jax.tree.map(difference, new, params), packed(after, loss_scale.skipped)
 
     def stand_ins(self, state: AdamState, grads: Tree) -> Tree:
@@ -236,7 +240,7 @@ class OptaxAdam:
             return params, own._replace(t=following(own.t, loss_scale.skipped)) if ticks else own
         if self.conjugate:
             grads = jax.tree.map(jnp.conj, grads)
-        parts = parts_of(params, grads, own, self.mask)
+        parts = parts_of(params, grads, own, self.mask, keep=self.adam.p_storage != "plain")
         rate = self.lr if lr is None else lr
         if rate is None and "lr" in counts and callable(self.adam.lr):
             rate = self.adam.lr(counts["lr"] + 1)
@@ -249,7 +253,8 @@ class OptaxAdam:
             return step.step(self.of(part), p, g, s, rate, present, False, own_hyper, loss_scale)
 
         undecayed = {name: x for name, x in hyper.items() if name != "weight_decay"}
-        return in_parts(parts, (*widened(params, grads), own, present), one)
+        params, grads = widened(params, grads, keep=self.adam.p_storage != "plain")
+        return in_parts(parts, (params, grads, own, present), one)
 
     def of(self, part: Part) -> Adam:
         """Return the Adam that steps a part."""

@@ -192,6 +192,7 @@ def test_refuses_what_it_cannot_do() -> None:
         assert AdamW(0.1).weight_decay == 0.004 and AdamW(0.1, dialect="torch.AdamW").weight_decay == 0.01
         refused(DialectError, dialect="keras.adam")
         refused(AxisError, decay="decoupled-twice")
+        assert "p_storage='split': Keras" in refused(BackendError, 0.1, p_storage="split")
         with mock.patch.object(keras.backend, "backend", lambda: "tensorflow"):
             assert "KERAS_BACKEND" in refused(BackendError)
         v = keras.Variable(np.ones(2, "f4"))
