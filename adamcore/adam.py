@@ -131,6 +131,8 @@ class Adam(AdamConfig):
         weight_decay: Any = None,
         present: Tree = None,
         donate: bool = False,
+        grad_scale: Scalar | None = None,
+        found_inf: Any = None,
     ) -> tuple[Tree, AdamState]:
         """Make one update of a tree of parameters; return the new parameters and the new state.
 
@@ -156,6 +158,10 @@ class Adam(AdamConfig):
             donate: True if the results may be written into the memory of params and state; NumPy and
                 PyTorch then step in place.  If it is False, params and state are not modified, and a
                 leaf that does not change is returned as the same object.
+            grad_scale: the loss scale, a number > 0 or a 0-d array: the step divides the gradients by it
+                before everything else, in the dtype of the arithmetic (SCALE.1).
+            found_inf: True, a number that is not 0, or such a 0-d array, if a gradient has overflowed: the
+                step then changes nothing, the clock included (SCALE.2).
 
         Returns:
             Trees of the structure, shapes and dtypes of ``params`` and ``state``.
@@ -171,7 +177,7 @@ class Adam(AdamConfig):
             StateError: the state was made for other parameters or other axes.
             ClockError: a clock is no whole number from 0 to 2**31 - 1.
             HyperparameterError: as for :meth:`init`; or ``lr`` or ``weight_decay`` is negative, NaN or
-                infinite.
+                infinite, or ``grad_scale`` or ``found_inf`` is not as above.
 
         Example:
             >>> import numpy as np
@@ -183,7 +189,9 @@ class Adam(AdamConfig):
             (array([0.9]), array([1.]), array(0, dtype=int32))
         """
         hyper = None if weight_decay is None else {"weight_decay": weight_decay}
-        return step.step(self, params, grads, state, lr, present, donate, hyper)
+        scaled = grad_scale is not None or found_inf is not None
+        loss_scale = step.LossScale(grad_scale, found_inf) if scaled else None
+        return step.step(self, params, grads, state, lr, present, donate, hyper, loss_scale)
 
     def reset(
         self, state: AdamState, which: Tree = None, clock: Literal["reset", "keep"] = "reset"

@@ -20,7 +20,7 @@ from adamcore.state import AdamState
 from adamcore.storage.bits import Words
 from adamcore.storage.policies import Storage
 from adamcore.storage.random_bits import Key
-from adamcore.types import Array, Clock, Device, DType, Tree
+from adamcore.types import Array, Clock, Device, DType, Scalar, Tree
 
 Kind = Literal["real", "complex", "other"]  #: of a dtype: what can be optimized is real or complex
 
@@ -290,6 +290,9 @@ class Backend(Protocol):
 
     def cast(self, x: Array, dtype: DType) -> Array:
         """Return ``x`` in that dtype: itself, if it is of that dtype already."""
+
+    def divided(self, g: Array, scale: Scalar, work: DType) -> Array:
+        """Return ``g / scale`` in the real dtype ``work``, or in the complex one with such parts."""
 
     def where(self, condition: Array, new: Array, old: Array) -> Array:
         """Return ``new`` where the condition is True, else ``old``."""

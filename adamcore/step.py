@@ -19,10 +19,10 @@ from functools import partial
 from itertools import repeat
 from typing import Any, NamedTuple
 
-from adamcore.clock import Ticker, tick_all
+from adamcore.clock import Ticker, known, tick_all
 from adamcore.config import AdamConfig, Schedule
 from adamcore.dtypes import DtypeTable
-from adamcore.errors import GradientError, StateError, TreeError
+from adamcore.errors import GradientError, HyperparameterError, StateError, TreeError
 from adamcore.presence import PRESENT, presence, where_of
 from adamcore.protocol import (
     Backend,
@@ -96,15 +96,17 @@ def step(
     present: Tree,
     donate: bool,
     hyper: Mapping[str, Scalar] | None = None,
+    loss_scale: LossScale | None = None,
 ) -> tuple[Tree, AdamState]:
     """Make one update: see :meth:`adamcore.Adam.step`.
 
     Args:
         hyper: this step's values of hyperparameters other than lr, by name: numbers, 0-d arrays, or
             functions of the clock, as a schedule of lr.
+        loss_scale: what the gradients were multiplied by, and whether one has overflowed; None for neither.
     """
     cache = None
-    if donate and present is None and not hyper and has_identity(params):
+    if donate and present is None and not hyper and loss_scale is None and has_identity(params):
         cache = cache_of(adam)
         bound = cache.bind(params, grads, state, lr)
         done = None if bound is None else bound()
@@ -112,7 +114,7 @@ def step(
             return done
     tree = ParamTree(params)
     with collection_paused() if tree.large else nullcontext():
-        return checked_step(adam, tree, grads, state, lr, present, donate, hyper, cache)
+        return checked_step(adam, tree, grads, state, lr, present, donate, hyper, cache, loss_scale)
 
 
 def checked_step(
@@ -125,6 +127,7 @@ def checked_step(
     donate: bool,
     hyper: Mapping[str, Scalar] | None,
     cache: StepCache | None,
+    loss_scale: LossScale | None = None,
 ) -> tuple[Tree, AdamState]:
     """Make a step with all checks; leave a cached step in ``cache`` if there can be one."""
     tree.check_parameters()
@@ -135,12 +138,20 @@ def checked_step(
     rests = [] if state.p_rest is None else tree.match(state.p_rest, "state.p_rest", StateError)
     columns = Columns(tree.leaves, gs, ms, vs, maxima)
     table, ticker = DtypeTable(adam, tree.backend), partial(Ticker, adam, tree.backend, lr, hyper)
+    scale, overflow = (None, False) if loss_scale is None else read_loss_scale(loss_scale, tree.backend)
+    if overflow is True:
+        check_leaves(tree, [None if p is None else table.of(p) for p in tree.leaves], columns)
+        return tree.tree, state
     plan = None
     alike = tree.large and present is None and all(x is None for x in rests)
     if alike and tree.backend.uniform(columns):
         plan = uniform_jobs(adam, tree, columns, table, ticker, state)
     if plan is None:
         plan = jobs_of_leaves(adam, tree, columns, rests, table, ticker, state, present)
+    if scale is not None:
+        plan = plan._replace(jobs=[unscaled(tree.backend, job, scale) for job in plan.jobs])
+    if overflow is not False:
+        plan = unless(overflow, adam, plan, ticker(), state, tree)
     if donate:
         check_apart(tree, plan.indices, plan.jobs)
     results = tree.backend.apply(adam, plan.jobs, donate)
@@ -159,6 +170,67 @@ def checked_step(
         record = StepRecord(tree.backend, plan.jobs, results, new_params, tree.like(gs), new_state)
         new_state = cache.remember(adam, record)
     return new_params, new_state
+
+
+class LossScale(NamedTuple):
+    """What the caller says of the loss scale of a step."""
+
+    grad_scale: Scalar | None  #: what the gradients were multiplied by; None for 1
+    found_inf: Any  #: True, or not 0, if the step is to be skipped; a 0-d array may be traced
+
+    @property
+    def skipped(self) -> Any:
+        """``found_inf``, which is False where it is not given."""
+        return False if self.found_inf is None else self.found_inf
+
+
+def read_loss_scale(given: LossScale, backend: Backend) -> tuple[Scalar | None, bool | Array]:
+    """Return the scale, checked, and whether the step is skipped: a bool, or an array that is traced.
+
+    Raises:
+        HyperparameterError: the scale is no number > 0, or the flag no boolean, number or 0-d array.
+    """
+    scale, flag = given
+    if scale is not None:
+        value = known("grad_scale", scale, backend)
+        if value == 0.0:
+            raise HyperparameterError(
+                "grad_scale=0.0: expected a number > 0, by which gradients are divided; leave it out for 1"
+            )
+        scale = scale if value is None else value
+    if flag is None or isinstance(flag, bool | int | float):
+        return scale, bool(flag)
+    if not hasattr(flag, "dtype") or tuple(flag.shape) != ():
+        came = f"an array of shape {tuple(flag.shape)}" if hasattr(flag, "shape") else type(flag).__name__
+        raise HyperparameterError(f"found_inf is {came}: expected a boolean, a number or a 0-d array")
+    value = backend.host(flag) if backend.owns(flag) else flag.item()
+    return scale, (flag != 0 if value is None else bool(value))
+
+
+def unscaled(backend: Backend, job: Job, scale: Scalar) -> Job:
+    """Return a job with its gradient divided by the scale, in the dtype of arithmetic (SCALE.1)."""
+    with backend.scope():
+        return job._replace(g=backend.divided(job.g, scale, job.formats.work))
+
+
+def unless(
+    overflow: Array, adam: AdamConfig, plan: StepPlan, ticker: Ticker, state: AdamState, tree: ParamTree
+) -> StepPlan:
+    """Return a plan after which all is as before if ``overflow``, which only the program knows (SCALE.2)."""
+    keep = ~overflow
+    jobs = [job._replace(where=keep if job.where is None else job.where & keep) for job in plan.jobs]
+
+    def chosen(new: Tree, old: Tree, name: str) -> Tree:
+        if old is None or adam.clock == "global":
+            return ticker.choose(keep, new, old)
+        pairs = zip(tree.match(new, name, StateError), tree.match(old, name, StateError), strict=True)
+        return tree.like([b if a is b else ticker.choose(keep, a, b) for a, b in pairs])
+
+    return plan._replace(
+        jobs=jobs,
+        t=chosen(plan.t, state.t, "state.t"),
+        mu_product=chosen(plan.mu_product, state.mu_product, "state.mu_product"),
+    )
 
 
 class StepPlan(NamedTuple):

@@ -145,6 +145,18 @@ class BaseBackend:
         """Return ``x`` in ``dtype``: itself, if it is of that dtype already."""
         return x if x.dtype == dtype else self.namespace(x).astype(x, dtype)
 
+    def divided(self, g: Array, scale: Any, work: Any) -> Array:
+        """Return ``g / scale`` in the dtype ``work``; both parts of a complex ``g`` are divided."""
+
+        def quotient(x: Array) -> Array:
+            by = self.cast(scale, work) if hasattr(scale, "dtype") and self.owns(scale) else scale
+            return self.cast(x, work) / by
+
+        if self.kind(g.dtype) != "complex":
+            return quotient(g)
+        re, im = self.split(g)
+        return self.join(quotient(re), quotient(im), self.complex_of(work, g))
+
     def overwrite(self, old: Array, new: Array) -> Array:
         """Return ``new``, in the storage of ``old`` if this library can write there (``donate=True``)."""
         return new

@@ -96,7 +96,7 @@ class Unpacked(NamedTuple):
 
     own: AdamState
     counts: dict[str, Any]  #: the numbers of steps that optax' schedules see, by hyperparameter
-    packed: Callable[[AdamState], Any]  #: brings the state after a step into the form of the one before
+    packed: Callable[[AdamState, Any], Any]  #: from the state after a step, and whether it was skipped
 
 
 def unpacked(state: Any) -> Unpacked:
@@ -107,7 +107,7 @@ def unpacked(state: Any) -> Unpacked:
     """
     if isinstance(state, AdamState):
         kind = type(state)
-        return Unpacked(AdamState(*state), {}, lambda after: kind(*after))
+        return Unpacked(AdamState(*state), {}, lambda after, skipped: kind(*after))
     if not (isinstance(state, tuple) and state and isinstance(state[0], FIRST)):
         raise StateError(
             f"state is {type(state).__name__}: expected the state that init or the last update returned, or "
@@ -119,10 +119,14 @@ def unpacked(state: Any) -> Unpacked:
     for name, part in zip(("lr", "weight_decay"), reversed(rest), strict=False):
         for count in jax.tree.leaves(part):
             counts[name] = count
-    return Unpacked(own, counts, lambda after: chained(after, tuple(jax.tree.map(following, rest))))
+
+    def packed(after: AdamState, skipped: Any) -> Any:
+        return chained(after, tuple(jax.tree.map(lambda count: following(count, skipped), rest)))
+
+    return Unpacked(own, counts, packed)
 
 
-def following(count: Any) -> Any:
-    """Return the next number of a count, which stays at the largest."""
+def following(count: Any, skipped: Any) -> Any:
+    """Return the next number of a count, which stays at the largest, and where a step is skipped."""
     count = jnp.asarray(count)
-    return jnp.where(count < MAX_CLOCK, count + 1, count)
+    return jnp.where((count < MAX_CLOCK) & (jnp.asarray(skipped) == 0), count + 1, count)
