@@ -93,7 +93,12 @@ def test_the_garbage_collector_is_still_in_a_step_of_many_leaves(monkeypatch: py
         ps, state = adam.step(ps, gs, state, donate=True)
     cached: Any = cache_of(adam)[0]
     call = cached.program.call
-    monkeypatch.setattr(cached.program, "call", lambda *given: seen.append(gc.isenabled()) or call(*given))
+
+    def watched(*given: Any) -> Any:
+        seen.append(gc.isenabled())
+        return call(*given)
+
+    monkeypatch.setattr(cached.program, "call", watched)
     ps, state = adam.step(ps, gs, state, donate=True)
     assert seen == [False]
     assert gc.isenabled()
