@@ -15,7 +15,8 @@ from fast import adams, bits, gradients
 
 from adamcore import Adam
 from adamcore.backends.kernels import llvm
-from adamcore.backends.kernels.formats import SIZES, Format, Lines, Real, Storage, store
+from adamcore.backends.kernels.conversions import store
+from adamcore.backends.kernels.formats import SIZES, Format, Lines, Real, Storage
 from adamcore.tracing import Op, Program
 
 pytest.importorskip("llvmlite")
@@ -43,10 +44,10 @@ def halves() -> list[bool]:
     return [False, True] if llvm.native_half() else [False]
 
 
-def converted(x: Any, after: Storage, work: Real, half: bool) -> Any:
+def converted(x: Any, after: Storage, work: Real, half: bool, moments: Storage = "float32") -> Any:
     """An array as the kernel stores it in another dtype."""
     before: Any = str(x.dtype)
-    dtypes = Format(work, after, before, "float32", "float32")
+    dtypes = Format(work, after, before, moments, moments)
     at, keep = llvm.link(llvm.text(COPY, dtypes, True, half=half), "step")
     run = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p)(at)
     made, x = np.full(x.shape, 7, DTYPES[after]), np.ascontiguousarray(x)
@@ -80,6 +81,30 @@ def test_every_number_of_16_bits_is_read_and_written(name: Storage, work: Real) 
         np.testing.assert_array_equal(raw(again)[number], raw(x)[number])
         quiet = 1 << (BITS[name] - 1)
         np.testing.assert_array_equal(raw(again)[~number], raw(x)[~number] | quiet)
+
+
+def test_bfloat16_alone_is_read_and_written_in_pairs() -> None:
+    x = every("bfloat16")
+    assert Format("float32", *["bfloat16"] * 4).pairs  # type: ignore[arg-type]
+    for size in (x.size, 31, 33):
+        np.testing.assert_array_equal(
+            raw(converted(x[:size], "bfloat16", "float32", False, "bfloat16")), raw(x[:size])
+        )
+
+
+@pytest.mark.parametrize("dtype", NARROW)
+def test_every_gradient_of_16_bits(dtype: Storage) -> None:
+    """A NaN of any payload leaves NaN behind, in arrays of 16 bits alone too."""
+    for adam in (Adam(lr=0.1, amsgrad="uncorrected"), Adam(lr=0.1, moment_dtype="float32")):
+        g = every(dtype)
+        p = np.linspace(-2, 2, g.size).astype(g.dtype)
+        state = adam.init(p)
+        with llvm.switched_off():
+            want, wanted = adam.step(p, g, state)
+        got, made = adam.step(p, g, state)
+        assert np.isnan(got[np.isnan(g)]).all()
+        for x, y in ((got, want), (made.m, wanted.m), (made.v, wanted.v), (made.v_max, wanted.v_max)):
+            assert x is None or bits(x) == bits(y)
 
 
 @pytest.mark.parametrize(("name", "work"), list(product(NARROW, WORKS)))
