@@ -113,6 +113,8 @@ def unsupported(memory: Memory, job: Job) -> str | None:
     of their parts, unless v is of the modulus.  Without machine code all arrays have one dtype, that of the
     arithmetic.
     """
+    if job.formats.storage is not None:
+        return f"p_storage={job.formats.storage.policy!r}"
     if any(x is not None and not isinstance(x, float) for x in job.coefficients):
         return "a clock or hyperparameters that only the program knows"
     arrays = arrays_of(job)
@@ -303,7 +305,7 @@ def _step_one(adam: AdamConfig, job: Job, in_place: bool, memory: Memory) -> Res
         arrays += (job.where,)
     result = Result(job.p, job.m, job.v, job.v_max) if in_place else new_arrays(job, memory)
     if not in_place:
-        arrays += result[:3] if job.v_max is None else result
+        arrays += result[: 3 if job.v_max is None else 4]
     table = PointerTable(program, dtypes, in_place, [memory.size(job.p)], job.where is not None)
     table.point(array("q", memory.addresses(arrays)))
     table.run([job.coefficients], memory.run_parallel)
