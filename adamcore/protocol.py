@@ -17,7 +17,10 @@ from typing import Any, Literal, NamedTuple, Protocol, TypeVar, overload
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients, Numbers
 from adamcore.state import AdamState
-from adamcore.types import Array, Clock, Device, DType, Tree
+from adamcore.storage.bits import Words
+from adamcore.storage.policies import Storage
+from adamcore.storage.random_bits import Key
+from adamcore.types import Array, Clock, Device, DType, Scalar, Tree
 
 Kind = Literal["real", "complex", "other"]  #: of a dtype: what can be optimized is real or complex
 
@@ -29,6 +32,8 @@ class LeafDtypes(NamedTuple):
     m: DType  #: of the first moment
     v: DType  #: of v and v_max, real where ``complex="modulus"``
     is_complex: bool
+    storage: Storage | None = None  #: how p is kept between steps; None: in its own dtype alone ("plain")
+    rest: DType = None  #: of the part of p that is in the state; None if there is no such part
 
 
 class Job(NamedTuple):
@@ -42,6 +47,8 @@ class Job(NamedTuple):
     coefficients: Coefficients  #: Python floats, or 0-d arrays of a floating dtype
     where: Array | None  #: boolean, broadcastable to p: False keeps the old value (F3); None is all True
     formats: LeafDtypes
+    p_rest: Array | None = None  #: what the state has of p (STORE.1)
+    key: Key | None = None  #: of the random bits with which p is rounded (STORE.7)
 
 
 class Result(NamedTuple):
@@ -51,6 +58,7 @@ class Result(NamedTuple):
     m: Array
     v: Array
     v_max: Array | None
+    p_rest: Array | None = None
 
 
 class Columns(NamedTuple):
@@ -283,6 +291,9 @@ class Backend(Protocol):
     def cast(self, x: Array, dtype: DType) -> Array:
         """Return ``x`` in that dtype: itself, if it is of that dtype already."""
 
+    def divided(self, g: Array, scale: Scalar, work: DType) -> Array:
+        """Return ``g / scale`` in the real dtype ``work``, or in the complex one with such parts."""
+
     def where(self, condition: Array, new: Array, old: Array) -> Array:
         """Return ``new`` where the condition is True, else ``old``."""
 
@@ -314,6 +325,11 @@ class Backend(Protocol):
 
     def integer(self, dtype: DType) -> bool:
         """True if it is a dtype of integers."""
+
+    # bits
+
+    def bits_of_floats(self) -> Words | None:
+        """Return the operations on the bits of float32 arrays; None where the library has none."""
 
     # trees
 

@@ -17,6 +17,8 @@ from adamcore.coefficients import Traced
 from adamcore.definition import Coefficients, Numbers, update
 from adamcore.protocol import CachedStep, Columns, Job, Kind, Result, StepRecord
 from adamcore.state import AdamState
+from adamcore.storage.bits import Words
+from adamcore.storage.policies import load, store
 from adamcore.types import Array, Clock
 
 if TYPE_CHECKING:
@@ -143,6 +145,18 @@ class BaseBackend:
         """Return ``x`` in ``dtype``: itself, if it is of that dtype already."""
         return x if x.dtype == dtype else self.namespace(x).astype(x, dtype)
 
+    def divided(self, g: Array, scale: Any, work: Any) -> Array:
+        """Return ``g / scale`` in the dtype ``work``; both parts of a complex ``g`` are divided."""
+
+        def quotient(x: Array) -> Array:
+            by = self.cast(scale, work) if hasattr(scale, "dtype") and self.owns(scale) else scale
+            return self.cast(x, work) / by
+
+        if self.kind(g.dtype) != "complex":
+            return quotient(g)
+        re, im = self.split(g)
+        return self.join(quotient(re), quotient(im), self.complex_of(work, g))
+
     def overwrite(self, old: Array, new: Array) -> Array:
         """Return ``new``, in the storage of ``old`` if this library can write there (``donate=True``)."""
         return new
@@ -189,6 +203,10 @@ class BaseBackend:
             if part == name:
                 return self.dtype_named(whole, like)
         raise LookupError(f"{self.name} has no complex dtype of {name} parts")
+
+    def bits_of_floats(self) -> Words | None:
+        """Return the operations on the bits of float32 arrays; the array API has none."""
+        return None
 
     # ---------------------------------------------------------------------- complex numbers
 
@@ -259,9 +277,18 @@ class BaseBackend:
     def apply(self, adam: AdamConfig, jobs: Sequence[Job], donate: bool) -> Sequence[Result]:
         """Carry out the jobs of one step; modify no array unless ``donate``."""
         with self.scope():
-            if self.fast is not None:
+            if self.fast is None:
+                return [self.apply_one(adam, job, donate) for job in jobs]
+            if adam.p_storage == "plain" or not any(job.formats.storage for job in jobs):
                 return self.fast.apply(adam, jobs, donate, self.apply_one)
-            return [self.apply_one(adam, job, donate) for job in jobs]
+            results: list[Any] = [
+                None if job.formats.storage is None else self.apply_one(adam, job, donate) for job in jobs
+            ]
+            plain = [i for i, result in enumerate(results) if result is None]
+            new = self.fast.apply(adam, [jobs[i] for i in plain], donate, self.apply_one) if plain else []
+            for i, result in zip(plain, new, strict=True):
+                results[i] = result
+            return results
 
     def cached_step(self, adam: AdamConfig, record: StepRecord) -> tuple[CachedStep, AdamState] | None:
         """Return a cached step for the step after ``record``, and the state that the caller gets; or None."""
@@ -275,7 +302,8 @@ class BaseBackend:
         if job.formats.is_complex:
             new = self.complex_update(adam, job, c)
         else:
-            p, g, m, v = (self.cast(x, work) for x in (job.p, job.g, job.m, job.v))
+            g, m, v = (self.cast(x, work) for x in (job.g, job.m, job.v))
+            p = self.cast(job.p if job.formats.storage is None else self.load(job), work)
             v_max = None if job.v_max is None else self.cast(job.v_max, work)
             [(p, m)], v, v_max = update(self.namespace(p), adam, c, [(p, g, m)], v, v_max)
             new = Result(p, m, v, v_max)
@@ -308,10 +336,31 @@ class BaseBackend:
         """Round coefficients that are 0-d arrays, once, to the dtype of the arithmetic."""
         return Coefficients(*(x if x is None else self.cast(x, work) for x in c))
 
+    def load(self, job: Job) -> Array:
+        """Return the float32 value of a parameter that is not kept plainly (STORE.1)."""
+        storage, n = job.formats.storage, self.bits_of_floats()
+        assert storage is not None
+        assert n is not None  # as adamcore.dtypes has found
+        single = self.dtype_named("float32", job.p)
+        rest = job.p_rest
+        if rest is not None and storage.policy == "kahan":
+            rest = self.cast(rest, single)
+        return load(n, storage, self.cast(job.p, single), rest)
+
+    def parts(self, job: Job, new: Result) -> Result:
+        """Return the new values with the parameter as it is kept, and its rest."""
+        storage, n = job.formats.storage, self.bits_of_floats()
+        if storage is None:
+            return new
+        assert n is not None  # as adamcore.dtypes has found
+        p, rest = store(n, storage, self.cast(new.p, self.dtype_named("float32", job.p)), job.key)
+        return new._replace(p=p, p_rest=rest)
+
     def store(self, job: Job, new: Result, donate: bool) -> Result:
         """Return the new values in the dtypes of the old ones; with ``donate``, in their memory."""
         stored: list[Any] = []
-        for old, x in zip((job.p, job.m, job.v, job.v_max), new, strict=True):
+        new = self.parts(job, new)
+        for old, x in zip((job.p, job.m, job.v, job.v_max, job.p_rest), new, strict=True):
             if old is None:
                 stored.append(None)
                 continue

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from adamcore.numerics.coefficients import vanishing
-from adamcore.numerics.formats import format_of
+from adamcore.numerics.formats import Format, format_of
 from adamcore.numerics.moments import Loss, first_moment, second_moment
 from adamcore.numerics.report import Finding, NumericsReport
 from adamcore.numerics.values import counted, losses_of_values
+from adamcore.storage.policies import Storage
 
 if TYPE_CHECKING:
     from adamcore.config import AdamConfig
@@ -46,13 +47,13 @@ def report(
     for path, p, formats in leaves:
         by_dtype.setdefault(formats, []).append(path)
         held = format_of(p.dtype)
-        counts = None if held is None else counted(b, p, formats.work, lr, decay)
+        counts = None if held is None else counted(b, p, formats, lr, decay)
         if held is None or counts is None:
             unread.append(path)
             continue
         findings += [
             Finding(loss.what, path, loss.dtype, loss.numbers, loss.message)
-            for loss in losses_of_values(held, counts, lr, decay)
+            for loss in losses_of_values(*kept_format(held, formats.storage), counts, lr, decay)
         ]
     findings.sort(key=lambda finding: -finding.numbers["fraction"])
     findings += [
@@ -61,6 +62,19 @@ def report(
         for loss in losses_of_dtypes(adam, b, formats, rows)
     ]
     return NumericsReport(tuple(findings), tuple(unread))
+
+
+def kept_format(held: Format, storage: Storage | None) -> tuple[Format, bool]:
+    """Return the format in which a parameter's value is kept (STORE.1), and whether it is rounded at random.
+
+    >>> kept_format(format_of("bfloat16"), Storage("split8", "bfloat16"))[0].digits
+    16
+    """
+    if storage is None:
+        return held, False
+    digits = {"master": 24, "split": 24, "split8": 16, "kahan": 2 * held.digits}
+    held = held._replace(digits=digits.get(storage.policy, held.digits))
+    return held, storage.policy == "stochastic"
 
 
 def losses_of_dtypes(

@@ -9,12 +9,13 @@ import array_api_compat
 
 from adamcore.numerics.formats import Format
 from adamcore.numerics.moments import Loss
+from adamcore.storage.policies import load, store
 
 if TYPE_CHECKING:
-    from adamcore.protocol import Backend
-    from adamcore.types import Array, DType
+    from adamcore.protocol import Backend, LeafDtypes
+    from adamcore.types import Array
 
-INSTEAD = "keep the parameter in a wider dtype"
+INSTEAD = "keep the parameter in a wider dtype, or more of it by p_storage"
 BLOCK = 2**22  #: elements that are looked at together
 
 
@@ -28,20 +29,20 @@ class Counts(NamedTuple):
     undecayed: int  #: finite, not 0, and left as they are by the decay
 
 
-def counted(b: Backend, p: Array, work: DType, lr: float, decay: float) -> Counts | None:
+def counted(b: Backend, p: Array, formats: LeafDtypes, lr: float, decay: float) -> Counts | None:
     """Return the counts of an array; None if only a program knows its values.
 
     Args:
         b: the array's backend.
         p: the array.
-        work: the dtype of the arithmetic.
+        formats: the dtype of the arithmetic, and how the array is kept.
         lr: the length of the step.
         decay: the fraction of p that decays.
     """
     total = Counts(0, 0, 0, 0, 0)
     with b.scope():
         for part in blocks(b, p):
-            counts = counts_of_block(b, part, work, lr, decay)
+            counts = counts_of_block(b, part, formats, lr, decay)
             if counts is None:
                 return None
             total = Counts(*map(sum, zip(total, counts, strict=True)))
@@ -57,14 +58,18 @@ def blocks(b: Backend, p: Array) -> Iterator[Array]:
             yield flat[start : min(start + BLOCK, flat.shape[0])]
 
 
-def counts_of_block(b: Backend, p: Array, work: DType, lr: float, decay: float) -> Counts | None:
+def counts_of_block(b: Backend, p: Array, formats: LeafDtypes, lr: float, decay: float) -> Counts | None:
     """Return the counts of one block, from steps that are really made; None if only a program knows them."""
     xp = array_api_compat.array_namespace(p)
+    work, storage, n = formats.work, formats.storage, b.bits_of_floats()
     wide = b.cast(p, work)
     finite = xp.isfinite(wide)
 
     def same(moved: Array) -> Array:
-        return (b.cast(b.cast(moved, p.dtype), work) == wide) & finite
+        if storage is None or n is None or not storage.has_rest:
+            return (b.cast(b.cast(moved, p.dtype), work) == wide) & finite
+        kept = store(n, storage, b.cast(moved, b.dtype_named("float32", p)), None)
+        return (b.cast(load(n, storage, *kept), work) == wide) & finite
 
     down, up = same(wide - lr), same(wide + lr)
     undecayed = same(wide - decay * wide) & (wide != 0) if decay else None
@@ -75,8 +80,17 @@ def counts_of_block(b: Backend, p: Array, work: DType, lr: float, decay: float) 
         return None
 
 
-def losses_of_values(held: Format, counts: Counts, lr: float, decay: float) -> Iterator[Loss]:
-    """Yield what a format loses of a parameter; each finding has the fraction of elements."""
+def losses_of_values(
+    held: Format, at_random: bool, counts: Counts, lr: float, decay: float
+) -> Iterator[Loss]:
+    """Yield what a format loses of a parameter; each finding has the fraction of elements.
+
+    Args:
+        held: the format in which the value is kept.
+        at_random: True if it is rounded at random, so that no step is lost on average.
+        counts: of the elements.
+        lr, decay: as for :func:`counted`.
+    """
     n = max(counts.elements, 1)
     infinite = counts.elements - counts.finite
     if infinite:
@@ -84,6 +98,8 @@ def losses_of_values(held: Format, counts: Counts, lr: float, decay: float) -> I
         yield Loss(
             "not-finite", held.name, numbers, f"{share(infinite, n)} of the elements are NaN or infinite"
         )
+    if at_random:
+        return
     if lr and counts.stuck:
         above = held.stuck_above(lr)
         numbers = {

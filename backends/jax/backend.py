@@ -11,10 +11,12 @@ import numpy as np
 
 from adamcore.backends.base import BaseBackend, FastPath, dtype_name
 from adamcore.backends.jax import batches, clocks, fast
+from adamcore.backends.jax.words import WORDS
 from adamcore.coefficients import Traced
 from adamcore.definition import Coefficients, Numbers
 from adamcore.protocol import Kind
 from adamcore.registry import PLAIN
+from adamcore.storage.bits import Words
 from adamcore.types import Array, Clock, Tree
 
 
@@ -92,6 +94,9 @@ class JaxBackend(BaseBackend):
 
     def coefficient_dtype(self, like: Array) -> Any:
         return jnp.dtype("float64" if x64() else "float32")
+
+    def bits_of_floats(self) -> Words | None:
+        return WORDS
 
     def part_of(self, dtype: Any, like: Array) -> Any:
         return jnp.finfo(dtype).dtype

@@ -38,12 +38,18 @@ class OptaxAdamState(AdamState):
     """
 
     __slots__ = ()
-    _fields = ("count", "mu", "nu", "nu_max", "mu_product")
+    _fields = ("count", "mu", "nu", "nu_max", "mu_product", "p_rest")
 
     def __new__(
-        cls, count: Tree, mu: Tree, nu: Tree, nu_max: Tree = None, mu_product: Tree = None
+        cls,
+        count: Tree,
+        mu: Tree,
+        nu: Tree,
+        nu_max: Tree = None,
+        mu_product: Tree = None,
+        p_rest: Tree = None,
     ) -> OptaxAdamState:
-        return super().__new__(cls, count, mu, nu, nu_max, mu_product)
+        return super().__new__(cls, count, mu, nu, nu_max, mu_product, p_rest)
 
     @property
     def count(self) -> Tree:
@@ -90,7 +96,7 @@ class Unpacked(NamedTuple):
 
     own: AdamState
     counts: dict[str, Any]  #: the numbers of steps that optax' schedules see, by hyperparameter
-    packed: Callable[[AdamState], Any]  #: brings the state after a step into the form of the one before
+    packed: Callable[[AdamState, Any], Any]  #: from the state after a step, and whether it was skipped
 
 
 def unpacked(state: Any) -> Unpacked:
@@ -101,7 +107,7 @@ def unpacked(state: Any) -> Unpacked:
     """
     if isinstance(state, AdamState):
         kind = type(state)
-        return Unpacked(AdamState(*state), {}, lambda after: kind(*after))
+        return Unpacked(AdamState(*state), {}, lambda after, skipped: kind(*after))
     if not (isinstance(state, tuple) and state and isinstance(state[0], FIRST)):
         raise StateError(
             f"state is {type(state).__name__}: expected the state that init or the last update returned, or "
@@ -113,10 +119,14 @@ def unpacked(state: Any) -> Unpacked:
     for name, part in zip(("lr", "weight_decay"), reversed(rest), strict=False):
         for count in jax.tree.leaves(part):
             counts[name] = count
-    return Unpacked(own, counts, lambda after: chained(after, tuple(jax.tree.map(following, rest))))
+
+    def packed(after: AdamState, skipped: Any) -> Any:
+        return chained(after, tuple(jax.tree.map(lambda count: following(count, skipped), rest)))
+
+    return Unpacked(own, counts, packed)
 
 
-def following(count: Any) -> Any:
-    """Return the next number of a count, which stays at the largest."""
+def following(count: Any, skipped: Any) -> Any:
+    """Return the next number of a count, which stays at the largest, and where a step is skipped."""
     count = jnp.asarray(count)
-    return jnp.where(count < MAX_CLOCK, count + 1, count)
+    return jnp.where((count < MAX_CLOCK) & (jnp.asarray(skipped) == 0), count + 1, count)

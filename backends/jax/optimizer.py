@@ -22,6 +22,8 @@ from adamcore.backends.jax.transformation import AdamTransformation, OptaxAdam
 from adamcore.config import HYPERPARAMETERS
 from adamcore.dialects import dialect
 from adamcore.errors import HyperparameterError
+from adamcore.step import has_rest
+from adamcore.storage.policies import PStorage
 from adamcore.types import Scalar
 
 #: The values with which an Adam is validated if a hyperparameter is an array or a schedule; none is 0.
@@ -65,6 +67,8 @@ def adam(
     moment_dtype: str | None = None,
     m_dtype: str | None = None,
     v_dtype: str | None = None,
+    p_storage: PStorage | None = None,
+    seed: int | None = None,
     conjugate: bool = False,
     check_numerics: bool | float = False,
 ) -> AdamTransformation:
@@ -87,7 +91,9 @@ def adam(
             defaults.
         epsilon, ..., complex: axes of docs/spec.md; None: the dialect's.  ``nesterov`` may be a boolean, as
             in optax.
-        moment_dtype, m_dtype, v_dtype: as for :class:`adamcore.Adam`.
+        moment_dtype, m_dtype, v_dtype, p_storage, seed: as for :class:`adamcore.Adam`.  The gradient of a
+            parameter that ``p_storage`` keeps has the parameter's dtype; its update is in float32, so that
+            ``optax.apply_updates`` gives the very parameter, as ``step`` does.
         conjugate: if True, complex gradients are conjugated first.  ``jax.grad`` returns the conjugate
             of the direction of steepest ascent (rule CPX.3); optax's own optimizers do not conjugate it.
         check_numerics: True to be warned by ``init`` (:class:`adamcore.numerics.NumericsWarning`) of what
@@ -138,6 +144,8 @@ def adam(
         "moment_dtype": moment_dtype,
         "m_dtype": m_dtype,
         "v_dtype": v_dtype,
+        "p_storage": p_storage,
+        "seed": seed,
     }
     numbers = {
         "lr": learning_rate,
@@ -297,7 +305,8 @@ def transformation(
             "give one, or leave the mask out"
         )
     rest = None
-    if dialect_name.startswith("optax.") and core.clock == "global" and core.nesterov != "dozat":
+    fits = core.clock == "global" and core.nesterov != "dozat" and not has_rest(core)  # optax has no place
+    if dialect_name.startswith("optax.") and fits:
         if decay_given is None and dialect_name in ("optax.adamw", "optax.nadamw"):
             decay_given = core.weight_decay
         rest = partial(states_after, lr_given, decay_given, mask is not None)

@@ -13,13 +13,14 @@ import optax
 from adamcore import step
 from adamcore.adam import Adam
 from adamcore.backends.jax.backend import backend
-from adamcore.backends.jax.leaves import aligned, by_path, cast, lifted, widened
-from adamcore.backends.jax.optax_state import OptaxAdamState, chained, unpacked
+from adamcore.backends.jax.leaves import aligned, by_path, cast, is_kept, lifted, widened
+from adamcore.backends.jax.optax_state import OptaxAdamState, chained, following, unpacked
 from adamcore.backends.jax.parts import Part, flags, in_parts, parts_of, pick
 from adamcore.clock import known
 from adamcore.errors import HyperparameterError, ParameterError
 from adamcore.numerics import NumericsReport
 from adamcore.state import AdamState
+from adamcore.step import LossScale
 from adamcore.types import Tree
 
 
@@ -29,7 +30,15 @@ class AdamTransformation(optax.GradientTransformationExtraArgs):  # type: ignore
     functions: OptaxAdam
 
     def step(
-        self, params: Tree, grads: Tree, state: Tree, *, lr: Any = None, present: Tree = None
+        self,
+        params: Tree,
+        grads: Tree,
+        state: Tree,
+        *,
+        lr: Any = None,
+        present: Tree = None,
+        grad_scale: Any = None,
+        found_inf: Any = None,
     ) -> tuple[Tree, Tree]:
         """Return the new parameters and the new state, by a compiled program.
 
@@ -41,7 +50,8 @@ class AdamTransformation(optax.GradientTransformationExtraArgs):  # type: ignore
             grads: a tree like ``params``; the gradients have the parameters' shapes.
             state: what ``init`` or the step before returned, or the state of optax' own Adam.
             lr: the learning rate of this step, a number or a 0-d array; None for the transformation's.
-            present: as for :meth:`adamcore.Adam.step`; a traced boolean compiles nothing anew.
+            present, grad_scale, found_inf: as for :meth:`adamcore.Adam.step`; arrays among them compile
+                nothing anew.
 
         Returns:
             The parameters in the dtypes that they had, and a state of the form of ``state``.
@@ -57,7 +67,9 @@ class AdamTransformation(optax.GradientTransformationExtraArgs):  # type: ignore
             >>> [round(float(x), 6) for x in params["w"]]
             [0.9, 0.9]
         """
-        result: tuple[Tree, Tree] = self.functions.compiled(params, grads, state, lr, present)
+        result: tuple[Tree, Tree] = self.functions.compiled(
+            params, grads, state, lr, present, LossScale(grad_scale, found_inf)
+        )
         return result
 
     def check_numerics(self, params: Tree, lr: Any = None) -> NumericsReport:
@@ -155,24 +167,37 @@ class OptaxAdam:
         if self.adam.nesterov == "dozat":
             product = params if own else jnp.asarray(1.0)
         t = params if own else jnp.zeros((), jnp.int32)
-        return AdamState(t, params, params, maxima, product)
+        rest = params if step.has_rest(self.adam) else None
+        return AdamState(t, params, params, maxima, product, rest)
 
     def update(
-        self, updates: Tree, state: Tree, params: Tree = None, *, present: Tree = None, **extra: Any
+        self,
+        updates: Tree,
+        state: Tree,
+        params: Tree = None,
+        *,
+        present: Tree = None,
+        grad_scale: Any = None,
+        found_inf: Any = None,
+        **extra: Any,
     ) -> tuple[Tree, Tree]:
         """Return ``p_new - p`` of each leaf and the new state; other transformations read ``extra``."""
         own, counts, packed = unpacked(state)
         updates = lifted(updates)
         if params is None:
-            if self.adam.weight_decay:
+            needs = "weight decay" if self.adam.weight_decay else f"p_storage={self.adam.p_storage!r}"
+            if self.adam.weight_decay or self.adam.p_storage != "plain":
                 raise ParameterError(
-                    "params is None: expected the parameters, since weight decay needs them; call "
+                    f"params is None: expected the parameters, since {needs} needs them; call "
                     "update(grads, state, params)"
                 )
             params = self.stand_ins(own, updates)
         params = aligned(params, own.m)
-        new, after = self.step(params, updates, own, counts, None, present)
-        return jax.tree.map(difference, new, params), packed(after)
+        loss_scale = LossScale(grad_scale, found_inf)
+        new, after = self.step(params, updates, own, counts, None, present, loss_scale)
+        if self.adam.p_storage != "plain":
+            new = jax.tree.map(lambda x: cast(x, jnp.float32) if is_kept(x) else x, new)
+        return jax.tree.map(difference, new, params), packed(after, loss_scale.skipped)
 
     def stand_ins(self, state: AdamState, grads: Tree) -> Tree:
         """Return parameters of 0, in the dtypes that the state tells, or else in those of the gradients."""
@@ -185,15 +210,25 @@ class OptaxAdam:
             like = grads
         return jax.tree.map(jnp.zeros_like, like)
 
-    def step_whole(self, params: Tree, grads: Tree, state: Tree, lr: Any, present: Tree) -> tuple[Tree, Tree]:
+    def step_whole(
+        self, params: Tree, grads: Tree, state: Tree, lr: Any, present: Tree, loss_scale: LossScale
+    ) -> tuple[Tree, Tree]:
         """Return the new parameters, in their own dtypes, and the new state."""
         own, counts, packed = unpacked(state)
         params = aligned(params, own.m)
-        new, after = self.step(params, lifted(grads), own, counts, lr, present)
-        return jax.tree.map(lambda x, p: cast(x, p.dtype), new, params), packed(after)
+        new, after = self.step(params, lifted(grads), own, counts, lr, present, loss_scale)
+        new = jax.tree.map(lambda x, p: cast(x, p.dtype), new, params)
+        return new, packed(after, loss_scale.skipped)
 
     def step(
-        self, params: Tree, grads: Tree, state: AdamState, counts: Mapping[str, Any], lr: Any, present: Tree
+        self,
+        params: Tree,
+        grads: Tree,
+        state: AdamState,
+        counts: Mapping[str, Any],
+        lr: Any,
+        present: Tree,
+        loss_scale: LossScale,
     ) -> tuple[Tree, AdamState]:
         """Return the new parameters, each in the dtype in which it was stepped, and the new state.
 
@@ -201,11 +236,11 @@ class OptaxAdam:
         """
         own = AdamState(*map(lifted, state))
         if not jax.tree.leaves(params):
-            t = own.t if self.adam.clock == "per-parameter" else own.t + 1
-            return params, own._replace(t=t)
+            ticks = self.adam.clock == "global"
+            return params, own._replace(t=following(own.t, loss_scale.skipped)) if ticks else own
         if self.conjugate:
             grads = jax.tree.map(jnp.conj, grads)
-        parts = parts_of(params, grads, own, self.mask)
+        parts = parts_of(params, grads, own, self.mask, keep=self.adam.p_storage != "plain")
         rate = self.lr if lr is None else lr
         if rate is None and "lr" in counts and callable(self.adam.lr):
             rate = self.adam.lr(counts["lr"] + 1)
@@ -214,12 +249,12 @@ class OptaxAdam:
             hyper["weight_decay"] = hyper["weight_decay"](counts["weight_decay"] + 1)
 
         def one(part: Part, p: Tree, g: Tree, s: AdamState, present: Tree) -> tuple[Tree, AdamState]:
-            return step.step(
-                self.of(part), p, g, s, rate, present, False, hyper if part.decays else undecayed
-            )
+            own_hyper = hyper if part.decays else undecayed
+            return step.step(self.of(part), p, g, s, rate, present, False, own_hyper, loss_scale)
 
         undecayed = {name: x for name, x in hyper.items() if name != "weight_decay"}
-        return in_parts(parts, (*widened(params, grads), own, present), one)
+        params, grads = widened(params, grads, keep=self.adam.p_storage != "plain")
+        return in_parts(parts, (params, grads, own, present), one)
 
     def of(self, part: Part) -> Adam:
         """Return the Adam that steps a part."""

@@ -119,7 +119,8 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
         options: what Keras' base class takes besides.
 
     Raises:
-        BackendError: Keras runs on a library for which there is no backend here.
+        BackendError: Keras runs on a library for which there is no backend here, or a ``p_storage`` is
+            asked for.
         DialectError, HyperparameterError, AxisError: as :meth:`adamcore.Adam.like`.
 
     Example:
@@ -177,6 +178,12 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
                 f"{', '.join(map(repr, RUNS_ON[:-1]))} or {RUNS_ON[-1]!r}; set KERAS_BACKEND before keras "
                 "is imported"
             )
+        if options.get("p_storage", "plain") != "plain":
+            raise BackendError(
+                f"p_storage={options['p_storage']!r}: Keras' variables have no place for what it keeps of "
+                "parameters; expected 'plain'; use adamcore.backends.torch or adamcore.backends.jax"
+            )
+        options.pop("p_storage", None)
         name_of_row = type(self).dialect if dialect is None else dialect
         given: dict[str, Any] = {
             "b1": beta_1,

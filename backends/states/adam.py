@@ -10,7 +10,7 @@ from adamcore.adam import Adam
 from adamcore.backends.states.fitting import fit, refuse_rounded
 from adamcore.backends.states.named import Moments, NamedState, dotted, numpy_of, unique, whole_number
 from adamcore.dtypes import named_by
-from adamcore.errors import CheckpointError
+from adamcore.errors import CheckpointError, ConversionError
 from adamcore.state import AdamState
 from adamcore.trees import ParamTree
 from adamcore.types import Tree
@@ -49,10 +49,12 @@ def from_adam(adam: Adam, state: AdamState, *, dialect: str = "") -> NamedState:
     products = [state.mu_product] * n if one else each(state.mu_product)
     leaves = {}
     rows = zip(
-        tree.backend.paths(state.m), tree.leaves, each(state.v), each(state.v_max), ts, products, strict=True
+        *(tree.backend.paths(state.m), tree.leaves, each(state.v), each(state.v_max), each(state.p_rest)),
+        *(ts, products),
+        strict=True,
     )
     unique([dotted(path) for path in tree.backend.paths(state.m)])
-    for path, m, v, v_max, t, mu in rows:
+    for path, m, v, v_max, rest, t, mu in rows:
         if m is not None:
             leaves[dotted(path)] = Moments(
                 whole_number(t, f"state.t{path}"),
@@ -60,6 +62,7 @@ def from_adam(adam: Adam, state: AdamState, *, dialect: str = "") -> NamedState:
                 numpy_of(v),
                 None if v_max is None else numpy_of(v_max),
                 None if mu is None else float(mu),
+                None if rest is None else numpy_of(rest),
             )
     return NamedState(adam, leaves, dialect=dialect)
 
@@ -77,7 +80,8 @@ def to_adam(state: NamedState, adam: Adam, params: Tree, *, narrow: bool = False
     Raises:
         CheckpointError: the names or the shapes of ``params`` are not those of the state.
         ConversionError: ``adam`` cannot take the state over exactly; :func:`fit` can, where that has a
-            meaning; or moments would be rounded (MOM.4).
+            meaning; or moments would be rounded (MOM.4).  Or a parameter has another dtype than that of which
+            the state keeps a part.
 
     Example:
         >>> named = NamedState(Adam(), {"w": Moments(3, np.ones(2), np.ones(2))})
@@ -115,7 +119,18 @@ def to_adam(state: NamedState, adam: Adam, params: Tree, *, narrow: bool = False
         mu = None if start.mu_product is None else array_like(tree, any_leaf.mu_product, start.mu_product)
     else:
         t, mu = fill(start.t, "t"), fill(start.mu_product, "mu_product")
-    return AdamState(t, fill(start.m, "m"), fill(start.v, "v"), fill(start.v_max, "v_max"), mu)
+    rest = start.p_rest  # what a parameter starts with, where the state was of a plain Adam
+    if any(leaf.p_rest is not None for leaf in found.values()):
+        for name, x in zip(names, [None] * len(names) if rest is None else tree.match(rest, ""), strict=True):
+            if name in found and (x is None) != (found[name].p_rest is None):
+                came, expected = ("none", "one") if x is not None else ("one", "none")
+                raise ConversionError(
+                    f"{name} has {came} of the parts of parameters that p_storage={adam.p_storage!r} keeps: "
+                    f"expected {expected}, by the parameter's dtype; give the parameters in the dtype that "
+                    "they had"
+                )
+        rest = fill(rest, "p_rest")
+    return AdamState(t, fill(start.m, "m"), fill(start.v, "v"), fill(start.v_max, "v_max"), mu, rest)
 
 
 def array_like(tree: ParamTree, value: Any, like: Any) -> Any:

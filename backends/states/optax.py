@@ -120,6 +120,7 @@ def to_optax(
     if isinstance(target, AdamState):
         new: Any = to_adam(state, state.adam if adam is None else adam, unboxed(params), narrow=narrow)
     else:
+        state.refuse_rests("optax' state")
         names, old = named_leaves(target.mu)
         found, t = state.match(names), state.one_clock()
         if t is None:

@@ -36,6 +36,7 @@ def memory_traffic(shapes: Shapes, framework: str = "numpy") -> Step:
     It uses the threads of adamcore's own step in the framework, so that both find them in the same state.
     """
     from adamcore.backends.kernels.cpu import PointerTable, run_parallel
+    from adamcore.backends.kernels.formats import uniform
     from adamcore.backends.numpy.fast import MEMORY
     from adamcore.tracing import Op, Program
 
@@ -43,7 +44,7 @@ def memory_traffic(shapes: Shapes, framework: str = "numpy") -> Step:
     outputs = tuple((name, f"x{k}") for k, name in enumerate("pmv"))
     program = Program(("p", "g", "m", "v"), ("w1", "w2"), ops, outputs)
     columns = [arrays(shapes, seed) for seed in range(4)]
-    table = PointerTable(program, "float32", True, [x.size for x in columns[0]])
+    table = PointerTable(program, uniform("float32"), True, [x.size for x in columns[0]])
     table.point(array("q", [MEMORY.address(x) for xs in columns for x in xs]))
     coefficients: Any = [range(16)]
     if framework == "torch":

@@ -212,8 +212,6 @@ class OwnCandidate:
         hyper: dict[str, Any] = {"lr_max": 0.0, **probe.hyper}  # 0: the probe's lr, not that of the claim
         if probe.groups or probe.manner == "closure":
             return Run(unsupported="a step of arrays has neither groups nor a closure")
-        if probe.is_scaled:
-            return Run(unsupported="a step of arrays takes no loss scale")
         if self.library.compiles and len(probe.params) > MOST_COMPILED:
             return Run(unsupported=f"compiling a step of {len(probe.params)} arrays takes minutes")
         if probe.layout == "reversed" and not self.library.negative_strides:
@@ -241,8 +239,18 @@ class OwnStepper(Stepper):
         """Return the step of the Adam that there is now."""
         adam = self.adam
 
-        def step(params: Any, grads: Any, state: Any, lr: Any, present: Any) -> Any:
-            return adam.step(params, grads, state, lr=lr, present=present)
+        def step(
+            params: Any,
+            grads: Any,
+            state: Any,
+            lr: Any,
+            present: Any,
+            scale: Any = None,
+            overflow: Any = None,
+        ) -> Any:
+            return adam.step(
+                params, grads, state, lr=lr, present=present, grad_scale=scale, found_inf=overflow
+            )
 
         return self.library.stepper(step)
 
@@ -287,7 +295,11 @@ class OwnStepper(Stepper):
         present = None
         if step.present is not None:
             present = [f if isinstance(f, bool) else library.array(np.array(f)) for f in step.present]
-        params, self.state = self.call(self.params, handed, self.state, self.lr, present)
+        scaled: list[Any] = []
+        if self.probe.is_scaled:
+            scale = None if step.scale is None else library.array(np.array(step.scale, dtype=self.dtype))
+            scaled = [scale, library.array(np.array(step.found_inf))]
+        params, self.state = self.call(self.params, handed, self.state, self.lr, present, *scaled)
         written = [
             f"parameter {i} in step {index}"
             for i, (p, old) in enumerate(zip(self.params, before, strict=True))

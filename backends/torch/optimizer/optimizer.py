@@ -59,8 +59,8 @@ class Adam(FreezableOptimizer):
             these parameters lose, as :meth:`check_numerics` reports it; or the lr to look at.
         sparse: "dense": a sparse gradient is zero in the rows that it does not list.  "lazy": those rows
             stay as they are, while the parameter's clock ticks.
-        axes: the other axes, ``eps_root``, ``momentum_decay``, ``moment_dtype``, ``m_dtype`` and
-            ``v_dtype``, as for :class:`adamcore.Adam`.
+        axes: the other axes, ``eps_root``, ``momentum_decay``, ``moment_dtype``, ``m_dtype``,
+            ``v_dtype``, ``p_storage`` and ``seed``, as for :class:`adamcore.Adam`.
 
     Raises:
         HyperparameterError, AxisError, DialectError: a setting has no meaning.
@@ -134,6 +134,7 @@ class Adam(FreezableOptimizer):
     def __setstate__(self, state: dict[str, Any]) -> None:
         rules = getattr(self, "rules", PYTORCH)  # in pickles of old, groups leave out PyTorch's
         super().__setstate__({"_names": {}, "rules": rules} | state)  # a state_dict brings its own names
+        self.rules = PYTORCH | self.rules
         self._cores, self._compiled_for = {}, {}
         self._step_cache, self._snapshots = StepCache(self.rules), Snapshots()
         absent = left_out(self.rules)
@@ -254,7 +255,7 @@ class Adam(FreezableOptimizer):
                 run()
             return loss
         skipped = None if found_inf is None else found_inf.reshape(()) != 0
-        gathered = [GroupState([], [], [], [], [], [], []) for _ in self.param_groups]
+        gathered = [GroupState.empty() for _ in self.param_groups]
         keys: dict[int, str] = {}
         for i, group in enumerate(self.param_groups):
             if i not in bound:
@@ -281,7 +282,7 @@ class Adam(FreezableOptimizer):
         """Step the parameters that stand in their group more than once, as often as they do."""
         for i, group in enumerate(self.param_groups):
             for p in repeated(group["params"]):
-                alone, gathered = group | {"params": [p]}, GroupState([], [], [], [], [], [], [])
+                alone, gathered = group | {"params": [p]}, GroupState.empty()
                 core = self._cores[self._init_group(i, alone, *gathered)]
                 if gathered.clocks:
                     lazy = is_lazy(group, self.rules)
@@ -291,7 +292,8 @@ class Adam(FreezableOptimizer):
 
     def _init_group(
         self, index: int, group: Group, params: list[Any], grads: list[Any], ms: list[Any],
-        vs: list[Any], maxima: list[Any], clocks: list[Any], products: list[Any],
+        vs: list[Any], maxima: list[Any], rests: list[Any], numbers: list[Any], clocks: list[Any],
+        products: list[Any],
     ) -> str:  # fmt: skip
         """Fill the lists with the tensors that take part in the step, and make missing state.
 
@@ -310,8 +312,11 @@ class Adam(FreezableOptimizer):
             check_lr(group)
         refuse_derivative(group)
         core = self._cores[key] = core_of(group, self.rules)
-        gathered = GroupState(params, grads, ms, vs, maxima, clocks, products)
+        gathered = GroupState(params, grads, ms, vs, maxima, rests, numbers, clocks, products)
         gather_state(core, group, self.state, gathered, f"param_groups[{index}]")
+        if core.p_storage == "stochastic":
+            members = [id(p) for each in self.param_groups for p in each["params"]]
+            numbers[:] = map(members.index, map(id, params))
         if torch._guards.TracingContext.try_get() is None:
             return key
         self._snapshots.unseen = True  # compiled steps run without this method

@@ -195,3 +195,29 @@ def test_check_numerics_warns_in_init() -> None:
         optax.inject_hyperparams(adam)(1e-3, check_numerics=True).init(NARROW)
     with pytest.raises(HyperparameterError, match="b2 is an array whose value only the program knows"):
         jax.jit(lambda b2: adam(1e-3, b2=b2).check_numerics(NARROW))(0.9)
+
+
+@pytest.mark.parametrize("mask", [None, MASK])
+def test_the_loss_scale_is_undone_in_the_update(mask: Any) -> None:
+    """SCALE.1, SCALE.2, also through a chain, whose other transformations do not know of it."""
+    schedule = optax.linear_schedule(0.1, 0.2, 5)
+    tx = optax.chain(optax.identity(), adamw(schedule, weight_decay=0.5, mask=mask))
+    params, grads = on_jax(PARAMS), on_jax(GRADS)
+    state = tx.init(params)
+    update = jax.jit(lambda g, s, scale, flag: tx.update(g, s, params, grad_scale=scale, found_inf=flag))
+    scaled = jax.tree.map(lambda g: 4096.0 * g, grads)
+    updates, after = update(scaled, state, 4096.0, False)
+    want = jax.jit(tx.update)(grads, state, params)
+    assert bits((updates, after)) == bits(want)
+    skipped, same = update(jax.tree.map(lambda g: g * jnp.nan, grads), after, 4096.0, True)
+    assert bits(same) == bits(after)
+    assert bits(optax.apply_updates(params, skipped)) == bits(params)
+
+    ours = adamw(0.1, weight_decay=0.5, mask=mask)
+    want = ours.step(on_jax(PARAMS), grads, ours.init(params))
+    got = ours.step(
+        on_jax(PARAMS), scaled, ours.init(params), grad_scale=4096.0, found_inf=jnp.asarray(False)
+    )
+    assert bits(got) == bits(want)
+    before = bits(got)
+    assert bits(ours.step(*got[:1], scaled, got[1], grad_scale=1.0, found_inf=jnp.asarray(True))) == before

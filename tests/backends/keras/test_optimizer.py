@@ -192,6 +192,7 @@ def test_refuses_what_it_cannot_do() -> None:
         assert AdamW(0.1).weight_decay == 0.004 and AdamW(0.1, dialect="torch.AdamW").weight_decay == 0.01
         refused(DialectError, dialect="keras.adam")
         refused(AxisError, decay="decoupled-twice")
+        assert "p_storage='split': Keras" in refused(BackendError, 0.1, p_storage="split")
         with mock.patch.object(keras.backend, "backend", lambda: "tensorflow"):
             assert "KERAS_BACKEND" in refused(BackendError)
         v = keras.Variable(np.ones(2, "f4"))
@@ -380,5 +381,46 @@ def test_loading_rounds_no_moment(backend: str) -> None:
         stepped("bfloat16", 0.25).load_own_variables(saved(stepped("bfloat16", 0.5)))
         narrow.set_weights([store[str(i)] for i in range(len(store))])
         assert float(narrow.variables[3].value[0]) == 0.0
+        """,
+    )
+
+
+@EACH
+def test_a_loss_scale_optimizer_around_ours(backend: str) -> None:
+    """SCALE.2: where a gradient overflows nothing moves, clocks neither.  A power of two divides exactly."""
+    run(
+        backend,
+        """
+        def apply(optimizer, grads, w):
+            grads = [ops.convert_to_tensor(g) for g in grads]
+            if keras.backend.backend() != "jax":
+                return optimizer.apply(grads, w)
+            held = [*w, *optimizer.variables]  # Keras' own step in place leaks tracers on JAX
+            new = optimizer.stateless_apply([v.value for v in held[len(w):]], grads, [v.value for v in w])
+            for variable, value in zip(held, [*new[0], *new[1]]):
+                variable.assign(value)
+
+        for options in ({}, {"dialect": "torch.AdamW"}, {"dialect": "torch.NAdam"}):
+            first = [np.asarray([0.5, -0.25, 3.0], "float32"), np.asarray([1.5], "float32")]
+            plain_w, w = ([keras.Variable(x) for x in first] for _ in range(2))
+            own, inner = Adam(0.1, **options), Adam(0.1, **options)
+            wrapped = keras.optimizers.LossScaleOptimizer(inner, initial_scale=1024.0)
+            plain = own
+            if keras.backend.backend() == "jax":  # which rounds otherwise where a step is not inside cond
+                plain = keras.optimizers.LossScaleOptimizer(own, initial_scale=1.0)
+            plain.build(plain_w)
+            wrapped.build(w)
+            for k in range(4):
+                g = [np.asarray([0.1, -0.2, 1e-3], "float32") * (k + 1), np.asarray([0.0], "float32")]
+                apply(plain, g, plain_w)
+                scale = float(ops.convert_to_numpy(wrapped.dynamic_scale))
+                apply(wrapped, [x * np.float32(scale) for x in g], w)
+                pairs = zip(values([*plain_w, *own.variables]), values([*w, *inner.variables]))
+                assert all(a.tobytes() == b.tobytes() for a, b in pairs), k
+                before = values([*w, *inner.variables])
+                apply(wrapped, [np.asarray([np.inf, 0, 0], "float32"), g[1]], w)
+                after = values([*w, *inner.variables])
+                assert all(a.tobytes() == b.tobytes() for a, b in zip(before, after)), k
+                assert float(ops.convert_to_numpy(wrapped.dynamic_scale)) == scale / 2
         """,
     )
