@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import partial
 from itertools import compress
-from operator import attrgetter, is_
+from operator import attrgetter, call, is_
 from typing import Any
 from weakref import ref
 
@@ -36,6 +36,7 @@ from adamcore.trees import LARGE, collection_paused
 from adamcore.types import Tree
 
 sharding = attrgetter("sharding")
+NOTHING = nullcontext()
 
 
 def jit_step(adam: AdamConfig, record: StepRecord, fallback: Fallback) -> JitStep | None:
@@ -76,6 +77,7 @@ class JitStep:
         self.program = program_for(adam, jobs, fallback)
         self.keeps = jobs[0].coefficients.keep_p is not None  # lr and t can take this term away
         self.kind = type(leaves[0])
+        self.kinds = {self.kind}
         self.shardings = list(map(sharding, gs))
         self.masks = [None] * len(gs)
         self.known = list(map(ref, leaves))  #: the leaves that the last step returned
@@ -102,9 +104,9 @@ class JitStep:
         gs, gradients = tree_flatten(grads)
         if structure != self.structure or gradients != self.gradients:
             return None
-        if {*map(type, leaves), *map(type, gs)} != {self.kind}:
+        if not all(map(is_, map(call, self.known), leaves)):
             return None
-        if not all(map(is_, self.known, map(ref, leaves))):  # one object has one reference
+        if {*map(type, gs)} != self.kinds:
             return None
         if jax.config.jax_disable_jit:  # type: ignore[attr-defined]
             return None
@@ -124,7 +126,7 @@ class JitStep:
         """Make the step; None, with nothing changed, if a gradient or somebody's trace is in its way."""
         tables, now = self.program.tables(rows, self.which), self.clocks + (self.ticks + 1)
         try:
-            with collection_paused() if len(leaves) >= LARGE else nullcontext():
+            with collection_paused() if len(leaves) >= LARGE else NOTHING:
                 new = self.program.call(donated, gs, self.masks, tables, now)
         except Misfit:
             return None

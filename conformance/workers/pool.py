@@ -13,7 +13,9 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import groupby
+from tempfile import TemporaryDirectory
 from typing import Any, Literal, get_args
 
 from adamcore.conformance.candidates.arguments import REQUIRED
@@ -233,11 +235,25 @@ def worker_environment(dtype: str) -> dict[str, str]:
 
     JAX has float64 only if it is switched on for the whole process, so each dtype has workers of its own.
     """
-    return os.environ | {
+    return {
+        "JAX_COMPILATION_CACHE_DIR": compiled_programs().name,
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+        **os.environ,
         "JAX_ENABLE_X64": "1" if dtype == "float64" else "0",
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
         "PYTHONUNBUFFERED": "1",
     }
+
+
+@cache
+def compiled_programs() -> TemporaryDirectory[str]:
+    """Return the folder in which JAX keeps the programs that the workers of this process compile.
+
+    Many probes have the same shapes and hyperparameters, and so the same program.  The folder is removed at
+    the end of this process.  A folder that the user names in JAX_COMPILATION_CACHE_DIR takes its place.
+    """
+    return TemporaryDirectory(prefix="adamcore-programs-", ignore_cleanup_errors=True)
 
 
 def pack_job(job: WorkerJob) -> dict[str, Any]:
