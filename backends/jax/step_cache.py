@@ -12,7 +12,6 @@ writes them into new arrays.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from functools import partial
 from itertools import compress
 from operator import attrgetter, call, is_
@@ -36,7 +35,6 @@ from adamcore.trees import LARGE, collection_paused
 from adamcore.types import Tree
 
 sharding = attrgetter("sharding")
-NOTHING = nullcontext()
 
 
 def jit_step(adam: AdamConfig, record: StepRecord, fallback: Fallback) -> JitStep | None:
@@ -124,10 +122,18 @@ class JitStep:
         self, leaves: list[Any], gs: list[Any], donated: list[Any], rows: list[Coefficients]
     ) -> tuple[Tree, AdamState] | None:
         """Make the step; None, with nothing changed, if a gradient or somebody's trace is in its way."""
+        if len(leaves) < LARGE:
+            return self.step(leaves, gs, donated, rows)
+        with collection_paused():
+            return self.step(leaves, gs, donated, rows)
+
+    def step(
+        self, leaves: list[Any], gs: list[Any], donated: list[Any], rows: list[Coefficients]
+    ) -> tuple[Tree, AdamState] | None:
+        """Return what :meth:`run` does, which keeps the garbage collector away from many new arrays."""
         tables, now = self.program.tables(rows, self.which), self.clocks + (self.ticks + 1)
         try:
-            with collection_paused() if len(leaves) >= LARGE else NOTHING:
-                new = self.program.call(donated, gs, self.masks, tables, now)
+            new = self.program.call(donated, gs, self.masks, tables, now)
         except Misfit:
             return None
         if type(new[0]) is not self.kind:  # the call is part of somebody's trace
