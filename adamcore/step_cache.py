@@ -17,7 +17,7 @@ from array import array
 from collections.abc import Callable, Sequence
 from ctypes import c_int64, c_void_p, string_at
 from functools import cache, partial
-from itertools import chain, compress, repeat
+from itertools import compress, repeat
 from operator import add, is_
 from typing import Any
 
@@ -287,7 +287,7 @@ def coefficients_at(
 def identities_of(columns: Sequence[list[Any]]) -> list[Any]:
     """Return the identities of the objects in lists, to be compared with others of this function."""
     if len(columns[0]) < FEW:
-        return list(map(id, chain.from_iterable(columns)))
+        return [id(x) for column in columns for x in column]
     return list(map(identities, columns))
 
 

@@ -37,9 +37,9 @@ def tick_each(
     after, c = tick(vector)
     own = [getattr(x, "shape", ()) == vector.shape for x in c]  # the other coefficients are for all clocks
     vectors = [after, *(x for x, varies in zip(c, own, strict=True) if varies)]
-    take = by_array if jax.default_backend() == "cpu" else by_slice
+    rows = by_array(vectors, ts[0]) if jax.default_backend() == "cpu" else by_slice(vectors)
     ticked = []
-    for t, *mine in take(vectors):
+    for t, *mine in rows:
         rest = iter(mine)
         row = Coefficients(*(next(rest) if varies else x for x, varies in zip(c, own, strict=True)))
         ticked.append((t, row))
@@ -51,16 +51,17 @@ def by_slice(vectors: Sequence[Array]) -> list[list[Any]]:
     return [[x[k] for x in vectors] for k in range(vectors[0].shape[0])]
 
 
-def by_array(vectors: Sequence[Array]) -> list[list[Any]]:
+def by_array(vectors: Sequence[Array], clock: Array) -> list[list[Any]]:
     """Return what :func:`by_slice` does, in a form that XLA compiles sooner on the CPU.
 
     There XLA compiles kernels that are alike once.  A place that stands in a kernel as a number makes it
     unlike the next leaf's.  Here it stands in an array, and the kernel is given the array.
 
     Args:
-        vectors: the first holds numbers >= 0.
+        vectors: vectors of one length.
+        clock: a number >= 0 that only the program knows.
     """
-    zero = jnp.minimum(vectors[0][0], 0)  # as XLA does not know, so that the array stays an array
+    zero = jnp.minimum(clock, 0)  # as XLA does not know, so that the array stays an array
     found = []
     for k in range(vectors[0].shape[0]):
         place = element(np.array([k, -1], np.int32), zero)

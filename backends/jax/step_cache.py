@@ -12,10 +12,9 @@ writes them into new arrays.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from functools import partial
 from itertools import compress
-from operator import attrgetter, is_
+from operator import attrgetter, call, is_
 from typing import Any
 from weakref import ref
 
@@ -76,6 +75,7 @@ class JitStep:
         self.program = program_for(adam, jobs, fallback)
         self.keeps = jobs[0].coefficients.keep_p is not None  # lr and t can take this term away
         self.kind = type(leaves[0])
+        self.kinds = {self.kind}
         self.shardings = list(map(sharding, gs))
         self.masks = [None] * len(gs)
         self.known = list(map(ref, leaves))  #: the leaves that the last step returned
@@ -102,9 +102,9 @@ class JitStep:
         gs, gradients = tree_flatten(grads)
         if structure != self.structure or gradients != self.gradients:
             return None
-        if {*map(type, leaves), *map(type, gs)} != {self.kind}:
+        if not all(map(is_, map(call, self.known), leaves)):
             return None
-        if not all(map(is_, self.known, map(ref, leaves))):  # one object has one reference
+        if {*map(type, gs)} != self.kinds:
             return None
         if jax.config.jax_disable_jit:  # type: ignore[attr-defined]
             return None
@@ -122,10 +122,18 @@ class JitStep:
         self, leaves: list[Any], gs: list[Any], donated: list[Any], rows: list[Coefficients]
     ) -> tuple[Tree, AdamState] | None:
         """Make the step; None, with nothing changed, if a gradient or somebody's trace is in its way."""
+        if len(leaves) < LARGE:
+            return self.step(leaves, gs, donated, rows)
+        with collection_paused():
+            return self.step(leaves, gs, donated, rows)
+
+    def step(
+        self, leaves: list[Any], gs: list[Any], donated: list[Any], rows: list[Coefficients]
+    ) -> tuple[Tree, AdamState] | None:
+        """Return what :meth:`run` does, which keeps the garbage collector away from many new arrays."""
         tables, now = self.program.tables(rows, self.which), self.clocks + (self.ticks + 1)
         try:
-            with collection_paused() if len(leaves) >= LARGE else nullcontext():
-                new = self.program.call(donated, gs, self.masks, tables, now)
+            new = self.program.call(donated, gs, self.masks, tables, now)
         except Misfit:
             return None
         if type(new[0]) is not self.kind:  # the call is part of somebody's trace

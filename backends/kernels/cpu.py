@@ -285,12 +285,13 @@ def step(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: Memory) 
     programs = {key: program_of(adam, row) for key, row in rows_of(jobs).items()}
     if len({*programs.values()}) == 1 and alike(jobs):
         return _step_alike(programs.popitem()[1], jobs, in_place, memory)
-    groups: dict[tuple[Program, Format, bool], list[int]] = {}
+    groups: dict[tuple[Program, DType, Format, bool], list[int]] = {}
     for i, job in enumerate(jobs):
-        key = programs[id(job.coefficients)], format_of(memory, job), job.where is None
+        # complex numbers have the kernel of their parts, of which each counts for two
+        key = programs[id(job.coefficients)], job.p.dtype, format_of(memory, job), job.where is None
         groups.setdefault(key, []).append(i)
     results: list[Any] = [None] * len(jobs)
-    for (program, _, _), indices in groups.items():
+    for (program, *_), indices in groups.items():
         new = _step_alike(program, [jobs[i] for i in indices], in_place, memory)
         for i, result in zip(indices, new, strict=True):
             results[i] = result

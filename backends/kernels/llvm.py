@@ -19,7 +19,7 @@ from importlib.util import find_spec
 from itertools import count
 from typing import Any
 
-from adamcore.backends.kernels import formats
+from adamcore.backends.kernels.conversions import load, store
 from adamcore.backends.kernels.formats import BITS, LLVM, SIZES, Format, Lines
 from adamcore.tracing import Program
 
@@ -298,7 +298,7 @@ def _body(
         targets: for each output the array that it is written to.
         lanes: the number of elements.
     """
-    lines, work = Lines(lanes), dtypes.work
+    lines, work = Lines(lanes, lanes > 1 and dtypes.pairs), dtypes.work
     tag, scalar = (".s", "") if lanes == 1 else (".m", ".all")
     kind, suffix = (
         lines.kind(LLVM[work]),
@@ -313,7 +313,7 @@ def _body(
         storage = dtypes.of(name)
         at = place(name, BITS[storage])
         x = lines.put(f"%{name}{tag}", f"load {lines.kind(BITS[storage])}, ptr {at}, align {SIZES[storage]}")
-        names[name] = formats.load(lines, x, storage, work, half)
+        names[name] = load(lines, x, storage, work, half)
     for op in program.ops:
         a, b = (*(names[name] for name in op.args), "")[:2]
         x = names[op.out] = f"%{op.out}{tag}"
@@ -340,7 +340,7 @@ def _body(
         lines.put("%where" + tag, f"icmp ne {byte} %where.byte{tag}, zeroinitializer")
     for name, value in program.outputs:
         storage = dtypes.of(name)
-        new = formats.store(lines, names[value], storage, work, half, f"%{name}.new{tag}")
+        new = store(lines, names[value], storage, work, half, f"%{name}.new{tag}")
         if masked:  # what was read, since a NaN would not be the same bits when rounded again
             new = lines.select(f"%{name}.kept{tag}", f"%where{tag}", BITS[storage], new, f"%{name}{tag}")
         at = f"%{name}.p{tag}" if targets[name] == name else place(targets[name], BITS[storage])

@@ -188,7 +188,10 @@ def is_box(node: object) -> bool:
 def opened(box: Any) -> Any:
     """Return what is in a box; anything else as it is."""
     while is_box(box):
-        box = box.unbox() if hasattr(box, "unbox") else box.get_value()
+        if hasattr(box, "unbox"):
+            box = box.unbox()
+        else:
+            box = box.get_value() if hasattr(box, "get_value") else box.value  # which flax 0.12.0 has alone
     return box
 
 

@@ -55,7 +55,8 @@ def same(a: Any, b: Any) -> None:
 )
 def test_bits(adam: Adam, take: str, monkeypatch: pytest.MonkeyPatch) -> None:
     args = (*problem(adam), 1e-3)
-    monkeypatch.setattr(clocks, "by_array", getattr(clocks, take))
+    if take == "by_slice":
+        monkeypatch.setattr(clocks, "by_array", lambda vectors, _: clocks.by_slice(vectors))
     together = jax.jit(program(adam))(*args)
     monkeypatch.setattr(clocks, "MANY", len(TIMES) + 1)
     same(together, jax.jit(program(adam))(*args))

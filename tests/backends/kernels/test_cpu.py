@@ -102,3 +102,17 @@ def test_same_bits_for_every_split(monkeypatch: pytest.MonkeyPatch) -> None:
     for piece in (1 << 14, 4099, 77_777):
         monkeypatch.setattr(cpu, "PIECE", piece)
         assert run() == want
+
+
+@pytest.mark.parametrize("first", ["float32", "complex64"])
+@pytest.mark.parametrize("donate", [False, True])
+def test_complex_leaves_beside_real_ones(first: str, donate: bool) -> None:
+    """A complex element is two numbers: a list that took it for one would leave the second half as it is."""
+    whole = np.array([1 + 2j, 3 - 4j, 0.5j], "complex64")
+    real = np.array([1.0, -2.0, 3.0, 4.0], "float32")
+    params = [real, whole] if first == "float32" else [whole, real]
+    adam = Adam(lr=0.1)
+    apart = [adam.step(p, p, adam.init(p))[0] for p in params]
+    together = [p.copy() for p in params]
+    together, _ = adam.step(together, params, adam.init(together), donate=donate)
+    assert [p.tolist() for p in together] == [p.tolist() for p in apart]
