@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 from adamcore import axes, reset, step  # noqa: F401  # typing.get_type_hints(Adam.__init__) looks for axes
+from adamcore.clock import HOST, fixed_lr
+from adamcore.coefficients import MAX_CLOCK
 from adamcore.config import AdamConfig, Schedule  # noqa: F401  # and for Schedule
+from adamcore.definition import coefficients
+from adamcore.dtypes import DtypeTable
+from adamcore.numerics import NumericsReport
+from adamcore.numerics.check import Leaf, report
 from adamcore.state import AdamState
 from adamcore.step_cache import CACHE
-from adamcore.types import Tree
+from adamcore.storage.policies import PStorage  # noqa: F401  # and for PStorage
+from adamcore.trees import ParamTree
+from adamcore.types import Scalar, Tree
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)  # the base class has both
@@ -34,6 +42,10 @@ class Adam(AdamConfig):
         moment_dtype: the name of the moments' dtype, such as ``"float32"``; None for the parameter's.
         m_dtype: the name of the dtype of m alone; None for that of ``moment_dtype``.
         v_dtype: the same for v and v_max (MOM.4).
+        p_storage: how parameters of bfloat16 and float16 are kept between steps (STORE.1 to STORE.7):
+            ``"plain"``, ``"master"``, ``"split"``, ``"split8"``, ``"kahan"`` or ``"stochastic"``.  Other
+            parameters are kept as they are.
+        seed: a whole number from 0 to 2**32 - 1, for ``p_storage="stochastic"``.
 
     Each of the other fields is the axis of its name.
 
@@ -90,14 +102,16 @@ class Adam(AdamConfig):
         Returns:
             For each leaf, a clock of 0 (an int32 0-d array; one for all leaves with
             ``clock="global"``), and moments of 0, in the dtypes that MOM.4 gives.
-            AMSGrad adds the maximum ``v_max``, and Dozat's form of Nesterov momentum ``mu_product``.
+            AMSGrad adds the maximum ``v_max``, Dozat's form of Nesterov momentum ``mu_product``, and
+            some values of ``p_storage`` what they keep of the parameters, ``p_rest``.
 
         Raises:
             ParameterError: a leaf is no array, or has integers or booleans.
             TreeError: one array is in two leaves.
             BackendError: the tree has arrays of two libraries.
-            HyperparameterError: an epsilon is 0 in the dtype of the arithmetic (EPS.6), or the
-                library has no dtype of the name in ``moment_dtype``, ``m_dtype`` or ``v_dtype``.
+            HyperparameterError: an epsilon is 0 in the dtype of the arithmetic (EPS.6), the
+                library has no dtype of the name in ``moment_dtype``, ``m_dtype`` or ``v_dtype``, or
+                ``p_storage`` can't keep a parameter's dtype.
 
         Example:
             >>> import numpy as np
@@ -117,6 +131,8 @@ class Adam(AdamConfig):
         weight_decay: Any = None,
         present: Tree = None,
         donate: bool = False,
+        grad_scale: Scalar | None = None,
+        found_inf: Any = None,
     ) -> tuple[Tree, AdamState]:
         """Make one update of a tree of parameters; return the new parameters and the new state.
 
@@ -142,6 +158,10 @@ class Adam(AdamConfig):
             donate: True if the results may be written into the memory of params and state; NumPy and
                 PyTorch then step in place.  If it is False, params and state are not modified, and a
                 leaf that does not change is returned as the same object.
+            grad_scale: the loss scale, a number > 0 or a 0-d array: the step divides the gradients by it
+                before everything else, in the dtype of the arithmetic (SCALE.1).
+            found_inf: True, a number that is not 0, or such a 0-d array, if a gradient has overflowed: the
+                step then changes nothing, the clock included (SCALE.2).
 
         Returns:
             Trees of the structure, shapes and dtypes of ``params`` and ``state``.
@@ -157,7 +177,7 @@ class Adam(AdamConfig):
             StateError: the state was made for other parameters or other axes.
             ClockError: a clock is no whole number from 0 to 2**31 - 1.
             HyperparameterError: as for :meth:`init`; or ``lr`` or ``weight_decay`` is negative, NaN or
-                infinite.
+                infinite, or ``grad_scale`` or ``found_inf`` is not as above.
 
         Example:
             >>> import numpy as np
@@ -169,14 +189,17 @@ class Adam(AdamConfig):
             (array([0.9]), array([1.]), array(0, dtype=int32))
         """
         hyper = None if weight_decay is None else {"weight_decay": weight_decay}
-        return step.step(self, params, grads, state, lr, present, donate, hyper)
+        scaled = grad_scale is not None or found_inf is not None
+        loss_scale = step.LossScale(grad_scale, found_inf) if scaled else None
+        return step.step(self, params, grads, state, lr, present, donate, hyper, loss_scale)
 
     def reset(
         self, state: AdamState, which: Tree = None, clock: Literal["reset", "keep"] = "reset"
     ) -> AdamState:
         """Return the state with the selected leaves returned to the start (F4).
 
-        Moments, maximum and clock become 0, and the product of Dozat's schedule becomes 1.  If the clock
+        Moments, maximum and clock become 0, and the product of Dozat's schedule becomes 1.  ``p_rest`` is a
+        part of the parameters, and stays (STORE.8).  If the clock
         stayed, bias correction would treat the moments of 0 as the result of many updates.
 
         Args:
@@ -201,3 +224,41 @@ class Adam(AdamConfig):
             {'b': 5, 'c': 0}
         """
         return reset.reset(self, state, which, clock)
+
+    def check_numerics(self, params: Tree, lr: Scalar | None = None) -> NumericsReport:
+        """Return what the dtypes of parameters, moments and arithmetic would lose in a training.
+
+        No gradient is needed, and nothing is changed.  docs/numerics.md lists what is looked for, with
+        the derivation of each number.
+
+        Args:
+            params: as given to :meth:`init`.
+            lr: the learning rate to look at, a number >= 0 or a 0-d array; None for the object's own.
+                A step is about lr in size.
+
+        Returns:
+            The findings: elements that a step of this size or the weight decay cannot move, gradients whose
+            moments vanish or overflow, moving averages that stop, coefficients that become 0.  A report
+            without findings is false in a boolean context, and its text says what to do about each finding.
+
+        Raises:
+            ParameterError, TreeError, BackendError, HyperparameterError: as for :meth:`init`; or ``lr`` is
+                a schedule, of which one value has to be given.
+
+        Example:
+            >>> import numpy as np
+            >>> found = Adam(lr=1e-4).check_numerics({"w": np.full(3, 2.0, dtype=np.float16)})
+            >>> found.findings[0].what, found.findings[0].path, found.findings[0].numbers["fraction"]
+            ('step-lost', "params['w']", 1.0)
+        """
+        tree = ParamTree(params)
+        tree.check_parameters()
+        backend, table = tree.backend, DtypeTable(self, tree.backend)
+        lr = fixed_lr(self, backend, lr)
+        fixed = replace(self, lr=lr)
+        rows = {
+            1: coefficients(HOST, fixed, 1, lr, 1.0),
+            MAX_CLOCK: coefficients(HOST, fixed, MAX_CLOCK, lr, 0.0),
+        }
+        leaves = [Leaf(tree.path(i), p, table.of(p)) for i, p in enumerate(tree.leaves) if p is not None]
+        return report(fixed, backend, leaves, lr, rows)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import cycle
@@ -121,6 +121,24 @@ class Ticker:
             ticked, coefficients = [after[t] for t in now], [rows[t] for t in now]
         return self.backend.full_each(ticked, ts[0].dtype, ts[0]), coefficients
 
+    def tick_in_program(self, ts: Sequence[Clock], like: Array) -> list[tuple[Clock, Coefficients]] | None:
+        """Return what :meth:`tick` does of clocks that only the program knows, without a momentum product.
+
+        None if the backend ticks them one by one, or if lr or another hyperparameter depends on the clock.
+        """
+        backend, lr = self.backend, self.lr
+        if self.scheduled or callable(lr):
+            return None
+        if not all(backend.owns(t) and t.shape == () and backend.integer(t.dtype) for t in ts):
+            return None
+
+        def tick(t: Array) -> tuple[Array, Coefficients]:
+            n = backend.numbers(like)
+            after = n.successor(t)
+            return after, coefficients(n, self.adam, after, n.number(self.read_lr(lr)))
+
+        return backend.tick_each(ts, tick)
+
     def on_host(self, t: int, mu: float | None) -> Coefficients | None:
         """Return the coefficients in Python's floats; None if only the program knows lr or another number."""
         key = (t, mu)
@@ -213,6 +231,13 @@ def tick_all(
                 for i, after, row in zip(moving, clocks, cycle(known), strict=False):
                     ts[i], rows[i] = after, row
                 return rows, tree.like(ts), None
+        if state.mu_product is None and moving:
+            ticks = ticker.tick_in_program([ts[i] for i in moving], tree.leaves[moving[0]])
+            if ticks is not None:
+                for i, (after, row) in zip(moving, ticks, strict=True):
+                    flag = parts[i].flag
+                    ts[i], rows[i] = after if flag is None else ticker.choose(flag, after, ts[i]), row
+                return rows, tree.like(ts), None
         products = [None] * n
         if state.mu_product is not None:
             products = tree.match(state.mu_product, "state.mu_product", StateError)
@@ -278,6 +303,20 @@ def known(name: str, value: Scalar, backend: Backend) -> float | None:
             return None
     check_number(name, value)
     return float(value)
+
+
+def fixed_lr(adam: AdamConfig, backend: Backend, lr: Scalar | None) -> float:
+    """Return the learning rate of an Adam, or another one, as a checked number.
+
+    Raises:
+        HyperparameterError: it is a schedule or a traced array, or no number >= 0.
+    """
+    lr = adam.lr if lr is None else lr
+    value = None if callable(lr) else known("lr", lr, backend)
+    if value is None:
+        came = "a schedule" if callable(lr) else "an array whose value only the program knows"
+        raise HyperparameterError(f"lr is {came}: expected a number, the lr to look at, such as the largest")
+    return value
 
 
 def injected(adam: AdamConfig, backend: Backend, hyper: Mapping[str, Any] | None) -> AdamConfig:

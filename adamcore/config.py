@@ -9,11 +9,13 @@ from typing import Any
 
 from adamcore import axes
 from adamcore.errors import AxisError, HyperparameterError
+from adamcore.storage.policies import P_STORAGES, PStorage
 
 Schedule = Callable[[Any], Any]  #: from the clock t of the step being made (the first is 1) to lr
 #: the fields that are numbers
 HYPERPARAMETERS = ("lr", "b1", "b2", "eps", "eps_root", "weight_decay", "momentum_decay", "lr_max")
 MOMENT_DTYPES = ("moment_dtype", "m_dtype", "v_dtype")  #: the fields that are names of dtypes, or None
+STORAGE = ("p_storage", "seed")  #: the fields that say how parameters are kept, apart from the arithmetic
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +57,8 @@ class AdamConfig:
     moment_dtype: str | None = None
     m_dtype: str | None = None
     v_dtype: str | None = None
+    p_storage: PStorage = "plain"
+    seed: int = 0
 
     def __post_init__(self) -> None:
         if not callable(self.lr):
@@ -73,6 +77,13 @@ class AdamConfig:
                     f"{name}={dtype!r} ({type(dtype).__name__}): expected the name of a dtype, such as "
                     f"'float32', or None for {otherwise}"
                 )
+        if self.p_storage not in P_STORAGES:
+            known = ", ".join(map(repr, P_STORAGES))
+            raise HyperparameterError(f"p_storage={self.p_storage!r}: expected one of {known}")
+        seed: Any = self.seed
+        if isinstance(seed, bool) or not isinstance(seed, numbers.Integral) or not 0 <= int(seed) < 2**32:
+            raise HyperparameterError(f"seed={self.seed!r}: expected a whole number from 0 to 2**32 - 1")
+        object.__setattr__(self, "seed", int(seed))
         if self.eps_root and self.epsilon.startswith("inside"):
             raise AxisError(
                 f"eps_root={self.eps_root!r} with epsilon={self.epsilon!r}: eps stands under the root "
@@ -85,6 +96,8 @@ class AdamConfig:
             )
         for field in fields(self):  # 1 and np.float64(1.0) are the same Adam as 1.0
             value = getattr(self, field.name)
+            if field.name == "seed":
+                continue
             if isinstance(value, numbers.Real) and not isinstance(value, bool):
                 object.__setattr__(self, field.name, float(value))
         if self.decay in axes.RELATIVE and not self.lr_max:

@@ -1,11 +1,12 @@
-"""The dtypes of a leaf's moments and of its arithmetic (rules MOM.4, NUM.1, EPS.6)."""
+"""The dtypes of a leaf's moments, its arithmetic and its rest (rules MOM.4, NUM.1, EPS.6, STORE.1)."""
 
 from __future__ import annotations
 
 from adamcore.coefficients import Given
 from adamcore.config import AdamConfig
-from adamcore.errors import HyperparameterError
+from adamcore.errors import BackendError, HyperparameterError
 from adamcore.protocol import Backend, LeafDtypes
+from adamcore.storage.policies import NARROW, RESTS, Storage
 from adamcore.types import Array, DType
 
 
@@ -20,7 +21,9 @@ class DtypeTable:
         """Return the dtypes that go with the parameter ``p``.
 
         Raises:
-            HyperparameterError: the library has no dtype of the moments' name, or eps vanishes (EPS.6).
+            HyperparameterError: the library has no dtype of the moments' name, eps vanishes (EPS.6), or
+                p_storage can't keep the parameter.
+            BackendError: p_storage needs the bits of numbers, which the library does not show.
         """
         found = self.known.get(p.dtype)
         if found is None:
@@ -31,6 +34,10 @@ class DtypeTable:
 def leaf_dtypes(adam: AdamConfig, backend: Backend, p: Array) -> LeafDtypes:
     """Return the dtypes that go with the parameter ``p``; raise as :meth:`DtypeTable.of`."""
     is_complex = backend.kind(p.dtype) == "complex"
+    if is_complex and adam.p_storage != "plain" and backend.bits(backend.part_of(p.dtype, p)) < 32:
+        raise HyperparameterError(
+            f"p_storage={adam.p_storage!r} with a parameter of {p.dtype}: expected a real one; use 'plain'"
+        )
     part = backend.part_of(p.dtype, p) if is_complex else p.dtype
     m_part, v_part = (moment_part(adam, field, part, backend, p) for field in ("m_dtype", "v_dtype"))
     work = backend.dtype_named("float32", p)
@@ -39,7 +46,8 @@ def leaf_dtypes(adam: AdamConfig, backend: Backend, p: Array) -> LeafDtypes:
             work = dtype
     check_epsilon(adam, backend, work)
     if not is_complex:
-        return LeafDtypes(work, m_part, v_part, is_complex)
+        storage, rest = kept(adam, backend, p)
+        return LeafDtypes(work, m_part, v_part, is_complex, storage, rest)
     m = complex_moment(adam, "m_dtype", m_part, backend, p)
     v = v_part if adam.complex == "modulus" else complex_moment(adam, "v_dtype", v_part, backend, p)
     return LeafDtypes(work, m, v, is_complex)
@@ -97,3 +105,33 @@ def check_epsilon(adam: AdamConfig, backend: Backend, work: DType) -> None:
                 f"{least:.3g}; choose more (far below the root of the second moment it has no effect), "
                 "0 to do without, or moment_dtype='float64' for a wider arithmetic"
             )
+
+
+def kept(adam: AdamConfig, backend: Backend, p: Array) -> tuple[Storage | None, DType]:
+    """Return how a real parameter is kept (None: plainly), and the dtype of its rest (None: it has none)."""
+    policy = adam.p_storage
+    if policy == "plain" or backend.bits(p.dtype) >= 32:
+        return None, None
+    dtype = next((name for name in NARROW if is_dtype(backend, name, p)), None)
+    if dtype is None or (policy == "split8" and dtype != "bfloat16"):
+        expected = "bfloat16" if policy == "split8" else "bfloat16, float16 or a wider dtype"
+        raise HyperparameterError(
+            f"p_storage={policy!r} with a parameter of {p.dtype}: expected {expected}; convert it, or choose "
+            f"{'split' if dtype else 'plain'!r}"
+        )
+    if backend.bits_of_floats() is None:
+        raise BackendError(
+            f"p_storage={policy!r} with arrays of {backend.name}: expected a library in which the bits of "
+            "numbers can be read, as NumPy, PyTorch and JAX; choose 'plain'"
+        )
+    if policy not in RESTS:
+        return Storage(policy, dtype), None
+    return Storage(policy, dtype), backend.dtype_named(RESTS[policy] or dtype, p)
+
+
+def is_dtype(backend: Backend, name: str, p: Array) -> bool:
+    """True if the parameter is of the dtype of this name."""
+    try:
+        return bool(backend.dtype_named(name, p) == p.dtype)
+    except LookupError:
+        return False

@@ -25,10 +25,10 @@ class Participation(NamedTuple):
     flag: Array | None = None  #: boolean 0-d: whether the leaf is present, which only the program knows
     mask: Array | None = None  #: boolean: which elements are present
 
-    @property
-    def where(self) -> Array | None:
-        """The boolean that says which elements are present; None if all are."""
-        return self.mask if self.flag is None else self.flag
+
+def where_of(part: Participation) -> Array | None:
+    """Return the boolean that says which elements are present; None if all are."""
+    return part.mask if part.flag is None else part.flag  # no property: Dynamo of 2.7 can't trace one here
 
 
 PRESENT, ABSENT, ZERO = Participation(), Participation(absent=True), Participation(zero=True)

@@ -10,13 +10,17 @@ generic form of every method.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar, overload
 
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients, Numbers
 from adamcore.state import AdamState
-from adamcore.types import Array, Clock, Device, DType, Tree
+from adamcore.storage.bits import Words
+from adamcore.storage.policies import Storage
+from adamcore.storage.random_bits import Key
+from adamcore.types import Array, Clock, Device, DType, Scalar, Tree
 
 Kind = Literal["real", "complex", "other"]  #: of a dtype: what can be optimized is real or complex
 
@@ -28,6 +32,8 @@ class LeafDtypes(NamedTuple):
     m: DType  #: of the first moment
     v: DType  #: of v and v_max, real where ``complex="modulus"``
     is_complex: bool
+    storage: Storage | None = None  #: how p is kept between steps; None: in its own dtype alone ("plain")
+    rest: DType = None  #: of the part of p that is in the state; None if there is no such part
 
 
 class Job(NamedTuple):
@@ -41,6 +47,8 @@ class Job(NamedTuple):
     coefficients: Coefficients  #: Python floats, or 0-d arrays of a floating dtype
     where: Array | None  #: boolean, broadcastable to p: False keeps the old value (F3); None is all True
     formats: LeafDtypes
+    p_rest: Array | None = None  #: what the state has of p (STORE.1)
+    key: Key | None = None  #: of the random bits with which p is rounded (STORE.7)
 
 
 class Result(NamedTuple):
@@ -50,6 +58,7 @@ class Result(NamedTuple):
     m: Array
     v: Array
     v_max: Array | None
+    p_rest: Array | None = None
 
 
 class Columns(NamedTuple):
@@ -248,6 +257,9 @@ class Backend(Protocol):
     def identity(self, leaf: object) -> int | None:
         """Return what tells a leaf from every other; None if nothing does, as while a program is traced."""
 
+    def identities(self, leaves: Sequence[object]) -> set[int | None]:
+        """Return what :meth:`identity` returns for the leaves, each once."""
+
     def overlap(self, columns: Columns) -> tuple[int, int] | None:
         """Return two jobs of which one writes to memory of the other; None if there are none."""
 
@@ -278,6 +290,9 @@ class Backend(Protocol):
 
     def cast(self, x: Array, dtype: DType) -> Array:
         """Return ``x`` in that dtype: itself, if it is of that dtype already."""
+
+    def divided(self, g: Array, scale: Scalar, work: DType) -> Array:
+        """Return ``g / scale`` in the real dtype ``work``, or in the complex one with such parts."""
 
     def where(self, condition: Array, new: Array, old: Array) -> Array:
         """Return ``new`` where the condition is True, else ``old``."""
@@ -311,6 +326,11 @@ class Backend(Protocol):
     def integer(self, dtype: DType) -> bool:
         """True if it is a dtype of integers."""
 
+    # bits
+
+    def bits_of_floats(self) -> Words | None:
+        """Return the operations on the bits of float32 arrays; None where the library has none."""
+
     # trees
 
     def flatten(self, tree: Tree) -> tuple[list[Any], Any]:
@@ -327,6 +347,19 @@ class Backend(Protocol):
     def numbers(self, like: Array) -> Numbers:
         """Return the arithmetic of coefficients that only the program knows."""
 
+    def tick_each(
+        self, ts: Sequence[Clock], tick: Callable[[Array], tuple[Array, Coefficients]]
+    ) -> list[tuple[Clock, Coefficients]] | None:
+        """Tick many clocks that only the program knows as one vector; None where each is to tick by itself.
+
+        Args:
+            ts: 0-d arrays.
+            tick: returns a clock after its tick, and the coefficients; of a vector of clocks, vectors.
+
+        Returns:
+            For each clock what ``tick`` returns.
+        """
+
     def tick_on_device(
         self, adam: AdamConfig, t: Clock, mu_product: Any, lr: Any, like: Array
     ) -> tuple[Clock, Any, Coefficients] | None:
@@ -335,6 +368,9 @@ class Backend(Protocol):
         Returns:
             The new clock, the new momentum product, and the coefficients of the update as 0-d arrays.
         """
+
+    def scope(self) -> AbstractContextManager[Any]:
+        """Return a context that is entered around arithmetic with the caller's arrays."""
 
     def apply(self, adam: AdamConfig, jobs: Sequence[Job], donate: bool) -> Sequence[Result]:
         """Carry out one step's jobs; nothing is modified unless ``donate``."""

@@ -22,13 +22,15 @@ class AdamState(NamedTuple):
         v_max: the largest v (AMS.1) or v_hat (AMS.2) so far, of the form of v; None without AMSGrad.
         mu_product: the product of Dozat's momentum schedule so far (NES.1): floating 0-d arrays in
             the structure of t; None without ``nesterov="dozat"``.
+        p_rest: what ``p_storage`` keeps of the parameters besides themselves (STORE.1): a tree like params,
+            None in the leaves that need nothing; None without such a policy.
 
     Example:
         >>> from adamcore import Adam
         >>> import numpy as np
         >>> Adam(amsgrad="uncorrected").init(np.zeros(2))
         AdamState(t=array(0, dtype=int32), m=array([0., 0.]), v=array([0., 0.]), \
-v_max=array([0., 0.]), mu_product=None)
+v_max=array([0., 0.]), mu_product=None, p_rest=None)
     """
 
     t: Tree
@@ -36,6 +38,7 @@ v_max=array([0., 0.]), mu_product=None)
     v: Tree
     v_max: Tree = None
     mu_product: Tree = None
+    p_rest: Tree = None
 
 
 def check_state(state: object) -> None:

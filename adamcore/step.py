@@ -16,17 +16,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
+from itertools import repeat
 from typing import Any, NamedTuple
 
-from adamcore.clock import Ticker, tick_all
+from adamcore.clock import Ticker, known, tick_all
 from adamcore.config import AdamConfig, Schedule
 from adamcore.dtypes import DtypeTable
-from adamcore.errors import GradientError, StateError, TreeError
-from adamcore.presence import PRESENT, presence
+from adamcore.errors import GradientError, HyperparameterError, StateError, TreeError
+from adamcore.presence import PRESENT, presence, where_of
 from adamcore.protocol import (
     Backend,
     Columns,
     Job,
+    LeafDtypes,
     Result,
     ResultColumns,
     Results,
@@ -37,8 +39,10 @@ from adamcore.protocol import (
 from adamcore.registry import backend_for, first, owner, owns_all
 from adamcore.state import AdamState, check_state
 from adamcore.step_cache import StepCache, cache_of
+from adamcore.storage.policies import RESTS
+from adamcore.storage.random_bits import Key, key_of
 from adamcore.trees import ParamTree, collection_paused
-from adamcore.types import Array, Device, DType, Scalar, Tree
+from adamcore.types import Array, Clock, Device, DType, Scalar, Tree
 
 
 def init(adam: AdamConfig, params: Tree) -> AdamState:
@@ -58,13 +62,29 @@ def init(adam: AdamConfig, params: Tree) -> AdamState:
         like = tree.first_parameter()
         return value if like is None else b.full(value, dtype(like), like)
 
+    def rests() -> Tree:
+        return tree.like(list(map(first_rest, repeat(b), tree.leaves, formats)))
+
     return AdamState(
         t=clocks(0, lambda like: b.dtype_named("int32", like)),
         m=zeros("m"),
         v=zeros("v"),
         v_max=None if adam.amsgrad == "none" else zeros("v"),
         mu_product=clocks(1.0, b.coefficient_dtype) if adam.nesterov == "dozat" else None,
+        p_rest=rests() if has_rest(adam) else None,
     )
+
+
+def has_rest(adam: AdamConfig) -> bool:
+    """True if the state keeps a part of narrow parameters (STORE.1)."""
+    return adam.p_storage in RESTS
+
+
+def first_rest(b: Backend, p: Array | None, formats: LeafDtypes | None) -> Array | None:
+    """Return the rest of a parameter whose value is its own: its wider copy, or 0; None if it has none."""
+    if formats is None or formats.rest is None or formats.storage is None:
+        return None
+    return b.cast(p, formats.rest) if formats.storage.policy == "master" else b.zeros(p, formats.rest)
 
 
 def step(
@@ -76,15 +96,17 @@ def step(
     present: Tree,
     donate: bool,
     hyper: Mapping[str, Scalar] | None = None,
+    loss_scale: LossScale | None = None,
 ) -> tuple[Tree, AdamState]:
     """Make one update: see :meth:`adamcore.Adam.step`.
 
     Args:
         hyper: this step's values of hyperparameters other than lr, by name: numbers, 0-d arrays, or
             functions of the clock, as a schedule of lr.
+        loss_scale: what the gradients were multiplied by, and whether one has overflowed; None for neither.
     """
     cache = None
-    if donate and present is None and not hyper and has_identity(params):
+    if donate and present is None and not hyper and loss_scale is None and has_identity(params):
         cache = cache_of(adam)
         bound = cache.bind(params, grads, state, lr)
         done = None if bound is None else bound()
@@ -92,7 +114,7 @@ def step(
             return done
     tree = ParamTree(params)
     with collection_paused() if tree.large else nullcontext():
-        return checked_step(adam, tree, grads, state, lr, present, donate, hyper, cache)
+        return checked_step(adam, tree, grads, state, lr, present, donate, hyper, cache, loss_scale)
 
 
 def checked_step(
@@ -105,6 +127,7 @@ def checked_step(
     donate: bool,
     hyper: Mapping[str, Scalar] | None,
     cache: StepCache | None,
+    loss_scale: LossScale | None = None,
 ) -> tuple[Tree, AdamState]:
     """Make a step with all checks; leave a cached step in ``cache`` if there can be one."""
     tree.check_parameters()
@@ -112,13 +135,23 @@ def checked_step(
     gs = tree.match(grads, "grads")
     ms, vs = tree.match(state.m, "state.m", StateError), tree.match(state.v, "state.v", StateError)
     maxima = [] if state.v_max is None else tree.match(state.v_max, "state.v_max", StateError)
+    rests = [] if state.p_rest is None else tree.match(state.p_rest, "state.p_rest", StateError)
     columns = Columns(tree.leaves, gs, ms, vs, maxima)
     table, ticker = DtypeTable(adam, tree.backend), partial(Ticker, adam, tree.backend, lr, hyper)
+    scale, overflow = (None, False) if loss_scale is None else read_loss_scale(loss_scale, tree.backend)
+    if overflow is True:
+        check_leaves(tree, [None if p is None else table.of(p) for p in tree.leaves], columns)
+        return tree.tree, state
     plan = None
-    if tree.large and present is None and tree.backend.uniform(columns):
+    alike = tree.large and present is None and all(x is None for x in rests)
+    if alike and tree.backend.uniform(columns):
         plan = uniform_jobs(adam, tree, columns, table, ticker, state)
     if plan is None:
-        plan = jobs_of_leaves(adam, tree, columns, table, ticker, state, present)
+        plan = jobs_of_leaves(adam, tree, columns, rests, table, ticker, state, present)
+    if scale is not None:
+        plan = plan._replace(jobs=[unscaled(tree.backend, job, scale) for job in plan.jobs])
+    if overflow is not False:
+        plan = unless(overflow, adam, plan, ticker(), state, tree)
     if donate:
         check_apart(tree, plan.indices, plan.jobs)
     results = tree.backend.apply(adam, plan.jobs, donate)
@@ -127,11 +160,77 @@ def checked_step(
     else:
         new = replaced(columns, plan.indices, results)
     new_params, new_max = tree.like(new.p), None if state.v_max is None else tree.like(new.v_max)
-    new_state = AdamState(plan.t, tree.like(new.m), tree.like(new.v), new_max, plan.mu_product)
+    new_rest = None
+    if rests:
+        for i, result in zip(plan.indices, results, strict=True):
+            rests[i] = result.p_rest
+        new_rest = tree.like(rests)
+    new_state = AdamState(plan.t, tree.like(new.m), tree.like(new.v), new_max, plan.mu_product, new_rest)
     if cache is not None and plan.cacheable:
         record = StepRecord(tree.backend, plan.jobs, results, new_params, tree.like(gs), new_state)
         new_state = cache.remember(adam, record)
     return new_params, new_state
+
+
+class LossScale(NamedTuple):
+    """What the caller says of the loss scale of a step."""
+
+    grad_scale: Scalar | None  #: what the gradients were multiplied by; None for 1
+    found_inf: Any  #: True, or not 0, if the step is to be skipped; a 0-d array may be traced
+
+    @property
+    def skipped(self) -> Any:
+        """``found_inf``, which is False where it is not given."""
+        return False if self.found_inf is None else self.found_inf
+
+
+def read_loss_scale(given: LossScale, backend: Backend) -> tuple[Scalar | None, bool | Array]:
+    """Return the scale, checked, and whether the step is skipped: a bool, or an array that is traced.
+
+    Raises:
+        HyperparameterError: the scale is no number > 0, or the flag no boolean, number or 0-d array.
+    """
+    scale, flag = given
+    if scale is not None:
+        value = known("grad_scale", scale, backend)
+        if value == 0.0:
+            raise HyperparameterError(
+                "grad_scale=0.0: expected a number > 0, by which gradients are divided; leave it out for 1"
+            )
+        scale = scale if value is None else value
+    if flag is None or isinstance(flag, bool | int | float):
+        return scale, bool(flag)
+    if not hasattr(flag, "dtype") or tuple(flag.shape) != ():
+        came = f"an array of shape {tuple(flag.shape)}" if hasattr(flag, "shape") else type(flag).__name__
+        raise HyperparameterError(f"found_inf is {came}: expected a boolean, a number or a 0-d array")
+    value = backend.host(flag) if backend.owns(flag) else flag.item()
+    return scale, (flag != 0 if value is None else bool(value))
+
+
+def unscaled(backend: Backend, job: Job, scale: Scalar) -> Job:
+    """Return a job with its gradient divided by the scale, in the dtype of arithmetic (SCALE.1)."""
+    with backend.scope():
+        return job._replace(g=backend.divided(job.g, scale, job.formats.work))
+
+
+def unless(
+    overflow: Array, adam: AdamConfig, plan: StepPlan, ticker: Ticker, state: AdamState, tree: ParamTree
+) -> StepPlan:
+    """Return a plan after which all is as before if ``overflow``, which only the program knows (SCALE.2)."""
+    keep = ~overflow
+    jobs = [job._replace(where=keep if job.where is None else job.where & keep) for job in plan.jobs]
+
+    def chosen(new: Tree, old: Tree, name: str) -> Tree:
+        if old is None or adam.clock == "global":
+            return ticker.choose(keep, new, old)
+        pairs = zip(tree.match(new, name, StateError), tree.match(old, name, StateError), strict=True)
+        return tree.like([b if a is b else ticker.choose(keep, a, b) for a, b in pairs])
+
+    return plan._replace(
+        jobs=jobs,
+        t=chosen(plan.t, state.t, "state.t"),
+        mu_product=chosen(plan.mu_product, state.mu_product, "state.mu_product"),
+    )
 
 
 class StepPlan(NamedTuple):
@@ -148,6 +247,7 @@ def jobs_of_leaves(
     adam: AdamConfig,
     tree: ParamTree,
     columns: Columns,
+    rests: Sequence[Any],
     table: DtypeTable,
     ticker: Callable[[], Ticker],
     state: AdamState,
@@ -157,18 +257,44 @@ def jobs_of_leaves(
     _, gs, ms, vs, maxima = columns
     formats: list[Any] = [None if p is None else table.of(p) for p in tree.leaves]
     check_leaves(tree, formats, columns)
+    check_rests(tree, formats, rests)
     parts = presence(adam, tree, columns.g, present)
     rows, t, mu_product = tick_all(adam, tree, ticker(), state, parts)
     indices = [i for i, part in enumerate(parts) if not part.absent]
     jobs = [
-        Job(p, tree.backend.zeros(p, p.dtype) if part.zero else g, m, v, v_max, row, part.where, f)
+        Job(p, tree.backend.zeros(p, p.dtype) if part.zero else g, m, v, v_max, row, where_of(part), f)
         for p, g, m, v, v_max, row, part, f in zip(
             tree.leaves, gs, ms, vs, maxima or [None] * len(gs), rows, parts, formats, strict=True
         )
         if not part.absent
     ]
-    cacheable = bool(jobs) and not any(part.zero for part in parts)
+    if any(job.formats.storage for job in jobs):
+        clocks = [t] * len(gs) if adam.clock == "global" else tree.match(t, "state.t")
+        jobs = [
+            job if job.formats.storage is None else stored_job(adam, tree.backend, job, i, clocks[i], rests)
+            for i, job in zip(indices, jobs, strict=True)
+        ]
+    cacheable = len(jobs) > 0 and not any(part.zero for part in parts)
+    cacheable = cacheable and not any(job.formats.storage for job in jobs)
     return StepPlan(jobs, indices, t, mu_product, cacheable)
+
+
+def stored_job(
+    adam: AdamConfig, b: Backend, job: Job, i: int, t: Clock, rests: Sequence[Array | None]
+) -> Job:
+    """Return the job of leaf ``i`` with what its storage needs; ``t`` is the clock after its tick."""
+    rest = rests[i] if rests else None
+    return job._replace(p_rest=rest, key=key_at(adam, b, i, t) if adam.p_storage == "stochastic" else None)
+
+
+def key_at(adam: AdamConfig, b: Backend, leaf: int, t: Clock) -> Key:
+    """Return the key of a leaf's random bits in the update that has the clock ``t`` (STORE.7)."""
+    known = b.host(t) if hasattr(t, "dtype") else t
+    n = b.bits_of_floats()
+    assert n is not None  # as adamcore.dtypes has found
+    if known is None:
+        return key_of(adam.seed, leaf, n.unsigned(t), n.word)
+    return key_of(adam.seed, leaf, int(known))
 
 
 def uniform_jobs(
@@ -181,7 +307,7 @@ def uniform_jobs(
 ) -> StepPlan | None:
     """Return the jobs of leaves that are alike; None if they have to be looked at one by one."""
     dtype, formats, n = tree.leaves[0].dtype, table.of(tree.leaves[0]), len(tree.leaves)
-    if not dtype == formats.m == formats.v:
+    if not dtype == formats.m == formats.v or formats.storage is not None:
         return None
     if adam.clock == "global":
         rows, t, mu_product = tick_all(adam, tree, ticker(), state, [PRESENT])
@@ -217,6 +343,7 @@ def check_parts(adam: AdamConfig, state: AdamState) -> None:
     wants = {
         "v_max": ("amsgrad", adam.amsgrad != "none"),
         "mu_product": ("nesterov", adam.nesterov == "dozat"),
+        "p_rest": ("p_storage", has_rest(adam)),
     }
     for name, (axis, wanted) in wants.items():
         if wanted != (getattr(state, name) is not None):
@@ -230,6 +357,11 @@ def check_parts(adam: AdamConfig, state: AdamState) -> None:
 def check_apart(tree: ParamTree, indices: Sequence[int], jobs: Sequence[Job]) -> None:
     """Raise if two leaves that take part share memory, so that they cannot be stepped in place."""
     found = tree.backend.overlap(columns_of(jobs))
+    if found is None and any(job.p_rest is not None for job in jobs):
+        columns = columns_of(jobs)  # a part that a job does not have is its p once more
+        found = tree.backend.overlap(
+            columns._replace(v_max=[job.p if job.p_rest is None else job.p_rest for job in jobs])
+        )
     if found is not None:
         one, other = (tree.path(indices[i]) for i in sorted(found))
         raise TreeError(
@@ -257,6 +389,22 @@ def check_leaves(tree: ParamTree, formats: list[Any], columns: Columns) -> None:
         if maxima and f is not None:
             parts.append(("v_max", maxima[i], f.v))
         check_leaf(tree, i, f is not None, gs[i], parts)
+
+
+def check_rests(tree: ParamTree, formats: Sequence[Any], rests: Sequence[Any]) -> None:
+    """Raise unless the rest of each parameter fits it; ``rests`` is empty where there is none."""
+    for i, x in enumerate(rests):
+        wanted = None if formats[i] is None else formats[i].rest
+        came = None if x is None else type(x).__name__
+        if wanted is None and x is not None:
+            misfit: str | None = f"{came}: expected None"
+        else:
+            misfit = None if wanted is None else differs(tree, x, tree.leaves[i], wanted)
+        if misfit:
+            raise StateError(
+                f"{tree.path(i, 'state.p_rest')} is {misfit}; this state was made for other parameters or "
+                "another p_storage: make it anew with init"
+            )
 
 
 def fits_everywhere(
@@ -316,7 +464,8 @@ def check_leaf(
         if misfit:
             raise StateError(
                 f"{tree.path(i, 'state.' + name)} is {misfit}; this state was made for other parameters or "
-                "another moment_dtype, m_dtype or v_dtype: make it anew with init"
+                "another moment_dtype, m_dtype or v_dtype: give those that it was made with, or make it anew "
+                "with init"
             )
 
 

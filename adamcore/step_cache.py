@@ -17,7 +17,7 @@ from array import array
 from collections.abc import Callable, Sequence
 from ctypes import c_int64, c_void_p, string_at
 from functools import cache, partial
-from itertools import chain, compress, repeat
+from itertools import compress, repeat
 from operator import add, is_
 from typing import Any
 
@@ -177,7 +177,7 @@ class InPlaceStep:
 
     def match(self, params: Tree, grads: Tree, state: AdamState) -> tuple[Columns, list[Clock]] | None:
         """Return the arrays that take part and the clocks; None if they are not those of the last step."""
-        t, m, v, v_max, _ = state
+        t, m, v, v_max, _, _ = state
         shape = self.shape
         ps, gs, ms = leaves_of(shape, params), leaves_of(shape, grads), leaves_of(shape, m)
         vs, maxima = leaves_of(shape, v), [] if v_max is None else leaves_of(shape, v_max)
@@ -287,7 +287,7 @@ def coefficients_at(
 def identities_of(columns: Sequence[list[Any]]) -> list[Any]:
     """Return the identities of the objects in lists, to be compared with others of this function."""
     if len(columns[0]) < FEW:
-        return list(map(id, chain.from_iterable(columns)))
+        return [id(x) for column in columns for x in column]
     return list(map(identities, columns))
 
 

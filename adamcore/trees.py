@@ -186,7 +186,7 @@ class ParamTree:
     def are_parameters(self, given: list[Array]) -> bool:
         """True if nothing is wrong with these leaves, looked at all at once: a tree may have 100,000."""
         backend = self.backend
-        identities = {*map(backend.identity, given)}
+        identities = backend.identities(given)
         if None in identities or len(identities) < len(given):
             return False
         if not owns_all(backend, given) or any(map(backend.refuse, given)):

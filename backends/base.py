@@ -17,6 +17,8 @@ from adamcore.coefficients import Traced
 from adamcore.definition import Coefficients, Numbers, update
 from adamcore.protocol import CachedStep, Columns, Job, Kind, Result, StepRecord
 from adamcore.state import AdamState
+from adamcore.storage.bits import Words, to_odd
+from adamcore.storage.policies import load, store
 from adamcore.types import Array, Clock
 
 if TYPE_CHECKING:
@@ -97,6 +99,9 @@ class BaseBackend:
     def identity(self, leaf: Array) -> int | None:
         return id(leaf)
 
+    def identities(self, leaves: Sequence[Array]) -> set[int | None]:
+        return {*map(self.identity, leaves)}
+
     def overlap(self, columns: Columns) -> tuple[int, int] | None:
         """Return two jobs of which one writes to the other's memory; None if this library writes to none."""
         return None
@@ -139,6 +144,18 @@ class BaseBackend:
     def cast(self, x: Array, dtype: Any) -> Array:
         """Return ``x`` in ``dtype``: itself, if it is of that dtype already."""
         return x if x.dtype == dtype else self.namespace(x).astype(x, dtype)
+
+    def divided(self, g: Array, scale: Any, work: Any) -> Array:
+        """Return ``g / scale`` in the dtype ``work``; both parts of a complex ``g`` are divided."""
+
+        def quotient(x: Array) -> Array:
+            by = self.cast(scale, work) if hasattr(scale, "dtype") and self.owns(scale) else scale
+            return self.cast(x, work) / by
+
+        if self.kind(g.dtype) != "complex":
+            return quotient(g)
+        re, im = self.split(g)
+        return self.join(quotient(re), quotient(im), self.complex_of(work, g))
 
     def overwrite(self, old: Array, new: Array) -> Array:
         """Return ``new``, in the storage of ``old`` if this library can write there (``donate=True``)."""
@@ -187,6 +204,10 @@ class BaseBackend:
                 return self.dtype_named(whole, like)
         raise LookupError(f"{self.name} has no complex dtype of {name} parts")
 
+    def bits_of_floats(self) -> Words | None:
+        """Return the operations on the bits of float32 arrays; the array API has none."""
+        return None
+
     # ---------------------------------------------------------------------- complex numbers
 
     def split(self, x: Array) -> tuple[Array, Array]:
@@ -233,6 +254,12 @@ class BaseBackend:
         """Return the arithmetic that forms coefficients as 0-d arrays, for a clock or lr that is traced."""
         return Traced(self.namespace(like), self.coefficient_dtype(like), self.device(like))
 
+    def tick_each(
+        self, ts: Sequence[Clock], tick: Callable[[Array], tuple[Array, Coefficients]]
+    ) -> list[tuple[Clock, Coefficients]] | None:
+        """Tick many clocks that only the program knows as one vector; None: each ticks by itself."""
+        return None
+
     def tick_on_device(
         self, adam: AdamConfig, t: Clock, mu_product: Any, lr: Any, like: Array
     ) -> tuple[Clock, Any, Coefficients] | None:
@@ -250,9 +277,18 @@ class BaseBackend:
     def apply(self, adam: AdamConfig, jobs: Sequence[Job], donate: bool) -> Sequence[Result]:
         """Carry out the jobs of one step; modify no array unless ``donate``."""
         with self.scope():
-            if self.fast is not None:
+            if self.fast is None:
+                return [self.apply_one(adam, job, donate) for job in jobs]
+            if adam.p_storage == "plain" or not any(job.formats.storage for job in jobs):
                 return self.fast.apply(adam, jobs, donate, self.apply_one)
-            return [self.apply_one(adam, job, donate) for job in jobs]
+            results: list[Any] = [
+                None if job.formats.storage is None else self.apply_one(adam, job, donate) for job in jobs
+            ]
+            plain = [i for i, result in enumerate(results) if result is None]
+            new = self.fast.apply(adam, [jobs[i] for i in plain], donate, self.apply_one) if plain else []
+            for i, result in zip(plain, new, strict=True):
+                results[i] = result
+            return results
 
     def cached_step(self, adam: AdamConfig, record: StepRecord) -> tuple[CachedStep, AdamState] | None:
         """Return a cached step for the step after ``record``, and the state that the caller gets; or None."""
@@ -266,7 +302,8 @@ class BaseBackend:
         if job.formats.is_complex:
             new = self.complex_update(adam, job, c)
         else:
-            p, g, m, v = (self.cast(x, work) for x in (job.p, job.g, job.m, job.v))
+            g, m, v = (self.cast(x, work) for x in (job.g, job.m, job.v))
+            p = self.cast(job.p if job.formats.storage is None else self.load(job), work)
             v_max = None if job.v_max is None else self.cast(job.v_max, work)
             [(p, m)], v, v_max = update(self.namespace(p), adam, c, [(p, g, m)], v, v_max)
             new = Result(p, m, v, v_max)
@@ -299,14 +336,44 @@ class BaseBackend:
         """Round coefficients that are 0-d arrays, once, to the dtype of the arithmetic."""
         return Coefficients(*(x if x is None else self.cast(x, work) for x in c))
 
+    def load(self, job: Job) -> Array:
+        """Return the float32 value of a parameter that is not kept plainly (STORE.1)."""
+        storage, n = job.formats.storage, self.bits_of_floats()
+        assert storage is not None
+        assert n is not None  # as adamcore.dtypes has found
+        single = self.dtype_named("float32", job.p)
+        rest = job.p_rest
+        if rest is not None and storage.policy == "kahan":
+            rest = self.cast(rest, single)
+        return load(n, storage, self.cast(job.p, single), rest)
+
+    def parts(self, job: Job, new: Result) -> Result:
+        """Return the new values with the parameter as it is kept, and its rest."""
+        storage, n = job.formats.storage, self.bits_of_floats()
+        if storage is None:
+            return new
+        assert n is not None  # as adamcore.dtypes has found
+        p, rest = store(n, storage, self.cast(new.p, self.dtype_named("float32", job.p)), job.key)
+        return new._replace(p=p, p_rest=rest)
+
+    def rounded(self, x: Array, dtype: Any) -> Array:
+        """Return ``x`` in ``dtype``, rounded once (NUM.1); libraries round float64 to 16 bits twice."""
+        n = self.bits_of_floats()
+        if n is None or self.kind(dtype) != "real" or not self.bits(dtype) < 32 < self.bits(x.dtype):
+            return self.cast(x, dtype)
+        w = n.words(self.cast(x, self.dtype_named("float32", x)))
+        near = self.cast(n.floats(w), x.dtype)
+        return self.cast(n.floats(to_odd(n, w, near > x, near < x)), dtype)
+
     def store(self, job: Job, new: Result, donate: bool) -> Result:
         """Return the new values in the dtypes of the old ones; with ``donate``, in their memory."""
         stored: list[Any] = []
-        for old, x in zip((job.p, job.m, job.v, job.v_max), new, strict=True):
+        new = self.parts(job, new)
+        for old, x in zip((job.p, job.m, job.v, job.v_max, job.p_rest), new, strict=True):
             if old is None:
                 stored.append(None)
                 continue
-            x = self.cast(x, old.dtype)
+            x = self.rounded(x, old.dtype)
             if job.where is not None:
                 x = self.where(job.where, x, old)  # F3: what is frozen stays bit for bit
             stored.append(self.overwrite(old, x) if donate else x)

@@ -25,6 +25,8 @@ DTYPES = {
     "I32": ("int32", 4),
     "U64": ("uint64", 8),
     "U32": ("uint32", 4),
+    "I16": ("int16", 2),
+    "I8": ("int8", 1),
     "U8": ("uint8", 1),
     "BOOL": ("bool", 1),
 }  #: the format's code of a dtype -> NumPy's name of it, and its bytes

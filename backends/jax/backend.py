@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -10,12 +10,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from adamcore.backends.base import BaseBackend, FastPath, dtype_name
-from adamcore.backends.jax import batches, fast
+from adamcore.backends.jax import batches, clocks, fast
+from adamcore.backends.jax.words import WORDS
 from adamcore.coefficients import Traced
-from adamcore.definition import Numbers
+from adamcore.definition import Coefficients, Numbers
 from adamcore.protocol import Kind
 from adamcore.registry import PLAIN
-from adamcore.types import Array, Tree
+from adamcore.storage.bits import Words
+from adamcore.types import Array, Clock, Tree
 
 
 def is_none(leaf: object) -> bool:
@@ -93,6 +95,9 @@ class JaxBackend(BaseBackend):
     def coefficient_dtype(self, like: Array) -> Any:
         return jnp.dtype("float64" if x64() else "float32")
 
+    def bits_of_floats(self) -> Words | None:
+        return WORDS
+
     def part_of(self, dtype: Any, like: Array) -> Any:
         return jnp.finfo(dtype).dtype
 
@@ -115,6 +120,11 @@ class JaxBackend(BaseBackend):
 
     def paths(self, tree: Any) -> list[str]:
         return [jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_leaves_with_path(tree, is_none)]
+
+    def tick_each(
+        self, ts: Sequence[Clock], tick: Callable[[Array], tuple[Array, Coefficients]]
+    ) -> list[tuple[Clock, Coefficients]] | None:
+        return clocks.tick_each(ts, tick)
 
     def numbers(self, like: Array) -> Numbers:
         return Traced(jnp, self.coefficient_dtype(like))

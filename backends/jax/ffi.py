@@ -24,11 +24,13 @@ import jax
 
 from adamcore.backends.jax.ffi_threads import shared_text
 from adamcore.backends.kernels import llvm
+from adamcore.backends.kernels.cpu import arrays_of
+from adamcore.backends.kernels.formats import LLVM, SIZES, Format
 from adamcore.backends.kernels.threads import thread_count
+from adamcore.protocol import Job
 from adamcore.tracing import Program
 
 _numbers = count()  # a number for the name of each target
-DTYPES = ("float32", "float64")  #: the dtypes that have a kernel
 VERSION = ("0", "3")  #: the version of the interface, major and minor
 
 # Positions in words of 8 bytes.
@@ -61,13 +63,13 @@ def available() -> bool:
 
 
 @lru_cache(maxsize=256)
-def custom_call(program: Program, dtype: llvm.Real) -> Call:
+def custom_call(program: Program, dtypes: Format) -> Call:
     """Return a function that steps arrays by a program's machine code, inside a program of XLA.
 
     Its arguments are
 
-    * the arrays, of any shapes and of this dtype: every p, then every g, m, v and, with AMSGrad, v_max;
-    * the coefficients: a row for all arrays, or a row for each p;
+    * the arrays, of any shapes and of these dtypes: every p, then every g, m, v and, with AMSGrad, v_max;
+    * the coefficients in the dtype of the arithmetic: a row for all arrays, or a row for each p;
     * the clocks: a vector of int32.
 
     It returns the new arrays (every p, then every m, v and v_max) and the clocks as 0-d arrays.  The new
@@ -75,10 +77,10 @@ def custom_call(program: Program, dtype: llvm.Real) -> Call:
     """
     inputs, outputs = list(program.inputs), [name for name, _ in program.outputs]
     source = (
-        llvm.text(program, dtype, False) + handler(len(inputs), len(outputs)) + shared_text(thread_count())
+        llvm.text(program, dtypes, False) + handler(len(inputs), len(outputs)) + shared_text(thread_count())
     )
     address, keep = llvm.link(source, "handler")
-    target = f"adamcore_{next(_numbers)}_{dtype}"
+    target = f"adamcore_{next(_numbers)}_{dtypes.p}"
     function = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p)(address)
     function.keep = keep  # type: ignore[attr-defined]
     jax.ffi.register_ffi_target(target, jax.ffi.pycapsule(function), platform="cpu")
@@ -94,6 +96,17 @@ def custom_call(program: Program, dtype: llvm.Real) -> Call:
 
     apply.keep = function  # type: ignore[attr-defined]
     return apply
+
+
+def format_of(job: Job) -> Format | None:
+    """Return the dtypes of a job; None if machine code can't compute with them."""
+    work, *stored = (str(x) for x in (job.formats.work, *(x.dtype for x in arrays_of(job))))
+    if work not in LLVM or any(SIZES.get(name, 9) > SIZES[work] for name in stored):
+        return None
+    if len(stored) == 5 and stored.pop() != stored[3]:
+        return None
+    names: Any = (work, *stored)
+    return Format(*names)
 
 
 def handler(inputs: int, outputs: int) -> str:

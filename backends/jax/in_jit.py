@@ -23,6 +23,7 @@ from adamcore.backends.base import Fallback
 from adamcore.backends.jax import ffi
 from adamcore.backends.jax.jit_program import NO_CLOCKS, chunks, unsupported_traced
 from adamcore.backends.kernels.cpu import arrays_of
+from adamcore.backends.kernels.formats import Format
 from adamcore.config import AdamConfig
 from adamcore.protocol import Job, Result
 from adamcore.tracing import Program, evaluate
@@ -41,8 +42,8 @@ def native() -> Iterator[None]:
     """Let steps that are traced within call machine code on the CPU, in the caller's program.
 
     Enter it around the tracing: inside the function that is given to ``jax.jit``, or around its first
-    call.  Without llvmlite, and for what machine code does not serve (narrow and complex dtypes,
-    masks), it changes nothing.
+    call.  Without llvmlite, and for what machine code does not serve (complex dtypes, float8 and masks), it
+    changes nothing.
 
     Example:
         >>> import jax, jax.numpy as jnp
@@ -73,21 +74,22 @@ def serves(jobs: Sequence[Job]) -> bool:
 def step(adam: AdamConfig, jobs: Sequence[Job], fallback: Fallback) -> list[Result]:
     """Carry out jobs as part of the program that is traced."""
     results: list[Any] = [None] * len(jobs)
-    groups: dict[tuple[Program, str], list[int]] = {}
+    groups: dict[tuple[Program, Format], list[int]] = {}
     for i, job in enumerate(jobs):
-        if unsupported_traced(job) is None:
-            groups.setdefault((program_of(adam, job.coefficients), str(job.p.dtype)), []).append(i)
+        dtypes = ffi.format_of(job) if unsupported_traced(job) is None else None
+        if dtypes is not None:
+            groups.setdefault((program_of(adam, job.coefficients), dtypes), []).append(i)
         else:
             results[i] = fallback(adam, job, False)
-    for (program, dtype), members in groups.items():
+    for (program, dtypes), members in groups.items():
         for _, indices in chunks(members):
             part = [jobs[i] for i in indices]
             rows = {id(job.coefficients): program.used(job.coefficients) for job in part}
             given = rows.values() if len(rows) == 1 else [rows[id(job.coefficients)] for job in part]
-            table = jnp.stack([jnp.asarray(x, dtype) for row in given for x in row])
+            table = jnp.stack([jnp.asarray(x, dtypes.work) for row in given for x in row])
             lists = [alike(arrays_of(job), job.coefficients) for job in part]
             arrays = [x for column in zip(*lists, strict=True) for x in column]
-            new = implementation(program, dtype)(arrays, table.reshape(len(given), -1))
+            new = implementation(program, dtypes)(arrays, table.reshape(len(given), -1))
             for j, i in enumerate(indices):
                 results[i] = Result(*new[j :: len(indices)], *[None] * (4 - len(program.outputs)))
     return results
@@ -112,9 +114,9 @@ def varying(x: Any, axes: frozenset[str]) -> Any:
 
 
 @lru_cache(maxsize=256)
-def implementation(program: Program, dtype: str) -> Implementation:
+def implementation(program: Program, dtypes: Format) -> Implementation:
     """Return a program on a list of arrays: machine code where XLA compiles for the CPU, else XLA's."""
-    call = ffi.custom_call(program, dtype)
+    call = ffi.custom_call(program, dtypes)
 
     def machine(arrays: list[Any], rows: Any) -> list[Any]:
         new = call(arrays, rows, NO_CLOCKS)[0]
@@ -126,10 +128,12 @@ def implementation(program: Program, dtype: str) -> Implementation:
         new = []
         for j in range(n):
             row = rows[j if len(rows) > 1 else 0]
-            values = dict(zip(program.inputs, arrays[j::n], strict=True))
+            values = {
+                name: x.astype(dtypes.work) for name, x in zip(program.inputs, arrays[j::n], strict=True)
+            }
             values |= {name: row[k] for k, name in enumerate(program.coefficients)}
             new.append(evaluate(program, FUNCTIONS, values))
-        return [each[name] for name, _ in program.outputs for each in new]
+        return [each[name].astype(dtypes.of(name)) for name, _ in program.outputs for each in new]
 
     @jax.custom_batching.custom_vmap
     def batched(arrays: list[Any], rows: Any) -> list[Any]:

@@ -18,6 +18,7 @@ import numpy as np
 from adamcore.backends.base import Fallback
 from adamcore.backends.jax import ffi
 from adamcore.backends.kernels.cpu import arrays_of
+from adamcore.backends.kernels.formats import Format
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients
 from adamcore.protocol import Job, LeafDtypes, Result
@@ -38,7 +39,7 @@ class JobKind(NamedTuple):
 
     formats: LeafDtypes
     terms: tuple[bool, ...]  #: which of the coefficients are not None
-    native: bool  #: True if machine code can run it
+    dtypes: Format | None  #: of its arrays; None if machine code can't run it
 
 
 class Group(NamedTuple):
@@ -46,7 +47,7 @@ class Group(NamedTuple):
 
     indices: list[int]
     program: Program | None
-    dtype: DType  #: of their coefficients; None for the widest that JAX has
+    dtypes: Format | None  #: of their arrays
     used: Callable[[Coefficients], Sequence[Any]]  #: returns the coefficients that it takes
 
 
@@ -69,7 +70,7 @@ def unsupported_traced(job: Job) -> str | None:
         return "complex numbers"
     if job.where is not None:
         return "a mask or flag"
-    if any(x.dtype != job.formats.work for x in arrays_of(job)) or str(job.p.dtype) not in ffi.DTYPES:
+    if ffi.format_of(job) is None:
         return f"{job.p.dtype}, with moments in {job.m.dtype} and {job.v.dtype}"
     return None
 
@@ -111,7 +112,11 @@ def step(adam: AdamConfig, jobs: Sequence[Job], fallback: Fallback) -> list[Resu
 def program_for(adam: AdamConfig, jobs: Sequence[Job], fallback: Fallback) -> JitProgram:
     """Return the program for these jobs; the learning rate of ``adam`` makes no difference."""
     kinds = tuple(
-        JobKind(job.formats, tuple([x is not None for x in job.coefficients]), unsupported(job) is None)
+        JobKind(
+            job.formats,
+            tuple([x is not None for x in job.coefficients]),
+            ffi.format_of(job) if unsupported(job) is None else None,
+        )
         for job in jobs
     )
     return program_of_kinds(replace(adam, lr=0.0), kinds, fallback)
@@ -133,10 +138,10 @@ class JitProgram:
         groups: dict[Any, list[int]] = {}
         for i, kind in enumerate(kinds):
             terms = Coefficients(*(0.0 if term else None for term in kind.terms))
-            program = program_of(adam, terms) if kind.native else None
-            groups.setdefault((program, kind.formats.work if program else None), []).append(i)
-        for (program, dtype), indices in groups.items():
-            self.groups.append(Group(indices, program, dtype, tuple if program is None else program.used))
+            program = None if kind.dtypes is None else program_of(adam, terms)
+            groups.setdefault((program, kind.dtypes), []).append(i)
+        for (program, dtypes), indices in groups.items():
+            self.groups.append(Group(indices, program, dtypes, tuple if program is None else program.used))
         self.call = jax.jit(self.trace, donate_argnums=0)
 
     def tables(self, rows: Sequence[Coefficients], which: Sequence[int] | None) -> list[Any]:
@@ -149,10 +154,10 @@ class JitProgram:
         tables = []
         for group in self.groups:
             mine = map(group.used, rows if which is None else [rows[which[i]] for i in group.indices])
-            if group.program is None:
+            if group.dtypes is None:
                 tables.append(np.array([[x or 0.0 for x in row] for row in mine], dtype=widest()))
             else:
-                tables.append(np.array([*mine], dtype=group.dtype))
+                tables.append(np.array([*mine], dtype=group.dtypes.work))
         return tables
 
     def trace(
@@ -176,13 +181,13 @@ class JitProgram:
         if any(g.shape != p.shape or g.dtype != p.dtype for g, p in zip(gs, columns[0], strict=True)):
             raise Misfit
         for group, table in zip(self.groups, tables, strict=True):
-            if group.program is None:
+            if group.program is None or group.dtypes is None:
                 for row, i in enumerate(group.indices):
                     job = self.job(i, columns, gs[i], masks[i], table[row if len(table) > 1 else 0])
                     for column, x in zip(columns, self.fallback(self.adam, job, True), strict=False):
                         column[i] = x
                 continue
-            call = ffi.custom_call(group.program, str(group.dtype))
+            call = ffi.custom_call(group.program, group.dtypes)
             for start, indices in chunks(group.indices):
                 rows = table if len(table) == 1 else table[start : start + CHUNK]
                 old = [[column[i] for i in indices] for column in (columns[0], gs, *columns[1:])]

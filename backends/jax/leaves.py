@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from adamcore.backends.jax.backend import is_none
+from adamcore.storage.policies import NARROW
 from adamcore.types import DType, Tree
 
 
@@ -41,13 +42,22 @@ def aligned(params: Tree, like: Tree) -> Tree:
     return jax.tree.map(lambda x, p: None if x is None else lifted(p), like, params, is_leaf=is_none)
 
 
-def wide_dtype(p: Any, g: Any) -> DType | None:
+def is_kept(p: Any) -> bool:
+    """True if a parameter is of a dtype of which ``p_storage`` keeps more than the parameter itself."""
+    return str(getattr(p, "dtype", "")) in NARROW
+
+
+def wide_dtype(p: Any, g: Any, keep: bool = False) -> DType | None:
     """Return a dtype that holds the values of ``p`` and of its gradient ``g``; None if ``p`` is no array.
+
+    Args:
+        p, g: a parameter and its gradient.
+        keep: as for :func:`widened`.
 
     >>> wide_dtype(jnp.ones(2, "bfloat16"), jnp.ones(2, "float32")).name
     'float32'
     """
-    if not hasattr(p, "dtype") or not hasattr(g, "dtype") or p.dtype == g.dtype:
+    if not hasattr(p, "dtype") or not hasattr(g, "dtype") or p.dtype == g.dtype or (keep and is_kept(p)):
         return getattr(p, "dtype", None)
     if not holds(p.dtype, g.dtype):
         return p.dtype  # which the step refuses
@@ -64,10 +74,18 @@ def holds(dtype: DType, other: DType) -> bool:
     return bool(jnp.issubdtype(dtype, jnp.complexfloating) and jnp.issubdtype(other, jnp.complexfloating))
 
 
-def widened(params: Tree, grads: Tree) -> tuple[Tree, Tree]:
-    """Return parameters and gradients, both in the dtype in which the leaf is stepped."""
+def widened(params: Tree, grads: Tree, *, keep: bool = False) -> tuple[Tree, Tree]:
+    """Return parameters and gradients, both in the dtype in which the leaf is stepped.
+
+    Args:
+        params, grads: as for a step.
+        keep: True if ``p_storage`` is not "plain".  Leaves that it keeps stay as they are; the step refuses
+            a gradient of another dtype there.
+    """
     gs = by_path(grads)
-    dtypes = {path: wide_dtype(p, gs.get(path)) for path, p in by_path(params).items()}
+    dtypes = {}
+    for path, p in by_path(params).items():
+        dtypes[path] = None if keep and is_kept(p) else wide_dtype(p, gs.get(path))
 
     def wide(path: str, x: Any) -> Any:
         dtype = dtypes.get(path)

@@ -9,17 +9,21 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 
 from adamcore import axes
 from adamcore.backends.jax.transformation import AdamTransformation, OptaxAdam
 from adamcore.config import HYPERPARAMETERS
 from adamcore.dialects import dialect
 from adamcore.errors import HyperparameterError
+from adamcore.step import has_rest
+from adamcore.storage.policies import PStorage
 from adamcore.types import Scalar
 
 #: The values with which an Adam is validated if a hyperparameter is an array or a schedule; none is 0.
@@ -63,7 +67,10 @@ def adam(
     moment_dtype: str | None = None,
     m_dtype: str | None = None,
     v_dtype: str | None = None,
+    p_storage: PStorage | None = None,
+    seed: int | None = None,
     conjugate: bool = False,
+    check_numerics: bool | float = False,
 ) -> AdamTransformation:
     """Return an Adam of any dialect as an optax transformation; by default it replaces :func:`optax.adam`.
 
@@ -84,17 +91,23 @@ def adam(
             defaults.
         epsilon, ..., complex: axes of docs/spec.md; None: the dialect's.  ``nesterov`` may be a boolean, as
             in optax.
-        moment_dtype, m_dtype, v_dtype: as for :class:`adamcore.Adam`.
+        moment_dtype, m_dtype, v_dtype, p_storage, seed: as for :class:`adamcore.Adam`.  The gradient of a
+            parameter that ``p_storage`` keeps has the parameter's dtype; its update is in float32, so that
+            ``optax.apply_updates`` gives the very parameter, as ``step`` does.
         conjugate: if True, complex gradients are conjugated first.  ``jax.grad`` returns the conjugate
             of the direction of steepest ascent (rule CPX.3); optax's own optimizers do not conjugate it.
+        check_numerics: True to be warned by ``init`` (:class:`adamcore.numerics.NumericsWarning`) of what
+            the dtypes of the parameters lose, as the ``check_numerics`` of the result reports it; or the
+            learning rate to look at, which a schedule needs.
 
     Returns:
-        A ``GradientTransformationExtraArgs`` whose state is an :class:`adamcore.AdamState` with optax'
-        names of its fields besides.  Arrays of NumPy, such as flax reads from a file, are taken for those
-        of JAX.  A gradient may be of another dtype than its parameter: the leaf is then stepped in a dtype
-        that holds both, and its moments keep theirs.  ``update`` takes ``present=`` as an extra argument.
-        Under ``missing="skip"`` a gradient may be None: the update of its parameter is then -0.0, which
-        changes no bit (rule F1).
+        A ``GradientTransformationExtraArgs``. Where optax has this Adam, its state has optax' own form, a
+        tuple that begins with ``ScaleByAdamState(count, mu, nu)``, and a state of optax' is taken as it is.
+        Any other has an :class:`adamcore.AdamState` with optax' names of its fields besides. Arrays of
+        NumPy, such as flax reads from a file, are taken for those of JAX. A gradient may be of another
+        dtype than its parameter: the leaf is then stepped in a dtype that holds both, and its moments keep
+        theirs. ``update`` takes ``present=`` as an extra argument. Under ``missing="skip"`` a gradient may
+        be None: the update of its parameter is then -0.0, which changes no bit (rule F1).
 
     Raises:
         DialectError, HyperparameterError, AxisError: as :meth:`adamcore.Adam.like`.
@@ -131,6 +144,8 @@ def adam(
         "moment_dtype": moment_dtype,
         "m_dtype": m_dtype,
         "v_dtype": v_dtype,
+        "p_storage": p_storage,
+        "seed": seed,
     }
     numbers = {
         "lr": learning_rate,
@@ -143,7 +158,7 @@ def adam(
         "lr_max": lr_max,
     }
     chosen = {name: value for name, value in (asked | numbers).items() if value is not None}
-    return transformation(dialect, chosen, mask=mask, conjugate=conjugate)
+    return transformation(dialect, chosen, mask=mask, conjugate=conjugate, check_numerics=check_numerics)
 
 
 def adamw(*args: Any, **options: Any) -> AdamTransformation:
@@ -233,32 +248,43 @@ def amsgrad(
 def signature_like_adam(dialect_name: str, own: inspect.Signature | None = None) -> inspect.Signature:
     """Return the signature of :func:`adam` with another dialect; help() and ``inject_hyperparams`` read it.
 
+    Its learning rate has optax' annotation, by which programs find the optimizers that take a schedule.
+
     Args:
         dialect_name: the default of ``dialect``.
         own: the signature of a function whose arguments by position come first.
     """
     known = inspect.signature(adam).parameters
     ours = {name: p.replace(default=dialect_name) if name == "dialect" else p for name, p in known.items()}
+    rate = ours["learning_rate"] = known["learning_rate"].replace(annotation=optax.ScalarOrSchedule)
     if own is None:
         return inspect.Signature(list(ours.values()), return_annotation=AdamTransformation)
-    first = [p for p in own.parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
+    given = [p for p in own.parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
+    first = [rate if p.name == rate.name else p for p in given]
     rest = [p.replace(kind=p.KEYWORD_ONLY) for name, p in ours.items() if name not in own.parameters]
     return inspect.Signature([*first, *rest], return_annotation=AdamTransformation)
 
 
-for _function, _own in ((adamw, None), (nadam, None), (nadamw, None), (amsgrad, inspect.signature(amsgrad))):
+for _function in (adam, adamw, nadam, nadamw, amsgrad):
+    _own = inspect.signature(amsgrad) if _function is amsgrad else None
     _signature = signature_like_adam(f"optax.{_function.__name__}", _own)
     setattr(_function, "__signature__", _signature)  # noqa: B010
 
 
 def transformation(
-    dialect_name: str, chosen: dict[str, Any], *, mask: Any = None, conjugate: bool = False
+    dialect_name: str,
+    chosen: dict[str, Any],
+    *,
+    mask: Any = None,
+    conjugate: bool = False,
+    check_numerics: bool | float = False,
 ) -> AdamTransformation:
     """Return the transformation of a dialect, with the ``chosen`` fields of :class:`adamcore.Adam`.
 
     Raises:
         The errors of :func:`adam`.
     """
+    lr_given, decay_given = chosen.get("lr"), chosen.get("weight_decay")
     chosen |= {name: real(name, chosen[name]) for name in HYPERPARAMETERS if name in chosen}
     hyper = {n: chosen.pop(n) for n in HYPERPARAMETERS if isinstance(chosen.get(n), jax.Array)}
     lr = hyper.pop("lr", None)
@@ -278,10 +304,25 @@ def transformation(
             "mask is given and weight_decay is 0: expected a weight_decay that it can restrict; "
             "give one, or leave the mask out"
         )
-    functions = OptaxAdam(core, lr, hyper, mask, conjugate)
+    rest = None
+    fits = core.clock == "global" and core.nesterov != "dozat" and not has_rest(core)  # optax has no place
+    if dialect_name.startswith("optax.") and fits:
+        if decay_given is None and dialect_name in ("optax.adamw", "optax.nadamw"):
+            decay_given = core.weight_decay
+        rest = partial(states_after, lr_given, decay_given, mask is not None)
+    functions = OptaxAdam(core, lr, hyper, mask, conjugate, rest, check_numerics)
     result = AdamTransformation(functions.init, functions.update)
     result.functions = functions
     return result
+
+
+def states_after(learning_rate: Any, weight_decay: Any, masked: bool) -> tuple[Any, ...]:
+    """Return the states that optax' chain begins with after that of the moments."""
+    last = optax.scale_by_learning_rate(learning_rate).init(None)
+    if weight_decay is None:
+        return (last,)
+    decay = optax.add_decayed_weights(weight_decay).init(None)
+    return optax.MaskedState(decay) if masked else decay, last
 
 
 def after(schedule: Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -22,7 +22,9 @@ class Part(NamedTuple):
     v: str | None = None  #: the same for v and v_max
 
 
-def parts_of(params: Tree, grads: Tree, state: AdamState, mask: Any) -> dict[str, Part]:
+def parts_of(
+    params: Tree, grads: Tree, state: AdamState, mask: Any, *, keep: bool = False
+) -> dict[str, Part]:
     """Return the part of each leaf, by its path.
 
     A leaf with a wider gradient is stepped in the gradient's dtype, and its moments keep theirs (MOM.4).
@@ -32,6 +34,7 @@ def parts_of(params: Tree, grads: Tree, state: AdamState, mask: Any) -> dict[str
         grads: the gradients.
         state: the state.
         mask: the leaves to which weight decay applies, as for :func:`adam`; None: all.
+        keep: as for :func:`adamcore.backends.jax.leaves.widened`.
 
     Raises:
         TreeError: a parameter has no leaf in the mask, at its place or above it.
@@ -42,7 +45,8 @@ def parts_of(params: Tree, grads: Tree, state: AdamState, mask: Any) -> dict[str
     for path, p in by_path(params).items():
         decay = decays is None or decays.get(path, True)
         m, v = ms.get(path), vs.get(path)
-        narrow = wide_dtype(p, gs.get(path)) != getattr(p, "dtype", None) and m is not None and v is not None
+        narrow = wide_dtype(p, gs.get(path), keep) != getattr(p, "dtype", None)
+        narrow = narrow and m is not None and v is not None
         found[path] = Part(decay, real_name(m), real_name(v)) if narrow else Part(decay)
     return found
 

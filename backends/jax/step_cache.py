@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import compress
-from operator import attrgetter, is_
+from operator import attrgetter, call, is_
 from typing import Any
 from weakref import ref
 
@@ -31,6 +31,7 @@ from adamcore.protocol import StepRecord
 from adamcore.state import AdamState
 from adamcore.step_cache import coefficients_at
 from adamcore.tracing import formula
+from adamcore.trees import LARGE, collection_paused
 from adamcore.types import Tree
 
 sharding = attrgetter("sharding")
@@ -39,7 +40,7 @@ sharding = attrgetter("sharding")
 def jit_step(adam: AdamConfig, record: StepRecord, fallback: Fallback) -> JitStep | None:
     """Return a cached step for the leaves that a step returned; None if they do not allow one."""
     state, backend, jobs = record.state, record.backend, record.jobs
-    if state.mu_product is not None or jax.config.jax_disable_jit:  # type: ignore[attr-defined]
+    if state.mu_product is not None or state.p_rest is not None or jax.config.jax_disable_jit:  # type: ignore[attr-defined]
         return None
     leaves, gs = tree_flatten(trees_of(record.params, state))[0], tree_flatten(record.grads)[0]
     kinds = {type(x) for x in (*leaves, *gs)}
@@ -74,6 +75,7 @@ class JitStep:
         self.program = program_for(adam, jobs, fallback)
         self.keeps = jobs[0].coefficients.keep_p is not None  # lr and t can take this term away
         self.kind = type(leaves[0])
+        self.kinds = {self.kind}
         self.shardings = list(map(sharding, gs))
         self.masks = [None] * len(gs)
         self.known = list(map(ref, leaves))  #: the leaves that the last step returned
@@ -94,15 +96,15 @@ class JitStep:
     def bind(
         self, params: Tree, grads: Tree, state: AdamState, lr: Any
     ) -> Callable[[], tuple[Tree, AdamState] | None] | None:
-        if type(state) is not AdamState or state.mu_product is not None:
+        if type(state) is not AdamState or state.mu_product is not None or state.p_rest is not None:
             return None
         leaves, structure = tree_flatten(trees_of(params, state))
         gs, gradients = tree_flatten(grads)
         if structure != self.structure or gradients != self.gradients:
             return None
-        if {*map(type, leaves), *map(type, gs)} != {self.kind}:
+        if not all(map(is_, map(call, self.known), leaves)):
             return None
-        if not all(map(is_, self.known, map(ref, leaves))):  # one object has one reference
+        if {*map(type, gs)} != self.kinds:
             return None
         if jax.config.jax_disable_jit:  # type: ignore[attr-defined]
             return None
@@ -120,6 +122,15 @@ class JitStep:
         self, leaves: list[Any], gs: list[Any], donated: list[Any], rows: list[Coefficients]
     ) -> tuple[Tree, AdamState] | None:
         """Make the step; None, with nothing changed, if a gradient or somebody's trace is in its way."""
+        if len(leaves) < LARGE:
+            return self.step(leaves, gs, donated, rows)
+        with collection_paused():
+            return self.step(leaves, gs, donated, rows)
+
+    def step(
+        self, leaves: list[Any], gs: list[Any], donated: list[Any], rows: list[Coefficients]
+    ) -> tuple[Tree, AdamState] | None:
+        """Return what :meth:`run` does, which keeps the garbage collector away from many new arrays."""
         tables, now = self.program.tables(rows, self.which), self.clocks + (self.ticks + 1)
         try:
             new = self.program.call(donated, gs, self.masks, tables, now)

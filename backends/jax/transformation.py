@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,11 +12,15 @@ import optax
 
 from adamcore import step
 from adamcore.adam import Adam
-from adamcore.backends.jax.leaves import aligned, cast, lifted, widened
-from adamcore.backends.jax.optax_state import OptaxAdamState
-from adamcore.backends.jax.parts import Part, in_parts, parts_of
-from adamcore.errors import ParameterError
-from adamcore.state import AdamState, check_state
+from adamcore.backends.jax.backend import backend
+from adamcore.backends.jax.leaves import aligned, by_path, cast, is_kept, lifted, widened
+from adamcore.backends.jax.optax_state import OptaxAdamState, chained, following, unpacked
+from adamcore.backends.jax.parts import Part, flags, in_parts, parts_of, pick
+from adamcore.clock import known
+from adamcore.errors import HyperparameterError, ParameterError
+from adamcore.numerics import NumericsReport
+from adamcore.state import AdamState
+from adamcore.step import LossScale
 from adamcore.types import Tree
 
 
@@ -26,8 +30,16 @@ class AdamTransformation(optax.GradientTransformationExtraArgs):  # type: ignore
     functions: OptaxAdam
 
     def step(
-        self, params: Tree, grads: Tree, state: AdamState, *, lr: Any = None, present: Tree = None
-    ) -> tuple[Tree, AdamState]:
+        self,
+        params: Tree,
+        grads: Tree,
+        state: Tree,
+        *,
+        lr: Any = None,
+        present: Tree = None,
+        grad_scale: Any = None,
+        found_inf: Any = None,
+    ) -> tuple[Tree, Tree]:
         """Return the new parameters and the new state, by a compiled program.
 
         The buffers of ``params`` and ``state`` are donated: the results take their place, and the old
@@ -36,12 +48,13 @@ class AdamTransformation(optax.GradientTransformationExtraArgs):  # type: ignore
         Args:
             params: the parameters, a tree of arrays.
             grads: a tree like ``params``; the gradients have the parameters' shapes.
-            state: what ``init`` or the step before returned.
+            state: what ``init`` or the step before returned, or the state of optax' own Adam.
             lr: the learning rate of this step, a number or a 0-d array; None for the transformation's.
-            present: as for :meth:`adamcore.Adam.step`; a traced boolean compiles nothing anew.
+            present, grad_scale, found_inf: as for :meth:`adamcore.Adam.step`; arrays among them compile
+                nothing anew.
 
         Returns:
-            The parameters in the dtypes that they had, and a state of the type of ``state``.
+            The parameters in the dtypes that they had, and a state of the form of ``state``.
 
         Raises:
             The errors of :meth:`adamcore.Adam.step`.
@@ -54,8 +67,28 @@ class AdamTransformation(optax.GradientTransformationExtraArgs):  # type: ignore
             >>> [round(float(x), 6) for x in params["w"]]
             [0.9, 0.9]
         """
-        result: tuple[Tree, AdamState] = self.functions.compiled(params, grads, state, lr, present)
+        result: tuple[Tree, Tree] = self.functions.compiled(
+            params, grads, state, lr, present, LossScale(grad_scale, found_inf)
+        )
         return result
+
+    def check_numerics(self, params: Tree, lr: Any = None) -> NumericsReport:
+        """Return what the dtypes would lose, as :meth:`adamcore.Adam.check_numerics`.
+
+        Args:
+            params: the parameters, as given to ``init``.
+            lr: the learning rate to look at; None for the transformation's, if that is no schedule.
+                A weight decay that is a schedule is not looked at.
+
+        Raises:
+            HyperparameterError: ``lr`` is a schedule, or a hyperparameter is traced.
+
+        Example:
+            >>> from adamcore.backends.jax import adam
+            >>> print(adam(1e-5).check_numerics({"w": jnp.ones(2)}))
+            nothing is lost
+        """
+        return self.functions.check_numerics(params, lr)
 
 
 class OptaxAdam:
@@ -67,23 +100,63 @@ class OptaxAdam:
         hyper: the other hyperparameters that are arrays, or functions of the clock, by name.
         mask: the leaves to which weight decay applies; None: all.
         conjugate: True if complex gradients are conjugated first.
+        rest: returns the states after that of the moments in optax' chain; None if optax has no such Adam.
+        warns: True if ``init`` warns of what dtypes lose; or the learning rate to look at.
         compiled: :meth:`step`, compiled, with donated parameters and state.
     """
 
-    def __init__(self, adam: Adam, lr: Any, hyper: Mapping[str, Any], mask: Any, conjugate: bool) -> None:
+    def __init__(
+        self,
+        adam: Adam,
+        lr: Any,
+        hyper: Mapping[str, Any],
+        mask: Any,
+        conjugate: bool,
+        rest: Callable[[], tuple[Any, ...]] | None,
+        warns: bool | float = False,
+    ) -> None:
         self.adam, self.lr, self.hyper, self.mask, self.conjugate = adam, lr, hyper, mask, conjugate
+        self.rest, self.warns = rest, warns
         self.compiled = jax.jit(self.step_whole, donate_argnums=(0, 2))
 
-    def init(self, params: Tree) -> OptaxAdamState:
+    def init(self, params: Tree) -> Tree:
         """Return the state before the first step, as :meth:`adamcore.Adam.init`.
 
         A leaf may also be an array of NumPy, a number, or a ``jax.ShapeDtypeStruct``.
         """
         if not jax.tree.leaves(params):
-            return self.without_leaves(params)
-        return OptaxAdamState(*self.adam.init(lifted(params)))
+            state = self.without_leaves(params)
+        else:
+            if self.warns is not False:
+                self.check_numerics(params, None if self.warns is True else self.warns).warn()
+            state = self.adam.init(lifted(params))
+        if self.rest is None:
+            return OptaxAdamState(*state)
+        return chained(state, self.rest())
 
-    def without_leaves(self, params: Tree) -> OptaxAdamState:
+    def check_numerics(self, params: Tree, lr: Any = None) -> NumericsReport:
+        """Return the report of :meth:`AdamTransformation.check_numerics`."""
+        numbers: dict[str, Any] = {}
+        for name, x in self.hyper.items():
+            numbers[name] = 0.0 if callable(x) else known(name, x, backend)
+            if numbers[name] is None:
+                raise HyperparameterError(
+                    f"{name} is an array whose value only the program knows: expected a number; check the "
+                    "numerics outside of jit"
+                )
+        adam = replace(self.adam, **numbers)
+        params, lr = lifted(params), self.lr if lr is None else lr
+        if self.mask is None:
+            return adam.check_numerics(params, lr)
+        decays = {path for path, decays in flags(self.mask, params).items() if decays}
+        others = by_path(params).keys() - decays
+        return NumericsReport.of(
+            each.check_numerics(pick(params, own), lr)
+            for each, own in ((adam, decays), (replace(adam, weight_decay=0.0), others))
+            if own
+        )
+
+    def without_leaves(self, params: Tree) -> AdamState:
         """Return the state of a tree without arrays, such as the placeholder of ``optax.tree_map_params``.
 
         That placeholder stands for the parameters, so that the clocks are no copies of it: they are 0-d.
@@ -94,24 +167,37 @@ class OptaxAdam:
         if self.adam.nesterov == "dozat":
             product = params if own else jnp.asarray(1.0)
         t = params if own else jnp.zeros((), jnp.int32)
-        return OptaxAdamState(t, params, params, maxima, product)
+        rest = params if step.has_rest(self.adam) else None
+        return AdamState(t, params, params, maxima, product, rest)
 
     def update(
-        self, updates: Tree, state: AdamState, params: Tree = None, *, present: Tree = None, **extra: Any
-    ) -> tuple[Tree, AdamState]:
+        self,
+        updates: Tree,
+        state: Tree,
+        params: Tree = None,
+        *,
+        present: Tree = None,
+        grad_scale: Any = None,
+        found_inf: Any = None,
+        **extra: Any,
+    ) -> tuple[Tree, Tree]:
         """Return ``p_new - p`` of each leaf and the new state; other transformations read ``extra``."""
-        check_state(state)
+        own, counts, packed = unpacked(state)
         updates = lifted(updates)
         if params is None:
-            if self.adam.weight_decay:
+            needs = "weight decay" if self.adam.weight_decay else f"p_storage={self.adam.p_storage!r}"
+            if self.adam.weight_decay or self.adam.p_storage != "plain":
                 raise ParameterError(
-                    "params is None: expected the parameters, since weight decay needs them; call "
+                    f"params is None: expected the parameters, since {needs} needs them; call "
                     "update(grads, state, params)"
                 )
-            params = self.stand_ins(state, updates)
-        params = aligned(params, state.m)
-        new, state = self.step(params, updates, state, None, present)
-        return jax.tree.map(difference, new, params), state
+            params = self.stand_ins(own, updates)
+        params = aligned(params, own.m)
+        loss_scale = LossScale(grad_scale, found_inf)
+        new, after = self.step(params, updates, own, counts, None, present, loss_scale)
+        if self.adam.p_storage != "plain":
+            new = jax.tree.map(lambda x: cast(x, jnp.float32) if is_kept(x) else x, new)
+        return jax.tree.map(difference, new, params), packed(after, loss_scale.skipped)
 
     def stand_ins(self, state: AdamState, grads: Tree) -> Tree:
         """Return parameters of 0, in the dtypes that the state tells, or else in those of the gradients."""
@@ -125,42 +211,55 @@ class OptaxAdam:
         return jax.tree.map(jnp.zeros_like, like)
 
     def step_whole(
-        self, params: Tree, grads: Tree, state: AdamState, lr: Any, present: Tree
-    ) -> tuple[Tree, AdamState]:
+        self, params: Tree, grads: Tree, state: Tree, lr: Any, present: Tree, loss_scale: LossScale
+    ) -> tuple[Tree, Tree]:
         """Return the new parameters, in their own dtypes, and the new state."""
-        params = aligned(params, state.m)
-        new, state = self.step(params, lifted(grads), state, lr, present)
-        return jax.tree.map(lambda x, p: cast(x, p.dtype), new, params), state
+        own, counts, packed = unpacked(state)
+        params = aligned(params, own.m)
+        new, after = self.step(params, lifted(grads), own, counts, lr, present, loss_scale)
+        new = jax.tree.map(lambda x, p: cast(x, p.dtype), new, params)
+        return new, packed(after, loss_scale.skipped)
 
     def step(
-        self, params: Tree, grads: Tree, state: AdamState, lr: Any, present: Tree
+        self,
+        params: Tree,
+        grads: Tree,
+        state: AdamState,
+        counts: Mapping[str, Any],
+        lr: Any,
+        present: Tree,
+        loss_scale: LossScale,
     ) -> tuple[Tree, AdamState]:
-        """Return the new parameters, each in the dtype in which it was stepped, and the new state."""
-        own, kind = AdamState(*map(lifted, state)), type(state)
+        """Return the new parameters, each in the dtype in which it was stepped, and the new state.
+
+        A schedule sees its own count, if ``counts`` has one, and else the clock of the moments.
+        """
+        own = AdamState(*map(lifted, state))
         if not jax.tree.leaves(params):
-            t = own.t if self.adam.clock == "per-parameter" else own.t + 1
-            return params, kind(t, *own[1:])
+            ticks = self.adam.clock == "global"
+            return params, own._replace(t=following(own.t, loss_scale.skipped)) if ticks else own
         if self.conjugate:
             grads = jax.tree.map(jnp.conj, grads)
-        parts = parts_of(params, grads, own, self.mask)
+        parts = parts_of(params, grads, own, self.mask, keep=self.adam.p_storage != "plain")
         rate = self.lr if lr is None else lr
+        if rate is None and "lr" in counts and callable(self.adam.lr):
+            rate = self.adam.lr(counts["lr"] + 1)
+        hyper = dict(self.hyper)
+        if "weight_decay" in counts and callable(hyper.get("weight_decay")):
+            hyper["weight_decay"] = hyper["weight_decay"](counts["weight_decay"] + 1)
 
         def one(part: Part, p: Tree, g: Tree, s: AdamState, present: Tree) -> tuple[Tree, AdamState]:
-            adam, hyper = self.of(part)
-            return step.step(adam, p, g, s, rate, present, False, hyper)
+            own_hyper = hyper if part.decays else undecayed
+            return step.step(self.of(part), p, g, s, rate, present, False, own_hyper, loss_scale)
 
-        new, after = in_parts(parts, (*widened(params, grads), own, present), one)
-        return new, kind(*after)
+        undecayed = {name: x for name, x in hyper.items() if name != "weight_decay"}
+        params, grads = widened(params, grads, keep=self.adam.p_storage != "plain")
+        return in_parts(parts, (params, grads, own, present), one)
 
-    def of(self, part: Part) -> tuple[Adam, dict[str, Any]]:
-        """Return the Adam that steps a part, and its hyperparameters that are arrays or functions."""
-        adam, hyper = self.adam, dict(self.hyper)
-        if not part.decays:
-            adam = replace(adam, weight_decay=0.0)
-            hyper.pop("weight_decay", None)
-        if part.m is not None:
-            adam = replace(adam, m_dtype=part.m, v_dtype=part.v)
-        return adam, hyper
+    def of(self, part: Part) -> Adam:
+        """Return the Adam that steps a part."""
+        adam = self.adam if part.decays else replace(self.adam, weight_decay=0.0)
+        return adam if part.m is None else replace(adam, m_dtype=part.m, v_dtype=part.v)
 
 
 def difference(new: Any, old: Any) -> Any:

@@ -11,11 +11,13 @@ from dataclasses import replace
 from typing import Any
 
 import keras
+import numpy as np
 
 from adamcore import axes
 from adamcore.adam import Adam as Core
 from adamcore.dialects import dialect as dialect_named
-from adamcore.errors import AxisError, BackendError, HyperparameterError
+from adamcore.errors import AxisError, BackendError, HyperparameterError, StateError
+from adamcore.numerics import NumericsReport
 from adamcore.state import AdamState
 from adamcore.step import step
 
@@ -108,13 +110,17 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
         epsilon_rule: the axis ``epsilon`` of docs/spec.md.  None: the dialect's.
         bias_correction, decay, decay_order, cautious_decay, nesterov, clock, maximize: the other axes.
             None: the dialect's.
+        check_numerics: True to be warned (:class:`adamcore.numerics.NumericsWarning`), when the optimizer is
+            built, of what the dtypes of its variables lose, as :meth:`check_numerics` reports it; or the
+            learning rate to look at.
         name: the optimizer's name.
         clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency,
             loss_scale_factor, gradient_accumulation_steps: as for Keras' base class.
         options: what Keras' base class takes besides.
 
     Raises:
-        BackendError: Keras runs on a library for which there is no backend here.
+        BackendError: Keras runs on a library for which there is no backend here, or a ``p_storage`` is
+            asked for.
         DialectError, HyperparameterError, AxisError: as :meth:`adamcore.Adam.like`.
 
     Example:
@@ -125,6 +131,7 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
 
     dialect = "keras.Adam"  #: the dialect of arguments that are not given
     adam: Core
+    warns: bool | float  #: the argument check_numerics
 
     beta_1, beta_2, epsilon, eps_root = Setting(), Setting(), Setting(), Setting()
     weight_decay, momentum_decay, epsilon_rule = Setting(), Setting(), Setting()
@@ -162,6 +169,7 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
         nesterov: axes.Nesterov | None = None,
         clock: axes.Clock | None = None,
         maximize: bool | None = None,
+        check_numerics: bool | float = False,
         **options: Any,
     ) -> None:
         if keras.backend.backend() not in RUNS_ON:
@@ -170,6 +178,12 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
                 f"{', '.join(map(repr, RUNS_ON[:-1]))} or {RUNS_ON[-1]!r}; set KERAS_BACKEND before keras "
                 "is imported"
             )
+        if options.get("p_storage", "plain") != "plain":
+            raise BackendError(
+                f"p_storage={options['p_storage']!r}: Keras' variables have no place for what it keeps of "
+                "parameters; expected 'plain'; use adamcore.backends.torch or adamcore.backends.jax"
+            )
+        options.pop("p_storage", None)
         name_of_row = type(self).dialect if dialect is None else dialect
         given: dict[str, Any] = {
             "b1": beta_1,
@@ -199,6 +213,7 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
         learning_rate = float(learning_rate) if isinstance(learning_rate, int) else learning_rate
         object.__setattr__(self, "adam", core)  # Keras' own __setattr__ works after its __init__ alone
         object.__setattr__(self, "built", False)
+        object.__setattr__(self, "warns", check_numerics)
         super().__init__(
             learning_rate,
             weight_decay=core.weight_decay,
@@ -229,6 +244,46 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
             wide = keras.backend.floatx() if keras.backend.backend() == "jax" else "float64"
             each = variables if self.adam.clock == "per-parameter" else [None]
             self._mu_products = [self._scalar(v, "mu_product", wide, "ones") for v in each]
+        if self.warns is not False:
+            self.check_numerics(None if self.warns is True else self.warns).warn()
+
+    def check_numerics(self, lr: float | None = None) -> NumericsReport:
+        """Return what the dtypes would lose, as :meth:`adamcore.Adam.check_numerics`, of a built optimizer.
+
+        Args:
+            lr: the learning rate to look at, such as the largest of a schedule; None for the present one.
+        """
+        lr = float(keras.ops.convert_to_numpy(self.learning_rate)) if lr is None else lr
+        kinds: dict[bool, dict[str, Any]] = {True: {}, False: {}}
+        for variable in self._trainable_variables:
+            decays = bool(self.adam.weight_decay) and self._use_weight_decay(variable)
+            kinds[decays][variable.path] = variable.value
+        plain = replace(self.adam, weight_decay=0.0)
+        return NumericsReport.of(
+            (self.adam if decays else plain)
+            .check_numerics(values, lr)
+            .renamed({f"params[{path!r}]": path for path in values})
+            for decays, values in kinds.items()
+            if values
+        )
+
+    def load_own_variables(self, store: Any) -> None:
+        """Set the state to a saved one, as Keras does when it loads a model.
+
+        Raises:
+            StateError: a variable does not hold the saved value: Keras would round it (MOM.4).
+        """
+        if len(store.keys()) == len(self.variables):
+            for i, variable in enumerate(self.variables):
+                saved = np.asarray(store[str(i)])
+                kept = np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(saved, variable.dtype)))
+                if not np.array_equal(saved.astype(np.float64), kept.astype(np.float64), equal_nan=True):
+                    raise StateError(
+                        f"{variable.path} was saved in {saved.dtype} and is {variable.dtype} now, which does "
+                        "not hold it: a second moment that becomes 0 makes a huge step; load it into a model "
+                        f"of {saved.dtype}, or round it yourself with set_weights"
+                    )
+        super().load_own_variables(store)
 
     def _scalar(self, variable: Any, name: str, dtype: str, start: str) -> Any:
         """Return a new 0-d variable of the optimizer, named after a variable of the model or after none."""
@@ -296,7 +351,8 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
     def get_config(self) -> dict[str, Any]:
         """Return the configuration from which ``from_config`` makes the same optimizer."""
         own = {name: getattr(self.adam, field) for name, field in FIELDS.items()}
-        return {**super().get_config(), "dialect": self.dialect, **own}
+        warns = {} if self.warns is False else {"check_numerics": self.warns}
+        return {**super().get_config(), "dialect": self.dialect, **own, **warns}
 
 
 @keras.saving.register_keras_serializable(package="adamcore")

@@ -11,11 +11,12 @@ from array import array
 from collections.abc import Callable, Sequence
 from itertools import accumulate, chain, pairwise, repeat
 from math import prod
-from operator import lt, sub
+from operator import and_, lt, neg, sub
 from typing import Any, Protocol
 
 from adamcore.backends.kernels import llvm
-from adamcore.backends.kernels.llvm import CODES, Kernel, Real, kernel
+from adamcore.backends.kernels.formats import LLVM, SIZES, Format, Storage
+from adamcore.backends.kernels.llvm import CODES, Kernel, kernel
 from adamcore.backends.kernels.threads import PARALLEL, PIECE, run_pieces, thread_count
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients
@@ -41,8 +42,8 @@ class Memory(Protocol):
 
     movable: bool  #: True if an array may get other memory, another shape or another dtype
 
-    def real(self, dtype: DType) -> Real | None:
-        """Return the name of a dtype, or of the parts of a complex one, that has a kernel; else None."""
+    def storage(self, dtype: DType) -> Storage | None:
+        """Return the name of a dtype, or of the parts of a complex one, that a kernel can read; else None."""
 
     def unsupported(self, x: Array) -> str | None:
         """Return why the memory of an array can't be read, or None; its strides are not looked at."""
@@ -106,26 +107,29 @@ Implementation = Callable[[AdamConfig, Sequence[Job], bool, Memory], Sequence[Re
 
 
 def unsupported(memory: Memory, job: Job) -> str | None:
-    """Return why the kernel can't run a job, or None: it runs flat memory of one dtype, on host scalars.
+    """Return why the kernel can't run a job, or None: it runs flat memory, on scalars of the host.
 
     Arrays that are dense with the same strides are the same vector in memory.  Complex arrays are vectors
-    of their parts, unless v is of the modulus.
+    of their parts, unless v is of the modulus.  Without machine code all arrays have one dtype, that of the
+    arithmetic.
     """
+    if job.formats.storage is not None:
+        return f"p_storage={job.formats.storage.policy!r}"
     if any(x is not None and not isinstance(x, float) for x in job.coefficients):
         return "a clock or hyperparameters that only the program knows"
-    dtype, shape, arrays = job.p.dtype, job.p.shape, arrays_of(job)
-    for x in arrays[1:]:
-        if x.dtype != dtype:
-            return f"{dtype} beside {x.dtype}"
-    real, work = memory.real(dtype), job.formats.work
-    if dtype != work if real is None else memory.real(work) != real:
-        return f"{dtype}, with arithmetic in {work}"
+    arrays = arrays_of(job)
+    reason = unsupported_dtypes(memory, job, arrays)
+    if reason is not None:
+        return reason
+    shape, size = job.p.shape, memory.size(job.p)
     for x in arrays:
         reason = memory.unsupported(x)
         if reason is not None:
             return reason
         if x.shape != shape:
             return "arrays of different shapes"
+        if memory.size(x) != size:
+            return f"{job.p.dtype} beside {x.dtype}"
     if job.where is None:
         return unsupported_layout(memory, arrays)
     if not llvm.available():
@@ -133,6 +137,34 @@ def unsupported(memory: Memory, job: Job) -> str | None:
     if memory.size(job.p) != prod(shape) or job.where.shape != shape or not memory.booleans(job.where):
         return "a mask that does not have a byte for each number"
     return unsupported_layout(memory, (*arrays, job.where))
+
+
+def unsupported_dtypes(memory: Memory, job: Job, arrays: Sequence[Array]) -> str | None:
+    """Return why neither machine code nor blocks can compute with the dtypes of a job, or None."""
+    dtype, work = job.p.dtype, job.formats.work
+    part = memory.storage(work)
+    if part not in LLVM or not llvm.available():
+        for x in arrays:
+            if x.dtype != dtype:
+                return f"{dtype} beside {x.dtype}" + (", without machine code" if part in LLVM else "")
+        if dtype != work if part is None else memory.storage(dtype) != part:
+            return f"{dtype}, with arithmetic in {work}"
+        return None
+    for x in arrays:
+        storage = memory.storage(x.dtype)
+        if storage is None:
+            return f"{x.dtype}, with arithmetic in {work}"
+        if SIZES[storage] > SIZES[part] and x is not job.g:
+            return f"arithmetic in {work} beside {x.dtype}"
+    if job.v_max is not None and job.v_max.dtype != job.v.dtype:
+        return f"{job.v.dtype} beside {job.v_max.dtype}"
+    return None
+
+
+def format_of(memory: Memory, job: Job) -> Format:
+    """Return the dtypes of a supported job."""
+    found: Any = map(memory.storage, (job.formats.work, job.p.dtype, job.g.dtype, job.m.dtype, job.v.dtype))
+    return Format(*found)
 
 
 def unsupported_layout(memory: Memory, arrays: Sequence[Array]) -> str | None:
@@ -164,7 +196,7 @@ def dense(shape: Sequence[int], strides: Sequence[float]) -> bool:
 
 
 def all_supported(memory: Memory, jobs: Sequence[Job]) -> bool:
-    """True if :func:`unsupported` has nothing against any of the jobs, and they are of one dtype.
+    """True if :func:`unsupported` has nothing against any of the jobs, and they are of the same dtypes.
 
     It looks at columns instead of jobs, for lists of 100,000.
     """
@@ -180,10 +212,11 @@ def all_supported(memory: Memory, jobs: Sequence[Job]) -> bool:
         return False
     if any((x is None) != (first.v_max is None) for x in maxima):
         return False
-    columns, dtype = columns_of(jobs), first.p.dtype
+    columns = columns_of(jobs)
     shapes = [x.shape for x in columns.p]
-    if any([x.dtype for x in xs].count(dtype) < n or [x.shape for x in xs] != shapes for xs in columns if xs):
-        return False
+    for xs in columns:
+        if xs and ([x.dtype for x in xs].count(xs[0].dtype) < n or [x.shape for x in xs] != shapes):
+            return False
     return all(memory.plain(xs) for xs in columns if xs) or all(
         unsupported(memory, job) is None for job in jobs
     )
@@ -216,14 +249,33 @@ def all_writable(memory: Memory, jobs: Sequence[Job]) -> bool:
     columns = columns_of(jobs)
     if any(memory.read_only(x) for name in ("p", "m", "v", "v_max") for x in getattr(columns, name)):
         return False
-    sizes = [x.nbytes for x in columns.p]
-    starts = [memory.addresses(column) for column in columns if column]
-    return not any(overlap(a, b, sizes) for i, a in enumerate(starts) for b in starts[:i])
+    spans = list(zip(map(memory.addresses, filter(None, columns)), lengths_of(jobs), strict=True))
+    return not any(overlap(*a, *b) for i, a in enumerate(spans) for b in spans[:i])
 
 
-def overlap(a: Sequence[int], b: Sequence[int], sizes: Sequence[int]) -> bool:
-    """True if an array at one of the addresses ``a`` shares memory with that at the same place of ``b``."""
-    return any(map(lt, map(abs, map(sub, a, b)), sizes))
+def lengths_of(jobs: Sequence[Job]) -> list[list[int]]:
+    """Return the bytes of each array by column, without those of an empty ``v_max``; equal lists are one."""
+    columns = [column for column in columns_of(jobs) if column]
+    if isinstance(jobs, UniformJobs):
+        return [[x.nbytes for x in columns[0]]] * len(columns)
+    found: list[list[int]] = []
+    for column in columns:
+        lengths = [x.nbytes for x in column]
+        found.append(next((other for other in found if other == lengths), lengths))
+    return found
+
+
+def overlap(a: Sequence[int], a_lengths: Sequence[int], b: Sequence[int], b_lengths: Sequence[int]) -> bool:
+    """True if an array at one of the addresses ``a`` shares memory with that at the same place of ``b``.
+
+    >>> overlap([100], [8], [108], [16]), overlap([108], [16], [100], [8]), overlap([100], [9], [108], [16])
+    (False, False, True)
+    """
+    apart = map(sub, a, b)
+    if a_lengths is b_lengths:
+        return any(map(lt, map(abs, apart), a_lengths))
+    distances = list(apart)
+    return any(map(and_, map(lt, distances, b_lengths), map(lt, map(neg, distances), a_lengths)))
 
 
 def step(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: Memory) -> Sequence[Result]:
@@ -231,16 +283,16 @@ def step(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: Memory) 
     if len(jobs) == 1:
         return [_step_one(adam, jobs[0], in_place, memory)]
     programs = {key: program_of(adam, row) for key, row in rows_of(jobs).items()}
-    dtype = jobs[0].p.dtype
     if len({*programs.values()}) == 1 and alike(jobs):
-        return _step_alike(programs.popitem()[1], dtype, jobs, in_place, memory)
-    groups: dict[tuple[Program, DType, bool], list[int]] = {}
+        return _step_alike(programs.popitem()[1], jobs, in_place, memory)
+    groups: dict[tuple[Program, DType, Format, bool], list[int]] = {}
     for i, job in enumerate(jobs):
-        key = programs[id(job.coefficients)], job.p.dtype, job.where is None
+        # complex numbers have the kernel of their parts, of which each counts for two
+        key = programs[id(job.coefficients)], job.p.dtype, format_of(memory, job), job.where is None
         groups.setdefault(key, []).append(i)
     results: list[Any] = [None] * len(jobs)
-    for (program, dtype, _), indices in groups.items():
-        new = _step_alike(program, dtype, [jobs[i] for i in indices], in_place, memory)
+    for (program, *_), indices in groups.items():
+        new = _step_alike(program, [jobs[i] for i in indices], in_place, memory)
         for i, result in zip(indices, new, strict=True):
             results[i] = result
     return results
@@ -248,15 +300,14 @@ def step(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: Memory) 
 
 def _step_one(adam: AdamConfig, job: Job, in_place: bool, memory: Memory) -> Result:
     """Carry out one job, which may be so small that a list of it would take longer."""
-    program, real = program_of(adam, job.coefficients), memory.real(job.p.dtype)
-    assert real is not None
+    program, dtypes = program_of(adam, job.coefficients), format_of(memory, job)
     arrays: tuple[Array, ...] = arrays_of(job)
     if job.where is not None:
         arrays += (job.where,)
     result = Result(job.p, job.m, job.v, job.v_max) if in_place else new_arrays(job, memory)
     if not in_place:
-        arrays += result[:3] if job.v_max is None else result
-    table = PointerTable(program, real, in_place, [memory.size(job.p)], job.where is not None)
+        arrays += result[: 3 if job.v_max is None else 4]
+    table = PointerTable(program, dtypes, in_place, [memory.size(job.p)], job.where is not None)
     table.point(array("q", memory.addresses(arrays)))
     table.run([job.coefficients], memory.run_parallel)
     if in_place:
@@ -265,19 +316,17 @@ def _step_one(adam: AdamConfig, job: Job, in_place: bool, memory: Memory) -> Res
 
 
 def alike(jobs: Sequence[Job]) -> bool:
-    """True if supported jobs are of one dtype and without masks."""
+    """True if supported jobs are of the same dtypes and without masks."""
     if isinstance(jobs, UniformJobs):
         return True
-    dtype = jobs[0].p.dtype
-    return all(job.p.dtype == dtype and job.where is None for job in jobs)
+    p, g, formats = jobs[0].p.dtype, jobs[0].g.dtype, jobs[0].formats
+    return all(
+        job.p.dtype == p and job.g.dtype == g and job.where is None and job.formats == formats for job in jobs
+    )
 
 
-def _step_alike(
-    program: Program, dtype: DType, jobs: Sequence[Job], in_place: bool, memory: Memory
-) -> Sequence[Result]:
-    """Carry out jobs of one program and dtype, all with a mask or all without."""
-    real = memory.real(dtype)
-    assert real is not None
+def _step_alike(program: Program, jobs: Sequence[Job], in_place: bool, memory: Memory) -> Sequence[Result]:
+    """Carry out jobs of one program and the same dtypes, all with a mask or all without."""
     columns = columns_of(jobs)
     arrays, masked = list(chain.from_iterable(columns)), jobs[0].where is not None
     if masked:
@@ -288,7 +337,8 @@ def _step_alike(
         new = memory.new_columns(columns, isinstance(jobs, UniformJobs))
         arrays += chain.from_iterable(new)
         results = Results(new) if isinstance(jobs, UniformJobs) else list_of(new)
-    table = PointerTable(program, real, in_place, memory.sizes(columns.p), masked)
+    dtypes = format_of(memory, jobs[0])
+    table = PointerTable(program, dtypes, in_place, memory.sizes(columns.p), masked)
     table.point(array("q", memory.addresses(arrays)))
     if isinstance(jobs, UniformJobs):
         rows = jobs.rows
@@ -317,18 +367,18 @@ def new_arrays(job: Job, memory: Memory) -> Result:
 class PointerTable:
     """The addresses and sizes of a list of arrays, and the kernel that steps them.
 
-    Whoever fills the table answers for its addresses: contiguous arrays of the kernel's dtype and of
+    Whoever fills the table answers for its addresses: contiguous arrays of the kernel's dtypes and of
     these sizes, alive during the call.  No two arrays of a job overlap unless they are the same.
     """
 
     def __init__(
-        self, program: Program, dtype: Real, in_place: bool, sizes: Sequence[int], masked: bool = False
+        self, program: Program, dtypes: Format, in_place: bool, sizes: Sequence[int], masked: bool = False
     ) -> None:
-        self.kernel, self.length = kernel(program, dtype, in_place, masked), len(sizes)
+        self.kernel, self.length = kernel(program, dtypes, in_place, masked), len(sizes)
         self.used = program.used
         self.offsets = array("q", accumulate(sizes, initial=0))
         self.addresses = array("q")
-        self.scalars = array(CODES[dtype], [0.0] * len(program.coefficients))
+        self.scalars = array(CODES[dtypes.work], [0.0] * len(program.coefficients))
         self.total = self.offsets[-1]
         self.block = array("q", (self.length, self.offsets.buffer_info()[0], 0, 0, 0))
         self.at = self.block.buffer_info()[0]
@@ -341,7 +391,7 @@ class PointerTable:
     def run(self, coefficients: Sequence[Coefficients], run_parallel: Run) -> None:
         """Step all arrays once, with a row of coefficients for each or one row for all."""
         code, used = self.scalars.typecode, self.used
-        if len(coefficients) == 1:  # rounded once, to the kernel's dtype
+        if len(coefficients) == 1:  # rounded once, to the dtype of the arithmetic
             self.scalars = array(code, used(coefficients[0]))
             self.block[4] = 0
         else:

@@ -13,9 +13,8 @@ the definition.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
 
-from adamcore.backends.kernels.llvm import Real
+from adamcore.backends.kernels.formats import SIZES, Format, Real
 from adamcore.tracing import Program
 
 THREADS = 256  #: threads of a block
@@ -25,7 +24,6 @@ PIECE = 4096  #: elements of an array that a block steps
 OPTIONS = ("--fmad=false", "--prec-div=true", "--prec-sqrt=true", "--ftz=false")
 
 C = {"float32": "float", "float64": "double", "bfloat16": "unsigned short", "float16": "unsigned short"}
-SIZES = {"float32": 4, "float64": 8, "bfloat16": 2, "float16": 2}  #: bytes
 
 #: Functions between 16-bit storage and float32.  A bfloat16 is the upper half of a float32.
 NARROW = """
@@ -51,19 +49,6 @@ __device__ inline unsigned short to_float16(float x) {
 OPERATORS = {"add": "{} + {}", "sub": "{} - {}", "mul": "{} * {}", "div": "{} / {}", "neg": "-{}"}
 
 
-class Kinds(NamedTuple):
-    """The dtype of the arithmetic, and those in which p, m and v are stored: names in :data:`C`."""
-
-    work: Real
-    p: str
-    m: str
-    v: str
-
-    def of(self, name: str) -> str:
-        """Return the dtype in which an array of the program is stored; g has the dtype of p."""
-        return {"p": self.p, "g": self.p, "m": self.m}.get(name, self.v)
-
-
 def row(program: Program, work: Real) -> str:
     """Return the declaration of a row of coefficients in the device's memory."""
     fields = "".join(f" {name}," for name in program.coefficients).rstrip(",")
@@ -76,13 +61,13 @@ def arrays(program: Program, in_place: bool) -> list[str]:
 
 
 @lru_cache(maxsize=256)
-def text(program: Program, kinds: Kinds, in_place: bool, words: int) -> str:
+def text(program: Program, dtypes: Format, in_place: bool, words: int) -> str:
     """Return the text of the kernel ``update``, for launches whose table has so many words.
 
     Its argument ``skip`` is null, or points to a number on the device; nothing is written unless that is 0.
     """
-    names, real = arrays(program, in_place), C[kinds.work]
-    stored = {name: kinds.of(name.removesuffix("_new")) for name in names}
+    names, real = arrays(program, in_place), C[dtypes.work]
+    stored = {name: dtypes.of(name.removesuffix("_new")) for name in names}
     lanes = 16 // max(SIZES[kind] for kind in stored.values())  # an access of 16 bytes, the widest there is
     targets = {name: name if in_place else f"{name}_new" for name, _ in program.outputs}
     n = len(names)
@@ -97,21 +82,22 @@ def text(program: Program, kinds: Kinds, in_place: bool, words: int) -> str:
         f"      {name}s.all = __ldcg(&((Vector<{C[stored[name]]}> *)({name} + j))->all);"
         for name in program.inputs
     )
-    made = "\n".join(f"      Vector<{C[kinds.of(name)]}> {name}_made;" for name in targets)
+    made = "\n".join(f"      Vector<{C[dtypes.of(name)]}> {name}_made;" for name in targets)
     each = "\n".join(
-        f"        {line}" for line in body(program, kinds, "{}s.x[k]", {n: f"{n}_made.x[k]" for n in targets})
+        f"        {line}"
+        for line in body(program, dtypes, "{}s.x[k]", {n: f"{n}_made.x[k]" for n in targets})
     )
     written = "\n".join(
-        f"      __stcg(&((Vector<{C[kinds.of(name)]}> *)({target} + j))->all, {name}_made.all);"
+        f"      __stcg(&((Vector<{C[dtypes.of(name)]}> *)({target} + j))->all, {name}_made.all);"
         for name, target in targets.items()
     )
     one = "\n".join(
-        f"    {line}" for line in body(program, kinds, "{}[j]", {n: f"{at}[j]" for n, at in targets.items()})
+        f"    {line}" for line in body(program, dtypes, "{}[j]", {n: f"{at}[j]" for n, at in targets.items()})
     )
     narrow = NARROW if {"bfloat16", "float16"} & {*stored.values()} else ""
     return f"""
 typedef {real} real;
-{row(program, kinds.work)}
+{row(program, dtypes.work)}
 struct Table {{ long long words[{words}]; }};
 template <int bytes> struct Access;
 template <> struct Access<16> {{ typedef uint4 type; }};
@@ -156,33 +142,33 @@ update(const __grid_constant__ Table table, const int n, const Row *rows, const 
 """
 
 
-def body(program: Program, kinds: Kinds, read: str, write: dict[str, str]) -> list[str]:
+def body(program: Program, dtypes: Format, read: str, write: dict[str, str]) -> list[str]:
     """Return the operations on one element.
 
     Args:
         program: the operations.
-        kinds: the dtypes.
+        dtypes: those.
         read: the format of an expression that reads an input, with its name in place of ``{}``.
         write: for each output, the expression to which it is assigned.
     """
     lines = []
     names = {name: f"c.{name}" for name in program.coefficients} | {n: f"{n}_" for n in program.inputs}
     for name in program.inputs:
-        lines.append(f"const real {name}_ = {load_text(read.format(name), kinds.of(name))};")
+        lines.append(f"const real {name}_ = {load_text(read.format(name), dtypes.of(name))};")
     for op in program.ops:
         args = [names[name] for name in op.args]
         if op.kind == "sqrt":
-            value = f"{'sqrtf' if kinds.work == 'float32' else 'sqrt'}({args[0]})"
+            value = f"{'sqrtf' if dtypes.work == 'float32' else 'sqrt'}({args[0]})"
         elif op.kind == "maximum":  # the larger, NaN where either is
             value = f"{args[0]} >= {args[1]} || {args[0]} != {args[0]} ? {args[0]} : {args[1]}"
-        elif op.kind == "sign":  # of 0 and of NaN: themselves
-            value = f"{args[0]} > 0 ? (real)1 : {args[0]} < 0 ? (real)-1 : {args[0]}"
+        elif op.kind == "sign":  # of -0.0 it is 0.0, as in NumPy and PyTorch; of NaN it is NaN
+            value = f"{args[0]} > 0 ? (real)1 : {args[0]} < 0 ? (real)-1 : {args[0]} + (real)0"
         else:
             value = OPERATORS[op.kind].format(*args)
         names[op.out] = op.out
         lines.append(f"const real {op.out} = {value};")
     for name, value in program.outputs:
-        lines.append(f"{write[name]} = {store_text(names[value], kinds.of(name))};")
+        lines.append(f"{write[name]} = {store_text(names[value], dtypes.of(name))};")
     return lines
 
 

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 from adamcore.backends.kernels.cuda import THREADS, C, row
-from adamcore.backends.kernels.llvm import Real
+from adamcore.backends.kernels.formats import Real
 from adamcore.coefficients import MAX_CLOCK
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients, Number, coefficients

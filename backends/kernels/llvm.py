@@ -17,16 +17,15 @@ from contextlib import contextmanager
 from functools import cache, lru_cache
 from importlib.util import find_spec
 from itertools import count
-from typing import Any, Literal
+from typing import Any
 
+from adamcore.backends.kernels.conversions import load, store
+from adamcore.backends.kernels.formats import BITS, LLVM, SIZES, Format, Lines
 from adamcore.tracing import Program
 
-Real = Literal["float32", "float64"]
-
-LANES = {"float32": 16, "float64": 8}  #: elements in one pass of the loop: 64 bytes
 FELT = 1 << 16  #: elements from which a step without machine code is felt
 AHEAD = 2048  #: the loop prefetches so many bytes ahead; the processor's own prefetcher stops at a page's end
-LLVM = {"float32": "float", "float64": "double"}
+LINE = 64  #: bytes of a line of the cache
 CODES = {"float32": "f", "float64": "d"}  #: type codes of the module array, for the coefficients
 
 Kernel = Callable[[int, int, int], None]  #: (first element, end, address of the table); see :func:`kernel`
@@ -107,8 +106,8 @@ def switched_off() -> Iterator[None]:
 
 
 @lru_cache(maxsize=256)
-def kernel(program: Program, dtype: Real, in_place: bool, masked: bool = False) -> Kernel:
-    """Return the machine code of a program.
+def kernel(program: Program, dtypes: Format, in_place: bool, masked: bool = False) -> Kernel:
+    """Return the machine code of a program for arrays of these dtypes.
 
     The kernel steps the elements from ``lo`` to ``hi`` of n arrays, counted as if they lay end to end.  If
     ``in_place``, it writes the results into p, m and v, else into a second set of arrays.  Its third
@@ -122,7 +121,7 @@ def kernel(program: Program, dtype: Real, in_place: bool, masked: bool = False) 
     * the address of the coefficients, a row for each array;
     * the length of a row, or 0 if all arrays share one row.
     """
-    address, keep = link(text(program, dtype, in_place, masked), "step")
+    address, keep = link(text(program, dtypes, in_place, masked), "step")
     made = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p)(address)
     made.keep = keep  # type: ignore[attr-defined]
     return made
@@ -164,9 +163,29 @@ def _compiler() -> tuple[Any, Any]:
     return llvm.create_lljit_compiler(target()), target()
 
 
-def text(program: Program, dtype: Real, in_place: bool, masked: bool = False) -> str:
-    """Return the kernel of a program in LLVM's language."""
-    real, lanes = LLVM[dtype], LANES[dtype]
+@cache
+def native_half() -> bool:
+    """True if this processor converts float16; else LLVM would call a function that may not be there."""
+    import llvmlite.binding as llvm
+
+    if llvm.get_process_triple().startswith(("aarch64", "arm64")):
+        return True
+    return bool(llvm.get_host_cpu_features().get("f16c", False))
+
+
+def text(
+    program: Program, dtypes: Format, in_place: bool, masked: bool = False, half: bool | None = None
+) -> str:
+    """Return the kernel of a program in LLVM's language.
+
+    Args:
+        program: the operations.
+        dtypes: those of the arithmetic and of the arrays.
+        in_place, masked: see :func:`kernel`.
+        half: True if the processor converts float16; None asks this one.
+    """
+    half = native_half() if half is None else half
+    real, lanes, size = LLVM[dtypes.work], dtypes.lanes, SIZES[dtypes.work]
     outputs = [name for name, _ in program.outputs]
     arrays = [
         *program.inputs,
@@ -175,7 +194,6 @@ def text(program: Program, dtype: Real, in_place: bool, masked: bool = False) ->
     ]
     targets = {name: name if in_place else f"{name}_new" for name in outputs}
     vector = f"<{lanes} x {real}>"
-    size = 4 if dtype == "float32" else 8
 
     pointers = "\n".join(
         f"""  %{name}.row = mul i64 %n, {i}
@@ -191,13 +209,14 @@ def text(program: Program, dtype: Real, in_place: bool, masked: bool = False) ->
   %{name}.all = shufflevector {vector} %{name}.one, {vector} poison, <{lanes} x i32> zeroinitializer"""
         for i, name in enumerate(program.coefficients)
     )
-    many = _body(program, targets, vector, f".v{lanes}f{size * 8}", ".m", ".all", size, masked)
+    many = "\n".join(_body(program, dtypes, targets, lanes, masked, half))
     ahead = "\n".join(
-        f"""  %{name}.ahead = getelementptr i8, ptr %{name}.p.m, i64 {AHEAD}
-  call void @llvm.prefetch.p0(ptr %{name}.ahead, i32 {int(name in targets.values())}, i32 3, i32 1)"""
+        f"""  %{name}.ahead.{at} = getelementptr i8, ptr %{name}.p.m, i64 {AHEAD + at}
+  call void @llvm.prefetch.p0(ptr %{name}.ahead.{at}, i32 {int(name in targets.values())}, i32 3, i32 1)"""
         for name in program.inputs
+        for at in range(0, lanes * SIZES[dtypes.of(name)], LINE)
     )
-    single = _body(program, targets, real, f".f{size * 8}", ".s", "", size, masked)
+    single = "\n".join(_body(program, dtypes, targets, 1, masked, half))
     return f"""
 declare {vector} @llvm.sqrt.v{lanes}f{size * 8}({vector})
 declare {real} @llvm.sqrt.f{size * 8}({real})
@@ -270,63 +289,60 @@ attributes #0 = {{ nounwind "min-legal-vector-width"="512" "prefer-vector-width"
 
 
 def _body(
-    program: Program,
-    targets: dict[str, str],
-    kind: str,
-    suffix: str,
-    tag: str,
-    scalar: str,
-    align: int,
-    masked: bool,
-) -> str:
-    """Return the operations on one vector, or on one element if ``kind`` is no vector."""
-    real = kind.split()[-1].rstrip(">")
+    program: Program, dtypes: Format, targets: dict[str, str], lanes: int, masked: bool, half: bool
+) -> Lines:
+    """Return the operations on a vector of so many elements, or on one element.
+
+    Args:
+        program, dtypes, masked, half: see :func:`text`.
+        targets: for each output the array that it is written to.
+        lanes: the number of elements.
+    """
+    lines, work = Lines(lanes, lanes > 1 and dtypes.pairs), dtypes.work
+    tag, scalar = (".s", "") if lanes == 1 else (".m", ".all")
+    kind, suffix = (
+        lines.kind(LLVM[work]),
+        f"f{8 * SIZES[work]}" if lanes == 1 else f"v{lanes}f{8 * SIZES[work]}",
+    )
     names = {name: f"%{name}{scalar}" for name in program.coefficients}
-    lines = []
+
+    def place(name: str, element: str) -> str:
+        return lines.put(f"%{name}.p{tag}", f"getelementptr {element}, ptr %{name}.base, i64 %i{tag}")
+
     for name in program.inputs:
-        lines.append(f"  %{name}.p{tag} = getelementptr {real}, ptr %{name}.base, i64 %i{tag}")
-        lines.append(f"  %{name}{tag} = load {kind}, ptr %{name}.p{tag}, align {align}")
-        names[name] = f"%{name}{tag}"
+        storage = dtypes.of(name)
+        at = place(name, BITS[storage])
+        x = lines.put(f"%{name}{tag}", f"load {lines.kind(BITS[storage])}, ptr {at}, align {SIZES[storage]}")
+        names[name] = load(lines, x, storage, work, half)
     for op in program.ops:
         a, b = (*(names[name] for name in op.args), "")[:2]
         x = names[op.out] = f"%{op.out}{tag}"
         if op.kind == "sqrt":
-            lines.append(f"  {x} = call {kind} @llvm.sqrt{suffix}({kind} {a})")
+            lines.put(x, f"call {kind} @llvm.sqrt.{suffix}({kind} {a})")
         elif op.kind == "neg":
-            lines.append(f"  {x} = fneg {kind} {a}")
+            lines.put(x, f"fneg {kind} {a}")
         elif op.kind == "maximum":  # the larger, NaN where either is
-            flag = kind.replace(real, "i1")
-            lines.append(f"  {x}.ge = fcmp oge {kind} {a}, {b}")
-            lines.append(f"  {x}.nan = fcmp uno {kind} {a}, {a}")
-            lines.append(f"  {x}.first = or {flag} {x}.ge, {x}.nan")
-            lines.append(f"  {x} = select {flag} {x}.first, {kind} {a}, {kind} {b}")
-        elif op.kind == "sign":  # of 0 and of NaN: themselves
-            flag = kind.replace(real, "i1")
+            lines.put(f"{x}.ge", f"fcmp oge {kind} {a}, {b}")
+            lines.put(f"{x}.nan", f"fcmp uno {kind} {a}, {a}")
+            lines.put(f"{x}.first", f"or {lines.kind('i1')} {x}.ge, {x}.nan")
+            lines.select(x, f"{x}.first", LLVM[work], a, b)
+        elif op.kind == "sign":  # of -0.0 it is 0.0, as in NumPy and PyTorch; of NaN it is NaN
             for name, test in (("up", "ogt"), ("down", "olt")):
-                lines.append(f"  {x}.{name} = fcmp {test} {kind} {a}, zeroinitializer")
-            lines.append(f"  {x}.less = select {flag} {x}.down, {kind} {constant(-1.0, kind)}, {kind} {a}")
-            lines.append(f"  {x} = select {flag} {x}.up, {kind} {constant(1.0, kind)}, {kind} {x}.less")
+                lines.put(f"{x}.{name}", f"fcmp {test} {kind} {a}, zeroinitializer")
+            lines.put(f"{x}.zero", f"fadd {kind} {a}, zeroinitializer")
+            lines.select(f"{x}.less", f"{x}.down", LLVM[work], lines.constant(-1.0, LLVM[work]), f"{x}.zero")
+            lines.select(x, f"{x}.up", LLVM[work], lines.constant(1.0, LLVM[work]), f"{x}.less")
         else:
-            lines.append(f"  {x} = f{op.kind} {kind} {a}, {b}")
+            lines.put(x, f"f{op.kind} {kind} {a}, {b}")
     if masked:
-        byte, flag = kind.replace(real, "i8"), kind.replace(real, "i1")
-        lines.append(f"  %where.p{tag} = getelementptr i8, ptr %where.base, i64 %i{tag}")
-        lines.append(f"  %where.byte{tag} = load {byte}, ptr %where.p{tag}, align 1")
-        lines.append(f"  %where{tag} = icmp ne {byte} %where.byte{tag}, zeroinitializer")
+        byte = lines.kind("i8")
+        lines.put("%where.byte" + tag, f"load {byte}, ptr {place('where', 'i8')}, align 1")
+        lines.put("%where" + tag, f"icmp ne {byte} %where.byte{tag}, zeroinitializer")
     for name, value in program.outputs:
-        target, new = targets[name], names[value]
-        if masked:
-            new = f"%{name}.kept{tag}"
-            lines.append(f"  {new} = select {flag} %where{tag}, {kind} {names[value]}, {kind} {names[name]}")
-        if target != name:
-            lines.append(f"  %{target}.p{tag} = getelementptr {real}, ptr %{target}.base, i64 %i{tag}")
-        lines.append(f"  store {kind} {new}, ptr %{target}.p{tag}, align {align}")
-    return "\n".join(lines)
-
-
-def constant(value: float, kind: str) -> str:
-    """Return a number as a constant of a kind, which is a real type or a vector of one."""
-    if not kind.startswith("<"):
-        return str(value)
-    count, real = kind.strip("<>").split(" x ")
-    return f"<{', '.join([f'{real} {value}'] * int(count))}>"
+        storage = dtypes.of(name)
+        new = store(lines, names[value], storage, work, half, f"%{name}.new{tag}")
+        if masked:  # what was read, since a NaN would not be the same bits when rounded again
+            new = lines.select(f"%{name}.kept{tag}", f"%where{tag}", BITS[storage], new, f"%{name}{tag}")
+        at = f"%{name}.p{tag}" if targets[name] == name else place(targets[name], BITS[storage])
+        lines.append(f"  store {lines.kind(BITS[storage])} {new}, ptr {at}, align {SIZES[storage]}")
+    return lines

@@ -20,6 +20,8 @@ from adamcore.backends.kernels.cpu import (
     Run,
     all_supported,
     all_writable,
+    format_of,
+    lengths_of,
     overlap,
     rows_of,
     writable,
@@ -49,7 +51,12 @@ class KernelStep:
         self.guard = memory.guard(columns)
         self.gradients = memory.addresses(columns.g)
         self.others = self.addresses(columns)
-        self.bytes = [x.nbytes for x in columns.p] * (len(self.others) // len(columns.p))
+        p, g, *others = lengths_of(jobs)
+        self.repeats = 1 + len(others)
+        #: the bytes of the gradients, once for each column that is written to, and of those arrays
+        self.lengths = g * self.repeats, [*p, *chain.from_iterable(others)]
+        if all(x is g for x in (p, *others)):
+            self.lengths = self.lengths[0], self.lengths[0]
         table.point(array("q", memory.addresses(list(chain.from_iterable(columns)))))
 
     def addresses(self, columns: Columns) -> Sequence[int]:
@@ -78,8 +85,8 @@ class KernelStep:
     def overlap(self, gradients: Sequence[int]) -> bool:
         """True if a gradient shares memory with what its step writes."""
         repeated: Any = gradients
-        repeated = repeated * (len(self.others) // len(gradients))  # a list or an array
-        return overlap(repeated, self.others, self.bytes)
+        repeated = repeated * self.repeats  # a list or an array
+        return overlap(repeated, self.lengths[0], self.others, self.lengths[1])
 
 
 class FallbackStep:
@@ -121,10 +128,11 @@ def column_step(
         implementation: carries them out where there is no machine code.
     """
     programs = {program_of(adam, row) for row in rows_of(jobs).values()}
-    real = memory.real(jobs[0].p.dtype)
-    if len(programs) > 1 or real is None or not all_supported(memory, jobs) or not all_writable(memory, jobs):
+    if memory.storage(jobs[0].p.dtype) is None or len(programs) > 1:
+        return None
+    if not all_supported(memory, jobs) or not all_writable(memory, jobs):
         return None
     if not llvm.available():
         return FallbackStep(adam, jobs, memory, implementation)
     sizes = memory.sizes(columns_of(jobs).p)
-    return KernelStep(PointerTable(programs.pop(), real, True, sizes), jobs, memory)
+    return KernelStep(PointerTable(programs.pop(), format_of(memory, jobs[0]), True, sizes), jobs, memory)

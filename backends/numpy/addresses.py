@@ -19,6 +19,7 @@ from adamcore.backends.kernels import llvm
 from adamcore.types import Array
 
 FEW = 16  #: arrays below which machine code does not pay
+word = ctypes.c_int64.from_address
 HEAD = object.__basicsize__  #: bytes of Python's own part of an object
 
 GATHER = f"""
@@ -60,10 +61,17 @@ def addresses(xs: Sequence[Array]) -> Sequence[int]:
     """
     run = gather() if len(xs) >= FEW and llvm.available() else None
     if run is None:
-        return array("q", map(address, xs))
+        return [word(id(x) + HEAD).value for x in xs] if known() else list(map(address, xs))
     words = array("q", map(id, xs))
     run(words.buffer_info()[0], len(words))
     return words
+
+
+@cache
+def known() -> bool:
+    """True if NumPy's structure is as it is known here."""
+    probe = np.ones(1)
+    return np.ndarray.__basicsize__ >= HEAD + 8 and word(id(probe) + HEAD).value == address(probe)
 
 
 @cache
@@ -73,10 +81,7 @@ def gather() -> Callable[[int, int], None] | None:
     Its arguments are the address of a vector of words and their number.  It is None if NumPy's structure
     is not as it is known here.
     """
-    probe = np.ones(1)
-    if np.ndarray.__basicsize__ < HEAD + 8 or ctypes.c_int64.from_address(id(probe) + HEAD).value != address(
-        probe
-    ):
+    if not known():
         return None
     at, keep = llvm.link(GATHER, "gather")
     run = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64)(at)

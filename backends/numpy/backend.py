@@ -13,8 +13,10 @@ import numpy as np
 from adamcore.backends.base import BaseBackend, FastPath, dtype_name
 from adamcore.backends.numpy import fast
 from adamcore.backends.numpy.uniform import same_shape, uniform_addresses
+from adamcore.backends.numpy.words import WORDS
 from adamcore.backends.overlap import first_overlap
 from adamcore.protocol import Columns, Kind
+from adamcore.storage.bits import Words
 from adamcore.types import Array
 
 ARRAYS = (np.ndarray, np.generic)
@@ -95,7 +97,7 @@ class NumPyBackend(BaseBackend):
         return LEAST.get(dtype) or super().least(dtype)
 
     def finfo(self, dtype: Any) -> Any:
-        if np.dtype(dtype).kind == "V":
+        if np.dtype(dtype).type.__module__ != "numpy":  # float8_e5m2 is of the kind "f"
             return sys.modules["ml_dtypes"].finfo(dtype)  # it made the dtype, so it is there
         return np.finfo(dtype)
 
@@ -104,6 +106,9 @@ class NumPyBackend(BaseBackend):
             return np.dtype(name)
         except TypeError as error:
             raise LookupError(f"NumPy has no dtype {name!r}") from error
+
+    def bits_of_floats(self) -> Words | None:
+        return WORDS
 
     def part_of(self, dtype: Any, like: Array) -> Any:
         return np.finfo(dtype).dtype

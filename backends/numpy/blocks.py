@@ -27,12 +27,12 @@ SCRATCH = 1 << 20  #: bytes of scratch that all of them have at most
 
 
 def block_bytes() -> int:
-    """Return the bytes of a block: six of them fit into the cache of one core."""
+    """Return the bytes of a block: the three that an operation touches fit into the cache of one core."""
     try:
         size = (
             Path("/sys/devices/system/cpu/cpu0/cache/index2/size").read_text(encoding="utf-8").strip()
         )  # "2048K"
-        return min(max(int(size.removesuffix("K")) * 1024 // 8, 1 << 15), 1 << 18)
+        return min(max(int(size.removesuffix("K")) * 1024 // 4, 1 << 15), 1 << 18)
     except (OSError, ValueError):  # not Linux
         return 1 << 17
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from adamcore.backends.base import Fallback
 from adamcore.backends.kernels import cpu, llvm, threads
+from adamcore.backends.kernels.formats import LLVM, Storage
 from adamcore.backends.kernels.step_cache import column_step
 from adamcore.backends.numpy import addresses, uniform
 from adamcore.backends.numpy.blocks import SMALL, Blocks
@@ -23,8 +24,8 @@ from adamcore.tracing import Program
 from adamcore.tracing import program as program_of
 from adamcore.types import Array, Clock, DType
 
-REALS: dict[DType, llvm.Real] = {
-    np.dtype("float32"): "float32", np.dtype("float64"): "float64",
+STORAGE: dict[DType, Storage] = {
+    np.dtype("float16"): "float16", np.dtype("float32"): "float32", np.dtype("float64"): "float64",
     np.dtype("complex64"): "float32", np.dtype("complex128"): "float64",
 }  # fmt: skip
 
@@ -39,8 +40,11 @@ class NumPyMemory:
 
     movable = False
 
-    def real(self, dtype: DType) -> llvm.Real | None:
-        return REALS.get(dtype)
+    def storage(self, dtype: DType) -> Storage | None:
+        found = STORAGE.get(dtype)
+        if found is None and dtype.name == "bfloat16":  # of ml_dtypes, which may not be installed
+            return "bfloat16"
+        return found
 
     def unsupported(self, x: Array) -> str | None:
         if type(x) is not np.ndarray:
@@ -95,7 +99,7 @@ class NumPyMemory:
         pass
 
     def guard(self, columns: Columns) -> Callable[[Columns], bool]:
-        dtype = columns.p[0].dtype
+        dtype = columns.g[0].dtype
         facts = [(x.shape, None if x.flags.c_contiguous else x.strides) for x in columns.p]
         many = len(facts) >= uniform.FEW
 
@@ -148,7 +152,7 @@ def apply(adam: AdamConfig, jobs: Sequence[Job], donate: bool, fallback: Fallbac
 
 def implementation_of(job: Job) -> cpu.Implementation:
     """Return the function that carries out a supported job: machine code if there is any, else blocks."""
-    return cpu.step if llvm.available() and job.p.dtype in REALS else in_blocks
+    return cpu.step if llvm.available() and MEMORY.storage(job.formats.work) in LLVM else in_blocks
 
 
 def in_blocks(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: cpu.Memory) -> list[Result]:

@@ -7,12 +7,15 @@ from typing import Any
 import numpy as np
 
 from adamcore.adam import Adam
-from adamcore.backends.states.fitting import fit
+from adamcore.backends.states.fitting import fit, refuse_rounded
 from adamcore.backends.states.named import Moments, NamedState, dotted, numpy_of, unique, whole_number
-from adamcore.errors import CheckpointError
+from adamcore.dtypes import named_by
+from adamcore.errors import CheckpointError, ConversionError
 from adamcore.state import AdamState
 from adamcore.trees import ParamTree
 from adamcore.types import Tree
+
+MOMENTS = {"m": "m_dtype", "v": "v_dtype", "v_max": "v_dtype"}  #: and the field that names the dtype of each
 
 
 def from_adam(adam: Adam, state: AdamState, *, dialect: str = "") -> NamedState:
@@ -46,10 +49,12 @@ def from_adam(adam: Adam, state: AdamState, *, dialect: str = "") -> NamedState:
     products = [state.mu_product] * n if one else each(state.mu_product)
     leaves = {}
     rows = zip(
-        tree.backend.paths(state.m), tree.leaves, each(state.v), each(state.v_max), ts, products, strict=True
+        *(tree.backend.paths(state.m), tree.leaves, each(state.v), each(state.v_max), each(state.p_rest)),
+        *(ts, products),
+        strict=True,
     )
     unique([dotted(path) for path in tree.backend.paths(state.m)])
-    for path, m, v, v_max, t, mu in rows:
+    for path, m, v, v_max, rest, t, mu in rows:
         if m is not None:
             leaves[dotted(path)] = Moments(
                 whole_number(t, f"state.t{path}"),
@@ -57,22 +62,26 @@ def from_adam(adam: Adam, state: AdamState, *, dialect: str = "") -> NamedState:
                 numpy_of(v),
                 None if v_max is None else numpy_of(v_max),
                 None if mu is None else float(mu),
+                None if rest is None else numpy_of(rest),
             )
     return NamedState(adam, leaves, dialect=dialect)
 
 
-def to_adam(state: NamedState, adam: Adam, params: Tree) -> AdamState:
+def to_adam(state: NamedState, adam: Adam, params: Tree, *, narrow: bool = False) -> AdamState:
     """Return the :class:`adamcore.AdamState` with which ``adam`` continues.
 
     Args:
         state: the state.
         adam: the Adam that continues.
         params: the parameters, a tree of arrays; the state gets their structure, library and device.
+        narrow: True if moments may be rounded to the dtype in which ``adam`` keeps them.  Those whose dtype
+            it names (``moment_dtype``, ``m_dtype``, ``v_dtype``) may be rounded anyway.
 
     Raises:
         CheckpointError: the names or the shapes of ``params`` are not those of the state.
         ConversionError: ``adam`` cannot take the state over exactly; :func:`fit` can, where that has a
-            meaning.
+            meaning; or moments would be rounded (MOM.4).  Or a parameter has another dtype than that of which
+            the state keeps a part.
 
     Example:
         >>> named = NamedState(Adam(), {"w": Moments(3, np.ones(2), np.ones(2))})
@@ -91,15 +100,18 @@ def to_adam(state: NamedState, adam: Adam, params: Tree) -> AdamState:
             return None
         old = tree.match(part, f"state.{what}")
         new = [
-            None if x is None else placed(x, getattr(found[name], what), name)
+            None if x is None else placed(x, getattr(found[name], what), name, what)
             for name, x in zip(names, old, strict=True)
         ]
         return tree.like(new)
 
-    def placed(old: Any, value: Any, name: str) -> Any:
+    def placed(old: Any, value: Any, name: str, what: str) -> Any:
         if np.shape(value) != tuple(old.shape):
             raise CheckpointError(f"{name} has shape {np.shape(value)}: expected {tuple(old.shape)}")
-        return array_like(tree, value, old)
+        new = array_like(tree, value, old)
+        if what in MOMENTS and not narrow and named_by(adam, MOMENTS[what])[1] is None:
+            refuse_rounded(value, new, f"{what} of {name}")
+        return new
 
     if adam.clock == "global":
         any_leaf = next(iter(found.values()), Moments(0, np.zeros(()), np.zeros(())))
@@ -107,7 +119,18 @@ def to_adam(state: NamedState, adam: Adam, params: Tree) -> AdamState:
         mu = None if start.mu_product is None else array_like(tree, any_leaf.mu_product, start.mu_product)
     else:
         t, mu = fill(start.t, "t"), fill(start.mu_product, "mu_product")
-    return AdamState(t, fill(start.m, "m"), fill(start.v, "v"), fill(start.v_max, "v_max"), mu)
+    rest = start.p_rest  # what a parameter starts with, where the state was of a plain Adam
+    if any(leaf.p_rest is not None for leaf in found.values()):
+        for name, x in zip(names, [None] * len(names) if rest is None else tree.match(rest, ""), strict=True):
+            if name in found and (x is None) != (found[name].p_rest is None):
+                came, expected = ("none", "one") if x is not None else ("one", "none")
+                raise ConversionError(
+                    f"{name} has {came} of the parts of parameters that p_storage={adam.p_storage!r} keeps: "
+                    f"expected {expected}, by the parameter's dtype; give the parameters in the dtype that "
+                    "they had"
+                )
+        rest = fill(rest, "p_rest")
+    return AdamState(t, fill(start.m, "m"), fill(start.v, "v"), fill(start.v_max, "v_max"), mu, rest)
 
 
 def array_like(tree: ParamTree, value: Any, like: Any) -> Any:

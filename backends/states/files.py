@@ -1,9 +1,9 @@
 """The canonical form in a safetensors file.
 
-The tensors are called ``m/NAME``, ``v/NAME`` and ``v_max/NAME``.  A complex tensor is stored as its real
-and its imaginary part, along a last axis of length 2.  The metadata has two keys.  ``adamcore`` is JSON
-with clocks, hyperparameters, axes, dialect, and the edition of the specification.  ``sha256`` is the hash
-of that text and of the tensors.
+The tensors are called ``m/NAME``, ``v/NAME``, ``v_max/NAME`` and ``p_rest/NAME``.  A complex tensor is
+stored as its real and its imaginary part, along a last axis of length 2.  The metadata has two keys.
+``adamcore`` is JSON with clocks, hyperparameters, axes, dialect, and the edition of the specification.
+``sha256`` is the hash of that text and of the tensors.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ from adamcore.backends.io.atomic import write_whole
 from adamcore.backends.io.dtypes import numpy_dtype
 from adamcore.backends.io.safetensors import CODES, Tensor, as_tensor, decode, digest, encode
 from adamcore.backends.states.named import EDITION, Array, Moments, NamedState
+from adamcore.config import STORAGE
 from adamcore.errors import AdamcoreError, CheckpointError
 
 SCHEMA = "adamcore-state/1"
-PARTS = ("m", "v", "v_max")
+PARTS = ("m", "v", "v_max", "p_rest")
 
 
 def save(state: NamedState, path: str | os.PathLike[str]) -> None:
@@ -72,7 +73,7 @@ def encode_state(state: NamedState) -> list[bytes | memoryview]:
         "schema": SCHEMA,
         "edition": EDITION,
         "dialect": state.dialect,
-        "adam": {f.name: to_json(getattr(state.adam, f.name)) for f in fields(Adam)},
+        "adam": {name: to_json(getattr(state.adam, name)) for name in stated(state.adam)},
         "special": {name: {k: to_json(x) for k, x in each.items()} for name, each in state.special.items()},
         "clock": {name: leaf.t for name, leaf in state.leaves.items()},
         "mu_product": {n: x.mu_product.hex() for n, x in state.leaves.items() if x.mu_product is not None},
@@ -113,6 +114,12 @@ def decode_state(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], whe
         if isinstance(error, CheckpointError):
             raise
         raise CheckpointError(f"{where}: {error}") from error
+
+
+def stated(adam: Adam) -> list[str]:
+    """Return the fields that a file states: those of the storage if it is not plain, and all others."""
+    plain = adam.p_storage == "plain"
+    return [f.name for f in fields(Adam) if not (plain and f.name in STORAGE)]
 
 
 NUMBERS = ("lr", "b1", "b2", "eps", "eps_root", "weight_decay", "momentum_decay", "lr_max")

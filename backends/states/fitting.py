@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from adamcore.adam import Adam
 from adamcore.axes import RELATIVE
-from adamcore.backends.states.named import Moments, NamedState, product_of
+from adamcore.backends.states.named import Moments, NamedState, numpy_of, product_of
 from adamcore.coefficients import Host
 from adamcore.errors import ConversionError
 
 AXES = (
     "epsilon", "bias_correction", "decay", "decay_order", "cautious_decay", "amsgrad", "nesterov", "maximize",
-    "complex",
+    "complex", "p_storage",
 )  # fmt: skip
 NUMBERS = ("b1", "b2", "eps", "eps_root", "weight_decay", "momentum_decay", "lr_max")
 
@@ -31,6 +31,7 @@ MEANING = {
     "nesterov": "the moments are the same, the next steps are not; a schedule's product is formed from t",
     "maximize": "the moments are those of gradients of the other sign",
     "complex": "v of the modulus is not v of the parts: there is no other, and nothing can be made of it",
+    "p_storage": "what the state keeps of the parameters is dropped: they go on from their own 16 bits",
 }
 
 
@@ -52,6 +53,8 @@ def differences(old: Adam, new: Adam, *, has_complex: bool = False) -> list[str]
     ):
         same_side = old.epsilon.partition("-")[0] == new.epsilon.partition("-")[0]
         moot |= {"epsilon"} if same_side or not (old.eps or new.eps) else set()
+    if old.p_storage == "plain":  # then the parameters are all that there is of themselves
+        moot.add("p_storage")
     if "dozat" not in (old.nesterov, new.nesterov):
         moot.add("momentum_decay")
     if "decay" in moot or not {old.decay, new.decay} <= set(RELATIVE):
@@ -131,8 +134,9 @@ def fit(
 
 
 def refill(leaf: Moments, old: Adam, new: Adam) -> Moments:
-    """Return one parameter's state with the maximum and the product that ``new`` keeps, and no others."""
+    """Return one parameter's state with what ``new`` keeps of maximum, product and rest, and no others."""
     v_max, mu = leaf.v_max, leaf.mu_product
+    rest = leaf.p_rest if new.p_storage == old.p_storage else None
     if new.amsgrad == "none":
         v_max = None
     elif v_max is None or old.amsgrad != new.amsgrad:
@@ -143,4 +147,24 @@ def refill(leaf: Moments, old: Adam, new: Adam) -> Moments:
         mu = None
     elif mu is None or old.nesterov != "dozat":
         mu = product_of(new, leaf.t)
-    return replace(leaf, v_max=v_max, mu_product=mu)
+    return replace(leaf, v_max=v_max, mu_product=mu, p_rest=rest)
+
+
+def refuse_rounded(value: np.ndarray, new: Any, what: str) -> None:
+    """Raise ConversionError if an array of any library is not equal to what it was made of.
+
+    Args:
+        value: the moment in the state.
+        new: the array that it became.
+        what: the moment's name in the message.
+
+    >>> refuse_rounded(np.ones(2), np.ones(2, dtype=np.float16), "v of w")
+    """
+    kept = numpy_of(new)
+    wide = np.complex128 if np.iscomplexobj(kept) else np.float64
+    if not np.array_equal(value.astype(wide), kept.astype(wide), equal_nan=True):
+        raise ConversionError(
+            f"{what} is {value.dtype} in the state and {kept.dtype} where it goes, which does not hold it: a "
+            "second moment that becomes 0 makes a huge step; keep the moments wide (moment_dtype='float32', "
+            "optax' mu_dtype), or say narrow=True"
+        )

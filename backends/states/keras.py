@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from adamcore.adam import Adam
-from adamcore.backends.states.fitting import fit
+from adamcore.backends.states.fitting import fit, refuse_rounded
 from adamcore.backends.states.named import Array, Moments, NamedState, product_of, whole_number
 from adamcore.dialects import for_target
 from adamcore.errors import CheckpointError, ConversionError
@@ -134,7 +134,7 @@ def keras_number(x: Any) -> Array:
     return np.asarray(keras.ops.convert_to_numpy(x))
 
 
-def to_keras(state: NamedState, optimizer: Any) -> None:
+def to_keras(state: NamedState, optimizer: Any, *, narrow: bool = False) -> None:
     """Assign a state to the variables of a Keras optimizer, which must be built.
 
     Everything is checked before anything is assigned.  The optimizer keeps its learning rate and its other
@@ -143,11 +143,14 @@ def to_keras(state: NamedState, optimizer: Any) -> None:
     Args:
         state: in the dialect of the optimizer; :func:`fit` makes it so.
         optimizer: Keras' Adam or AdamW, or ours, in a LossScaleOptimizer or not.
+        narrow: True if moments may be rounded to the dtypes of the optimizer's variables.
 
     Raises:
         CheckpointError: the names or the shapes are not those of the model's variables.
-        ConversionError: the optimizer cannot take the state over exactly.
+        ConversionError: the optimizer cannot take the state over exactly, or rounds moments (MOM.4).
     """
+    import keras
+
     optimizer = unwrapped(optimizer)
     adam, row = adam_of(optimizer)
     if row == "keras.Nadam" and not hasattr(optimizer, "_mu_products"):
@@ -161,6 +164,12 @@ def to_keras(state: NamedState, optimizer: Any) -> None:
         wanted = tuple(optimizer._momentums[i].shape)
         if leaf.m.shape != wanted:
             raise CheckpointError(f"{name} has shape {leaf.m.shape}: expected {wanted}")
+        variables = {"m": optimizer._momentums[i], "v": optimizer._velocities[i]}
+        if adam.amsgrad != "none":
+            variables["v_max"] = optimizer._velocity_hats[i]
+        for part, variable in [] if narrow else variables.items():
+            value = getattr(leaf, part)
+            refuse_rounded(value, keras.ops.cast(value, variable.dtype), f"{part} of {name}")
     clock = state.one_clock() if adam.clock == "global" else max((leaf.t for leaf in found), default=0)
     assert clock is not None
     optimizer._iterations.assign(clock * (optimizer.gradient_accumulation_steps or 1))

@@ -196,6 +196,7 @@ def to_flat(state: NamedState, layout: str) -> dict[str, Array]:
         ['learning_rate', 'step', 'w.m', 'w.v']
     """
     form = layout_of(layout)
+    state.refuse_rests(layout)
     flat: dict[str, Array] = {}
     one = state.one_clock()
     if form.numbered:

@@ -14,7 +14,7 @@ from adamcore.adam import Adam
 from adamcore.backends.states.maps import Change, changes
 from adamcore.coefficients import MAX_CLOCK, Host
 from adamcore.definition import coefficients
-from adamcore.errors import CheckpointError, ClockError
+from adamcore.errors import CheckpointError, ClockError, ConversionError
 
 Array = npt.NDArray[Any]
 EDITION = "2026.1"  #: of docs/spec.md, in every file
@@ -29,6 +29,7 @@ class Moments:
         m, v: the first and the second moment, arrays of the parameter's shape.
         v_max: AMSGrad's maximum, of the same shape; None without AMSGrad.
         mu_product: the product of Dozat's momentum schedule; None without that schedule.
+        p_rest: what ``p_storage`` keeps of the parameter (STORE.1), of the same shape; None if nothing.
 
     Raises:
         ClockError: ``t`` is no whole number from 0 to 2**31 - 1.
@@ -40,11 +41,12 @@ class Moments:
     v: Array
     v_max: Array | None = None
     mu_product: float | None = None
+    p_rest: Array | None = None
 
     def __post_init__(self) -> None:
         if type(self.t) is not int or not 0 <= self.t <= MAX_CLOCK:
             raise ClockError(f"t={self.t!r}: expected a whole number from 0 to {MAX_CLOCK}")
-        for name in ("m", "v", "v_max"):
+        for name in ("m", "v", "v_max", "p_rest"):
             x = getattr(self, name)
             if x is not None and (x.dtype.kind not in "biufcV" or x.dtype.name.startswith("void")):
                 raise CheckpointError(f"{name} has dtype {x.dtype}: expected numbers")
@@ -115,6 +117,8 @@ class NamedState:
                 differ = f"the clocks of {first!r} and {name!r} differ ({one.t}, {other.t})"
             elif (other.v_max is None) != (one.v_max is None):
                 differ = "some parameters have a maximum of v and others don't"
+            elif (other.p_rest is None) != (one.p_rest is None):
+                differ = "the state keeps a part of some parameters and not of others"
             elif self.special.get(name) != self.special.get(first) or other.mu_product != one.mu_product:
                 differ = f"the hyperparameters of {first!r} and {name!r} differ"
             else:
@@ -122,12 +126,25 @@ class NamedState:
             raise CheckpointError(f"{change.target!r}: {differ}: expected the same of arrays that are joined")
         found = [self.leaves[name] for name in change.sources]
         m, v = (change.apply([getattr(leaf, part) for leaf in found]) for part in ("m", "v"))
-        v_max = (
-            change.apply([leaf.v_max for leaf in found if leaf.v_max is not None])
-            if one.v_max is not None
-            else {}
+        v_max, p_rest = (
+            change.apply([getattr(leaf, part) for leaf in found]) if getattr(one, part) is not None else {}
+            for part in ("v_max", "p_rest")
         )
-        return {name: replace(one, m=m[name], v=v[name], v_max=v_max.get(name)) for name in m}
+        return {
+            name: replace(one, m=m[name], v=v[name], v_max=v_max.get(name), p_rest=p_rest.get(name))
+            for name in m
+        }
+
+    def refuse_rests(self, target: str) -> None:
+        """Raise ConversionError if the state has a part of parameters, for which ``target`` has no place."""
+        kept = [name for name, leaf in self.leaves.items() if leaf.p_rest is not None]
+        if kept:
+            raise ConversionError(
+                f"{target} has no place for what p_storage={self.adam.p_storage!r} keeps "
+                f"of {listed(kept)} beside the moments: fit the state to a plain one first (fit(..., "
+                "accept=['p_storage']), on the command line --as NAME --accept p_storage); parameters then "
+                "lose those bits"
+            )
 
     def match(self, names: Iterable[str]) -> list[Moments]:
         """Return the moments of these parameters, in the order of ``names``.

@@ -9,6 +9,7 @@ from typing import Any
 from adamcore.adam import Adam
 from adamcore.backends.checkpoints.optax_files import Path
 from adamcore.backends.states.adam import from_adam, to_adam
+from adamcore.backends.states.fitting import refuse_rounded
 from adamcore.backends.states.layouts import from_flat
 from adamcore.backends.states.named import (
     Moments,
@@ -94,7 +95,9 @@ def from_optax(opt_state: Tree, adam: Adam, *, dialect: str = "") -> NamedState:
     return NamedState(adam, leaves, dialect=dialect)
 
 
-def to_optax(state: NamedState, like: Tree, params: Tree, *, adam: Adam | None = None) -> Tree:
+def to_optax(
+    state: NamedState, like: Tree, params: Tree, *, adam: Adam | None = None, narrow: bool = False
+) -> Tree:
     """Return a state of optax with which a transformation continues.
 
     Args:
@@ -103,10 +106,11 @@ def to_optax(state: NamedState, like: Tree, params: Tree, *, adam: Adam | None =
             are set to its clock; the rest is that of ``like``.
         params: the parameters, whose tree gives the names.
         adam: the Adam of an ``adamcore.backends.jax.adam``; None: ``state.adam``.
+        narrow: True if moments may be rounded to the dtypes of those in ``like``.
 
     Raises:
         CheckpointError: ``like`` has no Adam, or the names or the shapes differ.
-        ConversionError: the clocks differ, and optax has one.
+        ConversionError: the clocks differ, and optax has one; or moments would be rounded (MOM.4).
     """
     import jax
     import jax.numpy as jnp
@@ -114,8 +118,9 @@ def to_optax(state: NamedState, like: Tree, params: Tree, *, adam: Adam | None =
     boxed = only(like)
     target = unboxed(boxed)
     if isinstance(target, AdamState):
-        new: Any = to_adam(state, state.adam if adam is None else adam, unboxed(params))
+        new: Any = to_adam(state, state.adam if adam is None else adam, unboxed(params), narrow=narrow)
     else:
+        state.refuse_rests("optax' state")
         names, old = named_leaves(target.mu)
         found, t = state.match(names), state.one_clock()
         if t is None:
@@ -132,6 +137,8 @@ def to_optax(state: NamedState, like: Tree, params: Tree, *, adam: Adam | None =
                     came = "nothing" if x is None else f"shape {x.shape}"
                     raise CheckpointError(f"{part} of {name} is {came}: expected shape {like_leaf.shape}")
                 arrays.append(jnp.asarray(x, dtype=like_leaf.dtype))
+                if not narrow:
+                    refuse_rounded(x, arrays[-1], f"{part} of {name}")
             return jax.tree.unflatten(structure, arrays)
 
         del old
@@ -181,7 +188,10 @@ def is_box(node: object) -> bool:
 def opened(box: Any) -> Any:
     """Return what is in a box; anything else as it is."""
     while is_box(box):
-        box = box.unbox() if hasattr(box, "unbox") else box.get_value()
+        if hasattr(box, "unbox"):
+            box = box.unbox()
+        else:
+            box = box.get_value() if hasattr(box, "get_value") else box.value  # which flax 0.12.0 has alone
     return box
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from adamcore.axes import AXES
 from adamcore.backends.checkpoints.state_dicts import as_state_dict, check_form, refuse_partition
-from adamcore.backends.states.named import Moments, NamedState, listed, whole_number
+from adamcore.backends.states.named import Moments, NamedState, listed, numpy_of, whole_number
 from adamcore.backends.states.quantized import array_of, check_entry, is_adam, plain_entry
 from adamcore.backends.states.torch_groups import (
     HYPER,
@@ -22,6 +22,7 @@ from adamcore.backends.states.torch_groups import (
     shared_clock,
 )
 from adamcore.backends.states.torch_names import check_shapes, names_of, of_optimizer
+from adamcore.config import STORAGE
 from adamcore.errors import CheckpointError, ConversionError
 
 MAX_FLOAT_CLOCK = 2**24  #: the last whole number to which PyTorch's float32 step counts
@@ -81,7 +82,9 @@ def from_torch(
     leaves: dict[str, Moments] = {}
     special: dict[str, dict[str, Any]] = {}
     for group, adam in zip(of_adam, adams, strict=True):
-        own = {k: getattr(adam, k) for k in (*HYPER, *AXES) if getattr(adam, k) != getattr(adams[0], k)}
+        own = {
+            k: getattr(adam, k) for k in (*HYPER, *AXES, *STORAGE) if getattr(adam, k) != getattr(adams[0], k)
+        }
         for i in group["params"]:
             if i in entries:
                 leaves[called[i]] = moments_of(entries[i], group.get("step"), called[i])
@@ -113,6 +116,7 @@ def moments_of(entry: Mapping[str, Any], shared_step: Any, name: str) -> Moments
         entry["exp_avg_sq"],
         v_max,
         None if mu is None else float(array_of(mu, f"mu_product of {name}", size=1).reshape(-1)[0]),
+        None if "p_rest" not in entry else numpy_of(entry["p_rest"]),
     )
 
 
@@ -196,6 +200,8 @@ def to_torch(
         each |= {"exp_avg": tensor(leaf.m), "exp_avg_sq": tensor(leaf.v)}
         if leaf.v_max is not None:
             each["max_exp_avg_sq"] = tensor(leaf.v_max)
+        if leaf.p_rest is not None:
+            each["p_rest"] = tensor(leaf.p_rest)
         if leaf.mu_product is not None:
             each["mu_product"] = torch.tensor(leaf.mu_product)
         states[i] = each

@@ -12,7 +12,7 @@ from adamcore.axes import AXES
 from adamcore.backends.states.fitting import differences
 from adamcore.backends.states.named import NamedState, listed
 from adamcore.backends.states.quantized import WRAPPED
-from adamcore.config import MOMENT_DTYPES
+from adamcore.config import MOMENT_DTYPES, STORAGE
 from adamcore.dialects import dialect as dialect_named
 from adamcore.errors import CheckpointError, ConversionError
 
@@ -72,6 +72,7 @@ def adam_of_group(group: Mapping[str, Any], row: str) -> Adam:
         if isinstance(axes["amsgrad"], bool):
             axes["amsgrad"] = "uncorrected" if axes["amsgrad"] else "none"
         dtypes: dict[str, Any] = {name: group.get(name) for name in MOMENT_DTYPES}
+        dtypes |= {name: group[name] for name in STORAGE if name in group}
         return Adam(**dtypes, **numbers_of_group(group), **axes)
     numbers = numbers_of_group(group)
     axes = {}

@@ -18,10 +18,12 @@ from adamcore.backends.base import BaseBackend, FastPath, dtype_name
 from adamcore.backends.overlap import first_overlap
 from adamcore.backends.torch import compiler, cuda_clock, fast, nvrtc, root
 from adamcore.backends.torch.uniform import uniform, vectors
+from adamcore.backends.torch.words import WORDS
 from adamcore.coefficients import Traced, split_log
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients, Numbers
 from adamcore.protocol import Columns, Job, Kind, Result
+from adamcore.storage.bits import Words
 from adamcore.types import Array, Clock
 
 # The logarithms of b1 and b2 are constants of a compiled step; Dynamo can't look into decimal.
@@ -103,6 +105,9 @@ class TorchBackend(BaseBackend):
         # a compiled step that has looked at an id is compiled again for the next tensor
         return None if torch.compiler.is_compiling() else id(leaf)
 
+    def identities(self, leaves: Sequence[Array]) -> set[int | None]:
+        return {None} if torch.compiler.is_compiling() else {*map(id, leaves)}
+
     def overlap(self, columns: Columns) -> tuple[int, int] | None:
         if torch.compiler.is_compiling():  # tensors have no addresses yet
             return None
@@ -171,6 +176,9 @@ class TorchBackend(BaseBackend):
         if dtype not in WHOLE:
             raise LookupError(f"PyTorch has no complex dtype of {dtype_name(dtype)} parts")
         return WHOLE[dtype]
+
+    def bits_of_floats(self) -> Words | None:
+        return WORDS
 
     def split(self, x: Array) -> tuple[Array, Array]:
         parts = torch.view_as_real(x.resolve_conj())

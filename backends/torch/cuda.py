@@ -23,6 +23,7 @@ from adamcore.backends.kernels import cpu, cuda, cuda_coefficients
 from adamcore.backends.kernels.cpu import Run, arrays_of, unsupported_layout
 from adamcore.backends.kernels.cuda_coefficients import ClockKernel
 from adamcore.backends.kernels.cuda_table import SMALL, filled, padded, parts
+from adamcore.backends.kernels.formats import Format
 from adamcore.backends.kernels.llvm import CODES
 from adamcore.backends.kernels.step_cache import KernelStep
 from adamcore.backends.torch import cuda_clock, nvrtc
@@ -56,7 +57,7 @@ def unsupported(job: Job, memory: cpu.Memory) -> str | None:
         if x.dtype not in NAMES:
             return f"{x.dtype}"
         if x.dtype.itemsize == 2 and job.formats.work is torch.float64:
-            return f"{x.dtype}, with arithmetic in float64"  # which PyTorch rounds by way of float32
+            return f"{x.dtype}, with arithmetic in float64"  # the kernel would round twice
         reason = memory.unsupported(x)
         if reason is not None:
             return reason
@@ -65,10 +66,11 @@ def unsupported(job: Job, memory: cpu.Memory) -> str | None:
     return unsupported_layout(memory, arrays_of(job))
 
 
-def kinds_of(job: Job) -> cuda.Kinds:
-    """Return the formats of a job's arrays."""
+def format_of(job: Job) -> Format:
+    """Return the dtypes of a job's arithmetic and of its arrays."""
+    arrays: Any = (NAMES[x.dtype] for x in (job.p, job.g, job.m, job.v))
     work: Any = NAMES[job.formats.work]
-    return cuda.Kinds(work, NAMES[job.p.dtype], NAMES[job.m.dtype], NAMES[job.v.dtype])
+    return Format(work, *arrays)
 
 
 class LaunchTable:
@@ -84,11 +86,13 @@ class LaunchTable:
         self.tables: list[tuple[Any, int, array[int]]] = []  #: (launch, blocks, table)
         self.packed: tuple[array[int], Sequence[int] | None] = array("q"), None  #: what is in the tables
         count, sizes = len(cuda.arrays(program, in_place)), [job.p.numel() for job in jobs]
-        kinds = [kinds_of(job) for job in jobs]
+        formats = [format_of(job) for job in jobs]
         self.parts = []
-        for kind, indices in groupby(sorted(range(len(jobs)), key=kinds.__getitem__), kinds.__getitem__):
+        for dtypes, indices in groupby(
+            sorted(range(len(jobs)), key=formats.__getitem__), formats.__getitem__
+        ):
             for part in parts(list(indices), sizes, count, self.runtime.words):
-                source = cuda.text(program, kind, in_place, part.words)
+                source = cuda.text(program, dtypes, in_place, part.words)
                 self.parts.append((part, self.runtime.kernel(source, "update", self.device)))
 
     def point(self, addresses: array[int]) -> None:

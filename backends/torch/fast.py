@@ -27,6 +27,7 @@ except ImportError:
 
 from adamcore.backends.base import Fallback
 from adamcore.backends.kernels import cpu, llvm, step_cache
+from adamcore.backends.kernels.formats import Storage
 from adamcore.backends.torch import compiler, cuda, foreach, nvrtc, openmp
 from adamcore.backends.torch.uniform import PLAIN, as_they_lie
 from adamcore.config import AdamConfig
@@ -46,7 +47,8 @@ from adamcore.state import AdamState
 from adamcore.step_cache import device_clock_step, in_place_step, stepped_in_place
 from adamcore.types import Array, Clock, DType, Tree
 
-REALS: dict[DType, llvm.Real] = {
+STORAGE: dict[DType, Storage] = {
+    torch.bfloat16: "bfloat16", torch.float16: "float16",
     torch.float32: "float32", torch.float64: "float64",
     torch.complex64: "float32", torch.complex128: "float64",
 }  # fmt: skip
@@ -62,8 +64,8 @@ class TorchMemory:
         self.device = device
         self.holds = attrgetter(f"is_{device}")
 
-    def real(self, dtype: DType) -> llvm.Real | None:
-        return REALS.get(dtype)
+    def storage(self, dtype: DType) -> Storage | None:
+        return STORAGE.get(dtype)
 
     def unsupported(self, x: Array) -> str | None:
         if type(x) not in PLAIN or torch._C._functorch.is_functorch_wrapped_tensor(x):
@@ -151,7 +153,7 @@ def unsupported(job: Job) -> str | None:
         return cuda.unsupported(job, memory_of(job))
     if not job.p.is_cpu:
         return nvrtc.unsupported(job.p.device)
-    if job.p.dtype not in REALS:
+    if job.p.dtype not in STORAGE:
         return f"{job.p.dtype}"
     if np is None and not llvm.available():
         return "neither llvmlite nor NumPy"

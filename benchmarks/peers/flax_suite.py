@@ -15,8 +15,4 @@ SUITE = Suite(
     packages=("flax", "optax", "jax", "jaxlib", "numpy", "absl-py"),
     replace=replace,
     prepare=prepare,
-    reasons={
-        "test_sharding_propagation": "state['opt_state'][0] is part of the tuple that optax' chain keeps; "
-        "ours is one state"
-    },
 )

@@ -90,7 +90,7 @@ def claim_for_settings(settings: Settings, dialect: str | None = None) -> Claim:
             claim = Claim(f"{settings.dialect or 'paper'}({written})", adam)
     else:
         claim = claim_of_dialect(dialect or settings.dialect or "paper", settings.options)
-    dtypes: dict[str, Any] = dict(settings.moment_dtypes)
+    dtypes: dict[str, Any] = dict(settings.storage)
     adam = dataclasses.replace(claim.adam, **dtypes)
     if settings.options.get("capturable") == "True" and adam.coefficients == "double":
         adam = dataclasses.replace(adam, coefficients="working")  # PyTorch forms them in float32 then

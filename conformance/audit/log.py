@@ -28,7 +28,9 @@ class Settings:
     axes: Mapping[str, Any] | None = None  #: its value on every axis, where the group says so
     dialect: str | None = None
     note: str = ""  #: why that dialect, where the class alone does not say it
-    moment_dtypes: Mapping[str, str] = field(default_factory=dict)  #: by the field of ``Adam``
+    storage: Mapping[str, str] = field(
+        default_factory=dict
+    )  #: fields of ``Adam``: dtypes of moments, p_storage
 
     def changes(self, before: Settings) -> Json:
         """Return what is other than it was; the learning rate is kept apart."""
@@ -163,7 +165,7 @@ class Log:
             "changes": {k: change for k, change in changes.items() if change},
             "axes": None if start.axes is None else dict(start.axes),
             "note": start.note,
-            **start.moment_dtypes,
+            **start.storage,
             "away": away,
             "frozen": {n: ranges(self._frozen[n]) for n in names if n in self._frozen},
             "states": {

@@ -96,8 +96,8 @@ def settings_of(optimizer: Any, group: Mapping[str, Any], claimed: Claimed) -> S
     core = core_of(group, optimizer.rules)
     hyper = {h: float(getattr(core, h)) for h in HYPERPARAMETERS if h != "lr"} | floats({"lr": group["lr"]})
     axes = {axis: getattr(core, axis) for axis in AXES}
-    dtypes = {n: x for n in MOMENT_DTYPES if (x := getattr(core, n)) is not None}
-    return Settings(hyper, options, axes, name, claimed.note, dtypes)
+    storage = {n: x for n in (*MOMENT_DTYPES, "p_storage") if (x := getattr(core, n)) not in (None, "plain")}
+    return Settings(hyper, options, axes, name, claimed.note, storage)
 
 
 def hyper_of(group: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, float]:

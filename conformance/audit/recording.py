@@ -142,7 +142,7 @@ def parse_group(path: Path, k: int, entry: Any, steps: int, tensors: Mapping[str
         if step and s is settings[step - 1]:
             continue
         try:
-            Adam(**{**s.hyper, **(s.axes or {}), **s.moment_dtypes})
+            Adam(**{**s.hyper, **(s.axes or {}), **s.storage})
         except (HyperparameterError, AxisError, TypeError) as error:
             if step <= first:
                 raise RecordingError(f"{where}: {error}") from error
@@ -159,7 +159,7 @@ def all_settings(entry: Any, lr: list[float], steps: int) -> list[Settings]:
         {str(n): v for n, v in entry["axes"].items()} if entry.get("axes") else None,
         entry.get("dialect"),
         str(entry.get("note") or ""),
-        {name: entry[name] for name in MOMENT_DTYPES if entry.get(name) is not None},
+        {name: entry[name] for name in (*MOMENT_DTYPES, "p_storage") if entry.get(name) is not None},
     )
     if now.axes is not None and not now.axes.keys() <= AXES.keys():
         raise ValueError(f"unknown axis {', '.join(sorted(now.axes.keys() - AXES.keys()))}")

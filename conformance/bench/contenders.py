@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from adamcore import Adam
 from adamcore.conformance.bench import steps_cuda
@@ -30,7 +31,7 @@ from adamcore.conformance.bench.steps_jax import (
     ours_jax,
     ours_jit,
 )
-from adamcore.conformance.bench.workloads import Shapes, elements
+from adamcore.conformance.bench.workloads import NARROW, Shapes, elements
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,25 @@ class Contender:
     single: bool = True  #: True if it is timed on one array
 
 
+def narrow(framework: str, dtype: str) -> tuple[Contender, ...]:
+    """Return the contenders of a framework whose parameters are stored in 16 bits."""
+    beside = Adam(moment_dtype="float32")
+    return (
+        Contender(framework, "torch.optim.Adam(fused=True)", torch_optim(dtype, fused=True), baseline=True),
+        Contender(framework, "torch.optim.Adam(fused=True), float32", torch_optim(fused=True)),
+        Contender(framework, "adamcore", partial(ours_torch, dtype=dtype), ours=True),
+        Contender(
+            framework,
+            "adamcore, moments in float32",
+            partial(ours_torch, dtype=dtype, adam=beside),
+            ours=True,
+        ),
+        Contender(
+            framework, "adamcore.backends.torch.Adam", partial(optimizer_torch, dtype=dtype), ours=True
+        ),
+    )
+
+
 CONTENDERS = (
     Contender("numpy", "usual, whole arrays", plain_numpy, baseline=True),
     Contender("numpy", "adamcore", ours_numpy, ours=True),
@@ -58,6 +78,7 @@ CONTENDERS = (
     Contender("torch", "adamcore", ours_torch, ours=True),
     Contender("torch", "adamcore.backends.torch.Adam", optimizer_torch, ours=True),
     Contender("torch", "adamcore without machine code", blocks_torch, ours=True, most=1 << 25),
+    *(each for framework, dtype in NARROW.items() for each in narrow(framework, dtype)),
     Contender(
         "torch:cuda", "torch.optim.Adam(fused=True)", steps_cuda.torch_optim(fused=True), baseline=True
     ),
@@ -89,10 +110,17 @@ CONTENDERS = (
 EVICT: dict[str, Callable[[], Callable[[], None]]] = {
     "numpy": evict_numpy,
     "torch": evict_torch,
+    **dict.fromkeys(NARROW, evict_torch),
     "torch:cuda": steps_cuda.evict,
     "jax": evict_jax,
 }
-NEEDS = {"numpy": ("numpy",), "torch": ("torch",), "torch:cuda": ("torch",), "jax": ("jax", "optax")}
+NEEDS: dict[str, tuple[str, ...]] = {
+    "numpy": ("numpy",),
+    "torch": ("torch",),
+    **dict.fromkeys(NARROW, ("torch",)),
+    "torch:cuda": ("torch",),
+    "jax": ("jax", "optax"),
+}
 FRAMEWORKS = tuple(NEEDS)
 
 

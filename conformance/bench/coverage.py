@@ -9,6 +9,7 @@ import numpy as np
 
 from adamcore import Adam
 from adamcore.conformance.bench.contenders import FRAMEWORKS, is_available
+from adamcore.conformance.bench.workloads import NARROW
 from adamcore.protocol import Job
 
 Example = Callable[[Any], Any]
@@ -27,7 +28,7 @@ def unsupported_examples() -> dict[str, dict[str, str]]:
     """Return the unsupported examples of each framework, with the reason."""
     found: dict[str, dict[str, str]] = {}
     for framework in FRAMEWORKS:
-        if not is_available(framework):
+        if framework in NARROW or not is_available(framework):
             continue
         reasons = {name: unsupported_reason(framework, make) for name, make in EXAMPLES.items()}
         reasons["a mask"] = unsupported_reason(framework, EXAMPLES["float32"], mask=True)

@@ -18,7 +18,7 @@ from adamcore import Adam
 from adamcore.backends.kernels import llvm
 from adamcore.conformance.bench.situations import EVICTED
 from adamcore.conformance.bench.step import Gradients, ListGradients, Step
-from adamcore.conformance.bench.workloads import BYTES, Shapes
+from adamcore.conformance.bench.workloads import BYTES, NARROW, Shapes
 
 
 def arrays(shapes: Shapes, seed: int) -> list[Any]:
@@ -34,8 +34,10 @@ def memory_traffic(shapes: Shapes, framework: str = "numpy") -> Step:
     """Return a step that has the memory traffic of Adam and little else: four arrays read, three written.
 
     It uses the threads of adamcore's own step in the framework, so that both find them in the same state.
+    Its arrays have the framework's dtype.
     """
     from adamcore.backends.kernels.cpu import PointerTable, run_parallel
+    from adamcore.backends.kernels.formats import Format, Storage
     from adamcore.backends.numpy.fast import MEMORY
     from adamcore.tracing import Op, Program
 
@@ -43,10 +45,14 @@ def memory_traffic(shapes: Shapes, framework: str = "numpy") -> Step:
     outputs = tuple((name, f"x{k}") for k, name in enumerate("pmv"))
     program = Program(("p", "g", "m", "v"), ("w1", "w2"), ops, outputs)
     columns = [arrays(shapes, seed) for seed in range(4)]
-    table = PointerTable(program, "float32", True, [x.size for x in columns[0]])
+    sizes: list[int] = [x.size for x in columns[0]]
+    stored: Storage = NARROW.get(framework, "float32")
+    if stored != "float32":
+        columns = [[x.astype(np.float16) for x in xs] for xs in columns]  # any numbers of 16 bits
+    table = PointerTable(program, Format("float32", stored, stored, stored, stored), True, sizes)
     table.point(array("q", [MEMORY.address(x) for xs in columns for x in xs]))
     coefficients: Any = [range(16)]
-    if framework == "torch":
+    if framework.startswith("torch"):
         from adamcore.backends.torch.openmp import run_parallel
 
     def step(kept: Any = columns) -> None:  # the table has their addresses alone
@@ -144,12 +150,18 @@ def like(ps: Any, gs: list[Any]) -> Any:
     return gs if isinstance(ps, list) else gs[0]
 
 
-def donated(ps: Any, gs: list[Any], gradients: Gradients, wait: Callable[[Any], Any] | None = None) -> Step:
+def donated(
+    ps: Any,
+    gs: list[Any],
+    gradients: Gradients,
+    wait: Callable[[Any], Any] | None = None,
+    adam: Adam | None = None,
+) -> Step:
     """Return Adam.step with donate=True on these arrays; ``wait`` waits for the end of a step.
 
     ``ps`` is a list of arrays, or one array; ``gs`` is a list in either case.
     """
-    adam = Adam()
+    adam = adam or Adam()
     state = adam.init(ps)
     lr: float | None = None
 
@@ -163,8 +175,9 @@ def donated(ps: Any, gs: list[Any], gradients: Gradients, wait: Callable[[Any], 
         nonlocal lr
         lr = value
 
-    size = sum(int(np.prod(p.shape)) for p in (ps if isinstance(ps, list) else [ps]))
-    return Step(step, gradients, set_lr, bytes=BYTES * size if llvm.available() else None)
+    size = sum(p.nbytes for p in (ps if isinstance(ps, list) else [ps]))
+    plain = llvm.available() and adam.moment_dtype is None
+    return Step(step, gradients, set_lr, bytes=BYTES // 4 * size if plain else None)
 
 
 def without_llvm(step: Step) -> Step:
@@ -180,11 +193,11 @@ def without_llvm(step: Step) -> Step:
 # ---------------------------------------------------------------------------------- PyTorch
 
 
-def torch_optim(**flags: Any) -> Callable[[Shapes], Step]:
+def torch_optim(dtype: str = "float32", **flags: Any) -> Callable[[Shapes], Step]:
     def make(shapes: Shapes) -> Step:
         import torch
 
-        ps, gs = tensors(shapes)
+        ps, gs = tensors(shapes, dtype=dtype)
         return optimizer_step(torch.optim.Adam(ps, **flags), ps, gs, shapes)
 
     return make
@@ -203,7 +216,7 @@ def torch_gradients(ps: list[Any], gs: list[Any], shapes: Shapes) -> Gradients:
     """Return the gradients of these parameters, which stand in ``gs`` and at the parameters."""
     import torch
 
-    source = [torch.from_numpy(g).to(ps[0].device) for g in new_gradients(shapes)]
+    source = [torch.from_numpy(g).to(ps[0].device, ps[0].dtype) for g in new_gradients(shapes)]
 
     def put(slots: Sequence[Any]) -> None:
         for p, g in zip(ps, slots, strict=True):
@@ -224,27 +237,28 @@ def evict_torch(device: Any = "cpu") -> Callable[[], None]:
     return evict
 
 
-def tensors(shapes: Shapes, device: Any = "cpu") -> tuple[list[Any], list[Any]]:
+def tensors(shapes: Shapes, device: Any = "cpu", dtype: str = "float32") -> tuple[list[Any], list[Any]]:
     """Return parameters, and gradients that they have."""
     import torch
 
-    ps = [torch.from_numpy(p).to(device).requires_grad_() for p in arrays(shapes, 0)]
-    gs = [torch.from_numpy(g).to(device) for g in arrays(shapes, 1)]
+    kind = getattr(torch, dtype)
+    ps = [torch.from_numpy(p).to(device, kind).requires_grad_() for p in arrays(shapes, 0)]
+    gs = [torch.from_numpy(g).to(device, kind) for g in arrays(shapes, 1)]
     for p, g in zip(ps, gs, strict=True):
         p.grad = g
     return ps, gs
 
 
-def ours_torch(shapes: Shapes) -> Step:
-    ps, gs = tensors(shapes)
-    return donated(ps, gs, torch_gradients(ps, gs, shapes))
+def ours_torch(shapes: Shapes, dtype: str = "float32", adam: Adam | None = None) -> Step:
+    ps, gs = tensors(shapes, dtype=dtype)
+    return donated(ps, gs, torch_gradients(ps, gs, shapes), adam=adam)
 
 
-def optimizer_torch(shapes: Shapes) -> Step:
+def optimizer_torch(shapes: Shapes, dtype: str = "float32", **settings: Any) -> Step:
     from adamcore.backends.torch import Adam as Optimizer
 
-    ps, gs = tensors(shapes)
-    return optimizer_step(Optimizer(ps), ps, gs, shapes)
+    ps, gs = tensors(shapes, dtype=dtype)
+    return optimizer_step(Optimizer(ps, **settings), ps, gs, shapes)
 
 
 def blocks_torch(shapes: Shapes) -> Step:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from math import prod
 
+from adamcore.backends.kernels.formats import Storage
+
 Shapes = tuple[tuple[int, ...], ...]
+
+NARROW: dict[str, Storage] = {"torch:bfloat16": "bfloat16", "torch:float16": "float16"}
+"""The frameworks whose parameters are stored in 16 bits, with the dtype."""
 
 BYTES = 28  #: of each float32 element in a step, which reads p, g, m and v and writes p, m and v
 

@@ -23,13 +23,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
-FRAMEWORKS = ("numpy", "torch", "torch:cuda", "jax")
+FRAMEWORKS = ("numpy", "torch", "torch:bfloat16", "torch:float16", "torch:cuda", "jax")
 EXAMPLES = """\
 examples:
   adamcore bench                       every framework, 100 elements to a GPT-2 of 124M parameters
   adamcore bench --small               a GPT-2 of 31M instead, for machines with 8 GB of memory
   adamcore bench torch --work 1M       one framework, one size
   adamcore bench --situation training  leave out steps that are repeated at once
+  adamcore bench torch:bfloat16        parameters in 16 bits, beside fused=True in the same dtype
   adamcore bench torch:cuda            on a GPU
   adamcore bench kernel:my_kernels.py:adamw --device cuda
   adamcore bench torch.optim:AdamW --set fused=True

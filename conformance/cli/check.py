@@ -23,9 +23,12 @@ instead, the smallest program that shows it, and how sure that is.  On demand: t
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rich.console import Console
 
     from adamcore.conformance.report.report import Report
@@ -59,12 +62,15 @@ def add_details(parser: argparse.ArgumentParser) -> None:
 
 def add_candidates(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that say what to run, and how."""
-    from adamcore.conformance.settings import DTYPES, FORMATS, MEMORY, PARALLEL, TIMEOUT
+    from adamcore.conformance.settings import DTYPES, FORMATS, MEMORY, NARROW, PARALLEL, TIMEOUT
 
     parser.add_argument("targets", nargs="*", metavar="TARGET", help="what to check (above)")
     parser.add_argument("--dialect", metavar="NAME", help="the claim of every target")
     parser.add_argument(
-        "--dtype", action="append", choices=DTYPES, help="only this dtype (default: float32 and float64)"
+        "--dtype",
+        action="append",
+        choices=(*DTYPES, *NARROW),
+        help="only this dtype (default: float32 and float64)",
     )
     parser.add_argument("--device", metavar="NAME", help="device of torch and JAX targets, such as cuda:1")
     parser.add_argument(
@@ -181,22 +187,24 @@ def run_check(options: argparse.Namespace, out: Console, *, identifying: bool = 
         TimeElapsedColumn(),
         TextColumn("{task.description}", style="dim", markup=False),
     )
-    hidden = not out.is_terminal or out.is_dumb_terminal
-    with Progress(*columns, console=out, transient=True, disable=hidden) as bar:
+    run: Callable[..., Report] = partial(
+        check,
+        options.targets,
+        dialect=options.dialect,
+        dtypes=options.dtype or DTYPES,
+        device=options.device,
+        settings=parse_assignments(options.set),
+        probes=options.probe,
+        timeout=options.timeout,
+        parallel=options.parallel,
+        memory=options.memory,
+        quick=options.quick,
+        identifying=identifying,
+    )
+    if not out.is_terminal or out.is_dumb_terminal:
+        return run()  # a bar that is switched off leaves an empty line before rich 14.3
+    with Progress(*columns, console=out, transient=True) as bar:
         task = bar.add_task("", total=None)
-        return check(
-            options.targets,
-            dialect=options.dialect,
-            dtypes=options.dtype or DTYPES,
-            device=options.device,
-            settings=parse_assignments(options.set),
-            probes=options.probe,
-            timeout=options.timeout,
-            parallel=options.parallel,
-            memory=options.memory,
-            quick=options.quick,
-            identifying=identifying,
-            progress=lambda what, done, total: bar.update(
-                task, description=what, completed=done, total=total
-            ),
+        return run(
+            progress=lambda what, done, total: bar.update(task, description=what, completed=done, total=total)
         )

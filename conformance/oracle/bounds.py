@@ -34,6 +34,7 @@ from adamcore.conformance.oracle.trajectory import Trajectory, simulate
 from adamcore.conformance.types import FloatArray, Probe
 from adamcore.definition import coefficients, update
 from adamcore.dtypes import named_by
+from adamcore.storage.policies import NARROW
 
 FACTOR = 1.0  #: every derived bound is multiplied by this
 BOTH = ("float32", "float64")  #: the dtypes whose bounds are derived together
@@ -49,9 +50,12 @@ def format_of(dtype: str, flushes: bool) -> Format:
 class Storage:
     """The formats in which p, m and v are stored; None: that of the arithmetic (NUM.1)."""
 
-    p: Format | None = None
+    p: Format | None = None  #: of p as the next step has it
     m: Format | None = None
     v: Format | None = None  #: of v and v_max
+    shown: Format | None = (
+        None  #: of p as it is seen, where a part of it is in the state (STORE.1); None: p's
+    )
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,7 @@ class Bound:
 
     p: FloatArray  #: for each element, the largest error that roundings can make
     size: FloatArray  #: max(|p|, |update|), at which an ULP of the element is taken
+    arithmetic: FloatArray | None = None  #: that of the arithmetic, where storage is made, not bounded
 
 
 class AffineSlot:
@@ -133,6 +138,12 @@ class AffineSlot:
     def set_parameter(self, parts: list[FloatArray]) -> None:
         self.centre[: self.parts] = [x.astype(float) for x in parts]
         self.past[:, :, : self.parts] = 0.0
+        shown = self.storage.shown
+        if shown is not None:  # the value is any that is shown as p
+            off = np.zeros((len(parts[0]), self.parts, len(self.centre)))
+            for i, x in enumerate(self.centre[: self.parts]):
+                off[:, i, i] = np.where(x == 0, 0.0, shown.unit * np.abs(x)) + shown.tiny
+            self.past = np.concatenate([self.past, off], axis=1)
 
     def reset_moments(self) -> None:
         for i in range(self.parts, len(self.centre)):
@@ -147,6 +158,10 @@ class AffineSlot:
 
     def read(self) -> list[Bound]:
         radius = FACTOR * self.radius()
+        shown = self.storage.shown
+        if shown is not None:
+            sizes = np.abs(self.centre) + radius
+            radius = radius + np.where(sizes == 0, 0.0, shown.unit * sizes + shown.tiny)
         return [
             Bound(radius[i], np.maximum(np.abs(self.centre[i]), self.update_size[i]))
             for i in range(self.parts)
@@ -274,5 +289,27 @@ def formats_of(claim: Adam, dtype: str, flushes: bool) -> tuple[Format, Storage]
     """Return the formats of the arithmetic and of what is stored, for parameters of this dtype."""
     names = (dtype, *(named_by(claim, field)[1] or dtype for field in ("m_dtype", "v_dtype")))
     work = arithmetic_of(*names)
-    stored = (None if name == work else format_of(name, flushes) for name in names)
-    return format_of(work, flushes), Storage(*stored)
+    p, m, v = (None if name == work else format_of(name, flushes) for name in names)
+    if claim.p_storage == "plain" or dtype not in NARROW:
+        return format_of(work, flushes), Storage(p, m, v)
+    shown = None if claim.p_storage == "stochastic" else p
+    return format_of(work, flushes), Storage(kept_format(claim.p_storage, dtype, flushes), m, v, shown)
+
+
+def kept_format(policy: str, dtype: str, flushes: bool) -> Format:
+    """Return how the value of a 16-bit parameter is rounded from step to step (STORE.2 to STORE.6).
+
+    >>> kept_format("split8", "bfloat16", False).unit == 2.0**-16
+    True
+    """
+    single, narrow = format_of("float32", flushes), format_of(dtype, flushes)
+    if policy == "stochastic":  # to either neighbour: a whole distance of the two
+        return Format(2 * narrow.unit, 2 * narrow.tiny)
+    if policy == "split8":
+        return Format(2.0**-16, single.tiny * 256)
+    if (
+        policy == "kahan"
+    ):  # half a distance of the rest, which is half a distance of p; and the sum in float32
+        return Format(narrow.unit**2 + single.unit, narrow.tiny + single.tiny)
+    lost = narrow.tiny if (policy, dtype) == ("split", "float16") else 0.0
+    return Format(single.unit, single.tiny + lost)

@@ -18,7 +18,7 @@ from typing import Generic, Protocol, TypeVar
 import numpy as np
 
 from adamcore import AXES, Adam
-from adamcore.config import MOMENT_DTYPES
+from adamcore.config import MOMENT_DTYPES, STORAGE
 from adamcore.conformance.oracle.perturbation import ClockContext, Fault, StepContext, StepFault
 from adamcore.conformance.types import FloatArray, Probe, Start, Step
 
@@ -62,7 +62,7 @@ def real_parts(values: FloatArray) -> list[FloatArray]:
 @lru_cache(maxsize=4096)
 def adam_for(claim: Adam, probe: Probe) -> Adam:
     """Return an Adam with the claim's axes and the probe's hyperparameters."""
-    axes = {field: getattr(claim, field) for field in (*AXES, *MOMENT_DTYPES)}
+    axes = {field: getattr(claim, field) for field in (*AXES, *MOMENT_DTYPES, *STORAGE)}
     return Adam(**{**axes, **probe.hyper})
 
 

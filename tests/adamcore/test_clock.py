@@ -71,7 +71,7 @@ class TestDecaySchedules:
             g = lib([1.0, -0.5, 0.25 * t])
             p, state = opt.step(p, g, state, lr=0.5 / t, weight_decay=schedule, donate=donate)
             fixed = replace(opt, weight_decay=0.25 * (t % 3))
-            q, other = fixed.step(q, g, other, lr=0.5 / t)
+            q, other = fixed.step(q, g, other, lr=0.5 / t, donate=donate)
             assert lib.bits(p) == lib.bits(q)
         assert seen == [1, 2, 3, 4, 5]
 

@@ -61,7 +61,7 @@ def test_a_step_keeps_the_structure(lib: Any, shape: str) -> None:
         return (type(tree), [kinds(v) for v in tree]) if isinstance(tree, (list, tuple)) else "leaf"
 
     assert kinds(new) == kinds(params)
-    for part in (*state, *after):
+    for part in (part for part in (*state, *after) if part is not None):
         assert kinds(part) == kinds(params)
 
 

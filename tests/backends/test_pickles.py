@@ -119,10 +119,10 @@ def test_state_of_the_optax_transformation() -> None:
     transformation = adam(0.1)
     params = {"w": jax.numpy.asarray(START)}
     grads = {"w": jax.numpy.asarray(GRADIENT)}
-    state = transformation.init(params)
+    loaded = jax.tree_util.tree_map(jax.numpy.asarray, old("optax_state"))
+    state = type(loaded)(*Adam.like("optax.adam", lr=0.1).init(params))
     for _ in range(3):
         _, state = transformation.update(grads, state, params)
     expected = transformation.update(grads, state, params)
-    loaded = jax.tree_util.tree_map(jax.numpy.asarray, old("optax_state"))
     found = transformation.update(grads, loaded, params)
     np.testing.assert_equal(*jax.device_get((found, expected)))

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+import storage_runs
 import torch
 from restart import Snapshot, judge_step_by_step
 
@@ -102,6 +103,52 @@ def test_own_backends_are_within_the_bound(library: str, moments: str | None, dt
     assert max(ratios) > 0.3
 
 
+def stored_run(claim: Adam, name: str, library: str, dtype: str) -> tuple[Probe, Run]:
+    """One of our backends on a probe, with the claim's storage of parameters."""
+    probe = round_probe(PROBES[name], dtype)
+    adam = dataclasses.replace(claim, **probe.hyper)  # type: ignore[arg-type]
+    grads = [storage_runs.array(library, s.grads[0], dtype) for s in probe.steps]
+    p, state, run = storage_runs.array(library, probe.params[0], dtype), None, Run()
+    for g in grads:
+        p, state = adam.step(p, g, adam.init(p) if state is None else state)
+        run.params.append([to_carrier(storage_runs.numbers(p).astype(float), dtype)])
+    return probe, run
+
+
+@pytest.mark.parametrize(("policy", "dtype"), storage_runs.CASES)
+@pytest.mark.parametrize("library", storage_runs.LIBRARIES)
+def test_every_storage_is_within_its_bound(library: str, policy: Any, dtype: str) -> None:
+    claim = Adam(decay="decoupled", moment_dtype="float32", p_storage=policy)
+    ratios = []
+    for name in SHORT[:3]:
+        probe, run = stored_run(claim, name, library, dtype)
+        result = judge(claim, probe, dtype, run)
+        undecided = policy == "stochastic" and result.undecided > 0  # a whole distance a step
+        assert result.status == ("undecided" if undecided else "passed"), (name, result)
+        assert undecided or not result.undecided
+        ratios.append(result.worst_ratio)
+    assert 0.1 < max(ratios) < 1.0, "the bound is too wide to say anything"
+
+
+@pytest.mark.parametrize("policy", ["master", "split", "split8", "kahan"])
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_a_plain_parameter_is_no_master(policy: Any, dtype: str) -> None:
+    """Sixty steps whose roundings add up: the claim of a policy refuses them."""
+    if (policy, dtype) == ("split8", "float16"):
+        pytest.skip("no such policy")
+    hyper = {"lr": 0.1, "b1": 0.9, "b2": 0.9, "eps": 1e-3, "weight_decay": 0.0}
+    start = (np.array([0.75, -0.5, 0.3]),)
+    probe = round_probe(Probe("MOM.2/sixty", "", start, moving(16, 60, (3,)), hyper), dtype)
+    p = storage_runs.array("numpy", probe.params[0], dtype)
+    grads = [storage_runs.array("numpy", s.grads[0], dtype) for s in probe.steps]
+    for ours, status in ((policy, "passed"), ("plain", "failed")):
+        adam = Adam(**hyper, moment_dtype="float32", p_storage=ours)  # type: ignore[arg-type]
+        run = own_run(adam, p, grads, dtype)
+        result = judge(Adam(moment_dtype="float32", p_storage=policy), probe, dtype, run)
+        assert (result.status, result.undecided) == (status, 0)
+        assert result.worst_ratio > (0.7 if status == "passed" else 3.0)
+
+
 def test_float16_in_numpy() -> None:
     probe = round_probe(PROBES["STEP.1/fingerprint"], "float16")
     adam = Adam(decay="decoupled", **probe.hyper)  # type: ignore[arg-type]
@@ -175,10 +222,10 @@ def test_120_steps_restarted_each_from_its_own_state(dtype: str) -> None:
     probe = round_probe(Probe("MOM.2/long", "", (numbers(15, 3),), moving(16, 120, (3,)), hyper), dtype)
     run, snapshots = torch_run(probe, dtype, fused=True)
     whole = judge(ADAMW, probe, dtype, run)
-    assert whole.undecided > 0, "in one piece the bound reaches a tenth of lr"
+    assert (whole.status, whole.undecided) == ("passed", 0), "each step begins at what the candidate stored"
     steps = judge_step_by_step(ADAMW, probe, dtype, run, snapshots)
     assert (steps.status, steps.undecided) == ("passed", 0)
-    assert 0.3 < steps.worst_ratio < 1.0
+    assert steps.worst_ulp < 0.51
 
     run.params[100][0][1] += 4 * ulp_of(run.params[100][0][1], dtype)
     wrong = judge_step_by_step(ADAMW, probe, dtype, run, snapshots)

@@ -38,6 +38,7 @@ def test_links_lead_somewhere() -> None:
 
 # ------------------------------------------------------ what PyTorch takes, and what is taken here
 
+TORCH = tuple(map(int, torch.__version__.split(".")[:2]))
 ROWS = rows_of(PAGE)
 
 
@@ -72,6 +73,8 @@ def test_the_table_has_every_kind_of_row() -> None:
 
 @pytest.mark.parametrize(("line", "here", "why"), ROWS, ids=[line for line, _, _ in ROWS])
 def test_what_pytorch_takes_is_taken_as_the_table_says(line: str, here: str, why: str) -> None:
+    if "lr=torch.tensor([" in line and TORCH < (2, 8):
+        pytest.skip("before torch 2.8 an lr of one dimension is an error of torch's")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PyTorch's: a parameter twice, meta, parameters in a set
         theirs, ours = tried(torch.optim.Adam, line), tried(Adam, line)

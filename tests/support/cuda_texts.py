@@ -6,14 +6,15 @@ from dataclasses import replace
 from functools import cache
 
 from adamcore import Adam
-from adamcore.backends.kernels import cuda, cuda_coefficients
+from adamcore.backends.kernels import cuda_coefficients
+from adamcore.backends.kernels.formats import Format, uniform
 from adamcore.dialects import DIALECTS, like
 
-FLOAT, DOUBLE = cuda.Kinds("float32", *["float32"] * 3), cuda.Kinds("float64", *["float64"] * 3)
+FLOAT, DOUBLE = uniform("float32"), uniform("float64")
 HALVES = [
-    cuda.Kinds("float32", "bfloat16", "bfloat16", "bfloat16"),
-    cuda.Kinds("float32", "float16", "float32", "float32"),
-    cuda.Kinds("float32", "float32", "bfloat16", "float16"),
+    Format("float32", "bfloat16", "bfloat16", "bfloat16", "bfloat16"),
+    Format("float32", "float16", "float16", "float32", "float32"),
+    Format("float32", "float32", "float32", "bfloat16", "float16"),
 ]
 
 

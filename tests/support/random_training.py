@@ -73,7 +73,7 @@ class Training:
         """Do it, and return "" or the name of the error that it raised."""
         try:
             getattr(self, f"do_{word}")(*rest)
-        except (AdamcoreError, TypeError, ValueError, RuntimeError, KeyError, IndexError) as error:
+        except (AdamcoreError, TypeError, ValueError, ArithmeticError, RuntimeError, LookupError) as error:
             return type(error).__name__
         return ""
 

@@ -54,7 +54,7 @@ def read_clock(step: Any, where: str) -> int:
     adamcore.errors.ClockError: step is 33554432.0 in torch.float32, which can't count above 16777216: ...
     """
     if hasattr(step, "__array__") and not isinstance(step, torch.Tensor):
-        step = torch.as_tensor(step)  # a number or an array of NumPy's
+        step = torch.as_tensor(step.__array__())  # a number or an array of NumPy's
     if isinstance(step, FakeTensor):
         return 0  # it has no value
     value: Any = step

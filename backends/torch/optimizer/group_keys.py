@@ -12,13 +12,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from adamcore.axes import AXES
-from adamcore.config import MOMENT_DTYPES
+from adamcore.config import MOMENT_DTYPES, STORAGE
 from adamcore.dialects import like
 
 Group = dict[str, Any]
 
 OWN = (  #: settings for which PyTorch's groups have no key
-    *("eps_root", "momentum_decay", "lr_max", *MOMENT_DTYPES, "sparse"),
+    *("eps_root", "momentum_decay", "lr_max", *MOMENT_DTYPES, *STORAGE, "sparse"),
     *(axis for axis in AXES if axis not in ("amsgrad", "maximize")),
 )
 KEPT = (*OWN, "amsgrad", "fused")  #: settings that an optimizer keeps for its groups

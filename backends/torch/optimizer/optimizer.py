@@ -12,6 +12,7 @@ from adamcore.backends.torch import fast, nvrtc
 from adamcore.backends.torch.optimizer.freeze import FreezableOptimizer, names_of, restore_frozen
 from adamcore.backends.torch.optimizer.group_keys import PYTORCH, Group, kept_settings, left_out, shorten
 from adamcore.backends.torch.optimizer.hooks import wrapped
+from adamcore.backends.torch.optimizer.numerics import numerics_of
 from adamcore.backends.torch.optimizer.param_groups import (
     check_lr,
     core_of,
@@ -28,6 +29,7 @@ from adamcore.backends.torch.optimizer.state_dict import pack, says_all, unpack
 from adamcore.backends.torch.optimizer.step_cache import StepCache
 from adamcore.backends.torch.optimizer.update import settle, update_group, with_inputs
 from adamcore.errors import TreeError
+from adamcore.numerics import NumericsReport
 
 
 class Adam(FreezableOptimizer):
@@ -53,10 +55,12 @@ class Adam(FreezableOptimizer):
         capturable: if True, clocks stand on the parameters' device and the host never waits for it, as a
             CUDA graph needs.
         differentiable: if True, autograd records the step, also as a function of a tensor ``lr``.
+        check_numerics: True to be warned (:class:`adamcore.numerics.NumericsWarning`) of what the dtypes of
+            these parameters lose, as :meth:`check_numerics` reports it; or the lr to look at.
         sparse: "dense": a sparse gradient is zero in the rows that it does not list.  "lazy": those rows
             stay as they are, while the parameter's clock ticks.
-        axes: the other axes, ``eps_root``, ``momentum_decay``, ``moment_dtype``, ``m_dtype`` and
-            ``v_dtype``, as for :class:`adamcore.Adam`.
+        axes: the other axes, ``eps_root``, ``momentum_decay``, ``moment_dtype``, ``m_dtype``,
+            ``v_dtype``, ``p_storage`` and ``seed``, as for :class:`adamcore.Adam`.
 
     Raises:
         HyperparameterError, AxisError, DialectError: a setting has no meaning.
@@ -91,6 +95,7 @@ class Adam(FreezableOptimizer):
         capturable: bool = False,
         differentiable: bool = False,
         sparse: Literal["dense", "lazy"] = "dense",
+        check_numerics: bool | float = False,
         **axes: Any,
     ) -> None:
         given = {
@@ -115,6 +120,8 @@ class Adam(FreezableOptimizer):
         self._snapshots, self._names = Snapshots(), {}
         self._has_repeated = False  # whether a group has a parameter more than once
         super().__init__(params, defaults)
+        if check_numerics is not False:
+            self.check_numerics(None if check_numerics is True else check_numerics).warn(4)
 
     @property
     def _step_supports_amp_scaling(self) -> bool:
@@ -127,6 +134,7 @@ class Adam(FreezableOptimizer):
     def __setstate__(self, state: dict[str, Any]) -> None:
         rules = getattr(self, "rules", PYTORCH)  # in pickles of old, groups leave out PyTorch's
         super().__setstate__({"_names": {}, "rules": rules} | state)  # a state_dict brings its own names
+        self.rules = PYTORCH | self.rules
         self._cores, self._compiled_for = {}, {}
         self._step_cache, self._snapshots = StepCache(self.rules), Snapshots()
         absent = left_out(self.rules)
@@ -190,6 +198,23 @@ class Adam(FreezableOptimizer):
         for i, group in enumerate(self.param_groups):
             init_state(core_of(group, self.rules), group, self.state, f"param_groups[{i}]")
 
+    @torch._disable_dynamo  # type: ignore[attr-defined]
+    def check_numerics(self, lr: float | None = None) -> NumericsReport:
+        """Return what the dtypes would lose, as :meth:`adamcore.Adam.check_numerics`; names as PyTorch's.
+
+        Args:
+            lr: the learning rate to look at, such as the largest of a schedule; None for that of each group.
+
+        Example:
+            >>> w = torch.nn.Parameter(torch.ones(2, dtype=torch.bfloat16))
+            >>> [finding.what for finding in Adam([("w", w)], lr=1e-3).check_numerics().findings]
+            ['step-lost', 'v-stalls']
+        """
+        return NumericsReport.of(
+            numerics_of(group, core_of(group, self.rules), names_of(group, self._names), i, lr)
+            for i, group in enumerate(self.param_groups)
+        )
+
     # ---------------------------------------------------------------------------- the step
 
     @wrapped
@@ -230,7 +255,7 @@ class Adam(FreezableOptimizer):
                 run()
             return loss
         skipped = None if found_inf is None else found_inf.reshape(()) != 0
-        gathered = [GroupState([], [], [], [], [], [], []) for _ in self.param_groups]
+        gathered = [GroupState.empty() for _ in self.param_groups]
         keys: dict[int, str] = {}
         for i, group in enumerate(self.param_groups):
             if i not in bound:
@@ -257,7 +282,7 @@ class Adam(FreezableOptimizer):
         """Step the parameters that stand in their group more than once, as often as they do."""
         for i, group in enumerate(self.param_groups):
             for p in repeated(group["params"]):
-                alone, gathered = group | {"params": [p]}, GroupState([], [], [], [], [], [], [])
+                alone, gathered = group | {"params": [p]}, GroupState.empty()
                 core = self._cores[self._init_group(i, alone, *gathered)]
                 if gathered.clocks:
                     lazy = is_lazy(group, self.rules)
@@ -267,7 +292,8 @@ class Adam(FreezableOptimizer):
 
     def _init_group(
         self, index: int, group: Group, params: list[Any], grads: list[Any], ms: list[Any],
-        vs: list[Any], maxima: list[Any], clocks: list[Any], products: list[Any],
+        vs: list[Any], maxima: list[Any], rests: list[Any], numbers: list[Any], clocks: list[Any],
+        products: list[Any],
     ) -> str:  # fmt: skip
         """Fill the lists with the tensors that take part in the step, and make missing state.
 
@@ -286,8 +312,11 @@ class Adam(FreezableOptimizer):
             check_lr(group)
         refuse_derivative(group)
         core = self._cores[key] = core_of(group, self.rules)
-        gathered = GroupState(params, grads, ms, vs, maxima, clocks, products)
+        gathered = GroupState(params, grads, ms, vs, maxima, rests, numbers, clocks, products)
         gather_state(core, group, self.state, gathered, f"param_groups[{index}]")
+        if core.p_storage == "stochastic":
+            members = [id(p) for each in self.param_groups for p in each["params"]]
+            numbers[:] = map(members.index, map(id, params))
         if torch._guards.TracingContext.try_get() is None:
             return key
         self._snapshots.unseen = True  # compiled steps run without this method

@@ -22,14 +22,20 @@ import torch
 from adamcore.adam import Adam as Core
 from adamcore.axes import AXES, RELATIVE, check_number
 from adamcore.backends.torch.optimizer.group_keys import Group, complete
-from adamcore.config import MOMENT_DTYPES
+from adamcore.config import MOMENT_DTYPES, STORAGE
 from adamcore.dialects import dialect, like
 from adamcore.errors import AxisError, BackendError, HyperparameterError
 
 NUMBERS = ("eps", "eps_root", "weight_decay", "momentum_decay", "lr_max")  #: besides lr and betas
-RULES = (*AXES, *MOMENT_DTYPES, "sparse")  #: settings that a checkpoint cannot change: what is computed
+RULES = (
+    *AXES,
+    *MOMENT_DTYPES,
+    *STORAGE,
+    "sparse",
+)  #: settings that a checkpoint cannot change: what is computed
 FLAGS = ("foreach", "fused", "capturable", "differentiable")  #: settings of how it is computed, likewise
 NULLABLE = ("foreach", "fused", *MOMENT_DTYPES)  #: settings of which None is a value
+FIELDS = (*NUMBERS, *MOMENT_DTYPES, *STORAGE, *AXES)  #: of an Adam, besides lr and the betas
 AMSGRAD = {"none": False, "uncorrected": True, "corrected": "corrected"}
 SPARSE = ("dense", "lazy")
 
@@ -51,7 +57,7 @@ def of_dialect(name: str, given: Mapping[str, Any]) -> Group:
     known |= {n: given[n] for n in NUMBERS if is_number(given.get(n))}
     core = like(name, **known)
     base: Group = {"lr": core.lr, "betas": (core.b1, core.b2)}
-    base |= {n: getattr(core, n) for n in (*NUMBERS, *AXES, *MOMENT_DTYPES)}
+    base |= {n: getattr(core, n) for n in (*NUMBERS, *AXES, *MOMENT_DTYPES, *STORAGE)}
     if known.get("lr_max") is not given.get("lr_max"):
         base["lr_max"] = 0.0  # until `resolve` has seen lr
     flags = {"foreach": None, "fused": None, "capturable": False, "differentiable": False}
@@ -135,6 +141,11 @@ def resolve(given: Mapping[str, Any], base: Group, *, mixed_betas: bool = False)
         raise AxisError(f"sparse={group['sparse']!r}: expected 'dense' or 'lazy'")
     if group["fused"] and group["differentiable"]:
         raise BackendError("`fused` does not support `differentiable`: give one of the two")
+    if group["differentiable"] and group["p_storage"] != "plain":
+        raise BackendError(
+            f"`differentiable` with p_storage={group['p_storage']!r}: a parameter's bits have no derivative; "
+            "give one of the two"
+        )
     if group["fused"] and group["foreach"]:
         raise BackendError("`fused` and `foreach` cannot be `True` together: give one of the two")
     core_of(group, {})
@@ -261,7 +272,7 @@ def core_of(group: Mapping[str, Any], kept: Mapping[str, Any]) -> Core:
             f"decoupled_weight_decay={group['decoupled_weight_decay']!r} with decay={group['decay']!r} in a "
             "parameter group: they contradict each other; set both"
         )
-    return adam_of(betas[0], betas[1], *(group[n] for n in (*NUMBERS, *MOMENT_DTYPES, *AXES)))
+    return adam_of(betas[0], betas[1], *(group[n] for n in FIELDS))
 
 
 def settings_of(group: Group) -> list[Any] | None:
@@ -287,12 +298,12 @@ def reader(keys: tuple[str, ...]) -> Callable[[Group], tuple[Any, ...]]:
     return itemgetter("betas", *(name for name in READ if name in keys))
 
 
-READ = ("decoupled_weight_decay", *NUMBERS, *MOMENT_DTYPES, *AXES)  #: what core_of reads besides the betas
+READ = ("decoupled_weight_decay", *FIELDS)  #: what core_of reads besides the betas
 
 
 @lru_cache(maxsize=256)
 def adam_of(b1: float, b2: float, *rest: Any) -> Core:
-    """Return the Adam of these settings: b1, b2, :data:`NUMBERS`, the dtypes of the moments, the axes."""
-    fields: dict[str, Any] = dict(zip((*NUMBERS, *MOMENT_DTYPES, *AXES), rest, strict=True))
+    """Return the Adam of these settings: b1, b2, and the :data:`FIELDS`."""
+    fields: dict[str, Any] = dict(zip(FIELDS, rest, strict=True))
     fields["amsgrad"] = {v: k for k, v in AMSGRAD.items()}.get(fields["amsgrad"], fields["amsgrad"])
     return Core(lr=0.0, b1=b1, b2=b2, **fields)

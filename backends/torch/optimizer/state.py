@@ -13,11 +13,14 @@ from adamcore.backends.torch.optimizer.clocks import new_clock, new_product, rea
 from adamcore.backends.torch.optimizer.group_keys import Group
 from adamcore.dtypes import DtypeTable, named_by
 from adamcore.errors import BackendError, MissingGradientError, StateError
-from adamcore.protocol import Result
+from adamcore.protocol import LeafDtypes, Result
+from adamcore.step import first_rest
 
 State = MutableMapping[Any, Any]
 
 MOMENTS = {"exp_avg": "m", "exp_avg_sq": "v", "max_exp_avg_sq": "v"}  #: key -> the dtype it has in LeafDtypes
+
+REST = "p_rest"  #: the key of what ``p_storage`` keeps of a parameter
 
 
 class GroupState(NamedTuple):
@@ -28,8 +31,14 @@ class GroupState(NamedTuple):
     ms: list[Any]
     vs: list[Any]
     maxima: list[Any]  #: None for each without AMSGrad
+    rests: list[Any]  #: what ``p_storage`` keeps of a parameter in the state, or None
+    numbers: list[int]  #: where a parameter stands in all groups, for ``p_storage="stochastic"``; else 0
     clocks: list[Any]  #: int32 0-d tensors; one for all with a global clock
     products: list[Any]  #: of Dozat's schedule, one for each clock; None for each without it
+
+    @classmethod
+    def empty(cls) -> GroupState:
+        return cls(*([] for _ in cls._fields))
 
 
 def gather_state(core: Core, group: Group, state: State, gathered: GroupState, where: str) -> None:
@@ -74,10 +83,32 @@ def gather_state(core: Core, group: Group, state: State, gathered: GroupState, w
         gathered.ms.append(own["exp_avg"])
         gathered.vs.append(own["exp_avg_sq"])
         gathered.maxima.append(None if core.amsgrad == "none" else own["max_exp_avg_sq"])
+        gathered.rests.append(rest_of(core, own, p, formats, where))
+        gathered.numbers.append(0)
     ticks = bool(params) or core.all_missing == "tick"  # a global clock ticks for absent parameters too (F6)
     for owner in clock_owners(core, group, state, params, where, ticks):
         gathered.clocks.append(owner["step"])
         gathered.products.append(owner["mu_product"] if core.nesterov == "dozat" else None)
+
+
+def rest_of(core: Core, own: State, p: torch.Tensor, formats: LeafDtypes, where: str) -> Any:
+    """Return what the state has of a parameter besides itself; made of the parameter where there is none.
+
+    Raises:
+        StateError: it is there, but is of another ``p_storage`` or of another dtype of the parameter.
+    """
+    if formats.rest is not None and REST not in own:
+        own[REST] = first_rest(backend, p.detach(), formats)
+    rest = own.get(REST)
+    if rest is not None and (rest.dtype is not formats.rest or rest.shape != p.shape):
+        expected = "none" if formats.rest is None else f"{formats.rest} of shape {tuple(p.shape)}"
+        raise StateError(
+            f"{where}: a parameter of {p.dtype} has state[{REST!r}] in {rest.dtype} of shape "
+            f"{tuple(rest.shape)}: expected {expected}, as p_storage={core.p_storage!r}; the dtype or the "
+            f"policy was changed after its first step; delete state[{REST!r}] to go on from the parameter "
+            "as it is"
+        )
+    return rest
 
 
 def init_state(core: Core, group: Group, state: State, where: str) -> None:
@@ -106,11 +137,11 @@ def in_dtype(x: torch.Tensor, wanted: Any, core: Core, name: str, where: str) ->
     """Return the moment of this name in the dtype that it has to have (MOM.4).
 
     Raises:
-        StateError: that dtype does not hold every value of the moment's own, and the settings do not ask
-            for it.
+        StateError: that dtype does not hold every value of the moment's own, the settings do not ask for it,
+            and the moment is not at its start.
     """
     _, asked = named_by(core, f"{MOMENTS[name]}_dtype")
-    if asked is None and torch.promote_types(x.dtype, wanted) is not wanted:
+    if asked is None and torch.promote_types(x.dtype, wanted) is not wanted and x.count_nonzero():
         raise StateError(
             f"{where}[{name!r}] is in {x.dtype}, which {wanted}, the parameter's, does not hold: a second "
             "moment that becomes 0 makes a huge step; give the optimizer (or the group) "
@@ -145,6 +176,8 @@ def make_moments(core: Core, state: State, params: list[torch.Tensor]) -> None:
         moments = {"exp_avg": fresh.m[k], "exp_avg_sq": fresh.v[k]}
         if core.amsgrad != "none":
             moments["max_exp_avg_sq"] = fresh.v_max[k]
+        if fresh.p_rest is not None and fresh.p_rest[k] is not None:
+            moments[REST] = fresh.p_rest[k]
         state[p] |= moments
 
 

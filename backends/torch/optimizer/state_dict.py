@@ -44,7 +44,8 @@ from adamcore.backends.torch.optimizer.param_groups import (
     resolve,
 )
 from adamcore.backends.torch.optimizer.snapshot import Snapshots, kept
-from adamcore.backends.torch.optimizer.state import MOMENTS, in_dtype
+from adamcore.backends.torch.optimizer.state import MOMENTS, REST, in_dtype, rest_of
+from adamcore.config import MOMENT_DTYPES
 from adamcore.dtypes import DtypeTable
 from adamcore.errors import StateError
 
@@ -90,7 +91,7 @@ def pack(
                 clocks |= {"mu_product": own["mu_product"].clone()} if "mu_product" in own else {}
                 unseen = group["capturable"] or group["differentiable"]
                 packed_state[places[p]] = clocks | {
-                    k: snapshots.of(v, unseen) if k in MOMENTS else v
+                    k: snapshots.of(v, unseen) if k in (*MOMENTS, REST) else v
                     for k, v in state[p].items()
                     if k not in clocks
                 }
@@ -194,6 +195,8 @@ def load_group(
     is_short = whole and not any(name in saved for name in OWN if name != "momentum_decay")
     stated_rules = completed_by_class(saved) if is_short else saved
     for name in (*RULES, "decoupled_weight_decay"):
+        if name in MOMENT_DTYPES:  # `in_dtype` looks at the moments themselves
+            continue
         if name not in stated_rules or (name == "decay" and "decay" not in saved):
             continue
         stated, ours = stated_rules[name], current[name]
@@ -247,6 +250,9 @@ def load_state(core: Core, group: Group, p: torch.Tensor, saved: Any, where: str
             wanted = getattr(formats, MOMENTS[name])
             fresh = torch.empty_like(p, dtype=wanted, requires_grad=False)
             new[name] = fresh.copy_(in_dtype(value, wanted, core, name, where))
+        elif name == REST:
+            rest_of(core, {REST: value}, p, formats, where)
+            new[REST] = torch.empty_like(p, dtype=value.dtype, requires_grad=False).copy_(value)
         elif name == "mu_product":
             if core.clock == "per-parameter":
                 new[name] = new_product(clock, number_in(value, 1.0))

@@ -16,11 +16,13 @@ from adamcore.backends.torch.optimizer import sparse
 from adamcore.backends.torch.optimizer.group_keys import OWN, Group
 from adamcore.backends.torch.optimizer.param_groups import NUMBERS, number_of
 from adamcore.backends.torch.optimizer.state import GroupState
+from adamcore.backends.torch.words import WORDS
 from adamcore.clock import Tick, Ticker
 from adamcore.coefficients import MAX_CLOCK, Given
 from adamcore.definition import Coefficients
 from adamcore.dtypes import DtypeTable
 from adamcore.protocol import Job, Result
+from adamcore.step import key_at
 from adamcore.types import Array
 
 TERMS = ("eps_root", "weight_decay")  #: numbers without which the update has a term less
@@ -74,18 +76,24 @@ def update_group(
     for i, p in enumerate(gathered.params):
         g = torch.zeros_like(p) if gathered.grads[i] is None else gathered.grads[i]
         g = g if scale is None else sparse.unscaled(g, scale)
-        old = [p, gathered.ms[i], gathered.vs[i], gathered.maxima[i]]
-        row = None
+        old = [p, gathered.ms[i], gathered.vs[i], gathered.maxima[i], gathered.rests[i]]
+        row, formats = None, table.of(p)
+        key = None
+        if formats.storage is not None and core.p_storage == "stochastic":
+            clock = gathered.clocks[0 if core.clock == "global" else i]
+            key = key_at(core, backend, gathered.numbers[i], clock)
         if g.layout is not torch.strided:
             if lazy:
                 row, g = sparse.listed(g)
                 old = sparse.gather(row, old)
+                key = None if key is None else key._replace(elements=WORDS.index(p)[row])
             else:
                 g = sparse.densified(g)
         if differentiable:
             old[0] = old[0].clone()  # p is written to below, which must not touch what was recorded
         where = None if skipped is None else ~skipped.to(p.device)
-        jobs.append(Job(old[0], g, old[1], old[2], old[3], coefficients[i], where, table.of(p)))
+        arrays = (old[0], g, old[1], old[2], old[3])
+        jobs.append(Job(*arrays, coefficients[i], where, formats, old[4], key))
         rows.append(row)
 
     if differentiable:
@@ -95,11 +103,12 @@ def update_group(
     for i, (job, new) in enumerate(zip(jobs, results, strict=True)):
         row = rows[i]
         if row is not None:
-            sparse.scatter(row, (gathered.params[i], gathered.ms[i], gathered.vs[i], gathered.maxima[i]), new)
+            columns = (gathered.params, gathered.ms, gathered.vs, gathered.maxima, gathered.rests)
+            sparse.scatter(row, [column[i] for column in columns], new)
         elif differentiable:
             gathered.params[i].copy_(new.p)
         else:
-            for old_x, new_x in zip((job.p, job.m, job.v, job.v_max), new, strict=True):
+            for old_x, new_x in zip((job.p, job.m, job.v, job.v_max, job.p_rest), new, strict=True):
                 if new_x is not old_x:
                     old_x.copy_(new_x)
     return jobs, results
@@ -131,7 +140,7 @@ def settle(core: Any, group: Group, like: torch.Tensor) -> Any:
         if name in group and name not in NUMBERS:
             _ = group[name]
     b1, b2 = group["betas"]
-    numbers = {"b1": b1, "b2": b2} | {name: group[name] for name in NUMBERS if name in group}
+    numbers = {"b1": b1, "b2": b2, **{name: group[name] for name in NUMBERS if name in group}}
     lr = group["lr"]
     if not isinstance(core.b1, Given):
         for name, value in numbers.items():

@@ -34,9 +34,9 @@ def test_probes(path: str) -> None:
         """Gives copies away, since the check looks at the old parameters again."""
 
         def stepper(self, step: Any) -> Any:
-            def copied(params: Any, grads: Any, state: Any, lr: Any, present: Any) -> Any:
+            def copied(params: Any, grads: Any, state: Any, *rest: Any) -> Any:
                 params, state = jax.tree.map(jnp.copy, (params, state))
-                return step(params, grads, state, lr, present)
+                return step(params, grads, state, *rest)
 
             return copied
 
@@ -128,10 +128,10 @@ def test_flat_form() -> None:
         np.testing.assert_allclose(p, want[name], rtol=1e-6)
 
 
-@pytest.mark.parametrize("dtype", ["bfloat16", "complex64"])
+@pytest.mark.parametrize("dtype", ["float8_e4m3fn", "complex64"])
 def test_what_the_machine_code_does_not_serve(path: str, dtype: str) -> None:
     params = jnp.ones(5, dtype)
     state = Adam(lr=0.1).init(params)
     new, state = Adam(lr=0.1).step(params, params + 1, state, donate=True)
     assert new.dtype == dtype
-    np.testing.assert_allclose(np.asarray(new, "complex64").real, 0.9, rtol=1e-2)
+    np.testing.assert_allclose(np.asarray(new, "complex64").real, 0.9, rtol=5e-2)

@@ -18,13 +18,14 @@ import jax.numpy as jnp  # noqa: E402
 
 from adamcore.backends.jax import ffi  # noqa: E402
 from adamcore.backends.kernels import llvm  # noqa: E402
+from adamcore.backends.kernels.formats import uniform  # noqa: E402
 
 ADAM = Adam(amsgrad="uncorrected", weight_decay=0.1)
 needs_ffi = pytest.mark.skipif(not ffi.available(), reason="no llvmlite, or an unknown interface")
 
 
 @needs_ffi
-@pytest.mark.parametrize("dtype", ffi.DTYPES)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("rows", [1, 3], ids=["one row for all", "a row for each"])
 def test_arrays_rows_and_clocks(rows: int, dtype: Any) -> None:
     draw, shapes = np.random.default_rng(0), ((5,), (), (40, 3))
@@ -34,7 +35,7 @@ def test_arrays_rows_and_clocks(rows: int, dtype: Any) -> None:
     each = [coefficients(Host(), ADAM, t, 0.1) for t in range(1, rows + 1)]
     made = program(ADAM, each[0])
     with jax.enable_x64(dtype == "float64"):
-        step = jax.jit(ffi.custom_call(made, dtype))
+        step = jax.jit(ffi.custom_call(made, uniform(dtype)))
         table = np.asarray([made.used(c) for c in each], dtype)
         new, clocks = step(list(map(jnp.asarray, arrays)), table, np.asarray([7, 8], np.int32))
     assert [(int(t), t.shape, str(t.dtype)) for t in clocks] == [(7, (), "int32"), (8, (), "int32")]
@@ -47,10 +48,28 @@ def test_arrays_rows_and_clocks(rows: int, dtype: Any) -> None:
 
 
 @needs_ffi
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize("moments", [None, "float32"])
+def test_steps_of_16_bits_have_the_bits_of_the_definition(dtype: str, moments: str | None) -> None:
+    """With parameters of two formats beside them, each in a call of its own."""
+    adam, kinds = Adam(lr=0.01, weight_decay=0.1, moment_dtype=moments), (dtype, "float32", dtype)
+    params = [np.random.default_rng(k).standard_normal(45).astype(jnp.dtype(kinds[k])) for k in range(3)]
+    ours, theirs = list(map(jnp.array, params)), params
+    state, wanted = adam.init(ours), adam.init(theirs)
+    for k in range(4):
+        grads = [(10.0 ** (k - 3) * np.cos(np.asarray(p, "f") * k)).astype(p.dtype) for p in theirs]
+        ours, state = adam.step(ours, list(map(jnp.asarray, grads)), state, donate=True)
+        with llvm.switched_off(), np.errstate(all="ignore"):
+            theirs, wanted = adam.step(theirs, grads, wanted)
+        for got, want in zip((*ours, *state.m, *state.v), (*theirs, *wanted.m, *wanted.v), strict=True):
+            np.testing.assert_array_equal(np.asarray(got), want)
+
+
+@needs_ffi
 def test_registered_once_for_a_program() -> None:
     made = program(ADAM, coefficients(Host(), ADAM, 1, 0.1))
-    assert ffi.custom_call(made, "float32") is ffi.custom_call(made, "float32")
-    assert ffi.custom_call(made, "float32") is not ffi.custom_call(made, "float64")
+    assert ffi.custom_call(made, uniform("float32")) is ffi.custom_call(made, uniform("float32"))
+    assert ffi.custom_call(made, uniform("float32")) is not ffi.custom_call(made, uniform("float64"))
 
 
 @pytest.fixture

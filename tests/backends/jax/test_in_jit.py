@@ -68,6 +68,23 @@ def test_the_bits_of_numpy() -> None:
             np.testing.assert_array_equal(got, exact)
 
 
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize("moments", [None, "float32"])
+def test_arrays_of_16_bits(dtype: str, moments: str | None) -> None:
+    """The bits of the machine code, and under vmap those of XLA, which differ by a rounding at most."""
+    adam = Adam(lr=0.5, b1=0.5, b2=0.75, eps=0.0, bias_correction="none", moment_dtype=moments)
+    p, g = (jnp.asarray(np.random.default_rng(k).standard_normal((2, 37)), dtype) for k in (1, 2))
+    assert calls(inside(adam), p, g, adam.init(p)) == 1
+    new, state = jax.jit(inside(adam))(p, g, adam.init(p))
+    given = np.asarray(p)
+    want, wanted = adam.step(given, np.asarray(g), adam.init(given))
+    for got, exact in ((new, want), (state.m, wanted.m), (state.v, wanted.v)):
+        np.testing.assert_array_equal(np.asarray(got), exact)
+    batched = jax.vmap(lambda p, g: inside(adam)(p, g, adam.init(p))[0])(p, g)
+    assert batched.dtype == dtype
+    np.testing.assert_allclose(np.asarray(batched, "f"), np.asarray(new, "f"), rtol=2.0**-7)
+
+
 def test_probes() -> None:
     from adamcore.conformance.candidates.own import JaxNative
 
@@ -139,7 +156,7 @@ def test_on_another_platform_it_is_the_definition() -> None:
     assert "adamcore_" not in traced.lower(lowering_platforms=("cuda",)).as_text()
 
 
-@pytest.mark.parametrize("dtype", ["bfloat16", "complex64"])
+@pytest.mark.parametrize("dtype", ["float8_e4m3fn", "complex64"])
 def test_what_it_does_not_serve(dtype: str) -> None:
     adam, p = Adam(lr=0.1), {"a": jnp.ones(5, dtype), "b": jnp.ones(4)}
     mask = {"a": True, "b": jnp.asarray([True, False, True, True])}
@@ -150,7 +167,7 @@ def test_what_it_does_not_serve(dtype: str) -> None:
     assert calls(step, p, adam.init(p)) == 0
     assert calls(inside(adam), p, p, adam.init(p)) == 1
     new, _ = jax.jit(inside(adam))(p, p, adam.init(p))
-    np.testing.assert_allclose(np.asarray(new["a"], "complex64").real, 0.9, rtol=1e-2)
+    np.testing.assert_allclose(np.asarray(new["a"], "complex64").real, 0.9, rtol=5e-2)
 
 
 def test_outside_of_a_trace_it_changes_nothing() -> None:

@@ -64,7 +64,9 @@ def test_an_array_in_two_places_is_not_donated() -> None:
     [
         ({"where": jnp.ones(3, bool)}, "a mask or flag"),
         ({"formats": FLOAT32._replace(is_complex=True)}, "complex numbers"),
-        ({"m": jnp.ones(3, "bfloat16")}, "moments in bfloat16"),
+        ({"m": jnp.ones(3, "float8_e4m3fn")}, "moments in float8_e4m3fn"),
+        ({"m": jnp.ones(3, "bfloat16")}, None),
+        ({"v": jnp.ones(3, "bfloat16"), "v_max": jnp.ones(3)}, "moments in float32 and bfloat16"),
         ({}, None),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from fast import adams
 
 from adamcore import Adam
 from adamcore.errors import HyperparameterError
+from adamcore.step_cache import cache_of
 
 jax = pytest.importorskip("jax")
 import jax.numpy as jnp  # noqa: E402
@@ -81,6 +83,25 @@ def test_clocks_are_arrays_each_its_own() -> None:
         assert [(t.shape, t.dtype, int(t)) for t in ts] == [((), np.int32, k)] * 5
         assert len({*map(id, ts)}) == 5
     jax.jit(lambda s: s, donate_argnums=0)(state)  # none is donated twice
+
+
+def test_the_garbage_collector_is_still_in_a_step_of_many_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    adam, seen = Adam(lr=0.1), []
+    ps, gs = ([jnp.ones(2) for _ in range(100)] for _ in range(2))
+    state = adam.init(ps)
+    for _ in range(2):
+        ps, state = adam.step(ps, gs, state, donate=True)
+    cached: Any = cache_of(adam)[0]
+    call = cached.program.call
+
+    def watched(*given: Any) -> Any:
+        seen.append(gc.isenabled())
+        return call(*given)
+
+    monkeypatch.setattr(cached.program, "call", watched)
+    ps, state = adam.step(ps, gs, state, donate=True)
+    assert seen == [False]
+    assert gc.isenabled()
 
 
 def test_lr_and_schedules() -> None:

@@ -12,7 +12,9 @@ import pytest
 
 from adamcore import Adam
 from adamcore.backends.jax import adam, adamw
-from adamcore.errors import GradientError, ParameterError, StateError
+from adamcore.backends.jax.optax_state import unpacked
+from adamcore.errors import GradientError, HyperparameterError, ParameterError, StateError
+from adamcore.numerics import NumericsWarning
 
 PARAMS = {"w": np.asarray([0.5, -1.5], np.float32), "b": np.asarray([2.0], np.float32)}
 GRADS = {"w": np.asarray([0.25, 1.0], np.float32), "b": np.asarray([-0.5], np.float32)}
@@ -43,7 +45,7 @@ def test_arrays_of_numpy(numpys: str, mask: Any) -> None:
     assert bits((updates, state)) == bits(want)
     assert all(isinstance(x, jax.Array) for x in jax.tree.leaves((updates, state)))
     params, state = tx.step(whole["params"], whole["grads"], whole["state"])
-    assert int(state.t) == 1
+    assert int(unpacked(state).own.t) == 1
     assert all(isinstance(x, jax.Array) for x in jax.tree.leaves((params, state)))
 
 
@@ -51,16 +53,16 @@ def test_numbers_as_parameters() -> None:
     tx = adam(0.1)
     updates, state = tx.update(2.0, tx.init(1.0), 1.0)
     assert float(updates) == pytest.approx(-0.1)
-    assert not state.mu.weak_type
+    assert not unpacked(state).own.m.weak_type
 
 
 def test_init_of_shapes() -> None:
     shapes = {"w": jax.ShapeDtypeStruct((2,), jnp.float32), "b": jax.ShapeDtypeStruct((1,), jnp.bfloat16)}
-    state = adam(0.1, mu_dtype="float32").init(shapes)
+    state = adam(0.1, mu_dtype="float32").init(shapes)[0]
     assert state.mu["b"].dtype == jnp.float32
     assert state.nu["b"].dtype == jnp.bfloat16
     assert state.nu["w"].tolist() == [0.0, 0.0]
-    assert jax.eval_shape(adam(0.1).init, shapes).mu["w"].shape == (2,)
+    assert jax.eval_shape(adam(0.1).init, shapes)[0].mu["w"].shape == (2,)
 
 
 @pytest.mark.parametrize("wide", ["gradient", "parameter"])
@@ -83,8 +85,9 @@ def test_a_gradient_of_another_dtype(wide: str, mask: Any) -> None:
         want, other = reference.update(up[1], other, up[0])
         assert bits(updates["w"]) == bits(want["w"])
         assert updates["w"].dtype == jnp.float32
-        assert bits((state.mu["w"], state.nu["w"])) == bits((other.mu["w"], other.nu["w"]))
-        assert state.mu["w"].dtype == params["w"].dtype
+        own, its = unpacked(state).own, unpacked(other).own
+        assert bits((own.m["w"], own.v["w"])) == bits((its.m["w"], its.v["w"]))
+        assert own.m["w"].dtype == params["w"].dtype
     moved, _ = tx.step(jax.tree.map(jnp.copy, params), grads, tx.init(params))
     assert jax.tree.map(lambda x: x.dtype, moved) == jax.tree.map(lambda x: x.dtype, params)
 
@@ -110,10 +113,9 @@ def test_tree_map_params(dialect: str, wrap: Any) -> None:
     found = optax.tree_map_params(
         tx, lambda x, spec: spec, state, specs, transform_non_params=lambda x: "clock"
     )
-    inner = found[1] if isinstance(found, tuple) and len(found) == 2 else found
-    assert inner.mu == inner.nu == specs
-    assert inner.count == "clock"
-    assert inner.nu_max == (specs if dialect == "optax.amsgrad" else None)
+    assert optax.tree.get(found, "mu") == optax.tree.get(found, "nu") == specs
+    assert optax.tree.get(found, "count") == "clock"
+    assert optax.tree.get(found, "nu_max") == (specs if dialect == "optax.amsgrad" else None)
     assert structure(optax.tree_map_params(tx, lambda x: x, state)) == structure(state)
 
 
@@ -124,7 +126,7 @@ def test_trees_without_arrays(empty: Any) -> None:
         updates, after = tx.update(empty, state, empty)
         assert updates == empty
         assert structure(after) == structure(state)
-    assert int(adamw(0.1).update(empty, adamw(0.1).init(empty), empty)[1].count) == 1
+    assert int(adamw(0.1).update(empty, adamw(0.1).init(empty), empty)[1][0].count) == 1
 
 
 def test_a_group_that_has_no_parameters() -> None:
@@ -166,3 +168,56 @@ def test_dozat_without_parameters_in_one_part() -> None:
         _, other = two.update(GRADS, other, PARAMS)
     assert bits(state) == bits(other)
     assert Adam.like("torch.NAdam").nesterov == "dozat"
+
+
+NARROW = {"w": jnp.ones(3, "bfloat16"), "b": jnp.ones(3, "bfloat16")}
+
+
+def test_check_numerics_knows_mask_and_hyperparameters() -> None:
+    found = adamw(1e-3, weight_decay=0.1, mask=MASK).check_numerics(NARROW).findings
+    assert {f.path for f in found if f.what == "decay-lost"} == {"params['w']"}
+    assert {f.path for f in found if f.what == "step-lost"} == {"params['w']", "params['b']"}
+    arrays = adamw(jnp.asarray(1e-3), b2=jnp.asarray(0.5), weight_decay=lambda count: 0.1)
+    assert {f.what for f in arrays.check_numerics(NARROW).findings} == {"step-lost"}
+    with pytest.raises(HyperparameterError, match="lr is a schedule"):
+        adamw(lambda count: 1e-3).check_numerics(NARROW)
+    assert adamw(lambda count: 1e-3).check_numerics(NARROW, 1e-3)
+
+
+def test_check_numerics_warns_in_init() -> None:
+    with pytest.warns(NumericsWarning, match="step-lost"):
+        adam(1e-3, check_numerics=True).init(NARROW)
+    with pytest.warns(NumericsWarning, match="lr=1e-05"):
+        adam(lambda count: 1.0, check_numerics=1e-5).init(NARROW)
+    with pytest.warns(NumericsWarning, match="not looked at: the values of params"):
+        jax.jit(adam(1e-3, check_numerics=True).init)(NARROW)
+    with pytest.warns(NumericsWarning, match="step-lost"):
+        optax.inject_hyperparams(adam)(1e-3, check_numerics=True).init(NARROW)
+    with pytest.raises(HyperparameterError, match="b2 is an array whose value only the program knows"):
+        jax.jit(lambda b2: adam(1e-3, b2=b2).check_numerics(NARROW))(0.9)
+
+
+@pytest.mark.parametrize("mask", [None, MASK])
+def test_the_loss_scale_is_undone_in_the_update(mask: Any) -> None:
+    """SCALE.1, SCALE.2, also through a chain, whose other transformations do not know of it."""
+    schedule = optax.linear_schedule(0.1, 0.2, 5)
+    tx = optax.chain(optax.identity(), adamw(schedule, weight_decay=0.5, mask=mask))
+    params, grads = on_jax(PARAMS), on_jax(GRADS)
+    state = tx.init(params)
+    update = jax.jit(lambda g, s, scale, flag: tx.update(g, s, params, grad_scale=scale, found_inf=flag))
+    scaled = jax.tree.map(lambda g: 4096.0 * g, grads)
+    updates, after = update(scaled, state, 4096.0, False)
+    want = jax.jit(tx.update)(grads, state, params)
+    assert bits((updates, after)) == bits(want)
+    skipped, same = update(jax.tree.map(lambda g: g * jnp.nan, grads), after, 4096.0, True)
+    assert bits(same) == bits(after)
+    assert bits(optax.apply_updates(params, skipped)) == bits(params)
+
+    ours = adamw(0.1, weight_decay=0.5, mask=mask)
+    want = ours.step(on_jax(PARAMS), grads, ours.init(params))
+    got = ours.step(
+        on_jax(PARAMS), scaled, ours.init(params), grad_scale=4096.0, found_inf=jnp.asarray(False)
+    )
+    assert bits(got) == bits(want)
+    before = bits(got)
+    assert bits(ours.step(*got[:1], scaled, got[1], grad_scale=1.0, found_inf=jnp.asarray(True))) == before

@@ -192,6 +192,7 @@ def test_refuses_what_it_cannot_do() -> None:
         assert AdamW(0.1).weight_decay == 0.004 and AdamW(0.1, dialect="torch.AdamW").weight_decay == 0.01
         refused(DialectError, dialect="keras.adam")
         refused(AxisError, decay="decoupled-twice")
+        assert "p_storage='split': Keras" in refused(BackendError, 0.1, p_storage="split")
         with mock.patch.object(keras.backend, "backend", lambda: "tensorflow"):
             assert "KERAS_BACKEND" in refused(BackendError)
         v = keras.Variable(np.ones(2, "f4"))
@@ -321,5 +322,105 @@ def test_arguments_by_position_are_those_of_keras(backend: str) -> None:
             assert getattr(b, name) == getattr(k, name), name
         theirs = [p for p in inspect.signature(K.Adam).parameters if p != "kwargs"]
         assert list(inspect.signature(Adam).parameters)[: len(theirs)] == theirs
+        """,
+    )
+
+
+@pytest.mark.parametrize("backend", ["torch"])
+def test_check_numerics_warns_once_built(backend: str) -> None:
+    run(
+        backend,
+        """
+        from adamcore.numerics import NumericsWarning
+        w, b = (keras.Variable(np.ones(3), dtype="bfloat16", name=name) for name in ("w", "b"))
+        optimizer = AdamW(1e-3, check_numerics=True)
+        optimizer.exclude_from_weight_decay(var_names=["b"])
+        with warnings.catch_warnings(record=True) as seen:
+            warnings.simplefilter("always")
+            optimizer.build([w, b])
+        assert [x.category for x in seen if "numerics" in x.category.__module__] == [NumericsWarning]
+        found = [(f.what, f.path) for f in optimizer.check_numerics(1e-5).findings if "lost" in f.what]
+        assert sorted(found) == [("decay-lost", "w"), ("step-lost", "b"), ("step-lost", "w")], found
+        assert Adam.from_config(Adam(1.0, check_numerics=0.5).get_config()).warns == 0.5
+        assert "check_numerics" not in Adam(1.0).get_config()
+        """,
+    )
+
+
+@pytest.mark.parametrize("backend", ["torch"])
+def test_loading_rounds_no_moment(backend: str) -> None:
+    """MOM.4: Keras assigns a saved v of 1e-11 to a variable of float16, where it is 0."""
+    run(
+        backend,
+        """
+        from adamcore.errors import StateError
+
+        def stepped(dtype, g):
+            w, optimizer = keras.Variable(np.ones(2), dtype=dtype), Adam(0.1)
+            optimizer.build([w])
+            optimizer.apply([ops.cast(ops.convert_to_tensor(np.full(2, g)), dtype)])
+            return optimizer
+
+        def saved(optimizer):
+            store = {}
+            optimizer.save_own_variables(store)
+            return store
+
+        store = saved(stepped("float32", 1e-4))
+        narrow, before = stepped("float16", 0.5), values(stepped("float16", 0.5).variables)
+        try:
+            narrow.load_own_variables(store)
+        except StateError as error:
+            assert "momentum was saved in float32 and is float16 now" in str(error), error
+        else:
+            raise AssertionError("rounded")
+        assert all((a == b).all() for a, b in zip(values(narrow.variables), before))
+        for dtype in ("float16", "float32"):
+            stepped("float32", 0.25).load_own_variables(saved(stepped(dtype, 0.5)))
+        keras.Variable(np.ones(2), dtype="bfloat16")
+        stepped("bfloat16", 0.25).load_own_variables(saved(stepped("bfloat16", 0.5)))
+        narrow.set_weights([store[str(i)] for i in range(len(store))])
+        assert float(narrow.variables[3].value[0]) == 0.0
+        """,
+    )
+
+
+@EACH
+def test_a_loss_scale_optimizer_around_ours(backend: str) -> None:
+    """SCALE.2: where a gradient overflows nothing moves, clocks neither.  A power of two divides exactly."""
+    run(
+        backend,
+        """
+        def apply(optimizer, grads, w):
+            grads = [ops.convert_to_tensor(g) for g in grads]
+            if keras.backend.backend() != "jax":
+                return optimizer.apply(grads, w)
+            held = [*w, *optimizer.variables]  # Keras' own step in place leaks tracers on JAX
+            new = optimizer.stateless_apply([v.value for v in held[len(w):]], grads, [v.value for v in w])
+            for variable, value in zip(held, [*new[0], *new[1]]):
+                variable.assign(value)
+
+        for options in ({}, {"dialect": "torch.AdamW"}, {"dialect": "torch.NAdam"}):
+            first = [np.asarray([0.5, -0.25, 3.0], "float32"), np.asarray([1.5], "float32")]
+            plain_w, w = ([keras.Variable(x) for x in first] for _ in range(2))
+            own, inner = Adam(0.1, **options), Adam(0.1, **options)
+            wrapped = keras.optimizers.LossScaleOptimizer(inner, initial_scale=1024.0)
+            plain = own
+            if keras.backend.backend() == "jax":  # which rounds otherwise where a step is not inside cond
+                plain = keras.optimizers.LossScaleOptimizer(own, initial_scale=1.0)
+            plain.build(plain_w)
+            wrapped.build(w)
+            for k in range(4):
+                g = [np.asarray([0.1, -0.2, 1e-3], "float32") * (k + 1), np.asarray([0.0], "float32")]
+                apply(plain, g, plain_w)
+                scale = float(ops.convert_to_numpy(wrapped.dynamic_scale))
+                apply(wrapped, [x * np.float32(scale) for x in g], w)
+                pairs = zip(values([*plain_w, *own.variables]), values([*w, *inner.variables]))
+                assert all(a.tobytes() == b.tobytes() for a, b in pairs), k
+                before = values([*w, *inner.variables])
+                apply(wrapped, [np.asarray([np.inf, 0, 0], "float32"), g[1]], w)
+                after = values([*w, *inner.variables])
+                assert all(a.tobytes() == b.tobytes() for a, b in zip(before, after)), k
+                assert float(ops.convert_to_numpy(wrapped.dynamic_scale)) == scale / 2
         """,
     )

@@ -38,7 +38,11 @@ def job(**parts: Any) -> Job:
         ({"where": np.ones(6, bool)[::2]}, "not contiguous"),
         ({"where": np.ones(3, bool)} | {name: np.ones(3, "F") for name in "pgmv"}, "a mask that"),
         ({"m": np.ones(3)}, "float32 beside float64"),
-        ({"formats": LeafDtypes(np.dtype("float64"), None, None, False)}, "arithmetic in float64"),
+        ({"formats": LeafDtypes(np.dtype("longdouble"), None, None, False)}, "float32, with arithmetic in"),
+        ({"g": np.ones(3)}, None),
+        ({"p": np.ones(3, "e"), "g": np.ones(3, "e"), "m": np.ones(3, "e")}, None),
+        ({"v": np.ones(3, "e"), "v_max": np.ones(3, "f")}, "float16 beside float32"),
+        ({name: np.ones(3, "g") for name in "pgmv"}, "with arithmetic in float32"),
         ({name: np.ones(3, "F") for name in "pgmv"}, None),
         ({name: np.ones(3, "f" if name == "v" else "F") for name in "pgmv"}, "complex64 beside float32"),
         ({name: np.ones((2, 3), "f", "F") for name in "pgmv"}, None),
@@ -98,3 +102,17 @@ def test_same_bits_for_every_split(monkeypatch: pytest.MonkeyPatch) -> None:
     for piece in (1 << 14, 4099, 77_777):
         monkeypatch.setattr(cpu, "PIECE", piece)
         assert run() == want
+
+
+@pytest.mark.parametrize("first", ["float32", "complex64"])
+@pytest.mark.parametrize("donate", [False, True])
+def test_complex_leaves_beside_real_ones(first: str, donate: bool) -> None:
+    """A complex element is two numbers: a list that took it for one would leave the second half as it is."""
+    whole = np.array([1 + 2j, 3 - 4j, 0.5j], "complex64")
+    real = np.array([1.0, -2.0, 3.0, 4.0], "float32")
+    params = [real, whole] if first == "float32" else [whole, real]
+    adam = Adam(lr=0.1)
+    apart = [adam.step(p, p, adam.init(p))[0] for p in params]
+    together = [p.copy() for p in params]
+    together, _ = adam.step(together, params, adam.init(together), donate=donate)
+    assert [p.tolist() for p in together] == [p.tolist() for p in apart]

@@ -13,6 +13,7 @@ from cuda_texts import DOUBLE, FLOAT, HALVES, tickings
 from adamcore import Adam
 from adamcore.backends.kernels import cuda, cuda_coefficients
 from adamcore.backends.kernels.cuda_table import LARGE, SMALL
+from adamcore.backends.kernels.formats import SIZES, Format
 
 
 def test_every_operation_stands_there() -> None:
@@ -97,15 +98,15 @@ def test_accesses_of_16_bytes(ptx: dict[str, str]) -> None:
             continue
         k, work, *stored = name.split("_")[1:]
         made = list(tickings().values())[int(k)].program
-        kinds = cuda.Kinds(work, *stored)  # type: ignore[arg-type]
-        lanes = 16 // max(cuda.SIZES[kind] for kind in stored)
+        dtypes = Format(work, *stored)  # type: ignore[arg-type]
+        lanes = 16 // max(SIZES[kind] for kind in stored)
         for words in (4, 2, 1):
             wide = rf"cg\.{f'v{words}.' if words > 1 else ''}u32"
-            read = [name for name in made.inputs if cuda.SIZES[kinds.of(name)] * lanes == 4 * words]
+            read = [name for name in made.inputs if SIZES[dtypes.of(name)] * lanes == 4 * words]
             written = [name for name, _ in made.outputs if name in read]
             assert count(text, rf"ld\.global\.{wide}") == len(read), name
             assert count(text, rf"st\.global\.{wide}") == len(written), name
-        assert lanes * max(cuda.SIZES[kind] for kind in stored) == 16
+        assert lanes * max(SIZES[kind] for kind in stored) == 16
 
 
 def test_no_table_in_local_memory(ptx: dict[str, str]) -> None:

@@ -23,4 +23,8 @@ def test_addresses_are_those_that_numpy_gives(count: int) -> None:
 
 def test_another_structure_of_arrays_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(addresses, "HEAD", addresses.HEAD + 8)
+    assert not addresses.known.__wrapped__()
+    monkeypatch.setattr(addresses, "known", lambda: False)
     assert addresses.gather.__wrapped__() is None
+    x = np.ones(3)
+    assert list(addresses.addresses([x])) == [x.__array_interface__["data"][0]]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from narrow_arrays import NARROW, narrow_array
 from state_samples import made
 
 from adamcore import Adam
 from adamcore.backends import states
 from adamcore.backends.states import Moments, NamedState
+from adamcore.backends.states.fitting import refuse_rounded
 from adamcore.errors import ConversionError
 
 
@@ -73,3 +75,17 @@ def test_dozat_product_is_formed_from_the_clock() -> None:
     fitted = states.fit(plain, opt, accept=["nesterov", "momentum_decay"])
     assert fitted.leaves["w"].mu_product == pytest.approx(float(state.mu_product["w"]), rel=1e-15)
     assert x2["w"].shape == (2,)
+
+
+@pytest.mark.parametrize(("library", "dtype"), NARROW)
+def test_another_dtype_is_taken_if_it_holds_the_values(library: str, dtype: str) -> None:
+    for values in ([0.25, 0.0], [np.nan, np.inf]):
+        refuse_rounded(np.array(values), narrow_array(library, values, dtype), "v of w")
+    with pytest.raises(ConversionError, match=f"v of w is float64 in the state and {dtype} where it goes"):
+        refuse_rounded(np.array([0.1, 0.0]), narrow_array(library, [0.1, 0.0], dtype), "v of w")
+
+
+def test_complex_moments() -> None:
+    refuse_rounded(np.array([0.5j]), np.array([0.5j], dtype=np.complex64), "m of w")
+    with pytest.raises(ConversionError, match="complex64"):
+        refuse_rounded(np.array([0.1j]), np.array([0.1j], dtype=np.complex64), "m of w")

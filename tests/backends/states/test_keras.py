@@ -45,6 +45,22 @@ try:
     raise SystemExit("taken by SGD")
 except CheckpointError as error:
     assert "SGD" in str(error)
+narrow = Adam(0.125, dialect="torch.NAdam")
+narrow.build([keras.Variable(np.ones(v.shape), dtype="float16", name=f"w{i}")
+              for i, v in enumerate(net.trainable_variables)])
+state = state.renamed({f"w{i}": name for i, name in enumerate(paths)})
+for leaf in state.leaves.values():
+    leaf.v[...] = 1e-8
+before = [np.array(keras.ops.convert_to_numpy(v.value)) for v in narrow.variables]
+try:
+    states.to_keras(state, narrow)
+    raise SystemExit("rounded")
+except ConversionError as error:
+    assert "is float32 in the state and float16 where it goes" in str(error), error
+for old, v in zip(before, narrow.variables):
+    assert np.array_equal(old, keras.ops.convert_to_numpy(v.value))
+states.to_keras(state, narrow, narrow=True)
+assert not keras.ops.convert_to_numpy(narrow._velocities[0].value).any()
 """
 
 

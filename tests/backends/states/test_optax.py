@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from adamcore import Adam
 from adamcore.backends import states
-from adamcore.errors import CheckpointError
+from adamcore.errors import CheckpointError, ConversionError
 
 
 def test_optax_in_any_chain() -> None:
@@ -40,3 +41,21 @@ def test_optax_in_any_chain() -> None:
         states.from_optax((optax.adam(0.1).init(params), optax.adam(0.1).init(params)), Adam())
     with pytest.raises(CheckpointError, match="no state for 'c'"):
         states.to_optax(named, optax.adam(0.1).init({"c": params["b"]}), {"c": params["b"]})
+
+
+def test_no_moment_is_rounded_unasked() -> None:
+    """MOM.4: a v of 1e-8 is 0 in float16."""
+    optax, jnp = pytest.importorskip("optax"), pytest.importorskip("jax.numpy")
+    from adamcore.backends.jax import adam
+
+    p = {"w": jnp.ones(2, "float16")}
+    v = np.full(2, 1e-8, dtype=np.float32)
+    named = states.NamedState(Adam.like("optax.adam", lr=1e-3), {"w": states.Moments(3, v, v)})
+    for tx in (optax.adam(1e-3), adam(1e-3)):
+        with pytest.raises(ConversionError, match="m of w is float32 in the state and float16 where it goes"):
+            states.to_optax(named, tx.init(p), p)
+        asked = states.to_optax(named, tx.init(p), p, narrow=True)
+        assert states.from_optax(asked, named.adam).leaves["w"].v.tolist() == [0.0, 0.0]
+    wide = adam(1e-3, moment_dtype="float32")
+    kept = states.to_optax(named, wide.init(p), p, adam=wide.functions.adam)
+    assert states.from_optax(kept, named.adam).leaves["w"].v.tolist() == v.tolist()

@@ -18,6 +18,7 @@ torch = pytest.importorskip("torch")
 from adamcore import Adam  # noqa: E402
 from adamcore.backends.kernels import cuda, cuda_coefficients  # noqa: E402
 from adamcore.backends.kernels.cuda_table import LARGE, SMALL  # noqa: E402
+from adamcore.backends.kernels.formats import Format, Storage  # noqa: E402
 from adamcore.backends.torch import nvrtc as torch_cuda  # noqa: E402
 
 DEVICE = torch.device("cuda", 1)
@@ -307,8 +308,10 @@ def test_nvrtc_itself() -> None:
         pytest.skip("no NVRTC")
     ticking = cuda_coefficients.ClockKernel(Adam(nesterov="dozat", weight_decay=0.1))
     words = LARGE if torch_cuda.nvrtc_version(nvrtc.nvrtcVersion) >= (12, 1) else SMALL
-    for kinds in ("float32", "bfloat16", "float16"):
-        text = cuda.text(ticking.program, cuda.Kinds("float32", kinds, kinds, kinds), True, words)
+    stored: tuple[Storage, ...] = ("float32", "bfloat16", "float16")
+    for dtype in stored:
+        dtypes = Format("float32", dtype, dtype, dtype, dtype)
+        text = cuda.text(ticking.program, dtypes, True, words)
         assert torch_cuda.compile_source(nvrtc, text, "sm_80")[:4] == b"\x7fELF"
     for text in (ticking.text("float64", words), cuda.fill_text("float32", SMALL)):
         assert torch_cuda.compile_source(nvrtc, text, "sm_80")[:4] == b"\x7fELF"

@@ -209,6 +209,19 @@ def test_moments_in_a_dtype_of_their_own(path: Path, dtypes: dict[str, Any]) -> 
     assert (entry.verdict, entry.results[0].undecided) == ("conforms", 0)
 
 
+@pytest.mark.parametrize("policy", ["master", "split", "split8", "kahan", "stochastic"])
+def test_a_parameter_of_which_a_part_is_in_the_state(path: Path, policy: str) -> None:
+    """The value from which a step starts is any that is shown as the recorded parameter."""
+    w = parameter(500, dtype=torch.bfloat16)
+    w.data /= 16  # so that half a distance of its neighbours is far below lr
+    optimizer = OurAdamW([w], **HYPER, p_storage=policy, moment_dtype="float32")
+    recorder = Recorder.torch(optimizer)
+    run(optimizer, 3)
+    [entry] = judged(recorder, path).entries
+    assert (entry.verdict, entry.results[0].undecided) == ("conforms", 0)
+    assert 0.5 < entry.results[0].worst_ratio < 1.0
+
+
 # Freezing, and states that are put back -----------------------------------------------------------------
 
 

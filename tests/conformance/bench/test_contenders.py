@@ -9,12 +9,13 @@ torch = pytest.importorskip("torch")
 from adamcore.conformance.bench import contenders  # noqa: E402
 from adamcore.conformance.bench.contenders import CONTENDERS, FRAMEWORKS, Contender, fits  # noqa: E402
 from adamcore.conformance.bench.step import Step  # noqa: E402
+from adamcore.conformance.cli import bench as cli  # noqa: E402
 
 
 def test_no_contender_is_named_twice() -> None:
     names = [(each.framework, each.name) for each in CONTENDERS]
     assert len(set(names)) == len(names)
-    assert {"numpy", "torch", "torch:cuda", "jax"} == {framework for framework, _ in names}
+    assert set(FRAMEWORKS) == {framework for framework, _ in names} == set(cli.FRAMEWORKS)
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)

@@ -11,6 +11,7 @@ import pytest
 from adamcore.backends.kernels import llvm
 from adamcore.conformance.bench import steps
 from adamcore.conformance.bench.step import Step
+from adamcore.conformance.bench.workloads import NARROW
 
 SHAPES = ((40,), (3, 2))
 
@@ -43,6 +44,31 @@ def test_a_step_of_ours_moves_each_element_by_lr(make: Callable[[Any], Step], ma
     step()
     for p, old, g in zip(params, before, grads, strict=True):
         np.testing.assert_allclose(p, old - 1e-3 * np.sign(g), atol=2e-6)
+
+
+@pytest.mark.parametrize("framework", NARROW)
+def test_contenders_in_16_bits_step_tensors_of_their_dtype(framework: str) -> None:
+    torch = pytest.importorskip("torch")
+    from adamcore.conformance.bench import contenders
+
+    kinds: list[Any] = []
+    with pytest.MonkeyPatch.context() as patch:
+        tensors = steps.tensors
+
+        def keep(*given: Any, **named: Any) -> Any:
+            made = tensors(*given, **named)
+            kinds.append({x.dtype for x in (*made[0], *made[1])})
+            return made
+
+        patch.setattr(steps, "tensors", keep)
+        for each in contenders.installed(framework):
+            step = each.make(SHAPES)
+            assert step.gradients is not None
+            step.gradients.make()
+            step()
+    dtype = getattr(torch, NARROW[framework])
+    assert kinds == [{dtype}, {torch.float32}, {dtype}, {dtype}, {dtype}]
+    steps.memory_traffic(SHAPES, framework)()
 
 
 def test_arrays_repeat_the_same_random_values() -> None:

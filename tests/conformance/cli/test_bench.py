@@ -21,7 +21,7 @@ def test_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert rows["usual, whole arrays"]["ratio"] == 1.0
     assert rows["adamcore"]["seconds"] > 0
     assert set(run["environment"]["packages"]) >= {"adamcore", "numpy"}
-    assert "float16" in run["unserved"]["numpy"]
+    assert "every second" in run["unserved"]["numpy"]
     assert plot.read_text(encoding="utf-8").startswith("<svg")
     assert "not served, numpy: " in capsys.readouterr().out
 

@@ -16,7 +16,7 @@ from adamcore.errors import MissingGradientError, StateError  # noqa: E402
 
 
 def gathered(optimizer: Any) -> GroupState:
-    found = GroupState([], [], [], [], [], [], [])
+    found = GroupState.empty()
     optimizer._init_group(0, optimizer.param_groups[0], *found)
     return found
 

@@ -218,7 +218,7 @@ def test_one_moment_keeps_its_own_dtype(name: str, wide: str) -> None:
     again.load_state_dict(through_a_file(saved))
     assert bits(again.state_dict()) == bits(saved)
     assert getattr(from_torch(saved, names=["w"]).adam, name) == "float32"
-    with pytest.raises(errors.StateError, match=f"was saved with {name}='float32'"):
+    with pytest.raises(errors.StateError, match=rf"\['{wide}'\] is in torch.float32.*moment_dtype="):
         Adam(params).load_state_dict(saved)
     other = {k: v for k, v in saved["param_groups"][0].items() if k != name}
     with pytest.raises(errors.StateError, match=rf"\['{wide}'\] is in torch.float32, which torch.bfloat16"):
@@ -345,6 +345,10 @@ def test_a_flattened_checkpoint_of_pytorchs_is_read_under_other_rules(how: str, 
         assert bits(ours.state[p]["exp_avg"]) == bits(theirs.state[p]["exp_avg"].double())
 
 
+@pytest.mark.skipif(
+    tuple(map(int, torch.__version__.split(".")[:2])) < (2, 10),
+    reason="before torch 2.10 set_optimizer_state_dict wants a state of every parameter",
+)
 def test_frozen_parameters_are_found_by_their_qualified_names() -> None:
     """The group that loads has another order; a frozen parameter may have no state."""
     from torch.distributed.checkpoint.state_dict import (
@@ -461,3 +465,37 @@ def test_a_clock_from_numpy() -> None:
         saved["state"][0]["step"] = clock
         with pytest.raises(errors.ClockError, match=words):
             optimizer.load_state_dict(saved)
+
+
+@pytest.mark.parametrize("cls", [Adam, torch.optim.Adam])
+def test_a_checkpoint_goes_into_narrow_weights_whose_moments_stay_wide(cls: Any) -> None:
+    """MOM.4: as the refusal says, and for our own checkpoints too, which name the dtype of their moments."""
+    p = torch.nn.Parameter(torch.ones(2))
+    first = cls([p], lr=1e-3)
+    p.grad = torch.full((2,), 1e-5)
+    first.step()
+    saved = through_a_file(first.state_dict())
+    q = torch.nn.Parameter(p.detach().half())
+    wide, narrow = Adam([q], lr=1e-3, moment_dtype="float32"), Adam([q], lr=1e-3, v_dtype="float16")
+    wide.load_state_dict(saved)
+    assert bits(wide.state[q]["exp_avg_sq"]) == bits(first.state[p]["exp_avg_sq"])
+    with pytest.raises(errors.StateError, match=r"\['exp_avg'\] is in torch.float32"):
+        narrow.load_state_dict(saved)
+    asked = Adam([q], lr=1e-3, moment_dtype="float16")
+    asked.load_state_dict(saved)
+    assert asked.state[q]["exp_avg_sq"].tolist() == [0.0, 0.0]
+
+
+def test_after_a_reset_a_converted_parameter_starts_anew() -> None:
+    p = torch.nn.Parameter(torch.ones(2))
+    optimizer = Adam([p], lr=0.5)
+    p.grad = torch.ones(2)
+    optimizer.step()
+    p.data, p.grad = torch.ones(2).half(), None
+    p.grad = torch.ones(2).half()
+    with pytest.raises(errors.StateError, match="moment_dtype"):
+        optimizer.step()
+    optimizer.reset(p)
+    optimizer.step()
+    assert p.tolist() == [0.5, 0.5]
+    assert optimizer.state[p]["exp_avg"].dtype == torch.float16

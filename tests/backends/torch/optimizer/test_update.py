@@ -18,7 +18,7 @@ def prepared(**settings: Any) -> tuple[Any, GroupState]:
     p = Parameter(torch.ones(2))
     p.grad = torch.tensor([4.0, -4.0])
     optimizer = Adam([p], lr=0.5, eps=0.0, **settings)
-    found = GroupState([], [], [], [], [], [], [])
+    found = GroupState.empty()
     optimizer._init_group(0, optimizer.param_groups[0], *found)
     return optimizer, found
 

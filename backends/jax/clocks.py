@@ -1,0 +1,74 @@
+"""Many clocks that only the program knows, ticked as one vector.
+
+The coefficients of one clock are a hundred operations (rule NUM.4).  A program that has them once for each
+leaf takes four times as long to compile as the rest of the step.  So they are formed once, on the vector of
+all clocks, and each leaf takes its own elements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from adamcore.definition import Coefficients
+from adamcore.types import Array, Clock
+
+MANY = 8  #: clocks from which one vector for all pays
+
+
+def tick_each(
+    ts: Sequence[Clock], tick: Callable[[Array], tuple[Array, Coefficients]]
+) -> list[tuple[Clock, Coefficients]] | None:
+    """Return the clocks after their tick, and the coefficients of each; None if one by one is as well.
+
+    Args:
+        ts: 0-d arrays.
+        tick: returns a clock after its tick and the coefficients, or vectors of them for a vector of clocks.
+    """
+    if len(ts) < MANY or not all(isinstance(t, jax.core.Tracer) for t in ts):
+        return None
+    if any(jax.typeof(t) != jax.typeof(ts[0]) for t in ts):  # such as others over the devices of a mesh
+        return None
+    vector = jnp.stack(ts)
+    after, c = tick(vector)
+    own = [getattr(x, "shape", ()) == vector.shape for x in c]  # the other coefficients are for all clocks
+    vectors = [after, *(x for x, varies in zip(c, own, strict=True) if varies)]
+    rows = by_array(vectors, ts[0]) if jax.default_backend() == "cpu" else by_slice(vectors)
+    ticked = []
+    for t, *mine in rows:
+        rest = iter(mine)
+        row = Coefficients(*(next(rest) if varies else x for x, varies in zip(c, own, strict=True)))
+        ticked.append((t, row))
+    return ticked
+
+
+def by_slice(vectors: Sequence[Array]) -> list[list[Any]]:
+    """Return the elements of some vectors, those of one place together."""
+    return [[x[k] for x in vectors] for k in range(vectors[0].shape[0])]
+
+
+def by_array(vectors: Sequence[Array], clock: Array) -> list[list[Any]]:
+    """Return what :func:`by_slice` does, in a form that XLA compiles sooner on the CPU.
+
+    There XLA compiles kernels that are alike once.  A place that stands in a kernel as a number makes it
+    unlike the next leaf's.  Here it stands in an array, and the kernel is given the array.
+
+    Args:
+        vectors: vectors of one length.
+        clock: a number >= 0 that only the program knows.
+    """
+    zero = jnp.minimum(clock, 0)  # as XLA does not know, so that the array stays an array
+    found = []
+    for k in range(vectors[0].shape[0]):
+        place = element(np.array([k, -1], np.int32), zero)
+        found.append([element(x, place) for x in vectors])
+    return found
+
+
+def element(x: Any, place: Array) -> Array:
+    """Return the element of a vector at a place that the program knows."""
+    return jax.lax.dynamic_slice(x, (place,), (1,), allow_negative_indices=False).reshape(())

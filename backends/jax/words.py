@@ -1,0 +1,46 @@
+"""The bits of JAX's float32 arrays: see :class:`adamcore.storage.bits.Words`."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from adamcore.storage.bits import MASK
+from adamcore.types import Array, Scalar
+
+
+class JaxWords:
+    """Words are uint32, which wraps."""
+
+    def words(self, x: Array) -> Array:
+        return jax.lax.bitcast_convert_type(x, jnp.uint32)
+
+    def floats(self, w: Array) -> Array:
+        return jax.lax.bitcast_convert_type(w, jnp.float32)
+
+    def signed(self, w: Array) -> Array:
+        return w.astype(jnp.int32)
+
+    def unsigned(self, x: Array) -> Array:
+        return jax.lax.bitcast_convert_type(x.astype(jnp.int32), jnp.uint32)
+
+    def word(self, value: Scalar) -> Scalar:
+        return np.uint32(value) if isinstance(value, int) else value
+
+    def where(self, condition: Array, new: Array, old: Any) -> Array:
+        return jnp.where(condition, new, old)
+
+    def index(self, like: Array) -> Array:
+        """Return the numbers of the elements of the whole array, which a mesh may hold in shards."""
+        found = jnp.zeros(like.shape, jnp.uint32)
+        for axis in range(len(like.shape)):
+            stride = np.uint32(math.prod(like.shape[axis + 1 :]) & MASK)
+            found += jax.lax.broadcasted_iota(jnp.uint32, like.shape, axis) * stride
+        return found
+
+
+WORDS = JaxWords()

@@ -1,0 +1,95 @@
+"""The dtypes of a kernel's arithmetic and of its arrays, and lines of LLVM's language on vectors."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+Real = Literal["float32", "float64"]  #: what a kernel computes in
+Storage = Literal["bfloat16", "float16", "float32", "float64"]  #: what an array is stored in
+
+LLVM = {"float32": "float", "float64": "double"}
+BITS = {"bfloat16": "i16", "float16": "i16", **LLVM}  #: the type in which a number is read and written
+SIZES = {"bfloat16": 2, "float16": 2, "float32": 4, "float64": 8}  #: bytes of a number
+
+
+class Format(NamedTuple):
+    """The dtype of a kernel's arithmetic, and those in which its arrays are stored."""
+
+    work: Real
+    p: Storage
+    g: Storage
+    m: Storage
+    v: Storage  #: of v and v_max
+
+    def of(self, name: str) -> Storage:
+        """Return the dtype in which the array of this name is stored.
+
+        >>> Format("float32", "bfloat16", "bfloat16", "float32", "float32").of("v_max")
+        'float32'
+        """
+        found: Storage = getattr(self, "v" if name == "v_max" else name)
+        return found
+
+    @property
+    def pairs(self) -> bool:
+        """True if the loop has ``Lines.pairs``: if all arrays are of bfloat16, their order may be any."""
+        return {*self[1:]} == {"bfloat16"}
+
+    @property
+    def lanes(self) -> int:
+        """The number of elements in one pass of the loop: 64 bytes of the array whose numbers are widest."""
+        return 64 // max(map(SIZES.__getitem__, self[1:]))
+
+
+def uniform(dtype: Real) -> Format:
+    """Return the format of arrays that are all stored in the dtype of the arithmetic."""
+    return Format(dtype, dtype, dtype, dtype, dtype)
+
+
+class Lines(list[str]):
+    """Lines of LLVM's language on vectors of so many elements, or on one element if ``lanes`` is 1.
+
+    Args:
+        lanes: the number of elements.
+        pairs: True if a vector in the arithmetic has the elements at even places in its first half and those
+            at odd places in its second half.  Two neighbours of 16 bits are one word, of which one shift and
+            one mask make two floats; to keep their order would take moves between the parts of a vector.
+
+    >>> lines = Lines(4)
+    >>> lines.put("%y", f"add {lines.kind('i32')} %x, {lines.constant(7, 'i32')}")
+    '%y'
+    >>> print(lines[0])
+      %y = add <4 x i32> %x, <i32 7, i32 7, i32 7, i32 7>
+    """
+
+    def __init__(self, lanes: int, pairs: bool = False) -> None:
+        super().__init__()
+        self.lanes, self.pairs = lanes, pairs
+
+    def kind(self, element: str) -> str:
+        """Return the type of a vector of ``element``, or ``element`` itself."""
+        return element if self.lanes == 1 else f"<{self.lanes} x {element}>"
+
+    def constant(self, value: float, element: str) -> str:
+        """Return a number as a constant of the type ``kind(element)``."""
+        if self.lanes == 1:
+            return str(value)
+        return f"<{', '.join([f'{element} {value}'] * self.lanes)}>"
+
+    def put(self, name: str, operation: str) -> str:
+        """Give the result of an operation a name, and return the name."""
+        self.append(f"  {name} = {operation}")
+        return name
+
+    def integer(self, name: str, operation: str, x: str, y: int) -> str:
+        """Give the result of an operation on integers of 32 bits and a number a name, and return it."""
+        return self.put(name, f"{operation} {self.kind('i32')} {x}, {self.constant(y, 'i32')}")
+
+    def select(self, name: str, flag: str, element: str, x: str, y: str) -> str:
+        """Give ``x`` where the flag is set, else ``y``, a name and return it."""
+        kind = self.kind(element)
+        return self.put(name, f"select {self.kind('i1')} {flag}, {kind} {x}, {kind} {y}")
+
+    def cast(self, name: str, operation: str, before: str, x: str, after: str) -> str:
+        """Give ``x`` as another type a name and return it."""
+        return self.put(name, f"{operation} {self.kind(before)} {x} to {self.kind(after)}")

@@ -1,0 +1,67 @@
+"""``p_storage`` in the optax transformation: the bits of the core, through updates and through steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from storage_runs import CASES, array, gradients, same
+
+jax = pytest.importorskip("jax")
+optax = pytest.importorskip("optax")
+
+from adamcore import Adam  # noqa: E402
+from adamcore.backends.jax import adam  # noqa: E402
+from adamcore.errors import GradientError, ParameterError  # noqa: E402
+
+
+def start(dtype: str) -> list[Any]:
+    values = np.linspace(0.5, 2.0, 21).reshape(3, 7), np.ones((2, 3)), 1.0
+    return [array("jax", x, d) for x, d in zip(values, (dtype, "float32", dtype), strict=True)]
+
+
+def grads(k: int, dtype: str) -> list[Any]:
+    return [array("jax", g, d) for g, d in zip(gradients(k), (dtype, "float32", dtype), strict=True)]
+
+
+@pytest.mark.parametrize(("policy", "dtype"), CASES)
+def test_updates_and_steps_have_the_bits_of_the_core(policy: Any, dtype: str) -> None:
+    options: Any = {"p_storage": policy, "moment_dtype": "float32", "seed": 3}
+    core, tx = Adam.like("optax.adam", lr=1e-3, **options), adam(1e-3, **options)
+    p = start(dtype)
+    state, updated, stepped = core.init(p), start(dtype), start(dtype)
+    its, theirs = tx.init(updated), tx.init(stepped)
+    update, step = jax.jit(tx.update), jax.jit(core.step)
+    for k in range(3):
+        p, state = step(p, grads(k, dtype), state)
+        changes, its = update(grads(k, dtype), its, updated)
+        updated = optax.apply_updates(updated, changes)
+        stepped, theirs = tx.step(stepped, grads(k, dtype), theirs)
+    assert same(p, updated)
+    assert same(p, stepped)
+    assert [str(x.dtype) for x in updated] == [dtype, "float32", dtype]
+
+
+def test_a_wider_gradient_and_no_parameters_are_refused() -> None:
+    tx, params = adam(1e-3, p_storage="master"), start("bfloat16")
+    state = tx.init(params)
+    wide = [g.astype("float32") for g in grads(0, "bfloat16")]
+    with pytest.raises(GradientError, match=r"grads\[0\] is of dtype float32: expected bfloat16"):
+        tx.update(wide, state, params)
+    with pytest.raises(ParameterError, match="since p_storage='master' needs them"):
+        tx.update(grads(0, "bfloat16"), state)
+
+
+def test_leaves_apart_keep_their_rests_and_their_numbers() -> None:
+    """A mask of decay steps the leaves in two parts; with a decay of 0 in both, nothing changes."""
+    options: Any = {"p_storage": "split", "moment_dtype": "float32", "weight_decay": 1e-30}
+    whole, parts = adam(1e-3, **options), adam(1e-3, mask=[True, True, False], **options)
+    a, b = start("bfloat16"), start("bfloat16")
+    s, t = whole.init(a), parts.init(b)
+    for k in range(2):
+        a, s = whole.step(a, grads(k, "bfloat16"), s)
+        b, t = parts.step(b, grads(k, "bfloat16"), t)
+    assert same(a, b)
+    assert same([s.p_rest[0], s.p_rest[2]], [t.p_rest[0], t.p_rest[2]])
+    assert t.p_rest[1] is None
