@@ -27,6 +27,16 @@ def present(*masks: object) -> tuple[Step, ...]:
     return tuple(steps)
 
 
+def rows_of_zeros(*still: tuple[int, ...]) -> tuple[Step, ...]:
+    """Return a gradient of three rows for each step, of which these rows are 0."""
+    steps = []
+    for s, rows in enumerate(still):
+        g = numbers(22 + s, 3, 2)
+        g[list(rows)] = 0.0
+        steps.append(Step((g,)))
+    return tuple(steps)
+
+
 PROBES = [
     Probe("F1/absent-first", "C has no gradient in the first three steps, then it has",
           START, gradients(B, absent(0, 1, 2)), SLOW, tells=("missing", "clock")),
@@ -44,6 +54,8 @@ PROBES = [
     Probe("F2/zero-element", "one element's gradient is zero from the start: only decay moves it",
           (array([1.0, -2.0, 3.0]),),
           gradients([[0.5, 0.0, -1.0], [0.25, 0.0, 0.5], [-1.0, 0.0, 0.25]] * 2), ODD),
+    Probe("F2/zero-row", "rows of a matrix whose gradients are zero go on by momentum and decay",
+          (numbers(21, 3, 2),), rows_of_zeros((), (1,), (1, 2), (0,), (0, 1)), ODD),
     Probe("F3/flag", "a flag for the whole leaf is the same as an absent gradient; NaN under it is not seen",
           START, present(True, True, False, False, True, False, True, True), SLOW,
           tells=("clock",), needs={"missing": ("skip",)}),

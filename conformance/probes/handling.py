@@ -61,6 +61,15 @@ def rows(seed: int, count: int) -> tuple[Step, ...]:
     )
 
 
+def apart(seed: int) -> tuple[Step, ...]:
+    """Return eight steps in whose first half two of three parameters lack gradients in some."""
+    lacking = {1: (0, 1), 2: (2,)}
+    return tuple(
+        Step(tuple(None if s in lacking.get(i, ()) else g for i, g in enumerate(step.grads)))
+        for s, step in enumerate(moving(seed, 8, (2,), (2,), (2,)))
+    )
+
+
 PROBES = [
     late("BC.1/t10", "the correction at t=11 to 13", 10, 0.999),
     late("BC.1/t300", "the correction at t=301 to 303", 300, 0.999),
@@ -71,6 +80,9 @@ PROBES = [
     PLAIN,
     replace(PLAIN, name="STATE.4/resumed", about="the same, saved and restored halfway: bit for bit",
             manner="resumed", twin=PLAIN.name),
+    Probe("STATE.4/resumed-apart", "saved and restored when each parameter has had updates of its own number",
+          (numbers(23, 2), numbers(24, 2), numbers(25, 2)), apart(26), {**ODD, "b1": 0.9, "b2": 0.99},
+          needs={"missing": ("skip",)}, manner="resumed"),
     replace(PLAIN, name="STATE.3/beside", about="a second optimizer with other hyperparameters steps in turn",
             manner="beside"),
     replace(PLAIN, name="STATE.2/fresh", about="every step's gradients in memory of their own: bit for bit",

@@ -153,6 +153,14 @@ PROBES = [
         tells=("nesterov",),
     ),
     Probe(
+        "NES.1/schedule",
+        "a momentum schedule sixteen times as fast as the usual one: it goes by momentum_decay",
+        (array([0.5, -0.5]),),
+        gradients([[1.0, 0.5], [-1.0, 1.0], [0.5, -0.5], [-0.5, 1.0], [1.0, -1.0], [-1.0, 0.5]]),
+        {"lr": 0.5, "b1": 0.75, "b2": 0.9, "eps": 0.03, "weight_decay": 0.0, "momentum_decay": 0.0625},
+        needs={"nesterov": ("dozat",)},
+    ),
+    Probe(
         "MAX.1/ascent",
         "up instead of down, decay still towards zero",
         (array([2.0, -2.0]),),
@@ -167,6 +175,23 @@ PROBES = [
         gradients([[3 + 4j, 1 - 2j, 0.5j], [-1 + 1j, 2 + 1j, 1 + 0j], [0.5 - 3j, -1 - 1j, 2 + 2j]] * 2),
         {"lr": 0.25, "b1": 0.5, "b2": 0.8, "eps": 0.03, "weight_decay": 0.0},
         tells=("complex",),
+    ),
+    Probe(
+        "CPX.1/decay",
+        "complex parameters under decay: real and imaginary parts decay alike",
+        (array([2.0 + 1.0j, -1.0 - 2.0j, 1.5j]),),
+        gradients([[0.5 + 1j, 1 - 0.5j, 0.5j], [-0.25 + 0.5j, 0.5 + 1j, 1 + 0.25j]] * 2),
+        {"lr": 0.25, "b1": 0.5, "b2": 0.8, "eps": 0.03, "weight_decay": 0.25},
+    ),
+    Probe(
+        "LR.1/every-array",
+        "lr changes twice: each array is stepped with the new one",
+        (numbers(13, 3), numbers(14, 2, 2), numbers(15, 3)),
+        tuple(
+            Step(step.grads, lr={2: 0.125, 4: 0.25}.get(s))
+            for s, step in enumerate(moving(16, 6, (3,), (2, 2), (3,)))
+        ),
+        ODD,
     ),
     Probe(
         "LR.2/zero",

@@ -36,6 +36,26 @@ class SkipsZeros(Good):
         return super().step([None if g is not None and not g.any() else g for g in grads])
 
 
+class SkipsRows(Good):
+    """Leaves the rows of a matrix alone whose gradients are zero."""
+
+    def step(self, grads: list[Any]) -> list[Any]:
+        kept = [[a.copy() for a in arrays] for arrays in (self.p, self.m, self.v)]
+        super().step(grads)
+        for i, g in enumerate(grads):
+            still = (np.asarray(g) == 0).all(axis=-1) if g is not None and g.ndim > 1 else np.zeros(0, bool)
+            for arrays, old in zip((self.p, self.m, self.v), kept, strict=True):
+                if still.any():
+                    arrays[i] = np.where(still[..., None], old[i], arrays[i])
+        return list(self.p)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_rows_of_zeros_are_stepped(dtype: str) -> None:
+    assert judged(Good, "F2/zero-row", dtype)[2].status == "passed"
+    assert judged(SkipsRows, "F2/zero-row", dtype)[2].status == "failed"
+
+
 ABSENT = [
     "F1/absent-first",
     "F1/absent-middle",

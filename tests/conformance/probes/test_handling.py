@@ -62,6 +62,20 @@ class Ravels(Good):
         return super().step([g if g is None else np.ravel(g, order="K").reshape(g.shape) for g in grads])
 
 
+class FirstClock(Good):
+    """A resume that gives every parameter the clock of the first."""
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        super().set_state(state)
+        self.t = [self.t[0]] * len(self.t)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_resume_has_the_clock_of_each_parameter(dtype: str) -> None:
+    assert judged(Good, "STATE.4/resumed-apart", dtype)[2].status == "passed"
+    assert judged(FirstClock, "STATE.4/resumed-apart", dtype)[2].status == "failed"
+
+
 HANDLING = [
     "BC.1/t10", "BC.1/t300", "BC.1/t1e6", "CLK.3/beyond-2**24", "STATE.4/resumed", "STATE.3/beside",
     "STEP.1/fortran", "STEP.1/strided", "STATE.2/read-only", "STEP.1/scaled",
