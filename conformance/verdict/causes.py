@@ -16,11 +16,12 @@ from adamcore.conformance.types import Finding, Probe, Result
 from adamcore.conformance.verdict.case import Case
 from adamcore.conformance.verdict.common_region import acts_by_then
 from adamcore.conformance.verdict.identify import DECAY, NUMERIC, Identification, identify
-from adamcore.conformance.verdict.match import flat_model
+from adamcore.conformance.verdict.match import distance_in_lr, flat_model
 from adamcore.conformance.verdict.pairs import PairFinding
 from adamcore.conformance.verdict.regions import visible
 
 PERCEPTIBLE = 0.25  #: bounds; a cause that moves an element so far may take it out of its bound
+SINGLE = 2.0**-32  #: of lr; less than roundings to float32 add up to in a run
 ASKED = 6  #: a fault that explains fewer than two of this many failures is no cause
 
 
@@ -167,9 +168,18 @@ def explained_by(case: Case, fault: Fault, failures: Sequence[Result]) -> list[R
             hopeless = tried >= ASKED and len(like) < 2 and not fault.narrow
             if hopeless or 2 * missed >= required:
                 return []
+    if fault.narrow and is_too_exact(case, like):
+        return []
     if fault.update is not None:
         return [r for r in like if case.is_proved(fault, r)]
     return like if all(case.is_proved(fault, r) for r in like[:3]) else []
+
+
+def is_too_exact(case: Case, like: Sequence[Result]) -> bool:
+    """Return whether most of these runs are nearer to the claim than arithmetic in float32 comes."""
+    near = [distance_in_lr(got, flat_model(case.claim, case.probe(r), None), case.probe(r))
+            for r in like if (got := case.flat_run(r)) is not None]  # fmt: skip
+    return bool(near) and float(np.median(near)) < SINGLE
 
 
 def axis_findings(

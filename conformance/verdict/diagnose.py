@@ -86,6 +86,7 @@ def explain(
     if cause is not None and measured is not None and is_beside(cause, measured):
         cause = None
     if cause is None and measured is not None:
+        measured = in_single(case, measured, failures)
         first = fold(with_evidence(measured, failures), by_rule(failures, case.probes))
         apart = pair is not None and pair.finding.area != first.area
         return [first, pair.finding] if pair is not None and apart else [first], [], None
@@ -132,9 +133,24 @@ def add_loss_scale(
 
 
 def is_beside(cause: Cause, measured: Finding) -> bool:
-    """Return whether a cause is a known fault of another area than that of the part that was measured."""
+    """Return whether a cause is a known fault of another area than that of the part that was measured.
+
+    No value of a hyperparameter makes equal elements of an array go different ways.
+    """
     fault = cause.fault
-    return fault is not None and fault.area not in (measured.area, *NOT_MEASURED)
+    if fault is None:
+        return False
+    uneven = measured.area == "layout" and fault.area == "hyperparameters"
+    return uneven or fault.area not in (measured.area, *NOT_MEASURED)
+
+
+def in_single(case: Case, measured: Finding, failures: Sequence[Result]) -> Finding:
+    """Return the finding as one of precision if what it says holds in float32 alone."""
+    passed = {r.probe for r in case.passed if r.dtype == "float64"}
+    if not all(r.dtype == "float32" and r.probe in passed for r in failures):
+        return measured
+    observed = f"in float32 alone {measured.observed}"
+    return Finding("mixed_precision", "NUM.1", SAYS["NUM.1"], observed)
 
 
 def with_evidence(finding: Finding, failures: Sequence[Result]) -> Finding:

@@ -12,6 +12,7 @@ from adamcore.conformance.types import Finding
 from adamcore.conformance.verdict.case import Case
 from adamcore.conformance.verdict.causes import axis_findings, best_cause, fold
 from adamcore.conformance.verdict.diagnose import diagnose
+from adamcore.conformance.verdict.judge import judge
 
 
 def test_a_failure_follows_from_a_cause_only_where_the_cause_acts() -> None:
@@ -56,3 +57,21 @@ def test_what_is_folded_is_flat() -> None:
     inner = Finding("decay", "DEC.1", "", "", folded=[Finding("epsilon", "EPS.1", "", "")])
     folded = fold(Finding("moments", "MOM.1", "", ""), [inner]).folded
     assert [(f.rule, f.folded) for f in folded] == [("DEC.1", [])]
+
+
+def off_by(share: float) -> list[str]:
+    """Return what is said of an AdamW whose float64 runs are off by a share of each number."""
+    runs, _ = runs_and_results(ADAMW)
+    for (_, dtype), made in runs.items():
+        if dtype == "float64":
+            made.params[:] = [
+                [p * (1 + share * (-1) ** s) for p in step] for s, step in enumerate(made.params)
+            ]
+    results = [judge(ADAMW, PROBES[name], dtype, made) for (name, dtype), made in runs.items()]
+    return [found.observed for found in diagnose(ADAMW, runs, results)]
+
+
+def test_what_is_too_exact_for_float32_was_not_stepped_in_it() -> None:
+    said = "float64 is stepped in float32"
+    assert said in off_by(2.0**-25)
+    assert said not in off_by(2.0**-40)

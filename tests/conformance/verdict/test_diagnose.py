@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from plain_adam import ADAMW, Change, runs_and_results
 
+from adamcore.conformance.faults import FAULTS
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.types import Finding, Result, Run
-from adamcore.conformance.verdict.diagnose import diagnose, handling_findings
+from adamcore.conformance.verdict.causes import Cause
+from adamcore.conformance.verdict.diagnose import diagnose, handling_findings, is_beside
 from adamcore.conformance.verdict.judge import judge
 
 
@@ -82,3 +84,22 @@ def test_what_was_measured_is_the_finding_where_there_is_no_cause() -> None:
     assert (found.area, found.observed) == (measured.area, measured.observed)
     assert found.evidence is not None
     assert {below.rule for below in found.folded} == {"STEP.1", "BC.1"}
+
+
+def test_what_holds_in_float32_alone_is_a_matter_of_precision() -> None:
+    measured = Finding("moments", "STEP.1", "as claimed", "two impulses give 1.015 times their sum")
+    runs, _ = runs_and_results(ADAMW)
+    for (_, dtype), run in runs.items():
+        if dtype == "float32":
+            run.params[:] = [[p * np.float32(0.75) + np.float32(0.011) for p in step] for step in run.params]
+    results = [judge(ADAMW, PROBES[name], dtype, run) for (name, dtype), run in runs.items()]
+    found = diagnose(ADAMW, runs, results, measured=measured)[0]
+    assert (found.area, found.rule) == ("mixed_precision", "NUM.1")
+    assert found.observed == f"in float32 alone {measured.observed}"
+
+
+def test_equal_elements_that_go_different_ways_have_no_other_hyperparameter() -> None:
+    ignored = next(f for f in FAULTS if f.observed.startswith("weight_decay is ignored"))
+    cause = Cause([], [], fault=ignored)
+    assert is_beside(cause, Finding("layout", "STEP.1", "", ""))
+    assert not is_beside(cause, Finding("decay", "DEC.2", "", ""))
