@@ -22,6 +22,7 @@ from adamcore.conformance.anatomy.ordinary import (
     against_plain,
     as_array,
     borrowed,
+    coupling,
     crosstalk,
     dependence_on_size,
     factors,
@@ -95,6 +96,9 @@ FIRST: dict[str, Circumstance] = {
     "even": Circumstance(
         "layout", "STEP.1", "elements of one array with the same gradients go different ways",
         (uniform(),), unevenness),
+    "even decay": Circumstance(
+        "layout", "STEP.1", "equal elements of one array decay in different ways",
+        (uniform("sizes-decay", weight_decay=0.25),), unevenness),
 }  # fmt: skip
 """What disturbs the measuring of any part, by name."""
 
@@ -102,6 +106,9 @@ SECOND: dict[str, Circumstance] = {
     "sizes": Circumstance(
         "clipping", "NUM.5", "a step depends on the number of elements of its array",
         (uniform(),), dependence_on_size),
+    "shapes": Circumstance(
+        "moments", "MOM.2", "beside another array of its shape an array takes other steps",
+        (twins(),), coupling),
     "opposed": Circumstance(
         "moments", "STEP.1", "a step depends on whether a gradient, however small, has its momentum's sign",
         (zeros(),), opposed),

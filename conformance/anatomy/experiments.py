@@ -71,10 +71,11 @@ def decaying(name: str, about: str, **levers: float) -> Probe:
             large,
             np.full(2, TINY),
             large if t == 1 else -TURNED * large,
+            np.full((2, 2), TINY),
         ]
         for t in range(1, 5)
     ]
-    params = [DECAYED, np.ones((2, 2)), np.ones(2), np.ones(2), np.ones(2)]
+    params = [DECAYED, np.ones((2, 2)), np.ones(2), np.ones(2), np.ones(2), np.ones((2, 2))]
     return experiment(name, about, params, rows, **levers)
 
 

@@ -35,6 +35,16 @@ WORDS: dict[str, Callable[[Difference], Words]] = {
 """For each part, what to say if it is not as claimed."""
 
 
+def small_epsilon(anatomy: Anatomy) -> Words | None:
+    """Return the words on an eps of which a smaller value is not as claimed by far, or None."""
+    [part] = [part for part in anatomy.parts if part.name == "hyperparameters"]
+    names = [name for name in part.differs if name.startswith("eps=")]
+    far = [name for name in names if Difference(anatomy, part).deviation(name) >= FINE]
+    if not far:
+        return None
+    return "epsilon", "EPS.1", f"something counts beside eps, which shows with {far[0]}"
+
+
 def first_finding(anatomy: Anatomy) -> Finding | None:
     """Return the finding of the first part that is not as claimed, or None if all are."""
     with np.errstate(all="ignore"):
@@ -45,6 +55,8 @@ def first_finding(anatomy: Anatomy) -> Finding | None:
         area, rule, observed = WORDS[part.name](difference)
         fine = part.name in ("correction", "epsilon", "clock") and area != "nesterov"
         if fine and (off := difference.largest()) < FINE:
+            if part.name == "epsilon" and (words := small_epsilon(anatomy)) is not None:
+                return Finding(words[0], words[1], SAYS[words[1]], words[2])
             area, rule = "coefficients", "NUM.4"
             observed = f"the {part.name} is off by up to {number(off)}, relative to what is claimed"
     return Finding(area, rule, SAYS.get(rule, f"{area} as claimed"), observed)

@@ -76,12 +76,11 @@ def matrix(r: Readings, names: Sequence[str]) -> Measured:
     return r.moves(names[-1], 0)
 
 
-def uniform() -> Probe:
+def uniform(name: str = "sizes", **levers: float) -> Probe:
     """Arrays of several sizes whose elements all have the same gradients."""
     rows = [[np.full(shape, PATTERN[t]) for shape in SHAPES] for t in range(4)]
-    return experiment(
-        "sizes", "equal elements in arrays of several sizes", [np.ones(s) for s in SHAPES], rows
-    )
+    about = "equal elements in arrays of several sizes"
+    return experiment(name, about, [np.ones(s) for s in SHAPES], rows, **levers)
 
 
 def unevenness(r: Readings, names: Sequence[str]) -> Measured:
@@ -101,15 +100,20 @@ def dependence_on_size(r: Readings, names: Sequence[str]) -> Measured:
 
 
 def twins() -> Probe:
-    """Arrays of one shape, of which one has gradients of zero, and a zero array of another shape."""
-    rows = [[g, np.zeros(3), -2.0 * g, np.zeros(2)] for (g,) in course([(3,)])]
+    """Arrays of one shape, of which one has gradients of zero, and arrays of other shapes."""
+    rows = [[g, np.zeros(3), -2.0 * g, np.zeros(2), -2.0 * g[:, None]] for (g,) in course([(3,)])]
     return experiment("twins", "arrays of the same shape, one without any gradient but 0",
-                      [np.zeros(3)] * 3 + [np.zeros(2)], rows)  # fmt: skip
+                      [np.zeros(3)] * 3 + [np.zeros(2), np.zeros((3, 1))], rows)  # fmt: skip
 
 
 def crosstalk(r: Readings, names: Sequence[str]) -> Measured:
     """Return by what an array without gradients moves more if others have its shape."""
     return known(r.moves("twins", 1)[:, :2] - r.moves("twins", 3))
+
+
+def coupling(r: Readings, names: Sequence[str]) -> Measured:
+    """Return by what the moves of an array differ from those of one of a shape that no other has."""
+    return known(r.moves("twins", 2) - r.moves("twins", 4))
 
 
 def known(measured: Measured) -> Measured:

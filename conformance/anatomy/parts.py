@@ -164,15 +164,21 @@ def bend_of(x: Measured, y: Measured) -> Measured:
     ``y = x / (1 + x**n)**(1/n)`` is the curve of eps beside the root (n=1, 1/2), under it (n=2, 0.7071), and
     of the larger of the two (no bound on n, 1).
 
+    Far from where the two count the same there is no such point, but there is an answer.
+
     >>> bend_of(Measured(0.75), Measured(0.6)).value.round(6).item()
     0.707107
+    >>> bend_of(Measured(1e30), Measured(0.5)).value.item() < 1e-5
+    True
     """
     a, b, low, high = float(x.value), float(y.value), 0.05, 64.0
     if not (0.0 < a < np.inf and 0.0 < b < np.inf):
         return Measured(np.nan)
     for _ in range(60):
         n = 0.5 * (low + high)
-        low, high = (n, high) if a / (1.0 + a**n) ** (1.0 / n) < b else (low, n)
+        large = max(a, 1.0)  # neither power overflows
+        share = a / large / ((1.0 / large) ** n + (a / large) ** n) ** (1.0 / n)
+        low, high = (n, high) if share < b else (low, n)
     return Measured(2.0 ** (-1.0 / low) if low < 63.0 else 1.0, 8.0 * (x.error / a + y.error / b) + 1e-9)
 
 

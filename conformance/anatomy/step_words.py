@@ -16,6 +16,7 @@ from adamcore.conformance.anatomy.texts import listed, number
 from adamcore.conformance.rules import RULE_OF
 
 SLIGHT = 0.25  #: a power that differs by less is no other power
+ABOUT = 0.1  #: by what share a fading may be off where p, by which it is divided, changes as well
 
 
 def epsilon(d: Difference) -> Words:
@@ -97,10 +98,15 @@ def decay(d: Difference) -> Words:
         return "layout", "STEP.1", d.beside("two dimensions", "elements of a matrix decay by ")
     if d.differs("without decay") and start_of_first(d):
         return "moments", "MOM.3", "m does not start at 0: without any gradient p moves, ever less"
-    tiny = [r.moves("decay", 3)[0, 0] for r in (d.anatomy.readings, d.anatomy.claimed) if r is not None]
-    if d.differs("zero") and not d.differs("order", "opposite") and tiny[0].all_equal(tiny[1]):
+    both = [r for r in (d.anatomy.readings, d.anatomy.claimed) if r is not None]
+    tiny = [r.moves("decay", 3)[0, 0] for r in both]
+    rows = [r.moves("decay", 5)[0] for r in both]
+    matrix = d.part.differs == ["two dimensions"] and rows[0].all_equal(rows[1])
+    if matrix or (d.differs("zero") and not d.differs("order", "opposite") and tiny[0].all_equal(tiny[1])):
         text = "a parameter decays in another way if its gradient is 0 than if it is tiny"
         return "zero_gradient", "F2", text
+    if start_under_penalty(d):
+        return "moments", "MOM.3", "m does not start at 0: under decay p moves farther at first, ever less"
     if not np.any(d.values("rate")[0]):
         return "decay", decay_rule(d), "nothing decays, whatever weight_decay is"
     masked = mask_text(d)
@@ -133,6 +139,17 @@ def start_of_first(d: Difference) -> bool:
         fading = moved[1:] / moved[:-1]
     t = np.arange(1, 8)
     return near(fading, b1) or near(fading, b1 * (1.0 - b1 ** t[:-1]) / (1.0 - b1 ** t[1:]))
+
+
+def start_under_penalty(d: Difference) -> bool:
+    """True if what decay moves beyond the claim fades about as a first moment does."""
+    claim, b1 = d.anatomy.claim, d.anatomy.readings.hyper("b1", "decay")
+    excess = np.subtract(*d.values("rate"))
+    if claim is None or claim.decay != "l2" or not np.all(excess > 0):
+        return False
+    t = np.arange(1, len(excess) + 1)
+    fading = b1 * (1.0 - b1 ** t[:-1]) / (1.0 - b1 ** t[1:])
+    return bool(np.all(np.abs(excess[1:] / excess[:-1] / fading - 1.0) < ABOUT))
 
 
 def is_near_power(d: Difference, name: str) -> bool:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from adamcore.conformance.anatomy.circumstances import SECOND
 from adamcore.conformance.anatomy.differences import Difference, Words
-from adamcore.conformance.anatomy.experiments import CLIP_POWERS, NEIGHBOURS, POWERS, T
+from adamcore.conformance.anatomy.experiments import CLIP_POWERS, NEIGHBOURS, POWERS, ZERO, T
 from adamcore.conformance.anatomy.facts import NEAR, Facts, constant, near, sure
+from adamcore.conformance.anatomy.levers import LARGE
 from adamcore.conformance.anatomy.measured import Measured
 from adamcore.conformance.anatomy.parts import VISIBLE
 from adamcore.conformance.anatomy.readings import readings_of_claim
-from adamcore.conformance.anatomy.step_words import step
+from adamcore.conformance.anatomy.step_words import decay_rule, step
 from adamcore.conformance.anatomy.texts import listed, number
 from adamcore.conformance.types import FloatArray
+
+FEW_BITS = 2.0**-6  #: what rounding to 7 bits or more makes of a 0, as a share of what stands beside it
 
 
 def arrays(d: Difference) -> Words:
@@ -21,8 +26,8 @@ def arrays(d: Difference) -> Words:
         return "mixed_precision", "NUM.1", "a gradient of 2^40 makes p NaN or infinite"
     if d.differs("stepped"):
         got, _ = d.values("stepped")
-        if not any(np.any(d.anatomy.readings.moves(name).value) for name in ("linear", "normal")):
-            return "mixed_precision", "NUM.1", f"no element moves at all in {d.anatomy.readings.dtype}"
+        if (words := unmoved(d)) is not None:
+            return words
         if not got.any():
             return "moments", "STEP.1", "no element moves in the step in which its first gradient comes"
         if not got[:T].any():
@@ -42,6 +47,24 @@ def arrays(d: Difference) -> Words:
     return ("clipping", "NUM.5", text) if ratio[0] > 4 else ("isolation", "STATE.3", text)
 
 
+def unmoved(d: Difference) -> Words | None:
+    """Return the words on arrays or steps in which nothing moves, or on all of them."""
+    r, (got, _) = d.anatomy.readings, d.values("stepped")
+    if not any(np.any(r.moves(name).value) for name in ("linear", "normal")):
+        decayed, under = (np.nan_to_num(r.moves("decay", i).value) for i in (0, 2))
+        if not decayed.any() and not under.any():
+            return "mixed_precision", "NUM.1", f"no element moves at all in {r.dtype}"
+        if under[0, 0] == under[0, 1]:
+            return "moments", "MOM.1", "no gradient moves p, which decays alone"
+        return "decay", decay_rule(d), "without weight decay nothing moves"
+    beside = [r.moves("neighbours", k).value for k in range(3 * len(NEIGHBOURS))]
+    if not any(np.any(moved) for moved in (r.moves("normal").value, *beside)):
+        return "layout", "STEP.1", "of several arrays the first alone moves"
+    if not got[0] and not got[T:].any() and got[1:T].all():
+        return "clock", "CLK.2", "the first step moves nothing, those after it do"
+    return None
+
+
 def unmoved_by_small(d: Difference) -> str | None:
     """Return the words on small gradients, and no others, that do not move p."""
     stepped, _ = d.values("stepped")
@@ -56,6 +79,9 @@ def gradient(d: Difference) -> Words:
     if "sign" in names and (words := wrong_sign(d)):
         return words
     if "without" in names:
+        if share_of_others(d) < FEW_BITS:
+            text = "an element without any gradient moves by a small part of those beside it"
+            return "mixed_precision", "NUM.1", f"{text}, as where a moment has few bits"
         text = d.beside("without", "an element without any gradient moves: by lr times ")
         alone = np.any(d.anatomy.readings.moves("decay-none").value)
         return ("moments", "MOM.3", text) if alone else ("layout", "STEP.1", text)
@@ -83,6 +109,14 @@ def gradient(d: Difference) -> Words:
     return "moments", "STEP.1", d.beside("sum of two", "two impulses together give, times their sum, ")
 
 
+def share_of_others(d: Difference) -> float:
+    """Return the largest moment of an element without gradients, as a share of those beside it."""
+    r = d.anatomy.readings
+    small = np.abs(r.linear.value)
+    large = np.abs(r.moves("normal").value[:, ZERO]) * r.hyper("eps") / (r.hyper("lr") * LARGE)
+    return float(np.max([small[:, ZERO] / np.max(small, axis=1), large]))
+
+
 def wrong_sign(d: Difference) -> Words | None:
     """Return the words on a step of the wrong sign, or that does not count its own gradient."""
     got, want = d.values("sign")
@@ -105,8 +139,11 @@ def clip_text(d: Difference) -> str:
 
 
 def first_moment(d: Difference) -> Words:
-    b1 = d.anatomy.readings.hyper("b1")
+    b1, claim = d.anatomy.readings.hyper("b1"), d.anatomy.claim
     if not d.differs("fading", "fading in step"):
+        power = float(Facts(d.anatomy.readings).exponents[1][0])
+        if claim is not None and claim.nesterov == "none" and abs(power - 1.0) < NEAR:
+            return "moments", "STEP.1", "a gradient is added to the step that is divided by no root"
         return "nesterov", "NES.1", d.beside("look-ahead", "an older gradient counts against the newest ")
     found = constant(sure(d.part.values["fading"]))
     if keeps_corrected(d, "fading in step", b1):
@@ -152,8 +189,11 @@ def second_moment(d: Difference) -> Words:
     if wrong == {"beside others"}:
         text = d.beside("beside others", "beside others in its array, a large gradient's step has the share ")
         return "amsgrad" if highest else "moments", "MOM.2", text
-    if (highest and not other) or not wrong & {"fading", "cross term", "power"}:
+    kept = not wrong & {"fading", "cross term", "power"}
+    if (highest and not other) or (kept and is_maximum(d)):
         return "amsgrad", "AMS.1", d.beside("kept", "older squares keep, by their age, ")
+    if kept:
+        return "moments", "MOM.2", d.beside("kept", "older squares keep, by their age, ")
     if "power" in wrong:
         return (
             "moments",
@@ -165,6 +205,16 @@ def second_moment(d: Difference) -> Words:
     if found is not None and other and is_claim_with(d, b2=found):
         return "hyperparameters", "MOM.2", f"b2 is {number(found)} where {number(b2)} was given"
     return "moments", "MOM.2", d.beside("fading", "weights of v go down in a step by ")
+
+
+def is_maximum(d: Difference) -> bool:
+    """True if the claim with a maximum makes the steps that the candidate made far above eps."""
+    r, claim = d.anatomy.readings, d.anatomy.claim
+    if claim is None:
+        return False
+    forms = [replace(claim, amsgrad=form) for form in ("uncorrected", "corrected")]
+    others = [readings_of_claim(form, {"main": r.probes["main"]}, r.dtype) for form in forms]
+    return any(near_moves(r.moves("normal"), other.moves("normal")) for other in others)
 
 
 def is_scaled_as_one(d: Difference) -> bool:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 import wrong_parts as wrong
-from measured_adams import CLAIM, Parts, anatomy
+import wrong_steps as steps
+from measured_adams import CLAIM, Parts, anatomy, whole_anatomy
 
-from adamcore import AXES
+from adamcore import AXES, Adam
 from adamcore.conformance.anatomy.findings import WORDS, first_finding
 from adamcore.conformance.anatomy.parts import PARTS
 
@@ -36,7 +37,26 @@ CASES = [
     (wrong.Climbs, "maximize", "MAX.1", "p goes up along the gradient in steps 1, 2, 3"),
     (wrong.KeepsCorrected, "bias_correction", "BC.3", "the corrected m is kept"),
     (wrong.Narrow, "mixed_precision", "NUM.1", "a gradient of 2^40 does not move p"),
+    (steps.ForgetsGradients, "moments", "MOM.1", "no gradient moves p, which decays alone"),
+    (steps.StepsWithDecay, "decay", "DEC.2", "without weight decay nothing moves"),
+    (steps.StepsFirstArray, "layout", "STEP.1", "of several arrays the first alone moves"),
+    (steps.LosesFirstStep, "clock", "CLK.2", "the first step moves nothing, those after it do"),
+    (steps.AddsGradient, "moments", "STEP.1", "a gradient is added to the step that is divided by no root"),
+    (steps.Freezes, "moments", "MOM.2", "older squares keep, by their age, 1, "),
+    (steps.KeepsBytes, "mixed_precision", "NUM.1", "moves by a small part of those beside it"),
+    (steps.SkipsRows, "zero_gradient", "F2", "in another way if its gradient is 0 than if it is tiny"),
 ]
+WHOLE = [
+    (steps.AddsBesideEpsilon, "epsilon", "EPS.1", "something counts beside eps, which shows with eps=1e-"),
+    (steps.LeavesTail, "layout", "STEP.1", "equal elements of one array decay in different ways"),
+    (
+        steps.UsesRootBefore,
+        "moments",
+        "MOM.2",
+        "beside another array of its shape an array takes other steps",
+    ),
+]
+"""What shows only in the runs that a check makes besides."""
 
 
 @pytest.mark.parametrize(("cls", "area", "rule", "observed"), CASES, ids=[case[0].__name__ for case in CASES])
@@ -45,6 +65,20 @@ def test_the_finding(cls: type, area: str, rule: str, observed: str) -> None:
     assert found is not None
     assert (found.area, found.rule) == (area, rule)
     assert observed in found.observed
+
+
+@pytest.mark.parametrize(("cls", "area", "rule", "observed"), WHOLE, ids=[case[0].__name__ for case in WHOLE])
+def test_the_finding_of_a_check(cls: type, area: str, rule: str, observed: str) -> None:
+    found = first_finding(whole_anatomy(cls))
+    assert found is not None
+    assert (found.area, found.rule) == (area, rule)
+    assert observed in found.observed
+
+
+def test_moments_that_begin_with_the_penalty() -> None:
+    found = first_finding(anatomy(steps.BeginsWithPenalty, claim=Adam()))
+    assert found is not None
+    assert (found.area, found.rule) == ("moments", "MOM.3")
 
 
 def test_a_right_adam_has_none() -> None:

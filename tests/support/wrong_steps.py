@@ -1,0 +1,103 @@
+"""AdamWs that step wrongly in a way that disturbs the measuring of other parts."""
+
+from __future__ import annotations
+
+import numpy as np
+from measured_adams import Parts
+
+from adamcore.conformance.types import FloatArray
+
+
+class ForgetsGradients(Parts):
+    def first(self, m: FloatArray, g: FloatArray) -> FloatArray:
+        return m * self.h["b1"]
+
+
+class StepsWithDecay(Parts):
+    def one(self, i: int, g: FloatArray) -> None:
+        if self.h["weight_decay"]:
+            super().one(i, g)
+
+
+class StepsFirstArray(Parts):
+    def one(self, i: int, g: FloatArray) -> None:
+        if i == 0:
+            super().one(i, g)
+
+
+class LosesFirstStep(Parts):
+    def one(self, i: int, g: FloatArray) -> None:
+        if self.t[i] > 1:
+            super().one(i, g)
+
+
+class AddsGradient(Parts):
+    def one(self, i: int, g: FloatArray) -> None:
+        super().one(i, g)
+        self.p[i] = self.p[i] - self.lr * g
+
+
+class Freezes(Parts):
+    def second(self, v: FloatArray, g: FloatArray, m: FloatArray) -> FloatArray:
+        return super().second(v, g, m) if max(self.t) < 9 else v
+
+
+class KeepsBytes(Parts):
+    def one(self, i: int, g: FloatArray) -> None:
+        super().one(i, g)
+        m = self.m[i]
+        if m.size and np.ptp(m) > 0:
+            level = np.ptp(m) / 255
+            self.m[i] = np.round((m - m.min()) / level) * level + m.min()
+
+
+class SkipsRows(Parts):
+    def one(self, i: int, g: FloatArray) -> None:
+        before = self.p[i], self.m[i], self.v[i]
+        super().one(i, g)
+        if g.ndim > 1:
+            still = np.broadcast_to((g == 0).all(axis=1, keepdims=True), g.shape)
+            after = (self.p[i], self.m[i], self.v[i])
+            new = [np.where(still, a, b) for a, b in zip(before, after, strict=True)]
+            self.p[i], self.m[i], self.v[i] = new
+
+
+class AddsBesideEpsilon(Parts):
+    def root(self, v: FloatArray) -> FloatArray:
+        return np.asarray(np.sqrt(v + 1e-12) + self.h["eps"])
+
+
+class LeavesTail(Parts):
+    def one(self, i: int, g: FloatArray) -> None:
+        before = self.p[i]
+        super().one(i, g)
+        lost = (np.arange(g.size) >= g.size // 8 * 8).reshape(g.shape)
+        self.p[i] = np.where(lost, self.p[i] + before * self.lr * self.h["weight_decay"], self.p[i])
+
+
+class UsesRootBefore(Parts):
+    before: FloatArray | None = None
+
+    def step(self, grads: list[FloatArray | None]) -> list[FloatArray]:
+        self.before = None
+        return super().step(grads)
+
+    def root(self, v: FloatArray) -> FloatArray:
+        own = super().root(v)
+        used, self.before = self.before, own
+        return own if used is None or used.shape != own.shape else used
+
+
+class BeginsWithPenalty(Parts):
+    """Adam with L2, whose moments begin with a step of a gradient of 0."""
+
+    def init(self, params: list[FloatArray], hyper: dict[str, float]) -> None:
+        super().init(params, hyper)
+        for i, p in enumerate(self.p):
+            self.m[i] = self.first(self.m[i], hyper["weight_decay"] * p)
+
+    def one(self, i: int, g: FloatArray) -> None:
+        super().one(i, g + self.h["weight_decay"] * self.p[i])
+
+    def decay(self, p: FloatArray) -> FloatArray:
+        return p
