@@ -29,9 +29,9 @@ the right area. Which area is right was decided from the code of the Adam, never
 """
 
 HELD_OUT = """The faults that the suite knows were written beside this corpus, so the suite was taught what is
-scored here. Two sets are exceptions. Each was written by somebody who had not seen how the suite names a
-fault, from the specification and from bugs found in the wild. The first was scored once before anything in
-the suite was changed because of it, the second in part.
+scored here. Three sets are exceptions. Each was written by somebody who had not seen how the suite names a
+fault, from the specification and from bugs found in the wild. The first and the third were scored once before
+anything in the suite was changed because of them, the second in part.
 
 - `held_out_*.py`: 40 wrong Adams and 10 right ones, written when the suite only compared a candidate with
   faults that it knew. (Both false alarms were exceptions: the suite did not pass on a hyperparameter that
@@ -41,10 +41,18 @@ the suite was changed because of it, the second in part.
   labels as they were written; the other 17 were first scored when the suite had been changed. Four labels
   have got a second area since; similar rows of the rest of the corpus had both before. (The false alarm was a
   state with other arrays than m and v, which the suite set.)
+- `second_blind_*.py`: 63 wrong Adams and 14 right ones, written to see whether what was changed because of
+  the set before holds for faults that it did not have. All were labelled before any of them was scored. It
+  did not hold: that first score is the third of the table. Seven survived, and one made the check itself
+  fail. Five probes were added for what no probe had shown. Two survivors stay, as Adams that look wrong: the
+  suite copies a state that is saved, and leaves a learning rate of float32 to a note. One label has got the
+  area that such rows have in the rest of the corpus. (The false alarm was Keras' Adam written once more,
+  whose corrections are of float32 in float64 as well: it left the set.)
 """
 FIRST = {
     "held_out": {"killed": "40 of 40 (100.0 %)", "named": "33 of 40 (82.5 %)", "alarms": "2"},
     "blind": {"killed": "44 of 44 (100.0 %)", "named": "35 of 44 (79.5 %)", "alarms": "1"},
+    "second_blind": {"killed": "55 of 63 (87.3 %)", "named": "41 of 63 (65.1 %)", "alarms": "1"},
 }
 """What that first score of each set said."""
 
@@ -74,7 +82,9 @@ def page(scores: Iterable[Score]) -> str:
     parts += ["## Wrong Adams\n", wrong_table([s for s in of["wrong"] if not is_blind(s)])]
     parts += ["## Right Adams\n", right_table([s for s in of["right"] if not is_blind(s)])]
     parts += ["## Generated orders of evaluation\n", GENERATED, right_table(generated)]
-    parts += ["## Written blind\n", blind_table([s for s in scores if is_blind(s)])]
+    parts += ["## Written blind\n", blind_table([s for s in scores if s.item.file.startswith("blind")])]
+    again = [s for s in scores if s.item.file.startswith("second_blind")]
+    parts += ["## Written blind a second time\n", blind_table(again)]
     parts += ["## Looks wrong, is right\n", equivalent_table(of["equivalent"])]
     parts += ["## No Adam\n", other_table(of["other"])]
     return "\n".join(parts)
@@ -180,11 +190,11 @@ def wrong_table(scores: Sequence[Score]) -> str:
 
 
 def is_blind(score: Score) -> bool:
-    return score.item.file.startswith("blind")
+    return score.item.file.startswith(("blind", "second_blind"))
 
 
 def blind_table(scores: Sequence[Score]) -> str:
-    """The second set that was held out: wrong Adams, then right ones."""
+    """A set that was held out: wrong Adams, then right ones."""
     rows = [
         (
             code(s),

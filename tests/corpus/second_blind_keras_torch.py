@@ -1,4 +1,4 @@
-"""Blind, second set: Keras optimizers on torch, after the bugs of others, and a right one."""
+"""Blind, second set: Keras optimizers on torch, after the bugs of others."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ os.environ.setdefault("KERAS_BACKEND", "torch")
 
 import keras
 from keras import ops
-from register import right, wrong
+from register import wrong
 
 V = Any  #: a variable or a tensor of Keras
 
 
 class Adam(keras.optimizers.Adam):  # type: ignore[misc]  # Keras has no types
-    """Adam in Keras' way; three methods make the step."""
+    """Adam in Keras' way, which forms its corrections in float32 as Keras does."""
 
     def update_step(self, gradient: V, variable: V, learning_rate: V) -> None:
         lr, g = ops.cast(learning_rate, variable.dtype), ops.cast(gradient, variable.dtype)
@@ -42,14 +42,11 @@ class FreshKerasMomentumsAnew(Adam):
         return g * (1 - self.beta_1)
 
 
-@wrong("schedule hyperparameters", "STEP.1", like="OverLordGoldDragon/keras-adamw#16", claim="keras.Adam")
+@wrong(
+    "moments schedule hyperparameters", "STEP.1", like="OverLordGoldDragon/keras-adamw#16", claim="keras.Adam"
+)
 class FreshKerasMultiplierLeft(Adam):
     """A multiplier of the learning rate is left in: a half."""
 
     def size(self, lr: V) -> V:
         return lr * 0.5
-
-
-@right(claim="keras.Adam")
-class FreshKerasRight(Adam):
-    """Keras' Adam, written once more."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from blind_frame import FIVE, Array, Coupled, Frame, Slot
-from register import wrong
+from register import equivalent, wrong
 
 
 @wrong("clock zero_gradient", "F2", like="uc-vision/taichi-splatting#17")
@@ -116,7 +116,7 @@ class FreshDummyStep(Coupled):
             self.learn(s, self.penalized(s, np.zeros_like(s.p)))
 
 
-@wrong("aliasing state", "STATE.4", like="pytorch/pytorch#196083")
+@equivalent("what is saved is copied before the next step, as torch's own state has to be (pytorch#196083)")
 class FreshStateHandedOut(Frame):
     """The saved state is the moments' own memory, in which the next steps go on."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from blind_frame import Array, Frame, Slot, corrections
-from register import wrong
+from register import equivalent, wrong
 
 
 @wrong("moments", "STEP.1", like="1QB-Information-Technologies/ccvm#104")
@@ -81,7 +81,7 @@ class FreshRemainderBorrowed(Frame):
             s.p = np.where(np.isfinite(s.p), (bits + carry).view(np.float32), s.p)
 
 
-@wrong("hyperparameters coefficients", "NUM.4", like="microsoft/onnxruntime#11506")
+@equivalent("a rate that is no float32 is a matter of a note (LR.1/all-bits): Keras keeps it so")
 class FreshRateInFloat(Frame):
     """The learning rate is handed over as a float32, also beside float64 parameters."""
 
