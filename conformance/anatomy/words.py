@@ -105,6 +105,10 @@ def gradient(d: Difference) -> Words:
         got, _ = d.values("doubled")
         return "moments", "STEP.1", f"twice a small gradient gives 2^{number(got[0])} times the step"
     if "proportion" in names:
+        power = float(Facts(d.anatomy.readings).exponents[1][0])
+        if power < -0.5:
+            text = f"far above eps, a step goes with the power {number(power)} of its gradient, not with 0"
+            return "moments", "STEP.1", text
         return "clipping", "NUM.5", clip_text(d)
     return "moments", "STEP.1", d.beside("sum of two", "two impulses together give, times their sum, ")
 

@@ -37,6 +37,11 @@ class AddsGradient(Parts):
         self.p[i] = self.p[i] - self.lr * g
 
 
+class SquaresForRoot(Parts):
+    def root(self, v: FloatArray) -> FloatArray:
+        return np.asarray(v**2 + self.h["eps"])
+
+
 class Freezes(Parts):
     def second(self, v: FloatArray, g: FloatArray, m: FloatArray) -> FloatArray:
         return super().second(v, g, m) if max(self.t) < 9 else v
