@@ -50,6 +50,22 @@ class Words(Protocol):
         """Return the number of each element, from 0 on in the order of an array's indices, as words."""
 
 
+def to_odd(n: Words, w: Array, above: Array, below: Array) -> Array:
+    """Return the words of wider numbers rounded to float32: to the neighbour whose word is odd.
+
+    What is rounded to odd first is rounded to 16 bits as the number itself would be.  Rounded to even twice,
+    a number just beside the middle of two 16-bit numbers may become that middle, and then the wrong one.
+
+    Args:
+        n: the library's operations.
+        w: the words of the nearest float32 numbers.
+        above, below: where these are larger, and where they are smaller, than the numbers themselves.
+    """
+    negative = (w >> 31) == 1
+    inwards = (negative & below) | (~negative & above)
+    return n.where((above | below) & ((w & 1) == 0), n.where(inwards, w - 1, w + 1), w)
+
+
 def is_nan(w: Array) -> Array:
     """Return which words are those of NaN."""
     return (w & SIZE) > INFINITY

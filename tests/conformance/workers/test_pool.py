@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from adamcore.conformance.workers.pool import (
     EndEvent,
     ReadyEvent,
     RunEvent,
+    compiled_programs,
     run_job,
     run_jobs,
     worker_environment,
@@ -112,10 +114,13 @@ class TestCompiledPrograms:
     FOLDER = "JAX_COMPILATION_CACHE_DIR"
 
     def test_one_folder_for_all_workers(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Also if several threads start workers at once, before there is a folder."""
         monkeypatch.delenv(self.FOLDER, raising=False)
-        first, second = (worker_environment(dtype)[self.FOLDER] for dtype in ("float32", "float64"))
-        assert first == second
-        assert Path(first).is_dir()
+        compiled_programs.cache_clear()
+        with ThreadPoolExecutor(8) as threads:
+            made = list(threads.map(worker_environment, ["float32", "float64"] * 4))
+        assert len({environment[self.FOLDER] for environment in made}) == 1
+        assert Path(made[0][self.FOLDER]).is_dir()
 
     def test_the_folder_of_the_user_comes_first(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(self.FOLDER, "/somewhere")
