@@ -17,7 +17,7 @@ from adamcore.coefficients import Traced
 from adamcore.definition import Coefficients, Numbers, update
 from adamcore.protocol import CachedStep, Columns, Job, Kind, Result, StepRecord
 from adamcore.state import AdamState
-from adamcore.storage.bits import Words
+from adamcore.storage.bits import Words, to_odd
 from adamcore.storage.policies import load, store
 from adamcore.types import Array, Clock
 
@@ -356,6 +356,15 @@ class BaseBackend:
         p, rest = store(n, storage, self.cast(new.p, self.dtype_named("float32", job.p)), job.key)
         return new._replace(p=p, p_rest=rest)
 
+    def rounded(self, x: Array, dtype: Any) -> Array:
+        """Return ``x`` in ``dtype``, rounded once (NUM.1); libraries round float64 to 16 bits twice."""
+        n = self.bits_of_floats()
+        if n is None or self.kind(dtype) != "real" or not self.bits(dtype) < 32 < self.bits(x.dtype):
+            return self.cast(x, dtype)
+        w = n.words(self.cast(x, self.dtype_named("float32", x)))
+        near = self.cast(n.floats(w), x.dtype)
+        return self.cast(n.floats(to_odd(n, w, near > x, near < x)), dtype)
+
     def store(self, job: Job, new: Result, donate: bool) -> Result:
         """Return the new values in the dtypes of the old ones; with ``donate``, in their memory."""
         stored: list[Any] = []
@@ -364,7 +373,7 @@ class BaseBackend:
             if old is None:
                 stored.append(None)
                 continue
-            x = self.cast(x, old.dtype)
+            x = self.rounded(x, old.dtype)
             if job.where is not None:
                 x = self.where(job.where, x, old)  # F3: what is frozen stays bit for bit
             stored.append(self.overwrite(old, x) if donate else x)

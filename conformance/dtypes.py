@@ -128,6 +128,18 @@ def ulp_of(size: FloatArray, name: str) -> FloatArray:
     return np.asarray(np.ldexp(1.0, np.maximum(exponent - d.bits, d.smallest)))
 
 
+def is_in_range(probe: Probe, name: str) -> bool:
+    """True if no number of a probe becomes 0 or infinite in a dtype."""
+    arrays = [*probe.params, *(g for step in probe.steps for g in step.grads if g is not None)]
+    arrays += [x for start in probe.start for x in (start.m, start.v, start.v_max)]
+
+    def kept(x: FloatArray) -> bool:
+        rounded = round_to(x, name)
+        return bool((np.isfinite(x) == np.isfinite(rounded)).all() and ((x == 0) == (rounded == 0)).all())
+
+    return all(map(kept, arrays))
+
+
 def round_probe(probe: Probe, name: str) -> Probe:
     """Return the probe with parameters, gradients and first states rounded to a dtype."""
 

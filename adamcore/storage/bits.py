@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from adamcore.types import Array, Scalar
 
 MASK = 0xFFFFFFFF  #: of the bits of a word
+UPPER = 0xFFFF0000  #: of those that bfloat16 keeps
 SIZE, INFINITY, NAN = 0x7FFFFFFF, 0x7F800000, 0x7FC00000
 LEAST_NORMAL, TOO_LARGE = 0x38800000, 0x47800000  #: the words of 2**-14 and 2**16: float16 is normal between
 
@@ -39,11 +40,30 @@ class Words(Protocol):
     def word(self, value: Scalar) -> Scalar:
         """Return an integer of Python as what can be combined with words; an array as it is."""
 
+    def right(self, w: Array, count: Scalar) -> Array:
+        """Return words shifted to the right by so many places, 0 to 31: a number, or words."""
+
     def where(self, condition: Array, new: Array, old: Scalar) -> Array:
         """Return ``new`` where the condition is True, else ``old``, an array or a number below 2**31."""
 
     def index(self, like: Array) -> Array:
         """Return the number of each element, from 0 on in the order of an array's indices, as words."""
+
+
+def to_odd(n: Words, w: Array, above: Array, below: Array) -> Array:
+    """Return the words of wider numbers rounded to float32: to the neighbour whose word is odd.
+
+    What is rounded to odd first is rounded to 16 bits as the number itself would be.  Rounded to even twice,
+    a number just beside the middle of two 16-bit numbers may become that middle, and then the wrong one.
+
+    Args:
+        n: the library's operations.
+        w: the words of the nearest float32 numbers.
+        above, below: where these are larger, and where they are smaller, than the numbers themselves.
+    """
+    negative = (w >> 31) == 1
+    inwards = (negative & below) | (~negative & above)
+    return n.where((above | below) & ((w & 1) == 0), n.where(inwards, w - 1, w + 1), w)
 
 
 def is_nan(w: Array) -> Array:
@@ -65,17 +85,18 @@ def nearest(n: Words, w: Array, dtype: str) -> Array:
         dtype: "bfloat16" or "float16".
     """
     if dtype == "bfloat16":
-        return kept_nan(n, w, ((w + 0x7FFF + ((w >> 16) & 1)) >> 16) << 16)
+        return kept_nan(n, w, (w + 0x7FFF + (n.right(w, 16) & 1)) & n.word(UPPER))
     size = w & SIZE
-    normal = n.where(size < INFINITY, ((size + 0xFFF + ((size >> 13) & 1)) >> 13) << 13, size)
+    normal = n.where(size < INFINITY, (size + 0xFFF + (n.right(size, 13) & 1)) & n.word(0xFFFFE000), size)
     digits, shift = fixed_point(n, size)
-    tiny = (digits + (n.word(1) << (shift - 1)) - 1 + ((digits >> shift) & 1)) >> shift
+    half = n.right((size & 0) | 0x40000000, 31 - shift)  # 2**(shift - 1)
+    tiny = n.right(digits + half - 1 + (n.right(digits, shift) & 1), shift)
     return kept_nan(n, w, joined(n, w, normal, tiny))
 
 
 def away(n: Words, w: Array) -> Array:
     """Return the words of the nearest numbers of bfloat16, ties away from 0."""
-    return kept_nan(n, w, ((w + 0x8000) >> 16) << 16)
+    return kept_nan(n, w, (w + 0x8000) & n.word(UPPER))
 
 
 def stochastic(n: Words, w: Array, dtype: str, random: Array) -> Array:
@@ -86,11 +107,11 @@ def stochastic(n: Words, w: Array, dtype: str, random: Array) -> Array:
         random: 32 random bits for each element, as words.
     """
     if dtype == "bfloat16":
-        return kept_nan(n, w, ((w + (random >> 16)) >> 16) << 16)
+        return kept_nan(n, w, (w + n.right(random, 16)) & n.word(UPPER))
     size = w & SIZE
-    normal = n.where(size < INFINITY, ((size + (random >> 19)) >> 13) << 13, size)
+    normal = n.where(size < INFINITY, (size + n.right(random, 19)) & n.word(0xFFFFE000), size)
     digits, shift = fixed_point(n, size)
-    tiny = (digits + (random >> (32 - shift))) >> shift
+    tiny = n.right(digits + n.right(random, 32 - shift), shift)
     return kept_nan(n, w, joined(n, w, normal, tiny))
 
 
@@ -99,10 +120,10 @@ def fixed_point(n: Words, size: Array) -> tuple[Array, Array]:
 
     Digits below 2**-55 are cut off.  Larger numbers give anything.
     """
-    exponent = n.where(size < LEAST_NORMAL, size >> 23, 112)
+    exponent = n.where(size < LEAST_NORMAL, n.right(size, 23), 112)
     shift = 126 - exponent
     cut = n.where(shift > 31, shift - 31, 0)
-    digits = ((size & 0x7FFFFF) | 0x800000) >> n.where(cut < 31, cut, 31)
+    digits = n.right((size & 0x7FFFFF) | 0x800000, n.where(cut < 31, cut, 31))
     return digits, n.where(shift < 31, shift, 31)
 
 
@@ -117,7 +138,7 @@ def joined(n: Words, w: Array, normal: Array, tiny: Array) -> Array:
     size = w & SIZE
     tiny = n.words((n.floats(tiny | 0x4B000000) - 2.0**23) * 2.0**-24)  # the word of 2**23
     normal = n.where(normal < TOO_LARGE, normal, INFINITY)
-    return n.where(size < LEAST_NORMAL, tiny, normal) | ((w >> 31) << 31)
+    return n.where(size < LEAST_NORMAL, tiny, normal) | (w & n.word(0x80000000))
 
 
 def kept_nan(n: Words, w: Array, rounded: Array) -> Array:

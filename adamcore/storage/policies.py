@@ -81,8 +81,10 @@ def store(n: Words, storage: Storage, x: Array, key: Key | None) -> tuple[Array,
 def split(n: Words, storage: Storage, w: Array) -> tuple[Array, Array]:
     """Return the nearest parameter, and how many float32 numbers lie from it to the value."""
     if storage.policy == "split8":
-        w = kept_nan(n, w, ((w + 0x7F + ((w >> 8) & 1)) >> 8) << 8)
+        w = kept_nan(n, w, (w + 0x7F + (n.right(w, 8) & 1)) & n.word(0xFFFFFF00))
     pw = away(n, w) if storage.dtype == "bfloat16" else nearest(n, w, storage.dtype)
     apart = (w - pw + 0x8000) & n.word(MASK)
-    apart = n.signed(n.where(apart < 0x10000, apart, 0x8000)) - 0x8000  # 0 where p is too far away
-    return n.floats(pw), apart >> 8 if storage.policy == "split8" else apart
+    apart = n.where(apart < 0x10000, apart, 0x8000)  # 0 where p is too far away
+    if storage.policy == "split8":
+        return n.floats(pw), n.signed(n.right(apart, 8)) - 0x80
+    return n.floats(pw), n.signed(apart) - 0x8000

@@ -6,7 +6,6 @@ the element.  Nothing is kept from step to step, and no element needs the bits o
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from adamcore.storage.bits import MASK, Words
@@ -25,33 +24,45 @@ class Key(NamedTuple):
     elements: Array | None = None  #: the numbers of the elements, as words; None: an array's own
 
 
-def mix(x: Scalar, word: Callable[[int], Scalar] = int) -> Scalar:
+class Numbers:
+    """Python's integers as words."""
+
+    @staticmethod
+    def word(value: Scalar) -> Scalar:
+        return value
+
+    @staticmethod
+    def right(w: Scalar, count: int) -> Scalar:
+        return w >> count
+
+
+def mix(x: Scalar, n: type[Numbers] | Words = Numbers) -> Scalar:
     """Return a word that depends on each bit of ``x``, by the finalizer of MurmurHash3; one to one.
 
     Args:
         x: a word, or words.
-        word: makes a constant of the kind of ``x``: :meth:`adamcore.storage.bits.Words.word`.
+        n: the operations of its kind.
 
     >>> mix(0), mix(1)
     (2462723854, 2527132011)
     """
-    mask = word(MASK)
-    x = (x + word(GOLDEN)) & mask
-    x = ((x ^ (x >> 16)) * word(0x85EBCA6B)) & mask
-    x = ((x ^ (x >> 13)) * word(0xC2B2AE35)) & mask
-    return x ^ (x >> 16)
+    mask = n.word(MASK)
+    x = (x + n.word(GOLDEN)) & mask
+    x = ((x ^ n.right(x, 16)) * n.word(0x85EBCA6B)) & mask
+    x = ((x ^ n.right(x, 13)) * n.word(0xC2B2AE35)) & mask
+    return x ^ n.right(x, 16)
 
 
-def key_of(seed: int, leaf: int, t: Scalar, word: Callable[[int], Scalar] = int) -> Key:
+def key_of(seed: int, leaf: int, t: Scalar, n: type[Numbers] | Words = Numbers) -> Key:
     """Return the key of a leaf in the update that has the clock ``t``: a number, or a word of a library.
 
     >>> key_of(0, 0, 1) == key_of(0, 1, 0)
     False
     """
-    by_leaf, by_seed = word(mix(mix(seed) ^ leaf)), word(mix(seed ^ GOLDEN))
-    return Key(mix(by_leaf ^ t, word), mix(mix(by_seed ^ t, word) ^ leaf, word))
+    by_leaf, by_seed = n.word(mix(mix(seed) ^ leaf)), n.word(mix(seed ^ GOLDEN))
+    return Key(mix(by_leaf ^ t, n), mix(mix(by_seed ^ t, n) ^ leaf, n))
 
 
 def random_words(n: Words, index: Array, key: Key) -> Array:
     """Return 32 random bits for each element, as words; ``index`` has the elements' numbers, as words."""
-    return mix(mix(index ^ n.word(key.first), n.word) ^ n.word(key.second), n.word)
+    return mix(mix(index ^ n.word(key.first), n) ^ n.word(key.second), n)

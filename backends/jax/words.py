@@ -31,6 +31,9 @@ class JaxWords:
     def word(self, value: Scalar) -> Scalar:
         return np.uint32(value) if isinstance(value, int) else value
 
+    def right(self, w: Array, count: Any) -> Array:
+        return w >> count
+
     def where(self, condition: Array, new: Array, old: Any) -> Array:
         return jnp.where(condition, new, old)
 

@@ -28,6 +28,9 @@ class NumPyWords:
     def word(self, value: Scalar) -> Scalar:
         return value
 
+    def right(self, w: Array, count: Any) -> Array:
+        return np.asarray(w >> count)
+
     def where(self, condition: Array, new: Array, old: Any) -> Array:
         return np.asarray(np.where(condition, new, old))
 

@@ -57,7 +57,7 @@ def unsupported(job: Job, memory: cpu.Memory) -> str | None:
         if x.dtype not in NAMES:
             return f"{x.dtype}"
         if x.dtype.itemsize == 2 and job.formats.work is torch.float64:
-            return f"{x.dtype}, with arithmetic in float64"  # which PyTorch rounds by way of float32
+            return f"{x.dtype}, with arithmetic in float64"  # the kernel would round twice
         reason = memory.unsupported(x)
         if reason is not None:
             return reason

@@ -29,11 +29,20 @@ class TorchWords:
     def word(self, value: Scalar) -> Scalar:
         return value
 
+    def right(self, w: Array, count: Any) -> Array:
+        return torch.bitwise_right_shift(w, count)  # the operator >> does nothing to a DTensor (findings)
+
     def where(self, condition: Array, new: Array, old: Any) -> Array:
         return torch.where(condition, new, old)
 
     def index(self, like: Array) -> Array:
-        return torch.arange(math.prod(like.shape), device=like.device).reshape(like.shape) & MASK
+        """Return the numbers of the elements of the whole tensor, of which a DTensor has a shard here."""
+        index = torch.arange(math.prod(like.shape), device=like.device).reshape(like.shape) & MASK
+        if not hasattr(like, "device_mesh"):
+            return index
+        from torch.distributed.tensor import distribute_tensor
+
+        return distribute_tensor(index, like.device_mesh, like.placements, src_data_rank=None)
 
 
 WORDS = TorchWords()

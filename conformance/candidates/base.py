@@ -81,20 +81,20 @@ def cast(array: FloatArray, dtype: str, layout: Layout = "C") -> FloatArray:
 
     Args:
         array: what to copy.
-        dtype: "float32" or "float64".
+        dtype: "float32" or "float64", or "bfloat16" or "float16" for real arrays.
         layout: "C" or "F" order, "strided" (every other element of a larger array), "offset" (from the second
             element of a larger array on), "reversed" (backwards in memory), "broadcast" (all rows are one row
             in memory, or all elements one element) or "readonly".
     """
     if array.dtype.kind == "c":
         dtype = "complex64" if dtype == "float32" else "complex128"
-    made = np.array(array, dtype=dtype, order="F" if layout == "F" else "C")
+    made = np.array(array, dtype=numpy_dtype(dtype), order="F" if layout == "F" else "C")
     if layout == "strided" and made.ndim:
-        wide = np.zeros((*made.shape[:-1], 2 * made.shape[-1]), dtype)
+        wide = np.zeros((*made.shape[:-1], 2 * made.shape[-1]), made.dtype)
         wide[..., ::2] = made
         made = wide[..., ::2]
     if layout == "offset":
-        wide = np.zeros(made.size + 1, dtype)
+        wide = np.zeros(made.size + 1, made.dtype)
         wide[1:] = made.ravel()
         made = wide[1:].reshape(made.shape)
     if layout == "reversed" and made.ndim:
@@ -103,6 +103,26 @@ def cast(array: FloatArray, dtype: str, layout: Layout = "C") -> FloatArray:
         return np.broadcast_to(made[:1], made.shape)  # read-only
     made.setflags(write=layout != "readonly")
     return made
+
+
+def numpy_dtype(dtype: str) -> Any:
+    """Return a dtype of NumPy; bfloat16 is that of ml_dtypes.
+
+    Raises:
+        UnsupportedProbe: ml_dtypes is not installed.
+    """
+    if dtype != "bfloat16":
+        return np.dtype(dtype)
+    try:
+        import ml_dtypes
+    except ImportError as error:
+        raise UnsupportedProbe("bfloat16 in NumPy needs the package ml_dtypes") from error
+    return np.dtype(ml_dtypes.bfloat16)
+
+
+def in_carrier(array: FloatArray) -> FloatArray:
+    """Return an array as runs keep it: bfloat16 in float32 (:class:`adamcore.conformance.dtypes.Dtype`)."""
+    return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
 
 
 def layout_of_parameters(probe: Probe) -> Layout:
@@ -114,7 +134,7 @@ def copy_arrays(after: Sequence[Any], count: int) -> list[FloatArray]:
     """Return copies of a step's parameters; raise an error unless they are ``count`` numeric arrays."""
     if len(after) != count:
         raise ValueError(f"the step gave {len(after)} parameters of {count}")
-    copies = [np.array(value) for value in after]
+    copies = [in_carrier(np.array(value)) for value in after]
     for i, copy in enumerate(copies):
         if copy.dtype.kind not in "fciub":
             raise TypeError(f"parameter {i} came back as {copy.dtype}")

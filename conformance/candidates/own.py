@@ -23,6 +23,7 @@ from adamcore.conformance.candidates.base import (
 from adamcore.conformance.candidates.buffers import GradientBuffers, overwrite
 from adamcore.conformance.candidates.optax import MOST_COMPILED
 from adamcore.conformance.errors import CandidateError, UnavailableError
+from adamcore.conformance.settings import NARROW
 from adamcore.conformance.types import FloatArray, Probe, Run, Start, Step
 
 FRAMEWORKS = ("numpy", "torch", "jax")  #: libraries whose name is a target
@@ -84,7 +85,9 @@ class Torch(Library):
         self.device = device_name(self.where)
 
     def refill(self, array: Any, value: FloatArray) -> None:
-        array.copy_(self.xp.from_numpy(value))
+        from adamcore.conformance.candidates.torch import from_numpy
+
+        array.copy_(from_numpy(value))
 
     def array(self, value: FloatArray) -> Any:
         from adamcore.conformance.candidates.torch import as_tensor
@@ -92,7 +95,9 @@ class Torch(Library):
         return as_tensor(value, self.where)
 
     def numpy(self, array: Any) -> FloatArray:
-        return np.array(array.detach().resolve_conj().cpu().numpy())
+        from adamcore.conformance.candidates.torch import to_numpy
+
+        return to_numpy(array)
 
 
 class TorchCompiled(Torch):
@@ -254,6 +259,10 @@ class OwnStepper(Stepper):
 
         return self.library.stepper(step)
 
+    def scale_dtype(self) -> str:
+        """Return the dtype of a loss scale: float32 where the parameters have 16 bits, as everywhere."""
+        return "float32" if self.dtype in NARROW else self.dtype
+
     def begin(self, start: Sequence[Start]) -> None:
         def given(name: str) -> list[Any]:
             return [self.library.array(cast(getattr(s, name), self.dtype)) for s in start]
@@ -297,7 +306,9 @@ class OwnStepper(Stepper):
             present = [f if isinstance(f, bool) else library.array(np.array(f)) for f in step.present]
         scaled: list[Any] = []
         if self.probe.is_scaled:
-            scale = None if step.scale is None else library.array(np.array(step.scale, dtype=self.dtype))
+            scale = (
+                None if step.scale is None else library.array(np.array(step.scale, dtype=self.scale_dtype()))
+            )
             scaled = [scale, library.array(np.array(step.found_inf))]
         params, self.state = self.call(self.params, handed, self.state, self.lr, present, *scaled)
         written = [

@@ -24,6 +24,7 @@ from adamcore.conformance.candidates.base import (
     cast,
     describe,
     layout_of_parameters,
+    numpy_dtype,
     run_probe,
     unsupported_reason,
 )
@@ -92,7 +93,7 @@ class TorchStepper(Stepper):
         layout = layout_of_parameters(probe)
         self.params = [torch.nn.Parameter(self.tensor(p, layout)) for p in probe.params]
         self.gradients = GradientBuffers(
-            probe, self.tensor, lambda old, new: old.copy_(torch.from_numpy(new)), to_numpy
+            probe, self.tensor, lambda old, new: old.copy_(from_numpy(new)), to_numpy
         )
         try:
             self.optimizer: Any = candidate.cls(
@@ -218,18 +219,30 @@ def takes_closure(cls: type) -> bool:
 
 def as_tensor(array: FloatArray, device: str) -> Any:
     """Return a tensor with the values and the strides of a NumPy array that nobody else uses."""
+    if array.size > 1 and 0 in array.strides:
+        return from_numpy(array[:1].copy()).to(device).expand(array.shape)
+    if array.flags.writeable and (array.base is not None or not array.flags.c_contiguous):
+        return from_numpy(array).to(device)
+    return from_numpy(array.copy()).to(device)
+
+
+def from_numpy(array: FloatArray) -> Any:
+    """Return a tensor in the memory of a NumPy array, whose bfloat16 PyTorch does not know."""
     import torch
 
-    if array.size > 1 and 0 in array.strides:
-        return torch.tensor(array[:1], device=device).expand(array.shape)
-    if array.flags.writeable and (array.base is not None or not array.flags.c_contiguous):
-        return torch.from_numpy(array).to(device)
-    return torch.tensor(array, device=device)
+    if array.dtype.name == "bfloat16":
+        return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
+    return torch.from_numpy(array)
 
 
 def to_numpy(tensor: Any) -> np.ndarray[Any, Any]:
     """Return the tensor's values in memory of their own."""
-    return np.array(tensor.detach().resolve_conj().cpu().numpy())
+    import torch
+
+    here = tensor.detach().resolve_conj().cpu()
+    if here.dtype is torch.bfloat16:
+        return np.array(here.view(torch.int16).numpy()).view(numpy_dtype("bfloat16"))
+    return np.array(here.numpy())
 
 
 def torch_device(device: str | None) -> str:

@@ -18,6 +18,7 @@ from adamcore.conformance.report.report import Entry, Report, environment
 from adamcore.conformance.settings import (
     DTYPES,
     MEMORY,
+    NARROW,
     OWN_TARGETS,
     PARALLEL,
     QUICK,
@@ -57,7 +58,8 @@ def check(
         dialect: the claim of all targets.  Without it a backend of adamcore is checked under every dialect.
             Any other target is checked under its row in the table of dialects, else under its attribute
             ``dialect``, else under Algorithm 1.
-        dtypes: "float32", "float64" or both.
+        dtypes: "float32", "float64" or both; "bfloat16" and "float16", in which only the small probes of real
+            numbers are run, have to be asked for.
         device: the device of torch and JAX targets that do not name one.
         settings: constructor arguments: {"amsgrad": "True"}, or {"noise_factor": "@eps"}.
         probes: patterns of probe names or rules; none means all probes.
@@ -78,6 +80,8 @@ def check(
     for target in targets:
         validate_target(target)
     validate_options(dialect, dtypes, device, settings, probes, timeout, parallel, memory)
+    if identifying and (narrow := [dtype for dtype in dtypes if dtype in NARROW]):
+        raise UsageError(f"dtype {narrow[0]!r}: what an Adam is shows in {' and '.join(DTYPES)} alone")
     if identifying and not probes and not quick:
         from adamcore.conformance.verdict.identify import TELLING
 
@@ -172,6 +176,8 @@ def add_minimal_example(
     evidence = entry.findings[k].evidence
     assert evidence is not None
     dtype = next(r.dtype for r in entry.results if r.evidence == evidence)
+    if dtype in NARROW:  # programs are written for float32 and float64
+        return
     original = next(p for p in subject.probes if p.name == evidence.probe)
     probes = shrink(subject.effective_probe(original), evidence)
     for probe in probes:  # each in a process of its own, as the program
@@ -277,8 +283,9 @@ def validate_options(
             raise UsageError(f"{name}={values!r}: expected a list, such as [{str(values)!r}]")
         if odd := [value for value in values if not isinstance(value, str)]:
             raise UsageError(f"{name} has {odd[0]!r}: expected text")
-    if unknown := [dtype for dtype in dtypes if dtype not in DTYPES]:
-        raise UsageError(f"unknown dtype {unknown[0]!r}; expected {' or '.join(DTYPES)}")
+    known = (*DTYPES, *NARROW)
+    if unknown := [dtype for dtype in dtypes if dtype not in known]:
+        raise UsageError(f"unknown dtype {unknown[0]!r}; expected {' or '.join(known)}")
     if not dtypes:
         raise UsageError(f"dtypes is empty; expected {' or '.join(DTYPES)}")
     if settings is not None and not isinstance(settings, Mapping):

@@ -21,7 +21,7 @@ from typing import Any
 from adamcore.conformance.errors import UsageError
 from adamcore.conformance.report.report import Entry, Report
 from adamcore.conformance.rules import area_of
-from adamcore.conformance.settings import DTYPES
+from adamcore.conformance.settings import DTYPES, NARROW
 from adamcore.conformance.types import Result
 
 KINDS = ("probe", "rule", "area")  #: an entry has exactly one of these
@@ -171,8 +171,9 @@ def parse_expectation(where: str, entry: Mapping[str, Any]) -> Expectation:
         raise UsageError(
             f"{where}: expires is {expires!r}, expected a date such as 2027-03-31, without quotes"
         )
-    if "dtype" in entry and entry["dtype"] not in DTYPES:
-        raise UsageError(f"{where}: unknown dtype {entry['dtype']!r}; expected {' or '.join(DTYPES)}")
+    known = (*DTYPES, *NARROW)
+    if "dtype" in entry and entry["dtype"] not in known:
+        raise UsageError(f"{where}: unknown dtype {entry['dtype']!r}; expected {' or '.join(known)}")
     [kind] = given
     pattern, names = entry[kind], valid_names(kind)
     if not any(fnmatchcase(name, pattern) for name in names):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from adamcore import AXES, Adam
 from adamcore.conformance.claims import claim_from
 from adamcore.conformance.report.report import Entry
+from adamcore.conformance.settings import NARROW
 from adamcore.conformance.types import Finding, Probe, Result, Run
 
 if TYPE_CHECKING:
@@ -46,7 +47,16 @@ def explain(
 
     own = entry.kind == "own backend"
     results = [r for r in entry.results if r.probe not in unclaimed]
-    runs = {key: run for key, run in runs.items() if key[0] not in unclaimed}
+    narrow, results = [r for r in results if r.dtype in NARROW], [r for r in results if r.dtype not in NARROW]
+    if narrow:
+        from adamcore.conformance.verdict.narrow import narrow_findings
+
+        entry.findings = narrow_findings(claim, runs, narrow, probes, flushes)
+        if not results:
+            entry.axes = {axis: list(values) for axis, values in AXES.items()}
+            return
+    in_narrow = list(entry.findings)
+    runs = {key: run for key, run in runs.items() if key[0] not in unclaimed and key[1] not in NARROW}
     identification = None
     if FINGERPRINT in probes and not own:
         identification = identify(runs, flushes=flushes, probes=probes, prefer=entry.claimed)
@@ -60,6 +70,7 @@ def explain(
             identification=identification,
             measured=measured,
         )
+        entry.findings = [*entry.findings, *in_narrow]
     if failures := [r for r in entry.results if r.probe in unclaimed and r.status == "failed"]:
         entry.findings.append(real_alone(failures))
     if own:

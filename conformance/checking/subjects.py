@@ -18,8 +18,10 @@ from adamcore.conformance.candidates.arguments import REQUIRED
 from adamcore.conformance.candidates.base import describe
 from adamcore.conformance.checking.explain import explain
 from adamcore.conformance.claims import Claim, all_claims, axes_of, claim_for, claim_of_dialect
+from adamcore.conformance.dtypes import is_in_range
 from adamcore.conformance.oracle.sharing import equivalent_claim
 from adamcore.conformance.report.report import Entry, Verdict
+from adamcore.conformance.settings import NARROW
 from adamcore.conformance.types import Finding, Probe, Result, Run
 from adamcore.conformance.workers.pool import WorkerJob
 from adamcore.dialects import for_target
@@ -201,6 +203,8 @@ class Subject:
             words += ["--dialect", self.dialect or claimed]
         if self.device:
             words += ["--device", self.device]
+        for dtype in self.dtypes if any(dtype in NARROW for dtype in self.dtypes) else ():
+            words += ["--dtype", dtype]
         for name, value in self.settings.items():
             words += ["--set", f"{name}={value}"]
         return shlex.join(words)
@@ -231,7 +235,15 @@ class OwnBackend(Subject):
         self.distinct_claims = list(distinct)
         fields = [axes_of(adam) for adam in self.distinct_claims]
         return [
-            WorkerJob(self.target, dtype, fields, self.probes, tasks, self.settings, self.device)
+            WorkerJob(
+                self.target,
+                dtype,
+                fields,
+                self.probes,
+                [task for task in tasks if is_for(self.probes[task[1]], dtype)],
+                self.settings,
+                self.device,
+            )
             for dtype in self.dtypes
         ]
 
@@ -284,7 +296,15 @@ class ThirdParty(Subject):
         shares = self.shares_worker and not self.target.startswith("cmd:")
         return [
             WorkerJob(
-                self.target, dtype, [None], probes, tasks, self.settings, self.device, self.required, shares
+                self.target,
+                dtype,
+                [None],
+                probes,
+                [task for task in tasks if is_for(probes[task[1]], dtype)],
+                self.settings,
+                self.device,
+                self.required,
+                shares,
             )
             for dtype in self.dtypes
         ]
@@ -333,7 +353,8 @@ class ThirdParty(Subject):
     def dtype_to_measure(self) -> str | None:
         """Return the dtype in which the candidate failed a probe that it must pass, or None."""
         must = {probe.name for probe in self.probes if probe.level == "must"}
-        dtypes = [r.dtype for r in self.results if r.status == "failed" and r.probe in must]
+        failed = [r for r in self.results if r.status == "failed" and r.probe in must]
+        dtypes = [r.dtype for r in failed if r.dtype not in NARROW]
         known = self.measured or self.problem is not None
         return None if known or not dtypes else max(dtypes)  # float64 before float32
 
@@ -373,6 +394,15 @@ class Unidentified(ThirdParty):
 
         if self.claim is None and (row := for_target(self.target)):
             prepare(claim_of_dialect(row.name, self.settings).adam, self.probes)
+
+
+def is_for(probe: Probe, dtype: str) -> bool:
+    """True if a probe is run in a dtype.
+
+    In 16 bits there are no complex numbers.  A probe whose numbers are 0 or infinite there shows nothing, and
+    what only many elements show is shown in float32.
+    """
+    return dtype not in NARROW or (not (probe.is_complex or probe.is_large) and is_in_range(probe, dtype))
 
 
 def own_fault(error: Exception) -> str:

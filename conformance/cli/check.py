@@ -62,12 +62,15 @@ def add_details(parser: argparse.ArgumentParser) -> None:
 
 def add_candidates(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that say what to run, and how."""
-    from adamcore.conformance.settings import DTYPES, FORMATS, MEMORY, PARALLEL, TIMEOUT
+    from adamcore.conformance.settings import DTYPES, FORMATS, MEMORY, NARROW, PARALLEL, TIMEOUT
 
     parser.add_argument("targets", nargs="*", metavar="TARGET", help="what to check (above)")
     parser.add_argument("--dialect", metavar="NAME", help="the claim of every target")
     parser.add_argument(
-        "--dtype", action="append", choices=DTYPES, help="only this dtype (default: float32 and float64)"
+        "--dtype",
+        action="append",
+        choices=(*DTYPES, *NARROW),
+        help="only this dtype (default: float32 and float64)",
     )
     parser.add_argument("--device", metavar="NAME", help="device of torch and JAX targets, such as cuda:1")
     parser.add_argument(

@@ -64,6 +64,7 @@ class Bound:
 
     p: FloatArray  #: for each element, the largest error that roundings can make
     size: FloatArray  #: max(|p|, |update|), at which an ULP of the element is taken
+    arithmetic: FloatArray | None = None  #: that of the arithmetic, where storage is made, not bounded
 
 
 class AffineSlot:

@@ -185,7 +185,7 @@ def expand(trajectory: Trajectory[Any], inverse: Sequence[Index]) -> Trajectory[
         return trajectory
     steps = [
         [
-            [x if k is ... else type(x)(*(v[k] for v in vars(x).values())) for x in parts]
+            [x if k is ... else type(x)(*(v if v is None else v[k] for v in vars(x).values())) for x in parts]
             for parts, k in zip(step, inverse, strict=True)
         ]
         for step in trajectory.steps

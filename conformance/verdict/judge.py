@@ -11,23 +11,29 @@ Four kinds of element are judged in other ways:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from flint import arb, ctx
 
 from adamcore import Adam
-from adamcore.conformance.dtypes import DTYPES, to_carrier, ulp_of
+from adamcore.conformance.dtypes import DTYPES, round_probe, to_carrier, ulp_of
 from adamcore.conformance.oracle.bounds import Bound, bounds
 from adamcore.conformance.oracle.exact import PRECISION, Value, exact, round_once
-from adamcore.conformance.oracle.trajectory import adam_for, is_absent, mask_of, real_parts
+from adamcore.conformance.oracle.stored import Unrounded, stored
+from adamcore.conformance.oracle.trajectory import Trajectory, adam_for, is_absent, mask_of, real_parts
+from adamcore.conformance.settings import NARROW
 from adamcore.conformance.types import Evidence, FloatArray, Point, Probe, Result, Run
 
 UNDECIDED = 0.1  #: an element whose bound exceeds this fraction of lr is undecided
 
 
-def judge(claim: Adam, probe: Probe, dtype: str, run: Run, *, flushes: bool = False) -> Result:
+def judge(
+    claim: Adam, probe: Probe, dtype: str, run: Run, *, flushes: bool = False, arithmetic: str | None = None
+) -> Result:
     """Judge one run.
 
     Args:
@@ -37,6 +43,8 @@ def judge(claim: Adam, probe: Probe, dtype: str, run: Run, *, flushes: bool = Fa
             (:class:`~adamcore.conformance.dtypes.Dtype`).
         run: what the candidate did.
         flushes: whether the candidate's arithmetic flushes subnormal numbers to zero.
+        arithmetic: in 16 bits, the dtype in which the candidate computes; None for that of NUM.1.  With a
+            dtype, an element is undecided where its bound exceeds lr.
 
     Returns:
         The result.  Its status is "passed" only if every step was made, every element lies within
@@ -55,7 +63,13 @@ def judge(claim: Adam, probe: Probe, dtype: str, run: Run, *, flushes: bool = Fa
     adam = adam_for(claim, probe)
     if run.closure:
         fail(result, run.closure[0])
-    want, bound = exact(adam, probe), bounds(adam, probe, dtype, flushes)
+    made = dtype in NARROW and adam.p_storage == "plain"  # what other policies keep is not seen from outside
+    made = made and all(s.before is None and s.states is None for s in probe.steps)
+    if made:  # in 16 bits the rounding on storage is made, and not bounded
+        probe = round_probe(probe, dtype)
+        want, bound = stored_answers(adam, probe, dtype, run, flushes, arithmetic)
+    else:
+        want, bound = exact(adam, probe), bounds(adam, probe, dtype, flushes)
     nonfinite = [np.zeros(np.shape(p), dtype=bool) for p in probe.params]
     before = [to_carrier(p, dtype) for p in probe.params]
     promoted = ""
@@ -75,8 +89,12 @@ def judge(claim: Adam, probe: Probe, dtype: str, run: Run, *, flushes: bool = Fa
                     return fail(result, problem)
                 promoted = promoted or problem
                 got[i] = got[i].astype(before[i].dtype)
+            if made and not np.array_equal(kept := to_carrier(got[i], dtype), got[i], equal_nan=True):
+                more = f"parameter {i} after step {s + 1}: came back in more digits than {dtype} has"
+                promoted, got[i] = promoted or more, kept
         still = [] if plain else [must_stand_still(adam, probe, s, i) for i in range(len(probe.params))]
-        judge_step(result, s, got, before, values, limits, nonfinite, still, adam)
+        tolerated = UNDECIDED if arithmetic is None else 1.0
+        judge_step(result, s, got, before, values, limits, nonfinite, still, adam, tolerated)
         before = got
     for s, (clocks, expects) in enumerate(zip(run.clocks, want.clocks, strict=False), start=1):
         if clocks and clocks != expects:
@@ -119,6 +137,18 @@ def judge_twin(result: Result, probe: Probe, run: Run, twin: Run | None) -> Resu
     return result
 
 
+def stored_answers(
+    adam: Adam, probe: Probe, dtype: str, run: Run, flushes: bool, arithmetic: str | None = None
+) -> tuple[Trajectory[Value], Trajectory[Bound]]:
+    """Return the exact values and the bounds of a run in 16 bits (:func:`~.stored.stored`)."""
+    trajectory = stored(adam, probe, dtype, run.params, flushes, arithmetic)
+
+    def each(part: Callable[[Unrounded], Any]) -> Any:
+        return replace(trajectory, steps=[[[part(x) for x in p] for p in step] for step in trajectory.steps])
+
+    return each(lambda x: x.value), each(lambda x: x.bound(dtype))
+
+
 @dataclass(frozen=True)
 class Place:
     """Where a real vector stands among all those of a step, laid end to end."""
@@ -139,6 +169,7 @@ def judge_step(
     nonfinite: list[FloatArray],
     stands: list[FloatArray],
     adam: Adam,
+    undecided: float = UNDECIDED,
 ) -> None:
     """Judge all parameters after step ``s`` at once, and enter the outcome into the result."""
     mine, places = end_to_end(got)
@@ -157,7 +188,9 @@ def judge_step(
             for x in zip(*((v.high, v.low, v.radius) for p in values for v in p), strict=True)
         )
     )
-    limit = Bound(*(np.concatenate(x) for x in zip(*((b.p, b.size) for p in limits for b in p), strict=True)))
+    parts = [(b.p, b.size, b.p if b.arithmetic is None else b.arithmetic) for p in limits for b in p]
+    limit = Bound(*(np.concatenate(x) for x in zip(*parts, strict=True)))
+    assert limit.arithmetic is not None
     assert not callable(adam.lr)
     ulp = ulp_of(limit.size, result.dtype)
     with np.errstate(all="ignore"):
@@ -168,7 +201,7 @@ def judge_step(
     free = ~np.isfinite(value.high) & ~poisoned  # 0/0 (EPS.7), overflow (NF.3): any value
     same = (mine == old) | (np.isnan(mine) & np.isnan(old))
     ratio = np.where(still, np.where(same, 0.0, np.inf), ratio)  # F1, F3: bit for bit
-    wide = ~(limit.p <= UNDECIDED * (adam.lr or 1.0)) & ~still & ~free & ~poisoned
+    wide = ~(limit.arithmetic <= undecided * (adam.lr or 1.0)) & ~still & ~free & ~poisoned
     result.undecided += int(np.sum(wide))
     ratio = np.where(free | wide, 0.0, ratio)
     finite = np.isfinite(error) & ~free & ~wide & ~poisoned

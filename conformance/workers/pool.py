@@ -6,6 +6,7 @@ ends as broken, with the end of its standard error.  The check goes on.
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import queue
@@ -15,7 +16,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import groupby
-from tempfile import TemporaryDirectory
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Any, Literal, get_args
 
 from adamcore.conformance.candidates.arguments import REQUIRED
@@ -24,6 +26,8 @@ from adamcore.conformance.settings import MEMORY
 from adamcore.conformance.types import Probe, Run
 from adamcore.conformance.wire import Json, pack_probe, unpack_run
 from adamcore.conformance.workers.process import Worker
+
+ONE_AT_A_TIME = threading.Lock()  #: for the threads that start workers
 
 
 @dataclass(frozen=True, eq=False)
@@ -235,8 +239,10 @@ def worker_environment(dtype: str) -> dict[str, str]:
 
     JAX has float64 only if it is switched on for the whole process, so each dtype has workers of its own.
     """
+    with ONE_AT_A_TIME:
+        folder = compiled_programs()
     return {
-        "JAX_COMPILATION_CACHE_DIR": compiled_programs().name,
+        "JAX_COMPILATION_CACHE_DIR": folder,
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
         **os.environ,
@@ -247,13 +253,15 @@ def worker_environment(dtype: str) -> dict[str, str]:
 
 
 @cache
-def compiled_programs() -> TemporaryDirectory[str]:
+def compiled_programs() -> str:
     """Return the folder in which JAX keeps the programs that the workers of this process compile.
 
     Many probes have the same shapes and hyperparameters, and so the same program.  The folder is removed at
     the end of this process.  A folder that the user names in JAX_COMPILATION_CACHE_DIR takes its place.
     """
-    return TemporaryDirectory(prefix="adamcore-programs-", ignore_cleanup_errors=True)
+    folder = mkdtemp(prefix="adamcore-programs-")
+    atexit.register(rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def pack_job(job: WorkerJob) -> dict[str, Any]:

@@ -21,6 +21,7 @@ DOCS = HERE.parent
 TEMPLATE = HERE / "performance.in.md"
 PAGE, PLOT = DOCS / "performance.md", DOCS / "performance.svg"
 RUN, DRIFT = DOCS / "results" / "bench-cpu.json", DOCS / "results" / "drift.json"
+NARROW = DOCS / "results" / "narrow.json"
 
 OPTIMIZER, PLAIN = "adamcore.backends.torch.Adam", "adamcore without machine code"
 
@@ -65,6 +66,7 @@ def page() -> str:
         "timings": timings(run),
         "left_out": left_out(run),
         "exactness": exactness(drift),
+        "dtypes": dtypes(json.loads(NARROW.read_text(encoding="utf-8"))),
     }.items():
         text = text.replace("{" + name + "}", "\n".join(lines))
     return text.rstrip() + "\n"
@@ -104,6 +106,27 @@ def left_out(run: dict[str, Any]) -> Iterable[str]:
     yield "## What the fast paths do not serve\n"
     yield "In these cases the backend runs the definition, operation by operation.\n"
     yield "\n".join(f"- {line}" for line in bench_text.unsupported_lines(run)) + "\n"
+
+
+def dtypes(run: dict[str, Any]) -> Iterable[str]:
+    """Yield the table of docs/results/narrow.json; there is a goal where p and moments have one dtype."""
+    must = 0.6
+    lines = []
+    for row in (row for row in run["rows"] if row["whose"] == "adamcore"):
+        goal = row["p"] == row["moments"] != "float32"
+        lines.append(
+            (
+                f"{row['work']}, {row['p']}, moments in {row['moments']}",
+                str(row["bytes"]),
+                bench_text.seconds(row["seconds"]),
+                f"{row['ratio']:.2f}",
+                f"{row['to_float32']:.2f}",
+                f"{must:.2f}" if goal else "",
+                ("must" if row["ratio"] <= must else "**missed**") if goal else "",
+            )
+        )
+    yield table(("", "bytes an element", "time", "ratio", "to float32", "must", "reached"), lines)
+    yield f"{bench_text.environment_text(run)}; {run['rounds']} rounds.\n"
 
 
 def exactness(drift: dict[str, Any]) -> Iterable[str]:

@@ -64,3 +64,35 @@ def test_coefficients_only_the_program_knows(lib: Any, monkeypatch: pytest.Monke
     for x, y in zip(*results, strict=True):
         assert x.dtype == y.dtype
         np.testing.assert_allclose(x, y, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize("library", ["numpy", "torch", "jax", "jax.jit"])
+def test_float64_is_rounded_to_16_bits_once(library: str, dtype: str) -> None:
+    """A number beside a middle, by less than float32 has: the casts of the libraries make it the middle."""
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    narrow = np.dtype(getattr(ml_dtypes, dtype, dtype))
+    start = {"bfloat16": 0x3F00, "float16": 0x0010}[dtype]
+    numbers = np.arange(start, start + 400, dtype=np.uint16).view(narrow).astype("float64")
+    low, high = numbers[:-1], numbers[1:]
+    middle = (low + high) / 2
+    given = np.concatenate([s * np.nextafter(middle, s0 * 9.0) for s in (1, -1) for s0 in (-1, 1)])
+    want = np.concatenate([low, high, -low, -high])
+    if library == "numpy":
+        got = registry.backend_for(given).rounded(given, narrow)  # type: ignore[attr-defined]
+    elif library == "torch":
+        torch = pytest.importorskip("torch")
+        x = torch.from_numpy(given)
+        backend: Any = registry.backend_for(x)
+        got = backend.rounded(x, getattr(torch, dtype)).double().numpy()
+    else:
+        jax = pytest.importorskip("jax")
+        with jax.enable_x64(True):
+            x = jax.numpy.asarray(given)
+            backend = registry.backend_for(x)
+
+            def rounded(x: Any) -> Any:
+                return backend.rounded(x, narrow)
+
+            got = np.asarray((jax.jit(rounded) if library == "jax.jit" else rounded)(x))
+    np.testing.assert_array_equal(got.astype("float64"), want)

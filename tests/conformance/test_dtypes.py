@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import ml_dtypes
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from adamcore.conformance.dtypes import (
     DTYPES,
     arithmetic_of,
     from_bits,
+    is_in_range,
     round_float,
     round_probe,
     round_to,
@@ -18,6 +21,7 @@ from adamcore.conformance.dtypes import (
     ulp_of,
 )
 from adamcore.conformance.probes import PROBES
+from adamcore.conformance.types import Probe, Step
 
 NARROW = ("bfloat16", "float16")
 
@@ -78,3 +82,14 @@ def test_a_probe_is_rounded_in_all_that_goes_into_it() -> None:
     for x in arrays:
         np.testing.assert_array_equal(x, round_to(x, "bfloat16"))
     assert (probe.params[0] != PROBES["BC.1/t10"].params[0]).any()
+
+
+def test_probes_that_leave_the_range_of_a_dtype() -> None:
+    probe = Probe("X", "", (np.array([1.0, 0.0]),), (Step((np.array([1e-3, -2.0]),)),), {"lr": 0.1})
+    assert all(is_in_range(probe, name) for name in DTYPES)
+    for g, name in (1e-9, "float16"), (1e6, "float16"), (1e39, "bfloat16"), (1e-42, "bfloat16"):
+        far = replace(probe, steps=(Step((np.array([g, 1.0]),)),))
+        assert is_in_range(far, "float64")
+        assert not is_in_range(far, name)
+    nan = replace(probe, steps=(Step((np.array([np.nan, np.inf]),)), Step((None,))))
+    assert is_in_range(nan, "float16")

@@ -222,10 +222,10 @@ def test_120_steps_restarted_each_from_its_own_state(dtype: str) -> None:
     probe = round_probe(Probe("MOM.2/long", "", (numbers(15, 3),), moving(16, 120, (3,)), hyper), dtype)
     run, snapshots = torch_run(probe, dtype, fused=True)
     whole = judge(ADAMW, probe, dtype, run)
-    assert whole.undecided > 0, "in one piece the bound reaches a tenth of lr"
+    assert (whole.status, whole.undecided) == ("passed", 0), "each step begins at what the candidate stored"
     steps = judge_step_by_step(ADAMW, probe, dtype, run, snapshots)
     assert (steps.status, steps.undecided) == ("passed", 0)
-    assert 0.3 < steps.worst_ratio < 1.0
+    assert steps.worst_ulp < 0.51
 
     run.params[100][0][1] += 4 * ulp_of(run.params[100][0][1], dtype)
     wrong = judge_step_by_step(ADAMW, probe, dtype, run, snapshots)

@@ -27,6 +27,18 @@ def test_the_page_is_that_of_the_stored_runs() -> None:
     assert performance_page.PAGE.read_text(encoding="utf-8") == performance_page.page(), "make performance"
 
 
+def test_the_times_by_dtype_have_a_row_for_each_and_theirs_beside_it() -> None:
+    pytest.importorskip("torch")
+    found = loaded("narrow").rows("100", rounds=1)
+    ours = {(row["p"], row["moments"]): row for row in found if row["whose"] == "adamcore"}
+    assert len(ours) == 6
+    assert ours["bfloat16", "bfloat16"]["bytes"] == 14
+    assert ours["float32", "float64"]["bytes"] == 44
+    theirs = {row["p"]: row for row in found if row["whose"] == "torch"}
+    for (p, _), row in ours.items():
+        assert row["ratio"] == row["of_minima"] == pytest.approx(row["seconds"] / theirs[p]["seconds"])
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of Keras on PyTorch
 def test_drift_is_near_the_floor() -> None:

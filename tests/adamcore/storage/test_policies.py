@@ -33,6 +33,7 @@ from adamcore.storage.policies import Storage, load, store
 
 X = samples()
 SIZE = np.abs(X)
+WIDTHS = {"split": np.int16, "split8": np.int8}
 
 
 def adam(policy: Any, **options: Any) -> Adam:
@@ -45,6 +46,8 @@ def kept(policy: Any, dtype: str, x: Any) -> tuple[Any, Any, Any]:
     n, storage = words_of("numpy"), Storage(policy, dtype)
     with np.errstate(all="ignore"):
         p, rest = store(n, storage, x, None)
+        assert rest is not None
+        rest = rest.astype(WIDTHS.get(policy, rest.dtype))  # as it is in the state
         return p, rest, load(n, storage, p, rest)
 
 
@@ -311,3 +314,22 @@ def test_seeds_and_leaves_and_steps_differ() -> None:
     assert not same(a[:1], b[:1])
     assert not same(a[:1], a[1:])
     assert same(first(1), a)
+
+
+@pytest.mark.parametrize("policy", ["split", "stochastic"])
+def test_a_step_skipped_within_a_program_keeps_every_bit(policy: str) -> None:
+    """SCALE.2, where only the program knows that a gradient has overflowed; and a scale that divides."""
+    jax = pytest.importorskip("jax")
+    opt = adam(policy)
+    params, state = steps(opt, "jax", "bfloat16", 2)
+    grads = [
+        array("jax", g, d) for g, d in zip(gradients(0), ("bfloat16", "float32", "bfloat16"), strict=True)
+    ]
+    step = jax.jit(lambda overflow: opt.step(params, grads, state, grad_scale=4.0, found_inf=overflow))
+    new, after = step(True)
+    for old, x in zip(jax.tree.leaves((params, state)), jax.tree.leaves((new, after)), strict=True):
+        assert numbers(old).tobytes() == numbers(x).tobytes()
+    new, after = step(False)
+    divided = [g / 4 for g in grads]
+    wanted, kept_after = jax.jit(opt.step)(params, divided, state)
+    assert same(jax.tree.leaves((wanted, kept_after)), jax.tree.leaves((new, after)))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from storage_runs import LIBRARIES, array, numbers, words_of
 
+from adamcore.storage.policies import Storage, store
 from adamcore.storage.random_bits import key_of, mix, random_words
 
 KNOWN = [3739721716, 996898439, 1289690078]
@@ -16,7 +17,7 @@ KNOWN = [3739721716, 996898439, 1289690078]
 def bits_of(library: str, seed: int, leaf: int, t: Any, shape: tuple[int, ...]) -> Any:
     n = words_of(library)
     index = n.index(array(library, np.zeros(shape), "float32"))
-    key = key_of(seed, leaf, t) if isinstance(t, int) else key_of(seed, leaf, t, n.word)
+    key = key_of(seed, leaf, t) if isinstance(t, int) else key_of(seed, leaf, t, n)
     return numbers(random_words(n, index, key)).astype(np.uint32)
 
 
@@ -47,7 +48,7 @@ def test_a_compiled_program_has_the_same() -> None:
     n = words_of("jax")
 
     def draw(t: Any) -> Any:
-        return random_words(n, n.index(jax.numpy.zeros((4, 5))), key_of(7, 3, n.unsigned(t), n.word))
+        return random_words(n, n.index(jax.numpy.zeros((4, 5))), key_of(7, 3, n.unsigned(t), n))
 
     drawn = np.asarray(jax.jit(draw)(jax.numpy.int32(11)))
     assert (drawn == bits_of("numpy", 7, 3, 11, (4, 5))).all()
@@ -72,3 +73,66 @@ def test_every_bit_of_the_result_depends_on_every_bit_of_the_number() -> None:
         changed = plain ^ random_words(n, i ^ np.uint32(1 << bit), key)
         shares = [((changed >> np.uint32(k)) & 1).mean() for k in range(32)]
         assert np.abs(np.array(shares) - 0.5).max() < 6 * 0.5 / 64
+
+
+# Rounding at random: false alarms ------------------------------------------------------------------------
+#
+# Each assertion below compares a mean of N independent draws with its expectation.  It fails by chance if the
+# mean is 6 standard deviations off: with a probability below 2e-9, and below 1e-6 for all of them together.
+
+N = 1 << 16
+SIX = 6 / N**0.5
+
+
+def ups(x: float, dtype: str, seed: int = 0, leaf: int = 0, t: int = 1, size: int = N) -> Any:
+    """Return which elements of equal value are rounded away from 0."""
+    n = words_of("numpy")
+    value = np.full(size, x, np.float32)
+    p, _ = store(n, Storage("stochastic", dtype), value, key_of(seed, leaf, t))
+    assert len(np.unique(p)) <= 2
+    return np.abs(p) > abs(np.float32(x))
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize("x", [1.001, -0.7003, 3.14159, 1e-6, -2.5e-7, 3e-5])
+def test_rounding_is_unbiased(dtype: str, x: float) -> None:
+    """The mean of the rounded values is the value, in units of the distance of the two neighbours."""
+    n = words_of("numpy")
+    value = np.full(N, x, np.float32)
+    p, _ = store(n, Storage("stochastic", dtype), value, key_of(1, 2, 3))
+    low, high = np.unique(p.astype(np.float64))
+    assert low < np.float64(np.float32(x)) < high
+    assert abs((p.astype(np.float64).mean() - np.float64(np.float32(x))) / (high - low)) < SIX / 2
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"t": 2}, {"leaf": 1}, {"seed": 1}, {"t": 65537}, {"leaf": 7, "t": 3}, {"seed": 2**31}],
+)
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_steps_leaves_and_seeds_are_independent(dtype: str, other: dict[str, int]) -> None:
+    """The value lies in the middle of two neighbours: a fair coin for each element."""
+    x = 1 + 2.0**-8 if dtype == "bfloat16" else 1 + 2.0**-11
+    a, b = 2.0 * ups(x, dtype) - 1, 2.0 * ups(x, dtype, **other) - 1
+    assert abs((a * b).mean()) < SIX
+
+
+@pytest.mark.parametrize("lag", [1, 2, 3, 4, 7, 8, 16, 64, 256, 1024, 4096])
+def test_elements_are_independent(lag: int) -> None:
+    coin = 2.0 * ups(1 + 2.0**-8, "bfloat16", size=N + lag) - 1
+    assert abs((coin[lag:] * coin[:-lag]).mean()) < SIX
+
+
+def test_one_element_from_step_to_step() -> None:
+    """The coins of the same eight elements in 8192 steps: fair, and independent of the step before."""
+    coins = np.array([2.0 * ups(1 + 2.0**-8, "bfloat16", t=t, size=8) - 1 for t in range(1, 8193)])
+    assert abs(coins.mean()) < SIX
+    assert abs((coins[1:] * coins[:-1]).mean()) < 6 / (8 * 8191) ** 0.5
+
+
+def test_the_bits_are_uniform() -> None:
+    """The 256 values of each byte: chi squared with 255 degrees of freedom is above 433 with 1e-11."""
+    bits = bits_of("numpy", 5, 6, 7, (N,))
+    for shift in (0, 8, 16, 24):
+        counts = np.bincount((bits >> np.uint32(shift)) & 255, minlength=256)
+        assert ((counts - N / 256) ** 2).sum() / (N / 256) < 433

@@ -34,9 +34,9 @@ def test_probes(path: str) -> None:
         """Gives copies away, since the check looks at the old parameters again."""
 
         def stepper(self, step: Any) -> Any:
-            def copied(params: Any, grads: Any, state: Any, lr: Any, present: Any) -> Any:
+            def copied(params: Any, grads: Any, state: Any, *rest: Any) -> Any:
                 params, state = jax.tree.map(jnp.copy, (params, state))
-                return step(params, grads, state, lr, present)
+                return step(params, grads, state, *rest)
 
             return copied
 

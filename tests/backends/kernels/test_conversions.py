@@ -17,6 +17,7 @@ from adamcore import Adam
 from adamcore.backends.kernels import llvm
 from adamcore.backends.kernels.conversions import store
 from adamcore.backends.kernels.formats import SIZES, Format, Lines, Real, Storage
+from adamcore.backends.numpy import backend as numpy_backend
 from adamcore.tracing import Op, Program
 
 pytest.importorskip("llvmlite")
@@ -250,10 +251,74 @@ def test_a_step_has_the_bits_of_the_definition(
 ) -> None:
     for k, adam in enumerate(adams(count, seed=3)):
         narrow: Any = {"m_dtype": MOMENTS[k % 5], "v_dtype": MOMENTS[(k + k // 5) % 5]}
-        if "float64" in narrow.values() and {dtype, *narrow.values()} & {"bfloat16", "float16"}:
-            narrow = dict.fromkeys(narrow, "float32")  # the definition rounds twice there
         adam = Adam(**{f: getattr(adam, f) for f in adam.__dataclass_fields__} | narrow)
         present = k % 3 == 0 and adam.clock == "per-parameter"
         want = step(False, True, adam, dtype, present)
         for donate in (False, True):
             assert step(donate, False, adam, dtype, present) == want, adam
+
+
+@pytest.mark.parametrize(
+    ("dtype", "moments"), [("bfloat16", "float32"), ("float16", None), ("float32", "float64")]
+)
+def test_dense_arrays_in_any_order(dtype: str, moments: Any) -> None:
+    adam = Adam(lr=0.1, moment_dtype=moments)
+    p = np.random.default_rng(0).standard_normal((7, 33)).astype(DTYPES[dtype]).T
+    state = adam.init(p)
+    assert p.strides[0] < p.strides[1]
+    with llvm.switched_off():
+        want, wanted = adam.step(p, p, state)
+    patched: list[Any] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(numpy_backend, "apply_one", lambda *given: patched.append(given))
+        got, made = adam.step(p, p, state)
+    assert not patched
+    for x, y in ((got, want), (made.m, wanted.m), (made.v, wanted.v)):
+        assert bits(x) == bits(y)
+
+
+def test_complex_numbers_beside_wider_moments() -> None:
+    adam = Adam(lr=0.1, moment_dtype="float64")
+    p = (np.random.default_rng(0).standard_normal(70) * (1 + 2j)).astype("complex64")
+    state = adam.init(p)
+    with llvm.switched_off():
+        want, wanted = adam.step(p, p, state)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(numpy_backend, "apply_one", None)
+        got, made = adam.step(p, p, state)
+    for x, y in ((got, want), (made.m, wanted.m), (made.v, wanted.v)):
+        assert x.tobytes() == y.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("dtype", "gradients_in", "settings"),
+    [
+        ("bfloat16", "bfloat16", {}),
+        ("float16", "float16", {"moment_dtype": "float32"}),
+        ("float32", "bfloat16", {}),
+        ("float32", "float64", {"m_dtype": "bfloat16"}),
+    ],
+)
+def test_the_optimizer_of_torch(dtype: str, gradients_in: str, settings: Any) -> None:
+    """Its cached steps too; gradients may have a dtype of their own."""
+    torch = pytest.importorskip("torch")
+    from adamcore.backends.torch import AdamW
+
+    if gradients_in != dtype and not hasattr(torch.Tensor, "grad_dtype"):
+        pytest.skip("gradients have the dtype of their parameter")
+
+    def run(off: bool) -> list[bytes]:
+        ps = [torch.linspace(-2, 2, n).to(getattr(torch, dtype)).requires_grad_() for n in (3, 100, 1000)]
+        optimizer = AdamW(ps, lr=0.01, **settings)
+        with llvm.switched_off() if off else nullcontext():
+            for k in range(4):
+                for p in ps:
+                    if gradients_in != dtype:
+                        p.grad_dtype = None
+                    g = torch.cos(p.detach().double() * (k + 1)) * 1e-3
+                    p.grad = g.to(getattr(torch, gradients_in))
+                optimizer.step()
+        trees = [p.detach() for p in ps], [x for s in optimizer.state.values() for x in s.values()]
+        return [bits(x.double().numpy()) for tree in trees for x in tree]
+
+    assert run(False) == run(True)

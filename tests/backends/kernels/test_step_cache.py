@@ -83,6 +83,24 @@ def test_a_gradient_in_the_parameters_memory_is_not_for_the_kernel() -> None:
         assert (step.bind(columns._replace(g=[g]), [job.coefficients]) is not None) == fits
 
 
+def test_arrays_of_different_widths_may_lie_side_by_side() -> None:
+    """A gradient of 8 bytes in front of moments of 16, and behind them; then a byte too near."""
+    pytest.importorskip("llvmlite")
+    half, single = np.dtype("float16"), np.dtype("float32")
+    memory, c = np.zeros(64, np.uint8), coefficients(Host(), ADAM, 1, 0.1)
+    m, v = memory[16:32].view(single), memory[32:48].view(single)
+    job = Job(
+        np.ones(4, half), np.ones(4, half), m, v, None, c, None, LeafDtypes(single, single, single, False)
+    )
+    step, columns = column_step(ADAM, [job], MEMORY, in_blocks), columns_of([job])
+    assert step is not None
+    for start, fits in ((8, True), (10, False), (46, False), (48, True), (30, False)):
+        g = memory[start : start + 8].view(half)
+        assert (step.bind(columns._replace(g=[g]), [c]) is not None) == fits
+    assert column_step(ADAM, [job._replace(p=memory[26:34].view(half))], MEMORY, in_blocks) is None
+    assert column_step(ADAM, [job._replace(p=memory[8:16].view(half))], MEMORY, in_blocks) is not None
+
+
 def test_jobs_of_two_kinds_have_none(kind: Any) -> None:
     single, double = jobs_of((4,)), jobs_of((4,), dtype=np.dtype("float64"))
     assert column_step(ADAM, single + double, MEMORY, in_blocks) is None

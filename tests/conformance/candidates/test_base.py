@@ -10,7 +10,9 @@ from candidate_probes import G0, G1, Plain, probe
 
 from adamcore.conformance.candidates import Refusal
 from adamcore.conformance.candidates.array import ArrayCandidate
-from adamcore.conformance.candidates.base import cast
+from adamcore.conformance.candidates.base import cast, in_carrier, same_bits
+from adamcore.conformance.candidates.torch import as_tensor, to_numpy
+from adamcore.conformance.dtypes import round_to
 from adamcore.conformance.types import Step
 
 
@@ -56,3 +58,19 @@ def test_layouts(layout: Any) -> None:
     np.testing.assert_array_equal(made, x)
     assert made.flags.c_contiguous == (layout in ("C", "readonly"))
     assert made.flags.writeable == (layout != "readonly")
+
+
+@pytest.mark.parametrize("layout", ["C", "F", "strided", "offset", "reversed", "broadcast", "readonly"])
+def test_arrays_of_bfloat16(layout: Any) -> None:
+    pytest.importorskip("ml_dtypes")
+    values = np.array([[1.0, 1 / 3], [-2.5, 0.0]])
+    made = cast(values, "bfloat16", layout)
+    rounded = round_to(values[:1].repeat(2, 0) if layout == "broadcast" else values, "bfloat16")
+    assert made.dtype.name == "bfloat16"
+    assert (in_carrier(made) == rounded).all()
+    assert in_carrier(made).dtype == np.float32
+    torch = pytest.importorskip("torch")
+    if layout != "reversed":
+        tensor = as_tensor(made, "cpu")
+        assert tensor.dtype is torch.bfloat16
+        assert same_bits(to_numpy(tensor), np.array(made))

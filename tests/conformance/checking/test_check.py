@@ -98,9 +98,9 @@ def test_no_target_means_every_backend() -> None:
         ("numpy", {"probes": ["EPS.1/besides"]}, UsageError, "nearest: EPS.1/beside"),
         (
             "numpy",
-            {"dtypes": ["float16"]},
+            {"dtypes": ["float8"]},
             UsageError,
-            "unknown dtype 'float16'; expected float32 or float64",
+            "unknown dtype 'float8'; expected float32 or float64 or bfloat16 or float16",
         ),
     ],
 )

@@ -6,15 +6,19 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import mkdtemp
 
 import pytest
 from worker_runs import PROBES, job, write
 
+from adamcore.conformance.workers import pool
 from adamcore.conformance.workers.pool import (
     EndEvent,
     ReadyEvent,
     RunEvent,
+    compiled_programs,
     run_job,
     run_jobs,
     worker_environment,
@@ -111,11 +115,21 @@ class TestCompiledPrograms:
 
     FOLDER = "JAX_COMPILATION_CACHE_DIR"
 
-    def test_one_folder_for_all_workers(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_one_folder_for_all_workers(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        """Also if several threads start workers at once, before there is a folder."""
+
+        def slow(prefix: str) -> str:
+            time.sleep(0.05)
+            return mkdtemp(prefix=prefix, dir=tmp_path)
+
         monkeypatch.delenv(self.FOLDER, raising=False)
-        first, second = (worker_environment(dtype)[self.FOLDER] for dtype in ("float32", "float64"))
-        assert first == second
-        assert Path(first).is_dir()
+        monkeypatch.setattr(pool, "mkdtemp", slow)
+        compiled_programs.cache_clear()
+        with ThreadPoolExecutor(8) as threads:
+            made = list(threads.map(worker_environment, ["float32", "float64"] * 4))
+        assert len({environment[self.FOLDER] for environment in made}) == 1
+        assert Path(made[0][self.FOLDER]).is_dir()
+        compiled_programs.cache_clear()
 
     def test_the_folder_of_the_user_comes_first(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(self.FOLDER, "/somewhere")

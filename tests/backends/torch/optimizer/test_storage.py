@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import copy
 import io
+import os
 import pickle
+import subprocess
+import sys
 from typing import Any
 
 import pytest
+from paths import ROOT
 from storage_runs import RESTS, gradients, same, steps
 
 torch = pytest.importorskip("torch")
@@ -174,3 +178,45 @@ def test_bits_have_no_derivative() -> None:
     with pytest.raises(BackendError, match=r"`differentiable` with p_storage='split'"):
         optimizer_of("split", differentiable=True)
     optimizer_of("plain", differentiable=True)
+
+
+@pytest.mark.slow
+def test_sharded_parameters_have_the_bits_of_whole_ones() -> None:
+    """Two processes with a DTensor each; they have no other test beside them, as a group is for a process."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", SHARDED], capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert sorted(done.stdout.split()) == sorted(POLICIES)
+
+
+SHARDED = """
+import os, tempfile
+import torch, torch.distributed as dist, torch.multiprocessing as mp
+from torch.distributed.tensor import Shard, distribute_tensor, init_device_mesh
+from adamcore.backends.torch import Adam
+
+def work(rank, file):
+    dist.init_process_group("gloo", init_method="file://" + file, rank=rank, world_size=2)
+    mesh, rows = init_device_mesh("cpu", (2,)), [Shard(0)]
+    for policy in ("master", "split", "split8", "kahan", "stochastic"):
+        w = torch.linspace(0.5, 2, 36).reshape(9, 4).bfloat16()
+        g = (torch.arange(36.0).reshape(9, 4) % 5 - 2).bfloat16()
+        whole, parts = torch.nn.Parameter(w.clone()), torch.nn.Parameter(distribute_tensor(w, mesh, rows))
+        for p in (whole, parts):
+            optimizer = Adam([p], lr=1e-3, p_storage=policy, moment_dtype="float32", seed=3)
+            for _ in range(3):
+                p.grad = g.clone() if p is whole else distribute_tensor(g, mesh, rows)
+                optimizer.step()
+        if torch.equal(parts.full_tensor().detach(), whole.detach()) and rank == 0:
+            print(policy)
+    dist.destroy_process_group()
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        processes = [mp.get_context("fork").Process(target=work, args=(k, folder + "/group")) for k in (0, 1)]
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.join()
+        raise SystemExit(max(process.exitcode for process in processes))
+"""

@@ -1,0 +1,170 @@
+"""The exact answer where every step is stored in 16 bits: the oracle of narrow dtypes (NUM.1).
+
+In 16 bits the rounding on storage is far larger than all others.  So it is not bounded but made: a step
+begins at the parameter that the candidate itself has stored, and at moments that are rounded as NUM.1 says.
+What is left to bound is the arithmetic between two storages.  The exact value and that bound give the numbers
+of the dtype that a right candidate can have stored, most often one.
+
+The moments of the candidate are not looked at.  They are what the exact ones, at most that bound away, are
+rounded to; where two numbers are possible, both are allowed for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from flint import ctx
+
+from adamcore import Adam
+from adamcore.conformance.dtypes import round_to
+from adamcore.conformance.oracle.bounds import AffineSlot, Bound, Storage, format_of, formats_of
+from adamcore.conformance.oracle.exact import PRECISION, ExactSlot, Value, _ball
+from adamcore.conformance.oracle.perturbation import StepFault
+from adamcore.conformance.oracle.sharing import without_repeats
+from adamcore.conformance.oracle.trajectory import Trajectory, simulate
+from adamcore.conformance.types import FloatArray, Probe
+from adamcore.dtypes import named_by
+
+
+@dataclass(frozen=True)
+class Unrounded:
+    """One real vector after a step, before it is stored: ``high + low``, and what arithmetic may be off."""
+
+    high: FloatArray
+    low: FloatArray
+    arithmetic: FloatArray
+    size: FloatArray
+
+    @property
+    def value(self) -> Value:
+        return Value(self.high, self.low, np.zeros_like(self.high))
+
+    def bound(self, dtype: str) -> Bound:
+        """Return how far from the exact value the numbers are that may have been stored."""
+        low, high = (round_to(self.high + sign * self.arithmetic, dtype) for sign in (-1.0, 1.0))
+        with np.errstate(invalid="ignore"):
+            off = [np.abs((stored - self.high) - self.low) for stored in (low, high)]
+        return Bound(np.maximum(*off), self.size, self.arithmetic)
+
+
+class StoredSlot:
+    """A slot of exact balls beside one of affine numbers (:class:`~.trajectory.Slot`)."""
+
+    def __init__(
+        self, adam: Adam, parts: list[FloatArray], dtype: str, flushes: bool, wide: str | None
+    ) -> None:
+        arithmetic, storage = formats_of(adam, dtype, flushes)
+        if wide is not None:  # arithmetic in another dtype than NUM.1 says
+            arithmetic, storage = format_of(wide, flushes), Storage()
+        self.exact, self.affine = ExactSlot(adam, parts), AffineSlot(adam, parts, arithmetic)
+        n = len(parts)
+        names = [named_by(adam, field)[1] or dtype for field in ("m_dtype", "v_dtype", "v_dtype")]
+        kinds = [storage.m] * n + [storage.v] * 2
+        stored = [names[0]] * n + names[1:]
+        self.stored = {n + k: name for k, (name, kind) in enumerate(zip(stored, kinds, strict=True)) if kind}
+
+    @property
+    def adam(self) -> Adam:
+        return self.exact.adam
+
+    @adam.setter
+    def adam(self, adam: Adam) -> None:
+        self.exact.adam = self.affine.adam = adam
+
+    def step(
+        self, t: int, lr: float, grads: list[FloatArray], mask: FloatArray | None, fault: StepFault | None
+    ) -> None:
+        self.exact.step(t, lr, grads, mask, fault)
+        self.affine.step(t, lr, grads, mask, fault)
+        radius = self.affine.radius()
+        self.off = radius[: self.affine.parts]
+        for k, dtype in self.stored.items():
+            self.store(k, dtype, radius[k])
+        self.affine.past = self.affine.past[:, np.any(self.affine.past != 0, axis=(0, 2))]
+
+    def store(self, k: int, dtype: str, radius: FloatArray) -> None:
+        """Round state variable ``k``: to a number, or to the middle of two, half their distance off."""
+        centre = self.affine.centre[k]
+        with np.errstate(invalid="ignore", over="ignore"):
+            low, high = round_to(centre - radius, dtype), round_to(centre + radius, dtype)
+            middle, gap = (low + high) / 2, (high - low) / 2
+        finite = np.isfinite(low) & np.isfinite(high)
+        middle, gap = (
+            np.where(finite, middle, np.nan),
+            np.where(finite, gap, 0.0),
+        )  # NF.3: what overflows is free
+        self.affine.centre[k], self.affine.past[:, :, k] = middle, 0.0
+        if gap.any():
+            fresh = np.zeros((len(gap), 1, self.affine.past.shape[2]))
+            fresh[:, 0, k] = gap
+            self.affine.past = np.concatenate([self.affine.past, fresh], axis=1)
+        n, balls = self.affine.parts, _ball(middle.astype(object))
+        if k < 2 * n:
+            self.exact.m = [*self.exact.m[: k - n], balls, *self.exact.m[k - n + 1 :]]
+        elif k == 2 * n:
+            self.exact.v = balls
+        else:
+            self.exact.v_max = balls
+
+    def set_state(self, m: list[FloatArray], v: FloatArray, v_max: FloatArray, mu_product: float) -> None:
+        self.exact.set_state(m, v, v_max, mu_product)
+        self.affine.set_state(m, v, v_max, mu_product)
+
+    def set_parameter(self, parts: list[FloatArray]) -> None:
+        self.exact.set_parameter(parts)
+        self.affine.set_parameter(parts)
+        self.off = np.zeros_like(self.affine.radius()[: self.affine.parts])
+
+    def tick(self, t: int, lr: float) -> None:
+        self.exact.tick(t, lr)
+        self.affine.tick(t, lr)
+
+    def reset_moments(self) -> None:
+        self.exact.reset_moments()
+        self.affine.reset_moments()
+
+    def read(self) -> list[Unrounded]:
+        sizes = [bound.size for bound in self.affine.read()]
+        off = getattr(self, "off", np.zeros((len(sizes), len(sizes[0]))))
+        return [
+            Unrounded(value.high, value.low, np.where(np.isnan(error), np.inf, error), size)
+            for value, error, size in zip(self.exact.read(), off, sizes, strict=True)
+        ]
+
+
+def stored(
+    claim: Adam,
+    probe: Probe,
+    dtype: str,
+    returned: Sequence[Sequence[FloatArray]],
+    flushes: bool = False,
+    arithmetic: str | None = None,
+) -> Trajectory[Unrounded]:
+    """Return what is stored after each step of a run, before it is rounded.
+
+    Args:
+        claim: the axes; the hyperparameters are the probe's, and the dtypes of the moments are the claim's.
+        probe: the input, in numbers of the dtype.
+        dtype: the dtype of the parameters: one of :data:`adamcore.conformance.settings.NARROW`.
+        returned: the parameters after each step, as the candidate stored them; each step begins at them.
+        flushes: whether the arithmetic flushes subnormals to zero.
+        arithmetic: the dtype of the arithmetic; None for that of NUM.1.  In a narrower one the moments are
+            not known, and their errors add up.
+    """
+    steps, before = [], probe.params
+    for number, step in enumerate(probe.steps):
+        steps.append(replace(step, before=before))
+        if number < len(returned) and len(returned[number]) == len(before):
+            before = tuple(map(like, returned[number], before))
+    short, whole = without_repeats(replace(probe, steps=tuple(steps)))
+    with ctx.workprec(PRECISION):
+        return whole(
+            simulate(claim, short, lambda a, parts: StoredSlot(a, parts, dtype, flushes, arithmetic))
+        )
+
+
+def like(p: FloatArray, before: FloatArray) -> FloatArray:
+    """Return a parameter as the one before the step is kept; that one itself if the shapes differ."""
+    return np.asarray(p, dtype=before.dtype) if np.shape(p) == np.shape(before) else before
