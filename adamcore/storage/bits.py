@@ -61,7 +61,7 @@ def to_odd(n: Words, w: Array, above: Array, below: Array) -> Array:
         w: the words of the nearest float32 numbers.
         above, below: where these are larger, and where they are smaller, than the numbers themselves.
     """
-    negative = (w >> 31) == 1
+    negative = w > SIZE
     inwards = (negative & below) | (~negative & above)
     return n.where((above | below) & ((w & 1) == 0), n.where(inwards, w - 1, w + 1), w)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import pytest
+from paths import ROOT
 from storage_runs import LIBRARIES, equal, numbers, samples, words_of
 
 from adamcore.storage.bits import away, nearest, quiet, stochastic
@@ -61,6 +63,19 @@ def test_every_nan_becomes_the_same_one(library: str) -> None:
     for how in (away, lambda n, w: nearest(n, w, "float16"), lambda n, w: nearest(n, w, "bfloat16")):
         assert rounded(library, how, x).view(np.uint32).tolist() == [0x7FC00000] * 4
     assert n is not None
+
+
+def test_no_operator_shifts_words() -> None:
+    """A DTensor of PyTorch ignores ``>>`` and ``<<``: findings/torch-dtensor-shift.sh."""
+    found = []
+    for path in sorted((ROOT / "adamcore" / "storage").glob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        own = [
+            n for n in tree.body if not isinstance(n, ast.ClassDef) or n.name != "Numbers"
+        ]  # Python's integers
+        shifts = [x for n in own for x in ast.walk(n) if isinstance(x, ast.LShift | ast.RShift)]
+        found += [path.name] * len(shifts)
+    assert found == []
 
 
 def neighbours(dtype: str, x: float) -> tuple[Fraction, Fraction]:

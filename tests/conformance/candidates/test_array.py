@@ -13,6 +13,7 @@ from adamcore.conformance.candidates.array import ArrayCandidate
 from adamcore.conformance.errors import CandidateError, SettingError
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.types import Step
+from adamcore.conformance.verdict.judge import judge
 
 
 def test_array_candidate_gets_what_it_takes() -> None:
@@ -97,3 +98,46 @@ def test_a_state_without_m_and_v_is_not_set_from_outside() -> None:
 
     given = next(probe for probe in PROBES.values() if probe.start)
     assert "its state has no m and v" in str(ArrayCandidate(Corrected, {}).run(given, "float64").unsupported)
+
+
+class InFloat32:
+    """An AdamW of 16 bits that computes in float32, and rounds once."""
+
+    widens = False  #: True: it returns parameters of float32
+
+    def init(self, params: Any, hyper: Any) -> None:
+        self.p, self.h, self.t = [np.array(p) for p in params], dict(hyper), 0
+        self.m, self.v = ([np.zeros_like(p) for p in params] for _ in range(2))
+
+    def step(self, grads: Any) -> Any:
+        self.t += 1
+        h, f = self.h, np.float32
+        for i, g in enumerate(grads):
+            p, g, m, v = (x.astype(f) for x in (self.p[i], g, self.m[i], self.v[i]))
+            m = m + f(1 - h["b1"]) * (g - m)
+            v = v + (f(1 - h["b2"]) * g * g - f(1 - h["b2"]) * v)
+            root = np.sqrt(v) / f((1 - h["b2"] ** self.t) ** 0.5) + f(h["eps"])
+            p = p * f(1 - h["lr"] * h["weight_decay"]) - f(h["lr"] / (1 - h["b1"] ** self.t)) * (m / root)
+            kept = f if self.widens else self.p[i].dtype
+            self.p[i], self.m[i], self.v[i] = (
+                p.astype(kept),
+                m.astype(self.m[i].dtype),
+                v.astype(self.v[i].dtype),
+            )
+        return list(self.p)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_arrays_of_16_bits(dtype: str) -> None:
+    pytest.importorskip("ml_dtypes")
+    claim, ordinary = Adam.like("torch.AdamW"), PROBES["STEP.1/fingerprint"]
+    run = ArrayCandidate(InFloat32, {}).run(ordinary, dtype)
+    assert judge(claim, ordinary, dtype, run).status == "passed"
+
+    class Wide(InFloat32):
+        widens = True
+
+    result = judge(claim, ordinary, dtype, ArrayCandidate(Wide, {}).run(ordinary, dtype))
+    came = "in more digits than bfloat16 has" if dtype == "bfloat16" else "as float32, expected float16"
+    assert result.status == "failed"
+    assert f"came back {came}" in result.reason
