@@ -70,7 +70,7 @@ SUITE = Suite(
         "parts of that dtype, where optax drops the imaginary part",
         r"test_explicit_dtype(25|26)$": "mu_dtype='bfloat16' with complex parameters is refused: JAX has no "
         "complex number of such parts, and optax drops the imaginary part",
-        r"ExtraArgsTest.test_extra_args$": "the parameters are whole numbers, which are not optimized here",
+        r"ExtraArgsTest::test_extra_args$": "the parameters are whole numbers, which are not optimized here",
         r"test_tree_set$": "inject_hyperparams injects what is given; b1 is the dialect's default",
     },
 )
