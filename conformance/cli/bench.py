@@ -119,7 +119,7 @@ def run_frameworks(options: argparse.Namespace, out: Console, progress: Callable
     for title, lines in text.tables(document):
         table = Table(title=title, title_justify="left")
         for k, head in enumerate(text.HEAD):
-            table.add_column(head, justify="right" if k else "left", no_wrap=True)
+            table.add_column(head, justify="right" if k else "left", no_wrap=k > 0)
         for line in lines:
             table.add_row(*line)
         out.print(table)
@@ -164,7 +164,7 @@ def run_candidate(options: argparse.Namespace, out: Console, progress: Callable[
     out.print(text.environment_text(document), style="dim")
     table = Table(title=options.target, title_justify="left")
     for k, head in enumerate(text.TARGET_HEAD):
-        table.add_column(head, justify="right" if k else "left", no_wrap=True)
+        table.add_column(head, justify="right" if k else "left", no_wrap=k > 0)
     for row in document["rows"]:
         if row["name"] == options.target:
             table.add_row(*text.target_cells(row))

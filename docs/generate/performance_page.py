@@ -22,6 +22,7 @@ TEMPLATE = HERE / "performance.in.md"
 PAGE, PLOT = DOCS / "performance.md", DOCS / "performance.svg"
 RUN, DRIFT = DOCS / "results" / "bench-cpu.json", DOCS / "results" / "drift.json"
 NARROW = DOCS / "results" / "narrow.json"
+THREADS = [DOCS / "results" / f"bench-{name}.json" for name in ("bfloat16", "float16")]
 
 OPTIMIZER, PLAIN = "adamcore.backends.torch.Adam", "adamcore without machine code"
 
@@ -67,6 +68,7 @@ def page() -> str:
         "left_out": left_out(run),
         "exactness": exactness(drift),
         "dtypes": dtypes(json.loads(NARROW.read_text(encoding="utf-8"))),
+        "threads": threads([json.loads(path.read_text(encoding="utf-8")) for path in THREADS]),
     }.items():
         text = text.replace("{" + name + "}", "\n".join(lines))
     return text.rstrip() + "\n"
@@ -127,6 +129,25 @@ def dtypes(run: dict[str, Any]) -> Iterable[str]:
         )
     yield table(("", "bytes an element", "time", "ratio", "to float32", "must", "reached"), lines)
     yield f"{bench_text.environment_text(run)}; {run['rounds']} rounds.\n"
+
+
+def threads(runs: Sequence[dict[str, Any]]) -> Iterable[str]:
+    """Yield the table of the stored runs of the bench in 16 bits, as in training."""
+    lines = []
+    for run in runs:
+        for row in run["rows"]:
+            if (row["name"], row["situation"]) == ("adamcore.backends.torch.Adam", "training"):
+                lines.append(
+                    (
+                        f"{row['work']}, {row['framework'].partition(':')[2]}",
+                        bench_text.seconds(row["seconds"]),
+                        f"{row['ratio']:.2f}",
+                        "{:.2f} to {:.2f}".format(*row["ratio_quartiles"]),
+                        f"{row['of_floor']:.2f}",
+                    )
+                )
+    yield table(("", "time", "ratio", "quartiles", "of traffic"), lines)
+    yield f"{bench_text.environment_text(runs[0])}.\n"
 
 
 def exactness(drift: dict[str, Any]) -> Iterable[str]:
