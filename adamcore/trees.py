@@ -68,7 +68,7 @@ class ParamTree:
             raise endless(name) from reason
         #: True if to go through the leaves takes noticeable time, and no compiler looks on
         self.large = len(self.leaves) >= LARGE and self.backend.identity(self.leaves[0]) is not None
-        if self.large and self.shape is OTHER:
+        if self.large and self.shape == OTHER:
             self.shape = plain_shape(tree, self.leaves)
 
     def plain_leaves(self) -> list[Any] | None:
@@ -97,7 +97,7 @@ class ParamTree:
 
     def like(self, leaves: Sequence[Any]) -> Tree:
         """Return a tree of the same structure with these leaves."""
-        if self.shape is not OTHER:
+        if self.shape != OTHER:
             return tree_of(self.shape, iter(leaves))
         return self.backend.unflatten(self.structure, leaves)
 
@@ -112,7 +112,7 @@ class ParamTree:
             name: its name in messages.
             error: the class of the exception to raise if the trees differ.
         """
-        if self.shape is not OTHER:
+        if self.shape != OTHER:
             quick = leaves_of(self.shape, tree)
             if quick is not None and owns_all(self.backend, quick):
                 return quick
