@@ -307,8 +307,8 @@ def transformation(
     rest = None
     fits = core.clock == "global" and core.nesterov != "dozat" and not has_rest(core)  # optax has no place
     if dialect_name.startswith("optax.") and fits:
-        if decay_given is None and dialect_name in ("optax.adamw", "optax.nadamw"):
-            decay_given = core.weight_decay
+        if decay_given is None:
+            decay_given = dialect(dialect_name).defaults.get("weight_decay")  # which adamw and nadamw have
         rest = partial(states_after, lr_given, decay_given, mask is not None)
     functions = OptaxAdam(core, lr, hyper, mask, conjugate, rest, check_numerics)
     result = AdamTransformation(functions.init, functions.update)

@@ -11,9 +11,11 @@ from itertools import pairwise
 from typing import Any
 
 from adamcore.backends.io.safetensors import Tensor
+from adamcore.config import MOMENT_DTYPES
 from adamcore.conformance.audit.arrays import COMPLEX, as_real
 
 SCHEMA = "adamcore-recording/2"
+STORED = (*MOMENT_DTYPES, "p_storage")  #: the fields of Adam that say how arrays are kept
 FAULTS = 20  #: faults of a recorder that are told one by one
 
 Json = dict[str, Any]
@@ -28,9 +30,7 @@ class Settings:
     axes: Mapping[str, Any] | None = None  #: its value on every axis, where the group says so
     dialect: str | None = None
     note: str = ""  #: why that dialect, where the class alone does not say it
-    storage: Mapping[str, str] = field(
-        default_factory=dict
-    )  #: fields of ``Adam``: dtypes of moments, p_storage
+    storage: Mapping[str, str] = field(default_factory=dict)  #: those of STORED that are given
 
     def changes(self, before: Settings) -> Json:
         """Return what is other than it was; the learning rate is kept apart."""

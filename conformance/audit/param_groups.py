@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from adamcore.axes import AXES
-from adamcore.config import HYPERPARAMETERS, MOMENT_DTYPES
-from adamcore.conformance.audit.log import Settings
+from adamcore.config import HYPERPARAMETERS
+from adamcore.conformance.audit.log import STORED, Settings
 from adamcore.dialects import DIALECTS, Dialect, parse_option
 
 TORCH_NAMES = {
@@ -96,7 +96,7 @@ def settings_of(optimizer: Any, group: Mapping[str, Any], claimed: Claimed) -> S
     core = core_of(group, optimizer.rules)
     hyper = {h: float(getattr(core, h)) for h in HYPERPARAMETERS if h != "lr"} | floats({"lr": group["lr"]})
     axes = {axis: getattr(core, axis) for axis in AXES}
-    storage = {n: x for n in (*MOMENT_DTYPES, "p_storage") if (x := getattr(core, n)) not in (None, "plain")}
+    storage = {n: x for n in STORED if (x := getattr(core, n)) not in (None, "plain")}
     return Settings(hyper, options, axes, name, claimed.note, storage)
 
 

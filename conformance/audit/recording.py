@@ -11,9 +11,9 @@ from typing import Any
 
 from adamcore import AXES, Adam
 from adamcore.backends.io.safetensors import Tensor, decode, digest
-from adamcore.config import HYPERPARAMETERS, MOMENT_DTYPES
+from adamcore.config import HYPERPARAMETERS
 from adamcore.conformance.audit.arrays import RecordingError, as_complex
-from adamcore.conformance.audit.log import SCHEMA, Settings, State
+from adamcore.conformance.audit.log import SCHEMA, STORED, Settings, State
 from adamcore.conformance.dtypes import DTYPES
 from adamcore.errors import AxisError, HyperparameterError
 
@@ -159,7 +159,7 @@ def all_settings(entry: Any, lr: list[float], steps: int) -> list[Settings]:
         {str(n): v for n, v in entry["axes"].items()} if entry.get("axes") else None,
         entry.get("dialect"),
         str(entry.get("note") or ""),
-        {name: entry[name] for name in (*MOMENT_DTYPES, "p_storage") if entry.get(name) is not None},
+        {name: entry[name] for name in STORED if entry.get(name) is not None},
     )
     if now.axes is not None and not now.axes.keys() <= AXES.keys():
         raise ValueError(f"unknown axis {', '.join(sorted(now.axes.keys() - AXES.keys()))}")

@@ -25,8 +25,8 @@ from adamcore.conformance.candidates.base import (
     run_probe,
     unsupported_reason,
 )
+from adamcore.conformance.dtypes import arithmetic_of
 from adamcore.conformance.errors import CandidateError, UnavailableError
-from adamcore.conformance.settings import NARROW
 from adamcore.conformance.types import Probe, Run, Start, Step
 
 MOST_COMPILED = 256  #: arrays; a step of more is not compiled, which would take minutes
@@ -89,7 +89,8 @@ class OptaxStepper(Stepper):
         injected = {a.names.get(name) for name in moving}
         if injected:
             others = tuple(n for n in inspect.signature(factory).parameters if n not in injected)
-            factory = optax.inject_hyperparams(factory, static_args=others, hyperparam_dtype=self.lr_dtype())
+            number = jnp.dtype(arithmetic_of(dtype))  # no number of the parameters' 16 bits
+            factory = optax.inject_hyperparams(factory, static_args=others, hyperparam_dtype=number)
         try:
             transformation: Any = factory(**keywords)
             if not (hasattr(transformation, "init") and hasattr(transformation, "update")):
@@ -107,10 +108,6 @@ class OptaxStepper(Stepper):
             return optax.apply_updates(params, updates), state
 
         self.step_all = jax.jit(step) if len(self.params) <= MOST_COMPILED else step
-
-    def lr_dtype(self) -> Any:
-        """Return the dtype of injected numbers, which are no numbers of the parameters' 16 bits."""
-        return self.jnp.dtype("float32" if self.dtype in NARROW else self.dtype)
 
     def skips_what_is_not_finite(self) -> bool:
         """Return whether ``apply_if_finite`` is around the transformation, or in it."""
@@ -164,7 +161,9 @@ class OptaxStepper(Stepper):
     def step(self, index: int, step: Step) -> tuple[list[Any], list[str]]:
         changes = {**({} if step.lr is None else {"lr": step.lr}), **(step.changes or {})}
         for name, value in changes.items():
-            self.state.hyperparams[self.names[name]] = self.jnp.asarray(value, dtype=self.lr_dtype())
+            self.state.hyperparams[self.names[name]] = self.jnp.asarray(
+                value, dtype=arithmetic_of(self.dtype)
+            )
         grads = [None if g is None else self.jnp.asarray(cast(g, self.dtype)) for g in step.grads]
         try:
             self.params, self.state = self.step_all(grads, self.state, self.params)

@@ -22,8 +22,8 @@ from adamcore.conformance.candidates.base import (
 )
 from adamcore.conformance.candidates.buffers import GradientBuffers, overwrite
 from adamcore.conformance.candidates.optax import MOST_COMPILED
+from adamcore.conformance.dtypes import arithmetic_of
 from adamcore.conformance.errors import CandidateError, UnavailableError
-from adamcore.conformance.settings import NARROW
 from adamcore.conformance.types import FloatArray, Probe, Run, Start, Step
 
 FRAMEWORKS = ("numpy", "torch", "jax")  #: libraries whose name is a target
@@ -259,10 +259,6 @@ class OwnStepper(Stepper):
 
         return self.library.stepper(step)
 
-    def scale_dtype(self) -> str:
-        """Return the dtype of a loss scale: float32 where the parameters have 16 bits, as everywhere."""
-        return "float32" if self.dtype in NARROW else self.dtype
-
     def begin(self, start: Sequence[Start]) -> None:
         def given(name: str) -> list[Any]:
             return [self.library.array(cast(getattr(s, name), self.dtype)) for s in start]
@@ -307,7 +303,9 @@ class OwnStepper(Stepper):
         scaled: list[Any] = []
         if self.probe.is_scaled:
             scale = (
-                None if step.scale is None else library.array(np.array(step.scale, dtype=self.scale_dtype()))
+                None
+                if step.scale is None
+                else library.array(np.array(step.scale, dtype=arithmetic_of(self.dtype)))
             )
             scaled = [scale, library.array(np.array(step.found_inf))]
         params, self.state = self.call(self.params, handed, self.state, self.lr, present, *scaled)

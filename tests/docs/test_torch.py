@@ -12,6 +12,7 @@ import pytest
 import torch
 from docs_pages import assert_every_kind, lost_links, rows_of
 from paths import ROOT
+from torch_runs import VERSION
 
 from adamcore.backends.torch import Adam
 from adamcore.errors import AdamcoreError
@@ -38,7 +39,6 @@ def test_links_lead_somewhere() -> None:
 
 # ------------------------------------------------------ what PyTorch takes, and what is taken here
 
-TORCH = tuple(map(int, torch.__version__.split(".")[:2]))
 ROWS = rows_of(PAGE)
 
 
@@ -73,7 +73,7 @@ def test_the_table_has_every_kind_of_row() -> None:
 
 @pytest.mark.parametrize(("line", "here", "why"), ROWS, ids=[line for line, _, _ in ROWS])
 def test_what_pytorch_takes_is_taken_as_the_table_says(line: str, here: str, why: str) -> None:
-    if "lr=torch.tensor([" in line and TORCH < (2, 8):
+    if "lr=torch.tensor([" in line and VERSION < (2, 8):
         pytest.skip("before torch 2.8 an lr of one dimension is an error of torch's")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PyTorch's: a parameter twice, meta, parameters in a set

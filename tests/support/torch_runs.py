@@ -11,6 +11,7 @@ import torch
 from replay import Record
 from torch.nn import Parameter
 
+VERSION = tuple(map(int, torch.__version__.split(".")[:2]))  #: of PyTorch
 #: PyTorch 2.7's own SequentialLR calls what PyTorch deprecates.
 SEQUENTIAL_LR = pytest.mark.filterwarnings("ignore:The epoch parameter in `scheduler.step")
 

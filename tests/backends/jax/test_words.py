@@ -1,32 +1,9 @@
-"""The bits of its arrays: there and back, wrapped at the ends; tests/adamcore/storage has the rounding."""
+"""The bits of JAX's arrays."""
 
 from __future__ import annotations
 
-import numpy as np
-import pytest
-from storage_runs import array, numbers, words_of
+from operations_on_bits import OperationsOnBits
 
 
-def test_there_and_back() -> None:
-    n = words_of("jax")
-    x = np.array([0.0, -0.0, 1.0, -1.5, np.inf, -np.inf, 2.0**-149], np.float32)
-    w = n.words(array("jax", x, "float32"))
-    assert numbers(w).tolist() == x.view(np.uint32).tolist()
-    assert numbers(n.floats(w)).tobytes() == x.tobytes()
-
-
-def test_signed_numbers_are_words_modulo_2_to_the_32() -> None:
-    n = words_of("jax")
-    small = array("jax", [-1.0, 0.0, 5.0], "float32")
-    small = small.short() if hasattr(small, "short") else small.astype("int16")
-    w = n.unsigned(small)
-    assert numbers(w).tolist() == [2**32 - 1, 0, 5]
-    assert numbers(n.signed(w[1:])).tolist() == [0, 5]
-    assert numbers(n.where(w > 4, w, n.word(7))).tolist() == [2**32 - 1, 7, 5]
-
-
-@pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 3), (2, 1, 3)])
-def test_elements_are_counted_in_the_order_of_the_indices(shape: tuple[int, ...]) -> None:
-    index = numbers(words_of("jax").index(array("jax", np.zeros(shape), "float32")))
-    assert (index == np.arange(index.size).reshape(shape)).all()
-    assert index.shape == shape
+class TestWords(OperationsOnBits):
+    library = "jax"

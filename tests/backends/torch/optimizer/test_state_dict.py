@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from replay import Record
-from torch_runs import advance, bits, parameters, through_a_file, values
+from torch_runs import VERSION, advance, bits, parameters, through_a_file, values
 
 import adamcore
 from adamcore import errors
@@ -346,7 +346,7 @@ def test_a_flattened_checkpoint_of_pytorchs_is_read_under_other_rules(how: str, 
 
 
 @pytest.mark.skipif(
-    tuple(map(int, torch.__version__.split(".")[:2])) < (2, 10),
+    VERSION < (2, 10),
     reason="before torch 2.10 set_optimizer_state_dict wants a state of every parameter",
 )
 def test_frozen_parameters_are_found_by_their_qualified_names() -> None:
