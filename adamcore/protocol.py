@@ -69,9 +69,10 @@ class Columns(NamedTuple):
     m: Sequence[Array]
     v: Sequence[Array]
     v_max: Sequence[Array] = ()  #: empty without AMSGrad
+    p_rest: Sequence[Array] = ()  #: empty where p is all that is kept of the parameters
 
 
-columns_of_five: Callable[[tuple[Sequence[Array], ...]], Columns] = partial(tuple.__new__, Columns)
+columns_of_six: Callable[[tuple[Sequence[Array], ...]], Columns] = partial(tuple.__new__, Columns)
 """Return Columns of a tuple; in the hot path, as it takes half the time of a call of the class."""
 
 
@@ -122,12 +123,13 @@ class UniformJobs(ByColumn[Job]):
 
 
 class ResultColumns(NamedTuple):
-    """The arrays of a :class:`Results`; ``v_max`` is empty without AMSGrad."""
+    """The arrays of results by what they are; ``v_max`` and ``p_rest`` may be empty."""
 
     p: Sequence[Array]
     m: Sequence[Array]
     v: Sequence[Array]
     v_max: Sequence[Array] = ()
+    p_rest: Sequence[Array] = ()
 
 
 class Results(ByColumn[Result]):
@@ -139,24 +141,26 @@ class Results(ByColumn[Result]):
         self.columns = columns
 
     def row(self, i: int) -> Result:
-        p, m, v, v_max = self.columns
-        return Result(p[i], m[i], v[i], v_max[i] if v_max else None)
+        p, m, v, v_max, p_rest = self.columns
+        return Result(p[i], m[i], v[i], v_max[i] if v_max else None, p_rest[i] if p_rest else None)
 
 
 def columns_of(jobs: Sequence[Job]) -> Columns:
-    """Return the arrays of a list of jobs: a ``v_max`` in each or in none."""
+    """Return the arrays of a list of jobs: a ``v_max`` and a ``p_rest`` in each or in none."""
     if isinstance(jobs, UniformJobs):
         return jobs.columns
     p, g, m, v = ([job[k] for job in jobs] for k in range(4))  # zip(*jobs) has the collector look often
-    return Columns(p, g, m, v, [job.v_max for job in jobs] if jobs and jobs[0].v_max is not None else ())
+    maxima = [job.v_max for job in jobs] if jobs and jobs[0].v_max is not None else ()
+    rests = [job.p_rest for job in jobs] if jobs and jobs[0].p_rest is not None else ()
+    return Columns(p, g, m, v, maxima, rests)
 
 
 def in_place_results(jobs: Sequence[Job]) -> Sequence[Result]:
     """Return the results of jobs that were carried out in their own arrays."""
     if isinstance(jobs, UniformJobs):
-        p, _, m, v, v_max = jobs.columns
-        return Results(ResultColumns(p, m, v, v_max))
-    return [Result(job.p, job.m, job.v, job.v_max) for job in jobs]
+        p, _, *others = jobs.columns
+        return Results(ResultColumns(p, *others))
+    return [Result(job.p, job.m, job.v, job.v_max, job.p_rest) for job in jobs]
 
 
 # Cached steps ----------------------------------------------------------------------------------------
@@ -198,7 +202,9 @@ class CachedStep(Protocol):
 class ColumnStep(Protocol):
     """One Adam on one list of jobs whose checks were done once: the part of a cached step that computes."""
 
-    def bind(self, columns: Columns, coefficients: Sequence[Coefficients]) -> Callable[[], None] | None:
+    def bind(
+        self, columns: Columns, coefficients: Sequence[Coefficients], clocks: Sequence[int] = ()
+    ) -> Callable[[], None] | None:
         """Return a function that steps the arrays in place; None if they are not what was checked.
 
         As with :meth:`CachedStep.bind`, nothing is changed until the function is called.
@@ -206,6 +212,7 @@ class ColumnStep(Protocol):
         Args:
             columns: the arrays of the jobs; only the gradients may be others than before.
             coefficients: a row for each job, or one row for all.
+        clocks: after their tick, as many as there are rows; where p is rounded at random.
         """
 
 

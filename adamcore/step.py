@@ -254,7 +254,7 @@ def jobs_of_leaves(
     present: Tree,
 ) -> StepPlan:
     """Return a job for each leaf that takes part, with all checks."""
-    _, gs, ms, vs, maxima = columns
+    _, gs, ms, vs, maxima, _ = columns
     formats: list[Any] = [None if p is None else table.of(p) for p in tree.leaves]
     check_leaves(tree, formats, columns)
     check_rests(tree, formats, rests)
@@ -275,7 +275,6 @@ def jobs_of_leaves(
             for i, job in zip(indices, jobs, strict=True)
         ]
     cacheable = len(jobs) > 0 and not any(part.zero for part in parts)
-    cacheable = cacheable and not any(job.formats.storage for job in jobs)
     return StepPlan(jobs, indices, t, mu_product, cacheable)
 
 
@@ -323,7 +322,7 @@ def uniform_jobs(
 
 def replaced(columns: Columns, indices: Sequence[int], results: Sequence[Result]) -> ResultColumns:
     """Return the arrays of all leaves after a step, of which those at the indices have results."""
-    p, _, m, v, v_max = (list(column) for column in columns)
+    p, _, m, v, v_max, _ = (list(column) for column in columns)
     for i, new in zip(indices, results, strict=True):
         p[i], m[i], v[i] = new.p, new.m, new.v
         if v_max:
@@ -356,12 +355,10 @@ def check_parts(adam: AdamConfig, state: AdamState) -> None:
 
 def check_apart(tree: ParamTree, indices: Sequence[int], jobs: Sequence[Job]) -> None:
     """Raise if two leaves that take part share memory, so that they cannot be stepped in place."""
-    found = tree.backend.overlap(columns_of(jobs))
-    if found is None and any(job.p_rest is not None for job in jobs):
-        columns = columns_of(jobs)  # a part that a job does not have is its p once more
-        found = tree.backend.overlap(
-            columns._replace(v_max=[job.p if job.p_rest is None else job.p_rest for job in jobs])
-        )
+    columns = columns_of(jobs)
+    if any(job.p_rest is not None for job in jobs):  # a part that a job does not have is its p once more
+        columns = columns._replace(p_rest=[job.p if job.p_rest is None else job.p_rest for job in jobs])
+    found = tree.backend.overlap(columns)
     if found is not None:
         one, other = (tree.path(indices[i]) for i in sorted(found))
         raise TreeError(
@@ -377,7 +374,7 @@ def check_leaves(tree: ParamTree, formats: list[Any], columns: Columns) -> None:
     The columns are looked at as a whole, since a tree may have 100,000 leaves; if anything differs, the
     leaves are looked at one by one for the message.
     """
-    _, gs, ms, vs, maxima = columns
+    _, gs, ms, vs, maxima, _ = columns
     if tree.large:
         state = [("m", ms, [f and f.m for f in formats]), ("v", vs, [f and f.v for f in formats])]
         if maxima:

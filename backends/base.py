@@ -60,8 +60,8 @@ class FastPath(Protocol):
         Args:
             adam: the Adam that steps.
             jobs: a job for each leaf that takes part in the step.
-            donate: True if results may be written into the memory of p, m, v and v_max.  A gradient is
-                never written to.
+            donate: True if results may be written into the memory of p, m, v, v_max and p_rest.  A gradient
+                is never written to.
             fallback: runs the definition on one job.
 
         Returns:
@@ -279,16 +279,7 @@ class BaseBackend:
         with self.scope():
             if self.fast is None:
                 return [self.apply_one(adam, job, donate) for job in jobs]
-            if adam.p_storage == "plain" or not any(job.formats.storage for job in jobs):
-                return self.fast.apply(adam, jobs, donate, self.apply_one)
-            results: list[Any] = [
-                None if job.formats.storage is None else self.apply_one(adam, job, donate) for job in jobs
-            ]
-            plain = [i for i, result in enumerate(results) if result is None]
-            new = self.fast.apply(adam, [jobs[i] for i in plain], donate, self.apply_one) if plain else []
-            for i, result in zip(plain, new, strict=True):
-                results[i] = result
-            return results
+            return self.fast.apply(adam, jobs, donate, self.apply_one)
 
     def cached_step(self, adam: AdamConfig, record: StepRecord) -> tuple[CachedStep, AdamState] | None:
         """Return a cached step for the step after ``record``, and the state that the caller gets; or None."""
