@@ -94,7 +94,7 @@ def body(
         )
     for op in program.ops:
         names[op.out] = operation(lines, op, [names[name] for name in op.args], f"%{op.out}{tag}", work)
-    new = {}  # what is written
+    new: dict[str, str] = {}  # what is written
     for name, value in program.outputs:
         if name == "p" and dtypes.policy is not None:
             new |= store_parameter(lines, names[value], dtypes, half, tag)
@@ -176,8 +176,9 @@ def store_parameter(lines: Lines, x: str, dtypes: Format, half: bool, tag: str) 
         key, elements = Key(LeafKey(*of_leaf), t), elements_of(lines, tag)
     p, rest = policies.store(ValueWords(elements), policy, Value(lines, x, "float"), key)
     new = {"p": store_exact(lines, p.name, dtypes.p, half, f"%p.new{tag}")}
-    if dtypes.rest in ("int16", "int8"):
-        new["p_rest"] = store_integer(lines, rest.name, dtypes.rest, f"%p_rest.new{tag}")
-    elif dtypes.rest is not None:
-        new["p_rest"] = store_exact(lines, rest.name, dtypes.rest, half, f"%p_rest.new{tag}")
-    return new
+    if rest is None or dtypes.rest is None:
+        return new
+    name = f"%p_rest.new{tag}"
+    if rest.kind == "i32":
+        return new | {"p_rest": store_integer(lines, rest.name, dtypes.rest, name)}
+    return new | {"p_rest": store_exact(lines, rest.name, dtypes.rest, half, name)}

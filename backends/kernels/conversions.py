@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from sys import byteorder
 
-from adamcore.backends.kernels.formats import LLVM, Lines, Real, Rest, Storage
+from adamcore.backends.kernels.formats import LLVM, Lines, Real, Storage
 
 
 def load(lines: Lines, x: str, storage: Storage, work: Real, native_half: bool) -> str:
@@ -72,7 +72,7 @@ def store_exact(lines: Lines, x: str, storage: Storage, native_half: bool, name:
     return (words_to_pairs if lines.pairs else upper_half)(lines, bits, name)
 
 
-def load_integer(lines: Lines, x: str, storage: Rest) -> str:
+def load_integer(lines: Lines, x: str, storage: Storage) -> str:
     """Return an element of type int16 or int8 as an integer of 32 bits, by lines that are added."""
     if not lines.pairs:
         return lines.cast(f"{x}.wide", "sext", "i16" if storage == "int16" else "i8", x, "i32")
@@ -89,7 +89,7 @@ def load_integer(lines: Lines, x: str, storage: Rest) -> str:
     return lines.put(f"{x}.all", f"shufflevector {halves}, {places(0, lines.lanes)}")
 
 
-def store_integer(lines: Lines, x: str, storage: Rest, name: str) -> str:
+def store_integer(lines: Lines, x: str, storage: Storage, name: str) -> str:
     """Return an integer of 32 bits as an element of type int16 or int8, by lines that are added."""
     kind = "i16" if storage == "int16" else "i8"
     if not lines.pairs:

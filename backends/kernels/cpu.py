@@ -58,8 +58,7 @@ def _step_one(adam: AdamConfig, job: Job, in_place: bool, memory: Memory) -> Res
         arrays += tuple(x for x in result if x is not None)
     table = PointerTable(program, dtypes, in_place, [memory.size(job.p)], job.where is not None)
     table.point(array("q", memory.addresses(arrays)))
-    if job.key is not None:
-        table.draw([job.key])
+    table.draw([] if job.key is None else [job.key])
     table.run([job.coefficients], memory.run_parallel)
     if in_place:
         memory.mark_written([job.p])
@@ -94,8 +93,7 @@ def _step_alike(program: Program, jobs: Sequence[Job], in_place: bool, memory: M
     if isinstance(jobs, UniformJobs):
         rows = jobs.rows
     else:
-        if jobs[0].key is not None:
-            table.draw([job.key for job in jobs])
+        table.draw([job.key for job in jobs if job.key is not None])
         rows = [job.coefficients for job in (jobs if len(rows_of(jobs)) > 1 else jobs[:1])]
     table.run(rows, memory.run_parallel)
     if in_place:

@@ -8,10 +8,8 @@ from adamcore.storage.policies import RESTS, PStorage
 from adamcore.storage.policies import Storage as PolicyAndDtype
 
 Real = Literal["float32", "float64"]  #: what a kernel computes in
-Storage = Literal["bfloat16", "float16", "float32", "float64"]  #: what an array is stored in
-Rest = Literal[
-    "bfloat16", "float16", "float32", "int16", "int8"
-]  #: what the rest of a parameter is stored in
+#: what an array is stored in; whole numbers are rests of parameters
+Storage = Literal["bfloat16", "float16", "float32", "float64", "int16", "int8"]
 
 LLVM = {"float32": "float", "float64": "double"}
 #: the type in which a number is read and written
@@ -37,12 +35,12 @@ class Format(NamedTuple):
         return None if self.p_storage == "plain" else PolicyAndDtype(self.p_storage, self.p)
 
     @property
-    def rest(self) -> Rest | None:
+    def rest(self) -> Storage | None:
         """The dtype of the array that holds the rests of p; None if there is none."""
-        found: Rest | None = RESTS.get(self.p_storage, self.p) or self.p  # type: ignore[assignment]
+        found: Storage | None = RESTS.get(self.p_storage, self.p) or self.p  # type: ignore[assignment]
         return found if self.p_storage in RESTS else None
 
-    def of(self, name: str) -> Storage | Rest:
+    def of(self, name: str) -> Storage:
         """Return the dtype in which the array of this name is stored.
 
         >>> Format("float32", "bfloat16", "bfloat16", "float32", "float32").of("v_max")
@@ -55,7 +53,7 @@ class Format(NamedTuple):
         return found
 
     @property
-    def stored(self) -> list[Storage | Rest]:
+    def stored(self) -> list[Storage]:
         """The dtypes of the arrays."""
         return [self.p, self.g, self.m, self.v, *([] if self.rest is None else [self.rest])]
 

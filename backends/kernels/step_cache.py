@@ -134,7 +134,5 @@ def column_step(
         return FallbackStep(adam, jobs, memory, implementation)
     sizes = memory.sizes(columns_of(jobs).p)
     table = PointerTable(programs.pop(), format_of(memory, jobs[0]), True, sizes)
-    keys = [job.key for job in jobs if job.key is not None]
-    if keys:
-        table.draw(keys)
+    table.draw([job.key for job in jobs if job.key is not None])
     return KernelStep(table, jobs, memory)

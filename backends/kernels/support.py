@@ -90,8 +90,10 @@ def unsupported_policy(memory: Memory, job: Job, arrays: Sequence[Array]) -> str
 
 def format_of(memory: Memory, job: Job) -> Format:
     """Return the dtypes of a supported job."""
+    policy = job.formats.storage
     found: Any = map(memory.storage, (job.formats.work, job.p.dtype, job.g.dtype, job.m.dtype, job.v.dtype))
-    return Format(*found, "plain" if job.formats.storage is None else job.formats.storage.policy)
+    dtypes = Format(*found)
+    return dtypes if policy is None else dtypes._replace(p_storage=policy.policy)
 
 
 def unsupported_layout(memory: Memory, arrays: Sequence[Array]) -> str | None:

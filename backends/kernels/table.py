@@ -42,7 +42,7 @@ class PointerTable:
         self.block[2] = addresses.buffer_info()[0]
 
     def draw(self, keys: Sequence[Key]) -> None:
-        """Set what the random bits of each array are made of; the clocks are Python's numbers."""
+        """Set what the random bits of each array are made of, or nothing; the clocks are Python's numbers."""
         self.keys = array("I", chain.from_iterable((*key.of_leaf, key.t) for key in keys))
         self.block[5] = self.keys.buffer_info()[0]
 
