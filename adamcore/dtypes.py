@@ -1,11 +1,14 @@
-"""The dtypes of a leaf's moments, its arithmetic and its rest (rules MOM.4, NUM.1, EPS.6, STORE.1)."""
+"""The dtypes of a leaf's moments, its arithmetic, its rest and its scales (MOM.4, NUM.1, EPS.6, STORE)."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
 
 from adamcore.coefficients import Given
 from adamcore.config import AdamConfig
 from adamcore.errors import BackendError, HyperparameterError
 from adamcore.protocol import Backend, LeafDtypes
+from adamcore.storage.moments import Coding
 from adamcore.storage.policies import NARROW, RESTS, Storage
 from adamcore.types import Array, DType
 
@@ -23,7 +26,8 @@ class DtypeTable:
         Raises:
             HyperparameterError: the library has no dtype of the moments' name, eps vanishes (EPS.6), or
                 p_storage can't keep the parameter.
-            BackendError: p_storage needs the bits of numbers, which the library does not show.
+            BackendError: p_storage, m_storage or v_storage needs the bits of numbers, which the library does
+                not show.
         """
         found = self.known.get(p.dtype)
         if found is None:
@@ -39,18 +43,56 @@ def leaf_dtypes(adam: AdamConfig, backend: Backend, p: Array) -> LeafDtypes:
             f"p_storage={adam.p_storage!r} with a parameter of {p.dtype}: expected a real one; use 'plain'"
         )
     part = backend.part_of(p.dtype, p) if is_complex else p.dtype
+    codings = [coding_of(adam, name, backend, p, is_complex) for name in ("m_storage", "v_storage")]
+    if any(codings):
+        return coded(adam, backend, p, codings)
     m_part, v_part = (moment_part(adam, field, part, backend, p) for field in ("m_dtype", "v_dtype"))
-    work = backend.dtype_named("float32", p)
-    for dtype in dict.fromkeys((part, m_part, v_part)):
-        if backend.bits(dtype) > backend.bits(work):
-            work = dtype
-    check_epsilon(adam, backend, work)
+    work = arithmetic(adam, backend, p, (part, m_part, v_part))
     if not is_complex:
         storage, rest = kept(adam, backend, p)
         return LeafDtypes(work, m_part, v_part, is_complex, storage, rest)
     m = complex_moment(adam, "m_dtype", m_part, backend, p)
     v = v_part if adam.complex == "modulus" else complex_moment(adam, "v_dtype", v_part, backend, p)
     return LeafDtypes(work, m, v, is_complex)
+
+
+def coded(adam: AdamConfig, backend: Backend, p: Array, codings: Sequence[Coding | None]) -> LeafDtypes:
+    """Return the dtypes that go with a real parameter of which a moment is kept in 8 bits (STORE.9)."""
+    plain = [
+        moment_part(adam, field, p.dtype, backend, p) if coding is None else None
+        for field, coding in zip(("m_dtype", "v_dtype"), codings, strict=True)
+    ]
+    work = arithmetic(adam, backend, p, (p.dtype, *(dtype for dtype in plain if dtype is not None)))
+    m, v = (
+        dtype if coding is None else backend.dtype_named(coding.dtype, p)
+        for dtype, coding in zip(plain, codings, strict=True)
+    )
+    scales = [None if each is None else backend.dtype_named(each.scale_dtype, p) for each in codings]
+    storage, rest = kept(adam, backend, p)
+    return LeafDtypes(work, m, v, False, storage, rest, *codings, *scales)
+
+
+def arithmetic(adam: AdamConfig, backend: Backend, p: Array, dtypes: Iterable[DType]) -> DType:
+    """Return the dtype of the arithmetic: the widest of float32 and of these real ones (NUM.1)."""
+    work = backend.dtype_named("float32", p)
+    for dtype in dict.fromkeys(dtypes):
+        if backend.bits(dtype) > backend.bits(work):
+            work = dtype
+    check_epsilon(adam, backend, work)
+    return work
+
+
+def coding_of(adam: AdamConfig, field: str, backend: Backend, p: Array, is_complex: bool) -> Coding | None:
+    """Return how a moment is kept in 8 bits; None if it is kept plainly."""
+    policy = getattr(adam, field)
+    if policy == "plain":
+        return None
+    if is_complex:
+        raise HyperparameterError(
+            f"{field}={policy!r} with a parameter of {p.dtype}: expected a real one; use 'plain'"
+        )
+    check_bits(backend, f"{field}={policy!r}")
+    return Coding(policy, field == "m_storage")
 
 
 def named_by(adam: AdamConfig, field: str) -> tuple[str, str | None]:
@@ -119,14 +161,19 @@ def kept(adam: AdamConfig, backend: Backend, p: Array) -> tuple[Storage | None, 
             f"p_storage={policy!r} with a parameter of {p.dtype}: expected {expected}; convert it, or choose "
             f"{'split' if dtype else 'plain'!r}"
         )
-    if backend.bits_of_floats() is None:
-        raise BackendError(
-            f"p_storage={policy!r} with arrays of {backend.name}: expected a library in which the bits of "
-            "numbers can be read, as NumPy, PyTorch and JAX; choose 'plain'"
-        )
+    check_bits(backend, f"p_storage={policy!r}")
     if policy not in RESTS:
         return Storage(policy, dtype), None
     return Storage(policy, dtype), backend.dtype_named(RESTS[policy] or dtype, p)
+
+
+def check_bits(backend: Backend, setting: str) -> None:
+    """Raise unless the library shows the bits of its numbers; ``setting`` is what needs them."""
+    if backend.bits_of_floats() is None:
+        raise BackendError(
+            f"{setting} with arrays of {backend.name}: expected a library in which the bits of "
+            "numbers can be read, as NumPy, PyTorch and JAX; choose 'plain'"
+        )
 
 
 def is_dtype(backend: Backend, name: str, p: Array) -> bool:
