@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 from adamcore.coefficients import Given
 from adamcore.config import AdamConfig
@@ -11,6 +12,16 @@ from adamcore.protocol import Backend, LeafDtypes
 from adamcore.storage.moments import Coding
 from adamcore.storage.policies import NARROW, RESTS, Storage
 from adamcore.types import Array, DType
+
+SCALES = {"m_scale": "m", "v_scale": "v", "v_max_scale": "v_max"}  #: the scales of each moment
+PARTS = ("p_rest", *SCALES)
+
+
+class Wanted(NamedTuple):
+    """What a part is to be."""
+
+    shape: Any  #: a tuple, or what the library has for one
+    dtype: DType
 
 
 class DtypeTable:
@@ -182,3 +193,37 @@ def is_dtype(backend: Backend, name: str, p: Array) -> bool:
         return bool(backend.dtype_named(name, p) == p.dtype)
     except LookupError:
         return False
+
+
+def parts_of(adam: AdamConfig) -> dict[str, tuple[str, bool]]:
+    """Return for each part the field of Adam that decides whether a state has it, and whether it has."""
+    return {
+        "p_rest": ("p_storage", adam.p_storage in RESTS),
+        "m_scale": ("m_storage", adam.m_storage != "plain"),
+        "v_scale": ("v_storage", adam.v_storage != "plain"),
+        "v_max_scale": ("v_storage", adam.v_storage != "plain" and adam.amsgrad != "none"),
+    }
+
+
+def wanted(name: str, p: Array, formats: LeafDtypes | None) -> Wanted | None:
+    """Return what a part of a leaf has to be; None if the leaf has none."""
+    if formats is None:
+        return None
+    if name == "p_rest":
+        return None if formats.rest is None else Wanted(tuple(p.shape), formats.rest)
+    coding, dtype = formats.coding(SCALES[name]), formats.m_scale if name == "m_scale" else formats.v_scale
+    return None if coding is None else Wanted((coding.blocks(p.shape),), dtype)
+
+
+def first_part(b: Backend, name: str, p: Array, formats: LeafDtypes | None) -> Array | None:
+    """Return a part of a leaf before the first step; None if the leaf has none."""
+    part = wanted(name, p, formats)
+    if part is None or formats is None:
+        return None
+    if name == "p_rest":
+        assert formats.storage is not None
+        return b.cast(p, part.dtype) if formats.storage.policy == "master" else b.zeros(p, part.dtype)
+    n, coding = b.bits_of_floats(), formats.coding(SCALES[name])
+    assert n is not None  # as adamcore.dtypes has found
+    assert coding is not None
+    return n.zero_scales(p, coding.block, part.dtype)

@@ -6,8 +6,8 @@ from functools import partial
 from typing import Any, Literal
 
 from adamcore.config import AdamConfig
+from adamcore.dtypes import SCALES
 from adamcore.errors import MaskError, StateError
-from adamcore.kept import SCALES
 from adamcore.presence import read_mask
 from adamcore.protocol import Backend
 from adamcore.state import AdamState, check_state

@@ -20,14 +20,14 @@ from typing import Any, NamedTuple
 
 from adamcore.clock import Ticker, known, tick_all
 from adamcore.config import AdamConfig, Schedule
-from adamcore.dtypes import DtypeTable
+from adamcore.dtypes import PARTS, DtypeTable, Wanted, first_part, parts_of, wanted
 from adamcore.errors import GradientError, HyperparameterError, StateError, TreeError
-from adamcore.kept import PARTS, Wanted, check_kept, differs, first_parts, parts_of, read_parts
 from adamcore.presence import PRESENT, presence, where_of
 from adamcore.protocol import (
     Backend,
     Columns,
     Job,
+    LeafDtypes,
     Result,
     ResultColumns,
     Results,
@@ -68,6 +68,26 @@ def init(adam: AdamConfig, params: Tree) -> AdamState:
         mu_product=clocks(1.0, b.coefficient_dtype) if adam.nesterov == "dozat" else None,
         **first_parts(adam, tree, formats),
     )
+
+
+def first_parts(adam: AdamConfig, tree: ParamTree, formats: Sequence[LeafDtypes | None]) -> dict[str, Any]:
+    """Return these parts of a state before the first step, as trees."""
+    rows = list(zip(tree.leaves, formats, strict=True))
+    return {
+        name: tree.like([first_part(tree.backend, name, p, f) for p, f in rows])
+        for name, (_, there) in parts_of(adam).items()
+        if there
+    }
+
+
+def read_parts(tree: ParamTree, state: AdamState) -> dict[str, list[Any]]:
+    """Return the leaves of the parts that a state has, by name."""
+    found = {name: getattr(state, name) for name in PARTS}
+    return {
+        name: tree.match(part, f"state.{name}", StateError)
+        for name, part in found.items()
+        if part is not None
+    }
 
 
 def step(
@@ -328,9 +348,9 @@ def check_parts(adam: AdamConfig, state: AdamState) -> None:
         "mu_product": ("nesterov", adam.nesterov == "dozat"),
         **parts_of(adam),
     }
-    for name, (axis, wanted) in wants.items():
-        if wanted != (getattr(state, name) is not None):
-            came, expected = ("None", "a tree") if wanted else ("there", "None")
+    for name, (axis, there) in wants.items():
+        if there != (getattr(state, name) is not None):
+            came, expected = ("None", "a tree") if there else ("there", "None")
             raise StateError(
                 f"state.{name} is {came}: expected {expected}, as {axis}={getattr(adam, axis)!r}; make the "
                 "state with the init of the Adam that steps"
@@ -373,6 +393,24 @@ def check_leaves(tree: ParamTree, formats: list[Any], columns: Columns) -> None:
         if maxima and f is not None:
             parts.append(("v_max", maxima[i], f.v))
         check_leaf(tree, i, f is not None, gs[i], parts)
+
+
+def check_kept(tree: ParamTree, formats: Sequence[Any], kept: Mapping[str, Sequence[Any]]) -> None:
+    """Raise unless these parts of the state fit the parameters."""
+    for name, leaves in kept.items():
+        for i, x in enumerate(leaves):
+            part = wanted(name, tree.leaves[i], formats[i])
+            if part is None or x is None:
+                came, expected = ("None", "an array") if x is None else (type(x).__name__, "None")
+                misfit = None if x is part else f"{came}: expected {expected}"
+            else:
+                misfit = differs(tree, x, tree.leaves[i], part)
+            if misfit:
+                field = "p_storage" if name == "p_rest" else f"{name[0]}_storage"
+                raise StateError(
+                    f"{tree.path(i, f'state.{name}')} is {misfit}; this state was made for other parameters "
+                    f"or another {field}: make it anew with init"
+                )
 
 
 def fits_everywhere(
@@ -435,3 +473,17 @@ def check_leaf(
                 "another moment_dtype, m_dtype, v_dtype, m_storage or v_storage: give those that it was made "
                 "with, or make it anew with init"
             )
+
+
+def differs(tree: ParamTree, x: Any, p: Array, wanted: Wanted) -> str | None:
+    """Return how ``x`` differs from an array of this form beside ``p``; None if it does not."""
+    b = tree.backend
+    if not b.owns(x):
+        return f"{type(x).__name__}: expected an array of {b.name}"
+    if x.shape != wanted.shape:
+        return f"of shape {tuple(x.shape)}: expected {tuple(wanted.shape)}"
+    if x.dtype != wanted.dtype:
+        return f"of dtype {x.dtype}: expected {wanted.dtype}"
+    if b.device(x) != b.device(p):
+        return f"on device {b.device(x)}: expected {b.device(p)}"
+    return None

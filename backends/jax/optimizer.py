@@ -21,8 +21,8 @@ from adamcore import axes
 from adamcore.backends.jax.transformation import AdamTransformation, OptaxAdam
 from adamcore.config import HYPERPARAMETERS
 from adamcore.dialects import dialect
+from adamcore.dtypes import parts_of
 from adamcore.errors import HyperparameterError
-from adamcore.kept import parts_of
 from adamcore.storage.policies import PStorage
 from adamcore.types import Scalar
 

@@ -17,8 +17,8 @@ from adamcore.backends.jax.leaves import aligned, by_path, cast, is_kept, lifted
 from adamcore.backends.jax.optax_state import OptaxAdamState, chained, following, unpacked
 from adamcore.backends.jax.parts import Part, flags, in_parts, parts_of, pick
 from adamcore.clock import known
+from adamcore.dtypes import parts_of as kept_parts_of
 from adamcore.errors import HyperparameterError, ParameterError
-from adamcore.kept import parts_of as kept_parts_of
 from adamcore.numerics import NumericsReport
 from adamcore.state import AdamState
 from adamcore.step import LossScale

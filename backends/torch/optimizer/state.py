@@ -11,9 +11,8 @@ from adamcore.adam import Adam as Core
 from adamcore.backends.torch.backend import backend
 from adamcore.backends.torch.optimizer.clocks import new_clock, new_product, read_clock
 from adamcore.backends.torch.optimizer.group_keys import Group
-from adamcore.dtypes import DtypeTable, named_by
+from adamcore.dtypes import DtypeTable, first_part, named_by
 from adamcore.errors import BackendError, MissingGradientError, StateError
-from adamcore.kept import first_part
 from adamcore.protocol import LeafDtypes, Result
 
 State = MutableMapping[Any, Any]
