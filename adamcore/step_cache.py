@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from ctypes import c_int64, c_void_p, string_at
 from functools import cache, partial
 from itertools import compress, repeat
-from operator import add, is_
+from operator import add, is_, mul
 from typing import Any
 
 from adamcore.clock import Ticker
@@ -26,6 +26,8 @@ from adamcore.coefficients import MAX_CLOCK
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients
 from adamcore.protocol import (
+    OPTIONAL,
+    PARTS_OF,
     Backend,
     CachedStep,
     Columns,
@@ -35,7 +37,7 @@ from adamcore.protocol import (
     StepRecord,
     UniformJobs,
     columns_of,
-    columns_of_six,
+    columns_of_nine,
 )
 from adamcore.state import AdamState
 from adamcore.tracing import formula
@@ -95,7 +97,7 @@ def stepped_in_place(record: StepRecord) -> bool:
     if isinstance(record.jobs, UniformJobs) and isinstance(record.results, Results):
         return record.results.columns.p is record.jobs.columns.p
     return all(
-        job.where is None and all(map(is_, new, (job.p, job.m, job.v, job.v_max, job.p_rest)))
+        job.where is None and all(map(is_, new, (job.p, job.m, job.v, *PARTS_OF(job))))
         for job, new in zip(record.jobs, record.results, strict=True)
     )
 
@@ -147,13 +149,13 @@ class InPlaceStep:
         self.keeps = record.jobs[0].coefficients.keep_p is not None  # lr and t can take this term away
         columns = columns_of(record.jobs)
         self.jobs = list(map(id, columns.p))
-        self.rests = bool(columns.p_rest)  #: True if each parameter has a rest
+        self.parts = [bool(getattr(columns, name)) for name in OPTIONAL]  #: which of them each job has
         self.shape = plain_shape(record.params, record.backend.flatten(record.params)[0])
         self.present = [g is not None for g in leaves_of(self.shape, record.grads) or ()]
         self.whole = all(self.present)
         self.global_clock = self.shape is not None and not isinstance(record.state.t, PLAIN_KINDS)
         self.now = array("i")  #: the clocks
-        self.ids: list[Any] = []  #: of p, m, v, v_max, p_rest and t, as :func:`identities_of` has them
+        self.ids: list[Any] = []  #: of p, m, v, what else there is, and t, as :func:`identities_of` has them
         self.references: list[weakref.ref[Any]] = []  #: to the same
         self.dead: Any = []  #: references to arrays that are gone; true if there are any
 
@@ -163,9 +165,7 @@ class InPlaceStep:
 
     def watch(self, params: Tree, state: AdamState) -> bool:
         """Remember which arrays these are, and notice when one is gone; False if they are not the jobs'."""
-        trees = [params, state.m, state.v]
-        trees += [] if state.v_max is None else [state.v_max]
-        trees += [state.p_rest] if self.rests else []
+        trees = [params, state.m, state.v, *(tree for tree in PARTS_OF(state) if tree is not None)]
         columns = [*(leaves_of(self.shape, tree) for tree in trees), self.clocks_of(state.t)]
         leaves: list[Any] = []
         for column in columns:
@@ -181,27 +181,23 @@ class InPlaceStep:
 
     def match(self, params: Tree, grads: Tree, state: AdamState) -> tuple[Columns, list[Clock]] | None:
         """Return the arrays that take part and the clocks; None if they are not those of the last step."""
-        t, m, v, v_max, _, p_rest = state
-        shape = self.shape
-        ps, gs, ms = leaves_of(shape, params), leaves_of(shape, grads), leaves_of(shape, m)
-        vs, maxima = leaves_of(shape, v), [] if v_max is None else leaves_of(shape, v_max)
-        rests = leaves_of(shape, p_rest) if self.rests else []
+        t, m, v = state[:3]
+        shape, parts = self.shape, PARTS_OF(state)
+        ps, gs, ms, vs = (leaves_of(shape, tree) for tree in (params, grads, m, v))
         clocks = [t] if self.global_clock else leaves_of(shape, t)
-        if self.dead or ps is None or gs is None or ms is None or vs is None or maxima is None:
+        if self.dead or ps is None or gs is None or ms is None or vs is None or clocks is None:
             return None
-        if clocks is None or rests is None:
+        others = [[] if tree is None else leaves_of(shape, tree) for tree in parts]
+        if None in others or identities_of([x for x in (ps, ms, vs, *others, clocks) if x]) != self.ids:
             return None
-        columns = [column for column in (ps, ms, vs, maxima, rests, clocks) if column]
-        if identities_of(columns) != self.ids:
-            return None
+        columns: list[Any] = [ps, gs, ms, vs, *map(mul, others, self.parts)]
         present = self.present
         if self.whole:
             if len(gs) != len(present) or any(map(is_, gs, repeat(None))):
                 return None
-            return columns_of_six((ps, gs, ms, vs, maxima, rests)), clocks
+            return columns_of_nine(tuple(columns)), clocks
         if [g is not None for g in gs] != present:
             return None
-        columns = [ps, gs, ms, vs, maxima, rests]
         return Columns(*[list(compress(column, present)) for column in columns]), clocks
 
     def bind(self, params: Tree, grads: Tree, state: AdamState, lr: Any) -> Bound | None:

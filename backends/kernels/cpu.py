@@ -16,7 +16,16 @@ from adamcore.backends.kernels.memory import Memory, arrays_of
 from adamcore.backends.kernels.support import format_of, rows_of
 from adamcore.backends.kernels.table import PointerTable
 from adamcore.config import AdamConfig
-from adamcore.protocol import Job, Result, ResultColumns, Results, UniformJobs, columns_of, in_place_results
+from adamcore.protocol import (
+    PARTS_OF,
+    Job,
+    Result,
+    ResultColumns,
+    Results,
+    UniformJobs,
+    columns_of,
+    in_place_results,
+)
 from adamcore.tracing import Program
 from adamcore.tracing import program as program_of
 from adamcore.types import Array, DType
@@ -103,12 +112,11 @@ def _step_alike(program: Program, jobs: Sequence[Job], in_place: bool, memory: M
 
 def list_of(new: ResultColumns) -> list[Result]:
     """Return a result for each job."""
-    p, m, v, v_max, p_rest = new
-    none = [None] * len(p)
-    return list(map(Result, p, m, v, v_max or none, p_rest or none))
+    none = [None] * len(new.p)
+    return list(map(Result, *(column or none for column in new)))
 
 
 def new_arrays(job: Job, memory: Memory) -> Result:
     """Return arrays for the results of a job that is not carried out in place."""
-    old = job.p, job.m, job.v, job.v_max, job.p_rest
+    old = job.p, job.m, job.v, *PARTS_OF(job)
     return Result(*(None if x is None else memory.empty_like(x) for x in old))

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from adamcore.backends.kernels.formats import Storage
 from adamcore.backends.kernels.loop import Kernel
-from adamcore.protocol import Columns, Job, ResultColumns, UniformJobs, columns_of
+from adamcore.protocol import PARTS_OF, Columns, Job, ResultColumns, UniformJobs, columns_of
 from adamcore.types import Array, DType
 
 
@@ -77,13 +77,12 @@ class Memory(Protocol):
 
 def arrays_of(job: Job) -> tuple[Array, ...]:
     """Return a job's arrays in the order of a kernel's inputs."""
-    arrays = (job.p, job.g, job.m, job.v) if job.v_max is None else (job.p, job.g, job.m, job.v, job.v_max)
-    return arrays if job.p_rest is None else (*arrays, job.p_rest)
+    return job.p, job.g, job.m, job.v, *(x for x in PARTS_OF(job) if x is not None)
 
 
 def writable(memory: Memory, job: Job) -> bool:
     """True if a job may be done in place: nothing is read-only, and no two of its arrays overlap."""
-    if any(memory.read_only(x) for x in (job.p, job.m, job.v, job.v_max, job.p_rest) if x is not None):
+    if any(memory.read_only(x) for x in arrays_of(job) if x is not job.g):
         return False
     arrays = arrays_of(job) if job.where is None else (*arrays_of(job), job.where)
     spans = sorted((memory.address(x), x.nbytes) for x in arrays)

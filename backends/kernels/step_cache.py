@@ -102,7 +102,7 @@ class FallbackStep:
             return None
         n = len(columns.p)
         rows = coefficients if len(coefficients) > 1 else [coefficients[0]] * n
-        p, g, m, v, v_max, _ = columns
+        p, g, m, v, v_max = columns[:5]
         rest = repeat(None, n), repeat(self.formats, n)
         jobs = list(map(Job, p, g, m, v, v_max or repeat(None, n), rows, *rest))
         if self.memory.movable and not all(writable(self.memory, job) for job in jobs):

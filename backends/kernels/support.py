@@ -10,11 +10,10 @@ from adamcore.backends.kernels import llvm
 from adamcore.backends.kernels.formats import LLVM, SIZES, Format
 from adamcore.backends.kernels.memory import Memory, arrays_of
 from adamcore.definition import Coefficients
-from adamcore.protocol import Job, UniformJobs, columns_of
+from adamcore.protocol import PARTS_OF, Job, UniformJobs, columns_of
 from adamcore.types import Array
 
 COEFFICIENTS, WHERE, FORMATS = map(Job._fields.index, ("coefficients", "where", "formats"))
-PARTS = [Job._fields.index(name) for name in ("v_max", "p_rest")]  #: that a job may be without
 
 
 def unsupported(memory: Memory, job: Job) -> str | None:
@@ -24,6 +23,8 @@ def unsupported(memory: Memory, job: Job) -> str | None:
     of their parts, unless v is of the modulus.  Without machine code all arrays have one dtype, that of the
     arithmetic.
     """
+    if job.formats.m_coding is not None or job.formats.v_coding is not None:
+        return "moments in 8 bits"
     if any(x is not None and not isinstance(x, float) for x in job.coefficients):
         return "a clock or hyperparameters that only the program knows"
     arrays = arrays_of(job)
@@ -139,7 +140,8 @@ def all_supported(memory: Memory, jobs: Sequence[Job]) -> bool:
     wheres, formats = ([job[k] for job in jobs] for k in (WHERE, FORMATS))
     if len({*map(id, formats)}) > 1 or any(x is not None for x in wheres):
         return False
-    if any((job[k] is None) != (first[k] is None) for k in PARTS for job in jobs):
+    there = [x is not None for x in PARTS_OF(first)]
+    if any([x is not None for x in PARTS_OF(job)] != there for job in jobs):
         return False
     if first.key is not None and any(unsupported_policy(memory, job, ()) for job in jobs):
         return False

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from adamcore.backends.kernels.formats import Lines
 from adamcore.storage.bits import SIZE
+from adamcore.types import DType
 
 Kind = Literal["i32", "float", "i1"]  #: of an element: a word, a float32 number or a truth
 
@@ -141,3 +142,33 @@ class ValueWords:
     def index(self, like: Value) -> Value:
         assert self.elements is not None
         return self.elements
+
+    def root(self, x: Value) -> Value:
+        return x.put("float", f"call {x.lines.kind('float')} @llvm.sqrt.v{x.lines.lanes}f32({x.typed(x)})")
+
+    # A vector is a block: what stands for a block is a vector in which all elements are the same.
+
+    def blocks(self, x: Value, size: int) -> Value:
+        assert x.lines.lanes == size
+        return x
+
+    def unblocked(self, rows: Value, like: Value) -> Value:
+        return rows
+
+    def most(self, rows: Value) -> Value:
+        lines = rows.lines
+        kind, name = lines.kind("i32"), f"%w{lines.lanes}.{len(lines)}"
+        reduce = f"@llvm.vector.reduce.umax.v{lines.lanes}i32"
+        largest = lines.put(f"{name}.most", f"call i32 {reduce}({rows.typed(rows)})")
+        first = lines.put(f"{name}.first", f"insertelement {kind} poison, i32 {largest}, i64 0")
+        zeros = f"<{lines.lanes} x i32> zeroinitializer"
+        return rows.put("i32", f"shufflevector {kind} {first}, {kind} poison, {zeros}")
+
+    def each_block(self, column: Value, like: Value) -> Value:
+        return column
+
+    def column(self, vector: Value) -> Value:
+        return vector
+
+    def zero_scales(self, like: Value, size: int, dtype: DType) -> Value:
+        raise NotImplementedError  # a kernel makes no states

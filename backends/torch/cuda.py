@@ -48,8 +48,9 @@ def unsupported(job: Job, memory: Memory) -> str | None:
         return missing
     if job.formats.is_complex:
         return "complex numbers"
-    if job.formats.storage is not None:
-        return f"p_storage={job.formats.storage.policy!r}"
+    if not job.formats.plain:
+        policy = job.formats.storage
+        return "moments in 8 bits" if policy is None else f"p_storage={policy.policy!r}"
     if job.where is not None:
         return "a mask, or a flag that only the program knows"
     if job.formats.work not in (torch.float32, torch.float64):

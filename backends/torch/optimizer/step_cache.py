@@ -33,7 +33,7 @@ from adamcore.backends.torch.optimizer.state import REST, GroupState, State
 from adamcore.clock import Ticker
 from adamcore.coefficients import MAX_CLOCK
 from adamcore.definition import Coefficients
-from adamcore.protocol import Columns, ColumnStep, Job, columns_of_six
+from adamcore.protocol import Columns, ColumnStep, Job, columns_of_nine
 from adamcore.tracing import formula
 
 PATTERNS = 4  #: cached steps of one group, for different sets of parameters that have a gradient
@@ -184,8 +184,8 @@ class GroupStep:
         if self.clock_addresses() != self.addresses:
             return None
         taking_part = list(compress(grads, self.taking_part))
-        columns = self.params, taking_part, self.ms, self.vs, self.maxima, self.rests
-        return self.bind_columns(columns_of_six(columns), group["lr"], found_inf)
+        columns = self.params, taking_part, self.ms, self.vs, self.maxima, self.rests, (), (), ()
+        return self.bind_columns(columns_of_nine(columns), group["lr"], found_inf)
 
     def bind_columns(self, columns: Columns, lr: Any, found_inf: Any) -> Callable[[], None] | None:
         """Return a function that steps the tensors and ticks the clocks, or None."""
