@@ -15,7 +15,7 @@ from adamcore.types import Array, DType
 LEAST = 1 << 20  #: bytes, the lowest ceiling
 SETS = 3  #: of buffers: one is read, one is stepped, one is written
 LARGEST = 1 << 24  #: bytes of a set; a larger one is no faster
-LINE = 64  #: bytes to which each piece is aligned
+LINE = 64  #: bytes to which each piece is aligned in memory, and elements in its array
 SLICE_BYTES = 128  #: of intermediate values, for each element that the definition steps without machine code
 
 
@@ -24,7 +24,9 @@ class Budget(NamedTuple):
 
     buffer: int  #: bytes that each of the :data:`SETS` sets of buffers may have
     set: int  #: bytes that it has, unless one chunk is larger
-    slice: int  #: elements that are stepped at a time where each operation makes an array
+    slice: (
+        int  #: elements, a multiple of LINE, that are stepped at a time where each operation makes an array
+    )
 
 
 def budget(ceiling: int) -> Budget:
@@ -41,7 +43,7 @@ def budget(ceiling: int) -> Budget:
             f"ceiling={ceiling!r}: expected a whole number of bytes, at least {LEAST} (1 MiB)"
         )
     buffer = ceiling * 3 // 4 // SETS
-    return Budget(buffer, min(buffer, LARGEST), min(ceiling // 4 // SLICE_BYTES, 1 << 16))
+    return Budget(buffer, min(buffer, LARGEST), min(ceiling // 4 // SLICE_BYTES // LINE * LINE, 1 << 16))
 
 
 class Leaf(NamedTuple):

@@ -107,6 +107,11 @@ class Run:
             raise CheckpointError(f"{target} is there already: open it with Run(folder), or name another")
         if file_format not in FORMATS:
             raise CheckpointError(f"file_format={file_format!r}: expected one of {', '.join(FORMATS)}")
+        if file_format == "zarr" and not adam.m_storage == adam.v_storage == "plain":
+            raise CheckpointError(
+                "file_format='zarr' with moments in 8 bits: expected another format, since chunks may part "
+                "the blocks that share a scale; use 'safetensors' or 'npy'"
+            )
         found = named(params, "params", ParameterError)
         tree = ParamTree(found, backend=BACKEND)
         start = init_tree(adam, tree)
@@ -126,7 +131,7 @@ class Run:
             new = open_arrays(beside / "0", file_format, specs)
             copies = []
             for i, name in enumerate(found):
-                sources = select(parts, name, ("p", "p_rest"))
+                sources = select(parts, name, STORED)
                 copies.append(task(i, name, None, sources, select(new, name, tuple(sources))))
             Mover(adam, copies, budget(ceiling)).run()
             write_commit(beside, commit)
@@ -177,7 +182,7 @@ class Run:
             return self._scalars(values and [np.asarray(x, dtype) for x in values])
 
         t, mu = scalars(self._commit.t, "int32"), scalars(self._commit.mu_product, "float64")
-        return AdamState(t, tree("m"), tree("v"), tree("v_max"), mu, tree("p_rest"))
+        return AdamState(t, mu_product=mu, **{part: tree(part) for part in STORED[1:]})
 
     @property
     def interrupted(self) -> bool:
@@ -346,10 +351,8 @@ class Run:
 
     def _state(self) -> AdamState:
         """Return the state in stand-ins, with Python's numbers as clocks."""
-        m, v, v_max, rest = map(self._stand_ins, ("m", "v", "v_max", "p_rest"))
-        return AdamState(
-            self._scalars(self._commit.t), m, v, v_max, self._scalars(self._commit.mu_product), rest
-        )
+        t, mu = map(self._scalars, (self._commit.t, self._commit.mu_product))
+        return AdamState(t, mu_product=mu, **{part: self._stand_ins(part) for part in STORED[1:]})
 
 
 def trees_of(state: AdamState) -> dict[str, Mapping[str, Any]]:

@@ -5,6 +5,7 @@ The plan is that of the same tree in memory: which leaves take part, their clock
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,8 +13,20 @@ import numpy as np
 
 from adamcore.backends.files.arrays import SOURCES, Cast, Zeros
 from adamcore.backends.numpy.backend import NumPyBackend
+from adamcore.backends.numpy.words import NumPyWords
 from adamcore.protocol import Columns, Job, Result
+from adamcore.storage.bits import Words
 from adamcore.types import Array
+
+
+class StandInWords(NumPyWords):
+    """Says that bits can be read; the pieces of an array are read by NumPy's own."""
+
+    def zero_scales(self, like: Array, size: int, dtype: Any) -> Array:
+        return Zeros((-(-math.prod(like.shape) // size),), dtype)
+
+
+WORDS = StandInWords()
 
 
 class StandInBackend(NumPyBackend):
@@ -39,6 +52,9 @@ class StandInBackend(NumPyBackend):
 
     def full(self, value: float, dtype: Any, like: Array) -> Any:
         return int(value) if np.dtype(dtype).kind == "i" else float(value)
+
+    def bits_of_floats(self) -> Words | None:
+        return WORDS
 
     def apply(self, adam: Any, jobs: Sequence[Job], donate: bool) -> Sequence[Result]:
         raise NotImplementedError  # adamcore.backends.files.step makes it, piece by piece

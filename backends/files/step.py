@@ -19,11 +19,13 @@ from adamcore.backends.io.atomic import sync
 from adamcore.backends.numpy import fast
 from adamcore.backends.numpy.backend import backend as NUMPY
 from adamcore.config import AdamConfig
+from adamcore.dtypes import PARTS, SCALES
 from adamcore.protocol import Job
+from adamcore.storage.companded import BLOCK
 from adamcore.types import Array
 
 SYNC = 1 << 30  #: bytes that are written before they, and how far the step is, are put on the disk
-STORED = ("p", "m", "v", "v_max", "p_rest")  #: the parts of a job that a step changes
+STORED = ("p", "m", "v", "v_max", *PARTS)  #: the parts of a job that a step changes
 
 
 class Task(NamedTuple):
@@ -35,6 +37,15 @@ class Task(NamedTuple):
     targets: Mapping[str, Writable]
 
 
+def within(part: str, start: int, stop: int) -> tuple[int, int]:
+    """Return the range of a part that goes with elements of a leaf: of scales, one for each block.
+
+    >>> within("m", 64, 100), within("m_scale", 64, 100)
+    ((64, 100), (1, 2))
+    """
+    return (start // BLOCK, -(-stop // BLOCK)) if part in SCALES else (start, stop)
+
+
 Loaded = list[tuple[Piece, dict[str, Array]]]
 
 
@@ -42,7 +53,7 @@ def task(
     number: int, name: str, job: Job | None, sources: Mapping[str, Readable], targets: Mapping[str, Writable]
 ) -> Task:
     """Return the task of a leaf."""
-    width = sum(x.dtype.itemsize for x in sources.values())
+    width = sum(x.dtype.itemsize for x in sources.values())  # more than enough for scales
     if job is not None:
         width += np.dtype(job.formats.work).itemsize  # a gradient that is divided by a loss scale
     p, chunked = sources["p"], any(isinstance(x, ZarrArray) for x in (*sources.values(), *targets.values()))
@@ -105,8 +116,9 @@ class Mover:
         for piece in batch:
             arrays = {}
             for part, source in self.tasks[piece.leaf].sources.items():
-                arrays[part] = buffer.take(source.dtype, piece.stop - piece.start)
-                source.read(piece.start, piece.stop, arrays[part])
+                start, stop = within(part, piece.start, piece.stop)
+                arrays[part] = buffer.take(source.dtype, stop - start)
+                source.read(start, stop, arrays[part])
             loaded.append((piece, arrays))
         return loaded
 
@@ -117,7 +129,7 @@ class Mover:
             job = self.job(piece, arrays, piece.start, piece.stop)
             if job is None:
                 continue
-            if job.formats.storage is None and fast.unsupported(job) is None:
+            if job.formats.plain and fast.unsupported(job) is None:
                 together.append(job)
                 continue
             for start, stop in slices(piece.start, piece.stop, self.budget.slice):
@@ -133,7 +145,8 @@ class Mover:
         if job is None:
             return None
         found: dict[str, Any] = {
-            part: x[start - piece.start : stop - piece.start] for part, x in arrays.items()
+            part: x[slice(*within(part, start - piece.start, stop - piece.start))]
+            for part, x in arrays.items()
         }
         key = job.key
         if key is not None:
@@ -145,7 +158,7 @@ class Mover:
         """Write the pieces; now and then, have all that was written be on the disk."""
         for piece, arrays in loaded:
             for part, target in self.tasks[piece.leaf].targets.items():
-                target.write(piece.start, piece.stop, arrays[part])
+                target.write(*within(part, piece.start, piece.stop), arrays[part])
                 self.unsaved += arrays[part].nbytes
                 self.written |= paths_of(target)
         self.done += 1

@@ -51,8 +51,10 @@ def same(run: Run, params: Arrays, state: AdamState) -> bool:
     now = run.state
     if not (same_trees(run.params, params) and same_numbers(now.t, state.t)):
         return False
-    parts = zip(now[1:4] + now[5:], state[1:4] + state[5:], strict=True)
-    return same_numbers(now.mu_product, state.mu_product) and all(same_trees(a, b) for a, b in parts)
+    parts = {*state._fields} - {"t", "mu_product"}
+    return same_numbers(now.mu_product, state.mu_product) and all(
+        same_trees(getattr(now, part), getattr(state, part)) for part in parts
+    )
 
 
 def same_trees(a: Any, b: Any) -> bool:
