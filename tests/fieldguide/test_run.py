@@ -9,6 +9,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ def entry(name: str, version: str = "1") -> Entry:
     return Entry(name, name, "package", version, "torch.optim:Adam", HERE, dialect="torch.Adam")
 
 
-def result(mine: Entry, status: str = "measured", **facts: object) -> Document:
+def result(mine: Entry, status: str = "measured", **facts: Any) -> Document:
     return {
         "schema": SCHEMA, "id": mine.id, "definition": mine.definition, "version": mine.version,
         "quick": False, "status": status, "reason": "no reason", "verdict": "conforms",
@@ -36,7 +37,7 @@ class Runner:
     """A run whose measurements are made up."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.measured, self.facts = folder, list[str](), dict[str, object]()
+        self.folder, self.measured, self.facts = folder, list[str](), dict[str, Any]()
 
     def measure(self, mine: Entry, environments: Environments) -> Document:
         self.measured.append(mine.id)
