@@ -53,11 +53,9 @@ class Measurement:
         try:
             self.environments.prepare(self.entry.environment)
             document["version"] = self.version()
-            candidate = self.report("check")
-            if candidate["verdict"] in ("broken", "unavailable"):
-                raise MeasureError(f"{candidate['verdict']}: {candidate['reason']}")
+            checked = self.report("check") if self.entry.dialect else None  # a near miss claims nothing
             found = self.report("identify")
-            document |= facts(candidate, found)
+            document |= facts(checked or found, found)
             document["drift"] = self.drift(found)
             document["status"] = "measured"
         except (MeasureError, RuntimeError) as error:
@@ -117,7 +115,7 @@ class Measurement:
         """Run ``adamcore check`` or ``identify`` and return its entry of the report.
 
         Raises:
-            MeasureError: it gave no report in time.
+            MeasureError: it gave no report in time, or the candidate could not be run.
         """
         file = self.folder / f"{kind}.json"
         words = ["adamcore.conformance", kind, self.target, "--json", str(file), "-j", "1"]
@@ -125,6 +123,8 @@ class Measurement:
         words += ["--quick"] if self.quick and kind == "check" else []
         self.call(kind, self.command(*words), file)
         [candidate] = json.loads(file.read_text(encoding="utf-8"))["candidates"]
+        if candidate["verdict"] in ("broken", "unavailable"):
+            raise MeasureError(f"{candidate['verdict']}: {candidate['reason']}")
         return dict(candidate)
 
     def drift(self, found: Document) -> list[Document]:
@@ -153,7 +153,7 @@ class Measurement:
 
 
 def facts(candidate: Document, found: Document) -> Document:
-    """Return what a result keeps of a check's entry and of an identification's."""
+    """Return what a result keeps of a check's entry and of an identification's, which may be one."""
     anatomy = found.get("anatomy") or {}
     errors_ = [f for f in candidate["findings"] if f["level"] == "error"]
     return {
