@@ -14,7 +14,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from adamcore.conformance.checking.check import is_quick
+from adamcore.conformance.probes import PROBES
 from adamcore.conformance.report.report import environment as environment_here
+from adamcore.conformance.verdict.identify import TELLING
 from fieldguide.entry import ROOT, Entry
 from fieldguide.environment import Environments
 from fieldguide.errors import MeasureError
@@ -53,9 +56,9 @@ class Measurement:
         try:
             self.environments.prepare(self.entry.environment)
             document["version"] = self.version()
-            checked = self.report("check") if self.entry.dialect else None  # a near miss claims nothing
             found = self.report("identify")
-            document |= facts(checked or found, found)
+            accused = self.entry.dialect and found["verdict"] == "deviates"  # a near miss claims nothing
+            document |= facts(self.report("check") if accused else found, found)
             document["drift"] = self.drift(found)
             document["status"] = "measured"
         except (MeasureError, RuntimeError) as error:
@@ -114,13 +117,16 @@ class Measurement:
     def report(self, kind: str) -> Document:
         """Run ``adamcore check`` or ``identify`` and return its entry of the report.
 
+        Both judge the same probes.  An identification measures the parts as well, and a check finds the
+        smallest program that shows a deviation.
+
         Raises:
             MeasureError: it gave no report in time, or the candidate could not be run.
         """
         file = self.folder / f"{kind}.json"
         words = ["adamcore.conformance", kind, self.target, "--json", str(file), "-j", "1"]
         words += ["--dialect", self.entry.dialect] if self.entry.dialect else []
-        words += ["--quick"] if self.quick and kind == "check" else []
+        words += [f"--probe={name}" for name in (quick_probes() if self.quick else "*")]
         self.call(kind, self.command(*words), file)
         [candidate] = json.loads(file.read_text(encoding="utf-8"))["candidates"]
         if candidate["verdict"] in ("broken", "unavailable"):
@@ -150,6 +156,11 @@ class Measurement:
             raise MeasureError(f"{kind} took more than {self.limit:g} s: {tail(log)}")
         if not file.exists() or (kind == "drift" and status):
             raise MeasureError(f"{kind} ended with status {status}: {tail(log)}")
+
+
+def quick_probes() -> list[str]:
+    """Return the short probes, and those that tell one Adam from another."""
+    return [name for name, probe in PROBES.items() if is_quick(probe) or name in TELLING]
 
 
 def facts(candidate: Document, found: Document) -> Document:
