@@ -50,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--list", action="store_true", help="list the entries and their stored verdicts")
     made.add_argument("--again", action="store_true", help="measure what is stored already too")
-    made.add_argument("--quick", action="store_true", help="only the short probes, a third of the time")
+    made.add_argument("--quick", action="store_true", help="short probes and runs alone")
     made.add_argument("-j", type=int, default=2, dest="jobs", metavar="N", help="entries at a time (2)")
     made.add_argument("--limit", type=float, default=600.0, metavar="S", help="seconds for a command (600)")
     made.add_argument(

@@ -25,7 +25,8 @@ from adamcore.conformance.oracle.trajectory import simulate
 from adamcore.conformance.settings import parse_assignments
 from adamcore.conformance.types import Probe, Step
 
-LENGTHS = (100, 1000, 10_000)
+LENGTHS = (100, 1000, 10_000)  #: of the runs
+QUICK = LENGTHS[:2]
 SIZE = 64
 HYPER = {"lr": 1e-3, "b1": 0.9, "b2": 0.999, "eps": 1e-8, "weight_decay": 0.0}
 

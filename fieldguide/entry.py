@@ -10,7 +10,7 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, TypeVar
@@ -122,13 +122,18 @@ class Entry:
 
     @property
     def definition(self) -> str:
-        """A hash of all that a measurement depends on; the prose is not part of it."""
+        """A hash of what a measurement depends on.
+
+        Neither the prose is part of it nor the packages beside the entry's own, whose version is: an
+        environment may take another package without all its entries being measured again.
+        """
+        environment = self.environment
         parts: dict[str, Any] = {
             "target": self.target,
             "version": self.version,
             "settings": dict(self.settings),
             "dialect": self.dialect,
-            "environment": asdict(self.environment),
+            "environment": [environment.base, environment.build, dict(environment.variables)],
             "files": {
                 str(path.relative_to(ROOT)): hashlib.sha256(path.read_bytes()).hexdigest()
                 for path in self.files

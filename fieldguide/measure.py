@@ -18,6 +18,7 @@ from adamcore.conformance.checking.check import is_quick
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.report.report import environment as environment_here
 from adamcore.conformance.verdict.identify import TELLING
+from fieldguide.drift import LENGTHS, QUICK
 from fieldguide.entry import ROOT, Entry
 from fieldguide.environment import Environments
 from fieldguide.errors import MeasureError
@@ -140,7 +141,8 @@ class Measurement:
             return []
         file = self.folder / "drift.json"
         axes["coefficients"] = "double"
-        words = self.command("fieldguide.drift", self.target, "--axes", json.dumps(axes))
+        lengths = [f"--steps={steps}" for steps in (QUICK if self.quick else LENGTHS)]
+        words = self.command("fieldguide.drift", self.target, "--axes", json.dumps(axes), *lengths)
         with contextlib.suppress(MeasureError):
             self.call("drift", words, file)
         rows = [line for line in tail(file, 10_000).splitlines() if line.startswith("{")]

@@ -44,7 +44,7 @@ COLUMNS = (
     "[bound](../tolerance.md) derived for it. Above 1 that probe fails; under the verdict `conforms` it is "
     "one that does not count against an implementation, such as a gradient whose square overflows.\n"
     "- *coefficients*: how 1 - b**t is formed in float32.\n"
-    "- *drift*: the median error of 64 parameters after 10,000 steps of float32, in ULP.\n"
+    "- *drift*: the median error of 64 parameters after so many steps of float32, in ULP.\n"
     "- *documentation*: the axes on which it does not do what its documentation says.\n"
 )
 TABLE = (
@@ -136,7 +136,10 @@ def largest(document: Document, dtype: str) -> str:
 
 
 def drift(document: Document) -> str:
-    return number(document["drift"][-1]["median"]) if document["drift"] else "-"
+    if not document["drift"]:
+        return "-"
+    last = document["drift"][-1]
+    return f"{number(last['median'])} after {last['steps']:,}"
 
 
 def behaves_like(entry: Entry, document: Document) -> str:
@@ -298,7 +301,7 @@ def finding(entry: Entry, document: Document, found: Document) -> str:
     if (found["area"], found["rule"]) in unconfirmed(entry, document):
         lines.append("\nThis has not been compared with its source yet.")
     if found["repro"]:
-        language = "python" if "\n" in found["repro"] else "text"
+        language = "py" if "\n" in found["repro"] else "text"  # the tests run what is "python"
         lines.append(f"\n```{language}\n{found['repro'].rstrip()}\n```")
     return "\n".join(lines) + "\n"
 

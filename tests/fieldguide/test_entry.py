@@ -65,10 +65,12 @@ def test_prose_is_no_part_of_the_definition_and_all_else_is() -> None:
     plain = made()
     confirmed = (Confirmed("clock", "CLK.1", "says", "file"),)
     assert replace(plain, says="x", link="y", note="z", confirmed=confirmed).definition == plain.definition
+    more = Environment("e", packages=("x==1",))
+    assert replace(plain, environment=more).definition == plain.definition
     for other in (
         replace(plain, version="2"),
         replace(plain, settings={"amsgrad": "True"}),
-        replace(plain, environment=Environment("e", packages=("x==1",))),
+        replace(plain, environment=Environment("e", variables={"X": "1"})),
         replace(plain, target="torch.optim:Adam"),
     ):
         assert other.definition != plain.definition
