@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 import torch
 
 from adamcore.adam import Adam as Core
-from adamcore.backends.torch import fast, nvrtc
+from adamcore.backends.torch import fast, nvrtc, shards
 from adamcore.backends.torch.optimizer.freeze import FreezableOptimizer, names_of, restore_frozen
 from adamcore.backends.torch.optimizer.group_keys import PYTORCH, Group, kept_settings, left_out, shorten
 from adamcore.backends.torch.optimizer.hooks import wrapped
@@ -118,6 +118,7 @@ class Adam(FreezableOptimizer):
         self.rules = kept_settings(defaults)
         self._step_cache = StepCache(self.rules)
         self._snapshots, self._names = Snapshots(), {}
+        self._placements = shards.Placements()
         self._has_repeated = False  # whether a group has a parameter more than once
         super().__init__(params, defaults)
         if check_numerics is not False:
@@ -137,6 +138,7 @@ class Adam(FreezableOptimizer):
         self.rules = PYTORCH | self.rules
         self._cores, self._compiled_for = {}, {}
         self._step_cache, self._snapshots = StepCache(self.rules), Snapshots()
+        self._placements = shards.Placements()
         absent = left_out(self.rules)
         self._has_repeated = any(repeated(group["params"]) for group in self.param_groups)
         for group in self.param_groups:
@@ -246,6 +248,9 @@ class Adam(FreezableOptimizer):
             if found_inf.item():
                 return loss
             found_inf = None
+        if not torch.compiler.is_compiling() and shards.sharded_type() is not None:
+            for i, group in enumerate(self.param_groups):
+                self._placements.place_gradients(i, group["params"])
         bound: dict[int, Any] = {}
         plain = fast.can_cache() and not self._has_repeated
         if plain:
