@@ -293,7 +293,7 @@ def key_at(adam: AdamConfig, b: Backend, leaf: int, t: Clock) -> Key:
     n = b.bits_of_floats()
     assert n is not None  # as adamcore.dtypes has found
     if known is None:
-        return key_of(adam.seed, leaf, n.unsigned(t), n)
+        return key_of(adam.seed, leaf, n.unsigned(t))
     return key_of(adam.seed, leaf, int(known))
 
 
