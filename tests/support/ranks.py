@@ -1,8 +1,8 @@
 """Cases that run on several real processes of one gloo group, and how each ended.
 
-``python ranks.py WORLD`` forks so many processes and runs every function of :data:`MODULES` whose name starts
-with ``case_``, on all of them at once; one group serves all cases.  It prints a JSON object:
-"MODULE.CASE" -> "" or the traceback of each rank that failed.
+``python ranks.py RUN`` carries out a run of :data:`RUNS`.  For each number of processes it forks them, and they
+run every function of its modules whose name starts with ``case_``, all at once; one group serves all cases.
+It prints a JSON object: "PROCESSES MODULE.CASE" -> "" or the traceback of each rank that failed.
 """
 
 from __future__ import annotations
@@ -17,12 +17,19 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import cache
 from importlib import import_module
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-MODULES = ("sharded_steps",)
+MODULES = ("sharded_steps", "sharded_checkpoints")
+RESUMED = ("sharded_resumed",)  #: checkpoints of 2 processes, on other numbers of them
+Run = Sequence[tuple[int, Sequence[str]]]  #: numbers of processes, and the modules whose cases they run
+RUNS: dict[str, Run] = {
+    "few": [(2, (*MODULES, *RESUMED)), (4, RESUMED), (1, RESUMED)],
+    "all": [(1, MODULES), (4, MODULES)],
+}
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 PATIENCE = timedelta(seconds=60)  #: of a rank for the others, in one collective
@@ -44,28 +51,29 @@ def only_on(*worlds: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     return mark
 
 
-def parameters(module: str, worlds: Sequence[int] = (2, 1, 4)) -> list[Any]:
-    """Return a parameter of a test for each case: (world, module, name); only 2 processes run by default."""
+def parameters(module: str) -> list[Any]:
+    """Return a parameter of a test for each case of a module: (run, processes, name); one run is slow."""
     return [
-        pytest.param(world, module, name, marks=[] if world == 2 else [pytest.mark.slow])
-        for world in worlds
+        pytest.param(run, world, f"{module}.{name}", marks=[] if run == "few" else [pytest.mark.slow])
+        for run, parts in RUNS.items()
+        for world, modules in parts
+        if module in modules
         for name in cases_of(module, world)
     ]
 
 
-def check(world: int, module: str, name: str) -> None:
+def check(run: str, world: int, name: str) -> None:
     """Fail with the tracebacks of the ranks unless a case ended well on so many processes."""
-    end = ends_on(world)[f"{module}.{name}"]
+    end = ends_of(run)[f"{world} {name}"]
     assert not end, end
 
 
 @cache
-def ends_on(world: int) -> dict[str, str]:
-    """Run all cases on so many processes; return how each ended."""
+def ends_of(run: str) -> dict[str, str]:
+    """Carry out a run; return how each case ended."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(HERE)]), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, str(HERE / "ranks.py"), str(world)], capture_output=True, text=True, env=environment
-    )
+    command = [sys.executable, str(HERE / "ranks.py"), run]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr[-4000:]
     ends: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
     return ends
@@ -74,48 +82,50 @@ def ends_on(world: int) -> dict[str, str]:
 # The processes ---------------------------------------------------------------------------------------------
 
 
-def work(world: int, rank: int, folder: str, modules: Sequence[str]) -> None:
+def work(world: int, rank: int, folder: Path, modules: Sequence[str]) -> None:
     """Run all cases as one rank; the first writes how they ended."""
     import torch.distributed as dist
 
-    store = f"file://{folder}/store"
+    store = f"file://{folder}/store{world}"
     dist.init_process_group("gloo", init_method=store, rank=rank, world_size=world, timeout=PATIENCE)
     ends = {}
     for module in modules:
         for name, case in cases_of(module, world).items():
-            shared, error = Path(folder, f"{module}.{name}"), ""
-            shared.mkdir(exist_ok=True)
+            error = ""
             try:
-                case(shared)
+                case(folder)
             except Exception:
                 error = f"rank {rank}:\n{traceback.format_exc()}"
             errors: list[Any] = [None] * world
             dist.all_gather_object(errors, error)
-            ends[shared.name] = "\n".join(filter(None, errors))
+            ends[f"{world} {module}.{name}"] = "\n".join(filter(None, errors))
     if rank == 0:
-        Path(folder, "ends.json").write_text(json.dumps(ends), encoding="utf-8")
+        (folder / f"ends{world}.json").write_text(json.dumps(ends), encoding="utf-8")
     dist.barrier()
     dist.destroy_process_group()
 
 
-def main(world: int, modules: Sequence[str]) -> None:
-    """Run the cases of these modules, and print how they ended."""
+def main(run: Run) -> None:
+    """Carry out a run, and print how its cases ended."""
     import torch.multiprocessing as mp
 
-    for module in modules:  # once, before the processes are forked
+    for module in chain.from_iterable(modules for _, modules in run):  # before the processes are forked
         import_module(module)
-    with tempfile.TemporaryDirectory() as folder:
-        context = mp.get_context("fork")
-        processes = [context.Process(target=work, args=(world, k, folder, modules)) for k in range(world)]
-        for process in processes:
-            process.start()
-        for process in processes:
-            process.join()
-        codes = [process.exitcode for process in processes]
-        if any(codes):
-            raise SystemExit(f"{world} processes ended with {codes}")
-        print(Path(folder, "ends.json").read_text(encoding="utf-8"))
+    context, ends = mp.get_context("fork"), {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for world, modules in run:
+            processes = [context.Process(target=work, args=(world, k, folder, modules)) for k in range(world)]
+            for process in processes:
+                process.start()
+            for process in processes:
+                process.join()
+            codes = [process.exitcode for process in processes]
+            if any(codes):
+                raise SystemExit(f"{world} processes ended with {codes}")
+            ends |= json.loads((folder / f"ends{world}.json").read_text(encoding="utf-8"))
+    print(json.dumps(ends))
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2:] or MODULES)
+    main(RUNS.get(sys.argv[1]) or [(int(sys.argv[1]), sys.argv[2:])])

@@ -9,6 +9,7 @@ import torch
 
 from adamcore.adam import Adam as Core
 from adamcore.backends.torch import fast, nvrtc, shards
+from adamcore.backends.torch.optimizer.engines import asks_for_state
 from adamcore.backends.torch.optimizer.freeze import FreezableOptimizer, names_of, restore_frozen
 from adamcore.backends.torch.optimizer.group_keys import PYTORCH, Group, kept_settings, left_out, shorten
 from adamcore.backends.torch.optimizer.hooks import wrapped
@@ -186,9 +187,9 @@ class Adam(FreezableOptimizer):
     def init_state(self) -> None:
         """Make the state that a first step would make, and nothing else: zero moments, clocks at 0.
 
-        It is made for every parameter that requires a gradient and has no state yet.  Engines that need the
-        state in advance otherwise make a step with zero gradients and lr 0, after which clocks are at 1 and,
-        with an L2 decay, moments are not 0.
+        It is made for every parameter that requires a gradient and has no state yet.  Without it the first
+        step makes the state of the parameters that have a gradient, as in PyTorch; and so does, for all that
+        require one, an engine that needs state in advance (:mod:`adamcore.backends.torch.optimizer.engines`).
 
         Example:
             >>> w = torch.nn.Parameter(torch.ones(1))
@@ -258,6 +259,9 @@ class Adam(FreezableOptimizer):
         if len(bound) == len(self.param_groups):
             for run in bound.values():
                 run()
+            return loss
+        if not torch.compiler.is_compiling() and asks_for_state():
+            self.init_state()
             return loss
         skipped = None if found_inf is None else found_inf.reshape(()) != 0
         gathered = [GroupState.empty() for _ in self.param_groups]

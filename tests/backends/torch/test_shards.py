@@ -9,6 +9,6 @@ pytest.importorskip("torch")
 import ranks
 
 
-@pytest.mark.parametrize(("world", "module", "name"), ranks.parameters("sharded_steps"))
-def test_steps(world: int, module: str, name: str) -> None:
-    ranks.check(world, module, name)
+@pytest.mark.parametrize(("run", "world", "name"), ranks.parameters("sharded_steps"))
+def test_steps(run: str, world: int, name: str) -> None:
+    ranks.check(run, world, name)
