@@ -1,7 +1,7 @@
 """Cases that run on several real processes of one gloo group, and how each ended.
 
-``python ranks.py RUN`` carries out a run of :data:`RUNS`.  For each number of processes it forks them, and they
-run every function of its modules whose name starts with ``case_``, all at once; one group serves all cases.
+``python ranks.py RUN`` carries out a run of :data:`RUNS`.  For each number of processes it forks them, and
+they run every function of its modules whose name starts with ``case_``; one group serves all cases.
 It prints a JSON object: "PROCESSES MODULE.CASE" -> "" or the traceback of each rank that failed.
 """
 
@@ -111,7 +111,8 @@ def main(run: Run) -> None:
 
     for module in chain.from_iterable(modules for _, modules in run):  # before the processes are forked
         import_module(module)
-    context, ends = mp.get_context("fork"), {}
+    context = mp.get_context("fork")
+    ends: dict[str, str] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for world, modules in run:

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.distributed.checkpoint as dcp
 from ranks import only_on
-from sharded_checkpoints import Model, flattens, models, train
+from sharded_checkpoints import models, train
 from sharded_steps import compare
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_state_dict, set_state_dict
+from torch.distributed.checkpoint.state_dict_loader import load
+from torch.distributed.checkpoint.state_dict_saver import save
 
 from adamcore.backends.torch import Adam, AdamW
 
@@ -27,7 +28,7 @@ RUNS: dict[str, tuple[Any, torch.dtype, dict[str, Any]]] = {
 STEPS = 3
 
 
-def optimizers(name: str) -> tuple[Model, Any, Any]:
+def optimizers(name: str) -> tuple[Any, Any, Any]:
     """Return a sharded model, its optimizer, and the optimizer of a whole one."""
     cls, dtype, settings = RUNS[name]
     model, whole = models(dtype)
@@ -35,10 +36,11 @@ def optimizers(name: str) -> tuple[Model, Any, Any]:
 
 
 def folders(folder: Path, name: str) -> list[tuple[Path, StateDictOptions]]:
-    """Return where a run is saved, and how: nested, and flattened where that can be."""
-    flat = [False, True] if flattens(name) else [False]
-    options = [StateDictOptions(flatten_optimizer_state_dict=x) for x in flat]
-    return [(folder / f"{name} {x}", option) for x, option in zip(flat, options, strict=True)]
+    """Return where a run is saved, and how: nested and flattened."""
+    return [
+        (folder / f"{name} {flat}", StateDictOptions(flatten_optimizer_state_dict=flat))
+        for flat in (False, True)
+    ]
 
 
 @only_on(2)
@@ -48,7 +50,7 @@ def case_it_is_saved(folder: Path) -> None:
         train([ours], STEPS)
         for place, options in folders(folder, name):
             parameters, state = get_state_dict(model, ours, options=options)
-            dcp.save({"model": parameters, "optim": state}, checkpoint_id=place)
+            save({"model": parameters, "optim": state}, checkpoint_id=place)
 
 
 def case_it_is_resumed(folder: Path) -> None:
@@ -58,7 +60,7 @@ def case_it_is_resumed(folder: Path) -> None:
         for place, options in folders(folder, name):
             model, ours, _ = optimizers(name)
             parameters, state = get_state_dict(model, ours, options=options)
-            dcp.load({"model": parameters, "optim": state}, checkpoint_id=place)
+            load({"model": parameters, "optim": state}, checkpoint_id=place)
             set_state_dict(model, ours, model_state_dict=parameters, optim_state_dict=state, options=options)
             compare(ours, theirs, f"{name} {options}")
             on = copy.deepcopy(theirs)

@@ -146,7 +146,7 @@ def unpack(
         for place, p in zip(saved["params"], new["params"], strict=True):
             places.add(place)
             if place in state_dict["state"]:
-                entry = state_dict["state"][place]
+                entry = with_clock_of(core, saved, state_dict["state"][place])
                 own = load_state(core, new, p, entry, f"state[{place}]")
                 steps += [own.pop("step")] if core.clock == "global" and "step" in own else []
                 if own:
@@ -261,6 +261,12 @@ def load_state(core: Core, group: Group, p: torch.Tensor, saved: Any, where: str
         elif name not in ("step", "frozen"):
             new[name] = deepcopy(value)
     return new
+
+
+def with_clock_of(core: Core, saved: Mapping[str, Any], entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a parameter's saved state with its group's one clock, which a flattened state leaves out."""
+    names = ("step", "mu_product") if core.clock == "global" and entry else ()
+    return {name: saved[name] for name in names if name in saved} | dict(entry)
 
 
 def lying_as(p: torch.Tensor, value: torch.Tensor, where: str) -> torch.Tensor:
