@@ -17,7 +17,7 @@ except ModuleNotFoundError:
 from adamcore.backends.base import BaseBackend, FastPath, dtype_name
 from adamcore.backends.overlap import first_overlap
 from adamcore.backends.torch import compiler, cuda_clock, fast, nvrtc, root, shards
-from adamcore.backends.torch.uniform import uniform, vectors
+from adamcore.backends.torch.uniform import uniform, vectors, wrapped
 from adamcore.backends.torch.words import WORDS
 from adamcore.coefficients import Traced, split_log
 from adamcore.config import AdamConfig
@@ -66,7 +66,7 @@ class CoefficientFunctions(Functions):
 
 def bounds(x: Any) -> tuple[int, int] | None:
     """Return the addresses of a tensor's first byte and of the one after its last; None without a storage."""
-    if type(x) not in PLAIN or torch._C._functorch.is_functorch_wrapped_tensor(x) or not x.numel():
+    if type(x) not in PLAIN or wrapped(x) or not x.numel():
         return None
     reach = sum((size - 1) * stride for size, stride in zip(x.shape, x.stride(), strict=True))
     return x.data_ptr(), x.data_ptr() + (reach + 1) * x.element_size()
@@ -122,7 +122,7 @@ class TorchBackend(BaseBackend):
     def host(self, x: Array) -> Any:
         if torch.compiler.is_compiling() or not nvrtc.on_host(x) or type(x) not in PLAIN:
             return None  # a value known only to the program: compiled, elsewhere, or of a transform
-        if torch._C._functorch.is_functorch_wrapped_tensor(x):
+        if wrapped(x):
             return None
         return x.item()
 

@@ -30,6 +30,7 @@ from adamcore.backends.torch.cuda import DeviceClockStep
 from adamcore.backends.torch.optimizer.group_keys import Group
 from adamcore.backends.torch.optimizer.param_groups import core_of, number_of, settings_of
 from adamcore.backends.torch.optimizer.state import GroupState, State
+from adamcore.backends.torch.uniform import wrapped
 from adamcore.clock import Ticker
 from adamcore.coefficients import MAX_CLOCK
 from adamcore.definition import Coefficients
@@ -273,5 +274,4 @@ def countable(gathered: GroupState) -> bool:
 
 def in_memory(x: torch.Tensor) -> bool:
     """True if a tensor's value stands in the memory of the host: it is no fake one and none of torch.func."""
-    wrapped = torch._C._functorch.is_functorch_wrapped_tensor(x)
-    return nvrtc.on_host(x) and type(x) in PLAIN and not wrapped
+    return nvrtc.on_host(x) and type(x) in PLAIN and not wrapped(x)
