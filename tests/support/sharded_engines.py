@@ -42,7 +42,7 @@ class Net(torch.nn.Module):
 
     def forward(self, x: torch.Tensor, other: bool = False) -> torch.Tensor:
         hidden = self.norm(self.up(x)).relu()
-        return self.other(hidden) if other else self.down(hidden)  # type: ignore[no-any-return]
+        return self.other(hidden) if other else self.down(hidden)
 
 
 def net(width: int = 6) -> Net:
@@ -115,14 +115,12 @@ def case_fsdp2(folder: Path) -> None:
 
 def case_fsdp2_in_bfloat16_with_float32_gradients(folder: Path) -> None:
     mesh = init_device_mesh("cpu", (dist.get_world_size(),))
-    settings = {"moment_dtype": "float32", "p_storage": "kahan"}
+    settings: dict[str, Any] = {"moment_dtype": "float32", "p_storage": "kahan"}
     policy = MixedPrecisionPolicy(param_dtype=torch.bfloat16, reduce_dtype=torch.float32)
     model = net().bfloat16()
     fully_shard(model, mesh=mesh, mp_policy=policy)
-    optimizer, beside = (
-        AdamW(model.parameters(), **SETTINGS, **settings),
-        Beside(model.parameters(), **settings),
-    )
+    optimizer = AdamW(model.parameters(), **SETTINGS, **settings)
+    beside = Beside(model.parameters(), **settings)
     for k in range(4):
         model(batch(k).bfloat16()).square().mean().backward()
         beside.step("bfloat16", optimizer.step)
@@ -131,10 +129,8 @@ def case_fsdp2_in_bfloat16_with_float32_gradients(folder: Path) -> None:
         if p not in optimizer.state:
             continue
         wide = torch.randn(p.shape, generator=torch.Generator().manual_seed(1))
-        for x, g in (
-            (p, DTensor.from_local(wide, mesh, [Replicate()]).redistribute(mesh, [Shard(0)])),
-            (copy, wide),
-        ):
+        spread = DTensor.from_local(wide, mesh, [Replicate()]).redistribute(mesh, [Shard(0)])
+        for x, g in ((p, spread), (copy, wide)):
             if hasattr(x, "grad_dtype"):
                 x.grad = None
                 x.grad_dtype = torch.float32
@@ -190,7 +186,7 @@ def case_zero_redundancy_optimizer(folder: Path) -> None:
     for as_views in (False, True):
         model = net()
         wrapped = DistributedDataParallel(model, find_unused_parameters=True)
-        groups = [{"params": list(model.up.parameters()), "weight_decay": 0.3}]
+        groups: list[dict[str, Any]] = [{"params": list(model.up.parameters()), "weight_decay": 0.3}]
         groups += [{"params": [*model.norm.parameters(), *model.down.parameters()]}]
         optimizer = ZeroRedundancyOptimizer(
             groups, optimizer_class=AdamW, parameters_as_bucket_view=as_views, **SETTINGS

@@ -522,7 +522,7 @@ def test_a_functional_tensor_is_stepped_without_its_memory() -> None:
         p.grad, q.grad = torch._to_functional_tensor(torch.ones(4)), torch.ones(4)
         ours.step()
         theirs.step()
-    torch._sync(p)
+    torch._sync(p)  # type: ignore[attr-defined]
     assert torch.equal(torch._from_functional_tensor(p.detach()), q)
 
 
