@@ -194,8 +194,8 @@ def refuse_subclass(p: torch.Tensor) -> None:
     except (NotImplementedError, RuntimeError, TypeError) as error:
         raise BackendError(
             f"a parameter of shape {tuple(p.shape)} is a {type(part).__module__}.{type(part).__name__}, "
-            "which cannot be added to zeros of its kind: expected a class with the arithmetic of tensors; keep "
-            "a plain tensor as the parameter and make the other of it, or use an optimizer of its library"
+            "which cannot be added to zeros of its kind: expected a class with the arithmetic of tensors; "
+            "make a plain tensor the parameter and the other of it, or use an optimizer of its library"
         ) from error
 
 
