@@ -25,6 +25,8 @@ def unsupported(memory: Memory, job: Job) -> str | None:
     """
     if job.formats.storage is not None:
         return f"p_storage={job.formats.storage.policy!r}"
+    if not job.formats.plain:
+        return "moments in 8 bits"
     if any(x is not None and not isinstance(x, float) for x in job.coefficients):
         return "a clock or hyperparameters that only the program knows"
     arrays = arrays_of(job)

@@ -91,7 +91,7 @@ class StepCache:
         here = shards.locals_of(gathered.params) if shards.any_sharded(gathered.params) else gathered.params
         if not jobs or not same([job.p for job in jobs], here):
             return
-        if any(job.formats.storage for job in jobs):
+        if not all(job.formats.plain for job in jobs):
             return
         jobs = [job._replace(where=None) for job in jobs]  # the flag of a step that may be skipped
         cached = group_step(core, group, state, gathered, jobs)
