@@ -157,11 +157,17 @@ def local_job(job: Job) -> Job:
     """Return the job of the parts that are here.
 
     Raises:
-        BackendError: the gradient or the mask cannot be brought to the parameter's placement.
+        BackendError: the gradient or the mask cannot be brought to the parameter's placement, or moments
+            are kept by blocks, which shards cut.
     """
     p = job.p
     if not is_sharded(p):
         return job
+    if job.formats.in_blocks("m") or job.formats.in_blocks("v"):
+        raise BackendError(
+            f"a parameter is a DTensor with placements {p.placements}, and its moments are kept in blocks of "
+            "the whole: expected m_storage='plain' and v_storage='plain' for sharded parameters"
+        )
     check_parameter(p, "a parameter")
     g = placed_as(p, job.g, "a gradient")
     where = job.where
@@ -180,7 +186,7 @@ def whole_result(job: Job, parts: Result) -> Result:
         return parts
     old = (job.p, job.m, job.v, job.v_max, job.p_rest)
     mark_written(old)
-    return Result(*map(whole, old, parts))
+    return Result(*map(whole, old, parts[: len(old)]))
 
 
 def whole(old: Any, part: Any) -> Any:
