@@ -17,7 +17,6 @@ from ranks import only_on
 from sharded_steps import full, same
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import CPUOffloadPolicy, MixedPrecisionPolicy, fully_shard
-from torch.distributed.optim import ZeroRedundancyOptimizer
 from torch.distributed.tensor import DTensor, Replicate, Shard
 from torch.distributed.tensor.parallel import (
     ColwiseParallel,
@@ -183,6 +182,8 @@ def case_ddp(folder: Path) -> None:
 
 
 def case_zero_redundancy_optimizer(folder: Path) -> None:
+    from torch.distributed.optim import ZeroRedundancyOptimizer  # warns as it is imported
+
     for as_views in (False, True):
         model = net()
         wrapped = DistributedDataParallel(model, find_unused_parameters=True)
@@ -214,6 +215,8 @@ def case_zero_redundancy_optimizer(folder: Path) -> None:
 
 
 def case_zero_with_fewer_parameters_than_processes(folder: Path) -> None:
+    from torch.distributed.optim import ZeroRedundancyOptimizer
+
     p = torch.nn.Parameter(torch.ones(3))
     optimizer, beside = ZeroRedundancyOptimizer([p], optimizer_class=AdamW, **SETTINGS), Beside([p])
     for _ in range(3):
