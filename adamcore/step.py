@@ -45,7 +45,11 @@ from adamcore.types import Array, Clock, Device, DType, Scalar, Tree
 
 def init(adam: AdamConfig, params: Tree) -> AdamState:
     """Return the state before the first step: see :meth:`adamcore.Adam.init`."""
-    tree = ParamTree(params)
+    return init_tree(adam, ParamTree(params))
+
+
+def init_tree(adam: AdamConfig, tree: ParamTree) -> AdamState:
+    """Return the state before the first step of a tree."""
     tree.check_parameters()
     b, table = tree.backend, DtypeTable(adam, tree.backend)
     formats = [None if p is None else table.of(p) for p in tree.leaves]
@@ -133,28 +137,9 @@ def checked_step(
     loss_scale: LossScale | None = None,
 ) -> tuple[Tree, AdamState]:
     """Make a step with all checks; leave a cached step in ``cache`` if there can be one."""
-    tree.check_parameters()
-    check_parts(adam, state)
-    gs = tree.match(grads, "grads")
-    ms, vs = tree.match(state.m, "state.m", StateError), tree.match(state.v, "state.v", StateError)
-    maxima = [] if state.v_max is None else tree.match(state.v_max, "state.v_max", StateError)
-    kept = read_parts(tree, state)
-    columns = Columns(tree.leaves, gs, ms, vs, maxima)
-    table, ticker = DtypeTable(adam, tree.backend), partial(Ticker, adam, tree.backend, lr, hyper)
-    scale, overflow = (None, False) if loss_scale is None else read_loss_scale(loss_scale, tree.backend)
-    if overflow is True:
-        check_leaves(tree, [None if p is None else table.of(p) for p in tree.leaves], columns)
-        return tree.tree, state
-    plan = None
-    alike = tree.large and present is None and all(x is None for part in kept.values() for x in part)
-    if alike and tree.backend.uniform(columns):
-        plan = uniform_jobs(adam, tree, columns, table, ticker, state)
+    columns, kept, plan = plan_step(adam, tree, grads, state, lr, present, hyper, loss_scale)
     if plan is None:
-        plan = jobs_of_leaves(adam, tree, columns, kept, table, ticker, state, present)
-    if scale is not None:
-        plan = plan._replace(jobs=[unscaled(tree.backend, job, scale) for job in plan.jobs])
-    if overflow is not False:
-        plan = unless(overflow, adam, plan, ticker(), state, tree)
+        return tree.tree, state
     if donate:
         check_apart(tree, plan.indices, plan.jobs)
     results = tree.backend.apply(adam, plan.jobs, donate)
@@ -169,9 +154,49 @@ def checked_step(
     beside = {name: tree.like(part) for name, part in kept.items()}
     new_state = AdamState(plan.t, tree.like(new.m), tree.like(new.v), new_max, plan.mu_product, **beside)
     if cache is not None and plan.cacheable:
-        record = StepRecord(tree.backend, plan.jobs, results, new_params, tree.like(gs), new_state)
+        record = StepRecord(tree.backend, plan.jobs, results, new_params, tree.like(columns.g), new_state)
         new_state = cache.remember(adam, record)
     return new_params, new_state
+
+
+def plan_step(
+    adam: AdamConfig,
+    tree: ParamTree,
+    grads: Tree,
+    state: AdamState,
+    lr: Scalar | Schedule = None,
+    present: Tree = None,
+    hyper: Mapping[str, Scalar] | None = None,
+    loss_scale: LossScale | None = None,
+) -> tuple[Columns, dict[str, list[Any]], StepPlan | None]:
+    """Return the arrays of a step, all checked, and its jobs; no jobs if a gradient has overflowed.
+
+    Returns:
+        The arrays of all leaves; the parts that the state has besides, by name; and the plan.
+    """
+    tree.check_parameters()
+    check_parts(adam, state)
+    gs = tree.match(grads, "grads")
+    ms, vs = tree.match(state.m, "state.m", StateError), tree.match(state.v, "state.v", StateError)
+    maxima = [] if state.v_max is None else tree.match(state.v_max, "state.v_max", StateError)
+    kept = read_parts(tree, state)
+    columns = Columns(tree.leaves, gs, ms, vs, maxima)
+    table, ticker = DtypeTable(adam, tree.backend), partial(Ticker, adam, tree.backend, lr, hyper)
+    scale, overflow = (None, False) if loss_scale is None else read_loss_scale(loss_scale, tree.backend)
+    if overflow is True:
+        check_leaves(tree, [None if p is None else table.of(p) for p in tree.leaves], columns)
+        return columns, kept, None
+    plan = None
+    alike = tree.large and present is None and all(x is None for part in kept.values() for x in part)
+    if alike and tree.backend.uniform(columns):
+        plan = uniform_jobs(adam, tree, columns, table, ticker, state)
+    if plan is None:
+        plan = jobs_of_leaves(adam, tree, columns, kept, table, ticker, state, present)
+    if scale is not None:
+        plan = plan._replace(jobs=[unscaled(tree.backend, job, scale) for job in plan.jobs])
+    if overflow is not False:
+        plan = unless(overflow, adam, plan, ticker(), state, tree)
+    return columns, kept, plan
 
 
 class LossScale(NamedTuple):
@@ -256,7 +281,7 @@ def jobs_of_leaves(
     present: Tree,
 ) -> StepPlan:
     """Return a job for each leaf that takes part, with all checks."""
-    _, gs, ms, vs, maxima = columns
+    _, gs, ms, vs, maxima = columns[:5]
     formats: list[Any] = [None if p is None else table.of(p) for p in tree.leaves]
     check_leaves(tree, formats, columns)
     check_kept(tree, formats, kept)
@@ -270,14 +295,13 @@ def jobs_of_leaves(
         )
         if not part.absent
     ]
-    plain = all(job.formats.plain for job in jobs)
-    if not plain:
+    if not all(job.formats.plain for job in jobs):
         clocks = [t] * len(gs) if adam.clock == "global" else tree.match(t, "state.t")
         jobs = [
             job if job.formats.plain else stored_job(adam, tree.backend, job, i, clocks[i], kept)
             for i, job in zip(indices, jobs, strict=True)
         ]
-    cacheable = len(jobs) > 0 and plain and not any(part.zero for part in parts)
+    cacheable = len(jobs) > 0 and not any(part.zero for part in parts)
     return StepPlan(jobs, indices, t, mu_product, cacheable)
 
 
@@ -326,7 +350,7 @@ def uniform_jobs(
 
 def replaced(columns: Columns, indices: Sequence[int], results: Sequence[Result]) -> ResultColumns:
     """Return the arrays of all leaves after a step, of which those at the indices have results."""
-    p, _, m, v, v_max = (list(column) for column in columns)
+    p, _, m, v, v_max = (list(column) for column in columns[:5])
     for i, new in zip(indices, results, strict=True):
         p[i], m[i], v[i] = new.p, new.m, new.v
         if v_max:
@@ -359,13 +383,13 @@ def check_parts(adam: AdamConfig, state: AdamState) -> None:
 
 def check_apart(tree: ParamTree, indices: Sequence[int], jobs: Sequence[Job]) -> None:
     """Raise if two leaves that take part share memory, so that they cannot be stepped in place."""
-    found = tree.backend.overlap(columns_of(jobs))
-    for name in PARTS:
+    columns = columns_of(jobs)
+    for name in PARTS:  # a part that a job does not have is its p once more
         parts = [] if isinstance(jobs, UniformJobs) else [getattr(job, name) for job in jobs]
-        if found is None and any(x is not None for x in parts):
-            columns = columns_of(jobs)  # a part that a job does not have is its p once more
+        if any(x is not None for x in parts):
             own = [job.p if x is None else x for job, x in zip(jobs, parts, strict=True)]
-            found = tree.backend.overlap(columns._replace(v_max=own))
+            columns = columns._replace(**{name: own})
+    found = tree.backend.overlap(columns)
     if found is not None:
         one, other = (tree.path(indices[i]) for i in sorted(found))
         raise TreeError(
@@ -381,7 +405,7 @@ def check_leaves(tree: ParamTree, formats: list[Any], columns: Columns) -> None:
     The columns are looked at as a whole, since a tree may have 100,000 leaves; if anything differs, the
     leaves are looked at one by one for the message.
     """
-    _, gs, ms, vs, maxima = columns
+    _, gs, ms, vs, maxima = columns[:5]
     if tree.large:
         state = [("m", ms, [f and f.m for f in formats]), ("v", vs, [f and f.v for f in formats])]
         if maxima:
