@@ -21,7 +21,7 @@ from adamcore.conformance.claims import Claim, all_claims, axes_of, claim_for, c
 from adamcore.conformance.dtypes import is_in_range
 from adamcore.conformance.oracle.sharing import equivalent_claim
 from adamcore.conformance.report.report import Entry, Verdict
-from adamcore.conformance.settings import NARROW
+from adamcore.conformance.settings import NARROW, Ranks
 from adamcore.conformance.types import Finding, Probe, Result, Run
 from adamcore.conformance.workers.pool import WorkerJob
 from adamcore.dialects import for_target
@@ -42,6 +42,7 @@ class Subject:
         probes: the probes to run.
         dtypes: the dtypes to run them in.
         asked: True if the user named the target.
+        ranks: the processes on which the target runs; None for one.
     """
 
     required_rules: tuple[str, ...] = ()  #: rules that SHOULD hold in general, and MUST hold here
@@ -57,7 +58,9 @@ class Subject:
         dtypes: Sequence[str],
         *,
         asked: bool = True,
+        ranks: Ranks | None = None,
     ) -> None:
+        self.ranks = ranks
         self.target, self.dialect, self.settings, self.device = target, dialect, settings, device
         self.probes, self.dtypes, self.asked = list(probes), dtypes, asked
         self.info: CandidateInfo | None = None
@@ -203,6 +206,8 @@ class Subject:
             words += ["--dialect", self.dialect or claimed]
         if self.device:
             words += ["--device", self.device]
+        if self.ranks:
+            words += ["--ranks", str(self.ranks.processes), "--layout", self.ranks.layout]
         for dtype in self.dtypes if any(dtype in NARROW for dtype in self.dtypes) else ():
             words += ["--dtype", dtype]
         for name, value in self.settings.items():
@@ -243,6 +248,7 @@ class OwnBackend(Subject):
                 [task for task in tasks if is_for(self.probes[task[1]], dtype)],
                 self.settings,
                 self.device,
+                ranks=self.ranks,
             )
             for dtype in self.dtypes
         ]
@@ -305,6 +311,7 @@ class ThirdParty(Subject):
                 self.device,
                 self.required,
                 shares,
+                self.ranks,
             )
             for dtype in self.dtypes
         ]
@@ -361,8 +368,14 @@ class ThirdParty(Subject):
     def measuring_job(self, dtype: str) -> WorkerJob:
         """Return the job that measures the parts of the candidate."""
         probes = list(EVERY_EXPERIMENT.values())
+        return self.job_of(dtype, probes, self.ranks)
+
+    def job_of(self, dtype: str, probes: Sequence[Probe], ranks: Ranks | None) -> WorkerJob:
+        """Return a job of other probes in one dtype."""
         tasks = [(0, number) for number in range(len(probes))]
-        return WorkerJob(self.target, dtype, [None], probes, tasks, self.settings, self.device, self.required)
+        return WorkerJob(
+            self.target, dtype, [None], probes, tasks, self.settings, self.device, self.required, ranks=ranks
+        )
 
     def measured_parts(self, claim: Claim) -> Anatomy | None:
         """Return the measured parts, in the first dtype that all experiments were tried in.
