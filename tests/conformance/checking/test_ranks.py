@@ -11,6 +11,15 @@ pytest.importorskip("torch")
 from paths import ROOT
 
 from adamcore.conformance import check
+from adamcore.conformance.candidates import CandidateInfo
+from adamcore.conformance.checking import ranks as checking_ranks
+from adamcore.conformance.checking.ranks import blame_ranks
+from adamcore.conformance.checking.subjects import ThirdParty
+from adamcore.conformance.probes import PROBES as PROBES_BY_NAME
+from adamcore.conformance.report.report import Entry
+from adamcore.conformance.settings import Ranks
+from adamcore.conformance.types import Result, Run
+from adamcore.conformance.workers.pool import Event, RunEvent, WorkerJob
 
 sys.path.append(str(ROOT / "tests" / "corpus"))
 
@@ -28,11 +37,8 @@ PROBES = [
 WRONG = [each for each in SHARDED.values() if each.says is not None]
 
 
-NAMES = [each.cls.__name__ for each in WRONG]
-OTHERS = [pytest.param(name, marks=[pytest.mark.slow]) for name in NAMES[1:]]
-
-
-@pytest.mark.parametrize("name", [NAMES[0], *OTHERS])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [each.cls.__name__ for each in WRONG])
 def test_the_finding_says_sharding(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     each = SHARDED[name]
@@ -44,6 +50,45 @@ def test_the_finding_says_sharding(name: str, monkeypatch: pytest.MonkeyPatch) -
     assert first.area == "sharding", (first.area, first.observed)
     assert each.says in first.observed, first.observed
     assert f"--ranks 2 --layout {each.layout}" in (first.repro or "")
+
+
+def third_party() -> ThirdParty:
+    chosen = [PROBES_BY_NAME[name] for name in ("STATE.4/resumed", "LR.1/every-array")]
+    subject = ThirdParty("my:Adam", None, {}, None, chosen, ["float32"], ranks=Ranks(2, "tp"))
+    subject.on_ready(CandidateInfo("torch optimizer"))
+    return subject
+
+
+@pytest.mark.parametrize(
+    ("probe", "reason", "said"),
+    [
+        ("STATE.4/resumed", "p is off", "a state that is saved and loaded is not the one that was saved"),
+        ("LR.1/every-array", "the clocks stand at [0], expected [1]", "a clock is not where it should be"),
+        ("LR.1/every-array", "raised: p has other bits on rank 1 than on rank 0", "other bits on rank 1"),
+        ("LR.1/every-array", "p is off", "on 2 ranks (tp) p is off; on one it passes the same probes"),
+    ],
+)
+def test_what_is_said_of_a_fault_of_sharding(
+    probe: str, reason: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run on one process passes here, so that only the processes can be at fault."""
+    passed = Result(probe, "float32", "passed")
+    monkeypatch.setattr(checking_ranks, "judge_run", lambda *_, **__: passed)
+    subject, entry = third_party(), Entry("my:Adam", "torch.AdamW", {})
+    entry.results = [Result(probe, "float32", "failed", reason=reason)]
+    asked: list[WorkerJob] = []
+
+    def run(job: WorkerJob) -> list[Event]:
+        asked.append(job)
+        return [RunEvent(job, 0, Run())]
+
+    blame_ranks(subject, entry, run)
+    assert [job.ranks for job in asked] == [None]
+    [found] = entry.findings
+    assert found.area == "sharding"
+    assert said in found.observed
+    assert found.repro is not None
+    assert found.repro.endswith("--ranks 2 --layout tp")
 
 
 @pytest.mark.slow
