@@ -20,13 +20,13 @@ def around_one(seed: int, *shape: int) -> FloatArray:
 PROBES = [
     Probe(
         "STORE.1/short-steps",
-        "64 steps of an eighth of the distance of two numbers: together they move a parameter by eight",
+        "20 steps of a quarter of the distance of two numbers: together they move a parameter by five",
         (around_one(200, 2, 3), around_one(201, 2, 3)),
         tuple(
             Step(tuple(array(np.abs(g) * np.array([1.0, -1.0, 1.0])) for g in step.grads if g is not None))
-            for step in moving(202, 64, (2, 3), (2, 3))
+            for step in moving(202, 20, (2, 3), (2, 3))
         ),
-        {"lr": 2.0**-10, "b1": 0.5, "b2": 0.75, "eps": 2.0**-10, "weight_decay": 0.0},
+        {"lr": 2.0**-9, "b1": 0.5, "b2": 0.75, "eps": 2.0**-10, "weight_decay": 0.0},
         needs={"p_storage": KEPT},
         only=NARROW,
     ),

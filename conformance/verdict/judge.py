@@ -29,6 +29,7 @@ from adamcore.conformance.oracle.trajectory import Trajectory, adam_for, is_abse
 from adamcore.conformance.settings import NARROW
 from adamcore.conformance.types import Evidence, FloatArray, Point, Probe, Result, Run
 from adamcore.conformance.verdict.rests import has_rests, rest_problem, values_of
+from adamcore.dtypes import named_by
 
 UNDECIDED = 0.1  #: an element whose bound exceeds this fraction of lr is undecided
 
@@ -81,8 +82,9 @@ def judge(
     )  # else what is kept is not seen from outside
     made = made and all(s.before is None and s.states is None for s in probe.steps)
     digits = dtype
+    if dtype in NARROW:
+        probe = round_probe(probe, dtype, *(named_by(adam, field)[1] for field in ("m_dtype", "v_dtype")))
     if made:  # in 16 bits the rounding on storage is made, and not bounded
-        probe = round_probe(probe, dtype)
         if with_rest:
             digits = "float32"
             if apart := rest_problem(adam.p_storage, run, dtype):

@@ -78,15 +78,18 @@ def random_problem(
     flat = [each for step in found for each in step]
     if sum(float(each.counted.sum()) for each in flat) < FEW:
         return ""
-    for what, (total, unsure, count) in {**biases(flat), **dict(products(found))}.items():
-        limit = math.sqrt(count * math.log(2 / ALARM) / 2)
-        if abs(total) > limit + unsure:
-            kind = BIASED if what in BIASES else DEPENDENT
-            return (
-                f"{kind}: {what}, {total:+.0f} in {count:.0f} roundings; chance alone stays within "
-                f"{limit + unsure:.0f} but once in {1 / ALARM:.0e}"
-            )
-    return ""
+    sums = {**biases(flat), **dict(products(found))}
+    limits = {
+        what: math.sqrt(count * math.log(2 / ALARM) / 2) + unsure for what, (_, unsure, count) in sums.items()
+    }
+    what = max(sums, key=lambda what: abs(sums[what][0]) / (limits[what] or 1.0))
+    total, _, count = sums[what]
+    if abs(total) <= limits[what]:
+        return ""
+    return (
+        f"{BIASED if what in BIASES else DEPENDENT}: {what}, {total:+.0f} in {count:.0f} roundings; chance "
+        f"alone stays within {limits[what]:.0f} but once in {1 / ALARM:.0e}"
+    )
 
 
 BIASES = {
