@@ -15,7 +15,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help check test lint types tests slow lowest browser coverage score format docs performance build clean
+.PHONY: help check test lint types tests slow lowest browser coverage score format docs pages performance build clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1 \t/p' Makefile | expand -t 20
@@ -63,9 +63,13 @@ format: $(READY)  ## let ruff put the style right
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
-docs: $(READY)  ## docs/equations.md and docs/freeze.svg, which the definition and an example write
+docs: $(READY)  ## the site, in build/site: it needs no network, neither here nor where it is read
+	@$(BIN)/python docs/generate/build_site.py -j $(JOBS) $(ARGS)
+
+pages: $(READY)  ## the parts of docs/ that code writes: equations.md, freeze.svg, pictures/
 	@$(BIN)/python docs/generate/equations_page.py
 	@$(BIN)/python docs/generate/freeze_plot.py
+	@$(BIN)/python docs/generate/terminal_pictures.py
 
 performance: $(READY)  ## docs/performance.md, from the runs stored in docs/results/
 	@$(BIN)/python docs/generate/performance_page.py

@@ -18,6 +18,7 @@ from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients, Numbers
 from adamcore.state import AdamState
 from adamcore.storage.bits import Words
+from adamcore.storage.moments import Coding
 from adamcore.storage.policies import Storage
 from adamcore.storage.random_bits import Key
 from adamcore.types import Array, Clock, Device, DType, Scalar, Tree
@@ -34,6 +35,23 @@ class LeafDtypes(NamedTuple):
     is_complex: bool
     storage: Storage | None = None  #: how p is kept between steps; None: in its own dtype alone ("plain")
     rest: DType = None  #: of the part of p that is in the state; None if there is no such part
+    m_coding: Coding | None = None  #: how m is kept in 8 bits; None: as numbers of its dtype
+    v_coding: Coding | None = None  #: the same of v and v_max
+    m_scale: DType = None  #: of the scales of m's blocks; None if there are none
+    v_scale: DType = None  #: of those of v and v_max
+
+    @property
+    def plain(self) -> bool:
+        """True if each array is kept as numbers of its dtype, rounded to the nearest."""
+        return self.storage is None and self.m_coding is None and self.v_coding is None
+
+    def coding(self, name: str) -> Coding | None:
+        """Return how "m", "v" or "v_max" is kept in 8 bits; None if it is not."""
+        return {"m": self.m_coding, "v": self.v_coding, "v_max": self.v_coding}.get(name)
+
+    def in_blocks(self, name: str) -> bool:
+        """True if an array of this name is kept by blocks: codes, or their scales."""
+        return self.coding(name.removesuffix("_scale")) is not None
 
 
 class Job(NamedTuple):
@@ -49,6 +67,9 @@ class Job(NamedTuple):
     formats: LeafDtypes
     p_rest: Array | None = None  #: what the state has of p (STORE.1)
     key: Key | None = None  #: of the random bits with which p is rounded (STORE.7)
+    m_scale: Array | None = None  #: the scales of m's blocks (STORE.9)
+    v_scale: Array | None = None
+    v_max_scale: Array | None = None
 
 
 class Result(NamedTuple):
@@ -59,6 +80,9 @@ class Result(NamedTuple):
     v: Array
     v_max: Array | None
     p_rest: Array | None = None
+    m_scale: Array | None = None
+    v_scale: Array | None = None
+    v_max_scale: Array | None = None
 
 
 class Columns(NamedTuple):

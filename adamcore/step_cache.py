@@ -177,7 +177,7 @@ class InPlaceStep:
 
     def match(self, params: Tree, grads: Tree, state: AdamState) -> tuple[Columns, list[Clock]] | None:
         """Return the arrays that take part and the clocks; None if they are not those of the last step."""
-        t, m, v, v_max, _, _ = state
+        t, m, v, v_max = state[:4]
         shape = self.shape
         ps, gs, ms = leaves_of(shape, params), leaves_of(shape, grads), leaves_of(shape, m)
         vs, maxima = leaves_of(shape, v), [] if v_max is None else leaves_of(shape, v_max)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from adamcore.types import Array, Scalar
+    from adamcore.types import Array, DType, Scalar
 
 MASK = 0xFFFFFFFF  #: of the bits of a word
 UPPER = 0xFFFF0000  #: of those that bfloat16 keeps
@@ -48,6 +48,33 @@ class Words(Protocol):
 
     def index(self, like: Array) -> Array:
         """Return the number of each element, from 0 on in the order of an array's indices, as words."""
+
+    # for moments in 8 bits
+
+    def root(self, x: Array) -> Array:
+        """Return the square root of a float32 array, rounded correctly."""
+
+    def blocks(self, x: Array, size: int) -> Array:
+        """Return the elements in the order of an array's indices, ``size`` in a row; zeros fill the last.
+
+        Raises:
+            StateError: the array is a shard that does not begin and end between two blocks.
+        """
+
+    def unblocked(self, rows: Array, like: Array) -> Array:
+        """Return what :meth:`blocks` has laid out, in the shape of ``like``."""
+
+    def most(self, rows: Array) -> Array:
+        """Return the largest element of each row, as a column."""
+
+    def zero_scales(self, like: Array, size: int, dtype: DType) -> Array:
+        """Return a vector of zeros with a number for each block of ``like``."""
+
+    def each_block(self, column: Array, like: Array) -> Array:
+        """Return a column with a number for each block of ``like`` as a vector, which a state keeps."""
+
+    def column(self, vector: Array) -> Array:
+        """Return what :meth:`each_block` has made of a column as a column again."""
 
 
 def to_odd(n: Words, w: Array, above: Array, below: Array) -> Array:

@@ -10,6 +10,7 @@ Storage = Literal["bfloat16", "float16", "float32", "float64"]  #: what an array
 LLVM = {"float32": "float", "float64": "double"}
 BITS = {"bfloat16": "i16", "float16": "i16", **LLVM}  #: the type in which a number is read and written
 SIZES = {"bfloat16": 2, "float16": 2, "float32": 4, "float64": 8}  #: bytes of a number
+CODES = {"float32": "f", "float64": "d"}  #: type codes of the module array, for the coefficients
 
 
 class Format(NamedTuple):

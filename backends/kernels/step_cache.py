@@ -13,19 +13,10 @@ from itertools import chain, repeat
 from typing import Any, Protocol
 
 from adamcore.backends.kernels import llvm
-from adamcore.backends.kernels.cpu import (
-    Implementation,
-    Memory,
-    PointerTable,
-    Run,
-    all_supported,
-    all_writable,
-    format_of,
-    lengths_of,
-    overlap,
-    rows_of,
-    writable,
-)
+from adamcore.backends.kernels.cpu import Implementation
+from adamcore.backends.kernels.memory import Memory, all_writable, lengths_of, overlap, writable
+from adamcore.backends.kernels.support import all_supported, format_of, rows_of
+from adamcore.backends.kernels.table import PointerTable, Run
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients
 from adamcore.protocol import Columns, ColumnStep, Job, columns_of

@@ -22,7 +22,7 @@ from adamcore.backends.io.atomic import write_whole
 from adamcore.backends.io.dtypes import numpy_dtype
 from adamcore.backends.io.safetensors import CODES, Tensor, as_tensor, decode, digest, encode
 from adamcore.backends.states.named import EDITION, Array, Moments, NamedState
-from adamcore.config import STORAGE
+from adamcore.config import MOMENT_STORAGE, STORAGE
 from adamcore.errors import AdamcoreError, CheckpointError
 
 SCHEMA = "adamcore-state/1"
@@ -117,9 +117,10 @@ def decode_state(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], whe
 
 
 def stated(adam: Adam) -> list[str]:
-    """Return the fields that a file states: those of the storage if it is not plain, and all others."""
-    plain = adam.p_storage == "plain"
-    return [f.name for f in fields(Adam) if not (plain and f.name in STORAGE)]
+    """Return the fields that a file states: those of a storage that is not plain, and all others."""
+    plain = {name for name in ("p_storage", *MOMENT_STORAGE) if getattr(adam, name) == "plain"}
+    plain |= set(STORAGE) if "p_storage" in plain else set()
+    return [f.name for f in fields(Adam) if f.name not in plain]
 
 
 NUMBERS = ("lr", "b1", "b2", "eps", "eps_root", "weight_decay", "momentum_decay", "lr_max")

@@ -62,7 +62,3 @@ def float_array(x: float) -> object:
     import numpy as np
 
     return np.asarray(x)
-
-
-def test_code_on_the_page_runs() -> None:
-    exec(compile(block("python"), "docs/freeze.md", "exec"), {})

@@ -9,19 +9,6 @@ from docs_pages import lost_links
 from paths import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```python\n(.*?)^```", README, flags=re.M | re.S)
-
-
-def test_has_examples() -> None:
-    assert BLOCKS
-
-
-@pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
-def test_example_runs(block: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """It runs, and a comment ``# prints ...`` says what it prints."""
-    exec(compile(block, "README.md", "exec"), {"__name__": "readme"})
-    said = re.findall(r"# prints (.*)$", block, flags=re.M)
-    assert capsys.readouterr().out.splitlines() == said
 
 
 def test_commands_exist() -> None:

@@ -11,10 +11,9 @@ from adamcore.adam import Adam as Core
 from adamcore.backends.torch.backend import backend
 from adamcore.backends.torch.optimizer.clocks import new_clock, new_product, read_clock
 from adamcore.backends.torch.optimizer.group_keys import Group
-from adamcore.dtypes import DtypeTable, named_by
+from adamcore.dtypes import DtypeTable, first_part, named_by
 from adamcore.errors import BackendError, MissingGradientError, StateError
 from adamcore.protocol import LeafDtypes, Result
-from adamcore.step import first_rest
 
 State = MutableMapping[Any, Any]
 
@@ -98,7 +97,7 @@ def rest_of(core: Core, own: State, p: torch.Tensor, formats: LeafDtypes, where:
         StateError: it is there, but is of another ``p_storage`` or of another dtype of the parameter.
     """
     if formats.rest is not None and REST not in own:
-        own[REST] = first_rest(backend, p.detach(), formats)
+        own[REST] = first_part(backend, "p_rest", p.detach(), formats)
     rest = own.get(REST)
     if rest is not None and (rest.dtype is not formats.rest or rest.shape != p.shape):
         expected = "none" if formats.rest is None else f"{formats.rest} of shape {tuple(p.shape)}"

@@ -89,7 +89,7 @@ class StepCache:
         self.steps.pop(key, None)
         if not jobs or not same([job.p for job in jobs], gathered.params):
             return
-        if any(job.formats.storage for job in jobs):
+        if not all(job.formats.plain for job in jobs):
             return
         jobs = [job._replace(where=None) for job in jobs]  # the flag of a step that may be skipped
         cached = group_step(core, group, state, gathered, jobs)

@@ -104,11 +104,12 @@ def update_group(
         row = rows[i]
         if row is not None:
             columns = (gathered.params, gathered.ms, gathered.vs, gathered.maxima, gathered.rests)
-            sparse.scatter(row, [column[i] for column in columns], new)
+            sparse.scatter(row, [column[i] for column in columns], new[:5])
         elif differentiable:
             gathered.params[i].copy_(new.p)
         else:
-            for old_x, new_x in zip((job.p, job.m, job.v, job.v_max, job.p_rest), new, strict=True):
+            for name, new_x in zip(Result._fields, new, strict=True):
+                old_x = getattr(job, name)
                 if new_x is not old_x:
                     old_x.copy_(new_x)
     return jobs, results
