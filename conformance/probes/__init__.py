@@ -36,8 +36,8 @@ PROBES: Mapping[str, Probe] = {
         freeze,
         numerics,
         loss_scale,
-        handling,
         storage,
+        handling,
     )
     for probe in module.PROBES
 }

@@ -133,4 +133,5 @@ def test_which_probes_are_run() -> None:
     far = [p for p in PROBES.values() if p.rule == "NUM.3"]
     assert far
     assert not any(is_for(p, "float16") for p in far)
-    assert all(is_for(p, "float32") for p in PROBES.values())
+    narrow = ["STORE.1/short-steps", "STORE.6/random"]
+    assert [name for name, p in PROBES.items() if not is_for(p, "float32")] == narrow
