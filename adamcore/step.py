@@ -45,7 +45,11 @@ from adamcore.types import Array, Clock, Device, DType, Scalar, Tree
 
 def init(adam: AdamConfig, params: Tree) -> AdamState:
     """Return the state before the first step: see :meth:`adamcore.Adam.init`."""
-    tree = ParamTree(params)
+    return init_tree(adam, ParamTree(params))
+
+
+def init_tree(adam: AdamConfig, tree: ParamTree) -> AdamState:
+    """Return the state before the first step of a tree."""
     tree.check_parameters()
     b, table = tree.backend, DtypeTable(adam, tree.backend)
     formats = [None if p is None else table.of(p) for p in tree.leaves]
@@ -133,28 +137,9 @@ def checked_step(
     loss_scale: LossScale | None = None,
 ) -> tuple[Tree, AdamState]:
     """Make a step with all checks; leave a cached step in ``cache`` if there can be one."""
-    tree.check_parameters()
-    check_parts(adam, state)
-    gs = tree.match(grads, "grads")
-    ms, vs = tree.match(state.m, "state.m", StateError), tree.match(state.v, "state.v", StateError)
-    maxima = [] if state.v_max is None else tree.match(state.v_max, "state.v_max", StateError)
-    kept = read_parts(tree, state)
-    columns = Columns(tree.leaves, gs, ms, vs, maxima)
-    table, ticker = DtypeTable(adam, tree.backend), partial(Ticker, adam, tree.backend, lr, hyper)
-    scale, overflow = (None, False) if loss_scale is None else read_loss_scale(loss_scale, tree.backend)
-    if overflow is True:
-        check_leaves(tree, [None if p is None else table.of(p) for p in tree.leaves], columns)
-        return tree.tree, state
-    plan = None
-    alike = tree.large and present is None and all(x is None for part in kept.values() for x in part)
-    if alike and tree.backend.uniform(columns):
-        plan = uniform_jobs(adam, tree, columns, table, ticker, state)
+    columns, kept, plan = plan_step(adam, tree, grads, state, lr, present, hyper, loss_scale)
     if plan is None:
-        plan = jobs_of_leaves(adam, tree, columns, kept, table, ticker, state, present)
-    if scale is not None:
-        plan = plan._replace(jobs=[unscaled(tree.backend, job, scale) for job in plan.jobs])
-    if overflow is not False:
-        plan = unless(overflow, adam, plan, ticker(), state, tree)
+        return tree.tree, state
     if donate:
         check_apart(tree, plan.indices, plan.jobs)
     results = tree.backend.apply(adam, plan.jobs, donate)
@@ -169,9 +154,49 @@ def checked_step(
     beside = {name: tree.like(part) for name, part in kept.items()}
     new_state = AdamState(plan.t, tree.like(new.m), tree.like(new.v), new_max, plan.mu_product, **beside)
     if cache is not None and plan.cacheable:
-        record = StepRecord(tree.backend, plan.jobs, results, new_params, tree.like(gs), new_state)
+        record = StepRecord(tree.backend, plan.jobs, results, new_params, tree.like(columns.g), new_state)
         new_state = cache.remember(adam, record)
     return new_params, new_state
+
+
+def plan_step(
+    adam: AdamConfig,
+    tree: ParamTree,
+    grads: Tree,
+    state: AdamState,
+    lr: Scalar | Schedule = None,
+    present: Tree = None,
+    hyper: Mapping[str, Scalar] | None = None,
+    loss_scale: LossScale | None = None,
+) -> tuple[Columns, dict[str, list[Any]], StepPlan | None]:
+    """Return the arrays of a step, all checked, and its jobs; no jobs if a gradient has overflowed.
+
+    Returns:
+        The arrays of all leaves; the parts that the state has besides, by name; and the plan.
+    """
+    tree.check_parameters()
+    check_parts(adam, state)
+    gs = tree.match(grads, "grads")
+    ms, vs = tree.match(state.m, "state.m", StateError), tree.match(state.v, "state.v", StateError)
+    maxima = [] if state.v_max is None else tree.match(state.v_max, "state.v_max", StateError)
+    kept = read_parts(tree, state)
+    columns = Columns(tree.leaves, gs, ms, vs, maxima)
+    table, ticker = DtypeTable(adam, tree.backend), partial(Ticker, adam, tree.backend, lr, hyper)
+    scale, overflow = (None, False) if loss_scale is None else read_loss_scale(loss_scale, tree.backend)
+    if overflow is True:
+        check_leaves(tree, [None if p is None else table.of(p) for p in tree.leaves], columns)
+        return columns, kept, None
+    plan = None
+    alike = tree.large and present is None and all(x is None for part in kept.values() for x in part)
+    if alike and tree.backend.uniform(columns):
+        plan = uniform_jobs(adam, tree, columns, table, ticker, state)
+    if plan is None:
+        plan = jobs_of_leaves(adam, tree, columns, kept, table, ticker, state, present)
+    if scale is not None:
+        plan = plan._replace(jobs=[unscaled(tree.backend, job, scale) for job in plan.jobs])
+    if overflow is not False:
+        plan = unless(overflow, adam, plan, ticker(), state, tree)
+    return columns, kept, plan
 
 
 class LossScale(NamedTuple):

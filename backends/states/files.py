@@ -73,7 +73,7 @@ def encode_state(state: NamedState) -> list[bytes | memoryview]:
         "schema": SCHEMA,
         "edition": EDITION,
         "dialect": state.dialect,
-        "adam": {name: to_json(getattr(state.adam, name)) for name in stated(state.adam)},
+        "adam": encode_adam(state.adam),
         "special": {name: {k: to_json(x) for k, x in each.items()} for name, each in state.special.items()},
         "clock": {name: leaf.t for name, leaf in state.leaves.items()},
         "mu_product": {n: x.mu_product.hex() for n, x in state.leaves.items() if x.mu_product is not None},
@@ -100,12 +100,11 @@ def decode_state(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], whe
                 if x is not None
             }
             leaves[name] = Moments(t, mu_product=None if mu is None else float.fromhex(mu), **arrays)
-        adam: dict[str, Any] = {k: float.fromhex(x) if k in NUMBERS else x for k, x in about["adam"].items()}
         special = {
             n: {k: float.fromhex(x) if k in NUMBERS else x for k, x in each.items()}
             for n, each in about["special"].items()
         }
-        return NamedState(Adam(**adam), leaves, special, about["dialect"])
+        return NamedState(decode_adam(about["adam"]), leaves, special, about["dialect"])
     except (KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(
             f"{where}: its metadata lacks something or has it in another form: {error!r}"
@@ -121,6 +120,21 @@ def stated(adam: Adam) -> list[str]:
     plain = {name for name in ("p_storage", *MOMENT_STORAGE) if getattr(adam, name) == "plain"}
     plain |= set(STORAGE) if "p_storage" in plain else set()
     return [f.name for f in fields(Adam) if f.name not in plain]
+
+
+def encode_adam(adam: Adam) -> dict[str, Any]:
+    """Return an Adam for JSON.
+
+    >>> decode_adam(encode_adam(Adam(lr=0.1))) == Adam(lr=0.1)
+    True
+    """
+    return {name: to_json(getattr(adam, name)) for name in stated(adam)}
+
+
+def decode_adam(fields: Mapping[str, Any]) -> Adam:
+    """Return the Adam that :func:`encode_adam` has encoded."""
+    found: dict[str, Any] = {k: float.fromhex(x) if k in NUMBERS else x for k, x in fields.items()}
+    return Adam(**found)
 
 
 NUMBERS = ("lr", "b1", "b2", "eps", "eps_root", "weight_decay", "momentum_decay", "lr_max")
