@@ -281,7 +281,7 @@ def jobs_of_leaves(
     present: Tree,
 ) -> StepPlan:
     """Return a job for each leaf that takes part, with all checks."""
-    _, gs, ms, vs, maxima = columns
+    _, gs, ms, vs, maxima = columns[:5]
     formats: list[Any] = [None if p is None else table.of(p) for p in tree.leaves]
     check_leaves(tree, formats, columns)
     check_kept(tree, formats, kept)
@@ -295,14 +295,13 @@ def jobs_of_leaves(
         )
         if not part.absent
     ]
-    plain = all(job.formats.plain for job in jobs)
-    if not plain:
+    if not all(job.formats.plain for job in jobs):
         clocks = [t] * len(gs) if adam.clock == "global" else tree.match(t, "state.t")
         jobs = [
             job if job.formats.plain else stored_job(adam, tree.backend, job, i, clocks[i], kept)
             for i, job in zip(indices, jobs, strict=True)
         ]
-    cacheable = len(jobs) > 0 and plain and not any(part.zero for part in parts)
+    cacheable = len(jobs) > 0 and not any(part.zero for part in parts)
     return StepPlan(jobs, indices, t, mu_product, cacheable)
 
 
@@ -351,7 +350,7 @@ def uniform_jobs(
 
 def replaced(columns: Columns, indices: Sequence[int], results: Sequence[Result]) -> ResultColumns:
     """Return the arrays of all leaves after a step, of which those at the indices have results."""
-    p, _, m, v, v_max = (list(column) for column in columns)
+    p, _, m, v, v_max = (list(column) for column in columns[:5])
     for i, new in zip(indices, results, strict=True):
         p[i], m[i], v[i] = new.p, new.m, new.v
         if v_max:
@@ -384,13 +383,13 @@ def check_parts(adam: AdamConfig, state: AdamState) -> None:
 
 def check_apart(tree: ParamTree, indices: Sequence[int], jobs: Sequence[Job]) -> None:
     """Raise if two leaves that take part share memory, so that they cannot be stepped in place."""
-    found = tree.backend.overlap(columns_of(jobs))
-    for name in PARTS:
+    columns = columns_of(jobs)
+    for name in PARTS:  # a part that a job does not have is its p once more
         parts = [] if isinstance(jobs, UniformJobs) else [getattr(job, name) for job in jobs]
-        if found is None and any(x is not None for x in parts):
-            columns = columns_of(jobs)  # a part that a job does not have is its p once more
+        if any(x is not None for x in parts):
             own = [job.p if x is None else x for job, x in zip(jobs, parts, strict=True)]
-            found = tree.backend.overlap(columns._replace(v_max=own))
+            columns = columns._replace(**{name: own})
+    found = tree.backend.overlap(columns)
     if found is not None:
         one, other = (tree.path(indices[i]) for i in sorted(found))
         raise TreeError(
@@ -406,7 +405,7 @@ def check_leaves(tree: ParamTree, formats: list[Any], columns: Columns) -> None:
     The columns are looked at as a whole, since a tree may have 100,000 leaves; if anything differs, the
     leaves are looked at one by one for the message.
     """
-    _, gs, ms, vs, maxima = columns
+    _, gs, ms, vs, maxima = columns[:5]
     if tree.large:
         state = [("m", ms, [f and f.m for f in formats]), ("v", vs, [f and f.v for f in formats])]
         if maxima:

@@ -14,7 +14,6 @@ import array_api_compat
 import optree
 
 from adamcore.coefficients import Traced
-from adamcore.config import MOMENT_STORAGE
 from adamcore.definition import Coefficients, Numbers, update
 from adamcore.protocol import CachedStep, Columns, Job, Kind, Result, StepRecord
 from adamcore.state import AdamState
@@ -62,8 +61,8 @@ class FastPath(Protocol):
         Args:
             adam: the Adam that steps.
             jobs: a job for each leaf that takes part in the step.
-            donate: True if results may be written into the memory of p, m, v and v_max.  A gradient is
-                never written to.
+            donate: True if results may be written into the memory of p, m, v, v_max and p_rest.  A gradient
+                is never written to.
             fallback: runs the definition on one job.
 
         Returns:
@@ -281,16 +280,7 @@ class BaseBackend:
         with self.scope():
             if self.fast is None:
                 return [self.apply_one(adam, job, donate) for job in jobs]
-            if all(getattr(adam, name) == "plain" for name in ("p_storage", *MOMENT_STORAGE)):
-                return self.fast.apply(adam, jobs, donate, self.apply_one)
-            results: list[Any] = [
-                None if job.formats.plain else self.apply_one(adam, job, donate) for job in jobs
-            ]
-            plain = [i for i, result in enumerate(results) if result is None]
-            new = self.fast.apply(adam, [jobs[i] for i in plain], donate, self.apply_one) if plain else []
-            for i, result in zip(plain, new, strict=True):
-                results[i] = result
-            return results
+            return self.fast.apply(adam, jobs, donate, self.apply_one)
 
     def cached_step(self, adam: AdamConfig, record: StepRecord) -> tuple[CachedStep, AdamState] | None:
         """Return a cached step for the step after ``record``, and the state that the caller gets; or None."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 MASK = 0xFFFFFFFF  #: of the bits of a word
 UPPER = 0xFFFF0000  #: of those that bfloat16 keeps
-SIZE, INFINITY, NAN = 0x7FFFFFFF, 0x7F800000, 0x7FC00000
+SIZE, INFINITY, NAN = 0x7FFFFFFF, 0x7F800000, 0x7FC00000  #: rounded to bfloat16 this NaN is itself
 LEAST_NORMAL, TOO_LARGE = 0x38800000, 0x47800000  #: the words of 2**-14 and 2**16: float16 is normal between
 
 
@@ -112,7 +112,7 @@ def nearest(n: Words, w: Array, dtype: str) -> Array:
         dtype: "bfloat16" or "float16".
     """
     if dtype == "bfloat16":
-        return kept_nan(n, w, (w + 0x7FFF + (n.right(w, 16) & 1)) & n.word(UPPER))
+        return (w + 0x7FFF + (n.right(w, 16) & 1)) & n.word(UPPER)
     size = w & SIZE
     normal = n.where(size < INFINITY, (size + 0xFFF + (n.right(size, 13) & 1)) & n.word(0xFFFFE000), size)
     digits, shift = fixed_point(n, size)
@@ -123,7 +123,7 @@ def nearest(n: Words, w: Array, dtype: str) -> Array:
 
 def away(n: Words, w: Array) -> Array:
     """Return the words of the nearest numbers of bfloat16, ties away from 0."""
-    return kept_nan(n, w, (w + 0x8000) & n.word(UPPER))
+    return (w + 0x8000) & n.word(UPPER)
 
 
 def stochastic(n: Words, w: Array, dtype: str, random: Array) -> Array:
@@ -134,7 +134,7 @@ def stochastic(n: Words, w: Array, dtype: str, random: Array) -> Array:
         random: 32 random bits for each element, as words.
     """
     if dtype == "bfloat16":
-        return kept_nan(n, w, (w + n.right(random, 16)) & n.word(UPPER))
+        return (w + n.right(random, 16)) & n.word(UPPER)
     size = w & SIZE
     normal = n.where(size < INFINITY, (size + n.right(random, 19)) & n.word(0xFFFFE000), size)
     digits, shift = fixed_point(n, size)
@@ -169,5 +169,5 @@ def joined(n: Words, w: Array, normal: Array, tiny: Array) -> Array:
 
 
 def kept_nan(n: Words, w: Array, rounded: Array) -> Array:
-    """Return rounded words, and NaN where it was before: its bits would round to infinity."""
+    """Return rounded words, and NaN where it was before: in float16 it would round to infinity."""
     return n.where(is_nan(w), w, rounded)

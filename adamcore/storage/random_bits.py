@@ -74,8 +74,8 @@ def words_of(n: Words, key: Key) -> tuple[Scalar, Scalar]:
     """Return the two words with which the numbers of the elements are mixed; Python's for Python's clock."""
     (by_leaf, by_seed, leaf), t = key.of_leaf, key.t
     kind = Numbers if isinstance(t, int) else n
-    first = mix(kind.word(by_leaf) ^ t, kind)
-    return first, mix(mix(kind.word(by_seed) ^ t, kind) ^ leaf, kind)
+    first = mix(t ^ kind.word(by_leaf), kind)
+    return first, mix(mix(t ^ kind.word(by_seed), kind) ^ kind.word(leaf), kind)
 
 
 def random_words(n: Words, index: Array, key: Key) -> Array:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Sequence
-from itertools import chain, repeat
+from itertools import chain
 from typing import Any
 
 from adamcore.backends.kernels.formats import Format
@@ -16,7 +16,16 @@ from adamcore.backends.kernels.memory import Memory, arrays_of
 from adamcore.backends.kernels.support import format_of, rows_of
 from adamcore.backends.kernels.table import PointerTable
 from adamcore.config import AdamConfig
-from adamcore.protocol import Job, Result, ResultColumns, Results, UniformJobs, columns_of, in_place_results
+from adamcore.protocol import (
+    PARTS_OF,
+    Job,
+    Result,
+    ResultColumns,
+    Results,
+    UniformJobs,
+    columns_of,
+    in_place_results,
+)
 from adamcore.tracing import Program
 from adamcore.tracing import program as program_of
 from adamcore.types import Array, DType
@@ -53,11 +62,12 @@ def _step_one(adam: AdamConfig, job: Job, in_place: bool, memory: Memory) -> Res
     arrays: tuple[Array, ...] = arrays_of(job)
     if job.where is not None:
         arrays += (job.where,)
-    result = Result(job.p, job.m, job.v, job.v_max) if in_place else new_arrays(job, memory)
+    result = in_place_results([job])[0] if in_place else new_arrays(job, memory)
     if not in_place:
-        arrays += result[: 3 if job.v_max is None else 4]
+        arrays += tuple(x for x in result if x is not None)
     table = PointerTable(program, dtypes, in_place, [memory.size(job.p)], job.where is not None)
     table.point(array("q", memory.addresses(arrays)))
+    table.draw([] if job.key is None else [job.key])
     table.run([job.coefficients], memory.run_parallel)
     if in_place:
         memory.mark_written([job.p])
@@ -92,6 +102,7 @@ def _step_alike(program: Program, jobs: Sequence[Job], in_place: bool, memory: M
     if isinstance(jobs, UniformJobs):
         rows = jobs.rows
     else:
+        table.draw([job.key for job in jobs if job.key is not None])
         rows = [job.coefficients for job in (jobs if len(rows_of(jobs)) > 1 else jobs[:1])]
     table.run(rows, memory.run_parallel)
     if in_place:
@@ -101,13 +112,11 @@ def _step_alike(program: Program, jobs: Sequence[Job], in_place: bool, memory: M
 
 def list_of(new: ResultColumns) -> list[Result]:
     """Return a result for each job."""
-    p, m, v, v_max = new
-    return list(map(Result, p, m, v, v_max or repeat(None, len(p))))
+    none = [None] * len(new.p)
+    return list(map(Result, *(column or none for column in new)))
 
 
 def new_arrays(job: Job, memory: Memory) -> Result:
     """Return arrays for the results of a job that is not carried out in place."""
-    empty_like, v_max = memory.empty_like, job.v_max
-    return Result(
-        empty_like(job.p), empty_like(job.m), empty_like(job.v), None if v_max is None else empty_like(v_max)
-    )
+    old = job.p, job.m, job.v, *PARTS_OF(job)
+    return Result(*(None if x is None else memory.empty_like(x) for x in old))

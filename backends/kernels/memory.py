@@ -9,7 +9,7 @@ from typing import Protocol
 
 from adamcore.backends.kernels.formats import Storage
 from adamcore.backends.kernels.loop import Kernel
-from adamcore.protocol import Columns, Job, ResultColumns, UniformJobs, columns_of
+from adamcore.protocol import PARTS_OF, Columns, Job, ResultColumns, UniformJobs, columns_of
 from adamcore.types import Array, DType
 
 
@@ -76,15 +76,13 @@ class Memory(Protocol):
 
 
 def arrays_of(job: Job) -> tuple[Array, ...]:
-    """Return a job's arrays in the order of a program's inputs, without the rest of p."""
-    if job.v_max is None:
-        return job.p, job.g, job.m, job.v
-    return job.p, job.g, job.m, job.v, job.v_max
+    """Return a job's arrays in the order of a kernel's inputs."""
+    return job.p, job.g, job.m, job.v, *(x for x in PARTS_OF(job) if x is not None)
 
 
 def writable(memory: Memory, job: Job) -> bool:
     """True if a job may be done in place: nothing is read-only, and no two of its arrays overlap."""
-    if any(memory.read_only(x) for x in (job.p, job.m, job.v, job.v_max) if x is not None):
+    if any(memory.read_only(x) for x in arrays_of(job) if x is not job.g):
         return False
     arrays = arrays_of(job) if job.where is None else (*arrays_of(job), job.where)
     spans = sorted((memory.address(x), x.nbytes) for x in arrays)
@@ -94,14 +92,14 @@ def writable(memory: Memory, job: Job) -> bool:
 def all_writable(memory: Memory, jobs: Sequence[Job]) -> bool:
     """True if :func:`writable` holds for each of the jobs, which are supported."""
     columns = columns_of(jobs)
-    if any(memory.read_only(x) for name in ("p", "m", "v", "v_max") for x in getattr(columns, name)):
+    if any(memory.read_only(x) for column in columns._replace(g=()) for x in column):
         return False
     spans = list(zip(map(memory.addresses, filter(None, columns)), lengths_of(jobs), strict=True))
     return not any(overlap(*a, *b) for i, a in enumerate(spans) for b in spans[:i])
 
 
 def lengths_of(jobs: Sequence[Job]) -> list[list[int]]:
-    """Return the bytes of each array by column, without those of an empty ``v_max``; equal lists are one."""
+    """Return the bytes of each array by column, without those of an empty column; equal lists are one."""
     columns = [column for column in columns_of(jobs) if column]
     if isinstance(jobs, UniformJobs):
         return [[x.nbytes for x in columns[0]]] * len(columns)

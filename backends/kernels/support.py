@@ -10,10 +10,10 @@ from adamcore.backends.kernels import llvm
 from adamcore.backends.kernels.formats import LLVM, SIZES, Format
 from adamcore.backends.kernels.memory import Memory, arrays_of
 from adamcore.definition import Coefficients
-from adamcore.protocol import Job, UniformJobs, columns_of
+from adamcore.protocol import PARTS_OF, Job, UniformJobs, columns_of
 from adamcore.types import Array
 
-V_MAX, COEFFICIENTS, WHERE, FORMATS = map(Job._fields.index, ("v_max", "coefficients", "where", "formats"))
+COEFFICIENTS, WHERE, FORMATS = map(Job._fields.index, ("coefficients", "where", "formats"))
 
 
 def unsupported(memory: Memory, job: Job) -> str | None:
@@ -23,14 +23,12 @@ def unsupported(memory: Memory, job: Job) -> str | None:
     of their parts, unless v is of the modulus.  Without machine code all arrays have one dtype, that of the
     arithmetic.
     """
-    if job.formats.storage is not None:
-        return f"p_storage={job.formats.storage.policy!r}"
-    if not job.formats.plain:
+    if job.formats.m_coding is not None or job.formats.v_coding is not None:
         return "moments in 8 bits"
     if any(x is not None and not isinstance(x, float) for x in job.coefficients):
         return "a clock or hyperparameters that only the program knows"
     arrays = arrays_of(job)
-    reason = unsupported_dtypes(memory, job, arrays)
+    reason = unsupported_dtypes(memory, job, arrays) or unsupported_policy(memory, job, arrays)
     if reason is not None:
         return reason
     shape, size = job.p.shape, memory.size(job.p)
@@ -64,6 +62,8 @@ def unsupported_dtypes(memory: Memory, job: Job, arrays: Sequence[Array]) -> str
         return None
     for x in arrays:
         storage = memory.storage(x.dtype)
+        if x is job.p_rest:  # of its own dtype, as the step has found
+            continue
         if storage is None:
             return f"{x.dtype}, with arithmetic in {work}"
         if SIZES[storage] > SIZES[part] and x is not job.g:
@@ -73,10 +73,28 @@ def unsupported_dtypes(memory: Memory, job: Job, arrays: Sequence[Array]) -> str
     return None
 
 
+def unsupported_policy(memory: Memory, job: Job, arrays: Sequence[Array]) -> str | None:
+    """Return why a parameter can't be kept as it is to be kept, or None."""
+    policy = job.formats.storage
+    if policy is None:
+        return None
+    if not llvm.available():
+        return f"p_storage={policy.policy!r}, without machine code"
+    if job.key is None:
+        return None
+    if not isinstance(job.key.t, int):
+        return "a clock that only the program knows"
+    if job.key.elements is not None or not all(map(memory.contiguous, arrays)):
+        return f"p_storage={policy.policy!r} and elements whose numbers are not their places in memory"
+    return None
+
+
 def format_of(memory: Memory, job: Job) -> Format:
     """Return the dtypes of a supported job."""
+    policy = job.formats.storage
     found: Any = map(memory.storage, (job.formats.work, job.p.dtype, job.g.dtype, job.m.dtype, job.v.dtype))
-    return Format(*found)
+    dtypes = Format(*found)
+    return dtypes if policy is None else dtypes._replace(p_storage=policy.policy)
 
 
 def unsupported_layout(memory: Memory, arrays: Sequence[Array]) -> str | None:
@@ -119,10 +137,13 @@ def all_supported(memory: Memory, jobs: Sequence[Job]) -> bool:
         return False
     if isinstance(jobs, UniformJobs):
         return True
-    wheres, maxima, formats = ([job[k] for job in jobs] for k in (WHERE, V_MAX, FORMATS))
+    wheres, formats = ([job[k] for job in jobs] for k in (WHERE, FORMATS))
     if len({*map(id, formats)}) > 1 or any(x is not None for x in wheres):
         return False
-    if any((x is None) != (first.v_max is None) for x in maxima):
+    there = [x is not None for x in PARTS_OF(first)]
+    if any([x is not None for x in PARTS_OF(job)] != there for job in jobs):
+        return False
+    if first.key is not None and any(unsupported_policy(memory, job, ()) for job in jobs):
         return False
     columns = columns_of(jobs)
     shapes = [x.shape for x in columns.p]

@@ -10,6 +10,7 @@ from adamcore.backends.kernels.formats import CODES, Format
 from adamcore.backends.kernels.loop import Kernel, kernel
 from adamcore.backends.kernels.threads import PARALLEL, PIECE, run_pieces, thread_count
 from adamcore.definition import Coefficients
+from adamcore.storage.random_bits import Key
 from adamcore.tracing import Program
 
 Run = Callable[[Kernel, int, int], None]  #: runs a kernel over so many elements of the table at an address
@@ -31,7 +32,8 @@ class PointerTable:
         self.addresses = array("q")
         self.scalars = array(CODES[dtypes.work], [0.0] * len(program.coefficients))
         self.total = self.offsets[-1]
-        self.block = array("q", (self.length, self.offsets.buffer_info()[0], 0, 0, 0))
+        self.keys = array("I")  #: four words for each array, as the kernel takes them
+        self.block = array("q", (self.length, self.offsets.buffer_info()[0], 0, 0, 0, 0))
         self.at = self.block.buffer_info()[0]
 
     def point(self, addresses: array[int]) -> None:
@@ -39,8 +41,23 @@ class PointerTable:
         self.addresses = addresses
         self.block[2] = addresses.buffer_info()[0]
 
-    def run(self, coefficients: Sequence[Coefficients], run_parallel: Run) -> None:
-        """Step all arrays once, with a row of coefficients for each or one row for all."""
+    def draw(self, keys: Sequence[Key]) -> None:
+        """Set what the random bits of each array are made of, or nothing; the clocks are Python's numbers."""
+        self.keys = array("I", chain.from_iterable((*key.of_leaf, key.t) for key in keys))
+        self.block[5] = self.keys.buffer_info()[0]
+
+    def run(
+        self, coefficients: Sequence[Coefficients], run_parallel: Run, clocks: Sequence[int] = ()
+    ) -> None:
+        """Step all arrays once.
+
+        Args:
+            coefficients: a row for each array, or one row for all.
+            run_parallel: runs the kernel.
+            clocks: of the keys that :meth:`draw` has set, one for each array or one for all; () leaves them.
+        """
+        if clocks and self.keys:
+            self.keys[3::4] = array("I", clocks) * (self.length // len(clocks))
         code, used = self.scalars.typecode, self.used
         if len(coefficients) == 1:  # rounded once, to the dtype of the arithmetic
             self.scalars = array(code, used(coefficients[0]))

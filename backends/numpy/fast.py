@@ -88,7 +88,7 @@ class NumPyMemory:
         p, _, *others = columns
         if not alike:
             return ResultColumns(*(list(map(np.empty_like, column)) for column in (p, *others)))
-        shapes, dtype = [x.shape for x in p], p[0].dtype
+        shapes, dtype = [x.shape for x in p], p[0].dtype  # alike: there are no rests
         return ResultColumns(*(list(map(np.empty, shapes, repeat(dtype))) if x else () for x in (p, *others)))
 
     def threads(self) -> int:

@@ -48,6 +48,9 @@ def unsupported(job: Job, memory: Memory) -> str | None:
         return missing
     if job.formats.is_complex:
         return "complex numbers"
+    if not job.formats.plain:
+        policy = job.formats.storage
+        return "moments in 8 bits" if policy is None else f"p_storage={policy.policy!r}"
     if job.where is not None:
         return "a mask, or a flag that only the program knows"
     if job.formats.work not in (torch.float32, torch.float64):
@@ -100,7 +103,12 @@ class LaunchTable:
         """Set the tensors: the addresses of all p, of all g, and so on."""
         self.addresses = addresses
 
-    def run(self, coefficients: Sequence[Coefficients], run_parallel: Run | None = None) -> None:
+    def run(
+        self,
+        coefficients: Sequence[Coefficients],
+        run_parallel: Run | None = None,
+        clocks: Sequence[int] = (),
+    ) -> None:
         """Step all tensors with coefficients that the host knows, a row for each or one row for all."""
         different = {id(c): c for c in coefficients}
         size = len(different) * len(self.program.coefficients)
