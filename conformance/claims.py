@@ -10,9 +10,8 @@ from typing import Any
 from adamcore import AXES, Adam
 from adamcore.config import MOMENT_DTYPES, STORAGE
 from adamcore.conformance.dtypes import DTYPES as FORMATS
-from adamcore.conformance.settings import parse_settings
+from adamcore.conformance.settings import P_STORAGES, parse_settings
 from adamcore.dialects import DIALECTS, dialect, for_target, parse_option
-from adamcore.storage.policies import P_STORAGES
 
 
 def axes_of(adam: Adam) -> dict[str, Any]:

@@ -11,6 +11,9 @@ from typing import Any
 
 from adamcore.config import HYPERPARAMETERS
 from adamcore.conformance.errors import SettingError, UsageError
+from adamcore.storage.policies import P_STORAGES
+
+__all__ = ["P_STORAGES"]  # beside what is defined here
 
 DTYPES = ("float32", "float64")  #: of a check that asks for none
 NARROW = ("bfloat16", "float16")  #: those that a check has to ask for

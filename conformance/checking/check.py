@@ -20,6 +20,7 @@ from adamcore.conformance.settings import (
     MEMORY,
     NARROW,
     OWN_TARGETS,
+    P_STORAGES,
     PARALLEL,
     QUICK,
     TIMEOUT,
@@ -29,7 +30,6 @@ from adamcore.conformance.types import Probe
 from adamcore.conformance.workers.pool import EndEvent, Event, ReadyEvent, RunEvent, WorkerJob, run_jobs
 from adamcore.dialects import DIALECTS
 from adamcore.registry import announced
-from adamcore.storage.policies import P_STORAGES
 
 Progress = Callable[[str, int, int], None]  #: (what is done now, number of pieces done, number of pieces)
 EXPLAINING = 60  #: pieces that the explanation of a subject's runs counts for

@@ -64,8 +64,7 @@ def add_details(parser: argparse.ArgumentParser) -> None:
 
 def add_candidates(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that say what to run, and how."""
-    from adamcore.conformance.settings import DTYPES, FORMATS, MEMORY, NARROW, PARALLEL, TIMEOUT
-    from adamcore.storage.policies import P_STORAGES
+    from adamcore.conformance.settings import DTYPES, FORMATS, MEMORY, NARROW, P_STORAGES, PARALLEL, TIMEOUT
 
     parser.add_argument("targets", nargs="*", metavar="TARGET", help="what to check (above)")
     parser.add_argument("--dialect", metavar="NAME", help="the claim of every target")

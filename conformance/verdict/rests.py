@@ -5,11 +5,15 @@ A rest and its parameter have to belong together, to the bit (STORE.2 to STORE.5
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from adamcore.conformance.oracle.kept import STEP, disagreement, value_of
 from adamcore.conformance.types import FloatArray, Run
-from adamcore.storage.policies import PStorage
+
+if TYPE_CHECKING:
+    from adamcore.storage.policies import PStorage
 
 
 def has_rests(run: Run) -> bool:
