@@ -10,7 +10,7 @@ from typing import Any
 from adamcore import AXES, Adam
 from adamcore.config import MOMENT_DTYPES, STORAGE
 from adamcore.conformance.dtypes import DTYPES as FORMATS
-from adamcore.conformance.settings import P_STORAGES, parse_settings
+from adamcore.conformance.settings import POLICIES, parse_settings
 from adamcore.dialects import DIALECTS, dialect, for_target, parse_option
 
 
@@ -30,7 +30,7 @@ def keeping_of(settings: Mapping[str, str]) -> dict[str, str | int]:
     >>> keeping_of({"p_storage": "split", "seed": "3", "amsgrad": "True", "moment_dtype": "torch.float32"})
     {'p_storage': 'split', 'seed': 3}
     """
-    known = {"p_storage": P_STORAGES, **dict.fromkeys(MOMENT_DTYPES, tuple(FORMATS))}
+    known = {"p_storage": POLICIES, **dict.fromkeys(MOMENT_DTYPES, tuple(FORMATS))}
     found: dict[str, str | int] = {n: v for n, v in settings.items() if v in known.get(n, ())}
     if settings.get("seed", "").isdigit():
         found["seed"] = int(settings["seed"])

@@ -20,8 +20,8 @@ from adamcore.conformance.settings import (
     MEMORY,
     NARROW,
     OWN_TARGETS,
-    P_STORAGES,
     PARALLEL,
+    POLICIES,
     QUICK,
     TIMEOUT,
     parse_settings,
@@ -152,9 +152,9 @@ def keepings(
     ['plain', 'master', 'split', 'kahan', 'stochastic']
     """
     wide = {} if moments is None else {"moment_dtype": moments}
-    policies = dict.fromkeys(P_STORAGES if "all" in storage else storage)
-    if unknown := [policy for policy in policies if policy not in P_STORAGES]:
-        raise UsageError(f"unknown policy {unknown[0]!r}; expected all, {', '.join(P_STORAGES)}")
+    policies = dict.fromkeys(POLICIES if "all" in storage else storage)
+    if unknown := [policy for policy in policies if policy not in POLICIES]:
+        raise UsageError(f"unknown policy {unknown[0]!r}; expected all, {', '.join(POLICIES)}")
     if not policies:
         yield wide, list(dtypes)
     for policy in policies:

@@ -64,7 +64,7 @@ def add_details(parser: argparse.ArgumentParser) -> None:
 
 def add_candidates(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that say what to run, and how."""
-    from adamcore.conformance.settings import DTYPES, FORMATS, MEMORY, NARROW, P_STORAGES, PARALLEL, TIMEOUT
+    from adamcore.conformance.settings import DTYPES, FORMATS, MEMORY, NARROW, PARALLEL, POLICIES, TIMEOUT
 
     parser.add_argument("targets", nargs="*", metavar="TARGET", help="what to check (above)")
     parser.add_argument("--dialect", metavar="NAME", help="the claim of every target")
@@ -78,7 +78,7 @@ def add_candidates(parser: argparse.ArgumentParser) -> None:
         "--storage",
         action="append",
         default=[],
-        choices=("all", *P_STORAGES),
+        choices=("all", *POLICIES),
         help="how the claim keeps parameters of 16 bits (default: plain)",
     )
     parser.add_argument(
