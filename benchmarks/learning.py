@@ -13,7 +13,8 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,9 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
         policy: ("bfloat16", {"p_storage": policy, "moment_dtype": "float32"})
         for policy in ("plain", "master", "split", "split8", "kahan", "stochastic")
     },
+    "8 bits": ("bfloat16", {"p_storage": "split8", "m_storage": "companded8", "v_storage": "companded8"}),
 }
+GROUPS = (tuple(KINDS)[:-1], ("float32", "8 bits"))  #: the kinds that are trained side by side
 EXACT = ("master", "split")  #: the policies that keep every bit of float32
 
 
@@ -48,16 +51,17 @@ def rate_at(task: Task, t: int, steps: int) -> float:
 
 
 class Training:
-    """All kinds of storage of one task, with all seeds, trained side by side."""
+    """Some kinds of storage of one task, with all seeds, trained side by side."""
 
-    def __init__(self, task: Task, manner: str, steps: int) -> None:
-        self.task, self.manner, self.steps, self.t = task, manner, steps, 0
+    def __init__(self, task: Task, manner: str, steps: int, kinds: Sequence[str]) -> None:
+        self.task, self.manner, self.steps, self.t, self.kinds = task, manner, steps, 0, tuple(kinds)
         start = torch.cat([task.start(seed) for seed in SEEDS])
         self.adams = {
             kind: Adam(lr=task.rate, weight_decay=0.01, decay="decoupled", **options)
             for kind, (_, options) in KINDS.items()
+            if kind in kinds
         }
-        self.params = {kind: start.to(getattr(torch, dtype)) for kind, (dtype, _) in KINDS.items()}
+        self.params = {kind: start.to(getattr(torch, KINDS[kind][0])) for kind in kinds}
         self.states = {kind: adam.init(self.params[kind]) for kind, adam in self.adams.items()}
         self.rngs = [np.random.default_rng([14, seed]) for seed in SEEDS]
         self.recent: list[Tensor] = []
@@ -69,7 +73,7 @@ class Training:
     @property
     def trained(self) -> list[str]:
         """The kinds that compute gradients."""
-        return ["float32"] if self.manner == "replayed" else list(KINDS)
+        return ["float32"] if self.manner == "replayed" else list(self.kinds)
 
     def rows(self) -> Tensor:
         """Return the parameters of the kinds that compute gradients, in float32, a model in each row."""
@@ -111,7 +115,7 @@ class Training:
     def distances(self) -> dict[str, Any]:
         """Return how far the value of each kind is from float32's, beside what it can be by the rules."""
         found, exact, top = {}, self.params["float32"], self.largest
-        for kind in KINDS:
+        for kind in self.kinds:
             if kind == "float32":
                 continue
             off = (value_of(kind, self.params[kind], self.states[kind].p_rest) - exact).abs()
@@ -131,7 +135,7 @@ class Training:
         curve = torch.tensor(self.curve).permute(1, 2, 0)
         rounded = [[[round(x, 5) for x in seed] for seed in kind] for kind in curve.tolist()]
         return {
-            "steps": self.points,
+            "points": {str(self.steps): self.points},
             "curves": dict(zip(self.trained, rounded, strict=True)),
             "final": {kind: [round(x, 6) for x in losses] for kind, losses in self.tested().items()},
         }
@@ -162,10 +166,12 @@ def bound_of(kind: str, steps: int, largest: Tensor) -> Tensor | None:
     return None
 
 
-def trained(task: Task, manner: str, steps: int, kept: Path, tell: Callable[[int], object]) -> dict[str, Any]:
+def trained(
+    task: Task, manner: str, steps: int, kinds: Sequence[str], kept: Path, tell: Callable[[int], object]
+) -> dict[str, Any]:
     """Return the result of one run, from what is kept of it on."""
-    file = kept / f"{task.name} {manner} {steps}.pt".replace(" ", "-")
-    training = torch.load(file, weights_only=False) if file.exists() else Training(task, manner, steps)
+    file = kept / f"{task.name} {manner} {kinds[-1]} {steps}.pt".replace(" ", "-")
+    training = torch.load(file, weights_only=False) if file.exists() else Training(task, manner, steps, kinds)
     tell(training.t)
     while training.t < steps:
         training.step()
@@ -182,9 +188,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
     parser.add_argument("--steps", type=int, default=STEPS, help="a multiple of 100 (default: %(default)s)")
     parser.add_argument("--task", action="append", choices=TASKS, help="only this task")
+    parser.add_argument("--group", action="append", type=int, choices=(0, 1), help="only these kinds")
     parser.add_argument("--json", metavar="FILE")
     parser.add_argument("--kept", type=Path, default=Path("build/learning"), metavar="FOLDER")
     options = parser.parse_args()
+    groups = [GROUPS[number] for number in options.group or (0, 1)]
     options.kept.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
     columns = (
@@ -194,12 +202,14 @@ def main() -> None:
     with Progress(*columns) as bar:
         for name in options.task or TASKS:
             found[name] = {"parameters": TASKS[name].size, "batch": TASKS[name].batch, "lr": TASKS[name].rate}
-            for manner in ("replayed", "free"):
-                line = bar.add_task(f"{name}, {manner}", total=options.steps)
-                found[name] |= trained(
-                    TASKS[name], manner, options.steps, options.kept,
+            for manner, kinds in product(("replayed", "free"), groups):
+                line = bar.add_task(f"{name}, {manner}, to {kinds[-1]}", total=options.steps)
+                result = trained(
+                    TASKS[name], manner, options.steps, kinds, options.kept,
                     lambda t, line=line: bar.update(line, completed=t),  # type: ignore[misc]
                 )  # fmt: skip
+                for part, value in result.items():
+                    found[name][part] = {**found[name].get(part, {}), **value}
     for name, task in found.items():
         for kind, losses in task["final"].items():
             print(

@@ -65,8 +65,8 @@ class Task:
 class Transformer(Task):
     """Two layers of width 32 that predict the next of 16 characters, which depends on the last two."""
 
-    name, batch, rate = "transformer", 8, 3e-3
-    width, heads, length, symbols, layers = 32, 2, 16, 16, 2
+    name, batch, rate = "transformer", 4, 3e-3
+    width, heads, length, symbols, layers = 32, 2, 12, 16, 2
 
     def __init__(self) -> None:
         d = self.width
@@ -111,7 +111,7 @@ class TwoLayers(Task):
     def __init__(self) -> None:
         self.shapes = {
             "first": (self.inputs, self.hidden), "bias": (self.hidden,),
-            "second": (self.hidden, self.classes), "last": (self.classes,),
+            "second": (self.hidden, self.classes),
         }  # fmt: skip
         rng = torch.Generator().manual_seed(14)
         self.teacher = {
@@ -126,7 +126,7 @@ class TwoLayers(Task):
 
     def logits(self, p: dict[str, Tensor], x: Tensor) -> Tensor:
         h = torch.tanh(torch.baddbmm(p["bias"][:, None], x, p["first"]))
-        return torch.baddbmm(p["last"][:, None], h, p["second"])
+        return torch.bmm(h, p["second"])
 
 
 def examples_of(task: Task, rngs: Sequence[Any], copies: int) -> tuple[Tensor, Tensor]:
