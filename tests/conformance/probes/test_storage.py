@@ -1,4 +1,4 @@
-"""The probes of storage show what they say: short steps are lost without a policy, and values lie anywhere."""
+"""The probes of storage show what they say: steps that are lost without a policy, and values anywhere."""
 
 from __future__ import annotations
 
