@@ -312,7 +312,8 @@ def fit_with_a_fault(
     The first that agrees with those of BETWEEN_FAULTS as well comes before the first of all.
     """
     distinct = {Adam(**row.axes) for row in DIALECTS.values()}
-    needed, others = ([n for n in names if (n, dtype) in runs] for names in (WITH_A_FAULT, BETWEEN_FAULTS))
+    ran = {name for (name, its_dtype), run in runs.items() if its_dtype == dtype and not run.unsupported}
+    needed, others = ([n for n in names if n in ran] for names in (WITH_A_FAULT, BETWEEN_FAULTS))
     got = {name: flat_run(runs[name, dtype]) for name in (*needed, *others)}
 
     first = replace(probes[FINGERPRINT], steps=probes[FINGERPRINT].steps[:1])
@@ -358,12 +359,12 @@ def agrees(
     flushes: bool,
     probes: Mapping[str, Probe],
 ) -> bool:
-    """Return whether the runs of these probes pass under the claim; those that are missing agree."""
+    """Return whether none of these probes fails under the claim; one that is missing or undecided agrees."""
     for name in names:
         run = runs.get((name, dtype))
         if run is None or not probes[name].applies_to(claim):
             continue
-        if judge(claim, probes[name], dtype, run, flushes=flushes).status not in ("passed", "skipped"):
+        if judge(claim, probes[name], dtype, run, flushes=flushes).status == "failed":
             return False
     return True
 
