@@ -146,7 +146,7 @@ def identify(
         probes: the probes as the candidate saw them, by name.
         prefer: a dialect to name if it agrees, before others that agree as well.
     """
-    runs = {(n, d): in_precision(run, probes[n], d) for (n, d), run in runs.items() if n in probes}
+    runs = {(n, d): numbers_of(run, probes[n], d) for (n, d), run in runs.items() if n in probes}
     dtype, fits = None, []
     for dtype in [d for d in ("float64", "float32") if (FINGERPRINT, d) in runs]:
         fits = numeric_fits(runs[FINGERPRINT, dtype], probes[FINGERPRINT], dtype, flushes)
@@ -189,6 +189,11 @@ def identify(
         way = None
     sure = sureness(fits, runs[FINGERPRINT, dtype], probes[FINGERPRINT], dtype)
     return Identification(in_order(axes), dialect_of(axes, prefer), sure, precision=way)
+
+
+def numbers_of(run: Run, probe: Probe, dtype: str) -> Run:
+    """Return a run's numbers alone: which Adam they are has nothing to do with inputs that were written to."""
+    return replace(in_precision(run, probe, dtype), written=[], closure=[])
 
 
 def with_freezes(fit: Adam) -> Iterator[Adam]:

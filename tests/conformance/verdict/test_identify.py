@@ -16,6 +16,7 @@ from adamcore.conformance.candidates import judged_hyper
 from adamcore.conformance.candidates.array import ArrayCandidate
 from adamcore.conformance.claims import claim_of_dialect
 from adamcore.conformance.probes import PROBES
+from adamcore.conformance.settings import DTYPES
 from adamcore.conformance.types import FloatArray
 from adamcore.conformance.verdict.identify import (
     BETWEEN_FAULTS,
@@ -190,3 +191,24 @@ def test_what_is_undecided_speaks_against_no_value() -> None:
     assert "undecided" in statuses.values()
     seen = identify(runs, probes=probes)
     assert all(getattr(Adam(), axis) in seen.axes[axis] for axis in AXES)
+
+
+class WritesGradients(Parts):
+    """An Adam that adds L2 decay to the gradient in place, as optimi.Adam does."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        g += self.h["weight_decay"] * self.p[i]
+        super().one(i, g)
+
+    def decay(self, p: FloatArray) -> FloatArray:
+        return p
+
+
+def test_what_writes_to_its_gradients_is_identified_all_the_same() -> None:
+    """A fault that the fingerprint's numbers do not show, such as a rounded lr, would explain it as well."""
+    names = ("STEP.1/fingerprint", *FREEZE_PROBES)
+    candidate = ArrayCandidate(WritesGradients, {})
+    runs = {(name, dtype): candidate.run(PROBES[name], dtype) for name in names for dtype in DTYPES}
+    assert runs["STEP.1/fingerprint", "float64"].written
+    seen = identify(runs)
+    assert (seen.fault, seen.axes["decay"], seen.axes["clock"]) == (None, ["l2"], ["per-parameter"])
