@@ -192,7 +192,7 @@ def identify(
 
 
 def numbers_of(run: Run, probe: Probe, dtype: str) -> Run:
-    """Return a run's numbers alone: which Adam they are has nothing to do with inputs that were written to."""
+    """Return a run's numbers alone: which Adam it is has nothing to do with inputs that were written to."""
     return replace(in_precision(run, probe, dtype), written=[], closure=[])
 
 

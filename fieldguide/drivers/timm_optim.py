@@ -10,9 +10,9 @@ if "timm" not in sys.modules:
         sys.modules[name] = types.ModuleType(name)
         sys.modules[name].__path__ = [folder]
 
-from timm.optim.adabelief import AdaBelief  # noqa: E402, F401
-from timm.optim.adamw import AdamWLegacy  # noqa: E402, F401
-from timm.optim.adan import Adan  # noqa: E402, F401
-from timm.optim.adopt import Adopt  # noqa: E402, F401
-from timm.optim.lamb import Lamb  # noqa: E402, F401
-from timm.optim.nadamw import NAdamW  # noqa: E402, F401
+from timm.optim.adabelief import AdaBelief  # noqa: F401
+from timm.optim.adamw import AdamWLegacy  # noqa: F401
+from timm.optim.adan import Adan  # noqa: F401
+from timm.optim.adopt import Adopt  # noqa: F401
+from timm.optim.lamb import Lamb  # noqa: F401
+from timm.optim.nadamw import NAdamW  # noqa: F401
