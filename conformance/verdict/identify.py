@@ -184,7 +184,8 @@ def identify(
     for axis, name in ONE_PROBE.items():
         where = "float32" if (name, "float32") in runs else dtype
         variants = [replace(fit, **{axis: v}) for fit in fits for v in AXES[axis]]  # type: ignore[arg-type]
-        axes[axis] = values_of(axis, agreeing(variants, (name,), where))
+        refused = axis == "complex" and (name, where) in runs and runs[name, where].error
+        axes[axis] = list(AXES[axis]) if refused else values_of(axis, agreeing(variants, (name,), where))
     if way == DOUBLE and "double" not in axes["coefficients"]:
         way = None
     sure = sureness(fits, runs[FINGERPRINT, dtype], probes[FINGERPRINT], dtype)

@@ -212,3 +212,19 @@ def test_what_writes_to_its_gradients_is_identified_all_the_same() -> None:
     assert runs["STEP.1/fingerprint", "float64"].written
     seen = identify(runs)
     assert (seen.fault, seen.axes["decay"], seen.axes["clock"]) == (None, ["l2"], ["per-parameter"])
+
+
+class RealAlone(Parts):
+    """An Adam that raises for complex gradients, as pyro's clipping does."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        if np.iscomplexobj(g):
+            raise TypeError("clamp is not supported for complex types")
+        super().one(i, g)
+
+
+def test_what_raises_for_complex_parameters_may_have_either_value() -> None:
+    candidate = ArrayCandidate(RealAlone, {})
+    names = ("STEP.1/fingerprint", "CPX.1/complex")
+    runs = {(name, "float32"): candidate.run(PROBES[name], "float32") for name in names}
+    assert identify(runs).axes["complex"] == list(AXES["complex"])
