@@ -64,7 +64,7 @@ class Environments:
         """Return a text with names in place of the paths, as it is stored."""
         for name, path in self.paths(environment).items():
             text = text.replace(path, f"{{{name}}}")
-        return text
+        return text.replace(str(Path.home()), "~")
 
     def paths(self, environment: Environment) -> dict[str, str]:
         return {
