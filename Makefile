@@ -15,7 +15,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help check test lint types tests slow lowest browser coverage score format docs pages performance build clean
+.PHONY: help check test lint types tests slow lowest browser coverage score format docs pages performance \
+	fieldguide build clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1 \t/p' Makefile | expand -t 20
@@ -33,7 +34,7 @@ lint: $(READY)  ## style alone (ruff)
 
 types: $(READY)  ## types alone (mypy --strict, tests, examples and benchmarks too)
 	@echo "==> mypy --strict"
-	@$(BIN)/mypy adamcore tests examples benchmarks docs/generate
+	@$(BIN)/mypy adamcore tests examples benchmarks docs/generate fieldguide
 
 tests: $(READY)  ## tests alone, without the slow ones
 	@echo "==> pytest"
@@ -73,6 +74,10 @@ pages: $(READY)  ## the parts of docs/ that code writes: equations.md, freeze.sv
 
 performance: $(READY)  ## docs/performance.md, from the runs stored in docs/results/
 	@$(BIN)/python docs/generate/performance_page.py
+
+fieldguide: $(READY)  ## docs/field-guide/: other people's Adams measured, those not measured yet (an hour)
+	@$(BIN)/python -m fieldguide -j $(JOBS) $(ARGS); status=$$?; \
+	$(BIN)/python docs/generate/field_guide_pages.py && exit $$status
 
 build: $(READY)  ## the sdist, and the wheel built from it, in dist/
 	@$(BIN)/python -m build --no-isolation

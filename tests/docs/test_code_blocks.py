@@ -30,10 +30,11 @@ OWN = {
     "docs/embedding.md": "test_embedding",
     "docs/kernels.md": "test_kernels",
     "docs/precision.md": "test_precision",
+    "docs/pytest.md": "test_reports",
     "docs/reports.md": "test_reports",
+    "docs/freeze.zh.md": "test_freeze",
     "docs/vectors.md": "test_vectors",
 }
-TOGETHER = ("docs/pytest.md",)  #: pages whose blocks go on from one another
 SLOW = ("docs/keras.md",)  #: pages whose libraries take long to load
 LIBRARIES = ("equinox", "flax", "jax", "keras", "optax", "torch")
 
@@ -64,8 +65,6 @@ def test_the_code_of_a_page_runs(page: str, tmp_path: Path, monkeypatch: pytest.
         pytest.importorskip(library)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    if page in TOGETHER:
-        blocks = ["\n".join(blocks)]
     for number, block in enumerate(blocks):
         if name := re.match(r"# file: (\S+)\n", block):
             tmp_path.joinpath(name[1]).parent.mkdir(parents=True, exist_ok=True)
