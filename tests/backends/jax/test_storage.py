@@ -84,5 +84,5 @@ def test_the_handler_has_the_bits_of_numpy(policy: Any, dtype: str) -> None:
 
     wanted = jax.tree.leaves(steps(core, "numpy", dtype, 4))
     for options in ({"donate": True}, {"step": jax.jit(native_step)}):
-        got = steps(core, "jax", dtype, 4, **options)  # type: ignore[arg-type]
+        got = steps(core, "jax", dtype, 4, **options)
         assert same(jax.tree.leaves(got), wanted)
