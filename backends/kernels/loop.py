@@ -10,9 +10,11 @@ import ctypes
 from collections.abc import Callable
 from functools import lru_cache
 
-from adamcore.backends.kernels.body import body, inputs_of, key_lines, outputs_of
+from adamcore.backends.kernels.body import body, inputs_of, outputs_of
 from adamcore.backends.kernels.formats import LLVM, SIZES, Format
+from adamcore.backends.kernels.kept import key_lines
 from adamcore.backends.kernels.llvm import link, native_half
+from adamcore.backends.kernels.tail import copies, single_text, tail_text, whole_blocks
 from adamcore.tracing import Program
 
 AHEAD = 2048  #: the loop prefetches so many bytes ahead; the processor's own prefetcher stops at a page's end
@@ -86,16 +88,24 @@ def text(
         f"""  %{name}.ahead.{at} = getelementptr i8, ptr %{name}.p.m, i64 {AHEAD + at}
   call void @llvm.prefetch.p0(ptr %{name}.ahead.{at}, i32 {int(name in targets.values())}, i32 3, i32 1)"""
         for name in inputs
+        if not name.endswith("_scale")
         for at in range(0, lanes * SIZES[dtypes.of(name)], LINE)
     )
-    single = "\n".join(body(program, dtypes, targets, 1, masked, half))
+    block = dtypes.block
+    if block is None:
+        rest = single_text(body(program, dtypes, targets, 1, masked, half))
+    else:
+        rest = tail_text(program, dtypes, targets, body(program, dtypes, targets, lanes, masked, half, True))
     return f"""
 declare {vector} @llvm.sqrt.v{lanes}f{size * 8}({vector})
 declare {real} @llvm.sqrt.f{size * 8}({real})
 declare void @llvm.prefetch.p0(ptr, i32, i32, i32)
+{"" if block is None or size == 4 else f"declare <{lanes} x float> @llvm.sqrt.v{lanes}f32(<{lanes} x float>)"}
+{"" if block is None else f"declare i32 @llvm.vector.reduce.umax.v{lanes}i32(<{lanes} x i32>)"}
 
 define void @step(i64 %lo, i64 %hi, ptr %table) #0 {{
 entry:
+{"" if block is None else copies(program, dtypes, targets)}
   %n = load i64, ptr %table
   %offsets.slot = getelementptr i64, ptr %table, i64 1
   %offsets = load ptr, ptr %offsets.slot
@@ -122,8 +132,10 @@ array:
   %a.global = select i1 %a.late, i64 %lo, i64 %start
   %b.early = icmp slt i64 %hi, %stop
   %b.global = select i1 %b.early, i64 %hi, i64 %stop
-  %a = sub i64 %a.global, %start
-  %b = sub i64 %b.global, %start
+  %size = sub i64 %stop, %start
+  %a.own = sub i64 %a.global, %start
+  %b.own = sub i64 %b.global, %start
+{whole_blocks(block)}
   %some = icmp slt i64 %a, %b
   br i1 %some, label %load, label %done
 load:
@@ -142,14 +154,7 @@ many:
 {many}
 {ahead}
   br label %many.test
-single.test:
-  %i.s = phi i64 [ %i.m, %many.test ], [ %i.s.next, %single ]
-  %i.s.next = add i64 %i.s, 1
-  %rest = icmp slt i64 %i.s, %b
-  br i1 %rest, label %single, label %done
-single:
-{single}
-  br label %single.test, !llvm.loop !0
+{rest}
 done:
   br label %next
 }}
