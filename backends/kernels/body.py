@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from adamcore.backends.kernels.conversions import load, store
 from adamcore.backends.kernels.formats import BITS, LLVM, SIZES, Format, Lines, Real
 from adamcore.backends.kernels.kept import load_moment, load_parameter, store_moment, store_parameter
+from adamcore.backends.kernels.quick import rounded_quickly
 from adamcore.tracing import Op, Program
 
 
@@ -38,6 +39,7 @@ def body(
     masked: bool,
     half: bool,
     copied: bool = False,
+    quick: bool = False,
 ) -> Lines:
     """Return the operations on a vector of so many elements, or on one element.
 
@@ -45,6 +47,7 @@ def body(
         program, dtypes, masked, half: see :func:`adamcore.backends.kernels.loop.text`.
         targets: for each array that is written its name, or that of the array that is written in its place.
         lanes: the number of elements.
+        quick: True if the processor may round to bfloat16: see :mod:`adamcore.backends.kernels.quick`.
         copied: True for elements that stand in ``%name.copy``: see :mod:`adamcore.backends.kernels.tail`.
     """
     tag, scalar = (".t" if copied else ".s" if lanes == 1 else ".m"), "" if lanes == 1 else ".all"
@@ -79,13 +82,22 @@ def body(
     for op in program.ops:
         names[op.out] = operation(lines, op, [names[name] for name in op.args], f"%{op.out}{tag}", work)
     new: dict[str, str] = {}  # what is written
+    results: dict[str, str] = {}  # what the processor may round
     for name, value in program.outputs:
         if name == "p" and dtypes.policy is not None:
             new |= store_parameter(lines, names[value], dtypes, half, tag)
         elif dtypes.coding(name) is not None:
             new |= store_moment(lines, names[value], name, dtypes, tag)
+        elif quick and dtypes.of(name) == "bfloat16":
+            results[name] = names[value]
         else:
             new[name] = store(lines, names[value], dtypes.of(name), work, half, f"%{name}.new{tag}")
+    if results:
+
+        def exact(name: str, x: str) -> str:
+            return store(lines, x, "bfloat16", work, half, f"%{name}.new{tag}")
+
+        new |= rounded_quickly(lines, results, exact, "many")
     if masked:
         byte = lines.kind("i8")
         lines.put("%where.byte" + tag, f"load {byte}, ptr {place('where', 'i8')}, align 1")

@@ -155,9 +155,9 @@ def words_to_pairs(lines: Lines, words: str, name: str) -> str:
     return lines.put(f"{name}.stored", f"bitcast {half.kind('i32')} {words} to {lines.kind('i16')}")
 
 
-def both_halves(lines: Lines, half: Lines, x: str, name: str) -> tuple[str, str]:
-    """Return the first and the second half of a vector of integers, by lines that are added to ``half``."""
-    whole = f"shufflevector {lines.kind('i32')} {x}, {lines.kind('i32')} poison"
+def both_halves(lines: Lines, half: Lines, x: str, name: str, element: str = "i32") -> tuple[str, str]:
+    """Return the first and the second half of a vector, by lines that are added to ``half``."""
+    whole = f"shufflevector {lines.kind(element)} {x}, {lines.kind(element)} poison"
     first = half.put(f"{name}.first", f"{whole}, {places(0, half.lanes)}")
     return first, half.put(f"{name}.second", f"{whole}, {places(half.lanes, lines.lanes)}")
 

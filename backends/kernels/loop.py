@@ -13,7 +13,8 @@ from functools import lru_cache
 from adamcore.backends.kernels.body import body, inputs_of, outputs_of
 from adamcore.backends.kernels.formats import LLVM, SIZES, Format
 from adamcore.backends.kernels.kept import key_lines
-from adamcore.backends.kernels.llvm import link, native_half
+from adamcore.backends.kernels.llvm import link, native_bfloat16, native_half
+from adamcore.backends.kernels.quick import DECLARATION, LANES
 from adamcore.backends.kernels.tail import copies, single_text, tail_text, whole_blocks
 from adamcore.tracing import Program
 
@@ -48,7 +49,12 @@ def kernel(program: Program, dtypes: Format, in_place: bool, masked: bool = Fals
 
 
 def text(
-    program: Program, dtypes: Format, in_place: bool, masked: bool = False, half: bool | None = None
+    program: Program,
+    dtypes: Format,
+    in_place: bool,
+    masked: bool = False,
+    half: bool | None = None,
+    bfloat16: bool | None = None,
 ) -> str:
     """Return the kernel of a program in LLVM's language.
 
@@ -57,8 +63,11 @@ def text(
         dtypes: those of the arithmetic and of the arrays.
         in_place, masked: see :func:`kernel`.
         half: True if the processor converts float16; None asks this one.
+        bfloat16: True if it rounds to bfloat16; None asks this one.
     """
     half = native_half() if half is None else half
+    quick = dtypes.pairs and dtypes.lanes == LANES and dtypes.work == "float32"
+    quick = quick and (native_bfloat16() if bfloat16 is None else bfloat16)
     real, lanes, size = LLVM[dtypes.work], dtypes.lanes, SIZES[dtypes.work]
     inputs, outputs = inputs_of(program, dtypes), outputs_of(program, dtypes)
     arrays = [
@@ -83,7 +92,7 @@ def text(
   %{name}.all = shufflevector {vector} %{name}.one, {vector} poison, <{lanes} x i32> zeroinitializer"""
         for i, name in enumerate(program.coefficients)
     )
-    many = "\n".join(body(program, dtypes, targets, lanes, masked, half))
+    many = "\n".join(body(program, dtypes, targets, lanes, masked, half, quick=quick))
     ahead = "\n".join(
         f"""  %{name}.ahead.{at} = getelementptr i8, ptr %{name}.p.m, i64 {AHEAD + at}
   call void @llvm.prefetch.p0(ptr %{name}.ahead.{at}, i32 {int(name in targets.values())}, i32 3, i32 1)"""
@@ -100,6 +109,7 @@ def text(
 declare {vector} @llvm.sqrt.v{lanes}f{size * 8}({vector})
 declare {real} @llvm.sqrt.f{size * 8}({real})
 declare void @llvm.prefetch.p0(ptr, i32, i32, i32)
+{DECLARATION if quick else ""}
 {"" if block is None or size == 4 else f"declare <{lanes} x float> @llvm.sqrt.v{lanes}f32(<{lanes} x float>)"}
 {"" if block is None else f"declare i32 @llvm.vector.reduce.umax.v{lanes}i32(<{lanes} x i32>)"}
 
@@ -146,12 +156,14 @@ load:
 {key_lines(lanes) if dtypes.p_storage == "stochastic" else ""}
   br label %many.test
 many.test:
-  %i.m = phi i64 [ %a, %load ], [ %i.m.next, %many ]
+  %i.m = phi i64 [ %a, %load ], [ %i.m.next, %many.end ]
   %i.m.next = add i64 %i.m, {lanes}
   %whole = icmp sle i64 %i.m.next, %b
   br i1 %whole, label %many, label %single.test
 many:
 {many}
+  br label %many.end
+many.end:
 {ahead}
   br label %many.test
 {rest}
