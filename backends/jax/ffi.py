@@ -26,6 +26,7 @@ from adamcore.backends.jax.ffi_threads import shared_text
 from adamcore.backends.kernels import llvm, loop
 from adamcore.backends.kernels.body import inputs_of, outputs_of
 from adamcore.backends.kernels.formats import LLVM, SIZES, Format
+from adamcore.backends.kernels.support import kept_as
 from adamcore.backends.kernels.threads import thread_count
 from adamcore.protocol import Job
 from adamcore.tracing import Program
@@ -69,14 +70,14 @@ def custom_call(program: Program, dtypes: Format) -> Call:
     Its arguments are
 
     * the arrays, of any shapes and of these dtypes: every p, then every g, m, v and, where there are some,
-      v_max and p_rest;
+      v_max, p_rest and the scales of m, v and v_max;
     * the coefficients in the dtype of the arithmetic: a row for all arrays, or a row for each p;
     * the clocks: a vector of int32;
     * where p is rounded at random, four words of uint32 for each p, of which the random bits are made; else
       anything.
 
-    It returns the new arrays (every p, then every m, v, v_max and p_rest) and the clocks as 0-d arrays.  The
-    new arrays take the memory of the old ones if XLA allows it.
+    It returns the new arrays (every p, then every m, v and so on) and the clocks as 0-d arrays.  The new
+    arrays take the memory of the old ones if XLA allows it.
     """
     inputs, outputs = inputs_of(program, dtypes), outputs_of(program, dtypes)
     drawn = dtypes.p_storage == "stochastic"
@@ -113,8 +114,7 @@ def format_of(job: Job) -> Format | None:
         return None
     if job.v_max is not None and job.v_max.dtype != job.v.dtype:
         return None
-    policy = job.formats.storage
-    return Format(*names) if policy is None else Format(*names)._replace(p_storage=policy.policy)
+    return kept_as(Format(*names), job.formats)
 
 
 def handler(inputs: int, outputs: int, drawn: bool) -> str:

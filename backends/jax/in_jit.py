@@ -28,6 +28,7 @@ from adamcore.backends.kernels.formats import Format
 from adamcore.backends.kernels.memory import arrays_of
 from adamcore.config import AdamConfig
 from adamcore.protocol import Job, Result
+from adamcore.storage.moments import decode, encode
 from adamcore.storage.policies import load, store
 from adamcore.storage.random_bits import Key, LeafKey
 from adamcore.tracing import Program, evaluate
@@ -150,12 +151,17 @@ def implementation(program: Program, dtypes: Format) -> Implementation:
             if policy is not None:
                 rest = rest.astype("float32") if dtypes.rest == dtypes.p else rest
                 values["p"] = load(WORDS, policy, values["p"].astype("float32"), rest)
+            codings = {name: c for name in names if (c := dtypes.coding(name)) is not None}
+            for name, coding in codings.items():
+                values[name] = decode(WORDS, coding, values[name], values.pop(f"{name}_scale"))
             values = {name: x.astype(dtypes.work) for name, x in values.items()}
             values |= {name: row[k] for k, name in enumerate(program.coefficients)}
             made = evaluate(program, FUNCTIONS, values)
             if policy is not None:
                 key = None if keys is None else Key(LeafKey(*keys[j, :3]), keys[j, 3])
                 made["p"], made["p_rest"] = store(WORDS, policy, made["p"].astype("float32"), key)
+            for name, coding in codings.items():
+                made[name], made[f"{name}_scale"] = encode(WORDS, coding, made[name].astype("float32"))
             new.append(made)
         return [each[name].astype(dtypes.of(name)) for name in outputs_of(program, dtypes) for each in new]
 

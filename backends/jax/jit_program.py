@@ -73,8 +73,6 @@ def unsupported_traced(job: Job) -> str | None:
         return "complex numbers"
     if job.where is not None:
         return "a mask or flag"
-    if job.formats.m_coding is not None or job.formats.v_coding is not None:
-        return "moments in 8 bits"
     if job.key is not None and job.key.elements is not None:
         return "elements whose numbers are not their places"
     if ffi.format_of(job) is None:

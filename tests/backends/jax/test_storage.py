@@ -67,16 +67,26 @@ def test_leaves_apart_keep_their_rests_and_their_numbers() -> None:
     assert t.p_rest[1] is None
 
 
-CHECKED = [("split", "bfloat16"), ("stochastic", "bfloat16")]
+CHECKED = [
+    ("split", "bfloat16", "plain"),
+    ("stochastic", "bfloat16", "plain"),
+    ("split8", "bfloat16", "companded8"),
+]
+ALL = [
+    *((*case, "plain") for case in CASES),
+    ("split8", "bfloat16", "companded8"),
+    ("plain", "float32", "companded8"),
+]
 
 
 @pytest.mark.parametrize(
-    ("policy", "dtype"),
-    [case if case in CHECKED else pytest.param(*case, marks=pytest.mark.slow) for case in CASES],
+    ("policy", "dtype", "moments"),
+    [case if case in CHECKED else pytest.param(*case, marks=pytest.mark.slow) for case in ALL],
 )
-def test_the_handler_has_the_bits_of_numpy(policy: Any, dtype: str) -> None:
+def test_the_handler_has_the_bits_of_numpy(policy: Any, dtype: str, moments: Any) -> None:
     """Steps outside of jit, the later ones cached, and the machine code in the caller's program."""
-    core = Adam(lr=1e-3, eps=1e-3, p_storage=policy, seed=3, amsgrad="uncorrected")
+    kept = {"p_storage": policy, "m_storage": moments, "v_storage": moments}
+    core = Adam(lr=1e-3, eps=1e-3, seed=3, amsgrad="uncorrected", **kept)
 
     def native_step(*given: Any) -> Any:
         with native():
