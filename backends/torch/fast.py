@@ -30,7 +30,7 @@ from adamcore.backends.kernels import cpu, llvm, step_cache, support
 from adamcore.backends.kernels.formats import Storage
 from adamcore.backends.kernels.memory import Memory, all_writable, writable
 from adamcore.backends.torch import compiler, cuda, foreach, nvrtc, openmp
-from adamcore.backends.torch.uniform import PLAIN, as_they_lie
+from adamcore.backends.torch.uniform import PLAIN, as_they_lie, wrapped
 from adamcore.config import AdamConfig
 from adamcore.protocol import (
     CachedStep,
@@ -69,7 +69,7 @@ class TorchMemory:
         return STORAGE.get(dtype)
 
     def unsupported(self, x: Array) -> str | None:
-        if type(x) not in PLAIN or torch._C._functorch.is_functorch_wrapped_tensor(x):
+        if type(x) not in PLAIN or wrapped(x):
             return f"a {type(x).__name__} of a transformation or subclass"
         if x.device.type != self.device:
             return f"a tensor on {x.device.type}"
@@ -90,6 +90,7 @@ class TorchMemory:
             and all(map(self.holds, xs))
             and as_they_lie(xs)
             and not any(map(torch._C._functorch.is_functorch_wrapped_tensor, xs))
+            and not any(map(torch._is_functional_tensor, xs))
         )
 
     address = staticmethod(torch.Tensor.data_ptr)

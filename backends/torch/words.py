@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from adamcore.backends.torch import root
+from adamcore.backends.torch import root, shards
 from adamcore.storage.bits import MASK
 from adamcore.types import Array, DType, Scalar
 
@@ -38,12 +38,9 @@ class TorchWords:
 
     def index(self, like: Array) -> Array:
         """Return the numbers of the elements of the whole tensor, of which a DTensor has a shard here."""
-        index = torch.arange(math.prod(like.shape), device=like.device).reshape(like.shape) & MASK
-        if not hasattr(like, "device_mesh"):
-            return index
-        from torch.distributed.tensor import distribute_tensor
-
-        return distribute_tensor(index, like.device_mesh, like.placements, src_data_rank=None)
+        if not shards.is_sharded(like):
+            return torch.arange(math.prod(like.shape), device=like.device).reshape(like.shape) & MASK
+        return shards.whole(like, shards.element_numbers(like))
 
     def root(self, x: Array) -> Array:
         return root.sqrt(x)

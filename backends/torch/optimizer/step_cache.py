@@ -24,12 +24,13 @@ from typing import Any
 import torch
 
 from adamcore.adam import Adam as Core
-from adamcore.backends.torch import fast, nvrtc
+from adamcore.backends.torch import fast, nvrtc, shards
 from adamcore.backends.torch.backend import PLAIN, backend
 from adamcore.backends.torch.cuda import DeviceClockStep
 from adamcore.backends.torch.optimizer.group_keys import Group
 from adamcore.backends.torch.optimizer.param_groups import core_of, number_of, settings_of
 from adamcore.backends.torch.optimizer.state import REST, GroupState, State
+from adamcore.backends.torch.uniform import wrapped
 from adamcore.clock import Ticker
 from adamcore.coefficients import MAX_CLOCK
 from adamcore.definition import Coefficients
@@ -88,7 +89,8 @@ class StepCache:
         """Keep a cached step for another step like this one of group ``i``, if there can be one."""
         key = i, pattern([p.grad for p in group["params"]])
         self.steps.pop(key, None)
-        if not jobs or not same([job.p for job in jobs], gathered.params):
+        here = shards.locals_of(gathered.params) if shards.any_sharded(gathered.params) else gathered.params
+        if not jobs or not same([job.p for job in jobs], here):
             return
         jobs = [job._replace(where=None) for job in jobs]  # the flag of a step that may be skipped
         cached = group_step(core, group, state, gathered, jobs)
@@ -132,6 +134,7 @@ class GroupStep:
         self.members, self.frozen = list(group["params"]), group.get("frozen", ())
         moving = set(map(id, gathered.params))
         self.taking_part = [id(p) in moving for p in self.members]
+        self.sharded = shards.any_sharded(gathered.params)
         self.narrow = any(p.dtype in (torch.float16, torch.bfloat16) for p in gathered.params)
         self.owners = [state[p] for p in gathered.params]
         moments = ["exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if core.amsgrad != "none" else [])]
@@ -184,8 +187,12 @@ class GroupStep:
         if self.clock_addresses() != self.addresses:
             return None
         taking_part = list(compress(grads, self.taking_part))
-        columns = self.params, taking_part, self.ms, self.vs, self.maxima, self.rests, (), (), ()
-        return self.bind_columns(columns_of_nine(columns), group["lr"], found_inf)
+        columns: Any = self.params, taking_part, self.ms, self.vs, self.maxima, self.rests, (), (), ()
+        if not self.sharded:
+            return self.bind_columns(columns_of_nine(columns), group["lr"], found_inf)
+        parts = shards.local_columns(columns)
+        run = self.bind_columns(columns_of_nine(parts), group["lr"], found_inf)
+        return None if run is None else partial(run_parts, run, self.params)
 
     def bind_columns(self, columns: Columns, lr: Any, found_inf: Any) -> Callable[[], None] | None:
         """Return a function that steps the tensors and ticks the clocks, or None."""
@@ -235,11 +242,17 @@ class DeviceClockGroupStep(GroupStep):
         return self.column_step.bind_clocks(columns, self.clocks, self.products, number_of(lr), found_inf)
 
 
+def run_parts(run: Callable[[], None], params: list[Any]) -> None:
+    """Make the step of the parts of sharded parameters, and tell PyTorch that these have changed."""
+    run()
+    shards.mark_written(params)
+
+
 def unscale_and_run(
     cached: GroupStep, grads: list[Any], scale: torch.Tensor, run: Callable[[], None]
 ) -> None:
     """Divide the scale out of the gradients, in place as the fused kernels do, and make the step."""
-    mine = list(compress(grads, cached.taking_part))
+    mine = shards.locals_of(list(compress(grads, cached.taking_part)))
     torch._foreach_div_(mine, scale.detach().reshape(()).to(mine[0].device))
     run()
 
@@ -265,5 +278,4 @@ def countable(gathered: GroupState) -> bool:
 
 def in_memory(x: torch.Tensor) -> bool:
     """True if a tensor's value stands in the memory of the host: it is no fake one and none of torch.func."""
-    wrapped = torch._C._functorch.is_functorch_wrapped_tensor(x)
-    return nvrtc.on_host(x) and type(x) in PLAIN and not wrapped
+    return nvrtc.on_host(x) and type(x) in PLAIN and not wrapped(x)
