@@ -125,7 +125,7 @@ class Function:
                 return f"{self.value(node.func)}({', '.join(map(self.value, node.args))})"
             case ast.Tuple() | ast.List():
                 return f"[{', '.join(map(self.value, node.elts))}]"
-            case ast.Subscript(slice=ast.Slice(lower=ast.Constant(value=lower), upper=None, step=None)):
+            case ast.Subscript(slice=ast.Slice(lower=ast.Constant(value=int(lower)), upper=None, step=None)):
                 return f"{self.value(node.value)}.slice({lower})"
             case ast.Subscript(slice=ast.Constant(value=int(index))):
                 return f"{self.value(node.value)}[{index}]"
