@@ -72,6 +72,7 @@ pages: $(READY)  ## the parts of docs/ that code writes: equations.md, freeze.sv
 	@$(BIN)/python docs/generate/equations_page.py
 	@$(BIN)/python docs/generate/freeze_plot.py
 	@$(BIN)/python docs/generate/interactive_page.py
+	@$(BIN)/python docs/generate/explanations.py
 	@$(BIN)/python docs/generate/terminal_pictures.py
 	@$(BIN)/python docs/generate/readme_results.py
 
