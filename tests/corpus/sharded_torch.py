@@ -107,7 +107,7 @@ class Plain(torch.optim.Optimizer):
     def one(self, group: Group, state: State, p: Tensor) -> None:
         part, g = here(p), self.gradient(p)
         m, v = here(state["exp_avg"]), here(state["exp_avg_sq"])
-        state["step"] += self.ticks(part)
+        state["step"] += self.ticks(p)
         t = int(state["step"])
         lr, (b1, b2), eps = self.lr(group), group["betas"], self.eps(group, p, part)
         if self.decays(p, part):
@@ -121,7 +121,7 @@ class Plain(torch.optim.Optimizer):
     def gradient(self, p: Tensor) -> Tensor:
         return here(p.grad)
 
-    def ticks(self, part: Tensor) -> int:
+    def ticks(self, p: Tensor) -> int:
         return 1
 
     def lr(self, group: Group) -> float:
@@ -160,7 +160,7 @@ class NoClockWhereEmpty(Plain):
     """A shard without elements has no state."""
 
     def one(self, group: Group, state: State, p: Tensor) -> None:
-        if here(p).numel():
+        if here(p).numel() or not is_sharded(p):
             super().one(group, state, p)
         else:
             del self.state[p]
@@ -170,15 +170,15 @@ class NoClockWhereEmpty(Plain):
 class ClockStandsWhereEmpty(Plain):
     """The clock of a shard without elements stands still."""
 
-    def ticks(self, part: Tensor) -> int:
-        return int(part.numel() > 0)
+    def ticks(self, p: Tensor) -> int:
+        return int(here(p).numel() > 0 or not is_sharded(p))
 
 
 @wrong("clock")
 class ClockOfTheFirstRank(Plain):
     """The first process alone ticks, as if it told the others."""
 
-    def ticks(self, part: Tensor) -> int:
+    def ticks(self, p: Tensor) -> int:
         return int(rank() == 0)
 
 
