@@ -15,6 +15,7 @@ import numpy as np
 from adamcore.backends.numpy.words import WORDS
 from adamcore.backends.states.named import Array, Coded, listed, numpy_of
 from adamcore.errors import CheckpointError
+from adamcore.storage.blockwise import SMALL, table
 from adamcore.storage.moments import MOMENT_STORAGES, Coding, decode, encode
 
 WRAPPED = "__bnb_optimizer_quant_state__"  #: bitsandbytes' key for what FSDP would not gather
@@ -39,7 +40,7 @@ def plain_entry(each: Mapping[str, Any], where: str) -> tuple[dict[str, Any], st
     entry = {key: x for key, x in each.items() if key != WRAPPED}
     wrapped = each.get(WRAPPED)
     entry |= wrapped if isinstance(wrapped, Mapping) else {}
-    quantised = ""
+    quantised, coded = "", dict[str, Coded]()
     for number, (name, others) in enumerate(ALIASES.items(), start=1):
         other = next((key for key in others if key in entry), None)
         if name in entry or other is None:
@@ -47,15 +48,18 @@ def plain_entry(each: Mapping[str, Any], where: str) -> tuple[dict[str, Any], st
         x = entry.pop(other)
         if str(getattr(x, "dtype", "")).endswith("uint8"):
             parts = {key: entry.pop(f"{key}{number}", None) for key in ("qmap", "absmax")}
+            kept = published(x, parts["qmap"], parts["absmax"])
+            coded |= {} if kept is None else {FIELDS[name]: kept}
             x, quantised = by_blocks(x, parts["qmap"], parts["absmax"], f"{other} of {where}"), "8-bit"
         entry[name] = x
-    coded = {}
     for name, field in FIELDS.items():
         x, scales = entry.get(name), entry.pop(f"{name}_scale", None)
         if scales is not None:  # our own optimizer's
             kept = Coded(policy_of(numpy_of(scales)), *(numpy_of(local(y, where)) for y in (x, scales)))
             coded[field], entry[name] = kept, numbers_of(kept, field, f"{name} of {where}")
-        elif hasattr(x, "codes") and hasattr(x, "scale"):
+        elif x is not None and hasattr(x, "codes") and hasattr(x, "scale"):
+            kept = published(x.codes, getattr(x, "qmap", None), x.scale)
+            coded |= {} if kept is None else {field: kept}
             entry[name], quantised = of_torchao(x, f"{name} of {where}")
         else:
             entry.pop(name, None)
@@ -63,6 +67,18 @@ def plain_entry(each: Mapping[str, Any], where: str) -> tuple[dict[str, Any], st
                 {} if x is None else {name: array_of(local(x, f"{name} of {where}"), f"{name} of {where}")}
             )
     return entry | ({"coded": coded} if coded else {}), quantised
+
+
+def published(codes: Any, numbers: Any, scales: Any) -> Coded | None:
+    """Return a moment that is kept in the state as "blockwise8" keeps it; None if the codebook is another."""
+    if numbers is None or scales is None or not str(codes.dtype).endswith("uint8"):
+        return None
+    codes, numbers, scales = (numpy_of(x) for x in (codes, numbers, scales))
+    blocks = Coding("blockwise8", True).blocks(codes.shape)
+    known = any(np.array_equal(numbers, np.asarray(table(signed), np.float32)) for signed in (True, False))
+    if not known or scales.size != blocks or codes.size < SMALL:
+        return None
+    return Coded("blockwise8", codes, scales.reshape(-1))
 
 
 def policy_of(scales: Array) -> str:

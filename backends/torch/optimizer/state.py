@@ -266,7 +266,8 @@ def make_moments(core: Core, state: State, params: list[torch.Tensor]) -> None:
             moments[REST] = fresh.p_rest[k]
         for name in moments.keys() & SCALES.keys():
             scales = getattr(fresh, f"{FIELDS[name]}_scale")
-            moments |= {} if scales is None else {SCALES[name]: scales[k]}
+            if scales is not None and scales[k] is not None:
+                moments[SCALES[name]] = scales[k]
         state[p] |= moments
 
 

@@ -15,7 +15,7 @@ from adamcore.dtypes import leaf_dtypes
 from adamcore.errors import BackendError, HyperparameterError, StateError, TreeError
 from adamcore.storage.moments import Coding, decode
 
-CODINGS = [Coding(policy, signed) for policy in POLICIES for signed in (True, False)]  # type: ignore[arg-type]
+CODINGS = [Coding(policy, signed) for policy in ("companded8", "blockwise8") for signed in (True, False)]
 EAGER = pytest.mark.slow  # JAX makes a program for each operation and shape
 
 
@@ -163,7 +163,9 @@ def test_a_reset_starts_codes_and_scales_anew() -> None:
 
 
 def test_what_cannot_be_kept_is_refused() -> None:
-    with pytest.raises(HyperparameterError, match=r"m_storage='int4': expected one of 'plain', 'companded8'"):
+    with pytest.raises(
+        HyperparameterError, match=r"m_storage='int4': expected one of 'plain', 'companded8', 'bl"
+    ):
         Adam(m_storage="int4")  # type: ignore[arg-type]
     with pytest.raises(HyperparameterError, match="v_storage='companded8' with a parameter of complex64"):
         Adam(v_storage="companded8").init(np.ones(2, np.complex64))
