@@ -1,16 +1,10 @@
-"""adamcore.backends.keras.Adam trains through model.fit, on Keras' torch and JAX backends.
-
-Keras' backend is fixed when it is imported, so each runs in a process of its own.
-"""
+"""adamcore.backends.keras.Adam trains through model.fit, on Keras' torch and JAX backends."""
 
 from __future__ import annotations
 
 import importlib.util
-import os
-import subprocess
-import sys
-import textwrap
 
+import keras_process
 import pytest
 
 if importlib.util.find_spec("keras") is None:
@@ -49,10 +43,7 @@ def values(variables):
 
 def run(backend: str, code: str) -> None:
     """Run it in a process whose Keras has that backend."""
-    env = os.environ | {"KERAS_BACKEND": backend, "JAX_PLATFORMS": "cpu"}
-    text = BEGIN + textwrap.dedent(code)
-    done = subprocess.run([sys.executable, "-c", text], env=env, text=True, capture_output=True)
-    assert done.returncode == 0, done.stderr
+    keras_process.run(backend, BEGIN, code)
 
 
 @pytest.mark.slow
