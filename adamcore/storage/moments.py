@@ -35,7 +35,7 @@ class Coding(NamedTuple):
     @property
     def scale_dtype(self) -> str:
         """The name of the dtype of the scales."""
-        return "int16" if self.policy == "companded8" else "float32"
+        return "int16" if self.signed and self.policy == "companded8" else "float32"
 
     @property
     def block(self) -> int:

@@ -55,7 +55,8 @@ def plain_entry(each: Mapping[str, Any], where: str) -> tuple[dict[str, Any], st
     for name, field in FIELDS.items():
         x, scales = entry.get(name), entry.pop(f"{name}_scale", None)
         if scales is not None:  # our own optimizer's
-            kept = Coded(policy_of(numpy_of(scales)), *(numpy_of(local(y, where)) for y in (x, scales)))
+            parts = [numpy_of(local(y, where)) for y in (x, scales)]
+            kept = Coded(policy_of(*parts, field), *parts)
             coded[field], entry[name] = kept, numbers_of(kept, field, f"{name} of {where}")
         elif x is not None and hasattr(x, "codes") and hasattr(x, "scale"):
             kept = published(x.codes, getattr(x, "qmap", None), x.scale)
@@ -81,11 +82,15 @@ def published(codes: Any, numbers: Any, scales: Any) -> Coded | None:
     return Coded("blockwise8", codes, scales.reshape(-1))
 
 
-def policy_of(scales: Array) -> str:
-    """Return the way of keeping moments that has such scales."""
-    known = (policy for policy in MOMENT_STORAGES if policy != "plain")
-    kinds: dict[str, str] = {Coding(policy, True).scale_dtype: policy for policy in known}
-    return kinds.get(scales.dtype.name, "plain")
+def policy_of(codes: Array, scales: Array, name: str) -> str:
+    """Return the way of keeping moments that has such codes and scales; "plain" if there is none."""
+    for policy in MOMENT_STORAGES:
+        coding = Coding(policy, name == "m")
+        form = coding.dtype, coding.scale_dtype, (coding.blocks(codes.shape),)
+        found = codes.dtype.name, scales.dtype.name, scales.shape
+        if policy != "plain" and coding.serves(codes.shape) and found == form:
+            return policy
+    return "plain"
 
 
 def numbers_of(coded: Coded, name: str, where: str) -> Array:
@@ -102,7 +107,10 @@ def numbers_of(coded: Coded, name: str, where: str) -> Array:
     coding = Coding(coded.policy, name == "m")  # type: ignore[arg-type]
     form = coded.codes.dtype.name, coded.scales.dtype.name, coded.scales.shape
     if coded.policy not in MOMENT_STORAGES or coded.policy == "plain":
-        raise CheckpointError(f"{where} has scales in {form[1]}: expected those of {MOMENT_STORAGES[1:]}")
+        raise CheckpointError(
+            f"{where} has codes in {form[0]} of shape {coded.codes.shape}, and scales in {form[1]} of shape "
+            f"{form[2]}: expected those of {' or '.join(map(repr, MOMENT_STORAGES[1:]))}"
+        )
     wanted = coding.dtype, coding.scale_dtype, (coding.blocks(coded.codes.shape),)
     if form != wanted:
         raise CheckpointError(

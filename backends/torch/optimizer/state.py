@@ -172,7 +172,7 @@ def is_kept_by(coding: Coding, codes: torch.Tensor, scales: Any) -> bool:
     """True if codes and scales have the form of this way of keeping moments."""
     form = None if scales is None else (dtype_name(scales.dtype), tuple(scales.shape))
     wanted = (coding.scale_dtype, (coding.blocks(codes.shape),))
-    return dtype_name(codes.dtype) == coding.dtype and form == wanted
+    return coding.serves(codes.shape) and dtype_name(codes.dtype) == coding.dtype and form == wanted
 
 
 def rest_of(core: Core, own: State, p: torch.Tensor, formats: LeafDtypes, where: str) -> Any:
