@@ -3,9 +3,9 @@
 m becomes a signed square: the code c stands for ``c * |c| * scale``.  v becomes a fourth power: the code c
 stands for ``(c * c * scale)**2``.
 
-The scale of m is a number of bfloat16.  Its 8 digits and the 14 of ``c * c`` fit in float32.  So the product is
-exact, and no compiler can change it by fusing it with what comes next.  The scale of v is in float32: v falls
-by a thousandth in a step without a gradient, which no code shows, so that the scale has to.
+The scale of m is a number of bfloat16.  Its 8 digits and the 14 of ``c * c`` fit in float32.  So the product
+is exact, and no compiler can change it by fusing it with what comes next.  The scale of v is in float32: v
+falls by a thousandth in a step without a gradient, which no code shows, so that the scale has to.
 """
 
 from __future__ import annotations

@@ -48,18 +48,18 @@ def plain_entry(each: Mapping[str, Any], where: str) -> tuple[dict[str, Any], st
         x = entry.pop(other)
         if str(getattr(x, "dtype", "")).endswith("uint8"):
             parts = {key: entry.pop(f"{key}{number}", None) for key in ("qmap", "absmax")}
-            kept = published(x, parts["qmap"], parts["absmax"])
+            kept = published(x, parts["qmap"], parts["absmax"], signed=number == 1)
             coded |= {} if kept is None else {FIELDS[name]: kept}
             x, quantised = by_blocks(x, parts["qmap"], parts["absmax"], f"{other} of {where}"), "8-bit"
         entry[name] = x
     for name, field in FIELDS.items():
         x, scales = entry.get(name), entry.pop(f"{name}_scale", None)
         if scales is not None:  # our own optimizer's
-            parts = [numpy_of(local(y, where)) for y in (x, scales)]
-            kept = Coded(policy_of(*parts, field), *parts)
+            codes, each_block = (numpy_of(local(y, where)) for y in (x, scales))
+            kept = Coded(policy_of(codes, each_block, field), codes, each_block)
             coded[field], entry[name] = kept, numbers_of(kept, field, f"{name} of {where}")
         elif x is not None and hasattr(x, "codes") and hasattr(x, "scale"):
-            kept = published(x.codes, getattr(x, "qmap", None), x.scale)
+            kept = published(x.codes, getattr(x, "qmap", None), x.scale, signed=field == "m")
             coded |= {} if kept is None else {field: kept}
             entry[name], quantised = of_torchao(x, f"{name} of {where}")
         else:
@@ -70,25 +70,29 @@ def plain_entry(each: Mapping[str, Any], where: str) -> tuple[dict[str, Any], st
     return entry | ({"coded": coded} if coded else {}), quantised
 
 
-def published(codes: Any, numbers: Any, scales: Any) -> Coded | None:
+def published(codes: Any, numbers: Any, scales: Any, *, signed: bool) -> Coded | None:
     """Return a moment that is kept in the state as "blockwise8" keeps it; None if the codebook is another."""
     if numbers is None or scales is None or not str(codes.dtype).endswith("uint8"):
         return None
     codes, numbers, scales = (numpy_of(x) for x in (codes, numbers, scales))
     blocks = Coding("blockwise8", True).blocks(codes.shape)
-    known = any(np.array_equal(numbers, np.asarray(table(signed), np.float32)) for signed in (True, False))
-    if not known or scales.size != blocks or codes.size < SMALL:
+    if (
+        not np.array_equal(numbers, np.asarray(table(signed), np.float32))
+        or scales.size != blocks
+        or codes.size < SMALL
+    ):
         return None
     return Coded("blockwise8", codes, scales.reshape(-1))
 
 
 def policy_of(codes: Array, scales: Array, name: str) -> str:
     """Return the way of keeping moments that has such codes and scales; "plain" if there is none."""
-    for policy in MOMENT_STORAGES:
-        coding = Coding(policy, name == "m")
+    found = codes.dtype.name, scales.dtype.name, scales.shape
+    policies: tuple[str, ...] = MOMENT_STORAGES[1:]
+    for policy in policies:
+        coding = Coding(policy, name == "m")  # type: ignore[arg-type]
         form = coding.dtype, coding.scale_dtype, (coding.blocks(codes.shape),)
-        found = codes.dtype.name, scales.dtype.name, scales.shape
-        if policy != "plain" and coding.serves(codes.shape) and found == form:
+        if coding.serves(codes.shape) and found == form:
             return policy
     return "plain"
 
