@@ -105,7 +105,8 @@ def load_moment(lines: Lines, raw: Mapping[str, str], name: str, dtypes: Format)
     coding = dtypes.coding(name)
     assert coding is not None
     codes = Value(lines, load_integer(lines, raw[name], dtypes.of(name)), "i32")
-    one, element = raw[name + "_scale"], "float"
+    element: Any = "float"
+    one = raw[name + "_scale"]
     if dtypes.of(f"{name}_scale") == "int16":
         one, element = lines.put(f"%{name}.scale.one{lines.tag}", f"sext i16 {one} to i32"), "i32"
     vector = lines.kind(element)
