@@ -292,7 +292,13 @@ class ThirdParty(Subject):
         # Identification also needs probes that do not apply to the claim, but not those that set a state.
         probes = [*(EXPERIMENTS.values() if self.always_measured else ()), *self.probes]
         wanted = [not p.start or self.claim is None or p.applies_to(self.claim.adam) for p in probes]
-        tasks = [(0, number) for number, asked in enumerate(wanted) if asked]
+
+        def tasks_in(dtype: str) -> list[tuple[int, int]]:
+            served = [asked and is_for(p, dtype) for p, asked in zip(probes, wanted, strict=True)]
+            if dtype != max(self.dtypes):  # the parts are measured in one dtype, float64 before float32
+                served = [s and not p.name.startswith(EXPERIMENT) for s, p in zip(served, probes, strict=True)]
+            return [(0, number) for number, asked in enumerate(served) if asked]
+
         shares = self.shares_worker and not self.target.startswith("cmd:")
         return [
             WorkerJob(
@@ -300,7 +306,7 @@ class ThirdParty(Subject):
                 dtype,
                 [None],
                 probes,
-                [task for task in tasks if is_for(probes[task[1]], dtype)],
+                tasks_in(dtype),
                 self.settings,
                 self.device,
                 self.required,

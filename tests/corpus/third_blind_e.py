@@ -1,4 +1,4 @@
-"""Blind, third set: slips in isolation, layout, precision, kept state and a kernel's scale."""
+"""Blind, third set: slips in isolation, layout, precision and kept state."""
 
 from __future__ import annotations
 
@@ -110,17 +110,3 @@ class ThirdCountedOnReturn(Frame):
         super().set_state(state)
         for s in self.slots:
             s.t += s.t > 0
-
-
-@wrong("loss_scale moments", "SCALE.1")
-def third_square_unscaled_once(
-    p: Array, g: Array, m: Array, v: Array, t: int, lr: float, beta1: float, beta2: float, eps: float,
-    wd: float, grad_scale: float, found_inf: float,
-) -> None:  # fmt: skip
-    """Second moment: the square of a scaled gradient is divided by the scale once, and not by its square."""
-    if found_inf:
-        return
-    m[...] = beta1 * m + (1 - beta1) * (g / grad_scale)
-    v[...] = beta2 * v + ((1 - beta2) * g) * (g / grad_scale)
-    root = np.sqrt(v) / math.sqrt(1 - beta2**t) + eps
-    p[...] = p - lr * wd * p - lr / (1 - beta1**t) * (m / root)

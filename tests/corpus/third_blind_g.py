@@ -210,19 +210,3 @@ class ThirdRightUpsAndDowns(Frame):
         w1, w2 = 1 - s.h.b1, 1 - s.h.b2
         s.m = s.h.b1 * s.m + w1 * np.maximum(g, 0) + w1 * np.minimum(g, 0)
         s.v = s.h.b2 * s.v + (w2 * np.abs(g)) * np.abs(g)
-
-
-@right()
-def third_adamw(
-    p: Array, g: Array, m: Array, v: Array, t: int, lr: float, beta1: float, beta2: float, eps: float,
-    wd: float, grad_scale: float, found_inf: float,
-) -> None:  # fmt: skip
-    """The scale is divided out of the weights of both averages instead of the gradient."""
-    if found_inf:
-        return
-    m *= beta1
-    m += g * ((1 - beta1) / grad_scale)
-    v *= beta2
-    v += (g * ((1 - beta2) / grad_scale)) * (g / grad_scale)
-    p *= 1 - lr * wd
-    p -= (m / (np.sqrt(v) / math.sqrt(1 - beta2**t) + eps)) * (lr / (1 - beta1**t))

@@ -8,10 +8,12 @@ import pytest
 from check_candidates import ADAM, FEW, RIGHT, WRONG, one, write
 
 from adamcore.conformance import check
+from adamcore.conformance.anatomy.experiments import EXPERIMENTS
 from adamcore.conformance.checking import subjects
 from adamcore.conformance.claims import all_claims, claim_for, claim_of_dialect
 from adamcore.conformance.oracle.sharing import equivalent_claim
 from adamcore.conformance.probes import PROBES
+from adamcore.conformance.settings import DTYPES
 
 
 def test_claim_of_a_candidate(tmp_path: Path) -> None:
@@ -166,3 +168,13 @@ def test_our_own_optimizer_is_held_to_its_dialect() -> None:
     pytest.importorskip("torch")
     entry = one("adamcore.backends.torch:AdamW")
     assert (entry.verdict, entry.claimed) == ("conforms", "torch.AdamW")
+
+
+def test_parts_are_measured_in_one_dtype() -> None:
+    subject = subjects.Unidentified("torch.optim:AdamW", None, {}, None, list(PROBES.values()), DTYPES)
+    measured = {
+        job.dtype: sum(job.probe_of(k).name.startswith("anatomy/") for k in range(len(job.tasks)))
+        for job in subject.jobs
+    }
+    assert measured == {"float32": 0, "float64": len(EXPERIMENTS)}
+    assert {len(job.tasks) - measured[job.dtype] for job in subject.jobs} == {len(PROBES)}
