@@ -294,10 +294,9 @@ class ThirdParty(Subject):
         wanted = [not p.start or self.claim is None or p.applies_to(self.claim.adam) for p in probes]
 
         def tasks_in(dtype: str) -> list[tuple[int, int]]:
-            served = [asked and is_for(p, dtype) for p, asked in zip(probes, wanted, strict=True)]
-            if dtype != max(self.dtypes):  # the parts are measured in one dtype, float64 before float32
-                served = [s and not p.name.startswith(EXPERIMENT) for s, p in zip(served, probes, strict=True)]
-            return [(0, number) for number, asked in enumerate(served) if asked]
+            measures = dtype == max(self.dtypes)  # float64 before float32
+            served = [is_for(p, dtype) and (measures or not p.name.startswith(EXPERIMENT)) for p in probes]
+            return [(0, n) for n in range(len(probes)) if wanted[n] and served[n]]
 
         shares = self.shares_worker and not self.target.startswith("cmd:")
         return [

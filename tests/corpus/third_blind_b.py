@@ -128,7 +128,7 @@ class ThirdEpsilonOnGradient(Frame):
         super().learn(s, g + s.h.eps)
 
 
-@wrong("epsilon mixed_precision zero_gradient", "EPS.1", like="google-deepmind/optax#1754")
+@wrong("epsilon mixed_precision zero_gradient hyperparameters", "EPS.1", like="google-deepmind/optax#1754")
 class ThirdEpsilonInHalf(Frame):
     """Epsilon: it passes through a float16, where 1e-8 is 0 and an element without gradient becomes NaN."""
 

@@ -153,7 +153,7 @@ class ThirdRightExponential(Frame):
         return corrected(s, lambda b, t: -math.expm1(t * math.log(b)) if b else 1.0)
 
 
-@right()
+@right(claim="paddle.AdamW")
 class ThirdRightSquarings(Frame):
     """The powers of the betas are formed by squaring and multiplying, bit by bit of the count."""
 
@@ -167,7 +167,7 @@ class ThirdRightSquarings(Frame):
         return corrected(s, left)
 
 
-@right()
+@right(claim="paddle.AdamW")
 class ThirdRightSumOfPowers(Frame):
     """The correction is (1-b) times the sum of the powers below t, which is doubled and extended by bits."""
 
