@@ -15,7 +15,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help check test lint types tests slow lowest browser coverage score format docs performance build clean
+.PHONY: help check test lint types tests slow lowest browser coverage score format docs pages performance \
+	fieldguide build clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1 \t/p' Makefile | expand -t 20
@@ -33,7 +34,7 @@ lint: $(READY)  ## style alone (ruff)
 
 types: $(READY)  ## types alone (mypy --strict, tests, examples and benchmarks too)
 	@echo "==> mypy --strict"
-	@$(BIN)/mypy adamcore tests examples benchmarks docs/generate
+	@$(BIN)/mypy adamcore tests examples benchmarks docs/generate fieldguide
 
 tests: $(READY)  ## tests alone, without the slow ones
 	@echo "==> pytest"
@@ -63,12 +64,20 @@ format: $(READY)  ## let ruff put the style right
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
-docs: $(READY)  ## docs/equations.md and docs/freeze.svg, which the definition and an example write
+docs: $(READY)  ## the site, in build/site: it needs no network, neither here nor where it is read
+	@$(BIN)/python docs/generate/build_site.py -j $(JOBS) $(ARGS)
+
+pages: $(READY)  ## the parts of docs/ that code writes: equations.md, freeze.svg, pictures/
 	@$(BIN)/python docs/generate/equations_page.py
 	@$(BIN)/python docs/generate/freeze_plot.py
+	@$(BIN)/python docs/generate/terminal_pictures.py
 
 performance: $(READY)  ## docs/performance.md, from the runs stored in docs/results/
 	@$(BIN)/python docs/generate/performance_page.py
+
+fieldguide: $(READY)  ## docs/field-guide/: other people's Adams measured, those not measured yet (an hour)
+	@$(BIN)/python -m fieldguide -j $(JOBS) $(ARGS); status=$$?; \
+	$(BIN)/python docs/generate/field_guide_pages.py && exit $$status
 
 build: $(READY)  ## the sdist, and the wheel built from it, in dist/
 	@$(BIN)/python -m build --no-isolation

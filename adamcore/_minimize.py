@@ -122,7 +122,7 @@ def minimize(
             fun = float(value)
             if keep_best and (best is None or fun < best[0]):
                 best = fun, x, jac
-            shown(nit, fun)
+            shown(nit, f"{fun:.6g}")
             if stopped(callback, Progress(x, fun, jac, nit)):
                 status = 2
             if gtol is not None and largest(jac) <= gtol:
@@ -171,27 +171,31 @@ def largest(tree: Tree) -> float:
 
 
 @contextmanager
-def bar(steps: int | None) -> Iterator[Callable[[int, float], None]]:
+def bar(total: int | None, what: str = "minimize") -> Iterator[Callable[[int, str], None]]:
     """Show a progress bar on standard error, rich's or a plain one; None shows nothing.
 
+    Args:
+        total: how much there is to be done.
+        what: what is being done.
+
     Yields:
-        The function to call with the number of steps made and the value.
+        The function to call with how much is done, and with a text on it.
     """
-    if steps is None:
-        yield lambda nit, fun: None
+    if total is None:
+        yield lambda done, text: None
         return
     try:
         rich = importlib.import_module("rich.progress")
         console = importlib.import_module("rich.console").Console(stderr=True)
     except ImportError:
 
-        def plain(nit: int, fun: float) -> None:
-            done = 20 * nit // max(steps, 1)
-            sys.stderr.write(f"\r[{'#' * done}{'.' * (20 - done)}] {nit}/{steps} {fun:.6g} ")
+        def plain(done: int, text: str) -> None:
+            filled = 20 * done // max(total, 1)
+            sys.stderr.write(f"\r[{'#' * filled}{'.' * (20 - filled)}] {done}/{total} {text} ")
 
         yield plain
         sys.stderr.write("\n")
         return
     with rich.Progress(*rich.Progress.get_default_columns(), console=console) as view:
-        task = view.add_task("minimize", total=steps)
-        yield lambda nit, fun: view.update(task, completed=nit, description=f"{fun:.6g}")
+        task = view.add_task(what, total=total)
+        yield lambda done, text: view.update(task, completed=done, description=text)

@@ -15,6 +15,7 @@ from adamcore.numerics import NumericsReport
 from adamcore.numerics.check import Leaf, report
 from adamcore.state import AdamState
 from adamcore.step_cache import CACHE
+from adamcore.storage.moments import MomentStorage  # noqa: F401  # and for MomentStorage
 from adamcore.storage.policies import PStorage  # noqa: F401  # and for PStorage
 from adamcore.trees import ParamTree
 from adamcore.types import Scalar, Tree
@@ -46,6 +47,9 @@ class Adam(AdamConfig):
             ``"plain"``, ``"master"``, ``"split"``, ``"split8"``, ``"kahan"`` or ``"stochastic"``.  Other
             parameters are kept as they are.
         seed: a whole number from 0 to 2**32 - 1, for ``p_storage="stochastic"``.
+        m_storage: how m is kept between steps (STORE.9): ``"plain"``, in its dtype, or ``"companded8"``, in 8
+            bits with a scale for each block of elements.
+        v_storage: the same for v and v_max.
 
     Each of the other fields is the axis of its name.
 
@@ -103,7 +107,8 @@ class Adam(AdamConfig):
             For each leaf, a clock of 0 (an int32 0-d array; one for all leaves with
             ``clock="global"``), and moments of 0, in the dtypes that MOM.4 gives.
             AMSGrad adds the maximum ``v_max``, Dozat's form of Nesterov momentum ``mu_product``, and
-            some values of ``p_storage`` what they keep of the parameters, ``p_rest``.
+            some values of ``p_storage`` what they keep of the parameters, ``p_rest``.  Moments in 8 bits are
+            codes, with scales beside them (STORE.9).
 
         Raises:
             ParameterError: a leaf is no array, or has integers or booleans.

@@ -9,13 +9,15 @@ from typing import Any
 
 from adamcore import axes
 from adamcore.errors import AxisError, HyperparameterError
+from adamcore.storage.moments import MOMENT_STORAGES, MomentStorage
 from adamcore.storage.policies import P_STORAGES, PStorage
 
 Schedule = Callable[[Any], Any]  #: from the clock t of the step being made (the first is 1) to lr
 #: the fields that are numbers
 HYPERPARAMETERS = ("lr", "b1", "b2", "eps", "eps_root", "weight_decay", "momentum_decay", "lr_max")
 MOMENT_DTYPES = ("moment_dtype", "m_dtype", "v_dtype")  #: the fields that are names of dtypes, or None
-STORAGE = ("p_storage", "seed")  #: the fields that say how parameters are kept, apart from the arithmetic
+MOMENT_STORAGE = ("m_storage", "v_storage")  #: the fields that say how moments are kept
+STORAGE = ("p_storage", "seed")  #: those that say how parameters are kept, apart from the arithmetic
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +61,8 @@ class AdamConfig:
     v_dtype: str | None = None
     p_storage: PStorage = "plain"
     seed: int = 0
+    m_storage: MomentStorage = "plain"
+    v_storage: MomentStorage = "plain"
 
     def __post_init__(self) -> None:
         if not callable(self.lr):
@@ -77,9 +81,13 @@ class AdamConfig:
                     f"{name}={dtype!r} ({type(dtype).__name__}): expected the name of a dtype, such as "
                     f"'float32', or None for {otherwise}"
                 )
-        if self.p_storage not in P_STORAGES:
-            known = ", ".join(map(repr, P_STORAGES))
-            raise HyperparameterError(f"p_storage={self.p_storage!r}: expected one of {known}")
+        for name, policies in {
+            "p_storage": P_STORAGES,
+            **dict.fromkeys(MOMENT_STORAGE, MOMENT_STORAGES),
+        }.items():
+            if getattr(self, name) not in policies:
+                known = ", ".join(map(repr, policies))
+                raise HyperparameterError(f"{name}={getattr(self, name)!r}: expected one of {known}")
         seed: Any = self.seed
         if isinstance(seed, bool) or not isinstance(seed, numbers.Integral) or not 0 <= int(seed) < 2**32:
             raise HyperparameterError(f"seed={self.seed!r}: expected a whole number from 0 to 2**32 - 1")

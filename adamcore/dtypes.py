@@ -1,13 +1,27 @@
-"""The dtypes of a leaf's moments, its arithmetic and its rest (rules MOM.4, NUM.1, EPS.6, STORE.1)."""
+"""The dtypes of a leaf's moments, its arithmetic, its rest and its scales (MOM.4, NUM.1, EPS.6, STORE)."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 from adamcore.coefficients import Given
 from adamcore.config import AdamConfig
 from adamcore.errors import BackendError, HyperparameterError
 from adamcore.protocol import Backend, LeafDtypes
+from adamcore.storage.moments import Coding
 from adamcore.storage.policies import NARROW, RESTS, Storage
 from adamcore.types import Array, DType
+
+SCALES = {"m_scale": "m", "v_scale": "v", "v_max_scale": "v_max"}  #: the scales of each moment
+PARTS = ("p_rest", *SCALES)
+
+
+class Wanted(NamedTuple):
+    """What a part is to be."""
+
+    shape: Any  #: a tuple, or what the library has for one
+    dtype: DType
 
 
 class DtypeTable:
@@ -23,7 +37,8 @@ class DtypeTable:
         Raises:
             HyperparameterError: the library has no dtype of the moments' name, eps vanishes (EPS.6), or
                 p_storage can't keep the parameter.
-            BackendError: p_storage needs the bits of numbers, which the library does not show.
+            BackendError: p_storage, m_storage or v_storage needs the bits of numbers, which the library does
+                not show.
         """
         found = self.known.get(p.dtype)
         if found is None:
@@ -39,18 +54,56 @@ def leaf_dtypes(adam: AdamConfig, backend: Backend, p: Array) -> LeafDtypes:
             f"p_storage={adam.p_storage!r} with a parameter of {p.dtype}: expected a real one; use 'plain'"
         )
     part = backend.part_of(p.dtype, p) if is_complex else p.dtype
+    codings = [coding_of(adam, name, backend, p, is_complex) for name in ("m_storage", "v_storage")]
+    if any(codings):
+        return coded(adam, backend, p, codings)
     m_part, v_part = (moment_part(adam, field, part, backend, p) for field in ("m_dtype", "v_dtype"))
-    work = backend.dtype_named("float32", p)
-    for dtype in dict.fromkeys((part, m_part, v_part)):
-        if backend.bits(dtype) > backend.bits(work):
-            work = dtype
-    check_epsilon(adam, backend, work)
+    work = arithmetic(adam, backend, p, (part, m_part, v_part))
     if not is_complex:
         storage, rest = kept(adam, backend, p)
         return LeafDtypes(work, m_part, v_part, is_complex, storage, rest)
     m = complex_moment(adam, "m_dtype", m_part, backend, p)
     v = v_part if adam.complex == "modulus" else complex_moment(adam, "v_dtype", v_part, backend, p)
     return LeafDtypes(work, m, v, is_complex)
+
+
+def coded(adam: AdamConfig, backend: Backend, p: Array, codings: Sequence[Coding | None]) -> LeafDtypes:
+    """Return the dtypes that go with a real parameter of which a moment is kept in 8 bits (STORE.9)."""
+    plain = [
+        moment_part(adam, field, p.dtype, backend, p) if coding is None else None
+        for field, coding in zip(("m_dtype", "v_dtype"), codings, strict=True)
+    ]
+    work = arithmetic(adam, backend, p, (p.dtype, *(dtype for dtype in plain if dtype is not None)))
+    m, v = (
+        dtype if coding is None else backend.dtype_named(coding.dtype, p)
+        for dtype, coding in zip(plain, codings, strict=True)
+    )
+    scales = [None if each is None else backend.dtype_named(each.scale_dtype, p) for each in codings]
+    storage, rest = kept(adam, backend, p)
+    return LeafDtypes(work, m, v, False, storage, rest, *codings, *scales)
+
+
+def arithmetic(adam: AdamConfig, backend: Backend, p: Array, dtypes: Iterable[DType]) -> DType:
+    """Return the dtype of the arithmetic: the widest of float32 and of these real ones (NUM.1)."""
+    work = backend.dtype_named("float32", p)
+    for dtype in dict.fromkeys(dtypes):
+        if backend.bits(dtype) > backend.bits(work):
+            work = dtype
+    check_epsilon(adam, backend, work)
+    return work
+
+
+def coding_of(adam: AdamConfig, field: str, backend: Backend, p: Array, is_complex: bool) -> Coding | None:
+    """Return how a moment is kept in 8 bits; None if it is kept plainly."""
+    policy = getattr(adam, field)
+    if policy == "plain":
+        return None
+    if is_complex:
+        raise HyperparameterError(
+            f"{field}={policy!r} with a parameter of {p.dtype}: expected a real one; use 'plain'"
+        )
+    check_bits(backend, f"{field}={policy!r}")
+    return Coding(policy, field == "m_storage")
 
 
 def named_by(adam: AdamConfig, field: str) -> tuple[str, str | None]:
@@ -119,14 +172,19 @@ def kept(adam: AdamConfig, backend: Backend, p: Array) -> tuple[Storage | None, 
             f"p_storage={policy!r} with a parameter of {p.dtype}: expected {expected}; convert it, or choose "
             f"{'split' if dtype else 'plain'!r}"
         )
-    if backend.bits_of_floats() is None:
-        raise BackendError(
-            f"p_storage={policy!r} with arrays of {backend.name}: expected a library in which the bits of "
-            "numbers can be read, as NumPy, PyTorch and JAX; choose 'plain'"
-        )
+    check_bits(backend, f"p_storage={policy!r}")
     if policy not in RESTS:
         return Storage(policy, dtype), None
     return Storage(policy, dtype), backend.dtype_named(RESTS[policy] or dtype, p)
+
+
+def check_bits(backend: Backend, setting: str) -> None:
+    """Raise unless the library shows the bits of its numbers; ``setting`` is what needs them."""
+    if backend.bits_of_floats() is None:
+        raise BackendError(
+            f"{setting} with arrays of {backend.name}: expected a library in which the bits of "
+            "numbers can be read, as NumPy, PyTorch and JAX; choose 'plain'"
+        )
 
 
 def is_dtype(backend: Backend, name: str, p: Array) -> bool:
@@ -135,3 +193,37 @@ def is_dtype(backend: Backend, name: str, p: Array) -> bool:
         return bool(backend.dtype_named(name, p) == p.dtype)
     except LookupError:
         return False
+
+
+def parts_of(adam: AdamConfig) -> dict[str, tuple[str, bool]]:
+    """Return for each part the field of Adam that decides whether a state has it, and whether it has."""
+    return {
+        "p_rest": ("p_storage", adam.p_storage in RESTS),
+        "m_scale": ("m_storage", adam.m_storage != "plain"),
+        "v_scale": ("v_storage", adam.v_storage != "plain"),
+        "v_max_scale": ("v_storage", adam.v_storage != "plain" and adam.amsgrad != "none"),
+    }
+
+
+def wanted(name: str, p: Array, formats: LeafDtypes | None) -> Wanted | None:
+    """Return what a part of a leaf has to be; None if the leaf has none."""
+    if formats is None:
+        return None
+    if name == "p_rest":
+        return None if formats.rest is None else Wanted(tuple(p.shape), formats.rest)
+    coding, dtype = formats.coding(SCALES[name]), formats.m_scale if name == "m_scale" else formats.v_scale
+    return None if coding is None else Wanted((coding.blocks(p.shape),), dtype)
+
+
+def first_part(b: Backend, name: str, p: Array, formats: LeafDtypes | None) -> Array | None:
+    """Return a part of a leaf before the first step; None if the leaf has none."""
+    part = wanted(name, p, formats)
+    if part is None or formats is None:
+        return None
+    if name == "p_rest":
+        assert formats.storage is not None
+        return b.cast(p, part.dtype) if formats.storage.policy == "master" else b.zeros(p, part.dtype)
+    n, coding = b.bits_of_floats(), formats.coding(SCALES[name])
+    assert n is not None  # as adamcore.dtypes has found
+    assert coding is not None
+    return n.zero_scales(p, coding.block, part.dtype)

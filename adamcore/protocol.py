@@ -12,12 +12,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
+from operator import attrgetter
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar, overload
 
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients, Numbers
 from adamcore.state import AdamState
 from adamcore.storage.bits import Words
+from adamcore.storage.moments import Coding
 from adamcore.storage.policies import Storage
 from adamcore.storage.random_bits import Key
 from adamcore.types import Array, Clock, Device, DType, Scalar, Tree
@@ -34,6 +36,23 @@ class LeafDtypes(NamedTuple):
     is_complex: bool
     storage: Storage | None = None  #: how p is kept between steps; None: in its own dtype alone ("plain")
     rest: DType = None  #: of the part of p that is in the state; None if there is no such part
+    m_coding: Coding | None = None  #: how m is kept in 8 bits; None: as numbers of its dtype
+    v_coding: Coding | None = None  #: the same of v and v_max
+    m_scale: DType = None  #: of the scales of m's blocks; None if there are none
+    v_scale: DType = None  #: of those of v and v_max
+
+    @property
+    def plain(self) -> bool:
+        """True if each array is kept as numbers of its dtype, rounded to the nearest."""
+        return self.storage is None and self.m_coding is None and self.v_coding is None
+
+    def coding(self, name: str) -> Coding | None:
+        """Return how "m", "v" or "v_max" is kept in 8 bits; None if it is not."""
+        return {"m": self.m_coding, "v": self.v_coding, "v_max": self.v_coding}.get(name)
+
+    def in_blocks(self, name: str) -> bool:
+        """True if an array of this name is kept by blocks: codes, or their scales."""
+        return self.coding(name.removesuffix("_scale")) is not None
 
 
 class Job(NamedTuple):
@@ -49,6 +68,9 @@ class Job(NamedTuple):
     formats: LeafDtypes
     p_rest: Array | None = None  #: what the state has of p (STORE.1)
     key: Key | None = None  #: of the random bits with which p is rounded (STORE.7)
+    m_scale: Array | None = None  #: the scales of m's blocks (STORE.9)
+    v_scale: Array | None = None
+    v_max_scale: Array | None = None
 
 
 class Result(NamedTuple):
@@ -59,6 +81,9 @@ class Result(NamedTuple):
     v: Array
     v_max: Array | None
     p_rest: Array | None = None
+    m_scale: Array | None = None
+    v_scale: Array | None = None
+    v_max_scale: Array | None = None
 
 
 class Columns(NamedTuple):
@@ -69,10 +94,20 @@ class Columns(NamedTuple):
     m: Sequence[Array]
     v: Sequence[Array]
     v_max: Sequence[Array] = ()  #: empty without AMSGrad
+    p_rest: Sequence[Array] = ()  #: empty where p is all that is kept of the parameters
+    m_scale: Sequence[Array] = ()  #: empty where moments are kept without scales, as those of v and v_max
+    v_scale: Sequence[Array] = ()
+    v_max_scale: Sequence[Array] = ()
 
 
-columns_of_five: Callable[[tuple[Sequence[Array], ...]], Columns] = partial(tuple.__new__, Columns)
+OPTIONAL = Columns._fields[4:]  #: the arrays that a job may be without
+
+columns_of_nine: Callable[[tuple[Sequence[Array], ...]], Columns] = partial(tuple.__new__, Columns)
 """Return Columns of a tuple; in the hot path, as it takes half the time of a call of the class."""
+
+
+PARTS_OF: Callable[[Any], tuple[Array | None, ...]] = attrgetter(*OPTIONAL)
+"""Return the arrays of a job that it may be without, or those parts of a state."""
 
 
 # Many jobs ------------------------------------------------------------------------------------------
@@ -122,12 +157,16 @@ class UniformJobs(ByColumn[Job]):
 
 
 class ResultColumns(NamedTuple):
-    """The arrays of a :class:`Results`; ``v_max`` is empty without AMSGrad."""
+    """The arrays of results by what they are; :data:`OPTIONAL` ones may be empty."""
 
     p: Sequence[Array]
     m: Sequence[Array]
     v: Sequence[Array]
     v_max: Sequence[Array] = ()
+    p_rest: Sequence[Array] = ()
+    m_scale: Sequence[Array] = ()
+    v_scale: Sequence[Array] = ()
+    v_max_scale: Sequence[Array] = ()
 
 
 class Results(ByColumn[Result]):
@@ -139,24 +178,27 @@ class Results(ByColumn[Result]):
         self.columns = columns
 
     def row(self, i: int) -> Result:
-        p, m, v, v_max = self.columns
-        return Result(p[i], m[i], v[i], v_max[i] if v_max else None)
+        return Result(*(column[i] if column else None for column in self.columns))
 
 
 def columns_of(jobs: Sequence[Job]) -> Columns:
-    """Return the arrays of a list of jobs: a ``v_max`` in each or in none."""
+    """Return the arrays of a list of jobs: each of :data:`OPTIONAL` in every job or in none."""
     if isinstance(jobs, UniformJobs):
         return jobs.columns
     p, g, m, v = ([job[k] for job in jobs] for k in range(4))  # zip(*jobs) has the collector look often
-    return Columns(p, g, m, v, [job.v_max for job in jobs] if jobs and jobs[0].v_max is not None else ())
+    columns = Columns(p, g, m, v)
+    if not jobs:
+        return columns
+    there = [name for name in OPTIONAL if getattr(jobs[0], name) is not None]
+    return columns._replace(**{name: [getattr(job, name) for job in jobs] for name in there})
 
 
 def in_place_results(jobs: Sequence[Job]) -> Sequence[Result]:
     """Return the results of jobs that were carried out in their own arrays."""
     if isinstance(jobs, UniformJobs):
-        p, _, m, v, v_max = jobs.columns
-        return Results(ResultColumns(p, m, v, v_max))
-    return [Result(job.p, job.m, job.v, job.v_max) for job in jobs]
+        p, _, *others = jobs.columns
+        return Results(ResultColumns(p, *others))
+    return [Result(job.p, job.m, job.v, *parts) for job, parts in zip(jobs, map(PARTS_OF, jobs), strict=True)]
 
 
 # Cached steps ----------------------------------------------------------------------------------------
@@ -198,7 +240,9 @@ class CachedStep(Protocol):
 class ColumnStep(Protocol):
     """One Adam on one list of jobs whose checks were done once: the part of a cached step that computes."""
 
-    def bind(self, columns: Columns, coefficients: Sequence[Coefficients]) -> Callable[[], None] | None:
+    def bind(
+        self, columns: Columns, coefficients: Sequence[Coefficients], clocks: Sequence[int] = ()
+    ) -> Callable[[], None] | None:
         """Return a function that steps the arrays in place; None if they are not what was checked.
 
         As with :meth:`CachedStep.bind`, nothing is changed until the function is called.
@@ -206,6 +250,7 @@ class ColumnStep(Protocol):
         Args:
             columns: the arrays of the jobs; only the gradients may be others than before.
             coefficients: a row for each job, or one row for all.
+        clocks: after their tick, as many as there are rows; where p is rounded at random.
         """
 
 

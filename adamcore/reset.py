@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, Literal
 
 from adamcore.config import AdamConfig
+from adamcore.dtypes import SCALES
 from adamcore.errors import MaskError, StateError
 from adamcore.presence import read_mask
 from adamcore.protocol import Backend
@@ -49,10 +50,9 @@ def reset(adam: AdamConfig, state: AdamState, which: Tree, clock: Literal["reset
         else:
             t = restart_each(tree, flags, t, "t", 0)
             mu_product = restart_each(tree, flags, mu_product, "mu_product", 1.0)
-    v_max = None if state.v_max is None else start(state.v_max, "v_max")
-    return state._replace(
-        t=t, m=start(state.m, "m"), v=start(state.v, "v"), v_max=v_max, mu_product=mu_product
-    )
+    moments = ("m", "v", "v_max", *SCALES)
+    parts = {name: start(part, name) for name in moments if (part := getattr(state, name)) is not None}
+    return state._replace(t=t, mu_product=mu_product, **parts)
 
 
 def restart_each(tree: ParamTree, flags: list[Flag], part: Tree, name: str, value: float) -> Tree:

@@ -16,12 +16,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
-from itertools import repeat
 from typing import Any, NamedTuple
 
 from adamcore.clock import Ticker, known, tick_all
 from adamcore.config import AdamConfig, Schedule
-from adamcore.dtypes import DtypeTable
+from adamcore.dtypes import PARTS, DtypeTable, Wanted, first_part, parts_of, wanted
 from adamcore.errors import GradientError, HyperparameterError, StateError, TreeError
 from adamcore.presence import PRESENT, presence, where_of
 from adamcore.protocol import (
@@ -39,7 +38,6 @@ from adamcore.protocol import (
 from adamcore.registry import backend_for, first, owner, owns_all
 from adamcore.state import AdamState, check_state
 from adamcore.step_cache import StepCache, cache_of
-from adamcore.storage.policies import RESTS
 from adamcore.storage.random_bits import Key, key_of
 from adamcore.trees import ParamTree, collection_paused
 from adamcore.types import Array, Clock, Device, DType, Scalar, Tree
@@ -47,7 +45,11 @@ from adamcore.types import Array, Clock, Device, DType, Scalar, Tree
 
 def init(adam: AdamConfig, params: Tree) -> AdamState:
     """Return the state before the first step: see :meth:`adamcore.Adam.init`."""
-    tree = ParamTree(params)
+    return init_tree(adam, ParamTree(params))
+
+
+def init_tree(adam: AdamConfig, tree: ParamTree) -> AdamState:
+    """Return the state before the first step of a tree."""
     tree.check_parameters()
     b, table = tree.backend, DtypeTable(adam, tree.backend)
     formats = [None if p is None else table.of(p) for p in tree.leaves]
@@ -62,29 +64,34 @@ def init(adam: AdamConfig, params: Tree) -> AdamState:
         like = tree.first_parameter()
         return value if like is None else b.full(value, dtype(like), like)
 
-    def rests() -> Tree:
-        return tree.like(list(map(first_rest, repeat(b), tree.leaves, formats)))
-
     return AdamState(
         t=clocks(0, lambda like: b.dtype_named("int32", like)),
         m=zeros("m"),
         v=zeros("v"),
         v_max=None if adam.amsgrad == "none" else zeros("v"),
         mu_product=clocks(1.0, b.coefficient_dtype) if adam.nesterov == "dozat" else None,
-        p_rest=rests() if has_rest(adam) else None,
+        **first_parts(adam, tree, formats),
     )
 
 
-def has_rest(adam: AdamConfig) -> bool:
-    """True if the state keeps a part of narrow parameters (STORE.1)."""
-    return adam.p_storage in RESTS
+def first_parts(adam: AdamConfig, tree: ParamTree, formats: Sequence[LeafDtypes | None]) -> dict[str, Any]:
+    """Return these parts of a state before the first step, as trees."""
+    rows = list(zip(tree.leaves, formats, strict=True))
+    return {
+        name: tree.like([first_part(tree.backend, name, p, f) for p, f in rows])
+        for name, (_, there) in parts_of(adam).items()
+        if there
+    }
 
 
-def first_rest(b: Backend, p: Array | None, formats: LeafDtypes | None) -> Array | None:
-    """Return the rest of a parameter whose value is its own: its wider copy, or 0; None if it has none."""
-    if formats is None or formats.rest is None or formats.storage is None:
-        return None
-    return b.cast(p, formats.rest) if formats.storage.policy == "master" else b.zeros(p, formats.rest)
+def read_parts(tree: ParamTree, state: AdamState) -> dict[str, list[Any]]:
+    """Return the leaves of the parts that a state has, by name."""
+    found = {name: getattr(state, name) for name in PARTS}
+    return {
+        name: tree.match(part, f"state.{name}", StateError)
+        for name, part in found.items()
+        if part is not None
+    }
 
 
 def step(
@@ -130,28 +137,9 @@ def checked_step(
     loss_scale: LossScale | None = None,
 ) -> tuple[Tree, AdamState]:
     """Make a step with all checks; leave a cached step in ``cache`` if there can be one."""
-    tree.check_parameters()
-    check_parts(adam, state)
-    gs = tree.match(grads, "grads")
-    ms, vs = tree.match(state.m, "state.m", StateError), tree.match(state.v, "state.v", StateError)
-    maxima = [] if state.v_max is None else tree.match(state.v_max, "state.v_max", StateError)
-    rests = [] if state.p_rest is None else tree.match(state.p_rest, "state.p_rest", StateError)
-    columns = Columns(tree.leaves, gs, ms, vs, maxima)
-    table, ticker = DtypeTable(adam, tree.backend), partial(Ticker, adam, tree.backend, lr, hyper)
-    scale, overflow = (None, False) if loss_scale is None else read_loss_scale(loss_scale, tree.backend)
-    if overflow is True:
-        check_leaves(tree, [None if p is None else table.of(p) for p in tree.leaves], columns)
-        return tree.tree, state
-    plan = None
-    alike = tree.large and present is None and all(x is None for x in rests)
-    if alike and tree.backend.uniform(columns):
-        plan = uniform_jobs(adam, tree, columns, table, ticker, state)
+    columns, kept, plan = plan_step(adam, tree, grads, state, lr, present, hyper, loss_scale)
     if plan is None:
-        plan = jobs_of_leaves(adam, tree, columns, rests, table, ticker, state, present)
-    if scale is not None:
-        plan = plan._replace(jobs=[unscaled(tree.backend, job, scale) for job in plan.jobs])
-    if overflow is not False:
-        plan = unless(overflow, adam, plan, ticker(), state, tree)
+        return tree.tree, state
     if donate:
         check_apart(tree, plan.indices, plan.jobs)
     results = tree.backend.apply(adam, plan.jobs, donate)
@@ -160,16 +148,55 @@ def checked_step(
     else:
         new = replaced(columns, plan.indices, results)
     new_params, new_max = tree.like(new.p), None if state.v_max is None else tree.like(new.v_max)
-    new_rest = None
-    if rests:
+    for name, part in kept.items():
         for i, result in zip(plan.indices, results, strict=True):
-            rests[i] = result.p_rest
-        new_rest = tree.like(rests)
-    new_state = AdamState(plan.t, tree.like(new.m), tree.like(new.v), new_max, plan.mu_product, new_rest)
+            part[i] = getattr(result, name)
+    beside = {name: tree.like(part) for name, part in kept.items()}
+    new_state = AdamState(plan.t, tree.like(new.m), tree.like(new.v), new_max, plan.mu_product, **beside)
     if cache is not None and plan.cacheable:
-        record = StepRecord(tree.backend, plan.jobs, results, new_params, tree.like(gs), new_state)
+        record = StepRecord(tree.backend, plan.jobs, results, new_params, tree.like(columns.g), new_state)
         new_state = cache.remember(adam, record)
     return new_params, new_state
+
+
+def plan_step(
+    adam: AdamConfig,
+    tree: ParamTree,
+    grads: Tree,
+    state: AdamState,
+    lr: Scalar | Schedule = None,
+    present: Tree = None,
+    hyper: Mapping[str, Scalar] | None = None,
+    loss_scale: LossScale | None = None,
+) -> tuple[Columns, dict[str, list[Any]], StepPlan | None]:
+    """Return the arrays of a step, all checked, and its jobs; no jobs if a gradient has overflowed.
+
+    Returns:
+        The arrays of all leaves; the parts that the state has besides, by name; and the plan.
+    """
+    tree.check_parameters()
+    check_parts(adam, state)
+    gs = tree.match(grads, "grads")
+    ms, vs = tree.match(state.m, "state.m", StateError), tree.match(state.v, "state.v", StateError)
+    maxima = [] if state.v_max is None else tree.match(state.v_max, "state.v_max", StateError)
+    kept = read_parts(tree, state)
+    columns = Columns(tree.leaves, gs, ms, vs, maxima)
+    table, ticker = DtypeTable(adam, tree.backend), partial(Ticker, adam, tree.backend, lr, hyper)
+    scale, overflow = (None, False) if loss_scale is None else read_loss_scale(loss_scale, tree.backend)
+    if overflow is True:
+        check_leaves(tree, [None if p is None else table.of(p) for p in tree.leaves], columns)
+        return columns, kept, None
+    plan = None
+    alike = tree.large and present is None and all(x is None for part in kept.values() for x in part)
+    if alike and tree.backend.uniform(columns):
+        plan = uniform_jobs(adam, tree, columns, table, ticker, state)
+    if plan is None:
+        plan = jobs_of_leaves(adam, tree, columns, kept, table, ticker, state, present)
+    if scale is not None:
+        plan = plan._replace(jobs=[unscaled(tree.backend, job, scale) for job in plan.jobs])
+    if overflow is not False:
+        plan = unless(overflow, adam, plan, ticker(), state, tree)
+    return columns, kept, plan
 
 
 class LossScale(NamedTuple):
@@ -247,17 +274,17 @@ def jobs_of_leaves(
     adam: AdamConfig,
     tree: ParamTree,
     columns: Columns,
-    rests: Sequence[Any],
+    kept: Mapping[str, Sequence[Any]],
     table: DtypeTable,
     ticker: Callable[[], Ticker],
     state: AdamState,
     present: Tree,
 ) -> StepPlan:
     """Return a job for each leaf that takes part, with all checks."""
-    _, gs, ms, vs, maxima = columns
+    _, gs, ms, vs, maxima = columns[:5]
     formats: list[Any] = [None if p is None else table.of(p) for p in tree.leaves]
     check_leaves(tree, formats, columns)
-    check_rests(tree, formats, rests)
+    check_kept(tree, formats, kept)
     parts = presence(adam, tree, columns.g, present)
     rows, t, mu_product = tick_all(adam, tree, ticker(), state, parts)
     indices = [i for i, part in enumerate(parts) if not part.absent]
@@ -268,23 +295,23 @@ def jobs_of_leaves(
         )
         if not part.absent
     ]
-    if any(job.formats.storage for job in jobs):
+    if not all(job.formats.plain for job in jobs):
         clocks = [t] * len(gs) if adam.clock == "global" else tree.match(t, "state.t")
         jobs = [
-            job if job.formats.storage is None else stored_job(adam, tree.backend, job, i, clocks[i], rests)
+            job if job.formats.plain else stored_job(adam, tree.backend, job, i, clocks[i], kept)
             for i, job in zip(indices, jobs, strict=True)
         ]
     cacheable = len(jobs) > 0 and not any(part.zero for part in parts)
-    cacheable = cacheable and not any(job.formats.storage for job in jobs)
     return StepPlan(jobs, indices, t, mu_product, cacheable)
 
 
 def stored_job(
-    adam: AdamConfig, b: Backend, job: Job, i: int, t: Clock, rests: Sequence[Array | None]
+    adam: AdamConfig, b: Backend, job: Job, i: int, t: Clock, kept: Mapping[str, Sequence[Any]]
 ) -> Job:
     """Return the job of leaf ``i`` with what its storage needs; ``t`` is the clock after its tick."""
-    rest = rests[i] if rests else None
-    return job._replace(p_rest=rest, key=key_at(adam, b, i, t) if adam.p_storage == "stochastic" else None)
+    random = job.formats.storage is not None and adam.p_storage == "stochastic"
+    parts = {name: part[i] for name, part in kept.items()}
+    return job._replace(key=key_at(adam, b, i, t) if random else None, **parts)
 
 
 def key_at(adam: AdamConfig, b: Backend, leaf: int, t: Clock) -> Key:
@@ -293,7 +320,7 @@ def key_at(adam: AdamConfig, b: Backend, leaf: int, t: Clock) -> Key:
     n = b.bits_of_floats()
     assert n is not None  # as adamcore.dtypes has found
     if known is None:
-        return key_of(adam.seed, leaf, n.unsigned(t), n)
+        return key_of(adam.seed, leaf, n.unsigned(t))
     return key_of(adam.seed, leaf, int(known))
 
 
@@ -307,7 +334,7 @@ def uniform_jobs(
 ) -> StepPlan | None:
     """Return the jobs of leaves that are alike; None if they have to be looked at one by one."""
     dtype, formats, n = tree.leaves[0].dtype, table.of(tree.leaves[0]), len(tree.leaves)
-    if not dtype == formats.m == formats.v or formats.storage is not None:
+    if not dtype == formats.m == formats.v or not formats.plain:
         return None
     if adam.clock == "global":
         rows, t, mu_product = tick_all(adam, tree, ticker(), state, [PRESENT])
@@ -323,7 +350,7 @@ def uniform_jobs(
 
 def replaced(columns: Columns, indices: Sequence[int], results: Sequence[Result]) -> ResultColumns:
     """Return the arrays of all leaves after a step, of which those at the indices have results."""
-    p, _, m, v, v_max = (list(column) for column in columns)
+    p, _, m, v, v_max = (list(column) for column in columns[:5])
     for i, new in zip(indices, results, strict=True):
         p[i], m[i], v[i] = new.p, new.m, new.v
         if v_max:
@@ -343,11 +370,11 @@ def check_parts(adam: AdamConfig, state: AdamState) -> None:
     wants = {
         "v_max": ("amsgrad", adam.amsgrad != "none"),
         "mu_product": ("nesterov", adam.nesterov == "dozat"),
-        "p_rest": ("p_storage", has_rest(adam)),
+        **parts_of(adam),
     }
-    for name, (axis, wanted) in wants.items():
-        if wanted != (getattr(state, name) is not None):
-            came, expected = ("None", "a tree") if wanted else ("there", "None")
+    for name, (axis, there) in wants.items():
+        if there != (getattr(state, name) is not None):
+            came, expected = ("None", "a tree") if there else ("there", "None")
             raise StateError(
                 f"state.{name} is {came}: expected {expected}, as {axis}={getattr(adam, axis)!r}; make the "
                 "state with the init of the Adam that steps"
@@ -356,12 +383,13 @@ def check_parts(adam: AdamConfig, state: AdamState) -> None:
 
 def check_apart(tree: ParamTree, indices: Sequence[int], jobs: Sequence[Job]) -> None:
     """Raise if two leaves that take part share memory, so that they cannot be stepped in place."""
-    found = tree.backend.overlap(columns_of(jobs))
-    if found is None and any(job.p_rest is not None for job in jobs):
-        columns = columns_of(jobs)  # a part that a job does not have is its p once more
-        found = tree.backend.overlap(
-            columns._replace(v_max=[job.p if job.p_rest is None else job.p_rest for job in jobs])
-        )
+    columns = columns_of(jobs)
+    for name in PARTS:  # a part that a job does not have is its p once more
+        parts = [] if isinstance(jobs, UniformJobs) else [getattr(job, name) for job in jobs]
+        if any(x is not None for x in parts):
+            own = [job.p if x is None else x for job, x in zip(jobs, parts, strict=True)]
+            columns = columns._replace(**{name: own})
+    found = tree.backend.overlap(columns)
     if found is not None:
         one, other = (tree.path(indices[i]) for i in sorted(found))
         raise TreeError(
@@ -377,7 +405,7 @@ def check_leaves(tree: ParamTree, formats: list[Any], columns: Columns) -> None:
     The columns are looked at as a whole, since a tree may have 100,000 leaves; if anything differs, the
     leaves are looked at one by one for the message.
     """
-    _, gs, ms, vs, maxima = columns
+    _, gs, ms, vs, maxima = columns[:5]
     if tree.large:
         state = [("m", ms, [f and f.m for f in formats]), ("v", vs, [f and f.v for f in formats])]
         if maxima:
@@ -391,20 +419,22 @@ def check_leaves(tree: ParamTree, formats: list[Any], columns: Columns) -> None:
         check_leaf(tree, i, f is not None, gs[i], parts)
 
 
-def check_rests(tree: ParamTree, formats: Sequence[Any], rests: Sequence[Any]) -> None:
-    """Raise unless the rest of each parameter fits it; ``rests`` is empty where there is none."""
-    for i, x in enumerate(rests):
-        wanted = None if formats[i] is None else formats[i].rest
-        came = None if x is None else type(x).__name__
-        if wanted is None and x is not None:
-            misfit: str | None = f"{came}: expected None"
-        else:
-            misfit = None if wanted is None else differs(tree, x, tree.leaves[i], wanted)
-        if misfit:
-            raise StateError(
-                f"{tree.path(i, 'state.p_rest')} is {misfit}; this state was made for other parameters or "
-                "another p_storage: make it anew with init"
-            )
+def check_kept(tree: ParamTree, formats: Sequence[Any], kept: Mapping[str, Sequence[Any]]) -> None:
+    """Raise unless these parts of the state fit the parameters."""
+    for name, leaves in kept.items():
+        for i, x in enumerate(leaves):
+            part = wanted(name, tree.leaves[i], formats[i])
+            if part is None or x is None:
+                came, expected = ("None", "an array") if x is None else (type(x).__name__, "None")
+                misfit = None if x is part else f"{came}: expected {expected}"
+            else:
+                misfit = differs(tree, x, tree.leaves[i], part)
+            if misfit:
+                field = "p_storage" if name == "p_rest" else f"{name[0]}_storage"
+                raise StateError(
+                    f"{tree.path(i, f'state.{name}')} is {misfit}; this state was made for other parameters "
+                    f"or another {field}: make it anew with init"
+                )
 
 
 def fits_everywhere(
@@ -454,30 +484,30 @@ def check_leaf(
             )
         return
     if g is not None:
-        misfit = differs(tree, g, p, p.dtype) or tree.backend.refuse(g)
+        misfit = differs(tree, g, p, Wanted(p.shape, p.dtype)) or tree.backend.refuse(g)
         if misfit:
             raise GradientError(
                 f"{tree.path(i, 'grads')} is {misfit}; convert the gradient, or give None for an absent one"
             )
     for name, x, dtype in state:
-        misfit = differs(tree, x, p, dtype)
+        misfit = differs(tree, x, p, Wanted(p.shape, dtype))
         if misfit:
             raise StateError(
                 f"{tree.path(i, 'state.' + name)} is {misfit}; this state was made for other parameters or "
-                "another moment_dtype, m_dtype or v_dtype: give those that it was made with, or make it anew "
-                "with init"
+                "another moment_dtype, m_dtype, v_dtype, m_storage or v_storage: give those that it was made "
+                "with, or make it anew with init"
             )
 
 
-def differs(tree: ParamTree, x: Any, p: Array, dtype: DType) -> str | None:
-    """Return how ``x`` differs from an array of this dtype that fits ``p``; None if it does not."""
+def differs(tree: ParamTree, x: Any, p: Array, wanted: Wanted) -> str | None:
+    """Return how ``x`` differs from an array of this form beside ``p``; None if it does not."""
     b = tree.backend
     if not b.owns(x):
         return f"{type(x).__name__}: expected an array of {b.name}"
-    if x.shape != p.shape:
-        return f"of shape {tuple(x.shape)}: expected {tuple(p.shape)}"
-    if x.dtype != dtype:
-        return f"of dtype {x.dtype}: expected {dtype}"
+    if x.shape != wanted.shape:
+        return f"of shape {tuple(x.shape)}: expected {tuple(wanted.shape)}"
+    if x.dtype != wanted.dtype:
+        return f"of dtype {x.dtype}: expected {wanted.dtype}"
     if b.device(x) != b.device(p):
         return f"on device {b.device(x)}: expected {b.device(p)}"
     return None

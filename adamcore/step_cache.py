@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from ctypes import c_int64, c_void_p, string_at
 from functools import cache, partial
 from itertools import compress, repeat
-from operator import add, is_
+from operator import add, is_, mul
 from typing import Any
 
 from adamcore.clock import Ticker
@@ -26,6 +26,8 @@ from adamcore.coefficients import MAX_CLOCK
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients
 from adamcore.protocol import (
+    OPTIONAL,
+    PARTS_OF,
     Backend,
     CachedStep,
     Columns,
@@ -35,7 +37,7 @@ from adamcore.protocol import (
     StepRecord,
     UniformJobs,
     columns_of,
-    columns_of_five,
+    columns_of_nine,
 )
 from adamcore.state import AdamState
 from adamcore.tracing import formula
@@ -95,7 +97,7 @@ def stepped_in_place(record: StepRecord) -> bool:
     if isinstance(record.jobs, UniformJobs) and isinstance(record.results, Results):
         return record.results.columns.p is record.jobs.columns.p
     return all(
-        new.p is job.p and new.m is job.m and new.v is job.v and new.v_max is job.v_max and job.where is None
+        job.where is None and all(map(is_, new, (job.p, job.m, job.v, *PARTS_OF(job))))
         for job, new in zip(record.jobs, record.results, strict=True)
     )
 
@@ -145,13 +147,15 @@ class InPlaceStep:
         self.adam, self.backend, self.column_step = adam, record.backend, column_step
         self.formula = formula(adam)
         self.keeps = record.jobs[0].coefficients.keep_p is not None  # lr and t can take this term away
-        self.jobs = list(map(id, columns_of(record.jobs).p))
+        columns = columns_of(record.jobs)
+        self.jobs = list(map(id, columns.p))
+        self.parts = [bool(getattr(columns, name)) for name in OPTIONAL]  #: which of them each job has
         self.shape = plain_shape(record.params, record.backend.flatten(record.params)[0])
         self.present = [g is not None for g in leaves_of(self.shape, record.grads) or ()]
         self.whole = all(self.present)
         self.global_clock = self.shape is not None and not isinstance(record.state.t, PLAIN_KINDS)
         self.now = array("i")  #: the clocks
-        self.ids: list[Any] = []  #: of p, m, v, v_max and t, as :func:`identities_of` has them
+        self.ids: list[Any] = []  #: of p, m, v, what else there is, and t, as :func:`identities_of` has them
         self.references: list[weakref.ref[Any]] = []  #: to the same
         self.dead: Any = []  #: references to arrays that are gone; true if there are any
 
@@ -161,7 +165,7 @@ class InPlaceStep:
 
     def watch(self, params: Tree, state: AdamState) -> bool:
         """Remember which arrays these are, and notice when one is gone; False if they are not the jobs'."""
-        trees = (params, state.m, state.v) if state.v_max is None else (params, *state[1:4])
+        trees = [params, state.m, state.v, *(tree for tree in PARTS_OF(state) if tree is not None)]
         columns = [*(leaves_of(self.shape, tree) for tree in trees), self.clocks_of(state.t)]
         leaves: list[Any] = []
         for column in columns:
@@ -177,27 +181,24 @@ class InPlaceStep:
 
     def match(self, params: Tree, grads: Tree, state: AdamState) -> tuple[Columns, list[Clock]] | None:
         """Return the arrays that take part and the clocks; None if they are not those of the last step."""
-        t, m, v, v_max, _, _ = state
-        shape = self.shape
-        ps, gs, ms = leaves_of(shape, params), leaves_of(shape, grads), leaves_of(shape, m)
-        vs, maxima = leaves_of(shape, v), [] if v_max is None else leaves_of(shape, v_max)
+        t, m, v = state[:3]
+        shape, parts = self.shape, PARTS_OF(state)
+        ps, gs, ms, vs = (leaves_of(shape, tree) for tree in (params, grads, m, v))
         clocks = [t] if self.global_clock else leaves_of(shape, t)
-        if self.dead or ps is None or gs is None or ms is None or vs is None or maxima is None:
+        if self.dead or ps is None or gs is None or ms is None or vs is None or clocks is None:
             return None
-        if clocks is None:
+        others = [[] if tree is None else leaves_of(shape, tree) for tree in parts]
+        if None in others or identities_of([x for x in (ps, ms, vs, *others, clocks) if x]) != self.ids:
             return None
-        columns = (ps, ms, vs, maxima, clocks) if maxima else (ps, ms, vs, clocks)
-        if identities_of(columns) != self.ids:
-            return None
+        columns: list[Any] = [ps, gs, ms, vs, *map(mul, others, self.parts)]
         present = self.present
         if self.whole:
             if len(gs) != len(present) or any(map(is_, gs, repeat(None))):
                 return None
-            return columns_of_five((ps, gs, ms, vs, maxima)), clocks
+            return columns_of_nine(tuple(columns)), clocks
         if [g is not None for g in gs] != present:
             return None
-        taking_part = Columns(*[list(compress(column, present)) for column in (ps, gs, ms, vs, maxima)])
-        return taking_part, clocks
+        return Columns(*[list(compress(column, present)) for column in columns]), clocks
 
     def bind(self, params: Tree, grads: Tree, state: AdamState, lr: Any) -> Bound | None:
         matched = self.match(params, grads, state)
@@ -210,17 +211,18 @@ class InPlaceStep:
         if alike:
             if not 0 <= first < MAX_CLOCK:
                 return None
+            ticked = [first + 1]
             coefficients: list[Any] = [coefficients_at(known, adam, backend, first + 1, lr)]
         else:
             clocks = now if together else list(compress(now, self.present))
             if min(clocks) < 0 or max(clocks) >= MAX_CLOCK:
                 return None
             rows = {t: coefficients_at(known, adam, backend, t + 1, lr) for t in set(clocks)}
-            coefficients = [rows[t] for t in clocks]
+            coefficients, ticked = [rows[t] for t in clocks], [t + 1 for t in clocks]
         for c in coefficients:
             if c is None or (c.keep_p is None) is self.keeps:
                 return None  # the host can't know them, or they are for another program
-        step = self.column_step.bind(matched[0], coefficients)
+        step = self.column_step.bind(matched[0], coefficients, ticked)
         if step is None:
             return None
         return partial(self.run, step, first if alike else None, params, state)

@@ -53,13 +53,18 @@ class ParamTree:
 
     A leaf of None is a place without a parameter; the leaves that belong to it in other trees are
     None too.
+
+    Args:
+        tree: the tree.
+        name: its name in messages.
+        backend: the backend of its arrays; None has it looked up.
     """
 
-    def __init__(self, tree: Tree, name: str = "params") -> None:
+    def __init__(self, tree: Tree, name: str = "params", backend: Backend | None = None) -> None:
         self.tree, self.name = tree, name
         self.shape: Shape = OTHER  #: of a large tree, which the library itself would be slow to take apart
         try:
-            self.backend: Backend = backend_for(tree, name)
+            self.backend: Backend = backend_for(tree, name) if backend is None else backend
             leaves = self.plain_leaves() if type(tree) in PLAIN_KINDS and len(tree) >= LARGE else None
             if leaves is None:
                 leaves, self.structure = self.backend.flatten(tree)

@@ -18,6 +18,7 @@ from adamcore.definition import Coefficients, Numbers, update
 from adamcore.protocol import CachedStep, Columns, Job, Kind, Result, StepRecord
 from adamcore.state import AdamState
 from adamcore.storage.bits import Words, to_odd
+from adamcore.storage.moments import decode, updated
 from adamcore.storage.policies import load, store
 from adamcore.types import Array, Clock
 
@@ -60,8 +61,8 @@ class FastPath(Protocol):
         Args:
             adam: the Adam that steps.
             jobs: a job for each leaf that takes part in the step.
-            donate: True if results may be written into the memory of p, m, v and v_max.  A gradient is
-                never written to.
+            donate: True if results may be written into the memory of p, m, v, v_max and p_rest.  A gradient
+                is never written to.
             fallback: runs the definition on one job.
 
         Returns:
@@ -279,16 +280,7 @@ class BaseBackend:
         with self.scope():
             if self.fast is None:
                 return [self.apply_one(adam, job, donate) for job in jobs]
-            if adam.p_storage == "plain" or not any(job.formats.storage for job in jobs):
-                return self.fast.apply(adam, jobs, donate, self.apply_one)
-            results: list[Any] = [
-                None if job.formats.storage is None else self.apply_one(adam, job, donate) for job in jobs
-            ]
-            plain = [i for i, result in enumerate(results) if result is None]
-            new = self.fast.apply(adam, [jobs[i] for i in plain], donate, self.apply_one) if plain else []
-            for i, result in zip(plain, new, strict=True):
-                results[i] = result
-            return results
+            return self.fast.apply(adam, jobs, donate, self.apply_one)
 
     def cached_step(self, adam: AdamConfig, record: StepRecord) -> tuple[CachedStep, AdamState] | None:
         """Return a cached step for the step after ``record``, and the state that the caller gets; or None."""
@@ -302,9 +294,9 @@ class BaseBackend:
         if job.formats.is_complex:
             new = self.complex_update(adam, job, c)
         else:
-            g, m, v = (self.cast(x, work) for x in (job.g, job.m, job.v))
+            g, m, v = self.cast(job.g, work), self.moment(job, "m"), self.moment(job, "v")
             p = self.cast(job.p if job.formats.storage is None else self.load(job), work)
-            v_max = None if job.v_max is None else self.cast(job.v_max, work)
+            v_max = None if job.v_max is None else self.moment(job, "v_max")
             [(p, m)], v, v_max = update(self.namespace(p), adam, c, [(p, g, m)], v, v_max)
             new = Result(p, m, v, v_max)
         return self.store(job, new, donate)
@@ -347,14 +339,32 @@ class BaseBackend:
             rest = self.cast(rest, single)
         return load(n, storage, self.cast(job.p, single), rest)
 
+    def moment(self, job: Job, name: str) -> Array:
+        """Return "m", "v" or "v_max" in the dtype of the arithmetic."""
+        x, coding = getattr(job, name), job.formats.coding(name)
+        if coding is not None:
+            n = self.bits_of_floats()
+            assert n is not None  # as adamcore.dtypes has found
+            x = decode(n, coding, x, getattr(job, f"{name}_scale"))
+        return self.cast(x, job.formats.work)
+
     def parts(self, job: Job, new: Result) -> Result:
-        """Return the new values with the parameter as it is kept, and its rest."""
-        storage, n = job.formats.storage, self.bits_of_floats()
-        if storage is None:
+        """Return the new values as they are kept: the parameter and its rest, codes and scales of moments."""
+        formats, n = job.formats, self.bits_of_floats()
+        if formats.plain:
             return new
         assert n is not None  # as adamcore.dtypes has found
-        p, rest = store(n, storage, self.cast(new.p, self.dtype_named("float32", job.p)), job.key)
-        return new._replace(p=p, p_rest=rest)
+        single = self.dtype_named("float32", job.p)
+        if formats.storage is not None:
+            p, rest = store(n, formats.storage, self.cast(new.p, single), job.key)
+            new = new._replace(p=p, p_rest=rest)
+        for name in ("m", "v", "v_max"):
+            coding, x = formats.coding(name), getattr(new, name)
+            if coding is not None and x is not None:
+                old = getattr(job, name), getattr(job, f"{name}_scale")
+                codes, scales = updated(n, coding, self.cast(x, single), job.where, *old)
+                new = new._replace(**{name: codes, f"{name}_scale": scales})
+        return new
 
     def rounded(self, x: Array, dtype: Any) -> Array:
         """Return ``x`` in ``dtype``, rounded once (NUM.1); libraries round float64 to 16 bits twice."""
@@ -369,12 +379,13 @@ class BaseBackend:
         """Return the new values in the dtypes of the old ones; with ``donate``, in their memory."""
         stored: list[Any] = []
         new = self.parts(job, new)
-        for old, x in zip((job.p, job.m, job.v, job.v_max, job.p_rest), new, strict=True):
+        for name, x in zip(Result._fields, new, strict=True):
+            old = getattr(job, name)
             if old is None:
                 stored.append(None)
                 continue
             x = self.rounded(x, old.dtype)
-            if job.where is not None:
+            if job.where is not None and not job.formats.in_blocks(name):
                 x = self.where(job.where, x, old)  # F3: what is frozen stays bit for bit
             stored.append(self.overwrite(old, x) if donate else x)
         return Result(*stored)

@@ -38,6 +38,7 @@ FORMATS = {
     "json": "the whole report, for programs",
     "junit": "JUnit XML: a test suite for each candidate, a test case for each probe and dtype",
     "markdown": "a page for a pull request or a wiki",
+    "badge": "JSON of a badge for a README: an endpoint of shields.io",
     "html": "one page with verdicts, the measured update rule and plots that needs no other file",
 }
 

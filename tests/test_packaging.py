@@ -152,7 +152,7 @@ def test_every_requirement_has_a_lower_bound_and_no_upper_one() -> None:
 def test_constraints_pin_every_requirement(name: str) -> None:
     lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
     pins = [line for line in lines if not line.startswith("#")]
-    assert [pin for pin in pins if not re.fullmatch(r"[a-z0-9-]+==[0-9.]+", pin)] == []
+    assert [pin for pin in pins if not re.fullmatch(r"[a-z0-9-]+==[0-9.]+(post[0-9]+)?", pin)] == []
     pinned = [pin.split("==")[0] for pin in pins]
     assert len(pinned) == len(set(pinned))
     assert set(lowest.bounds()) <= set(pinned)

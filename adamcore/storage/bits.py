@@ -10,11 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from adamcore.types import Array, Scalar
+    from adamcore.types import Array, DType, Scalar
 
 MASK = 0xFFFFFFFF  #: of the bits of a word
 UPPER = 0xFFFF0000  #: of those that bfloat16 keeps
-SIZE, INFINITY, NAN = 0x7FFFFFFF, 0x7F800000, 0x7FC00000
+SIZE, INFINITY, NAN = 0x7FFFFFFF, 0x7F800000, 0x7FC00000  #: rounded to bfloat16 this NaN is itself
 LEAST_NORMAL, TOO_LARGE = 0x38800000, 0x47800000  #: the words of 2**-14 and 2**16: float16 is normal between
 
 
@@ -48,6 +48,33 @@ class Words(Protocol):
 
     def index(self, like: Array) -> Array:
         """Return the number of each element, from 0 on in the order of an array's indices, as words."""
+
+    # for moments in 8 bits
+
+    def root(self, x: Array) -> Array:
+        """Return the square root of a float32 array, rounded correctly."""
+
+    def blocks(self, x: Array, size: int) -> Array:
+        """Return the elements in the order of an array's indices, ``size`` in a row; zeros fill the last.
+
+        Raises:
+            StateError: the array is a shard that does not begin and end between two blocks.
+        """
+
+    def unblocked(self, rows: Array, like: Array) -> Array:
+        """Return what :meth:`blocks` has laid out, in the shape of ``like``."""
+
+    def most(self, rows: Array) -> Array:
+        """Return the largest element of each row, as a column."""
+
+    def zero_scales(self, like: Array, size: int, dtype: DType) -> Array:
+        """Return a vector of zeros with a number for each block of ``like``."""
+
+    def each_block(self, column: Array, like: Array) -> Array:
+        """Return a column with a number for each block of ``like`` as a vector, which a state keeps."""
+
+    def column(self, vector: Array) -> Array:
+        """Return what :meth:`each_block` has made of a column as a column again."""
 
 
 def to_odd(n: Words, w: Array, above: Array, below: Array) -> Array:
@@ -85,7 +112,7 @@ def nearest(n: Words, w: Array, dtype: str) -> Array:
         dtype: "bfloat16" or "float16".
     """
     if dtype == "bfloat16":
-        return kept_nan(n, w, (w + 0x7FFF + (n.right(w, 16) & 1)) & n.word(UPPER))
+        return (w + 0x7FFF + (n.right(w, 16) & 1)) & n.word(UPPER)
     size = w & SIZE
     normal = n.where(size < INFINITY, (size + 0xFFF + (n.right(size, 13) & 1)) & n.word(0xFFFFE000), size)
     digits, shift = fixed_point(n, size)
@@ -96,7 +123,7 @@ def nearest(n: Words, w: Array, dtype: str) -> Array:
 
 def away(n: Words, w: Array) -> Array:
     """Return the words of the nearest numbers of bfloat16, ties away from 0."""
-    return kept_nan(n, w, (w + 0x8000) & n.word(UPPER))
+    return (w + 0x8000) & n.word(UPPER)
 
 
 def stochastic(n: Words, w: Array, dtype: str, random: Array) -> Array:
@@ -107,7 +134,7 @@ def stochastic(n: Words, w: Array, dtype: str, random: Array) -> Array:
         random: 32 random bits for each element, as words.
     """
     if dtype == "bfloat16":
-        return kept_nan(n, w, (w + n.right(random, 16)) & n.word(UPPER))
+        return (w + n.right(random, 16)) & n.word(UPPER)
     size = w & SIZE
     normal = n.where(size < INFINITY, (size + n.right(random, 19)) & n.word(0xFFFFE000), size)
     digits, shift = fixed_point(n, size)
@@ -142,5 +169,5 @@ def joined(n: Words, w: Array, normal: Array, tiny: Array) -> Array:
 
 
 def kept_nan(n: Words, w: Array, rounded: Array) -> Array:
-    """Return rounded words, and NaN where it was before: its bits would round to infinity."""
+    """Return rounded words, and NaN where it was before: in float16 it would round to infinity."""
     return n.where(is_nan(w), w, rounded)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
-from adamcore.storage.bits import INFINITY, MASK, Words, away, kept_nan, nearest, quiet, stochastic
+from adamcore.storage.bits import INFINITY, MASK, UPPER, Words, nearest, quiet, stochastic
 from adamcore.storage.random_bits import Key, random_words
 
 if TYPE_CHECKING:
@@ -81,10 +81,14 @@ def store(n: Words, storage: Storage, x: Array, key: Key | None) -> tuple[Array,
 def split(n: Words, storage: Storage, w: Array) -> tuple[Array, Array]:
     """Return the nearest parameter, and how many float32 numbers lie from it to the value."""
     if storage.policy == "split8":
-        w = kept_nan(n, w, (w + 0x7F + (n.right(w, 8) & 1)) & n.word(0xFFFFFF00))
-    pw = away(n, w) if storage.dtype == "bfloat16" else nearest(n, w, storage.dtype)
-    apart = (w - pw + 0x8000) & n.word(MASK)
-    apart = n.where(apart < 0x10000, apart, 0x8000)  # 0 where p is too far away
+        w = (w + 0x7F + (n.right(w, 8) & 1)) & n.word(0xFFFFFF00)
+    if storage.dtype == "bfloat16":
+        both = w + 0x8000  # the nearest, ties away from 0, over how far it is
+        pw, apart = both & n.word(UPPER), both & 0xFFFF
+    else:
+        pw = nearest(n, w, storage.dtype)
+        apart = (w - pw + 0x8000) & n.word(MASK)
+        apart = n.where(apart < 0x10000, apart, 0x8000)  # 0 where p is too far away
     if storage.policy == "split8":
         return n.floats(pw), n.signed(n.right(apart, 8)) - 0x80
     return n.floats(pw), n.signed(apart) - 0x8000

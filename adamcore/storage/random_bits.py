@@ -16,11 +16,19 @@ if TYPE_CHECKING:
 GOLDEN = 0x9E3779B9  #: 2**32 over the golden ratio
 
 
-class Key(NamedTuple):
-    """What the random bits of one leaf in one step are made of; two words, Python's or 0-d arrays."""
+class LeafKey(NamedTuple):
+    """What the random bits of one leaf are made of in every step: three words."""
 
-    first: Scalar
-    second: Scalar
+    by_leaf: Scalar
+    by_seed: Scalar
+    leaf: Scalar
+
+
+class Key(NamedTuple):
+    """What the random bits of one leaf in one step are made of."""
+
+    of_leaf: LeafKey
+    t: Scalar  #: the clock of the update: a number, or a word of a library
     elements: Array | None = None  #: the numbers of the elements, as words; None: an array's own
 
 
@@ -53,16 +61,24 @@ def mix(x: Scalar, n: type[Numbers] | Words = Numbers) -> Scalar:
     return x ^ n.right(x, 16)
 
 
-def key_of(seed: int, leaf: int, t: Scalar, n: type[Numbers] | Words = Numbers) -> Key:
+def key_of(seed: int, leaf: int, t: Scalar) -> Key:
     """Return the key of a leaf in the update that has the clock ``t``: a number, or a word of a library.
 
     >>> key_of(0, 0, 1) == key_of(0, 1, 0)
     False
     """
-    by_leaf, by_seed = n.word(mix(mix(seed) ^ leaf)), n.word(mix(seed ^ GOLDEN))
-    return Key(mix(by_leaf ^ t, n), mix(mix(by_seed ^ t, n) ^ leaf, n))
+    return Key(LeafKey(mix(mix(seed) ^ leaf), mix(seed ^ GOLDEN), leaf), t)
+
+
+def words_of(n: Words, key: Key) -> tuple[Scalar, Scalar]:
+    """Return the two words with which the numbers of the elements are mixed; Python's for Python's clock."""
+    (by_leaf, by_seed, leaf), t = key.of_leaf, key.t
+    kind = Numbers if isinstance(t, int) else n
+    first = mix(t ^ kind.word(by_leaf), kind)
+    return first, mix(mix(t ^ kind.word(by_seed), kind) ^ kind.word(leaf), kind)
 
 
 def random_words(n: Words, index: Array, key: Key) -> Array:
     """Return 32 random bits for each element, as words; ``index`` has the elements' numbers, as words."""
-    return mix(mix(index ^ n.word(key.first), n) ^ n.word(key.second), n)
+    first, second = words_of(n, key)
+    return mix(mix(index ^ n.word(first), n) ^ n.word(second), n)

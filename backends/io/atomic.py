@@ -64,6 +64,22 @@ def write_whole(path: str | os.PathLike[str], parts: Iterable[bytes | memoryview
         beside.unlink(missing_ok=True)
 
 
+def sync(path: str | os.PathLike[str]) -> None:
+    """Have on the disk what was written to a file, or what a folder lists where the system can do that.
+
+    Raises:
+        OSError: the disk fails, or nothing is there.
+    """
+    folder = os.path.isdir(path)
+    if folder and os.name == "nt":  # which cannot open a folder
+        return
+    descriptor = os.open(path, os.O_RDONLY if folder else os.O_RDWR | getattr(os, "O_BINARY", 0))
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def copy_into(target: Path, source: Path, old_size: int) -> None:
     """Copy a file's content into one that is there, which stays the same file.
 

@@ -69,15 +69,37 @@ def encode(
         metadata: text, by name.
         separators: the separators of the JSON header, as for :func:`json.dumps`.
     """
+    spans = {name: (dtype, shape, len(data)) for name, (dtype, shape, data) in tensors.items()}
+    return [head(spans, metadata, separators), *(x.data for x in tensors.values())]
+
+
+def head(
+    spans: Mapping[str, tuple[str, tuple[int, ...], int]],
+    metadata: Mapping[str, str] | None = None,
+    separators: tuple[str, str] | None = None,
+) -> bytes:
+    """Return what a file has before its arrays; ``spans`` has the dtype, shape and bytes of each array."""
     header: dict[str, Any] = {} if metadata is None else {"__metadata__": dict(metadata)}
     start = 0
-    for name, (dtype, shape, data) in tensors.items():
-        end = start + len(data)
-        header[name] = {"dtype": CODES[dtype], "shape": list(shape), "data_offsets": [start, end]}
-        start = end
-    head = json.dumps(header, separators=separators).encode()
-    head += b" " * (-len(head) % 8)
-    return [len(head).to_bytes(8, "little"), head, *(x.data for x in tensors.values())]
+    for name, (dtype, shape, size) in spans.items():
+        header[name] = {
+            "dtype": CODES[dtype],
+            "shape": list(shape),
+            "data_offsets": [start, start + size],
+        }
+        start += size
+    text = json.dumps(header, separators=separators).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text
+
+
+class Place(NamedTuple):
+    """Where an array lies in a file."""
+
+    dtype: str  #: NumPy's name
+    shape: tuple[int, ...]
+    start: int  #: its first byte in the file
+    stop: int
 
 
 def decode(data: bytes, where: str, error: type[AdamcoreError]) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -90,6 +112,21 @@ def decode(data: bytes, where: str, error: type[AdamcoreError]) -> tuple[dict[st
 
     Raises:
         error: the content is no safetensors file, or it is cut or damaged; the message says which.
+    """
+    places, metadata = read_head(data, len(data), where, error)
+    view = memoryview(data)
+    return {n: Tensor(x.dtype, x.shape, view[x.start : x.stop]) for n, x in places.items()}, metadata
+
+
+def read_head(
+    data: bytes, total: int, where: str, error: type[AdamcoreError]
+) -> tuple[dict[str, Place], dict[str, str]]:
+    """Return where a file's arrays lie, and its metadata.
+
+    Args:
+        data: the file's content, at least as far as the arrays.
+        total: the bytes of the whole file.
+        where, error: as for :func:`decode`, which has the errors too.
     """
     if len(data) < 8:
         raise error(f"{where} is no safetensors file: it has {len(data)} bytes, and is empty or cut")
@@ -105,8 +142,8 @@ def decode(data: bytes, where: str, error: type[AdamcoreError]) -> tuple[dict[st
     metadata = header.pop("__metadata__", None) or {}  # MLX writes null
     if not isinstance(metadata, dict) or not all(isinstance(text, str) for text in metadata.values()):
         raise error(f"{where} is damaged: the header's __metadata__ is no object of strings")
-    body = memoryview(data)[8 + length :]
-    tensors, spans = {}, []
+    body = total - 8 - length
+    places, spans = {}, []
     for name, entry in header.items():
         try:
             code, shape, (start, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
@@ -124,11 +161,11 @@ def decode(data: bytes, where: str, error: type[AdamcoreError]) -> tuple[dict[st
                 f"{where} is damaged: array {name!r}: {end - start} bytes for {code}{shape}, which takes "
                 f"{size}"
             )
-        if end > len(body):
+        if end > body:
             raise error(
-                f"{where} is cut: array {name!r} ends at byte {end} of the arrays, the file has {len(body)}"
+                f"{where} is cut: array {name!r} ends at byte {end} of the arrays, the file has {body}"
             )
-        tensors[name] = Tensor(dtype, tuple(shape), body[start:end])
+        places[name] = Place(dtype, tuple(shape), 8 + length + start, 8 + length + end)
         spans.append((start, end, name))
     last = 0
     for start, end, name in sorted(spans):
@@ -138,6 +175,6 @@ def decode(data: bytes, where: str, error: type[AdamcoreError]) -> tuple[dict[st
                 f"ends at {last}"
             )
         last = end
-    if last != len(body):
-        raise error(f"{where} is damaged: {len(body)} bytes of arrays, the header accounts for {last}")
-    return tensors, metadata
+    if last != body:
+        raise error(f"{where} is damaged: {body} bytes of arrays, the header accounts for {last}")
+    return places, metadata

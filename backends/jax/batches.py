@@ -17,7 +17,7 @@ import numpy as np
 from jax.sharding import SingleDeviceSharding
 
 from adamcore.backends.base import Fallback
-from adamcore.backends.kernels.cpu import arrays_of
+from adamcore.backends.kernels.memory import arrays_of
 from adamcore.config import AdamConfig
 from adamcore.protocol import Job, Result
 

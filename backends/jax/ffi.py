@@ -23,9 +23,9 @@ from typing import Any
 import jax
 
 from adamcore.backends.jax.ffi_threads import shared_text
-from adamcore.backends.kernels import llvm
-from adamcore.backends.kernels.cpu import arrays_of
+from adamcore.backends.kernels import llvm, loop
 from adamcore.backends.kernels.formats import LLVM, SIZES, Format
+from adamcore.backends.kernels.memory import arrays_of
 from adamcore.backends.kernels.threads import thread_count
 from adamcore.protocol import Job
 from adamcore.tracing import Program
@@ -77,7 +77,7 @@ def custom_call(program: Program, dtypes: Format) -> Call:
     """
     inputs, outputs = list(program.inputs), [name for name, _ in program.outputs]
     source = (
-        llvm.text(program, dtypes, False) + handler(len(inputs), len(outputs)) + shared_text(thread_count())
+        loop.text(program, dtypes, False) + handler(len(inputs), len(outputs)) + shared_text(thread_count())
     )
     address, keep = llvm.link(source, "handler")
     target = f"adamcore_{next(_numbers)}_{dtypes.p}"

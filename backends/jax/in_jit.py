@@ -22,8 +22,8 @@ import jax.numpy as jnp
 from adamcore.backends.base import Fallback
 from adamcore.backends.jax import ffi
 from adamcore.backends.jax.jit_program import NO_CLOCKS, chunks, unsupported_traced
-from adamcore.backends.kernels.cpu import arrays_of
 from adamcore.backends.kernels.formats import Format
+from adamcore.backends.kernels.memory import arrays_of
 from adamcore.config import AdamConfig
 from adamcore.protocol import Job, Result
 from adamcore.tracing import Program, evaluate

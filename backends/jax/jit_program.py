@@ -17,8 +17,8 @@ import numpy as np
 
 from adamcore.backends.base import Fallback
 from adamcore.backends.jax import ffi
-from adamcore.backends.kernels.cpu import arrays_of
 from adamcore.backends.kernels.formats import Format
+from adamcore.backends.kernels.memory import arrays_of
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients
 from adamcore.protocol import Job, LeafDtypes, Result

@@ -38,7 +38,7 @@ class OptaxAdamState(AdamState):
     """
 
     __slots__ = ()
-    _fields = ("count", "mu", "nu", "nu_max", "mu_product", "p_rest")
+    _fields = ("count", "mu", "nu", "nu_max", "mu_product", "p_rest", "m_scale", "v_scale", "v_max_scale")
 
     def __new__(
         cls,
@@ -48,8 +48,12 @@ class OptaxAdamState(AdamState):
         nu_max: Tree = None,
         mu_product: Tree = None,
         p_rest: Tree = None,
+        m_scale: Tree = None,
+        v_scale: Tree = None,
+        v_max_scale: Tree = None,
     ) -> OptaxAdamState:
-        return super().__new__(cls, count, mu, nu, nu_max, mu_product, p_rest)
+        scales = (m_scale, v_scale, v_max_scale)
+        return super().__new__(cls, count, mu, nu, nu_max, mu_product, p_rest, *scales)
 
     @property
     def count(self) -> Tree:

@@ -21,8 +21,8 @@ from adamcore import axes
 from adamcore.backends.jax.transformation import AdamTransformation, OptaxAdam
 from adamcore.config import HYPERPARAMETERS
 from adamcore.dialects import dialect
+from adamcore.dtypes import parts_of
 from adamcore.errors import HyperparameterError
-from adamcore.step import has_rest
 from adamcore.storage.policies import PStorage
 from adamcore.types import Scalar
 
@@ -305,7 +305,11 @@ def transformation(
             "give one, or leave the mask out"
         )
     rest = None
-    fits = core.clock == "global" and core.nesterov != "dozat" and not has_rest(core)  # optax has no place
+    fits = (
+        core.clock == "global"
+        and core.nesterov != "dozat"
+        and not any(there for _, there in parts_of(core).values())
+    )  # optax has no place
     if dialect_name.startswith("optax.") and fits:
         if decay_given is None:
             decay_given = dialect(dialect_name).defaults.get("weight_decay")  # which adamw and nadamw have

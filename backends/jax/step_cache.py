@@ -40,7 +40,7 @@ sharding = attrgetter("sharding")
 def jit_step(adam: AdamConfig, record: StepRecord, fallback: Fallback) -> JitStep | None:
     """Return a cached step for the leaves that a step returned; None if they do not allow one."""
     state, backend, jobs = record.state, record.backend, record.jobs
-    if state.mu_product is not None or state.p_rest is not None or jax.config.jax_disable_jit:  # type: ignore[attr-defined]
+    if any(x is not None for x in state[4:]) or jax.config.jax_disable_jit:  # type: ignore[attr-defined]
         return None
     leaves, gs = tree_flatten(trees_of(record.params, state))[0], tree_flatten(record.grads)[0]
     kinds = {type(x) for x in (*leaves, *gs)}
@@ -96,7 +96,7 @@ class JitStep:
     def bind(
         self, params: Tree, grads: Tree, state: AdamState, lr: Any
     ) -> Callable[[], tuple[Tree, AdamState] | None] | None:
-        if type(state) is not AdamState or state.mu_product is not None or state.p_rest is not None:
+        if type(state) is not AdamState or any(x is not None for x in state[4:]):  # a product, rests, scales
             return None
         leaves, structure = tree_flatten(trees_of(params, state))
         gs, gradients = tree_flatten(grads)

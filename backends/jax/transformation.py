@@ -17,6 +17,7 @@ from adamcore.backends.jax.leaves import aligned, by_path, cast, is_kept, lifted
 from adamcore.backends.jax.optax_state import OptaxAdamState, chained, following, unpacked
 from adamcore.backends.jax.parts import Part, flags, in_parts, parts_of, pick
 from adamcore.clock import known
+from adamcore.dtypes import parts_of as kept_parts_of
 from adamcore.errors import HyperparameterError, ParameterError
 from adamcore.numerics import NumericsReport
 from adamcore.state import AdamState
@@ -167,8 +168,8 @@ class OptaxAdam:
         if self.adam.nesterov == "dozat":
             product = params if own else jnp.asarray(1.0)
         t = params if own else jnp.zeros((), jnp.int32)
-        rest = params if step.has_rest(self.adam) else None
-        return AdamState(t, params, params, maxima, product, rest)
+        beside = {name: params for name, (_, there) in kept_parts_of(self.adam).items() if there}
+        return AdamState(t, params, params, maxima, product, **beside)
 
     def update(
         self,

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from adamcore.storage.bits import MASK
-from adamcore.types import Array, Scalar
+from adamcore.types import Array, DType, Scalar
 
 
 class JaxWords:
@@ -44,6 +44,28 @@ class JaxWords:
             stride = np.uint32(math.prod(like.shape[axis + 1 :]) & MASK)
             found += jax.lax.broadcasted_iota(jnp.uint32, like.shape, axis) * stride
         return found
+
+    def root(self, x: Array) -> Array:
+        return jnp.sqrt(x)
+
+    def blocks(self, x: Array, size: int) -> Array:
+        flat = x.reshape(-1)
+        return jnp.pad(flat, (0, -flat.size % size)).reshape(-(-flat.size // size), size)
+
+    def unblocked(self, rows: Array, like: Array) -> Array:
+        return rows.reshape(-1)[: math.prod(like.shape)].reshape(like.shape)
+
+    def most(self, rows: Array) -> Array:
+        return jnp.max(rows, axis=1, keepdims=True)
+
+    def zero_scales(self, like: Array, size: int, dtype: DType) -> Array:
+        return jnp.zeros(-(-math.prod(like.shape) // size), dtype)
+
+    def each_block(self, column: Array, like: Array) -> Array:
+        return column[:, 0]
+
+    def column(self, vector: Array) -> Array:
+        return vector[:, None]
 
 
 WORDS = JaxWords()

@@ -114,8 +114,9 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
             built, of what the dtypes of its variables lose, as :meth:`check_numerics` reports it; or the
             learning rate to look at.
         name: the optimizer's name.
-        clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency,
-            loss_scale_factor, gradient_accumulation_steps: as for Keras' base class.
+        clipnorm, clipvalue, global_clipnorm: as for Keras' base class.
+        use_ema, ema_momentum, ema_overwrite_frequency: as for Keras' base class.
+        loss_scale_factor, gradient_accumulation_steps: as for Keras' base class.
         options: what Keras' base class takes besides.
 
     Raises:

@@ -60,6 +60,52 @@ def store(lines: Lines, x: str, storage: Storage, work: Real, native_half: bool,
     return (float_to_native_half if native_half else float_to_half)(lines, x, name)
 
 
+def store_exact(lines: Lines, x: str, storage: Storage, native_half: bool, name: str) -> str:
+    """Return a float that is a number of ``storage`` in that dtype, by lines that are added.
+
+    Args:
+        lines, x, storage, native_half, name: as for :func:`store`.
+    """
+    if storage != "bfloat16":  # a float32 as it is
+        return store(lines, x, storage, "float32", native_half, name)
+    bits = lines.cast(f"{name}.bits", "bitcast", "float", x, "i32")
+    return (words_to_pairs if lines.pairs else upper_half)(lines, bits, name)
+
+
+def load_integer(lines: Lines, x: str, storage: Storage) -> str:
+    """Return an element of type int16 or int8 as an integer of 32 bits, by lines that are added."""
+    if not lines.pairs:
+        return lines.cast(f"{x}.wide", "sext", "i16" if storage == "int16" else "i8", x, "i32")
+    half = Lines(lines.lanes // 2)
+    if storage == "int16":
+        words, left = half.put(f"{x}.words", f"bitcast {lines.kind('i16')} {x} to {half.kind('i32')}"), 16
+    else:
+        both = half.put(f"{x}.both", f"bitcast {lines.kind('i8')} {x} to {half.kind('i16')}")
+        words, left = half.cast(f"{x}.words", "sext", "i16", both, "i32"), 24
+    lower = half.integer(f"{x}.lower", "ashr", half.integer(f"{x}.left", "shl", words, left), left)
+    upper = half.integer(f"{x}.upper", "ashr", words, 32 - left if left == 24 else left)
+    lines += half
+    halves = f"{half.kind('i32')} {lower}, {half.kind('i32')} {upper}"
+    return lines.put(f"{x}.all", f"shufflevector {halves}, {places(0, lines.lanes)}")
+
+
+def store_integer(lines: Lines, x: str, storage: Storage, name: str) -> str:
+    """Return an integer of 32 bits as an element of type int16 or int8, by lines that are added."""
+    kind = "i16" if storage == "int16" else "i8"
+    if not lines.pairs:
+        return lines.cast(f"{name}.stored", "trunc", "i32", x, kind)
+    if storage == "int16":
+        return words_to_pairs(lines, lines.integer(f"{name}.up", "shl", x, 16), name)
+    half = Lines(lines.lanes // 2)
+    first, second = both_halves(lines, half, x, name)
+    lower = half.integer(f"{name}.lower", "and", first, 0xFF)
+    upper = half.integer(f"{name}.up", "shl", second, 8)
+    words = half.put(f"{name}.words", f"or {half.kind('i32')} {lower}, {upper}")
+    both = half.cast(f"{name}.both", "trunc", "i32", words, "i16")
+    lines += half
+    return lines.put(f"{name}.stored", f"bitcast {half.kind('i16')} {both} to {lines.kind('i8')}")
+
+
 def resized(before: str, x: str, after: str) -> tuple[str, str, str, str]:
     """Return the conversion of a float to a double or back: see :meth:`Lines.cast`."""
     return "fpext" if after == "float64" else "fptrunc", LLVM[before], x, LLVM[after]
@@ -92,16 +138,26 @@ def float_to_pairs(lines: Lines, x: str, name: str) -> str:
 
     All arrays are of bfloat16 here, so the lower half of a NaN is 0, and rounding leaves the NaN as it is.
     """
+    bits = lines.cast(f"{name}.bits", "bitcast", "float", x, "i32")
+    return words_to_pairs(lines, rounded_up(lines, bits, name), name)
+
+
+def words_to_pairs(lines: Lines, words: str, name: str) -> str:
+    """Bring the upper halves of words in the order of ``Lines.pairs`` into the order of the array."""
     half = Lines(lines.lanes // 2)
-    sum_ = rounded_up(lines, lines.cast(f"{name}.bits", "bitcast", "float", x, "i32"), name)
-    whole = f"shufflevector {lines.kind('i32')} {sum_}, {lines.kind('i32')} poison"
-    first = half.put(f"{name}.first", f"{whole}, {places(0, half.lanes)}")
-    second = half.put(f"{name}.second", f"{whole}, {places(half.lanes, lines.lanes)}")
+    first, second = both_halves(lines, half, words, name)
     lower = half.integer(f"{name}.lower", "lshr", first, 16)
     upper = half.integer(f"{name}.higher", "and", second, UPPER)
     words = half.put(f"{name}.words", f"or {half.kind('i32')} {lower}, {upper}")
     lines += half
     return lines.put(f"{name}.stored", f"bitcast {half.kind('i32')} {words} to {lines.kind('i16')}")
+
+
+def both_halves(lines: Lines, half: Lines, x: str, name: str) -> tuple[str, str]:
+    """Return the first and the second half of a vector of integers, by lines that are added to ``half``."""
+    whole = f"shufflevector {lines.kind('i32')} {x}, {lines.kind('i32')} poison"
+    first = half.put(f"{name}.first", f"{whole}, {places(0, half.lanes)}")
+    return first, half.put(f"{name}.second", f"{whole}, {places(half.lanes, lines.lanes)}")
 
 
 def places(start: int, stop: int) -> str:

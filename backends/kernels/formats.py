@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+from adamcore.storage.policies import RESTS, PStorage
+from adamcore.storage.policies import Storage as PolicyAndDtype
+
 Real = Literal["float32", "float64"]  #: what a kernel computes in
-Storage = Literal["bfloat16", "float16", "float32", "float64"]  #: what an array is stored in
+#: what an array is stored in; whole numbers are rests of parameters
+Storage = Literal["bfloat16", "float16", "float32", "float64", "int16", "int8"]
 
 LLVM = {"float32": "float", "float64": "double"}
-BITS = {"bfloat16": "i16", "float16": "i16", **LLVM}  #: the type in which a number is read and written
-SIZES = {"bfloat16": 2, "float16": 2, "float32": 4, "float64": 8}  #: bytes of a number
+#: the type in which a number is read and written
+BITS = {"bfloat16": "i16", "float16": "i16", "int16": "i16", "int8": "i8", **LLVM}
+#: bytes of a number
+SIZES = {"bfloat16": 2, "float16": 2, "float32": 4, "float64": 8, "int16": 2, "int8": 1}
+CODES = {"float32": "f", "float64": "d"}  #: type codes of the module array, for the coefficients
 
 
 class Format(NamedTuple):
@@ -20,6 +27,18 @@ class Format(NamedTuple):
     g: Storage
     m: Storage
     v: Storage  #: of v and v_max
+    p_storage: PStorage = "plain"  #: how p is kept
+
+    @property
+    def policy(self) -> PolicyAndDtype | None:
+        """How p is kept, as :mod:`adamcore.storage.policies` takes it; None for plainly."""
+        return None if self.p_storage == "plain" else PolicyAndDtype(self.p_storage, self.p)
+
+    @property
+    def rest(self) -> Storage | None:
+        """The dtype of the array that holds the rests of p; None if there is none."""
+        found: Storage | None = RESTS.get(self.p_storage, self.p) or self.p  # type: ignore[assignment]
+        return found if self.p_storage in RESTS else None
 
     def of(self, name: str) -> Storage:
         """Return the dtype in which the array of this name is stored.
@@ -27,18 +46,26 @@ class Format(NamedTuple):
         >>> Format("float32", "bfloat16", "bfloat16", "float32", "float32").of("v_max")
         'float32'
         """
+        if name == "p_rest":
+            assert self.rest is not None
+            return self.rest
         found: Storage = getattr(self, "v" if name == "v_max" else name)
         return found
 
     @property
+    def stored(self) -> list[Storage]:
+        """The dtypes of the arrays."""
+        return [self.p, self.g, self.m, self.v, *([] if self.rest is None else [self.rest])]
+
+    @property
     def pairs(self) -> bool:
-        """True if the loop has ``Lines.pairs``: if all arrays are of bfloat16, their order may be any."""
-        return {*self[1:]} == {"bfloat16"}
+        """True if the loop has ``Lines.pairs``: if all numbers are of bfloat16, their order may be any."""
+        return {self.p, self.g, self.m, self.v} == {"bfloat16"} and self.rest != "float32"
 
     @property
     def lanes(self) -> int:
         """The number of elements in one pass of the loop: 64 bytes of the array whose numbers are widest."""
-        return 64 // max(map(SIZES.__getitem__, self[1:]))
+        return 64 // max(map(SIZES.__getitem__, self.stored))
 
 
 def uniform(dtype: Real) -> Format:

@@ -13,19 +13,10 @@ from itertools import chain, repeat
 from typing import Any, Protocol
 
 from adamcore.backends.kernels import llvm
-from adamcore.backends.kernels.cpu import (
-    Implementation,
-    Memory,
-    PointerTable,
-    Run,
-    all_supported,
-    all_writable,
-    format_of,
-    lengths_of,
-    overlap,
-    rows_of,
-    writable,
-)
+from adamcore.backends.kernels.cpu import Implementation
+from adamcore.backends.kernels.memory import Memory, all_writable, lengths_of, overlap, writable
+from adamcore.backends.kernels.support import all_supported, format_of, rows_of
+from adamcore.backends.kernels.table import PointerTable, Run
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients
 from adamcore.protocol import Columns, ColumnStep, Job, columns_of
@@ -39,7 +30,9 @@ class KernelTable(Protocol):
     addresses: array[int]  #: of all p, of all g, and so on
 
     def point(self, addresses: array[int]) -> None: ...
-    def run(self, coefficients: Sequence[Coefficients], run_parallel: Run) -> None: ...
+    def run(
+        self, coefficients: Sequence[Coefficients], run_parallel: Run, clocks: Sequence[int] = ()
+    ) -> None: ...
 
 
 class KernelStep:
@@ -61,10 +54,11 @@ class KernelStep:
 
     def addresses(self, columns: Columns) -> Sequence[int]:
         """Return the addresses of the arrays that are written to."""
-        p, _, m, v, v_max = columns
-        return self.memory.addresses([*p, *m, *v, *v_max])
+        return self.memory.addresses([*chain.from_iterable(columns._replace(g=()))])
 
-    def bind(self, columns: Columns, coefficients: Sequence[Coefficients]) -> Callable[[], None] | None:
+    def bind(
+        self, columns: Columns, coefficients: Sequence[Coefficients], clocks: Sequence[int] = ()
+    ) -> Callable[[], None] | None:
         if not self.guard(columns):
             return None
         if self.memory.movable and self.addresses(columns) != self.others:
@@ -75,11 +69,13 @@ class KernelStep:
                 return None
             n, self.gradients = len(gradients), gradients
             self.table.addresses[n : 2 * n] = array("q", gradients)
-        return partial(self.run, columns.p, coefficients)
+        return partial(self.run, columns.p, coefficients, clocks)
 
-    def run(self, params: Sequence[Array], coefficients: Sequence[Coefficients]) -> None:
+    def run(
+        self, params: Sequence[Array], coefficients: Sequence[Coefficients], clocks: Sequence[int]
+    ) -> None:
         """Step the arrays of the table."""
-        self.table.run(coefficients, self.memory.run_parallel)
+        self.table.run(coefficients, self.memory.run_parallel, clocks)
         self.memory.mark_written(params)
 
     def overlap(self, gradients: Sequence[int]) -> bool:
@@ -99,12 +95,14 @@ class FallbackStep:
         self.guard = memory.guard(columns_of(jobs))
         self.formats = jobs[0].formats
 
-    def bind(self, columns: Columns, coefficients: Sequence[Coefficients]) -> Callable[[], None] | None:
+    def bind(
+        self, columns: Columns, coefficients: Sequence[Coefficients], clocks: Sequence[int] = ()
+    ) -> Callable[[], None] | None:
         if not self.guard(columns):
             return None
         n = len(columns.p)
         rows = coefficients if len(coefficients) > 1 else [coefficients[0]] * n
-        p, g, m, v, v_max = columns
+        p, g, m, v, v_max = columns[:5]
         rest = repeat(None, n), repeat(self.formats, n)
         jobs = list(map(Job, p, g, m, v, v_max or repeat(None, n), rows, *rest))
         if self.memory.movable and not all(writable(self.memory, job) for job in jobs):
@@ -135,4 +133,6 @@ def column_step(
     if not llvm.available():
         return FallbackStep(adam, jobs, memory, implementation)
     sizes = memory.sizes(columns_of(jobs).p)
-    return KernelStep(PointerTable(programs.pop(), format_of(memory, jobs[0]), True, sizes), jobs, memory)
+    table = PointerTable(programs.pop(), format_of(memory, jobs[0]), True, sizes)
+    table.draw([job.key for job in jobs if job.key is not None])
+    return KernelStep(table, jobs, memory)

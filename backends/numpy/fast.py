@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from adamcore.backends.base import Fallback
-from adamcore.backends.kernels import cpu, llvm, threads
+from adamcore.backends.kernels import cpu, llvm, support, table, threads
 from adamcore.backends.kernels.formats import LLVM, Storage
+from adamcore.backends.kernels.memory import Memory, all_writable, arrays_of, writable
 from adamcore.backends.kernels.step_cache import column_step
 from adamcore.backends.numpy import addresses, uniform
 from adamcore.backends.numpy.blocks import SMALL, Blocks
@@ -36,7 +37,7 @@ def flat(flags: Any) -> bool:
 
 
 class NumPyMemory:
-    """What the kernels have to know of NumPy's arrays: see :class:`adamcore.backends.kernels.cpu.Memory`."""
+    """NumPy's arrays as memory: see :class:`adamcore.backends.kernels.memory.Memory`."""
 
     movable = False
 
@@ -87,13 +88,13 @@ class NumPyMemory:
         p, _, *others = columns
         if not alike:
             return ResultColumns(*(list(map(np.empty_like, column)) for column in (p, *others)))
-        shapes, dtype = [x.shape for x in p], p[0].dtype
+        shapes, dtype = [x.shape for x in p], p[0].dtype  # alike: there are no rests
         return ResultColumns(*(list(map(np.empty, shapes, repeat(dtype))) if x else () for x in (p, *others)))
 
     def threads(self) -> int:
         return threads.thread_count()
 
-    run_parallel = staticmethod(cpu.run_parallel)
+    run_parallel = staticmethod(table.run_parallel)
 
     def mark_written(self, xs: Sequence[Array]) -> None:
         pass
@@ -124,15 +125,15 @@ MEMORY = NumPyMemory()
 
 def unsupported(job: Job) -> str | None:
     """Return why neither machine code nor blocks can run a job, or None."""
-    return cpu.unsupported(MEMORY, job)
+    return support.unsupported(MEMORY, job)
 
 
 def apply(adam: AdamConfig, jobs: Sequence[Job], donate: bool, fallback: Fallback) -> Sequence[Result]:
     """Carry out a step by machine code or in blocks; see :class:`adamcore.backends.base.FastPath`."""
     if (
         len(jobs) >= cpu.MANY
-        and cpu.all_supported(MEMORY, jobs)
-        and (not donate or cpu.all_writable(MEMORY, jobs))
+        and support.all_supported(MEMORY, jobs)
+        and (not donate or all_writable(MEMORY, jobs))
     ):
         return implementation_of(jobs[0])(adam, jobs, donate, MEMORY)
     results: list[Any] = [None] * len(jobs)
@@ -141,7 +142,7 @@ def apply(adam: AdamConfig, jobs: Sequence[Job], donate: bool, fallback: Fallbac
         if unsupported(job) is not None:
             results[i] = fallback(adam, job, donate)
         else:
-            in_place = donate and cpu.writable(MEMORY, job)
+            in_place = donate and writable(MEMORY, job)
             groups.setdefault((implementation_of(job), in_place), []).append(i)
     for (implementation, in_place), indices in groups.items():
         new = implementation(adam, [jobs[i] for i in indices], in_place, MEMORY)
@@ -155,12 +156,12 @@ def implementation_of(job: Job) -> cpu.Implementation:
     return cpu.step if llvm.available() and MEMORY.storage(job.formats.work) in LLVM else in_blocks
 
 
-def in_blocks(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: cpu.Memory) -> list[Result]:
+def in_blocks(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: Memory) -> list[Result]:
     """Carry out supported jobs block by block: see :mod:`adamcore.backends.numpy.blocks`."""
     llvm.warn_if_missing(sum(job.p.size for job in jobs))
     results = list(in_place_results(jobs)) if in_place else [cpu.new_arrays(job, MEMORY) for job in jobs]
     small: dict[tuple[int, DType], list[int]] = {}
-    vectors = [[vector(x) for x in cpu.arrays_of(job)] for job in jobs]
+    vectors = [[vector(x) for x in arrays_of(job)] for job in jobs]
     targets = [[] if in_place else [vector(x) for x in result if x is not None] for result in results]
     for i, job in enumerate(jobs):
         dtype = vectors[i][0].dtype

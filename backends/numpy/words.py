@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from adamcore.types import Array, Scalar
+from adamcore.types import Array, DType, Scalar
 
 
 class NumPyWords:
@@ -36,6 +36,28 @@ class NumPyWords:
 
     def index(self, like: Array) -> Array:
         return np.arange(math.prod(like.shape)).astype(np.uint32).reshape(like.shape)
+
+    def root(self, x: Array) -> Array:
+        return np.asarray(np.sqrt(x))
+
+    def blocks(self, x: Array, size: int) -> Array:
+        flat = np.asarray(x).reshape(-1)
+        return np.pad(flat, (0, -flat.size % size)).reshape(-(-flat.size // size), size)
+
+    def unblocked(self, rows: Array, like: Array) -> Array:
+        return rows.reshape(-1)[: math.prod(like.shape)].reshape(like.shape)
+
+    def most(self, rows: Array) -> Array:
+        return np.max(rows, axis=1, keepdims=True)
+
+    def zero_scales(self, like: Array, size: int, dtype: DType) -> Array:
+        return np.zeros(-(-math.prod(like.shape) // size), dtype)
+
+    def each_block(self, column: Array, like: Array) -> Array:
+        return column[:, 0]
+
+    def column(self, vector: Array) -> Array:
+        return vector[:, None]
 
 
 WORDS = NumPyWords()

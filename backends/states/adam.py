@@ -9,6 +9,7 @@ import numpy as np
 from adamcore.adam import Adam
 from adamcore.backends.states.fitting import fit, refuse_rounded
 from adamcore.backends.states.named import Moments, NamedState, dotted, numpy_of, unique, whole_number
+from adamcore.config import MOMENT_STORAGE
 from adamcore.dtypes import named_by
 from adamcore.errors import CheckpointError, ConversionError
 from adamcore.state import AdamState
@@ -38,6 +39,11 @@ def from_adam(adam: Adam, state: AdamState, *, dialect: str = "") -> NamedState:
         >>> list(named.leaves), named.one_clock()
         (['layer.w'], 0)
     """
+    for name in MOMENT_STORAGE:
+        if getattr(adam, name) != "plain":
+            raise ConversionError(
+                f"{name}={getattr(adam, name)!r}: expected 'plain'; codes of 8 bits can't be converted"
+            )
     tree = ParamTree(state.m, "state.m")
     one = adam.clock == "global"
     n = len(tree.leaves)

@@ -22,7 +22,7 @@ from adamcore.backends.io.atomic import write_whole
 from adamcore.backends.io.dtypes import numpy_dtype
 from adamcore.backends.io.safetensors import CODES, Tensor, as_tensor, decode, digest, encode
 from adamcore.backends.states.named import EDITION, Array, Moments, NamedState
-from adamcore.config import STORAGE
+from adamcore.config import MOMENT_STORAGE, STORAGE
 from adamcore.errors import AdamcoreError, CheckpointError
 
 SCHEMA = "adamcore-state/1"
@@ -73,7 +73,7 @@ def encode_state(state: NamedState) -> list[bytes | memoryview]:
         "schema": SCHEMA,
         "edition": EDITION,
         "dialect": state.dialect,
-        "adam": {name: to_json(getattr(state.adam, name)) for name in stated(state.adam)},
+        "adam": encode_adam(state.adam),
         "special": {name: {k: to_json(x) for k, x in each.items()} for name, each in state.special.items()},
         "clock": {name: leaf.t for name, leaf in state.leaves.items()},
         "mu_product": {n: x.mu_product.hex() for n, x in state.leaves.items() if x.mu_product is not None},
@@ -100,12 +100,11 @@ def decode_state(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], whe
                 if x is not None
             }
             leaves[name] = Moments(t, mu_product=None if mu is None else float.fromhex(mu), **arrays)
-        adam: dict[str, Any] = {k: float.fromhex(x) if k in NUMBERS else x for k, x in about["adam"].items()}
         special = {
             n: {k: float.fromhex(x) if k in NUMBERS else x for k, x in each.items()}
             for n, each in about["special"].items()
         }
-        return NamedState(Adam(**adam), leaves, special, about["dialect"])
+        return NamedState(decode_adam(about["adam"]), leaves, special, about["dialect"])
     except (KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(
             f"{where}: its metadata lacks something or has it in another form: {error!r}"
@@ -117,9 +116,25 @@ def decode_state(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], whe
 
 
 def stated(adam: Adam) -> list[str]:
-    """Return the fields that a file states: those of the storage if it is not plain, and all others."""
-    plain = adam.p_storage == "plain"
-    return [f.name for f in fields(Adam) if not (plain and f.name in STORAGE)]
+    """Return the fields that a file states: those of a storage that is not plain, and all others."""
+    plain = {name for name in ("p_storage", *MOMENT_STORAGE) if getattr(adam, name) == "plain"}
+    plain |= set(STORAGE) if "p_storage" in plain else set()
+    return [f.name for f in fields(Adam) if f.name not in plain]
+
+
+def encode_adam(adam: Adam) -> dict[str, Any]:
+    """Return an Adam for JSON.
+
+    >>> decode_adam(encode_adam(Adam(lr=0.1))) == Adam(lr=0.1)
+    True
+    """
+    return {name: to_json(getattr(adam, name)) for name in stated(adam)}
+
+
+def decode_adam(fields: Mapping[str, Any]) -> Adam:
+    """Return the Adam that :func:`encode_adam` has encoded."""
+    found: dict[str, Any] = {k: float.fromhex(x) if k in NUMBERS else x for k, x in fields.items()}
+    return Adam(**found)
 
 
 NUMBERS = ("lr", "b1", "b2", "eps", "eps_root", "weight_decay", "momentum_decay", "lr_max")

@@ -16,13 +16,13 @@ except ModuleNotFoundError:
 
 from adamcore.backends.base import BaseBackend, FastPath, dtype_name
 from adamcore.backends.overlap import first_overlap
-from adamcore.backends.torch import compiler, cuda_clock, fast, nvrtc, root
-from adamcore.backends.torch.uniform import uniform, vectors
+from adamcore.backends.torch import compiler, cuda_clock, fast, nvrtc, root, shards
+from adamcore.backends.torch.uniform import uniform, vectors, wrapped
 from adamcore.backends.torch.words import WORDS
 from adamcore.coefficients import Traced, split_log
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients, Numbers
-from adamcore.protocol import Columns, Job, Kind, Result
+from adamcore.protocol import Columns, Job, Kind, Result, UniformJobs
 from adamcore.storage.bits import Words
 from adamcore.types import Array, Clock
 
@@ -66,7 +66,7 @@ class CoefficientFunctions(Functions):
 
 def bounds(x: Any) -> tuple[int, int] | None:
     """Return the addresses of a tensor's first byte and of the one after its last; None without a storage."""
-    if type(x) not in PLAIN or torch._C._functorch.is_functorch_wrapped_tensor(x) or not x.numel():
+    if type(x) not in PLAIN or wrapped(x) or not x.numel():
         return None
     reach = sum((size - 1) * stride for size, stride in zip(x.shape, x.stride(), strict=True))
     return x.data_ptr(), x.data_ptr() + (reach + 1) * x.element_size()
@@ -122,7 +122,7 @@ class TorchBackend(BaseBackend):
     def host(self, x: Array) -> Any:
         if torch.compiler.is_compiling() or not nvrtc.on_host(x) or type(x) not in PLAIN:
             return None  # a value known only to the program: compiled, elsewhere, or of a transform
-        if torch._C._functorch.is_functorch_wrapped_tensor(x):
+        if wrapped(x):
             return None
         return x.item()
 
@@ -206,6 +206,15 @@ class TorchBackend(BaseBackend):
         if torch.compiler.is_compiling() or compiler.is_on():
             return None
         return cuda_clock.tick_copy(adam, t, mu_product, lr, like.device)
+
+    def apply(self, adam: AdamConfig, jobs: Sequence[Job], donate: bool) -> Sequence[Result]:
+        """Carry out the jobs as every backend, those of sharded tensors on the parts that are here."""
+        if shards.sharded_type() is None or torch.compiler.is_compiling() or self.fast is None:
+            return super().apply(adam, jobs, donate)
+        if isinstance(jobs, UniformJobs) or not shards.any_sharded(job.p for job in jobs):
+            return super().apply(adam, jobs, donate)
+        results = super().apply(adam, [shards.local_job(job) for job in jobs], donate)
+        return list(map(shards.whole_result, jobs, results))
 
     def store(self, job: Job, new: Result, donate: bool) -> Result:
         """Store as every backend; a new parameter asks for a gradient if the old one did."""

@@ -20,12 +20,13 @@ from typing import Any
 import torch
 
 from adamcore.backends.kernels import cpu, cuda, cuda_coefficients
-from adamcore.backends.kernels.cpu import Run, arrays_of, unsupported_layout
 from adamcore.backends.kernels.cuda_coefficients import ClockKernel
 from adamcore.backends.kernels.cuda_table import SMALL, filled, padded, parts
-from adamcore.backends.kernels.formats import Format
-from adamcore.backends.kernels.llvm import CODES
+from adamcore.backends.kernels.formats import CODES, Format
+from adamcore.backends.kernels.memory import Memory, arrays_of, writable
 from adamcore.backends.kernels.step_cache import KernelStep
+from adamcore.backends.kernels.support import unsupported_layout
+from adamcore.backends.kernels.table import Run
 from adamcore.backends.torch import cuda_clock, nvrtc
 from adamcore.backends.torch.nvrtc import launch
 from adamcore.config import AdamConfig
@@ -40,13 +41,16 @@ NAMES = {torch.float32: "float32", torch.float64: "float64",
 ITEM = {"float32": 4, "float64": 8}
 
 
-def unsupported(job: Job, memory: cpu.Memory) -> str | None:
+def unsupported(job: Job, memory: Memory) -> str | None:
     """Return why the kernel can't run a job, or None."""
     missing = nvrtc.unsupported(job.p.device)
     if missing is not None:
         return missing
     if job.formats.is_complex:
         return "complex numbers"
+    if not job.formats.plain:
+        policy = job.formats.storage
+        return "moments in 8 bits" if policy is None else f"p_storage={policy.policy!r}"
     if job.where is not None:
         return "a mask, or a flag that only the program knows"
     if job.formats.work not in (torch.float32, torch.float64):
@@ -99,7 +103,12 @@ class LaunchTable:
         """Set the tensors: the addresses of all p, of all g, and so on."""
         self.addresses = addresses
 
-    def run(self, coefficients: Sequence[Coefficients], run_parallel: Run | None = None) -> None:
+    def run(
+        self,
+        coefficients: Sequence[Coefficients],
+        run_parallel: Run | None = None,
+        clocks: Sequence[int] = (),
+    ) -> None:
         """Step all tensors with coefficients that the host knows, a row for each or one row for all."""
         different = {id(c): c for c in coefficients}
         size = len(different) * len(self.program.coefficients)
@@ -140,7 +149,7 @@ class LaunchTable:
                 launch(kernel, blocks, table, ctypes.c_int(len(part.indices)), at, skip_at)
 
 
-def step(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: cpu.Memory) -> Sequence[Result]:
+def step(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: Memory) -> Sequence[Result]:
     """Carry out supported jobs, in groups of one program, arithmetic and device."""
     groups: dict[Any, list[int]] = {}
     for i, job in enumerate(jobs):
@@ -156,7 +165,7 @@ def step(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: cpu.Memo
 
 
 def _step_alike(
-    program: Program, jobs: list[Job], in_place: bool, host: bool, memory: cpu.Memory
+    program: Program, jobs: list[Job], in_place: bool, host: bool, memory: Memory
 ) -> Sequence[Result]:
     columns = columns_of(jobs)
     arrays = list(chain.from_iterable(columns))
@@ -178,13 +187,13 @@ def _step_alike(
     return results
 
 
-def column_step(adam: AdamConfig, jobs: Sequence[Job], memory: cpu.Memory) -> KernelStep | None:
+def column_step(adam: AdamConfig, jobs: Sequence[Job], memory: Memory) -> KernelStep | None:
     """Return a cached step of supported jobs that were carried out in place; None if they are not alike."""
     host = all(x is None or isinstance(x, float) for job in jobs for x in job.coefficients)
     kinds = {
         (program_of(adam, job.coefficients) if host else None, job.formats.work, job.p.device) for job in jobs
     }
-    if len(kinds) > 1 or not all(cpu.writable(memory, job) for job in jobs):
+    if len(kinds) > 1 or not all(writable(memory, job) for job in jobs):
         return None
     program = kinds.pop()[0]
     if program is not None:
@@ -195,7 +204,7 @@ def column_step(adam: AdamConfig, jobs: Sequence[Job], memory: cpu.Memory) -> Ke
 class DeviceClockStep(KernelStep):
     """A cached step by a kernel whose coefficients the device forms, from clocks that are there."""
 
-    def __init__(self, clock_kernel: ClockKernel, jobs: Sequence[Job], memory: cpu.Memory) -> None:
+    def __init__(self, clock_kernel: ClockKernel, jobs: Sequence[Job], memory: Memory) -> None:
         self.launches, self.clock_kernel = LaunchTable(clock_kernel.program, jobs, True), clock_kernel
         super().__init__(self.launches, jobs, memory)
 

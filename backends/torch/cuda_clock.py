@@ -17,6 +17,7 @@ from adamcore.backends.kernels.cuda_coefficients import ClockKernel
 from adamcore.backends.kernels.cuda_table import SMALL, padded
 from adamcore.backends.torch import nvrtc
 from adamcore.backends.torch.nvrtc import launch
+from adamcore.backends.torch.uniform import wrapped
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients
 from adamcore.types import Array, Clock, Device
@@ -28,7 +29,7 @@ BYTES = {torch.float32: 4, torch.float64: 8}  #: of what the kernel reads a lear
 
 def plain(x: Any) -> bool:
     """True if ``x`` is a tensor with memory of its own, none of a transformation."""
-    return type(x) in PLAIN and not torch._C._functorch.is_functorch_wrapped_tensor(x)
+    return type(x) in PLAIN and not wrapped(x)
 
 
 def rate(lr: Any, device: Device) -> float | torch.Tensor | None:

@@ -26,10 +26,11 @@ except ImportError:
     TensorGuards: Any = None  # type: ignore[no-redef]
 
 from adamcore.backends.base import Fallback
-from adamcore.backends.kernels import cpu, llvm, step_cache
+from adamcore.backends.kernels import cpu, llvm, step_cache, support
 from adamcore.backends.kernels.formats import Storage
+from adamcore.backends.kernels.memory import Memory, all_writable, writable
 from adamcore.backends.torch import compiler, cuda, foreach, nvrtc, openmp
-from adamcore.backends.torch.uniform import PLAIN, as_they_lie
+from adamcore.backends.torch.uniform import PLAIN, as_they_lie, wrapped
 from adamcore.config import AdamConfig
 from adamcore.protocol import (
     CachedStep,
@@ -68,7 +69,7 @@ class TorchMemory:
         return STORAGE.get(dtype)
 
     def unsupported(self, x: Array) -> str | None:
-        if type(x) not in PLAIN or torch._C._functorch.is_functorch_wrapped_tensor(x):
+        if type(x) not in PLAIN or wrapped(x):
             return f"a {type(x).__name__} of a transformation or subclass"
         if x.device.type != self.device:
             return f"a tensor on {x.device.type}"
@@ -89,6 +90,7 @@ class TorchMemory:
             and all(map(self.holds, xs))
             and as_they_lie(xs)
             and not any(map(torch._C._functorch.is_functorch_wrapped_tensor, xs))
+            and not any(map(torch._is_functional_tensor, xs))
         )
 
     address = staticmethod(torch.Tensor.data_ptr)
@@ -157,7 +159,7 @@ def unsupported(job: Job) -> str | None:
         return f"{job.p.dtype}"
     if np is None and not llvm.available():
         return "neither llvmlite nor NumPy"
-    return cpu.unsupported(MEMORY, job)
+    return support.unsupported(MEMORY, job)
 
 
 def memory_of(job: Job) -> TorchMemory:
@@ -169,7 +171,7 @@ def apply(adam: AdamConfig, jobs: Sequence[Job], donate: bool, fallback: Fallbac
     """Carry out a step, each job in the fastest way there is; see ``FastPath`` in backends/base.py."""
     if torch.compiler.is_compiling():
         return [fallback(adam, job, donate) for job in jobs]
-    if len(jobs) >= cpu.MANY and all_alike(jobs) and (not donate or cpu.all_writable(MEMORY, jobs)):
+    if len(jobs) >= cpu.MANY and all_alike(jobs) and (not donate or all_writable(MEMORY, jobs)):
         return step_alike(implementation_of(jobs[0]), adam, jobs, donate)
     results: list[Any] = [None] * len(jobs)
     groups: dict[tuple[cpu.Implementation, bool], list[int]] = {}
@@ -178,7 +180,7 @@ def apply(adam: AdamConfig, jobs: Sequence[Job], donate: bool, fallback: Fallbac
         if implementation is None:
             results[i] = fallback(adam, job, donate)
         else:
-            in_place = donate and (implementation is list_step or cpu.writable(MEMORY, job))
+            in_place = donate and (implementation is list_step or writable(MEMORY, job))
             groups.setdefault((implementation, in_place), []).append(i)
     for (implementation, in_place), indices in groups.items():
         new = step_alike(implementation, adam, [jobs[i] for i in indices], in_place)
@@ -189,7 +191,7 @@ def apply(adam: AdamConfig, jobs: Sequence[Job], donate: bool, fallback: Fallbac
 
 def all_alike(jobs: Sequence[Job]) -> bool:
     """True if machine code or NumPy can carry out all jobs in one go; it looks at columns, not at jobs."""
-    return implementation_of(jobs[0]) in (cpu.step, block_step) and cpu.all_supported(MEMORY, jobs)
+    return implementation_of(jobs[0]) in (cpu.step, block_step) and support.all_supported(MEMORY, jobs)
 
 
 def step_alike(
@@ -217,12 +219,12 @@ def implementation_of(job: Job) -> cpu.Implementation | None:
     return list_step if not job.p.is_cpu and foreach.unsupported(job) is None else None
 
 
-def list_step(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: cpu.Memory) -> Sequence[Result]:
+def list_step(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: Memory) -> Sequence[Result]:
     """Carry out jobs as lists of tensors, one call for each operation."""
     return foreach.step(adam, jobs, in_place, foreach.run)
 
 
-def block_step(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: cpu.Memory) -> Sequence[Result]:
+def block_step(adam: AdamConfig, jobs: Sequence[Job], in_place: bool, memory: Memory) -> Sequence[Result]:
     """Carry out jobs by NumPy, in the tensors' own memory."""
     from adamcore.backends.numpy import fast  # NumPy is an extra of its own
 

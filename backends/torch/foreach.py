@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from adamcore.backends.kernels.cpu import arrays_of
+from adamcore.backends.kernels.memory import arrays_of
 from adamcore.backends.torch import root
 from adamcore.config import AdamConfig
 from adamcore.protocol import Job, Result

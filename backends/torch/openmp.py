@@ -17,13 +17,13 @@ from pathlib import Path
 
 import torch
 
-from adamcore.backends.kernels import llvm
+from adamcore.backends.kernels import llvm, loop
 from adamcore.backends.kernels.threads import PARALLEL, PIECE, PIECE_LOOP, run_pieces
 
 _forked = False
 
 
-def run_parallel(kernel: llvm.Kernel, total: int, at: int) -> None:
+def run_parallel(kernel: loop.Kernel, total: int, at: int) -> None:
     """Run a kernel over ``total`` elements of the table at the address ``at``, in threads if they pay."""
     threads = 1 if total < PARALLEL else torch.get_num_threads()
     if threads == 1:

@@ -22,6 +22,8 @@ try:
 except ModuleNotFoundError:
     np: Any = None  # type: ignore[no-redef]
 
+from adamcore.backends.torch.uniform import wrapped
+
 PLAIN = (torch.Tensor, torch.nn.Parameter)
 SPLITTER = 2.0**27 + 1.0  # of Veltkamp: it halves the 53 bits of a float64
 HALF_ULP = 2.0**-53 * (1.0 + 2.0**-52)  # times y it is above half an ULP of y, and below one
@@ -84,7 +86,7 @@ def by_numpy(x: torch.Tensor) -> bool:
         type(x) in PLAIN
         and x.dtype in (torch.float32, torch.float64)
         and not (x.requires_grad and torch.is_grad_enabled())
-        and not torch._C._functorch.is_functorch_wrapped_tensor(x)
+        and not wrapped(x)
         and tangent is None
         and torch._C._len_torch_dispatch_stack() == 0
         and not x.is_neg()

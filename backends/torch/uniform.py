@@ -17,6 +17,11 @@ DTYPE, SHAPE, LAYOUT, ON_CPU = (
 )
 
 
+def wrapped(x: Array) -> bool:
+    """True if a tensor stands for another one and has no memory itself: of torch.func, or functional."""
+    return torch._C._functorch.is_functorch_wrapped_tensor(x) or torch._is_functional_tensor(x)
+
+
 def uniform(columns: Sequence[Sequence[Array]]) -> bool:
     """True if all are plain vectors on the CPU of one dtype, and those at one place have one shape.
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import torch
 
+from adamcore.backends.torch import root, shards
 from adamcore.storage.bits import MASK
-from adamcore.types import Array, Scalar
+from adamcore.types import Array, DType, Scalar
 
 
 class TorchWords:
@@ -37,12 +38,32 @@ class TorchWords:
 
     def index(self, like: Array) -> Array:
         """Return the numbers of the elements of the whole tensor, of which a DTensor has a shard here."""
-        index = torch.arange(math.prod(like.shape), device=like.device).reshape(like.shape) & MASK
-        if not hasattr(like, "device_mesh"):
-            return index
-        from torch.distributed.tensor import distribute_tensor
+        if not shards.is_sharded(like):
+            return torch.arange(math.prod(like.shape), device=like.device).reshape(like.shape) & MASK
+        return shards.whole(like, shards.element_numbers(like))
 
-        return distribute_tensor(index, like.device_mesh, like.placements, src_data_rank=None)
+    def root(self, x: Array) -> Array:
+        return root.sqrt(x)
+
+    def blocks(self, x: Array, size: int) -> Array:
+        flat = x.reshape(-1)
+        filled = torch.nn.functional.pad(flat, (0, -flat.numel() % size))
+        return filled.reshape(-(-flat.numel() // size), size)
+
+    def unblocked(self, rows: Array, like: Array) -> Array:
+        return rows.reshape(-1)[: math.prod(like.shape)].reshape(like.shape)
+
+    def most(self, rows: Array) -> Array:
+        return rows.amax(1, keepdim=True)
+
+    def zero_scales(self, like: Array, size: int, dtype: DType) -> Array:
+        return torch.zeros(-(-math.prod(like.shape) // size), dtype=dtype, device=like.device)
+
+    def each_block(self, column: Array, like: Array) -> Array:
+        return column[:, 0]
+
+    def column(self, vector: Array) -> Array:
+        return vector[:, None]
 
 
 WORDS = TorchWords()

@@ -36,8 +36,8 @@ def memory_traffic(shapes: Shapes, framework: str = "numpy") -> Step:
     It uses the threads of adamcore's own step in the framework, so that both find them in the same state.
     Its arrays have the framework's dtype.
     """
-    from adamcore.backends.kernels.cpu import PointerTable, run_parallel
     from adamcore.backends.kernels.formats import Format, Storage
+    from adamcore.backends.kernels.table import PointerTable, run_parallel
     from adamcore.backends.numpy.fast import MEMORY
     from adamcore.tracing import Op, Program
 

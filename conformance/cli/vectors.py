@@ -15,6 +15,7 @@ examples:
   adamcore vectors                                              list the files of the edition
   adamcore vectors --for json --dialect torch.AdamW --dtype bfloat16 > adamw.json
   adamcore vectors --for C --dialect torch.AdamW > adam_vectors.h
+  adamcore vectors --for rust --dialect torch.AdamW > adam_vectors.rs
   adamcore vectors --check                                      check the files of this package
   adamcore vectors --write DIR                                  compute the same files with the oracle
   adamcore vectors --write DIR --long                           more dialects, more and longer inputs
@@ -26,9 +27,8 @@ exit status: 0 done, 2 wrong usage, or files that are damaged or of another kind
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command to its parser."""
     action = parser.add_mutually_exclusive_group()
-    action.add_argument(
-        "--for", dest="language", choices=("C", "json"), help="print vectors for this language"
-    )
+    languages = ("json", "C", "rust", "javascript", "julia", "mojo")
+    action.add_argument("--for", dest="language", choices=languages, help="print vectors for this language")
     action.add_argument(
         "--check",
         nargs="?",
@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dtype",
         choices=("float32", "float64", "bfloat16", "float16"),
-        help="vectors of this dtype (C: float32 unless given)",
+        help="vectors of this dtype (for a language: float32 unless given)",
     )
     parser.add_argument(
         "--from", dest="folder", metavar="DIR", help="read this edition instead of the package's"
@@ -70,14 +70,17 @@ def run(options: argparse.Namespace) -> int:
 def run_vectors(options: argparse.Namespace) -> int:
     """Run the command; errors of files and dialects are those of :mod:`adamcore.conformance.vectors`."""
     from adamcore.conformance.cli.parser import console, usage_error
-    from adamcore.conformance.vectors import files, languages
+    from adamcore.conformance.vectors import files, languages, sources
 
     folder = Path(options.folder) if options.folder else files.SHIPPED
     if options.language:
-        dtype = options.dtype or ("float32" if options.language == "C" else None)
-        selection = languages.select_vectors(options.dialect, dtype, folder)
-        in_c = options.language == "C"
-        print(languages.c_header(selection, str(dtype)) if in_c else languages.selection_json(selection))
+        if options.language == "json":
+            selection = languages.select_vectors(options.dialect, options.dtype, folder)
+            print(languages.selection_json(selection))
+        else:
+            dtype = options.dtype or "float32"
+            selection = languages.select_vectors(options.dialect, dtype, folder)
+            print(sources.source(selection, options.language, dtype))
         return 0
     out = console()
     if options.write:

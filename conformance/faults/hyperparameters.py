@@ -80,6 +80,15 @@ def rounding() -> Iterator[Fault]:
             )
 
 
+def decays_in_float32(c: Coefficients, n: Any, at: StepContext) -> Coefficients:
+    """Form the factor 1 - lr*weight_decay in float32."""
+    if c.decay is None or at.adam.decay != "decoupled" or at.adam.cautious_decay:
+        return c
+    one, lr, decay = np.float32(1.0), np.float32(at.lr), np.float32(at.adam.weight_decay)
+    kept = float(one - lr * decay)
+    return c._replace(keep_p=n.number(kept), decay=n.number(1.0 - kept))
+
+
 def limits() -> Iterator[Fault]:
     for top in (0.1, 1e-2, 1.0, 1e-3):
         yield Fault(
@@ -204,6 +213,9 @@ HYPERPARAMETERS: tuple[Fault, ...] = (
     Fault("b2-complement", "hyperparameters", "MOM.2", "1-b2 is taken for b2",
           **_inputs.on_hyper(partial(_inputs.one_minus, "b2"))),
     *rounding(),
+    Fault("lr-kept-in-float32", "hyperparameters", "STEP.1",
+          "lr is kept in float32, and 1 - lr*weight_decay is formed in it",
+          probe=partial(_inputs.narrowed, ("lr",), "float32"), coefficients=decays_in_float32),
     *zero_is_none(),
     *hard_coded(),
     *limits(),

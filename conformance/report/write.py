@@ -17,6 +17,10 @@ def renderer_for(form: str) -> Callable[[Report], str]:
         from adamcore.conformance.report.report import render_json
 
         return render_json
+    if form == "badge":
+        from adamcore.conformance.report.badge import render_badge
+
+        return render_badge
     from adamcore.conformance.report.junit import render_junit, replace_unfit
 
     if form == "junit":

@@ -43,7 +43,7 @@ PAGE: tuple[tuple[str, str, dict[str, Any], dict[str, Any] | None], ...] = (
 )
 HEAD = r"""# Equations
 
-<!-- Written by `make docs`; do not edit. -->
+<!-- Written by `make pages`; do not edit. -->
 
 `adamcore/definition.py` run with symbols: one step of one element, for each value of each axis of
 [the specification](spec.md). After Algorithm 1 only the lines that change are shown.

@@ -16,7 +16,7 @@ from adamcore.conformance.oracle import symbolic
 
 def test_the_page_is_up_to_date() -> None:
     page = (ROOT / "docs" / "equations.md").read_text(encoding="utf-8")
-    assert page == equations_page.page(), "run `make docs`"
+    assert page == equations_page.page(), "run `make pages`"
 
 
 def test_the_program_writes_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,5 +64,18 @@ def float_array(x: float) -> object:
     return np.asarray(x)
 
 
-def test_code_on_the_page_runs() -> None:
-    exec(compile(block("python"), "docs/freeze.md", "exec"), {})
+def test_the_chinese_page_has_the_same_code_numbers_rules_and_pictures() -> None:
+    chinese = (ROOT / "docs" / "freeze.zh.md").read_text(encoding="utf-8")
+    for pattern in (
+        r"^```\w+\n.*?^```$",  # code
+        r"^    .+$",  # the step
+        r"\b(?:F|EPS\.|DEC\.|BC\.)\d\b",
+        r"\d+\.\d+|\d{2,}",
+        r"\]\(([^)]+\.(?:svg|py))\)",
+        r"^#+",
+    ):
+        found = [
+            re.findall(pattern, text, flags=re.M | re.S if "```" in pattern else re.M)
+            for text in (PAGE, chinese)
+        ]
+        assert found[0] == found[1], pattern

@@ -5,8 +5,6 @@ from __future__ import annotations
 import importlib
 import os
 import re
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -19,32 +17,6 @@ PAGES = {
     name: (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
     for name in ("jax", "keras", "numpy", "moving")
 }
-BLOCKS = [
-    pytest.param(name, block, id=f"{name}-{k}", marks=[pytest.mark.slow] * (name == "keras"))
-    for name, page in PAGES.items()
-    for k, block in enumerate(re.findall(r"^```python\n(.*?)^```", page, flags=re.M | re.S))
-]
-
-
-def test_pages_have_examples() -> None:
-    assert len(BLOCKS) >= 12
-
-
-@pytest.mark.parametrize(("page", "block"), BLOCKS)
-def test_example_runs(page: str, block: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """A comment ``# prints ...`` says what it prints."""
-    for library in {"jax": ["jax", "optax"], "keras": ["keras"], "moving": ["torch", "optax"]}.get(page, []):
-        if importlib.util.find_spec(library) is None:
-            pytest.skip(f"{library} is not installed")
-    said = re.findall(r"# prints (.*)$", block, flags=re.M)
-    if page == "keras":  # a process of its own, with a backend that is here
-        env = os.environ | {"KERAS_BACKEND": "torch"}
-        done = subprocess.run([sys.executable, "-c", block], env=env, text=True, capture_output=True)
-        assert done.returncode == 0, done.stderr
-        assert done.stdout.splitlines() == said
-        return
-    exec(compile(block, f"{page}.md", "exec"), {"__name__": page})
-    assert capsys.readouterr().out.splitlines() == said
 
 
 def test_links_lead_somewhere() -> None:

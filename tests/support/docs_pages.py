@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from paths import ROOT
+
 Row = tuple[str, str, str]  #: a line of code; same, more, otherwise or refused; and why
 
 LINK = r"\]\(([^)#]+?)(?:#[^)]*)?\)"
@@ -27,3 +29,15 @@ def assert_every_kind(rows: Sequence[Row]) -> None:
     """Assert that the rows are of all four kinds, and that those that differ have a reason."""
     assert {here for _, here, _ in rows} == {"same", "more", "otherwise", "refused"}
     assert all(why.strip() for _, here, why in rows if here in ("otherwise", "refused"))
+
+
+def pages() -> list[str]:
+    """Return the pages that people read: the README and those of docs/, by their paths."""
+    found = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    return [path.relative_to(ROOT).as_posix() for path in found if "generate" not in path.parts]
+
+
+def code_blocks(page: str, language: str) -> list[str]:
+    """Return the blocks of a page in a language."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)

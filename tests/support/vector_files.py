@@ -11,7 +11,7 @@ from paths import ROOT
 from adamcore.conformance.dtypes import to_carrier
 from adamcore.conformance.types import Run
 from adamcore.conformance.vectors import files
-from adamcore.conformance.vectors.languages import values
+from adamcore.conformance.vectors.cases import values
 
 INDEX = files.read_index(files.SHIPPED)
 

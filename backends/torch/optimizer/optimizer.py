@@ -8,7 +8,8 @@ from typing import Any, ClassVar, Literal
 import torch
 
 from adamcore.adam import Adam as Core
-from adamcore.backends.torch import fast, nvrtc
+from adamcore.backends.torch import fast, nvrtc, shards
+from adamcore.backends.torch.optimizer.engines import asks_for_state
 from adamcore.backends.torch.optimizer.freeze import FreezableOptimizer, names_of, restore_frozen
 from adamcore.backends.torch.optimizer.group_keys import PYTORCH, Group, kept_settings, left_out, shorten
 from adamcore.backends.torch.optimizer.hooks import wrapped
@@ -118,6 +119,7 @@ class Adam(FreezableOptimizer):
         self.rules = kept_settings(defaults)
         self._step_cache = StepCache(self.rules)
         self._snapshots, self._names = Snapshots(), {}
+        self._placements = shards.Placements()
         self._has_repeated = False  # whether a group has a parameter more than once
         super().__init__(params, defaults)
         if check_numerics is not False:
@@ -137,6 +139,7 @@ class Adam(FreezableOptimizer):
         self.rules = PYTORCH | self.rules
         self._cores, self._compiled_for = {}, {}
         self._step_cache, self._snapshots = StepCache(self.rules), Snapshots()
+        self._placements = shards.Placements()
         absent = left_out(self.rules)
         self._has_repeated = any(repeated(group["params"]) for group in self.param_groups)
         for group in self.param_groups:
@@ -184,9 +187,9 @@ class Adam(FreezableOptimizer):
     def init_state(self) -> None:
         """Make the state that a first step would make, and nothing else: zero moments, clocks at 0.
 
-        It is made for every parameter that requires a gradient and has no state yet.  Engines that need the
-        state in advance otherwise make a step with zero gradients and lr 0, after which clocks are at 1 and,
-        with an L2 decay, moments are not 0.
+        It is made for every parameter that requires a gradient and has no state yet.  Without it the first
+        step makes the state of the parameters that have a gradient, as in PyTorch; and so does, for all that
+        require one, an engine that needs state in advance (:mod:`adamcore.backends.torch.optimizer.engines`).
 
         Example:
             >>> w = torch.nn.Parameter(torch.ones(1))
@@ -246,6 +249,9 @@ class Adam(FreezableOptimizer):
             if found_inf.item():
                 return loss
             found_inf = None
+        if not torch.compiler.is_compiling() and shards.sharded_type() is not None:
+            for i, group in enumerate(self.param_groups):
+                self._placements.place_gradients(i, group["params"])
         bound: dict[int, Any] = {}
         plain = fast.can_cache() and not self._has_repeated
         if plain:
@@ -253,6 +259,9 @@ class Adam(FreezableOptimizer):
         if len(bound) == len(self.param_groups):
             for run in bound.values():
                 run()
+            return loss
+        if not torch.compiler.is_compiling() and asks_for_state():
+            self.init_state()
             return loss
         skipped = None if found_inf is None else found_inf.reshape(()) != 0
         gathered = [GroupState.empty() for _ in self.param_groups]

@@ -8,13 +8,13 @@ from typing import Any, Literal, NamedTuple
 import torch
 
 from adamcore.adam import Adam as Core
-from adamcore.backends.torch.backend import backend
+from adamcore.backends.torch import shards
+from adamcore.backends.torch.backend import PLAIN, backend
 from adamcore.backends.torch.optimizer.clocks import new_clock, new_product, read_clock
 from adamcore.backends.torch.optimizer.group_keys import Group
-from adamcore.dtypes import DtypeTable, named_by
+from adamcore.dtypes import DtypeTable, first_part, named_by
 from adamcore.errors import BackendError, MissingGradientError, StateError
 from adamcore.protocol import LeafDtypes, Result
-from adamcore.step import first_rest
 
 State = MutableMapping[Any, Any]
 
@@ -98,7 +98,7 @@ def rest_of(core: Core, own: State, p: torch.Tensor, formats: LeafDtypes, where:
         StateError: it is there, but is of another ``p_storage`` or of another dtype of the parameter.
     """
     if formats.rest is not None and REST not in own:
-        own[REST] = first_rest(backend, p.detach(), formats)
+        own[REST] = first_part(backend, "p_rest", p.detach(), formats)
     rest = own.get(REST)
     if rest is not None and (rest.dtype is not formats.rest or rest.shape != p.shape):
         expected = "none" if formats.rest is None else f"{formats.rest} of shape {tuple(p.shape)}"
@@ -171,6 +171,8 @@ def make_moments(core: Core, state: State, params: list[torch.Tensor]) -> None:
     """Make the moments of parameters that take part for the first time."""
     if not params:
         return
+    for p in params:
+        refuse_subclass(p)
     fresh = core.init(params)
     for k, p in enumerate(params):
         moments = {"exp_avg": fresh.m[k], "exp_avg_sq": fresh.v[k]}
@@ -179,6 +181,21 @@ def make_moments(core: Core, state: State, params: list[torch.Tensor]) -> None:
         if fresh.p_rest is not None and fresh.p_rest[k] is not None:
             moments[REST] = fresh.p_rest[k]
         state[p] |= moments
+
+
+def refuse_subclass(p: torch.Tensor) -> None:
+    """Raise BackendError if a parameter, or the part of it that is here, is of a class without arithmetic."""
+    part = shards.local(p)
+    if type(part) in PLAIN:
+        return
+    try:
+        _ = part.detach() + torch.zeros_like(part)
+    except (NotImplementedError, RuntimeError, TypeError) as error:
+        raise BackendError(
+            f"a parameter of shape {tuple(p.shape)} is a {type(part).__module__}.{type(part).__name__}, "
+            "which cannot be added to zeros of its kind: expected a class with the arithmetic of tensors; "
+            "make a plain tensor the parameter and the other of it, or use an optimizer of its library"
+        ) from error
 
 
 def store_state(state: State, gathered: GroupState, results: Sequence[Result]) -> None:

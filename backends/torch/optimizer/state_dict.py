@@ -17,6 +17,7 @@ from typing import Any
 import torch
 
 from adamcore.adam import Adam as Core
+from adamcore.backends.torch import shards
 from adamcore.backends.torch.backend import backend
 from adamcore.backends.torch.optimizer.clocks import (
     new_clock,
@@ -47,7 +48,7 @@ from adamcore.backends.torch.optimizer.snapshot import Snapshots, kept
 from adamcore.backends.torch.optimizer.state import MOMENTS, REST, in_dtype, rest_of
 from adamcore.config import MOMENT_DTYPES
 from adamcore.dtypes import DtypeTable
-from adamcore.errors import StateError
+from adamcore.errors import BackendError, StateError
 
 
 def pack(
@@ -145,7 +146,7 @@ def unpack(
         for place, p in zip(saved["params"], new["params"], strict=True):
             places.add(place)
             if place in state_dict["state"]:
-                entry = state_dict["state"][place]
+                entry = with_clock_of(core, saved, state_dict["state"][place])
                 own = load_state(core, new, p, entry, f"state[{place}]")
                 steps += [own.pop("step")] if core.clock == "global" and "step" in own else []
                 if own:
@@ -247,11 +248,12 @@ def load_state(core: Core, group: Group, p: torch.Tensor, saved: Any, where: str
                     f"{where}[{name!r}] has shape {tuple(value.shape)}: expected {tuple(p.shape)}, its "
                     "parameter's; the parameters stand in another order or are others"
                 )
-            wanted = getattr(formats, MOMENTS[name])
+            wanted, value = getattr(formats, MOMENTS[name]), lying_as(p, value, f"{where}[{name!r}]")
             fresh = torch.empty_like(p, dtype=wanted, requires_grad=False)
             new[name] = fresh.copy_(in_dtype(value, wanted, core, name, where))
         elif name == REST:
             rest_of(core, {REST: value}, p, formats, where)
+            value = lying_as(p, value, f"{where}[{name!r}]")
             new[REST] = torch.empty_like(p, dtype=value.dtype, requires_grad=False).copy_(value)
         elif name == "mu_product":
             if core.clock == "per-parameter":
@@ -259,6 +261,28 @@ def load_state(core: Core, group: Group, p: torch.Tensor, saved: Any, where: str
         elif name not in ("step", "frozen"):
             new[name] = deepcopy(value)
     return new
+
+
+def with_clock_of(core: Core, saved: Mapping[str, Any], entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a parameter's saved state with its group's one clock, which a flattened state leaves out."""
+    names = ("step", "mu_product") if core.clock == "global" and entry else ()
+    return {name: saved[name] for name in names if name in saved} | dict(entry)
+
+
+def lying_as(p: torch.Tensor, value: torch.Tensor, where: str) -> torch.Tensor:
+    """Return a tensor of a state as it lies beside its parameter: whole, or sharded as that is.
+
+    Raises:
+        BackendError: it is on another mesh than its parameter, or the parameter on none.
+    """
+    if shards.is_sharded(p):
+        return shards.placed_as(p, shards.distributed_like(p, value), where)  # type: ignore[no-any-return]
+    if shards.is_sharded(value):
+        raise BackendError(
+            f"{where} is a DTensor, its parameter is not: expected a whole tensor; gather it first "
+            "(full_tensor(), or StateDictOptions(full_state_dict=True))"
+        )
+    return value
 
 
 def load_global(

@@ -17,23 +17,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from ctypes import c_double, c_int32
 from functools import partial
-from itertools import chain, compress, repeat
+from itertools import accumulate, chain, compress, repeat
 from operator import is_, is_not, itemgetter
 from typing import Any
 
 import torch
 
 from adamcore.adam import Adam as Core
-from adamcore.backends.torch import fast, nvrtc
+from adamcore.backends.torch import fast, nvrtc, shards
 from adamcore.backends.torch.backend import PLAIN, backend
 from adamcore.backends.torch.cuda import DeviceClockStep
 from adamcore.backends.torch.optimizer.group_keys import Group
 from adamcore.backends.torch.optimizer.param_groups import core_of, number_of, settings_of
-from adamcore.backends.torch.optimizer.state import GroupState, State
+from adamcore.backends.torch.optimizer.state import REST, GroupState, State
+from adamcore.backends.torch.uniform import wrapped
 from adamcore.clock import Ticker
 from adamcore.coefficients import MAX_CLOCK
 from adamcore.definition import Coefficients
-from adamcore.protocol import Columns, ColumnStep, Job, columns_of_five
+from adamcore.protocol import Columns, ColumnStep, Job, columns_of_nine
 from adamcore.tracing import formula
 
 PATTERNS = 4  #: cached steps of one group, for different sets of parameters that have a gradient
@@ -71,10 +72,11 @@ class StepCache:
             self.steps = {}
             return {}
         found = {}
-        for i, group in enumerate(groups):
+        starts = accumulate((len(group["params"]) for group in groups), initial=0)
+        for i, (group, start) in enumerate(zip(groups, starts, strict=False)):
             grads = [p.grad for p in group["params"]]
             cached = self.steps.get((i, pattern(grads)))
-            if cached is None or (scale is not None and cached.narrow):
+            if cached is None or (scale is not None and cached.narrow) or cached.start not in (None, start):
                 continue
             run = cached.bind(group, self.rules, grads, found_inf)
             if run is not None:
@@ -87,9 +89,8 @@ class StepCache:
         """Keep a cached step for another step like this one of group ``i``, if there can be one."""
         key = i, pattern([p.grad for p in group["params"]])
         self.steps.pop(key, None)
-        if not jobs or not same([job.p for job in jobs], gathered.params):
-            return
-        if any(job.formats.storage for job in jobs):
+        here = shards.locals_of(gathered.params) if shards.any_sharded(gathered.params) else gathered.params
+        if not jobs or not same([job.p for job in jobs], here):
             return
         jobs = [job._replace(where=None) for job in jobs]  # the flag of a step that may be skipped
         cached = group_step(core, group, state, gathered, jobs)
@@ -133,9 +134,14 @@ class GroupStep:
         self.members, self.frozen = list(group["params"]), group.get("frozen", ())
         moving = set(map(id, gathered.params))
         self.taking_part = [id(p) in moving for p in self.members]
+        self.sharded = shards.any_sharded(gathered.params)
         self.narrow = any(p.dtype in (torch.float16, torch.bfloat16) for p in gathered.params)
         self.owners = [state[p] for p in gathered.params]
         moments = ["exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if core.amsgrad != "none" else [])]
+        self.rests = [] if jobs[0].p_rest is None else gathered.rests
+        moments += [REST] if self.rests else []
+        #: the number of the group's first parameter in the optimizer, where random bits are made of it
+        self.start = None if jobs[0].key is None else gathered.numbers[0] - self.taking_part.index(True)
         self.clock_names = ["step", *(["mu_product"] if core.nesterov == "dozat" else [])]
         self.read = itemgetter(*moments, *(self.clock_names if core.clock == "per-parameter" else []))
         self.tensors = self.look_up(group)
@@ -181,8 +187,12 @@ class GroupStep:
         if self.clock_addresses() != self.addresses:
             return None
         taking_part = list(compress(grads, self.taking_part))
-        columns = self.params, taking_part, self.ms, self.vs, self.maxima
-        return self.bind_columns(columns_of_five(columns), group["lr"], found_inf)
+        columns: Any = self.params, taking_part, self.ms, self.vs, self.maxima, self.rests, (), (), ()
+        if not self.sharded:
+            return self.bind_columns(columns_of_nine(columns), group["lr"], found_inf)
+        parts = shards.local_columns(columns)
+        run = self.bind_columns(columns_of_nine(parts), group["lr"], found_inf)
+        return None if run is None else partial(run_parts, run, self.params)
 
     def bind_columns(self, columns: Columns, lr: Any, found_inf: Any) -> Callable[[], None] | None:
         """Return a function that steps the tensors and ticks the clocks, or None."""
@@ -194,14 +204,15 @@ class GroupStep:
             return None
         if now.count(now[0]) == len(now) and not products:
             coefficients: list[Any] = [self.coefficients(lr, now[0], None)]
+            ticked = [now[0] + 1]
         else:
             keys = list(zip(now, [cell.value for cell in products] or repeat(None), strict=False))
             known = {key: self.coefficients(lr, *key) for key in set(keys)}
-            coefficients = [known[key] for key in keys]
+            coefficients, ticked = [known[key] for key in keys], [t + 1 for t in now]
         for c in coefficients:
             if c is None or (c.keep_p is None) is self.keeps:
                 return None  # the host can't know them, or they are for another program
-        step = self.column_step.bind(columns, coefficients)
+        step = self.column_step.bind(columns, coefficients, ticked)
         return None if step is None else partial(self.run, step, now, coefficients)
 
     def run(self, step: Callable[[], None], now: list[int], coefficients: list[Any]) -> None:
@@ -231,11 +242,17 @@ class DeviceClockGroupStep(GroupStep):
         return self.column_step.bind_clocks(columns, self.clocks, self.products, number_of(lr), found_inf)
 
 
+def run_parts(run: Callable[[], None], params: list[Any]) -> None:
+    """Make the step of the parts of sharded parameters, and tell PyTorch that these have changed."""
+    run()
+    shards.mark_written(params)
+
+
 def unscale_and_run(
     cached: GroupStep, grads: list[Any], scale: torch.Tensor, run: Callable[[], None]
 ) -> None:
     """Divide the scale out of the gradients, in place as the fused kernels do, and make the step."""
-    mine = list(compress(grads, cached.taking_part))
+    mine = shards.locals_of(list(compress(grads, cached.taking_part)))
     torch._foreach_div_(mine, scale.detach().reshape(()).to(mine[0].device))
     run()
 
@@ -261,5 +278,4 @@ def countable(gathered: GroupState) -> bool:
 
 def in_memory(x: torch.Tensor) -> bool:
     """True if a tensor's value stands in the memory of the host: it is no fake one and none of torch.func."""
-    wrapped = torch._C._functorch.is_functorch_wrapped_tensor(x)
-    return nvrtc.on_host(x) and type(x) in PLAIN and not wrapped
+    return nvrtc.on_host(x) and type(x) in PLAIN and not wrapped(x)

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from adamcore.adam import Adam as Core
-from adamcore.backends.torch import nvrtc
+from adamcore.backends.torch import nvrtc, shards
 from adamcore.backends.torch.backend import PLAIN, TorchBackend, backend
 from adamcore.backends.torch.optimizer import sparse
 from adamcore.backends.torch.optimizer.group_keys import OWN, Group
@@ -64,6 +64,9 @@ def update_group(
         The jobs of the step, and their results.
     """
     differentiable = group["differentiable"]
+    whole = gathered
+    if not differentiable:
+        gathered = parts_of(gathered)
     ticker = Ticker(core, recording if differentiable else backend, number_of(lr))
     like = gathered.params[0] if gathered.params else group["params"][0]
     coefficients = tick_all(ticker, gathered, like, skipped)
@@ -82,11 +85,15 @@ def update_group(
         if formats.storage is not None and core.p_storage == "stochastic":
             clock = gathered.clocks[0 if core.clock == "global" else i]
             key = key_at(core, backend, gathered.numbers[i], clock)
+            if p is not whole.params[i]:
+                key = key._replace(elements=shards.element_numbers(whole.params[i]))
         if g.layout is not torch.strided:
             if lazy:
                 row, g = sparse.listed(g)
                 old = sparse.gather(row, old)
-                key = None if key is None else key._replace(elements=WORDS.index(p)[row])
+                if key is not None:
+                    numbers = WORDS.index(p) if key.elements is None else key.elements
+                    key = key._replace(elements=numbers[row])
             else:
                 g = sparse.densified(g)
         if differentiable:
@@ -104,14 +111,26 @@ def update_group(
         row = rows[i]
         if row is not None:
             columns = (gathered.params, gathered.ms, gathered.vs, gathered.maxima, gathered.rests)
-            sparse.scatter(row, [column[i] for column in columns], new)
+            sparse.scatter(row, [column[i] for column in columns], new[:5])
         elif differentiable:
             gathered.params[i].copy_(new.p)
         else:
-            for old_x, new_x in zip((job.p, job.m, job.v, job.v_max, job.p_rest), new, strict=True):
+            for name, new_x in zip(Result._fields, new, strict=True):
+                old_x = getattr(job, name)
                 if new_x is not old_x:
                     old_x.copy_(new_x)
+    if whole is not gathered:
+        shards.mark_written(whole.params)
     return jobs, results
+
+
+def parts_of(gathered: GroupState) -> GroupState:
+    """Return the state of the parts that are here, if parameters are sharded; else the same."""
+    if torch.compiler.is_compiling() or not shards.any_sharded(gathered.params):
+        return gathered
+    for p in filter(shards.is_sharded, gathered.params):
+        shards.check_parameter(p, "a parameter")
+    return GroupState(*([*map(shards.local, column)] for column in gathered))
 
 
 def with_inputs(core: Core, group: Group) -> Core:

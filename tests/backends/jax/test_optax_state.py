@@ -33,12 +33,15 @@ def test_optax_finds_and_sets_the_fields_by_its_own_names() -> None:
 
 
 def test_both_names_of_a_field() -> None:
-    state = OptaxAdamState(1, 2, 3, 4, 5, 6)
+    state = OptaxAdamState(1, 2, 3, 4, 5, 6, 7, 8, 9)
     assert (state.count, state.mu, state.nu, state.nu_max) == (state.t, state.m, state.v, state.v_max)
-    assert state._replace(mu=6, v=7) == (1, 6, 7, 4, 5, 6)
+    assert state._replace(mu=6, v=7) == (1, 6, 7, 4, 5, 6, 7, 8, 9)
     assert type(state._replace(t=0)) is OptaxAdamState
     assert isinstance(state, AdamState)
-    assert repr(state) == "OptaxAdamState(count=1, mu=2, nu=3, nu_max=4, mu_product=5, p_rest=6)"
+    assert repr(state) == (
+        "OptaxAdamState(count=1, mu=2, nu=3, nu_max=4, mu_product=5, p_rest=6, m_scale=7, v_scale=8, "
+        "v_max_scale=9)"
+    )
     assert state._asdict()["count"] == 1
 
 
@@ -51,7 +54,7 @@ def test_a_tree_of_jax_with_paths() -> None:
 
 def test_pickle() -> None:
     state = pickle.loads(pickle.dumps(OptaxAdamState(1, 2, 3)))
-    assert (type(state), state) == (OptaxAdamState, (1, 2, 3, None, None, None))
+    assert (type(state), state) == (OptaxAdamState, (1, 2, 3, *[None] * 6))
 
 
 def test_reset_keeps_its_type() -> None:

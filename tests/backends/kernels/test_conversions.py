@@ -14,7 +14,7 @@ import pytest
 from fast import adams, bits, gradients
 
 from adamcore import Adam
-from adamcore.backends.kernels import llvm
+from adamcore.backends.kernels import llvm, loop
 from adamcore.backends.kernels.conversions import store
 from adamcore.backends.kernels.formats import SIZES, Format, Lines, Real, Storage
 from adamcore.backends.numpy import backend as numpy_backend
@@ -49,7 +49,7 @@ def converted(x: Any, after: Storage, work: Real, half: bool, moments: Storage =
     """An array as the kernel stores it in another dtype."""
     before: Any = str(x.dtype)
     dtypes = Format(work, after, before, moments, moments)
-    at, keep = llvm.link(llvm.text(COPY, dtypes, True, half=half), "step")
+    at, keep = llvm.link(loop.text(COPY, dtypes, True, half=half), "step")
     run = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p)(at)
     made, x = np.full(x.shape, 7, DTYPES[after]), np.ascontiguousarray(x)
     offsets, scalars = array("q", (0, x.size)), array("d", (0.0, 0.0))
@@ -191,7 +191,7 @@ def test_no_processor_needs_a_runtime_library(processor: str) -> None:
         stored: Any = (p, p, m, m)
         work: Real = "float64" if m == "float64" else "float32"
         half = not processor.startswith("x86-64")
-        text = llvm.text(COPY, Format(work, *stored), True, half=half)
+        text = loop.text(COPY, Format(work, *stored), True, half=half)
         module = binding.parse_assembly(text)
         options = binding.create_pipeline_tuning_options(speed_level=3)
         binding.create_pass_builder(target, options).getModulePassManager().run(

@@ -7,11 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
-
-from adamcore import Adam
-from adamcore.backends.kernels import llvm
 
 STEPS = """
 import numpy as np
@@ -58,18 +54,6 @@ def test_large_steps_without_llvmlite_say_once_that_it_is_missing() -> None:
     assert not any("MachineCodeWarning" in line for line in rest)
     assert run.returncode == 0
     assert rest[-1] == str(1 << 16)
-
-
-def test_the_sign_of_a_negative_zero_is_zero() -> None:
-    """As in NumPy and in PyTorch: cautious decay has it decide which zero an element becomes."""
-    pytest.importorskip("llvmlite")
-    adam = Adam(weight_decay=0.1, decay="decoupled-unscaled", decay_order="after", cautious_decay=True)
-    p = np.full(33, -0.0, np.float32)
-    g, state = np.zeros_like(p), adam.init(p)
-    with llvm.switched_off():
-        want, _ = adam.step(p, g, state)
-    got, _ = adam.step(p, g, state)
-    np.testing.assert_array_equal(np.signbit(got), np.signbit(want))
 
 
 def steps(folder: Path) -> subprocess.CompletedProcess[str]:

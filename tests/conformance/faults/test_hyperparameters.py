@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
-from corpus_runs import assert_follows
+from corpus_runs import assert_follows, fault
+from measured_adams import CLAIM, Parts
+
+from adamcore.conformance.candidates.array import ArrayCandidate
+from adamcore.conformance.probes import PROBES
+from adamcore.conformance.types import FloatArray
+from adamcore.conformance.verdict.diagnose import diagnose
+from adamcore.conformance.verdict.judge import judge
+from adamcore.conformance.verdict.match import is_proved
 
 CASES = [
     ("BetasInBfloat16", "b1-b2-bfloat16", "NUM.4/decimals"),
@@ -25,3 +34,34 @@ CASES = [
 @pytest.mark.parametrize(("adam", "fault", "probe"), CASES)
 def test_an_adam_of_the_corpus_follows_the_model(adam: str, fault: str, probe: str) -> None:
     assert_follows(adam, fault, probe)
+
+
+class LrVariable(Parts):
+    """An optimizer whose lr is a variable of float32, beside parameters of float64 (Keras on PyTorch)."""
+
+    def init(self, params: list[FloatArray], hyper: dict[str, float]) -> None:
+        super().init(params, hyper)
+        self.set_lr(hyper["lr"])
+
+    def set_lr(self, lr: float) -> None:
+        self.lr = float(np.float32(lr))
+
+    def decay(self, p: FloatArray) -> FloatArray:
+        return p * float(1 - np.float32(self.h["weight_decay"]) * np.float32(self.lr))
+
+
+NAMES = ("STEP.1/fingerprint", "LR.1/odd-values", "DEC.1/coupling", "NUM.4/near-one", "MOM.2/b2-zero")
+
+
+def test_an_lr_of_float32_is_not_said_to_step_float64_in_float32() -> None:
+    candidate = ArrayCandidate(LrVariable, {})
+    runs = {(name, "float64"): candidate.run(PROBES[name], "float64") for name in NAMES}
+    results = [judge(CLAIM, PROBES[name], dtype, run) for (name, dtype), run in runs.items()]
+    assert any(result.status == "failed" for result in results)
+    [found] = [f for f in diagnose(CLAIM, runs, results) if f.level == "error"]
+    assert (found.area, found.observed) == (
+        "hyperparameters", "lr is kept in float32, and 1 - lr*weight_decay is formed in it"
+    )  # fmt: skip
+    for name in NAMES:
+        run = runs[name, "float64"]
+        assert is_proved(CLAIM, PROBES[name], "float64", run, fault=fault("lr-kept-in-float32"))

@@ -7,7 +7,7 @@ from vector_files import content, torch_adamw
 
 from adamcore.conformance.vectors import files
 from adamcore.conformance.vectors.answers import claim_of_json, probe_of, round_up
-from adamcore.conformance.vectors.languages import values
+from adamcore.conformance.vectors.cases import values
 from adamcore.conformance.verdict.judge import judge
 
 

@@ -14,7 +14,7 @@ from adamcore.conformance.dtypes import to_carrier
 from adamcore.conformance.types import FloatArray, Run
 from adamcore.conformance.vectors import inputs
 from adamcore.conformance.vectors.answers import claim_of_json, probe_of
-from adamcore.conformance.vectors.languages import values
+from adamcore.conformance.vectors.cases import values
 from adamcore.state import AdamState
 
 

@@ -16,6 +16,7 @@ from torch_runs import SEQUENTIAL_LR
 
 import adamcore
 from adamcore.backends.torch import Adam, AdamW
+from adamcore.errors import BackendError
 
 SCHEDULERS: dict[str, Callable[[Any], Any]] = {
     "LambdaLR": lambda o: lrs.LambdaLR(o, lambda t: 1 / (t + 1)),
@@ -511,6 +512,34 @@ def test_the_bits_do_not_depend_on_the_kind_of_tensor() -> None:
                 assert torch.equal(value.as_subclass(torch.Tensor), params["plain"].detach()), name
     finally:
         torch.distributed.destroy_process_group()
+
+
+def test_a_functional_tensor_is_stepped_without_its_memory() -> None:
+    """It has none: machine code on its address, which is 0, would end the process."""
+    p, q = Parameter(torch._to_functional_tensor(torch.ones(4))), Parameter(torch.ones(4))
+    ours, theirs = AdamW([p]), AdamW([q])
+    for _ in range(3):
+        p.grad, q.grad = torch._to_functional_tensor(torch.ones(4)), torch.ones(4)
+        ours.step()
+        theirs.step()
+    torch._sync(p)  # type: ignore[attr-defined]
+    assert torch.equal(torch._from_functional_tensor(p.detach()), q)
+
+
+def test_a_class_without_arithmetic_is_refused_by_name() -> None:
+    class Codes(torch.Tensor):
+        @classmethod
+        def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            if func in (torch.Tensor.add, torch.Tensor.__add__):
+                raise NotImplementedError("no arithmetic")
+            return super().__torch_function__(func, types, args, kwargs or {})
+
+    p = Parameter(torch.ones(4).as_subclass(Codes))
+    p.grad = torch.ones(4).as_subclass(Codes)
+    optimizer = AdamW([p])
+    with pytest.raises(BackendError, match=r"is a .*\.Codes, which cannot be added"):
+        optimizer.step()
+    assert not optimizer.state
 
 
 # --------------------------------------------------------- settings changed under torch.compile

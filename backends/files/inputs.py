@@ -1,0 +1,111 @@
+"""What a user gives: parameters and gradients as paths or trees of arrays, and numbers."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from adamcore.backends.files.arrays import Readable, readable
+from adamcore.backends.files.formats import in_npy, in_safetensors, in_zarr
+from adamcore.backends.files.stand_ins import BACKEND
+from adamcore.backends.states.named import dotted, listed, unique
+from adamcore.clock import known
+from adamcore.errors import AdamcoreError, CheckpointError, HyperparameterError
+
+PATHS = (str, os.PathLike)
+
+
+def named(
+    value: Any,
+    what: str,
+    error: type[AdamcoreError],
+    names: Sequence[str] | None = None,
+    absent: Sequence[str] = (),
+) -> OrderedDict[str, Any]:
+    """Return the arrays that a user gives, by name, each as one that is read in ranges.
+
+    Args:
+        value: a path, or a tree of arrays.
+        what: its name in messages.
+        error: the class of the errors.
+        names: the names that are expected, in their order, of which each may be None; None expects any.
+        absent: names that are None.
+
+    Raises:
+        AdamcoreError: (of the class ``error``) something else than an array is there, or names are others.
+    """
+    if isinstance(value, PATHS):
+        found: dict[str, Any] = dict(sorted(given(Path(value)).items()))
+    else:
+        leaves, _ = BACKEND.flatten(value)
+        found = dict(zip(unique([dotted(path) for path in BACKEND.paths(value)]), leaves, strict=True))
+    found |= dict.fromkeys(absent)
+    for name, x in found.items():
+        if x is None and names is not None:
+            continue
+        found[name] = readable(x)
+        if found[name] is None or not name:
+            raise error(
+                f"{what} {name!r} is {type(x).__name__}: expected an array of NumPy or zarr with a name, "
+                "or a path of such arrays"
+            )
+    if names is None:
+        if not found:
+            raise error(f"{what} has no arrays: expected at least one")
+        return OrderedDict(found)
+    lacking, unknown = [n for n in names if n not in found], [n for n in found if n not in {*names}]
+    if lacking or unknown:
+        raise error(
+            f"{what} lacks {listed(lacking)} and has {listed(unknown)} besides: expected a gradient for each "
+            "parameter; give None for an absent one, or its name in `absent`"
+        )
+    return OrderedDict((name, found[name]) for name in names)
+
+
+def given(path: Path) -> dict[str, Readable]:
+    """Return the arrays in a file or folder of a user's, by their names.
+
+    Args:
+        path: a file of safetensors, the index of several, a group of zarr's, or a folder of files of NumPy's
+            and safetensors, of which a file NAME.npy is the array NAME.
+
+    Raises:
+        CheckpointError: there is nothing of this kind, or it is damaged.
+    """
+    found: dict[str, Readable] = {}
+    if path.name.endswith(".index.json"):
+        files = json.loads(path.read_bytes())["weight_map"].values()
+        for name in sorted({*files}):
+            found |= in_safetensors(path.parent / name)
+    elif path.is_file():
+        found |= in_safetensors(path)
+    elif (path / "zarr.json").exists() or (path / ".zgroup").exists():
+        found |= in_zarr(path)
+    elif path.is_dir():
+        for file in sorted(path.glob("*.safetensors")):
+            found |= in_safetensors(file)
+        for file in sorted(path.rglob("*.npy")):
+            found[unquote(file.relative_to(path).as_posix().removesuffix(".npy"))] = in_npy(file)
+    if not found:
+        raise CheckpointError(
+            f"{path} has no arrays: expected a file of safetensors, a folder of .npy files, or one of zarr"
+        )
+    return found
+
+
+def number(name: str, value: Any) -> float | None:
+    """Return a hyperparameter of a step as a float.
+
+    Raises:
+        HyperparameterError: it is neither None nor a number >= 0.
+    """
+    if value is None:
+        return None
+    if callable(value):
+        raise HyperparameterError(f"{name} is a function: expected the number for this step")
+    return known(name, value, BACKEND)

@@ -1,0 +1,161 @@
+"""The program as one loop of machine code that reads and writes each array once.
+
+:func:`text` writes the loop in LLVM's language around the lines of :mod:`adamcore.backends.kernels.body`, and
+:func:`kernel` compiles it.  A kernel takes a table of addresses, so one call steps a whole list of arrays.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from functools import lru_cache
+
+from adamcore.backends.kernels.body import body, inputs_of, key_lines, outputs_of
+from adamcore.backends.kernels.formats import LLVM, SIZES, Format
+from adamcore.backends.kernels.llvm import link, native_half
+from adamcore.tracing import Program
+
+AHEAD = 2048  #: the loop prefetches so many bytes ahead; the processor's own prefetcher stops at a page's end
+LINE = 64  #: bytes of a line of the cache
+
+Kernel = Callable[[int, int, int], None]  #: (first element, end, address of the table); see :func:`kernel`
+
+
+@lru_cache(maxsize=256)
+def kernel(program: Program, dtypes: Format, in_place: bool, masked: bool = False) -> Kernel:
+    """Return the machine code of a program for arrays of these dtypes.
+
+    The kernel steps the elements from ``lo`` to ``hi`` of n arrays, counted as if they lay end to end.  If
+    ``in_place``, it writes the results into p, m and v, else into a second set of arrays.  Its third
+    argument is the address of six words:
+
+    * n;
+    * the address of n + 1 offsets: array j begins at element ``offsets[j]``;
+    * the address of the arrays' addresses: those of every p, then of every g, and so on; behind the program's
+      inputs those of the rests of p, if there are any; then, if ``masked``, those of the masks, a byte for
+      each element, which stays as it is where the byte is 0;
+    * the address of the coefficients, a row for each array;
+    * the length of a row, or 0 if all arrays share one row;
+    * where p is rounded at random, the address of what the random bits are made of: four words of 32 bits for
+      each array, those of :class:`adamcore.storage.random_bits.LeafKey` and the clock.
+    """
+    address, keep = link(text(program, dtypes, in_place, masked), "step")
+    made = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p)(address)
+    made.keep = keep  # type: ignore[attr-defined]
+    return made
+
+
+def text(
+    program: Program, dtypes: Format, in_place: bool, masked: bool = False, half: bool | None = None
+) -> str:
+    """Return the kernel of a program in LLVM's language.
+
+    Args:
+        program: the operations.
+        dtypes: those of the arithmetic and of the arrays.
+        in_place, masked: see :func:`kernel`.
+        half: True if the processor converts float16; None asks this one.
+    """
+    half = native_half() if half is None else half
+    real, lanes, size = LLVM[dtypes.work], dtypes.lanes, SIZES[dtypes.work]
+    inputs, outputs = inputs_of(program, dtypes), outputs_of(program, dtypes)
+    arrays = [
+        *inputs,
+        *(["where"] if masked else []),
+        *([] if in_place else map("{}_new".format, outputs)),
+    ]
+    targets = {name: name if in_place else f"{name}_new" for name in outputs}
+    vector = f"<{lanes} x {real}>"
+
+    pointers = "\n".join(
+        f"""  %{name}.row = mul i64 %n, {i}
+  %{name}.at = add i64 %{name}.row, %j
+  %{name}.slot = getelementptr i64, ptr %addresses, i64 %{name}.at
+  %{name}.base = load ptr, ptr %{name}.slot"""
+        for i, name in enumerate(arrays)
+    )
+    scalars = "\n".join(
+        f"""  %{name}.slot = getelementptr {real}, ptr %row, i64 {i}
+  %{name} = load {real}, ptr %{name}.slot
+  %{name}.one = insertelement {vector} poison, {real} %{name}, i64 0
+  %{name}.all = shufflevector {vector} %{name}.one, {vector} poison, <{lanes} x i32> zeroinitializer"""
+        for i, name in enumerate(program.coefficients)
+    )
+    many = "\n".join(body(program, dtypes, targets, lanes, masked, half))
+    ahead = "\n".join(
+        f"""  %{name}.ahead.{at} = getelementptr i8, ptr %{name}.p.m, i64 {AHEAD + at}
+  call void @llvm.prefetch.p0(ptr %{name}.ahead.{at}, i32 {int(name in targets.values())}, i32 3, i32 1)"""
+        for name in inputs
+        for at in range(0, lanes * SIZES[dtypes.of(name)], LINE)
+    )
+    single = "\n".join(body(program, dtypes, targets, 1, masked, half))
+    return f"""
+declare {vector} @llvm.sqrt.v{lanes}f{size * 8}({vector})
+declare {real} @llvm.sqrt.f{size * 8}({real})
+declare void @llvm.prefetch.p0(ptr, i32, i32, i32)
+
+define void @step(i64 %lo, i64 %hi, ptr %table) #0 {{
+entry:
+  %n = load i64, ptr %table
+  %offsets.slot = getelementptr i64, ptr %table, i64 1
+  %offsets = load ptr, ptr %offsets.slot
+  %addresses.slot = getelementptr i64, ptr %table, i64 2
+  %addresses = load ptr, ptr %addresses.slot
+  %scalars.slot = getelementptr i64, ptr %table, i64 3
+  %scalars = load ptr, ptr %scalars.slot
+  %stride.slot = getelementptr i64, ptr %table, i64 4
+  %stride = load i64, ptr %stride.slot
+  br label %next
+next:  ; array j
+  %j = phi i64 [ 0, %entry ], [ %j.next, %done ]
+  %more = icmp slt i64 %j, %n
+  br i1 %more, label %array, label %return
+return:
+  ret void
+array:
+  %j.next = add i64 %j, 1
+  %start.slot = getelementptr i64, ptr %offsets, i64 %j
+  %start = load i64, ptr %start.slot
+  %stop.slot = getelementptr i64, ptr %offsets, i64 %j.next
+  %stop = load i64, ptr %stop.slot
+  %a.late = icmp sgt i64 %lo, %start
+  %a.global = select i1 %a.late, i64 %lo, i64 %start
+  %b.early = icmp slt i64 %hi, %stop
+  %b.global = select i1 %b.early, i64 %hi, i64 %stop
+  %a = sub i64 %a.global, %start
+  %b = sub i64 %b.global, %start
+  %some = icmp slt i64 %a, %b
+  br i1 %some, label %load, label %done
+load:
+  %row.at = mul i64 %j, %stride
+  %row = getelementptr {real}, ptr %scalars, i64 %row.at
+{pointers}
+{scalars}
+{key_lines(lanes) if dtypes.p_storage == "stochastic" else ""}
+  br label %many.test
+many.test:
+  %i.m = phi i64 [ %a, %load ], [ %i.m.next, %many ]
+  %i.m.next = add i64 %i.m, {lanes}
+  %whole = icmp sle i64 %i.m.next, %b
+  br i1 %whole, label %many, label %single.test
+many:
+{many}
+{ahead}
+  br label %many.test
+single.test:
+  %i.s = phi i64 [ %i.m, %many.test ], [ %i.s.next, %single ]
+  %i.s.next = add i64 %i.s, 1
+  %rest = icmp slt i64 %i.s, %b
+  br i1 %rest, label %single, label %done
+single:
+{single}
+  br label %single.test, !llvm.loop !0
+done:
+  br label %next
+}}
+
+attributes #0 = {{ nounwind "min-legal-vector-width"="512" "prefer-vector-width"="512" }}
+!0 = distinct !{{ !0, !1, !2 }}
+!1 = !{{ !"llvm.loop.vectorize.enable", i1 false }}
+!2 = !{{ !"llvm.loop.unroll.disable" }}
+"""

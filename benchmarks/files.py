@@ -1,0 +1,91 @@
+"""How fast a step out of core is, beside reading and writing the same files.
+
+    python benchmarks/files.py [--elements 142_000_000] [--ceiling 512] [--rounds 5] [--json FILE]
+
+Each round reads p, g, m and v and writes p, m and v with the buffers and threads of a step and no arithmetic
+("files"), and then makes a step ("step").  Both end with all that they wrote on the disk.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+
+from adamcore import Adam
+from adamcore.backends.files import Run
+from adamcore.backends.files.step import Mover
+from adamcore.conformance.bench.results import environment
+
+LEAVES = 12
+
+
+def timed(work: Callable[[], Any]) -> float:
+    """Return the seconds that ``work`` takes."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def measure(folder: Path, elements: int, ceiling: int, rounds: int, **adam: Any) -> dict[str, Any]:
+    """Return the times of rounds, in seconds, and their ratio."""
+    each = elements // LEAVES
+    params = {f"w{k}": np.zeros(each, np.float32) for k in range(LEAVES)}
+    run = Run.create(folder / "run", Adam(**adam), params)
+    (folder / "grads").mkdir()
+    for name, x in params.items():
+        np.save(folder / "grads" / f"{name}.npy", x + np.float32(1))
+
+    def files() -> None:
+        with mock.patch.object(Mover, "work", return_value=None):
+            run.step(folder / "grads", ceiling=ceiling)
+
+    def step() -> None:
+        run.step(folder / "grads", ceiling=ceiling)
+
+    for _ in range(2):  # both copies are made
+        step()
+    times = [(timed(files), timed(step)) for _ in range(rounds)]
+    ratios = [a / b for a, b in times]
+    moved = 28 * each * LEAVES
+    return {
+        "elements": each * LEAVES,
+        "ceiling": ceiling,
+        "files_gb_s": moved / 1e9 / statistics.median(a for a, _ in times),
+        "step_gb_s": moved / 1e9 / statistics.median(b for _, b in times),
+        "ratio": statistics.median(ratios),
+        "least_ratio": min(ratios),
+        "times": times,
+    }
+
+
+def main() -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--elements", type=int, default=142_000_000)
+    parser.add_argument("--ceiling", type=int, default=512, help="MiB")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--folder", type=Path, help="where the files are made; on the disk to be measured")
+    parser.add_argument("--json", type=Path)
+    given = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(dir=given.folder))
+    try:
+        found = measure(folder, given.elements, given.ceiling << 20, given.rounds)
+    finally:
+        shutil.rmtree(folder)
+    print(json.dumps(found, indent=2))
+    if given.json:
+        given.json.write_text(json.dumps({"environment": environment(), **found}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

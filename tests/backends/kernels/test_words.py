@@ -1,0 +1,89 @@
+"""The functions of storage as lines of a kernel: the bits of NumPy, one by one and in vectors."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from storage_runs import samples, words_of
+
+from adamcore.backends.kernels import llvm
+from adamcore.backends.kernels.formats import Lines
+from adamcore.backends.kernels.words import Value, ValueWords
+from adamcore.storage.bits import away, nearest, quiet, stochastic, to_odd
+from adamcore.storage.random_bits import key_of, random_words
+
+pytest.importorskip("llvmlite")
+
+X = samples(4096)
+
+
+def applied(function: Callable[[Any, Any], Any], x: Any, lanes: int) -> Any:
+    """Return the words of ``function(n, words of x)``, by machine code on so many elements at a time."""
+    lines = Lines(lanes)
+    value = Value(lines, "%x", "i32")
+    made = function(ValueWords(value), value)
+    if made.kind == "i1":
+        made = made.put("i32", f"zext {made.typed(made)} to {lines.kind('i32')}")
+    if made.kind == "float":
+        made = made.cast("bitcast", "i32")
+    kind = lines.kind("i32")
+    body = "\n".join(lines)
+    source = f"""
+define void @run(ptr %from, ptr %to) {{
+  %x = load {kind}, ptr %from, align 4
+{body}
+  store {kind} {made.name}, ptr %to, align 4
+  ret void
+}}
+"""
+    at, keep = llvm.link(source, "run")
+    run = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64)(at)
+    words = x.view(np.uint32).copy()
+    new = np.zeros_like(words)
+    for k in range(0, len(words) - lanes + 1, lanes):
+        run(words.ctypes.data + 4 * k, new.ctypes.data + 4 * k)
+    del keep
+    return new[: len(words) // lanes * lanes]
+
+
+FUNCTIONS: dict[str, Callable[[Any, Any], Any]] = {
+    "quiet": quiet,
+    "nearest bfloat16": lambda n, w: nearest(n, quiet(n, w), "bfloat16"),
+    "nearest float16": lambda n, w: nearest(n, quiet(n, w), "float16"),
+    "away": lambda n, w: away(n, quiet(n, w)),
+    "stochastic float16": lambda n, w: stochastic(n, quiet(n, w), "float16", n.words(n.floats(w ^ 12345))),
+    "random": lambda n, w: random_words(n, w, key_of(3, 4, 5)),
+    "a clock in the kernel": lambda n, w: random_words(n, w, key_of(3, 4, w & 1023)),
+    "to odd": lambda n, w: to_odd(n, w, w < 77, (w & 3) == 2),
+    "sizes": lambda n, w: n.where(abs(n.floats(w)) > 1.0, n.floats(w) * 0.5 + 2.0, 1.0 - n.floats(w)),
+    "or": lambda n, w: (w > 5) | ~(w <= 1000),
+    "signed": lambda n, w: n.unsigned(n.signed(w & 0xFFFF) - 0x8000),
+}
+
+
+@pytest.mark.parametrize("lanes", [1, 16])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_bits_are_those_of_numpy(name: str, lanes: int) -> None:
+    n, function = words_of("numpy"), FUNCTIONS[name]
+    x = X[: 512 if lanes == 1 else None]
+    with np.errstate(all="ignore"):
+        wanted = np.asarray(function(n, x.view(np.uint32)))
+    if wanted.dtype == np.float32:
+        wanted = wanted.view(np.uint32)
+    got = applied(function, x, lanes)
+    nan = np.isnan(got.view(np.float32)) & np.isnan(wanted[: len(got)].astype(np.uint32).view(np.float32))
+    assert ((got == wanted[: len(got)].astype(np.uint32)) | nan).all()
+
+
+def test_numbers_are_written_as_llvm_reads_them() -> None:
+    value = Value(Lines(1), "%x", "i32")
+    assert value.text(0xFFFF0000) == "-65536"
+    assert value.text(0x7FFFFFFF) == "2147483647"
+    assert (
+        Value(Lines(2), "%x", "float").text(2.0**-24)
+        == "<float 5.960464477539063e-08, float 5.960464477539063e-08>"
+    )

@@ -1,0 +1,14 @@
+"""FSDP, tensor parallelism, DDP, ZeroRedundancyOptimizer and others, on real processes."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("torch")
+
+import ranks
+
+
+@pytest.mark.parametrize(("run", "world", "name"), ranks.parameters("sharded_engines"))
+def test_engines(run: str, world: int, name: str) -> None:
+    ranks.check(run, world, name)

@@ -1,0 +1,132 @@
+"""Cases that run on several real processes of one gloo group, and how each ended.
+
+``python ranks.py RUN`` carries out a run of :data:`RUNS`.  For each number of processes it forks them, and
+they run every function of its modules whose name starts with ``case_``; one group serves all cases.
+It prints a JSON object: "PROCESSES MODULE.CASE" -> "" or the traceback of each rank that failed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from functools import cache
+from importlib import import_module
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+MODULES = ("sharded_steps", "sharded_checkpoints", "sharded_engines")
+RESUMED = ("sharded_resumed",)  #: checkpoints of 2 processes, on other numbers of them
+Run = Sequence[tuple[int, Sequence[str]]]  #: numbers of processes, and the modules whose cases they run
+RUNS: dict[str, Run] = {
+    "few": [(2, (*MODULES, *RESUMED)), (4, RESUMED), (1, RESUMED)],
+    "all": [(1, MODULES), (4, MODULES)],
+}
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+PATIENCE = timedelta(seconds=60)  #: of a rank for the others, in one collective
+
+
+def cases_of(module: str, world: int) -> dict[str, Callable[[Path], None]]:
+    """Return the cases of a module that run on so many processes, by name."""
+    found = vars(import_module(module)).items()
+    return {k: v for k, v in found if k.startswith("case_") and world in getattr(v, "worlds", (world,))}
+
+
+def only_on(*worlds: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return a decorator of a case that runs on these numbers of processes alone."""
+
+    def mark(case: Callable[..., Any]) -> Callable[..., Any]:
+        case.worlds = worlds  # type: ignore[attr-defined]
+        return case
+
+    return mark
+
+
+def parameters(module: str) -> list[Any]:
+    """Return a parameter of a test for each case of a module: (run, processes, name); one run is slow."""
+    return [
+        pytest.param(run, world, f"{module}.{name}", marks=[] if run == "few" else [pytest.mark.slow])
+        for run, parts in RUNS.items()
+        for world, modules in parts
+        if module in modules
+        for name in cases_of(module, world)
+    ]
+
+
+def check(run: str, world: int, name: str) -> None:
+    """Fail with the tracebacks of the ranks unless a case ended well on so many processes."""
+    end = ends_of(run)[f"{world} {name}"]
+    assert not end, end
+
+
+@cache
+def ends_of(run: str) -> dict[str, str]:
+    """Carry out a run; return how each case ended."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(HERE)]), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, str(HERE / "ranks.py"), run]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr[-4000:]
+    ends: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
+    return ends
+
+
+# The processes ---------------------------------------------------------------------------------------------
+
+
+def work(world: int, rank: int, folder: Path, modules: Sequence[str]) -> None:
+    """Run all cases as one rank; the first writes how they ended."""
+    import torch.distributed as dist
+
+    store = f"file://{folder}/store{world}"
+    dist.init_process_group("gloo", init_method=store, rank=rank, world_size=world, timeout=PATIENCE)
+    ends = {}
+    for module in modules:
+        for name, case in cases_of(module, world).items():
+            error = ""
+            try:
+                case(folder)
+            except Exception:
+                error = f"rank {rank}:\n{traceback.format_exc()}"
+            errors: list[Any] = [None] * world
+            dist.all_gather_object(errors, error)
+            ends[f"{world} {module}.{name}"] = "\n".join(filter(None, errors))
+    if rank == 0:
+        (folder / f"ends{world}.json").write_text(json.dumps(ends), encoding="utf-8")
+    dist.barrier()
+    dist.destroy_process_group()
+
+
+def main(run: Run) -> None:
+    """Carry out a run, and print how its cases ended."""
+    import torch.multiprocessing as mp
+
+    for module in chain.from_iterable(modules for _, modules in run):  # before the processes are forked
+        import_module(module)
+    context = mp.get_context("fork")
+    ends: dict[str, str] = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for world, modules in run:
+            processes = [context.Process(target=work, args=(world, k, folder, modules)) for k in range(world)]
+            for process in processes:
+                process.start()
+            for process in processes:
+                process.join()
+            codes = [process.exitcode for process in processes]
+            if any(codes):
+                raise SystemExit(f"{world} processes ended with {codes}")
+            ends |= json.loads((folder / f"ends{world}.json").read_text(encoding="utf-8"))
+    print(json.dumps(ends))
+
+
+if __name__ == "__main__":
+    main(RUNS.get(sys.argv[1]) or [(int(sys.argv[1]), sys.argv[2:])])
