@@ -17,7 +17,8 @@ Schedule = Callable[[Any], Any]  #: from the clock t of the step being made (the
 HYPERPARAMETERS = ("lr", "b1", "b2", "eps", "eps_root", "weight_decay", "momentum_decay", "lr_max")
 MOMENT_DTYPES = ("moment_dtype", "m_dtype", "v_dtype")  #: the fields that are names of dtypes, or None
 MOMENT_STORAGE = ("m_storage", "v_storage")  #: the fields that say how moments are kept
-STORAGE = ("p_storage", "seed")  #: those that say how parameters are kept, apart from the arithmetic
+#: the fields that say how arrays are kept between steps, apart from the arithmetic and from dtypes
+STORAGE = ("p_storage", "seed", *MOMENT_STORAGE)
 
 
 @dataclass(frozen=True, kw_only=True)

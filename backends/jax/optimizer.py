@@ -23,6 +23,7 @@ from adamcore.config import HYPERPARAMETERS
 from adamcore.dialects import dialect
 from adamcore.dtypes import parts_of
 from adamcore.errors import HyperparameterError
+from adamcore.storage.moments import MomentStorage
 from adamcore.storage.policies import PStorage
 from adamcore.types import Scalar
 
@@ -69,6 +70,8 @@ def adam(
     v_dtype: str | None = None,
     p_storage: PStorage | None = None,
     seed: int | None = None,
+    m_storage: MomentStorage | None = None,
+    v_storage: MomentStorage | None = None,
     conjugate: bool = False,
     check_numerics: bool | float = False,
 ) -> AdamTransformation:
@@ -91,9 +94,10 @@ def adam(
             defaults.
         epsilon, ..., complex: axes of docs/spec.md; None: the dialect's.  ``nesterov`` may be a boolean, as
             in optax.
-        moment_dtype, m_dtype, v_dtype, p_storage, seed: as for :class:`adamcore.Adam`.  The gradient of a
-            parameter that ``p_storage`` keeps has the parameter's dtype; its update is in float32, so that
-            ``optax.apply_updates`` gives the very parameter, as ``step`` does.
+        moment_dtype, m_dtype, v_dtype, p_storage, seed, m_storage, v_storage: as for
+            :class:`adamcore.Adam`.  The gradient of a parameter that ``p_storage`` keeps has the parameter's
+            dtype; its update is in float32, so that ``optax.apply_updates`` gives the very parameter, as
+            ``step`` does.
         conjugate: if True, complex gradients are conjugated first.  ``jax.grad`` returns the conjugate
             of the direction of steepest ascent (rule CPX.3); optax's own optimizers do not conjugate it.
         check_numerics: True to be warned by ``init`` (:class:`adamcore.numerics.NumericsWarning`) of what
@@ -146,6 +150,8 @@ def adam(
         "v_dtype": v_dtype,
         "p_storage": p_storage,
         "seed": seed,
+        "m_storage": m_storage,
+        "v_storage": v_storage,
     }
     numbers = {
         "lr": learning_rate,

@@ -51,9 +51,9 @@ def parts_of(
     return found
 
 
-def real_name(x: Any) -> str:
-    """Return the name of an array's dtype, or of that of its parts if it is complex."""
-    return str(jnp.finfo(x.dtype).dtype)
+def real_name(x: Any) -> str | None:
+    """Return the name of an array's dtype, or of that of its parts if it is complex; None for codes."""
+    return str(jnp.finfo(x.dtype).dtype) if jnp.issubdtype(x.dtype, jnp.inexact) else None
 
 
 def flags(mask: Any, params: Tree) -> dict[str, bool]:

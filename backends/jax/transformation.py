@@ -203,13 +203,11 @@ class OptaxAdam:
     def stand_ins(self, state: AdamState, grads: Tree) -> Tree:
         """Return parameters of 0, in the dtypes that the state tells, or else in those of the gradients."""
         adam = self.adam
-        if adam.moment_dtype is None and adam.m_dtype is None:
-            like = state.m
-        elif adam.moment_dtype is None and adam.v_dtype is None and adam.complex != "modulus":
-            like = state.v
-        else:
-            like = grads
-        return jax.tree.map(jnp.zeros_like, like)
+        own_m = adam.m_dtype is None and adam.m_storage == "plain"
+        own_v = adam.v_dtype is None and adam.v_storage == "plain" and adam.complex != "modulus"
+        if adam.moment_dtype is not None or not (own_m or own_v):
+            return jax.tree.map(jnp.zeros_like, grads)
+        return jax.tree.map(jnp.zeros_like, state.m if own_m else state.v)
 
     def step_whole(
         self, params: Tree, grads: Tree, state: Tree, lr: Any, present: Tree, loss_scale: LossScale
@@ -260,7 +258,8 @@ class OptaxAdam:
     def of(self, part: Part) -> Adam:
         """Return the Adam that steps a part."""
         adam = self.adam if part.decays else replace(self.adam, weight_decay=0.0)
-        return adam if part.m is None else replace(adam, m_dtype=part.m, v_dtype=part.v)
+        dtypes: dict[str, Any] = {"m_dtype": part.m, "v_dtype": part.v}
+        return replace(adam, **{name: dtype for name, dtype in dtypes.items() if dtype is not None})
 
 
 def difference(new: Any, old: Any) -> Any:

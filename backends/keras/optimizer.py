@@ -15,6 +15,7 @@ import numpy as np
 
 from adamcore import axes
 from adamcore.adam import Adam as Core
+from adamcore.config import MOMENT_STORAGE
 from adamcore.dialects import dialect as dialect_named
 from adamcore.errors import AxisError, BackendError, HyperparameterError, StateError
 from adamcore.numerics import NumericsReport
@@ -179,12 +180,14 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
                 f"{', '.join(map(repr, RUNS_ON[:-1]))} or {RUNS_ON[-1]!r}; set KERAS_BACKEND before keras "
                 "is imported"
             )
-        if options.get("p_storage", "plain") != "plain":
-            raise BackendError(
-                f"p_storage={options['p_storage']!r}: Keras' variables have no place for what it keeps of "
-                "parameters; expected 'plain'; use adamcore.backends.torch or adamcore.backends.jax"
-            )
-        options.pop("p_storage", None)
+        for name in ("p_storage", *MOMENT_STORAGE):
+            policy = options.pop(name, "plain")
+            if policy != "plain":
+                kept = "what it keeps of parameters" if name == "p_storage" else "codes and scales"
+                raise BackendError(
+                    f"{name}={policy!r}: Keras' variables have no place for {kept}; expected 'plain'; use "
+                    "adamcore.backends.torch or adamcore.backends.jax"
+                )
         name_of_row = type(self).dialect if dialect is None else dialect
         given: dict[str, Any] = {
             "b1": beta_1,

@@ -8,9 +8,9 @@ import numpy as np
 
 from adamcore.adam import Adam
 from adamcore.backends.states.fitting import fit, refuse_rounded
-from adamcore.backends.states.named import Moments, NamedState, dotted, numpy_of, unique, whole_number
-from adamcore.config import MOMENT_STORAGE
-from adamcore.dtypes import named_by
+from adamcore.backends.states.named import Coded, Moments, NamedState, dotted, numpy_of, unique, whole_number
+from adamcore.backends.states.quantized import codes_of, numbers_of
+from adamcore.dtypes import SCALES, named_by
 from adamcore.errors import CheckpointError, ConversionError
 from adamcore.state import AdamState
 from adamcore.trees import ParamTree
@@ -39,11 +39,6 @@ def from_adam(adam: Adam, state: AdamState, *, dialect: str = "") -> NamedState:
         >>> list(named.leaves), named.one_clock()
         (['layer.w'], 0)
     """
-    for name in MOMENT_STORAGE:
-        if getattr(adam, name) != "plain":
-            raise ConversionError(
-                f"{name}={getattr(adam, name)!r}: expected 'plain'; codes of 8 bits can't be converted"
-            )
     tree = ParamTree(state.m, "state.m")
     one = adam.clock == "global"
     n = len(tree.leaves)
@@ -54,22 +49,25 @@ def from_adam(adam: Adam, state: AdamState, *, dialect: str = "") -> NamedState:
     ts = [state.t] * n if one else each(state.t)
     products = [state.mu_product] * n if one else each(state.mu_product)
     leaves = {}
-    rows = zip(
-        *(tree.backend.paths(state.m), tree.leaves, each(state.v), each(state.v_max), each(state.p_rest)),
-        *(ts, products),
-        strict=True,
-    )
+    columns = {name: each(getattr(state, name)) for name in (*MOMENTS, *SCALES, "p_rest")}
     unique([dotted(path) for path in tree.backend.paths(state.m)])
-    for path, m, v, v_max, rest, t, mu in rows:
-        if m is not None:
-            leaves[dotted(path)] = Moments(
-                whole_number(t, f"state.t{path}"),
-                numpy_of(m),
-                numpy_of(v),
-                None if v_max is None else numpy_of(v_max),
-                None if mu is None else float(mu),
-                None if rest is None else numpy_of(rest),
-            )
+    for i, path in enumerate(tree.backend.paths(state.m)):
+        arrays = {name: numpy_of(part[i]) for name, part in columns.items() if part[i] is not None}
+        if "m" not in arrays:
+            continue
+        coded = {
+            name: Coded(getattr(adam, f"{name[0]}_storage"), arrays[name], arrays.pop(scale))
+            for scale, name in SCALES.items()
+            if scale in arrays
+        }
+        arrays |= {name: numbers_of(x, name, f"{name} of {dotted(path)}") for name, x in coded.items()}
+        mu = products[i]
+        leaves[dotted(path)] = Moments(
+            whole_number(ts[i], f"state.t{path}"),
+            mu_product=None if mu is None else float(mu),
+            coded=coded,
+            **arrays,
+        )
     return NamedState(adam, leaves, dialect=dialect)
 
 
@@ -81,7 +79,8 @@ def to_adam(state: NamedState, adam: Adam, params: Tree, *, narrow: bool = False
         adam: the Adam that continues.
         params: the parameters, a tree of arrays; the state gets their structure, library and device.
         narrow: True if moments may be rounded to the dtype in which ``adam`` keeps them.  Those whose dtype
-            it names (``moment_dtype``, ``m_dtype``, ``v_dtype``) may be rounded anyway.
+            it names (``moment_dtype``, ``m_dtype``, ``v_dtype``) may be rounded anyway, and so may those that
+            it keeps in 8 bits.
 
     Raises:
         CheckpointError: the names or the shapes of ``params`` are not those of the state.
@@ -101,12 +100,23 @@ def to_adam(state: NamedState, adam: Adam, params: Tree, *, narrow: bool = False
     present = [name for name, p in zip(names, tree.leaves, strict=True) if p is not None]
     found = dict(zip(present, state.match(unique(present)), strict=True))
 
+    def value(name: str, what: str) -> Any:
+        leaf, moment = found[name], SCALES.get(what, what)
+        policy = getattr(adam, f"{moment[0]}_storage") if moment in MOMENTS else "plain"
+        if policy == "plain":
+            return getattr(leaf, what)
+        if (name, moment) not in coded:
+            coded[name, moment] = leaf.coded.get(moment) or codes_of(getattr(leaf, moment), moment, policy)
+        return coded[name, moment].scales if what in SCALES else coded[name, moment].codes
+
+    coded: dict[tuple[str, str], Coded] = {}
+
     def fill(part: Tree, what: str) -> Tree:
         if part is None:
             return None
         old = tree.match(part, f"state.{what}")
         new = [
-            None if x is None else placed(x, getattr(found[name], what), name, what)
+            None if x is None else placed(x, value(name, what), name, what)
             for name, x in zip(names, old, strict=True)
         ]
         return tree.like(new)
@@ -115,7 +125,8 @@ def to_adam(state: NamedState, adam: Adam, params: Tree, *, narrow: bool = False
         if np.shape(value) != tuple(old.shape):
             raise CheckpointError(f"{name} has shape {np.shape(value)}: expected {tuple(old.shape)}")
         new = array_like(tree, value, old)
-        if what in MOMENTS and not narrow and named_by(adam, MOMENTS[what])[1] is None:
+        plain = what in MOMENTS and getattr(adam, f"{what[0]}_storage") == "plain"
+        if plain and not narrow and named_by(adam, MOMENTS[what])[1] is None:
             refuse_rounded(value, new, f"{what} of {name}")
         return new
 
@@ -136,7 +147,8 @@ def to_adam(state: NamedState, adam: Adam, params: Tree, *, narrow: bool = False
                     "they had"
                 )
         rest = fill(rest, "p_rest")
-    return AdamState(t, fill(start.m, "m"), fill(start.v, "v"), fill(start.v_max, "v_max"), mu, rest)
+    moments = {name: fill(getattr(start, name), name) for name in (*MOMENTS, *SCALES)}
+    return AdamState(t, mu_product=mu, p_rest=rest, **moments)
 
 
 def array_like(tree: ParamTree, value: Any, like: Any) -> Any:

@@ -1,9 +1,10 @@
 """The canonical form in a safetensors file.
 
-The tensors are called ``m/NAME``, ``v/NAME``, ``v_max/NAME`` and ``p_rest/NAME``.  A complex tensor is
-stored as its real and its imaginary part, along a last axis of length 2.  The metadata has two keys.
-``adamcore`` is JSON with clocks, hyperparameters, axes, dialect, and the edition of the specification.
-``sha256`` is the hash of that text and of the tensors.
+The tensors are called ``m/NAME``, ``v/NAME``, ``v_max/NAME`` and ``p_rest/NAME``.  A moment in 8 bits is
+stored as its codes, with the scales in ``m_scale/NAME`` and so on.  A complex tensor is stored as its real
+and its imaginary part, along a last axis of length 2.  The metadata has two keys.  ``adamcore`` is JSON with
+clocks, hyperparameters, axes, dialect, and the edition of the specification.  ``sha256`` is the hash of that
+text and of the tensors.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ from adamcore.adam import Adam
 from adamcore.backends.io.atomic import write_whole
 from adamcore.backends.io.dtypes import numpy_dtype
 from adamcore.backends.io.safetensors import CODES, Tensor, as_tensor, decode, digest, encode
-from adamcore.backends.states.named import EDITION, Array, Moments, NamedState
-from adamcore.config import MOMENT_STORAGE, STORAGE
+from adamcore.backends.states.named import EDITION, Array, Coded, Moments, NamedState
+from adamcore.backends.states.quantized import numbers_of
+from adamcore.config import STORAGE
 from adamcore.errors import AdamcoreError, CheckpointError
 
 SCHEMA = "adamcore-state/1"
@@ -64,7 +66,9 @@ def encode_state(state: NamedState) -> list[bytes | memoryview]:
         for part in PARTS:
             x = getattr(leaf, part)
             if x is not None:
-                tensors[f"{part}/{name}"] = x
+                tensors[f"{part}/{name}"] = leaf.coded[part].codes if part in leaf.coded else x
+        for part, coded in leaf.coded.items():
+            tensors[f"{part}_scale/{name}"] = coded.scales
     if callable(state.adam.lr):
         raise CheckpointError(
             "lr is a schedule: expected a number in a file; save the state with a number as lr"
@@ -91,6 +95,13 @@ def decode_state(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], whe
         leaves = {}
         for name, t in about["clock"].items():
             parts = {part: found.get(f"{part}/{name}") for part in PARTS}
+            own = about["adam"] | about["special"].get(name, {})
+            coded = {
+                part: Coded(str(own[f"{part[0]}_storage"]), x, scales)
+                for part, x in parts.items()
+                if x is not None and (scales := found.get(f"{part}_scale/{name}")) is not None
+            }
+            parts |= {part: numbers_of(x, part, f"{part} of {name}") for part, x in coded.items()}
             mu = about["mu_product"].get(name)
             if parts["m"] is None or parts["v"] is None:
                 raise CheckpointError(f"{where}: {name} has a clock and no moments")
@@ -99,7 +110,8 @@ def decode_state(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], whe
                 for part, x in parts.items()
                 if x is not None
             }
-            leaves[name] = Moments(t, mu_product=None if mu is None else float.fromhex(mu), **arrays)
+            product = None if mu is None else float.fromhex(mu)
+            leaves[name] = Moments(t, mu_product=product, coded=coded, **arrays)
         special = {
             n: {k: float.fromhex(x) if k in NUMBERS else x for k, x in each.items()}
             for n, each in about["special"].items()
@@ -117,8 +129,8 @@ def decode_state(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], whe
 
 def stated(adam: Adam) -> list[str]:
     """Return the fields that a file states: those of a storage that is not plain, and all others."""
-    plain = {name for name in ("p_storage", *MOMENT_STORAGE) if getattr(adam, name) == "plain"}
-    plain |= set(STORAGE) if "p_storage" in plain else set()
+    plain = {name for name in STORAGE if getattr(adam, name) == "plain"}
+    plain |= {"seed"} if "p_storage" in plain else set()
     return [f.name for f in fields(Adam) if f.name not in plain]
 
 

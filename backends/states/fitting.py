@@ -147,7 +147,11 @@ def refill(leaf: Moments, old: Adam, new: Adam) -> Moments:
         mu = None
     elif mu is None or old.nesterov != "dozat":
         mu = product_of(new, leaf.t)
-    return replace(leaf, v_max=v_max, mu_product=mu, p_rest=rest)
+    policies = {"m": new.m_storage, "v": new.v_storage, "v_max": new.v_storage}
+    coded = {name: x for name, x in leaf.coded.items() if x.policy == policies[name]}
+    if v_max is not leaf.v_max:
+        coded.pop("v_max", None)
+    return replace(leaf, v_max=v_max, mu_product=mu, p_rest=rest, coded=coded)
 
 
 def refuse_rounded(value: np.ndarray, new: Any, what: str) -> None:

@@ -142,6 +142,11 @@ class Change(NamedTuple):
     target: str
     sources: list[str]
 
+    @property
+    def renames(self) -> bool:
+        """True if an array only gets another name."""
+        return not self.entry.steps and len(self.sources) == 1 and "{}" not in self.target
+
     def apply(self, arrays: Sequence[Array]) -> dict[str, Array]:
         """Return the new arrays by their names.
 

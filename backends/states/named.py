@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,14 @@ Array = npt.NDArray[Any]
 EDITION = "2026.1"  #: of docs/spec.md, in every file
 
 
+class Coded(NamedTuple):
+    """A moment in 8 bits as it was kept (STORE.9)."""
+
+    policy: str  #: a value of ``m_storage`` and ``v_storage``
+    codes: Array  #: of the parameter's shape
+    scales: Array  #: a vector
+
+
 @dataclass(frozen=True, eq=False)
 class Moments:
     """The state of one parameter.
@@ -30,6 +38,8 @@ class Moments:
         v_max: AMSGrad's maximum, of the same shape; None without AMSGrad.
         mu_product: the product of Dozat's momentum schedule; None without that schedule.
         p_rest: what ``p_storage`` keeps of the parameter (STORE.1), of the same shape; None if nothing.
+        coded: the codes and scales of which ``m``, ``v`` or ``v_max`` are the numbers, by these names; empty
+            without moments in 8 bits.
 
     Raises:
         ClockError: ``t`` is no whole number from 0 to 2**31 - 1.
@@ -42,6 +52,7 @@ class Moments:
     v_max: Array | None = None
     mu_product: float | None = None
     p_rest: Array | None = None
+    coded: Mapping[str, Coded] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if type(self.t) is not int or not 0 <= self.t <= MAX_CLOCK:
@@ -130,8 +141,11 @@ class NamedState:
             change.apply([getattr(leaf, part) for leaf in found]) if getattr(one, part) is not None else {}
             for part in ("v_max", "p_rest")
         )
+        coded = one.coded if change.renames else {}  # other shapes have other blocks
         return {
-            name: replace(one, m=m[name], v=v[name], v_max=v_max.get(name), p_rest=p_rest.get(name))
+            name: replace(
+                one, m=m[name], v=v[name], v_max=v_max.get(name), p_rest=p_rest.get(name), coded=coded
+            )
             for name in m
         }
 

@@ -12,11 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from adamcore.backends.states.named import Array, listed, numpy_of
+from adamcore.backends.numpy.words import WORDS
+from adamcore.backends.states.named import Array, Coded, listed, numpy_of
 from adamcore.errors import CheckpointError
+from adamcore.storage.moments import MOMENT_STORAGES, Coding, decode, encode
 
 WRAPPED = "__bnb_optimizer_quant_state__"  #: bitsandbytes' key for what FSDP would not gather
 ALIASES = {"exp_avg": ("state1", "moment1"), "exp_avg_sq": ("state2", "moment2")}
+FIELDS = {"exp_avg": "m", "exp_avg_sq": "v", "max_exp_avg_sq": "v_max"}  #: our names
 BLOCKS = (256, 2048)  #: the sizes of bitsandbytes' blocks, now and before 0.44
 
 
@@ -46,16 +49,60 @@ def plain_entry(each: Mapping[str, Any], where: str) -> tuple[dict[str, Any], st
             parts = {key: entry.pop(f"{key}{number}", None) for key in ("qmap", "absmax")}
             x, quantised = by_blocks(x, parts["qmap"], parts["absmax"], f"{other} of {where}"), "8-bit"
         entry[name] = x
-    for name in ("exp_avg", "exp_avg_sq", "max_exp_avg_sq"):
-        x = entry.get(name)
-        if hasattr(x, "codes") and hasattr(x, "scale"):
+    coded = {}
+    for name, field in FIELDS.items():
+        x, scales = entry.get(name), entry.pop(f"{name}_scale", None)
+        if scales is not None:  # our own optimizer's
+            kept = Coded(policy_of(numpy_of(scales)), *(numpy_of(local(y, where)) for y in (x, scales)))
+            coded[field], entry[name] = kept, numbers_of(kept, field, f"{name} of {where}")
+        elif hasattr(x, "codes") and hasattr(x, "scale"):
             entry[name], quantised = of_torchao(x, f"{name} of {where}")
         else:
             entry.pop(name, None)
             entry |= (
                 {} if x is None else {name: array_of(local(x, f"{name} of {where}"), f"{name} of {where}")}
             )
-    return entry, quantised
+    return entry | ({"coded": coded} if coded else {}), quantised
+
+
+def policy_of(scales: Array) -> str:
+    """Return the way of keeping moments that has such scales."""
+    known = (policy for policy in MOMENT_STORAGES if policy != "plain")
+    kinds: dict[str, str] = {Coding(policy, True).scale_dtype: policy for policy in known}
+    return kinds.get(scales.dtype.name, "plain")
+
+
+def numbers_of(coded: Coded, name: str, where: str) -> Array:
+    """Return the numbers that the codes of one of our moments stand for.
+
+    Args:
+        coded: the moment as it was kept.
+        name: "m", "v" or "v_max".
+        where: the moment, for messages.
+
+    Raises:
+        CheckpointError: codes and scales have not the form of the policy.
+    """
+    coding = Coding(coded.policy, name == "m")  # type: ignore[arg-type]
+    form = coded.codes.dtype.name, coded.scales.dtype.name, coded.scales.shape
+    if coded.policy not in MOMENT_STORAGES or coded.policy == "plain":
+        raise CheckpointError(f"{where} has scales in {form[1]}: expected those of {MOMENT_STORAGES[1:]}")
+    wanted = coding.dtype, coding.scale_dtype, (coding.blocks(coded.codes.shape),)
+    if form != wanted:
+        raise CheckpointError(
+            f"{where} has codes in {form[0]}, and scales in {form[1]} of shape {form[2]}: expected "
+            f"{wanted[0]}, and {wanted[1]} of shape {wanted[2]}"
+        )
+    with np.errstate(all="ignore"):
+        return np.asarray(decode(WORDS, coding, coded.codes, coded.scales), np.float32)
+
+
+def codes_of(numbers: Array, name: str, policy: str) -> Coded:
+    """Return a moment in 8 bits, rounded from numbers; the arguments are those of :func:`numbers_of`."""
+    coding = Coding(policy, name == "m")  # type: ignore[arg-type]
+    with np.errstate(all="ignore"):
+        codes, scales = encode(WORDS, coding, np.asarray(numbers).astype(np.float32))
+    return Coded(policy, codes.astype(coding.dtype), scales.astype(coding.scale_dtype))
 
 
 def by_blocks(codes: Any, table: Any, scales: Any, where: str) -> Array:

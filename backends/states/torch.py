@@ -12,7 +12,7 @@ import numpy as np
 from adamcore.axes import AXES
 from adamcore.backends.checkpoints.state_dicts import as_state_dict, check_form, refuse_partition
 from adamcore.backends.states.named import Moments, NamedState, listed, numpy_of, whole_number
-from adamcore.backends.states.quantized import array_of, check_entry, is_adam, plain_entry
+from adamcore.backends.states.quantized import FIELDS, array_of, check_entry, is_adam, plain_entry
 from adamcore.backends.states.torch_groups import (
     HYPER,
     adam_of_group,
@@ -117,6 +117,7 @@ def moments_of(entry: Mapping[str, Any], shared_step: Any, name: str) -> Moments
         v_max,
         None if mu is None else float(array_of(mu, f"mu_product of {name}", size=1).reshape(-1)[0]),
         None if "p_rest" not in entry else numpy_of(entry["p_rest"]),
+        entry.get("coded", {}),
     )
 
 
@@ -200,6 +201,9 @@ def to_torch(
         each |= {"exp_avg": tensor(leaf.m), "exp_avg_sq": tensor(leaf.v)}
         if leaf.v_max is not None:
             each["max_exp_avg_sq"] = tensor(leaf.v_max)
+        for key, name in FIELDS.items():
+            if ours and name in leaf.coded:
+                each |= {key: tensor(leaf.coded[name].codes), f"{key}_scale": tensor(leaf.coded[name].scales)}
         if leaf.p_rest is not None:
             each["p_rest"] = tensor(leaf.p_rest)
         if leaf.mu_product is not None:

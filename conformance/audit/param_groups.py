@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from adamcore.axes import AXES
-from adamcore.config import HYPERPARAMETERS
+from adamcore.config import HYPERPARAMETERS, MOMENT_STORAGE
+from adamcore.conformance.audit.arrays import RecordingError
 from adamcore.conformance.audit.log import STORED, Settings
 from adamcore.dialects import DIALECTS, Dialect, parse_option
 
@@ -94,6 +95,12 @@ def settings_of(optimizer: Any, group: Mapping[str, Any], claimed: Claimed) -> S
     from adamcore.backends.torch.optimizer.param_groups import core_of
 
     core = core_of(group, optimizer.rules)
+    for field in MOMENT_STORAGE:
+        if getattr(core, field) != "plain":
+            raise RecordingError(
+                f"{field}={getattr(core, field)!r}: expected 'plain'; a recording is judged by some of "
+                "its elements, and moments in 8 bits are rounded by whole blocks"
+            )
     hyper = {h: float(getattr(core, h)) for h in HYPERPARAMETERS if h != "lr"} | floats({"lr": group["lr"]})
     axes = {axis: getattr(core, axis) for axis in AXES}
     storage = {n: x for n in STORED if (x := getattr(core, n)) not in (None, "plain")}

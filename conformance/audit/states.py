@@ -29,6 +29,12 @@ def find_state(state: Any) -> dict[str, State]:
             f"state: expected t, m and v (or count, mu and nu), found {type(state).__name__}"
         )
 
+    if getattr(state, "m_scale", None) is not None or getattr(state, "v_scale", None) is not None:
+        raise RecordingError(
+            "state: moments in 8 bits (m_storage, v_storage): expected numbers; give the state that "
+            "adamcore.backends.states.to_adam makes of it for a plain Adam"
+        )
+
     def named(part: str) -> dict[str, Any]:
         value = parts.get(part)
         if value is None:

@@ -61,7 +61,8 @@ class Adam(FreezableOptimizer):
         sparse: "dense": a sparse gradient is zero in the rows that it does not list.  "lazy": those rows
             stay as they are, while the parameter's clock ticks.
         axes: the other axes, ``eps_root``, ``momentum_decay``, ``moment_dtype``, ``m_dtype``,
-            ``v_dtype``, ``p_storage`` and ``seed``, as for :class:`adamcore.Adam`.
+            ``v_dtype``, ``p_storage``, ``seed``, ``m_storage`` and ``v_storage``, as for
+            :class:`adamcore.Adam`.
 
     Raises:
         HyperparameterError, AxisError, DialectError: a setting has no meaning.
@@ -301,8 +302,8 @@ class Adam(FreezableOptimizer):
 
     def _init_group(
         self, index: int, group: Group, params: list[Any], grads: list[Any], ms: list[Any],
-        vs: list[Any], maxima: list[Any], rests: list[Any], numbers: list[Any], clocks: list[Any],
-        products: list[Any],
+        vs: list[Any], maxima: list[Any], rests: list[Any], scales: list[Any], numbers: list[Any],
+        clocks: list[Any], products: list[Any],
     ) -> str:  # fmt: skip
         """Fill the lists with the tensors that take part in the step, and make missing state.
 
@@ -321,7 +322,7 @@ class Adam(FreezableOptimizer):
             check_lr(group)
         refuse_derivative(group)
         core = self._cores[key] = core_of(group, self.rules)
-        gathered = GroupState(params, grads, ms, vs, maxima, rests, numbers, clocks, products)
+        gathered = GroupState(params, grads, ms, vs, maxima, rests, scales, numbers, clocks, products)
         gather_state(core, group, self.state, gathered, f"param_groups[{index}]")
         if core.p_storage == "stochastic":
             members = [id(p) for each in self.param_groups for p in each["params"]]

@@ -22,7 +22,7 @@ import torch
 from adamcore.adam import Adam as Core
 from adamcore.axes import AXES, RELATIVE, check_number
 from adamcore.backends.torch.optimizer.group_keys import Group, complete
-from adamcore.config import MOMENT_DTYPES, STORAGE
+from adamcore.config import MOMENT_DTYPES, MOMENT_STORAGE, STORAGE
 from adamcore.dialects import dialect, like
 from adamcore.errors import AxisError, BackendError, HyperparameterError
 
@@ -146,6 +146,11 @@ def resolve(given: Mapping[str, Any], base: Group, *, mixed_betas: bool = False)
             f"`differentiable` with p_storage={group['p_storage']!r}: a parameter's bits have no derivative; "
             "give one of the two"
         )
+    for name in MOMENT_STORAGE:
+        other = "differentiable" if group["differentiable"] else "sparse" if group["sparse"] == "lazy" else ""
+        if other and group[name] != "plain":
+            why = "codes have no derivative" if other == "differentiable" else "rows cut the blocks of codes"
+            raise BackendError(f"`{other}` with {name}={group[name]!r}: {why}; give one of the two")
     if group["fused"] and group["foreach"]:
         raise BackendError("`fused` and `foreach` cannot be `True` together: give one of the two")
     core_of(group, {})

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import torch
 
 from adamcore.adam import Adam as Core
+from adamcore.backends.base import dtype_name
 from adamcore.backends.torch import shards
 from adamcore.backends.torch.backend import PLAIN, backend
 from adamcore.backends.torch.optimizer.clocks import new_clock, new_product, read_clock
 from adamcore.backends.torch.optimizer.group_keys import Group
+from adamcore.backends.torch.words import WORDS
 from adamcore.dtypes import DtypeTable, first_part, named_by
 from adamcore.errors import BackendError, MissingGradientError, StateError
 from adamcore.protocol import LeafDtypes, Result
+from adamcore.storage.moments import MOMENT_STORAGES, Coding, decode, encode
 
 State = MutableMapping[Any, Any]
 
 MOMENTS = {"exp_avg": "m", "exp_avg_sq": "v", "max_exp_avg_sq": "v"}  #: key -> the dtype it has in LeafDtypes
 
 REST = "p_rest"  #: the key of what ``p_storage`` keeps of a parameter
+SCALES = {name: f"{name}_scale" for name in MOMENTS}  #: the keys of the scales of moments in 8 bits
+PARTS = (*MOMENTS, REST, *SCALES.values())  #: the keys of a parameter's arrays
+FIELDS = {"exp_avg": "m", "exp_avg_sq": "v", "max_exp_avg_sq": "v_max"}  #: their names in a Job
 
 
 class GroupState(NamedTuple):
@@ -32,6 +38,7 @@ class GroupState(NamedTuple):
     vs: list[Any]
     maxima: list[Any]  #: None for each without AMSGrad
     rests: list[Any]  #: what ``p_storage`` keeps of a parameter in the state, or None
+    scales: list[Any]  #: of its moments in 8 bits, by their names in a Job
     numbers: list[int]  #: where a parameter stands in all groups, for ``p_storage="stochastic"``; else 0
     clocks: list[Any]  #: int32 0-d tensors; one for all with a global clock
     products: list[Any]  #: of Dozat's schedule, one for each clock; None for each without it
@@ -76,19 +83,96 @@ def gather_state(core: Core, group: Group, state: State, gathered: GroupState, w
                     f"{where}: a parameter of shape {tuple(p.shape)} has state[{name!r}] of shape "
                     f"{tuple(own[name].shape)}: they must agree; delete its state to start anew"
                 )
-            if name in own and own[name].dtype is not (wanted := getattr(formats, MOMENTS[name])):
-                own[name] = in_dtype(own[name], wanted, core, name, f"{where}: a parameter's state")
+            if name in own:
+                own |= as_kept(core, own, name, p, formats, f"{where}: a parameter's state")
+                if formats.coding(MOMENTS[name]) is None:
+                    own.pop(SCALES[name], None)
         gathered.params.append(p)
         gathered.grads.append(p.grad)
         gathered.ms.append(own["exp_avg"])
         gathered.vs.append(own["exp_avg_sq"])
         gathered.maxima.append(None if core.amsgrad == "none" else own["max_exp_avg_sq"])
         gathered.rests.append(rest_of(core, own, p, formats, where))
+        gathered.scales.append(scales_of(own))
         gathered.numbers.append(0)
     ticks = bool(params) or core.all_missing == "tick"  # a global clock ticks for absent parameters too (F6)
     for owner in clock_owners(core, group, state, params, where, ticks):
         gathered.clocks.append(owner["step"])
         gathered.products.append(owner["mu_product"] if core.nesterov == "dozat" else None)
+
+
+def scales_of(own: State) -> dict[str, torch.Tensor]:
+    """Return the scales of a parameter's moments in 8 bits, by their names in a Job."""
+    return {f"{FIELDS[name]}_scale": own[key] for name, key in SCALES.items() if key in own}
+
+
+def as_kept(
+    core: Core, own: Mapping[str, Any], name: str, p: torch.Tensor, formats: LeafDtypes, where: str
+) -> dict[str, torch.Tensor]:
+    """Return the moment of this name as it has to be kept, with its scales if it is one of 8 bits.
+
+    Numbers become codes if the settings ask for these, and the numbers of codes are exact in float32.
+
+    Args:
+        core: the Adam of the group.
+        own: the parameter's state.
+        name: the key of the moment.
+        p: the parameter.
+        formats: the dtypes that go with it.
+        where: the state, for messages.
+
+    Raises:
+        StateError: codes have no scales, or a moment in the parameter's dtype would lose digits (MOM.4).
+    """
+    x, coding = own[name], formats.coding(MOMENTS[name])
+    found = coding_in(own, name, where)
+    if found is not None and found == coding:
+        return {name: x, SCALES[name]: own[SCALES[name]]}
+    wanted: Any = getattr(formats, MOMENTS[name])
+    x = numbers_in(own, name, where)
+    if coding is None:
+        return {name: x if x.dtype is wanted else in_dtype(x, wanted, core, name, where)}
+    codes, scales = encode(WORDS, coding, x.detach().float())
+    dtype: Any = backend.dtype_named(coding.scale_dtype, p)
+    return {name: codes.to(wanted), SCALES[name]: scales.to(dtype)}
+
+
+def numbers_in(own: Mapping[str, Any], name: str, where: str) -> torch.Tensor:
+    """Return a moment as numbers; the arguments and the errors are those of :func:`coding_in`."""
+    coding = coding_in(own, name, where)
+    x: torch.Tensor = own[name]
+    return x if coding is None else decode(WORDS, coding, x, own[SCALES[name]])
+
+
+def coding_in(own: Mapping[str, Any], name: str, where: str) -> Coding | None:
+    """Return how the moment of this name is kept in a parameter's state; None if it has numbers.
+
+    Raises:
+        StateError: it has codes without scales that fit.
+    """
+    x, scales = own[name], own.get(SCALES[name])
+    if x.is_floating_point() or x.is_complex():
+        return None
+    found = next((c for c in codings(name) if is_kept_by(c, x, scales)), None)
+    if found is None:
+        came = "no scales" if scales is None else f"scales in {scales.dtype} of shape {tuple(scales.shape)}"
+        raise StateError(
+            f"{where}[{name!r}] is in {x.dtype} with {came} in {SCALES[name]!r}: expected numbers, or the "
+            "codes and scales that this optimizer keeps; delete the parameter's state to start anew"
+        )
+    return found
+
+
+def codings(name: str) -> list[Coding]:
+    """Return the ways in which a moment of this name may be kept in 8 bits."""
+    return [Coding(policy, name == "exp_avg") for policy in MOMENT_STORAGES if policy != "plain"]
+
+
+def is_kept_by(coding: Coding, codes: torch.Tensor, scales: Any) -> bool:
+    """True if codes and scales have the form of this way of keeping moments."""
+    form = None if scales is None else (dtype_name(scales.dtype), tuple(scales.shape))
+    wanted = (coding.scale_dtype, (coding.blocks(codes.shape),))
+    return dtype_name(codes.dtype) == coding.dtype and form == wanted
 
 
 def rest_of(core: Core, own: State, p: torch.Tensor, formats: LeafDtypes, where: str) -> Any:
@@ -180,6 +264,9 @@ def make_moments(core: Core, state: State, params: list[torch.Tensor]) -> None:
             moments["max_exp_avg_sq"] = fresh.v_max[k]
         if fresh.p_rest is not None and fresh.p_rest[k] is not None:
             moments[REST] = fresh.p_rest[k]
+        for name in moments.keys() & SCALES.keys():
+            scales = getattr(fresh, f"{FIELDS[name]}_scale")
+            moments |= {} if scales is None else {SCALES[name]: scales[k]}
         state[p] |= moments
 
 
@@ -210,7 +297,7 @@ def store_state(state: State, gathered: GroupState, results: Sequence[Result]) -
 def restart(own: State, clock: Literal["reset", "keep"]) -> None:
     """Set a parameter's state, or a group's one clock, back to the start, in the same tensors (F4)."""
     for name, value in own.items():
-        if name in MOMENTS:
+        if name in MOMENTS or name in SCALES.values():
             value.detach_().zero_()
         elif name == "step" and clock == "reset":
             value.zero_()

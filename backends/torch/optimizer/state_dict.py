@@ -45,7 +45,7 @@ from adamcore.backends.torch.optimizer.param_groups import (
     resolve,
 )
 from adamcore.backends.torch.optimizer.snapshot import Snapshots, kept
-from adamcore.backends.torch.optimizer.state import MOMENTS, REST, in_dtype, rest_of
+from adamcore.backends.torch.optimizer.state import MOMENTS, PARTS, REST, SCALES, as_kept, rest_of
 from adamcore.config import MOMENT_DTYPES
 from adamcore.dtypes import DtypeTable
 from adamcore.errors import BackendError, StateError
@@ -92,7 +92,7 @@ def pack(
                 clocks |= {"mu_product": own["mu_product"].clone()} if "mu_product" in own else {}
                 unseen = group["capturable"] or group["differentiable"]
                 packed_state[places[p]] = clocks | {
-                    k: snapshots.of(v, unseen) if k in (*MOMENTS, REST) else v
+                    k: snapshots.of(v, unseen) if k in PARTS else v
                     for k, v in state[p].items()
                     if k not in clocks
                 }
@@ -248,9 +248,12 @@ def load_state(core: Core, group: Group, p: torch.Tensor, saved: Any, where: str
                     f"{where}[{name!r}] has shape {tuple(value.shape)}: expected {tuple(p.shape)}, its "
                     "parameter's; the parameters stand in another order or are others"
                 )
-            wanted, value = getattr(formats, MOMENTS[name]), lying_as(p, value, f"{where}[{name!r}]")
-            fresh = torch.empty_like(p, dtype=wanted, requires_grad=False)
-            new[name] = fresh.copy_(in_dtype(value, wanted, core, name, where))
+            for key, x in as_kept(core, saved, name, p, formats, where).items():
+                if key == name:
+                    fresh = torch.empty_like(p, dtype=x.dtype, requires_grad=False)
+                    new[key] = fresh.copy_(lying_as(p, x, f"{where}[{name!r}]"))
+                else:
+                    new[key] = x.detach().to(p.device, copy=True)
         elif name == REST:
             rest_of(core, {REST: value}, p, formats, where)
             value = lying_as(p, value, f"{where}[{name!r}]")
@@ -258,7 +261,7 @@ def load_state(core: Core, group: Group, p: torch.Tensor, saved: Any, where: str
         elif name == "mu_product":
             if core.clock == "per-parameter":
                 new[name] = new_product(clock, number_in(value, 1.0))
-        elif name not in ("step", "frozen"):
+        elif name not in ("step", "frozen", *SCALES.values()):
             new[name] = deepcopy(value)
     return new
 

@@ -100,7 +100,7 @@ def update_group(
             old[0] = old[0].clone()  # p is written to below, which must not touch what was recorded
         where = None if skipped is None else ~skipped.to(p.device)
         arrays = (old[0], g, old[1], old[2], old[3])
-        jobs.append(Job(*arrays, coefficients[i], where, formats, old[4], key))
+        jobs.append(Job(*arrays, coefficients[i], where, formats, old[4], key, **gathered.scales[i]))
         rows.append(row)
 
     if differentiable:

@@ -1,16 +1,10 @@
-"""adamcore.backends.keras.Adam trains through model.fit, on Keras' torch and JAX backends.
-
-Keras' backend is fixed when it is imported, so each runs in a process of its own.
-"""
+"""adamcore.backends.keras.Adam trains through model.fit, on Keras' torch and JAX backends."""
 
 from __future__ import annotations
 
 import importlib.util
-import os
-import subprocess
-import sys
-import textwrap
 
+import keras_process
 import pytest
 
 if importlib.util.find_spec("keras") is None:
@@ -49,10 +43,7 @@ def values(variables):
 
 def run(backend: str, code: str) -> None:
     """Run it in a process whose Keras has that backend."""
-    env = os.environ | {"KERAS_BACKEND": backend, "JAX_PLATFORMS": "cpu"}
-    text = BEGIN + textwrap.dedent(code)
-    done = subprocess.run([sys.executable, "-c", text], env=env, text=True, capture_output=True)
-    assert done.returncode == 0, done.stderr
+    keras_process.run(backend, BEGIN, code)
 
 
 @pytest.mark.slow
@@ -193,6 +184,7 @@ def test_refuses_what_it_cannot_do() -> None:
         refused(DialectError, dialect="keras.adam")
         refused(AxisError, decay="decoupled-twice")
         assert "p_storage='split': Keras" in refused(BackendError, 0.1, p_storage="split")
+        assert "v_storage='companded8': Keras" in refused(BackendError, 0.1, v_storage="companded8")
         with mock.patch.object(keras.backend, "backend", lambda: "tensorflow"):
             assert "KERAS_BACKEND" in refused(BackendError)
         v = keras.Variable(np.ones(2, "f4"))

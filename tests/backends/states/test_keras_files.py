@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
-import os
-import subprocess
-import sys
-import textwrap
 from pathlib import Path
 
+import keras_process
 import pytest
 
 if importlib.util.find_spec("keras") is None or importlib.util.find_spec("h5py") is None:
@@ -50,10 +47,7 @@ def refused(said, f, *args, **more):
 
 
 def run(code: str, folder: Path) -> None:
-    env = os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
-    text = BEGIN + textwrap.dedent(code)
-    done = subprocess.run([sys.executable, "-c", text, str(folder)], env=env, text=True, capture_output=True)
-    assert done.returncode == 0, done.stderr
+    keras_process.run("jax", BEGIN, code, str(folder))
 
 
 def test_the_configuration_in_the_file(tmp_path: Path) -> None:

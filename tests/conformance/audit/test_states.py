@@ -14,6 +14,8 @@ from plain_recordings import HYPER, gradients, only
 
 from adamcore import Adam
 from adamcore.conformance.audit import Recorder
+from adamcore.conformance.audit.arrays import RecordingError
+from adamcore.conformance.audit.states import find_state
 
 
 def as_adam_state(state: Any) -> Any:
@@ -55,3 +57,9 @@ def test_a_resumed_run_of_optax_with_nested_parameters(path: Path) -> None:
     assert recorder is not None
     entry = only(recorder, path)
     assert (entry.verdict, "8 elements" in entry.reason) == ("conforms", True)
+
+
+def test_moments_in_8_bits_are_refused() -> None:
+    state = Adam(m_storage="companded8").init({"w": np.ones(3, np.float32)})
+    with pytest.raises(RecordingError, match=r"moments in 8 bits \(m_storage, v_storage\): expected numbers"):
+        find_state(state)

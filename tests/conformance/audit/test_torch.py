@@ -222,6 +222,13 @@ def test_a_parameter_of_which_a_part_is_in_the_state(path: Path, policy: str) ->
     assert 0.5 < entry.results[0].worst_ratio < 1.0
 
 
+def test_moments_in_8_bits_are_not_recorded(path: Path) -> None:
+    optimizer = OurAdamW([parameter(70)], **HYPER, m_storage="companded8")
+    Recorder.torch(optimizer)
+    with pytest.warns(RuntimeWarning, match=r"m_storage='companded8': expected 'plain'"):
+        run(optimizer, 2)
+
+
 # Freezing, and states that are put back -----------------------------------------------------------------
 
 
