@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 GROUP = "adamcore.backends"  #: of entry points; a name is the top-level module of an array library
-BUILT_IN = {name: f"adamcore.backends.{name}" for name in ("numpy", "torch", "jax")}
+#: the backends of this project, by the module that is loaded where such arrays are
+BUILT_IN = {
+    name: f"adamcore.backends.{name.partition('.')[0]}" for name in ("numpy", "torch", "jax", "dask.array")
+}
 GENERIC = "adamcore.backends.base"  #: for any array library with an array-API namespace
 
 DEEPEST = 1000  #: containers inside each other; a tree that contains itself has no end

@@ -1,14 +1,16 @@
 """How fast a step out of core is, beside reading and writing the same files.
 
-    python benchmarks/files.py [--elements 142_000_000] [--ceiling 512] [--rounds 5] [--json FILE]
+    python benchmarks/files.py [--elements N] [--ceiling MIB] [--dask N] [--rounds N] [--json FILE]
 
 Each round reads p, g, m and v and writes p, m and v with the buffers and threads of a step and no arithmetic
-("files"), and then makes a step ("step").  Both end with all that they wrote on the disk.
+("files"), and then makes a step ("step").  Both end with all that they wrote on the disk.  The same is done
+with an array of Dask's in the memory of one process with two threads.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import shutil
 import statistics
@@ -68,11 +70,55 @@ def measure(folder: Path, elements: int, ceiling: int, rounds: int, **adam: Any)
     }
 
 
+def reread(*arrays: Any, adam: Any, job: Any, names: Any, block_info: Any) -> list[Any]:
+    """Return copies of what a step would change, having read the gradient."""
+    found = dict(zip(names, arrays, strict=True))
+    return [found["p"] + 0 * found["g"][:1], found["m"].copy(), np.maximum(found["v"], found["g"])]
+
+
+def measure_dask(elements: int, rounds: int) -> dict[str, Any]:
+    """Return the times of rounds on Dask's distributed scheduler: of new arrays alone, and of a step."""
+    import dask.array as da
+    from dask import distributed
+    from dask.base import persist
+
+    from adamcore.backends.dask import backend
+
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=2, dashboard_address=None, memory_limit=None
+        ) as cluster,
+        distributed.Client(cluster),
+    ):
+        adam = Adam()
+        p, g = persist(*(da.random.random(elements, chunks=1 << 21).astype("float32") for _ in "pg"))
+        state = persist(adam.init(p))[0]
+
+        def once() -> None:
+            new = persist(*adam.step(p, g, state))
+            distributed.wait([new[0], new[1].m, new[1].v])
+
+        def arrays() -> None:
+            with mock.patch.object(importlib.import_module(type(backend).__module__), "step_chunk", reread):
+                once()
+
+        once()
+        arrays()
+        times = [(timed(arrays), timed(once)) for _ in range(rounds)]
+    return {
+        "dask_elements": elements,
+        "dask_ratio": statistics.median(b / a for a, b in times),
+        "dask_most": max(b / a for a, b in times),
+        "dask_times": times,
+    }
+
+
 def main() -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--elements", type=int, default=142_000_000)
     parser.add_argument("--ceiling", type=int, default=512, help="MiB")
+    parser.add_argument("--dask", type=int, default=1 << 25, help="elements of Dask's array")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--folder", type=Path, help="where the files are made; on the disk to be measured")
     parser.add_argument("--json", type=Path)
@@ -80,6 +126,7 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(dir=given.folder))
     try:
         found = measure(folder, given.elements, given.ceiling << 20, given.rounds)
+        found |= measure_dask(given.dask, given.rounds)
     finally:
         shutil.rmtree(folder)
     print(json.dumps(found, indent=2))

@@ -13,12 +13,29 @@ from contextlib import contextmanager
 from functools import cache
 from itertools import count
 from queue import SimpleQueue
-from threading import Lock, Thread
+from threading import Lock, Thread, local
 from typing import Any
 
 PARALLEL = 1 << 19  #: elements from which a second thread pays: a thread that is late costs up to 100 ms
 PIECE = 1 << 18  #: elements that a thread takes at a time
 SWITCH_INTERVAL = 5e-5  #: seconds, see :func:`short_switch_interval`
+
+
+class _Here(local):
+    alone = False  #: see :func:`one_thread`
+
+
+_here = _Here()
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Have the calling thread share no work inside this context: somebody else keeps all processors busy."""
+    before, _here.alone = _here.alone, True
+    try:
+        yield
+    finally:
+        _here.alone = before
 
 
 def run_pieces(work: Callable[[int, int], None], total: int, piece: int, threads: int) -> None:
@@ -29,7 +46,7 @@ def run_pieces(work: Callable[[int, int], None], total: int, piece: int, threads
     raised once all pieces are done.
     """
     pieces = -(-total // piece)
-    if min(threads, pieces) <= 1:
+    if min(threads, pieces) <= 1 or _here.alone:
         work(0, total)
         return
     starts, done = count(0, piece), SimpleQueue[BaseException | None]()

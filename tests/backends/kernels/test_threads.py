@@ -60,3 +60,18 @@ def test_the_switch_interval_is_as_it_was() -> None:
             raise RuntimeError
         assert sys.getswitchinterval() == pytest.approx(threads.SWITCH_INTERVAL)
     assert sys.getswitchinterval() == before
+
+
+def test_one_thread_does_it_alone() -> None:
+    seen = []
+
+    def work(lo: int, hi: int) -> None:
+        seen.append((lo, hi))
+
+    with threads.one_thread():
+        with threads.one_thread():
+            pass
+        threads.run_pieces(work, 1000, 100, 4)
+    assert seen == [(0, 1000)]
+    threads.run_pieces(work, 1000, 100, 4)
+    assert len(seen) == 11
