@@ -281,6 +281,6 @@ def test_a_policy_of_storage_has_the_bits_of_the_definition(
 
     found, cached = run()
     assert cached == (9 if policy == "split" else 8)
-    monkeypatch.setattr(step_cache.fast, "column_step", lambda *_: None)
-    monkeypatch.setattr(type(step_cache.backend), "fast", None)
+    monkeypatch.setattr("adamcore.backends.torch.fast.column_step", lambda *_: None)
+    monkeypatch.setattr("adamcore.backends.torch.backend.TorchBackend.fast", None)
     assert run() == (found, 0)
