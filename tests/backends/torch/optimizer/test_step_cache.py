@@ -24,6 +24,7 @@ from adamcore.backends.torch import (  # noqa: E402
     AdamW,
     fast,
 )
+from adamcore.backends.torch.backend import TorchBackend  # noqa: E402
 from adamcore.backends.torch.optimizer import step_cache  # noqa: E402
 from adamcore.errors import AdamcoreError, StateError  # noqa: E402
 from adamcore.protocol import Columns  # noqa: E402
@@ -281,6 +282,6 @@ def test_a_policy_of_storage_has_the_bits_of_the_definition(
 
     found, cached = run()
     assert cached == (9 if policy == "split" else 8)
-    monkeypatch.setattr("adamcore.backends.torch.fast.column_step", lambda *_: None)
-    monkeypatch.setattr("adamcore.backends.torch.backend.TorchBackend.fast", None)
+    monkeypatch.setattr(fast, "column_step", lambda *_: None)
+    monkeypatch.setattr(TorchBackend, "fast", None)
     assert run() == (found, 0)
