@@ -17,6 +17,7 @@ loaded JAX it ends instead.  "alone" says so as early as it is known.
 from __future__ import annotations
 
 import dataclasses
+import gc
 import json
 import os
 import signal
@@ -42,6 +43,7 @@ def main() -> None:
     """Read the jobs, run them and write the lines."""
     first, *others = json.loads(sys.stdin.buffer.read())
     lines = private_output()
+    gc.disable()  # what a library leaves when it is imported stays: to look for garbage there takes a fifth
     threading.Thread(target=end_with, args=(first["parent"],), daemon=True).start()
     make_importable(Path.cwd())
     try:
@@ -113,6 +115,9 @@ def run_all(job: dict[str, Any], candidates: list[Candidate], lines: TextIO) -> 
         run, refusal = try_probe(candidates[claim], probes[index], job["dtype"])
         refusals.append(refusal)
         write_line(lines, {"task": number, "run": pack_run(run)})
+        if not gc.isenabled():  # a library may import the rest of itself in the first step
+            gc.freeze()
+            gc.enable()
     if refusals and all(refusals):
         raise CandidateError(f"it could not be constructed for any probe: {refusals[0]}")
     close = getattr(candidates[0], "close", None)
