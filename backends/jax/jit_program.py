@@ -1,8 +1,9 @@
 """A step of JAX as one compiled program, its arrays donated.
 
 A :class:`JitProgram` is compiled for the kind of its jobs alone: a new learning rate, clock or mask
-compiles nothing.  With llvmlite and arrays on one CPU it calls the machine code of
-:mod:`adamcore.backends.jax.ffi`, one pass over memory where XLA makes three.
+compiles nothing.  With llvmlite and arrays on CPUs it calls the machine code of
+:mod:`adamcore.backends.jax.ffi`, one pass over memory where XLA makes three.  Of arrays on a mesh each device
+steps its own part, with the bits of whole arrays.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
 
 from adamcore.backends.base import Fallback
 from adamcore.backends.jax import ffi
@@ -40,6 +43,7 @@ class JobKind(NamedTuple):
     formats: LeafDtypes
     terms: tuple[bool, ...]  #: which of the coefficients are not None
     dtypes: Format | None  #: of its arrays; None if machine code can't run it
+    place: NamedSharding | None = None  #: of its arrays, if several devices have them
 
 
 class Group(NamedTuple):
@@ -49,6 +53,7 @@ class Group(NamedTuple):
     program: Program | None
     dtypes: Format | None  #: of their arrays
     used: Callable[[Coefficients], Sequence[Any]]  #: returns the coefficients that it takes
+    mesh: Mesh | None  #: on which they are; None for one device
 
 
 def unsupported(job: Job) -> str | None:
@@ -56,10 +61,21 @@ def unsupported(job: Job) -> str | None:
     reason = unsupported_traced(job)
     if reason is not None:
         return reason
-    for x in arrays_of(job):
-        if len(x.devices()) != 1 or next(iter(x.devices())).platform != "cpu":
-            return "not on one CPU device"
+    arrays = arrays_of(job)
+    if any(device.platform != "cpu" for x in arrays for device in x.devices()):
+        return "not on a CPU"
+    if place_of(job) is None and any(len(x.devices()) != 1 for x in arrays):
+        return "on several devices that differ between its arrays, or on no mesh of automatic axes"
     return None
+
+
+def place_of(job: Job) -> NamedSharding | None:
+    """Return where on a mesh all arrays of a job lie in the same way; None if they do not."""
+    places = {x.sharding for x in arrays_of(job)}
+    place = places.pop()
+    if places or not isinstance(place, NamedSharding) or place.mesh.size == 1:
+        return None
+    return place if {*place.mesh.axis_types} == {AxisType.Auto} else None
 
 
 def unsupported_traced(job: Job) -> str | None:
@@ -116,6 +132,7 @@ def program_for(adam: AdamConfig, jobs: Sequence[Job], fallback: Fallback) -> Ji
             job.formats,
             tuple([x is not None for x in job.coefficients]),
             ffi.format_of(job) if unsupported(job) is None else None,
+            place_of(job),
         )
         for job in jobs
     )
@@ -139,9 +156,11 @@ class JitProgram:
         for i, kind in enumerate(kinds):
             terms = Coefficients(*(0.0 if term else None for term in kind.terms))
             program = None if kind.dtypes is None else program_of(adam, terms)
-            groups.setdefault((program, kind.dtypes), []).append(i)
-        for (program, dtypes), indices in groups.items():
-            self.groups.append(Group(indices, program, dtypes, tuple if program is None else program.used))
+            mesh = None if program is None or kind.place is None else kind.place.mesh
+            groups.setdefault((program, kind.dtypes, mesh), []).append(i)
+        for (program, dtypes, mesh), indices in groups.items():
+            used = tuple if program is None else program.used
+            self.groups.append(Group(indices, program, dtypes, used, mesh))
         self.call = jax.jit(self.trace, donate_argnums=0)
 
     def tables(self, rows: Sequence[Coefficients], which: Sequence[int] | None) -> list[Any]:
@@ -192,13 +211,31 @@ class JitProgram:
                 rows = table if len(table) == 1 else table[start : start + CHUNK]
                 old = [[column[i] for i in indices] for column in (columns[0], gs, *columns[1:])]
                 due = now[len(clocks) : len(clocks) + CHUNK]
-                new, written = call([x for column in old for x in column], rows, due)
+                arrays = [x for column in old for x in column]
+                if group.mesh is None:
+                    new, written = call(arrays, rows, due)
+                else:
+                    new, written = self.on_mesh(call, group.mesh, indices, arrays, rows, due)
                 clocks += written
                 for k, column in enumerate(columns):
                     for j, i in enumerate(indices):
                         column[i] = new[k * len(indices) + j]
         rest = [now[k] for k in range(len(clocks), len(now))]
         return [x for column in columns for x in column] + clocks + rest
+
+    def on_mesh(
+        self, call: ffi.Call, mesh: Mesh, indices: Sequence[int], arrays: list[Any], rows: Any, due: Any
+    ) -> tuple[list[Any], list[Any]]:
+        """Return what ``call`` does, each device of the mesh stepping its own parts of the arrays."""
+        places = [self.kinds[i].place for i in indices]
+        specs = [P() if place is None else place.spec for place in places]
+        columns = len(arrays) // len(indices)
+        new = [*specs * (columns - 1)], [P()] * len(due)
+        mapped = jax.shard_map(
+            call, mesh=mesh, in_specs=([*specs * columns], P(), P()), out_specs=new, check_vma=False
+        )
+        found: tuple[list[Any], list[Any]] = mapped(arrays, rows, due)
+        return found
 
     def job(self, i: int, columns: Sequence[Any], g: Array, where: Array | None, row: Array) -> Job:
         """Return a job that machine code can't run."""

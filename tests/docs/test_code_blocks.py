@@ -36,7 +36,7 @@ OWN = {
     "docs/vectors.md": "test_vectors",
 }
 SLOW = ("docs/keras.md",)  #: pages whose libraries take long to load
-LIBRARIES = ("equinox", "flax", "jax", "keras", "optax", "torch")
+LIBRARIES = ("dask", "equinox", "flax", "jax", "keras", "optax", "torch")
 
 RUNS = [page for page in pages() if code_blocks(page, "python") and page not in OWN]
 
