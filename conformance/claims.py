@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 from adamcore import AXES, Adam
-from adamcore.conformance.settings import parse_settings
+from adamcore.config import MOMENT_DTYPES, STORAGE
+from adamcore.conformance.dtypes import DTYPES as FORMATS
+from adamcore.conformance.settings import POLICIES, parse_settings
 from adamcore.dialects import DIALECTS, dialect, for_target, parse_option
 
 
@@ -20,6 +22,39 @@ def axes_of(adam: Adam) -> dict[str, Any]:
 def claim_from(axes: dict[str, Any]) -> Adam:
     """Return an Adam with this choice of axes; its hyperparameters have no meaning."""
     return Adam(**{axis: value for axis, value in axes.items() if axis in AXES})
+
+
+def keeping_of(settings: Mapping[str, str]) -> dict[str, str | int]:
+    """Return which fields of ``Adam`` that say how numbers are kept are among ``--set``, with their values.
+
+    >>> keeping_of({"p_storage": "split", "seed": "3", "amsgrad": "True", "moment_dtype": "torch.float32"})
+    {'p_storage': 'split', 'seed': 3}
+    """
+    known = {"p_storage": POLICIES, **dict.fromkeys(MOMENT_DTYPES, tuple(FORMATS))}
+    found: dict[str, str | int] = {n: v for n, v in settings.items() if v in known.get(n, ())}
+    if settings.get("seed", "").isdigit():
+        found["seed"] = int(settings["seed"])
+    return found
+
+
+def with_keeping(claim: Claim, keeping: Mapping[str, str | int]) -> Claim:
+    """Return the claim with these fields that say how numbers are kept.
+
+    >>> with_keeping(claim_of_dialect("torch.AdamW"), {"p_storage": "split", "seed": 0}).name
+    'torch.AdamW(p_storage=split)'
+    """
+    default = Adam()
+    chosen = {name: value for name, value in keeping.items() if value != getattr(default, name)}
+    if not chosen:
+        return claim
+    written = ", ".join(f"{name}={value}" for name, value in chosen.items())
+    name = f"{claim.name[:-1]}, {written})" if claim.name.endswith(")") else f"{claim.name}({written})"
+    return Claim(name, replace(claim.adam, **chosen))  # type: ignore[arg-type]
+
+
+def fields_of(adam: Adam) -> dict[str, Any]:
+    """Return an Adam's choice on every axis, and how it keeps numbers."""
+    return {name: getattr(adam, name) for name in (*AXES, *MOMENT_DTYPES, *STORAGE)}
 
 
 @dataclass(frozen=True)

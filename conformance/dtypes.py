@@ -140,10 +140,16 @@ def is_in_range(probe: Probe, name: str) -> bool:
     return all(map(kept, arrays))
 
 
-def round_probe(probe: Probe, name: str) -> Probe:
-    """Return the probe with parameters, gradients and first states rounded to a dtype."""
+def round_probe(probe: Probe, name: str, m: str | None = None, v: str | None = None) -> Probe:
+    """Return the probe with parameters, gradients and first states rounded to a dtype.
 
-    def into(x: FloatArray) -> FloatArray:
+    Args:
+        probe: the probe.
+        name: the dtype.
+        m, v: the dtypes of the first states' moments, if they are others.
+    """
+
+    def into(x: FloatArray, name: str = name) -> FloatArray:
         if np.iscomplexobj(x):
             return round_to(x.real, name) + 1j * round_to(x.imag, name)
         return round_to(x, name)
@@ -155,5 +161,8 @@ def round_probe(probe: Probe, name: str) -> Probe:
         probe,
         params=tuple(into(p) for p in probe.params),
         steps=tuple(step(s) for s in probe.steps),
-        start=tuple(Start(s.t, into(s.m), into(s.v), into(s.v_max)) for s in probe.start),
+        start=tuple(
+            Start(s.t, into(s.m, m or name), into(s.v, v or name), into(s.v_max, v or name))
+            for s in probe.start
+        ),
     )

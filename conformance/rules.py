@@ -49,6 +49,14 @@ SAYS = {
     "NF.2": "what is not finite reaches no other element",
     "F1": "an absent gradient leaves parameter, moments and clock as they are",
     "F2": "a zero gradient is a gradient",
+    "STORE.1": "a 16-bit parameter and its rest in the state are one value, from which the next step goes on",
+    "STORE.2": "p is the value rounded to the nearest, and the state keeps the value in float32",
+    "STORE.3": "p and the bits that it lost are the value",
+    "STORE.4": "p and the 8 bits that it lost are the value to 16 digits",
+    "STORE.5": "p + p_rest is the value, rounded to the nearest twice",
+    "STORE.6": "p is one of the two numbers next to the value, each as probable as the value is near to it",
+    "STORE.7": "each element of each parameter has random bits of its own in every step",
+    "STORE.8": "what the state keeps of a parameter stays with it",
     "STATE.2": "inputs are left as they were",
     "STATE.3": "no state is shared between optimizers",
     "STATE.4": "a run resumed from its saved state goes on bit for bit",
@@ -162,7 +170,7 @@ AREA_OF = {
     "STEP.1/fortran": "layout", "STEP.1/strided": "layout", "STEP.1/offset": "layout",
     "STEP.1/reversed": "layout", "STEP.1/chunks": "layout", "STEP.1/slots": "layout", "STEP.1/many": "layout",
      "STEP.1/broadcast": "layout",
-    "STATE.2": "aliasing", "STATE.3": "isolation", "STATE.4": "state", "CLK": "clock",
+    "STORE": "storage", "STATE.2": "aliasing", "STATE.3": "isolation", "STATE.4": "state", "CLK": "clock",
 }  # fmt: skip
 """The area of a probe, a rule or a family of rules, for findings that know no more than the probe."""
 

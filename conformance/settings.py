@@ -11,9 +11,11 @@ from typing import Any
 
 from adamcore.config import HYPERPARAMETERS
 from adamcore.conformance.errors import SettingError, UsageError
+from adamcore.storage.policies import P_STORAGES
 
 DTYPES = ("float32", "float64")  #: of a check that asks for none
 NARROW = ("bfloat16", "float16")  #: those that a check has to ask for
+POLICIES = P_STORAGES  #: how parameters of these can be kept
 TIMEOUT = 120.0  #: seconds that a candidate has to start, and then for each probe
 MEMORY = 8192.0  #: MB that a candidate's processes may use: enough for a framework on a GPU
 PARALLEL = 2  #: worker processes that run at the same time

@@ -98,6 +98,7 @@ class Probe:
     each step a function that computes the gradients.
     """
     twin: str | None = None  #: the probe whose run must be the same bit for bit
+    only: tuple[str, ...] = ()  #: the dtypes that it is run in; empty: all
 
     @property
     def rule(self) -> str:
@@ -146,6 +147,11 @@ class Run:
     written: list[str] = field(default_factory=list)  #: inputs that it wrote to: "gradient 0 in step 3"
     closure: list[str] = field(default_factory=list)  #: steps that did not call their closure once
     compilations: list[int] = field(default_factory=list)  #: for each step, the programs compiled in it
+    rests: list[list[FloatArray | None]] = field(default_factory=list)
+    """What the state keeps of each parameter beside it (STORE.1), after each completed step; None: nothing.
+
+    Empty if it cannot be read, for all steps or for this one.
+    """
 
 
 @dataclass(frozen=True)

@@ -113,6 +113,7 @@ def pack_run(run: Run) -> Json:
         "written": run.written,
         "closure": run.closure,
         "compilations": run.compilations,
+        "rests": [[x if x is None else pack_array(x) for x in after] for after in run.rests],
     }
 
 
@@ -126,4 +127,5 @@ def unpack_run(packed: Json) -> Run:
         written=packed["written"],
         closure=packed["closure"],
         compilations=packed["compilations"],
+        rests=[[x if x is None else unpack_array(x) for x in after] for after in packed["rests"]],
     )

@@ -31,7 +31,7 @@ from adamcore.conformance.candidates.base import (
 from adamcore.conformance.candidates.buffers import GradientBuffers, overwrite
 from adamcore.conformance.errors import CandidateError
 from adamcore.conformance.settings import parse_settings
-from adamcore.conformance.types import Probe, Run, Start, Step
+from adamcore.conformance.types import FloatArray, Probe, Run, Start, Step
 
 STANDARD = ("lr", "b1", "b2", "eps", "weight_decay")  #: what ``init`` gets unless ``hyper`` names others
 #: what ``init`` gets if ``hyper`` names them, also from probes without
@@ -166,6 +166,11 @@ class ArrayStepper(Stepper):
         if isinstance(t, int):
             return [t] * count
         return [int(x) for x in t] if isinstance(t, list) and len(t) == count else None
+
+    def rests(self) -> list[FloatArray | None] | None:
+        state = self.optimizer.get_state() if hasattr(self.optimizer, "get_state") else None
+        kept = state.get("p_rest") if isinstance(state, dict) else None
+        return list(kept) if isinstance(kept, list) and len(kept) == len(self.probe.params) else None
 
     def need(self, method: str) -> None:
         if not hasattr(self.optimizer, method):

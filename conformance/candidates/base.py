@@ -75,6 +75,10 @@ class Stepper:
         """Return the clock of each parameter, or None if it cannot be read."""
         return None
 
+    def rests(self) -> list[FloatArray | None] | None:
+        """Return what the state keeps of each parameter beside it (STORE.1), or None if it keeps nothing."""
+        return None
+
 
 def cast(array: FloatArray, dtype: str, layout: Layout = "C") -> FloatArray:
     """Return a copy of a probe's array in ``dtype``, or in the complex dtype of that precision.
@@ -178,6 +182,7 @@ def run_probe(make: Callable[[Probe], Stepper], probe: Probe) -> Run:
             run.written += written
             run.params.append(copy_arrays(after, len(probe.params)))
             run.clocks.append(stepper.clocks() or [])
+            run.rests.append([x if x is None else in_carrier(np.array(x)) for x in stepper.rests() or ()])
     except UnsupportedProbe as reason:
         return Run(unsupported=str(reason))
     except (CandidateError, Refusal):  # the candidate is broken, or nothing was run
@@ -185,6 +190,7 @@ def run_probe(make: Callable[[Probe], Stepper], probe: Probe) -> Run:
     except Exception as error:
         run.error = describe(error)
     run.clocks = run.clocks if any(run.clocks) else []
+    run.rests = run.rests if any(run.rests) else []
     return run
 
 

@@ -27,7 +27,7 @@ from adamcore.conformance.candidates.base import (
 )
 from adamcore.conformance.dtypes import arithmetic_of
 from adamcore.conformance.errors import CandidateError, UnavailableError
-from adamcore.conformance.types import Probe, Run, Start, Step
+from adamcore.conformance.types import FloatArray, Probe, Run, Start, Step
 
 MOST_COMPILED = 256  #: arrays; a step of more is not compiled, which would take minutes
 
@@ -156,6 +156,13 @@ class OptaxStepper(Stepper):
         for node in self.jax.tree.leaves(self.state, is_leaf=is_moments):
             if is_moments(node):
                 return [int(node.count)] * len(self.params)
+        return None
+
+    def rests(self) -> list[FloatArray | None] | None:
+        for node in self.jax.tree.leaves(self.state, is_leaf=is_moments):
+            kept = getattr(node, "p_rest", None) if is_moments(node) else None
+            if kept is not None:
+                return [x if x is None else np.asarray(x) for x in kept]
         return None
 
     def step(self, index: int, step: Step) -> tuple[list[Any], list[str]]:

@@ -25,6 +25,7 @@ from adamcore.conformance.candidates.optax import MOST_COMPILED
 from adamcore.conformance.dtypes import arithmetic_of
 from adamcore.conformance.errors import CandidateError, UnavailableError
 from adamcore.conformance.types import FloatArray, Probe, Run, Start, Step
+from adamcore.dtypes import named_by
 
 FRAMEWORKS = ("numpy", "torch", "jax")  #: libraries whose name is a target
 
@@ -261,7 +262,9 @@ class OwnStepper(Stepper):
 
     def begin(self, start: Sequence[Start]) -> None:
         def given(name: str) -> list[Any]:
-            return [self.library.array(cast(getattr(s, name), self.dtype)) for s in start]
+            field = "m_dtype" if name == "m" else "v_dtype"
+            dtype = named_by(self.adam, field)[1] or self.dtype
+            return [self.library.array(cast(getattr(s, name), dtype)) for s in start]
 
         t = [self.library.array(np.array(s.t, dtype=np.int32)) for s in start]
         self.state = self.state._replace(
@@ -287,6 +290,11 @@ class OwnStepper(Stepper):
         t = self.state.t
         read = [int(self.library.numpy(x)) for x in (t if isinstance(t, list) else [t])]
         return read if isinstance(t, list) else read * len(self.params)
+
+    def rests(self) -> list[FloatArray | None] | None:
+        if self.state.p_rest is None:
+            return None
+        return [None if x is None else self.library.numpy(x) for x in self.state.p_rest]
 
     def step(self, index: int, step: Step) -> tuple[list[FloatArray], list[str]]:
         library = self.library

@@ -80,6 +80,7 @@ class TorchCandidate:
 
 
 STATE = {"step", "exp_avg", "exp_avg_sq"}  #: the names of t, m and v in torch.optim and many other libraries
+REST = "p_rest"  #: the name of what a state keeps of a parameter (STORE.1)
 
 
 class TorchStepper(Stepper):
@@ -163,6 +164,10 @@ class TorchStepper(Stepper):
         if not any("step" in state for state in states):
             return None  # the clock may be in the parameter groups
         return [int(state.get("step", 0)) for state in states]
+
+    def rests(self) -> list[FloatArray | None] | None:
+        kept = [self.optimizer.state.get(p, {}).get(REST) for p in self.params]
+        return [x if x is None else to_numpy(x) for x in kept] if any(x is not None for x in kept) else None
 
     def step(self, index: int, step: Step) -> tuple[list[Any], list[str]]:
         if step.lr is not None:

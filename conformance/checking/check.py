@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import shlex
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
@@ -21,6 +21,7 @@ from adamcore.conformance.settings import (
     NARROW,
     OWN_TARGETS,
     PARALLEL,
+    POLICIES,
     QUICK,
     TIMEOUT,
     parse_settings,
@@ -48,6 +49,8 @@ def check(
     parallel: int = PARALLEL,
     memory: float = MEMORY,
     quick: bool = False,
+    storage: Sequence[str] = (),
+    moments: str | None = None,
     identifying: bool = False,
     progress: Progress | None = None,
 ) -> Report:
@@ -67,6 +70,9 @@ def check(
         parallel: how many worker processes run at the same time.
         memory: MB that a candidate's processes may use.
         quick: True runs only the probes for which :func:`is_quick` is true.
+        storage: how the claim keeps parameters of 16 bits: policies of docs/precision.md, or "all" of them.
+            Each target is held to each policy.
+        moments: the dtype in which the claim keeps moments; None is the parameter's.
         identifying: True also measures the parts of each target, takes optimizers that have no argument for
             b1, b2 or eps, and without ``probes`` runs only those that tell one Adam from another.
         progress: called before and after each piece of work with what is done now, the number of pieces done,
@@ -80,6 +86,8 @@ def check(
     for target in targets:
         validate_target(target)
     validate_options(dialect, dtypes, device, settings, probes, timeout, parallel, memory)
+    if moments is not None and moments not in (*DTYPES, *NARROW):
+        raise UsageError(f"moments={moments!r}: expected one of {', '.join((*DTYPES, *NARROW))}")
     if identifying and (narrow := [dtype for dtype in dtypes if dtype in NARROW]):
         raise UsageError(f"dtype {narrow[0]!r}: what an Adam is shows in {' and '.join(DTYPES)} alone")
     if identifying and not probes and not quick:
@@ -97,8 +105,18 @@ def check(
         theirs = Unidentified if identifying else ThirdParty
         kind = OwnBackend if is_own_backend(target) else theirs
         claim = dialect or only
-        subject = kind(target, claim, dict(settings or {}), device, chosen, dtypes, asked=bool(targets))
-        subjects.append(subject)
+        for keeping, where in keepings(storage, moments, dtypes):
+            subject = kind(
+                target,
+                claim,
+                dict(settings or {}),
+                device,
+                chosen,
+                where,
+                asked=bool(targets),
+                keeping=keeping,
+            )
+            subjects.append(subject)
     run_subjects(subjects, timeout, parallel, memory, progress)
     entries: list[Entry] = []
 
@@ -120,6 +138,31 @@ def check(
         progress("", pieces(subjects), pieces(subjects))
     devices = {s.target: s.info.device for s in subjects if s.info is not None}
     return Report(entries, environment(devices), quick=quick)
+
+
+def keepings(
+    storage: Sequence[str], moments: str | None, dtypes: Sequence[str]
+) -> Iterator[tuple[dict[str, str], list[str]]]:
+    """Yield the ways to keep numbers that are asked for, each with the dtypes that have it.
+
+    Raises:
+        UsageError: a policy is unknown, or has no meaning in any of the dtypes.
+
+    >>> [keeping["p_storage"] for keeping, _ in keepings(["all"], None, ["float16"])]
+    ['plain', 'master', 'split', 'kahan', 'stochastic']
+    """
+    wide = {} if moments is None else {"moment_dtype": moments}
+    policies = dict.fromkeys(POLICIES if "all" in storage else storage)
+    if unknown := [policy for policy in policies if policy not in POLICIES]:
+        raise UsageError(f"unknown policy {unknown[0]!r}; expected all, {', '.join(POLICIES)}")
+    if not policies:
+        yield wide, list(dtypes)
+    for policy in policies:
+        where = [d for d in dtypes if (policy, d) != ("split8", "float16")]  # STORE.1
+        if where:
+            yield {"p_storage": policy} | wide, where
+        elif "all" not in storage:
+            raise UsageError(f"policy {policy!r} with dtype {dtypes[0]!r}: expected bfloat16")
 
 
 def pieces(subjects: Sequence[Subject], explained: int | None = None) -> int:

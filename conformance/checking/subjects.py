@@ -17,7 +17,16 @@ from adamcore.conformance.candidates import CandidateInfo, judged_hyper, served_
 from adamcore.conformance.candidates.arguments import REQUIRED
 from adamcore.conformance.candidates.base import describe
 from adamcore.conformance.checking.explain import explain
-from adamcore.conformance.claims import Claim, all_claims, axes_of, claim_for, claim_of_dialect
+from adamcore.conformance.claims import (
+    Claim,
+    all_claims,
+    axes_of,
+    claim_for,
+    claim_of_dialect,
+    fields_of,
+    keeping_of,
+    with_keeping,
+)
 from adamcore.conformance.dtypes import is_in_range
 from adamcore.conformance.oracle.sharing import equivalent_claim
 from adamcore.conformance.report.report import Entry, Verdict
@@ -26,6 +35,9 @@ from adamcore.conformance.types import Finding, Probe, Result, Run
 from adamcore.conformance.workers.pool import WorkerJob
 from adamcore.dialects import for_target
 from adamcore.errors import DialectError
+
+OPTION_OF = {"p_storage": "--storage", "moment_dtype": "--moments"}  #: the option of a field of the claim
+OUR_OPTIMIZERS = "adamcore.backends."  #: how the targets of adamcore's own optimizers begin
 
 
 class Subject:
@@ -42,6 +54,7 @@ class Subject:
         probes: the probes to run.
         dtypes: the dtypes to run them in.
         asked: True if the user named the target.
+        keeping: fields of the claim that say how it keeps numbers: {"p_storage": "split"}.
     """
 
     required_rules: tuple[str, ...] = ()  #: rules that SHOULD hold in general, and MUST hold here
@@ -57,8 +70,13 @@ class Subject:
         dtypes: Sequence[str],
         *,
         asked: bool = True,
+        keeping: Mapping[str, str] | None = None,
     ) -> None:
-        self.target, self.dialect, self.settings, self.device = target, dialect, settings, device
+        self.target, self.dialect, self.settings, self.device = target, dialect, dict(settings), device
+        self.options = dict(keeping or {})  #: how the claim keeps numbers, as the user asks for it
+        if target.startswith(OUR_OPTIMIZERS):  # they take it as an argument
+            self.settings |= self.options
+        self.keeping: dict[str, str | int] = {**keeping_of(self.settings), **self.options}
         self.probes, self.dtypes, self.asked = list(probes), dtypes, asked
         self.info: CandidateInfo | None = None
         self.problem: Verdict | None = None
@@ -200,13 +218,15 @@ class Subject:
         """Return the command that runs one probe again."""
         words = ["adamcore", "check", self.target, "--probe", probe]
         if self.dialect or not self.claim_follows_target:
-            words += ["--dialect", self.dialect or claimed]
+            words += ["--dialect", self.dialect or claimed.partition("(")[0]]
         if self.device:
             words += ["--device", self.device]
         for dtype in self.dtypes if any(dtype in NARROW for dtype in self.dtypes) else ():
             words += ["--dtype", dtype]
+        for name, value in self.options.items():
+            words += [OPTION_OF[name], value]
         for name, value in self.settings.items():
-            words += ["--set", f"{name}={value}"]
+            words += ["--set", f"{name}={value}"] if name not in self.options else []
         return shlex.join(words)
 
 
@@ -221,7 +241,8 @@ class OwnBackend(Subject):
     required_rules = ("CLK.3", "NUM.3")
 
     def plan_jobs(self) -> list[WorkerJob]:
-        self.claims = [claim_of_dialect(self.dialect)] if self.dialect else all_claims()
+        claims = [claim_of_dialect(self.dialect)] if self.dialect else all_claims()
+        self.claims = [with_keeping(claim, self.keeping) for claim in claims]
         self.runs: dict[tuple[str, str, Adam], Run] = {}
         self.results: dict[tuple[str, str, Adam], Result] = {}
         distinct: dict[Adam, int] = {}
@@ -233,7 +254,7 @@ class OwnBackend(Subject):
             for adam in dict.fromkeys(equivalent_claim(claim, probe) for claim in applicable):
                 tasks.append((distinct.setdefault(adam, len(distinct)), number))
         self.distinct_claims = list(distinct)
-        fields = [axes_of(adam) for adam in self.distinct_claims]
+        fields = [fields_of(adam) for adam in self.distinct_claims]
         return [
             WorkerJob(
                 self.target,
@@ -254,7 +275,7 @@ class OwnBackend(Subject):
         key = probe.name, job.dtype, adam
         self.runs[key] = run
         claim = equivalent_claim(adam, probe, exact=True)
-        self.results[key] = judge_run(claim, probe, job.dtype, run, flushes=self.info.flushes)
+        self.results[key] = judge_run(claim, probe, job.dtype, run, flushes=self.info.flushes, our_bits=True)
 
     def entries(self) -> list[Entry]:
         return [self.entry(self.in_double(claim), *self.results_of(claim)) for claim in self.claims]
@@ -284,7 +305,7 @@ class ThirdParty(Subject):
     def plan_jobs(self) -> list[WorkerJob]:
         self.claim: Claim | None = None
         if self.dialect:
-            self.claim = claim_of_dialect(self.dialect, self.settings)
+            self.claim = with_keeping(claim_of_dialect(self.dialect, self.settings), self.keeping)
         self.effective: dict[str, Probe] = {}
         self.runs: dict[tuple[str, str], Run] = {}
         self.results: list[Result] = []
@@ -309,11 +330,17 @@ class ThirdParty(Subject):
             for dtype in self.dtypes
         ]
 
+    @property
+    def is_ours(self) -> bool:
+        """True if it is one of adamcore's own optimizers."""
+        return self.target.startswith(OUR_OPTIMIZERS)
+
     def on_ready(self, info: CandidateInfo) -> None:
         super().on_ready(info)
         if self.claim is None:
             try:
-                self.claim = claim_for(self.target, self.dialect, info.dialect, self.settings)
+                claim = claim_for(self.target, self.dialect, info.dialect, self.settings)
+                self.claim = with_keeping(claim, self.keeping)
             except DialectError as error:
                 self.on_end("broken", f"its attribute dialect: {error}")
 
@@ -335,8 +362,11 @@ class ThirdParty(Subject):
             return
         self.runs[probe.name, job.dtype] = run
         if probe.applies_to(self.claim.adam):
-            result = judge_run(self.claim.adam, probe, job.dtype, run, flushes=self.info.flushes)
-            self.results.append(result)
+            self.results.append(
+                judge_run(
+                    self.claim.adam, probe, job.dtype, run, flushes=self.info.flushes, our_bits=self.is_ours
+                )
+            )
 
     def entries(self) -> list[Entry]:
         claim = self.claim or claim_for(self.target, None)
@@ -399,9 +429,12 @@ class Unidentified(ThirdParty):
 def is_for(probe: Probe, dtype: str) -> bool:
     """True if a probe is run in a dtype.
 
-    In 16 bits there are no complex numbers.  A probe whose numbers are 0 or infinite there shows nothing, and
-    what only many elements show is shown in float32.
+    Some are made for a few dtypes alone.  In 16 bits there are no complex numbers.
+    A probe whose numbers are 0 or infinite there shows nothing, and what only many elements show is shown in
+    float32.
     """
+    if probe.only and dtype not in probe.only:
+        return False
     return dtype not in NARROW or (not (probe.is_complex or probe.is_large) and is_in_range(probe, dtype))
 
 
@@ -435,11 +468,13 @@ def is_ordinary(probe: Probe) -> bool:
     )
 
 
-def judge_run(claim: Adam, probe: Probe, dtype: str, run: Run, *, flushes: bool) -> Result:
+def judge_run(
+    claim: Adam, probe: Probe, dtype: str, run: Run, *, flushes: bool, our_bits: bool = False
+) -> Result:
     """Judge a run; the wider bound for flushed subnormals is derived only if the run fails without it."""
     from adamcore.conformance.verdict.judge import judge
 
-    result = judge(claim, probe, dtype, run, flushes=False)
+    result = judge(claim, probe, dtype, run, flushes=False, our_bits=our_bits)
     if flushes and result.status == "failed":
-        result = judge(claim, probe, dtype, run, flushes=True)
+        result = judge(claim, probe, dtype, run, flushes=True, our_bits=our_bits)
     return result

@@ -43,6 +43,8 @@ examples:
   adamcore check 'cmd:./my_driver --threads 1' --quick
   adamcore check my/adam.py:MyAdam --html report.html --junit report.xml
   adamcore check my/adam.py:MyAdam --table
+  adamcore check jax:jit --dtype bfloat16 --storage all
+  adamcore check torchao.optim:_AdamW --set bf16_stochastic_round=True --dtype bfloat16 --storage stochastic
   adamcore check my/adam.py:MyAdam --dtype float32 --probe 'EPS.*' --probe DEC.1/coupling
 """
 
@@ -62,7 +64,7 @@ def add_details(parser: argparse.ArgumentParser) -> None:
 
 def add_candidates(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that say what to run, and how."""
-    from adamcore.conformance.settings import DTYPES, FORMATS, MEMORY, NARROW, PARALLEL, TIMEOUT
+    from adamcore.conformance.settings import DTYPES, FORMATS, MEMORY, NARROW, PARALLEL, POLICIES, TIMEOUT
 
     parser.add_argument("targets", nargs="*", metavar="TARGET", help="what to check (above)")
     parser.add_argument("--dialect", metavar="NAME", help="the claim of every target")
@@ -71,6 +73,18 @@ def add_candidates(parser: argparse.ArgumentParser) -> None:
         action="append",
         choices=(*DTYPES, *NARROW),
         help="only this dtype (default: float32 and float64)",
+    )
+    parser.add_argument(
+        "--storage",
+        action="append",
+        default=[],
+        choices=("all", *POLICIES),
+        help="how the claim keeps parameters of 16 bits (default: plain)",
+    )
+    parser.add_argument(
+        "--moments",
+        choices=(*DTYPES, *NARROW),
+        help="dtype of the claim's moments (default: the parameter's)",
     )
     parser.add_argument("--device", metavar="NAME", help="device of torch and JAX targets, such as cuda:1")
     parser.add_argument(
@@ -199,6 +213,8 @@ def run_check(options: argparse.Namespace, out: Console, *, identifying: bool = 
         parallel=options.parallel,
         memory=options.memory,
         quick=options.quick,
+        storage=options.storage,
+        moments=options.moments,
         identifying=identifying,
     )
     if not out.is_terminal or out.is_dumb_terminal:

@@ -64,7 +64,7 @@ class Bound:
 
     p: FloatArray  #: for each element, the largest error that roundings can make
     size: FloatArray  #: max(|p|, |update|), at which an ULP of the element is taken
-    arithmetic: FloatArray | None = None  #: that of the arithmetic, where storage is made, not bounded
+    arithmetic: FloatArray | None = None  #: without the last rounding, if that is what is seen of p
 
 
 class AffineSlot:
@@ -158,14 +158,13 @@ class AffineSlot:
 
     def read(self) -> list[Bound]:
         radius = FACTOR * self.radius()
+        sizes = [np.maximum(np.abs(self.centre[i]), self.update_size[i]) for i in range(self.parts)]
         shown = self.storage.shown
-        if shown is not None:
-            sizes = np.abs(self.centre) + radius
-            radius = radius + np.where(sizes == 0, 0.0, shown.unit * sizes + shown.tiny)
-        return [
-            Bound(radius[i], np.maximum(np.abs(self.centre[i]), self.update_size[i]))
-            for i in range(self.parts)
-        ]
+        if shown is None:
+            return [Bound(radius[i], sizes[i]) for i in range(self.parts)]
+        reached = np.abs(self.centre) + radius
+        seen = radius + np.where(reached == 0, 0.0, shown.unit * reached + shown.tiny)
+        return [Bound(seen[i], sizes[i], radius[i]) for i in range(self.parts)]
 
 
 class BothFormatsSlot(AffineSlot):

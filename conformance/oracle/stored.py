@@ -5,6 +5,9 @@ begins at the parameter that the candidate itself has stored, and at moments tha
 What is left to bound is the arithmetic between two storages.  The exact value and that bound give the numbers
 of the dtype that a right candidate can have stored, most often one.
 
+Under a policy of storage (STORE.1) a step begins at the value that the parameter and the candidate's rest of
+it stand for, and what is judged is the value after the step.
+
 The moments of the candidate are not looked at.  They are what the exact ones, at most that bound away, are
 rounded to; where two numbers are possible, both are allowed for.
 """
@@ -21,11 +24,13 @@ from adamcore import Adam
 from adamcore.conformance.dtypes import round_to
 from adamcore.conformance.oracle.bounds import AffineSlot, Bound, Storage, format_of, formats_of
 from adamcore.conformance.oracle.exact import PRECISION, ExactSlot, Value, _ball
+from adamcore.conformance.oracle.kept import RESTS, Draw, drawn, kept, neighbours
 from adamcore.conformance.oracle.perturbation import StepFault
 from adamcore.conformance.oracle.sharing import without_repeats
 from adamcore.conformance.oracle.trajectory import Trajectory, simulate
 from adamcore.conformance.types import FloatArray, Probe
 from adamcore.dtypes import named_by
+from adamcore.storage.policies import PStorage
 
 
 @dataclass(frozen=True)
@@ -41,11 +46,26 @@ class Unrounded:
     def value(self) -> Value:
         return Value(self.high, self.low, np.zeros_like(self.high))
 
-    def bound(self, dtype: str) -> Bound:
-        """Return how far from the exact value the numbers are that may have been stored."""
-        low, high = (round_to(self.high + sign * self.arithmetic, dtype) for sign in (-1.0, 1.0))
+    def bound(self, dtype: str, policy: PStorage = "plain", draw: Draw | None = None) -> Bound:
+        """Return how far from the exact value the numbers are that may have been stored.
+
+        Args:
+            dtype: the dtype of the parameters.
+            policy: how they are kept (STORE.1).  The numbers of a policy with a rest are values.
+            draw: for "stochastic", whose random bits are asked for; None allows for both neighbours.
+        """
+        ends = [self.high + sign * self.arithmetic for sign in (-1.0, 1.0)]
+        if policy in RESTS:
+            stored = [kept(policy, x, dtype).astype(np.float64) for x in ends]
+        elif policy == "stochastic" and draw is None:
+            stored = [neighbours(x, dtype)[k] for k, x in enumerate(ends)]
+        elif policy == "stochastic":
+            assert draw is not None
+            stored = [drawn(x, dtype, draw) for x in ends]
+        else:
+            stored = [round_to(x, dtype) for x in ends]
         with np.errstate(invalid="ignore"):
-            off = [np.abs((stored - self.high) - self.low) for stored in (low, high)]
+            off = [np.abs((x - self.high) - self.low) for x in stored]
         return Bound(np.maximum(*off), self.size, self.arithmetic)
 
 
@@ -148,7 +168,8 @@ def stored(
         claim: the axes; the hyperparameters are the probe's, and the dtypes of the moments are the claim's.
         probe: the input, in numbers of the dtype.
         dtype: the dtype of the parameters: one of :data:`adamcore.conformance.settings.NARROW`.
-        returned: the parameters after each step, as the candidate stored them; each step begins at them.
+        returned: the parameters after each step as the candidate stored them, or their values under a policy
+            with a rest; each step begins at them.
         flushes: whether the arithmetic flushes subnormals to zero.
         arithmetic: the dtype of the arithmetic; None for that of NUM.1.  In a narrower one the moments are
             not known, and their errors add up.

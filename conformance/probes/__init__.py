@@ -20,12 +20,25 @@ from adamcore.conformance.probes import (
     scale,
     settings,
     sizes,
+    storage,
 )
 from adamcore.conformance.types import Probe
 
 PROBES: Mapping[str, Probe] = {
     probe.name: probe
-    for module in (rules, moments, hyper, settings, scale, sizes, freeze, numerics, loss_scale, handling)
+    for module in (
+        rules,
+        moments,
+        hyper,
+        settings,
+        scale,
+        sizes,
+        freeze,
+        numerics,
+        loss_scale,
+        storage,
+        handling,
+    )
     for probe in module.PROBES
 }
 """Every probe by its name, in the order in which a check runs them."""

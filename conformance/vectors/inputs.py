@@ -234,7 +234,7 @@ def long_inputs() -> tuple[Input, ...]:
     from adamcore.conformance.probes import PROBES
 
     probes = [p for p in PROBES.values() if not any(np.iscomplexobj(x) or x.size > LONG for x in p.params)]
-    probes = [p for p in probes if is_of_edition(p)]
+    probes = [p for p in probes if is_of_edition(p) and not p.only]
     known = {i.probe.name for i in INPUTS}
     return INPUTS + tuple(
         Input(replace(p, name=p.name if p.name not in known else f"{p.name}-probe"), ())

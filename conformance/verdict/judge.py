@@ -23,16 +23,26 @@ from adamcore import Adam
 from adamcore.conformance.dtypes import DTYPES, round_probe, to_carrier, ulp_of
 from adamcore.conformance.oracle.bounds import Bound, bounds
 from adamcore.conformance.oracle.exact import PRECISION, Value, exact, round_once
+from adamcore.conformance.oracle.kept import RESTS, Draw
 from adamcore.conformance.oracle.stored import Unrounded, stored
 from adamcore.conformance.oracle.trajectory import Trajectory, adam_for, is_absent, mask_of, real_parts
 from adamcore.conformance.settings import NARROW
 from adamcore.conformance.types import Evidence, FloatArray, Point, Probe, Result, Run
+from adamcore.conformance.verdict.rests import has_rests, rest_problem, values_of
+from adamcore.dtypes import named_by
 
 UNDECIDED = 0.1  #: an element whose bound exceeds this fraction of lr is undecided
 
 
 def judge(
-    claim: Adam, probe: Probe, dtype: str, run: Run, *, flushes: bool = False, arithmetic: str | None = None
+    claim: Adam,
+    probe: Probe,
+    dtype: str,
+    run: Run,
+    *,
+    flushes: bool = False,
+    arithmetic: str | None = None,
+    our_bits: bool = False,
 ) -> Result:
     """Judge one run.
 
@@ -45,6 +55,8 @@ def judge(
         flushes: whether the candidate's arithmetic flushes subnormal numbers to zero.
         arithmetic: in 16 bits, the dtype in which the candidate computes; None for that of NUM.1.  With a
             dtype, an element is undecided where its bound exceeds lr.
+        our_bits: True if stochastic rounding has to have the random bits of STORE.7.  Other bits are judged
+            by their statistics (:mod:`~adamcore.conformance.verdict.random_rounding`).
 
     Returns:
         The result.  Its status is "passed" only if every step was made, every element lies within
@@ -63,15 +75,27 @@ def judge(
     adam = adam_for(claim, probe)
     if run.closure:
         fail(result, run.closure[0])
-    made = dtype in NARROW and adam.p_storage == "plain"  # what other policies keep is not seen from outside
+    policy = adam.p_storage if dtype in NARROW else "plain"
+    with_rest = policy in RESTS and has_rests(run)
+    made = dtype in NARROW and (
+        policy not in RESTS or with_rest
+    )  # else what is kept is not seen from outside
     made = made and all(s.before is None and s.states is None for s in probe.steps)
+    digits = dtype
+    if dtype in NARROW:
+        probe = round_probe(probe, dtype, *(named_by(adam, field)[1] for field in ("m_dtype", "v_dtype")))
     if made:  # in 16 bits the rounding on storage is made, and not bounded
-        probe = round_probe(probe, dtype)
-        want, bound = stored_answers(adam, probe, dtype, run, flushes, arithmetic)
+        if with_rest:
+            digits = "float32"
+            if apart := rest_problem(adam.p_storage, run, dtype):
+                fail(result, apart)
+            run = replace(run, params=values_of(adam.p_storage, run, dtype))
+        trajectory = stored(adam, probe, dtype, run.params, flushes, arithmetic)
+        want, bound = stored_answers(adam, probe, dtype, trajectory, our_bits)
     else:
         want, bound = exact(adam, probe), bounds(adam, probe, dtype, flushes)
     nonfinite = [np.zeros(np.shape(p), dtype=bool) for p in probe.params]
-    before = [to_carrier(p, dtype) for p in probe.params]
+    before = [to_carrier(p, digits) for p in probe.params]
     promoted = ""
     for s, (values, limits, returned) in enumerate(zip(want.steps, bound.steps, run.params, strict=False)):
         got = list(returned)
@@ -89,12 +113,12 @@ def judge(
                     return fail(result, problem)
                 promoted = promoted or problem
                 got[i] = got[i].astype(before[i].dtype)
-            if made and not np.array_equal(kept := to_carrier(got[i], dtype), got[i], equal_nan=True):
+            if made and not np.array_equal(kept := to_carrier(got[i], digits), got[i], equal_nan=True):
                 more = f"parameter {i} after step {s + 1}: came back in more digits than {dtype} has"
                 promoted, got[i] = promoted or more, kept
         still = [] if plain else [must_stand_still(adam, probe, s, i) for i in range(len(probe.params))]
         tolerated = UNDECIDED if arithmetic is None else 1.0
-        judge_step(result, s, got, before, values, limits, nonfinite, still, adam, tolerated)
+        judge_step(result, s, got, before, values, limits, nonfinite, still, adam, tolerated, digits)
         before = got
     for s, (clocks, expects) in enumerate(zip(run.clocks, want.clocks, strict=False), start=1):
         if clocks and clocks != expects:
@@ -112,6 +136,11 @@ def judge(
         fail(result, f"made {len(run.params)} steps of {expected}")
     if promoted and result.status == "passed":
         fail(result, promoted)
+    if made and policy == "stochastic" and result.status == "passed":
+        from adamcore.conformance.verdict.random_rounding import random_problem
+
+        if problem := random_problem(trajectory, run.params, dtype):
+            fail(result, problem)
     if result.status == "passed" and result.undecided:
         result.status = "undecided"
     return result
@@ -138,15 +167,24 @@ def judge_twin(result: Result, probe: Probe, run: Run, twin: Run | None) -> Resu
 
 
 def stored_answers(
-    adam: Adam, probe: Probe, dtype: str, run: Run, flushes: bool, arithmetic: str | None = None
+    adam: Adam, probe: Probe, dtype: str, trajectory: Trajectory[Unrounded], our_bits: bool
 ) -> tuple[Trajectory[Value], Trajectory[Bound]]:
     """Return the exact values and the bounds of a run in 16 bits (:func:`~.stored.stored`)."""
-    trajectory = stored(adam, probe, dtype, run.params, flushes, arithmetic)
 
-    def each(part: Callable[[Unrounded], Any]) -> Any:
-        return replace(trajectory, steps=[[[part(x) for x in p] for p in step] for step in trajectory.steps])
+    def each(part: Callable[[Unrounded, Draw], Any]) -> Any:
+        steps = [
+            [
+                [part(x, Draw(adam.seed, i, t)) for x in p]
+                for i, (p, t) in enumerate(zip(step, ts, strict=True))
+            ]
+            for step, ts in zip(trajectory.steps, trajectory.clocks, strict=True)
+        ]
+        return replace(trajectory, steps=steps)
 
-    return each(lambda x: x.value), each(lambda x: x.bound(dtype))
+    policy = adam.p_storage
+    return each(lambda x, _: x.value), each(
+        lambda x, draw: x.bound(dtype, policy, draw if our_bits else None)
+    )
 
 
 @dataclass(frozen=True)
@@ -170,8 +208,12 @@ def judge_step(
     stands: list[FloatArray],
     adam: Adam,
     undecided: float = UNDECIDED,
+    digits: str = "",
 ) -> None:
-    """Judge all parameters after step ``s`` at once, and enter the outcome into the result."""
+    """Judge all parameters after step ``s`` at once, and enter the outcome into the result.
+
+    ``digits`` is the dtype of the numbers, if it is another than that of the parameters.
+    """
     mine, places = end_to_end(got)
     if not mine.size:
         return
@@ -226,7 +268,7 @@ def judge_step(
             step=s + 1,
             element=name,
             got=float(mine[k]).hex(),
-            want=round_value(value, k, result.dtype).hex(),
+            want=round_value(value, k, digits or result.dtype).hex(),
             ulp=point(k).ulp,
             bound_ulp=point(k).bound_ulp,
         )

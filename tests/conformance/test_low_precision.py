@@ -123,11 +123,9 @@ def test_every_storage_is_within_its_bound(library: str, policy: Any, dtype: str
     for name in SHORT[:3]:
         probe, run = stored_run(claim, name, library, dtype)
         result = judge(claim, probe, dtype, run)
-        undecided = policy == "stochastic" and result.undecided > 0  # a whole distance a step
-        assert result.status == ("undecided" if undecided else "passed"), (name, result)
-        assert undecided or not result.undecided
+        assert (result.status, result.undecided) == ("passed", 0), (name, result)
         ratios.append(result.worst_ratio)
-    assert 0.1 < max(ratios) < 1.0, "the bound is too wide to say anything"
+    assert 0.1 < max(ratios) <= 1.0, "the bound is too wide to say anything"
 
 
 @pytest.mark.parametrize("policy", ["master", "split", "split8", "kahan"])

@@ -42,6 +42,55 @@ def test_our_own_backends_conform(target: str, dtype: str) -> None:
     assert sum(r.status == "passed" for r in entry.results) > 8
 
 
+POLICIES = ("STEP.1/fingerprint", "F1/absent-middle", "SCALE.2/skipped", "STATE.4/resumed", "STORE.*")
+
+
+@pytest.mark.parametrize(
+    ("target", "dtype"),
+    [
+        ("numpy", "bfloat16"),
+        *(
+            pytest.param(target, dtype, marks=pytest.mark.slow)
+            for target in ("numpy", "torch", "jax", "jax:jit", "adamcore.backends.torch:AdamW")
+            for dtype in ("bfloat16", "float16")
+            if (target, dtype) != ("numpy", "bfloat16")
+        ),
+    ],
+)
+def test_our_own_backends_conform_under_every_policy(target: str, dtype: str) -> None:
+    pytest.importorskip(target.partition(":")[0].rpartition(".")[2])
+    options: dict[str, Any] = {"dialect": "torch.AdamW", "storage": ["all"], "dtypes": [dtype]}
+    report = check(target, **options, probes=POLICIES if dtype == "bfloat16" else SOME)
+    names = ["torch.AdamW"] + [
+        f"torch.AdamW(p_storage={p})"
+        for p in ("master", "split", "split8", "kahan", "stochastic")
+        if (p, dtype) != ("split8", "float16")
+    ]
+    assert [(e.claimed, e.verdict, e.findings) for e in report.entries] == [
+        (name, "conforms", []) for name in names
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("policy", ["master", "split", "split8", "kahan", "stochastic"])
+def test_our_optax_transformation_conforms(policy: str) -> None:
+    pytest.importorskip("jax")
+    probes = ("STEP.1/fingerprint", "DEC.5/order", "STORE.*", "STATE.4/uninterrupted")
+    [entry] = check(
+        "adamcore.backends.jax:adamw", dtypes=["bfloat16"], storage=[policy], probes=probes
+    ).entries
+    assert (entry.claimed, entry.verdict) == (f"optax.adamw(p_storage={policy})", "conforms"), entry.findings
+
+
+def test_a_policy_that_no_dtype_has_is_refused() -> None:
+    with pytest.raises(UsageError, match="policy 'split8' with dtype 'float16': expected bfloat16"):
+        check("numpy", dtypes=["float16"], storage=["split8"])
+    with pytest.raises(UsageError, match="unknown policy 'half'; expected all, plain, master"):
+        check("numpy", dtypes=["bfloat16"], storage=["half"])
+    with pytest.raises(UsageError, match="moments='half': expected one of float32"):
+        check("numpy", dtypes=["bfloat16"], moments="half")
+
+
 def test_pytorchs_for_loop_rounds_in_between() -> None:
     entry = entry_of("torch.optim:AdamW", "bfloat16")
     first = entry.findings[0]
@@ -84,4 +133,5 @@ def test_which_probes_are_run() -> None:
     far = [p for p in PROBES.values() if p.rule == "NUM.3"]
     assert far
     assert not any(is_for(p, "float16") for p in far)
-    assert all(is_for(p, "float32") for p in PROBES.values())
+    narrow = ["STORE.1/short-steps", "STORE.6/random"]
+    assert [name for name, p in PROBES.items() if not is_for(p, "float32")] == narrow
