@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from docs_pages import lost_links
 from paths import ROOT
 
@@ -20,3 +22,14 @@ def test_the_ceiling() -> None:
     assert SETS == 3
     assert budget(1 << 24).buffer == 3 * (1 << 24) // 4 // 3
     assert f"A set has at most {LARGEST >> 20} MiB" in text
+
+
+def test_the_figures_are_those_of_the_stored_run() -> None:
+    run = json.loads((ROOT / "docs" / "results" / "out-of-core.json").read_text(encoding="utf-8"))
+    text = " ".join(PAGE.read_text(encoding="utf-8").split())
+    assert f"moved {run['step_gb_s']:.2f} GB/s in a step and {run['files_gb_s']:.2f} GB/s without" in text
+    assert f"is {run['ratio']:.2f}, and {run['ratio_of_processor_time']:.2f} in processor time" in text
+    assert f"took {run['dask_ratio']:.2f} of the time" in text
+    assert run["ceiling"] == 512 << 20
+    assert run["ratio"] >= 0.7
+    assert run["dask_ratio"] <= 1.3
