@@ -381,12 +381,19 @@ class ThirdParty(Subject):
         return [entry]
 
     def dtype_to_measure(self) -> str | None:
-        """Return the dtype in which the candidate failed a probe that it must pass, or None."""
-        must = {probe.name for probe in self.probes if probe.level == "must"}
-        failed = [r for r in self.results if r.status == "failed" and r.probe in must]
-        dtypes = [r.dtype for r in failed if r.dtype not in NARROW]
-        known = self.measured or self.problem is not None
-        return None if known or not dtypes else max(dtypes)  # float64 before float32
+        """Return the dtype in which the parts are still to be measured, or None.
+
+        It is one in which the candidate failed a probe that it must pass, or the other one if the candidate
+        does not have the dtype in which its parts were to be measured.
+        """
+        if self.problem is not None or any(run.unsupported is None for run in self.measured.values()):
+            return None
+        if tried := {dtype for _, dtype in self.measured}:
+            dtypes = [dtype for dtype in self.dtypes if dtype not in tried]
+        else:
+            must = {probe.name for probe in self.probes if probe.level == "must"}
+            dtypes = [r.dtype for r in self.results if r.status == "failed" and r.probe in must]
+        return max((dtype for dtype in dtypes if dtype not in NARROW), default=None)  # float64 before float32
 
     def measuring_job(self, dtype: str) -> WorkerJob:
         """Return the job that measures the parts of the candidate."""
@@ -397,10 +404,15 @@ class ThirdParty(Subject):
     def measured_parts(self, claim: Claim) -> Anatomy | None:
         """Return the measured parts, in the first dtype that all experiments were tried in.
 
-        The rule is read off them at once, since every report has it.
+        A dtype that the candidate has comes before one that it does not have.  The rule is read off the
+        parts at once, since every report has it.
         """
         needed = [probe.name for probe in EXPERIMENTS.values()]
-        for dtype in sorted(self.dtypes, reverse=True):  # float64 before float32
+
+        def has_none_of(dtype: str) -> bool:
+            return all(run.unsupported for (_, other), run in self.measured.items() if other == dtype)
+
+        for dtype in sorted(sorted(self.dtypes, reverse=True), key=has_none_of):  # float64 before float32
             if all((name, dtype) in self.measured for name in needed):
                 ran = [p for p in EVERY_EXPERIMENT.values() if (p.name, dtype) in self.measured]
                 runs = {probe.name: self.measured[probe.name, dtype] for probe in ran}

@@ -38,7 +38,12 @@ OWN = {
 SLOW = ("docs/keras.md",)  #: pages whose libraries take long to load
 LIBRARIES = ("dask", "equinox", "flax", "jax", "keras", "optax", "torch")
 
-RUNS = [page for page in pages() if code_blocks(page, "python") and page not in OWN]
+#: The programs of the field guide need the implementation that they are about.
+RUNS = [
+    page
+    for page in pages()
+    if code_blocks(page, "python") and page not in OWN and not page.startswith("docs/field-guide/")
+]
 
 
 def needed(text: str) -> set[str]:
