@@ -30,7 +30,7 @@ from adamcore.conformance.claims import (
 from adamcore.conformance.dtypes import is_in_range
 from adamcore.conformance.oracle.sharing import equivalent_claim
 from adamcore.conformance.report.report import Entry, Verdict
-from adamcore.conformance.settings import NARROW
+from adamcore.conformance.settings import NARROW, Ranks
 from adamcore.conformance.types import Finding, Probe, Result, Run
 from adamcore.conformance.workers.pool import WorkerJob
 from adamcore.dialects import for_target
@@ -54,6 +54,7 @@ class Subject:
         probes: the probes to run.
         dtypes: the dtypes to run them in.
         asked: True if the user named the target.
+        ranks: the processes on which the target runs; None for one.
         keeping: fields of the claim that say how it keeps numbers: {"p_storage": "split"}.
     """
 
@@ -70,8 +71,10 @@ class Subject:
         dtypes: Sequence[str],
         *,
         asked: bool = True,
+        ranks: Ranks | None = None,
         keeping: Mapping[str, str] | None = None,
     ) -> None:
+        self.ranks = ranks
         self.target, self.dialect, self.settings, self.device = target, dialect, dict(settings), device
         self.options = dict(keeping or {})  #: how the claim keeps numbers, as the user asks for it
         if target.startswith(OUR_OPTIMIZERS):  # they take it as an argument
@@ -221,6 +224,8 @@ class Subject:
             words += ["--dialect", self.dialect or claimed.partition("(")[0]]
         if self.device:
             words += ["--device", self.device]
+        if self.ranks:
+            words += ["--ranks", str(self.ranks.processes), "--layout", self.ranks.layout]
         for dtype in self.dtypes if any(dtype in NARROW for dtype in self.dtypes) else ():
             words += ["--dtype", dtype]
         for name, value in self.options.items():
@@ -264,6 +269,7 @@ class OwnBackend(Subject):
                 [task for task in tasks if is_for(self.probes[task[1]], dtype)],
                 self.settings,
                 self.device,
+                ranks=self.ranks,
             )
             for dtype in self.dtypes
         ]
@@ -326,6 +332,7 @@ class ThirdParty(Subject):
                 self.device,
                 self.required,
                 shares,
+                self.ranks,
             )
             for dtype in self.dtypes
         ]
@@ -398,8 +405,14 @@ class ThirdParty(Subject):
     def measuring_job(self, dtype: str) -> WorkerJob:
         """Return the job that measures the parts of the candidate."""
         probes = list(EVERY_EXPERIMENT.values())
+        return self.job_of(dtype, probes, self.ranks)
+
+    def job_of(self, dtype: str, probes: Sequence[Probe], ranks: Ranks | None) -> WorkerJob:
+        """Return a job of other probes in one dtype."""
         tasks = [(0, number) for number in range(len(probes))]
-        return WorkerJob(self.target, dtype, [None], probes, tasks, self.settings, self.device, self.required)
+        return WorkerJob(
+            self.target, dtype, [None], probes, tasks, self.settings, self.device, self.required, ranks=ranks
+        )
 
     def measured_parts(self, claim: Claim) -> Anatomy | None:
         """Return the measured parts, in the first dtype that all experiments were tried in.

@@ -33,6 +33,7 @@ OWN = {
     "docs/pytest.md": "test_reports",
     "docs/reports.md": "test_reports",
     "docs/freeze.zh.md": "test_freeze",
+    "docs/sharding.md": "test_sharding",
     "docs/vectors.md": "test_vectors",
 }
 SLOW = ("docs/keras.md",)  #: pages whose libraries take long to load
