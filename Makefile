@@ -68,9 +68,10 @@ format: $(READY)  ## let ruff put the style right
 docs: $(READY)  ## the site, in build/site: it needs no network, neither here nor where it is read
 	@$(BIN)/python docs/generate/build_site.py -j $(JOBS) $(ARGS)
 
-pages: $(READY)  ## the parts of docs/ that code writes: equations.md, freeze.svg, interactive/, pictures/, results in README.md
+pages: $(READY)  ## the parts of docs/ that code writes: equations.md, freeze.svg, scale.md, interactive/, pictures/, results in README.md
 	@$(BIN)/python docs/generate/equations_page.py
 	@$(BIN)/python docs/generate/freeze_plot.py
+	@$(BIN)/python docs/generate/scale_page.py
 	@$(BIN)/python docs/generate/interactive_page.py
 	@$(BIN)/python docs/generate/explanations.py
 	@$(BIN)/python docs/generate/terminal_pictures.py
