@@ -80,9 +80,9 @@ pages: $(READY)  ## the parts of docs/ that code writes: equations.md, freeze.sv
 performance: $(READY)  ## docs/performance.md, from the runs stored in docs/results/
 	@$(BIN)/python docs/generate/performance_page.py
 
-fieldguide: $(READY)  ## docs/field-guide/: other people's Adams measured, those not measured yet (an hour)
+fieldguide: $(READY)  ## docs/field-guide/ and the README's row: other people's Adams measured, those not measured yet (an hour)
 	@$(BIN)/python -m fieldguide -j $(JOBS) $(ARGS); status=$$?; \
-	$(BIN)/python docs/generate/field_guide_pages.py && $(BIN)/python docs/generate/readme_results.py && exit $$status
+	$(BIN)/python docs/generate/field_guide_pages.py && exit $$status
 
 build: $(READY)  ## the sdist, and the wheel built from it, in dist/
 	@$(BIN)/python -m build --no-isolation
