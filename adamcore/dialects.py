@@ -436,12 +436,12 @@ ROWS: tuple[Dialect, ...] = (
         state("beta2_pow_acc moment1 moment2 moment2_max"), AMSGRAD,
         targets=("paddle.optimizer:AdamW",), outside="lr_ratio, apply_decay_param_fun",
         source="paddle/phi/kernels/gpu/adamw_kernel.cu"),
-    Dialect("mxnet.Adam", EPS_HAT, {}, hyper("learning_rate beta1 beta2 epsilon wd"),
+    Dialect("mxnet.Adam", EPS_HAT | WORKING, {}, hyper("learning_rate beta1 beta2 epsilon wd"),
         state("_index_update_count mean var -"),
         targets=("mxnet.optimizer:Adam",),
-        outside="rescale_grad and clip_gradient before the L2 term; lazy_update; scalars of a float64 step"
-                " are float32",
-        source="mxnet/optimizer/adam.py, src/operator/optimizer_op-inl.h; float64 measured, 1.9.1"),
+        outside="rescale_grad and clip_gradient before the L2 term; lazy_update; betas are rounded to float,"
+                " also in a float64 step",
+        source="mxnet/optimizer/adam.py, src/operator/optimizer_op-inl.h; measured, 1.9.1"),
     Dialect("mxnet.AdamW", EPS_HAT | {"decay": "decoupled-corrected"}, {"eps": 1e-6},
         hyper("learning_rate beta1 beta2 epsilon wd"), state("_index_update_count mean var -"),
         {"correct_bias=False": NO_CORRECTION, "use_fused_step=False": {"decay_order": "after"}},
