@@ -174,7 +174,7 @@ class ClockStandsWhereEmpty(Plain):
         return int(here(p).numel() > 0 or not is_sharded(p))
 
 
-@wrong("clock")
+@wrong("other bits on rank")
 class ClockOfTheFirstRank(Plain):
     """The first process alone ticks, as if it told the others."""
 

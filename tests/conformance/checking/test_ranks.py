@@ -45,6 +45,9 @@ def test_the_finding_says_sharding(name: str, monkeypatch: pytest.MonkeyPatch) -
     assert each.says is not None
     report = check(each.target, ranks=2, layout=each.layout, dtypes=["float32"], probes=PROBES)
     [entry] = report.entries
+    if entry.verdict == "broken":  # it raised in every probe
+        assert each.says in entry.reason, entry.reason
+        return
     assert entry.verdict == "deviates"
     first = entry.findings[0]
     assert first.area == "sharding", (first.area, first.observed)
