@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from adamcore.types import Array, DType, Scalar
 
 MASK = 0xFFFFFFFF  #: of the bits of a word
@@ -75,6 +77,16 @@ class Words(Protocol):
 
     def column(self, vector: Array) -> Array:
         """Return what :meth:`each_block` has made of a column as a column again."""
+
+
+class TableWords(Words, Protocol):
+    """The operations that codes of a table need besides."""
+
+    def places(self, borders: Sequence[float], x: Array) -> Array:
+        """Return how many of these ascending float32 numbers are not above each number, as integers."""
+
+    def entries(self, table: Sequence[float], places: Array) -> Array:
+        """Return the float32 numbers at these places, an array of uint8, of a table of 256."""
 
 
 def to_odd(n: Words, w: Array, above: Array, below: Array) -> Array:

@@ -53,7 +53,9 @@ class Format(NamedTuple):
             assert self.rest is not None
             return self.rest
         if name.endswith("_scale"):
-            return "int16"
+            coding = self.coding(name.removesuffix("_scale"))
+            assert coding is not None
+            return coding.scale_dtype  # type: ignore[return-value]
         found: Storage = getattr(self, "v" if name == "v_max" else name)
         return found
 

@@ -6,6 +6,7 @@ No rule stands here: the functions of :mod:`adamcore.storage` run on values that
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from adamcore.backends.kernels.conversions import load, load_integer, store_exact, store_integer
 from adamcore.backends.kernels.formats import Format, Lines
@@ -104,12 +105,16 @@ def load_moment(lines: Lines, raw: Mapping[str, str], name: str, dtypes: Format)
     coding = dtypes.coding(name)
     assert coding is not None
     codes = Value(lines, load_integer(lines, raw[name], dtypes.of(name)), "i32")
-    vector = lines.kind("i32")
-    one = lines.put(f"%{name}.scale.one{lines.tag}", f"sext i16 {raw[name + '_scale']} to i32")
-    first = lines.put(f"{one}.first", f"insertelement {vector} poison, i32 {one}, i64 0")
+    element: Any = "float"
+    one = raw[name + "_scale"]
+    if dtypes.of(f"{name}_scale") == "int16":
+        one, element = lines.put(f"%{name}.scale.one{lines.tag}", f"sext i16 {one} to i32"), "i32"
+    vector = lines.kind(element)
+    first = lines.put(f"{one}.first", f"insertelement {vector} poison, {element} {one}, i64 0")
     zeros = f"<{lines.lanes} x i32> zeroinitializer"
     all_ = lines.put(f"{one}.all", f"shufflevector {vector} {first}, {vector} poison, {zeros}")
-    x = moments.decode(ValueWords(), coding, codes, Value(lines, all_, "i32")).name
+    words: Any = ValueWords()  # no codes of a table come here: see `unsupported_policy`
+    x = moments.decode(words, coding, codes, Value(lines, all_, element)).name
     return x if dtypes.work == "float32" else lines.cast(f"{x}.double", "fpext", "float", x, "double")
 
 
@@ -125,9 +130,12 @@ def store_moment(lines: Lines, x: str, name: str, dtypes: Format, tag: str) -> d
     assert coding is not None
     if dtypes.work == "float64":
         x = lines.cast(f"{x}.{name}.single", "fptrunc", "double", x, "float")
-    codes, scales = moments.encode(ValueWords(), coding, Value(lines, x, "float"))
+    words: Any = ValueWords()
+    codes, scales = moments.encode(words, coding, Value(lines, x, "float"))
     scale = lines.put(f"%{name}.scale.word{tag}", f"extractelement {scales.typed(scales)}, i64 0")
+    if dtypes.of(f"{name}_scale") == "int16":
+        scale = lines.put(f"%{name}.scale.new{tag}", f"trunc i32 {scale} to i16")
     return {
         name: store_integer(lines, codes.name, dtypes.of(name), f"%{name}.new{tag}"),
-        f"{name}_scale": lines.put(f"%{name}.scale.new{tag}", f"trunc i32 {scale} to i16"),
+        f"{name}_scale": scale,
     }

@@ -86,6 +86,8 @@ def unsupported_policy(memory: Memory, job: Job) -> str | None:
         what = "moments in 8 bits" if policy is None else f"p_storage={policy.policy!r}"
         return f"{what}, without machine code"
     coded = job.m_scale is not None or job.v_scale is not None
+    if any(x is not None and x.policy == "blockwise8" for x in (job.formats.m_coding, job.formats.v_coding)):
+        return "moments by a codebook"
     if coded and job.where is not None:
         return "a mask, with moments in 8 bits"
     if coded and not all(map(memory.contiguous, arrays_of(job))):
