@@ -44,10 +44,20 @@ SEVERAL = {
 
 score.load(score.files("numpy"))
 PIECES = list(score.pieces(list(ITEMS.values())))
-MOST = [t for t, item in sorted(ITEMS.items()) if item.claim == "torch.AdamW" and not item.options]
+MOST = [
+    t for t, item in sorted(ITEMS.items())
+    if item.claim == "torch.AdamW" and not item.options and not item.is_narrow
+]  # fmt: skip
 TENTH = MOST[::10]
 SAMPLE = [("numpy", TENTH[::2]), ("numpy", TENTH[1::2])]
 """Every tenth of the Adams with the most frequent claim, so that they share what is cached."""
+IN_16_BITS = [
+    f"tests/corpus/low_precision_{name}"
+    for name in (
+        "wrong.py:BetasIn16", "policies.py:MasterFromParameter", "policies.py:BitsUnsigned",
+        "policies.py:SameSeedEveryStep", "right.py:KeptKahan", "right.py:StochasticByHash",
+    )
+]  # fmt: skip
 
 
 def place(target: str) -> str:
@@ -74,6 +84,17 @@ def test_a_sample_of_wrong_adams_is_killed_and_named_and_right_ones_pass(
     piece: tuple[str, list[str]],
 ) -> None:
     hold(piece)
+
+
+def test_a_sample_in_16_bits() -> None:
+    pytest.importorskip("ml_dtypes")
+    hold(("numpy", IN_16_BITS))
+
+
+def test_the_corpus_in_16_bits_is_large() -> None:
+    kinds = [item.kind for item in ITEMS.values() if item.is_narrow]
+    assert kinds.count("wrong") >= 30
+    assert kinds.count("right") >= 30
 
 
 @pytest.mark.slow
