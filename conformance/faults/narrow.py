@@ -43,10 +43,14 @@ def cut_off(x: FloatArray, dtype: str) -> FloatArray:
 
 
 def rounded_hyper(names: tuple[str, ...], dtype: str, probe: Probe) -> Probe:
-    """Return the probe with hyperparameters rounded to a dtype, unless a beta would be 1."""
+    """Return the probe with hyperparameters rounded to a dtype; a beta that would be 1 stays as it is."""
     new = {name: round_float(probe.hyper[name], dtype) for name in names if name in probe.hyper}
-    _updates.require(all(value < 1 for name, value in new.items() if name in ("b1", "b2")))
-    return probe.with_hyper(**new)
+    return probe.with_hyper(**{n: x for n, x in new.items() if x < 1 or n not in ("b1", "b2")})
+
+
+def power_or_exact(dtype: str, b: float, t: int) -> float:
+    """Return 1 - b**t formed in a dtype, and the exact one where that is 0."""
+    return power_in(dtype, b, t) or np.float64(1 - b**t)
 
 
 def square_in(dtype: str, at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
@@ -67,7 +71,7 @@ def decay_in(dtype: str, at: StepContext, c: Coefficients, inputs: UpdateInput) 
 @lru_cache(maxsize=64)
 def narrow_faults(claim: Adam, dtype: str) -> tuple[NarrowFault, ...]:
     """Return the faults that a candidate of this claim may have in a dtype."""
-    parts = (of_storage, of_moments, of_arithmetic, of_rests)
+    parts = (of_storage, of_arithmetic, of_moments, of_rests)
     return tuple(fault for part in parts for fault in part(claim, dtype))
 
 
@@ -173,7 +177,7 @@ def of_arithmetic(claim: Adam, dtype: str) -> Iterator[NarrowFault]:
     )
     stuck = f"the clock is counted in {dtype}, and stops at {most}"
     yield fault("clock", "CLK.3", stuck, clock=lambda now: min(now.t, most))
-    for by, what in ((stored_in, "rounded to"), (power_in, "formed in")):
+    for by, what in ((stored_in, "rounded to"), (power_or_exact, "formed in")):
         yield fault(
             "bias_correction", "BC.1", f"1-b**t is {what} {dtype}",
             coefficients=partial(formed_by, partial(by, dtype)),

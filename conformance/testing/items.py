@@ -107,7 +107,8 @@ class TargetChecks:
         probes = select_probes(self.options["probes"])
         if name and not is_own_backend(target):
             claim = claim_of_dialect(name, self.options["settings"])
-            policies = POLICIES if "all" in self.options["storage"] else self.options["storage"] or ("plain",)
+            asked = self.options.get("storage") or ("plain",)
+            policies = POLICIES if "all" in asked else asked
             claims = [with_keeping(claim, {"p_storage": policy}).adam for policy in policies]
             probes = [probe for probe in probes if any(probe.applies_to(adam) for adam in claims)]
         return [

@@ -213,7 +213,8 @@ class MomentsCutOff(Sixteen):
     def keep_first(self, m: A) -> A:
         return to_zero(m, self.narrow)
 
-    keep_second = keep_first
+    def keep_second(self, v: A) -> A:
+        return self.keep_first(v)
 
 
 @wrong("mixed_precision moments", "MOM.4")
@@ -231,7 +232,8 @@ class MomentsInSingle(Sixteen):
     def keep_first(self, m: A) -> A:
         return m
 
-    keep_second = keep_first
+    def keep_second(self, v: A) -> A:
+        return self.keep_first(v)
 
 
 @wrong("mixed_precision moments", "NUM.1")
@@ -252,7 +254,8 @@ class MomentsInHalf(Sixteen):
     def keep_first(self, m: A) -> A:
         return m.astype(np.float16)
 
-    keep_second = keep_first
+    def keep_second(self, v: A) -> A:
+        return self.keep_first(v)
 
 
 @wrong("state", "STATE.4", like="pytorch/pytorch#43706")

@@ -16,7 +16,8 @@ from adamcore.storage.policies import P_STORAGES
 @pytest.mark.parametrize("policy", P_STORAGES)
 def test_each_fault_has_a_rule_and_words_of_its_own(policy: str, dtype: str) -> None:
     faults = narrow_faults(Adam(p_storage=policy), dtype)  # type: ignore[arg-type]
-    assert len({fault.observed for fault in faults}) == len(faults)
+    own = [fault.observed for fault in faults if fault.area != "loss_scale"]
+    assert len(set(own)) == len(own)
     assert {fault.rule for fault in faults} <= set(SAYS)
     assert all(fault.expected and fault.area for fault in faults)
     rules = {fault.rule for fault in faults if fault.area == "storage"}

@@ -34,7 +34,7 @@ def test_a_right_candidate_stores_what_the_model_stores(policy: str) -> None:
     import sixteen
 
     made = getattr(sixteen, policy)
-    assert min(shares(made, RIGHT, **made.options)) >= 0.97
+    assert min(shares(made, RIGHT, **made.options)) >= 0.95
 
 
 def test_a_fault_is_told_from_the_others() -> None:
@@ -47,10 +47,10 @@ def test_a_fault_is_told_from_the_others() -> None:
         wrong.BetasIn16: "b1 and b2 are rounded to bfloat16",
     }
     for made, observed in known.items():
-        assert min(shares(made, faults[observed])[3:]) >= 0.97, observed
-        assert min(shares(made, RIGHT)) < 0.97
+        assert min(shares(made, faults[observed])[3:]) >= 0.95, observed
+        assert min(shares(made, RIGHT)) < 0.95
         for other in known.values():
-            assert other == observed or min(shares(made, faults[other])) < 0.97
+            assert other == observed or min(shares(made, faults[other])) < 0.95
 
 
 def test_a_fault_without_meaning_explains_nothing() -> None:
