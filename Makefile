@@ -70,6 +70,7 @@ docs: $(READY)  ## the site, in build/site: it needs no network, neither here no
 pages: $(READY)  ## the parts of docs/ that code writes: equations.md, freeze.svg, pictures/
 	@$(BIN)/python docs/generate/equations_page.py
 	@$(BIN)/python docs/generate/freeze_plot.py
+	@$(BIN)/python docs/generate/learning_plot.py
 	@$(BIN)/python docs/generate/terminal_pictures.py
 
 performance: $(READY)  ## docs/performance.md, from the runs stored in docs/results/

@@ -111,17 +111,23 @@ def known(
         ]  # fmt: skip
         return sorted(chosen, key=lambda r: size_of(probes[r.probe]))[:count]
 
-    def explained(how: NarrowFault, r: Result) -> bool:
+    def share_of(how: NarrowFault, r: Result) -> float:
         run = runs[r.probe, r.dtype]
         policy = how.changes.get("p_storage", claim.p_storage)
         values = stored = values_of(policy, run, r.dtype) if has_rests(run) else run.params
         if how.reading is not None:
             if not has_rests(run):
-                return False
+                return 0.0
             values, stored = readings_of(how.reading, run), run.params
-        return agreement(claim, how, probes[r.probe], r.dtype, values, stored) >= NEARLY
+        return agreement(claim, how, probes[r.probe], r.dtype, values, stored)
+
+    def explained(how: NarrowFault, r: Result) -> bool:
+        share = share_of(how, r)
+        better = how.reading is not None or share > as_claimed.get(r.probe, 0.0)
+        return share >= NEARLY and (better or r.probe not in as_claimed)
 
     failed, passed = short("failed", FAILED), short("passed", PASSED)
+    as_claimed = {r.probe: share_of(NarrowFault("", "", "", ""), r) for r in failed}
     best: tuple[float, NarrowFault] | None = None
     for how in narrow_faults(claim, results[0].dtype):
         if not failed or not any(explained(how, r) for r in failed[:3]):

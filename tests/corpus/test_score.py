@@ -21,6 +21,7 @@ MISNAMED = {
     "held_out_more.py:NoLookAhead": "no fault known; eps matters wherever the look-ahead does",
     "held_out_more.py:AdaptiveClipping": "no fault known: a limit for each element",
     "wrong_moments.py:SquareFloored": "a floor under v counts beside a small eps, which is what is said",
+    "low_precision_wrong.py:EpsInHalf": "two elements of two probes show it, too few to name it",
     "second_blind_moments.py:FreshNarrowTables": "its steps depend on other arrays, which is what is said",
 }
 """Wrong Adams that are killed but whose first finding has another area, and why."""
