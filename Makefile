@@ -46,10 +46,11 @@ slow: $(READY)  ## the slow tests
 lowest:  ## the tests, with the lowest version that pyproject.toml allows of every dependency
 	@$(MAKE) --no-print-directory tests VENV=.venv-lowest CONSTRAINTS=constraints-lowest.txt
 
-browser: $(READY)  ## the HTML report as people see it, in headless Chromium
+browser: $(READY)  ## the HTML report and the interactive page as people see them, in headless Chromium
 	@command -v $${CHROMIUM:-chromium} >/dev/null || command -v google-chrome >/dev/null || { \
 		echo "no Chromium here: apt-get install chromium poppler-utils, or CHROMIUM=/its/path" >&2; exit 1; }
-	@$(BIN)/python -m pytest -m browser tests/conformance/report/test_html_in_browser.py $(ARGS)
+	@$(BIN)/python -m pytest -m browser tests/conformance/report/test_html_in_browser.py \
+		tests/docs/test_interactive_in_browser.py $(ARGS)
 
 score: $(READY)  ## docs/score.md: wrong Adams killed and named, right ones passed (some minutes)
 	@$(BIN)/python docs/generate/score_page.py $(ARGS)
@@ -67,18 +68,21 @@ format: $(READY)  ## let ruff put the style right
 docs: $(READY)  ## the site, in build/site: it needs no network, neither here nor where it is read
 	@$(BIN)/python docs/generate/build_site.py -j $(JOBS) $(ARGS)
 
-pages: $(READY)  ## the parts of docs/ that code writes: equations.md, freeze.svg, pictures/
+pages: $(READY)  ## the parts of docs/ that code writes: equations.md, freeze.svg, interactive/, pictures/, results in README.md
 	@$(BIN)/python docs/generate/equations_page.py
 	@$(BIN)/python docs/generate/freeze_plot.py
 	@$(BIN)/python docs/generate/learning_plot.py
+	@$(BIN)/python docs/generate/interactive_page.py
+	@$(BIN)/python docs/generate/explanations.py
 	@$(BIN)/python docs/generate/terminal_pictures.py
+	@$(BIN)/python docs/generate/readme_results.py
 
 performance: $(READY)  ## docs/performance.md, from the runs stored in docs/results/
 	@$(BIN)/python docs/generate/performance_page.py
 
 fieldguide: $(READY)  ## docs/field-guide/: other people's Adams measured, those not measured yet (an hour)
 	@$(BIN)/python -m fieldguide -j $(JOBS) $(ARGS); status=$$?; \
-	$(BIN)/python docs/generate/field_guide_pages.py && exit $$status
+	$(BIN)/python docs/generate/field_guide_pages.py && $(BIN)/python docs/generate/readme_results.py && exit $$status
 
 build: $(READY)  ## the sdist, and the wheel built from it, in dist/
 	@$(BIN)/python -m build --no-isolation

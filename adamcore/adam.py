@@ -47,8 +47,8 @@ class Adam(AdamConfig):
             ``"plain"``, ``"master"``, ``"split"``, ``"split8"``, ``"kahan"`` or ``"stochastic"``.  Other
             parameters are kept as they are.
         seed: a whole number from 0 to 2**32 - 1, for ``p_storage="stochastic"``.
-        m_storage: how m is kept between steps (STORE.9): ``"plain"``, in its dtype, or ``"companded8"``, in 8
-            bits with a scale for each block of elements.
+        m_storage: how m is kept between steps (STORE.9): ``"plain"``, in its dtype; or in 8 bits with a scale
+            for each block of elements, ``"companded8"``, or ``"blockwise8"`` as bitsandbytes and torchao do.
         v_storage: the same for v and v_max.
 
     Each of the other fields is the axis of its name.

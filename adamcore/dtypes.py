@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import prod
 from typing import Any, NamedTuple
 
 from adamcore.coefficients import Given
 from adamcore.config import AdamConfig
 from adamcore.errors import BackendError, HyperparameterError
 from adamcore.protocol import Backend, LeafDtypes
+from adamcore.storage.blockwise import SMALL
 from adamcore.storage.moments import Coding
 from adamcore.storage.policies import NARROW, RESTS, Storage
 from adamcore.types import Array, DType
@@ -29,7 +31,8 @@ class DtypeTable:
 
     def __init__(self, adam: AdamConfig, backend: Backend) -> None:
         self.adam, self.backend = adam, backend
-        self.known: dict[DType, LeafDtypes] = {}
+        self.known: dict[Any, LeafDtypes] = {}
+        self.by_size = "blockwise8" in (adam.m_storage, adam.v_storage)
 
     def of(self, p: Array) -> LeafDtypes:
         """Return the dtypes that go with the parameter ``p``.
@@ -40,9 +43,10 @@ class DtypeTable:
             BackendError: p_storage, m_storage or v_storage needs the bits of numbers, which the library does
                 not show.
         """
-        found = self.known.get(p.dtype)
+        key = (p.dtype, prod(p.shape) >= SMALL) if self.by_size else p.dtype
+        found = self.known.get(key)
         if found is None:
-            found = self.known[p.dtype] = leaf_dtypes(self.adam, self.backend, p)
+            found = self.known[key] = leaf_dtypes(self.adam, self.backend, p)
         return found
 
 
@@ -103,7 +107,8 @@ def coding_of(adam: AdamConfig, field: str, backend: Backend, p: Array, is_compl
             f"{field}={policy!r} with a parameter of {p.dtype}: expected a real one; use 'plain'"
         )
     check_bits(backend, f"{field}={policy!r}")
-    return Coding(policy, field == "m_storage")
+    coding = Coding(policy, field == "m_storage")
+    return coding if coding.serves(p.shape) else None
 
 
 def named_by(adam: AdamConfig, field: str) -> tuple[str, str | None]:

@@ -18,7 +18,7 @@ from typing import Any, Literal, NamedTuple, Protocol, TypeVar, overload
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients, Numbers
 from adamcore.state import AdamState
-from adamcore.storage.bits import Words
+from adamcore.storage.bits import TableWords
 from adamcore.storage.moments import Coding
 from adamcore.storage.policies import Storage
 from adamcore.storage.random_bits import Key
@@ -373,7 +373,7 @@ class Backend(Protocol):
 
     # bits
 
-    def bits_of_floats(self) -> Words | None:
+    def bits_of_floats(self) -> TableWords | None:
         """Return the operations on the bits of float32 arrays; None where the library has none."""
 
     # trees

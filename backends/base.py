@@ -17,7 +17,7 @@ from adamcore.coefficients import Traced
 from adamcore.definition import Coefficients, Numbers, update
 from adamcore.protocol import CachedStep, Columns, Job, Kind, Result, StepRecord
 from adamcore.state import AdamState
-from adamcore.storage.bits import Words, to_odd
+from adamcore.storage.bits import TableWords, to_odd
 from adamcore.storage.moments import decode, updated
 from adamcore.storage.policies import load, store
 from adamcore.types import Array, Clock
@@ -205,7 +205,7 @@ class BaseBackend:
                 return self.dtype_named(whole, like)
         raise LookupError(f"{self.name} has no complex dtype of {name} parts")
 
-    def bits_of_floats(self) -> Words | None:
+    def bits_of_floats(self) -> TableWords | None:
         """Return the operations on the bits of float32 arrays; the array API has none."""
         return None
 

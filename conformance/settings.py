@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from adamcore.config import HYPERPARAMETERS
 from adamcore.conformance.errors import SettingError, UsageError
@@ -20,6 +20,7 @@ TIMEOUT = 120.0  #: seconds that a candidate has to start, and then for each pro
 MEMORY = 8192.0  #: MB that a candidate's processes may use: enough for a framework on a GPU
 PARALLEL = 2  #: worker processes that run at the same time
 QUICK = 16  #: a quick check has the probes with at most this many updates of a parameter in all
+LAYOUTS = ("fsdp", "tp", "ddp", "zero")  #: how parameters lie on several processes
 OWN_TARGETS: dict[str, str | None] = {
     "numpy": None,
     "torch": None,
@@ -43,6 +44,13 @@ FORMATS = {
     "badge": "JSON of a badge for a README: an endpoint of shields.io",
     "html": "one page with verdicts, the measured update rule and plots that needs no other file",
 }
+
+
+class Ranks(NamedTuple):
+    """The processes on which a candidate runs."""
+
+    processes: int
+    layout: str = "fsdp"  #: one of :data:`LAYOUTS`
 
 
 def parse_assignments(texts: Iterable[str]) -> dict[str, str]:

@@ -23,6 +23,7 @@ from fieldguide.errors import EntryError
 ROOT = Path(__file__).resolve().parents[1]
 ENTRIES = ROOT / "fieldguide" / "entries"
 T = TypeVar("T")
+NODE = "node"  #: the base of an environment without a Python of its own
 PROJECT = "project"  #: the base of an environment that has the project's own packages as well
 
 
@@ -32,8 +33,8 @@ class Environment:
 
     Attributes:
         name: the name of its file.
-        base: "project", the packages that ``make`` has installed, under those that are named here; or a
-            Python without them, such as "python3.10".
+        base: "project", the packages that ``make`` has installed, under those that are named here; a
+            Python without them, such as "python3.10"; or "node".
         packages: what pip installs, each with its version.
         without_dependencies: what pip installs afterwards, without the packages that it asks for.
         npm: what npm installs into the environment's folder.

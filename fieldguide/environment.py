@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from fieldguide.entry import PROJECT, ROOT, Entry, Environment
+from fieldguide.entry import NODE, PROJECT, ROOT, Entry, Environment
 from fieldguide.errors import BuildError
 from fieldguide.process import run_command, tail
 
@@ -64,7 +64,7 @@ class Environments:
         """Return a text with names in place of the paths, as it is stored."""
         for name, path in self.paths(environment).items():
             text = text.replace(path, f"{{{name}}}")
-        return text
+        return text.replace(str(Path.home()), "~")
 
     def paths(self, environment: Environment) -> dict[str, str]:
         return {
@@ -106,23 +106,29 @@ class Environments:
         if missing:
             raise BuildError(f"needs Debian's {' and '.join(missing)}: apt-get install {' '.join(missing)}")
         folder = self.folder(environment)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        base = sys.executable if environment.base == PROJECT else find_python(environment.base)
-        layered = environment.base == PROJECT  # pip comes from below
-        self.run(environment, [base, "-m", "venv", *["--without-pip"] * layered, str(folder)])
+        folder.mkdir(parents=True, exist_ok=True)
+        if environment.base != NODE:
+            self.make_python(environment)
         python = str(self.python(environment))
-        if layered:
-            add_layer(folder)
         pip = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-cache-dir"]
         if environment.packages:
             self.run(environment, [*pip, *environment.packages])
         if environment.without_dependencies:
             self.run(environment, [*pip, "--no-deps", *environment.without_dependencies])
         if environment.npm:
-            words = ["npm", "install", "--no-audit", "--no-fund", "--silent", "--prefix", str(folder)]
-            self.run(environment, [*words, *environment.npm])
+            quiet = ["--no-audit", "--no-fund", "--silent", "--ignore-scripts"]
+            self.run(environment, ["npm", "install", *quiet, "--prefix", str(folder), *environment.npm])
         for command in environment.build:
             self.run(environment, ["sh", "-ec", self.fill(command, environment)])
+
+    def make_python(self, environment: Environment) -> None:
+        """Make the virtual environment; one on top of the project's packages takes pip from below."""
+        layered = environment.base == PROJECT
+        base = sys.executable if layered else find_python(environment.base)
+        folder = self.folder(environment)
+        self.run(environment, [base, "-m", "venv", *["--without-pip"] * layered, str(folder)])
+        if layered:
+            add_layer(folder)
 
     def run(self, environment: Environment, command: Sequence[str]) -> None:
         log = self.cache / f"{environment.name}.log"

@@ -101,10 +101,11 @@ class Measurement:
             found = subprocess.run(asked, capture_output=True, text=True).stdout.strip()
         else:
             command = [str(self.environments.python(environment)), "-c", VERSION, entry.package]
-            found = subprocess.run(command, capture_output=True, text=True).stdout.strip()
+            done = subprocess.run(command, capture_output=True, text=True)
+            found = done.stdout.strip() or done.stderr.strip().rpartition("\n")[2]
         if found.partition("+")[0] != entry.version:
             raise MeasureError(
-                f"{entry.package} {found or 'is not'} installed, expected {entry.version}: "
+                f"{entry.package}: found {found or 'nothing'}, expected {entry.version}: "
                 f"change the version in {environment.name}.toml"
             )
         return entry.version

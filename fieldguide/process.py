@@ -10,9 +10,12 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from fieldguide.errors import StoppedError
+
 TAIL = 1500  #: characters of a failed command's output that are told
 
 _running: set[subprocess.Popen[bytes]] = set()
+_ended: set[subprocess.Popen[bytes]] = set()  #: by end_all
 _lock = threading.Lock()
 
 
@@ -25,6 +28,9 @@ def run_command(
     folder: Path | None = None,
 ) -> int | None:
     """Run a command and return its exit status, or None if it ran out of time and was ended.
+
+    Raises:
+        StoppedError: the whole run was stopped meanwhile, and the command with it.
 
     Args:
         command: the program and its arguments.
@@ -46,13 +52,18 @@ def run_command(
         with _lock:
             _running.add(process)
         try:
-            return process.wait(limit)
+            status: int | None = process.wait(limit)
         except subprocess.TimeoutExpired:
-            return None
+            status = None
         finally:
             end(process)
             with _lock:
                 _running.discard(process)
+                stopped = process in _ended
+                _ended.discard(process)
+    if stopped:
+        raise StoppedError(f"{command[0]} was ended with the run")
+    return status
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
@@ -66,6 +77,7 @@ def end_all() -> None:
     """End every command that runs now."""
     with _lock:
         running = list(_running)
+        _ended.update(running)
     for process in running:
         end(process)
 

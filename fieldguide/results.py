@@ -67,7 +67,7 @@ def changes(before: Document | None, after: Document) -> list[Document]:
         return []
     found = []
     versions = [before["version"], after["version"]]
-    for name in COMPARED:
+    for name in COMPARED if before["status"] == after["status"] else ("status",):
         old, new = before.get(name), after.get(name)
         pairs = [(name, old, new)]
         if name == "axes":

@@ -82,7 +82,7 @@ def measure_all(
         done: called with each outcome as soon as it is stored.
     """
 
-    def measured(entry: Entry) -> Outcome:
+    def measured(entry: Entry) -> Outcome:  # a StoppedError leaves what is stored as it is
         stored = load(entry.id, results)
         try:
             if not again and is_done(entry, stored, quick=quick):

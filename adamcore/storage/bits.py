@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from adamcore.types import Array, DType, Scalar
 
 MASK = 0xFFFFFFFF  #: of the bits of a word
@@ -77,6 +79,16 @@ class Words(Protocol):
         """Return what :meth:`each_block` has made of a column as a column again."""
 
 
+class TableWords(Words, Protocol):
+    """The operations that codes of a table need besides."""
+
+    def places(self, borders: Sequence[float], x: Array) -> Array:
+        """Return how many of these ascending float32 numbers are not above each number, as integers."""
+
+    def entries(self, table: Sequence[float], places: Array) -> Array:
+        """Return the float32 numbers at these places, an array of uint8, of a table of 256."""
+
+
 def to_odd(n: Words, w: Array, above: Array, below: Array) -> Array:
     """Return the words of wider numbers rounded to float32: to the neighbour whose word is odd.
 
@@ -100,7 +112,8 @@ def is_nan(w: Array) -> Array:
 
 def quiet(n: Words, w: Array) -> Array:
     """Return the words with one and the same NaN for every NaN, since libraries differ in its bits."""
-    return n.where(w & SIZE <= INFINITY, w, NAN)
+    x = n.floats(w)
+    return n.where(x == x, w, NAN)  # False of NaN alone; one operation of a processor
 
 
 def nearest(n: Words, w: Array, dtype: str) -> Array:

@@ -1,9 +1,11 @@
 """Moments in 8 bits whose scale is bent, so that small numbers keep digits (rules STORE.10 to STORE.12).
 
 m becomes a signed square: the code c stands for ``c * |c| * scale``.  v becomes a fourth power: the code c
-stands for ``(c * c * scale)**2``.  The scale of a block is a number of bfloat16.  Its 8 digits and the 16 of
-``c * c`` fit in float32.  So the product is exact, and no compiler can change it by fusing it with what comes
-next.
+stands for ``(c * c * scale)**2``.
+
+The scale of m is a number of bfloat16.  Its 8 digits and the 14 of ``c * c`` fit in float32.  So the product
+is exact, and no compiler can change it by fusing it with what comes next.  The scale of v is in float32: v
+falls by a thousandth in a step without a gradient, which no code shows, so that the scale has to.
 """
 
 from __future__ import annotations
@@ -17,8 +19,9 @@ if TYPE_CHECKING:
 
 BLOCK = 64  #: elements that share a scale
 M_TOP, V_TOP = 127, 254  #: the largest code of a number; -128 and 255 stand for NaN
-M_PART = float.fromhex("0x1.040c10p-14")  #: 1 / 127**2, less by one part in 2**20
-V_PART = float.fromhex("0x1.040c10p-16")  #: 1 / 254**2, less by one part in 2**20
+#: 1 / 127**2, less by one part in 2**20: a block whose numbers are those of its codes keeps its scale
+M_PART = float.fromhex("0x1.040c10p-14")
+V_PART = float.fromhex("0x1.040c20p-16")  #: 1 / 254**2
 LEAST = 0x00800000  #: the word of 2**-126, the least scale of m
 V_LEAST = 0x20000000  #: the word of 2**-63, the least scale of v: its square is 2**-126
 WHOLE = 2.0**23  #: added to a smaller number, leaves its whole part in the low bits of the word
@@ -35,17 +38,18 @@ def encode_m(n: Words, x: Array) -> tuple[Array, Array]:
     size = w & SIZE
     finite = size < INFINITY
     size = n.where(finite & (size >= LEAST), size, 0)
-    scale = scale_of(n, n.most(size), M_PART, LEAST)
+    scale = (n.words(n.floats(n.most(size)) * M_PART) + 0xFFFF) & n.word(UPPER)  # up to bfloat16
+    scale = n.where(scale > LEAST, scale, LEAST)
     code = root_code(n, n.floats(size), scale, M_TOP)
     code = n.where(finite, n.where(w > SIZE, 0x80 - code, code + 0x80), 0)
-    return n.unblocked(n.signed(code) - 0x80, x), stored_scale(n, scale, x)
+    return n.unblocked(n.signed(code) - 0x80, x), n.each_block(n.signed(n.right(scale, 16)), x)
 
 
 def decode_m(n: Words, codes: Array, scales: Array) -> Array:
     """Return the first moments of codes, in float32."""
     code = n.blocks((n.unsigned(codes) + 0x80) & 0xFF, BLOCK)  # 0x80 is that of 0
     size = n.where(code < 0x80, 0x80 - code, code - 0x80)
-    w = n.words(whole(n, size * size) * n.floats(scale_again(n, scales)))
+    w = n.words(whole(n, size * size) * n.floats(n.column(n.unsigned(scales) * 0x10000)))
     w = n.where((code < 0x80) & (code > 0), w | n.word(0x80000000), w)
     return n.unblocked(n.floats(n.where(code > 0, w, NAN)), codes)
 
@@ -60,33 +64,20 @@ def encode_v(n: Words, x: Array) -> tuple[Array, Array]:
     finite = (w < INFINITY) | ((w & SIZE) == 0)
     some = finite & ((w & SIZE) > 0)
     root = n.root(n.floats(n.where(some, n.where(w > LEAST, w, LEAST), 0)))
-    scale = scale_of(n, n.most(n.words(root)), V_PART, V_LEAST)
+    scale = n.words(n.floats(n.most(n.words(root))) * V_PART)
+    scale = n.where(scale > V_LEAST, scale, V_LEAST)
     code = root_code(n, root, scale, V_TOP)
     code = n.where(some & (code == 0), (code & 0) + 1, code)  # beside an m that is not 0, v is not 0 either
-    return n.unblocked(n.signed(n.where(finite, code, 0xFF)), x), stored_scale(n, scale, x)
+    codes = n.unblocked(n.signed(n.where(finite, code, 0xFF)), x)
+    return codes, n.each_block(n.floats(scale), x)
 
 
 def decode_v(n: Words, codes: Array, scales: Array) -> Array:
     """Return the second moments of codes, in float32."""
     code = n.blocks(n.unsigned(codes), BLOCK)
-    root = whole(n, code * code) * n.floats(scale_again(n, scales))
+    root = whole(n, code * code) * n.column(scales)
     w = n.where(code > 0, n.words(root * root), 0)  # the choice keeps the product apart from a later sum
     return n.unblocked(n.floats(n.where(code < 0xFF, w, NAN)), codes)
-
-
-def scale_of(n: Words, most: Array, part: float, least: int) -> Array:
-    """Return the words of scales: a part of the largest number of each block, rounded up to bfloat16.
-
-    The part is a little small, so that a block whose numbers are those of its codes keeps its scale.
-
-    Args:
-        n: the library's operations.
-        most: the words of the largest numbers.
-        part: one over the largest multiple of a scale.
-        least: the word of the least scale.
-    """
-    w = (n.words(n.floats(most) * part) + 0xFFFF) & n.word(UPPER)
-    return n.where(w > least, w, least)
 
 
 def root_code(n: Words, x: Array, scale: Array, top: int) -> Array:
@@ -98,13 +89,3 @@ def root_code(n: Words, x: Array, scale: Array, top: int) -> Array:
 def whole(n: Words, w: Array) -> Array:
     """Return whole numbers below 2**23 in float32."""
     return n.floats(w | 0x4B000000) - WHOLE  # 0x4B000000 is the word of 2**23
-
-
-def stored_scale(n: Words, w: Array, like: Array) -> Array:
-    """Return the scales of the blocks of ``like`` as they are kept: the upper half of each word."""
-    return n.each_block(n.signed(n.right(w, 16)), like)
-
-
-def scale_again(n: Words, scales: Array) -> Array:
-    """Return the words of the scales that :func:`stored_scale` has made."""
-    return n.column(n.unsigned(scales) * 0x10000)

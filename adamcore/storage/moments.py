@@ -9,15 +9,15 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
-from adamcore.storage import companded
+from adamcore.storage import blockwise, companded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from adamcore.storage.bits import Words
+    from adamcore.storage.bits import TableWords
     from adamcore.types import Array
 
-MomentStorage = Literal["plain", "companded8"]
+MomentStorage = Literal["plain", "companded8", "blockwise8"]
 MOMENT_STORAGES = get_args(MomentStorage)
 
 
@@ -30,17 +30,25 @@ class Coding(NamedTuple):
     @property
     def dtype(self) -> str:
         """The name of the dtype of the codes."""
-        return "int8" if self.signed else "uint8"
+        return "int8" if self.signed and self.policy == "companded8" else "uint8"
 
     @property
     def scale_dtype(self) -> str:
         """The name of the dtype of the scales."""
-        return "int16"
+        return "int16" if self.signed and self.policy == "companded8" else "float32"
 
     @property
     def block(self) -> int:
         """How many elements share a scale."""
-        return companded.BLOCK
+        return companded.BLOCK if self.policy == "companded8" else blockwise.BLOCK
+
+    def serves(self, shape: Sequence[int]) -> bool:
+        """True if moments of this shape are kept so; small ones may be kept plainly.
+
+        >>> Coding("blockwise8", True).serves((63, 65)), Coding("companded8", True).serves(())
+        (False, True)
+        """
+        return self.policy != "blockwise8" or prod(shape) >= blockwise.SMALL
 
     def blocks(self, shape: Sequence[int]) -> int:
         """Return how many scales an array of this shape has.
@@ -51,7 +59,7 @@ class Coding(NamedTuple):
         return -(-prod(shape) // self.block)
 
 
-def encode(n: Words, coding: Coding, x: Array) -> tuple[Array, Array]:
+def encode(n: TableWords, coding: Coding, x: Array) -> tuple[Array, Array]:
     """Return the codes of numbers, in the shape of ``x``, and the scales, a vector with one for each block.
 
     Args:
@@ -59,11 +67,13 @@ def encode(n: Words, coding: Coding, x: Array) -> tuple[Array, Array]:
         coding: how they are kept.
         x: the numbers, in float32.
     """
+    if coding.policy == "blockwise8":
+        return blockwise.encode(n, x, coding.signed)
     return companded.encode_m(n, x) if coding.signed else companded.encode_v(n, x)
 
 
 def updated(
-    n: Words, coding: Coding, x: Array, where: Array | None, codes: Array, scales: Array
+    n: TableWords, coding: Coding, x: Array, where: Array | None, codes: Array, scales: Array
 ) -> tuple[Array, Array]:
     """Return the codes and the scales of a moment after a step.
 
@@ -87,6 +97,8 @@ def updated(
     return n.unblocked(rows, x), n.each_block(column, x)
 
 
-def decode(n: Words, coding: Coding, codes: Array, scales: Array) -> Array:
+def decode(n: TableWords, coding: Coding, codes: Array, scales: Array) -> Array:
     """Return the numbers of codes, in float32."""
+    if coding.policy == "blockwise8":
+        return blockwise.decode(n, codes, scales, coding.signed)
     return companded.decode_m(n, codes, scales) if coding.signed else companded.decode_v(n, codes, scales)

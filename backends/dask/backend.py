@@ -20,7 +20,7 @@ from adamcore.backends.numpy.words import NumPyWords
 from adamcore.config import AdamConfig
 from adamcore.errors import BackendError
 from adamcore.protocol import Job, Result
-from adamcore.storage.bits import Words
+from adamcore.storage.bits import TableWords
 from adamcore.types import Array, DType
 
 
@@ -68,7 +68,7 @@ class DaskBackend(BaseBackend):
     def dtype_named(self, name: str, like: Array) -> DType:
         return NUMPY.dtype_named(name, like)
 
-    def bits_of_floats(self) -> Words | None:
+    def bits_of_floats(self) -> TableWords | None:
         return WORDS
 
     def apply(self, adam: AdamConfig, jobs: Sequence[Job], donate: bool) -> Sequence[Result]:

@@ -15,7 +15,7 @@ from adamcore.backends.files.arrays import SOURCES, Cast, Zeros
 from adamcore.backends.numpy.backend import NumPyBackend
 from adamcore.backends.numpy.words import NumPyWords
 from adamcore.protocol import Columns, Job, Result
-from adamcore.storage.bits import Words
+from adamcore.storage.bits import TableWords
 from adamcore.types import Array
 
 
@@ -53,7 +53,7 @@ class StandInBackend(NumPyBackend):
     def full(self, value: float, dtype: Any, like: Array) -> Any:
         return int(value) if np.dtype(dtype).kind == "i" else float(value)
 
-    def bits_of_floats(self) -> Words | None:
+    def bits_of_floats(self) -> TableWords | None:
         return WORDS
 
     def apply(self, adam: Any, jobs: Sequence[Job], donate: bool) -> Sequence[Result]:

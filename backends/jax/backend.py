@@ -16,7 +16,7 @@ from adamcore.coefficients import Traced
 from adamcore.definition import Coefficients, Numbers
 from adamcore.protocol import Kind
 from adamcore.registry import PLAIN
-from adamcore.storage.bits import Words
+from adamcore.storage.bits import TableWords
 from adamcore.types import Array, Clock, Tree
 
 
@@ -95,7 +95,7 @@ class JaxBackend(BaseBackend):
     def coefficient_dtype(self, like: Array) -> Any:
         return jnp.dtype("float64" if x64() else "float32")
 
-    def bits_of_floats(self) -> Words | None:
+    def bits_of_floats(self) -> TableWords | None:
         return WORDS
 
     def part_of(self, dtype: Any, like: Array) -> Any:

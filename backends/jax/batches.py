@@ -61,13 +61,17 @@ def batches(jobs: Sequence[Job]) -> list[list[int]]:
 
 
 def is_small(job: Job) -> bool:
-    """True if a job has concrete arrays of few elements on one device, and no mask."""
-    return job.where is None and all(
-        not isinstance(x, jax.core.Tracer)
-        and x.size < LARGE
-        and type(x.sharding) is SingleDeviceSharding
-        and not x.weak_type
-        for x in arrays_of(job)
+    """True if a job has concrete arrays of few elements on one device, plainly kept, and no mask."""
+    return (
+        job.where is None
+        and job.formats.plain
+        and all(
+            not isinstance(x, jax.core.Tracer)
+            and x.size < LARGE
+            and type(x.sharding) is SingleDeviceSharding
+            and not x.weak_type
+            for x in arrays_of(job)
+        )
     )
 
 

@@ -21,10 +21,6 @@ __all__ = ["apply", "cached_step", "unsupported"]
 
 def apply(adam: AdamConfig, jobs: Sequence[Job], donate: bool, fallback: Fallback) -> list[Result]:
     """Carry out a step by a compiled program, or in the caller's; see ``FastPath`` in backends/base.py."""
-    kept = [not job.formats.plain for job in jobs]
-    if any(kept):
-        plain = iter(apply(adam, [job for job, k in zip(jobs, kept, strict=True) if not k], donate, fallback))
-        return [fallback(adam, job, donate) if k else next(plain) for job, k in zip(jobs, kept, strict=True)]
     if donate and jit_program.can_donate(jobs):
         return jit_program.step(adam, jobs, fallback)
     if in_jit.serves(jobs):

@@ -24,8 +24,9 @@ import jax
 
 from adamcore.backends.jax.ffi_threads import shared_text
 from adamcore.backends.kernels import llvm, loop
+from adamcore.backends.kernels.body import inputs_of, outputs_of
 from adamcore.backends.kernels.formats import LLVM, SIZES, Format
-from adamcore.backends.kernels.memory import arrays_of
+from adamcore.backends.kernels.support import kept_as
 from adamcore.backends.kernels.threads import thread_count
 from adamcore.protocol import Job
 from adamcore.tracing import Program
@@ -43,7 +44,7 @@ EXTENSION, API, STAGE, ARGUMENTS, RESULTS = (
 )  #: in a call frame; the last two: count, types, buffers
 DATA, RANK, DIMS = 3, 4, 5  #: in a buffer
 
-Call = Callable[[Sequence[Any], Any, Any], tuple[list[Any], list[Any]]]
+Call = Callable[[Sequence[Any], Any, Any, Any], tuple[list[Any], list[Any]]]
 
 
 @cache
@@ -68,16 +69,22 @@ def custom_call(program: Program, dtypes: Format) -> Call:
 
     Its arguments are
 
-    * the arrays, of any shapes and of these dtypes: every p, then every g, m, v and, with AMSGrad, v_max;
+    * the arrays, of any shapes and of these dtypes: every p, then every g, m, v and, where there are some,
+      v_max, p_rest and the scales of m, v and v_max;
     * the coefficients in the dtype of the arithmetic: a row for all arrays, or a row for each p;
-    * the clocks: a vector of int32.
+    * the clocks: a vector of int32;
+    * where p is rounded at random, four words of uint32 for each p, of which the random bits are made; else
+      anything.
 
-    It returns the new arrays (every p, then every m, v and v_max) and the clocks as 0-d arrays.  The new
+    It returns the new arrays (every p, then every m, v and so on) and the clocks as 0-d arrays.  The new
     arrays take the memory of the old ones if XLA allows it.
     """
-    inputs, outputs = list(program.inputs), [name for name, _ in program.outputs]
+    inputs, outputs = inputs_of(program, dtypes), outputs_of(program, dtypes)
+    drawn = dtypes.p_storage == "stochastic"
     source = (
-        loop.text(program, dtypes, False) + handler(len(inputs), len(outputs)) + shared_text(thread_count())
+        loop.text(program, dtypes, False)
+        + handler(len(inputs), len(outputs), drawn)
+        + shared_text(thread_count())
     )
     address, keep = llvm.link(source, "handler")
     target = f"adamcore_{next(_numbers)}_{dtypes.p}"
@@ -85,13 +92,14 @@ def custom_call(program: Program, dtypes: Format) -> Call:
     function.keep = keep  # type: ignore[attr-defined]
     jax.ffi.register_ffi_target(target, jax.ffi.pycapsule(function), platform="cpu")
 
-    def apply(arrays: Sequence[Any], scalars: Any, clocks: Any) -> tuple[list[Any], list[Any]]:
+    def apply(arrays: Sequence[Any], scalars: Any, clocks: Any, keys: Any) -> tuple[list[Any], list[Any]]:
         n = len(arrays) // len(inputs)
         replaced = [inputs.index(name) * n + j for name in outputs for j in range(n)]
         results = [jax.ShapeDtypeStruct(arrays[i].shape, arrays[i].dtype) for i in replaced]
         results += [jax.ShapeDtypeStruct((), clocks.dtype)] * len(clocks)
         aliases = {i: k for k, i in enumerate(replaced)}
-        made = jax.ffi.ffi_call(target, results, input_output_aliases=aliases)(*arrays, scalars, clocks)
+        others = (scalars, clocks, keys) if drawn else (scalars, clocks)
+        made = jax.ffi.ffi_call(target, results, input_output_aliases=aliases)(*arrays, *others)
         return list(made[: len(replaced)]), list(made[len(replaced) :])
 
     apply.keep = function  # type: ignore[attr-defined]
@@ -100,20 +108,28 @@ def custom_call(program: Program, dtypes: Format) -> Call:
 
 def format_of(job: Job) -> Format | None:
     """Return the dtypes of a job; None if machine code can't compute with them."""
-    work, *stored = (str(x) for x in (job.formats.work, *(x.dtype for x in arrays_of(job))))
+    names: Any = tuple(map(str, (job.formats.work, job.p.dtype, job.g.dtype, job.m.dtype, job.v.dtype)))
+    work, *stored = names
     if work not in LLVM or any(SIZES.get(name, 9) > SIZES[work] for name in stored):
         return None
-    if len(stored) == 5 and stored.pop() != stored[3]:
+    if job.v_max is not None and job.v_max.dtype != job.v.dtype:
         return None
-    names: Any = (work, *stored)
-    return Format(*names)
+    return kept_as(Format(*names), job.formats)
 
 
-def handler(inputs: int, outputs: int) -> str:
+def handler(inputs: int, outputs: int, drawn: bool) -> str:
     """Return ``@handler(frame)``, which tells its version, or lays out a table and calls ``@shared``.
 
-    ``inputs`` and ``outputs`` are the numbers of arrays that the program reads and writes.
+    Args:
+        inputs, outputs: the numbers of arrays that the kernel reads and writes for each parameter.
+        drawn: True if the last argument has the words of which random bits are made.
     """
+    keys = """
+  %keys.at = add i64 %arrays, 2
+  %keys.slot = getelementptr ptr, ptr %args, i64 %keys.at
+  %keys = call ptr @data(ptr %keys.slot)
+  %t5 = getelementptr i64, ptr %table, i64 5
+  store ptr %keys, ptr %t5"""
     return f"""
 declare ptr @malloc(i64)
 declare void @free(ptr)
@@ -150,7 +166,7 @@ run:
   %made = load i64, ptr %made.slot
   %rets.slot = getelementptr i64, ptr %frame, i64 {RESULTS + 2}
   %rets = load ptr, ptr %rets.slot
-  %arrays = sub i64 %given, 2
+  %arrays = sub i64 %given, {3 if drawn else 2}
   %n = udiv i64 %arrays, {inputs}
   %news = mul i64 %n, {outputs}
   %both = add i64 %arrays, %news
@@ -204,7 +220,7 @@ go:
   %width = load i64, ptr %width.slot
   %one = icmp eq i64 %count, 1
   %stride = select i1 %one, i64 0, i64 %width
-  %table = alloca i64, i64 5
+  %table = alloca i64, i64 6{keys if drawn else ""}
   %t1 = getelementptr i64, ptr %table, i64 1
   %t2 = getelementptr i64, ptr %table, i64 2
   %t3 = getelementptr i64, ptr %table, i64 3

@@ -22,15 +22,21 @@ import jax.numpy as jnp
 from adamcore.backends.base import Fallback
 from adamcore.backends.jax import ffi
 from adamcore.backends.jax.jit_program import NO_CLOCKS, chunks, unsupported_traced
+from adamcore.backends.jax.words import WORDS
+from adamcore.backends.kernels.body import inputs_of, outputs_of
 from adamcore.backends.kernels.formats import Format
 from adamcore.backends.kernels.memory import arrays_of
 from adamcore.config import AdamConfig
 from adamcore.protocol import Job, Result
+from adamcore.storage.moments import decode, encode
+from adamcore.storage.policies import load, store
+from adamcore.storage.random_bits import Key, LeafKey
 from adamcore.tracing import Program, evaluate
 from adamcore.tracing import program as program_of
 
 _on: ContextVar[bool] = ContextVar("adamcore_jax_native", default=False)
-Implementation = Callable[[list[Any], Any], list[Any]]  #: from all p, all g, ... and rows of coefficients
+#: from all p, all g, ..., rows of coefficients, and the words of which random bits are made, or None
+Implementation = Callable[[list[Any], Any, Any], list[Any]]
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "add": add, "sub": sub, "mul": mul, "div": truediv, "neg": neg,
     "sqrt": jnp.sqrt, "maximum": jnp.maximum, "sign": jnp.sign,
@@ -89,10 +95,21 @@ def step(adam: AdamConfig, jobs: Sequence[Job], fallback: Fallback) -> list[Resu
             table = jnp.stack([jnp.asarray(x, dtypes.work) for row in given for x in row])
             lists = [alike(arrays_of(job), job.coefficients) for job in part]
             arrays = [x for column in zip(*lists, strict=True) for x in column]
-            new = implementation(program, dtypes)(arrays, table.reshape(len(given), -1))
+            new = implementation(program, dtypes)(arrays, table.reshape(len(given), -1), words_of(part))
+            names = outputs_of(program, dtypes)
             for j, i in enumerate(indices):
-                results[i] = Result(*new[j :: len(indices)], *[None] * (4 - len(program.outputs)))
+                row = dict(zip(names, new[j :: len(indices)], strict=True))
+                results[i] = Result(*map(row.get, Result._fields))
     return results
+
+
+def words_of(jobs: Sequence[Job]) -> Any:
+    """Return the words of which random bits are made, four for each job; None where there are none."""
+    keys = [job.key for job in jobs if job.key is not None]
+    if not keys:
+        return None
+    words = [jnp.asarray(x, jnp.uint32) for key in keys for x in (*key.of_leaf, key.t)]
+    return jnp.stack(words).reshape(-1, 4)
 
 
 def alike(arrays: Sequence[Any], scalars: Sequence[Any]) -> list[Any]:
@@ -117,38 +134,53 @@ def varying(x: Any, axes: frozenset[str]) -> Any:
 def implementation(program: Program, dtypes: Format) -> Implementation:
     """Return a program on a list of arrays: machine code where XLA compiles for the CPU, else XLA's."""
     call = ffi.custom_call(program, dtypes)
+    names = inputs_of(program, dtypes)
 
-    def machine(arrays: list[Any], rows: Any) -> list[Any]:
-        new = call(arrays, rows, NO_CLOCKS)[0]
-        n = len(arrays) // len(program.inputs)
+    def machine(arrays: list[Any], rows: Any, keys: Any) -> list[Any]:
+        new = call(arrays, rows, NO_CLOCKS, keys)[0]
+        n = len(arrays) // len(names)
         return [varying(x, axes_of(arrays[k % n])) for k, x in enumerate(new)]
 
-    def plain(arrays: list[Any], rows: Any) -> list[Any]:
-        n = len(arrays) // len(program.inputs)
+    def plain(arrays: list[Any], rows: Any, keys: Any) -> list[Any]:
+        n = len(arrays) // len(names)
         new = []
         for j in range(n):
             row = rows[j if len(rows) > 1 else 0]
-            values = {
-                name: x.astype(dtypes.work) for name, x in zip(program.inputs, arrays[j::n], strict=True)
-            }
+            values = dict(zip(names, arrays[j::n], strict=True))
+            policy, rest = dtypes.policy, values.pop("p_rest", None)
+            if policy is not None:
+                rest = rest.astype("float32") if dtypes.rest == dtypes.p else rest
+                values["p"] = load(WORDS, policy, values["p"].astype("float32"), rest)
+            codings = {name: c for name in names if (c := dtypes.coding(name)) is not None}
+            for name, coding in codings.items():
+                values[name] = decode(WORDS, coding, values[name], values.pop(f"{name}_scale"))
+            values = {name: x.astype(dtypes.work) for name, x in values.items()}
             values |= {name: row[k] for k, name in enumerate(program.coefficients)}
-            new.append(evaluate(program, FUNCTIONS, values))
-        return [each[name].astype(dtypes.of(name)) for name, _ in program.outputs for each in new]
+            made = evaluate(program, FUNCTIONS, values)
+            if policy is not None:
+                key = None if keys is None else Key(LeafKey(*keys[j, :3]), keys[j, 3])
+                made["p"], made["p_rest"] = store(WORDS, policy, made["p"].astype("float32"), key)
+            for name, coding in codings.items():
+                made[name], made[f"{name}_scale"] = encode(WORDS, coding, made[name].astype("float32"))
+            new.append(made)
+        return [each[name].astype(dtypes.of(name)) for name in outputs_of(program, dtypes) for each in new]
 
     @jax.custom_batching.custom_vmap
-    def batched(arrays: list[Any], rows: Any) -> list[Any]:
-        found: list[Any] = jax.lax.platform_dependent(arrays, rows, cpu=machine, default=plain)
+    def batched(arrays: list[Any], rows: Any, keys: Any) -> list[Any]:
+        found: list[Any] = jax.lax.platform_dependent(arrays, rows, keys, cpu=machine, default=plain)
         return found
 
     @batched.def_vmap
-    def by_xla(size: int, where: list[Any], arrays: list[Any], rows: Any) -> tuple[list[Any], list[bool]]:
+    def by_xla(
+        size: int, where: list[Any], arrays: list[Any], rows: Any, keys: Any
+    ) -> tuple[list[Any], list[bool]]:
         axes = jax.tree.map(lambda yes: 0 if yes else None, where)
-        new = jax.vmap(plain, axes, axis_size=size)(arrays, rows)
+        new = jax.vmap(plain, axes, axis_size=size)(arrays, rows, keys)
         return new, [True] * len(new)
 
     @jax.custom_jvp
-    def differentiable(arrays: list[Any], rows: Any) -> list[Any]:
-        found: list[Any] = batched(arrays, rows)
+    def differentiable(arrays: list[Any], rows: Any, keys: Any) -> list[Any]:
+        found: list[Any] = batched(arrays, rows, keys)
         return found
 
     @differentiable.defjvp

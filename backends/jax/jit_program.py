@@ -17,17 +17,20 @@ import numpy as np
 
 from adamcore.backends.base import Fallback
 from adamcore.backends.jax import ffi
+from adamcore.backends.kernels.body import inputs_of
 from adamcore.backends.kernels.formats import Format
 from adamcore.backends.kernels.memory import arrays_of
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients
-from adamcore.protocol import Job, LeafDtypes, Result
+from adamcore.protocol import OPTIONAL, Job, LeafDtypes, Result
+from adamcore.storage.random_bits import Key, LeafKey
 from adamcore.tracing import Program
 from adamcore.tracing import program as program_of
 from adamcore.types import Array, DType
 
 CHUNK = 32  #: arrays of one custom call: of more XLA compiles for minutes, of fewer each costs a call
 NO_CLOCKS = np.empty(0, np.int32)
+Keys = Any  #: an array of uint32, for each job the four words of its key; None if no job has one
 
 
 class Misfit(Exception):
@@ -70,6 +73,8 @@ def unsupported_traced(job: Job) -> str | None:
         return "complex numbers"
     if job.where is not None:
         return "a mask or flag"
+    if job.key is not None and job.key.elements is not None:
+        return "elements whose numbers are not their places"
     if ffi.format_of(job) is None:
         return f"{job.p.dtype}, with moments in {job.m.dtype} and {job.v.dtype}"
     return None
@@ -83,7 +88,9 @@ def can_donate(jobs: Sequence[Job]) -> bool:
             return False
         if not all(x is None or isinstance(x, float) for x in job.coefficients):
             return False
-        mine = [id(x) for x in (job.p, job.m, job.v, job.v_max) if x is not None]
+        if job.key is not None and (not isinstance(job.key.t, int) or job.key.elements is not None):
+            return False
+        mine = [id(x) for x in arrays_of(job) if x is not job.g]
         if len(set(mine)) < len(mine) or not owned.isdisjoint(mine):
             return False
         owned.update(mine)
@@ -98,15 +105,21 @@ def step(adam: AdamConfig, jobs: Sequence[Job], fallback: Fallback) -> list[Resu
     numbers = {key: number for number, key in enumerate(rows)}
     which = [numbers[id(job.coefficients)] for job in jobs] if len(rows) > 1 else None
     program = program_for(adam, jobs, fallback)
-    columns = [[job.p for job in jobs], [job.m for job in jobs], [job.v for job in jobs]]
-    if jobs[0].v_max is not None:
-        columns.append([job.v_max for job in jobs])
-    donated = [x for column in columns for x in column]
+    donated = [getattr(job, name) for name in program.names for job in jobs]
     gs, masks = [job.g for job in jobs], [job.where for job in jobs]
-    new = program.call(donated, gs, masks, program.tables(list(rows.values()), which), NO_CLOCKS)
+    tables = program.tables(list(rows.values()), which)
+    new = program.call(donated, gs, masks, tables, NO_CLOCKS, keys_of(jobs))
     n = len(jobs)
-    parts = [new[k : k + n] for k in range(0, len(new), n)] + [[None] * n] * (4 - len(columns))
-    return [Result(*row) for row in zip(*parts, strict=True)]
+    parts = {name: new[k * n : k * n + n] for k, name in enumerate(program.names)}
+    return list(map(Result, *(parts.get(name, [None] * n) for name in Result._fields)))
+
+
+def keys_of(jobs: Sequence[Job]) -> Keys:
+    """Return of what the random bits of jobs are made."""
+    if all(job.key is None for job in jobs):
+        return None
+    keys = [(0, 0, 0, 0) if job.key is None else (*job.key.of_leaf, job.key.t) for job in jobs]
+    return np.array(keys, np.uint32)
 
 
 def program_for(adam: AdamConfig, jobs: Sequence[Job], fallback: Fallback) -> JitProgram:
@@ -142,7 +155,18 @@ class JitProgram:
             groups.setdefault((program, kind.dtypes), []).append(i)
         for (program, dtypes), indices in groups.items():
             self.groups.append(Group(indices, program, dtypes, tuple if program is None else program.used))
+        #: the arrays that are given away, by their fields of Job
+        self.names = ["p", "m", "v", *(name for name in OPTIONAL if self.has(name))]
         self.call = jax.jit(self.trace, donate_argnums=0)
+
+    def has(self, name: str) -> bool:
+        """True if any job has an array of this name."""
+        if name == "v_max":
+            return self.adam.amsgrad != "none"
+        if name == "p_rest":
+            return any(kind.formats.rest is not None for kind in self.kinds)
+        coded = any(kind.formats.in_blocks(name) for kind in self.kinds)
+        return coded and (name != "v_max_scale" or self.adam.amsgrad != "none")
 
     def tables(self, rows: Sequence[Coefficients], which: Sequence[int] | None) -> list[Any]:
         """Return the coefficients for :attr:`call`: a table for each group.
@@ -161,15 +185,22 @@ class JitProgram:
         return tables
 
     def trace(
-        self, donated: list[Any], gs: list[Any], masks: list[Any], tables: list[Any], now: Array
+        self,
+        donated: list[Any],
+        gs: list[Any],
+        masks: list[Any],
+        tables: list[Any],
+        now: Array,
+        keys: Keys = None,
     ) -> list[Any]:
-        """Return the new arrays of one step: all p, all m, all v, all v_max; then the clocks, 0-d.
+        """Return the new arrays of one step, in the order of ``donated``; then the clocks, 0-d.
 
         Args:
-            donated: all p, all m, all v, and with AMSGrad all v_max.
+            donated: all p, all m, all v, and so on as :attr:`names`; None where a job has no such array.
             gs, masks: for each job its gradient, and its mask or None.
             tables: see :meth:`tables`.
             now: the clocks after their tick, a vector.
+            keys: of the random bits.
 
         Raises:
             Misfit: a gradient is not of its parameter's shape and dtype.
@@ -183,29 +214,39 @@ class JitProgram:
         for group, table in zip(self.groups, tables, strict=True):
             if group.program is None or group.dtypes is None:
                 for row, i in enumerate(group.indices):
-                    job = self.job(i, columns, gs[i], masks[i], table[row if len(table) > 1 else 0])
-                    for column, x in zip(columns, self.fallback(self.adam, job, True), strict=False):
-                        column[i] = x
+                    job = self.job(i, columns, gs[i], masks[i], table[row if len(table) > 1 else 0], keys)
+                    new_job = self.fallback(self.adam, job, True)
+                    for name, column in zip(self.names, columns, strict=True):
+                        column[i] = getattr(new_job, name)
                 continue
+            read = [k for k, name in enumerate(self.names) if name in inputs_of(group.program, group.dtypes)]
             call = ffi.custom_call(group.program, group.dtypes)
             for start, indices in chunks(group.indices):
                 rows = table if len(table) == 1 else table[start : start + CHUNK]
-                old = [[column[i] for i in indices] for column in (columns[0], gs, *columns[1:])]
+                mine = [columns[k] for k in read]
+                old = [[column[i] for i in indices] for column in (mine[0], gs, *mine[1:])]
                 due = now[len(clocks) : len(clocks) + CHUNK]
-                new, written = call([x for column in old for x in column], rows, due)
+                words = None if keys is None else keys[np.array(indices)]
+                new, written = call([x for column in old for x in column], rows, due, words)
                 clocks += written
-                for k, column in enumerate(columns):
+                for k, column in enumerate(mine):
                     for j, i in enumerate(indices):
                         column[i] = new[k * len(indices) + j]
         rest = [now[k] for k in range(len(clocks), len(now))]
         return [x for column in columns for x in column] + clocks + rest
 
-    def job(self, i: int, columns: Sequence[Any], g: Array, where: Array | None, row: Array) -> Job:
+    def job(
+        self, i: int, columns: Sequence[Any], g: Array, where: Array | None, row: Array, keys: Keys
+    ) -> Job:
         """Return a job that machine code can't run."""
         kind = self.kinds[i]
         c = Coefficients(*(row[k] if term else None for k, term in enumerate(kind.terms)))
-        p, m, v, v_max = (column[i] for column in (*columns, [None] * len(self.kinds))[:4])
-        return Job(p, g, m, v, v_max, c, where, kind.formats)
+        arrays: dict[str, Any] = {"v_max": None}
+        arrays |= {name: column[i] for name, column in zip(self.names, columns, strict=True)}
+        key, policy = None, kind.formats.storage
+        if keys is not None and policy is not None and not policy.has_rest:
+            key = Key(LeafKey(*keys[i, :3]), keys[i, 3])
+        return Job(g=g, coefficients=c, where=where, formats=kind.formats, key=key, **arrays)
 
 
 def widest() -> DType:

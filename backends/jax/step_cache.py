@@ -23,11 +23,11 @@ import numpy as np
 from jax.tree_util import tree_flatten, tree_unflatten
 
 from adamcore.backends.base import Fallback
-from adamcore.backends.jax.jit_program import NO_CLOCKS, Misfit, program_for
+from adamcore.backends.jax.jit_program import NO_CLOCKS, Misfit, keys_of, program_for
 from adamcore.coefficients import MAX_CLOCK
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients
-from adamcore.protocol import StepRecord
+from adamcore.protocol import PARTS_OF, StepRecord
 from adamcore.state import AdamState
 from adamcore.step_cache import coefficients_at
 from adamcore.tracing import formula
@@ -40,7 +40,7 @@ sharding = attrgetter("sharding")
 def jit_step(adam: AdamConfig, record: StepRecord, fallback: Fallback) -> JitStep | None:
     """Return a cached step for the leaves that a step returned; None if they do not allow one."""
     state, backend, jobs = record.state, record.backend, record.jobs
-    if any(x is not None for x in state[4:]) or jax.config.jax_disable_jit:  # type: ignore[attr-defined]
+    if state.mu_product is not None or jax.config.jax_disable_jit:  # type: ignore[attr-defined]
         return None
     leaves, gs = tree_flatten(trees_of(record.params, state))[0], tree_flatten(record.grads)[0]
     kinds = {type(x) for x in (*leaves, *gs)}
@@ -53,12 +53,15 @@ def jit_step(adam: AdamConfig, record: StepRecord, fallback: Fallback) -> JitSte
         return None
     if len({tuple([x is not None for x in job.coefficients]) for job in jobs}) > 1:
         return None
+    whole = len(tree_flatten(record.params)[0])
+    if any(len(tree_flatten(part)[0]) not in (0, whole) for part in PARTS_OF(state)):
+        return None  # a part of some leaves alone
     pairs = zip(backend.flatten(record.params)[0], backend.flatten(record.grads)[0], strict=True)
     return JitStep(adam, record, fallback, [g is not None for p, g in pairs if p is not None])
 
 
 def trees_of(params: Tree, state: AdamState) -> tuple[Tree, ...]:
-    return params, state.m, state.v, state.v_max, state.t
+    return params, state.m, state.v, *PARTS_OF(state), state.t
 
 
 class JitStep:
@@ -79,7 +82,8 @@ class JitStep:
         self.shardings = list(map(sharding, gs))
         self.masks = [None] * len(gs)
         self.known = list(map(ref, leaves))  #: the leaves that the last step returned
-        columns = 3 if state.v_max is None else 4
+        columns = 3 + sum(bool(tree_flatten(part)[0]) for part in PARTS_OF(state))
+        self.keys = keys_of(record.jobs)  #: at the clock of the record
         self.count = columns * len(jobs)  #: leaves that are given away; the clocks come after them
         self.moving: list[bool] | None = None  #: which leaves take part; None if all do
         if not all(present):
@@ -96,7 +100,7 @@ class JitStep:
     def bind(
         self, params: Tree, grads: Tree, state: AdamState, lr: Any
     ) -> Callable[[], tuple[Tree, AdamState] | None] | None:
-        if type(state) is not AdamState or any(x is not None for x in state[4:]):  # a product, rests, scales
+        if type(state) is not AdamState or state.mu_product is not None:
             return None
         leaves, structure = tree_flatten(trees_of(params, state))
         gs, gradients = tree_flatten(grads)
@@ -132,8 +136,11 @@ class JitStep:
     ) -> tuple[Tree, AdamState] | None:
         """Return what :meth:`run` does, which keeps the garbage collector away from many new arrays."""
         tables, now = self.program.tables(rows, self.which), self.clocks + (self.ticks + 1)
+        keys = self.keys
+        if keys is not None:
+            keys = np.column_stack((keys[:, :3], keys[:, 3] + np.uint32(self.ticks + 1)))
         try:
-            new = self.program.call(donated, gs, self.masks, tables, now)
+            new = self.program.call(donated, gs, self.masks, tables, now, keys)
         except Misfit:
             return None
         if type(new[0]) is not self.kind:  # the call is part of somebody's trace
@@ -143,8 +150,8 @@ class JitStep:
             moved = iter(new)
             new = [next(moved) if moves else x for x, moves in zip(leaves, self.moving, strict=True)]
         self.known = list(map(ref, new))
-        params, m, v, v_max, t = tree_unflatten(self.structure, new)
-        return params, AdamState(t, m, v, v_max)
+        params, m, v, v_max, *others, t = tree_unflatten(self.structure, new)
+        return params, AdamState(t, m, v, v_max, None, *others)
 
     def rows(self, lr: Any, moving: Sequence[Any]) -> list[Coefficients] | None:
         """Return the next coefficients for each of the different clocks; None if the host can't know them."""

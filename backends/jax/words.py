@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -57,6 +58,12 @@ class JaxWords:
 
     def most(self, rows: Array) -> Array:
         return jnp.max(rows, axis=1, keepdims=True)
+
+    def places(self, borders: Sequence[float], x: Array) -> Array:
+        return jnp.searchsorted(jnp.asarray(borders, jnp.float32), x, side="right")
+
+    def entries(self, table: Sequence[float], places: Array) -> Array:
+        return jnp.asarray(table, jnp.float32)[places]
 
     def zero_scales(self, like: Array, size: int, dtype: DType) -> Array:
         return jnp.zeros(-(-math.prod(like.shape) // size), dtype)

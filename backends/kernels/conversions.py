@@ -73,24 +73,26 @@ def store_exact(lines: Lines, x: str, storage: Storage, native_half: bool, name:
 
 
 def load_integer(lines: Lines, x: str, storage: Storage) -> str:
-    """Return an element of type int16 or int8 as an integer of 32 bits, by lines that are added."""
+    """Return an element of type int16, int8 or uint8 as an integer of 32 bits, by lines that are added."""
+    widen = "zext" if storage == "uint8" else "sext"
     if not lines.pairs:
-        return lines.cast(f"{x}.wide", "sext", "i16" if storage == "int16" else "i8", x, "i32")
+        return lines.cast(f"{x}.wide", widen, "i16" if storage == "int16" else "i8", x, "i32")
     half = Lines(lines.lanes // 2)
     if storage == "int16":
         words, left = half.put(f"{x}.words", f"bitcast {lines.kind('i16')} {x} to {half.kind('i32')}"), 16
     else:
         both = half.put(f"{x}.both", f"bitcast {lines.kind('i8')} {x} to {half.kind('i16')}")
-        words, left = half.cast(f"{x}.words", "sext", "i16", both, "i32"), 24
-    lower = half.integer(f"{x}.lower", "ashr", half.integer(f"{x}.left", "shl", words, left), left)
-    upper = half.integer(f"{x}.upper", "ashr", words, 32 - left if left == 24 else left)
+        words, left = half.cast(f"{x}.words", widen, "i16", both, "i32"), 24
+    right = "lshr" if storage == "uint8" else "ashr"
+    lower = half.integer(f"{x}.lower", right, half.integer(f"{x}.left", "shl", words, left), left)
+    upper = half.integer(f"{x}.upper", right, words, 32 - left if left == 24 else left)
     lines += half
     halves = f"{half.kind('i32')} {lower}, {half.kind('i32')} {upper}"
     return lines.put(f"{x}.all", f"shufflevector {halves}, {places(0, lines.lanes)}")
 
 
 def store_integer(lines: Lines, x: str, storage: Storage, name: str) -> str:
-    """Return an integer of 32 bits as an element of type int16 or int8, by lines that are added."""
+    """Return an integer of 32 bits as an element of type int16, int8 or uint8, by lines that are added."""
     kind = "i16" if storage == "int16" else "i8"
     if not lines.pairs:
         return lines.cast(f"{name}.stored", "trunc", "i32", x, kind)
@@ -153,9 +155,9 @@ def words_to_pairs(lines: Lines, words: str, name: str) -> str:
     return lines.put(f"{name}.stored", f"bitcast {half.kind('i32')} {words} to {lines.kind('i16')}")
 
 
-def both_halves(lines: Lines, half: Lines, x: str, name: str) -> tuple[str, str]:
-    """Return the first and the second half of a vector of integers, by lines that are added to ``half``."""
-    whole = f"shufflevector {lines.kind('i32')} {x}, {lines.kind('i32')} poison"
+def both_halves(lines: Lines, half: Lines, x: str, name: str, element: str = "i32") -> tuple[str, str]:
+    """Return the first and the second half of a vector, by lines that are added to ``half``."""
+    whole = f"shufflevector {lines.kind(element)} {x}, {lines.kind(element)} poison"
     first = half.put(f"{name}.first", f"{whole}, {places(0, half.lanes)}")
     return first, half.put(f"{name}.second", f"{whole}, {places(half.lanes, lines.lanes)}")
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+from adamcore.storage.moments import Coding, MomentStorage
 from adamcore.storage.policies import RESTS, PStorage
 from adamcore.storage.policies import Storage as PolicyAndDtype
 
 Real = Literal["float32", "float64"]  #: what a kernel computes in
-#: what an array is stored in; whole numbers are rests of parameters
-Storage = Literal["bfloat16", "float16", "float32", "float64", "int16", "int8"]
+#: what an array is stored in; whole numbers are rests of parameters, or codes and scales of moments
+Storage = Literal["bfloat16", "float16", "float32", "float64", "int16", "int8", "uint8"]
 
 LLVM = {"float32": "float", "float64": "double"}
 #: the type in which a number is read and written
-BITS = {"bfloat16": "i16", "float16": "i16", "int16": "i16", "int8": "i8", **LLVM}
+BITS = {"bfloat16": "i16", "float16": "i16", "int16": "i16", "int8": "i8", "uint8": "i8", **LLVM}
 #: bytes of a number
-SIZES = {"bfloat16": 2, "float16": 2, "float32": 4, "float64": 8, "int16": 2, "int8": 1}
+SIZES = {"bfloat16": 2, "float16": 2, "float32": 4, "float64": 8, "int16": 2, "int8": 1, "uint8": 1}
 CODES = {"float32": "f", "float64": "d"}  #: type codes of the module array, for the coefficients
 
 
@@ -28,6 +29,8 @@ class Format(NamedTuple):
     m: Storage
     v: Storage  #: of v and v_max
     p_storage: PStorage = "plain"  #: how p is kept
+    m_storage: MomentStorage = "plain"  #: how m is kept
+    v_storage: MomentStorage = "plain"  #: how v and v_max are kept
 
     @property
     def policy(self) -> PolicyAndDtype | None:
@@ -49,6 +52,10 @@ class Format(NamedTuple):
         if name == "p_rest":
             assert self.rest is not None
             return self.rest
+        if name.endswith("_scale"):
+            coding = self.coding(name.removesuffix("_scale"))
+            assert coding is not None
+            return coding.scale_dtype  # type: ignore[return-value]
         found: Storage = getattr(self, "v" if name == "v_max" else name)
         return found
 
@@ -57,15 +64,27 @@ class Format(NamedTuple):
         """The dtypes of the arrays."""
         return [self.p, self.g, self.m, self.v, *([] if self.rest is None else [self.rest])]
 
+    def coding(self, name: str) -> Coding | None:
+        """How "m", "v" or "v_max" is kept in 8 bits; None if it is not."""
+        policy = self.m_storage if name == "m" else self.v_storage
+        return None if policy == "plain" or name not in ("m", "v", "v_max") else Coding(policy, name == "m")
+
+    @property
+    def block(self) -> int | None:
+        """How many elements share a scale; None if there are no scales."""
+        codings = self.coding("m"), self.coding("v")
+        return next((coding.block for coding in codings if coding is not None), None)
+
     @property
     def pairs(self) -> bool:
         """True if the loop has ``Lines.pairs``: if all numbers are of bfloat16, their order may be any."""
-        return {self.p, self.g, self.m, self.v} == {"bfloat16"} and self.rest != "float32"
+        numbers = {self.p, self.g, *(x for x in (self.m, self.v) if x not in ("int8", "uint8"))}
+        return numbers == {"bfloat16"} and self.rest != "float32"
 
     @property
     def lanes(self) -> int:
-        """The number of elements in one pass of the loop: 64 bytes of the array whose numbers are widest."""
-        return 64 // max(map(SIZES.__getitem__, self.stored))
+        """The number of elements in one pass of the loop: a block, or 64 bytes of the widest array."""
+        return self.block or 64 // max(map(SIZES.__getitem__, self.stored))
 
 
 def uniform(dtype: Real) -> Format:
@@ -81,6 +100,7 @@ class Lines(list[str]):
         pairs: True if a vector in the arithmetic has the elements at even places in its first half and those
             at odd places in its second half.  Two neighbours of 16 bits are one word, of which one shift and
             one mask make two floats; to keep their order would take moves between the parts of a vector.
+        tag: what the names of these lines have that those of other lines in one function do not.
 
     >>> lines = Lines(4)
     >>> lines.put("%y", f"add {lines.kind('i32')} %x, {lines.constant(7, 'i32')}")
@@ -89,9 +109,9 @@ class Lines(list[str]):
       %y = add <4 x i32> %x, <i32 7, i32 7, i32 7, i32 7>
     """
 
-    def __init__(self, lanes: int, pairs: bool = False) -> None:
+    def __init__(self, lanes: int, pairs: bool = False, tag: str = "") -> None:
         super().__init__()
-        self.lanes, self.pairs = lanes, pairs
+        self.lanes, self.pairs, self.tag = lanes, pairs, tag
 
     def kind(self, element: str) -> str:
         """Return the type of a vector of ``element``, or ``element`` itself."""

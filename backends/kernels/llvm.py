@@ -134,3 +134,11 @@ def native_half() -> bool:
     if llvm.get_process_triple().startswith(("aarch64", "arm64")):
         return True
     return bool(llvm.get_host_cpu_features().get("f16c", False))
+
+
+@cache
+def native_bfloat16() -> bool:
+    """True if this processor rounds two vectors of 16 float32 numbers to one of 32 bfloat16 numbers."""
+    import llvmlite.binding as llvm
+
+    return bool(llvm.get_host_cpu_features().get("avx512bf16", False))

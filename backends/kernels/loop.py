@@ -10,9 +10,12 @@ import ctypes
 from collections.abc import Callable
 from functools import lru_cache
 
-from adamcore.backends.kernels.body import body, inputs_of, key_lines, outputs_of
+from adamcore.backends.kernels.body import body, inputs_of, outputs_of
 from adamcore.backends.kernels.formats import LLVM, SIZES, Format
-from adamcore.backends.kernels.llvm import link, native_half
+from adamcore.backends.kernels.kept import key_lines
+from adamcore.backends.kernels.llvm import link, native_bfloat16, native_half
+from adamcore.backends.kernels.quick import DECLARATION, LANES
+from adamcore.backends.kernels.tail import copies, single_text, tail_text, whole_blocks
 from adamcore.tracing import Program
 
 AHEAD = 2048  #: the loop prefetches so many bytes ahead; the processor's own prefetcher stops at a page's end
@@ -46,7 +49,12 @@ def kernel(program: Program, dtypes: Format, in_place: bool, masked: bool = Fals
 
 
 def text(
-    program: Program, dtypes: Format, in_place: bool, masked: bool = False, half: bool | None = None
+    program: Program,
+    dtypes: Format,
+    in_place: bool,
+    masked: bool = False,
+    half: bool | None = None,
+    bfloat16: bool | None = None,
 ) -> str:
     """Return the kernel of a program in LLVM's language.
 
@@ -55,8 +63,11 @@ def text(
         dtypes: those of the arithmetic and of the arrays.
         in_place, masked: see :func:`kernel`.
         half: True if the processor converts float16; None asks this one.
+        bfloat16: True if it rounds to bfloat16; None asks this one.
     """
     half = native_half() if half is None else half
+    quick = dtypes.pairs and dtypes.lanes == LANES and dtypes.work == "float32"
+    quick = quick and (native_bfloat16() if bfloat16 is None else bfloat16)
     real, lanes, size = LLVM[dtypes.work], dtypes.lanes, SIZES[dtypes.work]
     inputs, outputs = inputs_of(program, dtypes), outputs_of(program, dtypes)
     arrays = [
@@ -81,21 +92,30 @@ def text(
   %{name}.all = shufflevector {vector} %{name}.one, {vector} poison, <{lanes} x i32> zeroinitializer"""
         for i, name in enumerate(program.coefficients)
     )
-    many = "\n".join(body(program, dtypes, targets, lanes, masked, half))
+    many = "\n".join(body(program, dtypes, targets, lanes, masked, half, quick=quick))
     ahead = "\n".join(
         f"""  %{name}.ahead.{at} = getelementptr i8, ptr %{name}.p.m, i64 {AHEAD + at}
   call void @llvm.prefetch.p0(ptr %{name}.ahead.{at}, i32 {int(name in targets.values())}, i32 3, i32 1)"""
         for name in inputs
+        if not name.endswith("_scale")
         for at in range(0, lanes * SIZES[dtypes.of(name)], LINE)
     )
-    single = "\n".join(body(program, dtypes, targets, 1, masked, half))
+    block = dtypes.block
+    if block is None:
+        rest = single_text(body(program, dtypes, targets, 1, masked, half))
+    else:
+        rest = tail_text(program, dtypes, targets, body(program, dtypes, targets, lanes, masked, half, True))
     return f"""
 declare {vector} @llvm.sqrt.v{lanes}f{size * 8}({vector})
 declare {real} @llvm.sqrt.f{size * 8}({real})
 declare void @llvm.prefetch.p0(ptr, i32, i32, i32)
+{DECLARATION if quick else ""}
+{"" if block is None or size == 4 else f"declare <{lanes} x float> @llvm.sqrt.v{lanes}f32(<{lanes} x float>)"}
+{"" if block is None else f"declare i32 @llvm.vector.reduce.umax.v{lanes}i32(<{lanes} x i32>)"}
 
 define void @step(i64 %lo, i64 %hi, ptr %table) #0 {{
 entry:
+{"" if block is None else copies(program, dtypes, targets)}
   %n = load i64, ptr %table
   %offsets.slot = getelementptr i64, ptr %table, i64 1
   %offsets = load ptr, ptr %offsets.slot
@@ -122,8 +142,10 @@ array:
   %a.global = select i1 %a.late, i64 %lo, i64 %start
   %b.early = icmp slt i64 %hi, %stop
   %b.global = select i1 %b.early, i64 %hi, i64 %stop
-  %a = sub i64 %a.global, %start
-  %b = sub i64 %b.global, %start
+  %size = sub i64 %stop, %start
+  %a.own = sub i64 %a.global, %start
+  %b.own = sub i64 %b.global, %start
+{whole_blocks(block)}
   %some = icmp slt i64 %a, %b
   br i1 %some, label %load, label %done
 load:
@@ -134,22 +156,17 @@ load:
 {key_lines(lanes) if dtypes.p_storage == "stochastic" else ""}
   br label %many.test
 many.test:
-  %i.m = phi i64 [ %a, %load ], [ %i.m.next, %many ]
+  %i.m = phi i64 [ %a, %load ], [ %i.m.next, %many.end ]
   %i.m.next = add i64 %i.m, {lanes}
   %whole = icmp sle i64 %i.m.next, %b
   br i1 %whole, label %many, label %single.test
 many:
 {many}
+  br label %many.end
+many.end:
 {ahead}
   br label %many.test
-single.test:
-  %i.s = phi i64 [ %i.m, %many.test ], [ %i.s.next, %single ]
-  %i.s.next = add i64 %i.s, 1
-  %rest = icmp slt i64 %i.s, %b
-  br i1 %rest, label %single, label %done
-single:
-{single}
-  br label %single.test, !llvm.loop !0
+{rest}
 done:
   br label %next
 }}

@@ -80,6 +80,12 @@ def arrays_of(job: Job) -> tuple[Array, ...]:
     return job.p, job.g, job.m, job.v, *(x for x in PARTS_OF(job) if x is not None)
 
 
+def vectors_of(job: Job) -> tuple[Array, ...]:
+    """Return those of a job's arrays that have as many elements as its parameter: all but the scales."""
+    scales = [id(x) for x in (job.m_scale, job.v_scale, job.v_max_scale) if x is not None]
+    return tuple(x for x in arrays_of(job) if id(x) not in scales) if scales else arrays_of(job)
+
+
 def writable(memory: Memory, job: Job) -> bool:
     """True if a job may be done in place: nothing is read-only, and no two of its arrays overlap."""
     if any(memory.read_only(x) for x in arrays_of(job) if x is not job.g):

@@ -8,9 +8,9 @@ from typing import Any
 
 from adamcore.backends.kernels import llvm
 from adamcore.backends.kernels.formats import LLVM, SIZES, Format
-from adamcore.backends.kernels.memory import Memory, arrays_of
+from adamcore.backends.kernels.memory import Memory, arrays_of, vectors_of
 from adamcore.definition import Coefficients
-from adamcore.protocol import PARTS_OF, Job, UniformJobs, columns_of
+from adamcore.protocol import PARTS_OF, Job, LeafDtypes, UniformJobs, columns_of
 from adamcore.types import Array
 
 COEFFICIENTS, WHERE, FORMATS = map(Job._fields.index, ("coefficients", "where", "formats"))
@@ -23,12 +23,10 @@ def unsupported(memory: Memory, job: Job) -> str | None:
     of their parts, unless v is of the modulus.  Without machine code all arrays have one dtype, that of the
     arithmetic.
     """
-    if job.formats.m_coding is not None or job.formats.v_coding is not None:
-        return "moments in 8 bits"
     if any(x is not None and not isinstance(x, float) for x in job.coefficients):
         return "a clock or hyperparameters that only the program knows"
-    arrays = arrays_of(job)
-    reason = unsupported_dtypes(memory, job, arrays) or unsupported_policy(memory, job, arrays)
+    arrays = vectors_of(job)
+    reason = unsupported_dtypes(memory, job, arrays) or unsupported_policy(memory, job)
     if reason is not None:
         return reason
     shape, size = job.p.shape, memory.size(job.p)
@@ -62,7 +60,7 @@ def unsupported_dtypes(memory: Memory, job: Job, arrays: Sequence[Array]) -> str
         return None
     for x in arrays:
         storage = memory.storage(x.dtype)
-        if x is job.p_rest:  # of its own dtype, as the step has found
+        if storage is None and is_coded(job, x):  # of its own dtype, as the step has found
             continue
         if storage is None:
             return f"{x.dtype}, with arithmetic in {work}"
@@ -73,28 +71,53 @@ def unsupported_dtypes(memory: Memory, job: Job, arrays: Sequence[Array]) -> str
     return None
 
 
-def unsupported_policy(memory: Memory, job: Job, arrays: Sequence[Array]) -> str | None:
-    """Return why a parameter can't be kept as it is to be kept, or None."""
-    policy = job.formats.storage
-    if policy is None:
+def is_coded(job: Job, x: Array) -> bool:
+    """True if an array of a job is of whole numbers: a rest of p, or the codes of a moment."""
+    f = job.formats
+    return x is job.p_rest or (x is job.m and f.m_coding is not None) or f.v_coding is not None
+
+
+def unsupported_policy(memory: Memory, job: Job) -> str | None:
+    """Return why parameter and moments can't be kept as they are to be kept, or None."""
+    if job.formats.plain:
         return None
     if not llvm.available():
-        return f"p_storage={policy.policy!r}, without machine code"
+        policy = job.formats.storage
+        what = "moments in 8 bits" if policy is None else f"p_storage={policy.policy!r}"
+        return f"{what}, without machine code"
+    coded = job.m_scale is not None or job.v_scale is not None
+    if any(x is not None and x.policy == "blockwise8" for x in (job.formats.m_coding, job.formats.v_coding)):
+        return "moments by a codebook"
+    if coded and job.where is not None:
+        return "a mask, with moments in 8 bits"
+    if coded and not all(map(memory.contiguous, arrays_of(job))):
+        return "an array that is not contiguous, with moments in 8 bits"
+    if coded and any(memory.unsupported(x) is not None for x in arrays_of(job)):
+        return "scales that can't be read"
     if job.key is None:
         return None
     if not isinstance(job.key.t, int):
         return "a clock that only the program knows"
-    if job.key.elements is not None or not all(map(memory.contiguous, arrays)):
-        return f"p_storage={policy.policy!r} and elements whose numbers are not their places in memory"
+    if job.key.elements is not None or not all(map(memory.contiguous, arrays_of(job))):
+        return "p_storage='stochastic' and elements whose numbers are not their places in memory"
     return None
 
 
 def format_of(memory: Memory, job: Job) -> Format:
     """Return the dtypes of a supported job."""
-    policy = job.formats.storage
-    found: Any = map(memory.storage, (job.formats.work, job.p.dtype, job.g.dtype, job.m.dtype, job.v.dtype))
-    dtypes = Format(*found)
-    return dtypes if policy is None else dtypes._replace(p_storage=policy.policy)
+    f = job.formats
+    found: Any = map(memory.storage, (f.work, job.p.dtype, job.g.dtype, job.m.dtype, job.v.dtype))
+    return kept_as(Format(*found), f)
+
+
+def kept_as(dtypes: Format, formats: LeafDtypes) -> Format:
+    """Return dtypes with what the dtypes of a leaf say of how it is kept."""
+    policy, m, v = formats.storage, formats.m_coding, formats.v_coding
+    if policy is not None:
+        dtypes = dtypes._replace(p_storage=policy.policy)
+    if m is not None:
+        dtypes = dtypes._replace(m="int8", m_storage=m.policy)
+    return dtypes if v is None else dtypes._replace(v="uint8", v_storage=v.policy)
 
 
 def unsupported_layout(memory: Memory, arrays: Sequence[Array]) -> str | None:
@@ -143,12 +166,14 @@ def all_supported(memory: Memory, jobs: Sequence[Job]) -> bool:
     there = [x is not None for x in PARTS_OF(first)]
     if any([x is not None for x in PARTS_OF(job)] != there for job in jobs):
         return False
-    if first.key is not None and any(unsupported_policy(memory, job, ()) for job in jobs):
+    if first.key is not None and any(unsupported_policy(memory, job) for job in jobs):
         return False
     columns = columns_of(jobs)
     shapes = [x.shape for x in columns.p]
-    for xs in columns:
-        if xs and ([x.dtype for x in xs].count(xs[0].dtype) < n or [x.shape for x in xs] != shapes):
+    for name, xs in zip(columns._fields, columns, strict=True):
+        if xs and [x.dtype for x in xs].count(xs[0].dtype) < n:
+            return False
+        if xs and not name.endswith("_scale") and [x.shape for x in xs] != shapes:
             return False
     return all(memory.plain(xs) for xs in columns if xs) or all(
         unsupported(memory, job) is None for job in jobs

@@ -15,11 +15,13 @@ from adamcore.types import DType
 Kind = Literal["i32", "float", "i1"]  #: of an element: a word, a float32 number or a truth
 
 INTEGERS = {"add": "add", "sub": "sub", "mul": "mul", "and": "and", "or": "or", "xor": "xor"}
-FLOATS = {"add": "fadd", "sub": "fsub", "mul": "fmul"}
+FLOATS = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv"}
 TRUTHS = {"and": "and", "or": "or", "xor": "xor"}
 OPERATIONS = {"i32": INTEGERS, "float": FLOATS, "i1": TRUTHS}
-COMPARISONS = {"i32": {"gt": "icmp ugt", "lt": "icmp ult", "le": "icmp ule", "eq": "icmp eq"},
-               "float": {"gt": "fcmp ogt", "lt": "fcmp olt", "le": "fcmp ole", "eq": "fcmp oeq"}}  # fmt: skip
+COMPARISONS = {
+    "i32": {how: f"icmp {'eq' if how == 'eq' else 'u' + how}" for how in ("gt", "ge", "lt", "le", "eq")},
+    "float": {how: f"fcmp o{how}" for how in ("gt", "ge", "lt", "le", "eq")},
+}
 
 
 class Value:
@@ -40,7 +42,7 @@ class Value:
     def put(self, kind: Kind, operation: str) -> Value:
         """Return the result of an operation, by a line that is added."""
         lines = self.lines
-        return Value(lines, lines.put(f"%w{lines.lanes}.{len(lines)}", operation), kind)
+        return Value(lines, lines.put(f"%w{lines.tag}.{len(lines)}", operation), kind)
 
     def text(self, x: Any) -> str:
         """Return an operand: the name of a value, or a number as a constant of this value's type."""
@@ -78,6 +80,9 @@ class Value:
     def __mul__(self, other: Any) -> Value:
         return self.by("mul", self, other)
 
+    def __rtruediv__(self, other: Any) -> Value:
+        return self.by("div", other, self)
+
     def __and__(self, other: Any) -> Value:
         return self.by("and", self, other)
 
@@ -92,6 +97,9 @@ class Value:
 
     def __gt__(self, other: Any) -> Value:
         return self.compared("gt", other)
+
+    def __ge__(self, other: Any) -> Value:
+        return self.compared("ge", other)
 
     def __lt__(self, other: Any) -> Value:
         return self.compared("lt", other)
@@ -157,7 +165,7 @@ class ValueWords:
 
     def most(self, rows: Value) -> Value:
         lines = rows.lines
-        kind, name = lines.kind("i32"), f"%w{lines.lanes}.{len(lines)}"
+        kind, name = lines.kind("i32"), f"%w{lines.tag}.{len(lines)}"
         reduce = f"@llvm.vector.reduce.umax.v{lines.lanes}i32"
         largest = lines.put(f"{name}.most", f"call i32 {reduce}({rows.typed(rows)})")
         first = lines.put(f"{name}.first", f"insertelement {kind} poison, i32 {largest}, i64 0")

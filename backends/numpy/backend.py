@@ -16,7 +16,7 @@ from adamcore.backends.numpy.uniform import same_shape, uniform_addresses
 from adamcore.backends.numpy.words import WORDS
 from adamcore.backends.overlap import first_overlap
 from adamcore.protocol import Columns, Kind
-from adamcore.storage.bits import Words
+from adamcore.storage.bits import TableWords
 from adamcore.types import Array
 
 ARRAYS = (np.ndarray, np.generic)
@@ -107,7 +107,7 @@ class NumPyBackend(BaseBackend):
         except TypeError as error:
             raise LookupError(f"NumPy has no dtype {name!r}") from error
 
-    def bits_of_floats(self) -> Words | None:
+    def bits_of_floats(self) -> TableWords | None:
         return WORDS
 
     def part_of(self, dtype: Any, like: Array) -> Any:

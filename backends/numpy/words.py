@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,12 @@ class NumPyWords:
 
     def most(self, rows: Array) -> Array:
         return np.max(rows, axis=1, keepdims=True)
+
+    def places(self, borders: Sequence[float], x: Array) -> Array:
+        return np.searchsorted(np.asarray(borders, np.float32), x, side="right")
+
+    def entries(self, table: Sequence[float], places: Array) -> Array:
+        return np.asarray(table, np.float32)[places]
 
     def zero_scales(self, like: Array, size: int, dtype: DType) -> Array:
         return np.zeros(-(-math.prod(like.shape) // size), dtype)

@@ -100,11 +100,11 @@ def to_adam(state: NamedState, adam: Adam, params: Tree, *, narrow: bool = False
     present = [name for name, p in zip(names, tree.leaves, strict=True) if p is not None]
     found = dict(zip(present, state.match(unique(present)), strict=True))
 
-    def value(name: str, what: str) -> Any:
+    def value(name: str, what: str, old: Any) -> Any:
         leaf, moment = found[name], SCALES.get(what, what)
-        policy = getattr(adam, f"{moment[0]}_storage") if moment in MOMENTS else "plain"
-        if policy == "plain":
+        if what not in SCALES and not (what in MOMENTS and tree.backend.integer(old.dtype)):
             return getattr(leaf, what)
+        policy = getattr(adam, f"{moment[0]}_storage")
         if (name, moment) not in coded:
             coded[name, moment] = leaf.coded.get(moment) or codes_of(getattr(leaf, moment), moment, policy)
         return coded[name, moment].scales if what in SCALES else coded[name, moment].codes
@@ -116,7 +116,7 @@ def to_adam(state: NamedState, adam: Adam, params: Tree, *, narrow: bool = False
             return None
         old = tree.match(part, f"state.{what}")
         new = [
-            None if x is None else placed(x, value(name, what), name, what)
+            None if x is None else placed(x, value(name, what, x), name, what)
             for name, x in zip(names, old, strict=True)
         ]
         return tree.like(new)
@@ -125,7 +125,7 @@ def to_adam(state: NamedState, adam: Adam, params: Tree, *, narrow: bool = False
         if np.shape(value) != tuple(old.shape):
             raise CheckpointError(f"{name} has shape {np.shape(value)}: expected {tuple(old.shape)}")
         new = array_like(tree, value, old)
-        plain = what in MOMENTS and getattr(adam, f"{what[0]}_storage") == "plain"
+        plain = what in MOMENTS and not tree.backend.integer(old.dtype)
         if plain and not narrow and named_by(adam, MOMENTS[what])[1] is None:
             refuse_rounded(value, new, f"{what} of {name}")
         return new

@@ -15,6 +15,7 @@ import numpy as np
 from adamcore.backends.numpy.words import WORDS
 from adamcore.backends.states.named import Array, Coded, listed, numpy_of
 from adamcore.errors import CheckpointError
+from adamcore.storage.blockwise import SMALL, table
 from adamcore.storage.moments import MOMENT_STORAGES, Coding, decode, encode
 
 WRAPPED = "__bnb_optimizer_quant_state__"  #: bitsandbytes' key for what FSDP would not gather
@@ -39,7 +40,7 @@ def plain_entry(each: Mapping[str, Any], where: str) -> tuple[dict[str, Any], st
     entry = {key: x for key, x in each.items() if key != WRAPPED}
     wrapped = each.get(WRAPPED)
     entry |= wrapped if isinstance(wrapped, Mapping) else {}
-    quantised = ""
+    quantised, coded = "", dict[str, Coded]()
     for number, (name, others) in enumerate(ALIASES.items(), start=1):
         other = next((key for key in others if key in entry), None)
         if name in entry or other is None:
@@ -47,15 +48,19 @@ def plain_entry(each: Mapping[str, Any], where: str) -> tuple[dict[str, Any], st
         x = entry.pop(other)
         if str(getattr(x, "dtype", "")).endswith("uint8"):
             parts = {key: entry.pop(f"{key}{number}", None) for key in ("qmap", "absmax")}
+            kept = published(x, parts["qmap"], parts["absmax"], signed=number == 1)
+            coded |= {} if kept is None else {FIELDS[name]: kept}
             x, quantised = by_blocks(x, parts["qmap"], parts["absmax"], f"{other} of {where}"), "8-bit"
         entry[name] = x
-    coded = {}
     for name, field in FIELDS.items():
         x, scales = entry.get(name), entry.pop(f"{name}_scale", None)
         if scales is not None:  # our own optimizer's
-            kept = Coded(policy_of(numpy_of(scales)), *(numpy_of(local(y, where)) for y in (x, scales)))
+            codes, each_block = (numpy_of(local(y, where)) for y in (x, scales))
+            kept = Coded(policy_of(codes, each_block, field), codes, each_block)
             coded[field], entry[name] = kept, numbers_of(kept, field, f"{name} of {where}")
-        elif hasattr(x, "codes") and hasattr(x, "scale"):
+        elif x is not None and hasattr(x, "codes") and hasattr(x, "scale"):
+            kept = published(x.codes, getattr(x, "qmap", None), x.scale, signed=field == "m")
+            coded |= {} if kept is None else {field: kept}
             entry[name], quantised = of_torchao(x, f"{name} of {where}")
         else:
             entry.pop(name, None)
@@ -65,11 +70,31 @@ def plain_entry(each: Mapping[str, Any], where: str) -> tuple[dict[str, Any], st
     return entry | ({"coded": coded} if coded else {}), quantised
 
 
-def policy_of(scales: Array) -> str:
-    """Return the way of keeping moments that has such scales."""
-    known = (policy for policy in MOMENT_STORAGES if policy != "plain")
-    kinds: dict[str, str] = {Coding(policy, True).scale_dtype: policy for policy in known}
-    return kinds.get(scales.dtype.name, "plain")
+def published(codes: Any, numbers: Any, scales: Any, *, signed: bool) -> Coded | None:
+    """Return a moment that is kept in the state as "blockwise8" keeps it; None if the codebook is another."""
+    if numbers is None or scales is None or not str(codes.dtype).endswith("uint8"):
+        return None
+    codes, numbers, scales = (numpy_of(x) for x in (codes, numbers, scales))
+    blocks = Coding("blockwise8", True).blocks(codes.shape)
+    if (
+        not np.array_equal(numbers, np.asarray(table(signed), np.float32))
+        or scales.size != blocks
+        or codes.size < SMALL
+    ):
+        return None
+    return Coded("blockwise8", codes, scales.reshape(-1))
+
+
+def policy_of(codes: Array, scales: Array, name: str) -> str:
+    """Return the way of keeping moments that has such codes and scales; "plain" if there is none."""
+    found = codes.dtype.name, scales.dtype.name, scales.shape
+    policies: tuple[str, ...] = MOMENT_STORAGES[1:]
+    for policy in policies:
+        coding = Coding(policy, name == "m")  # type: ignore[arg-type]
+        form = coding.dtype, coding.scale_dtype, (coding.blocks(codes.shape),)
+        if coding.serves(codes.shape) and found == form:
+            return policy
+    return "plain"
 
 
 def numbers_of(coded: Coded, name: str, where: str) -> Array:
@@ -86,7 +111,10 @@ def numbers_of(coded: Coded, name: str, where: str) -> Array:
     coding = Coding(coded.policy, name == "m")  # type: ignore[arg-type]
     form = coded.codes.dtype.name, coded.scales.dtype.name, coded.scales.shape
     if coded.policy not in MOMENT_STORAGES or coded.policy == "plain":
-        raise CheckpointError(f"{where} has scales in {form[1]}: expected those of {MOMENT_STORAGES[1:]}")
+        raise CheckpointError(
+            f"{where} has codes in {form[0]} of shape {coded.codes.shape}, and scales in {form[1]} of shape "
+            f"{form[2]}: expected those of {' or '.join(map(repr, MOMENT_STORAGES[1:]))}"
+        )
     wanted = coding.dtype, coding.scale_dtype, (coding.blocks(coded.codes.shape),)
     if form != wanted:
         raise CheckpointError(

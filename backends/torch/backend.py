@@ -23,7 +23,7 @@ from adamcore.coefficients import Traced, split_log
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients, Numbers
 from adamcore.protocol import Columns, Job, Kind, Result, UniformJobs
-from adamcore.storage.bits import Words
+from adamcore.storage.bits import TableWords
 from adamcore.types import Array, Clock
 
 # The logarithms of b1 and b2 are constants of a compiled step; Dynamo can't look into decimal.
@@ -177,7 +177,7 @@ class TorchBackend(BaseBackend):
             raise LookupError(f"PyTorch has no complex dtype of {dtype_name(dtype)} parts")
         return WHOLE[dtype]
 
-    def bits_of_floats(self) -> Words | None:
+    def bits_of_floats(self) -> TableWords | None:
         return WORDS
 
     def split(self, x: Array) -> tuple[Array, Array]:

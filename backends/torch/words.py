@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -55,6 +56,12 @@ class TorchWords:
 
     def most(self, rows: Array) -> Array:
         return rows.amax(1, keepdim=True)
+
+    def places(self, borders: Sequence[float], x: Array) -> Array:
+        return torch.searchsorted(torch.tensor(borders, device=x.device), x.contiguous(), right=True)
+
+    def entries(self, table: Sequence[float], places: Array) -> Array:
+        return torch.tensor(table, device=places.device)[places.to(torch.int64)]
 
     def zero_scales(self, like: Array, size: int, dtype: DType) -> Array:
         return torch.zeros(-(-math.prod(like.shape) // size), dtype=dtype, device=like.device)

@@ -37,12 +37,19 @@ def shared(d: Difference) -> Words | None:
 
 
 def sizes(d: Difference) -> Words | None:
-    """The words on arrays that do not move at all."""
+    """The words on arrays that do not move at all, or that go other ways than those with one dimension."""
     r = d.anatomy.readings
     still = [shape for i, shape in enumerate(SHAPES) if not np.any(r.moves("sizes", i).value)]
-    if not still:
+    if still:
+        text = f"arrays of the shapes {', '.join(map(str, dict.fromkeys(still)))} do not move"
+        return "layout", "STEP.1", text
+    steps = [r.moves("sizes", i)[:, 0] for i in range(len(SHAPES))]
+    rows, matrices = ([s for s, shape in zip(steps, SHAPES, strict=True) if (len(shape) > 1) == many]
+                      for many in (False, True))  # fmt: skip
+    if not all(row.all_equal(rows[0]) for row in rows):
         return None
-    return "layout", "STEP.1", f"arrays of the shapes {', '.join(map(str, dict.fromkeys(still)))} do not move"
+    times = listed(matrices[0].value / rows[0].value)
+    return "layout", "STEP.1", f"a step of an array of two dimensions is {times} times that of one of one"
 
 
 def permuted(d: Difference) -> Words | None:

@@ -24,10 +24,12 @@ from adamcore.conformance.anatomy.ordinary import (
     borrowed,
     coupling,
     crosstalk,
+    dependence_on_order,
     dependence_on_size,
     factors,
     from_clock,
     in_layout,
+    in_order,
     lacking,
     longer,
     matrix,
@@ -99,6 +101,9 @@ FIRST: dict[str, Circumstance] = {
     "even decay": Circumstance(
         "layout", "STEP.1", "equal elements of one array decay in different ways",
         (uniform("sizes-decay", weight_decay=0.25),), unevenness),
+    "order": Circumstance(
+        "layout", "STEP.1", "an element's steps depend on its place in its array",
+        (in_order("order", 1), in_order("opposite-order", -1)), dependence_on_order),
 }  # fmt: skip
 """What disturbs the measuring of any part, by name."""
 

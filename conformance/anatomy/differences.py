@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from adamcore.conformance.anatomy.anatomy import Anatomy
+from adamcore.conformance.anatomy.experiments import CONSTANT
 from adamcore.conformance.anatomy.facts import NEAR, constant, sure
 from adamcore.conformance.anatomy.parts import Part
 from adamcore.conformance.anatomy.texts import listed, number
@@ -57,7 +58,7 @@ def first_difference(anatomy: Anatomy) -> Part | None:
 
     Two faults disturb the readings of parts before their own.  If p decays without weight decay, it does so
     in all experiments.  A fault of epsilon disturbs whatever is measured far below eps; if the steps far
-    above eps are as claimed, it is the part that is wrong.
+    above eps are as claimed, it is the part that is wrong.  So does one of the maximum.
     """
     wrong = {part.name: part for part in anatomy.parts if not part.as_claimed}
     claimed = anatomy.claimed
@@ -68,6 +69,8 @@ def first_difference(anatomy: Anatomy) -> Part | None:
     for name in ("runs", "arrays"):
         if name in wrong:
             return wrong[name]
+    if "second moment" in wrong and forgets_maximum(anatomy, wrong["second moment"]):
+        return wrong["second moment"]
     if "epsilon" in wrong:
         far = anatomy.readings.moves("normal").all_equal(claimed.moves("normal"))
         if far or reversed_curve(wrong["epsilon"]):
@@ -81,3 +84,15 @@ def first_difference(anatomy: Anatomy) -> Part | None:
 def reversed_curve(part: Part) -> bool:
     """True if steps do not shrink with small gradients, as those of the claim do."""
     return bool(abs(part.values["slope"].value) < NEAR < abs(part.claimed["slope"].value))
+
+
+def forgets_maximum(anatomy: Anatomy, part: Part) -> bool:
+    """True if a maximum is claimed and steps are as claimed until a square is less than those before it.
+
+    Squares that grow are their own maximum.
+    """
+    claim, claimed = anatomy.claim, anatomy.claimed
+    if claim is None or claimed is None or claim.amsgrad == "none" or "kept in step" not in part.differs:
+        return False
+    steps, theirs = (r.moves("normal")[:, CONSTANT] for r in (anatomy.readings, claimed))
+    return steps.all_equal(theirs)

@@ -16,6 +16,7 @@ from adamcore.conformance.types import Layout, Probe, Start
 
 PATTERN = np.array([1.0, -0.5, 2.0, 0.75, -1.5, 0.25, 3.0, -1.25])
 SHAPES: tuple[tuple[int, ...], ...] = ((1,), (2,), (3,), (9,), (37,), (130,), (2, 3), (1,))
+LENGTHS = (2, 5, 67, 300)  #: of the arrays that are stepped in both orders
 LAYOUTS: tuple[Layout, ...] = ("F", "strided", "offset", "reversed")
 STEPS = 5
 UNIT_STEPS = 40
@@ -97,6 +98,21 @@ def dependence_on_size(r: Readings, names: Sequence[str]) -> Measured:
     every = [r.moves(names[0], i)[:, 0] for i in range(len(SHAPES))]
     first = every[0]
     return joined([moved - (first if every[-1].all_equal(first) else moved) for moved in every])
+
+
+def in_order(name: str, way: int) -> Probe:
+    """Arrays whose elements have gradients of their own, from the first to the last or the other way."""
+    rows = []
+    for t in range(3):
+        sizes = (2.0 ** ((3 * t + 5 * np.arange(n)) % 13 - 6.0) * (-1.0) ** np.arange(n) for n in LENGTHS)
+        rows.append([g[::way] for g in sizes])
+    return experiment(name, "elements in one order or the opposite", [np.ones(n) for n in LENGTHS], rows)
+
+
+def dependence_on_order(r: Readings, names: Sequence[str]) -> Measured:
+    """Return by what the moves of elements differ from those of the same elements in the opposite order."""
+    pairs = ([r.moves(name, i) for name in names] for i in range(len(LENGTHS)))
+    return joined([known(one - other[:, ::-1]) for one, other in pairs])
 
 
 def twins() -> Probe:

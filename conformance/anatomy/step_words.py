@@ -11,7 +11,9 @@ from adamcore.conformance.anatomy.decay import mask_decider
 from adamcore.conformance.anatomy.differences import Difference, Words, reversed_curve
 from adamcore.conformance.anatomy.experiments import ABSENT, DECAYED, LATE, POWERS, SCALES, T
 from adamcore.conformance.anatomy.facts import BESIDE, LARGER, NEAR, UNDER, Facts, constant, near
+from adamcore.conformance.anatomy.levers import experiment
 from adamcore.conformance.anatomy.measured import Measured
+from adamcore.conformance.anatomy.readings import readings_of_claim
 from adamcore.conformance.anatomy.texts import listed, number
 from adamcore.conformance.rules import RULE_OF
 
@@ -96,8 +98,14 @@ def decay(d: Difference) -> Words:
     got, _ = d.values("two dimensions")
     if d.part.differs == ["two dimensions"] and constant(got) is None:
         return "layout", "STEP.1", d.beside("two dimensions", "elements of a matrix decay by ")
-    if d.differs("without decay") and start_of_first(d):
-        return "moments", "MOM.3", "m does not start at 0: without any gradient p moves, ever less"
+    if d.differs("without decay"):
+        if start_of_first(d):
+            return "moments", "MOM.3", "m does not start at 0: without any gradient p moves, ever less"
+        if (always := constant_gradient(d)) is not None:
+            text = f"without any gradient p moves as with one of {number(always)} in each step"
+            if near(always, d.anatomy.readings.hyper("eps")):
+                return "epsilon", "EPS.1", f"{text}, which is eps"
+            return "moments", "MOM.1", text
     both = [r for r in (d.anatomy.readings, d.anatomy.claimed) if r is not None]
     tiny = [r.moves("decay", 3)[0, 0] for r in both]
     rows = [r.moves("decay", 5)[0] for r in both]
@@ -139,6 +147,30 @@ def start_of_first(d: Difference) -> bool:
         fading = moved[1:] / moved[:-1]
     t = np.arange(1, 8)
     return near(fading, b1) or near(fading, b1 * (1.0 - b1 ** t[:-1]) / (1.0 - b1 ** t[1:]))
+
+
+def constant_gradient(d: Difference) -> float | None:
+    """Return the gradient with which the claim makes the steps made without any, or None.
+
+    They do not depend on p, and far above eps no gradient could be told from another.
+    """
+    r, claim = d.anatomy.readings, d.anatomy.claim
+    moved = r.moves("decay-none")
+    small = [moved[:, i] for i, p in enumerate(DECAYED) if abs(p) <= 1.0]
+    if claim is None or not all(each.all_equal(small[0]) for each in small):
+        return None
+
+    def steps(g: float) -> Measured:
+        probe = experiment("offset", "", [np.zeros(1)], [[np.full(1, g)]] * T, **r.probes["main"].hyper)
+        return readings_of_claim(claim, {"offset": probe}, r.dtype).moves("offset")[:, 0]
+
+    sign = np.sign(small[0].value[0] * steps(1.0).value[0])
+    low, high = -60.0, 60.0
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        less = abs(steps(sign * 2.0**middle).value[0]) < abs(small[0].value[0])
+        low, high = (middle, high) if less else (low, middle)
+    return float(sign * 2.0**low) if low < 59.0 and steps(sign * 2.0**low).all_equal(small[0]) else None
 
 
 def start_under_penalty(d: Difference) -> bool:

@@ -6,6 +6,7 @@ import importlib.util
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from adamcore import Adam
 from adamcore.conformance.bench import steps_cuda
@@ -32,6 +33,7 @@ from adamcore.conformance.bench.steps_jax import (
     ours_jit,
 )
 from adamcore.conformance.bench.workloads import NARROW, Shapes, elements
+from adamcore.storage.policies import PStorage
 
 
 @dataclass(frozen=True)
@@ -48,9 +50,24 @@ class Contender:
     single: bool = True  #: True if it is timed on one array
 
 
+EIGHT_BITS: Any = {"m_storage": "companded8", "v_storage": "companded8"}
+
+
 def narrow(framework: str, dtype: str) -> tuple[Contender, ...]:
     """Return the contenders of a framework whose parameters are stored in 16 bits."""
     beside = Adam(moment_dtype="float32")
+    policies: tuple[PStorage, ...] = ("split", "split8", "stochastic")
+    kept = [
+        Contender(
+            framework,
+            f"adamcore.backends.torch.Adam, {policy}",
+            partial(optimizer_torch, dtype=dtype, p_storage=policy),
+            ours=True,
+        )
+        for policy in policies
+        if (policy, dtype) != ("split8", "float16")
+    ]
+    coded = Adam(p_storage="split8" if dtype == "bfloat16" else "split", **EIGHT_BITS)
     return (
         Contender(framework, "torch.optim.Adam(fused=True)", torch_optim(dtype, fused=True), baseline=True),
         Contender(framework, "torch.optim.Adam(fused=True), float32", torch_optim(fused=True)),
@@ -63,6 +80,13 @@ def narrow(framework: str, dtype: str) -> tuple[Contender, ...]:
         ),
         Contender(
             framework, "adamcore.backends.torch.Adam", partial(optimizer_torch, dtype=dtype), ours=True
+        ),
+        *kept,
+        Contender(
+            framework,
+            f"adamcore, {coded.p_storage}, moments in 8 bits",
+            partial(ours_torch, dtype=dtype, adam=coded),
+            ours=True,
         ),
     )
 

@@ -176,7 +176,7 @@ def donated(
         lr = value
 
     size = sum(p.nbytes for p in (ps if isinstance(ps, list) else [ps]))
-    plain = llvm.available() and adam.moment_dtype is None
+    plain = llvm.available() and adam.moment_dtype is None and adam.p_storage == adam.m_storage == "plain"
     return Step(step, gradients, set_lr, bytes=BYTES // 4 * size if plain else None)
 
 

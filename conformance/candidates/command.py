@@ -36,7 +36,7 @@ from adamcore.conformance.types import FloatArray, Probe, Run, Start, Step
 from adamcore.conformance.wire import MOMENTS
 
 PROTOCOL = 1
-ABILITIES = ("set_lr", "set_hyper", "groups", "get_state", "set_state")
+ABILITIES = ("set_lr", "set_hyper", "groups", "get_state", "set_state", "scale", "found_inf")
 WIDTHS = {"float16": 2, "float32": 4, "float64": 8, "complex64": 4, "complex128": 8}  #: bytes of one word
 MOST_ARRAYS = 64  #: arrays of a probe that a driver is given, unless it says that it takes more
 MOST_ELEMENTS = 8192  #: elements of these arrays, likewise
@@ -95,7 +95,12 @@ class CommandCandidate:
     def run(self, probe: Probe, dtype: str) -> Run:
         probe = served_probe(probe, self.info.lacks, self.info.fixed)
         reason = unsupported_reason(
-            probe, lr="set_lr" in self.can, changes="set_hyper" in self.can, groups="groups" in self.can
+            probe,
+            lr="set_lr" in self.can,
+            changes="set_hyper" in self.can,
+            groups="groups" in self.can,
+            scale="scale" in self.can,
+            found_inf="found_inf" in self.can,
         )
         for needed in sorted({cast(p, dtype).dtype.name for p in probe.params}):
             if needed not in self.dtypes:
@@ -170,8 +175,12 @@ class CommandStepper(Stepper):
     def step(self, index: int, step: Step) -> tuple[list[Any], list[str]]:
         self.lr = self.lr if step.lr is None else step.lr
         grads = [None if g is None else pack(cast(g, self.dtype)) for g in step.grads]
-        changes = {"hyper": dict(step.changes)} if step.changes else {}
-        answer = checked_answer(self.candidate.driver.ask("step", grads=grads, lr=self.lr, **changes), "step")
+        more: Message = {"hyper": dict(step.changes)} if step.changes else {}
+        if step.scale is not None:
+            more["scale"] = step.scale
+        if step.found_inf:
+            more["found_inf"] = True
+        answer = checked_answer(self.candidate.driver.ask("step", grads=grads, lr=self.lr, **more), "step")
         params = expect(answer.get("params"), list, "params in its answer to step")
         self.after = [unpack(p, f"parameter {i} in its answer to step") for i, p in enumerate(params)]
         return self.after, []

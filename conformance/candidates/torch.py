@@ -93,12 +93,10 @@ class TorchStepper(Stepper):
         self.hyper = effective_hyper(probe.hyper, a.lacks, a.fixed)
         layout = layout_of_parameters(probe)
         self.params = [torch.nn.Parameter(self.tensor(p, layout)) for p in probe.params]
-        self.gradients = GradientBuffers(
-            probe, self.tensor, lambda old, new: old.copy_(from_numpy(new)), to_numpy
-        )
+        self.gradients = GradientBuffers(probe, self.tensor, self.refill, self.bits)
         try:
-            self.optimizer: Any = candidate.cls(
-                self.groups() if probe.groups else self.params, **a.call(self.hyper)
+            self.optimizer = self.construct(
+                self.groups() if probe.groups else self.params, a.call(self.hyper)
             )
         except Exception as error:
             if probe.groups:
@@ -132,28 +130,52 @@ class TorchStepper(Stepper):
     def tensor(self, array: Any, layout: Layout | None = None) -> Any:
         return as_tensor(cast(array, self.dtype, layout or self.probe.layout), self.device)
 
+    def refill(self, old: Any, new: FloatArray) -> None:
+        """Write values into a tensor."""
+        old.copy_(from_numpy(new))
+
+    def bits(self, tensor: Any) -> FloatArray:
+        """Return the values of a gradient."""
+        return to_numpy(tensor)
+
+    def construct(self, params: Any, arguments: Mapping[str, Any]) -> Any:
+        """Return the optimizer of these parameters, or groups of them."""
+        return self.candidate.cls(params, **arguments)
+
+    def again(self) -> TorchStepper:
+        """Return another one, of the same probe, at its beginning."""
+        return TorchStepper(self.candidate, self.probe, self.dtype)
+
+    def owners(self) -> Any:
+        """Return the state of the optimizer, by parameter."""
+        return self.optimizer.state
+
+    def like(self, values: FloatArray, other: Any) -> Any:
+        """Return values in the form of another tensor of the state."""
+        return self.torch.tensor(values).to(other)
+
     def begin(self, start: Sequence[Start]) -> None:
-        again = TorchStepper(self.candidate, self.probe, self.dtype)
+        again = self.again()
         again.step(1, self.probe.steps[0])
         for p, other, given in zip(self.params, again.params, start, strict=True):
-            like = again.optimizer.state[other]
+            if other not in again.owners() and again.owners():
+                continue  # another process has it
+            like = again.owners()[other]
             if not set(like) >= STATE:
                 raise UnsupportedProbe(f"its state has other names than {', '.join(sorted(STATE))}")
             clock = like["step"]
             if self.torch.is_tensor(clock) and int(self.torch.full_like(clock, given.t)) != given.t:
                 raise UnsupportedProbe(f"its clock is a {clock.dtype}, which does not hold {given.t}")
-            self.optimizer.state[p] = {
+            self.owners()[p] = {
                 "step": self.torch.full_like(clock, given.t) if self.torch.is_tensor(clock) else given.t,
-                "exp_avg": self.torch.tensor(given.m).to(like["exp_avg"]),
-                "exp_avg_sq": self.torch.tensor(given.v).to(like["exp_avg_sq"]),
+                "exp_avg": self.like(given.m, like["exp_avg"]),
+                "exp_avg_sq": self.like(given.v, like["exp_avg_sq"]),
             }
             if "max_exp_avg_sq" in like:
-                self.optimizer.state[p]["max_exp_avg_sq"] = self.torch.tensor(given.v_max).to(
-                    like["max_exp_avg_sq"]
-                )
+                self.owners()[p]["max_exp_avg_sq"] = self.like(given.v_max, like["max_exp_avg_sq"])
 
     def resumed(self) -> Stepper:
-        again = TorchStepper(self.candidate, self.probe, self.dtype)
+        again = self.again()
         for p, old in zip(again.params, self.params, strict=True):
             p.data = old.detach().clone()
         again.optimizer.load_state_dict(copy.deepcopy(self.optimizer.state_dict()))
@@ -178,15 +200,33 @@ class TorchStepper(Stepper):
         if self.probe.is_scaled:
             self.set_scale(step)
         grads = self.gradients.fill([None if g is None else cast(g, self.dtype) for g in step.grads])
+        error = None
+        try:
+            self.step_with(grads)
+        except Exception as raised:
+            error = raised
+        return self.outcome(index, step, error)
+
+    def step_with(self, grads: Sequence[Any]) -> None:
+        """Make a step with these gradients."""
         for p, g in zip(self.params, grads, strict=True):
             p.grad = p.grad if self.probe.manner == "closure" else g
         if self.probe.manner == "closure":
             self.step_with_closure(grads)
         else:
             self.optimizer.step()
-        unscaled = without_scale(step, self.dtype)
-        written = self.gradients.written(index, [p.grad for p in self.params], unscaled)
+
+    def outcome(self, index: int, step: Step, error: Exception | None) -> tuple[list[Any], list[str]]:
+        """Return what :meth:`step` returns, or raise the error that it had."""
+        if error is not None:
+            raise error
+        written = self.written(index, step)
         return [to_numpy(p) for p in self.params], written
+
+    def written(self, index: int, step: Step) -> list[str]:
+        """Return the gradients that a step has written to."""
+        unscaled = without_scale(step, self.dtype)
+        return self.gradients.written(index, [p.grad for p in self.params], unscaled)
 
     def set_scale(self, step: Step) -> None:
         """Give the optimizer the loss scale and the flag, as GradScaler does."""
@@ -201,9 +241,7 @@ class TorchStepper(Stepper):
         def closure() -> Any:
             self.closure_calls += 1
             self.optimizer.zero_grad()
-            loss = sum((p * g).sum() for p, g in zip(self.params, grads, strict=True))
-            loss.backward()
-            return loss
+            return self.closure_loss(grads)
 
         try:
             self.optimizer.step(closure)
@@ -211,6 +249,12 @@ class TorchStepper(Stepper):
             if self.closure_calls:
                 raise
             raise UnsupportedProbe(f"it refuses a closure: {describe(error)}") from error
+
+    def closure_loss(self, grads: Sequence[Any]) -> Any:
+        """Return the loss of a closure, whose gradients it sets."""
+        loss = sum((p * g).sum() for p, g in zip(self.params, grads, strict=True))
+        loss.backward()
+        return loss
 
 
 def takes_closure(cls: type) -> bool:

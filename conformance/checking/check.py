@@ -11,12 +11,14 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from adamcore.conformance.candidates import is_own_backend
+from adamcore.conformance.checking.ranks import blame_ranks
 from adamcore.conformance.checking.subjects import OwnBackend, Subject, ThirdParty, Unidentified, own_fault
 from adamcore.conformance.errors import SettingError, UsageError
 from adamcore.conformance.progress import Watcher, watched
 from adamcore.conformance.report.report import Entry, Report, environment
 from adamcore.conformance.settings import (
     DTYPES,
+    LAYOUTS,
     MEMORY,
     NARROW,
     OWN_TARGETS,
@@ -24,6 +26,7 @@ from adamcore.conformance.settings import (
     POLICIES,
     QUICK,
     TIMEOUT,
+    Ranks,
     parse_settings,
 )
 from adamcore.conformance.types import Probe
@@ -49,6 +52,8 @@ def check(
     parallel: int = PARALLEL,
     memory: float = MEMORY,
     quick: bool = False,
+    ranks: int | None = None,
+    layout: str = "fsdp",
     storage: Sequence[str] = (),
     moments: str | None = None,
     identifying: bool = False,
@@ -70,6 +75,9 @@ def check(
         parallel: how many worker processes run at the same time.
         memory: MB that a candidate's processes may use.
         quick: True runs only the probes for which :func:`is_quick` is true.
+        ranks: on how many processes each target, a torch optimizer, makes its steps together; None: on one.
+        layout: how parameters lie on these: "fsdp" (shards of the first dimension), "tp" (of the last),
+            "ddp" (all of them on each), or "zero" (likewise, each stepped on one process alone).
         storage: how the claim keeps parameters of 16 bits: policies of docs/precision.md, or "all" of them.
             Each target is held to each policy.
         moments: the dtype in which the claim keeps moments; None is the parameter's.
@@ -86,6 +94,7 @@ def check(
     for target in targets:
         validate_target(target)
     validate_options(dialect, dtypes, device, settings, probes, timeout, parallel, memory)
+    processes = validate_ranks(ranks, layout, targets)
     if moments is not None and moments not in (*DTYPES, *NARROW):
         raise UsageError(f"moments={moments!r}: expected one of {', '.join((*DTYPES, *NARROW))}")
     if identifying and (narrow := [dtype for dtype in dtypes if dtype in NARROW]):
@@ -114,6 +123,7 @@ def check(
                 chosen,
                 where,
                 asked=bool(targets),
+                ranks=processes,
                 keeping=keeping,
             )
             subjects.append(subject)
@@ -129,6 +139,10 @@ def check(
                 measure_parts(checked, run)
             for entry in checked.entries():
                 entries.append(entry)
+                if isinstance(checked, ThirdParty) and checked.ranks:
+                    if entry.verdict == "deviates":
+                        blame_ranks(checked, entry, run)
+                    continue
                 if isinstance(checked, ThirdParty) and entry.verdict == "deviates" and not identifying:
                     try:
                         add_minimal_example(checked, entry, run)
@@ -341,6 +355,26 @@ def validate_options(
             raise UsageError(f"{name}={number!r}: expected a number above 0")
     if parallel != int(parallel):
         raise UsageError(f"parallel={parallel!r}: expected a whole number")
+
+
+def validate_ranks(ranks: Any, layout: Any, targets: Sequence[str]) -> Ranks | None:
+    """Return the processes on which the targets run, None for one; raise :class:`UsageError` if in vain."""
+    if layout not in LAYOUTS:
+        raise UsageError(f"layout={layout!r}: expected one of {', '.join(LAYOUTS)}")
+    if ranks is None:
+        return None
+    if isinstance(ranks, bool) or not isinstance(ranks, int) or ranks < 1:
+        raise UsageError(f"ranks={ranks!r}: expected a whole number above 0")
+    others = [
+        target for target in targets if is_own_backend(target) or target.startswith(("cmd:", "kernel:"))
+    ]
+    if others or not targets:
+        named = others[0] if others else "no target"
+        raise UsageError(
+            f"ranks={ranks} with {named}: expected torch optimizers (module:attr); ours is "
+            "adamcore.backends.torch:AdamW"
+        )
+    return Ranks(ranks, layout)
 
 
 def validate_target(target: Any) -> None:

@@ -99,15 +99,15 @@ def beyond_one_element(
     The fingerprint has one element.  A second moment of the whole array, for one, is the same in it.
     """
     from adamcore.conformance.verdict.diagnose import diagnose
-    from adamcore.conformance.verdict.identify import NUMERIC
-    from adamcore.conformance.verdict.judge import in_precision, judge
+    from adamcore.conformance.verdict.identify import NUMERIC, numbers_of
+    from adamcore.conformance.verdict.judge import judge
 
     if identification.fault or any(not identification.axes[axis] for axis in NUMERIC):
         return None
     chosen = {axis: values[0] for axis, values in identification.axes.items() if values}
     claim = claim_from(chosen | {"coefficients": "working"})
     few = {
-        (name, dtype): in_precision(run, probes[name], dtype)
+        (name, dtype): numbers_of(run, probes[name], dtype)
         for (name, dtype), run in runs.items()
         if name in SEVERAL and name in probes
     }

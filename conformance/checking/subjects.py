@@ -30,7 +30,7 @@ from adamcore.conformance.claims import (
 from adamcore.conformance.dtypes import is_in_range
 from adamcore.conformance.oracle.sharing import equivalent_claim
 from adamcore.conformance.report.report import Entry, Verdict
-from adamcore.conformance.settings import NARROW
+from adamcore.conformance.settings import NARROW, Ranks
 from adamcore.conformance.types import Finding, Probe, Result, Run
 from adamcore.conformance.workers.pool import WorkerJob
 from adamcore.dialects import for_target
@@ -54,6 +54,7 @@ class Subject:
         probes: the probes to run.
         dtypes: the dtypes to run them in.
         asked: True if the user named the target.
+        ranks: the processes on which the target runs; None for one.
         keeping: fields of the claim that say how it keeps numbers: {"p_storage": "split"}.
     """
 
@@ -70,8 +71,10 @@ class Subject:
         dtypes: Sequence[str],
         *,
         asked: bool = True,
+        ranks: Ranks | None = None,
         keeping: Mapping[str, str] | None = None,
     ) -> None:
+        self.ranks = ranks
         self.target, self.dialect, self.settings, self.device = target, dialect, dict(settings), device
         self.options = dict(keeping or {})  #: how the claim keeps numbers, as the user asks for it
         if target.startswith(OUR_OPTIMIZERS):  # they take it as an argument
@@ -229,6 +232,8 @@ class Subject:
             words += ["--dialect", self.dialect or claimed.partition("(")[0]]
         if self.device:
             words += ["--device", self.device]
+        if self.ranks:
+            words += ["--ranks", str(self.ranks.processes), "--layout", self.ranks.layout]
         for dtype in self.dtypes if any(dtype in NARROW for dtype in self.dtypes) else ():
             words += ["--dtype", dtype]
         for name, value in self.options.items():
@@ -272,6 +277,7 @@ class OwnBackend(Subject):
                 [task for task in tasks if is_for(self.probes[task[1]], dtype)],
                 self.settings,
                 self.device,
+                ranks=self.ranks,
             )
             for dtype in self.dtypes
         ]
@@ -335,6 +341,7 @@ class ThirdParty(Subject):
                 self.device,
                 self.required,
                 shares,
+                self.ranks,
             )
             for dtype in self.dtypes
         ]
@@ -385,26 +392,44 @@ class ThirdParty(Subject):
         return [entry]
 
     def dtype_to_measure(self) -> str | None:
-        """Return the dtype in which the candidate failed a probe that it must pass, or None."""
-        must = {probe.name for probe in self.probes if probe.level == "must"}
-        failed = [r for r in self.results if r.status == "failed" and r.probe in must]
-        dtypes = [r.dtype for r in failed if r.dtype not in NARROW]
-        known = self.measured or self.problem is not None
-        return None if known or not dtypes else max(dtypes)  # float64 before float32
+        """Return the dtype in which the parts are still to be measured, or None.
+
+        It is one in which the candidate failed a probe that it must pass, or the other one if the candidate
+        does not have the dtype in which its parts were to be measured.
+        """
+        if self.problem is not None or any(run.unsupported is None for run in self.measured.values()):
+            return None
+        if tried := {dtype for _, dtype in self.measured}:
+            dtypes = [dtype for dtype in self.dtypes if dtype not in tried]
+        else:
+            must = {probe.name for probe in self.probes if probe.level == "must"}
+            dtypes = [r.dtype for r in self.results if r.status == "failed" and r.probe in must]
+        return max((dtype for dtype in dtypes if dtype not in NARROW), default=None)  # float64 before float32
 
     def measuring_job(self, dtype: str) -> WorkerJob:
         """Return the job that measures the parts of the candidate."""
         probes = list(EVERY_EXPERIMENT.values())
+        return self.job_of(dtype, probes, self.ranks)
+
+    def job_of(self, dtype: str, probes: Sequence[Probe], ranks: Ranks | None) -> WorkerJob:
+        """Return a job of other probes in one dtype."""
         tasks = [(0, number) for number in range(len(probes))]
-        return WorkerJob(self.target, dtype, [None], probes, tasks, self.settings, self.device, self.required)
+        return WorkerJob(
+            self.target, dtype, [None], probes, tasks, self.settings, self.device, self.required, ranks=ranks
+        )
 
     def measured_parts(self, claim: Claim) -> Anatomy | None:
         """Return the measured parts, in the first dtype that all experiments were tried in.
 
-        The rule is read off them at once, since every report has it.
+        A dtype that the candidate has comes before one that it does not have.  The rule is read off the
+        parts at once, since every report has it.
         """
         needed = [probe.name for probe in EXPERIMENTS.values()]
-        for dtype in sorted(self.dtypes, reverse=True):  # float64 before float32
+
+        def has_none_of(dtype: str) -> bool:
+            return all(run.unsupported for (_, other), run in self.measured.items() if other == dtype)
+
+        for dtype in sorted(sorted(self.dtypes, reverse=True), key=has_none_of):  # float64 before float32
             if all((name, dtype) in self.measured for name in needed):
                 ran = [p for p in EVERY_EXPERIMENT.values() if (p.name, dtype) in self.measured]
                 runs = {probe.name: self.measured[probe.name, dtype] for probe in ran}

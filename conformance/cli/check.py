@@ -42,6 +42,7 @@ examples:
   adamcore check my/adam.py:MyAdam --set noise_factor=@eps --json report.json
   adamcore check 'cmd:./my_driver --threads 1' --quick
   adamcore check my/adam.py:MyAdam --html report.html --junit report.xml
+  adamcore check my/adam.py:MyAdam --ranks 2 --layout fsdp
   adamcore check my/adam.py:MyAdam --table
   adamcore check jax:jit --dtype bfloat16 --storage all
   adamcore check torchao.optim:_AdamW --set bf16_stochastic_round=True --dtype bfloat16 --storage stochastic
@@ -52,7 +53,18 @@ examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command to its parser."""
     add_candidates(parser)
+    add_ranks(parser)
     add_details(parser)
+
+
+def add_ranks(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say on which processes a candidate runs."""
+    from adamcore.conformance.settings import LAYOUTS
+
+    about = "run torch optimizers on so many processes together, and judge the whole parameters"
+    parser.add_argument("--ranks", type=count, metavar="N", help=about)
+    about = "how parameters lie on these processes (docs/sharding.md): %(choices)s"
+    parser.add_argument("--layout", choices=LAYOUTS, default="fsdp", help=about)
 
 
 def add_details(parser: argparse.ArgumentParser) -> None:
@@ -213,6 +225,8 @@ def run_check(options: argparse.Namespace, out: Console, *, identifying: bool = 
         parallel=options.parallel,
         memory=options.memory,
         quick=options.quick,
+        ranks=getattr(options, "ranks", None),
+        layout=getattr(options, "layout", "fsdp"),
         storage=options.storage,
         moments=options.moments,
         identifying=identifying,

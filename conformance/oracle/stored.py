@@ -1,4 +1,4 @@
-"""The exact answer where every step is stored in 16 bits: the oracle of narrow dtypes (NUM.1).
+"""The exact answer where every step is stored in 16 bits, or moments in 8: the oracle of NUM.1 and STORE.9.
 
 In 16 bits the rounding on storage is far larger than all others.  So it is not bounded but made: a step
 begins at the parameter that the candidate itself has stored, and at moments that are rounded as NUM.1 says.
@@ -21,8 +21,10 @@ import numpy as np
 from flint import ctx
 
 from adamcore import Adam
+from adamcore.config import MOMENT_STORAGE
 from adamcore.conformance.dtypes import round_to
 from adamcore.conformance.oracle.bounds import AffineSlot, Bound, Storage, format_of, formats_of
+from adamcore.conformance.oracle.coded import codings_of, possible
 from adamcore.conformance.oracle.exact import PRECISION, ExactSlot, Value, _ball
 from adamcore.conformance.oracle.kept import RESTS, Draw, drawn, kept, neighbours
 from adamcore.conformance.oracle.perturbation import StepFault
@@ -84,6 +86,8 @@ class StoredSlot:
         kinds = [storage.m] * n + [storage.v] * 2
         stored = [names[0]] * n + names[1:]
         self.stored = {n + k: name for k, (name, kind) in enumerate(zip(stored, kinds, strict=True)) if kind}
+        self.codings = codings_of(adam, n, parts[0].shape)
+        self.stored |= dict.fromkeys(self.codings, "float32")
 
     @property
     def adam(self) -> Adam:
@@ -106,9 +110,12 @@ class StoredSlot:
 
     def store(self, k: int, dtype: str, radius: FloatArray) -> None:
         """Round state variable ``k``: to a number, or to the middle of two, half their distance off."""
-        centre = self.affine.centre[k]
+        centre, coding = self.affine.centre[k], self.codings.get(k)
         with np.errstate(invalid="ignore", over="ignore"):
-            low, high = round_to(centre - radius, dtype), round_to(centre + radius, dtype)
+            if coding is None:
+                low, high = round_to(centre - radius, dtype), round_to(centre + radius, dtype)
+            else:
+                low, high = possible(coding, centre, radius)
             middle, gap = (low + high) / 2, (high - low) / 2
         finite = np.isfinite(low) & np.isfinite(high)
         middle, gap = (
@@ -167,7 +174,8 @@ def stored(
     Args:
         claim: the axes; the hyperparameters are the probe's, and the dtypes of the moments are the claim's.
         probe: the input, in numbers of the dtype.
-        dtype: the dtype of the parameters: one of :data:`adamcore.conformance.settings.NARROW`.
+        dtype: the dtype of the parameters: one of :data:`adamcore.conformance.settings.NARROW`, or any where
+            moments are kept in 8 bits.
         returned: the parameters after each step as the candidate stored them, or their values under a policy
             with a rest; each step begins at them.
         flushes: whether the arithmetic flushes subnormals to zero.
@@ -179,11 +187,17 @@ def stored(
         steps.append(replace(step, before=before))
         if number < len(returned) and len(returned[number]) == len(before):
             before = tuple(map(like, returned[number], before))
-    short, whole = without_repeats(replace(probe, steps=tuple(steps)))
+    probe = replace(probe, steps=tuple(steps))
+    in_blocks = any(getattr(claim, name) != "plain" for name in MOMENT_STORAGE)
+    short, whole = (probe, unchanged) if in_blocks else without_repeats(probe)  # a block is of all elements
     with ctx.workprec(PRECISION):
         return whole(
             simulate(claim, short, lambda a, parts: StoredSlot(a, parts, dtype, flushes, arithmetic))
         )
+
+
+def unchanged(trajectory: Trajectory[Unrounded]) -> Trajectory[Unrounded]:
+    return trajectory
 
 
 def like(p: FloatArray, before: FloatArray) -> FloatArray:

@@ -146,7 +146,7 @@ def identify(
         probes: the probes as the candidate saw them, by name.
         prefer: a dialect to name if it agrees, before others that agree as well.
     """
-    runs = {(n, d): in_precision(run, probes[n], d) for (n, d), run in runs.items() if n in probes}
+    runs = {(n, d): numbers_of(run, probes[n], d) for (n, d), run in runs.items() if n in probes}
     dtype, fits = None, []
     for dtype in [d for d in ("float64", "float32") if (FINGERPRINT, d) in runs]:
         fits = numeric_fits(runs[FINGERPRINT, dtype], probes[FINGERPRINT], dtype, flushes)
@@ -184,11 +184,17 @@ def identify(
     for axis, name in ONE_PROBE.items():
         where = "float32" if (name, "float32") in runs else dtype
         variants = [replace(fit, **{axis: v}) for fit in fits for v in AXES[axis]]  # type: ignore[arg-type]
-        axes[axis] = values_of(axis, agreeing(variants, (name,), where))
+        refused = axis == "complex" and (name, where) in runs and runs[name, where].error
+        axes[axis] = list(AXES[axis]) if refused else values_of(axis, agreeing(variants, (name,), where))
     if way == DOUBLE and "double" not in axes["coefficients"]:
         way = None
     sure = sureness(fits, runs[FINGERPRINT, dtype], probes[FINGERPRINT], dtype)
     return Identification(in_order(axes), dialect_of(axes, prefer), sure, precision=way)
+
+
+def numbers_of(run: Run, probe: Probe, dtype: str) -> Run:
+    """Return a run's numbers alone: which Adam it is has nothing to do with inputs that were written to."""
+    return replace(in_precision(run, probe, dtype), written=[], closure=[])
 
 
 def with_freezes(fit: Adam) -> Iterator[Adam]:
@@ -312,7 +318,8 @@ def fit_with_a_fault(
     The first that agrees with those of BETWEEN_FAULTS as well comes before the first of all.
     """
     distinct = {Adam(**row.axes) for row in DIALECTS.values()}
-    needed, others = ([n for n in names if (n, dtype) in runs] for names in (WITH_A_FAULT, BETWEEN_FAULTS))
+    ran = {name for (name, its_dtype), run in runs.items() if its_dtype == dtype and not run.unsupported}
+    needed, others = ([n for n in names if n in ran] for names in (WITH_A_FAULT, BETWEEN_FAULTS))
     got = {name: flat_run(runs[name, dtype]) for name in (*needed, *others)}
 
     first = replace(probes[FINGERPRINT], steps=probes[FINGERPRINT].steps[:1])
@@ -358,12 +365,12 @@ def agrees(
     flushes: bool,
     probes: Mapping[str, Probe],
 ) -> bool:
-    """Return whether the runs of these probes pass under the claim; those that are missing agree."""
+    """Return whether none of these probes fails under the claim; one that is missing or undecided agrees."""
     for name in names:
         run = runs.get((name, dtype))
         if run is None or not probes[name].applies_to(claim):
             continue
-        if judge(claim, probes[name], dtype, run, flushes=flushes).status not in ("passed", "skipped"):
+        if judge(claim, probes[name], dtype, run, flushes=flushes).status == "failed":
             return False
     return True
 

@@ -22,7 +22,7 @@ from typing import Any, Literal, get_args
 
 from adamcore.conformance.candidates.arguments import REQUIRED
 from adamcore.conformance.candidates.base import CandidateInfo
-from adamcore.conformance.settings import MEMORY
+from adamcore.conformance.settings import MEMORY, Ranks
 from adamcore.conformance.types import Probe, Run
 from adamcore.conformance.wire import Json, pack_probe, unpack_run
 from adamcore.conformance.workers.process import Worker
@@ -43,6 +43,7 @@ class WorkerJob:
     device: str | None = None
     required: Sequence[str] = REQUIRED  #: hyperparameters that a constructor has to have an argument for
     shares: bool = False  #: True if one worker may do this job and the target's other ones
+    ranks: Ranks | None = None  #: the processes on which the candidate runs; None: the worker alone
 
     def probe_of(self, task: int) -> Probe:
         """Return the probe of a task."""
@@ -271,6 +272,7 @@ def pack_job(job: WorkerJob) -> dict[str, Any]:
         "device": job.device,
         "settings": dict(job.settings),
         "required": list(job.required),
+        "ranks": job.ranks,
         "claims": list(job.claims),
         "probes": [pack_probe(probe) for probe in job.probes],
         "tasks": [list(task) for task in job.tasks],

@@ -5,8 +5,8 @@ the probe is done.  The jobs differ in their dtype and their tasks alone.  The l
 duplicate of standard output.  Standard output itself is redirected to standard error, so that a candidate
 can print without breaking the protocol.
 
-Job: ``{"target", "dtype", "device", "settings", "required", "timeout", "parent", "claims": [fields of Adam
-or null], "probes": [...], "tasks": [[claim, probe], ...]}``.
+Job: ``{"target", "dtype", "device", "settings", "required", "ranks": [count, layout] or null, "timeout",
+"parent", "claims": [fields of Adam or null], "probes": [...], "tasks": [[claim, probe], ...]}``.
 
 Lines: first ``{"ready": {...}, "alone": bool}``, or one of ``{"usage": why}``, ``{"unavailable": why}`` and
 ``{"broken": why}``, and nothing more; then ``{"task": number, "run": {...}}`` for each task, in
@@ -17,6 +17,7 @@ loaded JAX it ends instead.  "alone" says so as early as it is known.
 from __future__ import annotations
 
 import dataclasses
+import gc
 import json
 import os
 import signal
@@ -31,6 +32,7 @@ from adamcore.conformance.candidates import Candidate, Refusal, load_candidates
 from adamcore.conformance.candidates.base import describe
 from adamcore.conformance.candidates.targets import make_importable
 from adamcore.conformance.errors import CandidateError, SettingError, UnavailableError
+from adamcore.conformance.settings import Ranks
 from adamcore.conformance.types import Probe, Run
 from adamcore.conformance.wire import pack_run, unpack_probe
 
@@ -41,6 +43,7 @@ def main() -> None:
     """Read the jobs, run them and write the lines."""
     first, *others = json.loads(sys.stdin.buffer.read())
     lines = private_output()
+    gc.disable()  # what a library leaves when it is imported stays: to look for garbage there takes a fifth
     threading.Thread(target=end_with, args=(first["parent"],), daemon=True).start()
     make_importable(Path.cwd())
     try:
@@ -93,6 +96,17 @@ def run_tasks(job: dict[str, Any], lines: TextIO) -> None:
     candidates = load_candidates(
         job["target"], claims, job["settings"], job["device"], job["timeout"], job["required"]
     )
+    if job["ranks"]:
+        from adamcore.conformance.workers.ranks import on_ranks
+
+        with on_ranks(candidates[0], Ranks(*job["ranks"]), job["timeout"]) as candidate:
+            run_all(job, [candidate] * len(claims), lines)
+    else:
+        run_all(job, candidates, lines)
+
+
+def run_all(job: dict[str, Any], candidates: list[Candidate], lines: TextIO) -> None:
+    """Run every task of a job on the candidate of its claim, and write its lines."""
     probes = [unpack_probe(packed) for packed in job["probes"]]
     write_line(lines, {"ready": dataclasses.asdict(candidates[0].info), "alone": has_one_dtype()})
 
@@ -101,6 +115,9 @@ def run_tasks(job: dict[str, Any], lines: TextIO) -> None:
         run, refusal = try_probe(candidates[claim], probes[index], job["dtype"])
         refusals.append(refusal)
         write_line(lines, {"task": number, "run": pack_run(run)})
+        if not gc.isenabled():  # a library may import the rest of itself in the first step
+            gc.freeze()
+            gc.enable()
     if refusals and all(refusals):
         raise CandidateError(f"it could not be constructed for any probe: {refusals[0]}")
     close = getattr(candidates[0], "close", None)

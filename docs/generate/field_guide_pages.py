@@ -33,8 +33,8 @@ HEAD = """\
 
 Each implementation runs in an environment of its own, with the version that its row names.
 `adamcore check` holds it to what its source computes, `adamcore identify` finds out which Adam it is, and
-a run of 10,000 steps shows how far it drifts. Each name leads to a page with the measured equations, the
-findings, and a program that shows them.
+a run of up to 10,000 steps shows how far it drifts. Each name leads to a page with the measured equations,
+the findings, and a program that shows them.
 
 """
 COLUMNS = (

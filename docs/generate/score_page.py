@@ -29,9 +29,9 @@ the right area. Which area is right was decided from the code of the Adam, never
 """
 
 HELD_OUT = """The faults that the suite knows were written beside this corpus, so the suite was taught what is
-scored here. Three sets are exceptions. Each was written by somebody who had not seen how the suite names a
-fault, from the specification and from bugs found in the wild. The first and the third were scored once before
-anything in the suite was changed because of them, the second in part.
+scored here. Four sets are exceptions. Each was written by somebody who had not seen how the suite names a
+fault, from the specification and from bugs found in the wild. All were scored once before anything in the
+suite was changed because of them, `blind_*.py` in part.
 
 - `held_out_*.py`: 40 wrong Adams and 10 right ones, written when the suite only compared a candidate with
   faults that it knew. (Both false alarms were exceptions: the suite did not pass on a hyperparameter that
@@ -43,16 +43,22 @@ anything in the suite was changed because of them, the second in part.
   state with other arrays than m and v, which the suite set.)
 - `second_blind_*.py`: 63 wrong Adams and 14 right ones, written to see whether what was changed because of
   the set before holds for faults that it did not have. All were labelled before any of them was scored. It
-  did not hold: that first score is the third of the table. Seven survived, and one made the check itself
+  did not hold, as the first score shows. Seven survived, and one made the check itself
   fail. Five probes were added for what no probe had shown. Two survivors stay, as Adams that look wrong: the
   suite copies a state that is saved, and leaves a learning rate of float32 to a note. One label has got the
   area that such rows have in the rest of the corpus. (The false alarm was Keras' Adam written once more,
   whose corrections are of float32 in float64 as well: it left the set.)
+- `third_blind_*.py`: 60 wrong Adams and 30 right ones, written to see the same once more. All were labelled
+  before any of them was scored, and the figures at first sight are with these labels. Since then one label
+  has got the area of the row that does the same, `wrong_hyper.py:EpsilonInFloat16`. (Both false alarms
+  form `b**t` of t rounded factors, which NUM.4 calls `running`, and were held to `double`; the suite did not
+  say so. They are held to `paddle.AdamW` now, which is `torch.AdamW` with that value.)
 """
 FIRST = {
     "held_out": {"killed": "40 of 40 (100.0 %)", "named": "33 of 40 (82.5 %)", "alarms": "2"},
     "blind": {"killed": "44 of 44 (100.0 %)", "named": "35 of 44 (79.5 %)", "alarms": "1"},
     "second_blind": {"killed": "55 of 63 (87.3 %)", "named": "41 of 63 (65.1 %)", "alarms": "1"},
+    "third_blind": {"killed": "60 of 60 (100.0 %)", "named": "55 of 60 (91.7 %)", "alarms": "2"},
 }
 """What that first score of each set said."""
 
@@ -92,8 +98,9 @@ def page(scores: Iterable[Score]) -> str:
     parts += ["## Right Adams\n", right_table([s for s in of["right"] if not is_blind(s)])]
     parts += ["## Generated orders of evaluation\n", GENERATED, right_table(generated)]
     parts += ["## Written blind\n", blind_table([s for s in scores if s.item.file.startswith("blind")])]
-    again = [s for s in scores if s.item.file.startswith("second_blind")]
-    parts += ["## Written blind a second time\n", blind_table(again)]
+    for file, time in (("second_blind", "second"), ("third_blind", "third")):
+        again = [s for s in scores if s.item.file.startswith(file)]
+        parts += [f"## Written blind a {time} time\n", blind_table(again)]
     parts += ["## Looks wrong, is right\n", equivalent_table(of["equivalent"])]
     parts += ["## No Adam\n", other_table(of["other"]), narrow_section(narrow)]
     return "\n".join(parts)
@@ -234,7 +241,7 @@ def wrong_table(scores: Sequence[Score]) -> str:
 
 
 def is_blind(score: Score) -> bool:
-    return score.item.file.startswith(("blind", "second_blind"))
+    return score.item.file.startswith(("blind", "second_blind", "third_blind"))
 
 
 def blind_table(scores: Sequence[Score]) -> str:

@@ -1,7 +1,12 @@
 """numpy_ml.neural_nets.optimizers.Adam, with a name for each parameter."""
 
+import collections
+import collections.abc
+
 import numpy as np
-from numpy_ml.neural_nets.optimizers import Adam as NumpyMlAdam
+
+collections.Hashable = collections.abc.Hashable  # a name that Python 3.10 has removed
+from numpy_ml.neural_nets.optimizers import Adam as NumpyMlAdam  # noqa: E402
 
 
 class Adam:

@@ -10,7 +10,9 @@ from qiskit_algorithms.optimizers import ADAM
 class Adam:
     hyper = ("lr", "b1", "b2", "eps")
     complex = False
-    amsgrad = False
+
+    def __init__(self, amsgrad=False):
+        self.amsgrad = amsgrad
 
     def init(self, params, hyper):
         self.given, self.asked = queue.Queue(), queue.Queue()
@@ -46,7 +48,3 @@ class Adam:
             after.append(flat[:size].reshape(shape).astype(self.dtype))
             flat = flat[size:]
         return after
-
-
-class AMSGrad(Adam):
-    amsgrad = True

@@ -46,12 +46,13 @@ SEVERAL = {
 score.load(score.files("numpy"))
 PIECES = list(score.pieces(list(ITEMS.values())))
 MOST = [
-    t for t, item in sorted(ITEMS.items())
+    t
+    for t, item in sorted(ITEMS.items())
     if item.claim == "torch.AdamW" and not item.options and not item.is_narrow
-]  # fmt: skip
-TENTH = MOST[::10]
-SAMPLE = [("numpy", TENTH[::2]), ("numpy", TENTH[1::2])]
-"""Every tenth of the Adams with the most frequent claim, so that they share what is cached."""
+]
+FEW = MOST[::13]
+SAMPLE = [("numpy", FEW[::2]), ("numpy", FEW[1::2])]
+"""Every thirteenth of the Adams with the most frequent claim, so that they share what is cached."""
 IN_16_BITS = [
     f"tests/corpus/low_precision_{name}"
     for name in (

@@ -33,12 +33,18 @@ OWN = {
     "docs/pytest.md": "test_reports",
     "docs/reports.md": "test_reports",
     "docs/freeze.zh.md": "test_freeze",
+    "docs/sharding.md": "test_sharding",
     "docs/vectors.md": "test_vectors",
 }
 SLOW = ("docs/keras.md",)  #: pages whose libraries take long to load
 LIBRARIES = ("equinox", "flax", "jax", "keras", "optax", "torch")
 
-RUNS = [page for page in pages() if code_blocks(page, "python") and page not in OWN]
+#: The programs of the field guide need the implementation that they are about.
+RUNS = [
+    page
+    for page in pages()
+    if code_blocks(page, "python") and page not in OWN and not page.startswith("docs/field-guide/")
+]
 
 
 def needed(text: str) -> set[str]:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+import runpy
+import sys
+from pathlib import Path
 
 import pytest
+import readme_results
 from docs_pages import lost_links
 from paths import ROOT
 
@@ -29,26 +33,11 @@ def test_it_fits_on_a_page() -> None:
 
 
 def test_its_results_are_those_of_the_pages() -> None:
-    docs = ROOT / "docs"
-    score, speed, stored = (
-        (docs / name).read_text(encoding="utf-8")
-        for name in ("score.md", "performance.md", "results/README.md")
-    )
+    assert readme_results.with_results(README) == README, "run `make pages`"
 
-    def number(pattern: str, text: str) -> str:
-        return str(re.findall(pattern, text)[0])
 
-    killed = number(r"\| killed \| (\d+ of \d+)", score)
-    named = number(r"\| right area named first \| (\d+) of", score)
-    right = number(r"\| right and equivalent Adams \| (\d+) and", score)
-    equivalent = number(r"\| right and equivalent Adams \| \d+ and (\d+)", score)
-    ordered = number(r"orders of evaluation \| (\d+), no alarm", score)
-    assert number(r"\| false alarms \| (\d+)", score) == "0"
-    assert f"{killed}, the right cause named first in {named}" in README
-    assert f"no false alarm on {int(right) + int(equivalent) + int(ordered)} right ones" in README
-    torch = number(r"\| torch.optim.Optimizer, to fused=True, 16M, training \| ([\d.]+)", speed)
-    optax = number(r"\| JAX, to optax under jit with donation, 16M, training \| ([\d.]+)", speed)
-    assert f"{torch} of PyTorch's `fused=True`, {optax} of optax under jit" in README
-    for library in ("PyTorch", "Keras", "flax", "optax"):
-        theirs, ours = re.findall(rf"\| \[{library} [^|]*\|[^|]*\| (\d+) \| (\d+) \|", stored)[0]
-        assert f"{library} {ours} of {theirs}" in README
+def test_the_program_writes_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "README.md").write_text(README.replace("of the world measured", "..."), encoding="utf-8")
+    monkeypatch.setattr(sys, "argv", ["readme_results", str(tmp_path / "README.md")])
+    runpy.run_path(readme_results.__file__, run_name="__main__")
+    assert (tmp_path / "README.md").read_text(encoding="utf-8") == README

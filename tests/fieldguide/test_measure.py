@@ -39,9 +39,8 @@ def test_another_version_than_the_entrys_is_a_failed_result(
 ) -> None:
     monkeypatch.setattr(Environments, "python", lambda self, environment: Path("/bin/false"))
     found = measured(replace(DRIVER, package="nobody"), tmp_path, monkeypatch)
-    assert (found["status"], found["reason"]) == (
-        "failed", "nobody is not installed, expected 0: change the version in bare.toml"
-    )  # fmt: skip
+    said = "nobody: found nothing, expected 0: change the version in bare.toml"
+    assert (found["status"], found["reason"]) == ("failed", said)
 
 
 def test_the_largest_error_is_that_of_the_dtype() -> None:

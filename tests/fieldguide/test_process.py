@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from pathlib import Path
 
-from fieldguide.process import run_command, tail
+import pytest
+
+from fieldguide.errors import StoppedError
+from fieldguide.process import end_all, run_command, tail
 
 
 def test_a_command_has_a_status_and_a_log(tmp_path: Path) -> None:
@@ -27,3 +31,11 @@ def test_a_command_that_takes_too_long_ends_with_its_children(tmp_path: Path) ->
     while stat.exists() and " Z " not in stat.read_text(encoding="utf-8") and time.monotonic() < deadline:
         time.sleep(0.05)
     assert time.monotonic() < deadline
+
+
+def test_what_is_ended_with_the_whole_run_has_no_status(tmp_path: Path) -> None:
+    timer = threading.Timer(0.5, end_all)
+    timer.start()
+    with pytest.raises(StoppedError):
+        run_command(["sleep", "60"], limit=30, log=tmp_path / "log")
+    timer.join()

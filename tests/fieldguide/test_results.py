@@ -31,6 +31,6 @@ def test_an_error_that_is_a_little_larger_is_no_change() -> None:
 
 def test_a_failure_is_a_change() -> None:
     old = {"version": "1", "status": "measured", "verdict": "conforms"}
-    [status, verdict] = changes(old, {"version": "2", "status": "failed"})
-    assert (status["before"], status["after"], status["versions"]) == ("measured", "failed", ["1", "2"])
-    assert (verdict["before"], verdict["after"]) == ("conforms", None)
+    [change] = changes(old, {"version": "2", "status": "failed"})
+    assert (change["what"], change["before"], change["after"]) == ("status", "measured", "failed")
+    assert change["versions"] == ["1", "2"]

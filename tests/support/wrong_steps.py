@@ -106,3 +106,50 @@ class BeginsWithPenalty(Parts):
 
     def decay(self, p: FloatArray) -> FloatArray:
         return p
+
+
+class AddsToGradients(Parts):
+    """What is added is far above eps, or eps itself."""
+
+    added = 3.0
+
+    def one(self, i: int, g: FloatArray) -> None:
+        super().one(i, g + self.added)
+
+
+class AddsEpsilonToGradients(AddsToGradients):
+    added = 1.0
+
+
+class StepsVectorsTwice(Parts):
+    def one(self, i: int, g: FloatArray) -> None:
+        before = self.p[i]
+        super().one(i, g)
+        if g.ndim < 2:
+            self.p[i] = self.p[i] + (self.p[i] - self.decay(before))
+
+
+class RootOfNeighbour(Parts):
+    """The last element is divided by the root of the one before."""
+
+    def root(self, v: FloatArray) -> FloatArray:
+        own = super().root(v)
+        if own.ndim == 1 and own.size > 1:
+            own[-1] = own[-2]
+        return own
+
+
+class KeepsRootOfMaximum(Parts):
+    """AMSGrad, whose maximum is kept as its root."""
+
+    def init(self, params: list[FloatArray], hyper: dict[str, float]) -> None:
+        super().init(params, hyper)
+        self.top = [np.zeros_like(p) for p in params]
+
+    def one(self, i: int, g: FloatArray) -> None:
+        m = self.m[i] = self.first(self.m[i], g)
+        v = self.v[i] = self.second(self.v[i], g, m)
+        largest = np.maximum(self.top[i], v)
+        self.top[i] = np.sqrt(largest)
+        c1, c2 = self.correction(self.t[i])
+        self.p[i] = self.decay(self.p[i]) - self.lr * (m / c1) / self.root(largest / c2)

@@ -172,7 +172,7 @@ def is_kept_by(coding: Coding, codes: torch.Tensor, scales: Any) -> bool:
     """True if codes and scales have the form of this way of keeping moments."""
     form = None if scales is None else (dtype_name(scales.dtype), tuple(scales.shape))
     wanted = (coding.scale_dtype, (coding.blocks(codes.shape),))
-    return dtype_name(codes.dtype) == coding.dtype and form == wanted
+    return coding.serves(codes.shape) and dtype_name(codes.dtype) == coding.dtype and form == wanted
 
 
 def rest_of(core: Core, own: State, p: torch.Tensor, formats: LeafDtypes, where: str) -> Any:
@@ -266,7 +266,8 @@ def make_moments(core: Core, state: State, params: list[torch.Tensor]) -> None:
             moments[REST] = fresh.p_rest[k]
         for name in moments.keys() & SCALES.keys():
             scales = getattr(fresh, f"{FIELDS[name]}_scale")
-            moments |= {} if scales is None else {SCALES[name]: scales[k]}
+            if scales is not None and scales[k] is not None:
+                moments[SCALES[name]] = scales[k]
         state[p] |= moments
 
 

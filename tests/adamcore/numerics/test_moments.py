@@ -165,3 +165,11 @@ def test_a_beta_that_rounds_to_one_is_said() -> None:
         assert ("(b2 itself rounds to 1)" in message) is rounds
         ml_dtypes = pytest.importorskip("ml_dtypes")
         assert (float(ml_dtypes.bfloat16(b2)) == 1.0) is rounds
+
+
+def test_moments_in_8_bits_lose_nothing_to_zero() -> None:
+    params = {"w": np.full(70, 0.1, np.float16)}
+    narrow: Any = {"moment_dtype": "float16", "p_storage": "split"}
+    assert {f.what for f in Adam(**narrow).check_numerics(params).findings} >= {"v-underflow", "v-overflow"}
+    coded = Adam(**narrow, m_storage="companded8", v_storage="companded8")
+    assert not coded.check_numerics(params)

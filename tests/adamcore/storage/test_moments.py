@@ -15,7 +15,7 @@ from adamcore.dtypes import leaf_dtypes
 from adamcore.errors import BackendError, HyperparameterError, StateError, TreeError
 from adamcore.storage.moments import Coding, decode
 
-CODINGS = [Coding(policy, signed) for policy in POLICIES for signed in (True, False)]  # type: ignore[arg-type]
+CODINGS = [Coding(policy, signed) for policy in ("companded8", "blockwise8") for signed in (True, False)]
 EAGER = pytest.mark.slow  # JAX makes a program for each operation and shape
 
 
@@ -84,8 +84,10 @@ def test_jit_keeps_the_same_moments(policy: str) -> None:
 def test_a_state_has_codes_and_scales(library: str) -> None:
     opt = adam("companded8", amsgrad="corrected")
     state = opt.init([array(library, np.ones(shape), "bfloat16") for shape in SHAPES])
-    names = {str(x.dtype).removeprefix("torch.") for x in (*state.m, *state.m_scale, *state.v, *state.v_max)}
-    assert names == {"int8", "int16", "uint8"}
+    names = [
+        str(x[0].dtype).removeprefix("torch.") for x in (state.m, state.m_scale, state.v_max, state.v_scale)
+    ]
+    assert names == ["int8", "int16", "uint8", "float32"]
     assert [tuple(x.shape) for x in state.v] == list(SHAPES)
     assert [tuple(x.shape) for x in state.v_max_scale] == [(3,), (1,), (1,), (0,), (3,)]
     assert not any(numbers(x).any() for x in (*state.m, *state.v_scale))
@@ -113,7 +115,7 @@ def test_bfloat16_with_split8_takes_5_1_bytes() -> None:
     p = torch.ones(1000, 96, dtype=torch.bfloat16)
     state = Adam(p_storage="split8", m_storage="companded8", v_storage="companded8").init(p)
     arrays = [p, state.p_rest, state.m, state.v, state.m_scale, state.v_scale]
-    assert sum(x.numel() * x.element_size() for x in arrays) == 5.0625 * p.numel()
+    assert sum(x.numel() * x.element_size() for x in arrays) == 5.09375 * p.numel()
 
 
 # Masks, resets and refusals --------------------------------------------------------------------------------
@@ -145,13 +147,13 @@ def test_a_block_that_takes_no_part_keeps_its_bits(library: str) -> None:
 
 def test_a_skipped_step_keeps_every_bit() -> None:
     jax, opt = pytest.importorskip("jax"), adam("companded8")
-    params, state = steps(opt, "jax", 2)
-    grads = [x * 0 + 5 for x in params]
-    step = jax.jit(lambda found: opt.step(params, grads, state, found_inf=found))
-    after, kept_state = step(True)
-    assert same(params, after)
+    p = array("jax", np.linspace(-1, 1, 70), "float32")
+    step = jax.jit(lambda p, state, found: opt.step(p, p, state, found_inf=found))
+    p, state = step(p, opt.init(p), False)
+    after, kept_state = step(p, state, True)
+    assert same([p], [after])
     assert same(jax.tree.leaves(state), jax.tree.leaves(kept_state))
-    assert not same(params, step(False)[0])
+    assert not same([p], [step(p, state, False)[0]])
 
 
 def test_a_reset_starts_codes_and_scales_anew() -> None:
@@ -163,7 +165,9 @@ def test_a_reset_starts_codes_and_scales_anew() -> None:
 
 
 def test_what_cannot_be_kept_is_refused() -> None:
-    with pytest.raises(HyperparameterError, match=r"m_storage='int4': expected one of 'plain', 'companded8'"):
+    with pytest.raises(
+        HyperparameterError, match=r"m_storage='int4': expected one of 'plain', 'companded8', 'bl"
+    ):
         Adam(m_storage="int4")  # type: ignore[arg-type]
     with pytest.raises(HyperparameterError, match="v_storage='companded8' with a parameter of complex64"):
         Adam(v_storage="companded8").init(np.ones(2, np.complex64))

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from storage_runs import CASES, array, gradients, same
+from storage_runs import CASES, array, gradients, same, steps
 
 jax = pytest.importorskip("jax")
 optax = pytest.importorskip("optax")
 
 from adamcore import Adam  # noqa: E402
-from adamcore.backends.jax import adam  # noqa: E402
+from adamcore.backends.jax import adam, native  # noqa: E402
 from adamcore.errors import GradientError, ParameterError  # noqa: E402
 
 
@@ -65,3 +65,34 @@ def test_leaves_apart_keep_their_rests_and_their_numbers() -> None:
     assert same(a, b)
     assert same([s.p_rest[0], s.p_rest[2]], [t.p_rest[0], t.p_rest[2]])
     assert t.p_rest[1] is None
+
+
+CHECKED = [
+    ("split", "bfloat16", "plain"),
+    ("stochastic", "bfloat16", "plain"),
+    ("split8", "bfloat16", "companded8"),
+]
+ALL = [
+    *((*case, "plain") for case in CASES),
+    ("split8", "bfloat16", "companded8"),
+    ("plain", "float32", "companded8"),
+]
+
+
+@pytest.mark.parametrize(
+    ("policy", "dtype", "moments"),
+    [case if case in CHECKED else pytest.param(*case, marks=pytest.mark.slow) for case in ALL],
+)
+def test_the_handler_has_the_bits_of_numpy(policy: Any, dtype: str, moments: Any) -> None:
+    """Steps outside of jit, the later ones cached, and the machine code in the caller's program."""
+    kept = {"p_storage": policy, "m_storage": moments, "v_storage": moments}
+    core = Adam(lr=1e-3, eps=1e-3, seed=3, amsgrad="uncorrected", **kept)
+
+    def native_step(*given: Any) -> Any:
+        with native():
+            return core.step(*given)
+
+    wanted = jax.tree.leaves(steps(core, "numpy", dtype, 4))
+    for options in ({"donate": True}, {"step": jax.jit(native_step)}):
+        got = steps(core, "jax", dtype, 4, **options)
+        assert same(jax.tree.leaves(got), wanted)

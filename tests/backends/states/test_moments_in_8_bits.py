@@ -93,7 +93,7 @@ def test_codes_that_do_not_fit_are_refused() -> None:
     optimizer.step()
     held = optimizer.state_dict()
     held["state"][0]["exp_avg_scale"] = held["state"][0]["exp_avg_scale"][:1]
-    with pytest.raises(CheckpointError, match=r"codes in int8, and scales in int16 of shape \(1,\)"):
+    with pytest.raises(CheckpointError, match=r"scales in int16 of shape \(1,\): expected those of"):
         from_torch(held, ["w"])
     held["state"][0]["exp_avg_scale"] = torch.ones(2, dtype=torch.float64)
     with pytest.raises(CheckpointError, match="scales in float64"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import wrong_parts as wrong
 import wrong_steps as steps
@@ -46,6 +48,8 @@ CASES = [
     (steps.Freezes, "moments", "MOM.2", "older squares keep, by their age, 1, "),
     (steps.KeepsBytes, "mixed_precision", "NUM.1", "moves by a small part of those beside it"),
     (steps.SkipsRows, "zero_gradient", "F2", "in another way if its gradient is 0 than if it is tiny"),
+    (steps.AddsToGradients, "moments", "MOM.1", "without any gradient p moves as with one of 3 in each step"),
+    (steps.AddsEpsilonToGradients, "epsilon", "EPS.1", "as with one of 1 in each step, which is eps"),
 ]
 WHOLE = [
     (steps.AddsBesideEpsilon, "epsilon", "EPS.1", "something counts beside eps, which shows with eps=1e-"),
@@ -56,6 +60,13 @@ WHOLE = [
         "MOM.2",
         "beside another array of its shape an array takes other steps",
     ),
+    (
+        steps.StepsVectorsTwice,
+        "layout",
+        "STEP.1",
+        "of an array of two dimensions is 0.5, 0.5, 0.5, 0.5 times",
+    ),
+    (steps.RootOfNeighbour, "layout", "STEP.1", "an element's steps depend on its place in its array"),
 ]
 """What shows only in the runs that a check makes besides."""
 
@@ -74,6 +85,14 @@ def test_the_finding_of_a_check(cls: type, area: str, rule: str, observed: str) 
     assert found is not None
     assert (found.area, found.rule) == (area, rule)
     assert observed in found.observed
+
+
+def test_a_maximum_that_is_not_kept() -> None:
+    """It disturbs what is measured far below eps, and is what is wrong all the same."""
+    claim = replace(CLAIM, amsgrad="uncorrected")
+    found = first_finding(anatomy(steps.KeepsRootOfMaximum, claim=claim))
+    assert found is not None
+    assert (found.area, found.rule) == ("amsgrad", "AMS.1")
 
 
 def test_moments_that_begin_with_the_penalty() -> None:

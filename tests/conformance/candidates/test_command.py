@@ -239,7 +239,10 @@ def able(folder: Path) -> str:
     """Return minimal.py with the abilities that it leaves out."""
     text = (DRIVERS / "minimal.py").read_text(encoding="utf-8")
     changes = [
-        ('"can": ["set_lr",', '"arrays": 200, "elements": 300, "can": ["set_lr", "set_hyper", "groups",'),
+        (
+            '"can": ["set_lr",',
+            '"arrays": 200, "elements": 300, "can": ["set_lr", "set_hyper", "groups", "scale", "found_inf",',
+        ),
         ("    global hyper, params, state\n", "    global hyper, params, state, groups\n"),
         ("    zeros = [[", "    groups = message.get('groups') or [{}] * len(params)\n    zeros = [["),
         ("    lr, b1, b2 = ", "    hyper.update(message.get('hyper', {}))\n    lr, b1, b2 = "),
@@ -251,6 +254,11 @@ def able(folder: Path) -> str:
         ('lr * hyper["weight_decay"]', 'h["lr"] * h["weight_decay"]'),
         ("-= lr * (m[k]", "-= h['lr'] * (m[k]"),
         ('hyper["eps"]', 'h["eps"]'),
+        ("        if grad is None:\n", "        if grad is None or message.get('found_inf'):\n"),
+        (
+            "for k, g in enumerate(floats(grad)):\n",
+            "for k, g in enumerate(floats(grad)):\n            g /= message.get('scale', 1.0)\n",
+        ),
     ]  # fmt: skip
     for old, new in changes:
         assert old in text
@@ -258,6 +266,26 @@ def able(folder: Path) -> str:
     path = folder / "able.py"
     path.write_text(text, encoding="utf-8")
     return f"cmd:{sys.executable} {path}"
+
+
+SCALED = ("STEP.1/fingerprint", "SCALE.1/scaled", "SCALE.2/*")
+
+
+def test_a_driver_divides_by_a_loss_scale_if_it_can(tmp_path: Path) -> None:
+    target = able(tmp_path)
+    entry = one(target, probes=SCALED, dtypes=["float64"])
+    assert entry.verdict == "conforms"
+    assert all(r.status == "passed" for r in entry.results)
+    file = tmp_path / "able.py"
+    file.write_text(file.read_text(encoding="utf-8").replace("message.get('scale', 1.0)", "1.0"), "utf-8")
+    assert one(target, probes=SCALED, dtypes=["float64"]).verdict == "deviates"
+
+
+def test_a_driver_that_cannot_is_told_of_no_loss_scale() -> None:
+    entry = one(PYTHON, probes=SCALED, dtypes=["float64"])
+    reasons = {r.probe.split("/")[0]: r.reason for r in entry.results if r.status == "skipped"}
+    assert reasons["SCALE.1"] == "its step takes no loss scale"
+    assert set(reasons) == {"SCALE.1", "SCALE.2"}
 
 
 NEW = ("BC.4/*", "LR.3/*", "LR.4/*", "STEP.1/slots", "STEP.1/chunks", "STEP.1/many", "STEP.1/fingerprint")

@@ -9,6 +9,7 @@ from check_candidates import ADAM, FEW, RIGHT, WRONG, one, write
 
 from adamcore.conformance import check
 from adamcore.conformance.checking import subjects
+from adamcore.conformance.checking.check import check as run_check
 from adamcore.conformance.claims import all_claims, claim_for, claim_of_dialect
 from adamcore.conformance.oracle.sharing import equivalent_claim
 from adamcore.conformance.probes import PROBES
@@ -166,3 +167,18 @@ def test_our_own_optimizer_is_held_to_its_dialect() -> None:
     pytest.importorskip("torch")
     entry = one("adamcore.backends.torch:AdamW")
     assert (entry.verdict, entry.claimed) == ("conforms", "torch.AdamW")
+
+
+def test_what_has_no_float64_is_measured_in_float32_and_told_with_its_fault(tmp_path: Path) -> None:
+    """It can't change its lr either: a probe that it can't run says nothing against a fault."""
+    path = Path(write(tmp_path).rpartition(":")[0])
+    source = path.read_text(encoding="utf-8").replace("[0] * len(params)", "[1] * len(params)")
+    refuses = 'if params[0].dtype == np.float64: raise NotImplementedError("float32 alone")'
+    source = source.replace("self.p = params\n", f"{refuses}\n        self.p = params\n")
+    path.write_text(source, encoding="utf-8")
+    [entry] = run_check([f"{path}:Adam"], identifying=True).entries
+    assert entry.anatomy is not None
+    assert entry.anatomy.readings.dtype == "float32"
+    assert ("step", "p = p - lr m_hat / (sqrt(v_hat) + eps)") in entry.anatomy.equations
+    assert entry.axes["epsilon"] == ["outside-corrected"]
+    assert entry.fault == "the first update counts as t=2"

@@ -2,89 +2,34 @@
 
 from __future__ import annotations
 
-import base64
 import itertools
-import json
-import os
 import shutil
 import subprocess
 from collections.abc import Callable
-from functools import cache
-from html import escape
 from pathlib import Path
 from typing import Any
 
 import pytest
-from paths import ROOT
+from chromium import chromium, looking_at
 from reports import full
 
 from adamcore.conformance.report.html import render_html
 
 pytestmark = pytest.mark.browser
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-sync",
-    "--hide-scrollbars",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--virtual-time-budget=2000",
-]
-
-NARROWEST = 500  #: pixels; a window of Chromium is no narrower, a frame in it can be
-LOOK = (ROOT / "tests" / "support" / "look.js").read_text()  #: what a person sees, as JSON in the page
-
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
-    """Run Chromium once; ``browser(*arguments)`` is what it prints."""
-    found = [
-        path for name in (os.environ.get("CHROMIUM", ""), *NAMES) if name and (path := shutil.which(name))
-    ]
-    if not found:
-        pytest.skip("no Chromium here: `make browser` says how to get one")
-
-    def run(*arguments: str) -> str:
-        profile = tmp_path_factory.mktemp("profile")
-        command = [found[0], *FLAGS, f"--user-data-dir={profile}", *arguments]
-        return subprocess.run(command, capture_output=True, text=True, timeout=90, check=True).stdout
-
-    return run
-
-
-def in_frame(page: str, width: int) -> str:
-    """Return a page that shows another in a frame and takes over what was seen there."""
-    take = "document.body.append(document.adoptNode(this.contentDocument.getElementById('seen')))"
-    frame = (
-        f'<iframe style="width:{width}px; height:2000px" srcdoc="{escape(page)}" onload="{take}"></iframe>'
-    )
-    return f"<!doctype html><meta charset=utf-8><body>{frame}</body>"
+    return chromium(tmp_path_factory.mktemp("profiles"))
 
 
 @pytest.fixture(scope="module")
 def look(browser: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
     """What is seen of a page: ``look("dark", 1200)``."""
-    path = tmp_path_factory.mktemp("page") / "report.html"
     text = render_html(full()).replace(
         "<head>", "<head><script>window.alert = () => window.alerted = true</script>", 1
     )
-    text = text.replace("</body>", f"<script>{LOOK}</script></body>")
-
-    @cache
-    def seen(scheme: str, width: int = 1200) -> Any:
-        path.write_text(text if width >= NARROWEST else in_frame(text, width), errors="replace")
-        chosen = f"--blink-settings=preferredColorScheme={ {'dark': 0, 'light': 1}[scheme] }"
-        out = browser(chosen, f"--window-size={max(width, NARROWEST)},2000", "--dump-dom", path.as_uri())
-        packed = out.partition('<pre id="seen">')[2].partition("</pre>")[0]
-        assert packed, out[-500:]
-        return json.loads(base64.b64decode(packed))
-
-    return seen
+    return looking_at(browser, text, tmp_path_factory.mktemp("page"))
 
 
 def test_the_outcome_comes_first(look: Callable[..., Any]) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import score
 from plain_adam import ADAMW, runs_and_results
+from register import ITEMS
 
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.types import Finding
@@ -75,3 +77,16 @@ def test_what_is_too_exact_for_float32_was_not_stepped_in_it() -> None:
     said = "float64 is stepped in float32"
     assert said in off_by(2.0**-25)
     assert said not in off_by(2.0**-40)
+
+
+def test_powers_of_rounded_factors_are_named() -> None:
+    """Late clocks tell them from powers of double precision; in float32 nothing does."""
+    score.load(["third_blind_f"])
+    squarings = replace(
+        ITEMS["tests/corpus/third_blind_f.py:ThirdRightSquarings"], claim="torch.AdamW", options={}
+    )
+    late = ("STEP.1/fingerprint", "STEP.1/late-burst", "BC.1/t1e6", "CLK.3/beyond-2**24")
+    found = [f for f in score.entry(squarings, late).findings if f.level == "error"]
+    assert [(f.area, f.rule, f.observed) for f in found] == [
+        ("coefficients", "NUM.4", "coefficients=running")
+    ]

@@ -8,19 +8,26 @@ import numpy as np
 import pytest
 import score
 from corpus_runs import item
+from measured_adams import Parts
 from plain_adam import ADAMW, FEW, Change, run, runs_and_results
 
-from adamcore import AXES
+from adamcore import AXES, Adam
+from adamcore.conformance.candidates import judged_hyper
+from adamcore.conformance.candidates.array import ArrayCandidate
 from adamcore.conformance.claims import claim_of_dialect
 from adamcore.conformance.probes import PROBES
+from adamcore.conformance.settings import DTYPES
+from adamcore.conformance.types import FloatArray
 from adamcore.conformance.verdict.identify import (
     BETWEEN_FAULTS,
+    FREEZE_PROBES,
     WITH_A_FAULT,
     combinations,
     dialect_of,
     identify,
     trajectories,
 )
+from adamcore.conformance.verdict.judge import judge
 from adamcore.conformance.verdict.match import CLOSE
 from adamcore.dialects import DIALECTS
 
@@ -161,3 +168,63 @@ def test_kinds_of_decay_are_identified_from_outside(adam: str, axes: dict[str, l
     assert {axis: seen.axes[axis] for axis in axes} == axes
     assert seen.sureness is not None
     assert seen.sureness > 100.0
+
+
+class TinyEps(Parts):
+    """An Adam with L2 decay whose eps is a constant, so small that a probe is undecided."""
+
+    hyper = ("lr", "b1", "b2", "weight_decay")
+
+    def one(self, i: int, g: FloatArray) -> None:
+        super().one(i, g + self.h["weight_decay"] * self.p[i])
+
+    def decay(self, p: FloatArray) -> FloatArray:
+        return p
+
+
+def test_what_is_undecided_speaks_against_no_value() -> None:
+    candidate = ArrayCandidate(TinyEps, {"eps": "1e-8"})
+    names = ("STEP.1/fingerprint", *FREEZE_PROBES)
+    probes = {n: replace(PROBES[n], hyper=judged_hyper(PROBES[n].hyper, (), {"eps": 1e-8})) for n in names}
+    runs = {(name, "float32"): candidate.run(PROBES[name], "float32") for name in names}
+    statuses = {name: judge(Adam(), probes[name], "float32", runs[name, "float32"]).status for name in names}
+    assert "undecided" in statuses.values()
+    seen = identify(runs, probes=probes)
+    assert all(getattr(Adam(), axis) in seen.axes[axis] for axis in AXES)
+
+
+class WritesGradients(Parts):
+    """An Adam that adds L2 decay to the gradient in place, as optimi.Adam does."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        g += self.h["weight_decay"] * self.p[i]
+        super().one(i, g)
+
+    def decay(self, p: FloatArray) -> FloatArray:
+        return p
+
+
+def test_what_writes_to_its_gradients_is_identified_all_the_same() -> None:
+    """A fault that the fingerprint's numbers do not show, such as a rounded lr, would explain it as well."""
+    names = ("STEP.1/fingerprint", *FREEZE_PROBES)
+    candidate = ArrayCandidate(WritesGradients, {})
+    runs = {(name, dtype): candidate.run(PROBES[name], dtype) for name in names for dtype in DTYPES}
+    assert runs["STEP.1/fingerprint", "float64"].written
+    seen = identify(runs)
+    assert (seen.fault, seen.axes["decay"], seen.axes["clock"]) == (None, ["l2"], ["per-parameter"])
+
+
+class RealAlone(Parts):
+    """An Adam that raises for complex gradients, as pyro's clipping does."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        if np.iscomplexobj(g):
+            raise TypeError("clamp is not supported for complex types")
+        super().one(i, g)
+
+
+def test_what_raises_for_complex_parameters_may_have_either_value() -> None:
+    candidate = ArrayCandidate(RealAlone, {})
+    names = ("STEP.1/fingerprint", "CPX.1/complex")
+    runs = {(name, "float32"): candidate.run(PROBES[name], "float32") for name in names}
+    assert identify(runs).axes["complex"] == list(AXES["complex"])

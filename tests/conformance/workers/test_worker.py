@@ -82,3 +82,13 @@ def test_files_beside_the_candidate_take_the_place_of_no_library(
     for target in ("candidate:Candidate", "candidate.py:Candidate"):
         _, last = run(target)
         assert last.problem is None, last.reason
+
+
+def test_garbage_is_collected_from_the_second_probe_on(tmp_path: Path) -> None:
+    """Until then a library is imported, and to look for garbage takes a fifth of the time."""
+    events, last = run(
+        write(tmp_path, "self.p = [np.full_like(p, gc.isenabled()) for p in self.p]", top="import gc")
+    )
+    assert last.problem is None
+    enabled = [e.run.params[0][0].max() for e in events if isinstance(e, RunEvent)]
+    assert enabled == [0, 1, 1]

@@ -24,6 +24,7 @@ from adamcore.backends.torch import (  # noqa: E402
     AdamW,
     fast,
 )
+from adamcore.backends.torch.backend import TorchBackend  # noqa: E402
 from adamcore.backends.torch.optimizer import step_cache  # noqa: E402
 from adamcore.errors import AdamcoreError, StateError  # noqa: E402
 from adamcore.protocol import Columns  # noqa: E402
@@ -253,3 +254,34 @@ def test_a_decay_that_passes_one_half(lrs: tuple[float, ...]) -> None:
             optimizer.step()
         fresh._step_cache = step_cache.StepCache(fresh.rules)
         assert torch.equal(p, q)
+
+
+@pytest.mark.parametrize("policy", ["split", "stochastic"])
+def test_a_policy_of_storage_has_the_bits_of_the_definition(
+    policy: str, ran: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under "stochastic" the numbers of a group's parameters move where a group before it grows."""
+
+    def run() -> tuple[list[bytes], int]:
+        generator = torch.Generator().manual_seed(0)
+        shapes = ((3, 7), (5,), (70,))
+        ps = [Parameter(torch.randn(s, generator=generator).to(torch.bfloat16)) for s in shapes]
+        groups = [{"params": ps[:1]}, {"params": ps[1:]}]
+        opt = Adam(groups, lr=1e-2, p_storage=policy, seed=4, moment_dtype="float32", weight_decay=0.1)
+        ran.clear()
+        for k in range(6):
+            for p in ps:
+                p.grad = torch.randn(p.shape, generator=generator).to(torch.bfloat16)
+            if k == 4:
+                other = Parameter(torch.ones(2, dtype=torch.bfloat16))
+                other.grad = torch.ones_like(other)
+                opt.param_groups[0]["params"].append(other)
+            opt.step()
+        rests = [opt.state[p]["p_rest"] for p in ps] if policy == "split" else []
+        return [x.detach().view(torch.int16).numpy().tobytes() for x in (*ps, *rests)], len(ran)
+
+    found, cached = run()
+    assert cached == (9 if policy == "split" else 8)
+    monkeypatch.setattr(fast, "column_step", lambda *_: None)
+    monkeypatch.setattr(TorchBackend, "fast", None)
+    assert run() == (found, 0)

@@ -1,0 +1,141 @@
+"""What is not kept as numbers of its dtype, in the loop: parameters under a policy, moments in 8 bits.
+
+No rule stands here: the functions of :mod:`adamcore.storage` run on values that write lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from adamcore.backends.kernels.conversions import load, load_integer, store_exact, store_integer
+from adamcore.backends.kernels.formats import Format, Lines
+from adamcore.backends.kernels.words import Value, ValueWords
+from adamcore.storage import moments, policies
+from adamcore.storage.random_bits import Key, LeafKey
+
+KEY = (*LeafKey._fields, "clock")  #: the words of an array's key
+
+
+def key_lines(lanes: int) -> str:
+    """Return lines that read the key of array j, each word as a vector too."""
+    vector = f"<{lanes} x i32>"
+    first = """  %keys.slot = getelementptr i64, ptr %table, i64 5
+  %keys = load ptr, ptr %keys.slot
+  %key.at = mul i64 %j, 4"""
+    words = (
+        f"""  %{name}.at = add i64 %key.at, {i}
+  %{name}.slot = getelementptr i32, ptr %keys, i64 %{name}.at
+  %{name} = load i32, ptr %{name}.slot
+  %{name}.one = insertelement {vector} poison, i32 %{name}, i64 0
+  %{name}.all = shufflevector {vector} %{name}.one, {vector} poison, <{lanes} x i32> zeroinitializer"""
+        for i, name in enumerate(KEY)
+    )
+    return "\n".join([first, *words])
+
+
+def elements_of(lines: Lines, tag: str) -> Value:
+    """Return the numbers of a vector's elements, as words, by lines that are added."""
+    first = lines.put(f"%element{tag}", f"trunc i64 %i{tag} to i32")
+    if lines.lanes == 1:
+        return Value(lines, first, "i32")
+    vector = lines.kind("i32")
+    one = lines.put(f"%element.one{tag}", f"insertelement {vector} poison, i32 {first}, i64 0")
+    all_ = f"shufflevector {vector} {one}, {vector} poison, <{lines.lanes} x i32> zeroinitializer"
+    places = [*range(lines.lanes)]
+    if lines.pairs:
+        places = places[::2] + places[1::2]
+    return Value(lines, lines.put(f"%element.all{tag}", all_), "i32") + Value(
+        lines, f"<{', '.join(f'i32 {k}' for k in places)}>", "i32"
+    )
+
+
+def load_parameter(lines: Lines, raw: Mapping[str, str], dtypes: Format, half: bool) -> str:
+    """Return the value of a parameter in the arithmetic (STORE.1), by lines that are added.
+
+    Args:
+        lines, dtypes, half: see :func:`body`.
+        raw: the elements that were read, by the names of the arrays.
+    """
+    policy, rest = dtypes.policy, None
+    assert policy is not None
+    if dtypes.rest in ("int16", "int8"):
+        rest = Value(lines, load_integer(lines, raw["p_rest"], dtypes.rest), "i32")
+    elif dtypes.rest is not None:
+        rest = Value(lines, load(lines, raw["p_rest"], dtypes.rest, "float32", half), "float")
+    p = Value(lines, load(lines, raw["p"], dtypes.p, "float32", half), "float")
+    x = policies.load(ValueWords(), policy, p, rest).name
+    return x if dtypes.work == "float32" else lines.cast(f"{x}.double", "fpext", "float", x, "double")
+
+
+def store_parameter(lines: Lines, x: str, dtypes: Format, half: bool, tag: str) -> dict[str, str]:
+    """Return a parameter and its rest as they are written, by lines that are added.
+
+    Args:
+        lines, dtypes, half: see :func:`body`.
+        x: the name of the value in the arithmetic.
+        tag: what the names of this body end with.
+    """
+    policy, key, elements = dtypes.policy, None, None
+    assert policy is not None
+    if dtypes.work == "float64":
+        x = lines.cast(f"{x}.single", "fptrunc", "double", x, "float")
+    if dtypes.p_storage == "stochastic":
+        scalar = "" if lines.lanes == 1 else ".all"
+        *of_leaf, t = (Value(lines, f"%{name}{scalar}", "i32") for name in KEY)
+        key, elements = Key(LeafKey(*of_leaf), t), elements_of(lines, tag)
+    p, rest = policies.store(ValueWords(elements), policy, Value(lines, x, "float"), key)
+    new = {"p": store_exact(lines, p.name, dtypes.p, half, f"%p.new{tag}")}
+    if rest is None or dtypes.rest is None:
+        return new
+    name = f"%p_rest.new{tag}"
+    if rest.kind == "i32":
+        return new | {"p_rest": store_integer(lines, rest.name, dtypes.rest, name)}
+    return new | {"p_rest": store_exact(lines, rest.name, dtypes.rest, half, name)}
+
+
+def load_moment(lines: Lines, raw: Mapping[str, str], name: str, dtypes: Format) -> str:
+    """Return a moment that is kept in 8 bits in the arithmetic, by lines that are added.
+
+    Args:
+        lines, dtypes: see :func:`adamcore.backends.kernels.body.body`; a vector is a block.
+        raw: what was read, by the names of the arrays: the codes, and the scale of the block.
+        name: of the moment.
+    """
+    coding = dtypes.coding(name)
+    assert coding is not None
+    codes = Value(lines, load_integer(lines, raw[name], dtypes.of(name)), "i32")
+    element: Any = "float"
+    one = raw[name + "_scale"]
+    if dtypes.of(f"{name}_scale") == "int16":
+        one, element = lines.put(f"%{name}.scale.one{lines.tag}", f"sext i16 {one} to i32"), "i32"
+    vector = lines.kind(element)
+    first = lines.put(f"{one}.first", f"insertelement {vector} poison, {element} {one}, i64 0")
+    zeros = f"<{lines.lanes} x i32> zeroinitializer"
+    all_ = lines.put(f"{one}.all", f"shufflevector {vector} {first}, {vector} poison, {zeros}")
+    words: Any = ValueWords()  # no codes of a table come here: see `unsupported_policy`
+    x = moments.decode(words, coding, codes, Value(lines, all_, element)).name
+    return x if dtypes.work == "float32" else lines.cast(f"{x}.double", "fpext", "float", x, "double")
+
+
+def store_moment(lines: Lines, x: str, name: str, dtypes: Format, tag: str) -> dict[str, str]:
+    """Return the codes and the scale of a moment as they are written, by lines that are added.
+
+    Args:
+        lines, name, dtypes: as for :func:`load_moment`.
+        x: the name of the moment in the arithmetic.
+        tag: what the names of this body end with.
+    """
+    coding = dtypes.coding(name)
+    assert coding is not None
+    if dtypes.work == "float64":
+        x = lines.cast(f"{x}.{name}.single", "fptrunc", "double", x, "float")
+    words: Any = ValueWords()
+    codes, scales = moments.encode(words, coding, Value(lines, x, "float"))
+    scale = lines.put(f"%{name}.scale.word{tag}", f"extractelement {scales.typed(scales)}, i64 0")
+    if dtypes.of(f"{name}_scale") == "int16":
+        scale = lines.put(f"%{name}.scale.new{tag}", f"trunc i32 {scale} to i16")
+    return {
+        name: store_integer(lines, codes.name, dtypes.of(name), f"%{name}.new{tag}"),
+        f"{name}_scale": scale,
+    }

@@ -1,0 +1,325 @@
+"""The adapter of torch optimizers on several processes: parameters in shards, and what becomes of the wholes.
+
+Every process makes the same steps of the same probe.  After each step they exchange what each has, put the
+parameters together, and compare what must be the same on all of them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from adamcore.conformance.candidates.arguments import served_probe
+from adamcore.conformance.candidates.base import (
+    CandidateInfo,
+    Stepper,
+    UnsupportedProbe,
+    cast,
+    describe,
+    run_probe,
+    same_bits,
+    unsupported_reason,
+)
+from adamcore.conformance.candidates.torch import (
+    TorchCandidate,
+    TorchStepper,
+    as_tensor,
+    takes_closure,
+    to_numpy,
+)
+from adamcore.conformance.types import FloatArray, Layout, Probe, Run, Step
+
+Shape = Sequence[int]
+
+CUTS: dict[str, Callable[[Shape], int | None]] = {
+    "fsdp": lambda shape: 0 if shape else None,
+    "tp": lambda shape: 1 if len(shape) > 1 else 0 if len(shape) == 1 and shape[0] % 2 else None,
+    "ddp": lambda shape: None,
+    "zero": lambda shape: None,
+}
+"""For each layout, the dimension in which an array of a shape is cut; None if every process has all of it."""
+RESUMED: Callable[[Shape], int | None] = lambda shape: 1 if len(shape) > 1 else None  # noqa: E731
+"""The same for a run that is resumed from shards, so that every state has to be put together and cut anew."""
+
+
+class RankError(RuntimeError):
+    """A step failed on another process, or left the processes with different parameters."""
+
+
+class RankReport(NamedTuple):
+    """What one process has after a step."""
+
+    error: str | None
+    unsupported: str | None
+    parts: list[FloatArray]
+    clocks: list[int | None]  #: None where it has no clock of a parameter
+    written: list[str]
+
+
+class ShardedTorchCandidate(TorchCandidate):
+    """Runs an optimizer class on each process of the group that this one is in.
+
+    Args:
+        one: the candidate, as it runs on one process.
+        layout: a key of :data:`CUTS`.
+    """
+
+    def __init__(self, one: TorchCandidate, layout: str) -> None:
+        import torch.distributed as dist
+        from torch.distributed.device_mesh import DeviceMesh
+
+        self.cls, self.device, self.arguments = one.cls, one.device, one.arguments
+        self.layout, self.ranks, self.rank = layout, dist.get_world_size(), dist.get_rank()
+        self.mesh = DeviceMesh("cpu", list(range(self.ranks)))
+
+    @property
+    def info(self) -> CandidateInfo:
+        info = super().info
+        return dataclasses.replace(info, device=f"{info.device}, {self.ranks} ranks ({self.layout})")
+
+    def run(self, probe: Probe, dtype: str) -> Run:
+        probe = served_probe(probe, self.arguments.lacks, self.arguments.fixed)
+        if probe.layout not in ("C", "readonly"):
+            return Run(unsupported="shards lie in memory as PyTorch has cut them")
+        if probe.is_complex:
+            return Run(unsupported="gloo sends no complex numbers")
+        reason = unsupported_reason(
+            probe,
+            lr=True,
+            changes=True,
+            groups=True,
+            closure=takes_closure(self.cls),
+            scale=True,
+            found_inf=True,
+        )
+        if reason:
+            return Run(unsupported=reason)
+        return run_probe(lambda variant: ShardedTorchStepper(self, variant, dtype), probe)
+
+
+class ShardedTorchStepper(TorchStepper):
+    """One optimizer of the shards that this process has."""
+
+    candidate: ShardedTorchCandidate
+
+    def __init__(
+        self, candidate: ShardedTorchCandidate, probe: Probe, dtype: str, *, resumed: bool = False
+    ) -> None:
+        self.is_resumed, self.mesh = resumed, candidate.mesh
+        self.whole: dict[int, FloatArray] = {}  #: by the id of a gradient: all of it, not the part here
+        self.assembled: list[FloatArray] = []  #: the parameters after the last step
+        self.known_clocks: list[int] | None = None
+        super().__init__(candidate, probe, dtype)
+
+    def again(self) -> ShardedTorchStepper:
+        return ShardedTorchStepper(self.candidate, self.probe, self.dtype, resumed=self.is_resumed)
+
+    # ------------------------------------------------------------------------------- parts of arrays
+
+    def cut(self, shape: Shape) -> int | None:
+        """Return the dimension in which an array of this shape is cut, another one once it is resumed."""
+        if self.is_resumed and self.candidate.layout in ("fsdp", "tp"):
+            return RESUMED(shape)
+        return CUTS[self.candidate.layout](shape)
+
+    def tensor(self, array: Any, layout: Layout | None = None) -> Any:
+        whole = cast(array, self.dtype)
+        made = self.sharded(as_tensor(whole, self.device))
+        self.whole[id(made)] = whole
+        return made
+
+    def sharded(self, x: Any) -> Any:
+        """Return a whole tensor as it lies in this layout: a DTensor where parameters are such."""
+        from torch.distributed.tensor import Replicate, Shard, distribute_tensor
+
+        if self.candidate.layout in ("ddp", "zero"):
+            return x
+        dim = self.cut(x.shape)
+        placement = Replicate() if dim is None else Shard(dim)
+        return distribute_tensor(x, self.mesh, [placement], src_data_rank=None)
+
+    def refill(self, old: Any, new: FloatArray) -> None:
+        local(old).copy_(local(self.sharded(as_tensor(np.array(new), self.device))))
+        self.whole[id(old)] = new
+
+    def bits(self, tensor: Any) -> FloatArray:
+        """Return a gradient: what it was made of, with the values of the part that is here now."""
+        dim, whole = self.cut(tensor.shape), self.whole.get(id(tensor))
+        if dim is None or whole is None:
+            return to_numpy(local(tensor))
+        size, rank = -(-whole.shape[dim] // self.candidate.ranks), self.candidate.rank
+        place = (slice(None),) * dim + (slice(rank * size, (rank + 1) * size),)
+        found = np.array(whole)
+        found[place] = to_numpy(local(tensor))
+        return found
+
+    def assemble(self, i: int, parts: Sequence[FloatArray]) -> FloatArray:
+        """Return a parameter of its parts on all processes.
+
+        Raises:
+            RankError: each has all of it, and not the same.
+        """
+        dim = self.cut(self.probe.params[i].shape)
+        if dim is not None:
+            return np.concatenate(parts, axis=dim)
+        for rank, part in enumerate(parts):
+            if not same_bits(part, parts[0]):
+                raise RankError(f"parameter {i} has other bits on rank {rank} than on rank 0")
+        return parts[0]
+
+    # ------------------------------------------------------------------------------- the optimizer
+
+    def construct(self, params: Any, arguments: Mapping[str, Any]) -> Any:
+        error, made = None, None
+        try:
+            made = self.construct_here(params, arguments)
+        except Exception as raised:
+            error = raised
+        self.exchange(error, [], [])
+        return made
+
+    def construct_here(self, params: Any, arguments: Mapping[str, Any]) -> Any:
+        if self.candidate.layout != "zero":
+            return self.candidate.cls(params, **arguments)
+        from torch.distributed.optim import ZeroRedundancyOptimizer
+
+        cls: Any = self.candidate.cls
+        return ZeroRedundancyOptimizer(params, optimizer_class=cls, **arguments)
+
+    def owners(self) -> Any:
+        return self.optimizer.optim.state if self.candidate.layout == "zero" else self.optimizer.state
+
+    def like(self, values: FloatArray, other: Any) -> Any:
+        if not self.torch.is_tensor(other):
+            return other
+        whole = self.torch.tensor(values)
+        return self.sharded(whole.to(other.dtype)) if hasattr(other, "device_mesh") else whole.to(other)
+
+    def closure_loss(self, grads: Sequence[Any]) -> Any:
+        for p, g in zip(self.params, grads, strict=True):
+            p.grad = g
+        return self.torch.zeros(())
+
+    def outcome(self, index: int, step: Step, error: Exception | None) -> tuple[list[Any], list[str]]:
+        written = [] if error is not None else self.written(index, step)
+        parts = [] if error is not None else [to_numpy(local(p)) for p in self.params]
+        every = self.exchange(error, parts, written)
+        self.known_clocks = self.clocks_of(every)
+        found = [[report.parts[i] for report in every] for i in range(len(self.params))]
+        self.assembled = [self.assemble(i, parts) for i, parts in enumerate(found)]
+        return self.assembled, sorted({name for report in every for name in report.written})
+
+    def exchange(
+        self, error: Exception | None, parts: list[FloatArray], written: list[str]
+    ) -> list[RankReport]:
+        """Return what every process has; raise the error that one of them has, this one's own first."""
+        import torch.distributed as dist
+
+        refusal = str(error) if isinstance(error, UnsupportedProbe) else None
+        clocks = self.clocks_here() if parts else []
+        mine = RankReport(None if error is None else describe(error), refusal, parts, clocks, written)
+        every: list[Any] = [None] * self.candidate.ranks
+        dist.all_gather_object(every, mine)
+        if error is not None:
+            raise error
+        for rank, report in enumerate(every):
+            if report.unsupported is not None:
+                raise UnsupportedProbe(report.unsupported)
+            if report.error is not None:
+                raise RankError(f"on rank {rank}: {report.error}")
+        return every
+
+    def clocks_here(self) -> list[int | None]:
+        states = [self.owners().get(p, {}) for p in self.params]
+        return [int(local(state["step"])) if "step" in state else None for state in states]
+
+    def clocks_of(self, every: Sequence[RankReport]) -> list[int] | None:
+        """Return the clock of each parameter, the lowest of all processes; one that has none is at 0.
+
+        With ZeRO a parameter has a state, and so a clock, on one process alone.
+        """
+        columns = list(zip(*(report.clocks for report in every), strict=True))
+        if all(t is None for column in columns for t in column):
+            return None
+        if self.candidate.layout == "zero":
+            columns = [tuple(t for t in column if t is not None) for column in columns]
+        return [min((t or 0 for t in column), default=0) for column in columns]
+
+    def clocks(self) -> list[int] | None:
+        return self.known_clocks
+
+    # ------------------------------------------------------------------------------- saved and loaded
+
+    def resumed(self) -> Stepper:
+        again = ShardedTorchStepper(self.candidate, self.probe, self.dtype, resumed=True)
+        if self.candidate.layout == "ddp":
+            again.optimizer.load_state_dict(self.optimizer.state_dict())
+        elif self.candidate.layout == "zero":
+            again.optimizer.load_state_dict(self.consolidated())
+        else:
+            self.checkpoint(again)
+        for p, value in zip(again.params, self.assembled, strict=True):
+            local(p).copy_(local(again.sharded(as_tensor(np.array(value), self.device))))
+        return again
+
+    def consolidated(self) -> Any:
+        """Return the whole state of ZeRO, which the first process collects, on every process."""
+        import torch.distributed as dist
+
+        self.optimizer.consolidate_state_dict(to=0)
+        found: list[Any] = [self.optimizer.state_dict() if self.candidate.rank == 0 else None]
+        dist.broadcast_object_list(found, src=0)
+        return found[0]
+
+    def checkpoint(self, again: ShardedTorchStepper) -> None:
+        """Save the state in a folder, and load it for parameters that are cut otherwise."""
+        import torch.distributed as dist
+        from torch.distributed.checkpoint.api import CheckpointException  # no Exception
+        from torch.distributed.checkpoint.state_dict import (
+            StateDictOptions,
+            get_optimizer_state_dict,
+            set_optimizer_state_dict,
+        )
+        from torch.distributed.checkpoint.state_dict_loader import load
+        from torch.distributed.checkpoint.state_dict_saver import save
+
+        with TemporaryDirectory() as mine:
+            folder: list[Any] = [mine]
+            dist.broadcast_object_list(folder, src=0)
+            place, model, other = Path(folder[0]) / "state", self.module(), again.module()
+            error: Exception | None = None
+            try:
+                kept: Any = get_optimizer_state_dict(model, self.optimizer)
+                wanted: Any = get_optimizer_state_dict(other, again.optimizer)
+            except Exception as raised:
+                error = UnsupportedProbe(f"torch.distributed.checkpoint does not take it: {describe(raised)}")
+            self.exchange(error, [], [])
+            try:
+                save({"optim": kept}, checkpoint_id=place)
+                for name in wanted["state"].keys() - kept["state"].keys():
+                    del wanted["state"][name]  # a parameter that has had no gradient yet
+                load({"optim": wanted}, checkpoint_id=place)
+                loose = StateDictOptions(strict=False)
+                set_optimizer_state_dict(other, again.optimizer, wanted, options=loose)
+            except (Exception, CheckpointException) as raised:
+                error = RankError(f"a saved state is not loaded by other shards: {describe(raised)}")
+            self.exchange(error, [], [])
+
+    def module(self) -> Any:
+        """Return a module with the parameters, by which torch.distributed.checkpoint knows their names."""
+        module = self.torch.nn.Module()
+        for i, p in enumerate(self.params):
+            module.register_parameter(f"p{i}", p)
+        return module
+
+
+def local(x: Any) -> Any:
+    """Return the part of a DTensor that is here; a whole tensor, or a number, as it is."""
+    if hasattr(x, "device_mesh"):
+        return x.detach().to_local()
+    return x.detach() if hasattr(x, "detach") else x

@@ -1,0 +1,105 @@
+"""A fault of sharding is named as one: what fails on several processes alone."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+pytest.importorskip("torch")
+
+from paths import ROOT
+
+from adamcore.conformance import check
+from adamcore.conformance.candidates import CandidateInfo
+from adamcore.conformance.checking import ranks as checking_ranks
+from adamcore.conformance.checking.ranks import blame_ranks
+from adamcore.conformance.checking.subjects import ThirdParty
+from adamcore.conformance.probes import PROBES as PROBES_BY_NAME
+from adamcore.conformance.report.report import Entry
+from adamcore.conformance.settings import Ranks
+from adamcore.conformance.types import Result, Run
+from adamcore.conformance.workers.pool import Event, RunEvent, WorkerJob
+
+sys.path.append(str(ROOT / "tests" / "corpus"))
+
+from sharded_torch import SHARDED
+
+PROBES = [
+    "STEP.1/shapes",
+    "STEP.1/fingerprint",
+    "LR.1/every-array",
+    "F2/zero-row",
+    "LR.4/groups-decay",
+    "DEC.2/lr-changed",
+    "STATE.4/resumed",
+]
+WRONG = [each for each in SHARDED.values() if each.says is not None]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [each.cls.__name__ for each in WRONG])
+def test_the_finding_says_sharding(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    each = SHARDED[name]
+    assert each.says is not None
+    report = check(each.target, ranks=2, layout=each.layout, dtypes=["float32"], probes=PROBES)
+    [entry] = report.entries
+    assert entry.verdict == "deviates"
+    first = entry.findings[0]
+    assert first.area == "sharding", (first.area, first.observed)
+    assert each.says in first.observed, first.observed
+    assert f"--ranks 2 --layout {each.layout}" in (first.repro or "")
+
+
+def third_party() -> ThirdParty:
+    chosen = [PROBES_BY_NAME[name] for name in ("STATE.4/resumed", "LR.1/every-array")]
+    subject = ThirdParty("my:Adam", None, {}, None, chosen, ["float32"], ranks=Ranks(2, "tp"))
+    subject.on_ready(CandidateInfo("torch optimizer"))
+    return subject
+
+
+@pytest.mark.parametrize(
+    ("probe", "reason", "said"),
+    [
+        ("STATE.4/resumed", "p is off", "a state that is saved and loaded is not the one that was saved"),
+        ("LR.1/every-array", "the clocks stand at [0], expected [1]", "a clock is not where it should be"),
+        ("LR.1/every-array", "raised: p has other bits on rank 1 than on rank 0", "other bits on rank 1"),
+        ("LR.1/every-array", "p is off", "on 2 ranks (tp) p is off; on one it passes the same probes"),
+    ],
+)
+def test_what_is_said_of_a_fault_of_sharding(
+    probe: str, reason: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run on one process passes here, so that only the processes can be at fault."""
+    passed = Result(probe, "float32", "passed")
+    monkeypatch.setattr(checking_ranks, "judge_run", lambda *_, **__: passed)
+    subject, entry = third_party(), Entry("my:Adam", "torch.AdamW", {})
+    entry.results = [Result(probe, "float32", "failed", reason=reason)]
+    asked: list[WorkerJob] = []
+
+    def run(job: WorkerJob) -> list[Event]:
+        asked.append(job)
+        return [RunEvent(job, 0, Run())]
+
+    blame_ranks(subject, entry, run)
+    assert [job.ranks for job in asked] == [None]
+    [found] = entry.findings
+    assert found.area == "sharding"
+    assert said in found.observed
+    assert found.repro is not None
+    assert found.repro.endswith("--ranks 2 --layout tp")
+
+
+@pytest.mark.slow
+def test_a_fault_that_one_process_has_too_is_no_fault_of_sharding() -> None:
+    report = check("torch.optim:RMSprop", ranks=2, dtypes=["float32"], probes=PROBES, dialect="torch.AdamW")
+    assert all(found.area != "sharding" for found in report.entries[0].findings)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layout", ["fsdp", "tp", "ddp", "zero"])
+@pytest.mark.parametrize("target", ["torch.optim:AdamW", "adamcore.backends.torch:AdamW"])
+def test_right_ones_conform(target: str, layout: str) -> None:
+    [entry] = check(target, ranks=2, layout=layout).entries
+    assert entry.verdict == "conforms", entry.findings

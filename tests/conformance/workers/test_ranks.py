@@ -1,0 +1,53 @@
+"""The processes that a worker forks: who is run on them, and what is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from adamcore.conformance import check  # noqa: E402
+from adamcore.conformance.candidates.base import CandidateInfo  # noqa: E402
+from adamcore.conformance.errors import SettingError, UsageError  # noqa: E402
+from adamcore.conformance.settings import Ranks  # noqa: E402
+from adamcore.conformance.workers.ranks import on_ranks  # noqa: E402
+
+
+def test_another_kind_of_candidate_is_refused_by_name() -> None:
+    class Other:
+        info = CandidateInfo("optax factory")
+
+    other: Any = Other()
+    with (
+        pytest.raises(SettingError, match="'optax factory': expected a torch optimizer"),
+        on_ranks(other, Ranks(2), 1.0),
+    ):
+        pass
+
+
+def test_a_check_on_two_processes() -> None:
+    """One probe, on real processes; the report says on how many."""
+    report = check("torch.optim:AdamW", ranks=2, dtypes=["float32"], probes=["LR.1/every-array"])
+    [entry] = report.entries
+    assert (entry.verdict, entry.device) == ("conforms", "cpu, 2 ranks (fsdp)")
+    assert [r.status for r in entry.results] == ["passed"]
+
+
+@pytest.mark.parametrize(
+    ("target", "options", "message"),
+    [
+        ("torch.optim:AdamW", {"ranks": 0}, "ranks=0: expected a whole number above 0"),
+        ("torch.optim:AdamW", {"ranks": 2, "layout": "all"}, "layout='all': expected one of fsdp, tp, ddp"),
+        ("torch", {"ranks": 2}, "ranks=2 with torch: expected torch optimizers"),
+        ("cmd:./driver", {"ranks": 2}, "ranks=2 with cmd:./driver: expected torch optimizers"),
+        ("math:sqrt", {"ranks": 2, "timeout": 60.0}, "--ranks with a candidate of the kind"),
+    ],
+)
+def test_what_cannot_run_on_ranks(target: str, options: dict[str, Any], message: str) -> None:
+    if target == "math:sqrt":
+        pytest.importorskip("optax")
+        target = "optax:adamw"
+    with pytest.raises(UsageError, match=message):
+        check(target, **options)

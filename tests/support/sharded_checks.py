@@ -1,0 +1,90 @@
+"""Cases of :mod:`ranks`: the adapter of ``adamcore check --ranks``, and the corpus of sharded Adams."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from ranks import only_on
+
+from adamcore.backends.torch import AdamW
+from adamcore.conformance.candidates.sharded import CUTS, ShardedTorchCandidate
+from adamcore.conformance.candidates.torch import TorchCandidate
+from adamcore.conformance.probes import PROBES
+from adamcore.conformance.types import Result
+from adamcore.conformance.verdict.judge import judge
+from adamcore.dialects import dialect
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "corpus"))
+
+FEW = (
+    "STEP.1/shapes",
+    "LR.1/every-array",
+    "F2/zero-row",
+    "LR.4/groups-decay",
+    "DEC.2/lr-changed",
+    "STATE.4/resumed",
+)
+SOME = ("FirstStepAtTwo", "NoClockWhereEmpty", "MomentsOfOneRank", "NormOfTheShard", "RanksDrift")
+
+
+@cache
+def adam() -> Any:
+    return dialect("torch.AdamW").adam()
+
+
+def results_of(cls: Any, layout: str, names: Sequence[str] = FEW) -> list[Result]:
+    """Return what the judge says of an optimizer's runs on all processes."""
+    candidate = ShardedTorchCandidate(TorchCandidate(cls, {}, None, None), layout)
+    runs = [(PROBES[name], candidate.run(PROBES[name], "float32")) for name in names]
+    return [judge(adam(), probe, "float32", run, flushes=False) for probe, run in runs]
+
+
+def check_right(cls: Any, layout: str, names: Sequence[str] = FEW) -> None:
+    for result in results_of(cls, layout, names):
+        assert result.status == "passed", (cls, layout, result.probe, result.reason, result.status)
+
+
+def check_wrong(names: Sequence[str]) -> None:
+    from sharded_torch import SHARDED
+
+    for each in (SHARDED[name] for name in names):
+        failed = [r for r in results_of(each.cls, each.layout) if r.status == "failed"]
+        if dist.get_rank() == 0:
+            assert failed, each.cls
+
+
+@only_on(2)
+def case_right_ones_conform(folder: Path) -> None:
+    for layout in CUTS:
+        check_right(AdamW, layout)
+    check_right(torch.optim.AdamW, "fsdp")
+
+
+@only_on(2)
+def case_some_wrong_ones_are_killed(folder: Path) -> None:
+    check_wrong(SOME)
+
+
+@only_on(1, 4)
+def case_right_ones_conform_on_other_numbers(folder: Path) -> None:
+    from sharded_torch import SHARDED
+
+    names = (*FEW, "STATE.4/uninterrupted", "STATE.4/resumed-apart", "F1/absent-middle", "STEP.2/closure")
+    for cls in (AdamW, torch.optim.AdamW, *(each.cls for each in SHARDED.values() if each.says is None)):
+        for layout in CUTS:
+            check_right(cls, layout, names)
+
+
+@only_on(4)
+def case_every_wrong_one_is_killed(folder: Path) -> None:
+    from sharded_torch import SHARDED
+
+    wrong = [name for name, each in SHARDED.items() if each.says is not None]
+    assert len(wrong) >= 15
+    check_wrong(wrong)
