@@ -1,7 +1,7 @@
 """Why runs in 16 bits failed: findings of their own, since most such failures have one cause.
 
 Random numbers and rests tell by themselves what is wrong with them.  Then the known faults of 16 bits
-(:mod:`adamcore.conformance.faults.narrow`) are tried: a candidate has one if nearly every element that it
+(:mod:`adamcore.conformance.verdict.narrow_faults`) are tried: a candidate has one if nearly every element that it
 stores is what the model with the fault stores.  An implementation that rounds after every operation, instead
 of once when it stores, is right in float32 and wrong in 16 bits (NUM.1): a failed run is judged again with
 that arithmetic.  Other failures are named by their rule.
@@ -14,12 +14,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from adamcore import Adam
-from adamcore.conformance.faults.narrow import RULE_OF_POLICY, narrow_faults
 from adamcore.conformance.oracle.narrow_model import NarrowFault, Reading, agreement
 from adamcore.conformance.rules import SAYS
 from adamcore.conformance.types import Finding, FloatArray, Probe, Result, Run, RunKey
 from adamcore.conformance.verdict.causes import fold
 from adamcore.conformance.verdict.judge import judge
+from adamcore.conformance.verdict.narrow_faults import RULE_OF_POLICY, narrow_faults
 from adamcore.conformance.verdict.random_rounding import BIASED, DEPENDENT
 from adamcore.conformance.verdict.rests import APART, has_rests, values_of
 

@@ -8,9 +8,9 @@ import pytest
 
 from adamcore import Adam
 from adamcore.conformance.candidates.array import ArrayCandidate
-from adamcore.conformance.faults.narrow import narrow_faults
 from adamcore.conformance.oracle.narrow_model import NarrowFault, agreement
 from adamcore.conformance.probes import PROBES
+from adamcore.conformance.verdict.narrow_faults import narrow_faults
 from adamcore.conformance.verdict.rests import has_rests, values_of
 
 NAMES = ("STEP.1/fingerprint", "MOM.1/common", "DEC.5/order", "NUM.4/decimals")

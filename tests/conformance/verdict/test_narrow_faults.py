@@ -7,8 +7,8 @@ import pytest
 
 from adamcore import Adam
 from adamcore.conformance.dtypes import round_to
-from adamcore.conformance.faults.narrow import RULE_OF_POLICY, cut_off, cut_value, narrow_faults
 from adamcore.conformance.rules import SAYS
+from adamcore.conformance.verdict.narrow_faults import RULE_OF_POLICY, cut_off, cut_value, narrow_faults
 from adamcore.storage.policies import P_STORAGES
 
 
