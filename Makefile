@@ -68,10 +68,11 @@ format: $(READY)  ## let ruff put the style right
 docs: $(READY)  ## the site, in build/site: it needs no network, neither here nor where it is read
 	@$(BIN)/python docs/generate/build_site.py -j $(JOBS) $(ARGS)
 
-pages: $(READY)  ## the parts of docs/ that code writes: equations.md, freeze.svg, interactive/, pictures/, results in README.md
+pages: $(READY)  ## the parts of docs/ that code writes: equations.md, freeze.svg, scale.md, interactive/, pictures/, results in README.md
 	@$(BIN)/python docs/generate/equations_page.py
 	@$(BIN)/python docs/generate/freeze_plot.py
 	@$(BIN)/python docs/generate/learning_plot.py
+	@$(BIN)/python docs/generate/scale_page.py
 	@$(BIN)/python docs/generate/interactive_page.py
 	@$(BIN)/python docs/generate/explanations.py
 	@$(BIN)/python docs/generate/terminal_pictures.py
@@ -80,9 +81,9 @@ pages: $(READY)  ## the parts of docs/ that code writes: equations.md, freeze.sv
 performance: $(READY)  ## docs/performance.md, from the runs stored in docs/results/
 	@$(BIN)/python docs/generate/performance_page.py
 
-fieldguide: $(READY)  ## docs/field-guide/: other people's Adams measured, those not measured yet (an hour)
+fieldguide: $(READY)  ## docs/field-guide/ and the README's row: other people's Adams measured, those not measured yet (an hour)
 	@$(BIN)/python -m fieldguide -j $(JOBS) $(ARGS); status=$$?; \
-	$(BIN)/python docs/generate/field_guide_pages.py && $(BIN)/python docs/generate/readme_results.py && exit $$status
+	$(BIN)/python docs/generate/field_guide_pages.py && exit $$status
 
 build: $(READY)  ## the sdist, and the wheel built from it, in dist/
 	@$(BIN)/python -m build --no-isolation

@@ -26,13 +26,19 @@ def step_chunk(
         names: which array is which.
         block_info: where the chunk stands in the whole array, as Dask tells it.
     """
-    job = job._replace(**dict(zip(names, arrays, strict=True)))
+    found: dict[str, Any] = dict(zip(names, map(dense, arrays), strict=True))
+    job = job._replace(**found)
     if job.key is not None:
         place = block_info[0]
         job = job._replace(key=job.key._replace(elements=numbers(place["array-location"], place["shape"])))
     with one_thread():  # Dask's threads have other chunks
         result: Result = NUMPY.apply(adam, [job], False)[0]
     return [x for x in result if x is not None]
+
+
+def dense(x: Array) -> Array:
+    """Return an array with memory for each element, which Dask's zeros do not have."""
+    return x if x.flags.c_contiguous else np.ascontiguousarray(x)
 
 
 def pick(whole: Sequence[Array], number: int) -> Array:

@@ -63,11 +63,11 @@ class Run:
 
     Example:
         >>> import tempfile
-        >>> folder = tempfile.mkdtemp() + "/run"
-        >>> run = Run.create(folder, Adam(lr=0.1), {"w": np.ones(3), "b": np.zeros(1)})
-        >>> run.step({"w": np.array([1.0, -2.0, 0.0]), "b": None})
-        >>> run = Run(folder)  # as another process opens it
-        >>> run.params["w"].tolist(), run.clocks
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     run = Run.create(f"{folder}/run", Adam(lr=0.1), {"w": np.ones(3), "b": np.zeros(1)})
+        ...     run.step({"w": np.array([1.0, -2.0, 0.0]), "b": None})
+        ...     run = Run(f"{folder}/run")  # as another process opens it
+        ...     run.params["w"].tolist(), run.clocks
         ([0.900000001, 1.0999999995, 1.0], {'b': 0, 'w': 1})
     """
 

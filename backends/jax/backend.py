@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.experimental.shard_alike import shard_alike
 
 from adamcore.backends.base import BaseBackend, FastPath, dtype_name
 from adamcore.backends.jax import batches, clocks, fast
@@ -70,7 +71,9 @@ class JaxBackend(BaseBackend):
         return batches.scalars(values, dtype) or super().full_each(values, dtype, like)
 
     def zeros(self, like: Array, dtype: Any) -> Array:
-        return jnp.zeros_like(like, dtype=dtype)
+        """Return zeros on the devices of ``like``, also where only the compiler will know these."""
+        zeros = jnp.zeros_like(like, dtype=dtype)
+        return shard_alike(zeros, like)[0] if isinstance(like, jax.core.Tracer) else zeros
 
     def where(self, condition: Array, new: Array, old: Array) -> Array:
         return jnp.where(condition, new, old)

@@ -1,8 +1,9 @@
 """A step of JAX as one compiled program, its arrays donated.
 
 A :class:`JitProgram` is compiled for the kind of its jobs alone: a new learning rate, clock or mask
-compiles nothing.  With llvmlite and arrays on one CPU it calls the machine code of
-:mod:`adamcore.backends.jax.ffi`, one pass over memory where XLA makes three.
+compiles nothing.  With llvmlite and arrays on CPUs it calls the machine code of
+:mod:`adamcore.backends.jax.ffi`, one pass over memory where XLA makes three.  Of arrays on a mesh each device
+steps its own part, with the bits of whole arrays.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
 
 from adamcore.backends.base import Fallback
 from adamcore.backends.jax import ffi
@@ -43,6 +46,7 @@ class JobKind(NamedTuple):
     formats: LeafDtypes
     terms: tuple[bool, ...]  #: which of the coefficients are not None
     dtypes: Format | None  #: of its arrays; None if machine code can't run it
+    place: NamedSharding | None = None  #: of its arrays, if several devices have them
 
 
 class Group(NamedTuple):
@@ -52,6 +56,7 @@ class Group(NamedTuple):
     program: Program | None
     dtypes: Format | None  #: of their arrays
     used: Callable[[Coefficients], Sequence[Any]]  #: returns the coefficients that it takes
+    mesh: Mesh | None  #: on which they are; None for one device
 
 
 def unsupported(job: Job) -> str | None:
@@ -59,10 +64,26 @@ def unsupported(job: Job) -> str | None:
     reason = unsupported_traced(job)
     if reason is not None:
         return reason
-    for x in arrays_of(job):
-        if len(x.devices()) != 1 or next(iter(x.devices())).platform != "cpu":
-            return "not on one CPU device"
+    arrays = arrays_of(job)
+    if any(device.platform != "cpu" for x in arrays for device in x.devices()):
+        return "not on a CPU"
+    if place_of(job) is None and any(len(x.devices()) != 1 for x in arrays):
+        return "on several devices that can't step their parts by themselves"
     return None
+
+
+def place_of(job: Job) -> NamedSharding | None:
+    """Return where on a mesh each device can step its part of a job's arrays by itself; None if none can.
+
+    All arrays lie in the same way, and nothing depends on the place of an element in the whole array.
+    """
+    if job.key is not None or job.formats.m_coding is not None or job.formats.v_coding is not None:
+        return None
+    places = {x.sharding for x in arrays_of(job)}
+    place = places.pop()
+    if places or not isinstance(place, NamedSharding) or place.mesh.size == 1:
+        return None
+    return place if {*place.mesh.axis_types} == {AxisType.Auto} else None
 
 
 def unsupported_traced(job: Job) -> str | None:
@@ -129,6 +150,7 @@ def program_for(adam: AdamConfig, jobs: Sequence[Job], fallback: Fallback) -> Ji
             job.formats,
             tuple([x is not None for x in job.coefficients]),
             ffi.format_of(job) if unsupported(job) is None else None,
+            place_of(job),
         )
         for job in jobs
     )
@@ -152,9 +174,11 @@ class JitProgram:
         for i, kind in enumerate(kinds):
             terms = Coefficients(*(0.0 if term else None for term in kind.terms))
             program = None if kind.dtypes is None else program_of(adam, terms)
-            groups.setdefault((program, kind.dtypes), []).append(i)
-        for (program, dtypes), indices in groups.items():
-            self.groups.append(Group(indices, program, dtypes, tuple if program is None else program.used))
+            mesh = None if program is None or kind.place is None else kind.place.mesh
+            groups.setdefault((program, kind.dtypes, mesh), []).append(i)
+        for (program, dtypes, mesh), indices in groups.items():
+            used = tuple if program is None else program.used
+            self.groups.append(Group(indices, program, dtypes, used, mesh))
         #: the arrays that are given away, by their fields of Job
         self.names = ["p", "m", "v", *(name for name in OPTIONAL if self.has(name))]
         self.call = jax.jit(self.trace, donate_argnums=0)
@@ -226,14 +250,40 @@ class JitProgram:
                 mine = [columns[k] for k in read]
                 old = [[column[i] for i in indices] for column in (mine[0], gs, *mine[1:])]
                 due = now[len(clocks) : len(clocks) + CHUNK]
-                words = None if keys is None else keys[np.array(indices)]
-                new, written = call([x for column in old for x in column], rows, due, words)
+                arrays = [x for column in old for x in column]
+                if group.mesh is None:
+                    words = None if keys is None else keys[np.array(indices)]
+                    new, written = call(arrays, rows, due, words)
+                else:
+                    new, written = self.on_mesh(call, group.mesh, indices, arrays, rows, due)
                 clocks += written
                 for k, column in enumerate(mine):
                     for j, i in enumerate(indices):
                         column[i] = new[k * len(indices) + j]
         rest = [now[k] for k in range(len(clocks), len(now))]
         return [x for column in columns for x in column] + clocks + rest
+
+    def on_mesh(
+        self, call: ffi.Call, mesh: Mesh, indices: Sequence[int], arrays: list[Any], rows: Any, due: Any
+    ) -> tuple[list[Any], list[Any]]:
+        """Return what ``call`` does, each device of the mesh stepping its own parts of the arrays."""
+        places = [self.kinds[i].place for i in indices]
+        specs = [P() if place is None else place.spec for place in places]
+        columns = len(arrays) // len(indices)
+        new = [*specs * (columns - 1)], [P()] * len(due)
+
+        def alone(arrays: list[Any], rows: Any, due: Any) -> tuple[list[Any], list[Any]]:
+            return call(arrays, rows, due, None)
+
+        mapped = jax.shard_map(
+            alone,
+            mesh=mesh,
+            in_specs=([*specs * columns], P(), P()),
+            out_specs=new,
+            check_vma=False,
+        )
+        found: tuple[list[Any], list[Any]] = mapped(arrays, rows, due)
+        return found
 
     def job(
         self, i: int, columns: Sequence[Any], g: Array, where: Array | None, row: Array, keys: Keys

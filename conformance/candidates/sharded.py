@@ -26,6 +26,7 @@ from adamcore.conformance.candidates.base import (
     unsupported_reason,
 )
 from adamcore.conformance.candidates.torch import (
+    REST,
     TorchCandidate,
     TorchStepper,
     as_tensor,
@@ -58,6 +59,7 @@ class RankReport(NamedTuple):
     unsupported: str | None
     parts: list[FloatArray]
     clocks: list[int | None]  #: None where it has no clock of a parameter
+    rests: list[FloatArray | None]  #: what its state has of the parameters besides themselves
     written: list[str]
 
 
@@ -114,6 +116,7 @@ class ShardedTorchStepper(TorchStepper):
         self.whole: dict[int, FloatArray] = {}  #: by the id of a gradient: all of it, not the part here
         self.assembled: list[FloatArray] = []  #: the parameters after the last step
         self.known_clocks: list[int] | None = None
+        self.known_rests: list[FloatArray | None] = []
         super().__init__(candidate, probe, dtype)
 
     def again(self) -> ShardedTorchStepper:
@@ -210,6 +213,7 @@ class ShardedTorchStepper(TorchStepper):
         parts = [] if error is not None else [to_numpy(local(p)) for p in self.params]
         every = self.exchange(error, parts, written)
         self.known_clocks = self.clocks_of(every)
+        self.known_rests = [self.rest_of(i, every) for i in range(len(self.params))]
         found = [[report.parts[i] for report in every] for i in range(len(self.params))]
         self.assembled = [self.assemble(i, parts) for i, parts in enumerate(found)]
         return self.assembled, sorted({name for report in every for name in report.written})
@@ -222,7 +226,9 @@ class ShardedTorchStepper(TorchStepper):
 
         refusal = str(error) if isinstance(error, UnsupportedProbe) else None
         clocks = self.clocks_here() if parts else []
-        mine = RankReport(None if error is None else describe(error), refusal, parts, clocks, written)
+        rests = self.rests_here() if parts else []
+        seen = None if error is None else describe(error)
+        mine = RankReport(seen, refusal, parts, clocks, rests, written)
         every: list[Any] = [None] * self.candidate.ranks
         dist.all_gather_object(every, mine)
         if error is not None:
@@ -237,6 +243,21 @@ class ShardedTorchStepper(TorchStepper):
     def clocks_here(self) -> list[int | None]:
         states = [self.owners().get(p, {}) for p in self.params]
         return [int(local(state["step"])) if "step" in state else None for state in states]
+
+    def rests_here(self) -> list[FloatArray | None]:
+        kept = [self.owners().get(p, {}).get(REST) for p in self.params]
+        return [None if x is None else to_numpy(local(x)) for x in kept]
+
+    def rest_of(self, i: int, every: Sequence[RankReport]) -> FloatArray | None:
+        """Return what the states of all processes have of a parameter besides itself; None if they do not."""
+        parts = [rest for report in every if (rest := report.rests[i]) is not None]
+        if not parts:
+            return None
+        dim = self.cut(self.probe.params[i].shape)
+        return parts[0] if dim is None else np.concatenate(parts, axis=dim)
+
+    def rests(self) -> list[FloatArray | None] | None:
+        return self.known_rests if any(x is not None for x in self.known_rests) else None
 
     def clocks_of(self, every: Sequence[RankReport]) -> list[int] | None:
         """Return the clock of each parameter, the lowest of all processes; one that has none is at 0.

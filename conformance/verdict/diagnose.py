@@ -135,11 +135,12 @@ def add_loss_scale(
 def is_beside(cause: Cause, measured: Finding) -> bool:
     """Return whether a cause is a known fault of another area than that of the part that was measured.
 
-    No value of a hyperparameter makes equal elements of an array go different ways.
+    No value of a hyperparameter makes equal elements of an array go different ways, and none on an axis makes
+    a run depend on those before it.
     """
     fault = cause.fault
     if fault is None:
-        return False
+        return measured.area == "isolation"
     uneven = measured.area == "layout" and fault.area == "hyperparameters"
     return uneven or fault.area not in (measured.area, *NOT_MEASURED)
 

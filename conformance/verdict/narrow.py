@@ -1,10 +1,10 @@
 """Why runs in 16 bits failed: findings of their own, since most such failures have one cause.
 
 Random numbers and rests tell by themselves what is wrong with them.  Then the known faults of 16 bits
-(:mod:`adamcore.conformance.verdict.narrow_faults`) are tried: a candidate has one if nearly every element that it
-stores is what the model with the fault stores.  An implementation that rounds after every operation, instead
-of once when it stores, is right in float32 and wrong in 16 bits (NUM.1): a failed run is judged again with
-that arithmetic.  Other failures are named by their rule.
+(:mod:`~adamcore.conformance.verdict.narrow_faults`) are tried: a candidate has one if nearly every element
+that it stores is what the model with the fault stores.  An implementation that rounds after every
+operation, instead of once when it stores, is right in float32 and wrong in 16 bits (NUM.1): a failed run is
+judged again with that arithmetic.  Other failures are named by their rule.
 """
 
 from __future__ import annotations

@@ -13,6 +13,8 @@ from typing import Any
 DOCS = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(DOCS.parent))
 
+import readme_results  # noqa: E402 - beside this file
+
 from adamcore import AXES, Adam  # noqa: E402 - fieldguide is found by the line above
 from fieldguide.entry import Entry, load_entries  # noqa: E402
 from fieldguide.results import Document, load  # noqa: E402
@@ -341,3 +343,5 @@ def main(folder: Path) -> None:
 
 if __name__ == "__main__":
     main(Path(*sys.argv[1:2] or [str(FOLDER)]))
+    if not sys.argv[1:]:
+        readme_results.write()

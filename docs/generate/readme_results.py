@@ -104,6 +104,10 @@ def one(pattern: str, page: str) -> str:
     return found[1]
 
 
-if __name__ == "__main__":
-    path = Path(*sys.argv[1:2] or [str(README)])
+def write(path: Path = README) -> None:
+    """Write the table in the README at ``path``."""
     path.write_text(with_results(path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write(Path(*sys.argv[1:2] or [str(README)]))

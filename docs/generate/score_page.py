@@ -72,8 +72,8 @@ SECTION = "## In 16 bits"
 NARROW = """`low_precision_*.py` has Adams whose parameters are of bfloat16 or float16, under every policy of
 [precision.md](precision.md), which the claim names. Each is held to it in one dtype, as by `adamcore check
 FILE:NAME --dtype DTYPE --storage POLICY`, on {probes} short probes. They were written beside the faults that
-the suite knows in 16 bits (`conformance/verdict/narrow_faults.py`), so that the share of those named is what it was
-taught. None of them is counted in the tables above.
+the suite knows in 16 bits (`conformance/verdict/narrow_faults.py`), so that the share of those named is
+what it was taught. None of them is counted in the tables above.
 """
 
 MARGIN = """A *margin* is the largest error as a fraction of its bound, over all probes; above 1 a run fails.

@@ -99,7 +99,10 @@ def relinked(text: str, origin: Path, place: str, requests: dict[str, str]) -> s
             new = f"source/{path.relative_to(ROOT).as_posix()}.md"
             requests[new] = path.relative_to(ROOT).as_posix()
             mark = anchor = ""
-        return before + os.path.relpath(new, Path(place).parent) + mark + anchor + after
+        there = os.path.relpath(new, Path(place).parent)
+        if new.startswith("interactive/") and match[2]:  # no page of Sphinx', and nothing to download
+            return f'<a href="{there}">{before[1:-2]}</a>'
+        return before + there + mark + anchor + after
 
     out, end = [], 0
     for fence in FENCE.finditer(text):

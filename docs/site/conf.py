@@ -27,7 +27,7 @@ nitpick_ignore_regex = [
     # Types of the project's own modules in signatures, which users pass on and do not make.
     (
         "py:(class|obj)",
-        r"adamcore\.(storage|backends\.io|backends\.states\.maps)\..*|adamcore\.protocol\.Row",
+        r"adamcore\.(storage|backends\.io|backends\.states\.(maps|named))\..*|adamcore\.protocol\.Row",
     ),
     ("py:func", r"adamcore\.conformance\.candidates\.base\.cast"),
 ]

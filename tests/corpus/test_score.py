@@ -12,14 +12,8 @@ from register import ITEMS
 ENOUGH = 0.97  #: the share of wrong Adams whose first finding must have the right area
 
 MISNAMED = {
-    "wrong_clock.py:CorrectionCached": "its first run fills a cache for all that come after",
-    "held_out_more.py:CachedByStep": "likewise",
-    "wrong_moments.py:FirstOnlyInFirstArray": "wrong in all parameters but the first, which is what is said",
     "jax_adams.py:JaxBetaInBfloat16": "most corrections come to 0, and what divides by them is like nothing",
-    "held_out_more.py:HalfWeight": "no fault known: one weight of two in float16",
-    "held_out_more.py:BothLookAhead": "no fault known",
     "held_out_more.py:NoLookAhead": "no fault known; eps matters wherever the look-ahead does",
-    "held_out_more.py:AdaptiveClipping": "no fault known: a limit for each element",
     "wrong_moments.py:SquareFloored": "a floor under v counts beside a small eps, which is what is said",
     "low_precision_wrong.py:EpsInHalf": "two elements of two probes show it, too few to name it",
     "second_blind_moments.py:FreshNarrowTables": "its steps depend on other arrays, which is what is said",
@@ -31,7 +25,6 @@ SEVERAL = {
     "held_out_more.py:DecayAtFirstRate": "from lr=0 on it never decays, which the known fault does",
     "wrong_clock.py:ClockOfClass": "its corrections are early in every probe that comes after another",
     "wrong_memory.py:ResumeRounds": "two faults: float16 takes the imaginary parts as well",
-    "held_out_more.py:OverlappingTail": "blocks of 8, of which the known fault knows the long arrays' alone",
     **dict.fromkeys(
         (
             "wrong_layout.py:TailStale",

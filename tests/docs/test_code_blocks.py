@@ -37,7 +37,7 @@ OWN = {
     "docs/vectors.md": "test_vectors",
 }
 SLOW = ("docs/keras.md",)  #: pages whose libraries take long to load
-LIBRARIES = ("equinox", "flax", "jax", "keras", "optax", "torch")
+LIBRARIES = ("dask", "equinox", "flax", "jax", "keras", "optax", "torch")
 
 #: The programs of the field guide need the implementation that they are about.
 RUNS = [

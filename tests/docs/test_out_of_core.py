@@ -1,30 +1,35 @@
-"""docs/out-of-core.md: its code prints what it says, and its links lead somewhere."""
+"""docs/out-of-core.md: its links lead somewhere, and the ceiling's numbers are those of the code."""
 
 from __future__ import annotations
 
-import contextlib
-import io
-import re
+import json
 
-import pytest
 from docs_pages import lost_links
 from paths import ROOT
+
+from adamcore.backends.files.batches import LARGEST, SETS, budget
 
 PAGE = ROOT / "docs" / "out-of-core.md"
 
 
-def test_the_code_prints_what_the_page_says() -> None:
-    blocks = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.M | re.S)
-    for code in blocks:
-        if "import dask" in code:
-            pytest.importorskip("dask.array")
-        printed = io.StringIO()
-        with contextlib.redirect_stdout(printed):
-            exec(code, {})
-        said = re.findall(r"# prints (.*)", code)
-        assert said
-        assert printed.getvalue().splitlines() == said
-
-
 def test_its_links_lead_somewhere() -> None:
     assert lost_links(PAGE) == []
+
+
+def test_the_ceiling() -> None:
+    text = " ".join(PAGE.read_text(encoding="utf-8").split())
+    assert "Three sets of buffers take three quarters of the ceiling" in text
+    assert SETS == 3
+    assert budget(1 << 24).buffer == 3 * (1 << 24) // 4 // 3
+    assert f"A set has at most {LARGEST >> 20} MiB" in text
+
+
+def test_the_figures_are_those_of_the_stored_run() -> None:
+    run = json.loads((ROOT / "docs" / "results" / "out-of-core.json").read_text(encoding="utf-8"))
+    text = " ".join(PAGE.read_text(encoding="utf-8").split())
+    assert f"moved {run['step_gb_s']:.2f} GB/s in a step and {run['files_gb_s']:.2f} GB/s without" in text
+    assert f"is {run['ratio']:.2f}, and {run['ratio_of_processor_time']:.2f} in processor time" in text
+    assert f"took {run['dask_ratio']:.2f} of the time" in text
+    assert run["ceiling"] == 512 << 20
+    assert run["ratio"] >= 0.7
+    assert run["dask_ratio"] <= 1.3

@@ -68,6 +68,29 @@ def test_what_is_left_of_a_page_that_is_gone_is_removed(staged: Path) -> None:
     assert not (staged / "gone.md").exists()
 
 
+def test_a_link_to_the_interactive_page_is_no_download(staged: Path) -> None:
+    page = (staged / "explained.md").read_text(encoding="utf-8")
+    assert '<a href="interactive/index.html">' in page
+    assert "](interactive/" not in page
+
+
+def test_every_public_name_is_in_the_reference() -> None:
+    """What the build finds out in a minute: a name, or the module whose members are all taken."""
+    pytest.importorskip("sphinx")
+    import site_extension
+
+    text = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs/site/api").glob("*.rst"))
+    whole = re.findall(r"automodule:: (\S+)\n   :members:(.*)$", text, re.M)
+    taken = {module: names.replace(" ", "").split(",") if names else [] for module, names in whole}
+    missing = []
+    for name in site_extension.public_names():
+        module, _, attribute = name.rpartition(".")
+        listed = module in taken and (not taken[module] or attribute in taken[module])
+        if not (listed or re.search(rf":: (?:{re.escape(name)}|{attribute})$", text, re.M)):
+            missing.append(name)
+    assert missing == [], "name it in docs/site/api/"
+
+
 # The rules ---------------------------------------------------------------------------------------
 
 

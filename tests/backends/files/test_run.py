@@ -21,7 +21,9 @@ from disk_runs import arrays, in_memory, same, same_bits, saved
 
 from adamcore import Adam
 from adamcore.backends.files import Run, record, step
+from adamcore.backends.files import run as module
 from adamcore.backends.files.arrays import FileArray
+from adamcore.backends.io import atomic
 from adamcore.errors import CheckpointError, GradientError, HyperparameterError, ParameterError
 
 LOW = 1 << 20
@@ -343,3 +345,31 @@ def test_damage_is_named(run: Run) -> None:
 def test_the_bar(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     run.step(GRADS, progress=True)
     assert "100%" in capsys.readouterr().err
+
+
+def test_all_is_on_the_disk_before_the_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that stops forgets what is not synchronized: nothing of that may be what the commit names."""
+    run = Run.create(tmp_path / "run", Adam(), arrays(0, sizes=SMALL), file_format="npy")
+    done: list[tuple[str, Path]] = []
+    write, sync, commit = FileArray.write, atomic.sync, record.write_commit
+
+    def written(x: FileArray, *rest: Any) -> None:
+        done.append(("write", x.path))
+        write(x, *rest)
+
+    def synchronized(path: Path) -> None:
+        done.append(("sync", path))
+        sync(path)
+
+    def committed(*given: Any) -> None:
+        done.append(("commit", Path()))
+        commit(*given)
+
+    monkeypatch.setattr(FileArray, "write", written)
+    monkeypatch.setattr(step, "sync", synchronized)
+    monkeypatch.setattr(module, "write_commit", committed)
+    run.step(arrays(1, sizes=SMALL), ceiling=LOW)
+    assert done[-1][0] == "commit"
+    last = {path: what for what, path in done[:-1]}
+    assert len(last) == 9  # p, m and v of three parameters
+    assert set(last.values()) == {"sync"}

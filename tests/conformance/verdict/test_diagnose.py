@@ -103,3 +103,9 @@ def test_equal_elements_that_go_different_ways_have_no_other_hyperparameter() ->
     cause = Cause([], [], fault=ignored)
     assert is_beside(cause, Finding("layout", "STEP.1", "", ""))
     assert not is_beside(cause, Finding("decay", "DEC.2", "", ""))
+
+
+def test_no_value_on_an_axis_makes_runs_depend_on_each_other() -> None:
+    other = Cause([], [], other=replace(ADAMW, bias_correction="none"))
+    assert is_beside(other, Finding("isolation", "STATE.3", "", ""))
+    assert not is_beside(other, Finding("bias_correction", "BC.1", "", ""))
