@@ -71,6 +71,7 @@ docs: $(READY)  ## the site, in build/site: it needs no network, neither here no
 pages: $(READY)  ## the parts of docs/ that code writes: equations.md, freeze.svg, scale.md, interactive/, pictures/, results in README.md
 	@$(BIN)/python docs/generate/equations_page.py
 	@$(BIN)/python docs/generate/freeze_plot.py
+	@$(BIN)/python docs/generate/learning_plot.py
 	@$(BIN)/python docs/generate/scale_page.py
 	@$(BIN)/python docs/generate/interactive_page.py
 	@$(BIN)/python docs/generate/explanations.py

@@ -3,9 +3,9 @@
 Each task is trained twice, with three seeds.  "replayed": the gradients are those of the float32 run, so that
 storage alone differs.  "free": each kind of storage computes its own gradients from its own parameters.
 
-    python benchmarks/learning.py [--steps N] [--json FILE] [--kept FOLDER]
+    python benchmarks/learning.py [--task TASK] [--steps N] [--json FILE] [--kept FOLDER]
 
-A run that is broken off goes on from FOLDER.
+A run that is broken off goes on from FOLDER.  What FILE has of other tasks stays.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ class Training:
         curve = torch.tensor(self.curve).permute(1, 2, 0)
         rounded = [[[round(x, 5) for x in seed] for seed in kind] for kind in curve.tolist()]
         return {
-            "points": {str(self.steps): self.points},
+            "points": dict(enumerate(self.points)),
             "curves": dict(zip(self.trained, rounded, strict=True)),
             "final": {kind: [round(x, 6) for x in losses] for kind, losses in self.tested().items()},
         }
@@ -201,7 +201,10 @@ def main() -> None:
     found: dict[str, Any] = {}
     with Progress(*columns) as bar:
         for name in options.task or TASKS:
-            found[name] = {"parameters": TASKS[name].size, "batch": TASKS[name].batch, "lr": TASKS[name].rate}
+            found[name] = {
+                "parameters": TASKS[name].size, "batch": TASKS[name].batch, "lr": TASKS[name].rate,
+                "steps": options.steps,
+            }  # fmt: skip
             for manner, kinds in product(("replayed", "free"), groups):
                 line = bar.add_task(f"{name}, {manner}, to {kinds[-1]}", total=options.steps)
                 result = trained(
@@ -218,11 +221,15 @@ def main() -> None:
                 task["distances"].get(kind, ""),
             )
     if options.json:
+        file = Path(options.json)
+        before = json.loads(file.read_text(encoding="utf-8"))["tasks"] if file.exists() else {}
         document = {
-            "schema": "adamcore-learning/1", "environment": environment(), "steps": options.steps,
-            "seeds": list(SEEDS), "tasks": found,
-        }  # fmt: skip
-        Path(options.json).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+            "schema": "adamcore-learning/1",
+            "environment": environment(),
+            "seeds": list(SEEDS),
+            "tasks": before | found,
+        }
+        file.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -83,7 +83,7 @@ def kernel(function: Callable[..., Any], **options: Any) -> Kernel:
             * ``arrays``: ``"numpy"``, ``"torch"`` or ``"jax"``, if its code does not show which
             * ``device``: the device of these arrays, such as ``"cuda"``
             * ``returns``: what it returns, if that is not p, m, v: ``"v, m, p"``
-            * ``dtypes``: those that it takes, if not float32 and float64
+            * ``dtypes``: those that it takes, if not float32 and float64; bfloat16 and float16 too
             * ``strided``: True if it takes arrays that are not contiguous
             * ``flushes_subnormals``: True if it flushes subnormal numbers to zero
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from adamcore.conformance.candidates.base import describe, same_bits
+from adamcore.conformance.candidates.base import cast, describe, same_bits
 from adamcore.conformance.candidates.calls import STATE, TRIED, Convention, Form, Request, Slot
 from adamcore.conformance.candidates.own import Library
 from adamcore.conformance.candidates.signatures import Signature, role_of
@@ -103,11 +103,11 @@ def called(
     tried: Convention, dtype: str, t: int
 ) -> tuple[Slot, dict[str, FloatArray], dict[str, FloatArray], Any]:
     """Call a kernel on three elements; return its slot, its arrays before and after, and the result."""
-    slot = tried.slot(np.array([1.0, -2.0, 0.5], dtype), t=0)
+    slot = tried.slot(cast(np.array([1.0, -2.0, 0.5]), dtype), t=0)
     if tried.ticks:
         slot.clock = tried.as_form(t, tried.clock)
     before = {name: tried.library.numpy(getattr(slot, name)) for name in STATE}
-    grads = [tried.library.array(np.array([0.5, 0.25, -1.0], dtype))]
+    grads = [tried.library.array(cast(np.array([0.5, 0.25, -1.0]), dtype))]
     result = tried.step([slot], grads, Request(TRIED, scale=1.0))
     after = {name: tried.library.numpy(getattr(slot, name)) for name in STATE}
     return slot, before, after, result

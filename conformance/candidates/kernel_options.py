@@ -12,7 +12,7 @@ from typing import Any
 from adamcore.conformance.candidates.calls import STATE
 from adamcore.conformance.candidates.own import Library, library_for
 from adamcore.conformance.errors import SettingError
-from adamcore.conformance.settings import DTYPES
+from adamcore.conformance.settings import DTYPES, NARROW
 
 LIBRARIES = ("torch", "jax", "numpy")
 ROOTS = {"torch": "torch", "triton": "torch", "jax": "jax", "numpy": "numpy"}
@@ -48,7 +48,7 @@ def make_kernel(function: Callable[..., Any], **options: Any) -> Kernel:
         function = function.function
     if not callable(function):
         raise SettingError(f"kernel({function!r}): expected a function")
-    for name, known in (("arrays", LIBRARIES), ("dtypes", DTYPES)):
+    for name, known in (("arrays", LIBRARIES), ("dtypes", (*DTYPES, *NARROW))):
         given = options.get(name)
         values = [given] if isinstance(given, str) else given or ()
         if unknown := [value for value in values if value not in known]:

@@ -21,11 +21,14 @@ exit status: 0 fine, 2 wrong usage or a target that is not available, 3 somethin
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command to its parser."""
     from adamcore.conformance.cli.check import positive
-    from adamcore.conformance.settings import DTYPES, MEMORY, TIMEOUT
+    from adamcore.conformance.settings import DTYPES, MEMORY, NARROW, TIMEOUT
 
     parser.add_argument("target", metavar="TARGET", help="what to test")
     parser.add_argument(
-        "--dtype", action="append", choices=DTYPES, help="only this dtype (default: float32 and float64)"
+        "--dtype",
+        action="append",
+        choices=(*DTYPES, *NARROW),
+        help="only this dtype (default: float32 and float64)",
     )
     parser.add_argument("--device", metavar="NAME", help="device of torch and JAX targets, such as cuda:1")
     parser.add_argument(

@@ -12,15 +12,27 @@ import pytest
 from adamcore.conformance.candidates import is_own_backend
 from adamcore.conformance.checking.check import check, select_probes, validate_target
 from adamcore.conformance.checking.expected import Expectations, read_expected
-from adamcore.conformance.claims import claim_of_dialect
+from adamcore.conformance.checking.subjects import is_for
+from adamcore.conformance.claims import claim_of_dialect, with_keeping
 from adamcore.conformance.errors import ConformanceError, UsageError
 from adamcore.conformance.report.matrix import KINDS, kind_of
 from adamcore.conformance.report.report import Entry, Report
 from adamcore.conformance.report.text import failure_texts
-from adamcore.conformance.settings import DTYPES, parse_assignments
+from adamcore.conformance.settings import DTYPES, NARROW, POLICIES, parse_assignments
 from adamcore.conformance.types import Result
 from adamcore.dialects import dialect, for_target
 from adamcore.errors import DialectError
+
+
+def chosen_policies(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the policies of storage that are asked for.
+
+    Raises:
+        UsageError: there is no such policy.
+    """
+    if unknown := [name for name in names if name not in ("all", *POLICIES)]:
+        raise UsageError(f"unknown policy {unknown[0]!r}; expected all, {', '.join(POLICIES)}")
+    return tuple(names)
 
 
 class TargetChecks:
@@ -46,7 +58,8 @@ class TargetChecks:
                 option.adam_target,
                 read_expected(option.adam_expected) if option.adam_expected else Expectations([]),
                 dialect=option.adam_dialect,
-                dtypes=tuple(d for d in DTYPES if d in option.adam_dtype) or DTYPES,
+                dtypes=tuple(d for d in (*DTYPES, *NARROW) if d in option.adam_dtype) or DTYPES,
+                storage=chosen_policies(option.adam_storage),
                 device=option.adam_device,
                 settings=parse_assignments(option.adam_set),
                 probes=tuple(probe.name for probe in select_probes(option.adam_probe))
@@ -59,7 +72,7 @@ class TargetChecks:
     @property
     def narrowed(self) -> bool:
         """True if only some probes or dtypes run."""
-        return bool(self.options["probes"]) or len(self.options["dtypes"]) < len(DTYPES)
+        return bool(self.options["probes"]) or not set(DTYPES) <= set(self.options["dtypes"])
 
     def report(self, target: str) -> Report:
         """Return the report of one target, with its expected failures marked.
@@ -93,9 +106,17 @@ class TargetChecks:
         name = self.options["dialect"] or getattr(for_target(target), "name", None)
         probes = select_probes(self.options["probes"])
         if name and not is_own_backend(target):
-            claim = claim_of_dialect(name, self.options["settings"]).adam
-            probes = [probe for probe in probes if probe.applies_to(claim)]
-        return [(probe.name, dtype) for dtype in self.options["dtypes"] for probe in probes]
+            claim = claim_of_dialect(name, self.options["settings"])
+            asked = self.options.get("storage") or ("plain",)
+            policies = POLICIES if "all" in asked else asked
+            claims = [with_keeping(claim, {"p_storage": policy}).adam for policy in policies]
+            probes = [probe for probe in probes if any(probe.applies_to(adam) for adam in claims)]
+        return [
+            (probe.name, dtype)
+            for dtype in self.options["dtypes"]
+            for probe in probes
+            if is_for(probe, dtype)
+        ]
 
 
 KEY = pytest.StashKey[TargetChecks]()

@@ -14,6 +14,7 @@ OPTIONS = (
     "device",
     "set",
     "probe",
+    "storage",
     "expected",
 )  #: mean something with --adam-target alone
 
@@ -30,7 +31,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--adam-dialect", metavar="NAME", help="the claim to hold it to")
     group.addoption(
-        "--adam-dtype", action="append", default=[], choices=("float32", "float64"), help="only this dtype"
+        "--adam-dtype",
+        action="append",
+        default=[],
+        choices=("float32", "float64", "bfloat16", "float16"),
+        help="only this dtype",
     )
     group.addoption("--adam-device", metavar="NAME", help="device of torch and JAX targets")
     group.addoption(
@@ -42,6 +47,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=[],
         metavar="PATTERN",
         help="only these probes or rules",
+    )
+    group.addoption(
+        "--adam-storage", action="append", default=[], metavar="POLICY", help="how 16-bit parameters are kept"
     )
     group.addoption("--adam-expected", metavar="FILE", help="failures that are known (TOML)")
 

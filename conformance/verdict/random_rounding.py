@@ -3,7 +3,8 @@
 The exact value of a step lies between two neighbours.  With the fraction ``f`` of their distance below it,
 the upper one has to be taken with the probability ``f``.  What is summed up is ``up - f``, which is 0 on
 average: over all roundings, over those of each quarter of the distance, times the sign of the value, and
-times the same of another element, step or parameter.
+times the
+same of another element, step or parameter, each up and away from 0.
 
 Each sum is a martingale whose steps lie within an interval of length 1.  So by the inequality of Azuma and
 Hoeffding it leaves ``sqrt(n * log(2/ALARM) / 2)`` with a probability of at most ALARM, whatever the
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -26,7 +27,7 @@ from adamcore.conformance.types import FloatArray
 
 ALARM = 1e-9  #: the rate of false alarms of one sum
 LAGS = (1, 2, 4)  #: elements, and steps, whose random bits are compared
-SUMS = 7 + 2 * len(LAGS)  #: at most, in a run
+SUMS = 8 + 4 * len(LAGS)  #: at most, in a run
 FEW = 64  #: roundings; fewer say nothing
 SHARP = 2.0**-5  #: a value that is known less exactly than this part of the distance is left out
 BIASED = "its stochastic rounding is biased"
@@ -78,7 +79,8 @@ def random_problem(
     flat = [each for step in found for each in step]
     if sum(float(each.counted.sum()) for each in flat) < FEW:
         return ""
-    sums = {**biases(flat), **dict(products(found))}
+    from_zero = [[replace(each, off=each.off * each.sign) for each in step] for step in found]
+    sums = {**biases(flat), **dict(products(found)), **dict(products(from_zero, "away from 0, "))}
     limits = {
         what: math.sqrt(count * math.log(2 / ALARM) / 2) + unsure for what, (_, unsure, count) in sums.items()
     }
@@ -114,20 +116,20 @@ def biases(flat: Sequence[Roundings]) -> dict[str, Sum]:
     return sums
 
 
-def products(found: Sequence[Sequence[Roundings]]) -> Iterator[tuple[str, Sum]]:
+def products(found: Sequence[Sequence[Roundings]], how: str = "") -> Iterator[tuple[str, Sum]]:
     """Yield the sums of products, which are 0 on average where the random bits are independent."""
     flat = [each for step in found for each in step]
     for lag in LAGS:
         yield (
-            f"an element goes as the one {lag} before it does",
+            f"{how}an element goes as the one {lag} before it does",
             added([(first(each, -lag), first(each, lag, behind=True)) for each in flat]),
         )
     for lag in LAGS:
         pairs = [pair for a, b in zip(found, found[lag:], strict=False) for pair in zip(a, b, strict=True)]
-        yield f"a step goes as the one {lag} before it does", added(pairs)
+        yield f"{how}a step goes as the one {lag} before it does", added(pairs)
     pairs = [pair for step in found for pair in pairwise(step)]
     yield (
-        "a parameter goes as the one before it does",
+        f"{how}a parameter goes as the one before it does",
         added(
             [(first(a, min(len(a.off), len(b.off))), first(b, min(len(a.off), len(b.off)))) for a, b in pairs]
         ),

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from adamcore.storage.policies import PStorage
 
 
+APART = "p and what the state keeps of it do not belong together"
+
+
 def has_rests(run: Run) -> bool:
     """True if the rests of the parameters can be read after every step."""
     return bool(run.rests) and len(run.rests) == len(run.params) and all(run.rests)
@@ -39,10 +42,12 @@ def rest_problem(policy: PStorage, run: Run, dtype: str) -> str:
             if rest is None:
                 continue
             if np.shape(rest) != np.shape(p):
-                return f"the rest of parameter {i} has shape {np.shape(rest)}, expected {np.shape(p)}"
+                return (
+                    f"{APART}: the rest of parameter {i} has shape {np.shape(rest)}, expected {np.shape(p)}"
+                )
             if rest.dtype.kind != ("i" if policy in STEP else "f"):
-                return f"the rest of parameter {i} is in {rest.dtype}"
+                return f"{APART}: the rest of parameter {i} is in {rest.dtype}"
             if apart := disagreement(policy, p, rest, dtype):
                 where, what = apart
-                return f"parameter {i}{list(where)} after step {s}: {what}"
+                return f"{APART}: parameter {i}{list(where)} after step {s}: {what}"
     return ""

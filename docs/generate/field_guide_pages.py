@@ -75,24 +75,24 @@ The file is the environment that its entries share:
 ```toml
 [environment]
 base = "project"                  # on top of what `make` has installed; or "python3.10", bare
-packages = ["tinygrad==0.14.0"]   # for pip; also without_dependencies, npm, debian, build, variables
+packages = ["river==0.26.1"]      # for pip; also without_dependencies, npm, debian, build, variables
 
 [[entry]]
-id = "tinygrad-adamw"             # the name of its page
-name = "tinygrad.nn.optim.AdamW"
-package = "tinygrad"
-version = "0.14.0"
-target = "fieldguide/drivers/tinygrad_adam.py:AdamW"   # what adamcore check takes
-dialect = "tinygrad.AdamW"        # the row of adamcore/dialects.py that says what its source computes
+id = "river-adam"                 # the name of its page
+name = "river.optim.Adam"
+package = "river"
+version = "0.26.1"
+target = "fieldguide/drivers/river_adam.py:Adam"   # what adamcore check takes
+dialect = "river.Adam"            # the row of adamcore/dialects.py that says what its source computes
 says = "..."                      # what its documentation says, in your words
 link = "https://..."
-documented = { epsilon = "outside-corrected" }         # the values on axes that it states
+documented = { epsilon = "outside-uncorrected" }   # the values on axes that it states
 
 [[entry.confirmed]]               # a deviation that was found, once you have read it in the source
 area = "epsilon"
 rule = "EPS.1"
 says = "..."
-file = "tinygrad/nn/optim.py, lines 1-2"
+file = "river/optim/adam.py, lines 1-2"
 ```
 
 `near_miss = "..."` says what an implementation is that is no Adam, and must be told from one.

@@ -1,7 +1,7 @@
 """docs/score.md: how many wrong Adams the suite finds and names, and how many right ones it fails.
 
-``python docs/generate/score_page.py`` writes the page.  With words as arguments it prints the Adams whose
-target has one of them and writes nothing.
+``python docs/generate/score_page.py`` writes the page, and with ``--16-bits`` the section on 16 bits alone.
+With words as arguments it prints the Adams whose target has one of them and writes nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ for folder in ("support", "corpus"):
     sys.path.insert(0, str(DOCS.parent / "tests" / folder))
 
 from register import ITEMS  # noqa: E402 - found by the lines above
-from score import Score, load, run  # noqa: E402
+from score import IN_16_BITS, Score, load, run  # noqa: E402
 
 HEAD = """# The suite's score
 
@@ -68,6 +68,14 @@ roots and averages in random other forms that are the same function of real numb
 tests draw sixty more.
 """
 
+SECTION = "## In 16 bits"
+NARROW = """`low_precision_*.py` has Adams whose parameters are of bfloat16 or float16, under every policy of
+[precision.md](precision.md), which the claim names. Each is held to it in one dtype, as by `adamcore check
+FILE:NAME --dtype DTYPE --storage POLICY`, on {probes} short probes. They were written beside the faults that
+the suite knows in 16 bits (`conformance/verdict/narrow_faults.py`), so that the share of those named is
+what it was taught. None of them is counted in the tables above.
+"""
+
 MARGIN = """A *margin* is the largest error as a fraction of its bound, over all probes; above 1 a run fails.
 An Adam is near the edge if its margin is near 1: from above for a wrong Adam, from below for a right one.
 `exact` stands for a failure without such a number: something moved that must stand still, a step raised or
@@ -78,6 +86,7 @@ should have raised, or a NaN.
 def page(scores: Iterable[Score]) -> str:
     """The whole page, the same for the same scores."""
     scores = sorted(scores, key=lambda s: (s.item.file, s.item.name))
+    narrow, scores = [s for s in scores if s.item.is_narrow], [s for s in scores if not s.item.is_narrow]
     of = {
         kind: [s for s in scores if s.item.kind == kind] for kind in ("wrong", "right", "equivalent", "other")
     }
@@ -93,8 +102,43 @@ def page(scores: Iterable[Score]) -> str:
         again = [s for s in scores if s.item.file.startswith(file)]
         parts += [f"## Written blind a {time} time\n", blind_table(again)]
     parts += ["## Looks wrong, is right\n", equivalent_table(of["equivalent"])]
-    parts += ["## No Adam\n", other_table(of["other"])]
+    parts += ["## No Adam\n", other_table(of["other"]), narrow_section(narrow)]
     return "\n".join(parts)
+
+
+def narrow_section(scores: Sequence[Score]) -> str:
+    """The Adams in 16 bits."""
+    scores = sorted(scores, key=lambda s: (s.item.kind == "right", s.item.file, s.item.name))
+    wrong = [s for s in scores if s.item.kind == "wrong"]
+    right = [s for s in scores if s.item.kind == "right"]
+    counts = [
+        ("wrong Adams in 16 bits that are killed", share(sum(s.killed for s in wrong), len(wrong))),
+        ("with the right area first", share(sum(s.killed and s.named for s in wrong), len(wrong))),
+        ("right Adams in 16 bits", alarms(right)),
+    ]
+    rows = [
+        (
+            code(s),
+            s.item.about,
+            s.item.options.get("p_storage", "plain"),
+            " and ".join(s.item.dtypes),
+            " or ".join(s.item.areas) or "right",
+            s.item.rule,
+            "killed" if s.killed else "passed" if s.verdict == "conforms" else f"**{s.verdict}**",
+            ((s.area if s.named else f"**{s.area}**") + f" {s.rule}").strip() if s.area else "",
+            s.item.like,
+        )
+        for s in scores
+    ]
+    head = ("Adam", "what it does", "policy", "dtype", "area", "rule", "", "named first", "like")
+    return "\n".join(
+        [f"{SECTION}\n", NARROW.format(probes=len(IN_16_BITS)), table(("", ""), counts), table(head, rows)]
+    )
+
+
+def with_section(page: str, section: str) -> str:
+    """The page with another section on 16 bits at its end."""
+    return page.partition(f"\n{SECTION}\n")[0].rstrip("\n") + f"\n\n{section}"
 
 
 def summary(of: dict[str, list[Score]], clean: Sequence[Score]) -> str:
@@ -293,6 +337,8 @@ def main(words: Sequence[str]) -> None:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     load()
+    narrow = list(words) == ["--16-bits"]
+    words = ["low_precision_"] if narrow else words
     chosen = [item for target, item in ITEMS.items() if not words or any(word in target for word in words)]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     scores = []
@@ -303,8 +349,12 @@ def main(words: Sequence[str]) -> None:
             progress.advance(task)
             if words or not score.good:
                 progress.console.print(line(score), markup=False, highlight=False, soft_wrap=True)
-    if not words:
-        (DOCS / "score.md").write_text(page(scores), encoding="utf-8")
+    file = DOCS / "score.md"
+    if narrow:
+        text = with_section(file.read_text(encoding="utf-8"), narrow_section(scores))
+        file.write_text(text, encoding="utf-8")
+    elif not words:
+        file.write_text(page(scores), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from adamcore.conformance.settings import DTYPES
+
 Kind = Literal["right", "wrong", "equivalent", "other"]
 Made = TypeVar("Made", bound=Callable[..., Any])
 
@@ -46,6 +48,16 @@ class Item:
     @property
     def name(self) -> str:
         return str(self.made.__name__)
+
+    @property
+    def dtypes(self) -> tuple[str, ...]:
+        """The dtypes in which it is scored."""
+        return tuple(getattr(self.made, "dtypes", DTYPES)) if self.is_narrow else DTYPES
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether its parameters have 16 bits."""
+        return self.file.startswith("low_precision")
 
     @property
     def held_out(self) -> bool:

@@ -15,6 +15,7 @@ MISNAMED = {
     "jax_adams.py:JaxBetaInBfloat16": "most corrections come to 0, and what divides by them is like nothing",
     "held_out_more.py:NoLookAhead": "no fault known; eps matters wherever the look-ahead does",
     "wrong_moments.py:SquareFloored": "a floor under v counts beside a small eps, which is what is said",
+    "low_precision_wrong.py:EpsInHalf": "two elements of two probes show it, too few to name it",
     "second_blind_moments.py:FreshNarrowTables": "its steps depend on other arrays, which is what is said",
 }
 """Wrong Adams that are killed but whose first finding has another area, and why."""
@@ -37,10 +38,21 @@ SEVERAL = {
 
 score.load(score.files("numpy"))
 PIECES = list(score.pieces(list(ITEMS.values())))
-MOST = [t for t, item in sorted(ITEMS.items()) if item.claim == "torch.AdamW" and not item.options]
+MOST = [
+    t
+    for t, item in sorted(ITEMS.items())
+    if item.claim == "torch.AdamW" and not item.options and not item.is_narrow
+]
 FEW = MOST[::13]
 SAMPLE = [("numpy", FEW[::2]), ("numpy", FEW[1::2])]
 """Every thirteenth of the Adams with the most frequent claim, so that they share what is cached."""
+IN_16_BITS = [
+    f"tests/corpus/low_precision_{name}"
+    for name in (
+        "wrong.py:BetasIn16", "policies.py:MasterFromParameter", "policies.py:BitsUnsigned",
+        "policies.py:SameSeedEveryStep", "right.py:KeptKahan", "right.py:StochasticByHash",
+    )
+]  # fmt: skip
 
 
 def place(target: str) -> str:
@@ -67,6 +79,17 @@ def test_a_sample_of_wrong_adams_is_killed_and_named_and_right_ones_pass(
     piece: tuple[str, list[str]],
 ) -> None:
     hold(piece)
+
+
+def test_a_sample_in_16_bits() -> None:
+    pytest.importorskip("ml_dtypes")
+    hold(("numpy", IN_16_BITS))
+
+
+def test_the_corpus_in_16_bits_is_large() -> None:
+    kinds = [item.kind for item in ITEMS.values() if item.is_narrow]
+    assert kinds.count("wrong") >= 30
+    assert kinds.count("right") >= 30
 
 
 @pytest.mark.slow

@@ -29,14 +29,20 @@ def test_the_page_is_that_of_the_stored_runs() -> None:
 
 def test_the_times_by_dtype_have_a_row_for_each_and_theirs_beside_it() -> None:
     pytest.importorskip("torch")
-    found = loaded("narrow").rows("100", rounds=1)
-    ours = {(row["p"], row["moments"]): row for row in found if row["whose"] == "adamcore"}
-    assert len(ours) == 6
-    assert ours["bfloat16", "bfloat16"]["bytes"] == 14
-    assert ours["float32", "float64"]["bytes"] == 44
-    theirs = {row["p"]: row for row in found if row["whose"] == "torch"}
-    for (p, _), row in ours.items():
-        assert row["ratio"] == row["of_minima"] == pytest.approx(row["seconds"] / theirs[p]["seconds"])
+    narrow = loaded("narrow")
+    seen = {}
+    for group in narrow.OURS:
+        found = narrow.rows("100", group, rounds=1)
+        theirs = {row["p"]: row for row in found if row["whose"] == "torch"}
+        for row in found:
+            if row["whose"] == "adamcore":
+                seen[row["p"], row["moments"], row["p_storage"]] = row
+                quotient = row["seconds"] / theirs[row["p"]]["seconds"]
+                assert row["ratio"] == row["of_minima"] == pytest.approx(quotient)
+    assert len(seen) == sum(map(len, narrow.OURS)) == 16
+    assert seen["bfloat16", "bfloat16", "plain"]["bytes"] == 14
+    assert seen["float32", "float64", "plain"]["bytes"] == 44
+    assert seen["bfloat16", "companded8", "split8"]["bytes"] == 12.125
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import re
 from typing import Any
 
@@ -46,3 +47,28 @@ def test_the_bytes_are_those_that_are_allocated() -> None:
             whole = sum(map(bytes_of, (p, rest, state.m[0], state.v[0])))
             found += [whole, whole + bytes_of(p)]
         assert [float(cell) for cell in cells.split("|")] == [bytes_of(p), bytes_of(rest), *found]
+
+
+RESULTS = json.loads((ROOT / "docs" / "results" / "learning.json").read_text(encoding="utf-8"))["tasks"]
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_the_page_shows_the_stored_losses(name: str) -> None:
+    final = RESULTS[name]["final"]
+    for kind, losses in final.items():
+        numbers = " | ".join(f"{loss:.4f}" for loss in losses)
+        assert f"| {name} | {kind} | {numbers} |" in PAGE
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_what_is_kept_whole_learns_as_float32_does(name: str) -> None:
+    """Bit for bit under the same gradients; within the spread of float32 over seeds under its own."""
+    task = RESULTS[name]
+    exact = np.array(task["final"]["float32"])
+    spread = exact.max() - exact.min()
+    for kind, found in task["distances"].items():
+        assert found["same bits"] == (kind in ("master", "split"))
+        assert kind == "plain" or found["of its bound"] <= 1.0
+    for kind, losses in task["final"].items():
+        off = np.abs(np.mean(losses) - exact.mean())
+        assert (off <= spread) == (kind != "plain"), kind

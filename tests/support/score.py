@@ -33,11 +33,18 @@ from adamcore.conformance.checking.check import measure_parts  # noqa: E402
 from adamcore.conformance.checking.subjects import ThirdParty  # noqa: E402
 from adamcore.conformance.probes import PROBES  # noqa: E402
 from adamcore.conformance.report.report import Entry  # noqa: E402
-from adamcore.conformance.settings import DTYPES  # noqa: E402
 from adamcore.conformance.types import Result  # noqa: E402
 from adamcore.conformance.workers.pool import Event, RunEvent, WorkerJob  # noqa: E402
 from adamcore.conformance.workers.worker import try_probe  # noqa: E402
 
+#: What Adams in 16 bits are scored on: short probes, since each step of one is judged by itself.
+IN_16_BITS = (
+    "STEP.1/fingerprint", "EPS.1/beside-small-root", "EPS.2/comparable", "EPS.1/small", "BC.1/first-steps",
+    "DEC.5/order", "MOM.1/common", "MOM.2/large", "LR.1/odd-values", "NUM.4/decimals", "NUM.4/near-one",
+    "BC.1/t300", "BC.1/t1e6", "F2/zero-element", "STORE.1/short-steps", "STORE.6/random",
+    "SCALE.1/scaled", "SCALE.1/changing", "SCALE.2/skipped", "SCALE.2/backoff", "STATE.4/uninterrupted",
+    "STATE.4/resumed",
+)  # fmt: skip
 PROCESSES = 2
 CHUNK = 24  #: Adams in one piece of work; they have one claim, so that they share what is cached
 
@@ -52,8 +59,8 @@ class Score:
     rule: str  #: the rule of the first finding
     observed: str  #: what the first finding says
     identified: bool  #: whether identification found values on every axis
-    worst32: float  #: the largest error over its bound in float32
-    worst64: float  #: the largest error over its bound in float64
+    worst32: float  #: the largest error over its bound in float32, or in its first dtype
+    worst64: float  #: the same in float64, or in its last dtype
     probe: str  #: the probe of ``worst32``
     undecided: int  #: the number of undecided results
     findings: tuple[str, ...]  #: the area of each deviation
@@ -109,15 +116,16 @@ def surroundings(library: str, dtype: str) -> AbstractContextManager[object]:
     return context
 
 
-def entry(item: Item, names: Iterable[str] = PROBES) -> Entry:
+def entry(item: Item, names: Iterable[str] = ()) -> Entry:
     """Run, judge and diagnose one Adam, in this process, as a check does in others."""
     return subject_and_entry(item, names)[1]
 
 
-def subject_and_entry(item: Item, names: Iterable[str] = PROBES) -> tuple[ThirdParty, Entry]:
+def subject_and_entry(item: Item, names: Iterable[str] = ()) -> tuple[ThirdParty, Entry]:
     """Return one Adam as the subject of a check, and its entry."""
+    names = tuple(names) or (IN_16_BITS if item.is_narrow else tuple(PROBES))
     probes = [PROBES[name] for name in names]
-    subject = ThirdParty(item.target, item.claim, item.options, None, probes, DTYPES)
+    subject = ThirdParty(item.target, item.claim, item.options, None, probes, item.dtypes)
     with np.errstate(all="ignore"):
         candidate = make_candidate(item.target, item.made, item.options, None)
         subject.on_ready(candidate.info)
@@ -128,7 +136,7 @@ def subject_and_entry(item: Item, names: Iterable[str] = PROBES) -> tuple[ThirdP
                     yield RunEvent(job, number, try_probe(candidate, job.probe_of(number), job.dtype)[0])
 
         # A check measures in a process of its own, in which no probe was run before.
-        first = {d: list(run(subject.measuring_job(d))) for d in DTYPES[-1:]}
+        first = {d: list(run(subject.measuring_job(d))) for d in item.dtypes[-1:] if not item.is_narrow}
         for event in (event for job in subject.jobs for event in run(job)):
             assert isinstance(event, RunEvent)
             subject.on_run(event.job, event.task, event.run)
@@ -142,7 +150,7 @@ def examine(item: Item) -> Score:
     seen = entry(item)
     first = next((f for f in seen.findings if f.level == "error"), None)
     judged = [r for r in seen.results if r.probe not in seen.advisory]
-    worst = {dtype: largest([r for r in judged if r.dtype == dtype]) for dtype in DTYPES}
+    worst = [largest([r for r in judged if r.dtype == dtype]) for dtype in item.dtypes]
     return Score(
         item.target,
         seen.verdict,
@@ -150,9 +158,9 @@ def examine(item: Item) -> Score:
         first.rule if first else "",
         first.observed if first else "",
         all(seen.axes.values()),
-        worst["float32"].worst_ratio,
-        worst["float64"].worst_ratio,
-        worst["float32"].probe,
+        worst[0].worst_ratio,
+        worst[-1].worst_ratio,
+        worst[0].probe,
         sum(r.status == "undecided" for r in seen.results),
         tuple(f"{f.area} {f.rule}" for f in seen.findings if f.level == "error"),
     )

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from adamcore import Adam
 from adamcore.conformance import kernel
+from adamcore.conformance.candidates.kernel import KernelCandidate
 from adamcore.conformance.candidates.kernel_options import libraries_of, roots_of
 from adamcore.conformance.errors import SettingError
+from adamcore.conformance.probes import PROBES
+from adamcore.conformance.verdict.judge import judge
 
 
 def in_numpy(p: Any, g: Any) -> Any:
@@ -21,6 +26,27 @@ def test_options_are_kept_and_the_function_can_be_called() -> None:
     made = kernel(in_numpy, dialect="torch.AdamW", returns="v, m, p", dtypes="float32")
     assert (made.dialect, made.returns, made.dtypes) == ("torch.AdamW", ("v", "m", "p"), ("float32",))
     assert made(4.0, 3.0) == 6.0
+
+
+def test_a_kernel_of_16_bits_is_called_in_its_dtypes() -> None:
+    pytest.importorskip("ml_dtypes")
+
+    def adam(
+        p: Any, g: Any, m: Any, v: Any, t: Any, lr: float, beta1: float, beta2: float, eps: float
+    ) -> None:
+        x, wide = p.astype(np.float32), g.astype(np.float32)
+        first = beta1 * m.astype(np.float32) + (1 - beta1) * wide
+        second = beta2 * v.astype(np.float32) + (1 - beta2) * wide * wide
+        root = np.sqrt(second / np.float32(1 - beta2**t)) + np.float32(eps)
+        p[...], m[...], v[...] = x - lr / (1 - beta1**t) * first / root, first, second
+
+    made = kernel(adam, dtypes=("bfloat16", "float16"), dialect="torch.Adam")
+    candidate = KernelCandidate(made, {}, None)
+    probe = replace(PROBES["MOM.1/common"], hyper={**PROBES["MOM.1/common"].hyper, "weight_decay": 0.0})
+    for dtype in made.dtypes:
+        run = candidate.run(probe, dtype)
+        assert judge(Adam(), probe, dtype, run).status == "passed", run
+    assert candidate.run(probe, "float32").unsupported == "it does not take float32"
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,14 @@ def test_what_works_has_a_whole_checklist(target: str) -> None:
     assert {line.status for line in lines.values()} == {"ok"}
 
 
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_what_works_in_16_bits_has_a_whole_checklist(dtype: str) -> None:
+    pytest.importorskip("ml_dtypes")
+    lines = smoke("numpy", dtypes=[dtype])
+    assert [line.name for line in lines] == NAMES
+    assert {(line.dtype, line.status) for line in lines} == {(dtype, "ok")}
+
+
 def test_wrong_implementation_is_not_broken(tmp_path: Path) -> None:
     lines = tried(write(tmp_path, WRONG))
     assert {name for name, line in lines.items() if line.status != "ok"} == {"resumed"}

@@ -44,6 +44,26 @@ def test_a_test_for_each_probe(project: pytest.Pytester) -> None:
 
 
 @NEEDED
+@pytest.mark.slow
+def test_16_bits_and_a_policy(project: pytest.Pytester) -> None:
+    chosen = ("--adam-probe=STEP.1/fingerprint", "--adam-probe=STORE.*", "--adam-probe=CPX.1/*")
+    asked = (
+        "--adam-target=mine:Right",
+        "--adam-dtype=bfloat16",
+        "--adam-storage=split",
+        "--collect-only",
+        "-q",
+    )
+    result = run(project, *asked, "--adam-dialect=torch.AdamW", *chosen)
+    assert [line for line in result.outlines if "::" in line] == [
+        "mine:Right::STEP.1/fingerprint[bfloat16]",
+        "mine:Right::STORE.1/short-steps[bfloat16]",
+    ]
+    result = run(project, *asked[:2], "--adam-storage=half")
+    assert any("unknown policy 'half'; expected all, plain" in line for line in result.errlines)
+
+
+@NEEDED
 def test_passes_and_skips(project: pytest.Pytester) -> None:
     result = run(project, "--adam-target=mine:Right", "-rs", *FEW)
     result.assert_outcomes(passed=2, skipped=1)

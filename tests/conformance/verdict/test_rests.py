@@ -14,6 +14,7 @@ from adamcore.conformance.candidates.own import OwnCandidate, library_for
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.types import Run
 from adamcore.conformance.verdict.judge import judge
+from adamcore.conformance.verdict.rests import APART
 
 CASES = [case for case in storage_runs.CASES if case[0] != "stochastic"]
 NAME = "STORE.1/short-steps"
@@ -60,14 +61,16 @@ def test_a_parameter_that_is_not_its_rests_is_told() -> None:
     run.params[9][0][0, 1] += np.float32(2.0**-7)
     result = judge(claim, PROBES[NAME], "bfloat16", run)
     assert result.status == "failed"
-    assert result.reason.startswith("parameter 0[0, 1] after step 10: p is ")
+    assert result.reason.startswith(f"{APART}: parameter 0[0, 1] after step 10: p is ")
 
 
 def test_a_rest_of_another_dtype_is_told() -> None:
     pytest.importorskip("ml_dtypes")
     claim, run = run_of("split", "bfloat16")
     run.rests = [[None if x is None else x.astype(np.float32) for x in rests] for rests in run.rests]
-    assert judge(claim, PROBES[NAME], "bfloat16", run).reason == "the rest of parameter 0 is in float32"
+    assert judge(claim, PROBES[NAME], "bfloat16", run).reason.endswith(
+        ": the rest of parameter 0 is in float32"
+    )
 
 
 def test_without_rests_the_trajectory_is_judged() -> None:
