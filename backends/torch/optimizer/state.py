@@ -93,7 +93,7 @@ def gather_state(core: Core, group: Group, state: State, gathered: GroupState, w
         gathered.vs.append(own["exp_avg_sq"])
         gathered.maxima.append(None if core.amsgrad == "none" else own["max_exp_avg_sq"])
         gathered.rests.append(rest_of(core, own, p, formats, where))
-        gathered.scales.append(scales_of(own))
+        gathered.scales.append(scales_of(core, own))
         gathered.numbers.append(0)
     ticks = bool(params) or core.all_missing == "tick"  # a global clock ticks for absent parameters too (F6)
     for owner in clock_owners(core, group, state, params, where, ticks):
@@ -101,9 +101,13 @@ def gather_state(core: Core, group: Group, state: State, gathered: GroupState, w
         gathered.products.append(owner["mu_product"] if core.nesterov == "dozat" else None)
 
 
-def scales_of(own: State) -> dict[str, torch.Tensor]:
-    """Return the scales of a parameter's moments in 8 bits, by their names in a Job."""
-    return {f"{FIELDS[name]}_scale": own[key] for name, key in SCALES.items() if key in own}
+def scales_of(core: Core, own: State) -> dict[str, torch.Tensor]:
+    """Return the scales of a parameter's moments in 8 bits, by their names in a Job.
+
+    Those of a maximum that AMSGrad has left behind stay where they are, as it does.
+    """
+    there = [name for name in FIELDS if core.amsgrad != "none" or name != "max_exp_avg_sq"]
+    return {f"{FIELDS[name]}_scale": own[SCALES[name]] for name in there if SCALES[name] in own}
 
 
 def as_kept(

@@ -29,7 +29,7 @@ from adamcore.backends.torch.backend import PLAIN, backend
 from adamcore.backends.torch.cuda import DeviceClockStep
 from adamcore.backends.torch.optimizer.group_keys import Group
 from adamcore.backends.torch.optimizer.param_groups import core_of, number_of, settings_of
-from adamcore.backends.torch.optimizer.state import REST, GroupState, State
+from adamcore.backends.torch.optimizer.state import FIELDS, REST, SCALES, GroupState, State
 from adamcore.backends.torch.uniform import wrapped
 from adamcore.clock import Ticker
 from adamcore.coefficients import MAX_CLOCK
@@ -140,6 +140,13 @@ class GroupStep:
         moments = ["exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if core.amsgrad != "none" else [])]
         self.rests = [] if jobs[0].p_rest is None else gathered.rests
         moments += [REST] if self.rests else []
+        #: of codes; a column for each of m, v and v_max, empty where it is kept as numbers
+        self.scales: list[list[Any]] = []
+        for name, key in SCALES.items():
+            own = f"{FIELDS[name]}_scale"
+            there = getattr(jobs[0], own) is not None
+            self.scales.append([scales[own] for scales in gathered.scales] if there else [])
+            moments += [key] if there else []
         #: the number of the group's first parameter in the optimizer, where random bits are made of it
         self.start = None if jobs[0].key is None else gathered.numbers[0] - self.taking_part.index(True)
         self.clock_names = ["step", *(["mu_product"] if core.nesterov == "dozat" else [])]
@@ -187,7 +194,7 @@ class GroupStep:
         if self.clock_addresses() != self.addresses:
             return None
         taking_part = list(compress(grads, self.taking_part))
-        columns: Any = self.params, taking_part, self.ms, self.vs, self.maxima, self.rests, (), (), ()
+        columns: Any = self.params, taking_part, self.ms, self.vs, self.maxima, self.rests, *self.scales
         if not self.sharded:
             return self.bind_columns(columns_of_nine(columns), group["lr"], found_inf)
         parts = shards.local_columns(columns)

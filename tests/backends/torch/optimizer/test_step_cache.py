@@ -285,3 +285,37 @@ def test_a_policy_of_storage_has_the_bits_of_the_definition(
     monkeypatch.setattr(fast, "column_step", lambda *_: None)
     monkeypatch.setattr(TorchBackend, "fast", None)
     assert run() == (found, 0)
+
+
+@pytest.mark.parametrize("settings", [
+    {"m_storage": "companded8", "v_storage": "companded8", "amsgrad": True},
+    {"m_storage": "companded8"},
+    {"v_storage": "companded8", "amsgrad": True, "clock": "global"},
+])  # fmt: skip
+def test_moments_in_8_bits_have_the_bits_of_the_definition(
+    settings: dict[str, Any], ran: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Scales that are put in the place of others are seen, and so is AMSGrad that is given up."""
+
+    def run() -> tuple[list[bytes], int]:
+        generator = torch.Generator().manual_seed(0)
+        ps = [Parameter(torch.randn(s, generator=generator)) for s in ((3, 50), (), (64,), (129,))]
+        opt = Adam(ps, lr=1e-2, weight_decay=0.1, **settings)
+        ran.clear()
+        for k in range(9):
+            for p in ps:
+                p.grad = torch.randn(p.shape, generator=generator) * 10.0 ** (-k)
+            if k == 3:
+                own = opt.state[ps[0]]
+                own |= {name: own[name] * 4 for name in own if name.endswith("_scale")}
+            if k == 6:
+                opt.param_groups[0]["amsgrad"] = False
+            opt.step()
+        state = [own[name] for own in map(opt.state.get, ps) for name in sorted(own) if name != "step"]
+        return [x.detach().numpy().tobytes() for x in (*ps, *state)], len(ran)
+
+    found, cached = run()
+    assert cached == (6 if settings.get("amsgrad") else 7)
+    monkeypatch.setattr(fast, "column_step", lambda *_: None)
+    monkeypatch.setattr(TorchBackend, "fast", None)
+    assert run() == (found, 0)
