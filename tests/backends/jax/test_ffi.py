@@ -37,7 +37,7 @@ def test_arrays_rows_and_clocks(rows: int, dtype: Any) -> None:
     with jax.enable_x64(dtype == "float64"):
         step = jax.jit(ffi.custom_call(made, uniform(dtype)))
         table = np.asarray([made.used(c) for c in each], dtype)
-        new, clocks = step(list(map(jnp.asarray, arrays)), table, np.asarray([7, 8], np.int32))
+        new, clocks = step(list(map(jnp.asarray, arrays)), table, np.asarray([7, 8], np.int32), None)
     assert [(int(t), t.shape, str(t.dtype)) for t in clocks] == [(7, (), "int32"), (8, (), "int32")]
     for j in range(len(shapes)):
         p, g, m, v, v_max = arrays[j::3]
