@@ -96,17 +96,17 @@ def test_accesses_of_16_bytes(ptx: dict[str, str]) -> None:
     for name, text in ptx.items():
         if not name.startswith("update"):
             continue
-        k, work, *stored = name.split("_")[1:]
+        k, *kinds = name.split("_")[1:]
         made = list(tickings().values())[int(k)].program
-        dtypes = Format(work, *stored)  # type: ignore[arg-type]
-        lanes = 16 // max(SIZES[kind] for kind in stored)
+        dtypes = Format(*kinds)  # type: ignore[arg-type]
+        lanes = 16 // max(SIZES[kind] for kind in dtypes.stored)
         for words in (4, 2, 1):
             wide = rf"cg\.{f'v{words}.' if words > 1 else ''}u32"
             read = [name for name in made.inputs if SIZES[dtypes.of(name)] * lanes == 4 * words]
             written = [name for name, _ in made.outputs if name in read]
             assert count(text, rf"ld\.global\.{wide}") == len(read), name
             assert count(text, rf"st\.global\.{wide}") == len(written), name
-        assert lanes * max(SIZES[kind] for kind in stored) == 16
+        assert lanes * max(SIZES[kind] for kind in dtypes.stored) == 16
 
 
 def test_no_table_in_local_memory(ptx: dict[str, str]) -> None:
