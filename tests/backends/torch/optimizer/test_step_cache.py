@@ -311,7 +311,7 @@ def test_moments_in_8_bits_have_the_bits_of_the_definition(
             if k == 6:
                 opt.param_groups[0]["amsgrad"] = False
             opt.step()
-        state = [own[name] for own in map(opt.state.get, ps) for name in sorted(own) if name != "step"]
+        state = [opt.state[p][name] for p in ps for name in sorted(opt.state[p]) if name != "step"]
         return [x.detach().numpy().tobytes() for x in (*ps, *state)], len(ran)
 
     found, cached = run()
