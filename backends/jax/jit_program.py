@@ -25,7 +25,7 @@ from adamcore.backends.kernels.formats import Format
 from adamcore.backends.kernels.memory import arrays_of
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients
-from adamcore.protocol import OPTIONAL, Job, LeafDtypes, Result
+from adamcore.protocol import OPTIONAL, PARTS_OF, Job, LeafDtypes, Result
 from adamcore.storage.random_bits import Key, LeafKey
 from adamcore.tracing import Program
 from adamcore.tracing import program as program_of
@@ -111,7 +111,7 @@ def can_donate(jobs: Sequence[Job]) -> bool:
             return False
         if job.key is not None and (not isinstance(job.key.t, int) or job.key.elements is not None):
             return False
-        mine = [id(x) for x in arrays_of(job) if x is not job.g]
+        mine = [id(x) for x in (job.p, job.m, job.v, *PARTS_OF(job)) if x is not None]
         if len(set(mine)) < len(mine) or not owned.isdisjoint(mine):
             return False
         owned.update(mine)

@@ -101,6 +101,7 @@ def test_an_array_in_two_roles_is_not_given_away(path: str, what: str) -> None:
         state = state._replace(v=state.m)
     new, _ = adam.step(params, grads, state, donate=True)
     np.testing.assert_allclose(new, 0.9, rtol=1e-6)
+    assert not any(x.is_deleted() for x in (params, grads, state.m, state.v))
 
 
 def test_inside_jit_it_is_the_callers_program(path: str) -> None:
