@@ -25,7 +25,7 @@ from adamcore.conformance.bench.step import Step
 from adamcore.conformance.bench.steps import evict_torch, optimizer_torch, ours_torch, torch_optim
 from adamcore.conformance.bench.workloads import WORKLOADS, Shapes
 
-#: bytes of an element; those of 8 bits have a scale of two bytes for 64
+#: bytes of an element; those of 8 bits have scales of 64 elements, two bytes for m and four for v
 SIZES = {
     "bfloat16": 2,
     "float16": 2,

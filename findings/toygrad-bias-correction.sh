@@ -6,7 +6,8 @@
 #            the usual betas that is 10 times in the first step, 31 times in step 30, 10 times in step 100 and 1.6
 #            times in step 1000.
 # Source:    toygrad/src/trainers/abstract.ts, train: biasCorr1 = gsumi[j] * (1 - Math.pow(this.beta1, this.k)), and
-#            the same of xsumi. ConvNetJS, on which toygrad says that it is based, has the same lines.
+#            the same of xsumi. toygrad says that it is based on ConvNetJS, of which karpathy/convnetjs#70
+#            reports the same.
 # Advice:    Divide in both lines.
 #
 # Exit status: 0 as described, 1 changed, 2 the packages are not there.

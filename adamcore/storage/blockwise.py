@@ -40,7 +40,7 @@ def table(signed: bool) -> tuple[float, ...]:
     many as for the power before; the middle of each is a number.  0 and 1 are numbers too.
 
     >>> table(True)[126:129], table(False)[:2], table(True)[255]
-    ((-5.499999815583578e-07, 0.0, 5.499999815583578e-07), (0.0, 3.2499999179890438e-07), 1.0)
+    ((-5.500000384017767e-07, 0.0, 5.500000384017767e-07), (0.0, 3.2500003044333425e-07), 1.0)
     """
     found = [0.0, 1.0]
     low = single(0.1)

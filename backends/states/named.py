@@ -54,6 +54,9 @@ class Moments:
     p_rest: Array | None = None
     coded: Mapping[str, Coded] = field(default_factory=dict)
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update({"coded": {}} | state)  # pickles of version 0.1 have none
+
     def __post_init__(self) -> None:
         if type(self.t) is not int or not 0 <= self.t <= MAX_CLOCK:
             raise ClockError(f"t={self.t!r}: expected a whole number from 0 to {MAX_CLOCK}")

@@ -48,7 +48,7 @@ def plain_entry(each: Mapping[str, Any], where: str) -> tuple[dict[str, Any], st
         x = entry.pop(other)
         if str(getattr(x, "dtype", "")).endswith("uint8"):
             parts = {key: entry.pop(f"{key}{number}", None) for key in ("qmap", "absmax")}
-            kept = published(x, parts["qmap"], parts["absmax"], signed=number == 1)
+            kept = published(x, parts["qmap"], parts["absmax"], f"{other} of {where}", signed=number == 1)
             coded |= {} if kept is None else {FIELDS[name]: kept}
             x, quantised = by_blocks(x, parts["qmap"], parts["absmax"], f"{other} of {where}"), "8-bit"
         entry[name] = x
@@ -59,7 +59,8 @@ def plain_entry(each: Mapping[str, Any], where: str) -> tuple[dict[str, Any], st
             kept = Coded(policy_of(codes, each_block, field), codes, each_block)
             coded[field], entry[name] = kept, numbers_of(kept, field, f"{name} of {where}")
         elif x is not None and hasattr(x, "codes") and hasattr(x, "scale"):
-            kept = published(x.codes, getattr(x, "qmap", None), x.scale, signed=field == "m")
+            qmap = getattr(x, "qmap", None)
+            kept = published(x.codes, qmap, x.scale, f"{name} of {where}", signed=field == "m")
             coded |= {} if kept is None else {field: kept}
             entry[name], quantised = of_torchao(x, f"{name} of {where}")
         else:
@@ -70,11 +71,19 @@ def plain_entry(each: Mapping[str, Any], where: str) -> tuple[dict[str, Any], st
     return entry | ({"coded": coded} if coded else {}), quantised
 
 
-def published(codes: Any, numbers: Any, scales: Any, *, signed: bool) -> Coded | None:
-    """Return a moment that is kept in the state as "blockwise8" keeps it; None if the codebook is another."""
+def published(codes: Any, numbers: Any, scales: Any, where: str, *, signed: bool) -> Coded | None:
+    """Return a moment that is kept in the state as "blockwise8" keeps it; None if the codebook is another.
+
+    Raises:
+        CheckpointError: the codebook or the scales are no floating-point numbers.
+    """
     if numbers is None or scales is None or not str(codes.dtype).endswith("uint8"):
         return None
-    codes, numbers, scales = (numpy_of(x) for x in (codes, numbers, scales))
+    codes, numbers, scales = (
+        numpy_of(codes),
+        array_of(numbers, f"the codebook of {where}"),
+        array_of(scales, f"the scales of {where}"),
+    )
     blocks = Coding("blockwise8", True).blocks(codes.shape)
     if (
         not np.array_equal(numbers, np.asarray(table(signed), np.float32))

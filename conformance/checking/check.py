@@ -390,7 +390,8 @@ def validate_target(target: Any) -> None:
     if is_own_backend(target) or ":" in target.removeprefix("kernel:").strip(":"):
         return
     known = [*OWN_TARGETS, *(path for row in DIALECTS.values() for path in row.targets)]
-    near = difflib.get_close_matches(target, known, n=3, cutoff=0.5)
+    own = DIALECTS[target].targets if target in DIALECTS else ()
+    near = own or difflib.get_close_matches(target, known, n=3, cutoff=0.5)
     hint = f"; nearest: {', '.join(near)}" if near else ""
     raise UsageError(
         f"unknown target {target!r}: expected numpy, torch, torch:cuda, torch:compile, jax, jax:jit, "

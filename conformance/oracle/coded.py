@@ -30,7 +30,7 @@ def round_trip(coding: Coding, x: FloatArray) -> FloatArray:
     """Return the numbers that the codes of ``x`` stand for.
 
     >>> round_trip(Coding("companded8", True), np.array([1.0, 0.3])).round(3).tolist()
-    [1.008, 0.3]
+    [1.008, 0.297]
     """
     with np.errstate(all="ignore"):
         codes, scales = encode(WORDS, coding, x.astype(np.float32))

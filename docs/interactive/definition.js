@@ -533,6 +533,18 @@ const DATA = {
     "weight_decay": 0.01
    }
   },
+  "torchopt.Adam": {
+   "axes": {},
+   "defaults": {}
+  },
+  "torchopt.AdamW": {
+   "axes": {
+    "decay": "decoupled"
+   },
+   "defaults": {
+    "weight_decay": 0.01
+   }
+  },
   "torchao.Adam": {
    "axes": {},
    "defaults": {}
@@ -713,6 +725,13 @@ const DATA = {
     "eps": 1e-07
    }
   },
+  "sonnet.Adam": {
+   "axes": {
+    "clock": "global",
+    "all_missing": "tick"
+   },
+   "defaults": {}
+  },
   "tfjs.Adam": {
    "axes": {
     "clock": "global",
@@ -872,6 +891,98 @@ const DATA = {
    },
    "defaults": {
     "b2": 0.99
+   }
+  },
+  "river.Adam": {
+   "axes": {
+    "epsilon": "outside-uncorrected",
+    "clock": "global",
+    "all_missing": "tick"
+   },
+   "defaults": {
+    "lr": 0.1
+   }
+  },
+  "river.AMSGrad": {
+   "axes": {
+    "epsilon": "outside-uncorrected",
+    "clock": "global",
+    "all_missing": "tick",
+    "amsgrad": "uncorrected"
+   },
+   "defaults": {
+    "lr": 0.1
+   }
+  },
+  "climin.Adam": {
+   "axes": {
+    "epsilon": "outside-uncorrected",
+    "missing": "error",
+    "clock": "global",
+    "all_missing": "error"
+   },
+   "defaults": {
+    "lr": 0.0002
+   }
+  },
+  "quimb.ADAM": {
+   "axes": {
+    "missing": "error",
+    "clock": "global",
+    "all_missing": "error"
+   },
+   "defaults": {}
+  },
+  "numpy_ml.Adam": {
+   "axes": {},
+   "defaults": {}
+  },
+  "warp.Adam": {
+   "axes": {
+    "missing": "error",
+    "clock": "global",
+    "all_missing": "error"
+   },
+   "defaults": {}
+  },
+  "tiny_dnn.Adam": {
+   "axes": {
+    "epsilon": "inside-corrected",
+    "missing": "error",
+    "clock": "global",
+    "all_missing": "error"
+   },
+   "defaults": {}
+  },
+  "dlib.adam": {
+   "axes": {
+    "epsilon": "outside-uncorrected"
+   },
+   "defaults": {
+    "weight_decay": 0.0005
+   }
+  },
+  "toygrad.Adam": {
+   "axes": {
+    "missing": "error",
+    "clock": "global",
+    "all_missing": "error"
+   },
+   "defaults": {
+    "lr": 0.01
+   }
+  },
+  "js_pytorch.Adam": {
+   "axes": {
+    "bias_correction": "none",
+    "decay": "decoupled",
+    "missing": "error",
+    "clock": "global",
+    "all_missing": "error"
+   },
+   "defaults": {
+    "b2": 0.99,
+    "eps": 1e-09
    }
   },
   "ggml.AdamW": {
