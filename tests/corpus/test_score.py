@@ -43,9 +43,9 @@ MOST = [
     for t, item in sorted(ITEMS.items())
     if item.claim == "torch.AdamW" and not item.options and not item.is_narrow
 ]
-FEW = MOST[::13]
+FEW = MOST[::20]
 SAMPLE = [("numpy", FEW[::2]), ("numpy", FEW[1::2])]
-"""Every thirteenth of the Adams with the most frequent claim, so that they share what is cached."""
+"""Every twentieth of the Adams with the most frequent claim, so that they share what is cached."""
 IN_16_BITS = [
     f"tests/corpus/low_precision_{name}"
     for name in (
