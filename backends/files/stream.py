@@ -21,7 +21,7 @@ def stream(
     """Read, work on and write each item, in this order; the items too are written in their order.
 
     While an item is worked on, in the calling thread, the next one is read and the one before is written.
-    The first error ends it: what has begun is waited for, and nothing is written after what was not.
+    The first error ends it: what has been worked on is written, and nothing is written after what was not.
 
     Args:
         items: the items.
@@ -68,6 +68,5 @@ def stream(
                 if behind is not None:
                     behind.result()
         except BaseException:
-            for pool in (reader, writer):
-                pool.shutdown(wait=False, cancel_futures=True)
+            reader.shutdown(wait=False, cancel_futures=True)
             raise
