@@ -87,10 +87,10 @@ class FileArray:
 
 
 @dataclass(frozen=True, eq=False)
-class MemoryArray:
-    """An array in memory, or one that somebody else has mapped."""
+class Wrapped:
+    """An array of another library, of which no file is known."""
 
-    x: Array
+    x: Any
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -103,6 +103,11 @@ class MemoryArray:
     @property
     def identity(self) -> Identity | None:
         return None
+
+
+@dataclass(frozen=True, eq=False)
+class MemoryArray(Wrapped):
+    """An array in memory, or one that somebody else has mapped."""
 
     def read(self, start: int, stop: int, into: Array) -> None:
         flat = self.x.reshape(-1) if self.x.flags.c_contiguous else self.x.flat
@@ -146,22 +151,8 @@ class Cast:
 
 
 @dataclass(frozen=True, eq=False)
-class ZarrArray:
+class ZarrArray(Wrapped):
     """An array of zarr's; ranges must be boxes, as :func:`box` has them."""
-
-    x: Any
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return tuple(self.x.shape)
-
-    @property
-    def dtype(self) -> DType:
-        return self.x.dtype
-
-    @property
-    def identity(self) -> Identity | None:
-        return None
 
     def read(self, start: int, stop: int, into: Array) -> None:
         into[:] = np.asarray(self.x[box(self.shape, start, stop)]).reshape(-1)

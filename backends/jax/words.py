@@ -10,11 +10,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from adamcore.backends.words import BlockRows
 from adamcore.storage.bits import MASK
 from adamcore.types import Array, DType, Scalar
 
 
-class JaxWords:
+class JaxWords(BlockRows):
     """Words are uint32, which wraps."""
 
     def words(self, x: Array) -> Array:
@@ -53,9 +54,6 @@ class JaxWords:
         flat = x.reshape(-1)
         return jnp.pad(flat, (0, -flat.size % size)).reshape(-(-flat.size // size), size)
 
-    def unblocked(self, rows: Array, like: Array) -> Array:
-        return rows.reshape(-1)[: math.prod(like.shape)].reshape(like.shape)
-
     def most(self, rows: Array) -> Array:
         return jnp.max(rows, axis=1, keepdims=True)
 
@@ -67,12 +65,6 @@ class JaxWords:
 
     def zero_scales(self, like: Array, size: int, dtype: DType) -> Array:
         return jnp.zeros(-(-math.prod(like.shape) // size), dtype)
-
-    def each_block(self, column: Array, like: Array) -> Array:
-        return column[:, 0]
-
-    def column(self, vector: Array) -> Array:
-        return vector[:, None]
 
 
 WORDS = JaxWords()

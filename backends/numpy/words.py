@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from adamcore.backends.words import BlockRows
 from adamcore.types import Array, DType, Scalar
 
 
-class NumPyWords:
+class NumPyWords(BlockRows):
     """Words are uint32, which wraps."""
 
     def words(self, x: Array) -> Array:
@@ -45,9 +46,6 @@ class NumPyWords:
         flat = np.asarray(x).reshape(-1)
         return np.pad(flat, (0, -flat.size % size)).reshape(-(-flat.size // size), size)
 
-    def unblocked(self, rows: Array, like: Array) -> Array:
-        return rows.reshape(-1)[: math.prod(like.shape)].reshape(like.shape)
-
     def most(self, rows: Array) -> Array:
         return np.max(rows, axis=1, keepdims=True)
 
@@ -59,12 +57,6 @@ class NumPyWords:
 
     def zero_scales(self, like: Array, size: int, dtype: DType) -> Array:
         return np.zeros(-(-math.prod(like.shape) // size), dtype)
-
-    def each_block(self, column: Array, like: Array) -> Array:
-        return column[:, 0]
-
-    def column(self, vector: Array) -> Array:
-        return vector[:, None]
 
 
 WORDS = NumPyWords()

@@ -9,11 +9,12 @@ from typing import Any
 import torch
 
 from adamcore.backends.torch import root, shards
+from adamcore.backends.words import BlockRows
 from adamcore.storage.bits import MASK
 from adamcore.types import Array, DType, Scalar
 
 
-class TorchWords:
+class TorchWords(BlockRows):
     """Words are int64: PyTorch has few operations on uint32."""
 
     def words(self, x: Array) -> Array:
@@ -51,9 +52,6 @@ class TorchWords:
         filled = torch.nn.functional.pad(flat, (0, -flat.numel() % size))
         return filled.reshape(-(-flat.numel() // size), size)
 
-    def unblocked(self, rows: Array, like: Array) -> Array:
-        return rows.reshape(-1)[: math.prod(like.shape)].reshape(like.shape)
-
     def most(self, rows: Array) -> Array:
         return rows.amax(1, keepdim=True)
 
@@ -65,12 +63,6 @@ class TorchWords:
 
     def zero_scales(self, like: Array, size: int, dtype: DType) -> Array:
         return torch.zeros(-(-math.prod(like.shape) // size), dtype=dtype, device=like.device)
-
-    def each_block(self, column: Array, like: Array) -> Array:
-        return column[:, 0]
-
-    def column(self, vector: Array) -> Array:
-        return vector[:, None]
 
 
 WORDS = TorchWords()

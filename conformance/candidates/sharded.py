@@ -14,26 +14,22 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from adamcore.conformance.candidates.arguments import served_probe
 from adamcore.conformance.candidates.base import (
     CandidateInfo,
     Stepper,
     UnsupportedProbe,
     cast,
     describe,
-    run_probe,
     same_bits,
-    unsupported_reason,
 )
 from adamcore.conformance.candidates.torch import (
     REST,
     TorchCandidate,
     TorchStepper,
     as_tensor,
-    takes_closure,
     to_numpy,
 )
-from adamcore.conformance.types import FloatArray, Layout, Probe, Run, Step
+from adamcore.conformance.types import FloatArray, Layout, Probe, Step
 
 Shape = Sequence[int]
 
@@ -84,24 +80,13 @@ class ShardedTorchCandidate(TorchCandidate):
         info = super().info
         return dataclasses.replace(info, device=f"{info.device}, {self.ranks} ranks ({self.layout})")
 
-    def run(self, probe: Probe, dtype: str) -> Run:
-        probe = served_probe(probe, self.arguments.lacks, self.arguments.fixed)
+    def refuses(self, probe: Probe) -> str | None:
         if probe.layout not in ("C", "readonly"):
-            return Run(unsupported="shards lie in memory as PyTorch has cut them")
-        if probe.is_complex:
-            return Run(unsupported="gloo sends no complex numbers")
-        reason = unsupported_reason(
-            probe,
-            lr=True,
-            changes=True,
-            groups=True,
-            closure=takes_closure(self.cls),
-            scale=True,
-            found_inf=True,
-        )
-        if reason:
-            return Run(unsupported=reason)
-        return run_probe(lambda variant: ShardedTorchStepper(self, variant, dtype), probe)
+            return "shards lie in memory as PyTorch has cut them"
+        return "gloo sends no complex numbers" if probe.is_complex else None
+
+    def stepper(self, probe: Probe, dtype: str) -> ShardedTorchStepper:
+        return ShardedTorchStepper(self, probe, dtype)
 
 
 class ShardedTorchStepper(TorchStepper):

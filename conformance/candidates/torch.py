@@ -64,9 +64,7 @@ class TorchCandidate:
 
     def run(self, probe: Probe, dtype: str) -> Run:
         probe = served_probe(probe, self.arguments.lacks, self.arguments.fixed)
-        if probe.layout == "reversed":
-            return Run(unsupported="torch has no negative strides")
-        if reason := unsupported_reason(
+        reason = self.refuses(probe) or unsupported_reason(
             probe,
             lr=True,
             changes=True,
@@ -74,9 +72,18 @@ class TorchCandidate:
             closure=takes_closure(self.cls),
             scale=True,
             found_inf=True,
-        ):
+        )
+        if reason:
             return Run(unsupported=reason)
-        return run_probe(lambda variant: TorchStepper(self, variant, dtype), probe)
+        return run_probe(lambda variant: self.stepper(variant, dtype), probe)
+
+    def refuses(self, probe: Probe) -> str | None:
+        """Return why arrays that lie so can't be given to the class; None if they can."""
+        return "torch has no negative strides" if probe.layout == "reversed" else None
+
+    def stepper(self, probe: Probe, dtype: str) -> TorchStepper:
+        """Return the optimizer that runs a variant of a probe."""
+        return TorchStepper(self, probe, dtype)
 
 
 STATE = {"step", "exp_avg", "exp_avg_sq"}  #: the names of t, m and v in torch.optim and many other libraries
