@@ -21,7 +21,7 @@ DOORS = {
     "adamcore.conformance.outputs",
 }
 
-#: The module of the core that stands above its sub-packages, as an ``__init__`` does: the methods of ``Adam``.
+#: The module of the core that stands above its sub-packages, as an ``__init__`` does: the methods of Adam.
 FACADE = "adamcore.adam"
 
 
