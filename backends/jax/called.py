@@ -7,7 +7,7 @@ the result.  XLA puts the operations in the place of each call, so the program t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -34,7 +34,9 @@ def step(adam: AdamConfig, jobs: Sequence[Job], fallback: Fallback) -> list[Resu
     results = []
     for job in jobs:
         if can_be_called(job):
-            results.append(leaf(plain, job.formats, fallback, job._replace(formats=None)))
+            fields = job._asdict()
+            formats = fields.pop("formats")
+            results.append(leaf(plain, formats, fallback, fields))
         else:
             results.append(fallback(adam, job, False))
     return results
@@ -55,6 +57,6 @@ def can_be_called(job: Job) -> bool:
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
-def leaf(adam: AdamConfig, formats: LeafDtypes, fallback: Fallback, job: Any) -> Result:
-    """Return the result of a job, whose formats are given beside it."""
-    return fallback(adam, job._replace(formats=formats), False)
+def leaf(adam: AdamConfig, formats: LeafDtypes, fallback: Fallback, fields: Mapping[str, Any]) -> Result:
+    """Return the result of a job, whose formats are given beside its other fields."""
+    return fallback(adam, Job(formats=formats, **fields), False)
