@@ -16,11 +16,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from adamcore.clock import Ticker, known, tick_all
 from adamcore.config import AdamConfig, Schedule
-from adamcore.dtypes import PARTS, DtypeTable, Wanted, first_part, parts_of, wanted
+from adamcore.dtypes import PARTS, DtypeTable, first_part, parts_of, wanted
 from adamcore.errors import GradientError, HyperparameterError, StateError, TreeError
 from adamcore.presence import PRESENT, presence, where_of
 from adamcore.protocol import (
@@ -41,6 +42,9 @@ from adamcore.step_cache import StepCache, cache_of
 from adamcore.storage.random_bits import Key, key_of
 from adamcore.trees import ParamTree, collection_paused
 from adamcore.types import Array, Clock, Device, DType, Scalar, Tree
+
+
+READ_PARTS: Callable[[AdamState], tuple[Tree, ...]] = attrgetter(*PARTS)
 
 
 def init(adam: AdamConfig, params: Tree) -> AdamState:
@@ -86,10 +90,9 @@ def first_parts(adam: AdamConfig, tree: ParamTree, formats: Sequence[LeafDtypes 
 
 def read_parts(tree: ParamTree, state: AdamState) -> dict[str, list[Any]]:
     """Return the leaves of the parts that a state has, by name."""
-    found = {name: getattr(state, name) for name in PARTS}
     return {
         name: tree.match(part, f"state.{name}", StateError)
-        for name, part in found.items()
+        for name, part in zip(PARTS, READ_PARTS(state), strict=True)
         if part is not None
     }
 
@@ -295,7 +298,8 @@ def jobs_of_leaves(
         )
         if not part.absent
     ]
-    if not all(job.formats.plain for job in jobs):
+    stored = not adam.p_storage == adam.m_storage == adam.v_storage == "plain"
+    if stored and not all(job.formats.plain for job in jobs):
         clocks = [t] * len(gs) if adam.clock == "global" else tree.match(t, "state.t")
         jobs = [
             job if job.formats.plain else stored_job(adam, tree.backend, job, i, clocks[i], kept)
@@ -350,7 +354,7 @@ def uniform_jobs(
 
 def replaced(columns: Columns, indices: Sequence[int], results: Sequence[Result]) -> ResultColumns:
     """Return the arrays of all leaves after a step, of which those at the indices have results."""
-    p, _, m, v, v_max = (list(column) for column in columns[:5])
+    p, _, m, v, v_max = map(list, columns[:5])
     for i, new in zip(indices, results, strict=True):
         p[i], m[i], v[i] = new.p, new.m, new.v
         if v_max:
@@ -428,7 +432,7 @@ def check_kept(tree: ParamTree, formats: Sequence[Any], kept: Mapping[str, Seque
                 came, expected = ("None", "an array") if x is None else (type(x).__name__, "None")
                 misfit = None if x is part else f"{came}: expected {expected}"
             else:
-                misfit = differs(tree, x, tree.leaves[i], part)
+                misfit = differs(tree, x, tree.leaves[i], *part)
             if misfit:
                 field = "p_storage" if name == "p_rest" else f"{name[0]}_storage"
                 raise StateError(
@@ -484,13 +488,13 @@ def check_leaf(
             )
         return
     if g is not None:
-        misfit = differs(tree, g, p, Wanted(p.shape, p.dtype)) or tree.backend.refuse(g)
+        misfit = differs(tree, g, p, p.shape, p.dtype) or tree.backend.refuse(g)
         if misfit:
             raise GradientError(
                 f"{tree.path(i, 'grads')} is {misfit}; convert the gradient, or give None for an absent one"
             )
     for name, x, dtype in state:
-        misfit = differs(tree, x, p, Wanted(p.shape, dtype))
+        misfit = differs(tree, x, p, p.shape, dtype)
         if misfit:
             raise StateError(
                 f"{tree.path(i, 'state.' + name)} is {misfit}; this state was made for other parameters or "
@@ -499,15 +503,15 @@ def check_leaf(
             )
 
 
-def differs(tree: ParamTree, x: Any, p: Array, wanted: Wanted) -> str | None:
+def differs(tree: ParamTree, x: Any, p: Array, shape: Any, dtype: DType) -> str | None:
     """Return how ``x`` differs from an array of this form beside ``p``; None if it does not."""
     b = tree.backend
     if not b.owns(x):
         return f"{type(x).__name__}: expected an array of {b.name}"
-    if x.shape != wanted.shape:
-        return f"of shape {tuple(x.shape)}: expected {tuple(wanted.shape)}"
-    if x.dtype != wanted.dtype:
-        return f"of dtype {x.dtype}: expected {wanted.dtype}"
+    if x.shape != shape:
+        return f"of shape {tuple(x.shape)}: expected {tuple(shape)}"
+    if x.dtype != dtype:
+        return f"of dtype {x.dtype}: expected {dtype}"
     if b.device(x) != b.device(p):
         return f"on device {b.device(x)}: expected {b.device(p)}"
     return None
