@@ -43,7 +43,6 @@ from adamcore.storage.random_bits import Key, key_of
 from adamcore.trees import ParamTree, collection_paused
 from adamcore.types import Array, Clock, Device, DType, Scalar, Tree
 
-
 READ_PARTS: Callable[[AdamState], tuple[Tree, ...]] = attrgetter(*PARTS)
 
 
