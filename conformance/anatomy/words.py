@@ -36,8 +36,8 @@ def arrays(d: Difference) -> Words:
             return "moments", "STEP.1", "no element moves in the step in which its first gradient comes"
         if not got[:T].any():
             return "mixed_precision", "NUM.1", "a gradient of 2^40 does not move p"
-        if (text := unmoved_by_small(d)) is not None:
-            return "moments", "NUM.2", text
+        if (small := unmoved_by_small(d)) is not None:
+            return "moments", "NUM.2", small
         text = f"{int(np.sum(got == 0))} of {len(got)} elements that have a gradient do not move"
         return "layout", "STEP.1", text
     if d.differs("place") and (factors := factors_without_averages(d)) is not None:
