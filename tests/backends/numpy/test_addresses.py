@@ -25,6 +25,5 @@ def test_another_structure_of_arrays_is_noticed(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(addresses, "HEAD", addresses.HEAD + 8)
     assert not addresses.known.__wrapped__()
     monkeypatch.setattr(addresses, "known", lambda: False)
-    assert addresses.gather.__wrapped__() is None
-    x = np.ones(3)
-    assert list(addresses.addresses([x])) == [x.__array_interface__["data"][0]]
+    xs = [np.ones(3) for _ in range(20)]
+    assert list(addresses.addresses(xs)) == [x.__array_interface__["data"][0] for x in xs]
