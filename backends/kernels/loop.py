@@ -96,7 +96,7 @@ def text(
         for i, name in enumerate(program.coefficients)
     )
     many = "\n".join(body(program, dtypes, targets, lanes, masked, half, quick=quick))
-    ahead = "\n".join(
+    prefetches = "\n".join(
         f"""  %{name}.ahead.{at} = getelementptr i8, ptr %{name}.p.m, i64 {ahead + at}
   call void @llvm.prefetch.p0(ptr %{name}.ahead.{at}, i32 {int(name in targets.values())}, i32 3, i32 1)"""
         for name in inputs
@@ -167,7 +167,7 @@ many:
 {many}
   br label %many.end
 many.end:
-{ahead}
+{prefetches}
   br label %many.test
 {rest}
 done:

@@ -35,7 +35,7 @@ def test_same_bits_for_every_split(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_faster_distance_of_prefetching_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bits are those of every other distance."""
     pytest.importorskip("llvmlite")
-    now, ran = [0.0], []
+    now, ran = [0.0], list[int]()
 
     def run(kernel: Any, total: int, at: int) -> None:
         kernel(0, total, at)
