@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from adamcore.backends.kernels import llvm
+from adamcore.backends.kernels.objects import FEW
 from adamcore.backends.numpy import addresses
 
 
-@pytest.mark.parametrize("count", [0, 1, addresses.FEW - 1, addresses.FEW, 500])
+@pytest.mark.parametrize("count", [0, 1, FEW - 1, FEW, 500])
 def test_addresses_are_those_that_numpy_gives(count: int) -> None:
     vector = np.arange(4.0 * count + 8)
     kinds = [np.ones(3), vector[5:9], np.empty(0), np.ones(()), np.broadcast_to(1.0, 4)]

@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 pytest.importorskip("llvmlite")
 
-from torch.utils import swap_tensors  # noqa: E402
-from torch_others import OTHERS  # noqa: E402
+import torch
+from torch.utils import swap_tensors
+from torch_others import OTHERS
 
-from adamcore.backends.torch import fast, watch  # noqa: E402
-from adamcore.protocol import Columns  # noqa: E402
+from adamcore.backends.torch import fast, watch
+from adamcore.protocol import Columns
 
 CHANGES: dict[str, Callable[[Any], Any]] = {
     "moved": lambda x: setattr(x, "data", x.data.clone()),
