@@ -9,8 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import session
 
 os.environ.setdefault("KERAS_BACKEND", "torch")  # Keras reads it once; its default is tensorflow
+# JAX compiles a program once for all processes of a run, or for all runs if the variable names a folder.
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(session.folder() / "programs"))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 
 
 class Library:

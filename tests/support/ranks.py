@@ -13,23 +13,26 @@ import subprocess
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from functools import cache
 from importlib import import_module
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
+import session
 
 MODULES = ("sharded_steps", "sharded_checkpoints", "sharded_engines", "sharded_checks", "sharded_page")
 RESUMED = ("sharded_resumed",)  #: checkpoints of 2 processes, on other numbers of them
 Run = Sequence[tuple[int, Sequence[str]]]  #: numbers of processes, and the modules whose cases they run
 RUNS: dict[str, Run] = {
     "few": [(2, (*MODULES, *RESUMED)), (4, RESUMED), (1, RESUMED)],
-    "all": [(1, MODULES), (4, MODULES)],
+    "all": [(world, (*MODULES, *RESUMED)) for world in (2, 4, 1)],
 }
+IS_WHOLE = sys.argv[1:] == ["all"]
+Item = TypeVar("Item")
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 PATIENCE = timedelta(seconds=60)  #: of a rank for the others, in one collective
@@ -51,6 +54,13 @@ def only_on(*worlds: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     return mark
 
 
+def few(items: Iterable[Item], count: int) -> list[Item]:
+    """Return all items in the slow run, and in the other one ``count``, equally far apart."""
+    found = list(items)
+    count = len(found) if IS_WHOLE else min(count, len(found))
+    return [found[k * len(found) // count] for k in range(count)]
+
+
 def parameters(module: str) -> list[Any]:
     """Return a parameter of a test for each case of a module: (run, processes, name); one run is slow."""
     return [
@@ -70,13 +80,17 @@ def check(run: str, world: int, name: str) -> None:
 
 @cache
 def ends_of(run: str) -> dict[str, str]:
-    """Carry out a run; return how each case ended."""
+    """Return how each case of a run ended; it is carried out once, whichever process asks."""
+    ends: dict[str, str] = json.loads(session.once(f"ranks-{run}", lambda: carry_out(run)))
+    return ends
+
+
+def carry_out(run: str) -> str:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(HERE)]), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, str(HERE / "ranks.py"), run]
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr[-4000:]
-    ends: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
-    return ends
+    return done.stdout.splitlines()[-1]
 
 
 # The processes ---------------------------------------------------------------------------------------------
@@ -89,9 +103,17 @@ def work(world: int, rank: int, folder: Path, modules: Sequence[str]) -> None:
     store = f"file://{folder}/store{world}"
     dist.init_process_group("gloo", init_method=store, rank=rank, world_size=world, timeout=PATIENCE)
     ends = {}
+    import time
+
     for module in modules:
         for name, case in cases_of(module, world).items():
             error = ""
+            if rank == 0:
+                print(
+                    f"TIME {time.process_time():.2f} {time.time():.1f} {world} {name}",
+                    file=sys.stderr,
+                    flush=True,
+                )
             try:
                 case(folder)
             except Exception:

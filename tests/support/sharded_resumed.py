@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from ranks import only_on
+from ranks import IS_WHOLE, only_on
 from sharded_checkpoints import models, train
 from sharded_steps import compare
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_state_dict, set_state_dict
@@ -36,10 +36,11 @@ def optimizers(name: str) -> tuple[Any, Any, Any]:
 
 
 def folders(folder: Path, name: str) -> list[tuple[Path, StateDictOptions]]:
-    """Return where a run is saved, and how: nested and flattened."""
+    """Return where a run is saved, and how: nested and flattened, or else in turn one of the two."""
     return [
         (folder / f"{name} {flat}", StateDictOptions(flatten_optimizer_state_dict=flat))
         for flat in (False, True)
+        if IS_WHOLE or flat == list(RUNS).index(name) % 2
     ]
 
 
