@@ -19,10 +19,11 @@ from functools import cache
 from importlib import import_module
 from itertools import chain
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 import session
+from cases import Item, spread
 
 MODULES = ("sharded_steps", "sharded_checkpoints", "sharded_engines", "sharded_checks", "sharded_page")
 RESUMED = ("sharded_resumed",)  #: checkpoints of 2 processes, on other numbers of them
@@ -32,7 +33,6 @@ RUNS: dict[str, Run] = {
     "all": [(world, (*MODULES, *RESUMED)) for world in (2, 4, 1)],
 }
 IS_WHOLE = sys.argv[1:] == ["all"]
-Item = TypeVar("Item")
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 PATIENCE = timedelta(seconds=60)  #: of a rank for the others, in one collective
@@ -56,9 +56,7 @@ def only_on(*worlds: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
 def few(items: Iterable[Item], count: int) -> list[Item]:
     """Return all items in the slow run, and in the other one ``count``, equally far apart."""
-    found = list(items)
-    count = len(found) if IS_WHOLE else min(count, len(found))
-    return [found[k * len(found) // count] for k in range(count)]
+    return list(items) if IS_WHOLE else spread(items, count)
 
 
 def parameters(module: str) -> list[Any]:
@@ -103,17 +101,10 @@ def work(world: int, rank: int, folder: Path, modules: Sequence[str]) -> None:
     store = f"file://{folder}/store{world}"
     dist.init_process_group("gloo", init_method=store, rank=rank, world_size=world, timeout=PATIENCE)
     ends = {}
-    import time
 
     for module in modules:
         for name, case in cases_of(module, world).items():
             error = ""
-            if rank == 0:
-                print(
-                    f"TIME {time.process_time():.2f} {time.time():.1f} {world} {name}",
-                    file=sys.stderr,
-                    flush=True,
-                )
             try:
                 case(folder)
             except Exception:
