@@ -61,8 +61,7 @@ def test_conforming(tmp_path: Path) -> None:
 
 def test_deviating(tmp_path: Path) -> None:
     target = write(tmp_path)
-    few = ("--dtype=float32", "--probe=STEP.*", "--probe=EPS.*", "--probe=MOM.*")
-    done = adamcore("check", target, *few, "--json", "r.json", cwd=tmp_path)
+    done = adamcore("check", target, "--dtype", "float32", "--json", "r.json", cwd=tmp_path)
     assert done.returncode == 1, done.stdout + done.stderr
     jsonschema.validate(json.loads((tmp_path / "r.json").read_text()), SCHEMA)
     assert done.stdout.startswith(
