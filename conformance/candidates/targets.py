@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from adamcore import Adam
+from adamcore.config import HYPERPARAMETERS
 from adamcore.conformance.candidates.arguments import REQUIRED
 from adamcore.conformance.candidates.base import Candidate, describe
 from adamcore.conformance.candidates.keras import choose_backend
@@ -90,6 +91,7 @@ def make_candidate(
         raise CandidateError(f"{target} is {type(found).__name__}, expected a class, a factory or a kernel")
     if target.startswith(KERNEL) or isinstance(found, Kernel):
         return KernelCandidate(found, settings, device, required)
+    settings = {**constants(target), **settings}
     if is_subclass_of(found, "torch.optim", "Optimizer"):
         from adamcore.conformance.candidates.torch import TorchCandidate
 
@@ -127,6 +129,23 @@ def known_names(target: str) -> Mapping[str, str] | None:
 
     row = for_target(target)
     return None if row is None else row.hyper
+
+
+def constants(target: str) -> dict[str, str]:
+    """Return the hyperparameters that are constants in the code of a target, by the table of dialects.
+
+    They are given as ``--set`` would give them.
+
+    >>> constants("keras.optimizers:Nadam")
+    {'momentum_decay': '1.0'}
+    """
+    from adamcore.dialects import for_target
+
+    row = for_target(target)
+    if row is None:
+        return {}
+    own = row.defaults.keys() & set(HYPERPARAMETERS) - row.hyper.keys()
+    return {name: repr(row.defaults[name]) for name in own}
 
 
 def import_target(target: str) -> Any:

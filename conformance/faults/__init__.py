@@ -57,3 +57,11 @@ IN_ONE_ELEMENT: tuple[Fault, ...] = tuple(
     or (f.update is None and f.area in ("hyperparameters", "moments"))
 )
 """The faults that identification tries: one element shows them, and nothing but an Adam has them."""
+
+OF_ABSENCE: tuple[Fault, ...] = tuple(
+    f for f in FAULTS if f.area in ("missing", "clock") or f.name == "averages-corrected"
+)
+"""The faults that identification tries where no value of an axis says what absent gradients do."""
+
+OF_COMPLEX: tuple[Fault, ...] = tuple(f for f in FAULTS if f.area == "complex")
+"""The faults that identification tries where no value of the axis says what complex numbers do."""

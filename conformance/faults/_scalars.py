@@ -150,6 +150,21 @@ def written_back(which: str, c: Coefficients, n: Any, at: StepContext) -> Coeffi
     return c._replace(**changed)
 
 
+def averages_corrected(c: Coefficients, n: Any, at: StepContext) -> Coefficients:
+    """Average with weights that are corrected, so that the moments need no correction.
+
+    It is the same until a parameter misses a step, a beta changes, or a state is given.
+    """
+    if at.adam.bias_correction != "both" or c.step_g is not None or c.inside is not None:
+        return c
+    changed: dict[str, Any] = {"step_m": n.number(at.lr), "over_root": None, "square": None}
+    for k, b in (("1", at.adam.b1), ("2", at.adam.b2)):
+        now = n.complement_power(b, at.t)
+        before = n.complement_power(b, at.t - 1) if at.t > 1 else n.number(0.0)
+        changed[f"w{k}"], changed[f"keep{k}"] = n.complement(b) / now, n.number(b) * before / now
+    return c._replace(**changed)
+
+
 def decay_changed(
     by: Callable[[Any, StepContext], Any], c: Coefficients, n: Any, at: StepContext
 ) -> Coefficients:

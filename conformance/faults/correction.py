@@ -48,6 +48,9 @@ CORRECTION: tuple[Fault, ...] = (
               _scalars.corrections_changed, lambda correction, n, at: correction + n.number(at.adam.eps)
           )),
     Fault("correction-in-lr", "bias_correction", "BC.3", "the corrected lr is kept as lr", update=kept_in_lr),
+    Fault("averages-corrected", "bias_correction", "BC.3",
+          "moments are averaged with corrected betas and kept corrected: a missed step counts in them",
+          coefficients=_scalars.averages_corrected),
     *(
         Fault(f"correction-ends-{k}", "bias_correction", "BC.1", f"nothing is corrected from t={k} on",
               coefficients=partial(_scalars.correction_ends, k))

@@ -11,7 +11,7 @@ import numpy as np
 from adamcore.conformance.faults import _inputs, _updates
 from adamcore.conformance.oracle.perturbation import Fault, StepContext, UpdateInput, UpdateOutput
 from adamcore.conformance.types import FloatArray
-from adamcore.definition import Coefficients
+from adamcore.definition import Coefficients, update
 
 
 def no_momentum(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
@@ -65,6 +65,17 @@ def finite_parameter(at: StepContext, c: Coefficients, inputs: UpdateInput) -> U
     return back, v, v_max
 
 
+def complex_root(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
+    """Put complex numbers through the formula for real ones: v is an average of g*g, and so is its root."""
+    if len(inputs.parts) == 1:
+        return _updates.as_defined(at, c, inputs)
+    p, g, m = (re + 1j * im for re, im in zip(*inputs.parts, strict=True))
+    v = inputs.memory.get("v", inputs.v + 0j)
+    _updates.require(at.adam.amsgrad == "none")
+    [(p, m)], inputs.memory["v"], _ = update(np, at.adam, c, [(p, g, m)], v, None)
+    return [(p.real, m.real), (p.imag, m.imag)], inputs.v, None
+
+
 def without_tiny(limit: float, g: FloatArray) -> FloatArray:
     return np.where(np.abs(g) < limit, 0.0, g)
 
@@ -101,6 +112,9 @@ def faults() -> tuple[Fault, ...]:
               **_inputs.on_gradients(lambda g: g.real + 0j if np.iscomplexobj(g) else g)),
         fault("complex", "CPX.1", "real-lost", "the real part of a gradient is lost",
               **_inputs.on_gradients(lambda g: 1j * g.imag if np.iscomplexobj(g) else g)),
+        fault("complex", "CPX.1", "complex-root",
+              "complex numbers go through the formula for real ones: v averages g*g, not |g|**2",
+              update=complex_root),
         zero("zeros-skipped", "elements with a zero gradient are left alone",
              **_inputs.on_steps(partial(_inputs.masked, _inputs.zeros_left))),
         zero("zero-tensors-skipped", "a tensor whose gradient is all zero is left alone",

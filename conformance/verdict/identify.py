@@ -20,7 +20,7 @@ from adamcore import AXES, Adam
 from adamcore.axes import RELATIVE
 from adamcore.coefficients import Host
 from adamcore.conformance.claims import named_claims
-from adamcore.conformance.faults import IN_ONE_ELEMENT
+from adamcore.conformance.faults import IN_ONE_ELEMENT, OF_ABSENCE, OF_COMPLEX
 from adamcore.conformance.oracle.bounds import bounds
 from adamcore.conformance.oracle.exact import exact
 from adamcore.conformance.oracle.perturbation import Fault
@@ -56,6 +56,7 @@ ONE_PROBE = {"complex": "CPX.1/complex", "coefficients": "NUM.4/near-one"}
 """The axes that are read off one probe each."""
 
 AxisValues = dict[str, list[object]]  #: for each axis, the values that agree
+Found = tuple[list[Adam], str | None]  #: Adams that agree with a fault, and what it does; or none
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Identification:
 
     axes: AxisValues  #: the lists are empty if no Adam that is known here agrees
     dialect: str | None = None  #: a dialect, with options, that agrees on every axis
-    sureness: float | None = None  #: how far the next best combination of axes is, in bounds
+    sureness: float | None = None  #: how far the next best combination is, in bounds; None: none fits alone
     fault: str | None = None  #: what the candidate does besides, if only an Adam with a fault agrees
     precision: str | None = None  #: how it forms its coefficients in float32
 
@@ -174,7 +175,19 @@ def identify(
     def agreeing(adams: Iterable[Adam], names: tuple[str, ...], where: str) -> list[Adam]:
         return [a for a in adams if agrees(a, names, runs, where, flushes, probes)]
 
-    freezes = agreeing([a for fit in fits for a in with_freezes(fit)], FREEZE_PROBES, dtype)
+    def agreeing_with(
+        faults: Iterable[Fault], adams: list[Adam], names: tuple[str, ...], where: str
+    ) -> Found:
+        """Return the Adams that agree with the first fault with which one does, and what it does."""
+        for known in faults:
+            if found := [a for a in adams if has_fault(a, known, names, runs, where, flushes, probes)]:
+                return found, known.observed
+        return [], None
+
+    candidates = [a for fit in fits for a in with_freezes(fit)]
+    freezes = agreeing(candidates, FREEZE_PROBES, dtype)
+    if not freezes:
+        freezes, fault = agreeing_with(OF_ABSENCE, candidates, FREEZE_PROBES, dtype)
     axes |= {axis: values_of(axis, freezes) for axis in FREEZE}
     if freezes:
         fits = [fit for fit in fits if any(numeric_part(a) == numeric_part(fit) for a in freezes)]
@@ -186,10 +199,14 @@ def identify(
         variants = [replace(fit, **{axis: v}) for fit in fits for v in AXES[axis]]  # type: ignore[arg-type]
         refused = axis == "complex" and (name, where) in runs and runs[name, where].error
         axes[axis] = list(AXES[axis]) if refused else values_of(axis, agreeing(variants, (name,), where))
+        if axis == "complex" and not axes[axis]:
+            others, observed = agreeing_with(OF_COMPLEX, variants, (name,), where)
+            axes[axis], fault = values_of(axis, others), joined(fault, observed)
     if way == DOUBLE and "double" not in axes["coefficients"]:
         way = None
     sure = sureness(fits, runs[FINGERPRINT, dtype], probes[FINGERPRINT], dtype)
-    return Identification(in_order(axes), dialect_of(axes, prefer), sure, precision=way)
+    who = None if fault else dialect_of(axes, prefer)
+    return Identification(in_order(axes), who, sure, fault, precision=way)
 
 
 def numbers_of(run: Run, probe: Probe, dtype: str) -> Run:
@@ -312,10 +329,11 @@ def sureness(fits: list[Adam], run: Run, probe: Probe, dtype: str) -> float:
 
 def fit_with_a_fault(
     runs: Mapping[RunKey, Run], probes: Mapping[str, Probe], dtype: str, flushes: bool
-) -> tuple[list[Adam], str | None]:
-    """Return a dialect's axes and a fault that agree with the probes of WITH_A_FAULT that were run.
+) -> Found:
+    """Return dialects' axes and a fault that agree with the probes of WITH_A_FAULT that were run.
 
-    The first that agrees with those of BETWEEN_FAULTS as well comes before the first of all.
+    The first fault that agrees with those of BETWEEN_FAULTS as well comes before the first of all.  All axes
+    that agree with it are returned: with a constant eps, for one, no run shows where eps stands.
     """
     distinct = {Adam(**row.axes) for row in DIALECTS.values()}
     ran = {name for (name, its_dtype), run in runs.items() if its_dtype == dtype and not run.unsupported}
@@ -340,15 +358,23 @@ def fit_with_a_fault(
     def agree(claim: Adam, fault: Fault, names: list[str]) -> bool:
         return all(near(claim, fault, n) for n in names) and all(proved(claim, fault, n) for n in names)
 
-    found: tuple[list[Adam], str | None] = [], None
-    for claim in followed(sorted(distinct, key=unusual), "which Adam it is"):
-        claim = replace(claim, coefficients="working")
+    def all_with(fault: Fault, claims: Iterable[Adam], names: list[str]) -> list[Adam]:
+        return [c for c in claims if begins_near(c, fault) and agree(c, fault, names)]
+
+    if LR_CHANGED not in needed:  # decay relative to lr_max is plain decay while lr does not change
+        distinct = {a for a in distinct if a.decay not in RELATIVE}
+    claims = list(dict.fromkeys(replace(a, coefficients="working") for a in sorted(distinct, key=unusual)))
+    first_of_all: tuple[int, Fault] | None = None
+    for place, claim in enumerate(followed(claims, "which Adam it is")):
         for fault in IN_ONE_ELEMENT:
             if begins_near(claim, fault) and agree(claim, fault, needed):
                 if agree(claim, fault, others):
-                    return [claim], fault.observed
-                found = found if found[0] else ([claim], fault.observed)
-    return found
+                    return all_with(fault, claims[place:], needed + others), fault.observed
+                first_of_all = first_of_all or (place, fault)
+    if first_of_all is None:
+        return [], None
+    place, fault = first_of_all
+    return all_with(fault, claims[place:], needed), fault.observed
 
 
 def unusual(adam: Adam) -> tuple[int, list[int]]:
@@ -373,6 +399,30 @@ def agrees(
         if judge(claim, probes[name], dtype, run, flushes=flushes).status == "failed":
             return False
     return True
+
+
+def has_fault(
+    claim: Adam,
+    fault: Fault,
+    names: tuple[str, ...],
+    runs: Mapping[RunKey, Run],
+    dtype: str,
+    flushes: bool,
+    probes: Mapping[str, Probe],
+) -> bool:
+    """Return whether the claim with a fault made these runs, one of which at least was made."""
+    made = [n for n in names if (n, dtype) in runs and probes[n].applies_to(claim)]
+    return bool(made) and all(
+        distance_in_lr(got, flat_model(claim, probes[n], fault), probes[n]) <= CLOSE
+        and is_proved(claim, probes[n], dtype, runs[n, dtype], flushes=flushes, fault=fault)
+        for n in made
+        if (got := flat_run(runs[n, dtype])) is not None
+    )
+
+
+def joined(first: str | None, second: str | None) -> str | None:
+    """Return two texts as one."""
+    return "; ".join(filter(None, (first, second))) or None
 
 
 def dialect_of(axes: AxisValues, prefer: str | None) -> str | None:

@@ -440,6 +440,28 @@ const DATA = {
     "weight_decay": 0.01
    }
   },
+  "optimi.Adam": {
+   "axes": {
+    "clock": "global",
+    "all_missing": "tick"
+   },
+   "defaults": {
+    "b2": 0.99,
+    "eps": 1e-06
+   }
+  },
+  "optimi.AdamW": {
+   "axes": {
+    "clock": "global",
+    "all_missing": "tick",
+    "decay": "decoupled"
+   },
+   "defaults": {
+    "b2": 0.99,
+    "eps": 1e-06,
+    "weight_decay": 0.01
+   }
+  },
   "transformers4.AdamW": {
    "axes": {
     "epsilon": "outside-uncorrected",

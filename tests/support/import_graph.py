@@ -21,6 +21,9 @@ DOORS = {
     "adamcore.conformance.outputs",
 }
 
+#: The module of the core that stands above its sub-packages, as an ``__init__`` does: the methods of Adam.
+FACADE = "adamcore.adam"
+
 
 def sources(folder: str) -> list[Path]:
     """Return the modules below a folder of the repository, those behind a symbolic link excepted."""
@@ -104,8 +107,8 @@ def package_of(module: str) -> str:
 def arrows() -> dict[tuple[str, str], list[str]]:
     """Return which sub-package imports which, with the modules that do.
 
-    What a package's ``__init__`` shows of its own sub-packages, and what its ``__main__`` runs, is no arrow;
-    nor is a door for old pickles.
+    What a package's ``__init__`` shows of its own sub-packages, what the facade uses of them, and what a
+    ``__main__`` runs, is no arrow; nor is a door for old pickles.
     """
     found: dict[tuple[str, str], list[str]] = {}
     for module, path in modules().items():
@@ -114,7 +117,8 @@ def arrows() -> dict[tuple[str, str], list[str]]:
             if name.partition(".")[0] != "adamcore" or module in DOORS:
                 continue
             target = package_of(module_of(name))
-            shows = path.name in ("__init__.py", "__main__.py") and target.startswith(f"{source}.")
+            above = module == FACADE or path.name in ("__init__.py", "__main__.py")
+            shows = above and target.startswith(f"{source}.")
             if target != source and not shows:
                 importers = found.setdefault((source, target), [])
                 importers += [module] if module not in importers else []

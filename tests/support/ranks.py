@@ -3,6 +3,7 @@
 ``python ranks.py RUN`` carries out a run of :data:`RUNS`.  For each number of processes it forks them, and
 they run every function of its modules whose name starts with ``case_``; one group serves all cases.
 It prints a JSON object: "PROCESSES MODULE.CASE" -> "" or the traceback of each rank that failed.
+The workers of pytest-xdist share one run.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import subprocess
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import cache
 from importlib import import_module
@@ -22,17 +24,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import session
 from cases import Item, spread
 
-MODULES = ("sharded_steps", "sharded_checkpoints", "sharded_engines", "sharded_checks", "sharded_page")
+MODULES = (
+    "sharded_steps",
+    "sharded_blocks",
+    "sharded_checkpoints",
+    "sharded_engines",
+    "sharded_checks",
+    "sharded_page",
+)
 RESUMED = ("sharded_resumed",)  #: checkpoints of 2 processes, on other numbers of them
 Run = Sequence[tuple[int, Sequence[str]]]  #: numbers of processes, and the modules whose cases they run
 RUNS: dict[str, Run] = {
     "few": [(2, (*MODULES, *RESUMED)), (4, RESUMED), (1, RESUMED)],
-    "all": [(world, (*MODULES, *RESUMED)) for world in (2, 4, 1)],
+    "all": [(1, MODULES), (4, MODULES), (2, (*MODULES, *RESUMED)), (4, RESUMED), (1, RESUMED)],
 }
-IS_WHOLE = sys.argv[1:] == ["all"]
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 PATIENCE = timedelta(seconds=60)  #: of a rank for the others, in one collective
@@ -54,11 +61,6 @@ def only_on(*worlds: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     return mark
 
 
-def few(items: Iterable[Item], count: int) -> list[Item]:
-    """Return all items in the slow run, and in the other one ``count``, equally far apart."""
-    return list(items) if IS_WHOLE else spread(items, count)
-
-
 def parameters(module: str) -> list[Any]:
     """Return a parameter of a test for each case of a module: (run, processes, name); one run is slow."""
     return [
@@ -70,25 +72,62 @@ def parameters(module: str) -> list[Any]:
     ]
 
 
-def check(run: str, world: int, name: str) -> None:
-    """Fail with the tracebacks of the ranks unless a case ended well on so many processes."""
-    end = ends_of(run)[f"{world} {name}"]
+def is_thorough() -> bool:
+    """True in the processes of a run that may take its time: a case leaves nothing out."""
+    return sys.argv[1:2] != ["few"]
+
+
+def few(items: Iterable[Item], count: int) -> list[Item]:
+    """Return ``count`` of the items, equally far apart, or in a thorough run all of them."""
+    return list(items) if is_thorough() else spread(items, count)
+
+
+def check(run: str, world: int, name: str, base: Path) -> None:
+    """Fail with the tracebacks of the ranks unless a case ended well on so many processes.
+
+    Args:
+        run: the name of a run.
+        world: how many processes.
+        name: the case.
+        base: the folder of this session's temporary files.
+    """
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    end = ends_of(run, shared)[f"{world} {name}"]
     assert not end, end
 
 
+@contextmanager
+def alone(lock: Path) -> Iterator[None]:
+    """Wait until no other worker is in here."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    with open(lock, "wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 @cache
-def ends_of(run: str) -> dict[str, str]:
-    """Return how each case of a run ended; it is carried out once, whichever process asks."""
-    ends: dict[str, str] = json.loads(session.once(f"ranks-{run}", lambda: carry_out(run)))
+def ends_of(run: str, shared: Path) -> dict[str, str]:
+    """Return how each case of a run ended; the first worker that asks carries it out."""
+    known = shared / f"ranks-{run}.json"
+    with alone(shared / f"ranks-{run}.lock"):
+        if not known.exists():
+            known.write_text(json.dumps(carried_out(run)), encoding="utf-8")
+        ends: dict[str, str] = json.loads(known.read_text(encoding="utf-8"))
     return ends
 
 
-def carry_out(run: str) -> str:
+def carried_out(run: str) -> dict[str, str]:
+    """Carry out a run; return how each case ended."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(HERE)]), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, str(HERE / "ranks.py"), run]
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr[-4000:]
-    return done.stdout.splitlines()[-1]
+    ends: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
+    return ends
 
 
 # The processes ---------------------------------------------------------------------------------------------
@@ -101,7 +140,6 @@ def work(world: int, rank: int, folder: Path, modules: Sequence[str]) -> None:
     store = f"file://{folder}/store{world}"
     dist.init_process_group("gloo", init_method=store, rank=rank, world_size=world, timeout=PATIENCE)
     ends = {}
-
     for module in modules:
         for name, case in cases_of(module, world).items():
             error = ""

@@ -11,6 +11,7 @@ from candidate_probes import P0, probe
 from adamcore.conformance.candidates import load_candidates
 from adamcore.conformance.candidates.base import same_bits
 from adamcore.conformance.errors import CandidateError, UnavailableError
+from adamcore.dialects import Dialect
 
 
 @pytest.mark.parametrize(
@@ -76,3 +77,14 @@ def test_our_own_optimizers_name_their_dialect(target: str, claimed: str) -> Non
     assert candidate.info.dialect == claimed
     [candidate] = load_candidates(target, [None], {"dialect": "flax.optim.Adam"}, None)
     assert candidate.info.dialect == "flax.optim.Adam"
+
+
+def test_a_constant_of_the_targets_row_holds_in_every_probe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As keras.Nadam's schedule of momentum; a claim without it would accuse a right implementation."""
+    pytest.importorskip("torch")
+    row = Dialect("an Adam", {}, {"eps_root": 0.5}, {"lr": "lr"}, targets=("torch.optim:Adam",))
+    monkeypatch.setattr("adamcore.dialects.ROWS", (row,))
+    [candidate] = load_candidates("torch.optim:Adam", [None], {}, None)
+    assert candidate.info.fixed == {"eps_root": 0.5}
+    [candidate] = load_candidates("torch.optim:Adam", [None], {"eps_root": "0.25"}, None)
+    assert candidate.info.fixed == {"eps_root": 0.25}

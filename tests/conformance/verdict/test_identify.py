@@ -17,7 +17,7 @@ from adamcore.conformance.candidates.array import ArrayCandidate
 from adamcore.conformance.claims import claim_of_dialect
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.settings import DTYPES
-from adamcore.conformance.types import FloatArray
+from adamcore.conformance.types import FloatArray, Run
 from adamcore.conformance.verdict.identify import (
     BETWEEN_FAULTS,
     FREEZE_PROBES,
@@ -30,6 +30,8 @@ from adamcore.conformance.verdict.identify import (
 from adamcore.conformance.verdict.judge import judge
 from adamcore.conformance.verdict.match import CLOSE
 from adamcore.dialects import DIALECTS
+
+FROM_ONE = "one clock for all tensors, from 1 on, which ticks before each tensor's update"
 
 
 def test_a_right_adam_is_identified() -> None:
@@ -144,7 +146,7 @@ def test_where_a_fixed_epsilon_leaves_several_the_other_probes_tell() -> None:
         ("CorrectionLate", "the first update counts as t=2"),
         (
             "ClockTicksPerArrayFromOne",
-            "one clock for all tensors, from 1 on, which ticks before each tensor's update",
+            FROM_ONE,
         ),
         ("EpsilonMaximum", "m is divided by max(root, eps)"),
         ("DecayIgnoredL2", "weight_decay is ignored; 0 is used"),
@@ -228,3 +230,72 @@ def test_what_raises_for_complex_parameters_may_have_either_value() -> None:
     names = ("STEP.1/fingerprint", "CPX.1/complex")
     runs = {(name, "float32"): candidate.run(PROBES[name], "float32") for name in names}
     assert identify(runs).axes["complex"] == list(AXES["complex"])
+
+
+def runs_of(cls: type, *names: str) -> dict[tuple[str, str], Run]:
+    """Return the runs of a class of arrays on these probes, in both dtypes."""
+    candidate = ArrayCandidate(cls, {})
+    return {(name, dtype): candidate.run(PROBES[name], dtype) for name in names for dtype in DTYPES}
+
+
+def test_complex_numbers_in_the_formula_for_real_ones_are_named() -> None:
+    """As geoopt's Adam and others square a complex gradient."""
+    seen = identify(runs_of(Parts, "STEP.1/fingerprint", *FREEZE_PROBES, "CPX.1/complex"))
+    assert seen.fault == "complex numbers go through the formula for real ones: v averages g*g, not |g|**2"
+    assert seen.dialect is None
+    assert seen.axes["complex"] == ["modulus"]
+    assert seen.sureness is not None, "without the complex run it is an Adam without a fault"
+
+
+class CorrectedAverages(Parts):
+    """AdamW as optimi has it: the clock is the group's, and both averages are formed with corrected betas."""
+
+    calls = 0
+
+    def step(self, grads: list[FloatArray | None]) -> list[FloatArray]:
+        self.calls += 1
+        self.t = [self.calls - 1 for _ in self.p]
+        return super().step(grads)
+
+    def one(self, i: int, g: FloatArray) -> None:
+        w1, w2 = ((1 - b) / (1 - b ** self.t[i]) for b in (self.h["b1"], self.h["b2"]))
+        self.m[i] = (1 - w1) * self.m[i] + w1 * g
+        self.v[i] = (1 - w2) * self.v[i] + w2 * g * g
+        self.p[i] = self.decay(self.p[i]) - self.lr * self.m[i] / self.root(self.v[i])
+
+
+def test_averages_with_corrected_betas_are_named_where_a_step_is_missed() -> None:
+    seen = identify(runs_of(CorrectedAverages, "STEP.1/fingerprint", *FREEZE_PROBES))
+    assert seen.fault is not None
+    assert seen.fault.startswith("moments are averaged with corrected betas and kept corrected")
+    assert (seen.axes["missing"], seen.axes["clock"], seen.axes["all_missing"]) == (
+        ["skip"], ["global"], ["tick"]
+    )  # fmt: skip
+
+
+class FromOne(Parts):
+    """An Adam with a constant eps under the root, whose clock is one too far, as tiny-dnn's is."""
+
+    hyper = ("lr", "b1", "b2")
+
+    def root(self, v: FloatArray) -> FloatArray:
+        return np.asarray(np.sqrt(v + 1e-8))
+
+    def correction(self, t: int) -> tuple[float, float]:
+        return super().correction(t + 1)
+
+    def decay(self, p: FloatArray) -> FloatArray:
+        return p
+
+
+def test_with_a_fault_every_value_that_agrees_is_told() -> None:
+    """No probe shows whether an eps of 1e-8 stands under the root or beside it: both are possible."""
+    fixed = {"eps": 1e-8}
+    candidate = ArrayCandidate(FromOne, {"eps": "1e-8"})
+    names = (*WITH_A_FAULT, *BETWEEN_FAULTS)
+    hyper = {n: judged_hyper(PROBES[n].hyper, ("weight_decay",), fixed) for n in names}
+    probes = {n: replace(PROBES[n], hyper=hyper[n]) for n in names}
+    runs = {(name, "float32"): candidate.run(PROBES[name], "float32") for name in names}
+    seen = identify(runs, probes=probes)
+    assert seen.fault in ("the first update counts as t=2", FROM_ONE)
+    assert {"outside-corrected", "inside-corrected"} <= set(seen.axes["epsilon"])
