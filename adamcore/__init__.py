@@ -4,5 +4,6 @@ from adamcore._minimize import minimize
 from adamcore.adam import Adam
 from adamcore.axes import AXES
 from adamcore.state import AdamState
+from adamcore.step.clipping import Clip
 
-__all__ = ["AXES", "Adam", "AdamState", "minimize"]
+__all__ = ["AXES", "Adam", "AdamState", "Clip", "minimize"]

@@ -336,8 +336,23 @@ class Backend(Protocol):
     def cast(self, x: Array, dtype: DType) -> Array:
         """Return ``x`` in that dtype: itself, if it is of that dtype already."""
 
+    def by_parts(self, g: Array, work: DType, function: Callable[[Array], Array]) -> Array:
+        """Return what a function makes of ``g`` in the real dtype ``work``, or of both parts of ``g``."""
+
     def divided(self, g: Array, scale: Scalar, work: DType) -> Array:
         """Return ``g / scale`` in the real dtype ``work``, or in the complex one with such parts."""
+
+    def norms(self, gs: Sequence[Array], wheres: Sequence[Array | None]) -> Sequence[Scalar]:
+        """Return the Euclidean norm of each array, in a dtype in which neither it nor its squares overflow.
+
+        Args:
+            gs: at least one array; one that is sharded counts as a whole.
+            wheres: boolean arrays; elements under False do not count.  None is all True.  NaN and
+                infinities never count.
+
+        Returns:
+            A float for each, or where the host does not know it a 0-d array in the dtype of coefficients.
+        """
 
     def where(self, condition: Array, new: Array, old: Array) -> Array:
         """Return ``new`` where the condition is True, else ``old``."""

@@ -12,11 +12,13 @@ cached step: one that was made on the same arrays before (:mod:`adamcore.step_ca
 """
 
 from adamcore.step.apply import checked_step, step
+from adamcore.step.clipping import Clip
 from adamcore.step.loss_scale import LossScale, read_loss_scale, unscaled
 from adamcore.step.plan import StepPlan, key_at, plan_step
 from adamcore.step.start import init, init_tree
 
 __all__ = [
+    "Clip",
     "LossScale",
     "StepPlan",
     "checked_step",

@@ -14,6 +14,7 @@ from adamcore.presence import PRESENT, presence, where_of
 from adamcore.protocol import Backend, Columns, Job, UniformJobs
 from adamcore.state import AdamState
 from adamcore.step.checks import check_kept, check_leaves, check_parts
+from adamcore.step.clipping import Clip, check_clip, clipped
 from adamcore.step.loss_scale import LossScale, read_loss_scale, unscaled
 from adamcore.storage.random_bits import Key, key_of
 from adamcore.trees import ParamTree
@@ -39,6 +40,7 @@ def plan_step(
     present: Tree = None,
     hyper: Mapping[str, Scalar] | None = None,
     loss_scale: LossScale | None = None,
+    clip: Clip | None = None,
 ) -> tuple[Columns, dict[str, list[Any]], StepPlan | None]:
     """Return the arrays of a step, all checked, and its jobs; no jobs if a gradient has overflowed.
 
@@ -50,6 +52,8 @@ def plan_step(
     gs = tree.match(grads, "grads")
     ms, vs = tree.match(state.m, "state.m", StateError), tree.match(state.v, "state.v", StateError)
     maxima = [] if state.v_max is None else tree.match(state.v_max, "state.v_max", StateError)
+    if clip is not None:
+        check_clip(clip, tree.backend)
     kept = read_parts(tree, state)
     columns = Columns(tree.leaves, gs, ms, vs, maxima)
     table, ticker = DtypeTable(adam, tree.backend), partial(Ticker, adam, tree.backend, lr, hyper)
@@ -65,6 +69,8 @@ def plan_step(
         plan = jobs_of_leaves(adam, tree, columns, kept, table, ticker, state, present)
     if scale is not None:
         plan = plan._replace(jobs=[unscaled(tree.backend, job, scale) for job in plan.jobs])
+    if clip is not None:
+        plan = plan._replace(jobs=clipped(adam, tree.backend, plan.jobs, clip))
     if overflow is not False:
         plan = unless(overflow, adam, plan, ticker(), state, tree)
     return columns, kept, plan

@@ -15,10 +15,11 @@ from adamcore.backends.jax import batches, clocks, fast
 from adamcore.backends.jax.words import WORDS
 from adamcore.coefficients import Traced
 from adamcore.definition import Coefficients, Numbers
+from adamcore.errors import BackendError
 from adamcore.protocol import Kind
 from adamcore.registry import PLAIN
 from adamcore.storage.bits import TableWords
-from adamcore.types import Array, Clock, Tree
+from adamcore.types import Array, Clock, Scalar, Tree
 
 
 def is_none(leaf: object) -> bool:
@@ -124,6 +125,19 @@ class JaxBackend(BaseBackend):
     def paths(self, tree: Any) -> list[str]:
         return [jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_leaves_with_path(tree, is_none)]
 
+    def norms(self, gs: Sequence[Array], wheres: Sequence[Array | None]) -> Sequence[Scalar]:
+        """Return the norm of each gradient: of concrete ones in one program, and in one transfer.
+
+        Raises:
+            BackendError: a gradient is a part that one device of a ``shard_map`` has.
+        """
+        if any(isinstance(x, jax.core.Tracer) for x in (*gs, *wheres)):
+            for g in gs:
+                check_whole(g)
+            return [self.norm(g, where) for g, where in zip(gs, wheres, strict=True)]
+        found = vector_of_norms(list(gs), list(wheres))
+        return np.asarray(found).tolist() if found.is_fully_addressable else list(found)
+
     def tick_each(
         self, ts: Sequence[Clock], tick: Callable[[Array], tuple[Array, Coefficients]]
     ) -> list[tuple[Clock, Coefficients]] | None:
@@ -131,6 +145,27 @@ class JaxBackend(BaseBackend):
 
     def numbers(self, like: Array) -> Numbers:
         return Traced(jnp, self.coefficient_dtype(like))
+
+
+@jax.jit
+def vector_of_norms(gs: list[Array], wheres: list[Array | None]) -> Array:
+    """Return the norms of gradients as a vector."""
+    return jnp.stack([backend.norm(g, where) for g, where in zip(gs, wheres, strict=True)])
+
+
+def check_whole(g: Array) -> None:
+    """Raise BackendError if a gradient may differ between the devices that run this ``shard_map``."""
+    axes = jax.sharding.get_abstract_mesh().manual_axes
+    if not axes:
+        return
+    tells = bool(jax.typeof(jax.lax.axis_index(axes[0])).vma)  # False under check_vma=False
+    varies = [axis for axis in axes if axis in jax.typeof(g).vma]
+    if varies or not tells:
+        raise BackendError(
+            f"a gradient of shape {tuple(g.shape)} inside shard_map over {', '.join(map(repr, axes))}: "
+            "expected a whole one, as the norm of a part is not that of the gradient; give Clip.total, or "
+            "make the step outside of shard_map"
+        )
 
 
 backend = JaxBackend()
