@@ -165,7 +165,7 @@ class BaseBackend:
         return found if None in values else list(map(float, values))
 
     def norm(self, g: Array, where: Array | None) -> Array:
-        """Return the norm of one gradient as a 0-d array, its squares formed of shares of the largest element."""
+        """Return the norm of one gradient as a 0-d array; the largest element is divided out first."""
         xp, wide = self.namespace(g), self.coefficient_dtype(g)
         parts = self.split(g) if self.kind(g.dtype) == "complex" else (g,)
         largest = self.full(0.0, wide, g)

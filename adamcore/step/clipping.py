@@ -104,12 +104,18 @@ def factors_of(backend: Backend, gs: Sequence[Array], wheres: Sequence[Any], cli
         wheres: for each the boolean array that says which elements count; None: all.
         clip: by a norm.
     """
+    if clip.total is not None:
+        return [factor(backend, clip.total, clip.global_norm, clip.eps, gs[0])] * len(gs)
+    return factors_of_norms(backend, backend.norms(gs, wheres), gs, clip)
+
+
+def factors_of_norms(
+    backend: Backend, norms: Sequence[Scalar], gs: Sequence[Array], clip: Clip
+) -> list[Scalar]:
+    """Return what :func:`factors_of` does, of the norm of each gradient."""
     if clip.norm is not None:
-        norms = backend.norms(gs, wheres)
         return [factor(backend, n, clip.norm, clip.eps, g) for n, g in zip(norms, gs, strict=True)]
-    total = clip.total
-    if total is None:
-        total = together(backend, backend.norms(gs, wheres), gs[0])
+    total = together(backend, norms, gs[0]) if clip.total is None else clip.total
     return [factor(backend, total, clip.global_norm, clip.eps, gs[0])] * len(gs)
 
 

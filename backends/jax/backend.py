@@ -158,14 +158,18 @@ def check_whole(g: Array) -> None:
     axes = jax.sharding.get_abstract_mesh().manual_axes
     if not axes:
         return
-    tells = bool(jax.typeof(jax.lax.axis_index(axes[0])).vma)  # False under check_vma=False
-    varies = [axis for axis in axes if axis in jax.typeof(g).vma]
-    if varies or not tells:
+    if varies(g) or not varies(jax.lax.axis_index(axes[0])):  # nothing is told under check_vma=False
         raise BackendError(
             f"a gradient of shape {tuple(g.shape)} inside shard_map over {', '.join(map(repr, axes))}: "
             "expected a whole one, as the norm of a part is not that of the gradient; give Clip.total, or "
             "make the step outside of shard_map"
         )
+
+
+def varies(x: Array) -> bool:
+    """True if an array inside of ``shard_map`` is known to differ between devices."""
+    kind = jax.typeof(x)
+    return bool(kind.vma if hasattr(kind, "vma") else kind.manual_axis_type.varying)  # JAX 0.8, 0.10
 
 
 backend = JaxBackend()

@@ -18,6 +18,7 @@ pytest.importorskip("optax")
 
 RUNS = ROOT / "tests" / "support" / "mesh_runs.py"
 QUICK = ("few", "outside_of_jit", "from_shapes", "zero_1", "uneven", "explicit_axes", "inside_of_shard_map")
+CLIPPING = "clipping"
 
 
 def run(*args: str) -> list[str]:
@@ -28,7 +29,7 @@ def run(*args: str) -> list[str]:
 
 
 def test_eight_devices() -> None:
-    assert run("8", *QUICK) == [*QUICK]
+    assert run("8", *QUICK, CLIPPING) == [*QUICK, CLIPPING]
 
 
 @pytest.mark.slow
