@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from math import prod
 from typing import Any, NamedTuple
 
@@ -58,9 +59,10 @@ def leaf_dtypes(adam: AdamConfig, backend: Backend, p: Array) -> LeafDtypes:
             f"p_storage={adam.p_storage!r} with a parameter of {p.dtype}: expected a real one; use 'plain'"
         )
     part = backend.part_of(p.dtype, p) if is_complex else p.dtype
-    codings = [coding_of(adam, name, backend, p, is_complex) for name in ("m_storage", "v_storage")]
-    if any(codings):
-        return coded(adam, backend, p, codings)
+    if not adam.m_storage == adam.v_storage == "plain":
+        codings = [coding_of(adam, name, backend, p, is_complex) for name in ("m_storage", "v_storage")]
+        if any(codings):
+            return coded(adam, backend, p, codings)
     m_part, v_part = (moment_part(adam, field, part, backend, p) for field in ("m_dtype", "v_dtype"))
     work = arithmetic(adam, backend, p, (part, m_part, v_part))
     if not is_complex:
@@ -202,11 +204,17 @@ def is_dtype(backend: Backend, name: str, p: Array) -> bool:
 
 def parts_of(adam: AdamConfig) -> dict[str, tuple[str, bool]]:
     """Return for each part the field of Adam that decides whether a state has it, and whether it has."""
+    return parts_by(adam.p_storage, adam.m_storage, adam.v_storage, adam.amsgrad != "none")
+
+
+@cache
+def parts_by(p: str, m: str, v: str, has_maximum: bool) -> dict[str, tuple[str, bool]]:
+    """Return :func:`parts_of` an Adam with these values of p_storage, m_storage and v_storage."""
     return {
-        "p_rest": ("p_storage", adam.p_storage in RESTS),
-        "m_scale": ("m_storage", adam.m_storage != "plain"),
-        "v_scale": ("v_storage", adam.v_storage != "plain"),
-        "v_max_scale": ("v_storage", adam.v_storage != "plain" and adam.amsgrad != "none"),
+        "p_rest": ("p_storage", p in RESTS),
+        "m_scale": ("m_storage", m != "plain"),
+        "v_scale": ("v_storage", v != "plain"),
+        "v_max_scale": ("v_storage", v != "plain" and has_maximum),
     }
 
 

@@ -150,6 +150,7 @@ class InPlaceStep:
         columns = columns_of(record.jobs)
         self.jobs = list(map(id, columns.p))
         self.parts = [bool(getattr(columns, name)) for name in OPTIONAL]  #: which of them each job has
+        self.bare = all(map(is_, record.state[3:], repeat(None)))  #: the state has t, m and v alone
         self.shape = plain_shape(record.params, record.backend.flatten(record.params)[0])
         self.present = [g is not None for g in leaves_of(self.shape, record.grads) or ()]
         self.whole = all(self.present)
@@ -181,21 +182,27 @@ class InPlaceStep:
 
     def match(self, params: Tree, grads: Tree, state: AdamState) -> tuple[Columns, list[Clock]] | None:
         """Return the arrays that take part and the clocks; None if they are not those of the last step."""
-        t, m, v = state[:3]
-        shape, parts = self.shape, PARTS_OF(state)
-        ps, gs, ms, vs = (leaves_of(shape, tree) for tree in (params, grads, m, v))
+        t, m, v, *others = state
+        shape = self.shape
+        ps, gs = leaves_of(shape, params), leaves_of(shape, grads)
+        ms, vs = leaves_of(shape, m), leaves_of(shape, v)
         clocks = [t] if self.global_clock else leaves_of(shape, t)
         if self.dead or ps is None or gs is None or ms is None or vs is None or clocks is None:
             return None
-        others = [[] if tree is None else leaves_of(shape, tree) for tree in parts]
-        if None in others or identities_of([x for x in (ps, ms, vs, *others, clocks) if x]) != self.ids:
-            return None
-        columns: list[Any] = [ps, gs, ms, vs, *map(mul, others, self.parts)]
+        if self.bare:
+            if not all(map(is_, others, repeat(None))) or identities_of((ps, ms, vs, clocks)) != self.ids:
+                return None
+            columns: Any = ps, gs, ms, vs, (), (), (), (), ()
+        else:
+            parts = [[] if tree is None else leaves_of(shape, tree) for tree in PARTS_OF(state)]
+            if None in parts or identities_of([x for x in (ps, ms, vs, *parts, clocks) if x]) != self.ids:
+                return None
+            columns = ps, gs, ms, vs, *map(mul, parts, self.parts)
         present = self.present
         if self.whole:
             if len(gs) != len(present) or any(map(is_, gs, repeat(None))):
                 return None
-            return columns_of_nine(tuple(columns)), clocks
+            return columns_of_nine(columns), clocks
         if [g is not None for g in gs] != present:
             return None
         return Columns(*[list(compress(column, present)) for column in columns]), clocks

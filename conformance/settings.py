@@ -20,7 +20,7 @@ TIMEOUT = 120.0  #: seconds that a candidate has to start, and then for each pro
 MEMORY = 8192.0  #: MB that a candidate's processes may use: enough for a framework on a GPU
 PARALLEL = 2  #: worker processes that run at the same time
 QUICK = 16  #: a quick check has the probes with at most this many updates of a parameter in all
-LAYOUTS = ("fsdp", "tp", "ddp", "zero")  #: how parameters lie on several processes
+LAYOUTS = ("fsdp", "tp", "2d", "ddp", "zero", "shard_map")  #: how parameters lie on several ranks
 OWN_TARGETS: dict[str, str | None] = {
     "numpy": None,
     "torch": None,
@@ -47,7 +47,7 @@ FORMATS = {
 
 
 class Ranks(NamedTuple):
-    """The processes on which a candidate runs."""
+    """The ranks on which a candidate runs: processes of PyTorch, or devices of JAX."""
 
     processes: int
     layout: str = "fsdp"  #: one of :data:`LAYOUTS`

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from adamcore.config import AdamConfig
-from adamcore.dtypes import PARTS, Wanted, parts_of, wanted
+from adamcore.dtypes import PARTS, parts_of, wanted
 from adamcore.errors import GradientError, StateError, TreeError
 from adamcore.protocol import Backend, Columns, Job, UniformJobs, columns_of
 from adamcore.registry import owns_all
@@ -79,7 +79,7 @@ def check_kept(tree: ParamTree, formats: Sequence[Any], kept: Mapping[str, Seque
                 came, expected = ("None", "an array") if x is None else (type(x).__name__, "None")
                 misfit = None if x is part else f"{came}: expected {expected}"
             else:
-                misfit = differs(tree, x, tree.leaves[i], part)
+                misfit = differs(tree, x, tree.leaves[i], *part)
             if misfit:
                 field = "p_storage" if name == "p_rest" else f"{name[0]}_storage"
                 raise StateError(
@@ -135,13 +135,13 @@ def check_leaf(
             )
         return
     if g is not None:
-        misfit = differs(tree, g, p, Wanted(p.shape, p.dtype)) or tree.backend.refuse(g)
+        misfit = differs(tree, g, p, p.shape, p.dtype) or tree.backend.refuse(g)
         if misfit:
             raise GradientError(
                 f"{tree.path(i, 'grads')} is {misfit}; convert the gradient, or give None for an absent one"
             )
     for name, x, dtype in state:
-        misfit = differs(tree, x, p, Wanted(p.shape, dtype))
+        misfit = differs(tree, x, p, p.shape, dtype)
         if misfit:
             raise StateError(
                 f"{tree.path(i, 'state.' + name)} is {misfit}; this state was made for other parameters or "
@@ -150,15 +150,15 @@ def check_leaf(
             )
 
 
-def differs(tree: ParamTree, x: Any, p: Array, wanted: Wanted) -> str | None:
+def differs(tree: ParamTree, x: Any, p: Array, shape: Any, dtype: DType) -> str | None:
     """Return how ``x`` differs from an array of this form beside ``p``; None if it does not."""
     b = tree.backend
     if not b.owns(x):
         return f"{type(x).__name__}: expected an array of {b.name}"
-    if x.shape != wanted.shape:
-        return f"of shape {tuple(x.shape)}: expected {tuple(wanted.shape)}"
-    if x.dtype != wanted.dtype:
-        return f"of dtype {x.dtype}: expected {wanted.dtype}"
+    if x.shape != shape:
+        return f"of shape {tuple(x.shape)}: expected {tuple(shape)}"
+    if x.dtype != dtype:
+        return f"of dtype {x.dtype}: expected {dtype}"
     if b.device(x) != b.device(p):
         return f"on device {b.device(x)}: expected {b.device(p)}"
     return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from adamcore.clock import Ticker, tick_all
@@ -19,6 +20,8 @@ from adamcore.step.loss_scale import LossScale, read_loss_scale, unscaled
 from adamcore.storage.random_bits import Key, key_of
 from adamcore.trees import ParamTree
 from adamcore.types import Array, Clock, Scalar, Tree
+
+READ_PARTS: Callable[[AdamState], tuple[Tree, ...]] = attrgetter(*PARTS)
 
 
 class StepPlan(NamedTuple):
@@ -78,10 +81,9 @@ def plan_step(
 
 def read_parts(tree: ParamTree, state: AdamState) -> dict[str, list[Any]]:
     """Return the leaves of the parts that a state has, by name."""
-    found = {name: getattr(state, name) for name in PARTS}
     return {
         name: tree.match(part, f"state.{name}", StateError)
-        for name, part in found.items()
+        for name, part in zip(PARTS, READ_PARTS(state), strict=True)
         if part is not None
     }
 
@@ -111,7 +113,8 @@ def jobs_of_leaves(
         )
         if not part.absent
     ]
-    if not all(job.formats.plain for job in jobs):
+    stored = not adam.p_storage == adam.m_storage == adam.v_storage == "plain"
+    if stored and not all(job.formats.plain for job in jobs):
         clocks = [t] * len(gs) if adam.clock == "global" else tree.match(t, "state.t")
         jobs = [
             job if job.formats.plain else stored_job(adam, tree.backend, job, i, clocks[i], kept)

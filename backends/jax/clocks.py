@@ -62,11 +62,18 @@ def by_array(vectors: Sequence[Array], clock: Array) -> list[list[Any]]:
         clock: a number >= 0 that only the program knows.
     """
     zero = jnp.minimum(clock, 0)  # as XLA does not know, so that the array stays an array
-    found = []
-    for k in range(vectors[0].shape[0]):
-        place = element(np.array([k, -1], np.int32), zero)
-        found.append([element(x, place) for x in vectors])
-    return found
+    return [elements(vectors, np.array([k, -1], np.int32), zero) for k in range(vectors[0].shape[0])]
+
+
+@jax.jit  # traced once, for all places
+def elements(vectors: Sequence[Array], place: Array, zero: Array) -> list[Any]:
+    """Return the elements of some vectors at the place that is the first element of an array.
+
+    Args:
+        zero: the number 0, which only the program knows.
+    """
+    at = element(place, zero)
+    return [element(x, at) for x in vectors]
 
 
 def element(x: Any, place: Array) -> Array:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from adamcore.backends.base import Fallback
-from adamcore.backends.jax import batches, in_jit, jit_program
+from adamcore.backends.jax import batches, called, in_jit, jit_program
 from adamcore.backends.jax.jit_program import unsupported
 from adamcore.backends.jax.step_cache import jit_step
 from adamcore.config import AdamConfig
@@ -25,6 +25,8 @@ def apply(adam: AdamConfig, jobs: Sequence[Job], donate: bool, fallback: Fallbac
         return jit_program.step(adam, jobs, fallback)
     if in_jit.serves(jobs):
         return in_jit.step(adam, jobs, fallback)
+    if called.serves(jobs):
+        return called.step(adam, jobs, fallback)
     return [fallback(adam, job, donate) for job in jobs] if donate else batches.step(adam, jobs, fallback)
 
 

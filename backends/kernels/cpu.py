@@ -67,7 +67,8 @@ def _step_one(adam: AdamConfig, job: Job, in_place: bool, memory: Memory) -> Res
         arrays += tuple(x for x in result if x is not None)
     table = PointerTable(program, dtypes, in_place, [memory.size(job.p)], job.where is not None)
     table.point(array("q", memory.addresses(arrays)))
-    table.draw([] if job.key is None else [job.key])
+    if job.key is not None:
+        table.draw([job.key])
     table.run([job.coefficients], memory.run_parallel)
     if in_place:
         memory.mark_written([job.p])
@@ -119,4 +120,4 @@ def list_of(new: ResultColumns) -> list[Result]:
 def new_arrays(job: Job, memory: Memory) -> Result:
     """Return arrays for the results of a job that is not carried out in place."""
     old = job.p, job.m, job.v, *PARTS_OF(job)
-    return Result(*(None if x is None else memory.empty_like(x) for x in old))
+    return Result._make([None if x is None else memory.empty_like(x) for x in old])

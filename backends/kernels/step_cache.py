@@ -54,7 +54,8 @@ class KernelStep:
 
     def addresses(self, columns: Columns) -> Sequence[int]:
         """Return the addresses of the arrays that are written to."""
-        return self.memory.addresses([*chain.from_iterable(columns._replace(g=()))])
+        p, _, *others = columns
+        return self.memory.addresses([*p, *chain.from_iterable(others)])
 
     def bind(
         self, columns: Columns, coefficients: Sequence[Coefficients], clocks: Sequence[int] = ()

@@ -116,6 +116,9 @@ class NumPyBackend(BaseBackend):
             return "real" if dtype.kind == "f" else "complex"
         return "real" if dtype.kind == "V" and "float" in dtype.name else "other"  # ml_dtypes
 
+    def integer(self, dtype: Any) -> bool:
+        return dtype.kind in "iu" or (dtype.kind == "V" and super().integer(dtype))  # ml_dtypes' have names
+
     def bits(self, dtype: Any) -> int:
         return BITS.get(dtype) or super().bits(dtype)
 

@@ -23,10 +23,15 @@ from adamcore.types import Array
 increment_version = getattr(torch._C, "_increment_version", torch.autograd.graph.increment_version)
 
 
+_sharded_type: Any = None
+
+
 def sharded_type() -> Any:
     """Return the class of sharded tensors; None if nothing has loaded it, so that there are none."""
-    module = sys.modules.get("torch.distributed.tensor")
-    return getattr(module, "DTensor", None)
+    global _sharded_type
+    if _sharded_type is None:
+        _sharded_type = getattr(sys.modules.get("torch.distributed.tensor"), "DTensor", None)
+    return _sharded_type
 
 
 def any_sharded(xs: Iterable[Any]) -> bool:

@@ -92,7 +92,12 @@ def cast(array: FloatArray, dtype: str, layout: Layout = "C") -> FloatArray:
     """
     if array.dtype.kind == "c":
         dtype = "complex64" if dtype == "float32" else "complex128"
-    made = np.array(array, dtype=numpy_dtype(dtype), order="F" if layout == "F" else "C")
+    return laid_out(np.asarray(array, numpy_dtype(dtype)), layout)
+
+
+def laid_out(array: FloatArray, layout: Layout) -> FloatArray:
+    """Return a copy of an array that lies in memory as :func:`cast` says."""
+    made = np.array(array, order="F" if layout == "F" else "C")
     if layout == "strided" and made.ndim:
         wide = np.zeros((*made.shape[:-1], 2 * made.shape[-1]), made.dtype)
         wide[..., ::2] = made

@@ -67,7 +67,11 @@ class OptaxCandidate:
         if reason := unsupported_reason(probe, lr=True, changes=True, found_inf=True):
             return Run(unsupported=reason)
         with jax.default_device(self.device):
-            return run_probe(lambda variant: OptaxStepper(self, variant, dtype), probe)
+            return run_probe(lambda variant: self.stepper(variant, dtype), probe)
+
+    def stepper(self, probe: Probe, dtype: str) -> OptaxStepper:
+        """Return the transformation that runs a variant of a probe."""
+        return OptaxStepper(self, probe, dtype)
 
 
 class OptaxStepper(Stepper):
@@ -95,7 +99,7 @@ class OptaxStepper(Stepper):
             transformation: Any = factory(**keywords)
             if not (hasattr(transformation, "init") and hasattr(transformation, "update")):
                 raise CandidateError("it returned no GradientTransformation")
-            self.params = [jnp.asarray(cast(p, dtype)) for p in probe.params]
+            self.params = [self.array(cast(p, dtype)) for p in probe.params]
             self.state = transformation.init(self.params)
         except Exception as error:
             if self.changed:
@@ -107,7 +111,24 @@ class OptaxStepper(Stepper):
             updates, state = transformation.update(grads, state, params)
             return optax.apply_updates(params, updates), state
 
+        step = self.placed(step)
         self.step_all = jax.jit(step) if len(self.params) <= MOST_COMPILED else step
+
+    def array(self, value: FloatArray) -> Any:
+        """Return JAX's array with these values."""
+        return self.jnp.asarray(value)
+
+    def numpy(self, array: Any) -> FloatArray:
+        """Return the values of one of JAX's arrays."""
+        return np.asarray(array)
+
+    def placed(self, step: Callable[..., Any]) -> Callable[..., Any]:
+        """Return what to compile in place of ``step(grads, state, params)``."""
+        return step
+
+    def again(self) -> OptaxStepper:
+        """Return another one, of the same probe, in which a run is resumed."""
+        return OptaxStepper(self.candidate, self.probe, self.dtype)
 
     def skips_what_is_not_finite(self) -> bool:
         """Return whether ``apply_if_finite`` is around the transformation, or in it."""
@@ -128,7 +149,7 @@ class OptaxStepper(Stepper):
 
     def begin(self, start: Sequence[Start]) -> None:
         def given(name: str) -> list[Any]:
-            return [self.jnp.asarray(cast(getattr(s, name), self.dtype)) for s in start]
+            return [self.array(cast(getattr(s, name), self.dtype)) for s in start]
 
         found = []
 
@@ -146,9 +167,9 @@ class OptaxStepper(Stepper):
             raise UnsupportedProbe("its state has no part with count, mu and nu")
 
     def resumed(self) -> Stepper:
-        again = OptaxStepper(self.candidate, self.probe, self.dtype)
+        again = self.again()
         again.params, again.state = self.jax.tree.map(
-            lambda x: self.jnp.asarray(np.array(x)), (self.params, self.state)
+            lambda x: again.array(np.array(self.numpy(x))), (self.params, self.state)
         )
         return again
 
@@ -162,7 +183,7 @@ class OptaxStepper(Stepper):
         for node in self.jax.tree.leaves(self.state, is_leaf=is_moments):
             kept = getattr(node, "p_rest", None) if is_moments(node) else None
             if kept is not None:
-                return [x if x is None else np.asarray(x) for x in kept]
+                return [x if x is None else self.numpy(x) for x in kept]
         return None
 
     def step(self, index: int, step: Step) -> tuple[list[Any], list[str]]:
@@ -171,14 +192,14 @@ class OptaxStepper(Stepper):
             self.state.hyperparams[self.names[name]] = self.jnp.asarray(
                 value, dtype=arithmetic_of(self.dtype)
             )
-        grads = [None if g is None else self.jnp.asarray(cast(g, self.dtype)) for g in step.grads]
+        grads = [None if g is None else self.array(cast(g, self.dtype)) for g in step.grads]
         try:
             self.params, self.state = self.step_all(grads, self.state, self.params)
         except Exception as error:
             if self.changed and index == 1:  # such as a comparison of a traced argument with a number
                 raise UnsupportedProbe(f"inject_hyperparams is refused: {describe(error)}") from error
             raise
-        return [np.asarray(p) for p in self.params], []  # nobody can write to JAX's arrays
+        return [self.numpy(p) for p in self.params], []  # nobody can write to JAX's arrays
 
 
 def is_moments(node: Any) -> bool:

@@ -54,6 +54,10 @@ class Library:
         """Return what to call in place of ``step(params, grads, state, lr, present)``."""
         return step
 
+    def elsewhere(self) -> Library:
+        """Return the library with whose arrays a run is resumed."""
+        return self
+
 
 class Numpy(Library):
     refill = staticmethod(overwrite)
@@ -275,14 +279,16 @@ class OwnStepper(Stepper):
         )
 
     def resumed(self) -> Stepper:
-        again = OwnStepper(self.library, self.adam, self.probe, self.dtype)
+        library = self.library.elsewhere()
+        again = OwnStepper(library, self.adam, self.probe, self.dtype)
 
         def saved(x: Any) -> Any:
             if x is None or isinstance(x, (int, float)):
                 return x
-            return [saved(y) for y in x] if isinstance(x, list) else self.library.array(self.library.numpy(x))
+            return [saved(y) for y in x] if isinstance(x, list) else library.array(self.library.numpy(x))
 
-        again.params, again.lr, again.call = saved(self.params), self.lr, self.call
+        again.params, again.lr = saved(self.params), self.lr
+        again.call = self.call if library is self.library else again.call
         again.state = type(self.state)(*(saved(part) for part in self.state))
         return again
 

@@ -75,9 +75,11 @@ def check(
         parallel: how many worker processes run at the same time.
         memory: MB that a candidate's processes may use.
         quick: True runs only the probes for which :func:`is_quick` is true.
-        ranks: on how many processes each target, a torch optimizer, makes its steps together; None: on one.
-        layout: how parameters lie on these: "fsdp" (shards of the first dimension), "tp" (of the last),
-            "ddp" (all of them on each), or "zero" (likewise, each stepped on one process alone).
+        ranks: on how many processes of PyTorch, or devices of JAX, each target makes its steps together;
+            None: on one.
+        layout: how parameters lie on these: "fsdp" (shards of the first dimension), "tp" (of the last), "2d"
+            (of both), "ddp" (all of them on each), "zero" (likewise, with each state on one rank alone), or
+            "shard_map" (as "fsdp"; each device of JAX makes a step of its own parts).
         storage: how the claim keeps parameters of 16 bits: policies of docs/precision.md, or "all" of them.
             Each target is held to each policy.
         moments: the dtype in which the claim keeps moments; None is the parameter's.
@@ -365,16 +367,21 @@ def validate_ranks(ranks: Any, layout: Any, targets: Sequence[str]) -> Ranks | N
         return None
     if isinstance(ranks, bool) or not isinstance(ranks, int) or ranks < 1:
         raise UsageError(f"ranks={ranks!r}: expected a whole number above 0")
-    others = [
-        target for target in targets if is_own_backend(target) or target.startswith(("cmd:", "kernel:"))
-    ]
+    others = [target for target in targets if has_no_ranks(target)]
     if others or not targets:
         named = others[0] if others else "no target"
         raise UsageError(
-            f"ranks={ranks} with {named}: expected torch optimizers (module:attr); ours is "
-            "adamcore.backends.torch:AdamW"
+            f"ranks={ranks} with {named}: expected torch optimizers or optax factories (module:attr), torch, "
+            "jax, jax:jit or jax:native"
         )
     return Ranks(ranks, layout)
+
+
+def has_no_ranks(target: str) -> bool:
+    """True if a target is of a kind that runs on one rank alone."""
+    if is_own_backend(target):
+        return target.startswith(("numpy", "array:")) or target == "torch:compile"
+    return target.startswith(("cmd:", "kernel:"))
 
 
 def validate_target(target: Any) -> None:

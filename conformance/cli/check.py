@@ -43,6 +43,7 @@ examples:
   adamcore check 'cmd:./my_driver --threads 1' --quick
   adamcore check my/adam.py:MyAdam --html report.html --junit report.xml
   adamcore check my/adam.py:MyAdam --ranks 2 --layout fsdp
+  adamcore check optax:adamw --ranks 8 --layout 2d
   adamcore check my/adam.py:MyAdam --table
   adamcore check jax:jit --dtype bfloat16 --storage all
   adamcore check torchao.optim:_AdamW --set bf16_stochastic_round=True --dtype bfloat16 --storage stochastic
@@ -58,12 +59,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_ranks(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say on which processes a candidate runs."""
+    """Add the options that say on which ranks a candidate runs."""
     from adamcore.conformance.settings import LAYOUTS
 
-    about = "run torch optimizers on so many processes together, and judge the whole parameters"
+    about = "run on so many processes of PyTorch or devices of JAX together, and judge the whole parameters"
     parser.add_argument("--ranks", type=count, metavar="N", help=about)
-    about = "how parameters lie on these processes (docs/sharding.md): %(choices)s"
+    about = "how parameters lie on these (docs/sharding.md): %(choices)s"
     parser.add_argument("--layout", choices=LAYOUTS, default="fsdp", help=about)
 
 

@@ -170,7 +170,8 @@ def run_group(
     left = deque(jobs)
     while left and not stop.is_set():
         request = [pack_job(job) | {"timeout": timeout, "parent": os.getpid()} for job in left]
-        worker = Worker(json.dumps(request).encode(), worker_environment(left[0].dtype), memory)
+        environment = worker_environment(left[0].dtype, left[0].ranks)
+        worker = Worker(json.dumps(request).encode(), environment, memory)
         try:
             goes_on = True
             while left and goes_on:
@@ -235,19 +236,22 @@ def probe_name(job: WorkerJob, task: int) -> str:
     return job.probe_of(task).name if task < len(job.tasks) else "(after the last)"
 
 
-def worker_environment(dtype: str) -> dict[str, str]:
+def worker_environment(dtype: str, ranks: Ranks | None = None) -> dict[str, str]:
     """Return the environment of a worker for one dtype.
 
     JAX has float64 only if it is switched on for the whole process, so each dtype has workers of its own.
+    It makes as many devices of the CPU as there are ranks, if it is told so before it starts.
     """
     with ONE_AT_A_TIME:
         folder = compiled_programs()
+    devices = f" --xla_force_host_platform_device_count={ranks.processes}" if ranks is not None else ""
     return {
         "JAX_COMPILATION_CACHE_DIR": folder,
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
         **os.environ,
         "JAX_ENABLE_X64": "1" if dtype == "float64" else "0",
+        "XLA_FLAGS": os.environ.get("XLA_FLAGS", "") + devices,
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
         "PYTHONUNBUFFERED": "1",
     }

@@ -99,8 +99,8 @@ def run_tasks(job: dict[str, Any], lines: TextIO) -> None:
     if job["ranks"]:
         from adamcore.conformance.workers.ranks import on_ranks
 
-        with on_ranks(candidates[0], Ranks(*job["ranks"]), job["timeout"]) as candidate:
-            run_all(job, [candidate] * len(claims), lines)
+        with on_ranks(candidates, Ranks(*job["ranks"]), job["timeout"]) as together:
+            run_all(job, together, lines)
     else:
         run_all(job, candidates, lines)
 

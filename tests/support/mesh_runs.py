@@ -254,7 +254,7 @@ def clipping() -> None:
         def both(p: Any, g: Any) -> Any:
             return core.step(p, g, core.init(p), clip=clip)[1].m
 
-        return jax.shard_map(both, mesh=here, in_specs=spec, out_specs=spec, check_vma=checks)
+        return jax.jit(jax.shard_map(both, mesh=here, in_specs=spec, out_specs=spec, check_vma=checks))
 
     part, own = {"w": p["w"]}, {"w": g["w"]}
     for checks in (True, False):

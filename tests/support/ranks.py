@@ -3,6 +3,7 @@
 ``python ranks.py RUN`` carries out a run of :data:`RUNS`.  For each number of processes it forks them, and
 they run every function of its modules whose name starts with ``case_``; one group serves all cases.
 It prints a JSON object: "PROCESSES MODULE.CASE" -> "" or the traceback of each rank that failed.
+The workers of pytest-xdist share one run.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import subprocess
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import cache
 from importlib import import_module
@@ -28,7 +30,7 @@ RESUMED = ("sharded_resumed",)  #: checkpoints of 2 processes, on other numbers 
 Run = Sequence[tuple[int, Sequence[str]]]  #: numbers of processes, and the modules whose cases they run
 RUNS: dict[str, Run] = {
     "few": [(2, (*MODULES, *RESUMED)), (4, RESUMED), (1, RESUMED)],
-    "all": [(1, MODULES), (4, MODULES)],
+    "all": [(1, MODULES), (4, MODULES), (2, RESUMED), (4, RESUMED), (1, RESUMED)],
 }
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -62,14 +64,50 @@ def parameters(module: str) -> list[Any]:
     ]
 
 
-def check(run: str, world: int, name: str) -> None:
-    """Fail with the tracebacks of the ranks unless a case ended well on so many processes."""
-    end = ends_of(run)[f"{world} {name}"]
+def is_thorough() -> bool:
+    """True in the processes of a run that may take its time: a case leaves nothing out."""
+    return sys.argv[1:2] != ["few"]
+
+
+def check(run: str, world: int, name: str, base: Path) -> None:
+    """Fail with the tracebacks of the ranks unless a case ended well on so many processes.
+
+    Args:
+        run: the name of a run.
+        world: how many processes.
+        name: the case.
+        base: the folder of this session's temporary files.
+    """
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    end = ends_of(run, shared)[f"{world} {name}"]
     assert not end, end
 
 
+@contextmanager
+def alone(lock: Path) -> Iterator[None]:
+    """Wait until no other worker is in here."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    with open(lock, "wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 @cache
-def ends_of(run: str) -> dict[str, str]:
+def ends_of(run: str, shared: Path) -> dict[str, str]:
+    """Return how each case of a run ended; the first worker that asks carries it out."""
+    known = shared / f"ranks-{run}.json"
+    with alone(shared / f"ranks-{run}.lock"):
+        if not known.exists():
+            known.write_text(json.dumps(carried_out(run)), encoding="utf-8")
+        ends: dict[str, str] = json.loads(known.read_text(encoding="utf-8"))
+    return ends
+
+
+def carried_out(run: str) -> dict[str, str]:
     """Carry out a run; return how each case ended."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(HERE)]), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, str(HERE / "ranks.py"), run]

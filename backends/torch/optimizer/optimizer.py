@@ -249,30 +249,31 @@ class Adam(FreezableOptimizer):
             HyperparameterError, AxisError: a group's setting was changed to one that has no meaning.
             ClockError: a clock is no whole number in its range.
         """
+        compiling = torch.compiler.is_compiling()
         self._check_capture()
-        if not torch.compiler.is_compiling():
+        if not compiling:
             self._snapshots.part()
         loss = None
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
         scale, found_inf = getattr(self, "grad_scale", None), getattr(self, "found_inf", None)
-        if found_inf is not None and not torch.compiler.is_compiling() and nvrtc.on_host(found_inf):
+        if found_inf is not None and not compiling and nvrtc.on_host(found_inf):
             if found_inf.item():
                 return loss
             found_inf = None
-        if not torch.compiler.is_compiling() and shards.sharded_type() is not None:
+        if not compiling and shards.sharded_type() is not None:
             for i, group in enumerate(self.param_groups):
                 self._placements.place_gradients(i, group["params"])
         bound: dict[int, Any] = {}
-        plain = fast.can_cache() and not self._has_repeated and self.clip is None
+        plain = not compiling and not self._has_repeated and self.clip is None and fast.can_cache()
         if plain:
             bound = self._step_cache.bind(self.param_groups, self.state, scale, found_inf)
         if len(bound) == len(self.param_groups):
             for run in bound.values():
                 run()
             return loss
-        if not torch.compiler.is_compiling() and asks_for_state():
+        if not compiling and asks_for_state():
             self.init_state()
             return loss
         skipped = None if found_inf is None else found_inf.reshape(()) != 0

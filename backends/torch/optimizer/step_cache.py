@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from ctypes import c_double, c_int32
 from functools import partial
-from itertools import accumulate, chain, compress, repeat
+from itertools import chain, compress, repeat
 from operator import is_, is_not, itemgetter
 from typing import Any
 
@@ -72,11 +72,12 @@ class StepCache:
             self.steps = {}
             return {}
         found = {}
-        starts = accumulate((len(group["params"]) for group in groups), initial=0)
-        for i, (group, start) in enumerate(zip(groups, starts, strict=False)):
+        for i, group in enumerate(groups):
             grads = [p.grad for p in group["params"]]
             cached = self.steps.get((i, pattern(grads)))
-            if cached is None or (scale is not None and cached.narrow) or cached.start not in (None, start):
+            if cached is None or (scale is not None and cached.narrow):
+                continue
+            if cached.start is not None and cached.start != sum(len(each["params"]) for each in groups[:i]):
                 continue
             run = cached.bind(group, self.rules, grads, found_inf)
             if run is not None:

@@ -68,10 +68,14 @@ def test_the_checkpoint_of_pytorch(settings: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(("run", "world", "name"), ranks.parameters("sharded_checkpoints"))
-def test_states_of_sharded_parameters(run: str, world: int, name: str) -> None:
-    ranks.check(run, world, name)
+def test_states_of_sharded_parameters(
+    run: str, world: int, name: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    ranks.check(run, world, name, tmp_path_factory.getbasetemp())
 
 
 @pytest.mark.parametrize(("run", "world", "name"), ranks.parameters("sharded_resumed"))
-def test_saved_on_two_processes_and_loaded_on_others(run: str, world: int, name: str) -> None:
-    ranks.check(run, world, name)
+def test_saved_on_two_processes_and_loaded_on_others(
+    run: str, world: int, name: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    ranks.check(run, world, name, tmp_path_factory.getbasetemp())

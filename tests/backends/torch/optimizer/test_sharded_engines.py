@@ -10,5 +10,5 @@ import ranks
 
 
 @pytest.mark.parametrize(("run", "world", "name"), ranks.parameters("sharded_engines"))
-def test_engines(run: str, world: int, name: str) -> None:
-    ranks.check(run, world, name)
+def test_engines(run: str, world: int, name: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    ranks.check(run, world, name, tmp_path_factory.getbasetemp())

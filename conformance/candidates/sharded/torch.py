@@ -7,7 +7,7 @@ parameters together, and compare what must be the same on all of them.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -20,7 +20,16 @@ from adamcore.conformance.candidates.base import (
     UnsupportedProbe,
     cast,
     describe,
-    same_bits,
+    laid_out,
+)
+from adamcore.conformance.candidates.sharded.layouts import (
+    Cuts,
+    RankError,
+    Shape,
+    assemble,
+    cuts_of,
+    mesh_shape,
+    place_of,
 )
 from adamcore.conformance.candidates.torch import (
     REST,
@@ -30,22 +39,6 @@ from adamcore.conformance.candidates.torch import (
     to_numpy,
 )
 from adamcore.conformance.types import FloatArray, Layout, Probe, Step
-
-Shape = Sequence[int]
-
-CUTS: dict[str, Callable[[Shape], int | None]] = {
-    "fsdp": lambda shape: 0 if shape else None,
-    "tp": lambda shape: 1 if len(shape) > 1 else 0 if len(shape) == 1 and shape[0] % 2 else None,
-    "ddp": lambda shape: None,
-    "zero": lambda shape: None,
-}
-"""For each layout, the dimension in which an array of a shape is cut; None if every process has all of it."""
-RESUMED: Callable[[Shape], int | None] = lambda shape: 1 if len(shape) > 1 else None  # noqa: E731
-"""The same for a run that is resumed from shards, so that every state has to be put together and cut anew."""
-
-
-class RankError(RuntimeError):
-    """A step failed on another process, or left the processes with different parameters."""
 
 
 class RankReport(NamedTuple):
@@ -59,31 +52,63 @@ class RankReport(NamedTuple):
     written: list[str]
 
 
+class Group:
+    """The processes of a candidate as a mesh, and how arrays lie on them.
+
+    Args:
+        layout: a key of :data:`~adamcore.conformance.candidates.sharded.layouts.CUTS`.
+    """
+
+    def __init__(self, layout: str) -> None:
+        import torch
+        import torch.distributed as dist
+        from torch.distributed.device_mesh import DeviceMesh
+
+        self.layout, self.ranks, self.rank = layout, dist.get_world_size(), dist.get_rank()
+        self.shape = mesh_shape(layout, self.ranks)
+        self.mesh = DeviceMesh("cpu", torch.arange(self.ranks).reshape(self.shape))
+
+    @property
+    def has_shards(self) -> bool:
+        """Whether parameters are DTensors."""
+        return self.layout not in ("ddp", "zero")
+
+    def named(self, device: str) -> str:
+        """Return the device for the report."""
+        return f"{device}, {self.ranks} ranks ({self.layout})"
+
+    def here(self, shape: Shape, cuts: Cuts) -> tuple[slice, ...]:
+        """Return what this process has of an array."""
+        return place_of(shape, cuts, self.shape, self.rank)
+
+    def distributed(self, part: Any, shape: Shape, cuts: Cuts) -> Any:
+        """Return the DTensor of which this process has ``part``, in the memory of that."""
+        import torch
+        from torch.distributed.tensor import DTensor, Replicate, Shard
+
+        strides = [int(np.prod(shape[k + 1 :], dtype=np.int64)) for k in range(len(shape))]
+        placements = [Replicate() if dim is None else Shard(dim) for dim in cuts]
+        return DTensor.from_local(
+            part, self.mesh, placements, run_check=False, shape=torch.Size(shape), stride=tuple(strides)
+        )
+
+
 class ShardedTorchCandidate(TorchCandidate):
     """Runs an optimizer class on each process of the group that this one is in.
 
     Args:
         one: the candidate, as it runs on one process.
-        layout: a key of :data:`CUTS`.
+        group: the processes.
     """
 
-    def __init__(self, one: TorchCandidate, layout: str) -> None:
-        import torch.distributed as dist
-        from torch.distributed.device_mesh import DeviceMesh
-
+    def __init__(self, one: TorchCandidate, group: Group) -> None:
         self.cls, self.device, self.arguments = one.cls, one.device, one.arguments
-        self.layout, self.ranks, self.rank = layout, dist.get_world_size(), dist.get_rank()
-        self.mesh = DeviceMesh("cpu", list(range(self.ranks)))
+        self.group = group
 
     @property
     def info(self) -> CandidateInfo:
         info = super().info
-        return dataclasses.replace(info, device=f"{info.device}, {self.ranks} ranks ({self.layout})")
-
-    def refuses(self, probe: Probe) -> str | None:
-        if probe.layout not in ("C", "readonly"):
-            return "shards lie in memory as PyTorch has cut them"
-        return "gloo sends no complex numbers" if probe.is_complex else None
+        return dataclasses.replace(info, device=self.group.named(info.device))
 
     def stepper(self, probe: Probe, dtype: str) -> ShardedTorchStepper:
         return ShardedTorchStepper(self, probe, dtype)
@@ -97,7 +122,7 @@ class ShardedTorchStepper(TorchStepper):
     def __init__(
         self, candidate: ShardedTorchCandidate, probe: Probe, dtype: str, *, resumed: bool = False
     ) -> None:
-        self.is_resumed, self.mesh = resumed, candidate.mesh
+        self.is_resumed, self.group = resumed, candidate.group
         self.whole: dict[int, FloatArray] = {}  #: by the id of a gradient: all of it, not the part here
         self.assembled: list[FloatArray] = []  #: the parameters after the last step
         self.known_clocks: list[int] | None = None
@@ -109,56 +134,43 @@ class ShardedTorchStepper(TorchStepper):
 
     # ------------------------------------------------------------------------------- parts of arrays
 
-    def cut(self, shape: Shape) -> int | None:
-        """Return the dimension in which an array of this shape is cut, another one once it is resumed."""
-        if self.is_resumed and self.candidate.layout in ("fsdp", "tp"):
-            return RESUMED(shape)
-        return CUTS[self.candidate.layout](shape)
+    def cuts(self, shape: Shape) -> Cuts:
+        """Return how an array of this shape is cut, otherwise once it is resumed."""
+        return cuts_of(self.group.layout, shape, resumed=self.is_resumed)
 
     def tensor(self, array: Any, layout: Layout | None = None) -> Any:
         whole = cast(array, self.dtype)
-        made = self.sharded(as_tensor(whole, self.device))
+        made = self.sharded(whole, layout or self.probe.layout)
         self.whole[id(made)] = whole
         return made
 
-    def sharded(self, x: Any) -> Any:
-        """Return a whole tensor as it lies in this layout: a DTensor where parameters are such."""
-        from torch.distributed.tensor import Replicate, Shard, distribute_tensor
-
-        if self.candidate.layout in ("ddp", "zero"):
-            return x
-        dim = self.cut(x.shape)
-        placement = Replicate() if dim is None else Shard(dim)
-        return distribute_tensor(x, self.mesh, [placement], src_data_rank=None)
+    def sharded(self, values: FloatArray, layout: Layout = "C") -> Any:
+        """Return a tensor of these values, a DTensor in most layouts, whose part here lies so in memory."""
+        cuts = self.cuts(values.shape)
+        part = values[self.group.here(values.shape, cuts)]
+        here = as_tensor(laid_out(part, layout), self.device)
+        return self.group.distributed(here, values.shape, cuts) if self.group.has_shards else here
 
     def refill(self, old: Any, new: FloatArray) -> None:
-        local(old).copy_(local(self.sharded(as_tensor(np.array(new), self.device))))
+        local(old).copy_(local(self.sharded(np.array(new))))
         self.whole[id(old)] = new
 
     def bits(self, tensor: Any) -> FloatArray:
         """Return a gradient: what it was made of, with the values of the part that is here now."""
-        dim, whole = self.cut(tensor.shape), self.whole.get(id(tensor))
-        if dim is None or whole is None:
+        whole = self.whole.get(id(tensor))
+        if whole is None:
             return to_numpy(local(tensor))
-        size, rank = -(-whole.shape[dim] // self.candidate.ranks), self.candidate.rank
-        place = (slice(None),) * dim + (slice(rank * size, (rank + 1) * size),)
         found = np.array(whole)
-        found[place] = to_numpy(local(tensor))
+        found[self.group.here(whole.shape, self.cuts(whole.shape))] = to_numpy(local(tensor))
         return found
 
     def assemble(self, i: int, parts: Sequence[FloatArray]) -> FloatArray:
-        """Return a parameter of its parts on all processes.
-
-        Raises:
-            RankError: each has all of it, and not the same.
-        """
-        dim = self.cut(self.probe.params[i].shape)
-        if dim is not None:
-            return np.concatenate(parts, axis=dim)
-        for rank, part in enumerate(parts):
-            if not same_bits(part, parts[0]):
-                raise RankError(f"parameter {i} has other bits on rank {rank} than on rank 0")
-        return parts[0]
+        """Return a parameter of its parts on all processes."""
+        shape = self.probe.params[i].shape
+        try:
+            return assemble(parts, shape, self.cuts(shape), self.group.shape)
+        except RankError as error:
+            raise RankError(f"parameter {i} has {error}") from None
 
     # ------------------------------------------------------------------------------- the optimizer
 
@@ -172,7 +184,7 @@ class ShardedTorchStepper(TorchStepper):
         return made
 
     def construct_here(self, params: Any, arguments: Mapping[str, Any]) -> Any:
-        if self.candidate.layout != "zero":
+        if self.group.layout != "zero":
             return self.candidate.cls(params, **arguments)
         from torch.distributed.optim import ZeroRedundancyOptimizer
 
@@ -180,13 +192,15 @@ class ShardedTorchStepper(TorchStepper):
         return ZeroRedundancyOptimizer(params, optimizer_class=cls, **arguments)
 
     def owners(self) -> Any:
-        return self.optimizer.optim.state if self.candidate.layout == "zero" else self.optimizer.state
+        return self.optimizer.optim.state if self.group.layout == "zero" else self.optimizer.state
 
     def like(self, values: FloatArray, other: Any) -> Any:
         if not self.torch.is_tensor(other):
             return other
-        whole = self.torch.tensor(values)
-        return self.sharded(whole.to(other.dtype)) if hasattr(other, "device_mesh") else whole.to(other)
+        if not hasattr(other, "device_mesh"):
+            return self.torch.tensor(values).to(other)
+        made = self.sharded(values)
+        return made.to(other.dtype)
 
     def closure_loss(self, grads: Sequence[Any]) -> Any:
         for p, g in zip(self.params, grads, strict=True):
@@ -214,7 +228,7 @@ class ShardedTorchStepper(TorchStepper):
         rests = self.rests_here() if parts else []
         seen = None if error is None else describe(error)
         mine = RankReport(seen, refusal, parts, clocks, rests, written)
-        every: list[Any] = [None] * self.candidate.ranks
+        every: list[Any] = [None] * self.group.ranks
         dist.all_gather_object(every, mine)
         if error is not None:
             raise error
@@ -238,8 +252,8 @@ class ShardedTorchStepper(TorchStepper):
         parts = [rest for report in every if (rest := report.rests[i]) is not None]
         if not parts:
             return None
-        dim = self.cut(self.probe.params[i].shape)
-        return parts[0] if dim is None else np.concatenate(parts, axis=dim)
+        shape = self.probe.params[i].shape
+        return assemble(parts, shape, self.cuts(shape), self.group.shape)
 
     def rests(self) -> list[FloatArray | None] | None:
         return self.known_rests if any(x is not None for x in self.known_rests) else None
@@ -252,7 +266,7 @@ class ShardedTorchStepper(TorchStepper):
         columns = list(zip(*(report.clocks for report in every), strict=True))
         if all(t is None for column in columns for t in column):
             return None
-        if self.candidate.layout == "zero":
+        if self.group.layout == "zero":
             columns = [tuple(t for t in column if t is not None) for column in columns]
         return [min((t or 0 for t in column), default=0) for column in columns]
 
@@ -263,14 +277,14 @@ class ShardedTorchStepper(TorchStepper):
 
     def resumed(self) -> Stepper:
         again = ShardedTorchStepper(self.candidate, self.probe, self.dtype, resumed=True)
-        if self.candidate.layout == "ddp":
+        if self.group.layout == "ddp":
             again.optimizer.load_state_dict(self.optimizer.state_dict())
-        elif self.candidate.layout == "zero":
+        elif self.group.layout == "zero":
             again.optimizer.load_state_dict(self.consolidated())
         else:
             self.checkpoint(again)
         for p, value in zip(again.params, self.assembled, strict=True):
-            local(p).copy_(local(again.sharded(as_tensor(np.array(value), self.device))))
+            local(p).copy_(local(again.sharded(value)))
         return again
 
     def consolidated(self) -> Any:
@@ -278,7 +292,7 @@ class ShardedTorchStepper(TorchStepper):
         import torch.distributed as dist
 
         self.optimizer.consolidate_state_dict(to=0)
-        found: list[Any] = [self.optimizer.state_dict() if self.candidate.rank == 0 else None]
+        found: list[Any] = [self.optimizer.state_dict() if self.group.rank == 0 else None]
         dist.broadcast_object_list(found, src=0)
         return found[0]
 
