@@ -258,7 +258,7 @@ def clipping() -> None:
 
     part, own = {"w": p["w"]}, {"w": g["w"]}
     for checks in (True, False):
-        with pytest.raises(BackendError, match="Clip.total"):
+        with pytest.raises(BackendError, match=r"Clip\.total"):
             mapped(clip, checks, P("d"))(part, own)
     total = float(jnp.linalg.norm(own["w"]))
     given = mapped(Clip(global_norm=0.5, total=total), True, P("d"))(part, own)
