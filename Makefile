@@ -46,11 +46,11 @@ slow: $(READY)  ## the slow tests
 lowest:  ## the tests, with the lowest version that pyproject.toml allows of every dependency
 	@$(MAKE) --no-print-directory tests VENV=.venv-lowest CONSTRAINTS=constraints-lowest.txt
 
-browser: $(READY)  ## the HTML report and the interactive page as people see them, in headless Chromium
+browser: docs  ## the site, the HTML report and the interactive page as people see them, in headless Chromium
 	@command -v $${CHROMIUM:-chromium} >/dev/null || command -v google-chrome >/dev/null || { \
 		echo "no Chromium here: apt-get install chromium poppler-utils, or CHROMIUM=/its/path" >&2; exit 1; }
 	@$(BIN)/python -m pytest -m browser tests/conformance/report/test_html_in_browser.py \
-		tests/docs/test_interactive_in_browser.py $(ARGS)
+		tests/docs/test_interactive_in_browser.py tests/docs/test_site_in_browser.py $(ARGS)
 
 score: $(READY)  ## docs/score.md: wrong Adams killed and named, right ones passed (some minutes)
 	@$(BIN)/python docs/generate/score_page.py $(ARGS)
@@ -75,6 +75,7 @@ pages: $(READY)  ## the parts of docs/ that code writes: equations.md, freeze.sv
 	@$(BIN)/python docs/generate/scale_page.py
 	@$(BIN)/python docs/generate/interactive_page.py
 	@$(BIN)/python docs/generate/explanations.py
+	@$(BIN)/python docs/generate/anatomy_drawing.py
 	@$(BIN)/python docs/generate/terminal_pictures.py
 	@$(BIN)/python docs/generate/readme_results.py
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from fieldguide.entry import Entry, load_entries, select
-from fieldguide.environment import Environments, default_cache
+from fieldguide.environment import Environments, alone, default_cache
 from fieldguide.errors import FieldGuideError
 from fieldguide.results import RESULTS, load
 from fieldguide.run import Outcome, change_text, measure_all, verdict_text
@@ -83,7 +83,11 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     signal.signal(signal.SIGTERM, interrupt)
     try:
-        outcomes = measure_with_bar(entries, options)
+        with alone(options.cache):
+            outcomes = measure_with_bar(entries, options)
+    except FieldGuideError as error:
+        print(f"fieldguide: {error}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from here", file=sys.stderr)
         return 130

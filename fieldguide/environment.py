@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -11,12 +13,12 @@ import sys
 import sysconfig
 import threading
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from fieldguide.entry import NODE, PROJECT, ROOT, Entry, Environment
-from fieldguide.errors import BuildError
+from fieldguide.errors import BuildError, FieldGuideError
 from fieldguide.process import run_command, tail
 
 BUILDING = 1800.0  #: seconds that a command of a build has
@@ -26,6 +28,22 @@ def default_cache() -> Path:
     """Return the folder for environments: ``adamcore-fieldguide`` in the user's cache folder."""
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(home) / "adamcore-fieldguide"
+
+
+@contextlib.contextmanager
+def alone(cache: Path) -> Iterator[None]:
+    """Keep other runs out of a cache folder, since each deletes the environments that it has done with.
+
+    Raises:
+        FieldGuideError: another run is in it.
+    """
+    cache.mkdir(parents=True, exist_ok=True)
+    with open(cache / ".lock", "w", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise FieldGuideError(f"another run builds in {cache}: wait for it, or give --cache") from None
+        yield
 
 
 class Environments:

@@ -1,4 +1,4 @@
-"""Commands under a time limit, whose whole process group ends with them."""
+"""Commands under a time limit, whose whole process group ends with them, and with this process."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from fieldguide.errors import StoppedError
+from fieldguide.guard import Guard
 
 TAIL = 1500  #: characters of a failed command's output that are told
 
 _running: set[subprocess.Popen[bytes]] = set()
 _ended: set[subprocess.Popen[bytes]] = set()  #: by end_all
 _lock = threading.Lock()
+_guard = Guard()
 
 
 def run_command(
@@ -51,6 +53,7 @@ def run_command(
         )
         with _lock:
             _running.add(process)
+            _guard.begins(process.pid)
         try:
             status: int | None = process.wait(limit)
         except subprocess.TimeoutExpired:
@@ -59,6 +62,7 @@ def run_command(
             end(process)
             with _lock:
                 _running.discard(process)
+                _guard.ends(process.pid)
                 stopped = process in _ended
                 _ended.discard(process)
     if stopped:

@@ -29,6 +29,9 @@ class TorchWords(BlockRows):
     def unsigned(self, x: Array) -> Array:
         return x.to(torch.int64) & MASK
 
+    def number(self, x: Array) -> Array:
+        return x.to(torch.float32)
+
     def word(self, value: Scalar) -> Scalar:
         return value
 

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from plots import pyplot, save
 
 from adamcore import Adam
 from adamcore.coefficients import Host
 
 FOLDER = Path(__file__).resolve().parents[1] / "pictures"
-GREY = "#808080"
 COLORS = ("#2f8fd0", "#c2453f", "#d1802b", "#8f6fc9")
 STYLES = ("-", "--", "-.", ":")  #: so that nothing depends on colour alone
 Curves = dict[str, tuple[Any, Any]]
@@ -109,21 +109,12 @@ PICTURES: dict[str, tuple[Callable[[], Curves], dict[str, Any]]] = {
 
 def draw(curves: Curves, labels: dict[str, Any], file: Path) -> None:
     """Draw curves as an SVG with the same bytes every time, readable on light and on dark."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    mpl.rcParams.update({"svg.hashsalt": "adamcore", "font.size": 10, "legend.frameon": False})
-    for key in ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"):
-        mpl.rcParams[key] = GREY
-    from matplotlib import pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
+    figure, axes = pyplot().subplots(figsize=(7, 4), layout="constrained")
     for (name, (x, y)), color, style in zip(curves.items(), COLORS, STYLES, strict=False):
         axes.plot(x, y, style, color=color, linewidth=2, label=name)
     axes.set(**labels)
     axes.legend(loc="best")
-    figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
-    plt.close(figure)
+    save(figure, file)
 
 
 if __name__ == "__main__":

@@ -14,29 +14,20 @@ DOCS = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(DOCS.parent / "examples"))
 
 from freeze import FROZEN, WARM, WAYS, with_adamcore  # noqa: E402 - found by the line above
+from plots import GREY, pyplot, save  # noqa: E402 - beside this file
 
 
 def plot(paths: dict[str, list[float]], file: Path) -> None:
     """Draw C over time as an SVG with the same bytes every time, readable on light and on dark."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    mpl.rcParams.update({"svg.hashsalt": "adamcore", "font.size": 10, "legend.frameon": False})
-    grey = "#808080"
-    for key in ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"):
-        mpl.rcParams[key] = grey
-    from matplotlib import pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
-    axes.axvspan(WARM, WARM + FROZEN, color=grey, alpha=0.15, linewidth=0)
+    figure, axes = pyplot().subplots(figsize=(7, 4), layout="constrained")
+    axes.axvspan(WARM, WARM + FROZEN, color=GREY, alpha=0.15, linewidth=0)
     styles = {"zero": "-", "moments": "-", "is": ":", "none": "-"}
     colors = {"zero": "#d1802b", "moments": "#c2453f", "is": "#8f6fc9", "none": "#2f8fd0"}
     for way, path in paths.items():
         axes.plot(path, styles[way], color=colors[way], linewidth=3 if way == "is" else 2, label=WAYS[way])
     axes.set(xlabel="step", ylabel="C (grey: to stand still)")
     axes.legend()
-    figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
-    plt.close(figure)
+    save(figure, file)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from plots import GREY, pyplot, save
 
 DOCS = Path(__file__).resolve().parents[1]
 COLORS = {
@@ -28,23 +29,7 @@ def smoothed(curves: Any) -> Any:
 
 def plot(tasks: dict[str, Any], file: Path) -> None:
     """Draw the loss above float32's as an SVG with the same bytes every time, for light and for dark."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    mpl.rcParams.update({"svg.hashsalt": "adamcore", "font.size": 10, "legend.frameon": False})
-    grey = "#808080"
-    for key in (
-        "text.color",
-        "axes.labelcolor",
-        "axes.edgecolor",
-        "axes.titlecolor",
-        "xtick.color",
-        "ytick.color",
-    ):
-        mpl.rcParams[key] = grey
-    from matplotlib import pyplot as plt
-
-    figure, all_axes = plt.subplots(1, len(tasks), figsize=(9, 3.6), layout="constrained", squeeze=False)
+    figure, all_axes = pyplot().subplots(1, len(tasks), figsize=(9, 3.6), layout="constrained", squeeze=False)
     for axes, (name, task) in zip(all_axes[0], tasks.items(), strict=True):
         steps = np.array([int(step) for step in task["points"].values()])[WINDOW - 1 :]
         reference = smoothed(task["curves"]["float32"])
@@ -53,11 +38,10 @@ def plot(tasks: dict[str, Any], file: Path) -> None:
                 apart = smoothed(task["curves"][kind]) - reference
                 style = "--" if kind == "split" else "-"
                 axes.plot(steps, apart, style, color=color, linewidth=2, label=kind)
-        axes.axhline(0.0, color=grey, linewidth=0.8)
+        axes.axhline(0.0, color=GREY, linewidth=0.8)
         axes.set(title=name, xlabel="step", ylabel="loss above float32's")
     all_axes[0][0].legend()
-    figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
-    plt.close(figure)
+    save(figure, file)
 
 
 if __name__ == "__main__":

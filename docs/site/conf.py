@@ -56,5 +56,5 @@ html_copy_source = False
 html_show_sourcelink = False
 html_math_renderer = "mathml"
 highlight_language = "text"
-pygments_style = "friendly"
+pygments_style = "a11y-high-contrast-light"  # of accessible-pygments, which furo brings
 pygments_dark_style = "github-dark-high-contrast"

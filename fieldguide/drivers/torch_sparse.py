@@ -8,9 +8,16 @@ class SparseAdam(torch.optim.SparseAdam):
         dense = [p for group in self.param_groups for p in group["params"] if p.grad is not None]
         given = [p.grad for p in dense]
         for p, g in zip(dense, given):
-            p.grad = torch.sparse_coo_tensor(torch.arange(len(g))[None], g, g.shape)
+            p.grad = sparse(g)
         try:
             return super().step(closure)
         finally:
             for p, g in zip(dense, given):
                 p.grad = g
+
+
+def sparse(g):
+    """Return a gradient with all its rows; of a 0-d one, its only number."""
+    if g.ndim:
+        return torch.sparse_coo_tensor(torch.arange(len(g))[None], g, g.shape)
+    return torch.sparse_coo_tensor(torch.zeros(0, 1, dtype=torch.long), g[None], ())

@@ -5,19 +5,21 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import anatomy_drawing
 import explanations
 import numpy as np
 import pytest
 from paths import ROOT
 
-from adamcore.dialects import like
+from adamcore import AXES
+from adamcore.dialects import DIALECTS, like
 
 PAGE = (ROOT / "docs" / "explained.md").read_text(encoding="utf-8")
 
 
 def test_every_picture_is_there_and_described() -> None:
     shown = dict(re.findall(r"^!\[(.+)\]\(pictures/([\w-]+)\.svg\)$", PAGE, re.M))
-    assert sorted(shown.values()) == sorted(explanations.PICTURES)
+    assert sorted(shown.values()) == sorted([*explanations.PICTURES, "anatomy"])
     for name in explanations.PICTURES:
         assert (explanations.FOLDER / f"{name}.svg").exists()
 
@@ -73,9 +75,19 @@ def test_the_anatomy_is_that_of_adamw() -> None:
     assert lines == [tuple(row) for row in Anatomy(runs).equations]
 
 
+def test_the_drawing_of_the_anatomy_has_every_axis_and_counts_every_dialect() -> None:
+    svg = anatomy_drawing.drawing()
+    assert svg == anatomy_drawing.FILE.read_text(encoding="utf-8")
+    assert sorted(re.findall(r'class="axis">(\w+)<', svg)) == sorted(AXES)
+    for axis in AXES:
+        assert sum(map(int, re.findall(r" (\d+)\b", anatomy_drawing.counted(axis)))) == len(DIALECTS)
+
+
 def test_a_picture_is_drawn(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     explanations.draw({"a": (np.arange(3), np.arange(3))}, {"xlabel": "x"}, tmp_path / "a.svg")
     svg = (tmp_path / "a.svg").read_text(encoding="utf-8")
     assert "<svg" in svg
     assert "dc:date" not in svg
+    assert "#808080" not in svg
+    assert "prefers-color-scheme:dark" in svg

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from fieldguide.entry import Entry, Environment
-from fieldguide.environment import Environments, add_layer, find_python
-from fieldguide.errors import BuildError
+from fieldguide.environment import Environments, add_layer, alone, find_python
+from fieldguide.errors import BuildError, FieldGuideError
 
 
 def environments(cache: Path, mine: Environment) -> Environments:
@@ -57,3 +57,11 @@ def test_paths_are_filled_in_and_hidden_again(tmp_path: Path) -> None:
     assert "{" not in filled
     assert where.hide(filled, mine) == text
     assert where.interpreter(mine) == Path(sys.executable)
+
+
+def test_two_runs_do_not_share_a_cache(tmp_path: Path) -> None:
+    """Each deletes the environments that it has done with."""
+    with alone(tmp_path), pytest.raises(FieldGuideError, match="another run builds in"), alone(tmp_path):
+        pass
+    with alone(tmp_path):
+        pass

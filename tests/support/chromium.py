@@ -34,17 +34,21 @@ NARROWEST = 500  #: pixels; a window of Chromium is no narrower, a frame in it c
 LOOK = (ROOT / "tests" / "support" / "look.js").read_text()  #: what a person sees, as JSON in the page
 
 
+def find_chromium() -> str:
+    """Return the path of Chromium; skip the test if there is none."""
+    for name in (os.environ.get("CHROMIUM", ""), *NAMES):
+        if name and (path := shutil.which(name)):
+            return path
+    pytest.skip("no Chromium here: `make browser` says how to get one")
+
+
 def chromium(profiles: Path) -> Callable[..., str]:
     """Return a function that runs Chromium once: ``browser(*arguments)`` is what it prints."""
-    found = [
-        path for name in (os.environ.get("CHROMIUM", ""), *NAMES) if name and (path := shutil.which(name))
-    ]
-    if not found:
-        pytest.skip("no Chromium here: `make browser` says how to get one")
+    found = find_chromium()
 
     def run(*arguments: str) -> str:
         profile = tempfile.mkdtemp(dir=profiles)
-        command = [found[0], *FLAGS, f"--user-data-dir={profile}", *arguments]
+        command = [found, *FLAGS, f"--user-data-dir={profile}", *arguments]
         return subprocess.run(command, capture_output=True, text=True, timeout=90, check=True).stdout
 
     return run
