@@ -5,5 +5,6 @@ from adamcore.adam import Adam
 from adamcore.axes import AXES
 from adamcore.state import AdamState
 from adamcore.step.clipping import Clip
+from adamcore.step.rows import Rows
 
-__all__ = ["AXES", "Adam", "AdamState", "Clip", "minimize"]
+__all__ = ["AXES", "Adam", "AdamState", "Clip", "Rows", "minimize"]

@@ -149,7 +149,8 @@ class Adam(AdamConfig):
             params: as given to :meth:`init`.
             grads: a tree like ``params``.  A leaf is an array of the parameter's shape, dtype,
                 library and device, or None if the gradient is absent in this step (F1, and the axis
-                ``missing``).  A zero gradient is not absent (F2).
+                ``missing``).  A zero gradient is not absent (F2).  Some rows of a gradient may be given
+                as :class:`adamcore.Rows` (SPARSE.1).
             state: from :meth:`init`, :meth:`step` or :meth:`reset`.
             lr: this step's learning rate instead of the object's: a number >= 0, a 0-d array, or
                 a schedule.  A schedule is called, for each leaf, with the clock of the update being

@@ -276,6 +276,32 @@ class DeviceClockColumnStep(ColumnStep, Protocol):
         """
 
 
+# Rows -------------------------------------------------------------------------------------------------
+
+
+class RowFunctions(Protocol):
+    """What a library does with some rows of an array: what stands under single indices of its first axis."""
+
+    def reach(self, indices: Array) -> tuple[int, int] | None:
+        """Return the smallest and the largest index; None if there is none, or the host knows none."""
+
+    def sums(self, indices: Array, values: Array, count: int, dtype: DType) -> tuple[Array, Array]:
+        """Return each index once, in ascending order, and the sums of its values in this dtype.
+
+        A library whose shapes are known before values returns as many as were given; those that are over, and
+        indices outside of 0 to ``count - 1``, become ``count`` with a sum of 0.
+        """
+
+    def take(self, x: Array, rows: Array) -> Array:
+        """Return a copy of these rows, of what :meth:`sums` returned."""
+
+    def put(self, x: Array, rows: Array, new: Array, donate: bool) -> Array:
+        """Return ``x`` with new rows, rounded to its dtype: ``x`` itself, if it may be written to."""
+
+    def listed(self, rows: Array, like: Array) -> Array:
+        """Return True for these rows and False for others, to be broadcast to the shape of ``like``."""
+
+
 # A library --------------------------------------------------------------------------------------------
 
 
@@ -390,6 +416,11 @@ class Backend(Protocol):
 
     def bits_of_floats(self) -> TableWords | None:
         """Return the operations on the bits of float32 arrays; None where the library has none."""
+
+    # rows
+
+    def rows(self) -> RowFunctions | None:
+        """Return what can be done with some rows of an array; None where the library has no way to."""
 
     # trees
 

@@ -15,7 +15,7 @@ import optree
 
 from adamcore.coefficients import Traced
 from adamcore.definition import Coefficients, Numbers, update
-from adamcore.protocol import CachedStep, Columns, Job, Kind, Result, StepRecord
+from adamcore.protocol import CachedStep, Columns, Job, Kind, Result, RowFunctions, StepRecord
 from adamcore.state import AdamState
 from adamcore.storage.bits import TableWords, to_odd
 from adamcore.storage.moments import decode, updated
@@ -229,6 +229,10 @@ class BaseBackend:
 
     def bits_of_floats(self) -> TableWords | None:
         """Return the operations on the bits of float32 arrays; the array API has none."""
+        return None
+
+    def rows(self) -> RowFunctions | None:
+        """Return what can be done with some rows of an array; the array API can put none back."""
         return None
 
     # ---------------------------------------------------------------------- complex numbers

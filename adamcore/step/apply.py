@@ -13,6 +13,7 @@ from adamcore.step.checks import check_apart
 from adamcore.step.clipping import Clip
 from adamcore.step.loss_scale import LossScale
 from adamcore.step.plan import plan_step
+from adamcore.step.rows import put_back
 from adamcore.step_cache import StepCache, cache_of
 from adamcore.trees import ParamTree, collection_paused
 from adamcore.types import Scalar, Tree
@@ -69,8 +70,10 @@ def checked_step(
     if plan is None:
         return tree.tree, state
     if donate:
-        check_apart(tree, plan.indices, plan.jobs)
+        check_apart(tree, plan.indices, plan.jobs if plan.rows is None else plan.rows.whole)
     results = tree.backend.apply(adam, plan.jobs, donate)
+    if plan.rows is not None:
+        results = put_back(tree.backend, results, plan.rows, donate)
     if isinstance(results, Results) and len(results) == len(tree.leaves):
         new = results.columns
     else:

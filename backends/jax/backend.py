@@ -12,11 +12,12 @@ from jax.experimental.shard_alike import shard_alike
 
 from adamcore.backends.base import BaseBackend, FastPath, dtype_name
 from adamcore.backends.jax import batches, clocks, fast
+from adamcore.backends.jax.rows import ROWS
 from adamcore.backends.jax.words import WORDS
 from adamcore.coefficients import Traced
 from adamcore.definition import Coefficients, Numbers
 from adamcore.errors import BackendError
-from adamcore.protocol import Kind
+from adamcore.protocol import Kind, RowFunctions
 from adamcore.registry import PLAIN
 from adamcore.storage.bits import TableWords
 from adamcore.types import Array, Clock, Scalar, Tree
@@ -101,6 +102,9 @@ class JaxBackend(BaseBackend):
 
     def bits_of_floats(self) -> TableWords | None:
         return WORDS
+
+    def rows(self) -> RowFunctions | None:
+        return ROWS
 
     def part_of(self, dtype: Any, like: Array) -> Any:
         return jnp.finfo(dtype).dtype

@@ -13,10 +13,11 @@ import numpy as np
 
 from adamcore.backends.base import BaseBackend, FastPath, dtype_name
 from adamcore.backends.numpy import fast
+from adamcore.backends.numpy.rows import ROWS
 from adamcore.backends.numpy.uniform import same_shape, uniform_addresses
 from adamcore.backends.numpy.words import WORDS
 from adamcore.backends.overlap import first_overlap
-from adamcore.protocol import Columns, Kind
+from adamcore.protocol import Columns, Kind, RowFunctions
 from adamcore.storage.bits import TableWords
 from adamcore.types import Array, Scalar
 
@@ -138,6 +139,9 @@ class NumPyBackend(BaseBackend):
 
     def bits_of_floats(self) -> TableWords | None:
         return WORDS
+
+    def rows(self) -> RowFunctions | None:
+        return ROWS
 
     def part_of(self, dtype: Any, like: Array) -> Any:
         return np.finfo(dtype).dtype

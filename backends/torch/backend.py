@@ -17,12 +17,13 @@ except ModuleNotFoundError:
 from adamcore.backends.base import BaseBackend, FastPath, dtype_name
 from adamcore.backends.overlap import first_overlap
 from adamcore.backends.torch import compiler, cuda_clock, fast, norms, nvrtc, root, shards
+from adamcore.backends.torch.rows import ROWS
 from adamcore.backends.torch.uniform import uniform, vectors, wrapped
 from adamcore.backends.torch.words import WORDS
 from adamcore.coefficients import Traced, split_log
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients, Numbers
-from adamcore.protocol import Columns, Job, Kind, Result, UniformJobs
+from adamcore.protocol import Columns, Job, Kind, Result, RowFunctions, UniformJobs
 from adamcore.storage.bits import TableWords
 from adamcore.types import Array, Clock, Scalar
 
@@ -185,6 +186,9 @@ class TorchBackend(BaseBackend):
 
     def bits_of_floats(self) -> TableWords | None:
         return WORDS
+
+    def rows(self) -> RowFunctions | None:
+        return ROWS
 
     def split(self, x: Array) -> tuple[Array, Array]:
         parts = torch.view_as_real(x.resolve_conj())

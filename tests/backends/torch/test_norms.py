@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from torch_runs import torch
+import torch
 
 from adamcore.backends.torch.norms import norm
 
