@@ -5,7 +5,7 @@ storage alone differs.  "free": each kind of storage computes its own gradients 
 
     python benchmarks/learning.py [--task TASK] [--steps N] [--json FILE] [--kept FOLDER]
 
-A run that is broken off goes on from FOLDER.  What FILE has of other tasks stays.
+A run that is broken off goes on from FOLDER.  What FILE has of other tasks and kinds stays.
 """
 
 from __future__ import annotations
@@ -184,6 +184,16 @@ def trained(
     return result
 
 
+def merged(before: dict[str, Any], task: dict[str, Any]) -> dict[str, Any]:
+    """Return the results of a task with those of other kinds of storage that are stored, of as many steps."""
+    if before.get("steps") != task["steps"]:
+        return task
+    return {
+        key: {**before.get(key, {}), **value} if isinstance(value, dict) else value
+        for key, value in task.items()
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
     parser.add_argument("--steps", type=int, default=STEPS, help="a multiple of 100 (default: %(default)s)")
@@ -227,7 +237,7 @@ def main() -> None:
             "schema": "adamcore-learning/1",
             "environment": environment(),
             "seeds": list(SEEDS),
-            "tasks": before | found,
+            "tasks": before | {name: merged(before.get(name, {}), task) for name, task in found.items()},
         }
         file.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 

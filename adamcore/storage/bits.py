@@ -39,6 +39,9 @@ class Words(Protocol):
     def unsigned(self, x: Array) -> Array:
         """Return signed integers as words, modulo 2**32."""
 
+    def number(self, x: Array) -> Array:
+        """Return integers of less than 24 bits, of whatever dtype, in float32."""
+
     def word(self, value: Scalar) -> Scalar:
         """Return an integer of Python as what can be combined with words; an array as it is."""
 

@@ -22,9 +22,12 @@ M_TOP, V_TOP = 127, 254  #: the largest code of a number; -128 and 255 stand for
 #: 1 / 127**2, less by one part in 2**20: a block whose numbers are those of its codes keeps its scale
 M_PART = float.fromhex("0x1.040c10p-14")
 V_PART = float.fromhex("0x1.040c20p-16")  #: 1 / 254**2
-LEAST = 0x00800000  #: the word of 2**-126, the least scale of m
+M_LEAST = 0x01800000  #: the word of 2**-124, the least scale of m: a subnormal m becomes 0
 V_LEAST = 0x20000000  #: the word of 2**-63, the least scale of v: its square is 2**-126
+M_END, V_END = 128.0**2, 255.0**2  #: what NaN and infinity count as in a block, in parts of the scale
+SIGN = 0x80000000  #: the bit of the sign
 WHOLE = 2.0**23  #: added to a smaller number, leaves its whole part in the low bits of the word
+SIGNED_WHOLE = 1.5 * 2.0**23  #: the same of a number of either sign
 
 
 def encode_m(n: Words, x: Array) -> tuple[Array, Array]:
@@ -36,22 +39,21 @@ def encode_m(n: Words, x: Array) -> tuple[Array, Array]:
     """
     w = n.blocks(n.words(x), BLOCK)
     size = w & SIZE
-    finite = size < INFINITY
-    size = n.where(finite & (size >= LEAST), size, 0)
-    scale = (n.words(n.floats(n.most(size)) * M_PART) + 0xFFFF) & n.word(UPPER)  # up to bfloat16
-    scale = n.where(scale > LEAST, scale, LEAST)
-    code = root_code(n, n.floats(size), scale, M_TOP)
-    code = n.where(finite, n.where(w > SIZE, 0x80 - code, code + 0x80), 0)
-    return n.unblocked(n.signed(code) - 0x80, x), n.each_block(n.signed(n.right(scale, 16)), x)
+    largest = n.most(n.where(size < INFINITY, size, 0))
+    scale = (n.words(n.floats(largest) * M_PART) + 0xFFFF) & n.word(UPPER)  # up to bfloat16
+    scale = n.where(scale > M_LEAST, scale, M_LEAST)
+    z = n.floats(size) * (1.0 / n.floats(scale))
+    root = n.words(n.root(n.where(z < M_END, z, M_END)))  # of NaN too
+    code = n.words(n.floats(root | (w & n.word(SIGN))) + SIGNED_WHOLE) & 0xFF
+    return n.unblocked(n.signed(code ^ 0x80) - 0x80, x), n.each_block(n.signed(n.right(scale, 16)), x)
 
 
 def decode_m(n: Words, codes: Array, scales: Array) -> Array:
     """Return the first moments of codes, in float32."""
-    code = n.blocks((n.unsigned(codes) + 0x80) & 0xFF, BLOCK)  # 0x80 is that of 0
-    size = n.where(code < 0x80, 0x80 - code, code - 0x80)
-    w = n.words(whole(n, size * size) * n.floats(n.column(n.unsigned(scales) * 0x10000)))
-    w = n.where((code < 0x80) & (code > 0), w | n.word(0x80000000), w)
-    return n.unblocked(n.floats(n.where(code > 0, w, NAN)), codes)
+    rows = n.blocks(codes, BLOCK)
+    code, scale = n.number(rows), n.floats(n.column(n.unsigned(scales) * 0x10000))
+    w = n.words(code * abs(code) * scale)
+    return n.unblocked(n.floats(n.where(code > -128.0, w, NAN)), codes)
 
 
 def encode_v(n: Words, x: Array) -> tuple[Array, Array]:
@@ -60,32 +62,21 @@ def encode_v(n: Words, x: Array) -> tuple[Array, Array]:
     Args:
         n, x: as for :func:`encode_m`; no number is below 0.
     """
-    w = n.blocks(n.words(x), BLOCK)
-    finite = (w < INFINITY) | ((w & SIZE) == 0)
-    some = finite & ((w & SIZE) > 0)
-    root = n.root(n.floats(n.where(some, n.where(w > LEAST, w, LEAST), 0)))
-    scale = n.words(n.floats(n.most(n.words(root))) * V_PART)
+    w, root = n.blocks(n.words(x), BLOCK), n.blocks(n.root(x), BLOCK)
+    y = n.words(root)
+    largest = n.most(n.where(y < INFINITY, y, 0))
+    scale = n.words(n.floats(largest) * V_PART)
     scale = n.where(scale > V_LEAST, scale, V_LEAST)
-    code = root_code(n, root, scale, V_TOP)
-    code = n.where(some & (code == 0), (code & 0) + 1, code)  # beside an m that is not 0, v is not 0 either
-    codes = n.unblocked(n.signed(n.where(finite, code, 0xFF)), x)
-    return codes, n.each_block(n.floats(scale), x)
+    z = root * (1.0 / n.floats(scale))
+    z = n.where(z < V_END, z, V_END)
+    z = n.where((w & SIZE) > 0, n.where(z > 1.0, z, 1.0), 0.0)  # beside an m that is not 0, v is not 0 either
+    code = n.words(n.root(z) + WHOLE) & 0xFF
+    return n.unblocked(n.signed(code), x), n.each_block(n.floats(scale), x)
 
 
 def decode_v(n: Words, codes: Array, scales: Array) -> Array:
     """Return the second moments of codes, in float32."""
-    code = n.blocks(n.unsigned(codes), BLOCK)
-    root = whole(n, code * code) * n.column(scales)
-    w = n.where(code > 0, n.words(root * root), 0)  # the choice keeps the product apart from a later sum
-    return n.unblocked(n.floats(n.where(code < 0xFF, w, NAN)), codes)
-
-
-def root_code(n: Words, x: Array, scale: Array, top: int) -> Array:
-    """Return the root of ``x / scale``, rounded to the nearest whole number, ties to even, as words."""
-    code = n.words(n.root(x * (1.0 / n.floats(scale))) + WHOLE) & 0x7FFFFF
-    return n.where(code < top, code, top)
-
-
-def whole(n: Words, w: Array) -> Array:
-    """Return whole numbers below 2**23 in float32."""
-    return n.floats(w | 0x4B000000) - WHOLE  # 0x4B000000 is the word of 2**23
+    code = n.number(n.blocks(codes, BLOCK))
+    root = code * code * n.column(scales)
+    w = n.words(root * root)
+    return n.unblocked(n.floats(n.where(code < 255.0, w, NAN)), codes)  # keeps the product apart from a sum

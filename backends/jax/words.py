@@ -30,6 +30,9 @@ class JaxWords(BlockRows):
     def unsigned(self, x: Array) -> Array:
         return jax.lax.bitcast_convert_type(x.astype(jnp.int32), jnp.uint32)
 
+    def number(self, x: Array) -> Array:
+        return x.astype(jnp.float32)
+
     def word(self, value: Scalar) -> Scalar:
         return np.uint32(value) if isinstance(value, int) else value
 

@@ -16,6 +16,8 @@ from sys import byteorder
 
 from adamcore.backends.kernels.formats import LLVM, Lines, Real, Storage
 
+QUARTERS = 64  #: elements of a vector of 32 bits that fills four of 512 bits
+
 
 def load(lines: Lines, x: str, storage: Storage, work: Real, native_half: bool) -> str:
     """Return the number of an element of type ``BITS[storage]`` in the arithmetic, by lines that are added.
@@ -94,8 +96,10 @@ def load_integer(lines: Lines, x: str, storage: Storage) -> str:
 def store_integer(lines: Lines, x: str, storage: Storage, name: str) -> str:
     """Return an integer of 32 bits as an element of type int16, int8 or uint8, by lines that are added."""
     kind = "i16" if storage == "int16" else "i8"
-    if not lines.pairs:
+    if not lines.pairs and (lines.lanes < QUARTERS or kind == "i16"):
         return lines.cast(f"{name}.stored", "trunc", "i32", x, kind)
+    if not lines.pairs:
+        return low_bytes(lines, x, name)
     if storage == "int16":
         return words_to_pairs(lines, lines.integer(f"{name}.up", "shl", x, 16), name)
     half = Lines(lines.lanes // 2)
@@ -106,6 +110,24 @@ def store_integer(lines: Lines, x: str, storage: Storage, name: str) -> str:
     both = half.cast(f"{name}.both", "trunc", "i32", words, "i16")
     lines += half
     return lines.put(f"{name}.stored", f"bitcast {half.kind('i16')} {both} to {lines.kind('i8')}")
+
+
+def low_bytes(lines: Lines, x: str, name: str) -> str:
+    """Return the lowest bytes of integers of 32 bits, by lines that are added.
+
+    A conversion would be made of four parts of a vector one by one, and these be put together.
+    """
+    number = 4 * lines.lanes
+    lines.put(f"{name}.bytes", f"bitcast {lines.kind('i32')} {x} to <{number} x i8>")
+    first = 0 if byteorder == "little" else 3
+    for half in range(2):
+        at = range(first + 2 * half * lines.lanes, 2 * (half + 1) * lines.lanes, 4)
+        taken = f"<{len(at)} x i32> <{', '.join(f'i32 {k}' for k in at)}>"
+        bytes_ = f"<{number} x i8> {name}.bytes, <{number} x i8> poison"
+        lines.put(f"{name}.half.{half}", f"shufflevector {bytes_}, {taken}")
+    kind = f"<{lines.lanes // 2} x i8>"
+    both = f"shufflevector {kind} {name}.half.0, {kind} {name}.half.1, {places(0, lines.lanes)}"
+    return lines.put(f"{name}.stored", both)
 
 
 def resized(before: str, x: str, after: str) -> tuple[str, str, str, str]:
@@ -119,6 +141,16 @@ UPPER = -0x10000  #: the mask of a word's upper half
 
 
 def bfloat16_to_float(lines: Lines, x: str) -> str:
+    if lines.lanes > 1:  # one move of a vector; a shift would need another one before
+        kind, number = lines.kind("i16"), lines.lanes
+        halves = ", ".join(
+            f"i32 {half}"
+            for k in range(number)
+            for half in ((number, k) if byteorder == "little" else (k, number))
+        )
+        both = f"shufflevector {kind} {x}, {kind} zeroinitializer, <{2 * number} x i32> <{halves}>"
+        lines.put(f"{x}.up", both)
+        return lines.put(f"{x}.float", f"bitcast <{2 * number} x i16> {x}.up to {lines.kind('float')}")
     x = lines.integer(f"{x}.up", "shl", lines.cast(f"{x}.wide", "zext", "i16", x, "i32"), 16)
     return lines.cast(f"{x}.float", "bitcast", "i32", x, "float")
 

@@ -77,8 +77,11 @@ class Format(NamedTuple):
 
     @property
     def pairs(self) -> bool:
-        """True if the loop has ``Lines.pairs``: if all numbers are of bfloat16, their order may be any."""
-        numbers = {self.p, self.g, *(x for x in (self.m, self.v) if x not in ("int8", "uint8"))}
+        """True if the loop has ``Lines.pairs``: if all numbers are of bfloat16, their order may be any.
+
+        Codes of 8 bits would need more moves in that order than the numbers of 16 bits save.
+        """
+        numbers = {self.p, self.g, self.m, self.v}
         return numbers == {"bfloat16"} and self.rest != "float32"
 
     @property

@@ -136,6 +136,9 @@ class ValueWords:
     def unsigned(self, x: Value) -> Value:
         return x
 
+    def number(self, x: Value) -> Value:
+        return x.cast("sitofp", "float")
+
     def word(self, value: Any) -> Any:
         return value
 

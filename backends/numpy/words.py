@@ -27,6 +27,9 @@ class NumPyWords(BlockRows):
     def unsigned(self, x: Array) -> Array:
         return np.asarray(x).astype(np.int64).astype(np.uint32)
 
+    def number(self, x: Array) -> Array:
+        return np.asarray(x).astype(np.float32)
+
     def word(self, value: Scalar) -> Scalar:
         return value
 

@@ -38,7 +38,7 @@ def values_of(scales: Any) -> Any:
 
 def by_the_rules(block: list[float], signed: bool) -> tuple[list[int], float]:
     """Return the codes and the scale of a block, operation by operation as the rules have them."""
-    top, part, least = (127, M_PART, 2.0**-126) if signed else (254, V_PART, 2.0**-63)
+    top, part, least = (127, M_PART, 2.0**-124) if signed else (254, V_PART, 2.0**-63)
     sizes: list[float | None] = []
     for x in block:
         if not math.isfinite(x):
