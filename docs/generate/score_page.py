@@ -62,8 +62,8 @@ suite was changed because of them, `blind_*.py` in part.
   once more. All were labelled before any of them was scored, and the figures at first sight are with these
   labels. Of the eleven that were not named, ten are named now because more is measured, or because what is
   measured refutes a known fault. One label has got a third area: a v that is multiplied by b2 before its
-  correction is a v whose squares all weigh less. (The false alarm forms `b**t` of rounded factors, as those of
-  the third set. It is held to `paddle.AdamW` now.)
+  correction is a v whose squares all weigh less. (The false alarm forms `b**t` of rounded factors, as those
+  of the third set. It is held to `paddle.AdamW` now.)
 """
 FIRST = {
     "held_out": {"killed": "40 of 40 (100.0 %)", "named": "33 of 40 (82.5 %)", "alarms": "2"},
