@@ -44,7 +44,7 @@ FLOATS = {
 }
 
 
-Fallback = Callable[["AdamConfig", Job, bool], Result]  #: (adam, job, donate): :meth:`BaseBackend.apply_one`
+Fallback = Callable[..., Result]  #: (adam, job, donate, update): :meth:`BaseBackend.apply_one`
 
 
 class FastPath(Protocol):
@@ -286,8 +286,17 @@ class BaseBackend:
         """Return a cached step for the step after ``record``, and the state that the caller gets; or None."""
         return None if self.fast is None else self.fast.cached_step(adam, record, self.apply_one)
 
-    def apply_one(self, adam: AdamConfig, job: Job, donate: bool) -> Result:
-        """Run the definition on one leaf: widen, update, round once; masked elements keep their values."""
+    def apply_one(
+        self, adam: AdamConfig, job: Job, donate: bool, update: Callable[..., Any] = update
+    ) -> Result:
+        """Run the definition on one leaf: widen, update, round once; masked elements keep their values.
+
+        Args:
+            adam: the Adam that steps.
+            job: the leaf.
+            donate: True if its arrays may be written to.
+            update: what makes the step of real numbers, with the bits of :func:`adamcore.definition.update`.
+        """
         work, c = job.formats.work, job.coefficients
         if hasattr(c.w1, "dtype"):
             c = self.round_coefficients(c, work)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -20,11 +20,11 @@ from jax.sharding import PartitionSpec as P
 
 from adamcore.backends.base import Fallback
 from adamcore.backends.jax import ffi
-from adamcore.backends.kernels.body import inputs_of
-from adamcore.backends.kernels.formats import Format
+from adamcore.backends.kernels.body import inputs_of, outputs_of
+from adamcore.backends.kernels.formats import Format, uniform
 from adamcore.backends.kernels.memory import arrays_of
 from adamcore.config import AdamConfig
-from adamcore.definition import Coefficients
+from adamcore.definition import Coefficients, update
 from adamcore.protocol import OPTIONAL, PARTS_OF, Job, LeafDtypes, Result
 from adamcore.storage.random_bits import Key, LeafKey
 from adamcore.tracing import Program
@@ -47,6 +47,8 @@ class JobKind(NamedTuple):
     terms: tuple[bool, ...]  #: which of the coefficients are not None
     dtypes: Format | None  #: of its arrays; None if machine code can't run it
     place: NamedSharding | None = None  #: of its arrays, if several devices have them
+    between: NamedSharding | None = None
+    """Where machine code steps the numbers of which XLA makes what is kept; None if XLA does all of it."""
 
 
 class Group(NamedTuple):
@@ -84,6 +86,22 @@ def place_of(job: Job) -> NamedSharding | None:
     if places or not isinstance(place, NamedSharding) or place.mesh.size == 1:
         return None
     return place if {*place.mesh.axis_types} == {AxisType.Auto} else None
+
+
+def place_between(job: Job) -> NamedSharding | None:
+    """Return where on a mesh devices can step the numbers of a job by machine code, between load and store.
+
+    What is kept of these numbers may depend on the place of an element in the whole array: random bits, and
+    the scale of a block.  XLA makes that.  Its own step has other bits than machine code's, which one device
+    would run.
+    """
+    place = job.p.sharding
+    if place_of(job) is not None or job.formats.plain or unsupported_traced(job) is not None:
+        return None
+    if not isinstance(place, NamedSharding) or place.mesh.size == 1:
+        return None
+    on_cpu = all(device.platform == "cpu" for device in job.p.devices())
+    return place if on_cpu and {*place.mesh.axis_types} == {AxisType.Auto} else None
 
 
 def unsupported_traced(job: Job) -> str | None:
@@ -151,6 +169,7 @@ def program_for(adam: AdamConfig, jobs: Sequence[Job], fallback: Fallback) -> Ji
             tuple([x is not None for x in job.coefficients]),
             ffi.format_of(job) if unsupported(job) is None else None,
             place_of(job),
+            place_between(job),
         )
         for job in jobs
     )
@@ -239,7 +258,9 @@ class JitProgram:
             if group.program is None or group.dtypes is None:
                 for row, i in enumerate(group.indices):
                     job = self.job(i, columns, gs[i], masks[i], table[row if len(table) > 1 else 0], keys)
-                    new_job = self.fallback(self.adam, job, True)
+                    between = self.kinds[i].between
+                    step = update if between is None else partial(update_on_mesh, between)
+                    new_job = self.fallback(self.adam, job, True, step)
                     for name, column in zip(self.names, columns, strict=True):
                         column[i] = getattr(new_job, name)
                 continue
@@ -255,35 +276,15 @@ class JitProgram:
                     words = None if keys is None else keys[np.array(indices)]
                     new, written = call(arrays, rows, due, words)
                 else:
-                    new, written = self.on_mesh(call, group.mesh, indices, arrays, rows, due)
+                    places = [self.kinds[i].place for i in indices]
+                    specs = [P() if place is None else place.spec for place in places]
+                    new, written = on_mesh(call, group.mesh, specs, arrays, rows, due)
                 clocks += written
                 for k, column in enumerate(mine):
                     for j, i in enumerate(indices):
                         column[i] = new[k * len(indices) + j]
         rest = [now[k] for k in range(len(clocks), len(now))]
         return [x for column in columns for x in column] + clocks + rest
-
-    def on_mesh(
-        self, call: ffi.Call, mesh: Mesh, indices: Sequence[int], arrays: list[Any], rows: Any, due: Any
-    ) -> tuple[list[Any], list[Any]]:
-        """Return what ``call`` does, each device of the mesh stepping its own parts of the arrays."""
-        places = [self.kinds[i].place for i in indices]
-        specs = [P() if place is None else place.spec for place in places]
-        columns = len(arrays) // len(indices)
-        new = [*specs * (columns - 1)], [P()] * len(due)
-
-        def alone(arrays: list[Any], rows: Any, due: Any) -> tuple[list[Any], list[Any]]:
-            return call(arrays, rows, due, None)
-
-        mapped = jax.shard_map(
-            alone,
-            mesh=mesh,
-            in_specs=([*specs * columns], P(), P()),
-            out_specs=new,
-            check_vma=False,
-        )
-        found: tuple[list[Any], list[Any]] = mapped(arrays, rows, due)
-        return found
 
     def job(
         self, i: int, columns: Sequence[Any], g: Array, where: Array | None, row: Array, keys: Keys
@@ -297,6 +298,52 @@ class JitProgram:
         if keys is not None and policy is not None and not policy.has_rest:
             key = Key(LeafKey(*keys[i, :3]), keys[i, 3])
         return Job(g=g, coefficients=c, where=where, formats=kind.formats, key=key, **arrays)
+
+
+def on_mesh(
+    call: ffi.Call, mesh: Any, specs: Sequence[Any], arrays: list[Any], rows: Any, due: Any
+) -> tuple[list[Any], list[Any]]:
+    """Return what ``call`` does, each device of the mesh stepping its own parts of the arrays.
+
+    Args:
+        call: see :func:`adamcore.backends.jax.ffi.custom_call`.
+        mesh: the devices.
+        specs: how the arrays of each parameter lie.
+        arrays, rows, due: what ``call`` takes: arrays, coefficients and clocks.
+    """
+    columns = len(arrays) // len(specs)
+    new = [*specs] * (columns - 1), [P()] * len(due)
+
+    def alone(arrays: list[Any], rows: Any, due: Any) -> tuple[list[Any], list[Any]]:
+        return call(arrays, rows, due, None)
+
+    mapped = jax.shard_map(
+        alone, mesh=mesh, in_specs=([*specs] * columns, P(), P()), out_specs=new, check_vma=False
+    )
+    found: tuple[list[Any], list[Any]] = mapped(arrays, rows, due)
+    return found
+
+
+def update_on_mesh(
+    place: NamedSharding,
+    xp: Any,
+    adam: AdamConfig,
+    c: Coefficients,
+    parts: Sequence[tuple[Array, Array, Array]],
+    v: Array,
+    v_max: Array | None = None,
+) -> tuple[list[tuple[Array, Array]], Array, Array | None]:
+    """Return what :func:`adamcore.definition.update` does of real numbers, by machine code on each device."""
+    [(p, g, m)] = parts
+    program = program_of(adam, Coefficients(*(None if x is None else 0.0 for x in c)))
+    dtypes = uniform(str(p.dtype))  # type: ignore[arg-type]
+    there = {"p": p, "g": g, "m": m, "v": v, "v_max": v_max}
+    arrays = [there[name] for name in inputs_of(program, dtypes)]
+    rows = jax.numpy.stack(program.used(c))[None]
+    call = ffi.custom_call(program, dtypes)
+    new, _ = on_mesh(call, place.mesh, [place.spec], arrays, rows, NO_CLOCKS)
+    found = dict(zip(outputs_of(program, dtypes), new, strict=True))
+    return [(found["p"], found["m"])], found["v"], found.get("v_max")
 
 
 def widest() -> DType:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import product
 from operator import is_
 from typing import Any
 
@@ -155,6 +157,81 @@ def distributed_like(p: Any, x: torch.Tensor) -> torch.Tensor:
     return distribute_tensor(here, p.device_mesh, p.placements, src_data_rank=None)
 
 
+# Blocks ---------------------------------------------------------------------------------------------------
+
+
+def check_blocks(p: Any, size: int) -> None:
+    """Raise BackendError unless every part of a sharded parameter is made of whole blocks.
+
+    A block is ``size`` elements in the order of the indices of the whole parameter, and has one scale.  The
+    scales lie as the parameter: the part of them on each process is that of its blocks.
+    """
+    by_rows = all(placement.is_replicate() or placement == row_shard() for placement in p.placements)
+    if by_rows and are_whole(tuple(p.shape), tuple(p.placements), tuple(p.device_mesh.shape), size):
+        return
+    raise BackendError(
+        f"a parameter is a DTensor of shape {tuple(p.shape)} with placements {p.placements} on a mesh of "
+        f"{tuple(p.device_mesh.shape)}, and its moments are kept in blocks of {size} elements, which these "
+        "parts cut, or have in unequal numbers: expected as many rows on each process, with a multiple of "
+        f"{size} elements in all, or m_storage='plain' and v_storage='plain' for its group"
+    )
+
+
+def row_shard() -> Any:
+    """Return the placement in which rows are cut."""
+    from torch.distributed.tensor import Shard
+
+    return Shard(0)
+
+
+@lru_cache(maxsize=1024)
+def are_whole(shape: tuple[int, ...], placements: tuple[Any, ...], mesh: tuple[int, ...], size: int) -> bool:
+    """Return whether parts of whole rows are parts of whole blocks, and these lie as the rows."""
+    row, count = math.prod(shape[1:]), -(-math.prod(shape) // size)
+    for place in product(*map(range, mesh)):
+        start, stop = (n * row for n in rows_of(shape[0] if shape else 1, placements, mesh, place))
+        first, last = rows_of(count, placements, mesh, place)
+        if (start < stop) != (first < last):
+            return False
+        if start < stop and (start != first * size or stop != min(last * size, math.prod(shape))):
+            return False
+    return True
+
+
+def rows_of(
+    count: int, placements: Iterable[Any], mesh: Iterable[int], place: Iterable[int]
+) -> tuple[int, int]:
+    """Return which of so many rows are at a place of the mesh: from where to where."""
+    start, stop = 0, count
+    for placement, size, at in zip(placements, mesh, place, strict=True):
+        if placement.is_shard():
+            each = -(-(stop - start) // size)
+            start, stop = min(start + at * each, stop), min(start + (at + 1) * each, stop)
+    return start, stop
+
+
+def shard_beside(p: Any, part: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
+    """Return the tensor that lies as ``p``, of which ``part`` is here: itself, if ``p`` is not sharded."""
+    if not is_sharded(p):
+        return part
+    strides = [math.prod(shape[k + 1 :]) for k in range(len(shape))]
+    made: torch.Tensor = sharded_type().from_local(
+        part, p.device_mesh, p.placements, run_check=False, shape=torch.Size(shape), stride=tuple(strides)
+    )
+    return made
+
+
+def count_here(p: Any, count: int) -> int:
+    """Return how many rows of ``count`` are here, if they lie as the rows of ``p``."""
+    if not is_sharded(p):
+        return count
+    place = p.device_mesh.get_coordinate()
+    if place is None:
+        return 0
+    start, stop = rows_of(count, p.placements, p.device_mesh.shape, place)
+    return stop - start
+
+
 # Jobs -----------------------------------------------------------------------------------------------------
 
 
@@ -163,17 +240,15 @@ def local_job(job: Job) -> Job:
 
     Raises:
         BackendError: the gradient or the mask cannot be brought to the parameter's placement, or moments
-            are kept by blocks, which shards cut.
+            are kept in blocks that shards cut.
     """
     p = job.p
     if not is_sharded(p):
         return job
-    if job.formats.in_blocks("m") or job.formats.in_blocks("v"):
-        raise BackendError(
-            f"a parameter is a DTensor with placements {p.placements}, and its moments are kept in blocks of "
-            "the whole: expected m_storage='plain' and v_storage='plain' for sharded parameters"
-        )
     check_parameter(p, "a parameter")
+    for coding in (job.formats.m_coding, job.formats.v_coding):
+        if coding is not None:
+            check_blocks(p, coding.block)
     g = placed_as(p, job.g, "a gradient")
     where = job.where
     if where is not None and where.ndim:
@@ -181,17 +256,17 @@ def local_job(job: Job) -> Job:
     key = job.key
     if key is not None and key.elements is None:
         key = key._replace(elements=element_numbers(p))
-    p, g, m, v, v_max, rest = map(local, (p, g, job.m, job.v, job.v_max, job.p_rest))
-    return Job(p, g, m, v, v_max, job.coefficients, local(where), job.formats, rest, key)
+    kept = {name: local(getattr(job, name)) for name in Result._fields if name != "p"}
+    return job._replace(p=local(p), g=local(g), where=local(where), key=key, **kept)
 
 
 def whole_result(job: Job, parts: Result) -> Result:
     """Return the result of a sharded job: what was stepped in place is the job's own."""
     if not is_sharded(job.p):
         return parts
-    old = (job.p, job.m, job.v, job.v_max, job.p_rest)
+    old = [getattr(job, name) for name in Result._fields]
     mark_written(old)
-    return Result(*map(whole, old, parts[: len(old)]))
+    return Result(*map(whole, old, parts))
 
 
 def whole(old: Any, part: Any) -> Any:

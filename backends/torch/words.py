@@ -10,6 +10,7 @@ import torch
 
 from adamcore.backends.torch import root, shards
 from adamcore.backends.words import BlockRows
+from adamcore.errors import BackendError
 from adamcore.storage.bits import MASK
 from adamcore.types import Array, DType, Scalar
 
@@ -51,6 +52,11 @@ class TorchWords(BlockRows):
         return root.sqrt(x)
 
     def blocks(self, x: Array, size: int) -> Array:
+        if shards.is_sharded(x):  # as torch.compile traces it; else a step has parts, which are no DTensors
+            raise BackendError(
+                "moments in 8 bits of a DTensor inside torch.compile: expected m_storage='plain' and "
+                "v_storage='plain', or a step outside of the compiled program"
+            )
         flat = x.reshape(-1)
         filled = torch.nn.functional.pad(flat, (0, -flat.numel() % size))
         return filled.reshape(-(-flat.numel() // size), size)
@@ -65,7 +71,11 @@ class TorchWords(BlockRows):
         return torch.tensor(table, device=places.device)[places.to(torch.int64)]
 
     def zero_scales(self, like: Array, size: int, dtype: DType) -> Array:
-        return torch.zeros(-(-math.prod(like.shape) // size), dtype=dtype, device=like.device)
+        count = -(-math.prod(like.shape) // size)
+        if shards.is_sharded(like):
+            shards.check_blocks(like, size)
+        here = torch.zeros(shards.count_here(like, count), dtype=dtype, device=like.device)
+        return shards.shard_beside(like, here, (count,))
 
 
 WORDS = TorchWords()

@@ -102,6 +102,8 @@ def on_devices(candidate: Candidate, ranks: Ranks) -> Candidate:
     if isinstance(candidate, OptaxCandidate):
         return MeshOptaxCandidate(candidate, ranks.layout, ranks.processes)
     assert isinstance(candidate, OwnCandidate)
+    if ranks.layout == "shard_map" and not candidate.library.compiles:
+        raise SettingError("--layout shard_map with jax: expected jax:jit, as without jit it takes minutes")
     library = on_mesh(candidate.library, ranks.layout, ranks.processes)
     assert library is not None
     return OwnCandidate(library, candidate.claim)

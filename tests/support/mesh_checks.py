@@ -84,8 +84,10 @@ def all_in_every_layout() -> None:
     for layout in LAYOUTS:
         for factory in (optax.adamw, adamw):
             right(on_devices(factory, layout), SOME)
-        for library in (Jax("cpu"), JaxJit("cpu"), JaxNative("cpu")):
+        for library in (JaxJit("cpu"), JaxNative("cpu")):
             right(ours(library, layout), SOME)
+        if layout != "shard_map":
+            right(ours(Jax("cpu"), layout), SOME)
 
 
 @case

@@ -147,6 +147,37 @@ def outside_of_jit() -> None:
         assert same((p, state), wanted)
 
 
+def outside(adam: Adam, dtype: str, layout: str, steps: int = 3) -> None:
+    """Donated steps outside of jit have the bits of one device."""
+    p, g = arrays(0, dtype), arrays(1, dtype)
+    q = placed(arrays(0, dtype), layout)
+    state, other = adam.init(p), adam.init(q)
+    for _ in range(steps):
+        p, state = adam.step(p, g, state, donate=True)
+        q, other = adam.step(q, placed(arrays(1, dtype), layout), other, donate=True)
+    assert same((q, other), (p, state)), (adam, layout)
+
+
+@case
+def donated_outside_of_jit() -> None:
+    """What is kept depends on where an element is in the whole array: random bits, and scales of blocks."""
+    outside(Adam(lr=0.1, p_storage="stochastic", moment_dtype="float32"), "bfloat16", "two axes")
+    outside(Adam(lr=0.1, m_storage="companded8", v_storage="companded8"), "float32", "fsdp")
+
+
+@case
+def every_way_to_keep_numbers_outside_of_jit() -> None:
+    kept: dict[str, Any]
+    for layout in LAYOUTS:
+        for policy in POLICIES[1:]:
+            kept = {"p_storage": policy, "moment_dtype": "float32"}
+            outside(Adam(lr=0.1, **kept), "bfloat16", layout)
+        for moments in ("companded8", "blockwise8"):
+            kept = {"m_storage": moments, "v_storage": moments, "amsgrad": "corrected"}
+            outside(Adam(lr=0.1, **kept), "float32", layout)
+            outside(Adam(lr=0.1, p_storage="stochastic", **kept), "bfloat16", layout)
+
+
 @case
 def from_shapes() -> None:
     """A program compiled from shapes gives the state its places before any array is there."""

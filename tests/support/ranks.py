@@ -25,7 +25,14 @@ from typing import Any
 
 import pytest
 
-MODULES = ("sharded_steps", "sharded_checkpoints", "sharded_engines", "sharded_checks", "sharded_page")
+MODULES = (
+    "sharded_steps",
+    "sharded_blocks",
+    "sharded_checkpoints",
+    "sharded_engines",
+    "sharded_checks",
+    "sharded_page",
+)
 RESUMED = ("sharded_resumed",)  #: checkpoints of 2 processes, on other numbers of them
 Run = Sequence[tuple[int, Sequence[str]]]  #: numbers of processes, and the modules whose cases they run
 RUNS: dict[str, Run] = {

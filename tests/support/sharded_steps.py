@@ -236,12 +236,9 @@ def case_what_cannot_be_stepped_in_parts_is_refused(folder: Path) -> None:
     assert torch.equal(part.to_local(), before)
     other = init_device_mesh("cpu", (1, dist.get_world_size()))
     p = Parameter(placed(torch.ones(4), mesh, [Shard(0)]))
-    q = placed(torch.ones(4), mesh, [Shard(0)])
     p.grad = placed(torch.ones(4), other, [Replicate(), Shard(0)])
     optimizer = AdamW([p])
     refused(optimizer.step, "expected one mesh")
-    blocks = Core(m_storage="companded8")
-    refused(lambda: blocks.step([q], [q], blocks.init([q])), "in blocks of the whole")
     refused(lambda: Core().step([p], [torch.ones(4)], Core().init([p])), "expected a DTensor")
     assert not optimizer.state, "an error leaves a state"
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 import torch
 
 from adamcore.adam import Adam as Core
-from adamcore.backends.torch import fast, nvrtc, shards
+from adamcore.backends.torch import compiler, nvrtc, shards
 from adamcore.backends.torch.optimizer.engines import asks_for_state
 from adamcore.backends.torch.optimizer.freeze import FreezableOptimizer, names_of, restore_frozen
 from adamcore.backends.torch.optimizer.group_keys import PYTORCH, Group, kept_settings, left_out, shorten
@@ -31,6 +31,9 @@ from adamcore.backends.torch.optimizer.step_cache import StepCache
 from adamcore.backends.torch.optimizer.update import settle, update_group, with_inputs
 from adamcore.errors import TreeError
 from adamcore.numerics import NumericsReport
+
+#: returns PyTorch's device of this machine, None if there is none; None before PyTorch 2.6
+ACCELERATOR: Any = getattr(torch._C, "_accelerator_getAccelerator", None)
 
 
 class Adam(FreezableOptimizer):
@@ -239,8 +242,9 @@ class Adam(FreezableOptimizer):
             ClockError: a clock is no whole number in its range.
         """
         compiling = torch.compiler.is_compiling()
-        self._check_capture()
-        if not compiling:
+        if compiling or ACCELERATOR is None or ACCELERATOR() is not None:
+            self._check_capture()
+        if not compiling and self._snapshots.given:
             self._snapshots.part()
         loss = None
         if closure is not None:
@@ -251,17 +255,19 @@ class Adam(FreezableOptimizer):
             if found_inf.item():
                 return loss
             found_inf = None
-        if not compiling and shards.sharded_type() is not None:
-            for i, group in enumerate(self.param_groups):
-                self._placements.place_gradients(i, group["params"])
+        sharded = self._step_cache.sharded
+        if not compiling and sharded:
+            self._place_gradients()
         bound: dict[int, Any] = {}
-        plain = not compiling and not self._has_repeated and fast.can_cache()
+        plain = not compiling and not self._has_repeated and not compiler.is_on()
         if plain:
             bound = self._step_cache.bind(self.param_groups, self.state, scale, found_inf)
         if len(bound) == len(self.param_groups):
             for run in bound.values():
                 run()
             return loss
+        if not compiling and not sharded:
+            self._place_gradients()
         if not compiling and asks_for_state():
             self.init_state()
             return loss
@@ -287,6 +293,12 @@ class Adam(FreezableOptimizer):
         if self._has_repeated:
             self._step_repeated(scale, skipped)
         return loss
+
+    def _place_gradients(self) -> None:
+        """Give gradients of sharded parameters their placements, in the same order on every process."""
+        if shards.sharded_type() is not None:
+            for i, group in enumerate(self.param_groups):
+                self._placements.place_gradients(i, group["params"])
 
     @torch._disable_dynamo  # type: ignore[attr-defined]
     def _step_repeated(self, scale: Any, skipped: Any) -> None:

@@ -136,16 +136,24 @@ def as_kept(
     x = numbers_in(own, name, where)
     if coding is None:
         return {name: x if x.dtype is wanted else in_dtype(x, wanted, core, name, where)}
-    codes, scales = encode(WORDS, coding, x.detach().float())
+    if shards.is_sharded(p):
+        shards.check_blocks(p, coding.block)
+    codes, scales = encode(WORDS, coding, shards.local(x.detach()).float())
     dtype: Any = backend.dtype_named(coding.scale_dtype, p)
-    return {name: codes.to(wanted), SCALES[name]: scales.to(dtype)}
+    return {
+        name: shards.shard_beside(p, codes.to(wanted), p.shape),
+        SCALES[name]: shards.shard_beside(p, scales.to(dtype), (coding.blocks(p.shape),)),
+    }
 
 
 def numbers_in(own: Mapping[str, Any], name: str, where: str) -> torch.Tensor:
     """Return a moment as numbers; the arguments and the errors are those of :func:`coding_in`."""
     coding = coding_in(own, name, where)
     x: torch.Tensor = own[name]
-    return x if coding is None else decode(WORDS, coding, x, own[SCALES[name]])
+    if coding is None:
+        return x
+    here = decode(WORDS, coding, shards.local(x), shards.local(own[SCALES[name]]))
+    return shards.shard_beside(x, here, x.shape)
 
 
 def coding_in(own: Mapping[str, Any], name: str, where: str) -> Coding | None:

@@ -80,7 +80,7 @@ def update_group(
         g = torch.zeros_like(p) if gathered.grads[i] is None else gathered.grads[i]
         g = g if scale is None else sparse.unscaled(g, scale)
         old = [p, gathered.ms[i], gathered.vs[i], gathered.maxima[i], gathered.rests[i]]
-        row, formats = None, table.of(p)
+        row, formats = None, table.of(whole.params[i])
         key = None
         if formats.storage is not None and core.p_storage == "stochastic":
             clock = gathered.clocks[0 if core.clock == "global" else i]
@@ -130,7 +130,8 @@ def parts_of(gathered: GroupState) -> GroupState:
         return gathered
     for p in filter(shards.is_sharded, gathered.params):
         shards.check_parameter(p, "a parameter")
-    return GroupState(*([*map(shards.local, column)] for column in gathered))
+    scales = [{name: shards.local(x) for name, x in own.items()} for own in gathered.scales]
+    return GroupState(*([*map(shards.local, column)] for column in gathered))._replace(scales=scales)
 
 
 def with_inputs(core: Core, group: Group) -> Core:

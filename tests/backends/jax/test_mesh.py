@@ -17,7 +17,16 @@ pytest.importorskip("jax")
 pytest.importorskip("optax")
 
 RUNS = ROOT / "tests" / "support" / "mesh_runs.py"
-QUICK = ("few", "outside_of_jit", "from_shapes", "zero_1", "uneven", "explicit_axes", "inside_of_shard_map")
+QUICK = (
+    "few",
+    "outside_of_jit",
+    "donated_outside_of_jit",
+    "from_shapes",
+    "zero_1",
+    "uneven",
+    "explicit_axes",
+    "inside_of_shard_map",
+)
 
 
 def run(*args: str) -> list[str]:
@@ -33,7 +42,8 @@ def test_eight_devices() -> None:
 
 @pytest.mark.slow
 def test_sixteen_devices_and_every_policy() -> None:
-    assert run("16", *QUICK, "every_policy") == [*QUICK, "every_policy"]
+    slow = ["every_policy", "every_way_to_keep_numbers_outside_of_jit"]
+    assert run("16", *QUICK, *slow) == [*QUICK, *slow]
 
 
 @pytest.mark.slow

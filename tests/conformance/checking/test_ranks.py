@@ -118,8 +118,8 @@ def test_right_ones_conform(target: str, layout: str) -> None:
 @pytest.mark.parametrize("target", ["torch", "jax", "jax:jit", "jax:native", "optax:adamw", OURS])
 def test_backends_conform(target: str, layout: str) -> None:
     pytest.importorskip("optax")
-    if (target, layout) == ("torch", "shard_map"):
-        pytest.skip("a layout of JAX")
+    if layout == "shard_map" and target in ("torch", "jax"):
+        pytest.skip("a layout of JAX, under jit")
     claim = "torch.AdamW" if target == "torch" else "optax.adamw"
     [entry] = check(target, ranks=4, layout=layout, dialect=claim).entries
     assert entry.verdict == "conforms", entry.findings
