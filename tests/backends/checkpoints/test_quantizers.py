@@ -24,7 +24,7 @@ FILES = ROOT / "tests" / "data" / "states" / "files" / "quantized"
 GROUP = {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.01}
 
 
-class OfBitsandbytes(torch.optim.Optimizer):  # type: ignore[misc]
+class OfBitsandbytes(torch.optim.Optimizer):  # type: ignore[misc, name-defined]
     """What of an optimizer of bitsandbytes is asked for."""
 
     non_castable_tensor_keys = frozenset({"state1"})
@@ -46,7 +46,7 @@ class AdamWStandIn(OfBitsandbytes):
     """Its name tells the dialect, as in bitsandbytes."""
 
 
-class OfTorchao(torch.optim.Optimizer):  # type: ignore[misc]
+class OfTorchao(torch.optim.Optimizer):  # type: ignore[misc, name-defined]
     """What of an optimizer of torchao is asked for."""
 
     is_adamw = True
@@ -146,13 +146,14 @@ def test_what_has_no_place_is_refused() -> None:
 
 def test_a_library_is_known_by_its_optimizers() -> None:
     p = [parameter(3)]
-    assert [library_of(o) for o in (AdamWStandIn(p), OfTorchao(p), torch.optim.Adam(p), {})] == [
+    objects: list[Any] = [AdamWStandIn(p), OfTorchao(p), torch.optim.Adam(p), {}]
+    assert [library_of(each) for each in objects] == [
         "bitsandbytes",
         "torchao",
         None,
         None,
     ]
-    assert [row_of(o) for o in (AdamWStandIn(p), OfBitsandbytes(p), OfTorchao(p))] == [
+    assert [row_of(each) for each in (AdamWStandIn(p), OfBitsandbytes(p), OfTorchao(p))] == [
         "bitsandbytes.AdamW",
         "bitsandbytes.Adam",
         "torchao.AdamW",
