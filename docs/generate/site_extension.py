@@ -29,6 +29,7 @@ SPEC = "spec"  #: the page with the rules
 #: Modules whose ``__all__`` is for the project's own modules and for old import paths.
 INTERNAL = {
     "adamcore.lane",
+    "adamcore.step",
     "adamcore.backends.jax.fast",
     "adamcore.backends.states.canonical",
     "adamcore.backends.torch.optimizer",
