@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from ctypes import addressof, c_double
 from functools import partial
 from itertools import chain, compress, cycle, repeat
-from operator import is_, is_not, itemgetter
+from operator import attrgetter, is_, is_not, itemgetter
 from typing import Any
 
 import torch
@@ -40,6 +40,7 @@ from adamcore.protocol import Columns, ColumnStep, Job, columns_of_nine
 from adamcore.step_cache import FEW, identities
 from adamcore.tracing import formula
 
+GRAD: Any = attrgetter("grad")
 PATTERNS = 4  #: cached steps of one group, for different sets of parameters that have a gradient
 INFINITE = float("inf")
 
@@ -78,7 +79,7 @@ class StepCache:
             return {}
         found = {}
         for i, group in enumerate(groups):
-            grads = [p.grad for p in group["params"]]
+            grads = list(map(GRAD, group["params"]))
             cached = self.latest.get(i)
             run = None
             if cached is not None and cached.whole:  # it finds out that a gradient is absent
