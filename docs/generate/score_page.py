@@ -2,10 +2,14 @@
 
 ``python docs/generate/score_page.py`` writes the page, and with ``--16-bits`` the section on 16 bits alone.
 With words as arguments it prints the Adams whose target has one of them and writes nothing.
+
+Every score is kept as soon as it is made, in the file after ``--kept``, or else in build/score.jsonl.  A run
+that was broken off goes on from there, as long as no file of the code or the corpus has changed.
 """
 
 from __future__ import annotations
 
+import argparse
 import math
 import sys
 from collections import Counter
@@ -16,8 +20,9 @@ DOCS = Path(__file__).resolve().parents[1]
 for folder in ("support", "corpus"):
     sys.path.insert(0, str(DOCS.parent / "tests" / folder))
 
-from register import ITEMS  # noqa: E402 - found by the lines above
-from score import IN_16_BITS, Score, load, run  # noqa: E402
+from kept_scores import run_kept  # noqa: E402 - found by the lines above
+from register import ITEMS  # noqa: E402
+from score import IN_16_BITS, Score, load  # noqa: E402
 
 HEAD = """# The suite's score
 
@@ -332,19 +337,20 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     )
 
 
-def main(words: Sequence[str]) -> None:
+def main(arguments: Sequence[str]) -> None:
     """Score what matches the words and print it, or all and write docs/score.md."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+    options = parsed(arguments)
     load()
-    narrow = list(words) == ["--16-bits"]
-    words = ["low_precision_"] if narrow else words
+    narrow = options.narrow and not options.words
+    words = ["low_precision_"] if narrow else options.words
     chosen = [item for target, item in ITEMS.items() if not words or any(word in target for word in words)]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     scores = []
     with Progress(*columns) as progress:
         task = progress.add_task("scoring", total=len(chosen))
-        for score in run(chosen):
+        for score in run_kept(chosen, options.kept):
             scores.append(score)
             progress.advance(task)
             if words or not score.good:
@@ -355,6 +361,15 @@ def main(words: Sequence[str]) -> None:
         file.write_text(text, encoding="utf-8")
     elif not words:
         file.write_text(page(scores), encoding="utf-8")
+
+
+def parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="The score of the suite on tests/corpus, as docs/score.md.")
+    parser.add_argument("words", nargs="*", help="print the Adams whose target has one of these words")
+    parser.add_argument("--16-bits", dest="narrow", action="store_true", help="the section on 16 bits alone")
+    kept = DOCS.parent / "build" / "score.jsonl"
+    parser.add_argument("--kept", type=Path, default=kept, help="the file that keeps each score")
+    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from adamcore.adam import Adam as Core
 from adamcore.backends.torch import nvrtc, shards
 from adamcore.backends.torch.backend import PLAIN, TorchBackend, backend
 from adamcore.backends.torch.optimizer import sparse
+from adamcore.backends.torch.optimizer.clipping import Factors, clipped_jobs
 from adamcore.backends.torch.optimizer.group_keys import OWN, Group
 from adamcore.backends.torch.optimizer.param_groups import NUMBERS, number_of
 from adamcore.backends.torch.optimizer.state import GroupState
@@ -22,7 +23,7 @@ from adamcore.coefficients import MAX_CLOCK, Given
 from adamcore.definition import Coefficients
 from adamcore.dtypes import DtypeTable
 from adamcore.protocol import Job, Result
-from adamcore.step import key_at
+from adamcore.step import Clip, key_at
 from adamcore.types import Array
 
 TERMS = ("eps_root", "weight_decay")  #: numbers without which the update has a term less
@@ -47,7 +48,15 @@ recording = Recording()
 
 
 def update_group(
-    core: Core, group: Group, gathered: GroupState, scale: Any, skipped: Any, lr: Any, lazy: bool
+    core: Core,
+    group: Group,
+    gathered: GroupState,
+    scale: Any,
+    skipped: Any,
+    lr: Any,
+    lazy: bool,
+    clip: Clip | None = None,
+    factors: Factors | None = None,
 ) -> tuple[list[Job], Sequence[Result]]:
     """Step a group in place; with ``differentiable`` the moments are new ones in the results.
 
@@ -59,6 +68,8 @@ def update_group(
         lr: the group's learning rate, a number or a tensor of one element.
         skipped: a 0-d boolean that only the program knows, True if nothing may move; or None.
         lazy: True if the rows that a sparse gradient does not list stay as they are.
+        clip: how the gradients are clipped; None if they are not.
+        factors: what they are multiplied by for that.
 
     Returns:
         The jobs of the step, and their results.
@@ -103,6 +114,9 @@ def update_group(
         jobs.append(Job(*arrays, coefficients[i], where, formats, old[4], key, **gathered.scales[i]))
         rows.append(row)
 
+    if clip is not None and factors is not None:
+        with backend.scope():
+            jobs = list(clipped_jobs(core, jobs, clip, factors))
     if differentiable:
         results = recording.apply(core, jobs, False)
     else:

@@ -105,6 +105,16 @@ def test_equal_elements_that_go_different_ways_have_no_other_hyperparameter() ->
     assert not is_beside(cause, Finding("decay", "DEC.2", "", ""))
 
 
+def test_steps_with_all_their_digits_were_not_made_in_float32() -> None:
+    coefficients = Finding("coefficients", "NUM.4", "", "corrections and weights are off by up to 3e-08")
+    whole, powers = (
+        Cause([], [], fault=next(f for f in FAULTS if f.name == name))
+        for name in ("all-float32", "all-float32-power")
+    )
+    assert is_beside(whole, coefficients)
+    assert not is_beside(powers, coefficients)
+
+
 def test_no_value_on_an_axis_makes_runs_depend_on_each_other() -> None:
     other = Cause([], [], other=replace(ADAMW, bias_correction="none"))
     assert is_beside(other, Finding("isolation", "STATE.3", "", ""))
