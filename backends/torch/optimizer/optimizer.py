@@ -359,12 +359,14 @@ class Adam(FreezableOptimizer):
 
     def _init_group(
         self, index: int, group: Group, params: list[Any], grads: list[Any], ms: list[Any],
-        vs: list[Any], maxima: list[Any], rests: list[Any], scales: list[Any], numbers: list[Any],
-        clocks: list[Any], products: list[Any],
+        vs: list[Any], maxima: list[Any], rests: list[Any], m_scales: list[Any],
+        v_scales: list[Any], v_max_scales: list[Any], numbers: list[Any], clocks: list[Any],
+        products: list[Any],
     ) -> str:  # fmt: skip
         """Fill the lists with the tensors that take part in the step, and make missing state.
 
-        ``torch.compile`` knows this method by its name and runs it, while it traces the rest.
+        ``torch.compile`` knows this method by its name and runs it, while it traces the rest.  It can take
+        lists of tensors, numbers and None: with anything else in them it would trace this method too.
 
         Returns:
             The key of the group's Adam in ``_cores``.  A compiled step looks its Adam up under the key that
@@ -379,7 +381,9 @@ class Adam(FreezableOptimizer):
             check_lr(group)
         refuse_derivative(group)
         core = self._cores[key] = core_of(group, self.rules)
-        gathered = GroupState(params, grads, ms, vs, maxima, rests, scales, numbers, clocks, products)
+        gathered = GroupState(
+            params, grads, ms, vs, maxima, rests, m_scales, v_scales, v_max_scales, numbers, clocks, products
+        )
         gather_state(core, group, self.state, gathered, f"param_groups[{index}]")
         if core.p_storage == "stochastic":
             members = [id(p) for each in self.param_groups for p in each["params"]]

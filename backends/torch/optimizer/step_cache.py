@@ -186,7 +186,7 @@ class GroupStep:
         for name, key in SCALES.items():
             own = f"{FIELDS[name]}_scale"
             there = getattr(jobs[0], own) is not None
-            self.scales.append([scales[own] for scales in gathered.scales] if there else [])
+            self.scales.append(getattr(gathered, f"{own}s") if there else [])
             moments += [key] if there else []
         #: the number of the group's first parameter in the optimizer, where random bits are made of it
         self.start = None if jobs[0].key is None else gathered.numbers[0] - self.taking_part.index(True)
