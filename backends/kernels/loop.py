@@ -18,15 +18,17 @@ from adamcore.backends.kernels.quick import DECLARATION, LANES
 from adamcore.backends.kernels.tail import copies, single_text, tail_text, whole_blocks
 from adamcore.tracing import Program
 
-AHEAD = 2048  #: the loop prefetches so many bytes ahead; the processor's own prefetcher stops at a page's end
+DISTANCES = (512, 2048)  #: bytes that the loop prefetches ahead; :mod:`.table` finds out which is faster here
 LINE = 64  #: bytes of a line of the cache
 
 Kernel = Callable[[int, int, int], None]  #: (first element, end, address of the table); see :func:`kernel`
 
 
 @lru_cache(maxsize=256)
-def kernel(program: Program, dtypes: Format, in_place: bool, masked: bool = False) -> Kernel:
-    """Return the machine code of a program for arrays of these dtypes.
+def kernel(
+    program: Program, dtypes: Format, in_place: bool, masked: bool = False, ahead: int = DISTANCES[0]
+) -> Kernel:
+    """Return the machine code of a program for arrays of these dtypes, with a distance of prefetching.
 
     The kernel steps the elements from ``lo`` to ``hi`` of n arrays, counted as if they lay end to end.  If
     ``in_place``, it writes the results into p, m and v, else into a second set of arrays.  Its third
@@ -42,7 +44,7 @@ def kernel(program: Program, dtypes: Format, in_place: bool, masked: bool = Fals
     * where p is rounded at random, the address of what the random bits are made of: four words of 32 bits for
       each array, those of :class:`adamcore.storage.random_bits.LeafKey` and the clock.
     """
-    address, keep = link(text(program, dtypes, in_place, masked), "step")
+    address, keep = link(text(program, dtypes, in_place, masked, ahead=ahead), "step")
     made = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p)(address)
     made.keep = keep  # type: ignore[attr-defined]
     return made
@@ -55,6 +57,7 @@ def text(
     masked: bool = False,
     half: bool | None = None,
     bfloat16: bool | None = None,
+    ahead: int = DISTANCES[0],
 ) -> str:
     """Return the kernel of a program in LLVM's language.
 
@@ -93,8 +96,8 @@ def text(
         for i, name in enumerate(program.coefficients)
     )
     many = "\n".join(body(program, dtypes, targets, lanes, masked, half, quick=quick))
-    ahead = "\n".join(
-        f"""  %{name}.ahead.{at} = getelementptr i8, ptr %{name}.p.m, i64 {AHEAD + at}
+    prefetches = "\n".join(
+        f"""  %{name}.ahead.{at} = getelementptr i8, ptr %{name}.p.m, i64 {ahead + at}
   call void @llvm.prefetch.p0(ptr %{name}.ahead.{at}, i32 {int(name in targets.values())}, i32 3, i32 1)"""
         for name in inputs
         if not name.endswith("_scale")
@@ -164,7 +167,7 @@ many:
 {many}
   br label %many.end
 many.end:
-{ahead}
+{prefetches}
   br label %many.test
 {rest}
 done:

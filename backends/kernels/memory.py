@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from operator import and_, lt, neg, sub
 from typing import Protocol
 
+from adamcore.backends.kernels import llvm
 from adamcore.backends.kernels.formats import Storage
 from adamcore.backends.kernels.loop import Kernel
+from adamcore.backends.kernels.objects import FEW, function
 from adamcore.protocol import PARTS_OF, Columns, Job, ResultColumns, UniformJobs, columns_of
 from adamcore.types import Array, DType
 
@@ -42,7 +45,7 @@ class Memory(Protocol):
     def address(self, x: Array) -> int:
         """Return the address of an array's first element."""
 
-    def addresses(self, xs: Sequence[Array]) -> Sequence[int]:
+    def addresses(self, xs: Sequence[Array]) -> array[int]:
         """Return the address of each array."""
 
     def size(self, x: Array) -> int:
@@ -71,8 +74,12 @@ class Memory(Protocol):
     def mark_written(self, xs: Sequence[Array]) -> None:
         """Tell the library that these arrays have been written to."""
 
-    def guard(self, columns: Columns) -> Callable[[Columns], bool]:
-        """Return a function: True if other columns are as these were, so that they are supported too."""
+    def watch(self, columns: Columns) -> Callable[[Columns], array[int] | None]:
+        """Return a function that looks at columns in which only the gradients may be other objects.
+
+        It returns the addresses of the gradients; None if the arrays are not as those of ``columns`` were:
+        of the same layout and dtype, and at the same addresses but for the gradients.
+        """
 
 
 def arrays_of(job: Job) -> tuple[Array, ...]:
@@ -114,6 +121,20 @@ def lengths_of(jobs: Sequence[Job]) -> list[list[int]]:
         lengths = [x.nbytes for x in column]
         found.append(next((other for other in found if other == lengths), lengths))
     return found
+
+
+def overlaps(xs: array[int], lengths: array[int], columns: array[int], their_lengths: array[int]) -> bool:
+    """True if an array shares memory with the one at its place in any of several columns.
+
+    Args:
+        xs, lengths: the addresses and the bytes of the arrays.
+        columns, their_lengths: those of the columns' arrays, column after column.
+    """
+    n = len(xs)
+    if n < FEW or not llvm.available():
+        return overlap(xs * (len(columns) // n), lengths * (len(columns) // n), columns, their_lengths)
+    at = [vector.buffer_info()[0] for vector in (xs, lengths, columns, their_lengths)]
+    return bool(function("overlap")(*at, n, len(columns) // n))
 
 
 def overlap(a: Sequence[int], a_lengths: Sequence[int], b: Sequence[int], b_lengths: Sequence[int]) -> bool:

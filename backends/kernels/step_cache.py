@@ -10,11 +10,11 @@ from array import array
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import chain, repeat
-from typing import Any, Protocol
+from typing import Protocol
 
 from adamcore.backends.kernels import llvm
 from adamcore.backends.kernels.cpu import Implementation
-from adamcore.backends.kernels.memory import Memory, all_writable, lengths_of, overlap, writable
+from adamcore.backends.kernels.memory import Memory, all_writable, lengths_of, overlaps, writable
 from adamcore.backends.kernels.support import all_supported, format_of, rows_of
 from adamcore.backends.kernels.table import PointerTable, Run
 from adamcore.config import AdamConfig
@@ -41,35 +41,25 @@ class KernelStep:
     def __init__(self, table: KernelTable, jobs: Sequence[Job], memory: Memory) -> None:
         self.table, self.memory = table, memory
         columns = columns_of(jobs)
-        self.guard = memory.guard(columns)
+        self.look = memory.watch(columns)
         self.gradients = memory.addresses(columns.g)
-        self.others = self.addresses(columns)
+        self.others = memory.addresses([*columns.p, *chain.from_iterable(columns[2:])])
         p, g, *others = lengths_of(jobs)
-        self.repeats = 1 + len(others)
-        #: the bytes of the gradients, once for each column that is written to, and of those arrays
-        self.lengths = g * self.repeats, [*p, *chain.from_iterable(others)]
-        if all(x is g for x in (p, *others)):
-            self.lengths = self.lengths[0], self.lengths[0]
-        table.point(array("q", memory.addresses(list(chain.from_iterable(columns)))))
-
-    def addresses(self, columns: Columns) -> Sequence[int]:
-        """Return the addresses of the arrays that are written to."""
-        p, _, *others = columns
-        return self.memory.addresses([*p, *chain.from_iterable(others)])
+        #: the bytes of the gradients, and of the arrays that are written to, column after column
+        self.lengths = array("q", g), array("q", chain(p, *others))
+        table.point(memory.addresses([*chain.from_iterable(columns)]))
 
     def bind(
         self, columns: Columns, coefficients: Sequence[Coefficients], clocks: Sequence[int] = ()
     ) -> Callable[[], None] | None:
-        if not self.guard(columns):
+        gradients = self.look(columns)
+        if gradients is None:
             return None
-        if self.memory.movable and self.addresses(columns) != self.others:
-            return None
-        gradients = self.memory.addresses(columns.g)
         if gradients != self.gradients:
-            if self.overlap(gradients):
+            if overlaps(gradients, self.lengths[0], self.others, self.lengths[1]):
                 return None
-            n, self.gradients = len(gradients), gradients
-            self.table.addresses[n : 2 * n] = array("q", gradients)
+            n, self.gradients = len(gradients), gradients[:]
+            self.table.addresses[n : 2 * n] = gradients
         return partial(self.run, columns.p, coefficients, clocks)
 
     def run(
@@ -79,12 +69,6 @@ class KernelStep:
         self.table.run(coefficients, self.memory.run_parallel, clocks)
         self.memory.mark_written(params)
 
-    def overlap(self, gradients: Sequence[int]) -> bool:
-        """True if a gradient shares memory with what its step writes."""
-        repeated: Any = gradients
-        repeated = repeated * self.repeats  # a list or an array
-        return overlap(repeated, self.lengths[0], self.others, self.lengths[1])
-
 
 class FallbackStep:
     """A cached step without machine code: the checks are saved, the jobs are new."""
@@ -93,13 +77,13 @@ class FallbackStep:
         self, adam: AdamConfig, jobs: Sequence[Job], memory: Memory, implementation: Implementation
     ) -> None:
         self.adam, self.memory, self.implementation = adam, memory, implementation
-        self.guard = memory.guard(columns_of(jobs))
+        self.look = memory.watch(columns_of(jobs))
         self.formats = jobs[0].formats
 
     def bind(
         self, columns: Columns, coefficients: Sequence[Coefficients], clocks: Sequence[int] = ()
     ) -> Callable[[], None] | None:
-        if not self.guard(columns):
+        if self.look(columns) is None:
             return None
         n = len(columns.p)
         rows = coefficients if len(coefficients) > 1 else [coefficients[0]] * n

@@ -29,7 +29,7 @@ from adamcore.backends.base import Fallback
 from adamcore.backends.kernels import cpu, llvm, step_cache, support
 from adamcore.backends.kernels.formats import Storage
 from adamcore.backends.kernels.memory import Memory, all_writable, writable
-from adamcore.backends.torch import compiler, cuda, foreach, nvrtc, openmp
+from adamcore.backends.torch import compiler, cuda, foreach, nvrtc, openmp, watch
 from adamcore.backends.torch.uniform import PLAIN, as_they_lie, wrapped
 from adamcore.config import AdamConfig
 from adamcore.protocol import (
@@ -95,8 +95,8 @@ class TorchMemory:
 
     address = staticmethod(torch.Tensor.data_ptr)
 
-    def addresses(self, xs: Sequence[Array]) -> list[int]:
-        return list(map(torch.Tensor.data_ptr, xs))
+    def addresses(self, xs: Sequence[Array]) -> array[int]:
+        return array("q", map(torch.Tensor.data_ptr, xs))
 
     def size(self, x: Array) -> int:
         return x.numel() * (1 + x.dtype.is_complex)  # type: ignore[no-any-return]
@@ -119,17 +119,43 @@ class TorchMemory:
     def mark_written(self, xs: Sequence[Array]) -> None:
         increment_version(xs)  # as an in-place operation of PyTorch does
 
+    def watch(self, columns: Columns) -> Callable[[Columns], array[int] | None]:
+        if self.device != "cpu" or TensorGuards is None or not watch.available():
+            return self.guarded(columns)
+        p, g, m, *others = columns
+        kept = [*p, *m, *chain.from_iterable(others)]
+        look, guard = watch.Watch(kept, g).look, guard_of(m[:1])  # m asks for no gradient, in any mode
+        return lambda now: look(now.g) if not compiler.is_on() and guard(now.m[0]) else None
+
+    def guarded(self, columns: Columns) -> Callable[[Columns], array[int] | None]:
+        """Return :meth:`watch` by what PyTorch asks of tensors, one by one."""
+        guard, before = self.guard(columns), self.addresses([*columns.p, *chain.from_iterable(columns[2:])])
+
+        def look(others: Columns) -> array[int] | None:
+            if not guard(others):
+                return None
+            here = self.addresses([*others.p, *chain.from_iterable(others[2:])])
+            return self.addresses(others.g) if here == before else None
+
+        return look
+
     def guard(self, columns: Columns) -> Callable[[Columns], bool]:
+        """Return a function: True if other columns are as these were, so that they are supported too."""
         tensors = list(chain.from_iterable(columns))
         if TensorGuards is None:
             before = list(map(layout, tensors))
             return lambda others: (
                 not compiler.is_on() and list(map(layout, chain.from_iterable(others))) == before
             )
-        sizes: Any = [list(x.shape) for x in tensors]
-        strides: Any = list(map(strides_of, tensors))
-        check = TensorGuards(*tensors, dynamic_dims_sizes=sizes, dynamic_dims_strides=strides).check
+        check = guard_of(tensors)
         return lambda others: not compiler.is_on() and check(*chain.from_iterable(others))
+
+
+def guard_of(tensors: Sequence[Array]) -> Callable[..., bool]:
+    """Return a function: True if its arguments are as these tensors are, in the dispatcher's present mode."""
+    sizes: Any = [list(x.shape) for x in tensors]
+    strides: Any = list(map(strides_of, tensors))
+    return TensorGuards(*tensors, dynamic_dims_sizes=sizes, dynamic_dims_strides=strides).check
 
 
 def strides_of(x: Array) -> list[int | None]:

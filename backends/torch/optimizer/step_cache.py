@@ -15,10 +15,10 @@ Of gradients nothing is kept but their layout.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from ctypes import c_double, c_int32
+from ctypes import addressof, c_double
 from functools import partial
 from itertools import chain, compress, repeat
-from operator import is_, is_not, itemgetter
+from operator import attrgetter, is_, is_not, itemgetter
 from typing import Any
 
 import torch
@@ -27,16 +27,20 @@ from adamcore.adam import Adam as Core
 from adamcore.backends.torch import fast, nvrtc, shards
 from adamcore.backends.torch.backend import PLAIN, backend
 from adamcore.backends.torch.cuda import DeviceClockStep
+from adamcore.backends.torch.optimizer.clock_cells import Clocks
 from adamcore.backends.torch.optimizer.group_keys import Group
 from adamcore.backends.torch.optimizer.param_groups import core_of, number_of, settings_of
 from adamcore.backends.torch.optimizer.state import FIELDS, REST, SCALES, GroupState, State
+from adamcore.backends.torch.optimizer.versions import DictVersions
 from adamcore.backends.torch.uniform import wrapped
 from adamcore.clock import Ticker
 from adamcore.coefficients import MAX_CLOCK
 from adamcore.definition import Coefficients
 from adamcore.protocol import Columns, ColumnStep, Job, columns_of_nine
+from adamcore.step_cache import FEW, identities
 from adamcore.tracing import formula
 
+GRAD: Any = attrgetter("grad")
 PATTERNS = 4  #: cached steps of one group, for different sets of parameters that have a gradient
 INFINITE = float("inf")
 
@@ -47,8 +51,13 @@ class StepCache:
     def __init__(self, rules: Mapping[str, Any]) -> None:
         self.rules = rules  # what the groups leave out
         self.steps: dict[tuple[int, bytes], GroupStep] = {}  # by group, and which gradients are there
-        self.keys: list[Any] = []  # the optimizer's state: whose it is,
-        self.entries: list[Any] = []  # and the dictionaries
+        self.latest: dict[int, GroupStep] = {}  # of each group
+        self.sharded = False  # whether a cached step is of sharded parameters
+        self.state: Any = None  # the optimizer's state:
+        self.keys: list[Any] = []  # whose it is,
+        self.entries: list[Any] = []  # the dictionaries,
+        self.versions = DictVersions(())  # and whether one of all of these was changed
+        self.stamp: int | None = None
 
     def bind(
         self, groups: Sequence[Group], state: State, scale: Any, found_inf: Any
@@ -66,23 +75,47 @@ class StepCache:
         Raises:
             HyperparameterError, AxisError: a setting was changed to one without a meaning.
         """
-        if not self.steps:
-            return {}
-        if not same(state, self.keys) or not same(state.values(), self.entries):
-            self.steps = {}
+        if not self.steps or not self.is_known(state):
             return {}
         found = {}
         for i, group in enumerate(groups):
-            grads = [p.grad for p in group["params"]]
-            cached = self.steps.get((i, pattern(grads)))
-            if cached is None or (scale is not None and cached.narrow):
-                continue
-            if cached.start is not None and cached.start != sum(len(each["params"]) for each in groups[:i]):
-                continue
-            run = cached.bind(group, self.rules, grads, found_inf)
+            grads = list(map(GRAD, group["params"]))
+            cached = self.latest.get(i)
+            run = None
+            if cached is not None and cached.whole:  # it finds out that a gradient is absent
+                run = self.bind_group(cached, groups, i, grads, scale, found_inf)
+            if run is None:
+                other = self.steps.get((i, pattern(grads)))
+                if other is None or (other is cached and cached.whole):
+                    continue
+                run = self.bind_group(other, groups, i, grads, scale, found_inf)
             if run is not None:
-                found[i] = run if scale is None else partial(unscale_and_run, cached, grads, scale, run)
+                found[i] = run
         return found
+
+    def bind_group(
+        self, cached: GroupStep, groups: Sequence[Group], i: int, grads: list[Any], scale: Any, found_inf: Any
+    ) -> Callable[[], None] | None:
+        """Return the function that makes the step of group ``i``; None if the cached step does not fit."""
+        if scale is not None and cached.narrow:
+            return None
+        if cached.start is not None and cached.start != sum(len(each["params"]) for each in groups[:i]):
+            return None
+        run = cached.bind(groups[i], self.rules, grads, found_inf, self.stamp)
+        if run is None:
+            return None
+        self.latest[i] = cached
+        return run if scale is None else partial(unscale_and_run, cached, grads, scale, run)
+
+    def is_known(self, state: State) -> bool:
+        """True if the optimizer's state has the parameters and the dictionaries that it had."""
+        stamp = self.versions.stamp() if state is self.state else None
+        if stamp is None or stamp != self.stamp:
+            if not same(state, self.keys) or not same(state.values(), self.entries):
+                self.steps, self.latest = {}, {}
+                return False
+            self.stamp = stamp
+        return True
 
     def remember(
         self, i: int, core: Core, group: Group, state: State, gathered: GroupState, jobs: list[Job]
@@ -96,11 +129,13 @@ class StepCache:
         jobs = [job._replace(where=None) for job in jobs]  # the flag of a step that may be skipped
         cached = group_step(core, group, state, gathered, jobs)
         if cached is not None:
-            self.keys, self.entries = list(state), list(state.values())
-            self.steps[key] = cached
+            self.state, self.keys, self.entries = state, list(state), list(state.values())
+            self.versions, self.stamp = DictVersions([state, *self.entries]), None
+            self.steps[key] = self.latest[i] = cached
             mine = [k for k in self.steps if k[0] == i]
             if len(mine) > PATTERNS:
                 del self.steps[mine[0]]
+            self.sharded = any(each.sharded for each in self.steps.values())
 
 
 def group_step(
@@ -131,10 +166,15 @@ class GroupStep:
         column_step: ColumnStep,
     ) -> None:
         self.core, self.column_step, self.settings = core, column_step, settings_of(group)
+        self.size = 0  #: of the group
+        self.read_settings: Any = None  #: reads the group's settings, all at once; None before they are read
+        self.values: Sequence[Any] = ()  #: what it has read
         self.keeps = jobs[0].coefficients.keep_p is not None  # lr and t can take this term away
         self.members, self.frozen = list(group["params"]), group.get("frozen", ())
         moving = set(map(id, gathered.params))
         self.taking_part = [id(p) in moving for p in self.members]
+        self.whole, self.member_ids = all(self.taking_part), identities(self.members)
+        self.stamp: int | None = None  #: the state's, when it was looked at
         self.sharded = shards.any_sharded(gathered.params)
         self.narrow = any(p.dtype in (torch.float16, torch.bfloat16) for p in gathered.params)
         self.owners = [state[p] for p in gathered.params]
@@ -146,7 +186,7 @@ class GroupStep:
         for name, key in SCALES.items():
             own = f"{FIELDS[name]}_scale"
             there = getattr(jobs[0], own) is not None
-            self.scales.append([scales[own] for scales in gathered.scales] if there else [])
+            self.scales.append(getattr(gathered, f"{own}s") if there else [])
             moments += [key] if there else []
         #: the number of the group's first parameter in the optimizer, where random bits are made of it
         self.start = None if jobs[0].key is None else gathered.numbers[0] - self.taking_part.index(True)
@@ -156,14 +196,12 @@ class GroupStep:
         self.params, self.ms, self.vs = list(gathered.params), gathered.ms, gathered.vs
         self.maxima = gathered.maxima if core.amsgrad != "none" else []
         self.clocks, self.products = gathered.clocks, [x for x in gathered.products if x is not None]
-        self.addresses = self.clock_addresses()
         self.attach()
 
     def attach(self) -> None:
         """Find the clocks, and the products behind them, in memory."""
-        count = len(self.clocks)
-        self.clock_cells = list(map(c_int32.from_address, self.addresses[:count]))
-        self.product_cells = list(map(c_double.from_address, self.addresses[count:]))
+        self.cells = Clocks(self.clocks)
+        self.product_cells = [c_double.from_address(x.data_ptr()) for x in self.products]
         self.formula = None if self.products else formula(self.core)
 
     def clock_addresses(self) -> list[int]:
@@ -177,24 +215,29 @@ class GroupStep:
         return found + [group[name] for name in self.clock_names]
 
     def bind(
-        self, group: Group, rules: Mapping[str, Any], grads: list[Any], found_inf: Any
+        self,
+        group: Group,
+        rules: Mapping[str, Any],
+        grads: list[Any],
+        found_inf: Any,
+        stamp: int | None,
     ) -> Callable[[], None] | None:
-        """Return a function that makes the step with these gradients; None if anything is not as it was."""
-        settings = settings_of(group)
-        if settings is None or self.settings is None or not same(settings, self.settings):
-            if core_of(group, rules) is not self.core:
+        """Return a function that makes the step with these gradients; None if anything is not as it was.
+
+        ``stamp`` is another number whenever the optimizer's state was changed; None if that is not known.
+        """
+        if not self.has_settings(group, rules) or not self.has_members(group["params"]):
+            return None
+        if stamp is None or stamp != self.stamp or self.core.clock == "global":
+            try:
+                if not same(self.look_up(group), self.tensors):
+                    return None
+            except KeyError:
                 return None
-            self.settings = settings
-        if group["differentiable"] or not same(group.get("frozen", ()), self.frozen):
+            self.stamp = stamp
+        if not self.clocks_stay():
             return None
-        try:
-            if not same(group["params"], self.members) or not same(self.look_up(group), self.tensors):
-                return None
-        except KeyError:
-            return None
-        if self.clock_addresses() != self.addresses:
-            return None
-        taking_part = list(compress(grads, self.taking_part))
+        taking_part = grads if self.whole else list(compress(grads, self.taking_part))
         columns: Any = self.params, taking_part, self.ms, self.vs, self.maxima, self.rests, *self.scales
         if not self.sharded:
             return self.bind_columns(columns_of_nine(columns), group["lr"], found_inf)
@@ -202,18 +245,55 @@ class GroupStep:
         run = self.bind_columns(columns_of_nine(parts), group["lr"], found_inf)
         return None if run is None else partial(run_parts, run, self.params)
 
+    def has_settings(self, group: Group, rules: Mapping[str, Any]) -> bool:
+        """True if the group's Adam is the one that this step was made for, and the same are frozen."""
+        if self.read_settings is not None and len(group) == self.size:
+            try:
+                if all(map(is_, self.read_settings(group), self.values)):
+                    return True
+            except KeyError:
+                pass
+        settings = settings_of(group)
+        if settings is None or self.settings is None or not same(settings, self.settings):
+            if core_of(group, rules) is not self.core:
+                return False
+            self.settings = settings
+        if group["differentiable"] or not same(group.get("frozen", ()), self.frozen):
+            return False
+        self.read_settings = None
+        if settings is not None and type(group.get("frozen", ())) is tuple:
+            self.read_settings, self.size = itemgetter(*(name for name in group if name != "lr")), len(group)
+            self.values = self.read_settings(group)
+        return True
+
+    def has_members(self, params: list[Any]) -> bool:
+        """True if these are the parameters of the group."""
+        if len(params) < FEW:
+            return same(params, self.members)
+        return identities(params) == self.member_ids
+
+    def clocks_stay(self) -> bool:
+        """True if the clocks are where they were, in the memory of the host."""
+        return self.cells.stay() and all(
+            x.data_ptr() == addressof(cell) for x, cell in zip(self.products, self.product_cells, strict=True)
+        )
+
     def bind_columns(self, columns: Columns, lr: Any, found_inf: Any) -> Callable[[], None] | None:
         """Return a function that steps the tensors and ticks the clocks, or None."""
         if found_inf is not None:
             return None
         products = self.product_cells
-        now = [cell.value for cell in self.clock_cells]
-        if min(now) < 0 or max(now) >= MAX_CLOCK:
-            return None
-        if now.count(now[0]) == len(now) and not products:
+        now = self.cells.read()
+        if len(now) == 1 and not products:
+            if not 0 <= now[0] < MAX_CLOCK:
+                return None
             coefficients: list[Any] = [self.coefficients(lr, now[0], None)]
             ticked = [now[0] + 1]
         else:
+            if min(now) < 0 or max(now) >= MAX_CLOCK:
+                return None
+            if products:
+                now = list(now) * (len(products) // len(now))
             keys = list(zip(now, [cell.value for cell in products] or repeat(None), strict=False))
             known = {key: self.coefficients(lr, *key) for key in set(keys)}
             coefficients, ticked = [known[key] for key in keys], [t + 1 for t in now]
@@ -221,13 +301,12 @@ class GroupStep:
             if c is None or (c.keep_p is None) is self.keeps:
                 return None  # the host can't know them, or they are for another program
         step = self.column_step.bind(columns, coefficients, ticked)
-        return None if step is None else partial(self.run, step, now, coefficients)
+        return None if step is None else partial(self.run, step, coefficients)
 
-    def run(self, step: Callable[[], None], now: list[int], coefficients: list[Any]) -> None:
-        """Make the step and tick the clocks, whose values are ``now``."""
+    def run(self, step: Callable[[], None], coefficients: list[Any]) -> None:
+        """Make the step and tick the clocks."""
         step()
-        for cell, t in zip(self.clock_cells, now, strict=True):
-            cell.value = t + 1
+        self.cells.tick()
         for product, c in zip(self.product_cells, coefficients if self.product_cells else (), strict=True):
             product.value = c.mu_product
 
@@ -244,7 +323,10 @@ class DeviceClockGroupStep(GroupStep):
     column_step: DeviceClockStep
 
     def attach(self) -> None:
-        pass
+        self.addresses = self.clock_addresses()
+
+    def clocks_stay(self) -> bool:
+        return self.clock_addresses() == self.addresses
 
     def bind_columns(self, columns: Columns, lr: Any, found_inf: Any) -> Callable[[], None] | None:
         return self.column_step.bind_clocks(columns, self.clocks, self.products, number_of(lr), found_inf)

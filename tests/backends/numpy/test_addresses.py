@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from adamcore.backends.kernels import llvm
+from adamcore.backends.kernels.objects import FEW
 from adamcore.backends.numpy import addresses
 
 
-@pytest.mark.parametrize("count", [0, 1, addresses.FEW - 1, addresses.FEW, 500])
+@pytest.mark.parametrize("count", [0, 1, FEW - 1, FEW, 500])
 def test_addresses_are_those_that_numpy_gives(count: int) -> None:
     vector = np.arange(4.0 * count + 8)
     kinds = [np.ones(3), vector[5:9], np.empty(0), np.ones(()), np.broadcast_to(1.0, 4)]
@@ -25,6 +26,5 @@ def test_another_structure_of_arrays_is_noticed(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(addresses, "HEAD", addresses.HEAD + 8)
     assert not addresses.known.__wrapped__()
     monkeypatch.setattr(addresses, "known", lambda: False)
-    assert addresses.gather.__wrapped__() is None
-    x = np.ones(3)
-    assert list(addresses.addresses([x])) == [x.__array_interface__["data"][0]]
+    xs = [np.ones(3) for _ in range(20)]
+    assert list(addresses.addresses(xs)) == [x.__array_interface__["data"][0] for x in xs]
