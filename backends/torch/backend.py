@@ -27,8 +27,9 @@ from adamcore.protocol import Columns, Job, Kind, Result, RowFunctions, UniformJ
 from adamcore.storage.bits import TableWords
 from adamcore.types import Array, Clock, Scalar
 
-# The logarithms of b1 and b2 are constants of a compiled step; Dynamo can't look into decimal.
-torch.compiler.assume_constant_result(split_log)
+# The logarithms of b1 and b2 are constants of a compiled step; Dynamo can't look into decimal.  This is all
+# that torch.compiler.assume_constant_result does, once it has imported Dynamo, which takes longer than torch.
+split_log._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 PARTS = {torch.complex32: torch.float16, torch.complex64: torch.float32, torch.complex128: torch.float64}
 PART = 64  #: 0-d tensors that share a storage, which is saved whole where one of them is
