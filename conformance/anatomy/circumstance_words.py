@@ -64,7 +64,7 @@ def sizes(d: Difference) -> Words | None:
 
 
 def clock_of_size(d: Difference) -> FloatArray | None:
-    """Return the t with which the claim makes each step of the longest array; None if none or its own does."""
+    """Return the clock, if it is not its own, with which the claim makes each step of the longest array."""
     claim, r = d.anatomy.claim, d.anatomy.readings
     if claim is None or claim.nesterov != "none" or claim.amsgrad == "corrected":
         return None
