@@ -135,6 +135,7 @@ class Adam(FreezableOptimizer):
         self._snapshots, self._names = Snapshots(), {}
         self._placements = shards.Placements()
         self._has_repeated = False  # whether a group has a parameter more than once
+        self._steady = False  # whether cached steps made all of the last step
         super().__init__(params, defaults)
         if check_numerics is not False:
             self.check_numerics(None if check_numerics is True else check_numerics).warn(4)
@@ -152,7 +153,7 @@ class Adam(FreezableOptimizer):
         super().__setstate__({"_names": {}, "rules": rules} | state)  # a state_dict brings its own names
         self.rules = PYTORCH | self.rules
         self.__dict__.setdefault("clip", None)  # pickles of old have none
-        self._cores, self._compiled_for = {}, {}
+        self._cores, self._compiled_for, self._steady = {}, {}, False
         self._step_cache, self._snapshots = StepCache(self.rules), Snapshots()
         self._placements = shards.Placements()
         absent = left_out(self.rules)
@@ -274,6 +275,7 @@ class Adam(FreezableOptimizer):
         if plain:
             bound = self._step_cache.bind(self.param_groups, self.state, scale, found_inf)
         if len(bound) == len(self.param_groups):
+            self._steady = scale is None
             for run in bound.values():
                 run()
             return loss
@@ -310,6 +312,27 @@ class Adam(FreezableOptimizer):
             self._step_repeated(scale, skipped, gathered, factors)
         return loss
 
+    def _step_again(self) -> bool:
+        """Make the step if cached steps can make all of it; return False, with nothing changed, if not.
+
+        No operation of PyTorch's is called, so that nothing has to be told to autograd.
+        """
+        cache = self._step_cache
+        if not self._steady or self._has_repeated or self.clip is not None or compiler.is_on():
+            return False
+        if self._snapshots.given or cache.sharded:
+            return False
+        if ACCELERATOR is None or ACCELERATOR() is not None:  # a graph of CUDA's may be captured
+            return False
+        if getattr(self, "grad_scale", None) is not None or getattr(self, "found_inf", None) is not None:
+            return False
+        bound = cache.bind(self.param_groups, self.state, None, None)
+        self._steady = len(bound) == len(self.param_groups)
+        if self._steady:
+            for run in bound.values():
+                run()
+        return self._steady
+
     def _place_gradients(self) -> None:
         """Give gradients of sharded parameters their placements, in the same order on every process."""
         if shards.sharded_type() is not None:
@@ -336,12 +359,14 @@ class Adam(FreezableOptimizer):
 
     def _init_group(
         self, index: int, group: Group, params: list[Any], grads: list[Any], ms: list[Any],
-        vs: list[Any], maxima: list[Any], rests: list[Any], scales: list[Any], numbers: list[Any],
-        clocks: list[Any], products: list[Any],
+        vs: list[Any], maxima: list[Any], rests: list[Any], m_scales: list[Any],
+        v_scales: list[Any], v_max_scales: list[Any], numbers: list[Any], clocks: list[Any],
+        products: list[Any],
     ) -> str:  # fmt: skip
         """Fill the lists with the tensors that take part in the step, and make missing state.
 
-        ``torch.compile`` knows this method by its name and runs it, while it traces the rest.
+        ``torch.compile`` knows this method by its name and runs it, while it traces the rest.  It can take
+        lists of tensors, numbers and None: with anything else in them it would trace this method too.
 
         Returns:
             The key of the group's Adam in ``_cores``.  A compiled step looks its Adam up under the key that
@@ -356,7 +381,9 @@ class Adam(FreezableOptimizer):
             check_lr(group)
         refuse_derivative(group)
         core = self._cores[key] = core_of(group, self.rules)
-        gathered = GroupState(params, grads, ms, vs, maxima, rests, scales, numbers, clocks, products)
+        gathered = GroupState(
+            params, grads, ms, vs, maxima, rests, m_scales, v_scales, v_max_scales, numbers, clocks, products
+        )
         gather_state(core, group, self.state, gathered, f"param_groups[{index}]")
         if core.p_storage == "stochastic":
             members = [id(p) for each in self.param_groups for p in each["params"]]

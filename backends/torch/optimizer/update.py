@@ -111,7 +111,8 @@ def update_group(
             old[0] = old[0].clone()  # p is written to below, which must not touch what was recorded
         where = None if skipped is None else ~skipped.to(p.device)
         arrays = (old[0], g, old[1], old[2], old[3])
-        jobs.append(Job(*arrays, coefficients[i], where, formats, old[4], key, **gathered.scales[i]))
+        scales = gathered.m_scales[i], gathered.v_scales[i], gathered.v_max_scales[i]
+        jobs.append(Job(*arrays, coefficients[i], where, formats, old[4], key, *scales))
         rows.append(row)
 
     if clip is not None and factors is not None:
@@ -144,8 +145,7 @@ def parts_of(gathered: GroupState) -> GroupState:
         return gathered
     for p in filter(shards.is_sharded, gathered.params):
         shards.check_parameter(p, "a parameter")
-    scales = [{name: shards.local(x) for name, x in own.items()} for own in gathered.scales]
-    return GroupState(*([*map(shards.local, column)] for column in gathered))._replace(scales=scales)
+    return GroupState(*([*map(shards.local, column)] for column in gathered))
 
 
 def with_inputs(core: Core, group: Group) -> Core:
