@@ -10,7 +10,7 @@ from adamcore.axes import AXES
 from adamcore.dialects import DIALECTS, dialect
 
 SPEC = (ROOT / "docs" / "spec.md").read_text(encoding="utf-8")
-FAMILY = "MOM|BC|EPS|DEC|AMS|NES|MAX|STEP|CLK|LR|CPX|NF|NUM|STATE|STORE|SCALE"
+FAMILY = "MOM|BC|EPS|DEC|AMS|NES|MAX|STEP|CLK|LR|CPX|NF|NUM|STATE|STORE|SCALE|CLIP|SPARSE"
 RULE = re.compile(rf"(?<![\w.])(?:(?:{FAMILY})\.\d+|F[1-6])(?![\w.]*\w)")
 HEADINGS = re.findall(r"^### (\S+)", SPEC, re.MULTILINE)
 SOURCES = [
