@@ -11,8 +11,13 @@ ARGS ?=
 PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13 python3.14; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
+# Each worker has a row of neighbours, which share what is imported and compiled; who is done takes over some.
+PYTEST = $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Of what is installed a small part is ever imported, and compiled then.
+PIP = $(BIN)/python -m pip install -qq --disable-pip-version-check --no-compile -c $(CONSTRAINTS)
 
 .DEFAULT_GOAL := help
 .PHONY: help check test lint types tests slow lowest browser coverage score format docs pages performance \
@@ -34,14 +39,14 @@ lint: $(READY)  ## style alone (ruff)
 
 types: $(READY)  ## types alone (mypy --strict, tests, examples and benchmarks too)
 	@echo "==> mypy --strict"
-	@$(BIN)/mypy adamcore tests examples benchmarks docs/generate fieldguide
+	@MYPY_NUM_WORKERS=$(JOBS) $(BIN)/mypy adamcore tests examples benchmarks docs/generate fieldguide
 
 tests: $(READY)  ## tests alone, without the slow ones
 	@echo "==> pytest"
-	@$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+	@$(PYTEST) $(ARGS)
 
 slow: $(READY)  ## the slow tests
-	@$(BIN)/python -m pytest -n $(JOBS) -m slow $(ARGS)
+	@$(PYTEST) -m slow $(ARGS)
 
 lowest:  ## the tests, with the lowest version that pyproject.toml allows of every dependency
 	@$(MAKE) --no-print-directory tests VENV=.venv-lowest CONSTRAINTS=constraints-lowest.txt
@@ -97,6 +102,6 @@ $(READY): pyproject.toml $(CONSTRAINTS)
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v < (3, 11) and sys.exit("adamcore needs Python 3.11 or newer; $(PYTHON) is %d.%d" % v[:2])'
 	@test -x $(BIN)/pip || { echo "==> $(VENV), with `$(PYTHON) --version`"; $(PYTHON) -m venv $(VENV); }
 	@echo "==> installing into $(VENV) (the first time takes minutes: torch and jax are large)"
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c $(CONSTRAINTS) pip setuptools
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c $(CONSTRAINTS) --no-build-isolation -e '.[test]'
+	@$(PIP) pip setuptools
+	@$(PIP) --no-build-isolation -e '.[test]'
 	@touch $@

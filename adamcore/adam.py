@@ -138,6 +138,7 @@ class Adam(AdamConfig):
         donate: bool = False,
         grad_scale: Scalar | None = None,
         found_inf: Any = None,
+        clip: step.Clip | None = None,
     ) -> tuple[Tree, AdamState]:
         """Make one update of a tree of parameters; return the new parameters and the new state.
 
@@ -148,7 +149,8 @@ class Adam(AdamConfig):
             params: as given to :meth:`init`.
             grads: a tree like ``params``.  A leaf is an array of the parameter's shape, dtype,
                 library and device, or None if the gradient is absent in this step (F1, and the axis
-                ``missing``).  A zero gradient is not absent (F2).
+                ``missing``).  A zero gradient is not absent (F2).  Some rows of a gradient may be given
+                as :class:`adamcore.Rows` (SPARSE.1).
             state: from :meth:`init`, :meth:`step` or :meth:`reset`.
             lr: this step's learning rate instead of the object's: a number >= 0, a 0-d array, or
                 a schedule.  A schedule is called, for each leaf, with the clock of the update being
@@ -167,6 +169,8 @@ class Adam(AdamConfig):
                 before everything else, in the dtype of the arithmetic (SCALE.1).
             found_inf: True, a number that is not 0, or such a 0-d array, if a gradient has overflowed: the
                 step then changes nothing, the clock included (SCALE.2).
+            clip: how the gradients are clipped, after the loss scale is divided out and before everything
+                else (CLIP.1): an :class:`adamcore.Clip`; None if they are not.
 
         Returns:
             Trees of the structure, shapes and dtypes of ``params`` and ``state``.
@@ -182,7 +186,7 @@ class Adam(AdamConfig):
             StateError: the state was made for other parameters or other axes.
             ClockError: a clock is no whole number from 0 to 2**31 - 1.
             HyperparameterError: as for :meth:`init`; or ``lr`` or ``weight_decay`` is negative, NaN or
-                infinite, or ``grad_scale`` or ``found_inf`` is not as above.
+                infinite, or ``grad_scale``, ``found_inf`` or ``clip`` is not as above.
 
         Example:
             >>> import numpy as np
@@ -196,7 +200,7 @@ class Adam(AdamConfig):
         hyper = None if weight_decay is None else {"weight_decay": weight_decay}
         scaled = grad_scale is not None or found_inf is not None
         loss_scale = step.LossScale(grad_scale, found_inf) if scaled else None
-        return step.step(self, params, grads, state, lr, present, donate, hyper, loss_scale)
+        return step.step(self, params, grads, state, lr, present, donate, hyper, loss_scale, clip)
 
     def reset(
         self, state: AdamState, which: Tree = None, clock: Literal["reset", "keep"] = "reset"

@@ -51,6 +51,7 @@ class Coefficients(NamedTuple):
     decay: Number | None  #: the fraction of p that decays; under L2, the part of p added to g
     keep_p: Number | None  #: 1 - decay, or None to form it as p - decay*p
     mu_product: Number | None = None  #: the product of Dozat's momentum schedule up to this step
+    scale_g: Number | None = None  #: what g is multiplied by before everything else
 
 
 def coefficients(
@@ -145,6 +146,8 @@ def update(
     ``parts`` is ``[(p, g, m)]``, or the real and the imaginary part of a complex array whose v is
     of the modulus (CPX.2); all of one shape and dtype, none of them modified.
     """
+    if c.scale_g is not None:
+        parts = [(p, c.scale_g * g, m) for p, g, m in parts]  # CLIP.1
     if adam.maximize:
         parts = [(p, -g, m) for p, g, m in parts]  # MAX.1
     if adam.decay == "l2" and c.decay is not None:

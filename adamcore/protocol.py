@@ -276,6 +276,32 @@ class DeviceClockColumnStep(ColumnStep, Protocol):
         """
 
 
+# Rows -------------------------------------------------------------------------------------------------
+
+
+class RowFunctions(Protocol):
+    """What a library does with some rows of an array: what stands under single indices of its first axis."""
+
+    def reach(self, indices: Array) -> tuple[int, int] | None:
+        """Return the smallest and the largest index; None if there is none, or the host knows none."""
+
+    def sums(self, indices: Array, values: Array, count: int, dtype: DType) -> tuple[Array, Array]:
+        """Return each index once, in ascending order, and the sums of its values in this dtype.
+
+        A library whose shapes are known before values returns as many as were given; those that are over, and
+        indices outside of 0 to ``count - 1``, become ``count`` with a sum of 0.
+        """
+
+    def take(self, x: Array, rows: Array) -> Array:
+        """Return a copy of these rows, of what :meth:`sums` returned."""
+
+    def put(self, x: Array, rows: Array, new: Array, donate: bool) -> Array:
+        """Return ``x`` with new rows, rounded to its dtype: ``x`` itself, if it may be written to."""
+
+    def listed(self, rows: Array, like: Array) -> Array:
+        """Return True for these rows and False for others, to be broadcast to the shape of ``like``."""
+
+
 # A library --------------------------------------------------------------------------------------------
 
 
@@ -336,8 +362,23 @@ class Backend(Protocol):
     def cast(self, x: Array, dtype: DType) -> Array:
         """Return ``x`` in that dtype: itself, if it is of that dtype already."""
 
+    def by_parts(self, g: Array, work: DType, function: Callable[[Array], Array]) -> Array:
+        """Return what a function makes of ``g`` in the real dtype ``work``, or of both parts of ``g``."""
+
     def divided(self, g: Array, scale: Scalar, work: DType) -> Array:
         """Return ``g / scale`` in the real dtype ``work``, or in the complex one with such parts."""
+
+    def norms(self, gs: Sequence[Array], wheres: Sequence[Array | None]) -> Sequence[Scalar]:
+        """Return the Euclidean norm of each array, in a dtype in which neither it nor its squares overflow.
+
+        Args:
+            gs: at least one array; one that is sharded counts as a whole.
+            wheres: boolean arrays; elements under False do not count.  None is all True.  NaN and
+                infinities never count.
+
+        Returns:
+            A float for each, or where the host does not know it a 0-d array in the dtype of coefficients.
+        """
 
     def where(self, condition: Array, new: Array, old: Array) -> Array:
         """Return ``new`` where the condition is True, else ``old``."""
@@ -375,6 +416,11 @@ class Backend(Protocol):
 
     def bits_of_floats(self) -> TableWords | None:
         """Return the operations on the bits of float32 arrays; None where the library has none."""
+
+    # rows
+
+    def rows(self) -> RowFunctions | None:
+        """Return what can be done with some rows of an array; None where the library has no way to."""
 
     # trees
 

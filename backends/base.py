@@ -15,12 +15,12 @@ import optree
 
 from adamcore.coefficients import Traced
 from adamcore.definition import Coefficients, Numbers, update
-from adamcore.protocol import CachedStep, Columns, Job, Kind, Result, StepRecord
+from adamcore.protocol import CachedStep, Columns, Job, Kind, Result, RowFunctions, StepRecord
 from adamcore.state import AdamState
 from adamcore.storage.bits import TableWords, to_odd
 from adamcore.storage.moments import decode, updated
 from adamcore.storage.policies import load, store
-from adamcore.types import Array, Clock
+from adamcore.types import Array, Clock, Scalar
 
 if TYPE_CHECKING:
     from adamcore.config import AdamConfig
@@ -148,15 +148,37 @@ class BaseBackend:
 
     def divided(self, g: Array, scale: Any, work: Any) -> Array:
         """Return ``g / scale`` in the dtype ``work``; both parts of a complex ``g`` are divided."""
+        by = self.cast(scale, work) if hasattr(scale, "dtype") and self.owns(scale) else scale
+        return self.by_parts(g, work, lambda x: x / by)
 
-        def quotient(x: Array) -> Array:
-            by = self.cast(scale, work) if hasattr(scale, "dtype") and self.owns(scale) else scale
-            return self.cast(x, work) / by
-
+    def by_parts(self, g: Array, work: Any, function: Callable[[Array], Array]) -> Array:
+        """Return what a function makes of ``g`` in the dtype ``work``, or of both its parts."""
         if self.kind(g.dtype) != "complex":
-            return quotient(g)
-        re, im = self.split(g)
-        return self.join(quotient(re), quotient(im), self.complex_of(work, g))
+            return function(self.cast(g, work))
+        re, im = (function(self.cast(x, work)) for x in self.split(g))
+        return self.join(re, im, self.complex_of(work, g))
+
+    def norms(self, gs: Sequence[Array], wheres: Sequence[Array | None]) -> Sequence[Scalar]:
+        """Return the norm of each gradient."""
+        found = [self.norm(g, where) for g, where in zip(gs, wheres, strict=True)]
+        values = [self.host(x) for x in found]
+        return found if None in values else list(map(float, values))
+
+    def norm(self, g: Array, where: Array | None) -> Array:
+        """Return the norm of one gradient as a 0-d array; the largest element is divided out first."""
+        xp, wide = self.namespace(g), self.coefficient_dtype(g)
+        parts = self.split(g) if self.kind(g.dtype) == "complex" else (g,)
+        largest = self.full(0.0, wide, g)
+        sizes = []
+        for part in parts:
+            size = xp.abs(self.cast(part, wide))
+            counts = xp.isfinite(size) if where is None else xp.isfinite(size) & where
+            sizes.append(xp.where(counts, size, xp.zeros_like(size)))
+            if 0 not in size.shape:
+                largest = xp.maximum(largest, xp.max(sizes[-1]))
+        divisor = xp.where(largest > 0, largest, xp.ones_like(largest))
+        squares = [xp.sum((size / divisor) * (size / divisor)) for size in sizes]
+        return divisor * xp.sqrt(sum(squares[1:], squares[0]))
 
     def overwrite(self, old: Array, new: Array) -> Array:
         """Return ``new``, in the storage of ``old`` if this library can write there (``donate=True``)."""
@@ -207,6 +229,10 @@ class BaseBackend:
 
     def bits_of_floats(self) -> TableWords | None:
         """Return the operations on the bits of float32 arrays; the array API has none."""
+        return None
+
+    def rows(self) -> RowFunctions | None:
+        """Return what can be done with some rows of an array; the array API can put none back."""
         return None
 
     # ---------------------------------------------------------------------- complex numbers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,8 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import session
 
+gc.disable()  # what is imported and collected stays: to look for garbage there takes a fifth of the time
 os.environ.setdefault("KERAS_BACKEND", "torch")  # Keras reads it once; its default is tensorflow
+# JAX compiles a program once for all processes of a run, or for all runs if the variable names a folder.
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(session.folder() / "programs"))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 
 
 class Library:
@@ -61,6 +68,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if marked and not has_cuda():
         for item in marked:
             item.add_marker(pytest.mark.skip(reason="no CUDA device"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop() -> None:
+    """From here on garbage is collected, though not among what is there."""
+    gc.freeze()
+    gc.enable()
 
 
 def has_cuda() -> bool:

@@ -12,12 +12,16 @@ cached step: one that was made on the same arrays before (:mod:`adamcore.step_ca
 """
 
 from adamcore.step.apply import checked_step, step
+from adamcore.step.clipping import Clip
 from adamcore.step.loss_scale import LossScale, read_loss_scale, unscaled
 from adamcore.step.plan import StepPlan, key_at, plan_step
+from adamcore.step.rows import Rows
 from adamcore.step.start import init, init_tree
 
 __all__ = [
+    "Clip",
     "LossScale",
+    "Rows",
     "StepPlan",
     "checked_step",
     "init",

@@ -10,8 +10,10 @@ from adamcore.protocol import Columns, Result, ResultColumns, Results, StepRecor
 from adamcore.registry import backend_for, first, owner
 from adamcore.state import AdamState
 from adamcore.step.checks import check_apart
+from adamcore.step.clipping import Clip
 from adamcore.step.loss_scale import LossScale
 from adamcore.step.plan import plan_step
+from adamcore.step.rows import put_back
 from adamcore.step_cache import StepCache, cache_of
 from adamcore.trees import ParamTree, collection_paused
 from adamcore.types import Scalar, Tree
@@ -27,6 +29,7 @@ def step(
     donate: bool,
     hyper: Mapping[str, Scalar] | None = None,
     loss_scale: LossScale | None = None,
+    clip: Clip | None = None,
 ) -> tuple[Tree, AdamState]:
     """Make one update: see :meth:`adamcore.Adam.step`.
 
@@ -34,9 +37,11 @@ def step(
         hyper: this step's values of hyperparameters other than lr, by name: numbers, 0-d arrays, or
             functions of the clock, as a schedule of lr.
         loss_scale: what the gradients were multiplied by, and whether one has overflowed; None for neither.
+        clip: how the gradients are clipped; None if they are not.
     """
     cache = None
-    if donate and present is None and not hyper and loss_scale is None and has_identity(params):
+    plain = present is None and not hyper and loss_scale is None and clip is None
+    if donate and plain and has_identity(params):
         cache = cache_of(adam)
         bound = cache.bind(params, grads, state, lr)
         done = None if bound is None else bound()
@@ -44,7 +49,7 @@ def step(
             return done
     tree = ParamTree(params)
     with collection_paused() if tree.large else nullcontext():
-        return checked_step(adam, tree, grads, state, lr, present, donate, hyper, cache, loss_scale)
+        return checked_step(adam, tree, grads, state, lr, present, donate, hyper, cache, loss_scale, clip)
 
 
 def checked_step(
@@ -58,14 +63,17 @@ def checked_step(
     hyper: Mapping[str, Scalar] | None,
     cache: StepCache | None,
     loss_scale: LossScale | None = None,
+    clip: Clip | None = None,
 ) -> tuple[Tree, AdamState]:
     """Make a step with all checks; leave a cached step in ``cache`` if there can be one."""
-    columns, kept, plan = plan_step(adam, tree, grads, state, lr, present, hyper, loss_scale)
+    columns, kept, plan = plan_step(adam, tree, grads, state, lr, present, hyper, loss_scale, clip)
     if plan is None:
         return tree.tree, state
     if donate:
-        check_apart(tree, plan.indices, plan.jobs)
+        check_apart(tree, plan.indices, plan.jobs if plan.rows is None else plan.rows.whole)
     results = tree.backend.apply(adam, plan.jobs, donate)
+    if plan.rows is not None:
+        results = put_back(tree.backend, results, plan.rows, donate)
     if isinstance(results, Results) and len(results) == len(tree.leaves):
         new = results.columns
     else:

@@ -15,7 +15,9 @@ from adamcore.presence import PRESENT, presence, where_of
 from adamcore.protocol import Backend, Columns, Job, UniformJobs
 from adamcore.state import AdamState
 from adamcore.step.checks import check_kept, check_leaves, check_parts
+from adamcore.step.clipping import Clip, check_clip, clipped
 from adamcore.step.loss_scale import LossScale, read_loss_scale, unscaled
+from adamcore.step.rows import RowPlan, Rows, take_out_rows, with_rows
 from adamcore.storage.random_bits import Key, key_of
 from adamcore.trees import ParamTree
 from adamcore.types import Array, Clock, Scalar, Tree
@@ -31,6 +33,7 @@ class StepPlan(NamedTuple):
     t: Tree
     mu_product: Tree
     cacheable: bool  #: True if the arrays of the jobs are the caller's own
+    rows: RowPlan | None = None  #: what jobs of some rows alone belong to
 
 
 def plan_step(
@@ -42,6 +45,7 @@ def plan_step(
     present: Tree = None,
     hyper: Mapping[str, Scalar] | None = None,
     loss_scale: LossScale | None = None,
+    clip: Clip | None = None,
 ) -> tuple[Columns, dict[str, list[Any]], StepPlan | None]:
     """Return the arrays of a step, all checked, and its jobs; no jobs if a gradient has overflowed.
 
@@ -51,8 +55,11 @@ def plan_step(
     tree.check_parameters()
     check_parts(adam, state)
     gs = tree.match(grads, "grads")
+    listed = take_out_rows(tree, gs) if any(type(g) is Rows for g in gs) else {}
     ms, vs = tree.match(state.m, "state.m", StateError), tree.match(state.v, "state.v", StateError)
     maxima = [] if state.v_max is None else tree.match(state.v_max, "state.v_max", StateError)
+    if clip is not None:
+        check_clip(clip, tree.backend)
     kept = read_parts(tree, state)
     columns = Columns(tree.leaves, gs, ms, vs, maxima)
     table, ticker = DtypeTable(adam, tree.backend), partial(Ticker, adam, tree.backend, lr, hyper)
@@ -61,13 +68,23 @@ def plan_step(
         check_leaves(tree, [None if p is None else table.of(p) for p in tree.leaves], columns)
         return columns, kept, None
     plan = None
-    alike = tree.large and present is None and all(x is None for part in kept.values() for x in part)
+    alike = (
+        tree.large
+        and not listed
+        and present is None
+        and all(x is None for part in kept.values() for x in part)
+    )
     if alike and tree.backend.uniform(columns):
         plan = uniform_jobs(adam, tree, columns, table, ticker, state)
     if plan is None:
         plan = jobs_of_leaves(adam, tree, columns, kept, table, ticker, state, present)
+    if listed:
+        jobs, rows = with_rows(tree.backend, plan.jobs, plan.indices, listed)
+        plan = plan._replace(jobs=jobs, rows=rows, cacheable=False)
     if scale is not None:
         plan = plan._replace(jobs=[unscaled(tree.backend, job, scale) for job in plan.jobs])
+    if clip is not None:
+        plan = plan._replace(jobs=clipped(adam, tree.backend, plan.jobs, clip))
     if overflow is not False:
         plan = unless(overflow, adam, plan, ticker(), state, tree)
     return columns, kept, plan

@@ -7,7 +7,6 @@ those of *8-bit Optimizers via Block-wise Quantization*, https://arxiv.org/abs/2
 from __future__ import annotations
 
 import struct
-from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -32,7 +31,6 @@ def single(x: float) -> float:
     return rounded
 
 
-@lru_cache(maxsize=2)
 def table(signed: bool) -> tuple[float, ...]:
     """Return the numbers that the codes 0 to 255 stand for, ascending, each one of float32.
 
@@ -42,6 +40,16 @@ def table(signed: bool) -> tuple[float, ...]:
     >>> table(True)[126:129], table(False)[:2], table(True)[255]
     ((-5.500000384017767e-07, 0.0, 5.500000384017767e-07), (0.0, 3.2500003044333425e-07), 1.0)
     """
+    return TABLES[signed]
+
+
+def middles(signed: bool) -> tuple[float, ...]:
+    """Return the numbers half way between two of :func:`table`, in float32."""
+    return MIDDLES[signed]
+
+
+def made_table(signed: bool) -> tuple[float, ...]:
+    """Make what :func:`table` returns."""
     found = [0.0, 1.0]
     low = single(0.1)
     for i in range(7):
@@ -55,11 +63,10 @@ def table(signed: bool) -> tuple[float, ...]:
     return tuple(sorted(found))
 
 
-@lru_cache(maxsize=2)
-def middles(signed: bool) -> tuple[float, ...]:
-    """Return the numbers half way between two of :func:`table`, in float32."""
-    numbers = table(signed)
-    return tuple(single((a + b) / 2.0) for a, b in pairwise(numbers))
+TABLES = {signed: made_table(signed) for signed in (True, False)}
+MIDDLES = {
+    signed: tuple(single((a + b) / 2.0) for a, b in pairwise(numbers)) for signed, numbers in TABLES.items()
+}
 
 
 def encode(n: TableWords, x: Array, signed: bool) -> tuple[Array, Array]:

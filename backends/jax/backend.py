@@ -12,13 +12,15 @@ from jax.experimental.shard_alike import shard_alike
 
 from adamcore.backends.base import BaseBackend, FastPath, dtype_name
 from adamcore.backends.jax import batches, clocks, fast
+from adamcore.backends.jax.rows import ROWS
 from adamcore.backends.jax.words import WORDS
 from adamcore.coefficients import Traced
 from adamcore.definition import Coefficients, Numbers
-from adamcore.protocol import Kind
+from adamcore.errors import BackendError
+from adamcore.protocol import Kind, RowFunctions
 from adamcore.registry import PLAIN
 from adamcore.storage.bits import TableWords
-from adamcore.types import Array, Clock, Tree
+from adamcore.types import Array, Clock, Scalar, Tree
 
 
 def is_none(leaf: object) -> bool:
@@ -101,6 +103,9 @@ class JaxBackend(BaseBackend):
     def bits_of_floats(self) -> TableWords | None:
         return WORDS
 
+    def rows(self) -> RowFunctions | None:
+        return ROWS
+
     def part_of(self, dtype: Any, like: Array) -> Any:
         return jnp.finfo(dtype).dtype
 
@@ -124,6 +129,19 @@ class JaxBackend(BaseBackend):
     def paths(self, tree: Any) -> list[str]:
         return [jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_leaves_with_path(tree, is_none)]
 
+    def norms(self, gs: Sequence[Array], wheres: Sequence[Array | None]) -> Sequence[Scalar]:
+        """Return the norm of each gradient: of concrete ones in one program, and in one transfer.
+
+        Raises:
+            BackendError: a gradient is a part that one device of a ``shard_map`` has.
+        """
+        if any(isinstance(x, jax.core.Tracer) for x in (*gs, *wheres)):
+            for g in gs:
+                check_whole(g)
+            return [self.norm(g, where) for g, where in zip(gs, wheres, strict=True)]
+        found = vector_of_norms(list(gs), list(wheres))
+        return np.asarray(found).tolist() if found.is_fully_addressable else list(found)
+
     def tick_each(
         self, ts: Sequence[Clock], tick: Callable[[Array], tuple[Array, Coefficients]]
     ) -> list[tuple[Clock, Coefficients]] | None:
@@ -131,6 +149,31 @@ class JaxBackend(BaseBackend):
 
     def numbers(self, like: Array) -> Numbers:
         return Traced(jnp, self.coefficient_dtype(like))
+
+
+@jax.jit
+def vector_of_norms(gs: list[Array], wheres: list[Array | None]) -> Array:
+    """Return the norms of gradients as a vector."""
+    return jnp.stack([backend.norm(g, where) for g, where in zip(gs, wheres, strict=True)])
+
+
+def check_whole(g: Array) -> None:
+    """Raise BackendError if a gradient may differ between the devices that run this ``shard_map``."""
+    axes = jax.sharding.get_abstract_mesh().manual_axes
+    if not axes:
+        return
+    if varies(g) or not varies(jax.lax.axis_index(axes[0])):  # nothing is told under check_vma=False
+        raise BackendError(
+            f"a gradient of shape {tuple(g.shape)} inside shard_map over {', '.join(map(repr, axes))}: "
+            "expected a whole one, as the norm of a part is not that of the gradient; give Clip.total, or "
+            "make the step outside of shard_map"
+        )
+
+
+def varies(x: Array) -> bool:
+    """True if an array inside of ``shard_map`` is known to differ between devices."""
+    kind = jax.typeof(x)
+    return bool(kind.vma if hasattr(kind, "vma") else kind.manual_axis_type.varying)  # JAX 0.8, 0.10
 
 
 backend = JaxBackend()

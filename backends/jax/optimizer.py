@@ -18,11 +18,13 @@ import numpy as np
 import optax
 
 from adamcore import axes
+from adamcore.backends.jax.backend import backend
 from adamcore.backends.jax.transformation import AdamTransformation, OptaxAdam
 from adamcore.config import HYPERPARAMETERS
 from adamcore.dialects import dialect
 from adamcore.dtypes import parts_of
 from adamcore.errors import HyperparameterError
+from adamcore.step.clipping import Clip, check_clip
 from adamcore.storage.moments import MomentStorage
 from adamcore.storage.policies import PStorage
 from adamcore.types import Scalar
@@ -74,6 +76,7 @@ def adam(
     v_storage: MomentStorage | None = None,
     conjugate: bool = False,
     check_numerics: bool | float = False,
+    clip: Clip | None = None,
 ) -> AdamTransformation:
     """Return an Adam of any dialect as an optax transformation; by default it replaces :func:`optax.adam`.
 
@@ -103,6 +106,8 @@ def adam(
         check_numerics: True to be warned by ``init`` (:class:`adamcore.numerics.NumericsWarning`) of what
             the dtypes of the parameters lose, as the ``check_numerics`` of the result reports it; or the
             learning rate to look at, which a schedule needs.
+        clip: an :class:`adamcore.Clip`: gradients are clipped inside the step, after the loss scale is
+            divided out, as ``optax.clip_by_global_norm`` does before it; so they are in ``step`` too.
 
     Returns:
         A ``GradientTransformationExtraArgs``. Where optax has this Adam, its state has optax' own form, a
@@ -164,7 +169,9 @@ def adam(
         "lr_max": lr_max,
     }
     chosen = {name: value for name, value in (asked | numbers).items() if value is not None}
-    return transformation(dialect, chosen, mask=mask, conjugate=conjugate, check_numerics=check_numerics)
+    return transformation(
+        dialect, chosen, mask=mask, conjugate=conjugate, check_numerics=check_numerics, clip=clip
+    )
 
 
 def adamw(*args: Any, **options: Any) -> AdamTransformation:
@@ -284,12 +291,15 @@ def transformation(
     mask: Any = None,
     conjugate: bool = False,
     check_numerics: bool | float = False,
+    clip: Clip | None = None,
 ) -> AdamTransformation:
     """Return the transformation of a dialect, with the ``chosen`` fields of :class:`adamcore.Adam`.
 
     Raises:
         The errors of :func:`adam`.
     """
+    if clip is not None:
+        check_clip(clip, backend)
     lr_given, decay_given = chosen.get("lr"), chosen.get("weight_decay")
     chosen |= {name: real(name, chosen[name]) for name in HYPERPARAMETERS if name in chosen}
     hyper = {n: chosen.pop(n) for n in HYPERPARAMETERS if isinstance(chosen.get(n), jax.Array)}
@@ -320,7 +330,7 @@ def transformation(
         if decay_given is None:
             decay_given = dialect(dialect_name).defaults.get("weight_decay")  # which adamw and nadamw have
         rest = partial(states_after, lr_given, decay_given, mask is not None)
-    functions = OptaxAdam(core, lr, hyper, mask, conjugate, rest, check_numerics)
+    functions = OptaxAdam(core, lr, hyper, mask, conjugate, rest, check_numerics, clip)
     result = AdamTransformation(functions.init, functions.update)
     result.functions = functions
     return result

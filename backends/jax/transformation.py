@@ -21,7 +21,9 @@ from adamcore.dtypes import parts_of as kept_parts_of
 from adamcore.errors import HyperparameterError, ParameterError
 from adamcore.numerics import NumericsReport
 from adamcore.state import AdamState
-from adamcore.step import LossScale
+from adamcore.step import Clip, LossScale
+from adamcore.step.clipping import total_norm
+from adamcore.trees import ParamTree
 from adamcore.types import Tree
 
 
@@ -103,6 +105,7 @@ class OptaxAdam:
         conjugate: True if complex gradients are conjugated first.
         rest: returns the states after that of the moments in optax' chain; None if optax has no such Adam.
         warns: True if ``init`` warns of what dtypes lose; or the learning rate to look at.
+        clip: how gradients are clipped; None if they are not.
         compiled: :meth:`step`, compiled, with donated parameters and state.
     """
 
@@ -115,9 +118,10 @@ class OptaxAdam:
         conjugate: bool,
         rest: Callable[[], tuple[Any, ...]] | None,
         warns: bool | float = False,
+        clip: Clip | None = None,
     ) -> None:
         self.adam, self.lr, self.hyper, self.mask, self.conjugate = adam, lr, hyper, mask, conjugate
-        self.rest, self.warns = rest, warns
+        self.rest, self.warns, self.clip = rest, warns, clip
         self.compiled = jax.jit(self.step_whole, donate_argnums=(0, 2))
 
     def init(self, params: Tree) -> Tree:
@@ -247,9 +251,17 @@ class OptaxAdam:
         if "weight_decay" in counts and callable(hyper.get("weight_decay")):
             hyper["weight_decay"] = hyper["weight_decay"](counts["weight_decay"] + 1)
 
+        clip = self.clip
+        if clip is not None and clip.global_norm is not None and len({*parts.values()}) > 1:
+            total = (
+                total_norm(self.adam, ParamTree(params), grads, present) if clip.total is None else clip.total
+            )
+            scale = loss_scale.grad_scale if clip.total is None else None
+            clip = clip._replace(total=total if scale is None else total / scale)
+
         def one(part: Part, p: Tree, g: Tree, s: AdamState, present: Tree) -> tuple[Tree, AdamState]:
             own_hyper = hyper if part.decays else undecayed
-            return step.step(self.of(part), p, g, s, rate, present, False, own_hyper, loss_scale)
+            return step.step(self.of(part), p, g, s, rate, present, False, own_hyper, loss_scale, clip)
 
         undecayed = {name: x for name, x in hyper.items() if name != "weight_decay"}
         params, grads = widened(params, grads, keep=self.adam.p_storage != "plain")

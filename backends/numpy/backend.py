@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -12,17 +13,34 @@ import numpy as np
 
 from adamcore.backends.base import BaseBackend, FastPath, dtype_name
 from adamcore.backends.numpy import fast
+from adamcore.backends.numpy.rows import ROWS
 from adamcore.backends.numpy.uniform import same_shape, uniform_addresses
 from adamcore.backends.numpy.words import WORDS
 from adamcore.backends.overlap import first_overlap
-from adamcore.protocol import Columns, Kind
+from adamcore.protocol import Columns, Kind, RowFunctions
 from adamcore.storage.bits import TableWords
-from adamcore.types import Array
+from adamcore.types import Array, Scalar
 
 ARRAYS = (np.ndarray, np.generic)
 INFO = [np.finfo(name) for name in ("float16", "float32", "float64")]
 BITS = {info.dtype: int(info.bits) for info in INFO}  #: what a small step has no time to ask again
 LEAST = {info.dtype: float(info.smallest_subnormal) for info in INFO}
+
+
+BLOCK = 1 << 16  #: numbers whose squares are added up at once
+SAFE = (1e-140, 1e140)  #: a norm in between has squares that float64 holds
+
+
+def norm_in_blocks(g: Array) -> float:
+    """Return the Euclidean norm of an array of any floating dtype, summed in float64; it may overflow."""
+    flat = np.ravel(g, order="K")
+    if flat.dtype.kind == "c":
+        flat = flat.view(flat.real.dtype)
+    total = 0.0
+    for start in range(0, flat.size, BLOCK):
+        part = flat[start : start + BLOCK].astype(np.float64)
+        total += float(part @ part)
+    return math.sqrt(total)
 
 
 class NumPyBackend(BaseBackend):
@@ -79,6 +97,15 @@ class NumPyBackend(BaseBackend):
     def cast(self, x: Array, dtype: Any) -> Array:
         return np.asarray(x, dtype=dtype)
 
+    def norms(self, gs: Sequence[Array], wheres: Sequence[Array | None]) -> Sequence[Scalar]:
+        """Return the norm of each gradient, summed in float64 block by block, without a copy of the whole."""
+        return [
+            quick
+            if where is None and SAFE[0] < (quick := norm_in_blocks(g)) < SAFE[1]
+            else self.norm(g, where).item()
+            for g, where in zip(gs, wheres, strict=True)
+        ]
+
     def overwrite(self, old: Array, new: Array) -> Array:
         if not (isinstance(old, np.ndarray) and old.flags.writeable):
             return new
@@ -112,6 +139,9 @@ class NumPyBackend(BaseBackend):
 
     def bits_of_floats(self) -> TableWords | None:
         return WORDS
+
+    def rows(self) -> RowFunctions | None:
+        return ROWS
 
     def part_of(self, dtype: Any, like: Array) -> Any:
         return np.finfo(dtype).dtype

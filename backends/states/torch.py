@@ -5,14 +5,22 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from adamcore.axes import AXES
+from adamcore.backends.checkpoints.quantizers import (
+    Kept,
+    entry_of,
+    library_of,
+    refuse_without_optimizer,
+    row_of,
+)
 from adamcore.backends.checkpoints.state_dicts import as_state_dict, check_form, refuse_partition
 from adamcore.backends.states.named import Moments, NamedState, listed, numpy_of, whole_number
-from adamcore.backends.states.quantized import FIELDS, array_of, check_entry, is_adam, plain_entry
+from adamcore.backends.states.quantized import FIELDS, array_of, check_entry, codes_of, is_adam, plain_entry
 from adamcore.backends.states.torch_groups import (
     HYPER,
     adam_of_group,
@@ -152,11 +160,13 @@ def to_torch(
     """Return a ``state_dict`` with which an optimizer continues.
 
     Its hyperparameters are those of the state.  A parameter that the state does not have gets no state, as
-    if it had no gradient so far.
+    if it had no gradient so far.  An optimizer of bitsandbytes or torchao gets codes where it keeps codes:
+    those of the state under ``m_storage="blockwise8"``, others rounded once.
 
     Args:
         state: in the dialect of the optimizer; :func:`fit` makes it so.
-        like: the optimizer's own ``state_dict()``, which gives the groups, or the optimizer itself.
+        like: the optimizer's own ``state_dict()``, which gives the groups, or the optimizer itself, which
+            those of bitsandbytes and torchao need.
         names, by_position: the names of the optimizer's parameters, as for :func:`from_torch`.
 
     Raises:
@@ -166,13 +176,18 @@ def to_torch(
     """
     import torch
 
-    like, names = of_optimizer(like, names)
+    optimizer, (like, names) = like, of_optimizer(like, names)
     whole = as_state_dict(like)
     if whole is None:
         raise CheckpointError("like is no state_dict of an optimizer: expected 'state' and 'param_groups'")
     check_form(whole)
     groups: list[dict[str, Any]] = copy.deepcopy(list(whole["param_groups"]))
     states: dict[Any, dict[str, Any]] = {}
+    quantises = library_of(optimizer) is not None
+    if not quantises:
+        refuse_without_optimizer(groups, whole["state"])
+    elif not state.dialect:
+        state = replace(state, dialect=row_of(optimizer))
     order = [i for group in groups for i in group["params"]]
     names = None if names is None else list(names)
     called = names_of(groups, names, by_position, {})
@@ -184,9 +199,13 @@ def to_torch(
         )
     in_group = any("step" in group for group in groups)
     ours = any(is_ours(group) for group in groups)
+    places = {i: (k, at) for k, group in enumerate(groups) for at, i in enumerate(group["params"])}
     for number, group in enumerate(groups):
         mine = [called[i] for i in group["params"] if called[i] in state.leaves]
+        lr = group["lr"]
         fill_group(group, number, state, mine)
+        if isinstance(lr, torch.Tensor):  # a compiled step would not see another number
+            group["lr"] = torch.full_like(lr, group["lr"])
         if in_group:
             group["step"] = shared_clock(state, mine, number)
             products = {state.leaves[name].mu_product for name in mine}
@@ -196,6 +215,9 @@ def to_torch(
         if leaf is None:
             continue
         each: dict[str, Any] = {}
+        if quantises:
+            states[i] = entry_of(optimizer, places[i], kept_of(leaf))
+            continue
         if ours or not in_group:
             each["step"] = torch_step(leaf.t, called[i], ours)
         each |= {"exp_avg": tensor(leaf.m), "exp_avg_sq": tensor(leaf.v)}
@@ -210,6 +232,19 @@ def to_torch(
             each["mu_product"] = torch.tensor(leaf.mu_product)
         states[i] = each
     return {"state": states, "param_groups": groups}
+
+
+def kept_of(leaf: Moments) -> Kept:
+    """Return what an optimizer that quantises is to keep of a parameter."""
+    numbers = {"m": leaf.m, "v": leaf.v} | ({} if leaf.v_max is None else {"v_max": leaf.v_max})
+
+    def codes(part: str) -> tuple[Any, Any]:
+        own = leaf.coded.get(part)
+        if own is None or own.policy != "blockwise8":
+            own = codes_of(numbers[part], part, "blockwise8")
+        return own.codes, own.scales
+
+    return Kept(leaf.t, numbers, codes)
 
 
 def torch_step(t: int, name: str, ours: bool) -> Any:

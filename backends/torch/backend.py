@@ -16,18 +16,20 @@ except ModuleNotFoundError:
 
 from adamcore.backends.base import BaseBackend, FastPath, dtype_name
 from adamcore.backends.overlap import first_overlap
-from adamcore.backends.torch import compiler, cuda_clock, fast, nvrtc, root, shards
+from adamcore.backends.torch import compiler, cuda_clock, fast, norms, nvrtc, root, shards
+from adamcore.backends.torch.rows import ROWS
 from adamcore.backends.torch.uniform import uniform, vectors, wrapped
 from adamcore.backends.torch.words import WORDS
 from adamcore.coefficients import Traced, split_log
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients, Numbers
-from adamcore.protocol import Columns, Job, Kind, Result, UniformJobs
+from adamcore.protocol import Columns, Job, Kind, Result, RowFunctions, UniformJobs
 from adamcore.storage.bits import TableWords
-from adamcore.types import Array, Clock
+from adamcore.types import Array, Clock, Scalar
 
-# The logarithms of b1 and b2 are constants of a compiled step; Dynamo can't look into decimal.
-torch.compiler.assume_constant_result(split_log)
+# The logarithms of b1 and b2 are constants of a compiled step; Dynamo can't look into decimal.  This is all
+# that torch.compiler.assume_constant_result does, once it has imported Dynamo, which takes longer than torch.
+split_log._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 PARTS = {torch.complex32: torch.float16, torch.complex64: torch.float32, torch.complex128: torch.float64}
 PART = 64  #: 0-d tensors that share a storage, which is saved whole where one of them is
@@ -148,6 +150,12 @@ class TorchBackend(BaseBackend):
     def cast(self, x: Array, dtype: Any) -> Array:
         return x.to(dtype)
 
+    def norms(self, gs: Sequence[Array], wheres: Sequence[Array | None]) -> Sequence[Scalar]:
+        """Return the norm of each gradient, of a sharded one over all its parts, as tensors on one device."""
+        found = [norms.norm(g, where, self.coefficient_dtype(g)) for g, where in zip(gs, wheres, strict=True)]
+        values = [self.host(x) for x in found]
+        return [x.to(found[0].device) for x in found] if None in values else values
+
     def overwrite(self, old: Array, new: Array) -> Array:
         return old.copy_(new)
 
@@ -179,6 +187,9 @@ class TorchBackend(BaseBackend):
 
     def bits_of_floats(self) -> TableWords | None:
         return WORDS
+
+    def rows(self) -> RowFunctions | None:
+        return ROWS
 
     def split(self, x: Array) -> tuple[Array, Array]:
         parts = torch.view_as_real(x.resolve_conj())

@@ -11,13 +11,17 @@ from adamcore import AXES
 from adamcore.conformance.anatomy.circumstances import AFTER, FIRST, SECOND
 from adamcore.conformance.anatomy.differences import Difference, Words
 from adamcore.conformance.anatomy.facts import NEAR, near
-from adamcore.conformance.anatomy.ordinary import SHAPES, moves, with_changes
+from adamcore.conformance.anatomy.levers import experiment
+from adamcore.conformance.anatomy.ordinary import PATTERN, SHAPES, moves, with_changes
 from adamcore.conformance.anatomy.precision import FINE, FORMATS
-from adamcore.conformance.anatomy.readings import readings_of_claim
+from adamcore.conformance.anatomy.readings import Readings, readings_of_claim, run_of_claim
 from adamcore.conformance.anatomy.sweeps import SWEEPS, counts_as
 from adamcore.conformance.anatomy.texts import listed, number
-from adamcore.conformance.types import FloatArray, Probe
+from adamcore.conformance.anatomy.words import is_scaled_as_one
+from adamcore.conformance.types import FloatArray, Probe, Start
 
+CLOCKS = 256  #: the clocks that are tried for an array whose steps depend on its size
+LONGEST = max(range(len(SHAPES)), key=lambda i: int(np.prod(SHAPES[i])))  #: the place of the longest array
 SLIGHT = 2e-3  #: relative differences below this are a matter of how exactly coefficients are formed
 
 
@@ -37,12 +41,19 @@ def shared(d: Difference) -> Words | None:
 
 
 def sizes(d: Difference) -> Words | None:
-    """The words on arrays that do not move at all, or that go other ways than those with one dimension."""
+    """The words on arrays that do not move, whose v is not their elements', or that have two dimensions."""
     r = d.anatomy.readings
     still = [shape for i, shape in enumerate(SHAPES) if not np.any(r.moves("sizes", i).value)]
     if still:
         text = f"arrays of the shapes {', '.join(map(str, dict.fromkeys(still)))} do not move"
         return "layout", "STEP.1", text
+    if (counted := clock_of_size(d)) is not None:
+        text = f"an array of {np.prod(SHAPES[LONGEST])} elements makes its steps 1, 2, ... as those of t = "
+        return "clock", "CLK.1", f"{text}{listed(counted)}"
+    [second] = [part for part in d.anatomy.parts if part.name == "second moment"]
+    if "beside others" in second.differs and not is_scaled_as_one(d):
+        text = "beside others in its array, a large gradient's step has the share "
+        return "moments", "MOM.2", Difference(d.anatomy, second).beside("beside others", text)
     steps = [r.moves("sizes", i)[:, 0] for i in range(len(SHAPES))]
     rows, matrices = ([s for s, shape in zip(steps, SHAPES, strict=True) if (len(shape) > 1) == many]
                       for many in (False, True))  # fmt: skip
@@ -50,6 +61,41 @@ def sizes(d: Difference) -> Words | None:
         return None
     times = listed(matrices[0].value / rows[0].value)
     return "layout", "STEP.1", f"a step of an array of two dimensions is {times} times that of one of one"
+
+
+def clock_of_size(d: Difference) -> FloatArray | None:
+    """Return the clock with which the claim makes each step of the longest array, or None if none does."""
+    claim, r = d.anatomy.claim, d.anatomy.readings
+    if claim is None or claim.nesterov != "none" or claim.amsgrad == "corrected":
+        return None
+    plain = replace(claim, clock="per-parameter", missing="skip", all_missing="tick")
+    hyper, m, v, top = r.probes["sizes"].hyper, 0.0, 0.0, 0.0
+    counted = []
+    for step, moved in enumerate(r.moves("sizes", LONGEST)[:, 0].value):
+        g = np.full(1, PATTERN[step])
+        probe = experiment(
+            "clocks", "one step from each clock", [np.ones(1)] * CLOCKS, [[g] * CLOCKS], **hyper
+        )
+        state = np.full(1, m), np.full(1, v), np.full(1, top)
+        probe = replace(probe, start=tuple(Start(t, *state) for t in range(CLOCKS)))
+        made = Readings({"clocks": run_of_claim(plain, probe)}, {"clocks": probe}, r.dtype)
+        steps = np.array([made.moves("clocks", i).value[0, 0] for i in range(CLOCKS)])
+        fitting = np.flatnonzero(np.abs(steps - moved) <= NEAR * np.abs(moved))
+        if len(fitting) == 0:
+            return None
+        counted.append(float(fitting[0] + 1))
+        m = hyper["b1"] * m + (1.0 - hyper["b1"]) * g.item()
+        v = hyper["b2"] * v + (1.0 - hyper["b2"]) * g.item() ** 2
+        top = max(top, v)
+    return np.array(counted)
+
+
+def twins(d: Difference) -> Words | None:
+    """The words on arrays of one shape that come back as one of them, though their gradients differ."""
+    after = [d.anatomy.readings.positions("twins", i)[1:] for i in range(3)]
+    if not all(np.array_equal(p, after[0]) for p in after):
+        return None
+    return "isolation", "STATE.3", "arrays of one shape come back equal, though their gradients differ"
 
 
 def permuted(d: Difference) -> Words | None:
@@ -93,9 +139,10 @@ def factor(d: Difference) -> Words | None:
     got, _ = d.values("unit")
     with np.errstate(all="ignore"):
         rest = 1.0 - 1.0 / got[:6]
-        fading = rest[1:] / rest[:-1]
-    if np.all(rest[:4] != 0) and near(fading[:3], fading[0]) and 0 < fading[0] < 1:
-        text = f"steps are divided by 1 - {number(fading[0])}^t though both betas are 0"
+        fading = float(rest[1] / rest[0])
+        corrections = 1.0 - fading ** np.arange(1, len(got) + 1)
+    if 0 < fading < 1 and near(got * corrections, got[-1] * corrections[-1]):
+        text = f"steps are divided by 1 - {number(fading)}^t though both betas are 0"
         return "bias_correction", "BC.1", text
     text = f"steps are {listed(got)} times that of the last one, though neither gradient nor lr changes"
     return "schedule", "LR.1", text
@@ -117,7 +164,7 @@ def other_clock(d: Difference) -> str | None:
 
 FINER: dict[str, Callable[[Difference], Words | None]] = {
     "shared": shared, "sizes": sizes, "unit": factor, "absent": absent, "betas changed": betas,
-    "matrix": permuted,
+    "matrix": permuted, "twins": twins,
 }  # fmt: skip
 """Words for what a circumstance may show besides its own."""
 

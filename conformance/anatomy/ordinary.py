@@ -68,7 +68,7 @@ def borrowed(r: Readings, names: Sequence[str]) -> Measured:
     b, other = r.hyper("b1"), r.hyper("b1", "others")
     t = np.arange(1, 9)
     ratio = Measured((1.0 - other**t) / (1.0 - b**t))
-    corrected = main.all_equal(main[:1]) and bool(np.all(main.value))
+    corrected = main.all_equal(main[:1]) and bool(np.all(np.isfinite(main.value) & (main.value != 0)))
     return Measured([float(b != other and corrected and moved.all_equal(main * ratio))])
 
 

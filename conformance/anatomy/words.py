@@ -18,11 +18,15 @@ from adamcore.conformance.anatomy.step_words import decay_rule, step
 from adamcore.conformance.anatomy.texts import listed, number
 from adamcore.conformance.types import FloatArray
 
+OF_SCALARS = ("nesterov", "bias_correction", "clock")  #: areas of what a step has one of for all elements
 FEW_BITS = 2.0**-6  #: what rounding to 7 bits or more makes of a 0, as a share of what stands beside it
 
 
 def arrays(d: Difference) -> Words:
     if d.differs("finite"):
+        if is_as_claimed_without_averages(d):
+            text = "p becomes NaN or infinite, but not where both betas are 0: a correction is 0"
+            return "bias_correction", "BC.1", text
         return "mixed_precision", "NUM.1", "a gradient of 2^40 makes p NaN or infinite"
     if d.differs("stepped"):
         got, _ = d.values("stepped")
@@ -32,10 +36,13 @@ def arrays(d: Difference) -> Words:
             return "moments", "STEP.1", "no element moves in the step in which its first gradient comes"
         if not got[:T].any():
             return "mixed_precision", "NUM.1", "a gradient of 2^40 does not move p"
-        if (text := unmoved_by_small(d)) is not None:
-            return "moments", "NUM.2", text
+        if (small := unmoved_by_small(d)) is not None:
+            return "moments", "NUM.2", small
         text = f"{int(np.sum(got == 0))} of {len(got)} elements that have a gradient do not move"
         return "layout", "STEP.1", text
+    if d.differs("place") and (factors := factors_without_averages(d)) is not None:
+        text = "without averages, to which no clock matters, the steps of an array go on changing: they are"
+        return "schedule", "LR.1", f"{text} {listed(factors)} times its last one"
     if d.differs("place"):
         return (
             "clock",
@@ -43,8 +50,52 @@ def arrays(d: Difference) -> Words:
             d.beside("place", "the last of two equal arrays makes, times the step, "),
         )
     ratio, _ = d.values("alone")
+    if (words := scalars_beside_others(d)) is not None:
+        return words
     text = f"without other arrays beside it, a step is {number(ratio[0])} times as large"
     return ("clipping", "NUM.5", text) if ratio[0] > 4 else ("isolation", "STATE.3", text)
+
+
+def scalars_beside_others(d: Difference) -> Words | None:
+    """Return the words on the scalars of a step that other arrays change, or None if it is something else."""
+    parts = {part.name: part for part in d.anatomy.parts}
+    if set(parts["gradient"].differs) - {"beside others"}:
+        return None  # gradients are cut or scaled, by all of them together
+    for name, words in (
+        ("first moment", first_moment),
+        ("second moment", second_moment),
+        ("correction", correction),
+    ):
+        if not parts[name].as_claimed:
+            area, rule, text = words(Difference(d.anatomy, parts[name]))
+            return (area, rule, f"beside other arrays, {text}") if area in OF_SCALARS else None
+    return None
+
+
+def is_as_claimed_without_averages(d: Difference) -> bool:
+    """True if steps of the same gradients are as claimed where nothing is averaged and nothing corrected."""
+    r, claimed = d.anatomy.readings, d.anatomy.claimed
+    if claimed is None or "unit" not in r.probes or r.why_not("unit"):
+        return False
+    averages = r.hyper("b1", "unit") or r.hyper("b2", "unit")
+    return not averages and r.moves("unit", 1).all_equal(claimed.moves("unit", 1))
+
+
+def factors_without_averages(d: Difference) -> FloatArray | None:
+    """Return the steps by constant gradients where nothing is averaged, or None if all are alike.
+
+    There every correction is 1 from the first step on.
+    """
+    r, claimed = d.anatomy.readings, d.anatomy.claimed
+    if claimed is None or "unit" not in r.probes or r.why_not("unit"):
+        return None
+    if r.hyper("b1", "unit") or r.hyper("b2", "unit"):
+        return None
+    steps, theirs = (each.moves("unit", 1)[:, 0] for each in (r, claimed))
+    if not theirs.all_equal(theirs[0]) or steps.all_equal(steps[0]) or not np.all(steps.value):
+        return None
+    factors: FloatArray = steps.value / steps.value[-1]
+    return factors
 
 
 def unmoved(d: Difference) -> Words | None:
@@ -148,6 +199,9 @@ def first_moment(d: Difference) -> Words:
         power = float(Facts(d.anatomy.readings).exponents[1][0])
         if claim is not None and claim.nesterov == "none" and abs(power - 1.0) < NEAR:
             return "moments", "STEP.1", "a gradient is added to the step that is divided by no root"
+        if newest_square_too(d):
+            text = "the newest gradient counts more than it does in an average, in both moments: "
+            return "moments", "STEP.1", d.beside("look-ahead", f"{text}an older one, against it, ")
         return "nesterov", "NES.1", d.beside("look-ahead", "an older gradient counts against the newest ")
     found = constant(sure(d.part.values["fading"]))
     if keeps_corrected(d, "fading in step", b1):
@@ -157,6 +211,17 @@ def first_moment(d: Difference) -> Words:
     if is_claim_with(d, b1=found) or is_claim_with(d, b1=found, b2=Facts(d.anatomy.readings).b2):
         return "hyperparameters", "MOM.1", f"b1 is {number(found)} where {number(b1)} was given"
     return "moments", "MOM.1", f"weights of m go down by {number(found)} a step where b1 is {number(b1)}"
+
+
+def newest_square_too(d: Difference) -> bool:
+    """True if the newest square has another weight as well, and older ones fade as claimed.
+
+    A look-ahead is one of the first moment alone.
+    """
+    [second] = [part for part in d.anatomy.parts if part.name == "second moment"]
+    if "kept in step" not in second.differs or {"cross term", "power"} & set(second.differs):
+        return False
+    return second.values["kept"][1:].all_equal(second.claimed["kept"][1:])
 
 
 def keeps_corrected(d: Difference, name: str, beta: float) -> bool:

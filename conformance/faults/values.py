@@ -76,6 +76,13 @@ def complex_root(at: StepContext, c: Coefficients, inputs: UpdateInput) -> Updat
     return [(p.real, m.real), (p.imag, m.imag)], inputs.v, None
 
 
+def complex_to_real(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
+    """Step the real part of a complex parameter alone, and set its imaginary part to 0."""
+    real, *imaginary = inputs.parts
+    [after], v, v_max = _updates.as_defined(at, c, inputs._replace(parts=[real]))
+    return [after, *((0.0 * p, 0.0 * m) for p, _, m in imaginary)], v, v_max
+
+
 def without_tiny(limit: float, g: FloatArray) -> FloatArray:
     return np.where(np.abs(g) < limit, 0.0, g)
 
@@ -115,6 +122,8 @@ def faults() -> tuple[Fault, ...]:
         fault("complex", "CPX.1", "complex-root",
               "complex numbers go through the formula for real ones: v averages g*g, not |g|**2",
               update=complex_root),
+        fault("complex", "CPX.1", "complex-to-real", "the imaginary part of a parameter is lost",
+              update=complex_to_real),
         zero("zeros-skipped", "elements with a zero gradient are left alone",
              **_inputs.on_steps(partial(_inputs.masked, _inputs.zeros_left))),
         zero("zero-tensors-skipped", "a tensor whose gradient is all zero is left alone",

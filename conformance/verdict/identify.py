@@ -201,7 +201,8 @@ def identify(
         axes[axis] = list(AXES[axis]) if refused else values_of(axis, agreeing(variants, (name,), where))
         if axis == "complex" and not axes[axis]:
             others, observed = agreeing_with(OF_COMPLEX, variants, (name,), where)
-            axes[axis], fault = values_of(axis, others), joined(fault, observed)
+            if others:  # the fault stands in the place of the axis's value, and rules none out
+                axes[axis], fault = list(AXES[axis]), joined(fault, observed)
     if way == DOUBLE and "double" not in axes["coefficients"]:
         way = None
     sure = sureness(fits, runs[FINGERPRINT, dtype], probes[FINGERPRINT], dtype)

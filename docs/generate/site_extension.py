@@ -22,13 +22,14 @@ logger = getLogger(__name__)
 
 ROOT = Path(__file__).resolve().parents[2]
 RULE = re.compile(
-    r"(?<![\w.])(?:(?:MOM|BC|EPS|DEC|AMS|NES|MAX|STEP|CLK|LR|CPX|NF|NUM|STATE|STORE|SCALE)\.\d+|F[1-6])"
+    r"(?<![\w.])(?:(?:MOM|BC|EPS|DEC|AMS|NES|MAX|STEP|CLK|LR|CPX|NF|NUM|STATE|STORE|SCALE|CLIP|SPARSE)\.\d+|F[1-6])"
     r"(?![\w.]*\w)"
 )
 SPEC = "spec"  #: the page with the rules
 #: Modules whose ``__all__`` is for the project's own modules and for old import paths.
 INTERNAL = {
     "adamcore.lane",
+    "adamcore.step",
     "adamcore.backends.jax.fast",
     "adamcore.backends.states.canonical",
     "adamcore.backends.torch.optimizer",

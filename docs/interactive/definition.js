@@ -1,7 +1,7 @@
 // Written by `make pages` from adamcore/definition.py and the table of dialects; do not edit.
 // `o` decides what a number is (arithmetic.js): a double, or a float32 rounded after each operation.
 "use strict";
-const FIELDS = ['w1', 'w2', 'keep1', 'keep2', 'step_m', 'step_g', 'inside', 'over_root', 'square', 'outside', 'decay', 'keep_p', 'mu_product'];
+const FIELDS = ['w1', 'w2', 'keep1', 'keep2', 'step_m', 'step_g', 'inside', 'over_root', 'square', 'outside', 'decay', 'keep_p', 'mu_product', 'scale_g'];
 const Coefficients = (...values) =>
   Object.fromEntries(FIELDS.map((name, i) => [name, values[i] ?? null]));
 function definition(o) {
@@ -79,6 +79,9 @@ function definition(o) {
   }
   function update(xp, adam, c, parts, v, v_max = null) {
     let denominator, over_root, square, used;
+    if (c.scale_g !== null) {
+      parts = parts.map(([p, g, m]) => [p, o.mul(c.scale_g, g), m]);
+    }
     if (adam.maximize) {
       parts = parts.map(([p, g, m]) => [p, o.neg(g), m]);
     }

@@ -5,15 +5,20 @@ import torch
 
 class SparseAdam(torch.optim.SparseAdam):
     def step(self, closure=None):
-        dense = [p for group in self.param_groups for p in group["params"] if p.grad is not None]
-        given = [p.grad for p in dense]
-        for p, g in zip(dense, given):
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        given = [p for group in self.param_groups for p in group["params"] if p.grad is not None]
+        dense = [p.grad for p in given]
+        for p, g in zip(given, dense):
             p.grad = sparse(g)
         try:
-            return super().step(closure)
+            super().step()
         finally:
-            for p, g in zip(dense, given):
+            for p, g in zip(given, dense):
                 p.grad = g
+        return loss
 
 
 def sparse(g):

@@ -39,10 +39,10 @@ def test_the_protocol_has_methods_and_attributes() -> None:
     assert {"name", "flushes"} <= set(ATTRIBUTES)
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_a_method_takes_the_protocols_arguments(backend: Backend, name: str) -> None:
-    asked = list(inspect.signature(getattr(Backend, name)).parameters)
-    assert ["self", *inspect.signature(getattr(backend, name)).parameters] == asked
+def test_a_method_takes_the_protocols_arguments(backend: Backend) -> None:
+    for name in METHODS:
+        asked = list(inspect.signature(getattr(Backend, name)).parameters)
+        assert ["self", *inspect.signature(getattr(backend, name)).parameters] == asked, name
 
 
 def test_the_attributes_are_there(backend: Backend) -> None:

@@ -105,7 +105,7 @@ class FourthKerasProductPerParameter(Nadam):
         super().update(s, g)
 
 
-@wrong("nesterov bias_correction", "NES.2", like="FluxML/Flux.jl#224")
+@wrong("nesterov bias_correction moments", "NES.2", like="FluxML/Flux.jl#224")
 class FourthNadamSecondTimesBeta(Ahead):
     """The second moment looks ahead as the first one does: it is multiplied by b2 before its correction."""
 

@@ -103,6 +103,8 @@ def in_two(b: float, t: int) -> float:
 class FourthRightPowersInTwo(Frame):
     """The power of a beta is put together from a multiple of 64 and a rest."""
 
+    dialect = "paddle.AdamW"
+
     def direction(self, s: Slot) -> Array:
         c1, c2 = in_two(s.h.b1, s.t), in_two(s.h.b2, s.t)
         return (s.m / c1) / (np.sqrt(s.v) / math.sqrt(c2) + s.h.eps)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
-import pytest
 from paths import ROOT
 
 from adamcore.axes import AXES
 from adamcore.dialects import DIALECTS, dialect
 
 SPEC = (ROOT / "docs" / "spec.md").read_text(encoding="utf-8")
-FAMILY = "MOM|BC|EPS|DEC|AMS|NES|MAX|STEP|CLK|LR|CPX|NF|NUM|STATE|STORE|SCALE"
+FAMILY = "MOM|BC|EPS|DEC|AMS|NES|MAX|STEP|CLK|LR|CPX|NF|NUM|STATE|STORE|SCALE|CLIP|SPARSE"
 RULE = re.compile(rf"(?<![\w.])(?:(?:{FAMILY})\.\d+|F[1-6])(?![\w.]*\w)")
 HEADINGS = re.findall(r"^### (\S+)", SPEC, re.MULTILINE)
 SOURCES = [
@@ -28,9 +26,9 @@ def test_every_rule_has_one_heading() -> None:
     assert all(RULE.fullmatch(heading) for heading in HEADINGS)
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_no_file_speaks_of_a_rule_that_is_not_there(path: Path) -> None:
-    assert set(RULE.findall(path.read_text(encoding="utf-8"))) <= set(HEADINGS)
+def test_no_file_speaks_of_a_rule_that_is_not_there() -> None:
+    spoken_of = {path: set(RULE.findall(path.read_text(encoding="utf-8"))) for path in SOURCES}
+    assert {path: rules - set(HEADINGS) for path, rules in spoken_of.items() if rules - set(HEADINGS)} == {}
 
 
 def test_every_rule_but_conventions_says_must_or_may() -> None:

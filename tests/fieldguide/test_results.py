@@ -34,3 +34,4 @@ def test_a_failure_is_a_change() -> None:
     [change] = changes(old, {"version": "2", "status": "failed"})
     assert (change["what"], change["before"], change["after"]) == ("status", "measured", "failed")
     assert change["versions"] == ["1", "2"]
+    assert changes({"version": "1", "status": "failed"}, old) == []

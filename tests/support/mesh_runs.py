@@ -22,10 +22,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import pytest
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from adamcore import Adam
+from adamcore import Adam, Clip
 from adamcore.backends.jax import adam
+from adamcore.errors import BackendError
 
 P = PartitionSpec
 COLLECTIVE = re.compile(
@@ -265,6 +267,35 @@ def inside_of_shard_map() -> None:
     mapped = jax.jit(jax.shard_map(both, mesh=here, in_specs=P("d"), out_specs=P("d")))
     p, g = ({"w": arrays(k)["w"]} for k in (0, 1))
     assert same(mapped(p, g), jax.jit(both)(p, g))
+
+
+@case
+def clipping() -> None:
+    """The norm is that of the whole: on a mesh in jit and outside; inside of shard_map it is refused."""
+    core, clip = Adam(), Clip(global_norm=0.5)
+    p, g = arrays(0), arrays(1)
+    want = core.step(p, g, core.init(p), clip=clip)[1].m
+    q, h = placed(p, "fsdp"), placed(g, "fsdp")
+    inside = jax.jit(lambda q, h: core.step(q, h, core.init(q), clip=clip))(q, h)[1].m
+    for found in (core.step(q, h, core.init(q), clip=clip)[1].m, inside):
+        jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-5, atol=1e-7), found, want)
+    here = Mesh(np.array(jax.devices()), ("d",))
+
+    def mapped(clip: Clip, checks: bool, spec: Any) -> Any:
+        def both(p: Any, g: Any) -> Any:
+            return core.step(p, g, core.init(p), clip=clip)[1].m
+
+        return jax.jit(jax.shard_map(both, mesh=here, in_specs=spec, out_specs=spec, check_vma=checks))
+
+    part, own = {"w": p["w"]}, {"w": g["w"]}
+    for checks in (True, False):
+        with pytest.raises(BackendError, match=r"Clip\.total"):
+            mapped(clip, checks, P("d"))(part, own)
+    total = float(jnp.linalg.norm(own["w"]))
+    given = mapped(Clip(global_norm=0.5, total=total), True, P("d"))(part, own)
+    alone = core.step(part, own, core.init(part), clip=clip)[1].m
+    np.testing.assert_allclose(given["w"], alone["w"], rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(mapped(clip, True, P())(part, own)["w"], alone["w"], rtol=1e-5, atol=1e-7)
 
 
 @case

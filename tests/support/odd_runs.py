@@ -204,3 +204,71 @@ class DecaysByPlace(Parts):
 
     def decay(self, p: FloatArray) -> FloatArray:
         return p
+
+
+class RateByPlace(Parts):
+    """The rate falls the faster the earlier an array comes."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        lr, self.lr = self.lr, self.lr * 0.9 ** ((len(self.p) - i) * (self.t[i] - 1))
+        super().one(i, g)
+        self.lr = lr
+
+
+class RateToItsEnd(Parts):
+    """The rate falls in a straight line, to a tenth and beyond."""
+
+    def correction(self, t: int) -> tuple[float, float]:
+        c1, c2 = super().correction(t)
+        return c1 / (1 - (t - 1) / 44), c2
+
+
+class AveragesTwice(Parts):
+    """Both averages take the gradient in once more where they are used."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        m = self.m[i] = self.first(self.m[i], g)
+        v = self.v[i] = self.second(self.v[i], g, m)
+        c1, c2 = self.correction(self.t[i])
+        m, v = self.first(m, g), self.second(v, g, m)
+        self.p[i] = self.decay(self.p[i]) - self.lr * (m / c1) / self.root(v / c2)
+
+
+class SquareOfArray(Parts):
+    """The square is that of the whole array, if it has one dimension."""
+
+    def second(self, v: FloatArray, g: FloatArray, m: FloatArray) -> FloatArray:
+        square = np.full_like(g, g @ g) if g.ndim == 1 else g * g
+        return self.h["b2"] * v + (1 - self.h["b2"]) * square
+
+
+class ClockOfBlocks(Parts):
+    """The clock ticks for each block of 32 elements."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        t, blocks = self.t[i], max(1, -(-g.size // 32))
+        self.t[i] = 1 + (t - 1) * blocks
+        super().one(i, g)
+        self.t[i] = t
+
+
+class OneBuffer(Parts):
+    """Arrays of one shape come back in one buffer."""
+
+    def step(self, grads: list[FloatArray | None]) -> list[FloatArray]:
+        buffers = {p.shape: p for p in super().step(grads)}
+        return [buffers[p.shape] for p in self.p]
+
+
+class NothingLeft(Parts):
+    """What corrects the moments is 0, unless nothing is averaged."""
+
+    def correction(self, t: int) -> tuple[float, float]:
+        return 1.0 - bool(self.h["b1"]), 1.0 - bool(self.h["b2"])
+
+
+class ClockOfAll(Parts):
+    """The first correction is that of a clock which ticks for every array."""
+
+    def correction(self, t: int) -> tuple[float, float]:
+        return 1 - self.h["b1"] ** (1 + (t - 1) * len(self.p)), super().correction(t)[1]

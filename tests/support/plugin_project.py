@@ -51,8 +51,12 @@ with open("started", "a") as file:
 '''
 
 
+OTHERS = ("cacheprovider", "hypothesispytest", "jaxtyping", "zarr")  #: plugins that only take time to load
+
+
 def run(project: pytest.Pytester, *arguments: str) -> pytest.RunResult:
-    return project.runpytest_subprocess("-p", "no:cacheprovider", *arguments, timeout=120)
+    without = [word for plugin in OTHERS for word in ("-p", f"no:{plugin}")]
+    return project.runpytest_subprocess(*without, *arguments, timeout=120)
 
 
 def started(project: pytest.Pytester) -> int:

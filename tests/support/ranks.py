@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cache
@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cases import Item, spread
 
 MODULES = (
     "sharded_steps",
@@ -37,7 +38,7 @@ RESUMED = ("sharded_resumed",)  #: checkpoints of 2 processes, on other numbers 
 Run = Sequence[tuple[int, Sequence[str]]]  #: numbers of processes, and the modules whose cases they run
 RUNS: dict[str, Run] = {
     "few": [(2, (*MODULES, *RESUMED)), (4, RESUMED), (1, RESUMED)],
-    "all": [(1, MODULES), (4, MODULES), (2, RESUMED), (4, RESUMED), (1, RESUMED)],
+    "all": [(1, MODULES), (4, MODULES), (2, (*MODULES, *RESUMED)), (4, RESUMED), (1, RESUMED)],
 }
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -74,6 +75,11 @@ def parameters(module: str) -> list[Any]:
 def is_thorough() -> bool:
     """True in the processes of a run that may take its time: a case leaves nothing out."""
     return sys.argv[1:2] != ["few"]
+
+
+def few(items: Iterable[Item], count: int) -> list[Item]:
+    """Return ``count`` of the items, equally far apart, or in a thorough run all of them."""
+    return list(items) if is_thorough() else spread(items, count)
 
 
 def check(run: str, world: int, name: str, base: Path) -> None:

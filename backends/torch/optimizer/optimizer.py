@@ -9,6 +9,8 @@ import torch
 
 from adamcore.adam import Adam as Core
 from adamcore.backends.torch import compiler, nvrtc, shards
+from adamcore.backends.torch.backend import backend
+from adamcore.backends.torch.optimizer.clipping import factors_of_groups
 from adamcore.backends.torch.optimizer.engines import asks_for_state
 from adamcore.backends.torch.optimizer.freeze import FreezableOptimizer, names_of, restore_frozen
 from adamcore.backends.torch.optimizer.group_keys import PYTORCH, Group, kept_settings, left_out, shorten
@@ -31,6 +33,7 @@ from adamcore.backends.torch.optimizer.step_cache import StepCache
 from adamcore.backends.torch.optimizer.update import settle, update_group, with_inputs
 from adamcore.errors import TreeError
 from adamcore.numerics import NumericsReport
+from adamcore.step.clipping import Clip, check_clip
 
 #: returns PyTorch's device of this machine, None if there is none; None before PyTorch 2.6
 ACCELERATOR: Any = getattr(torch._C, "_accelerator_getAccelerator", None)
@@ -63,6 +66,9 @@ class Adam(FreezableOptimizer):
             these parameters lose, as :meth:`check_numerics` reports it; or the lr to look at.
         sparse: "dense": a sparse gradient is zero in the rows that it does not list.  "lazy": those rows
             stay as they are, while the parameter's clock ticks.
+        clip: an :class:`adamcore.Clip`: gradients are clipped inside the step, by a norm over all groups,
+            after the loss scale is divided out.  ``p.grad`` stays as it is.  It is an attribute, and no part
+            of a ``state_dict``.
         axes: the other axes, ``eps_root``, ``momentum_decay``, ``moment_dtype``, ``m_dtype``,
             ``v_dtype``, ``p_storage``, ``seed``, ``m_storage`` and ``v_storage``, as for
             :class:`adamcore.Adam`.
@@ -101,8 +107,12 @@ class Adam(FreezableOptimizer):
         differentiable: bool = False,
         sparse: Literal["dense", "lazy"] = "dense",
         check_numerics: bool | float = False,
+        clip: Clip | None = None,
         **axes: Any,
     ) -> None:
+        if clip is not None:
+            check_clip(clip, backend)
+        self.clip = clip  #: how all gradients are clipped; it may be set at any time
         given = {
             "lr": lr,
             "betas": betas,
@@ -125,6 +135,7 @@ class Adam(FreezableOptimizer):
         self._snapshots, self._names = Snapshots(), {}
         self._placements = shards.Placements()
         self._has_repeated = False  # whether a group has a parameter more than once
+        self._steady = False  # whether cached steps made all of the last step
         super().__init__(params, defaults)
         if check_numerics is not False:
             self.check_numerics(None if check_numerics is True else check_numerics).warn(4)
@@ -135,13 +146,14 @@ class Adam(FreezableOptimizer):
         return bool(self.defaults["fused"])
 
     def __getstate__(self) -> dict[str, Any]:
-        return super().__getstate__() | {"_names": self._names, "rules": self.rules}
+        return super().__getstate__() | {"_names": self._names, "rules": self.rules, "clip": self.clip}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         rules = getattr(self, "rules", PYTORCH)  # in pickles of old, groups leave out PyTorch's
         super().__setstate__({"_names": {}, "rules": rules} | state)  # a state_dict brings its own names
         self.rules = PYTORCH | self.rules
-        self._cores, self._compiled_for = {}, {}
+        self.__dict__.setdefault("clip", None)  # pickles of old have none
+        self._cores, self._compiled_for, self._steady = {}, {}, False
         self._step_cache, self._snapshots = StepCache(self.rules), Snapshots()
         self._placements = shards.Placements()
         absent = left_out(self.rules)
@@ -259,10 +271,11 @@ class Adam(FreezableOptimizer):
         if not compiling and sharded:
             self._place_gradients()
         bound: dict[int, Any] = {}
-        plain = not compiling and not self._has_repeated and not compiler.is_on()
+        plain = not (compiling or self._has_repeated or self.clip is not None or compiler.is_on())
         if plain:
             bound = self._step_cache.bind(self.param_groups, self.state, scale, found_inf)
         if len(bound) == len(self.param_groups):
+            self._steady = scale is None
             for run in bound.values():
                 run()
             return loss
@@ -277,6 +290,9 @@ class Adam(FreezableOptimizer):
         for i, group in enumerate(self.param_groups):
             if i not in bound:
                 keys[i] = self._init_group(i, group, *gathered[i])
+        factors: list[Any] = [None] * len(gathered)
+        if self.clip is not None:
+            factors = factors_of_groups(self.clip, self.param_groups, gathered, scale)
         for i, group in enumerate(self.param_groups):
             if i in bound:
                 bound[i]()
@@ -285,14 +301,37 @@ class Adam(FreezableOptimizer):
                 if torch.compiler.is_compiling():
                     lr = settle(core, group, group["params"][0])
                 lazy = is_lazy(group, self.rules)
-                jobs, new = update_group(core, group, gathered[i], scale, skipped, lr, lazy)
+                jobs, new = update_group(
+                    core, group, gathered[i], scale, skipped, lr, lazy, self.clip, factors[i]
+                )
                 if group["differentiable"]:
                     store_state(self.state, gathered[i], new)
                 elif plain:
                     self._step_cache.remember(i, core, group, self.state, gathered[i], jobs)
         if self._has_repeated:
-            self._step_repeated(scale, skipped)
+            self._step_repeated(scale, skipped, gathered, factors)
         return loss
+
+    def _step_again(self) -> bool:
+        """Make the step if cached steps can make all of it; return False, with nothing changed, if not.
+
+        No operation of PyTorch's is called, so that nothing has to be told to autograd.
+        """
+        cache = self._step_cache
+        if not self._steady or self._has_repeated or self.clip is not None or compiler.is_on():
+            return False
+        if self._snapshots.given or cache.sharded:
+            return False
+        if ACCELERATOR is None or ACCELERATOR() is not None:  # a graph of CUDA's may be captured
+            return False
+        if getattr(self, "grad_scale", None) is not None or getattr(self, "found_inf", None) is not None:
+            return False
+        bound = cache.bind(self.param_groups, self.state, None, None)
+        self._steady = len(bound) == len(self.param_groups)
+        if self._steady:
+            for run in bound.values():
+                run()
+        return self._steady
 
     def _place_gradients(self) -> None:
         """Give gradients of sharded parameters their placements, in the same order on every process."""
@@ -301,7 +340,7 @@ class Adam(FreezableOptimizer):
                 self._placements.place_gradients(i, group["params"])
 
     @torch._disable_dynamo  # type: ignore[attr-defined]
-    def _step_repeated(self, scale: Any, skipped: Any) -> None:
+    def _step_repeated(self, scale: Any, skipped: Any, before: list[GroupState], factors: list[Any]) -> None:
         """Step the parameters that stand in their group more than once, as often as they do."""
         for i, group in enumerate(self.param_groups):
             for p in repeated(group["params"]):
@@ -309,18 +348,25 @@ class Adam(FreezableOptimizer):
                 core = self._cores[self._init_group(i, alone, *gathered)]
                 if gathered.clocks:
                     lazy = is_lazy(group, self.rules)
-                    _, new = update_group(core, alone, gathered, scale, skipped, group["lr"], lazy)
+                    mine = None
+                    if self.clip is not None:
+                        mine = [f for f, q in zip(factors[i], before[i].params, strict=True) if q is p]
+                    _, new = update_group(
+                        core, alone, gathered, scale, skipped, group["lr"], lazy, self.clip, mine
+                    )
                     if group["differentiable"]:
                         store_state(self.state, gathered, new)
 
     def _init_group(
         self, index: int, group: Group, params: list[Any], grads: list[Any], ms: list[Any],
-        vs: list[Any], maxima: list[Any], rests: list[Any], scales: list[Any], numbers: list[Any],
-        clocks: list[Any], products: list[Any],
+        vs: list[Any], maxima: list[Any], rests: list[Any], m_scales: list[Any],
+        v_scales: list[Any], v_max_scales: list[Any], numbers: list[Any], clocks: list[Any],
+        products: list[Any],
     ) -> str:  # fmt: skip
         """Fill the lists with the tensors that take part in the step, and make missing state.
 
-        ``torch.compile`` knows this method by its name and runs it, while it traces the rest.
+        ``torch.compile`` knows this method by its name and runs it, while it traces the rest.  It can take
+        lists of tensors, numbers and None: with anything else in them it would trace this method too.
 
         Returns:
             The key of the group's Adam in ``_cores``.  A compiled step looks its Adam up under the key that
@@ -335,7 +381,9 @@ class Adam(FreezableOptimizer):
             check_lr(group)
         refuse_derivative(group)
         core = self._cores[key] = core_of(group, self.rules)
-        gathered = GroupState(params, grads, ms, vs, maxima, rests, scales, numbers, clocks, products)
+        gathered = GroupState(
+            params, grads, ms, vs, maxima, rests, m_scales, v_scales, v_max_scales, numbers, clocks, products
+        )
         gather_state(core, group, self.state, gathered, f"param_groups[{index}]")
         if core.p_storage == "stochastic":
             members = [id(p) for each in self.param_groups for p in each["params"]]

@@ -38,7 +38,9 @@ class GroupState(NamedTuple):
     vs: list[Any]
     maxima: list[Any]  #: None for each without AMSGrad
     rests: list[Any]  #: what ``p_storage`` keeps of a parameter in the state, or None
-    scales: list[Any]  #: of its moments in 8 bits, by their names in a Job
+    m_scales: list[Any]  #: of moments in 8 bits; None for each where they are kept as numbers
+    v_scales: list[Any]
+    v_max_scales: list[Any]
     numbers: list[int]  #: where a parameter stands in all groups, for ``p_storage="stochastic"``; else 0
     clocks: list[Any]  #: int32 0-d tensors; one for all with a global clock
     products: list[Any]  #: of Dozat's schedule, one for each clock; None for each without it
@@ -93,21 +95,15 @@ def gather_state(core: Core, group: Group, state: State, gathered: GroupState, w
         gathered.vs.append(own["exp_avg_sq"])
         gathered.maxima.append(None if core.amsgrad == "none" else own["max_exp_avg_sq"])
         gathered.rests.append(rest_of(core, own, p, formats, where))
-        gathered.scales.append(scales_of(core, own))
+        gathered.m_scales.append(own.get(SCALES["exp_avg"]))
+        gathered.v_scales.append(own.get(SCALES["exp_avg_sq"]))
+        # AMSGrad that was given up leaves its maximum and the scales of that as they are
+        gathered.v_max_scales.append(own.get(SCALES["max_exp_avg_sq"]) if core.amsgrad != "none" else None)
         gathered.numbers.append(0)
     ticks = bool(params) or core.all_missing == "tick"  # a global clock ticks for absent parameters too (F6)
     for owner in clock_owners(core, group, state, params, where, ticks):
         gathered.clocks.append(owner["step"])
         gathered.products.append(owner["mu_product"] if core.nesterov == "dozat" else None)
-
-
-def scales_of(core: Core, own: State) -> dict[str, torch.Tensor]:
-    """Return the scales of a parameter's moments in 8 bits, by their names in a Job.
-
-    Those of a maximum that AMSGrad has left behind stay where they are, as it does.
-    """
-    there = [name for name in FIELDS if core.amsgrad != "none" or name != "max_exp_avg_sq"]
-    return {f"{FIELDS[name]}_scale": own[SCALES[name]] for name in there if SCALES[name] in own}
 
 
 def as_kept(

@@ -13,6 +13,7 @@ from adamcore.adam import Adam as Core
 from adamcore.backends.torch import nvrtc, shards
 from adamcore.backends.torch.backend import PLAIN, TorchBackend, backend
 from adamcore.backends.torch.optimizer import sparse
+from adamcore.backends.torch.optimizer.clipping import Factors, clipped_jobs
 from adamcore.backends.torch.optimizer.group_keys import OWN, Group
 from adamcore.backends.torch.optimizer.param_groups import NUMBERS, number_of
 from adamcore.backends.torch.optimizer.state import GroupState
@@ -22,7 +23,7 @@ from adamcore.coefficients import MAX_CLOCK, Given
 from adamcore.definition import Coefficients
 from adamcore.dtypes import DtypeTable
 from adamcore.protocol import Job, Result
-from adamcore.step import key_at
+from adamcore.step import Clip, key_at
 from adamcore.types import Array
 
 TERMS = ("eps_root", "weight_decay")  #: numbers without which the update has a term less
@@ -47,7 +48,15 @@ recording = Recording()
 
 
 def update_group(
-    core: Core, group: Group, gathered: GroupState, scale: Any, skipped: Any, lr: Any, lazy: bool
+    core: Core,
+    group: Group,
+    gathered: GroupState,
+    scale: Any,
+    skipped: Any,
+    lr: Any,
+    lazy: bool,
+    clip: Clip | None = None,
+    factors: Factors | None = None,
 ) -> tuple[list[Job], Sequence[Result]]:
     """Step a group in place; with ``differentiable`` the moments are new ones in the results.
 
@@ -59,6 +68,8 @@ def update_group(
         lr: the group's learning rate, a number or a tensor of one element.
         skipped: a 0-d boolean that only the program knows, True if nothing may move; or None.
         lazy: True if the rows that a sparse gradient does not list stay as they are.
+        clip: how the gradients are clipped; None if they are not.
+        factors: what they are multiplied by for that.
 
     Returns:
         The jobs of the step, and their results.
@@ -100,9 +111,13 @@ def update_group(
             old[0] = old[0].clone()  # p is written to below, which must not touch what was recorded
         where = None if skipped is None else ~skipped.to(p.device)
         arrays = (old[0], g, old[1], old[2], old[3])
-        jobs.append(Job(*arrays, coefficients[i], where, formats, old[4], key, **gathered.scales[i]))
+        scales = gathered.m_scales[i], gathered.v_scales[i], gathered.v_max_scales[i]
+        jobs.append(Job(*arrays, coefficients[i], where, formats, old[4], key, *scales))
         rows.append(row)
 
+    if clip is not None and factors is not None:
+        with backend.scope():
+            jobs = list(clipped_jobs(core, jobs, clip, factors))
     if differentiable:
         results = recording.apply(core, jobs, False)
     else:
@@ -130,8 +145,7 @@ def parts_of(gathered: GroupState) -> GroupState:
         return gathered
     for p in filter(shards.is_sharded, gathered.params):
         shards.check_parameter(p, "a parameter")
-    scales = [{name: shards.local(x) for name, x in own.items()} for own in gathered.scales]
-    return GroupState(*([*map(shards.local, column)] for column in gathered))._replace(scales=scales)
+    return GroupState(*([*map(shards.local, column)] for column in gathered))
 
 
 def with_inputs(core: Core, group: Group) -> Core:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import cProfile
+from itertools import product
 from typing import Any
 
 import numpy as np
 import pytest
+from cases import some
 
 from adamcore import Adam, trees
 
@@ -15,8 +17,10 @@ def parts(tree: Any, start: int, stop: int) -> Any:
     return {k: x for k, x in tree.items() if start <= int(k) < stop}
 
 
-@pytest.mark.parametrize("donate", [False, True])
-@pytest.mark.parametrize("changed", ["nothing", "clocks", "gradients", "masks", "dtypes", "layouts"])
+CHANGES = ["nothing", "clocks", "gradients", "masks", "dtypes", "layouts"]
+
+
+@pytest.mark.parametrize(("changed", "donate"), some(product(CHANGES, (False, True)), 7))
 def test_the_leaves_of_a_large_tree_are_stepped_as_in_small_trees(
     lib: Any, donate: bool, changed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cases import some
 from moment_runs import POLICIES, SHAPES, kept, moments, steps
 from storage_runs import LIBRARIES, array, numbers, same, words_of
 
@@ -31,8 +32,11 @@ def equal(a: Any, b: Any) -> bool:
 # Bits --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("coding", CODINGS, ids=str)
-@pytest.mark.parametrize(("library", "jit"), [("torch", False), ("jax", False), ("jax", True)])
+WAYS = [("torch", False), ("jax", False), ("jax", True)]
+FLAT = [(coding, *way) for coding in CODINGS for way in WAYS]
+
+
+@pytest.mark.parametrize(("coding", "library", "jit"), some(FLAT, 7), ids=str)
 def test_every_library_gives_the_same_bits(coding: Coding, library: str, jit: bool) -> None:
     x = np.concatenate([x.reshape(-1) for x in moments(coding.signed)])
     wanted, found = kept("numpy", coding, x), kept(library, coding, x, jit)

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from cases import some
 
 from adamcore import Adam
 from adamcore.backends.jax import batches
@@ -71,7 +72,7 @@ CASES = [(name, kind, "absent") for name in ADAMS for kind in ("float32", "compl
 CASES += [("default", "float32", change) for change in ("nothing", "mask", "nan", "clocks")]
 
 
-@pytest.mark.parametrize(("name", "kind", "change"), CASES)
+@pytest.mark.parametrize(("name", "kind", "change"), some(CASES, 8))
 def test_batches_have_the_bits_of_single_leaves(name: str, kind: str, change: str, small: list[int]) -> None:
     got = trajectory(ADAMS[name], kind, change)
     assert set(small) == {4}

@@ -27,7 +27,8 @@ def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
     return str(request.param)
 
 
-def test_probes(path: str) -> None:
+@pytest.mark.parametrize("every", [17, pytest.param(4, marks=pytest.mark.slow)])
+def test_probes(path: str, every: int) -> None:
     from adamcore.conformance.candidates.own import Jax
 
     class Copying(Jax):
@@ -40,7 +41,7 @@ def test_probes(path: str) -> None:
 
             return copied
 
-    assert probed(Copying("cpu"), [Adam(decay="decoupled")], every=4) == []
+    assert probed(Copying("cpu"), [Adam(decay="decoupled")], every=every) == []
 
 
 def test_machine_code_gives_numpys_bits() -> None:

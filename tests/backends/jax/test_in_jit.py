@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cases import some
 from fast import adams, gradients, probed
 
 from adamcore import Adam
@@ -40,7 +41,7 @@ def calls(step: Any, *arguments: Any) -> int:
 ADAMS = adams(8)
 
 
-@pytest.mark.parametrize("adam", ADAMS, ids=range(len(ADAMS)))
+@pytest.mark.parametrize("adam", some(ADAMS, 3), ids=range(len(ADAMS)))
 def test_it_is_the_same_step(adam: Adam) -> None:
     ours = theirs = tree(1)
     mine = other = adam.init(ours)
@@ -85,10 +86,11 @@ def test_arrays_of_16_bits(dtype: str, moments: str | None) -> None:
     np.testing.assert_allclose(np.asarray(batched, "f"), np.asarray(new, "f"), rtol=2.0**-7)
 
 
-def test_probes() -> None:
+@pytest.mark.parametrize("every", [17, pytest.param(8, marks=pytest.mark.slow)])
+def test_probes(every: int) -> None:
     from adamcore.conformance.candidates.own import JaxNative
 
-    assert probed(JaxNative("cpu"), [Adam(decay="decoupled", clock="global")], every=8) == []
+    assert probed(JaxNative("cpu"), [Adam(decay="decoupled", clock="global")], every=every) == []
 
 
 def test_nothing_compiles_twice() -> None:
@@ -121,15 +123,22 @@ def loss(step: Any, adam: Adam) -> Any:
     return lambda lr, p: (step(p, jnp.sin(p), adam.init(p), lr=lr)[0] ** 2).sum()
 
 
-@pytest.mark.parametrize("outer", [lambda f: jax.vmap(f, (None, 0)), lambda f: f, jax.jit])
+def vectorized(f: Any) -> Any:
+    return jax.jit(jax.vmap(f, (None, 0)))
+
+
+@pytest.mark.parametrize("outer", [vectorized, jax.jit, pytest.param(lambda f: f, marks=pytest.mark.slow)])
 def test_under_vmap_and_grad_xla_does_it(outer: Any) -> None:
     adam, ps = Adam(lr=0.1), jnp.asarray([[1.0, -2.0, 0.5], [3.0, 0.25, -1.0]])
     for inner in (lambda f: f, jax.grad, lambda f: jax.grad(f, 1), lambda f: jax.jacfwd(f)):
         got = outer(inner(loss(inside(adam), adam)))(0.1, ps)
         want = outer(inner(loss(adam.step, adam)))(0.1, ps)
         np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
-    got = jax.grad(lambda lr: jax.vmap(lambda p: loss(inside(adam), adam)(lr, p))(ps).sum())(0.1)
-    want = jax.grad(lambda lr: jax.vmap(lambda p: loss(adam.step, adam)(lr, p))(ps).sum())(0.1)
+
+    def total(step: Any) -> Any:
+        return lambda lr: jax.vmap(lambda p: loss(step, adam)(lr, p))(ps).sum()
+
+    got, want = (jax.jit(jax.grad(total(step)))(0.1) for step in (inside(adam), adam.step))
     np.testing.assert_allclose(got, want, rtol=1e-5)
 
 

@@ -26,6 +26,7 @@ QUICK = (
     "uneven",
     "explicit_axes",
     "inside_of_shard_map",
+    "clipping",
 )
 
 

@@ -10,10 +10,12 @@ import sys
 from collections.abc import Callable, Iterator
 from decimal import Decimal, getcontext
 from functools import partial
+from itertools import product
 from typing import Any
 
 import numpy as np
 import pytest
+from cases import some
 
 from adamcore import Adam, AdamState
 from adamcore.errors import HyperparameterError, MissingGradientError, ParameterError, TreeError
@@ -70,8 +72,7 @@ DIALECTS = [
 ]
 
 
-@pytest.mark.parametrize("jit", [False, True], ids=["eager", "jit"])
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize(("dialect", "jit"), some(product(DIALECTS, (False, True)), 6))
 def test_apply_updates_makes_our_step(dialect: str, jit: bool) -> None:
     """Beside the exact answer, within its bound and the rounding of p + (p_new - p)."""
     exact_of = pytest.importorskip("adamcore.conformance.oracle.exact").exact
@@ -147,7 +148,7 @@ CHAINS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", CHAINS)
+@pytest.mark.parametrize("name", some(CHAINS, 5))
 def test_inside_optax(name: str) -> None:
     make = CHAINS[name]
     assert distance(in_double(lambda: make(adamw)), in_double(lambda: make(optax.adamw))) < SAME

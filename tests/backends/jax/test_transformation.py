@@ -10,7 +10,7 @@ import numpy as np
 import optax
 import pytest
 
-from adamcore import Adam
+from adamcore import Adam, Clip
 from adamcore.backends.jax import adam, adamw
 from adamcore.backends.jax.optax_state import unpacked
 from adamcore.errors import GradientError, HyperparameterError, ParameterError, StateError
@@ -221,3 +221,18 @@ def test_the_loss_scale_is_undone_in_the_update(mask: Any) -> None:
     assert bits(got) == bits(want)
     before = bits(got)
     assert bits(ours.step(*got[:1], scaled, got[1], grad_scale=1.0, found_inf=jnp.asarray(True))) == before
+
+
+def test_clipping_counts_all_leaves_whatever_decays() -> None:
+    """The norm is over all leaves, though those without decay are stepped apart."""
+    want = optax.chain(optax.clip_by_global_norm(0.5), adamw(0.1, weight_decay=0.5, mask=MASK))
+    tx = adamw(0.1, weight_decay=0.5, mask=MASK, clip=Clip(global_norm=0.5))
+    params, grads = on_jax(PARAMS), on_jax(GRADS)
+    theirs, _ = want.update(grads, want.init(params), params)
+    scaled = jax.tree.map(lambda g: 4 * g, grads)
+    ours, state = tx.update(scaled, tx.init(params), params, grad_scale=4.0)
+    jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-5), ours, theirs)
+    _, stepped = tx.step(on_jax(PARAMS), grads, tx.init(params))
+    np.testing.assert_allclose(unpacked(stepped)[0].m["w"], unpacked(state)[0].m["w"], rtol=1e-6)
+    with pytest.raises(HyperparameterError, match="Clip with no number"):
+        adamw(0.1, clip=Clip())

@@ -253,7 +253,7 @@ def torch_step(donate: bool, off: bool, adam: Adam, dtype: str, present: bool) -
     return seen
 
 
-@pytest.mark.parametrize("count", [5, pytest.param(40, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [3, pytest.param(40, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float32"])
 @pytest.mark.parametrize("step", [numpy_step, torch_step])
 def test_a_step_has_the_bits_of_the_definition(

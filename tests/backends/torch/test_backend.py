@@ -8,11 +8,21 @@ from typing import Any
 import pytest
 
 from adamcore import Adam
+from adamcore.coefficients import split_log
 from adamcore.errors import ParameterError
 
 torch = pytest.importorskip("torch")
 
 from adamcore.backends.torch import backend  # noqa: E402
+
+
+def test_logarithms_are_marked_as_dynamo_marks_constants() -> None:
+    """The array backend sets the mark itself, since PyTorch's function imports Dynamo."""
+
+    def marked() -> None: ...
+
+    torch.compiler.assume_constant_result(marked)
+    assert vars(split_log) == vars(marked) != {}
 
 
 def test_tensors_that_are_refused() -> None:

@@ -47,6 +47,19 @@ CASES = [
     (odd.FlushesSmall, "moments", "NUM.2", "a gradient of 2^-15 does not move p at all"),
     (odd.DecaysByPlace, "decay", "DEC.2", ""),
     (odd.SecondStartsAtEps, "moments", "MOM.3", "v does not start at 0"),
+    (odd.RateByPlace, "schedule", "LR.1", "without averages, to which no clock matters, "),
+    (odd.RateToItsEnd, "schedule", "LR.1", "times that of the last one"),
+    (odd.AveragesTwice, "moments", "STEP.1", "in both moments"),
+    (odd.SquareOfArray, "moments", "MOM.2", ""),
+    (
+        odd.ClockOfBlocks,
+        "clock",
+        "CLK.1",
+        "an array of 130 elements makes its steps 1, 2, ... as those of t ",
+    ),
+    (odd.OneBuffer, "isolation", "STATE.3", "arrays of one shape come back equal"),
+    (odd.NothingLeft, "bias_correction", "BC.1", "but not where both betas are 0: a correction is 0"),
+    (odd.ClockOfAll, "bias_correction", "BC.1", "beside other arrays, "),
 ]
 
 

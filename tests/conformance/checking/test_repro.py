@@ -71,7 +71,7 @@ def adam(learning_rate, b1=0.9, b2=0.999, eps=1e-8):
     [
         (ARRAY, "Inside", "torch.AdamW", "epsilon"),
         (TORCH, "Late", "torch.AdamW", "hyperparameters"),
-        (OPTAX, "adam", "optax.adam", "hyperparameters"),
+        pytest.param(OPTAX, "adam", "optax.adam", "hyperparameters", marks=pytest.mark.slow),
     ],
 )
 def test_the_program_shows_the_deviation(
@@ -80,7 +80,7 @@ def test_the_program_shows_the_deviation(
     file = tmp_path / "mine.py"
     file.write_text(source)
     probes = ["STEP.1/fingerprint", "EPS.1/*", "DEC.1/coupling", "MOM.1/common", "BC.1/first-steps"]
-    report = check(f"{file}:{name}", dialect=dialect, probes=probes)
+    report = check(f"{file}:{name}", dialect=dialect, probes=probes, dtypes=["float32"])
     [entry] = report.entries
     first = entry.findings[0]
     assert first.area == area

@@ -62,7 +62,12 @@ def test_wrong_implementation_is_not_broken(tmp_path: Path) -> None:
         ),
         (f"assert self.n < 3; {WRONG}", "five steps", "step 3: AssertionError"),
         ("os._exit(3)", "part smoke/one", "exited with status 3"),
-        (f"{WRONG}; time.sleep(60 * (grads[1] is None))", "part smoke/absent", "gave no answer for 9 s"),
+        pytest.param(
+            f"{WRONG}; time.sleep(60 * (grads[1] is None))",
+            "part smoke/absent",
+            "gave no answer for 9 s",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_first_thing_that_fails_is_named(tmp_path: Path, step: str, name: str, detail: str) -> None:
@@ -83,6 +88,7 @@ def test_absent_gradient_may_be_refused_politely(tmp_path: Path, how: str) -> No
     assert lines["stop"].status == "ok"
 
 
+@pytest.mark.slow
 def test_driver_that_does_not_end(tmp_path: Path) -> None:
     driver = tmp_path / "driver.py"
     driver.write_text(DRIVER.read_text() + "\nimport time; time.sleep(60)\n")

@@ -53,6 +53,16 @@ def test_a_run_that_passed_contradicts_a_fault_that_would_show_in_it() -> None:
     assert not plain.looks_like(fault("betas-swapped"), result)
 
 
+def test_numbers_that_float32_does_not_have_contradict_steps_in_it() -> None:
+    plain = case()
+    double, single = (
+        next(r for r in plain.results if (r.probe, r.dtype) == ("DEC.1/coupling", dtype))
+        for dtype in ("float64", "float32")
+    )
+    assert plain.contradicts(fault("all-float32"), double)
+    assert not plain.contradicts(fault("all-float32"), single)
+
+
 def test_ratios_have_a_row_for_each_step_and_are_infinite_after_an_error() -> None:
     plain = case()
     [result, *_] = [r for r in plain.results if (r.probe, r.dtype) == ("DEC.1/coupling", "float64")]

@@ -243,8 +243,21 @@ def test_complex_numbers_in_the_formula_for_real_ones_are_named() -> None:
     seen = identify(runs_of(Parts, "STEP.1/fingerprint", *FREEZE_PROBES, "CPX.1/complex"))
     assert seen.fault == "complex numbers go through the formula for real ones: v averages g*g, not |g|**2"
     assert seen.dialect is None
-    assert seen.axes["complex"] == ["modulus"]
+    assert seen.axes["complex"] == list(AXES["complex"])
     assert seen.sureness is not None, "without the complex run it is an Adam without a fault"
+
+
+class RealPart(Parts):
+    """An Adam that steps the real part of everything, as bitsandbytes' does on the CPU."""
+
+    def step(self, grads: list[FloatArray | None]) -> list[FloatArray]:
+        self.p = [p.real + 0 * p for p in self.p]
+        return super().step([None if g is None else g.real + 0 * g for g in grads])
+
+
+def test_a_parameter_without_its_imaginary_part_is_named() -> None:
+    seen = identify(runs_of(RealPart, "STEP.1/fingerprint", *FREEZE_PROBES, "CPX.1/complex"))
+    assert seen.fault == "the imaginary part of a parameter is lost"
 
 
 class CorrectedAverages(Parts):

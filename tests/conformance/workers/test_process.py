@@ -34,7 +34,9 @@ def test_crash_is_broken_with_its_last_words(tmp_path: Path, step: str, reason: 
     [
         ({"step": "time.sleep(60)"}, 5, "for probe X.1/0"),
         ({"top": "time.sleep(60)"}, 2, "to start"),
-        ({"step": "while True: print('z' * 10**5)"}, 5, "for probe X.1/0"),
+        pytest.param(
+            {"step": "while True: print('z' * 10**5)"}, 5, "for probe X.1/0", marks=pytest.mark.slow
+        ),
     ],
 )
 def test_hang_is_killed_in_time(

@@ -8,6 +8,7 @@ from typing import Any
 import bitsandbytes
 import recipe
 import torch
+import torchao.optim
 from bitsandbytes.functional import dequantize_blockwise
 from recipe_torch import Model, settings, step
 from torchao.optim.subclass_4bit import OptimState4bit
@@ -90,6 +91,21 @@ def torchao_files(manifest: recipe.Manifest, head: dict[str, Any]) -> None:
         manifest.add(file, read=head, refused="torchao's does not tell Adam from AdamW")
 
 
+def large_files(folder: Any) -> None:
+    """Make files of one parameter that is large enough for their optimizers to quantise it (STORE.14)."""
+    for file, make in (
+        ("large_bitsandbytes.pt", bitsandbytes.optim.AdamW8bit),
+        ("large_torchao.pt", torchao.optim.AdamW8bit),
+    ):
+        rng = torch.Generator().manual_seed(14)
+        p = torch.nn.Parameter(torch.randn(64, 64, generator=rng))
+        optimizer = make([p], lr=recipe.LR)
+        for _ in range(recipe.STEPS):
+            p.grad = torch.randn(p.shape, generator=rng)
+            optimizer.step()
+        torch.save(optimizer.state_dict(), folder / file)
+
+
 def main() -> None:
     """Make the files."""
     manifest = recipe.Manifest("quantized", "bitsandbytes", needs=("torch",))
@@ -98,6 +114,7 @@ def main() -> None:
     head = {"names": list(recipe.SHAPES)}
     bitsandbytes_files(manifest, head)
     torchao_files(manifest, head)
+    large_files(manifest.folder)
     manifest.write()
 
 

@@ -144,8 +144,6 @@ def test_what_blocks_do_not_allow_is_refused(settings: Any, said: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated")  # Inductor's own
-@pytest.mark.filterwarnings("ignore:Dynamo does")  # what it does not trace is run as it is
-@pytest.mark.filterwarnings("ignore:Dynamo detected a call to a `functools.lru_cache`")
 def test_a_compiled_step_gives_the_same_codes() -> None:
     params, grads, optimizer = optimizer_of("companded8")
     step = torch.compile(optimizer.step, backend="aot_eager")

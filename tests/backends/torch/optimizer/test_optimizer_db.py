@@ -1,7 +1,8 @@
 """The inputs and error inputs that PyTorch ships for its own Adam and AdamW hold for ours as they do there.
 
-They are taken from ``torch.testing._internal.common_optimizers``; what is done with them follows
-what PyTorch's own tests ask of every optimizer in its list.
+They are taken from ``torch.testing._internal.common_optimizers``, which loads SciPy and a list of all
+operators, so that it is loaded in a test.  What is done with them follows what PyTorch's own tests ask of
+every optimizer in its list.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import functools
 import re
 from collections.abc import Callable
 from copy import deepcopy
+from itertools import product
 from typing import Any
 
 import pytest
@@ -17,44 +19,50 @@ import torch
 from torch.nn import Parameter
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.optim.optimizer import register_optimizer_step_pre_hook
-from torch.testing._internal.common_optimizers import (
-    OptimizerErrorEnum,
-    _get_optim_inputs_including_global_cliquey_kwargs,
-    optim_db,
-)
 
 from adamcore.backends.torch import Adam, AdamW
 from adamcore.errors import AdamcoreError
 
 OURS: dict[str, Any] = {"Adam": Adam, "AdamW": AdamW}
 THEIRS: dict[str, Any] = {"Adam": torch.optim.Adam, "AdamW": torch.optim.AdamW}
-INFOS = {info.name: info for info in optim_db if info.name in OURS}
+EACH = pytest.mark.parametrize("name", OURS)
 
 
-def inputs(info: Any) -> list[Any]:
+def info_of(name: str) -> Any:
+    """Return what PyTorch's list has about an optimizer."""
+    from torch.testing._internal.common_optimizers import optim_db
+
+    [found] = [info for info in optim_db if info.name == name]
+    return found
+
+
+def inputs(name: str) -> list[Any]:
     """The inputs with every flag that PyTorch combines them with, as for CUDA: there are more there.
 
     PyTorch's own classes refuse ``capturable`` on the CPU; ours take it, so those run here too.
     """
-    found: list[Any] = _get_optim_inputs_including_global_cliquey_kwargs("cuda", torch.float32, info)
+    from torch.testing._internal import common_optimizers
+
+    found: list[Any] = common_optimizers._get_optim_inputs_including_global_cliquey_kwargs(
+        "cuda", torch.float32, info_of(name)
+    )
     return found
 
 
-INPUTS = [(name, k) for name, info in INFOS.items() for k in range(len(info.optim_inputs_func("cuda")))]
-IDS = [f"{n}-{INFOS[n].optim_inputs_func('cuda')[k].desc}".replace(" ", "_") for n, k in INPUTS]
-
-
 def case(*, differentiable: bool) -> Callable[[Callable[[str, dict[str, Any]], None]], Callable[..., None]]:
-    """A test of each input, with every flag in turn: it is called with ``name`` and ``kwargs``.
+    """A test of every input, each with one of the four flags in turn, or with all: that one is slow.
 
-    Where parameters are leaves, ``differentiable`` is left out as PyTorch does: nobody may write to
-    those while autograd records.
+    It is called with ``name`` and ``kwargs``.  Where parameters are leaves, ``differentiable`` is left out as
+    PyTorch does: nobody may write to those while autograd records.
     """
 
     def decorate(check: Callable[[str, dict[str, Any]], None]) -> Callable[..., None]:
-        @pytest.mark.parametrize(("name", "k"), INPUTS, ids=IDS)
-        def test(name: str, k: int) -> None:
-            for given in inputs(INFOS[name])[4 * k : 4 * k + 4]:
+        @EACH
+        @pytest.mark.parametrize("flags", ["in turn", pytest.param("all", marks=pytest.mark.slow)])
+        def test(name: str, flags: str) -> None:
+            found = inputs(name)
+            chosen = found if flags == "all" else [found[4 * k + k % 4] for k in range(len(found) // 4)]
+            for given in chosen:
                 if differentiable or not given.kwargs.get("differentiable"):
                     check(name, given.kwargs)
 
@@ -70,38 +78,32 @@ def own(kwargs: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_the_inputs_are_there() -> None:
-    assert set(INFOS) == {"Adam", "AdamW"}
-    for info in INFOS.values():
-        assert len(inputs(info)) == 4 * len(info.optim_inputs_func("cuda")) == 40
+    for name in OURS:
+        assert len(inputs(name)) == 4 * len(info_of(name).optim_inputs_func("cuda")) == 40
 
 
-ERRORS = [
-    (name, error.optimizer_error_input.desc, k)
-    for name, info in INFOS.items()
-    for k, error in enumerate(info.optim_error_inputs_func(device="cpu", dtype=torch.float32))
-]
-
-
-@pytest.mark.parametrize(
-    ("name", "desc", "k"), ERRORS, ids=[f"{n}-{d}".replace(" ", "_") for n, d, _ in ERRORS]
-)
-def test_errors(name: str, desc: str, k: int) -> None:
+@EACH
+def test_errors(name: str) -> None:
     """The same type and words, an error of ours; where PyTorch's class only warns, ours does."""
-    error = INFOS[name].optim_error_inputs_func(device="cpu", dtype=torch.float32)[k]
-    given = error.optimizer_error_input
-    assert error.error_on == OptimizerErrorEnum.CONSTRUCTION_ERROR
-    if issubclass(error.error_type, Warning):
-        with pytest.warns(error.error_type, match=error.error_regex):
-            OURS[name](given.params, **given.kwargs)
-        return
-    params = [Parameter(torch.ones(1))] if given.params is None else given.params
-    with pytest.raises(error.error_type, match=error.error_regex) as raised:
-        OURS[name](params, **given.kwargs)
-    if given.params is None:  # not the base class' own checks of the parameters
-        assert isinstance(raised.value, AdamcoreError)
+    from torch.testing._internal.common_optimizers import OptimizerErrorEnum
+
+    errors = info_of(name).optim_error_inputs_func(device="cpu", dtype=torch.float32)
+    assert len(errors) >= 8
+    for error in errors:
+        given = error.optimizer_error_input
+        assert error.error_on == OptimizerErrorEnum.CONSTRUCTION_ERROR
+        if issubclass(error.error_type, Warning):
+            with pytest.warns(error.error_type, match=error.error_regex):
+                OURS[name](given.params, **given.kwargs)
+            continue
+        params = [Parameter(torch.ones(1))] if given.params is None else given.params
+        with pytest.raises(error.error_type, match=error.error_regex) as raised:
+            OURS[name](params, **given.kwargs)
+        if given.params is None:  # not the base class' own checks of the parameters
+            assert isinstance(raised.value, AdamcoreError), given.desc
 
 
-@pytest.mark.parametrize("name", OURS)
+@EACH
 @pytest.mark.parametrize(
     ("kwargs", "words"),
     [
@@ -148,16 +150,18 @@ def test_goes_in_the_right_direction(name: str, kwargs: Any) -> None:
         assert goes_right(kwargs, before, loss().item())
 
 
-@pytest.mark.parametrize("name", OURS)
-@pytest.mark.parametrize("k", range(len(INFOS["Adam"].scheduler_inputs)))
-def test_goes_right_with_schedulers(name: str, k: int) -> None:
-    info = INFOS[name]
-    if k >= len(info.scheduler_inputs):
-        pytest.skip("AdamW has fewer")
-    for given in info.optim_inputs_func("cuda"):
+@EACH
+@pytest.mark.parametrize("how", ["in turn", pytest.param("each with all", marks=pytest.mark.slow)])
+def test_goes_right_with_schedulers(name: str, how: str) -> None:
+    info = info_of(name)
+    given_inputs, makes = info.optim_inputs_func("cuda"), info.scheduler_inputs
+    pairs = list(product(given_inputs, makes))
+    if how == "in turn":
+        pairs = [(given, makes[k % len(makes)]) for k, given in enumerate(given_inputs)]
+    for given, those in pairs:
         weight, bias, loss = problem()
         optimizer = OURS[name]([{"params": [weight]}, {"params": [bias], "lr": 0.01}], **own(given.kwargs))
-        schedulers = [make(optimizer) for make in info.scheduler_inputs[k]]
+        schedulers = [make(optimizer) for make in those]
         before = loss().item()
         for _ in range(20):
             optimizer.step(loss)
@@ -330,7 +334,7 @@ def test_deepcopy_has_all_public_attributes(name: str, kwargs: Any) -> None:
     assert public[0] == public[1]
 
 
-@pytest.mark.parametrize("name", OURS)
+@EACH
 @pytest.mark.parametrize("amsgrad", [False, True])
 def test_differentiable(name: str, amsgrad: bool) -> None:
     """The step is a function of parameter, gradient, moments and lr that autograd differentiates."""
@@ -349,7 +353,7 @@ def test_differentiable(name: str, amsgrad: bool) -> None:
     assert torch.autograd.gradcheck(f, (*values, torch.tensor(0.9, dtype=torch.float64, requires_grad=True)))
 
 
-@pytest.mark.parametrize("name", OURS)
+@EACH
 def test_hooks(name: str) -> None:
     """Before and after a step, of this optimizer and of all; and around state dicts."""
     seen: list[Any] = []
