@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from operator import itemgetter
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -296,7 +296,7 @@ def formula(adam: AdamConfig) -> Callable[[int, float], Coefficients]:
     lines = [f"{name} = {text}" for name, text in statements(trace, PYTHON_FORMS, python_argument)]
     lines.append(f"return make(({', '.join(map(python_argument, made))},))")
     text = "def f(t, lr):\n" + "".join(f"    {line}\n" for line in lines)
-    space: dict[str, Any] = {**PYTHON_NAMES, "make": Coefficients._make}
+    space: dict[str, Any] = {**PYTHON_NAMES, "make": partial(tuple.__new__, Coefficients)}
     exec(text, space)
     function: Callable[[int, float], Coefficients] = space["f"]
     return function

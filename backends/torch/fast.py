@@ -122,10 +122,10 @@ class TorchMemory:
     def watch(self, columns: Columns) -> Callable[[Columns], array[int] | None]:
         if self.device != "cpu" or TensorGuards is None or not watch.available():
             return self.guarded(columns)
-        p, g, *others = columns
-        kept = [*p, *chain.from_iterable(others)]
-        look, guard = watch.Watch(kept, g).look, guard_of(p[:1])
-        return lambda now: look(now.g) if not compiler.is_on() and guard(now.p[0]) else None
+        p, g, m, *others = columns
+        kept = [*p, *m, *chain.from_iterable(others)]
+        look, guard = watch.Watch(kept, g).look, guard_of(m[:1])  # m asks for no gradient, in any mode
+        return lambda now: look(now.g) if not compiler.is_on() and guard(now.m[0]) else None
 
     def guarded(self, columns: Columns) -> Callable[[Columns], array[int] | None]:
         """Return :meth:`watch` by what PyTorch asks of tensors, one by one."""

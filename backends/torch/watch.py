@@ -225,7 +225,9 @@ class Watch:
 
     def look(self, others: Sequence[Array]) -> array[int] | None:
         """Return the addresses of the elements of other tensors; None if any tensor is not as it was."""
-        if others:
+        if len(others) == 1:
+            self.objects[self.count] = id(others[0])
+        elif others:
             self.objects[self.count :] = identities(others)
         return self.found if self.run(self.at) else None
 

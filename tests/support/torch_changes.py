@@ -77,6 +77,11 @@ def narrow_product(o: Any, ps: list[Any]) -> None:
         first(o)["mu_product"] = first(o)["mu_product"].float()
 
 
+def other_product(o: Any, ps: list[Any]) -> None:
+    if "mu_product" in first(o):
+        first(o)["mu_product"].mul_(0.5)
+
+
 CHANGES: dict[str, Change] = {
     "nothing": lambda o, ps: None,
     "lr": put("lr", 0.3),
@@ -102,6 +107,7 @@ CHANGES: dict[str, Change] = {
     "t another tensor": replaced("step", lambda x: x + 2),
     "one clock for two": lambda o, ps: o.state[ps[2]].__setitem__("step", first(o)["step"]),
     "a product in float32": narrow_product,
+    "another product for one of equal clocks": other_product,
     "m another tensor": replaced("exp_avg", lambda x: x + 1),
     "v another tensor": replaced("exp_avg_sq", lambda x: x + 1),
     "a new state": new_state,

@@ -5,11 +5,15 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from ctypes import c_int32
+from operator import attrgetter
+from typing import Any
 
 import torch
 
 from adamcore.backends.kernels.objects import FEW, function
 from adamcore.backends.torch import watch
+
+VALUE: Any = attrgetter("value")
 
 
 class Clocks:
@@ -33,7 +37,7 @@ class Clocks:
     def read(self) -> Sequence[int]:
         """Return their values, or one value if all are the same."""
         if not self.many:
-            now = [cell.value for cell in self.cells]
+            now = list(map(VALUE, self.cells))
             return now if now.count(now[0]) < self.count else now[:1]
         function("read")(self.at, self.count, self.target)
         first = self.now[:1]

@@ -135,6 +135,7 @@ class Adam(FreezableOptimizer):
         self._snapshots, self._names = Snapshots(), {}
         self._placements = shards.Placements()
         self._has_repeated = False  # whether a group has a parameter more than once
+        self._steady = False  # whether cached steps made all of the last step
         super().__init__(params, defaults)
         if check_numerics is not False:
             self.check_numerics(None if check_numerics is True else check_numerics).warn(4)
@@ -152,7 +153,7 @@ class Adam(FreezableOptimizer):
         super().__setstate__({"_names": {}, "rules": rules} | state)  # a state_dict brings its own names
         self.rules = PYTORCH | self.rules
         self.__dict__.setdefault("clip", None)  # pickles of old have none
-        self._cores, self._compiled_for = {}, {}
+        self._cores, self._compiled_for, self._steady = {}, {}, False
         self._step_cache, self._snapshots = StepCache(self.rules), Snapshots()
         self._placements = shards.Placements()
         absent = left_out(self.rules)
@@ -274,6 +275,7 @@ class Adam(FreezableOptimizer):
         if plain:
             bound = self._step_cache.bind(self.param_groups, self.state, scale, found_inf)
         if len(bound) == len(self.param_groups):
+            self._steady = scale is None
             for run in bound.values():
                 run()
             return loss
@@ -309,6 +311,27 @@ class Adam(FreezableOptimizer):
         if self._has_repeated:
             self._step_repeated(scale, skipped, gathered, factors)
         return loss
+
+    def _step_again(self) -> bool:
+        """Make the step if cached steps can make all of it; return False, with nothing changed, if not.
+
+        No operation of PyTorch's is called, so that nothing has to be told to autograd.
+        """
+        cache = self._step_cache
+        if not self._steady or self._has_repeated or self.clip is not None or compiler.is_on():
+            return False
+        if self._snapshots.given or cache.sharded:
+            return False
+        if ACCELERATOR is None or ACCELERATOR() is not None:  # a graph of CUDA's may be captured
+            return False
+        if getattr(self, "grad_scale", None) is not None or getattr(self, "found_inf", None) is not None:
+            return False
+        bound = cache.bind(self.param_groups, self.state, None, None)
+        self._steady = len(bound) == len(self.param_groups)
+        if self._steady:
+            for run in bound.values():
+                run()
+        return self._steady
 
     def _place_gradients(self) -> None:
         """Give gradients of sharded parameters their placements, in the same order on every process."""

@@ -17,8 +17,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from ctypes import addressof, c_double
 from functools import partial
-from itertools import chain, compress, cycle, repeat
-from operator import is_, is_not, itemgetter
+from itertools import chain, compress, repeat
+from operator import attrgetter, is_, is_not, itemgetter
 from typing import Any
 
 import torch
@@ -40,6 +40,7 @@ from adamcore.protocol import Columns, ColumnStep, Job, columns_of_nine
 from adamcore.step_cache import FEW, identities
 from adamcore.tracing import formula
 
+GRAD: Any = attrgetter("grad")
 PATTERNS = 4  #: cached steps of one group, for different sets of parameters that have a gradient
 INFINITE = float("inf")
 
@@ -78,7 +79,7 @@ class StepCache:
             return {}
         found = {}
         for i, group in enumerate(groups):
-            grads = [p.grad for p in group["params"]]
+            grads = list(map(GRAD, group["params"]))
             cached = self.latest.get(i)
             run = None
             if cached is not None and cached.whole:  # it finds out that a gradient is absent
@@ -166,7 +167,7 @@ class GroupStep:
     ) -> None:
         self.core, self.column_step, self.settings = core, column_step, settings_of(group)
         self.size = 0  #: of the group
-        self.unread: Any = None  #: reads the group's settings, all at once; None before they are read
+        self.read_settings: Any = None  #: reads the group's settings, all at once; None before they are read
         self.values: Sequence[Any] = ()  #: what it has read
         self.keeps = jobs[0].coefficients.keep_p is not None  # lr and t can take this term away
         self.members, self.frozen = list(group["params"]), group.get("frozen", ())
@@ -246,9 +247,9 @@ class GroupStep:
 
     def has_settings(self, group: Group, rules: Mapping[str, Any]) -> bool:
         """True if the group's Adam is the one that this step was made for, and the same are frozen."""
-        if self.unread is not None and len(group) == self.size:
+        if self.read_settings is not None and len(group) == self.size:
             try:
-                if all(map(is_, self.unread(group), self.values)):
+                if all(map(is_, self.read_settings(group), self.values)):
                     return True
             except KeyError:
                 pass
@@ -259,10 +260,10 @@ class GroupStep:
             self.settings = settings
         if group["differentiable"] or not same(group.get("frozen", ()), self.frozen):
             return False
-        self.unread = None
+        self.read_settings = None
         if settings is not None and type(group.get("frozen", ())) is tuple:
-            self.unread, self.size = itemgetter(*(name for name in group if name != "lr")), len(group)
-            self.values = self.unread(group)
+            self.read_settings, self.size = itemgetter(*(name for name in group if name != "lr")), len(group)
+            self.values = self.read_settings(group)
         return True
 
     def has_members(self, params: list[Any]) -> bool:
@@ -291,6 +292,8 @@ class GroupStep:
         else:
             if min(now) < 0 or max(now) >= MAX_CLOCK:
                 return None
+            if products:
+                now = list(now) * (len(products) // len(now))
             keys = list(zip(now, [cell.value for cell in products] or repeat(None), strict=False))
             known = {key: self.coefficients(lr, *key) for key in set(keys)}
             coefficients, ticked = [known[key] for key in keys], [t + 1 for t in now]
@@ -304,9 +307,8 @@ class GroupStep:
         """Make the step and tick the clocks."""
         step()
         self.cells.tick()
-        if self.product_cells:
-            for product, c in zip(self.product_cells, cycle(coefficients), strict=False):
-                product.value = c.mu_product
+        for product, c in zip(self.product_cells, coefficients if self.product_cells else (), strict=True):
+            product.value = c.mu_product
 
     def coefficients(self, lr: Any, t: int, product: float | None) -> Coefficients | None:
         """Return the coefficients of the update after the ``t``-th; None if the host can't know them."""

@@ -15,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import count
+from operator import attrgetter
 from typing import Any
 
 from adamcore.backends.kernels import llvm
@@ -23,6 +24,7 @@ from adamcore.backends.kernels.objects import FEW, words
 VERSION = object.__basicsize__ + 8  #: the place of the number, behind that of the items
 KINDS = {dict, defaultdict}  #: of dictionaries that say so whenever they change
 
+VALUE: Any = attrgetter("value")
 word = ctypes.c_uint64.from_address
 _stamps = count(1)
 
@@ -40,7 +42,7 @@ class DictVersions:
     def stamp(self) -> int | None:
         """Return a number that is another one after each change; None if changes are not seen."""
         if self.cells:
-            now: Any = [cell.value for cell in self.cells]
+            now: Any = list(map(VALUE, self.cells))
         elif self.places and llvm.available():
             now = words(self.places, VERSION)
         else:
