@@ -33,11 +33,12 @@ def test_bits_of_the_definition(path: str, dtype: str, donate: bool) -> None:
         assert trajectory(adam, np.array, np.asarray, dtype, donate) == want, adam
 
 
-def test_probes_in_place(path: str) -> None:
+@pytest.mark.parametrize("every", [7, pytest.param(3, marks=pytest.mark.slow)])
+def test_probes_in_place(path: str, every: int) -> None:
     from adamcore.conformance.candidates.own import Numpy
 
     claims = [Adam(), Adam(decay="decoupled"), Adam(amsgrad="corrected", decay="decoupled", clock="global")]
-    assert probed(Numpy("numpy"), claims, every=3) == []
+    assert probed(Numpy("numpy"), claims, every=every) == []
 
 
 def test_in_place_means_in_place(path: str) -> None:

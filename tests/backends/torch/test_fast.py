@@ -30,10 +30,11 @@ def test_bits_of_the_definition(dtype: str, donate: bool) -> None:
         assert trajectory(adam, tensor, np.asarray, dtype, donate, steps=3) == want, adam
 
 
-def test_probes_in_place() -> None:
+@pytest.mark.parametrize("every", [7, pytest.param(3, marks=pytest.mark.slow)])
+def test_probes_in_place(every: int) -> None:
     from adamcore.conformance.candidates.own import Torch
 
-    assert probed(Torch("cpu"), [Adam(), Adam(decay="decoupled", amsgrad="uncorrected")], every=3) == []
+    assert probed(Torch("cpu"), [Adam(), Adam(decay="decoupled", amsgrad="uncorrected")], every=every) == []
 
 
 def stepped(adam: Adam, params: list[Any], steps: int = 3) -> tuple[list[Any], Any]:
