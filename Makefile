@@ -39,7 +39,7 @@ lint: $(READY)  ## style alone (ruff)
 
 types: $(READY)  ## types alone (mypy --strict, tests, examples and benchmarks too)
 	@echo "==> mypy --strict"
-	@MYPY_NUM_WORKERS=$(JOBS) $(BIN)/mypy adamcore tests examples benchmarks docs/generate fieldguide
+	@$(BIN)/mypy adamcore tests examples benchmarks docs/generate fieldguide
 
 tests: $(READY)  ## tests alone, without the slow ones
 	@echo "==> pytest"

@@ -53,7 +53,7 @@ def check_axis(axis: str, value: object) -> None:
 'outside-uncorrected', 'inside-corrected', 'inside-uncorrected'; nearest: 'outside-corrected'
     """
     allowed = AXES[axis]
-    if any(value is a if isinstance(a, bool) else value == a for a in allowed):
+    if isinstance(value, str | bool) and value in allowed:  # 1 is no True
         return
     near = difflib.get_close_matches(str(value), [str(a) for a in allowed], n=1, cutoff=0.4)
     hint = f"; nearest: {near[0]!r}" if near else ""
@@ -62,6 +62,8 @@ def check_axis(axis: str, value: object) -> None:
 
 def check_number(name: str, value: object, *, below: float = math.inf) -> None:
     """Raise :class:`HyperparameterError` unless ``value`` is a real number in [0, below)."""
+    if type(value) is float and 0.0 <= value < below:
+        return
     wanted = f"a number in [0, {below:g})" if below < math.inf else "a finite number >= 0"
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         hint = ""

@@ -105,9 +105,9 @@ class AdamConfig:
             )
         for field in fields(self):  # 1 and np.float64(1.0) are the same Adam as 1.0
             value = getattr(self, field.name)
-            if field.name == "seed":
+            if field.name == "seed" or type(value) in (float, str, bool):
                 continue
-            if isinstance(value, numbers.Real) and not isinstance(value, bool):
+            if isinstance(value, numbers.Real):
                 object.__setattr__(self, field.name, float(value))
         if self.decay in axes.RELATIVE and not self.lr_max:
             if self.weight_decay and (callable(self.lr) or not self.lr):

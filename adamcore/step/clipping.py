@@ -16,6 +16,7 @@ from adamcore.config import AdamConfig
 from adamcore.errors import HyperparameterError
 from adamcore.presence import presence, where_of
 from adamcore.protocol import Backend, Job, UniformJobs
+from adamcore.step.rows import Rows, sums_of
 from adamcore.trees import ParamTree
 from adamcore.types import Array, DType, Scalar, Tree
 
@@ -210,6 +211,7 @@ def total_norm(adam: AdamConfig, tree: ParamTree, grads: Tree, present: Tree) ->
     """Return the norm of all gradients that take part in a step: a float, or a 0-d array."""
     gs = tree.match(grads, "grads")
     parts = presence(adam, tree, gs, present)
+    gs = [sums_of(tree.backend, g, p) if type(g) is Rows else g for g, p in zip(gs, tree.leaves, strict=True)]
     pairs = [
         (g, where_of(part)) for g, part in zip(gs, parts, strict=True) if g is not None and not part.absent
     ]

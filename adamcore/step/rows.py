@@ -146,6 +146,14 @@ def with_rows(
     return new, RowPlan(places, whole)
 
 
+def sums_of(b: Backend, g: Rows, p: Array) -> Array:
+    """Return the values of the listed rows, each once, in the dtype of coefficients: what a norm is of."""
+    dtype = b.coefficient_dtype(p)
+    if b.kind(p.dtype) == "complex":
+        dtype = b.complex_of(dtype, p)
+    return functions_of(b, "grads").sums(g.indices, g.values, p.shape[0], dtype)[1]
+
+
 def gathered(b: Backend, functions: RowFunctions, job: Job, rows: Array, sums: Array) -> Job:
     """Return a job of some rows of another; ``sums`` are their gradients."""
     parts = {name: getattr(job, name) for name in COPIED}

@@ -19,13 +19,14 @@ from adamcore.definition import Coefficients, Numbers
 from adamcore.errors import BackendError
 from adamcore.protocol import Kind, RowFunctions
 from adamcore.registry import PLAIN
+from adamcore.step.rows import Rows
 from adamcore.storage.bits import TableWords
 from adamcore.types import Array, Clock, Scalar, Tree
 
 
-def is_none(leaf: object) -> bool:
-    """True for None, which is a leaf here: an absent gradient has its place in the tree."""
-    return leaf is None
+def is_leaf(x: object) -> bool:
+    """True for what is a leaf here and not to JAX: an absent gradient, and one of which rows are given."""
+    return x is None or type(x) is Rows
 
 
 def x64() -> bool:
@@ -121,13 +122,13 @@ class JaxBackend(BaseBackend):
 
     def flatten(self, tree: Any) -> tuple[list[Any], Any]:
         check_depth(tree)
-        return jax.tree_util.tree_flatten(tree, is_leaf=is_none)
+        return jax.tree_util.tree_flatten(tree, is_leaf=is_leaf)
 
     def unflatten(self, structure: Any, leaves: Sequence[Any]) -> Any:
         return jax.tree_util.tree_unflatten(structure, leaves)
 
     def paths(self, tree: Any) -> list[str]:
-        return [jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_leaves_with_path(tree, is_none)]
+        return [jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_leaves_with_path(tree, is_leaf)]
 
     def norms(self, gs: Sequence[Array], wheres: Sequence[Array | None]) -> Sequence[Scalar]:
         """Return the norm of each gradient: of concrete ones in one program, and in one transfer.

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from adamcore.backends.jax.backend import is_none
+from adamcore.backends.jax.backend import is_leaf
 from adamcore.storage.policies import NARROW
 from adamcore.types import DType, Tree
 
@@ -37,9 +37,9 @@ def aligned(params: Tree, like: Tree) -> Tree:
 
     An equinox model has functions and numbers there.
     """
-    if not any(x is None for x in jax.tree.leaves(like, is_leaf=is_none)):
+    if not any(x is None for x in jax.tree.leaves(like, is_leaf=is_leaf)):
         return lifted(params)
-    return jax.tree.map(lambda x, p: None if x is None else lifted(p), like, params, is_leaf=is_none)
+    return jax.tree.map(lambda x, p: None if x is None else lifted(p), like, params, is_leaf=is_leaf)
 
 
 def is_kept(p: Any) -> bool:
@@ -103,12 +103,12 @@ def cast(x: Any, dtype: DType) -> Any:
 
 def by_path(tree: Tree) -> dict[str, Any]:
     """Return the leaves of a tree by their paths; None is a leaf."""
-    pairs = jax.tree_util.tree_leaves_with_path(tree, is_leaf=is_none)
+    pairs = jax.tree_util.tree_leaves_with_path(tree, is_leaf=is_leaf)
     return {jax.tree_util.keystr(path): x for path, x in pairs}
 
 
 def map_by_path(f: Callable[..., Any], tree: Tree, *rest: Tree) -> Tree:
     """Return a tree of ``f(path, leaf, ...)``; None is a leaf."""
     return jax.tree_util.tree_map_with_path(
-        lambda path, *xs: f(jax.tree_util.keystr(path), *xs), tree, *rest, is_leaf=is_none
+        lambda path, *xs: f(jax.tree_util.keystr(path), *xs), tree, *rest, is_leaf=is_leaf
     )

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from adamcore.step.rows import Rows
 from adamcore.types import Array, DType
 
 
@@ -45,3 +46,8 @@ class JaxRows:
 
 
 ROWS = JaxRows()
+
+# an argument of a compiled program; a tree of gradients is taken apart no further (is_leaf in backend.py)
+jax.tree_util.register_pytree_node(
+    Rows, lambda g: ((g.indices, g.values), g.others), lambda others, parts: Rows(*parts, others)
+)

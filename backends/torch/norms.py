@@ -9,6 +9,8 @@ import torch
 from adamcore.backends.torch import shards
 
 SAFE = 1e-140, 1e140  #: a norm in between has squares that float64 holds
+SAFE_SINGLE = 1e-10, 1e18  #: the same for float32, of what matters beside such a norm
+ROW = 1024  #: squares that are added up in float32 at most
 
 
 def norm(g: torch.Tensor, where: torch.Tensor | None, wide: torch.dtype) -> torch.Tensor:
@@ -29,9 +31,11 @@ def norm(g: torch.Tensor, where: torch.Tensor | None, wide: torch.dtype) -> torc
         x = torch.view_as_real(x.resolve_conj())
         where = None if where is None or where.ndim == 0 else where.unsqueeze(-1)
     if whole is g and where is None and x.is_cpu and not torch.compiler.is_compiling():
-        quick: torch.Tensor = torch.linalg.vector_norm(x, dtype=wide)
+        single = x.dtype is torch.float32 and x.is_contiguous() and x.numel() > ROW
+        quick: torch.Tensor = by_rows(x.view(-1), wide) if single else torch.linalg.vector_norm(x, dtype=wide)
         known = type(quick) is torch.Tensor and not torch._C._functorch.is_functorch_wrapped_tensor(quick)
-        if known and SAFE[0] < quick.item() < SAFE[1]:
+        least, most = SAFE_SINGLE if single else SAFE
+        if known and least < quick.item() < most:
             return quick
     size = x.to(wide).abs()
     counts = torch.isfinite(size) if where is None else torch.isfinite(size) & where
@@ -40,6 +44,17 @@ def norm(g: torch.Tensor, where: torch.Tensor | None, wide: torch.dtype) -> torc
     largest = over_parts(whole, largest, "max")
     divisor = torch.where(largest > 0, largest, 1.0)
     return divisor * over_parts(whole, (size / divisor).square().sum(), "sum").sqrt()
+
+
+def by_rows(x: torch.Tensor, wide: torch.dtype) -> torch.Tensor:
+    """Return the norm of a float32 vector from norms of :data:`ROW` numbers, faster than in float64."""
+    whole = x.numel() // ROW * ROW
+    norms = [
+        torch.linalg.vector_norm(x[:whole].view(-1, ROW), dim=1),
+        torch.linalg.vector_norm(x[whole:]).view(1),
+    ]
+    found: torch.Tensor = torch.linalg.vector_norm(torch.cat(norms), dtype=wide)
+    return found
 
 
 def parts_here(g: Any, where: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor | None]:

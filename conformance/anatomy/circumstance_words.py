@@ -64,7 +64,7 @@ def sizes(d: Difference) -> Words | None:
 
 
 def clock_of_size(d: Difference) -> FloatArray | None:
-    """Return the clock with which the claim makes each step of the longest array, or None if none does."""
+    """Return the clock, if it is not its own, with which the claim makes each step of the longest array."""
     claim, r = d.anatomy.claim, d.anatomy.readings
     if claim is None or claim.nesterov != "none" or claim.amsgrad == "corrected":
         return None
@@ -87,7 +87,8 @@ def clock_of_size(d: Difference) -> FloatArray | None:
         m = hyper["b1"] * m + (1.0 - hyper["b1"]) * g.item()
         v = hyper["b2"] * v + (1.0 - hyper["b2"]) * g.item() ** 2
         top = max(top, v)
-    return np.array(counted)
+    found = np.array(counted)
+    return None if np.array_equal(found, np.arange(1, len(found) + 1)) else found
 
 
 def twins(d: Difference) -> Words | None:

@@ -137,7 +137,8 @@ def scale_text(f: Facts) -> str:
 def signs(f: Facts) -> list[Equation]:
     """Return the equations where only the sign of an average counts.
 
-    Its weights are told from the size at which an opposite second impulse turns the sign.
+    Its weights are told from the size at which an opposite second impulse turns the sign.  These sizes are
+    1 % apart, so that a weight is told to two digits after the point.
     """
     size = number(abs(f.readings.normal.value[0, 0]))
     moved = f.readings.moves("signs").value
@@ -147,9 +148,11 @@ def signs(f: Facts) -> list[Equation]:
         return [("step", step[1].replace("(c)", "(g)"))]
     if fading is None or fading >= 1.0:
         return [step]
+    if 0.0 < round(fading, 2) < 1.0:
+        fading = round(fading, 2)
     share = newest / (1.0 - fading)
     return [
-        ("first moment", f"m = {fading:.2g} m + {1.0 - fading:.2g} g, to within 1 %"),
+        ("first moment", f"m = {fading:.2g} m + {1.0 - fading:.2g} g, to within 0.01"),
         ("look-ahead", f"c = {share / (1.0 + share):.2g} m + {1.0 / (1.0 + share):.2g} g, with m of before"),
         step,
     ]

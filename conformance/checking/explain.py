@@ -27,6 +27,7 @@ def explain(
     flushes: bool,
     unclaimed: frozenset[str] = frozenset(),
     measured: Finding | None = None,
+    is_measured: bool = False,
 ) -> None:
     """Set the findings and the identification of ``entry``.
 
@@ -41,6 +42,7 @@ def explain(
         unclaimed: probes of complex parameters, if the candidate does not claim any; what it does in
             them is a note.
         measured: the first part that is not as claimed, if the parts were measured.
+        is_measured: True if they were.
     """
     from adamcore.conformance.verdict.diagnose import diagnose
     from adamcore.conformance.verdict.identify import FINGERPRINT, identify
@@ -69,6 +71,7 @@ def explain(
             probes=probes,
             identification=identification,
             measured=measured,
+            is_measured=is_measured,
         )
         entry.findings = [*entry.findings, *in_narrow]
     if failures := [r for r in entry.results if r.probe in unclaimed and r.status == "failed"]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
+import numpy as np
+
+from adamcore.conformance.candidates.sharded.layouts import cuts_of, mesh_shape, place_of
 from adamcore.conformance.checking.subjects import ThirdParty, judge_run
 from adamcore.conformance.report.report import Entry
 from adamcore.conformance.rules import SAYS
-from adamcore.conformance.types import Finding, Result
+from adamcore.conformance.types import Finding, Result, Run, RunKey
 from adamcore.conformance.workers.pool import Event, RunEvent, WorkerJob
 
 MOST = 12  #: failed probes that are run on one process
@@ -27,16 +30,17 @@ def blame_ranks(subject: ThirdParty, entry: Entry, run: Callable[[WorkerJob], It
     if not alone or len(alone) < len(failed[:MOST]):
         return
     errors = [found for found in entry.findings if found.level == "error"]
-    entry.findings = [finding(subject, failed, errors), *(f for f in entry.findings if f.level != "error")]
+    found = finding(subject, failed, errors, places(subject, alone))
+    entry.findings = [found, *(f for f in entry.findings if f.level != "error")]
 
 
 def passed_alone(
     subject: ThirdParty, failed: Sequence[Result], run: Callable[[WorkerJob], Iterable[Event]]
-) -> list[Result]:
-    """Return those of the failed results whose probes the candidate passes on one process."""
+) -> dict[RunKey, Run]:
+    """Return the runs on one rank of those failed probes that the candidate passes there."""
     assert subject.claim is not None
     assert subject.info is not None
-    found = []
+    found: dict[RunKey, Run] = {}
     for dtype in dict.fromkeys(r.dtype for r in failed):
         names = [r.probe for r in failed if r.dtype == dtype]
         probes = [probe for probe in subject.probes if probe.name in names]
@@ -45,38 +49,91 @@ def passed_alone(
                 probe = subject.effective_probe(probes[event.task])
                 flushes = subject.info.flushes
                 result = judge_run(subject.claim.adam, probe, dtype, event.run, flushes=flushes)
-                found += [result] if result.status in ("passed", "undecided") else []
+                if result.status in ("passed", "undecided"):
+                    found[probe.name, dtype] = event.run
     return found
 
 
-def finding(subject: ThirdParty, failed: Sequence[Result], errors: Sequence[Finding]) -> Finding:
-    """Return what the processes do together that one of them alone does not."""
+def places(subject: ThirdParty, alone: Mapping[RunKey, Run]) -> str:
+    """Return on which ranks alone the parameters differ from those of the runs on one rank; "" if on all."""
+    assert subject.ranks is not None
+    mesh = mesh_shape(subject.ranks.layout, subject.ranks.processes)
+    at_fault, there = set[int](), set[int]()
+    probes = {probe.name: probe for probe in subject.probes}
+    for key, other in alone.items():
+        run = subject.runs.get(key)
+        if run is None or probes[key[0]].manner == "resumed":  # whose parameters are cut otherwise
+            continue
+        for after, wanted in zip(run.params, other.params, strict=False):
+            off = [
+                ~np.isclose(a, b, rtol=1e-4, atol=1e-7, equal_nan=True)
+                for a, b in zip(after, wanted, strict=True)
+            ]
+            if not any(map(np.any, off)):
+                continue
+            for x in off:
+                cuts = cuts_of(subject.ranks.layout, x.shape)
+                parts = [x[place_of(x.shape, cuts, mesh, rank)] for rank in range(subject.ranks.processes)]
+                there |= {rank for rank, part in enumerate(parts) if part.size}
+                at_fault |= {rank for rank, part in enumerate(parts) if part.any()}
+            break
+    if not at_fault or at_fault == there:
+        return ""
+    names = ", ".join(map(str, sorted(at_fault)))
+    return (
+        f", in the parts of rank {names} alone"
+        if len(at_fault) == 1
+        else f", in those of ranks {names} alone"
+    )
+
+
+def finding(
+    subject: ThirdParty, failed: Sequence[Result], errors: Sequence[Finding], where: str = ""
+) -> Finding:
+    """Return what the ranks do together that one of them alone does not; ``where`` says on which."""
     assert subject.ranks is not None
     count, layout = subject.ranks
     first = errors[0] if errors else None
     probe = failed[0].probe
-    rule = first.rule if first is not None else probe.split("/")[0]
-    seen = told(subject, failed) or (first.observed if first is not None else failed[0].reason)
+    named = told(subject, failed, first)
+    if named is not None:
+        (rule, seen), errors = named, []  # what was found without the ranks in mind
+    else:
+        rule = first.rule if first is not None else probe.split("/")[0]
+        seen = first.observed if first is not None else failed[0].reason
     evidence = first.evidence if first is not None else failed[0].evidence
     return Finding(
         "sharding",
         rule,
-        f"the parameters of one process; {SAYS.get(rule, 'the step of the whole parameter')}",
-        f"on {count} ranks ({layout}) {seen}; on one it passes the same probes",
+        f"the parameters of one rank; {SAYS.get(rule, 'the step of the whole parameter')}",
+        f"on {count} ranks ({layout}) {seen}{where}; on one it passes the same probes",
         evidence=evidence,
         repro=subject.repro_command(probe, subject.dialect or ""),
         folded=list(errors),
     )
 
 
-def told(subject: ThirdParty, failed: Sequence[Result]) -> str | None:
-    """Return what the failures have in common, in words of processes; None if it is nothing of the kind."""
+def told(subject: ThirdParty, failed: Sequence[Result], first: Finding | None) -> tuple[str, str] | None:
+    """Return a rule, and what the failures have in common in words of ranks; None if there is nothing.
+
+    Args:
+        subject: the candidate.
+        failed: the failures.
+        first: what is found to be wrong, whatever the ranks; None if it has no name.
+    """
+    assert subject.ranks is not None
+    count = subject.ranks.processes
     manners = {probe.name: probe.manner for probe in subject.probes}
     starts = {probe.name: bool(probe.start) for probe in subject.probes}
     if disagreement := next((r.reason for r in failed if "other bits on rank" in r.reason), None):
-        return disagreement
+        return "STEP.1", disagreement
     if all(manners[r.probe] == "resumed" for r in failed):
-        return "a state that is saved and loaded is not the one that was saved"
+        return "STATE.4", "a state that is saved and loaded is not the one that was saved"
     if all("the clocks stand" in r.reason for r in failed if not starts[r.probe]):
-        return f"a clock is not where it should be on every rank: {failed[0].reason}"
+        return "CLK.1", f"a clock is not where it should be on every rank: {failed[0].reason}"
+    if first is not None and f"eps counts {count}, {count}, " in first.measured:
+        return "STEP.1", (
+            f"a gradient counts 1/{count}, as if it were divided by the number of ranks: eps counts {count} "
+            "times as claimed beside it"
+        )
     return None

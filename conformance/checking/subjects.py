@@ -196,6 +196,7 @@ class Subject:
                 flushes=self.info.flushes,
                 unclaimed=unclaimed,
                 measured=None if self.anatomy is None else first_finding(self.anatomy),
+                is_measured=self.anatomy is not None,
             )
         except Exception as error:
             self.on_end("broken", own_fault(error))

@@ -1,7 +1,8 @@
 """The catalogue of faults: ways in which real implementations of Adam are wrong, with the rule each breaks.
 
-A candidate that can be run is measured as well (:mod:`adamcore.conformance.anatomy`), and what was measured
-comes before a known fault of another area.  A recording can't be run again: there the catalogue is all.
+A candidate that can be run is measured (:mod:`adamcore.conformance.anatomy`).  For it the catalogue has words
+for the part that was measured, and what no part can show.  A recording can't be run again: there the whole
+catalogue is tried.
 
 A module holds the faults of one area.  `_inputs`, `_scalars` and `_updates` are what they are made of:
 changes of the probe, of a step's coefficients and of the formula
@@ -50,6 +51,9 @@ FAULTS: tuple[Fault, ...] = (
 )
 """Every fault; of two that explain as much, a finding names the first."""
 
+NOT_MEASURED = ("layout", "isolation", "aliasing", "state", "mixed_precision")
+"""Areas of what no part of an update rule shows: memory, blocks, what is shared, and roundings."""
+
 IN_ONE_ELEMENT: tuple[Fault, ...] = tuple(
     f
     for f in FAULTS
@@ -65,3 +69,16 @@ OF_ABSENCE: tuple[Fault, ...] = tuple(
 
 OF_COMPLEX: tuple[Fault, ...] = tuple(f for f in FAULTS if f.area == "complex")
 """The faults that identification tries where no value of the axis says what complex numbers do."""
+
+
+def faults_of(measured: str | None) -> tuple[Fault, ...]:
+    """Return the faults that a candidate may have whose parts were measured.
+
+    Args:
+        measured: the area of the first part that is not as claimed; None if all are.
+
+    Example:
+        >>> sorted({fault.area for fault in faults_of("decay")})
+        ['decay', 'layout', 'mixed_precision', 'state']
+    """
+    return tuple(f for f in FAULTS if f.area in (measured, *NOT_MEASURED))

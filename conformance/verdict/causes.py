@@ -73,7 +73,10 @@ class Cause:
 
 
 def best_cause(
-    case: Case, failures: Sequence[Result], identification: Identification | None = None
+    case: Case,
+    failures: Sequence[Result],
+    identification: Identification | None = None,
+    catalogue: Sequence[Fault] = FAULTS,
 ) -> Cause | None:
     """Return the cause that explains the most failures, if it explains more than half.
 
@@ -81,7 +84,7 @@ def best_cause(
     answer than "follows this one wrongly".
     """
     best: Cause | None = None
-    for cause in (*by_axes(case, failures, identification), *by_faults(case, failures)):
+    for cause in (*by_axes(case, failures, identification), *by_faults(case, failures, catalogue)):
         to_explain = case.count_required(failures) - case.count_required(cause.moot)
         enough = 2 * case.count_required(cause.explains) > to_explain
         if enough and cause.explains and (best is None or cause.weight > best.weight):
@@ -123,10 +126,10 @@ def single_changes(claim: Adam) -> Iterator[Adam]:
                 yield replace(claim, **{axis: value})  # type: ignore[arg-type]
 
 
-def by_faults(case: Case, failures: Sequence[Result]) -> Iterator[Cause]:
+def by_faults(case: Case, failures: Sequence[Result], catalogue: Sequence[Fault]) -> Iterator[Cause]:
     """Yield the faults that failed runs look like, if the first of them prove it."""
     large = any(case.is_large(r) for r in failures)
-    for fault in followed(FAULTS, "what is wrong with it"):
+    for fault in followed(catalogue, "what is wrong with it"):
         if large and not fault.is_of_input:
             continue  # its model steps every array by itself
         like = explained_by(case, fault, failures)

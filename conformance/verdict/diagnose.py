@@ -12,6 +12,8 @@ from dataclasses import replace
 from typing import Literal
 
 from adamcore import Adam
+from adamcore.conformance.faults import FAULTS, NOT_MEASURED, faults_of
+from adamcore.conformance.oracle.perturbation import Fault
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.rules import SAYS, area_of
 from adamcore.conformance.types import Finding, Probe, Result, Run, RunKey
@@ -23,8 +25,6 @@ from adamcore.conformance.verdict.judge import judge
 from adamcore.conformance.verdict.loss_scale import loss_scale_findings
 from adamcore.conformance.verdict.pairs import pair_finding
 
-NOT_MEASURED = ("layout", "mixed_precision", "isolation", "state", "missing", "hyperparameters")
-"""Areas of faults that can look like those of a measured part: eps looks wrong where it is not passed on."""
 PLAIN = (FINGERPRINT, "STATE.4/uninterrupted")  #: the probes with nothing special in them
 
 
@@ -37,6 +37,7 @@ def diagnose(
     probes: Mapping[str, Probe] = PROBES,
     identification: Identification | None = None,
     measured: Finding | None = None,
+    is_measured: bool = False,
 ) -> list[Finding]:
     """Return the findings, the most specific cause first; none if nothing failed.
 
@@ -49,6 +50,7 @@ def diagnose(
         identification: what :func:`~adamcore.conformance.verdict.identify.identify` returns for the
             runs, if it is known already.
         measured: the first part of the update rule that is not as claimed, if the parts were measured.
+        is_measured: whether they were; if so, known faults of other areas are not tried.
     """
     case = Case(claim, runs, results, flushes, probes)
     failures = case.failures()
@@ -57,7 +59,8 @@ def diagnose(
     rest = [r for r in failures if not is_handling(r) and r not in scaled]
     cause = None
     if case.count_required(rest):
-        found, rest, cause = explain(case, rest, identification, measured)
+        catalogue = faults_of(measured.area if measured else None) if is_measured else FAULTS
+        found, rest, cause = explain(case, rest, identification, measured, catalogue)
         findings = merge(findings, found)
     findings = add_unexplained(case, findings, rest)
     if scaled:
@@ -71,6 +74,7 @@ def explain(
     failures: Sequence[Result],
     identification: Identification | None,
     measured: Finding | None = None,
+    catalogue: Sequence[Fault] = FAULTS,
 ) -> tuple[list[Finding], list[Result], Cause | None]:
     """Return the findings of the cause that explains most, the failures that do not follow from it, and it.
 
@@ -82,7 +86,7 @@ def explain(
     """
     small = [r for r in failures if not case.is_large(r)]
     asked = small if len(small) > 2 * (len(failures) - len(small)) else failures
-    cause, pair = best_cause(case, asked, identification), pair_finding(case, failures)
+    cause, pair = best_cause(case, asked, identification, catalogue), pair_finding(case, failures)
     if cause is not None and measured is not None and is_beside(cause, measured):
         cause = None
     if cause is None and measured is not None:
@@ -135,15 +139,12 @@ def add_loss_scale(
 def is_beside(cause: Cause, measured: Finding) -> bool:
     """Return whether a cause is a known fault of another area than that of the part that was measured.
 
-    No value of a hyperparameter makes equal elements of an array go different ways, and none on an axis makes
-    a run depend on those before it.  If the coefficients are the first part that is not as claimed, the steps
-    have the digits that they should have.
+    No value on an axis makes a run depend on those before it.  If the coefficients are the first part that is
+    not as claimed, the steps have the digits that they should have.
     """
     fault = cause.fault
     if fault is None:
         return measured.area == "isolation"
-    if measured.area == "layout" and fault.area == "hyperparameters":
-        return True
     if measured.area == "coefficients" and fault.narrow is not None:
         return fault.area != measured.area
     return fault.area not in (measured.area, *NOT_MEASURED)

@@ -34,7 +34,7 @@ the right area. Which area is right was decided from the code of the Adam, never
 """
 
 HELD_OUT = """The faults that the suite knows were written beside this corpus, so the suite was taught what is
-scored here. Four sets are exceptions. Each was written by somebody who had not seen how the suite names a
+scored here. Five sets are exceptions. Each was written by somebody who had not seen how the suite names a
 fault, from the specification and from bugs found in the wild. All were scored once before anything in the
 suite was changed because of them, `blind_*.py` in part.
 
@@ -58,12 +58,19 @@ suite was changed because of them, `blind_*.py` in part.
   has got the area of the row that does the same, `wrong_hyper.py:EpsilonInFloat16`. (Both false alarms
   form `b**t` of t rounded factors, which NUM.4 calls `running`, and were held to `double`; the suite did not
   say so. They are held to `paddle.AdamW` now, which is `torch.AdamW` with that value.)
+- `fourth_blind_*.py`: 60 wrong Adams and 30 right ones, with claims of 22 dialects, written to see the same
+  once more. All were labelled before any of them was scored, and the figures at first sight are with these
+  labels. Of the eleven that were not named, ten are named now because more is measured, or because what is
+  measured refutes a known fault. One label has got a third area: a v that is multiplied by b2 before its
+  correction is a v whose squares all weigh less. (The false alarm forms `b**t` of rounded factors, as those
+  of the third set. It is held to `paddle.AdamW` now.)
 """
 FIRST = {
     "held_out": {"killed": "40 of 40 (100.0 %)", "named": "33 of 40 (82.5 %)", "alarms": "2"},
     "blind": {"killed": "44 of 44 (100.0 %)", "named": "35 of 44 (79.5 %)", "alarms": "1"},
     "second_blind": {"killed": "55 of 63 (87.3 %)", "named": "41 of 63 (65.1 %)", "alarms": "1"},
     "third_blind": {"killed": "60 of 60 (100.0 %)", "named": "55 of 60 (91.7 %)", "alarms": "2"},
+    "fourth_blind": {"killed": "60 of 60 (100.0 %)", "named": "49 of 60 (81.7 %)", "alarms": "1"},
 }
 """What that first score of each set said."""
 
@@ -103,7 +110,7 @@ def page(scores: Iterable[Score]) -> str:
     parts += ["## Right Adams\n", right_table([s for s in of["right"] if not is_blind(s)])]
     parts += ["## Generated orders of evaluation\n", GENERATED, right_table(generated)]
     parts += ["## Written blind\n", blind_table([s for s in scores if s.item.file.startswith("blind")])]
-    for file, time in (("second_blind", "second"), ("third_blind", "third")):
+    for file, time in (("second_blind", "second"), ("third_blind", "third"), ("fourth_blind", "fourth")):
         again = [s for s in scores if s.item.file.startswith(file)]
         parts += [f"## Written blind a {time} time\n", blind_table(again)]
     parts += ["## Looks wrong, is right\n", equivalent_table(of["equivalent"])]
@@ -246,7 +253,7 @@ def wrong_table(scores: Sequence[Score]) -> str:
 
 
 def is_blind(score: Score) -> bool:
-    return score.item.file.startswith(("blind", "second_blind", "third_blind"))
+    return score.item.file.startswith(("blind", "second_blind", "third_blind", "fourth_blind"))
 
 
 def blind_table(scores: Sequence[Score]) -> str:

@@ -21,6 +21,7 @@ import numpy as np
 from adams import Adam
 from flat import A
 from rewriting import HYPER, LEAVES, SCALARS, Rewriter, is_scalar, leaf
+from sixteen import Sixteen
 
 from adamcore.conformance.claims import axes_of, claim_of_dialect
 from adamcore.definition import coefficients, update
@@ -221,6 +222,25 @@ def reordered(base: type[Adam], seed: int, module: str, xp: Any = NumpyForms, **
     return type(
         f"{base.__name__}{seed}", (base,), {"one": one, "__doc__": about, "__module__": module, **members}
     )
+
+
+def reordered_narrow(base: type[Sixteen], seed: int, module: str) -> type[Sixteen]:
+    """Return a subclass of an Adam in 16 bits with its step, in float32, in the form of this seed."""
+    form = form_of(traced(axes_of(claim_of_dialect(base.dialect, {}).adam)), seed)
+    step = compiled(form)
+
+    def one(self: Any, i: int, g: A) -> None:
+        t = self.time(i)
+        scalars = {name: getattr(self, name) for name in ("lr", "b1", "b2", "eps")}
+        scalars |= {"weight_decay": self.wd, "t": t, "w1": 1 - self.b1, "w2": 1 - self.b2}
+        scalars |= {"c1": 1 - self.b1**t, "c2": 1 - self.b2**t}
+        m, v = (x[i].astype(np.float32) for x in (self.m, self.v))
+        new = step(NumpyForms, **scalars, p0=self.load(i), g0=g, m0=m, v=v)
+        self.m[i], self.v[i] = self.keep_first(new["new_m0"]), self.keep_second(new["new_v"])
+        self.store(i, new["new_p0"])
+
+    about = f"p = {readable(form['new_p0'])}"
+    return type(f"{base.__name__}{seed}", (base,), {"one": one, "__doc__": about, "__module__": module})
 
 
 def readable(text: str) -> str:

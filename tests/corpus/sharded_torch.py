@@ -245,7 +245,7 @@ class ClockDropped(MomentsDropped):
 # ------------------------------------------------------------------------------- decisions from what is here
 
 
-@wrong("")
+@wrong("go different ways")
 class EpsOfTheShare(Plain):
     """eps is scaled by the share of the elements that is here."""
 
@@ -253,7 +253,7 @@ class EpsOfTheShare(Plain):
         return float(group["eps"]) * part.numel() / max(p.numel(), 1)
 
 
-@wrong("")
+@wrong("depend on its place")
 class FloorOfTheShard(Plain):
     """The root has a floor: a part of its largest element here."""
 
@@ -262,7 +262,7 @@ class FloorOfTheShard(Plain):
         return root.clamp(min=float(root.max()) / 2) if is_sharded(p) and root.numel() else root
 
 
-@wrong("")
+@wrong("go different ways")
 class NormOfTheShard(Plain):
     """A gradient is clipped to the norm of the part here."""
 
@@ -271,7 +271,7 @@ class NormOfTheShard(Plain):
         return g / max(1.0, float(g.norm())) if is_sharded(p) else g
 
 
-@wrong("")
+@wrong("with gradients of 0")
 class ZeroShardsSkipped(Plain):
     """A shard whose gradient is 0 is not stepped."""
 
@@ -282,7 +282,7 @@ class ZeroShardsSkipped(Plain):
             state["step"] += 1
 
 
-@wrong("")
+@wrong("decay in different ways")
 class DecayByLocalShape(Plain):
     """A part of one row is taken for a bias, which does not decay."""
 
@@ -290,7 +290,7 @@ class DecayByLocalShape(Plain):
         return not is_sharded(p) or part.ndim == 0 or part.shape[0] > 1
 
 
-@wrong("")
+@wrong("go different ways")
 class EvenShards(Plain):
     """Every shard is taken to have as many rows as the smallest; what is left over stands still."""
 
@@ -305,7 +305,7 @@ class EvenShards(Plain):
 # --------------------------------------------------------------------------------------- the other processes
 
 
-@wrong("")
+@wrong("a gradient counts 1/2")
 class MeanOfTheMean(Plain):
     """Gradients that are a mean are divided by the number of processes once more."""
 
@@ -313,7 +313,7 @@ class MeanOfTheMean(Plain):
         return here(p.grad) / ranks()
 
 
-@wrong("")
+@wrong("other bits on rank")
 class FirstRankAlone(Plain):
     """The first process alone steps its shards."""
 
@@ -324,7 +324,7 @@ class FirstRankAlone(Plain):
             here(p).copy_(before)
 
 
-@wrong("")
+@wrong("other bits on rank")
 class DecayOfTheFirstRank(Plain):
     """The shards of the first process alone decay."""
 
@@ -332,7 +332,7 @@ class DecayOfTheFirstRank(Plain):
         return rank() == 0
 
 
-@wrong("")
+@wrong("in the parts of rank 1 alone")
 class ScheduleOfTheFirstRank(Plain):
     """A schedule reaches the first process alone."""
 
@@ -340,7 +340,7 @@ class ScheduleOfTheFirstRank(Plain):
         return float(group["lr"] if rank() == 0 else self.defaults["lr"])
 
 
-@wrong("")
+@wrong("kept in bfloat16")
 class NarrowMoments(Plain):
     """Moments of shards are kept in bfloat16."""
 

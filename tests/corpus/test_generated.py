@@ -9,13 +9,15 @@ import adams
 import numpy as np
 import pytest
 import score
-from orders import form_of, reordered, traced
+from orders import form_of, reordered, reordered_narrow, traced
 from register import ITEMS
+from sixteen import Sixteen
 
 from adamcore.conformance.candidates import judged_hyper, served_probe
 from adamcore.conformance.candidates.targets import make_candidate
 from adamcore.conformance.checking.subjects import judge_run
 from adamcore.conformance.claims import axes_of, claim_of_dialect
+from adamcore.conformance.dtypes import round_to
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.types import Probe, Result, Step
 from adamcore.conformance.workers.worker import try_probe
@@ -49,7 +51,18 @@ WIDE = [
 ]
 
 
-def results(made: type[adams.Adam], probes: Iterator[tuple[str, Probe]]) -> Iterator[Result]:
+def narrow(dtype: str, eps: float, p: float) -> Probe:
+    """Gradients of every power of two that 16 bits have, and of odd numbers beside them."""
+    powers = np.arange(-24, 12) if dtype == "float16" else np.arange(-133, 30)
+    g = np.concatenate([2.0**powers, 1.375 * 2.0**powers])
+    rows = [round_to(x, dtype) for x in (g, -0.3 * g, 0 * g, 2.0**-6 * g)]
+    hyper = {"lr": 2.0**-6, "b1": 0.9, "b2": 0.99, "eps": eps, "weight_decay": 0.125}
+    return Probe(
+        f"test/{dtype}-{eps}-{p}", "", (round_to(p * g, dtype),), tuple(Step((x,)) for x in rows), hyper
+    )
+
+
+def results(made: type[adams.Adam] | type[Sixteen], probes: Iterator[tuple[str, Probe]]) -> Iterator[Result]:
     """Yield what a judge says of an Adam on each probe that applies to its claim."""
     claim = claim_of_dialect(made.dialect, made.options).adam
     candidate = make_candidate(f"test:{made.__name__}", made, made.options, None)
@@ -62,7 +75,9 @@ def results(made: type[adams.Adam], probes: Iterator[tuple[str, Probe]]) -> Iter
             yield judge_run(claim, served, dtype, run, flushes=info.flushes)
 
 
-def failures(made: type[adams.Adam], probes: Iterator[tuple[str, Probe]]) -> list[tuple[str, str, str]]:
+def failures(
+    made: type[adams.Adam] | type[Sixteen], probes: Iterator[tuple[str, Probe]]
+) -> list[tuple[str, str, str]]:
     with np.errstate(all="ignore"):
         return [(r.probe, r.dtype, r.reason) for r in results(made, probes) if r.status == "failed"]
 
@@ -72,6 +87,28 @@ def test_no_order_leaves_the_bound_whatever_the_size_of_the_gradient(base: type[
     for seed in (2, 8):
         made = reordered(base, seed, __name__)
         assert failures(made, iter(WIDE)) == [], made.__doc__
+
+
+def narrow_failures(seed: int) -> list[tuple[str, str, str]]:
+    made = reordered_narrow(Sixteen, seed, __name__)
+    probes = [
+        (dtype, narrow(dtype, eps, p))
+        for dtype in ("bfloat16", "float16")
+        for eps, p in ((2.0**-10, 0.0), (2.0**-10, 1.0), (0.0, 0.25))
+    ]
+    return failures(made, iter(probes))
+
+
+@pytest.mark.parametrize("seed", [3, 11])
+def test_no_order_leaves_the_bound_in_16_bits(seed: int) -> None:
+    pytest.importorskip("ml_dtypes")
+    assert narrow_failures(seed) == []
+
+
+@pytest.mark.slow
+def test_no_order_of_sixty_leaves_the_bound_in_16_bits() -> None:
+    pytest.importorskip("ml_dtypes")
+    assert {seed: found for seed in range(1000, 1060) if (found := narrow_failures(seed))} == {}
 
 
 @pytest.mark.slow

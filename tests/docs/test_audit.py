@@ -15,6 +15,7 @@ from paths import ROOT
 from adamcore.conformance.audit.recording import read_tensors
 
 
+@pytest.mark.slow
 def test_the_example(tmp_path: Path) -> None:
     subprocess.run([sys.executable, ROOT / "examples" / "record.py", tmp_path], check=True, cwd=ROOT)
     for name in ("torch", "jax"):

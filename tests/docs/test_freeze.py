@@ -38,6 +38,7 @@ def test_numbers_on_the_page_are_the_programs() -> None:
     assert run("examples/freeze.py") == block("text")
 
 
+@pytest.mark.slow
 def test_the_plot_is_drawn(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     run("docs/generate/freeze_plot.py", str(tmp_path / "freeze.svg"))

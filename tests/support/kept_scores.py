@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def read(file: Path, code: str) -> list[Score]:
     return [Score(**row | {"findings": tuple(row["findings"])}) for row in whole[1:]]
 
 
-def run_kept(items: Sequence[Item], file: Path) -> Iterator[Score]:
+def run_kept(items: Sequence[Item], file: Path) -> Generator[Score, None, None]:
     """Yield the score of each Adam: those in the file at once, the others as they are made and kept there."""
     code = digest()
     wanted = {item.target for item in items}

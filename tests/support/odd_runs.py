@@ -272,3 +272,10 @@ class ClockOfAll(Parts):
 
     def correction(self, t: int) -> tuple[float, float]:
         return 1 - self.h["b1"] ** (1 + (t - 1) * len(self.p)), super().correction(t)[1]
+
+
+class MatrixInTurns(Parts):
+    """The average of a matrix takes half of the gradient in, twice."""
+
+    def first(self, m: FloatArray, g: FloatArray) -> FloatArray:
+        return super().first(m, g) if g.ndim < 2 else super().first(super().first(m, g / 2), g / 2)

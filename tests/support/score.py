@@ -116,16 +116,19 @@ def surroundings(library: str, dtype: str) -> AbstractContextManager[object]:
     return context
 
 
-def entry(item: Item, names: Iterable[str] = ()) -> Entry:
+def entry(item: Item, names: Iterable[str] = (), dtypes: Sequence[str] = ()) -> Entry:
     """Run, judge and diagnose one Adam, in this process, as a check does in others."""
-    return subject_and_entry(item, names)[1]
+    return subject_and_entry(item, names, dtypes)[1]
 
 
-def subject_and_entry(item: Item, names: Iterable[str] = ()) -> tuple[ThirdParty, Entry]:
+def subject_and_entry(
+    item: Item, names: Iterable[str] = (), dtypes: Sequence[str] = ()
+) -> tuple[ThirdParty, Entry]:
     """Return one Adam as the subject of a check, and its entry."""
     names = tuple(names) or (IN_16_BITS if item.is_narrow else tuple(PROBES))
     probes = [PROBES[name] for name in names]
-    subject = ThirdParty(item.target, item.claim, item.options, None, probes, item.dtypes)
+    dtypes = tuple(dtypes) or item.dtypes
+    subject = ThirdParty(item.target, item.claim, item.options, None, probes, dtypes)
     with np.errstate(all="ignore"):
         candidate = make_candidate(item.target, item.made, item.options, None)
         subject.on_ready(candidate.info)
@@ -136,7 +139,7 @@ def subject_and_entry(item: Item, names: Iterable[str] = ()) -> tuple[ThirdParty
                     yield RunEvent(job, number, try_probe(candidate, job.probe_of(number), job.dtype)[0])
 
         # A check measures in a process of its own, in which no probe was run before.
-        first = {d: list(run(subject.measuring_job(d))) for d in item.dtypes[-1:] if not item.is_narrow}
+        first = {d: list(run(subject.measuring_job(d))) for d in dtypes[-1:] if not item.is_narrow}
         for event in (event for job in subject.jobs for event in run(job)):
             assert isinstance(event, RunEvent)
             subject.on_run(event.job, event.task, event.run)

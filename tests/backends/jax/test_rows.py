@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
+import numpy as np
 
+from adamcore import Adam, Clip, Rows
+from adamcore.backends.jax import adamw
 from adamcore.backends.jax.rows import ROWS
 
 
@@ -26,3 +31,24 @@ def test_put() -> None:
 
 def test_listed() -> None:
     assert ROWS.listed(jnp.asarray([1, 2]), jnp.zeros((2, 3))).tolist() == [[False], [True]]
+
+
+def test_rows_are_arguments_of_a_compiled_program() -> None:
+    """Of a step of the core, and of a transformation's, whose leaves without decay are stepped apart."""
+    params = {"w": jnp.ones((4, 2)), "b": jnp.ones(3)}
+    g = {
+        "w": Rows(jnp.asarray([1, 1]), jnp.asarray([[1.0, 0.0], [2.0, 0.0]]), "absent"),
+        "b": 4 * jnp.eye(3)[0],
+    }
+    dense: dict[str, Any] = {"w": jnp.zeros((4, 2)).at[1, 0].set(3.0), "b": g["b"]}
+    core, clip = Adam(b1=0.5), Clip(global_norm=1.0)
+    step = jax.jit(lambda p, g, s: core.step(p, g, s, clip=clip))
+    _, state = step(params, g, core.init(params))
+    np.testing.assert_allclose(state.m["w"], dense["w"] / 10, rtol=1e-6)
+    tx = adamw(0.1, mask={"w": False, "b": True}, clip=clip)
+    want, _ = tx.update(dense, tx.init(params), params)
+    updates, state = tx.update(g, tx.init(params), params)
+    jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-6), updates, want)
+    copy = jax.tree.map(jnp.copy, params)
+    _, stepped = tx.step(copy, g, tx.init(params))
+    np.testing.assert_allclose(stepped[0].mu["w"], state[0].mu["w"], rtol=1e-6)

@@ -6,6 +6,7 @@ import importlib.util
 
 import keras_process
 import pytest
+from cases import some
 
 if importlib.util.find_spec("keras") is None:
     pytest.skip("Keras is not installed", allow_module_level=True)
@@ -377,7 +378,7 @@ def test_loading_rounds_no_moment(backend: str) -> None:
     )
 
 
-@EACH
+@pytest.mark.parametrize("backend", some(["torch", "jax"], 1))
 def test_a_loss_scale_optimizer_around_ours(backend: str) -> None:
     """SCALE.2: where a gradient overflows nothing moves, clocks neither.  A power of two divides exactly."""
     run(
@@ -414,5 +415,28 @@ def test_a_loss_scale_optimizer_around_ours(backend: str) -> None:
                 after = values([*w, *inner.variables])
                 assert all(a.tobytes() == b.tobytes() for a, b in zip(before, after)), k
                 assert float(ops.convert_to_numpy(wrapped.dynamic_scale)) == scale / 2
+        """,
+    )
+
+
+def test_the_base_class_clips_as_the_core_does() -> None:
+    """`global_clipnorm`, `clipnorm` and `clipvalue` of Keras are the three ways of CLIP.2 to CLIP.4."""
+    run(
+        "torch",
+        """
+        from adamcore import Clip
+        starts = [rng.normal(size=(3, 2)).astype("f4"), rng.normal(size=2).astype("f4")]
+        grads = [rng.normal(size=p.shape).astype("f4") for p in starts]
+        ways = {"global_clipnorm": "global_norm", "clipnorm": "norm", "clipvalue": "value"}
+        for theirs, ours in ways.items():
+            for most in (0.3, 100.0):
+                variables = [keras.Variable(p) for p in starts]
+                optimizer = Adam(0.1, **{theirs: most})
+                optimizer.build(variables)
+                optimizer.apply([ops.convert_to_tensor(g) for g in grads], variables)
+                core, clip = optimizer.adam, Clip(**{ours: most})
+                want, _ = core.step(starts, grads, core.init(starts), lr=0.1, clip=clip)
+                for a, b in zip(values(variables), want):
+                    np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
         """,
     )

@@ -26,18 +26,20 @@ def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("donate", [False, True])
-def test_bits_of_the_definition(path: str, dtype: str, donate: bool) -> None:
-    for adam in adams(14 if path == "machine" else 40, seed=donate):
+@pytest.mark.parametrize("part", [3, pytest.param(1, marks=pytest.mark.slow)])  # of all
+def test_bits_of_the_definition(path: str, dtype: str, donate: bool, part: int) -> None:
+    for adam in adams((14 if path == "machine" else 40) // part, seed=donate):
         with definition_alone(backend):
             want = trajectory(adam, np.array, np.asarray, dtype, False)
         assert trajectory(adam, np.array, np.asarray, dtype, donate) == want, adam
 
 
-def test_probes_in_place(path: str) -> None:
+@pytest.mark.parametrize("every", [7, pytest.param(3, marks=pytest.mark.slow)])
+def test_probes_in_place(path: str, every: int) -> None:
     from adamcore.conformance.candidates.own import Numpy
 
     claims = [Adam(), Adam(decay="decoupled"), Adam(amsgrad="corrected", decay="decoupled", clock="global")]
-    assert probed(Numpy("numpy"), claims, every=3) == []
+    assert probed(Numpy("numpy"), claims, every=every) == []
 
 
 def test_in_place_means_in_place(path: str) -> None:

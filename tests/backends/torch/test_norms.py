@@ -22,6 +22,18 @@ def test_ends_of_float64() -> None:
         assert norm(g, None, torch.float64).item() == 5 * size
 
 
+def test_long_vectors() -> None:
+    """A sum of 3,000,001 equal squares in float32 alone would be off by 1e-3."""
+    g = torch.full((3_000_001,), 0.1)
+    assert norm(g, None, torch.float64).item() == pytest.approx(0.1 * 3_000_001**0.5, rel=1e-6)
+    assert norm(g[:4096], None, torch.float64).item() == pytest.approx(6.4, rel=1e-6)
+    g[-1] = 1e25
+    assert norm(g, None, torch.float64).item() == pytest.approx(1e25, rel=1e-7)
+    assert norm(torch.full((5000,), 1e-30), None, torch.float64).item() == pytest.approx(
+        1e-30 * 5000**0.5, rel=1e-7
+    )
+
+
 def test_what_does_not_count() -> None:
     g = torch.tensor([3.0, float("nan"), float("inf"), -4.0])
     assert norm(g, None, torch.float64).item() == 5.0

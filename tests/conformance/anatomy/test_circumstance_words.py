@@ -57,6 +57,7 @@ CASES = [
         "CLK.1",
         "an array of 130 elements makes its steps 1, 2, ... as those of t ",
     ),
+    (odd.MatrixInTurns, "layout", "STEP.1", "a step of an array of two dimensions is "),
     (odd.OneBuffer, "isolation", "STATE.3", "arrays of one shape come back equal"),
     (odd.NothingLeft, "bias_correction", "BC.1", "but not where both betas are 0: a correction is 0"),
     (odd.ClockOfAll, "bias_correction", "BC.1", "beside other arrays, "),

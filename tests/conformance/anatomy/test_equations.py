@@ -99,12 +99,21 @@ OPTAX: list[tuple[str, Wanted]] = [
         "lion",
         {
             **DECOUPLED,
-            "look-ahead": "c = 0.81 m + 0.19 g, with m of before",
+            "first moment": "m = 0.96 m + 0.04 g, to within 0.01",
+            "look-ahead": "c = 0.8 m + 0.2 g, with m of before",
             "second moment": None,
             "step": "p = p - lr sign(c)",
         },
     ),
-    ("radam", {"second moment": "v = 0.96 v + 0.04 g^2", "": "p = p - lr m_hat in steps 1 to 5"}),
+    (
+        "radam",
+        {
+            "second moment": "v = 0.96 v + 0.04 g^2",
+            "correction": "v_hat = v / (1 - 0.96^t)",
+            "step": "p = p - lr m_hat / (sqrt(v_hat) + eps)",
+            "": "p = p - lr m_hat in steps 1 to 5",
+        },
+    ),
 ]
 
 

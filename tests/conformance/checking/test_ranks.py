@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+import numpy as np
 import pytest
 
 pytest.importorskip("torch")
@@ -18,7 +19,7 @@ from adamcore.conformance.checking.subjects import ThirdParty
 from adamcore.conformance.probes import PROBES as PROBES_BY_NAME
 from adamcore.conformance.report.report import Entry
 from adamcore.conformance.settings import LAYOUTS, Ranks
-from adamcore.conformance.types import Result, Run
+from adamcore.conformance.types import Finding, Result, Run
 from adamcore.conformance.workers.pool import Event, RunEvent, WorkerJob
 
 sys.path.append(str(ROOT / "tests" / "corpus"))
@@ -93,6 +94,35 @@ def test_what_is_said_of_a_fault_of_sharding(
     assert said in found.observed
     assert found.repro is not None
     assert found.repro.endswith("--ranks 2 --layout tp")
+
+
+def test_the_ranks_on_which_parameters_differ_are_named() -> None:
+    """On 2 ranks, vectors of 3 elements are cut as 2 and 1."""
+    subject = third_party()
+    subject.ranks = Ranks(2, "fsdp")
+    key = ("LR.1/every-array", "float32")
+    right = [np.arange(3.0), np.ones((2, 2)), np.arange(3.0)]
+
+    def said(*places: tuple[int, int]) -> str:
+        after = [x.copy() for x in right]
+        for k, i in places:
+            after[k].flat[i] += 0.5
+        subject.runs[key] = Run(params=[right, after])
+        return checking_ranks.places(subject, {key: Run(params=[right, right])})
+
+    assert said() == ""
+    assert said((0, 2)) == said((0, 2), (1, 3)) == ", in the parts of rank 1 alone"
+    assert said((0, 1)) == ", in the parts of rank 0 alone"
+    assert said((0, 1), (2, 2)) == ""  # on all
+
+
+def test_gradients_that_are_divided_by_the_number_of_ranks_are_named() -> None:
+    measured = "eps counts 2, 2, 2, ..., 2 times as claimed in steps 1, 2, ..."
+    found = Finding("epsilon", "EPS.1", "", "eps is added twice", measured=measured)
+    failed = [Result("LR.1/every-array", "float32", "failed", reason="p is off")]
+    said = checking_ranks.finding(third_party(), failed, [found], ", in the parts of rank 1 alone")
+    assert "a gradient counts 1/2, as if it were divided by the number of ranks" in said.observed
+    assert "in the parts of rank 1 alone; on one it passes" in said.observed
 
 
 @pytest.mark.slow

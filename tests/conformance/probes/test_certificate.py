@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 
 import pytest
+from cases import some
 from certificate import ENOUGH, certificate
 
 from adamcore import AXES, Adam
@@ -60,8 +62,7 @@ def test_a_weak_probe_fails_its_certificate() -> None:
     assert min(s.bounds for s in certificate(weak, "epsilon", Adam())) < ENOUGH
 
 
-@pytest.mark.parametrize("name", PROBES)
-@pytest.mark.parametrize("decay", ["l2", "decoupled"])
+@pytest.mark.parametrize(("name", "decay"), some(product(PROBES, ("l2", "decoupled")), len(PROBES) + 1))
 def test_nothing_is_undecided(name: str, decay: str) -> None:
     probe = PROBES[name]
     adam = adam_for(replace(Adam(), decay=decay), probe)  # type: ignore[arg-type]

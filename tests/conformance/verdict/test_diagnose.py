@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from plain_adam import ADAMW, Change, runs_and_results
 
-from adamcore.conformance.faults import FAULTS
+from adamcore.conformance.faults import FAULTS, NOT_MEASURED
+from adamcore.conformance.oracle.perturbation import Fault
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.types import Finding, Result, Run
 from adamcore.conformance.verdict.causes import Cause
@@ -86,6 +89,25 @@ def test_what_was_measured_is_the_finding_where_there_is_no_cause() -> None:
     assert {below.rule for below in found.folded} == {"STEP.1", "BC.1"}
 
 
+def test_a_known_fault_of_another_area_than_was_measured_is_not_tried(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tried: list[set[str]] = []
+
+    def best_cause(case: Any, failures: Any, identification: Any, catalogue: Sequence[Fault]) -> None:
+        tried.append({fault.area for fault in catalogue})
+
+    monkeypatch.setattr("adamcore.conformance.verdict.diagnose.best_cause", best_cause)
+    runs, results = runs_and_results(ADAMW, eps="inside")
+    measured = Finding("epsilon", "EPS.1", "as claimed", "eps stands under the root")
+    found = diagnose(ADAMW, runs, results, measured=measured, is_measured=True)
+    assert [f.observed for f in found] == [measured.observed]
+    diagnose(ADAMW, runs, results, is_measured=True)
+    diagnose(ADAMW, runs, results)  # as of a recording
+    known = {fault.area for fault in FAULTS}
+    assert tried == [known & {*NOT_MEASURED, "epsilon"}, known & set(NOT_MEASURED), known]
+
+
 def test_what_holds_in_float32_alone_is_a_matter_of_precision() -> None:
     measured = Finding("moments", "STEP.1", "as claimed", "two impulses give 1.015 times their sum")
     runs, _ = runs_and_results(ADAMW)
@@ -96,13 +118,6 @@ def test_what_holds_in_float32_alone_is_a_matter_of_precision() -> None:
     found = diagnose(ADAMW, runs, results, measured=measured)[0]
     assert (found.area, found.rule) == ("mixed_precision", "NUM.1")
     assert found.observed == f"in float32 alone {measured.observed}"
-
-
-def test_equal_elements_that_go_different_ways_have_no_other_hyperparameter() -> None:
-    ignored = next(f for f in FAULTS if f.observed.startswith("weight_decay is ignored"))
-    cause = Cause([], [], fault=ignored)
-    assert is_beside(cause, Finding("layout", "STEP.1", "", ""))
-    assert not is_beside(cause, Finding("decay", "DEC.2", "", ""))
 
 
 def test_steps_with_all_their_digits_were_not_made_in_float32() -> None:

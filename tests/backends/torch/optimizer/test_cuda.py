@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("llvmlite")
 
+from cases import some  # noqa: E402
 from cuda_shim import Shim, needs_compiler, pretending  # noqa: E402
 from torch.nn import Parameter  # noqa: E402
 from torch_changes import CHANGES, run, with_all_checks  # noqa: E402
@@ -37,7 +39,9 @@ def names(shim: Shim) -> list[str]:
     return [name for name, _ in shim.launched]
 
 
-@pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.parametrize(
+    ("name", "shim"), some(product(CHANGES, (False, True)), len(CHANGES) + 1), indirect=["shim"]
+)
 def test_a_change_between_steps(name: str, shim: Shim) -> None:
     """Whatever is changed, a step on what was remembered has the bits of one from the start."""
     for settings in STEADY:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from cases import some
 from replay import Record
 from torch.nn import Parameter
 from torch.optim import lr_scheduler as lrs
@@ -562,7 +563,7 @@ SETTINGS: dict[str, Callable[[dict[str, Any], int], Any]] = {
 
 
 @pytest.mark.parametrize(
-    ("name", "settings"), [*((name, {}) for name in SETTINGS), ("betas", {"dialect": "torch.NAdam"})]
+    ("name", "settings"), some([*((name, {}) for name in SETTINGS), ("betas", {"dialect": "torch.NAdam"})], 5)
 )
 def test_a_setting_changed_under_compilation(name: str, settings: dict[str, Any]) -> None:
     """Every step is made with the settings of then; numbers of before and after need two programs."""
@@ -585,7 +586,7 @@ def test_a_setting_changed_under_compilation(name: str, settings: dict[str, Any]
 
 @pytest.mark.parametrize(
     ("name", "graphs"),
-    [("weight_decay from 0", 3), ("eps from 0", 2), ("maximize", 2)],
+    some([("weight_decay from 0", 3), ("eps from 0", 2), ("maximize", 2)], 1),
 )
 def test_a_setting_seen_before_compiles_nothing(name: str, graphs: int) -> None:
     """A setting that comes and goes needs no more programs than in PyTorch's own optimizer."""
