@@ -17,8 +17,8 @@ pytest.importorskip("jax")
 pytest.importorskip("optax")
 
 RUNS = ROOT / "tests" / "support" / "mesh_runs.py"
-QUICK = ("few", "donated_outside_of_jit", "from_shapes", "zero_1", "clipping")
-MORE = ("outside_of_jit", "uneven", "explicit_axes", "inside_of_shard_map")
+QUICK = ("few", "outside_of_jit", "from_shapes", "zero_1", "uneven", "explicit_axes", "inside_of_shard_map")
+MORE = ("donated_outside_of_jit", "clipping")
 
 
 def run(*args: str) -> list[str]:
