@@ -1,11 +1,13 @@
 """How fast a step out of core is, beside reading and writing the same files.
 
-    python benchmarks/files.py [--elements N] [--ceiling MIB] [--dask N] [--rounds N] [--json FILE]
+    python benchmarks/files.py [--part files|dask] [--elements N] [--ceiling MIB] [--rounds N] [--json FILE]
 
-Each round reads p, g, m and v and writes p, m and v as a step does, without arithmetic ("files"),
-and makes a step ("step").  Both end with all that they wrote on the disk.  The same is done with an
-array of Dask's on its distributed scheduler, in the memory of this process, with two threads.  Where
-others use the machine, the ratio of processor times says more than that of the clock's.
+"files": each round reads p, g, m and v and writes p, m and v as a step does, without arithmetic, and
+makes a step.  "dask": each round makes a step of Dask's arrays that are read from files of NumPy and stored
+in others, the same without arithmetic, and a step of a run of as many elements; then a step of arrays in the
+memory of Dask's worker, with and without arithmetic.  What writes files ends with all of it on the disk.
+Dask's scheduler is the distributed one, with a worker process of two threads, whose memory has the
+ceiling.  Where others use the machine, the ratio of processor times says more than that of the clock's.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -27,113 +30,200 @@ import numpy as np
 from adamcore import Adam
 from adamcore.backends.files import Run
 from adamcore.backends.files.step import Mover
+from adamcore.backends.io.atomic import sync
 from adamcore.conformance.bench.results import environment
 
 LEAVES = 12
+CHUNK = 1 << 21  #: elements of a chunk of Dask's
 
 
-def timed(work: Callable[[], Any]) -> tuple[float, float]:
+def timed(work: Callable[[], Any], used: Callable[[], float] = time.process_time) -> tuple[float, float]:
     """Return the seconds that ``work`` takes, and those of processors in it, those of the system included."""
-    start, used = time.perf_counter(), time.process_time()
+    start, before = time.perf_counter(), used()
     work()
-    return time.perf_counter() - start, time.process_time() - used
+    return time.perf_counter() - start, used() - before
 
 
-def measure(folder: Path, elements: int, ceiling: int, rounds: int, **adam: Any) -> dict[str, Any]:
-    """Return the times of rounds, in seconds, and their ratio."""
+def compared(pairs: Sequence[tuple[tuple[float, float], tuple[float, float]]], name: str) -> dict[str, float]:
+    """Return the ratios of times: of neighbours, of the least of each, and of processor times."""
+    return {
+        name: statistics.median(a / b for (a, _), (b, _) in pairs),
+        f"{name}_of_least": min(a for (a, _), _ in pairs) / min(b for _, (b, _) in pairs),
+        f"{name}_of_processor_time": statistics.median(a / b for (_, a), (_, b) in pairs),
+    }
+
+
+def run_of(folder: Path, elements: int) -> Run:
+    """Return a run with gradients beside it, of which both copies of the state are made."""
     each = elements // LEAVES
     params = {f"w{k}": np.zeros(each, np.float32) for k in range(LEAVES)}
-    run = Run.create(folder / "run", Adam(**adam), params)
+    run = Run.create(folder / "run", Adam(), params)
     (folder / "grads").mkdir()
     for name, x in params.items():
         np.save(folder / "grads" / f"{name}.npy", x + np.float32(1))
+    for _ in range(2):
+        run.step(folder / "grads")
+    return run
 
-    def files() -> None:
-        with mock.patch.object(Mover, "work", return_value=None):
-            run.step(folder / "grads", ceiling=ceiling)
+
+def measure(folder: Path, elements: int, ceiling: int, rounds: int) -> dict[str, Any]:
+    """Return the times of rounds, in seconds, and their ratio."""
+    run = run_of(folder, elements)
 
     def step() -> None:
         run.step(folder / "grads", ceiling=ceiling)
 
-    for _ in range(2):  # both copies are made
-        step()
+    def files() -> None:
+        with mock.patch.object(Mover, "work", return_value=None):
+            step()
+
     times = [(timed(files), timed(step)) for _ in range(rounds)]
-    ratios = [a / b for (a, _), (b, _) in times]
-    moved = 28 * each * LEAVES
+    moved = 28 * (elements // LEAVES) * LEAVES
     return {
-        "elements": each * LEAVES,
+        "elements": elements // LEAVES * LEAVES,
         "ceiling": ceiling,
         "files_gb_s": moved / 1e9 / statistics.median(a for (a, _), _ in times),
         "step_gb_s": moved / 1e9 / statistics.median(b for _, (b, _) in times),
-        "ratio": statistics.median(ratios),
-        "ratio_of_least": min(a for (a, _), _ in times) / min(b for _, (b, _) in times),
-        "ratio_of_processor_time": statistics.median(a / b for (_, a), (_, b) in times),
+        **compared(times, "ratio"),
         "times": times,
     }
 
 
+class OnDisk:
+    """A vector in a file of NumPy, of which each task reads or writes a part."""
+
+    ndim = 1
+
+    def __init__(self, path: Path) -> None:
+        found = np.load(path, mmap_mode="r")
+        self.path, self.shape, self.dtype = str(path), found.shape, found.dtype
+        self.offset = found.offset
+
+    def __getitem__(self, part: Any) -> Any:
+        start, stop, _ = part[0].indices(self.shape[0])
+        at = self.offset + start * self.dtype.itemsize
+        return np.fromfile(self.path, self.dtype, stop - start, offset=at)
+
+    def __setitem__(self, part: Any, values: Any) -> None:
+        with open(self.path, "r+b", buffering=0) as file:
+            file.seek(self.offset + part[0].start * self.dtype.itemsize)
+            file.write(np.ascontiguousarray(values).data)
+
+
+def dask_step(folder: Path, each: int) -> Callable[[], None]:
+    """Return a step of Dask's arrays in files: read, stepped, stored beside, and put on the disk."""
+    import dask.array as da
+
+    from adamcore import AdamState
+
+    folder.mkdir()
+    names = [f"w{k}" for k in range(LEAVES)]
+    for name in names:
+        for part in ("p", "m", "v", "g", "p.new", "m.new", "v.new"):
+            np.save(folder / f"{name}.{part}.npy", np.full(each, part == "g", np.float32))
+
+    def lazy(part: str) -> dict[str, Any]:
+        files = {name: OnDisk(folder / f"{name}.{part}.npy") for name in names}
+        return {name: da.from_array(x, chunks=CHUNK, name=False) for name, x in files.items()}
+
+    def step() -> None:
+        state = AdamState(dict.fromkeys(names, 1), lazy("m"), lazy("v"))
+        new, after = Adam().step(lazy("p"), lazy("g"), state)
+        trees = {"p": new, "m": after.m, "v": after.v}
+        targets = {
+            (part, name): OnDisk(folder / f"{name}.{part}.new.npy") for part in trees for name in names
+        }
+        files: Any = [*targets.values()]
+        da.store([trees[part][name] for part, name in targets], files, lock=False)
+        for file in files:
+            sync(Path(file.path))
+
+    return step
+
+
 def reread(*arrays: Any, adam: Any, job: Any, names: Any, block_info: Any) -> list[Any]:
-    """Return copies of what a step would change, having read the gradient."""
+    """Return copies of what a step would change; the gradient was read for it."""
     found = dict(zip(names, arrays, strict=True))
-    return [found["p"] + 0 * found["g"][:1], found["m"].copy(), np.maximum(found["v"], found["g"])]
+    return [found[name].copy() for name in "pmv"]
 
 
-def measure_dask(elements: int, rounds: int) -> dict[str, Any]:
-    """Return the times of rounds on Dask's distributed scheduler: of new arrays alone, and of a step."""
+@contextmanager
+def worker(ceiling: int | None) -> Iterator[Any]:
+    """Have a worker process of Dask's with two threads, whose memory has a ceiling; yield the client."""
+    from dask import distributed
+
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=2, dashboard_address=None, memory_limit=ceiling, host="127.0.0.1"
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client
+
+
+def measure_dask(folder: Path, elements: int, ceiling: int, rounds: int) -> dict[str, Any]:
+    """Return the times of rounds on Dask's distributed scheduler, and their ratios."""
     import dask.array as da
     from dask import distributed
     from dask.base import persist
 
     from adamcore.backends.dask import backend
 
-    with (
-        distributed.LocalCluster(
-            processes=False,
-            n_workers=1,
-            threads_per_worker=2,
-            dashboard_address=None,
-            memory_limit=None,
-        ) as cluster,
-        distributed.Client(cluster),
-    ):
+    run = run_of(folder, elements)
+
+    def step() -> None:
+        run.step(folder / "grads", ceiling=ceiling)
+
+    def without_arithmetic(work: Callable[[], None]) -> None:
+        with mock.patch.object(importlib.import_module(type(backend).__module__), "step_chunk", reread):
+            work()
+
+    def rounds_of(client: Any, *works: Callable[[], None]) -> list[list[tuple[float, float]]]:
+        def used() -> float:
+            return time.process_time() + sum(client.run(time.process_time).values())
+
+        for work in works:
+            work()
+        return [[timed(work, used) for work in works] for _ in range(rounds)]
+
+    from_files = dask_step(folder / "dask", elements // LEAVES)
+    with worker(ceiling) as client:
+        rows = rounds_of(client, from_files, lambda: without_arithmetic(from_files), step)
+    with worker(None) as client:
         adam = Adam()
-        p, g = persist(*(da.random.random(elements, chunks=1 << 21).astype("float32") for _ in "pg"))
+        p, g = persist(*(da.random.random(1 << 24, chunks=CHUNK).astype("float32") for _ in "pg"))
         p, state = persist(*adam.step(p, g, adam.init(p)))
 
         def once() -> None:
             new = persist(*adam.step(p, g, state))
             distributed.wait([new[0], new[1].m, new[1].v])
 
-        def arrays() -> None:
-            with mock.patch.object(importlib.import_module(type(backend).__module__), "step_chunk", reread):
-                once()
-
-        once()
-        arrays()
-        times = [(timed(arrays), timed(once)) for _ in range(rounds)]
+        beside = rounds_of(client, once, lambda: without_arithmetic(once))
     return {
-        "dask_elements": elements,
-        "dask_ratio": statistics.median(b / a for (a, _), (b, _) in times),
-        "dask_ratio_of_least": min(b for _, (b, _) in times) / min(a for (a, _), _ in times),
-        "dask_ratio_of_processor_time": statistics.median(b / a for (_, a), (_, b) in times),
-        "dask_times": times,
+        "elements": elements // LEAVES * LEAVES,
+        "ceiling": ceiling,
+        **compared([(a, b) for a, b, _ in rows], "ratio"),
+        **compared([(a, b) for a, b in beside], "ratio_in_memory"),
+        **compared([(a, c) for a, _, c in rows], "ratio_to_run"),
+        "times": rows,
+        "times_in_memory": beside,
     }
 
 
 def main() -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--elements", type=int, default=142_000_000)
+    parser.add_argument("--part", choices=("files", "dask"), default="files")
+    parser.add_argument("--elements", type=int, default=500_000_000)
     parser.add_argument("--ceiling", type=int, default=512, help="MiB")
-    parser.add_argument("--dask", type=int, default=1 << 25, help="elements of Dask's array")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--folder", type=Path, help="where the files are made; on the disk to be measured")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     folder = Path(tempfile.mkdtemp(dir=given.folder))
     try:
-        found = measure(folder, given.elements, given.ceiling << 20, given.rounds)
-        found |= measure_dask(given.dask, given.rounds)
+        part = measure if given.part == "files" else measure_dask
+        found = part(folder, given.elements, given.ceiling << 20, given.rounds)
     finally:
         shutil.rmtree(folder)
     print(json.dumps(found, indent=2))

@@ -2,12 +2,13 @@
 
 The coefficients of one clock are a hundred operations (rule NUM.4).  A program that has them once for each
 leaf takes four times as long to compile as the rest of the step.  So they are formed once, on the vector of
-all clocks, and each leaf takes its own elements.
+all clocks, and each leaf takes its own elements.  The tick itself, one addition, is each clock's own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import repeat
 from typing import Any
 
 import jax
@@ -34,15 +35,18 @@ def tick_each(
     if any(jax.typeof(t) != jax.typeof(ts[0]) for t in ts):  # such as others over the devices of a mesh
         return None
     vector = jnp.stack(ts)
-    after, c = tick(vector)
+    c = tick(vector)[1]
     own = [getattr(x, "shape", ()) == vector.shape for x in c]  # the other coefficients are for all clocks
-    vectors = [after, *(x for x, varies in zip(c, own, strict=True) if varies)]
-    rows = by_array(vectors, ts[0]) if jax.default_backend() == "cpu" else by_slice(vectors)
+    vectors = [x for x, varies in zip(c, own, strict=True) if varies]
+    rows: Any = repeat(())
+    if vectors:
+        rows = by_array(vectors, ts[0]) if jax.default_backend() == "cpu" else by_slice(vectors)
+    alone = jax.jit(lambda t: tick(t)[0])  # sooner compiled than an element of a vector of clocks
     ticked = []
-    for t, *mine in rows:
+    for t, mine in zip(ts, rows, strict=False):
         rest = iter(mine)
         row = Coefficients(*(next(rest) if varies else x for x, varies in zip(c, own, strict=True)))
-        ticked.append((t, row))
+        ticked.append((alone(t), row))
     return ticked
 
 

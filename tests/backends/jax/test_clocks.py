@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -73,6 +74,14 @@ def test_flags() -> None:
     for i, flag in enumerate(flags):
         np.testing.assert_array_equal(new[i], every[i] if flag else p[i])
         assert int(after.t[i]) == int(every_after.t[i] if flag else state.t[i])
+
+
+def test_coefficients_that_no_clock_changes() -> None:
+    adam = Adam(bias_correction="none")
+    p, g, state = problem(adam)
+    new, after = jax.jit(program(adam))(p, g, state, 1e-3)
+    assert [int(t) for t in after.t] == [min(t + 1, LAST) for t in TIMES]
+    same(new, jax.jit(program(replace(adam, clock="global")))(p, g, state._replace(t=state.t[0]), 1e-3)[0])
 
 
 def test_absent_leaves() -> None:
