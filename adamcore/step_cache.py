@@ -17,7 +17,7 @@ from array import array
 from collections.abc import Callable, Sequence
 from ctypes import c_int64, c_void_p, string_at
 from functools import cache, partial
-from itertools import compress, repeat
+from itertools import chain, compress, repeat
 from operator import add, is_, mul
 from typing import Any
 
@@ -157,6 +157,7 @@ class InPlaceStep:
         self.global_clock = self.shape is not None and not isinstance(record.state.t, PLAIN_KINDS)
         self.now = array("i")  #: the clocks
         self.ids: list[Any] = []  #: of p, m, v, what else there is, and t, as :func:`identities_of` has them
+        self.one: tuple[int, ...] | None = None  #: of p, m, v and t, if the tree is one array
         self.references: list[weakref.ref[Any]] = []  #: to the same
         self.dead: Any = []  #: references to arrays that are gone; true if there are any
 
@@ -177,12 +178,19 @@ class InPlaceStep:
         if list(map(id, compress(leaves, self.present))) != self.jobs or len(columns[0] or ()) != count:
             return False
         self.ids = identities_of([column for column in columns if column])
+        if self.shape is None and self.bare and self.whole:
+            self.one = id(params), id(state.m), id(state.v), id(state.t)
         self.references = [weakref.ref(leaf, self.dead.append) for leaf in leaves if leaf is not None]
         return True
 
     def match(self, params: Tree, grads: Tree, state: AdamState) -> tuple[Columns, list[Clock]] | None:
         """Return the arrays that take part and the clocks; None if they are not those of the last step."""
-        t, m, v, *others = state
+        t, m, v, a, b, c, d, e, f = state
+        bare = a is b is c is d is e is f is None
+        if self.one is not None:
+            if self.dead or not bare or grads is None or (id(params), id(m), id(v), id(t)) != self.one:
+                return None
+            return columns_of_nine(([params], [grads], [m], [v], (), (), (), (), ())), [t]
         shape = self.shape
         ps, gs = leaves_of(shape, params), leaves_of(shape, grads)
         ms, vs = leaves_of(shape, m), leaves_of(shape, v)
@@ -190,7 +198,7 @@ class InPlaceStep:
         if self.dead or ps is None or gs is None or ms is None or vs is None or clocks is None:
             return None
         if self.bare:
-            if not all(map(is_, others, repeat(None))) or identities_of((ps, ms, vs, clocks)) != self.ids:
+            if not bare or identities_of((ps, ms, vs, clocks)) != self.ids:
                 return None
             columns: Any = ps, gs, ms, vs, (), (), (), (), ()
         else:
@@ -200,7 +208,9 @@ class InPlaceStep:
             columns = ps, gs, ms, vs, *map(mul, parts, self.parts)
         present = self.present
         if self.whole:
-            if len(gs) != len(present) or any(map(is_, gs, repeat(None))):
+            if len(gs) != len(present) or (
+                gs[0] is None if len(gs) == 1 else any(map(is_, gs, repeat(None)))
+            ):
                 return None
             return columns_of_nine(columns), clocks
         if [g is not None for g in gs] != present:
@@ -296,7 +306,7 @@ def coefficients_at(
 def identities_of(columns: Sequence[list[Any]]) -> list[Any]:
     """Return the identities of the objects in lists, to be compared with others of this function."""
     if len(columns[0]) < FEW:
-        return [id(x) for column in columns for x in column]
+        return list(map(id, chain.from_iterable(columns)))
     return list(map(identities, columns))
 
 

@@ -40,6 +40,8 @@ def addresses(xs: Sequence[Array]) -> array[int]:
     """
     if not known():
         return array("q", map(address, xs))
+    if len(xs) == 1:
+        return array("q", (word(id(xs[0]) + HEAD).value,))
     if len(xs) < FEW or not llvm.available():
         return array("q", [word(id(x) + HEAD).value for x in xs])
     return words(array("q", map(id, xs)), HEAD)

@@ -110,8 +110,10 @@ class NumPyMemory:
             for x, (shape, strides) in zip(others.g, facts, strict=True):
                 if type(x) is not np.ndarray or x.shape != shape or x.dtype != dtype:
                     return None
-                flags = x.flags
-                if not flags.aligned or not (flags.c_contiguous if strides is None else x.strides == strides):
+                flags = x.flags.num
+                if not flags & uniform.ALIGNED:
+                    return None
+                if not (flags & uniform.CONTIGUOUS if strides is None else x.strides == strides):
                     return None
             return addresses.addresses(others.g)
 

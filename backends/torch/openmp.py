@@ -18,7 +18,10 @@ from pathlib import Path
 import torch
 
 from adamcore.backends.kernels import llvm, loop
-from adamcore.backends.kernels.threads import PARALLEL, PIECE, PIECE_LOOP, run_pieces
+from adamcore.backends.kernels import threads as kernel_threads
+from adamcore.backends.kernels.threads import PARALLEL, PIECE_LOOP, run_pieces
+
+PIECE = 1 << 16  #: elements that a thread takes at a time; a late one keeps the others waiting for one piece
 
 _forked = False
 
@@ -31,7 +34,7 @@ def run_parallel(kernel: loop.Kernel, total: int, at: int) -> None:
         return
     run_team = None if _forked else team()
     if run_team is None:
-        run_pieces(lambda lo, hi: kernel(lo, hi, at), total, PIECE, threads)
+        run_pieces(lambda lo, hi: kernel(lo, hi, at), total, kernel_threads.PIECE, threads)
         return
     address = ctypes.cast(kernel, ctypes.c_void_p).value or 0  # type: ignore[arg-type]
     work = array("q", (0, total, PIECE, address, at, 0))

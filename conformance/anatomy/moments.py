@@ -134,8 +134,12 @@ def second_correction(f: Facts, b2: float) -> list[Equation]:
     if f.by_norm:
         shown = near(f.second_sums[0], 1.0)
         return [("correction", f"{text}, told from the first step alone")] if shown else []
+    if not f.always_divides:  # what an impulse shows that comes once steps are divided
+        newest = f.newest_squares[f.divides]
+        corrected = near(newest * plain[f.divides], 1.0 - b2) and not near(newest, newest[0])
+        return [("correction", text)] if corrected else []
     if constant(f.second_sums) is not None:
         return [("correction", text)]
-    if constant(f.second_sums / plain) is not None or not f.always_divides:
+    if constant(f.second_sums / plain) is not None:
         return []
     return [("correction", f"v_hat = v times {listed(f.second_sums / plain)} in steps 1, 2, ...")]

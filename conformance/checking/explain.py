@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from adamcore import AXES, Adam
@@ -83,7 +84,7 @@ def explain(
         entry.identified, entry.sureness = identification.dialect, identification.sureness
         entry.fault, entry.precision = identification.fault, identification.precision
         entry.axes = {axis: list(values) for axis, values in identification.axes.items()}
-        otherwise = beyond_one_element(identification, probes, runs, flushes=flushes)
+        otherwise = beyond_one_element(identification, probes, runs, claim, measured, flushes=flushes)
         if otherwise is not None:
             like = f"like {entry.identified}" if entry.identified else "like Adam"
             entry.identified = None
@@ -94,12 +95,15 @@ def beyond_one_element(
     identification: Identification,
     probes: Mapping[str, Probe],
     runs: Mapping[tuple[str, str], Run],
+    claimed: Adam,
+    measured: Finding | None,
     *,
     flushes: bool,
 ) -> str | None:
     """Return what a candidate does in ordinary runs of several elements; None if it is what was identified.
 
-    The fingerprint has one element.  A second moment of the whole array, for one, is the same in it.
+    The fingerprint has one element.  A second moment of the whole array, for one, is the same in it.  What
+    was measured counts if the claim is what was identified.
     """
     from adamcore.conformance.verdict.diagnose import diagnose
     from adamcore.conformance.verdict.identify import NUMERIC, numbers_of
@@ -118,7 +122,18 @@ def beyond_one_element(
     if all(r.status != "failed" for r in results):
         return None
     ordinary = {name: probes[name] for name, _ in few}
-    found = diagnose(claim, few, results, flushes=flushes, probes=ordinary, identification=identification)
+    if replace(claimed, coefficients="working") != claim:
+        measured = None
+    found = diagnose(
+        claim,
+        few,
+        results,
+        flushes=flushes,
+        probes=ordinary,
+        identification=identification,
+        measured=measured,
+        is_measured=measured is not None,
+    )
     return next((f.observed for f in found if f.level == "error"), None)
 
 

@@ -51,8 +51,9 @@ FAULTS: tuple[Fault, ...] = (
 )
 """Every fault; of two that explain as much, a finding names the first."""
 
-NOT_MEASURED = ("layout", "isolation", "aliasing", "state", "mixed_precision")
-"""Areas of what no part of an update rule shows: memory, blocks, what is shared, and roundings."""
+NOT_MEASURED = ("layout", "isolation", "state", "mixed_precision", "missing", "hyperparameters")
+"""Areas of faults that no part of an update rule shows, or that look like those of another part: eps looks
+wrong where it is not passed on."""
 
 IN_ONE_ELEMENT: tuple[Fault, ...] = tuple(
     f
@@ -79,6 +80,6 @@ def faults_of(measured: str | None) -> tuple[Fault, ...]:
 
     Example:
         >>> sorted({fault.area for fault in faults_of("decay")})
-        ['decay', 'layout', 'mixed_precision', 'state']
+        ['decay', 'hyperparameters', 'layout', 'missing', 'mixed_precision', 'state']
     """
     return tuple(f for f in FAULTS if f.area in (measured, *NOT_MEASURED))

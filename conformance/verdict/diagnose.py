@@ -139,12 +139,15 @@ def add_loss_scale(
 def is_beside(cause: Cause, measured: Finding) -> bool:
     """Return whether a cause is a known fault of another area than that of the part that was measured.
 
-    No value on an axis makes a run depend on those before it.  If the coefficients are the first part that is
-    not as claimed, the steps have the digits that they should have.
+    No value of a hyperparameter makes equal elements of an array go different ways, and none on an axis makes
+    a run depend on those before it.  If the coefficients are the first part that is not as claimed, the steps
+    have the digits that they should have.
     """
     fault = cause.fault
     if fault is None:
         return measured.area == "isolation"
+    if measured.area == "layout" and fault.area == "hyperparameters":
+        return True
     if measured.area == "coefficients" and fault.narrow is not None:
         return fault.area != measured.area
     return fault.area not in (measured.area, *NOT_MEASURED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 import jax.numpy as jnp
@@ -12,6 +13,7 @@ import optax
 import pytest
 import storage_runs
 import torch
+from cases import some
 from restart import Snapshot, judge_step_by_step
 
 from adamcore import Adam
@@ -82,9 +84,9 @@ def test_torch_for_loop_computes_in_the_parameters_dtype(dtype: str) -> None:
     assert judge(ADAMW, probe, dtype, run).status == "failed"
 
 
-@pytest.mark.parametrize("dtype", NARROW)
-@pytest.mark.parametrize("moments", [None, "float32"])
-@pytest.mark.parametrize("library", ["torch", "jax"])
+@pytest.mark.parametrize(
+    ("library", "moments", "dtype"), some(product(["torch", "jax"], [None, "float32"], NARROW), 5)
+)
 def test_own_backends_are_within_the_bound(library: str, moments: str | None, dtype: str) -> None:
     ratios = []
     for name in SHORT[:2]:
@@ -115,8 +117,10 @@ def stored_run(claim: Adam, name: str, library: str, dtype: str) -> tuple[Probe,
     return probe, run
 
 
-@pytest.mark.parametrize(("policy", "dtype"), storage_runs.CASES)
-@pytest.mark.parametrize("library", storage_runs.LIBRARIES)
+EACH = [(library, *case) for case in storage_runs.CASES for library in storage_runs.LIBRARIES]
+
+
+@pytest.mark.parametrize(("library", "policy", "dtype"), some(EACH, 11))
 def test_every_storage_is_within_its_bound(library: str, policy: Any, dtype: str) -> None:
     claim = Adam(decay="decoupled", moment_dtype="float32", p_storage=policy)
     ratios = []

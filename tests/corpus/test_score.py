@@ -23,6 +23,7 @@ MISNAMED = {
 SEVERAL = {
     "wrong_memory.py:GradientIsBuffer": "its m is a gradient, so that m is another in steps without one too",
     "wrong_kernels.py:fused_adam": "three faults, each of which has to be named",
+    "fourth_blind_e.py:FourthGradientSquared": "where gradients cannot be written to it raises as well",
     "held_out_more.py:DecayAtFirstRate": "from lr=0 on it never decays, which the known fault does",
     "wrong_clock.py:ClockOfClass": "its corrections are early in every probe that comes after another",
     "wrong_memory.py:ResumeRounds": "two faults: float16 takes the imaginary parts as well",

@@ -27,6 +27,8 @@ class OperationsOnBits:
         assert numbers(w).tolist() == [2**32 - 1, 0, 5]
         assert numbers(n.signed(w[1:])).tolist() == [0, 5]
         assert numbers(n.where(w > 4, w, n.word(7))).tolist() == [2**32 - 1, 7, 5]
+        found = numbers(n.number(small))
+        assert (found.tolist(), found.dtype) == ([-1.0, 0.0, 5.0], np.float32)
 
     @pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 3), (2, 1, 3)])
     def test_elements_are_counted_in_the_order_of_the_indices(self, shape: tuple[int, ...]) -> None:

@@ -12,6 +12,7 @@ import torch
 from torch.nn import Parameter
 from torch_runs import bits, gradients
 
+from adamcore import Clip
 from adamcore.backends.torch.optimizer import step_cache
 
 Change = Callable[[Any, list[Any]], Any]
@@ -118,6 +119,7 @@ CHANGES: dict[str, Change] = {
     "add_param_group": lambda o, ps: o.add_param_group({"params": [Parameter(torch.ones(3))], "lr": 0.5}),
     "another parameter": other_parameter,
     "parameters in another order": lambda o, ps: o.param_groups[0]["params"].reverse(),
+    "clipped": lambda o, ps: setattr(o, "clip", Clip(0.1)),
     "no gradient any more": lambda o, ps: ps[0].requires_grad_(False),
 }
 

@@ -17,17 +17,8 @@ pytest.importorskip("jax")
 pytest.importorskip("optax")
 
 RUNS = ROOT / "tests" / "support" / "mesh_runs.py"
-QUICK = (
-    "few",
-    "outside_of_jit",
-    "donated_outside_of_jit",
-    "from_shapes",
-    "zero_1",
-    "uneven",
-    "explicit_axes",
-    "inside_of_shard_map",
-    "clipping",
-)
+QUICK = ("few", "outside_of_jit", "from_shapes", "zero_1", "uneven", "explicit_axes", "inside_of_shard_map")
+MORE = ("donated_outside_of_jit", "clipping")
 
 
 def run(*args: str) -> list[str]:
@@ -37,14 +28,15 @@ def run(*args: str) -> list[str]:
     return done.stdout.split()
 
 
-def test_eight_devices() -> None:
-    assert run("8", *QUICK) == [*QUICK]
+@pytest.mark.parametrize("cases", [QUICK, pytest.param(MORE, marks=pytest.mark.slow)], ids=["quick", "more"])
+def test_eight_devices(cases: tuple[str, ...]) -> None:
+    assert run("8", *cases) == [*cases]
 
 
 @pytest.mark.slow
 def test_sixteen_devices_and_every_policy() -> None:
-    slow = ["every_policy", "every_way_to_keep_numbers_outside_of_jit"]
-    assert run("16", *QUICK, *slow) == [*QUICK, *slow]
+    cases = [*QUICK, *MORE, "every_policy", "every_way_to_keep_numbers_outside_of_jit"]
+    assert run("16", *cases) == cases
 
 
 @pytest.mark.slow

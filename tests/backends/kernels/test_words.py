@@ -61,6 +61,7 @@ FUNCTIONS: dict[str, Callable[[Any, Any], Any]] = {
     "to odd": lambda n, w: to_odd(n, w, w < 77, (w & 3) == 2),
     "sizes": lambda n, w: n.where(abs(n.floats(w)) > 1.0, n.floats(w) * 0.5 + 2.0, 1.0 - n.floats(w)),
     "or": lambda n, w: (w > 5) | ~(w <= 1000),
+    "number": lambda n, w: n.number(n.signed(w & 0xFFFF) - 0x8000),
     "signed": lambda n, w: n.unsigned(n.signed(w & 0xFFFF) - 0x8000),
 }
 

@@ -26,8 +26,9 @@ def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("donate", [False, True])
-def test_bits_of_the_definition(path: str, dtype: str, donate: bool) -> None:
-    for adam in adams(14 if path == "machine" else 40, seed=donate):
+@pytest.mark.parametrize("part", [3, pytest.param(1, marks=pytest.mark.slow)])  # of all
+def test_bits_of_the_definition(path: str, dtype: str, donate: bool, part: int) -> None:
+    for adam in adams((14 if path == "machine" else 40) // part, seed=donate):
         with definition_alone(backend):
             want = trajectory(adam, np.array, np.asarray, dtype, False)
         assert trajectory(adam, np.array, np.asarray, dtype, donate) == want, adam

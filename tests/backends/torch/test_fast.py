@@ -23,8 +23,9 @@ def tensor(x: np.ndarray) -> Any:
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("donate", [False, True])
-def test_bits_of_the_definition(dtype: str, donate: bool) -> None:
-    for adam in adams(20, seed=7):
+@pytest.mark.parametrize("part", [3, pytest.param(1, marks=pytest.mark.slow)])  # of all
+def test_bits_of_the_definition(dtype: str, donate: bool, part: int) -> None:
+    for adam in adams(20 // part, seed=7):
         with definition_alone(numpy_backend):
             want = trajectory(adam, np.array, np.asarray, dtype, False, steps=3)
         assert trajectory(adam, tensor, np.asarray, dtype, donate, steps=3) == want, adam

@@ -105,7 +105,15 @@ OPTAX: list[tuple[str, Wanted]] = [
             "step": "p = p - lr sign(c)",
         },
     ),
-    ("radam", {"second moment": "v = 0.96 v + 0.04 g^2", "": "p = p - lr m_hat in steps 1 to 5"}),
+    (
+        "radam",
+        {
+            "second moment": "v = 0.96 v + 0.04 g^2",
+            "correction": "v_hat = v / (1 - 0.96^t)",
+            "step": "p = p - lr m_hat / (sqrt(v_hat) + eps)",
+            "": "p = p - lr m_hat in steps 1 to 5",
+        },
+    ),
 ]
 
 

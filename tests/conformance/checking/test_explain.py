@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from array_adam import CLAIM, Good, judged
 
-from adamcore import AXES
+from adamcore import AXES, Adam
 from adamcore.conformance.candidates.array import ArrayCandidate
 from adamcore.conformance.checking.explain import SEVERAL, explain
 from adamcore.conformance.checking.subjects import ThirdParty
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.report.report import Entry
+from adamcore.conformance.types import Finding
 from adamcore.conformance.verdict.judge import judge
 
 PROBE = "STEP.1/fingerprint"
@@ -82,13 +84,23 @@ class OfTheMean(Good):
         return [p.copy() for p in self.p]
 
 
-def test_like_adam_in_one_element_is_said_so_with_what_it_does_otherwise() -> None:
+def fault_of(measured: Finding | None, claim: Adam = CLAIM) -> str:
     names = (PROBE, *SEVERAL)
     runs = {(name, "float64"): judged(OfTheMean, name, "float64")[1] for name in names}
     entry = Entry("m:A", "torch.AdamW", {}, kind="array candidate")
     entry.results = [judge(CLAIM, PROBES[n], d, run) for (n, d), run in runs.items()]
-    explain(entry, CLAIM, {name: PROBES[name] for name in names}, runs, flushes=False)
-    print(entry.fault, entry.identified)
+    probes = {name: PROBES[name] for name in names}
+    explain(entry, claim, probes, runs, flushes=False, measured=measured, is_measured=measured is not None)
     assert entry.identified is None
-    assert entry.fault is not None
-    assert "in the one element of the first probe; otherwise " in entry.fault
+    return entry.fault or ""
+
+
+def test_like_adam_in_one_element_is_said_so_with_what_it_does_otherwise() -> None:
+    assert "in the one element of the first probe; otherwise " in fault_of(None)
+
+
+def test_what_it_does_otherwise_is_what_was_measured_beside_that_adam() -> None:
+    measured = Finding("clipping", "NUM.5", "", "beside others, steps have the share 0.5")
+    assert fault_of(measured).endswith(f"otherwise {measured.observed}")
+    other = replace(CLAIM, epsilon="inside-corrected")
+    assert not fault_of(measured, other).endswith(measured.observed)

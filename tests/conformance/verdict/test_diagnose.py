@@ -120,6 +120,13 @@ def test_what_holds_in_float32_alone_is_a_matter_of_precision() -> None:
     assert found.observed == f"in float32 alone {measured.observed}"
 
 
+def test_equal_elements_that_go_different_ways_have_no_other_hyperparameter() -> None:
+    ignored = next(f for f in FAULTS if f.observed.startswith("weight_decay is ignored"))
+    cause = Cause([], [], fault=ignored)
+    assert is_beside(cause, Finding("layout", "STEP.1", "", ""))
+    assert not is_beside(cause, Finding("decay", "DEC.2", "", ""))
+
+
 def test_steps_with_all_their_digits_were_not_made_in_float32() -> None:
     coefficients = Finding("coefficients", "NUM.4", "", "corrections and weights are off by up to 3e-08")
     whole, powers = (
