@@ -23,6 +23,8 @@ from adamcore.protocol import Columns, ColumnStep, Job, columns_of
 from adamcore.tracing import program as program_of
 from adamcore.types import Array
 
+PLACES = 4  #: sets of addresses that a training's gradients have in turn
+
 
 class KernelTable(Protocol):
     """The addresses of a list of arrays, and the kernel that steps them."""
@@ -47,6 +49,7 @@ class KernelStep:
         p, g, *others = lengths_of(jobs)
         #: the bytes of the gradients, and of the arrays that are written to, column after column
         self.lengths = array("q", g), array("q", chain(p, *others))
+        self.apart: list[bytes] = []  #: addresses of gradients that share no memory with what is written to
         table.point(memory.addresses([*chain.from_iterable(columns)]))
 
     def bind(
@@ -56,8 +59,11 @@ class KernelStep:
         if gradients is None:
             return None
         if gradients != self.gradients:
-            if overlaps(gradients, self.lengths[0], self.others, self.lengths[1]):
-                return None
+            places = gradients.tobytes()
+            if places not in self.apart:
+                if overlaps(gradients, self.lengths[0], self.others, self.lengths[1]):
+                    return None
+                self.apart = [places, *self.apart[: PLACES - 1]]
             n, self.gradients = len(gradients), gradients[:]
             self.table.addresses[n : 2 * n] = gradients
         return partial(self.run, columns.p, coefficients, clocks)

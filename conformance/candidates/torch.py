@@ -157,6 +157,10 @@ class TorchStepper(Stepper):
         """Return the state of the optimizer, by parameter."""
         return self.optimizer.state
 
+    def has_no_state(self, p: Any) -> bool:
+        """Return whether a parameter has no state where others have one."""
+        return p not in self.owners() and bool(self.owners())
+
     def like(self, values: FloatArray, other: Any) -> Any:
         """Return values in the form of another tensor of the state."""
         return self.torch.tensor(values).to(other)
@@ -165,8 +169,8 @@ class TorchStepper(Stepper):
         again = self.again()
         again.step(1, self.probe.steps[0])
         for p, other, given in zip(self.params, again.params, start, strict=True):
-            if other not in again.owners() and again.owners():
-                continue  # another process has it
+            if again.has_no_state(other):
+                continue
             like = again.owners()[other]
             if not set(like) >= STATE:
                 raise UnsupportedProbe(f"its state has other names than {', '.join(sorted(STATE))}")

@@ -38,7 +38,7 @@ from adamcore.dialects import dialect
 RANKS = int(sys.argv[1]) if __name__ == "__main__" else 1
 CLAIM = dialect("optax.adamw").adam(lr=0.1)
 FEW = ("STEP.1/shapes",)
-SOME = (*FEW, "LR.1/halved", "STATE.4/resumed", "CPX.1/complex", "F2/zero-row")
+SOME = (*FEW, "LR.1/every-array", "STATE.4/resumed", "CPX.1/complex", "F2/zero-row")
 CASES: dict[str, Callable[[], None]] = {}
 
 

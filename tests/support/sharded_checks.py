@@ -86,6 +86,7 @@ def case_right_ones_conform(folder: Path) -> None:
     for layout in LAYOUTS:
         check_right(AdamW, layout)
     check_right(torch.optim.AdamW, "fsdp")
+    check_right(AdamW, "zero", ["STEP.1/late-burst"])  # a state that is set, and a rank without parameters
 
 
 @only_on(2)

@@ -196,6 +196,7 @@ class GroupStep:
         self.params, self.ms, self.vs = list(gathered.params), gathered.ms, gathered.vs
         self.maxima = gathered.maxima if core.amsgrad != "none" else []
         self.clocks, self.products = gathered.clocks, [x for x in gathered.products if x is not None]
+        self.others = self.ms, self.vs, self.maxima, self.rests, *self.scales
         self.attach()
 
     def attach(self) -> None:
@@ -238,7 +239,7 @@ class GroupStep:
         if not self.clocks_stay():
             return None
         taking_part = grads if self.whole else list(compress(grads, self.taking_part))
-        columns: Any = self.params, taking_part, self.ms, self.vs, self.maxima, self.rests, *self.scales
+        columns: Any = self.params, taking_part, *self.others
         if not self.sharded:
             return self.bind_columns(columns_of_nine(columns), group["lr"], found_inf)
         parts = shards.local_columns(columns)
@@ -274,9 +275,10 @@ class GroupStep:
 
     def clocks_stay(self) -> bool:
         """True if the clocks are where they were, in the memory of the host."""
-        return self.cells.stay() and all(
-            x.data_ptr() == addressof(cell) for x, cell in zip(self.products, self.product_cells, strict=True)
-        )
+        if not self.products:
+            return self.cells.stay()
+        pairs = zip(self.products, self.product_cells, strict=True)
+        return self.cells.stay() and all(x.data_ptr() == addressof(cell) for x, cell in pairs)
 
     def bind_columns(self, columns: Columns, lr: Any, found_inf: Any) -> Callable[[], None] | None:
         """Return a function that steps the tensors and ticks the clocks, or None."""

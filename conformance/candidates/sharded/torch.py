@@ -38,7 +38,8 @@ from adamcore.conformance.candidates.torch import (
     as_tensor,
     to_numpy,
 )
-from adamcore.conformance.types import FloatArray, Layout, Probe, Step
+from adamcore.conformance.errors import CandidateError
+from adamcore.conformance.types import FloatArray, Layout, Probe, Start, Step
 
 
 class RankReport(NamedTuple):
@@ -194,6 +195,20 @@ class ShardedTorchStepper(TorchStepper):
     def owners(self) -> Any:
         return self.optimizer.optim.state if self.group.layout == "zero" else self.optimizer.state
 
+    def has_no_state(self, p: Any) -> bool:
+        """Return whether another process has a parameter's state; with ZeRO this one may have none at all."""
+        if self.group.layout != "zero":
+            return super().has_no_state(p)
+        return p not in self.owners() and self.known_clocks is not None
+
+    def begin(self, start: Sequence[Start]) -> None:
+        error: Exception | None = None
+        try:
+            super().begin(start)
+        except Exception as raised:
+            error = raised
+        self.exchange(error, [], [])
+
     def like(self, values: FloatArray, other: Any) -> Any:
         if not self.torch.is_tensor(other):
             return other
@@ -229,7 +244,10 @@ class ShardedTorchStepper(TorchStepper):
         seen = None if error is None else describe(error)
         mine = RankReport(seen, refusal, parts, clocks, rests, written)
         every: list[Any] = [None] * self.group.ranks
-        dist.all_gather_object(every, mine)
+        try:
+            dist.all_gather_object(every, mine)
+        except RuntimeError as lost:
+            raise CandidateError(f"the ranks have lost each other: {describe(lost)}") from lost
         if error is not None:
             raise error
         for rank, report in enumerate(every):

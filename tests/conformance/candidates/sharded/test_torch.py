@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
 pytest.importorskip("torch")
 
 import ranks
 
+from adamcore.conformance.candidates.sharded.torch import ShardedTorchStepper
+from adamcore.conformance.errors import CandidateError
+
 
 @pytest.mark.parametrize(("run", "world", "name"), ranks.parameters("sharded_checks"))
 def test_runs(run: str, world: int, name: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     ranks.check(run, world, name, tmp_path_factory.getbasetemp())
+
+
+def test_a_rank_that_is_gone_is_no_deviation(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch.distributed as dist
+
+    def reset(*_: Any) -> None:
+        raise RuntimeError("Connection reset by peer")
+
+    monkeypatch.setattr(dist, "all_gather_object", reset)
+    stepper = object.__new__(ShardedTorchStepper)
+    group: Any = SimpleNamespace(ranks=2)
+    stepper.group = group
+    with pytest.raises(CandidateError, match="have lost each other: RuntimeError: Connection reset"):
+        stepper.exchange(None, [], [])
