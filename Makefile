@@ -57,7 +57,7 @@ browser: docs  ## the site, the HTML report and the interactive page as people s
 	@$(BIN)/python -m pytest -m browser tests/conformance/report/test_html_in_browser.py \
 		tests/docs/test_interactive_in_browser.py tests/docs/test_site_in_browser.py $(ARGS)
 
-score: $(READY)  ## docs/score.md: wrong Adams killed and named, right ones passed (some minutes)
+score: $(READY)  ## docs/score.md: wrong Adams killed and named, right ones passed (some minutes; a run that was broken off goes on)
 	@$(BIN)/python docs/generate/score_page.py $(ARGS)
 
 coverage: $(READY)  ## the tests again, with the lines and branches that none of them runs
