@@ -87,6 +87,7 @@ def case_right_ones_conform(folder: Path) -> None:
         check_right(AdamW, layout)
     check_right(torch.optim.AdamW, "fsdp")
     check_right(AdamW, "zero", ["STEP.1/late-burst"])  # a state that is set, and a rank without parameters
+    assert [found.status for found in results_of(AdamW, "zero", ["STEP.1/strided"])] == ["skipped"]
 
 
 @only_on(2)
@@ -117,7 +118,7 @@ def case_right_ones_conform_on_other_numbers(folder: Path) -> None:
         for layout in LAYOUTS:
             check_right(cls, layout, names)
     for layout in LAYOUTS:
-        check_right(AdamW, layout, ODD)
+        check_right(AdamW, layout, ODD if layout != "zero" else ODD[:1])
         check_ours(layout, (*names[:-1], *ODD))
 
 

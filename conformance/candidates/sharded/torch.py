@@ -111,6 +111,11 @@ class ShardedTorchCandidate(TorchCandidate):
         info = super().info
         return dataclasses.replace(info, device=self.group.named(info.device))
 
+    def refuses(self, probe: Probe) -> str | None:
+        if self.group.layout == "zero" and probe.layout not in ("C", "readonly"):
+            return "ZeroRedundancyOptimizer sends parameters that lie in one piece"
+        return super().refuses(probe)
+
     def stepper(self, probe: Probe, dtype: str) -> ShardedTorchStepper:
         return ShardedTorchStepper(self, probe, dtype)
 
