@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
-from adamcore import axes, reset, step  # noqa: F401  # typing.get_type_hints(Adam.__init__) looks for axes
+from adamcore import axes, step  # noqa: F401  # typing.get_type_hints(Adam.__init__) looks for axes
 from adamcore.clock import HOST, fixed_lr
 from adamcore.coefficients import MAX_CLOCK
 from adamcore.config import AdamConfig, Schedule  # noqa: F401  # and for Schedule
@@ -232,7 +232,7 @@ class Adam(AdamConfig):
             >>> opt.reset(state, {"b": False, "c": True}).t
             {'b': 5, 'c': 0}
         """
-        return reset.reset(self, state, which, clock)
+        return step.reset(self, state, which, clock)
 
     def check_numerics(self, params: Tree, lr: Scalar | None = None) -> NumericsReport:
         """Return what the dtypes of parameters, moments and arithmetic would lose in a training.

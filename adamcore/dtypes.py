@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 from adamcore.coefficients import Given
 from adamcore.config import AdamConfig
 from adamcore.errors import BackendError, HyperparameterError
-from adamcore.protocol import Backend, LeafDtypes
+from adamcore.jobs import LeafDtypes
+from adamcore.protocol import Backend
 from adamcore.storage.blockwise import SMALL
 from adamcore.storage.moments import Coding
 from adamcore.storage.policies import NARROW, RESTS, Storage

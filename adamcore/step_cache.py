@@ -25,20 +25,8 @@ from adamcore.clock import Ticker
 from adamcore.coefficients import MAX_CLOCK
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients
-from adamcore.protocol import (
-    OPTIONAL,
-    PARTS_OF,
-    Backend,
-    CachedStep,
-    Columns,
-    ColumnStep,
-    DeviceClockColumnStep,
-    Results,
-    StepRecord,
-    UniformJobs,
-    columns_of,
-    columns_of_nine,
-)
+from adamcore.jobs import OPTIONAL, PARTS_OF, Columns, Results, UniformJobs, columns_of, columns_of_nine
+from adamcore.protocol import Backend, CachedStep, ColumnStep, DeviceClockColumnStep, StepRecord
 from adamcore.state import AdamState
 from adamcore.tracing import formula
 from adamcore.trees import PLAIN_KINDS, leaves_of, plain_shape, tree_of

@@ -15,7 +15,8 @@ import optree
 
 from adamcore.coefficients import Traced
 from adamcore.definition import Coefficients, Numbers, update
-from adamcore.protocol import CachedStep, Columns, Job, Kind, Result, RowFunctions, StepRecord
+from adamcore.jobs import Columns, Job, Result
+from adamcore.protocol import CachedStep, Kind, RowFunctions, StepRecord
 from adamcore.state import AdamState
 from adamcore.storage.bits import TableWords, to_odd
 from adamcore.storage.moments import decode, updated

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from adamcore.protocol import Columns
+from adamcore.jobs import Columns
 from adamcore.types import Array
 
 

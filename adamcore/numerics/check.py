@@ -15,7 +15,8 @@ from adamcore.storage.policies import Storage
 if TYPE_CHECKING:
     from adamcore.config import AdamConfig
     from adamcore.definition import Coefficients
-    from adamcore.protocol import Backend, LeafDtypes
+    from adamcore.jobs import LeafDtypes
+    from adamcore.protocol import Backend
     from adamcore.types import Array
 
 

@@ -12,7 +12,8 @@ from adamcore.numerics.moments import Loss
 from adamcore.storage.policies import load, store
 
 if TYPE_CHECKING:
-    from adamcore.protocol import Backend, LeafDtypes
+    from adamcore.jobs import LeafDtypes
+    from adamcore.protocol import Backend
     from adamcore.types import Array
 
 INSTEAD = "keep the parameter in a wider dtype, or more of it by p_storage"

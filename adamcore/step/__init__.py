@@ -8,13 +8,15 @@ A step has four parts.  It
 4. gives the backend a job for each leaf that takes part.
 
 The first three make the plan of the step (:mod:`adamcore.step.plan`).  Before that, :func:`step` looks for a
-cached step: one that was made on the same arrays before (:mod:`adamcore.step_cache`).
+cached step: one that was made on the same arrays before (:mod:`adamcore.step_cache`).  :func:`init` returns
+the state before the first step, and :func:`reset` puts one back there.
 """
 
 from adamcore.step.apply import checked_step, step
 from adamcore.step.clipping import Clip
 from adamcore.step.loss_scale import LossScale, read_loss_scale, unscaled
 from adamcore.step.plan import StepPlan, key_at, plan_step
+from adamcore.step.reset import reset
 from adamcore.step.rows import Rows
 from adamcore.step.start import init, init_tree
 
@@ -29,6 +31,7 @@ __all__ = [
     "key_at",
     "plan_step",
     "read_loss_scale",
+    "reset",
     "step",
     "unscaled",
 ]

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 
 from adamcore.config import AdamConfig, Schedule
-from adamcore.protocol import Columns, Result, ResultColumns, Results, StepRecord
+from adamcore.jobs import Columns, Result, ResultColumns, Results
+from adamcore.protocol import StepRecord
 from adamcore.registry import backend_for, first, owner
 from adamcore.state import AdamState
 from adamcore.step.checks import check_apart

@@ -8,7 +8,8 @@ from typing import Any
 from adamcore.config import AdamConfig
 from adamcore.dtypes import PARTS, parts_of, wanted
 from adamcore.errors import GradientError, StateError, TreeError
-from adamcore.protocol import Backend, Columns, Job, UniformJobs, columns_of
+from adamcore.jobs import Columns, Job, UniformJobs, columns_of
+from adamcore.protocol import Backend
 from adamcore.registry import owns_all
 from adamcore.state import AdamState, check_state
 from adamcore.trees import ParamTree

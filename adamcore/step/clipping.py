@@ -14,8 +14,9 @@ from adamcore.axes import check_number
 from adamcore.clock import known
 from adamcore.config import AdamConfig
 from adamcore.errors import HyperparameterError
+from adamcore.jobs import Job, UniformJobs
 from adamcore.presence import presence, where_of
-from adamcore.protocol import Backend, Job, UniformJobs
+from adamcore.protocol import Backend
 from adamcore.step.rows import Rows, sums_of
 from adamcore.trees import ParamTree
 from adamcore.types import Array, DType, Scalar, Tree

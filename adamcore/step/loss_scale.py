@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 from adamcore.clock import known
 from adamcore.errors import HyperparameterError
-from adamcore.protocol import Backend, Job
+from adamcore.jobs import Job
+from adamcore.protocol import Backend
 from adamcore.types import Array, Scalar
 
 

@@ -11,8 +11,9 @@ from adamcore.clock import Ticker, tick_all
 from adamcore.config import AdamConfig, Schedule
 from adamcore.dtypes import PARTS, DtypeTable
 from adamcore.errors import StateError
+from adamcore.jobs import Columns, Job, UniformJobs
 from adamcore.presence import PRESENT, presence, where_of
-from adamcore.protocol import Backend, Columns, Job, UniformJobs
+from adamcore.protocol import Backend
 from adamcore.state import AdamState
 from adamcore.step.checks import check_kept, check_leaves, check_parts
 from adamcore.step.clipping import Clip, check_clip, clipped

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, get_args
 
 from adamcore.errors import BackendError, GradientError
-from adamcore.protocol import Backend, Job, Result, RowFunctions
+from adamcore.jobs import Job, Result
+from adamcore.protocol import Backend, RowFunctions
 from adamcore.trees import ParamTree
 from adamcore.types import Array
 

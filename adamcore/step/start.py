@@ -7,7 +7,7 @@ from typing import Any
 
 from adamcore.config import AdamConfig
 from adamcore.dtypes import DtypeTable, first_part, parts_of
-from adamcore.protocol import LeafDtypes
+from adamcore.jobs import LeafDtypes
 from adamcore.state import AdamState
 from adamcore.trees import ParamTree
 from adamcore.types import Array, DType, Tree

@@ -19,7 +19,7 @@ from adamcore.backends.numpy.backend import backend as NUMPY
 from adamcore.backends.numpy.words import NumPyWords
 from adamcore.config import AdamConfig
 from adamcore.errors import BackendError
-from adamcore.protocol import Job, Result
+from adamcore.jobs import Job, Result
 from adamcore.storage.bits import TableWords
 from adamcore.types import Array, DType
 

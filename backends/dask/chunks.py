@@ -10,7 +10,7 @@ import numpy as np
 from adamcore.backends.kernels.threads import one_thread
 from adamcore.backends.numpy.backend import backend as NUMPY
 from adamcore.config import AdamConfig
-from adamcore.protocol import Job, Result
+from adamcore.jobs import Job, Result
 from adamcore.types import Array
 
 

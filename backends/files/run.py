@@ -38,7 +38,7 @@ from adamcore.errors import (
     GradientError,
     ParameterError,
 )
-from adamcore.protocol import Job
+from adamcore.jobs import Job
 from adamcore.state import AdamState
 from adamcore.step import init_tree, plan_step
 from adamcore.trees import ParamTree

@@ -14,7 +14,7 @@ import numpy as np
 from adamcore.backends.files.arrays import SOURCES, Cast, Zeros
 from adamcore.backends.numpy.backend import NumPyBackend
 from adamcore.backends.numpy.words import NumPyWords
-from adamcore.protocol import Columns, Job, Result
+from adamcore.jobs import Columns, Job, Result
 from adamcore.storage.bits import TableWords
 from adamcore.types import Array
 

@@ -20,7 +20,7 @@ from adamcore.backends.numpy import fast
 from adamcore.backends.numpy.backend import backend as NUMPY
 from adamcore.config import AdamConfig
 from adamcore.dtypes import PARTS, SCALES
-from adamcore.protocol import Job
+from adamcore.jobs import Job
 from adamcore.storage.companded import BLOCK
 from adamcore.types import Array
 

@@ -19,7 +19,7 @@ from jax.sharding import SingleDeviceSharding
 from adamcore.backends.base import Fallback
 from adamcore.backends.kernels.memory import arrays_of
 from adamcore.config import AdamConfig
-from adamcore.protocol import Job, Result
+from adamcore.jobs import Job, Result
 
 SIZE = 64  #: leaves of a batch
 MANY = 256  #: leaves of one kind from which to compile two programs for it pays

@@ -18,7 +18,7 @@ from jax.interpreters.partial_eval import DynamicJaxprTracer
 from adamcore.backends.base import Fallback
 from adamcore.backends.kernels.memory import arrays_of
 from adamcore.config import AdamConfig
-from adamcore.protocol import Job, LeafDtypes, Result
+from adamcore.jobs import Job, LeafDtypes, Result
 
 MANY = 8  #: leaves from which a function for each kind pays
 

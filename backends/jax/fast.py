@@ -13,7 +13,8 @@ from adamcore.backends.jax import batches, called, in_jit, jit_program
 from adamcore.backends.jax.jit_program import unsupported
 from adamcore.backends.jax.step_cache import jit_step
 from adamcore.config import AdamConfig
-from adamcore.protocol import CachedStep, Job, Result, StepRecord
+from adamcore.jobs import Job, Result
+from adamcore.protocol import CachedStep, StepRecord
 from adamcore.state import AdamState
 
 __all__ = ["apply", "cached_step", "unsupported"]

@@ -28,7 +28,7 @@ from adamcore.backends.kernels.body import inputs_of, outputs_of
 from adamcore.backends.kernels.formats import LLVM, SIZES, Format
 from adamcore.backends.kernels.support import kept_as
 from adamcore.backends.kernels.threads import thread_count
-from adamcore.protocol import Job
+from adamcore.jobs import Job
 from adamcore.tracing import Program
 
 _numbers = count()  # a number for the name of each target

@@ -27,7 +27,7 @@ from adamcore.backends.kernels.body import inputs_of, outputs_of
 from adamcore.backends.kernels.formats import Format
 from adamcore.backends.kernels.memory import arrays_of
 from adamcore.config import AdamConfig
-from adamcore.protocol import Job, Result
+from adamcore.jobs import Job, Result
 from adamcore.storage.moments import decode, encode
 from adamcore.storage.policies import load, store
 from adamcore.storage.random_bits import Key, LeafKey

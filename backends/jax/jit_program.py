@@ -25,7 +25,7 @@ from adamcore.backends.kernels.formats import Format, uniform
 from adamcore.backends.kernels.memory import arrays_of
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients, update
-from adamcore.protocol import OPTIONAL, PARTS_OF, Job, LeafDtypes, Result
+from adamcore.jobs import OPTIONAL, PARTS_OF, Job, LeafDtypes, Result
 from adamcore.storage.random_bits import Key, LeafKey
 from adamcore.tracing import Program
 from adamcore.tracing import program as program_of

@@ -27,7 +27,8 @@ from adamcore.backends.jax.jit_program import NO_CLOCKS, Misfit, keys_of, progra
 from adamcore.coefficients import MAX_CLOCK
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients
-from adamcore.protocol import PARTS_OF, StepRecord
+from adamcore.jobs import PARTS_OF
+from adamcore.protocol import StepRecord
 from adamcore.state import AdamState
 from adamcore.step_cache import coefficients_at
 from adamcore.tracing import formula

@@ -16,7 +16,7 @@ from adamcore.backends.kernels.memory import Memory, arrays_of
 from adamcore.backends.kernels.support import format_of, rows_of
 from adamcore.backends.kernels.table import PointerTable
 from adamcore.config import AdamConfig
-from adamcore.protocol import (
+from adamcore.jobs import (
     PARTS_OF,
     Job,
     Result,

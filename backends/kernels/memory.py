@@ -12,7 +12,7 @@ from adamcore.backends.kernels import llvm
 from adamcore.backends.kernels.formats import Storage
 from adamcore.backends.kernels.loop import Kernel
 from adamcore.backends.kernels.objects import FEW, function
-from adamcore.protocol import PARTS_OF, Columns, Job, ResultColumns, UniformJobs, columns_of
+from adamcore.jobs import PARTS_OF, Columns, Job, ResultColumns, UniformJobs, columns_of
 from adamcore.types import Array, DType
 
 

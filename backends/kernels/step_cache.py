@@ -19,7 +19,8 @@ from adamcore.backends.kernels.support import all_supported, format_of, rows_of
 from adamcore.backends.kernels.table import PointerTable, Run
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients
-from adamcore.protocol import Columns, ColumnStep, Job, columns_of
+from adamcore.jobs import Columns, Job, columns_of
+from adamcore.protocol import ColumnStep
 from adamcore.tracing import program as program_of
 from adamcore.types import Array
 

@@ -10,7 +10,7 @@ from adamcore.backends.kernels import llvm
 from adamcore.backends.kernels.formats import LLVM, SIZES, Format
 from adamcore.backends.kernels.memory import Memory, arrays_of, vectors_of
 from adamcore.definition import Coefficients
-from adamcore.protocol import PARTS_OF, Job, LeafDtypes, UniformJobs, columns_of
+from adamcore.jobs import PARTS_OF, Job, LeafDtypes, UniformJobs, columns_of
 from adamcore.types import Array
 
 COEFFICIENTS, WHERE, FORMATS = map(Job._fields.index, ("coefficients", "where", "formats"))

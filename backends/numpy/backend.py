@@ -17,7 +17,8 @@ from adamcore.backends.numpy.rows import ROWS
 from adamcore.backends.numpy.uniform import same_shape, uniform_addresses
 from adamcore.backends.numpy.words import WORDS
 from adamcore.backends.overlap import first_overlap
-from adamcore.protocol import Columns, Kind, RowFunctions
+from adamcore.jobs import Columns
+from adamcore.protocol import Kind, RowFunctions
 from adamcore.storage.bits import TableWords
 from adamcore.types import Array, Scalar
 

@@ -18,7 +18,8 @@ from adamcore.backends.kernels.step_cache import column_step
 from adamcore.backends.numpy import addresses, uniform
 from adamcore.backends.numpy.blocks import SMALL, Blocks
 from adamcore.config import AdamConfig
-from adamcore.protocol import CachedStep, Columns, Job, Result, ResultColumns, StepRecord, in_place_results
+from adamcore.jobs import Columns, Job, Result, ResultColumns, in_place_results
+from adamcore.protocol import CachedStep, StepRecord
 from adamcore.state import AdamState
 from adamcore.step_cache import in_place_step, stepped_in_place
 from adamcore.tracing import Program

@@ -23,7 +23,8 @@ from adamcore.backends.torch.words import WORDS
 from adamcore.coefficients import Traced, split_log
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients, Numbers
-from adamcore.protocol import Columns, Job, Kind, Result, RowFunctions, UniformJobs
+from adamcore.jobs import Columns, Job, Result, UniformJobs
+from adamcore.protocol import Kind, RowFunctions
 from adamcore.storage.bits import TableWords
 from adamcore.types import Array, Clock, Scalar
 

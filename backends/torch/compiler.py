@@ -19,7 +19,7 @@ import torch
 
 from adamcore.backends.torch import foreach
 from adamcore.config import AdamConfig
-from adamcore.protocol import Job, Result
+from adamcore.jobs import Job, Result
 from adamcore.tracing import Program
 
 _on: ContextVar[bool] = ContextVar("adamcore_torch_compiled", default=False)

@@ -31,7 +31,7 @@ from adamcore.backends.torch import cuda_clock, nvrtc
 from adamcore.backends.torch.nvrtc import launch
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients
-from adamcore.protocol import Columns, Job, Result, columns_of, in_place_results
+from adamcore.jobs import Columns, Job, Result, columns_of, in_place_results
 from adamcore.tracing import Program
 from adamcore.tracing import program as program_of
 from adamcore.types import Array, Clock

@@ -32,18 +32,8 @@ from adamcore.backends.kernels.memory import Memory, all_writable, writable
 from adamcore.backends.torch import compiler, cuda, foreach, nvrtc, openmp, watch
 from adamcore.backends.torch.uniform import PLAIN, as_they_lie, wrapped
 from adamcore.config import AdamConfig
-from adamcore.protocol import (
-    CachedStep,
-    Columns,
-    ColumnStep,
-    Job,
-    Result,
-    ResultColumns,
-    Results,
-    StepRecord,
-    columns_of,
-    in_place_results,
-)
+from adamcore.jobs import Columns, Job, Result, ResultColumns, Results, columns_of, in_place_results
+from adamcore.protocol import CachedStep, ColumnStep, StepRecord
 from adamcore.state import AdamState
 from adamcore.step_cache import device_clock_step, in_place_step, stepped_in_place
 from adamcore.types import Array, Clock, DType, Tree

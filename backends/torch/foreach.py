@@ -15,7 +15,7 @@ import torch
 from adamcore.backends.kernels.memory import arrays_of
 from adamcore.backends.torch import root
 from adamcore.config import AdamConfig
-from adamcore.protocol import Job, Result
+from adamcore.jobs import Job, Result
 from adamcore.tracing import Program
 from adamcore.tracing import program as program_of
 

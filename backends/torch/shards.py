@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from adamcore.errors import BackendError
-from adamcore.protocol import Columns, Job, Result
+from adamcore.jobs import Columns, Job, Result
 from adamcore.storage.bits import MASK
 from adamcore.types import Array
 

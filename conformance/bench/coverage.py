@@ -10,7 +10,7 @@ import numpy as np
 from adamcore import Adam
 from adamcore.conformance.bench.contenders import FRAMEWORKS, is_available
 from adamcore.conformance.bench.workloads import NARROW
-from adamcore.protocol import Job
+from adamcore.jobs import Job
 
 Example = Callable[[Any], Any]
 

@@ -39,7 +39,7 @@ def test_the_facade_is_above_all_that_a_step_needs() -> None:
         waiting += (found := imported(waiting.pop()) - needed)
         needed |= found
     assert FACADE not in needed
-    assert {"adamcore.config", "adamcore.step.plan", "adamcore.reset", "adamcore.definition"} <= needed
+    assert {"adamcore.config", "adamcore.step.plan", "adamcore.step.reset", "adamcore.definition"} <= needed
 
 
 @pytest.mark.parametrize(

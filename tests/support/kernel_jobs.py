@@ -9,7 +9,7 @@ import numpy as np
 from adamcore import Adam
 from adamcore.coefficients import Host
 from adamcore.definition import coefficients
-from adamcore.protocol import Job, LeafDtypes
+from adamcore.jobs import Job, LeafDtypes
 
 
 def job(**parts: Any) -> Job:

@@ -12,7 +12,7 @@ from adamcore.backends.torch.backend import backend
 from adamcore.backends.torch.optimizer.group_keys import Group
 from adamcore.backends.torch.optimizer.state import GroupState
 from adamcore.errors import BackendError
-from adamcore.protocol import Job
+from adamcore.jobs import Job
 from adamcore.step.clipping import Clip, by_value, factors_of_norms, multiplied_jobs
 from adamcore.types import Scalar
 

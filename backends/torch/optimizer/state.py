@@ -16,7 +16,7 @@ from adamcore.backends.torch.optimizer.group_keys import Group
 from adamcore.backends.torch.words import WORDS
 from adamcore.dtypes import DtypeTable, first_part, named_by
 from adamcore.errors import BackendError, MissingGradientError, StateError
-from adamcore.protocol import LeafDtypes, Result
+from adamcore.jobs import LeafDtypes, Result
 from adamcore.storage.moments import MOMENT_STORAGES, Coding, decode, encode
 
 State = MutableMapping[Any, Any]

@@ -36,7 +36,8 @@ from adamcore.backends.torch.uniform import wrapped
 from adamcore.clock import Ticker
 from adamcore.coefficients import MAX_CLOCK
 from adamcore.definition import Coefficients
-from adamcore.protocol import Columns, ColumnStep, Job, columns_of_nine
+from adamcore.jobs import Columns, Job, columns_of_nine
+from adamcore.protocol import ColumnStep
 from adamcore.step_cache import FEW, identities
 from adamcore.tracing import formula
 

@@ -22,7 +22,7 @@ from adamcore.clock import Tick, Ticker
 from adamcore.coefficients import MAX_CLOCK, Given
 from adamcore.definition import Coefficients
 from adamcore.dtypes import DtypeTable
-from adamcore.protocol import Job, Result
+from adamcore.jobs import Job, Result
 from adamcore.step import Clip, key_at
 from adamcore.types import Array
 

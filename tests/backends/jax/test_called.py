@@ -10,7 +10,7 @@ import pytest
 
 from adamcore import Adam, AdamState
 from adamcore.definition import Coefficients
-from adamcore.protocol import Job, LeafDtypes
+from adamcore.jobs import Job, LeafDtypes
 
 jax = pytest.importorskip("jax")
 jnp: Any = jax.numpy

@@ -10,7 +10,7 @@ import pytest
 from adamcore import Adam
 from adamcore.coefficients import Host
 from adamcore.definition import coefficients
-from adamcore.protocol import Job, LeafDtypes
+from adamcore.jobs import Job, LeafDtypes
 
 jax = pytest.importorskip("jax")
 import jax.numpy as jnp  # noqa: E402

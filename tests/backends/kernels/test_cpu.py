@@ -7,7 +7,7 @@ import pytest
 from kernel_jobs import job
 
 from adamcore import Adam
-from adamcore.protocol import columns_of
+from adamcore.jobs import columns_of
 
 
 def test_columns_by_name() -> None:

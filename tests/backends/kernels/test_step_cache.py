@@ -13,7 +13,7 @@ from adamcore.backends.kernels.step_cache import FallbackStep, KernelStep, colum
 from adamcore.backends.numpy.fast import MEMORY, in_blocks
 from adamcore.coefficients import Host
 from adamcore.definition import coefficients
-from adamcore.protocol import Columns, Job, LeafDtypes, columns_of
+from adamcore.jobs import Columns, Job, LeafDtypes, columns_of
 
 ADAM, DTYPE = Adam(lr=0.1), np.dtype("float32")
 

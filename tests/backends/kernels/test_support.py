@@ -13,7 +13,7 @@ from adamcore.backends.kernels import support
 from adamcore.backends.numpy.fast import MEMORY
 from adamcore.coefficients import Host
 from adamcore.definition import coefficients
-from adamcore.protocol import LeafDtypes
+from adamcore.jobs import LeafDtypes
 
 
 @pytest.mark.parametrize(

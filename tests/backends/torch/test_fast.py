@@ -60,7 +60,7 @@ def stepped(adam: Adam, params: list[Any], steps: int = 3) -> tuple[list[Any], A
     ],
 )
 def test_what_is_not_served_says_why_and_falls_back(make: Any, why: str | None) -> None:
-    from adamcore.protocol import Job
+    from adamcore.jobs import Job
 
     seen: list[Job] = []
     kind = type(backend)

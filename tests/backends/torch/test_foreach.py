@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 from adamcore import Adam  # noqa: E402
 from adamcore.backends.torch import foreach  # noqa: E402
 from adamcore.definition import update  # noqa: E402
-from adamcore.protocol import Job, LeafDtypes  # noqa: E402
+from adamcore.jobs import Job, LeafDtypes  # noqa: E402
 from adamcore.tracing import program  # noqa: E402
 
 

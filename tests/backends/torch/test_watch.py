@@ -16,7 +16,7 @@ from torch.utils import swap_tensors
 from torch_others import OTHERS
 
 from adamcore.backends.torch import fast, watch
-from adamcore.protocol import Columns
+from adamcore.jobs import Columns
 
 CHANGES: dict[str, Callable[[Any], Any]] = {
     "moved": lambda x: setattr(x, "data", x.data.clone()),

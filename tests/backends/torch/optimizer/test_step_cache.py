@@ -27,7 +27,7 @@ from adamcore.backends.torch import (  # noqa: E402
 from adamcore.backends.torch.backend import TorchBackend  # noqa: E402
 from adamcore.backends.torch.optimizer import step_cache  # noqa: E402
 from adamcore.errors import AdamcoreError, StateError  # noqa: E402
-from adamcore.protocol import Columns  # noqa: E402
+from adamcore.jobs import Columns  # noqa: E402
 
 
 @pytest.fixture
