@@ -54,7 +54,7 @@ lowest:  ## the tests, with the lowest version that pyproject.toml allows of eve
 browser: docs  ## the site, the HTML report and the interactive page as people see them, in headless Chromium
 	@command -v $${CHROMIUM:-chromium} >/dev/null || command -v google-chrome >/dev/null || { \
 		echo "no Chromium here: apt-get install chromium poppler-utils, or CHROMIUM=/its/path" >&2; exit 1; }
-	@$(BIN)/python -m pytest -m browser tests/conformance/report/test_html_in_browser.py \
+	@SITE=$${SITE:-build/site} $(BIN)/python -m pytest -m browser tests/conformance/report/test_html_in_browser.py \
 		tests/docs/test_interactive_in_browser.py tests/docs/test_site_in_browser.py $(ARGS)
 
 score: $(READY)  ## docs/score.md: wrong Adams killed and named, right ones passed (some minutes; a run that was broken off goes on)

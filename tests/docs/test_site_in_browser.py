@@ -1,6 +1,7 @@
 """The site in headless Chromium, at the widths of a phone and of a desk, light and dark.
 
-It looks at what `make docs` has built in build/site, or at the folder that the variable SITE names.
+It looks at the folder that the variable SITE names: `make browser` builds the site and names it, while other
+runs of the tests leave a site alone that may be an old one.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from paths import ROOT
 
 pytestmark = pytest.mark.browser
 
-SITE = Path(os.environ.get("SITE", ROOT / "build" / "site")).resolve()
+SITE = Path(os.environ.get("SITE", "none")).resolve()
 READABLE = (ROOT / "tests" / "support" / "readable.js").read_text(encoding="utf-8")
 FOCUSED = """(async () => {
   await Promise.all(document.getAnimations().map((one) => one.finished));
@@ -32,7 +33,7 @@ STOPS = 40  #: times that Tab is pressed
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     if not (SITE / "index.html").exists():
-        pytest.skip(f"no site in {SITE}: make docs")
+        pytest.skip("no site is named: make browser")
     with opened(tmp_path_factory.mktemp("profile")) as tab:
         yield tab
 
