@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import cache
 from math import prod
 from typing import Any, NamedTuple
 
@@ -205,17 +204,12 @@ def is_dtype(backend: Backend, name: str, p: Array) -> bool:
 
 def parts_of(adam: AdamConfig) -> dict[str, tuple[str, bool]]:
     """Return for each part the field of Adam that decides whether a state has it, and whether it has."""
-    return parts_by(adam.p_storage, adam.m_storage, adam.v_storage, adam.amsgrad != "none")
-
-
-@cache
-def parts_by(p: str, m: str, v: str, has_maximum: bool) -> dict[str, tuple[str, bool]]:
-    """Return :func:`parts_of` an Adam with these values of p_storage, m_storage and v_storage."""
-    return {
-        "p_rest": ("p_storage", p in RESTS),
-        "m_scale": ("m_storage", m != "plain"),
-        "v_scale": ("v_storage", v != "plain"),
-        "v_max_scale": ("v_storage", v != "plain" and has_maximum),
+    has_scale = adam.v_storage != "plain"
+    return {  # no cache, for whose entries a compiled step would be compiled anew
+        "p_rest": ("p_storage", adam.p_storage in RESTS),
+        "m_scale": ("m_storage", adam.m_storage != "plain"),
+        "v_scale": ("v_storage", has_scale),
+        "v_max_scale": ("v_storage", has_scale and adam.amsgrad != "none"),
     }
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from operator import attrgetter
 from typing import Any, NamedTuple
 
 from adamcore.clock import Ticker, tick_all
@@ -22,8 +21,6 @@ from adamcore.step.rows import RowPlan, Rows, take_out_rows, with_rows
 from adamcore.storage.random_bits import Key, key_of
 from adamcore.trees import ParamTree
 from adamcore.types import Array, Clock, Scalar, Tree
-
-READ_PARTS: Callable[[AdamState], tuple[Tree, ...]] = attrgetter(*PARTS)
 
 
 class StepPlan(NamedTuple):
@@ -93,11 +90,8 @@ def plan_step(
 
 def read_parts(tree: ParamTree, state: AdamState) -> dict[str, list[Any]]:
     """Return the leaves of the parts that a state has, by name."""
-    return {
-        name: tree.match(part, f"state.{name}", StateError)
-        for name, part in zip(PARTS, READ_PARTS(state), strict=True)
-        if part is not None
-    }
+    parts = [(name, getattr(state, name)) for name in PARTS]  # no attrgetter, which Dynamo does not take
+    return {name: tree.match(part, f"state.{name}", StateError) for name, part in parts if part is not None}
 
 
 def jobs_of_leaves(

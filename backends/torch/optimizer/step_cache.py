@@ -36,6 +36,7 @@ from adamcore.backends.torch.uniform import wrapped
 from adamcore.clock import Ticker
 from adamcore.coefficients import MAX_CLOCK
 from adamcore.definition import Coefficients
+from adamcore.errors import AdamcoreError
 from adamcore.jobs import Columns, Job, columns_of_nine
 from adamcore.protocol import ColumnStep
 from adamcore.step_cache import FEW, identities
@@ -84,7 +85,11 @@ class StepCache:
             cached = self.latest.get(i)
             run = None
             if cached is not None and cached.whole:  # it finds out that a gradient is absent
-                run = self.bind_group(cached, groups, i, grads, scale, found_inf)
+                try:
+                    run = self.bind_group(cached, groups, i, grads, scale, found_inf)
+                except AdamcoreError:
+                    if all(map(is_not, grads, repeat(None))):  # else no step of these parameters was asked
+                        raise
             if run is None:
                 other = self.steps.get((i, pattern(grads)))
                 if other is None or (other is cached and cached.whole):

@@ -223,7 +223,8 @@ def test_a_damaged_state_dict_is_an_error_of_ours(quantised: bool) -> None:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
                     state = states.from_torch(sd, by_position=True, dialect="torch.NAdam")
-                    states.to_torch(state, sd, by_position=True)
+                    if not quantised:  # to write codes needs their optimizer
+                        states.to_torch(state, sd, by_position=True)
                 ends["read"] += 1
             except AdamcoreError:
                 ends["refused"] += 1
