@@ -25,15 +25,12 @@ from adamcore.types import Array
 increment_version = getattr(torch._C, "_increment_version", torch.autograd.graph.increment_version)
 
 
-_sharded_type: Any = None
-
-
 def sharded_type() -> Any:
-    """Return the class of sharded tensors; None if nothing has loaded it, so that there are none."""
-    global _sharded_type
-    if _sharded_type is None:
-        _sharded_type = getattr(sys.modules.get("torch.distributed.tensor"), "DTensor", None)
-    return _sharded_type
+    """Return the class of sharded tensors; None if nothing has loaded it, so that there are none.
+
+    It is not kept: a compiled step would be compiled anew once it is known.
+    """
+    return getattr(sys.modules.get("torch.distributed.tensor"), "DTensor", None)
 
 
 def any_sharded(xs: Iterable[Any]) -> bool:
