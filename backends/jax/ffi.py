@@ -86,10 +86,8 @@ def custom_call(program: Program, dtypes: Format) -> Call:
         + handler(len(inputs), len(outputs), drawn)
         + shared_text(thread_count())
     )
-    address, keep = llvm.link(source, "handler")
     target = f"adamcore_{next(_numbers)}_{dtypes.p}"
-    function = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p)(address)
-    function.keep = keep  # type: ignore[attr-defined]
+    function = llvm.function(ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p), source, "handler")
     jax.ffi.register_ffi_target(target, jax.ffi.pycapsule(function), platform="cpu")
 
     def apply(arrays: Sequence[Any], scalars: Any, clocks: Any, keys: Any) -> tuple[list[Any], list[Any]]:

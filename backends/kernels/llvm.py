@@ -107,6 +107,14 @@ def link(source: str, name: str) -> tuple[int, Any]:
     return library[name], library
 
 
+def function(kind: Any, source: str, name: str) -> Any:
+    """Compile a module of LLVM's language; return a function in it, of a kind that ctypes calls."""
+    at, library = link(source, name)
+    made = kind(at)
+    made.library = library  # it lives as long as the function
+    return made
+
+
 _numbers = count()  # a number for the name of each library
 
 

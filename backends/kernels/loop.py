@@ -13,7 +13,7 @@ from functools import lru_cache
 from adamcore.backends.kernels.body import body, inputs_of, outputs_of
 from adamcore.backends.kernels.formats import LLVM, SIZES, Format
 from adamcore.backends.kernels.kept import key_lines
-from adamcore.backends.kernels.llvm import link, native_bfloat16, native_half
+from adamcore.backends.kernels.llvm import function, native_bfloat16, native_half
 from adamcore.backends.kernels.quick import DECLARATION, LANES
 from adamcore.backends.kernels.tail import copies, single_text, tail_text, whole_blocks
 from adamcore.tracing import Program
@@ -44,9 +44,9 @@ def kernel(
     * where p is rounded at random, the address of what the random bits are made of: four words of 32 bits for
       each array, those of :class:`adamcore.storage.random_bits.LeafKey` and the clock.
     """
-    address, keep = link(text(program, dtypes, in_place, masked, ahead=ahead), "step")
-    made = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p)(address)
-    made.keep = keep  # type: ignore[attr-defined]
+    kind = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p)
+    source = text(program, dtypes, in_place, masked, ahead=ahead)
+    made: Callable[[int, int, int], None] = function(kind, source, "step")
     return made
 
 

@@ -14,9 +14,16 @@ from adamcore.backends.kernels import llvm
 
 FEW = 16  #: places below which machine code does not pay
 
-#: replaces addresses by the word at a distance from each: (addresses, their number, distance)
-GATHER = """
-define void @gather(ptr %words, i64 %count, i64 %distance) {
+
+def each_place(head: str, work: str) -> str:
+    """Return a function in LLVM's language that goes over a vector of addresses.
+
+    Args:
+        head: its name and its arguments, the first of which are ``ptr %places`` and ``i64 %count``.
+        work: what it does with ``%place``, which is number ``%k`` and stands at ``%slot``.
+    """
+    return f"""
+define void {head} {{
 entry:
   br label %test
 test:
@@ -24,61 +31,46 @@ test:
   %some = icmp slt i64 %k, %count
   br i1 %some, label %next, label %return
 next:
-  %slot = getelementptr i64, ptr %words, i64 %k
+  %slot = getelementptr ptr, ptr %places, i64 %k
   %place = load ptr, ptr %slot
+{work}
+  %k.next = add i64 %k, 1
+  br label %test
+return:
+  ret void
+}}
+"""
+
+
+#: replaces addresses by the word at a distance from each: (addresses, their number, distance)
+GATHER = each_place(
+    "@gather(ptr %places, i64 %count, i64 %distance)",
+    """
   %field = getelementptr i8, ptr %place, i64 %distance
   %word = load i64, ptr %field
   store i64 %word, ptr %slot
-  %k.next = add i64 %k, 1
-  br label %test
-return:
-  ret void
-}
-"""
+""",
+)
 
 #: puts the 32 bits at each address into a vector: (addresses, their number, vector)
-READ = """
-define void @read(ptr %places, i64 %count, ptr %found) {
-entry:
-  br label %test
-test:
-  %k = phi i64 [ 0, %entry ], [ %k.next, %next ]
-  %some = icmp slt i64 %k, %count
-  br i1 %some, label %next, label %return
-next:
-  %slot = getelementptr ptr, ptr %places, i64 %k
-  %place = load ptr, ptr %slot
+READ = each_place(
+    "@read(ptr %places, i64 %count, ptr %found)",
+    """
   %value = load i32, ptr %place
   %target = getelementptr i32, ptr %found, i64 %k
   store i32 %value, ptr %target
-  %k.next = add i64 %k, 1
-  br label %test
-return:
-  ret void
-}
-"""
+""",
+)
 
 #: adds 1 to the 32 bits at each address: (addresses, their number)
-TICK = """
-define void @tick(ptr %places, i64 %count) {
-entry:
-  br label %test
-test:
-  %k = phi i64 [ 0, %entry ], [ %k.next, %next ]
-  %some = icmp slt i64 %k, %count
-  br i1 %some, label %next, label %return
-next:
-  %slot = getelementptr ptr, ptr %places, i64 %k
-  %place = load ptr, ptr %slot
+TICK = each_place(
+    "@tick(ptr %places, i64 %count)",
+    """
   %value = load i32, ptr %place
   %ticked = add i32 %value, 1
   store i32 %ticked, ptr %place
-  %k.next = add i64 %k, 1
-  br label %test
-return:
-  ret void
-}
-"""
+""",
+)
 
 #: returns 1 if an array shares memory with one at its place in any column, else 0: (addresses, lengths, those
 #: of the columns' arrays, their lengths, the number of arrays in a column, the number of columns)
@@ -135,9 +127,9 @@ SOURCES = {
 def function(name: str) -> Callable[..., int]:
     """Return a function of :data:`SOURCES`, which keeps the interpreter to itself."""
     source, result, count = SOURCES[name]
-    at, keep = llvm.link(source, name)
-    run = ctypes.PYFUNCTYPE(result, *[ctypes.c_int64] * count)(at)
-    run.keep = keep  # type: ignore[attr-defined]
+    run: Callable[..., int] = llvm.function(
+        ctypes.PYFUNCTYPE(result, *[ctypes.c_int64] * count), source, name
+    )
     return run
 
 

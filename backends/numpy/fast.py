@@ -14,6 +14,7 @@ from adamcore.backends.base import Fallback
 from adamcore.backends.kernels import cpu, llvm, support, table, threads
 from adamcore.backends.kernels.formats import LLVM, Storage
 from adamcore.backends.kernels.memory import Memory, all_writable, arrays_of, writable
+from adamcore.backends.kernels.objects import FEW
 from adamcore.backends.kernels.step_cache import column_step
 from adamcore.backends.numpy import addresses, uniform
 from adamcore.backends.numpy.blocks import SMALL, Blocks
@@ -105,7 +106,7 @@ class NumPyMemory:
         facts = [(x.shape, None if x.flags.c_contiguous else x.strides) for x in columns.p]
 
         def look(others: Columns) -> array[int] | None:  # an array of NumPy stays what it is
-            found = uniform.uniform_addresses([others.p, others.g]) if n >= uniform.FEW else None
+            found = uniform.uniform_addresses([others.p, others.g]) if n >= FEW else None
             if found is not None and others.g[0].dtype == dtype:
                 return found[n:]
             for x, (shape, strides) in zip(others.g, facts, strict=True):

@@ -14,10 +14,10 @@ from functools import cache
 import numpy as np
 
 from adamcore.backends.kernels import llvm
+from adamcore.backends.kernels.objects import FEW
 from adamcore.step_cache import identities
 from adamcore.types import Array
 
-FEW = 16  #: arrays below which machine code does not pay
 HEAD = object.__basicsize__  #: bytes of Python's own part of an object; the last word of it is the type
 DATA, NDIM, SHAPE, DTYPE, FLAGS = (HEAD + k for k in (0, 8, 16, 40, 48))  #: places in the structure
 CONTIGUOUS, ALIGNED, WRITEABLE = 0x1, 0x100, 0x400  #: of the flags
@@ -154,9 +154,8 @@ def compare() -> Callable[[int, int, int, int, int], int] | None:
     """
     if np.ndarray.__basicsize__ < FLAGS + 4 or not all(map(is_known, probes())):
         return None
-    at, keep = llvm.link(COMPARE, "compare")
-    run = ctypes.PYFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 5)(at)
-    run.keep = keep  # type: ignore[attr-defined]
+    kind = ctypes.PYFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 5)
+    run: Callable[[int, int, int, int, int], int] = llvm.function(kind, COMPARE, "compare")
     return run
 
 

@@ -267,9 +267,9 @@ def look() -> Callable[[int], int] | None:
         ]
     except AttributeError:
         return None
-    at, keep = llvm.link(text(handle() or 0, keys() or 0, functions), "look")
-    run = ctypes.PYFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(at)
-    run.keep = keep  # type: ignore[attr-defined]
+    kind = ctypes.PYFUNCTYPE(ctypes.c_int64, ctypes.c_int64)
+    source = text(handle() or 0, keys() or 0, functions)
+    run: Callable[[int], int] = llvm.function(kind, source, "look")
     return run
 
 
