@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from adamcore.backends.kernels import llvm
+from adamcore.backends.kernels.objects import FEW
 from adamcore.backends.numpy import uniform
-from adamcore.backends.numpy.uniform import FEW, same_shape, uniform_addresses
+from adamcore.backends.numpy.uniform import same_shape, uniform_addresses
 
 
 class Own(np.ndarray):
