@@ -133,7 +133,7 @@ AFTER: dict[str, Circumstance] = {
         (with_lr("zero-lr", "an lr of 0 in the midst", {3: 0.0, 5: 0.125}),), moves),
     "many lr": Circumstance(
         "schedule", "LR.1", "steps are not as claimed once lr has changed more than once",
-        (with_lr("many-lr", "an lr that changes often", {2: 0.0625, 3: 0.25, 5: 0.125, 6: 0.5}),), moves),
+        (with_lr("many-lr", "an lr that changes often", {2: 0.0625, 3: 0.3, 5: 0.125, 6: 0.5}),), moves),
     "eps changed": Circumstance(
         "schedule", "LR.3", "a new eps in mid-run does not count as claimed",
         (with_changes("new-eps", "a new eps", eps=0.25),), moves),
