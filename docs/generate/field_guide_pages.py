@@ -46,9 +46,9 @@ COLUMNS = (
     "[bound](../tolerance.md) derived for it. Above 1 that probe fails; under the verdict `conforms` it is "
     "one that does not count against an implementation, such as a gradient whose square overflows.\n"
     "- *coefficients*: how 1 - b**t is formed in float32.\n"
-    "- *drift*: the median error of 64 parameters after so many steps of float32, in ULP; of 8 parameters in "
-    "float64 where there is no float32. It is measured against the Adam that was found, or against the row of "
-    "the table of dialects if none was.\n"
+    "- *drift*: the median error of 64 parameters after so many steps of float32, in ULP; of 8 parameters "
+    "in float64 where there is no float32. It is measured against the Adam that was found, or against the "
+    "row of the table of dialects if none was.\n"
     "- *documentation*: the axes on which it does not do what its documentation says.\n"
 )
 TABLE = (
