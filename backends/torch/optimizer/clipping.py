@@ -9,6 +9,7 @@ import torch
 
 from adamcore.adam import Adam as Core
 from adamcore.backends.torch.backend import backend
+from adamcore.backends.torch.optimizer import sparse
 from adamcore.backends.torch.optimizer.group_keys import Group
 from adamcore.backends.torch.optimizer.state import GroupState
 from adamcore.errors import BackendError
@@ -35,7 +36,7 @@ def factors_of_groups(
     """
     if any(group["differentiable"] for group in groups):
         raise BackendError("`differentiable` with clip: a clipped step is not recorded; clip before the step")
-    gs = [values_of(g) for each in gathered for g in each.grads if g is not None]
+    gs = [sparse.values(g) for each in gathered for g in each.grads if g is not None]
     if clip.value is not None or not gs:
         return [[1.0] * len(each.grads) for each in gathered]
     norms = backend.norms(gs, [None] * len(gs))
@@ -45,13 +46,6 @@ def factors_of_groups(
         norms = [n / by for n in norms]
     factors = iter(factors_of_norms(backend, norms, gs, clip))
     return [[1.0 if g is None else next(factors) for g in each.grads] for each in gathered]
-
-
-def values_of(g: torch.Tensor) -> torch.Tensor:
-    """Return the entries of a gradient of any layout, duplicates added up."""
-    if g.layout is torch.strided:
-        return g
-    return g.coalesce().values() if g.layout is torch.sparse_coo else g.values()
 
 
 def clipped_jobs(core: Core, jobs: list[Job], clip: Clip, factors: Factors) -> Sequence[Job]:
