@@ -149,9 +149,9 @@ def decayed_first(at: StepContext, c: Coefficients, inputs: UpdateInput) -> Upda
     def changed(p: FloatArray, g: FloatArray) -> FloatArray:
         whole = g + decay * p
         if clip.way == "value":
-            return np.clip(whole, -clip.most, clip.most) - decay * p
+            return np.asarray(np.clip(whole, -clip.most, clip.most) - decay * p)
         size = float(np.sqrt(np.sum(whole * whole))) + clip.eps
-        return whole * min(1.0, clip.most / size) - decay * p if size else g
+        return np.asarray(whole * min(1.0, clip.most / size) - decay * p) if size else g
 
     return _updates.as_defined(at, c, _updates.with_gradients(inputs, changed))
 

@@ -9,6 +9,7 @@ import torch
 
 from adamcore.adam import Adam as Core
 from adamcore.backends.torch.backend import backend
+from adamcore.backends.torch.optimizer import sparse
 from adamcore.backends.torch.optimizer.group_keys import Group
 from adamcore.clock import known
 from adamcore.errors import BackendError
@@ -38,7 +39,7 @@ def factors_of_groups(
     if clip.value is not None:
         most = known("Clip.value", clip.value, backend)
         return [[clip.value if most is None else -most] * len(each) for each in grads]
-    gs = [values_of(g) for each in grads for g in each if g is not None]
+    gs = [sparse.values(g) for each in grads for g in each if g is not None]
     if not gs:
         return [[1.0] * len(each) for each in grads]
     norms = backend.norms(gs, [None] * len(gs))
@@ -48,13 +49,6 @@ def factors_of_groups(
         norms = [n / by for n in norms]
     factors = iter(factors_of_norms(backend, norms, gs, clip))
     return [[1.0 if g is None else next(factors) for g in each] for each in grads]
-
-
-def values_of(g: torch.Tensor) -> torch.Tensor:
-    """Return the entries of a gradient of any layout, duplicates added up."""
-    if g.layout is torch.strided:
-        return g
-    return g.coalesce().values() if g.layout is torch.sparse_coo else g.values()
 
 
 def clipped_jobs(core: Core, jobs: list[Job], clip: Clip, factors: Factors) -> Sequence[Job]:
