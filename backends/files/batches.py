@@ -15,7 +15,8 @@ from adamcore.types import Array, DType
 LEAST = 1 << 20  #: bytes, the lowest ceiling
 SETS = 3  #: of buffers: one is read, one is stepped, one is written
 LARGEST = 1 << 24  #: bytes of a set; a larger one is no faster
-LINE = 64  #: bytes to which each piece is aligned in memory, and elements in its array
+LINE = 64  #: bytes to which each piece is aligned in memory
+WHOLE = 256  #: elements to which pieces are aligned in their array: whole blocks of moments in 8 bits
 SLICE_BYTES = 128  #: of intermediate values, for each element that the definition steps without machine code
 
 
@@ -25,7 +26,7 @@ class Budget(NamedTuple):
     buffer: int  #: bytes that each of the :data:`SETS` sets of buffers may have
     set: int  #: bytes that it has, unless one chunk is larger
     slice: (
-        int  #: elements, a multiple of LINE, that are stepped at a time where each operation makes an array
+        int  #: elements, a multiple of WHOLE, that are stepped at a time where each operation makes an array
     )
 
 
@@ -43,7 +44,7 @@ def budget(ceiling: int) -> Budget:
             f"ceiling={ceiling!r}: expected a whole number of bytes, at least {LEAST} (1 MiB)"
         )
     buffer = ceiling * 3 // 4 // SETS
-    return Budget(buffer, min(buffer, LARGEST), min(ceiling // 4 // SLICE_BYTES // LINE * LINE, 1 << 16))
+    return Budget(buffer, min(buffer, LARGEST), min(ceiling // 4 // SLICE_BYTES // WHOLE * WHOLE, 1 << 16))
 
 
 class Leaf(NamedTuple):
@@ -103,7 +104,7 @@ def ranges(leaf: Leaf, room: int) -> list[tuple[int, int]]:
     if leaf.chunked:
         return boxes(leaf.shape, CHUNK)
     most = max(1, (room - leaf.arrays * LINE) // leaf.width)
-    most -= most % LINE if most > LINE else 0
+    most -= most % WHOLE if most > WHOLE else 0
     return [(start, min(start + most, leaf.size)) for start in range(0, leaf.size, most)]
 
 

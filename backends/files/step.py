@@ -21,7 +21,7 @@ from adamcore.backends.numpy.backend import backend as NUMPY
 from adamcore.config import AdamConfig
 from adamcore.dtypes import PARTS, SCALES
 from adamcore.jobs import Job
-from adamcore.storage.companded import BLOCK
+from adamcore.storage.moments import Coding
 from adamcore.types import Array
 
 SYNC = 1 << 30  #: bytes that are written before they, and how far the step is, are put on the disk
@@ -37,13 +37,17 @@ class Task(NamedTuple):
     targets: Mapping[str, Writable]
 
 
-def within(part: str, start: int, stop: int) -> tuple[int, int]:
+def within(adam: AdamConfig, part: str, start: int, stop: int) -> tuple[int, int]:
     """Return the range of a part that goes with elements of a leaf: of scales, one for each block.
 
-    >>> within("m", 64, 100), within("m_scale", 64, 100)
-    ((64, 100), (1, 2))
+    >>> adam = AdamConfig(m_storage="companded8", v_storage="blockwise8")
+    >>> [within(adam, part, 256, 300) for part in ("m", "m_scale", "v_scale")]
+    [(256, 300), (4, 5), (1, 2)]
     """
-    return (start // BLOCK, -(-stop // BLOCK)) if part in SCALES else (start, stop)
+    if part not in SCALES:
+        return start, stop
+    block = Coding(adam.m_storage if part == "m_scale" else adam.v_storage, signed=part == "m_scale").block
+    return start // block, -(-stop // block)
 
 
 Loaded = list[tuple[Piece, dict[str, Array]]]
@@ -116,7 +120,7 @@ class Mover:
         for piece in batch:
             arrays = {}
             for part, source in self.tasks[piece.leaf].sources.items():
-                start, stop = within(part, piece.start, piece.stop)
+                start, stop = within(self.adam, part, piece.start, piece.stop)
                 arrays[part] = buffer.take(source.dtype, stop - start)
                 source.read(start, stop, arrays[part])
             loaded.append((piece, arrays))
@@ -145,7 +149,7 @@ class Mover:
         if job is None:
             return None
         found: dict[str, Any] = {
-            part: x[slice(*within(part, start - piece.start, stop - piece.start))]
+            part: x[slice(*within(self.adam, part, start - piece.start, stop - piece.start))]
             for part, x in arrays.items()
         }
         key = job.key
@@ -158,7 +162,7 @@ class Mover:
         """Write the pieces; now and then, have all that was written be on the disk."""
         for piece, arrays in loaded:
             for part, target in self.tasks[piece.leaf].targets.items():
-                target.write(*within(part, piece.start, piece.stop), arrays[part])
+                target.write(*within(self.adam, part, piece.start, piece.stop), arrays[part])
                 self.unsaved += arrays[part].nbytes
                 self.written |= paths_of(target)
         self.done += 1
