@@ -33,7 +33,11 @@ CASES: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-DEFAULT = {("safetensors", 1), ("safetensors", 4), ("safetensors", 12), ("safetensors", 14), ("npy", 2), ("npy", 10), ("zarr", 5)}
+DEFAULT = {
+    *(("safetensors", number) for number in (1, 4, 12, 14)),
+    *(("npy", number) for number in (2, 10)),
+    ("zarr", 5),
+}
 
 
 @pytest.mark.parametrize(
