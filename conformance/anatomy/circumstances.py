@@ -16,6 +16,7 @@ from adamcore.conformance.anatomy.measured import Measured
 from adamcore.conformance.anatomy.ordinary import (
     CLOCKS,
     LAYOUTS,
+    LONG_STEPS,
     OTHERS,
     PLAIN,
     WHOLE,
@@ -35,6 +36,7 @@ from adamcore.conformance.anatomy.ordinary import (
     matrix,
     moves,
     not_finite,
+    nothing,
     opposed,
     ordinary,
     shared,
@@ -121,6 +123,7 @@ SECOND: dict[str, Circumstance] = {
         "zero_gradient", "F2", "an array with gradients of 0 takes other steps than one with tiny gradients",
         (zeros(),), zero_against_dust),
     "unit": Circumstance("schedule", "LR.1", "", (unit(),), factors),
+    "long": Circumstance("schedule", "LR.1", "", (unit("long", LONG_STEPS),), nothing),
 }  # fmt: skip
 """What disturbs the measuring of moments and of all that follows from them, by name."""
 

@@ -79,7 +79,8 @@ def first_difference(anatomy: Anatomy) -> Part | None:
         return wrong["second moment"]
     if "epsilon" in wrong:
         far = anatomy.readings.moves("normal").all_equal(claimed.moves("normal"))
-        if far or ("second moment" not in wrong and reversed_curve(wrong["epsilon"])):
+        powers = [r.exponents[1].value[0] for r in (anatomy.readings, claimed)]
+        if far or (near(1.0 + powers[0], 1.0 + powers[1]) and reversed_curve(wrong["epsilon"])):
             return wrong["epsilon"]
     if "decay" in wrong and {"without decay", "sizes without decay"} & set((decay := wrong["decay"]).differs):
         still = np.isfinite(decay.values["without decay"].value).all()

@@ -113,7 +113,11 @@ def decay(d: Difference) -> Words:
     if d.differs("without decay", "sizes without decay"):
         p = d.anatomy.readings.positions("decay-none")
         if np.any(p[1] != p[0]) and np.array_equal(p[1], p[-1]):
-            return "clipping", "NUM.5", "without any gradient p moves once, and then stays: it is cut to a size"
+            return (
+                "clipping",
+                "NUM.5",
+                "without any gradient p moves once, and then stays: it is cut to a size",
+            )
         if p[1, DECAYED.index(1.0)] <= 0:
             return "moments", "STEP.1", "p does not go on from where it was, though there is no gradient"
         if start_of_first(d):
@@ -128,8 +132,10 @@ def decay(d: Difference) -> Words:
     rows = [r.moves("decay", 5)[0] for r in both]
     still = [r.moves("decay", 1)[0] for r in both]  # zeros where "rows" has tiny gradients
     zeros = d.differs("zero") and not d.differs("order", "opposite") and tiny[0].all_equal(tiny[1])
-    if (zeros or d.part.differs == ["two dimensions"]) and rows[0].all_equal(rows[1]) and not still[0].all_equal(
-        still[1]
+    if (
+        (zeros or d.part.differs == ["two dimensions"])
+        and rows[0].all_equal(rows[1])
+        and not still[0].all_equal(still[1])
     ):
         text = "a parameter decays in another way if its gradient is 0 than if it is tiny"
         return "zero_gradient", "F2", text
@@ -267,11 +273,11 @@ DECAY_TEXTS: dict[str, Callable[[Difference], str]] = {
 def is_unit_as_claimed(d: Difference) -> bool:
     """True if steps of one gradient are as claimed where nothing is averaged, and nothing corrected."""
     r, claimed = d.anatomy.readings, d.anatomy.claimed
-    if claimed is None or "unit" not in r.probes or r.why_not("unit"):
+    if claimed is None or "long" not in r.probes or r.why_not("long"):
         return False
-    if r.hyper("b1", "unit") or r.hyper("b2", "unit"):
+    if r.hyper("b1", "long") or r.hyper("b2", "long"):
         return False
-    return all(r.moves("unit", i).all_equal(claimed.moves("unit", i)) for i in (0, 1))
+    return all(r.moves("long", i).all_equal(claimed.moves("long", i)) for i in (0, 1))
 
 
 def clock(d: Difference) -> Words:

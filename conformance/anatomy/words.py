@@ -79,7 +79,11 @@ def not_finite(d: Difference) -> Words:
         return "moments", "MOM.2", "p becomes NaN or infinite, but not where both betas are 0"
     if claim is not None and claim.nesterov == "dozat":
         return "nesterov", "NES.1", "any gradient makes p NaN or infinite: the look-ahead divides by 0"
-    return "bias_correction", "BC.1", "any gradient makes p NaN or infinite: what a step is divided by is none"
+    return (
+        "bias_correction",
+        "BC.1",
+        "any gradient makes p NaN or infinite: what a step is divided by is none",
+    )
 
 
 def scalars_beside_others(d: Difference) -> Words | None:
@@ -118,9 +122,10 @@ def factors_without_averages(d: Difference) -> FloatArray | None:
     if r.hyper("b1", "unit") or r.hyper("b2", "unit"):
         return None
     steps, theirs = (each.moves("unit", 1)[:, 0] for each in (r, claimed))
-    if not theirs.all_equal(theirs[0]) or steps.all_equal(steps[0]) or not np.all(steps.value):
+    there = steps[np.isfinite(steps.value) & (steps.value != 0)]
+    if not theirs.all_equal(theirs[0]) or steps.all_equal(steps[0]) or len(there) < T:
         return None
-    factors: FloatArray = steps.value / steps.value[-1]
+    factors: FloatArray = there.value / there.value[-1]
     return factors
 
 
@@ -197,13 +202,17 @@ def gradient(d: Difference) -> Words:
 def one_way(d: Difference) -> Words | None:
     """Return the words on steps that go one way, whatever the sign of the gradient."""
     got, _ = d.values("opposite")
-    return ("moments", "STEP.1", "p goes the same way along a gradient and its opposite") if got[0] > 0 else None
+    return (
+        ("moments", "STEP.1", "p goes the same way along a gradient and its opposite") if got[0] > 0 else None
+    )
 
 
 def divides_by_nothing(d: Difference) -> bool:
     """True if what has no gradient is NaN, and what has one is not."""
     r = d.anatomy.readings
-    return bool(np.isnan(r.moves("normal").value[:, ZERO]).any() and np.isfinite(r.moves("normal").value[0, 0]))
+    return bool(
+        np.isnan(r.moves("normal").value[:, ZERO]).any() and np.isfinite(r.moves("normal").value[0, 0])
+    )
 
 
 def is_cut(d: Difference) -> bool:
@@ -368,7 +377,9 @@ def correction(d: Difference) -> Words:
     claim = d.anatomy.claim
     if (counted := counted_steps(d)) is not None:
         return "clock", "CLK.2", f"the corrections of steps 1, 2, ... are those of t = {listed(counted)}"
-    ahead = claim is not None and (claim.nesterov == "dozat" or (claim.nesterov != "none" and looks_otherwise(d)))
+    ahead = claim is not None and (
+        claim.nesterov == "dozat" or (claim.nesterov != "none" and looks_otherwise(d))
+    )
     if name == "first" and ahead:
         return (
             "nesterov",
