@@ -81,9 +81,14 @@ def made(
     members: Mapping[str, Any] = MappingProxyType({}),
 ) -> Mutant:
     """Return an Adam of a dialect with these lines and members."""
-    cls = type(name, (dialect.frame,), {
-        "update": stepping(lines), "hyper": dialect.hyper, "options": dialect.options,
-        "dialect": dialect.claim, "complex": dialect.frame.complex, "__doc__": about, "__module__": __name__, **members})  # fmt: skip
+    own = {
+        "update": stepping(lines),
+        "__doc__": about,
+        "__module__": __name__,
+        "complex": dialect.frame.complex,
+    }
+    claimed = {"hyper": dialect.hyper, "options": dialect.options, "dialect": dialect.claim}
+    cls = type(name, (dialect.frame,), {**own, **claimed, **members})
     words = tuple(dict.fromkeys(areas.split()))
     return Mutant(
         cls, dialect.claim, dialect.options, f"{about} [{dialect.claim} {dialect.options or ''}]", words
