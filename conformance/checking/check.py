@@ -10,6 +10,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
+from adamcore.config import MOMENT_STORAGE
 from adamcore.conformance.candidates import is_own_backend
 from adamcore.conformance.checking.ranks import blame_ranks
 from adamcore.conformance.checking.subjects import OwnBackend, Subject, ThirdParty, Unidentified, own_fault
@@ -21,6 +22,7 @@ from adamcore.conformance.settings import (
     DTYPES,
     LAYOUTS,
     MEMORY,
+    MOMENT_POLICIES,
     NARROW,
     OWN_TARGETS,
     PARALLEL,
@@ -85,7 +87,8 @@ def check(
             "shard_map" (as "fsdp"; each device of JAX makes a step of its own parts).
         storage: how the claim keeps parameters of 16 bits: policies of docs/precision.md, or "all" of them.
             Each target is held to each policy.
-        moments: the dtype in which the claim keeps moments; None is the parameter's.
+        moments: the dtype in which the claim keeps moments, or how it keeps them in 8 bits: "companded8" or
+            "blockwise8"; None is the parameter's dtype, and of targets that are known for it 8 bits.
         clip: how the claim clips gradients: "global_norm=1.0", "norm=1.0" or "value=1.0", with ",eps=1e-6"
             behind a norm; None is not at all.  A third party's candidate has to clip so by itself.
         identifying: True also measures the parts of each target, takes optimizers that have no argument for
@@ -102,8 +105,8 @@ def check(
         validate_target(target)
     validate_options(dialect, dtypes, device, settings, probes, timeout, parallel, memory)
     processes = validate_ranks(ranks, layout, targets)
-    if moments is not None and moments not in (*DTYPES, *NARROW):
-        raise UsageError(f"moments={moments!r}: expected one of {', '.join((*DTYPES, *NARROW))}")
+    if moments is not None and moments not in (kinds := (*DTYPES, *NARROW, *MOMENT_POLICIES)):
+        raise UsageError(f"moments={moments!r}: expected one of {', '.join(kinds)}")
     if identifying and (narrow := [dtype for dtype in dtypes if dtype in NARROW]):
         raise UsageError(f"dtype {narrow[0]!r}: what an Adam is shows in {' and '.join(DTYPES)} alone")
     if identifying and not probes and not quick:
@@ -177,6 +180,8 @@ def keepings(
     ['plain', 'master', 'split', 'kahan', 'stochastic']
     """
     wide = {} if moments is None else {"moment_dtype": moments}
+    if moments is not None and moments in MOMENT_POLICIES:
+        wide = dict.fromkeys(MOMENT_STORAGE, moments)
     policies = dict.fromkeys(POLICIES if "all" in storage else storage)
     if unknown := [policy for policy in policies if policy not in POLICIES]:
         raise UsageError(f"unknown policy {unknown[0]!r}; expected all, {', '.join(POLICIES)}")
