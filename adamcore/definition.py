@@ -52,6 +52,7 @@ class Coefficients(NamedTuple):
     keep_p: Number | None  #: 1 - decay, or None to form it as p - decay*p
     mu_product: Number | None = None  #: the product of Dozat's momentum schedule up to this step
     scale_g: Number | None = None  #: what g is multiplied by before everything else
+    least_g: Number | None = None  #: what g and -g are raised to before everything else, if they are less
 
 
 def coefficients(
@@ -147,7 +148,10 @@ def update(
     of the modulus (CPX.2); all of one shape and dtype, none of them modified.
     """
     if c.scale_g is not None:
-        parts = [(p, c.scale_g * g, m) for p, g, m in parts]  # CLIP.1
+        parts = [(p, c.scale_g * g, m) for p, g, m in parts]  # CLIP.2, CLIP.3
+    if c.least_g is not None:
+        low = c.least_g
+        parts = [(p, -xp.maximum(-xp.maximum(g, low), low), m) for p, g, m in parts]  # CLIP.4
     if adam.maximize:
         parts = [(p, -g, m) for p, g, m in parts]  # MAX.1
     if adam.decay == "l2" and c.decay is not None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients, Numbers
@@ -19,6 +19,9 @@ from adamcore.jobs import Columns, Job, Result
 from adamcore.state import AdamState
 from adamcore.storage.bits import TableWords
 from adamcore.types import Array, Clock, Device, DType, Scalar, Tree
+
+if TYPE_CHECKING:
+    from adamcore.step.clipping import Clip
 
 Kind = Literal["real", "complex", "other"]  #: of a dtype: what can be optimized is real or complex
 
@@ -45,7 +48,7 @@ class CachedStep(Protocol):
         """True if no step can come any more, since an array of the set is gone."""
 
     def bind(
-        self, params: Tree, grads: Tree, state: AdamState, lr: Any
+        self, params: Tree, grads: Tree, state: AdamState, lr: Any, clip: Clip | None = None
     ) -> Callable[[], tuple[Tree, AdamState] | None] | None:
         """Return a function that makes the step; None if the arguments are not what was checked.
 
@@ -56,6 +59,7 @@ class CachedStep(Protocol):
         Args:
             params, grads, state: as given to :meth:`adamcore.Adam.step`.
             lr: this step's learning rate; None for that of the Adam.
+            clip: how the gradients are clipped; None if they are not.
         """
 
 
@@ -71,7 +75,8 @@ class ColumnStep(Protocol):
 
         Args:
             columns: the arrays of the jobs; only the gradients may be others than before.
-            coefficients: a row for each job, or one row for all.
+            coefficients: a row for each job, or one row for all; the function reads the list when it is
+                called, so that rows which depend on the gradients can be put in after ``bind``.
             clocks: after their tick, as many as there are rows; where p is rounded at random.
         """
 

@@ -19,7 +19,7 @@ from ctypes import c_int64, c_void_p, string_at
 from functools import cache, partial
 from itertools import chain, compress, repeat
 from operator import add, is_, mul
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from adamcore.clock import Ticker
 from adamcore.coefficients import MAX_CLOCK
@@ -31,6 +31,9 @@ from adamcore.state import AdamState
 from adamcore.tracing import formula
 from adamcore.trees import PLAIN_KINDS, leaves_of, plain_shape, tree_of
 from adamcore.types import Array, Clock, Tree
+
+if TYPE_CHECKING:
+    from adamcore.step.clipping import Clip
 
 CACHE = "_step_cache"  #: the attribute of an Adam that holds its cached steps
 SIZE = 4  #: cached steps of one Adam: trees of parameters that it steps in turn
@@ -47,10 +50,12 @@ class StepCache(list[CachedStep]):
     def __reduce__(self) -> tuple[type[StepCache], tuple[()]]:
         return StepCache, ()
 
-    def bind(self, params: Tree, grads: Tree, state: AdamState, lr: Any) -> Bound | None:
+    def bind(
+        self, params: Tree, grads: Tree, state: AdamState, lr: Any, clip: Clip | None = None
+    ) -> Bound | None:
         """Return the function of the first cached step that has one: see :meth:`CachedStep.bind`."""
         for cached in tuple(self):
-            bound = cached.bind(params, grads, state, lr)
+            bound = cached.bind(params, grads, state, lr, clip)
             if bound is not None:
                 return bound
         return None
@@ -135,6 +140,7 @@ class InPlaceStep:
         self.adam, self.backend, self.column_step = adam, record.backend, column_step
         self.formula = formula(adam)
         self.keeps = record.jobs[0].coefficients.keep_p is not None  # lr and t can take this term away
+        self.clips = clips_of(record.jobs[0].coefficients)
         columns = columns_of(record.jobs)
         self.jobs = list(map(id, columns.p))
         self.parts = [bool(getattr(columns, name)) for name in OPTIONAL]  #: which of them each job has
@@ -205,9 +211,11 @@ class InPlaceStep:
             return None
         return Columns(*[list(compress(column, present)) for column in columns]), clocks
 
-    def bind(self, params: Tree, grads: Tree, state: AdamState, lr: Any) -> Bound | None:
+    def bind(
+        self, params: Tree, grads: Tree, state: AdamState, lr: Any, clip: Clip | None = None
+    ) -> Bound | None:
         matched = self.match(params, grads, state)
-        if matched is None:
+        if matched is None or (None if clip is None else clip.term) != self.clips:
             return None
         adam, backend, known = self.adam, self.backend, self.formula
         now = self.now
@@ -230,6 +238,11 @@ class InPlaceStep:
         step = self.column_step.bind(matched[0], coefficients, ticked)
         if step is None:
             return None
+        if clip is not None:
+            clipping = clip.rows(backend, matched[0].g, coefficients)
+            if clipping is None:
+                return None
+            coefficients[:] = clipping
         return partial(self.run, step, first if alike else None, params, state)
 
     def run(
@@ -252,9 +265,11 @@ class DeviceClockInPlaceStep(InPlaceStep):
 
     column_step: DeviceClockColumnStep
 
-    def bind(self, params: Tree, grads: Tree, state: AdamState, lr: Any) -> Bound | None:
+    def bind(
+        self, params: Tree, grads: Tree, state: AdamState, lr: Any, clip: Clip | None = None
+    ) -> Bound | None:
         matched = self.match(params, grads, state)
-        if matched is None:
+        if matched is None or clip is not None:
             return None
         columns, clocks = matched
         if not self.whole and len(clocks) == len(self.present):
@@ -268,6 +283,11 @@ class DeviceClockInPlaceStep(InPlaceStep):
             return params, state
 
         return step
+
+
+def clips_of(c: Coefficients) -> str | None:
+    """Return by which of the coefficients a step clips its gradients; None if it does not."""
+    return "scale_g" if c.scale_g is not None else "least_g" if c.least_g is not None else None
 
 
 def coefficients_at(

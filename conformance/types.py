@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -40,6 +41,27 @@ class Start:
     mu_product: float = 1.0
 
 
+@dataclass(frozen=True)
+class Clipping:
+    """How gradients are clipped in a step (CLIP.1 to CLIP.5)."""
+
+    way: Literal["global_norm", "norm", "value"]
+    most: float  #: the largest norm, or the largest size of a number
+    eps: float = 0.0  #: what is added to a norm
+    slip: str = ""  #: what is wrong with it, for models of wrong candidates
+
+    def __str__(self) -> str:
+        return f"{self.way}={self.most:g}" + (f",eps={self.eps:g}" if self.eps else "")
+
+
+class Scaling(NamedTuple):
+    """The factor of a clipped gradient."""
+
+    high: float  #: the factor is the sum of these two
+    low: float
+    roundings: float  #: that an implementation may make on its way to it
+
+
 @dataclass(frozen=True, eq=False)
 class Step:
     """The input of one step; a tuple has an item for each parameter."""
@@ -58,6 +80,8 @@ class Step:
     """States that replace the optimizer's own before this step."""
     scale: float | None = None  #: the loss scale that the gradients were multiplied by (SCALE.1), if any
     found_inf: bool = False  #: whether the step is to be skipped for an overflow (SCALE.2)
+    scaling: tuple[Scaling | None, ...] | None = None
+    """The factors by which gradients are clipped; None for 1 (:mod:`~.oracle.clipped`)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +123,9 @@ class Probe:
     """
     twin: str | None = None  #: the probe whose run must be the same bit for bit
     only: tuple[str, ...] = ()  #: the dtypes that it is run in; empty: all
+    ways: tuple[str, ...] = ()
+    """The ways of clipping for whose claims it is made; empty: for every claim, one that clips or not."""
+    clip: Clipping | None = None  #: how the claim clips, and so the candidate
 
     @property
     def rule(self) -> str:
@@ -110,7 +137,7 @@ class Probe:
         """Whether a parameter is complex."""
         return any(np.iscomplexobj(p) for p in self.params)
 
-    @property
+    @cached_property
     def is_scaled(self) -> bool:
         """Whether a step is handed a loss scale, or is to be skipped."""
         return any(step.scale is not None or step.found_inf for step in self.steps)

@@ -41,10 +41,10 @@ def step(
         clip: how the gradients are clipped; None if they are not.
     """
     cache = None
-    plain = present is None and not hyper and loss_scale is None and clip is None
+    plain = present is None and not hyper and loss_scale is None and (clip is None or isinstance(clip, Clip))
     if donate and plain and has_identity(params):
         cache = cache_of(adam)
-        bound = cache.bind(params, grads, state, lr)
+        bound = cache.bind(params, grads, state, lr, clip)
         done = None if bound is None else bound()
         if done is not None:
             return done

@@ -1,7 +1,7 @@
 """Gradients clipped inside the step (CLIP.1 to CLIP.5).
 
-To clip by a norm is to multiply by one factor for each array.  If the host knows the factor, it goes into the
-coefficients of the job (``scale_g``), so that no pass over memory is added to the step itself.
+To clip by a norm is to multiply by one factor for each array; to clip by value is to raise what is below a
+number.  Both are coefficients of the step (``scale_g``, ``least_g``), so no pass over memory is added to it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from adamcore.axes import check_number
 from adamcore.clock import known
 from adamcore.config import AdamConfig
+from adamcore.definition import Coefficients
 from adamcore.errors import HyperparameterError
 from adamcore.jobs import Job, UniformJobs
 from adamcore.presence import presence, where_of
@@ -58,6 +59,32 @@ class Clip(NamedTuple):
         """The name of the field that is given."""
         return next(name for name in WAYS if getattr(self, name) is not None)
 
+    @property
+    def term(self) -> str:
+        """The coefficient by which a step clips."""
+        return "scale_g" if self.value is None else "least_g"
+
+    def rows(
+        self, backend: Backend, gs: Sequence[Array], rows: Sequence[Coefficients]
+    ) -> Sequence[Coefficients] | None:
+        """Return the coefficients of a step that clips; None if the host can't know them.
+
+        Args:
+            backend: that of the gradients.
+            gs: the gradients, all of those that take part.
+            rows: the coefficients of the step without clipping, one for each gradient or one for all.
+
+        Raises:
+            HyperparameterError: a number is out of its range.
+        """
+        check_clip(self, backend)
+        if self.value is not None:
+            most = known("Clip.value", self.value, backend)
+            return None if most is None else [c._replace(least_g=-most) for c in rows]
+        with backend.scope():
+            factors = factors_of(backend, gs, [None] * len(gs), self)
+        return scaled_rows(rows, factors) if all(isinstance(f, float) for f in factors) else None
+
 
 def check_clip(clip: object, backend: Backend) -> None:
     """Raise HyperparameterError unless this is a :class:`Clip` of one way, with numbers in their ranges."""
@@ -93,7 +120,7 @@ def clipped(adam: AdamConfig, backend: Backend, jobs: Sequence[Job], clip: Clip)
         return jobs
     with backend.scope():
         if clip.value is not None:
-            return [by_value(adam, backend, job, clip.value) for job in jobs]
+            return by_value(adam, backend, jobs, clip.value)
         factors = factors_of(backend, [job.g for job in jobs], [job.where for job in jobs], clip)
         return multiplied_jobs(backend, jobs, factors)
 
@@ -149,6 +176,11 @@ def factor(backend: Backend, norm: Scalar, most: Any, eps: float, like: Array) -
     return backend.where(fits, n * 0 + 1, m / backend.where(fits, n * 0 + 1, n))
 
 
+def in_kind_of(backend: Backend, c: Coefficients, value: Scalar) -> Scalar:
+    """Return a number as the other coefficients are: a float, or a 0-d array."""
+    return value if isinstance(c.w1, float) else in_array(backend, value, c.w1)
+
+
 def in_array(backend: Backend, value: Scalar, like: Array) -> Array:
     """Return a number or a 0-d array as a 0-d array in the dtype of coefficients."""
     dtype = backend.coefficient_dtype(like)
@@ -159,27 +191,43 @@ def in_array(backend: Backend, value: Scalar, like: Array) -> Array:
 
 def multiplied_jobs(backend: Backend, jobs: Sequence[Job], factors: Sequence[Scalar]) -> Sequence[Job]:
     """Return jobs whose gradients are multiplied by these factors, as part of the step where that can be."""
-    made: dict[Any, Any] = {}
+    if isinstance(jobs, UniformJobs) and all(isinstance(f, float) for f in factors):
+        return UniformJobs(jobs.columns, scaled_rows(jobs.rows, factors), jobs.formats)
+    rows = [job.coefficients for job in jobs]
+    arrays = {f: in_kind_of(backend, rows[0], f) for f in {f for f in factors if isinstance(f, float)}}
+    factors = [arrays[f] if isinstance(f, float) else f for f in factors]
+    return [
+        job._replace(g=multiplied(backend, job.g, f, job.formats.work))
+        if isinstance(c.w1, float) and not isinstance(f, float)
+        else job._replace(coefficients=scaled)
+        for job, c, scaled, f in zip(jobs, rows, scaled_rows(rows, factors), factors, strict=True)
+    ]
 
-    def with_factor(c: Any, f: float) -> Any:
-        key = id(c), f
+
+def scaled_rows(rows: Sequence[Coefficients], factors: Sequence[Scalar]) -> list[Coefficients]:
+    """Return coefficients with factors of the gradients; what is the same object before is so after.
+
+    Args:
+        rows: a row for each factor, or one row for all.
+        factors: numbers, or 0-d arrays where the coefficients are.
+    """
+    one = len({f if isinstance(f, float) else id(f) for f in factors}) == 1
+    if len(rows) == 1 and not one:
+        rows = [*rows] * len(factors)
+    made: dict[Any, Coefficients] = {}
+    found = []
+    for c, f in zip(rows, factors, strict=False):
+        key = id(c), f if isinstance(f, float) else id(f)
         if key not in made:
             made[key] = c._replace(scale_g=f)
-        return made[key]
+        found.append(made[key])
+    return found
 
-    if isinstance(jobs, UniformJobs) and all(isinstance(f, float) for f in factors):
-        rows = jobs.rows
-        if len({*factors}) > 1:
-            rows = [rows[i if len(rows) > 1 else 0] for i in range(len(jobs))]
-        pairs = zip(rows, factors, strict=False)
-        return UniformJobs(jobs.columns, [with_factor(c, f) for c, f in pairs], jobs.formats)
-    new = []
-    for job, f in zip(jobs, factors, strict=True):
-        if isinstance(f, float) and isinstance(job.coefficients.w1, float):
-            new.append(job._replace(coefficients=with_factor(job.coefficients, f)))
-        else:
-            new.append(job._replace(g=multiplied(backend, job.g, f, job.formats.work)))
-    return new
+
+def clips_by_coefficients(jobs: Sequence[Job]) -> bool:
+    """True if all clipping is done by coefficients, and the gradients of the jobs are the caller's own."""
+    rows = jobs.rows if isinstance(jobs, UniformJobs) else [job.coefficients for job in jobs]
+    return all(c.scale_g is not None or c.least_g is not None for c in rows)
 
 
 def multiplied(backend: Backend, g: Array, by: Scalar, work: DType) -> Array:
@@ -191,13 +239,37 @@ def multiplied(backend: Backend, g: Array, by: Scalar, work: DType) -> Array:
     return backend.by_parts(g, work, product)
 
 
-def by_value(adam: AdamConfig, backend: Backend, job: Job, most: Scalar) -> Job:
-    """Return a job whose gradient has no element larger than ``most`` in size (CLIP.4)."""
+def by_value(adam: AdamConfig, backend: Backend, jobs: Sequence[Job], most: Scalar) -> Sequence[Job]:
+    """Return jobs whose gradients have no element larger than ``most`` in size (CLIP.4)."""
+    largest = known("clip", most, backend)
+    if largest is not None and isinstance(jobs, UniformJobs) and not jobs.formats.is_complex:
+        rows = [c._replace(least_g=-largest) for c in jobs.rows]
+        return UniformJobs(jobs.columns, rows, jobs.formats)
+    made: dict[int, Coefficients] = {}
+    new = []
+    for job in jobs:
+        check_parts_can_be_clipped(adam, job)
+        c = job.coefficients
+        if isinstance(c.w1, float) and largest is None:
+            new.append(clamped_job(backend, job, most))
+            continue
+        if id(c) not in made:
+            made[id(c)] = c._replace(least_g=-in_kind_of(backend, c, most if largest is None else largest))
+        new.append(job._replace(coefficients=made[id(c)]))
+    return new
+
+
+def check_parts_can_be_clipped(adam: AdamConfig, job: Job) -> None:
+    """Raise HyperparameterError for a gradient whose two parts can't be clipped one by one."""
     if job.formats.is_complex and adam.complex == "modulus":
         raise HyperparameterError(
             f"Clip(value=...) with a gradient of {job.g.dtype} and complex='modulus': parts that are clipped "
             "one by one turn its direction; clip by norm"
         )
+
+
+def clamped_job(backend: Backend, job: Job, most: Scalar) -> Job:
+    """Return a job with a clipped gradient, where the host knows its coefficients but not ``most``."""
     work = job.formats.work
 
     def clamped(x: Array) -> Array:

@@ -15,7 +15,7 @@ from adamcore.presence import PRESENT, presence, where_of
 from adamcore.protocol import Backend
 from adamcore.state import AdamState
 from adamcore.step.checks import check_kept, check_leaves, check_parts
-from adamcore.step.clipping import Clip, check_clip, clipped
+from adamcore.step.clipping import Clip, check_clip, clipped, clips_by_coefficients
 from adamcore.step.loss_scale import LossScale, read_loss_scale, unscaled
 from adamcore.step.rows import RowPlan, Rows, take_out_rows, with_rows
 from adamcore.storage.random_bits import Key, key_of
@@ -82,7 +82,9 @@ def plan_step(
     if scale is not None:
         plan = plan._replace(jobs=[unscaled(tree.backend, job, scale) for job in plan.jobs])
     if clip is not None:
-        plan = plan._replace(jobs=clipped(adam, tree.backend, plan.jobs, clip))
+        clipped_jobs = clipped(adam, tree.backend, plan.jobs, clip)
+        cacheable = plan.cacheable and clips_by_coefficients(clipped_jobs)
+        plan = plan._replace(jobs=clipped_jobs, cacheable=cacheable)
     if overflow is not False:
         plan = unless(overflow, adam, plan, ticker(), state, tree)
     return columns, kept, plan

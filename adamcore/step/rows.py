@@ -136,7 +136,7 @@ def with_rows(
             rows, sums = functions.sums(g.indices, g.values, job.p.shape[0], dtype)
             whole[k] = job._replace(g=sums)
             if g.others == "absent" and not (job.formats.in_blocks("m") or job.formats.in_blocks("v")):
-                new[k], places[k] = gathered(b, functions, job, rows, sums), rows
+                new[k], places[k] = job_of_rows(b, job, rows, sums), rows
                 continue
             where = job.where
             if g.others == "absent":  # rows cut the blocks in which moments are kept
@@ -155,8 +155,9 @@ def sums_of(b: Backend, g: Rows, p: Array) -> Array:
     return functions_of(b, "grads").sums(g.indices, g.values, p.shape[0], dtype)[1]
 
 
-def gathered(b: Backend, functions: RowFunctions, job: Job, rows: Array, sums: Array) -> Job:
+def job_of_rows(b: Backend, job: Job, rows: Array, sums: Array) -> Job:
     """Return a job of some rows of another; ``sums`` are their gradients."""
+    functions = functions_of(b, "grads")
     parts = {name: getattr(job, name) for name in COPIED}
     taken: dict[str, Any] = {
         name: None if x is None else functions.take(x, rows) for name, x in parts.items()

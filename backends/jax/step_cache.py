@@ -30,7 +30,8 @@ from adamcore.definition import Coefficients
 from adamcore.jobs import PARTS_OF
 from adamcore.protocol import StepRecord
 from adamcore.state import AdamState
-from adamcore.step_cache import coefficients_at
+from adamcore.step.clipping import Clip
+from adamcore.step_cache import clips_of, coefficients_at
 from adamcore.tracing import formula
 from adamcore.trees import LARGE, collection_paused
 from adamcore.types import Tree
@@ -78,6 +79,7 @@ class JitStep:
         self.adam, self.backend, self.formula = adam, record.backend, formula(adam)
         self.program = program_for(adam, jobs, fallback)
         self.keeps = jobs[0].coefficients.keep_p is not None  # lr and t can take this term away
+        self.clips = clips_of(jobs[0].coefficients)
         self.kind = type(leaves[0])
         self.kinds = {self.kind}
         self.shardings = list(map(sharding, gs))
@@ -99,9 +101,11 @@ class JitStep:
         return any(known() is None for known in self.known)
 
     def bind(
-        self, params: Tree, grads: Tree, state: AdamState, lr: Any
+        self, params: Tree, grads: Tree, state: AdamState, lr: Any, clip: Clip | None = None
     ) -> Callable[[], tuple[Tree, AdamState] | None] | None:
         if type(state) is not AdamState or state.mu_product is not None:
+            return None
+        if (None if clip is None else clip.term) != self.clips:
             return None
         leaves, structure = tree_flatten(trees_of(params, state))
         gs, gradients = tree_flatten(grads)
@@ -120,23 +124,48 @@ class JitStep:
         rows = self.rows(lr, moving)
         if rows is None:
             return None
-
-        return partial(self.run, leaves, gs, donated, rows)
+        which = self.which
+        if clip is not None:
+            if any(x.shape != g.shape or x.dtype != g.dtype for x, g in zip(donated, gs, strict=False)):
+                return None  # the program would say so, but the norm comes before it
+            clipped = clip.rows(self.backend, gs, rows if which is None else [rows[i] for i in which])
+            if clipped is None:
+                return None
+            rows = list(dict(zip(map(id, clipped), clipped, strict=True)).values())
+            numbers = {id(row): number for number, row in enumerate(rows)}
+            which = [numbers[id(row)] for row in clipped] if len(rows) > 1 else None
+        return partial(self.run, leaves, gs, donated, rows, which)
 
     def run(
-        self, leaves: list[Any], gs: list[Any], donated: list[Any], rows: list[Coefficients]
+        self,
+        leaves: list[Any],
+        gs: list[Any],
+        donated: list[Any],
+        rows: list[Coefficients],
+        which: list[int] | None,
     ) -> tuple[Tree, AdamState] | None:
-        """Make the step; None, with nothing changed, if a gradient or somebody's trace is in its way."""
+        """Make the step; None, with nothing changed, if a gradient or somebody's trace is in its way.
+
+        Args:
+            leaves, gs, donated: all arrays, the gradients, and the arrays that are given away.
+            rows: the different coefficients.
+            which: for each job the number of its row; None if there is but one.
+        """
         if len(leaves) < LARGE:
-            return self.step(leaves, gs, donated, rows)
+            return self.step(leaves, gs, donated, rows, which)
         with collection_paused():
-            return self.step(leaves, gs, donated, rows)
+            return self.step(leaves, gs, donated, rows, which)
 
     def step(
-        self, leaves: list[Any], gs: list[Any], donated: list[Any], rows: list[Coefficients]
+        self,
+        leaves: list[Any],
+        gs: list[Any],
+        donated: list[Any],
+        rows: list[Coefficients],
+        which: list[int] | None,
     ) -> tuple[Tree, AdamState] | None:
         """Return what :meth:`run` does, which keeps the garbage collector away from many new arrays."""
-        tables, now = self.program.tables(rows, self.which), self.clocks + (self.ticks + 1)
+        tables, now = self.program.tables(rows, which), self.clocks + (self.ticks + 1)
         keys = self.keys
         if keys is not None:
             keys = np.column_stack((keys[:, :3], keys[:, 3] + np.uint32(self.ticks + 1)))

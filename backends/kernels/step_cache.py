@@ -14,7 +14,7 @@ from typing import Protocol
 
 from adamcore.backends.kernels import llvm
 from adamcore.backends.kernels.cpu import Implementation
-from adamcore.backends.kernels.memory import Memory, all_writable, lengths_of, overlaps, writable
+from adamcore.backends.kernels.memory import Memory, all_writable, lengths_of, overlaps
 from adamcore.backends.kernels.support import all_supported, format_of, rows_of
 from adamcore.backends.kernels.table import PointerTable, Run
 from adamcore.config import AdamConfig
@@ -92,18 +92,21 @@ class FallbackStep:
     ) -> Callable[[], None] | None:
         if self.look(columns) is None:
             return None
+        if self.memory.movable and not all_writable(self.memory, self.jobs(columns, coefficients)):
+            return None
+        return partial(self.run, columns, coefficients)
+
+    def jobs(self, columns: Columns, coefficients: Sequence[Coefficients]) -> list[Job]:
+        """Return jobs of these arrays, by a row of coefficients for each or one for all."""
         n = len(columns.p)
         rows = coefficients if len(coefficients) > 1 else [coefficients[0]] * n
         p, g, m, v, v_max = columns[:5]
         rest = repeat(None, n), repeat(self.formats, n)
-        jobs = list(map(Job, p, g, m, v, v_max or repeat(None, n), rows, *rest))
-        if self.memory.movable and not all(writable(self.memory, job) for job in jobs):
-            return None
-        return partial(self.run, jobs)
+        return list(map(Job, p, g, m, v, v_max or repeat(None, n), rows, *rest))
 
-    def run(self, jobs: Sequence[Job]) -> None:
+    def run(self, columns: Columns, coefficients: Sequence[Coefficients]) -> None:
         """Carry out the jobs."""
-        self.implementation(self.adam, jobs, True, self.memory)
+        self.implementation(self.adam, self.jobs(columns, coefficients), True, self.memory)
 
 
 def column_step(

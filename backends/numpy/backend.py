@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from adamcore.backends.base import BaseBackend, FastPath, dtype_name
+from adamcore.backends.kernels import norms
+from adamcore.backends.kernels.norms import SAFE
 from adamcore.backends.numpy import fast
 from adamcore.backends.numpy.rows import ROWS
 from adamcore.backends.numpy.uniform import same_shape, uniform_addresses
@@ -29,7 +31,6 @@ LEAST = {info.dtype: float(info.smallest_subnormal) for info in INFO}
 
 
 BLOCK = 1 << 16  #: numbers whose squares are added up at once
-SAFE = (1e-140, 1e140)  #: a norm in between has squares that float64 holds
 
 
 def norm_in_blocks(g: Array) -> float:
@@ -100,12 +101,16 @@ class NumPyBackend(BaseBackend):
 
     def norms(self, gs: Sequence[Array], wheres: Sequence[Array | None]) -> Sequence[Scalar]:
         """Return the norm of each gradient, summed in float64 block by block, without a copy of the whole."""
+        quick = norms.norms(fast.MEMORY, gs) if all(where is None for where in wheres) else [None] * len(gs)
         return [
-            quick
-            if where is None and SAFE[0] < (quick := norm_in_blocks(g)) < SAFE[1]
-            else self.norm(g, where).item()
-            for g, where in zip(gs, wheres, strict=True)
+            self.norm_of_one(g, where) if n is None else n
+            for n, g, where in zip(quick, gs, wheres, strict=True)
         ]
+
+    def norm_of_one(self, g: Array, where: Array | None) -> float:
+        """Return the norm of a gradient without machine code."""
+        quick = 0.0 if where is not None else norm_in_blocks(g)
+        return quick if SAFE[0] < quick < SAFE[1] else float(self.norm(g, where).item())
 
     def overwrite(self, old: Array, new: Array) -> Array:
         if not (isinstance(old, np.ndarray) and old.flags.writeable):

@@ -15,6 +15,7 @@ except ModuleNotFoundError:
     np: Any = None  # type: ignore[no-redef]
 
 from adamcore.backends.base import BaseBackend, FastPath, dtype_name
+from adamcore.backends.kernels import norms as kernel_norms
 from adamcore.backends.overlap import first_overlap
 from adamcore.backends.torch import compiler, cuda_clock, fast, norms, nvrtc, root, shards
 from adamcore.backends.torch.rows import ROWS
@@ -47,8 +48,12 @@ class Functions:
 
     sqrt = staticmethod(root.sqrt)
     exp, expm1, log, where = torch.exp, torch.expm1, torch.log, torch.where
-    maximum, sign = torch.maximum, torch.sign
+    sign = torch.sign
     finfo = torch.finfo
+
+    @staticmethod
+    def maximum(a: torch.Tensor, b: torch.Tensor | float) -> torch.Tensor:
+        return torch.maximum(a, b) if isinstance(b, torch.Tensor) else torch.clamp(a, min=b)
 
     @staticmethod
     def astype(x: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
@@ -153,6 +158,10 @@ class TorchBackend(BaseBackend):
 
     def norms(self, gs: Sequence[Array], wheres: Sequence[Array | None]) -> Sequence[Scalar]:
         """Return the norm of each gradient, of a sharded one over all its parts, as tensors on one device."""
+        if not torch.compiler.is_compiling() and all(where is None for where in wheres):
+            quick = [n for n in kernel_norms.norms(fast.MEMORY, gs) if n is not None]
+            if len(quick) == len(gs):
+                return quick
         found = [norms.norm(g, where, self.coefficient_dtype(g)) for g, where in zip(gs, wheres, strict=True)]
         values = [self.host(x) for x in found]
         return [x.to(found[0].device) for x in found] if None in values else values

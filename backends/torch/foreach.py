@@ -19,9 +19,24 @@ from adamcore.jobs import Job, Result
 from adamcore.tracing import Program
 from adamcore.tracing import program as program_of
 
-KINDS = ("add", "sub", "mul", "div", "neg", "maximum", "sign")
-FUNCTIONS = {kind: getattr(torch, f"_foreach_{kind}") for kind in KINDS} | {"sqrt": root.foreach_sqrt}
-IN_PLACE = {kind: getattr(torch, f"_foreach_{kind}_") for kind in KINDS} | {"sqrt": root.foreach_sqrt_}
+KINDS = ("add", "sub", "mul", "div", "neg", "sign")
+
+
+def maximum(xs: list[torch.Tensor], b: Any) -> list[torch.Tensor]:
+    """Return the larger of each element and of ``b``: a list of tensors, a number, or a 0-d tensor."""
+    found: Any = torch._foreach_maximum(xs, [b] * len(xs) if isinstance(b, torch.Tensor) else b)
+    return list(found)
+
+
+def maximum_(xs: list[torch.Tensor], b: Any) -> None:
+    """Write what :func:`maximum` returns into its first argument."""
+    torch._foreach_maximum_(xs, [b] * len(xs) if isinstance(b, torch.Tensor) else b)
+
+
+FUNCTIONS = {kind: getattr(torch, f"_foreach_{kind}") for kind in KINDS}
+FUNCTIONS |= {"sqrt": root.foreach_sqrt, "maximum": maximum}
+IN_PLACE = {kind: getattr(torch, f"_foreach_{kind}_") for kind in KINDS}
+IN_PLACE |= {"sqrt": root.foreach_sqrt_, "maximum": maximum_}
 
 Run = Callable[[Program, dict[str, list[Any]], dict[str, Any], bool], dict[str, list[Any]]]
 

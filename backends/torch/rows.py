@@ -7,6 +7,8 @@ import torch
 from adamcore.backends.torch import nvrtc, shards
 from adamcore.errors import BackendError
 
+Places = torch.Tensor | tuple[torch.Tensor, ...]  #: indices of rows, or of what the first axes single out
+
 
 class TorchRows:
     """See :class:`adamcore.protocol.RowFunctions`."""
@@ -24,20 +26,35 @@ class TorchRows:
         sums = torch.zeros((len(rows), *values.shape[1:]), dtype=dtype, device=values.device)
         return rows.long(), sums.index_add_(0, places, values.detach().to(dtype))
 
-    def take(self, x: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+    def take(self, x: torch.Tensor, rows: Places) -> torch.Tensor:
         refuse_sharded(x)
         return x.detach()[rows]
 
-    def put(self, x: torch.Tensor, rows: torch.Tensor, new: torch.Tensor, donate: bool) -> torch.Tensor:
+    def put(self, x: torch.Tensor, rows: Places, new: torch.Tensor, donate: bool) -> torch.Tensor:
         refuse_sharded(x)
         if donate:
-            x.detach().index_copy_(0, rows, new.to(x.dtype))
+            x.detach().index_put_(each_axis(rows), new.to(x.dtype))
             return x
-        return x.detach().index_copy(0, rows, new.to(x.dtype)).requires_grad_(x.requires_grad)
+        return x.detach().index_put(each_axis(rows), new.to(x.dtype)).requires_grad_(x.requires_grad)
 
     def listed(self, rows: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
         shape = (like.shape[0], *(1,) * (like.ndim - 1))
         return torch.zeros(shape, dtype=torch.bool, device=like.device).index_fill_(0, rows, True)
+
+
+class RecordedRows(TorchRows):
+    """Rows in a step that autograd records."""
+
+    def take(self, x: torch.Tensor, rows: Places) -> torch.Tensor:
+        return x[rows]
+
+    def put(self, x: torch.Tensor, rows: Places, new: torch.Tensor, donate: bool) -> torch.Tensor:
+        return x.index_put(each_axis(rows), new.to(x.dtype))
+
+
+def each_axis(rows: Places) -> tuple[torch.Tensor, ...]:
+    """Return the indices of each of the first axes."""
+    return rows if isinstance(rows, tuple) else (rows,)
 
 
 def refuse_sharded(x: torch.Tensor) -> None:
@@ -49,4 +66,4 @@ def refuse_sharded(x: torch.Tensor) -> None:
         )
 
 
-ROWS = TorchRows()
+ROWS, RECORDED_ROWS = TorchRows(), RecordedRows()

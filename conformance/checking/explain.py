@@ -88,7 +88,7 @@ def explain(
         if otherwise is not None:
             like = f"like {entry.identified}" if entry.identified else "like Adam"
             entry.identified = None
-            entry.fault = f"{like} in the one element of the first probe; otherwise {otherwise}"
+            entry.fault = f"{like} in one element, but {otherwise}"
 
 
 def beyond_one_element(

@@ -46,7 +46,9 @@ COLUMNS = (
     "[bound](../tolerance.md) derived for it. Above 1 that probe fails; under the verdict `conforms` it is "
     "one that does not count against an implementation, such as a gradient whose square overflows.\n"
     "- *coefficients*: how 1 - b**t is formed in float32.\n"
-    "- *drift*: the median error of 64 parameters after so many steps of float32, in ULP.\n"
+    "- *drift*: the median error of 64 parameters after so many steps of float32, in ULP; of 8 parameters "
+    "in float64 where there is no float32. It is measured against the Adam that was found, or against the "
+    "row of the table of dialects if none was.\n"
     "- *documentation*: the axes on which it does not do what its documentation says.\n"
 )
 TABLE = (
@@ -63,6 +65,8 @@ TABLE = (
     "drift",
     "documentation",
 )
+NEAR_MISSES = "They are no Adam, and look like one. `adamcore identify` has to tell them from every Adam.\n"
+APART = ("implementation", "version", "what it is", "told apart")
 STATUSES = ("passed", "failed", "skipped", "undecided")
 FREEZE = ("missing", "clock", "all_missing")
 SHOWN_APART = (*FREEZE, "coefficients", "complex")
@@ -141,7 +145,11 @@ def drift(document: Document) -> str:
     if not document["drift"]:
         return "-"
     last = document["drift"][-1]
-    return f"{number(last['median'])} after {last['steps']:,}"
+    return f"{number(last['median'])} after {last['steps']:,}{in_float64(document)}"
+
+
+def in_float64(document: Document) -> str:
+    return " in float64" if document["drift"][-1].get("dtype") == "float64" else ""
 
 
 def behaves_like(entry: Entry, document: Document) -> str:
@@ -156,13 +164,11 @@ def row(entry: Entry, document: Document | None) -> list[str]:
     """Return an entry's cells of the table."""
     name = f"[{entry.name}]({entry.id}.md)"
     if document is None or document["status"] != "measured":
-        why = "not measured yet" if document is None else "failed, see its page"
-        return [name, entry.version, why, *[""] * (len(TABLE) - 3)]
-    verdict = "near miss" if entry.near_miss and not entry.dialect else document["verdict"]
+        return [name, entry.version, unmeasured(document), *[""] * (len(TABLE) - 3)]
     return [
         name,
         document["version"],
-        verdict,
+        document["verdict"],
         behaves_like(entry, document),
         differences(document),
         values(document, "missing") if any(document["axes"].values()) else "",
@@ -181,12 +187,31 @@ def table(rows: Iterable[Sequence[str]], head: Sequence[str]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
+def near_miss_row(entry: Entry, document: Document | None) -> list[str]:
+    """Return a near miss' cells of their table."""
+    name, what = f"[{entry.name}]({entry.id}.md)", entry.near_miss
+    if document is None or document["status"] != "measured":
+        return [name, entry.version, what, unmeasured(document)]
+    told = "yes" if is_told_apart(entry, document) else f"no, taken for {behaves_like(entry, document)}"
+    return [name, document["version"], what, told]
+
+
+def unmeasured(document: Document | None) -> str:
+    return "not measured yet" if document is None else "failed, see its page"
+
+
 def index(entries: Sequence[Entry], results: dict[str, Document | None]) -> str:
     """Return the text of docs/field-guide/README.md."""
     measured: list[Measured] = [(e, d) for e in entries if (d := results[e.id]) is not None]
     lines = "".join(f"- {line}\n" for line in score(measured, len(entries)).lines)
-    rows = [row(entry, results[entry.id]) for entry in entries]
-    return f"{HEAD}{lines}\n{table(rows, TABLE)}\n{COLUMNS}\n{ADD}"
+    adams = [row(entry, results[entry.id]) for entry in entries if entry.dialect or not entry.near_miss]
+    others = [
+        near_miss_row(entry, results[entry.id]) for entry in entries if not entry.dialect and entry.near_miss
+    ]
+    return (
+        f"{HEAD}{lines}\n## Adams\n\n{table(adams, TABLE)}\n{COLUMNS}\n"
+        f"## Near misses\n\n{NEAR_MISSES}\n{table(others, APART)}\n{ADD}"
+    )
 
 
 def page(entry: Entry, document: Document | None) -> str:
@@ -266,7 +291,7 @@ def precision(document: Document) -> str:
         text += f"\nCoefficients in float32: {document['precision']}.\n"
     if document["drift"]:
         steps = [[f"{d['steps']:,}", number(d["median"]), number(d["largest"])] for d in document["drift"]]
-        head = ("steps of float32", "median error, ULP", "largest error, ULP")
+        head = (f"steps{in_float64(document) or ' in float32'}", "median error, ULP", "largest error, ULP")
         text += f"\n{table(steps, head)}"
     return text
 

@@ -24,6 +24,13 @@ PROJECT = {
     "findings/README.md": "project/findings.md",
 }
 NOT_PAGES = ("generate", "site", "interactive")  #: folders of docs/ without pages of its own
+#: what a page of the repository has in the site alone, before its text and after it
+IN_THE_SITE = {
+    "field-guide/README.md": (
+        "---\nhide-toc: true\n---\n\n",  # its table needs the room
+        "\n```{toctree}\n:hidden:\n:glob:\n\n*\n```\n",
+    ),
+}
 LANGUAGES = {
     ".c": "c", ".js": "javascript", ".json": "json", ".md": "markdown", ".py": "python", ".sh": "bash",
     ".toml": "toml", ".yml": "yaml",
@@ -41,7 +48,8 @@ def stage(folder: Path) -> None:
             text = origin.read_text(encoding="utf-8")
             if place == "spec.md":
                 text = spec_facts.with_facts(text)
-            write_page(folder / place, relinked(text, origin, place, requested))
+            before, after = IN_THE_SITE.get(place, ("", ""))
+            write_page(folder / place, before + relinked(text, origin, place, requested) + after)
         else:
             copy(origin, folder / place)
     for place, path in requested.items():

@@ -146,7 +146,6 @@ class TestTorch:
             torch.testing.assert_close((params, state), (eager, eager_state), rtol=1e-6, atol=1e-8)
         assert counting.count == 1
 
-    @pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated")  # Inductor's own
     @pytest.mark.parametrize("backend", ["aot_eager", pytest.param("inductor", marks=pytest.mark.slow)])
     def test_backends(self, backend: str) -> None:
         torch = pytest.importorskip("torch")

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adamcore import Adam, step_cache
-from adamcore.errors import HyperparameterError
+from adamcore import Adam, Clip, step_cache
+from adamcore.errors import GradientError, HyperparameterError
 from adamcore.lane import Lanes
 from adamcore.step_cache import FEW, InPlaceStep, StepCache, cache_of, identities
 from adamcore.trees import leaves_of, shape_of, tree_of
@@ -214,3 +214,42 @@ def test_lists_of_another_structure_are_not_read(monkeypatch: pytest.MonkeyPatch
     assert step_cache.readable()
     monkeypatch.setattr(step_cache, "ITEMS", list.__basicsize__)
     assert not step_cache.readable.__wrapped__()
+
+
+# Clipped steps -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "ways", [(Clip(global_norm=1.0), Clip(global_norm=9.0)), (Clip(norm=0.5),), (Clip(value=0.3),)]
+)
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+def test_a_clipped_step_is_cached_with_its_bits(library: str, ways: Any, made: list[Any]) -> None:
+    """Each step by a cached one, whatever the number of the clipping; then another way, which is not."""
+    array: Any = np.array if library == "numpy" else pytest.importorskip("torch").tensor
+    rng = np.random.default_rng(5)
+    values = [rng.standard_normal(size).astype("f") for size in (5, 40)]
+    ours, theirs = Adam(lr=0.1, weight_decay=0.1), Adam(lr=0.1, weight_decay=0.1)
+    params, others = ([array(x) for x in values] for _ in range(2))
+    state, other = ours.init(params), theirs.init(others)
+    for t in range(5):
+        clip = ways[t % len(ways)]
+        gs = [array(rng.standard_normal(x.shape).astype("f")) for x in values]
+        params, state = ours.step(params, gs, state, donate=True, clip=clip)
+        others, other = theirs.step(others, gs, other, clip=clip)
+    assert len(made) == 4
+    for x, y in zip([*params, *state.m, *state.v], [*others, *other.m, *other.v], strict=True):
+        assert np.asarray(x).tobytes() == np.asarray(y).tobytes()
+    ours.step(params, gs, state, donate=True)
+    assert len(made) == 4
+
+
+def test_a_cached_step_looks_at_the_clipping(made: list[Any]) -> None:
+    adam = Adam(lr=0.1)
+    params, g = [np.ones(3, "f")], [np.ones(3, "f")]
+    params, state = adam.step(params, g, adam.init(params), donate=True, clip=Clip(norm=1.0))
+    with pytest.raises(HyperparameterError, match=r"Clip\.norm=-1\.0"):
+        adam.step(params, g, state, donate=True, clip=Clip(norm=-1.0))
+    with pytest.raises(GradientError):
+        adam.step(params, [np.ones(4, "f")], state, donate=True, clip=Clip(norm=1.0))
+    assert not made
+    assert int(state.t[0]) == 1

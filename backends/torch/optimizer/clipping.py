@@ -9,8 +9,9 @@ import torch
 
 from adamcore.adam import Adam as Core
 from adamcore.backends.torch.backend import backend
+from adamcore.backends.torch.optimizer import sparse
 from adamcore.backends.torch.optimizer.group_keys import Group
-from adamcore.backends.torch.optimizer.state import GroupState
+from adamcore.clock import known
 from adamcore.errors import BackendError
 from adamcore.jobs import Job
 from adamcore.step.clipping import Clip, by_value, factors_of_norms, multiplied_jobs
@@ -20,14 +21,14 @@ Factors = list[Scalar]  #: what the gradients of a group that take part are mult
 
 
 def factors_of_groups(
-    clip: Clip, groups: Sequence[Group], gathered: Sequence[GroupState], scale: Any
+    clip: Clip, groups: Sequence[Group], grads: Sequence[Sequence[torch.Tensor | None]], scale: Any
 ) -> list[Factors]:
     """Return for each group what its gradients are multiplied by; the norm is that of all groups together.
 
     Args:
-        clip: how they are clipped; by value there are no factors.
+        clip: how they are clipped; by value the numbers are what the gradients are raised to.
         groups: of the optimizer.
-        gathered: for each group, what takes part in the step.  A sharded gradient counts as a whole.
+        grads: for each group, those that take part in the step.  A sharded gradient counts as a whole.
         scale: the factor that the gradients carry, a tensor of one element; None for 1.
 
     Raises:
@@ -35,29 +36,25 @@ def factors_of_groups(
     """
     if any(group["differentiable"] for group in groups):
         raise BackendError("`differentiable` with clip: a clipped step is not recorded; clip before the step")
-    gs = [values_of(g) for each in gathered for g in each.grads if g is not None]
-    if clip.value is not None or not gs:
-        return [[1.0] * len(each.grads) for each in gathered]
+    if clip.value is not None:
+        most = known("Clip.value", clip.value, backend)
+        return [[clip.value if most is None else -most] * len(each) for each in grads]
+    gs = [sparse.values(g) for each in grads for g in each if g is not None]
+    if not gs:
+        return [[1.0] * len(each) for each in grads]
     norms = backend.norms(gs, [None] * len(gs))
     if scale is not None:
         by: Any = scale.detach().reshape(())
         by = by.to(gs[0].device) if backend.host(by) is None else by.item()
         norms = [n / by for n in norms]
     factors = iter(factors_of_norms(backend, norms, gs, clip))
-    return [[1.0 if g is None else next(factors) for g in each.grads] for each in gathered]
-
-
-def values_of(g: torch.Tensor) -> torch.Tensor:
-    """Return the entries of a gradient of any layout, duplicates added up."""
-    if g.layout is torch.strided:
-        return g
-    return g.coalesce().values() if g.layout is torch.sparse_coo else g.values()
+    return [[1.0 if g is None else next(factors) for g in each] for each in grads]
 
 
 def clipped_jobs(core: Core, jobs: list[Job], clip: Clip, factors: Factors) -> Sequence[Job]:
     """Return the jobs of a group with their gradients clipped, after the loss scale and before all else."""
     if clip.value is not None:
-        return [by_value(core, backend, job, clip.value) for job in jobs]
+        return by_value(core, backend, jobs, clip.value)
     here = [
         f.to(job.g.device) if isinstance(f, torch.Tensor) else f for f, job in zip(factors, jobs, strict=True)
     ]

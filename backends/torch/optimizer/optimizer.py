@@ -29,11 +29,11 @@ from adamcore.backends.torch.optimizer.param_groups import (
 from adamcore.backends.torch.optimizer.snapshot import Snapshots
 from adamcore.backends.torch.optimizer.state import GroupState, gather_state, init_state, store_state
 from adamcore.backends.torch.optimizer.state_dict import pack, says_all, unpack
-from adamcore.backends.torch.optimizer.step_cache import StepCache
+from adamcore.backends.torch.optimizer.step_cache import BoundStep, StepCache
 from adamcore.backends.torch.optimizer.update import settle, update_group, with_inputs
 from adamcore.errors import TreeError
 from adamcore.numerics import NumericsReport
-from adamcore.step.clipping import Clip, check_clip
+from adamcore.step.clipping import Clip, check_clip, clips_by_coefficients
 
 #: returns PyTorch's device of this machine, None if there is none; None before PyTorch 2.6
 ACCELERATOR: Any = getattr(torch._C, "_accelerator_getAccelerator", None)
@@ -270,14 +270,15 @@ class Adam(FreezableOptimizer):
         sharded = self._step_cache.sharded
         if not compiling and sharded:
             self._place_gradients()
-        bound: dict[int, Any] = {}
-        plain = not (compiling or self._has_repeated or self.clip is not None or compiler.is_on())
+        bound: dict[int, BoundStep] = {}
+        plain = not (compiling or self._has_repeated or compiler.is_on())
         if plain:
-            bound = self._step_cache.bind(self.param_groups, self.state, scale, found_inf)
-        if len(bound) == len(self.param_groups):
+            clips = None if self.clip is None else self.clip.term
+            bound = self._step_cache.bind(self.param_groups, self.state, scale, found_inf, clips)
+        if len(bound) == len(self.param_groups) and self.clip is None:
             self._steady = scale is None
-            for run in bound.values():
-                run()
+            for each in bound.values():
+                each.run(())
             return loss
         if not compiling and not sharded:
             self._place_gradients()
@@ -290,12 +291,17 @@ class Adam(FreezableOptimizer):
         for i, group in enumerate(self.param_groups):
             if i not in bound:
                 keys[i] = self._init_group(i, group, *gathered[i])
-        factors: list[Any] = [None] * len(gathered)
+        factors: list[Any] = [()] * len(gathered)
         if self.clip is not None:
-            factors = factors_of_groups(self.clip, self.param_groups, gathered, scale)
+            grads = [bound[i].grads if i in bound else each.grads for i, each in enumerate(gathered)]
+            factors = factors_of_groups(self.clip, self.param_groups, grads, scale)
+            if not all(isinstance(f, float) for each in factors for f in each):  # no cached step takes it
+                for i in bound:
+                    keys[i] = self._init_group(i, self.param_groups[i], *gathered[i])
+                bound = {}
         for i, group in enumerate(self.param_groups):
             if i in bound:
-                bound[i]()
+                bound[i].run(factors[i])
             elif gathered[i].clocks:
                 core, lr = self._cores[keys[i]], group["lr"]
                 if torch.compiler.is_compiling():
@@ -306,7 +312,7 @@ class Adam(FreezableOptimizer):
                 )
                 if group["differentiable"]:
                     store_state(self.state, gathered[i], new)
-                elif plain:
+                elif plain and (self.clip is None or clips_by_coefficients(jobs)):
                     self._step_cache.remember(i, core, group, self.state, gathered[i], jobs)
         if self._has_repeated:
             self._step_repeated(scale, skipped, gathered, factors)
@@ -329,8 +335,8 @@ class Adam(FreezableOptimizer):
         bound = cache.bind(self.param_groups, self.state, None, None)
         self._steady = len(bound) == len(self.param_groups)
         if self._steady:
-            for run in bound.values():
-                run()
+            for each in bound.values():
+                each.run(())
         return self._steady
 
     def _place_gradients(self) -> None:

@@ -19,7 +19,7 @@ from ctypes import addressof, c_double
 from functools import partial
 from itertools import chain, compress, repeat
 from operator import attrgetter, is_, is_not, itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -39,12 +39,24 @@ from adamcore.definition import Coefficients
 from adamcore.errors import AdamcoreError
 from adamcore.jobs import Columns, Job, columns_of_nine
 from adamcore.protocol import ColumnStep
-from adamcore.step_cache import FEW, identities
+from adamcore.step.clipping import scaled_rows
+from adamcore.step_cache import FEW, clips_of, identities
 from adamcore.tracing import formula
 
 GRAD: Any = attrgetter("grad")
 PATTERNS = 4  #: cached steps of one group, for different sets of parameters that have a gradient
 INFINITE = float("inf")
+
+
+Run = Callable[[Sequence[float]], None]
+"""Makes a step, of gradients that are clipped by these numbers: one for each gradient, or one for all."""
+
+
+class BoundStep(NamedTuple):
+    """The step of a group that is to be made."""
+
+    grads: list[Any]  #: those that take part
+    run: Run
 
 
 class StepCache:
@@ -62,9 +74,14 @@ class StepCache:
         self.stamp: int | None = None
 
     def bind(
-        self, groups: Sequence[Group], state: State, scale: Any, found_inf: Any
-    ) -> dict[int, Callable[[], None]]:
-        """Return, for the groups whose cached step fits, a function that makes the step.
+        self,
+        groups: Sequence[Group],
+        state: State,
+        scale: Any,
+        found_inf: Any,
+        clips: str | None = None,
+    ) -> dict[int, BoundStep]:
+        """Return, for the groups whose cached step fits, the step that is to be made.
 
         Nothing is changed until the functions are called.
 
@@ -73,6 +90,7 @@ class StepCache:
             state: its state.
             scale: the factor that the gradients carry, a tensor of one element; None for 1.
             found_inf: a tensor of one element that the host does not see; unless it is 0, nothing may move.
+            clips: the coefficient by which gradients are clipped; None if they are not.
 
         Raises:
             HyperparameterError, AxisError: a setting was changed to one without a meaning.
@@ -84,6 +102,9 @@ class StepCache:
             grads = list(map(GRAD, group["params"]))
             cached = self.latest.get(i)
             run = None
+            if cached is not None and cached.clips != clips:
+                self.steps, self.latest = {}, {}
+                return {}
             if cached is not None and cached.whole:  # it finds out that a gradient is absent
                 try:
                     run = self.bind_group(cached, groups, i, grads, scale, found_inf)
@@ -101,8 +122,8 @@ class StepCache:
 
     def bind_group(
         self, cached: GroupStep, groups: Sequence[Group], i: int, grads: list[Any], scale: Any, found_inf: Any
-    ) -> Callable[[], None] | None:
-        """Return the function that makes the step of group ``i``; None if the cached step does not fit."""
+    ) -> BoundStep | None:
+        """Return the step of group ``i`` that is to be made; None if the cached step does not fit."""
         if scale is not None and cached.narrow:
             return None
         if cached.start is not None and cached.start != sum(len(each["params"]) for each in groups[:i]):
@@ -111,7 +132,8 @@ class StepCache:
         if run is None:
             return None
         self.latest[i] = cached
-        return run if scale is None else partial(unscale_and_run, cached, grads, scale, run)
+        mine = list(compress(grads, cached.taking_part))
+        return BoundStep(mine, run if scale is None else partial(unscale_and_run, mine, scale, run))
 
     def is_known(self, state: State) -> bool:
         """True if the optimizer's state has the parameters and the dictionaries that it had."""
@@ -151,7 +173,7 @@ def group_step(
     if countable(gathered):
         column_step = fast.column_step(core, jobs)
         return None if column_step is None else GroupStep(core, group, state, gathered, jobs, column_step)
-    if nvrtc.on_host(gathered.clocks[0]):
+    if nvrtc.on_host(gathered.clocks[0]) or clips_of(jobs[0].coefficients) is not None:
         return None
     column_step = fast.column_step(core, jobs)
     if not isinstance(column_step, DeviceClockStep):
@@ -176,6 +198,7 @@ class GroupStep:
         self.read_settings: Any = None  #: reads the group's settings, all at once; None before they are read
         self.values: Sequence[Any] = ()  #: what it has read
         self.keeps = jobs[0].coefficients.keep_p is not None  # lr and t can take this term away
+        self.clips = clips_of(jobs[0].coefficients)
         self.members, self.frozen = list(group["params"]), group.get("frozen", ())
         moving = set(map(id, gathered.params))
         self.taking_part = [id(p) in moving for p in self.members]
@@ -228,7 +251,7 @@ class GroupStep:
         grads: list[Any],
         found_inf: Any,
         stamp: int | None,
-    ) -> Callable[[], None] | None:
+    ) -> Run | None:
         """Return a function that makes the step with these gradients; None if anything is not as it was.
 
         ``stamp`` is another number whenever the optimizer's state was changed; None if that is not known.
@@ -286,7 +309,7 @@ class GroupStep:
         pairs = zip(self.products, self.product_cells, strict=True)
         return self.cells.stay() and all(x.data_ptr() == addressof(cell) for x, cell in pairs)
 
-    def bind_columns(self, columns: Columns, lr: Any, found_inf: Any) -> Callable[[], None] | None:
+    def bind_columns(self, columns: Columns, lr: Any, found_inf: Any) -> Run | None:
         """Return a function that steps the tensors and ticks the clocks, or None."""
         if found_inf is not None:
             return None
@@ -311,8 +334,12 @@ class GroupStep:
         step = self.column_step.bind(columns, coefficients, ticked)
         return None if step is None else partial(self.run, step, coefficients)
 
-    def run(self, step: Callable[[], None], coefficients: list[Any]) -> None:
+    def run(self, step: Callable[[], None], coefficients: list[Any], clipping: Sequence[float]) -> None:
         """Make the step and tick the clocks."""
+        if self.clips == "least_g":
+            coefficients[:] = [c._replace(least_g=clipping[0]) for c in coefficients]
+        elif self.clips is not None:
+            coefficients[:] = scaled_rows(coefficients, clipping)
         step()
         self.cells.tick()
         for product, c in zip(self.product_cells, coefficients if self.product_cells else (), strict=True):
@@ -336,23 +363,23 @@ class DeviceClockGroupStep(GroupStep):
     def clocks_stay(self) -> bool:
         return self.clock_addresses() == self.addresses
 
-    def bind_columns(self, columns: Columns, lr: Any, found_inf: Any) -> Callable[[], None] | None:
-        return self.column_step.bind_clocks(columns, self.clocks, self.products, number_of(lr), found_inf)
+    def bind_columns(self, columns: Columns, lr: Any, found_inf: Any) -> Run | None:
+        rate = number_of(lr)
+        run = self.column_step.bind_clocks(columns, self.clocks, self.products, rate, found_inf)
+        return None if run is None else lambda _: run()
 
 
-def run_parts(run: Callable[[], None], params: list[Any]) -> None:
+def run_parts(run: Run, params: list[Any], clipping: Sequence[float]) -> None:
     """Make the step of the parts of sharded parameters, and tell PyTorch that these have changed."""
-    run()
+    run(clipping)
     shards.mark_written(params)
 
 
-def unscale_and_run(
-    cached: GroupStep, grads: list[Any], scale: torch.Tensor, run: Callable[[], None]
-) -> None:
+def unscale_and_run(grads: list[Any], scale: torch.Tensor, run: Run, clipping: Sequence[float]) -> None:
     """Divide the scale out of the gradients, in place as the fused kernels do, and make the step."""
-    mine = shards.locals_of(list(compress(grads, cached.taking_part)))
+    mine = shards.locals_of(grads)
     torch._foreach_div_(mine, scale.detach().reshape(()).to(mine[0].device))
-    run()
+    run(clipping)
 
 
 def same(now: Any, before: Any) -> bool:

@@ -17,13 +17,15 @@ from adamcore.backends.torch.optimizer.clipping import Factors, clipped_jobs
 from adamcore.backends.torch.optimizer.group_keys import OWN, Group
 from adamcore.backends.torch.optimizer.param_groups import NUMBERS, number_of
 from adamcore.backends.torch.optimizer.state import GroupState
-from adamcore.backends.torch.words import WORDS
+from adamcore.backends.torch.rows import RECORDED_ROWS
 from adamcore.clock import Tick, Ticker
 from adamcore.coefficients import MAX_CLOCK, Given
 from adamcore.definition import Coefficients
 from adamcore.dtypes import DtypeTable
 from adamcore.jobs import Job, Result
+from adamcore.protocol import RowFunctions
 from adamcore.step import Clip, key_at
+from adamcore.step.rows import RowPlan, job_of_rows, put_back
 from adamcore.types import Array
 
 TERMS = ("eps_root", "weight_decay")  #: numbers without which the update has a term less
@@ -43,6 +45,9 @@ class Recording(TorchBackend):
     def scope(self) -> AbstractContextManager[Any]:
         return nullcontext()
 
+    def rows(self) -> RowFunctions:
+        return RECORDED_ROWS
+
 
 recording = Recording()
 
@@ -59,6 +64,8 @@ def update_group(
     factors: Factors | None = None,
 ) -> tuple[list[Job], Sequence[Result]]:
     """Step a group in place; with ``differentiable`` the moments are new ones in the results.
+
+    Parameters with rows that a sparse gradient does not list are stepped as those rows alone.
 
     Args:
         core: the group's Adam, in a compiled step as :func:`settle` leaves it.
@@ -78,7 +85,8 @@ def update_group(
     whole = gathered
     if not differentiable:
         gathered = parts_of(gathered)
-    ticker = Ticker(core, recording if differentiable else backend, number_of(lr))
+    by = recording if differentiable else backend
+    ticker = Ticker(core, by, number_of(lr))
     like = gathered.params[0] if gathered.params else group["params"][0]
     coefficients = tick_all(ticker, gathered, like, skipped)
     if core.clock == "global":
@@ -86,49 +94,40 @@ def update_group(
 
     table = DtypeTable(core, backend)
     jobs: list[Job] = []
-    rows: list[sparse.Rows | None] = []
+    whole_jobs: list[Job] = []
+    places: dict[int, Any] = {}
     for i, p in enumerate(gathered.params):
         g = torch.zeros_like(p) if gathered.grads[i] is None else gathered.grads[i]
         g = g if scale is None else sparse.unscaled(g, scale)
-        old = [p, gathered.ms[i], gathered.vs[i], gathered.maxima[i], gathered.rests[i]]
-        row, formats = None, table.of(whole.params[i])
-        key = None
+        formats, key = table.of(whole.params[i]), None
         if formats.storage is not None and core.p_storage == "stochastic":
             clock = gathered.clocks[0 if core.clock == "global" else i]
             key = key_at(core, backend, gathered.numbers[i], clock)
             if p is not whole.params[i]:
                 key = key._replace(elements=shards.element_numbers(whole.params[i]))
-        if g.layout is not torch.strided:
-            if lazy:
-                row, g = sparse.listed(g)
-                old = sparse.gather(row, old)
-                if key is not None:
-                    numbers = WORDS.index(p) if key.elements is None else key.elements
-                    key = key._replace(elements=numbers[row])
-            else:
-                g = sparse.densified(g)
+        if not lazy:
+            g = sparse.densified(g)
         if differentiable:
-            old[0] = old[0].clone()  # p is written to below, which must not touch what was recorded
+            p = p.clone()  # p is written to below, which must not touch what was recorded
         where = None if skipped is None else ~skipped.to(p.device)
-        arrays = (old[0], g, old[1], old[2], old[3])
+        arrays = (p, g, gathered.ms[i], gathered.vs[i], gathered.maxima[i])
         scales = gathered.m_scales[i], gathered.v_scales[i], gathered.v_max_scales[i]
-        jobs.append(Job(*arrays, coefficients[i], where, formats, old[4], key, *scales))
-        rows.append(row)
+        job = Job(*arrays, coefficients[i], where, formats, gathered.rests[i], key, *scales)
+        whole_jobs.append(job)
+        if g.layout is not torch.strided:
+            places[i], g = sparse.listed(g)
+            job = job_of_rows(by, job, places[i], g)
+        jobs.append(job)
 
     if clip is not None and factors is not None:
         with backend.scope():
             jobs = list(clipped_jobs(core, jobs, clip, factors))
-    if differentiable:
-        results = recording.apply(core, jobs, False)
-    else:
-        results = backend.apply(core, jobs, True)
-    for i, (job, new) in enumerate(zip(jobs, results, strict=True)):
-        row = rows[i]
-        if row is not None:
-            columns = (gathered.params, gathered.ms, gathered.vs, gathered.maxima, gathered.rests)
-            sparse.scatter(row, [column[i] for column in columns], new[:5])
-        elif differentiable:
-            gathered.params[i].copy_(new.p)
+    results = by.apply(core, jobs, not differentiable)
+    if places:
+        results = put_back(by, results, RowPlan(places, whole_jobs), not differentiable)
+    for p, job, new in zip(gathered.params, whole_jobs, results, strict=True):
+        if differentiable:
+            p.copy_(new.p)
         else:
             for name, new_x in zip(Result._fields, new, strict=True):
                 old_x = getattr(job, name)

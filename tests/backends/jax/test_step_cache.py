@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from fast import adams
 
-from adamcore import Adam
-from adamcore.errors import HyperparameterError
+from adamcore import Adam, Clip
+from adamcore.errors import GradientError, HyperparameterError
 from adamcore.step_cache import cache_of
 
 jax = pytest.importorskip("jax")
@@ -130,3 +130,30 @@ def test_a_term_that_comes_with_the_learning_rate() -> None:
     ours = run()
     with all_checks():
         assert run() == ours
+
+
+@pytest.mark.parametrize(
+    "clip", [Clip(global_norm=1.0), pytest.param(Clip(norm=0.5), marks=pytest.mark.slow), Clip(value=0.3)]
+)
+def test_clipped(clip: Clip) -> None:
+    """The norm is formed in float64, as in NumPy, and the program with its factor is compiled once."""
+
+    def run() -> Any:
+        adam, params = Adam(lr=0.1), tree(1)
+        state = adam.init(params)
+        for k in range(5):
+            params, state = adam.step(params, tree(k), state, donate=True, clip=clip)
+        return jax.tree.map(lambda x: np.asarray(x).tobytes(), (params, state))
+
+    with counted() as made:
+        ours = run()
+    assert made.count(True) == 4
+    with all_checks():
+        assert run() == ours
+
+
+def test_a_gradient_of_another_shape_is_refused_before_its_norm() -> None:
+    adam, params = Adam(lr=0.1), [jnp.ones(3)]
+    params, state = adam.step(params, [jnp.ones(3)], adam.init(params), donate=True, clip=Clip(norm=1.0))
+    with pytest.raises(GradientError):
+        adam.step(params, [jnp.ones(4)], state, donate=True, clip=Clip(norm=1.0))

@@ -96,11 +96,11 @@ def fault_of(measured: Finding | None, claim: Adam = CLAIM) -> str:
 
 
 def test_like_adam_in_one_element_is_said_so_with_what_it_does_otherwise() -> None:
-    assert "in the one element of the first probe; otherwise " in fault_of(None)
+    assert "in one element, but " in fault_of(None)
 
 
 def test_what_it_does_otherwise_is_what_was_measured_beside_that_adam() -> None:
     measured = Finding("clipping", "NUM.5", "", "beside others, steps have the share 0.5")
-    assert fault_of(measured).endswith(f"otherwise {measured.observed}")
+    assert fault_of(measured).endswith(f"but {measured.observed}")
     other = replace(CLAIM, epsilon="inside-corrected")
     assert not fault_of(measured, other).endswith(measured.observed)

@@ -143,7 +143,6 @@ def test_what_blocks_do_not_allow_is_refused(settings: Any, said: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated")  # Inductor's own
 def test_a_compiled_step_gives_the_same_codes() -> None:
     params, grads, optimizer = optimizer_of("companded8")
     step = torch.compile(optimizer.step, backend="aot_eager")

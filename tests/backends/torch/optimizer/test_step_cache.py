@@ -17,8 +17,9 @@ from torch_changes import (  # noqa: E402
     run,
     with_all_checks,
 )
-from torch_runs import bits, parameters  # noqa: E402
+from torch_runs import bits, gradients, parameters  # noqa: E402
 
+from adamcore import Clip  # noqa: E402
 from adamcore.backends.torch import (  # noqa: E402
     Adam,
     AdamW,
@@ -41,9 +42,9 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         if run is None:
             return None
 
-        def step() -> None:
+        def step(clipping: Any) -> None:
             made.append(cached)
-            run()
+            run(clipping)
 
         return step
 
@@ -319,3 +320,26 @@ def test_moments_in_8_bits_have_the_bits_of_the_definition(
     monkeypatch.setattr(fast, "column_step", lambda *_: None)
     monkeypatch.setattr(TorchBackend, "fast", None)
     assert run() == (found, 0)
+
+
+@pytest.mark.parametrize("clip", [Clip(global_norm=0.5), Clip(norm=0.5), Clip(value=0.1)])
+def test_clipped_steps_are_cached(clip: Clip, ran: list[Any]) -> None:
+    """The norm is that of all groups; another way to clip, and none, takes a step with all checks."""
+    found = []
+    for cached in (True, False):
+        params = parameters((7,), (5, 5), (3,))
+        groups = [{"params": params[:1]}, {"params": params[1:], "weight_decay": 0.1}]
+        optimizer = Adam(groups, lr=0.1, clip=clip)
+        for t in range(8):
+            if t == 5:
+                optimizer.clip = None if clip.value else Clip(value=0.2)
+            scale = 4.0 if t == 3 else 1.0
+            for p, g in zip(params, gradients(params, t), strict=True):
+                p.grad = scale * g
+            setattr(optimizer, "grad_scale", torch.tensor(scale) if t == 3 else None)  # noqa: B010
+            optimizer.step()
+            if not cached:
+                optimizer._step_cache.steps.clear()
+        found.append([bits(x) for p in params for x in (p.detach(), *optimizer.state[p].values())])
+    assert found[0] == found[1]
+    assert len(ran) == 2 * 6
