@@ -12,14 +12,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import jax
 import numpy as np
-from jax.extend.core import ClosedJaxpr, Jaxpr, Literal, Primitive
 
 from adamcore.conformance.candidates import compilations
 from adamcore.conformance.types import FloatArray
+
+if TYPE_CHECKING:
+    from jax.extend.core import ClosedJaxpr, Jaxpr, Primitive
 
 POINTWISE = frozenset(
     (
@@ -87,6 +88,8 @@ class Programs:
             function: takes trees of arrays and returns a tree of arrays.
             otherwise: called in its place if it is not known to treat each element alone.
         """
+        import jax
+
         plans: dict[Any, Plan | None] = {}
 
         def call(*trees: Any) -> Any:
@@ -107,6 +110,8 @@ class Programs:
 
     def plan(self, function: Callable[..., Any], trees: Sequence[Any]) -> Plan | None:
         """Return how to run a function on such trees; None if ``otherwise`` has to be called."""
+        import jax
+
         try:
             closed, results = jax.make_jaxpr(function, return_shape=True)(*trees)
             return Plan(closed, jax.tree.structure(results), self.compiled)
@@ -186,6 +191,8 @@ class Plan:
 
     def run(self, inputs: Sequence[Any]) -> Any:
         """Return what the function returns for these leaves of its arguments."""
+        import jax
+
         found: list[Any] = [None if node.operands else node.given(inputs) for node in self.results]
         for part in self.parts:
             size, length = math.prod(part.shape), SHORTEST
@@ -205,7 +212,7 @@ def written_out(jaxpr: Jaxpr, inputs: Sequence[Node], constants: Sequence[Any]) 
         nodes[variable] = known(variable, value)
 
     def node_of(value: Any) -> Node:
-        return known(value, value.val) if isinstance(value, Literal) else nodes[value]
+        return known(value, value.val) if hasattr(value, "val") else nodes[value]  # a literal has one
 
     for equation in jaxpr.eqns:
         name, params = equation.primitive.name, equation.params
@@ -268,6 +275,7 @@ def program_of(
             array.  The arguments have the first numbers, and the results of the lines the next ones.
         returned: the numbers of what the program returns.
     """
+    import jax
 
     def program(length: int, *arguments: Any) -> list[Any]:
         values = list(arguments)
@@ -283,5 +291,7 @@ def program_of(
 
 def kind_of(leaf: Any) -> tuple[Shape, Any, bool]:
     """Return the shape of an array, its dtype, and whether that is the weak one of a Python number."""
+    import jax
+
     aval = jax.typeof(leaf)
     return aval.shape, aval.dtype, aval.weak_type
