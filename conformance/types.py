@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -110,7 +111,7 @@ class Probe:
         """Whether a parameter is complex."""
         return any(np.iscomplexobj(p) for p in self.params)
 
-    @property
+    @cached_property
     def is_scaled(self) -> bool:
         """Whether a step is handed a loss scale, or is to be skipped."""
         return any(step.scale is not None or step.found_inf for step in self.steps)

@@ -1,16 +1,17 @@
-"""How far an implementation drifts from the exact Adam in 10,000 steps of float32.
+"""How far an implementation drifts from the exact Adam in 10,000 steps.
 
     python -m fieldguide.drift TARGET --axes JSON [--set NAME=VALUE ...]
 
-writes a line of JSON for each length of the run.  The reference is the definition in float64 on the same
-float32 gradients, with the axes of ``--axes``.
+makes one run and writes a line of JSON for its end and for two steps on the way.  The run is one of float32;
+an implementation without float32 makes it in float64.  The reference has the axes of ``--axes``: beside
+float32 it is the definition in float64, beside float64 the exact answer.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,18 +21,21 @@ from adamcore import Adam
 from adamcore.conformance.candidates import Candidate, judged_hyper
 from adamcore.conformance.candidates.targets import load_candidates
 from adamcore.conformance.claims import claim_from
+from adamcore.conformance.oracle.exact import exact
 from adamcore.conformance.oracle.model import FloatSlot
 from adamcore.conformance.oracle.trajectory import simulate
 from adamcore.conformance.settings import parse_assignments
-from adamcore.conformance.types import Probe, Step
+from adamcore.conformance.types import FloatArray, Probe, Run, Step
 
-LENGTHS = (100, 1000, 10_000)  #: of the runs
+LENGTHS = (100, 1000, 10_000)  #: the steps of which a run is told
 QUICK = LENGTHS[:2]
-SIZE = 64
+SIZES = {"float32": 64, "float64": 8}  #: elements; an exact answer takes its time
 HYPER = {"lr": 1e-3, "b1": 0.9, "b2": 0.999, "eps": 1e-8, "weight_decay": 0.0}
 
+Row = dict[str, Any]  #: a line of the output
 
-def drift_probe(steps: int) -> Probe:
+
+def drift_probe(steps: int, size: int = SIZES["float32"]) -> Probe:
     """Return a run over random gradients, the same for every implementation.
 
     >>> probe = drift_probe(3)
@@ -39,28 +43,59 @@ def drift_probe(steps: int) -> Probe:
     (3, (64,))
     """
     rng = np.random.default_rng(2)
-    start = rng.standard_normal(SIZE, np.float32).astype(float)
-    grads = rng.standard_normal((steps, SIZE), np.float32).astype(float)
+    start = rng.standard_normal(size, np.float32).astype(float)
+    grads = rng.standard_normal((steps, size), np.float32).astype(float)
     return Probe("DRIFT/random", "", (start,), tuple(Step((g,)) for g in grads), HYPER)
 
 
-def errors(candidate: Candidate, axes: Mapping[str, Any], steps: int) -> dict[str, float]:
-    """Return the error of each element after the last step, as quantiles in ULP of float32.
+def drift(candidate: Candidate, axes: Mapping[str, Any], lengths: Sequence[int]) -> list[Row]:
+    """Return the error of the elements after some steps, as quantiles in ULP.
+
+    A run that ends early has rows for the steps that it made.
 
     Raises:
-        RuntimeError: the candidate could not make the run.
+        RuntimeError: the candidate made none of these steps.
     """
-    probe, info = drift_probe(steps), candidate.info
-    run = candidate.run(probe, "float32")
-    if run.unsupported or run.error or len(run.params) != steps:
-        raise RuntimeError(run.unsupported or run.error or f"made {len(run.params)} of {steps} steps")
-    judged = replace(probe, hyper=judged_hyper(probe.hyper, info.lacks, info.fixed))
-    exact = simulate(claim_from(dict(axes)), judged, FloatSlot).steps[-1][0][0]
-    got = np.ravel(run.params[-1][0]).astype(float)
-    lr = judged.hyper["lr"]
-    unit = np.spacing(np.maximum(np.abs(exact), lr).astype(np.float32)).astype(float)
-    median, most = np.quantile(np.abs(got - exact) / unit, [0.5, 1.0])
-    return {"steps": steps, "median": float(median), "largest": float(most)}
+    for dtype, size in SIZES.items():
+        probe = drift_probe(max(lengths), size)
+        run = candidate.run(probe, dtype)
+        if not run.unsupported:
+            break
+    made = [steps for steps in sorted(lengths) if steps <= len(run.params)]
+    if not made:
+        raise RuntimeError(run.unsupported or run.error or f"made {len(run.params)} of {min(lengths)} steps")
+    judged = replace(probe, hyper=judged_hyper(probe.hyper, candidate.info.lacks, candidate.info.fixed))
+    errors = errors_in_float32 if dtype == "float32" else errors_in_float64
+    return [
+        {"steps": steps, "dtype": dtype, **quantiles(each)}
+        for steps, each in zip(made, errors(run, claim_from(dict(axes)), judged, made), strict=True)
+    ]
+
+
+def errors_in_float32(run: Run, claim: Adam, probe: Probe, made: Sequence[int]) -> Iterator[FloatArray]:
+    """Yield the errors in ULP after each number of steps, beside the definition in float64."""
+    exact_steps = simulate(claim, probe, FloatSlot).steps
+    for steps in made:
+        want = exact_steps[steps - 1][0][0]
+        yield (np.ravel(run.params[steps - 1][0]).astype(float) - want) / ulp(want, probe, np.float32)
+
+
+def errors_in_float64(run: Run, claim: Adam, probe: Probe, made: Sequence[int]) -> Iterator[FloatArray]:
+    """Yield the errors in ULP after each number of steps, beside the exact answer."""
+    exact_steps = exact(claim, probe).steps
+    for steps in made:
+        want = exact_steps[steps - 1][0][0]
+        yield want.error_of(np.ravel(run.params[steps - 1][0])) / ulp(want.high, probe, np.float64)
+
+
+def ulp(want: FloatArray, probe: Probe, dtype: type[np.floating[Any]]) -> FloatArray:
+    """Return the units in the last place of parameters; those near 0 have that of lr."""
+    return np.spacing(np.maximum(np.abs(want), probe.hyper["lr"]).astype(dtype)).astype(float)
+
+
+def quantiles(errors: FloatArray) -> dict[str, float]:
+    median, most = np.quantile(np.abs(errors), [0.5, 1.0])
+    return {"median": float(median), "largest": float(most)}
 
 
 def main() -> None:
@@ -73,8 +108,8 @@ def main() -> None:
     settings = parse_assignments(options.set)
     [candidate] = load_candidates(options.target, [None], settings, None, timeout=3600.0)
     axes = {k: v for k, v in json.loads(options.axes).items() if hasattr(Adam(), k)}
-    for steps in options.steps or LENGTHS:
-        print(json.dumps(errors(candidate, axes, steps)), flush=True)
+    for row in drift(candidate, axes, options.steps or LENGTHS):
+        print(json.dumps(row), flush=True)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from adamcore import AXES
 from adamcore.conformance.checking.selection import is_quick
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.report.report import environment as environment_here
@@ -138,12 +139,15 @@ class Measurement:
         return dict(candidate)
 
     def drift(self, found: Document) -> list[Document]:
-        """Return the drift at some steps: fewer if time runs out, none of what is no Adam known here.
+        """Return the drift at some steps, beside the Adam that was found.
 
-        An Adam whose fault shows in some runs alone, such as those with absent gradients, fits without it.
+        Where none was found, or none without a fault, it is that of the entry's row of the table of
+        dialects; a near miss without a row has no drift.
         """
         axes = {axis: values[0] for axis, values in found["axes"].items() if values}
         if not axes or (found["fault"] and found["sureness"] is None):
+            axes = {axis: getattr(self.entry.claim.adam, axis) for axis in AXES if self.entry.dialect}
+        if not axes:
             return []
         file = self.folder / "drift.json"
         axes["coefficients"] = "double"

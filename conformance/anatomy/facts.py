@@ -128,6 +128,12 @@ class Facts:
         return 1.0 if near(self.first_sums * (1.0 - b1), 1.0 - b1**STEPS) else 1.0 - b1
 
     @property
+    def sums_as_usual(self) -> bool:
+        """True if far below eps the weights of gradients have the sum that m has, corrected or not."""
+        sums = self.first_sums / self.first_weight * (1.0 - (self.b1 or 0.0))
+        return near(sums, 1.0) or near(sums, 1.0 - (self.b1 or 0.0) ** STEPS)
+
+    @property
     def looks_ahead(self) -> bool:
         """True if the newest gradient has another weight than its place in the average gives it."""
         return bool(self.b1) and not near(self.first["look-ahead"].value, self.b1 or 0.0)
@@ -144,9 +150,11 @@ class Facts:
             return np.ones(T)
         sums, b2 = self.readings.second_sums.value, self.b2 or 0.0
         forms = [np.ones(T), STEPS, *([1.0 - b2**STEPS] if 0.0 < b2 < 1.0 else [])]
-        for scale in (constant(sums / form) for form in forms):
+        for form in forms:
+            scale = constant(sums / form)
             if scale is not None and scale > 0:
-                return np.full(T, 1.0 / np.sqrt(scale))
+                by_v = self.sums_as_usual and form is not STEPS  # v is scaled, and neither m nor eps is
+                return np.ones(T) if by_v else np.full(T, 1.0 / np.sqrt(scale))
         whole = near(self.readings.normal.value[:, CONSTANT], self.sign)
         if whole or np.all(np.abs(self.first_sums - 1.0) < ROUGH):
             return 1.0 / self.first_sums

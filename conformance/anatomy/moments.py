@@ -138,8 +138,16 @@ def second_correction(f: Facts, b2: float) -> list[Equation]:
         newest = f.newest_squares[f.divides]
         corrected = near(newest * plain[f.divides], 1.0 - b2) and not near(newest, newest[0])
         return [("correction", text)] if corrected else []
-    if constant(f.second_sums) is not None:
-        return [("correction", text)]
-    if constant(f.second_sums / plain) is not None:
-        return []
+    if (scale := constant(f.second_sums)) is not None:
+        return [("correction", text.replace("v /", f"{times(scale)}v /"))]
+    if (scale := constant(f.second_sums / plain)) is not None:
+        return [] if near(scale, 1.0) else [("correction", f"v_hat = {scaled_second(scale, b2)}")]
     return [("correction", f"v_hat = v times {listed(f.second_sums / plain)} in steps 1, 2, ...")]
+
+
+def scaled_second(scale: float, b2: float) -> str:
+    """Return v times a number that is the same in all steps; it may be a correction that stands still."""
+    power = next((k for k in range(1, T) if near(1.0 / scale, 1.0 - b2**k)), None)
+    if power is not None:
+        return f"v / (1 - {number(b2)}^{power})"
+    return f"v / {number(1.0 / scale)}" if scale > 1.0 else f"{times(scale)}v"

@@ -1,4 +1,4 @@
-"""jax.example_libraries.optimizers.adam; the caller counts the steps from 0."""
+"""jax.example_libraries.optimizers.adam; the caller counts the steps from 0, and compiles the update."""
 
 import jax
 import numpy as np
@@ -15,9 +15,14 @@ class Adam:
             jax.config.update("jax_enable_x64", True)
         self.lr, self.i = hyper["lr"], 0
         start, update, self.get = optimizers.adam(
-            lambda i: self.lr, b1=hyper["b1"], b2=hyper["b2"], eps=hyper["eps"]
+            lambda i: self.traced_lr, b1=hyper["b1"], b2=hyper["b2"], eps=hyper["eps"]
         )
-        self.update, self.state = update, start([jax.numpy.asarray(p) for p in params])
+
+        def compiled(i, grads, state, lr):  # the schedule reads the learning rate of this step
+            self.traced_lr = lr
+            return update(i, grads, state)
+
+        self.update, self.state = jax.jit(compiled), start([jax.numpy.asarray(p) for p in params])
 
     def set_lr(self, lr):
         self.lr = lr
@@ -25,6 +30,6 @@ class Adam:
     def step(self, grads):
         if any(g is None for g in grads):
             raise ValueError("a gradient is absent")
-        self.state = self.update(self.i, [jax.numpy.asarray(g) for g in grads], self.state)
+        self.state = self.update(self.i, [jax.numpy.asarray(g) for g in grads], self.state, self.lr)
         self.i += 1
         return [np.asarray(p) for p in self.get(self.state)]

@@ -40,6 +40,21 @@ class Uncorrected(Parts):
         return 1.0, 1.0
 
 
+class StandsStill(Parts):
+    def correction(self, t: int) -> tuple[float, float]:
+        return 1 - self.h["b1"] ** t, 1 - self.h["b2"] ** 2
+
+
+class Halved(Parts):
+    def correction(self, t: int) -> tuple[float, float]:
+        return 1 - self.h["b1"] ** t, 2.0
+
+
+class Quadrupled(Parts):
+    def correction(self, t: int) -> tuple[float, float]:
+        return 1.0, (1 - self.h["b2"] ** t) / 4.0
+
+
 class Unweighted(Uncorrected):
     def first(self, m: FloatArray, g: FloatArray) -> FloatArray:
         return self.h["b1"] * m + g
@@ -73,6 +88,8 @@ class HighestCorrected(Highest):
     corrected = True
 
 
+BESIDE_ROOT = "p = p - lr m_hat / (sqrt(v_hat) + eps)"
+
 CASES: list[tuple[type, dict[str, Any]]] = [
     (Parts, {"first moment": "m = 0.8 m + 0.2 g", "second moment": "v = 0.96 v + 0.04 g^2"}),
     (Parts, {"correction": "v_hat = v / (1 - 0.96^t)"}),
@@ -81,6 +98,9 @@ CASES: list[tuple[type, dict[str, Any]]] = [
     (Towards, {"second moment": "v = v - 0.04 sign(v - g^2) g^2"}),
     (Difference, {"second moment": "v = 0.96 v + 0.04 (g - m)^2"}),
     (Uncorrected, {"second moment": "v = 0.96 v + 0.04 g^2", "correction": None}),
+    (StandsStill, {"correction": "v_hat = v / (1 - 0.96^2)", "step": BESIDE_ROOT}),
+    (Halved, {"correction": "v_hat = 0.5 v", "step": BESIDE_ROOT}),
+    (Quadrupled, {"correction": "v_hat = 4 v / (1 - 0.96^t)", "step": BESIDE_ROOT.replace("m_hat", "m")}),
     (Unweighted, {"first moment": "m = 0.8 m + g", "correction": None}),
     (LookAhead, {"look-ahead": "m_hat = (0.8 m + 0.2 g) / (1 - 0.8^t)"}),
     (Highest, {"maximum": "v_max = max(v_max, v), in the place of v"}),
