@@ -3,9 +3,10 @@
     python benchmarks/files.py [--part files|dask] [--elements N] [--ceiling MIB] [--rounds N] [--json FILE]
 
 "files": each round reads p, g, m and v and writes p, m and v as a step does, without arithmetic, and
-makes a step.  "dask": each round makes a step of Dask's arrays that are read from files of NumPy and stored
-in others, the same without arithmetic, and a step of a run of as many elements; then a step of arrays in the
-memory of Dask's worker, with and without arithmetic.  What writes files ends with all of it on the disk.
+makes a step.  "dask": each round makes a step of a run in this process, one as tasks of Dask's ("tasks"), one
+whose gradients are arrays of Dask's, which are computed from the parameters ("chunks"), and a step of Dask's
+arrays that are read from files of NumPy and stored in others, with and without arithmetic ("lazy"); then a
+step of arrays in the memory of Dask's worker.  What writes files ends with all of it on the disk.
 Dask's scheduler is the distributed one, with a worker process of two threads, whose memory has the
 ceiling.  Where others use the machine, the ratio of processor times says more than that of the clock's.
 """
@@ -29,7 +30,7 @@ import numpy as np
 
 from adamcore import Adam
 from adamcore.backends.files import Run
-from adamcore.backends.files.step import Mover
+from adamcore.backends.files.blocks import Blocks
 from adamcore.backends.io.atomic import sync
 from adamcore.conformance.bench.results import environment
 
@@ -74,7 +75,7 @@ def measure(folder: Path, elements: int, ceiling: int, rounds: int) -> dict[str,
         run.step(folder / "grads", ceiling=ceiling)
 
     def files() -> None:
-        with mock.patch.object(Mover, "work", return_value=None):
+        with mock.patch.object(Blocks, "work", return_value=None):
             step()
 
     times = [(timed(files), timed(step)) for _ in range(rounds)]
@@ -174,6 +175,12 @@ def measure_dask(folder: Path, elements: int, ceiling: int, rounds: int) -> dict
     def step() -> None:
         run.step(folder / "grads", ceiling=ceiling)
 
+    def tasks() -> None:
+        run.step(folder / "grads", ceiling=ceiling, dask=True)
+
+    def chunks() -> None:
+        run.step({name: p + np.float32(1) for name, p in run.dask_params().items()}, ceiling=ceiling)
+
     def without_arithmetic(work: Callable[[], None]) -> None:
         with mock.patch.object(importlib.import_module(type(backend).__module__), "step_chunk", reread):
             work()
@@ -186,9 +193,9 @@ def measure_dask(folder: Path, elements: int, ceiling: int, rounds: int) -> dict
             work()
         return [[timed(work, used) for work in works] for _ in range(rounds)]
 
-    from_files = dask_step(folder / "dask", elements // LEAVES)
+    lazy = dask_step(folder / "dask", elements // LEAVES)
     with worker(ceiling) as client:
-        rows = rounds_of(client, from_files, lambda: without_arithmetic(from_files), step)
+        rows = rounds_of(client, step, tasks, chunks, lazy, lambda: without_arithmetic(lazy))
     with worker(None) as client:
         adam = Adam()
         p, g = persist(*(da.random.random(1 << 24, chunks=CHUNK).astype("float32") for _ in "pg"))
@@ -202,9 +209,11 @@ def measure_dask(folder: Path, elements: int, ceiling: int, rounds: int) -> dict
     return {
         "elements": elements // LEAVES * LEAVES,
         "ceiling": ceiling,
-        **compared([(a, b) for a, b, _ in rows], "ratio"),
-        **compared([(a, b) for a, b in beside], "ratio_in_memory"),
-        **compared([(a, c) for a, _, c in rows], "ratio_to_run"),
+        **compared([(b, a) for a, b, *_ in rows], "tasks_to_run"),
+        **compared([(c, a) for a, _, c, *_ in rows], "chunks_to_run"),
+        **compared([(d, a) for a, _, _, d, _ in rows], "lazy_to_run"),
+        **compared([(d, e) for *_, d, e in rows], "lazy_to_no_arithmetic"),
+        **compared([(a, b) for a, b in beside], "in_memory_to_no_arithmetic"),
         "times": rows,
         "times_in_memory": beside,
     }

@@ -56,7 +56,7 @@ def test_the_core_needs_two_packages() -> None:
 def test_a_backend_loads_its_own_library_alone() -> None:
     for path in sources("backends"):
         library = path.relative_to(ROOT).parts[1].removesuffix(".py")  # a folder for each
-        own = {"jax": {"jax", "optax"}, "kernels": {"llvmlite"}}.get(library, {library})
+        own = {"jax": {"jax", "optax"}, "kernels": {"llvmlite"}, "files": {"dask"}}.get(library, {library})
         for name in imports(path, in_functions=True):
             assert not within(name, "adamcore.conformance"), (path, name)
         for name in imports(path, in_functions=False):
@@ -84,6 +84,7 @@ params = [np.ones(3)]
 params, state = opt.step(params, [np.ones(3)], opt.init(params))
 """
     assert loaded_by(code) & FRAMEWORKS <= {"llvmlite"}  # where it is installed
+    assert loaded_by("import adamcore.backends.files") & FRAMEWORKS <= {"llvmlite"}
 
 
 def test_all_is_right_both_ways() -> None:

@@ -115,6 +115,24 @@ class MemoryArray(Wrapped):
 
 
 @dataclass(frozen=True, eq=False)
+class LazyArray(Wrapped):
+    """An array of Dask's: its chunks are computed where they are stepped, and ranges are never read of it."""
+
+    def read(self, start: int, stop: int, into: Array) -> None:
+        raise NotImplementedError  # adamcore.backends.files.on_dask hands its chunks on
+
+
+@dataclass(frozen=True, eq=False)
+class Chunk(Wrapped):
+    """A part of an array in memory, whose first element has the number ``first``."""
+
+    first: int
+
+    def read(self, start: int, stop: int, into: Array) -> None:
+        into[:] = self.x.reshape(-1)[start - self.first : stop - self.first]
+
+
+@dataclass(frozen=True, eq=False)
 class Zeros:
     """An array of zeros, which takes no memory."""
 
@@ -167,7 +185,7 @@ class ZarrArray(Wrapped):
         return self.x
 
 
-SOURCES = (FileArray, MemoryArray, Zeros, Cast, ZarrArray)
+SOURCES = (FileArray, MemoryArray, LazyArray, Zeros, Cast, ZarrArray)
 
 
 def bytes_of(x: Array) -> memoryview:
@@ -191,8 +209,11 @@ def readable(x: object) -> Readable | None:
             return found
     if isinstance(x, np.ndarray) and not isinstance(x, np.ma.MaskedArray):
         return MemoryArray(x)
-    if type(x).__module__.partition(".")[0] == "zarr" and hasattr(x, "chunks"):
+    library = type(x).__module__.partition(".")[0]
+    if library == "zarr" and hasattr(x, "chunks"):
         return ZarrArray(x)
+    if library == "dask" and hasattr(x, "to_delayed") and hasattr(x, "chunks"):
+        return LazyArray(x)
     return None
 
 

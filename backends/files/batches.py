@@ -15,35 +15,44 @@ from adamcore.types import Array, DType
 LEAST = 1 << 20  #: bytes, the lowest ceiling
 SETS = 3  #: of buffers: one is read, one is stepped, one is written
 LARGEST = 1 << 24  #: bytes of a set; a larger one is no faster
-LINE = 64  #: bytes to which each piece is aligned in memory, and elements in its array
+LINE = 64  #: bytes to which each piece is aligned in memory
+WHOLE = 256  #: elements to which pieces are aligned in their array: whole blocks of moments in 8 bits
 SLICE_BYTES = 128  #: of intermediate values, for each element that the definition steps without machine code
 
 
 class Budget(NamedTuple):
     """How a ceiling is divided."""
 
-    buffer: int  #: bytes that each of the :data:`SETS` sets of buffers may have
+    buffer: int  #: bytes that each set of buffers may have
     set: int  #: bytes that it has, unless one chunk is larger
     slice: (
-        int  #: elements, a multiple of LINE, that are stepped at a time where each operation makes an array
+        int  #: elements, a multiple of WHOLE, that are stepped at a time where each operation makes an array
     )
 
 
-def budget(ceiling: int) -> Budget:
+def budget(ceiling: int, sets: int = SETS, threads: int = 1) -> Budget:
     """Return how a ceiling is divided: three quarters are buffers.
 
+    Args:
+        ceiling: the bytes.
+        sets: how many sets of buffers there are.
+        threads: how many pieces are stepped at one time.
+
     Raises:
-        HyperparameterError: it is no whole number of at least :data:`LEAST` bytes.
+        HyperparameterError: it is no whole number of at least :data:`LEAST` bytes for each thread.
 
     >>> budget(1 << 29).set == LARGEST
     True
     """
-    if type(ceiling) is not int or ceiling < LEAST:
+    least = LEAST * threads
+    if type(ceiling) is not int or ceiling < least:
         raise HyperparameterError(
-            f"ceiling={ceiling!r}: expected a whole number of bytes, at least {LEAST} (1 MiB)"
+            f"ceiling={ceiling!r}: expected a whole number of bytes, at least {least} ({threads} MiB)"
         )
-    buffer = ceiling * 3 // 4 // SETS
-    return Budget(buffer, min(buffer, LARGEST), min(ceiling // 4 // SLICE_BYTES // LINE * LINE, 1 << 16))
+    buffer = ceiling * 3 // 4 // sets
+    return Budget(
+        buffer, min(buffer, LARGEST), min(ceiling // 4 // threads // SLICE_BYTES // WHOLE * WHOLE, 1 << 16)
+    )
 
 
 class Leaf(NamedTuple):
@@ -66,13 +75,16 @@ class Piece(NamedTuple):
     stop: int
 
 
-def batches(leaves: Sequence[Leaf], room: int, most: int | None = None) -> list[list[Piece]]:
+def batches(
+    leaves: Sequence[Leaf], room: int, most: int | None = None, sets: int = SETS
+) -> list[list[Piece]]:
     """Return all elements of the leaves as pieces, together those that fit into a buffer of ``room`` bytes.
 
     Args:
         leaves: the leaves.
         room: the bytes.
         most: the bytes that one chunk may take alone, if it is larger; None for ``room``.
+        sets: how many sets of buffers there are.
 
     Raises:
         HyperparameterError: one chunk does not fit.
@@ -84,12 +96,7 @@ def batches(leaves: Sequence[Leaf], room: int, most: int | None = None) -> list[
     left, most = 0, most or room
     for leaf in leaves:
         for start, stop in ranges(leaf, room):
-            size = (stop - start) * leaf.width + leaf.arrays * LINE
-            if size > most:
-                raise HyperparameterError(
-                    f"a chunk of {leaf.name!r} takes {size} bytes of the {most} that a buffer has under this "
-                    f"ceiling: give a ceiling of {size * SETS * 4 // 3 + SETS} bytes or more"
-                )
+            size = fitting(leaf, stop - start, most, sets)
             if size > left:
                 found.append([])
                 left = room
@@ -98,13 +105,44 @@ def batches(leaves: Sequence[Leaf], room: int, most: int | None = None) -> list[
     return found
 
 
+def pieces_within(leaf: Leaf, start: int, stop: int, share: Budget, sets: int) -> list[list[Piece]]:
+    """Return a range of a leaf as pieces, each of which has a buffer alone; of a chunk of zarr's, one piece.
+
+    Raises:
+        HyperparameterError: a chunk does not fit.
+    """
+    if leaf.chunked:
+        fitting(leaf, stop - start, share.buffer, sets)
+        return [[Piece(leaf.number, start, stop)]]
+    return [[Piece(leaf.number, *found)] for found in slices(start, stop, elements_of(leaf, share.set))]
+
+
+def fitting(leaf: Leaf, elements: int, most: int, sets: int) -> int:
+    """Return the bytes of so many elements.
+
+    Raises:
+        HyperparameterError: they are more than ``most``.
+    """
+    size = elements * leaf.width + leaf.arrays * LINE
+    if size > most:
+        raise HyperparameterError(
+            f"a chunk of {leaf.name!r} takes {size} bytes of the {most} that a buffer has under this "
+            f"ceiling: give a ceiling of {size * sets * 4 // 3 + sets} bytes or more"
+        )
+    return size
+
+
 def ranges(leaf: Leaf, room: int) -> list[tuple[int, int]]:
     """Return the pieces of one leaf, each as large as a buffer or a chunk."""
     if leaf.chunked:
         return boxes(leaf.shape, CHUNK)
+    return list(slices(0, leaf.size, elements_of(leaf, room)))
+
+
+def elements_of(leaf: Leaf, room: int) -> int:
+    """Return how many elements of a leaf fit into a buffer, of many a multiple of :data:`WHOLE`."""
     most = max(1, (room - leaf.arrays * LINE) // leaf.width)
-    most -= most % LINE if most > LINE else 0
-    return [(start, min(start + most, leaf.size)) for start in range(0, leaf.size, most)]
+    return most - most % WHOLE if most > WHOLE else most
 
 
 class Buffer:

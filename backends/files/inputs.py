@@ -40,7 +40,7 @@ def named(
         AdamcoreError: (of the class ``error``) something else than an array is there, or names are others.
     """
     if isinstance(value, PATHS):
-        found: dict[str, Any] = dict(sorted(given(Path(value)).items()))
+        found: dict[str, Any] = dict(sorted(given(Path(value).absolute()).items()))
     else:
         leaves, _ = BACKEND.flatten(value)
         found = dict(zip(unique([dotted(path) for path in BACKEND.paths(value)]), leaves, strict=True))

@@ -66,6 +66,7 @@ class Pending:
     gradients: dict[str, Identity | None] = field(default_factory=dict)  #: by name; None: not known again
     same: list[int] = field(default_factory=list)  #: as in the commit; empty after a step that was given up
     done: int = 0  #: batches that are on the disk
+    token: str = ""  #: of this making of the step, which its tasks know; "" if it has none
 
 
 def write_layout(folder: Path, layout: Layout) -> None:
@@ -157,6 +158,15 @@ def read_pending(folder: Path, commit: Commit) -> Pending | None:
             f"{folder / 'pending.json'} has another form than expected: {error!r}"
         ) from error
     return found if found.steps == commit.steps else None
+
+
+def token_of(folder: Path) -> str | None:
+    """Return the token of the step that is being made; None if there is none."""
+    try:
+        found: str | None = read(folder / "pending.json").get("token")
+    except CheckpointError:
+        return None
+    return found
 
 
 def write(path: Path, content: Mapping[str, Any]) -> None:

@@ -15,10 +15,12 @@ from typing import Any
 import numpy as np
 
 from adamcore.adam import Adam
-from adamcore.backends.files.arrays import Readable, Writable, Zeros
+from adamcore.backends.files.arrays import LazyArray, Readable, Writable, Zeros
 from adamcore.backends.files.batches import budget
+from adamcore.backends.files.blocks import STORED, Blocks, task
 from adamcore.backends.files.formats import FORMATS, Spec, make, open_arrays
 from adamcore.backends.files.inputs import PATHS, named, number
+from adamcore.backends.files.locks import locked, without_tasks
 from adamcore.backends.files.record import (
     Commit,
     Layout,
@@ -31,13 +33,9 @@ from adamcore.backends.files.record import (
     write_pending,
 )
 from adamcore.backends.files.stand_ins import BACKEND
-from adamcore.backends.files.step import STORED, Mover, locked, task
+from adamcore.backends.files.step import Mover, sync_all
 from adamcore.backends.io.atomic import sync
-from adamcore.errors import (
-    CheckpointError,
-    GradientError,
-    ParameterError,
-)
+from adamcore.errors import BackendError, CheckpointError, GradientError, ParameterError
 from adamcore.jobs import Job
 from adamcore.state import AdamState
 from adamcore.step import init_tree, plan_step
@@ -72,7 +70,7 @@ class Run:
     """
 
     def __init__(self, folder: Source) -> None:
-        self.folder = Path(folder)
+        self.folder = Path(folder).absolute()  # other processes may have other working folders
         self._layout = read_layout(self.folder)
         self._commit = read_commit(self.folder, len(self._layout.names))
         self._arrays = self._open(self._commit.generation)
@@ -133,7 +131,8 @@ class Run:
             for i, name in enumerate(found):
                 sources = select(parts, name, STORED)
                 copies.append(task(i, name, None, sources, select(new, name, tuple(sources))))
-            Mover(adam, copies, budget(ceiling)).run()
+            share = budget(ceiling)
+            Mover(Blocks(adam, copies, share.slice), share).run()
             write_commit(beside, commit)
             os.rename(beside, target)
             sync(target.parent)
@@ -160,6 +159,17 @@ class Run:
         The step after the next one writes over these files: after each step, look here again.
         """
         return {name: x.mapped() for name, x in self._arrays["p"].items()}
+
+    def dask_params(self) -> dict[str, Any]:
+        """Return the parameters by name as arrays of Dask's, of which a task reads its own chunk.
+
+        As for :attr:`params`, ask again after each step.
+
+        Raises:
+            BackendError: Dask is not installed.
+        """
+        found: dict[str, Any] = dask_module().lazy(self._arrays["p"])
+        return found
 
     @property
     def clocks(self) -> dict[str, int]:
@@ -201,6 +211,7 @@ class Run:
         absent: Sequence[str] = (),
         ceiling: int = CEILING,
         progress: bool = False,
+        dask: bool = False,
     ) -> None:
         """Make one step, with the bits of :meth:`adamcore.Adam.step`.
 
@@ -213,6 +224,9 @@ class Run:
             absent: names of parameters without a gradient, where ``grads`` is a path.
             ceiling: the bytes of memory that this step may take for arrays.
             progress: True to show a progress bar on standard error.
+            dask: True to make the step as tasks of Dask's, on the scheduler that is in use, as is done too if
+                a gradient is an array of Dask's.  Each process has the ceiling then; the chunks of such a
+                gradient come on top.
 
         Raises:
             GradientError: a gradient lacks, or does not fit its parameter.
@@ -231,10 +245,14 @@ class Run:
                 str(Path(grads).resolve()) if isinstance(grads, PATHS) else None,
                 same=self._commit.same if before is None else [],
             )
-            self._make(pending, grads, progress)
+            self._make(pending, grads, progress, dask)
 
     def resume(
-        self, grads: Mapping[str, Any] | Tree | Source | None = None, *, progress: bool = False
+        self,
+        grads: Mapping[str, Any] | Tree | Source | None = None,
+        *,
+        progress: bool = False,
+        dask: bool = False,
     ) -> bool:
         """Finish the step that was begun and not finished, with its own lr; return False if there is none.
 
@@ -242,7 +260,7 @@ class Run:
 
         Args:
             grads: the gradients of that step; None reads them from the path that they came from.
-            progress: as for :meth:`step`.
+            progress, dask: as for :meth:`step`.
 
         Raises:
             GradientError: the gradients were no path, and are not given.
@@ -257,10 +275,10 @@ class Run:
                     "the gradients of the step to be finished came as arrays: expected them again, as "
                     "resume(grads); or make the step anew"
                 )
-            self._make(pending, pending.source if grads is None else grads, progress)
+            self._make(pending, pending.source if grads is None else grads, progress, dask)
             return True
 
-    def _make(self, pending: Pending, grads: Any, progress: bool) -> None:
+    def _make(self, pending: Pending, grads: Any, progress: bool, dask: bool) -> None:
         """Make the step that ``pending`` describes; go on where it has come to, if it is the same."""
         layout, commit, share = self._layout, self._commit, budget(pending.ceiling)
         gradients = named(grads, "grads", GradientError, layout.names, pending.absent)
@@ -273,9 +291,13 @@ class Run:
             if pending.gradients:  # another step was begun
                 pending = replace(pending, same=[])
             pending = replace(pending, done=0, gradients=known_again)
+        dask = dask or any(isinstance(g, LazyArray) for g in gradients.values())
+        pending = replace(pending, token=secrets.token_hex(8), done=0 if dask else pending.done)
+        workers = dask_module().workers(pending.ceiling) if dask else None
         jobs = dict(zip(plan.indices, plan.jobs, strict=True))
         try:
-            write_pending(self.folder, pending)
+            with without_tasks(self.folder):  # of a step that was given up
+                write_pending(self.folder, pending)
             new = self._spare(1 - commit.generation)
             tasks = []
             for i, name in enumerate(layout.names):
@@ -287,7 +309,13 @@ class Run:
             def saved(done: int) -> None:
                 write_pending(self.folder, replace(pending, done=done))
 
-            Mover(layout.adam, tasks, share, pending.grad_scale, saved).run(pending.done, progress)
+            blocks = Blocks(layout.adam, tasks, share.slice, pending.grad_scale)
+            if dask:
+                on_dask = dask_module()
+                on_dask.make(on_dask.Step(self.folder, pending.token, blocks), workers, progress)
+                sync_all(blocks.files())
+            else:
+                Mover(blocks, share, saved).run(pending.done, progress)
             after = Commit(
                 commit.steps + 1,
                 1 - commit.generation,
@@ -353,6 +381,19 @@ class Run:
         """Return the state in stand-ins, with Python's numbers as clocks."""
         t, mu = map(self._scalars, (self._commit.t, self._commit.mu_product))
         return AdamState(t, mu_product=mu, **{part: self._stand_ins(part) for part in STORED[1:]})
+
+
+def dask_module() -> Any:
+    """Return the module with a step's tasks.
+
+    Raises:
+        BackendError: Dask is not installed.
+    """
+    try:
+        from adamcore.backends.files import on_dask
+    except ImportError as error:
+        raise BackendError("a step on Dask's scheduler needs it: pip install 'adamcore[dask]'") from error
+    return on_dask
 
 
 def trees_of(state: AdamState) -> dict[str, Mapping[str, Any]]:

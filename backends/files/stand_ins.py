@@ -57,7 +57,7 @@ class StandInBackend(NumPyBackend):
         return WORDS
 
     def apply(self, adam: Any, jobs: Sequence[Job], donate: bool) -> Sequence[Result]:
-        raise NotImplementedError  # adamcore.backends.files.step makes it, piece by piece
+        raise NotImplementedError  # adamcore.backends.files.blocks makes it, piece by piece
 
 
 BACKEND = StandInBackend()

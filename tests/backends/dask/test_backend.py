@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import importlib
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -116,26 +115,16 @@ def test_what_is_refused() -> None:
         Adam().step(p, np.ones(6), Adam().init(p))
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Any]:
-    distributed = pytest.importorskip("distributed")
-    with (
-        distributed.LocalCluster(
-            n_workers=1, threads_per_worker=2, dashboard_address=None, host="127.0.0.1"
-        ) as found,
-        distributed.Client(found) as client,
-    ):
-        yield client
-
-
 @pytest.mark.filterwarnings("default")  # of other libraries, in their threads
 def test_the_distributed_scheduler(cluster: Any) -> None:
     """A process of its own, with two threads; between steps the arrays stay there."""
+    distributed = pytest.importorskip("distributed")
     sizes = {"a": (7, 11), "d": (50,)}
     adam, start = Adam(lr=0.01, p_storage="stochastic", amsgrad="corrected"), arrays(0, "bfloat16", sizes)
-    params = lazy(start, 5)
-    state = adam.init(params)
-    for k in range(2):
-        grads = lazy(arrays(k + 1, "bfloat16", sizes), 20)
-        params, state = dask.persist(*adam.step(params, grads, state))
-    assert_same((params, state), in_memory(adam, start, 2, lambda k: arrays(k + 1, "bfloat16", sizes)))
+    with distributed.Client(cluster):
+        params = lazy(start, 5)
+        state = adam.init(params)
+        for k in range(2):
+            grads = lazy(arrays(k + 1, "bfloat16", sizes), 20)
+            params, state = dask.persist(*adam.step(params, grads, state))
+        assert_same((params, state), in_memory(adam, start, 2, lambda k: arrays(k + 1, "bfloat16", sizes)))

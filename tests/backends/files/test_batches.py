@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adamcore.backends.files.batches import LEAST, LINE, SETS, Buffer, Leaf, batches, budget
+from adamcore.backends.files.batches import LEAST, LINE, SETS, WHOLE, Buffer, Leaf, batches, budget
 from adamcore.errors import HyperparameterError
 
 
@@ -22,7 +22,7 @@ def test_buffers_and_slices_are_under_the_ceiling() -> None:
     for ceiling in (LEAST, 3 << 20, 1 << 29, 1 << 40):
         found = budget(ceiling)
         assert SETS * found.buffer + 128 * found.slice <= ceiling
-        assert found.slice % LINE == 0 < found.slice
+        assert found.slice % WHOLE == 0 < found.slice
 
 
 def test_every_element_is_in_one_piece() -> None:

@@ -20,7 +20,7 @@ import pytest
 from disk_runs import arrays, in_memory, same, same_bits, saved
 
 from adamcore import Adam
-from adamcore.backends.files import Run, record, step
+from adamcore.backends.files import Run, locks, record, step
 from adamcore.backends.files import run as module
 from adamcore.backends.files.arrays import FileArray
 from adamcore.backends.io import atomic
@@ -272,7 +272,7 @@ def test_two_cannot_step_one_run(run: Run) -> None:
     run.step(GRADS)
     with pytest.raises(CheckpointError, match="was stepped since"):
         other.step(GRADS)
-    with step.locked(run.folder), pytest.raises(CheckpointError, match="by another process"):
+    with locks.locked(run.folder), pytest.raises(CheckpointError, match="by another process"):
         run.step(GRADS)
     run.step(GRADS)
     assert Run(run.folder).steps == 2

@@ -29,10 +29,15 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("bfloat16", {"missing": "zero"}),
     ("float32", {"m_storage": "companded8", "v_storage": "companded8", "amsgrad": "uncorrected"}),
     ("bfloat16", {"m_storage": "companded8", "p_storage": "split"}),
+    ("float32", {"m_storage": "blockwise8", "v_storage": "companded8"}),
 ]
 
 
-DEFAULT = {("safetensors", 1), ("safetensors", 4), ("safetensors", 12), ("npy", 2), ("npy", 10), ("zarr", 5)}
+DEFAULT = {
+    *(("safetensors", number) for number in (1, 4, 12, 14)),
+    *(("npy", number) for number in (2, 10)),
+    ("zarr", 5),
+}
 
 
 @pytest.mark.parametrize(

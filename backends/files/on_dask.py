@@ -1,0 +1,225 @@
+"""A step of arrays in files as tasks of Dask's, on whichever scheduler is in use.
+
+A task opens the files in the process in which it runs.  Gradients in files are read there too; those that are
+arrays of Dask's are computed chunk by chunk, and a chunk is stepped where it was computed.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+import dask
+import dask.array as da
+import numpy as np
+from dask.base import compute, get_scheduler, optimize
+from dask.callbacks import Callback
+from dask.delayed import Delayed, delayed
+from dask.system import CPU_COUNT
+
+from adamcore._minimize import bar
+from adamcore.backends.files.arrays import LazyArray, MemoryArray, Writable
+from adamcore.backends.files.batches import WHOLE, Budget, Piece, batches, budget, pieces_within
+from adamcore.backends.files.blocks import Blocks, Task
+from adamcore.backends.files.formats import CHUNK, chunk_shape
+from adamcore.backends.files.part import Part, make_part
+from adamcore.types import Array
+
+PART = 1 << 23  #: elements of a task whose gradients are read from files
+LAZY = 1 << 21  #: elements of a chunk of an array that Dask makes of one in a file or in memory
+
+
+class Workers(NamedTuple):
+    """Who carries out tasks, and how the ceiling of a process is divided there."""
+
+    client: Any  #: of the distributed scheduler; None if another is in use
+    threads: int  #: of a process
+    share: Budget
+
+
+class Step(NamedTuple):
+    """A step that is to be made by tasks."""
+
+    folder: Path  #: of the run
+    token: str
+    blocks: Blocks
+
+
+def workers(ceiling: int) -> Workers:
+    """Return who carries out tasks now.
+
+    Raises:
+        HyperparameterError: the ceiling is too low for so many threads.
+    """
+    client = client_in_use()
+    threads = threads_of(client)
+    return Workers(client, threads, budget(ceiling, threads, threads))
+
+
+def make(step: Step, workers: Workers, progress: bool) -> None:
+    """Make a step.
+
+    Raises:
+        HyperparameterError: a chunk of zarr's does not fit under the ceiling.
+    """
+    client, threads, share = workers
+    leaves = step.blocks.tasks.values()
+    in_chunks = [leaf for leaf in leaves if comes_in_chunks(leaf)]
+    in_files = [leaf for leaf in leaves if not comes_in_chunks(leaf)]
+    task: Any = delayed(make_part, pure=False, traverse=False)
+    made = [task(part) for part in parts_of_files(step, in_files, share, threads)]
+    made += [task(part, chunk) for part, chunk in parts_of_chunks(step, in_chunks, share, threads)]
+    total = sum(each.leaf.size for each in leaves)
+    with bar(total if progress else None, "step") as shown:
+        done = 0
+
+        def ended(size: int) -> None:
+            nonlocal done
+            done += size
+            shown(done, f"{done / 1e6:.0f}M elements")
+
+        carry_out(made, client, ended)
+
+
+def comes_in_chunks(task: Task) -> bool:
+    """True if the gradient of a leaf is no file: its chunks are handed to the tasks."""
+    return isinstance(task.sources.get("g"), LazyArray | MemoryArray)
+
+
+def parts_of_files(step: Step, tasks: Sequence[Task], share: Budget, threads: int) -> Iterator[Part]:
+    """Yield the parts of leaves whose gradients are read by the tasks."""
+    group: list[list[Piece]] = []
+    size = 0
+    for batch in batches([task.leaf for task in tasks], share.set, share.buffer, threads):
+        group.append(batch)
+        size += sum(piece.stop - piece.start for piece in batch)
+        if size >= PART:
+            yield part_of(step, share, group)
+            group, size = [], 0
+    if group:
+        yield part_of(step, share, group)
+
+
+def parts_of_chunks(
+    step: Step, tasks: Sequence[Task], share: Budget, threads: int
+) -> Iterator[tuple[Part, Delayed]]:
+    """Yield the parts of leaves whose gradients come in chunks, each with its chunk."""
+    arrays: Any = optimize(*map(in_ranges, tasks))  # together: what they share is computed once
+    for task, x in zip(tasks, arrays, strict=True):
+        start = 0
+        chunks = x.to_delayed(optimize_graph=False).ravel()
+        sizes = np.prod(np.stack(np.meshgrid(*x.chunks, indexing="ij")), axis=0).ravel() if x.ndim else [1]
+        for chunk, size in zip(chunks, map(int, sizes), strict=True):
+            if size:
+                group = pieces_within(task.leaf, start, start + size, share, threads)
+                yield part_of(step, share, group), chunk
+            start += size
+
+
+def part_of(step: Step, share: Budget, group: Sequence[Sequence[Piece]]) -> Part:
+    """Return a part, which has no other leaves than its own."""
+    whole = step.blocks
+    own = dict.fromkeys(piece.leaf for batch in group for piece in batch)
+    tasks = [with_no_chunks(whole.tasks[number]) for number in own]
+    return Part(step.folder, step.token, Blocks(whole.adam, tasks, share.slice, whole.scale), group)
+
+
+def with_no_chunks(task: Task) -> Task:
+    """Return a task without arrays that are no files, which stay where they are."""
+    if not comes_in_chunks(task):
+        return task
+    assert task.job is not None
+    sources = {part: x for part, x in task.sources.items() if part != "g"}
+    return task._replace(sources=sources, job=task.job._replace(g=None))
+
+
+def in_ranges(task: Task) -> Any:
+    """Return the gradient of a leaf as an array of Dask's, whose chunks are ranges of its elements."""
+    g: Any = task.sources["g"]
+    assert task.job is not None
+    x = g.x
+    if not isinstance(g, LazyArray):
+        return da.from_array(x, chunks=chunk_shape(x.shape, CHUNK if task.leaf.chunked else LAZY))
+    if task.leaf.chunked:
+        return x.rechunk(chunk_shape(x.shape, CHUNK))
+    if not are_ranges(x.chunks):
+        x = x.rechunk(chunk_shape(x.shape, max(1, int(np.prod(x.chunksize)))))
+    blocks = any(task.job.formats.in_blocks(part) for part in ("m", "v"))
+    if blocks and x.ndim and x.size:  # a chunk has whole blocks
+        flat = da.concatenate([x.blocks[at].reshape(-1) for at in np.ndindex(x.numblocks)])
+        x = flat.rechunk(-(-int(np.prod(x.chunksize)) // WHOLE) * WHOLE)
+    return x
+
+
+def are_ranges(chunks: Sequence[Sequence[int]]) -> bool:
+    """True if chunks are ranges of the elements of their array, which follow one another.
+
+    >>> are_ranges(((2, 2), (5,))), are_ranges(((1, 1), (3, 2))), are_ranges(((2, 2), (3, 2)))
+    (True, True, False)
+    """
+    cut = [axis for axis, sizes in enumerate(chunks) if len(sizes) > 1]
+    return not cut or all(n == 1 for sizes in chunks[: cut[-1]] for n in sizes)
+
+
+def carry_out(made: Sequence[Delayed], client: Any, ended: Callable[[int], None]) -> None:
+    """Carry out tasks; call ``ended`` with the size of each that ends.
+
+    Tasks that have not begun are taken back if one fails.
+    """
+    if client is None:
+        keys = {each.key for each in made}
+
+        def after(key: Any, result: Any, *_: Any) -> None:
+            if key in keys:
+                ended(result)
+
+        with Callback(posttask=after):
+            compute(*made)
+        return
+    futures = client.compute(list(made))
+    try:
+        for _, size in sys.modules["distributed"].as_completed(futures, with_results=True):
+            ended(size)
+    except BaseException:
+        client.cancel(futures)
+        raise
+
+
+def client_in_use() -> Any:
+    """Return the client of Dask's distributed scheduler; None if another scheduler is in use."""
+    client = getattr(get_scheduler(), "__self__", None)
+    distributed = sys.modules.get("distributed")
+    return client if distributed is not None and isinstance(client, distributed.Client) else None
+
+
+def threads_of(client: Any) -> int:
+    """Return how many tasks a process carries out at one time."""
+    if client is None:
+        return int(dask.config.get("num_workers", None) or CPU_COUNT)
+    return max(client.nthreads().values(), default=1)
+
+
+class Ranges:
+    """What Dask reads chunks of a file from, in the process that needs them."""
+
+    def __init__(self, x: Writable) -> None:
+        self.x, self.shape, self.dtype, self.ndim = x, x.shape, x.dtype, len(x.shape)
+
+    def __getitem__(self, index: Any) -> Array:
+        return np.array(self.x.mapped()[index])
+
+
+def lazy(arrays: Mapping[str, Writable]) -> dict[str, Any]:
+    """Return arrays in files as arrays of Dask's, whose chunks are ranges of elements."""
+    return {
+        name: da.from_array(
+            Ranges(x),
+            chunks=chunk_shape(x.shape, LAZY),
+            name=f"adamcore-{uuid4().hex}",  # a file of the same name may have other content
+            meta=np.empty((0,) * len(x.shape), x.dtype),
+        )
+        for name, x in arrays.items()
+    }
