@@ -12,6 +12,7 @@ from adamcore.conformance.checking.selection import default_targets, keepings, s
 from adamcore.conformance.checking.subjects import OwnBackend, Subject, ThirdParty, Unidentified, own_fault
 from adamcore.conformance.checking.validate import validate_options, validate_ranks, validate_target
 from adamcore.conformance.errors import SettingError, UsageError
+from adamcore.conformance.probes.clipping import for_clipping
 from adamcore.conformance.progress import Watcher, watched
 from adamcore.conformance.report.report import Entry, Report, environment
 from adamcore.conformance.settings import (
@@ -20,6 +21,7 @@ from adamcore.conformance.settings import (
     NARROW,
     PARALLEL,
     TIMEOUT,
+    parse_clipping,
     parse_settings,
 )
 from adamcore.conformance.workers.pool import EndEvent, Event, ReadyEvent, RunEvent, WorkerJob, run_jobs
@@ -46,6 +48,7 @@ def check(
     layout: str = "fsdp",
     storage: Sequence[str] = (),
     moments: str | None = None,
+    clip: str | None = None,
     identifying: bool = False,
     progress: Progress | None = None,
 ) -> Report:
@@ -73,6 +76,8 @@ def check(
         storage: how the claim keeps parameters of 16 bits: policies of docs/precision.md, or "all" of them.
             Each target is held to each policy.
         moments: the dtype in which the claim keeps moments; None is the parameter's.
+        clip: how the claim clips gradients: "global_norm=1.0", "norm=1.0" or "value=1.0", with ",eps=1e-6"
+            behind a norm; None is not at all.  A third party's candidate has to clip so by itself.
         identifying: True also measures the parts of each target, takes optimizers that have no argument for
             b1, b2 or eps, and without ``probes`` runs only those that tell one Adam from another.
         progress: called before and after each piece of work with what is done now, the number of pieces done,
@@ -95,7 +100,10 @@ def check(
         from adamcore.conformance.verdict.identify import TELLING
 
         probes = TELLING
-    chosen = select_probes(probes, quick=quick)
+    clipping = None if clip is None else parse_clipping(clip)
+    chosen = for_clipping(select_probes(probes, quick=quick), clipping)
+    if not chosen:
+        raise UsageError("the probes that were asked for are of clipping: expected --clip with them")
     subjects: list[Subject] = []
     wanted = dict.fromkeys(targets) if targets else default_targets()
     try:
@@ -117,6 +125,7 @@ def check(
                 asked=bool(targets),
                 ranks=processes,
                 keeping=keeping,
+                clip=clip,
             )
             subjects.append(subject)
     run_subjects(subjects, timeout, parallel, memory, progress)

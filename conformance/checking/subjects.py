@@ -56,6 +56,7 @@ class Subject:
         asked: True if the user named the target.
         ranks: the processes on which the target runs; None for one.
         keeping: fields of the claim that say how it keeps numbers: {"p_storage": "split"}.
+        clip: how the claim clips, as ``--clip`` has it; the probes say it too.
     """
 
     required_rules: tuple[str, ...] = ()  #: rules that SHOULD hold in general, and MUST hold here
@@ -73,8 +74,9 @@ class Subject:
         asked: bool = True,
         ranks: Ranks | None = None,
         keeping: Mapping[str, str] | None = None,
+        clip: str | None = None,
     ) -> None:
-        self.ranks = ranks
+        self.ranks, self.clip = ranks, clip
         self.target, self.dialect, self.settings, self.device = target, dialect, dict(settings), device
         self.options = dict(keeping or {})  #: how the claim keeps numbers, as the user asks for it
         if target.startswith(OUR_OPTIMIZERS):  # they take it as an argument
@@ -116,7 +118,8 @@ class Subject:
 
     def entry(self, claim: Claim, results: list[Result], runs: dict[tuple[str, str], Run]) -> Entry:
         """Return the entry of one claim, with its findings and its verdict."""
-        entry = Entry(self.target, claim.name, {a: [v] for a, v in axes_of(claim.adam).items()})
+        name = claim.name if self.clip is None else f"{claim.name}, clip {self.clip}"
+        entry = Entry(self.target, name, {a: [v] for a, v in axes_of(claim.adam).items()})
         entry.asked, entry.results = self.asked, results
         entry.advisory = frozenset(
             p.name for p in self.probes if p.level == "should" and p.rule not in self.required_rules
@@ -229,8 +232,10 @@ class Subject:
     def repro_command(self, probe: str, claimed: str) -> str:
         """Return the command that runs one probe again."""
         words = ["adamcore", "check", self.target, "--probe", probe]
+        if self.clip:
+            words += ["--clip", self.clip]
         if self.dialect or not self.claim_follows_target:
-            words += ["--dialect", self.dialect or claimed.partition("(")[0]]
+            words += ["--dialect", self.dialect or claimed.partition("(")[0].partition(",")[0]]
         if self.device:
             words += ["--device", self.device]
         if self.ranks:
@@ -398,6 +403,8 @@ class ThirdParty(Subject):
         It is one in which the candidate failed a probe that it must pass, or the other one if the candidate
         does not have the dtype in which its parts were to be measured.
         """
+        if self.clip is not None:  # the experiments are made for Adams that do not clip
+            return None
         if self.problem is not None or any(run.unsupported is None for run in self.measured.values()):
             return None
         if tried := {dtype for _, dtype in self.measured}:
