@@ -135,7 +135,8 @@ def run_candidate(options: argparse.Namespace, out: Console, progress: Callable[
 
     from adamcore.conformance.bench import results, text
     from adamcore.conformance.bench.targets import load_target, run_target
-    from adamcore.conformance.checking.check import check, validate_target
+    from adamcore.conformance.checking.check import check
+    from adamcore.conformance.checking.validate import validate_target
     from adamcore.conformance.cli.parser import usage_error
     from adamcore.conformance.errors import CandidateError, UsageError
     from adamcore.conformance.settings import parse_assignments
