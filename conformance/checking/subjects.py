@@ -40,6 +40,7 @@ from adamcore.errors import DialectError
 
 #: the option of a field of the claim
 OPTION_OF = {"p_storage": "--storage", "moment_dtype": "--moments", "m_storage": "--moments"}
+MANY = 256  #: arrays; a probe of more is run in one dtype
 OUR_OPTIMIZERS = "adamcore.backends."  #: how the targets of adamcore's own optimizers begin
 
 
@@ -340,13 +341,18 @@ class ThirdParty(Subject):
         wanted = [not p.start or self.claim is None or p.applies_to(self.claim.adam) for p in probes]
         tasks = [(0, number) for number, asked in enumerate(wanted) if asked]
         shares = self.shares_worker and not self.target.startswith("cmd:")
+        first = next((dtype for dtype in self.dtypes if dtype not in NARROW), None)
         return [
             WorkerJob(
                 self.target,
                 dtype,
                 [None],
                 probes,
-                [task for task in tasks if is_for(probes[task[1]], dtype)],
+                [
+                    task
+                    for task in tasks
+                    if is_for(probes[task[1]], dtype) and (dtype == first or not has_many(probes[task[1]]))
+                ],
                 self.settings,
                 self.device,
                 self.required,
@@ -484,6 +490,14 @@ def is_for(probe: Probe, dtype: str) -> bool:
     if probe.only and dtype not in probe.only:
         return False
     return dtype not in NARROW or (not (probe.is_complex or probe.is_large) and is_in_range(probe, dtype))
+
+
+def has_many(probe: Probe) -> bool:
+    """True if a probe has so many arrays that one dtype is enough: a launch that ends ends in each dtype.
+
+    In JAX such a step, of which each operation is one of Python, takes as long as all other probes together.
+    """
+    return len(probe.params) > MANY
 
 
 def own_fault(error: Exception) -> str:
