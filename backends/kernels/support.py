@@ -7,7 +7,7 @@ from math import prod
 from typing import Any
 
 from adamcore.backends.kernels import llvm
-from adamcore.backends.kernels.formats import LLVM, SIZES, Format
+from adamcore.backends.kernels.formats import LLVM, SIZES, Format, Storage
 from adamcore.backends.kernels.memory import Memory, arrays_of, vectors_of
 from adamcore.definition import Coefficients
 from adamcore.jobs import PARTS_OF, Job, LeafDtypes, UniformJobs, columns_of
@@ -117,7 +117,8 @@ def kept_as(dtypes: Format, formats: LeafDtypes) -> Format:
     if policy is not None:
         dtypes = dtypes._replace(p_storage=policy.policy)
     if m is not None:
-        dtypes = dtypes._replace(m=m.dtype, m_storage=m.policy)
+        codes: Storage = "int8" if m.dtype == "int8" else "uint8"
+        dtypes = dtypes._replace(m=codes, m_storage=m.policy)
     return dtypes if v is None else dtypes._replace(v="uint8", v_storage=v.policy)
 
 
