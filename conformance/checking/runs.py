@@ -11,6 +11,8 @@ from adamcore.conformance.dtypes import is_in_range
 from adamcore.conformance.settings import NARROW
 from adamcore.conformance.types import Probe, Result, Run
 
+MANY = 256  #: arrays; a probe of more is run in one dtype
+
 
 def is_for(probe: Probe, dtype: str) -> bool:
     """True if a probe is run in a dtype.
@@ -22,6 +24,14 @@ def is_for(probe: Probe, dtype: str) -> bool:
     if probe.only and dtype not in probe.only:
         return False
     return dtype not in NARROW or (not (probe.is_complex or probe.is_large) and is_in_range(probe, dtype))
+
+
+def has_many(probe: Probe) -> bool:
+    """True if a probe has so many arrays that one dtype is enough: a launch that ends ends in each dtype.
+
+    In JAX such a step, of which each operation is one of Python, takes as long as all other probes together.
+    """
+    return len(probe.params) > MANY
 
 
 def judge_run(

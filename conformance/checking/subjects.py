@@ -15,7 +15,7 @@ from adamcore.conformance.candidates import CandidateInfo, judged_hyper, served_
 from adamcore.conformance.candidates.arguments import REQUIRED
 from adamcore.conformance.candidates.base import describe
 from adamcore.conformance.checking.explain import explain
-from adamcore.conformance.checking.runs import error_of_all, is_for, judge_run
+from adamcore.conformance.checking.runs import error_of_all, has_many, is_for, judge_run
 from adamcore.conformance.claims import (
     Claim,
     axes_of,
@@ -265,13 +265,18 @@ class ThirdParty(Subject):
         wanted = [not p.start or self.claim is None or p.applies_to(self.claim.adam) for p in probes]
         tasks = [(0, number) for number, asked in enumerate(wanted) if asked]
         shares = self.shares_worker and not self.target.startswith("cmd:")
+        first = next((dtype for dtype in self.dtypes if dtype not in NARROW), None)
         return [
             WorkerJob(
                 self.target,
                 dtype,
                 [None],
                 probes,
-                [task for task in tasks if is_for(probes[task[1]], dtype)],
+                [
+                    task
+                    for task in tasks
+                    if is_for(probes[task[1]], dtype) and (dtype == first or not has_many(probes[task[1]]))
+                ],
                 self.settings,
                 self.device,
                 self.required,
