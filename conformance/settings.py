@@ -6,12 +6,16 @@ The module imports nothing heavy, so that ``adamcore --help`` is fast.
 from __future__ import annotations
 
 import ast
+import struct
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from adamcore.config import HYPERPARAMETERS
 from adamcore.conformance.errors import SettingError, UsageError
 from adamcore.storage.policies import P_STORAGES
+
+if TYPE_CHECKING:
+    from adamcore.conformance.types import Clipping
 
 DTYPES = ("float32", "float64")  #: of a check that asks for none
 NARROW = ("bfloat16", "float16")  #: those that a check has to ask for
@@ -69,6 +73,36 @@ def parse_assignments(texts: Iterable[str]) -> dict[str, str]:
             raise UsageError(f"--set {text}: expected NAME=VALUE")
         values[name] = value
     return values
+
+
+def parse_clipping(text: str) -> Clipping:
+    """Return how a claim clips, as ``--clip`` says it.
+
+    Raises:
+        UsageError: the text has another form.
+
+    >>> str(parse_clipping("global_norm=1.0,eps=1e-6"))
+    'global_norm=1,eps=1e-06'
+    """
+    from adamcore.conformance.types import Clipping
+
+    expected = "expected global_norm=M, norm=M or value=M, and perhaps ,eps=E behind a norm"
+    given = dict(part.partition("=")[::2] for part in text.split(","))
+    ways = [name for name in given if name != "eps"]
+    try:
+        numbers = {name: float(number) for name, number in given.items()}
+    except ValueError:
+        raise UsageError(f"--clip {text}: {expected}") from None
+    if (
+        len(ways) != 1
+        or ways[0] not in ("global_norm", "norm", "value")
+        or (len(given) > 1 and "value" in given)
+    ):
+        raise UsageError(f"--clip {text}: {expected}")
+    if not all(0 <= number < 1e30 for number in numbers.values()):
+        raise UsageError(f"--clip {text}: expected numbers of 0 or more")
+    most = struct.unpack("f", struct.pack("f", numbers[ways[0]]))[0]  # a number of every dtype
+    return Clipping(ways[0], most, numbers.get("eps", 0.0))  # type: ignore[arg-type]
 
 
 def parse_settings(settings: Mapping[str, str]) -> tuple[dict[str, str], dict[str, Any]]:

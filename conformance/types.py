@@ -41,6 +41,27 @@ class Start:
     mu_product: float = 1.0
 
 
+@dataclass(frozen=True)
+class Clipping:
+    """How gradients are clipped in a step (CLIP.1 to CLIP.5)."""
+
+    way: Literal["global_norm", "norm", "value"]
+    most: float  #: the largest norm, or the largest size of a number
+    eps: float = 0.0  #: what is added to a norm
+    slip: str = ""  #: what is wrong with it, for models of wrong candidates
+
+    def __str__(self) -> str:
+        return f"{self.way}={self.most:g}" + (f",eps={self.eps:g}" if self.eps else "")
+
+
+class Scaling(NamedTuple):
+    """The factor of a clipped gradient."""
+
+    high: float  #: the factor is the sum of these two
+    low: float
+    roundings: float  #: that an implementation may make on its way to it
+
+
 @dataclass(frozen=True, eq=False)
 class Step:
     """The input of one step; a tuple has an item for each parameter."""
@@ -59,6 +80,8 @@ class Step:
     """States that replace the optimizer's own before this step."""
     scale: float | None = None  #: the loss scale that the gradients were multiplied by (SCALE.1), if any
     found_inf: bool = False  #: whether the step is to be skipped for an overflow (SCALE.2)
+    scaling: tuple[Scaling | None, ...] | None = None
+    """The factors by which gradients are clipped; None for 1 (:mod:`~.oracle.clipped`)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +123,9 @@ class Probe:
     """
     twin: str | None = None  #: the probe whose run must be the same bit for bit
     only: tuple[str, ...] = ()  #: the dtypes that it is run in; empty: all
+    ways: tuple[str, ...] = ()
+    """The ways of clipping for whose claims it is made; empty: for every claim, one that clips or not."""
+    clip: Clipping | None = None  #: how the claim clips, and so the candidate
 
     @property
     def rule(self) -> str:

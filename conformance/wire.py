@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from adamcore.conformance.types import FloatArray, Probe, Run, Start, Step
+from adamcore.conformance.types import Clipping, FloatArray, Probe, Run, Start, Step
 
 Json = dict[str, Any]
 MOMENTS = ("m", "v", "v_max")
@@ -52,6 +52,7 @@ def pack_probe(probe: Probe) -> Json:
         "layout": probe.layout,
         "manner": probe.manner,
         "groups": [dict(group) for group in probe.groups],
+        "clip": None if probe.clip is None else [probe.clip.way, probe.clip.most, probe.clip.eps],
     }
 
 
@@ -70,6 +71,7 @@ def unpack_probe(packed: Json) -> Probe:
         layout=packed["layout"],
         manner=packed["manner"],
         groups=tuple(packed["groups"]),
+        clip=None if packed["clip"] is None else Clipping(*packed["clip"]),
     )
 
 

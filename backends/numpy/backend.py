@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from adamcore.backends.base import BaseBackend, FastPath, dtype_name
+from adamcore.backends.arrays import dtype_name
+from adamcore.backends.base import BaseBackend, FastPath
 from adamcore.backends.kernels import norms
 from adamcore.backends.kernels.norms import SAFE
 from adamcore.backends.numpy import fast

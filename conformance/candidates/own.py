@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from adamcore import Adam
+from adamcore import Adam, Clip
 from adamcore.conformance.candidates.base import (
     CandidateInfo,
     Stepper,
@@ -254,7 +254,8 @@ class OwnStepper(Stepper):
 
     def stepper(self) -> Callable[..., Any]:
         """Return the step of the Adam that there is now."""
-        adam = self.adam
+        adam, clipping = self.adam, self.probe.clip
+        clip = None if clipping is None else Clip(**{clipping.way: clipping.most}, eps=clipping.eps)
 
         def step(
             params: Any,
@@ -266,7 +267,7 @@ class OwnStepper(Stepper):
             overflow: Any = None,
         ) -> Any:
             return adam.step(
-                params, grads, state, lr=lr, present=present, grad_scale=scale, found_inf=overflow
+                params, grads, state, lr=lr, present=present, grad_scale=scale, found_inf=overflow, clip=clip
             )
 
         return self.library.stepper(step)

@@ -37,6 +37,7 @@ from adamcore.dialects import for_target
 from adamcore.errors import DialectError
 
 OPTION_OF = {"p_storage": "--storage", "moment_dtype": "--moments"}  #: the option of a field of the claim
+MANY = 256  #: arrays; a probe of more is run in one dtype
 OUR_OPTIMIZERS = "adamcore.backends."  #: how the targets of adamcore's own optimizers begin
 
 
@@ -56,6 +57,7 @@ class Subject:
         asked: True if the user named the target.
         ranks: the processes on which the target runs; None for one.
         keeping: fields of the claim that say how it keeps numbers: {"p_storage": "split"}.
+        clip: how the claim clips, as ``--clip`` has it; the probes say it too.
     """
 
     required_rules: tuple[str, ...] = ()  #: rules that SHOULD hold in general, and MUST hold here
@@ -73,8 +75,9 @@ class Subject:
         asked: bool = True,
         ranks: Ranks | None = None,
         keeping: Mapping[str, str] | None = None,
+        clip: str | None = None,
     ) -> None:
-        self.ranks = ranks
+        self.ranks, self.clip = ranks, clip
         self.target, self.dialect, self.settings, self.device = target, dialect, dict(settings), device
         self.options = dict(keeping or {})  #: how the claim keeps numbers, as the user asks for it
         if target.startswith(OUR_OPTIMIZERS):  # they take it as an argument
@@ -116,7 +119,8 @@ class Subject:
 
     def entry(self, claim: Claim, results: list[Result], runs: dict[tuple[str, str], Run]) -> Entry:
         """Return the entry of one claim, with its findings and its verdict."""
-        entry = Entry(self.target, claim.name, {a: [v] for a, v in axes_of(claim.adam).items()})
+        name = claim.name if self.clip is None else f"{claim.name}, clip {self.clip}"
+        entry = Entry(self.target, name, {a: [v] for a, v in axes_of(claim.adam).items()})
         entry.asked, entry.results = self.asked, results
         entry.advisory = frozenset(
             p.name for p in self.probes if p.level == "should" and p.rule not in self.required_rules
@@ -229,8 +233,10 @@ class Subject:
     def repro_command(self, probe: str, claimed: str) -> str:
         """Return the command that runs one probe again."""
         words = ["adamcore", "check", self.target, "--probe", probe]
+        if self.clip:
+            words += ["--clip", self.clip]
         if self.dialect or not self.claim_follows_target:
-            words += ["--dialect", self.dialect or claimed.partition("(")[0]]
+            words += ["--dialect", self.dialect or claimed.partition("(")[0].partition(",")[0]]
         if self.device:
             words += ["--device", self.device]
         if self.ranks:
@@ -331,13 +337,18 @@ class ThirdParty(Subject):
         wanted = [not p.start or self.claim is None or p.applies_to(self.claim.adam) for p in probes]
         tasks = [(0, number) for number, asked in enumerate(wanted) if asked]
         shares = self.shares_worker and not self.target.startswith("cmd:")
+        first = next((dtype for dtype in self.dtypes if dtype not in NARROW), None)
         return [
             WorkerJob(
                 self.target,
                 dtype,
                 [None],
                 probes,
-                [task for task in tasks if is_for(probes[task[1]], dtype)],
+                [
+                    task
+                    for task in tasks
+                    if is_for(probes[task[1]], dtype) and (dtype == first or not has_many(probes[task[1]]))
+                ],
                 self.settings,
                 self.device,
                 self.required,
@@ -398,6 +409,8 @@ class ThirdParty(Subject):
         It is one in which the candidate failed a probe that it must pass, or the other one if the candidate
         does not have the dtype in which its parts were to be measured.
         """
+        if self.clip is not None:  # the experiments are made for Adams that do not clip
+            return None
         if self.problem is not None or any(run.unsupported is None for run in self.measured.values()):
             return None
         if tried := {dtype for _, dtype in self.measured}:
@@ -466,6 +479,14 @@ def is_for(probe: Probe, dtype: str) -> bool:
     if probe.only and dtype not in probe.only:
         return False
     return dtype not in NARROW or (not (probe.is_complex or probe.is_large) and is_in_range(probe, dtype))
+
+
+def has_many(probe: Probe) -> bool:
+    """True if a probe has so many arrays that one dtype is enough: a launch that ends ends in each dtype.
+
+    In JAX such a step, of which each operation is one of Python, takes as long as all other probes together.
+    """
+    return len(probe.params) > MANY
 
 
 def own_fault(error: Exception) -> str:

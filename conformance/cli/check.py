@@ -47,6 +47,7 @@ examples:
   adamcore check my/adam.py:MyAdam --table
   adamcore check jax:jit --dtype bfloat16 --storage all
   adamcore check torchao.optim:_AdamW --set bf16_stochastic_round=True --dtype bfloat16 --storage stochastic
+  adamcore check keras.optimizers:Adam --set global_clipnorm=1.0 --clip global_norm=1.0
   adamcore check my/adam.py:MyAdam --dtype float32 --probe 'EPS.*' --probe DEC.1/coupling
 """
 
@@ -98,6 +99,11 @@ def add_candidates(parser: argparse.ArgumentParser) -> None:
         "--moments",
         choices=(*DTYPES, *NARROW),
         help="dtype of the claim's moments (default: the parameter's)",
+    )
+    parser.add_argument(
+        "--clip",
+        metavar="WAY=M[,eps=E]",
+        help="how the claim clips gradients: global_norm=M, norm=M or value=M (default: not at all)",
     )
     parser.add_argument("--device", metavar="NAME", help="device of torch and JAX targets, such as cuda:1")
     parser.add_argument(
@@ -230,6 +236,7 @@ def run_check(options: argparse.Namespace, out: Console, *, identifying: bool = 
         layout=getattr(options, "layout", "fsdp"),
         storage=options.storage,
         moments=options.moments,
+        clip=options.clip,
         identifying=identifying,
     )
     if not out.is_terminal or out.is_dumb_terminal:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from adamcore.conformance.faults import _inputs, _updates
 from adamcore.conformance.oracle.perturbation import Fault, StepContext, UpdateInput, UpdateOutput
-from adamcore.conformance.types import FloatArray
+from adamcore.conformance.types import Clipping, FloatArray, Probe
 from adamcore.definition import Coefficients
 
 
@@ -113,4 +114,77 @@ def of_steps() -> Iterator[Fault]:
     yield Fault("p-clipped-below", "clipping", "NUM.5", "parameters are kept at 0 or above", update=positive)
 
 
-CLIPPING = (*of_gradients(), *of_steps())
+# How a claim's clipping is done wrongly ------------------------------------------------------------
+
+RULES = {"global_norm": "CLIP.2", "norm": "CLIP.3", "value": "CLIP.4"}
+
+
+def with_clip(change: Callable[[Clipping], Clipping | None], probe: Probe) -> Probe:
+    """Return the probe of a candidate that clips in another way than the claim."""
+    _updates.require(probe.clip is not None)
+    assert probe.clip is not None
+    other = change(probe.clip)
+    _updates.require(other != probe.clip)
+    return replace(probe, clip=other)
+
+
+def in_way(way: Any, clip: Clipping) -> Clipping:
+    return replace(clip, way=way, eps=0.0 if way == "value" else clip.eps)
+
+
+def with_slip(slip: str, ways: tuple[str, ...], clip: Clipping) -> Clipping:
+    return replace(clip, slip=slip) if clip.way in ways else clip
+
+
+def with_eps(eps: float, clip: Clipping) -> Clipping:
+    return clip if clip.way == "value" else replace(clip, eps=eps)
+
+
+def decayed_first(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
+    """Clip the sum of gradient and L2 decay, by the norm of the array."""
+    clip, decay = at.clip, c.decay
+    _updates.require(clip is not None and at.adam.decay == "l2" and decay is not None)
+    assert clip is not None
+
+    def changed(p: FloatArray, g: FloatArray) -> FloatArray:
+        whole = g + decay * p
+        if clip.way == "value":
+            return np.asarray(np.clip(whole, -clip.most, clip.most) - decay * p)
+        size = float(np.sqrt(np.sum(whole * whole))) + clip.eps
+        return np.asarray(whole * min(1.0, clip.most / size) - decay * p) if size else g
+
+    return _updates.as_defined(at, c, _updates.with_gradients(inputs, changed))
+
+
+def of_claims() -> Iterator[Fault]:
+    norms, every = ("global_norm", "norm"), tuple(RULES)
+    for name, rule, observed, change in (
+        ("not", "CLIP.2", "gradients are not clipped", lambda clip: None),
+        ("each", "CLIP.2", "each gradient is clipped by its own norm", partial(in_way, "norm")),
+        ("together", "CLIP.3", "all gradients are clipped by the norm of all",
+         partial(in_way, "global_norm")),
+        ("element", "CLIP.2", "each element is clipped by its value", partial(in_way, "value")),
+        ("always", "CLIP.2", "gradients are brought to the largest norm where they are smaller, too",
+         partial(with_slip, "always", norms)),
+        ("squared", "CLIP.2", "the sum of squares is taken for the norm",
+         partial(with_slip, "squared", norms)),
+        ("sum", "CLIP.2", "the sum of the sizes is taken for the norm", partial(with_slip, "sum", norms)),
+        ("largest", "CLIP.2", "the largest size is taken for the norm", partial(with_slip, "largest", norms)),
+        ("mean", "CLIP.2", "the root of the mean square is taken for the norm",
+         partial(with_slip, "mean", norms)),
+        ("late", "CLIP.2", "gradients are clipped by the norm of the step before",
+         partial(with_slip, "late", norms)),
+        ("above", "CLIP.4", "gradients are clipped from above alone", partial(with_slip, "above", every[2:])),
+        ("below", "CLIP.4", "gradients are clipped from below alone", partial(with_slip, "below", every[2:])),
+        ("scaled", "CLIP.1", "gradients are clipped before the loss scale is divided out",
+         partial(with_slip, "scaled", every)),
+        ("eps", "CLIP.2", "1e-6 is added to the norm", partial(with_eps, 1e-6)),
+        ("no-eps", "CLIP.2", "nothing is added to the norm", partial(with_eps, 0.0)),
+    ):  # fmt: skip
+        yield Fault(f"clip-{name}", "clipping", rule, observed, probe=partial(with_clip, change))
+    after = partial(with_clip, partial(with_slip, "after-decay", every))
+    observed = "what is clipped is the sum of the gradient and the decay"
+    yield Fault("clip-decay", "clipping", "CLIP.1", observed, probe=after, update=decayed_first)
+
+
+CLIPPING = (*of_gradients(), *of_steps(), *of_claims())

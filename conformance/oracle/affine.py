@@ -243,6 +243,10 @@ class AffineCoefficients:
         roundings = roundings + (t if self.precision == "running" else 0.0)
         return self.inexact(value, self.unit * (roundings * (1.0 - value) + value))
 
+    def factor(self, high: float, low: float, roundings: float) -> AffineNumber:
+        """Return the factor of a clipped gradient after so many roundings."""
+        return self.inexact(high, roundings * self.symbols.format.unit * abs(high))
+
     def keep(self, kept: Number, weight: Number) -> Number:
         # an average may be formed with two rounded weights or with one: this is the wider of the two
         return self.number(kept) if isinstance(kept, float) else kept

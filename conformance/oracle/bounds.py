@@ -27,6 +27,7 @@ from adamcore.conformance.oracle.affine import (
     Format,
     NoiseSymbols,
 )
+from adamcore.conformance.oracle.clipped import clipped
 from adamcore.conformance.oracle.orders import add_kept, add_scaled_numerators, add_two_updates
 from adamcore.conformance.oracle.perturbation import Fault, StepFault
 from adamcore.conformance.oracle.sharing import canonical_claim, first_alike, without_repeats
@@ -265,7 +266,7 @@ def bounds_in_both(claim: Adam, probe: Probe, flushes: bool, fault: Fault | None
     if fault is not None and fault.probe is not None and fault.is_of_input:
         probe, fault = fault.probe(probe), None
     # with a fault, an element's bound may depend on its index
-    short, whole = without_repeats(probe) if fault is None else (probe, unchanged)
+    short, whole = without_repeats(clipped(probe)) if fault is None else (probe, unchanged)
     both = simulate(claim, short, lambda a, parts: BothFormatsSlot(a, parts, flushes), fault)
     halves = (
         replace(both, steps=[[[half(x, k) for x in parts] for parts in step] for step in both.steps])

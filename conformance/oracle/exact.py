@@ -16,6 +16,7 @@ import numpy as np
 from flint import arb, ctx
 
 from adamcore import Adam
+from adamcore.conformance.oracle.clipped import clipped
 from adamcore.conformance.oracle.perturbation import Fault, StepFault
 from adamcore.conformance.oracle.sharing import canonical_claim, first_alike, without_repeats
 from adamcore.conformance.oracle.trajectory import Trajectory, simulate
@@ -56,6 +57,10 @@ class BallCoefficients:
 
     def keep(self, kept: Number, weight: Number) -> Number | None:
         return arb(kept)
+
+    def factor(self, high: float, low: float, roundings: float) -> Number:
+        """Return the factor of a clipped gradient (:class:`adamcore.conformance.types.Scaling`)."""
+        return arb(high) + arb(low)
 
 
 class BallNamespace:
@@ -137,7 +142,7 @@ def _exact(claim: Adam, probe: Probe, fault: Fault | None) -> Trajectory[Value]:
     with ctx.workprec(PRECISION):
         if fault is not None:  # an element's answer may depend on its index
             return simulate(claim, probe, ExactSlot, fault)
-        short, whole = without_repeats(probe)
+        short, whole = without_repeats(clipped(probe))
         return whole(simulate(claim, short, ExactSlot))
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from adamcore import Adam
 from adamcore.coefficients import Host
+from adamcore.conformance.oracle.clipped import clipped
 from adamcore.conformance.oracle.perturbation import Fault, StepFault, Update, UpdateInput
 from adamcore.conformance.oracle.sharing import repeat, unique_parameters
 from adamcore.conformance.oracle.trajectory import Trajectory, simulate
@@ -20,7 +21,15 @@ from adamcore.conformance.types import FloatArray, Probe
 from adamcore.definition import coefficients, update
 
 
-class UncheckedHost(Host):
+class ModelHost(Host):
+    """Coefficients as the host forms them."""
+
+    def factor(self, high: float, low: float, roundings: float) -> float:
+        """Return the factor of a clipped gradient (:class:`adamcore.conformance.types.Scaling`)."""
+        return high
+
+
+class UncheckedHost(ModelHost):
     """Coefficients in which a division by 0 gives infinity or NaN, as in arrays, and raises nothing."""
 
     def number(self, value: float) -> float:
@@ -70,8 +79,10 @@ class FloatSlot:
             c = coefficients(Host(), self.adam, t, lr, self.mu_product)
         except (ValueError, ZeroDivisionError):  # a wrong clock at 0 or below
             c = coefficients(UncheckedHost(), self.adam, t, np.float64(lr), self.mu_product)
-        c = c if fault is None else fault.coefficients(c, Host())
+        c = c if fault is None else fault.coefficients(c, ModelHost())
         self.mu_product = c.mu_product
+        if self.formula is not None and c.scale_g is not None:  # which formulas know nothing of
+            grads, c = [c.scale_g * g for g in grads], c._replace(scale_g=None)
         parts = list(zip(self.p, grads, self.m, strict=True))
         if self.formula is None or fault is None:
             new, v, v_max = update(np, self.adam, c, parts, self.v, self.v_max)
@@ -101,7 +112,7 @@ def float_trajectory(claim: Adam, probe: Probe, fault: Fault | None) -> Trajecto
         try:
             if fault is not None and not fault.is_of_input:
                 return simulate(claim, probe, partial(FloatSlot, formula=fault.update), fault)
-            few, which = unique_parameters(fault.probe(probe) if fault and fault.probe else probe)
+            few, which = unique_parameters(clipped(fault.probe(probe) if fault and fault.probe else probe))
             return repeat(simulate(claim, few, FloatSlot), which)
         except (ValueError, ZeroDivisionError, OverflowError):
             return None

@@ -22,7 +22,7 @@ from typing import Any, Literal, NamedTuple
 
 from adamcore import Adam
 from adamcore.axes import CoefficientPrecision
-from adamcore.conformance.types import FloatArray, Probe, Step
+from adamcore.conformance.types import Clipping, FloatArray, Probe, Scaling, Step
 from adamcore.definition import Coefficients
 
 
@@ -36,6 +36,7 @@ class StepContext(NamedTuple):
     absent: bool  #: the gradient is absent, and the parameter is stepped all the same
     step: int  #: the number of the step; the first is 1
     scale: float = 1.0  #: the loss scale of the step; its gradients are given without it
+    clip: Clipping | None = None  #: how gradients are clipped, where a fault's formula does it
 
 
 class ClockContext(NamedTuple):
@@ -77,10 +78,12 @@ class StepFault:
 
     change: ChangeCoefficients | None
     context: StepContext
+    scaling: Scaling | None = None  #: the factor of a clipped gradient, which a right candidate has too
 
     def coefficients(self, c: Coefficients, n: Any) -> Coefficients:
         """Return the coefficients ``c`` as the fault forms them in the arithmetic ``n``."""
-        return c if self.change is None else self.change(c, n, self.context)
+        c = c if self.change is None else self.change(c, n, self.context)
+        return c if self.scaling is None else c._replace(scale_g=n.factor(*self.scaling))
 
 
 @dataclass(frozen=True, eq=False)

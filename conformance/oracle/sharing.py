@@ -40,7 +40,8 @@ def first_alike(probe: Probe) -> Probe:
     """Return the first probe with the arrays and hyperparameters of this one, however it is run."""
     hyper = (probe.hyper, *probe.groups)
     settings = tuple(tuple(sorted(given.items())) for given in hyper)
-    return _alike.setdefault((id(probe.params), id(probe.steps), id(probe.start), settings), probe)
+    key = id(probe.params), id(probe.steps), id(probe.start), settings, probe.clip
+    return _alike.setdefault(key, probe)
 
 
 def without_repeats(probe: Probe) -> tuple[Probe, Callable[[Trajectory[Any]], Trajectory[Any]]]:
@@ -74,6 +75,7 @@ def unique_parameters(probe: Probe) -> tuple[Probe, list[int]]:
             before=chosen(step.before),
             frozen=chosen(step.frozen),
             states=chosen(step.states),
+            scaling=chosen(step.scaling),
         )
         for step in probe.steps
     )
@@ -84,7 +86,13 @@ def unique_parameters(probe: Probe) -> tuple[Probe, list[int]]:
 def identity_of(probe: Probe, i: int) -> object:
     """Return what parameters must have in common to be the same in every step."""
     absent = tuple(
-        (s.grads[i] is None, s.frozen and s.frozen[i], s.states and s.states[i] is None) for s in probe.steps
+        (
+            s.grads[i] is None,
+            s.frozen and s.frozen[i],
+            s.states and s.states[i] is None,
+            s.scaling and s.scaling[i],
+        )
+        for s in probe.steps
     )
     group = tuple(sorted(probe.groups[i].items())) if probe.groups else ()
     begun = [probe.start[i]] if probe.start else []

@@ -24,6 +24,7 @@ from adamcore import Adam
 from adamcore.config import MOMENT_STORAGE
 from adamcore.conformance.dtypes import round_to
 from adamcore.conformance.oracle.bounds import AffineSlot, Bound, Storage, format_of, formats_of
+from adamcore.conformance.oracle.clipped import clipped
 from adamcore.conformance.oracle.coded import codings_of, possible
 from adamcore.conformance.oracle.exact import PRECISION, ExactSlot, Value, _ball
 from adamcore.conformance.oracle.kept import RESTS, Draw, drawn, kept, neighbours
@@ -182,6 +183,7 @@ def stored(
         arithmetic: the dtype of the arithmetic; None for that of NUM.1.  In a narrower one the moments are
             not known, and their errors add up.
     """
+    probe = clipped(probe)
     steps, before = [], probe.params
     for number, step in enumerate(probe.steps):
         steps.append(replace(step, before=before))

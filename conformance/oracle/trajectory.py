@@ -19,6 +19,7 @@ import numpy as np
 
 from adamcore import AXES, Adam
 from adamcore.config import MOMENT_DTYPES, STORAGE
+from adamcore.conformance.oracle.clipped import clipped
 from adamcore.conformance.oracle.perturbation import ClockContext, Fault, StepContext, StepFault
 from adamcore.conformance.types import FloatArray, Probe, Start, Step
 
@@ -127,6 +128,7 @@ def simulate(
     """
     fault = fault or Fault()
     probe = fault.probe(probe) if fault.probe else probe
+    clip, probe = probe.clip, clipped(probe)
     adam = adam_for(claim, probe)
     adams = adams_for(claim, probe)
     rates = [rate_of(mine) for mine in adams]
@@ -177,8 +179,11 @@ def simulate(
             now = clocks.begin_update(i, shape, number, absent)
             t = now.t if fault.clock is None else fault.clock(now)
             scale = 1.0 if step.scale is None else step.scale
-            at = StepContext(adams[i], t, rates[i], shape, skipped[i], number, scale)
+            at = StepContext(adams[i], t, rates[i], shape, skipped[i], number, scale, clip)
             step_fault = fault.at_step(at)
+            scaling = None if step.scaling is None else step.scaling[i]
+            if scaling is not None and not absent[i]:
+                step_fault = replace(step_fault or StepFault(None, at), scaling=scaling)
             gradient = np.zeros_like(probe.params[i]) if g is None or absent[i] else g / scale
             mask = mask_of(step, i, shape)
             for slot, grads in zip(parameter, by_slot(gradient, parameter), strict=True):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from adamcore.conformance.probes import (
+    clipping,
     freeze,
     handling,
     hyper,
@@ -37,6 +38,7 @@ PROBES: Mapping[str, Probe] = {
         numerics,
         loss_scale,
         storage,
+        clipping,
         handling,
     )
     for probe in module.PROBES

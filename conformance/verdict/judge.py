@@ -23,6 +23,7 @@ from adamcore import Adam
 from adamcore.config import MOMENT_STORAGE
 from adamcore.conformance.dtypes import DTYPES, round_probe, to_carrier, ulp_of
 from adamcore.conformance.oracle.bounds import Bound, bounds
+from adamcore.conformance.oracle.clipped import clipped
 from adamcore.conformance.oracle.exact import PRECISION, Value, exact, round_once
 from adamcore.conformance.oracle.kept import RESTS, Draw
 from adamcore.conformance.oracle.stored import Unrounded, stored
@@ -87,6 +88,7 @@ def judge(
     digits = dtype
     if dtype in NARROW:
         probe = round_probe(probe, dtype, *(named_by(adam, field)[1] for field in ("m_dtype", "v_dtype")))
+    probe = clipped(probe)
     if made:  # in 16 bits the rounding on storage is made, and not bounded
         if with_rest:
             digits = "float32"

@@ -110,8 +110,8 @@ def page(scores: Iterable[Score]) -> str:
     parts += ["## Right Adams\n", right_table([s for s in of["right"] if not is_blind(s)])]
     parts += ["## Generated orders of evaluation\n", GENERATED, right_table(generated)]
     parts += ["## Written blind\n", blind_table([s for s in scores if s.item.file.startswith("blind")])]
-    for file, time in (("second_blind", "second"), ("third_blind", "third"), ("fourth_blind", "fourth")):
-        again = [s for s in scores if s.item.file.startswith(file)]
+    for time in ("second", "third", "fourth", "fifth"):
+        again = [s for s in scores if s.item.file.startswith(f"{time}_blind")]
         parts += [f"## Written blind a {time} time\n", blind_table(again)]
     parts += ["## Looks wrong, is right\n", equivalent_table(of["equivalent"])]
     parts += ["## No Adam\n", other_table(of["other"]), narrow_section(narrow)]
@@ -253,7 +253,7 @@ def wrong_table(scores: Sequence[Score]) -> str:
 
 
 def is_blind(score: Score) -> bool:
-    return score.item.file.startswith(("blind", "second_blind", "third_blind", "fourth_blind"))
+    return score.item.file.startswith(("blind", "second_blind", "third_blind", "fourth_blind", "fifth_blind"))
 
 
 def blind_table(scores: Sequence[Score]) -> str:

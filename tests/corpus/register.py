@@ -92,6 +92,7 @@ HELD_OUT = (
     "second_blind",
     "third_blind",
     "fourth_blind",
+    "fifth_blind",
 )  #: how modules that were held out begin
 ITEMS: dict[str, Item] = {}  #: by target
 

@@ -32,6 +32,7 @@ from adamcore.conformance.candidates.targets import make_candidate  # noqa: E402
 from adamcore.conformance.checking.check import measure_parts  # noqa: E402
 from adamcore.conformance.checking.subjects import ThirdParty  # noqa: E402
 from adamcore.conformance.probes import PROBES  # noqa: E402
+from adamcore.conformance.probes.clipping import for_clipping  # noqa: E402
 from adamcore.conformance.report.report import Entry  # noqa: E402
 from adamcore.conformance.types import Result  # noqa: E402
 from adamcore.conformance.workers.pool import Event, RunEvent, WorkerJob  # noqa: E402
@@ -126,7 +127,7 @@ def subject_and_entry(
 ) -> tuple[ThirdParty, Entry]:
     """Return one Adam as the subject of a check, and its entry."""
     names = tuple(names) or (IN_16_BITS if item.is_narrow else tuple(PROBES))
-    probes = [PROBES[name] for name in names]
+    probes = for_clipping([PROBES[name] for name in names], None)
     dtypes = tuple(dtypes) or item.dtypes
     subject = ThirdParty(item.target, item.claim, item.options, None, probes, dtypes)
     with np.errstate(all="ignore"):

@@ -10,6 +10,7 @@ from check_candidates import ADAM, FEW, RIGHT, WRONG, one, write
 from adamcore.conformance import check
 from adamcore.conformance.checking import subjects
 from adamcore.conformance.checking.check import check as run_check
+from adamcore.conformance.checking.subjects import ThirdParty
 from adamcore.conformance.claims import all_claims, claim_for, claim_of_dialect
 from adamcore.conformance.oracle.sharing import equivalent_claim
 from adamcore.conformance.probes import PROBES
@@ -182,3 +183,10 @@ def test_what_has_no_float64_is_measured_in_float32_and_told_with_its_fault(tmp_
     assert ("step", "p = p - lr m_hat / (sqrt(v_hat) + eps)") in entry.anatomy.equations
     assert entry.axes["epsilon"] == ["outside-corrected"]
     assert entry.fault == "the first update counts as t=2"
+
+
+def test_a_probe_of_very_many_arrays_is_run_in_one_dtype() -> None:
+    many = PROBES["STEP.1/many"]
+    for dtypes, expected in ((("float32", "float64"), [1, 0]), (("float64",), [1]), (("float16",), [0])):
+        subject = ThirdParty("m:C", None, {}, None, [many], dtypes)
+        assert [len(job.tasks) for job in subject.jobs] == expected

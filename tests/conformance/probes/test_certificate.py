@@ -70,7 +70,7 @@ def test_nothing_is_undecided(name: str, decay: str) -> None:
     for step in bounds(adam, probe, "float32").steps:
         for parts in step:
             for bound in parts:
-                assert name.startswith("NF") or (bound.p <= limit).all()
+                assert name.startswith(("NF", "CLIP.5/not-finite")) or (bound.p <= limit).all()
 
 
 def test_names_are_rules() -> None:
