@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from adamcore.conformance.candidates import is_own_backend
+from adamcore.conformance.checking.own_backends import OwnBackend
 from adamcore.conformance.checking.ranks import blame_ranks
 from adamcore.conformance.checking.selection import default_targets, keepings, select_probes
-from adamcore.conformance.checking.subjects import OwnBackend, Subject, ThirdParty, Unidentified, own_fault
+from adamcore.conformance.checking.subjects import Subject, ThirdParty, Unidentified, own_fault
 from adamcore.conformance.checking.validate import validate_options, validate_ranks, validate_target
 from adamcore.conformance.errors import SettingError, UsageError
 from adamcore.conformance.probes.clipping import for_clipping
