@@ -189,7 +189,7 @@ def _step_alike(
 
 def rows_of(program: Program, coefficients: Sequence[Coefficients]) -> torch.Tensor:
     """Return coefficients on the device, 0-d tensors, row after row; those of one tick lie so already."""
-    used = [x for c in coefficients for x in program.used(c)]
+    used: list[torch.Tensor] = [x for c in coefficients for x in program.used(c)]
     whole = used[0]._base
     if whole is not None and whole.is_contiguous() and whole.numel() == len(used):
         at, size = whole.data_ptr(), whole.element_size()
