@@ -13,9 +13,18 @@ from typing import Any
 EVENT = "/jax/core/compile/backend_compile_duration"  #: what JAX announces when XLA compiles a program
 
 
+announced = 0  #: programs that would have been compiled, had a candidate not shared them with others
+
+
+def announce() -> None:
+    """Count a program that a candidate shares with others."""
+    global announced  # JAX' and PyTorch's counters are global as well
+    announced += 1
+
+
 def count() -> int:
     """Return the number of programs compiled so far; only differences of it have a meaning."""
-    total = 0
+    total = announced
     jax = sys.modules.get("jax")
     if jax is not None and hasattr(jax, "monitoring"):
         total += listener(jax)()
@@ -23,6 +32,23 @@ def count() -> int:
     if utils is not None:
         total += int(utils.counters["stats"]["unique_graphs"])
     return total
+
+
+def switch_off() -> None:
+    """Let torch.compile compile nothing more: its functions run as they are written."""
+    import torch
+
+    torch.compiler.set_stance("force_eager")
+    global _off
+    _off = True
+
+
+def is_off() -> bool:
+    """True if :func:`switch_off` was called."""
+    return _off
+
+
+_off = False
 
 
 @cache
