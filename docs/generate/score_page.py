@@ -80,17 +80,17 @@ roots and averages in random other forms that are the same function of real numb
 tests draw sixty more.
 """
 
-MUTANTS = """A second generator (`tests/corpus/mutants.py`) breaks Adam in one place at random. It has the text of a
-step in eleven dialects, each line with the part of the definition that it stands for, and changes one node of
-one line: it leaves a term out or doubles it, takes another operand, sign, function, constant or format, or does
-so under a condition (a step, a size, a place, a dtype). Or it moves a line, or changes what is around the step:
-absent gradients, a saved state, groups, rates, starts. The area follows from the line and the kind of the
-change before anything is scored. Its mutants are none of the Adams counted above.
+MUTANTS = """A second generator (`tests/corpus/mutants.py`) breaks Adam in one place at random. It has the
+text of a step in eleven dialects, each line with the part of the definition that it stands for, and changes
+one node of one line: it leaves a term out or doubles it, takes another operand, sign, function, constant or
+format, or does so under a condition (a step, a size, a place, a dtype). Or it moves a line, or changes what
+is around the step: absent gradients, a saved state, groups, rates, starts. The area follows from the line and
+the kind of the change before anything is scored. Its mutants are none of the Adams counted above.
 
-| seeds | measured in float64 and named | what was mended then |
+| seeds | named by the parts in float64 | what was mended then |
 | --- | --- | --- |
-| 0 to 249 | 188 of 250 | parts that read a NaN, or arrays that differ, as something else; labels |
-| 1000 to 1149 | 133 of 150 | corrections against schedules, what is small, formats of 53 bits |
+| 0 to 249 | 188 of 250 | what reads a NaN, or arrays that differ, as something else; labels |
+| 1000 to 1149 | 133 of 150 | corrections against schedules, what is small, formats of 53 bits; labels |
 """
 
 SECTION = "## In 16 bits"
