@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import score
 from mutants import Mutant, broken, mutant
+from register import ITEMS
 
 from adamcore.conformance.anatomy.anatomy import EVERY_EXPERIMENT, anatomy_of
 from adamcore.conformance.anatomy.findings import first_finding
@@ -89,7 +90,7 @@ def test_a_seed_always_gives_the_same_mutant() -> None:
 def scores() -> Iterator[score.Score]:
     for seed in SEEDS:
         chosen = mutant(seed)
-        score.ITEMS[chosen.item.target] = chosen.item
+        ITEMS[chosen.item.target] = chosen.item
         yield score.examine(chosen.item)
 
 
