@@ -172,7 +172,7 @@ AREA_OF = {
     "AMS": "amsgrad", "NES": "nesterov", "MAX": "maximize", "CPX": "complex", "F1": "missing",
     "F2": "zero_gradient", "F3": "missing", "F5": "clock", "F6": "all_missing", "LR": "schedule",
     "STEP.2": "closure", "STEP.3": "compilation", "SCALE": "loss_scale", "CLIP": "clipping", "LR.4": "groups",
-    "NUM.2": "moments", "NUM.3": "moments", "NUM.4": "coefficients", "NF": "nonfinite",
+    "NUM.1": "mixed_precision", "NUM.2": "moments", "NUM.3": "moments", "NUM.4": "coefficients", "NF": "nonfinite",
     "STEP.1/shapes": "layout", "STEP.1/long": "layout",
     "STEP.1/fortran": "layout", "STEP.1/strided": "layout", "STEP.1/offset": "layout",
     "STEP.1/reversed": "layout", "STEP.1/chunks": "layout", "STEP.1/slots": "layout", "STEP.1/many": "layout",
