@@ -56,6 +56,7 @@ def check(
     quick: bool = False,
     ranks: int | None = None,
     layout: str = "fsdp",
+    processes: bool = False,
     storage: Sequence[str] = (),
     moments: str | None = None,
     clip: str | None = None,
@@ -83,6 +84,8 @@ def check(
         layout: how parameters lie on these: "fsdp" (shards of the first dimension), "tp" (of the last), "2d"
             (of both), "ddp" (all of them on each), "zero" (likewise, with each state on one rank alone), or
             "shard_map" (as "fsdp"; each device of JAX makes a step of its own parts).
+        processes: True if each rank of JAX is a process, joined by ``jax.distributed``; False if the ranks
+            are devices of one process.  Those of PyTorch are processes in any case.
         storage: how the claim keeps parameters of 16 bits: policies of docs/precision.md, or "all" of them.
             Each target is held to each policy.
         moments: the dtype in which the claim keeps moments; None is the parameter's.
@@ -101,7 +104,7 @@ def check(
     for target in targets:
         validate_target(target)
     validate_options(dialect, dtypes, device, settings, probes, timeout, parallel, memory)
-    processes = validate_ranks(ranks, layout, targets)
+    together = validate_ranks(ranks, layout, targets, processes=processes)
     if moments is not None and moments not in (*DTYPES, *NARROW):
         raise UsageError(f"moments={moments!r}: expected one of {', '.join((*DTYPES, *NARROW))}")
     if identifying and (narrow := [dtype for dtype in dtypes if dtype in NARROW]):
@@ -133,7 +136,7 @@ def check(
                 chosen,
                 where,
                 asked=bool(targets),
-                ranks=processes,
+                ranks=together,
                 keeping=keeping,
                 clip=clip,
             )
@@ -368,11 +371,15 @@ def validate_options(
         raise UsageError(f"parallel={parallel!r}: expected a whole number")
 
 
-def validate_ranks(ranks: Any, layout: Any, targets: Sequence[str]) -> Ranks | None:
-    """Return the processes on which the targets run, None for one; raise :class:`UsageError` if in vain."""
+def validate_ranks(
+    ranks: Any, layout: Any, targets: Sequence[str], *, processes: bool = False
+) -> Ranks | None:
+    """Return the ranks on which the targets run, None for one; raise :class:`UsageError` if in vain."""
     if layout not in LAYOUTS:
         raise UsageError(f"layout={layout!r}: expected one of {', '.join(LAYOUTS)}")
     if ranks is None:
+        if processes:
+            raise UsageError("processes without ranks: expected --ranks N with it, the number of processes")
         return None
     if isinstance(ranks, bool) or not isinstance(ranks, int) or ranks < 1:
         raise UsageError(f"ranks={ranks!r}: expected a whole number above 0")
@@ -383,7 +390,7 @@ def validate_ranks(ranks: Any, layout: Any, targets: Sequence[str]) -> Ranks | N
             f"ranks={ranks} with {named}: expected torch optimizers or optax factories (module:attr), torch, "
             "jax, jax:jit or jax:native"
         )
-    return Ranks(ranks, layout)
+    return Ranks(ranks, layout, bool(processes))
 
 
 def has_no_ranks(target: str) -> bool:
