@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from adamcore import AXES
-from adamcore.conformance.checking.check import is_quick
+from adamcore.conformance.checking.selection import is_quick
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.report.report import environment as environment_here
 from adamcore.conformance.verdict.identify import TELLING

@@ -16,6 +16,9 @@ from adamcore.backends.files.stand_ins import BACKEND
 from adamcore.backends.states.named import dotted, listed, unique
 from adamcore.clock import known
 from adamcore.errors import AdamcoreError, CheckpointError, HyperparameterError
+from adamcore.step import Clip
+from adamcore.step.clipping import check_clip
+from adamcore.step.rows import Rows
 
 PATHS = (str, os.PathLike)
 
@@ -49,6 +52,10 @@ def named(
         if x is None and names is not None:
             continue
         found[name] = readable(x)
+        if type(x) is Rows:
+            raise error(
+                f"{what} {name!r} is Rows: expected all of its rows, as files are stepped range by range"
+            )
         if found[name] is None or not name:
             raise error(
                 f"{what} {name!r} is {type(x).__name__}: expected an array of NumPy or zarr with a name, "
@@ -96,6 +103,18 @@ def given(path: Path) -> dict[str, Readable]:
             f"{path} has no arrays: expected a file of safetensors, a folder of .npy files, or one of zarr"
         )
     return found
+
+
+def clip_numbers(clip: Clip | None) -> list[float | None] | None:
+    """Return the fields of a clip as floats; None if there is none.
+
+    Raises:
+        HyperparameterError: it is no clip of one way, or a field is no number >= 0.
+    """
+    if clip is None:
+        return None
+    check_clip(clip, BACKEND)
+    return [number(f"Clip.{name}", x) for name, x in zip(Clip._fields, clip, strict=True)]
 
 
 def number(name: str, value: Any) -> float | None:

@@ -66,6 +66,7 @@ class Pending:
     gradients: dict[str, Identity | None] = field(default_factory=dict)  #: by name; None: not known again
     same: list[int] = field(default_factory=list)  #: as in the commit; empty after a step that was given up
     done: int = 0  #: batches that are on the disk
+    clip: list[float | None] | None = None  #: the fields of the Clip
     token: str = ""  #: of this making of the step, which its tasks know; "" if it has none
 
 
@@ -137,6 +138,8 @@ def write_pending(folder: Path, pending: Pending) -> None:
     content = asdict(pending)
     for name in ("lr", "weight_decay", "grad_scale"):
         content[name] = None if content[name] is None else float(content[name]).hex()
+    if pending.clip is not None:
+        content["clip"] = [None if x is None else float(x).hex() for x in pending.clip]
     write(folder / "pending.json", content)
 
 
@@ -152,6 +155,8 @@ def read_pending(folder: Path, commit: Commit) -> Pending | None:
     try:
         for name in ("lr", "weight_decay", "grad_scale"):
             content[name] = None if content[name] is None else float.fromhex(content[name])
+        if content.get("clip") is not None:
+            content["clip"] = [None if x is None else float.fromhex(x) for x in content["clip"]]
         found = Pending(**content)
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(

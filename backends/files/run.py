@@ -19,8 +19,9 @@ from adamcore.backends.files.arrays import LazyArray, Readable, Writable, Zeros
 from adamcore.backends.files.batches import budget
 from adamcore.backends.files.blocks import STORED, Blocks, task
 from adamcore.backends.files.formats import FORMATS, Spec, make, open_arrays
-from adamcore.backends.files.inputs import PATHS, named, number
+from adamcore.backends.files.inputs import PATHS, clip_numbers, named, number
 from adamcore.backends.files.locks import locked, without_tasks
+from adamcore.backends.files.norms import norm
 from adamcore.backends.files.record import (
     Commit,
     Layout,
@@ -39,6 +40,8 @@ from adamcore.errors import BackendError, CheckpointError, GradientError, Parame
 from adamcore.jobs import Job
 from adamcore.state import AdamState
 from adamcore.step import init_tree, plan_step
+from adamcore.step.clipping import Clip, by_value, factors_of_norms, multiplied_jobs
+from adamcore.step.plan import StepPlan
 from adamcore.trees import ParamTree
 from adamcore.types import Array, Tree
 
@@ -208,6 +211,7 @@ class Run:
         lr: float | None = None,
         weight_decay: float | None = None,
         grad_scale: float | None = None,
+        clip: Clip | None = None,
         absent: Sequence[str] = (),
         ceiling: int = CEILING,
         progress: bool = False,
@@ -221,6 +225,8 @@ class Run:
             grads: the gradients, in any of the forms that ``params`` of :meth:`create` may have; None in
                 place of an array is an absent gradient.
             lr, weight_decay, grad_scale: as for :meth:`adamcore.Adam.step`, as numbers.
+            clip: as for :meth:`adamcore.Adam.step`, of numbers.  To clip by a norm is to read the gradients
+                twice, unless ``clip.total`` says it.
             absent: names of parameters without a gradient, where ``grads`` is a path.
             ceiling: the bytes of memory that this step may take for arrays.
             progress: True to show a progress bar on standard error.
@@ -244,6 +250,7 @@ class Run:
                 list(absent),
                 str(Path(grads).resolve()) if isinstance(grads, PATHS) else None,
                 same=self._commit.same if before is None else [],
+                clip=clip_numbers(clip),
             )
             self._make(pending, grads, progress, dask)
 
@@ -293,6 +300,7 @@ class Run:
             pending = replace(pending, done=0, gradients=known_again)
         dask = dask or any(isinstance(g, LazyArray) for g in gradients.values())
         pending = replace(pending, token=secrets.token_hex(8), done=0 if dask else pending.done)
+        plan = plan._replace(jobs=self._clipped(plan, pending))
         workers = dask_module().workers(pending.ceiling) if dask else None
         jobs = dict(zip(plan.indices, plan.jobs, strict=True))
         try:
@@ -331,6 +339,19 @@ class Run:
                 "before it"
             ) from error
         self._commit, self._arrays = after, new
+
+    def _clipped(self, plan: StepPlan, pending: Pending) -> Sequence[Job]:
+        """Return the jobs of a plan with what clips their gradients in their coefficients."""
+        if pending.clip is None or not plan.jobs:
+            return plan.jobs
+        clip, jobs = Clip(*pending.clip), plan.jobs  # type: ignore[arg-type]
+        if clip.value is not None:
+            return by_value(self.adam, BACKEND, jobs, clip.value)
+        known = [0.0] * len(jobs)
+        if clip.total is None:
+            names = [self._layout.names[i] for i in plan.indices]
+            known = [norm(name, job, pending.grad_scale) for name, job in zip(names, jobs, strict=True)]
+        return multiplied_jobs(BACKEND, jobs, factors_of_norms(BACKEND, known, [job.g for job in jobs], clip))
 
     def _open(self, generation: int) -> dict[str, dict[str, Writable]]:
         return open_arrays(self.folder / str(generation), self._layout.file_format, self._layout.specs)

@@ -11,7 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.experimental.shard_alike import shard_alike
 
-from adamcore.backends.base import BaseBackend, FastPath, dtype_name
+from adamcore.backends.arrays import dtype_name
+from adamcore.backends.base import BaseBackend, FastPath
 from adamcore.backends.jax import batches, clocks, fast
 from adamcore.backends.jax.rows import ROWS
 from adamcore.backends.jax.words import WORDS

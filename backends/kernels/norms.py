@@ -51,16 +51,22 @@ def norms(memory: Memory, xs: Sequence[Array]) -> list[float | None]:
     return found
 
 
+def block_sums(memory: Memory, x: Array) -> Sequence[float] | None:
+    """Return the sum of squares of each block of a vector; None if machine code cannot form it.
+
+    The norm of a vector is the root of the exact sum (``math.fsum``) of those of all its blocks.
+    """
+    storage = memory.storage(x.dtype) if available() else None
+    if storage is None or memory.unsupported(x) is not None or not memory.contiguous(x):
+        return None
+    return sums_at(storage, memory.addresses([x]), memory.sizes([x]), memory.run_parallel)[0]
+
+
 def norms_at(
     storage: Storage, addresses: array[int], sizes: Sequence[int], run_parallel: Run
 ) -> list[float | None]:
     """Return what :func:`norms` does, of contiguous arrays of one dtype and of so many elements."""
-    offsets = array("q", accumulate(sizes, initial=0))
-    firsts = array("q", accumulate((-(-size // BLOCK) for size in sizes), initial=0))
-    sums = array("d", bytes(8 * firsts[-1]))
-    vectors = (offsets, addresses, firsts, sums)
-    table = array("q", (len(sizes), *(vector.buffer_info()[0] for vector in vectors)))
-    run_parallel(kernel(storage), offsets[-1], table.buffer_info()[0])
+    sums, firsts = sums_at(storage, addresses, sizes, run_parallel)
     if firsts[-1] == len(sizes) and 0 not in sizes:
         found = list(map(math.sqrt, sums))
     else:
@@ -68,6 +74,19 @@ def norms_at(
     if storage != "float64":
         return list(found)
     return [n if SAFE[0] < n < SAFE[1] else None for n in found]
+
+
+def sums_at(
+    storage: Storage, addresses: array[int], sizes: Sequence[int], run_parallel: Run
+) -> tuple[array[float], array[int]]:
+    """Return the sums of squares of all blocks, and the number of each array's first sum."""
+    offsets = array("q", accumulate(sizes, initial=0))
+    firsts = array("q", accumulate((-(-size // BLOCK) for size in sizes), initial=0))
+    sums = array("d", bytes(8 * firsts[-1]))
+    vectors = (offsets, addresses, firsts, sums)
+    table = array("q", (len(sizes), *(vector.buffer_info()[0] for vector in vectors)))
+    run_parallel(kernel(storage), offsets[-1], table.buffer_info()[0])
+    return sums, firsts
 
 
 @lru_cache(maxsize=8)

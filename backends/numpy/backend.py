@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from adamcore.backends.base import BaseBackend, FastPath, dtype_name
+from adamcore.backends.arrays import dtype_name
+from adamcore.backends.base import BaseBackend, FastPath
 from adamcore.backends.kernels import norms
 from adamcore.backends.kernels.norms import SAFE
 from adamcore.backends.numpy import fast
@@ -35,14 +36,17 @@ BLOCK = 1 << 16  #: numbers whose squares are added up at once
 
 def norm_in_blocks(g: Array) -> float:
     """Return the Euclidean norm of an array of any floating dtype, summed in float64; it may overflow."""
-    flat = np.ravel(g, order="K")
+    return math.sqrt(squares_in_blocks(np.ravel(g, order="K")))
+
+
+def squares_in_blocks(flat: Array, total: float = 0.0) -> float:
+    """Return ``total`` and the squares of a vector's numbers, added up block by block."""
     if flat.dtype.kind == "c":
         flat = flat.view(flat.real.dtype)
-    total = 0.0
     for start in range(0, flat.size, BLOCK):
         part = flat[start : start + BLOCK].astype(np.float64)
         total += float(part @ part)
-    return math.sqrt(total)
+    return total
 
 
 class NumPyBackend(BaseBackend):

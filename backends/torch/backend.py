@@ -14,7 +14,8 @@ try:
 except ModuleNotFoundError:
     np: Any = None  # type: ignore[no-redef]
 
-from adamcore.backends.base import BaseBackend, FastPath, dtype_name
+from adamcore.backends.arrays import dtype_name
+from adamcore.backends.base import BaseBackend, FastPath
 from adamcore.backends.kernels import norms as kernel_norms
 from adamcore.backends.overlap import first_overlap
 from adamcore.backends.torch import compiler, cuda_clock, fast, norms, nvrtc, root, shards

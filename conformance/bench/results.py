@@ -59,12 +59,14 @@ def document(
         before: the environment before the run.
         candidate: what a check says of the candidate that was timed; None if it was our own backends.
     """
-    from adamcore.conformance.bench.coverage import unsupported_examples
+    from adamcore.conformance.bench.coverage import prices, unsupported_examples
 
     made = {"schema": SCHEMA, "environment": before, "rows": [asdict(row) for row in rows]}
     if candidate is not None:
         return made | {"unserved": {}, "candidate": candidate}
-    return made | {"unserved": unsupported_examples()}
+    unserved, timed = unsupported_examples(), {row.framework for row in rows}
+    wanted = {framework: found for framework, found in unserved.items() if framework in timed}
+    return made | {"unserved": unserved, "prices": prices(wanted)}
 
 
 def load(path: Path) -> dict[str, Any]:

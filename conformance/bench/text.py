@@ -88,9 +88,15 @@ def environment_text(document: dict[str, Any]) -> str:
 
 
 def unsupported_lines(document: dict[str, Any]) -> list[str]:
-    """Return a line for each framework with the examples that its fast path does not support."""
-    return [
-        f"{framework}: " + "; ".join(f"{name} ({why})" for name, why in reasons.items())
-        for framework, reasons in document["unserved"].items()
-        if reasons
-    ]
+    """Return a line for each framework with the examples that its fast path does not support, and the prices.
+
+    A run that was stored before prices were measured has none.
+    """
+    prices = document.get("prices", {})
+    lines = []
+    for framework, reasons in document["unserved"].items():
+        paid = {name: f", {ratio:.3g} times" for name, ratio in prices.get(framework, {}).items()}
+        if reasons:
+            words = [f"{name} ({why}{paid.get(name, '')})" for name, why in reasons.items()]
+            lines.append(f"{framework}: " + "; ".join(words))
+    return lines

@@ -23,6 +23,7 @@ class GradientBuffers:
         refill: writes other values into such an array; None if arrays cannot be written to, so that every
             step gets new ones.
         read: returns an array's values in NumPy.
+        read_each: does so for many arrays at once; None calls ``read`` for each.
     """
 
     def __init__(
@@ -31,8 +32,10 @@ class GradientBuffers:
         make: Callable[[FloatArray], Any],
         refill: Callable[[Any, FloatArray], object] | None,
         read: Callable[[Any], FloatArray] = np.asarray,
+        read_each: Callable[[Sequence[Any]], Sequence[FloatArray]] | None = None,
     ) -> None:
-        self.make, self.read = make, read
+        self.make = make
+        self.read_each = read_each or (lambda arrays: [read(x) for x in arrays])
         self.refill = None if probe.manner == "fresh" or probe.layout == "broadcast" else refill
         self.memory: dict[int, Any] = {}
         self.given: list[tuple[Any, FloatArray] | None] = []
@@ -66,12 +69,13 @@ class GradientBuffers:
             may_be: other values that the gradients may have, such as those without their scale (SCALE.1).
         """
         found = []
-        for i, given in enumerate(self.given):
+        arrays = [given and (given[0] if now is None else now[i]) for i, given in enumerate(self.given)]
+        values = iter(self.read_each([x for x in arrays if x is not None]))
+        for i, (given, array) in enumerate(zip(self.given, arrays, strict=True)):
             if given is None:
                 continue
-            array = given[0] if now is None else now[i]
             if array is None or not same_as_one_of(
-                self.read(array), given[1], None if may_be is None else may_be[i]
+                next(values), given[1], None if may_be is None else may_be[i]
             ):
                 found.append(f"gradient {i} in step {index}")
                 self.memory.pop(i, None)  # its shape may have changed

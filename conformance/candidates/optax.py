@@ -25,15 +25,19 @@ from adamcore.conformance.candidates.base import (
     run_probe,
     unsupported_reason,
 )
+from adamcore.conformance.candidates.elementwise import Programs
 from adamcore.conformance.dtypes import arithmetic_of
 from adamcore.conformance.errors import CandidateError, UnavailableError
 from adamcore.conformance.types import FloatArray, Probe, Run, Start, Step
 
-MOST_COMPILED = 256  #: arrays; a step of more is not compiled, which would take minutes
+MOST_COMPILED = 256  #: arrays; a step of more is neither traced nor compiled, which would take minutes
 
 
 class OptaxCandidate:
     """Runs a factory's transformation under jax.jit, as its users do.
+
+    A step that treats each element alone is run by programs that the probes share
+    (:mod:`adamcore.conformance.candidates.elementwise`).
 
     For a probe that changes hyperparameters the factory is wrapped in ``inject_hyperparams``, but only for
     the arguments that change.  The others stay Python numbers, so that they are not rounded to the probe's
@@ -51,6 +55,7 @@ class OptaxCandidate:
         self.factory = factory
         self.device = jax_device(device)
         self.arguments = map_arguments(factory, settings, known, required=required)
+        self.programs = Programs()
 
     @property
     def info(self) -> CandidateInfo:
@@ -100,7 +105,7 @@ class OptaxStepper(Stepper):
             if not (hasattr(transformation, "init") and hasattr(transformation, "update")):
                 raise CandidateError("it returned no GradientTransformation")
             self.params = [self.array(cast(p, dtype)) for p in probe.params]
-            self.state = transformation.init(self.params)
+            self.state = self.begun(transformation.init)
         except Exception as error:
             if self.changed:
                 raise UnsupportedProbe(f"inject_hyperparams is refused: {describe(error)}") from error
@@ -111,8 +116,7 @@ class OptaxStepper(Stepper):
             updates, state = transformation.update(grads, state, params)
             return optax.apply_updates(params, updates), state
 
-        step = self.placed(step)
-        self.step_all = jax.jit(step) if len(self.params) <= MOST_COMPILED else step
+        self.step_all = self.compiled(step)
 
     def array(self, value: FloatArray) -> Any:
         """Return JAX's array with these values."""
@@ -122,9 +126,15 @@ class OptaxStepper(Stepper):
         """Return the values of one of JAX's arrays."""
         return np.asarray(array)
 
-    def placed(self, step: Callable[..., Any]) -> Callable[..., Any]:
-        """Return what to compile in place of ``step(grads, state, params)``."""
-        return step
+    def begun(self, init: Callable[..., Any]) -> Any:
+        """Return the state at the start."""
+        few = len(self.params) <= MOST_COMPILED
+        return self.candidate.programs.shared(init, init)(self.params) if few else init(self.params)
+
+    def compiled(self, step: Callable[..., Any]) -> Callable[..., Any]:
+        """Return ``step(grads, state, params)`` as it is run."""
+        few = len(self.params) <= MOST_COMPILED
+        return self.candidate.programs.shared(step, self.jax.jit(step)) if few else step
 
     def again(self) -> OptaxStepper:
         """Return another one, of the same probe, in which a run is resumed."""

@@ -50,6 +50,10 @@ class Library:
         """Return the values of the library's array in NumPy."""
         return np.array(array.get() if hasattr(array, "get") else array)  # CuPy's arrays have get
 
+    def numpy_each(self, arrays: Sequence[Any]) -> list[FloatArray]:
+        """Return the values of many arrays."""
+        return [self.numpy(array) for array in arrays]
+
     def stepper(self, step: Callable[..., Any]) -> Callable[..., Any]:
         """Return what to call in place of ``step(params, grads, state, lr, present)``."""
         return step
@@ -240,7 +244,10 @@ class OwnStepper(Stepper):
         self.params = [library.array(cast(p, dtype, layout_of_parameters(probe))) for p in probe.params]
         self.state = adam.init(self.params)
         self.gradients = GradientBuffers(
-            probe, lambda g: library.array(cast(g, dtype, probe.layout)), library.refill, library.numpy
+            probe,
+            lambda g: library.array(cast(g, dtype, probe.layout)),
+            library.refill,
+            read_each=library.numpy_each,
         )
 
         self.call = self.stepper()
@@ -295,7 +302,7 @@ class OwnStepper(Stepper):
 
     def clocks(self) -> list[int] | None:
         t = self.state.t
-        read = [int(self.library.numpy(x)) for x in (t if isinstance(t, list) else [t])]
+        read = [int(x) for x in self.library.numpy_each(t if isinstance(t, list) else [t])]
         return read if isinstance(t, list) else read * len(self.params)
 
     def rests(self) -> list[FloatArray | None] | None:
@@ -309,7 +316,7 @@ class OwnStepper(Stepper):
         if step.changes:
             self.adam = dataclasses.replace(self.adam, **step.changes)
             self.call = self.stepper()
-        before = [library.numpy(p) for p in self.params]
+        before = library.numpy_each(self.params)
         grads = self.gradients.fill([None if g is None else cast(g, self.dtype) for g in step.grads])
         handed = list(grads)
         present = None
@@ -326,11 +333,11 @@ class OwnStepper(Stepper):
         params, self.state = self.call(self.params, handed, self.state, self.lr, present, *scaled)
         written = [
             f"parameter {i} in step {index}"
-            for i, (p, old) in enumerate(zip(self.params, before, strict=True))
-            if not same_bits(library.numpy(p), old)
+            for i, (p, old) in enumerate(zip(library.numpy_each(self.params), before, strict=True))
+            if not same_bits(p, old)
         ]
         written += self.gradients.written(index)
         if not same_list(handed, grads):
             written.append(f"the list of gradients in step {index}")
         self.params = params
-        return [library.numpy(p) for p in params], written
+        return library.numpy_each(params), written

@@ -2,39 +2,30 @@
 
 from __future__ import annotations
 
-import difflib
-import shlex
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from fnmatch import fnmatchcase
-from typing import Any
 
 from adamcore.conformance.candidates import is_own_backend
+from adamcore.conformance.checking.own_backends import OwnBackend
 from adamcore.conformance.checking.ranks import blame_ranks
-from adamcore.conformance.checking.subjects import OwnBackend, Subject, ThirdParty, Unidentified, own_fault
+from adamcore.conformance.checking.selection import default_targets, keepings, select_probes
+from adamcore.conformance.checking.subjects import Subject, ThirdParty, Unidentified, own_fault
+from adamcore.conformance.checking.validate import validate_options, validate_ranks, validate_target
 from adamcore.conformance.errors import SettingError, UsageError
 from adamcore.conformance.probes.clipping import for_clipping
 from adamcore.conformance.progress import Watcher, watched
 from adamcore.conformance.report.report import Entry, Report, environment
 from adamcore.conformance.settings import (
     DTYPES,
-    LAYOUTS,
     MEMORY,
     NARROW,
-    OWN_TARGETS,
     PARALLEL,
-    POLICIES,
-    QUICK,
     TIMEOUT,
-    Ranks,
     parse_clipping,
     parse_settings,
 )
-from adamcore.conformance.types import Probe
 from adamcore.conformance.workers.pool import EndEvent, Event, ReadyEvent, RunEvent, WorkerJob, run_jobs
-from adamcore.dialects import DIALECTS
-from adamcore.registry import announced
 
 Progress = Callable[[str, int, int], None]  #: (what is done now, number of pieces done, number of pieces)
 EXPLAINING = 60  #: pieces that the explanation of a subject's runs counts for
@@ -78,7 +69,7 @@ def check(
         timeout: seconds that a candidate has to start, and then for each probe.
         parallel: how many worker processes run at the same time.
         memory: MB that a candidate's processes may use.
-        quick: True runs only the probes for which :func:`is_quick` is true.
+        quick: True runs only the probes for which :func:`selection.is_quick` is true.
         ranks: on how many processes of PyTorch, or devices of JAX, each target makes its steps together;
             None: on one.
         layout: how parameters lie on these: "fsdp" (shards of the first dimension), "tp" (of the last), "2d"
@@ -166,31 +157,6 @@ def check(
         progress("", pieces(subjects), pieces(subjects))
     devices = {s.target: s.info.device for s in subjects if s.info is not None}
     return Report(entries, environment(devices), quick=quick)
-
-
-def keepings(
-    storage: Sequence[str], moments: str | None, dtypes: Sequence[str]
-) -> Iterator[tuple[dict[str, str], list[str]]]:
-    """Yield the ways to keep numbers that are asked for, each with the dtypes that have it.
-
-    Raises:
-        UsageError: a policy is unknown, or has no meaning in any of the dtypes.
-
-    >>> [keeping["p_storage"] for keeping, _ in keepings(["all"], None, ["float16"])]
-    ['plain', 'master', 'split', 'kahan', 'stochastic']
-    """
-    wide = {} if moments is None else {"moment_dtype": moments}
-    policies = dict.fromkeys(POLICIES if "all" in storage else storage)
-    if unknown := [policy for policy in policies if policy not in POLICIES]:
-        raise UsageError(f"unknown policy {unknown[0]!r}; expected all, {', '.join(POLICIES)}")
-    if not policies:
-        yield wide, list(dtypes)
-    for policy in policies:
-        where = [d for d in dtypes if (policy, d) != ("split8", "float16")]  # STORE.1
-        if where:
-            yield {"p_storage": policy} | wide, where
-        elif "all" not in storage:
-            raise UsageError(f"policy {policy!r} with dtype {dtypes[0]!r}: expected bfloat16")
 
 
 def pieces(subjects: Sequence[Subject], explained: int | None = None) -> int:
@@ -294,140 +260,3 @@ def run_subjects(
             done += len(event.job.tasks) - started[event.job]  # the tasks that did not run
         if progress:
             progress(f"{subject.target} {event.job.dtype}", done, total)
-
-
-def select_probes(patterns: Iterable[str], *, quick: bool = False) -> list[Probe]:
-    """Return the probes whose name or rule matches one of the patterns; no pattern selects all probes.
-
-    Raises:
-        UsageError: a pattern matches no probe, or none of the selected probes is quick.
-    """
-    from adamcore.conformance.probes import PROBES
-
-    patterns = list(patterns)
-    for pattern in patterns:
-        if not any(matches(probe, pattern) for probe in PROBES.values()):
-            near = difflib.get_close_matches(pattern, PROBES, n=3, cutoff=0.4)
-            raise UsageError(f"no probe {pattern!r}" + (f"; nearest: {', '.join(near)}" if near else ""))
-    fitting = [p for p in PROBES.values() if not patterns or any(matches(p, pattern) for pattern in patterns)]
-    chosen = [p for p in fitting if is_quick(p)] if quick else fitting
-    if not chosen:
-        raise UsageError(f"--quick leaves none of these probes: {', '.join(p.name for p in fitting)}")
-    return chosen
-
-
-def is_quick(probe: Probe) -> bool:
-    """True if the probe belongs to a quick check: it has at most QUICK updates of a parameter in all."""
-    return probe.updates <= QUICK and not probe.is_large
-
-
-def matches(probe: Probe, pattern: str) -> bool:
-    """True if the probe's name or rule matches the pattern."""
-    return fnmatchcase(probe.name, pattern) or fnmatchcase(probe.rule, pattern)
-
-
-def default_targets() -> dict[str, str | None]:
-    """Return every backend, of adamcore and of other packages, with its only claim; None for all dialects.
-
-    Backends whose library is not installed are among them.
-    """
-    others = [f"array:{entry.name}" for entry in announced()]
-    return OWN_TARGETS | {name: None for name in others if name not in OWN_TARGETS}
-
-
-def validate_options(
-    dialect: Any,
-    dtypes: Any,
-    device: Any,
-    settings: Any,
-    probes: Any,
-    timeout: Any,
-    parallel: Any,
-    memory: Any,
-) -> None:
-    """Raise :class:`UsageError` if an argument of :func:`check` makes no sense."""
-    for name, value in (("dialect", dialect), ("device", device)):
-        if value is not None and not isinstance(value, str):
-            raise UsageError(f"{name}={value!r}: expected text or None")
-    for name, values in (("dtypes", dtypes), ("probes", probes)):
-        if isinstance(values, str) or not isinstance(values, Iterable):
-            raise UsageError(f"{name}={values!r}: expected a list, such as [{str(values)!r}]")
-        if odd := [value for value in values if not isinstance(value, str)]:
-            raise UsageError(f"{name} has {odd[0]!r}: expected text")
-    known = (*DTYPES, *NARROW)
-    if unknown := [dtype for dtype in dtypes if dtype not in known]:
-        raise UsageError(f"unknown dtype {unknown[0]!r}; expected {' or '.join(known)}")
-    if not dtypes:
-        raise UsageError(f"dtypes is empty; expected {' or '.join(DTYPES)}")
-    if settings is not None and not isinstance(settings, Mapping):
-        raise UsageError(f"settings={settings!r}: expected a mapping, such as {{'amsgrad': 'True'}}")
-    for name, value in (settings or {}).items():
-        if not isinstance(value, str):
-            raise UsageError(f"settings[{name!r}]={value!r}: expected text, as after --set: {str(value)!r}")
-    for name, number in (("timeout", timeout), ("parallel", parallel), ("memory", memory)):
-        if isinstance(number, bool) or not isinstance(number, (int, float)) or not number > 0:
-            raise UsageError(f"{name}={number!r}: expected a number above 0")
-    if parallel != int(parallel):
-        raise UsageError(f"parallel={parallel!r}: expected a whole number")
-
-
-def validate_ranks(
-    ranks: Any, layout: Any, targets: Sequence[str], *, processes: bool = False
-) -> Ranks | None:
-    """Return the ranks on which the targets run, None for one; raise :class:`UsageError` if in vain."""
-    if layout not in LAYOUTS:
-        raise UsageError(f"layout={layout!r}: expected one of {', '.join(LAYOUTS)}")
-    if ranks is None:
-        if processes:
-            raise UsageError("processes without ranks: expected --ranks N with it, the number of processes")
-        return None
-    if isinstance(ranks, bool) or not isinstance(ranks, int) or ranks < 1:
-        raise UsageError(f"ranks={ranks!r}: expected a whole number above 0")
-    others = [target for target in targets if has_no_ranks(target)]
-    if others or not targets:
-        named = others[0] if others else "no target"
-        raise UsageError(
-            f"ranks={ranks} with {named}: expected torch optimizers or optax factories (module:attr), torch, "
-            "jax, jax:jit or jax:native"
-        )
-    return Ranks(ranks, layout, bool(processes))
-
-
-def has_no_ranks(target: str) -> bool:
-    """True if a target is of a kind that runs on one rank alone."""
-    if is_own_backend(target):
-        return target.startswith(("numpy", "array:")) or target == "torch:compile"
-    return target.startswith(("cmd:", "kernel:"))
-
-
-def validate_target(target: Any) -> None:
-    """Raise :class:`UsageError` if the target is no text, or has none of the forms of a target."""
-    if not isinstance(target, str):
-        raise UsageError(
-            f"target {target!r}: expected text, such as 'module:attr'; "
-            "assert_conforms takes a class or a factory"
-        )
-    if target.startswith("cmd:"):
-        validate_command(target)
-        return
-    if is_own_backend(target) or ":" in target.removeprefix("kernel:").strip(":"):
-        return
-    known = [*OWN_TARGETS, *(path for row in DIALECTS.values() for path in row.targets)]
-    own = DIALECTS[target].targets if target in DIALECTS else ()
-    near = own or difflib.get_close_matches(target, known, n=3, cutoff=0.5)
-    hint = f"; nearest: {', '.join(near)}" if near else ""
-    raise UsageError(
-        f"unknown target {target!r}: expected numpy, torch, torch:cuda, torch:compile, jax, jax:jit, "
-        "jax:native, array:MODULE, module:attr, path/file.py:attr, kernel:module:function or "
-        f"cmd:COMMAND{hint}"
-    )
-
-
-def validate_command(target: str) -> None:
-    """Raise :class:`UsageError` if ``cmd:`` has no command, or one that the shell's rules cannot split."""
-    try:
-        words = shlex.split(target.removeprefix("cmd:"))
-    except ValueError as error:
-        raise UsageError(f"{target!r}: {error}") from error
-    if not words:
-        raise UsageError(f"{target!r} has no command; expected cmd:COMMAND, such as cmd:./driver")

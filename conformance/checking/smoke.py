@@ -85,7 +85,7 @@ def smoke(
     Raises:
         UsageError: a target of no known form, or a setting that the target does not have.
     """
-    from adamcore.conformance.checking.check import validate_target
+    from adamcore.conformance.checking.validate import validate_target
     from adamcore.conformance.errors import UsageError
 
     validate_target(target)

@@ -6,9 +6,7 @@ import dataclasses
 import shlex
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
-from adamcore import AXES, Adam
+from adamcore import AXES
 from adamcore.conformance.anatomy.anatomy import EVERY_EXPERIMENT, Anatomy, anatomy_of
 from adamcore.conformance.anatomy.experiments import EXPERIMENTS
 from adamcore.conformance.anatomy.findings import first_finding
@@ -17,18 +15,15 @@ from adamcore.conformance.candidates import CandidateInfo, judged_hyper, served_
 from adamcore.conformance.candidates.arguments import REQUIRED
 from adamcore.conformance.candidates.base import describe
 from adamcore.conformance.checking.explain import explain
+from adamcore.conformance.checking.runs import error_of_all, has_many, is_for, judge_run
 from adamcore.conformance.claims import (
     Claim,
-    all_claims,
     axes_of,
     claim_for,
     claim_of_dialect,
-    fields_of,
     keeping_of,
     with_keeping,
 )
-from adamcore.conformance.dtypes import is_in_range
-from adamcore.conformance.oracle.sharing import equivalent_claim
 from adamcore.conformance.report.report import Entry, Verdict
 from adamcore.conformance.settings import NARROW, Ranks
 from adamcore.conformance.types import Finding, Probe, Result, Run
@@ -250,72 +245,6 @@ class Subject:
         return shlex.join(words)
 
 
-class OwnBackend(Subject):
-    """A backend of adamcore, under one dialect or under all of them.
-
-    Claims that a probe cannot tell apart share one run and one judgement.  The claim always has coefficients
-    in double precision, also for a dialect whose implementations form them in float32.
-    """
-
-    claim_follows_target = False
-    required_rules = ("CLK.3", "NUM.3")
-
-    def plan_jobs(self) -> list[WorkerJob]:
-        claims = [claim_of_dialect(self.dialect)] if self.dialect else all_claims()
-        self.claims = [with_keeping(claim, self.keeping) for claim in claims]
-        self.runs: dict[tuple[str, str, Adam], Run] = {}
-        self.results: dict[tuple[str, str, Adam], Result] = {}
-        distinct: dict[Adam, int] = {}
-        tasks: list[tuple[int, int]] = []
-        for number, probe in enumerate(self.probes):
-            applicable = [c.adam for c in self.claims if probe.applies_to(c.adam)]
-            if probe.is_large:  # how many arrays there are has nothing to do with the axes
-                applicable = applicable[:1]
-            for adam in dict.fromkeys(equivalent_claim(claim, probe) for claim in applicable):
-                tasks.append((distinct.setdefault(adam, len(distinct)), number))
-        self.distinct_claims = list(distinct)
-        fields = [fields_of(adam) for adam in self.distinct_claims]
-        return [
-            WorkerJob(
-                self.target,
-                dtype,
-                fields,
-                self.probes,
-                [task for task in tasks if is_for(self.probes[task[1]], dtype)],
-                self.settings,
-                self.device,
-                ranks=self.ranks,
-            )
-            for dtype in self.dtypes
-        ]
-
-    def judge(self, job: WorkerJob, task: int, run: Run) -> None:
-        assert self.info is not None
-        number, index = job.tasks[task]
-        adam, probe = self.distinct_claims[number], self.probes[index]
-        key = probe.name, job.dtype, adam
-        self.runs[key] = run
-        claim = equivalent_claim(adam, probe, exact=True)
-        self.results[key] = judge_run(claim, probe, job.dtype, run, flushes=self.info.flushes, our_bits=True)
-
-    def entries(self) -> list[Entry]:
-        return [self.entry(self.in_double(claim), *self.results_of(claim)) for claim in self.claims]
-
-    def in_double(self, claim: Claim) -> Claim:
-        return Claim(claim.name, dataclasses.replace(claim.adam, coefficients="double"))
-
-    def results_of(self, claim: Claim) -> tuple[list[Result], dict[tuple[str, str], Run]]:
-        """Return the results and the runs of one claim."""
-        results, runs = [], {}
-        for dtype in self.dtypes:
-            for probe in self.probes:
-                key = probe.name, dtype, equivalent_claim(claim.adam, probe)
-                if probe.applies_to(claim.adam) and key in self.results:
-                    results.append(self.results[key])
-                    runs[probe.name, dtype] = self.runs[key]
-        return results, runs
-
-
 class ThirdParty(Subject):
     """A third party's Adam, under one claim."""
 
@@ -337,13 +266,18 @@ class ThirdParty(Subject):
         wanted = [not p.start or self.claim is None or p.applies_to(self.claim.adam) for p in probes]
         tasks = [(0, number) for number, asked in enumerate(wanted) if asked]
         shares = self.shares_worker and not self.target.startswith("cmd:")
+        first = next((dtype for dtype in self.dtypes if dtype not in NARROW), None)
         return [
             WorkerJob(
                 self.target,
                 dtype,
                 [None],
                 probes,
-                [task for task in tasks if is_for(probes[task[1]], dtype)],
+                [
+                    task
+                    for task in tasks
+                    if is_for(probes[task[1]], dtype) and (dtype == first or not has_many(probes[task[1]]))
+                ],
                 self.settings,
                 self.device,
                 self.required,
@@ -464,55 +398,6 @@ class Unidentified(ThirdParty):
             prepare(claim_of_dialect(row.name, self.settings).adam, self.probes)
 
 
-def is_for(probe: Probe, dtype: str) -> bool:
-    """True if a probe is run in a dtype.
-
-    Some are made for a few dtypes alone.  In 16 bits there are no complex numbers.
-    A probe whose numbers are 0 or infinite there shows nothing, and what only many elements show is shown in
-    float32.
-    """
-    if probe.only and dtype not in probe.only:
-        return False
-    return dtype not in NARROW or (not (probe.is_complex or probe.is_large) and is_in_range(probe, dtype))
-
-
 def own_fault(error: Exception) -> str:
     """Return that the check failed, and with which error."""
     return f"the check itself failed: {describe(error)}; a fault of adamcore, not of the candidate"
-
-
-def error_of_all(runs: Mapping[tuple[str, str], Run], probes: Sequence[Probe]) -> str | None:
-    """Return the first error of a candidate that raised one in every probe, or None.
-
-    Some candidates may raise for an absent gradient or for one that is not finite, so one of the probes
-    must be without.
-    """
-    tried = {key: run for key, run in runs.items() if run.unsupported is None}
-    ordinary = {p.name for p in probes if is_ordinary(p)}
-    if not all(run.error for run in tried.values()) or not any(name in ordinary for name, _ in tried):
-        return None
-    return next(run.error for run in tried.values())
-
-
-def is_ordinary(probe: Probe) -> bool:
-    """True if all gradients are there, real and finite, and no step changes the learning rate."""
-    if probe.start or probe.manner != "plain" or probe.is_complex:
-        return False
-    return all(
-        step.lr is None
-        and not step.changes
-        and all(g is not None and np.isfinite(g).all() for g in step.grads)
-        for step in probe.steps
-    )
-
-
-def judge_run(
-    claim: Adam, probe: Probe, dtype: str, run: Run, *, flushes: bool, our_bits: bool = False
-) -> Result:
-    """Judge a run; the wider bound for flushed subnormals is derived only if the run fails without it."""
-    from adamcore.conformance.verdict.judge import judge
-
-    result = judge(claim, probe, dtype, run, flushes=False, our_bits=our_bits)
-    if flushes and result.status == "failed":
-        result = judge(claim, probe, dtype, run, flushes=True, our_bits=our_bits)
-    return result

@@ -5,7 +5,7 @@ All implementations of a framework take turns, so that ratios are right on a bus
 median over the rounds.  Steps are timed as in a training (new gradients, caches filled with other things
 between two steps, another lr) and hot (the same step again at once).  The last lines list examples that a
 fast path does not support: there the backend runs the definition, operation by operation, with the same
-result.
+result.  "times" is the price: the time of such a step over that of a float32 vector of as many bytes.
 
 Any other TARGET is one of `adamcore check`: a class, a factory, or kernel:module:function.  Its step is timed
 hot beside a copy of memory that moves as many bytes, and a quick check says whether it is right.
@@ -135,7 +135,8 @@ def run_candidate(options: argparse.Namespace, out: Console, progress: Callable[
 
     from adamcore.conformance.bench import results, text
     from adamcore.conformance.bench.targets import load_target, run_target
-    from adamcore.conformance.checking.check import check, validate_target
+    from adamcore.conformance.checking.check import check
+    from adamcore.conformance.checking.validate import validate_target
     from adamcore.conformance.cli.parser import usage_error
     from adamcore.conformance.errors import CandidateError, UsageError
     from adamcore.conformance.settings import parse_assignments

@@ -25,7 +25,7 @@ def run(options: argparse.Namespace) -> int:
     from rich.table import Table
     from rich.text import Text
 
-    from adamcore.conformance.checking.check import select_probes
+    from adamcore.conformance.checking.selection import select_probes
     from adamcore.conformance.cli.parser import console, usage_error
     from adamcore.conformance.errors import UsageError
 

@@ -11,13 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from adamcore.conformance.candidates.targets import make_candidate
-from adamcore.conformance.checking.check import (
-    check,
-    measure_parts,
-    select_probes,
-    validate_options,
-)
+from adamcore.conformance.checking.check import check, measure_parts
+from adamcore.conformance.checking.selection import select_probes
 from adamcore.conformance.checking.subjects import ThirdParty
+from adamcore.conformance.checking.validate import validate_options
 from adamcore.conformance.errors import CandidateError, ConformanceError, UnavailableError
 from adamcore.conformance.report.report import Entry, Report, environment
 from adamcore.conformance.report.text import failure_texts, finding_text

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from adamcore.conformance.candidates import is_own_backend
-from adamcore.conformance.checking.check import check, select_probes, validate_target
+from adamcore.conformance.checking.check import check
 from adamcore.conformance.checking.expected import Expectations, read_expected
-from adamcore.conformance.checking.subjects import is_for
+from adamcore.conformance.checking.runs import is_for
+from adamcore.conformance.checking.selection import select_probes
+from adamcore.conformance.checking.validate import validate_target
 from adamcore.conformance.claims import claim_of_dialect, with_keeping
 from adamcore.conformance.errors import ConformanceError, UsageError
 from adamcore.conformance.report.matrix import KINDS, kind_of

@@ -1,4 +1,6 @@
-"""What the code knows of each rule of docs/spec.md: its equation, its probes, the dialects that have it.
+"""What is known of each rule of docs/spec.md: its equation, its probes, who has it and who breaks it.
+
+The dialects are those of the table, and what was measured stands in the field guide.
 
 :func:`with_facts` adds it to the page of the site.  The page itself stays as it is written.
 """
@@ -6,17 +8,24 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import equations_page
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # for fieldguide, which is not installed
 
 from adamcore.axes import AXES
 from adamcore.conformance.oracle.symbolic import equations
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.rules import AXIS_SAYS, RULE_OF, SAYS
 from adamcore.dialects import DIALECTS, Dialect
+from fieldguide.entry import Entry, load_entries
+from fieldguide.results import load
+from fieldguide.score import Measured
 
 HEADING = re.compile(r"^### (\S+) .*$", re.M)
 #: rules whose equation is a line of Algorithm 1
@@ -36,7 +45,8 @@ def with_facts(page: str) -> str:
 
 def box(rule: str) -> str:
     """Return what the code knows of a rule, or "" if it knows nothing."""
-    parts = [part for part in (equation_of(rule), probes_of(rule), dialects_of(rule)) if part]
+    known = (equation_of(rule), probes_of(rule), dialects_of(rule), broken_by(rule))
+    parts = [part for part in known if part]
     if not parts:
         return ""
     inner = "\n\n".join(parts)
@@ -95,10 +105,14 @@ def axis_table(axis: str) -> str:
     rows = [
         f"| `{value}` | {RULE_OF[axis][value]} | {escape(AXIS_SAYS[axis][value])} | "
         + (", ".join(f"`{name}`" for name in having(axis)[str(value)]) or "none in the table")
-        + " |"
+        + f" | {', '.join(measured_with(axis, value)) or 'none'} |"
         for value in AXES[axis]
     ]
-    return "\n".join(["| value | rule | what it does | dialects |", "|---|---|---|---|", *rows])
+    head = [
+        "| value | rule | what it does | dialects | measured in the field guide |",
+        "|---|---|---|---|---|",
+    ]
+    return "\n".join([*head, *rows])
 
 
 @cache
@@ -117,3 +131,33 @@ def values_of(row: Dialect, axis: str) -> Iterator[tuple[Any, str]]:
     for option, effect in row.options.items():
         if axis in effect:
             yield effect[axis], f"{row.name}({option})"
+
+
+# Measured ----------------------------------------------------------------------------------------
+
+
+@cache
+def measured() -> tuple[Measured, ...]:
+    """Return the entries of the field guide that have a result and are some Adam of the table."""
+    stored = [(entry, load(entry.id)) for entry in load_entries() if entry.dialect]
+    return tuple((e, d) for e, d in stored if d is not None and d["status"] == "measured")
+
+
+def measured_with(axis: str, value: Any) -> list[str]:
+    """Return links to the implementations for which this value of an axis alone was measured."""
+    return [link(entry) for entry, document in measured() if document["axes"].get(axis) == [value]]
+
+
+def broken_by(rule: str) -> str:
+    """Return what was measured of the implementations that break a rule, or "" if none does."""
+    rows = [
+        f"- {link(entry)} {document['version']}: {escape(finding['observed'])}"
+        for entry, document in measured()
+        for finding in document["findings"]
+        if finding["level"] == "error" and finding["rule"] == rule
+    ]
+    return folded(f"Measured to do otherwise: {len(rows)}", "\n".join(rows)) if rows else ""
+
+
+def link(entry: Entry) -> str:
+    return f"[{escape(entry.name)}](field-guide/{entry.id}.md)"

@@ -1,7 +1,7 @@
 // Written by `make pages` from adamcore/definition.py and the table of dialects; do not edit.
 // `o` decides what a number is (arithmetic.js): a double, or a float32 rounded after each operation.
 "use strict";
-const FIELDS = ['w1', 'w2', 'keep1', 'keep2', 'step_m', 'step_g', 'inside', 'over_root', 'square', 'outside', 'decay', 'keep_p', 'mu_product', 'scale_g'];
+const FIELDS = ['w1', 'w2', 'keep1', 'keep2', 'step_m', 'step_g', 'inside', 'over_root', 'square', 'outside', 'decay', 'keep_p', 'mu_product', 'scale_g', 'least_g'];
 const Coefficients = (...values) =>
   Object.fromEntries(FIELDS.map((name, i) => [name, values[i] ?? null]));
 function definition(o) {
@@ -78,9 +78,13 @@ function definition(o) {
     return (keep === null ? o.add(old, o.sub(fresh, o.mul(weight, old))) : o.add(o.mul(keep, old), fresh));
   }
   function update(xp, adam, c, parts, v, v_max = null) {
-    let denominator, over_root, square, used;
+    let denominator, low, over_root, square, used;
     if (c.scale_g !== null) {
       parts = parts.map(([p, g, m]) => [p, o.mul(c.scale_g, g), m]);
+    }
+    if (c.least_g !== null) {
+      low = c.least_g;
+      parts = parts.map(([p, g, m]) => [p, o.neg(xp.maximum(o.neg(xp.maximum(g, low)), low)), m]);
     }
     if (adam.maximize) {
       parts = parts.map(([p, g, m]) => [p, o.neg(g), m]);
@@ -495,6 +499,25 @@ const DATA = {
   "pyro.ClippedAdam": {
    "axes": {
     "epsilon": "outside-uncorrected"
+   },
+   "defaults": {}
+  },
+  "fastai.Adam": {
+   "axes": {
+    "decay": "decoupled"
+   },
+   "defaults": {
+    "b2": 0.99,
+    "eps": 1e-05,
+    "weight_decay": 0.01
+   }
+  },
+  "evotorch.adam": {
+   "axes": {
+    "missing": "error",
+    "clock": "global",
+    "all_missing": "error",
+    "maximize": true
    },
    "defaults": {}
   },
@@ -941,7 +964,6 @@ const DATA = {
   },
   "climin.Adam": {
    "axes": {
-    "epsilon": "outside-uncorrected",
     "missing": "error",
     "clock": "global",
     "all_missing": "error"
@@ -960,6 +982,13 @@ const DATA = {
   },
   "numpy_ml.Adam": {
    "axes": {},
+   "defaults": {}
+  },
+  "drjit.Adam": {
+   "axes": {
+    "epsilon": "outside-uncorrected",
+    "missing": "zero"
+   },
    "defaults": {}
   },
   "warp.Adam": {
@@ -995,6 +1024,16 @@ const DATA = {
    },
    "defaults": {
     "lr": 0.01
+   }
+  },
+  "brain_js.Adam": {
+   "axes": {
+    "missing": "error",
+    "clock": "global",
+    "all_missing": "error"
+   },
+   "defaults": {
+    "lr": 0.3
    }
   },
   "js_pytorch.Adam": {

@@ -1,4 +1,5 @@
-// A driver for the Adams of packages of npm (docs/protocol.md): node driver.mjs toygrad | js-pytorch
+// A driver for the Adams of packages of npm (docs/protocol.md): node driver.mjs toygrad | js-pytorch |
+// brain.js-weights | brain.js-biases
 
 import readline from "node:readline";
 
@@ -68,7 +69,44 @@ async function jsPytorch() {
   };
 }
 
-const { about, init, step } = await { toygrad, "js-pytorch": jsPytorch }[process.argv[2]]();
+// A network of one input, which is 1: a weight, or a bias, for each element.  Its deltas are -gradients.
+async function brain(kind) {
+  const { default: brain } = await import("brain.js");
+  let network, list;
+  const elements = () => (kind === "weights" ? network.weights[1].map(([w]) => w) : network.biases[1]);
+  return {
+    about: { hyper: ["lr", "b1", "b2", "eps"], dtypes: ["float32"], can: ["set_lr"] },
+    init(params, { lr, b1, b2, eps }) {
+      list = params.map((p) => numbers(p));
+      const start = list.flatMap((p) => [...p]);
+      network = new brain.NeuralNetwork();
+      network.sizes = [1, start.length];
+      Object.assign(network.trainOpts, { praxis: "adam", learningRate: lr, beta1: b1, beta2: b2, epsilon: eps });
+      network.initialize();
+      network.outputs[0] = [1];
+      start.forEach((value, i) => {
+        network.weights[1][i][0] = value;
+        network.biases[1][i] = value;
+      });
+    },
+    step(grads, lr) {
+      if (grads.includes(null)) throw new Error("a gradient is absent");
+      network.trainOpts.learningRate = lr;
+      network.deltas[1] = grads.flatMap((g) => [...numbers(g)]).map((g) => -g);
+      network.adjustWeights();
+      const after = [...elements()];
+      return list.map((p) => after.splice(0, p.length));
+    },
+  };
+}
+
+const drivers = {
+  toygrad,
+  "js-pytorch": jsPytorch,
+  "brain.js-weights": () => brain("weights"),
+  "brain.js-biases": () => brain("biases"),
+};
+const { about, init, step } = await drivers[process.argv[2]]();
 let forms;
 
 const answers = {

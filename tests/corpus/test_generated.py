@@ -15,7 +15,7 @@ from sixteen import Sixteen
 
 from adamcore.conformance.candidates import judged_hyper, served_probe
 from adamcore.conformance.candidates.targets import make_candidate
-from adamcore.conformance.checking.subjects import judge_run
+from adamcore.conformance.checking.runs import judge_run
 from adamcore.conformance.claims import axes_of, claim_of_dialect
 from adamcore.conformance.dtypes import round_to
 from adamcore.conformance.probes import PROBES

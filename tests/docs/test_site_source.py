@@ -119,6 +119,18 @@ def test_an_axis_has_its_equation() -> None:
     assert spec_facts.equation_of("STATE.1") == ""
 
 
+def test_a_rule_names_who_was_measured_to_break_it() -> None:
+    assert "[keras.optimizers.Adam on PyTorch](field-guide/keras-torch-adam.md)" in spec_facts.broken_by(
+        "STEP.1"
+    )
+    assert spec_facts.broken_by("STATE.9") == ""
+
+
+def test_an_axis_names_who_was_measured_with_a_value() -> None:
+    assert "[optax.adamw](field-guide/optax-adamw.md)" in spec_facts.measured_with("decay", "decoupled")
+    assert "[optax.adamw](field-guide/optax-adamw.md)" not in spec_facts.measured_with("decay", "l2")
+
+
 # The whole ---------------------------------------------------------------------------------------
 
 

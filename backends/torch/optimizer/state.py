@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 
 from adamcore.adam import Adam as Core
-from adamcore.backends.base import dtype_name
+from adamcore.backends.arrays import dtype_name
 from adamcore.backends.torch import shards
 from adamcore.backends.torch.backend import PLAIN, backend
 from adamcore.backends.torch.optimizer.clocks import new_clock, new_product, read_clock

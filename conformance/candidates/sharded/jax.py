@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from adamcore.conformance.candidates.base import CandidateInfo
-from adamcore.conformance.candidates.optax import OptaxCandidate, OptaxStepper
+from adamcore.conformance.candidates.optax import MOST_COMPILED, OptaxCandidate, OptaxStepper
 from adamcore.conformance.candidates.sharded.exchange import Exchange
 from adamcore.conformance.candidates.sharded.layouts import (
     Cuts,
@@ -251,8 +251,12 @@ class MeshOptaxStepper(OptaxStepper):
     def numpy(self, array: Any) -> FloatArray:
         return self.devices.numpy(array)
 
-    def placed(self, step: Callable[..., Any]) -> Callable[..., Any]:
-        return self.devices.divided(step)
+    def begun(self, init: Callable[..., Any]) -> Any:
+        return init(self.params)
+
+    def compiled(self, step: Callable[..., Any]) -> Callable[..., Any]:
+        divided = self.devices.divided(step)
+        return self.jax.jit(divided) if len(self.params) <= MOST_COMPILED else divided
 
     def again(self) -> MeshOptaxStepper:
         return MeshOptaxStepper(self.candidate, self.probe, self.dtype, self.devices.elsewhere())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -49,10 +50,18 @@ class TorchOnRanks(Torch):
         local(array).copy_(from_numpy(np.array(self.part(value))))
 
     def numpy(self, array: Any) -> FloatArray:
+        return self.numpy_each([array])[0]
+
+    def numpy_each(self, arrays: Sequence[Any]) -> list[FloatArray]:
+        """Return the values of many arrays, which the ranks send to each other at once."""
         import torch.distributed as dist
 
-        parts: list[Any] = [None] * self.group.ranks
-        dist.all_gather_object(parts, to_numpy(local(array)))
-        shape, whole = tuple(array.shape), (None,) * len(self.group.shape)
-        cuts = self.cuts(shape) if hasattr(array, "device_mesh") else whole
-        return assemble(parts, shape, cuts, self.group.shape)
+        every: list[Any] = [None] * self.group.ranks
+        dist.all_gather_object(every, [to_numpy(local(array)) for array in arrays])
+        whole = (None,) * len(self.group.shape)
+        found = []
+        for array, *parts in zip(arrays, *every, strict=True):
+            shape = tuple(array.shape)
+            cuts = self.cuts(shape) if hasattr(array, "device_mesh") else whole
+            found.append(assemble(parts, shape, cuts, self.group.shape))
+        return found

@@ -112,8 +112,8 @@ class ShardedTorchCandidate(TorchCandidate):
         return dataclasses.replace(info, device=self.group.named(info.device))
 
     def refuses(self, probe: Probe) -> str | None:
-        if self.group.layout == "zero" and probe.layout not in ("C", "readonly"):
-            return "ZeroRedundancyOptimizer sends parameters that lie in one piece"
+        if self.group.layout == "zero" and probe.layout == "strided":
+            return "ZeroRedundancyOptimizer on gloo sends other elements of a parameter that skips memory"
         return super().refuses(probe)
 
     def stepper(self, probe: Probe, dtype: str) -> ShardedTorchStepper:

@@ -55,6 +55,11 @@ def test_frameworks_without_unsupported_examples_have_no_line() -> None:
     assert text.unsupported_lines(document) == ["numpy: complex64 (it is complex)"]
 
 
+def test_what_is_not_supported_has_its_price() -> None:
+    document = {"unserved": {"numpy": {"x": "why"}}, "prices": {"numpy": {"x": 12.345}}}
+    assert text.unsupported_lines(document) == ["numpy: x (why, 12.3 times)"]
+
+
 def test_the_row_of_a_candidate_has_bandwidth_and_share() -> None:
     cells = text.target_cells({**ROW, "seconds": 1e-6, "of_floor": 4.0})
     assert dict(zip(text.TARGET_HEAD, cells, strict=True)) == {

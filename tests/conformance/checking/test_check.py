@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from check_candidates import FEW, WRONG, one, write
 
-from adamcore.conformance import assert_conforms, check
+from adamcore.conformance import check
 from adamcore.conformance.checking.check import EXPLAINING, STAGES, explaining
-from adamcore.conformance.errors import UsageError
 from adamcore.conformance.settings import OWN_TARGETS
-from adamcore.errors import DialectError
 
 
 def test_right_array_candidate_conforms(tmp_path: Path) -> None:
@@ -98,26 +95,6 @@ def test_no_target_means_every_backend() -> None:
     assert not any(e.asked for e in report.entries)
 
 
-@pytest.mark.parametrize(
-    ("target", "options", "error", "message"),
-    [
-        ("nunpy", {}, UsageError, "unknown target 'nunpy'.*nearest: numpy"),
-        ("torch.AdamW", {}, UsageError, "nearest: torch.optim:AdamW"),
-        ("numpy", {"dialect": "torch.adamw"}, DialectError, "nearest: torch.AdamW"),
-        ("numpy", {"probes": ["EPS.1/besides"]}, UsageError, "nearest: EPS.1/beside"),
-        (
-            "numpy",
-            {"dtypes": ["float8"]},
-            UsageError,
-            "unknown dtype 'float8'; expected float32 or float64 or bfloat16 or float16",
-        ),
-    ],
-)
-def test_usage(target: str, options: dict[str, Any], error: type[Exception], message: str) -> None:
-    with pytest.raises(error, match=message):
-        check(target, **options)
-
-
 def test_progress_reaches_its_end(tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
     texts: list[str] = []
@@ -146,43 +123,3 @@ def test_progress_moves_while_runs_are_explained() -> None:
     assert done == sorted(done)
     assert len(set(done)) > 15
     assert (done[0], seen[-1][0]) == (0, "m:A: which Adam it is")
-
-
-@pytest.mark.parametrize(
-    ("targets", "options", "message"),
-    [
-        ((dict,), {}, "target <class 'dict'>: expected text, such as 'module:attr'; assert_conforms takes a"),
-        ((None,), {}, "target None: expected text"),
-        ((["numpy"],), {}, r"target \['numpy'\]: expected text"),
-        (("numpy",), {"dtypes": "float32"}, r"dtypes='float32': expected a list, such as \['float32'\]"),
-        (("numpy",), {"dtypes": []}, "dtypes is empty; expected float32 or float64"),
-        (("numpy",), {"dtypes": [float]}, "dtypes has <class 'float'>: expected text"),
-        (("numpy",), {"dtypes": None}, "dtypes=None: expected a list"),
-        (("numpy",), {"probes": "EPS.1"}, "probes='EPS.1': expected a list"),
-        (("numpy",), {"timeout": -1}, "timeout=-1: expected a number above 0"),
-        (("numpy",), {"timeout": float("nan")}, "timeout=nan: expected a number above 0"),
-        (("numpy",), {"timeout": "5"}, "timeout='5': expected a number above 0"),
-        (("numpy",), {"parallel": 0}, "parallel=0: expected a number above 0"),
-        (("numpy",), {"parallel": 1.5}, "parallel=1.5: expected a whole number"),
-        (("numpy",), {"memory": 0}, "memory=0: expected a number above 0"),
-        (("numpy",), {"dialect": 5}, "dialect=5: expected text or None"),
-        (("torch",), {"device": 0}, "device=0: expected text or None"),
-        (("m:A",), {"settings": {"amsgrad": True}}, r"settings\['amsgrad'\]=True: expected text.*'True'"),
-        (("m:A",), {"settings": ["amsgrad=True"]}, "expected a mapping, such as {'amsgrad': 'True'}"),
-    ],
-)
-def test_arguments_that_make_no_sense_are_told(
-    targets: tuple[Any, ...], options: dict[str, Any], message: str
-) -> None:
-    with pytest.raises(UsageError, match=message):
-        check(*targets, **options)
-
-
-def test_an_assertion_tells_them_too() -> None:
-    class Local:
-        def init(self, params: Any, hyper: Any) -> None: ...
-        def step(self, grads: Any) -> None: ...
-
-    for options in ({"dtypes": "float32"}, {"timeout": -1}, {"probes": "EPS.1"}):
-        with pytest.raises(UsageError, match="expected a"):
-            assert_conforms(Local, **options)

@@ -7,9 +7,7 @@ from typing import Any
 import pytest
 
 from adamcore.conformance import check
-from adamcore.conformance.checking.subjects import is_for
 from adamcore.conformance.errors import UsageError
-from adamcore.conformance.probes import PROBES
 
 SOME = ("STEP.1/fingerprint", "EPS.1/beside-small-root", "DEC.5/order", "F1/*", "SCALE.*", "MOM.1/common")
 
@@ -126,12 +124,3 @@ def test_an_identification_needs_a_wide_dtype() -> None:
         check("torch.optim:AdamW", dtypes=["bfloat16"], identifying=True)
     with pytest.raises(UsageError, match="unknown dtype 'float8'; expected float32 or float64 or bfloat16"):
         check("torch.optim:AdamW", dtypes=["float8"])
-
-
-def test_which_probes_are_run() -> None:
-    assert not any(is_for(p, "bfloat16") for p in PROBES.values() if p.is_complex)
-    far = [p for p in PROBES.values() if p.rule == "NUM.3"]
-    assert far
-    assert not any(is_for(p, "float16") for p in far)
-    narrow = ["STORE.1/short-steps", "STORE.6/random"]
-    assert [name for name, p in PROBES.items() if not is_for(p, "float32")] == narrow

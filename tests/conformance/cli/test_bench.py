@@ -22,8 +22,12 @@ def test_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert rows["adamcore"]["seconds"] > 0
     assert set(run["environment"]["packages"]) >= {"adamcore", "numpy"}
     assert "every second" in run["unserved"]["numpy"]
+    assert run["prices"].keys() == {"numpy"}  # of what was timed
+    assert run["prices"]["numpy"].keys() == run["unserved"]["numpy"].keys()
     assert plot.read_text(encoding="utf-8").startswith("<svg")
-    assert "not served, numpy: " in capsys.readouterr().out
+    out = " ".join(capsys.readouterr().out.split())
+    assert "not served, numpy: every second (" in out
+    assert " times)" in out
 
 
 def test_a_candidate_is_timed_and_judged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

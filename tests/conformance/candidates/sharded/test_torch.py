@@ -11,13 +11,29 @@ pytest.importorskip("torch")
 
 import ranks
 
-from adamcore.conformance.candidates.sharded.torch import ShardedTorchStepper
+from adamcore.conformance.candidates.sharded.torch import ShardedTorchCandidate, ShardedTorchStepper
+from adamcore.conformance.candidates.torch import TorchCandidate
 from adamcore.conformance.errors import CandidateError
+from adamcore.conformance.probes import PROBES
 
 
 @pytest.mark.parametrize(("run", "world", "name"), ranks.parameters("sharded_checks"))
 def test_runs(run: str, world: int, name: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     ranks.check(run, world, name, tmp_path_factory.getbasetemp())
+
+
+@pytest.mark.parametrize("layout", ["zero", "ddp"])
+def test_the_one_layout_that_zero_does_not_send(layout: str) -> None:
+    """See findings/torch-gloo-strides.sh."""
+    import torch
+
+    one = TorchCandidate(torch.optim.AdamW, {}, None, "cpu")
+    candidate = object.__new__(ShardedTorchCandidate)
+    candidate.__dict__ = {**one.__dict__, "group": SimpleNamespace(layout=layout)}
+    refused = {name for name in PROBES if name.startswith("STEP.1/") and candidate.refuses(PROBES[name])}
+    assert refused == ({"STEP.1/strided"} if layout == "zero" else set()) | {
+        name for name in PROBES if name.startswith("STEP.1/") and one.refuses(PROBES[name])
+    }
 
 
 def test_a_rank_that_is_gone_is_no_deviation(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from adamcore.conformance.checking.check import is_quick, select_probes
+from adamcore.conformance.checking.selection import is_quick, select_probes
 from adamcore.conformance.errors import UsageError
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.settings import QUICK

@@ -1,0 +1,114 @@
+"""Functions of JAX by programs that are shared: what is shared, what is not, and that both give the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from adamcore.conformance.candidates import compilations, load_candidates
+from adamcore.conformance.probes import PROBES
+
+jax = pytest.importorskip("jax")
+jnp = jax.numpy
+elementwise = pytest.importorskip("adamcore.conformance.candidates.elementwise")
+
+
+class Otherwise(Exception):
+    """The function was to be run as it is."""
+
+
+def refused(*trees: Any) -> Any:
+    raise Otherwise
+
+
+def shared(function: Callable[..., Any], programs: Any = None) -> Callable[..., Any]:
+    found: Callable[..., Any] = (programs or elementwise.Programs()).shared(function, refused)
+    return found
+
+
+@jax.jit
+def quotient(x: Any, y: Any) -> Any:
+    return x / y
+
+
+def step(grads: Any, state: Any, params: Any) -> Any:
+    """Return a step with numbers, arrays, a captured one, functions that are called, and an unused value."""
+    weight = np.arange(1.0, 4.0, dtype="float32")
+    count = state["count"] + 1
+    _ = count * 2
+    m = [jnp.where(count > 2, 0.5 * g, g - m) for g, m in zip(grads, state["m"], strict=True)]
+    new = [p - quotient(x, 1 + jnp.sqrt(jnp.abs(x))) for p, x in zip(params, m, strict=True)]
+    new[0] = new[0] * weight + quotient(0.25, 1.0 + count)
+    return new, {"count": count, "m": m, "same": params[0], "number": jnp.float32(3), "full": jnp.ones(2)}
+
+
+def arrays(seed: int, *shapes: tuple[int, ...]) -> list[Any]:
+    draw = np.random.default_rng(seed)
+    return [draw.standard_normal(shape).astype("float32") for shape in shapes]
+
+
+@pytest.mark.parametrize("count", [0, 7])
+def test_a_step_is_that_of_jit(count: int) -> None:
+    shapes = (3,), (2, 5), (), (0, 2), (700,)
+    state = {"count": np.int32(count), "m": arrays(1, *shapes)}
+    given = arrays(2, *shapes), state, arrays(3, *shapes)
+    ours, theirs = shared(step)(*given), jax.jit(step)(*given)
+    assert jax.tree.structure(ours) == jax.tree.structure(theirs)
+    for x, y in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
+        assert (np.shape(x), x.dtype) == (y.shape, y.dtype)
+        np.testing.assert_allclose(x, y, rtol=1e-6, atol=1e-7)
+
+
+def test_equal_programs_of_other_shapes_and_numbers_are_compiled_once() -> None:
+    programs = elementwise.Programs()
+
+    def decay(factor: float) -> Callable[..., Any]:
+        return shared(lambda params, count: ([factor * p - count for p in params], count + 1), programs)
+
+    decay(0.5)(arrays(1, (3,)), np.float32(1))
+    known, counted = len(programs.compiled), compilations.count()
+    found, count = decay(0.25)(arrays(1, (2, 2), (5,), (1,)), np.float32(2))
+    assert len(programs.compiled) == known
+    assert compilations.count() == counted + 1  # as if it had been compiled
+    assert float(count) == 3.0
+    np.testing.assert_array_equal(found[1], 0.25 * arrays(1, (2, 2), (5,), (1,))[1] - 2)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x - jnp.mean(x),
+        lambda x: jnp.cumsum(x),
+        lambda x: x[::-1],
+        lambda x: x * jnp.arange(4.0),
+        lambda x: x.reshape(2, 2),
+        lambda x: x[:, None] * x,
+        lambda x: jax.lax.cond(x[0] > 0, jnp.sin, jnp.cos, x),
+        lambda x: jnp.stack([x, x]).max(0),
+        lambda x: (x, 1.0),
+        lambda x: bool(x[0]),
+    ],
+)  # fmt: skip
+def test_what_is_not_known_to_treat_each_element_alone_is_run_as_it_is(function: Callable[..., Any]) -> None:
+    with pytest.raises(Otherwise):
+        shared(function)(np.ones(4, "float32"))
+
+
+def test_a_state_of_another_dtype_in_each_step_counts_as_compiled_anew() -> None:
+    step = shared(lambda x: x + x)
+    before = compilations.count()
+    for dtype in ("float32", "int32", "float32"):
+        step(np.ones(3, dtype))
+    assert compilations.count() == before + 2
+
+
+def test_most_probes_of_optax_share_their_programs() -> None:
+    pytest.importorskip("optax")
+    [candidate] = load_candidates("optax:adamw", [None], {}, None)
+    for name in ("STEP.1/fingerprint", "STATE.4/uninterrupted", "MOM.1/common", "DEC.1/coupling"):
+        assert candidate.run(PROBES[name], "float32").error is None
+    compiled = candidate.programs.compiled  # type: ignore[attr-defined]
+    assert len(compiled) == 3  # a clock, a parameter that decays, and one that does not

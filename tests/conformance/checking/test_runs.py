@@ -1,0 +1,31 @@
+"""Which probes are run in a dtype, and what all runs of a candidate say."""
+
+from __future__ import annotations
+
+from adamcore.conformance.checking.runs import error_of_all, is_for, is_ordinary
+from adamcore.conformance.probes import PROBES
+from adamcore.conformance.types import Run
+
+
+def test_which_probes_are_run() -> None:
+    assert not any(is_for(p, "bfloat16") for p in PROBES.values() if p.is_complex)
+    far = [p for p in PROBES.values() if p.rule == "NUM.3"]
+    assert far
+    assert not any(is_for(p, "float16") for p in far)
+    narrow = ["STORE.1/short-steps", "STORE.6/random"]
+    assert [name for name, p in PROBES.items() if not is_for(p, "float32")] == narrow
+
+
+def test_an_error_counts_only_if_an_ordinary_probe_raised_it_too() -> None:
+    plain, absent = PROBES["STEP.1/fingerprint"], PROBES["F1/absent-middle"]
+    assert is_ordinary(plain)
+    assert not is_ordinary(absent)
+    raised = Run(error="ValueError: no")
+    runs = {(absent.name, "float32"): raised}
+    assert error_of_all(runs, [plain, absent]) is None
+    runs[plain.name, "float32"] = raised
+    assert error_of_all(runs, [plain, absent]) == "ValueError: no"
+    runs[plain.name, "float64"] = Run(unsupported="it has no float64")
+    assert error_of_all(runs, [plain, absent]) == "ValueError: no"
+    runs[plain.name, "float64"] = Run()
+    assert error_of_all(runs, [plain, absent]) is None
