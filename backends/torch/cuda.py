@@ -180,11 +180,22 @@ def _step_alike(
     else:  # 0-d tensors: rounded once, as the definition does
         different = {id(job.coefficients): job.coefficients for job in jobs}
         numbers = {key: k for k, key in enumerate(different)}
-        rows = torch.stack([x for c in different.values() for x in program.used(c)])
+        rows = rows_of(program, list(different.values()))
         launches.update(rows.to(jobs[0].formats.work), [numbers[id(job.coefficients)] for job in jobs])
     if in_place:
         memory.mark_written(columns.p)
     return results
+
+
+def rows_of(program: Program, coefficients: Sequence[Coefficients]) -> torch.Tensor:
+    """Return coefficients on the device, 0-d tensors, row after row; those of one tick lie so already."""
+    used: list[torch.Tensor] = [x for c in coefficients for x in program.used(c)]
+    whole = used[0]._base
+    if whole is not None and whole.is_contiguous() and whole.numel() == len(used):
+        at, size = whole.data_ptr(), whole.element_size()
+        if all(x.data_ptr() == at + k * size for k, x in enumerate(used)):
+            return whole.flatten()
+    return torch.stack(used)
 
 
 def column_step(adam: AdamConfig, jobs: Sequence[Job], memory: Memory) -> KernelStep | None:

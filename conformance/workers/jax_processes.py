@@ -23,7 +23,7 @@ from adamcore.conformance.settings import Ranks
 
 PATIENCE = 5.0  #: seconds that the other processes have to end
 Given = tuple[str, list[Adam | None], Mapping[str, str], str | None, float, Sequence[str]]
-"""The arguments of :func:`load_candidates`: target, claims, settings, device, timeout and what is required."""
+"""The arguments of :func:`load_candidates`: target, claims, settings, device, timeout, what is required."""
 
 
 class JaxProcesses:
@@ -108,8 +108,8 @@ def join_as(rank: int, count: int, address: str, timeout: float) -> None:
         )
     except Exception as error:
         raise CandidateError(
-            f"--processes: JAX could not join process {rank} to the others, which has to come before anything "
-            f"is computed with it, also in the target's own import: {describe(error)}"
+            f"--processes: JAX could not join process {rank} to the others, which has to be done before "
+            f"anything is computed with it, also in the target's own import: {describe(error)}"
         ) from error
 
 

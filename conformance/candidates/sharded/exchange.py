@@ -1,4 +1,4 @@
-"""What processes of JAX say to each other, in which a candidate makes its steps: one leads, the others follow.
+"""What processes of JAX say to each other, in which a candidate steps: one leads, the others follow.
 
 JAX joins their devices.  Values of arrays are not exchanged by JAX, but through pipes: so they arrive bit for
 bit, without a program that would have to be compiled, and an exception of one process does not let the others

@@ -37,9 +37,7 @@ class OnMesh(Library):
         return OnMesh(self.one, self.devices.elsewhere())
 
 
-def on_mesh(
-    library: Library, layout: str, ranks: int, exchange: Exchange | None = None
-) -> OnMesh | None:
+def on_mesh(library: Library, layout: str, ranks: int, exchange: Exchange | None = None) -> OnMesh | None:
     """Return a backend of JAX on so many devices; None if the library is another one.
 
     Args:
