@@ -78,7 +78,16 @@ def add_details(parser: argparse.ArgumentParser) -> None:
 
 def add_candidates(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that say what to run, and how."""
-    from adamcore.conformance.settings import DTYPES, FORMATS, MEMORY, NARROW, PARALLEL, POLICIES, TIMEOUT
+    from adamcore.conformance.settings import (
+        DTYPES,
+        FORMATS,
+        MEMORY,
+        MOMENT_POLICIES,
+        NARROW,
+        PARALLEL,
+        POLICIES,
+        TIMEOUT,
+    )
 
     parser.add_argument("targets", nargs="*", metavar="TARGET", help="what to check (above)")
     parser.add_argument("--dialect", metavar="NAME", help="the claim of every target")
@@ -97,8 +106,8 @@ def add_candidates(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--moments",
-        choices=(*DTYPES, *NARROW),
-        help="dtype of the claim's moments (default: the parameter's)",
+        choices=(*DTYPES, *NARROW, *MOMENT_POLICIES),
+        help="dtype of the claim's moments, or how it keeps them in 8 bits (default: the parameter's dtype)",
     )
     parser.add_argument(
         "--clip",
