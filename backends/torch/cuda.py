@@ -28,6 +28,7 @@ from adamcore.backends.kernels.step_cache import KernelStep
 from adamcore.backends.kernels.support import unsupported_layout
 from adamcore.backends.kernels.table import Run
 from adamcore.backends.torch import cuda_clock, nvrtc
+from adamcore.backends.torch.cuda_devices import DeviceClockSteps, DeviceSteps, by_device
 from adamcore.backends.torch.nvrtc import launch
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients
@@ -198,12 +199,28 @@ def rows_of(program: Program, coefficients: Sequence[Coefficients]) -> torch.Ten
     return torch.stack(used)
 
 
-def column_step(adam: AdamConfig, jobs: Sequence[Job], memory: Memory) -> KernelStep | None:
-    """Return a cached step of supported jobs that were carried out in place; None if they are not alike."""
+def column_step(adam: AdamConfig, jobs: Sequence[Job], memory: Memory) -> KernelStep | DeviceSteps | None:
+    """Return a cached step of supported jobs that were carried out in place.
+
+    None if those of one device are not alike.
+    """
+    places = list(by_device(jobs).values())
+    if len(places) == 1:
+        return device_step(adam, jobs, memory)
+    steps = [device_step(adam, [jobs[i] for i in indices], memory) for indices in places]
+    ticking = [step for step in steps if isinstance(step, DeviceClockStep)]
+    if len(ticking) == len(steps):
+        return DeviceClockSteps(list(zip(places, ticking, strict=True)))
+    counted = [step for step in steps if step is not None]
+    if ticking or len(counted) < len(steps):
+        return None
+    return DeviceSteps(list(zip(places, counted, strict=True)))
+
+
+def device_step(adam: AdamConfig, jobs: Sequence[Job], memory: Memory) -> KernelStep | None:
+    """Return a cached step of jobs on one device; None if they are not alike."""
     host = all(x is None or isinstance(x, float) for job in jobs for x in job.coefficients)
-    kinds = {
-        (program_of(adam, job.coefficients) if host else None, job.formats.work, job.p.device) for job in jobs
-    }
+    kinds = {(program_of(adam, job.coefficients) if host else None, job.formats.work) for job in jobs}
     if len(kinds) > 1 or not all(writable(memory, job) for job in jobs):
         return None
     program = kinds.pop()[0]
