@@ -92,6 +92,20 @@ class Ticker:
             new_mu = self.backend.cast(new_mu, mu_product.dtype)
         return Tick(new_t, new_mu, c)
 
+    def tick_on_device(
+        self, ts: Sequence[Clock], mu_products: Sequence[Scalar], like: Array, path: Callable[[], str]
+    ) -> list[Tick] | None:
+        """Return what :meth:`tick` does of clocks that the host can't know, if one kernel ticks them.
+
+        Args:
+            path: the path of the first clock, for messages.
+        """
+        if self.scheduled or self.given(self.adam) or callable(self.lr) or self.read(ts[0], path) is not None:
+            return None
+        lr = self.read_lr(self.lr)
+        ticked = self.backend.tick_each_on_device(self.adam, ts, mu_products, lr, like)
+        return None if ticked is None else [Tick(*each) for each in ticked]
+
     def at(self, t: Clock) -> AdamConfig:
         """Return the Adam with the hyperparameters of the update that has the clock ``t``."""
         values = {name: x(t) if callable(x) else x for name, x in self.hyper.items()}
@@ -241,10 +255,15 @@ def tick_all(
         products = [None] * n
         if state.mu_product is not None:
             products = tree.match(state.mu_product, "state.mu_product", StateError)
-        for i in moving:
+        at_once = None
+        if len(moving) > 1:
+            path = partial(tree.path, moving[0], "state.t")
+            those = [ts[i] for i in moving], [products[i] for i in moving]
+            at_once = ticker.tick_on_device(*those, tree.leaves[moving[0]], path)
+        for k, i in enumerate(moving):
             part = parts[i]
             path = partial(tree.path, i, "state.t")
-            tick = ticker.tick(ts[i], products[i], tree.leaves[i], path)
+            tick = at_once[k] if at_once else ticker.tick(ts[i], products[i], tree.leaves[i], path)
             rows[i] = tick.coefficients
             ts[i], products[i] = select(ticker, part.flag, tick, ts[i], products[i])
         return rows, tree.like(ts), None if state.mu_product is None else tree.like(products)

@@ -287,6 +287,11 @@ class Backend(Protocol):
             The new clock, the new momentum product, and the coefficients of the update as 0-d arrays.
         """
 
+    def tick_each_on_device(
+        self, adam: AdamConfig, ts: Sequence[Clock], mu_products: Sequence[Any], lr: Any, like: Array
+    ) -> list[tuple[Clock, Any, Coefficients]] | None:
+        """Tick many clocks as :meth:`tick_on_device` ticks one; None where each is to tick by itself."""
+
     def scope(self) -> AbstractContextManager[Any]:
         """Return a context that is entered around arithmetic with the caller's arrays."""
 

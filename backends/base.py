@@ -100,6 +100,12 @@ class BaseBackend(ArrayOperations):
         """
         return None
 
+    def tick_each_on_device(
+        self, adam: AdamConfig, ts: Sequence[Clock], mu_products: Sequence[Any], lr: Any, like: Array
+    ) -> list[tuple[Clock, Any, Coefficients]] | None:
+        """Tick many clocks as :meth:`tick_on_device` ticks one; return None to have each tick by itself."""
+        return None
+
     def scope(self) -> AbstractContextManager[Any]:
         """Return a context that is entered around the arithmetic of a step."""
         return nullcontext()

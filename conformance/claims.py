@@ -8,10 +8,17 @@ from functools import lru_cache
 from typing import Any
 
 from adamcore import AXES, Adam
-from adamcore.config import MOMENT_DTYPES, STORAGE
+from adamcore.config import MOMENT_DTYPES, MOMENT_STORAGE, STORAGE
 from adamcore.conformance.dtypes import DTYPES as FORMATS
-from adamcore.conformance.settings import POLICIES, parse_settings
+from adamcore.conformance.settings import MOMENT_POLICIES, POLICIES, parse_settings
 from adamcore.dialects import DIALECTS, dialect, for_target, parse_option
+
+BLOCKWISE = dict.fromkeys(MOMENT_STORAGE, "blockwise8")
+#: How implementations keep moments that are known to keep them in 8 bits, by their targets.
+KEEPING_OF_TARGETS: Mapping[str, Mapping[str, str]] = dict.fromkeys(
+    (f"{library}.optim:{name}8bit" for library in ("torchao", "bitsandbytes") for name in ("Adam", "AdamW")),
+    BLOCKWISE,
+)
 
 
 def axes_of(adam: Adam) -> dict[str, Any]:
@@ -30,7 +37,11 @@ def keeping_of(settings: Mapping[str, str]) -> dict[str, str | int]:
     >>> keeping_of({"p_storage": "split", "seed": "3", "amsgrad": "True", "moment_dtype": "torch.float32"})
     {'p_storage': 'split', 'seed': 3}
     """
-    known = {"p_storage": POLICIES, **dict.fromkeys(MOMENT_DTYPES, tuple(FORMATS))}
+    known = {
+        "p_storage": POLICIES,
+        **dict.fromkeys(MOMENT_STORAGE, MOMENT_POLICIES),
+        **dict.fromkeys(MOMENT_DTYPES, tuple(FORMATS)),
+    }
     found: dict[str, str | int] = {n: v for n, v in settings.items() if v in known.get(n, ())}
     if settings.get("seed", "").isdigit():
         found["seed"] = int(settings["seed"])

@@ -62,6 +62,8 @@ SAYS = {
     "STORE.6": "p is one of the two numbers next to the value, each as probable as the value is near to it",
     "STORE.7": "each element of each parameter has random bits of its own in every step",
     "STORE.8": "what the state keeps of a parameter stays with it",
+    "STORE.9": "moments are kept as codes and scales of blocks where 8 bits are claimed, else as numbers",
+    "STORE.15": "a code stands for the number next to the moment, and a v that is not 0 never for 0",
     "STATE.2": "inputs are left as they were",
     "STATE.3": "no state is shared between optimizers",
     "STATE.4": "a run resumed from its saved state goes on bit for bit",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from adamcore.config import HYPERPARAMETERS
 from adamcore.conformance.errors import SettingError, UsageError
+from adamcore.storage.moments import MOMENT_STORAGES
 from adamcore.storage.policies import P_STORAGES
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 DTYPES = ("float32", "float64")  #: of a check that asks for none
 NARROW = ("bfloat16", "float16")  #: those that a check has to ask for
 POLICIES = P_STORAGES  #: how parameters of these can be kept
+MOMENT_POLICIES = MOMENT_STORAGES[1:]  #: how moments can be kept in 8 bits
 TIMEOUT = 120.0  #: seconds that a candidate has to start, and then for each probe
 MEMORY = 8192.0  #: MB that a candidate's processes may use: enough for a framework on a GPU
 PARALLEL = 2  #: worker processes that run at the same time
@@ -51,10 +53,11 @@ FORMATS = {
 
 
 class Ranks(NamedTuple):
-    """The ranks on which a candidate runs: processes of PyTorch, or devices of JAX."""
+    """The ranks on which a candidate runs: processes of PyTorch, or devices or processes of JAX."""
 
     processes: int
     layout: str = "fsdp"  #: one of :data:`LAYOUTS`
+    as_processes: bool = False  #: True if each rank of JAX is a process, and not a device of the same one
 
 
 def parse_assignments(texts: Iterable[str]) -> dict[str, str]:

@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from adamcore import Adam
+from adamcore.config import MOMENT_STORAGE
 
 FloatArray = npt.NDArray[Any]
 Layout = Literal["C", "F", "strided", "readonly", "offset", "reversed", "broadcast"]
@@ -89,7 +90,8 @@ class Probe:
     """A designed input for a candidate.
 
     Arrays are float64, or complex128 for complex parameters, with values that float32 represents
-    exactly.  So one probe serves both dtypes and has one exact answer.
+    exactly.  So one probe serves both dtypes and has one exact answer.  Only a probe of float64 alone has
+    others.
 
     >>> import numpy as np
     >>> probe = Probe("LR.1/halved", "", (np.ones(1),), (Step((np.ones(1),)),), {"lr": 0.5})
@@ -157,7 +159,13 @@ class Probe:
         return replace(self, hyper={**self.hyper, **changes})
 
     def applies_to(self, claim: Adam) -> bool:
-        """Return whether the claim has the values that the probe needs."""
+        """Return whether the claim has the values that the probe needs.
+
+        Moments in 8 bits are those of real parameters (STORE.9), and have no state of numbers to begin with.
+        """
+        begun = self.start or any(step.states for step in self.steps)
+        if (self.is_complex or begun) and any(getattr(claim, name) != "plain" for name in MOMENT_STORAGE):
+            return False
         return all(getattr(claim, axis) in values for axis, values in self.needs.items())
 
 
@@ -174,6 +182,7 @@ class Run:
     written: list[str] = field(default_factory=list)  #: inputs that it wrote to: "gradient 0 in step 3"
     closure: list[str] = field(default_factory=list)  #: steps that did not call their closure once
     compilations: list[int] = field(default_factory=list)  #: for each step, the programs compiled in it
+    eager: bool = False  #: True if what was to be compiled was run as it is written, since that takes long
     rests: list[list[FloatArray | None]] = field(default_factory=list)
     """What the state keeps of each parameter beside it (STORE.1), after each completed step; None: nothing.
 

@@ -115,6 +115,7 @@ def pack_run(run: Run) -> Json:
         "written": run.written,
         "closure": run.closure,
         "compilations": run.compilations,
+        "eager": run.eager,
         "rests": [[x if x is None else pack_array(x) for x in after] for after in run.rests],
     }
 
@@ -129,5 +130,6 @@ def unpack_run(packed: Json) -> Run:
         written=packed["written"],
         closure=packed["closure"],
         compilations=packed["compilations"],
+        eager=packed["eager"],
         rests=[[x if x is None else unpack_array(x) for x in after] for after in packed["rests"]],
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from adamcore.storage.moments import Coding, MomentStorage
@@ -95,6 +97,15 @@ def uniform(dtype: Real) -> Format:
     return Format(dtype, dtype, dtype, dtype, dtype)
 
 
+def hex_of(x: float) -> str:
+    """Return a number of float32 as LLVM writes it without a rounding.
+
+    >>> hex_of(1.0)
+    '0x3FF0000000000000'
+    """
+    return f"0x{struct.unpack('<Q', struct.pack('<d', x))[0]:016X}"
+
+
 class Lines(list[str]):
     """Lines of LLVM's language on vectors of so many elements, or on one element if ``lanes`` is 1.
 
@@ -115,6 +126,7 @@ class Lines(list[str]):
     def __init__(self, lanes: int, pairs: bool = False, tag: str = "") -> None:
         super().__init__()
         self.lanes, self.pairs, self.tag = lanes, pairs, tag
+        self.constants: dict[str, str] = {}  #: vectors of numbers outside of the function, by their names
 
     def kind(self, element: str) -> str:
         """Return the type of a vector of ``element``, or ``element`` itself."""
@@ -139,6 +151,20 @@ class Lines(list[str]):
         """Give ``x`` where the flag is set, else ``y``, a name and return it."""
         kind = self.kind(element)
         return self.put(name, f"select {self.kind('i1')} {flag}, {kind} {x}, {kind} {y}")
+
+    def gathered(self, name: str, numbers: Sequence[float], element: str, places: str) -> str:
+        """Give the numbers at these places, a vector of i32, of a constant vector a name and return it."""
+        written = ", ".join(f"{element} {hex_of(x) if element == 'float' else x}" for x in numbers)
+        text = f"[{len(numbers)} x {element}] [{written}]"
+        known = next((at for at, other in self.constants.items() if other == text), None)
+        at = known or f"@numbers.{len(self.constants)}{self.tag}"
+        self.constants[at] = text
+        n, kind = self.lanes, self.kind(element)
+        suffix = f"v{n}{'f32' if element == 'float' else 'i32'}.v{n}p0"
+        self.put(f"{name}.at", f"getelementptr {element}, ptr {at}, {self.kind('i32')} {places}")
+        mask = f"<{', '.join(['i1 1'] * n)}>"
+        rest = f"i32 4, {self.kind('i1')} {mask}, {kind} poison"
+        return self.put(name, f"call {kind} @llvm.masked.gather.{suffix}(<{n} x ptr> {name}.at, {rest})")
 
     def cast(self, name: str, operation: str, before: str, x: str, after: str) -> str:
         """Give ``x`` as another type a name and return it."""

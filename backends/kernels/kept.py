@@ -113,7 +113,7 @@ def load_moment(lines: Lines, raw: Mapping[str, str], name: str, dtypes: Format)
     first = lines.put(f"{one}.first", f"insertelement {vector} poison, {element} {one}, i64 0")
     zeros = f"<{lines.lanes} x i32> zeroinitializer"
     all_ = lines.put(f"{one}.all", f"shufflevector {vector} {first}, {vector} poison, {zeros}")
-    words: Any = ValueWords()  # no codes of a table come here: see `unsupported_policy`
+    words = ValueWords()
     x = moments.decode(words, coding, codes, Value(lines, all_, element)).name
     return x if dtypes.work == "float32" else lines.cast(f"{x}.double", "fpext", "float", x, "double")
 
@@ -130,7 +130,7 @@ def store_moment(lines: Lines, x: str, name: str, dtypes: Format, tag: str) -> d
     assert coding is not None
     if dtypes.work == "float64":
         x = lines.cast(f"{x}.{name}.single", "fptrunc", "double", x, "float")
-    words: Any = ValueWords()
+    words = ValueWords()
     codes, scales = moments.encode(words, coding, Value(lines, x, "float"))
     scale = lines.put(f"%{name}.scale.word{tag}", f"extractelement {scales.typed(scales)}, i64 0")
     if dtypes.of(f"{name}_scale") == "int16":

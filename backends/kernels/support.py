@@ -7,7 +7,7 @@ from math import prod
 from typing import Any
 
 from adamcore.backends.kernels import llvm
-from adamcore.backends.kernels.formats import LLVM, SIZES, Format
+from adamcore.backends.kernels.formats import LLVM, SIZES, Format, Storage
 from adamcore.backends.kernels.memory import Memory, arrays_of, vectors_of
 from adamcore.definition import Coefficients
 from adamcore.jobs import PARTS_OF, Job, LeafDtypes, UniformJobs, columns_of
@@ -86,8 +86,9 @@ def unsupported_policy(memory: Memory, job: Job) -> str | None:
         what = "moments in 8 bits" if policy is None else f"p_storage={policy.policy!r}"
         return f"{what}, without machine code"
     coded = job.m_scale is not None or job.v_scale is not None
-    if any(x is not None and x.policy == "blockwise8" for x in (job.formats.m_coding, job.formats.v_coding)):
-        return "moments by a codebook"
+    m, v = job.formats.m_coding, job.formats.v_coding
+    if m is not None and v is not None and m.block != v.block:
+        return "m and v in blocks of different sizes"
     if coded and job.where is not None:
         return "a mask, with moments in 8 bits"
     if coded and not all(map(memory.contiguous, arrays_of(job))):
@@ -116,7 +117,8 @@ def kept_as(dtypes: Format, formats: LeafDtypes) -> Format:
     if policy is not None:
         dtypes = dtypes._replace(p_storage=policy.policy)
     if m is not None:
-        dtypes = dtypes._replace(m="int8", m_storage=m.policy)
+        codes: Storage = "int8" if m.dtype == "int8" else "uint8"
+        dtypes = dtypes._replace(m=codes, m_storage=m.policy)
     return dtypes if v is None else dtypes._replace(v="uint8", v_storage=v.policy)
 
 

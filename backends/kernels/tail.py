@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from adamcore.backends.kernels.body import inputs_of
 from adamcore.backends.kernels.formats import BITS, SIZES, Format
+from adamcore.storage import blockwise
 from adamcore.tracing import Program
 
 
@@ -56,6 +57,15 @@ def copies(program: Program, dtypes: Format, targets: Mapping[str, str]) -> str:
     )
 
 
+def zero_of(dtypes: Format, name: str) -> str:
+    """Return a vector of what stands for 0 in an array: in the codebook of m it is not the code 0."""
+    coding = dtypes.coding(name)
+    if coding is None or coding.policy != "blockwise8" or not coding.signed:
+        return "zeroinitializer"
+    code = blockwise.table(True).index(0.0)
+    return f"<{', '.join([f'i8 {code}'] * coding.block)}>"
+
+
 def tail_text(program: Program, dtypes: Format, targets: Mapping[str, str], block: Sequence[str]) -> str:
     """Return the step of a last part of a block, whose operations are ``block``.
 
@@ -67,7 +77,7 @@ def tail_text(program: Program, dtypes: Format, targets: Mapping[str, str], bloc
     read = [row for row in arrays if not row[0].endswith("_new")]
     written = [row for row in arrays if row[0] in targets.values()]
     zeros = "\n".join(
-        f"  store <{dtypes.block} x {element}> zeroinitializer, ptr %{name}.copy, align {size}"
+        f"  store <{dtypes.block} x {element}> {zero_of(dtypes, name)}, ptr %{name}.copy, align {size}"
         for name, element, size in arrays
     )
 

@@ -6,6 +6,11 @@ their operations becomes a line of the kernel, so that no rule of storage stands
 
 from __future__ import annotations
 
+import math
+import struct
+from bisect import bisect_right
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Literal
 
 from adamcore.backends.kernels.formats import Lines
@@ -114,6 +119,39 @@ class Value:
         return (self.cast("bitcast", "i32") & SIZE).cast("bitcast", "float")
 
 
+@lru_cache(maxsize=8)
+def buckets(borders: tuple[float, ...]) -> tuple[int, list[int]]:
+    """Return the numbers of borders that are not above the least number with each upper half of a word.
+
+    Returns:
+        The first of these halves, with which all smaller ones go, and the numbers: of halves from there to
+        that of the largest border, then of the same with the other sign.
+
+    Raises:
+        ValueError: two borders have the same upper half, so that one comparison is not enough.
+    """
+
+    def half(x: float) -> int:
+        word: int = struct.unpack("<I", struct.pack("<f", abs(x)))[0]
+        return word >> 16
+
+    def number(word: int) -> float:
+        x: float = struct.unpack("<f", struct.pack("<I", word))[0]
+        return x
+
+    first, last = min(map(half, borders)) - 1, max(map(half, borders)) + 1
+    found = []
+    for sign in (1.0, -1.0):
+        for k in range(first, last + 1):
+            near, far = number(k << 16) if k > first else 0.0, number((k << 16) + 0xFFFF)
+            ends = sorted((sign * near, sign * far))
+            low, high = bisect_right(borders, ends[0]), bisect_right(borders, ends[1])
+            if high - low > 1:
+                raise ValueError(f"{high - low} borders between {ends[0]} and {ends[1]}")
+            found.append(low)
+    return first, found
+
+
 class ValueWords:
     """The operations on bits: see :class:`adamcore.storage.bits.Words`.
 
@@ -156,6 +194,30 @@ class ValueWords:
 
     def root(self, x: Value) -> Value:
         return x.put("float", f"call {x.lines.kind('float')} @llvm.sqrt.v{x.lines.lanes}f32({x.typed(x)})")
+
+    def places(self, borders: Sequence[float], x: Value) -> Value:
+        """Return how many of the borders are not above each number: a table has all but the last step of it.
+
+        The upper half of a word says between which two borders a number is, or on which side of one.
+        """
+        first, bases = buckets(tuple(borders))
+        w, count = self.words(x), len(bases) // 2
+        key = self.right(w & SIZE, 16)
+        key = self.where(key > first, key - first, 0)
+        key = self.where(key < count - 1, key, count - 1)
+        key = self.where(w > SIZE, key + count, key)
+        lines = x.lines
+        base = Value(lines, lines.gathered(f"%w{lines.tag}.{len(lines)}", bases, "i32", key.name), "i32")
+        ends = [*borders, math.nan]
+        end = Value(lines, lines.gathered(f"%w{lines.tag}.{len(lines)}", ends, "float", base.name), "float")
+        place = self.where(x >= end, base + 1, base)
+        return self.where(x == x, place, len(borders))
+
+    def entries(self, table: Sequence[float], places: Value) -> Value:
+        lines = places.lines
+        return Value(
+            lines, lines.gathered(f"%w{lines.tag}.{len(lines)}", table, "float", places.name), "float"
+        )
 
     # A vector is a block: what stands for a block is a vector in which all elements are the same.
 

@@ -19,6 +19,7 @@ from adamcore.backends.base import BaseBackend, FastPath
 from adamcore.backends.kernels import norms as kernel_norms
 from adamcore.backends.overlap import first_overlap
 from adamcore.backends.torch import compiler, cuda_clock, fast, norms, nvrtc, root, shards
+from adamcore.backends.torch.cuda_clock import PART
 from adamcore.backends.torch.rows import ROWS
 from adamcore.backends.torch.uniform import uniform, vectors, wrapped
 from adamcore.backends.torch.words import WORDS
@@ -35,7 +36,6 @@ from adamcore.types import Array, Clock, Scalar
 split_log._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 PARTS = {torch.complex32: torch.float16, torch.complex64: torch.float32, torch.complex128: torch.float64}
-PART = 64  #: 0-d tensors that share a storage, which is saved whole where one of them is
 INTEGERS = {torch.int8, torch.int16, torch.int32, torch.int64, torch.uint8}
 WHOLE = {part: whole for whole, part in PARTS.items()}
 
@@ -225,9 +225,15 @@ class TorchBackend(BaseBackend):
     def tick_on_device(
         self, adam: AdamConfig, t: Clock, mu_product: Any, lr: Any, like: Array
     ) -> tuple[Clock, Any, Coefficients] | None:
+        ticked = self.tick_each_on_device(adam, [t], [mu_product], lr, like)
+        return None if ticked is None else ticked[0]
+
+    def tick_each_on_device(
+        self, adam: AdamConfig, ts: Sequence[Clock], mu_products: Sequence[Any], lr: Any, like: Array
+    ) -> list[tuple[Clock, Any, Coefficients]] | None:
         if torch.compiler.is_compiling() or compiler.is_on():
             return None
-        return cuda_clock.tick_copy(adam, t, mu_product, lr, like.device)
+        return cuda_clock.tick_copies(adam, ts, mu_products, lr, like.device)
 
     def apply(self, adam: AdamConfig, jobs: Sequence[Job], donate: bool) -> Sequence[Result]:
         """Carry out the jobs as every backend, those of sharded tensors on the parts that are here."""

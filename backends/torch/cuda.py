@@ -28,6 +28,7 @@ from adamcore.backends.kernels.step_cache import KernelStep
 from adamcore.backends.kernels.support import unsupported_layout
 from adamcore.backends.kernels.table import Run
 from adamcore.backends.torch import cuda_clock, nvrtc
+from adamcore.backends.torch.cuda_devices import DeviceClockSteps, DeviceSteps, by_device
 from adamcore.backends.torch.nvrtc import launch
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients
@@ -180,19 +181,46 @@ def _step_alike(
     else:  # 0-d tensors: rounded once, as the definition does
         different = {id(job.coefficients): job.coefficients for job in jobs}
         numbers = {key: k for k, key in enumerate(different)}
-        rows = torch.stack([x for c in different.values() for x in program.used(c)])
+        rows = rows_of(program, list(different.values()))
         launches.update(rows.to(jobs[0].formats.work), [numbers[id(job.coefficients)] for job in jobs])
     if in_place:
         memory.mark_written(columns.p)
     return results
 
 
-def column_step(adam: AdamConfig, jobs: Sequence[Job], memory: Memory) -> KernelStep | None:
-    """Return a cached step of supported jobs that were carried out in place; None if they are not alike."""
+def rows_of(program: Program, coefficients: Sequence[Coefficients]) -> torch.Tensor:
+    """Return coefficients on the device, 0-d tensors, row after row; those of one tick lie so already."""
+    used: list[torch.Tensor] = [x for c in coefficients for x in program.used(c)]
+    whole = used[0]._base
+    if whole is not None and whole.is_contiguous() and whole.numel() == len(used):
+        at, size = whole.data_ptr(), whole.element_size()
+        if all(x.data_ptr() == at + k * size for k, x in enumerate(used)):
+            return whole.flatten()
+    return torch.stack(used)
+
+
+def column_step(adam: AdamConfig, jobs: Sequence[Job], memory: Memory) -> KernelStep | DeviceSteps | None:
+    """Return a cached step of supported jobs that were carried out in place.
+
+    None if those of one device are not alike.
+    """
+    places = list(by_device(jobs).values())
+    if len(places) == 1:
+        return device_step(adam, jobs, memory)
+    steps = [device_step(adam, [jobs[i] for i in indices], memory) for indices in places]
+    ticking = [step for step in steps if isinstance(step, DeviceClockStep)]
+    if len(ticking) == len(steps):
+        return DeviceClockSteps(list(zip(places, ticking, strict=True)))
+    counted = [step for step in steps if step is not None]
+    if ticking or len(counted) < len(steps):
+        return None
+    return DeviceSteps(list(zip(places, counted, strict=True)))
+
+
+def device_step(adam: AdamConfig, jobs: Sequence[Job], memory: Memory) -> KernelStep | None:
+    """Return a cached step of jobs on one device; None if they are not alike."""
     host = all(x is None or isinstance(x, float) for job in jobs for x in job.coefficients)
-    kinds = {
-        (program_of(adam, job.coefficients) if host else None, job.formats.work, job.p.device) for job in jobs
-    }
+    kinds = {(program_of(adam, job.coefficients) if host else None, job.formats.work) for job in jobs}
     if len(kinds) > 1 or not all(writable(memory, job) for job in jobs):
         return None
     program = kinds.pop()[0]

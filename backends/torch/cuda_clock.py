@@ -24,6 +24,7 @@ from adamcore.types import Array, Clock, Device
 
 PLAIN = (torch.Tensor, torch.nn.Parameter)
 INFINITE = float("inf")
+PART = 64  #: 0-d tensors that share a storage, which is saved whole where one of them is
 BYTES = {torch.float32: 4, torch.float64: 8}  #: of what the kernel reads a learning rate from
 
 
@@ -105,20 +106,35 @@ def tick(
     return rows
 
 
-def tick_copy(
-    adam: AdamConfig, t: Clock, product: Any, lr: Any, device: Device
-) -> tuple[Clock, Any, Coefficients] | None:
-    """Return one clock's next value, its product's, and the coefficients as 0-d tensors.
+def tick_copies(
+    adam: AdamConfig, ts: Sequence[Clock], products: Sequence[Any], lr: Any, device: Device
+) -> list[tuple[Clock, Any, Coefficients]] | None:
+    """Return the next values of clocks and of their products, and the coefficients as 0-d tensors.
 
-    Nothing is modified.  None for a clock or learning rate that the kernel does not take.
+    Nothing is modified.  The coefficients are elements of one tensor, row after row.  None for clocks or a
+    learning rate that the kernel does not take.
     """
-    products = [] if product is None else [product]
+    given = [x for x in products if x is not None]
     lr = None if nvrtc.runtime(device) is None else rate(lr, device)
-    if lr is None or not fit([t], products, device, adam.nesterov == "dozat"):
+    if lr is None or not fit(ts, given, device, adam.nesterov == "dozat"):
+        return None
+    if len(ts) > 1 and any(x.shape for x in (*ts, *given)):
         return None
     clock_kernel = cuda_coefficients.clock_kernel(adam)
-    clock, products = t.detach().clone(), [x.detach().clone() for x in products]
-    [row] = tick(clock_kernel, "float64", lr, [clock], products)
-    found = dict(zip(clock_kernel.program.coefficients, row.unbind(), strict=True))
-    coefficients = Coefficients(*(found.get(name) for name in Coefficients._fields))
-    return clock, (products or [None])[0], coefficients
+    clocks, new = copies(ts), copies(given)
+    values = tick(clock_kernel, "float64", lr, clocks, new).flatten().unbind()
+    names = clock_kernel.program.coefficients
+    rows = [
+        dict(zip(names, values[at : at + len(names)], strict=True))
+        for at in range(0, len(values), len(names))
+    ]
+    each = [Coefficients(*map(row.get, Coefficients._fields)) for row in rows]
+    return list(zip(clocks, new or [None] * len(clocks), each, strict=True))
+
+
+def copies(xs: Sequence[Array]) -> list[Array]:
+    """Return copies of 0-d tensors, a few of which share memory, so that few operations make them."""
+    if len(xs) == 1:
+        return [xs[0].detach().clone()]
+    parts = [xs[at : at + PART] for at in range(0, len(xs), PART)]
+    return [x for part in parts for x in torch.stack([x.detach() for x in part]).unbind()]

@@ -30,6 +30,7 @@ from adamcore.backends.kernels import cpu, llvm, step_cache, support
 from adamcore.backends.kernels.formats import Storage
 from adamcore.backends.kernels.memory import Memory, all_writable, writable
 from adamcore.backends.torch import compiler, cuda, foreach, nvrtc, openmp, watch
+from adamcore.backends.torch.cuda_devices import DeviceClockSteps
 from adamcore.backends.torch.uniform import PLAIN, as_they_lie, wrapped
 from adamcore.config import AdamConfig
 from adamcore.jobs import Columns, Job, Result, ResultColumns, Results, columns_of, in_place_results
@@ -268,7 +269,7 @@ def cached_step(
     columns = column_step(adam, record.jobs)
     if columns is None:
         return None
-    if isinstance(columns, cuda.DeviceClockStep) and hidden(record):
+    if isinstance(columns, (cuda.DeviceClockStep, DeviceClockSteps)) and hidden(record):
         return device_clock_step(adam, record, columns)
     return in_place_step(adam, record, columns, clock_arrays)
 
@@ -277,7 +278,7 @@ def column_step(adam: AdamConfig, jobs: Sequence[Job]) -> ColumnStep | None:
     """Return a cached step of jobs that were carried out in place; None if they are not all alike."""
     if nvrtc.runtime(jobs[0].p.device) is None:
         return None if unsupported(jobs[0]) else step_cache.column_step(adam, jobs, MEMORY, block_step)
-    if any(unsupported(job) is not None for job in jobs):
+    if any(nvrtc.runtime(job.p.device) is None or unsupported(job) is not None for job in jobs):
         return None
     return cuda.column_step(adam, jobs, memory_of(jobs[0]))
 

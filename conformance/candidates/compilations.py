@@ -34,6 +34,23 @@ def count() -> int:
     return total
 
 
+def switch_off() -> None:
+    """Let torch.compile compile nothing more: its functions run as they are written."""
+    import torch
+
+    torch.compiler.set_stance("force_eager")
+    global _off
+    _off = True
+
+
+def is_off() -> bool:
+    """True if :func:`switch_off` was called."""
+    return _off
+
+
+_off = False
+
+
 @cache
 def listener(jax: Any) -> Callable[[], int]:
     """Begin to count JAX's compilations, and return a function that tells their number."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Mapping, Sequence
+from time import perf_counter
 from typing import Any
 
 import numpy as np
 
+from adamcore.conformance.candidates import compilations
 from adamcore.conformance.candidates.arguments import (
     REQUIRED,
     effective_hyper,
@@ -46,6 +48,7 @@ class TorchCandidate:
     ) -> None:
         self.cls = cls
         self.device = torch_device(device)
+        self.compiling = 0.0  #: seconds of the probes in which something was compiled
         self.arguments = map_arguments(cls, settings, known, positional=1, required=required)
 
     @property
@@ -75,7 +78,14 @@ class TorchCandidate:
         )
         if reason:
             return Run(unsupported=reason)
-        return run_probe(lambda variant: self.stepper(variant, dtype), probe)
+        before, start = compilations.count(), perf_counter()
+        run = run_probe(lambda variant: self.stepper(variant, dtype), probe)
+        run.eager = compilations.is_off()
+        if compilations.count() > before:
+            self.compiling += perf_counter() - start
+            if self.compiling > COMPILING and not run.eager:
+                compilations.switch_off()
+        return run
 
     def refuses(self, probe: Probe) -> str | None:
         """Return why arrays that lie so can't be given to the class; None if they can."""
@@ -86,6 +96,15 @@ class TorchCandidate:
         return TorchStepper(self, probe, dtype)
 
 
+def set_number(group: dict[str, Any], name: str, value: Any) -> None:
+    """Set a hyperparameter of a group as PyTorch's schedulers do: one that is a tensor is written to."""
+    if hasattr(group[name], "fill_") and isinstance(value, int | float):
+        group[name].fill_(value)
+    else:
+        group[name] = value
+
+
+COMPILING = 30.0  #: seconds that may go into probes in which torch.compile compiles something
 STATE = {"step", "exp_avg", "exp_avg_sq"}  #: the names of t, m and v in torch.optim and many other libraries
 REST = "p_rest"  #: the name of what a state keeps of a parameter (STORE.1)
 
@@ -132,7 +151,7 @@ class TorchStepper(Stepper):
             for group in self.optimizer.param_groups:
                 if name not in group:
                     raise UnsupportedProbe(f"its groups have no {name}")
-                group[name] = value
+                set_number(group, name, value)
 
     def tensor(self, array: Any, layout: Layout | None = None) -> Any:
         return as_tensor(cast(array, self.dtype, layout or self.probe.layout), self.device)
@@ -205,7 +224,7 @@ class TorchStepper(Stepper):
     def step(self, index: int, step: Step) -> tuple[list[Any], list[str]]:
         if step.lr is not None:
             for group in self.optimizer.param_groups:
-                group["lr"] = step.lr
+                set_number(group, "lr", step.lr)
         if step.changes:
             self.change(step.changes)
         if self.probe.is_scaled:

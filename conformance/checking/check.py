@@ -19,6 +19,7 @@ from adamcore.conformance.report.report import Entry, Report, environment
 from adamcore.conformance.settings import (
     DTYPES,
     MEMORY,
+    MOMENT_POLICIES,
     NARROW,
     PARALLEL,
     TIMEOUT,
@@ -47,6 +48,7 @@ def check(
     quick: bool = False,
     ranks: int | None = None,
     layout: str = "fsdp",
+    processes: bool = False,
     storage: Sequence[str] = (),
     moments: str | None = None,
     clip: str | None = None,
@@ -74,9 +76,12 @@ def check(
         layout: how parameters lie on these: "fsdp" (shards of the first dimension), "tp" (of the last), "2d"
             (of both), "ddp" (all of them on each), "zero" (likewise, with each state on one rank alone), or
             "shard_map" (as "fsdp"; each device of JAX makes a step of its own parts).
+        processes: True if each rank of JAX is a process, joined by ``jax.distributed``; False if the ranks
+            are devices of one process.  Those of PyTorch are processes in any case.
         storage: how the claim keeps parameters of 16 bits: policies of docs/precision.md, or "all" of them.
             Each target is held to each policy.
-        moments: the dtype in which the claim keeps moments; None is the parameter's.
+        moments: the dtype in which the claim keeps moments, or how it keeps them in 8 bits: "companded8" or
+            "blockwise8"; None is the parameter's dtype, and of targets that are known for it 8 bits.
         clip: how the claim clips gradients: "global_norm=1.0", "norm=1.0" or "value=1.0", with ",eps=1e-6"
             behind a norm; None is not at all.  A third party's candidate has to clip so by itself.
         identifying: True also measures the parts of each target, takes optimizers that have no argument for
@@ -92,9 +97,9 @@ def check(
     for target in targets:
         validate_target(target)
     validate_options(dialect, dtypes, device, settings, probes, timeout, parallel, memory)
-    processes = validate_ranks(ranks, layout, targets)
-    if moments is not None and moments not in (*DTYPES, *NARROW):
-        raise UsageError(f"moments={moments!r}: expected one of {', '.join((*DTYPES, *NARROW))}")
+    together = validate_ranks(ranks, layout, targets, processes=processes)
+    if moments is not None and moments not in (kinds := (*DTYPES, *NARROW, *MOMENT_POLICIES)):
+        raise UsageError(f"moments={moments!r}: expected one of {', '.join(kinds)}")
     if identifying and (narrow := [dtype for dtype in dtypes if dtype in NARROW]):
         raise UsageError(f"dtype {narrow[0]!r}: what an Adam is shows in {' and '.join(DTYPES)} alone")
     if identifying and not probes and not quick:
@@ -124,7 +129,7 @@ def check(
                 chosen,
                 where,
                 asked=bool(targets),
-                ranks=processes,
+                ranks=together,
                 keeping=keeping,
                 clip=clip,
             )

@@ -93,7 +93,7 @@ def finding(
 ) -> Finding:
     """Return what the ranks do together that one of them alone does not; ``where`` says on which."""
     assert subject.ranks is not None
-    count, layout = subject.ranks
+    count, layout = subject.ranks.processes, subject.ranks.layout
     first = errors[0] if errors else None
     probe = failed[0].probe
     named = told(subject, failed, first)

@@ -6,8 +6,9 @@ import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 
+from adamcore.config import MOMENT_STORAGE
 from adamcore.conformance.errors import UsageError
-from adamcore.conformance.settings import OWN_TARGETS, POLICIES, QUICK
+from adamcore.conformance.settings import MOMENT_POLICIES, OWN_TARGETS, POLICIES, QUICK
 from adamcore.conformance.types import Probe
 from adamcore.registry import announced
 
@@ -63,6 +64,8 @@ def keepings(
     ['plain', 'master', 'split', 'kahan', 'stochastic']
     """
     wide = {} if moments is None else {"moment_dtype": moments}
+    if moments is not None and moments in MOMENT_POLICIES:
+        wide = dict.fromkeys(MOMENT_STORAGE, moments)
     policies = dict.fromkeys(POLICIES if "all" in storage else storage)
     if unknown := [policy for policy in policies if policy not in POLICIES]:
         raise UsageError(f"unknown policy {unknown[0]!r}; expected all, {', '.join(POLICIES)}")

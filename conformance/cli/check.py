@@ -44,6 +44,7 @@ examples:
   adamcore check my/adam.py:MyAdam --html report.html --junit report.xml
   adamcore check my/adam.py:MyAdam --ranks 2 --layout fsdp
   adamcore check optax:adamw --ranks 8 --layout 2d
+  adamcore check optax:adamw --ranks 2 --processes
   adamcore check my/adam.py:MyAdam --table
   adamcore check jax:jit --dtype bfloat16 --storage all
   adamcore check torchao.optim:_AdamW --set bf16_stochastic_round=True --dtype bfloat16 --storage stochastic
@@ -67,6 +68,8 @@ def add_ranks(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ranks", type=count, metavar="N", help=about)
     about = "how parameters lie on these (docs/sharding.md): %(choices)s"
     parser.add_argument("--layout", choices=LAYOUTS, default="fsdp", help=about)
+    about = "each rank of JAX is a process, joined by jax.distributed, and not a device of one process"
+    parser.add_argument("--processes", action="store_true", help=about)
 
 
 def add_details(parser: argparse.ArgumentParser) -> None:
@@ -78,7 +81,16 @@ def add_details(parser: argparse.ArgumentParser) -> None:
 
 def add_candidates(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that say what to run, and how."""
-    from adamcore.conformance.settings import DTYPES, FORMATS, MEMORY, NARROW, PARALLEL, POLICIES, TIMEOUT
+    from adamcore.conformance.settings import (
+        DTYPES,
+        FORMATS,
+        MEMORY,
+        MOMENT_POLICIES,
+        NARROW,
+        PARALLEL,
+        POLICIES,
+        TIMEOUT,
+    )
 
     parser.add_argument("targets", nargs="*", metavar="TARGET", help="what to check (above)")
     parser.add_argument("--dialect", metavar="NAME", help="the claim of every target")
@@ -97,8 +109,8 @@ def add_candidates(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--moments",
-        choices=(*DTYPES, *NARROW),
-        help="dtype of the claim's moments (default: the parameter's)",
+        choices=(*DTYPES, *NARROW, *MOMENT_POLICIES),
+        help="dtype of the claim's moments, or how it keeps them in 8 bits (default: the parameter's dtype)",
     )
     parser.add_argument(
         "--clip",
@@ -234,6 +246,7 @@ def run_check(options: argparse.Namespace, out: Console, *, identifying: bool = 
         quick=options.quick,
         ranks=getattr(options, "ranks", None),
         layout=getattr(options, "layout", "fsdp"),
+        processes=getattr(options, "processes", False),
         storage=options.storage,
         moments=options.moments,
         clip=options.clip,

@@ -8,6 +8,10 @@ from adamcore.conformance.probes.design import array, moving, numbers
 from adamcore.conformance.settings import NARROW
 from adamcore.conformance.types import FloatArray, Probe, Step
 
+IN_BLOCKS = ("companded8", "blockwise8")  #: the ways to keep moments in 8 bits
+SEVENTH = np.arange(4096) % 7 == 3  #: elements with a small gradient
+SIGNED = [np.sign(numbers(209 + s, 4096)) for s in range(3)]
+SMALL = (1e-5, 0.0, 0.0)  #: their gradient in each step
 KEPT = ("master", "split", "split8", "kahan", "stochastic")  #: the policies that lose no short step
 
 
@@ -29,6 +33,26 @@ PROBES = [
         {"lr": 2.0**-9, "b1": 0.5, "b2": 0.75, "eps": 2.0**-10, "weight_decay": 0.0},
         needs={"p_storage": KEPT},
         only=NARROW,
+    ),
+    Probe(
+        "STORE.9/blocks",
+        "4096 elements, whose moments are kept in 8 bits by blocks",
+        (around_one(206, 64, 64),),
+        moving(207, 4, (64, 64)),
+        {"lr": 2.0**-7, "b1": 0.75, "b2": 0.9375, "eps": 2.0**-10, "weight_decay": 0.0},
+        needs={"m_storage": IN_BLOCKS},
+        only=("float32",),
+    ),
+    Probe(
+        "STORE.15/small-v",
+        "v is 1e-10 of the largest in its block, and m 1e-5: then elements without a gradient",
+        (around_one(208, 4096),),
+        tuple(
+            Step((array(np.where(SEVENTH, small * x, x)),)) for x, small in zip(SIGNED, SMALL, strict=True)
+        ),
+        {"lr": 2.0**-9, "b1": 0.875, "b2": 0.9375, "eps": 2.0**-24, "weight_decay": 0.0},
+        needs={"m_storage": IN_BLOCKS},
+        only=("float32",),
     ),
     Probe(
         "STORE.6/random",

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
+import numpy as np
+
 from adamcore import Adam
 from adamcore.conformance.faults import FAULTS, NOT_MEASURED, faults_of
 from adamcore.conformance.oracle.perturbation import Fault
@@ -24,6 +26,7 @@ from adamcore.conformance.verdict.identify import FINGERPRINT, Identification
 from adamcore.conformance.verdict.judge import judge
 from adamcore.conformance.verdict.loss_scale import loss_scale_findings
 from adamcore.conformance.verdict.pairs import pair_finding
+from adamcore.storage.blockwise import SMALL
 
 PLAIN = (FINGERPRINT, "STATE.4/uninterrupted")  #: the probes with nothing special in them
 
@@ -58,6 +61,8 @@ def diagnose(
     scaled = [r for r in failures if not is_handling(r) and case.probe(r).is_scaled]
     rest = [r for r in failures if not is_handling(r) and r not in scaled]
     cause = None
+    in_blocks, rest = block_findings(case, rest)
+    findings += in_blocks
     if case.count_required(rest):
         catalogue = faults_of(measured.area if measured else None) if is_measured else FAULTS
         found, rest, cause = explain(case, rest, identification, measured, catalogue)
@@ -66,7 +71,35 @@ def diagnose(
     if scaled:
         findings = add_loss_scale(case, findings, scaled, cause)
     notes = [*coefficient_notes(claim, runs, flushes, probes), *compilation_notes(runs, probes)]
+    notes += eager_notes(runs)
     return sorted(findings, key=lambda f: f.level) + notes
+
+
+def block_findings(case: Case, failures: list[Result]) -> tuple[list[Finding], list[Result]]:
+    """Return a finding if moments are kept in 8 bits that should be numbers, and the other failures."""
+    if case.claim.m_storage != "plain":
+        return [], failures
+    large = [r for r in failures if any(np.size(p) >= SMALL for p in case.probe(r).params)]
+    other = replace(case.claim, m_storage="blockwise8", v_storage="blockwise8")
+    shown = [r for r in large if case.probe(r).applies_to(other) and case.passes(other, r)]
+    if not shown:
+        return [], failures
+    observed = "moments are kept in 8 bits, with a scale for each block of 256 elements"
+    evidence = next((r.evidence for r in shown if r.evidence is not None), None)
+    found = Finding("storage", "STORE.9", SAYS["STORE.9"], observed, evidence=evidence)
+    return [found], [r for r in failures if r not in large]
+
+
+def eager_notes(runs: Mapping[RunKey, Run]) -> list[Finding]:
+    """Return a note if runs were made without the compilation that the candidate asks for."""
+    count = sum(run.eager for run in runs.values())
+    if not count:
+        return []
+    observed = (
+        f"{count} of {len(runs)} runs were made without torch.compile, which compiles again for other shapes "
+        "and hyperparameters and would take too long"
+    )
+    return [Finding("compilation", "STEP.3", SAYS["STEP.3"], observed, "note")]
 
 
 def explain(

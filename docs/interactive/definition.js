@@ -678,6 +678,16 @@ const DATA = {
    },
    "defaults": {}
   },
+  "brainpy.Adam": {
+   "axes": {
+    "epsilon": "outside-uncorrected",
+    "missing": "error",
+    "clock": "global",
+    "all_missing": "error",
+    "decay": "decoupled-unscaled"
+   },
+   "defaults": {}
+  },
   "flax_legacy.Adam": {
    "axes": {
     "missing": "error",
@@ -776,7 +786,7 @@ const DATA = {
   "sonnet.Adam": {
    "axes": {
     "clock": "global",
-    "all_missing": "tick"
+    "all_missing": "error"
    },
    "defaults": {}
   },
@@ -892,6 +902,17 @@ const DATA = {
    },
    "defaults": {
     "eps": 1e-06
+   }
+  },
+  "onnxruntime.AdamW": {
+   "axes": {
+    "decay": "decoupled",
+    "missing": "error",
+    "clock": "global",
+    "all_missing": "error"
+   },
+   "defaults": {
+    "weight_decay": 0.01
    }
   },
   "sklearn.Adam": {

@@ -27,6 +27,7 @@ from adamcore.adam import Adam as Core
 from adamcore.backends.torch import fast, nvrtc, shards
 from adamcore.backends.torch.backend import PLAIN, backend
 from adamcore.backends.torch.cuda import DeviceClockStep
+from adamcore.backends.torch.cuda_devices import DeviceClockSteps
 from adamcore.backends.torch.optimizer.clock_cells import Clocks
 from adamcore.backends.torch.optimizer.group_keys import Group
 from adamcore.backends.torch.optimizer.param_groups import core_of, number_of, settings_of
@@ -176,7 +177,7 @@ def group_step(
     if nvrtc.on_host(gathered.clocks[0]) or clips_of(jobs[0].coefficients) is not None:
         return None
     column_step = fast.column_step(core, jobs)
-    if not isinstance(column_step, DeviceClockStep):
+    if not isinstance(column_step, (DeviceClockStep, DeviceClockSteps)):
         return None
     return DeviceClockGroupStep(core, group, state, gathered, jobs, column_step)
 
@@ -355,7 +356,7 @@ class GroupStep:
 class DeviceClockGroupStep(GroupStep):
     """A cached step of one group whose clocks are on a device, where the host does not see them."""
 
-    column_step: DeviceClockStep
+    column_step: DeviceClockStep | DeviceClockSteps
 
     def attach(self) -> None:
         self.addresses = self.clock_addresses()

@@ -39,7 +39,7 @@ class Recording(TorchBackend):
     def host(self, x: Array) -> Any:
         return None if x.requires_grad else super().host(x)
 
-    def tick_on_device(self, *_: Any) -> None:
+    def tick_each_on_device(self, *_: Any) -> None:
         return None
 
     def scope(self) -> AbstractContextManager[Any]:
@@ -192,6 +192,11 @@ def settle(core: Any, group: Group, like: torch.Tensor) -> Any:
 def tick_all(ticker: Ticker, gathered: GroupState, like: Any, skipped: Any) -> list[Coefficients]:
     """Tick each clock in place; return for each the coefficients of its update."""
     compiling = torch.compiler.is_compiling()
+    if not compiling and gathered.clocks and not readable(gathered.clocks[0]):
+        at_once = ticker.tick_on_device(gathered.clocks, gathered.products, like, clock_path)
+        if at_once is not None:
+            write_all(gathered, at_once, skipped)
+            return [tick.coefficients for tick in at_once]
     known: dict[Any, Tick] = {}
     ticks: list[Tick] = []
     for clock, product in zip(gathered.clocks, gathered.products, strict=True):
@@ -207,11 +212,21 @@ def tick_all(ticker: Ticker, gathered: GroupState, like: Any, skipped: Any) -> l
     if plain and next(iter(known.values())).t < MAX_CLOCK and all(map(readable, gathered.clocks)):
         torch._foreach_add_(gathered.clocks, 1)  # the usual case: all at one count, known to the host
     else:
-        for clock, product, tick in zip(gathered.clocks, gathered.products, ticks, strict=True):
-            write(clock, tick.t, skipped)
-            if product is not None:
-                write(product, tick.mu_product, skipped)
+        write_all(gathered, ticks, skipped)
     return [tick.coefficients for tick in ticks]
+
+
+def write_all(gathered: GroupState, ticks: Sequence[Tick], skipped: torch.Tensor | None) -> None:
+    """Write the next values of all clocks and products, except where the step is skipped."""
+    if skipped is None and all(isinstance(tick.t, torch.Tensor) for tick in ticks):
+        torch._foreach_copy_(gathered.clocks, [tick.t for tick in ticks])
+        if gathered.products[0] is not None:
+            torch._foreach_copy_(gathered.products, [tick.mu_product for tick in ticks])
+        return
+    for clock, product, tick in zip(gathered.clocks, gathered.products, ticks, strict=True):
+        write(clock, tick.t, skipped)
+        if product is not None:
+            write(product, tick.mu_product, skipped)
 
 
 def readable(clock: torch.Tensor) -> bool:

@@ -13,11 +13,13 @@ from adamcore import Adam
 from adamcore.backends.kernels import support, table
 from adamcore.backends.numpy import backend
 from adamcore.backends.numpy.fast import MEMORY
+from adamcore.storage.moments import Coding
 
 pytest.importorskip("llvmlite")
 pytest.importorskip("ml_dtypes")
 
 SHAPES: list[tuple[int, ...]] = [(), (0,), (33,), (64,), (5, 27), (1037,)]
+LARGE: list[tuple[int, ...]] = [(64, 64), (4099,)]  #: of arrays that "blockwise8" does not keep plainly
 CASES = [
     ("split8", "bfloat16", "companded8", "companded8", "none"),
     ("plain", "float32", "plain", "companded8", "uncorrected"),
@@ -26,6 +28,9 @@ CASES = [
     ("plain", "float64", "companded8", "companded8", "uncorrected"),
     ("kahan", "bfloat16", "plain", "companded8", "none"),
     ("master", "bfloat16", "companded8", "plain", "none"),
+    ("plain", "float32", "blockwise8", "blockwise8", "uncorrected"),
+    ("split8", "bfloat16", "plain", "blockwise8", "none"),
+    ("plain", "float64", "blockwise8", "plain", "none"),
 ]
 
 
@@ -61,9 +66,10 @@ def adam_of(p_storage: Any, m_storage: Any, v_storage: Any, amsgrad: Any) -> Ada
 def test_the_bits_are_those_of_the_definition(case: tuple[str, ...]) -> None:
     policy, dtype, m, v, amsgrad = case
     adam = adam_of(policy, m, v, amsgrad)
-    wanted = steps(adam, dtype, SHAPES, True, False)
+    shapes = [*SHAPES, *LARGE] if "blockwise8" in case else SHAPES
+    wanted = steps(adam, dtype, shapes, True, False)
     for donate in (False, True):
-        assert steps(adam, dtype, SHAPES, False, donate) == wanted
+        assert steps(adam, dtype, shapes, False, donate) == wanted
 
 
 def test_a_piece_begins_where_a_block_does(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,5 +102,8 @@ def test_machine_code_serves_it_but_for_masks() -> None:
     whole, masked = given
     assert support.unsupported(MEMORY, whole) is None
     assert support.unsupported(MEMORY, masked) == "a mask, with moments in 8 bits"
+    other = whole.formats._replace(v_coding=Coding("blockwise8", False))
+    reason = support.unsupported_policy(MEMORY, whole._replace(formats=other))
+    assert reason == "m and v in blocks of different sizes"
     turned = whole._replace(g=np.asfortranarray(p))
     assert "not contiguous" in (support.unsupported(MEMORY, turned) or "")

@@ -18,6 +18,7 @@ torch = pytest.importorskip("torch")
 
 from cuda_runs import check_reference, reference, stepped  # noqa: E402
 from cuda_shim import Shim, needs_compiler, pretending  # noqa: E402
+from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 
 from adamcore import Adam  # noqa: E402
 from adamcore.backends.kernels.cuda_table import SMALL  # noqa: E402
@@ -57,6 +58,32 @@ def test_bits_with_clocks_on_the_host(dtype: str, donate: bool, folder: Path) ->
     with pretending(Shim(folder), sees=True) as shim:
         for adam in adams(6, seed=7):
             check(adam, shim, dtype, donate, ["update", "fill", "update"])
+
+
+class Counted(TorchDispatchMode):
+    """Counts PyTorch's operations but for views, of which a device is not told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.count += not func.is_view and "detach" not in func.name()
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("adam", [Adam(lr=0.1), Adam(lr=0.1, nesterov="dozat", momentum_decay=0.1)])
+def test_many_clocks_of_a_step_that_is_not_donated_tick_at_once(adam: Adam, shim: Shim) -> None:
+    """The new tensors are 3 for each, and all that is done beside them takes few operations."""
+    params: Any = [torch.full((1 + k % 3,), 0.5) for k in range(148)]
+    state = adam.init(params)
+    for _ in range(2):
+        shim.launched.clear()
+        with Counted() as counted:
+            params, state = adam.step(params, params, state)
+        assert [name for name, _ in shim.launched] == ["tick", "update"]
+        assert counted.count <= 3 * 148 + 20
+    assert [int(t) for t in state.t] == [2] * 148
 
 
 @pytest.mark.slow

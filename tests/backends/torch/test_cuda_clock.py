@@ -52,5 +52,5 @@ def test_nothing_is_ticked_without_a_kernel() -> None:
     from adamcore import Adam
 
     t = torch.tensor(1, dtype=torch.int32)
-    assert cuda_clock.tick_copy(Adam(), t, None, 0.1, CPU) is None
+    assert cuda_clock.tick_copies(Adam(), [t], [None], 0.1, CPU) is None
     assert t.item() == 1

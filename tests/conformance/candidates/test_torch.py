@@ -176,3 +176,43 @@ def test_an_optimizer_that_leaves_the_scale_to_grad_scaler_is_not_asked() -> Non
     [candidate] = load_candidates("torch.optim:AdamW", [None], {}, None)
     run = candidate.run(PROBES["SCALE.2/skipped"], "float32")
     assert run.unsupported == ("its step takes no loss scale: GradScaler divides before it, or leaves it out")
+
+
+def test_a_rate_that_is_a_tensor_is_written_to() -> None:
+    """As PyTorch's schedulers do: some optimizers refuse a number in its place."""
+    torch = pytest.importorskip("torch")
+    from adamcore.conformance.candidates.torch import TorchCandidate
+
+    class TensorRate(torch.optim.AdamW):  # type: ignore[misc,name-defined]
+        def __init__(self, params: Any, lr: float, betas: Any, eps: float, weight_decay: float) -> None:
+            super().__init__(params, torch.tensor(lr), betas, eps, weight_decay)
+
+        def step(self, closure: Any = None) -> Any:
+            assert all(torch.is_tensor(group["lr"]) for group in self.param_groups)
+            return super().step(closure)
+
+    run = TorchCandidate(TensorRate, {}, None, None).run(
+        probe(Step((G0, G1)), Step((G1 * G0, G1), lr=0.25)), "float32"
+    )
+    assert run.error is None
+    assert len(run.params) == 2
+
+
+def test_what_compiles_for_too_long_is_run_as_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch = pytest.importorskip("torch")
+    from adamcore.conformance.candidates import compilations
+    from adamcore.conformance.candidates import torch as adapter
+    from adamcore.conformance.verdict.diagnose import eager_notes
+
+    stances, programs = list[str](), iter(range(100))
+    monkeypatch.setattr(torch.compiler, "set_stance", stances.append)
+    monkeypatch.setattr(compilations, "_off", False)
+    monkeypatch.setattr(compilations, "count", lambda: next(programs))
+    monkeypatch.setattr(adapter, "COMPILING", 0.0)
+    candidate = adapter.TorchCandidate(torch.optim.Adam, {}, None, None)
+    runs = {(str(k), "float32"): candidate.run(probe(), "float32") for k in range(3)}
+    assert [run.eager for run in runs.values()] == [False, True, True]
+    assert stances == ["force_eager"]
+    [note] = eager_notes(runs)
+    assert note.observed.startswith("2 of 3 runs were made without torch.compile")
+    assert eager_notes({}) == []

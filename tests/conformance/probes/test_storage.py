@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from adamcore import Adam
+from adamcore.backends.kernels.llvm import switched_off
+from adamcore.conformance.candidates.own import OwnCandidate, library_for
 from adamcore.conformance.dtypes import round_probe, round_to, ulp_of
 from adamcore.conformance.oracle.kept import neighbours
 from adamcore.conformance.oracle.model import float_trajectory
 from adamcore.conformance.oracle.trajectory import adam_for
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.probes.storage import KEPT
+from adamcore.conformance.verdict.diagnose import diagnose
+from adamcore.conformance.verdict.judge import judge
 
 CLAIM = Adam(decay="decoupled", p_storage="split")
 
@@ -40,8 +46,56 @@ def test_values_to_be_rounded_lie_anywhere_between_two_numbers(dtype: str) -> No
 
 
 def test_they_are_for_parameters_that_are_kept() -> None:
-    chosen = [p for p in PROBES.values() if p.rule.startswith("STORE")]
+    chosen = [p for p in PROBES.values() if "p_storage" in p.needs]
     assert [p.applies_to(Adam()) for p in chosen] == [False, False]
     for policy in KEPT:
         claim = Adam(p_storage=policy)  # type: ignore[arg-type]
         assert [p.applies_to(claim) for p in chosen] == [True, policy == "stochastic"]
+
+
+def test_probes_of_moments_in_8_bits() -> None:
+    chosen = [p for p in PROBES.values() if "m_storage" in p.needs]
+    assert [p.rule for p in chosen] == ["STORE.9", "STORE.15"]
+    claim = Adam(m_storage="blockwise8", v_storage="blockwise8")
+    assert all(p.applies_to(claim) and not p.applies_to(Adam()) for p in chosen)
+    assert not any(p.applies_to(claim) for p in PROBES.values() if p.is_complex or p.start)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("policy", ["companded8", "blockwise8"])
+def test_moments_in_8_bits_of_ours_and_what_another_claim_says_of_them(policy: Any) -> None:
+    """They conform to their claim, and are named where numbers are claimed."""
+    claim = Adam(m_storage=policy, v_storage=policy)
+    library = library_for("numpy")
+    assert library is not None
+    probes = {p.name: p for p in PROBES.values() if "m_storage" in p.needs}
+    runs = {(name, "float32"): OwnCandidate(library, claim).run(p, "float32") for name, p in probes.items()}
+    for (name, dtype), run in runs.items():
+        assert judge(claim, probes[name], dtype, run).status == "passed"
+    plain = [judge(Adam(), probes[name], dtype, run) for (name, dtype), run in runs.items()]
+    assert {r.status for r in plain} == {"failed"}
+    if policy == "blockwise8":
+        found = diagnose(Adam(), runs, plain, probes=probes, is_measured=True)
+        assert [(f.area, f.rule) for f in found] == [("storage", "STORE.9")]
+
+
+@pytest.mark.slow
+def test_a_v_that_becomes_0_beside_an_m_that_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in bitsandbytes and torchao: the step is thousands of times lr long."""
+    from adamcore.storage import blockwise
+
+    claim, probe = Adam(m_storage="blockwise8", v_storage="blockwise8"), PROBES["STORE.15/small-v"]
+    library = library_for("numpy")
+    assert library is not None
+    rule = blockwise.encode
+
+    def rounded(n: Any, x: Any, signed: bool) -> Any:
+        codes, scales = rule(n, x, signed)
+        return (codes if signed else np.where(codes == 1, 0, codes)), scales
+
+    with monkeypatch.context() as patch, switched_off():
+        patch.setattr(blockwise, "encode", rounded)
+        run = OwnCandidate(library, claim).run(probe, "float32")
+    result = judge(claim, probe, "float32", run)
+    assert result.status == "failed"
+    assert result.worst_ratio > 1e3

@@ -107,6 +107,29 @@ def test_groups_of_their_own(shim: Shim) -> None:
         assert got == trajectory()
 
 
+def test_gradients_absent_in_ever_other_patterns(shim: Shim) -> None:
+    """Two launches for each step, also where there are more patterns than steps are remembered for."""
+    for settings in STEADY:
+
+        def trajectory(settings: Any = settings) -> list[Any]:
+            params, seen = parameters(*[(k % 4,) for k in range(20)]), []
+            optimizer = AdamW(params, lr=0.1, capturable=True, **settings)
+            for t in range(9):
+                for i, (p, g) in enumerate(zip(params, gradients(params, t), strict=True)):
+                    p.grad = None if (i + 1) % (t + 2) == 0 else g
+                shim.launched.clear()
+                optimizer.step()
+                seen.append((names(shim), bits([params, optimizer.state_dict()["state"]])))
+            return seen
+
+        got = trajectory()
+        rows = "fill" if shim.sees else "tick"  # type: ignore[attr-defined]
+        assert [launched for launched, _ in got][1:] == [[rows, "update"]] * 8, settings
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(nvrtc, "stand_in", None)
+            assert [b for _, b in got] == [b for _, b in trajectory()]
+
+
 def test_lr_in_a_tensor(folder: Path) -> None:
     """What a scheduler writes into it is read by the device, at every step."""
     with pretending(Shim(folder)) as shim:
