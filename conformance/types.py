@@ -90,7 +90,8 @@ class Probe:
     """A designed input for a candidate.
 
     Arrays are float64, or complex128 for complex parameters, with values that float32 represents
-    exactly.  So one probe serves both dtypes and has one exact answer.
+    exactly.  So one probe serves both dtypes and has one exact answer.  Only a probe of float64 alone has
+    others.
 
     >>> import numpy as np
     >>> probe = Probe("LR.1/halved", "", (np.ones(1),), (Step((np.ones(1),)),), {"lr": 0.5})

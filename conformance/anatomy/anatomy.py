@@ -14,6 +14,7 @@ from adamcore.conformance.anatomy.circumstances import CIRCUMSTANCES
 from adamcore.conformance.anatomy.equations import beside, equations
 from adamcore.conformance.anatomy.experiments import EXPERIMENTS
 from adamcore.conformance.anatomy.parts import Part, measure
+from adamcore.conformance.anatomy.precision import digits_of_arrays
 from adamcore.conformance.anatomy.readings import Readings, readings_of_claim
 from adamcore.conformance.anatomy.sweeps import SWEEPS
 from adamcore.conformance.anatomy.texts import Comparison
@@ -21,7 +22,10 @@ from adamcore.conformance.types import FloatArray, Probe, Run
 from adamcore.conformance.wire import Json
 
 EVERY_EXPERIMENT: dict[str, Probe] = (
-    EXPERIMENTS | CIRCUMSTANCES | {name: sweep.probe for name, sweep in SWEEPS.items()}
+    EXPERIMENTS
+    | CIRCUMSTANCES
+    | {"digits": digits_of_arrays()}
+    | {name: sweep.probe for name, sweep in SWEEPS.items()}
 )
 """The experiments that show the rule, and those that show where a candidate leaves it, by name."""
 

@@ -16,6 +16,7 @@ from adamcore.conformance.anatomy.measured import Measured
 from adamcore.conformance.anatomy.ordinary import (
     CLOCKS,
     LAYOUTS,
+    LONG_STEPS,
     OTHERS,
     PLAIN,
     WHOLE,
@@ -35,6 +36,7 @@ from adamcore.conformance.anatomy.ordinary import (
     matrix,
     moves,
     not_finite,
+    nothing,
     opposed,
     ordinary,
     shared,
@@ -121,6 +123,7 @@ SECOND: dict[str, Circumstance] = {
         "zero_gradient", "F2", "an array with gradients of 0 takes other steps than one with tiny gradients",
         (zeros(),), zero_against_dust),
     "unit": Circumstance("schedule", "LR.1", "", (unit(),), factors),
+    "long": Circumstance("schedule", "LR.1", "", (unit("long", LONG_STEPS),), nothing),
 }  # fmt: skip
 """What disturbs the measuring of moments and of all that follows from them, by name."""
 
@@ -133,7 +136,7 @@ AFTER: dict[str, Circumstance] = {
         (with_lr("zero-lr", "an lr of 0 in the midst", {3: 0.0, 5: 0.125}),), moves),
     "many lr": Circumstance(
         "schedule", "LR.1", "steps are not as claimed once lr has changed more than once",
-        (with_lr("many-lr", "an lr that changes often", {2: 0.0625, 3: 0.25, 5: 0.125, 6: 0.5}),), moves),
+        (with_lr("many-lr", "an lr that changes often", {2: 0.0625, 3: 0.3, 5: 0.125, 6: 0.5}),), moves),
     "eps changed": Circumstance(
         "schedule", "LR.3", "a new eps in mid-run does not count as claimed",
         (with_changes("new-eps", "a new eps", eps=0.25),), moves),

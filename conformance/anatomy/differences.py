@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from adamcore.conformance.anatomy.anatomy import Anatomy
 from adamcore.conformance.anatomy.experiments import CONSTANT
-from adamcore.conformance.anatomy.facts import NEAR, constant, sure
+from adamcore.conformance.anatomy.facts import NEAR, constant, near, sure
 from adamcore.conformance.anatomy.parts import Part
+from adamcore.conformance.anatomy.precision import DIGIT_STEPS
 from adamcore.conformance.anatomy.texts import listed, number
 from adamcore.conformance.types import FloatArray
 
@@ -64,21 +66,54 @@ def first_difference(anatomy: Anatomy) -> Part | None:
     claimed = anatomy.claimed
     if not wrong or claimed is None:
         return None
-    if "precision" in wrong and any(name.startswith("digits") for name in wrong["precision"].differs):
+    if "precision" in wrong and loses_digits(wrong["precision"]):
         return wrong["precision"]
+    if "decay" in wrong and leaves_parameter(wrong["decay"]):
+        return wrong["decay"]
     for name in ("runs", "arrays"):
         if name in wrong:
             return wrong[name]
+    if "gradient" in wrong and is_of_weights(anatomy, wrong):
+        del wrong["gradient"]
     if "second moment" in wrong and forgets_maximum(anatomy, wrong["second moment"]):
         return wrong["second moment"]
     if "epsilon" in wrong:
         far = anatomy.readings.moves("normal").all_equal(claimed.moves("normal"))
-        if far or reversed_curve(wrong["epsilon"]):
+        powers = [r.exponents[1].value[0] for r in (anatomy.readings, claimed)]
+        if far or (near(1.0 + powers[0], 1.0 + powers[1]) and reversed_curve(wrong["epsilon"])):
             return wrong["epsilon"]
-    if "decay" in wrong and "without decay" in (decay := wrong["decay"]).differs:
+    if "decay" in wrong and {"without decay", "sizes without decay"} & set((decay := wrong["decay"]).differs):
         still = np.isfinite(decay.values["without decay"].value).all()
         return decay if still else next(iter(wrong.values()))
     return next(iter(wrong.values()))
+
+
+def loses_digits(part: Part) -> bool:
+    """True if p or its update has fewer digits, or if a parameter is rounded at once and then stays."""
+    if any(name.startswith("digits") for name in part.differs):
+        return True
+    if "odd parameters" not in part.differs:
+        return False
+    got, want = (
+        values["odd parameters"].value.reshape(DIGIT_STEPS, -1) for values in (part.values, part.claimed)
+    )
+    return np.array_equal(got[0], got[-1]) and bool(np.all(np.abs(got - want) < 2.0**-7 * want))
+
+
+def leaves_parameter(part: Part) -> bool:
+    """True if a parameter is lost without any gradient and decay."""
+    rates = part.values.get("sizes without decay")
+    return rates is not None and bool(np.any(rates.value >= 1.0)) and "sizes without decay" in part.differs
+
+
+def is_of_weights(anatomy: Anatomy, wrong: Mapping[str, Part]) -> bool:
+    """True if all steps go the wrong way because weights below 0 are not those claimed without a sign."""
+    claimed, part = anatomy.claimed, wrong["gradient"]
+    if claimed is None or part.differs != ["sign"] or not {"correction", "first moment"} & set(wrong):
+        return False
+    sums, theirs = (np.abs(r.first_sums.value) for r in (anatomy.readings, claimed))
+    whole = np.array_equal(part.values["sign"].value, -part.claimed["sign"].value)
+    return whole and bool(np.isfinite(sums).all()) and not near(sums, theirs)
 
 
 def reversed_curve(part: Part) -> bool:

@@ -88,6 +88,12 @@ def late() -> Probe:
     return experiment("late", about, [np.zeros(rows.shape[1])], [[row] for row in rows], b1=0.99, b2=0.999)
 
 
+def late_decay() -> Probe:
+    """Zero gradients for as long: whether decay begins or ends."""
+    about = "zero gradients up to step 300: whether a parameter goes on to decay"
+    return experiment("late-decay", about, [np.ones(1)], [[np.zeros(1)]] * LATE[-1], weight_decay=2.0**-6)
+
+
 def absence(name: str, about: str, p: float, size: float, **levers: float) -> Probe:
     """Two parameters of three elements that lack gradients in steps of their own."""
     rows: list[list[object]] = []
@@ -156,6 +162,7 @@ EXPERIMENTS: dict[str, Probe] = {
         changed_lr("lr", 0.0, 1.0),
         changed_lr("lr-decay", 1.0, 0.0, weight_decay=0.25),
         late(),
+        late_decay(),
         absence("absence", "steps without a gradient", 0.0, 1.0),
         absence("absence-decay", "steps without a gradient, under decay", 1.0, 0.0, weight_decay=0.25),
     )

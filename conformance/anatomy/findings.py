@@ -45,9 +45,22 @@ def small_epsilon(anatomy: Anatomy) -> Words | None:
     return "epsilon", "EPS.1", f"something counts beside eps, which shows with {far[0]}"
 
 
+def division_by_zero(anatomy: Anatomy) -> Words | None:
+    """Return the words on an ordinary run that raises because a scalar is 0, or None."""
+    r, claimed = anatomy.readings, anatomy.claimed
+    run = r.runs.get("main")
+    if claimed is None or run is None or "ZeroDivisionError" not in (run.error or ""):
+        return None
+    [part] = [part for part in anatomy.parts if part.name == "arrays"]
+    return words.not_finite(Difference(anatomy, part))
+
+
 def first_finding(anatomy: Anatomy) -> Finding | None:
     """Return the finding of the first part that is not as claimed, or None if all are."""
     with np.errstate(all="ignore"):
+        if (divided := division_by_zero(anatomy)) is not None:
+            area, rule, observed = divided
+            return Finding(area, rule, SAYS[rule], observed)
         part = first_difference(anatomy)
         if part is None:
             return None

@@ -19,7 +19,7 @@ SHAPES: tuple[tuple[int, ...], ...] = ((1,), (2,), (3,), (9,), (37,), (130,), (2
 LENGTHS = (2, 5, 67, 300)  #: of the arrays that are stepped in both orders
 LAYOUTS: tuple[Layout, ...] = ("F", "strided", "offset", "reversed")
 STEPS = 5
-UNIT_STEPS = 40
+UNIT_STEPS, LONG_STEPS = 40, 300
 ZERO_PATTERNS = ((1, 0, 0, 0, 1), (0, 0, 0, 1, 1))  #: where "zeros" has gradients
 CLOCKS = (127, 255, 2047, 32767, 65535, 2**24)  #: where counters of few bits end
 SCHEDULED = 2**18  #: steps after which the momentum of NAdam's schedule is b1 itself
@@ -87,7 +87,7 @@ def uniform(name: str = "sizes", **levers: float) -> Probe:
 def unevenness(r: Readings, names: Sequence[str]) -> Measured:
     """Return by what the moves of an array's elements differ from those of its first element."""
     every = [r.moves(names[0], i) for i in range(len(SHAPES))]
-    return joined([known(moved - moved[:, :1]) for moved in every])
+    return joined([apart(moved, moved[:, :1]) for moved in every])
 
 
 def dependence_on_size(r: Readings, names: Sequence[str]) -> Measured:
@@ -97,14 +97,16 @@ def dependence_on_size(r: Readings, names: Sequence[str]) -> Measured:
     """
     every = [r.moves(names[0], i)[:, 0] for i in range(len(SHAPES))]
     first = every[0]
-    return joined([moved - (first if every[-1].all_equal(first) else moved) for moved in every])
+    return joined([apart(moved, first if every[-1].all_equal(first) else moved) for moved in every])
 
 
 def in_order(name: str, way: int) -> Probe:
     """Arrays whose elements have gradients of their own, from the first to the last or the other way."""
     rows = []
     for t in range(3):
-        sizes = (2.0 ** ((3 * t + 5 * np.arange(n)) % 13 - 6.0) * (-1.0) ** np.arange(n) for n in LENGTHS)
+        sizes = (
+            2.0 ** ((3 * t + 5 * np.arange(n)) % 13 - 6.0) * (-1.0) ** (np.arange(n) // 3) for n in LENGTHS
+        )
         rows.append([g[::way] for g in sizes])
     return experiment(name, "elements in one order or the opposite", [np.ones(n) for n in LENGTHS], rows)
 
@@ -112,7 +114,7 @@ def in_order(name: str, way: int) -> Probe:
 def dependence_on_order(r: Readings, names: Sequence[str]) -> Measured:
     """Return by what the moves of elements differ from those of the same elements in the opposite order."""
     pairs = ([r.moves(name, i) for name in names] for i in range(len(LENGTHS)))
-    return joined([known(one - other[:, ::-1]) for one, other in pairs])
+    return joined([apart(one, other[:, ::-1]) for one, other in pairs])
 
 
 def twins() -> Probe:
@@ -129,7 +131,14 @@ def crosstalk(r: Readings, names: Sequence[str]) -> Measured:
 
 def coupling(r: Readings, names: Sequence[str]) -> Measured:
     """Return by what the moves of an array differ from those of one of a shape that no other has."""
-    return known(r.moves("twins", 2) - r.moves("twins", 4))
+    return apart(r.moves("twins", 2), r.moves("twins", 4))
+
+
+def apart(one: Measured, other: Measured) -> Measured:
+    """Return by what two moves differ: by 1 if one of them alone is finite, not at all if none is."""
+    difference = known(one - other)
+    alone = np.isfinite(one.value) != np.isfinite(other.value)
+    return Measured(np.where(alone, 1.0, difference.value), np.where(alone, 0.0, difference.error))
 
 
 def known(measured: Measured) -> Measured:
@@ -166,7 +175,8 @@ def changed(r: Readings, one: int, other: int, since: int) -> Measured:
     with np.errstate(all="ignore"):
         off = np.abs(others / steps - 1.0)
     small = np.abs(steps) < VISIBLE * np.max(np.abs(steps))
-    return Measured(np.where((off >= VISIBLE) & ~small & np.isfinite(off), off, 0.0))
+    lost = np.isfinite(steps) != np.isfinite(others)
+    return Measured(np.where((off >= VISIBLE) & ~small & np.isfinite(off), off, 1.0 * lost))
 
 
 def shared() -> Probe:
@@ -181,11 +191,11 @@ def spread(r: Readings, names: Sequence[str]) -> Measured:
     return known(r.moves("shared")[:, 1:] - r.moves("shared", 1))
 
 
-def unit() -> Probe:
+def unit(name: str = "unit", steps: int = UNIT_STEPS) -> Probe:
     """Constant gradients where nothing is averaged and nothing corrected: each step is lr times the same."""
-    rows = [[np.full(1, g) for g in (TINY, LARGE, LARGE * (t % 2), 0.0)] for t in range(UNIT_STEPS)]
+    rows = [[np.full(1, g) for g in (TINY, LARGE, LARGE * (t % 2), 0.0)] for t in range(steps)]
     about = "no averages: what multiplies a step"
-    return experiment("unit", about, [[0.0], [0.0], [0.0], [1.0]], rows, b1=0.0, b2=0.0)
+    return experiment(name, about, [[0.0], [0.0], [0.0], [1.0]], rows, b1=0.0, b2=0.0)
 
 
 def factors(r: Readings, names: Sequence[str]) -> Measured:
@@ -194,9 +204,14 @@ def factors(r: Readings, names: Sequence[str]) -> Measured:
     factor = large / large[UNIT_STEPS - 1]
     averages = r.hyper("b1", "unit") or r.hyper("b2", "unit") or bool(np.any(every_other.value[:-1:2]))
     same = factor.all_equal(tiny / tiny[UNIT_STEPS - 1]) and large[1::2].all_equal(every_other[1::2])
-    if averages or not same or not np.all(factor.value > 0) or np.any(still.value):
+    if averages or not same or not np.all(np.isfinite(factor.value)) or np.any(still.value):
         return Measured(np.ones(UNIT_STEPS))
     return factor
+
+
+def nothing(r: Readings, names: Sequence[str]) -> Measured:
+    """Return no numbers: the run is read where a late step is not as claimed."""
+    return Measured([])
 
 
 def with_lr(name: str, about: str, rates: Mapping[int, float]) -> Probe:

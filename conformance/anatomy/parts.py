@@ -215,6 +215,7 @@ def decay(r: Readings) -> Values:
     return {
         "zero": dusty - held,
         "without decay": rates("decay-none")[:, one],
+        "sizes without decay": rates("decay-none")[0],
         "sizes": base[0],
         "rate": base[:, one],
         "two dimensions": rates("decay", 1)[0],
@@ -225,6 +226,7 @@ def decay(r: Readings) -> Values:
         "away": (r.moves("decay", 2)[0, 1] + moved) / dusty,
         "against the gradient": against,
         "changed lr": r.moves("lr-decay")[3:, 0],
+        "late": join([r.moves("late-decay")[t - 1, 0] for t in LATE]),
     }
 
 
@@ -260,7 +262,7 @@ PARTS: dict[str, tuple[Callable[[Readings], Values], tuple[str, ...]]] = {
     "correction": (correction, ("main",)),
     "epsilon": (epsilon, ("main", "response")),
     "step": (step, ("main", "response", "lr")),
-    "decay": (decay, ("main", "decay", "decay-lr", "decay-wd", "lr-decay")),
+    "decay": (decay, ("main", "decay", "decay-lr", "decay-wd", "lr-decay", "late-decay")),
     "clock": (clock, ("late",)),
     "absence": (absence, ("absence", "absence-decay")),
     "precision": (precision, ()),

@@ -5,11 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from adamcore.conformance.anatomy.experiments import CONSTANT, T
+from adamcore.conformance.anatomy.levers import LARGE, TINY, experiment
 from adamcore.conformance.anatomy.measured import Measured, join
+from adamcore.conformance.anatomy.ordinary import joined
 from adamcore.conformance.anatomy.readings import Readings
-from adamcore.conformance.types import FloatArray
+from adamcore.conformance.types import FloatArray, Probe
 
 FINE = 2.0**-36  #: values that agree to within this relative distance are the same in double precision
+DIGIT_STEPS = 3  #: the steps of the experiment "digits"
 FORMATS = {8: "bfloat16", 11: "float16", 24: "float32"}  #: by the number of their significant bits
 
 
@@ -50,7 +53,31 @@ def precision(r: Readings) -> dict[str, Measured]:
         "eps": r.curve("response")[:40],
         "lr": r.normal[:, CONSTANT],
     }
+    if "digits" in r.probes and not r.why_not("digits"):
+        values["odd parameters"] = Measured(r.positions("digits")[1:].ravel())
+        values["odd gradients"] = joined([r.moves("digits", i) for i in (1, 2)])
     return {name: finely(value) for name, value in values.items()}
+
+
+def digits_of_arrays() -> Probe:
+    """Parameters and gradients that no shorter format has: 53 bits each."""
+    odd = 1.0 / np.array([3.0, 5.0, 7.0, 11.0, 13.0, 19.0, 23.0])
+    zero = np.zeros(len(odd))
+    sizes = [1.0, *[-0.3] * (DIGIT_STEPS - 1)]
+    rows = [[zero, size * TINY * odd, size * LARGE * odd[::-1]] for size in sizes]
+    return experiment("digits", "parameters and gradients of 53 bits", [odd, zero, zero], rows)
+
+
+def scatter(r: Readings, claimed: Readings) -> float:
+    """Return by how much relative differences from the claim vary over elements, in a first step.
+
+    A coefficient that is rounded changes all elements alike; an array that is rounded does not.
+    """
+    if "digits" not in r.probes or r.why_not("digits"):
+        return 0.0
+    with np.errstate(all="ignore"):
+        off = [r.moves("digits", i).value[0] / claimed.moves("digits", i).value[0] - 1.0 for i in (1, 2)]
+    return max(float(np.max(each) - np.min(each)) for each in off)
 
 
 def short(values: FloatArray) -> Measured:

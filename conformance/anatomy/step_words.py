@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from adamcore.conformance.anatomy.measured import Measured
 from adamcore.conformance.anatomy.readings import readings_of_claim
 from adamcore.conformance.anatomy.texts import listed, number
 from adamcore.conformance.rules import RULE_OF
+from adamcore.conformance.types import FloatArray, Start
 
 SLIGHT = 0.25  #: a power that differs by less is no other power
 ABOUT = 0.1  #: by what share a fading may be off where p, by which it is divided, changes as well
@@ -30,6 +32,9 @@ def epsilon(d: Difference) -> Words:
         return words
     if (still := unmoved(d)) is not None:
         return "moments", "NUM.2", f"a gradient of 2^{still} or less does not move p"
+    if (top := shorter_step(d)) is not None:
+        text = f"a gradient of 2^{top + 1} moves p less than one of 2^{top}: something small is taken for 0"
+        return "moments", "NUM.2", text
     if reversed_curve(d.part):
         return "epsilon", "EPS.1", "a step does not shrink with its gradient, as if eps were not there"
     if d.differs("power") and abs(got["power"]) < NEAR:
@@ -47,6 +52,13 @@ def unmoved(d: Difference) -> int | None:
     got, want = (r.curve("response").value for r in (d.anatomy.readings, d.anatomy.claimed) if r is not None)
     lost = np.flatnonzero((got == 0) & (want != 0))
     return POWERS[int(lost[-1])] if len(lost) and got.any() else None
+
+
+def shorter_step(d: Difference) -> int | None:
+    """Return the power of two of a gradient whose step is longer than that of its double, or None."""
+    got, want = (r.curve("response").value for r in (d.anatomy.readings, d.anatomy.claimed) if r is not None)
+    falls = np.flatnonzero((got[1:] < got[:-1] * (1.0 - NEAR)) & (want[1:] >= want[:-1]))
+    return POWERS[int(falls[0])] if len(falls) else None
 
 
 def start_of_second(d: Difference) -> Words | None:
@@ -98,7 +110,16 @@ def decay(d: Difference) -> Words:
     got, _ = d.values("two dimensions")
     if d.part.differs == ["two dimensions"] and constant(got) is None:
         return "layout", "STEP.1", d.beside("two dimensions", "elements of a matrix decay by ")
-    if d.differs("without decay"):
+    if d.differs("without decay", "sizes without decay"):
+        p = d.anatomy.readings.positions("decay-none")
+        if np.any(p[1] != p[0]) and np.array_equal(p[1], p[-1]):
+            return (
+                "clipping",
+                "NUM.5",
+                "without any gradient p moves once, and then stays: it is cut to a size",
+            )
+        if p[1, DECAYED.index(1.0)] <= 0:
+            return "moments", "STEP.1", "p does not go on from where it was, though there is no gradient"
         if start_of_first(d):
             return "moments", "MOM.3", "m does not start at 0: without any gradient p moves, ever less"
         if (always := constant_gradient(d)) is not None:
@@ -109,8 +130,13 @@ def decay(d: Difference) -> Words:
     both = [r for r in (d.anatomy.readings, d.anatomy.claimed) if r is not None]
     tiny = [r.moves("decay", 3)[0, 0] for r in both]
     rows = [r.moves("decay", 5)[0] for r in both]
-    matrix = d.part.differs == ["two dimensions"] and rows[0].all_equal(rows[1])
-    if matrix or (d.differs("zero") and not d.differs("order", "opposite") and tiny[0].all_equal(tiny[1])):
+    still = [r.moves("decay", 1)[0] for r in both]  # zeros where "rows" has tiny gradients
+    zeros = d.differs("zero") and not d.differs("order", "opposite") and tiny[0].all_equal(tiny[1])
+    if (
+        (zeros or d.part.differs == ["two dimensions"])
+        and rows[0].all_equal(rows[1])
+        and not still[0].all_equal(still[1])
+    ):
         text = "a parameter decays in another way if its gradient is 0 than if it is tiny"
         return "zero_gradient", "F2", text
     if start_under_penalty(d):
@@ -146,7 +172,20 @@ def start_of_first(d: Difference) -> bool:
     with np.errstate(all="ignore"):
         fading = moved[1:] / moved[:-1]
     t = np.arange(1, 8)
-    return near(fading, b1) or near(fading, b1 * (1.0 - b1 ** t[:-1]) / (1.0 - b1 ** t[1:]))
+    corrected = near(fading, b1 * (1.0 - b1 ** t[:-1]) / (1.0 - b1 ** t[1:]))
+    return corrected or near(fading, b1) or is_start_of_claim(d, fading)
+
+
+def is_start_of_claim(d: Difference, fading: FloatArray) -> bool:
+    """True if the claim, from a first moment above 0, makes steps that fade in this way."""
+    r, claim = d.anatomy.readings, d.anatomy.claim
+    if claim is None:
+        return False
+    probe = experiment("start", "", [np.ones(1)], [[np.zeros(1)]] * 7, **r.probes["main"].hyper)
+    zero = np.zeros(1)
+    probe = replace(probe, start=(Start(0, np.full(1, 1e-3), zero, zero),))
+    moved = readings_of_claim(claim, {"start": probe}, r.dtype).moves("start").value[:, 0]
+    return near(fading, moved[1:] / moved[:-1])
 
 
 def constant_gradient(d: Difference) -> float | None:
@@ -211,6 +250,9 @@ def rate_text(d: Difference) -> str:
 
 DECAY_TEXTS: dict[str, Callable[[Difference], str]] = {
     "without decay": lambda d: d.beside("without decay", "without weight decay, weights decay by "),
+    "sizes without decay": lambda d: d.beside(
+        "sizes without decay", "without weight decay the part of p that decays is, by the size of p, "
+    ),
     "power of lr": lambda d: d.beside("power of lr", "decay goes with lr to the power "),
     "power of decay": lambda d: d.beside("power of decay", "decay goes with weight_decay to the power "),
     "rate": rate_text,
@@ -223,8 +265,19 @@ DECAY_TEXTS: dict[str, Callable[[Difference], str]] = {
         "against the gradient", "where the step goes up along g, decay is times "
     ),
     "changed lr": lambda d: d.beside("changed lr", "after lr was changed, weights go down by "),
+    "late": lambda d: d.beside("late", f"in steps {', '.join(map(str, LATE))} weights go down by "),
 }
 """What is wrong with decay, by the value that differs, the most telling one first."""
+
+
+def is_unit_as_claimed(d: Difference) -> bool:
+    """True if steps of one gradient are as claimed where nothing is averaged, and nothing corrected."""
+    r, claimed = d.anatomy.readings, d.anatomy.claimed
+    if claimed is None or "long" not in r.probes or r.why_not("long"):
+        return False
+    if r.hyper("b1", "long") or r.hyper("b2", "long"):
+        return False
+    return all(r.moves("long", i).all_equal(claimed.moves("long", i)) for i in (0, 1))
 
 
 def clock(d: Difference) -> Words:
@@ -232,6 +285,9 @@ def clock(d: Difference) -> Words:
     got, want = d.values(name)
     k = d.part.values[name].first(d.part.claimed[name]) or 0
     ratios = [np.divide(*d.values(each)) for each in ("late first", "late steps")]
+    if near(ratios[0], ratios[1]) and is_unit_as_claimed(d):
+        text = f"from step {LATE[k]} on steps are {listed(ratios[0][k:])} times as large as claimed"
+        return "bias_correction", "BC.1", f"{text}, but not where both betas are 0: the correction is another"
     if near(ratios[0], ratios[1]):
         text = f"at step {LATE[k]} steps of any size are {listed(ratios[0][k:])} times as large as claimed"
         return "schedule", "LR.1", text

@@ -24,10 +24,7 @@ FEW_BITS = 2.0**-6  #: what rounding to 7 bits or more makes of a 0, as a share 
 
 def arrays(d: Difference) -> Words:
     if d.differs("finite"):
-        if is_as_claimed_without_averages(d):
-            text = "p becomes NaN or infinite, but not where both betas are 0: a correction is 0"
-            return "bias_correction", "BC.1", text
-        return "mixed_precision", "NUM.1", "a gradient of 2^40 makes p NaN or infinite"
+        return not_finite(d)
     if d.differs("stepped"):
         got, _ = d.values("stepped")
         if (words := unmoved(d)) is not None:
@@ -43,17 +40,50 @@ def arrays(d: Difference) -> Words:
     if d.differs("place") and (factors := factors_without_averages(d)) is not None:
         text = "without averages, to which no clock matters, the steps of an array go on changing: they are"
         return "schedule", "LR.1", f"{text} {listed(factors)} times its last one"
-    if d.differs("place"):
+    if d.differs("place") and np.isfinite(d.values("place")[0]).all():
         return (
             "clock",
             "CLK.1",
             d.beside("place", "the last of two equal arrays makes, times the step, "),
         )
+    if (words := place_of_first(d)) is not None:
+        return words
     ratio, _ = d.values("alone")
     if (words := scalars_beside_others(d)) is not None:
         return words
     text = f"without other arrays beside it, a step is {number(ratio[0])} times as large"
     return ("clipping", "NUM.5", text) if ratio[0] > 4 else ("isolation", "STATE.3", text)
+
+
+def place_of_first(d: Difference) -> Words | None:
+    """Return the words on arrays that are stepped in another way than the first one, or None."""
+    r, claimed = d.anatomy.readings, d.anatomy.claimed
+    if claimed is None or "zeros" not in r.probes or r.why_not("zeros"):
+        return None
+    if not all(r.moves(name).all_equal(claimed.moves(name)) for name in ("alone", "zeros")):
+        return None
+    text = "the first array is stepped as claimed, alone and beside others; those after it are not: "
+    return "layout", "STEP.1", d.beside("alone", f"{text}its step over theirs is ")
+
+
+def not_finite(d: Difference) -> Words:
+    """The words on a p that becomes NaN or infinite: by every gradient, or by a large one alone."""
+    if is_as_claimed_without_averages(d):
+        text = "p becomes NaN or infinite, but not where both betas are 0: a correction is 0"
+        return "bias_correction", "BC.1", text
+    r, claim = d.anatomy.readings, d.anatomy.claim
+    if np.isfinite(r.moves("linear").value[0, 0]):
+        return "mixed_precision", "NUM.1", "a gradient of 2^40 makes p NaN or infinite"
+    unit = r.moves("unit", 1).value if "unit" in r.probes else np.zeros(1)
+    if np.isfinite(unit).all() and unit.any():
+        return "moments", "MOM.2", "p becomes NaN or infinite, but not where both betas are 0"
+    if claim is not None and claim.nesterov == "dozat":
+        return "nesterov", "NES.1", "any gradient makes p NaN or infinite: the look-ahead divides by 0"
+    return (
+        "bias_correction",
+        "BC.1",
+        "any gradient makes p NaN or infinite: what a step is divided by is none",
+    )
 
 
 def scalars_beside_others(d: Difference) -> Words | None:
@@ -92,9 +122,10 @@ def factors_without_averages(d: Difference) -> FloatArray | None:
     if r.hyper("b1", "unit") or r.hyper("b2", "unit"):
         return None
     steps, theirs = (each.moves("unit", 1)[:, 0] for each in (r, claimed))
-    if not theirs.all_equal(theirs[0]) or steps.all_equal(steps[0]) or not np.all(steps.value):
+    there = steps[np.isfinite(steps.value) & (steps.value != 0)]
+    if not theirs.all_equal(theirs[0]) or steps.all_equal(steps[0]) or len(there) < T:
         return None
-    factors: FloatArray = steps.value / steps.value[-1]
+    factors: FloatArray = there.value / there.value[-1]
     return factors
 
 
@@ -127,8 +158,12 @@ def unmoved_by_small(d: Difference) -> str | None:
 
 def gradient(d: Difference) -> Words:
     names = d.part.differs
+    if "sign" in names and "opposite" in names and (words := one_way(d)):
+        return words
     if "sign" in names and (words := wrong_sign(d)):
         return words
+    if "without" in names and divides_by_nothing(d):
+        return "epsilon", "EPS.1", "an element without any gradient is divided by 0, as if eps were not there"
     if "without" in names:
         if share_of_others(d) < FEW_BITS:
             text = "an element without any gradient moves by a small part of those beside it"
@@ -157,11 +192,35 @@ def gradient(d: Difference) -> Words:
         return "moments", "STEP.1", f"twice a small gradient gives 2^{number(got[0])} times the step"
     if "proportion" in names:
         power = float(Facts(d.anatomy.readings).exponents[1][0])
-        if power < -0.5:
+        if power < -0.5 and not is_cut(d):
             text = f"far above eps, a step goes with the power {number(power)} of its gradient, not with 0"
             return "moments", "STEP.1", text
         return "clipping", "NUM.5", clip_text(d)
     return "moments", "STEP.1", d.beside("sum of two", "two impulses together give, times their sum, ")
+
+
+def one_way(d: Difference) -> Words | None:
+    """Return the words on steps that go one way, whatever the sign of the gradient."""
+    got, _ = d.values("opposite")
+    return (
+        ("moments", "STEP.1", "p goes the same way along a gradient and its opposite") if got[0] > 0 else None
+    )
+
+
+def divides_by_nothing(d: Difference) -> bool:
+    """True if what has no gradient is NaN, and what has one is not."""
+    r = d.anatomy.readings
+    return bool(
+        np.isnan(r.moves("normal").value[:, ZERO]).any() and np.isfinite(r.moves("normal").value[0, 0])
+    )
+
+
+def is_cut(d: Difference) -> bool:
+    """True if far below eps all gradients above some size make one step."""
+    got, _ = d.values("proportion")
+    sizes = got * 2.0 ** np.arange(len(got))
+    cut = np.abs(got - 1.0) > NEAR
+    return not cut[0] and not cut[1] and near(sizes[cut], sizes[-1])
 
 
 def share_of_others(d: Difference) -> float:
@@ -204,6 +263,8 @@ def first_moment(d: Difference) -> Words:
             return "moments", "STEP.1", d.beside("look-ahead", f"{text}an older one, against it, ")
         return "nesterov", "NES.1", d.beside("look-ahead", "an older gradient counts against the newest ")
     found = constant(sure(d.part.values["fading"]))
+    if found is None and is_scattered(d, "fading", "fading in step"):
+        return "mixed_precision", "NUM.1", d.beside("fading", "an older gradient keeps, by its age, about ")
     if keeps_corrected(d, "fading in step", b1):
         return "bias_correction", "BC.3", "the corrected m is kept, and corrected again in the next step"
     if found is None:
@@ -211,6 +272,14 @@ def first_moment(d: Difference) -> Words:
     if is_claim_with(d, b1=found) or is_claim_with(d, b1=found, b2=Facts(d.anatomy.readings).b2):
         return "hyperparameters", "MOM.1", f"b1 is {number(found)} where {number(b1)} was given"
     return "moments", "MOM.1", f"weights of m go down by {number(found)} a step where b1 is {number(b1)}"
+
+
+def is_scattered(d: Difference, *names: str) -> bool:
+    """True if values lie on both sides of those claimed, as near as a few bits allow."""
+    got, want = (np.concatenate(both) for both in zip(*(d.values(name) for name in names), strict=True))
+    off = got / want - 1.0
+    off = off[np.isfinite(off)]
+    return len(off) > 2 and bool(np.max(np.abs(off)) < FEW_BITS and np.min(off) < 0 < np.max(off))
 
 
 def newest_square_too(d: Difference) -> bool:
@@ -250,6 +319,8 @@ def second_moment(d: Difference) -> Words:
     highest = claim is not None and claim.amsgrad != "none"
     found = constant(sure(d.part.values["fading"]))
     other = found is not None and 0.0 < found < 1.0 and "fading" in wrong
+    if wrong <= {"fading", "kept", "kept in step"} and is_scattered(d, "kept", "kept in step"):
+        return "mixed_precision", "NUM.1", d.beside("kept", "older squares keep, by their age, about ")
     if keeps_corrected(d, "kept in step", b2):
         return "bias_correction", "BC.3", "the corrected v is kept, and corrected again in the next step"
     if wrong == {"beside others"} and is_scaled_as_one(d):
@@ -259,6 +330,12 @@ def second_moment(d: Difference) -> Words:
         text = d.beside("beside others", "beside others in its array, a large gradient's step has the share ")
         return "amsgrad" if highest else "moments", "MOM.2", text
     kept = not wrong & {"fading", "cross term", "power"}
+    if "power" in wrong and highest:
+        text = "far above eps a step goes with the gradient to the power "
+        return "moments", "STEP.1", d.beside("power", text)
+    if highest and not wrong & {"kept", "kept in step"}:
+        text = "two squares together count, beside the newest one, "
+        return "moments", "MOM.2", d.beside("two squares", text)
     if (highest and not other) or (kept and is_maximum(d)):
         return "amsgrad", "AMS.1", d.beside("kept", "older squares keep, by their age, ")
     if kept:
@@ -300,7 +377,10 @@ def correction(d: Difference) -> Words:
     claim = d.anatomy.claim
     if (counted := counted_steps(d)) is not None:
         return "clock", "CLK.2", f"the corrections of steps 1, 2, ... are those of t = {listed(counted)}"
-    if name == "first" and claim is not None and claim.nesterov != "none":
+    ahead = claim is not None and (
+        claim.nesterov == "dozat" or (claim.nesterov != "none" and looks_otherwise(d))
+    )
+    if name == "first" and ahead:
         return (
             "nesterov",
             "NES.1",
@@ -310,6 +390,12 @@ def correction(d: Difference) -> Words:
     ratio = ratio / ratio[0] if near(ratio[0], ratio[1]) else ratio
     text = f"the correction of the {name} moment is {listed(ratio)} times as claimed in steps 1, 2, ..."
     return "bias_correction", "BC.1" if name == "first" else "BC.2", text
+
+
+def looks_otherwise(d: Difference) -> bool:
+    """True if the newest gradient counts otherwise against the older ones than claimed."""
+    [first] = [part for part in d.anatomy.parts if part.name == "first moment"]
+    return not first.as_claimed
 
 
 def counted_steps(d: Difference) -> FloatArray | None:

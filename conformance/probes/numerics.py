@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from adamcore.conformance.probes.design import array, gradients
+import numpy as np
+
+from adamcore.conformance.probes.design import ODD, array, gradients
 from adamcore.conformance.types import Probe, Step
 
 NAN, INF = float("nan"), float("inf")
@@ -56,6 +58,16 @@ PROBES = [
         {"lr": 0.5, "b1": 0.9, "b2": 0.999, "eps": 1e-8, "weight_decay": 0.0},
         needs={"amsgrad": ("none", "uncorrected")},
         level="should",
+    ),
+    Probe(
+        "NUM.1/digits",
+        "parameters and gradients of 53 bits, none of which float32 has",
+        (1.0 / np.arange(3.0, 16.0, 2.0), 1.0 / np.arange(3.0, 9.0)),
+        tuple(
+            Step((s / np.arange(21.0, 34.0, 2.0), -s / np.arange(11.0, 17.0))) for s in (1.0, -0.7, 0.3, 1.1)
+        ),
+        ODD,
+        only=("float64",),
     ),
     FINITE,
     replace(

@@ -1,0 +1,102 @@
+"""Mutants: what is wrong with an Adam that a generator has broken is named by the part that it broke."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import score
+from mutants import Mutant, broken, mutant
+from register import ITEMS
+
+from adamcore.conformance.anatomy.anatomy import EVERY_EXPERIMENT, anatomy_of
+from adamcore.conformance.anatomy.findings import first_finding
+from adamcore.conformance.candidates.targets import make_candidate
+from adamcore.conformance.checking.subjects import ThirdParty
+from adamcore.conformance.probes import PROBES
+from adamcore.conformance.types import Finding
+from adamcore.conformance.workers.worker import try_probe
+
+SEEDS = range(3000, 3060)  #: no mutant of these was looked at before the suite was as it is
+ENOUGH = 0.9  #: the share of mutants of which a check has to name the part that was broken
+
+BROKEN = [
+    broken("torch.AdamW", "m = b1 * m + (1 - b1) * sign(g)", "moments"),
+    broken("torch.AdamW", "m_hat = abs(m) / c1", "moments bias_correction", maximize="True"),
+    broken("torch.AdamW", "m_hat = cut(m, 1.0) / c1", "clipping"),
+    broken("torch.AdamW", "m_hat = rounded(m / c1, 'bfloat16')", "mixed_precision"),
+    broken("torch.AdamW", "c1 = 1 - (0.9) ** t", "bias_correction"),
+    broken("torch.AdamW", "c1 = 1 - min(b1, 0.95) ** t", "bias_correction"),
+    broken("timm.NAdamW", "c1 = 2 - b1 ** t", "bias_correction"),
+    broken("paper.AdamW", "c1 = 0 - b1 ** t", "bias_correction"),
+    broken("optax.adamw", "c2 = 0 - b2 ** t", "bias_correction"),
+    broken("torch.NAdam", "mu = mu", "nesterov"),
+    broken("torch.AdamW", "v = b2 * v + (rounded((1 - b2) * g, 'float32')) * g", "mixed_precision"),
+    broken("torch.AdamW", "v = b2 * v + ((1 - b2) * g) * roll(g, 1)", "layout"),
+    broken("torch.AdamW", "v = b2 * v + ((1 - b2) * last['g']) * g", "moments"),
+    broken("torch.AdamW", "root = sqrt(v * (v > 1e-6)) / sqrt(c2)", "moments"),
+    broken("optax.adamw", "v_hat = v / (1 if p.size > 3 else c2)", "layout"),
+    broken("optax.adamw", "v_hat = (0.5 * v if s.index > 0 else v) / c2", "layout"),
+    broken("BertAdam", "d = sqrt(0.5 * v if len(s.shape) > 1 else v) + eps", "layout moments"),
+    broken("torch.Adam", "d = v + eps", "moments", amsgrad="True"),
+    broken("timm.NAdamW", "d = root + (0 if t > 1 else eps)", "epsilon"),
+    broken("torch.NAdam", "g = g + normed(wd * p, 1000.0)", "decay clipping"),
+    broken("torch.AdamW", "p = p - lr * wd * roll(p, 1)", "decay layout"),
+    broken("optax.adamw", "p = p - lr * (0 if t > 30 else wd) * p", "decay"),
+    broken("keras.AdamW", "p = -(p - lr * wd * p)", "moments"),
+    broken("apex.FusedAdam", "p = rounded(p, 'bfloat16') - lr * wd * p", "mixed_precision"),
+]
+"""One change of each kind that was found by the generator, and the areas that it may be called."""
+
+
+def measured(chosen: Mutant) -> Finding | None:
+    """Return the first part of a mutant that is not as claimed, in float64."""
+    item = chosen.item
+    first = [PROBES["STEP.1/fingerprint"]]
+    subject = ThirdParty(item.target, item.claim, item.options, None, first, ("float64",))
+    with np.errstate(all="ignore"):
+        candidate = make_candidate(item.target, item.made, item.options, None)
+        subject.on_ready(candidate.info)
+        assert subject.claim is not None
+        probes = EVERY_EXPERIMENT.values()
+        runs = {p.name: try_probe(candidate, p, "float64")[0] for p in probes}
+        served = {p.name: subject.effective_probe(p) for p in probes}
+        return first_finding(anatomy_of(runs, served, "float64", subject.claim.adam, candidate.info.lacks))
+
+
+def unnamed(chosen: Mutant) -> list[str]:
+    found = measured(chosen)
+    named = found is not None and found.area in chosen.areas
+    return [] if named else [f"{chosen.about} {chosen.areas}: {found and (found.area, found.observed)}"]
+
+
+@pytest.mark.parametrize("chosen", BROKEN[::4], ids=lambda chosen: chosen.about)
+def test_a_broken_line_is_named(chosen: Mutant) -> None:
+    assert unnamed(chosen) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chosen", BROKEN, ids=lambda chosen: chosen.about)
+def test_every_broken_line_is_named(chosen: Mutant) -> None:
+    assert unnamed(chosen) == []
+
+
+def test_a_seed_always_gives_the_same_mutant() -> None:
+    assert [mutant(seed).about for seed in SEEDS] == [mutant(seed).about for seed in SEEDS]
+    assert len({mutant(seed).about for seed in SEEDS}) > 50
+
+
+def scores() -> Iterator[score.Score]:
+    for seed in SEEDS:
+        chosen = mutant(seed)
+        ITEMS[chosen.item.target] = chosen.item
+        yield score.examine(chosen.item)
+
+
+@pytest.mark.slow
+def test_mutants_that_are_killed_are_named() -> None:
+    killed = [s for s in scores() if s.killed]
+    missed = [(s.item.about, s.item.areas, s.area, s.observed) for s in killed if not s.named]
+    assert len(killed) > ENOUGH * len(SEEDS)
+    assert len(missed) <= (1 - ENOUGH) * len(killed), missed
