@@ -53,10 +53,11 @@ FORMATS = {
 
 
 class Ranks(NamedTuple):
-    """The ranks on which a candidate runs: processes of PyTorch, or devices of JAX."""
+    """The ranks on which a candidate runs: processes of PyTorch, or devices or processes of JAX."""
 
     processes: int
     layout: str = "fsdp"  #: one of :data:`LAYOUTS`
+    as_processes: bool = False  #: True if each rank of JAX is a process, and not a device of the same one
 
 
 def parse_assignments(texts: Iterable[str]) -> dict[str, str]:

@@ -59,7 +59,7 @@ def drift(candidate: Candidate, axes: Mapping[str, Any], lengths: Sequence[int])
     for dtype, size in SIZES.items():
         probe = drift_probe(max(lengths), size)
         run = candidate.run(probe, dtype)
-        if not run.unsupported:
+        if run.params:
             break
     made = [steps for steps in sorted(lengths) if steps <= len(run.params)]
     if not made:

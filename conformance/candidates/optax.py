@@ -219,7 +219,7 @@ def is_moments(node: Any) -> bool:
 
 
 def jax_device(device: str | None) -> Any:
-    """Return the JAX device "PLATFORM[:NUMBER]"; None means the CPU.
+    """Return the JAX device "PLATFORM[:NUMBER]" of this process; None means the CPU.
 
     Raises:
         UnavailableError: there is no such device.
@@ -228,7 +228,7 @@ def jax_device(device: str | None) -> Any:
 
     platform, _, number = (device or "cpu").partition(":")
     try:
-        return jax.devices(platform)[int(number or 0)]
+        return jax.local_devices(backend=platform)[int(number or 0)]
     except (RuntimeError, IndexError) as error:
         raise UnavailableError(
             f"jax {jax.__version__} has no device {device!r}: {describe(error)}"

@@ -8,7 +8,7 @@ import importlib.util
 import inspect
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,7 @@ def load_candidates(
     device: str | None,
     timeout: float = TIMEOUT,
     required: Sequence[str] = REQUIRED,
+    joining: Callable[[], object] | None = None,
 ) -> list[Candidate]:
     """Return one candidate of the target for each claim; only adamcore's backends use the claim.
 
@@ -54,6 +55,8 @@ def load_candidates(
         device: the device, if the target does not name one.
         timeout: seconds that a command has for a probe.
         required: hyperparameters that a constructor has to have an argument for.
+        joining: called where the target is one of JAX, when it has been imported and nothing has been asked
+            of JAX yet.
 
     Raises:
         UnavailableError: the library or the device is not available.
@@ -62,6 +65,8 @@ def load_candidates(
     if is_own_backend(target):
         if settings:
             raise SettingError(f"--set has no meaning for {target}, which is one of our own backends")
+        if joining is not None and target.partition(":")[0] == "jax":
+            joining()
         own = library_for(target, device)
         assert own is not None
         return [OwnCandidate(own, claim or Adam()) for claim in claims]
@@ -71,6 +76,8 @@ def load_candidates(
         command: Candidate = CommandCandidate(target.removeprefix(COMMAND), settings, timeout)
         return [command] * len(claims)
     found = import_target(target.removeprefix(KERNEL))
+    if joining is not None and not inspect.isclass(found) and not target.startswith(KERNEL):
+        joining()
     return [make_candidate(target, found, settings, device, required)] * len(claims)
 
 

@@ -48,6 +48,7 @@ def check(
     quick: bool = False,
     ranks: int | None = None,
     layout: str = "fsdp",
+    processes: bool = False,
     storage: Sequence[str] = (),
     moments: str | None = None,
     clip: str | None = None,
@@ -75,6 +76,8 @@ def check(
         layout: how parameters lie on these: "fsdp" (shards of the first dimension), "tp" (of the last), "2d"
             (of both), "ddp" (all of them on each), "zero" (likewise, with each state on one rank alone), or
             "shard_map" (as "fsdp"; each device of JAX makes a step of its own parts).
+        processes: True if each rank of JAX is a process, joined by ``jax.distributed``; False if the ranks
+            are devices of one process.  Those of PyTorch are processes in any case.
         storage: how the claim keeps parameters of 16 bits: policies of docs/precision.md, or "all" of them.
             Each target is held to each policy.
         moments: the dtype in which the claim keeps moments, or how it keeps them in 8 bits: "companded8" or
@@ -94,7 +97,7 @@ def check(
     for target in targets:
         validate_target(target)
     validate_options(dialect, dtypes, device, settings, probes, timeout, parallel, memory)
-    processes = validate_ranks(ranks, layout, targets)
+    together = validate_ranks(ranks, layout, targets, processes=processes)
     if moments is not None and moments not in (kinds := (*DTYPES, *NARROW, *MOMENT_POLICIES)):
         raise UsageError(f"moments={moments!r}: expected one of {', '.join(kinds)}")
     if identifying and (narrow := [dtype for dtype in dtypes if dtype in NARROW]):
@@ -126,7 +129,7 @@ def check(
                 chosen,
                 where,
                 asked=bool(targets),
-                ranks=processes,
+                ranks=together,
                 keeping=keeping,
                 clip=clip,
             )

@@ -239,6 +239,7 @@ class Subject:
             words += ["--device", self.device]
         if self.ranks:
             words += ["--ranks", str(self.ranks.processes), "--layout", self.ranks.layout]
+            words += ["--processes"] if self.ranks.as_processes else []
         for dtype in self.dtypes if any(dtype in NARROW for dtype in self.dtypes) else ():
             words += ["--dtype", dtype]
         for name, value in self.options.items():

@@ -49,11 +49,15 @@ def validate_options(
         raise UsageError(f"parallel={parallel!r}: expected a whole number")
 
 
-def validate_ranks(ranks: Any, layout: Any, targets: Sequence[str]) -> Ranks | None:
-    """Return the processes on which the targets run, None for one; raise :class:`UsageError` if in vain."""
+def validate_ranks(
+    ranks: Any, layout: Any, targets: Sequence[str], *, processes: bool = False
+) -> Ranks | None:
+    """Return the ranks on which the targets run, None for one; raise :class:`UsageError` if in vain."""
     if layout not in LAYOUTS:
         raise UsageError(f"layout={layout!r}: expected one of {', '.join(LAYOUTS)}")
     if ranks is None:
+        if processes:
+            raise UsageError("processes without ranks: expected --ranks N with it, the number of processes")
         return None
     if isinstance(ranks, bool) or not isinstance(ranks, int) or ranks < 1:
         raise UsageError(f"ranks={ranks!r}: expected a whole number above 0")
@@ -64,7 +68,7 @@ def validate_ranks(ranks: Any, layout: Any, targets: Sequence[str]) -> Ranks | N
             f"ranks={ranks} with {named}: expected torch optimizers or optax factories (module:attr), torch, "
             "jax, jax:jit or jax:native"
         )
-    return Ranks(ranks, layout)
+    return Ranks(ranks, layout, bool(processes))
 
 
 def has_no_ranks(target: str) -> bool:

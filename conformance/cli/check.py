@@ -44,6 +44,7 @@ examples:
   adamcore check my/adam.py:MyAdam --html report.html --junit report.xml
   adamcore check my/adam.py:MyAdam --ranks 2 --layout fsdp
   adamcore check optax:adamw --ranks 8 --layout 2d
+  adamcore check optax:adamw --ranks 2 --processes
   adamcore check my/adam.py:MyAdam --table
   adamcore check jax:jit --dtype bfloat16 --storage all
   adamcore check torchao.optim:_AdamW --set bf16_stochastic_round=True --dtype bfloat16 --storage stochastic
@@ -67,6 +68,8 @@ def add_ranks(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ranks", type=count, metavar="N", help=about)
     about = "how parameters lie on these (docs/sharding.md): %(choices)s"
     parser.add_argument("--layout", choices=LAYOUTS, default="fsdp", help=about)
+    about = "each rank of JAX is a process, joined by jax.distributed, and not a device of one process"
+    parser.add_argument("--processes", action="store_true", help=about)
 
 
 def add_details(parser: argparse.ArgumentParser) -> None:
@@ -243,6 +246,7 @@ def run_check(options: argparse.Namespace, out: Console, *, identifying: bool = 
         quick=options.quick,
         ranks=getattr(options, "ranks", None),
         layout=getattr(options, "layout", "fsdp"),
+        processes=getattr(options, "processes", False),
         storage=options.storage,
         moments=options.moments,
         clip=options.clip,

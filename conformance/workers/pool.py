@@ -240,11 +240,13 @@ def worker_environment(dtype: str, ranks: Ranks | None = None) -> dict[str, str]
     """Return the environment of a worker for one dtype.
 
     JAX has float64 only if it is switched on for the whole process, so each dtype has workers of its own.
-    It makes as many devices of the CPU as there are ranks, if it is told so before it starts.
+    It makes as many devices of the CPU as there are ranks, if it is told so before it starts; where each rank
+    is a process, there is one device in each.
     """
     with ONE_AT_A_TIME:
         folder = compiled_programs()
-    devices = f" --xla_force_host_platform_device_count={ranks.processes}" if ranks is not None else ""
+    count = 0 if ranks is None else 1 if ranks.as_processes else ranks.processes
+    devices = f" --xla_force_host_platform_device_count={count}" if count else ""
     return {
         "JAX_COMPILATION_CACHE_DIR": folder,
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",

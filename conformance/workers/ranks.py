@@ -1,4 +1,6 @@
-"""A candidate on several ranks: processes that the worker forks for PyTorch, devices of its own for JAX.
+"""A candidate on several ranks: processes that the worker forks for PyTorch, devices of JAX.
+
+JAX's are those of the worker, or of processes that it has joined (:mod:`jax_processes`).
 
 The worker is the first process of a gloo group.  It tells the others which probe comes next, runs it with
 them, and alone has anything to say to the check.
@@ -17,11 +19,34 @@ from typing import Any
 
 from adamcore.conformance.candidates import Candidate, CandidateInfo, SettingError, UnavailableError
 from adamcore.conformance.candidates.own import OwnCandidate
+from adamcore.conformance.candidates.sharded.exchange import Exchange, Leader
 from adamcore.conformance.settings import Ranks
 from adamcore.conformance.types import Probe, Run
 
 PATIENCE = 5.0  #: seconds that the other processes have to end
 Order = tuple[int, Probe, str]  #: the number of a candidate, what it runs, and in which dtype
+
+
+class Led:
+    """A candidate of JAX on all processes, as the first of them runs it."""
+
+    def __init__(self, number: int, candidate: Candidate, leader: Leader) -> None:
+        self.number, self.candidate, self.leader = number, candidate, leader
+
+    @property
+    def info(self) -> CandidateInfo:
+        return self.candidate.info
+
+    def run(self, probe: Probe, dtype: str) -> Run:
+        self.leader.order((self.number, probe, dtype))
+        try:
+            run = self.candidate.run(probe, dtype)
+        finally:
+            errors = self.leader.finish()
+        if errors and run.error not in errors.values():  # here it only shows that the other one is missing
+            rank, error = next(iter(errors.items()))
+            run.error = f"RankError: rank {rank} raised {error}"
+        return run
 
 
 class FirstRank:
@@ -47,13 +72,16 @@ def tell(order: Order | None) -> None:
 
 
 @contextlib.contextmanager
-def on_ranks(candidates: Sequence[Candidate], ranks: Ranks, timeout: float) -> Iterator[list[Candidate]]:
+def on_ranks(
+    candidates: Sequence[Candidate], ranks: Ranks, timeout: float, leader: Leader | None = None
+) -> Iterator[list[Candidate]]:
     """Yield candidates that run on so many ranks.  Processes end afterwards; this one is the first of them.
 
     Args:
         candidates: as they run on one rank; all of one kind.
         ranks: how many ranks, and how parameters lie on them.
         timeout: seconds that a process waits for the others.
+        leader: the other processes of JAX, if there are any.
 
     Raises:
         SettingError: the candidates are of another kind, or do not have this layout.
@@ -61,12 +89,13 @@ def on_ranks(candidates: Sequence[Candidate], ranks: Ranks, timeout: float) -> I
     """
     kind = kind_of(candidates[0])
     if kind == "jax":
-        yield [on_devices(candidate, ranks) for candidate in candidates]
+        found = [on_devices(candidate, ranks, leader) for candidate in candidates]
+        yield found if leader is None else [Led(n, one, leader) for n, one in enumerate(found)]
     elif kind == "torch":
         if ranks.layout == "shard_map":
             raise SettingError("--layout shard_map is one of JAX: expected fsdp, tp, 2d, ddp or zero")
-        with on_processes(candidates, ranks, timeout) as found:
-            yield found
+        with on_processes(candidates, ranks, timeout) as forked:
+            yield forked
     else:
         raise SettingError(
             f"--ranks with a candidate of the kind {candidates[0].info.kind!r}: expected a torch optimizer, "
@@ -93,18 +122,18 @@ def kind_of(candidate: Candidate) -> str | None:
 # Devices ---------------------------------------------------------------------------------------------------
 
 
-def on_devices(candidate: Candidate, ranks: Ranks) -> Candidate:
-    """Return a candidate of JAX on a mesh of devices."""
+def on_devices(candidate: Candidate, ranks: Ranks, exchange: Exchange | None = None) -> Candidate:
+    """Return a candidate of JAX on a mesh of devices, of this process or one of each."""
     from adamcore.conformance.candidates.optax import OptaxCandidate
     from adamcore.conformance.candidates.sharded.jax import MeshOptaxCandidate
     from adamcore.conformance.candidates.sharded.own_jax import on_mesh
 
     if isinstance(candidate, OptaxCandidate):
-        return MeshOptaxCandidate(candidate, ranks.layout, ranks.processes)
+        return MeshOptaxCandidate(candidate, ranks.layout, ranks.processes, exchange)
     assert isinstance(candidate, OwnCandidate)
     if ranks.layout == "shard_map" and not candidate.library.compiles:
         raise SettingError("--layout shard_map with jax: expected jax:jit, as without jit it takes minutes")
-    library = on_mesh(candidate.library, ranks.layout, ranks.processes)
+    library = on_mesh(candidate.library, ranks.layout, ranks.processes, exchange)
     assert library is not None
     return OwnCandidate(library, candidate.claim)
 

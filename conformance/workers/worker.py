@@ -5,7 +5,7 @@ the probe is done.  The jobs differ in their dtype and their tasks alone.  The l
 duplicate of standard output.  Standard output itself is redirected to standard error, so that a candidate
 can print without breaking the protocol.
 
-Job: ``{"target", "dtype", "device", "settings", "required", "ranks": [count, layout] or null, "timeout",
+Job: ``{"target", "dtype", "device", "settings", "required", "ranks": [fields of Ranks] or null, "timeout",
 "parent", "claims": [fields of Adam or null], "probes": [...], "tasks": [[claim, probe], ...]}``.
 
 Lines: first ``{"ready": {...}, "alone": bool}``, or one of ``{"usage": why}``, ``{"unavailable": why}`` and
@@ -93,16 +93,18 @@ def write_line(lines: TextIO, message: dict[str, Any]) -> None:
 def run_tasks(job: dict[str, Any], lines: TextIO) -> None:
     """Load the candidate, run every task of the job and write its lines."""
     claims = [None if fields is None else Adam(**fields) for fields in job["claims"]]
-    candidates = load_candidates(
-        job["target"], claims, job["settings"], job["device"], job["timeout"], job["required"]
-    )
-    if job["ranks"]:
-        from adamcore.conformance.workers.ranks import on_ranks
+    given = job["target"], claims, job["settings"], job["device"], job["timeout"], job["required"]
+    if not job["ranks"]:
+        run_all(job, load_candidates(*given), lines)
+        return
+    from adamcore.conformance.workers.jax_processes import JaxProcesses
+    from adamcore.conformance.workers.ranks import on_ranks
 
-        with on_ranks(candidates, Ranks(*job["ranks"]), job["timeout"]) as together:
+    ranks = Ranks(*job["ranks"])
+    with JaxProcesses(given, ranks) as others:
+        candidates = load_candidates(*given, joining=others.join if ranks.as_processes else None)
+        with on_ranks(candidates, ranks, job["timeout"], others.leader) as together:
             run_all(job, together, lines)
-    else:
-        run_all(job, candidates, lines)
 
 
 def run_all(job: dict[str, Any], candidates: list[Candidate], lines: TextIO) -> None:

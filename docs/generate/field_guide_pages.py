@@ -197,7 +197,7 @@ def near_miss_row(entry: Entry, document: Document | None) -> list[str]:
 
 
 def unmeasured(document: Document | None) -> str:
-    return "not measured yet" if document is None else "failed, see its page"
+    return "not measured yet" if document is None else "could not be measured, see its page"
 
 
 def index(entries: Sequence[Entry], results: dict[str, Document | None]) -> str:

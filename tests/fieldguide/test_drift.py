@@ -54,10 +54,11 @@ def test_one_run_is_told_of_at_several_steps_as_runs_of_those_lengths_are() -> N
     ]
 
 
-def test_without_float32_the_run_is_one_of_float64_beside_the_exact_answer() -> None:
+@pytest.mark.parametrize("refusal", [Run(unsupported="it has none"), Run(error="TypeError: it has none")])
+def test_without_float32_the_run_is_one_of_float64_beside_the_exact_answer(refusal: Run) -> None:
     class Doubles(ArrayCandidate):
         def run(self, probe: Probe, dtype: str) -> Run:
-            return Run(unsupported="it has none") if dtype == "float32" else super().run(probe, dtype)
+            return refusal if dtype == "float32" else super().run(probe, dtype)
 
     [row] = drift(Doubles(Parts, {}), axes(), [40])
     assert row["dtype"] == "float64"

@@ -1,5 +1,7 @@
 """Optax factories on a mesh of JAX's devices: the parameters lie in parts, and the compiler divides the step.
 
+The devices are those of this process, or one of each process that JAX has joined to it.
+
 JAX has no array whose axes the mesh does not divide evenly.  Such an array lies whole on each device between
 steps, and is cut inside of the program.
 """
@@ -7,13 +9,14 @@ steps, and is cut inside of the program.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from adamcore.conformance.candidates.base import CandidateInfo
 from adamcore.conformance.candidates.optax import MOST_COMPILED, OptaxCandidate, OptaxStepper
+from adamcore.conformance.candidates.sharded.exchange import Exchange
 from adamcore.conformance.candidates.sharded.layouts import (
     Cuts,
     RankError,
@@ -35,30 +38,42 @@ class Devices:
         layout: a key of :data:`~adamcore.conformance.candidates.sharded.layouts.CUTS`.
         ranks: how many devices.
         platform: of which platform.
+        exchange: the processes that have a device each; None if this process has all devices.
         resumed: True for the arrays of a run that is resumed, which are cut otherwise.
 
     Raises:
         UnavailableError: there are fewer devices.
     """
 
-    def __init__(self, layout: str, ranks: int, platform: str = "cpu", *, resumed: bool = False) -> None:
+    def __init__(
+        self,
+        layout: str,
+        ranks: int,
+        platform: str = "cpu",
+        exchange: Exchange | None = None,
+        *,
+        resumed: bool = False,
+    ) -> None:
         import jax
 
         found = jax.devices(platform)
+        if exchange is not None:
+            found = [next(d for d in found if d.process_index == k) for k in range(jax.process_count())]
         if len(found) < ranks:
             raise UnavailableError(f"JAX has {len(found)} devices of {platform!r}, expected {ranks}")
         self.jax, self.layout, self.ranks, self.platform = jax, layout, ranks, platform
-        self.is_resumed = resumed
+        self.exchange, self.is_resumed = exchange, resumed
         self.shape = mesh_shape(layout, ranks)
         self.mesh = jax.sharding.Mesh(np.array(found[:ranks]).reshape(self.shape), AXES[: len(self.shape)])
 
     def elsewhere(self) -> Devices:
         """Return the same devices for a run that is resumed."""
-        return Devices(self.layout, self.ranks, self.platform, resumed=True)
+        return Devices(self.layout, self.ranks, self.platform, self.exchange, resumed=True)
 
     def named(self, device: str) -> str:
         """Return the device for the report."""
-        return f"{device}, {self.ranks} devices ({self.layout})"
+        kind = "devices" if self.exchange is None else "processes"
+        return f"{device}, {self.ranks} {kind} ({self.layout})"
 
     # ------------------------------------------------------------------------------- where arrays lie
 
@@ -96,7 +111,10 @@ class Devices:
 
     def array(self, value: FloatArray) -> Any:
         """Return an array on these devices."""
-        return self.jax.device_put(value, self.resting(np.shape(value)))
+        place, value = self.resting(np.shape(value)), np.asarray(value)
+        if self.exchange is None:
+            return self.jax.device_put(value, place)
+        return self.jax.make_array_from_callback(value.shape, place, value.__getitem__)
 
     def numpy(self, array: Any) -> FloatArray:
         """Return the values of an array.
@@ -104,13 +122,18 @@ class Devices:
         Raises:
             RankError: two devices have other bits of the same elements.
         """
+        here = [(shard.index, np.asarray(shard.data)) for shard in getattr(array, "addressable_shards", ())]
+        if self.exchange is None:
+            parts = here
+        else:
+            parts = [part for each in self.exchange.gather(here) for part in each]
         seen: dict[str, tuple[int, bytes]] = {}
-        for rank, shard in enumerate(getattr(array, "addressable_shards", ())):
-            mine = np.asarray(shard.data).tobytes()
-            first, theirs = seen.setdefault(str(shard.index), (rank, mine))
+        for rank, (index, part) in enumerate(parts):
+            mine = part.tobytes()
+            first, theirs = seen.setdefault(str(index), (rank, mine))
             if mine != theirs:
                 raise RankError(f"a parameter has other bits on rank {rank} than on rank {first}")
-        return np.asarray(array)
+        return np.asarray(array) if self.exchange is None else whole(array, parts)
 
     # ------------------------------------------------------------------------------- steps
 
@@ -178,6 +201,16 @@ class Devices:
         return on_mesh
 
 
+def whole(array: Any, parts: Sequence[tuple[tuple[slice, ...], FloatArray]]) -> FloatArray:
+    """Return an array of its parts on all processes; each stands with its place in the whole."""
+    if not parts:  # an array of NumPy, which each process has
+        return np.asarray(array)
+    found = np.empty(array.shape, parts[0][1].dtype)
+    for index, part in parts:
+        found[index] = part
+    return found
+
+
 class MeshOptaxCandidate(OptaxCandidate):
     """Runs a factory's transformation on a mesh of devices.
 
@@ -185,11 +218,14 @@ class MeshOptaxCandidate(OptaxCandidate):
         one: the candidate, as it runs on one device.
         layout: how parameters lie on the devices.
         ranks: how many devices.
+        exchange: the processes that have a device each; None if this process has all devices.
     """
 
-    def __init__(self, one: OptaxCandidate, layout: str, ranks: int) -> None:
+    def __init__(
+        self, one: OptaxCandidate, layout: str, ranks: int, exchange: Exchange | None = None
+    ) -> None:
         self.factory, self.device, self.arguments = one.factory, one.device, one.arguments
-        self.devices = Devices(layout, ranks, one.device.platform)
+        self.devices = Devices(layout, ranks, one.device.platform, exchange)
 
     @property
     def info(self) -> CandidateInfo:

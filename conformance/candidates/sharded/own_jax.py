@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from adamcore.conformance.candidates.own import Jax, JaxJit, JaxNative, Library
+from adamcore.conformance.candidates.sharded.exchange import Exchange
 from adamcore.conformance.candidates.sharded.jax import Devices
 from adamcore.conformance.types import FloatArray
 
@@ -36,8 +37,15 @@ class OnMesh(Library):
         return OnMesh(self.one, self.devices.elsewhere())
 
 
-def on_mesh(library: Library, layout: str, ranks: int) -> OnMesh | None:
-    """Return a backend of JAX on so many devices; None if the library is another one."""
+def on_mesh(library: Library, layout: str, ranks: int, exchange: Exchange | None = None) -> OnMesh | None:
+    """Return a backend of JAX on so many devices; None if the library is another one.
+
+    Args:
+        library: the backend on one device.
+        layout: how arrays lie on the devices.
+        ranks: how many devices.
+        exchange: the processes that have a device each; None if this process has all devices.
+    """
     if not isinstance(library, (Jax, JaxJit, JaxNative)):
         return None
-    return OnMesh(library, Devices(layout, ranks, library.where.platform))
+    return OnMesh(library, Devices(layout, ranks, library.where.platform, exchange))

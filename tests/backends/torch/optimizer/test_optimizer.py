@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -110,25 +109,3 @@ def test_fused_on_the_meta_device_is_refused_in_pytorchs_words() -> None:
         Adam([p], fused=True).step()
     with pytest.raises(RuntimeError, match="`fused=True` requires all the params to be floating point"):
         torch.optim.Adam([p], fused=True).step()
-
-
-@pytest.mark.parametrize("settings", [{}, {"clock": "global", "all_missing": "tick"}, {"missing": "zero"}])
-def test_settings_are_checked_by_the_steps_that_use_them(settings: dict[str, Any]) -> None:
-    """A scheduler may run without a training, and go out of every range."""
-    p = Parameter(torch.ones(2))
-    optimizer = Adam([p], **settings)
-    group = optimizer.param_groups[0]
-    group.update(betas=(22.0, 0.9), lr=-1.0)
-    if settings:  # this step does something
-        with pytest.raises(errors.HyperparameterError, match="lr"):
-            optimizer.step()
-    else:
-        optimizer.step()
-        p.grad = torch.ones(2)
-        with pytest.raises(errors.HyperparameterError, match="lr"):
-            optimizer.step()
-        group["lr"] = 0.1
-        with pytest.raises(errors.HyperparameterError, match="b1=22"):
-            optimizer.step()
-    assert torch.equal(p, torch.ones(2))
-    assert optimizer.state_dict()["state"] == {}
