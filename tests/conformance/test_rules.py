@@ -39,8 +39,3 @@ def test_every_value_on_an_axis_has_words() -> None:
     assert {axis: set(words) for axis, words in AXIS_SAYS.items()} == {a: set(v) for a, v in AXES.items()}
     assert said("maximize=True") == "p goes up along the gradient"
     assert said("m = b1*m") == "m = b1*m"
-
-
-def test_every_probe_has_an_area_for_findings_that_know_no_more() -> None:
-    assert area_of("NUM.1/digits") == "mixed_precision"
-    assert all(area_of(name) for name in PROBES)
