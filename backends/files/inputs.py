@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from adamcore.backends.files.arrays import Readable, readable
+from adamcore.backends.files.arrays import LazyArray, Readable, readable
 from adamcore.backends.files.formats import in_npy, in_safetensors, in_zarr
 from adamcore.backends.files.stand_ins import BACKEND
 from adamcore.backends.states.named import dotted, listed, unique
@@ -56,10 +56,11 @@ def named(
             raise error(
                 f"{what} {name!r} is Rows: expected all of its rows, as files are stepped range by range"
             )
-        if found[name] is None or not name:
+        lazy = isinstance(found[name], LazyArray)
+        if found[name] is None or not name or (lazy and names is None):
             raise error(
-                f"{what} {name!r} is {type(x).__name__}: expected an array of NumPy or zarr with a name, "
-                "or a path of such arrays"
+                f"{what} {name!r} is {type(x).__name__}: expected an array of NumPy or zarr with a name (a "
+                "gradient may be one of Dask), or a path of such arrays; numpy.asarray makes one of others"
             )
     if names is None:
         if not found:
@@ -85,6 +86,8 @@ def given(path: Path) -> dict[str, Readable]:
         CheckpointError: there is nothing of this kind, or it is damaged.
     """
     found: dict[str, Readable] = {}
+    if not path.exists():
+        raise CheckpointError(f"{path} is not there")
     if path.name.endswith(".index.json"):
         files = json.loads(path.read_bytes())["weight_map"].values()
         for name in sorted({*files}):

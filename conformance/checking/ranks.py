@@ -126,7 +126,8 @@ def told(subject: ThirdParty, failed: Sequence[Result], first: Finding | None) -
     count = subject.ranks.processes
     manners = {probe.name: probe.manner for probe in subject.probes}
     starts = {probe.name: bool(probe.start) for probe in subject.probes}
-    if disagreement := next((r.reason for r in failed if "other bits on rank" in r.reason), None):
+    of_ranks = ("other bits on rank", "RankError: rank")
+    if disagreement := next((r.reason for r in failed if any(x in r.reason for x in of_ranks)), None):
         return "STEP.1", disagreement
     if all(manners[r.probe] == "resumed" for r in failed):
         return "STATE.4", "a state that is saved and loaded is not the one that was saved"

@@ -28,6 +28,7 @@ from adamcore.conformance.verdict.loss_scale import loss_scale_findings
 from adamcore.conformance.verdict.pairs import pair_finding
 from adamcore.storage.blockwise import SMALL
 
+BLOCK_RULES = ("STORE.9", "STORE.15")  #: of moments in 8 bits
 PLAIN = (FINGERPRINT, "STATE.4/uninterrupted")  #: the probes with nothing special in them
 
 
@@ -76,9 +77,17 @@ def diagnose(
 
 
 def block_findings(case: Case, failures: list[Result]) -> tuple[list[Finding], list[Result]]:
-    """Return a finding if moments are kept in 8 bits that should be numbers, and the other failures."""
-    if case.claim.m_storage != "plain":
-        return [], failures
+    """Return findings on moments in 8 bits, and the other failures.
+
+    Moments may be kept so where numbers are claimed, or as other numbers than their codes stand for.
+    """
+    if case.claim.m_storage != "plain":  # a probe of blocks shows nothing else
+        mine = [r for r in failures if case.probe(r).rule in BLOCK_RULES]
+        rules = [case.probe(r).rule for r in mine]
+        return [
+            Finding("storage", rule, SAYS[rule], f"{r.reason} of {r.probe}", evidence=r.evidence)
+            for rule, r in zip(rules, mine, strict=True)
+        ], [r for r in failures if r not in mine]
     large = [r for r in failures if any(np.size(p) >= SMALL for p in case.probe(r).params)]
     other = replace(case.claim, m_storage="blockwise8", v_storage="blockwise8")
     shown = [r for r in large if case.probe(r).applies_to(other) and case.passes(other, r)]

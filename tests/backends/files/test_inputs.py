@@ -78,6 +78,16 @@ def test_gradients_that_are_absent(tmp_path: Path) -> None:
 def test_nothing_is_there(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="has no arrays"):
         named(tmp_path, "params", ParameterError)
+    with pytest.raises(CheckpointError, match="x is not there"):
+        named(tmp_path / "x", "grads", GradientError, ["w"])
     (tmp_path / "x.safetensors").write_bytes(b"1234")
     with pytest.raises(CheckpointError, match="no safetensors file"):
         named(tmp_path / "x.safetensors", "params", ParameterError)
+
+
+def test_arrays_of_dask_are_gradients_alone() -> None:
+    da = pytest.importorskip("dask.array")
+    x = {"w": da.ones(3)}
+    assert named(x, "grads", GradientError, ["w"])["w"].shape == (3,)
+    with pytest.raises(ParameterError, match=r"a gradient may be one of Dask.*numpy\.asarray"):
+        named(x, "params", ParameterError)

@@ -18,6 +18,7 @@ from disk_runs import arrays, in_memory, same, saved
 from adamcore import Adam
 from adamcore.backends.files import Run
 from adamcore.backends.files.arrays import FileArray
+from adamcore.backends.files.record import token_of
 from adamcore.errors import CheckpointError, GradientError, HyperparameterError
 
 dask = pytest.importorskip("dask")
@@ -166,13 +167,16 @@ def test_kill(tmp_path: Path, cluster: Any) -> None:
     pause, folder = random.Random(0), tmp_path / "run"
     Run.create(folder, adam, params)
     state, at, interrupted = adam.init(params), 0, set()
-    for _ in range(12):
+    for number in range(12):
         command = [sys.executable, "-c", CHILD, str(folder), cluster.scheduler_address]
         child = subprocess.Popen(command, stdout=subprocess.PIPE)
         assert child.stdout is not None
         with child.stdout:
             assert child.stdout.readline() == b"ready\n"
-        time.sleep(pause.random())
+        before = token_of(folder)
+        while token_of(folder) == before or (number % 3 == 0 and Run(folder).steps == at):
+            time.sleep(0.01)  # until a step has begun, or now and then, been made
+        time.sleep(pause.random() * 0.2)
         child.send_signal(signal.SIGKILL)
         child.wait()
         run = Run(folder)

@@ -80,3 +80,25 @@ def test_it_says_why_machine_code_does_not_run_a_job(parts: Any, why: str | None
 def test_chunks() -> None:
     found = [(start, len(indices)) for start, indices in jit_program.chunks(range(70))]
     assert found == [(0, 32), (32, 32), (64, 6)]
+
+
+@pytest.mark.slow
+def test_moments_in_a_codebook_have_numpys_bits() -> None:
+    """By the handler's machine code, in whole blocks of 256 and in a part of one, beside a small array."""
+    adam, rng = Adam(lr=1e-3, m_storage="blockwise8", v_storage="blockwise8"), np.random.default_rng(0)
+    starts = [rng.standard_normal(n).astype("f") for n in (4099, 8192, 7)]
+    gradients = [
+        [(rng.standard_normal(p.shape) * 10.0 ** rng.integers(-6, 1, p.shape)).astype("f") for p in starts]
+        for _ in range(4)
+    ]
+    gradients[2][0][5], gradients[3][1][300] = np.nan, np.inf
+    found = []
+    for array in (np.array, jnp.asarray):
+        params = [array(p) for p in starts]
+        state = adam.init(params)
+        for gs in gradients:
+            params, state = adam.step(params, [array(g) for g in gs], state, donate=True)
+        trees = (params, *(tree for tree in state[1:] if tree is not None))
+        found.append([np.asarray(x) for tree in trees for x in tree if x is not None])
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_array_equal(ours, theirs)  # NaN equals NaN, whatever its bits

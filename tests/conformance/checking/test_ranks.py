@@ -70,6 +70,11 @@ def third_party() -> ThirdParty:
         ("STATE.4/resumed", "p is off", "a state that is saved and loaded is not the one that was saved"),
         ("LR.1/every-array", "the clocks stand at [0], expected [1]", "a clock is not where it should be"),
         ("LR.1/every-array", "raised: p has other bits on rank 1 than on rank 0", "other bits on rank 1"),
+        (
+            "LR.1/every-array",
+            "raised in step 1: RankError: rank 1 raised X",
+            "(tp) raised in step 1: RankError",
+        ),
         ("LR.1/every-array", "p is off", "on 2 ranks (tp) p is off; on one it passes the same probes"),
     ],
 )

@@ -99,3 +99,7 @@ def test_a_v_that_becomes_0_beside_an_m_that_does_not(monkeypatch: pytest.Monkey
     result = judge(claim, probe, "float32", run)
     assert result.status == "failed"
     assert result.worst_ratio > 1e3
+    runs = {(probe.name, "float32"): run}
+    [found] = diagnose(claim, runs, [result], probes={probe.name: probe}, is_measured=True)
+    assert (found.area, found.rule) == ("storage", "STORE.15")
+    assert found.observed.endswith("leaves the bound in step 2 of STORE.15/small-v")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from paths import ROOT
@@ -11,9 +12,13 @@ pytest.importorskip("jax")
 pytest.importorskip("optax")
 
 from adamcore.conformance import check
+from adamcore.conformance.candidates.sharded.exchange import Leader
 from adamcore.conformance.errors import UsageError
+from adamcore.conformance.probes import PROBES as PROBES_BY_NAME
 from adamcore.conformance.settings import LAYOUTS, Ranks
+from adamcore.conformance.types import Run
 from adamcore.conformance.workers.pool import worker_environment
+from adamcore.conformance.workers.ranks import Led
 
 SUPPORT = ROOT / "tests" / "support"
 PROBES = ["LR.1/every-array", "STEP.1/shapes", "F2/zero-row", "STATE.4/resumed", "CPX.1/complex"]
@@ -27,6 +32,28 @@ def test_a_check_on_two_processes() -> None:
     ).entries
     assert (entry.verdict, entry.device) == ("conforms", "cpu, 2 processes (fsdp)"), entry.reason
     assert [r.status for r in entry.results] == ["passed"]
+
+
+@pytest.mark.parametrize(
+    ("mine", "others", "said"),
+    [
+        (None, {}, None),
+        (None, {1: "ValueError: x"}, "RankError: rank 1 raised ValueError: x"),
+        ("JaxRuntimeError: nobody answers", {2: "ValueError: x"}, "RankError: rank 2 raised ValueError: x"),
+        ("ValueError: x", {1: "ValueError: x"}, "ValueError: x"),
+        ("ValueError: x", {}, "ValueError: x"),
+    ],
+)
+def test_the_error_of_a_run_is_the_first_cause(
+    mine: str | None, others: dict[int, str], said: str | None
+) -> None:
+    class Others(Leader):
+        def finish(self) -> dict[int, str]:
+            return others
+
+    candidate = Mock(run=lambda probe, dtype: Run(error=mine))
+    probe = PROBES_BY_NAME["LR.1/every-array"]
+    assert Led(0, candidate, Others([], 1.0)).run(probe, "float32").error == said
 
 
 def test_a_process_has_one_device() -> None:
