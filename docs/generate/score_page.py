@@ -91,6 +91,7 @@ the kind of the change before anything is scored. Its mutants are none of the Ad
 | --- | --- | --- |
 | 0 to 249 | 188 of 250 | what reads a NaN, or arrays that differ, as something else; labels |
 | 1000 to 1149 | 133 of 150 | corrections against schedules, what is small, formats of 53 bits; labels |
+| 2000 to 2079 | 75 of 80 | places and sizes of arrays; one of the five shows in float32 alone, and one is right |
 """
 
 SECTION = "## In 16 bits"
