@@ -34,7 +34,7 @@ the right area. Which area is right was decided from the code of the Adam, never
 """
 
 HELD_OUT = """The faults that the suite knows were written beside this corpus, so the suite was taught what is
-scored here. Five sets are exceptions. Each was written by somebody who had not seen how the suite names a
+scored here. Six sets are exceptions. Each was written by somebody who had not seen how the suite names a
 fault, from the specification and from bugs found in the wild. All were scored once before anything in the
 suite was changed because of them, `blind_*.py` in part.
 
@@ -64,6 +64,10 @@ suite was changed because of them, `blind_*.py` in part.
   measured refutes a known fault. One label has got a third area: a v that is multiplied by b2 before its
   correction is a v whose squares all weigh less. (The false alarm forms `b**t` of rounded factors, as those
   of the third set. It is held to `paddle.AdamW` now.)
+- `fifth_blind_*.py`: 60 wrong Adams and 30 right ones, with claims of 30 dialects. All were labelled before
+  any of them was scored. The figures at first sight are of 43 wrong and 9 right ones: for a part of these a
+  probe that was new had no area, which was put right first. Four of those not named are named now, because
+  more is measured; the others were not scored yet.
 """
 FIRST = {
     "held_out": {"killed": "40 of 40 (100.0 %)", "named": "33 of 40 (82.5 %)", "alarms": "2"},
@@ -71,6 +75,7 @@ FIRST = {
     "second_blind": {"killed": "55 of 63 (87.3 %)", "named": "41 of 63 (65.1 %)", "alarms": "1"},
     "third_blind": {"killed": "60 of 60 (100.0 %)", "named": "55 of 60 (91.7 %)", "alarms": "2"},
     "fourth_blind": {"killed": "60 of 60 (100.0 %)", "named": "49 of 60 (81.7 %)", "alarms": "1"},
+    "fifth_blind": {"killed": "41 of 43 (95.3 %)", "named": "34 of 43 (79.1 %)", "alarms": "0"},
 }
 """What that first score of each set said."""
 
@@ -91,7 +96,7 @@ the kind of the change before anything is scored. Its mutants are none of the Ad
 | --- | --- | --- |
 | 0 to 249 | 188 of 250 | what reads a NaN, or arrays that differ, as something else; labels |
 | 1000 to 1149 | 133 of 150 | corrections against schedules, what is small, formats of 53 bits; labels |
-| 2000 to 2079 | 75 of 80 | places and sizes of arrays; one of the five shows in float32 alone, and one is right |
+| 2000 to 2079 | 75 of 80 | places and sizes of arrays (of five, one is right, one wrong in float32 alone) |
 """
 
 SECTION = "## In 16 bits"
