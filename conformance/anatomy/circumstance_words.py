@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -86,30 +86,40 @@ def largest_as_claimed(d: Difference, steps: Sequence[Measured]) -> int | None:
 
 def clock_of_size(d: Difference) -> FloatArray | None:
     """Return the clock, if it is not its own, with which the claim makes each step of the longest array."""
+    moved = d.anatomy.readings.moves("sizes", LONGEST)[:, 0].value
+    hyper = d.anatomy.readings.probes["sizes"].hyper
+    found = clocks_of_steps(d, hyper, [float(g) for g in PATTERN[: len(moved)]], moved)
+    return None if found is None or np.array_equal(found, np.arange(1, len(found) + 1)) else found
+
+
+def clocks_of_steps(
+    d: Difference, hyper: Mapping[str, float], gradients: Sequence[float], steps: FloatArray
+) -> FloatArray | None:
+    """Return the clocks with which the claim makes an element's steps by these gradients, or None."""
     claim, r = d.anatomy.claim, d.anatomy.readings
     if claim is None or claim.nesterov != "none" or claim.amsgrad == "corrected":
         return None
     plain = replace(claim, clock="per-parameter", missing="skip", all_missing="tick")
-    hyper, m, v, top = r.probes["sizes"].hyper, 0.0, 0.0, 0.0
+    m = v = top = 0.0
+    way = -1.0 if claim.maximize else 1.0
     counted = []
-    for step, moved in enumerate(r.moves("sizes", LONGEST)[:, 0].value):
-        g = np.full(1, PATTERN[step])
+    for gradient, moved in zip(gradients, steps, strict=True):
+        g = np.full(1, gradient)
         probe = experiment(
             "clocks", "one step from each clock", [np.ones(1)] * CLOCKS, [[g] * CLOCKS], **hyper
         )
         state = np.full(1, m), np.full(1, v), np.full(1, top)
         probe = replace(probe, start=tuple(Start(t, *state) for t in range(CLOCKS)))
         made = Readings({"clocks": run_of_claim(plain, probe)}, {"clocks": probe}, r.dtype)
-        steps = np.array([made.moves("clocks", i).value[0, 0] for i in range(CLOCKS)])
-        fitting = np.flatnonzero(np.abs(steps - moved) <= NEAR * np.abs(moved))
+        every = np.array([made.moves("clocks", i).value[0, 0] for i in range(CLOCKS)])
+        fitting = np.flatnonzero(np.abs(every - moved) <= NEAR * np.abs(moved))
         if len(fitting) == 0 or len(fitting) > CLOCKS // 2:  # no clock counts there
             return None
         counted.append(float(fitting[0] + 1))
-        m = hyper["b1"] * m + (1.0 - hyper["b1"]) * g.item()
+        m = hyper["b1"] * m + (1.0 - hyper["b1"]) * way * g.item()
         v = hyper["b2"] * v + (1.0 - hyper["b2"]) * g.item() ** 2
         top = max(top, v)
-    found = np.array(counted)
-    return None if np.array_equal(found, np.arange(1, len(found) + 1)) else found
+    return np.array(counted)
 
 
 def twins(d: Difference) -> Words | None:
@@ -145,7 +155,32 @@ def betas(d: Difference) -> Words | None:
     return "bias_correction", "BC.4", "after new betas, corrections are not those of the betas of each step"
 
 
+def clocks_after_absence(d: Difference, r: Readings) -> list[FloatArray]:
+    """Return the clocks of the steps of each array of "lacking", if nothing else is not as claimed."""
+    probe = d.anatomy.readings.probes["lacking"]
+    found = []
+    for i in range(len(probe.params)):
+        given = [step.grads[i] for step in probe.steps]
+        there = [t for t, g in enumerate(given) if g is not None]
+        gradients = [float(g.flat[0]) for g in given if g is not None]
+        moved = r.moves("lacking", i)[:, 0].value
+        still = [t for t in range(len(probe.steps)) if t not in there]
+        clocks = None if np.any(moved[still]) else clocks_of_steps(d, probe.hyper, gradients, moved[there])
+        if clocks is None:
+            return []
+        found.append(clocks)
+    return found
+
+
 def absent(d: Difference) -> Words | None:
+    if d.anatomy.claimed is not None:
+        both = (clocks_after_absence(d, r) for r in (d.anatomy.readings, d.anatomy.claimed))
+        for i, (counted, claimed) in enumerate(zip(*both, strict=False)):
+            if not np.array_equal(counted, claimed):
+                text = (
+                    f"where gradients are absent, the steps of array {i} are those of t = {listed(counted)}"
+                )
+                return "clock", "CLK.1", f"{text} where {listed(claimed)} is claimed"
     clock = other_clock(d)
     text = f"after absent gradients, steps are those of a clock that is {clock}"
     return ("clock", "CLK.1", text) if clock else None

@@ -137,6 +137,13 @@ AFTER: dict[str, Circumstance] = {
     "many lr": Circumstance(
         "schedule", "LR.1", "steps are not as claimed once lr has changed more than once",
         (with_lr("many-lr", "an lr that changes often", {2: 0.0625, 3: 0.3, 5: 0.125, 6: 0.5}),), moves),
+    "many lr under decay": Circumstance(
+        "decay", "DEC.2", "decay is not as claimed once lr has gone up",
+        (with_lr("many-lr-decay", "an lr that changes often, under decay",
+                 {2: 0.0625, 3: 0.3, 5: 0.125, 6: 0.5}, weight_decay=0.25),), moves),
+    "sizes under decay": Circumstance(
+        "layout", "STEP.1", "arrays of some sizes decay in another way than others",
+        (uniform("sizes-decay", weight_decay=0.25),), dependence_on_size),
     "eps changed": Circumstance(
         "schedule", "LR.3", "a new eps in mid-run does not count as claimed",
         (with_changes("new-eps", "a new eps", eps=0.25),), moves),

@@ -9,6 +9,8 @@ import numpy as np
 from adamcore.conformance.anatomy import circumstance_words, step_words, words
 from adamcore.conformance.anatomy.anatomy import Anatomy
 from adamcore.conformance.anatomy.differences import Difference, Words, first_difference
+from adamcore.conformance.anatomy.precision import FINE as DOUBLE
+from adamcore.conformance.anatomy.precision import scatter
 from adamcore.conformance.anatomy.texts import number
 from adamcore.conformance.rules import SAYS
 from adamcore.conformance.types import Finding
@@ -72,4 +74,7 @@ def first_finding(anatomy: Anatomy) -> Finding | None:
                 return Finding(words[0], words[1], SAYS[words[1]], words[2])
             area, rule = "coefficients", "NUM.4"
             observed = f"the {part.name} is off by up to {number(off)}, relative to what is claimed"
+            if anatomy.claimed is not None and scatter(anatomy.readings, anatomy.claimed) > 4.0 * DOUBLE:
+                area, rule = "mixed_precision", "NUM.1"
+                observed = f"{observed}, in each element by another part"
     return Finding(area, rule, SAYS.get(rule, f"{area} as claimed"), observed)

@@ -15,7 +15,7 @@ from adamcore.conformance.anatomy.readings import Readings
 from adamcore.conformance.types import Layout, Probe, Start
 
 PATTERN = np.array([1.0, -0.5, 2.0, 0.75, -1.5, 0.25, 3.0, -1.25])
-SHAPES: tuple[tuple[int, ...], ...] = ((1,), (2,), (3,), (9,), (37,), (130,), (2, 3), (1,))
+SHAPES: tuple[tuple[int, ...], ...] = ((1,), (2,), (3,), (9,), (37,), (130,), (200,), (2, 3), (1,))
 LENGTHS = (2, 5, 67, 300)  #: of the arrays that are stepped in both orders
 LAYOUTS: tuple[Layout, ...] = ("F", "strided", "offset", "reversed")
 STEPS = 5
@@ -214,8 +214,8 @@ def nothing(r: Readings, names: Sequence[str]) -> Measured:
     return Measured([])
 
 
-def with_lr(name: str, about: str, rates: Mapping[int, float]) -> Probe:
-    probe = longer(name, about)
+def with_lr(name: str, about: str, rates: Mapping[int, float], **levers: float) -> Probe:
+    probe = longer(name, about, **levers)
     steps = [replace(s, lr=rates[t]) if t in rates else s for t, s in enumerate(probe.steps, start=1)]
     return replace(probe, steps=tuple(steps))
 

@@ -73,7 +73,7 @@ def scatter(r: Readings, claimed: Readings) -> float:
 
     A coefficient that is rounded changes all elements alike; an array that is rounded does not.
     """
-    if "digits" not in r.probes or r.why_not("digits"):
+    if r.dtype != "float64" or "digits" not in r.probes or r.why_not("digits"):
         return 0.0
     with np.errstate(all="ignore"):
         off = [r.moves("digits", i).value[0] / claimed.moves("digits", i).value[0] - 1.0 for i in (1, 2)]

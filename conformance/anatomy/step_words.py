@@ -112,6 +112,12 @@ def decay(d: Difference) -> Words:
         return "layout", "STEP.1", d.beside("two dimensions", "elements of a matrix decay by ")
     if d.differs("without decay", "sizes without decay"):
         p = d.anatomy.readings.positions("decay-none")
+        if np.any(p[1] != p[0]) and np.array_equal(np.sort(p[1]), np.sort(p[0])):
+            return (
+                "layout",
+                "STEP.1",
+                "without any gradient elements come back in other places of their array",
+            )
         if np.any(p[1] != p[0]) and np.array_equal(p[1], p[-1]):
             return (
                 "clipping",

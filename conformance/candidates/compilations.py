@@ -13,13 +13,13 @@ from typing import Any
 EVENT = "/jax/core/compile/backend_compile_duration"  #: what JAX announces when XLA compiles a program
 
 
-announced = 0  #: programs that would have been compiled, had a candidate not shared them with others
+announced = 0  #: what is added to the programs that the frameworks have counted
 
 
-def announce() -> None:
-    """Count a program that a candidate shares with others."""
-    global announced  # JAX' and PyTorch's counters are global as well
-    announced += 1
+def count_one(before: int) -> None:
+    """Count one program for all that were compiled, or shared with others, since the count was ``before``."""
+    global announced
+    announced += before + 1 - count()
 
 
 def count() -> int:

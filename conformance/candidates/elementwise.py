@@ -102,8 +102,8 @@ class Programs:
             if plan is None:
                 return otherwise(*trees)
             result = plan.run(leaves)
-            if is_new and compilations.count() == counted:
-                compilations.announce()
+            if is_new:
+                compilations.count_one(counted)
             return result
 
         return call

@@ -196,7 +196,12 @@ def is_beside(cause: Cause, measured: Finding) -> bool:
 
 
 def in_single(case: Case, measured: Finding, failures: Sequence[Result]) -> Finding:
-    """Return the finding as one of precision if what it says holds in float32 alone."""
+    """Return the finding as one of precision if what it says holds in float32 alone.
+
+    A hyperparameter that counts as another one is no matter of precision in any dtype.
+    """
+    if measured.area == "hyperparameters":
+        return measured
     passed = {r.probe for r in case.passed if r.dtype == "float64"}
     if not all(r.dtype == "float32" and r.probe in passed for r in failures):
         return measured

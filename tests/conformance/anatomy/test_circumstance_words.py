@@ -55,7 +55,7 @@ CASES = [
         odd.ClockOfBlocks,
         "clock",
         "CLK.1",
-        "an array of 130 elements makes its steps 1, 2, ... as those of t ",
+        "an array of 200 elements makes its steps 1, 2, ... as those of t ",
     ),
     (odd.MatrixInTurns, "layout", "STEP.1", "a step of an array of two dimensions is "),
     (odd.OneBuffer, "isolation", "STATE.3", "arrays of one shape come back equal"),
