@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients, Numbers
@@ -19,9 +19,6 @@ from adamcore.jobs import Columns, Job, Result
 from adamcore.state import AdamState
 from adamcore.storage.bits import TableWords
 from adamcore.types import Array, Clock, Device, DType, Scalar, Tree
-
-if TYPE_CHECKING:
-    from adamcore.step.clipping import Clip
 
 Kind = Literal["real", "complex", "other"]  #: of a dtype: what can be optimized is real or complex
 
@@ -40,6 +37,19 @@ class StepRecord(NamedTuple):
     state: AdamState  #: the new state
 
 
+class Clipping(Protocol):
+    """How the gradients of a step are clipped: what :class:`adamcore.Clip` is to a cached step."""
+
+    @property
+    def term(self) -> str:
+        """The coefficient by which a step clips."""
+
+    def rows(
+        self, backend: Backend, gs: Sequence[Array], rows: Sequence[Coefficients]
+    ) -> Sequence[Coefficients] | None:
+        """Return the coefficients of a step that clips; None if the host can't know them."""
+
+
 class CachedStep(Protocol):
     """One Adam on one set of arrays whose checks were done once."""
 
@@ -48,7 +58,7 @@ class CachedStep(Protocol):
         """True if no step can come any more, since an array of the set is gone."""
 
     def bind(
-        self, params: Tree, grads: Tree, state: AdamState, lr: Any, clip: Clip | None = None
+        self, params: Tree, grads: Tree, state: AdamState, lr: Any, clip: Clipping | None = None
     ) -> Callable[[], tuple[Tree, AdamState] | None] | None:
         """Return a function that makes the step; None if the arguments are not what was checked.
 

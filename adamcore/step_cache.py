@@ -19,21 +19,18 @@ from ctypes import c_int64, c_void_p, string_at
 from functools import cache, partial
 from itertools import chain, compress, repeat
 from operator import add, is_, mul
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from adamcore.clock import Ticker
 from adamcore.coefficients import MAX_CLOCK
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients
 from adamcore.jobs import OPTIONAL, PARTS_OF, Columns, Results, UniformJobs, columns_of, columns_of_nine
-from adamcore.protocol import Backend, CachedStep, ColumnStep, DeviceClockColumnStep, StepRecord
+from adamcore.protocol import Backend, CachedStep, Clipping, ColumnStep, DeviceClockColumnStep, StepRecord
 from adamcore.state import AdamState
 from adamcore.tracing import formula
 from adamcore.trees import PLAIN_KINDS, leaves_of, plain_shape, tree_of
 from adamcore.types import Array, Clock, Tree
-
-if TYPE_CHECKING:
-    from adamcore.step.clipping import Clip
 
 CACHE = "_step_cache"  #: the attribute of an Adam that holds its cached steps
 SIZE = 4  #: cached steps of one Adam: trees of parameters that it steps in turn
@@ -51,7 +48,7 @@ class StepCache(list[CachedStep]):
         return StepCache, ()
 
     def bind(
-        self, params: Tree, grads: Tree, state: AdamState, lr: Any, clip: Clip | None = None
+        self, params: Tree, grads: Tree, state: AdamState, lr: Any, clip: Clipping | None = None
     ) -> Bound | None:
         """Return the function of the first cached step that has one: see :meth:`CachedStep.bind`."""
         for cached in tuple(self):
@@ -212,7 +209,7 @@ class InPlaceStep:
         return Columns(*[list(compress(column, present)) for column in columns]), clocks
 
     def bind(
-        self, params: Tree, grads: Tree, state: AdamState, lr: Any, clip: Clip | None = None
+        self, params: Tree, grads: Tree, state: AdamState, lr: Any, clip: Clipping | None = None
     ) -> Bound | None:
         matched = self.match(params, grads, state)
         if matched is None or (None if clip is None else clip.term) != self.clips:
@@ -266,7 +263,7 @@ class DeviceClockInPlaceStep(InPlaceStep):
     column_step: DeviceClockColumnStep
 
     def bind(
-        self, params: Tree, grads: Tree, state: AdamState, lr: Any, clip: Clip | None = None
+        self, params: Tree, grads: Tree, state: AdamState, lr: Any, clip: Clipping | None = None
     ) -> Bound | None:
         matched = self.match(params, grads, state)
         if matched is None or clip is not None:

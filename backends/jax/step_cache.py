@@ -28,9 +28,8 @@ from adamcore.coefficients import MAX_CLOCK
 from adamcore.config import AdamConfig
 from adamcore.definition import Coefficients
 from adamcore.jobs import PARTS_OF
-from adamcore.protocol import StepRecord
+from adamcore.protocol import Clipping, StepRecord
 from adamcore.state import AdamState
-from adamcore.step.clipping import Clip
 from adamcore.step_cache import clips_of, coefficients_at
 from adamcore.tracing import formula
 from adamcore.trees import LARGE, collection_paused
@@ -101,7 +100,7 @@ class JitStep:
         return any(known() is None for known in self.known)
 
     def bind(
-        self, params: Tree, grads: Tree, state: AdamState, lr: Any, clip: Clip | None = None
+        self, params: Tree, grads: Tree, state: AdamState, lr: Any, clip: Clipping | None = None
     ) -> Callable[[], tuple[Tree, AdamState] | None] | None:
         if type(state) is not AdamState or state.mu_product is not None:
             return None

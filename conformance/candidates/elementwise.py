@@ -229,6 +229,8 @@ def written_out(jaxpr: Jaxpr, inputs: Sequence[Node], constants: Sequence[Any]) 
 def result_of(equation: Any, operands: Sequence[Node]) -> Node:
     """Return the result of an operation; raise :class:`NotElementwise` if it is not known."""
     name, params, aval = equation.primitive.name, equation.params, equation.outvars[0].aval
+    if np.dtype(aval.dtype).itemsize == 2:  # XLA rounds a constant to 16 bits where it need not round a value
+        raise NotElementwise
     if name == "broadcast_in_dim" and all(node.shape == () for node in operands):
         [number] = operands
         if number.value is not None:

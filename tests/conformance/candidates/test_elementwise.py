@@ -90,6 +90,7 @@ def test_equal_programs_of_other_shapes_and_numbers_are_compiled_once() -> None:
         lambda x: jnp.stack([x, x]).max(0),
         lambda x: (x, 1.0),
         lambda x: bool(x[0]),
+        lambda x: (x.astype("bfloat16") * 0.9).astype("float32"),
     ],
 )  # fmt: skip
 def test_what_is_not_known_to_treat_each_element_alone_is_run_as_it_is(function: Callable[..., Any]) -> None:
