@@ -210,6 +210,7 @@ def decay(r: Readings) -> Values:
     base = rates("decay")
     turned, p = r.normal[1, 0] * r.hyper("lr", "decay"), r.positions("decay", 4)[1]
     steps = join([turned, turned * -1.0])  # towards 0, and away from it
+    late = join([r.moves("late-decay")[t - 1, 0] for t in LATE])
     against = (r.moves("decay", 4)[1] - steps) / Measured(p) / rates("decay", 3)[1, 0]
     moved, held, dusty = r.normal[0, 0] * r.hyper("lr", "decay"), base[0, one], rates("decay", 3)[0, 0]
     return {
@@ -226,7 +227,7 @@ def decay(r: Readings) -> Values:
         "away": (r.moves("decay", 2)[0, 1] + moved) / dusty,
         "against the gradient": against,
         "changed lr": r.moves("lr-decay")[3:, 0],
-        "late": join([r.moves("late-decay")[t - 1, 0] for t in LATE]),
+        **({"late": late} if np.isfinite(late.value).all() else {}),  # else another part has spoiled p
     }
 
 

@@ -307,7 +307,7 @@ def test_a_disk_without_room(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         ({"lr": lambda t: 0.1}, HyperparameterError, "a function"),
         ({"grad_scale": float("nan")}, HyperparameterError, "grad_scale"),
         ({"ceiling": 1000}, HyperparameterError, "at least 1048576"),
-        ({"grads": "nowhere"}, CheckpointError, "no arrays"),
+        ({"grads": "nowhere"}, CheckpointError, "nowhere is not there"),
     ],
 )
 def test_wrong_steps_change_nothing(

@@ -16,7 +16,7 @@ def test_arrays_are_exact_in_float32() -> None:
 
 
 def test_arrays_of_a_probe_are_exact_in_float32() -> None:
-    for probe in PROBES.values():
+    for probe in (p for p in PROBES.values() if p.only != ("float64",)):
         values = [*probe.params, *(g for s in probe.steps for g in s.grads if g is not None)]
         for value in values:
             np.testing.assert_array_equal(value, array(value))
