@@ -55,10 +55,12 @@ def unmoved(d: Difference) -> int | None:
 
 
 def shorter_step(d: Difference) -> int | None:
-    """Return the power of two of a gradient whose step is longer than that of its double, or None."""
+    """Return a power of two that makes a longer step than its double, from which on all are as claimed."""
     got, want = (r.curve("response").value for r in (d.anatomy.readings, d.anatomy.claimed) if r is not None)
     falls = np.flatnonzero((got[1:] < got[:-1] * (1.0 - NEAR)) & (want[1:] >= want[:-1]))
-    return POWERS[int(falls[0])] if len(falls) else None
+    if len(falls) == 0 or not near(got[falls[0] + 1 :], want[falls[0] + 1 :]):
+        return None
+    return POWERS[int(falls[0])]
 
 
 def start_of_second(d: Difference) -> Words | None:
@@ -108,6 +110,8 @@ def bound_of_parameters(d: Difference) -> float | None:
 
 def decay(d: Difference) -> Words:
     got, _ = d.values("two dimensions")
+    if (late := late_steps(d)) is not None:
+        return clock(late)
     if d.part.differs == ["two dimensions"] and constant(got) is None:
         return "layout", "STEP.1", d.beside("two dimensions", "elements of a matrix decay by ")
     if d.differs("without decay", "sizes without decay"):
@@ -239,6 +243,14 @@ def decay_rule(d: Difference) -> str:
     if d.anatomy.claim is None or d.anatomy.claim.decay not in ("l2", *RELATIVE):
         return "DEC.2"
     return RULE_OF["decay"][d.anatomy.claim.decay]
+
+
+def late_steps(d: Difference) -> Difference | None:
+    """Return what late steps differ in if decay is another in late steps alone, as these are; or None."""
+    if d.part.differs != ["late"]:
+        return None
+    [steps] = [part for part in d.anatomy.parts if part.name == "clock"]
+    return None if steps.as_claimed else Difference(d.anatomy, steps)
 
 
 def rate_text(d: Difference) -> str:

@@ -330,12 +330,16 @@ def second_moment(d: Difference) -> Words:
         text = d.beside("beside others", "beside others in its array, a large gradient's step has the share ")
         return "amsgrad" if highest else "moments", "MOM.2", text
     kept = not wrong & {"fading", "cross term", "power"}
-    if "power" in wrong and highest:
+    if "power" in wrong and highest and d.values("power")[0][0] < -0.5:
         text = "far above eps a step goes with the gradient to the power "
         return "moments", "STEP.1", d.beside("power", text)
     if highest and not wrong & {"kept", "kept in step"}:
-        text = "two squares together count, beside the newest one, "
-        return "moments", "MOM.2", d.beside("two squares", text)
+        got, want = d.values("two squares")
+        other = np.abs(got - want) > NEAR * want
+        # a maximum that is averaged on adds; one of the squares themselves counts one of them
+        of_maximum = np.all(got[other] > want[other]) or np.all(np.abs(got[other]) < NEAR)
+        text = d.beside("two squares", "two squares together count, beside the newest one, ")
+        return ("amsgrad", "AMS.1", text) if of_maximum else ("moments", "MOM.2", text)
     if (highest and not other) or (kept and is_maximum(d)):
         return "amsgrad", "AMS.1", d.beside("kept", "older squares keep, by their age, ")
     if kept:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import score
 from mutants import Mutant, broken, mutant
-from register import ITEMS
+from register import ITEMS, Item
 
 from adamcore.conformance.anatomy.anatomy import EVERY_EXPERIMENT, anatomy_of
 from adamcore.conformance.anatomy.findings import first_finding
@@ -18,6 +18,7 @@ from adamcore.conformance.probes import PROBES
 from adamcore.conformance.types import Finding
 from adamcore.conformance.workers.worker import try_probe
 
+score.load(score.files("numpy"))
 SEEDS = range(3000, 3060)  #: no mutant of these was looked at before the suite was as it is
 ENOUGH = 0.9  #: the share of mutants of which a check has to name the part that was broken
 
@@ -52,9 +53,8 @@ BROKEN = [
 """One change of each kind that was found by the generator, and the areas that it may be called."""
 
 
-def measured(chosen: Mutant) -> Finding | None:
-    """Return the first part of a mutant that is not as claimed, in float64."""
-    item = chosen.item
+def measured(item: Item) -> Finding | None:
+    """Return the first part of an Adam that is not as claimed, in float64."""
     first = [PROBES["STEP.1/fingerprint"]]
     subject = ThirdParty(item.target, item.claim, item.options, None, first, ("float64",))
     with np.errstate(all="ignore"):
@@ -67,8 +67,17 @@ def measured(chosen: Mutant) -> Finding | None:
         return first_finding(anatomy_of(runs, served, "float64", subject.claim.adam, candidate.info.lacks))
 
 
+OF_THE_CORPUS = (
+    "blind_step.py:BlindRateDrops", "blind_variants.py:BlindMaximumWrittenToV",
+    "wrong_amsgrad.py:AmsgradOfArray", "wrong_amsgrad.py:AmsgradOfGradient", "wrong_clipping.py:ClipsUpdate",
+    "wrong_clipping.py:ClipsUpdateNorm", "wrong_clock.py:ClockInByte", "wrong_epsilon.py:EpsilonSubtracted",
+    "wrong_layout.py:ShapeLost",
+)  # fmt: skip
+"""What the words on mutants could take for something else."""
+
+
 def unnamed(chosen: Mutant) -> list[str]:
-    found = measured(chosen)
+    found = measured(chosen.item)
     named = found is not None and found.area in chosen.areas
     return [] if named else [f"{chosen.about} {chosen.areas}: {found and (found.area, found.observed)}"]
 
@@ -82,6 +91,14 @@ def test_a_broken_line_is_named(chosen: Mutant) -> None:
 @pytest.mark.parametrize("chosen", BROKEN, ids=lambda chosen: chosen.about)
 def test_every_broken_line_is_named(chosen: Mutant) -> None:
     assert unnamed(chosen) == []
+
+
+@pytest.mark.parametrize("place", OF_THE_CORPUS)
+def test_the_parts_of_others_keep_their_names(place: str) -> None:
+    item = ITEMS[f"tests/corpus/{place}"]
+    found = measured(item)
+    assert found is not None
+    assert found.area in item.areas, found.observed
 
 
 def test_a_seed_always_gives_the_same_mutant() -> None:
