@@ -19,7 +19,7 @@ from ctypes import addressof, c_double
 from functools import partial
 from itertools import chain, compress, repeat
 from operator import attrgetter, is_, is_not, itemgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 
@@ -53,13 +53,6 @@ Run = Callable[[Sequence[float]], None]
 """Makes a step, of gradients that are clipped by these numbers: one for each gradient, or one for all."""
 
 
-class BoundStep(NamedTuple):
-    """The step of a group that is to be made."""
-
-    grads: list[Any]  #: those that take part
-    run: Run
-
-
 class StepCache:
     """The cached steps of one optimizer; it is never copied or saved with the optimizer."""
 
@@ -81,8 +74,8 @@ class StepCache:
         scale: Any,
         found_inf: Any,
         clips: str | None = None,
-    ) -> dict[int, BoundStep]:
-        """Return, for the groups whose cached step fits, the step that is to be made.
+    ) -> dict[int, Run]:
+        """Return, for the groups whose cached step fits, a function that makes the step.
 
         Nothing is changed until the functions are called.
 
@@ -123,8 +116,8 @@ class StepCache:
 
     def bind_group(
         self, cached: GroupStep, groups: Sequence[Group], i: int, grads: list[Any], scale: Any, found_inf: Any
-    ) -> BoundStep | None:
-        """Return the step of group ``i`` that is to be made; None if the cached step does not fit."""
+    ) -> Run | None:
+        """Return the function that makes the step of group ``i``; None if the cached step does not fit."""
         if scale is not None and cached.narrow:
             return None
         if cached.start is not None and cached.start != sum(len(each["params"]) for each in groups[:i]):
@@ -133,8 +126,13 @@ class StepCache:
         if run is None:
             return None
         self.latest[i] = cached
-        mine = list(compress(grads, cached.taking_part))
-        return BoundStep(mine, run if scale is None else partial(unscale_and_run, mine, scale, run))
+        if scale is not None:
+            run = partial(unscale_and_run, list(compress(grads, cached.taking_part)), scale, run)
+        return run
+
+    def grads(self, i: int, group: Group) -> list[Any]:
+        """Return the gradients that take part in the step that was bound for group ``i``."""
+        return list(compress(map(GRAD, group["params"]), self.latest[i].taking_part))
 
     def is_known(self, state: State) -> bool:
         """True if the optimizer's state has the parameters and the dictionaries that it had."""

@@ -23,7 +23,7 @@ from adamcore.backends.torch.optimizer.param_groups import (
     repeated,
 )
 from adamcore.backends.torch.optimizer.state import GroupState, gather_state, init_state, store_state
-from adamcore.backends.torch.optimizer.step_cache import BoundStep, StepCache
+from adamcore.backends.torch.optimizer.step_cache import Run, StepCache
 from adamcore.backends.torch.optimizer.update import settle, update_group, with_inputs
 from adamcore.step.clipping import Clip, clips_by_coefficients
 
@@ -100,15 +100,15 @@ class SteppingOptimizer(FreezableOptimizer):
         sharded = self._step_cache.sharded
         if not compiling and sharded:
             self._place_gradients()
-        bound: dict[int, BoundStep] = {}
+        bound: dict[int, Run] = {}
         plain = not (compiling or self._has_repeated or compiler.is_on())
         if plain:
             clips = None if self.clip is None else self.clip.term
             bound = self._step_cache.bind(self.param_groups, self.state, scale, found_inf, clips)
         if len(bound) == len(self.param_groups) and self.clip is None:
             self._steady = scale is None
-            for each in bound.values():
-                each.run(())
+            for run in bound.values():
+                run(())
             return loss
         if not compiling and not sharded:
             self._place_gradients()
@@ -123,7 +123,10 @@ class SteppingOptimizer(FreezableOptimizer):
                 keys[i] = self._init_group(i, group, *gathered[i])
         factors: list[Any] = [()] * len(gathered)
         if self.clip is not None:
-            grads = [bound[i].grads if i in bound else each.grads for i, each in enumerate(gathered)]
+            grads = [
+                self._step_cache.grads(i, group) if i in bound else gathered[i].grads
+                for i, group in enumerate(self.param_groups)
+            ]
             factors = factors_of_groups(self.clip, self.param_groups, grads, scale)
             if not all(isinstance(f, float) for each in factors for f in each):  # no cached step takes it
                 for i in bound:
@@ -131,7 +134,7 @@ class SteppingOptimizer(FreezableOptimizer):
                 bound = {}
         for i, group in enumerate(self.param_groups):
             if i in bound:
-                bound[i].run(factors[i])
+                bound[i](factors[i])
             elif gathered[i].clocks:
                 core, lr = self._cores[keys[i]], group["lr"]
                 if torch.compiler.is_compiling():
@@ -165,8 +168,8 @@ class SteppingOptimizer(FreezableOptimizer):
         bound = cache.bind(self.param_groups, self.state, None, None)
         self._steady = len(bound) == len(self.param_groups)
         if self._steady:
-            for each in bound.values():
-                each.run(())
+            for run in bound.values():
+                run(())
         return self._steady
 
     def _place_gradients(self) -> None:
