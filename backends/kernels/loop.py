@@ -20,6 +20,7 @@ from adamcore.tracing import Program
 
 DISTANCES = (512, 2048)  #: bytes that the loop prefetches ahead; :mod:`.table` finds out which is faster here
 LINE = 64  #: bytes of a line of the cache
+ATTRIBUTES = 'attributes #0 = { nounwind "min-legal-vector-width"="512" "prefer-vector-width"="512" }'
 
 Kernel = Callable[[int, int, int], None]  #: (first element, end, address of the table); see :func:`kernel`
 
@@ -60,6 +61,34 @@ def gathers(constants: Mapping[str, str], lanes: int) -> str:
         given = f"<{lanes} x ptr>, i32 immarg, <{lanes} x i1>, {vector}"
         lines.append(f"declare {vector} @llvm.masked.gather.v{lanes}{suffix}.v{lanes}p0({given})")
     return "\n".join(lines)
+
+
+def each_array(words: Mapping[str, str]) -> str:
+    """Return the begin of a kernel that goes from array to array, up to where array ``j`` starts and stops.
+
+    ``words`` are the names and types of what its table has behind the number of arrays; the offsets are one.
+    """
+    read = "\n".join(
+        f"""  %{name}.slot = getelementptr i64, ptr %table, i64 {i}
+  %{name} = load {kind}, ptr %{name}.slot"""
+        for i, (name, kind) in enumerate(words.items(), start=1)
+    )
+    return f"""  %n = load i64, ptr %table
+{read}
+  br label %next
+next:  ; array j
+  %j = phi i64 [ 0, %entry ], [ %j.next, %done ]
+  %more = icmp slt i64 %j, %n
+  br i1 %more, label %array, label %return
+return:
+  ret void
+array:
+  %j.next = add i64 %j, 1
+  %start.slot = getelementptr i64, ptr %offsets, i64 %j
+  %start = load i64, ptr %start.slot
+  %stop.slot = getelementptr i64, ptr %offsets, i64 %j.next
+  %stop = load i64, ptr %stop.slot
+  %size = sub i64 %stop, %start"""
 
 
 def text(
@@ -134,33 +163,11 @@ declare void @llvm.prefetch.p0(ptr, i32, i32, i32)
 define void @step(i64 %lo, i64 %hi, ptr %table) #0 {{
 entry:
 {"" if block is None else copies(program, dtypes, targets)}
-  %n = load i64, ptr %table
-  %offsets.slot = getelementptr i64, ptr %table, i64 1
-  %offsets = load ptr, ptr %offsets.slot
-  %addresses.slot = getelementptr i64, ptr %table, i64 2
-  %addresses = load ptr, ptr %addresses.slot
-  %scalars.slot = getelementptr i64, ptr %table, i64 3
-  %scalars = load ptr, ptr %scalars.slot
-  %stride.slot = getelementptr i64, ptr %table, i64 4
-  %stride = load i64, ptr %stride.slot
-  br label %next
-next:  ; array j
-  %j = phi i64 [ 0, %entry ], [ %j.next, %done ]
-  %more = icmp slt i64 %j, %n
-  br i1 %more, label %array, label %return
-return:
-  ret void
-array:
-  %j.next = add i64 %j, 1
-  %start.slot = getelementptr i64, ptr %offsets, i64 %j
-  %start = load i64, ptr %start.slot
-  %stop.slot = getelementptr i64, ptr %offsets, i64 %j.next
-  %stop = load i64, ptr %stop.slot
+{each_array({"offsets": "ptr", "addresses": "ptr", "scalars": "ptr", "stride": "i64"})}
   %a.late = icmp sgt i64 %lo, %start
   %a.global = select i1 %a.late, i64 %lo, i64 %start
   %b.early = icmp slt i64 %hi, %stop
   %b.global = select i1 %b.early, i64 %hi, i64 %stop
-  %size = sub i64 %stop, %start
   %a.own = sub i64 %a.global, %start
   %b.own = sub i64 %b.global, %start
 {whole_blocks(block)}
@@ -189,7 +196,7 @@ done:
   br label %next
 }}
 
-attributes #0 = {{ nounwind "min-legal-vector-width"="512" "prefer-vector-width"="512" }}
+{ATTRIBUTES}
 !0 = distinct !{{ !0, !1, !2 }}
 !1 = !{{ !"llvm.loop.vectorize.enable", i1 false }}
 !2 = !{{ !"llvm.loop.unroll.disable" }}

@@ -16,7 +16,7 @@ from itertools import accumulate, pairwise
 from adamcore.backends.kernels.conversions import load
 from adamcore.backends.kernels.formats import BITS, SIZES, Lines, Storage
 from adamcore.backends.kernels.llvm import available, function, native_half
-from adamcore.backends.kernels.loop import Kernel
+from adamcore.backends.kernels.loop import ATTRIBUTES, Kernel, each_array
 from adamcore.backends.kernels.memory import Memory
 from adamcore.backends.kernels.table import Run
 from adamcore.types import Array, DType
@@ -131,29 +131,7 @@ declare double @llvm.vector.reduce.fadd.v{LANES}f64(double, {vector})
 
 define void @squares(i64 %lo, i64 %hi, ptr %table) #0 {{
 entry:
-  %n = load i64, ptr %table
-  %offsets.slot = getelementptr i64, ptr %table, i64 1
-  %offsets = load ptr, ptr %offsets.slot
-  %addresses.slot = getelementptr i64, ptr %table, i64 2
-  %addresses = load ptr, ptr %addresses.slot
-  %firsts.slot = getelementptr i64, ptr %table, i64 3
-  %firsts = load ptr, ptr %firsts.slot
-  %sums.slot = getelementptr i64, ptr %table, i64 4
-  %sums = load ptr, ptr %sums.slot
-  br label %next
-next:  ; array j
-  %j = phi i64 [ 0, %entry ], [ %j.next, %done ]
-  %more = icmp slt i64 %j, %n
-  br i1 %more, label %array, label %return
-return:
-  ret void
-array:
-  %j.next = add i64 %j, 1
-  %start.slot = getelementptr i64, ptr %offsets, i64 %j
-  %start = load i64, ptr %start.slot
-  %stop.slot = getelementptr i64, ptr %offsets, i64 %j.next
-  %stop = load i64, ptr %stop.slot
-  %size = sub i64 %stop, %start
+{each_array(dict.fromkeys(("offsets", "addresses", "firsts", "sums"), "ptr"))}
   %from = sub i64 %lo, %start
   %from.late = icmp sgt i64 %from, 0
   %from.here = select i1 %from.late, i64 %from, i64 0
@@ -212,5 +190,5 @@ done:
   br label %next
 }}
 
-attributes #0 = {{ nounwind "min-legal-vector-width"="512" "prefer-vector-width"="512" }}
+{ATTRIBUTES}
 """

@@ -331,8 +331,7 @@ def second_moment(d: Difference) -> Words:
         return "amsgrad" if highest else "moments", "MOM.2", text
     kept = not wrong & {"fading", "cross term", "power"}
     if "power" in wrong and highest and d.values("power")[0][0] < -0.5:
-        text = "far above eps a step goes with the gradient to the power "
-        return "moments", "STEP.1", d.beside("power", text)
+        return other_power(d)
     if highest and not wrong & {"kept", "kept in step"}:
         got, want = d.values("two squares")
         other = np.abs(got - want) > NEAR * want
@@ -345,16 +344,18 @@ def second_moment(d: Difference) -> Words:
     if kept:
         return "moments", "MOM.2", d.beside("kept", "older squares keep, by their age, ")
     if "power" in wrong:
-        return (
-            "moments",
-            "STEP.1",
-            d.beside("power", "far above eps a step goes with the gradient to the power "),
-        )
+        return other_power(d)
     if "cross term" in wrong:
         return "moments", "MOM.2", d.beside("cross term", "products of two gradients count in v: ")
     if found is not None and other and is_claim_with(d, b2=found):
         return "hyperparameters", "MOM.2", f"b2 is {number(found)} where {number(b2)} was given"
     return "moments", "MOM.2", d.beside("fading", "weights of v go down in a step by ")
+
+
+def other_power(d: Difference) -> Words:
+    """The words on steps that do not become one size far above eps."""
+    text = "far above eps a step goes with the gradient to the power "
+    return "moments", "STEP.1", d.beside("power", text)
 
 
 def is_maximum(d: Difference) -> bool:

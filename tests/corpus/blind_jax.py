@@ -12,6 +12,7 @@ from register import wrong
 
 X = Any  #: an array, or what jax traces for one
 Tree = Any
+Factory = Callable[..., optax.GradientTransformation]
 
 
 class Moments(NamedTuple):
@@ -88,7 +89,13 @@ def transformation(f: Formula) -> optax.GradientTransformation:
     return optax.GradientTransformation(init, update)
 
 
-def adamw(formula: type[Formula]) -> Callable[..., optax.GradientTransformation]:
+def named_as(formula: type[Formula], made: Factory) -> Factory:
+    """Return a factory as what stands in the place of its formula, in the formula's module."""
+    made.__name__, made.__doc__, made.__module__ = formula.__name__, formula.__doc__, formula.__module__
+    return made
+
+
+def adamw(formula: type[Formula]) -> Factory:
     """Return a factory with the arguments of optax.adamw and optax.nadamw."""
 
     def made(
@@ -97,20 +104,18 @@ def adamw(formula: type[Formula]) -> Callable[..., optax.GradientTransformation]
     ) -> optax.GradientTransformation:  # fmt: skip
         return transformation(formula(learning_rate, b1, b2, eps, eps_root, weight_decay))
 
-    made.__name__, made.__doc__ = formula.__name__, formula.__doc__
-    return made
+    return named_as(formula, made)
 
 
-def adam(formula: type[Formula]) -> Callable[..., optax.GradientTransformation]:
-    """Return a factory with the arguments of optax.adam and optax.amsgrad, which have no decay."""
+def adam(formula: type[Formula]) -> Factory:
+    """Return a factory with the arguments of optax.adam, amsgrad and nadam, which have no decay."""
 
     def made(
         learning_rate: X, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8, eps_root: float = 0.0
     ) -> optax.GradientTransformation:
         return transformation(formula(learning_rate, b1, b2, eps, eps_root, 0.0))
 
-    made.__name__, made.__doc__ = formula.__name__, formula.__doc__
-    return made
+    return named_as(formula, made)
 
 
 def row(areas: str, rule: str, claim: str, like: str) -> Callable[[type[Formula]], Any]:

@@ -104,11 +104,8 @@ class BlindTorchZeroNormSkipped(Base):
             super().update(group, state, p, g)
 
 
-@wrong(
-    "amsgrad", "AMS.1", like="pytorch/pytorch#78807", claim="torch.Adam", options={"amsgrad": "True"},
-)  # fmt: skip
-class BlindTorchMaximumDropped(Base):
-    """The maximum is taken, used and dropped: the stored one stays 0."""
+class L2(Base):
+    """torch.optim.Adam with AMSGrad: the penalty joins the gradient."""
 
     def __init__(
         self, params: Iterable[Tensor], lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999),
@@ -122,6 +119,13 @@ class BlindTorchMaximumDropped(Base):
 
     def update(self, group: Group, state: State, p: Tensor, g: Tensor) -> None:
         super().update(group, state, p, g.add(p, alpha=group["weight_decay"]))
+
+
+@wrong(
+    "amsgrad", "AMS.1", like="pytorch/pytorch#78807", claim="torch.Adam", options={"amsgrad": "True"},
+)  # fmt: skip
+class BlindTorchMaximumDropped(L2):
+    """The maximum is taken, used and dropped: the stored one stays 0."""
 
     def move(self, group: Group, state: State, p: Tensor, c1: float, c2: float) -> None:
         v = state["exp_avg_sq"]

@@ -2,46 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import jax
 import jax.numpy as jnp
 import optax
-from blind_jax import Ahead, Formula, X, transformation
-from register import right, wrong
-
-Factory = Callable[..., optax.GradientTransformation]
-
-
-def adamw(formula: type[Formula]) -> Factory:
-    """Return a factory with the arguments of optax.adamw and optax.nadamw."""
-
-    def made(
-        learning_rate: X, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8,
-        eps_root: float = 0.0, weight_decay: float = 1e-4,
-    ) -> optax.GradientTransformation:  # fmt: skip
-        return transformation(formula(learning_rate, b1, b2, eps, eps_root, weight_decay))
-
-    made.__name__, made.__doc__ = formula.__name__, formula.__doc__
-    return made
-
-
-def adam(formula: type[Formula]) -> Factory:
-    """Return a factory with the arguments of optax.adam."""
-
-    def made(
-        learning_rate: X, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8, eps_root: float = 0.0
-    ) -> optax.GradientTransformation:
-        return transformation(formula(learning_rate, b1, b2, eps, eps_root, 0.0))
-
-    made.__name__, made.__doc__ = formula.__name__, formula.__doc__
-    return made
-
-
-def row(areas: str, rule: str, claim: str, like: str) -> Callable[[type[Formula]], Factory]:
-    """Turn a formula into the factory of its claim, and enter that."""
-    factory = adam if claim == "optax.adam" else adamw
-    return lambda formula: wrong(areas, rule, like=like, claim=claim)(factory(formula))
+from blind_jax import Ahead, Formula, X, row, transformation
+from register import right
 
 
 @row("decay", "DEC.2", "optax.adamw", "google-deepmind/optax#292")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import torch
-from blind_torch import Base, Group, State
+from blind_torch import L2, Base, Group, State
 from register import right, wrong
 from torch import Tensor
 from torch._utils import _flatten_dense_tensors, _unflatten_dense_tensors
@@ -53,23 +53,6 @@ class FifthTorchClosureWithoutGrad(Base):
 
     def asked(self, closure: Callable[[], Any] | None) -> Any:
         return None if closure is None else closure()
-
-
-class L2(Base):
-    """torch.optim.Adam with AMSGrad: the penalty joins the gradient."""
-
-    def __init__(
-        self, params: Iterable[Tensor], lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8, weight_decay: float = 0.0, amsgrad: bool = False,
-    ) -> None:  # fmt: skip
-        super().__init__(params, lr, betas, eps, weight_decay)
-        self.amsgrad = amsgrad
-
-    def decay(self, group: Group, p: Tensor) -> None:
-        pass
-
-    def update(self, group: Group, state: State, p: Tensor, g: Tensor) -> None:
-        super().update(group, state, p, g.add(p, alpha=group["weight_decay"]))
 
 
 @wrong(

@@ -7,6 +7,7 @@ Labels say what is broken in the code.  They are never taken from what the suite
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -98,7 +99,7 @@ ITEMS: dict[str, Item] = {}  #: by target
 
 
 def enter(made: Made, kind: Kind, claim: str, options: dict[str, str] | None, **facts: Any) -> Made:
-    file = Path(inspect.getsourcefile(made) or "").name
+    file = Path(sys.modules[made.__module__].__file__ or "").name
     about = inspect.cleandoc(made.__doc__ or "").splitlines()
     claim = claim or getattr(made, "dialect", "torch.AdamW")
     options = dict(getattr(made, "options", {})) if options is None else options

@@ -2,45 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import jax.numpy as jnp
 import optax
-from blind_jax import Ahead, Formula, X, transformation
-from register import right, wrong
-
-Factory = Callable[..., optax.GradientTransformation]
-
-
-def adamw(formula: type[Formula]) -> Factory:
-    """Return a factory with the arguments of optax.adamw."""
-
-    def made(
-        learning_rate: X, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8,
-        eps_root: float = 0.0, weight_decay: float = 1e-4,
-    ) -> optax.GradientTransformation:  # fmt: skip
-        return transformation(formula(learning_rate, b1, b2, eps, eps_root, weight_decay))
-
-    made.__name__, made.__doc__ = formula.__name__, formula.__doc__
-    return made
-
-
-def nadam(formula: type[Formula]) -> Factory:
-    """Return a factory with the arguments of optax.nadam."""
-
-    def made(
-        learning_rate: X, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8, eps_root: float = 0.0
-    ) -> optax.GradientTransformation:
-        return transformation(formula(learning_rate, b1, b2, eps, eps_root, 0.0))
-
-    made.__name__, made.__doc__ = formula.__name__, formula.__doc__
-    return made
-
-
-def row(areas: str, rule: str, claim: str, like: str) -> Callable[[type[Formula]], Factory]:
-    """Turn a formula into the factory of its claim, and enter that."""
-    factory = nadam if claim == "optax.nadam" else adamw
-    return lambda formula: wrong(areas, rule, like=like, claim=claim)(factory(formula))
+from blind_jax import Ahead, Factory, Formula, X, adamw, row
+from register import right
 
 
 @row("nesterov", "NES.2", "optax.nadam", "online-ml/river#219")
