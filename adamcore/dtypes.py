@@ -90,12 +90,13 @@ def coded(adam: AdamConfig, backend: Backend, p: Array, codings: Sequence[Coding
     )
     scales = [None if each is None else backend.dtype_named(each.scale_dtype, p) for each in codings]
     storage, rest = kept(adam, backend, p)
-    random = (
+    m_random, v_random = (
         None if dtype is None else at_random(adam, field, dtype, backend, p)
         for field, dtype in zip(("m_storage", "v_storage"), plain, strict=True)
     )
-    m_random, v_random = random
-    return LeafDtypes(work, m, v, False, storage, rest, *codings, *scales, m_random, v_random)
+    (m_coding, v_coding), (m_scale, v_scale) = codings, scales
+    kinds = m_coding, v_coding, m_scale, v_scale, m_random, v_random
+    return LeafDtypes(work, m, v, False, storage, rest, *kinds)
 
 
 def arithmetic(adam: AdamConfig, backend: Backend, p: Array, dtypes: Iterable[DType]) -> DType:

@@ -119,6 +119,7 @@ def test_v_follows_where_rounding_to_the_nearest_stands_still() -> None:
 def test_wide_moments_are_kept_as_they_are() -> None:
     p, g = np.ones(50, np.float32), np.linspace(-1, 1, 50, dtype=np.float32)
     found = []
+    kept: Any
     for kept in ({}, AT_RANDOM):
         adam = Adam(**kept)
         found.append(adam.step(p, g, adam.init(p))[1])
