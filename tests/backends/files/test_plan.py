@@ -67,10 +67,10 @@ def test_a_task_gets_its_part_of_a_mask(tmp_path: Path, monkeypatch: pytest.Monk
     import dask.array as da
 
     from adamcore.backends.files import on_dask
+    from adamcore.backends.files.part import make_part
 
     monkeypatch.setattr(on_dask, "PART", 1)
     given: list[Any] = []
-    make_part = on_dask.make_part
 
     def noted(part: Any, gradient: Any = None) -> int:
         for task in part.blocks.tasks.values():

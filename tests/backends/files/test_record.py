@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -86,7 +87,7 @@ def test_a_step_goes_on_where_it_is_if_its_arrays_are_the_same_files(tmp_path: P
     read = read_pending(tmp_path, COMMIT)
     assert read is not None
     assert begun(read, {"a": g, "b": None}, {"a": m, "b": True}) == read
-    others = [({"a": g, "b": None}, None), ({"a": g, "b": None}, {"a": g, "b": True})]
+    others: list[Any] = [({"a": g, "b": None}, None), ({"a": g, "b": None}, {"a": g, "b": True})]
     others += [({"a": g, "b": None}, {"a": m, "b": False}), ({"a": g, "b": g}, {"a": m, "b": True})]
     others += [({"a": g, "b": None}, {"a": MemoryArray(np.ones(16, bool)), "b": True})]
     for gradients, present in others:
