@@ -226,8 +226,8 @@ class Run:
             grads: the gradients, in any of the forms that ``params`` of :meth:`create` may have; None in
                 place of an array is an absent gradient.
             lr, weight_decay, grad_scale: as for :meth:`adamcore.Adam.step`, as numbers.
-            found_inf: as for :meth:`adamcore.Adam.step`; a step that is skipped reads and writes no array, and
-                does not count in :attr:`steps`.
+            found_inf: as for :meth:`adamcore.Adam.step`; a step that is skipped reads and writes no array,
+                and does not count in :attr:`steps`.
             clip: as for :meth:`adamcore.Adam.step`, of numbers.  To clip by a norm is to read the gradients
                 twice, unless ``clip.total`` says it.
             present: as for :meth:`adamcore.Adam.step`; a mask is an array of NumPy's or zarr's, and one of
