@@ -163,7 +163,7 @@ def test_a_list_has_arrays_of_any_age_if_each_has_a_clock(stated: bool, calls: i
     ) -> None:  # fmt: skip
         made.append([float(t) for t in state_steps])
         for p, g, m, v, t in zip(params, grads, exp_avgs, exp_avg_sqs, state_steps, strict=True):
-            adamw(p, g, m, v, float(t), lr, beta1, beta2, eps, weight_decay)
+            adamw(p, g, m, v, int(t), lr, beta1, beta2, eps, weight_decay)
 
     def together(
         params: Any, grads: Any, exp_avgs: Any, exp_avg_sqs: Any, step: int, lr: float, beta1: float,
