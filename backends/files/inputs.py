@@ -87,9 +87,7 @@ def in_order(
     """
     lacking, unknown = [n for n in names if n not in found], [n for n in found if n not in {*names}]
     if lacking or unknown:
-        raise error(
-            f"{what} lacks {listed(lacking)} and has {listed(unknown)} besides: expected {expected}"
-        )
+        raise error(f"{what} lacks {listed(lacking)} and has {listed(unknown)} besides: expected {expected}")
     return OrderedDict((name, found[name]) for name in names)
 
 

@@ -1,4 +1,4 @@
-"""The plan of a step of a run: its jobs, of stand-ins for the arrays in files, and what comes of its clocks."""
+"""The plan of a step of a run: its jobs, of stand-ins for the arrays in files, and the clocks after it."""
 
 from __future__ import annotations
 

@@ -169,7 +169,7 @@ def read_pending(folder: Path, commit: Commit) -> Pending | None:
 def begun(
     pending: Pending, gradients: Mapping[str, Any], present: Mapping[str, bool | Readable] | None
 ) -> Pending:
-    """Return what is written of a step when it begins; where it goes on is kept if its arrays are the same."""
+    """Return what is written of a step when it begins; it goes on where it was if its arrays are the same."""
     shown: dict[str, bool | Identity | None] | None = None
     if present is not None:
         shown = {n: x if isinstance(x, bool) else x.identity for n, x in present.items()}

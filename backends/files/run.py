@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from adamcore.adam import Adam
-from adamcore.backends.files.arrays import LazyArray, Readable, Writable, Zeros, as_shape
+from adamcore.backends.files.arrays import LazyArray, Readable, Writable
 from adamcore.backends.files.batches import budget
 from adamcore.backends.files.blocks import STORED, Blocks, task
 from adamcore.backends.files.formats import FORMATS, Spec, make, open_arrays
@@ -38,11 +38,9 @@ from adamcore.backends.files.stand_ins import BACKEND
 from adamcore.backends.files.step import Mover, sync_all
 from adamcore.backends.io.atomic import sync
 from adamcore.errors import BackendError, CheckpointError, GradientError, MaskError, ParameterError
-from adamcore.jobs import Job
 from adamcore.state import AdamState
-from adamcore.step import LossScale, init_tree, plan_step, read_loss_scale
-from adamcore.step.clipping import Clip, by_value, factors_of_norms, multiplied_jobs
-from adamcore.step.plan import StepPlan
+from adamcore.step import LossScale, init_tree, read_loss_scale
+from adamcore.step.clipping import Clip
 from adamcore.trees import ParamTree
 from adamcore.types import Array, Tree
 
@@ -226,8 +224,8 @@ class Run:
             grads: the gradients, in any of the forms that ``params`` of :meth:`create` may have; None in
                 place of an array is an absent gradient.
             lr, weight_decay, grad_scale: as for :meth:`adamcore.Adam.step`, as numbers.
-            found_inf: as for :meth:`adamcore.Adam.step`; a step that is skipped reads and writes no array, and
-                does not count in :attr:`steps`.
+            found_inf: as for :meth:`adamcore.Adam.step`; a step that is skipped reads and writes no array,
+                and does not count in :attr:`steps`.
             clip: as for :meth:`adamcore.Adam.step`, of numbers.  To clip by a norm is to read the gradients
                 twice, unless ``clip.total`` says it.
             present: as for :meth:`adamcore.Adam.step`; a mask is an array of NumPy's or zarr's, and one of
@@ -405,6 +403,7 @@ class Run:
                 yield
         except BlockingIOError as error:
             raise CheckpointError(f"{self.folder} is stepped by another process now: wait for it") from error
+
 
 def dask_module() -> Any:
     """Return the module with a step's tasks.
