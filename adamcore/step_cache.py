@@ -149,6 +149,7 @@ class InPlaceStep:
         self.now = array("i")  #: the clocks
         self.ids: list[Any] = []  #: of p, m, v, what else there is, and t, as :func:`identities_of` has them
         self.one: tuple[int, ...] | None = None  #: of p, m, v and t, if the tree is one array
+        self.few = 0  #: how many arrays there are if each tree is a list of them, and they are few; or 0
         self.references: list[weakref.ref[Any]] = []  #: to the same
         self.dead: Any = []  #: references to arrays that are gone; true if there are any
 
@@ -171,6 +172,9 @@ class InPlaceStep:
         self.ids = identities_of([column for column in columns if column])
         if self.shape is None and self.bare and self.whole:
             self.one = id(params), id(state.m), id(state.v), id(state.t)
+        kind, size, children = self.shape[1:4] if self.shape is not None else (None, 0, None)
+        if self.bare and self.whole and not self.global_clock and kind is list and children is None:
+            self.few = size if size < FEW else 0
         self.references = [weakref.ref(leaf, self.dead.append) for leaf in leaves if leaf is not None]
         return True
 
@@ -182,6 +186,16 @@ class InPlaceStep:
             if self.dead or not bare or grads is None or (id(params), id(m), id(v), id(t)) != self.one:
                 return None
             return columns_of_nine(([params], [grads], [m], [v], (), (), (), (), ())), [t]
+        if (
+            self.few
+            and type(params) is type(grads) is type(m) is type(v) is type(t) is list
+            and len(params) == len(grads) == len(m) == len(v) == len(t) == self.few
+        ):
+            if self.dead or not bare or list(map(id, chain(params, m, v, t))) != self.ids:
+                return None
+            if grads[0] is None if self.few == 1 else any(map(is_, grads, repeat(None))):
+                return None
+            return columns_of_nine((params, grads, m, v, (), (), (), (), ())), t
         shape = self.shape
         ps, gs = leaves_of(shape, params), leaves_of(shape, grads)
         ms, vs = leaves_of(shape, m), leaves_of(shape, v)

@@ -217,6 +217,20 @@ def readable(x: object) -> Readable | None:
     return None
 
 
+def as_shape(x: Readable, shape: tuple[int, ...]) -> Readable:
+    """Return an array as one that is broadcast to this shape; a smaller one is read into memory.
+
+    >>> as_shape(MemoryArray(np.ones((2, 1))), (2, 3)).shape
+    (2, 3)
+    """
+    if x.shape == shape:
+        return x
+    values = np.empty(math.prod(x.shape), x.dtype)
+    if values.size:
+        x.read(0, values.size, values)
+    return MemoryArray(np.broadcast_to(values.reshape(x.shape), shape))
+
+
 def file_range(x: np.memmap[Any, Any]) -> FileArray | None:
     """Return where in its file a contiguous map lies; None if it is changed in memory alone."""
     root: Any = x

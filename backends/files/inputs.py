@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import os
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
+
+import numpy as np
 
 from adamcore.backends.files.arrays import LazyArray, Readable, readable
 from adamcore.backends.files.formats import in_npy, in_safetensors, in_zarr
 from adamcore.backends.files.stand_ins import BACKEND
 from adamcore.backends.states.named import dotted, listed, unique
 from adamcore.clock import known
-from adamcore.errors import AdamcoreError, CheckpointError, HyperparameterError
+from adamcore.errors import AdamcoreError, CheckpointError, HyperparameterError, MaskError
 from adamcore.step import Clip
 from adamcore.step.clipping import check_clip
 from adamcore.step.rows import Rows
@@ -45,8 +47,7 @@ def named(
     if isinstance(value, PATHS):
         found: dict[str, Any] = dict(sorted(given(Path(value).absolute()).items()))
     else:
-        leaves, _ = BACKEND.flatten(value)
-        found = dict(zip(unique([dotted(path) for path in BACKEND.paths(value)]), leaves, strict=True))
+        found = by_name(value)
     found |= dict.fromkeys(absent)
     for name, x in found.items():
         if x is None and names is not None:
@@ -66,13 +67,49 @@ def named(
         if not found:
             raise error(f"{what} has no arrays: expected at least one")
         return OrderedDict(found)
+    expected = "a gradient for each parameter; give None for an absent one, or its name in `absent`"
+    return in_order(found, names, what, error, expected)
+
+
+def by_name(tree: Any) -> dict[str, Any]:
+    """Return the leaves of a tree by their dotted names."""
+    leaves, _ = BACKEND.flatten(tree)
+    return dict(zip(unique([dotted(path) for path in BACKEND.paths(tree)]), leaves, strict=True))
+
+
+def in_order(
+    found: Mapping[str, Any], names: Sequence[str], what: str, error: type[AdamcoreError], expected: str
+) -> OrderedDict[str, Any]:
+    """Return what is there under these names, in their order.
+
+    Raises:
+        AdamcoreError: (of the class ``error``) names are others; the message says what was ``expected``.
+    """
     lacking, unknown = [n for n in names if n not in found], [n for n in found if n not in {*names}]
     if lacking or unknown:
-        raise error(
-            f"{what} lacks {listed(lacking)} and has {listed(unknown)} besides: expected a gradient for each "
-            "parameter; give None for an absent one, or its name in `absent`"
-        )
+        raise error(f"{what} lacks {listed(lacking)} and has {listed(unknown)} besides: expected {expected}")
     return OrderedDict((name, found[name]) for name in names)
+
+
+def masks(present: Any, names: Sequence[str]) -> OrderedDict[str, bool | Readable]:
+    """Return what a user says of who takes part in a step, by name: a boolean, or a mask read in ranges.
+
+    Raises:
+        MaskError: a leaf is neither a boolean nor an array of them, or names are others.
+    """
+    found = in_order(by_name(present), names, "present", MaskError, "a boolean or a mask for each parameter")
+    return OrderedDict((name, mask(f"present {name!r}", x)) for name, x in found.items())
+
+
+def mask(what: str, x: Any) -> bool | Readable:
+    """Return a boolean, or a mask that is read in ranges."""
+    if isinstance(x, bool | np.bool_):
+        return bool(x)
+    value = readable(x)
+    if value is None or value.dtype != np.bool_ or isinstance(value, LazyArray):
+        kind = type(x).__name__ if value is None else f"{type(x).__name__} of {value.dtype}"
+        raise MaskError(f"{what} is {kind}: expected True, False, or an array of booleans of NumPy or zarr")
+    return value if value.shape else bool(np.asarray(x)[()])
 
 
 def given(path: Path) -> dict[str, Readable]:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from itertools import repeat
 from typing import Any
 
 import numpy as np
 
-from adamcore.backends.files.arrays import LazyArray, Readable, ZarrArray, boxes
+from adamcore.backends.files.arrays import LazyArray, Readable, ZarrArray, as_shape, boxes
 from adamcore.backends.files.batches import slices
 from adamcore.backends.files.formats import CHUNK
 from adamcore.backends.kernels.norms import SAFE, block_sums
 from adamcore.backends.numpy.backend import backend as NUMPY
-from adamcore.backends.numpy.backend import squares_in_blocks
+from adamcore.backends.numpy.backend import counted, squares_in_blocks
 from adamcore.backends.numpy.fast import MEMORY
 from adamcore.errors import GradientError
 from adamcore.jobs import Job
@@ -23,7 +24,7 @@ RANGE = 1 << 20  #: elements that are read at once, a multiple of all blocks wit
 
 
 def norm(name: str, job: Job, scale: float | None) -> float:
-    """Return the norm of the gradient of a job, without its loss scale.
+    """Return the norm of the gradient of a job, without its loss scale; what a mask excludes does not count.
 
     Raises:
         GradientError: it is an array of Dask's.
@@ -35,8 +36,10 @@ def norm(name: str, job: Job, scale: float | None) -> float:
         )
 
     def ranges() -> Iterator[Array]:
-        for x in ranges_of(job.g):
-            yield x if scale is None else NUMPY.divided(x, scale, job.formats.work)
+        masks = repeat(None) if job.where is None else ranges_of(as_shape(job.where, job.p.shape))
+        for x, where in zip(ranges_of(job.g), masks, strict=False):
+            g = x if where is None else counted(x, where)
+            yield g if scale is None else NUMPY.divided(g, scale, job.formats.work)
 
     return norm_of(ranges)
 

@@ -21,7 +21,7 @@ from dask.delayed import Delayed, delayed
 from dask.system import CPU_COUNT
 
 from adamcore._minimize import bar
-from adamcore.backends.files.arrays import LazyArray, MemoryArray, Writable
+from adamcore.backends.files.arrays import Chunk, LazyArray, MemoryArray, Writable
 from adamcore.backends.files.batches import WHOLE, Budget, Piece, batches, budget, pieces_within
 from adamcore.backends.files.blocks import Blocks, Task
 from adamcore.backends.files.formats import CHUNK, chunk_shape
@@ -123,17 +123,24 @@ def part_of(step: Step, share: Budget, group: Sequence[Sequence[Piece]]) -> Part
     """Return a part, which has no other leaves than its own."""
     whole = step.blocks
     own = dict.fromkeys(piece.leaf for batch in group for piece in batch)
-    tasks = [with_no_chunks(whole.tasks[number]) for number in own]
+    tasks = [for_a_worker(whole.tasks[n], [p for batch in group for p in batch if p.leaf == n]) for n in own]
     return Part(step.folder, step.token, Blocks(whole.adam, tasks, share.slice, whole.scale), group)
 
 
-def with_no_chunks(task: Task) -> Task:
-    """Return a task without arrays that are no files, which stay where they are."""
-    if not comes_in_chunks(task):
+def for_a_worker(task: Task, pieces: Sequence[Piece]) -> Task:
+    """Return a task with no arrays but files, and of a mask in memory the part that belongs to the pieces."""
+    if task.job is None:
         return task
-    assert task.job is not None
-    sources = {part: x for part, x in task.sources.items() if part != "g"}
-    return task._replace(sources=sources, job=task.job._replace(g=None))
+    sources, job = dict(task.sources), task.job
+    if comes_in_chunks(task):
+        del sources["g"]
+        job = job._replace(g=None)
+    if isinstance(sources.get("where"), MemoryArray):
+        start, stop = pieces[0].start, pieces[-1].stop
+        part = np.empty(stop - start, np.bool_)
+        sources["where"].read(start, stop, part)
+        sources["where"] = Chunk(part, start)
+    return task._replace(sources=sources, job=job._replace(where=None))
 
 
 def in_ranges(task: Task) -> Any:

@@ -14,12 +14,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from adamcore.adam import Adam
-from adamcore.backends.files.arrays import Identity
+from adamcore.backends.files.arrays import Identity, Readable
 from adamcore.backends.files.formats import FORMATS, Spec
 from adamcore.backends.io.atomic import sync, write_whole
 from adamcore.backends.states.files import decode_adam, encode_adam
@@ -67,6 +67,7 @@ class Pending:
     same: list[int] = field(default_factory=list)  #: as in the commit; empty after a step that was given up
     done: int = 0  #: batches that are on the disk
     clip: list[float | None] | None = None  #: the fields of the Clip
+    present: dict[str, bool | Identity | None] | None = None  #: by name, as in `gradients`; a mask: identity
     token: str = ""  #: of this making of the step, which its tasks know; "" if it has none
 
 
@@ -163,6 +164,22 @@ def read_pending(folder: Path, commit: Commit) -> Pending | None:
             f"{folder / 'pending.json'} has another form than expected: {error!r}"
         ) from error
     return found if found.steps == commit.steps else None
+
+
+def begun(
+    pending: Pending, gradients: Mapping[str, Any], present: Mapping[str, bool | Readable] | None
+) -> Pending:
+    """Return what is written of a step when it begins; it goes on where it was if its arrays are the same."""
+    shown: dict[str, bool | Identity | None] | None = None
+    if present is not None:
+        shown = {n: x if isinstance(x, bool) else x.identity for n, x in present.items()}
+    known_again = {name: ["absent"] if g is None else g.identity for name, g in gradients.items()}
+    surely = None not in known_again.values() and None not in (shown or {}).values()
+    if surely and (known_again, shown) == (pending.gradients, pending.present):
+        return pending
+    if pending.gradients:  # another step was begun
+        pending = replace(pending, same=[])
+    return replace(pending, done=0, gradients=known_again, present=shown)
 
 
 def token_of(folder: Path) -> str | None:

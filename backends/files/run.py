@@ -15,17 +15,18 @@ from typing import Any
 import numpy as np
 
 from adamcore.adam import Adam
-from adamcore.backends.files.arrays import LazyArray, Readable, Writable, Zeros
+from adamcore.backends.files.arrays import LazyArray, Readable, Writable
 from adamcore.backends.files.batches import budget
 from adamcore.backends.files.blocks import STORED, Blocks, task
 from adamcore.backends.files.formats import FORMATS, Spec, make, open_arrays
-from adamcore.backends.files.inputs import PATHS, clip_numbers, named, number
+from adamcore.backends.files.inputs import PATHS, clip_numbers, masks, named, number
 from adamcore.backends.files.locks import locked, without_tasks
-from adamcore.backends.files.norms import norm
+from adamcore.backends.files.plan import Stored, arrays_of, scalars_of, select, trees_of
 from adamcore.backends.files.record import (
     Commit,
     Layout,
     Pending,
+    begun,
     read_commit,
     read_layout,
     read_pending,
@@ -36,12 +37,10 @@ from adamcore.backends.files.record import (
 from adamcore.backends.files.stand_ins import BACKEND
 from adamcore.backends.files.step import Mover, sync_all
 from adamcore.backends.io.atomic import sync
-from adamcore.errors import BackendError, CheckpointError, GradientError, ParameterError
-from adamcore.jobs import Job
+from adamcore.errors import BackendError, CheckpointError, GradientError, MaskError, ParameterError
 from adamcore.state import AdamState
-from adamcore.step import init_tree, plan_step
-from adamcore.step.clipping import Clip, by_value, factors_of_norms, multiplied_jobs
-from adamcore.step.plan import StepPlan
+from adamcore.step import LossScale, init_tree, read_loss_scale
+from adamcore.step.clipping import Clip
 from adamcore.storage.moments import IN_8_BITS
 from adamcore.trees import ParamTree
 from adamcore.types import Array, Tree
@@ -178,10 +177,8 @@ class Run:
     @property
     def clocks(self) -> dict[str, int]:
         """The clock of each parameter: the number of its updates."""
-        t = self._commit.t
-        return dict(
-            zip(self._layout.names, t * len(self._layout.names) if self._one_clock else t, strict=True)
-        )
+        names, t = self._layout.names, self._commit.t
+        return dict(zip(names, t * len(names) if self.adam.clock == "global" else t, strict=True))
 
     @property
     def state(self) -> AdamState:
@@ -193,7 +190,7 @@ class Run:
             return None if found is None else {n: found[n].mapped() if n in found else None for n in names}
 
         def scalars(values: Sequence[float] | None, dtype: str) -> Any:
-            return self._scalars(values and [np.asarray(x, dtype) for x in values])
+            return self._stored.scalars(values and [np.asarray(x, dtype) for x in values])
 
         t, mu = scalars(self._commit.t, "int32"), scalars(self._commit.mu_product, "float64")
         return AdamState(t, mu_product=mu, **{part: tree(part) for part in STORED[1:]})
@@ -212,7 +209,9 @@ class Run:
         lr: float | None = None,
         weight_decay: float | None = None,
         grad_scale: float | None = None,
+        found_inf: Any = None,
         clip: Clip | None = None,
+        present: Tree = None,
         absent: Sequence[str] = (),
         ceiling: int = CEILING,
         progress: bool = False,
@@ -226,8 +225,12 @@ class Run:
             grads: the gradients, in any of the forms that ``params`` of :meth:`create` may have; None in
                 place of an array is an absent gradient.
             lr, weight_decay, grad_scale: as for :meth:`adamcore.Adam.step`, as numbers.
+            found_inf: as for :meth:`adamcore.Adam.step`; a step that is skipped reads and writes no array,
+                and does not count in :attr:`steps`.
             clip: as for :meth:`adamcore.Adam.step`, of numbers.  To clip by a norm is to read the gradients
                 twice, unless ``clip.total`` says it.
+            present: as for :meth:`adamcore.Adam.step`; a mask is an array of NumPy's or zarr's, and one of
+                :class:`numpy.memmap` is read from its file.
             absent: names of parameters without a gradient, where ``grads`` is a path.
             ceiling: the bytes of memory that this step may take for arrays.
             progress: True to show a progress bar on standard error.
@@ -237,28 +240,35 @@ class Run:
 
         Raises:
             GradientError: a gradient lacks, or does not fit its parameter.
-            MissingGradientError, HyperparameterError: as :meth:`adamcore.Adam.step`.
+            MissingGradientError, MaskError, HyperparameterError: as :meth:`adamcore.Adam.step`.
             CheckpointError: another process has stepped the run since it was opened, or steps it now.
         """
         with self._alone():
             before = read_pending(self.folder, self._commit)
+            scale, skipped = read_loss_scale(LossScale(number("grad_scale", grad_scale), found_inf), BACKEND)
             pending = Pending(
                 self.steps,
                 ceiling,
                 number("lr", lr),
                 number("weight_decay", weight_decay),
-                number("grad_scale", grad_scale),
+                scale,
                 list(absent),
                 str(Path(grads).resolve()) if isinstance(grads, PATHS) else None,
                 same=self._commit.same if before is None else [],
                 clip=clip_numbers(clip),
             )
-            self._make(pending, grads, progress, dask)
+            parts = None if present is None else masks(present, self._layout.names)
+            if skipped:
+                self._stored.checked(pending, self._gradients(pending, grads), parts, overflow=True)
+                self._forget(before)
+            else:
+                self._make(pending, grads, parts, progress, dask)
 
     def resume(
         self,
         grads: Mapping[str, Any] | Tree | Source | None = None,
         *,
+        present: Tree = None,
         progress: bool = False,
         dask: bool = False,
     ) -> bool:
@@ -268,10 +278,12 @@ class Run:
 
         Args:
             grads: the gradients of that step; None reads them from the path that they came from.
+            present: who takes part in that step; None is what it was, unless there were masks.
             progress, dask: as for :meth:`step`.
 
         Raises:
             GradientError: the gradients were no path, and are not given.
+            MaskError: there were masks, and they are not given.
             CheckpointError: as for :meth:`step`.
         """
         with self._alone():
@@ -283,25 +295,43 @@ class Run:
                     "the gradients of the step to be finished came as arrays: expected them again, as "
                     "resume(grads); or make the step anew"
                 )
-            self._make(pending, pending.source if grads is None else grads, progress, dask)
+            parts: Any = pending.present
+            if present is not None:
+                parts = masks(present, self._layout.names)
+            elif parts is not None and not all(isinstance(part, bool) for part in parts.values()):
+                raise MaskError(
+                    "the step to be finished has masks: expected them again, as resume(present=masks); or "
+                    "make the step anew"
+                )
+            self._make(pending, pending.source if grads is None else grads, parts, progress, dask)
             return True
 
-    def _make(self, pending: Pending, grads: Any, progress: bool, dask: bool) -> None:
+    def _gradients(self, pending: Pending, grads: Any) -> OrderedDict[str, Any]:
+        return named(grads, "grads", GradientError, self._layout.names, pending.absent)
+
+    def _forget(self, before: Pending | None) -> None:
+        """Give up a step that was begun; it may have written what was the same in both folders."""
+        if before is not None:
+            after = replace(self._commit, same=[])
+            write_commit(self.folder, after)
+            (self.folder / "pending.json").unlink()
+            self._commit = after
+
+    def _make(
+        self,
+        pending: Pending,
+        grads: Any,
+        present: OrderedDict[str, bool | Readable] | None,
+        progress: bool,
+        dask: bool,
+    ) -> None:
         """Make the step that ``pending`` describes; go on where it has come to, if it is the same."""
         layout, commit, share = self._layout, self._commit, budget(pending.ceiling)
-        gradients = named(grads, "grads", GradientError, layout.names, pending.absent)
-        tree = ParamTree(self._stand_ins("p"), backend=BACKEND)
-        hyper = None if pending.weight_decay is None else {"weight_decay": pending.weight_decay}
-        _, _, plan = plan_step(layout.adam, tree, gradients, self._state(), pending.lr, None, hyper)
-        assert plan is not None  # nothing says that a gradient has overflowed
-        known_again = {name: ["absent"] if g is None else g.identity for name, g in gradients.items()}
-        if None in known_again.values() or known_again != pending.gradients:
-            if pending.gradients:  # another step was begun
-                pending = replace(pending, same=[])
-            pending = replace(pending, done=0, gradients=known_again)
+        gradients = self._gradients(pending, grads)
+        tree, plan = self._stored.plan(pending, gradients, present)
+        pending = begun(pending, gradients, present)
         dask = dask or any(isinstance(g, LazyArray) for g in gradients.values())
         pending = replace(pending, token=secrets.token_hex(8), done=0 if dask else pending.done)
-        plan = plan._replace(jobs=self._clipped(plan, pending))
         workers = dask_module().workers(pending.ceiling) if dask else None
         jobs = dict(zip(plan.indices, plan.jobs, strict=True))
         try:
@@ -341,18 +371,9 @@ class Run:
             ) from error
         self._commit, self._arrays = after, new
 
-    def _clipped(self, plan: StepPlan, pending: Pending) -> Sequence[Job]:
-        """Return the jobs of a plan with what clips their gradients in their coefficients."""
-        if pending.clip is None or not plan.jobs:
-            return plan.jobs
-        clip, jobs = Clip(*pending.clip), plan.jobs  # type: ignore[arg-type]
-        if clip.value is not None:
-            return by_value(self.adam, BACKEND, jobs, clip.value)
-        known = [0.0] * len(jobs)
-        if clip.total is None:
-            names = [self._layout.names[i] for i in plan.indices]
-            known = [norm(name, job, pending.grad_scale) for name, job in zip(names, jobs, strict=True)]
-        return multiplied_jobs(BACKEND, jobs, factors_of_norms(BACKEND, known, [job.g for job in jobs], clip))
+    @property
+    def _stored(self) -> Stored:
+        return Stored(self._layout, self._commit, self._arrays)
 
     def _open(self, generation: int) -> dict[str, dict[str, Writable]]:
         return open_arrays(self.folder / str(generation), self._layout.file_format, self._layout.specs)
@@ -384,26 +405,6 @@ class Run:
         except BlockingIOError as error:
             raise CheckpointError(f"{self.folder} is stepped by another process now: wait for it") from error
 
-    @property
-    def _one_clock(self) -> bool:
-        return self.adam.clock == "global"
-
-    def _stand_ins(self, part: str) -> OrderedDict[str, Any] | None:
-        """Return the arrays of a part of the state, as a tree like the parameters."""
-        found = self._arrays.get(part)
-        return None if found is None else OrderedDict((name, found.get(name)) for name in self._layout.names)
-
-    def _scalars(self, values: Sequence[Any] | None) -> Any:
-        """Return clocks or products as the state has them."""
-        if values is None or self._one_clock:
-            return values and values[0]
-        return OrderedDict(zip(self._layout.names, values, strict=True))
-
-    def _state(self) -> AdamState:
-        """Return the state in stand-ins, with Python's numbers as clocks."""
-        t, mu = map(self._scalars, (self._commit.t, self._commit.mu_product))
-        return AdamState(t, mu_product=mu, **{part: self._stand_ins(part) for part in STORED[1:]})
-
 
 def dask_module() -> Any:
     """Return the module with a step's tasks.
@@ -416,28 +417,3 @@ def dask_module() -> Any:
     except ImportError as error:
         raise BackendError("a step on Dask's scheduler needs it: pip install 'adamcore[dask]'") from error
     return on_dask
-
-
-def trees_of(state: AdamState) -> dict[str, Mapping[str, Any]]:
-    """Return the parts of a state that are trees of arrays."""
-    parts = {part: getattr(state, part) for part in STORED[1:]}
-    return {part: tree for part, tree in parts.items() if tree is not None}
-
-
-def select(parts: Mapping[str, Mapping[str, Any]], name: str, which: Sequence[str]) -> dict[str, Any]:
-    """Return what one parameter has of these parts, zeros excepted."""
-    found = {part: parts[part].get(name) for part in which if part in parts}
-    return {part: x for part, x in found.items() if x is not None and not isinstance(x, Zeros)}
-
-
-def arrays_of(job: Job) -> dict[str, Readable]:
-    """Return the arrays of a job by part."""
-    parts = {part: getattr(job, part) for part in ("g", *STORED)}
-    return {part: x for part, x in parts.items() if x is not None}
-
-
-def scalars_of(tree: ParamTree, values: Any) -> Any:
-    """Return the clocks or products of a tree as a list, of one number if there is one for all."""
-    if values is None or isinstance(values, int | float):
-        return values if values is None else [values]
-    return tree.match(values, "clocks")

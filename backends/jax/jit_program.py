@@ -32,6 +32,7 @@ from adamcore.tracing import program as program_of
 from adamcore.types import Array, DType
 
 CHUNK = 32  #: arrays of one custom call: of more XLA compiles for minutes, of fewer each costs a call
+COMING = 64  #: steps whose coefficients are put on the device together: see ahead.py
 NO_CLOCKS = np.empty(0, np.int32)
 Keys = Any  #: an array of uint32, for each job the four words of its key; None if no job has one
 
@@ -200,7 +201,11 @@ class JitProgram:
             self.groups.append(Group(indices, program, dtypes, used, mesh))
         #: the arrays that are given away, by their fields of Job
         self.names = ["p", "m", "v", *(name for name in OPTIONAL if self.has(name))]
+        #: True if machine code runs all jobs
+        self.by_machine_code = all(group.program is not None for group in self.groups)
         self.call = jax.jit(self.trace, donate_argnums=0)
+        self.call_at = jax.jit(self.trace_at, donate_argnums=0)
+        self.call_ahead = jax.jit(self.trace_ahead, donate_argnums=0)
 
     def has(self, name: str) -> bool:
         """True if any job has an array of this name."""
@@ -285,6 +290,20 @@ class JitProgram:
                         column[i] = new[k * len(indices) + j]
         rest = [now[k] for k in range(len(clocks), len(now))]
         return [x for column in columns for x in column] + clocks + rest
+
+    def trace_at(
+        self, donated: list[Any], gs: list[Any], masks: list[Any], tables: list[Any], t: Array
+    ) -> list[Any]:
+        """Return what :meth:`trace` does of jobs that have one clock, which ``t`` has before its tick."""
+        count = 1 if self.adam.clock == "global" else len(self.kinds)
+        return self.trace(donated, gs, masks, tables, jax.numpy.full(count, t + 1))
+
+    def trace_ahead(
+        self, donated: list[Any], gs: list[Any], masks: list[Any], tables: list[Any], t: Array
+    ) -> list[Any]:
+        """Return what :meth:`trace_at` does, by tables for :data:`COMING` steps: see ahead.py."""
+        rows = [jax.lax.dynamic_slice_in_dim(table, t % COMING, 1) for table in tables]
+        return self.trace_at(donated, gs, masks, rows, t)
 
     def job(
         self, i: int, columns: Sequence[Any], g: Array, where: Array | None, row: Array, keys: Keys

@@ -39,6 +39,11 @@ def norm_in_blocks(g: Array) -> float:
     return math.sqrt(squares_in_blocks(np.ravel(g, order="K")))
 
 
+def counted(g: Array, where: Array) -> Array:
+    """Return a gradient with zeros in place of the elements that do not count."""
+    return np.asarray(np.where(where, g, np.zeros((), g.dtype)))
+
+
 def squares_in_blocks(flat: Array, total: float = 0.0) -> float:
     """Return ``total`` and the squares of a vector's numbers, added up block by block."""
     if flat.dtype.kind == "c":
@@ -104,17 +109,15 @@ class NumPyBackend(BaseBackend):
         return np.asarray(x, dtype=dtype)
 
     def norms(self, gs: Sequence[Array], wheres: Sequence[Array | None]) -> Sequence[Scalar]:
-        """Return the norm of each gradient, summed in float64 block by block, without a copy of the whole."""
-        quick = norms.norms(fast.MEMORY, gs) if all(where is None for where in wheres) else [None] * len(gs)
-        return [
-            self.norm_of_one(g, where) if n is None else n
-            for n, g, where in zip(quick, gs, wheres, strict=True)
-        ]
+        """Return the norm of each gradient, summed in float64 block by block; one under a mask is copied."""
+        gs = [g if where is None else counted(g, where) for g, where in zip(gs, wheres, strict=True)]
+        quick = norms.norms(fast.MEMORY, gs)
+        return [self.norm_of_one(g) if n is None else n for n, g in zip(quick, gs, strict=True)]
 
-    def norm_of_one(self, g: Array, where: Array | None) -> float:
+    def norm_of_one(self, g: Array) -> float:
         """Return the norm of a gradient without machine code."""
-        quick = 0.0 if where is not None else norm_in_blocks(g)
-        return quick if SAFE[0] < quick < SAFE[1] else float(self.norm(g, where).item())
+        quick = norm_in_blocks(g)
+        return quick if SAFE[0] < quick < SAFE[1] else float(self.norm(g, None).item())
 
     def overwrite(self, old: Array, new: Array) -> Array:
         if not (isinstance(old, np.ndarray) and old.flags.writeable):

@@ -13,7 +13,14 @@ from adamcore.conformance.anatomy.differences import Difference, Words
 from adamcore.conformance.anatomy.facts import NEAR, near
 from adamcore.conformance.anatomy.levers import experiment
 from adamcore.conformance.anatomy.measured import Measured
-from adamcore.conformance.anatomy.ordinary import PATTERN, SHAPES, moves, with_changes
+from adamcore.conformance.anatomy.ordinary import (
+    PATTERN,
+    SHAPES,
+    ZERO_PATTERNS,
+    is_independent_of_size,
+    moves,
+    with_changes,
+)
 from adamcore.conformance.anatomy.precision import FINE, FORMATS, scatter
 from adamcore.conformance.anatomy.readings import Readings, readings_of_claim, run_of_claim
 from adamcore.conformance.anatomy.sweeps import SWEEPS, counts_as
@@ -44,6 +51,8 @@ def shared(d: Difference) -> Words | None:
 def sizes(d: Difference) -> Words | None:
     """The words on arrays that do not move, whose v is not their elements', or that have two dimensions."""
     r = d.anatomy.readings
+    if is_independent_of_size(r, "sizes"):
+        return None
     still = [shape for i, shape in enumerate(SHAPES) if not np.any(r.moves("sizes", i).value)]
     if still:
         text = f"arrays of the shapes {', '.join(map(str, dict.fromkeys(still)))} do not move"
@@ -63,8 +72,28 @@ def sizes(d: Difference) -> Words | None:
                       for many in (False, True))  # fmt: skip
     if not all(row.all_equal(rows[0]) for row in rows):
         return None
+    if is_independent_of_size(r, "sizes-small"):
+        text = "gradients of arrays of two dimensions are cut: tiny ones make the steps of those in others"
+        return "clipping", "NUM.5", text
     times = listed(matrices[0].value / rows[0].value)
     return "layout", "STEP.1", f"a step of an array of two dimensions is {times} times that of one of one"
+
+
+def after_small(d: Difference) -> Words | None:
+    """The words on large gradients that are scaled down after tiny ones, which are no zeros, or None."""
+    r, claimed = d.anatomy.readings, d.anatomy.claimed
+    if claimed is None:
+        return None
+    first = [pattern.index(1) for pattern in ZERO_PATTERNS for _ in range(2)]
+    got, want = (
+        np.array([each.moves("zeros", 3 * k + 2).value[t, 0] for k, t in enumerate(first)])
+        for each in (r, claimed)
+    )
+    share = np.abs(got / want)
+    if not np.any(share < 0.5) or not np.all(share[np.array(first) == 0] > 1.0 - NEAR):
+        return None
+    text = "after tiny gradients a large one moves p the less far, by the share "
+    return "clipping", "NUM.5", f"{text}{number(float(np.min(share)))}"
 
 
 def largest_as_claimed(d: Difference, steps: Sequence[Measured]) -> int | None:
@@ -222,7 +251,7 @@ def other_clock(d: Difference) -> str | None:
 
 FINER: dict[str, Callable[[Difference], Words | None]] = {
     "shared": shared, "sizes": sizes, "unit": factor, "absent": absent, "betas changed": betas,
-    "matrix": permuted, "twins": twins,
+    "matrix": permuted, "twins": twins, "zeros": after_small,
 }  # fmt: skip
 """Words for what a circumstance may show besides its own."""
 

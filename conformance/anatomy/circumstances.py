@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from adamcore.conformance.anatomy.levers import TINY
 from adamcore.conformance.anatomy.measured import Measured
 from adamcore.conformance.anatomy.ordinary import (
     CLOCKS,
@@ -112,7 +113,7 @@ FIRST: dict[str, Circumstance] = {
 SECOND: dict[str, Circumstance] = {
     "sizes": Circumstance(
         "clipping", "NUM.5", "a step depends on the number of elements of its array",
-        (uniform(),), dependence_on_size),
+        (uniform(), uniform("sizes-small", TINY, eps=TINY * TINY)), dependence_on_size),
     "shapes": Circumstance(
         "moments", "MOM.2", "beside another array of its shape an array takes other steps",
         (twins(),), coupling),

@@ -60,7 +60,8 @@ def first_difference(anatomy: Anatomy) -> Part | None:
 
     Two faults disturb the readings of parts before their own.  If p decays without weight decay, it does so
     in all experiments.  A fault of epsilon disturbs whatever is measured far below eps; if the steps far
-    above eps are as claimed, it is the part that is wrong.  So does one of the maximum.
+    above eps are as claimed, and no gradient depends on those beside it, it is the part that is wrong.  So
+    does one of the maximum.
     """
     wrong = {part.name: part for part in anatomy.parts if not part.as_claimed}
     claimed = anatomy.claimed
@@ -79,7 +80,7 @@ def first_difference(anatomy: Anatomy) -> Part | None:
         del wrong["gradient"]
     if "second moment" in wrong and forgets_maximum(anatomy, wrong["second moment"]):
         return wrong["second moment"]
-    if "epsilon" in wrong:
+    if "epsilon" in wrong and not ("gradient" in wrong and "beside others" in wrong["gradient"].differs):
         far = anatomy.readings.moves("normal").all_equal(claimed.moves("normal"))
         powers = [r.exponents[1].value[0] for r in (anatomy.readings, claimed)]
         if far or (near(1.0 + powers[0], 1.0 + powers[1]) and reversed_curve(wrong["epsilon"])):

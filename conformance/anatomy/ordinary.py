@@ -77,9 +77,9 @@ def matrix(r: Readings, names: Sequence[str]) -> Measured:
     return r.moves(names[-1], 0)
 
 
-def uniform(name: str = "sizes", **levers: float) -> Probe:
+def uniform(name: str = "sizes", size: float = 1.0, **levers: float) -> Probe:
     """Arrays of several sizes whose elements all have the same gradients."""
-    rows = [[np.full(shape, PATTERN[t]) for shape in SHAPES] for t in range(4)]
+    rows = [[np.full(shape, size * PATTERN[t]) for shape in SHAPES] for t in range(4)]
     about = "equal elements in arrays of several sizes"
     return experiment(name, about, [np.ones(s) for s in SHAPES], rows, **levers)
 
@@ -91,13 +91,22 @@ def unevenness(r: Readings, names: Sequence[str]) -> Measured:
 
 
 def dependence_on_size(r: Readings, names: Sequence[str]) -> Measured:
-    """Return by what the moves of an array's first element differ from those of an array of one.
+    """Return by what the moves of an array's first element differ from those of an array of one, in each run.
 
     If the last array, which has one element as the first, differs from it, the place of an array counts.
     """
-    every = [r.moves(names[0], i)[:, 0] for i in range(len(SHAPES))]
-    first = every[0]
-    return joined([apart(moved, first if every[-1].all_equal(first) else moved) for moved in every])
+    found = []
+    for name in names:
+        every = [r.moves(name, i)[:, 0] for i in range(len(SHAPES))]
+        first = every[0]
+        alike = every[-1].all_equal(first)
+        found += [apart(moved, first if alike else moved) for moved in every]
+    return joined(found)
+
+
+def is_independent_of_size(r: Readings, name: str) -> bool:
+    """True if arrays of all sizes and shapes are stepped alike in one of these runs."""
+    return not r.why_not(name) and dependence_on_size(r, [name]).all_equal(0.0)
 
 
 def in_order(name: str, way: int) -> Probe:

@@ -90,7 +90,7 @@ def gradient(r: Readings) -> Values:
         "sign": Measured(np.sign(np.diag(tiny.value[:, :T]))),
         "without": r.moves("normal")[:, ZERO] / r.hyper("lr"),
         "zero": Measured(after.value, after.error + COARSE),
-        "opposite": tiny[0, MINUS] / tiny[0, 0],
+        "opposite": tiny[:, MINUS] / tiny[:, 0],
         "doubled": r.exponents[0][0],
         "proportion": curve / curve[0] / Measured(2.0 ** np.arange(len(curve))),
         "sum of two": tiny[t, FIRST_PAIR] / (tiny[t, 0] + tiny[t, t]),

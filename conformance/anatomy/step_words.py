@@ -122,6 +122,8 @@ def decay(d: Difference) -> Words:
                 "STEP.1",
                 "without any gradient elements come back in other places of their array",
             )
+        if (lost := largest_lost(p)) is not None:
+            return "moments", "NUM.2", f"a parameter of {number(lost)} becomes 0 without any gradient"
         if np.any(p[1] != p[0]) and np.array_equal(p[1], p[-1]):
             return (
                 "clipping",
@@ -158,6 +160,18 @@ def decay(d: Difference) -> Words:
         return "decay", "DEC.6", masked
     name = next((name for name in DECAY_TEXTS if d.differs(name) and not is_near_power(d, name)), "sizes")
     return "decay", "DEC.5" if name == "order" else decay_rule(d), DECAY_TEXTS[name](d)
+
+
+def largest_lost(p: FloatArray) -> float | None:
+    """Return the largest parameter of those that a step takes to 0 if they are the smallest ones, or None.
+
+    Args:
+        p: the parameters before the first step and after each.
+    """
+    sizes, moved = np.abs(p[0]), p[1] != p[0]
+    if not moved.any() or moved.all() or np.any(p[1, moved]) or np.max(sizes[moved]) >= np.min(sizes[~moved]):
+        return None
+    return float(np.max(sizes[moved]))
 
 
 def mask_text(d: Difference) -> str | None:

@@ -75,6 +75,8 @@ def not_finite(d: Difference) -> Words:
     if np.isfinite(r.moves("linear").value[0, 0]):
         return "mixed_precision", "NUM.1", "a gradient of 2^40 makes p NaN or infinite"
     unit = r.moves("unit", 1).value if "unit" in r.probes else np.zeros(1)
+    if np.isnan(unit[0]).any() and not r.why_not("unit"):
+        return "moments", "MOM.2", "p becomes NaN, also where both betas are 0: a root of what is below 0"
     if np.isfinite(unit).all() and unit.any():
         return "moments", "MOM.2", "p becomes NaN or infinite, but not where both betas are 0"
     if claim is not None and claim.nesterov == "dozat":
@@ -142,8 +144,10 @@ def unmoved(d: Difference) -> Words | None:
     beside = [r.moves("neighbours", k).value for k in range(3 * len(NEIGHBOURS))]
     if not any(np.any(moved) for moved in (r.moves("normal").value, *beside)):
         return "layout", "STEP.1", "of several arrays the first alone moves"
-    if not got[0] and not got[T:].any() and got[1:T].all():
-        return "clock", "CLK.2", "the first step moves nothing, those after it do"
+    still = np.flatnonzero(~np.any(r.moves("normal").value, axis=1)) + 1
+    if len(still) and still[0] == 1 and not got[T:].any():
+        steps = "the first step moves" if len(still) == 1 else f"steps {listed(still)} move"
+        return "clock", "CLK.2", f"{steps} nothing, those after it do"
     return None
 
 
@@ -322,7 +326,8 @@ def second_moment(d: Difference) -> Words:
     if wrong <= {"fading", "kept", "kept in step"} and is_scattered(d, "kept", "kept in step"):
         return "mixed_precision", "NUM.1", d.beside("kept", "older squares keep, by their age, about ")
     if keeps_corrected(d, "kept in step", b2):
-        return "bias_correction", "BC.3", "the corrected v is kept, and corrected again in the next step"
+        area, rule, what = ("amsgrad", "AMS.1", "maximum") if highest else ("bias_correction", "BC.3", "v")
+        return area, rule, f"the corrected {what} is kept, and corrected again in the next step"
     if wrong == {"beside others"} and is_scaled_as_one(d):
         text = d.beside("beside others", "beside others in its array, a step is as a whole scaled by ")
         return "clipping", "NUM.5", text

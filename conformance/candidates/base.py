@@ -32,6 +32,7 @@ class CandidateInfo:
     names: Mapping[str, str] = field(default_factory=dict)  #: the argument of each hyperparameter
     extra: Mapping[str, str] = field(default_factory=dict)  #: other arguments, as Python text
     claims_complex: bool = True  #: False if it may be written for real numbers alone
+    rounds_alike: bool = True  #: False if a run that is resumed may round otherwise
 
 
 class Candidate(Protocol):

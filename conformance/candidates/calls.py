@@ -24,6 +24,8 @@ TRIED = {
 }  # fmt: skip
 """The hyperparameters of a trial; all that a kernel may skip when it is 0 is not 0, if it can be so."""
 Form = Literal["number", "array"]
+IMPLIED = {"bc1": "b1", "b1_power": "b1", "bc2": "b2", "bc2_sqrt": "b2", "b2_power": "b2"}
+"""What is formed of a beta and the clock, and of which."""
 
 
 class Settings:
@@ -106,8 +108,18 @@ class Convention:
         switched = any(p.name == "amsgrad" for p in self.signature.parameters)
         return not switched or bool(self.signature.options.get("amsgrad"))
 
+    @property
+    def takes_clocks(self) -> bool:
+        """Whether a call is given a clock for each array, and nothing that is formed of one clock for all."""
+        roles = self.signature.roles
+        each = [name.endswith("s") for name, role in roles.items() if role == "t"]
+        return self.signature.of_lists and each == [True] and not {"h", *IMPLIED} & set(roles.values())
+
     def step(self, slots: Sequence[Slot], grads: Sequence[Any], request: Request) -> Any:
-        """Call the kernel on these slots, which have one clock, and keep what it returns."""
+        """Call the kernel on these slots, and keep what it returns.
+
+        They have one clock, unless the kernel is given one for each.
+        """
         positional, named = self.arguments(slots, grads, request)
         result = self.function(*positional, **named)
         if self.returns:
@@ -151,7 +163,7 @@ class Convention:
         if role == "g":
             return self.each(list(grads))
         if role == "t":
-            return self.clock_value(p, slots, t)
+            return self.clock_value(p, slots)
         if role == "betas":
             return hyper["b1"], hyper["b2"]
         if role == "n":
@@ -165,10 +177,10 @@ class Convention:
             return self.all_settings(request, t)[{"scale": "grad_scale"}.get(role, role)]
         return hyper[role] if role in hyper else self.all_settings(request, t)[role]
 
-    def clock_value(self, p: Parameter, slots: Sequence[Slot], t: int) -> Any:
+    def clock_value(self, p: Parameter, slots: Sequence[Slot]) -> Any:
         """Return the clock: the number of the update, or the kernel's own clock if it ticks it."""
-        clocks = [slot.clock if self.ticks else self.as_form(t, self.clock) for slot in slots]
-        return clocks if self.signature.of_lists and p.name.endswith("s") else clocks[0]
+        own = [slot.clock if self.ticks else self.as_form(slot.updates + 1, self.clock) for slot in slots]
+        return own if self.signature.of_lists and p.name.endswith("s") else own[0]
 
     def all_settings(self, request: Request, t: int) -> dict[str, Any]:
         """Return every setting by the name that it has as an attribute of ``h``."""

@@ -18,7 +18,7 @@ from adamcore.conformance.candidates.base import (
     unsupported_reason,
 )
 from adamcore.conformance.candidates.buffers import GradientBuffers, without_scale
-from adamcore.conformance.candidates.calls import STATE, Convention, Request, Slot
+from adamcore.conformance.candidates.calls import IMPLIED, STATE, Convention, Request, Slot
 from adamcore.conformance.candidates.conventions import find_convention
 from adamcore.conformance.candidates.kernel_options import Kernel, libraries_of
 from adamcore.conformance.candidates.optax import MOST_COMPILED
@@ -28,7 +28,6 @@ from adamcore.conformance.errors import CandidateError
 from adamcore.conformance.types import Probe, Run, Start, Step
 
 CONTIGUOUS = ("C", "offset", "readonly")  #: layouts that every kernel is given
-IMPLIED = {"bc1": "b1", "b1_power": "b1", "bc2": "b2", "bc2_sqrt": "b2", "b2_power": "b2"}
 
 
 class KernelCandidate:
@@ -190,15 +189,18 @@ class KernelStepper(Stepper):
         return [library.numpy(slot.p) for slot in self.slots], written
 
     def calls(self) -> Iterable[list[int]]:
-        """Yield the parameters of each call: neighbours with one clock and the same hyperparameters."""
+        """Yield the parameters of each call: neighbours with the same hyperparameters.
+
+        They have one clock, unless the kernel is given one for each.
+        """
         if not self.convention.signature.of_lists:
             yield from ([i] for i in range(len(self.slots)))
             return
         those: list[int] = []
+        any_clock = self.convention.takes_clocks
         for i, slot in enumerate(self.slots):
-            if those and (
-                self.hypers[i] != self.hypers[those[0]] or slot.updates != self.slots[those[0]].updates
-            ):
+            same = not those or any_clock or slot.updates == self.slots[those[0]].updates
+            if those and not (same and self.hypers[i] == self.hypers[those[0]]):
                 yield those
                 those = []
             those.append(i)

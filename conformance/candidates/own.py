@@ -37,6 +37,7 @@ class Library:
     negative_strides = True  #: False if it cannot take NumPy's arrays that lie backwards in memory
     compiles = False  #: True if a step is compiled, which takes minutes for thousands of arrays
     flushes = False  #: True if arithmetic on the device flushes subnormal numbers to zero
+    rounds_alike = True  #: False if a run that is resumed may round otherwise
     refill: Callable[[Any, FloatArray], object] | None = None  #: writes into an array, if it is mutable
 
     def __init__(self, module: str) -> None:
@@ -220,7 +221,13 @@ class OwnCandidate:
 
     @property
     def info(self) -> CandidateInfo:
-        return CandidateInfo("own backend", flushes=self.library.flushes, device=self.library.device)
+        library = self.library
+        return CandidateInfo(
+            "own backend",
+            flushes=library.flushes,
+            device=library.device,
+            rounds_alike=library.rounds_alike,
+        )
 
     def run(self, probe: Probe, dtype: str) -> Run:
         hyper: dict[str, Any] = {"lr_max": 0.0, **probe.hyper}  # 0: the probe's lr, not that of the claim

@@ -145,9 +145,11 @@ class Subject:
     ) -> list[Result]:
         """Return the results after a comparison of twins, whose runs must agree bit for bit.
 
-        Whose random bits nobody knows may round another way in the same run made again.
+        Whose random bits nobody knows may round another way in the same run made again.  Some may in a run
+        that is resumed, on several ranks.
         """
         random = claim.adam.p_storage == "stochastic" and not self.is_ours
+        otherwise = () if self.info is None or self.info.rounds_alike else ("resumed",)
         from adamcore.conformance.verdict.judge import judge_twin
 
         twins = {p.name: p for p in self.probes if p.twin}
@@ -155,7 +157,9 @@ class Subject:
             judge_twin(
                 r, twins[r.probe], runs[r.probe, r.dtype], runs.get((twins[r.probe].twin or "", r.dtype))
             )
-            if r.probe in twins and not (random and r.dtype in NARROW)
+            if r.probe in twins
+            and not (random and r.dtype in NARROW)
+            and twins[r.probe].manner not in otherwise
             else r
             for r in results
         ]

@@ -12,6 +12,11 @@ from adamcore.conformance.types import FloatArray, Probe, Start, Step
 
 FINGERPRINT = rules.PROBES[0]  #: the first probe of any check
 GRID = (numbers(40, 4, 6), numbers(41, 5, 3))
+AGED = tuple(numbers(26 + i, 3) for i in range(3))
+WITH_A_STATE: dict[str, tuple[object, ...]] = {
+    "amsgrad": ("none", "uncorrected"), "nesterov": ("none", "optax", "same-t"),
+}  # fmt: skip
+"""What a claim must have for m, v, v_max and a clock to be its whole state."""
 
 
 def begun(t: int, p: FloatArray, seed: int) -> Start:
@@ -26,8 +31,12 @@ def late(name: str, about: str, t: int, b2: float, level: str = "must", eps: flo
     p = numbers(60, 3)
     hyper = {"lr": 0.25, "b1": 0.9, "b2": b2, "eps": eps, "weight_decay": 0.0}
     probe = Probe(name, about, (p,), moving(61, 3, (3,)), hyper, start=(begun(t, p, 62),))
-    only = {"amsgrad": ("none", "uncorrected"), "nesterov": ("none", "optax", "same-t")}
-    return replace(probe, needs=only, level=level)  # type: ignore[arg-type]
+    return replace(probe, needs=WITH_A_STATE, level=level)  # type: ignore[arg-type]
+
+
+def of_ages(*ages: int) -> tuple[Start, ...]:
+    """Return the states of arrays that have had this many updates each."""
+    return tuple(begun(t, p, 34 + 2 * i) for i, (t, p) in enumerate(zip(ages, AGED, strict=True)))
 
 
 def scaled(
@@ -44,6 +53,11 @@ def scaled(
 PLAIN = Probe(
     "STATE.4/uninterrupted", "ten steps of two parameters, without a break",
     (numbers(42, 5), numbers(43, 2, 2)), moving(44, 10, (5,), (2, 2)), {**ODD, "b1": 0.9, "b2": 0.99},
+)  # fmt: skip
+OF_ONE_AGE = Probe(
+    "CLK.1/one-age", "three arrays after three updates each", AGED, moving(28, 3, (3,), (3,), (3,)),
+    {"lr": 0.25, "b1": 0.9, "b2": 0.99, "eps": 1e-3, "weight_decay": 0.0}, start=of_ages(3, 3, 3),
+    needs={**WITH_A_STATE, "clock": ("per-parameter",), "missing": ("skip",)},
 )  # fmt: skip
 UNSCALED = Probe(
     "STEP.1/unscaled", "eight steps whose gradients and eps will be scaled", (numbers(45, 6),),
@@ -77,6 +91,9 @@ PROBES = [
     late("CLK.3/beyond-2**24", "a clock in float32 stops at 2**24", 2**24 - 1, 0.9999999, "should"),
     late("CLK.3/odd-beyond-2**24", "a clock that begins at 2**24 + 1, where it can: no number of float32",
          2**24 + 1, 0.9999999, eps=1.0),
+    OF_ONE_AGE,
+    replace(OF_ONE_AGE, name="CLK.1/own-ages", start=of_ages(3, 40, 1),
+            about="the same after 3, 40 and 1 updates of their own: each array has its own correction"),
     PLAIN,
     replace(PLAIN, name="STATE.4/resumed", about="the same, saved and restored halfway: bit for bit",
             manner="resumed", twin=PLAIN.name),

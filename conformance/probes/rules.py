@@ -46,6 +46,14 @@ PROBES = [
         tells=("epsilon",),
     ),
     Probe(
+        "EPS.1/none",
+        "an eps of 0 beside small gradients: a default in its place shows",
+        (numbers(5, 4),),
+        moving(6, 4, (4,), scale=2.0**-14),
+        {"lr": 0.5, "b1": 0.5, "b2": 0.8, "eps": 0.0, "weight_decay": 0.0},
+        only=("float32", "float64"),
+    ),
+    Probe(
         "EPS.5/root",
         "eps_root beside eps: under the root of the corrected second moment",
         (numbers(3, 4),),

@@ -90,6 +90,20 @@ class Case:
         run = self.run(result)
         return judge(other, probe, result.dtype, run, flushes=self.flushes).status == "passed"
 
+    def may_keep_as(self, other: Adam, result: Result) -> bool:
+        """Return whether the run may pass under a claim that keeps moments in another way.
+
+        The first step uses no moment that was kept.  The later ones are looked at up to the one in which the
+        run leaves its bound, which is much less work than the whole run.
+        """
+        probe, run = self.probe(result), self.run(result)
+        if not probe.applies_to(other) or result.evidence is None or result.evidence.step == 1:
+            return False
+        steps = result.evidence.step
+        begun = replace(probe, steps=probe.steps[:steps])
+        made = replace(run, params=run.params[:steps], clocks=run.clocks[:steps], error=None)
+        return judge(other, begun, result.dtype, made, flushes=self.flushes).status == "passed"
+
     def breaks(self, other: Adam) -> bool:
         """Return whether a short run that passed does not pass under another claim.
 

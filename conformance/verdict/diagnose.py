@@ -89,9 +89,11 @@ def block_findings(case: Case, failures: list[Result]) -> tuple[list[Finding], l
             Finding("storage", rule, SAYS[rule], f"{r.reason} of {r.probe}", evidence=r.evidence)
             for rule, r in zip(rules, mine, strict=True)
         ], [r for r in failures if r not in mine]
+    if any(r.probe in PLAIN for r in failures):  # what small arrays show is no matter of blocks
+        return [], failures
     large = [r for r in failures if any(np.size(p) >= SMALL for p in case.probe(r).params)]
     other = replace(case.claim, m_storage="blockwise8", v_storage="blockwise8")
-    shown = [r for r in large if case.probe(r).applies_to(other) and case.passes(other, r)]
+    shown = [r for r in large if case.may_keep_as(other, r) and case.passes(other, r)]
     if not shown:
         return [], failures
     observed = "moments are kept in 8 bits, with a scale for each block of 256 elements"

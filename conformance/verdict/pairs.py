@@ -34,6 +34,10 @@ def is_beside(probe: Probe) -> bool:
     return probe.manner == "beside"
 
 
+def has_own_ages(probe: Probe) -> bool:
+    return len({start.t for start in probe.start}) > 1
+
+
 def is_restored(probe: Probe) -> bool:
     return probe.manner == "resumed" or bool(probe.start)
 
@@ -45,6 +49,9 @@ PAIRS = (
          "a run comes out otherwise beside another optimizer", is_beside),
     Pair("STATE.4/uninterrupted", "STATE.4/resumed", "state", "STATE.4",
          "a run that is saved and restored does not go on as it would have", is_restored),
+    Pair("CLK.1/one-age", "CLK.1/own-ages", "clock", "CLK.1",
+         "beside arrays that have had another number of updates, an array is not stepped by its own clock",
+         has_own_ages),
     Pair("STATE.2/fresh", "STATE.4/uninterrupted", "aliasing", "STATE.2",
          "a gradient is read after its step, when its memory holds another", any_probe),
 )  # fmt: skip

@@ -23,6 +23,7 @@ TREES: dict[str, Callable[[], Any]] = {
     "an array": lambda: np.ones(5, "f"),
     "a list": lambda: [np.ones(5, "f"), np.ones((2, 3), "f")],
     "a tuple": lambda: (np.ones(5, "f"), np.ones(1, "f")),
+    "a list in a list": lambda: [[np.ones(5, "f")]],
     "a dict": lambda: {"a": np.ones(5, "f"), "b": np.ones(2, "f")},
     "an OrderedDict": lambda: OrderedDict(b=np.ones(5, "f"), a=np.ones(2, "f")),
     "nested": lambda: {"a": [np.ones(5, "f"), {"w": np.ones(2, "f")}], "b": np.ones(1, "f")},
@@ -77,10 +78,13 @@ def with_all_checks(adam: Adam, tree: Any, absent: int | None = None) -> list[by
         return trajectory(adam, tree, absent)
 
 
+@pytest.mark.parametrize("amsgrad", ["none", "corrected"])
 @pytest.mark.parametrize("clock", ["per-parameter", "global"])
 @pytest.mark.parametrize("tree", TREES)
-def test_it_has_the_bits_of_the_step_with_all_checks(tree: str, clock: Any, made: list[Any]) -> None:
-    adam = Adam(clock=clock, weight_decay=0.1, amsgrad="corrected")
+def test_it_has_the_bits_of_the_step_with_all_checks(
+    tree: str, clock: Any, amsgrad: Any, made: list[Any]
+) -> None:
+    adam = Adam(clock=clock, weight_decay=0.1, amsgrad=amsgrad)
     got = trajectory(adam, TREES[tree]())
     assert len(made) == 4
     assert got == with_all_checks(adam, TREES[tree]())
@@ -139,6 +143,10 @@ def test_nothing_is_changed_until_the_function_is_called() -> None:
         lambda p, g, s: (p, [None], s),
         lambda p, g, s: (p, [g[0].astype("d")], s),
         lambda p, g, s: (p, [g[0][:2]], s),
+        lambda p, g, s: (p, [np.ones(6, "f")[::2]], s),
+        lambda p, g, s: (p, [np.frombuffer(b"12345" * 3, "f", 3, 1)], s),
+        lambda p, g, s: (p, tuple(g) * 2, s),
+        lambda p, g, s: ([p], g, s),
         lambda p, g, s: (p, [p[0]], s),
     ],
 )
@@ -149,6 +157,15 @@ def test_it_is_for_the_same_arrays_alone(change: Callable[[Any, Any, Any], tuple
     [cached] = cache_of(adam)
     assert cached.bind(*change(params, grads, state), None) is None
     assert cached.bind(params, grads, state, None) is not None
+
+
+def test_a_gradient_whose_dtype_is_another_object_of_the_same_value() -> None:
+    """As an array has that was pickled: most others share one object."""
+    adam = Adam(lr=0.1)
+    params, state = warm(adam, [np.ones(3, "f")])
+    [cached] = cache_of(adam)
+    other = pickle.loads(pickle.dumps(np.ones(3, "f")))
+    assert cached.bind(params, [other], state, None) is not None
 
 
 def test_a_wrong_learning_rate_is_refused() -> None:

@@ -25,6 +25,7 @@ class Hyper:
     weight_decay: float = 0.0
     eps_root: float = 0.0
     momentum_decay: float = 4e-3
+    lr_max: float = 1e-3
 
     def read(self, given: dict[str, float]) -> None:
         for name, value in given.items():

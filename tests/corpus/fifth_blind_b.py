@@ -59,7 +59,7 @@ class FifthClockFromFirstGradient(Common):
                 self.update(s, self.taken(g))
 
 
-@wrong("clock", "CLK.4", like="deepspeedai/DeepSpeed#8471")
+@wrong("all_missing clock", "CLK.4", like="deepspeedai/DeepSpeed#8471")
 class FifthClockNotHeld(Common):
     """The group's count is raised before anybody looks whether there is a gradient at all."""
 

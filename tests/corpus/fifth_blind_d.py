@@ -25,7 +25,7 @@ class FifthMaximumCorrectedInPlace(CommonHat):
         return (s.m / c1) / (np.sqrt(s.top) + s.h.eps / math.sqrt(c2))
 
 
-@wrong("nesterov", "NES.1", like="dotnet/TorchSharp#1154")
+@wrong("nesterov bias_correction", "NES.1", like="dotnet/TorchSharp#1154")
 class FifthProductFromZero(Dozat):
     """The product of the schedule begins at 0, and stays there."""
 

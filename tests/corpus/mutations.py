@@ -24,7 +24,8 @@ WRONG_NAMES = {"g": ("m", "p"), "m": ("g", "v"), "v": ("m", "g"), "p": ("g", "m"
 OF_NAME = {"lr": "hyperparameters schedule", "b1": "hyperparameters", "b2": "hyperparameters",
            "eps": "epsilon hyperparameters", "wd": "decay hyperparameters", "eps_root": "epsilon",
            "c1": "bias_correction", "c2": "bias_correction", "t": "clock bias_correction",
-           "top": "amsgrad", "md": "nesterov hyperparameters", "v_hat": "bias_correction"}  # fmt: skip
+           "top": "amsgrad", "md": "nesterov hyperparameters", "v_hat": "bias_correction",
+           "v": "moments", "root": "moments"}  # fmt: skip
 
 
 def rounded(x: Any, bits: str) -> Any:

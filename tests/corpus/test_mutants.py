@@ -49,6 +49,9 @@ BROKEN = [
     broken("optax.adamw", "p = p - lr * (0 if t > 30 else wd) * p", "decay"),
     broken("keras.AdamW", "p = -(p - lr * wd * p)", "moments"),
     broken("apex.FusedAdam", "p = rounded(p, 'bfloat16') - lr * wd * p", "mixed_precision"),
+    broken("paper.AdamW", "v = b2 * v - ((1 - b2) * g) * g", "moments maximize"),
+    broken("apex.FusedAdam", "m = b1 * maximum(m, 0) + (1 - b1) * g", "moments"),
+    broken("torch.AdamW", "p = p * (abs(p) > 1e-6) - lr * wd * p", "moments mixed_precision"),
 ]
 """One change of each kind that was found by the generator, and the areas that it may be called."""
 
@@ -71,7 +74,7 @@ OF_THE_CORPUS = (
     "blind_step.py:BlindRateDrops", "blind_variants.py:BlindMaximumWrittenToV",
     "wrong_amsgrad.py:AmsgradOfArray", "wrong_amsgrad.py:AmsgradOfGradient", "wrong_clipping.py:ClipsUpdate",
     "wrong_clipping.py:ClipsUpdateNorm", "wrong_clock.py:ClockInByte", "wrong_epsilon.py:EpsilonSubtracted",
-    "wrong_layout.py:ShapeLost",
+    "wrong_layout.py:ShapeLost", "fifth_blind_d.py:FifthMaximumCorrectedInPlace",
 )  # fmt: skip
 """What the words on mutants could take for something else."""
 

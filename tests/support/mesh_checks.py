@@ -98,6 +98,8 @@ def where_arrays_lie() -> None:
     assert x.addressable_shards[0].data.shape == (2, RANKS)
     assert devices.elsewhere().array(np.asarray(x)).addressable_shards[0].data.shape == (2 * RANKS, 1)
     assert devices.array(np.ones((RANKS + 1, 2))).is_fully_replicated
+    assert not on_devices(optax.adamw, "fsdp").info.rounds_alike
+    assert on_devices(optax.adamw, "zero").info.rounds_alike
 
     def step(params: Any, state: Any) -> Any:
         return params + 1, state + 1

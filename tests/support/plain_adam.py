@@ -25,9 +25,10 @@ class Plain:
     def __init__(self, probe: Probe, dtype: str, change: Change) -> None:
         self.f, self.h, self.change = np.dtype(dtype).type, probe.hyper, change
         self.p = [p.astype(dtype) for p in probe.params]
-        self.m = [np.zeros_like(p) for p in self.p]
-        self.v = [np.zeros_like(p) for p in self.p]
-        self.t = [0] * len(self.p)
+        zero = [np.zeros_like(p) for p in self.p]
+        self.m = [s.m.astype(dtype) for s in probe.start] or list(zero)
+        self.v = [s.v.astype(dtype) for s in probe.start] or list(zero)
+        self.t = [s.t for s in probe.start] or [0] * len(self.p)
         self.lr = self.h["lr"]
 
     def step(self, grads: list[FloatArray | None]) -> list[FloatArray]:

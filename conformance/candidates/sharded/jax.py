@@ -70,6 +70,14 @@ class Devices:
         """Return the same devices for a run that is resumed."""
         return Devices(self.layout, self.ranks, self.platform, self.exchange, resumed=True)
 
+    @property
+    def rounds_alike(self) -> bool:
+        """True if a run that is resumed has parts of the same sizes, and so the same programs.
+
+        For each size XLA decides anew which product of ``a*b - c*d`` it does not round.
+        """
+        return self.layout in ("ddp", "zero", "shard_map")
+
     def named(self, device: str) -> str:
         """Return the device for the report."""
         kind = "devices" if self.exchange is None else "processes"
@@ -230,7 +238,9 @@ class MeshOptaxCandidate(OptaxCandidate):
     @property
     def info(self) -> CandidateInfo:
         info = super().info
-        return dataclasses.replace(info, device=self.devices.named(info.device))
+        return dataclasses.replace(
+            info, device=self.devices.named(info.device), rounds_alike=self.devices.rounds_alike
+        )
 
     def stepper(self, probe: Probe, dtype: str) -> MeshOptaxStepper:
         return MeshOptaxStepper(self, probe, dtype, self.devices)

@@ -22,6 +22,7 @@ class OnMesh(Library):
     def __init__(self, one: Jax, devices: Devices) -> None:
         self.one, self.xp, self.jax, self.where = one, one.xp, one.jax, one.where
         self.flushes, self.compiles = one.flushes, one.compiles
+        self.rounds_alike = devices.rounds_alike or not one.compiles
         self.devices, self.device = devices, devices.named(one.device)
 
     def array(self, value: FloatArray) -> Any:

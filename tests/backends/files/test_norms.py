@@ -76,6 +76,12 @@ def test_a_norm_has_the_bits_of_that_in_memory(
         assert norms.norm_of(partial(norms.ranges_of, MemoryArray(x))) == NUMPY.norms([x], [None])[0]
 
 
+def test_what_a_mask_excludes_does_not_count() -> None:
+    g, where = np.array([3.0, np.nan, 4.0, 1e300]), np.array([True, False, True, False])
+    assert NUMPY.norms([g, g[:1]], [where, None]) == [5.0, 3.0]
+    assert NUMPY.norms([g.reshape(2, 2)], [np.array([[True, False]])]) == [5.0]
+
+
 @pytest.mark.parametrize("size", [1e200, 1e-200])
 def test_what_float64_can_not_square(size: float) -> None:
     x = np.array([3, np.inf, 4, np.nan]) * size

@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from adamcore import Adam
+from adamcore.backends.files.arrays import FileArray, MemoryArray
 from adamcore.backends.files.formats import Spec
 from adamcore.backends.files.record import (
     Commit,
     Layout,
     Pending,
+    begun,
     read_commit,
     read_layout,
     read_pending,
@@ -70,3 +74,22 @@ def test_other_parameters(tmp_path: Path) -> None:
     write_commit(tmp_path, COMMIT)
     with pytest.raises(CheckpointError, match="for other parameters"):
         read_commit(tmp_path, 3)
+
+
+def test_a_step_goes_on_where_it_is_if_its_arrays_are_the_same_files(tmp_path: Path) -> None:
+    """Any other gradient or mask begins it again, and so does one of which no file is known."""
+    for name in "gm":
+        (tmp_path / name).write_bytes(bytes(16))
+    g, m = (FileArray(tmp_path / name, 0, np.dtype(bool), (16,)) for name in "gm")
+    first = begun(Pending(3, 1 << 30, same=[1]), {"a": g, "b": None}, {"a": m, "b": True})
+    assert (first.done, first.same) == (0, [1])
+    write_pending(tmp_path, replace(first, done=7))
+    read = read_pending(tmp_path, COMMIT)
+    assert read is not None
+    assert begun(read, {"a": g, "b": None}, {"a": m, "b": True}) == read
+    others: list[Any] = [({"a": g, "b": None}, None), ({"a": g, "b": None}, {"a": g, "b": True})]
+    others += [({"a": g, "b": None}, {"a": m, "b": False}), ({"a": g, "b": g}, {"a": m, "b": True})]
+    others += [({"a": g, "b": None}, {"a": MemoryArray(np.ones(16, bool)), "b": True})]
+    for gradients, present in others:
+        again = begun(read, gradients, present)
+        assert (again.done, again.same) == (0, [])

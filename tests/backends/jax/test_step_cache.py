@@ -92,13 +92,13 @@ def test_the_garbage_collector_is_still_in_a_step_of_many_leaves(monkeypatch: py
     for _ in range(2):
         ps, state = adam.step(ps, gs, state, donate=True)
     cached: Any = cache_of(adam)[0]
-    call = cached.program.call
+    call = cached.program.call_at
 
     def watched(*given: Any) -> Any:
         seen.append(gc.isenabled())
         return call(*given)
 
-    monkeypatch.setattr(cached.program, "call", watched)
+    monkeypatch.setattr(cached.program, "call_at", watched)
     ps, state = adam.step(ps, gs, state, donate=True)
     assert seen == [False]
     assert gc.isenabled()

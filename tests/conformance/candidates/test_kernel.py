@@ -153,6 +153,31 @@ def test_a_kernel_of_triton_needs_a_function_that_launches_it() -> None:
         KernelCandidate(jitted(), {}, None)
 
 
+@pytest.mark.parametrize(("stated", "calls"), [(True, 1), (False, 3)])
+def test_a_list_has_arrays_of_any_age_if_each_has_a_clock(stated: bool, calls: int) -> None:
+    made = []
+
+    def each(
+        params: Any, grads: Any, exp_avgs: Any, exp_avg_sqs: Any, state_steps: Any, lr: float, beta1: float,
+        beta2: float, eps: float, weight_decay: float,
+    ) -> None:  # fmt: skip
+        made.append([float(t) for t in state_steps])
+        for p, g, m, v, t in zip(params, grads, exp_avgs, exp_avg_sqs, state_steps, strict=True):
+            adamw(p, g, m, v, int(t), lr, beta1, beta2, eps, weight_decay)
+
+    def together(
+        params: Any, grads: Any, exp_avgs: Any, exp_avg_sqs: Any, step: int, lr: float, beta1: float,
+        beta2: float, eps: float, weight_decay: float,
+    ) -> None:  # fmt: skip
+        steps = [step] * len(params)
+        each(params, grads, exp_avgs, exp_avg_sqs, steps, lr, beta1, beta2, eps, weight_decay)
+
+    candidate = KernelCandidate(each if stated else together, {}, None)
+    made.clear()
+    assert judged(candidate, "CLK.1/own-ages").status == "passed"
+    assert made[:calls] == ([[4.0, 41.0, 2.0]] if stated else [[4.0], [41.0], [2.0]])
+
+
 def test_a_check_of_a_kernel() -> None:
     target = "kernel:tests/corpus/right_kernels.py:corrections_given"
     asked = ["STEP.1/fingerprint", "SCALE.2/first"]

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from check_candidates import ADAM, FEW, RIGHT, WRONG, one, write
 
 from adamcore.conformance import check
+from adamcore.conformance.candidates import CandidateInfo
 from adamcore.conformance.checking import subjects
 from adamcore.conformance.checking.check import check as run_check
 from adamcore.conformance.checking.subjects import ThirdParty
 from adamcore.conformance.claims import claim_for, claim_of_dialect
 from adamcore.conformance.oracle.sharing import equivalent_claim
 from adamcore.conformance.probes import PROBES
+from adamcore.conformance.settings import Ranks
+from adamcore.conformance.types import Result, Run
 
 
 def test_claim_of_a_candidate(tmp_path: Path) -> None:
@@ -62,6 +66,22 @@ def test_reduced_claims_differ_where_the_probe_sees_them() -> None:
             equivalent_claim(keras, probe, exact=True) == equivalent_claim(hat, probe, exact=True)
         ) is same
         assert equivalent_claim(keras, probe) != equivalent_claim(hat, probe)
+
+
+def test_bits_of_a_resumed_run_are_compared_where_it_rounds_alike() -> None:
+    """On JAX' devices parts of other sizes are other programs; the exact answer holds for both."""
+    probes = [PROBES[name] for name in ("STATE.4/uninterrupted", "STATE.4/resumed", "STATE.2/fresh")]
+    subject = ThirdParty("optax:adamw", None, {}, None, probes, ["float32"], ranks=Ranks(4))
+    claim = claim_of_dialect("optax.adamw")
+    runs = {(p.name, "float32"): Run(params=[[np.array([float(k)])]]) for k, p in enumerate(probes)}
+
+    def statuses(rounds_alike: bool) -> list[str]:
+        subject.info = CandidateInfo("optax factory", rounds_alike=rounds_alike)
+        results = [Result(p.name, "float32", "passed") for p in probes]
+        return [r.status for r in subject.with_twins(claim, results, runs)]
+
+    assert statuses(True) == ["passed", "failed", "failed"]
+    assert statuses(False) == ["passed", "passed", "failed"]
 
 
 def test_nothing_judged_is_not_conforming(tmp_path: Path) -> None:

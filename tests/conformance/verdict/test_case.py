@@ -45,6 +45,16 @@ def test_a_probe_that_does_not_apply_to_a_claim_does_not_pass_under_it() -> None
     assert not replace(plain, probes=probes).passes(ADAMW, result)
 
 
+def test_what_goes_wrong_in_the_first_step_is_no_matter_of_what_was_kept() -> None:
+    inside, everywhere = replace(ADAMW, epsilon="inside-corrected"), replace(ADAMW, clock="global")
+    first, later = case(eps="inside").failures(), case(clock="global").failures()
+    assert all(r.evidence and r.evidence.step == 1 for r in first)
+    assert not any(case(eps="inside").may_keep_as(inside, r) for r in first)
+    assert later
+    assert all(case(clock="global").may_keep_as(everywhere, r) for r in later)
+    assert not any(case(clock="global").may_keep_as(inside, r) for r in later)
+
+
 def test_a_run_that_passed_contradicts_a_fault_that_would_show_in_it() -> None:
     plain = case()
     [result, *_] = [r for r in plain.results if r.probe == "DEC.1/coupling"]

@@ -21,6 +21,10 @@ def test_backends_of_jax_run_on_a_mesh(target: str) -> None:
     assert found is not None
     assert found.device == "cpu, 1 devices (fsdp)"
     assert found.elsewhere().devices.is_resumed
+    assert found.rounds_alike is (target == "jax")  # operations that are compiled one by one round alike
+    whole = on_mesh(one, "ddp", 1)
+    assert whole is not None
+    assert whole.rounds_alike
     x = found.array(np.arange(3.0, dtype=np.float32))
     assert found.numpy(x).tolist() == [0.0, 1.0, 2.0]
     params, _ = found.stepper(lambda p, s: (p + 1, s))(x, x)
