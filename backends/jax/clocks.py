@@ -34,20 +34,22 @@ def tick_each(
         return None
     if any(jax.typeof(t) != jax.typeof(ts[0]) for t in ts):  # such as others over the devices of a mesh
         return None
-    vector = jnp.stack(ts)
+    alone = jax.jit(lambda t: tick(t)[0])  # sooner compiled than an element of a vector of clocks
+    ticked = [alone(t) for t in ts]
+    # what reads a clock before its tick would have XLA copy it first, if the next takes its memory
+    vector = jnp.stack(ticked) - 1  # of a clock that stays at its last value, the one before: it ticks to it
     c = tick(vector)[1]
     own = [getattr(x, "shape", ()) == vector.shape for x in c]  # the other coefficients are for all clocks
     vectors = [x for x, varies in zip(c, own, strict=True) if varies]
     rows: Any = repeat(())
     if vectors:
-        rows = by_array(vectors, ts[0]) if jax.default_backend() == "cpu" else by_slice(vectors)
-    alone = jax.jit(lambda t: tick(t)[0])  # sooner compiled than an element of a vector of clocks
-    ticked = []
-    for t, mine in zip(ts, rows, strict=False):
+        rows = by_array(vectors, ticked[0]) if jax.default_backend() == "cpu" else by_slice(vectors)
+    found = []
+    for t, mine in zip(ticked, rows, strict=False):
         rest = iter(mine)
         row = Coefficients(*(next(rest) if varies else x for x, varies in zip(c, own, strict=True)))
-        ticked.append((alone(t), row))
-    return ticked
+        found.append((t, row))
+    return found
 
 
 def by_slice(vectors: Sequence[Array]) -> list[list[Any]]:

@@ -69,6 +69,11 @@ def text(program: Program, dtypes: Format, in_place: bool, words: int) -> str:
     names, real = arrays(program, in_place), C[dtypes.work]
     stored = {name: dtypes.of(name.removesuffix("_new")) for name in names}
     lanes = 16 // max(SIZES[kind] for kind in stored.values())  # an access of 16 bytes, the widest there is
+    # gradients may lie anywhere in the vector that a communication library packs them in
+    one_by_one = f"""if (g_off) {{
+#pragma unroll
+        for (int k = 0; k < {lanes}; ++k) gs.x[k] = g[j + k];
+      }} else """
     targets = {name: name if in_place else f"{name}_new" for name, _ in program.outputs}
     n = len(names)
 
@@ -76,10 +81,12 @@ def text(program: Program, dtypes: Format, in_place: bool, words: int) -> str:
         f"  {C[stored[name]]} *{name} = ({C[stored[name]]} *)table.words[{k} * n + i] + start;"
         for k, name in enumerate(names)
     )
-    misaligned = " || ".join(f"(long long){name} % sizeof(Vector<{C[stored[name]]}>)" for name in names)
+    off = {name: f"(long long){name} % sizeof(Vector<{C[stored[name]]}>)" for name in names}
+    misaligned = " || ".join(text for name, text in off.items() if name != "g")
     read = "\n".join(
         f"      Vector<{C[stored[name]]}> {name}s;\n"
-        f"      {name}s.all = __ldcg(&((Vector<{C[stored[name]]}> *)({name} + j))->all);"
+        f"      {one_by_one if name == 'g' else ''}"
+        f"{name}s.all = __ldcg(&((Vector<{C[stored[name]]}> *)({name} + j))->all);"
         for name in program.inputs
     )
     made = "\n".join(f"      Vector<{C[dtypes.of(name)]}> {name}_made;" for name in targets)
@@ -124,6 +131,7 @@ update(const __grid_constant__ Table table, const int n, const Row *rows, const 
   const Row c = rows[table.words[{n + 2} * n + i]];
   int j = threadIdx.x;
   if (!({misaligned})) {{
+    const bool g_off = {off["g"]};
     for (j = threadIdx.x * {lanes}; j + {lanes} <= stop; j += {THREADS * lanes}) {{
 {read}
 {made}

@@ -20,6 +20,7 @@ from typing import NamedTuple
 from adamcore.backends.kernels.cuda import PIECE
 
 SMALL = 440  #: words of a table that every GPU takes: the arguments of a launch have 4096 bytes
+MIDDLE = 1200  #: for some 170 arrays, as a model has: a launch copies its table, whether it is full or not
 LARGE = 4000  #: since CUDA 12.1 they have 32764
 BESIDE = 3  #: words of an array beside its addresses
 
@@ -55,8 +56,12 @@ def parts(indices: Sequence[int], sizes: Sequence[int], arrays: int, most: int) 
     for at in range(0, len(indices), room):
         part = indices[at : at + room]
         ends = array("q", accumulate(-(-sizes[i] // PIECE) for i in part))
-        words = SMALL if len(part) * row <= SMALL else most
-        yield Part(part, array("q", (sizes[i] for i in part)), ends, words)
+        yield Part(part, array("q", (sizes[i] for i in part)), ends, room_for(len(part) * row, most))
+
+
+def room_for(words: int, most: int) -> int:
+    """Return the size of the smallest table that has room for some words, of which there are ``most``."""
+    return min(next(size for size in (SMALL, MIDDLE, LARGE) if words <= size), most)
 
 
 def filled(part: Part, addresses: array[int], length: int, rows: Sequence[int] | None) -> array[int]:

@@ -14,7 +14,7 @@ import torch
 
 from adamcore.backends.kernels import cuda, cuda_coefficients
 from adamcore.backends.kernels.cuda_coefficients import ClockKernel
-from adamcore.backends.kernels.cuda_table import SMALL, padded
+from adamcore.backends.kernels.cuda_table import padded, room_for
 from adamcore.backends.torch import nvrtc
 from adamcore.backends.torch.nvrtc import launch
 from adamcore.backends.torch.uniform import wrapped
@@ -85,7 +85,7 @@ def tick(
     runtime = nvrtc.runtime(device)
     assert runtime is not None
     count, columns = len(clocks), 2 if products else 1
-    words = SMALL if count * columns <= SMALL else runtime.words
+    words = room_for(min(count * columns, runtime.words), runtime.words)
     numbers = clock_kernel.numbers
     kernel = runtime.kernel(clock_kernel.text(work, words), "tick", device)
     rest: tuple[Any, ...]

@@ -80,6 +80,7 @@ class Programs:
 
     def __init__(self) -> None:
         self.compiled: dict[Any, Program] = {}
+        self.refused = False  #: True once a function of real arrays was not known to treat each element alone
 
     def shared(self, function: Callable[..., Any], otherwise: Callable[..., Any]) -> Callable[..., Any]:
         """Return a function that does the same by shared programs, and returns arrays of NumPy.
@@ -115,6 +116,9 @@ class Programs:
         try:
             closed, results = jax.make_jaxpr(function, return_shape=True)(*trees)
             return Plan(closed, jax.tree.structure(results), self.compiled)
+        except NotElementwise:
+            self.refused |= not any(map(np.iscomplexobj, jax.tree.leaves(trees)))
+            return None
         except Exception:  # ``otherwise`` raises it again, if it is an error of the function
             return None
 

@@ -30,7 +30,7 @@ from adamcore.conformance.dtypes import arithmetic_of
 from adamcore.conformance.errors import CandidateError, UnavailableError
 from adamcore.conformance.types import FloatArray, Probe, Run, Start, Step
 
-MOST_COMPILED = 256  #: arrays; a step of more is neither traced nor compiled, which would take minutes
+MOST_COMPILED = 256  #: arrays; to compile a step of more as a whole would take minutes
 
 
 class OptaxCandidate:
@@ -128,13 +128,21 @@ class OptaxStepper(Stepper):
 
     def begun(self, init: Callable[..., Any]) -> Any:
         """Return the state at the start."""
-        few = len(self.params) <= MOST_COMPILED
-        return self.candidate.programs.shared(init, init)(self.params) if few else init(self.params)
+        return self.shared(init, init)(self.params)
 
     def compiled(self, step: Callable[..., Any]) -> Callable[..., Any]:
         """Return ``step(grads, state, params)`` as it is run."""
         few = len(self.params) <= MOST_COMPILED
-        return self.candidate.programs.shared(step, self.jax.jit(step)) if few else step
+        return self.shared(step, self.jax.jit(step) if few else step)
+
+    def shared(self, function: Callable[..., Any], otherwise: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a function run by programs that the probes share, or ``otherwise`` where it can't be.
+
+        Many arrays are not traced in vain: if a step of few treated no element alone, theirs won't.
+        """
+        programs = self.candidate.programs
+        in_vain = programs.refused and len(self.params) > MOST_COMPILED
+        return otherwise if in_vain else programs.shared(function, otherwise)
 
     def again(self) -> OptaxStepper:
         """Return another one, of the same probe, in which a run is resumed."""

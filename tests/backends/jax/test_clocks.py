@@ -133,6 +133,14 @@ def test_kernels_are_alike() -> None:
     assert few == many
 
 
+def test_clocks_that_are_given_away_are_not_copied() -> None:
+    """XLA copies what is read again after the next value has its memory; each copy is an operation more."""
+    donating = jax.jit(program(ADAMS[0]), donate_argnums=(0, 2))
+    text = donating.lower(*problem(ADAMS[0], 16), 1e-3).compile().as_text()
+    assert text.count(" fusion(") > 16
+    assert " copy(" not in text
+
+
 def kinds(adam: Adam, n: int) -> int:
     """Return how many kernels a program of ``n`` leaves has that differ in more than names and sizes."""
     text = jax.jit(program(adam)).lower(*problem(adam, n), 1e-3).compile().as_text()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from adamcore import Adam
 from adamcore.backends.kernels import cuda, cuda_coefficients
-from adamcore.backends.kernels.cuda_table import BESIDE, LARGE, SMALL, Part, filled, parts
+from adamcore.backends.kernels.cuda_table import BESIDE, LARGE, MIDDLE, SMALL, Part, filled, parts, room_for
 
 SIZES = [0, 1, 2, 3, 4, 5, 7, 4095, 4096, 4097, 8191, 8192, 8193, 20_001, 0, 1]
 
@@ -45,7 +45,8 @@ def check(places: list[int], sizes: list[int], arrays: int, most: int) -> None:
     for part in parts(places, sizes, arrays, most):
         words = filled(part, addresses, length, rows)
         n = len(part.indices)
-        assert len(words) == part.words in (SMALL, most)
+        assert len(words) == part.words <= most
+        assert part.words == SMALL or n * (arrays + BESIDE) > SMALL
         assert n * (arrays + BESIDE) <= part.words
         for i, place in enumerate(part.indices):
             assert [words[k * n + i] for k in range(arrays)] == [1000 * k + place for k in range(arrays)]
@@ -84,6 +85,14 @@ def test_launches_of_one_model() -> None:
     assert [len(p.indices) for p in parts(range(148), [768] * 148, 4, LARGE)] == [148]
     assert [len(p.indices) for p in parts(range(1000), [1000] * 1000, 4, LARGE)] == [571, 429]
     assert len(list(parts(range(1000), [1000] * 1000, 4, SMALL))) == 17
+
+
+def test_a_table_is_not_much_larger_than_its_words() -> None:
+    """A launch copies the whole table: a model of 148 arrays sends no 32 KB."""
+    assert [p.words for p in parts(range(148), [768] * 148, 4, LARGE)] == [MIDDLE]
+    sizes = [room_for(words, LARGE) for words in (1, SMALL, SMALL + 1, MIDDLE, MIDDLE + 1, LARGE)]
+    assert sizes == [SMALL, SMALL, MIDDLE, MIDDLE, LARGE, LARGE]
+    assert room_for(7, 100) == 100
 
 
 def test_huge_arrays() -> None:

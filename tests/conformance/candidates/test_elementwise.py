@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from adamcore.conformance.candidates import compilations, load_candidates
+from adamcore.conformance.candidates.optax import MOST_COMPILED, OptaxCandidate
 from adamcore.conformance.probes import PROBES
 
 jax = pytest.importorskip("jax")
@@ -113,3 +114,28 @@ def test_most_probes_of_optax_share_their_programs() -> None:
         assert candidate.run(PROBES[name], "float32").error is None
     compiled = candidate.programs.compiled  # type: ignore[attr-defined]
     assert len(compiled) == 3  # a clock, a parameter that decays, and one that does not
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("norm", [False, True])
+def test_many_arrays_are_traced_only_if_fewer_were_taken_apart(
+    norm: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What needs the norm of all gradients would be traced in vain, which takes seconds."""
+    optax = pytest.importorskip("optax")
+    traced: list[int] = []
+    plan = elementwise.Programs.plan
+
+    def watched(self: Any, function: Callable[..., Any], trees: Any) -> Any:
+        traced.append(len(jax.tree.leaves(trees)))
+        return plan(self, function, trees)
+
+    def clipped(learning_rate: float, b1: float, b2: float, eps: float, weight_decay: float) -> Any:
+        made = optax.adamw(learning_rate, b1, b2, eps, weight_decay=weight_decay)
+        return optax.chain(optax.clip_by_global_norm(1e30), made)
+
+    monkeypatch.setattr(elementwise.Programs, "plan", watched)
+    candidate = OptaxCandidate(clipped if norm else optax.adamw, {}, None, None)
+    for name in ("CPX.1/complex", "STEP.1/fingerprint", "STEP.1/many"):
+        assert candidate.run(PROBES[name], "float32").error is None
+    assert (max(traced) > MOST_COMPILED) is not norm
