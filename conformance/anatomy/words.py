@@ -148,7 +148,7 @@ def unmoved(d: Difference) -> Words | None:
     of_own = np.flatnonzero(got[:T] == 0) + 1  # the steps that do not count their own gradient
     if len(still) and still[0] == 1 and np.array_equal(still, of_own) and not got[T:].any():
         steps = "the first step moves" if len(still) == 1 else f"steps {listed(still)} move"
-        return "clock", "CLK.2", f"{steps} nothing, those after it do"
+        return "clock", "CLK.2", f"{steps} nothing, the others do"
     return None
 
 
