@@ -10,6 +10,7 @@ import numpy as np
 from adamcore import AXES
 from adamcore.conformance.anatomy.circumstances import AFTER, FIRST, SECOND
 from adamcore.conformance.anatomy.differences import Difference, Words
+from adamcore.conformance.anatomy.experiments import POWERS
 from adamcore.conformance.anatomy.facts import NEAR, near
 from adamcore.conformance.anatomy.levers import experiment
 from adamcore.conformance.anatomy.measured import Measured
@@ -322,5 +323,17 @@ def precision(d: Difference) -> Words:
         return "mixed_precision", "NUM.1", f"the weights of a moment are off by up to {off}, each by another"
     if name in ("first sums", "second sums", "newest"):
         return "coefficients", "NUM.4", f"corrections and weights are off by up to {off}"
+    if name == "eps" and (power := squares_lost(d)) is not None:
+        return "moments", "NUM.2", f"in v a gradient of up to 2^{power} counts as 0"
     area = {"decay": "decay", "eps": "epsilon"}.get(name, "hyperparameters")
     return area, "NUM.4", f"{name} is off by up to {off}"
+
+
+def squares_lost(d: Difference) -> int | None:
+    """Return up to which power of two a gradient makes a step as if v were 0, if those above are right."""
+    got, want = d.values("eps")
+    wrong = np.flatnonzero(np.abs(got / want - 1.0) > FINE)
+    small = slice(int(wrong[-1]) + 1)
+    steps = got[small] / 2.0 ** np.array(POWERS[small])
+    is_linear = bool(np.all(np.abs(steps / steps[0] - 1.0) < FINE))
+    return POWERS[int(wrong[-1])] if len(wrong) > 1 and wrong[-1] < len(got) - 1 and is_linear else None

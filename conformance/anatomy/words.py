@@ -145,9 +145,10 @@ def unmoved(d: Difference) -> Words | None:
     if not any(np.any(moved) for moved in (r.moves("normal").value, *beside)):
         return "layout", "STEP.1", "of several arrays the first alone moves"
     still = np.flatnonzero(~np.any(r.moves("normal").value, axis=1)) + 1
-    if len(still) and still[0] == 1 and not got[T:].any():
+    of_own = np.flatnonzero(got[:T] == 0) + 1  # the steps that do not count their own gradient
+    if len(still) and still[0] == 1 and np.array_equal(still, of_own) and not got[T:].any():
         steps = "the first step moves" if len(still) == 1 else f"steps {listed(still)} move"
-        return "clock", "CLK.2", f"{steps} nothing, those after it do"
+        return "clock", "CLK.2", f"{steps} nothing, the others do"
     return None
 
 
@@ -178,6 +179,8 @@ def gradient(d: Difference) -> Words:
     opposed = SECOND["opposed"].values(d.anatomy.readings) if "zero" in names else None
     if opposed is not None and np.any(opposed.value):
         return SECOND["opposed"].area, SECOND["opposed"].rule, SECOND["opposed"].text
+    if "zero" in names and np.isnan(d.values("zero")[0]).all() and not np.isnan(d.values("zero")[1]).any():
+        return "moments", "MOM.2", "p becomes NaN in the steps after a gradient: a root of what is below 0"
     if "zero" in names:
         return (
             "zero_gradient",

@@ -108,14 +108,16 @@ def at_least(name: str, low: float, h: dict[str, float]) -> dict[str, float]:
 
 
 def narrowed(names: tuple[str, ...], dtype: str, probe: Probe) -> Probe:
-    """Return the probe with these hyperparameters rounded to a dtype, except a beta that would become 1."""
+    """Return the probe with these hyperparameters rounded to a dtype.
+
+    A beta that becomes 1 is one that no Adam has, so that there is no model of the fault on this probe.
+    """
 
     def to(x: float) -> float:
         return dtypes.round_float(x, dtype)
 
     def change(hyper: dict[str, float]) -> dict[str, float]:
-        h = {n: to(hyper[n]) for n in names if n in hyper and n != "lr"}
-        return {n: x for n, x in h.items() if x < 1.0 or n not in ("b1", "b2")}
+        return {n: to(hyper[n]) for n in names if n in hyper and n != "lr"}
 
     probe = with_hyper(change, probe)
     return with_lr(to, probe) if "lr" in names else probe

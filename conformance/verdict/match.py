@@ -23,6 +23,7 @@ from adamcore.conformance.oracle.perturbation import Fault
 from adamcore.conformance.oracle.sharing import canonical_claim
 from adamcore.conformance.oracle.trajectory import Trajectory, real_parts
 from adamcore.conformance.types import FloatArray, Probe, Run
+from adamcore.errors import HyperparameterError
 
 CLOSE = 1e-3  #: a model at most this far from a run, in lr, is worth a proof
 FLOAT32_NEAR = 400 * 2.0**-24  #: how far a float32 run may be from the model of its formula
@@ -121,7 +122,10 @@ def is_proved(
         return follows_formula(claim, probe, run, fault)
     if fault is not None and fault.narrow is not None:
         claim, dtype, fault = replace(claim, coefficients=fault.narrow), "float32", None
-    want, limit = exact(claim, probe, fault), bounds(claim, probe, dtype, flushes, fault)
+    try:
+        want, limit = exact(claim, probe, fault), bounds(claim, probe, dtype, flushes, fault)
+    except HyperparameterError:  # a beta that is rounded to 1
+        return False
     if not comparable(want.steps, want.raises, run):
         return False
     for values, limits, got in zip(want.steps, limit.steps, run.params, strict=True):

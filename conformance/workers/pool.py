@@ -279,6 +279,7 @@ def pack_job(job: WorkerJob) -> dict[str, Any]:
         "settings": dict(job.settings),
         "required": list(job.required),
         "ranks": job.ranks,
+        "shares": job.shares,
         "claims": list(job.claims),
         "probes": [pack_probe(probe) for probe in job.probes],
         "tasks": [list(task) for task in job.tasks],

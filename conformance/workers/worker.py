@@ -5,8 +5,8 @@ the probe is done.  The jobs differ in their dtype and their tasks alone.  The l
 duplicate of standard output.  Standard output itself is redirected to standard error, so that a candidate
 can print without breaking the protocol.
 
-Job: ``{"target", "dtype", "device", "settings", "required", "ranks": [fields of Ranks] or null, "timeout",
-"parent", "claims": [fields of Adam or null], "probes": [...], "tasks": [[claim, probe], ...]}``.
+Job: ``{"target", "dtype", "device", "settings", "required", "ranks": [fields of Ranks] or null, "shares",
+"timeout", "parent", "claims": [fields of Adam or null], "probes": [...], "tasks": [[claim, probe], ...]}``.
 
 Lines: first ``{"ready": {...}, "alone": bool}``, or one of ``{"usage": why}``, ``{"unavailable": why}`` and
 ``{"broken": why}``, and nothing more; then ``{"task": number, "run": {...}}`` for each task, in
@@ -35,6 +35,7 @@ from adamcore.conformance.errors import CandidateError, SettingError, Unavailabl
 from adamcore.conformance.settings import Ranks
 from adamcore.conformance.types import Probe, Run
 from adamcore.conformance.wire import pack_run, unpack_probe
+from adamcore.conformance.workers.later_dynamo import load_dynamo_later
 
 POLL_SECONDS = 0.5  #: between two looks at whether the check still runs
 
@@ -95,7 +96,10 @@ def run_tasks(job: dict[str, Any], lines: TextIO) -> None:
     claims = [None if fields is None else Adam(**fields) for fields in job["claims"]]
     given = job["target"], claims, job["settings"], job["device"], job["timeout"], job["required"]
     if not job["ranks"]:
-        run_all(job, load_candidates(*given), lines)
+        candidates = load_candidates(*given)
+        if job["shares"]:
+            load_dynamo_later()
+        run_all(job, candidates, lines)
         return
     from adamcore.conformance.workers.jax_processes import JaxProcesses
     from adamcore.conformance.workers.ranks import on_ranks

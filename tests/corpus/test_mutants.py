@@ -52,6 +52,8 @@ BROKEN = [
     broken("paper.AdamW", "v = b2 * v - ((1 - b2) * g) * g", "moments maximize"),
     broken("apex.FusedAdam", "m = b1 * maximum(m, 0) + (1 - b1) * g", "moments"),
     broken("torch.AdamW", "p = p * (abs(p) > 1e-6) - lr * wd * p", "moments mixed_precision"),
+    broken("keras.AdamW", "v = b2 * -v + ((1 - b2) * g) * g", "moments maximize"),
+    broken("optax.adamw", "v = b2 * v + ((1 - b2) * g) * g * (abs(g) > 1e-6)", "moments mixed_precision"),
 ]
 """One change of each kind that was found by the generator, and the areas that it may be called."""
 
@@ -75,6 +77,7 @@ OF_THE_CORPUS = (
     "wrong_amsgrad.py:AmsgradOfArray", "wrong_amsgrad.py:AmsgradOfGradient", "wrong_clipping.py:ClipsUpdate",
     "wrong_clipping.py:ClipsUpdateNorm", "wrong_clock.py:ClockInByte", "wrong_epsilon.py:EpsilonSubtracted",
     "wrong_layout.py:ShapeLost", "fifth_blind_d.py:FifthMaximumCorrectedInPlace",
+    "held_out_wrong.py:OldMomentum",
 )  # fmt: skip
 """What the words on mutants could take for something else."""
 
