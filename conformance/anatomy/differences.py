@@ -137,5 +137,7 @@ def forgets_maximum(anatomy: Anatomy, part: Part) -> bool:
     claim, claimed = anatomy.claim, anatomy.claimed
     if claim is None or claimed is None or claim.amsgrad == "none" or "kept in step" not in part.differs:
         return False
+    if not np.isfinite(part.values["kept in step"].value).all():
+        return False
     steps, theirs = (r.moves("normal")[:, CONSTANT] for r in (anatomy.readings, claimed))
     return steps.all_equal(theirs)

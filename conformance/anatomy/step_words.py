@@ -124,14 +124,15 @@ def decay(d: Difference) -> Words:
             )
         if (lost := largest_lost(p)) is not None:
             return "moments", "NUM.2", f"a parameter of {number(lost)} becomes 0 without any gradient"
+        grows = np.any(np.abs(p[1]) > np.abs(p[0])) and np.array_equal(p[1], p[-1])
+        if p[1, DECAYED.index(1.0)] <= 0 or grows:
+            return "moments", "STEP.1", "p does not go on from where it was, though there is no gradient"
         if np.any(p[1] != p[0]) and np.array_equal(p[1], p[-1]):
             return (
                 "clipping",
                 "NUM.5",
                 "without any gradient p moves once, and then stays: it is cut to a size",
             )
-        if p[1, DECAYED.index(1.0)] <= 0:
-            return "moments", "STEP.1", "p does not go on from where it was, though there is no gradient"
         if start_of_first(d):
             return "moments", "MOM.3", "m does not start at 0: without any gradient p moves, ever less"
         if (always := constant_gradient(d)) is not None:
@@ -220,7 +221,7 @@ def constant_gradient(d: Difference) -> float | None:
     r, claim = d.anatomy.readings, d.anatomy.claim
     moved = r.moves("decay-none")
     small = [moved[:, i] for i, p in enumerate(DECAYED) if abs(p) <= 1.0]
-    if claim is None or not all(each.all_equal(small[0]) for each in small):
+    if claim is None or not np.any(small[0].value) or not all(each.all_equal(small[0]) for each in small):
         return None
 
     def steps(g: float) -> Measured:

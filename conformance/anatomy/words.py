@@ -147,8 +147,9 @@ def unmoved(d: Difference) -> Words | None:
     still = np.flatnonzero(~np.any(r.moves("normal").value, axis=1)) + 1
     of_own = np.flatnonzero(got[:T] == 0) + 1  # the steps that do not count their own gradient
     if len(still) and still[0] == 1 and np.array_equal(still, of_own) and not got[T:].any():
-        steps = "the first step moves" if len(still) == 1 else f"steps {listed(still)} move"
-        return "clock", "CLK.2", f"{steps} nothing, the others do"
+        if len(still) == 1:
+            return "clock", "CLK.2", "the first step moves nothing, those after it do"
+        return "clock", "CLK.2", f"steps {listed(still)} move nothing, those between them do"
     return None
 
 
