@@ -313,8 +313,8 @@ class JitProgram:
         c = Coefficients(*(row[k] if term else None for k, term in enumerate(kind.terms)))
         arrays: dict[str, Any] = {"v_max": None}
         arrays |= {name: column[i] for name, column in zip(self.names, columns, strict=True)}
-        key, policy = None, kind.formats.storage
-        if keys is not None and policy is not None and not policy.has_rest:
+        key = None
+        if keys is not None and kind.formats.draws:
             key = Key(LeafKey(*keys[i, :3]), keys[i, 3])
         return Job(g=g, coefficients=c, where=where, formats=kind.formats, key=key, **arrays)
 
