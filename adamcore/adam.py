@@ -46,9 +46,10 @@ class Adam(AdamConfig):
         p_storage: how parameters of bfloat16 and float16 are kept between steps (STORE.1 to STORE.7):
             ``"plain"``, ``"master"``, ``"split"``, ``"split8"``, ``"kahan"`` or ``"stochastic"``.  Other
             parameters are kept as they are.
-        seed: a whole number from 0 to 2**32 - 1, for ``p_storage="stochastic"``.
-        m_storage: how m is kept between steps (STORE.9): ``"plain"``, in its dtype; or in 8 bits with a scale
-            for each block of elements, ``"companded8"``, or ``"blockwise8"`` as bitsandbytes and torchao do.
+        seed: a whole number from 0 to 2**32 - 1, of which the random bits of ``"stochastic"`` are made.
+        m_storage: how m is kept between steps (STORE.9): ``"plain"``, in its dtype; ``"stochastic"``, rounded
+            at random if that is bfloat16 or float16 (STORE.16); or in 8 bits with a scale for each block of
+            elements, ``"companded8"``, or ``"blockwise8"`` as bitsandbytes and torchao do.
         v_storage: the same for v and v_max.
 
     Each of the other fields is the axis of its name.

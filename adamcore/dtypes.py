@@ -12,7 +12,7 @@ from adamcore.errors import BackendError, HyperparameterError
 from adamcore.jobs import LeafDtypes
 from adamcore.protocol import Backend
 from adamcore.storage.blockwise import SMALL
-from adamcore.storage.moments import Coding
+from adamcore.storage.moments import IN_8_BITS, Coding
 from adamcore.storage.policies import NARROW, RESTS, Storage
 from adamcore.types import Array, DType
 
@@ -67,7 +67,11 @@ def leaf_dtypes(adam: AdamConfig, backend: Backend, p: Array) -> LeafDtypes:
     work = arithmetic(adam, backend, p, (part, m_part, v_part))
     if not is_complex:
         storage, rest = kept(adam, backend, p)
-        return LeafDtypes(work, m_part, v_part, is_complex, storage, rest)
+        random = [
+            at_random(adam, *each, backend, p) for each in (("m_storage", m_part), ("v_storage", v_part))
+        ]
+        found = LeafDtypes(work, m_part, v_part, is_complex, storage, rest)
+        return found._replace(m_random=random[0], v_random=random[1])
     m = complex_moment(adam, "m_dtype", m_part, backend, p)
     v = v_part if adam.complex == "modulus" else complex_moment(adam, "v_dtype", v_part, backend, p)
     return LeafDtypes(work, m, v, is_complex)
@@ -86,7 +90,13 @@ def coded(adam: AdamConfig, backend: Backend, p: Array, codings: Sequence[Coding
     )
     scales = [None if each is None else backend.dtype_named(each.scale_dtype, p) for each in codings]
     storage, rest = kept(adam, backend, p)
-    return LeafDtypes(work, m, v, False, storage, rest, *codings, *scales)
+    m_random, v_random = (
+        None if dtype is None else at_random(adam, field, dtype, backend, p)
+        for field, dtype in zip(("m_storage", "v_storage"), plain, strict=True)
+    )
+    (m_coding, v_coding), (m_scale, v_scale) = codings, scales
+    kinds = m_coding, v_coding, m_scale, v_scale, m_random, v_random
+    return LeafDtypes(work, m, v, False, storage, rest, *kinds)
 
 
 def arithmetic(adam: AdamConfig, backend: Backend, p: Array, dtypes: Iterable[DType]) -> DType:
@@ -102,7 +112,7 @@ def arithmetic(adam: AdamConfig, backend: Backend, p: Array, dtypes: Iterable[DT
 def coding_of(adam: AdamConfig, field: str, backend: Backend, p: Array, is_complex: bool) -> Coding | None:
     """Return how a moment is kept in 8 bits; None if it is kept plainly."""
     policy = getattr(adam, field)
-    if policy == "plain":
+    if policy not in IN_8_BITS:
         return None
     if is_complex:
         raise HyperparameterError(
@@ -111,6 +121,20 @@ def coding_of(adam: AdamConfig, field: str, backend: Backend, p: Array, is_compl
     check_bits(backend, f"{field}={policy!r}")
     coding = Coding(policy, field == "m_storage")
     return coding if coding.serves(p.shape) else None
+
+
+def at_random(adam: AdamConfig, field: str, dtype: DType, backend: Backend, p: Array) -> str | None:
+    """Return the name of a moment's dtype if it is rounded at random to it (STORE.16), else None."""
+    if getattr(adam, field) != "stochastic" or backend.bits(dtype) >= 32:
+        return None
+    name = next((name for name in NARROW if named_so(backend, name, dtype, p)), None)
+    if name is None:
+        raise HyperparameterError(
+            f"{field}='stochastic' with a moment of {dtype}: expected bfloat16, float16 or a wider dtype; "
+            f"choose {field}='plain', or another dtype by moment_dtype"
+        )
+    check_bits(backend, f"{field}='stochastic'")
+    return name
 
 
 def named_by(adam: AdamConfig, field: str) -> tuple[str, str | None]:
@@ -172,7 +196,7 @@ def kept(adam: AdamConfig, backend: Backend, p: Array) -> tuple[Storage | None, 
     policy = adam.p_storage
     if policy == "plain" or backend.bits(p.dtype) >= 32:
         return None, None
-    dtype = next((name for name in NARROW if is_dtype(backend, name, p)), None)
+    dtype = next((name for name in NARROW if named_so(backend, name, p.dtype, p)), None)
     if dtype is None or (policy == "split8" and dtype != "bfloat16"):
         expected = "bfloat16" if policy == "split8" else "bfloat16, float16 or a wider dtype"
         raise HyperparameterError(
@@ -194,20 +218,20 @@ def check_bits(backend: Backend, setting: str) -> None:
         )
 
 
-def is_dtype(backend: Backend, name: str, p: Array) -> bool:
-    """True if the parameter is of the dtype of this name."""
+def named_so(backend: Backend, name: str, dtype: DType, p: Array) -> bool:
+    """True if a dtype of the parameter's library has this name."""
     try:
-        return bool(backend.dtype_named(name, p) == p.dtype)
+        return bool(backend.dtype_named(name, p) == dtype)
     except LookupError:
         return False
 
 
 def parts_of(adam: AdamConfig) -> dict[str, tuple[str, bool]]:
     """Return for each part the field of Adam that decides whether a state has it, and whether it has."""
-    has_scale = adam.v_storage != "plain"
+    has_scale = adam.v_storage in IN_8_BITS
     return {  # no cache, for whose entries a compiled step would be compiled anew
         "p_rest": ("p_storage", adam.p_storage in RESTS),
-        "m_scale": ("m_storage", adam.m_storage != "plain"),
+        "m_scale": ("m_storage", adam.m_storage in IN_8_BITS),
         "v_scale": ("v_storage", has_scale),
         "v_max_scale": ("v_storage", has_scale and adam.amsgrad != "none"),
     }

@@ -27,11 +27,23 @@ class LeafDtypes(NamedTuple):
     v_coding: Coding | None = None  #: the same of v and v_max
     m_scale: DType = None  #: of the scales of m's blocks; None if there are none
     v_scale: DType = None  #: of those of v and v_max
+    m_random: str | None = None  #: the dtype into which m is rounded at random; None: it is not
+    v_random: str | None = None  #: the same of v and v_max
 
     @property
     def plain(self) -> bool:
         """True if each array is kept as numbers of its dtype, rounded to the nearest."""
-        return self.storage is None and self.m_coding is None and self.v_coding is None
+        return self.storage is None and not any((self.m_coding, self.v_coding, self.m_random, self.v_random))
+
+    @property
+    def draws(self) -> bool:
+        """True if a step needs random bits."""
+        p = self.storage is not None and self.storage.policy == "stochastic"
+        return p or self.m_random is not None or self.v_random is not None
+
+    def random(self, name: str) -> str | None:
+        """Return the dtype into which "m", "v" or "v_max" is rounded at random; None if it is not."""
+        return {"m": self.m_random, "v": self.v_random, "v_max": self.v_random}.get(name)
 
     def coding(self, name: str) -> Coding | None:
         """Return how "m", "v" or "v_max" is kept in 8 bits; None if it is not."""
@@ -54,7 +66,7 @@ class Job(NamedTuple):
     where: Array | None  #: boolean, broadcastable to p: False keeps the old value (F3); None is all True
     formats: LeafDtypes
     p_rest: Array | None = None  #: what the state has of p (STORE.1)
-    key: Key | None = None  #: of the random bits with which p is rounded (STORE.7)
+    key: Key | None = None  #: of the random bits with which p or a moment is rounded (STORE.7)
     m_scale: Array | None = None  #: the scales of m's blocks (STORE.9)
     v_scale: Array | None = None
     v_max_scale: Array | None = None

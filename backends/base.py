@@ -19,7 +19,7 @@ from adamcore.jobs import Job, Result
 from adamcore.protocol import CachedStep, StepRecord
 from adamcore.state import AdamState
 from adamcore.storage.bits import to_odd
-from adamcore.storage.moments import decode, updated
+from adamcore.storage.moments import at_random, decode, updated
 from adamcore.storage.policies import load, store
 from adamcore.types import Array, Clock
 
@@ -193,7 +193,7 @@ class BaseBackend(ArrayOperations):
         return self.cast(x, job.formats.work)
 
     def parts(self, job: Job, new: Result) -> Result:
-        """Return the new values as they are kept: the parameter and its rest, codes and scales of moments."""
+        """Return the new values as they are kept: p and its rest, moments rounded at random or as codes."""
         formats, n = job.formats, self.bits_of_floats()
         if formats.plain:
             return new
@@ -203,7 +203,10 @@ class BaseBackend(ArrayOperations):
             p, rest = store(n, formats.storage, self.cast(new.p, single), job.key)
             new = new._replace(p=p, p_rest=rest)
         for name in ("m", "v", "v_max"):
-            coding, x = formats.coding(name), getattr(new, name)
+            coding, random, x = formats.coding(name), formats.random(name), getattr(new, name)
+            if random is not None and x is not None:
+                assert job.key is not None  # as the plan of the step has made it
+                new = new._replace(**{name: at_random(n, name, self.cast(x, single), random, job.key)})
             if coding is not None and x is not None:
                 old = getattr(job, name), getattr(job, f"{name}_scale")
                 codes, scales = updated(n, coding, self.cast(x, single), job.where, *old)

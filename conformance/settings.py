@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 DTYPES = ("float32", "float64")  #: of a check that asks for none
 NARROW = ("bfloat16", "float16")  #: those that a check has to ask for
 POLICIES = P_STORAGES  #: how parameters of these can be kept
-MOMENT_POLICIES = MOMENT_STORAGES[1:]  #: how moments can be kept in 8 bits
+MOMENT_POLICIES = MOMENT_STORAGES[1:]  #: how moments can be kept but plainly
 TIMEOUT = 120.0  #: seconds that a candidate has to start, and then for each probe
 MEMORY = 8192.0  #: MB that a candidate's processes may use: enough for a framework on a GPU
 PARALLEL = 2  #: worker processes that run at the same time

@@ -136,9 +136,8 @@ def stored_job(
     adam: AdamConfig, b: Backend, job: Job, i: int, t: Clock, kept: Mapping[str, Sequence[Any]]
 ) -> Job:
     """Return the job of leaf ``i`` with what its storage needs; ``t`` is the clock after its tick."""
-    random = job.formats.storage is not None and adam.p_storage == "stochastic"
     parts = {name: part[i] for name, part in kept.items()}
-    return job._replace(key=key_at(adam, b, i, t) if random else None, **parts)
+    return job._replace(key=key_at(adam, b, i, t) if job.formats.draws else None, **parts)
 
 
 def key_at(adam: AdamConfig, b: Backend, leaf: int, t: Clock) -> Key:

@@ -81,7 +81,7 @@ def store(n: Words, storage: Storage, x: Array, key: Key | None) -> tuple[Array,
 def split(n: Words, storage: Storage, w: Array) -> tuple[Array, Array]:
     """Return the nearest parameter, and how many float32 numbers lie from it to the value."""
     if storage.policy == "split8":
-        w = (w + 0x7F + (n.right(w, 8) & 1)) & n.word(0xFFFFFF00)
+        w = w + 0x7F + (n.right(w, 8) & 1)  # its lowest byte is kept nowhere
     if storage.dtype == "bfloat16":
         both = w + 0x8000  # the nearest, ties away from 0, over how far it is
         pw, apart = both & n.word(UPPER), both & 0xFFFF

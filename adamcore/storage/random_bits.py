@@ -78,7 +78,16 @@ def words_of(n: Words, key: Key) -> tuple[Scalar, Scalar]:
     return first, mix(mix(t ^ kind.word(by_seed), kind) ^ kind.word(leaf), kind)
 
 
-def random_words(n: Words, index: Array, key: Key) -> Array:
-    """Return 32 random bits for each element, as words; ``index`` has the elements' numbers, as words."""
+def random_words(n: Words, index: Array, key: Key, part: int = 0) -> Array:
+    """Return 32 random bits for each element, as words.
+
+    Args:
+        n: the library's operations.
+        index: the elements' numbers, as words.
+        key: of the leaf and the step.
+        part: what is rounded, 0 for p; each part has bits of its own (STORE.16).
+    """
     first, second = words_of(n, key)
+    if part:
+        second = mix(second ^ part, Numbers if isinstance(second, int) else n)
     return mix(mix(index ^ n.word(first), n) ^ n.word(second), n)

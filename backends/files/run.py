@@ -41,6 +41,7 @@ from adamcore.errors import BackendError, CheckpointError, GradientError, MaskEr
 from adamcore.state import AdamState
 from adamcore.step import LossScale, init_tree, read_loss_scale
 from adamcore.step.clipping import Clip
+from adamcore.storage.moments import IN_8_BITS
 from adamcore.trees import ParamTree
 from adamcore.types import Array, Tree
 
@@ -107,7 +108,7 @@ class Run:
             raise CheckpointError(f"{target} is there already: open it with Run(folder), or name another")
         if file_format not in FORMATS:
             raise CheckpointError(f"file_format={file_format!r}: expected one of {', '.join(FORMATS)}")
-        if file_format == "zarr" and not adam.m_storage == adam.v_storage == "plain":
+        if file_format == "zarr" and not {adam.m_storage, adam.v_storage}.isdisjoint(IN_8_BITS):
             raise CheckpointError(
                 "file_format='zarr' with moments in 8 bits: expected another format, since chunks may part "
                 "the blocks that share a scale; use 'safetensors' or 'npy'"

@@ -80,7 +80,7 @@ def custom_call(program: Program, dtypes: Format) -> Call:
     arrays take the memory of the old ones if XLA allows it.
     """
     inputs, outputs = inputs_of(program, dtypes), outputs_of(program, dtypes)
-    drawn = dtypes.p_storage == "stochastic"
+    drawn = dtypes.draws
     source = (
         loop.text(program, dtypes, False)
         + handler(len(inputs), len(outputs), drawn)

@@ -28,7 +28,7 @@ from adamcore.backends.kernels.formats import Format
 from adamcore.backends.kernels.memory import arrays_of
 from adamcore.config import AdamConfig
 from adamcore.jobs import Job, Result
-from adamcore.storage.moments import decode, encode
+from adamcore.storage.moments import at_random, decode, encode
 from adamcore.storage.policies import load, store
 from adamcore.storage.random_bits import Key, LeafKey
 from adamcore.tracing import Program, evaluate
@@ -157,8 +157,11 @@ def implementation(program: Program, dtypes: Format) -> Implementation:
             values = {name: x.astype(dtypes.work) for name, x in values.items()}
             values |= {name: row[k] for k, name in enumerate(program.coefficients)}
             made = evaluate(program, FUNCTIONS, values)
+            key = None if keys is None else Key(LeafKey(*keys[j, :3]), keys[j, 3])
+            for name in filter(dtypes.random, names):
+                assert key is not None  # as the plan of the step has made it
+                made[name] = at_random(WORDS, name, made[name].astype("float32"), dtypes.of(name), key)
             if policy is not None:
-                key = None if keys is None else Key(LeafKey(*keys[j, :3]), keys[j, 3])
                 made["p"], made["p_rest"] = store(WORDS, policy, made["p"].astype("float32"), key)
             for name, coding in codings.items():
                 made[name], made[f"{name}_scale"] = encode(WORDS, coding, made[name].astype("float32"))

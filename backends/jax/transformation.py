@@ -23,6 +23,7 @@ from adamcore.numerics import NumericsReport
 from adamcore.state import AdamState
 from adamcore.step import Clip, LossScale
 from adamcore.step.clipping import total_norm
+from adamcore.storage.moments import IN_8_BITS
 from adamcore.trees import ParamTree
 from adamcore.types import Tree
 
@@ -207,8 +208,8 @@ class OptaxAdam:
     def stand_ins(self, state: AdamState, grads: Tree) -> Tree:
         """Return parameters of 0, in the dtypes that the state tells, or else in those of the gradients."""
         adam = self.adam
-        own_m = adam.m_dtype is None and adam.m_storage == "plain"
-        own_v = adam.v_dtype is None and adam.v_storage == "plain" and adam.complex != "modulus"
+        own_m = adam.m_dtype is None and adam.m_storage not in IN_8_BITS
+        own_v = adam.v_dtype is None and adam.v_storage not in IN_8_BITS and adam.complex != "modulus"
         if adam.moment_dtype is not None or not (own_m or own_v):
             return jax.tree.map(jnp.zeros_like, grads)
         return jax.tree.map(jnp.zeros_like, state.m if own_m else state.v)

@@ -10,7 +10,13 @@ from collections.abc import Mapping, Sequence
 
 from adamcore.backends.kernels.conversions import load, store
 from adamcore.backends.kernels.formats import BITS, LLVM, SIZES, Format, Lines, Real
-from adamcore.backends.kernels.kept import load_moment, load_parameter, store_moment, store_parameter
+from adamcore.backends.kernels.kept import (
+    load_moment,
+    load_parameter,
+    store_at_random,
+    store_moment,
+    store_parameter,
+)
 from adamcore.backends.kernels.quick import rounded_quickly
 from adamcore.tracing import Op, Program
 
@@ -88,6 +94,8 @@ def body(
             new |= store_parameter(lines, names[value], dtypes, half, tag)
         elif dtypes.coding(name) is not None:
             new |= store_moment(lines, names[value], name, dtypes, tag)
+        elif dtypes.random(name):
+            new |= store_at_random(lines, names[value], name, dtypes, half)
         elif quick and dtypes.of(name) == "bfloat16":
             results[name] = names[value]
         else:

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from adamcore.storage.moments import Coding, MomentStorage
+from adamcore.storage.moments import IN_8_BITS, Coding, MomentStorage
 from adamcore.storage.policies import RESTS, PStorage
 from adamcore.storage.policies import Storage as PolicyAndDtype
 
@@ -69,7 +69,17 @@ class Format(NamedTuple):
     def coding(self, name: str) -> Coding | None:
         """How "m", "v" or "v_max" is kept in 8 bits; None if it is not."""
         policy = self.m_storage if name == "m" else self.v_storage
-        return None if policy == "plain" or name not in ("m", "v", "v_max") else Coding(policy, name == "m")
+        return Coding(policy, name == "m") if policy in IN_8_BITS and name in ("m", "v", "v_max") else None
+
+    def random(self, name: str) -> bool:
+        """True if "m", "v" or "v_max" is rounded at random."""
+        policy = self.m_storage if name == "m" else self.v_storage
+        return policy == "stochastic" and name in ("m", "v", "v_max")
+
+    @property
+    def draws(self) -> bool:
+        """True if the loop makes random bits."""
+        return "stochastic" in (self.p_storage, self.m_storage, self.v_storage)
 
     @property
     def block(self) -> int | None:

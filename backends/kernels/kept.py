@@ -34,9 +34,10 @@ def key_lines(lanes: int) -> str:
     return "\n".join([first, *words])
 
 
-def elements_of(lines: Lines, tag: str) -> Value:
-    """Return the numbers of a vector's elements, as words, by lines that are added."""
-    first = lines.put(f"%element{tag}", f"trunc i64 %i{tag} to i32")
+def elements_of(lines: Lines, name: str) -> Value:
+    """Return the numbers of a vector's elements in an array, as words, by lines that are added."""
+    tag = f".{name}{lines.tag}"
+    first = lines.put(f"%element{tag}", f"trunc i64 %i{lines.tag} to i32")
     if lines.lanes == 1:
         return Value(lines, first, "i32")
     vector = lines.kind("i32")
@@ -48,6 +49,28 @@ def elements_of(lines: Lines, tag: str) -> Value:
     return Value(lines, lines.put(f"%element.all{tag}", all_), "i32") + Value(
         lines, f"<{', '.join(f'i32 {k}' for k in places)}>", "i32"
     )
+
+
+def key_of_array(lines: Lines) -> Key:
+    """Return the key of the random bits of an array, which :func:`key_lines` has read."""
+    scalar = "" if lines.lanes == 1 else ".all"
+    *of_leaf, t = (Value(lines, f"%{name}{scalar}", "i32") for name in KEY)
+    return Key(LeafKey(*of_leaf), t)
+
+
+def store_at_random(lines: Lines, x: str, name: str, dtypes: Format, half: bool) -> dict[str, str]:
+    """Return a moment rounded at random as it is written (STORE.16), by lines that are added.
+
+    Args:
+        lines, dtypes, half: see :func:`adamcore.backends.kernels.body.body`.
+        x: the name of the moment in the arithmetic.
+        name: of the moment.
+    """
+    if dtypes.work == "float64":
+        x = lines.cast(f"{x}.{name}.single", "fptrunc", "double", x, "float")
+    words, dtype = ValueWords(elements_of(lines, name)), dtypes.of(name)
+    made = moments.at_random(words, name, Value(lines, x, "float"), dtype, key_of_array(lines))
+    return {name: store_exact(lines, made.name, dtype, half, f"%{name}.new{lines.tag}")}
 
 
 def load_parameter(lines: Lines, raw: Mapping[str, str], dtypes: Format, half: bool) -> str:
@@ -81,9 +104,7 @@ def store_parameter(lines: Lines, x: str, dtypes: Format, half: bool, tag: str) 
     if dtypes.work == "float64":
         x = lines.cast(f"{x}.single", "fptrunc", "double", x, "float")
     if dtypes.p_storage == "stochastic":
-        scalar = "" if lines.lanes == 1 else ".all"
-        *of_leaf, t = (Value(lines, f"%{name}{scalar}", "i32") for name in KEY)
-        key, elements = Key(LeafKey(*of_leaf), t), elements_of(lines, tag)
+        key, elements = key_of_array(lines), elements_of(lines, "p")
     p, rest = policies.store(ValueWords(elements), policy, Value(lines, x, "float"), key)
     new = {"p": store_exact(lines, p.name, dtypes.p, half, f"%p.new{tag}")}
     if rest is None or dtypes.rest is None:

@@ -178,7 +178,7 @@ load:
   %row = getelementptr {real}, ptr %scalars, i64 %row.at
 {pointers}
 {scalars}
-{key_lines(lanes) if dtypes.p_storage == "stochastic" else ""}
+{key_lines(lanes) if dtypes.draws else ""}
   br label %many.test
 many.test:
   %i.m = phi i64 [ %a, %load ], [ %i.m.next, %many.end ]

@@ -83,7 +83,7 @@ def unsupported_policy(memory: Memory, job: Job) -> str | None:
         return None
     if not llvm.available():
         policy = job.formats.storage
-        what = "moments in 8 bits" if policy is None else f"p_storage={policy.policy!r}"
+        what = "moments in 8 bits, or rounded at random" if policy is None else f"p_storage={policy.policy!r}"
         return f"{what}, without machine code"
     coded = job.m_scale is not None or job.v_scale is not None
     m, v = job.formats.m_coding, job.formats.v_coding
@@ -100,7 +100,7 @@ def unsupported_policy(memory: Memory, job: Job) -> str | None:
     if not isinstance(job.key.t, int):
         return "a clock that only the program knows"
     if job.key.elements is not None or not all(map(memory.contiguous, arrays_of(job))):
-        return "p_storage='stochastic' and elements whose numbers are not their places in memory"
+        return "rounding at random, with elements whose numbers are not their places in memory"
     return None
 
 
@@ -119,6 +119,10 @@ def kept_as(dtypes: Format, formats: LeafDtypes) -> Format:
     if m is not None:
         codes: Storage = "int8" if m.dtype == "int8" else "uint8"
         dtypes = dtypes._replace(m=codes, m_storage=m.policy)
+    if formats.m_random is not None:
+        dtypes = dtypes._replace(m_storage="stochastic")
+    if formats.v_random is not None:
+        dtypes = dtypes._replace(v_storage="stochastic")
     return dtypes if v is None else dtypes._replace(v="uint8", v_storage=v.policy)
 
 

@@ -80,8 +80,9 @@ def check(
             are devices of one process.  Those of PyTorch are processes in any case.
         storage: how the claim keeps parameters of 16 bits: policies of docs/precision.md, or "all" of them.
             Each target is held to each policy.
-        moments: the dtype in which the claim keeps moments, or how it keeps them in 8 bits: "companded8" or
-            "blockwise8"; None is the parameter's dtype, and of targets that are known for it 8 bits.
+        moments: the dtype in which the claim keeps moments, or how it keeps them: "companded8" or
+            "blockwise8" in 8 bits, "stochastic" rounded at random to the parameter's dtype; None is that
+            dtype, and of targets that are known for it 8 bits.
         clip: how the claim clips gradients: "global_norm=1.0", "norm=1.0" or "value=1.0", with ",eps=1e-6"
             behind a norm; None is not at all.  A third party's candidate has to clip so by itself.
         identifying: True also measures the parts of each target, takes optimizers that have no argument for

@@ -110,7 +110,7 @@ def add_candidates(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--moments",
         choices=(*DTYPES, *NARROW, *MOMENT_POLICIES),
-        help="dtype of the claim's moments, or how it keeps them in 8 bits (default: the parameter's dtype)",
+        help="dtype of the claim's moments, or how it keeps them (default: in the parameter's dtype)",
     )
     parser.add_argument(
         "--clip",

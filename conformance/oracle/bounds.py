@@ -290,6 +290,10 @@ def formats_of(claim: Adam, dtype: str, flushes: bool) -> tuple[Format, Storage]
     names = (dtype, *(named_by(claim, field)[1] or dtype for field in ("m_dtype", "v_dtype")))
     work = arithmetic_of(*names)
     p, m, v = (None if name == work else format_of(name, flushes) for name in names)
+    if claim.m_storage == "stochastic" and m is not None:
+        m = kept_format("stochastic", names[1], flushes)
+    if claim.v_storage == "stochastic" and v is not None:
+        v = kept_format("stochastic", names[2], flushes)
     if claim.p_storage == "plain" or dtype not in NARROW:
         return format_of(work, flushes), Storage(p, m, v)
     shown = None if claim.p_storage == "stochastic" else p

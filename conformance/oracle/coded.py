@@ -11,7 +11,7 @@ import numpy as np
 from adamcore import Adam
 from adamcore.backends.numpy.words import WORDS
 from adamcore.conformance.types import FloatArray
-from adamcore.storage.moments import Coding, decode, encode
+from adamcore.storage.moments import IN_8_BITS, Coding, decode, encode
 
 
 def codings_of(adam: Adam, parts: int, shape: tuple[int, ...]) -> dict[int, Coding]:
@@ -21,7 +21,7 @@ def codings_of(adam: Adam, parts: int, shape: tuple[int, ...]) -> dict[int, Codi
     for k, field in enumerate(fields, start=parts):
         policy = getattr(adam, field)
         coding = Coding(policy, field == "m_storage")
-        if policy != "plain" and coding.serves(shape):
+        if policy in IN_8_BITS and coding.serves(shape):
             found[k] = coding
     return found
 

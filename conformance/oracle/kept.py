@@ -23,11 +23,12 @@ MASK = 0xFFFFFFFF
 
 @dataclass(frozen=True)
 class Draw:
-    """Whose random bits a parameter is rounded with (STORE.7)."""
+    """Whose random bits a parameter or a moment is rounded with (STORE.7, STORE.16)."""
 
     seed: int
     leaf: int  #: the number of the parameter
     t: int  #: the clock of the update
+    part: int = 0  #: 0 for p, 1 for m, 2 for v, 3 for v_max
 
 
 def words(values: FloatArray) -> Words:
@@ -147,6 +148,7 @@ def random_bits(draw: Draw, count: int) -> Any:
     """
     a = mix(mix(mix(draw.seed) ^ draw.leaf) ^ draw.t)
     b = mix(mix(mix(draw.seed ^ 0x9E3779B9) ^ draw.t) ^ draw.leaf)
+    b = mix(b ^ draw.part) if draw.part else b
     index = np.arange(count, dtype=np.uint64) & np.uint64(MASK)
     return mix(mix(index ^ np.uint64(a)) ^ np.uint64(b))
 

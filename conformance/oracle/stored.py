@@ -31,8 +31,10 @@ from adamcore.conformance.oracle.kept import RESTS, Draw, drawn, kept, neighbour
 from adamcore.conformance.oracle.perturbation import StepFault
 from adamcore.conformance.oracle.sharing import without_repeats
 from adamcore.conformance.oracle.trajectory import Trajectory, simulate
+from adamcore.conformance.settings import NARROW
 from adamcore.conformance.types import FloatArray, Probe
 from adamcore.dtypes import named_by
+from adamcore.storage.moments import IN_8_BITS
 from adamcore.storage.policies import PStorage
 
 
@@ -87,6 +89,9 @@ class StoredSlot:
         kinds = [storage.m] * n + [storage.v] * 2
         stored = [names[0]] * n + names[1:]
         self.stored = {n + k: name for k, (name, kind) in enumerate(zip(stored, kinds, strict=True)) if kind}
+        policies = [adam.m_storage] * n + [adam.v_storage] * 2
+        random = (n + k for k, policy in enumerate(policies) if policy == "stochastic")
+        self.random = {k for k in random if self.stored.get(k) in NARROW}
         self.codings = codings_of(adam, n, parts[0].shape)
         self.stored |= dict.fromkeys(self.codings, "float32")
 
@@ -113,7 +118,9 @@ class StoredSlot:
         """Round state variable ``k``: to a number, or to the middle of two, half their distance off."""
         centre, coding = self.affine.centre[k], self.codings.get(k)
         with np.errstate(invalid="ignore", over="ignore"):
-            if coding is None:
+            if coding is None and k in self.random:  # to either neighbour
+                low, high = neighbours(centre - radius, dtype)[0], neighbours(centre + radius, dtype)[1]
+            elif coding is None:
                 low, high = round_to(centre - radius, dtype), round_to(centre + radius, dtype)
             else:
                 low, high = possible(coding, centre, radius)
@@ -190,7 +197,7 @@ def stored(
         if number < len(returned) and len(returned[number]) == len(before):
             before = tuple(map(like, returned[number], before))
     probe = replace(probe, steps=tuple(steps))
-    in_blocks = any(getattr(claim, name) != "plain" for name in MOMENT_STORAGE)
+    in_blocks = any(getattr(claim, name) in IN_8_BITS for name in MOMENT_STORAGE)
     short, whole = (probe, unchanged) if in_blocks else without_repeats(probe)  # a block is of all elements
     with ctx.workprec(PRECISION):
         return whole(

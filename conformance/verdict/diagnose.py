@@ -27,6 +27,7 @@ from adamcore.conformance.verdict.judge import judge
 from adamcore.conformance.verdict.loss_scale import loss_scale_findings
 from adamcore.conformance.verdict.pairs import pair_finding
 from adamcore.storage.blockwise import SMALL
+from adamcore.storage.moments import IN_8_BITS
 
 BLOCK_RULES = ("STORE.9", "STORE.15")  #: of moments in 8 bits
 PLAIN = (FINGERPRINT, "STATE.4/uninterrupted")  #: the probes with nothing special in them
@@ -81,7 +82,7 @@ def block_findings(case: Case, failures: list[Result]) -> tuple[list[Finding], l
 
     Moments may be kept so where numbers are claimed, or as other numbers than their codes stand for.
     """
-    if case.claim.m_storage != "plain":  # a probe of blocks shows nothing else
+    if case.claim.m_storage in IN_8_BITS:  # a probe of blocks shows nothing else
         mine = [r for r in failures if case.probe(r).rule in BLOCK_RULES]
         rules = [case.probe(r).rule for r in mine]
         return [

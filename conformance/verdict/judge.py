@@ -32,6 +32,7 @@ from adamcore.conformance.settings import NARROW
 from adamcore.conformance.types import Evidence, FloatArray, Point, Probe, Result, Run
 from adamcore.conformance.verdict.rests import has_rests, rest_problem, values_of
 from adamcore.dtypes import named_by
+from adamcore.storage.moments import IN_8_BITS
 
 UNDECIDED = 0.1  #: an element whose bound exceeds this fraction of lr is undecided
 
@@ -78,7 +79,7 @@ def judge(
     if run.closure:
         fail(result, run.closure[0])
     policy = adam.p_storage if dtype in NARROW else "plain"
-    in_blocks = any(getattr(adam, name) != "plain" for name in MOMENT_STORAGE)
+    in_blocks = any(getattr(adam, name) in IN_8_BITS for name in MOMENT_STORAGE)
     with_rest = policy in RESTS and has_rests(run)
     made = in_blocks if dtype not in NARROW else (policy not in RESTS or with_rest)  # else p is not all seen
     made = made and all(s.before is None and s.states is None for s in probe.steps)

@@ -20,13 +20,12 @@ PAGE = (ROOT / "docs" / "precision.md").read_text(encoding="utf-8")
 
 def test_the_code_prints_what_the_page_says() -> None:
     pytest.importorskip("torch")
-    [code], [text] = (
-        re.findall(rf"^```{kind}\n(.*?)^```$", PAGE, re.M | re.S) for kind in ("python", "text")
-    )
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        exec(code, {})
-    assert printed.getvalue() == text
+    codes, texts = (re.findall(rf"^```{kind}\n(.*?)^```$", PAGE, re.M | re.S) for kind in ("python", "text"))
+    for code, text in zip(codes, texts, strict=True):
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(code, {})
+        assert printed.getvalue() == text
 
 
 def test_the_bytes_are_those_that_are_allocated() -> None:

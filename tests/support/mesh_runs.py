@@ -165,6 +165,7 @@ def donated_outside_of_jit() -> None:
     """What is kept depends on where an element is in the whole array: random bits, and scales of blocks."""
     outside(Adam(lr=0.1, p_storage="stochastic", moment_dtype="float32"), "bfloat16", "two axes")
     outside(Adam(lr=0.1, m_storage="companded8", v_storage="companded8"), "float32", "fsdp")
+    outside(Adam(lr=0.1, m_storage="stochastic", v_storage="stochastic"), "bfloat16", "two axes")
 
 
 @case

@@ -41,7 +41,7 @@ class GroupState(NamedTuple):
     m_scales: list[Any]  #: of moments in 8 bits; None for each where they are kept as numbers
     v_scales: list[Any]
     v_max_scales: list[Any]
-    numbers: list[int]  #: where a parameter stands in all groups, for ``p_storage="stochastic"``; else 0
+    numbers: list[int]  #: where a parameter stands in all groups, where random bits are made of it; else 0
     clocks: list[Any]  #: int32 0-d tensors; one for all with a global clock
     products: list[Any]  #: of Dozat's schedule, one for each clock; None for each without it
 

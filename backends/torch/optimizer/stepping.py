@@ -224,7 +224,7 @@ class SteppingOptimizer(FreezableOptimizer):
             params, grads, ms, vs, maxima, rests, m_scales, v_scales, v_max_scales, numbers, clocks, products
         )
         gather_state(core, group, self.state, gathered, f"param_groups[{index}]")
-        if core.p_storage == "stochastic":
+        if "stochastic" in (core.p_storage, core.m_storage, core.v_storage):
             members = [id(p) for each in self.param_groups for p in each["params"]]
             numbers[:] = map(members.index, map(id, params))
         if torch._guards.TracingContext.try_get() is None:

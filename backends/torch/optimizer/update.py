@@ -100,7 +100,7 @@ def update_group(
         g = torch.zeros_like(p) if gathered.grads[i] is None else gathered.grads[i]
         g = g if scale is None else sparse.unscaled(g, scale)
         formats, key = table.of(whole.params[i]), None
-        if formats.storage is not None and core.p_storage == "stochastic":
+        if formats.draws:
             clock = gathered.clocks[0 if core.clock == "global" else i]
             key = key_at(core, backend, gathered.numbers[i], clock)
             if p is not whole.params[i]:

@@ -26,6 +26,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("bfloat16", {"p_storage": "split8", "moment_dtype": "float32"}),
     ("bfloat16", {"p_storage": "kahan", "nesterov": "dozat"}),
     ("bfloat16", {"p_storage": "stochastic", "seed": 3}),
+    ("bfloat16", {"m_storage": "stochastic", "v_storage": "stochastic", "amsgrad": "corrected"}),
     ("bfloat16", {"missing": "zero"}),
     ("float32", {"m_storage": "companded8", "v_storage": "companded8", "amsgrad": "uncorrected"}),
     ("bfloat16", {"m_storage": "companded8", "p_storage": "split"}),

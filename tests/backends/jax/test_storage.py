@@ -72,8 +72,11 @@ CHECKED = [
     ("split", "bfloat16", "plain"),
     ("stochastic", "bfloat16", "plain"),
     ("split8", "bfloat16", "companded8"),
+    ("split", "bfloat16", "stochastic"),
 ]
 ALL = [
+    ("split", "bfloat16", "stochastic"),
+    ("plain", "float16", "stochastic"),
     *((*case, "plain") for case in CASES),
     ("split8", "bfloat16", "companded8"),
     ("plain", "float32", "companded8"),
