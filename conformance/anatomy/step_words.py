@@ -124,7 +124,7 @@ def decay(d: Difference) -> Words:
             )
         if (lost := largest_lost(p)) is not None:
             return "moments", "NUM.2", f"a parameter of {number(lost)} becomes 0 without any gradient"
-        grows = np.any(np.abs(p[1]) > np.abs(p[0])) and np.array_equal(p[1], p[-1])
+        grows = np.any((np.abs(p[1]) > np.abs(p[0])) | (p[1] * p[0] < 0)) and np.array_equal(p[1], p[-1])
         if p[1, DECAYED.index(1.0)] <= 0 or grows:
             return "moments", "STEP.1", "p does not go on from where it was, though there is no gradient"
         if np.any(p[1] != p[0]) and np.array_equal(p[1], p[-1]):

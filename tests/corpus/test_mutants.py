@@ -54,6 +54,7 @@ BROKEN = [
     broken("torch.AdamW", "p = p * (abs(p) > 1e-6) - lr * wd * p", "moments mixed_precision"),
     broken("torch.AdamW", "p = sign(p) - lr * wd * p", "moments decay"),
     broken("torch.AdamW", "p = m - lr * wd * p", "moments decay"),
+    broken("torch.AdamW", "p = abs(p - lr * wd * p)", "moments decay"),
     broken("keras.AdamW", "v = b2 * -v + ((1 - b2) * g) * g", "moments maximize"),
     broken("optax.adamw", "v = b2 * v + ((1 - b2) * g) * g * (abs(g) > 1e-6)", "moments mixed_precision"),
 ]
