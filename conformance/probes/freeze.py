@@ -18,6 +18,11 @@ def absent(*steps: int) -> list[object]:
     return [None if s in steps else g for s, g in enumerate(C)]
 
 
+def still(rows: list[list[float]]) -> list[object]:
+    """Return these gradients, and zeros in their place from the fourth on."""
+    return [row if s < 3 else [0.0] * len(row) for s, row in enumerate(rows)]
+
+
 def present(*masks: object) -> tuple[Step, ...]:
     """Return steps with the gradients B, and C under a flag or mask with NaN where it is False."""
     steps = []
@@ -49,7 +54,7 @@ PROBES = [
     Probe("F1/absent-first-of-several", "the first parameter of the list is the one left out",
           START[::-1], gradients(absent(1, 2), B), SLOW, tells=("missing", "clock")),
     Probe("F2/zero-gradient", "a zero gradient is a gradient: momentum, decay and clock go on",
-          START, gradients(B, [g if s < 3 else [0.0, 0.0] for s, g in enumerate(C)]), SLOW,
+          (*START, array([1.5])), gradients(B, still(C), still([[g[0]] for g in C])), SLOW,
           tells=("decay",)),
     Probe("F2/zero-element", "one element's gradient is zero from the start: only decay moves it",
           (array([1.0, -2.0, 3.0]),),

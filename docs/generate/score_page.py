@@ -34,7 +34,7 @@ the right area. Which area is right was decided from the code of the Adam, never
 """
 
 HELD_OUT = """The faults that the suite knows were written beside this corpus, so the suite was taught what is
-scored here. Six sets are exceptions. Each was written by somebody who had not seen how the suite names a
+scored here. Seven sets are exceptions. Each was written by somebody who had not seen how the suite names a
 fault, from the specification and from bugs found in the wild. All were scored once before anything in the
 suite was changed because of them, `blind_*.py` in part.
 
@@ -70,6 +70,11 @@ suite was changed because of them, `blind_*.py` in part.
   other 17 wrong ones (17 killed, 14 named) once four of those had been named. Two probes were added for the
   two survivors. Two labels have got the area of what does the same: a schedule whose product stays 0 is one
   without a correction, and rows of CLK.4 have the area of its axis.
+- `sixth_blind_*.py`: 60 wrong Adams and 30 right ones after bug reports, with claims of 51 dialects. All were
+  labelled before any of them was scored, and the figures at first sight are with these labels. The survivor
+  takes a gradient of one element that is 0 for an absent one; such an array is in the probe of F2 now. (The
+  false alarm keeps the first moment with the other sign under optax' name. It has been entered as a wrong one
+  since, as it breaks STATE.1.)
 """
 FIRST = {
     "held_out": {"killed": "40 of 40 (100.0 %)", "named": "33 of 40 (82.5 %)", "alarms": "2"},
@@ -78,8 +83,10 @@ FIRST = {
     "third_blind": {"killed": "60 of 60 (100.0 %)", "named": "55 of 60 (91.7 %)", "alarms": "2"},
     "fourth_blind": {"killed": "60 of 60 (100.0 %)", "named": "49 of 60 (81.7 %)", "alarms": "1"},
     "fifth_blind": {"killed": "58 of 60 (96.7 %)", "named": "48 of 60 (80.0 %)", "alarms": "0"},
+    "sixth_blind": {"killed": "59 of 60 (98.3 %)", "named": "53 of 60 (88.3 %)", "alarms": "1"},
 }
 """What that first score of each set said."""
+AGAIN = "second", "third", "fourth", "fifth", "sixth"  #: the sets that were written after `blind_*.py`
 
 GENERATED = """A generator (`tests/corpus/orders.py`) takes the definition and writes its sums, products,
 roots and averages in random other forms that are the same function of real numbers, within the family of
@@ -136,7 +143,7 @@ def page(scores: Iterable[Score]) -> str:
     parts += ["## Generated orders of evaluation\n", GENERATED, right_table(generated)]
     parts += ["## Broken at random\n", MUTANTS]
     parts += ["## Written blind\n", blind_table([s for s in scores if s.item.file.startswith("blind")])]
-    for time in ("second", "third", "fourth", "fifth"):
+    for time in AGAIN:
         again = [s for s in scores if s.item.file.startswith(f"{time}_blind")]
         parts += [f"## Written blind a {time} time\n", blind_table(again)]
     parts += ["## Looks wrong, is right\n", equivalent_table(of["equivalent"])]
@@ -279,7 +286,7 @@ def wrong_table(scores: Sequence[Score]) -> str:
 
 
 def is_blind(score: Score) -> bool:
-    return score.item.file.startswith(("blind", "second_blind", "third_blind", "fourth_blind", "fifth_blind"))
+    return score.item.file.startswith(("blind", *(f"{time}_blind" for time in AGAIN)))
 
 
 def blind_table(scores: Sequence[Score]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 import optax
 from blind_jax import Ahead, Formula, X, row, transformation
-from register import right
+from register import right, wrong
 
 
 @row("schedule hyperparameters", "STEP.1", "optax.adamw", "optax.chain(optax.adamw(rate), optax.scale(rate))")
@@ -61,12 +61,12 @@ def SixthRightJaxAhead(
     return transformation(Bracket(learning_rate, b1, b2, eps, eps_root, weight_decay))
 
 
-@right(claim="optax.adamw")
-def SixthRightJaxSigned(
+@wrong("state", "STATE.1", like="a library that adds its updates", claim="optax.adamw")
+def SixthJaxSignedState(
     learning_rate: X, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8,
     eps_root: float = 0.0, weight_decay: float = 1e-4,
 ) -> optax.GradientTransformation:  # fmt: skip
-    """AdamW as optax has it: gradients are negated on the way in, and the decay with them."""
+    """Gradients are negated on the way in, and `mu` with them: a state of optax goes the wrong way."""
 
     class Signed(Formula):
         def seen(self, g: X) -> X:
