@@ -81,7 +81,7 @@ OF_THE_CORPUS = (
     "wrong_amsgrad.py:AmsgradOfArray", "wrong_amsgrad.py:AmsgradOfGradient", "wrong_clipping.py:ClipsUpdate",
     "wrong_clipping.py:ClipsUpdateNorm", "wrong_clock.py:ClockInByte", "wrong_epsilon.py:EpsilonSubtracted",
     "wrong_layout.py:ShapeLost", "fifth_blind_d.py:FifthMaximumCorrectedInPlace",
-    "held_out_wrong.py:OldMomentum", "blind_step.py:BlindClipsToFive", "held_out_more.py:AdaptiveClipping",
+    "held_out_wrong.py:OldMomentum", "wrong_clipping.py:ClipsAll", "held_out_more.py:AdaptiveClipping",
     "held_out_more.py:HiddenSchedule", "second_blind_decay.py:FreshEpsilonBySize",
     "second_blind_state.py:FreshWrittenIntoFirst", "sixth_blind_a.py:SixthOneSecondForAll",
     "sixth_blind_a.py:SixthRescaledByRows", "sixth_blind_a.py:SixthSpikesCut",
