@@ -10,11 +10,12 @@ import numpy as np
 from adamcore import AXES
 from adamcore.conformance.anatomy.circumstances import AFTER, FIRST, SECOND
 from adamcore.conformance.anatomy.differences import Difference, Words
-from adamcore.conformance.anatomy.experiments import POWERS
+from adamcore.conformance.anatomy.experiments import CONSTANT, POWERS, T
 from adamcore.conformance.anatomy.facts import NEAR, near
 from adamcore.conformance.anatomy.levers import experiment
 from adamcore.conformance.anatomy.measured import Measured
 from adamcore.conformance.anatomy.ordinary import (
+    LENGTHS,
     PATTERN,
     SHAPES,
     ZERO_PATTERNS,
@@ -218,6 +219,23 @@ def absent(d: Difference) -> Words | None:
     return ("clock", "CLK.1", text) if clock else None
 
 
+def order(d: Difference) -> Words | None:
+    """The words on a maximum that depends on the places of elements, or None.
+
+    The largest v makes the shortest steps, and the first v is always the largest.
+    """
+    r, claim, claimed = d.anatomy.readings, d.anatomy.claim, d.anatomy.claimed
+    if claim is None or claimed is None or claim.amsgrad == "none":
+        return None
+    for name in FIRST["order"].names:
+        for i in range(len(LENGTHS)):
+            got, want = (np.abs(each.moves(name, i).value) for each in (r, claimed))
+            if not near(got[0], want[0]) or np.any(got < want * (1.0 - NEAR)):
+                return None
+    text = "an element's steps after the first are too long, never too short, depending on its place"
+    return "amsgrad", "AMS.1", f"{text}: the maximum is not its own"
+
+
 def alike(moved: FloatArray) -> bool:
     """True if all elements make the same move in each step."""
     return near(moved, moved[:, :1])
@@ -232,8 +250,30 @@ def factor(d: Difference) -> Words | None:
     if 0 < fading < 1 and near(got * corrections, got[-1] * corrections[-1]):
         text = f"steps are divided by 1 - {number(fading)}^t though both betas are 0"
         return "bias_correction", "BC.1", text
+    if takes_corrections_place(d, got):
+        text = f"without averages steps are {listed(got)} times that of the last one, and with averages these"
+        return "bias_correction", "BC.1", f"{text} factors stand in the place of the corrections"
     text = f"steps are {listed(got)} times that of the last one, though neither gradient nor lr changes"
     return "schedule", "LR.1", text
+
+
+def takes_corrections_place(d: Difference, factors: FloatArray) -> bool:
+    """True if with averages these factors multiply steps that nothing else corrects.
+
+    A learning rate that changes multiplies steps that are corrected.
+    """
+    r, claimed = d.anatomy.readings, d.anatomy.claimed
+    if claimed is None:
+        return False
+    t = np.arange(1, T + 1)
+    first, second = (1.0 - r.hyper(name) ** t for name in ("b1", "b2"))
+    steps, theirs = (each.normal.value[:, CONSTANT] for each in (r, claimed))
+    with np.errstate(all="ignore"):
+        left = steps / theirs / factors[:T]
+        return any(
+            near(left / left[-1], lacking / lacking[-1])
+            for lacking in (first / np.sqrt(second), first, 1.0 / np.sqrt(second))
+        )
 
 
 def other_clock(d: Difference) -> str | None:
@@ -252,7 +292,7 @@ def other_clock(d: Difference) -> str | None:
 
 FINER: dict[str, Callable[[Difference], Words | None]] = {
     "shared": shared, "sizes": sizes, "unit": factor, "absent": absent, "betas changed": betas,
-    "matrix": permuted, "twins": twins, "zeros": after_small,
+    "matrix": permuted, "twins": twins, "zeros": after_small, "order": order,
 }  # fmt: skip
 """Words for what a circumstance may show besides its own."""
 
@@ -265,6 +305,9 @@ def hyperparameters(d: Difference) -> Words:
     found = None if claim is None else counts_as(claim, sweep, probe, got, d.anatomy.readings.dtype)
     if found is None and (words := cut(d, name, probe)):
         return words
+    if found is None and sweep.name in ("b1", "b2") and (steps := uncorrected_steps(d, probe, got)):
+        text = f"with {name} a correction is left out, though in no other steps than"
+        return "bias_correction", "BC.1", f"{text} {', '.join(map(str, steps))}"
     if found is None and (off := d.deviation(name)) < SLIGHT:
         return "coefficients", "NUM.4", f"with {name} a step is off by up to {number(off)}"
     what = f"{sweep.name}={number(sweep.value)}"
@@ -281,6 +324,27 @@ def hyperparameters(d: Difference) -> Words:
         and near(np.log(found) / np.log(sweep.value), 2.0)
     )
     return "epsilon" if power else "hyperparameters", rule, f"{what} counts as {number(found)}"
+
+
+def uncorrected_steps(d: Difference, probe: Probe, got: FloatArray) -> list[int]:
+    """Return the steps that the claim makes without a correction, if it makes all others itself.
+
+    Averages do not depend on corrections, nor do steps on p where nothing decays.
+    """
+    claim, dtype = d.anatomy.claim, d.anatomy.readings.dtype
+    if claim is None or claim.bias_correction != "both" or claim.nesterov != "none":
+        return []
+    forms = [replace(claim, bias_correction=form) for form in ("none", "first", "second")]
+    want, *others = (
+        readings_of_claim(form, {"one": probe}, dtype).moves("one").value for form in (claim, *forms)
+    )
+    moved = got.reshape(want.shape)
+    right = [near(one, other) for one, other in zip(moved, want, strict=True)]
+    for other in others:
+        lacking = [near(one, other) for one, other in zip(moved, other, strict=True)]
+        if all(a or b for a, b in zip(right, lacking, strict=True)):
+            return [t for t, is_right in enumerate(right, start=1) if not is_right]
+    return []
 
 
 def cut(d: Difference, name: str, probe: Probe) -> Words | None:

@@ -8,11 +8,11 @@ import numpy as np
 
 from adamcore.conformance.anatomy.circumstances import SECOND
 from adamcore.conformance.anatomy.differences import Difference, Words
-from adamcore.conformance.anatomy.experiments import CLIP_POWERS, NEIGHBOURS, POWERS, ZERO, T
+from adamcore.conformance.anatomy.experiments import CLIP_POWERS, CONSTANT, NEIGHBOURS, POWERS, ZERO, T
 from adamcore.conformance.anatomy.facts import NEAR, Facts, constant, near, sure
 from adamcore.conformance.anatomy.levers import LARGE
 from adamcore.conformance.anatomy.measured import Measured
-from adamcore.conformance.anatomy.parts import VISIBLE
+from adamcore.conformance.anatomy.parts import VISIBLE, beside
 from adamcore.conformance.anatomy.readings import readings_of_claim
 from adamcore.conformance.anatomy.step_words import decay_rule, step
 from adamcore.conformance.anatomy.texts import listed, number
@@ -35,6 +35,8 @@ def arrays(d: Difference) -> Words:
             return "mixed_precision", "NUM.1", "a gradient of 2^40 does not move p"
         if (small := unmoved_by_small(d)) is not None:
             return "moments", "NUM.2", small
+        if (words := unmoved_after_zeros(d)) is not None:
+            return words
         text = f"{int(np.sum(got == 0))} of {len(got)} elements that have a gradient do not move"
         return "layout", "STEP.1", text
     if d.differs("place") and (factors := factors_without_averages(d)) is not None:
@@ -52,7 +54,34 @@ def arrays(d: Difference) -> Words:
     if (words := scalars_beside_others(d)) is not None:
         return words
     text = f"without other arrays beside it, a step is {number(ratio[0])} times as large"
+    if ratio[0] > 4 and is_of_root(d):
+        return "moments", "MOM.2", f"{text}, though not far below eps: the root is that of other arrays too"
     return ("clipping", "NUM.5", text) if ratio[0] > 4 else ("isolation", "STATE.3", text)
+
+
+def is_of_root(d: Difference) -> bool:
+    """True if other arrays change the steps by the root alone.
+
+    What cuts gradients does so far below eps too.  What cuts updates shortens all steps by one factor.
+    """
+    r, claimed = d.anatomy.readings, d.anatomy.claimed
+    if claimed is None or not all(
+        r.moves("large", i).all_equal(claimed.moves("large", i)) for i in range(len(NEIGHBOURS))
+    ):
+        return False
+    tiny, large = ((getattr(r, name) / getattr(claimed, name)).value[0, 0] for name in ("linear", "normal"))
+    return bool(np.isfinite([tiny, large]).all()) and not near(tiny, large)
+
+
+def unmoved_after_zeros(d: Difference) -> Words | None:
+    """Return the words on elements that stay if their first gradient is not one of the first step, or None.
+
+    An element with a gradient in each step moves in each of them.
+    """
+    (got, _), moved = d.values("stepped"), d.anatomy.readings.moves("normal").value[:, CONSTANT]
+    if not got[0] or got[1:T].any() or not got[T:].all() or not moved.all():
+        return None
+    return "moments", "STEP.1", "after steps without gradients a gradient does not move p at all"
 
 
 def place_of_first(d: Difference) -> Words | None:
@@ -191,6 +220,11 @@ def gradient(d: Difference) -> Words:
     if not np.any(d.anatomy.readings.moves("large").value):
         eps = number(d.anatomy.readings.hyper("eps", "large"))
         return "hyperparameters", "EPS.1", f"with an eps of {eps} no gradient moves p"
+    if "beside others" in names and (share := share_of_any_size(d)) is not None:
+        text = f"in an array of {len(NEIGHBOURS[1])} elements, whatever their gradients are,"
+        if beside(d.anatomy.readings, 2).all_equal(1.0):  # there no factor of the gradient shows
+            return "epsilon", "EPS.1", f"{text} eps counts {number(1.0 / share)} times as claimed"
+        return "layout", "STEP.1", f"{text} a step far below eps is {number(share)} times as large"
     if "beside others" in names:
         return "clipping", "NUM.5", d.beside("beside others", "beside larger gradients a step has the share ")
     if "opposite" in names:
@@ -205,6 +239,16 @@ def gradient(d: Difference) -> Words:
             return "moments", "STEP.1", text
         return "clipping", "NUM.5", clip_text(d)
     return "moments", "STEP.1", d.beside("sum of two", "two impulses together give, times their sum, ")
+
+
+def share_of_any_size(d: Difference) -> float | None:
+    """Return the share of a gradient beside others if it is that beside larger ones, tiny ones and zeros.
+
+    What cuts gradients leaves those that are small enough.
+    """
+    share = d.part.values["beside others"]
+    others = beside(d.anatomy.readings, 0)
+    return float(share.value) if others.all_equal(share) else None
 
 
 def one_way(d: Difference) -> Words | None:

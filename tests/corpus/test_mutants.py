@@ -57,6 +57,7 @@ BROKEN = [
     broken("torch.AdamW", "p = abs(p - lr * wd * p)", "moments decay"),
     broken("keras.AdamW", "v = b2 * -v + ((1 - b2) * g) * g", "moments maximize"),
     broken("optax.adamw", "v = b2 * v + ((1 - b2) * g) * g * (abs(g) > 1e-6)", "moments mixed_precision"),
+    broken("torch.Adam", "v = b2 * v + ((1 - b2) * g) * roll(g, 1)", "layout", amsgrad="True"),
 ]
 """One change of each kind that was found by the generator, and the areas that it may be called."""
 
@@ -80,7 +81,12 @@ OF_THE_CORPUS = (
     "wrong_amsgrad.py:AmsgradOfArray", "wrong_amsgrad.py:AmsgradOfGradient", "wrong_clipping.py:ClipsUpdate",
     "wrong_clipping.py:ClipsUpdateNorm", "wrong_clock.py:ClockInByte", "wrong_epsilon.py:EpsilonSubtracted",
     "wrong_layout.py:ShapeLost", "fifth_blind_d.py:FifthMaximumCorrectedInPlace",
-    "held_out_wrong.py:OldMomentum",
+    "held_out_wrong.py:OldMomentum", "wrong_clipping.py:ClipsAll", "held_out_more.py:AdaptiveClipping",
+    "held_out_more.py:HiddenSchedule", "second_blind_decay.py:FreshEpsilonBySize",
+    "second_blind_state.py:FreshWrittenIntoFirst", "sixth_blind_a.py:SixthOneSecondForAll",
+    "sixth_blind_a.py:SixthRescaledByRows", "sixth_blind_a.py:SixthSpikesCut",
+    "sixth_blind_b.py:SixthCorrectionsOfDefaults", "sixth_blind_b.py:SixthFirstUncorrected",
+    "sixth_blind_d.py:SixthMaximumOfLists",
 )  # fmt: skip
 """What the words on mutants could take for something else."""
 
