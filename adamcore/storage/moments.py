@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 MomentStorage = Literal["plain", "stochastic", "companded8", "blockwise8"]
 MOMENT_STORAGES = get_args(MomentStorage)
-IN_8_BITS = ("companded8", "blockwise8")
+IN_8_BITS: tuple[MomentStorage, ...] = ("companded8", "blockwise8")
 STREAMS = {"m": 1, "v": 2, "v_max": 3}  #: what tells the random bits of a moment from those of p, 0
 
 

@@ -16,7 +16,7 @@ from adamcore.backends.numpy.words import WORDS
 from adamcore.backends.states.named import Array, Coded, listed, numpy_of
 from adamcore.errors import CheckpointError
 from adamcore.storage.blockwise import SMALL, table
-from adamcore.storage.moments import MOMENT_STORAGES, Coding, decode, encode
+from adamcore.storage.moments import IN_8_BITS, Coding, decode, encode
 
 WRAPPED = "__bnb_optimizer_quant_state__"  #: bitsandbytes' key for what FSDP would not gather
 ALIASES = {"exp_avg": ("state1", "moment1"), "exp_avg_sq": ("state2", "moment2")}
@@ -97,9 +97,8 @@ def published(codes: Any, numbers: Any, scales: Any, where: str, *, signed: bool
 def policy_of(codes: Array, scales: Array, name: str) -> str:
     """Return the way of keeping moments that has such codes and scales; "plain" if there is none."""
     found = codes.dtype.name, scales.dtype.name, scales.shape
-    policies: tuple[str, ...] = MOMENT_STORAGES[1:]
-    for policy in policies:
-        coding = Coding(policy, name == "m")  # type: ignore[arg-type]
+    for policy in IN_8_BITS:
+        coding = Coding(policy, name == "m")
         form = coding.dtype, coding.scale_dtype, (coding.blocks(codes.shape),)
         if coding.serves(codes.shape) and found == form:
             return policy
@@ -119,10 +118,10 @@ def numbers_of(coded: Coded, name: str, where: str) -> Array:
     """
     coding = Coding(coded.policy, name == "m")  # type: ignore[arg-type]
     form = coded.codes.dtype.name, coded.scales.dtype.name, coded.scales.shape
-    if coded.policy not in MOMENT_STORAGES or coded.policy == "plain":
+    if coded.policy not in IN_8_BITS:
         raise CheckpointError(
             f"{where} has codes in {form[0]} of shape {coded.codes.shape}, and scales in {form[1]} of shape "
-            f"{form[2]}: expected those of {' or '.join(map(repr, MOMENT_STORAGES[1:]))}"
+            f"{form[2]}: expected those of {' or '.join(map(repr, IN_8_BITS))}"
         )
     wanted = coding.dtype, coding.scale_dtype, (coding.blocks(coded.codes.shape),)
     if form != wanted:

@@ -98,18 +98,19 @@ def probed(library: Any, claims: list[Adam], every: int = 1) -> list[str]:
     """The probes, every so many of them, that fail when every step gives its storage away."""
     from adamcore.conformance.candidates.own import OwnCandidate
     from adamcore.conformance.probes import PROBES
+    from adamcore.conformance.probes.clipping import for_clipping
     from adamcore.conformance.verdict.judge import judge
 
     failed = []
     with donating():
         for claim in claims:
             candidate = OwnCandidate(library, claim)
-            for name, probe in list(PROBES.items())[::every]:
+            for probe in for_clipping(PROBES.values(), None)[::every]:
                 if not probe.applies_to(claim):
                     continue
                 run = candidate.run(probe, "float32")
                 run.written.clear()  # it may
                 result = judge(claim, probe, "float32", run, flushes=library.flushes)
                 if result.status == "failed":
-                    failed.append(f"{name} {claim}: {result.reason}")
+                    failed.append(f"{probe.name} {claim}: {result.reason}")
     return failed

@@ -17,7 +17,7 @@ from adamcore.backends.torch.words import WORDS
 from adamcore.dtypes import DtypeTable, first_part, named_by
 from adamcore.errors import BackendError, MissingGradientError, StateError
 from adamcore.jobs import LeafDtypes, Result
-from adamcore.storage.moments import MOMENT_STORAGES, Coding, decode, encode
+from adamcore.storage.moments import IN_8_BITS, Coding, decode, encode
 
 State = MutableMapping[Any, Any]
 
@@ -173,7 +173,7 @@ def coding_in(own: Mapping[str, Any], name: str, where: str) -> Coding | None:
 
 def codings(name: str) -> list[Coding]:
     """Return the ways in which a moment of this name may be kept in 8 bits."""
-    return [Coding(policy, name == "exp_avg") for policy in MOMENT_STORAGES if policy != "plain"]
+    return [Coding(policy, name == "exp_avg") for policy in IN_8_BITS]
 
 
 def is_kept_by(coding: Coding, codes: torch.Tensor, scales: Any) -> bool:

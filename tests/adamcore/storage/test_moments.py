@@ -170,7 +170,7 @@ def test_a_reset_starts_codes_and_scales_anew() -> None:
 
 def test_what_cannot_be_kept_is_refused() -> None:
     with pytest.raises(
-        HyperparameterError, match=r"m_storage='int4': expected one of 'plain', 'companded8', 'bl"
+        HyperparameterError, match=r"m_storage='int4': expected one of 'plain', 'stochastic', 'compa"
     ):
         Adam(m_storage="int4")  # type: ignore[arg-type]
     with pytest.raises(HyperparameterError, match="v_storage='companded8' with a parameter of complex64"):
