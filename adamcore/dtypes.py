@@ -67,11 +67,9 @@ def leaf_dtypes(adam: AdamConfig, backend: Backend, p: Array) -> LeafDtypes:
     work = arithmetic(adam, backend, p, (part, m_part, v_part))
     if not is_complex:
         storage, rest = kept(adam, backend, p)
-        random = [
-            at_random(adam, *each, backend, p) for each in (("m_storage", m_part), ("v_storage", v_part))
-        ]
+        m_random, v_random = at_random(adam, backend, p, (m_part, v_part))
         found = LeafDtypes(work, m_part, v_part, is_complex, storage, rest)
-        return found._replace(m_random=random[0], v_random=random[1])
+        return found._replace(m_random=m_random, v_random=v_random)
     m = complex_moment(adam, "m_dtype", m_part, backend, p)
     v = v_part if adam.complex == "modulus" else complex_moment(adam, "v_dtype", v_part, backend, p)
     return LeafDtypes(work, m, v, is_complex)
@@ -90,13 +88,8 @@ def coded(adam: AdamConfig, backend: Backend, p: Array, codings: Sequence[Coding
     )
     scales = [None if each is None else backend.dtype_named(each.scale_dtype, p) for each in codings]
     storage, rest = kept(adam, backend, p)
-    m_random, v_random = (
-        None if dtype is None else at_random(adam, field, dtype, backend, p)
-        for field, dtype in zip(("m_storage", "v_storage"), plain, strict=True)
-    )
-    (m_coding, v_coding), (m_scale, v_scale) = codings, scales
-    kinds = m_coding, v_coding, m_scale, v_scale, m_random, v_random
-    return LeafDtypes(work, m, v, False, storage, rest, *kinds)
+    (m_coding, v_coding), (m_scale, v_scale), random = codings, scales, at_random(adam, backend, p, plain)
+    return LeafDtypes(work, m, v, False, storage, rest, m_coding, v_coding, m_scale, v_scale, *random)
 
 
 def arithmetic(adam: AdamConfig, backend: Backend, p: Array, dtypes: Iterable[DType]) -> DType:
@@ -123,18 +116,25 @@ def coding_of(adam: AdamConfig, field: str, backend: Backend, p: Array, is_compl
     return coding if coding.serves(p.shape) else None
 
 
-def at_random(adam: AdamConfig, field: str, dtype: DType, backend: Backend, p: Array) -> str | None:
-    """Return the name of a moment's dtype if it is rounded at random to it (STORE.16), else None."""
-    if getattr(adam, field) != "stochastic" or backend.bits(dtype) >= 32:
-        return None
-    name = next((name for name in NARROW if named_so(backend, name, dtype, p)), None)
-    if name is None:
-        raise HyperparameterError(
-            f"{field}='stochastic' with a moment of {dtype}: expected bfloat16, float16 or a wider dtype; "
-            f"choose {field}='plain', or another dtype by moment_dtype"
-        )
-    check_bits(backend, f"{field}='stochastic'")
-    return name
+def at_random(adam: AdamConfig, backend: Backend, p: Array, dtypes: Iterable[DType]) -> list[str | None]:
+    """Return for m and v the name of the dtype that it is rounded to at random (STORE.16), or None.
+
+    ``dtypes`` are those of m and v; None for one that is kept in 8 bits.
+    """
+    found: list[str | None] = []
+    for field, dtype in zip(("m_storage", "v_storage"), dtypes, strict=True):
+        if dtype is None or getattr(adam, field) != "stochastic" or backend.bits(dtype) >= 32:
+            found.append(None)
+            continue
+        name = narrow_name(backend, dtype, p)
+        if name is None:
+            raise HyperparameterError(
+                f"{field}='stochastic' with a moment of {dtype}: expected bfloat16, float16 or a wider "
+                f"dtype; choose {field}='plain', or another dtype by moment_dtype"
+            )
+        check_bits(backend, f"{field}='stochastic'")
+        found.append(name)
+    return found
 
 
 def named_by(adam: AdamConfig, field: str) -> tuple[str, str | None]:
@@ -196,7 +196,7 @@ def kept(adam: AdamConfig, backend: Backend, p: Array) -> tuple[Storage | None, 
     policy = adam.p_storage
     if policy == "plain" or backend.bits(p.dtype) >= 32:
         return None, None
-    dtype = next((name for name in NARROW if named_so(backend, name, p.dtype, p)), None)
+    dtype = narrow_name(backend, p.dtype, p)
     if dtype is None or (policy == "split8" and dtype != "bfloat16"):
         expected = "bfloat16" if policy == "split8" else "bfloat16, float16 or a wider dtype"
         raise HyperparameterError(
@@ -218,12 +218,15 @@ def check_bits(backend: Backend, setting: str) -> None:
         )
 
 
-def named_so(backend: Backend, name: str, dtype: DType, p: Array) -> bool:
-    """True if a dtype of the parameter's library has this name."""
-    try:
-        return bool(backend.dtype_named(name, p) == dtype)
-    except LookupError:
-        return False
+def narrow_name(backend: Backend, dtype: DType, p: Array) -> str | None:
+    """Return "bfloat16" or "float16" if a dtype of the parameter's library is that; else None."""
+    for name in NARROW:
+        try:
+            if backend.dtype_named(name, p) == dtype:
+                return name
+        except LookupError:
+            continue
+    return None
 
 
 def parts_of(adam: AdamConfig) -> dict[str, tuple[str, bool]]:

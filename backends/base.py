@@ -19,8 +19,9 @@ from adamcore.jobs import Job, Result
 from adamcore.protocol import CachedStep, StepRecord
 from adamcore.state import AdamState
 from adamcore.storage.bits import to_odd
-from adamcore.storage.moments import at_random, decode, updated
+from adamcore.storage.moments import decode, updated
 from adamcore.storage.policies import load, store
+from adamcore.storage.random_bits import at_random
 from adamcore.types import Array, Clock
 
 if TYPE_CHECKING:

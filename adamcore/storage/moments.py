@@ -1,7 +1,5 @@
 """How a moment is kept between steps: in a dtype of its own, or in 8 bits with a scale for each block.
 
-Numbers of 16 bits may be rounded at random (rule STORE.16): :func:`at_random`.
-
 :func:`encode` makes codes and scales of float32 numbers, and :func:`decode` numbers of these.  What decides a
 block is where an element stands in the order of the indices of the whole array (rule STORE.9).
 """
@@ -12,19 +10,16 @@ from math import prod
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 from adamcore.storage import blockwise, companded
-from adamcore.storage.bits import quiet, stochastic
-from adamcore.storage.random_bits import Key, random_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from adamcore.storage.bits import TableWords, Words
+    from adamcore.storage.bits import TableWords
     from adamcore.types import Array
 
 MomentStorage = Literal["plain", "stochastic", "companded8", "blockwise8"]
 MOMENT_STORAGES = get_args(MomentStorage)
 IN_8_BITS: tuple[MomentStorage, ...] = ("companded8", "blockwise8")
-STREAMS = {"m": 1, "v": 2, "v_max": 3}  #: what tells the random bits of a moment from those of p, 0
 
 
 class Coding(NamedTuple):
@@ -63,21 +58,6 @@ class Coding(NamedTuple):
         3
         """
         return -(-prod(shape) // self.block)
-
-
-def at_random(n: Words, name: str, x: Array, dtype: str, key: Key) -> Array:
-    """Return numbers rounded to one of their two neighbours in a 16-bit dtype, in float32.
-
-    Args:
-        n: the library's operations.
-        name: of the moment.
-        x: its numbers, in float32.
-        dtype: "bfloat16" or "float16".
-        key: of the random bits.
-    """
-    index = n.index(x) if key.elements is None else key.elements
-    bits = random_words(n, index, key, STREAMS[name])
-    return n.floats(stochastic(n, quiet(n, n.words(x)), dtype, bits))
 
 
 def encode(n: TableWords, coding: Coding, x: Array) -> tuple[Array, Array]:

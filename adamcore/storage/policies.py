@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
-from adamcore.storage.bits import INFINITY, MASK, UPPER, Words, nearest, quiet, stochastic
-from adamcore.storage.random_bits import Key, random_words
+from adamcore.storage.bits import INFINITY, MASK, UPPER, Words, nearest, quiet
+from adamcore.storage.random_bits import Key, at_random
 
 if TYPE_CHECKING:
     from adamcore.types import Array
@@ -63,11 +63,10 @@ def store(n: Words, storage: Storage, x: Array, key: Key | None) -> tuple[Array,
         x: the value, in float32.
         key: of the random bits, for "stochastic".
     """
-    w = quiet(n, n.words(x))
     if storage.policy == "stochastic":
         assert key is not None
-        index = n.index(x) if key.elements is None else key.elements
-        return n.floats(stochastic(n, w, storage.dtype, random_words(n, index, key))), None
+        return at_random(n, "p", x, storage.dtype, key), None
+    w = quiet(n, n.words(x))
     if storage.policy in ("split", "split8"):
         return split(n, storage, w)
     pw = nearest(n, w, storage.dtype)

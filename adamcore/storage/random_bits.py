@@ -1,4 +1,6 @@
-"""Random bits out of counters: the same in every library, on any number of devices (rule STORE.7).
+"""Random bits out of counters, and rounding by them (STORE.7).
+
+They are the same in every library, on any number of devices.
 
 Each element's 32 bits are a hash of the seed, the leaf's number, the clock of the update and the number of
 the element.  Nothing is kept from step to step, and no element needs the bits of another one.
@@ -8,12 +10,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from adamcore.storage.bits import MASK, Words
+from adamcore.storage.bits import MASK, Words, quiet, stochastic
 
 if TYPE_CHECKING:
     from adamcore.types import Array, Scalar
 
 GOLDEN = 0x9E3779B9  #: 2**32 over the golden ratio
+PARTS = {"p": 0, "m": 1, "v": 2, "v_max": 3}  #: what tells the bits of an element's parts apart (STORE.16)
 
 
 class LeafKey(NamedTuple):
@@ -91,3 +94,18 @@ def random_words(n: Words, index: Array, key: Key, part: int = 0) -> Array:
     if part:
         second = mix(second ^ part, Numbers if isinstance(second, int) else n)
     return mix(mix(index ^ n.word(first), n) ^ n.word(second), n)
+
+
+def at_random(n: Words, name: str, x: Array, dtype: str, key: Key) -> Array:
+    """Return numbers rounded to one of their two neighbours in a 16-bit dtype, in float32.
+
+    Args:
+        n: the library's operations.
+        name: of the part: "p", "m", "v" or "v_max".
+        x: its numbers, in float32.
+        dtype: "bfloat16" or "float16".
+        key: of the random bits.
+    """
+    index = n.index(x) if key.elements is None else key.elements
+    bits = random_words(n, index, key, PARTS[name])
+    return n.floats(stochastic(n, quiet(n, n.words(x)), dtype, bits))

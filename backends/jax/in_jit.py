@@ -28,9 +28,9 @@ from adamcore.backends.kernels.formats import Format
 from adamcore.backends.kernels.memory import arrays_of
 from adamcore.config import AdamConfig
 from adamcore.jobs import Job, Result
-from adamcore.storage.moments import at_random, decode, encode
+from adamcore.storage.moments import decode, encode
 from adamcore.storage.policies import load, store
-from adamcore.storage.random_bits import Key, LeafKey
+from adamcore.storage.random_bits import Key, LeafKey, at_random
 from adamcore.tracing import Program, evaluate
 from adamcore.tracing import program as program_of
 

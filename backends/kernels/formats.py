@@ -68,13 +68,17 @@ class Format(NamedTuple):
 
     def coding(self, name: str) -> Coding | None:
         """How "m", "v" or "v_max" is kept in 8 bits; None if it is not."""
-        policy = self.m_storage if name == "m" else self.v_storage
-        return Coding(policy, name == "m") if policy in IN_8_BITS and name in ("m", "v", "v_max") else None
+        policy = self.moment_storage(name)
+        return Coding(policy, name == "m") if policy in IN_8_BITS else None
 
     def random(self, name: str) -> bool:
         """True if "m", "v" or "v_max" is rounded at random."""
-        policy = self.m_storage if name == "m" else self.v_storage
-        return policy == "stochastic" and name in ("m", "v", "v_max")
+        return self.moment_storage(name) == "stochastic"
+
+    def moment_storage(self, name: str) -> MomentStorage:
+        """Return how "m", "v" or "v_max" is kept; what is no moment is kept plainly."""
+        kept: dict[str, MomentStorage] = {"m": self.m_storage, "v": self.v_storage, "v_max": self.v_storage}
+        return kept.get(name, "plain")
 
     @property
     def draws(self) -> bool:

@@ -12,7 +12,7 @@ from adamcore.backends.kernels.conversions import load, load_integer, store_exac
 from adamcore.backends.kernels.formats import Format, Lines
 from adamcore.backends.kernels.words import Value, ValueWords
 from adamcore.storage import moments, policies
-from adamcore.storage.random_bits import Key, LeafKey
+from adamcore.storage.random_bits import Key, LeafKey, at_random
 
 KEY = (*LeafKey._fields, "clock")  #: the words of an array's key
 
@@ -69,7 +69,7 @@ def store_at_random(lines: Lines, x: str, name: str, dtypes: Format, half: bool)
     if dtypes.work == "float64":
         x = lines.cast(f"{x}.{name}.single", "fptrunc", "double", x, "float")
     words, dtype = ValueWords(elements_of(lines, name)), dtypes.of(name)
-    made = moments.at_random(words, name, Value(lines, x, "float"), dtype, key_of_array(lines))
+    made = at_random(words, name, Value(lines, x, "float"), dtype, key_of_array(lines))
     return {name: store_exact(lines, made.name, dtype, half, f"%{name}.new{lines.tag}")}
 
 

@@ -12,8 +12,7 @@ from storage_runs import LIBRARIES, array, numbers, samples, words_of
 from adamcore import Adam
 from adamcore.conformance.oracle.kept import Draw, drawn, neighbours
 from adamcore.errors import HyperparameterError
-from adamcore.storage.moments import STREAMS, at_random
-from adamcore.storage.random_bits import key_of
+from adamcore.storage.random_bits import PARTS, at_random, key_of
 
 pytest.importorskip("ml_dtypes")
 ALARM = 1e-9  #: how often chance fails a test that counts
@@ -22,13 +21,13 @@ AT_RANDOM: Any = {"m_storage": "stochastic", "v_storage": "stochastic"}
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
-@pytest.mark.parametrize("name", STREAMS)
+@pytest.mark.parametrize("name", PARTS)
 def test_the_bits_are_those_of_the_rule(name: str, dtype: str) -> None:
     x = samples(4096)
     x = x[np.isfinite(x)]
     with np.errstate(all="ignore"):
         found = at_random(words_of("numpy"), name, x, dtype, key_of(5, 2, 9))
-        wanted = drawn(x, dtype, Draw(5, 2, 9, STREAMS[name]))
+        wanted = drawn(x, dtype, Draw(5, 2, 9, PARTS[name]))
     assert (found == wanted).all()
 
 
