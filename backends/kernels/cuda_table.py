@@ -60,8 +60,8 @@ def parts(indices: Sequence[int], sizes: Sequence[int], arrays: int, most: int) 
 
 
 def room_for(words: int, most: int) -> int:
-    """Return the size of the smallest table that has room for some words, of which there are ``most``."""
-    return min(next(size for size in (SMALL, MIDDLE, LARGE) if words <= size), most)
+    """Return the size of the smallest table that has room for some words; at most ``most``."""
+    return min(next((size for size in (SMALL, MIDDLE) if words <= size), LARGE), most)
 
 
 def filled(part: Part, addresses: array[int], length: int, rows: Sequence[int] | None) -> array[int]:

@@ -85,7 +85,7 @@ def tick(
     runtime = nvrtc.runtime(device)
     assert runtime is not None
     count, columns = len(clocks), 2 if products else 1
-    words = room_for(min(count * columns, runtime.words), runtime.words)
+    words = room_for(count * columns, runtime.words)
     numbers = clock_kernel.numbers
     kernel = runtime.kernel(clock_kernel.text(work, words), "tick", device)
     rest: tuple[Any, ...]
