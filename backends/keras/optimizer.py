@@ -184,9 +184,12 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
             policy = options.pop(name, "plain")
             if policy != "plain":
                 kept = "what it keeps of parameters" if name == "p_storage" else "codes and scales"
+                why = f"Keras' variables have no place for {kept}"
+                if policy == "stochastic":
+                    why = "this optimizer draws no random bits"
                 raise BackendError(
-                    f"{name}={policy!r}: Keras' variables have no place for {kept}; expected 'plain'; use "
-                    "adamcore.backends.torch or adamcore.backends.jax"
+                    f"{name}={policy!r}: {why}; expected 'plain'; use adamcore.backends.torch or "
+                    "adamcore.backends.jax"
                 )
         name_of_row = type(self).dialect if dialect is None else dialect
         given: dict[str, Any] = {

@@ -99,7 +99,7 @@ def settings_of(optimizer: Any, group: Mapping[str, Any], claimed: Claimed) -> S
         if getattr(core, field) != "plain":
             raise RecordingError(
                 f"{field}={getattr(core, field)!r}: expected 'plain'; a recording is judged by some of "
-                "its elements, and moments in 8 bits are rounded by whole blocks"
+                "its elements, and others are kept by whole blocks, or by the places of elements"
             )
     hyper = {h: float(getattr(core, h)) for h in HYPERPARAMETERS if h != "lr"} | floats({"lr": group["lr"]})
     axes = {axis: getattr(core, axis) for axis in AXES}

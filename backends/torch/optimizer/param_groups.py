@@ -39,6 +39,14 @@ FIELDS = (*NUMBERS, *MOMENT_DTYPES, *STORAGE, *AXES)  #: of an Adam, besides lr 
 AMSGRAD = {"none": False, "uncorrected": True, "corrected": "corrected"}
 SPARSE = ("dense", "lazy")
 
+WHY_NOT = {
+    ("differentiable", "in 8 bits"): "codes have no derivative",
+    ("differentiable", "stochastic"): "random bits have no derivative",
+    ("sparse", "in 8 bits"): "rows cut the blocks of codes",
+    ("sparse", "stochastic"): "rows alone are not rounded at random",
+}
+"""Why moments that are not kept plainly do not go with a setting."""
+
 
 def of_dialect(name: str, given: Mapping[str, Any]) -> Group:
     """Return all settings of a dialect, with those in ``given`` instead of the dialect's own.
@@ -149,7 +157,7 @@ def resolve(given: Mapping[str, Any], base: Group, *, mixed_betas: bool = False)
     for name in MOMENT_STORAGE:
         other = "differentiable" if group["differentiable"] else "sparse" if group["sparse"] == "lazy" else ""
         if other and group[name] != "plain":
-            why = "codes have no derivative" if other == "differentiable" else "rows cut the blocks of codes"
+            why = WHY_NOT[other, "stochastic" if group[name] == "stochastic" else "in 8 bits"]
             raise BackendError(f"`{other}` with {name}={group[name]!r}: {why}; give one of the two")
     if group["fused"] and group["foreach"]:
         raise BackendError("`fused` and `foreach` cannot be `True` together: give one of the two")

@@ -185,6 +185,7 @@ def test_refuses_what_it_cannot_do() -> None:
         refused(DialectError, dialect="keras.adam")
         refused(AxisError, decay="decoupled-twice")
         assert "p_storage='split': Keras" in refused(BackendError, 0.1, p_storage="split")
+        assert "this optimizer draws no random bits" in refused(BackendError, 0.1, v_storage="stochastic")
         assert "v_storage='companded8': Keras" in refused(BackendError, 0.1, v_storage="companded8")
         with mock.patch.object(keras.backend, "backend", lambda: "tensorflow"):
             assert "KERAS_BACKEND" in refused(BackendError)
