@@ -8,7 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from adamcore import AXES
+from adamcore.axes import RELATIVE
 from adamcore.conformance.anatomy.circumstances import AFTER, FIRST, SECOND
+from adamcore.conformance.anatomy.decay import is_all_that_differs
 from adamcore.conformance.anatomy.differences import Difference, Words
 from adamcore.conformance.anatomy.experiments import CONSTANT, POWERS, T
 from adamcore.conformance.anatomy.facts import NEAR, near
@@ -38,6 +40,8 @@ SLIGHT = 2e-3  #: relative differences below this are a matter of how exactly co
 def circumstance(d: Difference) -> Words:
     name = d.part.differs[0]
     found, readings = (FIRST | SECOND | AFTER)[name], d.anatomy.readings
+    if name == "groups by lr" and (words := of_decay(d, found.names[0])):
+        return words
     if name in FINER and (words := FINER[name](d)):
         return words
     error = next((readings.runs[each].error for each in found.names if readings.runs[each].error), None)
@@ -303,7 +307,7 @@ def hyperparameters(d: Difference) -> Words:
     got = d.part.values[name].value
     probe = d.anatomy.readings.probes[name]
     found = None if claim is None else counts_as(claim, sweep, probe, got, d.anatomy.readings.dtype)
-    if found is None and (words := cut(d, name, probe)):
+    if found is None and (words := cut(d, name, probe) or of_decay(d, name)):
         return words
     if found is None and sweep.name in ("b1", "b2") and (steps := uncorrected_steps(d, probe, got)):
         text = f"with {name} a correction is left out, though in no other steps than"
@@ -324,6 +328,17 @@ def hyperparameters(d: Difference) -> Words:
         and near(np.log(found) / np.log(sweep.value), 2.0)
     )
     return "epsilon" if power else "hyperparameters", rule, f"{what} counts as {number(found)}"
+
+
+def of_decay(d: Difference, name: str) -> Words | None:
+    """The words on an experiment whose steps are right but for their decay."""
+    claim, claimed = d.anatomy.claim, d.anatomy.claimed
+    if claim is None or claimed is None or not is_all_that_differs(d.anatomy.readings, claimed, name):
+        return None
+    rule = "DEC.6" if claim.cautious_decay else "DEC.7" if claim.decay in RELATIVE else "DEC.2"
+    probe = d.anatomy.readings.probes[name]
+    lrs = [number((dict(probe.hyper) | dict(group))["lr"]) for group in probe.groups or ({},)]
+    return "decay", rule, f"with lr={' and '.join(lrs)} decay alone is not as claimed"
 
 
 def uncorrected_steps(d: Difference, probe: Probe, got: FloatArray) -> list[int]:

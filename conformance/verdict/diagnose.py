@@ -132,12 +132,13 @@ def explain(
     small = [r for r in failures if not case.is_large(r)]
     asked = small if len(small) > 2 * (len(failures) - len(small)) else failures
     cause, pair = best_cause(case, asked, identification, catalogue), pair_finding(case, failures)
-    if cause is not None and measured is not None and is_beside(cause, measured):
-        cause = None
+    if cause is not None and measured is not None:
+        if is_beside(cause, measured) or not explains_plain(case, cause, asked):
+            cause = None
     if cause is None and measured is not None:
         measured = in_single(case, measured, failures)
         first = fold(with_evidence(measured, failures), by_rule(failures, case.probes))
-        apart = pair is not None and pair.finding.area != first.area
+        apart = pair is not None and pair.finding.area not in (first.area, "clock")  # which is measured too
         return [first, pair.finding] if pair is not None and apart else [first], [], None
     if cause is None and pair is None:
         region = common_region(case, [r for r in asked if case.is_required(r)])
@@ -181,6 +182,12 @@ def add_loss_scale(
     return merge([*findings, *found], [fold(others[0], others[1:])] if others else [])
 
 
+def explains_plain(case: Case, cause: Cause, failures: Sequence[Result]) -> bool:
+    """Return whether a known fault makes the plainest runs what they are; axes may differ on top of a fault."""
+    plain = [r for r in failures if r.probe in PLAIN and r not in cause.explains and r not in cause.moot]
+    return cause.fault is None or all(cause.leads_to(case, r) for r in plain)
+
+
 def is_beside(cause: Cause, measured: Finding) -> bool:
     """Return whether a cause is a known fault of another area than that of the part that was measured.
 
@@ -201,12 +208,15 @@ def is_beside(cause: Cause, measured: Finding) -> bool:
 def in_single(case: Case, measured: Finding, failures: Sequence[Result]) -> Finding:
     """Return the finding as one of precision if what it says holds in float32 alone.
 
-    A hyperparameter that counts as another one is no matter of precision in any dtype.
+    A hyperparameter that counts as another one is no matter of precision in any dtype.  A probe that has no
+    result in float64, such as one of large arrays, says nothing of it.
     """
     if measured.area == "hyperparameters":
         return measured
+    judged = {r.probe for r in case.results if r.dtype == "float64"}
     passed = {r.probe for r in case.passed if r.dtype == "float64"}
-    if not all(r.dtype == "float32" and r.probe in passed for r in failures):
+    told = [r for r in failures if r.probe in judged]
+    if not told or not all(r.dtype == "float32" for r in failures) or not {r.probe for r in told} <= passed:
         return measured
     observed = f"in float32 alone {measured.observed}"
     return Finding("mixed_precision", "NUM.1", SAYS["NUM.1"], observed)

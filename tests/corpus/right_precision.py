@@ -205,6 +205,8 @@ class NadamTwoSteps(NAdam):
 class NadamProductAnew(NAdam):
     """The product of the momentum schedule formed from 1 in every step."""
 
+    set_hyper = None  # type: ignore[assignment]  # of betas that change it would know the last alone
+
     def numerator(self, i: int, m: A, g: A, c1: F) -> A:
         t = self.time(i)
         now = float(np.prod([self.mu_of(k) for k in range(1, t + 1)]))
