@@ -132,9 +132,8 @@ def explain(
     small = [r for r in failures if not case.is_large(r)]
     asked = small if len(small) > 2 * (len(failures) - len(small)) else failures
     cause, pair = best_cause(case, asked, identification, catalogue), pair_finding(case, failures)
-    if cause is not None and measured is not None:
-        if is_beside(cause, measured) or not explains_plain(case, cause, asked):
-            cause = None
+    if cause is not None and measured is not None and not stands(case, cause, measured, asked):
+        cause = None
     if cause is None and measured is not None:
         measured = in_single(case, measured, failures)
         first = fold(with_evidence(measured, failures), by_rule(failures, case.probes))
@@ -182,10 +181,14 @@ def add_loss_scale(
     return merge([*findings, *found], [fold(others[0], others[1:])] if others else [])
 
 
-def explains_plain(case: Case, cause: Cause, failures: Sequence[Result]) -> bool:
-    """Return whether a known fault makes the plainest runs what they are; axes may differ on top of a fault."""
+def stands(case: Case, cause: Cause, measured: Finding, failures: Sequence[Result]) -> bool:
+    """Return whether a cause may stand in place of what was measured.
+
+    A known fault may not if it has another area, or if it leaves the plainest runs unexplained.
+    """
     plain = [r for r in failures if r.probe in PLAIN and r not in cause.explains and r not in cause.moot]
-    return cause.fault is None or all(cause.leads_to(case, r) for r in plain)
+    is_whole = cause.fault is None or all(cause.leads_to(case, r) for r in plain)
+    return is_whole and not is_beside(cause, measured)
 
 
 def is_beside(cause: Cause, measured: Finding) -> bool:

@@ -16,17 +16,18 @@ MISNAMED = {
     "jax_adams.py:JaxBetaInBfloat16": "most corrections come to 0, and what divides by them is like nothing",
     "wrong_moments.py:SquareFloored": "a floor under v counts beside a small eps, which is what is said",
     "low_precision_wrong.py:EpsInHalf": "two elements of two probes show it, too few to name it",
-    "second_blind_moments.py:FreshNarrowTables": "its steps depend on other arrays, which is what is said",
 }
 """Wrong Adams that are killed but whose first finding has another area, and why."""
 
 SEVERAL = {
     "wrong_memory.py:GradientIsBuffer": "its m is a gradient, so that m is another in steps without one too",
     "wrong_kernels.py:fused_adam": "three faults, each of which has to be named",
-    "fourth_blind_e.py:FourthGradientSquared": "where gradients cannot be written to it raises as well",
     "wrong_decay.py:DecayOfInitialLr": "its groups decay by one lr, not each by its own first one",
-    "torch_adams.py:TorchGradientGetsDecay": "a gradient that comes twice has the decay of the first time in it",
-    "sixth_blind_c.py:SixthTicksPerTensor": "it counts before an array is stepped; the known fault counts updates",
+    "sixth_blind_c.py:SixthTicksPerTensor": "it counts arrays without a gradient too, unlike the known fault",
+    **dict.fromkeys(
+        ("fourth_blind_e.py:FourthGradientSquared", "torch_adams.py:TorchGradientGetsDecay"),
+        "where gradients cannot be written to it raises as well",
+    ),
     **dict.fromkeys(
         ("second_blind_state.py:FreshFirstClockLoaded", "sixth_blind_d.py:SixthLargestClockLoaded"),
         "clocks that are loaded are those of a state as well",
