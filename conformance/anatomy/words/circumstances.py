@@ -199,7 +199,8 @@ def is_of_corrections(d: Difference, name: str) -> bool:
         return True  # the steps tell no maximum
     probe = r.probes[name]
     moved = np.concatenate([r.moves(name, i).value for i in range(len(probe.params))], axis=1)
-    hyper, still = dict(probe.hyper), [Start(0, *[np.zeros(p.size)] * 3) for p in probe.params]
+    hyper, zeros = dict(probe.hyper), (np.zeros(p.size) for p in probe.params)
+    still = [Start(0, zero, zero, zero) for zero in zeros]
     m, v, top = (
         np.concatenate([np.ravel(getattr(start, each)) for start in probe.start or still])
         for each in ("m", "v", "v_max")
