@@ -162,6 +162,9 @@ def lost_averages(d: Difference) -> Words:
     text = (
         f"from step {k + 1} on constant gradients make steps {listed(ratio)}, ... times as large as claimed"
     )
+    first, second = (1.0 - d.anatomy.readings.hyper(b, "late") ** (k + 1) for b in ("b1", "b2"))
+    if any(near(ratio[0], one) for one in (first, first / np.sqrt(second), 1.0 / np.sqrt(second))):
+        return "bias_correction", "BC.1", f"{text}: the one of step {k + 1} is not corrected"
     if len(ratio) > 1 and near(ratio[1], 1.0):
         return "schedule", "LR.1", text
     return "moments", "MOM.1", f"{text}: a moment no longer has what it had"
