@@ -8,7 +8,6 @@ from adamcore.conformance.anatomy.experiments import ABSENT, CHANGED, LR_FACTOR,
 from adamcore.conformance.anatomy.facts import NEAR, Facts, constant, near
 from adamcore.conformance.anatomy.parts import absence as absence_values
 from adamcore.conformance.anatomy.parts import decay as decay_values
-from adamcore.conformance.anatomy.readings import Readings
 from adamcore.conformance.anatomy.texts import Equation, listed, number, shortened
 from adamcore.conformance.types import FloatArray
 
@@ -107,32 +106,6 @@ def coupled_share(f: Facts) -> float | None:
         if not near(p[t - 1] - p[t], lr * share * float(k[t - 1, :t] @ p[:t])):
             return None
     return share
-
-
-def is_all_that_differs(r: Readings, claimed: Readings, name: str) -> bool:
-    """True if steps are off by the same share of p in elements that make different steps.
-
-    Of each array the first step is looked at that is not as claimed: those before it led to the same p.
-    """
-    found = False
-    for i in range(len(r.probes[name].params)):
-        p = claimed.positions(name, i)
-        got, want = np.diff(r.positions(name, i), axis=0), np.diff(p, axis=0)
-        with np.errstate(all="ignore"):
-            off = np.abs(got - want) > NEAR * np.abs(want)
-            if not off.any():
-                continue
-            first = int(np.argmax(off.any(axis=1)))
-            there = off[first]
-            share = (got - want)[first, there] / p[first, there]
-        if (
-            constant(share) is None
-            or not np.isfinite(share).all()
-            or near(want[first, there], want[first, there][0])
-        ):
-            return False
-        found = True
-    return found
 
 
 def absence(f: Facts) -> list[Equation]:

@@ -211,15 +211,14 @@ def is_beside(cause: Cause, measured: Finding) -> bool:
 def in_single(case: Case, measured: Finding, failures: Sequence[Result]) -> Finding:
     """Return the finding as one of precision if what it says holds in float32 alone.
 
-    A hyperparameter that counts as another one is no matter of precision in any dtype.  A probe that has no
-    result in float64, such as one of large arrays, says nothing of it.
+    A hyperparameter that counts as another one is no matter of precision in any dtype.
     """
     if measured.area == "hyperparameters":
         return measured
-    judged = {r.probe for r in case.results if r.dtype == "float64"}
-    passed = {r.probe for r in case.passed if r.dtype == "float64"}
-    told = [r for r in failures if r.probe in judged]
-    if not told or not all(r.dtype == "float32" for r in failures) or not {r.probe for r in told} <= passed:
+    doubles = [r for r in case.results if r.dtype == "float64"]
+    passed = {r.probe for r in doubles if r.status == "passed"}
+    failed = {r.probe for r in doubles} - passed
+    if not passed or not all(r.dtype == "float32" and r.probe not in failed for r in failures):
         return measured
     observed = f"in float32 alone {measured.observed}"
     return Finding("mixed_precision", "NUM.1", SAYS["NUM.1"], observed)
