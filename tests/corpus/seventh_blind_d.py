@@ -22,7 +22,7 @@ def digits(a: Array, count: int) -> Array:
 
 @wrong("missing isolation", "F1", like="a buffer of gradients that is not cleared between two parameters")
 class SeventhNeighbourForNone(Frame):
-    """For an absent gradient the last one before it in the list is taken, if that is as long."""
+    """For an absent gradient what the one before it left in the buffer is taken, if that is long enough."""
 
     dialect = "deepspeed.CPUAdam"
 
@@ -30,9 +30,9 @@ class SeventhNeighbourForNone(Frame):
         last: Array | None = None
         for s, g in zip(self.slots, grads, strict=True):
             row = last if g is None else flat(g)
-            if row is not None and row.size == s.p.size and row.dtype == s.p.dtype:
+            if row is not None and row.size >= s.p.size and row.dtype == s.p.dtype:
                 self.tick(s)
-                self.update(s, row)
+                self.update(s, row[: s.p.size])
             last = row
 
 

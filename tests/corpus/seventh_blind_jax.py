@@ -59,7 +59,7 @@ def SeventhRightJaxFlag(
     learning_rate: X, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8, eps_root: float = 0.0,
     *, nesterov: bool = False,
 ) -> optax.GradientTransformation:  # fmt: skip
-    """Adam as optax has it, with its flag: moment and gradient are divided apart, and the quotients weighed."""
+    """Adam as optax has it, with its flag: the class that it is made of is chosen by that."""
 
     class Apart(Ahead if nesterov else Formula):  # type: ignore[misc]
         def change(self, u: X, g: X, p: X) -> X:
