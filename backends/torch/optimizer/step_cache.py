@@ -229,7 +229,8 @@ class GroupStep:
 
     def attach(self) -> None:
         """Find the clocks, and the products behind them, in memory."""
-        self.cells = Clocks(self.clocks, watched=nvrtc.on_host(self.params[0]))
+        on_cpu = nvrtc.runtime(self.params[0].device) is None  # the column step watches them there
+        self.cells = Clocks(self.clocks, watched=on_cpu)
         self.product_cells = [c_double.from_address(x.data_ptr()) for x in self.products]
         self.formula = None if self.products else formula(self.core)
 
