@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -74,6 +74,7 @@ class Claim:
 
     name: str  #: the dialect and the options that were set: "torch.Adam(amsgrad=True)"
     adam: Adam  #: the axes; its hyperparameters have no meaning
+    defaults: Mapping[str, float] = field(default_factory=dict)  #: those of its dialect that are its own
 
 
 def claim_of_dialect(name: str, settings: Mapping[str, str] | None = None) -> Claim:
@@ -99,7 +100,8 @@ def claim_of_dialect(name: str, settings: Mapping[str, str] | None = None) -> Cl
             axes |= row.options[option]
             chosen |= wanted
     written = ", ".join(f"{key}={value}" for key, value in chosen.items())
-    return Claim(f"{row.name}({written})" if written else row.name, claim_from(axes))
+    defaults = {name: value for name, value in row.defaults.items() if value is not None}
+    return Claim(f"{row.name}({written})" if written else row.name, claim_from(axes), defaults)
 
 
 def claim_for(

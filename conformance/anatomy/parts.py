@@ -49,7 +49,15 @@ class Part:
     @property
     def differs(self) -> list[str]:
         """The values that are not as claimed."""
-        return [name for name, value in self.values.items() if not value.all_equal(self.claimed[name])]
+        return [
+            name
+            for name, value in self.values.items()
+            if not value.all_equal(self.claimed[name]) and not self.is_longer(name)
+        ]
+
+    def is_longer(self, name: str) -> bool:
+        """True if numbers have more digits than those of the claim, which happen to be short."""
+        return name.startswith("digits") and bool(self.values[name].value > self.claimed[name].value)
 
     @property
     def as_claimed(self) -> bool:

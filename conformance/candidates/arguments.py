@@ -83,17 +83,23 @@ def effective_hyper(
 
 
 def judged_hyper(
-    hyper: Mapping[str, float], lacks: tuple[str, ...], fixed: Mapping[str, float]
+    hyper: Mapping[str, float],
+    lacks: tuple[str, ...],
+    fixed: Mapping[str, float],
+    defaults: Mapping[str, float] = DEFAULTS,
 ) -> dict[str, float]:
     """Return a probe's hyperparameters as the judge sees them.
 
-    A candidate that does not take one of lr, b1, b2 and eps is held to the default of
-    :class:`adamcore.Adam`.  The others that it does not take are left out, so that they do nothing.
+    A candidate that does not take one of lr, b1, b2 and eps is held to the default of its claim, or else to
+    that of :class:`adamcore.Adam`.  The others that it does not take are left out, so that they do nothing.
 
     >>> judged_hyper({"lr": 0.5, "eps": 0.1, "weight_decay": 0.2}, ("eps", "weight_decay"), {})
     {'lr': 0.5, 'b1': 0.9, 'b2': 0.999, 'eps': 1e-08}
+    >>> judged_hyper({"lr": 0.5, "eps": 0.1}, ("eps",), {}, {"eps": 0.0})
+    {'lr': 0.5, 'b1': 0.9, 'b2': 0.999, 'eps': 0.0}
     """
-    return {name: DEFAULTS[name] for name in REQUIRED} | effective_hyper(hyper, lacks, fixed)
+    whole = {name: defaults.get(name, DEFAULTS[name]) for name in REQUIRED}
+    return whole | effective_hyper(hyper, lacks, fixed)
 
 
 def complete_hyper(

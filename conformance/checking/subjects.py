@@ -306,7 +306,8 @@ class ThirdParty(Subject):
     def effective_probe(self, probe: Probe) -> Probe:
         assert self.info is not None
         if probe.name not in self.effective:
-            hyper = judged_hyper(probe.hyper, self.info.lacks, self.info.fixed)
+            defaults = {} if self.claim is None else self.claim.defaults
+            hyper = judged_hyper(probe.hyper, self.info.lacks, self.info.fixed, defaults)
             served = served_probe(probe, self.info.lacks, self.info.fixed)
             same = hyper == dict(probe.hyper)
             self.effective[probe.name] = served if same else dataclasses.replace(served, hyper=hyper)

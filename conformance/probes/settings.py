@@ -30,11 +30,14 @@ GROUPS: tuple[Mapping[str, float], ...] = (
 """The settings of a first group of two parameters, of a second one, which has the probe's, and of a third."""
 
 
-def grouped(name: str, about: str, *names: str) -> Probe:
-    """Return a probe of three groups that differ in these hyperparameters."""
+def grouped(name: str, about: str, *names: str, lr: float | None = None) -> Probe:
+    """Return a probe of three groups that differ in these hyperparameters; ``lr`` comes in the third step."""
     groups = tuple({n: group[n] for n in names if n in group} for group in GROUPS)
     params = tuple(numbers(90 + i, *shape) for i, shape in enumerate(GROUPED))
-    return Probe(name, about, params, moving(94, 4, *GROUPED), START, groups=groups)
+    steps = moving(94, 4, *GROUPED)
+    if lr is not None:
+        steps = (*steps[:2], replace(steps[2], lr=lr), *steps[3:])
+    return Probe(name, about, params, steps, START, groups=groups)
 
 
 PROBES = [
@@ -70,4 +73,10 @@ PROBES = [
     grouped("LR.4/groups-betas", "three groups with betas of their own", "b1", "b2"),
     grouped("LR.4/groups-eps", "three groups with an eps of their own", "eps"),
     grouped("LR.4/groups-decay", "three groups with a decay of their own", "weight_decay"),
+    grouped(
+        "LR.4/groups-schedule",
+        "the same, and an lr that changes: it reaches each group",
+        "weight_decay",
+        lr=0.0625,
+    ),
 ]

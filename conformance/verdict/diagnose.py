@@ -285,7 +285,13 @@ def by_rule(failures: Sequence[Result], probes: Mapping[str, Probe]) -> list[Fin
     found: dict[str, Finding] = {}
     for failure in failures:
         probe = probes[failure.probe]
-        area = "layout" if "came back" in failure.reason else area_of(probe.name)
+        area = area_of(probe.name)
+        if "came back" in failure.reason:
+            area = "layout"
+        elif failure.reason.endswith(
+            "in another order"
+        ):  # parameters are right, and the clocks are the state's
+            area = "state"
         level: Literal["error", "note"] = "note" if probe.level == "should" else "error"
         if probe.rule not in found:
             reason, evidence = failure.reason, failure.evidence

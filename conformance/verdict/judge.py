@@ -128,7 +128,8 @@ def judge(
         before = got
     for s, (clocks, expects) in enumerate(zip(run.clocks, want.clocks, strict=False), start=1):
         if clocks and clocks != expects:
-            fail(result, f"the clocks stand at {clocks} after step {s}, expected {expects}")
+            order = ", in another order" if sorted(clocks) == sorted(expects) else ""
+            fail(result, f"the clocks stand at {clocks} after step {s}, expected {expects}{order}")
             break
     if run.written:
         fail(result, f"wrote to its input: {run.written[0]}")

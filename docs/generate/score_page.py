@@ -34,7 +34,7 @@ the right area. Which area is right was decided from the code of the Adam, never
 """
 
 HELD_OUT = """The faults that the suite knows were written beside this corpus, so the suite was taught what is
-scored here. Seven sets are exceptions. Each was written by somebody who had not seen how the suite names a
+scored here. Eight sets are exceptions. Each was written by somebody who had not seen how the suite names a
 fault, from the specification and from bugs found in the wild. All were scored once before anything in the
 suite was changed because of them, `blind_*.py` in part.
 
@@ -75,6 +75,12 @@ suite was changed because of them, `blind_*.py` in part.
   takes a gradient of one element that is 0 for an absent one; such an array is in the probe of F2 now. (The
   false alarm keeps the first moment with the other sign under optax' name. It has been entered as a wrong one
   since, as it breaks STATE.1.)
+- `seventh_blind_*.py`: 60 wrong Adams and 30 right ones, with claims of 61 dialects. All were labelled before
+  any of them was scored, and the figures at first sight are with these labels. Of the three that were not
+  killed, one hands a new rate to the first group alone, which has a probe now. One returns its own memory,
+  which is no fault under the protocol, and has been entered as equivalent. Of the third the check itself failed,
+  at a claim whose numbers happen to be short. (The false alarm has no epsilon, as its paper, and was held to
+  the one of Algorithm 1.)
 """
 FIRST = {
     "held_out": {"killed": "40 of 40 (100.0 %)", "named": "33 of 40 (82.5 %)", "alarms": "2"},
@@ -84,9 +90,17 @@ FIRST = {
     "fourth_blind": {"killed": "60 of 60 (100.0 %)", "named": "49 of 60 (81.7 %)", "alarms": "1"},
     "fifth_blind": {"killed": "58 of 60 (96.7 %)", "named": "48 of 60 (80.0 %)", "alarms": "0"},
     "sixth_blind": {"killed": "59 of 60 (98.3 %)", "named": "53 of 60 (88.3 %)", "alarms": "1"},
+    "seventh_blind": {"killed": "57 of 60 (95.0 %)", "named": "52 of 60 (86.7 %)", "alarms": "1"},
 }
 """What that first score of each set said."""
-AGAIN = "second", "third", "fourth", "fifth", "sixth"  #: the sets that were written after `blind_*.py`
+AGAIN = (
+    "second",
+    "third",
+    "fourth",
+    "fifth",
+    "sixth",
+    "seventh",
+)  #: the sets that were written after `blind_*.py`
 
 GENERATED = """A generator (`tests/corpus/orders.py`) takes the definition and writes its sums, products,
 roots and averages in random other forms that are the same function of real numbers, within the family of

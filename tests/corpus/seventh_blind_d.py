@@ -9,7 +9,7 @@ import numpy as np
 from blind_frame import Array, Coupled, Frame, Slot, flat
 from fifth_blind_frame import Plain, Zeros
 from fourth_blind_frame import FOUR, Common, Hat
-from register import wrong
+from register import equivalent, wrong
 from seventh_blind_frame import WantingUncorrected
 from sixth_blind_frame import Unscaled, Wanting
 
@@ -161,7 +161,7 @@ class SeventhMaximizeFromSecond(Coupled):
         super().update(s, g if s.t == 1 else -g)
 
 
-@wrong("aliasing", "STATE.2", like="arrays of NumPy over memory that a library in C goes on writing")
+@equivalent("what a step returns may be the memory that the next one writes to, as parameters of torch are")
 class SeventhReturnsOwnMemory(Zeros):
     """What a step returns is the optimizer's own memory, which the next step writes over."""
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
 import pytest
 import score
 from paths import ROOT
-from register import ITEMS, Item
+from register import ITEMS
 
 ENOUGH = 0.97  #: the share of wrong Adams whose first finding must have the right area
 
@@ -49,18 +48,10 @@ SEVERAL = {
 """Wrong Adams with one fault and several findings, and why."""
 
 score.load(score.files("numpy"))
-UNSCORED = "fifth_blind", "sixth_blind"  #: how modules begin whose first scores are still to be written down
-
-
-def scored(items: Iterable[Item]) -> list[Item]:
-    """Return the Adams of which something has been said already."""
-    return [item for item in items if not item.file.startswith(UNSCORED)]
-
-
-PIECES = list(score.pieces(scored(ITEMS.values())))
+PIECES = list(score.pieces(ITEMS.values()))
 MOST = [
     item.target
-    for item in scored(item for _, item in sorted(ITEMS.items()))
+    for _, item in sorted(ITEMS.items())
     if item.claim == "torch.AdamW" and not item.options and not item.is_narrow
 ]
 SAMPLE = MOST[::52]  #: some Adams with the most frequent claim, so that they share what is cached
@@ -119,7 +110,7 @@ def test_wrong_adams_are_killed_and_named_and_right_ones_pass(piece: tuple[str, 
 def test_the_same_in_other_libraries(library: str) -> None:
     pytest.importorskip(library)
     score.load(score.files(library))
-    for piece in score.pieces(scored(item for item in ITEMS.values() if item.library == library)):
+    for piece in score.pieces(item for item in ITEMS.values() if item.library == library):
         hold(piece)
 
 
@@ -151,7 +142,7 @@ def test_every_rule_named_is_one_of_the_specification() -> None:
 
 def test_the_published_score_is_of_this_corpus() -> None:
     page = (ROOT / "docs" / "score.md").read_text(encoding="utf-8")
-    assert {i.target for i in scored(ITEMS.values()) if f"`{place(i.target)}`" not in page} == set()
+    assert {i.target for i in ITEMS.values() if f"`{place(i.target)}`" not in page} == set()
 
 
 def test_the_published_score_is_good_enough() -> None:

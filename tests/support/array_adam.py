@@ -46,6 +46,10 @@ class Good:
 
     def set_hyper(self, hyper: dict[str, float]) -> None:
         self.h = {**self.h, **hyper}
+        self.hypers = [{**h, **hyper} for h in self.hypers]
+
+    def set_lr(self, lr: float) -> None:
+        Good.set_hyper(self, {"lr": lr})
 
     def get_state(self) -> dict[str, Any]:
         return {"t": list(self.t), "m": self.m, "v": self.v}

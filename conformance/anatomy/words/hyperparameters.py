@@ -96,6 +96,8 @@ def cut(d: Difference, name: str, probe: Probe) -> Words | None:
         less = got < want * (1.0 - NEAR)
     if not less.any() or np.any(got > want * (1.0 + NEAR)):
         return None
+    if not np.any(got[less]):
+        return None
     if near(got[less], np.max(got[less])) and np.all(want[~less] <= np.max(got[less]) * (1.0 + NEAR)):
         lr = number(float(np.max(got[less])) / probe.hyper["lr"])
         return "clipping", "NUM.5", f"with {name} steps are cut to {lr} times lr"

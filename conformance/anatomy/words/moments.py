@@ -38,6 +38,10 @@ def first_moment(d: Difference) -> Words:
         return "mixed_precision", "NUM.1", d.beside("fading", "an older gradient keeps, by its age, about ")
     if keeps_corrected(d, "fading in step", b1):
         return "bias_correction", "BC.3", "the corrected m is kept, and corrected again in the next step"
+    if found is None and claim is not None and claim.nesterov != "none":
+        got, want = d.values("fading")
+        if near(got[1:], want[1:]):
+            return "nesterov", "NES.1", d.beside("fading", "the last gradient but one keeps another share: ")
     if found is None:
         return "moments", "MOM.1", d.beside("fading", "an older gradient keeps, by its age, ")
     if is_claim_with(d, b1=found) or is_claim_with(d, b1=found, b2=Facts(d.anatomy.readings).b2):

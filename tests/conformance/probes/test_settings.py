@@ -17,7 +17,7 @@ from adamcore.conformance.probes import PROBES
 from adamcore.conformance.probes.settings import PROBES as SETTINGS
 
 CHANGED = ["BC.4/betas-changed", "LR.3/eps-changed", "LR.3/decay-changed", "LR.5/decay-schedule"]
-GROUPED = ["LR.4/groups-lr", "LR.4/groups-betas", "LR.4/groups-eps", "LR.4/groups-decay"]
+GROUPED = [f"LR.4/groups-{what}" for what in ("lr", "betas", "eps", "decay", "schedule")]
 
 
 class ReadsOnce(Good):
@@ -37,6 +37,14 @@ class FirstGroup(Good):
 
     def init_groups(self, params: list[np.ndarray], hypers: list[dict[str, float]]) -> None:
         self.init(params, hypers[0])
+
+
+class FirstScheduled(Good):
+    """A new lr reaches the first parameter alone."""
+
+    def set_lr(self, lr: float) -> None:
+        first, *others = self.hypers
+        self.hypers = [{**first, "lr": lr}, *others]
 
 
 class Bare:
@@ -64,11 +72,16 @@ def test_one_that_reads_the_first_group_alone_fails(name: str) -> None:
     assert judged(FirstGroup, name)[2].status == "failed"
 
 
+def test_a_new_lr_that_reaches_the_first_group_alone_fails() -> None:
+    assert judged(FirstScheduled, "LR.4/groups-schedule")[2].status == "failed"
+
+
 @pytest.mark.parametrize("name", [*CHANGED, *GROUPED])
 def test_what_is_not_served_is_skipped(name: str) -> None:
     _, run, result = judged(Bare, name)
     assert result.status == "skipped"
     assert run.unsupported in (
+        "its learning rate cannot be changed between steps",
         "its hyperparameters cannot be changed between steps",
         "its parameters have no groups",
     )
