@@ -78,9 +78,9 @@ suite was changed because of them, `blind_*.py` in part.
 - `seventh_blind_*.py`: 60 wrong Adams and 30 right ones, with claims of 61 dialects. All were labelled before
   any of them was scored, and the figures at first sight are with these labels. Of the three that were not
   killed, one hands a new rate to the first group alone, which has a probe now. One returns its own memory,
-  which is no fault under the protocol, and has been entered as equivalent. Of the third the check itself failed,
-  at a claim whose numbers happen to be short. (The false alarm has no epsilon, as its paper, and was held to
-  the one of Algorithm 1.)
+  which is no fault under the protocol, and has been entered as equivalent. In the third the check itself
+  failed, at a claim whose numbers happen to be short. (The false alarm has no epsilon, as its paper, and was
+  held to that of Algorithm 1.)
 """
 FIRST = {
     "held_out": {"killed": "40 of 40 (100.0 %)", "named": "33 of 40 (82.5 %)", "alarms": "2"},

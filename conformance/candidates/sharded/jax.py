@@ -26,7 +26,7 @@ from adamcore.conformance.candidates.sharded.layouts import (
     mesh_shape,
 )
 from adamcore.conformance.errors import UnavailableError
-from adamcore.conformance.types import FloatArray, Probe
+from adamcore.conformance.types import FloatArray, Probe, Run
 
 AXES = ("rows", "columns")  #: of the mesh
 
@@ -241,6 +241,11 @@ class MeshOptaxCandidate(OptaxCandidate):
         return dataclasses.replace(
             info, device=self.devices.named(info.device), rounds_alike=self.devices.rounds_alike
         )
+
+    def run(self, probe: Probe, dtype: str) -> Run:
+        if self.devices.layout == "shard_map" and len(probe.params) > MOST_COMPILED:
+            return Run(unsupported=f"under shard_map a step of {len(probe.params)} arrays takes minutes")
+        return super().run(probe, dtype)
 
     def stepper(self, probe: Probe, dtype: str) -> MeshOptaxStepper:
         return MeshOptaxStepper(self, probe, dtype, self.devices)

@@ -11,8 +11,10 @@ from paths import ROOT
 pytest.importorskip("jax")
 pytest.importorskip("optax")
 
-from adamcore.conformance.candidates.sharded.jax import Devices
+from adamcore.conformance.candidates.optax import OptaxCandidate
+from adamcore.conformance.candidates.sharded.jax import Devices, MeshOptaxCandidate
 from adamcore.conformance.errors import UnavailableError
+from adamcore.conformance.probes import PROBES
 
 RUNS = ROOT / "tests" / "support" / "mesh_checks.py"
 
@@ -34,6 +36,15 @@ def test_four_devices() -> None:
 def test_every_layout(devices: str) -> None:
     cases = ["optax_in_every_layout", "ours_in_some_layouts", "all_in_every_layout"]
     assert run(devices, *cases) == cases
+
+
+def test_too_many_arrays_for_shard_map() -> None:
+    """Every operation would be compiled for each shape, on each device."""
+    import optax
+
+    factory = OptaxCandidate(optax.adamw, {}, None, None)
+    run = MeshOptaxCandidate(factory, "shard_map", 1).run(PROBES["STEP.1/many"], "float32")
+    assert run.unsupported == "under shard_map a step of 1857 arrays takes minutes"
 
 
 def test_more_devices_than_there_are() -> None:
