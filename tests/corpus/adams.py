@@ -59,6 +59,7 @@ class Stateless:
 
     def set_lr(self, lr: F) -> None:
         self.lr = lr
+        self.hypers = [{**hyper, "lr": lr} for hyper in self.hypers]
 
     # One call
 
