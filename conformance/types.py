@@ -42,6 +42,14 @@ class Start:
     mu_product: float = 1.0
 
 
+class Moments(NamedTuple):
+    """What a state keeps of the moments of one parameter."""
+
+    m: FloatArray
+    v: FloatArray
+    v_max: FloatArray | None = None  #: None if there is no maximum
+
+
 @dataclass(frozen=True)
 class Clipping:
     """How gradients are clipped in a step (CLIP.1 to CLIP.5)."""
@@ -73,6 +81,7 @@ class Step:
     """Flags or boolean masks; where one is False, the gradient counts as absent."""
     before: tuple[FloatArray, ...] | None = None
     """The parameters that the step was given, if a recorded run is judged step by step."""
+    moments: tuple[Moments, ...] | None = None  #: the moments that it was given, likewise
     changes: Mapping[str, Any] | None = None
     """Hyperparameters (other than lr) and axes that have new values from this step on (LR.3)."""
     frozen: tuple[bool, ...] | None = None
@@ -188,6 +197,8 @@ class Run:
 
     Empty if it cannot be read, for all steps or for this one.
     """
+    moments: list[list[Moments | None]] = field(default_factory=list)
+    """The moments of each parameter in 16 bits, after each completed step; None or empty as for rests."""
 
 
 @dataclass(frozen=True)

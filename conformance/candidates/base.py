@@ -10,7 +10,8 @@ import numpy as np
 
 from adamcore.conformance.candidates import compilations
 from adamcore.conformance.errors import CandidateError
-from adamcore.conformance.types import FloatArray, Layout, Probe, Run, Start, Step
+from adamcore.conformance.settings import NARROW
+from adamcore.conformance.types import FloatArray, Layout, Moments, Probe, Run, Start, Step
 
 PATIENCE = 12  #: steps; a long probe is given up if so many of its first ones were compiled
 
@@ -53,6 +54,8 @@ class UnsupportedProbe(Exception):
 class Stepper:
     """One optimizer with the parameters of one probe.  An adapter overrides what its candidates can do."""
 
+    dtype = ""  #: the dtype of the parameters
+
     def step(self, index: int, step: Step) -> tuple[Sequence[Any], list[str]]:
         """Make a step; return the new parameters as NumPy arrays, and the inputs that it wrote to.
 
@@ -78,6 +81,10 @@ class Stepper:
 
     def rests(self) -> list[FloatArray | None] | None:
         """Return what the state keeps of each parameter beside it (STORE.1), or None if it keeps nothing."""
+        return None
+
+    def moments(self) -> list[Moments | None] | None:
+        """Return the moments of each parameter in NumPy's arrays, or None if they cannot be read."""
         return None
 
 
@@ -189,6 +196,8 @@ def run_probe(make: Callable[[Probe], Stepper], probe: Probe) -> Run:
             run.params.append(copy_arrays(after, len(probe.params)))
             run.clocks.append(stepper.clocks() or [])
             run.rests.append([x if x is None else in_carrier(np.array(x)) for x in stepper.rests() or ()])
+            if stepper.dtype in NARROW:  # elsewhere nobody looks at them
+                run.moments.append([kept and copied(kept) for kept in stepper.moments() or ()])
     except UnsupportedProbe as reason:
         return Run(unsupported=str(reason))
     except (CandidateError, Refusal):  # the candidate is broken, or nothing was run
@@ -197,7 +206,13 @@ def run_probe(make: Callable[[Probe], Stepper], probe: Probe) -> Run:
         run.error = describe(error)
     run.clocks = run.clocks if any(run.clocks) else []
     run.rests = run.rests if any(run.rests) else []
+    run.moments = run.moments if any(run.moments) else []
     return run
+
+
+def copied(kept: Moments) -> Moments:
+    """Return copies of moments, as runs keep them."""
+    return Moments(*(None if x is None else in_carrier(np.array(x)) for x in kept))  # type: ignore[arg-type]
 
 
 def mirror(probe: Probe) -> Probe:

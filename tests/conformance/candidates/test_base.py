@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from candidate_probes import G0, G1, Plain, probe
+from candidate_probes import G0, G1, HYPER, Plain, probe
 
-from adamcore.conformance.candidates import Refusal
+from adamcore import Adam
+from adamcore.conformance.candidates import Refusal, load_candidates
 from adamcore.conformance.candidates.array import ArrayCandidate
 from adamcore.conformance.candidates.base import cast, in_carrier, same_bits
 from adamcore.conformance.candidates.torch import as_tensor, to_numpy
@@ -74,3 +75,47 @@ def test_arrays_of_bfloat16(layout: Any) -> None:
         tensor = as_tensor(made, "cpu")
         assert tensor.dtype is torch.bfloat16
         assert same_bits(to_numpy(tensor), np.array(made))
+
+
+class KeepsMoments(Plain):
+    """It returns its parameters as they were, and shows the moments of one step."""
+
+    def step(self, grads: list[np.ndarray | None]) -> list[np.ndarray]:
+        self.grads = [g for g in grads if g is not None]
+        return self.p
+
+    def get_state(self) -> dict[str, Any]:
+        return {"m": [g / 2 for g in self.grads], "v": [g * g / 4 for g in self.grads]}
+
+
+SHOWN = (
+    "numpy",
+    "torch",
+    "jax",
+    "torch.optim:AdamW",
+    "optax:adam",
+    "kernel:torch:_fused_adamw_",
+    KeepsMoments,
+)
+
+
+@pytest.mark.parametrize("target", SHOWN, ids=str)
+def test_moments_in_16_bits_are_read_from_the_state(target: Any) -> None:
+    """Those of each parameter after the first step, with b1 = 1/2 and b2 = 3/4."""
+    pytest.importorskip("ml_dtypes")
+    candidate: Any = ArrayCandidate(target, {}) if target is KeepsMoments else None
+    if candidate is None:
+        pytest.importorskip(
+            "optax" if "optax" in target else target.removeprefix("kernel:").split(".")[0].split(":")[0]
+        )
+        [candidate] = load_candidates(target, [Adam() if ":" not in target else None], {}, None)
+    plain = probe(Step((G0, G1)), hyper={**HYPER, "weight_decay": 0.0, "eps_root": 0.0})
+    run = candidate.run(plain, "bfloat16")
+    assert run.error is None
+    [kept] = run.moments
+    for moments, g in zip(kept, (G0, G1), strict=True):
+        assert moments is not None
+        np.testing.assert_array_equal(moments.m, (g / 2).astype(np.float32))
+        np.testing.assert_array_equal(moments.v, (g * g / 4).astype(np.float32))
+        assert moments.m.dtype == np.float32
+    assert candidate.run(plain, "float32").moments == []
