@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from adamcore.conformance.anatomy.levers import TINY
+from adamcore.conformance.anatomy.experiments import TINY
 from adamcore.conformance.anatomy.measured import Measured
 from adamcore.conformance.anatomy.ordinary import (
     CLOCKS,
@@ -129,6 +129,9 @@ SECOND: dict[str, Circumstance] = {
 """What disturbs the measuring of moments and of all that follows from them, by name."""
 
 AFTER: dict[str, Circumstance] = {
+    "beside": Circumstance(
+        "isolation", "STATE.3", "a run comes out otherwise beside another optimizer",
+        (replace(longer("beside", "beside another optimizer", b1=0.5, b2=0.75), manner="beside"),), moves),
     "absent": Circumstance(
         "missing", "F1", "an absent gradient changes what other steps or other arrays do",
         (lacking(),), moves),
@@ -168,6 +171,12 @@ AFTER: dict[str, Circumstance] = {
     "matrix": Circumstance(
         "moments", "MOM.2", "in an array of two dimensions an element's steps are not its own",
         (in_layout("C"),), matrix),
+    "square": Circumstance(
+        "layout", "STEP.1", "a square matrix is not stepped as other arrays",
+        (as_array((3, 3), "square", "a square matrix"),), moves),
+    "3-d": Circumstance(
+        "layout", "STEP.1", "an array of three dimensions is not stepped as others",
+        (as_array((2, 3, 2), "cube", "an array of three dimensions"),), moves),
     **{f"in {layout}": Circumstance(
         "layout", "STEP.1", f"arrays that lie in memory otherwise are not stepped as others: {layout}",
         (in_layout(layout),), moves) for layout in LAYOUTS},
@@ -189,9 +198,6 @@ AFTER: dict[str, Circumstance] = {
     **{f"clock {t}": Circumstance(
         "clock", "CLK.3", f"steps are not as claimed after step {t}",
         (from_clock(t),), moves) for t in CLOCKS},
-    "beside": Circumstance(
-        "isolation", "STATE.3", "a run comes out otherwise beside another optimizer",
-        (replace(longer("beside", "beside another optimizer", b1=0.5, b2=0.75), manner="beside"),), moves),
     "closure": Circumstance(
         "closure", "STEP.2", "a step with a closure is not as claimed",
         (replace(ordinary("closure", "gradients that a closure computes"), manner="closure"),), moves),

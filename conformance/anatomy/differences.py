@@ -11,7 +11,7 @@ from adamcore.conformance.anatomy.anatomy import Anatomy
 from adamcore.conformance.anatomy.experiments import CONSTANT
 from adamcore.conformance.anatomy.facts import NEAR, constant, near, sure
 from adamcore.conformance.anatomy.parts import Part
-from adamcore.conformance.anatomy.precision import DIGIT_STEPS
+from adamcore.conformance.anatomy.precision import DIGIT_STEPS, ODD_LR, finely
 from adamcore.conformance.anatomy.texts import listed, number
 from adamcore.conformance.types import FloatArray
 
@@ -76,6 +76,8 @@ def first_difference(anatomy: Anatomy) -> Part | None:
             return wrong[name]
     if len(wrong) > 1 and "precision" in wrong and not is_rounding(wrong["precision"]):
         del wrong["precision"]
+    if "precision" in wrong and is_of_rate(anatomy, wrong):
+        del wrong["precision"]
     if "gradient" in wrong and is_of_weights(anatomy, wrong):
         del wrong["gradient"]
     if "second moment" in wrong and forgets_maximum(anatomy, wrong["second moment"]):
@@ -106,6 +108,17 @@ def loses_digits(part: Part) -> bool:
 def is_rounding(part: Part) -> bool:
     """True if all values are numbers: what spoils an array is no matter of digits."""
     return all(np.isfinite(part.values[name].value).all() for name in part.differs)
+
+
+def is_of_rate(anatomy: Anatomy, wrong: Mapping[str, Part]) -> bool:
+    """True if decay and step differ in their lr alone, and that of decay is the claimed one, or far from it.
+
+    An lr may be a number of single precision; what it counts as if it is another is told by sweeps.
+    """
+    if wrong["precision"].differs != ["decay by an odd lr"] or anatomy.claimed is None:
+        return False
+    got, want = (finely(r.moves(ODD_LR)[0, 0]) for r in (anatomy.readings, anatomy.claimed))
+    return "hyperparameters" in wrong or got.all_equal(want)
 
 
 def leaves_parameter(part: Part) -> bool:

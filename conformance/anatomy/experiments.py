@@ -14,9 +14,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from adamcore.conformance.anatomy.levers import LARGE, LEVERS, TINY, experiment
-from adamcore.conformance.types import FloatArray, Probe
+from adamcore.conformance.types import FloatArray, Probe, Step
 
+EXPERIMENT = "anatomy/"  #: the beginning of an experiment's name, where a probe's has its rule
+TINY, LARGE = 2.0**-52, 2.0**40  #: gradients much smaller, and much larger, than eps
+LEVERS = {"lr": 0.125, "b1": 0.8, "b2": 0.96, "eps": 1.0, "weight_decay": 0.0}
 T = 12  #: steps of the impulse experiments
 RESPONSE_EPS = 2.0**-8
 POWERS = range(-44, 33)  #: of two: the gradients of the experiment "response"
@@ -37,6 +39,17 @@ TURNED = 2.0**-20  #: the share of a gradient that comes after it with the other
 CHANGED, LR_FACTOR = 4, 0.25  #: the step from which on lr is another in "lr-decay", and by what factor
 ABSENT = ((6,), (3, 4, 6))  #: the steps in which each parameter of "absence" has no gradient
 RESUMED, ABSENCE_STEPS = 8, 10
+
+
+def experiment(
+    name: str, about: str, params: Sequence[object], rows: Sequence[Sequence[object]], **levers: float
+) -> Probe:
+    """Return an experiment as a probe, from the gradients of each step."""
+    steps = tuple(
+        Step(tuple(None if g is None else np.asarray(g, dtype=np.float64) for g in row)) for row in rows
+    )
+    arrays = tuple(np.asarray(p, dtype=np.float64) for p in params)
+    return Probe(f"{EXPERIMENT}{name}", about, arrays, steps, LEVERS | levers)
 
 
 def impulses(size: float) -> list[FloatArray]:
@@ -80,11 +93,12 @@ def decaying(name: str, about: str, **levers: float) -> Probe:
 
 
 def late() -> Probe:
-    """Impulses after many steps, with slow averages, so that the corrections still tell the clock."""
-    rows = np.zeros((LATE[-1], 2 * len(LATE)))
+    """Impulses after many steps, and constant gradients: slow averages, whose corrections tell the clock."""
+    rows = np.zeros((LATE[-1], 2 * len(LATE) + 2))
     for k, t in enumerate(LATE):
         rows[t - 1, [2 * k, 2 * k + 1]] = TINY, LARGE
-    about = "impulses up to step 300: where the clock stands"
+    rows[:, -2:] = TINY, LARGE
+    about = "impulses up to step 300: where the clock stands; constant gradients: what is kept so long"
     return experiment("late", about, [np.zeros(rows.shape[1])], [[row] for row in rows], b1=0.99, b2=0.999)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from adamcore import Adam
-from adamcore.conformance.anatomy.levers import LARGE, TINY, experiment
+from adamcore.conformance.anatomy.experiments import LARGE, TINY, experiment
 from adamcore.conformance.anatomy.measured import Measured
 from adamcore.conformance.anatomy.readings import Readings
 from adamcore.conformance.types import Layout, Probe, Start
@@ -234,8 +234,8 @@ def longer(name: str, about: str, **levers: float) -> Probe:
 
 
 def with_changes(name: str, about: str, **changes: float) -> Probe:
-    """New hyperparameters in step 4."""
-    probe = longer(name, about, weight_decay=0.25)
+    """New hyperparameters in step 4; new betas without decay, so that steps tell the moments alone."""
+    probe = longer(name, about, weight_decay=0.0 if "b1" in changes else 0.25)
     steps = [replace(s, changes=changes) if t == 4 else s for t, s in enumerate(probe.steps, start=1)]
     return replace(probe, steps=tuple(steps))
 

@@ -15,6 +15,7 @@ from adamcore.conformance.anatomy.experiments import (
     DECAYED,
     DUST,
     FIRST_PAIR,
+    LARGE,
     LATE,
     MINUS,
     NEIGHBOURS,
@@ -23,10 +24,10 @@ from adamcore.conformance.anatomy.experiments import (
     POWERS,
     RESUMED,
     SCALES,
+    TINY,
     ZERO,
     T,
 )
-from adamcore.conformance.anatomy.levers import LARGE, TINY
 from adamcore.conformance.anatomy.measured import Measured, join
 from adamcore.conformance.anatomy.precision import precision
 from adamcore.conformance.anatomy.readings import Readings
@@ -232,12 +233,17 @@ def decay(r: Readings) -> Values:
 
 
 def clock(r: Readings) -> Values:
-    """Impulses in late steps: where the corrections stand then."""
+    """Impulses in late steps: where the corrections stand then; and the sums of the weights in all steps."""
     moved, lr = r.moves("late"), r.hyper("lr", "late")
     tiny = join([moved[t - 1, 2 * k] for k, t in enumerate(LATE)]) / (lr * TINY)
     large = join([moved[t - 1, 2 * k + 1] for k, t in enumerate(LATE)]) / lr
     rough = Measured(1.0, COARSE)
-    return {"late first": tiny * r.hyper("eps", "late") * rough, "late steps": large * rough}
+    return {
+        "late first": tiny * r.hyper("eps", "late") * rough,
+        "late steps": large * rough,
+        "late sums": moved[:, -2] / (lr * TINY) * r.hyper("eps", "late") * rough,
+        "late shares": moved[:, -1] / lr * rough,
+    }
 
 
 def absence(r: Readings) -> Values:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from adamcore.conformance.anatomy.experiments import CONSTANT, T
-from adamcore.conformance.anatomy.levers import LARGE, TINY, experiment
+from adamcore.conformance.anatomy.experiments import CONSTANT, LARGE, TINY, T, experiment
 from adamcore.conformance.anatomy.measured import Measured, join
 from adamcore.conformance.anatomy.ordinary import joined
 from adamcore.conformance.anatomy.readings import Readings
@@ -13,6 +12,7 @@ from adamcore.conformance.types import FloatArray, Probe
 
 FINE = 2.0**-36  #: values that agree to within this relative distance are the same in double precision
 DIGIT_STEPS = 3  #: the steps of the experiment "digits"
+ODD_LR = "lr=0.333333"  #: the run of a sweep whose lr no format has, under decay
 FORMATS = {8: "bfloat16", 11: "float16", 24: "float32"}  #: by the number of their significant bits
 
 
@@ -53,6 +53,9 @@ def precision(r: Readings) -> dict[str, Measured]:
         "eps": r.curve("response")[:40],
         "lr": r.normal[:, CONSTANT],
     }
+    if ODD_LR in r.probes and not r.why_not(ODD_LR):
+        moved = r.moves(ODD_LR)[0]
+        values["decay by an odd lr"] = moved[0] / (moved[2] - moved[0])
     if "digits" in r.probes and not r.why_not("digits"):
         values["odd parameters"] = Measured(r.positions("digits")[1:].ravel())
         values["odd gradients"] = joined([r.moves("digits", i) for i in (1, 2)])

@@ -9,8 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from adamcore import Adam
-from adamcore.conformance.anatomy.experiments import CONSTANT, PLACES, ZERO, T
-from adamcore.conformance.anatomy.levers import TINY
+from adamcore.conformance.anatomy.experiments import CONSTANT, PLACES, TINY, ZERO, T
 from adamcore.conformance.anatomy.measured import Measured
 from adamcore.conformance.oracle.model import FloatSlot
 from adamcore.conformance.oracle.trajectory import simulate

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from adamcore import Adam
-from adamcore.conformance.anatomy.levers import LARGE, LEVERS, TINY, experiment
+from adamcore.conformance.anatomy.experiments import LARGE, LEVERS, TINY, experiment
 from adamcore.conformance.anatomy.measured import Measured
 from adamcore.conformance.anatomy.readings import Readings, run_of_claim
 from adamcore.conformance.types import FloatArray, Probe

@@ -9,9 +9,8 @@ from collections.abc import Mapping, Sequence
 from adamcore import AXES, Adam
 from adamcore.config import MOMENT_STORAGE
 from adamcore.conformance.anatomy.anatomy import EVERY_EXPERIMENT, Anatomy, anatomy_of
-from adamcore.conformance.anatomy.experiments import EXPERIMENTS
-from adamcore.conformance.anatomy.findings import first_finding
-from adamcore.conformance.anatomy.levers import EXPERIMENT
+from adamcore.conformance.anatomy.experiments import EXPERIMENT, EXPERIMENTS
+from adamcore.conformance.anatomy.words.findings import first_finding
 from adamcore.conformance.candidates import CandidateInfo, judged_hyper, served_probe
 from adamcore.conformance.candidates.arguments import REQUIRED
 from adamcore.conformance.candidates.base import describe

@@ -205,8 +205,10 @@ def in_single(case: Case, measured: Finding, failures: Sequence[Result]) -> Find
     """
     if measured.area == "hyperparameters":
         return measured
-    passed = {r.probe for r in case.passed if r.dtype == "float64"}
-    if not all(r.dtype == "float32" and r.probe in passed for r in failures):
+    doubles = [r for r in case.results if r.dtype == "float64"]
+    passed = {r.probe for r in doubles if r.status == "passed"}
+    failed = {r.probe for r in doubles} - passed
+    if not passed or not all(r.dtype == "float32" and r.probe not in failed for r in failures):
         return measured
     observed = f"in float32 alone {measured.observed}"
     return Finding("mixed_precision", "NUM.1", SAYS["NUM.1"], observed)

@@ -262,7 +262,8 @@ class JaxClipsAll(Rules):
     """All gradients together to norm 1."""
 
     def gradients(self, grads: Tree) -> Tree:
-        return jax.tree.map(lambda g: g / jnp.maximum(optax.global_norm(grads), 1.0), grads)
+        norm = jnp.maximum(optax.global_norm(grads), 1.0)
+        return jax.tree.map(lambda g: g / norm, grads)
 
 
 @wrong("moments", "MOM.1", claim="optax.adamw")

@@ -61,8 +61,10 @@ def stepping(lines: tuple[Line, ...]) -> Callable[..., None]:
     known = [f"{x} = s.{x}" for x in ("p", "m", "v", "top", "t", "mu")]
     known += [f"{x} = s.h.{x}" for x in ("lr", "b1", "b2", "eps", "eps_root")]
     known += ["wd = s.h.weight_decay", "md = s.h.momentum_decay"]
-    first = "last = s.extra.setdefault('last', dict(g=0 * g, m=m, v=v, p=p, lr=lr, b1=b1, wd=wd, eps=eps))"
-    before = "s.extra['last'] = dict(g=g.copy(), m=m, v=v, p=p, lr=lr, b1=b1, wd=wd, eps=eps)"
+    first = (
+        "last = s.extra.setdefault('last', dict(g=0 * g, m=m, v=v, p=p, lr=lr, b1=b1, b2=b2, wd=wd, eps=eps))"
+    )
+    before = "s.extra['last'] = dict(g=g.copy(), m=m, v=v, p=p, lr=lr, b1=b1, b2=b2, wd=wd, eps=eps)"
     after = [f"s.{x} = asarray({x}, s.p.dtype)" for x in ("m", "v", "top")] + ["s.mu = mu"]
     after += ["s.p = asarray(p, s.p.dtype)"]
     rows = [*known, first, before, *(text for _, text in lines), *after]

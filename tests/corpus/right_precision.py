@@ -203,7 +203,9 @@ class NadamTwoSteps(NAdam):
 
 @right()
 class NadamProductAnew(NAdam):
-    """The product of the momentum schedule formed from 1 in every step."""
+    """The product of the momentum schedule formed from 1 in every step, so that no beta can be another."""
+
+    set_hyper = None  # type: ignore[assignment]
 
     def numerator(self, i: int, m: A, g: A, c1: F) -> A:
         t = self.time(i)

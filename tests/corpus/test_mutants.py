@@ -11,7 +11,7 @@ from mutants import Mutant, broken, mutant
 from register import ITEMS, Item
 
 from adamcore.conformance.anatomy.anatomy import EVERY_EXPERIMENT, anatomy_of
-from adamcore.conformance.anatomy.findings import first_finding
+from adamcore.conformance.anatomy.words.findings import first_finding
 from adamcore.conformance.candidates.targets import make_candidate
 from adamcore.conformance.checking.subjects import ThirdParty
 from adamcore.conformance.probes import PROBES
@@ -58,6 +58,10 @@ BROKEN = [
     broken("keras.AdamW", "v = b2 * -v + ((1 - b2) * g) * g", "moments maximize"),
     broken("optax.adamw", "v = b2 * v + ((1 - b2) * g) * g * (abs(g) > 1e-6)", "moments mixed_precision"),
     broken("torch.Adam", "v = b2 * v + ((1 - b2) * g) * roll(g, 1)", "layout", amsgrad="True"),
+    broken("timm.NAdamW", "m = b1 * m + (1 - last['b1']) * g", "moments schedule"),
+    broken("torch.NAdam", "m = last['b1'] * m + (1 - b1) * g", "moments schedule"),
+    broken("torch.AdamW", "v = last['b2'] * v + ((1 - b2) * g) * g", "moments schedule"),
+    mutant(4043),  # torch.NAdam with a clock that begins with 100
 ]
 """One change of each kind that was found by the generator, and the areas that it may be called."""
 

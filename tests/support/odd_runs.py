@@ -279,3 +279,18 @@ class MatrixInTurns(Parts):
 
     def first(self, m: FloatArray, g: FloatArray) -> FloatArray:
         return super().first(m, g) if g.ndim < 2 else super().first(super().first(m, g / 2), g / 2)
+
+
+class ForgetsLate(Parts):
+    """The first moments are emptied in step 130."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        self.m[i] = self.m[i] * (self.t[i] != 130)
+        super().one(i, g)
+
+
+class DecaysInSingle(Parts):
+    """The lr of decay is one of single precision."""
+
+    def decay(self, p: FloatArray) -> FloatArray:
+        return p * (1 - float(np.float32(self.lr)) * self.h["weight_decay"])

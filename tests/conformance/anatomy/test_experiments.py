@@ -9,12 +9,14 @@ from adamcore.conformance.anatomy.experiments import (
     DUST,
     EXPERIMENTS,
     LATE,
+    LEVERS,
     PLACES,
+    TINY,
     ZERO,
     T,
+    experiment,
     impulses,
 )
-from adamcore.conformance.anatomy.levers import TINY
 from adamcore.conformance.wire import pack_probe, unpack_probe
 
 
@@ -53,3 +55,11 @@ def test_they_are_the_same_in_both_dtypes_and_through_the_pipe() -> None:
 
 def test_the_late_impulses_reach_beyond_what_a_byte_counts() -> None:
     assert len(EXPERIMENTS["late"].steps) == LATE[-1] > 256
+
+
+def test_an_experiment_has_the_levers_and_what_it_changes() -> None:
+    probe = experiment("some", "about it", [np.zeros(2)], [[[1.0, 2.0]], [None]], b1=0.0)
+    assert probe.name == "anatomy/some"
+    assert probe.hyper == LEVERS | {"b1": 0.0}
+    assert [step.grads[0] is None for step in probe.steps] == [False, True]
+    assert probe.params[0].dtype == np.float64

@@ -1,15 +1,14 @@
-"""Words on epsilon, steps, decay, clocks and absence that are not as claimed."""
+"""Words on epsilon, steps, clocks and absence that are not as claimed."""
 
 from __future__ import annotations
 
 import numpy as np
-import pytest
 import wrong_parts as wrong
 from measured_adams import Parts, anatomy
 
 from adamcore import Adam
 from adamcore.conformance.anatomy.differences import Difference
-from adamcore.conformance.anatomy.step_words import absence, clock, decay, epsilon, step
+from adamcore.conformance.anatomy.words.steps import absence, clock, epsilon, step
 from adamcore.conformance.types import FloatArray
 
 
@@ -43,21 +42,6 @@ def test_a_step_that_goes_with_another_power_of_lr() -> None:
     area, rule, text = step(difference(ByRootOfLr, "step"))
     assert (area, rule) == ("hyperparameters", "LR.1")
     assert text == "a step goes with lr to the power 0.5 where 1 is claimed"
-
-
-@pytest.mark.parametrize(
-    ("cls", "text"),
-    [
-        (
-            wrong.DecaysTwice,
-            "weights decay 1.9688 times as fast as claimed: "
-            "p is multiplied by its factor 2 times in each step",
-        ),
-        (wrong.DecaysBySquare, "decay goes with lr to the power 2 where 1 is claimed"),
-    ],
-)
-def test_decay(cls: type, text: str) -> None:
-    assert decay(difference(cls, "decay")) == ("decay", "DEC.2", text)
 
 
 def test_a_clock_that_ends() -> None:

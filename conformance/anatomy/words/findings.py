@@ -6,33 +6,33 @@ from collections.abc import Callable
 
 import numpy as np
 
-from adamcore.conformance.anatomy import circumstance_words, step_words, words
 from adamcore.conformance.anatomy.anatomy import Anatomy
 from adamcore.conformance.anatomy.differences import Difference, Words, first_difference
 from adamcore.conformance.anatomy.precision import FINE as DOUBLE
 from adamcore.conformance.anatomy.precision import scatter
 from adamcore.conformance.anatomy.texts import number
+from adamcore.conformance.anatomy.words import circumstances, decay, gradient, hyperparameters, moments, steps
 from adamcore.conformance.rules import SAYS
 from adamcore.conformance.types import Finding
 
 FINE = 2e-3  #: relative differences below this are a matter of how exactly coefficients are formed
 
 WORDS: dict[str, Callable[[Difference], Words]] = {
-    "runs": circumstance_words.circumstance,
-    "arrays": words.arrays,
-    "gradient": words.gradient,
-    "steps": circumstance_words.circumstance,
-    "first moment": words.first_moment,
-    "second moment": words.second_moment,
-    "correction": words.correction,
-    "epsilon": step_words.epsilon,
-    "step": step_words.step,
-    "decay": step_words.decay,
-    "clock": step_words.clock,
-    "absence": step_words.absence,
-    "precision": circumstance_words.precision,
-    "hyperparameters": circumstance_words.hyperparameters,
-    "circumstances": circumstance_words.circumstance,
+    "runs": circumstances.circumstance,
+    "arrays": gradient.arrays,
+    "gradient": gradient.gradient,
+    "steps": circumstances.circumstance,
+    "first moment": moments.first_moment,
+    "second moment": moments.second_moment,
+    "correction": moments.correction,
+    "epsilon": steps.epsilon,
+    "step": steps.step,
+    "decay": decay.decay,
+    "clock": steps.clock,
+    "absence": steps.absence,
+    "precision": hyperparameters.precision,
+    "hyperparameters": hyperparameters.hyperparameters,
+    "circumstances": circumstances.circumstance,
 }
 """For each part, what to say if it is not as claimed."""
 
@@ -54,7 +54,15 @@ def division_by_zero(anatomy: Anatomy) -> Words | None:
     if claimed is None or run is None or "ZeroDivisionError" not in (run.error or ""):
         return None
     [part] = [part for part in anatomy.parts if part.name == "arrays"]
-    return words.not_finite(Difference(anatomy, part))
+    return gradient.not_finite(Difference(anatomy, part))
+
+
+def has_few_bits(d: Difference) -> bool:
+    """True if corrections go up and down about those claimed, as near as a few bits allow."""
+    if d.part.name != "correction" or not moments.is_scattered(d, "first", "second"):
+        return False
+    turns = [np.diff(np.sign(np.diff(np.divide(*d.values(name))))) for name in ("first", "second")]
+    return max(int(np.count_nonzero(each)) for each in turns) > 2
 
 
 def first_finding(anatomy: Anatomy) -> Finding | None:
@@ -69,7 +77,8 @@ def first_finding(anatomy: Anatomy) -> Finding | None:
         difference = Difference(anatomy, part)
         area, rule, observed = WORDS[part.name](difference)
         fine = part.name in ("correction", "epsilon", "clock") and area != "nesterov"
-        if fine and (off := difference.largest()) < FINE:
+        off = difference.largest() if fine else np.inf
+        if off < FINE or (area == "bias_correction" and has_few_bits(difference)):
             if part.name == "epsilon" and (words := small_epsilon(anatomy)) is not None:
                 return Finding(words[0], words[1], SAYS[words[1]], words[2])
             area, rule = "coefficients", "NUM.4"

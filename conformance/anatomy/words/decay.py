@@ -1,4 +1,4 @@
-"""What to say of epsilon, a step, decay, a clock or absence that is not as claimed."""
+"""What to say of a decay that is not as claimed."""
 
 from __future__ import annotations
 
@@ -9,103 +9,18 @@ import numpy as np
 
 from adamcore.axes import RELATIVE
 from adamcore.conformance.anatomy.decay import mask_decider
-from adamcore.conformance.anatomy.differences import Difference, Words, reversed_curve
-from adamcore.conformance.anatomy.experiments import ABSENT, DECAYED, LATE, POWERS, SCALES, T
-from adamcore.conformance.anatomy.facts import BESIDE, LARGER, NEAR, UNDER, Facts, constant, near
-from adamcore.conformance.anatomy.levers import experiment
+from adamcore.conformance.anatomy.differences import Difference, Words
+from adamcore.conformance.anatomy.experiments import DECAYED, LATE, T, experiment
+from adamcore.conformance.anatomy.facts import NEAR, constant, near
 from adamcore.conformance.anatomy.measured import Measured
 from adamcore.conformance.anatomy.readings import readings_of_claim
-from adamcore.conformance.anatomy.texts import listed, number
+from adamcore.conformance.anatomy.texts import number
+from adamcore.conformance.anatomy.words.steps import clock
 from adamcore.conformance.rules import RULE_OF
 from adamcore.conformance.types import FloatArray, Start
 
 SLIGHT = 0.25  #: a power that differs by less is no other power
 ABOUT = 0.1  #: by what share a fading may be off where p, by which it is divided, changes as well
-
-
-def epsilon(d: Difference) -> Words:
-    got = {name: float(np.ravel(value.value)[0]) for name, value in d.part.values.items()}
-    forms = {BESIDE: "beside the root", UNDER: "under the root", LARGER: "as the least value of the root"}
-    if Facts(d.anatomy.readings).is_sign:
-        return "moments", "STEP.1", "all steps are of one size: the sign of the update alone counts"
-    if words := start_of_second(d):
-        return words
-    if (still := unmoved(d)) is not None:
-        return "moments", "NUM.2", f"a gradient of 2^{still} or less does not move p"
-    if (top := shorter_step(d)) is not None:
-        text = f"a gradient of 2^{top + 1} moves p less than one of 2^{top}: something small is taken for 0"
-        return "moments", "NUM.2", text
-    if reversed_curve(d.part):
-        return "epsilon", "EPS.1", "a step does not shrink with its gradient, as if eps were not there"
-    if d.differs("power") and abs(got["power"]) < NEAR:
-        eps = d.anatomy.readings.hyper("eps", "response") * got["knee"]
-        return "epsilon", "EPS.1", f"eps counts {number(eps)}, whatever it is"
-    form = next((text for bend, text in forms.items() if near(got["bend"], bend)), "in no known form")
-    if d.differs("bend", "power"):
-        return "epsilon", "EPS.1", f"eps stands {form}, to the power {number(got['power'])}"
-    steps = Measured(d.part.values["in step"].value / d.part.claimed["in step"].value)
-    return "epsilon", "EPS.1", f"eps counts {listed(steps.value)} times as claimed in steps 1, 2, ..."
-
-
-def unmoved(d: Difference) -> int | None:
-    """Return the power of two up to which gradients are taken for 0, or None."""
-    got, want = (r.curve("response").value for r in (d.anatomy.readings, d.anatomy.claimed) if r is not None)
-    lost = np.flatnonzero((got == 0) & (want != 0))
-    return POWERS[int(lost[-1])] if len(lost) and got.any() else None
-
-
-def shorter_step(d: Difference) -> int | None:
-    """Return a power of two that makes a longer step than its double, from which on all are as claimed."""
-    got, want = (r.curve("response").value for r in (d.anatomy.readings, d.anatomy.claimed) if r is not None)
-    falls = np.flatnonzero((got[1:] < got[:-1] * (1.0 - NEAR)) & (want[1:] >= want[:-1]))
-    if len(falls) == 0 or not near(got[falls[0] + 1 :], want[falls[0] + 1 :]):
-        return None
-    return POWERS[int(falls[0])]
-
-
-def start_of_second(d: Difference) -> Words | None:
-    """Return the words on a second moment or a maximum that does not start at 0.
-
-    It counts as eps does, far below eps, and fades as a square does; a maximum stays.
-    """
-    readings, claim, claimed = d.anatomy.readings, d.anatomy.claim, d.anatomy.claimed
-    assert claimed is not None
-    b2 = readings.hyper("b2")
-    with np.errstate(all="ignore"):
-        excess = np.diag(claimed.linear.value[:, :T] / readings.linear.value[:, :T]) - 1.0
-        fading = (excess[1:] / excess[:-1])[:6]
-    if not np.all(np.isfinite(fading)) or np.any(excess[:6] < NEAR):
-        return None
-    t = np.arange(1, 8)
-    root = np.sqrt((1.0 - b2 ** t[:-1]) / (1.0 - b2 ** t[1:]))
-    size = number(float(excess[0]))
-    if near(fading, np.sqrt(b2) * root[:6]) or near(fading, np.sqrt(b2)):
-        return "moments", "MOM.3", f"v does not start at 0: in the first step its root is {size} times eps"
-    stays = near(fading, root[:6]) or near(fading, 1.0)
-    odd = min(abs(float(np.ravel(d.part.values["power"].value)[0]) - power) for power in (0.5, 1.0)) > NEAR
-    if claim is not None and claim.amsgrad != "none" and stays and odd:
-        return "amsgrad", "MOM.3", f"the maximum does not start at 0: its root is {size} times eps"
-    return None
-
-
-def step(d: Difference) -> Words:
-    if d.differs("power of lr"):
-        return "hyperparameters", "LR.1", d.beside("power of lr", "a step goes with lr to the power ")
-    if d.differs("parameters"):
-        if (most := bound_of_parameters(d)) is not None:
-            return "clipping", "NUM.5", f"parameters are cut to {number(most)}"
-        return "moments", "STEP.1", d.beside("parameters", "a step depends on the size of the parameter: ")
-    got, want = d.values("changed lr")
-    return "schedule", "LR.1", f"after lr was changed a step is {listed(got / want)} times as claimed"
-
-
-def bound_of_parameters(d: Difference) -> float | None:
-    """Return the size that all parameters have after a step that is not as claimed, or None."""
-    r = d.anatomy.readings
-    got, want = d.values("parameters")
-    after = np.concatenate([r.positions("scale", i)[1] for i in range(len(SCALES) + 1)])
-    sizes = np.abs(after[np.abs(got - want) > NEAR * np.abs(want)])
-    return float(sizes[0]) if len(sizes) and near(sizes, sizes[0]) else None
 
 
 def decay(d: Difference) -> Words:
@@ -301,57 +216,3 @@ DECAY_TEXTS: dict[str, Callable[[Difference], str]] = {
     "late": lambda d: d.beside("late", f"in steps {', '.join(map(str, LATE))} weights go down by "),
 }
 """What is wrong with decay, by the value that differs, the most telling one first."""
-
-
-def is_unit_as_claimed(d: Difference) -> bool:
-    """True if steps of one gradient are as claimed where nothing is averaged, and nothing corrected."""
-    r, claimed = d.anatomy.readings, d.anatomy.claimed
-    if claimed is None or "long" not in r.probes or r.why_not("long"):
-        return False
-    if r.hyper("b1", "long") or r.hyper("b2", "long"):
-        return False
-    return all(r.moves("long", i).all_equal(claimed.moves("long", i)) for i in (0, 1))
-
-
-def clock(d: Difference) -> Words:
-    name = "late first" if d.differs("late first") else "late steps"
-    got, want = d.values(name)
-    k = d.part.values[name].first(d.part.claimed[name]) or 0
-    ratios = [np.divide(*d.values(each)) for each in ("late first", "late steps")]
-    if near(ratios[0], ratios[1]) and is_unit_as_claimed(d):
-        text = f"from step {LATE[k]} on steps are {listed(ratios[0][k:])} times as large as claimed"
-        return "bias_correction", "BC.1", f"{text}, but not where both betas are 0: the correction is another"
-    if near(ratios[0], ratios[1]):
-        text = f"at step {LATE[k]} steps of any size are {listed(ratios[0][k:])} times as large as claimed"
-        return "schedule", "LR.1", text
-    t = np.array(LATE)[k:]
-    uncorrected = 1.0 - d.anatomy.readings.hyper("b1", "late") ** t
-    if near(ratios[0][k:], uncorrected):
-        return "bias_correction", "BC.1", f"at step {t[0]} and after it nothing is corrected any more"
-    text = f"at step {LATE[k]} the correction is not that of the clock: steps are {listed((got / want)[k:])}"
-    return "clock", "CLK.3", f"{text} times as large as claimed"
-
-
-def absence(d: Difference) -> Words:
-    claim, readings = d.anatomy.claim, d.anatomy.claimed
-    if claim is not None and readings is not None and readings.why_not("absence"):
-        axis = "missing" if claim.missing == "error" else "all_missing"
-        return axis, RULE_OF[axis]["error"], "a step without a gradient is made, where an error is claimed"
-    names = ("the first", "the second")
-    for name, steps in zip(names, ABSENT, strict=True):
-        for what, verb in (("moves", "moves"), ("decay", "decays")):
-            got, want = (values[np.array(steps) - 1] for values in d.values(f"{what} of {name}"))
-            if not near(got, want):
-                text = (
-                    f"p {verb} in steps without a gradient: by {listed(got)} where {listed(want)} is claimed"
-                )
-                return "missing", "F1", text
-    for name in names:
-        older, newest = (d.part.values[f"{what} of {name}"] for what in ("weights", "newest"))
-        theirs = d.part.claimed[f"weights of {name}"][0] / d.part.claimed[f"newest of {name}"][0]
-        if not near((older[0] / newest[0]).value, theirs.value):
-            return "missing", "F1", d.beside(f"weights of {name}", "after steps without a gradient, m has ")
-    name = next((name for name in names if d.differs(f"newest of {name}")), "")
-    if not name:
-        return "missing", "F1", "steps after those without a gradient have another size than claimed"
-    return "clock", "CLK.1", d.beside(f"newest of {name}", "after steps without a gradient, a step is ")

@@ -1,25 +1,20 @@
-"""What to say of a gradient, a moment or a correction that is not as claimed."""
+"""What to say of arrays or gradients that are not stepped as claimed."""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 import numpy as np
 
 from adamcore.conformance.anatomy.circumstances import SECOND
 from adamcore.conformance.anatomy.differences import Difference, Words
-from adamcore.conformance.anatomy.experiments import CLIP_POWERS, CONSTANT, NEIGHBOURS, POWERS, ZERO, T
-from adamcore.conformance.anatomy.facts import NEAR, Facts, constant, near, sure
-from adamcore.conformance.anatomy.levers import LARGE
-from adamcore.conformance.anatomy.measured import Measured
+from adamcore.conformance.anatomy.experiments import CLIP_POWERS, CONSTANT, LARGE, NEIGHBOURS, POWERS, ZERO, T
+from adamcore.conformance.anatomy.facts import NEAR, Facts, near
 from adamcore.conformance.anatomy.parts import VISIBLE, beside
-from adamcore.conformance.anatomy.readings import readings_of_claim
-from adamcore.conformance.anatomy.step_words import decay_rule, step
 from adamcore.conformance.anatomy.texts import listed, number
+from adamcore.conformance.anatomy.words.decay import decay_rule
+from adamcore.conformance.anatomy.words.moments import FEW_BITS, correction, first_moment, second_moment
 from adamcore.conformance.types import FloatArray
 
 OF_SCALARS = ("nesterov", "bias_correction", "clock")  #: areas of what a step has one of for all elements
-FEW_BITS = 2.0**-6  #: what rounding to 7 bits or more makes of a 0, as a share of what stands beside it
 
 
 def arrays(d: Difference) -> Words:
@@ -302,184 +297,3 @@ def clip_text(d: Difference) -> str:
     k = int(np.argmax(np.abs(got - 1.0) > NEAR))
     grown = f"2^{CLIP_POWERS[k]}"
     return f"far below eps, a gradient of {grown} moves p {number(got[k])} times as far as it should"
-
-
-def first_moment(d: Difference) -> Words:
-    b1, claim = d.anatomy.readings.hyper("b1"), d.anatomy.claim
-    if not d.differs("fading", "fading in step"):
-        power = float(Facts(d.anatomy.readings).exponents[1][0])
-        if claim is not None and claim.nesterov == "none" and abs(power - 1.0) < NEAR:
-            return "moments", "STEP.1", "a gradient is added to the step that is divided by no root"
-        if newest_square_too(d):
-            text = "the newest gradient counts more than it does in an average, in both moments: "
-            return "moments", "STEP.1", d.beside("look-ahead", f"{text}an older one, against it, ")
-        return "nesterov", "NES.1", d.beside("look-ahead", "an older gradient counts against the newest ")
-    found = constant(sure(d.part.values["fading"]))
-    if found is None and is_scattered(d, "fading", "fading in step"):
-        return "mixed_precision", "NUM.1", d.beside("fading", "an older gradient keeps, by its age, about ")
-    if keeps_corrected(d, "fading in step", b1):
-        return "bias_correction", "BC.3", "the corrected m is kept, and corrected again in the next step"
-    if found is None:
-        return "moments", "MOM.1", d.beside("fading", "an older gradient keeps, by its age, ")
-    if is_claim_with(d, b1=found) or is_claim_with(d, b1=found, b2=Facts(d.anatomy.readings).b2):
-        return "hyperparameters", "MOM.1", f"b1 is {number(found)} where {number(b1)} was given"
-    return "moments", "MOM.1", f"weights of m go down by {number(found)} a step where b1 is {number(b1)}"
-
-
-def is_scattered(d: Difference, *names: str) -> bool:
-    """True if values lie on both sides of those claimed, as near as a few bits allow."""
-    got, want = (np.concatenate(both) for both in zip(*(d.values(name) for name in names), strict=True))
-    off = got / want - 1.0
-    off = off[np.isfinite(off)]
-    return len(off) > 2 and bool(np.max(np.abs(off)) < FEW_BITS and np.min(off) < 0 < np.max(off))
-
-
-def newest_square_too(d: Difference) -> bool:
-    """True if the newest square has another weight as well, and older ones fade as claimed.
-
-    A look-ahead is one of the first moment alone.
-    """
-    [second] = [part for part in d.anatomy.parts if part.name == "second moment"]
-    if "kept in step" not in second.differs or {"cross term", "power"} & set(second.differs):
-        return False
-    return second.values["kept"][1:].all_equal(second.claimed["kept"][1:])
-
-
-def keeps_corrected(d: Difference, name: str, beta: float) -> bool:
-    """True if older weights are those of an average that is divided by its correction for good."""
-    got, want = d.values(name)
-    t = np.arange(1, len(got) + 1)
-    return near(got * (1.0 - beta**t), want)
-
-
-def is_claim_with(d: Difference, **betas: float | None) -> bool:
-    """True if the claim with other betas makes the steps that the candidate made."""
-    r, claim = d.anatomy.readings, d.anatomy.claim
-    hyper = {name: beta for name, beta in betas.items() if beta is not None and 0.0 <= beta < 1.0}
-    if claim is None or len(hyper) < len(betas):
-        return False
-    other = readings_of_claim(claim, {"main": r.probes["main"].with_hyper(**hyper)}, r.dtype)
-    return all(near_moves(r.moves(name), other.moves(name)) for name in ("linear", "normal"))
-
-
-def near_moves(a: Measured, b: Measured) -> bool:
-    return bool(np.all(np.abs(a.value - b.value) <= NEAR * np.max(np.abs(b.value))))
-
-
-def second_moment(d: Difference) -> Words:
-    b2, claim, wrong = d.anatomy.readings.hyper("b2"), d.anatomy.claim, set(d.part.differs)
-    highest = claim is not None and claim.amsgrad != "none"
-    found = constant(sure(d.part.values["fading"]))
-    other = found is not None and 0.0 < found < 1.0 and "fading" in wrong
-    if wrong <= {"fading", "kept", "kept in step"} and is_scattered(d, "kept", "kept in step"):
-        return "mixed_precision", "NUM.1", d.beside("kept", "older squares keep, by their age, about ")
-    if keeps_corrected(d, "kept in step", b2):
-        area, rule, what = ("amsgrad", "AMS.1", "maximum") if highest else ("bias_correction", "BC.3", "v")
-        return area, rule, f"the corrected {what} is kept, and corrected again in the next step"
-    if wrong == {"beside others"} and is_scaled_as_one(d):
-        text = d.beside("beside others", "beside others in its array, a step is as a whole scaled by ")
-        return "clipping", "NUM.5", text
-    if wrong == {"beside others"}:
-        text = d.beside("beside others", "beside others in its array, a large gradient's step has the share ")
-        return "amsgrad" if highest else "moments", "MOM.2", text
-    kept = not wrong & {"fading", "cross term", "power"}
-    if "power" in wrong and highest and d.values("power")[0][0] < -0.5:
-        return other_power(d)
-    if highest and not wrong & {"kept", "kept in step"}:
-        got, want = d.values("two squares")
-        other = np.abs(got - want) > NEAR * want
-        # a maximum that is averaged on adds; one of the squares themselves counts one of them
-        of_maximum = np.all(got[other] > want[other]) or np.all(np.abs(got[other]) < NEAR)
-        text = d.beside("two squares", "two squares together count, beside the newest one, ")
-        return ("amsgrad", "AMS.1", text) if of_maximum else ("moments", "MOM.2", text)
-    if (highest and not other) or (kept and is_maximum(d)):
-        return "amsgrad", "AMS.1", d.beside("kept", "older squares keep, by their age, ")
-    if kept:
-        return "moments", "MOM.2", d.beside("kept", "older squares keep, by their age, ")
-    if "power" in wrong:
-        return other_power(d)
-    if "cross term" in wrong:
-        return "moments", "MOM.2", d.beside("cross term", "products of two gradients count in v: ")
-    if found is not None and other and is_claim_with(d, b2=found):
-        return "hyperparameters", "MOM.2", f"b2 is {number(found)} where {number(b2)} was given"
-    return "moments", "MOM.2", d.beside("fading", "weights of v go down in a step by ")
-
-
-def other_power(d: Difference) -> Words:
-    """The words on steps that do not become one size far above eps."""
-    text = "far above eps a step goes with the gradient to the power "
-    return "moments", "STEP.1", d.beside("power", text)
-
-
-def is_maximum(d: Difference) -> bool:
-    """True if the claim with a maximum makes the steps that the candidate made far above eps."""
-    r, claim = d.anatomy.readings, d.anatomy.claim
-    if claim is None:
-        return False
-    forms = [replace(claim, amsgrad=form) for form in ("uncorrected", "corrected")]
-    others = [readings_of_claim(form, {"main": r.probes["main"]}, r.dtype) for form in forms]
-    return any(near_moves(r.moves("normal"), other.moves("normal")) for other in others)
-
-
-def is_scaled_as_one(d: Difference) -> bool:
-    """True if all elements of an array make the same first step far above eps, as single ones do."""
-    moved = d.anatomy.readings.moves("neighbours", 2 * len(NEIGHBOURS) + 1).value[0]
-    return near(moved, moved[0])
-
-
-def correction(d: Difference) -> Words:
-    if not d.differs("first", "second"):
-        return sums(d)
-    name = "first" if d.differs("first") else "second"
-    got, want = d.values(name)
-    claim = d.anatomy.claim
-    if (counted := counted_steps(d)) is not None:
-        return "clock", "CLK.2", f"the corrections of steps 1, 2, ... are those of t = {listed(counted)}"
-    ahead = claim is not None and (
-        claim.nesterov == "dozat" or (claim.nesterov != "none" and looks_otherwise(d))
-    )
-    if name == "first" and ahead:
-        return (
-            "nesterov",
-            "NES.1",
-            d.beside("first", "weights add up, relative to the last step, to "),
-        )
-    ratio = got / want
-    ratio = ratio / ratio[0] if near(ratio[0], ratio[1]) else ratio
-    text = f"the correction of the {name} moment is {listed(ratio)} times as claimed in steps 1, 2, ..."
-    return "bias_correction", "BC.1" if name == "first" else "BC.2", text
-
-
-def looks_otherwise(d: Difference) -> bool:
-    """True if the newest gradient counts otherwise against the older ones than claimed."""
-    [first] = [part for part in d.anatomy.parts if part.name == "first moment"]
-    return not first.as_claimed
-
-
-def counted_steps(d: Difference) -> FloatArray | None:
-    """Return the t that both corrections count in each step, or None if they do not count the same."""
-    r, claimed = d.anatomy.readings, d.anatomy.claimed
-    if claimed is None:
-        return None
-    t = np.arange(1, T + 1)
-    found = []
-    for name, got, want in (
-        ("b1", r.first_sums, claimed.first_sums),
-        ("b2", r.second_sums, claimed.second_sums),
-    ):
-        b = r.hyper(name)
-        with np.errstate(all="ignore"):
-            found.append(np.log(1.0 - (1.0 - b**t) * want.value / got.value) / np.log(b))
-    same = np.isfinite(found).all() and near(found[0], found[1]) and not near(found[0], t)
-    return found[0] if same else None
-
-
-def sums(d: Difference) -> Words:
-    """The words on weights that add up to another sum in all steps."""
-    [made] = [part for part in d.anatomy.parts if part.name == "step"]
-    if "power of lr" in made.differs:
-        return step(Difference(d.anatomy, made))
-    name = "first" if d.differs("sum of the first") else "second"
-    got, want = d.values(f"sum of the {name}")
-    what = "a step" if name == "first" else "v"
-    return "moments", "STEP.1", f"{what} is {number(got[0] / want[0])} times as large as claimed"

@@ -1,4 +1,4 @@
-"""What to say of a circumstance, a value of a hyperparameter or a precision that is not as claimed."""
+"""What to say of a circumstance in which steps are not as claimed."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from dataclasses import replace
 import numpy as np
 
 from adamcore import AXES
+from adamcore.axes import RELATIVE
 from adamcore.conformance.anatomy.circumstances import AFTER, FIRST, SECOND
 from adamcore.conformance.anatomy.differences import Difference, Words
-from adamcore.conformance.anatomy.experiments import CONSTANT, POWERS, T
+from adamcore.conformance.anatomy.experiments import CONSTANT, T, experiment
 from adamcore.conformance.anatomy.facts import NEAR, near
-from adamcore.conformance.anatomy.levers import experiment
 from adamcore.conformance.anatomy.measured import Measured
 from adamcore.conformance.anatomy.ordinary import (
+    CLOCKS,
     LENGTHS,
     PATTERN,
     SHAPES,
@@ -23,16 +24,14 @@ from adamcore.conformance.anatomy.ordinary import (
     moves,
     with_changes,
 )
-from adamcore.conformance.anatomy.precision import FINE, FORMATS, scatter
 from adamcore.conformance.anatomy.readings import Readings, readings_of_claim, run_of_claim
-from adamcore.conformance.anatomy.sweeps import SWEEPS, counts_as
 from adamcore.conformance.anatomy.texts import listed, number
-from adamcore.conformance.anatomy.words import is_scaled_as_one
-from adamcore.conformance.types import FloatArray, Probe, Start
+from adamcore.conformance.anatomy.words.decay import decay_rule
+from adamcore.conformance.anatomy.words.moments import is_scaled_as_one
+from adamcore.conformance.types import FloatArray, Start
 
-CLOCKS = 256  #: the clocks that are tried for an array whose steps depend on its size
+TRIED = 256  #: the clocks that are tried for an array whose steps depend on its size
 LONGEST = max(range(len(SHAPES)), key=lambda i: int(np.prod(SHAPES[i])))  #: the place of the longest array
-SLIGHT = 2e-3  #: relative differences below this are a matter of how exactly coefficients are formed
 
 
 def circumstance(d: Difference) -> Words:
@@ -136,15 +135,13 @@ def clocks_of_steps(
     counted = []
     for gradient, moved in zip(gradients, steps, strict=True):
         g = np.full(1, gradient)
-        probe = experiment(
-            "clocks", "one step from each clock", [np.ones(1)] * CLOCKS, [[g] * CLOCKS], **hyper
-        )
+        probe = experiment("clocks", "one step from each clock", [np.ones(1)] * TRIED, [[g] * TRIED], **hyper)
         state = np.full(1, m), np.full(1, v), np.full(1, top)
-        probe = replace(probe, start=tuple(Start(t, *state) for t in range(CLOCKS)))
+        probe = replace(probe, start=tuple(Start(t, *state) for t in range(TRIED)))
         made = Readings({"clocks": run_of_claim(plain, probe)}, {"clocks": probe}, r.dtype)
-        every = np.array([made.moves("clocks", i).value[0, 0] for i in range(CLOCKS)])
+        every = np.array([made.moves("clocks", i).value[0, 0] for i in range(TRIED)])
         fitting = np.flatnonzero(np.abs(every - moved) <= NEAR * np.abs(moved))
-        if len(fitting) == 0 or len(fitting) > CLOCKS // 2:  # no clock counts there
+        if len(fitting) == 0 or len(fitting) > TRIED // 2:  # no clock counts there
             return None
         counted.append(float(fitting[0] + 1))
         m = hyper["b1"] * m + (1.0 - hyper["b1"]) * way * g.item()
@@ -185,7 +182,47 @@ def betas(d: Difference) -> Words | None:
         other = readings_of_claim(claim, {"new-betas": variant}, r.dtype)
         if moves(other, ["new-betas"]).all_equal(d.part.values["betas changed"]):
             return None
+    if not is_of_corrections(d, "new-betas"):
+        return None
     return "bias_correction", "BC.4", "after new betas, corrections are not those of the betas of each step"
+
+
+def is_of_corrections(d: Difference, name: str) -> bool:
+    """True if other corrections can make all steps of a run without decay.
+
+    Corrections are the same numbers for all elements.  So a step, times a number and a share of the root of
+    the claimed v, is a share of the claimed m, and of the gradient if there is a look-ahead; where eps stands
+    under the root, the same goes for squares.
+    """
+    claim, r = d.anatomy.claim, d.anatomy.readings
+    if claim is None or claim.amsgrad == "corrected":
+        return True  # the steps tell no maximum
+    probe = r.probes[name]
+    moved = np.concatenate([r.moves(name, i).value for i in range(len(probe.params))], axis=1)
+    hyper, zeros = dict(probe.hyper), (np.zeros(p.size) for p in probe.params)
+    still = [Start(0, zero, zero, zero) for zero in zeros]
+    m, v, top = (
+        np.concatenate([np.ravel(getattr(start, each)) for start in probe.start or still])
+        for each in ("m", "v", "v_max")
+    )
+    for step, u in zip(probe.steps, moved, strict=True):
+        hyper.update(step.changes or {})
+        g = np.concatenate([np.ravel(g) for g in step.grads if g is not None])
+        m = hyper["b1"] * m + (1.0 - hyper["b1"]) * (-g if claim.maximize else g)
+        v = hyper["b2"] * v + (1.0 - hyper["b2"]) * g * g
+        top = v if claim.amsgrad == "none" else np.maximum(top, v)
+        parts, squares = ([m], [m * m]) if claim.nesterov == "none" else ([m, g], [m * m, m * g, g * g])
+        if not is_sum(u, [*parts, u * np.sqrt(top)]) and not is_sum(u * u, [*squares, u * u * top]):
+            return False
+    return True
+
+
+def is_sum(of: FloatArray, parts: Sequence[FloatArray]) -> bool:
+    """True if a vector is a sum of shares of these."""
+    if not np.isfinite(of).all():
+        return False
+    columns = np.stack(parts, axis=1)
+    return near(columns @ np.linalg.lstsq(columns, of)[0], of)
 
 
 def clocks_after_absence(d: Difference, r: Readings) -> list[FloatArray]:
@@ -217,6 +254,43 @@ def absent(d: Difference) -> Words | None:
     clock = other_clock(d)
     text = f"after absent gradients, steps are those of a clock that is {clock}"
     return ("clock", "CLK.1", text) if clock else None
+
+
+def group_decay(d: Difference) -> Words | None:
+    """The words on a group whose decay alone is not that of its lr, if what lr counts against is claimed.
+
+    All parameters are equal, and so is what decays of them; gradients differ.
+    """
+    claim, r, claimed = d.anatomy.claim, d.anatomy.readings, d.anatomy.claimed
+    if claim is None or claimed is None or claim.decay not in RELATIVE or r.why_not("groups-lr"):
+        return None
+    off = [r.moves("groups-lr", i).value[0] - claimed.moves("groups-lr", i).value[0] for i in range(2)]
+    if not all(alike(each) for each in off):
+        return None
+    return "decay", decay_rule(d), "in a group with an lr of its own decay is not as claimed, all else is"
+
+
+def after_clock(d: Difference) -> Words | None:
+    """The words on steps after many that are multiplied, or whose moments are not those claimed, or None."""
+    claim, r, claimed = d.anatomy.claim, d.anatomy.readings, d.anatomy.claimed
+    [name] = AFTER[d.part.differs[0]].names
+    if claim is None or claimed is None or r.why_not(name):
+        return None
+    probe, what = r.probes[name], AFTER[d.part.differs[0]].text
+    [start] = probe.start
+    later = replace(probe, start=(replace(start, t=2 * start.t),))
+    others = readings_of_claim(claim, {name: later}, r.dtype).moves(name).value
+    got, want = (each.moves(name).value for each in (r, claimed))
+    factors = got / want
+    if alike(factors) and not alike(others / want):
+        return "schedule", "LR.1", f"{what}: they are {listed(factors[:, 0])} times as long"
+    if np.isfinite(got).all() and not is_of_corrections(d, name):
+        return (
+            "moments",
+            "STEP.1",
+            f"{what}: no other corrections of the claimed moments make them",
+        )
+    return None
 
 
 def order(d: Difference) -> Words | None:
@@ -292,112 +366,7 @@ def other_clock(d: Difference) -> str | None:
 
 FINER: dict[str, Callable[[Difference], Words | None]] = {
     "shared": shared, "sizes": sizes, "unit": factor, "absent": absent, "betas changed": betas,
-    "matrix": permuted, "twins": twins, "zeros": after_small, "order": order,
+    "groups by lr": group_decay, "matrix": permuted, "twins": twins, "zeros": after_small, "order": order,
+    **{f"clock {t}": after_clock for t in CLOCKS},
 }  # fmt: skip
 """Words for what a circumstance may show besides its own."""
-
-
-def hyperparameters(d: Difference) -> Words:
-    name = d.part.differs[0]
-    sweep, claim = SWEEPS[name], d.anatomy.claim
-    got = d.part.values[name].value
-    probe = d.anatomy.readings.probes[name]
-    found = None if claim is None else counts_as(claim, sweep, probe, got, d.anatomy.readings.dtype)
-    if found is None and (words := cut(d, name, probe)):
-        return words
-    if found is None and sweep.name in ("b1", "b2") and (steps := uncorrected_steps(d, probe, got)):
-        text = f"with {name} a correction is left out, though in no other steps than"
-        return "bias_correction", "BC.1", f"{text} {', '.join(map(str, steps))}"
-    if found is None and (off := d.deviation(name)) < SLIGHT:
-        return "coefficients", "NUM.4", f"with {name} a step is off by up to {number(off)}"
-    what = f"{sweep.name}={number(sweep.value)}"
-    rules = {"lr": "LR.1", "b1": "MOM.1", "b2": "MOM.2", "eps": "EPS.1", "weight_decay": "DEC.1"}
-    rule = rules.get(sweep.name, "EPS.5")
-    if found is None or sweep.name == "eps_root":
-        area = {"eps": "epsilon", "eps_root": "epsilon", "weight_decay": "decay"}.get(
-            sweep.name, "hyperparameters"
-        )
-        return area, rule, f"with {what} steps are not as claimed, though they are with other values"
-    power = (
-        sweep.name == "eps"
-        and 0 < sweep.value != found > 0
-        and near(np.log(found) / np.log(sweep.value), 2.0)
-    )
-    return "epsilon" if power else "hyperparameters", rule, f"{what} counts as {number(found)}"
-
-
-def uncorrected_steps(d: Difference, probe: Probe, got: FloatArray) -> list[int]:
-    """Return the steps that the claim makes without a correction, if it makes all others itself.
-
-    Averages do not depend on corrections, nor do steps on p where nothing decays.
-    """
-    claim, dtype = d.anatomy.claim, d.anatomy.readings.dtype
-    if claim is None or claim.bias_correction != "both" or claim.nesterov != "none":
-        return []
-    forms = [replace(claim, bias_correction=form) for form in ("none", "first", "second")]
-    want, *others = (
-        readings_of_claim(form, {"one": probe}, dtype).moves("one").value for form in (claim, *forms)
-    )
-    moved = got.reshape(want.shape)
-    right = [near(one, other) for one, other in zip(moved, want, strict=True)]
-    for other in others:
-        lacking = [near(one, other) for one, other in zip(moved, other, strict=True)]
-        if all(a or b for a, b in zip(right, lacking, strict=True)):
-            return [t for t, is_right in enumerate(right, start=1) if not is_right]
-    return []
-
-
-def cut(d: Difference, name: str, probe: Probe) -> Words | None:
-    """Return the words on steps that are cut to a size, or scaled down as a whole."""
-    if SWEEPS[name].name == "b1" and SWEEPS[name].value:  # another correction shortens steps too
-        return None
-    got, want = (np.abs(values.reshape(len(probe.steps), -1)) for values in d.values(name))
-    with np.errstate(all="ignore"):
-        wrong = np.any(np.abs(got - want) > NEAR * want, axis=1)
-        rows = np.arange(len(got)) <= np.argmax(wrong)  # later steps begin from another p
-        got, want = got[rows], want[rows]
-        less = got < want * (1.0 - NEAR)
-    if not less.any() or np.any(got > want * (1.0 + NEAR)):
-        return None
-    if near(got[less], np.max(got[less])) and np.all(want[~less] <= np.max(got[less]) * (1.0 + NEAR)):
-        lr = number(float(np.max(got[less])) / probe.hyper["lr"])
-        return "clipping", "NUM.5", f"with {name} steps are cut to {lr} times lr"
-    if all(near(g / w, (g / w)[0]) for g, w, off in zip(got, want, less, strict=True) if off.any()):
-        return "clipping", "NUM.5", f"with {name} the steps of an array are scaled down together"
-    return None
-
-
-def precision(d: Difference) -> Words:
-    name = d.part.differs[0]
-    got, want = d.values(name)
-    if name.startswith("digits"):
-        text = f"in a float64 run {name.removeprefix('digits of ')} has the digits of {FORMATS[int(got[0])]}"
-        return "mixed_precision", "NUM.1", text
-    if name == "odd parameters":
-        return "mixed_precision", "NUM.1", "in a float64 run a parameter loses digits without any gradient"
-    claimed = d.anatomy.claimed
-    if name == "odd gradients" or (claimed is not None and scatter(d.anatomy.readings, claimed) > 4.0 * FINE):
-        return "mixed_precision", "NUM.1", "in a float64 run steps do not have all digits of their gradients"
-    apart = np.abs(got / want - 1.0)
-    off = number(float(np.max(np.where(np.isnan(apart), np.inf, apart))))
-    if name in ("b1", "b2"):
-        known = got[np.isfinite(got)]
-        if len(known) and np.ptp(known) < 4.0 * FINE:
-            return "hyperparameters", "NUM.4", f"{name} is {known[-1]:.12g} where {want[-1]:.12g} was given"
-        return "mixed_precision", "NUM.1", f"the weights of a moment are off by up to {off}, each by another"
-    if name in ("first sums", "second sums", "newest"):
-        return "coefficients", "NUM.4", f"corrections and weights are off by up to {off}"
-    if name == "eps" and (power := squares_lost(d)) is not None:
-        return "moments", "NUM.2", f"in v a gradient of up to 2^{power} counts as 0"
-    area = {"decay": "decay", "eps": "epsilon"}.get(name, "hyperparameters")
-    return area, "NUM.4", f"{name} is off by up to {off}"
-
-
-def squares_lost(d: Difference) -> int | None:
-    """Return up to which power of two a gradient makes a step as if v were 0, if those above are right."""
-    got, want = d.values("eps")
-    wrong = np.flatnonzero(np.abs(got / want - 1.0) > FINE)
-    small = slice(int(wrong[-1]) + 1)
-    steps = got[small] / 2.0 ** np.array(POWERS[small])
-    is_linear = bool(np.all(np.abs(steps / steps[0] - 1.0) < FINE))
-    return POWERS[int(wrong[-1])] if len(wrong) > 1 and wrong[-1] < len(got) - 1 and is_linear else None

@@ -10,8 +10,8 @@ import wrong_steps as steps
 from measured_adams import CLAIM, Parts, anatomy, whole_anatomy
 
 from adamcore import AXES, Adam
-from adamcore.conformance.anatomy.findings import WORDS, first_finding
 from adamcore.conformance.anatomy.parts import PARTS
+from adamcore.conformance.anatomy.words.findings import WORDS, first_finding
 
 CASES = [
     (wrong.SlowFading, "moments", "MOM.1", "weights of m go down by 0.95 a step where b1 is 0.8"),

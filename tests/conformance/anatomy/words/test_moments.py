@@ -1,13 +1,12 @@
-"""Words on gradients, moments and corrections that are not as claimed."""
+"""Words on moments and corrections that are not as claimed."""
 
 from __future__ import annotations
 
-import pytest
 import wrong_parts as wrong
 from measured_adams import anatomy
 
 from adamcore.conformance.anatomy.differences import Difference, first_difference
-from adamcore.conformance.anatomy.words import first_moment, gradient, is_claim_with, keeps_corrected, sums
+from adamcore.conformance.anatomy.words.moments import first_moment, is_claim_with, keeps_corrected, sums
 
 
 def difference(cls: type, part: str) -> Difference:
@@ -25,11 +24,6 @@ def test_another_beta_alone_is_told_from_another_rule() -> None:
 def test_an_average_that_keeps_its_correction() -> None:
     assert keeps_corrected(difference(wrong.KeepsCorrected, "first moment"), "fading in step", 0.8)
     assert not keeps_corrected(difference(wrong.SlowFading, "first moment"), "fading in step", 0.8)
-
-
-@pytest.mark.parametrize(("cls", "area"), [(wrong.Climbs, "maximize"), (wrong.Clips, "clipping")])
-def test_gradients(cls: type, area: str) -> None:
-    assert gradient(difference(cls, "gradient"))[0] == area
 
 
 def test_a_factor_of_all_steps() -> None:

@@ -1,0 +1,26 @@
+"""Words on far values of hyperparameters, and on precision."""
+
+from __future__ import annotations
+
+import odd_runs as odd
+import pytest
+from measured_adams import whole_anatomy
+
+from adamcore.conformance.anatomy.words.findings import first_finding
+
+CASES = [
+    (odd.CappedBeta, "hyperparameters", "MOM.2", "b2=0.9999 counts as 0.999"),
+    (odd.SmallEpsSquared, "epsilon", "EPS.1", "eps=1e-07 counts as 1e-14"),
+    (odd.SingleUpdate, "mixed_precision", "NUM.1", "p has the digits of float32"),
+    (odd.SingleBetas, "hyperparameters", "NUM.4", "b1 is 0.800000011921 where 0.8 was given"),
+    (odd.SingleCorrections, "coefficients", "NUM.4", "corrections and weights are off by up to "),
+    (odd.DecaysInSingle, "decay", "NUM.4", "differ in their last digits"),
+]
+
+
+@pytest.mark.parametrize(("cls", "area", "rule", "observed"), CASES, ids=[case[0].__name__ for case in CASES])
+def test_the_finding(cls: type, area: str, rule: str, observed: str) -> None:
+    found = first_finding(whole_anatomy(cls))
+    assert found is not None
+    assert (found.area, found.rule) == (area, rule), found.observed
+    assert observed in found.observed
