@@ -12,7 +12,7 @@ every axis (:mod:`adamcore.conformance.claims`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
@@ -48,6 +48,10 @@ class Moments(NamedTuple):
     m: FloatArray
     v: FloatArray
     v_max: FloatArray | None = None  #: None if there is no maximum
+
+    def each(self, made: Callable[[Any], FloatArray]) -> Moments:
+        """Return what a function makes of each array."""
+        return Moments(made(self.m), made(self.v), None if self.v_max is None else made(self.v_max))
 
 
 @dataclass(frozen=True)

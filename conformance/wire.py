@@ -137,7 +137,6 @@ def unpack_run(packed: Json) -> Run:
         eager=packed["eager"],
         rests=[[x if x is None else unpack_array(x) for x in after] for after in packed["rests"]],
         moments=[
-            [kept and Moments(*(x if x is None else unpack_array(x) for x in kept)) for kept in after]
-            for after in packed["moments"]
+            [kept and Moments(*kept).each(unpack_array) for kept in after] for after in packed["moments"]
         ],
     )

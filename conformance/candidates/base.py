@@ -142,6 +142,11 @@ def in_carrier(array: FloatArray) -> FloatArray:
     return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
 
 
+def kept_array(value: Any) -> FloatArray:
+    """Return a copy of an array of a state, as runs keep it."""
+    return in_carrier(np.array(value))
+
+
 def layout_of_parameters(probe: Probe) -> Layout:
     """Return how a probe's parameters lie in memory; those under broadcast gradients are ordinary arrays."""
     return "C" if probe.layout == "broadcast" else probe.layout
@@ -195,9 +200,9 @@ def run_probe(make: Callable[[Probe], Stepper], probe: Probe) -> Run:
             run.written += written
             run.params.append(copy_arrays(after, len(probe.params)))
             run.clocks.append(stepper.clocks() or [])
-            run.rests.append([x if x is None else in_carrier(np.array(x)) for x in stepper.rests() or ()])
+            run.rests.append([x if x is None else kept_array(x) for x in stepper.rests() or ()])
             if stepper.dtype in NARROW:  # elsewhere nobody looks at them
-                run.moments.append([kept and copied(kept) for kept in stepper.moments() or ()])
+                run.moments.append([kept and kept.each(kept_array) for kept in stepper.moments() or ()])
     except UnsupportedProbe as reason:
         return Run(unsupported=str(reason))
     except (CandidateError, Refusal):  # the candidate is broken, or nothing was run
@@ -208,11 +213,6 @@ def run_probe(make: Callable[[Probe], Stepper], probe: Probe) -> Run:
     run.rests = run.rests if any(run.rests) else []
     run.moments = run.moments if any(run.moments) else []
     return run
-
-
-def copied(kept: Moments) -> Moments:
-    """Return copies of moments, as runs keep them."""
-    return Moments(*(None if x is None else in_carrier(np.array(x)) for x in kept))  # type: ignore[arg-type]
 
 
 def mirror(probe: Probe) -> Probe:

@@ -170,7 +170,7 @@ class KernelStepper(Stepper):
 
     def moments(self) -> list[Moments | None] | None:
         library = self.convention.library
-        return [Moments(*(library.numpy(x) for x in (slot.m, slot.v, slot.v_max))) for slot in self.slots]
+        return [Moments(slot.m, slot.v, slot.v_max).each(library.numpy) for slot in self.slots]
 
     def step(self, index: int, step: Step) -> tuple[list[Any], list[str]]:
         changes = {**({} if step.lr is None else {"lr": step.lr}), **(step.changes or {})}

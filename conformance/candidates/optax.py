@@ -209,10 +209,7 @@ class OptaxStepper(Stepper):
             if is_moments(node):
                 kept = [node.mu, node.nu, getattr(node, "nu_max", None) or [None] * len(self.params)]
                 if all(isinstance(part, list) for part in kept):
-                    return [
-                        Moments(*(x if x is None else self.numpy(x) for x in parts))  # type: ignore[arg-type]
-                        for parts in zip(*kept, strict=True)
-                    ]
+                    return [Moments(*parts).each(self.numpy) for parts in zip(*kept, strict=True)]
         return None
 
     def step(self, index: int, step: Step) -> tuple[list[Any], list[str]]:

@@ -319,10 +319,7 @@ class OwnStepper(Stepper):
 
     def moments(self) -> list[Moments | None] | None:
         kept = [self.state.m, self.state.v, self.state.v_max or [None] * len(self.params)]
-        return [
-            Moments(*(x if x is None else self.library.numpy(x) for x in parts))
-            for parts in zip(*kept, strict=True)
-        ]
+        return [Moments(*parts).each(self.library.numpy) for parts in zip(*kept, strict=True)]
 
     def step(self, index: int, step: Step) -> tuple[list[FloatArray], list[str]]:
         library = self.library

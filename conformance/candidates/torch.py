@@ -226,10 +226,10 @@ class TorchStepper(Stepper):
 
     def moments_of(self, own: Mapping[str, Any]) -> Moments | None:
         """Return the moments in the state of one parameter, or None if they are no plain tensors."""
-        kept = [own.get(name) for name in ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")]
-        if any(type(x) is not self.torch.Tensor for x in kept[:2]):
+        m, v = (own.get(name) for name in ("exp_avg", "exp_avg_sq"))
+        if type(m) is not self.torch.Tensor or type(v) is not self.torch.Tensor:
             return None
-        return Moments(*(x if x is None else to_numpy(x) for x in kept))  # type: ignore[arg-type]
+        return Moments(m, v, own.get("max_exp_avg_sq")).each(to_numpy)
 
     def step(self, index: int, step: Step) -> tuple[list[Any], list[str]]:
         if step.lr is not None:
