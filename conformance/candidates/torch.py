@@ -226,10 +226,9 @@ class TorchStepper(Stepper):
 
     def moments_of(self, own: Mapping[str, Any]) -> Moments | None:
         """Return the moments in the state of one parameter, or None if they are no plain tensors."""
-        m, v = (own.get(name) for name in ("exp_avg", "exp_avg_sq"))
-        if type(m) is not self.torch.Tensor or type(v) is not self.torch.Tensor:
-            return None
-        return Moments(m, v, own.get("max_exp_avg_sq")).each(to_numpy)
+        kept: list[Any] = [own.get(name) for name in ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")]
+        plain = all(type(x) is self.torch.Tensor for x in kept[:2])
+        return Moments(*kept).each(to_numpy) if plain else None
 
     def step(self, index: int, step: Step) -> tuple[list[Any], list[str]]:
         if step.lr is not None:
