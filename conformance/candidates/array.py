@@ -44,7 +44,7 @@ class ArrayCandidate:
 
     The class may also have:
 
-    * ``set_lr(lr)``, and ``set_hyper(hyper)`` for the other hyperparameters;
+    * ``set_lr(lr)``, of all groups, and ``set_hyper(hyper)`` for the other hyperparameters;
     * ``init_groups(params, hypers)``, with hyperparameters for each parameter;
     * ``get_state()`` and ``set_state(state)``.  If the state is ``{"t": a number or a list of them,
       "m": [...], "v": [...], "v_max": [...]}``, a probe can set it and read its clock;
