@@ -5,8 +5,9 @@
 "files": each round reads p, g, m and v and writes p, m and v as a step does, without arithmetic, and
 makes a step.  "dask": each round makes a step of a run in this process, one as tasks of Dask's ("tasks"), one
 whose gradients are arrays of Dask's, which are computed from the parameters ("chunks"), and a step of Dask's
-arrays that are read from files of NumPy and stored in others, with and without arithmetic ("lazy"); then a
-step of arrays in the memory of Dask's worker.  What writes files ends with all of it on the disk.
+arrays that are read from files of NumPy and stored in others, with and without arithmetic ("lazy"), and lets
+Dask read and store the same files without a step of ours ("plain"); then a step of arrays in the memory of
+Dask's worker.  What writes files ends with all of it on the disk.
 Dask's scheduler is the distributed one, with a worker process of two threads, whose memory has the
 ceiling.  Where others use the machine, the ratio of processor times says more than that of the clock's.
 """
@@ -111,8 +112,15 @@ class OnDisk:
             file.write(np.ascontiguousarray(values).data)
 
 
-def dask_step(folder: Path, each: int) -> Callable[[], None]:
-    """Return a step of Dask's arrays in files: read, stepped, stored beside, and put on the disk."""
+Trees = dict[str, dict[str, Any]]  #: arrays by part and name
+
+
+def dask_step(folder: Path, each: int) -> tuple[Callable[[], None], Callable[[], None]]:
+    """Return two works on Dask's arrays in files, which end with the results on the disk.
+
+    One reads them, steps them, and stores the new ones beside.  The other is plain Dask's: it reads the same
+    files, and stores p + g, m and v in the place of what a step makes.
+    """
     import dask.array as da
 
     from adamcore import AdamState
@@ -127,10 +135,7 @@ def dask_step(folder: Path, each: int) -> Callable[[], None]:
         files = {name: OnDisk(folder / f"{name}.{part}.npy") for name in names}
         return {name: da.from_array(x, chunks=CHUNK, name=False) for name, x in files.items()}
 
-    def step() -> None:
-        state = AdamState(dict.fromkeys(names, 1), lazy("m"), lazy("v"))
-        new, after = Adam().step(lazy("p"), lazy("g"), state)
-        trees = {"p": new, "m": after.m, "v": after.v}
+    def stored(trees: Trees) -> None:
         targets = {
             (part, name): OnDisk(folder / f"{name}.{part}.new.npy") for part in trees for name in names
         }
@@ -139,7 +144,16 @@ def dask_step(folder: Path, each: int) -> Callable[[], None]:
         for file in files:
             sync(Path(file.path))
 
-    return step
+    def step() -> None:
+        state = AdamState(dict.fromkeys(names, 1), lazy("m"), lazy("v"))
+        new, after = Adam().step(lazy("p"), lazy("g"), state)
+        stored({"p": new, "m": after.m, "v": after.v})
+
+    def plain() -> None:
+        p, g = lazy("p"), lazy("g")
+        stored({"p": {name: p[name] + g[name] for name in names}, "m": lazy("m"), "v": lazy("v")})
+
+    return step, plain
 
 
 def reread(*arrays: Any, adam: Any, job: Any, names: Any, block_info: Any) -> list[Any]:
@@ -193,9 +207,9 @@ def measure_dask(folder: Path, elements: int, ceiling: int, rounds: int) -> dict
             work()
         return [[timed(work, used) for work in works] for _ in range(rounds)]
 
-    lazy = dask_step(folder / "dask", elements // LEAVES)
+    lazy, plain = dask_step(folder / "dask", elements // LEAVES)
     with worker(ceiling) as client:
-        rows = rounds_of(client, step, tasks, chunks, lazy, lambda: without_arithmetic(lazy))
+        rows = rounds_of(client, step, tasks, chunks, lazy, lambda: without_arithmetic(lazy), plain)
     with worker(None) as client:
         adam = Adam()
         p, g = persist(*(da.random.random(1 << 24, chunks=CHUNK).astype("float32") for _ in "pg"))
@@ -209,10 +223,12 @@ def measure_dask(folder: Path, elements: int, ceiling: int, rounds: int) -> dict
     return {
         "elements": elements // LEAVES * LEAVES,
         "ceiling": ceiling,
-        **compared([(b, a) for a, b, *_ in rows], "tasks_to_run"),
-        **compared([(c, a) for a, _, c, *_ in rows], "chunks_to_run"),
-        **compared([(d, a) for a, _, _, d, _ in rows], "lazy_to_run"),
-        **compared([(d, e) for *_, d, e in rows], "lazy_to_no_arithmetic"),
+        **compared([(row[1], row[0]) for row in rows], "tasks_to_run"),
+        **compared([(row[2], row[0]) for row in rows], "chunks_to_run"),
+        **compared([(row[3], row[0]) for row in rows], "lazy_to_run"),
+        **compared([(row[3], row[4]) for row in rows], "lazy_to_no_arithmetic"),
+        **compared([(row[3], row[5]) for row in rows], "lazy_to_plain"),
+        **compared([(row[5], row[0]) for row in rows], "plain_to_run"),
         **compared([(a, b) for a, b in beside], "in_memory_to_no_arithmetic"),
         "times": rows,
         "times_in_memory": beside,

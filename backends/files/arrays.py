@@ -128,8 +128,13 @@ class Chunk(Wrapped):
 
     first: int
 
+    def part(self, start: int, stop: int) -> Array:
+        """Return a range of elements as a vector, which is a view where it can be."""
+        part = self.x.reshape(-1)[start - self.first : stop - self.first]
+        return np.require(part, requirements=["C_CONTIGUOUS", "ALIGNED", "ENSUREARRAY"])
+
     def read(self, start: int, stop: int, into: Array) -> None:
-        into[:] = self.x.reshape(-1)[start - self.first : stop - self.first]
+        into[:] = self.part(start, stop)
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,9 +182,7 @@ class ZarrArray(Wrapped):
 
     def write(self, start: int, stop: int, values: Array) -> None:
         where = box(self.shape, start, stop)
-        self.x[where] = values.reshape(
-            [len(range(*s.indices(n))) for s, n in zip(where, self.shape, strict=True)]
-        )
+        self.x[where] = values.reshape(extents(self.shape, where))
 
     def mapped(self) -> Array:
         return self.x
@@ -261,6 +264,27 @@ def box(shape: Sequence[int], start: int, stop: int) -> tuple[slice, ...]:
             break
         start, stop = start - first * below, stop - first * below
     return tuple(found)
+
+
+def extents(shape: Sequence[int], where: Sequence[slice]) -> list[int]:
+    """Return how many elements slices of the axes have in each."""
+    return [len(range(*s.indices(n))) for s, n in zip(where, shape, strict=True)]
+
+
+def range_of(shape: Sequence[int], index: Any) -> tuple[int, int] | None:
+    """Return the range of elements that an index stands for, as :func:`box` has them; None if it is none.
+
+    >>> range_of((4, 5, 6), box((4, 5, 6), 30, 90)), range_of((4, 5), (slice(0, 2), slice(0, 3)))
+    ((30, 90), None)
+    """
+    if not isinstance(index, tuple) or len(index) != len(shape):
+        return None
+    if not all(isinstance(s, slice) and s.step in (None, 1) for s in index):
+        return None
+    where = tuple(slice(*s.indices(n)[:2]) for s, n in zip(index, shape, strict=True))
+    start = sum(s.start * math.prod(shape[k + 1 :]) for k, s in enumerate(where))
+    stop = start + math.prod(extents(shape, where))
+    return (start, stop) if stop > start and box(shape, start, stop) == where else None
 
 
 def boxes(shape: Sequence[int], most: int) -> list[tuple[int, int]]:

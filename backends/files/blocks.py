@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from adamcore import step
-from adamcore.backends.files.arrays import FileArray, Readable, Writable, ZarrArray
+from adamcore.backends.files.arrays import Chunk, FileArray, Readable, Writable, ZarrArray
 from adamcore.backends.files.batches import LINE, Buffer, Leaf, Piece, slices
 from adamcore.backends.numpy import fast
 from adamcore.backends.numpy.backend import backend as NUMPY
@@ -88,6 +88,9 @@ class Blocks:
             arrays = {}
             for part, source in self.tasks[piece.leaf].sources.items():
                 start, stop = within(self.adam, part, piece.start, piece.stop)
+                if isinstance(source, Chunk):  # it is in memory, and a step does not change it
+                    arrays[part] = source.part(start, stop)
+                    continue
                 arrays[part] = buffer.take(source.dtype, stop - start)
                 source.read(start, stop, arrays[part])
             loaded.append((piece, arrays))

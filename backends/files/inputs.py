@@ -57,11 +57,13 @@ def named(
             raise error(
                 f"{what} {name!r} is Rows: expected all of its rows, as files are stepped range by range"
             )
+        if not name:
+            raise error(f"{what} has an array without a name: expected a name for each, as {{'w': array}}")
         lazy = isinstance(found[name], LazyArray)
-        if found[name] is None or not name or (lazy and names is None):
+        if found[name] is None or (lazy and names is None):
             raise error(
-                f"{what} {name!r} is {type(x).__name__}: expected an array of NumPy or zarr with a name (a "
-                "gradient may be one of Dask), or a path of such arrays; numpy.asarray makes one of others"
+                f"{what} {name!r} is {type(x).__name__}: expected an array of NumPy or zarr (a gradient may "
+                "be one of Dask), or a path of such arrays; numpy.asarray makes one of others"
             )
     if names is None:
         if not found:

@@ -1,7 +1,7 @@
 """A step of arrays in files as tasks of Dask's, on whichever scheduler is in use.
 
 A task opens the files in the process in which it runs.  Gradients in files are read there too; those that are
-arrays of Dask's are computed chunk by chunk, and a chunk is stepped where it was computed.
+arrays of Dask's are computed chunk by chunk, and the task that has computed a chunk steps it.
 """
 
 from __future__ import annotations
@@ -15,17 +15,26 @@ from uuid import uuid4
 import dask
 import dask.array as da
 import numpy as np
-from dask.base import compute, get_scheduler, optimize
+from dask.base import get_scheduler, persist
 from dask.callbacks import Callback
-from dask.delayed import Delayed, delayed
+from dask.core import flatten
+from dask.delayed import delayed
 from dask.system import CPU_COUNT
 
 from adamcore._minimize import bar
-from adamcore.backends.files.arrays import Chunk, LazyArray, MemoryArray, Writable
-from adamcore.backends.files.batches import WHOLE, Budget, Piece, batches, budget, pieces_within
+from adamcore.backends.files.arrays import (
+    Chunk,
+    FileArray,
+    LazyArray,
+    MemoryArray,
+    Writable,
+    extents,
+    range_of,
+)
+from adamcore.backends.files.batches import WHOLE, Budget, Piece, batches, budget, fitting
 from adamcore.backends.files.blocks import Blocks, Task
 from adamcore.backends.files.formats import CHUNK, chunk_shape
-from adamcore.backends.files.part import Part, make_part
+from adamcore.backends.files.part import Part, make_chunk, make_part
 from adamcore.types import Array
 
 PART = 1 << 23  #: elements of a task whose gradients are read from files
@@ -71,7 +80,7 @@ def make(step: Step, workers: Workers, progress: bool) -> None:
     in_files = [leaf for leaf in leaves if not comes_in_chunks(leaf)]
     task: Any = delayed(make_part, pure=False, traverse=False)
     made = [task(part) for part in parts_of_files(step, in_files, share, threads)]
-    made += [task(part, chunk) for part, chunk in parts_of_chunks(step, in_chunks, share, threads)]
+    made += [of_chunks(step, leaf, share, threads) for leaf in in_chunks]
     total = sum(each.leaf.size for each in leaves)
     with bar(total if progress else None, "step") as shown:
         done = 0
@@ -103,20 +112,31 @@ def parts_of_files(step: Step, tasks: Sequence[Task], share: Budget, threads: in
         yield part_of(step, share, group)
 
 
-def parts_of_chunks(
-    step: Step, tasks: Sequence[Task], share: Budget, threads: int
-) -> Iterator[tuple[Part, Delayed]]:
-    """Yield the parts of leaves whose gradients come in chunks, each with its chunk."""
-    arrays: Any = optimize(*map(in_ranges, tasks))  # together: what they share is computed once
-    for task, x in zip(tasks, arrays, strict=True):
-        start = 0
-        chunks = x.to_delayed(optimize_graph=False).ravel()
-        sizes = np.prod(np.stack(np.meshgrid(*x.chunks, indexing="ij")), axis=0).ravel() if x.ndim else [1]
-        for chunk, size in zip(chunks, map(int, sizes), strict=True):
-            if size:
-                group = pieces_within(task.leaf, start, start + size, share, threads)
-                yield part_of(step, share, group), chunk
-            start += size
+def of_chunks(step: Step, task: Task, share: Budget, threads: int) -> Any:
+    """Return an array of Dask's, to compute which is to step a leaf whose gradient comes in chunks.
+
+    What computes a chunk of the gradient and what steps it become one task, where Dask can make it one.
+    """
+    x, leaf = in_ranges(task), task.leaf
+    if leaf.chunked:
+        fitting(leaf, int(np.prod(x.chunksize)), share.buffer, threads)
+    given = [x]
+    where = task.sources.get("where")
+    if isinstance(where, MemoryArray):
+        given.append(da.from_array(where.x.reshape(x.shape), chunks=x.chunks))
+    part = part_of(step, share, [[Piece(leaf.number, 0, 0)]])
+    each = tuple((1,) * n for n in x.numblocks)
+    return da.map_blocks(
+        make_chunk,
+        *given,
+        part=part,
+        share=share,
+        threads=threads,
+        name=f"adamcore-step-{uuid4().hex}",
+        chunks=each,
+        dtype=np.int64,
+        meta=np.empty((0,) * x.ndim, np.int64),
+    )
 
 
 def part_of(step: Step, share: Budget, group: Sequence[Sequence[Piece]]) -> Part:
@@ -128,19 +148,25 @@ def part_of(step: Step, share: Budget, group: Sequence[Sequence[Piece]]) -> Part
 
 
 def for_a_worker(task: Task, pieces: Sequence[Piece]) -> Task:
-    """Return a task with no arrays but files, and of a mask in memory the part that belongs to the pieces."""
+    """Return a task with no arrays but files, and of a mask in memory the part that belongs to the pieces.
+
+    Of a leaf whose gradient comes in chunks, the mask comes in chunks too.
+    """
     if task.job is None:
         return task
-    sources, job = dict(task.sources), task.job
-    if comes_in_chunks(task):
+    sources, job = dict(task.sources), task.job._replace(where=None)
+    chunks = comes_in_chunks(task)
+    if chunks:
         del sources["g"]
         job = job._replace(g=None)
     if isinstance(sources.get("where"), MemoryArray):
-        start, stop = pieces[0].start, pieces[-1].stop
-        part = np.empty(stop - start, np.bool_)
-        sources["where"].read(start, stop, part)
-        sources["where"] = Chunk(part, start)
-    return task._replace(sources=sources, job=job._replace(where=None))
+        mask = sources.pop("where")
+        if not chunks:
+            start, stop = pieces[0].start, pieces[-1].stop
+            part = np.empty(stop - start, np.bool_)
+            mask.read(start, stop, part)
+            sources["where"] = Chunk(part, start)
+    return task._replace(sources=sources, job=job)
 
 
 def in_ranges(task: Task) -> Any:
@@ -171,25 +197,31 @@ def are_ranges(chunks: Sequence[Sequence[int]]) -> bool:
     return not cut or all(n == 1 for sizes in chunks[: cut[-1]] for n in sizes)
 
 
-def carry_out(made: Sequence[Delayed], client: Any, ended: Callable[[int], None]) -> None:
+def carry_out(made: Sequence[Any], client: Any, ended: Callable[[int], None]) -> None:
     """Carry out tasks; call ``ended`` with the size of each that ends.
 
     Tasks that have not begun are taken back if one fails.
+
+    Args:
+        made: what has the tasks, of Dask's; each results in a size, or in an array of it.
+        client: of the distributed scheduler; None if another is in use.
+        ended: the function.
     """
     if client is None:
-        keys = {each.key for each in made}
+        keys = {key for each in made for key in flatten(each.__dask_keys__())}
 
         def after(key: Any, result: Any, *_: Any) -> None:
             if key in keys:
-                ended(result)
+                ended(int(np.sum(result)))
 
         with Callback(posttask=after):
-            compute(*made)
+            persist(*made)
         return
-    futures = client.compute(list(made))
+    distributed = sys.modules["distributed"]
+    futures = distributed.futures_of(client.persist(list(made)))
     try:
-        for _, size in sys.modules["distributed"].as_completed(futures, with_results=True):
-            ended(size)
+        for _, size in distributed.as_completed(futures, with_results=True):
+            ended(int(np.sum(size)))
     except BaseException:
         client.cancel(futures)
         raise
@@ -216,7 +248,13 @@ class Ranges:
         self.x, self.shape, self.dtype, self.ndim = x, x.shape, x.dtype, len(x.shape)
 
     def __getitem__(self, index: Any) -> Array:
-        return np.array(self.x.mapped()[index])
+        found = range_of(self.shape, index)
+        if found is None or not isinstance(self.x, FileArray):
+            return np.array(self.x.mapped()[index])
+        start, stop = found
+        into = np.empty(stop - start, self.dtype)
+        self.x.read(start, stop, into)  # which takes less time than to touch the pages of a map
+        return into.reshape(extents(self.shape, index))
 
 
 def lazy(arrays: Mapping[str, Writable]) -> dict[str, Any]:

@@ -39,7 +39,9 @@ class StandInBackend(NumPyBackend):
         return isinstance(leaf, SOURCES)
 
     def refuse(self, leaf: Array) -> str | None:
-        return None if leaf.dtype.isnative else f"of dtype {leaf.dtype}, whose bytes are in another order"
+        if leaf.dtype.isnative:
+            return None
+        return f"of dtype {leaf.dtype}, whose bytes are in another order; give x.astype({leaf.dtype.name!r})"
 
     def uniform(self, columns: Columns) -> bool:
         return False

@@ -207,11 +207,11 @@ def listed(names: Iterable[str], most: int = 4) -> str:
 def dotted(path: str) -> str:
     """Return a path of any library with dots between its parts.
 
-    >>> dotted("['layers'][0]['w']"), dotted(".layers[0].weight"), dotted("")
-    ('layers.0.w', 'layers.0.weight', '')
+    >>> dotted("['layers'][0]['w']"), dotted(".layers[0].weight"), dotted("['layers']['']"), dotted("")
+    ('layers.0.w', 'layers.0.weight', 'layers.', '')
     """
     parts = re.findall(r"\[(?:'([^']*)'|\"([^\"]*)\"|<flat index (\d+)>|(\w+))\]|\.?(\w+)", path)
-    return ".".join(next(p for p in part if p) for part in parts)
+    return ".".join(max(part, key=len) for part in parts)  # of the groups, only one has matched
 
 
 def unique(names: list[str]) -> list[str]:

@@ -183,7 +183,7 @@ def step_changed(
 def first_lr(d: Any, at: StepContext) -> Any:
     """Return the decay with the lr that the optimizer was made with."""
     assert not callable(at.adam.lr)
-    return d if at.adam.decay != "decoupled" or not at.lr else d * (at.adam.lr / at.lr)
+    return at.adam.lr * at.adam.weight_decay if at.adam.decay == "decoupled" else d
 
 
 def relative_lr(d: Any, at: StepContext) -> Any:

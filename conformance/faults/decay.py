@@ -127,6 +127,17 @@ def negated_too(at: StepContext, c: Coefficients, inputs: UpdateInput) -> Update
     return _updates.as_defined(at, c._replace(decay=-(c.decay or 0.0)), inputs)
 
 
+def turned_whole(at: StepContext, c: Coefficients, inputs: UpdateInput) -> UpdateOutput:
+    """Turn the whole step round in place of the gradient."""
+    _updates.require(at.adam.maximize)
+    step_g, shrunk = c.step_g, at.adam.decay != "l2"
+    turned = c._replace(step_m=-c.step_m, step_g=None if step_g is None else -step_g)
+    if shrunk and c.decay is not None:
+        turned = turned._replace(decay=-c.decay, keep_p=None)
+    back = _updates.with_gradients(inputs, lambda p, g: -g)  # the definition negates them once more
+    return _updates.as_defined(at, turned, back)
+
+
 def changed_fractions() -> Iterator[Fault]:
     """Yield the faults that change the fraction of p that decays."""
     for name, rule, says, by in (
@@ -179,4 +190,6 @@ DECAY: tuple[Fault, ...] = (
           update=partial(shrinking, lambda d: d / (1.0 + d))),
     Fault("decay-negated", "maximize", "MAX.1", "decay is negated with the gradient: away from zero",
           update=negated_too),
+    Fault("decay-turned", "decay", "MAX.1", "the whole step is turned round, and what decays with it",
+          update=turned_whole),
 )  # fmt: skip

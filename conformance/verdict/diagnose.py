@@ -132,12 +132,12 @@ def explain(
     small = [r for r in failures if not case.is_large(r)]
     asked = small if len(small) > 2 * (len(failures) - len(small)) else failures
     cause, pair = best_cause(case, asked, identification, catalogue), pair_finding(case, failures)
-    if cause is not None and measured is not None and is_beside(cause, measured):
+    if cause is not None and measured is not None and not stands(case, cause, measured, asked):
         cause = None
     if cause is None and measured is not None:
         measured = in_single(case, measured, failures)
         first = fold(with_evidence(measured, failures), by_rule(failures, case.probes))
-        apart = pair is not None and pair.finding.area != first.area
+        apart = pair is not None and pair.finding.area not in (first.area, "clock")  # which is measured too
         return [first, pair.finding] if pair is not None and apart else [first], [], None
     if cause is None and pair is None:
         region = common_region(case, [r for r in asked if case.is_required(r)])
@@ -179,6 +179,16 @@ def add_loss_scale(
         findings = [fold(findings[0], by_rule(follow, case.probes)), *findings[1:]]
     others = by_rule([r for r in left if r not in follow], case.probes)
     return merge([*findings, *found], [fold(others[0], others[1:])] if others else [])
+
+
+def stands(case: Case, cause: Cause, measured: Finding, failures: Sequence[Result]) -> bool:
+    """Return whether a cause may stand in place of what was measured.
+
+    A known fault may not if it has another area, or if it leaves the plainest runs unexplained.
+    """
+    plain = [r for r in failures if r.probe in PLAIN and r not in cause.explains and r not in cause.moot]
+    is_whole = cause.fault is None or all(cause.leads_to(case, r) for r in plain)
+    return is_whole and not is_beside(cause, measured)
 
 
 def is_beside(cause: Cause, measured: Finding) -> bool:

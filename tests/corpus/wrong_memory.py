@@ -115,9 +115,9 @@ class MomentsOfClass(AdamW):
         self.m, self.v = self.shared.setdefault(key, (self.m, self.v))
 
 
-@wrong("isolation", "STATE.3", like="deepspeed.CPUAdam's product of powers")
+@wrong("isolation bias_correction", "STATE.3", like="deepspeed.CPUAdam's product of powers")
 class ProductOfClass(Unsaved):
-    """Powers of the betas live on the class, and start anew with each optimizer."""
+    """Powers of the betas live on the class, start anew with each optimizer, and keep the older betas."""
 
     powers: ClassVar[dict[int, tuple[F, F]]] = {}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 from pathlib import Path
@@ -9,7 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adamcore.backends.files.arrays import FileArray, MemoryArray, ZarrArray, box, boxes, readable
+from adamcore.backends.files.arrays import (
+    Chunk,
+    FileArray,
+    MemoryArray,
+    ZarrArray,
+    box,
+    boxes,
+    range_of,
+    readable,
+)
 from adamcore.errors import CheckpointError
 
 
@@ -78,3 +88,36 @@ def test_an_array_of_zarr() -> None:
     found.read(12, 18, into)
     assert into.tolist() == [6, 7, 8, 9, 10, 11]
     assert found.mapped()[1].tolist() == [0, 1, 2, 3, 4, 5]
+
+
+def test_an_index_is_a_range() -> None:
+    shape = (3, 1, 4)
+    x = np.arange(12).reshape(shape)
+    cuts = [
+        slice(None),
+        slice(0, 2),
+        slice(1, 2),
+        slice(2, None),
+        slice(-1, None),
+        slice(0, 3, 2),
+        slice(2, 1),
+    ]
+    for index in itertools.product(cuts, cuts, cuts):
+        found, part = range_of(shape, index), x[index].reshape(-1)
+        together = part.size > 0 and part.tolist() == list(range(part[0], part[-1] + 1))
+        steps = any(cut.step for cut in index)
+        assert found == ((part[0], part[-1] + 1) if together and not steps else None)
+    assert range_of((), ()) == (0, 1)
+    assert range_of(shape, (0, slice(None), slice(None))) is None
+    assert range_of(shape, slice(0, 2)) is None
+
+
+def test_a_part_of_a_chunk_is_dense_and_aligned() -> None:
+    raw = np.frombuffer(bytes(1) + np.arange(6, dtype=np.float32).tobytes(), np.uint8)[1:].view(np.float32)
+    for x in (raw, np.arange(12, dtype=np.float32)[::2] / 2, np.broadcast_to(np.float32(3), (6,))):
+        part = Chunk(x, 10).part(12, 15)
+        assert part.tolist() == x[2:5].tolist()
+        assert part.flags.aligned
+        assert part.flags.c_contiguous
+    x = np.arange(6.0)
+    assert np.shares_memory(Chunk(x.reshape(2, 3), 10).part(12, 15), x)

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from disk_runs import same_bits
 
+from adamcore import Adam
+from adamcore.backends.files import Run
 from adamcore.backends.files.inputs import named
 from adamcore.errors import CheckpointError, GradientError, ParameterError
 
@@ -91,3 +93,11 @@ def test_arrays_of_dask_are_gradients_alone() -> None:
     assert named(x, "grads", GradientError, ["w"])["w"].shape == (3,)
     with pytest.raises(ParameterError, match=r"a gradient may be one of Dask.*numpy\.asarray"):
         named(x, "params", ParameterError)
+
+
+def test_arrays_without_a_name_or_in_another_byte_order(tmp_path: Path) -> None:
+    for nameless in (W, {"": W}):
+        with pytest.raises(ParameterError, match=r"without a name: expected .*\{'w': array\}"):
+            named(nameless, "params", ParameterError)
+    with pytest.raises(ParameterError, match=r"of dtype >f4.*give x\.astype\('float32'\)"):
+        Run.create(tmp_path / "run", Adam(), {"w": B.astype(">f4")})

@@ -120,6 +120,38 @@ def test_the_bar(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert "0M elements" in capsys.readouterr().err
 
 
+def test_a_mask_comes_in_the_chunks_of_its_gradient(tmp_path: Path) -> None:
+    adam, params = Adam(lr=0.1, m_storage="companded8"), arrays(0, sizes=SIZES)
+    masks = {
+        n: np.broadcast_to(np.arange(p.shape[-1]) % 2 == 0, p.shape) if p.ndim else False
+        for n, p in params.items()
+    }
+    run, grads = Run.create(tmp_path / "run", adam, params), arrays(1, sizes=SIZES)
+    run.step(chunked(grads, 13), present=masks)
+    assert same(run, *adam.step(params, grads, adam.init(params), present=masks))
+
+
+def test_one_task_computes_a_chunk_and_steps_it(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what two gradients share is computed once."""
+    monkeypatch.setattr(on_dask, "LAZY", 2)
+    seen, keys = [], []
+
+    def look(x: Any) -> Any:
+        seen.append(x.size)
+        return x
+
+    shared = da.ones(6, chunks=2, dtype="float32").map_blocks(look, meta=np.empty(0, np.float32))
+    both = Run.create(
+        run.folder / "both", Adam(lr=0.1), {"a": np.ones(6, np.float32), "b": np.ones(6, np.float32)}
+    )
+    with dask.callbacks.Callback(posttask=lambda key, *_: keys.append(key)):
+        run.step({"w": run.dask_params()["w"] * 2})
+        assert [key[0].startswith("adamcore-step") for key in keys] == [True] * 3
+        both.step({"a": shared, "b": -shared})
+    assert seen == [2, 2, 2]
+    assert both.clocks == {"a": 1, "b": 1}
+
+
 def by_sign(k: int, params: Any) -> Any:
     return {n: np.sign(p) * np.float32(1 + k % 3) for n, p in params.items()}
 

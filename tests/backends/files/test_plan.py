@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from disk_runs import arrays, in_memory, same
+from disk_runs import arrays, in_memory, same, saved
 
 from adamcore import Adam, Clip
 from adamcore.backends.files import Run
@@ -67,32 +67,34 @@ def test_a_task_gets_its_part_of_a_mask(tmp_path: Path, monkeypatch: pytest.Monk
     import dask.array as da
 
     from adamcore.backends.files import on_dask
+    from adamcore.backends.files import part as parts
     from adamcore.backends.files.part import make_part
 
-    monkeypatch.setattr(on_dask, "PART", 1)
     given: list[Any] = []
 
-    def noted(part: Any, gradient: Any = None) -> int:
+    def noted(part: Any) -> int:
         for task in part.blocks.tasks.values():
             assert task.job is None or task.job.where is None
             if task.leaf.name == "a":
                 given.append(task.sources["where"].x.size)
-        return make_part(part, gradient)
+        return make_part(part)
 
-    monkeypatch.setattr(on_dask, "make_part", noted)
+    for maker in (on_dask, parts):
+        monkeypatch.setattr(maker, "make_part", noted)
     adam, params = Adam(lr=0.1), arrays(0, sizes=SIZES)
     run = Run.create(tmp_path / "run", adam, params)
-    grads: Any = [arrays(k + 1, sizes=SIZES) for k in range(2)]
-    masks = [present(k, tmp_path) for k in range(2)]
+    grads: Any = [arrays(k + 1, sizes=SIZES) for k in range(3)]
+    masks = [present(k, tmp_path) for k in (0, 1, 1)]
     with dask.config.set(num_workers=2):
         run.step(grads[0], present=masks[0], dask=True, ceiling=2 << 20)
         chunked = {n: da.from_array(g, chunks={0: 20} if n == "a" else -1) for n, g in grads[1].items()}
         run.step(chunked, present=masks[1])
+        run.step(saved(tmp_path / "g", grads[2]), present=masks[2], dask=True)
     state = adam.init(params)
     for g, mask in zip(grads, masks, strict=True):
         params, state = adam.step(params, g, state, present=mask)
     assert same(run, params, state)
-    assert sum(given) == 2 * 37 * 501
+    assert sum(given) == 3 * 37 * 501
 
 
 @pytest.fixture
