@@ -48,7 +48,7 @@ SEVERAL = {
 """Wrong Adams with one fault and several findings, and why."""
 
 score.load(score.files("numpy"))
-PIECES = list(score.pieces(ITEMS.values()))
+PIECES = list(score.pieces(list(ITEMS.values())))
 MOST = [
     item.target
     for _, item in sorted(ITEMS.items())
@@ -111,7 +111,7 @@ def test_wrong_adams_are_killed_and_named_and_right_ones_pass(piece: tuple[str, 
 def test_the_same_in_other_libraries(library: str) -> None:
     pytest.importorskip(library)
     score.load(score.files(library))
-    for piece in score.pieces(item for item in ITEMS.values() if item.library == library):
+    for piece in score.pieces([item for item in ITEMS.values() if item.library == library]):
         hold(piece)
 
 
