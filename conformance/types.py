@@ -12,7 +12,7 @@ every axis (:mod:`adamcore.conformance.claims`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
@@ -40,6 +40,18 @@ class Start:
     v: FloatArray
     v_max: FloatArray
     mu_product: float = 1.0
+
+
+class Moments(NamedTuple):
+    """What a state keeps of the moments of one parameter."""
+
+    m: FloatArray
+    v: FloatArray
+    v_max: FloatArray | None = None  #: None if there is no maximum
+
+    def each(self, made: Callable[[Any], FloatArray]) -> Moments:
+        """Return what a function makes of each array."""
+        return Moments(made(self.m), made(self.v), None if self.v_max is None else made(self.v_max))
 
 
 @dataclass(frozen=True)
@@ -73,6 +85,7 @@ class Step:
     """Flags or boolean masks; where one is False, the gradient counts as absent."""
     before: tuple[FloatArray, ...] | None = None
     """The parameters that the step was given, if a recorded run is judged step by step."""
+    moments: tuple[Moments, ...] | None = None  #: the moments that it was given, likewise
     changes: Mapping[str, Any] | None = None
     """Hyperparameters (other than lr) and axes that have new values from this step on (LR.3)."""
     frozen: tuple[bool, ...] | None = None
@@ -188,6 +201,8 @@ class Run:
 
     Empty if it cannot be read, for all steps or for this one.
     """
+    moments: list[list[Moments | None]] = field(default_factory=list)
+    """The moments of each parameter in 16 bits, after each completed step; None or empty as for rests."""
 
 
 @dataclass(frozen=True)

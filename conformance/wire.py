@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from adamcore.conformance.types import Clipping, FloatArray, Probe, Run, Start, Step
+from adamcore.conformance.types import Clipping, FloatArray, Moments, Probe, Run, Start, Step
 
 Json = dict[str, Any]
 MOMENTS = ("m", "v", "v_max")
@@ -117,6 +117,10 @@ def pack_run(run: Run) -> Json:
         "compilations": run.compilations,
         "eager": run.eager,
         "rests": [[x if x is None else pack_array(x) for x in after] for after in run.rests],
+        "moments": [
+            [kept and [x if x is None else pack_array(x) for x in kept] for kept in after]
+            for after in run.moments
+        ],
     }
 
 
@@ -132,4 +136,7 @@ def unpack_run(packed: Json) -> Run:
         compilations=packed["compilations"],
         eager=packed["eager"],
         rests=[[x if x is None else unpack_array(x) for x in after] for after in packed["rests"]],
+        moments=[
+            [kept and Moments(*kept).each(unpack_array) for kept in after] for after in packed["moments"]
+        ],
     )

@@ -42,12 +42,14 @@ def step(
     """
     cache = None
     plain = present is None and not hyper and loss_scale is None and (clip is None or isinstance(clip, Clip))
-    if donate and plain and has_identity(params):
+    if donate and plain:
         cache = cache_of(adam)
         bound = cache.bind(params, grads, state, lr, clip)
         done = None if bound is None else bound()
         if done is not None:
             return done
+        if not has_identity(params):
+            cache = None
     tree = ParamTree(params)
     with collection_paused() if tree.large else nullcontext():
         return checked_step(adam, tree, grads, state, lr, present, donate, hyper, cache, loss_scale, clip)

@@ -44,7 +44,7 @@ EXTENSION, API, STAGE, ARGUMENTS, RESULTS = (
 )  #: in a call frame; the last two: count, types, buffers
 DATA, RANK, DIMS = 3, 4, 5  #: in a buffer
 
-Call = Callable[[Sequence[Any], Any, Any, Any], tuple[list[Any], list[Any]]]
+Call = Callable[..., tuple[list[Any], list[Any]]]
 
 
 @cache
@@ -72,9 +72,11 @@ def custom_call(program: Program, dtypes: Format) -> Call:
     * the arrays, of any shapes and of these dtypes: every p, then every g, m, v and, where there are some,
       v_max, p_rest and the scales of m, v and v_max;
     * the coefficients in the dtype of the arithmetic: a row for all arrays, or a row for each p;
-    * the clocks: a vector of int32;
+    * the clocks: a vector of int32; or 0-d, before its tick, the one clock of all arrays, whose remainder by
+      the number of rows is the row for all of them;
     * where p is rounded at random, four words of uint32 for each p, of which the random bits are made; else
-      anything.
+      anything;
+    * if there is one clock, how many arrays of it are made.
 
     It returns the new arrays (every p, then every m, v and so on) and the clocks as 0-d arrays.  The new
     arrays take the memory of the old ones if XLA allows it.
@@ -83,18 +85,20 @@ def custom_call(program: Program, dtypes: Format) -> Call:
     drawn = dtypes.draws
     source = (
         loop.text(program, dtypes, False)
-        + handler(len(inputs), len(outputs), drawn)
+        + handler(len(inputs), len(outputs), drawn, LLVM[dtypes.work])
         + shared_text(thread_count())
     )
     target = f"adamcore_{next(_numbers)}_{dtypes.p}"
     function = llvm.function(ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p), source, "handler")
     jax.ffi.register_ffi_target(target, jax.ffi.pycapsule(function), platform="cpu")
 
-    def apply(arrays: Sequence[Any], scalars: Any, clocks: Any, keys: Any) -> tuple[list[Any], list[Any]]:
+    def apply(
+        arrays: Sequence[Any], scalars: Any, clocks: Any, keys: Any, ticked: int = 0
+    ) -> tuple[list[Any], list[Any]]:
         n = len(arrays) // len(inputs)
         replaced = [inputs.index(name) * n + j for name in outputs for j in range(n)]
         results = [jax.ShapeDtypeStruct(arrays[i].shape, arrays[i].dtype) for i in replaced]
-        results += [jax.ShapeDtypeStruct((), clocks.dtype)] * len(clocks)
+        results += [jax.ShapeDtypeStruct((), clocks.dtype)] * (len(clocks) if clocks.ndim else ticked)
         aliases = {i: k for k, i in enumerate(replaced)}
         others = (scalars, clocks, keys) if drawn else (scalars, clocks)
         made = jax.ffi.ffi_call(target, results, input_output_aliases=aliases)(*arrays, *others)
@@ -115,12 +119,13 @@ def format_of(job: Job) -> Format | None:
     return kept_as(Format(*names), job.formats)
 
 
-def handler(inputs: int, outputs: int, drawn: bool) -> str:
+def handler(inputs: int, outputs: int, drawn: bool, real: str) -> str:
     """Return ``@handler(frame)``, which tells its version, or lays out a table and calls ``@shared``.
 
     Args:
         inputs, outputs: the numbers of arrays that the kernel reads and writes for each parameter.
         drawn: True if the last argument has the words of which random bits are made.
+        real: LLVM's name of the coefficients' dtype.
     """
     keys = """
   %keys.at = add i64 %arrays, 2
@@ -178,6 +183,11 @@ run:
   %last = add i64 %arrays, 1
   %now.data = getelementptr ptr, ptr %args, i64 %last
   %now = call ptr @data(ptr %now.data)
+  %now.buffer = load ptr, ptr %now.data
+  %now.rank.slot = getelementptr i64, ptr %now.buffer, i64 {RANK}
+  %now.rank = load i64, ptr %now.rank.slot
+  %common = icmp eq i64 %now.rank, 0  ; one clock for all
+  %tick = zext i1 %common to i32
   store i64 0, ptr %offsets
   br label %sizes.test
 sizes.test:
@@ -199,9 +209,11 @@ clocks.test:
   %ticking = icmp slt i64 %k, %made
   br i1 %ticking, label %clocks, label %go
 clocks:
-  %at = sub i64 %k, %news
+  %own.at = sub i64 %k, %news
+  %at = select i1 %common, i64 0, i64 %own.at
   %now.slot = getelementptr i32, ptr %now, i64 %at
-  %t = load i32, ptr %now.slot
+  %t.before = load i32, ptr %now.slot
+  %t = add i32 %t.before, %tick
   %clock.slot = getelementptr ptr, ptr %rets, i64 %k
   %clock = call ptr @data(ptr %clock.slot)
   store i32 %t, ptr %clock
@@ -209,15 +221,26 @@ clocks:
   br label %clocks.test
 go:
   %rows.slot = getelementptr ptr, ptr %args, i64 %arrays
-  %scalars = call ptr @data(ptr %rows.slot)
+  %all.scalars = call ptr @data(ptr %rows.slot)
   %rows = load ptr, ptr %rows.slot
   %shape.slot = getelementptr i64, ptr %rows, i64 {DIMS}
   %shape = load ptr, ptr %shape.slot
   %count = load i64, ptr %shape
   %width.slot = getelementptr i64, ptr %shape, i64 1
   %width = load i64, ptr %width.slot
-  %one = icmp eq i64 %count, 1
+  %single = icmp eq i64 %count, 1
+  %one = or i1 %single, %common
   %stride = select i1 %one, i64 0, i64 %width
+  br i1 %common, label %choose, label %lay
+choose:
+  %common.narrow = load i32, ptr %now
+  %common.t = zext i32 %common.narrow to i64
+  %chosen = urem i64 %common.t, %count
+  br label %lay
+lay:
+  %first = phi i64 [ 0, %go ], [ %chosen, %choose ]
+  %first.at = mul i64 %first, %width
+  %scalars = getelementptr {real}, ptr %all.scalars, i64 %first.at
   %table = alloca i64, i64 6{keys if drawn else ""}
   %t1 = getelementptr i64, ptr %table, i64 1
   %t2 = getelementptr i64, ptr %table, i64 2

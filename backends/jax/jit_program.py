@@ -203,6 +203,9 @@ class JitProgram:
         self.names = ["p", "m", "v", *(name for name in OPTIONAL if self.has(name))]
         #: True if machine code runs all jobs
         self.by_machine_code = all(group.program is not None for group in self.groups)
+        #: and on one device
+        self.alone = self.by_machine_code and all(group.mesh is None for group in self.groups)
+        self.ticked = 1 if adam.clock == "global" else len(kinds)  #: clocks
         self.call = jax.jit(self.trace, donate_argnums=0)
         self.call_at = jax.jit(self.trace_at, donate_argnums=0)
         self.call_ahead = jax.jit(self.trace_ahead, donate_argnums=0)
@@ -241,13 +244,15 @@ class JitProgram:
         now: Array,
         keys: Keys = None,
     ) -> list[Any]:
-        """Return the new arrays of one step, in the order of ``donated``; then the clocks, 0-d.
+        """Return the new arrays of one step, in the order of ``donated``; the clocks, 0-d, behind every p.
 
         Args:
             donated: all p, all m, all v, and so on as :attr:`names`; None where a job has no such array.
             gs, masks: for each job its gradient, and its mask or None.
             tables: see :meth:`tables`.
-            now: the clocks after their tick, a vector.
+            now: the clocks after their tick, a vector; or 0-d, where machine code runs all jobs on one
+                device, what all clocks are before it.  Then all jobs take the row whose number is the
+                clock's remainder by the number of rows.
             keys: of the random bits.
 
         Raises:
@@ -272,14 +277,14 @@ class JitProgram:
             read = [k for k, name in enumerate(self.names) if name in inputs_of(group.program, group.dtypes)]
             call = ffi.custom_call(group.program, group.dtypes)
             for start, indices in chunks(group.indices):
-                rows = table if len(table) == 1 else table[start : start + CHUNK]
+                rows = table if len(table) == 1 or not now.ndim else table[start : start + CHUNK]
                 mine = [columns[k] for k in read]
                 old = [[column[i] for i in indices] for column in (mine[0], gs, *mine[1:])]
-                due = now[len(clocks) : len(clocks) + CHUNK]
                 arrays = [x for column in old for x in column]
+                due = now[len(clocks) : len(clocks) + CHUNK] if now.ndim else now
                 if group.mesh is None:
                     words = None if keys is None else keys[np.array(indices)]
-                    new, written = call(arrays, rows, due, words)
+                    new, written = call(arrays, rows, due, words, min(self.ticked - len(clocks), CHUNK))
                 else:
                     places = [self.kinds[i].place for i in indices]
                     specs = [P() if place is None else place.spec for place in places]
@@ -288,22 +293,19 @@ class JitProgram:
                 for k, column in enumerate(mine):
                     for j, i in enumerate(indices):
                         column[i] = new[k * len(indices) + j]
-        rest = [now[k] for k in range(len(clocks), len(now))]
-        return [x for column in columns for x in column] + clocks + rest
+        rest = [now[k] for k in range(len(clocks), len(now))] if now.ndim else []
+        return columns[0] + clocks + rest + [x for column in columns[1:] for x in column]
 
-    def trace_at(
-        self, donated: list[Any], gs: list[Any], masks: list[Any], tables: list[Any], t: Array
-    ) -> list[Any]:
-        """Return what :meth:`trace` does of jobs that have one clock, which ``t`` has before its tick."""
-        count = 1 if self.adam.clock == "global" else len(self.kinds)
-        return self.trace(donated, gs, masks, tables, jax.numpy.full(count, t + 1))
+    def trace_at(self, donated: list[Any], gs: list[Any], tables: list[Any], t: Array) -> list[Any]:
+        """Return what :meth:`trace` does of jobs without masks and with one clock, ``t`` before its tick."""
+        now = t if self.alone else jax.numpy.full(self.ticked, t + 1)
+        return self.trace(donated, gs, [None] * len(gs), tables, now)
 
-    def trace_ahead(
-        self, donated: list[Any], gs: list[Any], masks: list[Any], tables: list[Any], t: Array
-    ) -> list[Any]:
+    def trace_ahead(self, donated: list[Any], gs: list[Any], tables: list[Any], t: Array) -> list[Any]:
         """Return what :meth:`trace_at` does, by tables for :data:`COMING` steps: see ahead.py."""
-        rows = [jax.lax.dynamic_slice_in_dim(table, t % COMING, 1) for table in tables]
-        return self.trace_at(donated, gs, masks, rows, t)
+        if not self.alone:
+            tables = [jax.lax.dynamic_slice_in_dim(table, t % COMING, 1) for table in tables]
+        return self.trace_at(donated, gs, tables, t)
 
     def job(
         self, i: int, columns: Sequence[Any], g: Array, where: Array | None, row: Array, keys: Keys

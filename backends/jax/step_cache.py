@@ -21,7 +21,7 @@ from weakref import ref
 import jax
 import numpy as np
 from jax.sharding import SingleDeviceSharding
-from jax.tree_util import tree_flatten, tree_structure, tree_unflatten
+from jax.tree_util import default_registry, tree_flatten, tree_structure
 
 from adamcore.backends.base import Fallback
 from adamcore.backends.jax.ahead import FEW, Ahead
@@ -88,7 +88,6 @@ class JitStep:
         #: of the leaves that take part
         self.clocks_at = slice(n, n + (1 if adam.clock == "global" else n))
         self.keys = keys_of(record.jobs)  #: at the clock of the record
-        self.count = columns * n  #: leaves that are given away
         self.moving: list[bool] | None = None  #: which leaves take part; None if all do
         if not all(present):
             self.moving = present + ([True] if adam.clock == "global" else present) + present * (columns - 1)
@@ -109,7 +108,7 @@ class JitStep:
     def bind(
         self, params: Tree, grads: Tree, state: AdamState, lr: Any, clip: Clipping | None = None
     ) -> Callable[[], tuple[Tree, AdamState] | None] | None:
-        found, given = tree_flatten((params, state, grads))
+        found, given = default_registry.flatten((params, state, grads))
         if given != self.given or not all(map(is_, map(call, self.known), found)):
             return None
         if (None if clip is None else clip.term) != self.clips:
@@ -120,9 +119,11 @@ class JitStep:
         if jax.config.jax_disable_jit:  # type: ignore[attr-defined]
             return None
         leaves = found[: len(self.known)]
-        donated = leaves[:] if self.moving is None else list(compress(leaves, self.moving))
-        clocks = donated[self.clocks_at]
-        del donated[self.clocks_at]
+        moving = leaves if self.moving is None else list(compress(leaves, self.moving))
+        clocks, donated = (
+            moving[self.clocks_at],
+            moving[: self.clocks_at.start] + moving[self.clocks_at.stop :],
+        )
         if not {*map(id, gs)}.isdisjoint(map(id, donated)):
             return None
         if self.ahead is not None and clip is None and len(self.starts) == 1:
@@ -195,19 +196,17 @@ class JitStep:
                 t = clocks[0]
                 if self.ticks == 0 and leaves[0].committed:  # as the clocks are that the program returns
                     t = jax.device_put(t, leaves[0].sharding)
-                new = call_at(donated, gs, self.masks, tables, t)
+                new = call_at(donated, gs, tables, t)
         except Misfit:
             return None
         if type(new[0]) is not self.kind:  # the call is part of somebody's trace
             return None
         self.ticks += 1
-        count = len(gs)
-        new[count:] = new[self.count :] + new[count : self.count]  # the clocks are behind the parameters
         if self.moving is not None:
             moved = iter(new)
             new = [next(moved) if moves else x for x, moves in zip(leaves, self.moving, strict=True)]
         self.known = list(map(ref, new))
-        params, state = tree_unflatten(self.made, new)
+        params, state = self.made.unflatten(new)
         return params, state
 
     def rows(self, lr: Any, clocks: Sequence[Any]) -> list[Coefficients] | None:

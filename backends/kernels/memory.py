@@ -74,11 +74,12 @@ class Memory(Protocol):
     def mark_written(self, xs: Sequence[Array]) -> None:
         """Tell the library that these arrays have been written to."""
 
-    def watch(self, columns: Columns) -> Callable[[Columns], array[int] | None]:
+    def watch(self, columns: Columns, beside: Sequence[Array] = ()) -> Callable[[Columns], array[int] | None]:
         """Return a function that looks at columns in which only the gradients may be other objects.
 
         It returns the addresses of the gradients; None if the arrays are not as those of ``columns`` were:
-        of the same layout and dtype, and at the same addresses but for the gradients.
+        of the same layout and dtype, and at the same addresses but for the gradients.  ``beside`` are arrays
+        that no job has, and that have to be as they are.
         """
 
 
@@ -123,18 +124,26 @@ def lengths_of(jobs: Sequence[Job]) -> list[list[int]]:
     return found
 
 
-def overlaps(xs: array[int], lengths: array[int], columns: array[int], their_lengths: array[int]) -> bool:
-    """True if an array shares memory with the one at its place in any of several columns.
+def touching(
+    lengths: array[int], columns: array[int], their_lengths: array[int]
+) -> Callable[[array[int]], bool]:
+    """Return a function of addresses: True if an array there shares memory with one that has its place.
 
     Args:
-        xs, lengths: the addresses and the bytes of the arrays.
-        columns, their_lengths: those of the columns' arrays, column after column.
+        lengths: the bytes of the arrays at these addresses.
+        columns, their_lengths: the addresses and the bytes of the other arrays, column after column.
     """
-    n = len(xs)
-    if n < FEW or not llvm.available():
-        return overlap(xs * (len(columns) // n), lengths * (len(columns) // n), columns, their_lengths)
-    at = [vector.buffer_info()[0] for vector in (xs, lengths, columns, their_lengths)]
-    return bool(function("overlap")(*at, n, len(columns) // n))
+    n = len(lengths)
+    if n >= FEW and llvm.available():
+        known = lengths, columns, their_lengths
+        at = [vector.buffer_info()[0] for vector in known]
+        run, keep, count = function("overlap"), known, len(columns) // n
+        return lambda xs, keep=keep: bool(run(xs.buffer_info()[0], *at, n, count))  # type: ignore[misc]
+    spans = [
+        (k % n, start - lengths[k % n], start + length)
+        for k, (start, length) in enumerate(zip(columns, their_lengths, strict=True))
+    ]
+    return lambda xs: any(low < xs[i] < high for i, low, high in spans)
 
 
 def overlap(a: Sequence[int], a_lengths: Sequence[int], b: Sequence[int], b_lengths: Sequence[int]) -> bool:

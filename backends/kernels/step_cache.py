@@ -14,7 +14,7 @@ from typing import Protocol
 
 from adamcore.backends.kernels import llvm
 from adamcore.backends.kernels.cpu import Implementation
-from adamcore.backends.kernels.memory import Memory, all_writable, lengths_of, overlaps
+from adamcore.backends.kernels.memory import Memory, all_writable, lengths_of, touching
 from adamcore.backends.kernels.support import all_supported, format_of, rows_of
 from adamcore.backends.kernels.table import PointerTable, Run
 from adamcore.config import AdamConfig
@@ -23,8 +23,6 @@ from adamcore.jobs import Columns, Job, columns_of
 from adamcore.protocol import ColumnStep
 from adamcore.tracing import program as program_of
 from adamcore.types import Array
-
-PLACES = 4  #: sets of addresses that a training's gradients have in turn
 
 
 class KernelTable(Protocol):
@@ -39,18 +37,19 @@ class KernelTable(Protocol):
 
 
 class KernelStep:
-    """A cached step by a kernel."""
+    """A cached step by a kernel; ``beside`` are arrays that no job has, and that have to be as they are."""
 
-    def __init__(self, table: KernelTable, jobs: Sequence[Job], memory: Memory) -> None:
+    def __init__(
+        self, table: KernelTable, jobs: Sequence[Job], memory: Memory, beside: Sequence[Array] = ()
+    ) -> None:
         self.table, self.memory = table, memory
         columns = columns_of(jobs)
-        self.look = memory.watch(columns)
+        self.look = memory.watch(columns, beside)
         self.gradients = memory.addresses(columns.g)
-        self.others = memory.addresses([*columns.p, *chain.from_iterable(columns[2:])])
+        written = memory.addresses([*columns.p, *chain.from_iterable(columns[2:])])
         p, g, *others = lengths_of(jobs)
-        #: the bytes of the gradients, and of the arrays that are written to, column after column
-        self.lengths = array("q", g), array("q", chain(p, *others))
-        self.apart: list[bytes] = []  #: addresses of gradients that share no memory with what is written to
+        #: True if gradients share memory with what is written to
+        self.touch = touching(array("q", g), written, array("q", chain(p, *others)))
         table.point(memory.addresses([*chain.from_iterable(columns)]))
 
     def bind(
@@ -60,11 +59,8 @@ class KernelStep:
         if gradients is None:
             return None
         if gradients != self.gradients:
-            places = gradients.tobytes()
-            if places not in self.apart:
-                if overlaps(gradients, self.lengths[0], self.others, self.lengths[1]):
-                    return None
-                self.apart = [places, *self.apart[: PLACES - 1]]
+            if self.touch(gradients):
+                return None
             n, self.gradients = len(gradients), gradients[:]
             self.table.addresses[n : 2 * n] = gradients
         return partial(self.run, columns.p, coefficients, clocks)
@@ -81,10 +77,15 @@ class FallbackStep:
     """A cached step without machine code: the checks are saved, the jobs are new."""
 
     def __init__(
-        self, adam: AdamConfig, jobs: Sequence[Job], memory: Memory, implementation: Implementation
+        self,
+        adam: AdamConfig,
+        jobs: Sequence[Job],
+        memory: Memory,
+        implementation: Implementation,
+        beside: Sequence[Array] = (),
     ) -> None:
         self.adam, self.memory, self.implementation = adam, memory, implementation
-        self.look = memory.watch(columns_of(jobs))
+        self.look = memory.watch(columns_of(jobs), beside)
         self.formats = jobs[0].formats
 
     def bind(
@@ -110,7 +111,11 @@ class FallbackStep:
 
 
 def column_step(
-    adam: AdamConfig, jobs: Sequence[Job], memory: Memory, implementation: Implementation
+    adam: AdamConfig,
+    jobs: Sequence[Job],
+    memory: Memory,
+    implementation: Implementation,
+    beside: Sequence[Array] = (),
 ) -> ColumnStep | None:
     """Return a cached step of jobs that were carried out in place; None if they are not all alike.
 
@@ -119,6 +124,7 @@ def column_step(
         jobs: the jobs, at least one.
         memory: of their arrays.
         implementation: carries them out where there is no machine code.
+        beside: arrays that no job has, and that have to be as they are.
     """
     programs = {program_of(adam, row) for row in rows_of(jobs).values()}
     if memory.storage(jobs[0].p.dtype) is None or len(programs) > 1:
@@ -126,8 +132,8 @@ def column_step(
     if not all_supported(memory, jobs) or not all_writable(memory, jobs):
         return None
     if not llvm.available():
-        return FallbackStep(adam, jobs, memory, implementation)
+        return FallbackStep(adam, jobs, memory, implementation, beside)
     sizes = memory.sizes(columns_of(jobs).p)
     table = PointerTable(programs.pop(), format_of(memory, jobs[0]), True, sizes)
     table.draw([job.key for job in jobs if job.key is not None])
-    return KernelStep(table, jobs, memory)
+    return KernelStep(table, jobs, memory, beside)

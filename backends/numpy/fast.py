@@ -102,7 +102,7 @@ class NumPyMemory:
     def mark_written(self, xs: Sequence[Array]) -> None:
         pass
 
-    def watch(self, columns: Columns) -> Callable[[Columns], array[int] | None]:
+    def watch(self, columns: Columns, beside: Sequence[Array] = ()) -> Callable[[Columns], array[int] | None]:
         dtype, n = columns.g[0].dtype, len(columns.g)
         facts = [(x.shape, None if x.flags.c_contiguous else x.strides) for x in columns.p]
         plain, known = uniform.ALIGNED | uniform.CONTIGUOUS, addresses.known()

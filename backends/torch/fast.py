@@ -110,36 +110,34 @@ class TorchMemory:
     def mark_written(self, xs: Sequence[Array]) -> None:
         increment_version(xs)  # as an in-place operation of PyTorch does
 
-    def watch(self, columns: Columns) -> Callable[[Columns], array[int] | None]:
+    def watch(self, columns: Columns, beside: Sequence[Array] = ()) -> Callable[[Columns], array[int] | None]:
         if self.device != "cpu" or TensorGuards is None or not watch.available():
-            return self.guarded(columns)
+            return self.guarded(columns, beside)
         p, g, m, *others = columns
-        kept = [*p, *m, *chain.from_iterable(others)]
+        kept = [*p, *m, *chain.from_iterable(others), *beside]
         look, guard = watch.Watch(kept, g).look, guard_of(m[:1])  # m asks for no gradient, in any mode
         return lambda now: look(now.g) if not compiler.is_on() and guard(now.m[0]) else None
 
-    def guarded(self, columns: Columns) -> Callable[[Columns], array[int] | None]:
+    def guarded(self, columns: Columns, beside: Sequence[Array]) -> Callable[[Columns], array[int] | None]:
         """Return :meth:`watch` by what PyTorch asks of tensors, one by one."""
-        guard, before = self.guard(columns), self.addresses([*columns.p, *chain.from_iterable(columns[2:])])
+        guard = self.guard([*chain.from_iterable(columns), *beside])
+        before = self.addresses([*columns.p, *chain.from_iterable(columns[2:]), *beside])
 
         def look(others: Columns) -> array[int] | None:
-            if not guard(others):
+            if not guard([*chain.from_iterable(others), *beside]):
                 return None
-            here = self.addresses([*others.p, *chain.from_iterable(others[2:])])
+            here = self.addresses([*others.p, *chain.from_iterable(others[2:]), *beside])
             return self.addresses(others.g) if here == before else None
 
         return look
 
-    def guard(self, columns: Columns) -> Callable[[Columns], bool]:
-        """Return a function: True if other columns are as these were, so that they are supported too."""
-        tensors = list(chain.from_iterable(columns))
+    def guard(self, tensors: Sequence[Array]) -> Callable[[Sequence[Array]], bool]:
+        """Return a function: True if other tensors are as these were, so that they are supported too."""
         if TensorGuards is None:
             before = list(map(layout, tensors))
-            return lambda others: (
-                not compiler.is_on() and list(map(layout, chain.from_iterable(others))) == before
-            )
+            return lambda others: not compiler.is_on() and list(map(layout, others)) == before
         check = guard_of(tensors)
-        return lambda others: not compiler.is_on() and check(*chain.from_iterable(others))
+        return lambda others: not compiler.is_on() and check(*others)
 
 
 def guard_of(tensors: Sequence[Array]) -> Callable[..., bool]:
@@ -274,10 +272,15 @@ def cached_step(
     return in_place_step(adam, record, columns, clock_arrays)
 
 
-def column_step(adam: AdamConfig, jobs: Sequence[Job]) -> ColumnStep | None:
-    """Return a cached step of jobs that were carried out in place; None if they are not all alike."""
+def column_step(adam: AdamConfig, jobs: Sequence[Job], beside: Sequence[Array] = ()) -> ColumnStep | None:
+    """Return a cached step of jobs that were carried out in place; None if they are not all alike.
+
+    ``beside`` are tensors that no job has, and that on the CPU have to be as they are.
+    """
     if nvrtc.runtime(jobs[0].p.device) is None:
-        return None if unsupported(jobs[0]) else step_cache.column_step(adam, jobs, MEMORY, block_step)
+        if unsupported(jobs[0]):
+            return None
+        return step_cache.column_step(adam, jobs, MEMORY, block_step, beside)
     if any(nvrtc.runtime(job.p.device) is None or unsupported(job) is not None for job in jobs):
         return None
     return cuda.column_step(adam, jobs, memory_of(jobs[0]))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from adamcore.conformance.anatomy.anatomy import Anatomy
-from adamcore.conformance.anatomy.experiments import CONSTANT
+from adamcore.conformance.anatomy.experiments import CONSTANT, SCALES
 from adamcore.conformance.anatomy.facts import NEAR, constant, near, sure
 from adamcore.conformance.anatomy.parts import Part
 from adamcore.conformance.anatomy.precision import DIGIT_STEPS, ODD_LR, finely
@@ -90,7 +90,18 @@ def first_difference(anatomy: Anatomy) -> Part | None:
     if "decay" in wrong and {"without decay", "sizes without decay"} & set((decay := wrong["decay"]).differs):
         still = np.isfinite(decay.values["without decay"].value).all()
         return decay if still else next(iter(wrong.values()))
-    return next(iter(wrong.values()))
+    first = next(iter(wrong))
+    if first in ("first moment", "second moment", "correction", "epsilon") and goes_with_parameter(wrong):
+        return wrong["step"]
+    return wrong[first]
+
+
+def goes_with_parameter(wrong: Mapping[str, Part]) -> bool:
+    """True if the size of a parameter multiplies its step, so that steps change as p moves."""
+    if "step" not in wrong or "parameters" not in wrong["step"].differs:
+        return False
+    sizes = np.abs(wrong["step"].values["parameters"].value[: 4 * len(SCALES) : 4])
+    return bool(np.isfinite(sizes).all() and np.max(sizes) > 2.0 * np.min(sizes))
 
 
 def loses_digits(part: Part) -> bool:

@@ -91,12 +91,18 @@ def gradient(r: Readings) -> Values:
         "sign": Measured(np.sign(np.diag(tiny.value[:, :T]))),
         "without": r.moves("normal")[:, ZERO] / r.hyper("lr"),
         "zero": Measured(after.value, after.error + COARSE),
-        "opposite": tiny[:, MINUS] / tiny[:, 0],
+        "opposite": opposite(tiny[:, MINUS], tiny[:, 0]),
         "doubled": r.exponents[0][0],
         "proportion": curve / curve[0] / Measured(2.0 ** np.arange(len(curve))),
         "sum of two": tiny[t, FIRST_PAIR] / (tiny[t, 0] + tiny[t, t]),
         "beside others": r.moves("large", 2)[0, 0] / r.moves("large", 1)[0, 0],
     }
+
+
+def opposite(minus: Measured, plus: Measured) -> Measured:
+    """Return the steps after a gradient of the other sign by those after it; none is the opposite of none."""
+    ratio, still = minus / plus, (minus.value == 0) & (plus.value == 0)
+    return Measured(np.where(still, -1.0, ratio.value), np.where(still, 0.0, ratio.error))
 
 
 def first_moment(r: Readings) -> Values:

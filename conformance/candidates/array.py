@@ -31,7 +31,7 @@ from adamcore.conformance.candidates.base import (
 from adamcore.conformance.candidates.buffers import GradientBuffers, overwrite
 from adamcore.conformance.errors import CandidateError
 from adamcore.conformance.settings import parse_settings
-from adamcore.conformance.types import FloatArray, Probe, Run, Start, Step
+from adamcore.conformance.types import FloatArray, Moments, Probe, Run, Start, Step
 
 STANDARD = ("lr", "b1", "b2", "eps", "weight_decay")  #: what ``init`` gets unless ``hyper`` names others
 #: what ``init`` gets if ``hyper`` names them, also from probes without
@@ -171,6 +171,15 @@ class ArrayStepper(Stepper):
         state = self.optimizer.get_state() if hasattr(self.optimizer, "get_state") else None
         kept = state.get("p_rest") if isinstance(state, dict) else None
         return list(kept) if isinstance(kept, list) and len(kept) == len(self.probe.params) else None
+
+    def moments(self) -> list[Moments | None] | None:
+        state = self.optimizer.get_state() if hasattr(self.optimizer, "get_state") else None
+        if not isinstance(state, dict) or not {"m", "v"} <= state.keys():
+            return None
+        count = len(self.probe.params)
+        kept = [state["m"], state["v"], state.get("v_max") or [None] * count]
+        whole = all(isinstance(part, list) and len(part) == count for part in kept)
+        return [Moments(*parts) for parts in zip(*kept, strict=True)] if whole else None
 
     def need(self, method: str) -> None:
         if not hasattr(self.optimizer, method):

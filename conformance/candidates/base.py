@@ -10,7 +10,8 @@ import numpy as np
 
 from adamcore.conformance.candidates import compilations
 from adamcore.conformance.errors import CandidateError
-from adamcore.conformance.types import FloatArray, Layout, Probe, Run, Start, Step
+from adamcore.conformance.settings import NARROW
+from adamcore.conformance.types import FloatArray, Layout, Moments, Probe, Run, Start, Step
 
 PATIENCE = 12  #: steps; a long probe is given up if so many of its first ones were compiled
 
@@ -53,6 +54,8 @@ class UnsupportedProbe(Exception):
 class Stepper:
     """One optimizer with the parameters of one probe.  An adapter overrides what its candidates can do."""
 
+    dtype = ""  #: the dtype of the parameters
+
     def step(self, index: int, step: Step) -> tuple[Sequence[Any], list[str]]:
         """Make a step; return the new parameters as NumPy arrays, and the inputs that it wrote to.
 
@@ -78,6 +81,10 @@ class Stepper:
 
     def rests(self) -> list[FloatArray | None] | None:
         """Return what the state keeps of each parameter beside it (STORE.1), or None if it keeps nothing."""
+        return None
+
+    def moments(self) -> list[Moments | None] | None:
+        """Return the moments of each parameter in NumPy's arrays, or None if they cannot be read."""
         return None
 
 
@@ -135,6 +142,11 @@ def in_carrier(array: FloatArray) -> FloatArray:
     return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
 
 
+def kept_array(value: Any) -> FloatArray:
+    """Return a copy of an array of a state, as runs keep it."""
+    return in_carrier(np.array(value))
+
+
 def layout_of_parameters(probe: Probe) -> Layout:
     """Return how a probe's parameters lie in memory; those under broadcast gradients are ordinary arrays."""
     return "C" if probe.layout == "broadcast" else probe.layout
@@ -188,7 +200,9 @@ def run_probe(make: Callable[[Probe], Stepper], probe: Probe) -> Run:
             run.written += written
             run.params.append(copy_arrays(after, len(probe.params)))
             run.clocks.append(stepper.clocks() or [])
-            run.rests.append([x if x is None else in_carrier(np.array(x)) for x in stepper.rests() or ()])
+            run.rests.append([x if x is None else kept_array(x) for x in stepper.rests() or ()])
+            if stepper.dtype in NARROW:  # elsewhere nobody looks at them
+                run.moments.append([kept and kept.each(kept_array) for kept in stepper.moments() or ()])
     except UnsupportedProbe as reason:
         return Run(unsupported=str(reason))
     except (CandidateError, Refusal):  # the candidate is broken, or nothing was run
@@ -197,6 +211,7 @@ def run_probe(make: Callable[[Probe], Stepper], probe: Probe) -> Run:
         run.error = describe(error)
     run.clocks = run.clocks if any(run.clocks) else []
     run.rests = run.rests if any(run.rests) else []
+    run.moments = run.moments if any(run.moments) else []
     return run
 
 

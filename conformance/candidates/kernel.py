@@ -25,7 +25,7 @@ from adamcore.conformance.candidates.optax import MOST_COMPILED
 from adamcore.conformance.candidates.own import Jax
 from adamcore.conformance.candidates.signatures import name_of, read_signature, require
 from adamcore.conformance.errors import CandidateError
-from adamcore.conformance.types import Probe, Run, Start, Step
+from adamcore.conformance.types import Moments, Probe, Run, Start, Step
 
 CONTIGUOUS = ("C", "offset", "readonly")  #: layouts that every kernel is given
 
@@ -167,6 +167,10 @@ class KernelStepper(Stepper):
         if not self.convention.ticks:
             return None  # its caller counts
         return [self.convention.updates_of(slot) for slot in self.slots]
+
+    def moments(self) -> list[Moments | None] | None:
+        library = self.convention.library
+        return [Moments(slot.m, slot.v, slot.v_max).each(library.numpy) for slot in self.slots]
 
     def step(self, index: int, step: Step) -> tuple[list[Any], list[str]]:
         changes = {**({} if step.lr is None else {"lr": step.lr}), **(step.changes or {})}

@@ -28,7 +28,7 @@ from adamcore.conformance.candidates.base import (
 from adamcore.conformance.candidates.elementwise import Programs
 from adamcore.conformance.dtypes import arithmetic_of
 from adamcore.conformance.errors import CandidateError, UnavailableError
-from adamcore.conformance.types import FloatArray, Probe, Run, Start, Step
+from adamcore.conformance.types import FloatArray, Moments, Probe, Run, Start, Step
 
 MOST_COMPILED = 256  #: arrays; to compile a step of more as a whole would take minutes
 
@@ -202,6 +202,14 @@ class OptaxStepper(Stepper):
             kept = getattr(node, "p_rest", None) if is_moments(node) else None
             if kept is not None:
                 return [x if x is None else self.numpy(x) for x in kept]
+        return None
+
+    def moments(self) -> list[Moments | None] | None:
+        for node in self.jax.tree.leaves(self.state, is_leaf=is_moments):
+            if is_moments(node):
+                kept = [node.mu, node.nu, getattr(node, "nu_max", None) or [None] * len(self.params)]
+                if all(isinstance(part, list) for part in kept):
+                    return [Moments(*parts).each(self.numpy) for parts in zip(*kept, strict=True)]
         return None
 
     def step(self, index: int, step: Step) -> tuple[list[Any], list[str]]:

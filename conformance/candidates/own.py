@@ -24,7 +24,7 @@ from adamcore.conformance.candidates.buffers import GradientBuffers, overwrite
 from adamcore.conformance.candidates.optax import MOST_COMPILED
 from adamcore.conformance.dtypes import arithmetic_of
 from adamcore.conformance.errors import CandidateError, UnavailableError
-from adamcore.conformance.types import FloatArray, Probe, Run, Start, Step
+from adamcore.conformance.types import FloatArray, Moments, Probe, Run, Start, Step
 from adamcore.dtypes import named_by
 
 FRAMEWORKS = ("numpy", "torch", "jax")  #: libraries whose name is a target
@@ -316,6 +316,10 @@ class OwnStepper(Stepper):
         if self.state.p_rest is None:
             return None
         return [None if x is None else self.library.numpy(x) for x in self.state.p_rest]
+
+    def moments(self) -> list[Moments | None] | None:
+        kept = [self.state.m, self.state.v, self.state.v_max or [None] * len(self.params)]
+        return [Moments(*parts).each(self.library.numpy) for parts in zip(*kept, strict=True)]
 
     def step(self, index: int, step: Step) -> tuple[list[FloatArray], list[str]]:
         library = self.library

@@ -32,7 +32,7 @@ from adamcore.conformance.candidates.base import (
 )
 from adamcore.conformance.candidates.buffers import GradientBuffers, without_scale
 from adamcore.conformance.errors import UnavailableError
-from adamcore.conformance.types import FloatArray, Layout, Probe, Run, Start, Step
+from adamcore.conformance.types import FloatArray, Layout, Moments, Probe, Run, Start, Step
 
 
 class TorchCandidate:
@@ -220,6 +220,15 @@ class TorchStepper(Stepper):
     def rests(self) -> list[FloatArray | None] | None:
         kept = [self.optimizer.state.get(p, {}).get(REST) for p in self.params]
         return [x if x is None else to_numpy(x) for x in kept] if any(x is not None for x in kept) else None
+
+    def moments(self) -> list[Moments | None] | None:
+        return [self.moments_of(self.optimizer.state.get(p, {})) for p in self.params]
+
+    def moments_of(self, own: Mapping[str, Any]) -> Moments | None:
+        """Return the moments in the state of one parameter, or None if they are no plain tensors."""
+        kept: list[Any] = [own.get(name) for name in ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")]
+        plain = all(type(x) is self.torch.Tensor for x in kept[:2])
+        return Moments(*kept).each(to_numpy) if plain else None
 
     def step(self, index: int, step: Step) -> tuple[list[Any], list[str]]:
         if step.lr is not None:

@@ -31,6 +31,7 @@ from adamcore.conformance.types import Finding, Probe, Result, Run
 from adamcore.conformance.workers.pool import WorkerJob
 from adamcore.dialects import for_target
 from adamcore.errors import DialectError
+from adamcore.storage.moments import IN_8_BITS
 
 #: the option of a field of the claim
 OPTION_OF = {"p_storage": "--storage", "moment_dtype": "--moments", "m_storage": "--moments"}
@@ -147,7 +148,8 @@ class Subject:
         Whose random bits nobody knows may round another way in the same run made again.  Some may in a run
         that is resumed, on several ranks.
         """
-        random = claim.adam.p_storage == "stochastic" and not self.is_ours
+        keeps = claim.adam.p_storage, claim.adam.m_storage, claim.adam.v_storage
+        random = "stochastic" in keeps and not self.is_ours
         otherwise = () if self.info is None or self.info.rounds_alike else ("resumed",)
         from adamcore.conformance.verdict.judge import judge_twin
 
@@ -329,7 +331,8 @@ class ThirdParty(Subject):
             return judge_run(claim, probe, job.dtype, run, flushes=flushes, our_bits=self.is_ours)
 
         result = judged(self.claim.adam)
-        if result.status == "failed" and self.keeping.keys() & MOMENT_STORAGE and not self.is_ours:
+        in_blocks = any(self.keeping.get(name) in IN_8_BITS for name in MOMENT_STORAGE)
+        if result.status == "failed" and in_blocks and not self.is_ours:
             plain = judged(dataclasses.replace(self.claim.adam, m_storage="plain", v_storage="plain"))
             result = plain if plain.status == "passed" else result  # arrays that it keeps with more digits
         self.results.append(result)

@@ -132,9 +132,12 @@ class AffineSlot:
             self.mu_product = mu_product.centre, mu_product.error
 
     def set_state(self, m: list[FloatArray], v: FloatArray, v_max: FloatArray, mu_product: float) -> None:
+        self.set_moments(m, v, v_max)
+        self.mu_product = (mu_product, 0.0)
+
+    def set_moments(self, m: list[FloatArray], v: FloatArray, v_max: FloatArray) -> None:
         self.centre[self.parts :] = [x.astype(float) for x in (*m, v, v_max)]
         self.past[:, :, self.parts :] = 0.0
-        self.mu_product = (mu_product, 0.0)
 
     def set_parameter(self, parts: list[FloatArray]) -> None:
         self.centre[: self.parts] = [x.astype(float) for x in parts]
@@ -183,8 +186,8 @@ class BothFormatsSlot(AffineSlot):
         twice = None if mask is None else np.tile(mask, 2)
         super().step(t, lr, [np.tile(g, 2) for g in grads], twice, fault)
 
-    def set_state(self, m: list[FloatArray], v: FloatArray, v_max: FloatArray, mu_product: float) -> None:
-        super().set_state([np.tile(x, 2) for x in m], np.tile(v, 2), np.tile(v_max, 2), mu_product)
+    def set_moments(self, m: list[FloatArray], v: FloatArray, v_max: FloatArray) -> None:
+        super().set_moments([np.tile(x, 2) for x in m], np.tile(v, 2), np.tile(v_max, 2))
 
     def set_parameter(self, parts: list[FloatArray]) -> None:
         super().set_parameter([np.tile(p, 2) for p in parts])

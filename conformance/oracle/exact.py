@@ -112,9 +112,12 @@ class ExactSlot:
         self.v, self.v_max = chosen(v, self.v), chosen(v_max, self.v_max)
 
     def set_state(self, m: list[FloatArray], v: FloatArray, v_max: FloatArray, mu_product: float) -> None:
+        self.set_moments(m, v, v_max)
+        self.mu_product = arb(mu_product)
+
+    def set_moments(self, m: list[FloatArray], v: FloatArray, v_max: FloatArray) -> None:
         self.m = [_ball(x.astype(object)) for x in m]
         self.v, self.v_max = _ball(v.astype(object)), _ball(v_max.astype(object))
-        self.mu_product = arb(mu_product)
 
     def set_parameter(self, parts: list[FloatArray]) -> None:
         self.p = [_ball(x.astype(object)) for x in parts]

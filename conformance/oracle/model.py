@@ -58,8 +58,11 @@ class FloatSlot:
         self.reset_moments()
 
     def set_state(self, m: list[FloatArray], v: FloatArray, v_max: FloatArray, mu_product: float) -> None:
-        self.m, self.v, self.v_max = [x.astype(float) for x in m], v.astype(float), v_max.astype(float)
+        self.set_moments(m, v, v_max)
         self.mu_product = mu_product
+
+    def set_moments(self, m: list[FloatArray], v: FloatArray, v_max: FloatArray) -> None:
+        self.m, self.v, self.v_max = [x.astype(float) for x in m], v.astype(float), v_max.astype(float)
 
     def set_parameter(self, parts: list[FloatArray]) -> None:
         self.p = [x.astype(float) for x in parts]

@@ -6,7 +6,7 @@ model says of almost every element which number the candidate stores, if it has 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -20,7 +20,7 @@ from adamcore.conformance.oracle.model import FloatSlot
 from adamcore.conformance.oracle.perturbation import Fault, StepFault, Update
 from adamcore.conformance.oracle.stored import like
 from adamcore.conformance.oracle.trajectory import Trajectory, adam_for, simulate
-from adamcore.conformance.types import FloatArray, Probe
+from adamcore.conformance.types import FloatArray, Moments, Probe
 from adamcore.dtypes import named_by
 
 Round = Callable[[FloatArray], FloatArray]
@@ -75,6 +75,7 @@ def agreement(
     dtype: str,
     values: list[list[FloatArray]],
     stored: list[list[FloatArray]],
+    moments: Sequence[Sequence[Moments]] | None = None,
 ) -> float:
     """Return which part of the elements of a run is what the model stores; 0 if it has no meaning here.
 
@@ -85,13 +86,15 @@ def agreement(
         dtype: the dtype of the parameters.
         values: the parameters after each step, or the values that the candidate reads; a step begins there.
         stored: what it has stored after each step.
+        moments: the moments at which each step but the first begins; None: at the model's own.
     """
     adam = adam_for(replace(claim, **how.changes), probe)
     names = [named_by(adam, name)[1] or dtype for name in ("m_dtype", "v_dtype")]
     probe = round_probe(probe, dtype, *names)
     steps, before = [], probe.params
-    for step, after in zip(probe.steps, values, strict=False):
-        steps.append(replace(step, before=before))
+    for number, (step, after) in enumerate(zip(probe.steps, values, strict=False)):
+        given = tuple(moments[number - 1]) if moments is not None and number else None
+        steps.append(replace(step, before=before, moments=given))
         before = tuple(map(like, after, before)) if len(after) == len(before) else before
     try:
         with np.errstate(all="ignore"):

@@ -9,13 +9,15 @@ Under a policy of storage (STORE.1) a step begins at the value that the paramete
 it stand for, and what is judged is the value after the step.
 
 The moments of the candidate are not looked at.  They are what the exact ones, at most that bound away, are
-rounded to; where two numbers are possible, both are allowed for.
+rounded to; where two numbers are possible, both are allowed for.  Moments that are rounded at random are
+looked at, where the candidate shows them: then a step begins at those that it has stored (STORE.16).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from flint import ctx
@@ -32,10 +34,18 @@ from adamcore.conformance.oracle.perturbation import StepFault
 from adamcore.conformance.oracle.sharing import without_repeats
 from adamcore.conformance.oracle.trajectory import Trajectory, simulate
 from adamcore.conformance.settings import NARROW
-from adamcore.conformance.types import FloatArray, Probe
+from adamcore.conformance.types import FloatArray, Moments, Probe
 from adamcore.dtypes import named_by
 from adamcore.storage.moments import IN_8_BITS
 from adamcore.storage.policies import PStorage
+
+
+class Ends(NamedTuple):
+    """Between which numbers a moment lies before it is stored, and what it is without errors."""
+
+    low: FloatArray
+    exact: FloatArray
+    high: FloatArray
 
 
 @dataclass(frozen=True)
@@ -46,6 +56,7 @@ class Unrounded:
     low: FloatArray
     arithmetic: FloatArray
     size: FloatArray
+    moments: dict[str, Ends] | None = None  #: by name, if each step begins at moments that were stored
 
     @property
     def value(self) -> Value:
@@ -94,6 +105,7 @@ class StoredSlot:
         self.random = {k for k in random if self.stored.get(k) in NARROW}
         self.codings = codings_of(adam, n, parts[0].shape)
         self.stored |= dict.fromkeys(self.codings, "float32")
+        self.ends: dict[str, Ends] | None = None
 
     @property
     def adam(self) -> Adam:
@@ -110,9 +122,19 @@ class StoredSlot:
         self.affine.step(t, lr, grads, mask, fault)
         radius = self.affine.radius()
         self.off = radius[: self.affine.parts]
+        self.keep_ends(radius)
         for k, dtype in self.stored.items():
             self.store(k, dtype, radius[k])
         self.affine.past = self.affine.past[:, np.any(self.affine.past != 0, axis=(0, 2))]
+
+    def keep_ends(self, radius: FloatArray) -> None:
+        """Keep the moments as they are now, before they are stored."""
+        n, centre = self.affine.parts, self.affine.centre
+        if self.ends is not None and n == 1:
+            self.ends = {
+                name: Ends(centre[k] - radius[k], np.array(centre[k]), centre[k] + radius[k])
+                for k, name in enumerate(Moments._fields, start=n)
+            }
 
     def store(self, k: int, dtype: str, radius: FloatArray) -> None:
         """Round state variable ``k``: to a number, or to the middle of two, half their distance off."""
@@ -147,6 +169,12 @@ class StoredSlot:
         self.exact.set_state(m, v, v_max, mu_product)
         self.affine.set_state(m, v, v_max, mu_product)
 
+    def set_moments(self, m: list[FloatArray], v: FloatArray, v_max: FloatArray) -> None:
+        self.exact.set_moments(m, v, v_max)
+        self.affine.set_moments(m, v, v_max)
+        self.ends = {}
+        self.keep_ends(self.affine.radius())
+
     def set_parameter(self, parts: list[FloatArray]) -> None:
         self.exact.set_parameter(parts)
         self.affine.set_parameter(parts)
@@ -164,7 +192,7 @@ class StoredSlot:
         sizes = [bound.size for bound in self.affine.read()]
         off = getattr(self, "off", np.zeros((len(sizes), len(sizes[0]))))
         return [
-            Unrounded(value.high, value.low, np.where(np.isnan(error), np.inf, error), size)
+            Unrounded(value.high, value.low, np.where(np.isnan(error), np.inf, error), size, self.ends)
             for value, error, size in zip(self.exact.read(), off, sizes, strict=True)
         ]
 
@@ -176,6 +204,7 @@ def stored(
     returned: Sequence[Sequence[FloatArray]],
     flushes: bool = False,
     arithmetic: str | None = None,
+    moments: Sequence[Sequence[Moments]] | None = None,
 ) -> Trajectory[Unrounded]:
     """Return what is stored after each step of a run, before it is rounded.
 
@@ -189,16 +218,21 @@ def stored(
         flushes: whether the arithmetic flushes subnormals to zero.
         arithmetic: the dtype of the arithmetic; None for that of NUM.1.  In a narrower one the moments are
             not known, and their errors add up.
+        moments: those of each parameter after each step, as the candidate stored them; each step begins at
+            them.  None: at those that the claim says.
     """
     probe = clipped(probe)
     steps, before = [], probe.params
+    kept = None if moments is None else tuple(Moments(*[np.zeros(np.shape(p))] * 3) for p in probe.params)
     for number, step in enumerate(probe.steps):
-        steps.append(replace(step, before=before))
+        steps.append(replace(step, before=before, moments=kept))
+        kept = tuple(moments[number]) if moments is not None and number < len(moments) else kept
         if number < len(returned) and len(returned[number]) == len(before):
             before = tuple(map(like, returned[number], before))
     probe = replace(probe, steps=tuple(steps))
     in_blocks = any(getattr(claim, name) in IN_8_BITS for name in MOMENT_STORAGE)
-    short, whole = (probe, unchanged) if in_blocks else without_repeats(probe)  # a block is of all elements
+    each = in_blocks or moments is not None  # a block is of all elements, and moments are of one
+    short, whole = (probe, unchanged) if each else without_repeats(probe)
     with ctx.workprec(PRECISION):
         return whole(
             simulate(claim, short, lambda a, parts: StoredSlot(a, parts, dtype, flushes, arithmetic))

@@ -21,7 +21,7 @@ from adamcore import AXES, Adam
 from adamcore.config import MOMENT_DTYPES, STORAGE
 from adamcore.conformance.oracle.clipped import clipped
 from adamcore.conformance.oracle.perturbation import ClockContext, Fault, StepContext, StepFault
-from adamcore.conformance.types import FloatArray, Probe, Start, Step
+from adamcore.conformance.types import FloatArray, Moments, Probe, Start, Step
 
 T = TypeVar("T")
 
@@ -39,6 +39,7 @@ class Slot(Protocol[T]):
         self, t: int, lr: float, grads: list[FloatArray], mask: FloatArray | None, fault: StepFault | None
     ) -> None: ...
     def set_state(self, m: list[FloatArray], v: FloatArray, v_max: FloatArray, mu_product: float) -> None: ...
+    def set_moments(self, m: list[FloatArray], v: FloatArray, v_max: FloatArray) -> None: ...
     def set_parameter(self, parts: list[FloatArray]) -> None: ...
     def tick(self, t: int, lr: float) -> None: ...  # a step of the clock without a gradient
     def reset_moments(self) -> None: ...
@@ -149,6 +150,8 @@ def simulate(
         for i, state in enumerate(step.states or ()):
             if state is not None:
                 begin(slots[i], clocks, i, state)
+        for parameter, kept in zip(slots, step.moments or (), strict=False):
+            give_moments(parameter, kept)
         skip = step.found_inf
         if skip and fault.made is not None:
             step = fault.made(step) or step
@@ -225,6 +228,14 @@ def begin(slots: list[Slot[T]], clocks: Clocks, i: int, start: Start) -> None:
     v, v_max = real_parts(start.v), real_parts(start.v_max)
     for k, (slot, m) in enumerate(zip(slots, by_slot(start.m, slots), strict=True)):
         slot.set_state(m, v[k * (len(v) > 1)], v_max[k * (len(v_max) > 1)], start.mu_product)
+
+
+def give_moments(slots: list[Slot[T]], kept: Moments) -> None:
+    """Put these moments in the place of a parameter's own."""
+    v_max = kept.v if kept.v_max is None else kept.v_max
+    second = [real_parts(x) for x in (kept.v, v_max)]
+    for k, (slot, m) in enumerate(zip(slots, by_slot(kept.m, slots), strict=True)):
+        slot.set_moments(m, *(parts[k * (len(parts) > 1)] for parts in second))
 
 
 def must_raise(adam: Adam, absent: Sequence[bool], frozen: Sequence[bool]) -> bool:

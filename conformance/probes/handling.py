@@ -51,8 +51,9 @@ def scaled(
 
 
 PLAIN = Probe(
-    "STATE.4/uninterrupted", "ten steps of two parameters, without a break",
-    (numbers(42, 5), numbers(43, 2, 2)), moving(44, 10, (5,), (2, 2)), {**ODD, "b1": 0.9, "b2": 0.99},
+    "STATE.4/uninterrupted", "ten steps of two parameters, the first by far the largest, without a break",
+    (numbers(42, 5), numbers(43, 2, 2)),
+    moving(13, 1, (5,), (2, 2), scale=64.0) + moving(44, 9, (5,), (2, 2)), {**ODD, "b1": 0.9, "b2": 0.99},
 )  # fmt: skip
 OF_ONE_AGE = Probe(
     "CLK.1/one-age", "three arrays after three updates each", AGED, moving(28, 3, (3,), (3,), (3,)),

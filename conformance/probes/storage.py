@@ -55,6 +55,15 @@ PROBES = [
         only=("float32",),
     ),
     Probe(
+        "STORE.16/random",
+        "2048 elements and 12 steps, of which the later ones move some v by less than half a distance",
+        (around_one(210, 1024), around_one(211, 1024)),
+        moving(212, 12, (1024,), (1024,)),
+        {"lr": 2.0**-7, "b1": 0.9, "b2": 0.995, "eps": 2.0**-10, "weight_decay": 0.0},
+        needs={"v_storage": ("stochastic",)},
+        only=NARROW,
+    ),
+    Probe(
         "STORE.6/random",
         "2048 elements and 12 steps, whose values lie anywhere between two numbers",
         (around_one(203, 1024), around_one(204, 1024)),

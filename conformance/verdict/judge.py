@@ -30,6 +30,7 @@ from adamcore.conformance.oracle.stored import Unrounded, stored
 from adamcore.conformance.oracle.trajectory import Trajectory, adam_for, is_absent, mask_of, real_parts
 from adamcore.conformance.settings import NARROW
 from adamcore.conformance.types import Evidence, FloatArray, Point, Probe, Result, Run
+from adamcore.conformance.verdict.random_moments import moments_problem, shown_moments
 from adamcore.conformance.verdict.rests import has_rests, rest_problem, values_of
 from adamcore.dtypes import named_by
 from adamcore.storage.moments import IN_8_BITS
@@ -96,7 +97,10 @@ def judge(
             if apart := rest_problem(adam.p_storage, run, dtype):
                 fail(result, apart)
             run = replace(run, params=values_of(adam.p_storage, run, dtype))
-        trajectory = stored(adam, probe, dtype, run.params, flushes, arithmetic)
+        shown = shown_moments(adam, probe, run, dtype)
+        trajectory = stored(adam, probe, dtype, run.params, flushes, arithmetic, shown)
+        if shown and (wrong := moments_problem(adam, trajectory, shown, dtype, our_bits)):
+            fail(result, wrong)
         want, bound = stored_answers(adam, probe, dtype, trajectory, our_bits)
     else:
         want, bound = exact(adam, probe), bounds(adam, probe, dtype, flushes)
@@ -142,10 +146,10 @@ def judge(
         fail(result, f"made {len(run.params)} steps of {expected}")
     if promoted and result.status == "passed":
         fail(result, promoted)
-    if made and policy == "stochastic" and result.status == "passed":
-        from adamcore.conformance.verdict.random_rounding import random_problem
+    if made and result.status == "passed" and (policy == "stochastic" or shown):
+        from adamcore.conformance.verdict.random_rounding import all_roundings, random_problem
 
-        if problem := random_problem(trajectory, run.params, dtype):
+        if problem := random_problem(all_roundings(trajectory, run.params, dtype, shown, adam)):
             fail(result, problem)
     if result.status == "passed" and result.undecided:
         result.status = "undecided"

@@ -20,9 +20,18 @@ from adamcore.conformance.types import Finding, FloatArray, Probe, Result, Run, 
 from adamcore.conformance.verdict.causes import fold
 from adamcore.conformance.verdict.judge import judge
 from adamcore.conformance.verdict.narrow_faults import RULE_OF_POLICY, narrow_faults
-from adamcore.conformance.verdict.random_rounding import BIASED, DEPENDENT
+from adamcore.conformance.verdict.random_moments import NOT_NEXT, shown_moments
+from adamcore.conformance.verdict.random_rounding import (
+    BIASED,
+    BIASED_MOMENTS,
+    DEPENDENT,
+    DEPENDENT_MOMENTS,
+)
 from adamcore.conformance.verdict.rests import APART, has_rests, values_of
 
+#: the rules that random numbers break, by how the reason begins
+OF_PARAMETERS = {DEPENDENT: "STORE.7", BIASED: "STORE.6"}
+OF_MOMENTS = dict.fromkeys((NOT_NEXT, DEPENDENT_MOMENTS, BIASED_MOMENTS), "STORE.16")
 NEARLY = 0.95  #: of the elements that a model has to be right of; the rest is rounded another way by chance
 FAILED, PASSED = 4, 3  #: the shortest runs that a model is compared with
 ENOUGH = 0.6  #: of the failed runs that a fault has to explain
@@ -67,7 +76,11 @@ def in_dtype(
     if resumed and all(probes[r.probe].manner == "resumed" or probes[r.probe].start for r in failed):
         [first, *others] = by_rule([*resumed, *(r for r in failed if r not in resumed)], probes)
         return [fold(first, others)]
-    cause = told(claim, failed) or known(claim, runs, results, probes)
+    apart = {APART: RULE_OF_POLICY.get(claim.p_storage, "STORE.1")}
+    cause, moments = told(failed, apart | OF_PARAMETERS), told(failed, OF_MOMENTS)
+    if cause is None and (moments is None or any(r.evidence is not None for r in failed)):
+        cause = known(claim, runs, results, probes)  # other moments than those of the claim are no neighbours
+    cause = cause or moments
     if cause is not None:
         return [fold(cause, by_rule(failed, probes))]
     again = {
@@ -87,15 +100,17 @@ def in_dtype(
     return [fold(first, by_rule([r for r in rounded if r not in must[:1]], probes)), *others]
 
 
-def told(claim: Adam, failed: Sequence[Result]) -> Finding | None:
-    """Return the finding on random numbers or rests that are wrong by themselves."""
-    for begins, rule in ((APART, RULE_OF_POLICY.get(claim.p_storage, "STORE.1")), (DEPENDENT, "STORE.7")):
+def told(failed: Sequence[Result], rules: Mapping[str, str]) -> Finding | None:
+    """Return the finding on random numbers or rests that are wrong by themselves.
+
+    Args:
+        failed: the failed results.
+        rules: the rule that is broken, by how the reason begins; the first that there is counts.
+    """
+    for begins, rule in rules.items():
         for result in failed:
             if result.reason.startswith(begins):
                 return Finding("storage", rule, SAYS[rule], result.reason, evidence=result.evidence)
-    biased = [r for r in failed if r.reason.startswith(BIASED)]
-    if biased:
-        return Finding("storage", "STORE.6", SAYS["STORE.6"], biased[0].reason, evidence=biased[0].evidence)
     return None
 
 
@@ -119,7 +134,8 @@ def known(
             if not has_rests(run):
                 return 0.0
             values, stored = readings_of(how.reading, run), run.params
-        return agreement(claim, how, probes[r.probe], r.dtype, values, stored)
+        kept = shown_moments(claim, probes[r.probe], run, r.dtype)
+        return agreement(claim, how, probes[r.probe], r.dtype, values, stored, kept)
 
     def explained(how: NarrowFault, r: Result) -> bool:
         share = share_of(how, r)

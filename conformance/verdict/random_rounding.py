@@ -1,37 +1,49 @@
-"""Stochastic rounding judged by its statistics: unbiased, by independent bits (STORE.6, STORE.7).
+"""Stochastic rounding judged by its statistics: unbiased, by independent bits (STORE.6, STORE.7, STORE.16).
 
 The exact value of a step lies between two neighbours.  With the fraction ``f`` of their distance below it,
 the upper one has to be taken with the probability ``f``.  What is summed up is ``up - f``, which is 0 on
 average: over all roundings, over those of each quarter of the distance, times the sign of the value, and
-times the
-same of another element, step or parameter, each up and away from 0.
+times the same of another element, step, parameter or part (p, m, v, v_max), each up and away from 0.
 
 Each sum is a martingale whose steps lie within an interval of length 1.  So by the inequality of Azuma and
 Hoeffding it leaves ``sqrt(n * log(2/ALARM) / 2)`` with a probability of at most ALARM, whatever the
-candidate's parameters are: that is the rate of false alarms of one sum.  A run has SUMS of them.
+candidate's parameters are: that is the rate of false alarms of one sum.  A run has SUMS of them for each
+part, and two for each pair of parts.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import numpy as np
 
+from adamcore import Adam
 from adamcore.conformance.oracle.kept import neighbours
 from adamcore.conformance.oracle.stored import Unrounded
 from adamcore.conformance.oracle.trajectory import Trajectory
-from adamcore.conformance.types import FloatArray
+from adamcore.conformance.types import FloatArray, Moments
+from adamcore.conformance.verdict.random_moments import each_moment, random_parts
 
-ALARM = 1e-9  #: the rate of false alarms of one sum
+ALARM = 1e-10  #: the rate of false alarms of one sum
 LAGS = (1, 2, 4)  #: elements, and steps, whose random bits are compared
-SUMS = 8 + 4 * len(LAGS)  #: at most, in a run
+SUMS = 8 + 4 * len(LAGS)  #: at most, of one part
 FEW = 64  #: roundings; fewer say nothing
 SHARP = 2.0**-5  #: a value that is known less exactly than this part of the distance is left out
 BIASED = "its stochastic rounding is biased"
 DEPENDENT = "its random bits are not independent"
+BIASED_MOMENTS = "its stochastic rounding of moments is biased"
+DEPENDENT_MOMENTS = "the random bits of its moments are not independent"
+#: by whether the mean is wrong, and whether p is rounded
+KINDS = {
+    (True, True): BIASED,
+    (False, True): DEPENDENT,
+    (True, False): BIASED_MOMENTS,
+    (False, False): DEPENDENT_MOMENTS,
+}
+AWAY = "away from 0, "
 
 
 @dataclass(frozen=True)
@@ -43,6 +55,9 @@ class Roundings:
     fraction: FloatArray  #: the probability
     sign: FloatArray  #: the sign of the value
     counted: FloatArray  #: 1 for a rounding
+
+
+Series = list[list[Roundings]]  #: after each step, of each parameter
 
 
 def roundings(exact: Unrounded, p: FloatArray, dtype: str) -> Roundings:
@@ -68,30 +83,74 @@ def roundings(exact: Unrounded, p: FloatArray, dtype: str) -> Roundings:
     )
 
 
-def random_problem(
-    trajectory: Trajectory[Unrounded], params: Sequence[Sequence[FloatArray]], dtype: str
-) -> str:
+def all_roundings(
+    trajectory: Trajectory[Unrounded],
+    params: Sequence[Sequence[FloatArray]],
+    dtype: str,
+    moments: Sequence[Sequence[Moments]] | None,
+    adam: Adam,
+) -> dict[str, Series]:
+    """Return the roundings of each part that is rounded at random.
+
+    Args:
+        trajectory: what is stored after each step, before it is rounded.
+        params: the parameters that were stored.
+        dtype: their dtype.
+        moments: the moments that were stored, if those of the trajectory begin at them.
+        adam: the claim.
+    """
+    found: dict[str, Series] = {}
+    if adam.p_storage == "stochastic":
+        found["p"] = [
+            [roundings(exact, p, dtype) for (exact, *_), p in zip(step, after, strict=True)]
+            for step, after in zip(trajectory.steps, params, strict=False)
+        ]
+    parts = random_parts(adam, dtype)
+    for s, _, name, ends, kept in each_moment(parts, trajectory, moments or ()):
+        exact = Unrounded(ends.exact, np.zeros_like(kept), (ends.high - ends.low) / 2, np.abs(ends.exact))
+        series = found.setdefault(name, [])
+        series += [[] for _ in range(s + 1 - len(series))]
+        series[s].append(roundings(exact, kept, parts[name]))
+    return {name: series for name, series in found.items() if count_of(series) >= FEW}
+
+
+def count_of(series: Series) -> float:
+    """Return how many roundings there are."""
+    return sum(float(each.counted.sum()) for step in series for each in step)
+
+
+def random_problem(parts: Mapping[str, Series]) -> str:
     """Return what is wrong with the random numbers of a run, or nothing."""
-    found = [
-        [roundings(exact, p, dtype) for (exact, *_), p in zip(step, after, strict=True)]
-        for step, after in zip(trajectory.steps, params, strict=False)
-    ]
-    flat = [each for step in found for each in step]
-    if sum(float(each.counted.sum()) for each in flat) < FEW:
+    sums: dict[tuple[str, str], Sum] = {}
+    for name, series in parts.items():
+        flat = [each for step in series for each in step]
+        found = {**biases(flat), **dict(products(series)), **dict(products(from_zero(series), AWAY))}
+        sums |= {(name, what): each for what, each in found.items()}
+    for one, other in combinations(parts, 2):
+        for how, turned in (("", list), (AWAY, from_zero)):
+            a, b = (turned(parts[name]) for name in (one, other))
+            pairs = [pair for x, y in zip(a, b, strict=True) for pair in zip(x, y, strict=True)]
+            sums[other, f"{how}it goes as {one} does"] = added(pairs)
+    if not sums:
         return ""
-    from_zero = [[replace(each, off=each.off * each.sign) for each in step] for step in found]
-    sums = {**biases(flat), **dict(products(found)), **dict(products(from_zero, "away from 0, "))}
     limits = {
-        what: math.sqrt(count * math.log(2 / ALARM) / 2) + unsure for what, (_, unsure, count) in sums.items()
+        key: math.sqrt(count * math.log(2 / ALARM) / 2) + unsure for key, (_, unsure, count) in sums.items()
     }
-    what = max(sums, key=lambda what: abs(sums[what][0]) / (limits[what] or 1.0))
-    total, _, count = sums[what]
-    if abs(total) <= limits[what]:
+    name, what = max(sums, key=lambda key: abs(sums[key][0]) / (limits[key] or 1.0))
+    total, _, count = sums[name, what]
+    limit = limits[name, what]
+    if abs(total) <= limit:
         return ""
+    kind, of = KINDS[what in BIASES, name == "p"], "" if name == "p" else f"{name}, "
     return (
-        f"{BIASED if what in BIASES else DEPENDENT}: {what}, {total:+.0f} in {count:.0f} roundings; chance "
-        f"alone stays within {limits[what]:.0f} but once in {1 / ALARM:.0e}"
+        f"{kind}: {of}{what}, {total:+.0f} in {count:.0f} roundings; chance "
+        f"alone stays within {limit:.0f} but once in {1 / ALARM:.0e}"
     )
+
+
+def from_zero(series: Series) -> Series:
+    """Return roundings away from 0 instead of up."""
+    return [[replace(each, off=each.off * each.sign) for each in step] for step in series]
 
 
 BIASES = {

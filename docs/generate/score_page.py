@@ -13,7 +13,7 @@ import argparse
 import math
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parents[1]
@@ -115,9 +115,9 @@ the kind of the change before anything is scored. Its mutants are none of the Ad
 SECTION = "## In 16 bits"
 NARROW = """`low_precision_*.py` has Adams whose parameters are of bfloat16 or float16, under every policy of
 [precision.md](precision.md), which the claim names. Each is held to it in one dtype, as by `adamcore check
-FILE:NAME --dtype DTYPE --storage POLICY`, on {probes} short probes. They were written beside the faults that
-the suite knows in 16 bits (`conformance/verdict/narrow_faults.py`), so that the share of those named is
-what it was taught. None of them is counted in the tables above.
+FILE:NAME --dtype DTYPE` with `--storage` and `--moments`, on {probes} short probes. They were written beside
+the faults that the suite knows in 16 bits (`conformance/verdict/narrow_faults.py`), so that the share of
+those named is what it was taught. None of them is counted in the tables above.
 """
 
 MARGIN = """A *margin* is the largest error as a fraction of its bound, over all probes; above 1 a run fails.
@@ -165,7 +165,7 @@ def narrow_section(scores: Sequence[Score]) -> str:
         (
             code(s),
             s.item.about,
-            s.item.options.get("p_storage", "plain"),
+            ways(s.item.options),
             " and ".join(s.item.dtypes),
             " or ".join(s.item.areas) or "right",
             s.item.rule,
@@ -179,6 +179,12 @@ def narrow_section(scores: Sequence[Score]) -> str:
     return "\n".join(
         [f"{SECTION}\n", NARROW.format(probes=len(IN_16_BITS)), table(("", ""), counts), table(head, rows)]
     )
+
+
+def ways(options: Mapping[str, str]) -> str:
+    """How an Adam keeps its parameters, and its moments if they are not kept plainly."""
+    moments = options.get("v_storage")
+    return options.get("p_storage", "plain") + (f", moments {moments}" if moments else "")
 
 
 def with_section(page: str, section: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from worker_runs import G, P
 
-from adamcore.conformance.types import Probe, Run, Step
+from adamcore.conformance.types import Moments, Probe, Run, Step
 from adamcore.conformance.wire import pack_array, pack_probe, pack_run, unpack_array, unpack_probe, unpack_run
 
 
@@ -45,3 +45,15 @@ def test_changed_settings_groups_and_closures_survive_the_wire() -> None:
     assert (back.groups, back.manner) == (({"b1": 0.25}, {}), "closure")
     run_ = unpack_run(pack_run(Run(closure=["called its closure 2 times in step 1"])))
     assert run_.closure == ["called its closure 2 times in step 1"]
+
+
+def test_moments_survive_the_wire() -> None:
+    run_ = unpack_run(pack_run(Run(moments=[[None, Moments(P, 2 * P)], [Moments(P, P, 3 * P), None]])))
+    assert [[kept is None for kept in after] for after in run_.moments] == [[True, False], [False, True]]
+    first, second = run_.moments[0][1], run_.moments[1][0]
+    assert first is not None
+    assert second is not None
+    assert first.v_max is None
+    np.testing.assert_array_equal(first.v, 2 * P)
+    assert second.v_max is not None
+    np.testing.assert_array_equal(second.v_max, 3 * P)

@@ -67,8 +67,11 @@ class Scaled(torch.optim.Optimizer):
         c1, c2 = 1 - b1 ** state["step"], 1 - b2 ** state["step"]
         root = v.sqrt() / math.sqrt(c2) + group["eps"]
         p.copy_(p.float() * (1 - lr * group["weight_decay"]) - lr / c1 * m / root)
-        state["exp_avg"].copy_(m)
-        state["exp_avg_sq"].copy_(v)
+        self.keep(state["exp_avg"], m)
+        self.keep(state["exp_avg_sq"], v)
+
+    def keep(self, moment: Tensor, x: Tensor) -> None:  # MOM.4
+        moment.copy_(x)
 
 
 @right()
@@ -125,3 +128,46 @@ class TorchMomentsFadeInSkipped(Scaled):
     def skipped(self, state: dict[str, Any]) -> None:
         state["exp_avg"].mul_(0.5)
         state["exp_avg_sq"].mul_(0.8)
+
+
+class AtRandom(Scaled):
+    """An AdamW whose moments are rounded at random (STORE.16)."""
+
+    dtypes: ClassVar[tuple[str, ...]] = ("bfloat16",)
+    options: ClassVar[dict[str, str]] = {"m_storage": "stochastic", "v_storage": "stochastic"}
+
+    def __init__(
+        self, params: Any, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
+        weight_decay: float = 1e-2, m_storage: str = "", v_storage: str = "",
+    ) -> None:  # fmt: skip
+        """The storages choose the claim; the class follows it without them."""
+        super().__init__(params, lr, betas, eps, weight_decay)
+        self.generator = torch.Generator().manual_seed(16)
+
+    def bits(self, x: Tensor) -> Tensor:
+        return torch.randint(0, 1 << 16, x.shape, dtype=torch.int32, generator=self.generator)
+
+    def keep(self, moment: Tensor, x: Tensor) -> None:
+        moment.copy_((x.view(torch.int32) + self.bits(x) & -65536).view(torch.float32))
+
+
+@right()
+class TorchMomentsAtRandom(AtRandom):
+    """Random bits from a generator of PyTorch, added and cut off."""
+
+
+@wrong("storage", "STORE.16")
+class TorchMomentsReseeded(AtRandom):
+    """The generator begins anew for each moment, so that m and v get the same bits in every step."""
+
+    def keep(self, moment: Tensor, x: Tensor) -> None:
+        self.generator.manual_seed(16)
+        super().keep(moment, x)
+
+
+@wrong("storage", "STORE.16")
+class TorchMomentsToNearest(AtRandom):
+    """Both moments are rounded to the nearest."""
+
+    def keep(self, moment: Tensor, x: Tensor) -> None:
+        moment.copy_(x)

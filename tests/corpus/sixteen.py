@@ -201,6 +201,34 @@ class Stochastic(Sixteen):
         self.p[i] = numbers(w & 0xFFFF0000).astype(self.narrow)
 
 
+class RandomMoments(Sixteen):
+    """Random bits added below the last one of m and of v, and then cut off (STORE.16)."""
+
+    options: ClassVar[dict[str, str]] = {"m_storage": "stochastic", "v_storage": "stochastic"}
+
+    def init(self, params: list[A], hyper: dict[str, float]) -> None:
+        super().init(params, hyper)
+        self.random = np.random.default_rng(16)
+
+    def one(self, i: int, g: A) -> None:
+        self.at = i  # the parameter that is stepped
+        super().one(i, g)
+
+    def noise_of(self, part: str, shape: tuple[int, ...]) -> Any:
+        """Return 16 random bits for each element of "m" or "v"."""
+        return self.random.integers(0, 1 << 16, shape, dtype=np.int64)
+
+    def at_random(self, part: str, x: A) -> A:
+        w = words(x.astype(f32)) + self.noise_of(part, x.shape)
+        return numbers(w & 0xFFFF0000).astype(self.narrow)
+
+    def keep_first(self, m: A) -> A:
+        return self.at_random("m", m)
+
+    def keep_second(self, v: A) -> A:
+        return self.at_random("v", v)
+
+
 def copies(arrays: list[A]) -> list[A]:
     return [np.array(a) for a in arrays]
 

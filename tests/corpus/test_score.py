@@ -69,6 +69,7 @@ IN_16_BITS = [
     for name in (
         "wrong.py:BetasIn16", "policies.py:MasterFromParameter", "policies.py:BitsUnsigned",
         "policies.py:SameSeedEveryStep", "right.py:KeptKahan", "right.py:StochasticByHash",
+        "moments.py:SecondToNearest", "moments.py:SameBitsForBoth", "moments.py:MomentsByHash",
     )
 ]  # fmt: skip
 

@@ -294,3 +294,40 @@ class DecaysInSingle(Parts):
 
     def decay(self, p: FloatArray) -> FloatArray:
         return p * (1 - float(np.float32(self.lr)) * self.h["weight_decay"])
+
+
+class SharesBits(Parts):
+    """A first moment has 127 sizes, of which the largest is that of its array."""
+
+    def first(self, m: FloatArray, g: FloatArray) -> FloatArray:
+        new = super().first(m, g)
+        size = np.max(np.abs(new), initial=0.0) / 127
+        return np.asarray(np.round(new / size) * size if 0 < size < np.inf else new)
+
+
+class RoughRoot(Parts):
+    """A root is the reciprocal of one that is guessed from the bits of v and mended once."""
+
+    def root(self, v: FloatArray) -> FloatArray:
+        x = v.astype(np.float32)
+        guess = (0x5F3759DF - (x.view(np.int32) >> 1)).astype(np.int32).view(np.float32)
+        mended = guess * (np.float32(1.5) - np.float32(0.5) * x * guess * guess)
+        return np.where(x > 0, 1 / mended, 0).astype(v.dtype) + self.h["eps"]
+
+
+class StepsBySize(Parts):
+    """A step is multiplied by the size of its parameter, or by a thousandth."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        p = self.p[i]
+        super().one(i, g)
+        self.p[i] = p + (self.p[i] - p) * np.maximum(np.abs(p), 1e-3)
+
+
+class HeavierLate(Parts):
+    """After step 100 the newest gradient weighs half as much in m."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        late, b1 = self.t[i] >= 100, self.h["b1"]
+        self.m[i] = self.m[i] - (0.5 * (1 - b1) / b1 * g if late and b1 else 0.0)
+        super().one(i, g)

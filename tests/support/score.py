@@ -42,7 +42,7 @@ from adamcore.conformance.workers.worker import try_probe  # noqa: E402
 IN_16_BITS = (
     "STEP.1/fingerprint", "EPS.1/beside-small-root", "EPS.2/comparable", "EPS.1/small", "BC.1/first-steps",
     "DEC.5/order", "MOM.1/common", "MOM.2/large", "LR.1/odd-values", "NUM.4/decimals", "NUM.4/near-one",
-    "BC.1/t300", "BC.1/t1e6", "F2/zero-element", "STORE.1/short-steps", "STORE.6/random",
+    "BC.1/t300", "BC.1/t1e6", "F2/zero-element", "STORE.1/short-steps", "STORE.6/random", "STORE.16/random",
     "SCALE.1/scaled", "SCALE.1/changing", "SCALE.2/skipped", "SCALE.2/backoff", "STATE.4/uninterrupted",
     "STATE.4/resumed",
 )  # fmt: skip

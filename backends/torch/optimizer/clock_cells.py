@@ -17,19 +17,31 @@ VALUE: Any = attrgetter("value")
 
 
 class Clocks:
-    """Clocks, int32 tensors of one element on the CPU, which are at different places."""
+    """Clocks, int32 tensors of one element on the CPU, which are at different places.
 
-    def __init__(self, clocks: Sequence[torch.Tensor]) -> None:
-        self.clocks, self.count = clocks, len(clocks)
+    Their memory can be read as long as this lives, also after a clock was given other memory.
+
+    Args:
+        clocks: the tensors.
+        watched: True if somebody else sees to it that they are where they were.
+    """
+
+    def __init__(self, clocks: Sequence[torch.Tensor], watched: bool = False) -> None:
+        self.clocks, self.count, self.watched = clocks, len(clocks), watched
+        self.memory = list(map(torch.Tensor.untyped_storage, clocks))
         self.addresses = array("q", map(torch.Tensor.data_ptr, clocks))
         self.cells = list(map(c_int32.from_address, self.addresses))
         self.many = self.count >= FEW and watch.available()
         if self.many:
-            self.watch, self.now = watch.Watch(clocks), array("i", bytes(4 * self.count))
+            self.now = array("i", bytes(4 * self.count))
+            if not watched:
+                self.watch = watch.Watch(clocks)
             self.at, self.target = self.addresses.buffer_info()[0], self.now.buffer_info()[0]
 
     def stay(self) -> bool:
-        """True if all are where they were."""
+        """True if all are where they were, as far as nobody else sees to it."""
+        if self.watched:
+            return True
         if self.many:
             return self.watch.look([]) is not None
         return array("q", map(torch.Tensor.data_ptr, self.clocks)) == self.addresses

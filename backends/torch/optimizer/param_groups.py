@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from functools import lru_cache
+from itertools import product
 from operator import itemgetter
 from typing import Any
 
@@ -25,6 +26,7 @@ from adamcore.backends.torch.optimizer.group_keys import Group, complete
 from adamcore.config import MOMENT_DTYPES, MOMENT_STORAGE, STORAGE
 from adamcore.dialects import dialect, like
 from adamcore.errors import AxisError, BackendError, HyperparameterError
+from adamcore.storage.moments import IN_8_BITS
 
 NUMBERS = ("eps", "eps_root", "weight_decay", "momentum_decay", "lr_max")  #: besides lr and betas
 RULES = (
@@ -40,12 +42,11 @@ AMSGRAD = {"none": False, "uncorrected": True, "corrected": "corrected"}
 SPARSE = ("dense", "lazy")
 
 WHY_NOT = {
-    ("differentiable", "in 8 bits"): "codes have no derivative",
     ("differentiable", "stochastic"): "random bits have no derivative",
-    ("sparse", "in 8 bits"): "rows cut the blocks of codes",
-    ("sparse", "stochastic"): "rows alone are not rounded at random",
+    **{("differentiable", policy): "codes have no derivative" for policy in IN_8_BITS},
+    **{("sparse", policy): "rows cut the blocks of codes" for policy in IN_8_BITS},
 }
-"""Why moments that are not kept plainly do not go with a setting."""
+"""Why a setting does not go with a way to keep moments."""
 
 
 def of_dialect(name: str, given: Mapping[str, Any]) -> Group:
@@ -154,10 +155,9 @@ def resolve(given: Mapping[str, Any], base: Group, *, mixed_betas: bool = False)
             f"`differentiable` with p_storage={group['p_storage']!r}: a parameter's bits have no derivative; "
             "give one of the two"
         )
-    for name in MOMENT_STORAGE:
-        other = "differentiable" if group["differentiable"] else "sparse" if group["sparse"] == "lazy" else ""
-        if other and group[name] != "plain":
-            why = WHY_NOT[other, "stochastic" if group[name] == "stochastic" else "in 8 bits"]
+    given = {"differentiable": group["differentiable"], "sparse": group["sparse"] == "lazy"}
+    for name, other in product(MOMENT_STORAGE, given):
+        if given[other] and (why := WHY_NOT.get((other, group[name]))):
             raise BackendError(f"`{other}` with {name}={group[name]!r}: {why}; give one of the two")
     if group["fused"] and group["foreach"]:
         raise BackendError("`fused` and `foreach` cannot be `True` together: give one of the two")

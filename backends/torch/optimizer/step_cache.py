@@ -170,7 +170,7 @@ def group_step(
 ) -> GroupStep | None:
     """Return a cached step of a group; None if its clocks or its jobs do not allow one."""
     if countable(gathered):
-        column_step = fast.column_step(core, jobs)
+        column_step = fast.column_step(core, jobs, gathered.clocks)
         return None if column_step is None else GroupStep(core, group, state, gathered, jobs, column_step)
     if nvrtc.on_host(gathered.clocks[0]) or clips_of(jobs[0].coefficients) is not None:
         return None
@@ -229,7 +229,8 @@ class GroupStep:
 
     def attach(self) -> None:
         """Find the clocks, and the products behind them, in memory."""
-        self.cells = Clocks(self.clocks)
+        on_cpu = nvrtc.runtime(self.params[0].device) is None  # the column step watches them there
+        self.cells = Clocks(self.clocks, watched=on_cpu)
         self.product_cells = [c_double.from_address(x.data_ptr()) for x in self.products]
         self.formula = None if self.products else formula(self.core)
 

@@ -157,7 +157,7 @@ class SteppingOptimizer(FreezableOptimizer):
         No operation of PyTorch's is called, so that nothing has to be told to autograd.
         """
         cache = self._step_cache
-        if not self._steady or self._has_repeated or self.clip is not None or compiler.is_on():
+        if not self._steady or self._has_repeated or self.clip is not None:
             return False
         if self._snapshots.given or cache.sharded:
             return False

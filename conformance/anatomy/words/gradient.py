@@ -6,7 +6,15 @@ import numpy as np
 
 from adamcore.conformance.anatomy.circumstances import SECOND
 from adamcore.conformance.anatomy.differences import Difference, Words
-from adamcore.conformance.anatomy.experiments import CLIP_POWERS, CONSTANT, LARGE, NEIGHBOURS, POWERS, ZERO, T
+from adamcore.conformance.anatomy.experiments import (
+    CLIP_POWERS,
+    CONSTANT,
+    LARGE,
+    NEIGHBOURS,
+    POWERS,
+    ZERO,
+    T,
+)
 from adamcore.conformance.anatomy.facts import NEAR, Facts, near
 from adamcore.conformance.anatomy.parts import VISIBLE, beside
 from adamcore.conformance.anatomy.texts import listed, number
@@ -32,6 +40,9 @@ def arrays(d: Difference) -> Words:
             return "moments", "NUM.2", small
         if (words := unmoved_after_zeros(d)) is not None:
             return words
+        if are_small_beside_others(d):
+            text = "beside much larger gradients in its array a small one does not move p; alone it does"
+            return "mixed_precision", "NUM.1", f"{text}: an array shares few bits"
         text = f"{int(np.sum(got == 0))} of {len(got)} elements that have a gradient do not move"
         return "layout", "STEP.1", text
     if d.differs("place") and (factors := factors_without_averages(d)) is not None:
@@ -77,6 +88,16 @@ def unmoved_after_zeros(d: Difference) -> Words | None:
     if not got[0] or got[1:T].any() or not got[T:].all() or not moved.all():
         return None
     return "moments", "STEP.1", "after steps without gradients a gradient does not move p at all"
+
+
+def are_small_beside_others(d: Difference) -> bool:
+    """True if the smallest gradients of an array do not move p, and nothing else that has one stays."""
+    stepped, _ = d.values("stepped")
+    count = len(POWERS) - VISIBLE
+    of_steps, curve, others = stepped[:T], stepped[T : T + count], stepped[T + count :]
+    small = np.flatnonzero(curve == 0)
+    whole = of_steps.all() and np.array_equal(small, np.arange(len(small))) and len(small) < len(curve)
+    return bool(whole and others[:2].all() and not others[2] and others[3:].all())
 
 
 def place_of_first(d: Difference) -> Words | None:

@@ -53,6 +53,12 @@ def is_scattered(d: Difference, *names: str) -> bool:
     return len(off) > 2 and bool(np.max(np.abs(off)) < FEW_BITS and np.min(off) < 0 < np.max(off))
 
 
+def is_slight(d: Difference) -> bool:
+    """True if all values that differ do so by no more than the errors of a few numbers of few bits."""
+    got, want = (np.concatenate(both) for both in zip(*map(d.values, d.part.differs), strict=True))
+    return bool(np.all(np.abs(got - want) < 4.0 * FEW_BITS * np.maximum(1.0, np.abs(want))))
+
+
 def newest_square_too(d: Difference) -> bool:
     """True if the newest square has another weight as well, and older ones fade as claimed.
 
@@ -90,7 +96,7 @@ def second_moment(d: Difference) -> Words:
     highest = claim is not None and claim.amsgrad != "none"
     found = constant(sure(d.part.values["fading"]))
     other = found is not None and 0.0 < found < 1.0 and "fading" in wrong
-    if wrong <= {"fading", "kept", "kept in step"} and is_scattered(d, "kept", "kept in step"):
+    if is_slight(d) and is_scattered(d, "kept", "kept in step"):
         return "mixed_precision", "NUM.1", d.beside("kept", "older squares keep, by their age, about ")
     if keeps_corrected(d, "kept in step", b2):
         area, rule, what = ("amsgrad", "AMS.1", "maximum") if highest else ("bias_correction", "BC.3", "v")

@@ -115,6 +115,10 @@ def clock(d: Difference) -> Words:
     got, want = d.values(name)
     k = d.part.values[name].first(d.part.claimed[name]) or 0
     ratios = [np.divide(*d.values(each)) for each in ("late first", "late steps")]
+    weight = ratios[0][-1]
+    if near(ratios[0][k:], weight) and not near(weight, 1.0) and k + 1 < len(LATE) and is_unit_as_claimed(d):
+        text = f"from step {LATE[k]} on the newest gradient counts {number(weight)} times as claimed"
+        return "moments", "MOM.1", text
     if near(ratios[0], ratios[1]) and is_unit_as_claimed(d):
         text = f"from step {LATE[k]} on steps are {listed(ratios[0][k:])} times as large as claimed"
         return "bias_correction", "BC.1", f"{text}, but not where both betas are 0: the correction is another"

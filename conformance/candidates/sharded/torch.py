@@ -39,7 +39,7 @@ from adamcore.conformance.candidates.torch import (
     to_numpy,
 )
 from adamcore.conformance.errors import CandidateError
-from adamcore.conformance.types import FloatArray, Layout, Probe, Start, Step
+from adamcore.conformance.types import FloatArray, Layout, Moments, Probe, Start, Step
 
 
 class RankReport(NamedTuple):
@@ -280,6 +280,9 @@ class ShardedTorchStepper(TorchStepper):
 
     def rests(self) -> list[FloatArray | None] | None:
         return self.known_rests if any(x is not None for x in self.known_rests) else None
+
+    def moments(self) -> list[Moments | None] | None:
+        return None  # each process has a part of them
 
     def clocks_of(self, every: Sequence[RankReport]) -> list[int] | None:
         """Return the clock of each parameter, the lowest of all processes; one that has none is at 0.

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import storage_runs
 from narrow_arrays import as_float64, narrow_array
 
 from adamcore import Adam, Clip, Rows
@@ -130,8 +131,11 @@ def test_narrow_rows_are_added_up_in_float32(library: str) -> None:
         assert as_float64(state.m)[2, 0] == 0.5 * (1 + 1 / 256)
 
 
+AT_RANDOM: Any = {"p_storage": "stochastic", "m_storage": "stochastic", "v_storage": "stochastic"}
+
+
 @pytest.mark.parametrize(
-    "settings", [{"p_storage": "stochastic"}, {"p_storage": "split"}, {"m_storage": "companded8"}]
+    "settings", [AT_RANDOM, {"p_storage": "stochastic"}, {"p_storage": "split"}, {"m_storage": "companded8"}]
 )
 def test_policies_of_storage(settings: Any) -> None:
     """Random bits are those of an element's place; rows that cut blocks are stepped under a mask."""
@@ -147,6 +151,30 @@ def test_policies_of_storage(settings: Any) -> None:
     got, state = adam.step(p, Rows(indices, g[indices], "absent"), adam.init(p))
     for x, y in zip([got, *state], [want, *want_state], strict=True):
         assert (x is None and y is None) or torch.equal(x, y)
+
+
+@pytest.mark.parametrize("library", storage_runs.LIBRARIES)
+def test_rows_are_rounded_by_the_bits_of_their_places_in_every_library(library: str) -> None:
+    """As NumPy's step of the whole array under a mask; with b1 and b2 powers of 2 none rounds otherwise."""
+    adam = Adam(lr=0.125, b1=0.5, b2=0.75, seed=3, **AT_RANDOM)
+    start, given, indices = RNG.normal(size=(40, 5)), RNG.normal(size=(2, 3, 5)), np.array([3, 17, 39])
+
+    def array(library: str, x: Any) -> Any:
+        return storage_runs.array(library, x, "bfloat16")
+
+    mask = np.broadcast_to(np.isin(np.arange(40), indices)[:, None], (40, 5))
+    want, got = array("numpy", start), array(library, start)
+    state, rows_state = adam.init(want), adam.init(got)
+    listed = pytest.importorskip(library)
+    listed = (listed.numpy if library == "jax" else listed).asarray(indices)
+    for values in given:
+        g = np.zeros((40, 5))
+        g[indices] = values
+        want, state = adam.step(want, array("numpy", g), state, present=mask)
+        rows = Rows(listed, array(library, values), "absent")
+        got, rows_state = adam.step(got, rows, rows_state)
+        for x, y in ((got, want), (rows_state.m, state.m), (rows_state.v, state.v)):
+            assert storage_runs.numbers(x).tobytes() == storage_runs.numbers(y).tobytes()
 
 
 def test_one_program_for_all_indices() -> None:

@@ -48,6 +48,24 @@ def test_arrays_rows_and_clocks(rows: int, dtype: Any) -> None:
 
 
 @needs_ffi
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_one_clock_before_its_tick_chooses_the_row(dtype: Any) -> None:
+    arrays = [np.full(3, k, dtype) for k in (1, 2, 3, 4, 5)]
+    each = [coefficients(Host(), ADAM, t, 0.1) for t in (1, 2, 3)]
+    made = program(ADAM, each[0])
+    with jax.enable_x64(dtype == "float64"):
+        call = ffi.custom_call(made, uniform(dtype))
+        step = jax.jit(lambda *given: call(*given, None, 2))
+        given, table = list(map(jnp.asarray, arrays)), np.asarray([made.used(c) for c in each], dtype)
+        for t in (0, 7, 2**31 - 2):
+            new, clocks = step(given, table, np.asarray(t, np.int32))
+            wanted, _ = jax.jit(call)(given, table[t % 3][None], np.asarray([1], np.int32), None)
+            assert [(int(x), x.shape, str(x.dtype)) for x in clocks] == [(t + 1, (), "int32")] * 2
+            for got, want in zip(new, wanted, strict=True):
+                np.testing.assert_array_equal(got, want)
+
+
+@needs_ffi
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 @pytest.mark.parametrize("moments", [None, "float32"])
 def test_steps_of_16_bits_have_the_bits_of_the_definition(dtype: str, moments: str | None) -> None:

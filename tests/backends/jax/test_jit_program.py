@@ -48,7 +48,7 @@ def test_clocks_come_back_as_arrays_of_no_dimension() -> None:
     tables = program.tables([job().coefficients], None)
     given = [jnp.ones(3) for _ in range(6)]
     new = program.call(given, [jnp.ones(3)] * 2, [None] * 2, tables, np.array([4, 9], np.int32))
-    assert [(x.shape, int(x)) for x in new[6:]] == [((), 4), ((), 9)]
+    assert [(x.shape, int(x)) for x in new[2:4]] == [((), 4), ((), 9)]  # behind every p
 
 
 def test_an_array_in_two_places_is_not_donated() -> None:

@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("llvmlite")
 
 from adamcore.backends.kernels import llvm
-from adamcore.backends.kernels.memory import overlaps
+from adamcore.backends.kernels.memory import touching
 from adamcore.backends.kernels.objects import FEW, words
 
 
@@ -27,9 +27,9 @@ def test_arrays_that_share_memory(count: int) -> None:
         b, others = array("q", [k + 10**7 * c for c in (1, 2, 3) for k in a]), array("q", [50] * 3 * count)
         a[-1], lengths[-1] = x, length
         b[column * count - 1], others[column * count - 1] = y, other
-        found = overlaps(a, lengths, b, others)
+        found = touching(lengths, b, others)(a)
         with llvm.switched_off():
-            assert overlaps(a, lengths, b, others) == found
+            assert touching(lengths, b, others)(a) == found
         return found
 
     for column in (1, 2, 3):

@@ -13,7 +13,7 @@ from adamcore.conformance.dtypes import round_probe, round_to, to_carrier, ulp_o
 from adamcore.conformance.oracle.stored import stored
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.probes.design import moving, numbers
-from adamcore.conformance.types import FloatArray, Probe, Run, Step
+from adamcore.conformance.types import FloatArray, Moments, Probe, Run, Step
 from adamcore.conformance.verdict.judge import judge
 
 DTYPES = ("bfloat16", "float16")
@@ -122,3 +122,24 @@ def test_what_overflows_on_storage_is_free() -> None:
     assert judge(ADAMW, probe, "float16", run).status == "passed"
     run.params[1][0] = np.array([7.0, 5.0], dtype=np.float16)
     assert judge(ADAMW, probe, "float16", run).status == "failed"
+
+
+def test_a_step_begins_at_moments_that_the_candidate_has_stored() -> None:
+    """Each moment is then known to a rounding of float32, wherever the candidate's moments are."""
+    probe = long_probe("bfloat16", 3)
+    run = right_run(probe, "bfloat16")
+    kept = [[Moments(np.full(4, 0.5 * s), np.full(4, 2.0 * s))] for s in (1, 2, 3)]
+    claim = Adam(decay="decoupled", m_storage="stochastic", v_storage="stochastic", **HYPER)
+    after = stored(claim, probe, "bfloat16", run.params, moments=kept)
+    for s, step in enumerate(probe.steps):
+        g, found = step.grads[0], after.steps[s][0][0].moments
+        assert g is not None
+        assert found is not None
+        for name, x, b, old in (("m", g, 0.9, 0.5 * s), ("v", g * g, 0.999, 2.0 * s)):
+            want = b * old + (1 - b) * x
+            ends = found[name]
+            np.testing.assert_allclose(ends.exact, want, rtol=1e-12)
+            assert (ends.low < want).all()
+            assert (want < ends.high).all()
+            assert (ends.high - ends.low <= 2.0**-20 * (abs(b * old) + abs(x))).all()
+    assert stored(claim, probe, "bfloat16", run.params).steps[0][0][0].moments is None

@@ -11,7 +11,7 @@ import pytest
 from adamcore import Adam
 from adamcore.conformance.oracle.perturbation import StepFault
 from adamcore.conformance.oracle.trajectory import Trajectory, is_absent, mask_of, real_parts, simulate
-from adamcore.conformance.types import FloatArray, Probe, Start, Step
+from adamcore.conformance.types import FloatArray, Moments, Probe, Start, Step
 
 ONE = np.ones(1)
 HYPER = {"lr": 0.5, "b1": 0.9, "b2": 0.99, "eps": 1e-3, "weight_decay": 0.0}
@@ -31,6 +31,9 @@ class Log:
 
     def set_state(self, m: list[FloatArray], v: FloatArray, v_max: FloatArray, mu_product: float) -> None:
         self.events.append(("state", float(m[0][0])))
+
+    def set_moments(self, m: list[FloatArray], v: FloatArray, v_max: FloatArray) -> None:
+        self.events.append(("moments", float(m[0][0]), float(v[0]), float(v_max[0])))
 
     def set_parameter(self, parts: list[FloatArray]) -> None:
         self.events.append("parameter")
@@ -109,6 +112,17 @@ def test_a_start_sets_state_and_clock() -> None:
     after = log(Adam(), probe((ONE,), start=(start,)))
     assert after.clocks == [[8]]
     assert after.steps[0][0][0] == [("state", 3.0), ("step", 8, 0.5)]
+
+
+def test_moments_that_a_step_is_given() -> None:
+    """They take the place of the slot's own whether or not the parameter takes part; the clock goes on."""
+    kept = Moments(2.0 * ONE, 3.0 * ONE), Moments(4.0 * ONE, 5.0 * ONE, 6.0 * ONE)
+    given = replace(probe((ONE, ONE)), steps=(Step((ONE, ONE)), Step((ONE, None), moments=kept)))
+    after = log(Adam(), given)
+    assert after.clocks == [[1, 1], [2, 1]]
+    first, second = (events for [events] in after.steps[-1])
+    assert first[1:] == [("moments", 2.0, 3.0, 3.0), ("step", 2, 0.5)]
+    assert second[1:] == [("moments", 4.0, 5.0, 6.0)]
 
 
 def test_a_changed_learning_rate_stays_changed() -> None:

@@ -172,3 +172,13 @@ def test_a_clock_that_cannot_begin_there_is_skipped() -> None:
     run = candidate.run(PROBES["CLK.3/odd-beyond-2**24"], "float64")
     assert run.unsupported == "its clock is a torch.float32, which does not hold 16777217"
     assert candidate.run(PROBES["CLK.3/beyond-2**24"], "float64").unsupported is None
+
+
+def test_a_maximum_is_above_its_v_where_a_run_is_resumed() -> None:
+    plain = PROBES["STATE.4/uninterrupted"]
+    b2, v, sizes = plain.hyper["b2"], np.zeros(5), []
+    for step in plain.steps[: len(plain.steps) // 2]:
+        g = np.asarray(step.grads[0])
+        v = b2 * v + (1 - b2) * g * g
+        sizes.append(v)
+    assert np.all(sizes[-1] < np.max(sizes, axis=0))

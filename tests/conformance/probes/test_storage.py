@@ -53,6 +53,22 @@ def test_they_are_for_parameters_that_are_kept() -> None:
         assert [p.applies_to(claim) for p in chosen] == [True, policy == "stochastic"]
 
 
+def test_some_v_move_by_less_than_half_the_distance_of_two_numbers() -> None:
+    """Rounding to the nearest leaves them where they are."""
+    probe = round_probe(PROBES["STORE.16/random"], "bfloat16")
+    b2, v, stays = probe.hyper["b2"], np.zeros(1024), []
+    for step in probe.steps:
+        g = step.grads[0]
+        assert g is not None
+        new = b2 * v + (1 - b2) * g * g
+        kept = round_to(new, "bfloat16")
+        stays.append(float(((kept == v) & (new != v)).mean()))
+        v = kept
+    assert min(stays[-6:]) > 0.04
+    claims = [Adam(v_storage="stochastic"), Adam(m_storage="stochastic"), Adam(p_storage="stochastic")]
+    assert [probe.applies_to(claim) for claim in claims] == [True, False, False]
+
+
 def test_probes_of_moments_in_8_bits() -> None:
     chosen = [p for p in PROBES.values() if "m_storage" in p.needs]
     assert [p.rule for p in chosen] == ["STORE.9", "STORE.15"]

@@ -140,8 +140,11 @@ def test_a_restart_and_a_skipped_step() -> None:
 def test_what_blocks_do_not_allow_is_refused(settings: Any, said: str) -> None:
     with pytest.raises(BackendError, match=said):
         optimizer_of("companded8", **settings)
-    with pytest.raises(BackendError, match=r"(differentiable|sparse).* with m_storage='stochastic': r"):
-        optimizer_of("stochastic", **settings)
+
+
+def test_random_bits_have_no_derivative() -> None:
+    with pytest.raises(BackendError, match=r"`differentiable` with m_storage='stochastic': random bits have"):
+        optimizer_of("stochastic", differentiable=True)
 
 
 @pytest.mark.slow

@@ -28,7 +28,6 @@ from adamcore.backends.torch import (  # noqa: E402
 from adamcore.backends.torch.backend import TorchBackend  # noqa: E402
 from adamcore.backends.torch.optimizer import step_cache  # noqa: E402
 from adamcore.errors import AdamcoreError, StateError  # noqa: E402
-from adamcore.jobs import Columns  # noqa: E402
 
 
 @pytest.fixture
@@ -117,14 +116,14 @@ def test_tensors_of_another_kind_at_the_same_address(guards: bool, monkeypatch: 
         lambda x: x.t(), lambda x: x[:2], lambda x: x.flatten(), lambda x: x.view(torch.int32),
         lambda x: torch._neg_view(x), lambda x: x.requires_grad_(),
     ):  # fmt: skip
-        columns = Columns(*([torch.ones(3, 3)] for _ in range(4)))
-        alike = fast.MEMORY.guard(columns)
-        assert alike(Columns(*([x[0].clone()] for x in columns[:4])))
+        tensors = [torch.ones(3, 3) for _ in range(4)]
+        alike = fast.MEMORY.guard(tensors)
+        assert alike([x.clone() for x in tensors])
         for k in range(4):
-            assert not alike(Columns(*([kind(x[0]) if n == k else x[0]] for n, x in enumerate(columns[:4]))))
-            columns[k][0].requires_grad_(False)
-        assert not alike(columns._replace(g=[None]))
-        assert not alike(columns._replace(g=[columns.g[0].to_sparse()]))
+            assert not alike([kind(x) if n == k else x for n, x in enumerate(tensors)])
+            tensors[k].requires_grad_(False)
+        for other in (None, tensors[1].to_sparse()):
+            assert not alike([tensors[0], other, *tensors[2:]])
 
 
 def test_state_of_another_shape() -> None:

@@ -158,19 +158,27 @@ def test_what_stands_still_keeps_its_rest(policy: str) -> None:
     assert unchanged()
 
 
-@pytest.mark.parametrize("policy", POLICIES)
-def test_lazy_rows_are_stepped_as_dense_ones(policy: str) -> None:
+AT_RANDOM = {"p_storage": "plain", "moment_dtype": None, "m_storage": "stochastic", "v_storage": "stochastic"}
+
+
+@pytest.mark.parametrize("keeping", [*({"p_storage": policy} for policy in POLICIES), AT_RANDOM])
+def test_lazy_rows_are_stepped_as_dense_ones(keeping: Any) -> None:
     """The rows that a sparse gradient lists have the bits of a dense step; the others stay as they are."""
     dense, sparse = (Parameter(torch.linspace(0.5, 2.0, 24).reshape(6, 4).bfloat16()) for _ in range(2))
-    rows, values = torch.tensor([[4, 1]]), torch.full((2, 4), 0.5).bfloat16()
+    rows, values = torch.tensor([[4, 1]]), torch.full((2, 4), 0.3).bfloat16()
+    optimizers: dict[str, Adam] = {}
     for p, kind in ((dense, "dense"), (sparse, "lazy")):
-        settings: Any = {"lr": 1e-2, "p_storage": policy, "moment_dtype": "float32", "sparse": kind}
-        optimizer = Adam([p], **settings)
+        settings: Any = {"lr": 1e-2, "moment_dtype": "float32", "sparse": kind} | keeping
+        optimizer = optimizers[kind] = Adam([p], **settings)
         for _ in range(3):
             p.grad = torch.sparse_coo_tensor(rows, values, (6, 4), check_invariants=True)
             optimizer.step()
     others = [0, 2, 3, 5]
     assert same([dense[[1, 4]]], [sparse[[1, 4]]])
+    for name in ("exp_avg", "exp_avg_sq"):
+        whole, lazy = optimizers["dense"].state[dense][name], optimizers["lazy"].state[sparse][name]
+        assert torch.equal(whole[[1, 4]], lazy[[1, 4]])
+        assert not lazy[others].any()
     assert same([sparse[others]], [torch.linspace(0.5, 2.0, 24).reshape(6, 4).bfloat16()[others]])
 
 

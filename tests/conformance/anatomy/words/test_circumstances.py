@@ -56,6 +56,10 @@ CASES = [
     (odd.OneBuffer, "isolation", "STATE.3", "arrays of one shape come back equal"),
     (odd.NothingLeft, "bias_correction", "BC.1", "but not where both betas are 0: a correction is 0"),
     (odd.ClockOfAll, "bias_correction", "BC.1", "beside other arrays, "),
+    (odd.SharesBits, "mixed_precision", "NUM.1", "an array shares few bits"),
+    (odd.RoughRoot, "mixed_precision", "NUM.1", "older squares keep, by their age, about "),
+    (odd.StepsBySize, "moments", "STEP.1", "a step depends on the size of the parameter"),
+    (odd.HeavierLate, "moments", "MOM.1", "from step 100 on the newest gradient counts 0.5 times"),
     (odd.ForgetsLate, "moments", "MOM.1", "from step 130 on constant gradients make steps "),
 ]
 
