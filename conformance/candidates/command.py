@@ -112,6 +112,8 @@ class CommandCandidate:
             reason = f"it takes {self.most_elements} elements at the most, not {elements}"
         if probe.manner == "beside":
             reason = "a driver has one optimizer at a time"
+        if probe.groups and any(step.lr is not None for step in probe.steps):
+            reason = "to a driver the lr of a group stands in the place of that of each step"
         if reason:
             return Run(unsupported=reason)
         return run_probe(lambda variant: CommandStepper(self, variant, dtype), probe)

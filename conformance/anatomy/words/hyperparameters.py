@@ -53,9 +53,10 @@ def hyperparameters(d: Difference) -> Words:
 def is_of_decay(d: Difference, name: str) -> bool:
     """True if the first step that is not as claimed is off by what decays of an element, or by nothing."""
     r, claimed = d.anatomy.readings, d.anatomy.claimed
-    if claimed is None:
+    hyper = r.probes[name].hyper
+    if claimed is None or not hyper.get("weight_decay"):
         return False
-    hyper, p = r.probes[name].hyper, claimed.positions(name)
+    p = claimed.positions(name)
     for t, (got, want) in enumerate(zip(r.moves(name).value, claimed.moves(name).value, strict=True)):
         if not near(got, want):
             share = np.abs(got - want) / np.abs(hyper["lr"] * hyper["weight_decay"] * p[t])
