@@ -30,6 +30,7 @@ from adamcore.conformance.anatomy.words.decay import decay_rule
 from adamcore.conformance.anatomy.words.moments import is_scaled_as_one
 from adamcore.conformance.types import FloatArray, Start
 
+ROUNDED = 1e-6  #: a factor this near to 1 is rounding
 TRIED = 256  #: the clocks that are tried for an array whose steps depend on its size
 LONGEST = max(range(len(SHAPES)), key=lambda i: int(np.prod(SHAPES[i])))  #: the place of the longest array
 
@@ -281,9 +282,8 @@ def after_clock(d: Difference) -> Words | None:
     later = replace(probe, start=(replace(start, t=2 * start.t),))
     others = readings_of_claim(claim, {name: later}, r.dtype).moves(name).value
     got, want = (each.moves(name).value for each in (r, claimed))
-    factors = got / want
-    if alike(factors) and not alike(others / want):
-        return "schedule", "LR.1", f"{what}: they are {listed(factors[:, 0])} times as long"
+    if is_multiple(got / want) and not is_multiple(others / want):
+        return "schedule", "LR.1", f"{what}: they are {listed((got / want)[:, 0])} times as long"
     if np.isfinite(got).all() and not is_of_corrections(d, name):
         return (
             "moments",
@@ -291,6 +291,12 @@ def after_clock(d: Difference) -> Words | None:
             f"{what}: no other corrections of the claimed moments make them",
         )
     return None
+
+
+def is_multiple(factors: FloatArray) -> bool:
+    """True if all elements are off by the same factor in each step, be it near 1."""
+    off = factors - 1.0
+    return alike(np.where(np.abs(off) < ROUNDED, 0.0, off))
 
 
 def order(d: Difference) -> Words | None:
