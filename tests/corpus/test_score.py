@@ -13,8 +13,8 @@ ENOUGH = 0.97  #: the share of wrong Adams whose first finding must have the rig
 
 MISNAMED = {
     "jax_adams.py:JaxBetaInBfloat16": "most corrections come to 0, and what divides by them is like nothing",
-    "seventh_blind_a.py:SeventhGreaterHalfSent": "halves of arrays that arrive as 0 look like arrays of few bits",
-    "seventh_blind_b.py:SeventhMaximumKeepsCorrection": "which correction a maximum keeps, the size of v decides",
+    "seventh_blind_a.py:SeventhGreaterHalfSent": "what arrives as 0 looks like an array of few bits",
+    "seventh_blind_b.py:SeventhMaximumKeepsCorrection": "the size of v decides which correction counts",
     "wrong_moments.py:SquareFloored": "a floor under v counts beside a small eps, which is what is said",
     "low_precision_wrong.py:EpsInHalf": "two elements of two probes show it, too few to name it",
 }
