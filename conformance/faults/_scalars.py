@@ -183,7 +183,9 @@ def step_changed(
 def first_lr(d: Any, at: StepContext) -> Any:
     """Return the decay with the lr that the optimizer was made with."""
     assert not callable(at.adam.lr)
-    return at.adam.lr * at.adam.weight_decay if at.adam.decay == "decoupled" else d
+    if at.adam.decay != "decoupled":
+        return d
+    return d * (at.adam.lr / at.lr) if at.lr else at.adam.lr * at.adam.weight_decay
 
 
 def relative_lr(d: Any, at: StepContext) -> Any:

@@ -72,8 +72,12 @@ def pair_finding(case: Case, failures: Sequence[Result]) -> PairFinding | None:
     for pair in PAIRS:
         for wrong in failures:
             right = by_key.get((pair.right, wrong.dtype))
-            if wrong.probe != pair.wrong or right is None:
-                continue
+            if (
+                wrong.probe != pair.wrong
+                or right is None
+                or all("the clocks stand" in r.reason for r in (right, wrong))
+            ):
+                continue  # a clock that is shown wrongly in both is nothing in which they differ
             ratios = case.ratios(right)
             if ratios is not None and np.max(ratios, initial=0.0) <= 1.0:
                 says = SAYS[pair.rule]

@@ -24,6 +24,9 @@ SEVERAL = {
     "wrong_memory.py:GradientIsBuffer": "its m is a gradient, so that m is another in steps without one too",
     "wrong_kernels.py:fused_adam": "three faults, each of which has to be named",
     "wrong_decay.py:DecayOfInitialLr": "its groups decay by one lr, not each by its own first one",
+    "third_blind_c.py:ThirdDecayAtFirstRate": "a new weight_decay does not reach its decay either",
+    "seventh_blind_d.py:SeventhStateDropped": "its clock begins anew as well",
+    "seventh_blind_d.py:SeventhUntouchedNotSaved": "its state is out of order before and after a load",
     "sixth_blind_c.py:SixthTicksPerTensor": "it counts arrays without a gradient too, unlike the known fault",
     **dict.fromkeys(
         ("fourth_blind_e.py:FourthGradientSquared", "torch_adams.py:TorchGradientGetsDecay"),

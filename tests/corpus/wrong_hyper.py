@@ -185,7 +185,8 @@ class ScheduleOnce(Adam):
 
     def set_lr(self, lr: F) -> None:
         if not self.changed:
-            self.lr, self.changed = lr, True
+            super().set_lr(lr)
+            self.changed = True
 
 
 @wrong("schedule", "LR.1")
