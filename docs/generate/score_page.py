@@ -54,8 +54,9 @@ suite was changed because of them, `blind_*.py` in part.
   area that such rows have in the rest of the corpus. (The false alarm was Keras' Adam written once more,
   whose corrections are of float32 in float64 as well: it left the set.)
 - `third_blind_*.py`: 60 wrong Adams and 30 right ones, written to see the same once more. All were labelled
-  before any of them was scored, and the figures at first sight are with these labels. Since then one label
-  has got the area of the row that does the same, `wrong_hyper.py:EpsilonInFloat16`. (Both false alarms
+  before any of them was scored, and the figures at first sight are with these labels. Since then two
+  labels have got the area of a row that does the same, `wrong_hyper.py:EpsilonInFloat16` and
+  `jax_adams.py:JaxBetaInBfloat16`. (Both false alarms
   form `b**t` of t rounded factors, which NUM.4 calls `running`, and were held to `double`; the suite did not
   say so. They are held to `paddle.AdamW` now, which is `torch.AdamW` with that value.)
 - `fourth_blind_*.py`: 60 wrong Adams and 30 right ones, with claims of 22 dialects, written to see the same

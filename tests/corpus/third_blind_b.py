@@ -84,7 +84,7 @@ class ThirdCountFromZeroHeldUp(Frame):
         return divided(s, c1, math.sqrt(c2))
 
 
-@wrong("bias_correction mixed_precision", "BC.2", like="tenstorrent/tt-metal#52953")
+@wrong("bias_correction coefficients mixed_precision", "BC.2", like="tenstorrent/tt-metal#52953")
 class ThirdPowersInHalf(Frame):
     """Bias correction: the powers of the betas pass through a float16 before their complement is taken."""
 
