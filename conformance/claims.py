@@ -60,7 +60,7 @@ def with_keeping(claim: Claim, keeping: Mapping[str, str | int]) -> Claim:
         return claim
     written = ", ".join(f"{name}={value}" for name, value in chosen.items())
     name = f"{claim.name[:-1]}, {written})" if claim.name.endswith(")") else f"{claim.name}({written})"
-    return Claim(name, replace(claim.adam, **chosen))  # type: ignore[arg-type]
+    return replace(claim, name=name, adam=replace(claim.adam, **chosen))  # type: ignore[arg-type]
 
 
 def fields_of(adam: Adam) -> dict[str, Any]:
@@ -74,7 +74,7 @@ class Claim:
 
     name: str  #: the dialect and the options that were set: "torch.Adam(amsgrad=True)"
     adam: Adam  #: the axes; its hyperparameters have no meaning
-    defaults: Mapping[str, float] = field(default_factory=dict)  #: those of its dialect that are its own
+    defaults: Mapping[str, float] = field(default_factory=dict, hash=False)  #: its dialect's own ones
 
 
 def claim_of_dialect(name: str, settings: Mapping[str, str] | None = None) -> Claim:

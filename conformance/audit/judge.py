@@ -94,7 +94,7 @@ def claim_for_settings(settings: Settings, dialect: str | None = None) -> Claim:
     adam = dataclasses.replace(claim.adam, **dtypes)
     if settings.options.get("capturable") == "True" and adam.coefficients == "double":
         adam = dataclasses.replace(adam, coefficients="working")  # PyTorch forms them in float32 then
-    return Claim(claim.name, adam)
+    return dataclasses.replace(claim, adam=adam)
 
 
 def group_entry(target: str, group: ParamGroup, dialect: str | None = None) -> Entry:

@@ -66,7 +66,7 @@ class OwnBackend(Subject):
         return [self.entry(self.in_double(claim), *self.results_of(claim)) for claim in self.claims]
 
     def in_double(self, claim: Claim) -> Claim:
-        return Claim(claim.name, dataclasses.replace(claim.adam, coefficients="double"))
+        return dataclasses.replace(claim, adam=dataclasses.replace(claim.adam, coefficients="double"))
 
     def results_of(self, claim: Claim) -> tuple[list[Result], dict[tuple[str, str], Run]]:
         """Return the results and the runs of one claim."""

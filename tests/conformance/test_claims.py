@@ -12,6 +12,7 @@ from adamcore.conformance.claims import (
     claim_from,
     claim_of_dialect,
     named_claims,
+    with_keeping,
 )
 from adamcore.dialects import DIALECTS
 from adamcore.errors import DialectError
@@ -46,6 +47,14 @@ def test_a_setting_that_is_no_option_leaves_the_claim_alone() -> None:
 )
 def test_the_claim_of_a_target(target: str, chosen: str | None, own: str | None, name: str) -> None:
     assert claim_for(target, chosen, own).name == name
+
+
+def test_how_numbers_are_kept_leaves_the_defaults_of_the_dialect() -> None:
+    """The AMSGrad of the paper has no eps, in 16 bits too."""
+    kept = with_keeping(claim_of_dialect("paper.AMSGrad"), {"p_storage": "split"})
+    assert kept.adam.p_storage == "split"
+    assert kept.defaults["eps"] == 0.0
+    assert hash(kept) == hash(kept)
 
 
 def test_an_unknown_dialect_is_an_error_with_the_nearest_names() -> None:
