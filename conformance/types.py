@@ -49,6 +49,11 @@ class Moments(NamedTuple):
     v: FloatArray
     v_max: FloatArray | None = None  #: None if there is no maximum
 
+    @classmethod
+    def zeros(cls, shape: tuple[int, ...]) -> Moments:
+        """Return the moments before the first step."""
+        return cls(*[np.zeros(shape)] * 3)
+
     def each(self, made: Callable[[Any], FloatArray]) -> Moments:
         """Return what a function makes of each array."""
         return Moments(made(self.m), made(self.v), None if self.v_max is None else made(self.v_max))

@@ -14,11 +14,11 @@ from __future__ import annotations
 import ctypes
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache, lru_cache
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 
@@ -44,7 +44,13 @@ EXTENSION, API, STAGE, ARGUMENTS, RESULTS = (
 )  #: in a call frame; the last two: count, types, buffers
 DATA, RANK, DIMS = 3, 4, 5  #: in a buffer
 
-Call = Callable[..., tuple[list[Any], list[Any]]]
+
+class Call(Protocol):
+    """A custom call of one kernel: see :func:`custom_call`."""
+
+    def __call__(
+        self, arrays: Sequence[Any], scalars: Any, clocks: Any, keys: Any, ticked: int = 0
+    ) -> tuple[list[Any], list[Any]]: ...
 
 
 @cache

@@ -120,10 +120,8 @@ class JitStep:
             return None
         leaves = found[: len(self.known)]
         moving = leaves if self.moving is None else list(compress(leaves, self.moving))
-        clocks, donated = (
-            moving[self.clocks_at],
-            moving[: self.clocks_at.start] + moving[self.clocks_at.stop :],
-        )
+        at = self.clocks_at
+        clocks, donated = moving[at], moving[: at.start] + moving[at.stop :]
         if not {*map(id, gs)}.isdisjoint(map(id, donated)):
             return None
         if self.ahead is not None and clip is None and len(self.starts) == 1:

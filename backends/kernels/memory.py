@@ -137,8 +137,12 @@ def touching(
     if n >= FEW and llvm.available():
         known = lengths, columns, their_lengths
         at = [vector.buffer_info()[0] for vector in known]
-        run, keep, count = function("overlap"), known, len(columns) // n
-        return lambda xs, keep=keep: bool(run(xs.buffer_info()[0], *at, n, count))  # type: ignore[misc]
+        run, count = function("overlap"), len(columns) // n
+
+        def touch(xs: array[int], _alive: object = known) -> bool:
+            return bool(run(xs.buffer_info()[0], *at, n, count))
+
+        return touch
     spans = [
         (k % n, start - lengths[k % n], start + length)
         for k, (start, length) in enumerate(zip(columns, their_lengths, strict=True))

@@ -12,6 +12,7 @@ from adamcore.conformance.checking.subjects import ThirdParty
 from adamcore.conformance.report.report import Entry
 from adamcore.conformance.rules import SAYS
 from adamcore.conformance.types import Finding, Result, Run, RunKey
+from adamcore.conformance.verdict.judge import CLOCKS
 from adamcore.conformance.workers.pool import Event, RunEvent, WorkerJob
 
 MOST = 12  #: failed probes that are run on one process
@@ -131,7 +132,7 @@ def told(subject: ThirdParty, failed: Sequence[Result], first: Finding | None) -
         return "STEP.1", disagreement
     if all(manners[r.probe] == "resumed" for r in failed):
         return "STATE.4", "a state that is saved and loaded is not the one that was saved"
-    if all("the clocks stand" in r.reason for r in failed if not starts[r.probe]):
+    if all(CLOCKS in r.reason for r in failed if not starts[r.probe]):
         return "CLK.1", f"a clock is not where it should be on every rank: {failed[0].reason}"
     if first is not None and f"eps counts {count}, {count}, " in first.measured:
         return "STEP.1", (

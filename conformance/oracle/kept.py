@@ -16,6 +16,7 @@ from adamcore.conformance.types import FloatArray
 from adamcore.storage.policies import PStorage
 
 Words = np.ndarray[Any, np.dtype[np.int64]]
+PARTS = {"p": 0, "m": 1, "v": 2, "v_max": 3}  #: what tells the random bits of an element apart (STORE.16)
 RESTS = ("master", "split", "split8", "kahan")  #: the policies that keep a part of the value in the state
 STEP = {"split": 1, "split8": 256}  #: how many float32 numbers one unit of the rest is
 MASK = 0xFFFFFFFF
@@ -28,7 +29,7 @@ class Draw:
     seed: int
     leaf: int  #: the number of the parameter
     t: int  #: the clock of the update
-    part: int = 0  #: 0 for p, 1 for m, 2 for v, 3 for v_max
+    part: int = 0  #: of :data:`PARTS`
 
 
 def words(values: FloatArray) -> Words:

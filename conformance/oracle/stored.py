@@ -223,7 +223,7 @@ def stored(
     """
     probe = clipped(probe)
     steps, before = [], probe.params
-    kept = None if moments is None else tuple(Moments(*[np.zeros(np.shape(p))] * 3) for p in probe.params)
+    kept = None if moments is None else tuple(Moments.zeros(np.shape(p)) for p in probe.params)
     for number, step in enumerate(probe.steps):
         steps.append(replace(step, before=before, moments=kept))
         kept = tuple(moments[number]) if moments is not None and number < len(moments) else kept

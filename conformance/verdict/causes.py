@@ -16,6 +16,7 @@ from adamcore.conformance.types import Finding, Probe, Result
 from adamcore.conformance.verdict.case import Case
 from adamcore.conformance.verdict.common_region import acts_by_then
 from adamcore.conformance.verdict.identify import DECAY, NUMERIC, Identification, identify
+from adamcore.conformance.verdict.judge import CLOCKS
 from adamcore.conformance.verdict.match import distance_in_lr, flat_model
 from adamcore.conformance.verdict.pairs import PairFinding
 from adamcore.conformance.verdict.regions import visible
@@ -62,7 +63,7 @@ class Cause:
         """
         if self.fault is not None and self.fault.narrow is not None:
             return True  # it acts on every number
-        if self.fault is not None and self.fault.clock is not None and "the clocks stand" in result.reason:
+        if self.fault is not None and self.fault.clock is not None and CLOCKS in result.reason:
             return True
         got = case.flat_run(result)
         if got is None or not np.isfinite(got).all():

@@ -23,7 +23,7 @@ from adamcore.conformance.verdict.case import Case
 from adamcore.conformance.verdict.causes import Cause, best_cause, fold
 from adamcore.conformance.verdict.common_region import common_region
 from adamcore.conformance.verdict.identify import FINGERPRINT, Identification
-from adamcore.conformance.verdict.judge import judge
+from adamcore.conformance.verdict.judge import IN_ANOTHER_ORDER, judge
 from adamcore.conformance.verdict.loss_scale import loss_scale_findings
 from adamcore.conformance.verdict.pairs import pair_finding
 from adamcore.storage.blockwise import SMALL
@@ -280,22 +280,24 @@ def is_handling(failure: Result) -> bool:
     return failure.reason.startswith(("wrote to", "called its closure")) or "came back" in failure.reason
 
 
+def area_in(failure: Result) -> str:
+    """Return the area of a failure: that of its probe, unless the reason says another one."""
+    if "came back" in failure.reason:
+        return "layout"
+    if failure.reason.endswith(IN_ANOTHER_ORDER):  # parameters are right: the order is that of the state
+        return "state"
+    return area_of(failure.probe)
+
+
 def by_rule(failures: Sequence[Result], probes: Mapping[str, Probe]) -> list[Finding]:
     """Return a finding for each rule whose probes failed, errors first."""
     found: dict[str, Finding] = {}
     for failure in failures:
         probe = probes[failure.probe]
-        area = area_of(probe.name)
-        if "came back" in failure.reason:
-            area = "layout"
-        elif failure.reason.endswith(
-            "in another order"
-        ):  # parameters are right, and the clocks are the state's
-            area = "state"
         level: Literal["error", "note"] = "note" if probe.level == "should" else "error"
         if probe.rule not in found:
             reason, evidence = failure.reason, failure.evidence
-            found[probe.rule] = Finding(area, probe.rule, probe.about, reason, level, evidence)
+            found[probe.rule] = Finding(area_in(failure), probe.rule, probe.about, reason, level, evidence)
     return sorted(found.values(), key=lambda f: f.level)
 
 

@@ -35,6 +35,8 @@ from adamcore.conformance.verdict.rests import has_rests, rest_problem, values_o
 from adamcore.dtypes import named_by
 from adamcore.storage.moments import IN_8_BITS
 
+CLOCKS = "the clocks stand"  #: how the reason begins where clocks are not those claimed
+IN_ANOTHER_ORDER = ", in another order"  #: and how it ends if they are those of other parameters
 UNDECIDED = 0.1  #: an element whose bound exceeds this fraction of lr is undecided
 
 
@@ -132,8 +134,8 @@ def judge(
         before = got
     for s, (clocks, expects) in enumerate(zip(run.clocks, want.clocks, strict=False), start=1):
         if clocks and clocks != expects:
-            order = ", in another order" if sorted(clocks) == sorted(expects) else ""
-            fail(result, f"the clocks stand at {clocks} after step {s}, expected {expects}{order}")
+            order = IN_ANOTHER_ORDER if sorted(clocks) == sorted(expects) else ""
+            fail(result, f"{CLOCKS} at {clocks} after step {s}, expected {expects}{order}")
             break
     if run.written:
         fail(result, f"wrote to its input: {run.written[0]}")

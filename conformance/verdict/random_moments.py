@@ -13,7 +13,7 @@ import numpy as np
 from adamcore import Adam
 from adamcore.config import MOMENT_STORAGE
 from adamcore.conformance.dtypes import round_to
-from adamcore.conformance.oracle.kept import Draw, drawn, neighbours
+from adamcore.conformance.oracle.kept import PARTS, Draw, drawn, neighbours
 from adamcore.conformance.oracle.stored import Ends, Unrounded
 from adamcore.conformance.oracle.trajectory import Trajectory
 from adamcore.conformance.settings import NARROW
@@ -21,7 +21,6 @@ from adamcore.conformance.types import FloatArray, Moments, Probe, Run
 from adamcore.dtypes import named_by
 
 NOT_NEXT = "its moments are not rounded to one of two neighbours"
-PARTS = {"m": 1, "v": 2, "v_max": 3}  #: what tells the random bits of each apart (STORE.16)
 
 
 def random_parts(adam: Adam, dtype: str) -> dict[str, str]:
@@ -30,14 +29,13 @@ def random_parts(adam: Adam, dtype: str) -> dict[str, str]:
     >>> random_parts(Adam(v_storage="stochastic", amsgrad="corrected"), "bfloat16")
     {'v': 'bfloat16', 'v_max': 'bfloat16'}
     """
-    storages = dict(zip(MOMENT_STORAGE, ("m_dtype", "v_dtype"), strict=True))
-    names = {"m_storage": ("m",), "v_storage": ("v",) if adam.amsgrad == "none" else ("v", "v_max")}
+    names = ("m",), ("v",) if adam.amsgrad == "none" else ("v", "v_max")
     return {
         name: kept
-        for storage, field in storages.items()
+        for storage, field, parts in zip(MOMENT_STORAGE, ("m_dtype", "v_dtype"), names, strict=True)
         if getattr(adam, storage) == "stochastic"
         if (kept := named_by(adam, field)[1] or dtype) in NARROW
-        for name in names[storage]
+        for name in parts
     }
 
 
@@ -49,7 +47,7 @@ def shown_moments(adam: Adam, probe: Probe, run: Run, dtype: str) -> list[list[M
     parts = random_parts(adam, dtype)
     if not parts or not run.moments or len(run.moments) != len(run.params):
         return None
-    zeros = [Moments(*[np.zeros(np.shape(p))] * 3) for p in probe.params]
+    zeros = [Moments.zeros(np.shape(p)) for p in probe.params]
     found = []
     for after in run.moments:
         if len(after) != len(zeros):

@@ -10,11 +10,12 @@ import numpy as np
 
 from adamcore import Adam
 from adamcore.conformance.anatomy.anatomy import EVERY_EXPERIMENT, Anatomy
+from adamcore.conformance.anatomy.differences import Difference
 from adamcore.conformance.anatomy.experiments import EXPERIMENTS
 from adamcore.conformance.anatomy.readings import Readings, readings_of_claim
 from adamcore.conformance.candidates import Candidate, judged_hyper
 from adamcore.conformance.candidates.array import ArrayCandidate
-from adamcore.conformance.types import FloatArray, Probe, Run
+from adamcore.conformance.types import Finding, FloatArray, Probe, Run
 
 CLAIM = Adam(decay="decoupled")
 
@@ -84,6 +85,19 @@ def whole_anatomy(cls: type, dtype: str = "float64", claim: Adam = CLAIM) -> Ana
     """Return the anatomy with all that a check measures once a probe has failed."""
     candidate = ArrayCandidate(cls, {})
     return Anatomy(readings_of(candidate, dtype, EVERY_EXPERIMENT), claim, candidate.info.lacks)
+
+
+def difference(cls: type, part: str, claim: Adam = CLAIM) -> Difference:
+    """Return a part of a class beside what is claimed."""
+    made = anatomy(cls, claim=claim)
+    return Difference(made, next(p for p in made.parts if p.name == part))
+
+
+def assert_found(found: Finding | None, area: str, rule: str, observed: str = "") -> None:
+    """Assert that a finding has this area, this rule, and these words in what it says."""
+    assert found is not None
+    assert (found.area, found.rule) == (area, rule), found.observed
+    assert observed in found.observed
 
 
 def equations_of(cls: type, dtype: str = "float64") -> dict[str, str]:

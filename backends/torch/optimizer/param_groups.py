@@ -155,9 +155,9 @@ def resolve(given: Mapping[str, Any], base: Group, *, mixed_betas: bool = False)
             f"`differentiable` with p_storage={group['p_storage']!r}: a parameter's bits have no derivative; "
             "give one of the two"
         )
-    given = {"differentiable": group["differentiable"], "sparse": group["sparse"] == "lazy"}
-    for name, other in product(MOMENT_STORAGE, given):
-        if given[other] and (why := WHY_NOT.get((other, group[name]))):
+    asked = {"differentiable": group["differentiable"], "sparse": group["sparse"] == "lazy"}
+    for name, other in product(MOMENT_STORAGE, asked):
+        if asked[other] and (why := WHY_NOT.get((other, group[name]))):
             raise BackendError(f"`{other}` with {name}={group[name]!r}: {why}; give one of the two")
     if group["fused"] and group["foreach"]:
         raise BackendError("`fused` and `foreach` cannot be `True` together: give one of the two")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from adamcore import AXES
+from adamcore import AXES, Adam
 from adamcore.axes import RELATIVE
 from adamcore.conformance.anatomy.circumstances import AFTER, FIRST, SECOND
 from adamcore.conformance.anatomy.differences import Difference, Words
@@ -132,7 +133,6 @@ def clocks_of_steps(
         return None
     plain = replace(claim, clock="per-parameter", missing="skip", all_missing="tick")
     m = v = top = 0.0
-    way = -1.0 if claim.maximize else 1.0
     counted = []
     for gradient, moved in zip(gradients, steps, strict=True):
         g = np.full(1, gradient)
@@ -145,10 +145,15 @@ def clocks_of_steps(
         if len(fitting) == 0 or len(fitting) > TRIED // 2:  # no clock counts there
             return None
         counted.append(float(fitting[0] + 1))
-        m = hyper["b1"] * m + (1.0 - hyper["b1"]) * way * g.item()
-        v = hyper["b2"] * v + (1.0 - hyper["b2"]) * g.item() ** 2
+        m, v = averaged(claim, hyper, m, v, gradient)
         top = max(top, v)
     return np.array(counted)
+
+
+def averaged(claim: Adam, hyper: Mapping[str, float], m: Any, v: Any, g: Any) -> tuple[Any, Any]:
+    """Return both moments after a gradient, without decay."""
+    b1, b2 = hyper["b1"], hyper["b2"]
+    return b1 * m + (1.0 - b1) * (-g if claim.maximize else g), b2 * v + (1.0 - b2) * g * g
 
 
 def twins(d: Difference) -> Words | None:
@@ -209,8 +214,7 @@ def is_of_corrections(d: Difference, name: str) -> bool:
     for step, u in zip(probe.steps, moved, strict=True):
         hyper.update(step.changes or {})
         g = np.concatenate([np.ravel(g) for g in step.grads if g is not None])
-        m = hyper["b1"] * m + (1.0 - hyper["b1"]) * (-g if claim.maximize else g)
-        v = hyper["b2"] * v + (1.0 - hyper["b2"]) * g * g
+        m, v = averaged(claim, hyper, m, v, g)
         top = v if claim.amsgrad == "none" else np.maximum(top, v)
         parts, squares = ([m], [m * m]) if claim.nesterov == "none" else ([m, g], [m * m, m * g, g * g])
         if not is_sum(u, [*parts, u * np.sqrt(top)]) and not is_sum(u * u, [*squares, u * u * top]):
@@ -285,11 +289,7 @@ def after_clock(d: Difference) -> Words | None:
     if is_multiple(got / want) and not is_multiple(others / want):
         return "schedule", "LR.1", f"{what}: they are {listed((got / want)[:, 0])} times as long"
     if np.isfinite(got).all() and not is_of_corrections(d, name):
-        return (
-            "moments",
-            "STEP.1",
-            f"{what}: no other corrections of the claimed moments make them",
-        )
+        return "moments", "STEP.1", f"{what}: no other corrections of the claimed moments make them"
     return None
 
 

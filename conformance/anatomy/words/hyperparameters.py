@@ -114,11 +114,8 @@ def precision(d: Difference) -> Words:
         text = f"in a float64 run {name.removeprefix('digits of ')} has the digits of {FORMATS[int(got[0])]}"
         return "mixed_precision", "NUM.1", text
     if name == "decay by an odd lr":
-        return (
-            "decay",
-            "NUM.4",
-            "decay goes with another lr than the step does: the two differ in their last digits",
-        )
+        text = "decay goes with another lr than the step does: the two differ in their last digits"
+        return "decay", "NUM.4", text
     if name == "odd parameters":
         return "mixed_precision", "NUM.1", "in a float64 run a parameter loses digits without any gradient"
     claimed = d.anatomy.claimed

@@ -176,11 +176,7 @@ def correction(d: Difference) -> Words:
         claim.nesterov == "dozat" or (claim.nesterov != "none" and looks_otherwise(d))
     )
     if name == "first" and ahead and not corrects_second_otherwise(d):
-        return (
-            "nesterov",
-            "NES.1",
-            d.beside("first", "weights add up, relative to the last step, to "),
-        )
+        return "nesterov", "NES.1", d.beside("first", "weights add up, relative to the last step, to ")
     ratio = got / want
     ratio = ratio / ratio[0] if near(ratio[0], ratio[1]) else ratio
     text = f"the correction of the {name} moment is {listed(ratio)} times as claimed in steps 1, 2, ..."

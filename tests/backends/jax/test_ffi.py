@@ -55,7 +55,7 @@ def test_one_clock_before_its_tick_chooses_the_row(dtype: Any) -> None:
     made = program(ADAM, each[0])
     with jax.enable_x64(dtype == "float64"):
         call = ffi.custom_call(made, uniform(dtype))
-        step = jax.jit(lambda *given: call(*given, None, 2))
+        step = jax.jit(lambda xs, rows, clock: call(xs, rows, clock, None, 2))
         given, table = list(map(jnp.asarray, arrays)), np.asarray([made.used(c) for c in each], dtype)
         for t in (0, 7, 2**31 - 2):
             new, clocks = step(given, table, np.asarray(t, np.int32))

@@ -4,42 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
+from random_runs import CARRIERS, DTYPES, assert_passes, assert_told, rounded, shortened, some_slow
 
 from adamcore import Adam
 from adamcore.conformance.candidates.own import OwnCandidate, library_for
-from adamcore.conformance.dtypes import round_probe, round_to
-from adamcore.conformance.oracle.kept import neighbours
-from adamcore.conformance.probes import PROBES
+from adamcore.conformance.dtypes import round_to
 from adamcore.conformance.types import FloatArray, Moments, Probe, Run
 from adamcore.conformance.verdict.judge import judge
 from adamcore.conformance.verdict.random_moments import NOT_NEXT, random_parts, shown_moments
-from adamcore.conformance.verdict.random_rounding import (
-    BIASED_MOMENTS,
-    DEPENDENT_MOMENTS,
-)
+from adamcore.conformance.verdict.random_rounding import BIASED_MOMENTS, DEPENDENT_MOMENTS
 
 AT_RANDOM: Any = {"m_storage": "stochastic", "v_storage": "stochastic"}
 CLAIM = Adam(decay="decoupled", **AT_RANDOM)
+PROBE = "STORE.16/random"
 PARTS = ("m", "v")
 Chance = Callable[[int, int, int, Any], Any]
 """From step, parameter, part and fraction to whether the upper one is taken."""
 
 
-def shortened(dtype: str, elements: int = 512, steps: int = 8) -> Probe:
-    """The probe with fewer elements and steps, which is enough for faults as large as those here."""
-    probe = round_probe(PROBES["STORE.16/random"], dtype)
-    cut = [replace(s, grads=tuple(g[:elements] for g in s.grads if g is not None)) for s in probe.steps]
-    return replace(probe, params=tuple(p[:elements] for p in probe.params), steps=tuple(cut[:steps]))
-
-
 def run_of(chance: Chance, dtype: str) -> tuple[Probe, Run]:
     """Return the probe, and the run of an AdamW in float64 whose moments are rounded as ``chance`` says."""
-    probe, run = shortened(dtype), Run()
-    carrier = np.float32 if dtype == "bfloat16" else np.float16
+    probe, run, carrier = shortened(PROBE, dtype, 512, 8), Run(), CARRIERS[dtype]
     h, ps = probe.hyper, [p.copy() for p in probe.params]
     kept: list[list[FloatArray]] = [[np.zeros_like(p) for p in ps] for _ in PARTS]
     for t, step in enumerate(probe.steps, start=1):
@@ -49,9 +39,7 @@ def run_of(chance: Chance, dtype: str) -> tuple[Probe, Run]:
             root = np.sqrt(new[1] / (1 - h["b2"] ** t)) + h["eps"]
             ps[i] = round_to(ps[i] - h["lr"] * new[0] / (1 - h["b1"] ** t) / root, dtype)
             for k, x in enumerate(new):
-                low, high = neighbours(x, dtype)
-                fraction: FloatArray = (x - low) / np.where(high > low, high - low, 1.0)
-                kept[k][i] = np.where(chance(t, i, k, fraction), high, low)
+                kept[k][i] = rounded(x, dtype, partial(chance, t, i, k))
         run.params.append([p.astype(carrier) for p in ps])
         run.moments.append(
             [Moments(m.astype(carrier), v.astype(carrier)) for m, v in zip(*kept, strict=True)]
@@ -84,21 +72,15 @@ WRONG: dict[str, tuple[Chance, str, str]] = {
 FEW = ("v to the nearest", "for both")
 
 
-@pytest.mark.parametrize("name", [n if n in FEW else pytest.param(n, marks=pytest.mark.slow) for n in WRONG])
+@pytest.mark.parametrize("name", some_slow(WRONG, FEW))
 def test_wrong_random_numbers_are_told(name: str) -> None:
     chance, kind, what = WRONG[name]
-    probe, run = run_of(chance, "bfloat16")
-    result = judge(CLAIM, probe, "bfloat16", run)
-    assert result.status == "failed"
-    assert result.reason.startswith(kind)
-    assert what in result.reason
+    assert_told(CLAIM, *run_of(chance, "bfloat16"), kind, what)
 
 
-@pytest.mark.parametrize("dtype", [pytest.param("bfloat16", marks=pytest.mark.slow), "float16"])
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_right_random_numbers_pass(dtype: str) -> None:
-    probe, run = run_of(RIGHT, dtype)
-    result = judge(CLAIM, probe, dtype, run)
-    assert (result.status, result.undecided, result.reason) == ("passed", 0, "")
+    assert_passes(CLAIM, *run_of(RIGHT, dtype), dtype)
 
 
 @pytest.mark.slow
@@ -114,7 +96,7 @@ def ours(**changes: Any) -> tuple[Adam, Probe, Run]:
     claim = replace(CLAIM, **changes)
     library = library_for("numpy")
     assert library is not None
-    short = replace(shortened("bfloat16", 40, 3), name="MOM.2/short")
+    short = replace(shortened(PROBE, "bfloat16", 40, 3), name="MOM.2/short")
     run = OwnCandidate(library, claim).run(short, "bfloat16")
     assert run.error is None
     return claim, short, run

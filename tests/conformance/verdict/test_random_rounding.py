@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
+from random_runs import CARRIERS, DTYPES, assert_passes, assert_told, rounded, shortened, some_slow
 
 from adamcore import Adam
-from adamcore.conformance.dtypes import round_probe
-from adamcore.conformance.oracle.kept import neighbours
-from adamcore.conformance.probes import PROBES
 from adamcore.conformance.types import FloatArray, Run
 from adamcore.conformance.verdict.judge import judge
 from adamcore.conformance.verdict.random_rounding import BIASED, DEPENDENT
 
 CLAIM = Adam(decay="decoupled", p_storage="stochastic", moment_dtype="float32")
-Chance = Callable[
-    [int, int, Any], Any
-]  #: from step, parameter and fraction to whether the upper one is taken
+Chance = Callable[[int, int, Any], Any]
+"""From step, parameter and fraction to whether the upper one is taken."""
 
 
 def run_of(chance: Chance, dtype: str, elements: int = 1024) -> tuple[Any, Run]:
     """Return the probe, and the run of an AdamW in float64 that rounds as ``chance`` says."""
-    probe = round_probe(PROBES["STORE.6/random"], dtype)
-    cut = tuple(replace(s, grads=tuple(g[:elements] for g in s.grads if g is not None)) for s in probe.steps)
-    probe = replace(probe, params=tuple(p[:elements] for p in probe.params), steps=cut)
+    probe = shortened("STORE.6/random", dtype, elements)
     h, run = probe.hyper, Run()
     ps = [p.copy() for p in probe.params]
     ms, vs = ([np.zeros_like(p) for p in ps] for _ in range(2))
@@ -38,10 +33,8 @@ def run_of(chance: Chance, dtype: str, elements: int = 1024) -> tuple[Any, Run]:
             vs[i] = h["b2"] * vs[i] + (1 - h["b2"]) * g * g
             root = np.sqrt(vs[i] / (1 - h["b2"] ** t)) + h["eps"]
             x = ps[i] - h["lr"] * ms[i] / (1 - h["b1"] ** t) / root
-            low, high = neighbours(x, dtype)
-            fraction: FloatArray = (x - low) / np.where(high > low, high - low, 1.0)
-            ps[i] = np.where(chance(t, i, fraction), high, low)
-        run.params.append([p.astype(np.float32 if dtype == "bfloat16" else np.float16) for p in ps])
+            ps[i] = rounded(x, dtype, partial(chance, t, i))
+        run.params.append([p.astype(CARRIERS[dtype]) for p in ps])
     return probe, run
 
 
@@ -63,21 +56,15 @@ WRONG: dict[str, tuple[Chance, str, str]] = {
 FEW = ("half the noise", "every step")
 
 
-@pytest.mark.parametrize("name", [n if n in FEW else pytest.param(n, marks=pytest.mark.slow) for n in WRONG])
+@pytest.mark.parametrize("name", some_slow(WRONG, FEW))
 def test_wrong_random_numbers_are_told(name: str) -> None:
     chance, kind, what = WRONG[name]
-    probe, run = run_of(chance, "bfloat16")
-    result = judge(CLAIM, probe, "bfloat16", run)
-    assert result.status == "failed"
-    assert result.reason.startswith(kind)
-    assert what in result.reason
+    assert_told(CLAIM, *run_of(chance, "bfloat16"), kind, what)
 
 
-@pytest.mark.parametrize("dtype", [pytest.param("bfloat16", marks=pytest.mark.slow), "float16"])
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_right_random_numbers_pass(dtype: str) -> None:
-    probe, run = run_of(RIGHT, dtype)
-    result = judge(CLAIM, probe, dtype, run)
-    assert (result.status, result.undecided, result.reason) == ("passed", 0, "")
+    assert_passes(CLAIM, *run_of(RIGHT, dtype), dtype)
 
 
 @pytest.mark.slow

@@ -4,41 +4,26 @@ from __future__ import annotations
 
 import odd_runs as odd
 import pytest
-from measured_adams import CLAIM, Parts, whole_anatomy
+from measured_adams import CLAIM, Parts, assert_found, whole_anatomy
 
 from adamcore.conformance.anatomy.words.findings import first_finding
 
 CASES = [
-    (
-        odd.FallingRate,
-        "schedule",
-        "LR.1",
-        "times that of the last one, though neither gradient nor lr ",
-    ),
+    (odd.FallingRate, "schedule", "LR.1", "times that of the last one, though neither gradient nor lr "),
     (odd.TailTwice, "layout", "STEP.1", "elements of one array with the same gradients go different ways"),
     (odd.Centres, "clipping", "NUM.5", "elements move whose own gradient is 0"),
     (odd.LongUpdatesCut, "clipping", "NUM.5", ""),
     (odd.SkipsZeroArrays, "zero_gradient", "F2", "with gradients of 0 takes other steps"),
     (odd.KeepsTheGradient, "aliasing", "STATE.2", "a gradient is read after its step"),
     (odd.CountsForAll, "isolation", "STATE.3", "comes out otherwise after other runs"),
-    (
-        odd.CachesCorrections,
-        "isolation",
-        "STATE.3",
-        "under other betas are those of the run before",
-    ),
+    (odd.CachesCorrections, "isolation", "STATE.3", "under other betas are those of the run before"),
     (odd.DropsNan, "nonfinite", "NF.1", "a gradient of NaN"),
     (odd.RatesOnce, "schedule", "LR.2", "a step with lr=0"),
     (odd.RaisesForScalars, "layout", "STEP.1", "a 0-d array is not stepped as claimed: it raised TypeError"),
     (odd.CountsFromTwo, "clock", "CLK.2", "are those of t = 2, 3, 4, 5"),
     (odd.StandsIfOpposed, "moments", "STEP.1", "however small, has its momentum's sign"),
     (odd.SharesRows, "moments", "MOM.2", "in an array of two dimensions an element's steps are not its own"),
-    (
-        odd.UncorrectedLater,
-        "bias_correction",
-        "BC.1",
-        "at step 50 and after it nothing is corrected",
-    ),
+    (odd.UncorrectedLater, "bias_correction", "BC.1", "at step 50 and after it nothing is corrected"),
     (odd.FlushesSmall, "moments", "NUM.2", "a gradient of 2^-15 does not move p at all"),
     (odd.DecaysByPlace, "decay", "DEC.2", ""),
     (odd.SecondStartsAtEps, "moments", "MOM.3", "v does not start at 0"),
@@ -66,10 +51,7 @@ CASES = [
 
 @pytest.mark.parametrize(("cls", "area", "rule", "observed"), CASES, ids=[case[0].__name__ for case in CASES])
 def test_the_finding(cls: type, area: str, rule: str, observed: str) -> None:
-    found = first_finding(whole_anatomy(cls))
-    assert found is not None
-    assert (found.area, found.rule) == (area, rule), found.observed
-    assert observed in found.observed
+    assert_found(first_finding(whole_anatomy(cls)), area, rule, observed)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 import wrong_parts as wrong
-from measured_adams import anatomy
+from measured_adams import difference
 
-from adamcore.conformance.anatomy.differences import Difference
 from adamcore.conformance.anatomy.words.decay import decay
 
 
@@ -22,6 +21,4 @@ from adamcore.conformance.anatomy.words.decay import decay
     ],
 )
 def test_decay(cls: type, text: str) -> None:
-    made = anatomy(cls)
-    part = next(p for p in made.parts if p.name == "decay")
-    assert decay(Difference(made, part)) == ("decay", "DEC.2", text)
+    assert decay(difference(cls, "decay")) == ("decay", "DEC.2", text)

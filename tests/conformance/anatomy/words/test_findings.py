@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import wrong_parts as wrong
 import wrong_steps as steps
-from measured_adams import CLAIM, Parts, anatomy, whole_anatomy
+from measured_adams import CLAIM, Parts, anatomy, assert_found, whole_anatomy
 
 from adamcore import AXES, Adam
 from adamcore.conformance.anatomy.parts import PARTS
@@ -73,32 +73,22 @@ WHOLE = [
 
 @pytest.mark.parametrize(("cls", "area", "rule", "observed"), CASES, ids=[case[0].__name__ for case in CASES])
 def test_the_finding(cls: type, area: str, rule: str, observed: str) -> None:
-    found = first_finding(anatomy(cls))
-    assert found is not None
-    assert (found.area, found.rule) == (area, rule)
-    assert observed in found.observed
+    assert_found(first_finding(anatomy(cls)), area, rule, observed)
 
 
 @pytest.mark.parametrize(("cls", "area", "rule", "observed"), WHOLE, ids=[case[0].__name__ for case in WHOLE])
 def test_the_finding_of_a_check(cls: type, area: str, rule: str, observed: str) -> None:
-    found = first_finding(whole_anatomy(cls))
-    assert found is not None
-    assert (found.area, found.rule) == (area, rule)
-    assert observed in found.observed
+    assert_found(first_finding(whole_anatomy(cls)), area, rule, observed)
 
 
 def test_a_maximum_that_is_not_kept() -> None:
     """It disturbs what is measured far below eps, and is what is wrong all the same."""
     claim = replace(CLAIM, amsgrad="uncorrected")
-    found = first_finding(anatomy(steps.KeepsRootOfMaximum, claim=claim))
-    assert found is not None
-    assert (found.area, found.rule) == ("amsgrad", "AMS.1")
+    assert_found(first_finding(anatomy(steps.KeepsRootOfMaximum, claim=claim)), "amsgrad", "AMS.1")
 
 
 def test_moments_that_begin_with_the_penalty() -> None:
-    found = first_finding(anatomy(steps.BeginsWithPenalty, claim=Adam()))
-    assert found is not None
-    assert (found.area, found.rule) == ("moments", "MOM.3")
+    assert_found(first_finding(anatomy(steps.BeginsWithPenalty, claim=Adam())), "moments", "MOM.3")
 
 
 def test_a_right_adam_has_none() -> None:
@@ -112,9 +102,7 @@ def test_a_small_difference_of_a_correction_is_one_of_precision() -> None:
             c1, c2 = super().correction(t)
             return c1 * (1 + 1e-4 / t), c2
 
-    found = first_finding(anatomy(Coarse))
-    assert found is not None
-    assert (found.area, found.rule) == ("coefficients", "NUM.4")
+    assert_found(first_finding(anatomy(Coarse)), "coefficients", "NUM.4")
 
 
 def test_there_are_words_for_every_part() -> None:
@@ -123,7 +111,5 @@ def test_there_are_words_for_every_part() -> None:
 
 def test_another_dialect_is_named_by_its_first_part() -> None:
     coupled = anatomy(Parts, claim=type(CLAIM)())
-    found = first_finding(coupled)
-    assert found is not None
-    assert (found.area, found.rule) == ("decay", "DEC.1")
+    assert_found(first_finding(coupled), "decay", "DEC.1")
     assert "decoupled" in AXES["decay"]

@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import pytest
 import wrong_parts as wrong
-from measured_adams import anatomy
+from measured_adams import difference
 
-from adamcore.conformance.anatomy.differences import Difference
 from adamcore.conformance.anatomy.words.gradient import gradient
-
-
-def difference(cls: type, part: str) -> Difference:
-    made = anatomy(cls)
-    return Difference(made, next(p for p in made.parts if p.name == part))
 
 
 @pytest.mark.parametrize(("cls", "area"), [(wrong.Climbs, "maximize"), (wrong.Clips, "clipping")])

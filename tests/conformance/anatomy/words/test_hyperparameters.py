@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import odd_runs as odd
 import pytest
-from measured_adams import whole_anatomy
+from measured_adams import assert_found, whole_anatomy
 
 from adamcore.conformance.anatomy.words.findings import first_finding
 
@@ -20,7 +20,4 @@ CASES = [
 
 @pytest.mark.parametrize(("cls", "area", "rule", "observed"), CASES, ids=[case[0].__name__ for case in CASES])
 def test_the_finding(cls: type, area: str, rule: str, observed: str) -> None:
-    found = first_finding(whole_anatomy(cls))
-    assert found is not None
-    assert (found.area, found.rule) == (area, rule), found.observed
-    assert observed in found.observed
+    assert_found(first_finding(whole_anatomy(cls)), area, rule, observed)

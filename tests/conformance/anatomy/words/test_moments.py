@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import wrong_parts as wrong
-from measured_adams import anatomy
+from measured_adams import anatomy, difference
 
-from adamcore.conformance.anatomy.differences import Difference, first_difference
+from adamcore.conformance.anatomy.differences import first_difference
 from adamcore.conformance.anatomy.words.moments import first_moment, is_claim_with, keeps_corrected, sums
-
-
-def difference(cls: type, part: str) -> Difference:
-    made = anatomy(cls)
-    return Difference(made, next(p for p in made.parts if p.name == part))
 
 
 def test_another_beta_alone_is_told_from_another_rule() -> None:

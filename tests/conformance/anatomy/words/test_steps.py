@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import wrong_parts as wrong
-from measured_adams import Parts, anatomy
+from measured_adams import Parts, difference
 
 from adamcore import Adam
-from adamcore.conformance.anatomy.differences import Difference
 from adamcore.conformance.anatomy.words.steps import absence, clock, epsilon, step
 from adamcore.conformance.types import FloatArray
-
-
-def difference(cls: type, part: str, claim: Adam | None = None) -> Difference:
-    made = anatomy(cls) if claim is None else anatomy(cls, claim=claim)
-    return Difference(made, next(p for p in made.parts if p.name == part))
 
 
 class Fixed(Parts):
