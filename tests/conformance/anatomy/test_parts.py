@@ -22,7 +22,7 @@ from wrong_parts import (
 )
 
 from adamcore.conformance.anatomy.measured import Measured
-from adamcore.conformance.anatomy.parts import PARTS, bend_of, measure
+from adamcore.conformance.anatomy.parts import PARTS, Part, bend_of, measure
 from adamcore.conformance.types import FloatArray
 
 WRONG: list[tuple[type, str, str, Callable[[FloatArray, FloatArray], bool]]] = [
@@ -92,3 +92,11 @@ def test_the_bend_of_a_curve(n: float, bend: float, x: float) -> None:
     made = bend_of(Measured(x), Measured(x / (1 + x**n) ** (1 / n)))
     assert abs(made.value - bend) < 1e-9
     assert bend_of(Measured(x), Measured(min(1.0, x))).value == 1.0 or x == 1.0
+
+
+def test_more_digits_than_the_claim_happens_to_have_are_no_difference() -> None:
+    """The numbers of a claim may be short where those of a wrong Adam are not."""
+    few, all_ = Measured(24.0), Measured(53.0)
+    assert Part("precision", {"digits of p": all_}, {"digits of p": few}).as_claimed
+    assert Part("precision", {"digits of p": few}, {"digits of p": all_}).differs == ["digits of p"]
+    assert Part("precision", {"eps": all_}, {"eps": few}).differs == ["eps"]

@@ -11,11 +11,12 @@ import pytest
 from plain_adam import ADAMW, Change, runs_and_results
 
 from adamcore.conformance.faults import FAULTS, NOT_MEASURED
+from adamcore.conformance.oracle.exact import exact
 from adamcore.conformance.oracle.perturbation import Fault
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.types import Finding, Result, Run
 from adamcore.conformance.verdict.causes import Cause
-from adamcore.conformance.verdict.diagnose import diagnose, handling_findings, is_beside
+from adamcore.conformance.verdict.diagnose import area_in, diagnose, handling_findings, is_beside
 from adamcore.conformance.verdict.judge import judge
 
 
@@ -56,6 +57,17 @@ def test_an_output_of_another_shape_goes_before_an_input_written_to() -> None:
     assert [f.area for f in handling_findings([written])] == ["aliasing"]
     assert [f.area for f in handling_findings([written, shape])] == ["layout"]
     assert handling_findings([]) == []
+
+
+def test_clocks_in_another_order_are_a_matter_of_the_state() -> None:
+    """Of parameters that are right, no clock is another."""
+    runs, _ = runs_and_results(ADAMW)
+    run, probe = runs["F1/absent-middle", "float32"], PROBES["F1/absent-middle"]
+    run.clocks[:] = [clocks[::-1] for clocks in exact(ADAMW, probe).clocks]
+    result = judge(ADAMW, probe, "float32", run)
+    assert (result.status, area_in(result)) == ("failed", "state")
+    run.clocks[:] = [[7, 8] for _ in run.params]
+    assert area_in(judge(ADAMW, probe, "float32", run)) != "state"
 
 
 def test_a_failure_that_nothing_explains_is_named_by_the_rule_of_its_probe() -> None:

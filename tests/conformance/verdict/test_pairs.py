@@ -40,6 +40,16 @@ def test_nothing_is_said_where_both_are_wrong_or_both_right() -> None:
     assert finding(case("STEP.1/fingerprint", "STATE.3/again")) is None
 
 
+def test_clocks_that_are_shown_wrongly_in_both_are_no_difference() -> None:
+    seen = case()
+    for done in seen.runs.values():
+        done.clocks[:] = [[0] * len(after) for after in done.params]
+    results = [judge(ADAMW, PROBES[n], d, done) for (n, d), done in seen.runs.items()]
+    shown = Case(ADAMW, seen.runs, results, False, PROBES)
+    assert {r.status for r in results} == {"failed"}
+    assert finding(shown) is None
+
+
 def test_the_probes_of_a_pair_have_the_same_numbers() -> None:
     for pair in PAIRS:
         right, wrong = PROBES[pair.right], PROBES[pair.wrong]
