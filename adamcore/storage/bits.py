@@ -51,6 +51,15 @@ class Words(Protocol):
     def where(self, condition: Array, new: Array, old: Scalar) -> Array:
         """Return ``new`` where the condition is True, else ``old``, an array or a number below 2**31."""
 
+    def byte(self, w: Array, signed: bool) -> Array:
+        """Return the lowest byte of each word, as a number from -128 to 127 if ``signed``."""
+
+    def usual(self, condition: Array, new: Array, old: Scalar) -> Array:
+        """Return what :meth:`where` does, of a condition that ordinary numbers meet.
+
+        Machine code may see to blocks of ordinary numbers apart, and leaves the choice out there.
+        """
+
     def index(self, like: Array) -> Array:
         """Return the number of each element, from 0 on in the order of an array's indices, as words."""
 
@@ -116,7 +125,7 @@ def is_nan(w: Array) -> Array:
 def quiet(n: Words, w: Array) -> Array:
     """Return the words with one and the same NaN for every NaN, since libraries differ in its bits."""
     x = n.floats(w)
-    return n.where(x == x, w, NAN)  # False of NaN alone; one operation of a processor
+    return n.usual(x == x, w, NAN)  # False of NaN alone; one operation of a processor
 
 
 def nearest(n: Words, w: Array, dtype: str) -> Array:

@@ -38,14 +38,24 @@ def encode_m(n: Words, x: Array) -> tuple[Array, Array]:
         x: the moments, in float32.
     """
     w = n.blocks(n.words(x), BLOCK)
+    scale = m_scale(n, w)
+    codes = m_codes(n, w, 1.0 / n.floats(scale))
+    return n.unblocked(codes, x), n.each_block(n.signed(n.right(scale, 16)), x)
+
+
+def m_scale(n: Words, w: Array) -> Array:
+    """Return the words of the scales, a column, from the words of first moments in blocks."""
     size = w & SIZE
-    largest = n.most(n.where(size < INFINITY, size, 0))
+    largest = n.most(n.usual(size < INFINITY, size, 0))
     scale = (n.words(n.floats(largest) * M_PART) + 0xFFFF) & n.word(UPPER)  # up to bfloat16
-    scale = n.where(scale > M_LEAST, scale, M_LEAST)
-    z = n.floats(size) * (1.0 / n.floats(scale))
-    root = n.words(n.root(n.where(z < M_END, z, M_END)))  # of NaN too
-    code = n.words(n.floats(root | (w & n.word(SIGN))) + SIGNED_WHOLE) & 0xFF
-    return n.unblocked(n.signed(code ^ 0x80) - 0x80, x), n.each_block(n.signed(n.right(scale, 16)), x)
+    return n.where(scale > M_LEAST, scale, M_LEAST)
+
+
+def m_codes(n: Words, w: Array, over: Array) -> Array:
+    """Return the codes of first moments from their words in blocks, and from the scales' reciprocals."""
+    z = n.floats(w & SIZE) * over
+    root = n.words(n.root(n.usual(z < M_END, z, M_END)))  # of NaN too
+    return n.byte(n.words(n.floats(root | (w & n.word(SIGN))) + SIGNED_WHOLE), True)
 
 
 def decode_m(n: Words, codes: Array, scales: Array) -> Array:
@@ -53,7 +63,7 @@ def decode_m(n: Words, codes: Array, scales: Array) -> Array:
     rows = n.blocks(codes, BLOCK)
     code, scale = n.number(rows), n.floats(n.column(n.unsigned(scales) * 0x10000))
     w = n.words(code * abs(code) * scale)
-    return n.unblocked(n.floats(n.where(code > -128.0, w, NAN)), codes)
+    return n.unblocked(n.floats(n.usual(code > -128.0, w, NAN)), codes)
 
 
 def encode_v(n: Words, x: Array) -> tuple[Array, Array]:
@@ -62,16 +72,32 @@ def encode_v(n: Words, x: Array) -> tuple[Array, Array]:
     Args:
         n, x: as for :func:`encode_m`; no number is below 0.
     """
-    w, root = n.blocks(n.words(x), BLOCK), n.blocks(n.root(x), BLOCK)
-    y = n.words(root)
-    largest = n.most(n.where(y < INFINITY, y, 0))
+    w, roots = n.blocks(n.words(x), BLOCK), n.blocks(n.words(n.root(x)), BLOCK)
+    scale = v_scale(n, roots)
+    codes = v_codes(n, roots, 1.0 / n.floats(scale), (w & SIZE) > 0)
+    return n.unblocked(codes, x), n.each_block(n.floats(scale), x)
+
+
+def v_scale(n: Words, roots: Array) -> Array:
+    """Return the words of the scales, a column, from the words of second moments' roots in blocks."""
+    largest = n.most(n.usual(roots < INFINITY, roots, 0))
     scale = n.words(n.floats(largest) * V_PART)
-    scale = n.where(scale > V_LEAST, scale, V_LEAST)
-    z = root * (1.0 / n.floats(scale))
-    z = n.where(z < V_END, z, V_END)
-    z = n.where((w & SIZE) > 0, n.where(z > 1.0, z, 1.0), 0.0)  # beside an m that is not 0, v is not 0 either
-    code = n.words(n.root(z) + WHOLE) & 0xFF
-    return n.unblocked(n.signed(code), x), n.each_block(n.floats(scale), x)
+    return n.where(scale > V_LEAST, scale, V_LEAST)
+
+
+def v_codes(n: Words, roots: Array, over: Array, some: Array) -> Array:
+    """Return the codes of second moments.
+
+    Args:
+        n: the library's operations.
+        roots: the words of their roots, in blocks.
+        over: the reciprocals of the scales, a column.
+        some: False for a moment that is 0.  A library may take the root of a small number for 0.
+    """
+    z = n.floats(roots) * over
+    z = n.usual(z < V_END, z, V_END)
+    root = n.root(n.where(z > 1.0, z, 1.0))  # beside an m that is not 0, v is not 0 either
+    return n.byte(n.where(some, n.words(root + WHOLE), 0), False)
 
 
 def decode_v(n: Words, codes: Array, scales: Array) -> Array:
@@ -79,4 +105,4 @@ def decode_v(n: Words, codes: Array, scales: Array) -> Array:
     code = n.number(n.blocks(codes, BLOCK))
     root = code * code * n.column(scales)
     w = n.words(root * root)
-    return n.unblocked(n.floats(n.where(code < 255.0, w, NAN)), codes)  # keeps the product apart from a sum
+    return n.unblocked(n.floats(n.usual(code < 255.0, w, NAN)), codes)  # keeps the product apart from a sum

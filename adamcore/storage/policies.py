@@ -84,10 +84,12 @@ def split(n: Words, storage: Storage, w: Array) -> tuple[Array, Array]:
     if storage.dtype == "bfloat16":
         both = w + 0x8000  # the nearest, ties away from 0, over how far it is
         pw, apart = both & n.word(UPPER), both & 0xFFFF
+        if storage.policy == "split8":
+            return n.floats(pw), n.byte(n.right(w, 8), True)
     else:
         pw = nearest(n, w, storage.dtype)
         apart = (w - pw + 0x8000) & n.word(MASK)
         apart = n.where(apart < 0x10000, apart, 0x8000)  # 0 where p is too far away
     if storage.policy == "split8":
-        return n.floats(pw), n.signed(n.right(apart, 8)) - 0x80
+        return n.floats(pw), n.byte(n.right(apart, 8) ^ 0x80, True)
     return n.floats(pw), n.signed(apart) - 0x8000

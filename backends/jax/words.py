@@ -10,12 +10,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from adamcore.backends.words import BlockRows
+from adamcore.backends.words import CommonWords
 from adamcore.storage.bits import MASK
 from adamcore.types import Array, DType, Scalar
 
 
-class JaxWords(BlockRows):
+class JaxWords(CommonWords):
     """Words are uint32, which wraps."""
 
     def words(self, x: Array) -> Array:

@@ -18,6 +18,7 @@ from adamcore.backends.kernels.kept import (
     store_parameter,
 )
 from adamcore.backends.kernels.quick import rounded_quickly
+from adamcore.backends.kernels.words import ValueWords
 from adamcore.tracing import Op, Program
 
 
@@ -56,37 +57,10 @@ def body(
         quick: True if the processor may round to bfloat16: see :mod:`adamcore.backends.kernels.quick`.
         copied: True for elements that stand in ``%name.copy``: see :mod:`adamcore.backends.kernels.tail`.
     """
-    tag, scalar = (".t" if copied else ".s" if lanes == 1 else ".m"), "" if lanes == 1 else ".all"
+    tag = ".t" if copied else ".s" if lanes == 1 else ".m"
     lines, work = Lines(lanes, lanes > 1 and dtypes.pairs, tag), dtypes.work
-    if dtypes.block is not None:
-        lines.put(f"%block{tag}", f"udiv i64 %i{tag}, {dtypes.block}")
-
-    def place(name: str, element: str) -> str:
-        at = f"ptr %{name}.base, i64 %i{tag}"
-        if name.removesuffix("_new").endswith("_scale"):
-            at = f"ptr %{name}.base, i64 %block{tag}"
-        elif copied:
-            at = f"ptr %{name}.copy, i64 0"
-        return lines.put(f"%{name}.p{tag}", f"getelementptr {element}, {at}")
-
-    def kind(name: str, element: str) -> str:
-        return element if name.endswith("_scale") else lines.kind(element)
-
-    raw = {}  # what is read, by the names of the arrays
-    for name in inputs_of(program, dtypes):
-        element, size = BITS[dtypes.of(name)], SIZES[dtypes.of(name)]
-        at = place(name, element)
-        raw[name] = lines.put(f"%{name}{tag}", f"load {kind(name, element)}, ptr {at}, align {size}")
-    names = {name: f"%{name}{scalar}" for name in program.coefficients}
-    for name in program.inputs:
-        if name == "p" and dtypes.policy is not None:
-            names[name] = load_parameter(lines, raw, dtypes, half)
-        elif dtypes.coding(name) is not None:
-            names[name] = load_moment(lines, raw, name, dtypes)
-        else:
-            names[name] = load(lines, raw[name], dtypes.of(name), work, half)
-    for op in program.ops:
-        names[op.out] = operation(lines, op, [names[name] for name in op.args], f"%{op.out}{tag}", work)
+    raw = read(lines, program, dtypes, copied)
+    names = stepped(lines, program, raw, dtypes, half, ValueWords())
     new: dict[str, str] = {}  # what is written
     results: dict[str, str] = {}  # what the processor may round
     for name, value in program.outputs:
@@ -108,15 +82,79 @@ def body(
         new |= rounded_quickly(lines, results, exact, "many")
     if masked:
         byte = lines.kind("i8")
-        lines.put("%where.byte" + tag, f"load {byte}, ptr {place('where', 'i8')}, align 1")
+        at = lines.put(f"%where.p{tag}", f"getelementptr i8, ptr %where.base, i64 %i{tag}")
+        lines.put("%where.byte" + tag, f"load {byte}, ptr {at}, align 1")
         where = lines.put("%where" + tag, f"icmp ne {byte} %where.byte{tag}, zeroinitializer")
     for name in outputs_of(program, dtypes):
-        element, x = BITS[dtypes.of(name)], new[name]
+        x = new[name]
         if masked:  # what was read, since a NaN would not be the same bits when rounded again
-            x = lines.select(f"%{name}.kept{tag}", where, element, x, raw[name])
-        at = f"%{name}.p{tag}" if targets[name] == name else place(targets[name], element)
-        lines.append(f"  store {kind(name, element)} {x}, ptr {at}, align {SIZES[dtypes.of(name)]}")
+            x = lines.select(f"%{name}.kept{tag}", where, BITS[dtypes.of(name)], x, raw[name])
+        write(lines, name, x, dtypes, target(lines, name, dtypes, targets, copied))
     return lines
+
+
+def place(lines: Lines, name: str, dtypes: Format, copied: bool = False) -> str:
+    """Return the address of the elements of an array, or of their scale, by lines that are added."""
+    tag, own = lines.tag, name.removesuffix("_new")
+    at = f"ptr %{name}.base, i64 %{'block' if own.endswith('_scale') else 'i'}{tag}"
+    if copied and not own.endswith("_scale"):
+        at = f"ptr %{name}.copy, i64 0"
+    return lines.put(f"%{name}.p{tag}", f"getelementptr {BITS[dtypes.of(own)]}, {at}")
+
+
+def target(lines: Lines, name: str, dtypes: Format, targets: Mapping[str, str], copied: bool = False) -> str:
+    """Return the address to which the elements of an array are written, by lines that are added."""
+    at = targets[name]
+    return f"%{name}.p{lines.tag}" if at == name else place(lines, at, dtypes, copied)
+
+
+def kind_of(lines: Lines, name: str, dtypes: Format) -> str:
+    """Return the type of what is read or written of an array: a vector, or the scale of a block."""
+    element = BITS[dtypes.of(name)]
+    return element if name.endswith("_scale") else lines.kind(element)
+
+
+def read(lines: Lines, program: Program, dtypes: Format, copied: bool = False) -> dict[str, str]:
+    """Return what is read, by the names of the arrays, by lines that are added."""
+    tag, raw = lines.tag, {}
+    if dtypes.block is not None:
+        lines.put(f"%block{tag}", f"udiv i64 %i{tag}, {dtypes.block}")
+    for name in inputs_of(program, dtypes):
+        at, size = place(lines, name, dtypes, copied), SIZES[dtypes.of(name)]
+        kind = kind_of(lines, name, dtypes)
+        raw[name] = lines.put(f"%{name}{tag}", f"load {kind}, ptr {at}, align {size}")
+    return raw
+
+
+def write(lines: Lines, name: str, x: str, dtypes: Format, at: str) -> None:
+    """Add a line that writes ``x`` as elements of an array, or as their scale."""
+    size = SIZES[dtypes.of(name)]
+    lines.append(f"  store {kind_of(lines, name, dtypes)} {x}, ptr {at}, align {size}")
+
+
+def stepped(
+    lines: Lines, program: Program, raw: Mapping[str, str], dtypes: Format, half: bool, words: ValueWords
+) -> dict[str, str]:
+    """Return the values of a program by their names, by lines that are added.
+
+    Args:
+        lines, program, dtypes, half: see :func:`body`.
+        raw: what was read, by the names of the arrays.
+        words: the operations on bits.
+    """
+    work, scalar = dtypes.work, "" if lines.lanes == 1 else ".all"
+    names = {name: f"%{name}{scalar}" for name in program.coefficients}
+    for name in program.inputs:
+        if name == "p" and dtypes.policy is not None:
+            names[name] = load_parameter(lines, raw, dtypes, half)
+        elif dtypes.coding(name) is not None:
+            names[name] = load_moment(lines, raw, name, dtypes, words)
+        else:
+            names[name] = load(lines, raw[name], dtypes.of(name), work, half)
+    for op in program.ops:
+        args = [names[name] for name in op.args]
+        names[op.out] = operation(lines, op, args, f"%{op.out}{lines.tag}", work)
+    return names
 
 
 def operation(lines: Lines, op: Op, args: Sequence[str], x: str, work: Real) -> str:

@@ -15,7 +15,9 @@ from __future__ import annotations
 from sys import byteorder
 
 from adamcore.backends.kernels.formats import LLVM, Lines, Real, Storage
+from adamcore.backends.kernels.llvm import native_tables
 
+LOOKUP = "@llvm.x86.avx512.vpermi2var.qi.512"  #: takes 64 bytes from two vectors of 64
 QUARTERS = 64  #: elements of a vector of 32 bits that fills four of 512 bits
 
 
@@ -117,6 +119,8 @@ def low_bytes(lines: Lines, x: str, name: str) -> str:
 
     A conversion would be made of four parts of a vector one by one, and these be put together.
     """
+    if lines.lanes == QUARTERS and native_tables():
+        return picked_bytes(lines, x, name)
     number = 4 * lines.lanes
     lines.put(f"{name}.bytes", f"bitcast {lines.kind('i32')} {x} to <{number} x i8>")
     first = 0 if byteorder == "little" else 3
@@ -128,6 +132,28 @@ def low_bytes(lines: Lines, x: str, name: str) -> str:
     kind = f"<{lines.lanes // 2} x i8>"
     both = f"shufflevector {kind} {name}.half.0, {kind} {name}.half.1, {places(0, lines.lanes)}"
     return lines.put(f"{name}.stored", both)
+
+
+def picked_bytes(lines: Lines, x: str, name: str) -> str:
+    """Return the lowest bytes of 64 integers of 32 bits, by the instruction for tables.
+
+    The places stand outside of the function as what might change: LLVM takes places that it knows apart into
+    shuffles within the parts of a vector, which are twice as many.
+    """
+    byte, word, quarter = lines.kind("i8"), lines.kind("i32"), lines.lanes // 4
+    numbers = ", ".join(f"i8 {4 * (k % 32)}" for k in range(lines.lanes))
+    lines.outside["@lowest"] = f"@lowest = global {byte} <{numbers}>, align 64"
+    at = (byte, lines.put(f"{name}.at", f"load {byte}, ptr @lowest, align 64"))
+    parts = []
+    for k in range(4):
+        taken = f"shufflevector {word} {x}, {word} poison, {places(k * quarter, (k + 1) * quarter)}"
+        part = lines.put(f"{name}.part.{k}", taken)
+        parts.append((byte, lines.put(f"{name}.bytes.{k}", f"bitcast <{quarter} x i32> {part} to {byte}")))
+    lines.call(f"{name}.half.0", byte, LOOKUP, parts[0], at, parts[1])
+    lines.call(f"{name}.half.1", byte, LOOKUP, parts[2], at, parts[3])
+    both = ", ".join(f"i32 {k}" for k in (*range(32), *range(64, 96)))
+    joined = f"shufflevector {byte} {name}.half.0, {byte} {name}.half.1, <{lines.lanes} x i32> <{both}>"
+    return lines.put(f"{name}.stored", joined)
 
 
 def resized(before: str, x: str, after: str) -> tuple[str, str, str, str]:

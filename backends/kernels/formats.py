@@ -168,6 +168,18 @@ class Lines(list[str]):
         kind = self.kind(element)
         return self.put(name, f"select {self.kind('i1')} {flag}, {kind} {x}, {kind} {y}")
 
+    def repeated(self, name: str, element: str, x: str) -> str:
+        """Give a vector whose elements are all ``x`` a name and return it."""
+        vector = self.kind(element)
+        first = self.put(f"{name}.first", f"insertelement {vector} poison, {element} {x}, i64 0")
+        zeros = f"<{self.lanes} x i32> zeroinitializer"
+        return self.put(name, f"shufflevector {vector} {first}, {vector} poison, {zeros}")
+
+    def some(self, name: str, flags: str, number: int) -> str:
+        """Give whether one of so many flags is set a name and return it."""
+        self.put(f"{name}.bits", f"bitcast <{number} x i1> {flags} to i{number}")
+        return self.put(name, f"icmp ne i{number} {name}.bits, 0")
+
     def call(self, name: str, kind: str, function: str, *given: tuple[str, str]) -> str:
         """Give the result of one of LLVM's functions a name, return it, and declare the function outside.
 

@@ -40,15 +40,11 @@ def elements_of(lines: Lines, name: str) -> Value:
     first = lines.put(f"%element{tag}", f"trunc i64 %i{lines.tag} to i32")
     if lines.lanes == 1:
         return Value(lines, first, "i32")
-    vector = lines.kind("i32")
-    one = lines.put(f"%element.one{tag}", f"insertelement {vector} poison, i32 {first}, i64 0")
-    all_ = f"shufflevector {vector} {one}, {vector} poison, <{lines.lanes} x i32> zeroinitializer"
+    all_ = lines.repeated(f"%element.all{tag}", "i32", first)
     places = [*range(lines.lanes)]
     if lines.pairs:
         places = places[::2] + places[1::2]
-    return Value(lines, lines.put(f"%element.all{tag}", all_), "i32") + Value(
-        lines, f"<{', '.join(f'i32 {k}' for k in places)}>", "i32"
-    )
+    return Value(lines, all_, "i32") + Value(lines, f"<{', '.join(f'i32 {k}' for k in places)}>", "i32")
 
 
 def key_of_array(lines: Lines) -> Key:
@@ -91,13 +87,16 @@ def load_parameter(lines: Lines, raw: Mapping[str, str], dtypes: Format, half: b
     return x if dtypes.work == "float32" else lines.cast(f"{x}.double", "fpext", "float", x, "double")
 
 
-def store_parameter(lines: Lines, x: str, dtypes: Format, half: bool, tag: str) -> dict[str, str]:
+def store_parameter(
+    lines: Lines, x: str, dtypes: Format, half: bool, tag: str, kind: type[ValueWords] = ValueWords
+) -> dict[str, str]:
     """Return a parameter and its rest as they are written, by lines that are added.
 
     Args:
         lines, dtypes, half: see :func:`body`.
         x: the name of the value in the arithmetic.
         tag: what the names of this body end with.
+        kind: of the operations on bits.
     """
     policy, key, elements = dtypes.policy, None, None
     assert policy is not None
@@ -105,7 +104,7 @@ def store_parameter(lines: Lines, x: str, dtypes: Format, half: bool, tag: str) 
         x = lines.cast(f"{x}.single", "fptrunc", "double", x, "float")
     if dtypes.p_storage == "stochastic":
         key, elements = key_of_array(lines), elements_of(lines, "p")
-    p, rest = policies.store(ValueWords(elements), policy, Value(lines, x, "float"), key)
+    p, rest = policies.store(kind(elements), policy, Value(lines, x, "float"), key)
     new = {"p": store_exact(lines, p.name, dtypes.p, half, f"%p.new{tag}")}
     if rest is None or dtypes.rest is None:
         return new
@@ -115,13 +114,14 @@ def store_parameter(lines: Lines, x: str, dtypes: Format, half: bool, tag: str) 
     return new | {"p_rest": store_exact(lines, rest.name, dtypes.rest, half, name)}
 
 
-def load_moment(lines: Lines, raw: Mapping[str, str], name: str, dtypes: Format) -> str:
+def load_moment(lines: Lines, raw: Mapping[str, str], name: str, dtypes: Format, words: ValueWords) -> str:
     """Return a moment that is kept in 8 bits in the arithmetic, by lines that are added.
 
     Args:
         lines, dtypes: see :func:`adamcore.backends.kernels.body.body`; a vector is a block.
         raw: what was read, by the names of the arrays: the codes, and the scale of the block.
         name: of the moment.
+        words: the operations on bits.
     """
     coding = dtypes.coding(name)
     assert coding is not None
@@ -130,11 +130,7 @@ def load_moment(lines: Lines, raw: Mapping[str, str], name: str, dtypes: Format)
     one = raw[name + "_scale"]
     if dtypes.of(f"{name}_scale") == "int16":
         one, element = lines.put(f"%{name}.scale.one{lines.tag}", f"sext i16 {one} to i32"), "i32"
-    vector = lines.kind(element)
-    first = lines.put(f"{one}.first", f"insertelement {vector} poison, {element} {one}, i64 0")
-    zeros = f"<{lines.lanes} x i32> zeroinitializer"
-    all_ = lines.put(f"{one}.all", f"shufflevector {vector} {first}, {vector} poison, {zeros}")
-    words = ValueWords()
+    all_ = lines.repeated(f"{one}.all", element, one)
     x = moments.decode(words, coding, codes, Value(lines, all_, element)).name
     return x if dtypes.work == "float32" else lines.cast(f"{x}.double", "fpext", "float", x, "double")
 

@@ -13,7 +13,8 @@ from functools import lru_cache
 from adamcore.backends.kernels.body import body, inputs_of, outputs_of
 from adamcore.backends.kernels.formats import LLVM, SIZES, Format
 from adamcore.backends.kernels.kept import key_lines
-from adamcore.backends.kernels.llvm import function, native_bfloat16, native_half
+from adamcore.backends.kernels.llvm import function, native_bfloat16, native_half, native_tables
+from adamcore.backends.kernels.ordinary import NONE, ordinary, serves
 from adamcore.backends.kernels.quick import LANES
 from adamcore.backends.kernels.tail import copies, single_text, tail_text, whole_blocks
 from adamcore.tracing import Program
@@ -86,6 +87,7 @@ def text(
     masked: bool = False,
     half: bool | None = None,
     bfloat16: bool | None = None,
+    wide: bool | None = None,
     ahead: int = DISTANCES[0],
 ) -> str:
     """Return the kernel of a program in LLVM's language.
@@ -96,6 +98,7 @@ def text(
         in_place, masked: see :func:`kernel`.
         half: True if the processor converts float16; None asks this one.
         bfloat16: True if it rounds to bfloat16; None asks this one.
+        wide: True if its registers hold two blocks, as those of AVX-512 do; None asks this one.
     """
     half = native_half() if half is None else half
     quick = dtypes.pairs and dtypes.lanes == LANES and dtypes.work == "float32"
@@ -126,8 +129,11 @@ def text(
     )
     many_lines = body(program, dtypes, targets, lanes, masked, half, quick=quick)
     many, outside = "\n".join(many_lines), many_lines.outside
+    apart = NONE
+    if serves(dtypes, masked) and (native_tables() if wide is None else wide):
+        apart = ordinary(program, dtypes, targets, half)
     prefetches = "\n".join(
-        f"""  %{name}.ahead.{at} = getelementptr i8, ptr %{name}.p.m, i64 {ahead + at}
+        f"""  %{name}.ahead.{at} = getelementptr i8, ptr %{name}.p{apart.tag}, i64 {ahead + at}
   call void @llvm.prefetch.p0(ptr %{name}.ahead.{at}, i32 {int(name in targets.values())}, i32 3, i32 1)"""
         for name in inputs
         if not name.endswith("_scale")
@@ -145,7 +151,7 @@ declare {real} @llvm.sqrt.f{size * 8}({real})
 declare void @llvm.prefetch.p0(ptr, i32, i32, i32)
 {"" if block is None or size == 4 else f"declare <{lanes} x float> @llvm.sqrt.v{lanes}f32(<{lanes} x float>)"}
 {"" if block is None else f"declare i32 @llvm.vector.reduce.umax.v{lanes}i32(<{lanes} x i32>)"}
-{chr(10).join(outside.values())}
+{chr(10).join((outside | apart.outside).values())}
 
 define void @step(i64 %lo, i64 %hi, ptr %table) #0 {{
 entry:
@@ -169,15 +175,21 @@ load:
   br label %many.test
 many.test:
   %i.m = phi i64 [ %a, %load ], [ %i.m.next, %many.end ]
+{apart.before}
   %i.m.next = add i64 %i.m, {lanes}
   %whole = icmp sle i64 %i.m.next, %b
-  br i1 %whole, label %many, label %single.test
+  br i1 %whole, label %many, label %whole.end
 many:
+{apart.step}
 {many}
   br label %many.end
 many.end:
+{apart.after}
 {prefetches}
   br label %many.test
+whole.end:
+{apart.last}
+  br label %single.test
 {rest}
 done:
   br label %next
@@ -187,4 +199,5 @@ done:
 !0 = distinct !{{ !0, !1, !2 }}
 !1 = !{{ !"llvm.loop.vectorize.enable", i1 false }}
 !2 = !{{ !"llvm.loop.unroll.disable" }}
+!3 = !{{ !"branch_weights", i32 1, i32 1000 }}
 """

@@ -13,13 +13,12 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Mapping, Sequence
 
-from adamcore.backends.kernels.conversions import both_halves
+from adamcore.backends.kernels.conversions import LOOKUP, both_halves
 from adamcore.backends.kernels.formats import Lines
 
 LANES = 32  #: the elements that the instruction rounds
 INTRINSIC = "@llvm.x86.avx512bf16.cvtne2ps2bf16.512"
 BYTES = 64  #: the places that the instruction for tables looks up; its table has twice as many
-LOOKUP = "@llvm.x86.avx512.vpermi2var.qi.512"
 
 
 def rounded_quickly(

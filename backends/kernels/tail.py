@@ -18,7 +18,7 @@ def single_text(single: Sequence[str]) -> str:
     """Return the loop over single elements, whose operations are ``single``."""
     lines = "\n".join(single)
     return f"""single.test:
-  %i.s = phi i64 [ %i.m, %many.test ], [ %i.s.next, %single ]
+  %i.s = phi i64 [ %i.m, %whole.end ], [ %i.s.next, %single ]
   %i.s.next = add i64 %i.s, 1
   %rest = icmp slt i64 %i.s, %b
   br i1 %rest, label %single, label %done

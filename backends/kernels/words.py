@@ -195,6 +195,12 @@ class ValueWords:
         both = f"{like.typed(new)}, {like.typed(old)}"
         return like.put(like.kind, f"select {condition.typed(condition)}, {both}")
 
+    def byte(self, w: Value, signed: bool) -> Value:
+        return w  # the lowest byte is all that is written
+
+    def usual(self, condition: Value, new: Any, old: Any) -> Value:
+        return self.where(condition, new, old)
+
     def index(self, like: Value) -> Value:
         assert self.elements is not None
         return self.elements
@@ -239,12 +245,9 @@ class ValueWords:
 
     def most(self, rows: Value) -> Value:
         lines = rows.lines
-        kind, name = lines.kind("i32"), f"%w{lines.tag}.{len(lines)}"
-        reduce = f"@llvm.vector.reduce.umax.v{lines.lanes}i32"
+        name, reduce = f"%w{lines.tag}.{len(lines)}", f"@llvm.vector.reduce.umax.v{lines.lanes}i32"
         largest = lines.put(f"{name}.most", f"call i32 {reduce}({rows.typed(rows)})")
-        first = lines.put(f"{name}.first", f"insertelement {kind} poison, i32 {largest}, i64 0")
-        zeros = f"<{lines.lanes} x i32> zeroinitializer"
-        return rows.put("i32", f"shufflevector {kind} {first}, {kind} poison, {zeros}")
+        return Value(lines, lines.repeated(f"{name}.all", "i32", largest), "i32")
 
     def each_block(self, column: Value, like: Value) -> Value:
         return column

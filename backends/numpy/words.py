@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from adamcore.backends.words import BlockRows
+from adamcore.backends.words import CommonWords
 from adamcore.types import Array, DType, Scalar
 
 
-class NumPyWords(BlockRows):
+class NumPyWords(CommonWords):
     """Words are uint32, which wraps."""
 
     def words(self, x: Array) -> Array:

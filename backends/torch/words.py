@@ -9,13 +9,13 @@ from typing import Any
 import torch
 
 from adamcore.backends.torch import root, shards
-from adamcore.backends.words import BlockRows
+from adamcore.backends.words import CommonWords
 from adamcore.errors import BackendError
 from adamcore.storage.bits import MASK
 from adamcore.types import Array, DType, Scalar
 
 
-class TorchWords(BlockRows):
+class TorchWords(CommonWords):
     """Words are int64: PyTorch has few operations on uint32."""
 
     def words(self, x: Array) -> Array:
