@@ -86,25 +86,25 @@ def block_findings(case: Case, failures: list[Result]) -> tuple[list[Finding], l
     if case.claim.m_storage in IN_8_BITS:  # a probe of blocks shows nothing else
         mine = [r for r in failures if case.probe(r).rule in BLOCK_RULES]
         rules = [case.probe(r).rule for r in mine]
-        found = [
+        shown = [
             Finding("storage", rule, SAYS[rule], f"{r.reason} of {r.probe}", evidence=r.evidence)
             for rule, r in zip(rules, mine, strict=True)
         ]
         left = [r for r in failures if r not in mine]
         numbers = {r.dtype for r in left if not is_coded(case, r)}  # where others are wrong too
-        follow = [r for r in left if found and r.dtype not in numbers]
+        follow = [r for r in left if shown and r.dtype not in numbers]
         if follow:
-            found[0] = fold(found[0], by_rule(follow, case.probes))
-        return found, [r for r in left if r not in follow]
+            shown[0] = fold(shown[0], by_rule(follow, case.probes))
+        return shown, [r for r in left if r not in follow]
     if any(r.probe in PLAIN for r in failures):  # what small arrays show is no matter of blocks
         return [], failures
     large = [r for r in failures if any(np.size(p) >= SMALL for p in case.probe(r).params)]
     other = replace(case.claim, m_storage="blockwise8", v_storage="blockwise8")
-    shown = [r for r in large if case.may_keep_as(other, r) and case.passes(other, r)]
-    if not shown:
+    so_kept = [r for r in large if case.may_keep_as(other, r) and case.passes(other, r)]
+    if not so_kept:
         return [], failures
     observed = "moments are kept in 8 bits, with a scale for each block of 256 elements"
-    evidence = next((r.evidence for r in shown if r.evidence is not None), None)
+    evidence = next((r.evidence for r in so_kept if r.evidence is not None), None)
     found = Finding("storage", "STORE.9", SAYS["STORE.9"], observed, evidence=evidence)
     return [found], [r for r in failures if r not in large]
 
