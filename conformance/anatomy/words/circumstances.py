@@ -327,7 +327,7 @@ def factor(d: Difference) -> Words | None:
     with np.errstate(all="ignore"):
         fading = float(got[0] / got[1]) - 1.0  # (1-b^2) / (1-b) = 1+b
         corrections = 1.0 - fading ** np.arange(1, len(got) + 1)
-    if 0 < fading < 1 and near(got * corrections, got[-1] * corrections[-1]):
+    if NEAR < fading < 1 and near(got * corrections, got[-1] * corrections[-1]):
         text = f"steps are divided by 1 - {number(fading)}^t though both betas are 0"
         return "bias_correction", "BC.1", text
     if takes_corrections_place(d, got):
