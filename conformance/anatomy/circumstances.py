@@ -74,11 +74,13 @@ class Circumstance:
         return [probe.name.partition("/")[2] for probe in self.probes]
 
     def values(self, r: Readings) -> Measured | None:
-        """Return the numbers that show; None if the candidate does not take such runs."""
-        for name in self.names:
-            run = r.runs.get(name)
-            if run is None or run.unsupported:
-                return None
+        """Return the numbers that show; None if the candidate does not take such runs.
+
+        Runs that were compiled may have other digits than runs that were not, so they are not compared.
+        """
+        runs = [run for run in map(r.runs.get, self.names) if run is not None and not run.unsupported]
+        if len(runs) < len(self.names) or len({run.eager for run in runs}) > 1:
+            return None
         return self.read(r, self.names)
 
 

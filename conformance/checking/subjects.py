@@ -269,6 +269,7 @@ class ThirdParty(Subject):
         self.effective: dict[str, Probe] = {}
         self.runs: dict[tuple[str, str], Run] = {}
         self.results: list[Result] = []
+        self.ended = 0  #: jobs
         self.measured: dict[tuple[str, str], Run] = {}
         # Identification also needs probes that do not apply to the claim, but not those that set a state.
         probes = [*(EXPERIMENTS.values() if self.always_measured else ()), *self.probes]
@@ -304,6 +305,19 @@ class ThirdParty(Subject):
                 self.claim = with_keeping(claim, self.keeping)
             except DialectError as error:
                 self.on_end("broken", f"its attribute dialect: {error}")
+
+    def on_end(self, problem: Verdict | None, reason: str) -> None:
+        """While another worker still runs, work out what is needed after the last one."""
+        super().on_end(problem, reason)
+        self.ended += 1
+        if problem is None and self.claim and self.info and self.ended < len(self.jobs):
+            from adamcore.conformance.verdict.identify import prepare
+
+            probes = [self.effective_probe(probe) for probe in self.probes]
+            try:
+                prepare(self.claim.adam, probes, flushes=self.info.flushes)
+            except Exception as error:
+                super().on_end("broken", own_fault(error))
 
     def effective_probe(self, probe: Probe) -> Probe:
         assert self.info is not None

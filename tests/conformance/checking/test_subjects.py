@@ -18,6 +18,7 @@ from adamcore.conformance.oracle.sharing import equivalent_claim
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.settings import Ranks
 from adamcore.conformance.types import Result, Run
+from adamcore.conformance.verdict import identify
 
 
 def test_claim_of_a_candidate(tmp_path: Path) -> None:
@@ -82,6 +83,26 @@ def test_bits_of_a_resumed_run_are_compared_where_it_rounds_alike() -> None:
 
     assert statuses(True) == ["passed", "failed", "failed"]
     assert statuses(False) == ["passed", "passed", "failed"]
+
+
+def test_identification_is_prepared_while_another_worker_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared: list[bool] = []
+
+    def prepare(*_: object, flushes: bool) -> None:
+        prepared.append(flushes)
+        raise ValueError("a fault of ours")
+
+    monkeypatch.setattr(identify, "prepare", prepare)
+    subject = ThirdParty(
+        "optax:adamw", None, {}, None, [PROBES["STEP.1/fingerprint"]], ["float32", "float64"]
+    )
+    subject.on_ready(CandidateInfo("optax factory", flushes=True))
+    subject.on_end(None, "")
+    assert prepared == [True]
+    assert subject.problem == "broken"
+    assert "a fault of ours" in subject.reason
+    subject.on_end(None, "")
+    assert prepared == [True]
 
 
 def test_nothing_judged_is_not_conforming(tmp_path: Path) -> None:
