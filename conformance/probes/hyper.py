@@ -29,7 +29,7 @@ PROBES = [
     ),
     Probe(
         "LR.1/odd-values",
-        "learning rates of 24 bits, changed twice: one kept in bfloat16 or float16 shows; then one far above 1",
+        "learning rates of 24 bits, changed twice: one kept in 16 bits shows; then one far above 1",
         (numbers(72, 4),),
         scheduled(
             moving(73, 7, (4,)),

@@ -299,6 +299,16 @@ def is_multiple(factors: FloatArray) -> bool:
     return alike(np.where(np.abs(off) < ROUNDED, 0.0, off))
 
 
+def beside_it(d: Difference) -> Words | None:
+    """The words on an array that is stepped as claimed where the one after it, of another shape, is not."""
+    r, claimed = d.anatomy.readings, d.anatomy.claimed
+    [name] = AFTER[d.part.differs[0]].names
+    if claimed is None or r.why_not(name) or not r.moves(name, 0).all_equal(claimed.moves(name, 0)):
+        return None
+    shape = r.probes[name].params[0].shape
+    return "isolation", "STATE.3", f"after an array of the shape {shape} another is not stepped as claimed"
+
+
 def order(d: Difference) -> Words | None:
     """The words on a maximum that depends on the places of elements, or None.
 
@@ -373,6 +383,7 @@ def other_clock(d: Difference) -> str | None:
 FINER: dict[str, Callable[[Difference], Words | None]] = {
     "shared": shared, "sizes": sizes, "unit": factor, "absent": absent, "betas changed": betas,
     "groups by lr": group_decay, "matrix": permuted, "twins": twins, "zeros": after_small, "order": order,
+    **dict.fromkeys(("square", "3-d", "4-d", "4-d decay"), beside_it),
     **{f"clock {t}": after_clock for t in CLOCKS},
 }  # fmt: skip
 """Words for what a circumstance may show besides its own."""
