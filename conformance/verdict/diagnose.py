@@ -65,6 +65,8 @@ def diagnose(
     cause = None
     in_blocks, rest = block_findings(case, rest)
     findings += in_blocks
+    if measured is not None and not may_show(case, measured, rest):
+        measured = None
     if case.count_required(rest):
         catalogue = faults_of(measured.area if measured else None) if is_measured else FAULTS
         found, rest, cause = explain(case, rest, identification, measured, catalogue)
@@ -75,6 +77,18 @@ def diagnose(
     notes = [*coefficient_notes(claim, runs, flushes, probes), *compilation_notes(runs, probes)]
     notes += eager_notes(runs)
     return sorted(findings, key=lambda f: f.level) + notes
+
+
+def may_show(case: Case, measured: Finding, failures: Sequence[Result]) -> bool:
+    """True if what was measured may be why runs failed.
+
+    Coefficients less exact than double are not, where the claim allows them and the plainest runs hold.
+    """
+    if measured.area != "coefficients" or case.claim.coefficients == "double":
+        return True
+    return any(
+        r.probe in PLAIN or area_of(r.probe) == "coefficients" for r in failures if case.is_required(r)
+    )
 
 
 def block_findings(case: Case, failures: list[Result]) -> tuple[list[Finding], list[Result]]:
