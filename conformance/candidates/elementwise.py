@@ -53,19 +53,20 @@ class Node:
     shape: Shape
     dtype: Any
     position: int | None = None  #: of an input
-    value: Any = None  #: that is known
+    value: Any = None  #: that is known, an array of NumPy
     primitive: Primitive | None = None  #: of an operation; None also spreads a number over an array
     params: dict[str, Any] = field(default_factory=dict)
     operands: Sequence[Node] = ()
 
     def given(self, inputs: Sequence[Any]) -> FloatArray:
         """Return an input or a known value."""
-        return np.asarray(self.value if self.position is None else inputs[self.position], self.dtype)
+        found: FloatArray = self.value
+        return found if self.position is None else np.asarray(inputs[self.position], self.dtype)
 
     @property
     def number(self) -> int | bytes:
         """What two nodes that are the same input, or the same known value, have in common."""
-        return np.asarray(self.value).tobytes() if self.position is None else self.position
+        return self.value.tobytes() if self.position is None else self.position
 
 
 @dataclass(frozen=True)
@@ -276,7 +277,7 @@ def result_of(equation: Any, operands: Sequence[Node]) -> Node:
 
 def known(variable: Any, value: Any) -> Node:
     """Return the node of a known value."""
-    return Node(variable.aval.shape, variable.aval.dtype, value=value)
+    return Node(variable.aval.shape, variable.aval.dtype, value=np.asarray(value, variable.aval.dtype))
 
 
 def is_array(node: Node) -> bool:

@@ -215,9 +215,8 @@ class OptaxStepper(Stepper):
     def step(self, index: int, step: Step) -> tuple[list[Any], list[str]]:
         changes = {**({} if step.lr is None else {"lr": step.lr}), **(step.changes or {})}
         for name, value in changes.items():
-            self.state.hyperparams[self.names[name]] = self.jnp.asarray(
-                value, dtype=arithmetic_of(self.dtype)
-            )
+            number = np.asarray(value, arithmetic_of(self.dtype))
+            self.state.hyperparams[self.names[name]] = self.jax.device_put(number)
         grads = self.arrays([None if g is None else cast(g, self.dtype) for g in step.grads])
         try:
             self.params, self.state = self.step_all(grads, self.state, self.params)

@@ -28,6 +28,14 @@ class LeavesMoment(Parts):
         super().one(i, g)
 
 
+class RootOfAll(Parts):
+    """The root is that of the mean second moment of all arrays."""
+
+    def root(self, v: FloatArray) -> FloatArray:
+        every = np.concatenate([np.ravel(each) for each in self.v]) / self.correction(max(self.t))[1]
+        return np.full_like(v, np.sqrt(np.mean(every)) + self.h["eps"])
+
+
 class HoldsAtZero(Parts):
     """Decay brings a parameter to 0 at most."""
 

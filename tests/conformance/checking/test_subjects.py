@@ -215,6 +215,13 @@ def test_what_has_no_float64_is_measured_in_float32_and_told_with_its_fault(tmp_
     assert entry.fault == "the first update counts as t=2"
 
 
+def test_a_probe_of_very_many_arrays_is_run_early() -> None:
+    names = "STEP.1/fingerprint", "STEP.1/shapes", "STEP.1/long", "STEP.1/many"
+    subject = ThirdParty("m:C", None, {}, None, [PROBES[name] for name in names], ["float32", "float64"])
+    in_order = [[job.probe_of(k).name for k in range(len(job.tasks))] for job in subject.jobs]
+    assert in_order == [[names[0], names[3], *names[1:3]], [*names[:3]]]
+
+
 def test_a_probe_of_very_many_arrays_is_run_in_one_dtype() -> None:
     many = PROBES["STEP.1/many"]
     for dtypes, expected in ((("float32", "float64"), [1, 0]), (("float64",), [1]), (("float16",), [0])):
