@@ -38,6 +38,16 @@ def beside(program: Program, dtypes: Format) -> list[str]:
     return [*([] if dtypes.rest is None else ["p_rest"]), *scales]
 
 
+def scaled_by(name: str) -> str:
+    """Return the name of the moment that an array has the scales of; "" of another array.
+
+    >>> scaled_by("m_scale_new"), scaled_by("m")
+    ('m', '')
+    """
+    moment, scale, _ = name.partition("_scale")
+    return moment if scale else ""
+
+
 def body(
     program: Program,
     dtypes: Format,
@@ -60,7 +70,7 @@ def body(
     tag = ".t" if copied else ".s" if lanes == 1 else ".m"
     lines, work = Lines(lanes, lanes > 1 and dtypes.pairs, tag), dtypes.work
     raw = read(lines, program, dtypes, copied)
-    names = stepped(lines, program, raw, dtypes, half, ValueWords())
+    names = stepped(lines, program, raw, dtypes, half)
     new: dict[str, str] = {}  # what is written
     results: dict[str, str] = {}  # what the processor may round
     for name, value in program.outputs:
@@ -94,12 +104,16 @@ def body(
 
 
 def place(lines: Lines, name: str, dtypes: Format, copied: bool = False) -> str:
-    """Return the address of the elements of an array, or of their scale, by lines that are added."""
-    tag, own = lines.tag, name.removesuffix("_new")
-    at = f"ptr %{name}.base, i64 %{'block' if own.endswith('_scale') else 'i'}{tag}"
-    if copied and not own.endswith("_scale"):
+    """Return the address of the elements or the scales of an array in this pass, by lines that are added."""
+    tag, scaled = lines.tag, scaled_by(name)
+    at, coding = f"ptr %{name}.base, i64 %i{tag}", dtypes.coding(scaled)
+    if copied:
         at = f"ptr %{name}.copy, i64 0"
-    return lines.put(f"%{name}.p{tag}", f"getelementptr {BITS[dtypes.of(own)]}, {at}")
+    elif coding is not None:
+        lines.put(f"%{name}.block{tag}", f"udiv i64 %i{tag}, {coding.block}")
+        at = f"ptr %{name}.base, i64 %{name}.block{tag}"
+    element = BITS[dtypes.of(name.removesuffix("_new"))]
+    return lines.put(f"%{name}.p{tag}", f"getelementptr {element}, {at}")
 
 
 def target(lines: Lines, name: str, dtypes: Format, targets: Mapping[str, str], copied: bool = False) -> str:
@@ -109,38 +123,41 @@ def target(lines: Lines, name: str, dtypes: Format, targets: Mapping[str, str], 
 
 
 def kind_of(lines: Lines, name: str, dtypes: Format) -> str:
-    """Return the type of what is read or written of an array: a vector, or the scale of a block."""
-    element = BITS[dtypes.of(name)]
-    return element if name.endswith("_scale") else lines.kind(element)
+    """Return the type of what is read or written of an array: elements, or the scales of their blocks."""
+    element, count = BITS[dtypes.of(name)], dtypes.scales(scaled_by(name))
+    return f"<{count} x {element}>" if count else lines.kind(element)
 
 
 def read(lines: Lines, program: Program, dtypes: Format, copied: bool = False) -> dict[str, str]:
     """Return what is read, by the names of the arrays, by lines that are added."""
-    tag, raw = lines.tag, {}
-    if dtypes.block is not None:
-        lines.put(f"%block{tag}", f"udiv i64 %i{tag}, {dtypes.block}")
+    raw = {}
     for name in inputs_of(program, dtypes):
         at, size = place(lines, name, dtypes, copied), SIZES[dtypes.of(name)]
         kind = kind_of(lines, name, dtypes)
-        raw[name] = lines.put(f"%{name}{tag}", f"load {kind}, ptr {at}, align {size}")
+        raw[name] = lines.put(f"%{name}{lines.tag}", f"load {kind}, ptr {at}, align {size}")
     return raw
 
 
 def write(lines: Lines, name: str, x: str, dtypes: Format, at: str) -> None:
-    """Add a line that writes ``x`` as elements of an array, or as their scale."""
+    """Add a line that writes ``x`` as elements of an array, or as scales."""
     size = SIZES[dtypes.of(name)]
     lines.append(f"  store {kind_of(lines, name, dtypes)} {x}, ptr {at}, align {size}")
 
 
 def stepped(
-    lines: Lines, program: Program, raw: Mapping[str, str], dtypes: Format, half: bool, words: ValueWords
+    lines: Lines,
+    program: Program,
+    raw: Mapping[str, str],
+    dtypes: Format,
+    half: bool,
+    words: type[ValueWords] = ValueWords,
 ) -> dict[str, str]:
     """Return the values of a program by their names, by lines that are added.
 
     Args:
         lines, program, dtypes, half: see :func:`body`.
         raw: what was read, by the names of the arrays.
-        words: the operations on bits.
+        words: the kind of the operations on bits of moments.
     """
     work, scalar = dtypes.work, "" if lines.lanes == 1 else ".all"
     names = {name: f"%{name}{scalar}" for name in program.coefficients}

@@ -87,9 +87,14 @@ class Format(NamedTuple):
 
     @property
     def block(self) -> int | None:
-        """How many elements share a scale; None if there are no scales."""
+        """How many elements share a scale, the most of m and v; None if there are no scales."""
         codings = self.coding("m"), self.coding("v")
-        return next((coding.block for coding in codings if coding is not None), None)
+        return max((coding.block for coding in codings if coding is not None), default=None)
+
+    def scales(self, name: str) -> int:
+        """Return how many scales of "m", "v" or "v_max" belong to a pass of the loop."""
+        coding = self.coding(name)
+        return 0 if coding is None else self.lanes // coding.block
 
     @property
     def pairs(self) -> bool:
@@ -199,6 +204,12 @@ class Lines(list[str]):
         at = next(known, f"@numbers.{len(self.outside)}{self.tag}")
         self.outside[at] = f"{at} = {text}"
         return at
+
+    def spread(self, name: str, element: str, x: str, count: int) -> str:
+        """Give a vector of ``count`` elements, each repeated in its part of the lanes, a name."""
+        given = f"<{count} x {element}> {x}, <{count} x {element}> poison"
+        places = ", ".join(f"i32 {k * count // self.lanes}" for k in range(self.lanes))
+        return self.put(name, f"shufflevector {given}, <{self.lanes} x i32> <{places}>")
 
     def cast(self, name: str, operation: str, before: str, x: str, after: str) -> str:
         """Give ``x`` as another type a name and return it."""

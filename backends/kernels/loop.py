@@ -150,7 +150,6 @@ declare {vector} @llvm.sqrt.v{lanes}f{size * 8}({vector})
 declare {real} @llvm.sqrt.f{size * 8}({real})
 declare void @llvm.prefetch.p0(ptr, i32, i32, i32)
 {"" if block is None or size == 4 else f"declare <{lanes} x float> @llvm.sqrt.v{lanes}f32(<{lanes} x float>)"}
-{"" if block is None else f"declare i32 @llvm.vector.reduce.umax.v{lanes}i32(<{lanes} x i32>)"}
 {chr(10).join((outside | apart.outside).values())}
 
 define void @step(i64 %lo, i64 %hi, ptr %table) #0 {{

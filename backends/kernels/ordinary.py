@@ -34,8 +34,8 @@ class OrdinaryWords(ValueWords):
     finite number is below the end of the codes.
     """
 
-    def __init__(self, elements: Value | None = None) -> None:
-        super().__init__(elements)
+    def __init__(self, elements: Value | None = None, block: int | None = None) -> None:
+        super().__init__(elements, block)
         self.largest: list[str] = []  #: the largest words of blocks
 
     def usual(self, condition: Value, new: Any, old: Any) -> Value:
@@ -83,11 +83,11 @@ def ordinary(program: Program, dtypes: Format, targets: Mapping[str, str], half:
         program, dtypes, targets, half: see :func:`adamcore.backends.kernels.body.body`.
     """
     coded = [name for name, _ in program.outputs if dtypes.coding(name) is not None]
-    lines, words = Lines(LANES, tag=".q"), OrdinaryWords()
+    lines, words = Lines(LANES, tag=".q"), OrdinaryWords(block=LANES)
     write_codes(lines, coded, dtypes)
     lines.put("%i.q", "add i64 %i.m, 0")
     raw = read(lines, program, dtypes)
-    names = stepped(lines, program, raw, dtypes, half, words)
+    names = stepped(lines, program, raw, dtypes, half, OrdinaryWords)
     values = {name: names[value] for name, value in program.outputs}
     scales: dict[str, str] = {}
     pending = []
@@ -133,15 +133,21 @@ def scaled(words: OrdinaryWords, x: Value, name: str) -> tuple[Value, Value, str
     if name == "m":
         w = words.words(x)
         scale = companded.m_scale(words, w)
-        return w, scale, lines.put("%m_scale.new.q", f"trunc i32 {first(words.right(scale, 16))} to i16")
-    w = words.words(words.root(x))
-    scale = companded.v_scale(words, w)
-    return w, scale, first(words.floats(scale))
+        kept = words.right(scale, 16)
+    else:
+        w = words.words(words.root(x))
+        scale = companded.v_scale(words, w)
+        kept = words.floats(scale)
+    alone = f"shufflevector {kept.typed(kept)}, {lines.kind(kept.kind)} poison, <1 x i32> zeroinitializer"
+    written = lines.put(f"%{name}_scale.one{lines.tag}", alone)
+    if name == "m":
+        written = lines.put(f"%{name}_scale.new{lines.tag}", f"trunc <1 x i32> {written} to <1 x i16>")
+    return w, scale, written
 
 
 def write_codes(lines: Lines, coded: Sequence[str], dtypes: Format) -> None:
     """Add lines that write the codes of the block before."""
-    words = OrdinaryWords()
+    words = OrdinaryWords(block=LANES)
     for name in coded:
         w = Value(lines, f"%{name}.before", "i32")
         over = Value(

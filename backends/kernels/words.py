@@ -164,10 +164,11 @@ class ValueWords:
 
     Args:
         elements: the numbers of the elements, as words; None where nobody asks for them.
+        block: how many elements share a scale; None where nobody asks for blocks.
     """
 
-    def __init__(self, elements: Value | None = None) -> None:
-        self.elements = elements
+    def __init__(self, elements: Value | None = None, block: int | None = None) -> None:
+        self.elements, self.block = elements, block
 
     def words(self, x: Value) -> Value:
         return x.cast("bitcast", "i32")
@@ -234,20 +235,28 @@ class ValueWords:
     def entries(self, table: Sequence[float], places: Value) -> Value:
         return in_parts(lambda part: looked_up(table, part), places)
 
-    # A vector is a block: what stands for a block is a vector in which all elements are the same.
+    # A vector is a block, or several: in what stands for a block all its elements are the same.
 
     def blocks(self, x: Value, size: int) -> Value:
-        assert x.lines.lanes == size
+        assert size == self.block
         return x
 
     def unblocked(self, rows: Value, like: Value) -> Value:
         return rows
 
     def most(self, rows: Value) -> Value:
-        lines = rows.lines
-        name, reduce = f"%w{lines.tag}.{len(lines)}", f"@llvm.vector.reduce.umax.v{lines.lanes}i32"
-        largest = lines.put(f"{name}.most", f"call i32 {reduce}({rows.typed(rows)})")
-        return Value(lines, lines.repeated(f"{name}.all", "i32", largest), "i32")
+        lines, block = rows.lines, self.block
+        assert block is not None
+        name, count = f"%w{lines.tag}.{len(lines)}", lines.lanes // block
+        largest = "poison"
+        for k in range(count):
+            part = places(k * block, (k + 1) * block)
+            row = f"shufflevector {rows.typed(rows)}, {lines.kind('i32')} poison, {part}"
+            given = f"<{block} x i32>", lines.put(f"{name}.row.{k}", row)
+            one = lines.call(f"{name}.most.{k}", "i32", f"@llvm.vector.reduce.umax.v{block}i32", given)
+            with_it = f"insertelement <{count} x i32> {largest}, i32 {one}, i64 {k}"
+            largest = lines.put(f"{name}.largest.{k}", with_it)
+        return Value(lines, lines.spread(f"{name}.most", "i32", largest, count), "i32")
 
     def each_block(self, column: Value, like: Value) -> Value:
         return column

@@ -45,6 +45,9 @@ def arrays(d: Difference) -> Words:
             return "mixed_precision", "NUM.1", f"{text}: an array shares few bits"
         text = f"{int(np.sum(got == 0))} of {len(got)} elements that have a gradient do not move"
         return "layout", "STEP.1", text
+    if d.differs("place") and is_of_root(d):
+        text = "the last of two equal arrays makes, times the step, "
+        return "moments", "MOM.2", f"{d.beside('place', text)}: the root is that of other arrays too"
     if d.differs("place") and (factors := factors_without_averages(d)) is not None:
         text = "without averages, to which no clock matters, the steps of an array go on changing: they are"
         return "schedule", "LR.1", f"{text} {listed(factors)} times its last one"
