@@ -49,6 +49,8 @@ CASES = [
     (wide.ManyDimensionsKept, "decay", "DEC.1", "an array of four dimensions does not decay as claimed"),
     (wide.LeavesMoment, "isolation", "STATE.3", "after an array of the shape (3, 3) another"),
     (wide.RootOfAll, "moments", "MOM.2", "the root is that of other arrays too"),
+    (wide.RateByNumber, "schedule", "LR.1", "the number of arrays counts"),
+    (wide.CentresMatrices, "moments", "MOM.1", "their mean is taken off"),
     (wide.SlowlyFallingRate, "schedule", "LR.1", "though neither gradient nor lr changes"),
     (wide.EmptiedByThousands, "moments", "STEP.1", "after step 999: no other corrections"),
     (wide.ShortUpdates, "clipping", "NUM.5", "updates that are many times as large as lr"),
