@@ -53,6 +53,13 @@ class CentresMatrices(Parts):
         super().one(i, g - np.mean(g, axis=1, keepdims=True) if g.ndim == 2 else g)
 
 
+class OldTimesOld(Parts):
+    """What was learnt is multiplied by itself."""
+
+    def first(self, m: FloatArray, g: FloatArray) -> FloatArray:
+        return super().first(m * m, g)
+
+
 class HoldsAtZero(Parts):
     """Decay brings a parameter to 0 at most."""
 

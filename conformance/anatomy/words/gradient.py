@@ -133,10 +133,15 @@ def place_of_first(d: Difference) -> Words | None:
 
 def not_finite(d: Difference) -> Words:
     """The words on a p that becomes NaN or infinite: by every gradient, or by a large one alone."""
+    r, claim = d.anatomy.readings, d.anatomy.claim
     if is_as_claimed_without_averages(d):
+        if np.isfinite(r.moves("linear").value).all():  # a correction spoils steps of any size
+            text = (
+                "gradients of 2^40 make p NaN or infinite, but not where both betas are 0: a moment overflows"
+            )
+            return "moments", "MOM.1", text
         text = "p becomes NaN or infinite, but not where both betas are 0: a correction is 0"
         return "bias_correction", "BC.1", text
-    r, claim = d.anatomy.readings, d.anatomy.claim
     if np.isfinite(r.moves("linear").value[0, 0]):
         return "mixed_precision", "NUM.1", "a gradient of 2^40 makes p NaN or infinite"
     unit = r.moves("unit", 1).value if "unit" in r.probes else np.zeros(1)

@@ -51,6 +51,7 @@ CASES = [
     (wide.RootOfAll, "moments", "MOM.2", "the root is that of other arrays too"),
     (wide.RateByNumber, "schedule", "LR.1", "the number of arrays counts"),
     (wide.CentresMatrices, "moments", "MOM.1", "their mean is taken off"),
+    (wide.OldTimesOld, "moments", "MOM.1", "a moment overflows"),
     (wide.SlowlyFallingRate, "schedule", "LR.1", "though neither gradient nor lr changes"),
     (wide.EmptiedByThousands, "moments", "STEP.1", "after step 999: no other corrections"),
     (wide.ShortUpdates, "clipping", "NUM.5", "updates that are many times as large as lr"),
