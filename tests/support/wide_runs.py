@@ -36,6 +36,30 @@ class RootOfAll(Parts):
         return np.full_like(v, np.sqrt(np.mean(every)) + self.h["eps"])
 
 
+class RateByNumber(Parts):
+    """The learning rate is divided by the root of the number of arrays."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        lr = self.lr
+        self.lr = lr / float(np.sqrt(len(self.p)))
+        super().one(i, g)
+        self.lr = lr
+
+
+class CentresMatrices(Parts):
+    """The mean of each row is taken off a gradient of two dimensions."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        super().one(i, g - np.mean(g, axis=1, keepdims=True) if g.ndim == 2 else g)
+
+
+class OldTimesOld(Parts):
+    """What was learnt is multiplied by itself."""
+
+    def first(self, m: FloatArray, g: FloatArray) -> FloatArray:
+        return super().first(m * m, g)
+
+
 class HoldsAtZero(Parts):
     """Decay brings a parameter to 0 at most."""
 

@@ -57,6 +57,9 @@ def sizes(d: Difference) -> Words | None:
     if is_independent_of_size(r, "sizes"):
         return None
     still = [shape for i, shape in enumerate(SHAPES) if not np.any(r.moves("sizes", i).value)]
+    if still and all(len(shape) > 1 for shape in still) and is_matrix_moved(r):
+        text = "equal gradients do not move an array of two dimensions, others do: their mean is taken off"
+        return "moments", "MOM.1", text
     if still:
         text = f"arrays of the shapes {', '.join(map(str, dict.fromkeys(still)))} do not move"
         return "layout", "STEP.1", text
@@ -80,6 +83,11 @@ def sizes(d: Difference) -> Words | None:
         return "clipping", "NUM.5", text
     times = listed(matrices[0].value / rows[0].value)
     return "layout", "STEP.1", f"a step of an array of two dimensions is {times} times that of one of one"
+
+
+def is_matrix_moved(r: Readings) -> bool:
+    """True if gradients that differ from each other move an array of two dimensions."""
+    return "layout-C" in r.probes and not r.why_not("layout-C") and bool(np.any(r.moves("layout-C", 0).value))
 
 
 def after_small(d: Difference) -> Words | None:

@@ -63,6 +63,8 @@ def arrays(d: Difference) -> Words:
     if (words := scalars_beside_others(d)) is not None:
         return words
     text = f"without other arrays beside it, a step is {number(ratio[0])} times as large"
+    if counts_arrays(d):
+        return "schedule", "LR.1", f"{text}, whatever its size: the number of arrays counts"
     if ratio[0] > 4 and is_of_root(d):
         return "moments", "MOM.2", f"{text}, though not far below eps: the root is that of other arrays too"
     return ("clipping", "NUM.5", text) if ratio[0] > 4 else ("isolation", "STATE.3", text)
@@ -93,6 +95,21 @@ def unmoved_after_zeros(d: Difference) -> Words | None:
     return "moments", "STEP.1", "after steps without gradients a gradient does not move p at all"
 
 
+def counts_arrays(d: Difference) -> bool:
+    """True if other arrays multiply all steps by one number, also those that are too small to be cut."""
+    r, claimed = d.anatomy.readings, d.anatomy.claimed
+    if claimed is None:
+        return False
+    tiny, large = ((getattr(r, name) / getattr(claimed, name)).value[0, 0] for name in ("linear", "normal"))
+    small = np.array(
+        [(r.moves("large", i) / claimed.moves("large", i)).value[0, 0] for i in range(len(NEIGHBOURS))]
+    )
+    shares = np.array([tiny, large, *small])
+    if not np.isfinite(shares).all() or not shares.all():
+        return False
+    return near(tiny, large) and near(small, small[0]) and not near(tiny, 1.0) and not near(small[0], 1.0)
+
+
 def are_small_beside_others(d: Difference) -> bool:
     """True if the smallest gradients of an array do not move p, and nothing else that has one stays."""
     stepped, _ = d.values("stepped")
@@ -116,10 +133,15 @@ def place_of_first(d: Difference) -> Words | None:
 
 def not_finite(d: Difference) -> Words:
     """The words on a p that becomes NaN or infinite: by every gradient, or by a large one alone."""
+    r, claim = d.anatomy.readings, d.anatomy.claim
     if is_as_claimed_without_averages(d):
+        if np.isfinite(r.moves("linear").value).all():  # a correction spoils steps of any size
+            text = (
+                "gradients of 2^40 make p NaN or infinite, but not where both betas are 0: a moment overflows"
+            )
+            return "moments", "MOM.1", text
         text = "p becomes NaN or infinite, but not where both betas are 0: a correction is 0"
         return "bias_correction", "BC.1", text
-    r, claim = d.anatomy.readings, d.anatomy.claim
     if np.isfinite(r.moves("linear").value[0, 0]):
         return "mixed_precision", "NUM.1", "a gradient of 2^40 makes p NaN or infinite"
     unit = r.moves("unit", 1).value if "unit" in r.probes else np.zeros(1)
