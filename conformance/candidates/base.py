@@ -74,6 +74,8 @@ class Stepper:
         raise UnsupportedProbe("its state cannot be saved and restored")
 
     closure_calls = 0  #: how often the last step called its closure
+    state_taken = False  #: True if loading took entries out of the state that it was given, or put some in
+    loss_lost = False  #: True if it returned nothing of what its closure returned
 
     def clocks(self) -> list[int] | None:
         """Return the clock of each parameter, or None if it cannot be read."""
@@ -86,6 +88,17 @@ class Stepper:
     def moments(self) -> list[Moments | None] | None:
         """Return the moments of each parameter in NumPy's arrays, or None if they cannot be read."""
         return None
+
+
+def entries_of(state: Any) -> int:
+    """Return how many entries a state of nested dictionaries, lists and tuples has.
+
+    >>> entries_of({"t": 3, "m": [0.5, None]})
+    3
+    """
+    if not isinstance(state, (dict, list, tuple)):
+        return 1
+    return sum(map(entries_of, state.values() if isinstance(state, dict) else state))
 
 
 def cast(array: FloatArray, dtype: str, layout: Layout = "C") -> FloatArray:
@@ -179,6 +192,8 @@ def run_probe(make: Callable[[Probe], Stepper], probe: Probe) -> Run:
         for index, step in enumerate(probe.steps, start=1):
             if probe.manner == "resumed" and index == len(probe.steps) // 2 + 1:
                 stepper = stepper.resumed()
+                if stepper.state_taken:
+                    run.written.append(f"the state that it was restored from, before step {index}")
             if neighbour is not None:
                 neighbour.step(index, mirror(probe).steps[index - 1])
             compiled = compilations.count()
@@ -192,6 +207,8 @@ def run_probe(make: Callable[[Probe], Stepper], probe: Probe) -> Run:
                 ) from None
             if probe.manner == "closure" and stepper.closure_calls != 1:
                 run.closure.append(f"called its closure {stepper.closure_calls} times in step {index}")
+            elif stepper.loss_lost:
+                run.closure.append(f"called its closure and returned nothing of its loss in step {index}")
             run.compilations.append(compilations.count() - compiled)
             if sum(map(bool, run.compilations)) >= PATIENCE and len(probe.steps) > 2 * PATIENCE:
                 raise UnsupportedProbe(

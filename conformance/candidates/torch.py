@@ -25,6 +25,7 @@ from adamcore.conformance.candidates.base import (
     UnsupportedProbe,
     cast,
     describe,
+    entries_of,
     layout_of_parameters,
     numpy_dtype,
     run_probe,
@@ -208,7 +209,10 @@ class TorchStepper(Stepper):
         again = self.again()
         for p, old in zip(again.params, self.params, strict=True):
             p.data = old.detach().clone()
-        again.optimizer.load_state_dict(copy.deepcopy(self.optimizer.state_dict()))
+        saved = copy.deepcopy(self.optimizer.state_dict())
+        count = entries_of(saved)
+        again.optimizer.load_state_dict(saved)
+        again.state_taken = entries_of(saved) != count
         return again
 
     def clocks(self) -> list[int] | None:
@@ -283,7 +287,7 @@ class TorchStepper(Stepper):
             return self.closure_loss(grads)
 
         try:
-            self.optimizer.step(closure)
+            self.loss_lost = self.optimizer.step(closure) is None
         except (TypeError, ValueError, NotImplementedError, AssertionError) as error:
             if self.closure_calls:
                 raise

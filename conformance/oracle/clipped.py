@@ -1,14 +1,16 @@
-"""Gradients as a claim clips them (CLIP.1 to CLIP.5): exact numbers, and how far roundings can take them.
+"""Gradients as a claim clips and unscales them (CLIP, SCALE.1): exact numbers, and how far roundings go.
 
 By value a gradient is clipped without a rounding, so the probe gets another gradient.  By a norm it is
 multiplied by a factor, which a slot gets beside the gradient: the factor as the sum of two floats, and the
-number of roundings that an implementation may make on its way there.
+number of roundings that an implementation may make on its way there.  A loss scale that is no power of two
+is divided by in the same way.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import replace
+from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
@@ -18,15 +20,17 @@ from flint import arb, ctx
 from adamcore.conformance.types import Clipping, FloatArray, Probe, Scaling, Step
 
 BITS = 256  #: of the balls in which norms are formed
+RECIPROCAL = 2  #: roundings of 1 over a loss scale, by way of a wider dtype
 OTHERS = 11  #: roundings of a factor beside one for each square: those of CLIP.5, of eps, and of the quotient
 
 
 @lru_cache(maxsize=4096)
 def clipped(probe: Probe) -> Probe:
-    """Return the probe with its gradients clipped, or with their factors; itself if it clips nothing."""
+    """Return the probe with its gradients clipped, or with their factors; itself if there is nothing to do."""
     clip = probe.clip
     if clip is None:
-        return probe
+        steps = [unscaled(step) for step in probe.steps]
+        return replace(probe, steps=tuple(steps)) if steps != list(probe.steps) else probe
     if clip.slip == "after-decay":  # the formula of the fault does it
         return replace(probe, clip=None)
     if clip.way == "value":
@@ -38,6 +42,16 @@ def clipped(probe: Probe) -> Probe:
             before = [first, *(step.scaling for step in steps[:-1])]
             steps = [replace(step, scaling=old) for step, old in zip(steps, before, strict=True)]
     return replace(probe, clip=None, steps=tuple(steps))
+
+
+def unscaled(step: Step) -> Step:
+    """Return a step whose loss scale is a factor of its gradients; itself if the division is exact."""
+    if step.scale is None or math.frexp(step.scale)[0] == 0.5:
+        return step
+    exact = 1 / Fraction(step.scale)
+    high = float(exact)
+    factor = Scaling(high, float(exact - Fraction(high)), RECIPROCAL)
+    return replace(step, scale=None, scaling=(factor,) * len(step.grads))
 
 
 def with_values(step: Step, clip: Clipping) -> Step:

@@ -1,7 +1,8 @@
 """Probes of loss scales and of skipped steps, for candidates whose step takes them.
 
 The gradients are those that a candidate is handed, already multiplied by the scale.  Scales are powers of
-two, so that the division is exact, whether a candidate divides or multiplies by the reciprocal.
+two, so that the division is exact, whether a candidate divides or multiplies by the reciprocal; one probe has
+others, and its bound allows for the roundings of both.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from adamcore.conformance.probes.design import ODD, moving, numbers
+from adamcore.conformance.probes.design import ODD, array, moving, numbers
 from adamcore.conformance.types import Probe, Step
 
 SHAPES = ((3,), (2, 2))
@@ -30,7 +31,7 @@ def scaled(seed: int, scales: Sequence[float], skipped: Sequence[int] = ()) -> t
 
 def times(step: Step, scale: float) -> Step:
     """Return the step of a loss that was multiplied by ``scale``."""
-    return replace(step, grads=tuple(None if g is None else g * scale for g in step.grads), scale=scale)
+    return replace(step, grads=tuple(None if g is None else array(g * scale) for g in step.grads), scale=scale)
 
 
 def overflowed(step: Step) -> Step:
@@ -55,6 +56,8 @@ PROBES = [
           PARAMS, scaled(123, (FIRST,) * 4), ODD),
     Probe("SCALE.1/changing", "the scale falls, grows and falls below 1: each step divides by its own",
           PARAMS, scaled(124, (2.0**10, 2.0**9, 2.0**12, 0.125, 2.0**6)), ODD),
+    Probe("SCALE.1/odd", "scales that are no powers of two",
+          PARAMS, scaled(129, (3.0, 1000.0, 0.375, 12289.0)), ODD),
     Probe("SCALE.2/skipped", "the third step is skipped: parameter, moments and clock are as they were",
           PARAMS, skipping(125, 5, (2,)), ODD),
     Probe("SCALE.2/first", "the first two steps are skipped: the first update is still t=1",

@@ -5,7 +5,7 @@ The values need few bits, so that a framework that keeps them in float32 has the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from adamcore.conformance.probes.design import moving, numbers
@@ -40,6 +40,16 @@ def grouped(name: str, about: str, *names: str, lr: float | None = None) -> Prob
     return Probe(name, about, params, steps, START, groups=groups)
 
 
+def without(steps: Sequence[Step], *absent: tuple[int, ...]) -> tuple[Step, ...]:
+    """Return steps in which the gradients of these parameters are absent, a tuple of numbers for each step."""
+    return tuple(
+        replace(step, grads=tuple(None if i in missing else g for i, g in enumerate(step.grads)))
+        for step, missing in zip(steps, absent, strict=True)
+    )
+
+
+GROUPED_LR = grouped("LR.4/groups-lr", "three groups with an lr of their own", "lr")
+
 PROBES = [
     Probe(
         "BC.4/betas-changed",
@@ -69,10 +79,17 @@ PROBES = [
         changed(107, {s: {"weight_decay": wd} for s, wd in enumerate(SCHEDULE) if s}),
         {**START, "weight_decay": SCHEDULE[0]},
     ),
-    grouped("LR.4/groups-lr", "three groups with an lr of their own", "lr"),
+    GROUPED_LR,
     grouped("LR.4/groups-betas", "three groups with betas of their own", "b1", "b2"),
     grouped("LR.4/groups-eps", "three groups with an eps of their own", "eps"),
     grouped("LR.4/groups-decay", "three groups with a decay of their own", "weight_decay"),
+    replace(
+        GROUPED_LR,
+        name="F1/absent-groups",
+        about="groups in which no gradient is there, before others and behind them",
+        steps=without(GROUPED_LR.steps, (), (0, 1), (2,), (0, 1, 3)),
+        tells=("missing", "clock"),
+    ),
     grouped(
         "LR.4/groups-schedule",
         "the same, and an lr that changes: it reaches each group",

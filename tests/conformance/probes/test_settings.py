@@ -19,6 +19,7 @@ from adamcore.conformance.probes.settings import PROBES as SETTINGS
 CHANGED = ["BC.4/betas-changed", "LR.3/eps-changed", "LR.3/decay-changed", "LR.5/decay-schedule"]
 GROUPED = [f"LR.4/groups-{what}" for what in ("lr", "betas", "eps", "decay", "schedule")]
 GROUPED += ["STATE.4/resumed-groups"]
+ABSENT = "F1/absent-groups"
 
 
 class ReadsOnce(Good):
@@ -48,6 +49,16 @@ class FirstScheduled(Good):
         self.hypers = [{**first, "lr": lr}, *others]
 
 
+class EndsAtAbsentGroup(Good):
+    """A step ends at a group in which no gradient is there."""
+
+    def step(self, grads: list[np.ndarray | None]) -> list[np.ndarray]:
+        groups = [[i for i, h in enumerate(self.hypers) if h == hyper] for hyper in self.hypers]
+        ended = (i for i, group in enumerate(groups) if all(grads[k] is None for k in group))
+        first = next(ended, len(grads))
+        return super().step([*grads[:first], *[None] * (len(grads) - first)])
+
+
 class ForgetsGroups(Good):
     """A resume that gives every parameter the first one's hyperparameters."""
 
@@ -69,10 +80,10 @@ class Bare:
 
 
 def test_there_is_a_probe_for_each_setting() -> None:
-    assert [probe.name for probe in SETTINGS] == [*CHANGED, *GROUPED]
+    assert {probe.name for probe in SETTINGS} == {*CHANGED, *GROUPED, ABSENT}
 
 
-@pytest.mark.parametrize("name", [*CHANGED, *GROUPED])
+@pytest.mark.parametrize("name", [*CHANGED, *GROUPED, ABSENT])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_right_adam_passes(name: str, dtype: str) -> None:
     assert judged(Good, name, dtype)[2].status == "passed"
@@ -90,6 +101,10 @@ def test_one_that_reads_the_first_group_alone_fails(name: str) -> None:
 
 def test_a_new_lr_that_reaches_the_first_group_alone_fails() -> None:
     assert judged(FirstScheduled, "LR.4/groups-schedule")[2].status == "failed"
+
+
+def test_a_step_that_ends_at_a_group_without_gradients_fails() -> None:
+    assert judged(EndsAtAbsentGroup, ABSENT)[2].status == "failed"
 
 
 def test_a_resume_that_forgets_groups_fails() -> None:
