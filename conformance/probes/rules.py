@@ -196,10 +196,10 @@ PROBES = [
     ),
     Probe(
         "LR.1/every-array",
-        "lr changes twice: each array is stepped with the new one",
+        "lr changes twice, then by a sixteenth: each array is stepped with the new one",
         (numbers(13, 3), numbers(14, 2, 2), numbers(15, 3)),
         tuple(
-            Step(step.grads, lr={2: 0.125, 4: 0.25}.get(s))
+            Step(step.grads, lr={2: 0.125, 4: 0.25, 5: 0.265625}.get(s))
             for s, step in enumerate(moving(16, 6, (3,), (2, 2), (3,)))
         ),
         ODD,

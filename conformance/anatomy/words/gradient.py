@@ -10,6 +10,7 @@ from adamcore.conformance.anatomy.experiments import (
     CLIP_POWERS,
     CONSTANT,
     LARGE,
+    LEVERS,
     NEIGHBOURS,
     POWERS,
     ZERO,
@@ -52,11 +53,8 @@ def arrays(d: Difference) -> Words:
         text = "without averages, to which no clock matters, the steps of an array go on changing: they are"
         return "schedule", "LR.1", f"{text} {listed(factors)} times its last one"
     if d.differs("place") and np.isfinite(d.values("place")[0]).all():
-        return (
-            "clock",
-            "CLK.1",
-            d.beside("place", "the last of two equal arrays makes, times the step, "),
-        )
+        text = d.beside("place", "the last of two equal arrays makes, times the step, ")
+        return (*meaning_of_place(d.values("place")[0]), text)
     if (words := place_of_first(d)) is not None:
         return words
     ratio, _ = d.values("alone")
@@ -68,6 +66,21 @@ def arrays(d: Difference) -> Words:
     if ratio[0] > 4 and is_of_root(d):
         return "moments", "MOM.2", f"{text}, though not far below eps: the root is that of other arrays too"
     return ("clipping", "NUM.5", text) if ratio[0] > 4 else ("isolation", "STATE.3", text)
+
+
+def meaning_of_place(ratio: FloatArray) -> tuple[str, str]:
+    """Return the area and the rule of equal arrays whose second steps have this ratio.
+
+    A step against the other one is none of another clock.  Neither is one whose corrections stand in it once
+    more for each array before it.
+    """
+    b1, b2 = LEVERS["b1"], LEVERS["b2"]
+    corrections = np.sqrt(1 - b2**2) / (1 - b1**2)
+    if (ratio < 0).all():
+        return "maximize", "MAX.1"
+    if any(near(ratio, corrections**k) for k in range(1, 41)):
+        return "bias_correction", "BC.1"
+    return "clock", "CLK.1"
 
 
 def is_of_root(d: Difference) -> bool:
