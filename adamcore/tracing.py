@@ -6,7 +6,7 @@ text or as a list of operations is made from such a trace, so that none of it re
 
 * :func:`program`: the update as a list of operations, which the fast backends compile;
 * :func:`formula`: the coefficients as one Python function;
-* ``adamcore.backends.kernels.cuda_coefficients``: the coefficients in CUDA's language;
+* ``adamcore.backends.kernels.cuda.coefficients``: the coefficients in CUDA's language;
 * ``adamcore.conformance.oracle.symbolic``: the equations of docs/equations.md.
 """
 

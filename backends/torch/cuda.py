@@ -19,9 +19,9 @@ from typing import Any
 
 import torch
 
-from adamcore.backends.kernels import cpu, cuda, cuda_coefficients
-from adamcore.backends.kernels.cuda_coefficients import ClockKernel
-from adamcore.backends.kernels.cuda_table import SMALL, filled, padded, parts
+from adamcore.backends.kernels import cpu, cuda
+from adamcore.backends.kernels.cuda.coefficients import ClockKernel, clock_kernel
+from adamcore.backends.kernels.cuda.table import SMALL, filled, padded, parts
 from adamcore.backends.kernels.formats import CODES, Format
 from adamcore.backends.kernels.memory import Memory, arrays_of, writable
 from adamcore.backends.kernels.step_cache import KernelStep
@@ -226,7 +226,7 @@ def device_step(adam: AdamConfig, jobs: Sequence[Job], memory: Memory) -> Kernel
     program = kinds.pop()[0]
     if program is not None:
         return KernelStep(LaunchTable(program, jobs, True), jobs, memory)
-    return DeviceClockStep(cuda_coefficients.clock_kernel(adam), jobs, memory)
+    return DeviceClockStep(clock_kernel(adam), jobs, memory)
 
 
 class DeviceClockStep(KernelStep):

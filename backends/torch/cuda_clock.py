@@ -12,9 +12,9 @@ from typing import Any
 
 import torch
 
-from adamcore.backends.kernels import cuda, cuda_coefficients
-from adamcore.backends.kernels.cuda_coefficients import ClockKernel
-from adamcore.backends.kernels.cuda_table import padded, room_for
+from adamcore.backends.kernels import cuda
+from adamcore.backends.kernels.cuda.coefficients import ClockKernel, clock_kernel
+from adamcore.backends.kernels.cuda.table import padded, room_for
 from adamcore.backends.torch import nvrtc
 from adamcore.backends.torch.nvrtc import launch
 from adamcore.backends.torch.uniform import wrapped
@@ -120,10 +120,10 @@ def tick_copies(
         return None
     if len(ts) > 1 and any(x.shape for x in (*ts, *given)):
         return None
-    clock_kernel = cuda_coefficients.clock_kernel(adam)
+    ticking = clock_kernel(adam)
     clocks, new = copies(ts), copies(given)
-    values = tick(clock_kernel, "float64", lr, clocks, new).flatten().unbind()
-    names = clock_kernel.program.coefficients
+    values = tick(ticking, "float64", lr, clocks, new).flatten().unbind()
+    names = ticking.program.coefficients
     rows = [
         dict(zip(names, values[at : at + len(names)], strict=True))
         for at in range(0, len(values), len(names))

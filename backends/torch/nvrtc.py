@@ -21,8 +21,8 @@ from typing import Any, Protocol
 
 import torch
 
-from adamcore.backends.kernels.cuda import OPTIONS, THREADS, fill_text
-from adamcore.backends.kernels.cuda_table import LARGE, SMALL
+from adamcore.backends.kernels.cuda.kernel import OPTIONS, THREADS, fill_text
+from adamcore.backends.kernels.cuda.table import LARGE, SMALL
 
 RELAXED = 2  # CU_STREAM_CAPTURE_MODE_RELAXED
 NUM_REGS = 4  # CU_FUNC_ATTRIBUTE_NUM_REGS

@@ -26,7 +26,7 @@ OTHERS = 11  #: roundings of a factor beside one for each square: those of CLIP.
 
 @lru_cache(maxsize=4096)
 def clipped(probe: Probe) -> Probe:
-    """Return the probe with its gradients clipped, or with their factors; itself if there is nothing to do."""
+    """Return the probe with its gradients clipped, or with their factors; itself if it needs none."""
     clip = probe.clip
     if clip is None:
         steps = [unscaled(step) for step in probe.steps]

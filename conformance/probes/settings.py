@@ -41,7 +41,7 @@ def grouped(name: str, about: str, *names: str, lr: float | None = None) -> Prob
 
 
 def without(steps: Sequence[Step], *absent: tuple[int, ...]) -> tuple[Step, ...]:
-    """Return steps in which the gradients of these parameters are absent, a tuple of numbers for each step."""
+    """Return steps without the gradients of these parameters, a tuple of numbers for each step."""
     return tuple(
         replace(step, grads=tuple(None if i in missing else g for i, g in enumerate(step.grads)))
         for step, missing in zip(steps, absent, strict=True)

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from adamcore.backends.kernels import cuda
-from adamcore.backends.kernels.cuda_table import LARGE
+from adamcore.backends.kernels.cuda.table import LARGE
 from adamcore.backends.torch import nvrtc
 
 BEFORE = """

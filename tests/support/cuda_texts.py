@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import cache
 
 from adamcore import Adam
-from adamcore.backends.kernels import cuda_coefficients
+from adamcore.backends.kernels.cuda.coefficients import ClockKernel
 from adamcore.backends.kernels.formats import Format, uniform
 from adamcore.dialects import DIALECTS, like
 
@@ -25,6 +25,6 @@ def dialects() -> list[Adam]:
 
 
 @cache
-def tickings() -> dict[str, cuda_coefficients.ClockKernel]:
+def tickings() -> dict[str, ClockKernel]:
     """One for each different program that the dialects have."""
-    return {str(ticking.program): ticking for ticking in map(cuda_coefficients.ClockKernel, dialects())}
+    return {str(ticking.program): ticking for ticking in map(ClockKernel, dialects())}

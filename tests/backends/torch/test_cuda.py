@@ -21,7 +21,7 @@ from cuda_shim import Shim, needs_compiler, pretending  # noqa: E402
 from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 
 from adamcore import Adam  # noqa: E402
-from adamcore.backends.kernels.cuda_table import SMALL  # noqa: E402
+from adamcore.backends.kernels.cuda.table import SMALL  # noqa: E402
 from adamcore.backends.numpy import backend as numpy_backend  # noqa: E402
 from adamcore.coefficients import MAX_CLOCK  # noqa: E402
 from adamcore.dialects import DIALECTS, like  # noqa: E402

@@ -16,8 +16,9 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from adamcore import Adam  # noqa: E402
-from adamcore.backends.kernels import cuda, cuda_coefficients  # noqa: E402
-from adamcore.backends.kernels.cuda_table import LARGE, SMALL  # noqa: E402
+from adamcore.backends.kernels import cuda  # noqa: E402
+from adamcore.backends.kernels.cuda.coefficients import ClockKernel  # noqa: E402
+from adamcore.backends.kernels.cuda.table import LARGE, SMALL  # noqa: E402
 from adamcore.backends.kernels.formats import Format, Storage  # noqa: E402
 from adamcore.backends.torch import nvrtc as torch_cuda  # noqa: E402
 
@@ -306,7 +307,7 @@ def test_nvrtc_itself() -> None:
     nvrtc = torch_cuda.load_library(["libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so"])
     if nvrtc is None:
         pytest.skip("no NVRTC")
-    ticking = cuda_coefficients.ClockKernel(Adam(nesterov="dozat", weight_decay=0.1))
+    ticking = ClockKernel(Adam(nesterov="dozat", weight_decay=0.1))
     words = LARGE if torch_cuda.nvrtc_version(nvrtc.nvrtcVersion) >= (12, 1) else SMALL
     stored: tuple[Storage, ...] = ("float32", "bfloat16", "float16")
     for dtype in stored:

@@ -78,14 +78,26 @@ def test_calls_of_a_closure_are_counted(calls: int, said: str) -> None:
     from adamcore.conformance.candidates.torch import TorchCandidate
 
     class Calls(torch.optim.AdamW):  # type: ignore[misc, name-defined]
-        def step(self, closure: Any = None) -> None:
-            for _ in range(calls):
-                closure()
+        def step(self, closure: Any = None) -> Any:
+            losses = [closure() for _ in range(calls)]
             super().step()
+            return losses[-1] if losses else None
 
     run = TorchCandidate(Calls, {}, None, None).run(closures(), "float32")
     assert said in "".join(run.closure[:1])
     assert (run.error, bool(run.closure)) == (None, bool(said))
+
+
+def test_a_loss_that_is_lost_is_seen() -> None:
+    torch = pytest.importorskip("torch")
+    from adamcore.conformance.candidates.torch import TorchCandidate
+
+    class LosesLoss(torch.optim.AdamW):  # type: ignore[misc, name-defined]
+        def step(self, closure: Any = None) -> None:
+            super().step(closure)
+
+    run = TorchCandidate(LosesLoss, {}, None, None).run(closures(), "float32")
+    assert run.closure[0] == "called its closure and returned nothing of its loss in step 1"
 
 
 def test_a_closure_that_is_not_taken_is_not_served() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -69,7 +70,8 @@ def test_a_scale_that_is_no_power_of_two(
 ) -> None:
     """Gradients may be divided by it, or multiplied by its reciprocal."""
     [probe] = [p for p in PROBES if p.name == "SCALE.1/odd"]
-    adam = Adam(**probe.hyper)
+    hyper: dict[str, Any] = dict(probe.hyper)
+    adam = Adam(**hyper)
     params: list[np.ndarray] = [p.astype(np.float32) for p in probe.params]
     state, run = adam.init(params), Run()
     for step in probe.steps:

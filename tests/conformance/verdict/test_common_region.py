@@ -60,7 +60,7 @@ def beyond_eight(probe: Probe, s: int, i: int, x: FloatArray) -> FloatArray:
 
 
 def scalars(probe: Probe, s: int, i: int, x: FloatArray) -> FloatArray:
-    return x + 0.01 if x.ndim == 0 else x
+    return x + (0.01 + 0.01j if np.iscomplexobj(x) else 0.01) if x.ndim == 0 else x
 
 
 def after_lr_changed(probe: Probe, s: int, i: int, x: FloatArray) -> FloatArray:

@@ -36,7 +36,7 @@ def test_a_transcribed_kernel_decays_takes_the_maximum_and_scales_wrongly() -> N
     [
         ("inverse_divides", "SCALE.1", "multiplies the gradient by the loss scale, which should divide it"),
         ("scale_of_m_alone", "SCALE.1", "the second moment is that of the gradient with its loss scale"),
-        ("scale_of_first_array", "SCALE.1", "parameter 1[1, 0] leaves the bound in step 1"),
+        ("scale_of_first_array", "SCALE.1", "parameter 1[1, 1] leaves the bound in step 1"),
         ("skip_ticks", "SCALE.2", "a skipped step ticks the clock"),
         ("skip_fades", "SCALE.2", "parameter 0[1] leaves the bound in step 3"),
     ],

@@ -7,8 +7,9 @@ from dataclasses import replace
 from cuda_texts import DOUBLE, FLOAT, tickings
 from fast import adams
 
-from adamcore.backends.kernels import cuda, cuda_coefficients
-from adamcore.backends.kernels.cuda_table import SMALL
+from adamcore.backends.kernels import cuda
+from adamcore.backends.kernels.cuda.coefficients import ClockKernel
+from adamcore.backends.kernels.cuda.table import SMALL
 
 
 def test_new_hyperparameters_compile_nothing() -> None:
@@ -22,7 +23,7 @@ def test_new_hyperparameters_compile_nothing() -> None:
         )
         if (adam.b1 < 0.5) != (other.b1 < 0.5) or (adam.b2 < 0.5) != (other.b2 < 0.5):
             continue
-        one, two = cuda_coefficients.ClockKernel(adam), cuda_coefficients.ClockKernel(other)
+        one, two = ClockKernel(adam), ClockKernel(other)
         assert one.text("float32", SMALL) == two.text("float32", SMALL)
         assert one.program is two.program
 

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adamcore import Adam
-from adamcore.backends.kernels import cuda, cuda_coefficients
-from adamcore.backends.kernels.cuda_table import BESIDE, LARGE, MIDDLE, SMALL, Part, filled, parts, room_for
+from adamcore.backends.kernels import cuda
+from adamcore.backends.kernels.cuda.coefficients import ClockKernel
+from adamcore.backends.kernels.cuda.table import BESIDE, LARGE, MIDDLE, SMALL, Part, filled, parts, room_for
 
 SIZES = [0, 1, 2, 3, 4, 5, 7, 4095, 4096, 4097, 8191, 8192, 8193, 20_001, 0, 1]
 
@@ -20,7 +21,7 @@ SIZES = [0, 1, 2, 3, 4, 5, 7, 4095, 4096, 4097, 8191, 8192, 8193, 20_001, 0, 1]
 def pieces(part: Part, words: array[int], arrays: int) -> list[tuple[int, range]]:
     """What the kernel's blocks step: the array's number in the launch, and which of its elements.
 
-    The search of the text in :mod:`adamcore.backends.kernels.cuda`, once more.
+    The search of the text in :mod:`adamcore.backends.kernels.cuda.kernel`, once more.
     """
     n, found = len(part.indices), []
     for block in range(part.blocks):
@@ -103,8 +104,6 @@ def test_huge_arrays() -> None:
 
 def test_arguments_fit_into_a_launch() -> None:
     """4096 bytes on every GPU, 32764 since CUDA 12.1: the table and all that stands beside it."""
-    numbers = max(
-        len(cuda_coefficients.ClockKernel(adam).numbers) for adam in [*adams(400), Adam(nesterov="dozat")]
-    )
+    numbers = max(len(ClockKernel(adam).numbers) for adam in [*adams(400), Adam(nesterov="dozat")])
     for words, room in ((SMALL, 4096), (LARGE, 32764)):
         assert 8 * words + 4 + 8 * numbers + 8 * 4 + 3 * 4 <= room

@@ -13,7 +13,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from adamcore.backends.kernels.cuda import THREADS, C, row
+from adamcore.backends.kernels.cuda.kernel import THREADS, C, row
 from adamcore.backends.kernels.formats import Real
 from adamcore.coefficients import MAX_CLOCK
 from adamcore.config import AdamConfig

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
-from adamcore.backends.kernels.cuda import PIECE
+from adamcore.backends.kernels.cuda.kernel import PIECE
 
 SMALL = 440  #: words of a table that every GPU takes: the arguments of a launch have 4096 bytes
 MIDDLE = 1200  #: for some 170 arrays, as a model has: a launch copies its table, whether it is full or not

@@ -11,8 +11,9 @@ import pytest
 from cuda_texts import DOUBLE, FLOAT, HALVES, tickings
 
 from adamcore import Adam
-from adamcore.backends.kernels import cuda, cuda_coefficients
-from adamcore.backends.kernels.cuda_table import LARGE, SMALL
+from adamcore.backends.kernels import cuda
+from adamcore.backends.kernels.cuda.coefficients import ClockKernel
+from adamcore.backends.kernels.cuda.table import LARGE, SMALL
 from adamcore.backends.kernels.formats import SIZES, Format
 
 
@@ -29,7 +30,7 @@ def test_every_operation_stands_there() -> None:
 
 
 def test_results_beside_or_in_place() -> None:
-    made = cuda_coefficients.ClockKernel(Adam(amsgrad="uncorrected")).program
+    made = ClockKernel(Adam(amsgrad="uncorrected")).program
     assert cuda.arrays(made, True) == ["p", "g", "m", "v", "v_max"]
     assert cuda.arrays(made, False) == ["p", "g", "m", "v", "v_max", "p_new", "m_new", "v_new", "v_max_new"]
     text = cuda.text(made, FLOAT, False, SMALL)

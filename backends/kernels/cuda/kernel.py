@@ -2,7 +2,7 @@
 
 :func:`text` writes the program of :mod:`adamcore.tracing` with a line for each operation, as
 :mod:`adamcore.backends.kernels.llvm` does for processors.  A launch passes its table by value: the
-addresses and the sizes of as many arrays as fit (:mod:`adamcore.backends.kernels.cuda_table`).  So nothing
+addresses and the sizes of as many arrays as fit (:mod:`adamcore.backends.kernels.cuda.table`).  So nothing
 is copied to the device before a launch, and a CUDA graph that captures it holds all that it needs.
 
 Arrays may be stored in a narrower dtype than that of the arithmetic.  They are widened when they are read,
