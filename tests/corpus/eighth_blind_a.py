@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from blind_frame import Array, Frame, Slot, corrections
 from eighth_blind_frame import CommonUncorrected, RefusingUnscaled, lengths
-from fifth_blind_frame import Refusing
-from fourth_blind_frame import FOUR, Common
+from fifth_blind_frame import Plain, Refusing
+from fourth_blind_frame import FOUR, Common, Hat
 from register import wrong
 from sixth_blind_frame import CoupledHat, Wanting
 
@@ -155,3 +155,52 @@ class EighthRestedStepsNotCounted(RefusingUnscaled):
 
     def tick(self, s: Slot) -> None:
         s.t += 1 if s.h.lr or not s.t else 0
+
+
+@wrong("clock", "CLK.1", like="step = min(state['step'] for state in states), to have one for the group")
+class EighthSmallestCount(Hat):
+    """All that has a gradient is corrected for the smallest count of any of them."""
+
+    def all(self, grads: Sequence[Array | None]) -> None:
+        present = [(s, g) for s, g in zip(self.slots, grads, strict=True) if g is not None]
+        for s, _ in present:
+            self.tick(s)
+        self.smallest = min((s.t for s, _ in present), default=0)
+        for s, g in present:
+            self.update(s, self.taken(g))
+
+    def direction(self, s: Slot) -> Array:
+        own, s.t = s.t, self.smallest
+        u = super().direction(s)
+        s.t = own
+        return u
+
+
+@wrong(
+    "hyperparameters",
+    "MOM.1",
+    like="b1 < sqrt(b2), a condition of a proof, which is enforced",
+)
+class EighthFirstBetaBelowRoot(Plain):
+    """A first beta above the root of the second one is taken to be that root."""
+
+    dialect = "numpy_ml.Adam"
+
+    def begin(self) -> None:
+        self.set_hyper({})
+
+    def set_hyper(self, hyper: dict[str, float]) -> None:
+        super().set_hyper(hyper)
+        for s in self.slots:
+            s.h.b1 = min(s.h.b1, math.sqrt(s.h.b2))
+
+
+@wrong("zero_gradient moments", "F2", like="`state *= grad != 0`, for rows of padding")
+class EighthZeroForgets(CoupledHat):
+    """Where a gradient is 0 both moments of the element begin anew."""
+
+    dialect = "mxnet.Adam"
+
+    def update(self, s: Slot, g: Array) -> None:
+        s.m, s.v = (np.where(g == 0, 0, a).astype(a.dtype) for a in (s.m, s.v))
+        super().update(s, g)

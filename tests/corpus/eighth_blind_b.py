@@ -10,7 +10,7 @@ import numpy as np
 from blind_frame import Array, Frame, Slot, corrections
 from eighth_blind_frame import FirstUncorrected, Relative
 from fifth_blind_frame import CommonHat, Later
-from fourth_blind_frame import FOUR, Common, Keras
+from fourth_blind_frame import Common, Keras
 from register import wrong
 from seventh_blind_frame import LegacyMaximum, Sonnet, Unread
 from sixth_blind_frame import CoupledHat, Wanting, WantingHat
@@ -22,19 +22,6 @@ class EighthFlagsExchanged(FirstUncorrected):
 
     def left(self, s: Slot) -> tuple[float, float]:
         return 1.0, corrections(s.h, s.t)[1]
-
-
-@wrong("bias_correction", "BC.1", like="one running product, by which both moments are corrected")
-class EighthProductOfBothBetas(Common):
-    """Both corrections are made of the powers of b1*b2."""
-
-    dialect = "mlx.Adam"
-    options = {"bias_correction": "True"}  # noqa: RUF012
-    hyper = FOUR
-
-    def direction(self, s: Slot) -> Array:
-        c = 1 - (s.h.b1 * s.h.b2) ** s.t
-        return (s.m / (np.sqrt(s.v) / math.sqrt(c) + s.h.eps)) / c
 
 
 @wrong("bias_correction coefficients", "BC.1", like="a table of corrections with a row for each tenth step")
@@ -164,22 +151,6 @@ class EighthNewRateCountsAnew(CommonHat):
         self.rate[s.index] = s.h.lr
 
 
-@wrong(
-    "schedule clock", "LR.3", like="a scheduler's step() that raises the same iteration as the optimizer's"
-)
-class EighthNewRateTicks(Wanting):
-    """Each new learning rate raises the count, which the step raises as well."""
-
-    dialect = "warp.Adam"
-
-    def begin(self) -> None:
-        self.rate = [s.h.lr for s in self.slots]
-
-    def tick(self, s: Slot) -> None:
-        s.t += 1 if s.h.lr == self.rate[s.index] else 2
-        self.rate[s.index] = s.h.lr
-
-
 @wrong("state clock", "STATE.4", like="a count that is raised for the file, which begins at the next step")
 class EighthSavingTicks(Common):
     """To save the state raises the counts, of what is saved and of what goes on."""
@@ -199,7 +170,7 @@ class EighthInterleaved(LegacyMaximum):
     def set_state(self, state: dict[str, Any]) -> None:
         pairs = [a for pair in zip(state["m"], state["v"], strict=True) for a in pair]
         count = len(self.slots)
-        read = {"m": pairs[:count], "v": pairs[count:]}
+        read: dict[str, Any] = {"m": pairs[:count], "v": pairs[count:]}
         for name, arrays in read.items():
             fits = zip(self.slots, arrays, state[name], strict=True)
             read[name] = [new if np.shape(new) == s.shape else own for s, new, own in fits]

@@ -5,27 +5,23 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from blind_frame import Array, Coupled, Frame, Slot
+from blind_frame import Array, Coupled, Frame, Slot, corrections
 from eighth_blind_frame import Ascending, AscendingDecoupled
-from fifth_blind_frame import Dozat, Modulus
+from fifth_blind_frame import Dozat, Modulus, Zeros
 from fourth_blind_frame import Ahead, Nadam, lookahead
 from register import wrong
-from seventh_blind_frame import ZerosMaximum
 
 
 @wrong("amsgrad", "AMS.1", like="an amsgrad that is switched on after a warm-up of ten steps")
-class EighthMaximumFromEleventh(ZerosMaximum):
+class EighthMaximumFromEleventh(Zeros):
     """The maximum of the second moments begins with the eleventh update; before, the present one counts."""
 
-    dialect = "chainer.Adam"
     options = {"amsgrad": "True"}  # noqa: RUF012
-    hyper = Frame.hyper
 
-    def highest(self, s: Slot) -> Array:
-        return super().highest(s) if s.t > 10 else s.v
-
-    def move(self, s: Slot, u: Array) -> None:
-        s.p = s.p - s.h.weight_decay * s.p - s.h.lr * u
+    def direction(self, s: Slot) -> Array:
+        c1, c2 = corrections(s.h, s.t)
+        s.top = np.maximum(s.top, s.v) if s.t > 10 else s.v
+        return (math.sqrt(c2) / c1) * (s.m / (np.sqrt(s.top) + s.h.eps))
 
 
 @wrong("maximize", "MAX.1", like="`sign = -sign` inside of the loop over the parameters, not in front of it")

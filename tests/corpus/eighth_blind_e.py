@@ -33,7 +33,7 @@ class EighthRightMlx(CommonUncorrected):
 
 @right()
 class EighthRightMlxCorrected(Common):
-    """MLX' AdamW with corrections: parameter and quotient are two columns, which a pair of shares multiplies."""
+    """MLX' AdamW with corrections: parameter and quotient are columns that two shares multiply."""
 
     dialect = "mlx.AdamW"
     options = {"bias_correction": "True"}  # noqa: RUF012
