@@ -182,7 +182,7 @@ class EighthPaddingCounted(Later):
     """Moments are saved end to end without padding, and read as if each began at a multiple of 16."""
 
     def set_state(self, state: dict[str, Any]) -> None:
-        read = {name: self.at_padded(state[name]) for name in ("m", "v") if name in state}
+        read: dict[str, Any] = {name: self.at_padded(state[name]) for name in ("m", "v") if name in state}
         super().set_state({**state, **read})
 
     def at_padded(self, arrays: list[Array]) -> list[Array]:
@@ -204,7 +204,7 @@ class EighthSortedAsText(Wanting):
 
     def set_state(self, state: dict[str, Any]) -> None:
         order = sorted(range(len(self.slots)), key=str)
-        read = {}
+        read: dict[str, Any] = {}
         for name in ("m", "v"):
             pairs = zip(self.slots, (state[name][i] for i in order), state[name], strict=True)
             read[name] = [new if np.shape(new) == s.shape else own for s, new, own in pairs]

@@ -169,7 +169,7 @@ class EighthSortedBySize(WantingUncorrected):
 
 @wrong("layout", "NUM.5", like="buckets of 100 elements, of which none takes in what does not fit whole")
 class EighthAcrossBoundary(Frame):
-    """All arrays lie end to end, and one that a multiple of 100 cuts in two is not stepped."""
+    """Arrays lie end to end, and one of up to 100 elements that a multiple of 100 cuts is not stepped."""
 
     dialect = "paddle.AdamW"
 
