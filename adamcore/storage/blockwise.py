@@ -48,6 +48,22 @@ def middles(signed: bool) -> tuple[float, ...]:
     return MIDDLES[signed]
 
 
+def rising(signed: bool) -> list[tuple[float, float]]:
+    """Return the slope and the start of a line for each power of ten, from 1e-6 to 1.
+
+    The numbers of one power of ten are equally far apart, so their places rise along a line, and less steeply
+    than those of the power before.  The least of all lines at a number that is not below 0, rounded down, is
+    therefore the number of :func:`middles` from 0 to it, or one more.
+
+    >>> x = 0.5
+    >>> min(int(slope * x + start) for slope, start in rising(True)), sum(0 < y <= x for y in middles(True))
+    (92, 92)
+    """
+    parts = [2 ** (i if signed else i + 1) for i in range(7)]
+    above = 0.5 if signed else -0.5  # the codes without a sign begin with two parts
+    return [(single(n / 0.9 * 10.0 ** (6 - i)), single(n * 8.0 / 9.0 + above)) for i, n in enumerate(parts)]
+
+
 def made_table(signed: bool) -> tuple[float, ...]:
     """Make what :func:`table` returns."""
     found = [0.0, 1.0]

@@ -37,6 +37,16 @@ def beside(program: Program, dtypes: Format) -> list[str]:
     return [*([] if dtypes.rest is None else ["p_rest"]), *scales]
 
 
+def scaled_by(name: str) -> str:
+    """Return the name of the moment that an array has the scales of; "" of another array.
+
+    >>> scaled_by("m_scale_new"), scaled_by("m")
+    ('m', '')
+    """
+    moment, scale, _ = name.partition("_scale")
+    return moment if scale else ""
+
+
 def body(
     program: Program,
     dtypes: Format,
@@ -58,19 +68,19 @@ def body(
     """
     tag, scalar = (".t" if copied else ".s" if lanes == 1 else ".m"), "" if lanes == 1 else ".all"
     lines, work = Lines(lanes, lanes > 1 and dtypes.pairs, tag), dtypes.work
-    if dtypes.block is not None:
-        lines.put(f"%block{tag}", f"udiv i64 %i{tag}, {dtypes.block}")
 
     def place(name: str, element: str) -> str:
-        at = f"ptr %{name}.base, i64 %i{tag}"
-        if name.removesuffix("_new").endswith("_scale"):
-            at = f"ptr %{name}.base, i64 %block{tag}"
-        elif copied:
+        at, coding = f"ptr %{name}.base, i64 %i{tag}", dtypes.coding(scaled_by(name))
+        if copied:
             at = f"ptr %{name}.copy, i64 0"
+        elif coding is not None:
+            lines.put(f"%{name}.block{tag}", f"udiv i64 %i{tag}, {coding.block}")
+            at = f"ptr %{name}.base, i64 %{name}.block{tag}"
         return lines.put(f"%{name}.p{tag}", f"getelementptr {element}, {at}")
 
     def kind(name: str, element: str) -> str:
-        return element if name.endswith("_scale") else lines.kind(element)
+        count = dtypes.scales(scaled_by(name))
+        return f"<{count} x {element}>" if count else lines.kind(element)
 
     raw = {}  # what is read, by the names of the arrays
     for name in inputs_of(program, dtypes):

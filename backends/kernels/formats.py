@@ -87,9 +87,14 @@ class Format(NamedTuple):
 
     @property
     def block(self) -> int | None:
-        """How many elements share a scale; None if there are no scales."""
+        """How many elements share a scale, the most of m and v; None if there are no scales."""
         codings = self.coding("m"), self.coding("v")
-        return next((coding.block for coding in codings if coding is not None), None)
+        return max((coding.block for coding in codings if coding is not None), default=None)
+
+    def scales(self, name: str) -> int:
+        """Return how many scales of "m", "v" or "v_max" belong to a pass of the loop."""
+        coding = self.coding(name)
+        return 0 if coding is None else self.lanes // coding.block
 
     @property
     def pairs(self) -> bool:
@@ -140,7 +145,9 @@ class Lines(list[str]):
     def __init__(self, lanes: int, pairs: bool = False, tag: str = "") -> None:
         super().__init__()
         self.lanes, self.pairs, self.tag = lanes, pairs, tag
-        self.constants: dict[str, str] = {}  #: vectors of numbers outside of the function, by their names
+        self.outside: dict[
+            str, str
+        ] = {}  #: what stands outside of the function, by the names that it has here
 
     def kind(self, element: str) -> str:
         """Return the type of a vector of ``element``, or ``element`` itself."""
@@ -166,19 +173,31 @@ class Lines(list[str]):
         kind = self.kind(element)
         return self.put(name, f"select {self.kind('i1')} {flag}, {kind} {x}, {kind} {y}")
 
-    def gathered(self, name: str, numbers: Sequence[float], element: str, places: str) -> str:
-        """Give the numbers at these places, a vector of i32, of a constant vector a name and return it."""
-        written = ", ".join(f"{element} {hex_of(x) if element == 'float' else x}" for x in numbers)
-        text = f"[{len(numbers)} x {element}] [{written}]"
-        known = next((at for at, other in self.constants.items() if other == text), None)
-        at = known or f"@numbers.{len(self.constants)}{self.tag}"
-        self.constants[at] = text
-        n, kind = self.lanes, self.kind(element)
-        suffix = f"v{n}{'f32' if element == 'float' else 'i32'}.v{n}p0"
-        self.put(f"{name}.at", f"getelementptr {element}, ptr {at}, {self.kind('i32')} {places}")
-        mask = f"<{', '.join(['i1 1'] * n)}>"
-        rest = f"i32 4, {self.kind('i1')} {mask}, {kind} poison"
-        return self.put(name, f"call {kind} @llvm.masked.gather.{suffix}(<{n} x ptr> {name}.at, {rest})")
+    def call(self, name: str, kind: str, function: str, *given: tuple[str, str]) -> str:
+        """Give the result of one of LLVM's functions a name, return it, and declare the function outside.
+
+        Args:
+            name, kind: of the result.
+            function: its name.
+            given: the type and the name of each argument.
+        """
+        self.outside[function] = f"declare {kind} {function}({', '.join(each for each, _ in given)})"
+        return self.put(name, f"call {kind} {function}({', '.join(map(' '.join, given))})")
+
+    def numbers(self, numbers: Sequence[float]) -> str:
+        """Return the name of a constant outside of the function that has these floats one after the other."""
+        written = ", ".join(f"float {hex_of(x)}" for x in numbers)
+        text = f"private unnamed_addr constant [{len(numbers)} x float] [{written}], align 64"
+        known = (at for at, other in self.outside.items() if other.endswith(text))
+        at = next(known, f"@numbers.{len(self.outside)}{self.tag}")
+        self.outside[at] = f"{at} = {text}"
+        return at
+
+    def spread(self, name: str, element: str, x: str, count: int) -> str:
+        """Give a vector of ``count`` elements, each repeated in its part of the lanes, a name."""
+        given = f"<{count} x {element}> {x}, <{count} x {element}> poison"
+        places = ", ".join(f"i32 {k * count // self.lanes}" for k in range(self.lanes))
+        return self.put(name, f"shufflevector {given}, <{self.lanes} x i32> <{places}>")
 
     def cast(self, name: str, operation: str, before: str, x: str, after: str) -> str:
         """Give ``x`` as another type a name and return it."""

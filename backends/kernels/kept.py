@@ -119,28 +119,26 @@ def load_moment(lines: Lines, raw: Mapping[str, str], name: str, dtypes: Format)
     """Return a moment that is kept in 8 bits in the arithmetic, by lines that are added.
 
     Args:
-        lines, dtypes: see :func:`adamcore.backends.kernels.body.body`; a vector is a block.
-        raw: what was read, by the names of the arrays: the codes, and the scale of the block.
+        lines, dtypes: see :func:`adamcore.backends.kernels.body.body`; a vector is a block, or several.
+        raw: what was read, by the names of the arrays: the codes, and the scales of the blocks.
         name: of the moment.
     """
     coding = dtypes.coding(name)
     assert coding is not None
     codes = Value(lines, load_integer(lines, raw[name], dtypes.of(name)), "i32")
     element: Any = "float"
-    one = raw[name + "_scale"]
+    scales, count = raw[name + "_scale"], dtypes.scales(name)
     if dtypes.of(f"{name}_scale") == "int16":
-        one, element = lines.put(f"%{name}.scale.one{lines.tag}", f"sext i16 {one} to i32"), "i32"
-    vector = lines.kind(element)
-    first = lines.put(f"{one}.first", f"insertelement {vector} poison, {element} {one}, i64 0")
-    zeros = f"<{lines.lanes} x i32> zeroinitializer"
-    all_ = lines.put(f"{one}.all", f"shufflevector {vector} {first}, {vector} poison, {zeros}")
-    words = ValueWords()
+        wide = f"sext <{count} x i16> {scales} to <{count} x i32>"
+        scales, element = lines.put(f"%{name}.scale.wide{lines.tag}", wide), "i32"
+    all_ = lines.spread(f"{scales}.all", element, scales, count)
+    words = ValueWords(block=coding.block)
     x = moments.decode(words, coding, codes, Value(lines, all_, element)).name
     return x if dtypes.work == "float32" else lines.cast(f"{x}.double", "fpext", "float", x, "double")
 
 
 def store_moment(lines: Lines, x: str, name: str, dtypes: Format, tag: str) -> dict[str, str]:
-    """Return the codes and the scale of a moment as they are written, by lines that are added.
+    """Return the codes and the scales of a moment as they are written, by lines that are added.
 
     Args:
         lines, name, dtypes: as for :func:`load_moment`.
@@ -151,12 +149,15 @@ def store_moment(lines: Lines, x: str, name: str, dtypes: Format, tag: str) -> d
     assert coding is not None
     if dtypes.work == "float64":
         x = lines.cast(f"{x}.{name}.single", "fptrunc", "double", x, "float")
-    words = ValueWords()
-    codes, scales = moments.encode(words, coding, Value(lines, x, "float"))
-    scale = lines.put(f"%{name}.scale.word{tag}", f"extractelement {scales.typed(scales)}, i64 0")
+    words, count = ValueWords(block=coding.block), dtypes.scales(name)
+    codes, all_ = moments.encode(words, coding, Value(lines, x, "float"))
+    firsts = ", ".join(f"i32 {k * coding.block}" for k in range(count))
+    taken = f"shufflevector {all_.typed(all_)}, {lines.kind(all_.kind)} poison, <{count} x i32> <{firsts}>"
+    scales = lines.put(f"%{name}.scale.words{tag}", taken)
     if dtypes.of(f"{name}_scale") == "int16":
-        scale = lines.put(f"%{name}.scale.new{tag}", f"trunc i32 {scale} to i16")
+        narrow = f"trunc <{count} x i32> {scales} to <{count} x i16>"
+        scales = lines.put(f"%{name}.scale.new{tag}", narrow)
     return {
         name: store_integer(lines, codes.name, dtypes.of(name), f"%{name}.new{tag}"),
-        f"{name}_scale": scale,
+        f"{name}_scale": scales,
     }

@@ -150,3 +150,11 @@ def native_bfloat16() -> bool:
     import llvmlite.binding as llvm
 
     return bool(llvm.get_host_cpu_features().get("avx512bf16", False))
+
+
+@cache
+def native_tables() -> bool:
+    """True if this processor looks 64 bytes up in a table of 128 by one instruction."""
+    import llvmlite.binding as llvm
+
+    return bool(llvm.get_host_cpu_features().get("avx512vbmi", False))

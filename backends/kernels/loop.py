@@ -14,7 +14,7 @@ from adamcore.backends.kernels.body import body, inputs_of, outputs_of
 from adamcore.backends.kernels.formats import LLVM, SIZES, Format
 from adamcore.backends.kernels.kept import key_lines
 from adamcore.backends.kernels.llvm import function, native_bfloat16, native_half
-from adamcore.backends.kernels.quick import DECLARATION, LANES
+from adamcore.backends.kernels.quick import LANES
 from adamcore.backends.kernels.tail import copies, single_text, tail_text, whole_blocks
 from adamcore.tracing import Program
 
@@ -49,18 +49,6 @@ def kernel(
     source = text(program, dtypes, in_place, masked, ahead=ahead)
     made: Callable[[int, int, int], None] = function(kind, source, "step")
     return made
-
-
-def gathers(constants: Mapping[str, str], lanes: int) -> str:
-    """Return the vectors of numbers outside of the function, and what reads them at places."""
-    if not constants:
-        return ""
-    lines = [f"{at} = private unnamed_addr constant {numbers}, align 64" for at, numbers in constants.items()]
-    for element, suffix in (("float", "f32"), ("i32", "i32")):
-        vector = f"<{lanes} x {element}>"
-        given = f"<{lanes} x ptr>, i32 immarg, <{lanes} x i1>, {vector}"
-        lines.append(f"declare {vector} @llvm.masked.gather.v{lanes}{suffix}.v{lanes}p0({given})")
-    return "\n".join(lines)
 
 
 def each_array(words: Mapping[str, str]) -> str:
@@ -137,7 +125,7 @@ def text(
         for i, name in enumerate(program.coefficients)
     )
     many_lines = body(program, dtypes, targets, lanes, masked, half, quick=quick)
-    many, constants = "\n".join(many_lines), dict(many_lines.constants)
+    many, outside = "\n".join(many_lines), many_lines.outside
     prefetches = "\n".join(
         f"""  %{name}.ahead.{at} = getelementptr i8, ptr %{name}.p.m, i64 {ahead + at}
   call void @llvm.prefetch.p0(ptr %{name}.ahead.{at}, i32 {int(name in targets.values())}, i32 3, i32 1)"""
@@ -150,15 +138,13 @@ def text(
         rest = single_text(body(program, dtypes, targets, 1, masked, half))
     else:
         last = body(program, dtypes, targets, lanes, masked, half, True)
-        rest, constants = tail_text(program, dtypes, targets, last), constants | last.constants
+        rest, outside = tail_text(program, dtypes, targets, last), outside | last.outside
     return f"""
 declare {vector} @llvm.sqrt.v{lanes}f{size * 8}({vector})
 declare {real} @llvm.sqrt.f{size * 8}({real})
 declare void @llvm.prefetch.p0(ptr, i32, i32, i32)
-{DECLARATION if quick else ""}
 {"" if block is None or size == 4 else f"declare <{lanes} x float> @llvm.sqrt.v{lanes}f32(<{lanes} x float>)"}
-{"" if block is None else f"declare i32 @llvm.vector.reduce.umax.v{lanes}i32(<{lanes} x i32>)"}
-{gathers(constants, lanes)}
+{chr(10).join(outside.values())}
 
 define void @step(i64 %lo, i64 %hi, ptr %table) #0 {{
 entry:

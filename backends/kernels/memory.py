@@ -147,7 +147,14 @@ def touching(
         (k % n, start - lengths[k % n], start + length)
         for k, (start, length) in enumerate(zip(columns, their_lengths, strict=True))
     ]
-    return lambda xs: any(low < xs[i] < high for i, low, high in spans)
+
+    def touch_few(xs: array[int]) -> bool:
+        for i, low, high in spans:  # noqa: SIM110  a generator's code would come into the caches as well
+            if low < xs[i] < high:
+                return True
+        return False
+
+    return touch_few
 
 
 def overlap(a: Sequence[int], a_lengths: Sequence[int], b: Sequence[int], b_lengths: Sequence[int]) -> bool:

@@ -86,9 +86,6 @@ def unsupported_policy(memory: Memory, job: Job) -> str | None:
         what = "moments in 8 bits, or rounded at random" if policy is None else f"p_storage={policy.policy!r}"
         return f"{what}, without machine code"
     coded = job.m_scale is not None or job.v_scale is not None
-    m, v = job.formats.m_coding, job.formats.v_coding
-    if m is not None and v is not None and m.block != v.block:
-        return "m and v in blocks of different sizes"
     if coded and job.where is not None:
         return "a mask, with moments in 8 bits"
     if coded and not all(map(memory.contiguous, arrays_of(job))):

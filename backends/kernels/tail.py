@@ -1,14 +1,16 @@
 """The elements of an array that fill no vector: one after the other, or a last block in memory of its own.
 
-Where moments are kept in 8 bits, a vector is a block.  The last block of an array may be a part of one: its
-elements are copied, zeros fill the rest, and the loop's own operations are carried out on the copy.
+Where moments are kept in 8 bits, a vector is a block, or several.  The last one of an array may be a part of
+it: its elements and scales are copied, zeros fill the rest, and the loop's own operations are carried out on
+the copy.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-from adamcore.backends.kernels.body import inputs_of
+from adamcore.backends.kernels.body import inputs_of, scaled_by
 from adamcore.backends.kernels.formats import BITS, SIZES, Format
 from adamcore.storage import blockwise
 from adamcore.tracing import Program
@@ -41,19 +43,32 @@ def whole_blocks(block: int | None) -> str:
     )
 
 
-def copied(program: Program, dtypes: Format, targets: Mapping[str, str]) -> list[tuple[str, str, int]]:
-    """Return the arrays of elements that are copied: name, type and bytes of an element."""
-    names = [name for name in inputs_of(program, dtypes) if not name.endswith("_scale")]
-    names += [at for name, at in targets.items() if at != name and not name.endswith("_scale")]
-    stored = {name: dtypes.of(name.removesuffix("_new")) for name in names}
-    return [(name, BITS[stored[name]], SIZES[stored[name]]) for name in names]
+class Copied(NamedTuple):
+    """An array whose last elements are copied."""
+
+    name: str
+    element: str  #: the type of an element
+    size: int  #: bytes of an element
+    number: int  #: of elements in the copy
+    share: int  #: elements of p that belong to one of the array
+
+
+def copied(program: Program, dtypes: Format, targets: Mapping[str, str]) -> list[Copied]:
+    """Return the arrays that a kernel reads or writes."""
+    names = [*inputs_of(program, dtypes), *(at for name, at in targets.items() if at != name)]
+    made = []
+    for name in names:
+        stored = dtypes.of(name.removesuffix("_new"))
+        number = dtypes.scales(scaled_by(name)) or dtypes.lanes
+        made.append(Copied(name, BITS[stored], SIZES[stored], number, dtypes.lanes // number))
+    return made
 
 
 def copies(program: Program, dtypes: Format, targets: Mapping[str, str]) -> str:
     """Return lines that set memory for a block of each array apart."""
     return "\n".join(
-        f"  %{name}.copy = alloca <{dtypes.block} x {element}>, align {size}"
-        for name, element, size in copied(program, dtypes, targets)
+        f"  %{x.name}.copy = alloca <{x.number} x {x.element}>, align {x.size}"
+        for x in copied(program, dtypes, targets)
     )
 
 
@@ -63,7 +78,7 @@ def zero_of(dtypes: Format, name: str) -> str:
     if coding is None or coding.policy != "blockwise8" or not coding.signed:
         return "zeroinitializer"
     code = blockwise.table(True).index(0.0)
-    return f"<{', '.join([f'i8 {code}'] * coding.block)}>"
+    return f"<{', '.join([f'i8 {code}'] * dtypes.lanes)}>"
 
 
 def tail_text(program: Program, dtypes: Format, targets: Mapping[str, str], block: Sequence[str]) -> str:
@@ -74,23 +89,23 @@ def tail_text(program: Program, dtypes: Format, targets: Mapping[str, str], bloc
         block: the body of a copied block.
     """
     arrays = copied(program, dtypes, targets)
-    read = [row for row in arrays if not row[0].endswith("_new")]
-    written = [row for row in arrays if row[0] in targets.values()]
+    read = [x for x in arrays if not x.name.endswith("_new")]
+    written = [x for x in arrays if x.name in targets.values()]
     zeros = "\n".join(
-        f"  store <{dtypes.block} x {element}> {zero_of(dtypes, name)}, ptr %{name}.copy, align {size}"
-        for name, element, size in arrays
+        f"  store <{x.number} x {x.element}> {zero_of(dtypes, x.name)}, ptr %{x.name}.copy, align {x.size}"
+        for x in arrays
     )
 
-    def moved(rows: Sequence[tuple[str, str, int]], way: str) -> str:
-        return "\n".join(
-            f"""  %{name}.{way}.own = getelementptr {element}, ptr %{name}.base, i64 %{way}.at
-  %{name}.{way}.copy = getelementptr {element}, ptr %{name}.copy, i64 %{way}.k
+    def moved(x: Copied, way: str) -> str:
+        name, element, size = x[:3]
+        return f"""  %{name}.{way}.at = udiv i64 %{way}.at, {x.share}
+  %{name}.{way}.k = udiv i64 %{way}.k, {x.share}
+  %{name}.{way}.own = getelementptr {element}, ptr %{name}.base, i64 %{name}.{way}.at
+  %{name}.{way}.copy = getelementptr {element}, ptr %{name}.copy, i64 %{name}.{way}.k
   %{name}.{way}.x = load {element}, ptr %{name}.{way}.{"own" if way == "in" else "copy"}, align {size}
   store {element} %{name}.{way}.x, ptr %{name}.{way}.{"copy" if way == "in" else "own"}, align {size}"""
-            for name, element, size in rows
-        )
 
-    def loop(way: str, before: str, after: str, rows: Sequence[tuple[str, str, int]]) -> str:
+    def loop(way: str, before: str, after: str, rows: Sequence[Copied]) -> str:
         return f"""{way}.test:
   %{way}.k = phi i64 [ 0, %{before} ], [ %{way}.next, %{way} ]
   %{way}.at = add i64 %i.t, %{way}.k
@@ -98,7 +113,7 @@ def tail_text(program: Program, dtypes: Format, targets: Mapping[str, str], bloc
   %{way}.more = icmp slt i64 %{way}.at, %b
   br i1 %{way}.more, label %{way}, label %{after}
 {way}:
-{moved(rows, way)}
+{chr(10).join(moved(x, way) for x in rows)}
   br label %{way}.test, !llvm.loop !0"""
 
     lines = "\n".join(block)

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import math
 import struct
-from bisect import bisect_right
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
+from adamcore.backends.kernels.conversions import places
 from adamcore.backends.kernels.formats import Lines
+from adamcore.backends.kernels.llvm import native_tables
+from adamcore.backends.kernels.quick import BYTES, from_memory, from_registers
+from adamcore.storage import blockwise
 from adamcore.storage.bits import SIZE
 from adamcore.types import DType
 
 Kind = Literal["i32", "float", "i1"]  #: of an element: a word, a float32 number or a truth
+
+PART = 64  #: elements that are looked up in tables at a time
 
 INTEGERS = {"add": "add", "sub": "sub", "mul": "mul", "and": "and", "or": "or", "xor": "xor"}
 FLOATS = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv"}
@@ -119,37 +123,40 @@ class Value:
         return (self.cast("bitcast", "i32") & SIZE).cast("bitcast", "float")
 
 
-@lru_cache(maxsize=8)
-def buckets(borders: tuple[float, ...]) -> tuple[int, list[int]]:
-    """Return the numbers of borders that are not above the least number with each upper half of a word.
+def in_parts(function: Callable[[Value], Value], x: Value) -> Value:
+    """Return what a function makes of a vector, one part after the other, which the registers hold."""
+    lines = x.lines
+    if lines.lanes <= PART:
+        return function(x)
+    made = []
+    for first in range(0, lines.lanes, PART):
+        part = Lines(PART, tag=f"{lines.tag}.{len(lines)}")
+        part.outside = lines.outside
+        taken = f"shufflevector {x.typed(x)}, {lines.kind(x.kind)} poison, {places(first, first + PART)}"
+        made.append(function(Value(part, part.put(f"%part{part.tag}", taken), x.kind)))
+        lines += part
+    kind, width, names = made[0].kind, PART, [y.name for y in made]
+    while len(names) > 1:  # joined two by two
+        both = f"<{width} x {kind}>"
+        names = [
+            lines.put(f"{a}.joined", f"shufflevector {both} {a}, {both} {b}, {places(0, 2 * width)}")
+            for a, b in zip(names[::2], names[1::2], strict=True)
+        ]
+        width *= 2
+    return Value(lines, names[0], kind)
 
-    Returns:
-        The first of these halves, with which all smaller ones go, and the numbers: of halves from there to
-        that of the largest border, then of the same with the other sign.
 
-    Raises:
-        ValueError: two borders have the same upper half, so that one comparison is not enough.
-    """
+def word_of(x: float) -> int:
+    """Return the word of a number of float32."""
+    word: int = struct.unpack("<I", struct.pack("<f", x))[0]
+    return word
 
-    def half(x: float) -> int:
-        word: int = struct.unpack("<I", struct.pack("<f", abs(x)))[0]
-        return word >> 16
 
-    def number(word: int) -> float:
-        x: float = struct.unpack("<f", struct.pack("<I", word))[0]
-        return x
-
-    first, last = min(map(half, borders)) - 1, max(map(half, borders)) + 1
-    found = []
-    for sign in (1.0, -1.0):
-        for k in range(first, last + 1):
-            near, far = number(k << 16) if k > first else 0.0, number((k << 16) + 0xFFFF)
-            ends = sorted((sign * near, sign * far))
-            low, high = bisect_right(borders, ends[0]), bisect_right(borders, ends[1])
-            if high - low > 1:
-                raise ValueError(f"{high - low} borders between {ends[0]} and {ends[1]}")
-            found.append(low)
-    return first, found
+def looked_up(table: Sequence[float], at: Value) -> Value:
+    """Return the numbers at these places of a table of 256."""
+    lines = at.lines
+    look_up = from_registers if native_tables() and lines.lanes == BYTES else from_memory
+    return Value(lines, look_up(lines, f"%w{lines.tag}.{len(lines)}", table, at.name), "float")
 
 
 class ValueWords:
@@ -157,10 +164,11 @@ class ValueWords:
 
     Args:
         elements: the numbers of the elements, as words; None where nobody asks for them.
+        block: how many elements share a scale; None where nobody asks for blocks.
     """
 
-    def __init__(self, elements: Value | None = None) -> None:
-        self.elements = elements
+    def __init__(self, elements: Value | None = None, block: int | None = None) -> None:
+        self.elements, self.block = elements, block
 
     def words(self, x: Value) -> Value:
         return x.cast("bitcast", "i32")
@@ -196,46 +204,53 @@ class ValueWords:
         return x.put("float", f"call {x.lines.kind('float')} @llvm.sqrt.v{x.lines.lanes}f32({x.typed(x)})")
 
     def places(self, borders: Sequence[float], x: Value) -> Value:
-        """Return how many of the borders are not above each number: a table has all but the last step of it.
+        """Return how many of the borders are not above each number: an estimate of it, or one less.
 
-        The upper half of a word says between which two borders a number is, or on which side of one.
+        See :func:`adamcore.storage.blockwise.rising`.
         """
-        first, bases = buckets(tuple(borders))
-        w, count = self.words(x), len(bases) // 2
-        key = self.right(w & SIZE, 16)
-        key = self.where(key > first, key - first, 0)
-        key = self.where(key < count - 1, key, count - 1)
-        key = self.where(w > SIZE, key + count, key)
-        lines = x.lines
-        base = Value(lines, lines.gathered(f"%w{lines.tag}.{len(lines)}", bases, "i32", key.name), "i32")
-        ends = [*borders, math.nan]
-        end = Value(lines, lines.gathered(f"%w{lines.tag}.{len(lines)}", ends, "float", base.name), "float")
-        place = self.where(x >= end, base + 1, base)
-        return self.where(x == x, place, len(borders))
+        below = sum(border < 0 for border in borders)
+        ends = [-math.inf, *borders]
+
+        def place(x: Value) -> Value:
+            size = abs(x) if below else self.where(x < 0.0, 0.0, x)
+            least: Any = word_of(len(borders) - below + 0.5)
+            for slope, start in blockwise.rising(bool(below)):
+                line = self.words(
+                    size * slope + start
+                )  # words have the order of these numbers, NaN is the last
+                least = self.where(line < least, line, least)
+            at = self.floats(least).cast("fptosi", "i32")
+            if below:
+                at = self.where(x < 0.0, below + 1 - at, at + below)
+            return self.where(x < looked_up(ends, at), at - 1, at)
+
+        return in_parts(place, x)
 
     def entries(self, table: Sequence[float], places: Value) -> Value:
-        lines = places.lines
-        return Value(
-            lines, lines.gathered(f"%w{lines.tag}.{len(lines)}", table, "float", places.name), "float"
-        )
+        return in_parts(lambda part: looked_up(table, part), places)
 
-    # A vector is a block: what stands for a block is a vector in which all elements are the same.
+    # A vector is a block, or several: in what stands for a block all its elements are the same.
 
     def blocks(self, x: Value, size: int) -> Value:
-        assert x.lines.lanes == size
+        assert size == self.block
         return x
 
     def unblocked(self, rows: Value, like: Value) -> Value:
         return rows
 
     def most(self, rows: Value) -> Value:
-        lines = rows.lines
-        kind, name = lines.kind("i32"), f"%w{lines.tag}.{len(lines)}"
-        reduce = f"@llvm.vector.reduce.umax.v{lines.lanes}i32"
-        largest = lines.put(f"{name}.most", f"call i32 {reduce}({rows.typed(rows)})")
-        first = lines.put(f"{name}.first", f"insertelement {kind} poison, i32 {largest}, i64 0")
-        zeros = f"<{lines.lanes} x i32> zeroinitializer"
-        return rows.put("i32", f"shufflevector {kind} {first}, {kind} poison, {zeros}")
+        lines, block = rows.lines, self.block
+        assert block is not None
+        name, count = f"%w{lines.tag}.{len(lines)}", lines.lanes // block
+        largest = "poison"
+        for k in range(count):
+            part = places(k * block, (k + 1) * block)
+            row = f"shufflevector {rows.typed(rows)}, {lines.kind('i32')} poison, {part}"
+            given = f"<{block} x i32>", lines.put(f"{name}.row.{k}", row)
+            one = lines.call(f"{name}.most.{k}", "i32", f"@llvm.vector.reduce.umax.v{block}i32", given)
+            with_it = f"insertelement <{count} x i32> {largest}, i32 {one}, i64 {k}"
+            largest = lines.put(f"{name}.largest.{k}", with_it)
+        return Value(lines, lines.spread(f"{name}.most", "i32", largest, count), "i32")
 
     def each_block(self, column: Value, like: Value) -> Value:
         return column

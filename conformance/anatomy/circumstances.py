@@ -24,6 +24,7 @@ from adamcore.conformance.anatomy.ordinary import (
     against_plain,
     as_array,
     borrowed,
+    burst,
     coupling,
     crosstalk,
     dependence_on_order,
@@ -73,11 +74,13 @@ class Circumstance:
         return [probe.name.partition("/")[2] for probe in self.probes]
 
     def values(self, r: Readings) -> Measured | None:
-        """Return the numbers that show; None if the candidate does not take such runs."""
-        for name in self.names:
-            run = r.runs.get(name)
-            if run is None or run.unsupported:
-                return None
+        """Return the numbers that show; None if the candidate does not take such runs.
+
+        Runs that were compiled may have other digits than runs that were not, so they are not compared.
+        """
+        runs = [run for run in map(r.runs.get, self.names) if run is not None and not run.unsupported]
+        if len(runs) < len(self.names) or len({run.eager for run in runs}) > 1:
+            return None
         return self.read(r, self.names)
 
 
@@ -157,6 +160,12 @@ AFTER: dict[str, Circumstance] = {
     "betas changed": Circumstance(
         "schedule", "LR.3", "new betas in mid-run do not count as claimed",
         (with_changes("new-betas", "new betas", b1=0.5, b2=0.75),), moves),
+    "momentum to 0": Circumstance(
+        "schedule", "LR.3", "a new b1 of 0 in mid-run does not count as claimed",
+        (with_changes("no-momentum", "a new b1 of 0", b1=0.0),), moves),
+    "decay to 0": Circumstance(
+        "schedule", "LR.3", "a new weight decay of 0 in mid-run does not count as claimed",
+        (with_changes("no-decay", "a new weight decay of 0", weight_decay=0.0),), moves),
     **{f"groups by {name}": Circumstance(
         "groups", "LR.4", f"a parameter group does not get its own {name}",
         (with_groups(f"groups-{name}", f"groups that differ in {name}", {name: a}, {name: b}),), moves)
@@ -177,6 +186,13 @@ AFTER: dict[str, Circumstance] = {
     "3-d": Circumstance(
         "layout", "STEP.1", "an array of three dimensions is not stepped as others",
         (as_array((2, 3, 2), "cube", "an array of three dimensions"),), moves),
+    "4-d": Circumstance(
+        "layout", "STEP.1", "an array of four dimensions is not stepped as others",
+        (as_array((2, 1, 2, 2), "filters", "an array of four dimensions"),), moves),
+    "4-d decay": Circumstance(
+        "decay", "DEC.1", "an array of four dimensions does not decay as claimed",
+        (as_array((2, 1, 2, 2), "filters-decay", "decay of an array of four dimensions", weight_decay=0.25),),
+        moves),
     **{f"in {layout}": Circumstance(
         "layout", "STEP.1", f"arrays that lie in memory otherwise are not stepped as others: {layout}",
         (in_layout(layout),), moves) for layout in LAYOUTS},
@@ -192,12 +208,20 @@ AFTER: dict[str, Circumstance] = {
     "restored": Circumstance(
         "state", "STATE.4", "a run that is saved and restored does not go on as it would have",
         (WHOLE, replace(longer("resumed", "saved and restored"), manner="resumed")), against_plain),
+    "restored groups": Circumstance(
+        "state", "STATE.4", "parameter groups that are saved and restored do not go on as they would have",
+        (replace(with_groups("groups-resumed", "groups that are saved and restored",
+                             {"lr": 0.125, "b1": 0.5}, {"lr": 0.5, "weight_decay": 0.0}),
+                 manner="resumed"),), moves),
     "given": Circumstance(
         "state", "STATE.4", "from a state that is given, steps are not as claimed",
         (from_clock(5),), moves),
     **{f"clock {t}": Circumstance(
         "clock", "CLK.3", f"steps are not as claimed after step {t}",
         (from_clock(t),), moves) for t in CLOCKS},
+    "burst": Circumstance(
+        "clipping", "NUM.5", "updates that are many times as large as lr are not as claimed",
+        (burst(),), moves),
     "closure": Circumstance(
         "closure", "STEP.2", "a step with a closure is not as claimed",
         (replace(ordinary("closure", "gradients that a closure computes"), manner="closure"),), moves),

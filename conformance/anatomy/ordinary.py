@@ -21,7 +21,8 @@ LAYOUTS: tuple[Layout, ...] = ("F", "strided", "offset", "reversed")
 STEPS = 5
 UNIT_STEPS, LONG_STEPS = 40, 300
 ZERO_PATTERNS = ((1, 0, 0, 0, 1), (0, 0, 0, 1, 1))  #: where "zeros" has gradients
-CLOCKS = (127, 255, 2047, 32767, 65535, 2**24)  #: where counters of few bits end
+CLOCKS = (127, 255, 999, 2047, 32767, 65535, 999_999, 2**24)
+"""Where counters of few bits end, and before round numbers of steps."""
 SCHEDULED = 2**18  #: steps after which the momentum of NAdam's schedule is b1 itself
 VISIBLE = 2.0**-12  #: tiny gradients in the place of zeros change steps by less
 
@@ -288,6 +289,16 @@ def from_clock(t: int) -> Probe:
     one = np.array([1.0, -0.5, 0.25, 2.0])
     schedule = 1.0 - 0.5 * 0.96 ** (np.arange(1, min(t, SCHEDULED) + 1) * Adam().momentum_decay)
     return replace(probe, start=(Start(t, one, one * one, one * one, float(b1**t * np.prod(schedule))),))
+
+
+def burst() -> Probe:
+    """Large gradients after many tiny ones: updates far larger than lr."""
+    sizes = np.array([1.0, -0.75, 0.5, 0.25, -0.125])
+    about = "large gradients after tiny ones: updates up to some fifty times lr"
+    small = np.full(5, 2.0**-20)
+    start = Start(10_000, 0.0 * small, small, small, 0.0)
+    probe = experiment("burst", about, [np.ones(5)], [[g * sizes] for g in (1.0, 0.5)], b1=0.5, b2=0.9999)
+    return replace(probe, hyper=dict(probe.hyper) | {"eps": 2.0**-20}, start=(start,))
 
 
 PLAIN = ordinary("plain", "an ordinary run")

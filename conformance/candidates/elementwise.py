@@ -4,7 +4,7 @@ To compile a step takes a thousand times as long as to run it, and the steps of 
 and numbers alone.  So a step is traced, as ``jax.jit`` traces it.  If each of its operations on arrays is
 known to treat each element alone, the step is taken apart into the programs of its parameters.  In a program
 every number is an argument, and every array a vector of one of a few lengths.  Equal programs are compiled
-once.
+once, and run once for all parameters that have the same numbers.
 """
 
 from __future__ import annotations
@@ -33,10 +33,13 @@ POINTWISE = frozenset(
 )  # fmt: skip
 """Operations whose result has an element for each element of their operands, of which some may be numbers."""
 CALLS = {"jit": "jaxpr", "pjit": "jaxpr", "closed_call": "call_jaxpr", "custom_jvp_call": "call_jaxpr"}
-SHORTEST, RATIO = 64, 8  #: elements of the shortest vectors, and how much longer the next ones are
+SHORTEST, RATIO = 64, 64  #: elements of the shortest vectors, and how much longer the next ones are
 
 Program = Callable[..., Sequence[Any]]  #: takes the length of its vectors, and then its arguments
 Shape = tuple[int, ...]
+Line = tuple["Primitive | None", str, tuple[int, ...], bool]
+"""An operation of a program: what it is, its parameters as text, the numbers of its operands, and whether its
+result is an array.  The arguments have the first numbers, and the results of the lines the next ones."""
 
 
 class NotElementwise(Exception):
@@ -50,22 +53,23 @@ class Node:
     shape: Shape
     dtype: Any
     position: int | None = None  #: of an input
-    value: Any = None  #: that is known
+    value: Any = None  #: that is known, an array of NumPy
     primitive: Primitive | None = None  #: of an operation; None also spreads a number over an array
     params: dict[str, Any] = field(default_factory=dict)
     operands: Sequence[Node] = ()
 
     def given(self, inputs: Sequence[Any]) -> FloatArray:
         """Return an input or a known value."""
-        return np.asarray(self.value if self.position is None else inputs[self.position], self.dtype)
+        found: FloatArray = self.value
+        return found if self.position is None else np.asarray(inputs[self.position], self.dtype)
 
-    def argument(self, inputs: Sequence[Any], length: int) -> FloatArray:
-        """Return an input or a known value as an argument of a program; arrays are repeated to the length."""
-        value = self.given(inputs)
-        return value if self.shape == () else np.resize(value, length)
+    @property
+    def number(self) -> int | bytes:
+        """What two nodes that are the same input, or the same known value, have in common."""
+        return self.value.tobytes() if self.position is None else self.position
 
 
-@dataclass
+@dataclass(frozen=True)
 class Part:
     """Some outputs of a function, which depend on the same arrays, and the program that computes them."""
 
@@ -73,6 +77,11 @@ class Part:
     arguments: list[Node]
     outputs: list[int]  #: their positions among all outputs
     shape: Shape  #: of their arrays
+
+    @property
+    def run_with(self) -> Any:
+        """What parts have in common that one run of their program computes: the program and its numbers."""
+        return self.program, *(None if node.shape else node.number for node in self.arguments)
 
 
 class Programs:
@@ -143,15 +152,19 @@ class Plan:
         inputs = [Node(v.aval.shape, v.aval.dtype, i) for i, v in enumerate(jaxpr.invars)]
         self.structure = structure
         self.results = written_out(jaxpr, inputs, closed.consts)
-        self.parts = [self.part(outputs, compiled) for outputs in self.groups()]
+        runs: dict[Any, list[Part]] = {}
+        for outputs, nodes in self.groups():
+            part = self.part(outputs, nodes, compiled)
+            runs.setdefault(part.run_with, []).append(part)
+        self.runs = list(runs.values())
 
-    def groups(self) -> list[list[int]]:
-        """Return the positions of the outputs, those together that depend on the same arrays."""
-        arrays = {
-            position: [node for node in needed([result]) if is_array(node)]
-            for position, result in enumerate(self.results)
-            if result.operands
-        }
+    def groups(self) -> list[tuple[list[int], list[Node]]]:
+        """Return the positions of the outputs, those together that depend on the same arrays.
+
+        With them are the nodes that they depend on, and theirs, each after its operands.
+        """
+        nodes = {k: needed(result) for k, result in enumerate(self.results) if result.operands}
+        arrays = {position: list(filter(is_array, some)) for position, some in nodes.items()}
         merged: dict[Node, Node] = {}
 
         def first(node: Node) -> Node:
@@ -167,30 +180,33 @@ class Plan:
         found: dict[Any, list[int]] = {}
         for position, some in arrays.items():
             found.setdefault(first(some[0]) if some else position, []).append(position)
-        return list(found.values())
+        return [
+            (some, list(dict.fromkeys(node for k in some for node in nodes[k]))) for some in found.values()
+        ]
 
-    def part(self, outputs: list[int], compiled: dict[Any, Program]) -> Part:
-        """Return the part of these outputs."""
-        results = [self.results[position] for position in outputs]
-        nodes = needed(results)
+    def part(self, outputs: list[int], nodes: Sequence[Node], compiled: dict[Any, Program]) -> Part:
+        """Return the part of these outputs and nodes."""
         shapes = {node.shape for node in nodes if node.shape != ()}
         if len(shapes) > 1:
             raise NotElementwise
         arguments = [node for node in nodes if not node.operands]
         operations = [node for node in nodes if node.operands]
         number = {node: k for k, node in enumerate((*arguments, *operations))}
-        lines = [
-            (op.primitive, op.params, [number[x] for x in op.operands], op.shape != ()) for op in operations
-        ]
-        returned = [number[result] for result in results]
-        texts = tuple(
-            (primitive, repr(sorted(params.items())), tuple(operands), is_wide)
-            for primitive, params, operands, is_wide in lines
+        lines: tuple[Line, ...] = tuple(
+            (
+                op.primitive,
+                repr(sorted(op.params.items())) if op.params else "",
+                tuple([number[x] for x in op.operands]),
+                op.shape != (),
+            )
+            for op in operations
         )
-        kinds = tuple((str(node.dtype), node.shape == ()) for node in arguments)
-        key = texts, kinds, tuple(returned)
+        returned = tuple(number[self.results[position]] for position in outputs)
+        kinds = tuple((node.dtype, node.shape == ()) for node in arguments)
+        key = lines, kinds, returned
         if key not in compiled:
-            compiled[key] = program_of(lines, returned)
+            params = [op.params for op in operations]
+            compiled[key] = program_of(lines, params, returned)
         return Part(compiled[key], arguments, outputs, shapes.pop() if shapes else ())
 
     def run(self, inputs: Sequence[Any]) -> Any:
@@ -198,15 +214,29 @@ class Plan:
         import jax
 
         found: list[Any] = [None if node.operands else node.given(inputs) for node in self.results]
-        for part in self.parts:
-            size, length = math.prod(part.shape), SHORTEST
-            while length < size:
+        for parts in self.runs:
+            sizes = [math.prod(part.shape) for part in parts]
+            ends, length = np.cumsum(sizes), SHORTEST
+            while length < ends[-1]:
                 length *= RATIO
-            arguments = [node.argument(inputs, length) for node in part.arguments]
-            for position, value in zip(part.outputs, part.program(length, *arguments), strict=True):
+            columns = zip(*(part.arguments for part in parts), strict=True)
+            arguments = [argument(nodes, inputs, length) for nodes in columns]
+            outputs = zip(*(part.outputs for part in parts), strict=True)
+            for positions, value in zip(outputs, parts[0].program(length, *arguments), strict=True):
                 got = np.asarray(value)
-                found[position] = got[:size].reshape(part.shape) if got.ndim else got
+                for position, part, size, end in zip(positions, parts, sizes, ends, strict=True):
+                    found[position] = got[end - size : end].reshape(part.shape) if got.ndim else got
         return jax.tree.unflatten(self.structure, found)
+
+
+def argument(nodes: Sequence[Node], inputs: Sequence[Any], length: int) -> FloatArray:
+    """Return an argument of a program: a number, or a vector of the arrays of some parts, and of zeros."""
+    values = [node.given(inputs) for node in nodes]
+    if not nodes[0].shape:
+        return values[0]
+    vector = np.zeros(length, nodes[0].dtype)
+    np.concatenate([x.ravel() for x in values], out=vector[: sum(x.size for x in values)])
+    return vector
 
 
 def written_out(jaxpr: Jaxpr, inputs: Sequence[Node], constants: Sequence[Any]) -> list[Node]:
@@ -247,7 +277,7 @@ def result_of(equation: Any, operands: Sequence[Node]) -> Node:
 
 def known(variable: Any, value: Any) -> Node:
     """Return the node of a known value."""
-    return Node(variable.aval.shape, variable.aval.dtype, value=value)
+    return Node(variable.aval.shape, variable.aval.dtype, value=np.asarray(value, variable.aval.dtype))
 
 
 def is_array(node: Node) -> bool:
@@ -255,10 +285,10 @@ def is_array(node: Node) -> bool:
     return node.shape != () and not node.operands
 
 
-def needed(results: Sequence[Node]) -> list[Node]:
-    """Return the nodes that these depend on, and these, each after its operands."""
+def needed(result: Node) -> list[Node]:
+    """Return the nodes that a result depends on, and the result, each after its operands."""
     found: dict[Node, None] = {}
-    waiting = [(node, False) for node in reversed(results)]
+    waiting = [(result, False)]
     while waiting:
         node, is_ready = waiting.pop()
         if node in found:
@@ -271,25 +301,23 @@ def needed(results: Sequence[Node]) -> list[Node]:
     return list(found)
 
 
-def program_of(
-    lines: Sequence[tuple[Primitive | None, dict[str, Any], list[int], bool]], returned: Sequence[int]
-) -> Program:
+def program_of(lines: Sequence[Line], params: Sequence[dict[str, Any]], returned: Sequence[int]) -> Program:
     """Return the compiled program of these operations.
 
     Args:
-        lines: each an operation, its parameters, the numbers of its operands, and whether its result is an
-            array.  The arguments have the first numbers, and the results of the lines the next ones.
+        lines: the operations.
+        params: the parameters of each.
         returned: the numbers of what the program returns.
     """
     import jax
 
     def program(length: int, *arguments: Any) -> list[Any]:
         values = list(arguments)
-        for primitive, params, operands, is_wide in lines:
+        for (primitive, _, operands, is_wide), keywords in zip(lines, params, strict=True):
             given = [values[k] for k in operands]
             if is_wide:
                 given = [x if x.ndim else jax.lax.broadcast(x, (length,)) for x in given]
-            values.append(given[0] if primitive is None else primitive.bind(*given, **params))
+            values.append(given[0] if primitive is None else primitive.bind(*given, **keywords))
         return [values[k] for k in returned]
 
     return jax.jit(program, static_argnums=0)

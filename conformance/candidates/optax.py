@@ -104,7 +104,7 @@ class OptaxStepper(Stepper):
             transformation: Any = factory(**keywords)
             if not (hasattr(transformation, "init") and hasattr(transformation, "update")):
                 raise CandidateError("it returned no GradientTransformation")
-            self.params = [self.array(cast(p, dtype)) for p in probe.params]
+            self.params = self.arrays([cast(p, dtype) for p in probe.params])
             self.state = self.begun(transformation.init)
         except Exception as error:
             if self.changed:
@@ -118,9 +118,9 @@ class OptaxStepper(Stepper):
 
         self.step_all = self.compiled(step)
 
-    def array(self, value: FloatArray) -> Any:
-        """Return JAX's array with these values."""
-        return self.jnp.asarray(value)
+    def arrays(self, tree: Any) -> Any:
+        """Return a tree of arrays of NumPy as JAX's; ``jnp.asarray`` compiles a program for each shape."""
+        return self.jax.device_put(tree, may_alias=False)
 
     def numpy(self, array: Any) -> FloatArray:
         """Return the values of one of JAX's arrays."""
@@ -167,7 +167,8 @@ class OptaxStepper(Stepper):
 
     def begin(self, start: Sequence[Start]) -> None:
         def given(name: str) -> list[Any]:
-            return [self.array(cast(getattr(s, name), self.dtype)) for s in start]
+            values: list[Any] = self.arrays([cast(getattr(s, name), self.dtype) for s in start])
+            return values
 
         found = []
 
@@ -186,9 +187,8 @@ class OptaxStepper(Stepper):
 
     def resumed(self) -> Stepper:
         again = self.again()
-        again.params, again.state = self.jax.tree.map(
-            lambda x: again.array(np.array(self.numpy(x))), (self.params, self.state)
-        )
+        saved = self.jax.tree.map(lambda x: np.array(self.numpy(x)), (self.params, self.state))
+        again.params, again.state = again.arrays(saved)
         return again
 
     def clocks(self) -> list[int] | None:
@@ -215,10 +215,9 @@ class OptaxStepper(Stepper):
     def step(self, index: int, step: Step) -> tuple[list[Any], list[str]]:
         changes = {**({} if step.lr is None else {"lr": step.lr}), **(step.changes or {})}
         for name, value in changes.items():
-            self.state.hyperparams[self.names[name]] = self.jnp.asarray(
-                value, dtype=arithmetic_of(self.dtype)
-            )
-        grads = [None if g is None else self.array(cast(g, self.dtype)) for g in step.grads]
+            number = np.asarray(value, arithmetic_of(self.dtype))
+            self.state.hyperparams[self.names[name]] = self.jax.device_put(number)
+        grads = self.arrays([None if g is None else cast(g, self.dtype) for g in step.grads])
         try:
             self.params, self.state = self.step_all(grads, self.state, self.params)
         except Exception as error:

@@ -138,7 +138,7 @@ class Jax(Library):
         self.flushes = self.where.platform == "cpu"
 
     def array(self, value: FloatArray) -> Any:
-        return self.jax.device_put(self.xp.asarray(value), self.where)
+        return self.jax.device_put(value, self.where, may_alias=False)
 
 
 class JaxJit(Jax):

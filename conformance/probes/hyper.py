@@ -29,9 +29,12 @@ PROBES = [
     ),
     Probe(
         "LR.1/odd-values",
-        "learning rates of 24 bits, changed twice: one kept in bfloat16 or float16 shows",
+        "learning rates of 24 bits, changed twice: one kept in 16 bits shows; then one far above 1",
         (numbers(72, 4),),
-        scheduled(moving(73, 6, (4,)), {2: float(np.float32(0.1)), 4: float(np.float32(0.7))}),
+        scheduled(
+            moving(73, 7, (4,)),
+            {s: float(np.float32(lr)) for s, lr in ((2, 0.1), (4, 0.7), (6, 7.9))},
+        ),
         DECIMAL,
     ),
     Probe(

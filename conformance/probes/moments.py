@@ -5,7 +5,8 @@ from __future__ import annotations
 from adamcore.conformance.probes.design import ODD, array, gradients, moving, numbers
 from adamcore.conformance.types import Probe, Step
 
-SHAPES = ((), (1,), (2,), (3,), (4,), (5,), (7,), (8,), (9,), (15,), (16,), (17,), (31,), (33,), (2, 3), (0,))
+SHAPES = ((), (1,), (2,), (3,), (4,), (5,), (7,), (8,), (9,), (15,), (16,), (17,), (31,), (33,), (2, 3), (0,),
+          (2, 2, 3), (2, 1, 2, 2))  # fmt: skip
 
 PROBES = [
     Probe(
@@ -46,7 +47,7 @@ PROBES = [
     ),
     Probe(
         "STEP.1/shapes",
-        "0-d, empty, 2-d and odd sizes around vector widths: tails and scalars",
+        "0-d, empty, 2-d to 4-d and odd sizes around vector widths: tails and scalars",
         tuple(numbers(17 + i, *shape) for i, shape in enumerate(SHAPES)),
         moving(50, 3, *SHAPES),
         ODD,

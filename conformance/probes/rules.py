@@ -186,9 +186,12 @@ PROBES = [
     ),
     Probe(
         "CPX.1/decay",
-        "complex parameters under decay: real and imaginary parts decay alike",
-        (array([2.0 + 1.0j, -1.0 - 2.0j, 1.5j]),),
-        gradients([[0.5 + 1j, 1 - 0.5j, 0.5j], [-0.25 + 0.5j, 0.5 + 1j, 1 + 0.25j]] * 2),
+        "complex parameters under decay, of no dimension too: real and imaginary parts decay alike",
+        (array([2.0 + 1.0j, -1.0 - 2.0j, 1.5j]), array(1.0 - 2.0j)),
+        gradients(
+            [[0.5 + 1j, 1 - 0.5j, 0.5j], [-0.25 + 0.5j, 0.5 + 1j, 1 + 0.25j]] * 2,
+            [0.5 - 1j, 1 + 0.25j] * 2,
+        ),
         {"lr": 0.25, "b1": 0.5, "b2": 0.8, "eps": 0.03, "weight_decay": 0.25},
     ),
     Probe(

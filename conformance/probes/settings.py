@@ -43,9 +43,9 @@ def grouped(name: str, about: str, *names: str, lr: float | None = None) -> Prob
 PROBES = [
     Probe(
         "BC.4/betas-changed",
-        "b1 and b2 change, each twice: 1-b**t is formed with the step's own b and the whole t",
+        "b1 and b2 change, each twice, and b1 to 0: 1-b**t is formed with the step's own b and the whole t",
         (numbers(100, 3),),
-        changed(101, {2: {"b1": 0.75}, 3: {"b2": 0.9375}, 5: {"b1": 0.25, "b2": 0.875}}),
+        changed(101, {2: {"b1": 0.75}, 3: {"b2": 0.9375}, 5: {"b1": 0.25, "b2": 0.875}, 6: {"b1": 0.0}}),
         {**START, "eps": 0.0078125},
     ),
     Probe(
@@ -79,4 +79,12 @@ PROBES = [
         "weight_decay",
         lr=0.0625,
     ),
-]
+    replace(
+        grouped(
+            "STATE.4/resumed-groups",
+            "three groups that differ in all, saved and restored: each goes on with its own",
+            "lr", "b1", "b2", "eps", "weight_decay",
+        ),
+        manner="resumed",
+    ),
+]  # fmt: skip

@@ -27,7 +27,7 @@ from adamcore.conformance.verdict.judge import IN_ANOTHER_ORDER, judge
 from adamcore.conformance.verdict.loss_scale import loss_scale_findings
 from adamcore.conformance.verdict.pairs import pair_finding
 from adamcore.storage.blockwise import SMALL
-from adamcore.storage.moments import IN_8_BITS
+from adamcore.storage.moments import IN_8_BITS, Coding
 
 BLOCK_RULES = ("STORE.9", "STORE.15")  #: of moments in 8 bits
 PLAIN = (FINGERPRINT, "STATE.4/uninterrupted")  #: the probes with nothing special in them
@@ -65,6 +65,8 @@ def diagnose(
     cause = None
     in_blocks, rest = block_findings(case, rest)
     findings += in_blocks
+    if measured is not None and not may_show(case, measured, rest):
+        measured = None
     if case.count_required(rest):
         catalogue = faults_of(measured.area if measured else None) if is_measured else FAULTS
         found, rest, cause = explain(case, rest, identification, measured, catalogue)
@@ -77,29 +79,56 @@ def diagnose(
     return sorted(findings, key=lambda f: f.level) + notes
 
 
+def may_show(case: Case, measured: Finding, failures: Sequence[Result]) -> bool:
+    """True if what was measured may be why runs failed.
+
+    Coefficients less exact than double are not, where the claim allows them and the plainest runs hold.
+    """
+    if measured.area != "coefficients" or case.claim.coefficients == "double":
+        return True
+    return any(
+        r.probe in PLAIN or area_of(r.probe) == "coefficients" for r in failures if case.is_required(r)
+    )
+
+
 def block_findings(case: Case, failures: list[Result]) -> tuple[list[Finding], list[Result]]:
     """Return findings on moments in 8 bits, and the other failures.
 
-    Moments may be kept so where numbers are claimed, or as other numbers than their codes stand for.
+    Moments may be kept so where numbers are claimed, or as other numbers than their codes stand for.  If they
+    are, what arrays in blocks alone show follows from it.
     """
     if case.claim.m_storage in IN_8_BITS:  # a probe of blocks shows nothing else
         mine = [r for r in failures if case.probe(r).rule in BLOCK_RULES]
         rules = [case.probe(r).rule for r in mine]
-        return [
+        shown = [
             Finding("storage", rule, SAYS[rule], f"{r.reason} of {r.probe}", evidence=r.evidence)
             for rule, r in zip(rules, mine, strict=True)
-        ], [r for r in failures if r not in mine]
+        ]
+        left = [r for r in failures if r not in mine]
+        numbers = {r.dtype for r in left if not is_coded(case, r)}  # where others are wrong too
+        follow = [r for r in left if shown and r.dtype not in numbers]
+        if follow:
+            shown[0] = fold(shown[0], by_rule(follow, case.probes))
+        return shown, [r for r in left if r not in follow]
     if any(r.probe in PLAIN for r in failures):  # what small arrays show is no matter of blocks
         return [], failures
     large = [r for r in failures if any(np.size(p) >= SMALL for p in case.probe(r).params)]
     other = replace(case.claim, m_storage="blockwise8", v_storage="blockwise8")
-    shown = [r for r in large if case.may_keep_as(other, r) and case.passes(other, r)]
-    if not shown:
+    so_kept = [r for r in large if case.may_keep_as(other, r) and case.passes(other, r)]
+    if not so_kept:
         return [], failures
     observed = "moments are kept in 8 bits, with a scale for each block of 256 elements"
-    evidence = next((r.evidence for r in shown if r.evidence is not None), None)
+    evidence = next((r.evidence for r in so_kept if r.evidence is not None), None)
     found = Finding("storage", "STORE.9", SAYS["STORE.9"], observed, evidence=evidence)
     return [found], [r for r in failures if r not in large]
+
+
+def is_coded(case: Case, result: Result) -> bool:
+    """True if a failure shows in an array that is kept in codes, beside others that are kept in numbers."""
+    coding = Coding(case.claim.m_storage, signed=True)
+    if result.evidence is None or coding.serves(()):
+        return False
+    return coding.serves(np.shape(case.probe(result).params[result.evidence.place[0]]))
 
 
 def eager_notes(runs: Mapping[RunKey, Run]) -> list[Finding]:

@@ -222,27 +222,32 @@ def with_freezes(fit: Adam) -> Iterator[Adam]:
             yield replace(fit, missing=missing, clock=clock, all_missing=all_missing)  # type: ignore[arg-type]
 
 
-def prepare(claim: Adam, probes: Iterable[Probe]) -> None:
+def prepare(claim: Adam, probes: Iterable[Probe], *, flushes: bool = False) -> None:
     """Fill the caches with what the identification of a candidate needs if it is as claimed.
 
-    A check calls this while the candidate's process starts.
+    A check calls this while one of the candidate's processes starts, or while only the last one still runs.
+
+    Args:
+        claim: the Adam that is claimed.
+        probes: the probes as the candidate sees them.
+        flushes: whether the candidate flushes subnormals to zero.
     """
     named = {probe.name: probe for probe in probes}
     if FINGERPRINT in named:
         trajectories(named[FINGERPRINT], claim.cautious_decay)
     fit = replace(claim, coefficients="working")
-    tried: list[tuple[Adam, Iterable[str]]] = [(claim, named), (fit, (FINGERPRINT,))]
-    tried += [(adam, FREEZE_PROBES) for adam in with_freezes(fit)]
+    tried: list[tuple[Adam, Iterable[str], bool]] = [(claim, named, False), (fit, (FINGERPRINT,), flushes)]
+    tried += [(adam, FREEZE_PROBES, flushes) for adam in with_freezes(fit)]
     tried += [
-        (replace(fit, **{axis: value}), (name,))  # type: ignore[arg-type]
+        (replace(fit, **{axis: value}), (name,), flushes)  # type: ignore[arg-type]
         for axis, name in ONE_PROBE.items()
         for value in AXES[axis]
     ]
-    for adam, names in tried:
+    for adam, names, flushed in tried:
         for probe in (named[name] for name in names if name in named):
             if probe.applies_to(adam):
                 exact(adam, probe)
-                bounds(adam, probe, "float32")  # those of float64 come with them
+                bounds(adam, probe, "float32", flushed)  # those of float64 come with them
 
 
 def with_ratio(

@@ -163,9 +163,9 @@ def judge_twin(result: Result, probe: Probe, run: Run, twin: Run | None) -> Resu
     """Return the result of a run whose bits must be those of another run, the run of the probe's twin.
 
     A twin is the same probe with one difference that must not matter.  Elements that a NaN or infinity has
-    reached (NF.1) are not compared.
+    reached (NF.1) are not compared, nor is a run that was compiled with one that was not.
     """
-    if twin is None or result.status != "passed":
+    if twin is None or result.status != "passed" or run.eager != twin.eager:
         return result
     nonfinite = [np.zeros(np.shape(p), dtype=bool) for p in probe.params]
     for s, (got, want) in enumerate(zip(run.params, twin.params, strict=False), start=1):

@@ -13,7 +13,7 @@ import numpy as np
 from adamcore.conformance.rules import SAYS
 from adamcore.conformance.types import Finding, Probe, Result
 from adamcore.conformance.verdict.case import Case
-from adamcore.conformance.verdict.judge import CLOCKS
+from adamcore.conformance.verdict.judge import CLOCKS, IN_ANOTHER_ORDER
 
 
 class Pair(NamedTuple):
@@ -77,6 +77,8 @@ def pair_finding(case: Case, failures: Sequence[Result]) -> PairFinding | None:
                 continue
             if CLOCKS in right.reason and CLOCKS in wrong.reason:
                 continue  # a clock that is shown wrongly in both is nothing in which they differ
+            if wrong.reason.endswith(IN_ANOTHER_ORDER):
+                continue  # parameters are right: the order is that of the state
             ratios = case.ratios(right)
             if ratios is not None and np.max(ratios, initial=0.0) <= 1.0:
                 says = SAYS[pair.rule]

@@ -14,7 +14,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from itertools import groupby
 from shutil import rmtree
 from tempfile import mkdtemp
@@ -169,9 +169,8 @@ def run_group(
     """
     left = deque(jobs)
     while left and not stop.is_set():
-        request = [pack_job(job) | {"timeout": timeout, "parent": os.getpid()} for job in left]
         environment = worker_environment(left[0].dtype, left[0].ranks)
-        worker = Worker(json.dumps(request).encode(), environment, memory)
+        worker = Worker(partial(pack_jobs, list(left), timeout), environment, memory)
         try:
             goes_on = True
             while left and goes_on:
@@ -269,6 +268,12 @@ def compiled_programs() -> str:
     folder = mkdtemp(prefix="adamcore-programs-")
     atexit.register(rmtree, folder, ignore_errors=True)
     return folder
+
+
+def pack_jobs(jobs: Sequence[WorkerJob], timeout: float) -> bytes:
+    """Return the standard input of a worker."""
+    request = [pack_job(job) | {"timeout": timeout, "parent": os.getpid()} for job in jobs]
+    return json.dumps(request).encode()
 
 
 def pack_job(job: WorkerJob) -> dict[str, Any]:

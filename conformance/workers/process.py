@@ -9,10 +9,10 @@ import secrets
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import IO, Literal
 
@@ -28,28 +28,25 @@ class Worker:
     """A process that reads its job and answers in lines.
 
     Args:
-        job: the bytes of its standard input.
+        job: returns the bytes of its standard input; called while the process starts.
         environment: its environment variables.
         memory: MB that it and the processes that it starts may use together.
     """
 
-    def __init__(self, job: bytes, environment: Mapping[str, str], memory: float) -> None:
+    def __init__(self, job: Callable[[], bytes], environment: Mapping[str, str], memory: float) -> None:
         self.mark = secrets.token_hex(16)
-        with tempfile.TemporaryFile() as standard_input:  # a file, so that writing it cannot block
-            standard_input.write(job)
-            standard_input.seek(0)
-            self.process = subprocess.Popen(
-                COMMAND,
-                stdin=standard_input,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env={**environment, MARK: self.mark},
-                start_new_session=True,
-            )
+        self.process = subprocess.Popen(
+            COMMAND,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**environment, MARK: self.mark},
+            start_new_session=True,
+        )
         self.memory, self.overrun = memory, 0.0
         self.lines: queue.Queue[bytes | None] = queue.Queue()
         self.errors, self.closed = b"", threading.Event()
-        work = (self.read_lines, self.keep_end, self.watch)
+        work = (self.read_lines, self.keep_end, self.watch, partial(self.feed, job))
         self.threads = [threading.Thread(target=one, daemon=True) for one in work]
         for thread in self.threads:
             thread.start()
@@ -108,6 +105,11 @@ class Worker:
         self.process.wait()
         for thread in self.threads:
             thread.join(timeout=1)
+
+    def feed(self, job: Callable[[], bytes]) -> None:
+        """Write its standard input, in a thread that may wait for the process to read."""
+        with contextlib.suppress(BrokenPipeError), require_pipe(self.process.stdin) as stream:
+            stream.write(job())
 
     def read_lines(self) -> None:
         """Put each line of its standard output into the queue, and None at the end."""

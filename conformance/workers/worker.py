@@ -38,6 +38,7 @@ from adamcore.conformance.wire import pack_run, unpack_probe
 from adamcore.conformance.workers.later_dynamo import load_dynamo_later
 
 POLL_SECONDS = 0.5  #: between two looks at whether the check still runs
+SELDOM = 10_000  #: objects made between two looks for garbage; with Python's 700 they take a fifth
 
 
 def main() -> None:
@@ -123,6 +124,7 @@ def run_all(job: dict[str, Any], candidates: list[Candidate], lines: TextIO) -> 
         write_line(lines, {"task": number, "run": pack_run(run)})
         if not gc.isenabled():  # a library may import the rest of itself in the first step
             gc.freeze()
+            gc.set_threshold(SELDOM)
             gc.enable()
     if refusals and all(refusals):
         raise CandidateError(f"it could not be constructed for any probe: {refusals[0]}")

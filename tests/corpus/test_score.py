@@ -59,7 +59,7 @@ MOST = [
     for _, item in sorted(ITEMS.items())
     if item.claim == "torch.AdamW" and not item.options and not item.is_narrow
 ]
-SAMPLE = MOST[::52]  #: some Adams with the most frequent claim, so that they share what is cached
+SAMPLE = MOST[::104]  #: some Adams with the most frequent claim, so that they share what is cached
 IN_16_BITS = [
     f"tests/corpus/low_precision_{name}"
     for name in (

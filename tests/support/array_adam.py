@@ -32,7 +32,7 @@ class Good:
             f = self.p[i].dtype.type
             self.m[i] = f(h["b1"]) * self.m[i] + f(1 - h["b1"]) * g
             self.v[i] = f(h["b2"]) * self.v[i] + f(1 - h["b2"]) * g * g
-            c1, c2 = -np.expm1(self.t[i] * np.log(h["b1"])), -np.expm1(self.t[i] * np.log(h["b2"]))
+            c1, c2 = (1 - h[b] ** self.t[i] for b in ("b1", "b2"))
             root = np.sqrt(self.v[i]) / f(np.sqrt(c2)) + f(h["eps"])
             kept = self.p[i] * f(1 - h["lr"] * h["weight_decay"])
             self.p[i] = np.asarray(kept - f(h["lr"] / c1) * self.m[i] / root)

@@ -57,6 +57,9 @@ def sizes(d: Difference) -> Words | None:
     if is_independent_of_size(r, "sizes"):
         return None
     still = [shape for i, shape in enumerate(SHAPES) if not np.any(r.moves("sizes", i).value)]
+    if still and all(len(shape) > 1 for shape in still) and is_matrix_moved(r):
+        text = "equal gradients do not move an array of two dimensions, others do: their mean is taken off"
+        return "moments", "MOM.1", text
     if still:
         text = f"arrays of the shapes {', '.join(map(str, dict.fromkeys(still)))} do not move"
         return "layout", "STEP.1", text
@@ -80,6 +83,11 @@ def sizes(d: Difference) -> Words | None:
         return "clipping", "NUM.5", text
     times = listed(matrices[0].value / rows[0].value)
     return "layout", "STEP.1", f"a step of an array of two dimensions is {times} times that of one of one"
+
+
+def is_matrix_moved(r: Readings) -> bool:
+    """True if gradients that differ from each other move an array of two dimensions."""
+    return "layout-C" in r.probes and not r.why_not("layout-C") and bool(np.any(r.moves("layout-C", 0).value))
 
 
 def after_small(d: Difference) -> Words | None:
@@ -299,6 +307,16 @@ def is_multiple(factors: FloatArray) -> bool:
     return alike(np.where(np.abs(off) < ROUNDED, 0.0, off))
 
 
+def beside_it(d: Difference) -> Words | None:
+    """The words on an array that is stepped as claimed where the one after it, of another shape, is not."""
+    r, claimed = d.anatomy.readings, d.anatomy.claimed
+    [name] = AFTER[d.part.differs[0]].names
+    if claimed is None or r.why_not(name) or not r.moves(name, 0).all_equal(claimed.moves(name, 0)):
+        return None
+    shape = r.probes[name].params[0].shape
+    return "isolation", "STATE.3", f"after an array of the shape {shape} another is not stepped as claimed"
+
+
 def order(d: Difference) -> Words | None:
     """The words on a maximum that depends on the places of elements, or None.
 
@@ -327,7 +345,7 @@ def factor(d: Difference) -> Words | None:
     with np.errstate(all="ignore"):
         fading = float(got[0] / got[1]) - 1.0  # (1-b^2) / (1-b) = 1+b
         corrections = 1.0 - fading ** np.arange(1, len(got) + 1)
-    if 0 < fading < 1 and near(got * corrections, got[-1] * corrections[-1]):
+    if NEAR < fading < 1 and near(got * corrections, got[-1] * corrections[-1]):
         text = f"steps are divided by 1 - {number(fading)}^t though both betas are 0"
         return "bias_correction", "BC.1", text
     if takes_corrections_place(d, got):
@@ -373,6 +391,7 @@ def other_clock(d: Difference) -> str | None:
 FINER: dict[str, Callable[[Difference], Words | None]] = {
     "shared": shared, "sizes": sizes, "unit": factor, "absent": absent, "betas changed": betas,
     "groups by lr": group_decay, "matrix": permuted, "twins": twins, "zeros": after_small, "order": order,
+    **dict.fromkeys(("square", "3-d", "4-d", "4-d decay"), beside_it),
     **{f"clock {t}": after_clock for t in CLOCKS},
 }  # fmt: skip
 """Words for what a circumstance may show besides its own."""

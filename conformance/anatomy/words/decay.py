@@ -55,6 +55,9 @@ def decay(d: Difference) -> Words:
             if near(always, d.anatomy.readings.hyper("eps")):
                 return "epsilon", "EPS.1", f"{text}, which is eps"
             return "moments", "MOM.1", text
+        if (share := moved_by_epsilon(d)) is not None:
+            text = f"without any gradient p moves by {number(share)} times lr, whatever eps is"
+            return "epsilon", "EPS.1", f"{text}: eps counts in what is divided by the root"
     both = [r for r in (d.anatomy.readings, d.anatomy.claimed) if r is not None]
     tiny = [r.moves("decay", 3)[0, 0] for r in both]
     rows = [r.moves("decay", 5)[0] for r in both]
@@ -150,6 +153,19 @@ def constant_gradient(d: Difference) -> float | None:
         less = abs(steps(sign * 2.0**middle).value[0]) < abs(small[0].value[0])
         low, high = (middle, high) if less else (low, middle)
     return float(sign * 2.0**low) if low < 59.0 and steps(sign * 2.0**low).all_equal(small[0]) else None
+
+
+def moved_by_epsilon(d: Difference) -> float | None:
+    """Return the first step without any gradient over lr if every eps makes the same one, or None.
+
+    What is added to all steps, far above eps as well, is no eps.
+    """
+    r, claimed = d.anatomy.readings, d.anatomy.claimed
+    if claimed is None or not near(*(each.moves("normal").value[0, 0] for each in (r, claimed))):
+        return None
+    shares = [float(r.moves(name).value[0, -1] / r.hyper("lr", name)) for name in ("response", "large")]
+    is_told = r.hyper("eps", "response") != r.hyper("eps", "large")
+    return shares[0] if is_told and shares[0] and near(*shares) else None
 
 
 def start_under_penalty(d: Difference) -> bool:

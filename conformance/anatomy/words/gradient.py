@@ -45,6 +45,9 @@ def arrays(d: Difference) -> Words:
             return "mixed_precision", "NUM.1", f"{text}: an array shares few bits"
         text = f"{int(np.sum(got == 0))} of {len(got)} elements that have a gradient do not move"
         return "layout", "STEP.1", text
+    if d.differs("place") and is_of_root(d):
+        text = "the last of two equal arrays makes, times the step, "
+        return "moments", "MOM.2", f"{d.beside('place', text)}: the root is that of other arrays too"
     if d.differs("place") and (factors := factors_without_averages(d)) is not None:
         text = "without averages, to which no clock matters, the steps of an array go on changing: they are"
         return "schedule", "LR.1", f"{text} {listed(factors)} times its last one"
@@ -60,6 +63,8 @@ def arrays(d: Difference) -> Words:
     if (words := scalars_beside_others(d)) is not None:
         return words
     text = f"without other arrays beside it, a step is {number(ratio[0])} times as large"
+    if counts_arrays(d):
+        return "schedule", "LR.1", f"{text}, whatever its size: the number of arrays counts"
     if ratio[0] > 4 and is_of_root(d):
         return "moments", "MOM.2", f"{text}, though not far below eps: the root is that of other arrays too"
     return ("clipping", "NUM.5", text) if ratio[0] > 4 else ("isolation", "STATE.3", text)
@@ -88,6 +93,21 @@ def unmoved_after_zeros(d: Difference) -> Words | None:
     if not got[0] or got[1:T].any() or not got[T:].all() or not moved.all():
         return None
     return "moments", "STEP.1", "after steps without gradients a gradient does not move p at all"
+
+
+def counts_arrays(d: Difference) -> bool:
+    """True if other arrays multiply all steps by one number, also those that are too small to be cut."""
+    r, claimed = d.anatomy.readings, d.anatomy.claimed
+    if claimed is None:
+        return False
+    tiny, large = ((getattr(r, name) / getattr(claimed, name)).value[0, 0] for name in ("linear", "normal"))
+    small = np.array(
+        [(r.moves("large", i) / claimed.moves("large", i)).value[0, 0] for i in range(len(NEIGHBOURS))]
+    )
+    shares = np.array([tiny, large, *small])
+    if not np.isfinite(shares).all() or not shares.all():
+        return False
+    return near(tiny, large) and near(small, small[0]) and not near(tiny, 1.0) and not near(small[0], 1.0)
 
 
 def are_small_beside_others(d: Difference) -> bool:

@@ -28,7 +28,7 @@ def hyperparameters(d: Difference) -> Words:
     if found is None and (words := cut(d, name, probe)):
         return words
     if found is None and sweep.name == "lr" and is_of_decay(d, name):
-        return "decay", decay_rule(d), f"with {name} other elements decay than claimed"
+        return "decay", decay_rule(d), f"with {name} elements decay by another share than claimed"
     if found is None and sweep.name in ("b1", "b2") and (steps := uncorrected_steps(d, probe, got)):
         text = f"with {name} a correction is left out, though in no other steps than"
         return "bias_correction", "BC.1", f"{text} {', '.join(map(str, steps))}"
@@ -51,7 +51,10 @@ def hyperparameters(d: Difference) -> Words:
 
 
 def is_of_decay(d: Difference, name: str) -> bool:
-    """True if the first step that is not as claimed is off by what decays of an element, or by nothing."""
+    """True if the first step that is not as claimed is off by what decays of an element, or by nothing.
+
+    What would turn the sign of a parameter may be held at 0: then all elements are off by one share of it.
+    """
     r, claimed = d.anatomy.readings, d.anatomy.claimed
     hyper = r.probes[name].hyper
     if claimed is None or not hyper.get("weight_decay"):
@@ -60,7 +63,8 @@ def is_of_decay(d: Difference, name: str) -> bool:
     for t, (got, want) in enumerate(zip(r.moves(name).value, claimed.moves(name).value, strict=True)):
         if not near(got, want):
             share = np.abs(got - want) / np.abs(hyper["lr"] * hyper["weight_decay"] * p[t])
-            return bool(np.all((share < NEAR) | (np.abs(share - 1.0) < NEAR)))
+            some = share[share >= NEAR]
+            return near(some, 1.0) or (len(some) > 1 and near(some, some[0]) and hyper["lr"] > 1.0)
     return False
 
 

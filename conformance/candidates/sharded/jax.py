@@ -260,8 +260,8 @@ class MeshOptaxStepper(OptaxStepper):
         self.devices = devices
         super().__init__(candidate, probe, dtype)
 
-    def array(self, value: FloatArray) -> Any:
-        return self.devices.array(value)
+    def arrays(self, tree: Any) -> Any:
+        return self.jax.tree.map(self.devices.array, tree)
 
     def numpy(self, array: Any) -> FloatArray:
         return self.devices.numpy(array)

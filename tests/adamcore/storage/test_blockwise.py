@@ -10,7 +10,7 @@ from moment_runs import found_again, kept
 from storage_runs import array, numbers, same
 
 from adamcore import Adam
-from adamcore.storage.blockwise import BLOCK, SMALL, middles, table
+from adamcore.storage.blockwise import BLOCK, SMALL, middles, rising, table
 from adamcore.storage.moments import Coding
 
 M, V = Coding("blockwise8", True), Coding("blockwise8", False)
@@ -28,6 +28,17 @@ def test_the_codebook_is_the_published_one(signed: bool) -> None:
     assert np.allclose(table(signed), sorted(found), rtol=2**-23, atol=0)  # fused or not
     assert len(set(table(signed))) == 256
     assert len(middles(signed)) == 255
+
+
+@pytest.mark.parametrize("signed", [True, False])
+def test_the_least_of_the_lines_is_the_place_or_one_more(signed: bool) -> None:
+    """At each border and just below it, with a fifth of a place to spare."""
+    borders = np.array([x for x in middles(signed) if x > 0], np.float32)
+    count = np.arange(1, len(borders) + 1)
+    for x, there in ((borders, count), (np.nextafter(borders, np.float32(0)), count - 1)):
+        least = np.min([np.float32(slope) * x + np.float32(start) for slope, start in rising(signed)], axis=0)
+        assert np.all(least > there + 0.2)
+        assert np.all(least < there + 1.8)
 
 
 @pytest.mark.parametrize("coding", [M, V], ids=["m", "v"])

@@ -1,4 +1,4 @@
-"""Results rounded to bfloat16 by the processor: the bits of the definition, of small numbers too."""
+"""Results rounded to bfloat16 by the processor, and its tables: the bits of the definition everywhere."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from fast import bits, definition_alone
 
 from adamcore import Adam
-from adamcore.backends.kernels import llvm, loop
+from adamcore.backends.kernels import llvm, loop, words
 from adamcore.backends.kernels.formats import Format
 from adamcore.backends.numpy import backend
 from adamcore.coefficients import Host
@@ -49,3 +49,16 @@ def test_the_instruction_is_used_where_it_is_there() -> None:
         dtypes = Format("float32", *[dtype] * 4)  # type: ignore[arg-type]
         assert ("cvtne2ps2bf16" in loop.text(traced, dtypes, True, bfloat16=there)) is uses
     assert llvm.native_bfloat16() in (False, True)
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_tables_are_in_registers_where_the_processor_looks_up_there(
+    there: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the numbers are, test_words says."""
+    monkeypatch.setattr(words, "native_tables", lambda: there)
+    traced = program(Adam(), coefficients(Host(), Adam(), 1, 0.1))
+    dtypes = Format("float32", "float32", "float32", "uint8", "uint8", "plain", "blockwise8", "blockwise8")
+    text = loop.text(traced, dtypes, True)
+    assert ("vpermi2var" in text, "masked.gather" in text) == (there, not there)
+    assert llvm.native_tables() in (False, True)

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from storage_runs import samples, words_of
 
-from adamcore.backends.kernels import llvm
+from adamcore.backends.kernels import llvm, words
 from adamcore.backends.kernels.formats import Lines
 from adamcore.backends.kernels.words import Value, ValueWords
+from adamcore.storage import blockwise
 from adamcore.storage.bits import away, nearest, quiet, stochastic, to_odd
 from adamcore.storage.random_bits import key_of, random_words
 
@@ -31,8 +32,9 @@ def applied(function: Callable[[Any, Any], Any], x: Any, lanes: int) -> Any:
     if made.kind == "float":
         made = made.cast("bitcast", "i32")
     kind = lines.kind("i32")
-    body = "\n".join(lines)
+    body, outside = "\n".join(lines), "\n".join(lines.outside.values())
     source = f"""
+{outside}
 define void @run(ptr %from, ptr %to) {{
   %x = load {kind}, ptr %from, align 4
 {body}
@@ -42,12 +44,12 @@ define void @run(ptr %from, ptr %to) {{
 """
     at, keep = llvm.link(source, "run")
     run = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64)(at)
-    words = x.view(np.uint32).copy()
-    new = np.zeros_like(words)
-    for k in range(0, len(words) - lanes + 1, lanes):
-        run(words.ctypes.data + 4 * k, new.ctypes.data + 4 * k)
+    given = x.view(np.uint32).copy()
+    new = np.zeros_like(given)
+    for k in range(0, len(given) - lanes + 1, lanes):
+        run(given.ctypes.data + 4 * k, new.ctypes.data + 4 * k)
     del keep
-    return new[: len(words) // lanes * lanes]
+    return new[: len(given) // lanes * lanes]
 
 
 FUNCTIONS: dict[str, Callable[[Any, Any], Any]] = {
@@ -78,6 +80,41 @@ def test_the_bits_are_those_of_numpy(name: str, lanes: int) -> None:
     got = applied(function, x, lanes)
     nan = np.isnan(got.view(np.float32)) & np.isnan(wanted[: len(got)].astype(np.uint32).view(np.float32))
     assert ((got == wanted[: len(got)].astype(np.uint32)) | nan).all()
+
+
+def near_borders(signed: bool) -> Any:
+    """Return the borders of a codebook with their neighbours, on both sides of 0, and what is no number."""
+    borders = np.array(blockwise.middles(signed), np.float32)
+    beside = [np.nextafter(borders, end) for end in (np.float32(-2), np.float32(2))]
+    x = np.concatenate(
+        [borders, -borders, *beside, np.array([0, -0.0, np.inf, -np.inf, np.nan, -np.nan, 4, 1e-40])]
+    )
+    return np.resize(np.concatenate([x.astype(np.float32), X[:1500]]), 3072)
+
+
+@pytest.mark.parametrize("lanes", [64, 256])
+@pytest.mark.parametrize("signed", [True, False])
+@pytest.mark.parametrize("tables", [True, False])
+def test_places_of_numbers_in_a_codebook(
+    tables: bool, signed: bool, lanes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In registers, where this processor has tables there, and in memory."""
+    monkeypatch.setattr(words, "native_tables", lambda: tables and llvm.native_tables())
+    x, borders = near_borders(signed), blockwise.middles(signed)
+
+    def place(n: Any, w: Any) -> Any:
+        return n.places(borders, n.floats(w))
+
+    wanted = np.asarray(place(words_of("numpy"), x.view(np.uint32)))
+    np.testing.assert_array_equal(applied(place, x, lanes), wanted)
+
+
+@pytest.mark.parametrize("tables", [True, False])
+def test_numbers_of_a_codebook(tables: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(words, "native_tables", lambda: tables and llvm.native_tables())
+    table, codes = blockwise.table(True), np.resize(np.arange(256, dtype=np.uint32), 512)
+    got = applied(lambda n, w: n.entries(table, w), codes, 256)
+    np.testing.assert_array_equal(got.view(np.float32), np.array(table, np.float32)[codes])
 
 
 def test_numbers_are_written_as_llvm_reads_them() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from measured_adams import Parts, nothing_run, whole_anatomy
 
@@ -24,6 +26,13 @@ def test_all_of_them_show_in_a_candidate_that_takes_them() -> None:
 
 def test_what_a_candidate_does_not_take_says_nothing() -> None:
     assert read(FIRST | SECOND | AFTER, nothing_run()) == {}
+
+
+def test_runs_that_were_compiled_are_not_compared_with_others() -> None:
+    """Of an optimizer that compiles its step some runs are made without (docs/checking.md)."""
+    r = whole_anatomy(Parts).readings
+    runs = {name: replace(run, eager=name == "again") for name, run in r.runs.items()}
+    assert set(read(FIRST, r)) - set(read(FIRST, replace(r, runs=runs))) == {"again"}
 
 
 def test_numbers_that_must_be_the_same_are_compared_by_themselves() -> None:

@@ -78,6 +78,21 @@ def test_equal_programs_of_other_shapes_and_numbers_are_compiled_once() -> None:
     np.testing.assert_array_equal(found[1], 0.25 * arrays(1, (2, 2), (5,), (1,))[1] - 2)
 
 
+def test_parameters_with_the_same_numbers_are_run_at_once() -> None:
+    shapes = (3,), (2, 2), (0, 2), (5,), (1,)
+    given, factors = arrays(1, *shapes), (0.5, 0.25, 0.5, 0.5, 0.25)
+    programs = elementwise.Programs()
+
+    def decay(params: Any) -> Any:
+        return [factor * p for factor, p in zip(factors, params, strict=True)]
+
+    plan = programs.plan(decay, [given])
+    assert [len(parts) for parts in plan.runs] == [3, 2]
+    assert len(programs.compiled) == 1
+    for got, factor, p in zip(plan.run(given), factors, given, strict=True):
+        np.testing.assert_array_equal(got, factor * p)
+
+
 @pytest.mark.parametrize(
     "function",
     [

@@ -78,6 +78,19 @@ def test_options_of_torch_under_the_name_of_another() -> None:
     )
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("library", ["bitsandbytes", "torchao"])
+def test_adams_of_others_with_moments_in_8_bits(library: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Needs the library, which the tests do not install: all that fails is a matter of codes."""
+    pytest.importorskip(f"{library}.optim")
+    monkeypatch.setenv("TORCHDYNAMO_DISABLE", "1")  # to compile would take longer than all else
+    [entry] = check(f"{library}.optim:AdamW8bit", dtypes=["float32"]).entries
+    found = [f for f in entry.findings if f.level == "error"]
+    assert (entry.verdict, found[0].rule) == ("deviates", "STORE.15")
+    assert {f.area for f in found} == {"storage"}
+    assert {r.status for r in entry.results} == {"passed", "failed", "skipped"}
+
+
 def test_backends_that_are_not_here_are_named() -> None:
     torch = pytest.importorskip("torch")
     if torch.cuda.is_available():

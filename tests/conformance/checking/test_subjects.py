@@ -18,6 +18,7 @@ from adamcore.conformance.oracle.sharing import equivalent_claim
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.settings import Ranks
 from adamcore.conformance.types import Result, Run
+from adamcore.conformance.verdict import identify
 
 
 def test_claim_of_a_candidate(tmp_path: Path) -> None:
@@ -82,6 +83,26 @@ def test_bits_of_a_resumed_run_are_compared_where_it_rounds_alike() -> None:
 
     assert statuses(True) == ["passed", "failed", "failed"]
     assert statuses(False) == ["passed", "passed", "failed"]
+
+
+def test_identification_is_prepared_while_another_worker_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared: list[bool] = []
+
+    def prepare(*_: object, flushes: bool) -> None:
+        prepared.append(flushes)
+        raise ValueError("a fault of ours")
+
+    monkeypatch.setattr(identify, "prepare", prepare)
+    subject = ThirdParty(
+        "optax:adamw", None, {}, None, [PROBES["STEP.1/fingerprint"]], ["float32", "float64"]
+    )
+    subject.on_ready(CandidateInfo("optax factory", flushes=True))
+    subject.on_end(None, "")
+    assert prepared == [True]
+    assert subject.problem == "broken"
+    assert "a fault of ours" in subject.reason
+    subject.on_end(None, "")
+    assert prepared == [True]
 
 
 def test_nothing_judged_is_not_conforming(tmp_path: Path) -> None:
@@ -192,6 +213,13 @@ def test_what_has_no_float64_is_measured_in_float32_and_told_with_its_fault(tmp_
     assert ("step", "p = p - lr m_hat / (sqrt(v_hat) + eps)") in entry.anatomy.equations
     assert entry.axes["epsilon"] == ["outside-corrected"]
     assert entry.fault == "the first update counts as t=2"
+
+
+def test_a_probe_of_very_many_arrays_is_run_early() -> None:
+    names = "STEP.1/fingerprint", "STEP.1/shapes", "STEP.1/long", "STEP.1/many"
+    subject = ThirdParty("m:C", None, {}, None, [PROBES[name] for name in names], ["float32", "float64"])
+    in_order = [[job.probe_of(k).name for k in range(len(job.tasks))] for job in subject.jobs]
+    assert in_order == [[names[0], names[3], *names[1:3]], [*names[:3]]]
 
 
 def test_a_probe_of_very_many_arrays_is_run_in_one_dtype() -> None:

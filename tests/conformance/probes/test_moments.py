@@ -34,6 +34,13 @@ class NoScalars(Good):
         return super().step([None if g is not None and not g.ndim else g for g in grads])
 
 
+class NoFilters(Good):
+    """Leaves arrays of four dimensions alone."""
+
+    def step(self, grads: list[Any]) -> list[Any]:
+        return super().step([None if g is not None and g.ndim > 3 else g for g in grads])
+
+
 @pytest.mark.parametrize("name", ["MOM.1/common", "MOM.2/long", "MOM.3/constant", "STEP.1/shapes"])
 def test_a_right_adam_passes(name: str) -> None:
     assert judged(Good, name)[2].status == "passed"
@@ -46,6 +53,7 @@ def test_a_right_adam_passes(name: str) -> None:
         (Remembers, "MOM.2/b2-zero"),
         (SlowDrift, "MOM.2/long"),
         (NoScalars, "STEP.1/shapes"),
+        (NoFilters, "STEP.1/shapes"),
     ],
 )
 def test_a_wrong_moment_fails(cls: type, name: str) -> None:

@@ -18,6 +18,7 @@ from adamcore.conformance.probes.settings import PROBES as SETTINGS
 
 CHANGED = ["BC.4/betas-changed", "LR.3/eps-changed", "LR.3/decay-changed", "LR.5/decay-schedule"]
 GROUPED = [f"LR.4/groups-{what}" for what in ("lr", "betas", "eps", "decay", "schedule")]
+GROUPED += ["STATE.4/resumed-groups"]
 
 
 class ReadsOnce(Good):
@@ -47,6 +48,21 @@ class FirstScheduled(Good):
         self.hypers = [{**first, "lr": lr}, *others]
 
 
+class ForgetsGroups(Good):
+    """A resume that gives every parameter the first one's hyperparameters."""
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        super().set_state(state)
+        self.hypers = self.hypers[:1] * len(self.hypers)
+
+
+class TakesNoZero(Good):
+    """A new hyperparameter of 0 is taken for none."""
+
+    def set_hyper(self, hyper: dict[str, float]) -> None:
+        super().set_hyper({name: value for name, value in hyper.items() if value})
+
+
 class Bare:
     init, step = Good.init, Good.step
     hypers: list[Any] = []  # noqa: RUF012 - nobody changes it
@@ -74,6 +90,15 @@ def test_one_that_reads_the_first_group_alone_fails(name: str) -> None:
 
 def test_a_new_lr_that_reaches_the_first_group_alone_fails() -> None:
     assert judged(FirstScheduled, "LR.4/groups-schedule")[2].status == "failed"
+
+
+def test_a_resume_that_forgets_groups_fails() -> None:
+    assert judged(ForgetsGroups, "STATE.4/resumed-groups")[2].status == "failed"
+
+
+@pytest.mark.parametrize("name", ["BC.4/betas-changed", "LR.5/decay-schedule"])
+def test_a_new_value_of_0_is_a_value(name: str) -> None:
+    assert judged(TakesNoZero, name)[2].status == "failed"
 
 
 @pytest.mark.parametrize("name", [*CHANGED, *GROUPED])

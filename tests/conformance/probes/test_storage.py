@@ -119,3 +119,29 @@ def test_a_v_that_becomes_0_beside_an_m_that_does_not(monkeypatch: pytest.Monkey
     [found] = diagnose(claim, runs, [result], probes={probe.name: probe}, is_measured=True)
     assert (found.area, found.rule) == ("storage", "STORE.15")
     assert found.observed.endswith("leaves the bound in step 2 of STORE.15/small-v")
+
+
+@pytest.mark.slow
+def test_what_arrays_in_blocks_alone_show_follows_from_their_codes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in bitsandbytes, which takes for some numbers a code beside the nearest one."""
+    from adamcore.storage import blockwise
+
+    claim = Adam(m_storage="blockwise8", v_storage="blockwise8")
+    probes = {name: PROBES[name] for name in ("STORE.9/blocks", "STEP.1/long", "STEP.1/fingerprint")}
+    library = library_for("numpy")
+    assert library is not None
+    rule = blockwise.encode
+
+    def beside(n: Any, x: Any, signed: bool) -> Any:
+        codes, scales = rule(n, x, signed)
+        return np.where(np.arange(codes.size).reshape(codes.shape) % 97 == 5, codes ^ 1, codes), scales
+
+    with monkeypatch.context() as patch, switched_off():
+        patch.setattr(blockwise, "encode", beside)
+        runs = {
+            (name, "float32"): OwnCandidate(library, claim).run(p, "float32") for name, p in probes.items()
+        }
+    results = [judge(claim, probes[name], dtype, run) for (name, dtype), run in runs.items()]
+    assert [r.status for r in results] == ["failed", "failed", "passed"]
+    [found] = diagnose(claim, runs, results, probes=probes, is_measured=True)
+    assert (found.rule, [f.rule for f in found.folded]) == ("STORE.9", ["STEP.1"])

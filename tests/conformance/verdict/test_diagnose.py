@@ -88,6 +88,21 @@ def test_coefficients_less_exact_than_double_are_a_note_where_the_claim_allows_t
     assert (note.level, note.area, note.rule) == ("note", "coefficients", "NUM.4")
 
 
+def test_coefficients_that_the_claim_allows_are_not_why_another_probe_fails() -> None:
+    measured = Finding("coefficients", "NUM.4", "as claimed", "with b1=0.9999 a step is off by up to 0.0002")
+    runs, results = runs_and_results(ADAMW)
+    runs["DEC.5/order", "float64"].params[2][0][1] += 0.25
+    result = next(r for r in results if (r.probe, r.dtype) == ("DEC.5/order", "float64"))
+    failed = replace(result, status="failed", reason="parameter 0[1] leaves the bound in step 3")
+    given = [failed if r is result else r for r in results]
+    rules = []
+    for precision in ("working", "double"):
+        claim = replace(ADAMW, coefficients=precision)
+        found = diagnose(claim, runs, given, measured=measured, is_measured=True)
+        rules.append([f.rule for f in found if f.level == "error"])
+    assert rules == [["DEC.5"], ["NUM.4"]]
+
+
 def test_what_was_measured_is_the_finding_where_there_is_no_cause() -> None:
     measured = Finding("moments", "MOM.1", "as claimed", "weights of m go down by 0.95 a step")
     results, runs = [], {}

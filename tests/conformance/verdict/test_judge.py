@@ -115,3 +115,4 @@ def test_a_twin_must_agree_bit_for_bit() -> None:
     again = judge_twin(result, probe, run, twin)
     assert again.status == "failed"
     assert "bit for bit" in again.reason
+    assert judge_twin(result, probe, replace(run, eager=True), twin) is result  # compiled, and not

@@ -50,6 +50,16 @@ def test_clocks_that_are_shown_wrongly_in_both_are_no_difference() -> None:
     assert finding(shown) is None
 
 
+def test_clocks_that_are_shown_in_another_order_are_no_clock_of_another_array() -> None:
+    seen = case()
+    done = seen.runs["CLK.1/own-ages", "float32"]
+    ages = [start.t for start in PROBES["CLK.1/own-ages"].start]
+    done.clocks[:] = [[age + t for age in reversed(ages)] for t in range(1, len(done.params) + 1)]
+    results = [judge(ADAMW, PROBES[n], d, made) for (n, d), made in seen.runs.items()]
+    assert [r.probe for r in results if r.status == "failed"] == ["CLK.1/own-ages"]
+    assert finding(Case(ADAMW, seen.runs, results, False, PROBES)) is None
+
+
 def test_the_probes_of_a_pair_have_the_same_numbers() -> None:
     for pair in PAIRS:
         right, wrong = PROBES[pair.right], PROBES[pair.wrong]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import odd_runs as odd
 import pytest
+import wide_runs as wide
 from measured_adams import CLAIM, Parts, assert_found, whole_anatomy
 
 from adamcore.conformance.anatomy.words.findings import first_finding
@@ -45,6 +46,15 @@ CASES = [
     (odd.RoughRoot, "mixed_precision", "NUM.1", "older squares keep, by their age, about "),
     (odd.StepsBySize, "moments", "STEP.1", "a step depends on the size of the parameter"),
     (odd.HeavierLate, "moments", "MOM.1", "from step 100 on the newest gradient counts 0.5 times"),
+    (wide.ManyDimensionsKept, "decay", "DEC.1", "an array of four dimensions does not decay as claimed"),
+    (wide.LeavesMoment, "isolation", "STATE.3", "after an array of the shape (3, 3) another"),
+    (wide.RootOfAll, "moments", "MOM.2", "the root is that of other arrays too"),
+    (wide.RateByNumber, "schedule", "LR.1", "the number of arrays counts"),
+    (wide.CentresMatrices, "moments", "MOM.1", "their mean is taken off"),
+    (wide.SlowlyFallingRate, "schedule", "LR.1", "though neither gradient nor lr changes"),
+    (wide.EmptiedByThousands, "moments", "STEP.1", "after step 999: no other corrections"),
+    (wide.ShortUpdates, "clipping", "NUM.5", "updates that are many times as large as lr"),
+    (wide.KeepsMomentum, "schedule", "LR.3", "a new b1 of 0"),
     (odd.ForgetsLate, "moments", "MOM.1", "from step 130 on constant gradients make steps "),
 ]
 
@@ -59,3 +69,7 @@ def test_a_right_adam_has_none(dtype: str) -> None:
     made = whole_anatomy(Parts, dtype)
     assert [part.name for part in made.parts if not part.as_claimed] == []
     assert made.claim == CLAIM
+
+
+def test_nor_has_one_that_takes_all_circumstances() -> None:
+    assert [part.name for part in whole_anatomy(wide.Begun).parts if not part.as_claimed] == []

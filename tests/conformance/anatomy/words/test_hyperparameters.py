@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import odd_runs as odd
 import pytest
+import wide_runs as wide
 from measured_adams import assert_found, whole_anatomy
 
 from adamcore.conformance.anatomy.words.findings import first_finding
@@ -14,6 +15,13 @@ CASES = [
     (odd.SingleUpdate, "mixed_precision", "NUM.1", "p has the digits of float32"),
     (odd.SingleBetas, "hyperparameters", "NUM.4", "b1 is 0.800000011921 where 0.8 was given"),
     (odd.SingleCorrections, "coefficients", "NUM.4", "corrections and weights are off by up to "),
+    (wide.HoldsAtZero, "decay", "DEC.2", "with lr=8 elements decay by another share than claimed"),
+    (
+        wide.AddsEpsilonAbove,
+        "epsilon",
+        "EPS.1",
+        "without any gradient p moves by 5 times lr, whatever eps is",
+    ),
     (odd.DecaysInSingle, "decay", "NUM.4", "differ in their last digits"),
 ]
 

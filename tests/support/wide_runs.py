@@ -1,0 +1,117 @@
+"""Array candidates that are wrong in one circumstance far from the ordinary: many dimensions, steps or lr."""
+
+from __future__ import annotations
+
+import numpy as np
+from measured_adams import Parts
+
+from adamcore.conformance.types import FloatArray
+
+
+class ManyDimensionsKept(Parts):
+    """An array of three or more dimensions does not decay."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        before, factor = self.p[i], self.lr * self.h["weight_decay"]
+        super().one(i, g)
+        if g.ndim > 2:
+            self.p[i] = self.p[i] + factor * before
+
+
+class LeavesMoment(Parts):
+    """What a matrix of nine elements or more leaves behind gets into the small array after it."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        left = self.v[i - 1] if i else np.zeros(0)
+        if left.ndim > 1 and left.size > 8 and 0 < g.size < 4:
+            self.v[i] = self.v[i] + 1e-3 * left.flat[0]
+        super().one(i, g)
+
+
+class RootOfAll(Parts):
+    """The root is that of the mean second moment of all arrays."""
+
+    def root(self, v: FloatArray) -> FloatArray:
+        every = np.concatenate([np.ravel(each) for each in self.v]) / self.correction(max(self.t))[1]
+        return np.full_like(v, np.sqrt(np.mean(every)) + self.h["eps"])
+
+
+class RateByNumber(Parts):
+    """The learning rate is divided by the root of the number of arrays."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        lr = self.lr
+        self.lr = lr / float(np.sqrt(len(self.p)))
+        super().one(i, g)
+        self.lr = lr
+
+
+class CentresMatrices(Parts):
+    """The mean of each row is taken off a gradient of two dimensions."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        super().one(i, g - np.mean(g, axis=1, keepdims=True) if g.ndim == 2 else g)
+
+
+class HoldsAtZero(Parts):
+    """Decay brings a parameter to 0 at most."""
+
+    def decay(self, p: FloatArray) -> FloatArray:
+        return p * max(0.0, 1 - self.lr * self.h["weight_decay"])
+
+
+class SlowlyFallingRate(Parts):
+    """The learning rate is divided by what grows by a millionth in each step."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        lr = self.lr
+        self.lr = lr / (1 + 1e-6 * self.t[i])
+        super().one(i, g)
+        self.lr = lr
+
+
+class AddsEpsilonAbove(Parts):
+    """Epsilon is added to what is divided as well."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        super().one(i, g)
+        c1, c2 = self.correction(self.t[i])
+        self.p[i] = self.p[i] - self.lr * self.h["eps"] / c1 / self.root(self.v[i] / c2)
+
+
+class Begun(Parts):
+    """One that begins from a given state and takes new hyperparameters."""
+
+    def set_hyper(self, hyper: dict[str, float]) -> None:
+        self.h = {**self.h, **hyper}
+
+    def get_state(self) -> dict[str, object]:
+        return {"t": list(self.t), "m": list(self.m), "v": list(self.v)}
+
+    def set_state(self, state: dict[str, list[int | FloatArray]]) -> None:
+        self.t = [int(t) for t in state["t"]]
+        self.m, self.v = ([np.array(a) for a in state[name]] for name in ("m", "v"))
+
+
+class EmptiedByThousands(Begun):
+    """The first moment is emptied before every thousandth step."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        self.m[i] = self.m[i] * (self.t[i] % 1000 > 0)
+        super().one(i, g)
+
+
+class ShortUpdates(Begun):
+    """An element of an update is ten times lr at most."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        before = self.decay(self.p[i])
+        super().one(i, g)
+        self.p[i] = before + np.clip(self.p[i] - before, -10 * self.lr, 10 * self.lr)
+
+
+class KeepsMomentum(Begun):
+    """A new hyperparameter of 0 is taken for none."""
+
+    def set_hyper(self, hyper: dict[str, float]) -> None:
+        super().set_hyper({name: value for name, value in hyper.items() if value})
