@@ -34,7 +34,7 @@ the right area. Which area is right was decided from the code of the Adam, never
 """
 
 HELD_OUT = """The faults that the suite knows were written beside this corpus, so the suite was taught what is
-scored here. Eight sets are exceptions. Each was written by somebody who had not seen how the suite names a
+scored here. Nine sets are exceptions. Each was written by somebody who had not seen how the suite names a
 fault, from the specification and from bugs found in the wild. All were scored once before anything in the
 suite was changed because of them, `blind_*.py` in part.
 
@@ -82,6 +82,13 @@ suite was changed because of them, `blind_*.py` in part.
   which is no fault under the protocol, and has been entered as equivalent. In the third the check itself
   failed, at a claim whose numbers happen to be short. (The false alarm has no epsilon, as its paper, and was
   held to that of Algorithm 1.)
+- `eighth_blind_*.py`: 68 wrong Adams and 40 right ones, with claims of 77 dialects, of kinds that no set
+  before has. All were labelled before any of them was scored, and the figures at first sight are with these
+  labels. The eight survivors needed what no run had: a loss scale that is no power of two (two of them), a
+  group without gradients, arrays that begin equal, a dozen arrays that are restored, a small change of the
+  rate, the loss that a closure returns (for which the specification did not ask), and a look at a state after
+  it was loaded. All of it is there now. Two labels have got the area of what does the same. (A right kernel
+  was asked for an eps, which its paper has not; it says that it is 0.)
 """
 FIRST = {
     "held_out": {"killed": "40 of 40 (100.0 %)", "named": "33 of 40 (82.5 %)", "alarms": "2"},
@@ -92,6 +99,7 @@ FIRST = {
     "fifth_blind": {"killed": "58 of 60 (96.7 %)", "named": "48 of 60 (80.0 %)", "alarms": "0"},
     "sixth_blind": {"killed": "59 of 60 (98.3 %)", "named": "53 of 60 (88.3 %)", "alarms": "1"},
     "seventh_blind": {"killed": "57 of 60 (95.0 %)", "named": "52 of 60 (86.7 %)", "alarms": "1"},
+    "eighth_blind": {"killed": "60 of 68 (88.2 %)", "named": "53 of 68 (77.9 %)", "alarms": "0"},
 }
 """What that first score of each set said."""
 AGAIN = (
@@ -101,6 +109,7 @@ AGAIN = (
     "fifth",
     "sixth",
     "seventh",
+    "eighth",
 )  #: the sets that were written after `blind_*.py`
 
 GENERATED = """A generator (`tests/corpus/orders.py`) takes the definition and writes its sums, products,

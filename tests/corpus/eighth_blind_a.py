@@ -113,7 +113,10 @@ class EighthWeightsOfThreeDecimals(Refusing):
         s.v = s.h.b2 * s.v + (w2 * g) * g
 
 
-@wrong("coefficients decay mixed_precision", "NUM.4", like="Nerogar/OneTrainer#996, with 11 digits for 8")
+@wrong(
+    "coefficients decay hyperparameters mixed_precision", "NUM.4",
+    like="Nerogar/OneTrainer#996, with 11 digits for 8",
+)  # fmt: skip
 class EighthDecayFactorInHalf(Frame):
     """What the decay leaves, 1-lr*weight_decay, is a float16 number beside arrays that are none."""
 

@@ -96,7 +96,7 @@ class EighthMomentConjugated(Frame):
         super().learn(s, g)
 
 
-@wrong("nesterov", "NES.1", like="0.96 ** (step // 250), for 0.96 ** (step * 0.004)")
+@wrong("nesterov hyperparameters", "NES.1", like="0.96 ** (step // 250), for 0.96 ** (step * 0.004)")
 class EighthScheduleInWholeSteps(Dozat):
     """The exponent of the momentum's schedule is a whole number, rounded down."""
 

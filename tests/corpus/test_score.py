@@ -13,6 +13,9 @@ ENOUGH = 0.97  #: the share of wrong Adams whose first finding must have the rig
 
 MISNAMED = {
     "jax_adams.py:JaxBetaInBfloat16": "most corrections come to 0, and what divides by them is like nothing",
+    "eighth_blind_a.py:EighthSignsSent": "without the size of a gradient a step is like one without eps",
+    "eighth_blind_a.py:EighthWeightsOfThreeDecimals": "only weights near 0 show it: those of one beta",
+    "eighth_blind_c.py:EighthHalfEveryTenth": "the tenth step lies in few runs, in which it looks like m's",
     "seventh_blind_a.py:SeventhGreaterHalfSent": "what arrives as 0 looks like an array of few bits",
     "seventh_blind_b.py:SeventhMaximumKeepsCorrection": "the size of v decides which correction counts",
     "wrong_moments.py:SquareFloored": "a floor under v counts beside a small eps, which is what is said",
@@ -21,6 +24,7 @@ MISNAMED = {
 """Wrong Adams that are killed but whose first finding has another area, and why."""
 
 SEVERAL = {
+    "eighth_blind_c.py:EighthStepInGradient": "arrays that share a gradient are stepped by what was written",
     "wrong_memory.py:GradientIsBuffer": "its m is a gradient, so that m is another in steps without one too",
     "wrong_kernels.py:fused_adam": "three faults, each of which has to be named",
     "wrong_decay.py:DecayOfInitialLr": "its groups decay by one lr, not each by its own first one",
