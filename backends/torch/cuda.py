@@ -19,7 +19,8 @@ from typing import Any
 
 import torch
 
-from adamcore.backends.kernels import cpu, cuda
+from adamcore.backends.kernels import cpu
+from adamcore.backends.kernels.cuda import kernel as cuda
 from adamcore.backends.kernels.cuda.coefficients import ClockKernel, clock_kernel
 from adamcore.backends.kernels.cuda.table import SMALL, filled, padded, parts
 from adamcore.backends.kernels.formats import CODES, Format

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from adamcore.backends.kernels import cuda
+from adamcore.backends.kernels.cuda import kernel as cuda
 from adamcore.backends.kernels.cuda.coefficients import ClockKernel, clock_kernel
 from adamcore.backends.kernels.cuda.table import padded, room_for
 from adamcore.backends.torch import nvrtc

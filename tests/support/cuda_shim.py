@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from adamcore.backends.kernels import cuda
+from adamcore.backends.kernels.cuda import kernel as cuda
 from adamcore.backends.kernels.cuda.table import LARGE
 from adamcore.backends.torch import nvrtc
 

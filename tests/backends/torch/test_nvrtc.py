@@ -16,7 +16,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from adamcore import Adam  # noqa: E402
-from adamcore.backends.kernels import cuda  # noqa: E402
+from adamcore.backends.kernels.cuda import kernel as cuda  # noqa: E402
 from adamcore.backends.kernels.cuda.coefficients import ClockKernel  # noqa: E402
 from adamcore.backends.kernels.cuda.table import LARGE, SMALL  # noqa: E402
 from adamcore.backends.kernels.formats import Format, Storage  # noqa: E402

@@ -84,4 +84,4 @@ def test_rounded_hyperparameters() -> None:
     assert seen.hyper["b1"] == 0.69921875
     assert seen.hyper["b2"] == 1.0  # no Adam has it, so that no model stands for the fault here
     assert seen.hyper["eps"] == probe.hyper["eps"]
-    assert [step.lr for step in seen.steps if step.lr] == [0.10009765625, 0.69921875]
+    assert [step.lr for step in seen.steps if step.lr] == [0.10009765625, 0.69921875, 7.90625]

@@ -7,7 +7,7 @@ from dataclasses import replace
 from cuda_texts import DOUBLE, FLOAT, tickings
 from fast import adams
 
-from adamcore.backends.kernels import cuda
+from adamcore.backends.kernels.cuda import kernel as cuda
 from adamcore.backends.kernels.cuda.coefficients import ClockKernel
 from adamcore.backends.kernels.cuda.table import SMALL
 

@@ -11,7 +11,7 @@ import pytest
 from cuda_texts import DOUBLE, FLOAT, HALVES, tickings
 
 from adamcore import Adam
-from adamcore.backends.kernels import cuda
+from adamcore.backends.kernels.cuda import kernel as cuda
 from adamcore.backends.kernels.cuda.coefficients import ClockKernel
 from adamcore.backends.kernels.cuda.table import LARGE, SMALL
 from adamcore.backends.kernels.formats import SIZES, Format

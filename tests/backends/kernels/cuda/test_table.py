@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adamcore import Adam
-from adamcore.backends.kernels import cuda
+from adamcore.backends.kernels.cuda import kernel as cuda
 from adamcore.backends.kernels.cuda.coefficients import ClockKernel
 from adamcore.backends.kernels.cuda.table import BESIDE, LARGE, MIDDLE, SMALL, Part, filled, parts, room_for
 
