@@ -18,7 +18,7 @@ SAYS = {
     "BC.3": "corrected moments are not written back to the state",
     "EPS.1": "eps stands beside the root: sqrt(v_hat) + eps",
     "STEP.1": "p = p - lr * m_hat / (sqrt(v_hat) + eps), in every element",
-    "STEP.2": "a step calls its closure once, steps by the gradients that it leaves, and returns its loss",
+    "STEP.2": "a step calls its closure once, steps by the gradients that it leaves and returns its loss",
     "STEP.3": "a step that is compiled is compiled once, for all clocks and rates",
     "SCALE.1": "the loss scale divides the gradient, before anything else",
     "SCALE.2": "a skipped step leaves parameters, moments and clocks as they are",

@@ -112,6 +112,8 @@ PROBES = [
             manner="fresh", twin=PLAIN.name),
     replace(PLAIN, name="STEP.2/closure", manner="closure",
             about="the gradients come from a closure, which each step calls once"),
+    replace(PLAIN, name="STEP.2/loss", manner="closure", level="should",
+            about="what a closure returns, its loss, the step returns too"),
     Probe("STEP.1/fortran", "two-dimensional arrays in Fortran order", GRID,
           moving(47, 3, (4, 6), (5, 3)), ODD, layout="F"),
     Probe("STEP.1/strided", "views that skip every other element in memory", GRID,

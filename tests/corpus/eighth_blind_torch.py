@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from blind_torch import L2, Base, Group, State
-from register import right, wrong
+from register import equivalent, right, wrong
 from sixth_blind_torch import Corrected, Dozat, Hat
 from torch import Tensor
 
@@ -48,12 +48,7 @@ class EighthTorchEmptyGroupEnds(Base):
         return not self.ended
 
 
-@wrong(
-    "closure",
-    "STEP.2",
-    like="`if closure is not None: closure()`, whose loss nobody keeps",
-    claim="torch.AdamW",
-)
+@equivalent("a loss that is lost is a matter of a note (STEP.2/loss)", claim="torch.AdamW")
 class EighthTorchLossDropped(Base):
     """The closure is called, and what it returns is lost."""
 

@@ -96,8 +96,10 @@ def test_a_loss_that_is_lost_is_seen() -> None:
         def step(self, closure: Any = None) -> None:
             super().step(closure)
 
-    run = TorchCandidate(LosesLoss, {}, None, None).run(closures(), "float32")
-    assert run.closure[0] == "called its closure and returned nothing of its loss in step 1"
+    loses, keeps = (TorchCandidate(cls, {}, None, None) for cls in (LosesLoss, torch.optim.AdamW))
+    should = replace(closures(), level="should")
+    assert loses.run(should, "float32").closure[0] == "returned nothing of its closure's loss in step 1"
+    assert keeps.run(should, "float32").closure == loses.run(closures(), "float32").closure == []
 
 
 def test_a_closure_that_is_not_taken_is_not_served() -> None:
