@@ -85,7 +85,7 @@ PROBES = [
     grouped("LR.4/groups-decay", "three groups with a decay of their own", "weight_decay"),
     replace(
         GROUPED_LR,
-        name="F1/absent-groups",
+        name="LR.4/groups-absent",
         about="groups in which no gradient is there, before others and behind them",
         steps=without(GROUPED_LR.steps, (), (0, 1), (2,), (0, 1, 3)),
         tells=("missing", "clock"),

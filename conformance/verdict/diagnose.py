@@ -273,6 +273,11 @@ def add_unexplained(case: Case, findings: list[Finding], failures: Sequence[Resu
     if plain:
         [first, *more] = by_rule(plain, case.probes)
         return merge(findings, [fold(first, [*more, *by_rule(others, case.probes)])])
+    resumed = [r for r in failures if case.probe(r).groups and case.probe(r).manner == "resumed"]
+    found = by_rule([r for r in failures if r not in resumed], case.probes)
+    if resumed and any(f.rule == "LR.4" for f in found):  # what is wrong of groups is so after a restart too
+        under = by_rule(resumed, case.probes)
+        return merge(findings, [fold(f, under) if f.rule == "LR.4" else f for f in found])
     return merge(findings, by_rule(failures, case.probes))
 
 

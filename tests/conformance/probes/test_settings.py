@@ -19,7 +19,7 @@ from adamcore.conformance.probes.settings import PROBES as SETTINGS
 CHANGED = ["BC.4/betas-changed", "LR.3/eps-changed", "LR.3/decay-changed", "LR.5/decay-schedule"]
 GROUPED = [f"LR.4/groups-{what}" for what in ("lr", "betas", "eps", "decay", "schedule")]
 GROUPED += ["STATE.4/resumed-groups"]
-ABSENT = "F1/absent-groups"
+ABSENT = "LR.4/groups-absent"
 
 
 class ReadsOnce(Good):
