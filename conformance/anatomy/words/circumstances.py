@@ -277,8 +277,8 @@ def group_decay(d: Difference) -> Words | None:
     claim, r, claimed = d.anatomy.claim, d.anatomy.readings, d.anatomy.claimed
     if claim is None or claimed is None or claim.decay not in RELATIVE or r.why_not("groups-lr"):
         return None
-    off = [r.moves("groups-lr", i).value[0] - claimed.moves("groups-lr", i).value[0] for i in range(2)]
-    if not all(alike(each) for each in off):
+    off = [r.moves("groups-lr", i).value[:1] - claimed.moves("groups-lr", i).value[:1] for i in range(2)]
+    if not all(alike(np.where(np.abs(each) < ROUNDED, 0.0, each)) for each in off):
         return None
     return "decay", decay_rule(d), "in a group with an lr of its own decay is not as claimed, all else is"
 
