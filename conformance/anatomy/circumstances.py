@@ -160,12 +160,11 @@ AFTER: dict[str, Circumstance] = {
     "betas changed": Circumstance(
         "schedule", "LR.3", "new betas in mid-run do not count as claimed",
         (with_changes("new-betas", "new betas", b1=0.5, b2=0.75),), moves),
-    "momentum to 0": Circumstance(
-        "schedule", "LR.3", "a new b1 of 0 in mid-run does not count as claimed",
-        (with_changes("no-momentum", "a new b1 of 0", b1=0.0),), moves),
-    "decay to 0": Circumstance(
-        "schedule", "LR.3", "a new weight decay of 0 in mid-run does not count as claimed",
-        (with_changes("no-decay", "a new weight decay of 0", weight_decay=0.0),), moves),
+    **{f"{what} to 0": Circumstance(
+        "schedule", "LR.3", f"{new} of 0 in mid-run does not count as claimed",
+        (with_changes(f"no-{what}", f"{new} of 0", **{name: 0.0}),), moves)
+        for what, name, new in (
+            ("momentum", "b1", "a new b1"), ("decay", "weight_decay", "a new weight decay"))},
     **{f"groups by {name}": Circumstance(
         "groups", "LR.4", f"a parameter group does not get its own {name}",
         (with_groups(f"groups-{name}", f"groups that differ in {name}", {name: a}, {name: b}),), moves)

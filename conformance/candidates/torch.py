@@ -25,7 +25,7 @@ from adamcore.conformance.candidates.base import (
     UnsupportedProbe,
     cast,
     describe,
-    entries_of,
+    is_taken_apart,
     layout_of_parameters,
     numpy_dtype,
     run_probe,
@@ -210,9 +210,7 @@ class TorchStepper(Stepper):
         for p, old in zip(again.params, self.params, strict=True):
             p.data = old.detach().clone()
         saved = copy.deepcopy(self.optimizer.state_dict())
-        count = entries_of(saved)
-        again.optimizer.load_state_dict(saved)
-        again.state_taken = entries_of(saved) != count
+        again.state_taken = is_taken_apart(again.optimizer.load_state_dict, saved)
         return again
 
     def clocks(self) -> list[int] | None:
