@@ -146,10 +146,11 @@ class TorchStepper(Stepper):
         return found
 
     def change(self, changes: Mapping[str, Any]) -> None:
-        """Set hyperparameters of all groups, as a scheduler does."""
+        """Set hyperparameters of all groups, as a scheduler does; of a new b1 each group keeps its own b2."""
         self.hyper |= changes
-        for name, value in self.candidate.arguments.settings(changes, self.hyper).items():
-            for group in self.optimizer.param_groups:
+        a = self.candidate.arguments
+        for group in self.optimizer.param_groups:
+            for name, value in a.settings(changes, {**self.hyper, **a.betas(group), **changes}).items():
                 if name not in group:
                     raise UnsupportedProbe(f"its groups have no {name}")
                 set_number(group, name, value)
