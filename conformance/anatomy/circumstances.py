@@ -170,6 +170,10 @@ AFTER: dict[str, Circumstance] = {
         (with_groups(f"groups-{name}", f"groups that differ in {name}", {name: a}, {name: b}),), moves)
        for name, a, b in (("lr", 0.125, 0.5), ("weight_decay", 0.5, 0.0), ("eps", 1.0, 0.125),
                           ("b1", 0.5, 0.75), ("b2", 0.5, 0.75))},
+    "bare group": Circumstance(
+        "groups", "LR.4", "a parameter group without settings of its own does not have the optimizer's",
+        (with_groups("bare-group", "a group without settings behind one that has some",
+                     {"lr": 0.125, "b1": 0.75, "b2": 0.5, "eps": 0.125, "weight_decay": 0.5}, {}),), moves),
     "no NaN": Circumstance(
         "nonfinite", "NF.1", "what is NaN after a gradient of NaN is not what is claimed",
         (not_finite("nan", "a gradient of NaN", np.nan),), spoiled),
