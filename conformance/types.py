@@ -196,6 +196,9 @@ class Run:
     clocks: list[list[int]] = field(default_factory=list)
     """The clocks after each completed step; empty if they cannot be read, for all steps or for this one."""
     error: str | None = None  #: the exception of the step after those: "Type: message"
+    after_error: list[FloatArray] = field(default_factory=list)
+    """The parameters after the next step with all gradients, if the step that raised lacked some and that one
+    did not raise."""
     unsupported: str | None = None  #: why the candidate cannot run the probe, which is then skipped
     written: list[str] = field(default_factory=list)  #: inputs that it wrote to: "gradient 0 in step 3"
     closure: list[str] = field(default_factory=list)  #: what was wrong with a closure in which step

@@ -96,7 +96,7 @@ FIRST: dict[str, Circumstance] = {
         (PLAIN, replace(ordinary("fresh", "gradients in memory of their own"), manner="fresh")),
         against_plain),
     "twins": Circumstance(
-        "state", "STATE.3", "an array without gradients moves with another one of its shape",
+        "isolation", "STATE.3", "an array without gradients moves with another one of its shape",
         (twins(),), crosstalk),
     "shared": Circumstance(
         "clipping", "NUM.5", "elements move whose own gradient is 0, by those beside them",

@@ -151,6 +151,30 @@ def served_probe(probe: Probe, lacks: tuple[str, ...], fixed: Mapping[str, float
     return replace(probe, steps=steps, groups=groups if any(groups) else ())
 
 
+def parameters_of(constructor: Callable[..., Any]) -> list[inspect.Parameter]:
+    """Return the parameters of a constructor; of a class that hands on all others, those of its bases too.
+
+    >>> class Base:
+    ...     def __init__(self, params, lr=1e-3): ...
+    >>> class Mine(Base):
+    ...     def __init__(self, *args, verbose=False, **kwargs): ...
+    >>> [p.name for p in parameters_of(Mine)]
+    ['params', 'lr', 'verbose']
+    """
+    try:
+        found = list(inspect.signature(constructor).parameters.values())
+    except (TypeError, ValueError):
+        return []
+    base = constructor.__mro__[1] if inspect.isclass(constructor) else object
+    if base is object or all(p.kind is not p.VAR_KEYWORD for p in found):
+        return found
+    named = [p for p in found if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    taken = {p.name for p in named}
+    theirs = [p for p in parameters_of(base) if p.name not in taken]
+    first = [p for p in named if p.kind is not p.KEYWORD_ONLY]
+    return [*first, *theirs, *(p for p in named if p.kind is p.KEYWORD_ONLY)]
+
+
 def map_arguments(
     constructor: Callable[..., Any],
     settings: Mapping[str, str],
@@ -171,10 +195,7 @@ def map_arguments(
         SettingError: an argument for a required hyperparameter was not found, or ``--set`` gives one a
             value that it cannot have.
     """
-    try:
-        parameters = list(inspect.signature(constructor).parameters.values())[positional:]
-    except (TypeError, ValueError):
-        parameters = []
+    parameters = parameters_of(constructor)[positional:]
     names = {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
     open_ended = not parameters or any(p.kind is p.VAR_KEYWORD for p in parameters)
     mapped, values = parse_settings(settings)

@@ -233,10 +233,23 @@ def run_probe(make: Callable[[Probe], Stepper], probe: Probe) -> Run:
         raise
     except Exception as error:
         run.error = describe(error)
+        if index and any(g is None for g in probe.steps[index - 1].grads):
+            run.after_error = after_refusal(stepper, probe, index)
     run.clocks = run.clocks if any(run.clocks) else []
     run.rests = run.rests if any(run.rests) else []
     run.moments = run.moments if any(run.moments) else []
     return run
+
+
+def after_refusal(stepper: Stepper, probe: Probe, index: int) -> list[FloatArray]:
+    """Return the parameters after the next step that has all gradients; none if it raises too."""
+    for number, step in enumerate(probe.steps[index:], start=index + 1):
+        if all(g is not None for g in step.grads):
+            try:
+                return copy_arrays(stepper.step(number, step)[0], len(probe.params))
+            except Exception:
+                return []
+    return []
 
 
 def mirror(probe: Probe) -> Probe:

@@ -77,8 +77,8 @@ def rows(seed: int, count: int) -> tuple[Step, ...]:
 
 
 def apart(seed: int) -> tuple[Step, ...]:
-    """Return eight steps in whose first half two of three parameters lack gradients in some."""
-    return without(moving(seed, 8, (2,), (2,), (2,)), (1,), (1,), (2,))
+    """Return eight steps; in the first half parameters lack gradients in some, and the last one in all."""
+    return without(moving(seed, 8, *((2,),) * 4), (1, 3), (1, 3), (2, 3), (3,), (3,))
 
 
 PROBES = [
@@ -95,8 +95,10 @@ PROBES = [
     replace(PLAIN, name="STATE.4/resumed", about="the same, saved and restored halfway: bit for bit",
             manner="resumed", twin=PLAIN.name),
     Probe("STATE.4/resumed-apart", "saved and restored when each parameter has had updates of its own number",
-          (numbers(23, 2), numbers(24, 2), numbers(25, 2)), apart(26), {**ODD, "b1": 0.9, "b2": 0.99},
+          tuple(numbers(23 + i, 2) for i in range(4)), apart(30), {**ODD, "b1": 0.9, "b2": 0.99},
           needs={"missing": ("skip",)}, manner="resumed"),
+    Probe("STATE.4/resumed-first", "saved and restored before the first step, which is t=1 all the same",
+          (numbers(27, 3),), moving(28, 1, (3,)), {**ODD, "b1": 0.9, "b2": 0.99}, manner="resumed"),
     Probe("STATE.4/resumed-many", "a dozen arrays of one shape, saved and restored: each has its own again",
           tuple(numbers(130 + i, 2) for i in range(12)), moving(150, 4, *((2,),) * 12), ODD,
           manner="resumed"),

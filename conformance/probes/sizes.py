@@ -20,7 +20,8 @@ LONG = (2**15 - 59, 2**15 + 1, 2**16 + 7, 2**17 + 29)
 ARRAYS = 23  #: after so many arrays the arrays repeat
 MANY = 2**10 + 2**9 + 2**8 + 65  #: arrays; of batches of 64 to 1024 others are left over
 SLOTS = 131  #: arrays: more than a launch has handles for, which are 110 in the kernels of PyTorch and Apex
-EMPTY = (23, 29, 35, 47, 63, 109)  #: last slots of launches over 24 to 110 arrays; there the arrays are empty
+EMPTY = (23, 29, 35, 47, 63, 109, 130)
+"""Last slots of launches over 24 to 110 arrays, and the last of all; there the arrays are empty."""
 
 
 def repeated(seed: int, size: int) -> FloatArray:
@@ -45,7 +46,7 @@ PROBES = [
     ),
     Probe(
         "STEP.1/slots",
-        "131 arrays, empty ones where launches over 24 to 110 arrays end: what comes after them",
+        "131 arrays, empty ones where launches over 24 to 110 arrays end, and at the end of all",
         arrays(120, SLOTS, EMPTY),
         tuple(Step(arrays(150 + 30 * s, SLOTS, EMPTY)) for s in range(2)),
         ODD,

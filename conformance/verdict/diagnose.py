@@ -23,7 +23,7 @@ from adamcore.conformance.verdict.case import Case
 from adamcore.conformance.verdict.causes import Cause, best_cause, fold
 from adamcore.conformance.verdict.common_region import common_region
 from adamcore.conformance.verdict.identify import FINGERPRINT, Identification
-from adamcore.conformance.verdict.judge import IN_ANOTHER_ORDER, judge
+from adamcore.conformance.verdict.judge import IN_ANOTHER_ORDER, REFUSED, judge
 from adamcore.conformance.verdict.loss_scale import loss_scale_findings
 from adamcore.conformance.verdict.meetings import Meeting
 from adamcore.conformance.verdict.pairs import pair_finding
@@ -31,6 +31,13 @@ from adamcore.storage.blockwise import SMALL
 from adamcore.storage.moments import IN_8_BITS, Coding
 
 BLOCK_RULES = ("STORE.9", "STORE.15")  #: of moments in 8 bits
+HANDLING = (
+    ("came back", "layout", "STEP.1", "parameters keep their shape and dtype"),
+    ("wrote to", "aliasing", "STATE.2", SAYS["STATE.2"]),
+    ("called its closure", "closure", "STEP.2", SAYS["STEP.2"]),
+    (REFUSED, "missing", "F1", "an absent gradient that is an error is refused before anything changes"),
+)
+"""What is wrong around the arithmetic, by what a failure says: area, rule, and what is asked."""
 PLAIN = (FINGERPRINT, "STATE.4/uninterrupted")  #: the probes with nothing special in them
 
 
@@ -298,24 +305,22 @@ def merge(findings: Sequence[Finding], others: Sequence[Finding]) -> list[Findin
 
 
 def handling_findings(failures: Sequence[Result]) -> list[Finding]:
-    """Return the finding of an output of another shape, or of an input written to, whatever else failed."""
-    for failure in failures:
-        if "came back" in failure.reason:
-            return [Finding("layout", "STEP.1", "parameters keep their shape and dtype", failure.reason)]
-    for failure in failures:
-        if failure.reason.startswith("wrote to"):
-            says, seen = "inputs are left as they were", failure.reason
-            return [Finding("aliasing", "STATE.2", says, seen, evidence=failure.evidence)]
-    for failure in failures:
-        if failure.reason.startswith("called its closure"):
-            evidence = failure.evidence
-            return [Finding("closure", "STEP.2", SAYS["STEP.2"], failure.reason, evidence=evidence)]
+    """Return the finding of what a candidate does around the arithmetic, whatever else failed."""
+    for text, area, rule, says in HANDLING:
+        for failure in failures:
+            if tells(failure, text):
+                return [Finding(area, rule, says, failure.reason, evidence=failure.evidence)]
     return []
 
 
 def is_handling(failure: Result) -> bool:
     """Return whether a failure is one of :func:`handling_findings`."""
-    return failure.reason.startswith(("wrote to", "called its closure")) or "came back" in failure.reason
+    return any(tells(failure, text) for text, *_ in HANDLING)
+
+
+def tells(failure: Result, text: str) -> bool:
+    """Return whether this is why a run failed, and no message of an exception."""
+    return text in failure.reason and not failure.reason.startswith("raised")
 
 
 def area_in(failure: Result) -> str:

@@ -37,6 +37,7 @@ from adamcore.storage.moments import IN_8_BITS
 
 CLOCKS = "the clocks stand"  #: how the reason begins where clocks are not those claimed
 IN_ANOTHER_ORDER = ", in another order"  #: and how it ends if they are those of other parameters
+REFUSED = ", which it refused, changed what the next one does"
 UNDECIDED = 0.1  #: an element whose bound exceeds this fraction of lr is undecided
 
 
@@ -143,6 +144,8 @@ def judge(
     if want.raises:
         if run.error is None or len(run.params) != expected:
             fail(result, f"step {expected + 1} has an absent gradient and must raise; it did not")
+        elif run.after_error and not is_untouched(adam, probe, dtype, run, flushes):
+            fail(result, f"step {expected + 1}{REFUSED}")
     elif run.error is not None:
         fail(result, f"raised in step {len(run.params) + 1}: {run.error}")
     elif len(run.params) != expected:
@@ -157,6 +160,15 @@ def judge(
     if result.status == "passed" and result.undecided:
         result.status = "undecided"
     return result
+
+
+def is_untouched(adam: Adam, probe: Probe, dtype: str, run: Run, flushes: bool) -> bool:
+    """Return whether a step that was refused left all as it was: the next one goes on from there (F1)."""
+    refused = len(run.params)
+    later = next(step for step in probe.steps[refused + 1 :] if all(g is not None for g in step.grads))
+    shorter = replace(probe, steps=(*probe.steps[:refused], later))
+    made = Run(params=[*run.params, run.after_error])
+    return judge(adam, shorter, dtype, made, flushes=flushes).status != "failed"
 
 
 def judge_twin(result: Result, probe: Probe, run: Run, twin: Run | None) -> Result:

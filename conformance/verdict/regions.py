@@ -249,7 +249,7 @@ REGIONS: tuple[Region, ...] = (
     Region("state", "STATE.4", "from a state that is given", by_input(lambda p, s, i: bool(p.start))),
     Region("state", "STATE.4", "in a run that is resumed, or begins from a given state",
          by_input(lambda p, s, i: p.manner == "resumed" or bool(p.start))),
-    Region("state", "STATE.3", "where another parameter has the same shape", by_input(shares_its_shape)),
+    Region("isolation", "STATE.3", "where another parameter has the same shape", by_input(shares_its_shape)),
     Region("aliasing", "STATE.2", "where inputs may not be written to",
          by_input(lambda p, s, i: p.layout == "readonly")),
     Region("missing", "F1", "after an absent gradient", by_input(is_none)),

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
-from adamcore import AXES, Adam
+from adamcore import AXES
 from adamcore.axes import RELATIVE
 from adamcore.conformance.anatomy.circumstances import AFTER, FIRST, SECOND
 from adamcore.conformance.anatomy.differences import Difference, Words
-from adamcore.conformance.anatomy.experiments import CONSTANT, T, experiment
+from adamcore.conformance.anatomy.experiments import CONSTANT, T
 from adamcore.conformance.anatomy.facts import NEAR, near
 from adamcore.conformance.anatomy.measured import Measured
 from adamcore.conformance.anatomy.ordinary import (
@@ -25,14 +24,14 @@ from adamcore.conformance.anatomy.ordinary import (
     moves,
     with_changes,
 )
-from adamcore.conformance.anatomy.readings import Readings, readings_of_claim, run_of_claim
+from adamcore.conformance.anatomy.readings import Readings, readings_of_claim
 from adamcore.conformance.anatomy.texts import listed, number
+from adamcore.conformance.anatomy.words.clocks import averaged, clocks_of_steps
 from adamcore.conformance.anatomy.words.decay import decay_rule
 from adamcore.conformance.anatomy.words.moments import is_scaled_as_one
 from adamcore.conformance.types import FloatArray, Start
 
 ROUNDED = 1e-6  #: a factor this near to 1 is rounding
-TRIED = 256  #: the clocks that are tried for an array whose steps depend on its size
 LONGEST = max(range(len(SHAPES)), key=lambda i: int(np.prod(SHAPES[i])))  #: the place of the longest array
 
 
@@ -130,38 +129,6 @@ def clock_of_size(d: Difference) -> FloatArray | None:
     hyper = d.anatomy.readings.probes["sizes"].hyper
     found = clocks_of_steps(d, hyper, [float(g) for g in PATTERN[: len(moved)]], moved)
     return None if found is None or np.array_equal(found, np.arange(1, len(found) + 1)) else found
-
-
-def clocks_of_steps(
-    d: Difference, hyper: Mapping[str, float], gradients: Sequence[float], steps: FloatArray
-) -> FloatArray | None:
-    """Return the clocks with which the claim makes an element's steps by these gradients, or None."""
-    claim, r = d.anatomy.claim, d.anatomy.readings
-    if claim is None or claim.nesterov != "none" or claim.amsgrad == "corrected":
-        return None
-    plain = replace(claim, clock="per-parameter", missing="skip", all_missing="tick")
-    m = v = top = 0.0
-    counted = []
-    for gradient, moved in zip(gradients, steps, strict=True):
-        g = np.full(1, gradient)
-        probe = experiment("clocks", "one step from each clock", [np.ones(1)] * TRIED, [[g] * TRIED], **hyper)
-        state = np.full(1, m), np.full(1, v), np.full(1, top)
-        probe = replace(probe, start=tuple(Start(t, *state) for t in range(TRIED)))
-        made = Readings({"clocks": run_of_claim(plain, probe)}, {"clocks": probe}, r.dtype)
-        every = np.array([made.moves("clocks", i).value[0, 0] for i in range(TRIED)])
-        fitting = np.flatnonzero(np.abs(every - moved) <= NEAR * np.abs(moved))
-        if len(fitting) == 0 or len(fitting) > TRIED // 2:  # no clock counts there
-            return None
-        counted.append(float(fitting[0] + 1))
-        m, v = averaged(claim, hyper, m, v, gradient)
-        top = max(top, v)
-    return np.array(counted)
-
-
-def averaged(claim: Adam, hyper: Mapping[str, float], m: Any, v: Any, g: Any) -> tuple[Any, Any]:
-    """Return both moments after a gradient, without decay."""
-    b1, b2 = hyper["b1"], hyper["b2"]
-    return b1 * m + (1.0 - b1) * (-g if claim.maximize else g), b2 * v + (1.0 - b2) * g * g
 
 
 def twins(d: Difference) -> Words | None:

@@ -11,7 +11,15 @@ from adamcore.conformance.anatomy.differences import Difference, Words, first_di
 from adamcore.conformance.anatomy.precision import FINE as DOUBLE
 from adamcore.conformance.anatomy.precision import scatter
 from adamcore.conformance.anatomy.texts import number
-from adamcore.conformance.anatomy.words import circumstances, decay, gradient, hyperparameters, moments, steps
+from adamcore.conformance.anatomy.words import (
+    circumstances,
+    clocks,
+    decay,
+    gradient,
+    hyperparameters,
+    moments,
+    steps,
+)
 from adamcore.conformance.rules import SAYS
 from adamcore.conformance.types import Finding
 
@@ -35,6 +43,13 @@ WORDS: dict[str, Callable[[Difference], Words]] = {
     "circumstances": circumstances.circumstance,
 }
 """For each part, what to say if it is not as claimed."""
+SHOW_CLOCK = (
+    "first moment",
+    "second moment",
+    "correction",
+    "epsilon",
+    "step",
+)  #: parts that another clock changes
 
 
 def small_epsilon(anatomy: Anatomy) -> Words | None:
@@ -75,7 +90,8 @@ def first_finding(anatomy: Anatomy) -> Finding | None:
         if part is None:
             return None
         difference = Difference(anatomy, part)
-        area, rule, observed = WORDS[part.name](difference)
+        of_clock = clocks.counted(difference) if part.name in SHOW_CLOCK else None
+        area, rule, observed = of_clock or WORDS[part.name](difference)
         fine = part.name in ("correction", "epsilon", "clock") and area != "nesterov"
         off = difference.largest() if fine else np.inf
         if off < FINE or (area == "bias_correction" and has_few_bits(difference)):

@@ -84,7 +84,7 @@ def step(d: Difference) -> Words:
             return "clipping", "NUM.5", f"parameters are cut to {number(most)}"
         return "moments", "STEP.1", d.beside("parameters", "a step depends on the size of the parameter: ")
     if d.differs("power of lr"):
-        return "hyperparameters", "LR.1", d.beside("power of lr", "a step goes with lr to the power ")
+        return "schedule", "LR.1", d.beside("power of lr", "a step goes with lr to the power ")
     got, want = d.values("changed lr")
     return "schedule", "LR.1", f"after lr was changed a step is {listed(got / want)} times as claimed"
 

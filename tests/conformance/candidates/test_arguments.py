@@ -8,7 +8,12 @@ from typing import Any
 import pytest
 from candidate_probes import HYPER
 
-from adamcore.conformance.candidates.arguments import effective_hyper, map_arguments, own_dialect
+from adamcore.conformance.candidates.arguments import (
+    effective_hyper,
+    map_arguments,
+    own_dialect,
+    parameters_of,
+)
 from adamcore.conformance.errors import CandidateError, SettingError
 
 
@@ -117,3 +122,38 @@ def test_the_dialect_that_a_candidate_names(
 def test_a_dialect_that_is_no_name_is_refused() -> None:
     with pytest.raises(CandidateError, match="its attribute dialect is int, expected a name"):
         own_dialect(type("Mine", (), {"dialect": 5}))
+
+
+class Base:
+    def __init__(
+        self, params: object, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999)
+    ) -> None: ...
+
+
+class HandsOn(Base):
+    def __init__(self, params: object, *args: Any, verbose: bool = False, **kwargs: Any) -> None: ...
+
+
+class HandsOnAgain(HandsOn):
+    def __init__(self, *args: Any, eps: float = 1e-8, **kwargs: Any) -> None: ...
+
+
+class Takes(Base):
+    def __init__(self, params: object, rate: float) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("cls", "names"),
+    [
+        (HandsOn, ["params", "lr", "betas", "verbose"]),
+        (HandsOnAgain, ["params", "lr", "betas", "verbose", "eps"]),
+        (Takes, ["params", "rate"]),
+        (Base, ["params", "lr", "betas"]),
+    ],
+)
+def test_a_class_that_hands_on_its_arguments_has_those_of_its_base(cls: type, names: list[str]) -> None:
+    assert [p.name for p in parameters_of(cls)] == names
+    if cls is HandsOnAgain:
+        assert map_arguments(cls, {}, positional=1).names == {
+            "lr": "lr", "b1": "betas[0]", "b2": "betas[1]", "eps": "eps",
+        }  # fmt: skip

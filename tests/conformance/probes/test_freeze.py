@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from array_adam import CLAIM, Good, judged
 
 from adamcore.conformance.oracle.exact import exact
 from adamcore.conformance.probes import PROBES
+from adamcore.conformance.verdict.judge import REFUSED, judge
 
 
 class ZeroForAbsent(Good):
@@ -54,6 +56,39 @@ class SkipsRows(Good):
 def test_rows_of_zeros_are_stepped(dtype: str) -> None:
     assert judged(Good, "F2/zero-row", dtype)[2].status == "passed"
     assert judged(SkipsRows, "F2/zero-row", dtype)[2].status == "failed"
+
+
+class Refuses(Good):
+    """Takes an absent gradient for an error, before anything else."""
+
+    def step(self, grads: list[Any]) -> list[Any]:
+        if any(g is None for g in grads):
+            raise ValueError("a gradient is None")
+        return super().step(grads)
+
+
+class RefusesHalfWay(Good):
+    """Takes an absent gradient for an error once its turn comes."""
+
+    def step(self, grads: list[Any]) -> list[Any]:
+        for i, g in enumerate(grads):
+            if g is None:
+                raise ValueError("a gradient is None")
+            super().step([g if k == i else None for k in range(len(grads))])
+        return [p.copy() for p in self.p]
+
+
+@pytest.mark.parametrize("name", ["F1/absent-middle", "F1/absent-alternating"])
+def test_what_is_refused_leaves_all_as_it_was(name: str) -> None:
+    claim, probe = replace(CLAIM, missing="error"), PROBES[name]
+    runs = {cls: judged(cls, name)[1] for cls in (Refuses, RefusesHalfWay, Good)}
+    results = {cls: judge(claim, probe, "float32", run) for cls, run in runs.items()}
+    assert results[Refuses].status == "passed"
+    assert results[RefusesHalfWay].status == "failed"
+    assert results[RefusesHalfWay].reason.endswith(REFUSED)
+    assert "must raise" in results[Good].reason
+    assert runs[Refuses].after_error
+    assert not runs[Good].after_error
 
 
 ABSENT = [

@@ -76,6 +76,37 @@ def test_a_resume_has_the_clock_of_each_parameter(dtype: str) -> None:
     assert judged(FirstClock, "STATE.4/resumed-apart", dtype)[2].status == "failed"
 
 
+class StateOfPast(Good):
+    """A resume knows only the parameters that had a gradient before it."""
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        super().set_state(state)
+        self.known = {i for i, t in enumerate(self.t) if t}
+
+    def step(self, grads: list[np.ndarray | None]) -> list[np.ndarray]:
+        for i, g in enumerate(grads):
+            if g is not None and i not in getattr(self, "known", {i}):
+                raise KeyError(i)
+        return super().step(grads)
+
+
+class SavedByStep(Good):
+    """Saving counts a step."""
+
+    def get_state(self) -> dict[str, Any]:
+        self.t = [max(t, 1) for t in self.t]
+        return super().get_state()
+
+
+@pytest.mark.parametrize(
+    ("cls", "name"), [(StateOfPast, "STATE.4/resumed-apart"), (SavedByStep, "STATE.4/resumed-first")]
+)
+def test_a_resume_before_the_first_update(cls: type, name: str) -> None:
+    assert judged(Good, name)[2].status == "passed"
+    assert judged(cls, "STATE.4/resumed")[2].status == "passed"
+    assert judged(cls, name)[2].status == "failed"
+
+
 HANDLING = [
     "BC.1/t10", "BC.1/t300", "BC.1/t1e6", "CLK.3/beyond-2**24", "STATE.4/resumed", "STATE.3/beside",
     "STEP.1/fortran", "STEP.1/strided", "STATE.2/read-only", "STEP.1/scaled",
