@@ -81,9 +81,11 @@ def first_difference(anatomy: Anatomy) -> Part | None:
         del wrong["precision"]
     if "precision" in wrong and is_of_rate(anatomy, wrong):
         del wrong["precision"]
-    if len(wrong) > 1 and "steps" in wrong and are_vectors_alone(anatomy, wrong["steps"]):
+    if len(wrong) > 1 and are_vectors_alone(anatomy):
         del wrong["steps"]
     if "gradient" in wrong and is_of_weights(anatomy, wrong):
+        del wrong["gradient"]
+    if "gradient" in wrong and is_of_root(wrong):
         del wrong["gradient"]
     if "second moment" in wrong and forgets_maximum(anatomy, wrong["second moment"]):
         return wrong["second moment"]
@@ -137,19 +139,23 @@ def is_of_rate(anatomy: Anatomy, wrong: Mapping[str, Part]) -> bool:
     return "hyperparameters" in wrong or got.all_equal(want)
 
 
-def are_vectors_alone(anatomy: Anatomy, part: Part) -> bool:
+def are_vectors_alone(anatomy: Anatomy) -> bool:
     """True if arrays of two dimensions are stepped as claimed, and all others alike, but otherwise.
 
-    The parts are measured on arrays of one dimension, so that they show what is wrong with those.
+    The parts are measured on arrays of one dimension, so that they show what is wrong with those.  Steps that
+    are multiplied show nothing more there.
     """
     claimed = anatomy.claimed
+    [part] = [part for part in anatomy.parts if part.name == "steps"]
     if not {"sizes"} <= set(part.differs) <= {"sizes", "shapes"} or claimed is None:
         return False
     got, want = ([r.moves("sizes", i)[:, 0] for i in range(len(SHAPES))] for r in (anatomy.readings, claimed))
     of_matrices = [len(shape) > 1 for shape in SHAPES]
     vectors = [step for step, is_matrix in zip(got, of_matrices, strict=True) if not is_matrix]
     right = [a.all_equal(b) for a, b in zip(got, want, strict=True)]
-    return right == of_matrices and all(step.all_equal(vectors[0]) for step in vectors)
+    ratio = vectors[0].value / want[0].value
+    alike = all(step.all_equal(vectors[0]) for step in vectors)
+    return right == of_matrices and alike and not near(ratio, ratio[0])
 
 
 def leaves_parameter(part: Part) -> bool:
@@ -166,6 +172,13 @@ def is_of_weights(anatomy: Anatomy, wrong: Mapping[str, Part]) -> bool:
     sums, theirs = (np.abs(r.first_sums.value) for r in (anatomy.readings, claimed))
     whole = np.array_equal(part.values["sign"].value, -part.claimed["sign"].value)
     return whole and bool(np.isfinite(sums).all()) and not near(sums, theirs)
+
+
+def is_of_root(wrong: Mapping[str, Part]) -> bool:
+    """True if gradients do not count in proportion far below eps as no root is taken of their squares."""
+    if wrong["gradient"].differs != ["proportion"] or "second moment" not in wrong:
+        return False
+    return "power" in wrong["second moment"].differs
 
 
 def reversed_curve(part: Part) -> bool:

@@ -110,12 +110,12 @@ def taken_hyper(cls: type) -> tuple[str, ...]:
 
 
 def has_other_moments(state: Any) -> bool:
-    """True if a state has arrays, but none under the names m and v: a given m would not be taken.
+    """True if a state has something, but nothing under the names m and v: a given m would not be taken.
 
-    >>> has_other_moments({"t": 0, "mean": [np.zeros(1)]}), has_other_moments({"t": 0})
-    (True, False)
+    >>> [has_other_moments(state) for state in ({"t": 0, "mean": []}, [0], {"t": 0}, {"m": [], "v": []})]
+    [True, True, False, False]
     """
-    return isinstance(state, dict) and not {"m", "v"} <= state.keys() and bool(arrays_in(state))
+    return not isinstance(state, dict) or bool(not {"m", "v"} <= state.keys() and state.keys() - {"t"})
 
 
 class ArrayStepper(Stepper):
@@ -143,7 +143,7 @@ class ArrayStepper(Stepper):
         self.need("set_state")
         own = self.optimizer.get_state() if hasattr(self.optimizer, "get_state") else {}
         if has_other_moments(own):
-            raise UnsupportedProbe("its state has no m and v, but others in their place")
+            raise UnsupportedProbe("its state has no m and v, but something else in their place")
         state = {"t": [s.t for s in start]} | {
             name: [cast(getattr(s, name), self.dtype) for s in start] for name in ("m", "v", "v_max")
         }

@@ -39,7 +39,7 @@ def find_meeting(subject: ThirdParty, run: Callable[[WorkerJob], Iterable[Event]
             judged = judge(subject.claim.adam, other, result.dtype, event.run, flushes=subject.info.flushes)
             if judged.status == "passed":
                 needed.append(factors[event.task])
-    return Meeting(sorted(needed, key=factors.index), result.evidence) if needed else None
+    return Meeting(sorted(needed, key=factors.index), result) if needed else None
 
 
 def plainest_failure(subject: ThirdParty) -> tuple[Result, Probe] | None:

@@ -158,7 +158,7 @@ FACTORS = (
     Factor("a closure", "closure", "STEP.2",
            lambda p: replace(p, manner="plain") if p.manner == "closure" else p),
     Factor("parameter groups", "groups", "LR.4", lambda p: replace(p, groups=())),
-    Factor("a step without any gradient", "all_missing", "CLK.4", each_step(filled_if_empty)),
+    Factor("a step without any gradient", "missing", "F1", each_step(filled_if_empty)),
     Factor("gradients that are absent", "missing", "F1", each_step(filled)),
     Factor("clocks that begin late", "clock", "CLK.1", lambda p: replace(p, start=())),
     Factor("arrays that begin with equal numbers", "isolation", "STATE.3", told_apart),

@@ -14,7 +14,7 @@ from adamcore.conformance.oracle.model import float_trajectory
 from adamcore.conformance.oracle.perturbation import Fault
 from adamcore.conformance.oracle.trajectory import real_parts
 from adamcore.conformance.types import FloatArray, Probe, Result, Run, RunKey
-from adamcore.conformance.verdict.judge import judge
+from adamcore.conformance.verdict.judge import REFUSED, judge
 from adamcore.conformance.verdict.match import CLOSE, distance_in_lr, flat_model, flat_run, is_proved
 
 NEARER = 0.25  #: a run looks like a model that is nearer to it than the claim, by this factor
@@ -119,6 +119,8 @@ class Case:
 
     def looks_like(self, fault: Fault, result: Result) -> bool:
         """Return whether the run lies near the claim with the fault, and much nearer than to the claim."""
+        if result.reason.endswith(REFUSED):  # what raises as claimed is no fault that raises
+            return False
         if fault.narrow:  # the same numbers, only wider bounds
             return self.is_proved(fault, result)
         got, probe = self.flat_run(result), self.probe(result)

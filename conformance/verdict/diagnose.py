@@ -23,19 +23,19 @@ from adamcore.conformance.verdict.case import Case
 from adamcore.conformance.verdict.causes import Cause, best_cause, fold
 from adamcore.conformance.verdict.common_region import common_region
 from adamcore.conformance.verdict.identify import FINGERPRINT, Identification
-from adamcore.conformance.verdict.judge import IN_ANOTHER_ORDER, REFUSED, judge
+from adamcore.conformance.verdict.judge import IN_ANOTHER_ORDER, judge
 from adamcore.conformance.verdict.loss_scale import loss_scale_findings
 from adamcore.conformance.verdict.meetings import Meeting
 from adamcore.conformance.verdict.pairs import pair_finding
 from adamcore.storage.blockwise import SMALL
 from adamcore.storage.moments import IN_8_BITS, Coding
 
+SEEN_IN_SINGLE = 2.0**30  #: an error of so many bounds of float64 is one of more than one bound of float32
 BLOCK_RULES = ("STORE.9", "STORE.15")  #: of moments in 8 bits
 HANDLING = (
     ("came back", "layout", "STEP.1", "parameters keep their shape and dtype"),
     ("wrote to", "aliasing", "STATE.2", SAYS["STATE.2"]),
     ("called its closure", "closure", "STEP.2", SAYS["STEP.2"]),
-    (REFUSED, "missing", "F1", "an absent gradient that is an error is refused before anything changes"),
 )
 """What is wrong around the arithmetic, by what a failure says: area, rule, and what is asked."""
 PLAIN = (FINGERPRINT, "STATE.4/uninterrupted")  #: the probes with nothing special in them
@@ -174,8 +174,10 @@ def explain(
     cause, pair = best_cause(case, asked, identification, catalogue), pair_finding(case, failures)
     if cause is not None and measured is not None and not stands(case, cause, measured, asked):
         cause = None
+    if measured is not None and dtype_alone(case, failures) == "float64":
+        cause = None
     if cause is None and measured is not None:
-        measured = in_single(case, measured, failures)
+        measured = in_one_dtype(case, measured, failures)
         first = fold(with_evidence(measured, failures), by_rule(failures, case.probes))
         apart = pair is not None and pair.finding.area not in (first.area, "clock")  # which is measured too
         return [first, pair.finding] if pair is not None and apart else [first], [], None
@@ -248,20 +250,28 @@ def is_beside(cause: Cause, measured: Finding) -> bool:
     return fault.area not in (measured.area, *NOT_MEASURED)
 
 
-def in_single(case: Case, measured: Finding, failures: Sequence[Result]) -> Finding:
-    """Return the finding as one of precision if what it says holds in float32 alone.
+def in_one_dtype(case: Case, measured: Finding, failures: Sequence[Result]) -> Finding:
+    """Return the finding as one of precision if what it says holds in one of both dtypes alone.
 
     A hyperparameter that counts as another one is no matter of precision in any dtype.
     """
-    if measured.area == "hyperparameters":
+    dtype = dtype_alone(case, failures)
+    if measured.area == "hyperparameters" or dtype is None:
         return measured
-    doubles = [r for r in case.results if r.dtype == "float64"]
-    passed = {r.probe for r in doubles if r.status == "passed"}
-    failed = {r.probe for r in doubles} - passed
-    if not passed or not all(r.dtype == "float32" and r.probe not in failed for r in failures):
-        return measured
-    observed = f"in float32 alone {measured.observed}"
-    return Finding("mixed_precision", "NUM.1", SAYS["NUM.1"], observed)
+    return Finding("mixed_precision", "NUM.1", SAYS["NUM.1"], f"in {dtype} alone {measured.observed}")
+
+
+def dtype_alone(case: Case, failures: Sequence[Result]) -> str | None:
+    """Return the dtype in which alone runs failed that were judged in both; None if there is none.
+
+    What fails in float64 alone has to be so large that float32 would have shown it.
+    """
+    [dtype, *others] = {r.dtype for r in failures}
+    elsewhere = [r for r in case.results if r.dtype != dtype]
+    passed = {r.probe for r in elsewhere if r.status == "passed"}
+    too = {r.probe for r in elsewhere} - passed
+    large = dtype == "float32" or max(r.worst_ratio for r in failures) > SEEN_IN_SINGLE
+    return dtype if passed and large and not others and not any(r.probe in too for r in failures) else None
 
 
 def with_evidence(finding: Finding, failures: Sequence[Result]) -> Finding:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from adamcore.conformance.probes.factors import FACTORS, Factor
 from adamcore.conformance.rules import SAYS
-from adamcore.conformance.types import Evidence, Finding, Probe, Result
+from adamcore.conformance.types import Finding, Probe, Result
 from adamcore.conformance.verdict.case import Case
 
 
@@ -16,7 +16,7 @@ class Meeting:
     """The factors of a probe that are all needed for a candidate to fail it."""
 
     factors: Sequence[Factor]
-    evidence: Evidence | None  #: of the probe with all of them
+    failure: Result  #: of the probe with all of them
 
     @property
     def finding(self) -> Finding:
@@ -25,7 +25,8 @@ class Meeting:
         observed = f"goes wrong only with {first.name}"
         if others:
             observed = f"goes wrong only where these meet: {', '.join(each.name for each in self.factors)}"
-        return Finding(first.area, first.rule, SAYS[first.rule], observed, evidence=self.evidence)
+        said = f"{observed}; {self.failure.reason}"
+        return Finding(first.area, first.rule, SAYS[first.rule], said, evidence=self.failure.evidence)
 
     def leads_to(self, case: Case, result: Result) -> bool:
         """Return whether a probe that failed has the factor that is first."""

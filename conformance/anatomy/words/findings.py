@@ -7,7 +7,12 @@ from collections.abc import Callable
 import numpy as np
 
 from adamcore.conformance.anatomy.anatomy import Anatomy
-from adamcore.conformance.anatomy.differences import Difference, Words, first_difference
+from adamcore.conformance.anatomy.differences import (
+    Difference,
+    Words,
+    are_vectors_alone,
+    first_difference,
+)
 from adamcore.conformance.anatomy.precision import FINE as DOUBLE
 from adamcore.conformance.anatomy.precision import scatter
 from adamcore.conformance.anatomy.texts import number
@@ -102,4 +107,6 @@ def first_finding(anatomy: Anatomy) -> Finding | None:
             if anatomy.claimed is not None and scatter(anatomy.readings, anatomy.claimed) > 4.0 * DOUBLE:
                 area, rule = "mixed_precision", "NUM.1"
                 observed = f"{observed}, in each element by another part"
+        if are_vectors_alone(anatomy):
+            observed = f"in arrays of one dimension or none {observed}"
     return Finding(area, rule, SAYS.get(rule, f"{area} as claimed"), observed)

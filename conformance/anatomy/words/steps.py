@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from adamcore.conformance.anatomy.differences import Difference, Words, reversed_curve
 from adamcore.conformance.anatomy.experiments import ABSENT, LATE, POWERS, SCALES, T
 from adamcore.conformance.anatomy.facts import BESIDE, LARGER, NEAR, UNDER, Facts, near
 from adamcore.conformance.anatomy.measured import Measured
+from adamcore.conformance.anatomy.readings import readings_of_claim
 from adamcore.conformance.anatomy.texts import listed, number
 from adamcore.conformance.rules import RULE_OF
 from adamcore.conformance.types import FloatArray
@@ -25,6 +28,8 @@ def epsilon(d: Difference) -> Words:
     if (top := shorter_step(d)) is not None:
         text = f"a gradient of 2^{top + 1} moves p less than one of 2^{top}: something small is taken for 0"
         return "moments", "NUM.2", text
+    if is_of_signs(d):
+        return "moments", "MOM.1", "of each gradient the sign alone counts, in both moments"
     if reversed_curve(d.part):
         return "epsilon", "EPS.1", "a step does not shrink with its gradient, as if eps were not there"
     if d.differs("power") and abs(got["power"]) < NEAR:
@@ -35,6 +40,19 @@ def epsilon(d: Difference) -> Words:
         return "epsilon", "EPS.1", f"eps stands {form}, to the power {number(got['power'])}"
     steps = Measured(d.part.values["in step"].value / d.part.claimed["in step"].value)
     return "epsilon", "EPS.1", f"eps counts {listed(steps.value)} times as claimed in steps 1, 2, ..."
+
+
+def is_of_signs(d: Difference) -> bool:
+    """True if the claim makes the candidate's steps by the signs of the gradients."""
+    r, claim = d.anatomy.readings, d.anatomy.claim
+    if claim is None or r.why_not("main"):
+        return False
+    main = r.probes["main"]
+    signs = tuple(
+        replace(step, grads=tuple(g if g is None else np.sign(g) for g in step.grads)) for step in main.steps
+    )
+    other = readings_of_claim(claim, {"main": replace(main, steps=signs)}, r.dtype)
+    return all(near(r.moves(name).value, other.moves(name).value) for name in ("linear", "normal"))
 
 
 def unmoved(d: Difference) -> int | None:

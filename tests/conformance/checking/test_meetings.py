@@ -21,5 +21,5 @@ def test_what_meets_is_named(name: str, area: str, observed: str) -> None:
     entry = one(f"{ADAMS}:{name}", probes=PROBES, dialect="torch.AdamW", dtypes=["float64"])
     first = entry.findings[0]
     assert (entry.verdict, first.area) == ("deviates", area)
-    assert first.observed.endswith(observed)
+    assert observed in first.observed
     assert first.evidence is not None

@@ -14,16 +14,20 @@ RATE = next(factor for factor in FACTORS if factor.area == "schedule")
 
 
 def test_the_first_factor_names_the_area() -> None:
-    finding = Meeting([ABSENT, RATE], None).finding
+    failure = Result("F1/meetings", "float64", "failed", reason="parameter 0[1] leaves the bound in step 2")
+    finding = Meeting([ABSENT, RATE], failure).finding
     assert (finding.area, finding.rule) == ("missing", "F1")
     assert finding.observed == (
-        "goes wrong only where these meet: gradients that are absent, a learning rate that changes"
+        "goes wrong only where these meet: gradients that are absent, a learning rate that changes; "
+        "parameter 0[1] leaves the bound in step 2"
     )
-    assert Meeting([RATE], None).finding.observed == "goes wrong only with a learning rate that changes"
+    observed = Meeting([RATE], failure).finding.observed
+    assert observed.startswith("goes wrong only with a learning rate that changes; parameter 0[1]")
 
 
 def test_failures_with_the_first_factor_follow() -> None:
-    case, meeting = Case(Adam(), {}, [], False, PROBES), Meeting([ABSENT, RATE], None)
+    case = Case(Adam(), {}, [], False, PROBES)
+    meeting = Meeting([ABSENT, RATE], Result("F1/meetings", "float64", "failed"))
     assert meeting.leads_to(case, Result("F1/absent-last", "float32", "failed"))
     assert not meeting.leads_to(case, Result("LR.1/every-array", "float32", "failed"))
 

@@ -21,7 +21,7 @@ CASES = [
     (odd.DropsNan, "nonfinite", "NF.1", "a gradient of NaN"),
     (odd.RatesOnce, "schedule", "LR.2", "a step with lr=0"),
     (odd.RaisesForScalars, "layout", "STEP.1", "a 0-d array is not stepped as claimed: it raised TypeError"),
-    (odd.CountsFromTwo, "clock", "CLK.2", "are those of t = 2, 3, 4, 5"),
+    (odd.CountsFromTwo, "clock", "CLK.2", "all steps are those of a clock that begins at 1"),
     (odd.StandsIfOpposed, "moments", "STEP.1", "however small, has its momentum's sign"),
     (odd.SharesRows, "moments", "MOM.2", "in an array of two dimensions an element's steps are not its own"),
     (odd.UncorrectedLater, "bias_correction", "BC.1", "at step 50 and after it nothing is corrected"),

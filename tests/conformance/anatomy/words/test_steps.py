@@ -34,7 +34,7 @@ def test_epsilon() -> None:
 
 def test_a_step_that_goes_with_another_power_of_lr() -> None:
     area, rule, text = step(difference(ByRootOfLr, "step"))
-    assert (area, rule) == ("hyperparameters", "LR.1")
+    assert (area, rule) == ("schedule", "LR.1")
     assert text == "a step goes with lr to the power 0.5 where 1 is claimed"
 
 
