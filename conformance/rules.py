@@ -38,6 +38,7 @@ SAYS = {
     "CLK.1": "each parameter has its own clock, unless the clock is global",
     "CLK.2": "the first update is t=1, the next t=2",
     "CLK.3": "the clock counts to 2**31-1 at the least",
+    "CLK.4": "a step without any gradient is what the claim says: the global clock ticks, or holds",
     "LR.1": "a step uses the lr it is given",
     "LR.2": "lr=0 is a step: moments and clock go on",
     "LR.3": "a step uses the hyperparameters that it is given",

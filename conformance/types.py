@@ -198,7 +198,7 @@ class Run:
     error: str | None = None  #: the exception of the step after those: "Type: message"
     unsupported: str | None = None  #: why the candidate cannot run the probe, which is then skipped
     written: list[str] = field(default_factory=list)  #: inputs that it wrote to: "gradient 0 in step 3"
-    closure: list[str] = field(default_factory=list)  #: steps that called no closure once, or lost its loss
+    closure: list[str] = field(default_factory=list)  #: what was wrong with a closure in which step
     compilations: list[int] = field(default_factory=list)  #: for each step, the programs compiled in it
     eager: bool = False  #: True if what was to be compiled was run as it is written, since that takes long
     rests: list[list[FloatArray | None]] = field(default_factory=list)

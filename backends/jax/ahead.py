@@ -18,7 +18,7 @@ from adamcore.definition import Coefficients
 from adamcore.types import Array
 
 FEW = 16  #: leaves up to which a second program is compiled for it
-PATIENCE = 8  #: steps with one learning rate before it is taken to stay
+PATIENCE = 16  #: steps with one learning rate before it is taken to stay
 
 
 class Ahead:

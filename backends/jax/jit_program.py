@@ -32,7 +32,7 @@ from adamcore.tracing import program as program_of
 from adamcore.types import Array, DType
 
 CHUNK = 32  #: arrays of one custom call: of more XLA compiles for minutes, of fewer each costs a call
-COMING = 64  #: steps whose coefficients are put on the device together: see ahead.py
+COMING = 256  #: steps whose coefficients are put on the device together: see ahead.py
 NO_CLOCKS = np.empty(0, np.int32)
 Keys = Any  #: an array of uint32, for each job the four words of its key; None if no job has one
 

@@ -83,6 +83,8 @@ class JitStep:
         self.shardings = list(map(sharding, gs))
         self.masks = [None] * len(gs)
         self.known = list(map(ref, leaves))  #: the leaves that the last step returned
+        self.count = len(leaves)
+        self.params = id(record.params)  #: the tree that the last step returned, if there still is one
         columns = 3 + sum(bool(tree_flatten(part)[0]) for part in PARTS_OF(state))
         n = len(jobs)
         #: of the leaves that take part
@@ -108,20 +110,20 @@ class JitStep:
     def bind(
         self, params: Tree, grads: Tree, state: AdamState, lr: Any, clip: Clipping | None = None
     ) -> Callable[[], tuple[Tree, AdamState] | None] | None:
-        found, given = default_registry.flatten((params, state, grads))
-        if given != self.given or not all(map(is_, map(call, self.known), found)):
+        found = self.leaves_of(params, state, grads)
+        if found is None or not all(map(is_, map(call, self.known), found)):
             return None
         if (None if clip is None else clip.term) != self.clips:
             return None
-        gs = found[len(self.known) :]
+        gs = found[self.count :]
         if {*map(type, gs)} != self.kinds or list(map(sharding, gs)) != self.shardings:
             return None
         if jax.config.jax_disable_jit:  # type: ignore[attr-defined]
             return None
-        leaves = found[: len(self.known)]
-        moving = leaves if self.moving is None else list(compress(leaves, self.moving))
-        at = self.clocks_at
-        clocks, donated = moving[at], moving[: at.start] + moving[at.stop :]
+        leaves = found[: self.count]
+        donated = leaves[:] if self.moving is None else list(compress(leaves, self.moving))
+        clocks = donated[self.clocks_at]
+        del donated[self.clocks_at]
         if not {*map(id, gs)}.isdisjoint(map(id, donated)):
             return None
         if self.ahead is not None and clip is None and len(self.starts) == 1:
@@ -134,6 +136,17 @@ class JitStep:
             return None
         call_at = self.program.call_at if self.reads_clock and len(self.starts) == 1 else None
         return partial(self.run, leaves, gs, donated, clocks, tables, call_at)
+
+    def leaves_of(self, params: Tree, state: AdamState, grads: Tree) -> list[Any] | None:
+        """Return all leaves; None if the trees have another structure than those of the last step."""
+        if id(params) != self.params:
+            found, given = default_registry.flatten((params, state, grads))
+            return found if given == self.given else None
+        try:
+            leaves: list[Any] = self.given.flatten_up_to((params, state, grads))
+        except ValueError:  # whose message has all arrays written out, which takes long
+            return None
+        return leaves
 
     def tables(
         self, lr: Any, clip: Clipping | None, donated: list[Any], gs: list[Any], clocks: list[Any]
@@ -205,6 +218,7 @@ class JitStep:
             new = [next(moved) if moves else x for x, moves in zip(leaves, self.moving, strict=True)]
         self.known = list(map(ref, new))
         params, state = self.made.unflatten(new)
+        self.params = id(params)
         return params, state
 
     def rows(self, lr: Any, clocks: Sequence[Any]) -> list[Coefficients] | None:

@@ -75,9 +75,9 @@ def body(
     results: dict[str, str] = {}  # what the processor may round
     for name, value in program.outputs:
         if name == "p" and dtypes.policy is not None:
-            new |= store_parameter(lines, names[value], dtypes, half, tag)
+            new |= store_parameter(lines, names[value], dtypes, half)
         elif dtypes.coding(name) is not None:
-            new |= store_moment(lines, names[value], name, dtypes, tag)
+            new |= store_moment(lines, names[value], name, dtypes)
         elif dtypes.random(name):
             new |= store_at_random(lines, names[value], name, dtypes, half)
         elif quick and dtypes.of(name) == "bfloat16":

@@ -145,9 +145,7 @@ class Lines(list[str]):
     def __init__(self, lanes: int, pairs: bool = False, tag: str = "") -> None:
         super().__init__()
         self.lanes, self.pairs, self.tag = lanes, pairs, tag
-        self.outside: dict[
-            str, str
-        ] = {}  #: what stands outside of the function, by the names that it has here
+        self.outside: dict[str, str] = {}  #: what stands outside of the function, by its names there
 
     def kind(self, element: str) -> str:
         """Return the type of a vector of ``element``, or ``element`` itself."""

@@ -88,14 +88,13 @@ def load_parameter(lines: Lines, raw: Mapping[str, str], dtypes: Format, half: b
 
 
 def store_parameter(
-    lines: Lines, x: str, dtypes: Format, half: bool, tag: str, kind: type[ValueWords] = ValueWords
+    lines: Lines, x: str, dtypes: Format, half: bool, kind: type[ValueWords] = ValueWords
 ) -> dict[str, str]:
     """Return a parameter and its rest as they are written, by lines that are added.
 
     Args:
         lines, dtypes, half: see :func:`body`.
         x: the name of the value in the arithmetic.
-        tag: what the names of this body end with.
         kind: of the operations on bits.
     """
     policy, key, elements = dtypes.policy, None, None
@@ -105,10 +104,10 @@ def store_parameter(
     if dtypes.p_storage == "stochastic":
         key, elements = key_of_array(lines), elements_of(lines, "p")
     p, rest = policies.store(kind(elements), policy, Value(lines, x, "float"), key)
-    new = {"p": store_exact(lines, p.name, dtypes.p, half, f"%p.new{tag}")}
+    new = {"p": store_exact(lines, p.name, dtypes.p, half, f"%p.new{lines.tag}")}
     if rest is None or dtypes.rest is None:
         return new
-    name = f"%p_rest.new{tag}"
+    name = f"%p_rest.new{lines.tag}"
     if rest.kind == "i32":
         return new | {"p_rest": store_integer(lines, rest.name, dtypes.rest, name)}
     return new | {"p_rest": store_exact(lines, rest.name, dtypes.rest, half, name)}
@@ -139,27 +138,35 @@ def load_moment(
     return x if dtypes.work == "float32" else lines.cast(f"{x}.double", "fpext", "float", x, "double")
 
 
-def store_moment(lines: Lines, x: str, name: str, dtypes: Format, tag: str) -> dict[str, str]:
+def store_moment(lines: Lines, x: str, name: str, dtypes: Format) -> dict[str, str]:
     """Return the codes and the scales of a moment as they are written, by lines that are added.
 
     Args:
         lines, name, dtypes: as for :func:`load_moment`.
         x: the name of the moment in the arithmetic.
-        tag: what the names of this body end with.
     """
     coding = dtypes.coding(name)
     assert coding is not None
     if dtypes.work == "float64":
         x = lines.cast(f"{x}.{name}.single", "fptrunc", "double", x, "float")
-    words, count = ValueWords(block=coding.block), dtypes.scales(name)
-    codes, all_ = moments.encode(words, coding, Value(lines, x, "float"))
+    codes, scales = moments.encode(ValueWords(block=coding.block), coding, Value(lines, x, "float"))
+    new = {f"{name}_scale": store_scales(scales, name, dtypes)}
+    return new | {name: store_integer(lines, codes.name, dtypes.of(name), f"%{name}.new{lines.tag}")}
+
+
+def store_scales(all_: Value, name: str, dtypes: Format) -> str:
+    """Return the scales of a moment as they are written, by lines that are added.
+
+    Args:
+        all_: the scale of each element's block.
+        name, dtypes: as for :func:`load_moment`.
+    """
+    lines, coding, count = all_.lines, dtypes.coding(name), dtypes.scales(name)
+    assert coding is not None
     firsts = ", ".join(f"i32 {k * coding.block}" for k in range(count))
     taken = f"shufflevector {all_.typed(all_)}, {lines.kind(all_.kind)} poison, <{count} x i32> <{firsts}>"
-    scales = lines.put(f"%{name}.scale.words{tag}", taken)
+    scales = lines.put(f"%{name}.scale.words{lines.tag}", taken)
     if dtypes.of(f"{name}_scale") == "int16":
         narrow = f"trunc <{count} x i32> {scales} to <{count} x i16>"
-        scales = lines.put(f"%{name}.scale.new{tag}", narrow)
-    return {
-        name: store_integer(lines, codes.name, dtypes.of(name), f"%{name}.new{tag}"),
-        f"{name}_scale": scales,
-    }
+        scales = lines.put(f"%{name}.scale.new{lines.tag}", narrow)
+    return scales

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from adamcore.backends.kernels.body import read, stepped, target, write
 from adamcore.backends.kernels.conversions import both_halves, store, store_integer
 from adamcore.backends.kernels.formats import Format, Lines
-from adamcore.backends.kernels.kept import store_at_random, store_parameter
+from adamcore.backends.kernels.kept import store_at_random, store_parameter, store_scales
 from adamcore.backends.kernels.words import Value, ValueWords
 from adamcore.storage import companded
 from adamcore.storage.bits import INFINITY
@@ -93,9 +93,11 @@ def ordinary(program: Program, dtypes: Format, targets: Mapping[str, str], half:
     pending = []
     for name in coded:
         x = Value(lines, values[name], "float")
-        kept, scale, scales[f"{name}_scale"] = scaled(words, x, name)
+        w, scale = scaled(words, x, name)
+        kept = words.right(scale, 16) if name == "m" else words.floats(scale)
+        scales[f"{name}_scale"] = store_scales(kept, name, dtypes)
         over = first(1.0 / words.floats(scale))
-        pending.append(Pending(name, kept.name, over, target(lines, name, dtypes, targets)))
+        pending.append(Pending(name, w.name, over, target(lines, name, dtypes, targets)))
     flags = [code_of_nan(lines, raw[name], name) for name in coded]
     flags += [lines.put(f"{x}.endless", f"icmp uge i32 {x}, {INFINITY}") for x in words.largest]
     if dtypes.policy is not None:
@@ -127,22 +129,13 @@ def first(vector: Value) -> str:
     return lines.put(f"%w{lines.tag}.{len(lines)}", f"extractelement {vector.typed(vector)}, i64 0")
 
 
-def scaled(words: OrdinaryWords, x: Value, name: str) -> tuple[Value, Value, str]:
-    """Return the words of which the codes are made, those of the scale, and the scale as it is written."""
-    lines = x.lines
+def scaled(words: OrdinaryWords, x: Value, name: str) -> tuple[Value, Value]:
+    """Return the words of which the codes are made, and those of the scale."""
     if name == "m":
         w = words.words(x)
-        scale = companded.m_scale(words, w)
-        kept = words.right(scale, 16)
-    else:
-        w = words.words(words.root(x))
-        scale = companded.v_scale(words, w)
-        kept = words.floats(scale)
-    alone = f"shufflevector {kept.typed(kept)}, {lines.kind(kept.kind)} poison, <1 x i32> zeroinitializer"
-    written = lines.put(f"%{name}_scale.one{lines.tag}", alone)
-    if name == "m":
-        written = lines.put(f"%{name}_scale.new{lines.tag}", f"trunc <1 x i32> {written} to <1 x i16>")
-    return w, scale, written
+        return w, companded.m_scale(words, w)
+    w = words.words(words.root(x))
+    return w, companded.v_scale(words, w)
 
 
 def write_codes(lines: Lines, coded: Sequence[str], dtypes: Format) -> None:
@@ -163,7 +156,7 @@ def stored(lines: Lines, values: Mapping[str, str], dtypes: Format, half: bool) 
     new: dict[str, str] = {}
     for name, x in values.items():
         if name == "p" and dtypes.policy is not None:
-            new |= store_parameter(lines, x, dtypes, half, lines.tag, OrdinaryWords)
+            new |= store_parameter(lines, x, dtypes, half, OrdinaryWords)
         elif dtypes.random(name):
             new |= store_at_random(lines, x, name, dtypes, half)
         else:

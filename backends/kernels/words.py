@@ -221,9 +221,7 @@ class ValueWords:
             size = abs(x) if below else self.where(x < 0.0, 0.0, x)
             least: Any = word_of(len(borders) - below + 0.5)
             for slope, start in blockwise.rising(bool(below)):
-                line = self.words(
-                    size * slope + start
-                )  # words have the order of these numbers, NaN is the last
+                line = self.words(size * slope + start)  # in the order of these numbers, NaN is the last
                 least = self.where(line < least, line, least)
             at = self.floats(least).cast("fptosi", "i32")
             if below:

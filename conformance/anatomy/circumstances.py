@@ -160,17 +160,20 @@ AFTER: dict[str, Circumstance] = {
     "betas changed": Circumstance(
         "schedule", "LR.3", "new betas in mid-run do not count as claimed",
         (with_changes("new-betas", "new betas", b1=0.5, b2=0.75),), moves),
-    "momentum to 0": Circumstance(
-        "schedule", "LR.3", "a new b1 of 0 in mid-run does not count as claimed",
-        (with_changes("no-momentum", "a new b1 of 0", b1=0.0),), moves),
-    "decay to 0": Circumstance(
-        "schedule", "LR.3", "a new weight decay of 0 in mid-run does not count as claimed",
-        (with_changes("no-decay", "a new weight decay of 0", weight_decay=0.0),), moves),
+    **{f"{what} to 0": Circumstance(
+        "schedule", "LR.3", f"{new} of 0 in mid-run does not count as claimed",
+        (with_changes(f"no-{what}", f"{new} of 0", **{name: 0.0}),), moves)
+        for what, name, new in (
+            ("momentum", "b1", "a new b1"), ("decay", "weight_decay", "a new weight decay"))},
     **{f"groups by {name}": Circumstance(
         "groups", "LR.4", f"a parameter group does not get its own {name}",
         (with_groups(f"groups-{name}", f"groups that differ in {name}", {name: a}, {name: b}),), moves)
        for name, a, b in (("lr", 0.125, 0.5), ("weight_decay", 0.5, 0.0), ("eps", 1.0, 0.125),
                           ("b1", 0.5, 0.75), ("b2", 0.5, 0.75))},
+    "bare group": Circumstance(
+        "groups", "LR.4", "a parameter group without settings of its own does not have the optimizer's",
+        (with_groups("bare-group", "a group without settings behind one that has some",
+                     {"lr": 0.125, "b1": 0.75, "b2": 0.5, "eps": 0.125, "weight_decay": 0.5}, {}),), moves),
     "no NaN": Circumstance(
         "nonfinite", "NF.1", "what is NaN after a gradient of NaN is not what is claimed",
         (not_finite("nan", "a gradient of NaN", np.nan),), spoiled),

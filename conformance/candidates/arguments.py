@@ -69,6 +69,16 @@ class Arguments:
                 found[name] = (hyper["b1"], hyper["b2"]) if bracket else hyper[ours]
         return found
 
+    def betas(self, arguments: Mapping[str, Any]) -> dict[str, float]:
+        """Return b1 and b2 of these arguments if one argument has both.
+
+        >>> arguments = Arguments({"b1": "betas[0]", "b2": "betas[1]"}, {}, (), {})
+        >>> arguments.betas({"betas": (0.5, 0.8)}), arguments.betas({})
+        ({'b1': 0.5, 'b2': 0.8}, {})
+        """
+        name, bracket, _ = self.names.get("b1", "").partition("[")
+        return dict(zip(("b1", "b2"), arguments[name], strict=True)) if bracket and name in arguments else {}
+
 
 def effective_hyper(
     hyper: Mapping[str, float], lacks: tuple[str, ...], fixed: Mapping[str, float]

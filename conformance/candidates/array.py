@@ -22,7 +22,7 @@ from adamcore.conformance.candidates.base import (
     UnsupportedProbe,
     cast,
     describe,
-    entries_of,
+    is_taken_apart,
     layout_of_parameters,
     run_probe,
     same_bits,
@@ -158,9 +158,7 @@ class ArrayStepper(Stepper):
 
     def restore(self, state: Any) -> None:
         self.restored, self.saved = arrays_in(state), copy.deepcopy(arrays_in(state))
-        count = entries_of(state)
-        self.optimizer.set_state(state)
-        self.state_taken = entries_of(state) != count
+        self.state_taken = is_taken_apart(self.optimizer.set_state, state)
 
     def clocks(self) -> list[int] | None:
         state = self.optimizer.get_state() if hasattr(self.optimizer, "get_state") else None

@@ -101,6 +101,13 @@ def entries_of(state: Any) -> int:
     return sum(map(entries_of, state.values() if isinstance(state, dict) else state))
 
 
+def is_taken_apart(load: Callable[[Any], object], state: Any) -> bool:
+    """Load a state; return whether that took entries out of it, or put some in."""
+    count = entries_of(state)
+    load(state)
+    return entries_of(state) != count
+
+
 def cast(array: FloatArray, dtype: str, layout: Layout = "C") -> FloatArray:
     """Return a copy of a probe's array in ``dtype``, or in the complex dtype of that precision.
 

@@ -25,7 +25,7 @@ from adamcore.conformance.candidates.base import (
     UnsupportedProbe,
     cast,
     describe,
-    entries_of,
+    is_taken_apart,
     layout_of_parameters,
     numpy_dtype,
     run_probe,
@@ -146,10 +146,11 @@ class TorchStepper(Stepper):
         return found
 
     def change(self, changes: Mapping[str, Any]) -> None:
-        """Set hyperparameters of all groups, as a scheduler does."""
+        """Set hyperparameters of all groups, as a scheduler does; of a new b1 each group keeps its own b2."""
         self.hyper |= changes
-        for name, value in self.candidate.arguments.settings(changes, self.hyper).items():
-            for group in self.optimizer.param_groups:
+        a = self.candidate.arguments
+        for group in self.optimizer.param_groups:
+            for name, value in a.settings(changes, {**self.hyper, **a.betas(group), **changes}).items():
                 if name not in group:
                     raise UnsupportedProbe(f"its groups have no {name}")
                 set_number(group, name, value)
@@ -210,9 +211,7 @@ class TorchStepper(Stepper):
         for p, old in zip(again.params, self.params, strict=True):
             p.data = old.detach().clone()
         saved = copy.deepcopy(self.optimizer.state_dict())
-        count = entries_of(saved)
-        again.optimizer.load_state_dict(saved)
-        again.state_taken = entries_of(saved) != count
+        again.state_taken = is_taken_apart(again.optimizer.load_state_dict, saved)
         return again
 
     def clocks(self) -> list[int] | None:

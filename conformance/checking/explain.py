@@ -14,6 +14,7 @@ from adamcore.conformance.types import Finding, Probe, Result, Run
 
 if TYPE_CHECKING:
     from adamcore.conformance.verdict.identify import Identification
+    from adamcore.conformance.verdict.meetings import Meeting
 
 SEVERAL = ("STATE.4/uninterrupted", "STEP.1/unscaled", "MOM.1/common", "EPS.1/small")
 """Probes of several elements: ordinary ones, and one of an ordinary eps and small gradients."""
@@ -29,6 +30,7 @@ def explain(
     unclaimed: frozenset[str] = frozenset(),
     measured: Finding | None = None,
     is_measured: bool = False,
+    meeting: Meeting | None = None,
 ) -> None:
     """Set the findings and the identification of ``entry``.
 
@@ -44,6 +46,7 @@ def explain(
             them is a note.
         measured: the first part that is not as claimed, if the parts were measured.
         is_measured: True if they were.
+        meeting: what has to meet for a probe to fail, if it was found.
     """
     from adamcore.conformance.verdict.diagnose import diagnose
     from adamcore.conformance.verdict.identify import FINGERPRINT, identify
@@ -73,6 +76,7 @@ def explain(
             identification=identification,
             measured=measured,
             is_measured=is_measured,
+            meeting=meeting,
         )
         entry.findings = [*entry.findings, *in_narrow]
     if failures := [r for r in entry.results if r.probe in unclaimed and r.status == "failed"]:

@@ -28,6 +28,7 @@ from adamcore.conformance.claims import (
 from adamcore.conformance.report.report import Entry, Verdict
 from adamcore.conformance.settings import NARROW, Ranks
 from adamcore.conformance.types import Finding, Probe, Result, Run
+from adamcore.conformance.verdict.meetings import Meeting
 from adamcore.conformance.workers.pool import WorkerJob
 from adamcore.dialects import for_target
 from adamcore.errors import DialectError
@@ -86,6 +87,7 @@ class Subject:
         self.problem: Verdict | None = None
         self.reason = ""
         self.anatomy: Anatomy | None = None  #: the measured parts
+        self.meeting: Meeting | None = None  #: what has to meet for it to go wrong
         self.jobs = self.plan_jobs()
 
     def plan_jobs(self) -> list[WorkerJob]:
@@ -204,6 +206,7 @@ class Subject:
                 unclaimed=unclaimed,
                 measured=None if self.anatomy is None else first_finding(self.anatomy),
                 is_measured=self.anatomy is not None,
+                meeting=self.meeting,
             )
         except Exception as error:
             self.on_end("broken", own_fault(error))
@@ -359,13 +362,23 @@ class ThirdParty(Subject):
         claim = self.claim or claim_for(self.target, None)
         order = {probe.name: number for number, probe in enumerate(self.probes)}
         self.results.sort(key=lambda r: (self.dtypes.index(r.dtype), order[r.probe]))
-        try:
-            self.anatomy = self.measured_parts(claim)
-        except Exception as error:
-            self.on_end("broken", own_fault(error))
+        self.set_anatomy()
         entry = self.entry(claim, self.results, self.runs)
         entry.anatomy = self.anatomy
         return [entry]
+
+    def set_anatomy(self) -> None:
+        """Measure the parts from the runs of the experiments, once they were made."""
+        if self.anatomy is None:
+            try:
+                self.anatomy = self.measured_parts(self.claim or claim_for(self.target, None))
+            except Exception as error:
+                self.on_end("broken", own_fault(error))
+
+    @property
+    def is_explained(self) -> bool:
+        """True if a part that is not as claimed was measured, or none could be."""
+        return self.problem is not None or self.anatomy is None or first_finding(self.anatomy) is not None
 
     def dtype_to_measure(self) -> str | None:
         """Return the dtype in which the parts are still to be measured, or None.

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
@@ -48,10 +47,9 @@ def unscaled(step: Step) -> Step:
     """Return a step whose loss scale is a factor of its gradients; itself if the division is exact."""
     if step.scale is None or math.frexp(step.scale)[0] == 0.5:
         return step
-    exact = 1 / Fraction(step.scale)
-    high = float(exact)
-    factor = Scaling(high, float(exact - Fraction(high)), RECIPROCAL)
-    return replace(step, scale=None, scaling=(factor,) * len(step.grads))
+    with ctx.workprec(BITS):
+        by = scaling(1 / arb(step.scale), RECIPROCAL)
+    return replace(step, scale=None, scaling=(by,) * len(step.grads))
 
 
 def with_values(step: Step, clip: Clipping) -> Step:
@@ -92,9 +90,13 @@ def factor(sizes: FloatArray, clip: Clipping) -> Scaling | None:
     size, most = measured(sizes, clip) + arb(clip.eps), arb(clip.most)
     if size <= most and not (clip.slip == "always" and size > 0):
         return None
-    exact = most / size
+    return scaling(most / size, len(sizes) + OTHERS)
+
+
+def scaling(exact: Any, roundings: int) -> Scaling:
+    """Return a factor as a slot gets it."""
     high = float(exact.mid())
-    return Scaling(high, float((exact - arb(high)).mid()), len(sizes) + OTHERS)
+    return Scaling(high, float((exact - arb(high)).mid()), roundings)
 
 
 def measured(sizes: FloatArray, clip: Clipping) -> Any:

@@ -15,6 +15,7 @@ from adamcore.conformance.probes import (
     handling,
     hyper,
     loss_scale,
+    meetings,
     moments,
     numerics,
     rules,
@@ -39,6 +40,7 @@ PROBES: Mapping[str, Probe] = {
         loss_scale,
         storage,
         clipping,
+        meetings,
         handling,
     )
     for probe in module.PROBES

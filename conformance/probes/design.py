@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -40,6 +41,18 @@ def gradients(*columns: Iterable[object]) -> tuple[Step, ...]:
     """
     return tuple(
         Step(tuple(None if g is None else array(g) for g in row)) for row in zip(*columns, strict=True)
+    )
+
+
+def without(steps: Sequence[Step], *absent: tuple[int, ...]) -> tuple[Step, ...]:
+    """Return steps without the gradients of these parameters: a tuple of numbers for each of the first steps.
+
+    >>> [g is None for step in without(moving(0, 3, (), ()), (), (1,)) for g in step.grads]
+    [False, False, False, True, False, False]
+    """
+    return tuple(
+        replace(step, grads=tuple(None if i in missing else g for i, g in enumerate(step.grads)))
+        for step, missing in zip(steps, (*absent, *[()] * (len(steps) - len(absent))), strict=True)
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from adamcore.conformance.probes import rules
-from adamcore.conformance.probes.design import ODD, array, moving, numbers
+from adamcore.conformance.probes.design import ODD, array, moving, numbers, without
 from adamcore.conformance.types import FloatArray, Probe, Start, Step
 
 FINGERPRINT = rules.PROBES[0]  #: the first probe of any check
@@ -78,11 +78,7 @@ def rows(seed: int, count: int) -> tuple[Step, ...]:
 
 def apart(seed: int) -> tuple[Step, ...]:
     """Return eight steps in whose first half two of three parameters lack gradients in some."""
-    lacking = {1: (0, 1), 2: (2,)}
-    return tuple(
-        Step(tuple(None if s in lacking.get(i, ()) else g for i, g in enumerate(step.grads)))
-        for s, step in enumerate(moving(seed, 8, (2,), (2,), (2,)))
-    )
+    return without(moving(seed, 8, (2,), (2,), (2,)), (1,), (1,), (2,))
 
 
 PROBES = [

@@ -5,10 +5,10 @@ The values need few bits, so that a framework that keeps them in float32 has the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
-from adamcore.conformance.probes.design import moving, numbers
+from adamcore.conformance.probes.design import moving, numbers, without
 from adamcore.conformance.types import Probe, Step
 
 START = {"lr": 0.25, "b1": 0.5, "b2": 0.75, "eps": 0.125, "weight_decay": 0.125}
@@ -38,14 +38,6 @@ def grouped(name: str, about: str, *names: str, lr: float | None = None) -> Prob
     if lr is not None:
         steps = (*steps[:2], replace(steps[2], lr=lr), *steps[3:])
     return Probe(name, about, params, steps, START, groups=groups)
-
-
-def without(steps: Sequence[Step], *absent: tuple[int, ...]) -> tuple[Step, ...]:
-    """Return steps without the gradients of these parameters, a tuple of numbers for each step."""
-    return tuple(
-        replace(step, grads=tuple(None if i in missing else g for i, g in enumerate(step.grads)))
-        for step, missing in zip(steps, absent, strict=True)
-    )
 
 
 GROUPED_LR = grouped("LR.4/groups-lr", "three groups with an lr of their own", "lr")

@@ -25,6 +25,7 @@ from adamcore.conformance.verdict.common_region import common_region
 from adamcore.conformance.verdict.identify import FINGERPRINT, Identification
 from adamcore.conformance.verdict.judge import IN_ANOTHER_ORDER, judge
 from adamcore.conformance.verdict.loss_scale import loss_scale_findings
+from adamcore.conformance.verdict.meetings import Meeting
 from adamcore.conformance.verdict.pairs import pair_finding
 from adamcore.storage.blockwise import SMALL
 from adamcore.storage.moments import IN_8_BITS, Coding
@@ -43,6 +44,7 @@ def diagnose(
     identification: Identification | None = None,
     measured: Finding | None = None,
     is_measured: bool = False,
+    meeting: Meeting | None = None,
 ) -> list[Finding]:
     """Return the findings, the most specific cause first; none if nothing failed.
 
@@ -56,6 +58,7 @@ def diagnose(
             runs, if it is known already.
         measured: the first part of the update rule that is not as claimed, if the parts were measured.
         is_measured: whether they were; if so, known faults of other areas are not tried.
+        meeting: what has to meet for a probe to fail, if it was found.
     """
     case = Case(claim, runs, results, flushes, probes)
     failures = case.failures()
@@ -69,7 +72,7 @@ def diagnose(
         measured = None
     if case.count_required(rest):
         catalogue = faults_of(measured.area if measured else None) if is_measured else FAULTS
-        found, rest, cause = explain(case, rest, identification, measured, catalogue)
+        found, rest, cause = explain(case, rest, identification, measured, catalogue, meeting)
         findings = merge(findings, found)
     findings = add_unexplained(case, findings, rest)
     if scaled:
@@ -149,6 +152,7 @@ def explain(
     identification: Identification | None,
     measured: Finding | None = None,
     catalogue: Sequence[Fault] = FAULTS,
+    meeting: Meeting | None = None,
 ) -> tuple[list[Finding], list[Result], Cause | None]:
     """Return the findings of the cause that explains most, the failures that do not follow from it, and it.
 
@@ -169,7 +173,7 @@ def explain(
         apart = pair is not None and pair.finding.area not in (first.area, "clock")  # which is measured too
         return [first, pair.finding] if pair is not None and apart else [first], [], None
     if cause is None and pair is None:
-        region = common_region(case, [r for r in asked if case.is_required(r)])
+        region = meeting or common_region(case, [r for r in asked if case.is_required(r)])
         if region is None:
             return [], list(failures), None
         follow = [r for r in failures if region.leads_to(case, r)]

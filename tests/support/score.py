@@ -144,7 +144,7 @@ def subject_and_entry(
         for event in (event for job in subject.jobs for event in run(job)):
             assert isinstance(event, RunEvent)
             subject.on_run(event.job, event.task, event.run)
-        measure_parts(subject, lambda job: first.get(job.dtype) or run(job))
+        measure_parts(subject, lambda job: first.pop(job.dtype, None) or run(job))
         [made] = subject.entries()
     return subject, made
 

@@ -18,6 +18,7 @@ from adamcore.conformance.anatomy.experiments import (
 )
 from adamcore.conformance.anatomy.facts import NEAR, Facts, near
 from adamcore.conformance.anatomy.parts import VISIBLE, beside
+from adamcore.conformance.anatomy.readings import Readings
 from adamcore.conformance.anatomy.texts import listed, number
 from adamcore.conformance.anatomy.words.decay import decay_rule
 from adamcore.conformance.anatomy.words.moments import FEW_BITS, correction, first_moment, second_moment
@@ -46,15 +47,14 @@ def arrays(d: Difference) -> Words:
             return "mixed_precision", "NUM.1", f"{text}: an array shares few bits"
         text = f"{int(np.sum(got == 0))} of {len(got)} elements that have a gradient do not move"
         return "layout", "STEP.1", text
+    last = "the last of two equal arrays makes, times the step, "
     if d.differs("place") and is_of_root(d):
-        text = "the last of two equal arrays makes, times the step, "
-        return "moments", "MOM.2", f"{d.beside('place', text)}: the root is that of other arrays too"
+        return "moments", "MOM.2", f"{d.beside('place', last)}: the root is that of other arrays too"
     if d.differs("place") and (factors := factors_without_averages(d)) is not None:
         text = "without averages, to which no clock matters, the steps of an array go on changing: they are"
         return "schedule", "LR.1", f"{text} {listed(factors)} times its last one"
     if d.differs("place") and np.isfinite(d.values("place")[0]).all():
-        text = d.beside("place", "the last of two equal arrays makes, times the step, ")
-        return (*meaning_of_place(d.values("place")[0]), text)
+        return (*meaning_of_place(d.values("place")[0]), d.beside("place", last))
     if (words := place_of_first(d)) is not None:
         return words
     ratio, _ = d.values("alone")
@@ -93,8 +93,14 @@ def is_of_root(d: Difference) -> bool:
         r.moves("large", i).all_equal(claimed.moves("large", i)) for i in range(len(NEIGHBOURS))
     ):
         return False
-    tiny, large = ((getattr(r, name) / getattr(claimed, name)).value[0, 0] for name in ("linear", "normal"))
+    tiny, large = of_claimed(r, claimed)
     return bool(np.isfinite([tiny, large]).all()) and not near(tiny, large)
+
+
+def of_claimed(r: Readings, claimed: Readings) -> tuple[float, float]:
+    """Return the first steps of gradients far below eps and far above it, times those claimed."""
+    tiny, large = (getattr(r, name) / getattr(claimed, name) for name in ("linear", "normal"))
+    return tiny.value[0, 0], large.value[0, 0]
 
 
 def unmoved_after_zeros(d: Difference) -> Words | None:
@@ -113,7 +119,7 @@ def counts_arrays(d: Difference) -> bool:
     r, claimed = d.anatomy.readings, d.anatomy.claimed
     if claimed is None:
         return False
-    tiny, large = ((getattr(r, name) / getattr(claimed, name)).value[0, 0] for name in ("linear", "normal"))
+    tiny, large = of_claimed(r, claimed)
     small = np.array(
         [(r.moves("large", i) / claimed.moves("large", i)).value[0, 0] for i in range(len(NEIGHBOURS))]
     )

@@ -34,7 +34,7 @@ def run(adam: Adam, rates: list[float], **kw: Any) -> tuple[Any, list[bool]]:
 @pytest.mark.parametrize("adam", [Adam(), Adam(clock="global", weight_decay=0.1, amsgrad="uncorrected")])
 def test_the_bits_of_all_checks(adam: Adam) -> None:
     """Over the end of a table, and with another learning rate in the middle of one."""
-    rates = [0.1] * (COMING + 12) + [0.2] * 12 + [0.1]
+    rates = [0.1] * (COMING + 12) + [0.2] * (ahead.PATIENCE + 4) + [0.1]
     ours, taken = run(adam, rates)
     assert taken.count(True) == len(rates) - 2 * ahead.PATIENCE - 3
     with all_checks():
@@ -43,7 +43,7 @@ def test_the_bits_of_all_checks(adam: Adam) -> None:
 
 def test_the_sign_of_a_learning_rate_of_zero() -> None:
     """0.0 and -0.0 are equal, and move a parameter of -0.0 to other zeros."""
-    rates = [0.0] * 12 + [-0.0]
+    rates = [0.0] * (ahead.PATIENCE + 4) + [-0.0]
     ours, taken = run(Adam(), rates)
     assert not any(taken)
     with all_checks():
@@ -54,10 +54,10 @@ def test_the_sign_of_a_learning_rate_of_zero() -> None:
 def test_what_may_change_at_each_step_is_not_put_ahead(kw: dict[str, Any]) -> None:
     adam, params = Adam(), {"a": jnp.ones(3)}
     state = adam.init(params)
-    for _ in range(12):
+    for _ in range(ahead.PATIENCE + 4):
         params, state = adam.step(params, params | {"a": jnp.ones(3)}, state, donate=True, **kw)
     cached: Any = cache_of(adam)[0]
-    assert cached.ticks == 11
+    assert cached.ticks == ahead.PATIENCE + 3
     assert cached.ahead.tables == []
 
 

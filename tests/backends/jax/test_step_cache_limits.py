@@ -67,6 +67,36 @@ def test_another_clock_or_moment_is_looked_at() -> None:
         assert int(after.t["a"]) == int(late.t["a"])
 
 
+def test_new_containers_of_the_same_kind() -> None:
+    adam = Adam(lr=0.1)
+    params, state = warm(adam, {"a": jnp.ones(3)})
+    with counted() as made:
+        params, state = adam.step(dict(params), {"a": jnp.ones(3)}, AdamState(*state), donate=True)
+    assert made == [True]
+    with counted() as made:
+        adam.step(params, {"a": jnp.ones(3)}, state, donate=True)
+    assert made == [True]
+
+
+def test_trees_in_turn_are_not_written_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """JAX's message on a tree of another structure has all arrays in it."""
+    adam, written = Adam(lr=0.1), []
+    one, other = warm(adam, {"a": jnp.ones(3)}), warm(adam, [jnp.ones(2)])
+
+    def write(x: Any) -> str:
+        written.append(x)
+        return "an array"
+
+    monkeypatch.setattr(type(jnp.ones(3)), "__repr__", write)
+    with counted() as made:
+        for _ in range(2):
+            one = adam.step(one[0], {"a": jnp.ones(3)}, one[1], donate=True)
+            other = adam.step(other[0], [jnp.ones(2)], other[1], donate=True)
+    assert made.count(True) == 4
+    assert made.count(False) == 2
+    assert not written
+
+
 def test_other_containers_of_the_same_leaves() -> None:
     adam = Adam(lr=0.1)
     params, state = warm(adam, {"a": jnp.ones(3)})

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from array_adam import Good
 from candidate_probes import G0, G1, HYPER, P1, Plain, probe
 
 from adamcore import Adam
@@ -47,6 +49,18 @@ def test_array_candidate_is_seen_writing_to_a_gradient() -> None:
             return after
 
     assert ArrayCandidate(Writer, {}).run(probe(), "float32").written[0] == "gradient 0 in step 1"
+
+
+def test_array_candidate_is_seen_taking_a_state_apart() -> None:
+    class Takes(Good):
+        def set_state(self, state: dict[str, Any]) -> None:
+            super().set_state(dict(state))
+            state.clear()
+
+    resumed = replace(probe(), manner="resumed")
+    assert ArrayCandidate(Good, {}).run(resumed, "float32").written == []
+    found = ArrayCandidate(Takes, {}).run(resumed, "float32").written
+    assert found == ["the state that it was restored from, before step 2"]
 
 
 def test_a_rare_hyperparameter_is_handed_over_to_who_asks_for_it() -> None:

@@ -48,6 +48,19 @@ def test_torch_is_seen_writing_to_a_gradient() -> None:
     assert run.written == ["gradient 1 in step 1", "gradient 1 in step 2"]
 
 
+def test_torch_is_seen_taking_a_state_apart() -> None:
+    torch = pytest.importorskip("torch")
+    from adamcore.conformance.candidates.torch import TorchCandidate
+
+    class Takes(torch.optim.Adam):  # type: ignore[misc, name-defined]
+        def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+            super().load_state_dict(state_dict)
+            state_dict["state"].clear()
+
+    run = TorchCandidate(Takes, {}, None, None).run(replace(probe(), manner="resumed"), "float32")
+    assert run.written == ["the state that it was restored from, before step 2"]
+
+
 def test_the_attribute_dialect_is_the_claim() -> None:
     torch = pytest.importorskip("torch")
     from adamcore.conformance.candidates.torch import TorchCandidate

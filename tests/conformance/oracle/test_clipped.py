@@ -67,3 +67,20 @@ def test_answers_and_bounds_are_those_of_clipped_gradients() -> None:
                 np.testing.assert_array_equal(got.steps[s][i][0].high, want.steps[s][i][0].high)
                 assert (wide.steps[s][i][0].p >= narrow.steps[s][i][0].p).all()
                 assert (wide.steps[s][i][0].p <= 40 * np.maximum(narrow.steps[s][i][0].p, 1e-7)).all()
+
+
+def test_a_loss_scale_that_is_no_power_of_two_is_an_exact_factor() -> None:
+    gradient = np.array([3.0, -1.5])
+    given = Probe("X.1/test", "", P[:1], (Step((gradient,), scale=3.0), Step((gradient,), scale=4.0)), HYPER)
+    odd, even = clipped(given).steps
+    assert even is given.steps[1]
+    assert odd.scale is None
+    assert odd.scaling is not None
+    [by] = odd.scaling
+    assert by is not None
+    off = Fraction(by.high) + Fraction(by.low) - Fraction(1, 3)
+    assert 0 < abs(off) < Fraction(1, 2**104)
+    assert by.roundings == 2
+    divided = replace(given, steps=(Step((gradient / 3.0,)), given.steps[1]))
+    wide, narrow = (bounds(Adam(), each, "float32").steps[0][0][0].p for each in (given, divided))
+    assert (wide > narrow).all()  # the reciprocal and the product are rounded

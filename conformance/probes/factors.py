@@ -1,0 +1,175 @@
+"""Factors: things in which a probe differs from an ordinary one, and the same probe without each.
+
+If a candidate fails a probe and passes it without a factor, the factor is needed for what goes wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from adamcore.conformance.probes.design import array, numbers
+from adamcore.conformance.types import FloatArray, Probe, Start, Step
+
+KEPT = ("m", "v", "v_max")  #: the arrays of a state
+
+
+@dataclass(frozen=True)
+class Factor:
+    """One thing that a probe may have, and what is wrong if it is needed for a failure."""
+
+    name: str  #: completes "goes wrong only with ..."
+    area: str
+    rule: str
+    without: Callable[[Probe], Probe]  #: from a probe to the same one without the factor
+
+    def is_in(self, probe: Probe) -> bool:
+        """Return whether a probe has the factor.
+
+        >>> from adamcore.conformance.probes import PROBES
+        >>> [factor.name for factor in FACTORS if factor.is_in(PROBES["LR.4/groups-lr"])]
+        ['parameter groups', 'arrays of several dimensions', 'weight decay']
+        """
+        return not same(parts(self.without(probe)), parts(probe))
+
+
+def parts(probe: Probe) -> tuple[object, ...]:
+    """Return all of a probe that a factor may change."""
+    return probe.params, probe.steps, probe.hyper, probe.groups, probe.start, probe.layout, probe.manner
+
+
+def same(a: object, b: object) -> bool:
+    """True if two parts of probes are equal, arrays element by element."""
+    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
+        return a.shape == b.shape and np.array_equal(a, b, equal_nan=True)
+    if isinstance(a, tuple) and isinstance(b, tuple):
+        return len(a) == len(b) and all(map(same, a, b))
+    if isinstance(a, (Step, Start)) and isinstance(b, (Step, Start)):
+        return all(same(getattr(a, field.name), getattr(b, field.name)) for field in fields(a))
+    return type(a) is type(b) and a == b
+
+
+def each_step(made: Callable[[Probe, Step], Step]) -> Callable[[Probe], Probe]:
+    """Return the function that changes each step of a probe."""
+    return lambda probe: replace(probe, steps=tuple(made(probe, step) for step in probe.steps))
+
+
+def unscaled(probe: Probe, step: Step) -> Step:
+    """Return a step whose loss was not multiplied."""
+    if step.scale is None:
+        return step
+    scale = step.scale
+    return replace(step, scale=None, grads=tuple(None if g is None else array(g / scale) for g in step.grads))
+
+
+def made_finite(probe: Probe, step: Step) -> Step:
+    """Return a step that is not skipped."""
+    size = step.scale or 1.0
+    grads = tuple(None if g is None else np.where(np.isfinite(g), g, 0.5 * size) for g in step.grads)
+    return replace(step, grads=grads, found_inf=False)
+
+
+def like(p: FloatArray, seed: int) -> FloatArray:
+    """Return a gradient for a parameter."""
+    real = numbers(seed, *np.shape(p))
+    return array(real + 1j * numbers(seed + 1, *np.shape(p))) if np.iscomplexobj(p) else real
+
+
+def filled(probe: Probe, step: Step) -> Step:
+    """Return a step in which every gradient is there."""
+    size = step.scale or 1.0
+    grads = tuple(
+        array(size * like(p, 500 + 2 * i)) if g is None else g
+        for i, (g, p) in enumerate(zip(step.grads, probe.params, strict=True))
+    )
+    return replace(step, grads=grads, present=None)
+
+
+def filled_if_empty(probe: Probe, step: Step) -> Step:
+    """Return a step in which some gradient is there."""
+    return filled(probe, step) if all(g is None for g in step.grads) else step
+
+
+def without_zeros(probe: Probe, step: Step) -> Step:
+    """Return a step without gradients of 0."""
+    return replace(step, grads=tuple(None if g is None else np.where(g == 0, 0.5, g) for g in step.grads))
+
+
+def without_decay(probe: Probe) -> Probe:
+    """Return a probe without decay, that of groups and later steps too."""
+    steps = tuple(
+        replace(s, changes={k: v for k, v in s.changes.items() if k != "weight_decay"} or None)
+        if s.changes
+        else s
+        for s in probe.steps
+    )
+    groups = tuple({k: v for k, v in group.items() if k != "weight_decay"} for group in probe.groups)
+    hyper = {**probe.hyper, **({"weight_decay": 0.0} if "weight_decay" in probe.hyper else {})}
+    return replace(probe, steps=steps, groups=groups, hyper=hyper)
+
+
+def reshaped(probe: Probe, shape: Callable[[tuple[int, ...]], tuple[int, ...]]) -> Probe:
+    """Return a probe whose arrays have other shapes."""
+
+    def each(arrays: tuple[FloatArray | None, ...]) -> tuple[FloatArray | None, ...]:
+        return tuple(None if a is None else np.reshape(a, shape(np.shape(a))) for a in arrays)
+
+    start = tuple(replace(s, **dict(zip(KEPT, each((s.m, s.v, s.v_max)), strict=True))) for s in probe.start)  # type: ignore[arg-type]
+    steps = tuple(replace(step, grads=each(step.grads)) for step in probe.steps)
+    return replace(probe, params=each(probe.params), steps=steps, start=start)  # type: ignore[arg-type]
+
+
+def flat(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return (int(np.prod(shape)),) if len(shape) > 1 else shape
+
+
+def told_apart(probe: Probe) -> Probe:
+    """Return a probe whose arrays begin with numbers of their own."""
+    seen: list[FloatArray] = []
+    for i, p in enumerate(probe.params):
+        again = any(same(p, q) for q in seen) and p.size
+        seen.append(array(p + 0.0625 * (i + 1)) if again else p)
+    return replace(probe, params=tuple(seen))
+
+
+def made_real(a: FloatArray) -> FloatArray:
+    """Return real numbers in which both parts of complex ones count."""
+    return array(a.real + 0.75 * a.imag) if np.iscomplexobj(a) else a
+
+
+def real_alone(probe: Probe) -> Probe:
+    """Return a probe without complex parameters."""
+    steps = tuple(
+        replace(s, grads=tuple(None if g is None else made_real(g) for g in s.grads)) for s in probe.steps
+    )
+    return replace(probe, params=tuple(map(made_real, probe.params)), steps=steps)
+
+
+FACTORS = (
+    Factor("a loss scale", "loss_scale", "SCALE.1", each_step(unscaled)),
+    Factor("a step that is skipped", "loss_scale", "SCALE.2", each_step(made_finite)),
+    Factor("complex parameters", "complex", "CPX.1", real_alone),
+    Factor("a state that is saved and restored", "state", "STATE.4",
+           lambda p: replace(p, manner="plain") if p.manner == "resumed" else p),
+    Factor("another optimizer beside it", "isolation", "STATE.3",
+           lambda p: replace(p, manner="plain") if p.manner == "beside" else p),
+    Factor("a closure", "closure", "STEP.2",
+           lambda p: replace(p, manner="plain") if p.manner == "closure" else p),
+    Factor("parameter groups", "groups", "LR.4", lambda p: replace(p, groups=())),
+    Factor("a step without any gradient", "all_missing", "CLK.4", each_step(filled_if_empty)),
+    Factor("gradients that are absent", "missing", "F1", each_step(filled)),
+    Factor("clocks that begin late", "clock", "CLK.1", lambda p: replace(p, start=())),
+    Factor("arrays that begin with equal numbers", "isolation", "STATE.3", told_apart),
+    Factor("gradients of 0", "zero_gradient", "F2", each_step(without_zeros)),
+    Factor("arrays that do not lie in C order", "layout", "STEP.1", lambda p: replace(p, layout="C")),
+    Factor("arrays without dimensions", "layout", "STEP.1", lambda p: reshaped(p, lambda s: s or (1,))),
+    Factor("arrays of several dimensions", "layout", "STEP.1", lambda p: reshaped(p, flat)),
+    Factor("a learning rate that changes", "schedule", "LR.3",
+           each_step(lambda probe, step: replace(step, lr=None))),
+    Factor("hyperparameters that change", "schedule", "LR.3",
+           each_step(lambda probe, step: replace(step, changes=None))),
+    Factor("weight decay", "decay", "DEC.1", without_decay),
+)  # fmt: skip
+"""Every factor; of those that are needed the first is what is wrong."""

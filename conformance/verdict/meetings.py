@@ -1,0 +1,42 @@
+"""What has to meet for a probe to fail: the factors without any of which the candidate passes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from adamcore.conformance.probes.factors import FACTORS, Factor
+from adamcore.conformance.rules import SAYS
+from adamcore.conformance.types import Evidence, Finding, Probe, Result
+from adamcore.conformance.verdict.case import Case
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """The factors of a probe that are all needed for a candidate to fail it."""
+
+    factors: Sequence[Factor]
+    evidence: Evidence | None  #: of the probe with all of them
+
+    @property
+    def finding(self) -> Finding:
+        """What goes wrong, by the first of the factors."""
+        first, *others = self.factors
+        observed = f"goes wrong only with {first.name}"
+        if others:
+            observed = f"goes wrong only where these meet: {', '.join(each.name for each in self.factors)}"
+        return Finding(first.area, first.rule, SAYS[first.rule], observed, evidence=self.evidence)
+
+    def leads_to(self, case: Case, result: Result) -> bool:
+        """Return whether a probe that failed has the factor that is first."""
+        return self.factors[0].is_in(case.probe(result))
+
+
+def factors_of(probe: Probe) -> list[Factor]:
+    """Return what of an ordinary probe this one has not.
+
+    >>> from adamcore.conformance.probes import PROBES
+    >>> [factor.area for factor in factors_of(PROBES["F1/absent-last"])]
+    ['missing', 'decay']
+    """
+    return [factor for factor in FACTORS if factor.is_in(probe)]

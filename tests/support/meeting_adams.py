@@ -1,0 +1,35 @@
+"""Array candidates that get each of two things right alone, and both together wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from array_adam import Good
+
+
+class LateRate(Good):
+    """A new learning rate reaches only the parameters that have a gradient in that step."""
+
+    def init(self, params: list[np.ndarray], hyper: dict[str, float]) -> None:
+        super().init(params, hyper)
+        self.hypers = [dict(hyper) for _ in params]
+
+    def set_lr(self, lr: float) -> None:
+        self.lr: float | None = lr
+
+    def step(self, grads: list[np.ndarray | None]) -> list[np.ndarray]:
+        lr, self.lr = getattr(self, "lr", None), None
+        if lr is not None:
+            self.hypers = [
+                h if g is None else {**h, "lr": lr} for h, g in zip(self.hypers, grads, strict=True)
+            ]
+        return super().step(grads)
+
+
+class ScalarsForgotten(Good):
+    """What is restored of arrays without dimensions is 0."""
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        super().set_state(state)
+        self.m = [m if m.shape else np.zeros_like(m) for m in self.m]
