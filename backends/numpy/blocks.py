@@ -43,9 +43,16 @@ def block_bytes() -> int:
 
 BLOCK = block_bytes()
 
+
+def maximum(a: Any, b: Any, out: Any) -> None:
+    """Write the larger of two arrays' elements; NumPy warns of a ``maximum`` whose result has no keyword."""
+    np.maximum(a, b, out=out)
+
+
+#: Each takes its arguments and the array of its result.
 UFUNCS: dict[str, Callable[..., Any]] = {
     "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide,
-    "neg": np.negative, "sqrt": np.sqrt, "maximum": np.maximum, "sign": np.sign,
+    "neg": np.negative, "sqrt": np.sqrt, "maximum": maximum, "sign": np.sign,
 }  # fmt: skip
 
 
@@ -55,7 +62,7 @@ class Schedule(NamedTuple):
     Places are numbered: first the inputs, then the results, the coefficients, and the scratch.
     """
 
-    #: a ufunc, and what takes its arguments and its result from the places
+    #: a function of :data:`UFUNCS`, and what takes its arguments and its result from the places
     ops: tuple[tuple[Callable[..., Any], Callable[[list[Any]], tuple[Any, ...]]], ...]
     copies: tuple[tuple[int, int], ...]  #: results that could not be formed in their own place
     scratch: int
