@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -159,6 +160,22 @@ def for_target(path: str) -> Dialect | None:
     'optax.adamw'
     """
     return next((row for row in ROWS if path in row.targets), None)
+
+
+def for_class(kind: type) -> Dialect | None:
+    """Return the row of a class, but for no base of it; None if there is none.
+
+    Nothing is imported: a module that is not there yet has no class.
+
+    >>> for_class(Adam) is None
+    True
+    """
+    for row in ROWS:
+        for target in row.targets:
+            module, _, attribute = target.partition(":")
+            if getattr(sys.modules.get(module), attribute, None) is kind:
+                return row
+    return None
 
 
 # How the rows are written ----------------------------------------------------------------------

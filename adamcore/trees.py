@@ -96,6 +96,15 @@ class ParamTree:
         """What the library calls the structure of the tree."""
         return self.backend.flatten(self.tree)[1]
 
+    def numbers(self) -> Sequence[int]:
+        """Return each leaf's number in the order of sorted keys, whichever order the library has."""
+        if self.backend.sorts_keys:
+            return range(len(self.leaves))
+        numbers = list(range(len(self.leaves)))
+        for number, i in enumerate(listed_by_key(self.like(numbers), self.backend)):
+            numbers[i] = number
+        return numbers
+
     def path(self, i: int, name: str | None = None) -> str:
         """Return the path of leaf ``i``, such as ``params['layer']['w']``, for a message."""
         return (self.name if name is None else name) + self.backend.paths(self.tree)[i]
@@ -244,6 +253,27 @@ def shape_of(tree: Tree, by_key: bool = False) -> Shape:
     if kind in ORDERED:
         return ORDERED, kind, len(tree), shapes_of(tree, by_key), None
     return None
+
+
+def listed_by_key(tree: Tree, backend: Backend) -> list[Any]:
+    """Return the numbers that are a tree's leaves, those of a dictionary in the order of its sorted keys."""
+    if isinstance(tree, int):
+        return [tree]
+    if isinstance(tree, dict):
+        tree = [tree[key] for key in sorted_keys(tree)]
+    if isinstance(tree, (list, tuple)):
+        return [number for child in tree for number in listed_by_key(child, backend)]
+    return list(backend.flatten(tree)[0])
+
+
+def sorted_keys(tree: dict[Any, Any]) -> list[Any]:
+    """Return the sorted keys; as they are, those of an ``OrderedDict`` and those that can't be sorted."""
+    if isinstance(tree, OrderedDict):
+        return list(tree)
+    try:
+        return sorted(tree)
+    except TypeError:
+        return list(tree)
 
 
 def shapes_of(trees: Sequence[Tree], by_key: bool) -> list[Shape] | None:

@@ -124,8 +124,9 @@ def jobs_of_leaves(
     stored = not adam.p_storage == adam.m_storage == adam.v_storage == "plain"
     if stored and not all(job.formats.plain for job in jobs):
         clocks = [t] * len(gs) if adam.clock == "global" else tree.match(t, "state.t")
+        numbers = tree.numbers() if any(job.formats.draws for job in jobs) else ()
         jobs = [
-            job if job.formats.plain else stored_job(adam, tree.backend, job, i, clocks[i], kept)
+            job if job.formats.plain else stored_job(adam, tree.backend, job, i, numbers, clocks[i], kept)
             for i, job in zip(indices, jobs, strict=True)
         ]
     cacheable = len(jobs) > 0 and not any(part.zero for part in parts)
@@ -133,11 +134,22 @@ def jobs_of_leaves(
 
 
 def stored_job(
-    adam: AdamConfig, b: Backend, job: Job, i: int, t: Clock, kept: Mapping[str, Sequence[Any]]
+    adam: AdamConfig,
+    b: Backend,
+    job: Job,
+    i: int,
+    numbers: Sequence[int],
+    t: Clock,
+    kept: Mapping[str, Sequence[Any]],
 ) -> Job:
-    """Return the job of leaf ``i`` with what its storage needs; ``t`` is the clock after its tick."""
+    """Return the job of leaf ``i`` with what its storage needs.
+
+    Args:
+        numbers: of the leaves, for their random bits (:meth:`ParamTree.numbers`).
+        t: the leaf's clock after its tick.
+    """
     parts = {name: part[i] for name, part in kept.items()}
-    return job._replace(key=key_at(adam, b, i, t) if job.formats.draws else None, **parts)
+    return job._replace(key=key_at(adam, b, numbers[i], t) if job.formats.draws else None, **parts)
 
 
 def key_at(adam: AdamConfig, b: Backend, leaf: int, t: Clock) -> Key:

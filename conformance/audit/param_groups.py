@@ -11,7 +11,7 @@ from adamcore.axes import AXES
 from adamcore.config import HYPERPARAMETERS, MOMENT_STORAGE
 from adamcore.conformance.audit.arrays import RecordingError
 from adamcore.conformance.audit.log import STORED, Settings
-from adamcore.dialects import DIALECTS, Dialect, parse_option
+from adamcore.dialects import DIALECTS, Dialect, for_class, parse_option
 
 TORCH_NAMES = {
     "lr": "lr", "b1": "betas[0]", "b2": "betas[1]", "eps": "eps", "weight_decay": "weight_decay",
@@ -49,7 +49,7 @@ def claimed_by(optimizer: Any) -> Claimed:
     name = f"{kind.__module__}.{kind.__qualname__}"
     own = getattr(kind, "dialect", None)
     for base in kind.__mro__:
-        row = dialect_of(base)
+        row = for_class(base)
         if row is None and isinstance(own, str) and "dialect" in vars(base):
             row = DIALECTS.get(own)
         if row is not None:
@@ -58,16 +58,6 @@ def claimed_by(optimizer: Any) -> Claimed:
     return Claimed(
         None, f"{name} is in no row of the table: held to Algorithm 1; --dialect names another claim"
     )
-
-
-def dialect_of(kind: type) -> Dialect | None:
-    """Return the row of the table that describes a class."""
-    for row in DIALECTS.values():
-        for target in row.targets:
-            module, _, attribute = target.partition(":")
-            if getattr(sys.modules.get(module), attribute, None) is kind:
-                return row
-    return None
 
 
 def is_ours(optimizer: Any) -> bool:

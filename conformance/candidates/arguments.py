@@ -11,6 +11,7 @@ from adamcore import Adam
 from adamcore.conformance.errors import CandidateError, SettingError
 from adamcore.conformance.settings import parse_settings
 from adamcore.conformance.types import Probe
+from adamcore.dialects import for_class
 from adamcore.errors import HyperparameterError
 
 #: How constructors spell our hyperparameters, the likeliest first.
@@ -151,30 +152,6 @@ def served_probe(probe: Probe, lacks: tuple[str, ...], fixed: Mapping[str, float
     return replace(probe, steps=steps, groups=groups if any(groups) else ())
 
 
-def parameters_of(constructor: Callable[..., Any]) -> list[inspect.Parameter]:
-    """Return the parameters of a constructor; of a class that hands on all others, those of its bases too.
-
-    >>> class Base:
-    ...     def __init__(self, params, lr=1e-3): ...
-    >>> class Mine(Base):
-    ...     def __init__(self, *args, verbose=False, **kwargs): ...
-    >>> [p.name for p in parameters_of(Mine)]
-    ['params', 'lr', 'verbose']
-    """
-    try:
-        found = list(inspect.signature(constructor).parameters.values())
-    except (TypeError, ValueError):
-        return []
-    base = constructor.__mro__[1] if inspect.isclass(constructor) else object
-    if base is object or all(p.kind is not p.VAR_KEYWORD for p in found):
-        return found
-    named = [p for p in found if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
-    taken = {p.name for p in named}
-    theirs = [p for p in parameters_of(base) if p.name not in taken]
-    first = [p for p in named if p.kind is not p.KEYWORD_ONLY]
-    return [*first, *theirs, *(p for p in named if p.kind is p.KEYWORD_ONLY)]
-
-
 def map_arguments(
     constructor: Callable[..., Any],
     settings: Mapping[str, str],
@@ -195,7 +172,7 @@ def map_arguments(
         SettingError: an argument for a required hyperparameter was not found, or ``--set`` gives one a
             value that it cannot have.
     """
-    parameters = parameters_of(constructor)[positional:]
+    parameters = parameters_of(constructor, positional)
     names = {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
     open_ended = not parameters or any(p.kind is p.VAR_KEYWORD for p in parameters)
     mapped, values = parse_settings(settings)
@@ -230,14 +207,46 @@ def map_arguments(
             raise SettingError(
                 f"--set {name}: the constructor has no such argument; it has {names_of(names)}"
             )
-    for ours in required:
-        if ours not in chosen and ours not in fixed:
-            raise SettingError(
-                f"no argument for {ours} found among {names_of(names)}: name it with --set ARGUMENT=@{ours}, "
-                f"or give the constant it uses with --set {ours}=VALUE"
-            )
+    if missing := [ours for ours in required if ours not in chosen and ours not in fixed]:
+        each = missing[0] if len(missing) == 1 else f"each of {', '.join(missing)}"
+        raise SettingError(
+            f"no argument for {each} found among {names_of(names)}: name it with "
+            f"{' '.join(f'--set ARGUMENT=@{ours}' for ours in missing)}, "
+            f"or give the constant it uses with --set {missing[0]}=VALUE"
+        )
     lacks = tuple(ours for ours in SPELLINGS if ours not in chosen and ours not in fixed)
     return Arguments(chosen, extra, lacks, fixed)
+
+
+def parameters_of(constructor: Callable[..., Any], positional: int = 0) -> list[inspect.Parameter]:
+    """Return the arguments of a constructor but the leading ones; none if Python cannot tell them.
+
+    A class that passes on ``**kwargs`` has the arguments of its bases too.
+
+    >>> class Base:
+    ...     def __init__(self, params, lr=1e-3, eps=1e-8): ...
+    >>> class Mine(Base):
+    ...     def __init__(self, params, lr=1e-2, **others): ...
+    >>> [str(parameter) for parameter in parameters_of(Mine, 1)]
+    ['lr=0.01', 'eps=1e-08', '**others']
+    """
+    own = signature_of(constructor)[positional:]
+    found = {parameter.name: parameter for parameter in own}
+    bases = [base for base in getattr(constructor, "__mro__", ()) if "__init__" in vars(base)]
+    for base in bases[1:]:
+        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in own):
+            break
+        own = signature_of(vars(base)["__init__"])[1 + positional :]
+        found = {parameter.name: parameter for parameter in own} | found
+    return list(found.values())
+
+
+def signature_of(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    """Return the arguments of a function; none if Python cannot tell them."""
+    try:
+        return list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        return []
 
 
 def fixed_value(name: str, ours: str, value: object) -> float:
@@ -263,7 +272,7 @@ def own_dialect(found: Any, extra: Mapping[str, Any] | None = None) -> str | Non
     """Return the dialect that a candidate claims, or None if it claims none.
 
     It is the argument ``dialect`` that ``--set`` gives, else the attribute ``dialect``, else the default of
-    the constructor's argument ``dialect``.
+    the constructor's argument ``dialect``, else the dialect of the nearest base that has one.
 
     Raises:
         CandidateError: the attribute is no string.
@@ -276,11 +285,10 @@ def own_dialect(found: Any, extra: Mapping[str, Any] | None = None) -> str | Non
         if not isinstance(attribute, str):
             raise CandidateError(f"its attribute dialect is {type(attribute).__name__}, expected a name")
         return attribute
-    try:
-        argument = inspect.signature(found).parameters.get("dialect")
-    except (TypeError, ValueError):
-        return None
-    return argument.default if argument is not None and isinstance(argument.default, str) else None
+    for argument in parameters_of(found):
+        if argument.name == "dialect" and isinstance(argument.default, str):
+            return argument.default
+    return next((row.name for row in map(for_class, getattr(found, "__mro__", ())) if row), None)
 
 
 def is_number(value: object) -> TypeGuard[float]:

@@ -68,7 +68,8 @@ class KerasCandidate:
 
         a = self.arguments
         flushes = keras.backend.backend() in ("jax", "tensorflow")  # XLA and oneDNN flush subnormal numbers
-        dialect, device = own_dialect(self.cls, a.extra), f"keras on {keras.backend.backend()}"
+        dialect = own_dialect(self.cls, a.extra) or "keras.Adam"  # whose clock and decay are Keras' own
+        device = f"keras on {keras.backend.backend()}"
         return CandidateInfo("keras optimizer", dialect, a.lacks, a.fixed, flushes, device)
 
     def run(self, probe: Probe, dtype: str) -> Run:

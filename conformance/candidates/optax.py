@@ -10,6 +10,7 @@ import numpy as np
 
 from adamcore.conformance.candidates.arguments import (
     REQUIRED,
+    Arguments,
     effective_hyper,
     map_arguments,
     own_dialect,
@@ -62,7 +63,7 @@ class OptaxCandidate:
         a = self.arguments
         flushes = self.device.platform == "cpu"
         device = jax_device_name(self.device)
-        dialect = own_dialect(self.factory, a.extra)
+        dialect = own_dialect(self.factory, a.extra) or conventional(a)
         return CandidateInfo("optax factory", dialect, a.lacks, a.fixed, flushes, device, a.names, a.written)
 
     def run(self, probe: Probe, dtype: str) -> Run:
@@ -77,6 +78,17 @@ class OptaxCandidate:
     def stepper(self, probe: Probe, dtype: str) -> OptaxStepper:
         """Return the transformation that runs a variant of a probe."""
         return OptaxStepper(self, probe, dtype)
+
+
+def conventional(arguments: Arguments) -> str:
+    """Return the Adam of optax that a factory claims that says nothing.
+
+    As all of optax, it has one clock and refuses absent gradients; what takes a weight decay decouples it.
+
+    >>> conventional(Arguments({"lr": "learning_rate"}, {}, ("weight_decay",), {}))
+    'optax.adam'
+    """
+    return "optax.adam" if "weight_decay" in arguments.lacks else "optax.adamw"
 
 
 class OptaxStepper(Stepper):

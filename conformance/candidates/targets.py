@@ -95,7 +95,8 @@ def make_candidate(
         UnavailableError: a library that it needs is not installed.
     """
     if not callable(found):
-        raise CandidateError(f"{target} is {type(found).__name__}, expected a class, a factory or a kernel")
+        kind, hint = type(found).__name__, made_already(found)
+        raise CandidateError(f"{target} is {kind}, expected a class, a factory or a kernel{hint}")
     if target.startswith(KERNEL) or isinstance(found, Kernel):
         return KernelCandidate(found, settings, device, required)
     settings = {**constants(target), **settings}
@@ -122,6 +123,13 @@ def make_candidate(
         if importlib.util.find_spec(needed) is None:
             raise UnavailableError(f"{needed} is not installed, which a factory like {target} needs")
     return OptaxCandidate(found, settings, known_names(target), device, required)
+
+
+def made_already(found: Any) -> str:
+    """Return what to name instead of an optimizer that is made already; "" if it is none."""
+    if hasattr(found, "init") and hasattr(found, "update"):
+        return ": name the function that makes it, whose arguments are the learning rate, b1, b2 and eps"
+    return f": name its class, {type(found).__qualname__}" if hasattr(found, "step") else ""
 
 
 def is_subclass_of(found: Any, module: str, name: str) -> bool:

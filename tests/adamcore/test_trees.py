@@ -288,3 +288,30 @@ def test_a_collector_that_is_off_stays_off() -> None:
         assert not gc.isenabled()
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize(
+    ("params", "numbers"),
+    [
+        ({"w": 1, "b": 1}, [1, 0]),
+        ({"b": 1, "w": 1}, [0, 1]),
+        ({"w": [1, {"y": 1, "x": None}], "b": Pair(1, {"d": 1, "c": 1})}, [3, 5, 4, 0, 2, 1]),
+        (OrderedDict(w=1, b=1), [0, 1]),
+        (defaultdict(list, w=[1, 1], b=1), [1, 2, 0]),
+        ({2: 1, "a": 1}, [0, 1]),
+        (1, [0]),
+    ],
+)
+def test_leaves_are_numbered_by_sorted_keys(params: Any, numbers: list[int]) -> None:
+    """PyTorch lists a dictionary in its own order; ``numbers`` has the number of each leaf in that order."""
+    torch = pytest.importorskip("torch")
+
+    def made(tree: Any) -> Any:
+        return torch.utils._pytree.tree_map(lambda leaf: None if leaf is None else torch.ones(2), tree)
+
+    assert list(ParamTree(made(params)).numbers()) == numbers
+
+
+@pytest.mark.parametrize("tree", [{"w": A, "b": A.copy()}, [{"w": A, "b": A.copy()}]])
+def test_a_library_that_sorts_keys_numbers_leaves_as_it_lists_them(tree: Any) -> None:
+    assert list(ParamTree(tree).numbers()) == [0, 1]

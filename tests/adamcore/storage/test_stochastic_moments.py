@@ -52,6 +52,23 @@ def test_a_step_has_the_same_bits_in_every_library(library: str, dtype: str) -> 
         assert found.tobytes() == wanted.tobytes()
 
 
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("names", ["wb", "bw"])
+def test_the_order_in_which_a_dictionary_was_filled_changes_no_bit(library: str, names: str) -> None:
+    """PyTorch lists "w" first if it was put in first, NumPy and JAX list "b" first."""
+    adam = Adam(b1=0.5, b2=0.75, seed=7, p_storage="stochastic", **AT_RANDOM)
+    grads = {"w": np.linspace(-1.0, 1.0, 300), "b": np.linspace(0.5, 2.0, 300)}
+
+    def run(library: str, names: str) -> list[Any]:
+        params: Any = {name: array(library, np.ones(300), "bfloat16") for name in names}
+        g = {name: array(library, grads[name], "bfloat16") for name in names}
+        params, state = adam.step(params, g, adam.init(params))
+        return [numbers(tree[name]) for tree in (params, state.m, state.v) for name in "bw"]
+
+    for found, wanted in zip(run(library, names), run("numpy", "bw"), strict=True):
+        assert found.tobytes() == wanted.tobytes()
+
+
 def draws(adam: Adam, steps: int) -> dict[str, Any]:
     """Return for m and v whether the upper neighbour was taken, less its probability, by step and element."""
     rng, n = np.random.default_rng(1), 2048

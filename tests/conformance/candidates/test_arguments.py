@@ -8,12 +8,7 @@ from typing import Any
 import pytest
 from candidate_probes import HYPER
 
-from adamcore.conformance.candidates.arguments import (
-    effective_hyper,
-    map_arguments,
-    own_dialect,
-    parameters_of,
-)
+from adamcore.conformance.candidates.arguments import effective_hyper, map_arguments, own_dialect
 from adamcore.conformance.errors import CandidateError, SettingError
 
 
@@ -86,6 +81,52 @@ def test_set_refuses_what_is_not_there(settings: dict[str, str], message: str) -
         map_arguments(noise, {"noise_factor": "@eps"} | settings)
 
 
+class Base:
+    def __init__(
+        self, params: Any, lr: float = 1e-3, betas: Any = (0.9, 0.999), eps: float = 1e-8
+    ) -> None: ...
+
+
+class Passing(Base):
+    """A class that takes one argument itself and passes on the others."""
+
+    def __init__(self, params: Any, rate: float = 1e-3, **others: Any) -> None:
+        super().__init__(params, rate, **others)
+
+
+class Inheriting(Passing): ...
+
+
+class PassingAll(Inheriting):
+    def __init__(self, *args: Any, **others: Any) -> None:
+        super().__init__(*args, **others)
+
+
+@pytest.mark.parametrize("kind", [Passing, Inheriting, PassingAll])
+def test_a_class_that_passes_on_its_arguments_has_those_of_its_bases(kind: Any) -> None:
+    call = {"betas": (0.5, 0.75), "eps": 0.25}
+    assert map_arguments(kind, {"rate": "@lr"}, positional=1).call(HYPER) == call | {"rate": 0.5}
+
+
+def test_what_a_signature_does_not_tell_is_taken_as_it_is_given() -> None:
+    class OfC(dict[str, float]):
+        def __init__(self, **others: float) -> None: ...
+
+    given = {f"a{name}": f"@{name}" for name in ("lr", "b1", "b2", "eps")}
+    assert map_arguments(OfC, given).call(HYPER) == {"alr": 0.5, "ab1": 0.5, "ab2": 0.75, "aeps": 0.25}
+
+
+def test_all_arguments_that_were_not_found_are_named_at_once() -> None:
+    def foreign(alpha: float, beta_m: float, beta_s: float, delta: float) -> None: ...
+
+    with pytest.raises(
+        SettingError,
+        match=r"no argument for each of b1, b2, eps found among alpha, beta_m, beta_s, delta: name it with "
+        r"--set ARGUMENT=@b1 --set ARGUMENT=@b2 --set ARGUMENT=@eps, or give the constant",
+    ):
+        map_arguments(foreign, {})
+
+
 def test_set_takes_a_list_of_betas() -> None:
     found = map_arguments(noise, {"noise_factor": "@eps", "betas": "[0.5, 0]"})
     assert found.fixed == {"b1": 0.5, "b2": 0.0}
@@ -119,41 +160,14 @@ def test_the_dialect_that_a_candidate_names(
     assert own_dialect(found, extra) == claimed
 
 
+def test_a_subclass_claims_what_its_nearest_base_does() -> None:
+    optim = pytest.importorskip("torch").optim
+    assert own_dialect(type("Mine", (optim.AdamW,), {})) == "torch.AdamW"
+    assert own_dialect(type("Mine", (type("Between", (optim.Adam,), {}),), {})) == "torch.Adam"
+    assert own_dialect(type("Mine", (optim.AdamW,), {"dialect": "keras.Adam"})) == "keras.Adam"
+    assert own_dialect(type("Mine", (optim.SGD,), {})) is None
+
+
 def test_a_dialect_that_is_no_name_is_refused() -> None:
     with pytest.raises(CandidateError, match="its attribute dialect is int, expected a name"):
         own_dialect(type("Mine", (), {"dialect": 5}))
-
-
-class Base:
-    def __init__(
-        self, params: object, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999)
-    ) -> None: ...
-
-
-class HandsOn(Base):
-    def __init__(self, params: object, *args: Any, verbose: bool = False, **kwargs: Any) -> None: ...
-
-
-class HandsOnAgain(HandsOn):
-    def __init__(self, *args: Any, eps: float = 1e-8, **kwargs: Any) -> None: ...
-
-
-class Takes(Base):
-    def __init__(self, params: object, rate: float) -> None: ...
-
-
-@pytest.mark.parametrize(
-    ("cls", "names"),
-    [
-        (HandsOn, ["params", "lr", "betas", "verbose"]),
-        (HandsOnAgain, ["params", "lr", "betas", "verbose", "eps"]),
-        (Takes, ["params", "rate"]),
-        (Base, ["params", "lr", "betas"]),
-    ],
-)
-def test_a_class_that_hands_on_its_arguments_has_those_of_its_base(cls: type, names: list[str]) -> None:
-    assert [p.name for p in parameters_of(cls)] == names
-    if cls is HandsOnAgain:
-        assert map_arguments(cls, {}, positional=1).names == {
-            "lr": "lr", "b1": "betas[0]", "b2": "betas[1]", "eps": "eps",
-        }  # fmt: skip

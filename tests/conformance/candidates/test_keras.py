@@ -28,6 +28,7 @@ def test_keras(backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert ended == EndEvent(job)
     assert set(ready.info.lacks) == {"eps_root", "momentum_decay", "lr_max"}
     assert ready.info.device == f"keras on {backend}"
+    assert ready.info.dialect == "keras.Adam"
     assert done.run.error is None
     assert same_bits(done.run.params[0][1], P1.astype("float32"))
     assert not same_bits(done.run.params[1][1], P1.astype("float32"))

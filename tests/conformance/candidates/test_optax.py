@@ -9,8 +9,10 @@ import pytest
 from candidate_probes import G0, G1, probe
 
 from adamcore import Adam
+from adamcore.conformance import check
 from adamcore.conformance.candidates import load_candidates
 from adamcore.conformance.candidates.base import same_bits
+from adamcore.conformance.errors import CandidateError
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.types import Step
 from adamcore.conformance.verdict.judge import judge
@@ -60,3 +62,32 @@ def test_a_transformation_that_skips_what_is_not_finite_is_asked_for_skipped_ste
     assert guarded.run(PROBES["NF.1/nan"], "float32").unsupported == others
     assert guarded.run(PROBES["SCALE.1/one"], "float32").unsupported == "its step takes no loss scale"
     assert plain.run(probe, "float32").unsupported == "its step takes no found_inf"
+
+
+CHAINED = """
+import optax
+
+def decoupled(learning_rate, b1=0.9, b2=0.999, eps=1e-8, weight_decay=0.0):
+    adam = optax.scale_by_adam(b1, b2, eps)
+    scale = optax.scale_by_learning_rate(learning_rate)
+    return optax.chain(adam, optax.add_decayed_weights(weight_decay), scale)
+
+def plain(learning_rate, b1=0.9, b2=0.999, eps=1e-8):
+    return optax.chain(optax.scale_by_adam(b1, b2, eps), optax.scale_by_learning_rate(learning_rate))
+
+made = plain(0.1)
+"""
+
+
+def test_a_factory_that_says_nothing_claims_the_adam_of_optax(tmp_path: Path) -> None:
+    """Held to the paper's clocks and absent gradients, every transformation of optax would deviate."""
+    pytest.importorskip("optax")
+    (tmp_path / "chained.py").write_text(CHAINED, encoding="utf-8")
+    for name, claimed in (("decoupled", "optax.adamw"), ("plain", "optax.adam")):
+        target = f"{tmp_path}/chained.py:{name}"
+        [candidate] = load_candidates(target, [None], {}, None)
+        assert candidate.info.dialect == claimed
+        [entry] = check(target, dtypes=["float32"], probes=["DEC.1/*", "STEP.1/fingerprint"]).entries
+        assert (entry.verdict, entry.claimed) == ("conforms", claimed)
+    with pytest.raises(CandidateError, match="a kernel: name the function that makes it"):
+        load_candidates(f"{tmp_path}/chained.py:made", [None], {}, None)
