@@ -23,7 +23,7 @@ from adamcore.conformance.verdict.case import Case
 from adamcore.conformance.verdict.causes import Cause, best_cause, fold
 from adamcore.conformance.verdict.common_region import common_region
 from adamcore.conformance.verdict.identify import FINGERPRINT, Identification
-from adamcore.conformance.verdict.judge import IN_ANOTHER_ORDER, judge
+from adamcore.conformance.verdict.judge import BIT_FOR_BIT, IN_ANOTHER_ORDER, judge
 from adamcore.conformance.verdict.loss_scale import loss_scale_findings
 from adamcore.conformance.verdict.meetings import Meeting
 from adamcore.conformance.verdict.pairs import pair_finding
@@ -202,8 +202,8 @@ def explain(
         same = [f for f in found if f.area == shown.area]
         if same:
             found[found.index(same[0])] = fold(same[0], [shown, *shown.folded])
-        else:
-            found.insert(0, shown)
+        else:  # what leaves its bound may be why all else is wrong; what loses bits is not
+            found.insert(len(found) if BIT_FOR_BIT in pair.wrong.reason else 0, shown)
     return found, left, cause
 
 
@@ -258,7 +258,8 @@ def in_one_dtype(case: Case, measured: Finding, failures: Sequence[Result]) -> F
     dtype = dtype_alone(case, failures)
     if measured.area == "hyperparameters" or dtype is None:
         return measured
-    return Finding("mixed_precision", "NUM.1", SAYS["NUM.1"], f"in {dtype} alone {measured.observed}")
+    observed = measured.observed.removesuffix(f" in {dtype}")
+    return Finding("mixed_precision", "NUM.1", SAYS["NUM.1"], f"in {dtype} alone {observed}")
 
 
 def dtype_alone(case: Case, failures: Sequence[Result]) -> str | None:

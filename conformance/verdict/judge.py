@@ -37,6 +37,7 @@ from adamcore.storage.moments import IN_8_BITS
 
 CLOCKS = "the clocks stand"  #: how the reason begins where clocks are not those claimed
 IN_ANOTHER_ORDER = ", in another order"  #: and how it ends if they are those of other parameters
+BIT_FOR_BIT = "is not, bit for bit,"
 REFUSED = ", which it refused, changed what the next one does"
 UNDECIDED = 0.1  #: an element whose bound exceeds this fraction of lr is undecided
 
@@ -186,7 +187,7 @@ def judge_twin(result: Result, probe: Probe, run: Run, twin: Run | None) -> Resu
             a, b = (np.where(nonfinite[i], np.zeros_like(x), x) for x in pair)
             if a.tobytes() != b.tobytes():
                 where = [int(k) for k in np.unravel_index(int(np.argmax(a != b)), a.shape)]
-                reason = f"parameter {i}{where} in step {s} is not, bit for bit, what {probe.twin} gives"
+                reason = f"parameter {i}{where} in step {s} {BIT_FOR_BIT} what {probe.twin} gives"
                 return fail(replace(result), reason)
     return result
 

@@ -34,7 +34,7 @@ the right area. Which area is right was decided from the code of the Adam, never
 """
 
 HELD_OUT = """The faults that the suite knows were written beside this corpus, so the suite was taught what is
-scored here. Nine sets are exceptions. Each was written by somebody who had not seen how the suite names a
+scored here. Eleven sets are exceptions. Each was written by somebody who had not seen how the suite names a
 fault, from the specification and from bugs found in the wild. All were scored once before anything in the
 suite was changed because of them, `blind_*.py` in part.
 
@@ -90,6 +90,20 @@ suite was changed because of them, `blind_*.py` in part.
   closure returns, for which the specification did not ask; that is a note now, and it stands among the
   equivalent ones. Two labels have got the area of what does the same. (A right kernel was asked for an eps,
   which its paper has not; it says that it is 0.)
+- `ninth_blind_*.py`: 60 wrong Adams and 30 right ones, each after a bug report or a change that mends one,
+  with claims of 47 dialects. All were labelled before any of them was scored, and the figures at first
+  sight are with these labels. Of the five that were not killed, one has arguments that the check did not
+  find, since its class hands them on. The others needed a state that is saved before the first step, or
+  before a parameter's first gradient, an empty array at the end of a list, and a look at what a refused
+  step leaves behind. All of it is there now. (59 of the wrong ones were scored first; one more followed
+  when others had been mended.) One label has got the area of what does the same: betas that are rounded.
+- `tenth_blind_*.py`: 60 wrong Adams and 20 right ones after other reports, with claims of 39 dialects or
+  more, written when the suite had been changed because of the ninth set. All were labelled before any of
+  them was scored, and the figures at first sight are with these labels. Three of the nine that were not
+  named had the same name for it: a change because of the ninth set, which came before all else and is
+  mended. The survivor keeps a moment of 64 bits where parameters have 32, which JAX can do if 64 bits are
+  switched on; no run has that, and it stands among the equivalent ones. (The false alarm had a state that
+  nobody else's numbers can be put into.)
 """
 FIRST = {
     "held_out": {"killed": "40 of 40 (100.0 %)", "named": "33 of 40 (82.5 %)", "alarms": "2"},
@@ -101,6 +115,8 @@ FIRST = {
     "sixth_blind": {"killed": "59 of 60 (98.3 %)", "named": "53 of 60 (88.3 %)", "alarms": "1"},
     "seventh_blind": {"killed": "57 of 60 (95.0 %)", "named": "52 of 60 (86.7 %)", "alarms": "1"},
     "eighth_blind": {"killed": "60 of 68 (88.2 %)", "named": "53 of 68 (77.9 %)", "alarms": "0"},
+    "ninth_blind": {"killed": "55 of 60 (91.7 %)", "named": "48 of 60 (80.0 %)", "alarms": "0"},
+    "tenth_blind": {"killed": "59 of 60 (98.3 %)", "named": "51 of 60 (85.0 %)", "alarms": "1"},
 }
 """What that first score of each set said."""
 AGAIN = (
@@ -111,6 +127,8 @@ AGAIN = (
     "sixth",
     "seventh",
     "eighth",
+    "ninth",
+    "tenth",
 )  #: the sets that were written after `blind_*.py`
 
 GENERATED = """A generator (`tests/corpus/orders.py`) takes the definition and writes its sums, products,

@@ -84,7 +84,7 @@ def brained(x: float) -> float:
 
 
 @wrong(
-    "coefficients", "NUM.4", claim="torch.AdamW",
+    "coefficients hyperparameters", "NUM.4", claim="torch.AdamW",
     like="tenstorrent/tt-metal#55935: scalars of a bfloat16 buffer turn 0.999 into 0.99609",
 )  # fmt: skip
 def ninth_betas_cut_off(

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from blind_jax import Ahead, Formula, Tree, X, row, transformation
+from blind_jax import Ahead, Formula, Tree, X, adamw, row, transformation
 from jax.flatten_util import ravel_pytree
-from register import right, wrong
+from register import equivalent, right, wrong
 
 
 @wrong(
@@ -42,17 +42,16 @@ def TenthJaxSkipsByZeros(
     return optax.GradientTransformation(init, update)
 
 
-@row(
-    "mixed_precision moments",
-    "MOM.4",
-    "optax.adamw",
-    "google/flax#965, jax-ml/jax#4827: numbers of 64 bits make float64 of float32",
-)
-class TenthJaxPromoted(Formula):
+class PromotedFirst(Formula):
     """Where JAX has 64 bits, the first moment of a float32 parameter is of float64 from the first step on."""
 
     def first(self, m: X, g: X) -> X:
         return m + jnp.asarray(1 - self.b1, jnp.result_type(float)) * (g - m)
+
+
+TenthJaxPromoted = equivalent(
+    "parameters of 32 bits where JAX has 64 are in no run (MOM.4): google/flax#965", claim="optax.adamw"
+)(adamw(PromotedFirst))
 
 
 @row(

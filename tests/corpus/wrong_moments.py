@@ -208,7 +208,7 @@ class FirstStartsAtParameter(Adam):
         self.m = [p.copy() for p in self.p]
 
 
-@wrong("moments state", "STATE.1", like="tfjs#4290")
+@wrong("moments state isolation", "STATE.1", like="tfjs#4290")
 class MomentsByShape(AdamW):
     """Arrays of one shape share their moments."""
 
