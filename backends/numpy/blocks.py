@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,25 +24,35 @@ from adamcore.tracing import Program
 
 SMALL = 1 << 12  #: elements below which arrays are gathered
 THREADS = 2  #: at most: they take turns at what is not computing
-SCRATCH = 1 << 20  #: bytes of scratch that all of them have at most
+SCRATCH = 1 << 21  #: bytes of scratch that all of them have at most
 
 
 def block_bytes() -> int:
-    """Return the bytes of a block: the three that an operation touches fit into the cache of one core."""
+    """Return the bytes of a block: two of the three that an operation touches fit into the cache of one core.
+
+    Of smaller blocks there are more, between which the threads wait for the interpreter.
+    """
     try:
         size = (
             Path("/sys/devices/system/cpu/cpu0/cache/index2/size").read_text(encoding="utf-8").strip()
         )  # "2048K"
-        return min(max(int(size.removesuffix("K")) * 1024 // 4, 1 << 15), 1 << 18)
+        return min(max(int(size.removesuffix("K")) * 1024 // 2, 1 << 15), 1 << 19)
     except (OSError, ValueError):  # not Linux
-        return 1 << 17
+        return 1 << 18
 
 
 BLOCK = block_bytes()
 
+
+def maximum(a: Any, b: Any, out: Any) -> None:
+    """Write the larger of two arrays' elements; NumPy warns of a ``maximum`` whose result has no keyword."""
+    np.maximum(a, b, out=out)
+
+
+#: Each takes its arguments and the array of its result.
 UFUNCS: dict[str, Callable[..., Any]] = {
     "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide,
-    "neg": np.negative, "sqrt": np.sqrt, "maximum": np.maximum, "sign": np.sign,
+    "neg": np.negative, "sqrt": np.sqrt, "maximum": maximum, "sign": np.sign,
 }  # fmt: skip
 
 
@@ -51,7 +62,8 @@ class Schedule(NamedTuple):
     Places are numbered: first the inputs, then the results, the coefficients, and the scratch.
     """
 
-    ops: tuple[tuple[Callable[..., Any], tuple[int, ...], int], ...]  #: (ufunc, arguments, result)
+    #: a function of :data:`UFUNCS`, and what takes its arguments and its result from the places
+    ops: tuple[tuple[Callable[..., Any], Callable[[list[Any]], tuple[Any, ...]]], ...]
     copies: tuple[tuple[int, int], ...]  #: results that could not be formed in their own place
     scratch: int
 
@@ -85,7 +97,7 @@ def schedule(program: Program, in_place: bool) -> Schedule:
             target = count
             count += 1
         place[op.out] = target
-        ops.append((UFUNCS[op.kind], args, target))
+        ops.append((UFUNCS[op.kind], itemgetter(*args, target)))
     return Schedule(tuple(ops), tuple(copies), count - len(names))
 
 
@@ -130,9 +142,8 @@ class Blocks:
                     places += [None if x is None else x[block] for x in results]
                     places += scalars
                     places += [x[: stop - start] for x in scratch]
-                    calls = [(f, [places[k] for k in args], places[k_out]) for f, args, k_out in ops]
-                    for ufunc, arrays, out in calls:  # little is done between two, where threads wait
-                        ufunc(*arrays, out=out)
+                    for ufunc, arrays in ops:  # little is done between two, where threads wait
+                        ufunc(*arrays(places))
                     for target, source in self.schedule.copies:
                         np.copyto(places[target], places[source])
 

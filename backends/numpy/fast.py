@@ -207,7 +207,7 @@ def vector(x: Array) -> Array:
 
 @lru_cache(maxsize=8)
 def blocks(program: Program, dtype: DType, in_place: bool) -> Blocks:
-    """Return the blocks of a program; their memory, a fraction of a megabyte, is kept from step to step."""
+    """Return the blocks of a program; their memory, a few megabytes at most, is kept from step to step."""
     return Blocks(program, dtype, in_place)
 
 
