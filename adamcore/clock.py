@@ -146,12 +146,12 @@ class Ticker:
         if not all(backend.owns(t) and t.shape == () and backend.integer(t.dtype) for t in ts):
             return None
 
-        def tick(t: Array) -> tuple[Array, Coefficients]:
-            n = backend.numbers(like)
-            after = n.successor(t)
-            return after, coefficients(n, self.adam, after, n.number(self.read_lr(lr)))
+        n = backend.numbers(like)
 
-        return backend.tick_each(ts, tick)
+        def known(after: Array) -> Coefficients:
+            return coefficients(n, self.adam, after, n.number(self.read_lr(lr)))
+
+        return backend.tick_each(ts, n.successor, known)
 
     def on_host(self, t: int, mu: float | None) -> Coefficients | None:
         """Return the coefficients in Python's floats; None if only the program knows lr or another number."""

@@ -276,16 +276,20 @@ class Backend(Protocol):
         """Return the arithmetic of coefficients that only the program knows."""
 
     def tick_each(
-        self, ts: Sequence[Clock], tick: Callable[[Array], tuple[Array, Coefficients]]
+        self,
+        ts: Sequence[Clock],
+        successor: Callable[[Array], Array],
+        coefficients: Callable[[Array], Coefficients],
     ) -> list[tuple[Clock, Coefficients]] | None:
-        """Tick many clocks that only the program knows as one vector; None where each is to tick by itself.
+        """Tick many clocks that only the program knows; None where each is to tick by itself.
 
         Args:
             ts: 0-d arrays.
-            tick: returns a clock after its tick, and the coefficients; of a vector of clocks, vectors.
+            successor: returns a clock after its tick.
+            coefficients: returns those of a clock after its tick; of a vector of clocks, vectors.
 
         Returns:
-            For each clock what ``tick`` returns.
+            For each clock what it is after its tick, and the coefficients.
         """
 
     def tick_on_device(

@@ -86,9 +86,12 @@ class BaseBackend(ArrayOperations):
         return Traced(self.namespace(like), self.coefficient_dtype(like), self.device(like))
 
     def tick_each(
-        self, ts: Sequence[Clock], tick: Callable[[Array], tuple[Array, Coefficients]]
+        self,
+        ts: Sequence[Clock],
+        successor: Callable[[Array], Array],
+        coefficients: Callable[[Array], Coefficients],
     ) -> list[tuple[Clock, Coefficients]] | None:
-        """Tick many clocks that only the program knows as one vector; None: each ticks by itself."""
+        """Tick many clocks that only the program knows; None: each ticks by itself."""
         return None
 
     def tick_on_device(

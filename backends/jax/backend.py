@@ -154,9 +154,12 @@ class JaxBackend(BaseBackend):
         return np.asarray(found).tolist() if found.is_fully_addressable else list(found)
 
     def tick_each(
-        self, ts: Sequence[Clock], tick: Callable[[Array], tuple[Array, Coefficients]]
+        self,
+        ts: Sequence[Clock],
+        successor: Callable[[Array], Array],
+        coefficients: Callable[[Array], Coefficients],
     ) -> list[tuple[Clock, Coefficients]] | None:
-        return clocks.tick_each(ts, tick)
+        return clocks.tick_each(ts, successor, coefficients)
 
     def numbers(self, like: Array) -> Numbers:
         return Traced(jnp, self.coefficient_dtype(like))

@@ -22,23 +22,24 @@ MANY = 8  #: clocks from which one vector for all pays
 
 
 def tick_each(
-    ts: Sequence[Clock], tick: Callable[[Array], tuple[Array, Coefficients]]
+    ts: Sequence[Clock], successor: Callable[[Array], Array], coefficients: Callable[[Array], Coefficients]
 ) -> list[tuple[Clock, Coefficients]] | None:
     """Return the clocks after their tick, and the coefficients of each; None if one by one is as well.
 
     Args:
         ts: 0-d arrays.
-        tick: returns a clock after its tick and the coefficients, or vectors of them for a vector of clocks.
+        successor: returns a clock after its tick.
+        coefficients: returns those of a clock after its tick, or vectors of them for a vector of clocks.
     """
     if len(ts) < MANY or not all(isinstance(t, jax.core.Tracer) for t in ts):
         return None
     if any(jax.typeof(t) != jax.typeof(ts[0]) for t in ts):  # such as others over the devices of a mesh
         return None
-    alone = jax.jit(lambda t: tick(t)[0])  # sooner compiled than an element of a vector of clocks
+    alone = jax.jit(successor)  # sooner compiled than an element of a vector of clocks
     ticked = [alone(t) for t in ts]
     # what reads a clock before its tick would have XLA copy it first, if the next takes its memory
-    vector = jnp.stack(ticked) - 1  # of a clock that stays at its last value, the one before: it ticks to it
-    c = tick(vector)[1]
+    vector = jnp.stack(ticked)
+    c = coefficients(vector)
     own = [getattr(x, "shape", ()) == vector.shape for x in c]  # the other coefficients are for all clocks
     vectors = [x for x, varies in zip(c, own, strict=True) if varies]
     rows: Any = repeat(())
