@@ -256,7 +256,7 @@ def test_a_rate_of_another_name_is_set_by_that_name(key: str | None) -> None:
             self.alpha = alpha
             super().__init__(params, {} if key is None else {key: alpha})
 
-        @torch.no_grad()  # type: ignore[untyped-decorator]
+        @torch.no_grad()
         def step(self, closure: Any = None) -> None:
             for group in self.param_groups:
                 for p in group["params"]:
