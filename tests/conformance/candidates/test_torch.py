@@ -67,7 +67,9 @@ def test_the_attribute_dialect_is_the_claim() -> None:
 
     claims = type("Claims", (torch.optim.AdamW,), {"dialect": "torch.AdamW"})
     assert TorchCandidate(claims, {}, None, None).info.dialect == "torch.AdamW"
-    assert TorchCandidate(torch.optim.AdamW, {}, None, None).info.dialect is None
+    assert TorchCandidate(torch.optim.AdamW, {}, None, None).info.dialect == "torch.AdamW"
+    without = dict.fromkeys(("b1", "b2", "eps"), "0.5")
+    assert TorchCandidate(torch.optim.SGD, without, None, None).info.dialect is None
 
 
 def closures() -> Probe:
