@@ -67,7 +67,15 @@ class Dialect:
 
         Raises:
             HyperparameterError: a required hyperparameter is not given.
+            TypeError: there is no such field; the message has the name of ours.
+
+        >>> dialect("torch.AdamW").adam(betas=(0.9, 0.99))
+        Traceback (most recent call last):
+        ...
+        TypeError: adamcore.Adam has no 'betas': give b1 and b2, for which torch.AdamW has betas
         """
+        for name in overrides.keys() - Adam.__dataclass_fields__.keys():
+            raise TypeError(f"adamcore.Adam has no {name!r}: {self.ours(name)}")
         given = {**self.defaults, **self.axes, **overrides}
         lacking = [n for n, value in given.items() if value is REQUIRED and n not in MOMENT_DTYPES]
         if lacking:
@@ -76,6 +84,14 @@ class Dialect:
                 f"give {', '.join(f'{name}=...' for name in lacking)}"
             )
         return Adam(**given)
+
+    def ours(self, name: str) -> str:
+        """Return what to give in place of an argument of the implementation, for a message."""
+        fields = [ours for ours, theirs in self.hyper.items() if theirs.partition("[")[0] == name]
+        if fields:
+            return f"give {' and '.join(fields)}, for which {self.name} has {name}"
+        near = difflib.get_close_matches(name, Adam.__dataclass_fields__, n=3, cutoff=0.5)
+        return f"nearest: {', '.join(near)}" if near else "help(adamcore.Adam) has its fields"
 
     def arguments(self, adam: Adam) -> dict[str, Any]:
         """Return the keyword arguments with which the implementation's constructor makes ``adam``.
@@ -132,7 +148,7 @@ def dialect(name: str) -> Dialect:
         return DIALECTS[name]
     by_fold = {known.casefold(): known for known in DIALECTS}
     near = difflib.get_close_matches(str(name).casefold(), list(by_fold), n=3, cutoff=0.5)
-    hint = f"nearest: {', '.join(by_fold[n] for n in near)}" if near else "see adamcore.dialects.DIALECTS"
+    hint = f"nearest: {', '.join(by_fold[n] for n in near)}" if near else "`adamcore dialects` lists all"
     raise DialectError(f"no dialect {name!r}; {hint}")
 
 

@@ -31,7 +31,7 @@ MEANING = {
     "nesterov": "the moments are the same, the next steps are not; a schedule's product is formed from t",
     "maximize": "the moments are those of gradients of the other sign",
     "complex": "v of the modulus is not v of the parts: there is no other, and nothing can be made of it",
-    "p_storage": "what the state keeps of the parameters is dropped: they go on from their own 16 bits",
+    "p_storage": "what the state keeps of parameters, if any, is dropped: they go on from their own 16 bits",
 }
 
 

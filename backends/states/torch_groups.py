@@ -166,8 +166,11 @@ def fill_group(group: dict[str, Any], number: int, state: NamedState, names: lis
     has_complex = any(np.iscomplexobj(state.leaves[name].m) for name in names)
     lacking = differences(first, kept, has_complex=has_complex)
     if lacking:
+        words = ", ".join(f"{name}={getattr(first, name)!r}" for name in lacking)
         raise ConversionError(
-            f"group {number} can't hold {', '.join(f'{n}={getattr(first, n)!r}' for n in lacking)}"
+            f"group {number} can't hold {words}: fit the state to what it can first "
+            f"(fit(..., accept={lacking!r}), on the command line --as NAME "
+            f"{' '.join(f'--accept {name}' for name in lacking)})"
         )
 
 

@@ -78,8 +78,7 @@ def settings_of(optimizer: Any, group: Mapping[str, Any], claimed: Claimed) -> S
         options["capturable"] = "True"
     name = row.name if row else None
     if not is_ours(optimizer):
-        names = TORCH_NAMES | (dict(row.hyper) if row else {})
-        hyper = hyper_of(group, names)
+        hyper = hyper_of(group, names_of(claimed))
         hyper.setdefault("weight_decay", 0.0)
         return Settings(hyper, options, None, name, claimed.note)
     from adamcore.backends.torch.optimizer.param_groups import core_of
@@ -95,6 +94,29 @@ def settings_of(optimizer: Any, group: Mapping[str, Any], claimed: Claimed) -> S
     axes = {axis: getattr(core, axis) for axis in AXES}
     storage = {n: x for n in STORED if (x := getattr(core, n)) not in (None, "plain")}
     return Settings(hyper, options, axes, name, claimed.note, storage)
+
+
+def names_of(claimed: Claimed) -> dict[str, str]:
+    """Return the keys that the groups of an optimizer have for our hyperparameters."""
+    return TORCH_NAMES | (dict(claimed.row.hyper) if claimed.row else {})
+
+
+def check_group(optimizer: Any, group: Mapping[str, Any], claimed: Claimed) -> None:
+    """Raise unless a group tells the hyperparameters without which no recording can be judged.
+
+    Raises:
+        RecordingError: it has other names for them, or does not keep them.
+    """
+    names, kind = names_of(claimed), type(optimizer).__name__
+    found = hyper_of(group, names)
+    lacking = {names[n].partition("[")[0]: None for n in ("lr", "b1", "b2", "eps") if n not in found}
+    if lacking and not is_ours(optimizer):
+        keys = ", ".join(name for name in group if name != "params")
+        raise RecordingError(
+            f"the parameter groups of {kind} have no {', '.join(lacking)}, by which a recording is judged; "
+            f"they have {keys}: record it by Recorder(hyper) and its step(before, grads, after), which are "
+            "told the hyperparameters"
+        )
 
 
 def hyper_of(group: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, float]:

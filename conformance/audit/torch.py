@@ -16,7 +16,7 @@ from weakref import ref
 from adamcore.backends.io.safetensors import Tensor
 from adamcore.conformance.audit.arrays import RecordingError, pack
 from adamcore.conformance.audit.log import Log, ParamStep, Settings, State
-from adamcore.conformance.audit.param_groups import claimed_by, is_ours, settings_of
+from adamcore.conformance.audit.param_groups import check_group, claimed_by, is_ours, settings_of
 from adamcore.dialects import DIALECTS
 
 STATE = {
@@ -82,6 +82,7 @@ class Observer:
         for group in optimizer.param_groups:
             for p in group["params"]:
                 self.read_state(group, p)
+            check_group(optimizer, group, self.claimed)
         self.follow()
 
         @torch._disable_dynamo  # type: ignore[untyped-decorator]

@@ -145,6 +145,15 @@ class TorchStepper(Stepper):
                 found.append({"params": [p]} | a.settings(group, {**self.hyper, **group}))
         return found
 
+    def set_lr(self, lr: float) -> None:
+        """Set the learning rate of all groups, as a scheduler does, by the optimizer's own name for it."""
+        name = self.candidate.arguments.names.get("lr", "lr")
+        for group in self.optimizer.param_groups:
+            key = "lr" if "lr" in group else name
+            if key not in group:
+                raise UnsupportedProbe(f"its groups have no {key}")
+            set_number(group, key, lr)
+
     def change(self, changes: Mapping[str, Any]) -> None:
         """Set hyperparameters of all groups, as a scheduler does; of a new b1 each group keeps its own b2."""
         self.hyper |= changes
@@ -235,8 +244,7 @@ class TorchStepper(Stepper):
 
     def step(self, index: int, step: Step) -> tuple[list[Any], list[str]]:
         if step.lr is not None:
-            for group in self.optimizer.param_groups:
-                set_number(group, "lr", step.lr)
+            self.set_lr(step.lr)
         if step.changes:
             self.change(step.changes)
         if self.probe.is_scaled:

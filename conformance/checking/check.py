@@ -48,7 +48,7 @@ def check(
     memory: float = MEMORY,
     quick: bool = False,
     ranks: int | None = None,
-    layout: str = "fsdp",
+    layout: str | None = None,
     processes: bool = False,
     storage: Sequence[str] = (),
     moments: str | None = None,

@@ -112,11 +112,13 @@ def dtype_name(small: MinimalExample) -> str:
 def torch_program(target: str, info: CandidateInfo, small: MinimalExample) -> list[str]:
     probe, dtype = small.probe, f"torch.{dtype_name(small)}"
     name, imported = import_lines(target)
+    rate = info.names.get("lr", "lr")
+    key = '"lr"' if rate == "lr" else f'"lr" if "lr" in optimizer.param_groups[0] else "{rate}"'
     return [
         "import torch", *imported,
         f"p = torch.nn.Parameter(torch.tensor({literal(probe.params[0])}, dtype={dtype}))",
         f"optimizer = {name}([p]{argument_text(info, probe)})",
-        *loop(probe, '    optimizer.param_groups[0]["lr"] = lr'),
+        *loop(probe, f"    optimizer.param_groups[0][{key}] = lr"),
         f"    p.grad = None if g is None else torch.tensor(g, dtype={dtype})",
         "    optimizer.step()",
         "p = p.detach()",

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 
 from adamcore.config import MOMENT_STORAGE
 from adamcore.conformance.errors import UsageError
-from adamcore.conformance.settings import MOMENT_POLICIES, OWN_TARGETS, POLICIES, QUICK
+from adamcore.conformance.settings import MOMENT_POLICIES, NARROW, OWN_TARGETS, POLICIES, QUICK
 from adamcore.conformance.types import Probe
 from adamcore.registry import announced
 
@@ -69,6 +69,14 @@ def keepings(
     policies = dict.fromkeys(POLICIES if "all" in storage else storage)
     if unknown := [policy for policy in policies if policy not in POLICIES]:
         raise UsageError(f"unknown policy {unknown[0]!r}; expected all, {', '.join(POLICIES)}")
+    if not any(dtype in NARROW for dtype in dtypes):
+        asked = [f"storage {policy!r}" for policy in policies if policy != "plain"]
+        asked += ["moments 'stochastic'"] if moments == "stochastic" else []
+        if asked:
+            raise UsageError(
+                f"{asked[0]} without a dtype of 16 bits, in which alone it has a meaning: expected --dtype "
+                "bfloat16 or float16 with it"
+            )
     if not policies:
         yield wide, list(dtypes)
     for policy in policies:

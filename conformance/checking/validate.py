@@ -53,11 +53,12 @@ def validate_ranks(
     ranks: Any, layout: Any, targets: Sequence[str], *, processes: bool = False
 ) -> Ranks | None:
     """Return the ranks on which the targets run, None for one; raise :class:`UsageError` if in vain."""
-    if layout not in LAYOUTS:
+    if layout is not None and layout not in LAYOUTS:
         raise UsageError(f"layout={layout!r}: expected one of {', '.join(LAYOUTS)}")
     if ranks is None:
-        if processes:
-            raise UsageError("processes without ranks: expected --ranks N with it, the number of processes")
+        given = "processes" if processes else None if layout is None else f"layout={layout!r}"
+        if given is not None:
+            raise UsageError(f"{given} without ranks: expected --ranks N with it, the number of processes")
         return None
     if isinstance(ranks, bool) or not isinstance(ranks, int) or ranks < 1:
         raise UsageError(f"ranks={ranks!r}: expected a whole number above 0")
@@ -68,7 +69,7 @@ def validate_ranks(
             f"ranks={ranks} with {named}: expected torch optimizers or optax factories (module:attr), torch, "
             "jax, jax:jit or jax:native"
         )
-    return Ranks(ranks, layout, bool(processes))
+    return Ranks(ranks, layout or LAYOUTS[0], bool(processes))
 
 
 def has_no_ranks(target: str) -> bool:

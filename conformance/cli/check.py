@@ -13,7 +13,8 @@ Without TARGET, every backend of adamcore is checked on every device under every
 checked under Algorithm 1 only, because compiling all dialects takes minutes.
 
 The claim is --dialect; else the target's row in the table (adamcore dialects); else the candidate's
-own attribute `dialect`; else Algorithm 1 of the paper, with L2 decay.
+own attribute `dialect`; else that of its nearest base class; else optax.adam or optax.adamw for an optax
+factory, keras.Adam for a Keras optimizer; else Algorithm 1 of the paper, with L2 decay.
 
 The verdict is printed in sentences: whether a candidate is the Adam that it says it is, else what it does
 instead, the smallest program that shows it, and how sure that is.  On demand: the numbers of every rule
@@ -66,8 +67,8 @@ def add_ranks(parser: argparse.ArgumentParser) -> None:
 
     about = "run on so many processes of PyTorch or devices of JAX together, and judge the whole parameters"
     parser.add_argument("--ranks", type=count, metavar="N", help=about)
-    about = "how parameters lie on these (docs/sharding.md): %(choices)s"
-    parser.add_argument("--layout", choices=LAYOUTS, default="fsdp", help=about)
+    about = "how parameters lie on these (docs/sharding.md): %(choices)s (default: fsdp)"
+    parser.add_argument("--layout", choices=LAYOUTS, help=about)
     about = "each rank of JAX is a process, joined by jax.distributed, and not a device of one process"
     parser.add_argument("--processes", action="store_true", help=about)
 
@@ -245,7 +246,7 @@ def run_check(options: argparse.Namespace, out: Console, *, identifying: bool = 
         memory=options.memory,
         quick=options.quick,
         ranks=getattr(options, "ranks", None),
-        layout=getattr(options, "layout", "fsdp"),
+        layout=getattr(options, "layout", None),
         processes=getattr(options, "processes", False),
         storage=options.storage,
         moments=options.moments,

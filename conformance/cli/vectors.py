@@ -61,6 +61,13 @@ def run(options: argparse.Namespace) -> int:
 
     if options.long and not options.write:
         return usage_error("--long goes with --write DIR")
+    for name, value in (("--dialect", options.dialect), ("--dtype", options.dtype)):
+        if value and not options.language:
+            return usage_error(f"{name} {value} goes with --for LANGUAGE")
+    if options.folder and (options.write or options.check is not None):
+        return usage_error(
+            f"--from {options.folder} goes with --for LANGUAGE; --check and --write have a DIR"
+        )
     try:
         return run_vectors(options)
     except (VectorError, DialectError) as error:

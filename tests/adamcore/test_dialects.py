@@ -103,7 +103,7 @@ def test_an_unknown_name_brings_the_nearest(typed: str, nearest: str) -> None:
 
 
 def test_a_name_near_to_nothing_says_where_the_names_are() -> None:
-    with pytest.raises(DialectError, match="DIALECTS"):
+    with pytest.raises(DialectError, match="`adamcore dialects` lists all"):
         dialect("?")
 
 
@@ -118,6 +118,26 @@ def test_a_required_hyperparameter_is_asked_for() -> None:
 def test_overrides_win() -> None:
     adam = like("torch.AdamW", lr=0.25, amsgrad="uncorrected")
     assert (adam.lr, adam.amsgrad, adam.decay, adam.weight_decay) == (0.25, "uncorrected", "decoupled", 0.01)
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "message"),
+    [
+        ("torch.AdamW", "betas", "no 'betas': give b1 and b2, for which torch.AdamW has betas"),
+        (
+            "optax.adam",
+            "learning_rate",
+            "no 'learning_rate': give lr, for which optax.adam has learning_rate",
+        ),
+        ("torch.AdamW", "epsilons", "no 'epsilons': nearest: epsilon"),
+        ("torch.AdamW", "xyzzy", r"no 'xyzzy': help\(adamcore.Adam\) has its fields"),
+    ],
+)
+def test_an_argument_of_the_implementation_brings_our_name_for_it(
+    name: str, given: str, message: str
+) -> None:
+    with pytest.raises(TypeError, match=message):
+        Adam.like(name, **{given: 0.5})
 
 
 def test_arguments_are_in_the_implementations_own_words() -> None:

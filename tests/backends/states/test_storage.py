@@ -90,7 +90,9 @@ def test_torch(tmp_path: Path) -> None:
     again = from_torch(optimizer.state_dict(), names)
     assert again.adam.p_storage == "split"
     assert same([again.leaves["2"].p_rest], [state.p_rest[2]])
-    with pytest.raises(ConversionError, match=r"can't hold .*p_storage='split'"):
+    with pytest.raises(
+        ConversionError, match=r"can't hold .*p_storage='split': fit .* --as NAME --accept p_storage"
+    ):
         to_torch(named, torch.optim.Adam(tensors, lr=1e-3), names)
 
 

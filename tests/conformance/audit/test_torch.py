@@ -725,3 +725,21 @@ def test_any_order_of_events_is_followed(make: Any, events: list[tuple[Any, int]
         report = judged(recorder, Path(folder) / "run.safetensors")
     assert recorder.faults == []
     assert {entry.verdict for entry in report.entries} <= {"conforms", "unavailable"}
+
+
+def test_what_could_not_be_judged_is_refused_before_the_training() -> None:
+    """Told by ``adamcore audit`` alone, the training would have been recorded in vain."""
+
+    class Named(torch.optim.Optimizer):
+        def __init__(self, params: Any) -> None:
+            super().__init__(params, {"alpha": 0.1, "beta_m": 0.9})
+
+    p = torch.nn.Parameter(torch.ones(2))
+    wanted = (
+        "the parameter groups of Named have no lr, betas, eps, by which a recording is judged; they have "
+        r"alpha, beta_m: record it by Recorder\(hyper\)"
+    )
+    optimizer = Named([p])
+    with pytest.raises(RecordingError, match=wanted):
+        Recorder.torch(optimizer, {"p": p})
+    assert not optimizer._optimizer_step_pre_hooks

@@ -67,7 +67,9 @@ def test_the_attribute_dialect_is_the_claim() -> None:
 
     claims = type("Claims", (torch.optim.AdamW,), {"dialect": "torch.AdamW"})
     assert TorchCandidate(claims, {}, None, None).info.dialect == "torch.AdamW"
-    assert TorchCandidate(torch.optim.AdamW, {}, None, None).info.dialect is None
+    assert TorchCandidate(torch.optim.AdamW, {}, None, None).info.dialect == "torch.AdamW"
+    without = dict.fromkeys(("b1", "b2", "eps"), "0.5")
+    assert TorchCandidate(torch.optim.SGD, without, None, None).info.dialect is None
 
 
 def closures() -> Probe:
@@ -243,3 +245,29 @@ def test_what_compiles_for_too_long_is_run_as_it_is_written(monkeypatch: pytest.
     [note] = eager_notes(runs)
     assert note.observed.startswith("2 of 3 runs were made without torch.compile")
     assert eager_notes({}) == []
+
+
+@pytest.mark.parametrize("key", ["alpha", None])
+def test_a_rate_of_another_name_is_set_by_that_name(key: str | None) -> None:
+    """What the groups do not have is not asked for, and no error of the candidate's."""
+    torch = pytest.importorskip("torch")
+    from adamcore.conformance.candidates.torch import TorchCandidate
+
+    class Named(torch.optim.Optimizer):  # type: ignore[misc,name-defined]
+        def __init__(self, params: Any, alpha: float, betas: Any, eps: float) -> None:
+            self.alpha = alpha
+            super().__init__(params, {} if key is None else {key: alpha})
+
+        @torch.no_grad()
+        def step(self, closure: Any = None) -> None:
+            for group in self.param_groups:
+                for p in group["params"]:
+                    p.sub_(group.get("alpha", self.alpha) * p.grad.sign())
+
+    steps = Step((G0, G1)), Step((G0, G1), lr=0.25)
+    run = TorchCandidate(Named, {}, None, None).run(probe(*steps), "float64")
+    if key is None:
+        assert run.unsupported == "its groups have no alpha"
+    else:
+        moved = np.abs(np.subtract(run.params[1][0], run.params[0][0]))
+        assert (run.error, moved.max()) == (None, 0.25)

@@ -85,6 +85,10 @@ def test_a_policy_that_no_dtype_has_is_refused() -> None:
         check("numpy", dtypes=["float16"], storage=["split8"])
     with pytest.raises(UsageError, match="unknown policy 'half'; expected all, plain, master"):
         check("numpy", dtypes=["bfloat16"], storage=["half"])
+    with pytest.raises(UsageError, match=r"storage 'split' without a dtype of 16 bits, .* --dtype bfloat16"):
+        check("numpy", storage=["plain", "split"])
+    with pytest.raises(UsageError, match="moments 'stochastic' without a dtype of 16 bits"):
+        check("numpy", dtypes=["float32"], moments="stochastic")
     with pytest.raises(UsageError, match="moments='half': expected one of float32"):
         check("numpy", dtypes=["bfloat16"], moments="half")
 

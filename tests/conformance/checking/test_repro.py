@@ -129,3 +129,16 @@ def test_the_program_hands_over_the_lr_max_that_the_check_did() -> None:
     text = write_program("a:B", CandidateInfo("array candidate"), MinimalExample(one, "float32", evidence))
     assert text is not None
     assert f"'lr_max': {probe.hyper['lr']!r}" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "key"), [("lr", '"lr"'), ("rate", '"lr" if "lr" in optimizer.param_groups[0] else "rate"')]
+)
+def test_the_program_sets_a_rate_by_the_optimizers_name_for_it(name: str, key: str) -> None:
+    x = np.ones(1)
+    probe = Probe("LR.1/x", "", (x,), (Step((x,)), Step((x,), lr=0.25)), {"lr": 0.5})
+    evidence = Evidence("LR.1/x", 2, "0[0]", "0x0p+0", "0x1p+0", 1.0, 1.0)
+    info = CandidateInfo("torch optimizer", names={"lr": name})
+    text = write_program("a:B", info, MinimalExample(probe, "float32", evidence))
+    assert text is not None
+    assert f"optimizer.param_groups[0][{key}] = lr" in text

@@ -50,6 +50,8 @@ def test_usage(target: str, options: dict[str, Any], error: type[Exception], mes
         (("numpy",), {"memory": 0}, "memory=0: expected a number above 0"),
         (("numpy",), {"dialect": 5}, "dialect=5: expected text or None"),
         (("torch",), {"device": 0}, "device=0: expected text or None"),
+        (("torch",), {"layout": "tp"}, "layout='tp' without ranks: expected --ranks N with it"),
+        (("torch",), {"processes": True}, "processes without ranks: expected --ranks N with it"),
         (("m:A",), {"settings": {"amsgrad": True}}, r"settings\['amsgrad'\]=True: expected text.*'True'"),
         (("m:A",), {"settings": ["amsgrad=True"]}, "expected a mapping, such as {'amsgrad': 'True'}"),
     ],

@@ -13,6 +13,9 @@ from adamcore.conformance.cli import main
         (["--for", "json", "--dialect", "torch.adamw"], "nearest: torch.AdamW"),
         (["--for", "C", "--dialect", "keras.Nadam"], "has no vectors for keras.Nadam"),
         (["--long"], "--write"),
+        (["--dialect", "torch.Adam"], "--dialect torch.Adam goes with --for LANGUAGE"),
+        (["--check", "--dtype", "float64"], "--dtype float64 goes with --for LANGUAGE"),
+        (["--check", "--from", "here"], "--from here goes with --for LANGUAGE"),
         (["--for", "C", "--from", "nowhere"], "No such file"),
     ],
 )
