@@ -298,6 +298,7 @@ def test_a_driver_changes_settings_and_has_groups_if_it_can(tmp_path: Path) -> N
     skipped = {r.probe: r.reason for r in entry.results if r.status == "skipped"}
     assert skipped == {
         "LR.4/groups-schedule": "to a driver the lr of a group stands in the place of that of each step",
+        "LR.4/meetings": "to a driver the lr of a group stands in the place of that of each step",
         "STEP.1/chunks": "it takes 300 elements at the most, not 262122",
         "STEP.1/many": "it takes 200 arrays at the most, not 1857",
     }

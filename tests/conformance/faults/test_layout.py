@@ -49,4 +49,7 @@ def test_views_that_are_read_amiss_follow_the_model(adam: str, fault: str, probe
 
 
 def test_what_does_nothing_in_one_dtype_is_said_to_do_so() -> None:
-    assert first_finding("NothingInDouble", "float32", "float64") == (True, "nothing moves in float64")
+    assert first_finding("NothingInDouble", "float32", "float64") == (
+        True,
+        "in float64 alone no element moves at all",
+    )

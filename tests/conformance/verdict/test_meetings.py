@@ -9,7 +9,7 @@ from adamcore.conformance.types import Result
 from adamcore.conformance.verdict.case import Case
 from adamcore.conformance.verdict.meetings import Meeting, factors_of
 
-ABSENT = next(factor for factor in FACTORS if factor.area == "missing")
+ABSENT = next(factor for factor in FACTORS if factor.name == "gradients that are absent")
 RATE = next(factor for factor in FACTORS if factor.area == "schedule")
 
 

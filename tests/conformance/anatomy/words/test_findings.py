@@ -40,7 +40,12 @@ CASES = [
     (wrong.KeepsCorrected, "bias_correction", "BC.3", "the corrected m is kept"),
     (wrong.Narrow, "mixed_precision", "NUM.1", "a gradient of 2^40 does not move p"),
     (steps.ForgetsGradients, "moments", "MOM.1", "no gradient moves p, which decays alone"),
-    (steps.SquaresForRoot, "moments", "STEP.1", "a step goes with the power -3 of its gradient"),
+    (
+        steps.SquaresForRoot,
+        "moments",
+        "STEP.1",
+        "far above eps a step goes with the gradient to the power -3 where 0 is claimed",
+    ),
     (steps.StepsWithDecay, "decay", "DEC.2", "without weight decay nothing moves"),
     (steps.StepsFirstArray, "layout", "STEP.1", "of several arrays the first alone moves"),
     (steps.LosesFirstStep, "clock", "CLK.2", "the first step moves nothing, those after it do"),
