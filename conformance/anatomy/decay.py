@@ -111,6 +111,9 @@ def coupled_share(f: Facts) -> float | None:
 def absence(f: Facts) -> list[Equation]:
     """Return what steps without a gradient do."""
     r = f.readings
+    run = r.runs.get("absence")
+    if run is not None and run.error:
+        return [("no gradient", f"None is an error ({run.error.partition(':')[0]})")]
     if why := r.why_not("absence"):
         return [("no gradient", f"could not be run: {shortened(why)}")]
     found = {name: value.value for name, value in absence_values(r).items()}

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from adamcore.conformance.anatomy.decay import absence, decay
-from adamcore.conformance.anatomy.experiments import SCALES, SIGN_SIZES, ZERO
-from adamcore.conformance.anatomy.facts import BESIDE, LARGER, NEAR, UNDER, Facts, near
+from adamcore.conformance.anatomy.experiments import SCALES, SIGN_SIZES
+from adamcore.conformance.anatomy.facts import BESIDE, LARGER, NEAR, ROUGH, UNDER, Facts, near
 from adamcore.conformance.anatomy.moments import first_moment, second_moment
 from adamcore.conformance.anatomy.readings import Readings
 from adamcore.conformance.anatomy.texts import Comparison, Equation, listed, number, shortened
@@ -55,9 +55,12 @@ def left_side(text: str) -> str:
 def gradient(f: Facts) -> list[Equation]:
     """Return what is done to the gradient, and what happens without one."""
     lines = [("gradient", "g = -g")] if f.sign < 0 else []
-    still = f.readings.moves("linear").value[:, ZERO] / f.readings.hyper("lr")
-    if np.any(still):
-        lines.append(("start", f"p goes down by lr times {listed(still)} though all gradients are 0"))
+    begun = [(name, value) for name, value in (("m", f.first_start), ("v", f.second_start)) if value]
+    if begun:
+        texts = [f"{name} = {value:.2g}" for name, value in begun]
+        lines.append(("start", f"{' and '.join(texts)} before the first step"))
+    elif np.any(f.still):
+        lines.append(("start", f"p goes down by lr times {listed(f.still)} though all gradients are 0"))
     return lines
 
 
@@ -86,13 +89,13 @@ def denominator(f: Facts, v: str) -> str:
     """Return the root and epsilon as a text."""
     power = f.epsilon["power"]
     given = near(power, 1.0) or near(power, 0.5) or not f.divides[0]
-    exact = near(f.eps_factor, f.eps_factor[0])
-    text = "eps" if given and near(f.eps_factor, 1.0) else "e"
+    exact, begun = near(f.eps_factor, f.eps_factor[0]), f.second_start is not None
+    text = "eps" if begun or (given and near(f.eps_factor, 1.0)) else "e"
     if exact and text == "e":
         text = number(f.eps_factor[0] * f.readings.hyper("eps"))
     if abs(f.epsilon["slope"]) < NEAR:
         return f"sqrt({v})"
-    if near(f.bend, BESIDE):
+    if near(f.bend, BESIDE) or (begun and abs(f.bend - BESIDE) < ROUGH):
         return f"(sqrt({v}) + {text})"
     if near(f.bend, UNDER):
         return f"sqrt({v} + {under_root(f, text)})"
@@ -118,7 +121,7 @@ def under_root(f: Facts, text: str) -> str:
 
 
 def eps_in_steps(f: Facts) -> list[Equation]:
-    if near(f.eps_factor, f.eps_factor[0]):
+    if near(f.eps_factor, f.eps_factor[0]) or f.second_start is not None:
         return []
     return [("epsilon", f"e = {listed(f.eps_factor * f.readings.hyper('eps'))} in steps 1, 2, ...")]
 

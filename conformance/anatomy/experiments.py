@@ -18,6 +18,7 @@ from adamcore.conformance.types import FloatArray, Probe, Step
 
 EXPERIMENT = "anatomy/"  #: the beginning of an experiment's name, where a probe's has its rule
 TINY, LARGE = 2.0**-52, 2.0**40  #: gradients much smaller, and much larger, than eps
+SMALL = 2.0**-20  #: gradients smaller than eps that count beside moments which do not start at 0
 LEVERS = {"lr": 0.125, "b1": 0.8, "b2": 0.96, "eps": 1.0, "weight_decay": 0.0}
 T = 12  #: steps of the impulse experiments
 RESPONSE_EPS = 2.0**-8
@@ -159,6 +160,11 @@ PLACES = {
 """For the parts of the experiment "main", where its arrays begin."""
 
 
+def started() -> Probe:
+    rows = [[g] for g in impulses(SMALL)]
+    return experiment("started", "impulses below eps and beside a start", [np.zeros(rows[0][0].shape)], rows)
+
+
 def alone() -> Probe:
     return experiment("alone", "one gradient and no other array", [np.zeros(1)], [[np.full(1, LARGE)]] * 2)
 
@@ -167,6 +173,7 @@ EXPERIMENTS: dict[str, Probe] = {
     probe.name.partition("/")[2]: probe
     for probe in (
         main(),
+        started(),
         curve("response", "the first step as a function of the gradient", POWERS, eps=RESPONSE_EPS, lr=0.5),
         curve("large", "large gradients below a still larger eps: clipping", CLIP_POWERS, eps=2.0**80),
         alone(),

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from adamcore.conformance.anatomy.experiments import CONSTANT, NEIGHBOURS, SCALES, T
+from adamcore.conformance.anatomy.experiments import CONSTANT, NEIGHBOURS, SCALES, ZERO, T
 from adamcore.conformance.anatomy.measured import Measured
 from adamcore.conformance.anatomy.parts import Values, epsilon, first_moment, second_moment, step
 from adamcore.conformance.anatomy.readings import Readings
@@ -172,6 +172,36 @@ class Facts:
         return newest
 
     @cached_property
+    def still(self) -> FloatArray:
+        """By how many lr an element goes down in each step though all its gradients are 0."""
+        r = self.readings
+        moved: FloatArray = r.moves("linear").value[:, ZERO] / r.hyper("lr")
+        return moved
+
+    @cached_property
+    def first_start(self) -> float | None:
+        """What m is before the first step, if that fades as m does; None if it is 0 or does not."""
+        b1 = self.b1 or 0.0
+        if not np.any(self.still) or not 0.0 < b1 < 1.0:
+            return None
+        left = self.still * self.eps_factor * self.readings.hyper("eps") / b1**STEPS
+        forms = (left, left * (1.0 - b1**STEPS))
+        return next((value for each in forms if (value := constant(each)) is not None), None)
+
+    @cached_property
+    def second_start(self) -> float | None:
+        """What v is before the first step, if that is why eps counts more; None if it is 0 or is not."""
+        hyper = self.readings.probes["main"].hyper
+        b2, root = hyper.get("b2", 0.0), (self.eps_factor - 1.0) * hyper.get("eps", 0.0)
+        if self.first_start is None or not 0.0 < b2 < 1.0 or np.any(root <= 0.0):
+            return None
+        squares = root**2
+        forms = [squares * fading for fading in (1.0, b2**-STEPS)]
+        forms += [form * (1.0 - b2**STEPS) for form in forms]
+        found = (form[-1] for form in forms if np.ptp(form) < ROUGH * np.max(form))
+        return next((float(value) for value in found), None)
+
+    @cached_property
     def by_size(self) -> FloatArray:
         """The steps of parameters of the sizes SCALES, relative to that of size 1."""
         moved = self.step["parameters"]
@@ -187,9 +217,10 @@ class Facts:
     def bend(self) -> float:
         """The share of the full step where the root and eps are of one size.
 
-        Without a division in the first step it is told from the last one, in which they are of one size.
+        Without a division in the first step, or with a v that does not start at 0, it is told from the last
+        one, in which they are of one size.
         """
-        if self.divides[0]:
+        if self.divides[0] and self.second_start is None:
             return self.epsilon["bend"]
         r = self.readings
         moved = r.moves("neighbours", len(NEIGHBOURS)).value[T - 1, 0]

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from adamcore import Adam
-from adamcore.conformance.anatomy.experiments import CONSTANT, PLACES, TINY, ZERO, T
+from adamcore.conformance.anatomy.experiments import CONSTANT, PLACES, SMALL, TINY, ZERO, T
 from adamcore.conformance.anatomy.measured import Measured
 from adamcore.conformance.oracle.model import FloatSlot
 from adamcore.conformance.oracle.trajectory import simulate
@@ -72,9 +72,16 @@ class Readings:
         return moved[:-1] - finite(moved[-1:])
 
     @cached_property
+    def below(self) -> tuple[str, float]:
+        """The run of impulses far below eps, and their size: a larger one if moments do not start at 0."""
+        begun = np.any(finite(self.moves("linear")[:, ZERO]).value) and self.why_not("started") is None
+        return ("started", SMALL) if begun else ("linear", TINY)
+
+    @cached_property
     def linear(self) -> Measured:
         """The update per gradient where it is linear in it, times eps / lr: (steps, elements)."""
-        return self.answers("linear") / (self.hyper("lr") * TINY) * self.hyper("eps")
+        name, size = self.below
+        return self.answers(name) / (self.hyper("lr") * size) * self.hyper("eps")
 
     @cached_property
     def normal(self) -> Measured:
@@ -90,7 +97,7 @@ class Readings:
     def exponents(self) -> tuple[Measured, Measured]:
         """By which power of a first gradient the steps go up, far below eps and far above it: (steps,)."""
         return tuple(
-            (self.answers(name)[:, T] / self.answers(name)[:, 0]).log2() for name in ("linear", "normal")
+            (self.answers(name)[:, T] / self.answers(name)[:, 0]).log2() for name in (self.below[0], "normal")
         )  # type: ignore[return-value]
 
     @property

@@ -85,7 +85,15 @@ OPTAX: list[tuple[str, Wanted]] = [
     ("adamax", {"second moment": "v = max(0.9216 v, g^2)", "step": "p = p - lr m_hat / (sqrt(v) + eps)"}),
     ("adam", {**ADAM, "decay": None}),
     ("adabelief", {**ADAM, "second moment": "v = 0.96 v + 0.04 (g - m)^2"}),
-    ("yogi", {"second moment": "v = v - 0.039996 sign(v - g^2) g^2", "first moment": "m = 0.8 m + 0.2 g"}),
+    (
+        "yogi",
+        {
+            "start": "m = 1e-06 and v = 1e-06 before the first step",
+            "first moment": "m = 0.8 m + 0.2 g",
+            "second moment": "v = v - 0.039995 sign(v - g^2) g^2",
+            "step": "p = p - lr m_hat / (sqrt(v_hat) + eps)",
+        },
+    ),
     ("nadam", {**ADAM, "look-ahead": "m_hat = 0.8 m / (1 - 0.8^(t+1)) + 0.2 g / (1 - 0.8^t)"}),
     (
         "lamb",
