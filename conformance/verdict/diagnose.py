@@ -32,7 +32,7 @@ from adamcore.storage.moments import IN_8_BITS, Coding
 
 SEEN_IN_SINGLE = 2.0**30  #: an error of so many bounds of float64 is one of more than one bound of float32
 BLOCK_RULES = ("STORE.9", "STORE.15")  #: of moments in 8 bits
-WIDENED = "parameters keep their dtype; in NumPy an np.float64, as np.sqrt gives, widens float32, a float does not"
+WIDENED = "parameters keep their dtype; NumPy widens float32 by an np.float64, as np.sqrt gives, not by float"
 HANDLING = (
     ("came back as float64, expected float32", "layout", "STEP.1", WIDENED),
     ("came back", "layout", "STEP.1", "parameters keep their shape and dtype"),

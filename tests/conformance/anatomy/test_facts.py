@@ -102,3 +102,34 @@ def test_what_varies_is_not_constant_and_what_is_unsure_no_value() -> None:
     assert near(1.0, 1.0005)
     assert not near(1.0, 1.002)
     assert np.isnan(sure(Measured([1.0, 1.0], [1e-9, 0.1]))).tolist() == [False, True]
+
+
+class Begun(Parts):
+    """Both moments begin at a small number."""
+
+    def init(self, params: list[FloatArray], hyper: dict[str, float]) -> None:
+        super().init(params, hyper)
+        self.m = [np.full_like(p, 1e-6) for p in params]
+        self.v = [np.full_like(p, 4e-6) for p in params]
+
+
+class Pulled(Parts):
+    """A parameter moves by itself."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        super().one(i, g)
+        self.p[i] = self.p[i] - 0.01 * self.lr
+
+
+def test_moments_that_do_not_start_at_0() -> None:
+    f = facts(Begun)
+    assert f.first_start == pytest.approx(1e-6, rel=1e-2)
+    assert f.second_start == pytest.approx(4e-6, rel=1e-2)
+    assert f.b1 == pytest.approx(0.8, rel=1e-3)
+    assert f.bend == BESIDE
+    assert (facts(Parts).first_start, facts(Parts).second_start) == (None, None)
+
+
+def test_what_moves_a_parameter_otherwise_is_no_start() -> None:
+    assert facts(Pulled).still.all()
+    assert facts(Pulled).first_start is None
