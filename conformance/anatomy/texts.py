@@ -29,12 +29,17 @@ def times(x: float) -> str:
 
 
 def listed(values: FloatArray) -> str:
-    """Return the values of successive steps in a line; of many, the first ones and the last.
+    """Return the values of successive steps in a line; of many, the first ones and the last, or what stays.
 
     >>> listed(np.array([1.0, 0.5, 0.25, 0.125, 0.0625, 0.03125, 0.015625]))
     '1, 0.5, 0.25, 0.125, ..., 0.015625'
+    >>> listed(np.array([0.25, 0.5, 1.0, 1.0, 1.0, 1.0, 1.0]))
+    '0.25, 0.5, then 1'
     """
     texts = [number(x) for x in np.ravel(values)]
+    begun = next((k for k, text in enumerate(texts) if set(texts[k:]) == {text}), 0)
+    if 0 < begun <= len(texts) - 4 and begun < 6 < len(texts):
+        return f"{', '.join(texts[:begun])}, then {texts[-1]}"
     return ", ".join(texts if len(texts) < 7 else [*texts[:4], "...", texts[-1]])
 
 

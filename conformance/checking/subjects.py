@@ -269,6 +269,8 @@ class ThirdParty(Subject):
         self.claim: Claim | None = None
         if self.dialect:
             self.claim = with_keeping(claim_of_dialect(self.dialect, self.settings), self.keeping)
+            nothing = [name for name, value in self.claim.defaults.items() if value == 0]
+            self.required = [name for name in self.required if name not in nothing]
         self.effective: dict[str, Probe] = {}
         self.runs: dict[tuple[str, str], Run] = {}
         self.results: list[Result] = []

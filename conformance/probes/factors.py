@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from adamcore.conformance.probes.design import array, numbers
-from adamcore.conformance.types import FloatArray, Probe, Start, Step
+from adamcore.conformance.types import FloatArray, Manner, Probe, Start, Step
 
 KEPT = ("m", "v", "v_max")  #: the arrays of a state
 
@@ -134,6 +134,11 @@ def told_apart(probe: Probe) -> Probe:
     return replace(probe, params=tuple(seen))
 
 
+def not_run(manner: Manner) -> Callable[[Probe], Probe]:
+    """Return the function that makes a probe plain if it is run in this manner."""
+    return lambda probe: replace(probe, manner="plain") if probe.manner == manner else probe
+
+
 def made_real(a: FloatArray) -> FloatArray:
     """Return real numbers in which both parts of complex ones count."""
     return array(a.real + 0.75 * a.imag) if np.iscomplexobj(a) else a
@@ -151,12 +156,9 @@ FACTORS = (
     Factor("a loss scale", "loss_scale", "SCALE.1", each_step(unscaled)),
     Factor("a step that is skipped", "loss_scale", "SCALE.2", each_step(made_finite)),
     Factor("complex parameters", "complex", "CPX.1", real_alone),
-    Factor("a state that is saved and restored", "state", "STATE.4",
-           lambda p: replace(p, manner="plain") if p.manner == "resumed" else p),
-    Factor("another optimizer beside it", "isolation", "STATE.3",
-           lambda p: replace(p, manner="plain") if p.manner == "beside" else p),
-    Factor("a closure", "closure", "STEP.2",
-           lambda p: replace(p, manner="plain") if p.manner == "closure" else p),
+    Factor("a state that is saved and restored", "state", "STATE.4", not_run("resumed")),
+    Factor("another optimizer beside it", "isolation", "STATE.3", not_run("beside")),
+    Factor("a closure", "closure", "STEP.2", not_run("closure")),
     Factor("parameter groups", "groups", "LR.4", lambda p: replace(p, groups=())),
     Factor("a step without any gradient", "missing", "F1", each_step(filled_if_empty)),
     Factor("gradients that are absent", "missing", "F1", each_step(filled)),

@@ -227,3 +227,14 @@ def test_a_probe_of_very_many_arrays_is_run_in_one_dtype() -> None:
     for dtypes, expected in ((("float32", "float64"), [1, 0]), (("float64",), [1]), (("float16",), [0])):
         subject = ThirdParty("m:C", None, {}, None, [many], dtypes)
         assert [len(job.tasks) for job in subject.jobs] == expected
+
+
+def test_a_number_that_the_claim_has_as_0_needs_no_argument() -> None:
+    """The AMSGrad of the paper has no eps."""
+
+    def required(dialect: str | None) -> list[str]:
+        probes = [PROBES["STEP.1/fingerprint"]]
+        return list(ThirdParty("kernel:m:f", dialect, {}, None, probes, ["float32"]).jobs[0].required)
+
+    assert required("paper.AMSGrad") == ["lr", "b1", "b2"]
+    assert required("torch.AdamW") == required(None) == ["lr", "b1", "b2", "eps"]
