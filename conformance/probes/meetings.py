@@ -75,8 +75,10 @@ def under_scales() -> tuple[Step, ...]:
     return rated(scaled, {1: 0.53125, 2: 0.25, 4: 0.5})
 
 
-AGES = (7, 0, 31)  #: updates that parameters have had when a run begins
-YOUNG_AND_OLD = tuple(begun(t, p, 380 + 2 * i) for i, (t, p) in enumerate(zip(AGES, PARAMS, strict=False)))
+VECTORS = (numbers(430, 3), numbers(431, 2), numbers(432, 3))
+"""Parameters of one dimension: a candidate may keep arrays of more in an order of its own."""
+AGES = (7, 2, 31)  #: updates that they have had when a run begins
+YOUNG_AND_OLD = tuple(begun(t, p, 380 + 2 * i) for i, (t, p) in enumerate(zip(AGES, VECTORS, strict=True)))
 
 
 PROBES = [
@@ -91,8 +93,8 @@ PROBES = [
     Probe("SCALE.2/meetings", "odd loss scales and a skipped step, in which the rate changes",
           PARAMS[:3], under_scales(), ODD),
     Probe("CLK.1/meetings", "clocks of their own, absent gradients and new hyperparameters",
-          PARAMS[:3],
-          changed(rated(without(moving(370, 4, *SHAPES[:3]), (), (0,), (1, 2), ()), {1: 0.53125, 3: 0.25})),
+          VECTORS,
+          changed(rated(without(moving(370, 4, (3,), (2,), (3,)), (), (0,), (1, 2)), {1: 0.53125, 3: 0.25})),
           {**START, "b1": 0.875, "b2": 0.984375}, start=YOUNG_AND_OLD,
           needs={**WITH_A_STATE, **NEEDS, "clock": ("per-parameter",)}),
     Probe("STATE.3/meetings", "beside another optimizer, arrays in Fortran order, some gradients absent",
