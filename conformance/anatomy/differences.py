@@ -16,6 +16,7 @@ from adamcore.conformance.anatomy.precision import DIGIT_STEPS, ODD_LR, finely
 from adamcore.conformance.anatomy.texts import listed, number
 from adamcore.conformance.types import FloatArray
 
+SLIGHT = 0.01  #: what is cut is cut by more than this share
 Words = tuple[str, str, str]  #: the area, the rule, and what was measured
 
 
@@ -176,9 +177,11 @@ def is_of_weights(anatomy: Anatomy, wrong: Mapping[str, Part]) -> bool:
 
 def is_of_root(wrong: Mapping[str, Part]) -> bool:
     """True if gradients do not count in proportion far below eps as no root is taken of their squares."""
-    if wrong["gradient"].differs != ["proportion"] or "second moment" not in wrong:
+    gradient = wrong["gradient"]
+    if gradient.differs != ["proportion"] or "second moment" not in wrong:
         return False
-    return "power" in wrong["second moment"].differs
+    share = gradient.values["proportion"].value / gradient.claimed["proportion"].value
+    return bool(np.all(np.abs(share - 1.0) < SLIGHT)) and "power" in wrong["second moment"].differs
 
 
 def reversed_curve(part: Part) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from blind_frame import Array, Coupled, Hyper, Slot, flat
 from fourth_blind_frame import FOUR, Common
-from register import right
+from register import right, wrong
 from tenth_blind_frame_b import CoupledHat, Wanting
 
 
@@ -58,9 +58,9 @@ class TenthRightLazyDict:
         self.weights[index] = weight.view(old.dtype).reshape(old.shape)
 
 
-@right()
-class TenthRightPowersKept(Wanting):
-    """tinygrad's AdamW: no count is kept, but the powers of both betas; betas are not to be changed."""
+@wrong("missing clock", "F1", like="powers that are multiplied before a gradient is found to be absent")
+class TenthPowersTickFirst(Wanting):
+    """tinygrad's AdamW, but its powers of the betas are multiplied before an absent gradient is refused."""
 
     dialect = "tinygrad.AdamW"
 
