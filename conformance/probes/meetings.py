@@ -82,6 +82,8 @@ YOUNG_AND_OLD = tuple(begun(t, p, 380 + 2 * i) for i, (t, p) in enumerate(zip(AG
 
 
 PROBES = [
+    Probe("SCALE.2/meetings", "odd loss scales and a skipped step, in which the rate changes",
+          PARAMS[:3], under_scales(), ODD),
     Probe("LR.1/meetings", "equal arrays, a scalar and zeros, under a rate that changes little and much",
           PARAMS, rated(with_zeros(moving(320, 6, *SHAPES))), START),
     Probe("F1/meetings", "gradients that are absent, once all of them, and 0, while the rate changes",
@@ -90,8 +92,6 @@ PROBES = [
           PARAMS, rated(with_zeros(moving(340, 6, *SHAPES))), START, manner="resumed"),
     Probe("LR.4/meetings", "groups, some without gradients, under a rate that changes",
           PARAMS, rated(steps(350)), START, groups=GROUPS, needs=NEEDS),
-    Probe("SCALE.2/meetings", "odd loss scales and a skipped step, in which the rate changes",
-          PARAMS[:3], under_scales(), ODD),
     Probe("CLK.1/meetings", "clocks of their own, absent gradients and new hyperparameters",
           VECTORS,
           changed(rated(without(moving(370, 4, (3,), (2,), (3,)), (), (0,), (1, 2)), {1: 0.53125, 3: 0.25})),
