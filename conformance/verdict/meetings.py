@@ -29,8 +29,8 @@ class Meeting:
         return Finding(first.area, first.rule, SAYS[first.rule], said, evidence=self.failure.evidence)
 
     def leads_to(self, case: Case, result: Result) -> bool:
-        """Return whether a probe that failed has the factor that is first."""
-        return self.factors[0].is_in(case.probe(result))
+        """Return whether a probe that failed has one of the factors."""
+        return any(factor.is_in(case.probe(result)) for factor in self.factors)
 
 
 def factors_of(probe: Probe) -> list[Factor]:

@@ -25,11 +25,12 @@ def test_the_first_factor_names_the_area() -> None:
     assert observed.startswith("goes wrong only with a learning rate that changes; parameter 0[1]")
 
 
-def test_failures_with_the_first_factor_follow() -> None:
+def test_failures_with_one_of_the_factors_follow() -> None:
     case = Case(Adam(), {}, [], False, PROBES)
     meeting = Meeting([ABSENT, RATE], Result("F1/meetings", "float64", "failed"))
     assert meeting.leads_to(case, Result("F1/absent-last", "float32", "failed"))
-    assert not meeting.leads_to(case, Result("LR.1/every-array", "float32", "failed"))
+    assert meeting.leads_to(case, Result("LR.1/every-array", "float32", "failed"))
+    assert not meeting.leads_to(case, Result("STEP.1/fingerprint", "float32", "failed"))
 
 
 def test_factors_are_in_the_order_in_which_they_are_named() -> None:
