@@ -43,7 +43,10 @@ def find_meeting(subject: ThirdParty, run: Callable[[WorkerJob], Iterable[Event]
 
 
 def plainest_failure(subject: ThirdParty) -> tuple[Result, Probe] | None:
-    """Return the failure of the probe with the fewest factors, and that probe; None if there is none."""
+    """Return the failure of the probe with the fewest factors, and that probe; None if there is none.
+
+    What a candidate does around the arithmetic, such as writing to its inputs, is no matter of what meets.
+    """
     from adamcore.conformance.verdict.diagnose import is_handling
 
     probes = {probe.name: probe for probe in subject.probes}
@@ -52,7 +55,7 @@ def plainest_failure(subject: ThirdParty) -> tuple[Result, Probe] | None:
         for r in subject.results
         if r.status == "failed" and r.dtype not in NARROW and probes[r.probe].level == "must"
     ]
-    failed = [
-        (r, probe) for r, probe in failed if not probe.is_large and factors_of(probe) and not is_handling(r)
-    ]
-    return min(failed, key=lambda pair: (len(factors_of(pair[1])), len(pair[1].steps)), default=None)
+    small = [(r, probe) for r, probe in failed if not probe.is_large]
+    if any(is_handling(r) for r, _ in failed):
+        return None
+    return min(small, key=lambda pair: (len(factors_of(pair[1])), len(pair[1].steps)), default=None)

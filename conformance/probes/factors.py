@@ -65,10 +65,15 @@ def unscaled(probe: Probe, step: Step) -> Step:
 
 
 def made_finite(probe: Probe, step: Step) -> Step:
-    """Return a step that is not skipped."""
+    """Return a step whose gradients are finite."""
     size = step.scale or 1.0
     grads = tuple(None if g is None else np.where(np.isfinite(g), g, 0.5 * size) for g in step.grads)
-    return replace(step, grads=grads, found_inf=False)
+    return replace(step, grads=grads)
+
+
+def not_skipped(probe: Probe, step: Step) -> Step:
+    """Return a step that is made."""
+    return replace(made_finite(probe, step), found_inf=False) if step.found_inf else step
 
 
 def like(p: FloatArray, seed: int) -> FloatArray:
@@ -154,7 +159,8 @@ def real_alone(probe: Probe) -> Probe:
 
 FACTORS = (
     Factor("a loss scale", "loss_scale", "SCALE.1", each_step(unscaled)),
-    Factor("a step that is skipped", "loss_scale", "SCALE.2", each_step(made_finite)),
+    Factor("a step that is skipped", "loss_scale", "SCALE.2", each_step(not_skipped)),
+    Factor("gradients that are not finite", "nonfinite", "NF.1", each_step(made_finite)),
     Factor("complex parameters", "complex", "CPX.1", real_alone),
     Factor("a state that is saved and restored", "state", "STATE.4", not_run("resumed")),
     Factor("another optimizer beside it", "isolation", "STATE.3", not_run("beside")),

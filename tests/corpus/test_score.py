@@ -17,6 +17,7 @@ MISNAMED = {
     "eighth_blind_c.py:EighthHalfEveryTenth": "the tenth step lies in few runs, in which it looks like m's",
     "seventh_blind_a.py:SeventhGreaterHalfSent": "what arrives as 0 looks like an array of few bits",
     "seventh_blind_b.py:SeventhMaximumKeepsCorrection": "the size of v decides which correction counts",
+    "wrong_hyper.py:LrInBfloat16": "a tiny lr is off by its rounding, which is what is said",
     "wrong_clock.py:ClockByShape": "beside an eps of 1 a later clock makes steps like those of a common root",
     "low_precision_wrong.py:RateIn16": "two probes of 16 show it, too few to tell a rate from other numbers",
     "wrong_moments.py:SquareFloored": "a floor under v counts beside a small eps, which is what is said",
@@ -39,8 +40,15 @@ SEVERAL = {
     "seventh_blind_d.py:SeventhStateDropped": "its clock begins anew as well",
     "seventh_blind_d.py:SeventhUntouchedNotSaved": "its state is out of order before and after a load",
     "sixth_blind_c.py:SixthTicksPerTensor": "it counts arrays without a gradient too, unlike the known fault",
+    "wrong_relative.py:RatioOfFirstLr": "a run that is restored has another first lr",
+    "sixth_blind_torch.py:SixthTorchStorageOrder": "beside another optimizer as well",
+    "blind_torch.py:BlindTorchZeroNormSkipped": "so are arrays whose norm underflows, and empty ones",
     **dict.fromkeys(
-        ("fourth_blind_e.py:FourthGradientSquared", "torch_adams.py:TorchGradientGetsDecay"),
+        (
+            "fourth_blind_e.py:FourthGradientSquared",
+            "torch_adams.py:TorchGradientGetsDecay",
+            "ninth_blind_d.py:NinthPenaltyInGradient",
+        ),
         "where gradients cannot be written to it raises as well",
     ),
     **dict.fromkeys(
