@@ -44,7 +44,7 @@ CASES = [
         steps.SquaresForRoot,
         "moments",
         "STEP.1",
-        "far above eps a step goes with the gradient to the power -3 where 0 is claimed",
+        "a step goes with the power -3 of its gradient",
     ),
     (steps.StepsWithDecay, "decay", "DEC.2", "without weight decay nothing moves"),
     (steps.StepsFirstArray, "layout", "STEP.1", "of several arrays the first alone moves"),
