@@ -176,10 +176,11 @@ def explain(
     cause, pair = best_cause(case, asked, identification, catalogue), pair_finding(case, failures)
     if cause is not None and measured is not None and not stands(case, cause, measured, asked):
         cause = None
-    if measured is not None and dtype_alone(case, failures) == "float64":
+    alone = None if measured is None else dtype_alone(case, failures)
+    if alone == "float64":
         cause = None
     if cause is None and measured is not None:
-        measured = in_one_dtype(case, measured, failures)
+        measured = measured if alone is None else as_precision(measured, alone)
         first = fold(with_evidence(measured, failures), by_rule(failures, case.probes))
         apart = pair is not None and pair.finding.area not in (first.area, "clock")  # which is measured too
         return [first, pair.finding] if pair is not None and apart else [first], [], None
@@ -252,13 +253,12 @@ def is_beside(cause: Cause, measured: Finding) -> bool:
     return fault.area not in (measured.area, *NOT_MEASURED)
 
 
-def in_one_dtype(case: Case, measured: Finding, failures: Sequence[Result]) -> Finding:
-    """Return the finding as one of precision if what it says holds in one of both dtypes alone.
+def as_precision(measured: Finding, dtype: str) -> Finding:
+    """Return the finding as one of precision, since what it says holds in one dtype alone.
 
     A hyperparameter that counts as another one is no matter of precision in any dtype.
     """
-    dtype = dtype_alone(case, failures)
-    if measured.area == "hyperparameters" or dtype is None:
+    if measured.area == "hyperparameters":
         return measured
     observed = measured.observed.removesuffix(f" in {dtype}")
     return Finding("mixed_precision", "NUM.1", SAYS["NUM.1"], f"in {dtype} alone {observed}")
