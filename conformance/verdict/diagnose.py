@@ -86,7 +86,7 @@ def diagnose(
     findings = add_unexplained(case, findings, rest)
     if scaled:
         findings = add_loss_scale(case, findings, scaled, cause)
-    notes = [*coefficient_notes(claim, runs, flushes, probes), *compilation_notes(runs, probes)]
+    notes = [*coefficient_notes(case), *compilation_notes(runs, probes)]
     notes += eager_notes(runs)
     return sorted(findings, key=lambda f: f.level) + notes
 
@@ -357,20 +357,24 @@ def by_rule(failures: Sequence[Result], probes: Mapping[str, Probe]) -> list[Fin
     return sorted(found.values(), key=lambda f: f.level)
 
 
-def coefficient_notes(
-    claim: Adam, runs: Mapping[RunKey, Run], flushes: bool, probes: Mapping[str, Probe]
-) -> list[Finding]:
-    """Return a note if coefficients are less exact than double, though the claim allows it."""
-    if claim.coefficients == "double":
+def coefficient_notes(case: Case) -> list[Finding]:
+    """Return a note if coefficients are less exact than double, though the claim allows it.
+
+    A run that the claim does not allow says nothing of their digits.
+    """
+    if case.claim.coefficients == "double":
         return []
-    for (name, dtype), run in runs.items():
-        if "coefficients" not in probes[name].tells or run.unsupported:
+    double = replace(case.claim, coefficients="double")
+    for result in case.passed:
+        if "coefficients" not in case.probe(result).tells:
             continue
-        strict = judge(replace(claim, coefficients="double"), probes[name], dtype, run, flushes=flushes)
+        run = case.run(result)
+        strict = judge(double, case.probe(result), result.dtype, run, flushes=case.flushes)
         if strict.status == "failed" and strict.evidence is not None:
             e = strict.evidence
             expected = "coefficients formed in double and rounded once"
-            observed = f"{dtype} bias correction: {e.ulp:.0f} ULP off where {e.bound_ulp:.0f} is the bound"
+            off = f"{e.ulp:.0f} ULP off where {e.bound_ulp:.0f} is the bound"
+            observed = f"{result.dtype} bias correction: {off}"
             return [Finding("coefficients", "NUM.4", expected, observed, "note", e)]
     return []
 
