@@ -30,6 +30,7 @@ FITTED = {
     "float64": 1e-9,
     "float32": 1e-5,
 }  #: moves that agree to within this, relative to the largest, are explained
+KNOWN = 1e-5  #: moves with fewer digits than this are not fitted
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,16 @@ def hyperparameters(r: Readings) -> dict[str, Measured]:
 
 
 def counts_as(adam: Adam, sweep: Sweep, probe: Probe, got: FloatArray, dtype: str) -> float | None:
-    """Return the value with which the claim makes the moves that the candidate made, or None."""
-    scale = float(np.max(np.abs(got)))
+    """Return the value with which the claim makes the moves that the candidate made, or None.
+
+    A move is the difference of two parameters, and so it is known to within their last digits.
+    """
+    scale = np.maximum(np.max(np.abs(got), axis=0), 1e-300)
+    if not np.all(np.isfinite(scale)):
+        return None
+    digit = float(np.spacing(np.max(np.abs(probe.params[0])).astype(dtype)))
+    digits = 2.0 * digit / float(np.min(scale))
+    fitted = FITTED[dtype] + (digits if digits < KNOWN else 0.0)
 
     def distance(x: float) -> float:
         try:
@@ -86,12 +95,10 @@ def counts_as(adam: Adam, sweep: Sweep, probe: Probe, got: FloatArray, dtype: st
         p: list[FloatArray] = [probe.params[0], *(step[0] for step in run.params)]
         moved = np.stack(p[:-1]) - np.stack(p[1:])
         with np.errstate(all="ignore"):
-            off = np.max(np.abs(moved - got) / np.maximum(np.max(np.abs(got), axis=0), 1e-300))
+            off = np.max(np.abs(moved - got) / scale)
         return float(off) if np.isfinite(off) else np.inf
 
-    if not np.isfinite(scale):
-        return None
-    if distance(0.0) < FITTED[dtype]:
+    if distance(0.0) < fitted:
         return 0.0
     is_beta = sweep.name in ("b1", "b2")
 
@@ -105,4 +112,4 @@ def counts_as(adam: Adam, sweep: Sweep, probe: Probe, got: FloatArray, dtype: st
     for _ in range(70):
         x, y = a + 0.382 * (b - a), a + 0.618 * (b - a)
         a, b = (a, y) if distance(near(x)) < distance(near(y)) else (x, b)
-    return near(0.5 * (a + b)) if distance(near(0.5 * (a + b))) < FITTED[dtype] else None
+    return near(0.5 * (a + b)) if distance(near(0.5 * (a + b))) < fitted else None

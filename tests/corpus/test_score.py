@@ -17,7 +17,6 @@ MISNAMED = {
     "eighth_blind_c.py:EighthHalfEveryTenth": "the tenth step lies in few runs, in which it looks like m's",
     "seventh_blind_a.py:SeventhGreaterHalfSent": "what arrives as 0 looks like an array of few bits",
     "seventh_blind_b.py:SeventhMaximumKeepsCorrection": "the size of v decides which correction counts",
-    "wrong_hyper.py:LrInBfloat16": "a tiny lr is off by its rounding, which is what is said",
     "wrong_clock.py:ClockByShape": "beside an eps of 1 a later clock makes steps like those of a common root",
     "low_precision_wrong.py:RateIn16": "two probes of 16 show it, too few to tell a rate from other numbers",
     "wrong_moments.py:SquareFloored": "a floor under v counts beside a small eps, which is what is said",

@@ -29,6 +29,14 @@ def test_the_value_that_counts_is_found(key: str, other: float) -> None:
     assert found == pytest.approx(other, rel=1e-5, abs=1e-12)
 
 
+def test_a_value_is_found_where_moves_are_near_the_digits_of_the_parameters() -> None:
+    sweep = SWEEPS["lr=1e-08"]
+    probe = sweep.probe
+    made = readings_of_claim(CLAIM, {sweep.key: probe.with_hyper(lr=1.0012e-8)}, "float64")
+    found = counts_as(CLAIM, sweep, probe, made.moves(sweep.key).value, "float64")
+    assert found == pytest.approx(1.0012e-8, rel=1e-6)
+
+
 def test_what_no_value_explains_counts_as_none() -> None:
     sweep = SWEEPS["b1=0.9"]
     assert counts_as(CLAIM, sweep, sweep.probe, np.ones((3, 3)), "float64") is None
