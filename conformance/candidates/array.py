@@ -141,8 +141,8 @@ class ArrayStepper(Stepper):
 
     def begin(self, start: Sequence[Start]) -> None:
         self.need("set_state")
-        own = self.optimizer.get_state() if hasattr(self.optimizer, "get_state") else {}
-        if has_other_moments(own):
+        own = self.shown()
+        if own is not None and has_other_moments(own):
             raise UnsupportedProbe("its state has no m and v, but something else in their place")
         state = {"t": [s.t for s in start]} | {
             name: [cast(getattr(s, name), self.dtype) for s in start] for name in ("m", "v", "v_max")
@@ -160,8 +160,15 @@ class ArrayStepper(Stepper):
         self.restored, self.saved = arrays_in(state), copy.deepcopy(arrays_in(state))
         self.state_taken = is_taken_apart(self.optimizer.set_state, state)
 
+    def shown(self) -> Any:
+        """Return the state to look at; None if it shows none.  Only a run that saves it fails with it."""
+        try:
+            return self.optimizer.get_state()
+        except Exception:
+            return None
+
     def clocks(self) -> list[int] | None:
-        state = self.optimizer.get_state() if hasattr(self.optimizer, "get_state") else None
+        state = self.shown()
         t = state.get("t") if isinstance(state, dict) else None
         count = len(self.probe.params)
         if isinstance(t, int):
@@ -169,12 +176,12 @@ class ArrayStepper(Stepper):
         return [int(x) for x in t] if isinstance(t, list) and len(t) == count else None
 
     def rests(self) -> list[FloatArray | None] | None:
-        state = self.optimizer.get_state() if hasattr(self.optimizer, "get_state") else None
+        state = self.shown()
         kept = state.get("p_rest") if isinstance(state, dict) else None
         return list(kept) if isinstance(kept, list) and len(kept) == len(self.probe.params) else None
 
     def moments(self) -> list[Moments | None] | None:
-        state = self.optimizer.get_state() if hasattr(self.optimizer, "get_state") else None
+        state = self.shown()
         if not isinstance(state, dict) or not {"m", "v"} <= state.keys():
             return None
         count = len(self.probe.params)

@@ -182,20 +182,24 @@ class OptaxStepper(Stepper):
             values: list[Any] = self.arrays([cast(getattr(s, name), self.dtype) for s in start])
             return values
 
-        found = []
-
         def replaced(node: Any) -> Any:
             if not is_moments(node):
                 return node
-            found.append(node)
-            new = node._replace(
-                count=self.jnp.asarray(start[0].t, node.count.dtype), mu=given("m"), nu=given("v")
-            )
-            return new._replace(nu_max=given("v_max")) if "nu_max" in node._fields else new
+            parts = {"mu": given("m"), "nu": given("v")}
+            if "nu_max" in node._fields:
+                parts["nu_max"] = given("v_max")
+            if not is_held(node, len(start)):
+                raise UnsupportedProbe("its moments are no list like the parameters")
+            has = [is_array(m) for m in node.mu]
+            t = next((s.t for s, is_mine in zip(start, has, strict=True) if is_mine), start[0].t)
+            for name, values in parts.items():
+                old = getattr(node, name)
+                parts[name] = [x if mine else o for x, o, mine in zip(values, old, has, strict=True)]
+            return node._replace(count=self.jnp.asarray(t, node.count.dtype), **parts)
 
-        self.state = self.jax.tree.map(replaced, self.state, is_leaf=is_moments)
-        if not found:
+        if not self.parts():
             raise UnsupportedProbe("its state has no part with count, mu and nu")
+        self.state = self.jax.tree.map(replaced, self.state, is_leaf=is_moments)
 
     def resumed(self) -> Stepper:
         again = self.again()
@@ -203,26 +207,36 @@ class OptaxStepper(Stepper):
         again.params, again.state = again.arrays(saved)
         return again
 
+    def parts(self) -> list[Any]:
+        """Return the parts of the state that are moments: one for all parameters, or one for each mask."""
+        return [node for node in self.jax.tree.leaves(self.state, is_leaf=is_moments) if is_moments(node)]
+
+    def part_of_each(self) -> list[Any]:
+        """Return for each parameter the part of the state that has its moments; the first one if none has."""
+        parts, count = self.parts(), len(self.params)
+        held = [node for node in parts if is_held(node, count)]
+        return [next((n for n in held if is_array(n.mu[k])), parts[0]) for k in range(count)] if parts else []
+
     def clocks(self) -> list[int] | None:
-        for node in self.jax.tree.leaves(self.state, is_leaf=is_moments):
-            if is_moments(node):
-                return [int(node.count)] * len(self.params)
-        return None
+        return [int(node.count) for node in self.part_of_each()] or None
 
     def rests(self) -> list[FloatArray | None] | None:
-        for node in self.jax.tree.leaves(self.state, is_leaf=is_moments):
-            kept = getattr(node, "p_rest", None) if is_moments(node) else None
+        for node in self.parts():
+            kept = getattr(node, "p_rest", None)
             if kept is not None:
                 return [x if x is None else self.numpy(x) for x in kept]
         return None
 
     def moments(self) -> list[Moments | None] | None:
-        for node in self.jax.tree.leaves(self.state, is_leaf=is_moments):
-            if is_moments(node):
-                kept = [node.mu, node.nu, getattr(node, "nu_max", None) or [None] * len(self.params)]
-                if all(isinstance(part, list) for part in kept):
-                    return [Moments(*parts).each(self.numpy) for parts in zip(*kept, strict=True)]
-        return None
+        parts = self.part_of_each()
+        if not parts or not all(is_held(node, len(parts)) for node in parts):
+            return None
+        kept: list[Moments | None] = []
+        for k, node in enumerate(parts):
+            maximum = (getattr(node, "nu_max", None) or [None] * len(parts))[k]
+            mine = Moments(node.mu[k], node.nu[k], maximum)
+            kept.append(mine.each(self.numpy) if is_array(node.mu[k]) else None)
+        return kept
 
     def step(self, index: int, step: Step) -> tuple[list[Any], list[str]]:
         changes = {**({} if step.lr is None else {"lr": step.lr}), **(step.changes or {})}
@@ -243,6 +257,16 @@ def is_moments(node: Any) -> bool:
     """True if a node of a state has the fields of optax' moments, with one clock for all."""
     fields = {"count", "mu", "nu"} <= set(getattr(node, "_fields", ()))
     return fields and isinstance(node, tuple) and hasattr(getattr(node, "count", None), "dtype")
+
+
+def is_held(node: Any, count: int) -> bool:
+    """True if moments are kept in lists, as the parameters are; an array that is masked has its place."""
+    return all(isinstance(kept, list) and len(kept) == count for kept in (node.mu, node.nu))
+
+
+def is_array(kept: Any) -> bool:
+    """True if this is the moment of a parameter, and no sign that a mask leaves it out."""
+    return hasattr(kept, "dtype")
 
 
 def jax_device(device: str | None) -> Any:

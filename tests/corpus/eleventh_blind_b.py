@@ -48,7 +48,11 @@ class EleventhDecayBeforeRate(PaperAdamW):
         return s.h.lr * s.h.weight_decay
 
 
-@wrong("decay", "DEC.1", like="juntang-zhuang/Adabelief-Optimizer#33: the gradient decays after its use")
+@wrong(
+    "decay hyperparameters",
+    "DEC.1",
+    like="juntang-zhuang/Adabelief-Optimizer#33: the gradient decays after its use",
+)
 class EleventhPenaltyTooLate(Coupled):
     """The penalty joins the gradient when both moments have learned from it, and so has no effect."""
 

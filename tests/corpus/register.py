@@ -99,6 +99,8 @@ HELD_OUT = (
     "eighth_blind",
     "ninth_blind",
     "tenth_blind",
+    "eleventh_blind",
+    "twelfth_blind",
 )  #: how modules that were held out begin
 ITEMS: dict[str, Item] = {}  #: by target
 

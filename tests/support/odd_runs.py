@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from measured_adams import Parts
@@ -265,6 +265,27 @@ class NothingLeft(Parts):
 
     def correction(self, t: int) -> tuple[float, float]:
         return 1.0 - bool(self.h["b1"]), 1.0 - bool(self.h["b2"])
+
+
+class CorrectsByLast(Parts):
+    """The corrections are those of the step before: of the first one 0."""
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        self.t = list(state["t"])
+        self.m, self.v = ([x.copy() for x in state[name]] for name in ("m", "v"))
+
+    def correction(self, t: int) -> tuple[float, float]:
+        c1, c2 = super().correction(t - 1)
+        return np.float64(c1), np.float64(c2)
+
+
+class WarmsUpFromZero(Parts):
+    """The rate of the first step is 0."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        rate, self.lr = self.lr, self.lr if self.t[i] > 1 else 0.0
+        super().one(i, g)
+        self.lr = rate
 
 
 class ClockOfAll(Parts):

@@ -17,6 +17,7 @@ from adamcore.conformance.anatomy.experiments import (
     T,
 )
 from adamcore.conformance.anatomy.facts import NEAR, Facts, near
+from adamcore.conformance.anatomy.ordinary import CLOCKS
 from adamcore.conformance.anatomy.parts import VISIBLE, beside
 from adamcore.conformance.anatomy.readings import Readings
 from adamcore.conformance.anatomy.texts import listed, number
@@ -164,6 +165,11 @@ def not_finite(d: Difference) -> Words:
     if np.isfinite(r.moves("linear").value[0, 0]):
         return "mixed_precision", "NUM.1", "a gradient of 2^40 makes p NaN or infinite"
     unit = r.moves("unit", 1).value if "unit" in r.probes else np.zeros(1)
+    if np.isnan(unit[0]).any() and is_finite_later(r):
+        text = (
+            f"any gradient makes p NaN, but not after step {CLOCKS[0]}: a correction is 0 in the first step"
+        )
+        return "bias_correction", "BC.1", text
     if np.isnan(unit[0]).any() and not r.why_not("unit"):
         return "moments", "MOM.2", "p becomes NaN, also where both betas are 0: a root of what is below 0"
     if np.isfinite(unit).all() and unit.any():
@@ -175,6 +181,12 @@ def not_finite(d: Difference) -> Words:
         "BC.1",
         "any gradient makes p NaN or infinite: what a step is divided by is none",
     )
+
+
+def is_finite_later(r: Readings) -> bool:
+    """True if steps from a given state are finite."""
+    later = f"clock-{CLOCKS[0]}"
+    return later in r.probes and not r.why_not(later) and bool(np.isfinite(r.moves(later).value).all())
 
 
 def scalars_beside_others(d: Difference) -> Words | None:
@@ -237,9 +249,19 @@ def unmoved(d: Difference) -> Words | None:
     of_own = np.flatnonzero(got[:T] == 0) + 1  # the steps that do not count their own gradient
     if len(still) and still[0] == 1 and np.array_equal(still, of_own) and not got[T:].any():
         if len(still) == 1:
+            if is_as_claimed_after_first(d):
+                return "schedule", "LR.1", "the first step moves nothing, and those after it are as claimed"
             return "clock", "CLK.2", "the first step moves nothing, those after it do"
         return "clock", "CLK.2", f"steps {listed(still)} move nothing, those between them do"
     return None
+
+
+def is_as_claimed_after_first(d: Difference) -> bool:
+    """True if the steps after the first one are as claimed, with what they have of its gradient."""
+    r, claimed = d.anatomy.readings, d.anatomy.claimed
+    return claimed is not None and all(
+        r.moves(name)[1:].all_equal(claimed.moves(name)[1:]) for name in ("linear", "normal")
+    )
 
 
 def unmoved_by_small(d: Difference) -> str | None:

@@ -232,5 +232,8 @@ def sums(d: Difference) -> Words:
         return step(Difference(d.anatomy, made))
     name = "first" if d.differs("sum of the first") else "second"
     got, want = d.values(f"sum of the {name}")
-    what = "a step" if name == "first" else "v"
+    what, b2 = "a step" if name == "first" else "v", d.anatomy.readings.hyper("b2")
+    claim = d.anatomy.claim
+    if name == "second" and claim is not None and claim.nesterov != "none" and near(got[0] / want[0], b2):
+        return "nesterov", "NES.2", "the corrected v is multiplied by b2, as m is by b1 where it looks ahead"
     return "moments", "STEP.1", f"{what} is {number(got[0] / want[0])} times as large as claimed"

@@ -114,6 +114,16 @@ def test_a_state_without_m_and_v_is_not_set_from_outside() -> None:
     assert "its state has no m and v" in str(ArrayCandidate(Corrected, {}).run(given, "float64").unsupported)
 
 
+def test_a_state_that_can_not_be_shown_fails_where_it_is_saved_alone() -> None:
+    class Renamed(Good):
+        def get_state(self) -> dict[str, Any]:
+            raise AttributeError("no attribute 'groups'")
+
+    assert ArrayCandidate(Renamed, {}).run(probe(), "float32").error is None
+    saved = ArrayCandidate(Renamed, {}).run(replace(probe(), manner="resumed"), "float32")
+    assert saved.error == "AttributeError: no attribute 'groups'"
+
+
 class InFloat32:
     """An AdamW of 16 bits that computes in float32, and rounds once."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from adamcore.conformance.candidates import load_candidates
 from adamcore.conformance.candidates.base import same_bits
 from adamcore.conformance.errors import CandidateError
 from adamcore.conformance.probes import PROBES
-from adamcore.conformance.types import Step
+from adamcore.conformance.types import Start, Step
 from adamcore.conformance.verdict.judge import judge
 
 
@@ -91,3 +92,54 @@ def test_a_factory_that_says_nothing_claims_the_adam_of_optax(tmp_path: Path) ->
         assert (entry.verdict, entry.claimed) == ("conforms", claimed)
     with pytest.raises(CandidateError, match="a kernel: name the function that makes it"):
         load_candidates(f"{tmp_path}/chained.py:made", [None], {}, None)
+
+
+PARTED = """
+import optax
+
+def parted(learning_rate, b1=0.9, b2=0.999, eps=1e-8, eps_root=0.0, weight_decay=0.0):
+    adam = optax.adamw(learning_rate, b1, b2, eps, eps_root, weight_decay=weight_decay)
+    return optax.partition({"a": adam, "b": adam}, lambda params: ["a", "b"] * (len(params) // 2))
+
+def first_alone(learning_rate, b1=0.9, b2=0.999, eps=1e-8, weight_decay=0.0):
+    adam = optax.adamw(learning_rate, b1, b2, eps, weight_decay=weight_decay)
+    return optax.masked(adam, lambda params: [k == 0 for k in range(len(params))])
+
+def flat(learning_rate, b1=0.9, b2=0.999, eps=1e-8, weight_decay=0.0):
+    return optax.flatten(optax.adamw(learning_rate, b1, b2, eps, weight_decay=weight_decay))
+"""
+
+
+def test_states_in_parts_are_read_and_set(tmp_path: Path) -> None:
+    """A mask leaves what it does not choose out of its part; moments are read where they have 16 bits."""
+    pytest.importorskip("optax")
+    (tmp_path / "parted.py").write_text(PARTED, encoding="utf-8")
+    [parted] = load_candidates(f"{tmp_path}/parted.py:parted", [None], {}, None)
+    [plain] = load_candidates("optax:adamw", [None], {}, None)
+    for start in ((), (Start(7, G0, G0 * G0, G0 * G0), Start(7, G1, G1 * G1, G1 * G1))):
+        given = replace(probe(Step((G0, G1)), Step((-G0, G1))), start=start)
+        ran, other = parted.run(given, "bfloat16"), plain.run(given, "bfloat16")
+        assert (ran.error, ran.unsupported) == (None, None)
+        assert ran.clocks == other.clocks
+        assert ran.clocks[-1][1] == (9 if start else 2)
+        for kept, theirs in zip(ran.moments[-1], other.moments[-1], strict=True):
+            assert kept is not None
+            assert theirs is not None
+            assert same_bits(kept.m, theirs.m)
+            assert same_bits(kept.v, theirs.v)
+        for moved, expected in zip(ran.params[-1], other.params[-1], strict=True):
+            assert same_bits(moved, expected)
+
+
+def test_what_a_mask_leaves_out_has_no_moments(tmp_path: Path) -> None:
+    pytest.importorskip("optax")
+    (tmp_path / "parted.py").write_text(PARTED, encoding="utf-8")
+    [masked] = load_candidates(f"{tmp_path}/parted.py:first_alone", [None], {}, None)
+    [flat] = load_candidates(f"{tmp_path}/parted.py:flat", [None], {}, None)
+    given = probe(Step((G0, G1)))
+    first, second = masked.run(given, "bfloat16").moments[0]
+    assert first is not None
+    assert second is None
+    assert flat.run(given, "bfloat16").error is None
+    begun = replace(given, start=(Start(7, G0, G0 * G0, G0 * G0), Start(7, G1, G1 * G1, G1 * G1)))
+    assert flat.run(begun, "bfloat16").unsupported == "its moments are no list like the parameters"

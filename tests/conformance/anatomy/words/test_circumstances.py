@@ -41,6 +41,8 @@ CASES = [
     (odd.MatrixInTurns, "layout", "STEP.1", "a step of an array of two dimensions is "),
     (odd.OneBuffer, "isolation", "STATE.3", "arrays of one shape come back equal"),
     (odd.NothingLeft, "bias_correction", "BC.1", "but not where both betas are 0: a correction is 0"),
+    (odd.CorrectsByLast, "bias_correction", "BC.1", "but not after step 127: a correction is 0 in the first"),
+    (odd.WarmsUpFromZero, "schedule", "LR.1", "the first step moves nothing, and those after it are as"),
     (odd.ClockOfAll, "bias_correction", "BC.1", "beside other arrays, "),
     (odd.SharesBits, "mixed_precision", "NUM.1", "an array shares few bits"),
     (odd.RoughRoot, "mixed_precision", "NUM.1", "older squares keep, by their age, about "),
