@@ -42,7 +42,7 @@ class OptaxCandidate:
 
     For a probe that changes hyperparameters the factory is wrapped in ``inject_hyperparams``, but only for
     the arguments that change.  The others stay Python numbers, so that they are not rounded to the probe's
-    dtype.
+    dtype.  A factory that injects them itself is left as it is.
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class OptaxCandidate:
         self.device = jax_device(device)
         self.arguments = map_arguments(factory, settings, known, required=required)
         self.programs = Programs()
+        self.injects: frozenset[str] | None = None  #: the arguments that it injects itself, once it is known
 
     @property
     def info(self) -> CandidateInfo:
@@ -108,16 +109,15 @@ class OptaxStepper(Stepper):
             raise UnsupportedProbe("inject_hyperparams cannot change an argument that is a pair")
         moving = {"lr", *self.changed} if any(step.lr is not None for step in probe.steps) else self.changed
         injected = {a.names.get(name) for name in moving}
-        if injected:
-            others = tuple(n for n in inspect.signature(factory).parameters if n not in injected)
-            number = jnp.dtype(arithmetic_of(dtype))  # no number of the parameters' 16 bits
-            factory = optax.inject_hyperparams(factory, static_args=others, hyperparam_dtype=number)
         try:
-            transformation: Any = factory(**keywords)
-            if not (hasattr(transformation, "init") and hasattr(transformation, "update")):
-                raise CandidateError("it returned no GradientTransformation")
-            self.params = self.arrays([cast(p, dtype) for p in probe.params])
-            self.state = self.begun(transformation.init)
+            if not injected or candidate.injects is None or injected <= candidate.injects:
+                transformation = self.made(factory, keywords)
+                candidate.injects = frozenset(self.hyperparams())
+            if injected and not injected <= candidate.injects:
+                others = tuple(n for n in inspect.signature(factory).parameters if n not in injected)
+                number = jnp.dtype(arithmetic_of(dtype))  # no number of the parameters' 16 bits
+                wrapped = optax.inject_hyperparams(factory, static_args=others, hyperparam_dtype=number)
+                transformation = self.made(wrapped, keywords)
         except Exception as error:
             if self.changed:
                 raise UnsupportedProbe(f"inject_hyperparams is refused: {describe(error)}") from error
@@ -129,6 +129,20 @@ class OptaxStepper(Stepper):
             return optax.apply_updates(params, updates), state
 
         self.step_all = self.compiled(step)
+
+    def made(self, factory: Callable[..., Any], keywords: Mapping[str, Any]) -> Any:
+        """Return the transformation that a factory makes, and begin with it."""
+        transformation = factory(**keywords)
+        if not (hasattr(transformation, "init") and hasattr(transformation, "update")):
+            raise CandidateError("it returned no GradientTransformation")
+        self.params = self.arrays([cast(p, self.dtype) for p in self.probe.params])
+        self.state = self.begun(transformation.init)
+        return transformation
+
+    def hyperparams(self) -> dict[str, Any]:
+        """Return the hyperparameters in the state, which may be changed; none if nothing was injected."""
+        nodes = self.jax.tree.leaves(self.state, is_leaf=is_injected)
+        return next((node.hyperparams for node in nodes if is_injected(node)), {})
 
     def arrays(self, tree: Any) -> Any:
         """Return a tree of arrays of NumPy as JAX's; ``jnp.asarray`` compiles a program for each shape."""
@@ -242,7 +256,7 @@ class OptaxStepper(Stepper):
         changes = {**({} if step.lr is None else {"lr": step.lr}), **(step.changes or {})}
         for name, value in changes.items():
             number = np.asarray(value, arithmetic_of(self.dtype))
-            self.state.hyperparams[self.names[name]] = self.jax.device_put(number)
+            self.hyperparams()[self.names[name]] = self.jax.device_put(number)
         grads = self.arrays([None if g is None else cast(g, self.dtype) for g in step.grads])
         try:
             self.params, self.state = self.step_all(grads, self.state, self.params)
@@ -257,6 +271,11 @@ def is_moments(node: Any) -> bool:
     """True if a node of a state has the fields of optax' moments, with one clock for all."""
     fields = {"count", "mu", "nu"} <= set(getattr(node, "_fields", ()))
     return fields and isinstance(node, tuple) and hasattr(getattr(node, "count", None), "dtype")
+
+
+def is_injected(node: Any) -> bool:
+    """True if a node of a state has hyperparameters that ``inject_hyperparams`` put there."""
+    return isinstance(node, tuple) and isinstance(getattr(node, "hyperparams", None), dict)
 
 
 def is_held(node: Any, count: int) -> bool:

@@ -143,3 +143,28 @@ def test_what_a_mask_leaves_out_has_no_moments(tmp_path: Path) -> None:
     assert flat.run(given, "bfloat16").error is None
     begun = replace(given, start=(Start(7, G0, G0 * G0, G0 * G0), Start(7, G1, G1 * G1, G1 * G1)))
     assert flat.run(begun, "bfloat16").unsupported == "its moments are no list like the parameters"
+
+
+INJECTED = """
+import optax
+
+def injected(learning_rate, b1=0.9, b2=0.999, eps=1e-8, eps_root=0.0, weight_decay=0.0):
+    adam = optax.inject_hyperparams(optax.adamw)(
+        learning_rate, b1=b1, b2=b2, eps=eps, eps_root=eps_root, weight_decay=weight_decay
+    )
+    return optax.chain(optax.identity(), adam)
+"""
+
+
+def test_what_injects_its_hyperparameters_itself_is_changed_where_it_has_them(tmp_path: Path) -> None:
+    """Wrapped once more, it would keep the first values that it was made with."""
+    pytest.importorskip("optax")
+    (tmp_path / "injected.py").write_text(INJECTED, encoding="utf-8")
+    [injected] = load_candidates(f"{tmp_path}/injected.py:injected", [None], {}, None)
+    [plain] = load_candidates("optax:adamw", [None], {}, None)
+    for step in (Step((-G0, G1), lr=0.25), Step((-G0, G1), changes={"b1": 0.75})):
+        changed = probe(Step((G0, G1)), step)
+        ran, other = (each.run(changed, "float32") for each in (injected, plain))
+        assert (ran.error, ran.unsupported) == (None, None)
+        for moved, expected in zip(ran.params[-1], other.params[-1], strict=True):
+            np.testing.assert_allclose(moved, expected, rtol=1e-6)
