@@ -1,4 +1,4 @@
-"""Blind, twelfth set: faults of dtypes, zeros and settings, after the bugs of others, and right Adams."""
+"""Blind, twelfth set: faults of dtypes and of zeros, after the bugs of others, and right Adams."""
 
 from __future__ import annotations
 
@@ -57,24 +57,17 @@ class TwelfthNoRowStored(Stored):
 
 
 @wrong(
-    "hyperparameters",
-    "MOM.2",
-    like="deepspeedai/DeepSpeed#8495: OneCycle replaces the second beta of every group by 0.99",
+    "mixed_precision moments",
+    "STEP.1",
+    like="Azure/MS-AMP#60: _get_state_tensor returns a variable that has no value if the dtype is float32",
 )
-class TwelfthCycleSetsSecondBeta(Holding):
-    """A schedule of the first beta writes both: the second one is 0.99, whatever is given."""
+class TwelfthSinglesHaveNoState(Holding):
+    """To make the state of a float32 parameter is an UnboundLocalError, and so is its first step."""
 
-    def init_groups(self, params: Sequence[Array], hypers: Sequence[dict[str, float]]) -> None:
-        super().init_groups(params, hypers)
-        self.cycle()
-
-    def set_hyper(self, hyper: dict[str, float]) -> None:
-        super().set_hyper(hyper)
-        self.cycle()
-
-    def cycle(self) -> None:
-        for s in self.slots:
-            s.h.b2 = 0.99
+    def update(self, s: Slot, g: Array) -> None:
+        if s.p.dtype == np.float32:
+            raise UnboundLocalError("local variable 'state' referenced before assignment")
+        super().update(s, g)
 
 
 @right()
