@@ -49,10 +49,11 @@ def precision(r: Readings) -> dict[str, Measured]:
         "first sums": r.first_sums,
         "second sums": r.second_sums,
         "newest": join([r.normal[t, t] for t in range(T)]),
-        "decay": r.moves("decay")[:, 2],
         "eps": r.curve("response")[:40],
         "lr": r.normal[:, CONSTANT],
     }
+    if not r.why_not("decay"):
+        values["decay"] = r.moves("decay")[:, 2]
     if ODD_LR in r.probes and not r.why_not(ODD_LR):
         moved = r.moves(ODD_LR)[0]
         values["decay by an odd lr"] = moved[0] / (moved[2] - moved[0])

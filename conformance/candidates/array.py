@@ -126,6 +126,7 @@ class ArrayStepper(Stepper):
         layout = "C" if probe.layout == "readonly" else layout_of_parameters(probe)
         self.given = [cast(p, dtype, layout) for p in (probe.params if params is None else params)]
         self.before = [p.copy() for p in self.given]
+        self.lr: float | None = None  #: the one that was set last
         self.restored: list[Any] = []
         self.saved: list[Any] = []
         self.gradients = GradientBuffers(probe, lambda g: cast(g, dtype, probe.layout), overwrite)
@@ -154,11 +155,17 @@ class ArrayStepper(Stepper):
         self.need("set_state")
         again = ArrayStepper(self.candidate, self.probe, self.dtype, self.after)
         again.restore(copy.deepcopy(self.optimizer.get_state()))
+        if self.lr is not None:  # no part of a state: who resumes a run hands it over
+            again.set_lr(self.lr)
         return again
 
     def restore(self, state: Any) -> None:
         self.restored, self.saved = arrays_in(state), copy.deepcopy(arrays_in(state))
         self.state_taken = is_taken_apart(self.optimizer.set_state, state)
+
+    def set_lr(self, lr: float) -> None:
+        self.lr = lr
+        self.optimizer.set_lr(lr)
 
     def shown(self) -> Any:
         """Return the state to look at; None if it shows none.  Only a run that saves it fails with it."""
@@ -195,7 +202,7 @@ class ArrayStepper(Stepper):
 
     def step(self, index: int, step: Step) -> tuple[list[Any], list[str]]:
         if step.lr is not None:
-            self.optimizer.set_lr(step.lr)
+            self.set_lr(step.lr)
         if step.changes:
             self.optimizer.set_hyper(dict(step.changes))
         grads = self.gradients.fill([None if g is None else cast(g, self.dtype) for g in step.grads])

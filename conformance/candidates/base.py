@@ -253,10 +253,13 @@ def after_refusal(stepper: Stepper, probe: Probe, index: int) -> list[FloatArray
 
 
 def mirror(probe: Probe) -> Probe:
-    """Return the probe with its arrays times -2 and its hyperparameters halved."""
+    """Return the probe with its gradients times -2 and its hyperparameters halved.
+
+    The parameters are equal, as a clone's are, so that what is shared by what they hold shows too.
+    """
     steps = tuple(step.each_gradient(lambda g: -2.0 * g) for step in probe.steps)
     hyper = {name: 0.5 * value for name, value in probe.hyper.items()}
-    return replace(probe, params=tuple(-2.0 * p for p in probe.params), steps=steps, hyper=hyper)
+    return replace(probe, steps=steps, hyper=hyper)
 
 
 def describe(error: BaseException) -> str:

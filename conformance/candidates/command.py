@@ -148,6 +148,7 @@ class CommandStepper(Stepper):
         state = self.get_state()
         again = CommandStepper(self.candidate, self.probe, self.dtype, self.after)
         again.set_state(state)
+        again.lr = self.lr
         return again
 
     def clocks(self) -> list[int] | None:

@@ -161,7 +161,9 @@ class KernelStepper(Stepper):
             )
             for slot in self.slots
         ]
-        return KernelStepper(self.candidate, self.convention, self.probe, self.dtype, saved)
+        again = KernelStepper(self.candidate, self.convention, self.probe, self.dtype, saved)
+        again.hypers = self.hypers
+        return again
 
     def clocks(self) -> list[int] | None:
         if not self.convention.ticks:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from adamcore.conformance.probes import rules
-from adamcore.conformance.probes.design import ODD, array, moving, numbers, without
+from adamcore.conformance.probes.design import ODD, array, moving, numbers, scheduled, without
 from adamcore.conformance.types import FloatArray, Probe, Start, Step
 
 FINGERPRINT = rules.PROBES[0]  #: the first probe of any check
@@ -99,6 +99,9 @@ PROBES = [
           needs={"missing": ("skip",)}, manner="resumed"),
     Probe("STATE.4/resumed-first", "saved and restored before the first step, which is t=1 all the same",
           (numbers(27, 3),), moving(28, 1, (3,)), {**ODD, "b1": 0.9, "b2": 0.99}, manner="resumed"),
+    Probe("STATE.4/resumed-rate", "a new lr, then a run is saved and restored: it goes on with the new one",
+          (numbers(168, 3),), scheduled(moving(169, 6, (3,)), {1: 0.125}), {**ODD, "b1": 0.9, "b2": 0.99},
+          manner="resumed"),
     Probe("STATE.4/resumed-many", "a dozen arrays of one shape, saved and restored: each has its own again",
           tuple(numbers(130 + i, 2) for i in range(12)), moving(150, 4, *((2,),) * 12), ODD,
           manner="resumed"),

@@ -193,9 +193,9 @@ PROBES = [
     ),
     Probe(
         "LR.1/every-array",
-        "lr changes twice, then by a sixteenth: each array is stepped with the new one",
+        "lr is set before the first step, then twice, then a sixteenth higher: each array is stepped with it",
         (numbers(13, 3), numbers(14, 2, 2), numbers(15, 3)),
-        scheduled(moving(16, 6, (3,), (2, 2), (3,)), {2: 0.125, 4: 0.25, 5: 0.265625}),
+        scheduled(moving(16, 6, (3,), (2, 2), (3,)), {0: 0.375, 2: 0.125, 4: 0.25, 5: 0.265625}),
         ODD,
     ),
     Probe(

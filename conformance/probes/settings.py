@@ -91,9 +91,10 @@ PROBES = [
     replace(
         grouped(
             "STATE.4/resumed-groups",
-            "three groups that differ in all, saved and restored: each goes on with its own",
+            "groups that differ in all, the last like the first, saved and restored: each keeps its own",
             "lr", "b1", "b2", "eps", "weight_decay",
         ),
+        groups=(*GROUPS[:3], GROUPS[0]),
         manner="resumed",
     ),
 ]  # fmt: skip

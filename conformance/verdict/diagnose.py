@@ -271,8 +271,7 @@ def dtype_alone(case: Case, failures: Sequence[Result]) -> str | None:
     """
     [dtype, *others] = {r.dtype for r in failures}
     elsewhere = [r for r in case.results if r.dtype != dtype]
-    passed = {r.probe for r in elsewhere if r.status == "passed"}
-    too = {r.probe for r in elsewhere} - passed
+    passed, too = ({r.probe for r in elsewhere if r.status == status} for status in ("passed", "failed"))
     large = dtype == "float32" or max(r.worst_ratio for r in failures) > SEEN_IN_SINGLE
     return dtype if passed and large and not others and not any(r.probe in too for r in failures) else None
 

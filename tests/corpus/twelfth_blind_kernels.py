@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 from blind_frame import Array
-from register import right, wrong
+from register import equivalent, right, wrong
 
 
 @wrong("epsilon", "EPS.1", claim="torch.AdamW", like="karpathy/nanochat#304: eps lacks the correction bias2")
@@ -37,10 +37,7 @@ def twelfth_penalty_beside_moments(
     p[...] = (1 - lr * wd) * p - lr * (m / (np.sqrt(v) + eps))
 
 
-@wrong(
-    "schedule hyperparameters", "LR.1", claim="paddle.AdamW",
-    like="PaddlePaddle/Paddle#78830: the learning rate becomes float64, which was float32",
-)  # fmt: skip
+@equivalent("a learning rate of float32 is a matter of a note (LR.1/all-bits)", claim="paddle.AdamW")
 def twelfth_rate_of_single(
     param: Array, grad: Array, moment1: Array, moment2: Array, lr: float, beta1: float, beta2: float,
     epsilon: float, weight_decay: float, beta1_power: float, beta2_power: float,

@@ -288,6 +288,27 @@ class WarmsUpFromZero(Parts):
         self.lr = rate
 
 
+class ShrinkingBeta(Parts):
+    """b1 becomes smaller in each step, and its correction does not follow."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        given, self.h["b1"] = self.h["b1"], self.h["b1"] * (1 - 1e-6) ** (self.t[i] - 1)
+        self.m[i] = self.first(self.m[i], g)
+        self.h["b1"] = given
+        self.v[i] = self.second(self.v[i], g, self.m[i])
+        c1, c2 = self.correction(self.t[i])
+        self.p[i] = self.decay(self.p[i]) - self.lr * (self.m[i] / c1) / self.root(self.v[i] / c2)
+
+
+class HalvesCut(Parts):
+    """Each half of an array's gradients is scaled down to a norm of 1."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        halves = np.array_split(g.ravel(), 2)
+        cut = [half / max(1.0, float(np.sqrt(np.sum(half * half)))) for half in halves]
+        super().one(i, np.concatenate(cut).reshape(g.shape))
+
+
 class ClockOfAll(Parts):
     """The first correction is that of a clock which ticks for every array."""
 

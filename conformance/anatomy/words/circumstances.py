@@ -22,6 +22,7 @@ from adamcore.conformance.anatomy.ordinary import (
     ZERO_PATTERNS,
     is_independent_of_size,
     moves,
+    unevenness,
     with_changes,
 )
 from adamcore.conformance.anatomy.readings import Readings, readings_of_claim
@@ -48,6 +49,18 @@ def shared(d: Difference) -> Words | None:
     if alike(d.part.values["shared"].value):
         return None
     return "layout", "STEP.1", FIRST["shared"].text
+
+
+def even(d: Difference) -> Words | None:
+    """The words on equal elements that go different ways by large gradients alone, or None."""
+    r = d.anatomy.readings
+    if "sizes-small" not in r.probes or r.why_not("sizes-small") or r.why_not("sizes"):
+        return None
+    small = unevenness(r, ["sizes-small"])
+    if not small.all_equal(Measured(np.zeros(len(small)))):
+        return None
+    text = "parts of an array are scaled down, each by its own gradients: equal ones that are tiny go one way"
+    return "clipping", "NUM.5", text
 
 
 def sizes(d: Difference) -> Words | None:
@@ -356,7 +369,7 @@ def other_clock(d: Difference) -> str | None:
 
 
 FINER: dict[str, Callable[[Difference], Words | None]] = {
-    "shared": shared, "sizes": sizes, "unit": factor, "absent": absent, "betas changed": betas,
+    "shared": shared, "even": even, "sizes": sizes, "unit": factor, "absent": absent, "betas changed": betas,
     "groups by lr": group_decay, "matrix": permuted, "twins": twins, "zeros": after_small, "order": order,
     **dict.fromkeys(("square", "3-d", "4-d", "4-d decay"), beside_it),
     **{f"clock {t}": after_clock for t in CLOCKS},

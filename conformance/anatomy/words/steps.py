@@ -136,6 +136,8 @@ def clock(d: Difference) -> Words:
         text = f"from step {LATE[k]} on the newest gradient counts {number(weight)} times as claimed"
         return "moments", "MOM.1", text
     if near(ratios[0], ratios[1]) and is_unit_as_claimed(d):
+        if (words := of_newest(d, ratios[0], LATE[k])) is not None:
+            return words
         text = f"from step {LATE[k]} on steps are {listed(ratios[0][k:])} times as large as claimed"
         return "bias_correction", "BC.1", f"{text}, but not where both betas are 0: the correction is another"
     if (words := of_one_moment(d, *ratios)) is not None:
@@ -149,6 +151,18 @@ def clock(d: Difference) -> Words:
         return "bias_correction", "BC.1", f"at step {t[0]} and after it nothing is corrected any more"
     text = f"at step {LATE[k]} the correction is not that of the clock: steps are {listed((got / want)[k:])}"
     return "clock", "CLK.3", f"{text} times as large as claimed"
+
+
+def of_newest(d: Difference, ratio: FloatArray, t: int) -> Words | None:
+    """The words on newest gradients that count otherwise from step t on, and constant ones hardly; or None.
+
+    A correction makes all steps larger alike.
+    """
+    got, want = (values[LATE[-1] - 1] for values in d.values("late sums"))
+    if abs(got / want - 1.0) > 0.25 * abs(ratio[-1] - 1.0):
+        return None
+    text = f"from step {t} on the newest gradient counts {listed(ratio)} times as claimed"
+    return "moments", "MOM.1", f"{text}, and gradients that stay the same hardly do"
 
 
 def of_one_moment(d: Difference, first: FloatArray, second: FloatArray) -> Words | None:

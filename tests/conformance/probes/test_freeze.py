@@ -52,8 +52,18 @@ class SkipsRows(Good):
         return list(self.p)
 
 
+class NeedsARow(Good):
+    """A matrix of zeros has no row that a step could take."""
+
+    def step(self, grads: list[Any]) -> list[Any]:
+        if any(g is not None and g.ndim > 1 and not g.any() for g in grads):
+            raise ValueError("no rows")
+        return super().step(grads)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_rows_of_zeros_are_stepped(dtype: str) -> None:
+    assert judged(NeedsARow, "F2/zero-row", dtype)[1].error == "ValueError: no rows"
     assert judged(Good, "F2/zero-row", dtype)[2].status == "passed"
     assert judged(SkipsRows, "F2/zero-row", dtype)[2].status == "failed"
 

@@ -107,6 +107,43 @@ def test_a_resume_before_the_first_update(cls: type, name: str) -> None:
     assert judged(cls, name)[2].status == "failed"
 
 
+class LoadedAtFirstRate(Good):
+    """Loading a state sets the first rate again, and no later step sets another one."""
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        super().set_state(state)
+        self.was_loaded = True
+
+    def set_lr(self, lr: float) -> None:
+        if not getattr(self, "was_loaded", False):
+            super().set_lr(lr)
+
+
+def test_a_resume_has_the_rate_that_was_set_before() -> None:
+    assert judged(Good, "STATE.4/resumed-rate")[2].status == "passed"
+    assert judged(LoadedAtFirstRate, "STATE.4/resumed")[2].status == "passed"
+    assert judged(LoadedAtFirstRate, "STATE.4/resumed-rate")[2].status == "failed"
+
+
+class SharedByClones(Good):
+    """What was made for equal parameters has the moments and clocks of who came first."""
+
+    made: list[SharedByClones] = []  # noqa: RUF012 - the mistake it is here to make
+
+    def init(self, params: list[np.ndarray], hyper: dict[str, float]) -> None:
+        super().init(params, hyper)
+        for other in self.made[-1:]:
+            if all(map(np.array_equal, other.p, self.p)):
+                self.t, self.m, self.v = other.t, other.m, other.v
+        self.made.append(self)
+
+
+def test_clones_have_each_their_own_state() -> None:
+    assert judged(SharedByClones, "STATE.4/uninterrupted")[2].status == "passed"
+    SharedByClones.made.clear()
+    assert judged(SharedByClones, "STATE.3/beside")[2].status == "failed"
+
+
 HANDLING = [
     "BC.1/t10", "BC.1/t300", "BC.1/t1e6", "CLK.3/beyond-2**24", "STATE.4/resumed", "STATE.3/beside",
     "STEP.1/fortran", "STEP.1/strided", "STATE.2/read-only", "STEP.1/scaled",

@@ -107,7 +107,17 @@ def test_a_step_that_ends_at_a_group_without_gradients_fails() -> None:
     assert judged(EndsAtAbsentGroup, ABSENT)[2].status == "failed"
 
 
+class LoadedByGroups(Good):
+    """States are paired with parameters in the order of the groups."""
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        order = sorted(range(len(self.hypers)), key=lambda i: self.hypers.index(self.hypers[i]))
+        places = [order.index(i) for i in range(len(order))]
+        super().set_state({name: [kept[k] for k in places] for name, kept in state.items()})
+
+
 def test_a_resume_that_forgets_groups_fails() -> None:
+    assert judged(LoadedByGroups, "STATE.4/resumed-groups")[2].status == "failed"
     assert judged(ForgetsGroups, "STATE.4/resumed-groups")[2].status == "failed"
 
 

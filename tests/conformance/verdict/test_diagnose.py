@@ -148,9 +148,14 @@ def test_what_holds_in_float32_alone_is_a_matter_of_precision() -> None:
         if dtype == "float32":
             run.params[:] = [[p * np.float32(0.75) + np.float32(0.011) for p in step] for step in run.params]
     results = [judge(ADAMW, PROBES[name], dtype, run) for (name, dtype), run in runs.items()]
-    found = diagnose(ADAMW, runs, results, measured=measured)[0]
-    assert (found.area, found.rule) == ("mixed_precision", "NUM.1")
-    assert found.observed == f"in float32 alone {measured.observed}"
+    open_too = next(k for k, r in enumerate(results) if r.dtype == "float64")  # tells nothing of float64
+    for given in (
+        results,
+        [replace(r, status="undecided") if k == open_too else r for k, r in enumerate(results)],
+    ):
+        found = diagnose(ADAMW, runs, given, measured=measured)[0]
+        assert (found.area, found.rule) == ("mixed_precision", "NUM.1")
+        assert found.observed == f"in float32 alone {measured.observed}"
 
 
 def test_equal_elements_that_go_different_ways_have_no_other_hyperparameter() -> None:

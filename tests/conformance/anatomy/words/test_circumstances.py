@@ -43,6 +43,8 @@ CASES = [
     (odd.NothingLeft, "bias_correction", "BC.1", "but not where both betas are 0: a correction is 0"),
     (odd.CorrectsByLast, "bias_correction", "BC.1", "but not after step 127: a correction is 0 in the first"),
     (odd.WarmsUpFromZero, "schedule", "LR.1", "the first step moves nothing, and those after it are as"),
+    (odd.ShrinkingBeta, "moments", "MOM.1", "and gradients that stay the same hardly do"),
+    (odd.HalvesCut, "clipping", "NUM.5", "parts of an array are scaled down, each by its own gradients"),
     (odd.ClockOfAll, "bias_correction", "BC.1", "beside other arrays, "),
     (odd.SharesBits, "mixed_precision", "NUM.1", "an array shares few bits"),
     (odd.RoughRoot, "mixed_precision", "NUM.1", "older squares keep, by their age, about "),
