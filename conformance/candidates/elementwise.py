@@ -61,6 +61,9 @@ class Programs:
 
     def __init__(self) -> None:
         self.compiled: dict[Any, Program] = {}
+        self.computed: dict[
+            Any, FloatArray
+        ] = {}  #: numbers, by their programs and the bytes of the arguments
         self.refused = False  #: True once a function of real arrays was not known to treat each element alone
 
     def shared(self, function: Callable[..., Any], otherwise: Callable[..., Any]) -> Callable[..., Any]:
@@ -96,7 +99,7 @@ class Programs:
 
         try:
             closed, results = jax.make_jaxpr(function, return_shape=True)(*trees)
-            return Plan(closed, jax.tree.structure(results), self.compiled)
+            return Plan(closed, jax.tree.structure(results), self)
         except NotElementwise:
             self.refused |= not any(map(np.iscomplexobj, jax.tree.leaves(trees)))
             return None
@@ -110,19 +113,19 @@ class Plan:
     Args:
         closed: the traced function.
         structure: of the tree that it returns.
-        compiled: the programs so far, by what they compute; new ones are added.
+        programs: those so far, and the numbers that they computed; new ones are added.
 
     Raises:
         NotElementwise: an operation is not known to treat each element alone, or an input or a result has the
             weak dtype of a Python number, which arrays of NumPy do not have.
     """
 
-    def __init__(self, closed: ClosedJaxpr, structure: Any, compiled: dict[Any, Program]) -> None:
+    def __init__(self, closed: ClosedJaxpr, structure: Any, programs: Programs) -> None:
         jaxpr = closed.jaxpr
         if jaxpr.effects or any(v.aval.weak_type for v in (*jaxpr.invars, *jaxpr.outvars)):
             raise NotElementwise
         inputs = [Node(v.aval.shape, v.aval.dtype, i) for i, v in enumerate(jaxpr.invars)]
-        self.structure, self.compiled = structure, compiled
+        self.structure, self.compiled, self.computed = structure, programs.compiled, programs.computed
         self.results = written_out(jaxpr, inputs, closed.consts)
         self.needed = {k: needed(result) for k, result in enumerate(self.results) if result.operands}
         self.wide = arrays_among(self.results, self.needed)
@@ -211,7 +214,7 @@ class Plan:
         import jax
 
         computed = {
-            number: np.asarray(program(0, *(node.given(inputs) for node in arguments))[0])
+            number: self.number(program, [node.given(inputs) for node in arguments])
             for number, (program, arguments) in self.numbers.items()
         }
 
@@ -236,6 +239,13 @@ class Plan:
                 for position, part, size, end in zip(positions, parts, sizes, ends, strict=True):
                     found[position] = got[end - size : end].reshape(part.shape)
         return jax.tree.unflatten(self.structure, found)
+
+    def number(self, program: Program, arguments: Sequence[FloatArray]) -> FloatArray:
+        """Return what a program of numbers returns; many probes have the same corrections of a clock."""
+        key = program, *(x.tobytes() for x in arguments)
+        if key not in self.computed:
+            self.computed[key] = np.asarray(program(0, *arguments)[0])
+        return self.computed[key]
 
 
 def joined(values: Iterable[FloatArray], length: int) -> FloatArray:
