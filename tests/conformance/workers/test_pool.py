@@ -155,4 +155,5 @@ class TestCompiledPrograms:
         runs = [e.run for e in run_jobs([job("optax:adam")], 60, 1) if isinstance(e, RunEvent)]
         assert [run.error for run in runs] == [None] * len(PROBES)
         assert [run.compilations for run in runs] == [[1, 0]] * len(PROBES)
-        assert len(list(tmp_path.glob("jit_program-*-cache"))) == 2  # of a parameter, and of the clock
+        # of a parameter, of the clock, and of its correction
+        assert len(list(tmp_path.glob("jit_program-*-cache"))) == 3
