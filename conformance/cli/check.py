@@ -181,6 +181,16 @@ def count(text: str) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit status."""
+    from adamcore.conformance.settings import DTYPES
+    from adamcore.conformance.workers.launch import launched_ahead
+
+    dtypes = [] if options.ranks else list(dict.fromkeys(options.dtype or DTYPES))
+    with launched_ahead(dtypes[: options.parallel]):
+        return check_and_report(options)
+
+
+def check_and_report(options: argparse.Namespace) -> int:
+    """Check, write the reports, and return the exit status."""
     from adamcore.conformance.checking.expected import Expectations, read_expected
     from adamcore.conformance.cli.parser import console, usage_error
     from adamcore.conformance.errors import UsageError
