@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from rich.console import Console
 
@@ -181,12 +182,17 @@ def count(text: str) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit status."""
+    with workers_ahead(options, options.parallel):
+        return check_and_report(options)
+
+
+def workers_ahead(options: argparse.Namespace, count: int) -> AbstractContextManager[None]:
+    """Start the first workers of a check, at most ``count``, while the rest of it is imported."""
     from adamcore.conformance.settings import DTYPES
     from adamcore.conformance.workers.launch import launched_ahead
 
-    dtypes = [] if options.ranks else list(dict.fromkeys(options.dtype or DTYPES))
-    with launched_ahead(dtypes[: options.parallel]):
-        return check_and_report(options)
+    on_ranks = getattr(options, "ranks", None)
+    return launched_ahead([] if on_ranks else list(dict.fromkeys(options.dtype or DTYPES))[:count])
 
 
 def check_and_report(options: argparse.Namespace) -> int:
