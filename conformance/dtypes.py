@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from adamcore.conformance.types import FloatArray, Probe, Start, Step
+from adamcore.conformance.types import FloatArray, Probe, Start
 
 Bits = npt.NDArray[np.unsignedinteger[Any]]
 
@@ -154,13 +154,10 @@ def round_probe(probe: Probe, name: str, m: str | None = None, v: str | None = N
             return round_to(x.real, name) + 1j * round_to(x.imag, name)
         return round_to(x, name)
 
-    def step(s: Step) -> Step:
-        return replace(s, grads=tuple(None if g is None else into(g) for g in s.grads))
-
     return replace(
         probe,
         params=tuple(into(p) for p in probe.params),
-        steps=tuple(step(s) for s in probe.steps),
+        steps=tuple(step.each_gradient(into) for step in probe.steps),
         start=tuple(
             Start(s.t, into(s.m, m or name), into(s.v, v or name), into(s.v_max, v or name))
             for s in probe.start

@@ -102,6 +102,14 @@ class Step:
     scaling: tuple[Scaling | None, ...] | None = None
     """The factors by which gradients are clipped; None for 1 (:mod:`~.oracle.clipped`)."""
 
+    def each_gradient(self, made: Callable[[FloatArray], FloatArray]) -> Step:
+        """Return the step with what a function makes of each gradient that is there.
+
+        >>> Step((np.ones(1), None)).each_gradient(lambda g: 2.0 * g).grads
+        (array([2.]), None)
+        """
+        return replace(self, grads=tuple(None if g is None else made(g) for g in self.grads))
+
 
 @dataclass(frozen=True, eq=False)
 class Probe:

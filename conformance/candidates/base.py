@@ -254,10 +254,7 @@ def after_refusal(stepper: Stepper, probe: Probe, index: int) -> list[FloatArray
 
 def mirror(probe: Probe) -> Probe:
     """Return the probe with its arrays times -2 and its hyperparameters halved."""
-    steps = tuple(
-        replace(step, grads=tuple(None if g is None else -2.0 * g for g in step.grads))
-        for step in probe.steps
-    )
+    steps = tuple(step.each_gradient(lambda g: -2.0 * g) for step in probe.steps)
     hyper = {name: 0.5 * value for name, value in probe.hyper.items()}
     return replace(probe, params=tuple(-2.0 * p for p in probe.params), steps=steps, hyper=hyper)
 

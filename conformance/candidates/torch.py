@@ -98,7 +98,13 @@ class TorchCandidate:
 
 
 def set_number(group: dict[str, Any], name: str, value: Any) -> None:
-    """Set a hyperparameter of a group as PyTorch's schedulers do: one that is a tensor is written to."""
+    """Set a hyperparameter of a group as PyTorch's schedulers do: one that is a tensor is written to.
+
+    Raises:
+        UnsupportedProbe: the group has no such hyperparameter.
+    """
+    if name not in group:
+        raise UnsupportedProbe(f"its groups have no {name}")
     if hasattr(group[name], "fill_") and isinstance(value, int | float):
         group[name].fill_(value)
     else:
@@ -149,10 +155,7 @@ class TorchStepper(Stepper):
         """Set the learning rate of all groups, as a scheduler does, by the optimizer's own name for it."""
         name = self.candidate.arguments.names.get("lr", "lr")
         for group in self.optimizer.param_groups:
-            key = "lr" if "lr" in group else name
-            if key not in group:
-                raise UnsupportedProbe(f"its groups have no {key}")
-            set_number(group, key, lr)
+            set_number(group, "lr" if "lr" in group else name, lr)
 
     def change(self, changes: Mapping[str, Any]) -> None:
         """Set hyperparameters of all groups, as a scheduler does; of a new b1 each group keeps its own b2."""
@@ -160,8 +163,6 @@ class TorchStepper(Stepper):
         a = self.candidate.arguments
         for group in self.optimizer.param_groups:
             for name, value in a.settings(changes, {**self.hyper, **a.betas(group), **changes}).items():
-                if name not in group:
-                    raise UnsupportedProbe(f"its groups have no {name}")
                 set_number(group, name, value)
 
     def tensor(self, array: Any, layout: Layout | None = None) -> Any:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from adamcore.conformance.probes.factors import factors_of
 from adamcore.conformance.settings import NARROW
 from adamcore.conformance.types import Probe, Result
-from adamcore.conformance.verdict.meetings import Meeting, factors_of
+from adamcore.conformance.verdict.meetings import Meeting
 from adamcore.conformance.workers.pool import Event, RunEvent, WorkerJob
 
 if TYPE_CHECKING:

@@ -54,9 +54,7 @@ def shrink(probe: Probe, evidence: Evidence) -> list[Probe]:
     single = replace(
         one,
         params=(element(probe.params[i]),),
-        steps=tuple(
-            replace(s, grads=tuple(None if g is None else element(g) for g in s.grads)) for s in one.steps
-        ),
+        steps=tuple(step.each_gradient(element) for step in one.steps),
     )
     return [single, one, whole]
 

@@ -87,6 +87,7 @@ class Subject:
         self.problem: Verdict | None = None
         self.reason = ""
         self.anatomy: Anatomy | None = None  #: the measured parts
+        self.difference: Finding | None = None  #: of the first part that is not as claimed
         self.meeting: Meeting | None = None  #: what has to meet for it to go wrong
         self.jobs = self.plan_jobs()
 
@@ -204,7 +205,7 @@ class Subject:
                 runs,
                 flushes=self.info.flushes,
                 unclaimed=unclaimed,
-                measured=None if self.anatomy is None else first_finding(self.anatomy),
+                measured=self.difference,
                 is_measured=self.anatomy is not None,
                 meeting=self.meeting,
             )
@@ -374,13 +375,14 @@ class ThirdParty(Subject):
         if self.anatomy is None:
             try:
                 self.anatomy = self.measured_parts(self.claim or claim_for(self.target, None))
+                self.difference = None if self.anatomy is None else first_finding(self.anatomy)
             except Exception as error:
                 self.on_end("broken", own_fault(error))
 
     @property
     def is_explained(self) -> bool:
         """True if a part that is not as claimed was measured, or none could be."""
-        return self.problem is not None or self.anatomy is None or first_finding(self.anatomy) is not None
+        return self.problem is not None or self.anatomy is None or self.difference is not None
 
     def dtype_to_measure(self) -> str | None:
         """Return the dtype in which the parts are still to be measured, or None.

@@ -147,9 +147,7 @@ def with_steps(change: Callable[[Steps, Probe], Steps], probe: Probe) -> Probe:
 
 
 def each_gradient(change: Callable[[FloatArray], FloatArray], steps: Steps, probe: Probe) -> Steps:
-    return tuple(
-        replace(step, grads=tuple(None if g is None else change(g) for g in step.grads)) for step in steps
-    )
+    return tuple(step.each_gradient(change) for step in steps)
 
 
 def by_norm(limit: float, g: FloatArray) -> FloatArray:
@@ -162,7 +160,7 @@ def by_global_norm(limit: float, steps: Steps, probe: Probe) -> Steps:
     for step in steps:
         norm = float(np.sqrt(sum(np.sum(np.abs(g) ** 2) for g in step.grads if g is not None)))
         scale = limit / norm if norm > limit else 1.0
-        clipped.append(replace(step, grads=tuple(None if g is None else g * scale for g in step.grads)))
+        clipped.append(step.each_gradient(partial(np.multiply, scale)))
     return tuple(clipped)
 
 
@@ -255,7 +253,7 @@ def nan_to_all(steps: Steps, probe: Probe) -> Steps:
     return tuple(
         step
         if all(g is None or np.isfinite(g).all() for g in step.grads)
-        else replace(step, grads=tuple(None if g is None else np.full_like(g, np.nan) for g in step.grads))
+        else step.each_gradient(lambda g: np.full_like(g, np.nan))
         for step in steps
     )
 

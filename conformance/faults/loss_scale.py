@@ -41,8 +41,7 @@ def each_scale(change: Callable[[Step, list[float]], Step]) -> dict[str, Any]:
 
 
 def multiplied(step: Step, scales: list[float]) -> Step:
-    grads = tuple(None if g is None else g * scales[-1] for g in step.grads)
-    return replace(step, grads=grads, scale=None)
+    return replace(step.each_gradient(lambda g: g * scales[-1]), scale=None)
 
 
 def without_gradients(step: Step) -> Step:
@@ -50,15 +49,12 @@ def without_gradients(step: Step) -> Step:
 
 
 def with_zeros(step: Step) -> Step:
-    grads = tuple(None if g is None else np.zeros_like(g) for g in step.grads)
-    return replace(step, grads=grads, found_inf=False)
+    return replace(step.each_gradient(np.zeros_like), found_inf=False)
 
 
 def with_what_is_finite(step: Step) -> Step:
-    grads = tuple(
-        None if g is None else np.nan_to_num(g, nan=0.0, posinf=0.0, neginf=0.0) for g in step.grads
-    )
-    return replace(step, grads=grads, found_inf=False)
+    finite = step.each_gradient(lambda g: np.nan_to_num(g, nan=0.0, posinf=0.0, neginf=0.0))
+    return replace(finite, found_inf=False)
 
 
 def as_it_is(step: Step) -> Step:

@@ -62,7 +62,7 @@ def with_values(step: Step, clip: Clipping) -> Step:
         x: FloatArray = np.clip(g.real / scale, low, high) * scale
         return x + 1j * np.clip(g.imag / scale, low, high) * scale if np.iscomplexobj(g) else x
 
-    return replace(step, grads=tuple(None if g is None else kept(g) for g in step.grads))
+    return step.each_gradient(kept)
 
 
 def factors(probe: Probe, step: Step, clip: Clipping) -> tuple[Scaling | None, ...]:

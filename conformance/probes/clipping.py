@@ -27,7 +27,7 @@ def sized(seed: int, *sizes: float) -> tuple[Step, ...]:
 
 
 def multiplied(step: Step, by: float) -> Step:
-    return replace(step, grads=tuple(None if g is None else array(by * g) for g in step.grads))
+    return step.each_gradient(lambda g: array(by * g))
 
 
 def absent(step: Step, i: int) -> Step:

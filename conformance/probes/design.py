@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -54,6 +54,16 @@ def without(steps: Sequence[Step], *absent: tuple[int, ...]) -> tuple[Step, ...]
         replace(step, grads=tuple(None if i in missing else g for i, g in enumerate(step.grads)))
         for step, missing in zip(steps, (*absent, *[()] * (len(steps) - len(absent))), strict=True)
     )
+
+
+def scheduled(steps: Sequence[Step], rates: Mapping[int, float]) -> tuple[Step, ...]:
+    """Return steps with new learning rates, by the number of the step; the first is 0."""
+    return tuple(replace(step, lr=rates.get(s)) for s, step in enumerate(steps))
+
+
+def changing(steps: Sequence[Step], changes: Mapping[int, Mapping[str, float]]) -> tuple[Step, ...]:
+    """Return steps with other new hyperparameters, likewise."""
+    return tuple(replace(step, changes=changes.get(s)) for s, step in enumerate(steps))
 
 
 def moving(seed: int, count: int, *shapes: Sequence[int], scale: float = 1.0) -> tuple[Step, ...]:

@@ -13,8 +13,6 @@ import numpy as np
 from adamcore.conformance.probes.design import array, numbers
 from adamcore.conformance.types import FloatArray, Manner, Probe, Start, Step
 
-KEPT = ("m", "v", "v_max")  #: the arrays of a state
-
 
 @dataclass(frozen=True)
 class Factor:
@@ -61,14 +59,13 @@ def unscaled(probe: Probe, step: Step) -> Step:
     if step.scale is None:
         return step
     scale = step.scale
-    return replace(step, scale=None, grads=tuple(None if g is None else array(g / scale) for g in step.grads))
+    return replace(step.each_gradient(lambda g: array(g / scale)), scale=None)
 
 
 def made_finite(probe: Probe, step: Step) -> Step:
     """Return a step whose gradients are finite."""
     size = step.scale or 1.0
-    grads = tuple(None if g is None else np.where(np.isfinite(g), g, 0.5 * size) for g in step.grads)
-    return replace(step, grads=grads)
+    return step.each_gradient(lambda g: np.where(np.isfinite(g), g, 0.5 * size))
 
 
 def not_skipped(probe: Probe, step: Step) -> Step:
@@ -99,7 +96,7 @@ def filled_if_empty(probe: Probe, step: Step) -> Step:
 
 def without_zeros(probe: Probe, step: Step) -> Step:
     """Return a step without gradients of 0."""
-    return replace(step, grads=tuple(None if g is None else np.where(g == 0, 0.5, g) for g in step.grads))
+    return step.each_gradient(lambda g: np.where(g == 0, 0.5, g))
 
 
 def without_decay(probe: Probe) -> Probe:
@@ -118,12 +115,12 @@ def without_decay(probe: Probe) -> Probe:
 def reshaped(probe: Probe, shape: Callable[[tuple[int, ...]], tuple[int, ...]]) -> Probe:
     """Return a probe whose arrays have other shapes."""
 
-    def each(arrays: tuple[FloatArray | None, ...]) -> tuple[FloatArray | None, ...]:
-        return tuple(None if a is None else np.reshape(a, shape(np.shape(a))) for a in arrays)
+    def made(a: FloatArray) -> FloatArray:
+        return np.reshape(a, shape(np.shape(a)))
 
-    start = tuple(replace(s, **dict(zip(KEPT, each((s.m, s.v, s.v_max)), strict=True))) for s in probe.start)  # type: ignore[arg-type]
-    steps = tuple(replace(step, grads=each(step.grads)) for step in probe.steps)
-    return replace(probe, params=each(probe.params), steps=steps, start=start)  # type: ignore[arg-type]
+    steps = tuple(step.each_gradient(made) for step in probe.steps)
+    start = tuple(replace(s, m=made(s.m), v=made(s.v), v_max=made(s.v_max)) for s in probe.start)
+    return replace(probe, params=tuple(map(made, probe.params)), steps=steps, start=start)
 
 
 def flat(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -151,9 +148,7 @@ def made_real(a: FloatArray) -> FloatArray:
 
 def real_alone(probe: Probe) -> Probe:
     """Return a probe without complex parameters."""
-    steps = tuple(
-        replace(s, grads=tuple(None if g is None else made_real(g) for g in s.grads)) for s in probe.steps
-    )
+    steps = tuple(step.each_gradient(made_real) for step in probe.steps)
     return replace(probe, params=tuple(map(made_real, probe.params)), steps=steps)
 
 
@@ -181,3 +176,13 @@ FACTORS = (
     Factor("weight decay", "decay", "DEC.1", without_decay),
 )  # fmt: skip
 """Every factor; of those that are needed the first is what is wrong."""
+
+
+def factors_of(probe: Probe) -> list[Factor]:
+    """Return what of an ordinary probe this one has not.
+
+    >>> from adamcore.conformance.probes import PROBES
+    >>> [factor.area for factor in factors_of(PROBES["F1/absent-last"])]
+    ['missing', 'decay']
+    """
+    return [factor for factor in FACTORS if factor.is_in(probe)]

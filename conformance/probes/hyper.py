@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
-from adamcore.conformance.probes.design import moving, numbers
+from adamcore.conformance.probes.design import moving, numbers, scheduled
 from adamcore.conformance.types import Probe, Step
 
 DECIMAL = {"lr": float(np.float32(0.3)), "b1": 0.7, "b2": 0.78, "eps": 0.09, "weight_decay": 0.19}
 """Values far from any number of float32 or a narrower format, but for lr, which Keras keeps in float32."""
 SCALES = (1.0, 0.25, 0.5, 2.0, 0.25, 0.5)  #: factors of the gradients, so that v changes in each step
-
-
-def scheduled(steps: tuple[Step, ...], rates: Mapping[int, float]) -> tuple[Step, ...]:
-    """Return the steps with the learning rates ``rates``, by the number of the step; the first is 0."""
-    return tuple(Step(step.grads, lr=rates.get(s)) for s, step in enumerate(steps))
 
 
 PROBES = [

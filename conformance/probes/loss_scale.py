@@ -31,8 +31,7 @@ def scaled(seed: int, scales: Sequence[float], skipped: Sequence[int] = ()) -> t
 
 def times(step: Step, scale: float) -> Step:
     """Return the step of a loss that was multiplied by ``scale``."""
-    grads = tuple(None if g is None else array(g * scale) for g in step.grads)
-    return replace(step, grads=grads, scale=scale)
+    return replace(step.each_gradient(lambda g: array(g * scale)), scale=scale)
 
 
 def overflowed(step: Step) -> Step:

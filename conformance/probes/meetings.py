@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from adamcore.conformance.probes.design import ODD, array, moving, numbers, without
+from adamcore.conformance.probes.design import ODD, array, changing, moving, numbers, scheduled, without
 from adamcore.conformance.probes.handling import WITH_A_STATE, begun
 from adamcore.conformance.probes.loss_scale import overflowed, times
 from adamcore.conformance.types import FloatArray, Probe, Step
@@ -35,16 +35,6 @@ ABSENT = ((), (1, 3), (0,), (0, 1, 2, 3, 4), (2,), (), (3,))
 CHANGES: Mapping[int, Mapping[str, float]] = {1: {"weight_decay": 0.25, "eps": 0.0859375}, 3: {"b1": 0.75}}
 COMPLEX = (numbers(310, 3) + 0.5j * numbers(311, 3), numbers(312, 2))
 NEEDS: Mapping[str, tuple[object, ...]] = {"missing": ("skip",)}
-
-
-def rated(steps: tuple[Step, ...], rates: Mapping[int, float] = RATES) -> tuple[Step, ...]:
-    """Return the steps with new learning rates, by the number of the step; the first is 0."""
-    return tuple(replace(step, lr=rates.get(s)) for s, step in enumerate(steps))
-
-
-def changed(steps: tuple[Step, ...]) -> tuple[Step, ...]:
-    """Return the steps with other new hyperparameters."""
-    return tuple(replace(step, changes=CHANGES.get(s)) for s, step in enumerate(steps))
 
 
 def with_zeros(steps: tuple[Step, ...]) -> tuple[Step, ...]:
@@ -72,7 +62,7 @@ def under_scales() -> tuple[Step, ...]:
     made = moving(360, len(scales), (3,), (2, 2), (3,))
     skipped = replace(times(overflowed(made[2]), scales[2]), found_inf=True)
     scaled = tuple(skipped if s == 2 else times(step, scales[s]) for s, step in enumerate(made))
-    return rated(scaled, {1: 0.53125, 2: 0.25, 4: 0.5})
+    return scheduled(scaled, {1: 0.53125, 2: 0.25, 4: 0.5})
 
 
 VECTORS = (numbers(430, 3), numbers(431, 2), numbers(432, 3))
@@ -85,16 +75,18 @@ PROBES = [
     Probe("SCALE.2/meetings", "odd loss scales and a skipped step, in which the rate changes",
           PARAMS[:3], under_scales(), ODD),
     Probe("LR.1/meetings", "equal arrays, a scalar and zeros, under a rate that changes little and much",
-          PARAMS, rated(with_zeros(moving(320, 6, *SHAPES))), START),
+          PARAMS, scheduled(with_zeros(moving(320, 6, *SHAPES)), RATES), START),
     Probe("F1/meetings", "gradients that are absent, once all of them, and 0, while the rate changes",
-          PARAMS, rated(steps(330)), START, needs=NEEDS),
+          PARAMS, scheduled(steps(330), RATES), START, needs=NEEDS),
     Probe("STATE.4/meetings", "equal arrays, a scalar and zeros under a changing rate, saved and restored",
-          PARAMS, rated(with_zeros(moving(340, 6, *SHAPES))), START, manner="resumed"),
+          PARAMS, scheduled(with_zeros(moving(340, 6, *SHAPES)), RATES), START, manner="resumed"),
     Probe("LR.4/meetings", "groups, some without gradients, under a rate that changes",
-          PARAMS, rated(steps(350)), START, groups=GROUPS, needs=NEEDS),
+          PARAMS, scheduled(steps(350), RATES), START, groups=GROUPS, needs=NEEDS),
     Probe("CLK.1/meetings", "clocks of their own, absent gradients and new hyperparameters",
           VECTORS,
-          changed(rated(without(moving(370, 4, (3,), (2,), (3,)), (), (0,), (1, 2)), {1: 0.53125, 3: 0.25})),
+          changing(
+              scheduled(without(moving(370, 4, (3,), (2,), (3,)), (), (0,), (1, 2)), {1: 0.53125, 3: 0.25}),
+              CHANGES),
           {**START, "b1": 0.875, "b2": 0.984375}, start=YOUNG_AND_OLD,
           needs={**WITH_A_STATE, **NEEDS, "clock": ("per-parameter",)}),
     Probe("STATE.3/meetings", "beside another optimizer, arrays in Fortran order, some gradients absent",
@@ -103,7 +95,7 @@ PROBES = [
           layout="F", manner="beside", needs=NEEDS),
     Probe("CPX.1/meetings", "complex parameters beside real ones, an absent gradient, a new rate, restored",
           COMPLEX,
-          rated(tuple(Step((None if s == 1 else array(numbers(400 + s, 3) + 1j * numbers(410 + s, 3)),
+          scheduled(tuple(Step((None if s == 1 else array(numbers(400 + s, 3) + 1j * numbers(410 + s, 3)),
                             numbers(420 + s, 2))) for s in range(5)), {2: 0.25, 4: 0.5}), START,
           manner="resumed", needs=NEEDS),
 ]  # fmt: skip

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from adamcore.conformance.probes.design import ODD, array, gradients, moving, numbers
+from adamcore.conformance.probes.design import ODD, array, gradients, moving, numbers, scheduled
 from adamcore.conformance.types import Probe, Step
 
 PROBES = [
@@ -97,7 +97,7 @@ PROBES = [
         "DEC.2/lr-changed",
         "lr falls to a sixteenth: decay that is multiplied by it falls with it",
         (array([4.0, -4.0]),),
-        tuple(Step(step.grads, lr=0.03125 if s == 3 else None) for s, step in enumerate(moving(8, 8, (2,)))),
+        scheduled(moving(8, 8, (2,)), {3: 0.03125}),
         {"lr": 0.5, "b1": 0.5, "b2": 0.8, "eps": 0.03, "weight_decay": 0.25},
         tells=("decay",),
     ),
@@ -105,10 +105,7 @@ PROBES = [
         "DEC.7/lr-above-and-below",
         "lr rises above its first value and falls far below it: decay relative to lr_max follows",
         (array([4.0, -4.0, 2.0]),),
-        tuple(
-            Step(step.grads, lr={2: 0.5, 4: 0.0625, 6: 0.25}.get(s))
-            for s, step in enumerate(moving(11, 8, (3,)))
-        ),
+        scheduled(moving(11, 8, (3,)), {2: 0.5, 4: 0.0625, 6: 0.25}),
         {"lr": 0.25, "b1": 0.5, "b2": 0.8, "eps": 0.03, "weight_decay": 0.25},
         needs={"decay": ("decoupled-relative", "decoupled-squared")},
     ),
@@ -116,7 +113,7 @@ PROBES = [
         "DEC.7/lr-max",
         "lr_max four times the lr, which changes: decay is divided by lr_max, not by the first lr",
         (array([4.0, -4.0, 2.0]),),
-        tuple(Step(step.grads, lr={3: 0.5, 5: 0.125}.get(s)) for s, step in enumerate(moving(12, 7, (3,)))),
+        scheduled(moving(12, 7, (3,)), {3: 0.5, 5: 0.125}),
         {"lr": 0.25, "b1": 0.5, "b2": 0.8, "eps": 0.03, "weight_decay": 0.25, "lr_max": 1.0},
         needs={"decay": ("decoupled-relative", "decoupled-squared")},
     ),
@@ -198,17 +195,14 @@ PROBES = [
         "LR.1/every-array",
         "lr changes twice, then by a sixteenth: each array is stepped with the new one",
         (numbers(13, 3), numbers(14, 2, 2), numbers(15, 3)),
-        tuple(
-            Step(step.grads, lr={2: 0.125, 4: 0.25, 5: 0.265625}.get(s))
-            for s, step in enumerate(moving(16, 6, (3,), (2, 2), (3,)))
-        ),
+        scheduled(moving(16, 6, (3,), (2, 2), (3,)), {2: 0.125, 4: 0.25, 5: 0.265625}),
         ODD,
     ),
     Probe(
         "LR.2/zero",
         "lr=0 in the middle: parameters stand still but for unscaled decay, moments go on",
         (array([1.0, -1.0]),),
-        tuple(Step(step.grads, lr={2: 0.0, 5: 0.5}.get(s)) for s, step in enumerate(moving(10, 8, (2,)))),
+        scheduled(moving(10, 8, (2,)), {2: 0.0, 5: 0.5}),
         {"lr": 0.5, "b1": 0.5, "b2": 0.8, "eps": 0.03, "weight_decay": 0.25},
     ),
 ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from adamcore.conformance.probes.design import moving, numbers, without
+from adamcore.conformance.probes.design import changing, moving, numbers, without
 from adamcore.conformance.types import Probe, Step
 
 START = {"lr": 0.25, "b1": 0.5, "b2": 0.75, "eps": 0.125, "weight_decay": 0.125}
@@ -16,7 +16,7 @@ START = {"lr": 0.25, "b1": 0.5, "b2": 0.75, "eps": 0.125, "weight_decay": 0.125}
 
 def changed(seed: int, changes: Mapping[int, Mapping[str, float]], count: int = 7) -> tuple[Step, ...]:
     """Return steps that change hyperparameters, by the number of the step; the first is 0."""
-    return tuple(replace(step, changes=changes.get(s)) for s, step in enumerate(moving(seed, count, (3,))))
+    return changing(moving(seed, count, (3,)), changes)
 
 
 SCHEDULE = (0.125, 0.25, 0.5, 0.0, 0.75, 0.375, 0.0625)  #: a weight_decay for each step

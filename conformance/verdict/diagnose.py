@@ -86,7 +86,7 @@ def diagnose(
     findings = add_unexplained(case, findings, rest)
     if scaled:
         findings = add_loss_scale(case, findings, scaled, cause)
-    notes = [*coefficient_notes(claim, runs, flushes, probes), *compilation_notes(runs, probes)]
+    notes = [*coefficient_notes(case), *compilation_notes(runs, probes)]
     notes += eager_notes(runs)
     return sorted(findings, key=lambda f: f.level) + notes
 
@@ -176,10 +176,11 @@ def explain(
     cause, pair = best_cause(case, asked, identification, catalogue), pair_finding(case, failures)
     if cause is not None and measured is not None and not stands(case, cause, measured, asked):
         cause = None
-    if measured is not None and dtype_alone(case, failures) == "float64":
+    alone = None if measured is None else dtype_alone(case, failures)
+    if alone == "float64":
         cause = None
     if cause is None and measured is not None:
-        measured = in_one_dtype(case, measured, failures)
+        measured = measured if alone is None else as_precision(measured, alone)
         first = fold(with_evidence(measured, failures), by_rule(failures, case.probes))
         apart = pair is not None and pair.finding.area not in (first.area, "clock")  # which is measured too
         return [first, pair.finding] if pair is not None and apart else [first], [], None
@@ -252,13 +253,12 @@ def is_beside(cause: Cause, measured: Finding) -> bool:
     return fault.area not in (measured.area, *NOT_MEASURED)
 
 
-def in_one_dtype(case: Case, measured: Finding, failures: Sequence[Result]) -> Finding:
-    """Return the finding as one of precision if what it says holds in one of both dtypes alone.
+def as_precision(measured: Finding, dtype: str) -> Finding:
+    """Return the finding as one of precision, since what it says holds in one dtype alone.
 
     A hyperparameter that counts as another one is no matter of precision in any dtype.
     """
-    dtype = dtype_alone(case, failures)
-    if measured.area == "hyperparameters" or dtype is None:
+    if measured.area == "hyperparameters":
         return measured
     observed = measured.observed.removesuffix(f" in {dtype}")
     return Finding("mixed_precision", "NUM.1", SAYS["NUM.1"], f"in {dtype} alone {observed}")
@@ -357,20 +357,24 @@ def by_rule(failures: Sequence[Result], probes: Mapping[str, Probe]) -> list[Fin
     return sorted(found.values(), key=lambda f: f.level)
 
 
-def coefficient_notes(
-    claim: Adam, runs: Mapping[RunKey, Run], flushes: bool, probes: Mapping[str, Probe]
-) -> list[Finding]:
-    """Return a note if coefficients are less exact than double, though the claim allows it."""
-    if claim.coefficients == "double":
+def coefficient_notes(case: Case) -> list[Finding]:
+    """Return a note if coefficients are less exact than double, though the claim allows it.
+
+    A run that the claim does not allow says nothing of their digits.
+    """
+    if case.claim.coefficients == "double":
         return []
-    for (name, dtype), run in runs.items():
-        if "coefficients" not in probes[name].tells or run.unsupported:
+    double = replace(case.claim, coefficients="double")
+    for result in case.passed:
+        if "coefficients" not in case.probe(result).tells:
             continue
-        strict = judge(replace(claim, coefficients="double"), probes[name], dtype, run, flushes=flushes)
+        run = case.run(result)
+        strict = judge(double, case.probe(result), result.dtype, run, flushes=case.flushes)
         if strict.status == "failed" and strict.evidence is not None:
             e = strict.evidence
             expected = "coefficients formed in double and rounded once"
-            observed = f"{dtype} bias correction: {e.ulp:.0f} ULP off where {e.bound_ulp:.0f} is the bound"
+            off = f"{e.ulp:.0f} ULP off where {e.bound_ulp:.0f} is the bound"
+            observed = f"{result.dtype} bias correction: {off}"
             return [Finding("coefficients", "NUM.4", expected, observed, "note", e)]
     return []
 

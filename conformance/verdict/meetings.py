@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from adamcore.conformance.probes.factors import FACTORS, Factor
+from adamcore.conformance.probes.factors import Factor
 from adamcore.conformance.rules import SAYS
-from adamcore.conformance.types import Finding, Probe, Result
+from adamcore.conformance.types import Finding, Result
 from adamcore.conformance.verdict.case import Case
 
 
@@ -31,13 +31,3 @@ class Meeting:
     def leads_to(self, case: Case, result: Result) -> bool:
         """Return whether a probe that failed has one of the factors."""
         return any(factor.is_in(case.probe(result)) for factor in self.factors)
-
-
-def factors_of(probe: Probe) -> list[Factor]:
-    """Return what of an ordinary probe this one has not.
-
-    >>> from adamcore.conformance.probes import PROBES
-    >>> [factor.area for factor in factors_of(PROBES["F1/absent-last"])]
-    ['missing', 'decay']
-    """
-    return [factor for factor in FACTORS if factor.is_in(probe)]

@@ -48,9 +48,7 @@ def is_of_signs(d: Difference) -> bool:
     if claim is None or r.why_not("main"):
         return False
     main = r.probes["main"]
-    signs = tuple(
-        replace(step, grads=tuple(g if g is None else np.sign(g) for g in step.grads)) for step in main.steps
-    )
+    signs = tuple(step.each_gradient(np.sign) for step in main.steps)
     other = readings_of_claim(claim, {"main": replace(main, steps=signs)}, r.dtype)
     return all(near(r.moves(name).value, other.moves(name).value) for name in ("linear", "normal"))
 

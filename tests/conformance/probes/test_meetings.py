@@ -8,8 +8,8 @@ from array_adam import Good, judged
 from meeting_adams import LateRate, ScalarsForgotten
 
 from adamcore.conformance.probes import PROBES
+from adamcore.conformance.probes.factors import factors_of
 from adamcore.conformance.probes.meetings import PARAMS
-from adamcore.conformance.verdict.meetings import factors_of
 
 MEETINGS = [name for name in PROBES if name.endswith("/meetings")]
 TAKEN = [name for name in MEETINGS if not PROBES[name].is_scaled and not PROBES[name].is_complex]

@@ -88,6 +88,12 @@ def test_coefficients_less_exact_than_double_are_a_note_where_the_claim_allows_t
     assert (note.level, note.area, note.rule) == ("note", "coefficients", "NUM.4")
 
 
+def test_a_run_that_the_claim_does_not_allow_says_nothing_of_the_digits_of_coefficients() -> None:
+    claim = replace(ADAMW, coefficients="working")
+    runs, results = runs_and_results(claim, eps="inside")
+    assert [f.rule for f in diagnose(claim, runs, results)] == ["EPS.1"]
+
+
 def test_coefficients_that_the_claim_allows_are_not_why_another_probe_fails() -> None:
     measured = Finding("coefficients", "NUM.4", "as claimed", "with b1=0.9999 a step is off by up to 0.0002")
     runs, results = runs_and_results(ADAMW)

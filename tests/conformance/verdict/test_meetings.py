@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from adamcore import Adam
 from adamcore.conformance.probes import PROBES
-from adamcore.conformance.probes.factors import FACTORS
+from adamcore.conformance.probes.factors import FACTORS, factors_of
 from adamcore.conformance.types import Result
 from adamcore.conformance.verdict.case import Case
-from adamcore.conformance.verdict.meetings import Meeting, factors_of
+from adamcore.conformance.verdict.meetings import Meeting
 
 ABSENT = next(factor for factor in FACTORS if factor.name == "gradients that are absent")
 RATE = next(factor for factor in FACTORS if factor.area == "schedule")
