@@ -128,7 +128,7 @@ def in_turn(
 
     def turn(later: Sequence[str], over: dict[str, str] | None = None) -> None:
         mine = [x for x in s.carried if x in first]
-        kept = [*((first, x) for x in mine), *((second.names, x) for x in dict.fromkeys(later))][:MOST]
+        kept = [*((first, x) for x in mine), *((second.names, x) for x in dict.fromkeys(later))]
         keep_order(lines, kept, over or {})
 
     begin(lines, s, half, first, squares)
@@ -202,13 +202,14 @@ def keep_order(lines: Lines, kept: Sequence[tuple[dict[str, str], str]], numbers
     """Have values computed by what stands before this place, and used by what stands behind it.
 
     LLVM would put operations elsewhere.  An instruction that is none takes the values, and gives them back.
+    More than :data:`MOST` vectors have no place in registers, and are left to LLVM.
 
     Args:
         lines: gets the lines.
         kept: where the name of each vector stands, and gets its new name.
         numbers: the names of single numbers, which get new names too.
     """
-    if not native_tables():
+    if not native_tables() or len(kept) > MOST:
         return
     name, kind = f"%turn{lines.tag}.{len(lines)}", f"<{PART} x float>"
     given = []
