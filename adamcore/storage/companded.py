@@ -53,9 +53,19 @@ def m_scale(n: Words, w: Array) -> Array:
 
 def m_codes(n: Words, w: Array, over: Array) -> Array:
     """Return the codes of first moments from their words in blocks, and from the scales' reciprocals."""
+    return m_rounded(n, n.root(m_square(n, w, over)), w)
+
+
+def m_square(n: Words, w: Array, over: Array) -> Array:
+    """Return the numbers whose roots are the sizes of the codes."""
     z = n.floats(w & SIZE) * over
-    root = n.words(n.root(n.usual(z < M_END, z, M_END)))  # of NaN too
-    return n.byte(n.words(n.floats(root | (w & n.word(SIGN))) + SIGNED_WHOLE), True)
+    return n.usual(z < M_END, z, M_END)  # of NaN too
+
+
+def m_rounded(n: Words, root: Array, w: Array) -> Array:
+    """Return the codes from the roots of :func:`m_square`, and from the words of the moments."""
+    signed = n.floats(n.words(root) | (w & n.word(SIGN)))
+    return n.byte(n.words(signed + SIGNED_WHOLE), True)
 
 
 def decode_m(n: Words, codes: Array, scales: Array) -> Array:
@@ -94,9 +104,18 @@ def v_codes(n: Words, roots: Array, over: Array, some: Array) -> Array:
         over: the reciprocals of the scales, a column.
         some: False for a moment that is 0.  A library may take the root of a small number for 0.
     """
+    return v_rounded(n, n.root(v_square(n, roots, over)), some)
+
+
+def v_square(n: Words, roots: Array, over: Array) -> Array:
+    """Return the numbers whose roots are the codes."""
     z = n.floats(roots) * over
     z = n.usual(z < V_END, z, V_END)
-    root = n.root(n.where(z > 1.0, z, 1.0))  # beside an m that is not 0, v is not 0 either
+    return n.where(z > 1.0, z, 1.0)  # beside an m that is not 0, v is not 0 either
+
+
+def v_rounded(n: Words, root: Array, some: Array) -> Array:
+    """Return the codes from the roots of :func:`v_square`; ``some`` is as for :func:`v_codes`."""
     return n.byte(n.where(some, n.words(root + WHOLE), 0), False)
 
 

@@ -69,7 +69,7 @@ def body(
     """
     tag = ".t" if copied else ".s" if lanes == 1 else ".m"
     lines, work = Lines(lanes, lanes > 1 and dtypes.pairs, tag), dtypes.work
-    raw = read(lines, program, dtypes, copied)
+    raw = read(lines, inputs_of(program, dtypes), dtypes, copied)
     names = stepped(lines, program, raw, dtypes, half)
     new: dict[str, str] = {}  # what is written
     results: dict[str, str] = {}  # what the processor may round
@@ -128,10 +128,10 @@ def kind_of(lines: Lines, name: str, dtypes: Format) -> str:
     return f"<{count} x {element}>" if count else lines.kind(element)
 
 
-def read(lines: Lines, program: Program, dtypes: Format, copied: bool = False) -> dict[str, str]:
-    """Return what is read, by the names of the arrays, by lines that are added."""
+def read(lines: Lines, names: Sequence[str], dtypes: Format, copied: bool = False) -> dict[str, str]:
+    """Return what is read of arrays, by their names, by lines that are added."""
     raw = {}
-    for name in inputs_of(program, dtypes):
+    for name in names:
         at, size = place(lines, name, dtypes, copied), SIZES[dtypes.of(name)]
         kind = kind_of(lines, name, dtypes)
         raw[name] = lines.put(f"%{name}{lines.tag}", f"load {kind}, ptr {at}, align {size}")
@@ -145,33 +145,53 @@ def write(lines: Lines, name: str, x: str, dtypes: Format, at: str) -> None:
 
 
 def stepped(
-    lines: Lines,
-    program: Program,
-    raw: Mapping[str, str],
-    dtypes: Format,
-    half: bool,
-    words: type[ValueWords] = ValueWords,
+    lines: Lines, program: Program, raw: Mapping[str, str], dtypes: Format, half: bool
 ) -> dict[str, str]:
     """Return the values of a program by their names, by lines that are added.
 
     Args:
         lines, program, dtypes, half: see :func:`body`.
         raw: what was read, by the names of the arrays.
+    """
+    names = coefficients(lines, program)
+    names |= {name: loaded(lines, raw, name, dtypes, half) for name in program.inputs}
+    carry_out(lines, program.ops, names, dtypes.work)
+    return names
+
+
+def coefficients(lines: Lines, program: Program) -> dict[str, str]:
+    """Return the coefficients of a program, by their names there."""
+    return {name: f"%{name}{'' if lines.lanes == 1 else '.all'}" for name in program.coefficients}
+
+
+def loaded(
+    lines: Lines,
+    raw: Mapping[str, str],
+    name: str,
+    dtypes: Format,
+    half: bool,
+    words: type[ValueWords] = ValueWords,
+) -> str:
+    """Return an input of a program in the arithmetic, by lines that are added.
+
+    Args:
+        lines, dtypes, half: see :func:`body`.
+        raw: what was read, by the names of the arrays.
+        name: of the input.
         words: the kind of the operations on bits of moments.
     """
-    work, scalar = dtypes.work, "" if lines.lanes == 1 else ".all"
-    names = {name: f"%{name}{scalar}" for name in program.coefficients}
-    for name in program.inputs:
-        if name == "p" and dtypes.policy is not None:
-            names[name] = load_parameter(lines, raw, dtypes, half)
-        elif dtypes.coding(name) is not None:
-            names[name] = load_moment(lines, raw, name, dtypes, words)
-        else:
-            names[name] = load(lines, raw[name], dtypes.of(name), work, half)
-    for op in program.ops:
+    if name == "p" and dtypes.policy is not None:
+        return load_parameter(lines, raw, dtypes, half)
+    if dtypes.coding(name) is not None:
+        return load_moment(lines, raw, name, dtypes, words)
+    return load(lines, raw[name], dtypes.of(name), dtypes.work, half)
+
+
+def carry_out(lines: Lines, ops: Sequence[Op], names: dict[str, str], work: Real) -> None:
+    """Add the lines of operations of a program, and put their results among the values by their names."""
+    for op in ops:
         args = [names[name] for name in op.args]
         names[op.out] = operation(lines, op, args, f"%{op.out}{lines.tag}", work)
-    return names
 
 
 def operation(lines: Lines, op: Op, args: Sequence[str], x: str, work: Real) -> str:

@@ -134,26 +134,30 @@ def low_bytes(lines: Lines, x: str, name: str) -> str:
     return lines.put(f"{name}.stored", both)
 
 
-def picked_bytes(lines: Lines, x: str, name: str) -> str:
-    """Return the lowest bytes of 64 integers of 32 bits, by the instruction for tables.
-
-    The places stand outside of the function as what might change: LLVM takes places that it knows apart into
-    shuffles within the parts of a vector, which are twice as many.
-    """
-    byte, word, quarter = lines.kind("i8"), lines.kind("i32"), lines.lanes // 4
-    numbers = ", ".join(f"i8 {4 * (k % 32)}" for k in range(lines.lanes))
-    lines.outside["@lowest"] = f"@lowest = global {byte} <{numbers}>, align 64"
-    at = (byte, lines.put(f"{name}.at", f"load {byte}, ptr @lowest, align 64"))
+def picked_bytes(lines: Lines, x: str, name: str, number: int = 0) -> str:
+    """Return a byte of 64 integers of 32 bits, the lowest or a higher one, by the instruction for tables."""
+    byte, quarter = lines.kind("i8"), lines.lanes // 4
+    numbers = ", ".join(f"i8 {4 * (k % 32) + number}" for k in range(lines.lanes))
+    at = (byte, outside_word(lines, f"@bytes.{number}", byte, f"<{numbers}>", 64))
     parts = []
-    for k in range(4):
-        taken = f"shufflevector {word} {x}, {word} poison, {places(k * quarter, (k + 1) * quarter)}"
-        part = lines.put(f"{name}.part.{k}", taken)
+    for k, part in enumerate(lines.parts(f"{name}.part", "i32", x, quarter)):
         parts.append((byte, lines.put(f"{name}.bytes.{k}", f"bitcast <{quarter} x i32> {part} to {byte}")))
     lines.call(f"{name}.half.0", byte, LOOKUP, parts[0], at, parts[1])
     lines.call(f"{name}.half.1", byte, LOOKUP, parts[2], at, parts[3])
     both = ", ".join(f"i32 {k}" for k in (*range(32), *range(64, 96)))
     joined = f"shufflevector {byte} {name}.half.0, {byte} {name}.half.1, <{lines.lanes} x i32> <{both}>"
     return lines.put(f"{name}.stored", joined)
+
+
+def outside_word(lines: Lines, at: str, kind: str, value: int | str, size: int = 8) -> str:
+    """Return what stands outside of the function as what might change, by a line that is added.
+
+    LLVM takes places of the instruction for tables that it knows apart into shuffles within the parts of a
+    vector, which are twice as many.
+    """
+    lines.outside[at] = f"{at} = global {kind} {value}, align {size}"
+    name = f"%{at[1:]}{lines.tag}.{len(lines)}"
+    return lines.put(name, f"load {kind}, ptr {at}, align {size}")
 
 
 def resized(before: str, x: str, after: str) -> tuple[str, str, str, str]:

@@ -209,6 +209,31 @@ class Lines(list[str]):
         places = ", ".join(f"i32 {k * count // self.lanes}" for k in range(self.lanes))
         return self.put(name, f"shufflevector {given}, <{self.lanes} x i32> <{places}>")
 
+    def parts(self, name: str, element: str, x: str, width: int) -> list[str]:
+        """Give the parts of ``x``, of so many elements each, names that begin with ``name``."""
+        if width == self.lanes:
+            return [x]
+        found = []
+        for first in range(0, self.lanes, width):
+            places = ", ".join(f"i32 {k}" for k in range(first, first + width))
+            both = f"{self.kind(element)} {x}, {self.kind(element)} poison"
+            found.append(self.put(f"{name}.{first}", f"shufflevector {both}, <{width} x i32> <{places}>"))
+        return found
+
+    def joined(self, element: str, names: Sequence[str]) -> str:
+        """Return the vector that these parts make up, whose number is a power of two."""
+        width = self.lanes // len(names)
+        while len(names) > 1:  # two by two
+            both, places = f"<{width} x {element}>", ", ".join(f"i32 {k}" for k in range(2 * width))
+            names = [
+                self.put(
+                    f"{a}.joined", f"shufflevector {both} {a}, {both} {b}, <{2 * width} x i32> <{places}>"
+                )
+                for a, b in zip(names[::2], names[1::2], strict=True)
+            ]
+            width *= 2
+        return names[0]
+
     def cast(self, name: str, operation: str, before: str, x: str, after: str) -> str:
         """Give ``x`` as another type a name and return it."""
         return self.put(name, f"{operation} {self.kind(before)} {x} to {self.kind(after)}")

@@ -8,10 +8,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from adamcore.backends.kernels.conversions import load, load_integer, store_exact, store_integer
+from adamcore.backends.kernels.conversions import (
+    LOOKUP,
+    QUARTERS,
+    load,
+    load_integer,
+    outside_word,
+    picked_bytes,
+    places,
+    store_exact,
+    store_integer,
+    upper_half,
+)
 from adamcore.backends.kernels.formats import Format, Lines
+from adamcore.backends.kernels.llvm import native_tables
 from adamcore.backends.kernels.words import Value, ValueWords
-from adamcore.storage import moments, policies
+from adamcore.storage import bits, moments, policies
 from adamcore.storage.random_bits import Key, LeafKey, at_random
 
 KEY = (*LeafKey._fields, "clock")  #: the words of an array's key
@@ -78,6 +90,8 @@ def load_parameter(lines: Lines, raw: Mapping[str, str], dtypes: Format, half: b
     """
     policy, rest = dtypes.policy, None
     assert policy is not None
+    if in_bytes(lines, dtypes):
+        return split8_from_bytes(lines, raw["p"], raw["p_rest"])
     if dtypes.rest in ("int16", "int8"):
         rest = Value(lines, load_integer(lines, raw["p_rest"], dtypes.rest), "i32")
     elif dtypes.rest is not None:
@@ -99,6 +113,8 @@ def store_parameter(
     """
     policy, key, elements = dtypes.policy, None, None
     assert policy is not None
+    if in_bytes(lines, dtypes):
+        return split8_in_bytes(kind(), Value(lines, x, "float"))
     if dtypes.work == "float64":
         x = lines.cast(f"{x}.single", "fptrunc", "double", x, "float")
     if dtypes.p_storage == "stochastic":
@@ -111,6 +127,61 @@ def store_parameter(
     if rest.kind == "i32":
         return new | {"p_rest": store_integer(lines, rest.name, dtypes.rest, name)}
     return new | {"p_rest": store_exact(lines, rest.name, dtypes.rest, half, name)}
+
+
+def in_bytes(lines: Lines, dtypes: Format) -> bool:
+    """True if parameters in "split8" are put together, and taken apart, by the instruction for tables."""
+    kept = dtypes.p_storage == "split8" and dtypes.p == "bfloat16" and dtypes.work == "float32"
+    return kept and lines.lanes == QUARTERS and native_tables()
+
+
+def split8_from_bytes(lines: Lines, p: str, rest: str) -> str:
+    """Return the values of parameters of bfloat16 (STORE.5), by lines that are added.
+
+    One instruction puts the three bytes of a value beside each other.  The rest is signed: its byte there is
+    larger by 2**7, which is subtracted.
+    """
+    tag, byte, word = lines.tag, lines.kind("i8"), lines.kind("i16")
+    flipped = lines.put(f"%p.flipped{tag}", f"xor {byte} {rest}, {lines.constant(-0x80, 'i8')}")
+    three = outside_word(lines, "@three.bytes", "i64", 0xEEEEEEEEEEEEEEEE - (1 << 64))
+    mask = lines.put(f"%p.three{tag}", f"bitcast i64 {three} to <{lines.lanes} x i1>")
+    less = f"<{', '.join([f'i32 {-0x8000}'] * 16)}>"
+    found = []
+    for k in range(4):
+        first = 32 * (k % 2)  # the byte of p; that of the rest is number 64 and on
+        at = [x for i in range(16) for x in (0, 64 + 16 * k + i, first + 2 * i, first + 2 * i + 1)]
+        numbers = f"<{', '.join(f'i8 {x}' for x in at)}>"
+        given = outside_word(lines, f"@value.bytes.{k}", byte, numbers, 64)
+        name = f"%p.value.{k}{tag}"
+        half = f"shufflevector {word} {p}, {word} poison, {places(32 * (k // 2), 32 * (k // 2) + 32)}"
+        lines.put(f"{name}.half", half)
+        lines.put(f"{name}.half.bytes", f"bitcast <32 x i16> {name}.half to {byte}")
+        lines.call(
+            f"{name}.bytes", byte, LOOKUP, (byte, f"{name}.half.bytes"), (byte, given), (byte, flipped)
+        )
+        three_bytes = f"select <64 x i1> {mask}, {byte} {name}.bytes, {byte} zeroinitializer"
+        lines.put(f"{name}.three", three_bytes)
+        lines.put(f"{name}.more", f"bitcast {byte} {name}.three to <16 x i32>")
+        lines.put(f"{name}.word", f"add <16 x i32> {name}.more, {less}")
+        found.append(lines.put(name, f"bitcast <16 x i32> {name}.word to <16 x float>"))
+    return lines.joined("float", found)
+
+
+def split8_in_bytes(n: ValueWords, x: Value) -> dict[str, str]:
+    """Return parameters of bfloat16 and their rests (STORE.5), by lines that are added.
+
+    Args:
+        n: the operations on bits.
+        x: the values in the arithmetic.
+    """
+    lines, w = x.lines, bits.quiet(n, n.words(x))
+    # w + 0x807F + odd, with one operation less: see rounded_up in conversions.py
+    both = w - ~((n.right(w, 8) & 1) | 0x807E)
+    p = upper_half(lines, both.name, f"%p.new{lines.tag}")
+    rest = picked_bytes(lines, both.name, f"%p_rest.new{lines.tag}", 1)
+    byte = lines.kind("i8")
+    signed = lines.put(f"{rest}.signed", f"xor {byte} {rest}, {lines.constant(-0x80, 'i8')}")
+    return {"p": p, "p_rest": signed}
 
 
 def load_moment(

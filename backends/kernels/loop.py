@@ -155,6 +155,7 @@ declare void @llvm.prefetch.p0(ptr, i32, i32, i32)
 define void @step(i64 %lo, i64 %hi, ptr %table) #0 {{
 entry:
 {"" if block is None else copies(program, dtypes, targets)}
+{apart.entry}
 {each_array({"offsets": "ptr", "addresses": "ptr", "scalars": "ptr", "stride": "i64"})}
   %a.late = icmp sgt i64 %lo, %start
   %a.global = select i1 %a.late, i64 %lo, i64 %start

@@ -4,71 +4,54 @@ Rules of storage say what becomes of these, and a block without them takes fewer
 each block as if its numbers were ordinary.  If they were not, nothing of it has been written yet, and the
 general body steps the block.
 
-The codes of a block are made while the next block is stepped.  A step waits for roots and divisions, and the
-codes of a block wait for its largest moment.  A processor does not look far enough ahead to find other work
-in the meantime.
+Parts of the first stage of a block take turns with parts of the second stage of the block before (see
+:mod:`adamcore.backends.kernels.stages`).  A processor makes one root or division at a time, and looks some
+110 operations on 512 bits ahead.  So roots and divisions are spread over the loop.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from adamcore.backends.kernels.body import read, stepped, target, write
-from adamcore.backends.kernels.conversions import both_halves, store, store_integer
-from adamcore.backends.kernels.formats import Format, Lines
-from adamcore.backends.kernels.kept import store_at_random, store_parameter, store_scales
+from adamcore.backends.kernels.body import (
+    carry_out,
+    coefficients,
+    inputs_of,
+    kind_of,
+    loaded,
+    place,
+    scaled_by,
+    target,
+    write,
+)
+from adamcore.backends.kernels.conversions import both_halves
+from adamcore.backends.kernels.formats import BITS, SIZES, Format, Lines
+from adamcore.backends.kernels.llvm import native_tables
+from adamcore.backends.kernels.stages import OrdinaryWords, SecondStage, Stages, leading_to, stages
 from adamcore.backends.kernels.words import Value, ValueWords
 from adamcore.storage import companded
-from adamcore.storage.bits import INFINITY
+from adamcore.storage.bits import INFINITY, SIZE
 from adamcore.tracing import Program
 
 LANES = companded.BLOCK
-
-
-class OrdinaryWords(ValueWords):
-    """The operations on bits of ordinary numbers, which meet every condition of :meth:`usual`.
-
-    They meet it if no code is that of NaN, the new parameter is no NaN, and neither infinity nor NaN is the
-    largest number of a block: an infinite moment and a NaN have the largest words, and less than the largest
-    finite number is below the end of the codes.
-    """
-
-    def __init__(self, elements: Value | None = None, block: int | None = None) -> None:
-        super().__init__(elements, block)
-        self.largest: list[str] = []  #: the largest words of blocks
-
-    def usual(self, condition: Value, new: Any, old: Any) -> Value:
-        assert isinstance(new, Value)
-        return new
-
-    def most(self, rows: Value) -> Value:
-        largest = super().most(rows)
-        self.largest.append(first(largest))
-        return largest
-
-
-class Pending(NamedTuple):
-    """What is left of a moment when its block has been stepped, by the names in LLVM's language."""
-
-    name: str  #: of the moment
-    words: str  #: those of m, or of the roots of v
-    over: str  #: the reciprocal of the scale
-    at: str  #: the address of the codes
+PART = 16  #: elements of a vector of 512 bits
+MOST = 7  #: vectors of a block that registers hold at a time, besides single numbers
 
 
 class Ordinary(NamedTuple):
     """The lines of a loop that steps blocks of ordinary numbers apart."""
 
     tag: str  #: what the names of the arrays' addresses end with
+    entry: str  #: what stands before all loops
     before: str  #: what the block before has left, at the head of the loop
     step: str  #: the step of a block, up to the label of the general body
     after: str  #: what the block leaves, behind both
-    last: str  #: the codes of the last block, behind the loop
+    last: str  #: the second stage of the last block, behind the loop
     outside: dict[str, str]  #: see :class:`adamcore.backends.kernels.formats.Lines`
 
 
-NONE = Ordinary(".m", "", "", "", "", {})  #: where the general body steps all blocks
+NONE = Ordinary(".m", "", "", "", "", "", {})  #: where the general body steps all blocks
 
 
 def serves(dtypes: Format, masked: bool) -> bool:
@@ -82,93 +65,192 @@ def ordinary(program: Program, dtypes: Format, targets: Mapping[str, str], half:
     Args:
         program, dtypes, targets, half: see :func:`adamcore.backends.kernels.body.body`.
     """
-    coded = [name for name, _ in program.outputs if dtypes.coding(name) is not None]
-    lines, words = Lines(LANES, tag=".q"), OrdinaryWords(block=LANES)
-    write_codes(lines, coded, dtypes)
+    s, lines = stages(program, dtypes), Lines(LANES, tag=".q")
     lines.put("%i.q", "add i64 %i.m, 0")
-    raw = read(lines, program, dtypes)
-    names = stepped(lines, program, raw, dtypes, half, OrdinaryWords)
-    values = {name: names[value] for name, value in program.outputs}
-    scales: dict[str, str] = {}
-    pending = []
-    for name in coded:
-        x = Value(lines, values[name], "float")
-        w, scale = scaled(words, x, name)
-        kept = words.right(scale, 16) if name == "m" else words.floats(scale)
-        scales[f"{name}_scale"] = store_scales(kept, name, dtypes)
-        over = first(1.0 / words.floats(scale))
-        pending.append(Pending(name, w.name, over, target(lines, name, dtypes, targets)))
-    flags = [code_of_nan(lines, raw[name], name) for name in coded]
-    flags += [lines.put(f"{x}.endless", f"icmp uge i32 {x}, {INFINITY}") for x in words.largest]
-    if dtypes.policy is not None:
-        flags.append(some_nan(lines, values["p"]))
-    special = flags[0]
-    for k, flag in enumerate(flags[1:]):
-        special = lines.put(f"%special.{k}", f"or i1 {special}, {flag}")
-    lines.append(f"  br i1 {special}, label %general, label %ordinary, !prof !3")
-    lines.append("ordinary:")
-    new = stored(lines, {name: x for name, x in values.items() if name not in coded}, dtypes, half)
-    for name, written in (new | scales).items():
-        write(lines, name, written, dtypes, target(lines, name, dtypes, targets))
+    for name in inputs_of(program, dtypes):
+        place(lines, name, dtypes)
+    first, second = coefficients(lines, program), SecondStage(lines, s, targets, half)
+    over = in_turn(lines, s, half, first, second)
+    flags = [code_of_nan(lines, name) for name in s.sized]
+    flags += [f"%{name}.endless" for name in s.sized]
+    special = some(lines, "special", flags)
+    nan = [] if dtypes.policy is None else [some_nan(lines, second.names[s.plain["p"]])]
+    lines.append(f"  br i1 {some(lines, 'odd', [special, *nan])}, label %odd, label %usual, !prof !3")
+    odd, usual = second.write_plain(".o", ValueWords), second.write_plain(".u", OrdinaryWords)
+    lines += ["odd:", *odd, f"  br i1 {special}, label %general, label %ordinary"]
+    lines += ["usual:", *usual, "  br label %ordinary", "ordinary:"]
+    for name in s.sized:
+        scale = f"{name}_scale"
+        write(lines, scale, f"%{scale}.new", dtypes, target(lines, scale, dtypes, targets))
     lines += ["  br label %many.end", "general:"]
-    last = Lines(LANES, tag=".l")
-    write_codes(last, coded, dtypes)
+    ending = SecondStage(Lines(LANES, tag=".l"), s, targets, half)
+    for name in s.sized:
+        ending.begin_codes(name)
+        ending.end_codes(name)
+    ending.divide()
+    ending.finish()
+    last = ending.write_plain(".z", ValueWords)
+    phis = [("%pending", "i1", "false", "true")]
+    phis += [(f"%{x}.before", f"<{LANES} x float>", "zeroinitializer", first[x]) for x in s.carried]
+    phis += [(f"%{name}.over.before", "float", "1.0", x) for name, x in over.items()]
+    head = (f"  {x} = phi {kind} [ {none}, %load ], [ {x}.next, %many.end ]" for x, kind, none, _ in phis)
+    end = (
+        f"  {x}.next = phi {kind} [ {new}, %ordinary ], [ {none}, %general ]" for x, kind, none, new in phis
+    )
+    outside = [each.outside for each in (lines, odd, usual, ending.lines, last)]
     return Ordinary(
         lines.tag,
-        "\n".join(map(before, coded)),
+        zeros(s),
+        "\n".join(head),
         "\n".join(lines),
-        "\n".join(map(after, pending)),
-        "\n".join(last),
-        lines.outside | last.outside,
+        "\n".join(end),
+        "\n".join([*ending.lines, *last]),
+        {at: text for each in outside for at, text in each.items()},
     )
 
 
-def first(vector: Value) -> str:
-    """Return the first element of a vector, by a line that is added."""
-    lines = vector.lines
-    return lines.put(f"%w{lines.tag}.{len(lines)}", f"extractelement {vector.typed(vector)}, i64 0")
+def in_turn(
+    lines: Lines, s: Stages, half: bool, first: dict[str, str], second: SecondStage
+) -> dict[str, str]:
+    """Add the lines of the first stage of a block, between those of the second stage of the block before.
+
+    Args:
+        lines: gets the lines.
+        s: the operations.
+        half: see :func:`adamcore.backends.kernels.body.body`.
+        first: gets the values of the first stage.
+        second: the second stage, of which what is written without codes is left.
+
+    Returns:
+        the reciprocals of the scales, by the names of the moments.
+    """
+    squares, ms = [name for name in s.sized if name != "m"], [name for name in s.sized if name == "m"]
+
+    def turn(later: Sequence[str], over: dict[str, str] | None = None) -> None:
+        mine = [x for x in s.carried if x in first]
+        kept = [*((first, x) for x in mine), *((second.names, x) for x in dict.fromkeys(later))]
+        keep_order(lines, kept, over or {})
+
+    begin(lines, s, half, first, squares)
+    turn(s.carried)
+    for name in squares:
+        second.begin_codes(name)
+    begin(lines, s, half, first, ms)
+    turn([*s.carried, *(x for x in second.names if x.endswith((".square", ".about", ".bent")))])
+    second.divide()
+    for name in squares:
+        second.end_codes(name)
+    turn([*second.needed, *(s.sized[name] for name in ms)])
+    over = scales(lines, s, first)
+    for name in ms:
+        second.begin_codes(name)
+    second.finish()
+    turn([*second.needed, *(x for name in ms for x in (s.sized[name], f"{name}.bent"))], over)
+    for name in ms:
+        second.end_codes(name)
+    return over
 
 
-def scaled(words: OrdinaryWords, x: Value, name: str) -> tuple[Value, Value]:
-    """Return the words of which the codes are made, and those of the scale."""
-    if name == "m":
-        w = words.words(x)
-        return w, companded.m_scale(words, w)
-    w = words.words(words.root(x))
-    return w, companded.v_scale(words, w)
+def begin(lines: Lines, s: Stages, half: bool, names: dict[str, str], coded: Sequence[str]) -> None:
+    """Add the lines of the first stage that these moments need, and put their values among ``names``."""
+    ops = leading_to(s.first, [s.sized[name] for name in coded])
+    used = {x for op in ops for x in op.args} | {s.sized[name] for name in coded}
+    inputs = [name for name in s.inputs if name in used and name not in names]
+    raw = {}
+    for name in inputs_of(s.program, s.dtypes):
+        if name in inputs or scaled_by(name) in inputs or (name == "p_rest" and "p" in inputs):
+            kind, size = kind_of(lines, name, s.dtypes), SIZES[s.dtypes.of(name)]
+            raw[name] = lines.put(f"%{name}.q", f"load {kind}, ptr %{name}.p.q, align {size}")
+    for name in inputs:
+        names[name] = loaded(lines, raw, name, s.dtypes, half, OrdinaryWords)
+    carry_out(lines, [op for op in ops if op.out not in names], names, s.dtypes.work)
 
 
-def write_codes(lines: Lines, coded: Sequence[str], dtypes: Format) -> None:
-    """Add lines that write the codes of the block before."""
-    words = OrdinaryWords(block=LANES)
-    for name in coded:
-        w = Value(lines, f"%{name}.before", "i32")
-        over = Value(
-            lines, lines.repeated(f"%{name}.over{lines.tag}", "float", f"%{name}.over.before"), "float"
-        )
-        made = companded.m_codes(words, w, over) if name == "m" else companded.v_codes(words, w, over, w > 0)
-        x = store_integer(lines, made.name, dtypes.of(name), f"%{name}.codes{lines.tag}")
-        write(lines, name, x, dtypes, f"%{name}.to.before")
+class OneNumber(OrdinaryWords):
+    """The operations on the largest number of a block."""
+
+    def most(self, rows: Value) -> Value:
+        return rows
 
 
-def stored(lines: Lines, values: Mapping[str, str], dtypes: Format, half: bool) -> dict[str, str]:
-    """Return what is written of the numbers that have no codes, by the names of the arrays."""
-    new: dict[str, str] = {}
-    for name, x in values.items():
-        if name == "p" and dtypes.policy is not None:
-            new |= store_parameter(lines, x, dtypes, half, OrdinaryWords)
-        elif dtypes.random(name):
-            new |= store_at_random(lines, x, name, dtypes, half)
-        else:
-            new[name] = store(lines, x, dtypes.of(name), dtypes.work, half, f"%{name}.new{lines.tag}")
-    return new
+def scales(lines: Lines, s: Stages, names: Mapping[str, str]) -> dict[str, str]:
+    """Return the reciprocals of the new scales, by the names of the moments, by lines that are added.
+
+    The scales are ``%m_scale.new`` and so on; ``%m.endless`` and so on say that a largest number is infinite
+    or NaN.
+    """
+    over, words = {}, OneNumber()
+    for name, value in s.sized.items():
+        w, one = Value(lines, names[value], "float").cast("bitcast", "i32"), Lines(1, tag=f".{name}.q")
+        size = w & SIZE if name == "m" else w
+        given = lines.kind("i32"), size.name
+        most = lines.call(f"%{name}.most", "i32", f"@llvm.vector.reduce.umax.v{LANES}i32", given)
+        largest = Value(one, most, "i32")
+        scale = companded.m_scale(words, largest) if name == "m" else companded.v_scale(words, largest)
+        over[name] = (1.0 / words.floats(scale)).name
+        kept = words.right(scale, 16) if name == "m" else words.floats(scale)
+        x, element = kept.name, BITS[s.dtypes.of(f"{name}_scale")]
+        if element == "i16":
+            x = one.put(f"%{name}_scale.narrow", f"trunc i32 {x} to i16")
+        one.put(f"%{name}_scale.new", f"insertelement <1 x {element}> poison, {element} {x}, i64 0")
+        one.put(f"%{name}.endless", f"icmp uge i32 {most}, {INFINITY}")
+        lines += one
+    return over
 
 
-def code_of_nan(lines: Lines, codes: str, name: str) -> str:
+def keep_order(lines: Lines, kept: Sequence[tuple[dict[str, str], str]], numbers: dict[str, str]) -> None:
+    """Have values computed by what stands before this place, and used by what stands behind it.
+
+    LLVM would put operations elsewhere.  An instruction that is none takes the values, and gives them back.
+    More than :data:`MOST` vectors have no place in registers, and are left to LLVM.
+
+    Args:
+        lines: gets the lines.
+        kept: where the name of each vector stands, and gets its new name.
+        numbers: the names of single numbers, which get new names too.
+    """
+    if not native_tables() or len(kept) > MOST:
+        return
+    name, kind = f"%turn{lines.tag}.{len(lines)}", f"<{PART} x float>"
+    given = []
+    for k, (table, x) in enumerate(kept):
+        given += [(kind, part) for part in lines.parts(f"{name}.{k}", "float", table[x], PART)]
+    given += [("float", x) for x in numbers.values()]
+    kinds = ", ".join(each for each, _ in given)
+    places = ",".join([*(["=v"] * len(given)), *map(str, range(len(given)))])
+    arguments = ", ".join(map(" ".join, given))
+    lines.put(name, f'call {{{kinds}}} asm sideeffect "", "{places}"({arguments})')
+    found = [lines.put(f"{name}.out.{k}", f"extractvalue {{{kinds}}} {name}, {k}") for k in range(len(given))]
+    number = LANES // PART
+    for k, (table, x) in enumerate(kept):
+        table[x] = lines.joined("float", found[number * k : number * k + number])
+    numbers |= zip(numbers, found[number * len(kept) :], strict=True)
+
+
+def zeros(s: Stages) -> str:
+    """Return lines that put numbers in the copies that the second stage reads where no block was before."""
+    read = [name for name in inputs_of(s.program, s.dtypes) if name in s.later or name == "p_rest"]
+    elements = ((name, BITS[s.dtypes.of(name)], SIZES[s.dtypes.of(name)]) for name in read)
+    return "\n".join(
+        f"  store <{LANES} x {element}> zeroinitializer, ptr %{name}.copy, align {size}"
+        for name, element, size in elements
+    )
+
+
+def some(lines: Lines, name: str, flags: Sequence[str]) -> str:
+    """Return whether one of these flags is set, by lines that are added."""
+    found = flags[0]
+    for k, flag in enumerate(flags[1:]):
+        found = lines.put(f"%{name}.{k}", f"or i1 {found}, {flag}")
+    return found
+
+
+def code_of_nan(lines: Lines, name: str) -> str:
     """Return whether one of the codes stands for NaN, by lines that are added."""
     nan = lines.constant(-128 if name == "m" else -1, "i8")
-    flags = lines.put(f"%{name}.nans.q", f"icmp eq {lines.kind('i8')} {codes}, {nan}")
-    return lines.some(f"%{name}.nan.q", flags, LANES)
+    codes = lines.put(f"%{name}.again", f"load {lines.kind('i8')}, ptr %{name}.p.q, align 1")
+    flags = lines.put(f"%{name}.nans", f"icmp eq {lines.kind('i8')} {codes}, {nan}")
+    return lines.some(f"%{name}.nan", flags, LANES)
 
 
 def some_nan(lines: Lines, p: str) -> str:
@@ -177,17 +259,3 @@ def some_nan(lines: Lines, p: str) -> str:
     both = ", ".join(both_halves(lines, half, p, "%p.nans.q", "float"))
     lines += [*half, f"  %p.nans.q = fcmp uno {half.kind('float')} {both}"]
     return lines.some("%p.nan.q", "%p.nans.q", LANES // 2)
-
-
-def before(name: str) -> str:
-    """Return lines that name what the block before has left of a moment; the first finds what is dropped."""
-    return f"""  %{name}.before = phi <{LANES} x i32> [ zeroinitializer, %load ], [ %{name}.after, %many.end ]
-  %{name}.over.before = phi float [ 1.0, %load ], [ %{name}.over.after, %many.end ]
-  %{name}.to.before = phi ptr [ %{name}.copy, %load ], [ %{name}.to.after, %many.end ]"""
-
-
-def after(x: Pending) -> str:
-    """Return lines that name what a block leaves: the general body has made its codes itself."""
-    return f"""  %{x.name}.after = phi <{LANES} x i32> [ {x.words}, %ordinary ], [ zeroinitializer, %general ]
-  %{x.name}.over.after = phi float [ {x.over}, %ordinary ], [ 1.0, %general ]
-  %{x.name}.to.after = phi ptr [ {x.at}, %ordinary ], [ %{x.name}.copy, %general ]"""

@@ -135,15 +135,8 @@ def in_parts(function: Callable[[Value], Value], x: Value) -> Value:
         taken = f"shufflevector {x.typed(x)}, {lines.kind(x.kind)} poison, {places(first, first + PART)}"
         made.append(function(Value(part, part.put(f"%part{part.tag}", taken), x.kind)))
         lines += part
-    kind, width, names = made[0].kind, PART, [y.name for y in made]
-    while len(names) > 1:  # joined two by two
-        both = f"<{width} x {kind}>"
-        names = [
-            lines.put(f"{a}.joined", f"shufflevector {both} {a}, {both} {b}, {places(0, 2 * width)}")
-            for a, b in zip(names[::2], names[1::2], strict=True)
-        ]
-        width *= 2
-    return Value(lines, names[0], kind)
+    kind = made[0].kind
+    return Value(lines, lines.joined(kind, [y.name for y in made]), kind)
 
 
 def word_of(x: float) -> int:

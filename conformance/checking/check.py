@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -10,6 +11,7 @@ from adamcore.conformance.candidates import is_own_backend
 from adamcore.conformance.checking.meetings import find_meeting
 from adamcore.conformance.checking.own_backends import OwnBackend
 from adamcore.conformance.checking.ranks import blame_ranks
+from adamcore.conformance.checking.runs import has_many
 from adamcore.conformance.checking.selection import default_targets, keepings, select_probes
 from adamcore.conformance.checking.subjects import Subject, ThirdParty, Unidentified, own_fault
 from adamcore.conformance.checking.validate import validate_options, validate_ranks, validate_target
@@ -30,6 +32,7 @@ from adamcore.conformance.settings import (
 from adamcore.conformance.workers.pool import EndEvent, Event, ReadyEvent, RunEvent, WorkerJob, run_jobs
 
 Progress = Callable[[str, int, int], None]  #: (what is done now, number of pieces done, number of pieces)
+PROCESSORS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 EXPLAINING = 60  #: pieces that the explanation of a subject's runs counts for
 #: The stages of an explanation, each with the shares of it at which it begins and ends.
 STAGES = {"its parts": (0.0, 0.05), "which Adam it is": (0.05, 0.45), "what is wrong with it": (0.45, 1.0)}
@@ -243,29 +246,48 @@ def add_minimal_example(
 def run_subjects(
     subjects: Sequence[Subject], timeout: float, parallel: int, memory: float, progress: Progress | None
 ) -> None:
-    """Run the jobs of all subjects; each subject judges its runs while others are still running."""
+    """Run the jobs of all subjects; each subject judges its runs while others are still running.
+
+    A step of many arrays may take a worker as long as all its other probes.  Runs of others wait to be judged
+    until it is done, if to judge them would take a processor from the workers.
+    """
     owners = {job: subject for subject in subjects for job in subject.jobs}
     total, done = pieces(subjects), 0
     if progress:
         progress("", 0, total)
-    started: dict[object, int] = dict.fromkeys(owners, 0)
+    started = dict.fromkeys(owners, 0)
+    waiting: list[RunEvent] = []
 
     def prepare() -> None:
         for subject in subjects:
             subject.prepare()
+
+    def judge_waiting() -> None:
+        for run in waiting:
+            owners[run.job].on_run(run.job, run.task, run.run)
+        waiting.clear()
 
     for event in run_jobs(list(owners), timeout, parallel, memory, meanwhile=prepare):
         subject = owners[event.job]
         if isinstance(event, ReadyEvent):
             subject.on_ready(event.info)
         elif isinstance(event, RunEvent):
-            subject.on_run(event.job, event.task, event.run)
+            waiting.append(event)
             started[event.job] += 1
             done += 1
+            if min(len(started), parallel) < PROCESSORS or not any(map(is_at_many, started.items())):
+                judge_waiting()
         elif isinstance(event, EndEvent):
             if event.problem == "usage":
                 raise UsageError(f"{subject.target}: {event.reason}")
+            judge_waiting()
             subject.on_end(event.problem, event.reason)
-            done += len(event.job.tasks) - started[event.job]  # the tasks that did not run
+            done += len(event.job.tasks) - started.pop(event.job)  # the tasks that did not run
         if progress:
             progress(f"{subject.target} {event.job.dtype}", done, total)
+
+
+def is_at_many(begun: tuple[WorkerJob, int]) -> bool:
+    """True if a job, of which so many tasks were done, is now at a probe of many arrays."""
+    job, done = begun
+    return done < len(job.tasks) and has_many(job.probe_of(done))

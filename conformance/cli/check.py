@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from rich.console import Console
 
@@ -181,6 +182,21 @@ def count(text: str) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit status."""
+    with workers_ahead(options, options.parallel):
+        return check_and_report(options)
+
+
+def workers_ahead(options: argparse.Namespace, count: int) -> AbstractContextManager[None]:
+    """Start the first workers of a check, at most ``count``, while the rest of it is imported."""
+    from adamcore.conformance.settings import DTYPES
+    from adamcore.conformance.workers.launch import launched_ahead
+
+    on_ranks = getattr(options, "ranks", None)
+    return launched_ahead([] if on_ranks else list(dict.fromkeys(options.dtype or DTYPES))[:count])
+
+
+def check_and_report(options: argparse.Namespace) -> int:
+    """Check, write the reports, and return the exit status."""
     from adamcore.conformance.checking.expected import Expectations, read_expected
     from adamcore.conformance.cli.parser import console, usage_error
     from adamcore.conformance.errors import UsageError

@@ -37,6 +37,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit status."""
+    with check.workers_ahead(options, 1):  # one worker runs all dtypes, if it can
+        return identify_and_report(options)
+
+
+def identify_and_report(options: argparse.Namespace) -> int:
+    """Identify, write the reports, and return the exit status."""
     from adamcore.conformance.cli.parser import console, usage_error
     from adamcore.conformance.errors import UsageError
     from adamcore.conformance.report.report import EXIT_BROKEN, EXIT_USAGE

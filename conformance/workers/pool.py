@@ -6,7 +6,6 @@ ends as broken, with the end of its standard error.  The check goes on.
 
 from __future__ import annotations
 
-import atexit
 import json
 import os
 import queue
@@ -14,10 +13,8 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache, partial
+from functools import partial
 from itertools import groupby
-from shutil import rmtree
-from tempfile import mkdtemp
 from typing import Any, Literal, get_args
 
 from adamcore.conformance.candidates.arguments import REQUIRED
@@ -25,9 +22,8 @@ from adamcore.conformance.candidates.base import CandidateInfo
 from adamcore.conformance.settings import MEMORY, Ranks
 from adamcore.conformance.types import Probe, Run
 from adamcore.conformance.wire import Json, pack_probe, unpack_run
+from adamcore.conformance.workers.environment import worker_environment
 from adamcore.conformance.workers.process import Worker
-
-ONE_AT_A_TIME = threading.Lock()  #: for the threads that start workers
 
 
 @dataclass(frozen=True, eq=False)
@@ -233,41 +229,6 @@ def parse_event(job: WorkerJob, line: bytes) -> Event:
 
 def probe_name(job: WorkerJob, task: int) -> str:
     return job.probe_of(task).name if task < len(job.tasks) else "(after the last)"
-
-
-def worker_environment(dtype: str, ranks: Ranks | None = None) -> dict[str, str]:
-    """Return the environment of a worker for one dtype.
-
-    JAX has float64 only if it is switched on for the whole process, so each dtype has workers of its own.
-    It makes as many devices of the CPU as there are ranks, if it is told so before it starts; where each rank
-    is a process, there is one device in each.
-    """
-    with ONE_AT_A_TIME:
-        folder = compiled_programs()
-    count = 0 if ranks is None else 1 if ranks.as_processes else ranks.processes
-    devices = f" --xla_force_host_platform_device_count={count}" if count else ""
-    return {
-        "JAX_COMPILATION_CACHE_DIR": folder,
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
-        **os.environ,
-        "JAX_ENABLE_X64": "1" if dtype == "float64" else "0",
-        "XLA_FLAGS": os.environ.get("XLA_FLAGS", "") + devices,
-        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
-        "PYTHONUNBUFFERED": "1",
-    }
-
-
-@cache
-def compiled_programs() -> str:
-    """Return the folder in which JAX keeps the programs that the workers of this process compile.
-
-    Many probes have the same shapes and hyperparameters, and so the same program.  The folder is removed at
-    the end of this process.  A folder that the user names in JAX_COMPILATION_CACHE_DIR takes its place.
-    """
-    folder = mkdtemp(prefix="adamcore-programs-")
-    atexit.register(rmtree, folder, ignore_errors=True)
-    return folder
 
 
 def pack_jobs(jobs: Sequence[WorkerJob], timeout: float) -> bytes:

@@ -5,10 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
-import secrets
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,12 +13,10 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Literal
 
+from adamcore.conformance.workers.launch import MARK, launch
 from adamcore.conformance.workers.memory import MB, POLL_SECONDS, memory_of_tree
 
 STDERR_KEPT = 4000  #: bytes of a worker's standard error that are kept
-#: With -P the worker imports its own modules from nowhere else, whatever files lie in the current folder.
-MARK = "ADAMCORE_WORKER"  #: a variable by which what a worker started is known, also in another session
-COMMAND = [sys.executable, "-P", "-m", "adamcore.conformance.workers.worker"]
 
 
 class Worker:
@@ -34,15 +29,7 @@ class Worker:
     """
 
     def __init__(self, job: Callable[[], bytes], environment: Mapping[str, str], memory: float) -> None:
-        self.mark = secrets.token_hex(16)
-        self.process = subprocess.Popen(
-            COMMAND,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**environment, MARK: self.mark},
-            start_new_session=True,
-        )
+        self.process, self.mark, _ = launch(environment)
         self.memory, self.overrun = memory, 0.0
         self.lines: queue.Queue[bytes | None] = queue.Queue()
         self.errors, self.closed = b"", threading.Event()

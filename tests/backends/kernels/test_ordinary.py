@@ -210,5 +210,5 @@ def test_which_kernels_step_blocks_apart() -> None:
     assert not ordinary.serves(kept._replace(work="float64"), False)
     assert not ordinary.serves(Format("float32", *["bfloat16"] * 4), False)  # type: ignore[arg-type]
     for wide in (False, True):
-        assert ("%ordinary," in loop.text(traced, kept, True, wide=wide)) is wide
+        assert ("label %ordinary" in loop.text(traced, kept, True, wide=wide)) is wide
     assert llvm.native_tables() in (False, True)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from applied_words import applied
 from storage_runs import samples, words_of
 
 from adamcore.backends.kernels import llvm, words
 from adamcore.backends.kernels.formats import Lines
-from adamcore.backends.kernels.words import Value, ValueWords
+from adamcore.backends.kernels.words import Value
 from adamcore.storage import blockwise
 from adamcore.storage.bits import away, nearest, quiet, stochastic, to_odd
 from adamcore.storage.random_bits import key_of, random_words
@@ -20,36 +20,6 @@ from adamcore.storage.random_bits import key_of, random_words
 pytest.importorskip("llvmlite")
 
 X = samples(4096)
-
-
-def applied(function: Callable[[Any, Any], Any], x: Any, lanes: int) -> Any:
-    """Return the words of ``function(n, words of x)``, by machine code on so many elements at a time."""
-    lines = Lines(lanes)
-    value = Value(lines, "%x", "i32")
-    made = function(ValueWords(value), value)
-    if made.kind == "i1":
-        made = made.put("i32", f"zext {made.typed(made)} to {lines.kind('i32')}")
-    if made.kind == "float":
-        made = made.cast("bitcast", "i32")
-    kind = lines.kind("i32")
-    body, outside = "\n".join(lines), "\n".join(lines.outside.values())
-    source = f"""
-{outside}
-define void @run(ptr %from, ptr %to) {{
-  %x = load {kind}, ptr %from, align 4
-{body}
-  store {kind} {made.name}, ptr %to, align 4
-  ret void
-}}
-"""
-    at, keep = llvm.link(source, "run")
-    run = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64)(at)
-    given = x.view(np.uint32).copy()
-    new = np.zeros_like(given)
-    for k in range(0, len(given) - lanes + 1, lanes):
-        run(given.ctypes.data + 4 * k, new.ctypes.data + 4 * k)
-    del keep
-    return new[: len(given) // lanes * lanes]
 
 
 FUNCTIONS: dict[str, Callable[[Any, Any], Any]] = {

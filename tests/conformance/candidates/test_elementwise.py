@@ -128,7 +128,51 @@ def test_most_probes_of_optax_share_their_programs() -> None:
     for name in ("STEP.1/fingerprint", "STATE.4/uninterrupted", "MOM.1/common", "DEC.1/coupling"):
         assert candidate.run(PROBES[name], "float32").error is None
     compiled = candidate.programs.compiled  # type: ignore[attr-defined]
-    assert len(compiled) == 3  # a clock, a parameter that decays, and one that does not
+    assert len(compiled) == 4  # a clock, its correction, a parameter that decays, and one that does not
+
+
+def test_numbers_that_are_known_given_or_computed_make_no_other_program_of_arrays() -> None:
+    programs = elementwise.Programs()
+    x, y = arrays(1, (3,), (2, 2))
+    rate = np.float32(0.75)
+    known = shared(lambda p, g: p - 0.75 * g, programs)(x, y.ravel()[:3])
+    assert len(programs.compiled) == 1
+    given = shared(lambda p, g, rate: p - rate * g, programs)(x, y.ravel()[:3], rate)
+    assert len(programs.compiled) == 1
+    computed = shared(lambda p, g, rate: p - (1 - rate) * g, programs)(x, y.ravel()[:3], 1 - rate)
+    assert len(programs.compiled) == 2  # and one of the number
+    np.testing.assert_array_equal(known, given)
+    np.testing.assert_array_equal(known, computed)
+
+
+def test_a_parameter_without_dimensions_is_run_with_the_others() -> None:
+    programs = elementwise.Programs()
+
+    def step(params: Any, rate: Any) -> Any:
+        return [p - rate * p for p in params]
+
+    given = arrays(1, (3,), (), (2, 2))
+    plan = programs.plan(step, [given, np.float32(0.5)])
+    assert [len(parts) for parts in plan.runs] == [3]
+    for got, p in zip(plan.run([*given, np.float32(0.5)]), given, strict=True):
+        assert np.shape(got) == np.shape(p)
+        np.testing.assert_array_equal(got, p - np.float32(0.5) * p)
+
+
+def test_complex_numbers_are_run_by_shared_programs() -> None:
+    z = np.array([1 + 2j, -0.5j, 3], "complex64")
+
+    def step(p: Any) -> Any:
+        return p / jnp.sqrt(1 + (p * p.conj()).real), jnp.real(p) + 1j * jnp.imag(p)
+
+    for got, expected in zip(shared(step)(z), jax.jit(step)(z), strict=True):
+        assert got.dtype == expected.dtype
+        np.testing.assert_allclose(got, expected, rtol=1e-6)
+
+
+def test_vectors_beyond_the_longest_length_are_run_as_well() -> None:
+    x = np.arange(elementwise.LONG + 5, dtype="float32")
+    np.testing.assert_array_equal(shared(lambda p: p + 1)(x), x + 1)
 
 
 @pytest.mark.slow

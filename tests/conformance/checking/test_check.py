@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
+import numpy as np
 import pytest
 from check_candidates import FEW, WRONG, one, write
 
 from adamcore.conformance import check
-from adamcore.conformance.checking.check import EXPLAINING, STAGES, explaining
+from adamcore.conformance.checking.check import EXPLAINING, STAGES, explaining, run_subjects
+from adamcore.conformance.checking.subjects import Subject
 from adamcore.conformance.settings import OWN_TARGETS
+from adamcore.conformance.types import Probe, Run, Step
+from adamcore.conformance.workers.pool import EndEvent, Event, RunEvent, WorkerJob
+
+module = importlib.import_module("adamcore.conformance.checking.check")  # its package has a function check
 
 
 def test_right_array_candidate_conforms(tmp_path: Path) -> None:
@@ -136,3 +146,38 @@ def test_progress_moves_while_runs_are_explained() -> None:
     assert done == sorted(done)
     assert len(set(done)) > 15
     assert (done[0], seen[-1][0]) == (0, "m:A: which Adam it is")
+
+
+@pytest.mark.parametrize(
+    ("processors", "arrays", "is_held"), [(2, 300, True), (4, 300, False), (2, 2, False)]
+)
+def test_runs_wait_while_a_step_of_many_arrays_would_lose_its_processor(
+    processors: int, arrays: int, is_held: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few, many = (
+        Probe("STEP.1/arrays", "", (np.ones(1),) * n, (Step((np.ones(1),) * n),), {}) for n in (1, arrays)
+    )
+    a = WorkerJob("target", "float32", [None], [few, many], [(0, 0), (0, 1)])
+    b = WorkerJob("target", "float64", [None], [few], [(0, 0), (0, 0)])
+    now, judged = "", []
+
+    def events(*_: object, **__: object) -> Iterator[Event]:
+        nonlocal now
+        for name, event in (
+            ("a begins", RunEvent(a, 0, Run())),
+            ("b begins", RunEvent(b, 0, Run())),
+            ("b goes on", RunEvent(b, 1, Run())),
+            ("b is done", EndEvent(b)),
+            ("a goes on", RunEvent(a, 1, Run())),
+            ("a is done", EndEvent(a)),
+        ):
+            now = name
+            yield event
+
+    subject = SimpleNamespace(
+        target="target", jobs=[a, b], on_run=lambda *_: judged.append(now), on_end=lambda *_: None
+    )
+    monkeypatch.setattr(module, "run_jobs", events)
+    monkeypatch.setattr(module, "PROCESSORS", processors)
+    run_subjects([cast(Subject, subject)], 1.0, 2, 1e3, None)
+    assert judged == (["b is done"] * 3 if is_held else ["a begins", "b begins", "b goes on"]) + ["a goes on"]

@@ -17,7 +17,7 @@ from adamcore.conformance.errors import UsageError
 from adamcore.conformance.probes import PROBES as PROBES_BY_NAME
 from adamcore.conformance.settings import LAYOUTS, Ranks
 from adamcore.conformance.types import Run
-from adamcore.conformance.workers.pool import worker_environment
+from adamcore.conformance.workers.environment import worker_environment
 from adamcore.conformance.workers.ranks import Led
 
 SUPPORT = ROOT / "tests" / "support"

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from tempfile import mkdtemp
 
 import pytest
 from worker_runs import PROBES, job, write
 
-from adamcore.conformance.workers import pool
 from adamcore.conformance.workers.pool import (
     EndEvent,
     ReadyEvent,
     RunEvent,
-    compiled_programs,
     run_job,
     run_jobs,
-    worker_environment,
 )
 
 
@@ -110,49 +102,12 @@ def test_run_job_is_the_same_without_a_pool(tmp_path: Path) -> None:
     assert len(events) == 5
 
 
-class TestCompiledPrograms:
-    """The folder in which JAX keeps compiled programs for the workers of one process."""
-
-    FOLDER = "JAX_COMPILATION_CACHE_DIR"
-
-    def test_one_folder_for_all_workers(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-        """Also if several threads start workers at once, before there is a folder."""
-
-        def slow(prefix: str) -> str:
-            time.sleep(0.05)
-            return mkdtemp(prefix=prefix, dir=tmp_path)
-
-        monkeypatch.delenv(self.FOLDER, raising=False)
-        monkeypatch.setattr(pool, "mkdtemp", slow)
-        compiled_programs.cache_clear()
-        with ThreadPoolExecutor(8) as threads:
-            made = list(threads.map(worker_environment, ["float32", "float64"] * 4))
-        assert len({environment[self.FOLDER] for environment in made}) == 1
-        assert Path(made[0][self.FOLDER]).is_dir()
-        compiled_programs.cache_clear()
-
-    def test_the_folder_of_the_user_comes_first(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv(self.FOLDER, "/somewhere")
-        assert worker_environment("float32")[self.FOLDER] == "/somewhere"
-
-    def test_the_folder_is_removed_at_the_end(self) -> None:
-        program = (
-            "from adamcore.conformance.workers.pool import worker_environment as made; "
-            f"print(made('float32')[{self.FOLDER!r}])"
-        )
-        environment = {name: value for name, value in os.environ.items() if name != self.FOLDER}
-        done = subprocess.run(
-            [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment
-        )
-        folder = Path(done.stdout.strip())
-        assert folder.name.startswith("adamcore-programs-")
-        assert not folder.exists()
-
-    def test_a_program_is_compiled_once(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-        """The three probes of a job have the same shapes and hyperparameters."""
-        pytest.importorskip("optax")
-        monkeypatch.setenv(self.FOLDER, str(tmp_path))
-        runs = [e.run for e in run_jobs([job("optax:adam")], 60, 1) if isinstance(e, RunEvent)]
-        assert [run.error for run in runs] == [None] * len(PROBES)
-        assert [run.compilations for run in runs] == [[1, 0]] * len(PROBES)
-        assert len(list(tmp_path.glob("jit_program-*-cache"))) == 2  # of a parameter, and of the clock
+def test_a_program_is_compiled_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The three probes of a job have the same shapes and hyperparameters."""
+    pytest.importorskip("optax")
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path))
+    runs = [e.run for e in run_jobs([job("optax:adam")], 60, 1) if isinstance(e, RunEvent)]
+    assert [run.error for run in runs] == [None] * len(PROBES)
+    assert [run.compilations for run in runs] == [[1, 0]] * len(PROBES)
+    # of a parameter, of the clock, and of its correction
+    assert len(list(tmp_path.glob("jit_program-*-cache"))) == 3

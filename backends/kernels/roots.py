@@ -1,0 +1,78 @@
+"""Roots rounded to whole numbers without a root, for the codes of second moments.
+
+A processor with AVX-512 takes ten times as long for a root as for an estimate of 1/sqrt(z), and makes one
+root or division at a time.  The estimate is off by 2**-14 at most.  So it finds the whole part of a root
+below 2**8, or one less or more where the root is next to a whole number.  Then one comparison finds whether
+the root is above the middle of two whole numbers.
+
+The rule (STORE.11) rounds twice, to the nearest number of float32 and to the nearest whole number.  Let g
+be the middle above the whole part c.  The first result is above g if the root is more than half a last
+place of g above it.  It is g if the root is as near to g as that, and then the even one of c and c+1 is the
+code.  So z is compared with the square of one end of that interval: ``g * (g + place)`` if c is even, ``g *
+(g - place)`` if c is odd.  They differ from the squares by a part of 2**-46, and no number of float32 lies
+between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from adamcore.backends.kernels.formats import Lines
+from adamcore.backends.kernels.words import Value
+
+PART = 16  #: elements that the instructions take
+ESTIMATE = "@llvm.x86.avx512.rsqrt14.ps.512"
+LOOKUP = "@llvm.x86.avx512.permvar.si.512"  #: looks at the lowest 4 bits of a place
+WHOLE = 2.0**23 - 0.5  #: added to a number, leaves its whole part in the low bits of the word
+#: the last places by which g is moved, at the place of c's lowest 4 bits
+STEPS = f"<{', '.join(['i32 1, i32 -1'] * (PART // 2))}>"
+
+
+def whole_part(z: Value) -> Value:
+    """Return 2**23 plus about the whole parts of the roots of numbers from 1 to 255**2.
+
+    Args:
+        z: the numbers.
+    """
+
+    def estimate(lines: Lines, x: str) -> str:
+        kind = lines.kind("float")
+        given = (kind, x), (kind, "zeroinitializer"), ("i16", "-1")
+        return lines.call(f"{x}.estimate", kind, ESTIMATE, *given)
+
+    return fused(z, each_part(estimate, z), z.lines.constant(WHOLE, "float"))
+
+
+def nearest_whole(z: Value, near: Value) -> Value:
+    """Return words whose lowest byte is the rounded root.
+
+    Args:
+        z: the numbers.
+        near: what :func:`whole_part` has made of them.
+    """
+
+    def step(lines: Lines, x: str) -> str:
+        kind = lines.kind("i32")
+        return lines.call(f"{x}.step", kind, LOOKUP, (kind, STEPS), (kind, x))
+
+    c, middle = near.cast("bitcast", "i32"), near - WHOLE
+    moved = (middle.cast("bitcast", "i32") + each_part(step, c)).cast("bitcast", "float")
+    minus = z.put("float", f"fneg {z.typed(z)}").name
+    off = fused(middle, moved, minus).cast("bitcast", "i32")  # its sign is that of the exact difference
+    return c + off.put("i32", f"lshr {off.typed(off)}, {off.text(31)}")
+
+
+def each_part(operation: Callable[[Lines, str], str], x: Value) -> Value:
+    """Return what an operation makes of the parts of a vector, by lines that it adds to those it gets."""
+    lines, part = x.lines, Lines(PART)
+    names = [operation(part, name) for name in lines.parts(f"{x.name}.part", x.kind, x.name, PART)]
+    lines += part
+    lines.outside |= part.outside
+    return Value(lines, lines.joined(x.kind, names), x.kind)
+
+
+def fused(a: Value, b: Value, c: str) -> Value:
+    """Return ``a * b + c``, rounded once."""
+    lines, kind = a.lines, a.lines.kind("float")
+    name, function = f"%w{lines.tag}.{len(lines)}", f"@llvm.fma.v{lines.lanes}f32"
+    return Value(lines, lines.call(name, kind, function, (kind, a.name), (kind, b.name), (kind, c)), "float")
