@@ -134,7 +134,8 @@ class JitStep:
         tables = self.tables(lr, clip, donated, gs, clocks)
         if tables is None:
             return None
-        call_at = self.program.call_at if self.reads_clock and len(self.starts) == 1 else None
+        one_row = len(self.starts) == 1 and all(len(table) == 1 for table in tables)  # none clipped apart
+        call_at = self.program.call_at if self.reads_clock and one_row else None
         return partial(self.run, leaves, gs, donated, clocks, tables, call_at)
 
     def leaves_of(self, params: Tree, state: AdamState, grads: Tree) -> list[Any] | None:

@@ -132,9 +132,7 @@ def test_a_term_that_comes_with_the_learning_rate() -> None:
         assert run() == ours
 
 
-@pytest.mark.parametrize(
-    "clip", [Clip(global_norm=1.0), pytest.param(Clip(norm=0.5), marks=pytest.mark.slow), Clip(value=0.3)]
-)
+@pytest.mark.parametrize("clip", [Clip(global_norm=1.0), Clip(norm=0.5), Clip(value=0.3)])
 def test_clipped(clip: Clip) -> None:
     """The norm is formed in float64, as in NumPy, and the program with its factor is compiled once."""
 
