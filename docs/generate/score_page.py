@@ -34,7 +34,7 @@ the right area. Which area is right was decided from the code of the Adam, never
 """
 
 HELD_OUT = """The faults that the suite knows were written beside this corpus, so the suite was taught what is
-scored here. Eleven sets are exceptions. Each was written by somebody who had not seen how the suite names a
+scored here. Thirteen sets are exceptions. Each was written by somebody who had not seen how the suite names a
 fault, from the specification and from bugs found in the wild. All were scored once before anything in the
 suite was changed because of them, `blind_*.py` in part.
 
@@ -105,6 +105,19 @@ suite was changed because of them, `blind_*.py` in part.
   no run has that, and it stands among the equivalent ones. (Of the two alarms one is false: a state into
   which nobody else's numbers can be put. The other one multiplies its powers of the betas before it refuses
   an absent gradient, which F1 forbids, and has been entered as a wrong one since.)
+- `eleventh_blind_*.py`: 60 wrong Adams and 20 right ones after other reports, with claims of 50 dialects. All
+  were labelled before any of them was scored, and the figures at first sight are with these labels. The
+  one that was not killed can't show its state, and the check took all its runs for broken. Four others had
+  another name; three of them are named now by what was measured besides, and one label has got the area of
+  what does the same: a weight decay without effect. (The false alarm has two parts with masks in its state,
+  as `optax.partition` makes them, which the suite could not set.)
+- `twelfth_blind_*.py`: 60 wrong Adams and 20 right ones after other reports, with claims of 55 dialects,
+  written when the suite had been changed because of the eleventh set. All were labelled before any of them
+  was scored, and the figures at first sight are with these labels; one took the place of another before
+  its score was seen. Five of the six that were not killed needed what no run had: a rate that is set before
+  the first step, or before a state is saved, groups in another order than their parameters, a second
+  optimizer for equal parameters, and a matrix whose gradient is 0 as a whole. All of it is there now. The
+  sixth keeps its learning rate in float32, which is a note, and it stands among the equivalent ones.
 """
 FIRST = {
     "held_out": {"killed": "40 of 40 (100.0 %)", "named": "33 of 40 (82.5 %)", "alarms": "2"},
@@ -118,6 +131,8 @@ FIRST = {
     "eighth_blind": {"killed": "60 of 68 (88.2 %)", "named": "53 of 68 (77.9 %)", "alarms": "0"},
     "ninth_blind": {"killed": "55 of 60 (91.7 %)", "named": "48 of 60 (80.0 %)", "alarms": "0"},
     "tenth_blind": {"killed": "59 of 60 (98.3 %)", "named": "51 of 60 (85.0 %)", "alarms": "2"},
+    "eleventh_blind": {"killed": "59 of 60 (98.3 %)", "named": "55 of 60 (91.7 %)", "alarms": "1"},
+    "twelfth_blind": {"killed": "54 of 60 (90.0 %)", "named": "51 of 60 (85.0 %)", "alarms": "0"},
 }
 """What that first score of each set said."""
 AGAIN = (
@@ -130,6 +145,8 @@ AGAIN = (
     "eighth",
     "ninth",
     "tenth",
+    "eleventh",
+    "twelfth",
 )  #: the sets that were written after `blind_*.py`
 
 GENERATED = """A generator (`tests/corpus/orders.py`) takes the definition and writes its sums, products,
