@@ -170,6 +170,9 @@ def main(run: Run) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for world, modules in run:
+            (folder / f"store{world}").unlink(
+                missing_ok=True
+            )  # of as many processes before, with their addresses
             processes = [context.Process(target=work, args=(world, k, folder, modules)) for k in range(world)]
             for process in processes:
                 process.start()
