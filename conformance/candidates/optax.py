@@ -45,6 +45,8 @@ class OptaxCandidate:
     dtype.  A factory that injects them itself is left as it is.
     """
 
+    injects: frozenset[str] | None = None  #: the arguments that it injects itself, once it is known
+
     def __init__(
         self,
         factory: Callable[..., Any],
@@ -57,7 +59,6 @@ class OptaxCandidate:
         self.device = jax_device(device)
         self.arguments = map_arguments(factory, settings, known, required=required)
         self.programs = Programs()
-        self.injects: frozenset[str] | None = None  #: the arguments that it injects itself, once it is known
 
     @property
     def info(self) -> CandidateInfo:
