@@ -6,6 +6,7 @@ The module imports nothing heavy, so that ``adamcore --help`` is fast.
 from __future__ import annotations
 
 import ast
+import os
 import struct
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -23,6 +24,8 @@ NARROW = ("bfloat16", "float16")  #: those that a check has to ask for
 POLICIES = P_STORAGES  #: how parameters of these can be kept
 MOMENT_POLICIES = MOMENT_STORAGES[1:]  #: how moments can be kept but plainly
 TIMEOUT = 120.0  #: seconds that a candidate has to start, and then for each probe
+#: that this process may use
+PROCESSORS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 MEMORY = 8192.0  #: MB that a candidate's processes may use: enough for a framework on a GPU
 PARALLEL = 2  #: worker processes that run at the same time
 QUICK = 16  #: a quick check has the probes with at most this many updates of a parameter in all

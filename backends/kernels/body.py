@@ -132,10 +132,14 @@ def read(lines: Lines, names: Sequence[str], dtypes: Format, copied: bool = Fals
     """Return what is read of arrays, by their names, by lines that are added."""
     raw = {}
     for name in names:
-        at, size = place(lines, name, dtypes, copied), SIZES[dtypes.of(name)]
-        kind = kind_of(lines, name, dtypes)
-        raw[name] = lines.put(f"%{name}{lines.tag}", f"load {kind}, ptr {at}, align {size}")
+        raw[name] = read_at(lines, name, dtypes, place(lines, name, dtypes, copied))
     return raw
+
+
+def read_at(lines: Lines, name: str, dtypes: Format, at: str) -> str:
+    """Return what is read of an array at an address."""
+    kind, size = kind_of(lines, name, dtypes), SIZES[dtypes.of(name)]
+    return lines.put(f"%{name}{lines.tag}", f"load {kind}, ptr {at}, align {size}")
 
 
 def write(lines: Lines, name: str, x: str, dtypes: Format, at: str) -> None:

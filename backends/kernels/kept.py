@@ -15,7 +15,6 @@ from adamcore.backends.kernels.conversions import (
     load_integer,
     outside_word,
     picked_bytes,
-    places,
     store_exact,
     store_integer,
     upper_half,
@@ -141,21 +140,19 @@ def split8_from_bytes(lines: Lines, p: str, rest: str) -> str:
     One instruction puts the three bytes of a value beside each other.  The rest is signed: its byte there is
     larger by 2**7, which is subtracted.
     """
-    tag, byte, word = lines.tag, lines.kind("i8"), lines.kind("i16")
+    tag, byte = lines.tag, lines.kind("i8")
     flipped = lines.put(f"%p.flipped{tag}", f"xor {byte} {rest}, {lines.constant(-0x80, 'i8')}")
     three = outside_word(lines, "@three.bytes", "i64", 0xEEEEEEEEEEEEEEEE - (1 << 64))
     mask = lines.put(f"%p.three{tag}", f"bitcast i64 {three} to <{lines.lanes} x i1>")
     less = f"<{', '.join([f'i32 {-0x8000}'] * 16)}>"
-    found = []
+    found, halves = [], lines.parts(f"%p.half{tag}", "i16", p, 32)
     for k in range(4):
         first = 32 * (k % 2)  # the byte of p; that of the rest is number 64 and on
         at = [x for i in range(16) for x in (0, 64 + 16 * k + i, first + 2 * i, first + 2 * i + 1)]
         numbers = f"<{', '.join(f'i8 {x}' for x in at)}>"
         given = outside_word(lines, f"@value.bytes.{k}", byte, numbers, 64)
         name = f"%p.value.{k}{tag}"
-        half = f"shufflevector {word} {p}, {word} poison, {places(32 * (k // 2), 32 * (k // 2) + 32)}"
-        lines.put(f"{name}.half", half)
-        lines.put(f"{name}.half.bytes", f"bitcast <32 x i16> {name}.half to {byte}")
+        lines.put(f"{name}.half.bytes", f"bitcast <32 x i16> {halves[k // 2]} to {byte}")
         lines.call(
             f"{name}.bytes", byte, LOOKUP, (byte, f"{name}.half.bytes"), (byte, given), (byte, flipped)
         )

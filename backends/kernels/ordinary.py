@@ -18,9 +18,9 @@ from adamcore.backends.kernels.body import (
     carry_out,
     coefficients,
     inputs_of,
-    kind_of,
     loaded,
     place,
+    read_at,
     scaled_by,
     target,
     write,
@@ -159,8 +159,7 @@ def begin(lines: Lines, s: Stages, half: bool, names: dict[str, str], coded: Seq
     raw = {}
     for name in inputs_of(s.program, s.dtypes):
         if name in inputs or scaled_by(name) in inputs or (name == "p_rest" and "p" in inputs):
-            kind, size = kind_of(lines, name, s.dtypes), SIZES[s.dtypes.of(name)]
-            raw[name] = lines.put(f"%{name}.q", f"load {kind}, ptr %{name}.p.q, align {size}")
+            raw[name] = read_at(lines, name, s.dtypes, f"%{name}.p.q")
     for name in inputs:
         names[name] = loaded(lines, raw, name, s.dtypes, half, OrdinaryWords)
     carry_out(lines, [op for op in ops if op.out not in names], names, s.dtypes.work)

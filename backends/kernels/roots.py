@@ -15,10 +15,7 @@ between.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from adamcore.backends.kernels.formats import Lines
-from adamcore.backends.kernels.words import Value
+from adamcore.backends.kernels.words import Value, in_parts
 
 PART = 16  #: elements that the instructions take
 ESTIMATE = "@llvm.x86.avx512.rsqrt14.ps.512"
@@ -35,12 +32,11 @@ def whole_part(z: Value) -> Value:
         z: the numbers.
     """
 
-    def estimate(lines: Lines, x: str) -> str:
-        kind = lines.kind("float")
-        given = (kind, x), (kind, "zeroinitializer"), ("i16", "-1")
-        return lines.call(f"{x}.estimate", kind, ESTIMATE, *given)
+    def estimate(part: Value) -> Value:
+        kind = part.lines.kind("float")
+        return part.call("float", ESTIMATE, (kind, part.name), (kind, "zeroinitializer"), ("i16", "-1"))
 
-    return fused(z, each_part(estimate, z), z.lines.constant(WHOLE, "float"))
+    return fused(z, in_parts(estimate, z, PART), z.lines.constant(WHOLE, "float"))
 
 
 def nearest_whole(z: Value, near: Value) -> Value:
@@ -51,28 +47,18 @@ def nearest_whole(z: Value, near: Value) -> Value:
         near: what :func:`whole_part` has made of them.
     """
 
-    def step(lines: Lines, x: str) -> str:
-        kind = lines.kind("i32")
-        return lines.call(f"{x}.step", kind, LOOKUP, (kind, STEPS), (kind, x))
+    def step(part: Value) -> Value:
+        kind = part.lines.kind("i32")
+        return part.call("i32", LOOKUP, (kind, STEPS), (kind, part.name))
 
     c, middle = near.cast("bitcast", "i32"), near - WHOLE
-    moved = (middle.cast("bitcast", "i32") + each_part(step, c)).cast("bitcast", "float")
+    moved = (middle.cast("bitcast", "i32") + in_parts(step, c, PART)).cast("bitcast", "float")
     minus = z.put("float", f"fneg {z.typed(z)}").name
     off = fused(middle, moved, minus).cast("bitcast", "i32")  # its sign is that of the exact difference
     return c + off.put("i32", f"lshr {off.typed(off)}, {off.text(31)}")
 
 
-def each_part(operation: Callable[[Lines, str], str], x: Value) -> Value:
-    """Return what an operation makes of the parts of a vector, by lines that it adds to those it gets."""
-    lines, part = x.lines, Lines(PART)
-    names = [operation(part, name) for name in lines.parts(f"{x.name}.part", x.kind, x.name, PART)]
-    lines += part
-    lines.outside |= part.outside
-    return Value(lines, lines.joined(x.kind, names), x.kind)
-
-
 def fused(a: Value, b: Value, c: str) -> Value:
     """Return ``a * b + c``, rounded once."""
-    lines, kind = a.lines, a.lines.kind("float")
-    name, function = f"%w{lines.tag}.{len(lines)}", f"@llvm.fma.v{lines.lanes}f32"
-    return Value(lines, lines.call(name, kind, function, (kind, a.name), (kind, b.name), (kind, c)), "float")
+    kind = a.lines.kind("float")
+    return a.call("float", f"@llvm.fma.v{a.lines.lanes}f32", (kind, a.name), (kind, b.name), (kind, c))

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from adamcore.backends.kernels.body import carry_out, coefficients, inputs_of, kind_of, loaded, write
+from adamcore.backends.kernels.body import carry_out, coefficients, inputs_of, loaded, read_at, write
 from adamcore.backends.kernels.conversions import store, store_integer
-from adamcore.backends.kernels.formats import BITS, SIZES, Format, Lines
+from adamcore.backends.kernels.formats import BITS, Format, Lines
 from adamcore.backends.kernels.kept import store_at_random, store_parameter
 from adamcore.backends.kernels.llvm import native_tables
 from adamcore.backends.kernels.roots import nearest_whole, whole_part
@@ -157,9 +157,7 @@ class SecondStage:
         lines, s, raw = self.lines, self.s, dict[str, str]()
         for name in inputs_of(s.program, s.dtypes):
             if name in s.later or (name == "p_rest" and "p" in s.later):
-                kind, size = kind_of(lines, name, s.dtypes), SIZES[s.dtypes.of(name)]
-                at = self.at(lines, name)
-                raw[name] = lines.put(f"%{name}{lines.tag}", f"load {kind}, ptr {at}, align {size}")
+                raw[name] = read_at(lines, name, s.dtypes, self.at(lines, name))
         for name in s.later:
             self.names[name] = loaded(lines, raw, name, s.dtypes, self.half, OrdinaryWords)
         self.carry_out(self.waiting)

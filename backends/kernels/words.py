@@ -61,6 +61,12 @@ class Value:
             x = (x & 0xFFFFFFFF ^ 0x80000000) - 0x80000000  # as LLVM writes it
         return self.lines.constant(x, self.kind)
 
+    def call(self, kind: Kind, function: str, *given: tuple[str, str]) -> Value:
+        """Return the result of one of LLVM's functions: see :meth:`Lines.call`."""
+        lines = self.lines
+        name = lines.call(f"%w{lines.tag}.{len(lines)}", lines.kind(kind), function, *given)
+        return Value(lines, name, kind)
+
     def typed(self, x: Any) -> str:
         return f"{self.lines.kind(self.kind)} {self.text(x)}"
 
@@ -123,17 +129,16 @@ class Value:
         return (self.cast("bitcast", "i32") & SIZE).cast("bitcast", "float")
 
 
-def in_parts(function: Callable[[Value], Value], x: Value) -> Value:
-    """Return what a function makes of a vector, one part after the other, which the registers hold."""
+def in_parts(function: Callable[[Value], Value], x: Value, width: int = PART) -> Value:
+    """Return what a function makes of a vector, one part of so many elements after the other."""
     lines = x.lines
-    if lines.lanes <= PART:
+    if lines.lanes <= width:
         return function(x)
     made = []
-    for first in range(0, lines.lanes, PART):
-        part = Lines(PART, tag=f"{lines.tag}.{len(lines)}")
+    for name in lines.parts(f"%part.{len(lines)}{lines.tag}", x.kind, x.name, width):
+        part = Lines(width, tag=f"{lines.tag}.{len(lines)}")
         part.outside = lines.outside
-        taken = f"shufflevector {x.typed(x)}, {lines.kind(x.kind)} poison, {places(first, first + PART)}"
-        made.append(function(Value(part, part.put(f"%part{part.tag}", taken), x.kind)))
+        made.append(function(Value(part, name, x.kind)))
         lines += part
     kind = made[0].kind
     return Value(lines, lines.joined(kind, [y.name for y in made]), kind)

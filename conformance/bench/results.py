@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from adamcore.conformance.bench.measure import Row
+from adamcore.conformance.settings import PROCESSORS
 
 SCHEMA = "adamcore-bench/2"
 PACKAGES = ("adamcore", "numpy", "llvmlite", "torch", "jax", "jaxlib", "optax")
@@ -32,7 +33,7 @@ def environment() -> dict[str, Any]:
         "python": platform.python_version(),
         "system": platform.system(),
         "processor": processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": PROCESSORS,
         "load": None if load is None else round(load, 1),
         "packages": versions,
     }

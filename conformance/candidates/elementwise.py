@@ -61,9 +61,8 @@ class Programs:
 
     def __init__(self) -> None:
         self.compiled: dict[Any, Program] = {}
-        self.computed: dict[
-            Any, FloatArray
-        ] = {}  #: numbers, by their programs and the bytes of the arguments
+        #: numbers, by their programs and the bytes of the arguments
+        self.computed: dict[Any, FloatArray] = {}
         self.refused = False  #: True once a function of real arrays was not known to treat each element alone
 
     def shared(self, function: Callable[..., Any], otherwise: Callable[..., Any]) -> Callable[..., Any]:

@@ -111,14 +111,14 @@ class OptaxStepper(Stepper):
         moving = {"lr", *self.changed} if any(step.lr is not None for step in probe.steps) else self.changed
         injected = {a.names.get(name) for name in moving}
         try:
-            if not injected or candidate.injects is None or injected <= candidate.injects:
-                transformation = self.made(factory, keywords)
+            if candidate.injects is None:
+                self.made(factory, keywords)
                 candidate.injects = frozenset(self.hyperparams())
-            if injected and not injected <= candidate.injects:
+            if not injected <= candidate.injects:
                 others = tuple(n for n in inspect.signature(factory).parameters if n not in injected)
                 number = jnp.dtype(arithmetic_of(dtype))  # no number of the parameters' 16 bits
-                wrapped = optax.inject_hyperparams(factory, static_args=others, hyperparam_dtype=number)
-                transformation = self.made(wrapped, keywords)
+                factory = optax.inject_hyperparams(factory, static_args=others, hyperparam_dtype=number)
+            transformation = self.made(factory, keywords)
         except Exception as error:
             if self.changed:
                 raise UnsupportedProbe(f"inject_hyperparams is refused: {describe(error)}") from error
@@ -233,7 +233,8 @@ class OptaxStepper(Stepper):
         return [next((n for n in held if is_array(n.mu[k])), parts[0]) for k in range(count)] if parts else []
 
     def clocks(self) -> list[int] | None:
-        return [int(node.count) for node in self.part_of_each()] or None
+        t = {id(node): int(node.count) for node in self.parts()}  # read once, whatever the number of arrays
+        return [t[id(node)] for node in self.part_of_each()] or None
 
     def rests(self) -> list[FloatArray | None] | None:
         for node in self.parts():

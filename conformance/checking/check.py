@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -25,6 +24,7 @@ from adamcore.conformance.settings import (
     MOMENT_POLICIES,
     NARROW,
     PARALLEL,
+    PROCESSORS,
     TIMEOUT,
     parse_clipping,
     parse_settings,
@@ -32,7 +32,6 @@ from adamcore.conformance.settings import (
 from adamcore.conformance.workers.pool import EndEvent, Event, ReadyEvent, RunEvent, WorkerJob, run_jobs
 
 Progress = Callable[[str, int, int], None]  #: (what is done now, number of pieces done, number of pieces)
-PROCESSORS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 EXPLAINING = 60  #: pieces that the explanation of a subject's runs counts for
 #: The stages of an explanation, each with the shares of it at which it begins and ends.
 STAGES = {"its parts": (0.0, 0.05), "which Adam it is": (0.05, 0.45), "what is wrong with it": (0.45, 1.0)}

@@ -89,6 +89,32 @@ def transformation(f: Formula) -> optax.GradientTransformation:
     return optax.GradientTransformation(init, update)
 
 
+def counting_bad(
+    inner: optax.GradientTransformation, step: Callable[[Tree, X, Any, Tree], tuple[Tree, Any]]
+) -> optax.GradientTransformation:
+    """Return a transformation that counts gradients which are not finite, as ``optax.apply_if_finite`` does.
+
+    Args:
+        inner: what it is around.
+        step: takes the gradients, whether all are finite, the inner state and the parameters, and returns
+            the changes and the new inner state.
+    """
+
+    def init(params: Tree) -> optax.ApplyIfFiniteState:
+        none = jnp.zeros((), jnp.int32)
+        return optax.ApplyIfFiniteState(none, jnp.asarray(True), none, inner.init(params))
+
+    def update(grads: Tree, state: Any, params: Tree = None) -> tuple[Tree, optax.ApplyIfFiniteState]:
+        leaves = jax.tree.leaves(grads)
+        finite = jnp.all(jnp.asarray([jnp.all(jnp.isfinite(g)) for g in leaves] or [True]))
+        changes, new = step(grads, finite, state.inner_state, params)
+        count = jnp.where(finite, 0, state.notfinite_count + 1)
+        total = state.total_notfinite + jnp.where(finite, 0, 1)
+        return changes, optax.ApplyIfFiniteState(count, finite, total, new)
+
+    return optax.GradientTransformation(init, update)
+
+
 def named_as(formula: type[Formula], made: Factory) -> Factory:
     """Return a factory as what stands in the place of its formula, in the formula's module."""
     made.__name__, made.__doc__, made.__module__ = formula.__name__, formula.__doc__, formula.__module__

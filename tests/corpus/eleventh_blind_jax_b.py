@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from blind_jax import Ahead, Formula, Moments, Tree, X, row, transformation
+from blind_jax import Ahead, Formula, Moments, Tree, X, counting_bad, row, transformation
 from register import right, wrong
 
 
@@ -24,22 +24,13 @@ def EleventhJaxBadGradientsAreZero(
     """A step with an overflow is made, with zeros for the arrays of which a number is not finite."""
     inner = transformation(Formula(learning_rate, b1, b2, eps, eps_root, weight_decay))
 
-    def init(params: Tree) -> optax.ApplyIfFiniteState:
-        none = jnp.zeros((), jnp.int32)
-        return optax.ApplyIfFiniteState(none, jnp.asarray(True), none, inner.init(params))
-
     def good(g: X) -> X:
         return jnp.where(jnp.all(jnp.isfinite(g)), g, jnp.zeros_like(g))
 
-    def update(grads: Tree, state: Any, params: Tree = None) -> tuple[Tree, optax.ApplyIfFiniteState]:
-        leaves = jax.tree.leaves(grads)
-        finite = jnp.all(jnp.asarray([jnp.all(jnp.isfinite(g)) for g in leaves] or [True]))
-        changes, new = inner.update(jax.tree.map(good, grads), state.inner_state, params)
-        count = jnp.where(finite, 0, state.notfinite_count + 1)
-        total = state.total_notfinite + jnp.where(finite, 0, 1)
-        return changes, optax.ApplyIfFiniteState(count, finite, total, new)
+    def step(grads: Tree, finite: X, state: Any, params: Tree) -> tuple[Tree, Any]:
+        return inner.update(jax.tree.map(good, grads), state, params)
 
-    return optax.GradientTransformation(init, update)
+    return counting_bad(inner, step)
 
 
 def looked_up(g: X) -> X:

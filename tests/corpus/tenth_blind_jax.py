@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from blind_jax import Ahead, Formula, Tree, X, adamw, row, transformation
+from blind_jax import Ahead, Formula, Tree, X, adamw, counting_bad, row, transformation
 from jax.flatten_util import ravel_pytree
 from register import equivalent, right, wrong
 
@@ -25,21 +25,11 @@ def TenthJaxSkipsByZeros(
     """A step whose gradients are not finite is made with gradients of zeros in their place."""
     inner = transformation(Formula(learning_rate, b1, b2, eps, eps_root, weight_decay))
 
-    def init(params: Tree) -> optax.ApplyIfFiniteState:
-        none = jnp.zeros((), jnp.int32)
-        return optax.ApplyIfFiniteState(none, jnp.asarray(True), none, inner.init(params))
-
-    def update(grads: Tree, state: Any, params: Tree = None) -> tuple[Tree, optax.ApplyIfFiniteState]:
-        finite = jnp.asarray(True)
-        for g in jax.tree.leaves(grads):
-            finite = finite & jnp.all(jnp.isfinite(g))
+    def step(grads: Tree, finite: X, state: Any, params: Tree) -> tuple[Tree, Any]:
         grads = jax.tree.map(lambda g: jnp.where(finite, g, jnp.zeros_like(g)), grads)
-        changes, new = inner.update(grads, state.inner_state, params)
-        count = jnp.where(finite, 0, state.notfinite_count + 1)
-        total = state.total_notfinite + jnp.where(finite, 0, 1)
-        return changes, optax.ApplyIfFiniteState(count, finite, total, new)
+        return inner.update(grads, state, params)
 
-    return optax.GradientTransformation(init, update)
+    return counting_bad(inner, step)
 
 
 def unseen(formula: type[Formula]) -> Any:

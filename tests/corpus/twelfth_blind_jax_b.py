@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from blind_jax import Ahead, Formula, Moments, Tree, X, row, transformation
+from blind_jax import Ahead, Formula, Moments, Tree, X, counting_bad, row, transformation
 from register import right, wrong
 
 EPOCH = 4  #: how many batches it has
@@ -39,21 +39,12 @@ def TwelfthJaxMomentsOfDiscarded(
     """A step with an overflow changes no parameter and does not count; the moments have its gradients."""
     inner = transformation(Formula(learning_rate, b1, b2, eps, eps_root, weight_decay))
 
-    def init(params: Tree) -> optax.ApplyIfFiniteState:
-        none = jnp.zeros((), jnp.int32)
-        return optax.ApplyIfFiniteState(none, jnp.asarray(True), none, inner.init(params))
-
-    def update(grads: Tree, state: Any, params: Tree = None) -> tuple[Tree, optax.ApplyIfFiniteState]:
-        leaves, old = jax.tree.leaves(grads), state.inner_state
-        finite = jnp.all(jnp.asarray([jnp.all(jnp.isfinite(g)) for g in leaves] or [True]))
-        changes, new = inner.update(grads, old, params)
+    def step(grads: Tree, finite: X, state: Any, params: Tree) -> tuple[Tree, Any]:
+        changes, new = inner.update(grads, state, params)
         changes = jax.tree.map(lambda c: jnp.where(finite, c, jnp.zeros_like(c)), changes)
-        new = new._replace(count=jnp.where(finite, new.count, old.count))
-        count = jnp.where(finite, 0, state.notfinite_count + 1)
-        total = state.total_notfinite + jnp.where(finite, 0, 1)
-        return changes, optax.ApplyIfFiniteState(count, finite, total, new)
+        return changes, new._replace(count=jnp.where(finite, new.count, state.count))
 
-    return optax.GradientTransformation(init, update)
+    return counting_bad(inner, step)
 
 
 class Pair(NamedTuple):
