@@ -26,7 +26,7 @@ from adamcore.config import MOMENT_STORAGE
 FloatArray = npt.NDArray[Any]
 Layout = Literal["C", "F", "strided", "readonly", "offset", "reversed", "broadcast"]
 """How an array lies in memory: see :func:`adamcore.conformance.candidates.base.cast`."""
-Manner = Literal["plain", "resumed", "beside", "fresh", "closure"]  #: how a probe is run: see Probe.manner
+Manner = Literal["plain", "beside", "fresh", "closure"]  #: how a probe is run: see Probe.manner
 RunKey = tuple[str, str]  #: the name of a probe, and a dtype
 Status = Literal["passed", "failed", "skipped", "undecided"]
 
@@ -101,6 +101,8 @@ class Step:
     found_inf: bool = False  #: whether the step is to be skipped for an overflow (SCALE.2)
     scaling: tuple[Scaling | None, ...] | None = None
     """The factors by which gradients are clipped; None for 1 (:mod:`~.oracle.clipped`)."""
+    resumed: bool = False
+    """Whether the state is saved before this step, and restored in a new optimizer."""
 
     def each_gradient(self, made: Callable[[FloatArray], FloatArray]) -> Step:
         """Return the step with what a function makes of each gradient that is there.
@@ -144,10 +146,9 @@ class Probe:
     manner: Manner = "plain"
     """How the probe is run.
 
-    "resumed" saves the state halfway and restores it in a new optimizer.  "beside" has a second
-    optimizer step in turn, on other numbers.  "fresh" passes each step's gradients in memory of their
-    own; in all other runs the gradients of a step overwrite those of the step before.  "closure" passes
-    each step a function that computes the gradients.
+    "beside" has a second optimizer step in turn, on other numbers.  "fresh" passes each step's gradients
+    in memory of their own; in all other runs the gradients of a step overwrite those of the step before.
+    "closure" passes each step a function that computes the gradients.
     """
     twin: str | None = None  #: the probe whose run must be the same bit for bit
     only: tuple[str, ...] = ()  #: the dtypes that it is run in; empty: all
@@ -169,6 +170,11 @@ class Probe:
     def is_scaled(self) -> bool:
         """Whether a step is handed a loss scale, or is to be skipped."""
         return any(step.scale is not None or step.found_inf for step in self.steps)
+
+    @cached_property
+    def is_resumed(self) -> bool:
+        """Whether the state is saved and restored before a step."""
+        return any(step.resumed for step in self.steps)
 
     @property
     def updates(self) -> int:

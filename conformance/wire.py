@@ -84,6 +84,7 @@ def pack_step(step: Step) -> Json:
         "changes": dict(step.changes) if step.changes else None,
         "scale": step.scale,
         "found_inf": step.found_inf,
+        "resumed": step.resumed,
         "present": None
         if present is None
         else [f if isinstance(f, bool) else pack_array(f) for f in present],
@@ -99,6 +100,7 @@ def unpack_step(packed: Json) -> Step:
         changes=packed["changes"],
         scale=packed["scale"],
         found_inf=packed["found_inf"],
+        resumed=packed["resumed"],
         present=None
         if present is None
         else tuple(f if isinstance(f, bool) else unpack_array(f) for f in present),

@@ -55,6 +55,7 @@ from adamcore.conformance.anatomy.ordinary import (
     zeros,
 )  # fmt: skip
 from adamcore.conformance.anatomy.readings import Readings
+from adamcore.conformance.probes.design import resumed
 from adamcore.conformance.types import Probe
 
 
@@ -210,12 +211,11 @@ AFTER: dict[str, Circumstance] = {
         (as_array((0,), "empty", "an empty array"),), moves),
     "restored": Circumstance(
         "state", "STATE.4", "a run that is saved and restored does not go on as it would have",
-        (WHOLE, replace(longer("resumed", "saved and restored"), manner="resumed")), against_plain),
+        (WHOLE, resumed(longer("resumed", "saved and restored"))), against_plain),
     "restored groups": Circumstance(
         "state", "STATE.4", "parameter groups that are saved and restored do not go on as they would have",
-        (replace(with_groups("groups-resumed", "groups that are saved and restored",
-                             {"lr": 0.125, "b1": 0.5}, {"lr": 0.5, "weight_decay": 0.0}),
-                 manner="resumed"),), moves),
+        (resumed(with_groups("groups-resumed", "groups that are saved and restored",
+                             {"lr": 0.125, "b1": 0.5}, {"lr": 0.5, "weight_decay": 0.0})),), moves),
     "given": Circumstance(
         "state", "STATE.4", "from a state that is given, steps are not as claimed",
         (from_clock(5),), moves),

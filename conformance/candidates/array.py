@@ -127,6 +127,7 @@ class ArrayStepper(Stepper):
         self.given = [cast(p, dtype, layout) for p in (probe.params if params is None else params)]
         self.before = [p.copy() for p in self.given]
         self.lr: float | None = None  #: the one that was set last
+        self.changed: dict[str, Any] = {}  #: the other hyperparameters that were set
         self.restored: list[Any] = []
         self.saved: list[Any] = []
         self.gradients = GradientBuffers(probe, lambda g: cast(g, dtype, probe.layout), overwrite)
@@ -155,8 +156,10 @@ class ArrayStepper(Stepper):
         self.need("set_state")
         again = ArrayStepper(self.candidate, self.probe, self.dtype, self.after)
         again.restore(copy.deepcopy(self.optimizer.get_state()))
-        if self.lr is not None:  # no part of a state: who resumes a run hands it over
+        if self.lr is not None:  # no part of a state: who resumes a run hands over what was set
             again.set_lr(self.lr)
+        if self.changed:
+            again.change(self.changed)
         return again
 
     def restore(self, state: Any) -> None:
@@ -166,6 +169,10 @@ class ArrayStepper(Stepper):
     def set_lr(self, lr: float) -> None:
         self.lr = lr
         self.optimizer.set_lr(lr)
+
+    def change(self, changes: Mapping[str, Any]) -> None:
+        self.changed |= changes
+        self.optimizer.set_hyper(dict(changes))
 
     def shown(self) -> Any:
         """Return the state to look at; None if it shows none.  Only a run that saves it fails with it."""
@@ -204,7 +211,7 @@ class ArrayStepper(Stepper):
         if step.lr is not None:
             self.set_lr(step.lr)
         if step.changes:
-            self.optimizer.set_hyper(dict(step.changes))
+            self.change(step.changes)
         grads = self.gradients.fill([None if g is None else cast(g, self.dtype) for g in step.grads])
         handed = list(grads)
         after = self.after = [np.array(p) for p in self.optimizer.step(handed)]

@@ -197,14 +197,15 @@ def run_probe(make: Callable[[Probe], Stepper], probe: Probe) -> Run:
             stepper.begin(probe.start)
         neighbour = make(mirror(probe)) if probe.manner == "beside" else None
         for index, step in enumerate(probe.steps, start=1):
-            if probe.manner == "resumed" and index == len(probe.steps) // 2 + 1:
+            if step.resumed:
                 stepper = stepper.resumed()
                 if stepper.state_taken:
                     run.written.append(f"the state that it was restored from, before step {index}")
-            if neighbour is not None:
-                neighbour.step(index, mirror(probe).steps[index - 1])
             compiled = compilations.count()
             try:
+                if neighbour is not None:
+                    neighbour.step(index, mirror(probe).steps[index - 1])
+                    compiled = compilations.count()
                 after, written = stepper.step(index, step)
             except (ValueError, NotImplementedError) as error:
                 if not step.changes:

@@ -131,6 +131,8 @@ class CommandStepper(Stepper):
         self.after = [cast(p, dtype) for p in (probe.params if params is None else params)]
         hyper = effective_hyper(probe.hyper, candidate.info.lacks, candidate.info.fixed)
         self.lr = hyper.get("lr", 0.0)
+        self.changed: dict[str, Any] = {}  #: hyperparameters that were changed since the start
+        self.handed: dict[str, Any] = {}  #: those that the next step hands over, in a run that is resumed
         groups = {"groups": [{**hyper, **group} for group in probe.groups]} if probe.groups else {}
         answer = candidate.driver.ask("init", params=[pack(p) for p in self.after], hyper=hyper, **groups)
         try:
@@ -148,7 +150,7 @@ class CommandStepper(Stepper):
         state = self.get_state()
         again = CommandStepper(self.candidate, self.probe, self.dtype, self.after)
         again.set_state(state)
-        again.lr = self.lr
+        again.lr, again.handed = self.lr, dict(self.changed)
         return again
 
     def clocks(self) -> list[int] | None:
@@ -178,8 +180,10 @@ class CommandStepper(Stepper):
 
     def step(self, index: int, step: Step) -> tuple[list[Any], list[str]]:
         self.lr = self.lr if step.lr is None else step.lr
+        changes = {**self.handed, **(step.changes or {})}
+        self.handed, self.changed = {}, {**self.changed, **changes}
         grads = [None if g is None else pack(cast(g, self.dtype)) for g in step.grads]
-        more: Message = {"hyper": dict(step.changes)} if step.changes else {}
+        more: Message = {"hyper": changes} if changes else {}
         if step.scale is not None:
             more["scale"] = step.scale
         if step.found_inf:

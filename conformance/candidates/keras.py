@@ -87,6 +87,7 @@ class KerasStepper(Stepper):
 
         self.keras, self.dtype = keras, dtype
         self.candidate, self.probe = candidate, probe
+        self.changed: dict[str, Any] = {}  #: hyperparameters other than lr that were set
         self.to_numpy: Any = keras.ops.convert_to_numpy
         on_torch = keras.backend.backend() == "torch"  # only its tensors can be written to
         self.gradients = GradientBuffers(
@@ -112,7 +113,17 @@ class KerasStepper(Stepper):
             new.assign(old.value)
         for new, old in zip(again.optimizer.variables, self.optimizer.variables, strict=True):
             new.assign(old.value)
+        again.change(self.changed)  # attributes are no part of a state
         return again
+
+    def change(self, changes: Mapping[str, Any]) -> None:
+        """Set other hyperparameters than the learning rate."""
+        self.changed |= changes
+        for ours, value in changes.items():
+            name = self.candidate.arguments.names[ours]
+            if not hasattr(self.optimizer, name):
+                raise UnsupportedProbe(f"it has no attribute {name}")
+            setattr(self.optimizer, name, value)
 
     def clocks(self) -> list[int] | None:
         return [int(self.optimizer.iterations.value)] * len(self.variables)
@@ -120,11 +131,7 @@ class KerasStepper(Stepper):
     def step(self, index: int, step: Step) -> tuple[list[Any], list[str]]:
         if step.lr is not None:
             self.optimizer.learning_rate = step.lr
-        for ours, value in (step.changes or {}).items():
-            name = self.candidate.arguments.names[ours]
-            if not hasattr(self.optimizer, name):
-                raise UnsupportedProbe(f"it has no attribute {name}")
-            setattr(self.optimizer, name, value)
+        self.change(step.changes or {})
         grads = self.gradients.fill([None if g is None else cast(g, self.dtype) for g in step.grads])
         self.optimizer.apply(grads, self.variables)
         written = self.gradients.written(index)

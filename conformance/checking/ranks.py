@@ -64,7 +64,7 @@ def places(subject: ThirdParty, alone: Mapping[RunKey, Run]) -> str:
     probes = {probe.name: probe for probe in subject.probes}
     for key, other in alone.items():
         run = subject.runs.get(key)
-        if run is None or probes[key[0]].manner == "resumed":  # whose parameters are cut otherwise
+        if run is None or probes[key[0]].is_resumed:  # whose parameters are cut otherwise
             continue
         for after, wanted in zip(run.params, other.params, strict=False):
             off = [
@@ -125,12 +125,12 @@ def told(subject: ThirdParty, failed: Sequence[Result], first: Finding | None) -
     """
     assert subject.ranks is not None
     count = subject.ranks.processes
-    manners = {probe.name: probe.manner for probe in subject.probes}
+    resumed = {probe.name for probe in subject.probes if probe.is_resumed}
     starts = {probe.name: bool(probe.start) for probe in subject.probes}
     of_ranks = ("other bits on rank", "RankError: rank")
     if disagreement := next((r.reason for r in failed if any(x in r.reason for x in of_ranks)), None):
         return "STEP.1", disagreement
-    if all(manners[r.probe] == "resumed" for r in failed):
+    if all(r.probe in resumed for r in failed):
         return "STATE.4", "a state that is saved and loaded is not the one that was saved"
     if all(CLOCKS in r.reason for r in failed if not starts[r.probe]):
         return "CLK.1", f"a clock is not where it should be on every rank: {failed[0].reason}"

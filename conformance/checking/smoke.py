@@ -19,6 +19,7 @@ from adamcore.conformance.candidates.arguments import SPELLINGS
 from adamcore.conformance.candidates.base import same_bits
 from adamcore.conformance.claims import Claim, claim_for
 from adamcore.conformance.dtypes import to_carrier
+from adamcore.conformance.probes.design import resumed
 from adamcore.conformance.settings import DTYPES, MEMORY, PARALLEL, TIMEOUT
 from adamcore.conformance.types import Probe, Run, Step
 from adamcore.conformance.verdict.judge import shape_problem
@@ -44,7 +45,7 @@ PARTS = (
     replace(FIVE, name="smoke/again"),
     make_part("lr", FULL, replace(FULL, lr=0.03125)),
     make_part("absent", FULL, HALF, FULL),
-    replace(FIVE, name="smoke/resumed", manner="resumed"),
+    replace(resumed(FIVE), name="smoke/resumed"),
 )
 
 

@@ -153,7 +153,7 @@ class Subject:
         """
         keeps = claim.adam.p_storage, claim.adam.m_storage, claim.adam.v_storage
         random = "stochastic" in keeps and not self.is_ours
-        otherwise = () if self.info is None or self.info.rounds_alike else ("resumed",)
+        alike = self.info is None or self.info.rounds_alike
         from adamcore.conformance.verdict.judge import judge_twin
 
         twins = {p.name: p for p in self.probes if p.twin}
@@ -163,7 +163,7 @@ class Subject:
             )
             if r.probe in twins
             and not (random and r.dtype in NARROW)
-            and twins[r.probe].manner not in otherwise
+            and (alike or not twins[r.probe].is_resumed)
             else r
             for r in results
         ]

@@ -48,7 +48,7 @@ def momentum_moves(at: StepContext, c: Coefficients, inputs: UpdateInput) -> Upd
 
 def started(change: Callable[[Start], Start], probe: Probe) -> Probe:
     """Return the probe with another state to begin with, if it begins with one."""
-    _updates.require(probe.start or probe.manner == "resumed")
+    _updates.require(probe.start or probe.is_resumed)
     return replace(probe, start=tuple(change(start) for start in probe.start))
 
 

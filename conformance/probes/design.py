@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from adamcore.conformance.types import FloatArray, Step
+from adamcore.conformance.types import FloatArray, Probe, Step
 
 ODD = {"lr": 0.5, "b1": 0.5, "b2": 0.8, "eps": 0.03, "weight_decay": 0.2}
 """Hyperparameters far from usual defaults, under which every choice on an axis shows in a few steps."""
@@ -59,6 +59,14 @@ def without(steps: Sequence[Step], *absent: tuple[int, ...]) -> tuple[Step, ...]
 def scheduled(steps: Sequence[Step], rates: Mapping[int, float]) -> tuple[Step, ...]:
     """Return steps with new learning rates, by the number of the step; the first is 0."""
     return tuple(replace(step, lr=rates.get(s)) for s, step in enumerate(steps))
+
+
+def resumed(probe: Probe, *at: int) -> Probe:
+    """Return the probe saved and restored before these steps, of which the first is 0; by default halfway."""
+    where = at or (len(probe.steps) // 2,)
+    return replace(
+        probe, steps=tuple(replace(step, resumed=s in where) for s, step in enumerate(probe.steps))
+    )
 
 
 def changing(steps: Sequence[Step], changes: Mapping[int, Mapping[str, float]]) -> tuple[Step, ...]:

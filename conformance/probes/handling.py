@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from adamcore.conformance.probes import rules
-from adamcore.conformance.probes.design import ODD, array, moving, numbers, scheduled, without
+from adamcore.conformance.probes.design import ODD, array, moving, numbers, resumed, scheduled, without
 from adamcore.conformance.types import FloatArray, Probe, Start, Step
 
 FINGERPRINT = rules.PROBES[0]  #: the first probe of any check
@@ -92,19 +92,21 @@ PROBES = [
     replace(OF_ONE_AGE, name="CLK.1/own-ages", start=of_ages(3, 40, 1),
             about="the same after 3, 40 and 1 updates of their own: each array has its own correction"),
     PLAIN,
-    replace(PLAIN, name="STATE.4/resumed", about="the same, saved and restored halfway: bit for bit",
-            manner="resumed", twin=PLAIN.name),
-    Probe("STATE.4/resumed-apart", "saved and restored when each parameter has had updates of its own number",
-          tuple(numbers(23 + i, 2) for i in range(4)), apart(30), {**ODD, "b1": 0.9, "b2": 0.99},
-          needs={"missing": ("skip",)}, manner="resumed"),
-    Probe("STATE.4/resumed-first", "saved and restored before the first step, which is t=1 all the same",
-          (numbers(27, 3),), moving(28, 1, (3,)), {**ODD, "b1": 0.9, "b2": 0.99}, manner="resumed"),
-    Probe("STATE.4/resumed-rate", "a new lr, then a run is saved and restored: it goes on with the new one",
-          (numbers(168, 3),), scheduled(moving(169, 6, (3,)), {1: 0.125}), {**ODD, "b1": 0.9, "b2": 0.99},
-          manner="resumed"),
-    Probe("STATE.4/resumed-many", "a dozen arrays of one shape, saved and restored: each has its own again",
-          tuple(numbers(130 + i, 2) for i in range(12)), moving(150, 4, *((2,),) * 12), ODD,
-          manner="resumed"),
+    replace(resumed(PLAIN), name="STATE.4/resumed", twin=PLAIN.name,
+            about="the same, saved and restored halfway: bit for bit"),
+    resumed(Probe(
+        "STATE.4/resumed-apart", "saved and restored when each parameter has had updates of its own number",
+        tuple(numbers(23 + i, 2) for i in range(4)), apart(30), {**ODD, "b1": 0.9, "b2": 0.99},
+        needs={"missing": ("skip",)})),
+    resumed(Probe(
+        "STATE.4/resumed-first", "saved and restored before the first step, which is t=1 all the same",
+        (numbers(27, 3),), moving(28, 1, (3,)), {**ODD, "b1": 0.9, "b2": 0.99})),
+    resumed(Probe(
+        "STATE.4/resumed-rate", "a new lr, then a run is saved and restored: it goes on with the new one",
+        (numbers(168, 3),), scheduled(moving(169, 6, (3,)), {1: 0.125}), {**ODD, "b1": 0.9, "b2": 0.99})),
+    resumed(Probe(
+        "STATE.4/resumed-many", "a dozen arrays of one shape, saved and restored: each has its own again",
+        tuple(numbers(130 + i, 2) for i in range(12)), moving(150, 4, *((2,),) * 12), ODD)),
     Probe("STATE.3/equal", "arrays that begin with the same numbers: each has its own gradients and moments",
           (numbers(160, 3), numbers(161, 3), numbers(160, 3)), moving(162, 4, *((3,),) * 3), ODD),
     replace(PLAIN, name="STATE.3/beside", about="a second optimizer with other hyperparameters steps in turn",

@@ -12,7 +12,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from adamcore.conformance.probes.design import ODD, array, changing, moving, numbers, scheduled, without
+from adamcore.conformance.probes.design import (
+    ODD,
+    array,
+    changing,
+    moving,
+    numbers,
+    resumed,
+    scheduled,
+    without,
+)
 from adamcore.conformance.probes.handling import WITH_A_STATE, begun
 from adamcore.conformance.probes.loss_scale import overflowed, times
 from adamcore.conformance.types import FloatArray, Probe, Step
@@ -78,8 +87,9 @@ PROBES = [
           PARAMS, scheduled(with_zeros(moving(320, 6, *SHAPES)), RATES), START),
     Probe("F1/meetings", "gradients that are absent, once all of them, and 0, while the rate changes",
           PARAMS, scheduled(steps(330), RATES), START, needs=NEEDS),
-    Probe("STATE.4/meetings", "equal arrays, a scalar and zeros under a changing rate, saved and restored",
-          PARAMS, scheduled(with_zeros(moving(340, 6, *SHAPES)), RATES), START, manner="resumed"),
+    resumed(Probe(
+        "STATE.4/meetings", "equal arrays, a scalar and zeros under a changing rate, saved and restored",
+        PARAMS, scheduled(with_zeros(moving(340, 6, *SHAPES)), RATES), START)),
     Probe("LR.4/meetings", "groups, some without gradients, under a rate that changes",
           PARAMS, scheduled(steps(350), RATES), START, groups=GROUPS, needs=NEEDS),
     Probe("CLK.1/meetings", "clocks of their own, absent gradients and new hyperparameters",
@@ -93,9 +103,10 @@ PROBES = [
           (numbers(390, 3, 4), numbers(391, 2, 3), numbers(392, 3, 4)),
           without(moving(393, 6, (3, 4), (2, 3), (3, 4)), (), (1,), (0, 2), (), (0,), ()), START,
           layout="F", manner="beside", needs=NEEDS),
-    Probe("CPX.1/meetings", "complex parameters beside real ones, an absent gradient, a new rate, restored",
-          COMPLEX,
-          scheduled(tuple(Step((None if s == 1 else array(numbers(400 + s, 3) + 1j * numbers(410 + s, 3)),
-                            numbers(420 + s, 2))) for s in range(5)), {2: 0.25, 4: 0.5}), START,
-          manner="resumed", needs=NEEDS),
+    resumed(Probe(
+        "CPX.1/meetings", "complex parameters beside real ones, an absent gradient, a new rate, restored",
+        COMPLEX,
+        scheduled(tuple(
+            Step((None if s == 1 else array(numbers(400 + s, 3) + 1j * numbers(410 + s, 3)),
+                  numbers(420 + s, 2))) for s in range(5)), {2: 0.25, 4: 0.5}), START, needs=NEEDS)),
 ]  # fmt: skip

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from adamcore.conformance.probes.design import changing, moving, numbers, without
+from adamcore.conformance.probes.design import changing, moving, numbers, resumed, without
 from adamcore.conformance.types import Probe, Step
 
 START = {"lr": 0.25, "b1": 0.5, "b2": 0.75, "eps": 0.125, "weight_decay": 0.125}
@@ -89,12 +89,11 @@ PROBES = [
         lr=0.0625,
     ),
     replace(
-        grouped(
+        resumed(grouped(
             "STATE.4/resumed-groups",
             "groups that differ in all, the last like the first, saved and restored: each keeps its own",
             "lr", "b1", "b2", "eps", "weight_decay",
-        ),
+        )),
         groups=(*GROUPS[:3], GROUPS[0]),
-        manner="resumed",
     ),
 ]  # fmt: skip

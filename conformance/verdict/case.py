@@ -70,7 +70,8 @@ class Case:
 
         def order(r: Result) -> tuple[object, ...]:
             p = self.probe(r)
-            odd = p.manner != "plain", p.manner, bool(p.start)
+            manner = "resumed" if p.is_resumed else p.manner
+            odd = manner != "plain", manner, bool(p.start)
             return p.level, r.evidence is None, *odd, len(p.steps), r.dtype, r.probe
 
         return sorted((r for r in self.results if r.status == "failed"), key=order)

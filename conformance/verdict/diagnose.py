@@ -296,7 +296,7 @@ def add_unexplained(case: Case, findings: list[Finding], failures: Sequence[Resu
     if plain:
         [first, *more] = by_rule(plain, case.probes)
         return merge(findings, [fold(first, [*more, *by_rule(others, case.probes)])])
-    resumed = [r for r in failures if case.probe(r).groups and case.probe(r).manner == "resumed"]
+    resumed = [r for r in failures if case.probe(r).groups and case.probe(r).is_resumed]
     found = by_rule([r for r in failures if r not in resumed], case.probes)
     if resumed and any(f.rule == "LR.4" for f in found):  # what is wrong of groups is so after a restart too
         under = by_rule(resumed, case.probes)

@@ -72,8 +72,8 @@ def in_dtype(
     failed = [r for r in results if r.status == "failed"]
     if not any(probes[r.probe].level == "must" for r in failed):
         return by_rule(failed, probes)
-    resumed = [r for r in failed if probes[r.probe].manner == "resumed"]
-    if resumed and all(probes[r.probe].manner == "resumed" or probes[r.probe].start for r in failed):
+    resumed = [r for r in failed if probes[r.probe].is_resumed]
+    if resumed and all(probes[r.probe].is_resumed or probes[r.probe].start for r in failed):
         [first, *others] = by_rule([*resumed, *(r for r in failed if r not in resumed)], probes)
         return [fold(first, others)]
     apart = {APART: RULE_OF_POLICY.get(claim.p_storage, "STORE.1")}

@@ -40,7 +40,7 @@ def has_own_ages(probe: Probe) -> bool:
 
 
 def is_restored(probe: Probe) -> bool:
-    return probe.manner == "resumed" or bool(probe.start)
+    return probe.is_resumed or bool(probe.start)
 
 
 PAIRS = (

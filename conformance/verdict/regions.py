@@ -245,10 +245,10 @@ def clippings() -> Iterator[tuple[str, Mask]]:
 REGIONS: tuple[Region, ...] = (
     Region("isolation", "STATE.3", "beside another optimizer",
            by_input(lambda p, s, i: p.manner == "beside")),
-    Region("state", "STATE.4", "in a run that is resumed", by_input(lambda p, s, i: p.manner == "resumed")),
+    Region("state", "STATE.4", "in a run that is resumed", by_input(lambda p, s, i: p.is_resumed)),
     Region("state", "STATE.4", "from a state that is given", by_input(lambda p, s, i: bool(p.start))),
     Region("state", "STATE.4", "in a run that is resumed, or begins from a given state",
-         by_input(lambda p, s, i: p.manner == "resumed" or bool(p.start))),
+         by_input(lambda p, s, i: p.is_resumed or bool(p.start))),
     Region("isolation", "STATE.3", "where another parameter has the same shape", by_input(shares_its_shape)),
     Region("aliasing", "STATE.2", "where inputs may not be written to",
          by_input(lambda p, s, i: p.layout == "readonly")),
