@@ -155,6 +155,7 @@ class Probe:
     ways: tuple[str, ...] = ()
     """The ways of clipping for whose claims it is made; empty: for every claim, one that clips or not."""
     clip: Clipping | None = None  #: how the claim clips, and so the candidate
+    drawn: bool = False  #: whether it was drawn at random: it is explained where no designed probe fails
 
     @property
     def rule(self) -> str:

@@ -286,7 +286,10 @@ class TorchStepper(Stepper):
         self.optimizer.found_inf = self.torch.tensor(float(step.found_inf), device=self.device)
 
     def step_with_closure(self, grads: Sequence[Any]) -> None:
-        """Make a step with a closure that computes these gradients; they are those of the sum of p*g."""
+        """Make a step with a closure that computes these gradients; they are those of the sum of p*g.
+
+        A parameter without a gradient is no part of the sum.
+        """
         self.closure_calls = 0
 
         def closure() -> Any:
@@ -303,8 +306,10 @@ class TorchStepper(Stepper):
 
     def closure_loss(self, grads: Sequence[Any]) -> Any:
         """Return the loss of a closure, whose gradients it sets."""
-        loss = sum((p * g).sum() for p, g in zip(self.params, grads, strict=True))
-        loss.backward()
+        terms = [(p * g).sum() for p, g in zip(self.params, grads, strict=True) if g is not None]
+        loss = sum(terms, start=self.torch.zeros((), device=self.device))
+        if terms:
+            loss.backward()
         return loss
 
 

@@ -20,6 +20,7 @@ from adamcore.conformance.progress import Watcher, watched
 from adamcore.conformance.report.report import Entry, Report, environment
 from adamcore.conformance.settings import (
     DTYPES,
+    HISTORIES,
     MEMORY,
     MOMENT_POLICIES,
     NARROW,
@@ -49,6 +50,7 @@ def check(
     parallel: int = PARALLEL,
     memory: float = MEMORY,
     quick: bool = False,
+    histories: int = HISTORIES,
     ranks: int | None = None,
     layout: str | None = None,
     processes: bool = False,
@@ -74,6 +76,7 @@ def check(
         parallel: how many worker processes run at the same time.
         memory: MB that a candidate's processes may use.
         quick: True runs only the probes for which :func:`selection.is_quick` is true.
+        histories: how many probes are drawn at random, 0 or more.
         ranks: on how many processes of PyTorch, or devices of JAX, each target makes its steps together;
             None: on one.
         layout: how parameters lie on these: "fsdp" (shards of the first dimension), "tp" (of the last), "2d"
@@ -100,7 +103,7 @@ def check(
     """
     for target in targets:
         validate_target(target)
-    validate_options(dialect, dtypes, device, settings, probes, timeout, parallel, memory)
+    validate_options(dialect, dtypes, device, settings, probes, timeout, parallel, memory, histories)
     together = validate_ranks(ranks, layout, targets, processes=processes)
     if moments is not None and moments not in (kinds := (*DTYPES, *NARROW, *MOMENT_POLICIES)):
         raise UsageError(f"moments={moments!r}: expected one of {', '.join(kinds)}")
@@ -111,7 +114,7 @@ def check(
 
         probes = TELLING
     clipping = None if clip is None else parse_clipping(clip)
-    chosen = for_clipping(select_probes(probes, quick=quick), clipping)
+    chosen = for_clipping(select_probes(probes, quick=quick, histories=histories), clipping)
     if not chosen:
         raise UsageError("the probes that were asked for are of clipping: expected --clip with them")
     subjects: list[Subject] = []
@@ -227,6 +230,10 @@ def add_minimal_example(
     if dtype in NARROW:  # programs are written for float32 and float64
         return
     original = next(p for p in subject.probes if p.name == evidence.probe)
+    if original.drawn and subject.meeting and subject.meeting.cut:
+        original, cut = subject.meeting.cut
+        evidence = cut.evidence or evidence
+        original = replace(original, name=f"{original.name}, cut down")
     probes = shrink(subject.effective_probe(original), evidence)
     for probe in probes:  # each in a process of its own, as the program
         job = WorkerJob(subject.target, dtype, [None], [probe], [(0, 0)], subject.settings, subject.device)

@@ -62,6 +62,7 @@ def explain(
             entry.axes = {axis: list(values) for axis, values in AXES.items()}
             return
     in_narrow = list(entry.findings)
+    results = designed_first(results, probes)
     runs = {key: run for key, run in runs.items() if key[0] not in unclaimed and key[1] not in NARROW}
     identification = None
     if FINGERPRINT in probes and not own:
@@ -93,6 +94,13 @@ def explain(
             like = f"like {entry.identified}" if entry.identified else "like Adam"
             entry.identified = None
             entry.fault = f"{like} in one element, but {otherwise}"
+
+
+def designed_first(results: Sequence[Result], probes: Mapping[str, Probe]) -> list[Result]:
+    """Return the results without those of probes drawn at random, if a designed one failed that must pass."""
+    designed = [r for r in results if not probes[r.probe].drawn]
+    failed = any(r.status == "failed" and probes[r.probe].level == "must" for r in designed)
+    return designed if failed else list(results)
 
 
 def beyond_one_element(

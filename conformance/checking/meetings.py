@@ -1,11 +1,16 @@
-"""The search for what has to meet: a probe that failed is run again without each of its factors."""
+"""The search for what has to meet: a probe that failed is run again without each of its factors.
+
+A probe drawn at random has more than it needs to fail.  It is cut down first
+(:mod:`adamcore.conformance.checking.cutting`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from adamcore.conformance.checking.cutting import cut_down
 from adamcore.conformance.probes.factors import factors_of
 from adamcore.conformance.settings import NARROW
 from adamcore.conformance.types import Probe, Result
@@ -15,38 +20,61 @@ from adamcore.conformance.workers.pool import Event, RunEvent, WorkerJob
 if TYPE_CHECKING:
     from adamcore.conformance.checking.subjects import ThirdParty
 
+Running = Callable[[WorkerJob], Iterable[Event]]  #: runs a job and yields its events
 
-def find_meeting(subject: ThirdParty, run: Callable[[WorkerJob], Iterable[Event]]) -> Meeting | None:
+
+def find_meeting(subject: ThirdParty, run: Running) -> Meeting | None:
     """Return what has to meet for a candidate to fail a probe; None if nothing that was tried is needed.
 
     Args:
         subject: a candidate whose parts are as claimed and that failed a probe.
         run: runs a job and yields its events.
     """
-    from adamcore.conformance.verdict.judge import judge
-
     found = plainest_failure(subject)
     if found is None or subject.claim is None or subject.info is None:
         return None
     result, probe = found
+
+    def judged(variants: Sequence[Probe]) -> list[Result]:
+        return results_of(subject, run, variants, result.dtype)
+
+    cut = cut_down(probe, result, judged) if probe.drawn else None
+    probe = cut[0] if cut else probe
     factors = factors_of(probe)
-    tried = [
-        replace(each.without(probe), name=f"{probe.name}, without {each.name}", twin=None) for each in factors
-    ]
-    needed = []
-    for event in run(subject.job_of(result.dtype, tried, subject.ranks)):
+    without = judged([each.without(probe) for each in factors])
+    needed = [each for each, other in zip(factors, without, strict=True) if other.status == "passed"]
+    return Meeting(needed, result, cut) if needed else None
+
+
+def results_of(subject: ThirdParty, run: Running, probes: Sequence[Probe], dtype: str) -> list[Result]:
+    """Return how a candidate does on variants of a probe in one dtype; what it did not run is skipped."""
+    from adamcore.conformance.verdict.judge import judge
+
+    assert subject.claim is not None
+    assert subject.info is not None
+    claim, flushes = subject.claim.adam, subject.info.flushes
+    names = (f"{probe.name}, variant {k}" for k, probe in enumerate(probes, start=len(subject.effective)))
+    tried = [replace(probe, name=name, twin=None) for probe, name in zip(probes, names, strict=True)]
+    results = [Result(probe.name, dtype, "skipped") for probe in probes]
+    for event in run(subject.job_of(dtype, tried, subject.ranks)) if tried else ():
         if isinstance(event, RunEvent):
-            other = subject.effective_probe(event.job.probe_of(event.task))
-            judged = judge(subject.claim.adam, other, result.dtype, event.run, flushes=subject.info.flushes)
-            if judged.status == "passed":
-                needed.append(factors[event.task])
-    return Meeting(sorted(needed, key=factors.index), result) if needed else None
+            probe = subject.effective_probe(event.job.probe_of(event.task))
+            result = judge(claim, probe, dtype, event.run, flushes=flushes)
+            results[event.task] = named(result, probes[event.task].name)
+    return results
+
+
+def named(result: Result, probe: str) -> Result:
+    """Return a result under the name of the probe that a variant was made of."""
+    evidence = result.evidence and replace(result.evidence, probe=probe)
+    return replace(result, probe=probe, evidence=evidence)
 
 
 def plainest_failure(subject: ThirdParty) -> tuple[Result, Probe] | None:
     """Return the failure of the probe with the fewest factors, and that probe; None if there is none.
 
     What a candidate does around the arithmetic, such as writing to its inputs, is no matter of what meets.
+    Designed probes come before those drawn at random.
     """
     from adamcore.conformance.verdict.diagnose import is_handling
 
@@ -59,4 +87,6 @@ def plainest_failure(subject: ThirdParty) -> tuple[Result, Probe] | None:
     small = [(r, probe) for r, probe in failed if not probe.is_large]
     if any(is_handling(r) for r, _ in failed):
         return None
-    return min(small, key=lambda pair: (len(factors_of(pair[1])), len(pair[1].steps)), default=None)
+    return min(
+        small, key=lambda pair: (pair[1].drawn, len(factors_of(pair[1])), len(pair[1].steps)), default=None
+    )

@@ -35,9 +35,10 @@ def shrink(probe: Probe, evidence: Evidence) -> list[Probe]:
     """Return smaller versions of the probe, the smallest first.
 
     There is none if the deviation may depend on more than the numbers: on the manner of the run, the start
-    state, the layout in memory, groups, changed hyperparameters, masks or a loss scale.
+    state, a state that is restored, the layout in memory, groups, changed hyperparameters, masks or a loss
+    scale.
     """
-    if probe.manner != "plain" or probe.start or probe.layout != "C" or probe.is_scaled:
+    if probe.manner != "plain" or probe.start or probe.is_resumed or probe.layout != "C" or probe.is_scaled:
         return []
     if probe.groups or any(step.present is not None or step.changes for step in probe.steps):
         return []

@@ -19,11 +19,13 @@ def is_for(probe: Probe, dtype: str) -> bool:
 
     Some are made for a few dtypes alone.  In 16 bits there are no complex numbers.
     A probe whose numbers are 0 or infinite there shows nothing, and what only many elements show is shown in
-    float32.
+    float32.  Those that were drawn at random are not made for it.
     """
     if probe.only and dtype not in probe.only:
         return False
-    return dtype not in NARROW or (not (probe.is_complex or probe.is_large) and is_in_range(probe, dtype))
+    if dtype not in NARROW:
+        return True
+    return not (probe.is_complex or probe.is_large or probe.drawn) and is_in_range(probe, dtype)
 
 
 def has_many(probe: Probe) -> bool:

@@ -3,30 +3,42 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 
 from adamcore.config import MOMENT_STORAGE
 from adamcore.conformance.errors import UsageError
-from adamcore.conformance.settings import MOMENT_POLICIES, NARROW, OWN_TARGETS, POLICIES, QUICK
+from adamcore.conformance.settings import HISTORIES, MOMENT_POLICIES, NARROW, OWN_TARGETS, POLICIES, QUICK
 from adamcore.conformance.types import Probe
 from adamcore.registry import announced
 
+HISTORY = re.compile(r"STEP\.1/history-(\d{1,9})")  #: the name of a history, with its seed
 
-def select_probes(patterns: Iterable[str], *, quick: bool = False) -> list[Probe]:
+
+def select_probes(patterns: Iterable[str], *, quick: bool = False, histories: int = HISTORIES) -> list[Probe]:
     """Return the probes whose name or rule matches one of the patterns; no pattern selects all probes.
+
+    Args:
+        patterns: of names or rules.  The name of a history selects it, whatever its number.
+        quick: True selects the short ones of these.
+        histories: how many are drawn at random.
 
     Raises:
         UsageError: a pattern matches no probe, or none of the selected probes is quick.
     """
     from adamcore.conformance.probes import PROBES
+    from adamcore.conformance.probes.histories import history
 
     patterns = list(patterns)
+    asked = {int(found[1]) for found in map(HISTORY.fullmatch, patterns) if found}
+    drawn = [history(seed) for seed in sorted({*range(histories), *asked})]
+    known = [*(probe for probe in PROBES.values() if not probe.drawn), *drawn]
     for pattern in patterns:
-        if not any(matches(probe, pattern) for probe in PROBES.values()):
+        if not any(matches(probe, pattern) for probe in known):
             near = difflib.get_close_matches(pattern, PROBES, n=3, cutoff=0.4)
             raise UsageError(f"no probe {pattern!r}" + (f"; nearest: {', '.join(near)}" if near else ""))
-    fitting = [p for p in PROBES.values() if not patterns or any(matches(p, pattern) for pattern in patterns)]
+    fitting = [p for p in known if not patterns or any(matches(p, pattern) for pattern in patterns)]
     chosen = [p for p in fitting if is_quick(p)] if quick else fitting
     if not chosen:
         raise UsageError(f"--quick leaves none of these probes: {', '.join(p.name for p in fitting)}")

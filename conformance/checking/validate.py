@@ -9,7 +9,7 @@ from typing import Any
 
 from adamcore.conformance.candidates import is_own_backend
 from adamcore.conformance.errors import UsageError
-from adamcore.conformance.settings import DTYPES, LAYOUTS, NARROW, OWN_TARGETS, Ranks
+from adamcore.conformance.settings import DTYPES, LAYOUTS, MOST_HISTORIES, NARROW, OWN_TARGETS, Ranks
 from adamcore.dialects import DIALECTS
 
 
@@ -22,6 +22,7 @@ def validate_options(
     timeout: Any,
     parallel: Any,
     memory: Any,
+    histories: Any = 0,
 ) -> None:
     """Raise :class:`UsageError` if an argument of :func:`check` makes no sense."""
     for name, value in (("dialect", dialect), ("device", device)):
@@ -47,6 +48,8 @@ def validate_options(
             raise UsageError(f"{name}={number!r}: expected a number above 0")
     if parallel != int(parallel):
         raise UsageError(f"parallel={parallel!r}: expected a whole number")
+    if isinstance(histories, bool) or not isinstance(histories, int) or not 0 <= histories <= MOST_HISTORIES:
+        raise UsageError(f"histories={histories!r}: expected a whole number from 0 to {MOST_HISTORIES}")
 
 
 def validate_ranks(

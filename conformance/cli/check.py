@@ -43,6 +43,7 @@ examples:
   adamcore check torch.optim:Adam --set amsgrad=True --set foreach=True
   adamcore check my/adam.py:MyAdam --set noise_factor=@eps --json report.json
   adamcore check 'cmd:./my_driver --threads 1' --quick
+  adamcore check my/adam.py:MyAdam --histories 200
   adamcore check my/adam.py:MyAdam --html report.html --junit report.xml
   adamcore check my/adam.py:MyAdam --ranks 2 --layout fsdp
   adamcore check optax:adamw --ranks 8 --layout 2d
@@ -58,8 +59,17 @@ examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command to its parser."""
     add_candidates(parser)
+    add_histories(parser)
     add_ranks(parser)
     add_details(parser)
+
+
+def add_histories(parser: argparse.ArgumentParser) -> None:
+    """Add the option that says how many probes are drawn at random."""
+    from adamcore.conformance.settings import HISTORIES
+
+    about = "how many probes are drawn at random (default: %(default)s); more take longer, and find more"
+    parser.add_argument("--histories", type=int, default=HISTORIES, metavar="N", help=about)
 
 
 def add_ranks(parser: argparse.ArgumentParser) -> None:
@@ -261,6 +271,7 @@ def run_check(options: argparse.Namespace, out: Console, *, identifying: bool = 
         parallel=options.parallel,
         memory=options.memory,
         quick=options.quick,
+        histories=options.histories,
         ranks=getattr(options, "ranks", None),
         layout=getattr(options, "layout", None),
         processes=getattr(options, "processes", False),

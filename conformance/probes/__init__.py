@@ -13,6 +13,7 @@ from adamcore.conformance.probes import (
     clipping,
     freeze,
     handling,
+    histories,
     hyper,
     loss_scale,
     meetings,
@@ -42,6 +43,7 @@ PROBES: Mapping[str, Probe] = {
         clipping,
         meetings,
         handling,
+        histories,
     )
     for probe in module.PROBES
 }

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -179,6 +181,58 @@ FACTORS = (
 """Every factor; of those that are needed the first is what is wrong."""
 
 
+def of_values(made: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[Probe], Probe]:
+    """Return the function that changes a probe's hyperparameters, those of groups and of later steps too."""
+
+    def changed(probe: Probe) -> Probe:
+        steps = tuple(replace(s, changes=made(dict(s.changes))) if s.changes else s for s in probe.steps)
+        groups = tuple(made(dict(group)) for group in probe.groups)
+        return replace(probe, hyper=made(dict(probe.hyper)), steps=steps, groups=groups)
+
+    return changed
+
+
+def put(name: str, value: float, is_odd: Callable[[float], bool]) -> Callable[[Probe], Probe]:
+    """Return the function that gives a hyperparameter this value where it is odd."""
+    return of_values(lambda given: {n: value if n == name and is_odd(v) else v for n, v in given.items()})
+
+
+def of_one_size(probe: Probe, step: Step) -> Step:
+    """Return a step whose gradients are of the size of parameters."""
+    most = 1.125 * (step.scale or 1.0)
+    return step.each_gradient(lambda g: array(g * min(1.0, most / max(np.max(np.abs(g), initial=0.0), most))))
+
+
+def each_new(probe: Probe) -> Probe:
+    """Return a probe in which no gradient is that of the step before, or its opposite."""
+    steps = list(probe.steps)
+    for s, (before, step) in enumerate(pairwise(probe.steps), start=1):
+        grads = tuple(
+            array((step.scale or 1.0) * like(g, 900 + 10 * s + i)) if g is not None and is_again(h, g) else g
+            for i, (h, g) in enumerate(zip(before.grads, step.grads, strict=True))
+        )
+        steps[s] = replace(step, grads=grads)
+    return replace(probe, steps=tuple(steps))
+
+
+def is_again(before: FloatArray | None, g: FloatArray) -> bool:
+    """True if a gradient has an element that is the one of the step before, or its opposite, and not 0."""
+    return before is not None and bool(np.any((np.abs(before) == np.abs(g)) & (g != 0)))
+
+
+IN_HISTORIES = (
+    *FACTORS,
+    Factor("gradients in memory of their own", "aliasing", "STATE.2", not_run("fresh")),
+    Factor("a learning rate of 0", "schedule", "LR.2",
+           each_step(lambda probe, step: replace(step, lr=0.375) if step.lr == 0 else step)),
+    Factor("b1=0", "moments", "MOM.1", put("b1", 0.5, lambda b1: b1 == 0)),
+    Factor("a small eps", "epsilon", "EPS.1", put("eps", 0.0625, lambda eps: eps < 0.03)),
+    Factor("large gradients", "clipping", "NUM.5", each_step(of_one_size)),
+    Factor("a gradient that comes again", "moments", "MOM.1", each_new),
+)  # fmt: skip
+"""Every factor of a probe that was drawn at random: designed ones have the last for reasons of their own."""
+
+
 def factors_of(probe: Probe) -> list[Factor]:
     """Return what of an ordinary probe this one has not.
 
@@ -186,4 +240,4 @@ def factors_of(probe: Probe) -> list[Factor]:
     >>> [factor.area for factor in factors_of(PROBES["F1/absent-last"])]
     ['missing', 'decay']
     """
-    return [factor for factor in FACTORS if factor.is_in(probe)]
+    return [factor for factor in (IN_HISTORIES if probe.drawn else FACTORS) if factor.is_in(probe)]

@@ -17,6 +17,7 @@ import numpy as np
 
 from adamcore.conformance.probes.design import array, numbers
 from adamcore.conformance.probes.loss_scale import times
+from adamcore.conformance.settings import HISTORIES
 from adamcore.conformance.types import FloatArray, Layout, Manner, Probe, Step
 
 T = TypeVar("T")
@@ -78,13 +79,12 @@ def history(seed: int) -> Probe:
 
     >>> probe = history(1)
     >>> probe.name, probe.about, dict(probe.needs)
-    ('STEP.1/history-1', '12 steps at random, with absent gradients', {'missing': ('skip',)})
+    ('STEP.1/history-1', '11 steps at random, with absent gradients', {'missing': ('skip',)})
     """
     dice = Dice(seed)
-    shapes = dice.of(TREES)
-    probe = Probe(
-        f"STEP.1/history-{seed}", "", parameters(dice, shapes), gradients(dice, shapes), dice.hyper()
-    )
+    shapes = TREES[(seed + seed // 6) % len(TREES)]
+    params, steps = parameters(dice, shapes), gradients(dice, shapes)
+    probe = Probe(f"STEP.1/history-{seed}", "", params, steps, dice.hyper(), drawn=True)
     what, change = KINDS[seed // 2 % len(KINDS)]
     has = [*(["absent gradients"] if seed % 2 else []), *([what] if what else [])]
     if seed % 2:
@@ -208,5 +208,4 @@ KINDS: Sequence[tuple[str, Change]] = (
     ("closures", with_closures),
 )
 """What a pair of histories has besides, and the function that brings it in."""
-COUNT = 2 * len(KINDS)  #: histories of a check that asks for no other number
-PROBES = [history(seed) for seed in range(COUNT)]
+PROBES = [history(seed) for seed in range(HISTORIES)]
