@@ -10,7 +10,6 @@ from blind_frame import Array, Frame, Slot, flat
 from fifth_blind_frame import Zeros
 from fourth_blind_frame import stored
 from register import wrong
-from sixth_blind_frame import WantingCoupledHat
 from tenth_blind_frame_b import After
 from thirteenth_blind_frame_b import Browser, KerasMaximum, Mlx, MlxPlain
 from twelfth_blind_frame_b import begun
@@ -27,27 +26,6 @@ class ThirteenthEmptyLeftOut(Mlx):
     def get_state(self) -> dict[str, Any]:
         state = super().get_state()
         return {k: [a for a in v if a.size] if k in ("m", "v") else v for k, v in state.items()}
-
-
-@wrong(
-    "state clock",
-    "STATE.4",
-    like="nntile/nntile#351: the optimizer's num_iter_ is saved, and only that of the nodes is raised",
-)
-class ThirteenthCountSavedAsBuilt(WantingCoupledHat):
-    """The count that is saved is that with which the optimizer began; the steps raise another one."""
-
-    dialect = "mindspore.Adam"
-
-    def begin(self) -> None:
-        self.num_iter = 0
-
-    def get_state(self) -> dict[str, Any]:
-        return {**super().get_state(), "t": [self.num_iter] * len(self.slots)}
-
-    def set_state(self, state: dict[str, Any]) -> None:
-        super().set_state(state)
-        self.num_iter = max((s.t for s in self.slots), default=0)
 
 
 @wrong(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Sequence
 from dataclasses import astuple
@@ -15,6 +16,7 @@ from fourth_blind_frame import Common, Hat, Nadam
 from register import wrong
 from sixth_blind_frame import CoupledHat, Wanting
 from tenth_blind_frame_b import Undecayed
+from tenth_blind_frame_b import Wanting as Demanding
 
 
 class Configuration:
@@ -27,7 +29,7 @@ Known = weakref.WeakValueDictionary[tuple[Any, ...], Configuration]
 
 
 @wrong(
-    "isolation clock",
+    "isolation",
     "STATE.3",
     like="deeplearning4j/deeplearning4j#3584: two models of one configuration share its iteration count",
 )
@@ -69,6 +71,23 @@ class ThirteenthFadesForMissed(CoupledHat):
         k = s.extra.pop("missed", 0)
         s.m, s.v = s.h.b1**k * s.m, s.h.b2**k * s.v
         super().update(s, g)
+
+
+@wrong(
+    "missing",
+    "F1",
+    like="NVIDIA-NeMo/Emerging-Optimizers#235: if the step raises, all parameters stay stacked matrices",
+)
+class ThirteenthLeftAsMatrices(Demanding):
+    """Parameters are matrices for the time of a step, and for good where it refuses an absent gradient."""
+
+    def all(self, grads: Sequence[Array | None]) -> None:
+        shapes = [s.shape for s in self.slots]
+        for s in self.slots:
+            s.shape = (-1, 1) if len(s.shape) < 2 else (s.shape[0], math.prod(s.shape[1:]))
+        super().all(grads)
+        for s, shape in zip(self.slots, shapes, strict=True):
+            s.shape = shape
 
 
 @wrong(

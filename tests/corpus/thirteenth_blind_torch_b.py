@@ -172,7 +172,7 @@ class ThirteenthRightTorchOneForEach(torch.optim.Optimizer):
             with torch.enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            settings = {name: group[name] for name in self.defaults}
+            settings = {name: group[name] for name in ("lr", "betas", "eps", "weight_decay")}
             for p in group["params"]:
                 if p.grad is not None:
                     inner = torch.optim.AdamW([p], **settings)
