@@ -26,7 +26,8 @@ from adamcore.config import MOMENT_STORAGE
 FloatArray = npt.NDArray[Any]
 Layout = Literal["C", "F", "strided", "readonly", "offset", "reversed", "broadcast"]
 """How an array lies in memory: see :func:`adamcore.conformance.candidates.base.cast`."""
-Manner = Literal["plain", "beside", "fresh", "closure"]  #: how a probe is run: see Probe.manner
+Manner = Literal["plain", "beside", "alike", "fresh", "closure", "joining"]
+"""How a probe is run: see :attr:`Probe.manner`."""
 RunKey = tuple[str, str]  #: the name of a probe, and a dtype
 Status = Literal["passed", "failed", "skipped", "undecided"]
 
@@ -146,9 +147,11 @@ class Probe:
     manner: Manner = "plain"
     """How the probe is run.
 
-    "beside" has a second optimizer step in turn, on other numbers.  "fresh" passes each step's gradients
-    in memory of their own; in all other runs the gradients of a step overwrite those of the step before.
-    "closure" passes each step a function that computes the gradients.
+    "beside" has a second optimizer step in turn, on other numbers, and "alike" one with the same
+    hyperparameters.  "fresh" passes each step's gradients in memory of their own; in all other runs the
+    gradients of a step overwrite those of the step before.  "closure" passes each step a function that
+    computes the gradients.  "joining" adds a parameter to the optimizer before its first gradient, in a group
+    of its own, unless it has one in the first step.
     """
     twin: str | None = None  #: the probe whose run must be the same bit for bit
     only: tuple[str, ...] = ()  #: the dtypes that it is run in; empty: all
@@ -176,6 +179,11 @@ class Probe:
     def is_resumed(self) -> bool:
         """Whether the state is saved and restored before a step."""
         return any(step.resumed for step in self.steps)
+
+    @property
+    def has_neighbour(self) -> bool:
+        """Whether a second optimizer steps in turn."""
+        return self.manner in ("beside", "alike")
 
     @property
     def updates(self) -> int:

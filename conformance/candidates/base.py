@@ -195,7 +195,7 @@ def run_probe(make: Callable[[Probe], Stepper], probe: Probe) -> Run:
         stepper = make(probe)
         if probe.start:
             stepper.begin(probe.start)
-        neighbour = make(mirror(probe)) if probe.manner == "beside" else None
+        neighbour = make(mirror(probe)) if probe.has_neighbour else None
         for index, step in enumerate(probe.steps, start=1):
             if step.resumed:
                 stepper = stepper.resumed()
@@ -254,12 +254,13 @@ def after_refusal(stepper: Stepper, probe: Probe, index: int) -> list[FloatArray
 
 
 def mirror(probe: Probe) -> Probe:
-    """Return the probe with its gradients times -2 and its hyperparameters halved.
+    """Return the probe with its gradients times -2 and, unless they are to be alike, hyperparameters halved.
 
     The parameters are equal, as a clone's are, so that what is shared by what they hold shows too.
     """
     steps = tuple(step.each_gradient(lambda g: -2.0 * g) for step in probe.steps)
-    hyper = {name: 0.5 * value for name, value in probe.hyper.items()}
+    half = 1.0 if probe.manner == "alike" else 0.5
+    hyper = {name: half * value for name, value in probe.hyper.items()}
     return replace(probe, steps=steps, hyper=hyper)
 
 
@@ -289,6 +290,7 @@ def unsupported_reason(
     closure: bool = False,
     scale: bool = False,
     found_inf: bool = False,
+    joining: bool = False,
 ) -> str | None:
     """Return why a third party's candidate cannot run the probe, or None.
 
@@ -300,6 +302,7 @@ def unsupported_reason(
         closure: True if a step takes a function that computes the gradients.
         scale: True if a step takes the loss scale that it has to divide by.
         found_inf: True if a step takes the flag that tells it to do nothing.
+        joining: True if parameters can be added to it later.
     """
     if any(step.present is not None for step in probe.steps):
         return "it has no masks of presence"
@@ -311,6 +314,8 @@ def unsupported_reason(
         return "its parameters have no groups"
     if not closure and probe.manner == "closure":
         return "its step takes no closure"
+    if not joining and probe.manner == "joining":
+        return "no parameters can be added to it later"
     if not scale and any(step.scale is not None for step in probe.steps):
         return "its step takes no loss scale"
     if not found_inf and any(step.found_inf for step in probe.steps):

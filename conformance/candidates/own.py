@@ -231,7 +231,7 @@ class OwnCandidate:
 
     def run(self, probe: Probe, dtype: str) -> Run:
         hyper: dict[str, Any] = {"lr_max": 0.0, **probe.hyper}  # 0: the probe's lr, not that of the claim
-        if probe.groups or probe.manner == "closure":
+        if probe.groups or probe.manner in ("closure", "joining"):
             return Run(unsupported="a step of arrays has neither groups nor a closure")
         if self.library.compiles and len(probe.params) > MOST_COMPILED:
             return Run(unsupported=f"compiling a step of {len(probe.params)} arrays takes minutes")

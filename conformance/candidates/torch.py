@@ -76,6 +76,7 @@ class TorchCandidate:
             closure=takes_closure(self.cls),
             scale=True,
             found_inf=True,
+            joining=True,
         )
         if reason:
             return Run(unsupported=reason)
@@ -95,6 +96,13 @@ class TorchCandidate:
     def stepper(self, probe: Probe, dtype: str) -> TorchStepper:
         """Return the optimizer that runs a variant of a probe."""
         return TorchStepper(self, probe, dtype)
+
+
+def waiting(probe: Probe) -> list[int]:
+    """Return the numbers of the parameters that are added to the optimizer later; one is in it at first."""
+    first = probe.steps[0].grads if probe.manner == "joining" else ()
+    numbers = [i for i, g in enumerate(first) if g is None]
+    return numbers if len(numbers) < len(first) else numbers[1:]
 
 
 def set_number(group: dict[str, Any], name: str, value: Any) -> None:
@@ -126,11 +134,13 @@ class TorchStepper(Stepper):
         self.hyper = effective_hyper(probe.hyper, a.lacks, a.fixed)
         layout = layout_of_parameters(probe)
         self.params = [torch.nn.Parameter(self.tensor(p, layout)) for p in probe.params]
+        self.changed: dict[str, Any] = {}  #: hyperparameters that were set in all groups, lr too
+        self.outside = waiting(probe)  #: the numbers of the parameters that the optimizer does not have yet
+        self.joined: list[int] = []  #: those that were added to it, in this order
         self.gradients = GradientBuffers(probe, self.tensor, self.refill, self.bits)
         try:
-            self.optimizer = self.construct(
-                self.groups() if probe.groups else self.params, a.call(self.hyper)
-            )
+            inside = [p for i, p in enumerate(self.params) if i not in self.outside]
+            self.optimizer = self.construct(self.groups() if probe.groups else inside, a.call(self.hyper))
         except Exception as error:
             if probe.groups:
                 raise UnsupportedProbe(f"it takes no groups: {describe(error)}") from error
@@ -144,25 +154,45 @@ class TorchStepper(Stepper):
         """Return the parameters in groups, each with what its settings differ in."""
         found: list[dict[str, Any]] = []
         a = self.candidate.arguments
-        for p, group, before in zip(self.params, self.probe.groups, (None, *self.probe.groups), strict=False):
+        before = None
+        for i, (p, group) in enumerate(zip(self.params, self.probe.groups, strict=True)):
+            if i in self.outside:
+                continue
             if group == before:
                 found[-1]["params"].append(p)
             else:
                 found.append({"params": [p]} | a.settings(group, {**self.hyper, **group}))
+            before = group
         return found
+
+    def join(self, number: int) -> None:
+        """Add a parameter to the optimizer, in a group of its own, in which is set what is set in all."""
+        self.outside.remove(number)
+        self.joined.append(number)
+        own = self.probe.groups[number] if self.probe.groups else {}
+        settings = self.candidate.arguments.settings(own, {**self.hyper, **own})
+        self.optimizer.add_param_group({"params": [self.params[number]]} | settings)
+        self.set_in(self.optimizer.param_groups[-1:], self.changed)
 
     def set_lr(self, lr: float) -> None:
         """Set the learning rate of all groups, as a scheduler does, by the optimizer's own name for it."""
-        name = self.candidate.arguments.names.get("lr", "lr")
-        for group in self.optimizer.param_groups:
-            set_number(group, "lr" if "lr" in group else name, lr)
+        self.changed["lr"] = lr
+        self.set_in(self.optimizer.param_groups, {"lr": lr})
 
     def change(self, changes: Mapping[str, Any]) -> None:
         """Set hyperparameters of all groups, as a scheduler does; of a new b1 each group keeps its own b2."""
         self.hyper |= changes
+        self.changed |= changes
+        self.set_in(self.optimizer.param_groups, changes)
+
+    def set_in(self, groups: Sequence[dict[str, Any]], changes: Mapping[str, Any]) -> None:
+        """Set hyperparameters of these groups."""
         a = self.candidate.arguments
-        for group in self.optimizer.param_groups:
-            for name, value in a.settings(changes, {**self.hyper, **a.betas(group), **changes}).items():
+        others = {name: value for name, value in changes.items() if name != "lr"}
+        for group in groups:
+            if "lr" in changes:
+                set_number(group, "lr" if "lr" in group else a.names.get("lr", "lr"), changes["lr"])
+            for name, value in a.settings(others, {**self.hyper, **a.betas(group), **others}).items():
                 set_number(group, name, value)
 
     def tensor(self, array: Any, layout: Layout | None = None) -> Any:
@@ -218,10 +248,13 @@ class TorchStepper(Stepper):
 
     def resumed(self) -> Stepper:
         again = self.again()
+        for number in self.joined:
+            again.join(number)
         for p, old in zip(again.params, self.params, strict=True):
             p.data = old.detach().clone()
         saved = copy.deepcopy(self.optimizer.state_dict())
         again.state_taken = is_taken_apart(again.optimizer.load_state_dict, saved)
+        again.changed = dict(self.changed)
         return again
 
     def clocks(self) -> list[int] | None:
@@ -248,6 +281,8 @@ class TorchStepper(Stepper):
             self.set_lr(step.lr)
         if step.changes:
             self.change(step.changes)
+        for number in [i for i in self.outside if step.grads[i] is not None]:
+            self.join(number)
         if self.probe.is_scaled:
             self.set_scale(step)
         grads = self.gradients.fill([None if g is None else cast(g, self.dtype) for g in step.grads])

@@ -162,7 +162,9 @@ FACTORS = (
     Factor("a state that is saved and restored", "state", "STATE.4",
            each_step(lambda probe, step: replace(step, resumed=False))),
     Factor("another optimizer beside it", "isolation", "STATE.3", not_run("beside")),
+    Factor("another optimizer of the same hyperparameters", "isolation", "STATE.3", not_run("alike")),
     Factor("a closure", "closure", "STEP.2", not_run("closure")),
+    Factor("parameters that are added later", "groups", "LR.4", not_run("joining")),
     Factor("parameter groups", "groups", "LR.4", lambda p: replace(p, groups=())),
     Factor("a step without any gradient", "missing", "F1", each_step(filled_if_empty)),
     Factor("gradients that are absent", "missing", "F1", each_step(filled)),
@@ -221,7 +223,7 @@ def is_again(before: FloatArray | None, g: FloatArray) -> bool:
 
 
 IN_HISTORIES = (
-    *FACTORS,
+    *FACTORS[:-3],
     Factor("gradients in memory of their own", "aliasing", "STATE.2", not_run("fresh")),
     Factor("a learning rate of 0", "schedule", "LR.2",
            each_step(lambda probe, step: replace(step, lr=0.375) if step.lr == 0 else step)),
@@ -229,8 +231,9 @@ IN_HISTORIES = (
     Factor("a small eps", "epsilon", "EPS.1", put("eps", 0.0625, lambda eps: eps < 0.03)),
     Factor("large gradients", "clipping", "NUM.5", each_step(of_one_size)),
     Factor("a gradient that comes again", "moments", "MOM.1", each_new),
+    *FACTORS[-3:],
 )  # fmt: skip
-"""Every factor of a probe that was drawn at random: designed ones have the last for reasons of their own."""
+"""Every factor of a probe that was drawn at random: designed ones have these others for reasons of their own."""
 
 
 def factors_of(probe: Probe) -> list[Factor]:

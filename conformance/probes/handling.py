@@ -66,6 +66,7 @@ UNSCALED = Probe(
 )  # fmt: skip
 
 ROWS = ((5,), (4, 6))
+DOZEN = (*((2,),) * 4, (0,), *((2,),) * 7)  #: shapes, so many that sorted names are not in order
 
 
 def rows(seed: int, count: int) -> tuple[Step, ...]:
@@ -105,12 +106,14 @@ PROBES = [
         "STATE.4/resumed-rate", "a new lr, then a run is saved and restored: it goes on with the new one",
         (numbers(168, 3),), scheduled(moving(169, 6, (3,)), {1: 0.125}), {**ODD, "b1": 0.9, "b2": 0.99})),
     resumed(Probe(
-        "STATE.4/resumed-many", "a dozen arrays of one shape, saved and restored: each has its own again",
-        tuple(numbers(130 + i, 2) for i in range(12)), moving(150, 4, *((2,),) * 12), ODD)),
+        "STATE.4/resumed-many", "a dozen arrays, one of them empty, saved and restored: each has its own",
+        tuple(numbers(130 + i, *shape) for i, shape in enumerate(DOZEN)), moving(150, 4, *DOZEN), ODD)),
     Probe("STATE.3/equal", "arrays that begin with the same numbers: each has its own gradients and moments",
           (numbers(160, 3), numbers(161, 3), numbers(160, 3)), moving(162, 4, *((3,),) * 3), ODD),
     replace(PLAIN, name="STATE.3/beside", about="a second optimizer with other hyperparameters steps in turn",
             manner="beside"),
+    replace(PLAIN, name="STATE.3/alike", about="a second optimizer with the same ones steps in turn",
+            manner="alike"),
     replace(PLAIN, name="STATE.2/fresh", about="every step's gradients in memory of their own: bit for bit",
             manner="fresh", twin=PLAIN.name),
     replace(PLAIN, name="STEP.2/closure", manner="closure",

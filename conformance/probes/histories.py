@@ -35,7 +35,7 @@ VALUES: Mapping[str, Sequence[float]] = {
 }
 """Hyperparameters at the start, of a group, and of a later step."""
 LAYOUTS: Sequence[Layout] = ("F", "strided", "offset", "readonly", "reversed")
-MANNERS: Sequence[Manner] = ("plain", "plain", "plain", "beside", "fresh")
+MANNERS: Sequence[Manner] = ("plain", "plain", "plain", "beside", "alike", "fresh")
 SKIP: Mapping[str, tuple[object, ...]] = {"missing": ("skip",)}  #: the claims for absent gradients
 
 
@@ -162,9 +162,10 @@ def in_a_manner(dice: Dice, probe: Probe) -> Probe:
     return replace(probe, manner=dice.of(MANNERS))
 
 
-def with_groups(dice: Dice, probe: Probe) -> Probe:
+def with_groups(dice: Dice, probe: Probe, manner: Manner | None = None) -> Probe:
     """Return a probe whose parameters have hyperparameters of their own."""
-    return in_a_manner(dice, replace(probe, groups=tuple(dice.some_hyper(0.3) for _ in probe.params)))
+    probe = replace(probe, groups=tuple(dice.some_hyper(0.3) for _ in probe.params))
+    return replace(probe, manner=manner) if manner else in_a_manner(dice, probe)
 
 
 def with_changes(dice: Dice, probe: Probe) -> Probe:
@@ -175,11 +176,13 @@ def with_changes(dice: Dice, probe: Probe) -> Probe:
 
 def with_scales(dice: Dice, probe: Probe) -> Probe:
     """Return a probe with a loss scale, and in every second history with steps that are skipped."""
-    scale = dice.of(SCALES)
+    scale, skipped = dice.of(SCALES), dice.below(len(probe.steps))
     made = []
-    for step in probe.steps:
+    for s, step in enumerate(probe.steps):
         scale = dice.of(SCALES) if dice.chance(0.3) else scale
-        made.append(replace(times(step, scale), found_inf=bool(dice.seed % 2) and dice.chance(0.2)))
+        made.append(replace(times(step, scale), found_inf=s == skipped or dice.chance(0.1)))
+    if dice.seed % 2 == 0:
+        made = [replace(step, found_inf=False) for step in made]
     return replace(probe, steps=tuple(made))
 
 
@@ -199,6 +202,17 @@ def with_closures(dice: Dice, probe: Probe) -> Probe:
     return replace(probe, manner="closure")
 
 
+def joining(dice: Dice, probe: Probe) -> Probe:
+    """Return a probe whose last parameters are added to the optimizer later, in groups of their own."""
+    late = [dice.below(5) if i else 0 for i in range(len(probe.params))]
+    steps = tuple(
+        replace(step, grads=tuple(None if s < t else g for g, t in zip(step.grads, late, strict=True)))
+        for s, step in enumerate(probe.steps)
+    )
+    needs = {**probe.needs, **SKIP, "clock": ("per-parameter",)}
+    return with_groups(dice, replace(probe, steps=steps, needs=needs), manner="joining")
+
+
 KINDS: Sequence[tuple[str, Change]] = (
     ("", in_a_manner),
     ("groups", with_groups),
@@ -206,6 +220,7 @@ KINDS: Sequence[tuple[str, Change]] = (
     ("a loss scale", with_scales),
     ("another layout and numbers that are not finite", laid_out),
     ("closures", with_closures),
+    ("parameters that are added later", joining),
 )
 """What a pair of histories has besides, and the function that brings it in."""
 PROBES = [history(seed) for seed in range(HISTORIES)]

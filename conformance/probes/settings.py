@@ -82,6 +82,23 @@ PROBES = [
         steps=without(GROUPED_LR.steps, (), (0, 1), (2,), (0, 1, 3)),
         tells=("missing", "clock"),
     ),
+    replace(
+        GROUPED_LR,
+        name="STEP.2/groups",
+        about="groups whose gradients come from a closure: it is called once, whatever their number",
+        manner="closure",
+        tells=(),
+    ),
+    replace(
+        grouped(
+            "LR.4/joining",
+            "parameters that are added behind the first and the second step, in groups of their own",
+            "lr", "b1", "b2", "eps", "weight_decay",
+        ),
+        steps=without(GROUPED_LR.steps, (2, 3), (3,)),
+        manner="joining",
+        needs={"missing": ("skip",), "clock": ("per-parameter",)},
+    ),
     grouped(
         "LR.4/groups-schedule",
         "the same, and an lr that changes: it reaches each group",

@@ -32,7 +32,7 @@ def any_probe(probe: Probe) -> bool:
 
 
 def is_beside(probe: Probe) -> bool:
-    return probe.manner == "beside"
+    return probe.has_neighbour
 
 
 def has_own_ages(probe: Probe) -> bool:
@@ -48,6 +48,8 @@ PAIRS = (
          "the same run comes out otherwise after other runs", any_probe),
     Pair("STATE.4/uninterrupted", "STATE.3/beside", "isolation", "STATE.3",
          "a run comes out otherwise beside another optimizer", is_beside),
+    Pair("STATE.4/uninterrupted", "STATE.3/alike", "isolation", "STATE.3",
+         "a run comes out otherwise beside another optimizer of the same hyperparameters", is_beside),
     Pair("STATE.4/uninterrupted", "STATE.4/resumed", "state", "STATE.4",
          "a run that is saved and restored does not go on as it would have", is_restored),
     Pair("CLK.1/one-age", "CLK.1/own-ages", "clock", "CLK.1",

@@ -244,7 +244,7 @@ def clippings() -> Iterator[tuple[str, Mask]]:
 
 REGIONS: tuple[Region, ...] = (
     Region("isolation", "STATE.3", "beside another optimizer",
-           by_input(lambda p, s, i: p.manner == "beside")),
+           by_input(lambda p, s, i: p.has_neighbour)),
     Region("state", "STATE.4", "in a run that is resumed", by_input(lambda p, s, i: p.is_resumed)),
     Region("state", "STATE.4", "from a state that is given", by_input(lambda p, s, i: bool(p.start))),
     Region("state", "STATE.4", "in a run that is resumed, or begins from a given state",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from worker_runs import G, P
 
+from adamcore.conformance.probes.design import resumed
 from adamcore.conformance.types import Moments, Probe, Run, Step
 from adamcore.conformance.wire import pack_array, pack_probe, pack_run, unpack_array, unpack_probe, unpack_run
 
@@ -43,6 +44,7 @@ def test_changed_settings_groups_and_closures_survive_the_wire() -> None:
     back = unpack_probe(pack_probe(probe))
     assert [step.changes for step in back.steps] == [{"b1": 0.5}, None]
     assert (back.groups, back.manner) == (({"b1": 0.25}, {}), "closure")
+    assert [step.resumed for step in unpack_probe(pack_probe(resumed(probe, 1))).steps] == [False, True]
     run_ = unpack_run(pack_run(Run(closure=["called its closure 2 times in step 1"])))
     assert run_.closure == ["called its closure 2 times in step 1"]
 

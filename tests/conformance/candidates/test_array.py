@@ -12,8 +12,10 @@ from candidate_probes import G0, G1, HYPER, P1, Plain, probe
 
 from adamcore import Adam
 from adamcore.conformance.candidates.array import ArrayCandidate
+from adamcore.conformance.candidates.base import same_bits
 from adamcore.conformance.errors import CandidateError, SettingError
 from adamcore.conformance.probes import PROBES
+from adamcore.conformance.probes.design import resumed
 from adamcore.conformance.types import Step
 from adamcore.conformance.verdict.judge import judge
 
@@ -57,10 +59,31 @@ def test_array_candidate_is_seen_taking_a_state_apart() -> None:
             super().set_state(dict(state))
             state.clear()
 
-    resumed = replace(probe(), manner="resumed")
-    assert ArrayCandidate(Good, {}).run(resumed, "float32").written == []
-    found = ArrayCandidate(Takes, {}).run(resumed, "float32").written
+    restored = resumed(probe())
+    assert ArrayCandidate(Good, {}).run(restored, "float32").written == []
+    found = ArrayCandidate(Takes, {}).run(restored, "float32").written
     assert found == ["the state that it was restored from, before step 2"]
+
+
+def test_what_was_set_is_handed_over_to_who_resumes() -> None:
+    plain = probe(Step((G0, G1), lr=0.25, changes={"b1": 0.25}), Step((G0, G1)), Step((-G0, G1)))
+    run = ArrayCandidate(Good, {}).run(plain, "float64")
+    again = ArrayCandidate(Good, {}).run(resumed(resumed(plain, 1), 1, 2), "float64")
+    assert run.error is None
+    for a, b in zip(run.params, again.params, strict=True):
+        assert all(same_bits(x, y) for x, y in zip(a, b, strict=True))
+
+
+def test_a_neighbour_that_refuses_is_no_failure() -> None:
+    class Refuses(Good):
+        def set_hyper(self, hyper: dict[str, float]) -> None:
+            raise NotImplementedError("the products belong to their betas")
+
+    changed = replace(probe(Step((G0, G1), changes={"b1": 0.25})), manner="alike")
+    run = ArrayCandidate(Refuses, {}).run(changed, "float32")
+    assert (run.error, run.unsupported) == (
+        None, "it refuses other b1: NotImplementedError: the products belong to their betas"
+    )  # fmt: skip
 
 
 def test_a_rare_hyperparameter_is_handed_over_to_who_asks_for_it() -> None:
@@ -120,7 +143,7 @@ def test_a_state_that_can_not_be_shown_fails_where_it_is_saved_alone() -> None:
             raise AttributeError("no attribute 'groups'")
 
     assert ArrayCandidate(Renamed, {}).run(probe(), "float32").error is None
-    saved = ArrayCandidate(Renamed, {}).run(replace(probe(), manner="resumed"), "float32")
+    saved = ArrayCandidate(Renamed, {}).run(resumed(probe()), "float32")
     assert saved.error == "AttributeError: no attribute 'groups'"
 
 

@@ -13,6 +13,7 @@ from adamcore import Adam
 from adamcore.conformance.candidates import load_candidates
 from adamcore.conformance.candidates.base import same_bits
 from adamcore.conformance.probes import PROBES
+from adamcore.conformance.probes.design import resumed
 from adamcore.conformance.types import Probe, Step
 from adamcore.conformance.verdict.judge import judge
 
@@ -57,7 +58,7 @@ def test_torch_is_seen_taking_a_state_apart() -> None:
             super().load_state_dict(state_dict)
             state_dict["state"].clear()
 
-    run = TorchCandidate(Takes, {}, None, None).run(replace(probe(), manner="resumed"), "float32")
+    run = TorchCandidate(Takes, {}, None, None).run(resumed(probe()), "float32")
     assert run.written == ["the state that it was restored from, before step 2"]
 
 
@@ -83,6 +84,58 @@ def test_torch_gets_its_gradients_from_a_closure() -> None:
     assert run.closure == []
     for a, b in zip(run.params, plain.params, strict=True):
         assert all(same_bits(x, y) for x, y in zip(a, b, strict=True))
+
+
+def test_a_parameter_without_a_gradient_is_no_part_of_a_closure() -> None:
+    torch = pytest.importorskip("torch")
+    lacking = replace(probe(Step((None, G1)), Step((None, None))), manner="closure")
+    [candidate] = load_candidates("torch.optim:AdamW", [None], {}, None)
+    run = candidate.run(lacking, "float32")
+    assert (run.error, run.closure) == (None, [])
+    assert torch.equal(*(torch.tensor(after[0]) for after in run.params))
+
+
+class Groups:
+    """What an optimizer's groups were at each step: the sizes of their parameters, and two settings."""
+
+    def __init__(self) -> None:
+        self.seen: list[list[tuple[list[int], float, float]]] = []
+
+    def of(self, base: type) -> type:
+        seen = self.seen
+
+        class Recorded(base):  # type: ignore[misc]
+            def step(self, closure: Any = None) -> Any:
+                seen.append(
+                    [
+                        ([p.numel() for p in g["params"]], g["lr"], g["weight_decay"])
+                        for g in self.param_groups
+                    ]
+                )
+                return super().step(closure)
+
+        return Recorded
+
+
+def test_parameters_are_added_before_their_first_gradient() -> None:
+    torch = pytest.importorskip("torch")
+    from adamcore.conformance.candidates.torch import TorchCandidate
+
+    steps = (Step((G0, None)), Step((G0, None), lr=0.25), Step((G0, G1)), Step((None, G1), resumed=True))
+    joined = replace(probe(*steps), manner="joining", groups=({"weight_decay": 0.5}, {}))
+    groups, size = Groups(), (P0.size, P1.size)
+    run = TorchCandidate(groups.of(torch.optim.AdamW), {}, None, None).run(joined, "float64")
+    assert (run.error, run.unsupported) == (None, None)
+    lr, decay = joined.hyper["lr"], joined.hyper["weight_decay"]
+    first, second = ([size[0]], 0.25, 0.5), ([size[1]], 0.25, decay)
+    assert groups.seen == [[([size[0]], lr, 0.5)], [first], [first, second], [first, second]]
+
+
+def test_one_parameter_is_there_from_the_start() -> None:
+    from adamcore.conformance.candidates.torch import waiting
+
+    assert waiting(replace(probe(Step((None, None))), manner="joining")) == [1]
+    assert waiting(probe(Step((None, G1)))) == []
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from adamcore.conformance.probes import PROBES
-from adamcore.conformance.probes.design import array, gradients, moving, numbers
+from adamcore.conformance.probes.design import array, gradients, moving, numbers, resumed
 
 
 def test_arrays_are_exact_in_float32() -> None:
@@ -43,3 +43,11 @@ def test_moving_gradients_change_from_step_to_step() -> None:
     shapes = [[g.shape for g in step.grads if g is not None] for step in steps]
     assert shapes == [[(4,), (2, 2)]] * 3
     assert (np.asarray(steps[0].grads[0]) != np.asarray(steps[1].grads[0])).any()
+
+
+def test_a_run_is_restored_halfway_or_where_it_is_said() -> None:
+    probe = PROBES["STATE.4/uninterrupted"]
+    assert [s for s, step in enumerate(resumed(probe).steps) if step.resumed] == [5]
+    assert [s for s, step in enumerate(resumed(probe, 0, 3).steps) if step.resumed] == [0, 3]
+    assert resumed(probe).is_resumed
+    assert not probe.is_resumed
