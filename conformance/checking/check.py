@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from adamcore.conformance.candidates import is_own_backend
+from adamcore.conformance.checking.alone import blame_runs_before
 from adamcore.conformance.checking.meetings import find_meeting
 from adamcore.conformance.checking.own_backends import OwnBackend
 from adamcore.conformance.checking.ranks import blame_ranks
@@ -193,7 +194,8 @@ def explaining(target: str, subjects: Sequence[Subject], number: int, progress: 
 def measure_parts(subject: ThirdParty, run: Callable[[WorkerJob], Iterable[Event]]) -> None:
     """Run the experiments on a candidate that failed a probe; without them its parts are not measured.
 
-    If all parts are as claimed, what meets in a probe that it failed is taken away, one after the other.
+    A probe that it failed is run once more by itself.  If all parts are as claimed, what meets in one that it
+    failed is taken away, one after the other.
 
     Args:
         subject: the candidate.
@@ -204,6 +206,8 @@ def measure_parts(subject: ThirdParty, run: Callable[[WorkerJob], Iterable[Event
         if isinstance(event, RunEvent):
             subject.on_run(event.job, event.task, event.run)
     subject.set_anatomy()
+    if dtype is not None:
+        subject.difference = blame_runs_before(subject, run) or subject.difference
     if dtype is not None and not subject.is_explained:
         subject.meeting = find_meeting(subject, run)
 

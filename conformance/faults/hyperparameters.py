@@ -213,6 +213,8 @@ HYPERPARAMETERS: tuple[Fault, ...] = (
     Fault("b2-complement", "hyperparameters", "MOM.2", "1-b2 is taken for b2",
           **_inputs.on_hyper(partial(_inputs.one_minus, "b2"))),
     *rounding(),
+    Fault("decay-in-float32", "decay", "NUM.4", "1 - lr*weight_decay is formed in float32",
+          coefficients=decays_in_float32),
     Fault("lr-kept-in-float32", "hyperparameters", "STEP.1",
           "lr is kept in float32, and 1 - lr*weight_decay is formed in it",
           probe=partial(_inputs.narrowed, ("lr",), "float32"), coefficients=decays_in_float32),

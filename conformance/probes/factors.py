@@ -233,7 +233,7 @@ IN_HISTORIES = (
     Factor("a gradient that comes again", "moments", "MOM.1", each_new),
     *FACTORS[-3:],
 )  # fmt: skip
-"""Every factor of a probe that was drawn at random: designed ones have these others for reasons of their own."""
+"""Every factor of a probe drawn at random; what designed ones have of the others, they have for a reason."""
 
 
 def factors_of(probe: Probe) -> list[Factor]:

@@ -27,6 +27,8 @@ def decay(d: Difference) -> Words:
     got, _ = d.values("two dimensions")
     if (late := late_steps(d)) is not None:
         return clock(late)
+    if is_left_out(d):
+        return "zero_gradient", "F2", "a step in which every gradient is 0 is left out: nothing decays in it"
     if d.part.differs == ["two dimensions"] and constant(got) is None:
         return "layout", "STEP.1", d.beside("two dimensions", "elements of a matrix decay by ")
     if d.differs("without decay", "sizes without decay"):
@@ -69,6 +71,8 @@ def decay(d: Difference) -> Words:
         and not still[0].all_equal(still[1])
     ):
         text = "a parameter decays in another way if its gradient is 0 than if it is tiny"
+        if d.anatomy.claim is not None and d.anatomy.claim.cautious_decay:  # a step of 0 moves nothing away
+            return "decay", "DEC.6", f"{text}: a step of 0 is no step towards 0"
         return "zero_gradient", "F2", text
     if start_under_penalty(d):
         return "moments", "MOM.3", "m does not start at 0: under decay p moves farther at first, ever less"
@@ -79,6 +83,13 @@ def decay(d: Difference) -> Words:
         return "decay", "DEC.6", masked
     name = next((name for name in DECAY_TEXTS if d.differs(name) and not is_near_power(d, name)), "sizes")
     return "decay", "DEC.5" if name == "order" else decay_rule(d), DECAY_TEXTS[name](d)
+
+
+def is_left_out(d: Difference) -> bool:
+    """True if nothing decays in later steps without any gradient, and all else of decay is as claimed."""
+    if not d.part.differs or set(d.part.differs) - {"changed lr", "late"}:
+        return False
+    return not any(np.any(d.values(name)[0]) for name in d.part.differs)
 
 
 def largest_lost(p: FloatArray) -> float | None:

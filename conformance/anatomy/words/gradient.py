@@ -66,7 +66,15 @@ def arrays(d: Difference) -> Words:
         return "schedule", "LR.1", f"{text}, whatever its size: the number of arrays counts"
     if ratio[0] > 4 and is_of_root(d):
         return "moments", "MOM.2", f"{text}, though not far below eps: the root is that of other arrays too"
-    return ("clipping", "NUM.5", text) if ratio[0] > 4 else ("isolation", "STATE.3", text)
+    return (
+        ("clipping", "NUM.5", text) if ratio[0] > 4 or are_cut_together(d) else ("isolation", "STATE.3", text)
+    )
+
+
+def are_cut_together(d: Difference) -> bool:
+    """True if other arrays shorten a step, and larger gradients in its own array do so too."""
+    gradient = next(part for part in d.anatomy.parts if part.name == "gradient")
+    return bool(d.values("alone")[0][0] > 1 and "beside others" in gradient.differs and not is_of_root(d))
 
 
 def meaning_of_place(ratio: FloatArray) -> tuple[str, str]:
