@@ -26,7 +26,7 @@ from adamcore.config import MOMENT_STORAGE
 FloatArray = npt.NDArray[Any]
 Layout = Literal["C", "F", "strided", "readonly", "offset", "reversed", "broadcast"]
 """How an array lies in memory: see :func:`adamcore.conformance.candidates.base.cast`."""
-Manner = Literal["plain", "beside", "alike", "fresh", "closure", "joining"]
+Manner = Literal["plain", "beside", "alike", "fresh", "closure", "joining", "used"]
 """How a probe is run: see :attr:`Probe.manner`."""
 RunKey = tuple[str, str]  #: the name of a probe, and a dtype
 Status = Literal["passed", "failed", "skipped", "undecided"]
@@ -90,7 +90,7 @@ class Step:
     present: tuple[bool | FloatArray, ...] | None = None
     """Flags or boolean masks; where one is False, the gradient counts as absent."""
     before: tuple[FloatArray, ...] | None = None
-    """The parameters that the step was given, if a recorded run is judged step by step."""
+    """The parameters that the step is given, if they are set from outside, or a recorded run is judged."""
     moments: tuple[Moments, ...] | None = None  #: the moments that it was given, likewise
     changes: Mapping[str, Any] | None = None
     """Hyperparameters (other than lr) and axes that have new values from this step on (LR.3)."""
@@ -151,7 +151,8 @@ class Probe:
     hyperparameters.  "fresh" passes each step's gradients in memory of their own; in all other runs the
     gradients of a step overwrite those of the step before.  "closure" passes each step a function that
     computes the gradients.  "joining" adds a parameter to the optimizer before its first gradient, in a group
-    of its own, unless it has one in the first step.
+    of its own, unless it has one in the first step.  "used" restores a saved state in an optimizer that has
+    made a step, on other numbers; in all other runs it is new.
     """
     twin: str | None = None  #: the probe whose run must be the same bit for bit
     only: tuple[str, ...] = ()  #: the dtypes that it is run in; empty: all
@@ -179,6 +180,11 @@ class Probe:
     def is_resumed(self) -> bool:
         """Whether the state is saved and restored before a step."""
         return any(step.resumed for step in self.steps)
+
+    @cached_property
+    def is_set_from_outside(self) -> bool:
+        """Whether the parameters are set to other numbers before a step."""
+        return any(step.before is not None for step in self.steps)
 
     @property
     def has_neighbour(self) -> bool:

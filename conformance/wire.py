@@ -85,6 +85,7 @@ def pack_step(step: Step) -> Json:
         "scale": step.scale,
         "found_inf": step.found_inf,
         "resumed": step.resumed,
+        "before": None if step.before is None else [pack_array(p) for p in step.before],
         "present": None
         if present is None
         else [f if isinstance(f, bool) else pack_array(f) for f in present],
@@ -101,6 +102,7 @@ def unpack_step(packed: Json) -> Step:
         scale=packed["scale"],
         found_inf=packed["found_inf"],
         resumed=packed["resumed"],
+        before=None if packed["before"] is None else tuple(map(unpack_array, packed["before"])),
         present=None
         if present is None
         else tuple(f if isinstance(f, bool) else unpack_array(f) for f in present),

@@ -11,7 +11,7 @@ import numpy as np
 from adamcore.conformance.candidates import compilations
 from adamcore.conformance.errors import CandidateError
 from adamcore.conformance.settings import NARROW
-from adamcore.conformance.types import FloatArray, Layout, Moments, Probe, Run, Start, Step
+from adamcore.conformance.types import FloatArray, Layout, Manner, Moments, Probe, Run, Start, Step
 
 PATIENCE = 12  #: steps; a long probe is given up if so many of its first ones were compiled
 
@@ -72,6 +72,10 @@ class Stepper:
     def resumed(self) -> Stepper:
         """Return a new optimizer with the parameters and the saved state of this one."""
         raise UnsupportedProbe("its state cannot be saved and restored")
+
+    def place(self, params: Sequence[FloatArray]) -> None:
+        """Set the parameters from outside, between two steps."""
+        raise UnsupportedProbe("its parameters cannot be set from outside")
 
     closure_calls = 0  #: how often the last step called its closure
     state_taken = False  #: True if loading took entries out of the state that it was given, or put some in
@@ -201,6 +205,8 @@ def run_probe(make: Callable[[Probe], Stepper], probe: Probe) -> Run:
                 stepper = stepper.resumed()
                 if stepper.state_taken:
                     run.written.append(f"the state that it was restored from, before step {index}")
+            if step.before is not None:
+                stepper.place([cast(p, stepper.dtype) for p in step.before])
             compiled = compilations.count()
             try:
                 if neighbour is not None:
@@ -281,16 +287,23 @@ def same_list(a: Sequence[Any], b: Sequence[Any]) -> bool:
     return len(a) == len(b) and all(x is y for x, y in zip(a, b, strict=True))
 
 
+#: The manners that not every kind of candidate can be run in, and why not.
+HARD: Mapping[Manner, str] = {
+    "closure": "its step takes no closure",
+    "joining": "no parameters can be added to it later",
+    "used": "its parameters cannot be set anew when a state is restored",
+}
+
+
 def unsupported_reason(
     probe: Probe,
     *,
     lr: bool = False,
     changes: bool = False,
     groups: bool = False,
-    closure: bool = False,
     scale: bool = False,
     found_inf: bool = False,
-    joining: bool = False,
+    manners: Sequence[Manner] = (),
 ) -> str | None:
     """Return why a third party's candidate cannot run the probe, or None.
 
@@ -299,10 +312,9 @@ def unsupported_reason(
         lr: True if the candidate can change its learning rate between steps.
         changes: True if it can change its other hyperparameters between steps.
         groups: True if its parameters can have hyperparameters of their own.
-        closure: True if a step takes a function that computes the gradients.
         scale: True if a step takes the loss scale that it has to divide by.
         found_inf: True if a step takes the flag that tells it to do nothing.
-        joining: True if parameters can be added to it later.
+        manners: those of :data:`HARD` in which it can be run.
     """
     if any(step.present is not None for step in probe.steps):
         return "it has no masks of presence"
@@ -312,10 +324,8 @@ def unsupported_reason(
         return "its hyperparameters cannot be changed between steps"
     if not groups and probe.groups:
         return "its parameters have no groups"
-    if not closure and probe.manner == "closure":
-        return "its step takes no closure"
-    if not joining and probe.manner == "joining":
-        return "no parameters can be added to it later"
+    if probe.manner in HARD and probe.manner not in manners:
+        return HARD[probe.manner]
     if not scale and any(step.scale is not None for step in probe.steps):
         return "its step takes no loss scale"
     if not found_inf and any(step.found_inf for step in probe.steps):

@@ -26,11 +26,12 @@ from adamcore.conformance.candidates.base import (
     UnsupportedProbe,
     cast,
     describe,
+    mirror,
     run_probe,
     unsupported_reason,
 )
 from adamcore.conformance.candidates.buffers import GradientBuffers
-from adamcore.conformance.types import Probe, Run, Step
+from adamcore.conformance.types import FloatArray, Probe, Run, Step
 
 
 def choose_backend() -> None:
@@ -74,7 +75,7 @@ class KerasCandidate:
 
     def run(self, probe: Probe, dtype: str) -> Run:
         probe = served_probe(probe, self.arguments.lacks, self.arguments.fixed)
-        if reason := unsupported_reason(probe, lr=True, changes=True):
+        if reason := unsupported_reason(probe, lr=True, changes=True, manners=("used",)):
             return Run(unsupported=reason)
         if any(np.iscomplexobj(p) for p in probe.params):
             return Run(unsupported="Keras optimizers are for real variables")
@@ -109,12 +110,18 @@ class KerasStepper(Stepper):
 
     def resumed(self) -> Stepper:
         again = KerasStepper(self.candidate, self.probe, self.dtype)
+        if self.probe.manner == "used":
+            again.step(1, mirror(self.probe).steps[0])
         for new, old in zip(again.variables, self.variables, strict=True):
             new.assign(old.value)
         for new, old in zip(again.optimizer.variables, self.optimizer.variables, strict=True):
             new.assign(old.value)
         again.change(self.changed)  # attributes are no part of a state
         return again
+
+    def place(self, params: Sequence[FloatArray]) -> None:
+        for variable, value in zip(self.variables, params, strict=True):
+            variable.assign(value)
 
     def change(self, changes: Mapping[str, Any]) -> None:
         """Set other hyperparameters than the learning rate."""

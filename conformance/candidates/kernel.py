@@ -25,7 +25,7 @@ from adamcore.conformance.candidates.optax import MOST_COMPILED
 from adamcore.conformance.candidates.own import Jax
 from adamcore.conformance.candidates.signatures import name_of, read_signature, require
 from adamcore.conformance.errors import CandidateError
-from adamcore.conformance.types import Moments, Probe, Run, Start, Step
+from adamcore.conformance.types import FloatArray, Moments, Probe, Run, Start, Step
 
 CONTIGUOUS = ("C", "offset", "readonly")  #: layouts that every kernel is given
 
@@ -164,6 +164,10 @@ class KernelStepper(Stepper):
         again = KernelStepper(self.candidate, self.convention, self.probe, self.dtype, saved)
         again.hypers = self.hypers
         return again
+
+    def place(self, params: Sequence[FloatArray]) -> None:
+        for slot, p in zip(self.slots, params, strict=True):
+            slot.p = self.convention.library.array(p)
 
     def clocks(self) -> list[int] | None:
         if not self.convention.ticks:

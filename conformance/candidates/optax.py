@@ -23,6 +23,7 @@ from adamcore.conformance.candidates.base import (
     UnsupportedProbe,
     cast,
     describe,
+    mirror,
     run_probe,
     unsupported_reason,
 )
@@ -72,7 +73,7 @@ class OptaxCandidate:
         import jax
 
         probe = served_probe(probe, self.arguments.lacks, self.arguments.fixed)
-        if reason := unsupported_reason(probe, lr=True, changes=True, found_inf=True):
+        if reason := unsupported_reason(probe, lr=True, changes=True, found_inf=True, manners=("used",)):
             return Run(unsupported=reason)
         with jax.default_device(self.device):
             return run_probe(lambda variant: self.stepper(variant, dtype), probe)
@@ -218,9 +219,14 @@ class OptaxStepper(Stepper):
 
     def resumed(self) -> Stepper:
         again = self.again()
+        if self.probe.manner == "used":
+            again.step(1, mirror(self.probe).steps[0])
         saved = self.jax.tree.map(lambda x: np.array(self.numpy(x)), (self.params, self.state))
         again.params, again.state = again.arrays(saved)
         return again
+
+    def place(self, params: Sequence[FloatArray]) -> None:
+        self.params = self.arrays(list(params))
 
     def parts(self) -> list[Any]:
         """Return the parts of the state that are moments: one for all parameters, or one for each mask."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from adamcore import Adam, Clip
 from adamcore.conformance.candidates.base import (
+    HARD,
     CandidateInfo,
     Stepper,
     cast,
@@ -231,7 +232,7 @@ class OwnCandidate:
 
     def run(self, probe: Probe, dtype: str) -> Run:
         hyper: dict[str, Any] = {"lr_max": 0.0, **probe.hyper}  # 0: the probe's lr, not that of the claim
-        if probe.groups or probe.manner in ("closure", "joining"):
+        if probe.groups or probe.manner in HARD:
             return Run(unsupported="a step of arrays has neither groups nor a closure")
         if self.library.compiles and len(probe.params) > MOST_COMPILED:
             return Run(unsupported=f"compiling a step of {len(probe.params)} arrays takes minutes")
@@ -306,6 +307,9 @@ class OwnStepper(Stepper):
         again.call = self.call if library is self.library else again.call
         again.state = type(self.state)(*(saved(part) for part in self.state))
         return again
+
+    def place(self, params: Sequence[FloatArray]) -> None:
+        self.params = [self.library.array(p) for p in params]
 
     def clocks(self) -> list[int] | None:
         t = self.state.t

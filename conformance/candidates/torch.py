@@ -27,6 +27,7 @@ from adamcore.conformance.candidates.base import (
     describe,
     is_taken_apart,
     layout_of_parameters,
+    mirror,
     numpy_dtype,
     run_probe,
     unsupported_reason,
@@ -73,10 +74,9 @@ class TorchCandidate:
             lr=True,
             changes=True,
             groups=True,
-            closure=takes_closure(self.cls),
             scale=True,
             found_inf=True,
-            joining=True,
+            manners=("joining", "used", *(("closure",) if takes_closure(self.cls) else ())),
         )
         if reason:
             return Run(unsupported=reason)
@@ -248,6 +248,8 @@ class TorchStepper(Stepper):
 
     def resumed(self) -> Stepper:
         again = self.again()
+        if self.probe.manner == "used":
+            again.step(1, mirror(self.probe).steps[0])
         for number in self.joined:
             again.join(number)
         for p, old in zip(again.params, self.params, strict=True):
@@ -256,6 +258,11 @@ class TorchStepper(Stepper):
         again.state_taken = is_taken_apart(again.optimizer.load_state_dict, saved)
         again.changed = dict(self.changed)
         return again
+
+    def place(self, params: Sequence[FloatArray]) -> None:
+        with self.torch.no_grad():
+            for p, value in zip(self.params, params, strict=True):
+                p.copy_(from_numpy(value))
 
     def clocks(self) -> list[int] | None:
         states = [self.optimizer.state.get(p, {}) for p in self.params]

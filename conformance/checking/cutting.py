@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from adamcore.conformance.probes.factors import factors_of, filled, made_finite, parts, same, without_zeros
 from adamcore.conformance.types import Probe, Result, Step
 
+T = TypeVar("T")
 Cut = Callable[[Probe], Probe]
 Judged = Callable[[Sequence[Probe]], list[Result]]  #: how a candidate does on each of some probes
 
@@ -68,8 +70,15 @@ def without_parameter(probe: Probe, i: int) -> Probe:
     """Return the probe without a parameter, unless it is the only one."""
     if len(probe.params) == 1:
         return probe
-    steps = tuple(replace(step, grads=step.grads[:i] + step.grads[i + 1 :]) for step in probe.steps)
-    params, groups = probe.params[:i] + probe.params[i + 1 :], probe.groups[:i] + probe.groups[i + 1 :]
+
+    def others(of: tuple[T, ...]) -> tuple[T, ...]:
+        return of[:i] + of[i + 1 :]
+
+    steps = tuple(
+        replace(step, grads=others(step.grads), before=step.before and others(step.before))
+        for step in probe.steps
+    )
+    params, groups = others(probe.params), others(probe.groups)
     return replace(probe, params=params, groups=groups, steps=steps)
 
 
@@ -88,6 +97,7 @@ def of_events(probe: Probe) -> Iterator[Cut]:
     """Yield the cuts of what happens in one step alone."""
     events: Sequence[Callable[[Probe, Step], Step]] = (
         lambda probe, step: replace(step, resumed=False),
+        lambda probe, step: replace(step, before=None),
         lambda probe, step: replace(step, lr=None),
         lambda probe, step: replace(step, changes=None),
         lambda probe, step: replace(step, found_inf=False),

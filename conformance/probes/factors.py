@@ -121,6 +121,7 @@ def reshaped(probe: Probe, shape: Callable[[tuple[int, ...]], tuple[int, ...]]) 
         return np.reshape(a, shape(np.shape(a)))
 
     steps = tuple(step.each_gradient(made) for step in probe.steps)
+    steps = tuple(s if s.before is None else replace(s, before=tuple(map(made, s.before))) for s in steps)
     start = tuple(replace(s, m=made(s.m), v=made(s.v), v_max=made(s.v_max)) for s in probe.start)
     return replace(probe, params=tuple(map(made, probe.params)), steps=steps, start=start)
 
@@ -163,9 +164,12 @@ FACTORS = (
            each_step(lambda probe, step: replace(step, resumed=False))),
     Factor("another optimizer beside it", "isolation", "STATE.3", not_run("beside")),
     Factor("another optimizer of the same hyperparameters", "isolation", "STATE.3", not_run("alike")),
+    Factor("a state that is restored in an optimizer in use", "state", "STATE.4", not_run("used")),
     Factor("a closure", "closure", "STEP.2", not_run("closure")),
     Factor("parameters that are added later", "groups", "LR.4", not_run("joining")),
     Factor("parameter groups", "groups", "LR.4", lambda p: replace(p, groups=())),
+    Factor("parameters that are set from outside", "state", "STEP.1",
+           each_step(lambda probe, step: replace(step, before=None))),
     Factor("a step without any gradient", "missing", "F1", each_step(filled_if_empty)),
     Factor("gradients that are absent", "missing", "F1", each_step(filled)),
     Factor("clocks that begin late", "clock", "CLK.1", lambda p: replace(p, start=())),

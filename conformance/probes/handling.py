@@ -65,6 +65,7 @@ UNSCALED = Probe(
     moving(46, 8, (6,)), {**ODD, "weight_decay": 0.0},
 )  # fmt: skip
 
+ELSEWHERE = (numbers(170, 5), numbers(171, 2, 2))  #: what the parameters of that run are set to
 ROWS = ((5,), (4, 6))
 DOZEN = (*((2,),) * 4, (0,), *((2,),) * 7)  #: shapes, so many that sorted names are not in order
 
@@ -95,6 +96,12 @@ PROBES = [
     PLAIN,
     replace(resumed(PLAIN), name="STATE.4/resumed", twin=PLAIN.name,
             about="the same, saved and restored halfway: bit for bit"),
+    replace(resumed(PLAIN), name="STATE.4/resumed-used", manner="used",
+            about="restored in an optimizer that has made a step: nothing of that step is left"),
+    Probe("STEP.1/set-outside", "parameters that are set to other numbers between two steps go on from there",
+          PLAIN.params,
+          tuple(replace(step, before=ELSEWHERE if s == 2 else None) for s, step in enumerate(PLAIN.steps[:5])),
+          PLAIN.hyper, only=("float32", "float64")),
     resumed(Probe(
         "STATE.4/resumed-apart", "saved and restored when each parameter has had updates of its own number",
         tuple(numbers(23 + i, 2) for i in range(4)), apart(30), {**ODD, "b1": 0.9, "b2": 0.99},

@@ -213,6 +213,20 @@ def joining(dice: Dice, probe: Probe) -> Probe:
     return with_groups(dice, replace(probe, steps=steps, needs=needs), manner="joining")
 
 
+def set_from_outside(dice: Dice, probe: Probe) -> Probe:
+    """Return a probe whose parameters are set to other numbers, with states restored in a used optimizer."""
+
+    def placed(s: int) -> tuple[FloatArray, ...] | None:
+        if not s or not dice.chance(0.25):
+            return None
+        return tuple(
+            numbers(9000 + 100 * dice.seed + 10 * s + i, *p.shape) for i, p in enumerate(probe.params)
+        )
+
+    steps = tuple(replace(step, before=placed(s)) for s, step in enumerate(probe.steps))
+    return replace(probe, steps=steps, manner="used")
+
+
 KINDS: Sequence[tuple[str, Change]] = (
     ("", in_a_manner),
     ("groups", with_groups),
@@ -221,6 +235,7 @@ KINDS: Sequence[tuple[str, Change]] = (
     ("another layout and numbers that are not finite", laid_out),
     ("closures", with_closures),
     ("parameters that are added later", joining),
+    ("parameters that are set from outside", set_from_outside),
 )
 """What a pair of histories has besides, and the function that brings it in."""
 PROBES = [history(seed) for seed in range(HISTORIES)]

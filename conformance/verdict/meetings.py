@@ -58,6 +58,8 @@ def events_of(step: Step, t: int) -> Iterator[str]:
     """Yield in words what happens in a step beside that it is made."""
     if step.resumed:
         yield f"saved and restored before step {t}"
+    if step.before is not None:
+        yield f"parameters are set from outside before step {t}"
     if step.lr is not None:
         yield f"lr={step.lr:g} from step {t} on"
     if step.changes:
