@@ -64,14 +64,18 @@ class FourteenthJaxOwnNorm(Ahead):
         return super().change(u if p.ndim == 2 else u * own, g, p)
 
 
+@jax.jit
+@jax.grad
+def slope(x: X, g: X) -> X:
+    """Return the slope of half of the squared distance between arrays, where the first one stands."""
+    return 0.5 * (jnp.sum(jnp.square((x - g).real)) + jnp.sum(jnp.square((x - g).imag)))
+
+
 class Sloping(Formula):
-    """What an average is the least of: half of the squared distance to what is new."""
+    """The first moment is what has the least mean distance to the gradients, and goes down to it."""
 
     def first(self, m: X, g: X) -> X:
-        def distance(x: X) -> X:
-            return 0.5 * (jnp.sum(jnp.square((x - g).real)) + jnp.sum(jnp.square((x - g).imag)))
-
-        return m - (1 - self.b1) * jax.grad(distance)(m).conj()
+        return m - (1 - self.b1) * slope(m, g).conj()
 
 
 @right(claim="optax.adam")
