@@ -145,7 +145,7 @@ class FourteenthCounterOfRow(Frame):
 @wrong(
     "complex",
     "CPX.2",
-    like="keras-team/tf-keras#30: the momenta of a complex variable come from its square",
+    like="keras-team/keras#18372: the momenta of a complex variable come from its square",
 )
 class FourteenthModulusOfMean(Modulus):
     """Of a complex gradient the square is averaged, and the modulus is taken of the average."""
