@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 
-class ClosurePerGroup(torch.optim.AdamW):  # type: ignore[misc, name-defined]
+class ClosurePerGroup(torch.optim.AdamW):
     """Calls its closure once for each group."""
 
     def step(self, closure: Any = None) -> Any:
@@ -16,7 +16,7 @@ class ClosurePerGroup(torch.optim.AdamW):  # type: ignore[misc, name-defined]
         return super().step(closure)
 
 
-class StateOfFirst(torch.optim.AdamW):  # type: ignore[misc, name-defined]
+class StateOfFirst(torch.optim.AdamW):
     """Makes the state of all parameters in the first step, and has none for those that come later."""
 
     def step(self, closure: Any = None) -> Any:
@@ -32,7 +32,7 @@ class StateOfFirst(torch.optim.AdamW):  # type: ignore[misc, name-defined]
         return loss
 
 
-class KeepsOwnParameters(torch.optim.AdamW):  # type: ignore[misc, name-defined]
+class KeepsOwnParameters(torch.optim.AdamW):
     """Steps copies of the parameters, which it made once."""
 
     def __init__(self, params: Any, *args: Any, **kwargs: Any) -> None:
@@ -48,7 +48,7 @@ class KeepsOwnParameters(torch.optim.AdamW):  # type: ignore[misc, name-defined]
         return loss
 
 
-class KeepsOwnState(torch.optim.AdamW):  # type: ignore[misc, name-defined]
+class KeepsOwnState(torch.optim.AdamW):
     """Loads a state for those parameters alone that have none yet."""
 
     def load_state_dict(self, state_dict: Any) -> None:
