@@ -26,7 +26,7 @@ from adamcore.config import MOMENT_STORAGE
 FloatArray = npt.NDArray[Any]
 Layout = Literal["C", "F", "strided", "readonly", "offset", "reversed", "broadcast"]
 """How an array lies in memory: see :func:`adamcore.conformance.candidates.base.cast`."""
-Manner = Literal["plain", "beside", "alike", "fresh", "closure", "joining", "used"]
+Manner = Literal["plain", "beside", "alike", "fresh", "closure", "joining", "frozen", "used"]
 """How a probe is run: see :attr:`Probe.manner`."""
 RunKey = tuple[str, str]  #: the name of a probe, and a dtype
 Status = Literal["passed", "failed", "skipped", "undecided"]
@@ -151,8 +151,9 @@ class Probe:
     hyperparameters.  "fresh" passes each step's gradients in memory of their own; in all other runs the
     gradients of a step overwrite those of the step before.  "closure" passes each step a function that
     computes the gradients.  "joining" adds a parameter to the optimizer before its first gradient, in a group
-    of its own, unless it has one in the first step.  "used" restores a saved state in an optimizer that has
-    made a step, on other numbers; in all other runs it is new.
+    of its own, unless it has one in the first step.  In a "frozen" run a parameter requires a gradient in
+    those steps alone in which it has one.  "used" restores a saved state in an optimizer that has made as
+    many steps, on other numbers; in all other runs it is new.
     """
     twin: str | None = None  #: the probe whose run must be the same bit for bit
     only: tuple[str, ...] = ()  #: the dtypes that it is run in; empty: all

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from adamcore.conformance.candidates.arguments import (
     served_probe,
 )
 from adamcore.conformance.candidates.base import (
+    HARD,
     CandidateInfo,
     Refusal,
     Stepper,
@@ -28,6 +30,7 @@ from adamcore.conformance.candidates.base import (
     same_bits,
     same_list,
     unsupported_reason,
+    use,
 )
 from adamcore.conformance.candidates.buffers import GradientBuffers, overwrite
 from adamcore.conformance.errors import CandidateError
@@ -81,7 +84,11 @@ class ArrayCandidate:
             getattr(self.cls, name, None) is not None for name in ("set_hyper", "init_groups")
         )
         reason = unsupported_reason(
-            probe, lr=hasattr(self.cls, "set_lr"), changes=can_change, groups=has_groups
+            probe,
+            lr=hasattr(self.cls, "set_lr"),
+            changes=can_change,
+            groups=has_groups,
+            manners=() if probe.groups else ("used",),
         )
         if reason:
             return Run(unsupported=reason)
@@ -155,12 +162,25 @@ class ArrayStepper(Stepper):
         self.need("get_state")
         self.need("set_state")
         again = ArrayStepper(self.candidate, self.probe, self.dtype, self.after)
+        if self.probe.manner == "used":
+            again.move_nothing()
         again.restore(copy.deepcopy(self.optimizer.get_state()))
         if self.lr is not None:  # no part of a state: who resumes a run hands over what was set
             again.set_lr(self.lr)
         if self.changed:
             again.change(self.changed)
         return again
+
+    def move_nothing(self) -> None:
+        """Make steps that move nothing, since their learning rate is 0."""
+        self.need("set_lr")
+        self.set_lr(0.0)
+        steps = tuple(replace(step, lr=None, changes=None) for step in self.probe.steps)
+        use(self, replace(self.probe, steps=steps))
+        after = self.after or []
+        if not all(same_bits(x, old) for x, old in zip(after, self.before, strict=True)):
+            raise UnsupportedProbe(HARD["used"])
+        self.set_lr(self.probe.hyper["lr"])
 
     def restore(self, state: Any) -> None:
         self.restored, self.saved = arrays_in(state), copy.deepcopy(arrays_in(state))

@@ -270,6 +270,12 @@ def mirror(probe: Probe) -> Probe:
     return replace(probe, steps=steps, hyper=hyper)
 
 
+def use(stepper: Stepper, probe: Probe) -> None:
+    """Make as many steps as a probe has, on other numbers."""
+    for index in range(1, len(probe.steps) + 1):
+        stepper.step(index, mirror(probe).steps[0])
+
+
 def describe(error: BaseException) -> str:
     """Return an exception as one line: "Type: message"."""
     message = " ".join(str(error).split())
@@ -291,6 +297,7 @@ def same_list(a: Sequence[Any], b: Sequence[Any]) -> bool:
 HARD: Mapping[Manner, str] = {
     "closure": "its step takes no closure",
     "joining": "no parameters can be added to it later",
+    "frozen": "its parameters have no flag that says whether they require a gradient",
     "used": "its parameters cannot be set anew when a state is restored",
 }
 

@@ -1,4 +1,4 @@
-"""How a kernel is to be called, found by calling it on three elements."""
+"""How a kernel is to be called, found by calling it on a few elements."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from adamcore.conformance.candidates.signatures import Signature, role_of
 from adamcore.conformance.errors import CandidateError
 from adamcore.conformance.types import FloatArray
 
+#: Numbers of elements on which a kernel is called: few, and if nothing comes of that, whole vectors of them.
+SIZES = (3, 192)
+
 
 def find_convention(
     function: Callable[..., Any],
@@ -23,7 +26,7 @@ def find_convention(
     dtype: str,
     returns: tuple[str, ...] | None = None,
 ) -> Convention:
-    """Return how a kernel is called, found by calling it on three elements.
+    """Return how a kernel is called, found by calling it on a few elements.
 
     Args:
         function: the kernel.
@@ -36,13 +39,14 @@ def find_convention(
         CandidateError: every trial raised an error, or changed nothing.
     """
     errors = []
-    for tried in conventions(function, signature, libraries):
-        try:
-            found = settled(tried, dtype, returns)
-        except Exception as error:
-            errors.append((tried.library.xp.__name__, error))
-        else:
-            return with_own_clock(found, dtype, returns) or found
+    for count in SIZES:
+        for tried in conventions(function, signature, libraries):
+            try:
+                found = settled(tried, dtype, returns, count)
+            except Exception as error:
+                errors.append((tried.library.xp.__name__, error))
+            else:
+                return with_own_clock(found, dtype, returns, count) or found
     first = errors[0][1]
     if isinstance(first, CandidateError):
         raise first
@@ -50,7 +54,9 @@ def find_convention(
     raise CandidateError(f"a call on {dtype} arrays of {names} raised {describe(first)}") from first
 
 
-def with_own_clock(found: Convention, dtype: str, returns: tuple[str, ...] | None) -> Convention | None:
+def with_own_clock(
+    found: Convention, dtype: str, returns: tuple[str, ...] | None, count: int
+) -> Convention | None:
     """Return how a kernel is called that ticks its clock where that is an array, or None if it does not.
 
     Such a kernel may take a number too, and raises it for itself alone.
@@ -58,7 +64,7 @@ def with_own_clock(found: Convention, dtype: str, returns: tuple[str, ...] | Non
     if found.clock == "array" or found.ticks or not found.signature.takes("t"):
         return None
     try:
-        other = settled(replace(found, clock="array"), dtype, returns)
+        other = settled(replace(found, clock="array"), dtype, returns, count)
     except Exception:  # it takes no array
         return None
     return other if other.ticks else None
@@ -77,10 +83,10 @@ def conventions(
                 yield Convention(function, signature, library, clock, form)
 
 
-def settled(tried: Convention, dtype: str, returns: tuple[str, ...] | None) -> Convention:
-    """Return the convention with what a call shows of it."""
+def settled(tried: Convention, dtype: str, returns: tuple[str, ...] | None, count: int) -> Convention:
+    """Return the convention with what a call on so many elements shows of it."""
     probing = replace(tried, ticks=True, begins=0) if tried.signature.takes("t") else tried
-    slot, before, after, result = called(probing, dtype, 1)
+    slot, before, after, result = called(probing, dtype, 1, count)
     found = replace(tried, read=probing.read)
     clock_moved = slot.clock is not None and float(np.reshape(numpy(tried, slot.clock), ())) != 1.0
     if not same_bits(before["p"], after["p"]):
@@ -95,29 +101,29 @@ def settled(tried: Convention, dtype: str, returns: tuple[str, ...] | None) -> C
             )
         found.ticks = "t" in parts
     if found.ticks:
-        found.begins = 0 if moves_from_zero(found, dtype) else 1
+        found.begins = 0 if moves_from_zero(found, dtype, count) else 1
     return found
 
 
 def called(
-    tried: Convention, dtype: str, t: int
+    tried: Convention, dtype: str, t: int, count: int
 ) -> tuple[Slot, dict[str, FloatArray], dict[str, FloatArray], Any]:
-    """Call a kernel on three elements; return its slot, its arrays before and after, and the result."""
-    slot = tried.slot(cast(np.array([1.0, -2.0, 0.5]), dtype), t=0)
+    """Call a kernel on so many elements; return its slot, its arrays before and after, and the result."""
+    slot = tried.slot(cast(np.resize([1.0, -2.0, 0.5], count), dtype), t=0)
     if tried.ticks:
         slot.clock = tried.as_form(t, tried.clock)
     before = {name: tried.library.numpy(getattr(slot, name)) for name in STATE}
-    grads = [tried.library.array(cast(np.array([0.5, 0.25, -1.0]), dtype))]
+    grads = [tried.library.array(cast(np.resize([0.5, 0.25, -1.0], count), dtype))]
     result = tried.step([slot], grads, Request(TRIED, scale=1.0))
     after = {name: tried.library.numpy(getattr(slot, name)) for name in STATE}
     return slot, before, after, result
 
 
-def moves_from_zero(found: Convention, dtype: str) -> bool:
+def moves_from_zero(found: Convention, dtype: str, count: int) -> bool:
     """Return whether a kernel that ticks its clock makes its first update from a clock of 0."""
     try:
         with np.errstate(all="ignore"):
-            after = called(found, dtype, 0)[2]["p"]
+            after = called(found, dtype, 0, count)[2]["p"]
     except ArithmeticError:
         return False
     return bool(np.isfinite(after).all())

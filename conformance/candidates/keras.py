@@ -26,9 +26,9 @@ from adamcore.conformance.candidates.base import (
     UnsupportedProbe,
     cast,
     describe,
-    mirror,
     run_probe,
     unsupported_reason,
+    use,
 )
 from adamcore.conformance.candidates.buffers import GradientBuffers
 from adamcore.conformance.types import FloatArray, Probe, Run, Step
@@ -111,7 +111,7 @@ class KerasStepper(Stepper):
     def resumed(self) -> Stepper:
         again = KerasStepper(self.candidate, self.probe, self.dtype)
         if self.probe.manner == "used":
-            again.step(1, mirror(self.probe).steps[0])
+            use(again, self.probe)
         for new, old in zip(again.variables, self.variables, strict=True):
             new.assign(old.value)
         for new, old in zip(again.optimizer.variables, self.optimizer.variables, strict=True):

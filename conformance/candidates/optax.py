@@ -23,9 +23,9 @@ from adamcore.conformance.candidates.base import (
     UnsupportedProbe,
     cast,
     describe,
-    mirror,
     run_probe,
     unsupported_reason,
+    use,
 )
 from adamcore.conformance.candidates.elementwise import Programs
 from adamcore.conformance.dtypes import arithmetic_of
@@ -220,7 +220,7 @@ class OptaxStepper(Stepper):
     def resumed(self) -> Stepper:
         again = self.again()
         if self.probe.manner == "used":
-            again.step(1, mirror(self.probe).steps[0])
+            use(again, self.probe)
         saved = self.jax.tree.map(lambda x: np.array(self.numpy(x)), (self.params, self.state))
         again.params, again.state = again.arrays(saved)
         return again

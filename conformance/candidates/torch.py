@@ -27,10 +27,10 @@ from adamcore.conformance.candidates.base import (
     describe,
     is_taken_apart,
     layout_of_parameters,
-    mirror,
     numpy_dtype,
     run_probe,
     unsupported_reason,
+    use,
 )
 from adamcore.conformance.candidates.buffers import GradientBuffers, without_scale
 from adamcore.conformance.errors import UnavailableError
@@ -76,7 +76,7 @@ class TorchCandidate:
             groups=True,
             scale=True,
             found_inf=True,
-            manners=("joining", "used", *(("closure",) if takes_closure(self.cls) else ())),
+            manners=("joining", "frozen", "used", *(("closure",) if takes_closure(self.cls) else ())),
         )
         if reason:
             return Run(unsupported=reason)
@@ -138,6 +138,7 @@ class TorchStepper(Stepper):
         self.outside = waiting(probe)  #: the numbers of the parameters that the optimizer does not have yet
         self.joined: list[int] = []  #: those that were added to it, in this order
         self.gradients = GradientBuffers(probe, self.tensor, self.refill, self.bits)
+        self.freeze(probe.steps[0])
         try:
             inside = [p for i, p in enumerate(self.params) if i not in self.outside]
             self.optimizer = self.construct(self.groups() if probe.groups else inside, a.call(self.hyper))
@@ -165,13 +166,21 @@ class TorchStepper(Stepper):
             before = group
         return found
 
+    def freeze(self, step: Step) -> None:
+        """Let those parameters alone require a gradient that have one, if the probe is run so."""
+        for p, g in zip(self.params, step.grads, strict=True):
+            p.requires_grad_(self.probe.manner != "frozen" or g is not None)
+
     def join(self, number: int) -> None:
         """Add a parameter to the optimizer, in a group of its own, in which is set what is set in all."""
         self.outside.remove(number)
         self.joined.append(number)
         own = self.probe.groups[number] if self.probe.groups else {}
         settings = self.candidate.arguments.settings(own, {**self.hyper, **own})
-        self.optimizer.add_param_group({"params": [self.params[number]]} | settings)
+        try:
+            self.optimizer.add_param_group({"params": [self.params[number]]} | settings)
+        except Exception as error:
+            raise UnsupportedProbe(f"it takes no parameters later: {describe(error)}") from error
         self.set_in(self.optimizer.param_groups[-1:], self.changed)
 
     def set_lr(self, lr: float) -> None:
@@ -249,7 +258,7 @@ class TorchStepper(Stepper):
     def resumed(self) -> Stepper:
         again = self.again()
         if self.probe.manner == "used":
-            again.step(1, mirror(self.probe).steps[0])
+            use(again, self.probe)
         for number in self.joined:
             again.join(number)
         for p, old in zip(again.params, self.params, strict=True):
@@ -288,6 +297,7 @@ class TorchStepper(Stepper):
             self.set_lr(step.lr)
         if step.changes:
             self.change(step.changes)
+        self.freeze(step)
         for number in [i for i in self.outside if step.grads[i] is not None]:
             self.join(number)
         if self.probe.is_scaled:

@@ -100,7 +100,7 @@ PROBES = [
             about="restored in an optimizer that has made a step: nothing of that step is left"),
     Probe("STEP.1/set-outside", "parameters that are set to other numbers between two steps go on from there",
           PLAIN.params,
-          tuple(replace(step, before=ELSEWHERE if s == 2 else None) for s, step in enumerate(PLAIN.steps[:5])),
+          (*PLAIN.steps[:2], replace(PLAIN.steps[2], before=ELSEWHERE), *PLAIN.steps[3:5]),
           PLAIN.hyper, only=("float32", "float64")),
     resumed(Probe(
         "STATE.4/resumed-apart", "saved and restored when each parameter has had updates of its own number",

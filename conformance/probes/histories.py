@@ -35,7 +35,7 @@ VALUES: Mapping[str, Sequence[float]] = {
 }
 """Hyperparameters at the start, of a group, and of a later step."""
 LAYOUTS: Sequence[Layout] = ("F", "strided", "offset", "readonly", "reversed")
-MANNERS: Sequence[Manner] = ("plain", "plain", "plain", "beside", "alike", "fresh")
+MANNERS: Sequence[Manner] = ("plain", "plain", "beside", "alike", "fresh")
 SKIP: Mapping[str, tuple[object, ...]] = {"missing": ("skip",)}  #: the claims for absent gradients
 
 
@@ -157,9 +157,14 @@ def with_events(dice: Dice, probe: Probe) -> Probe:
     return replace(probe, steps=steps)
 
 
-def in_a_manner(dice: Dice, probe: Probe) -> Probe:
-    """Return a probe that is run in one of the manners."""
-    return replace(probe, manner=dice.of(MANNERS))
+def in_a_manner(dice: Dice, probe: Probe, *more: Manner) -> Probe:
+    """Return a probe that is run in one of the manners, or in one of these."""
+    return replace(probe, manner=dice.of((*MANNERS, *more)))
+
+
+def plain(dice: Dice, probe: Probe) -> Probe:
+    """Return a probe that has nothing besides."""
+    return in_a_manner(dice, probe, "used", "used")
 
 
 def with_groups(dice: Dice, probe: Probe, manner: Manner | None = None) -> Probe:
@@ -175,14 +180,13 @@ def with_changes(dice: Dice, probe: Probe) -> Probe:
 
 
 def with_scales(dice: Dice, probe: Probe) -> Probe:
-    """Return a probe with a loss scale, and in every second history with steps that are skipped."""
-    scale, skipped = dice.of(SCALES), dice.below(len(probe.steps))
+    """Return a probe with a loss scale, and most often with steps that are skipped, some in a row."""
+    scale, skips, skipped = dice.of(SCALES), dice.chance(0.7), False
     made = []
-    for s, step in enumerate(probe.steps):
+    for step in probe.steps:
         scale = dice.of(SCALES) if dice.chance(0.3) else scale
-        made.append(replace(times(step, scale), found_inf=s == skipped or dice.chance(0.1)))
-    if dice.seed % 2 == 0:
-        made = [replace(step, found_inf=False) for step in made]
+        skipped = skips and dice.chance(0.5 if skipped else 0.2)
+        made.append(replace(times(step, scale), found_inf=skipped))
     return replace(probe, steps=tuple(made))
 
 
@@ -203,14 +207,18 @@ def with_closures(dice: Dice, probe: Probe) -> Probe:
 
 
 def joining(dice: Dice, probe: Probe) -> Probe:
-    """Return a probe whose last parameters are added to the optimizer later, in groups of their own."""
+    """Return a probe whose last parameters are added to the optimizer later, in groups of their own.
+
+    In every second history they are in it, and require no gradient as long as they have none.
+    """
     late = [dice.below(5) if i else 0 for i in range(len(probe.params))]
     steps = tuple(
         replace(step, grads=tuple(None if s < t else g for g, t in zip(step.grads, late, strict=True)))
         for s, step in enumerate(probe.steps)
     )
     needs = {**probe.needs, **SKIP, "clock": ("per-parameter",)}
-    return with_groups(dice, replace(probe, steps=steps, needs=needs), manner="joining")
+    manner: Manner = "frozen" if dice.seed % 2 else "joining"
+    return with_groups(dice, replace(probe, steps=steps, needs=needs), manner)
 
 
 def set_from_outside(dice: Dice, probe: Probe) -> Probe:
@@ -228,13 +236,13 @@ def set_from_outside(dice: Dice, probe: Probe) -> Probe:
 
 
 KINDS: Sequence[tuple[str, Change]] = (
-    ("", in_a_manner),
+    ("", plain),
     ("groups", with_groups),
     ("new hyperparameters", with_changes),
     ("a loss scale", with_scales),
     ("another layout and numbers that are not finite", laid_out),
     ("closures", with_closures),
-    ("parameters that are added later", joining),
+    ("parameters that are added or thawed later", joining),
     ("parameters that are set from outside", set_from_outside),
 )
 """What a pair of histories has besides, and the function that brings it in."""

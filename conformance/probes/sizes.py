@@ -18,6 +18,7 @@ PERIOD = 37  #: after so many elements the values of a long array repeat
 LONG = (2**15 - 59, 2**15 + 1, 2**16 + 7, 2**17 + 29)
 """Numbers of elements; of chunks of 2**6, 2**7 and so on up to 2**17 elements other rests are left over."""
 ARRAYS = 23  #: after so many arrays the arrays repeat
+BLOCKS = (67, 263)  #: numbers of elements above those of a warp and of a block
 MANY = 2**10 + 2**9 + 2**8 + 65  #: arrays; of batches of 64 to 1024 others are left over
 SLOTS = 131  #: arrays: more than a launch has handles for, which are 110 in the kernels of PyTorch and Apex
 EMPTY = (23, 29, 35, 47, 63, 109, 130)
@@ -36,7 +37,22 @@ def arrays(seed: int, count: int, empty: Sequence[int] = ()) -> tuple[FloatArray
     return tuple(nothing if i in empty else some[i % ARRAYS] for i in range(count))
 
 
+def sparse(seed: int, size: int) -> FloatArray:
+    """Return a long gradient of few distinct numbers, of which every fifth is 0."""
+    return np.where(np.arange(size) % 5 == 2, 0.0, repeated(seed, size))
+
+
 PROBES = [
+    Probe(
+        "F2/long",
+        "long arrays, every fifth of whose elements has its first gradient in the third step",
+        tuple(repeated(180 + i, size) for i, size in enumerate(BLOCKS)),
+        tuple(
+            Step(tuple((sparse if s < 2 else repeated)(184 + 2 * s + i, n) for i, n in enumerate(BLOCKS)))
+            for s in range(3)
+        ),
+        ODD,
+    ),
     Probe(
         "STEP.1/chunks",
         "arrays longer than 2**14 to 2**17 elements: the rest of a chunk, and indices of 16 bits",

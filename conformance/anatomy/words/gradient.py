@@ -48,6 +48,8 @@ def arrays(d: Difference) -> Words:
             return "mixed_precision", "NUM.1", f"{text}: an array shares few bits"
         text = f"{int(np.sum(got == 0))} of {len(got)} elements that have a gradient do not move"
         return "layout", "STEP.1", text
+    if are_left_out_again(d):
+        return "missing", "F1", "a gradient that is the same as the one before counts as absent"
     last = "the last of two equal arrays makes, times the step, "
     if d.differs("place") and is_of_root(d):
         return "moments", "MOM.2", f"{d.beside('place', last)}: the root is that of other arrays too"
@@ -66,15 +68,16 @@ def arrays(d: Difference) -> Words:
         return "schedule", "LR.1", f"{text}, whatever its size: the number of arrays counts"
     if ratio[0] > 4 and is_of_root(d):
         return "moments", "MOM.2", f"{text}, though not far below eps: the root is that of other arrays too"
-    return (
-        ("clipping", "NUM.5", text) if ratio[0] > 4 or are_cut_together(d) else ("isolation", "STATE.3", text)
-    )
+    return ("clipping", "NUM.5", text) if ratio[0] > 1 else ("isolation", "STATE.3", text)
 
 
-def are_cut_together(d: Difference) -> bool:
-    """True if other arrays shorten a step, and larger gradients in its own array do so too."""
-    gradient = next(part for part in d.anatomy.parts if part.name == "gradient")
-    return bool(d.values("alone")[0][0] > 1 and "beside others" in gradient.differs and not is_of_root(d))
+def are_left_out_again(d: Difference) -> bool:
+    """True if of constant gradients the first alone moves p."""
+    r = d.anatomy.readings
+    if "unit" not in r.probes or r.why_not("unit"):
+        return False
+    moved = r.moves("unit", 1).value[:, 0]
+    return bool(moved[0] != 0 and len(moved) > 1 and not np.any(moved[1:]))
 
 
 def meaning_of_place(ratio: FloatArray) -> tuple[str, str]:
@@ -288,6 +291,8 @@ def gradient(d: Difference) -> Words:
     if "sign" in names and (words := wrong_sign(d)):
         return words
     if "without" in names and divides_by_nothing(d):
+        if near(float(Facts(d.anatomy.readings).exponents[1][0]), 1.0):  # above eps too
+            return "moments", "MOM.2", "a step goes with its gradient: v is 0, and NaN without one"
         return "epsilon", "EPS.1", "an element without any gradient is divided by 0, as if eps were not there"
     if "without" in names:
         if share_of_others(d) < FEW_BITS:

@@ -114,8 +114,8 @@ class ShardedTorchCandidate(TorchCandidate):
     def refuses(self, probe: Probe) -> str | None:
         if self.group.layout == "zero" and probe.layout == "strided":
             return "ZeroRedundancyOptimizer on gloo sends other elements of a parameter that skips memory"
-        if probe.manner in ("joining", "used") or probe.is_set_from_outside:
-            return "on ranks parameters are neither added later nor set from outside"
+        if probe.manner in ("joining", "frozen", "used") or probe.is_set_from_outside:
+            return "on ranks parameters are neither added later, nor frozen, nor set from outside"
         return super().refuses(probe)
 
     def stepper(self, probe: Probe, dtype: str) -> ShardedTorchStepper:

@@ -60,7 +60,8 @@ def test_kinds_have_what_they_say() -> None:
     assert all(probe.is_scaled for probe in kinds["a loss scale"])
     assert all(probe.layout != "C" for probe in kinds["another layout and numbers that are not finite"])
     assert all(probe.manner == "closure" for probe in kinds["closures"])
-    assert all(probe.manner == "joining" for probe in kinds["parameters that are added later"])
+    later = [probe.manner for probe in kinds["parameters that are added or thawed later"]]
+    assert later == ["joining", "frozen"] * (len(later) // 2)
     plain = [replace(probe, groups=(), manner="plain") for probe in kinds[""]]
     assert not any(probe.is_scaled or any(s.changes for s in probe.steps) for probe in plain)
 
@@ -72,8 +73,8 @@ def test_together_they_have_everything() -> None:
     assert any(step.found_inf for step in steps)
     assert any(all(g is None for g in step.grads) for step in steps)
     assert any(g is not None and g.size and not g.any() for step in steps for g in step.grads)
-    assert {history(seed).manner for seed in range(MANY)} == {
-        "plain", "beside", "alike", "fresh", "closure", "joining",
+    assert {history(seed).manner for seed in range(8 * MANY)} == {
+        "plain", "beside", "alike", "fresh", "closure", "joining", "frozen", "used",
     }  # fmt: skip
 
 
