@@ -54,6 +54,7 @@ SAYS = {
     "NF.2": "what is not finite reaches no other element",
     "F1": "an absent gradient leaves parameter, moments and clock as they are",
     "F2": "a zero gradient is a gradient",
+    "F5": "a parameter that thaws goes on from where it stood, by its own clock",
     "STORE.1": "a 16-bit parameter and its rest in the state are one value, from which the next step goes on",
     "STORE.2": "p is the value rounded to the nearest, and the state keeps the value in float32",
     "STORE.3": "p and the bits that it lost are the value",
@@ -171,7 +172,8 @@ def said(text: str) -> str:
 AREA_OF = {
     "STEP": "moments", "MOM": "moments", "EPS": "epsilon", "BC": "bias_correction", "DEC": "decay",
     "AMS": "amsgrad", "NES": "nesterov", "MAX": "maximize", "CPX": "complex", "F1": "missing",
-    "F2": "zero_gradient", "F3": "missing", "F5": "clock", "F6": "all_missing", "LR": "schedule",
+    "F2": "zero_gradient", "F3": "missing", "F5": "clock", "F5/requires-grad": "missing",
+    "F6": "all_missing", "LR": "schedule",
     "STEP.2": "closure", "STEP.3": "compilation", "SCALE": "loss_scale", "CLIP": "clipping", "LR.4": "groups",
     "NUM.1": "mixed_precision", "NUM.2": "moments", "NUM.3": "moments", "NUM.4": "coefficients",
     "NF": "nonfinite",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from adamcore import Adam
 from adamcore.conformance.probes import PROBES
-from adamcore.conformance.probes.factors import FACTORS, factors_of
+from adamcore.conformance.probes.factors import FACTORS, IN_HISTORIES, factors_of
+from adamcore.conformance.rules import SAYS
 from adamcore.conformance.types import Result
 from adamcore.conformance.verdict.case import Case
 from adamcore.conformance.verdict.meetings import Meeting
@@ -31,6 +32,10 @@ def test_failures_with_one_of_the_factors_follow() -> None:
     assert meeting.leads_to(case, Result("F1/absent-last", "float32", "failed"))
     assert meeting.leads_to(case, Result("LR.1/every-array", "float32", "failed"))
     assert not meeting.leads_to(case, Result("STEP.1/fingerprint", "float32", "failed"))
+
+
+def test_every_factor_has_a_rule_in_words() -> None:
+    assert {factor.rule for factor in IN_HISTORIES} <= set(SAYS)
 
 
 def test_factors_are_in_the_order_in_which_they_are_named() -> None:
