@@ -591,6 +591,21 @@ def test_injected_numbers_with_complex_parameters(make: Any) -> None:
     assert np.allclose(updates, -0.1 * z / jnp.abs(z), rtol=2e-3)
 
 
+@pytest.mark.parametrize("wrap", [jax.jit, lambda function: function])
+def test_betas_that_are_injected_in_16_bits(wrap: Any) -> None:
+    """A b2 of 0.999 is 1 in bfloat16, where optax makes NaN (findings/optax-inject-bfloat16.sh)."""
+    p = jnp.ones(2, "bfloat16")
+    for numbers in ({"b1": 0.9}, {"b2": 0.999}):
+        tx = optax.inject_hyperparams(adam)(learning_rate=0.1, **numbers)
+        with pytest.raises(HyperparameterError, match=r"in which 0.999 is 1: expected.*hyperparam_dtype"):
+            wrap(tx.init)(p)
+    tx = optax.inject_hyperparams(adam, hyperparam_dtype=jnp.float32)(learning_rate=0.1, b2=0.999)
+    updates, _ = wrap(tx.update)(p, tx.init(p), p)
+    assert (p + updates == jnp.asarray(0.9, "bfloat16")).all()
+    tx = optax.inject_hyperparams(adam)(learning_rate=0.1)  # the rate alone has the dtype of the parameters
+    wrap(tx.update)(p, tx.init(p), p)
+
+
 def test_a_learning_rate_with_an_imaginary_part() -> None:
     for value in (0.1 + 0.1j, jnp.asarray(0.1j), np.complex64(0.1j)):
         with pytest.raises(HyperparameterError, match=r"lr=.*expected a real number"):
