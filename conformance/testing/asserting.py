@@ -10,6 +10,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+from adamcore.conformance.candidates.arguments import class_of
 from adamcore.conformance.candidates.targets import make_candidate
 from adamcore.conformance.checking.check import check, measure_parts
 from adamcore.conformance.checking.selection import select_probes
@@ -116,9 +117,10 @@ def check_in_process(
     """Check an object in this process; ``timeout``, ``parallel`` and ``progress`` have no effect."""
     seconds, workers = TIMEOUT if timeout is None else timeout, PARALLEL if parallel is None else parallel
     validate_options(dialect, dtypes, device, settings, probes, seconds, workers, MEMORY)
-    name = getattr(found, "__qualname__", type(found).__name__).rpartition("<locals>.")[2]
-    target = f"{getattr(found, '__module__', '?')}:{name}"
-    subject = ThirdParty(target, dialect, dict(settings or {}), device, select_probes(probes), dtypes)
+    made = class_of(found)
+    name = getattr(made, "__qualname__", type(made).__name__).rpartition("<locals>.")[2]
+    target = f"{getattr(made, '__module__', '?')}:{name}"
+    subject = InProcess(target, dialect, dict(settings or {}), device, select_probes(probes), dtypes)
     for job in subject.jobs:
         for event in run_in_process(found, job):
             if isinstance(event, ReadyEvent):
@@ -129,6 +131,18 @@ def check_in_process(
                 subject.on_end(None if event.problem == "usage" else event.problem, event.reason)
     measure_parts(subject, partial(run_in_process, found))
     return Report(subject.entries(), environment({target: subject.info.device} if subject.info else {}))
+
+
+class InProcess(ThirdParty):
+    """An object that no other process can import: only its own test, or program, can show a failure again."""
+
+    def repro_command(self, probe: str, claimed: str) -> str:
+        """Return the call of :func:`assert_conforms` that runs one probe again."""
+        words = [self.target.rpartition(":")[2], *([repr(self.dialect)] if self.dialect else [])]
+        options = {"dtypes": list(self.dtypes), "device": self.device, "settings": self.settings}
+        given = {"probes": [probe]} | {name: value for name, value in options.items() if value}
+        words += [f"{name}={value!r}" for name, value in given.items()]
+        return f"assert_conforms({', '.join(words)})  # where it is defined: no command can import it"
 
 
 def run_in_process(found: Any, job: WorkerJob) -> Iterator[Event]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,10 @@ def test_assert_conforms_raises_with_the_findings() -> None:
     assert message.splitlines()[0].endswith(":Sitting deviates from paper")
     assert "probe STEP.1/fingerprint, step 1, parameter 0[0]" in message
     assert message.endswith("1 of 1 probes failed")
+    assert "adamcore check" not in message  # which could not import it
+    again = next(line for line in message.splitlines() if "assert_conforms(" in line)
+    with pytest.raises(ConformanceError, match=":Sitting deviates from paper"):
+        eval(again, {"assert_conforms": assert_conforms, "Sitting": Sitting})
 
 
 def test_assert_conforms_of_a_torch_optimizer() -> None:
@@ -53,6 +58,14 @@ def test_assert_conforms_of_a_torch_optimizer() -> None:
     Mine = type("Mine", (torch.optim.AdamW,), {})
     report = assert_conforms(Mine, "torch.AdamW", **FAST)
     assert report.entries[0].verdict == "conforms"
+    report = assert_conforms(partial(Mine, amsgrad=True), **FAST)  # claims what its class does, with amsgrad
+    assert report.entries[0].target.endswith(":Mine")
+    assert report.entries[0].claimed == "torch.AdamW(amsgrad=True)"
+
+    def made(params: Any, lr: float, betas: tuple[float, float], eps: float) -> Any:
+        return Mine(params, lr, betas, eps)
+
+    assert_conforms(made, "torch.AdamW", **FAST | {"settings": {"weight_decay": "0.01"}})
 
 
 @pytest.mark.slow
