@@ -50,6 +50,11 @@ def link(names: tuple[str, ...], folder: Path) -> None:
                 (folder / top).symlink_to(Path(str(found.locate_file(top))).resolve())
 
 
+def clean() -> dict[str, str]:
+    """Return this process' environment with no PYTHON* variable: one could show the repository to it."""
+    return {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "COV", "PYTEST"))}
+
+
 class Environment:
     """A virtual environment in which the wheel is installed, with chosen other packages."""
 
@@ -59,7 +64,7 @@ class Environment:
         self.elsewhere = home / "elsewhere"
         self.elsewhere.mkdir()
         pip = [sys.executable, "-m", "pip", "--python", str(self.bin / "python"), "install", "-q"]
-        subprocess.run([*pip, "--no-index", "--no-deps", str(wheel)], check=True)
+        subprocess.run([*pip, "--no-index", "--no-deps", str(wheel)], check=True, env=clean())
         (home / "packages").mkdir()
         link(packages, home / "packages")
         site = next((home / "venv" / "lib").glob("python*/site-packages"))
@@ -67,11 +72,10 @@ class Environment:
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         """Run ``command`` of this environment, in an empty folder and with no PYTHON* variable."""
-        clean = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "COV", "PYTEST"))}
         return subprocess.run(
             [self.bin / command[0], *command[1:]],
             cwd=self.elsewhere,
-            env=clean,
+            env=clean(),
             text=True,
             capture_output=True,
         )
