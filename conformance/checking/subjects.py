@@ -310,7 +310,8 @@ class ThirdParty(Subject):
         super().on_ready(info)
         if self.claim is None:
             try:
-                claim = claim_for(self.target, self.dialect, info.dialect, self.settings)
+                options = {**info.extra, **self.settings}  # what a partial gives, and --set
+                claim = claim_for(self.target, self.dialect, info.dialect, options)
                 self.claim = with_keeping(claim, self.keeping)
             except DialectError as error:
                 self.on_end("broken", f"its attribute dialect: {error}")
