@@ -18,7 +18,7 @@ import pytest
 from cases import some
 
 from adamcore import Adam, AdamState
-from adamcore.errors import HyperparameterError, MissingGradientError, ParameterError, TreeError
+from adamcore.errors import HyperparameterError, MissingGradientError, ParameterError, StateError, TreeError
 
 pytest.importorskip("jax")
 pytest.importorskip("optax")
@@ -410,6 +410,22 @@ def test_equinox() -> None:
         model, state, value = one(model, state)
         losses.append(float(value))
     assert losses[-1] < losses[0] / 3
+
+
+def test_equinox_models_in_16_bits() -> None:
+    """``eqx.apply_updates`` keeps the dtype if updates have it (findings/equinox-apply-updates.sh)."""
+    eqx = pytest.importorskip("equinox")
+    model = eqx.nn.Linear(2, 1, dtype=jnp.bfloat16, key=jax.random.key(0))
+    params, static = eqx.partition(model, eqx.is_inexact_array)
+    grads = jax.tree.map(jnp.ones_like, params)
+    tx = adam(0.05, mu_dtype="float32")
+    updates, _ = tx.update(grads, tx.init(params), params)
+    assert eqx.apply_updates(model, updates).weight.dtype == jnp.bfloat16
+    kept = adam(0.05, p_storage="split")  # whose updates are in float32
+    updates, state = kept.update(grads, kept.init(params), params)
+    assert eqx.combine(optax.apply_updates(params, updates), static).weight.dtype == jnp.bfloat16
+    with pytest.raises(StateError, match="made for other parameters"):
+        kept.update(grads, state, eqx.apply_updates(params, updates))
 
 
 SHARDED = """
