@@ -210,10 +210,12 @@ def map_arguments(
             )
     if missing := [ours for ours in required if ours not in chosen and ours not in fixed]:
         each = missing[0] if len(missing) == 1 else f"each of {', '.join(missing)}"
+        naming = (
+            f"name it with {' '.join(f'--set ARGUMENT=@{ours}' for ours in missing)}, or " if names else ""
+        )
         raise SettingError(
-            f"no argument for {each} found among {names_of(names)}: name it with "
-            f"{' '.join(f'--set ARGUMENT=@{ours}' for ours in missing)}, "
-            f"or give the constant it uses with --set {missing[0]}=VALUE"
+            f"no argument for {each} found among {names_of(names)}: {naming}"
+            f"give the constants it uses with {' '.join(f'--set {ours}=VALUE' for ours in missing)}"
         )
     lacks = tuple(ours for ours in SPELLINGS if ours not in chosen and ours not in fixed)
     return Arguments(chosen, extra, lacks, fixed)

@@ -109,7 +109,11 @@ class OptaxStepper(Stepper):
         if any("[" in a.names[name] for name in self.changed):
             raise UnsupportedProbe("inject_hyperparams cannot change an argument that is a pair")
         moving = {"lr", *self.changed} if any(step.lr is not None for step in probe.steps) else self.changed
-        injected = {a.names.get(name) for name in moving}
+        if missing := moving - a.names.keys():
+            raise UnsupportedProbe(
+                f"it has no argument for {', '.join(sorted(missing))}, which the probe sets"
+            )
+        injected = {a.names[name] for name in moving}
         try:
             if candidate.injects is None:
                 self.made(factory, keywords)

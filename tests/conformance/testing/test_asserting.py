@@ -105,6 +105,8 @@ def test_object_that_another_process_can_import_runs_there(
 def test_target_is_found_where_the_test_finds_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As with pytest's option pythonpath."""
     (tmp_path / "own_adam.py").write_text(ADAM)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")  # where the candidate writes a file
     monkeypatch.syspath_prepend(tmp_path)
     assert assert_conforms("own_adam:Right", **FAST).exit_code == 0
 
