@@ -83,6 +83,26 @@ def parse_assignments(texts: Iterable[str]) -> dict[str, str]:
     return values
 
 
+def parse_hyperparameters(texts: Iterable[str]) -> dict[str, float]:
+    """Return ``NAME=VALUE`` arguments as hyperparameters with their numbers.
+
+    Raises:
+        UsageError: an argument has another form, another name or no number.
+
+    >>> parse_hyperparameters(["eps=1e-3"])
+    {'eps': 0.001}
+    """
+    given = parse_assignments(texts)
+    for name, value in given.items():
+        if name not in HYPERPARAMETERS:
+            raise UsageError(f"--set {name}={value}: expected a hyperparameter: {', '.join(HYPERPARAMETERS)}")
+        try:
+            float(value)
+        except ValueError as error:
+            raise UsageError(f"--set {name}={value}: expected a number") from error
+    return {name: float(value) for name, value in given.items()}
+
+
 def parse_clipping(text: str) -> Clipping:
     """Return how a claim clips, as ``--clip`` says it.
 

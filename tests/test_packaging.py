@@ -17,6 +17,9 @@ from pathlib import Path
 
 import lowest
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
 from paths import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -47,6 +50,11 @@ def link(names: tuple[str, ...], folder: Path) -> None:
                 (folder / top).symlink_to(Path(str(found.locate_file(top))).resolve())
 
 
+def clean() -> dict[str, str]:
+    """Return this process' environment with no PYTHON* variable: one could show the repository to it."""
+    return {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "COV", "PYTEST"))}
+
+
 class Environment:
     """A virtual environment in which the wheel is installed, with chosen other packages."""
 
@@ -56,7 +64,7 @@ class Environment:
         self.elsewhere = home / "elsewhere"
         self.elsewhere.mkdir()
         pip = [sys.executable, "-m", "pip", "--python", str(self.bin / "python"), "install", "-q"]
-        subprocess.run([*pip, "--no-index", "--no-deps", str(wheel)], check=True)
+        subprocess.run([*pip, "--no-index", "--no-deps", str(wheel)], check=True, env=clean())
         (home / "packages").mkdir()
         link(packages, home / "packages")
         site = next((home / "venv" / "lib").glob("python*/site-packages"))
@@ -64,11 +72,10 @@ class Environment:
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         """Run ``command`` of this environment, in an empty folder and with no PYTHON* variable."""
-        clean = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "COV", "PYTEST"))}
         return subprocess.run(
             [self.bin / command[0], *command[1:]],
             cwd=self.elsewhere,
-            env=clean,
+            env=clean(),
             text=True,
             capture_output=True,
         )
@@ -152,10 +159,39 @@ def test_every_requirement_has_a_lower_bound_and_no_upper_one() -> None:
 def test_constraints_pin_every_requirement(name: str) -> None:
     lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
     pins = [line for line in lines if not line.startswith("#")]
-    assert [pin for pin in pins if not re.fullmatch(r"[a-z0-9-]+==[0-9.]+(post[0-9]+)?", pin)] == []
+    assert [pin for pin in pins if not re.fullmatch(r"[a-z0-9-]+==[0-9.]+(post[0-9]+|b[0-9]+)?", pin)] == []
     pinned = [pin.split("==")[0] for pin in pins]
     assert len(pinned) == len(set(pinned))
     assert set(lowest.bounds()) <= set(pinned)
+
+
+def needed(*requirements: str) -> set[str]:
+    """Return the names of the packages installed here that ``requirements`` ask for, directly or not."""
+    todo: list[tuple[str, str]] = []
+    seen: set[tuple[str, str]] = set()
+
+    def add(asked: Requirement) -> None:
+        todo.extend((canonicalize_name(asked.name), extra) for extra in ("", *asked.extras))
+
+    for line in requirements:
+        add(Requirement(line))
+    while todo:
+        name, extra = package = todo.pop()
+        if package not in seen:
+            seen.add(package)
+            for each in map(Requirement, importlib.metadata.requires(name) or []):
+                if each.marker is None or each.marker.evaluate({"extra": extra}):
+                    add(each)
+    return {name for name, _ in seen}
+
+
+def test_constraints_pin_all_that_is_needed_besides() -> None:
+    is_lowest = Version(importlib.metadata.version("optree")) == Version(lowest.bounds()["optree"])
+    name = "constraints-lowest.txt" if is_lowest else "constraints.txt"
+    pinned = {line.split("==")[0] for line in (ROOT / name).read_text(encoding="utf-8").splitlines()}
+    missing = needed(*lowest.requirements()) - pinned
+    # Certificates are those of the day; what CUDA needs is pinned by torch.
+    assert [each for each in missing if not re.match("certifi$|nvidia-|cuda-|triton$", each)] == []
 
 
 def test_the_lowest_versions_are_the_bounds() -> None:

@@ -8,7 +8,7 @@ at most 1 ULP of max(|p|, |p_new - p|) away from it.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -84,8 +84,8 @@ def adam(
         learning_rate: a number, a 0-d array (also a traced one), or an optax schedule: a function of the
             number of updates made before this one, which is 0 at first.  None: the dialect's default.
         b1, b2, eps, eps_root, momentum_decay, lr_max: numbers, or 0-d arrays as
-            ``optax.inject_hyperparams`` passes them; complex arrays stand for their real part.  None: the
-            dialect's default.
+            ``optax.inject_hyperparams`` passes them; complex arrays stand for their real part.  Betas in 16
+            bits are refused.  None: the dialect's default.
         mu_dtype: the dtype of m, as in optax: a dtype or its name.  It is ``m_dtype`` under another name; a
             complex dtype stands for that of its parts.
         weight_decay: a number, a 0-d array, or a schedule like ``learning_rate``.  None: the dialect's
@@ -303,6 +303,7 @@ def transformation(
     lr_given, decay_given = chosen.get("lr"), chosen.get("weight_decay")
     chosen |= {name: real(name, chosen[name]) for name in HYPERPARAMETERS if name in chosen}
     hyper = {n: chosen.pop(n) for n in HYPERPARAMETERS if isinstance(chosen.get(n), jax.Array)}
+    check_betas(hyper)
     lr = hyper.pop("lr", None)
     if callable(chosen.get("lr")):
         chosen["lr"] = after(chosen["lr"])
@@ -367,6 +368,21 @@ def real(name: str, value: Scalar) -> Scalar:
     if not isinstance(value, jax.core.Tracer) and jnp.imag(value).any():
         raise HyperparameterError(f"{name}={value}: expected a real number")
     return jnp.real(value)
+
+
+def check_betas(hyper: Mapping[str, jax.Array]) -> None:
+    """Raise HyperparameterError if a beta is an array of 16 bits, in which 1-b has lost its digits.
+
+    ``optax.inject_hyperparams`` makes 1 of b2=0.999 if the parameters are bfloat16.
+    """
+    for name in ("b1", "b2"):
+        dtype = hyper[name].dtype if name in hyper else jnp.dtype("float32")
+        if jnp.issubdtype(dtype, jnp.floating) and dtype.itemsize < 4:
+            near = float(np.float64(0.999).astype(dtype))
+            raise HyperparameterError(
+                f"{name} is an array of {dtype}, in which 0.999 is {near:.6g}: expected a number or an array "
+                "of float32; give optax.inject_hyperparams a hyperparam_dtype=jnp.float32"
+            )
 
 
 def dtype_name(dtype: Any) -> str:

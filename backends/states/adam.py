@@ -95,6 +95,7 @@ def to_adam(state: NamedState, adam: Adam, params: Tree, *, narrow: bool = False
         (3, [1.0, 1.0])
     """
     state = fit(state, adam)
+    state.warn_of_own("an Adam")
     start, tree = adam.init(params), ParamTree(params)
     names = [dotted(path) for path in tree.backend.paths(params)]
     present = [name for name, p in zip(names, tree.leaves, strict=True) if p is not None]

@@ -119,12 +119,16 @@ def from_keras(optimizer: Any) -> NamedState:
         leaves[name] = Moments(
             each_t, host(optimizer._momentums[i]), host(optimizer._velocities[i]), v_max, mu
         )
-    special = {
+    return NamedState(adam, leaves, own_of(optimizer, adam), dialect=row)
+
+
+def own_of(optimizer: Any, adam: Adam) -> dict[str, dict[str, float]]:
+    """Return the hyperparameters that single variables have: those that do not decay."""
+    return {
         name: {"weight_decay": 0.0}
         for name, i in variables_of(optimizer)
         if adam.weight_decay and not optimizer._use_weight_decay(optimizer._trainable_variables[i])
     }
-    return NamedState(adam, leaves, special, dialect=row)
 
 
 def keras_number(x: Any) -> Array:
@@ -158,6 +162,7 @@ def to_keras(state: NamedState, optimizer: Any, *, narrow: bool = False) -> None
             "keras.optimizers.Nadam: expected ours, Adam(dialect='keras.Nadam'), whose clock is known"
         )
     state = fit(state, adam)
+    state.warn_of_own("Keras' optimizer", own_of(optimizer, adam))
     places = variables_of(optimizer)
     found = state.match(name for name, _ in places)
     for (name, i), leaf in zip(places, found, strict=True):

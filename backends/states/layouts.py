@@ -197,6 +197,7 @@ def to_flat(state: NamedState, layout: str) -> dict[str, Array]:
     """
     form = layout_of(layout)
     state.refuse_rests(layout)
+    state.warn_of_own(layout)
     flat: dict[str, Array] = {}
     one = state.one_clock()
     if form.numbered:

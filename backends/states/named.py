@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -161,6 +163,26 @@ class NamedState:
                 f"of {listed(kept)} beside the moments: fit the state to a plain one first (fit(..., "
                 "accept=['p_storage']), on the command line --as NAME --accept p_storage); parameters then "
                 "lose those bits"
+            )
+
+    def warn_of_own(self, target: str, there: Mapping[str, Mapping[str, Any]] = MappingProxyType({})) -> None:
+        """Warn of hyperparameters that single parameters have, and which ``target`` has no place for.
+
+        Args:
+            target: what the state is converted to.
+            there: those that it has, by the names of parameters.
+        """
+        left = {
+            name: [k for k, x in each.items() if there.get(name, {}).get(k, getattr(self.adam, k)) != x]
+            for name, each in self.special.items()
+        }
+        names = [name for name, keys in left.items() if keys]
+        if names:
+            keys = dict.fromkeys(k for each in left.values() for k in each)
+            warnings.warn(
+                f"left out: {', '.join(keys)} of {listed(names)}, which is another than that of all: "
+                f"{target} has no place for it; the program that goes on has to give it, such as by a mask",
+                stacklevel=3,
             )
 
     def match(self, names: Iterable[str]) -> list[Moments]:

@@ -121,6 +121,7 @@ def to_optax(
         new: Any = to_adam(state, state.adam if adam is None else adam, unboxed(params), narrow=narrow)
     else:
         state.refuse_rests("optax' state")
+        state.warn_of_own("optax' state")
         names, old = named_leaves(target.mu)
         found, t = state.match(names), state.one_clock()
         if t is None:

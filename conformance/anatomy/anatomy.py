@@ -93,14 +93,14 @@ class Anatomy:
                             "name": name,
                             "value": numbers(value.value),
                             "error": numbers(value.error),
-                            "claimed": numbers(part.claimed[name].value) if part.claimed else None,
-                            "as_claimed": None if not part.claimed else name not in part.differs,
+                            "claimed": numbers(part.claimed[name].value) if name in part.claimed else None,
+                            "as_claimed": name not in part.differs if name in part.claimed else None,
                         }
-                        for name, value in part.values.items()
+                        for name, value in part.measured.items()
                     ],
                 }
                 for part in self.parts
-                if part.values
+                if part.measured
             ],
         }
 

@@ -43,16 +43,22 @@ class Part:
     """One part of the definition: its measured numbers, and those of the claim."""
 
     name: str  #: "first moment"
-    values: Values  #: the measured numbers by what they are
+    values: Values  #: the numbers by what they are, NaN where they could not be measured
     claimed: Values = field(default_factory=dict)  #: the same of the claim; empty if there is none
+    unmeasured: frozenset[str] = frozenset()  #: the values whose experiment could not be run
+
+    @property
+    def measured(self) -> Values:
+        """The values whose experiment was run."""
+        return {name: value for name, value in self.values.items() if name not in self.unmeasured}
 
     @property
     def differs(self) -> list[str]:
-        """The values that are not as claimed."""
+        """The measured values that are not as claimed; of some the claim has none."""
         return [
             name
-            for name, value in self.values.items()
-            if not value.all_equal(self.claimed[name]) and not self.is_longer(name)
+            for name, value in self.measured.items()
+            if name in self.claimed and not value.all_equal(self.claimed[name]) and not self.is_longer(name)
         ]
 
     def is_longer(self, name: str) -> bool:
@@ -275,7 +281,7 @@ def absence(r: Readings) -> Values:
 
 PARTS: dict[str, tuple[Callable[[Readings], Values], tuple[str, ...]]] = {
     "runs": (partial(read, FIRST), ()),
-    "arrays": (arrays, ("main", "alone")),
+    "arrays": (arrays, ("main", "response", "alone")),
     "gradient": (gradient, ("main", "large")),
     "steps": (partial(read, SECOND), ()),
     "first moment": (first_moment, ("main",)),
@@ -286,7 +292,7 @@ PARTS: dict[str, tuple[Callable[[Readings], Values], tuple[str, ...]]] = {
     "decay": (decay, ("main", "decay", "decay-lr", "decay-wd", "lr-decay", "late-decay")),
     "clock": (clock, ("late",)),
     "absence": (absence, ("absence", "absence-decay")),
-    "precision": (precision, ()),
+    "precision": (precision, ("response",)),
     "hyperparameters": (hyperparameters, ()),
     "circumstances": (partial(read, AFTER), ()),
 }
@@ -294,11 +300,12 @@ PARTS: dict[str, tuple[Callable[[Readings], Values], tuple[str, ...]]] = {
 
 
 def measure(measured: Readings, claimed: Readings | None = None) -> list[Part]:
-    """Return every part, measured and claimed; values whose experiment could not be run are left out."""
+    """Return every part, measured and claimed."""
     parts = []
     for name, (part, needed) in PARTS.items():
         values, theirs = part(measured), {} if claimed is None else part(claimed)
+        unmeasured: list[str] = []
         if any(measured.why_not(experiment) for experiment in needed):
-            values = {what: value for what, value in values.items() if not np.isnan(value.value).all()}
-        parts.append(Part(name, values, theirs))
+            unmeasured = [what for what, value in values.items() if np.isnan(value.value).all()]
+        parts.append(Part(name, values, theirs, frozenset(unmeasured)))
     return parts

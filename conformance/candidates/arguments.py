@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeGuard
 
 from adamcore import Adam
@@ -209,10 +210,12 @@ def map_arguments(
             )
     if missing := [ours for ours in required if ours not in chosen and ours not in fixed]:
         each = missing[0] if len(missing) == 1 else f"each of {', '.join(missing)}"
+        naming = (
+            f"name it with {' '.join(f'--set ARGUMENT=@{ours}' for ours in missing)}, or " if names else ""
+        )
         raise SettingError(
-            f"no argument for {each} found among {names_of(names)}: name it with "
-            f"{' '.join(f'--set ARGUMENT=@{ours}' for ours in missing)}, "
-            f"or give the constant it uses with --set {missing[0]}=VALUE"
+            f"no argument for {each} found among {names_of(names)}: {naming}"
+            f"give the constants it uses with {' '.join(f'--set {ours}=VALUE' for ours in missing)}"
         )
     lacks = tuple(ours for ours in SPELLINGS if ours not in chosen and ours not in fixed)
     return Arguments(chosen, extra, lacks, fixed)
@@ -232,13 +235,38 @@ def parameters_of(constructor: Callable[..., Any], positional: int = 0) -> list[
     """
     own = signature_of(constructor)[positional:]
     found = {parameter.name: parameter for parameter in own}
-    bases = [base for base in getattr(constructor, "__mro__", ()) if "__init__" in vars(base)]
+    bases = [base for base in getattr(class_of(constructor), "__mro__", ()) if "__init__" in vars(base)]
     for base in bases[1:]:
         if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in own):
             break
         own = signature_of(vars(base)["__init__"])[1 + positional :]
         found = {parameter.name: parameter for parameter in own} | found
     return list(found.values())
+
+
+def class_of(found: Any) -> Any:
+    """Return what a ``functools.partial`` calls, or the object itself if it is none.
+
+    >>> class_of(partial(partial(int), base=2)) is class_of(int) is int
+    True
+    """
+    while isinstance(found, partial):
+        found = found.func
+    return found
+
+
+def partial_options(found: Any) -> dict[str, str]:
+    """Return the arguments that a ``functools.partial`` gives, as ``--set`` gives them, but hyperparameters.
+
+    A hyperparameter that it gives is a default, as a constructor has them: the probes have their own values.
+
+    >>> partial_options(partial(dict, amsgrad=True, eps=1e-6))
+    {'amsgrad': 'True'}
+    """
+    spelled = {*PAIRS, *(name for names in SPELLINGS.values() for name in names)}
+    given = found.keywords if isinstance(found, partial) else {}
+    plain = {k: x for k, x in given.items() if k not in spelled and isinstance(x, (bool, int, float, str))}
+    return {name: repr(value) for name, value in plain.items()}
 
 
 def signature_of(function: Callable[..., Any]) -> list[inspect.Parameter]:
@@ -288,7 +316,7 @@ def own_dialect(found: Any, extra: Mapping[str, Any] | None = None) -> str | Non
     for argument in parameters_of(found):
         if argument.name == "dialect" and isinstance(argument.default, str):
             return argument.default
-    return next((row.name for row in map(for_class, getattr(found, "__mro__", ())) if row), None)
+    return next((row.name for row in map(for_class, getattr(class_of(found), "__mro__", ())) if row), None)
 
 
 def is_number(value: object) -> TypeGuard[float]:

@@ -234,7 +234,7 @@ class ArrayStepper(Stepper):
             self.change(step.changes)
         grads = self.gradients.fill([None if g is None else cast(g, self.dtype) for g in step.grads])
         handed = list(grads)
-        after = self.after = [np.array(p) for p in self.optimizer.step(handed)]
+        after = self.after = [np.array(p) for p in returned_list(self.optimizer.step(handed))]
         written = self.gradients.written(index)
         if not same_list(handed, grads):
             written.append(f"the list of gradients in step {index}")
@@ -247,6 +247,17 @@ class ArrayStepper(Stepper):
                 if not same_bits(given, old)
             ]
         return after, written
+
+
+def returned_list(returned: Any) -> Any:
+    """Return what a step returned, if it can be a list of arrays.
+
+    Raises:
+        TypeError: it is None, as of a step in place that returns nothing.
+    """
+    if returned is None:
+        raise TypeError("step returned None, expected the list of all parameters after the step")
+    return returned
 
 
 def arrays_in(state: Any) -> list[Any]:

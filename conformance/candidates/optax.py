@@ -110,7 +110,11 @@ class OptaxStepper(Stepper):
         if any("[" in a.names[name] for name in self.changed):
             raise UnsupportedProbe("inject_hyperparams cannot change an argument that is a pair")
         moving = {"lr", *self.changed} if any(step.lr is not None for step in probe.steps) else self.changed
-        injected = {a.names.get(name) for name in moving}
+        if missing := moving - a.names.keys():
+            raise UnsupportedProbe(
+                f"it has no argument for {', '.join(sorted(missing))}, which the probe sets"
+            )
+        injected = {a.names[name] for name in moving}
         try:
             if candidate.injects is None:
                 self.made(factory, keywords)
@@ -120,6 +124,8 @@ class OptaxStepper(Stepper):
                 number = jnp.dtype(arithmetic_of(dtype))  # no number of the parameters' 16 bits
                 factory = optax.inject_hyperparams(factory, static_args=others, hyperparam_dtype=number)
             transformation = self.made(factory, keywords)
+        except CandidateError:
+            raise
         except Exception as error:
             if self.changed:
                 raise UnsupportedProbe(f"inject_hyperparams is refused: {describe(error)}") from error
@@ -136,7 +142,12 @@ class OptaxStepper(Stepper):
         """Return the transformation that a factory makes, and begin with it."""
         transformation = factory(**keywords)
         if not (hasattr(transformation, "init") and hasattr(transformation, "update")):
-            raise CandidateError("it returned no GradientTransformation")
+            raise CandidateError(
+                "a function is taken for a factory of optax, and this one returned "
+                f"{type(transformation).__name__}, no GradientTransformation; a function of one step is "
+                "named kernel:module:function, and anything else is put into a class with "
+                "init(params, hyper) and step(grads)"
+            )
         self.params = self.arrays([cast(p, self.dtype) for p in self.probe.params])
         self.state = self.begun(transformation.init)
         return transformation

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
 import importlib
 import importlib.util
@@ -14,12 +15,13 @@ from typing import Any
 
 from adamcore import Adam
 from adamcore.config import HYPERPARAMETERS
-from adamcore.conformance.candidates.arguments import REQUIRED
+from adamcore.conformance.candidates.arguments import REQUIRED, class_of, partial_options, signature_of
 from adamcore.conformance.candidates.base import Candidate, describe
 from adamcore.conformance.candidates.keras import choose_backend
 from adamcore.conformance.candidates.kernel import KernelCandidate
 from adamcore.conformance.candidates.kernel_options import Kernel
 from adamcore.conformance.candidates.own import OwnCandidate, library_for
+from adamcore.conformance.candidates.signatures import role_of
 from adamcore.conformance.errors import CandidateError, SettingError, UnavailableError
 from adamcore.conformance.settings import TIMEOUT
 
@@ -99,12 +101,12 @@ def make_candidate(
         raise CandidateError(f"{target} is {kind}, expected a class, a factory or a kernel{hint}")
     if target.startswith(KERNEL) or isinstance(found, Kernel):
         return KernelCandidate(found, settings, device, required)
-    settings = {**constants(target), **settings}
-    if is_subclass_of(found, "torch.optim", "Optimizer"):
+    settings = {**constants(target), **partial_options(found), **settings}
+    if makes_torch_optimizer(found):
         from adamcore.conformance.candidates.torch import TorchCandidate
 
         return TorchCandidate(found, settings, known_names(target), device, required)
-    if is_subclass_of(found, "keras.optimizers", "Optimizer"):
+    if is_subclass_of(class_of(found), "keras.optimizers", "Optimizer"):
         from adamcore.conformance.candidates.keras import KerasCandidate
 
         return KerasCandidate(found, settings, known_names(target), required)
@@ -116,6 +118,11 @@ def make_candidate(
         raise CandidateError(
             f"{target} is a class, but neither a torch or Keras optimizer nor an array candidate "
             "(which has init(params, hyper) and step(grads))"
+        )
+    if {"p", "g"} <= {role_of(parameter.name) for parameter in signature_of(found)}:
+        raise CandidateError(
+            f"{target} takes parameters and gradients: "
+            f"if it is a function of one step, name it {KERNEL}{target}"
         )
     from adamcore.conformance.candidates.optax import OptaxCandidate
 
@@ -136,6 +143,15 @@ def is_subclass_of(found: Any, module: str, name: str) -> bool:
     """True if ``found`` is a subclass of ``module.name``; a module that is not loaded has no subclasses."""
     base = getattr(sys.modules.get(module), name, None)
     return inspect.isclass(found) and base is not None and issubclass(found, base)
+
+
+def makes_torch_optimizer(found: Any) -> bool:
+    """True for a class of PyTorch's optimizers, a partial of one, or a function of params that makes one."""
+    made = class_of(found)
+    if inspect.isclass(made):
+        return is_subclass_of(made, "torch.optim", "Optimizer")
+    roles = [role_of(parameter.name) for parameter in signature_of(found)]
+    return "torch.optim" in sys.modules and roles[:1] == ["p"] and "g" not in roles
 
 
 def known_names(target: str) -> Mapping[str, str] | None:
@@ -178,6 +194,8 @@ def import_target(target: str) -> Any:
         )
     if where.endswith(".py"):
         module = load_file(Path(where))
+    elif os.path.isfile(where) or not all(part.isidentifier() for part in where.split(".")):
+        raise UnavailableError(f"{where} is no .py file, nor the name of a module")
     else:
         module = import_named(where)
     found = module
@@ -197,20 +215,62 @@ def import_named(where: str) -> Any:
         return importlib.import_module(where)
     except ModuleNotFoundError as error:
         if not (error.name and (where == error.name or where.startswith(error.name + "."))):
-            raise CandidateError(f"import {where}: {describe(error)}") from error
+            raise import_error(where, error) from error
         above, _, name = error.name.rpartition(".")
         holder = sys.modules.get(above)
         if holder is None or where != error.name or not hasattr(holder, name):
             raise UnavailableError(f"{error.name} is not installed") from error
         return getattr(holder, name)
-    except Exception as error:
-        raise CandidateError(f"import {where}: {describe(error)}") from error
+    except (Exception, SystemExit) as error:
+        raise import_error(where, error) from error
+
+
+def import_error(where: str | Path, error: BaseException) -> CandidateError:
+    """Return what an error at an import says of the candidate."""
+    if isinstance(error, SystemExit):
+        return CandidateError(
+            f"import {where}: it ends the program, with status {error.code or 0}; what it does as a script "
+            'belongs under if __name__ == "__main__":'
+        )
+    hint = ""
+    if "relative import" in str(error):
+        hint = "; from the folder that holds its package, name it package.module:attr"
+    return CandidateError(f"import {where}: {describe(error)}{hint}")
+
+
+def package_of(path: Path) -> tuple[Path, str] | None:
+    """Return the folder that holds a file's package, and the file's name as its module.
+
+    None is returned for a file that imports nothing relative to itself, which is imported alone, and where
+    there is no ``__init__.py`` beside it.
+    """
+    folder, names = path.resolve().parent, [path.stem]
+    if not (folder / "__init__.py").is_file() or not has_relative_imports(path):
+        return None
+    while (folder / "__init__.py").is_file():
+        names.insert(0, folder.name)
+        folder = folder.parent
+    return folder, ".".join(name for name in names if name != "__init__")
+
+
+def has_relative_imports(path: Path) -> bool:
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (SyntaxError, ValueError):
+        return False
+    return any(isinstance(node, ast.ImportFrom) and node.level > 0 for node in ast.walk(tree))
 
 
 def load_file(path: Path) -> Any:
-    """Import a file by its path; its folder becomes importable (:func:`make_importable`)."""
+    """Import a file by its path; its folder becomes importable (:func:`make_importable`).
+
+    A file that imports from the package that it is in is imported as a module of that package.
+    """
     if not os.path.isfile(path):
         raise UnavailableError(f"there is no file {path}")
+    if package := package_of(path):
+        make_importable(package[0])
+        return import_named(package[1])
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
     assert spec.loader is not None
@@ -219,8 +279,8 @@ def load_file(path: Path) -> Any:
     make_importable(path.resolve().parent)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
-        raise CandidateError(f"import {path}: {describe(error)}") from error
+    except (Exception, SystemExit) as error:
+        raise import_error(path, error) from error
     return module
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 from adamcore.conformance.candidates import compilations
 from adamcore.conformance.candidates.arguments import (
     REQUIRED,
+    class_of,
     effective_hyper,
     map_arguments,
     own_dialect,
@@ -33,7 +34,7 @@ from adamcore.conformance.candidates.base import (
     use,
 )
 from adamcore.conformance.candidates.buffers import GradientBuffers, without_scale
-from adamcore.conformance.errors import UnavailableError
+from adamcore.conformance.errors import CandidateError, UnavailableError
 from adamcore.conformance.types import FloatArray, Layout, Moments, Probe, Run, Start, Step
 
 
@@ -42,7 +43,7 @@ class TorchCandidate:
 
     def __init__(
         self,
-        cls: type,
+        cls: Callable[..., Any],
         settings: Mapping[str, str],
         known: Mapping[str, str] | None,
         device: str | None,
@@ -146,6 +147,9 @@ class TorchStepper(Stepper):
             if probe.groups:
                 raise UnsupportedProbe(f"it takes no groups: {describe(error)}") from error
             raise Refusal(describe(error)) from error
+        if not hasattr(self.optimizer, "param_groups"):
+            made = type(self.optimizer).__name__
+            raise CandidateError(f"it returned {made}, expected a torch.optim.Optimizer of its params")
         if probe.is_scaled and not getattr(self.optimizer, "_step_supports_amp_scaling", False):
             raise UnsupportedProbe(
                 "its step takes no loss scale: GradScaler divides before it, or leaves it out"
@@ -365,9 +369,9 @@ class TorchStepper(Stepper):
         return loss
 
 
-def takes_closure(cls: type) -> bool:
-    """Return whether the ``step`` of an optimizer class takes a closure."""
-    step: Any = getattr(cls, "step", None)
+def takes_closure(made_by: Callable[..., Any]) -> bool:
+    """Return whether the ``step`` of an optimizer class takes a closure; it is unknown of a function's."""
+    step: Any = getattr(class_of(made_by), "step", None)
     try:
         return len(inspect.signature(step).parameters) > 1
     except (TypeError, ValueError):

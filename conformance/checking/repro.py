@@ -11,12 +11,14 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
 from adamcore.conformance.candidates.arguments import complete_hyper, effective_hyper
 from adamcore.conformance.candidates.array import init_defaults
 from adamcore.conformance.candidates.base import CandidateInfo
+from adamcore.conformance.candidates.targets import package_of
 from adamcore.conformance.types import Evidence, FloatArray, Probe, Step
 
 LONG = 48  #: elements from which an array is written as what it repeats
@@ -158,6 +160,9 @@ def import_lines(target: str) -> tuple[str, list[str]]:
     module, _, name = target.rpartition(":")
     top = name.partition(".")[0]
     if module.endswith(".py"):
+        if package := package_of(Path(module)):
+            folder = str(package[0]) if os.path.isabs(module) else os.path.relpath(package[0])
+            return name, ["import sys", f"sys.path.append({folder!r})", f"from {package[1]} import {top}"]
         folder = os.path.dirname(module) or "."
         return name, [
             "import runpy, sys",

@@ -156,7 +156,8 @@ class Subject:
         alike = self.info is None or self.info.rounds_alike
         from adamcore.conformance.verdict.judge import judge_twin
 
-        twins = {p.name: p for p in self.probes if p.twin}
+        named = {p.name: p for p in self.probes}
+        twins = {p.name: p for p in self.probes if p.twin and self.takes_difference(p, named.get(p.twin))}
         return [
             judge_twin(
                 r, twins[r.probe], runs[r.probe, r.dtype], runs.get((twins[r.probe].twin or "", r.dtype))
@@ -167,6 +168,17 @@ class Subject:
             else r
             for r in results
         ]
+
+    def takes_difference(self, probe: Probe, twin: Probe | None) -> bool:
+        """True if the candidate takes the hyperparameters in which a probe differs from its twin.
+
+        A constant of its own that is not 0, such as its eps, is not scaled as the probe scales it.
+        """
+        if twin is None:
+            return True
+        mine, others = self.effective_probe(probe).hyper, self.effective_probe(twin).hyper
+        differ = [name for name in probe.hyper if probe.hyper[name] != twin.hyper.get(name)]
+        return not any(mine.get(name) == others.get(name) and mine.get(name) for name in differ)
 
     def unclaimed(
         self, claim: Claim, results: list[Result], runs: dict[tuple[str, str], Run]
@@ -310,7 +322,8 @@ class ThirdParty(Subject):
         super().on_ready(info)
         if self.claim is None:
             try:
-                claim = claim_for(self.target, self.dialect, info.dialect, self.settings)
+                options = {**info.extra, **self.settings}  # what a partial gives, and --set
+                claim = claim_for(self.target, self.dialect, info.dialect, options)
                 self.claim = with_keeping(claim, self.keeping)
             except DialectError as error:
                 self.on_end("broken", f"its attribute dialect: {error}")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
+import os
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from adamcore.conformance.candidates import is_own_backend
@@ -94,6 +97,11 @@ def validate_target(target: Any) -> None:
         return
     if is_own_backend(target) or ":" in target.removeprefix("kernel:").strip(":"):
         return
+    if target.endswith(".py") and os.path.isfile(target.removeprefix("kernel:")):
+        names = defined_names(Path(target.removeprefix("kernel:")))
+        first = f"{target}:{(*names, 'attr')[0]}"
+        listed = f"; it has {', '.join(names)}" if names else ""
+        raise UsageError(f"{target} is a file: name what to check in it, {first}{listed}")
     known = [*OWN_TARGETS, *(path for row in DIALECTS.values() for path in row.targets)]
     own = DIALECTS[target].targets if target in DIALECTS else ()
     near = own or difflib.get_close_matches(target, known, n=3, cutoff=0.5)
@@ -103,6 +111,16 @@ def validate_target(target: Any) -> None:
         "jax:native, array:MODULE, module:attr, path/file.py:attr, kernel:module:function or "
         f"cmd:COMMAND{hint}"
     )
+
+
+def defined_names(path: Path) -> list[str]:
+    """Return the classes that a Python file defines, or else its functions; none if it cannot be parsed."""
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return []
+    classes = [node.name for node in tree.body if isinstance(node, ast.ClassDef)]
+    return classes or [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
 
 
 def validate_command(target: str) -> None:

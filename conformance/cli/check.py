@@ -24,6 +24,7 @@ instead, the smallest program that shows it, and how sure that is.  On demand: t
 from __future__ import annotations
 
 import argparse
+import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -280,7 +281,7 @@ def run_check(options: argparse.Namespace, out: Console, *, identifying: bool = 
         clip=options.clip,
         identifying=identifying,
     )
-    if not out.is_terminal or out.is_dumb_terminal:
+    if not sys.stdout.isatty() or out.is_dumb_terminal:  # FORCE_COLOR makes a terminal of a file for rich
         return run()  # a bar that is switched off leaves an empty line before rich 14.3
     with Progress(*columns, console=out, transient=True) as bar:
         task = bar.add_task("", total=None)

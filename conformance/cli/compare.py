@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 
+from adamcore.conformance.cli.check import count
+
 EXAMPLES = """\
 examples:
   adamcore compare torch.AdamW optax.adamw
@@ -22,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="a hyperparameter of both"
     )
-    parser.add_argument("--steps", type=int, default=100, metavar="N", help="length of the run (100)")
+    parser.add_argument("--steps", type=count, default=100, metavar="N", help="length of the run (100)")
     parser.add_argument("--svg", metavar="FILE", help="write a plot of the gaps")
 
 
@@ -35,13 +37,13 @@ def run(options: argparse.Namespace) -> int:
     from adamcore.conformance.compare.compare import arguments_of, compare
     from adamcore.conformance.compare.plot import svg
     from adamcore.conformance.errors import UsageError
-    from adamcore.conformance.settings import parse_assignments
+    from adamcore.conformance.settings import parse_hyperparameters
     from adamcore.dialects import dialect
     from adamcore.errors import AdamcoreError, DialectError
 
     try:
-        given = {name: float(value) for name, value in parse_assignments(options.set).items()}
-        found = compare(options.first, options.second, steps=max(options.steps, 1), **given)
+        given = parse_hyperparameters(options.set)
+        found = compare(options.first, options.second, steps=options.steps, **given)
     except (UsageError, AdamcoreError, ValueError, TypeError) as error:
         return usage_error(error)
     out = console()

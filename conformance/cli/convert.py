@@ -178,8 +178,10 @@ def read_text(option: str, path: str) -> str:
 
     try:
         return Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{option} {path}: {getattr(error, 'strerror', None) or error}") from error
+    except OSError as error:
+        raise UsageError(f"{option} {path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{option} {path}: expected a text file in UTF-8 ({error.reason})") from error
 
 
 def read_map(path: str) -> dict[str, Any]:
@@ -190,8 +192,9 @@ def read_map(path: str) -> dict[str, Any]:
     from adamcore.conformance.errors import UsageError
     from adamcore.errors import CheckpointError
 
+    text = read_text("--map", path)
     try:
-        mapping = json.loads(read_text("--map", path))
+        mapping = json.loads(text)
     except ValueError as error:
         raise UsageError(f"--map {path}: no JSON ({error})") from error
     if not isinstance(mapping, dict):

@@ -14,6 +14,9 @@ examples:
 """
 
 
+NARROW = 72  #: columns below which dialects are a list, and no table
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command to its parser."""
     parser.add_argument("name", nargs="?", metavar="NAME", help="one dialect")
@@ -29,6 +32,14 @@ def run(options: argparse.Namespace) -> int:
     from adamcore.errors import DialectError
 
     out = console()
+    if options.name is None and out.width < NARROW:
+        for name, row in DIALECTS.items():
+            out.print(name, style="bold", soft_wrap=True)
+            for axis, value in row.axes.items():
+                out.print(f"  {axis}={value}", soft_wrap=True)
+            for target in row.targets[:1]:
+                out.print(f"  target {target}", soft_wrap=True)
+        return 0
     if options.name is None:
         table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
         for head in ("dialect", "other than Algorithm 1 in", "target"):

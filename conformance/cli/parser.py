@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import importlib.util
-import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -38,6 +37,7 @@ COMMANDS = {
 }
 
 VERDICTS = ("check", "identify", "smoke", "audit")  #: the commands whose exit status is a verdict
+NARROWEST = 20  #: columns that output has at least, whatever COLUMNS says
 NEEDED = ("numpy", "flint", "rich")  #: the modules that the extra [conformance] installs
 
 EXAMPLES = """\
@@ -123,10 +123,10 @@ def run_command(options: argparse.Namespace) -> int:
 
 
 def console() -> Console:
-    """Return standard output: as wide as the terminal or as COLUMNS says, else with 100 columns."""
+    """Return standard output: as wide as COLUMNS or the terminal says, else with 100 columns."""
     from rich.console import Console
 
-    width = None if sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit() else 100
+    width = max(shutil.get_terminal_size((100, 25)).columns, NARROWEST)
     return Console(width=width, highlight=False, emoji=False, markup=False)
 
 

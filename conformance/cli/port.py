@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 
+from adamcore.conformance.cli.check import count
+
 EXAMPLES = """\
 examples:
   adamcore port torch.AdamW --to optax
@@ -25,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a hyperparameter")
     parser.add_argument(
-        "--steps", type=int, default=100, metavar="N", help="length of the run that proves it (100)"
+        "--steps", type=count, default=100, metavar="N", help="length of the run that proves it (100)"
     )
 
 
@@ -34,12 +36,12 @@ def run(options: argparse.Namespace) -> int:
     from adamcore.conformance.cli.parser import usage_error
     from adamcore.conformance.compare.port import port
     from adamcore.conformance.errors import UsageError
-    from adamcore.conformance.settings import parse_assignments
+    from adamcore.conformance.settings import parse_hyperparameters
     from adamcore.errors import AdamcoreError
 
     try:
-        given = {name: float(value) for name, value in parse_assignments(options.set).items()}
-        found = port(options.source, options.to, steps=max(options.steps, 1), **given)
+        given = parse_hyperparameters(options.set)
+        found = port(options.source, options.to, steps=options.steps, **given)
     except (UsageError, AdamcoreError, ValueError, TypeError) as error:
         return usage_error(error)
     print(found.text, end="")

@@ -91,6 +91,10 @@ def run_vectors(options: argparse.Namespace) -> int:
         return 0
     out = console()
     if options.write:
+        try:  # before minutes of computing
+            Path(options.write).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            return usage_error(f"cannot write {options.write}: {error.strerror or error}")
         texts = files.generate(long=options.long, done=lambda name: out.print(name))
         try:
             files.write(Path(options.write), texts)

@@ -5,17 +5,20 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, partial
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
-from adamcore.conformance.candidates.targets import make_candidate
+from adamcore.conformance.candidates.arguments import class_of
+from adamcore.conformance.candidates.targets import made_already, make_candidate
 from adamcore.conformance.checking.check import check, measure_parts
 from adamcore.conformance.checking.selection import select_probes
 from adamcore.conformance.checking.subjects import ThirdParty
 from adamcore.conformance.checking.validate import validate_options
-from adamcore.conformance.errors import CandidateError, ConformanceError, UnavailableError
+from adamcore.conformance.errors import CandidateError, ConformanceError, UnavailableError, UsageError
 from adamcore.conformance.report.report import Entry, Report, environment
 from adamcore.conformance.report.text import failure_texts, finding_text
 from adamcore.conformance.settings import DTYPES, MEMORY, PARALLEL, TIMEOUT
@@ -47,6 +50,9 @@ def assert_conforms(target: Any, dialect: str | None = None, **options: Any) -> 
         UsageError: the target or an option makes no sense.
     """
     __tracebackhide__ = True
+    if not isinstance(target, str) and not callable(target):
+        kind = type(target).__name__
+        raise UsageError(f"target is {kind}, expected text, a class or a factory{made_already(target)}")
     name = target if isinstance(target, str) else importable_target(target)
     if name is not None:
         report = check([name], dialect=dialect, **options)
@@ -111,24 +117,55 @@ def check_in_process(
     probes: Sequence[str] = (),
     timeout: float | None = None,
     parallel: int | None = None,
+    memory: float | None = None,
     progress: Callable[[str, int, int], None] | None = None,
+    **others: Any,
 ) -> Report:
-    """Check an object in this process; ``timeout``, ``parallel`` and ``progress`` have no effect."""
+    """Check an object in this process; ``timeout``, ``parallel``, ``memory`` and ``progress`` have no effect.
+
+    Its warnings are not shown, as those of a worker are not: the probes overflow on purpose.
+
+    Raises:
+        UsageError: ``others`` has an option of :func:`check` that needs a process of its own.
+        TypeError: it has what is no option.
+    """
+    for name in others:
+        if name not in signature(check).parameters:
+            raise TypeError(f"assert_conforms() got an unexpected keyword argument {name!r}")
+        raise UsageError(
+            f"{name}={others[name]!r}: expected a target that a new process can import; put "
+            f"{getattr(found, '__qualname__', found)} into a module of its own"
+        )
     seconds, workers = TIMEOUT if timeout is None else timeout, PARALLEL if parallel is None else parallel
     validate_options(dialect, dtypes, device, settings, probes, seconds, workers, MEMORY)
-    name = getattr(found, "__qualname__", type(found).__name__).rpartition("<locals>.")[2]
-    target = f"{getattr(found, '__module__', '?')}:{name}"
-    subject = ThirdParty(target, dialect, dict(settings or {}), device, select_probes(probes), dtypes)
-    for job in subject.jobs:
-        for event in run_in_process(found, job):
-            if isinstance(event, ReadyEvent):
-                subject.on_ready(event.info)
-            elif isinstance(event, RunEvent):
-                subject.on_run(job, event.task, event.run)
-            elif isinstance(event, EndEvent):
-                subject.on_end(None if event.problem == "usage" else event.problem, event.reason)
-    measure_parts(subject, partial(run_in_process, found))
+    made = class_of(found)
+    name = getattr(made, "__qualname__", type(made).__name__).rpartition("<locals>.")[2]
+    target = f"{getattr(made, '__module__', '?')}:{name}"
+    subject = InProcess(target, dialect, dict(settings or {}), device, select_probes(probes), dtypes)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for job in subject.jobs:
+            for event in run_in_process(found, job):
+                if isinstance(event, ReadyEvent):
+                    subject.on_ready(event.info)
+                elif isinstance(event, RunEvent):
+                    subject.on_run(job, event.task, event.run)
+                elif isinstance(event, EndEvent):
+                    subject.on_end(None if event.problem == "usage" else event.problem, event.reason)
+        measure_parts(subject, partial(run_in_process, found))
     return Report(subject.entries(), environment({target: subject.info.device} if subject.info else {}))
+
+
+class InProcess(ThirdParty):
+    """An object that no other process can import: only its own test, or program, can show a failure again."""
+
+    def repro_command(self, probe: str, claimed: str) -> str:
+        """Return the call of :func:`assert_conforms` that runs one probe again."""
+        words = [self.target.rpartition(":")[2], *([repr(self.dialect)] if self.dialect else [])]
+        options = {"dtypes": list(self.dtypes), "device": self.device, "settings": self.settings}
+        given = {"probes": [probe]} | {name: value for name, value in options.items() if value}
+        words += [f"{name}={value!r}" for name, value in given.items()]
+        return f"assert_conforms({', '.join(words)})  # where it is defined: no command can import it"
 
 
 def run_in_process(found: Any, job: WorkerJob) -> Iterator[Event]:

@@ -149,7 +149,7 @@ def identify(
     """
     runs = {(n, d): numbers_of(run, probes[n], d) for (n, d), run in runs.items() if n in probes}
     dtype, fits = None, []
-    for dtype in [d for d in ("float64", "float32") if (FINGERPRINT, d) in runs]:
+    for dtype in [d for d in ("float64", "float32") if can_take(runs.get((FINGERPRINT, d)))]:
         fits = numeric_fits(runs[FINGERPRINT, dtype], probes[FINGERPRINT], dtype, flushes)
         if fits:
             break
@@ -298,6 +298,11 @@ def values_of(axis: str, adams: Iterable[Adam]) -> list[object]:
 
 def in_order(axes: AxisValues) -> AxisValues:
     return {axis: axes[axis] for axis in AXES}
+
+
+def can_take(run: Run | None) -> bool:
+    """True if a probe was run, and the candidate can take it."""
+    return run is not None and not run.unsupported
 
 
 def numeric_fits(run: Run, probe: Probe, dtype: str, flushes: bool) -> list[Adam]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import sys
 import threading
 from functools import cache
 from shutil import rmtree
@@ -13,7 +14,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from adamcore.conformance.settings import Ranks
 
+PATH = "ADAMCORE_WORKER_PATH"  #: the variable with the places from which the parent imports
 ONE_AT_A_TIME = threading.Lock()  #: for the threads that start workers
+
+
+def add_parents_path() -> None:
+    """Add the folders from which the parent of a worker imports to the worker's path, at its end.
+
+    So a worker finds a module that its parent finds, as under pytest, which puts folders on the path.
+    """
+    given = os.environ.get(PATH, "").split(os.pathsep)
+    sys.path += [entry for entry in given if entry and entry not in sys.path]
 
 
 def worker_environment(dtype: str, ranks: Ranks | None = None) -> dict[str, str]:
@@ -36,6 +47,7 @@ def worker_environment(dtype: str, ranks: Ranks | None = None) -> dict[str, str]
         "XLA_FLAGS": os.environ.get("XLA_FLAGS", "") + devices,
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
         "PYTHONUNBUFFERED": "1",
+        PATH: os.pathsep.join(os.path.abspath(entry) for entry in sys.path if entry),
     }
 
 

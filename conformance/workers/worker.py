@@ -35,6 +35,7 @@ from adamcore.conformance.errors import CandidateError, SettingError, Unavailabl
 from adamcore.conformance.settings import Ranks
 from adamcore.conformance.types import Probe, Run
 from adamcore.conformance.wire import pack_run, unpack_probe
+from adamcore.conformance.workers.environment import add_parents_path
 from adamcore.conformance.workers.later_dynamo import load_dynamo_later
 
 POLL_SECONDS = 0.5  #: between two looks at whether the check still runs
@@ -48,6 +49,7 @@ def main() -> None:
     gc.disable()  # what a library leaves when it is imported stays: to look for garbage there takes a fifth
     threading.Thread(target=end_with, args=(first["parent"],), daemon=True).start()
     make_importable(Path.cwd())
+    add_parents_path()
     try:
         run_tasks(first, lines)
         for job in others:

@@ -144,6 +144,8 @@ def squares_lost(d: Difference) -> int | None:
     """Return up to which power of two a gradient makes a step as if v were 0, if those above are right."""
     got, want = d.values("eps")
     wrong = np.flatnonzero(np.abs(got / want - 1.0) > FINE)
+    if not len(wrong):  # what differs is NaN
+        return None
     small = slice(int(wrong[-1]) + 1)
     steps = got[small] / 2.0 ** np.array(POWERS[small])
     is_linear = bool(np.all(np.abs(steps / steps[0] - 1.0) < FINE))

@@ -37,8 +37,12 @@ def epsilon(d: Difference) -> Words:
         return "epsilon", "EPS.1", f"eps counts {number(eps)}, whatever it is"
     form = next((text for bend, text in forms.items() if near(got["bend"], bend)), "in no known form")
     if d.differs("bend", "power"):
-        return "epsilon", "EPS.1", f"eps stands {form}, to the power {number(got['power'])}"
+        power = f", to the power {number(got['power'])}" if np.isfinite(got["power"]) else ""
+        return "epsilon", "EPS.1", f"eps stands {form}{power}"
     steps = Measured(d.part.values["in step"].value / d.part.claimed["in step"].value)
+    if np.isnan(steps.value).all():  # its experiment could not be run
+        name = d.part.differs[0]
+        return "epsilon", "EPS.1", d.beside(name, f"the curve of the first step has another {name}: ")
     return "epsilon", "EPS.1", f"eps counts {listed(steps.value)} times as claimed in steps 1, 2, ..."
 
 

@@ -146,6 +146,15 @@ def test_narrow_gradients_are_clipped_in_float32(library: str, dtype: str) -> No
     np.testing.assert_allclose(as_float64(state.m), np.full(3, 0.5 / 3**0.5), rtol=1e-6)
 
 
+@pytest.mark.parametrize("library", ["numpy", "torch", pytest.param("jax", marks=pytest.mark.slow)])
+def test_a_sum_in_bfloat16_would_stop_growing(library: str) -> None:
+    """The norm of 512 arrays of norm 1 is 22.6, where optax and MLX find 16 (findings/clip-16-bits.sh)."""
+    adam = Adam(moment_dtype="float32", b1=0.5)
+    gs = [narrow_array(library, np.full(4, 0.5), "bfloat16") for _ in range(512)]
+    _, state = adam.step(gs, gs, adam.init(gs), clip=Clip(global_norm=1.0))
+    np.testing.assert_allclose(as_float64(state.m[0]), np.full(4, 0.25 / 512**0.5), rtol=1e-6)
+
+
 def test_one_program_for_all_values() -> None:
     """Under jit the largest norm, the scale and the gradients are data, clipped or not."""
     jax = pytest.importorskip("jax")

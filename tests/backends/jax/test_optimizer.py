@@ -18,7 +18,7 @@ import pytest
 from cases import some
 
 from adamcore import Adam, AdamState
-from adamcore.errors import HyperparameterError, MissingGradientError, ParameterError, TreeError
+from adamcore.errors import HyperparameterError, MissingGradientError, ParameterError, StateError, TreeError
 
 pytest.importorskip("jax")
 pytest.importorskip("optax")
@@ -412,6 +412,38 @@ def test_equinox() -> None:
     assert losses[-1] < losses[0] / 3
 
 
+def test_equinox_models_in_16_bits() -> None:
+    """``eqx.apply_updates`` keeps the dtype if updates have it (findings/equinox-apply-updates.sh)."""
+    eqx = pytest.importorskip("equinox")
+    model = eqx.nn.Linear(2, 1, dtype=jnp.bfloat16, key=jax.random.key(0))
+    params, static = eqx.partition(model, eqx.is_inexact_array)
+    grads = jax.tree.map(jnp.ones_like, params)
+    tx = adam(0.05, mu_dtype="float32")
+    updates, _ = tx.update(grads, tx.init(params), params)
+    assert eqx.apply_updates(model, updates).weight.dtype == jnp.bfloat16
+    kept = adam(0.05, p_storage="split")  # whose updates are in float32
+    updates, state = kept.update(grads, kept.init(params), params)
+    assert eqx.combine(optax.apply_updates(params, updates), static).weight.dtype == jnp.bfloat16
+    with pytest.raises(StateError, match="made for other parameters"):
+        kept.update(grads, state, eqx.apply_updates(params, updates))
+
+
+def test_a_bad_gradient_under_multi_steps() -> None:
+    """It is left out, where found_inf alone would not do (findings/optax-multisteps-nan.sh)."""
+
+    def run(gradients: list[float], **options: Any) -> float:
+        tx = optax.MultiSteps(adam(0.1), 2, **options)
+        p = jnp.zeros(())
+        state = tx.init(p)
+        for g in gradients:
+            updates, state = tx.update(jnp.asarray(g), state, p, found_inf=not np.isfinite(g))
+            p = optax.apply_updates(p, updates)
+        return float(p)
+
+    good = run([1.0, 0.5, 0.25, 2.0])
+    assert run([1.0, 0.5, 0.25, np.nan, 2.0], should_skip_update_fn=optax.skip_not_finite) == good
+
+
 SHARDED = """
 import numpy as np, jax, jax.numpy as jnp, optax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec as P
@@ -589,6 +621,21 @@ def test_injected_numbers_with_complex_parameters(make: Any) -> None:
     z = jnp.asarray([1 + 2j], jnp.complex64)
     updates, _ = jax.jit(tx.update)(z, tx.init(z), z)
     assert np.allclose(updates, -0.1 * z / jnp.abs(z), rtol=2e-3)
+
+
+@pytest.mark.parametrize("wrap", [jax.jit, lambda function: function])
+def test_betas_that_are_injected_in_16_bits(wrap: Any) -> None:
+    """A b2 of 0.999 is 1 in bfloat16, where optax makes NaN (findings/optax-inject-bfloat16.sh)."""
+    p = jnp.ones(2, "bfloat16")
+    for numbers in ({"b1": 0.9}, {"b2": 0.999}):
+        tx = optax.inject_hyperparams(adam)(learning_rate=0.1, **numbers)
+        with pytest.raises(HyperparameterError, match=r"in which 0.999 is 1: expected.*hyperparam_dtype"):
+            wrap(tx.init)(p)
+    tx = optax.inject_hyperparams(adam, hyperparam_dtype=jnp.float32)(learning_rate=0.1, b2=0.999)
+    updates, _ = wrap(tx.update)(p, tx.init(p), p)
+    assert (p + updates == jnp.asarray(0.9, "bfloat16")).all()
+    tx = optax.inject_hyperparams(adam)(learning_rate=0.1)  # the rate alone has the dtype of the parameters
+    wrap(tx.update)(p, tx.init(p), p)
 
 
 def test_a_learning_rate_with_an_imaginary_part() -> None:

@@ -83,7 +83,13 @@ def test_a_right_adam_differs_in_nothing(cls: type, dtype: str) -> None:
 
 
 def test_what_could_not_be_run_is_left_out() -> None:
-    assert [len(part.values) for part in measure(nothing_run())] == [0] * len(PARTS)
+    assert [len(part.measured) for part in measure(nothing_run())] == [0] * len(PARTS)
+
+
+def test_what_the_claim_has_no_value_of_is_no_difference() -> None:
+    """Where a claim spoils the parameter of an experiment, a value is left out of it."""
+    part = Part("decay", {"rate": Measured(1.0), "late": Measured(2.0)}, {"rate": Measured(1.0)})
+    assert part.as_claimed
 
 
 @pytest.mark.parametrize(("n", "bend"), [(1.0, 0.5), (2.0, 0.5**0.5)])

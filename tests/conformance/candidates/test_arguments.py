@@ -122,9 +122,14 @@ def test_all_arguments_that_were_not_found_are_named_at_once() -> None:
     with pytest.raises(
         SettingError,
         match=r"no argument for each of b1, b2, eps found among alpha, beta_m, beta_s, delta: name it with "
-        r"--set ARGUMENT=@b1 --set ARGUMENT=@b2 --set ARGUMENT=@eps, or give the constant",
+        r"--set ARGUMENT=@b1 --set ARGUMENT=@b2 --set ARGUMENT=@eps, or give the constants it uses with "
+        r"--set b1=VALUE --set b2=VALUE --set eps=VALUE",
     ):
         map_arguments(foreign, {})
+    with pytest.raises(
+        SettingError, match=r"found among none: give the constants it uses with --set lr=VALUE"
+    ):
+        map_arguments(lambda: None, {})
 
 
 def test_set_takes_a_list_of_betas() -> None:

@@ -42,6 +42,15 @@ def test_array_candidate_without_set_lr_is_not_asked_to_change_it() -> None:
     np.testing.assert_array_equal(run.params[0][1], P1 - 0.25 * G1)
 
 
+def test_array_candidate_that_returns_nothing_is_told_what_to_return() -> None:
+    class Silent(Plain):
+        def step(self, grads: list[np.ndarray | None]) -> list[np.ndarray]:
+            return None  # type: ignore[return-value]
+
+    run = ArrayCandidate(Silent, {}).run(probe(), "float32")
+    assert "step returned None, expected the list of all parameters" in (run.error or "")
+
+
 def test_array_candidate_is_seen_writing_to_a_gradient() -> None:
     class Writer(Plain):
         def step(self, grads: list[np.ndarray | None]) -> list[np.ndarray]:

@@ -33,6 +33,16 @@ def test_optax_runs_and_changes_its_learning_rate() -> None:
     np.testing.assert_allclose(moved[1], moved[0] / 2, rtol=1e-5)
 
 
+def test_a_rate_that_a_factory_does_not_take_is_not_set(tmp_path: Path) -> None:
+    pytest.importorskip("optax")
+    (tmp_path / "constant.py").write_text("import optax\ndef constant(): return optax.adam(0.25)\n")
+    settings = {"lr": "0.25", "b1": "0.9", "b2": "0.999", "eps": "1e-8"}
+    [candidate] = load_candidates(f"{tmp_path}/constant.py:constant", [None], settings, None)
+    run = candidate.run(probe(Step((G0, G1)), Step((-G0, G1), lr=0.5)), "float32")
+    assert run.unsupported == "it has no argument for lr, which the probe sets"
+    assert candidate.run(probe(Step((G0, G1))), "float32").error is None
+
+
 def test_optax_fails_on_an_absent_gradient_as_it_does() -> None:
     pytest.importorskip("optax")
     [candidate] = load_candidates("optax:adam", [None], {}, None)

@@ -10,6 +10,7 @@ from candidate_probes import P0, probe
 
 from adamcore.conformance.candidates import load_candidates
 from adamcore.conformance.candidates.base import same_bits
+from adamcore.conformance.checking.repro import import_lines
 from adamcore.conformance.errors import CandidateError, UnavailableError
 from adamcore.dialects import Dialect
 
@@ -42,6 +43,54 @@ def test_device_that_is_not_here_is_unavailable() -> None:
 def test_what_is_no_optimizer_is_refused(target: str, message: str) -> None:
     with pytest.raises(CandidateError, match=message):
         load_candidates(target, [None], {}, None)
+
+
+@pytest.mark.parametrize("target", ["folder/adam:Adam", "adam.ipynb:Adam", "{}/notes.txt:Adam"])
+def test_what_is_no_module_nor_a_python_file_is_said_to_be_none(target: str, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("")
+    with pytest.raises(UnavailableError, match=r"is no \.py file, nor the name of a module|not installed"):
+        load_candidates(target.format(tmp_path), [None], {}, None)
+
+
+def test_functions_that_are_no_factory_are_told_what_to_do(tmp_path: Path) -> None:
+    pytest.importorskip("optax")
+    (tmp_path / "functions.py").write_text(
+        "def step(p, g, m, v, t, lr, beta1, beta2, eps): return p, m, v\n"
+        "def closure(lr, b1, b2, eps): return lambda p, g: p\n"
+    )
+    with pytest.raises(CandidateError, match=r"name it kernel:.*functions\.py:step"):
+        load_candidates(f"{tmp_path}/functions.py:step", [None], {}, None)
+    [candidate] = load_candidates(f"{tmp_path}/functions.py:closure", [None], {}, None)
+    with pytest.raises(CandidateError, match="this one returned function, no GradientTransformation"):
+        candidate.run(probe(), "float32")
+
+
+def test_script_that_ends_the_program_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text("import sys; sys.exit(2)")
+    with pytest.raises(CandidateError, match=r"ends the program, with status 2; .* under if __name__ =="):
+        load_candidates(f"{tmp_path}/script.py:Adam", [None], {}, None)
+
+
+def test_file_of_a_package_imports_from_its_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(sys, "modules", dict(sys.modules))
+    inner = tmp_path / "outer_of_it" / "inner"
+    inner.mkdir(parents=True)
+    for folder in (inner.parent, inner):
+        (folder / "__init__.py").write_text("")
+    (inner.parent / "helpers.py").write_text("P = 1\n")
+    (inner / "adam.py").write_text(
+        "from ..helpers import P\n"
+        "class A:\n"
+        "    def init(self, params, hyper): self.p = params\n"
+        "    def step(self, grads): return self.p\n"
+    )
+    [candidate] = load_candidates(f"{inner}/adam.py:A", [None], {}, None)
+    assert same_bits(candidate.run(probe(), "float32").params[0][0], P0.astype("float32"))
+    assert import_lines(f"{inner}/adam.py:A")[1][-1] == "from outer_of_it.inner.adam import A"
+    (inner / "__init__.py").unlink()
+    with pytest.raises(CandidateError, match=r"no known parent package; .* name it package\.module:attr"):
+        load_candidates(f"{inner}/adam.py:A", [None], {}, None)
 
 
 def test_file_finds_its_neighbours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,6 +85,26 @@ def test_bits_of_a_resumed_run_are_compared_where_it_rounds_alike() -> None:
     assert statuses(False) == ["passed", "passed", "failed"]
 
 
+@pytest.mark.parametrize(
+    ("info", "status"),
+    [
+        (CandidateInfo("array candidate"), "failed"),
+        (CandidateInfo("array candidate", fixed={"eps": 1e-8}), "passed"),
+        (CandidateInfo("array candidate", fixed={"eps": 0.0}), "failed"),
+        (CandidateInfo("array candidate", lacks=("eps",)), "passed"),
+    ],
+)
+def test_a_constant_that_is_not_scaled_leaves_no_twin(info: CandidateInfo, status: str) -> None:
+    """Eps times 2**20 is the same trajectory only for who takes eps, or has 0."""
+    probes = [PROBES["STEP.1/unscaled"], PROBES["STEP.1/scaled"]]
+    subject = ThirdParty("m:f", "paper", {}, None, probes, ["float32"])
+    subject.info = info
+    shape = probes[1].params[0].shape
+    runs = {(p.name, "float32"): Run(params=[[np.full(shape, float(k))]]) for k, p in enumerate(probes)}
+    results = [Result(p.name, "float32", "passed") for p in probes]
+    assert subject.with_twins(claim_of_dialect("paper"), results, runs)[1].status == status
+
+
 def test_identification_is_prepared_while_another_worker_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     prepared: list[bool] = []
 

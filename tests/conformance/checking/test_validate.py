@@ -16,6 +16,7 @@ from adamcore.errors import DialectError
     [
         ("nunpy", {}, UsageError, "unknown target 'nunpy'.*nearest: numpy"),
         ("torch.AdamW", {}, UsageError, "nearest: torch.optim:AdamW"),
+        (__file__, {}, UsageError, r"test_validate\.py is a file: name what to check in it, .*; it has "),
         ("numpy", {"dialect": "torch.adamw"}, DialectError, "nearest: torch.AdamW"),
         ("numpy", {"probes": ["EPS.1/besides"]}, UsageError, "nearest: EPS.1/beside"),
         (

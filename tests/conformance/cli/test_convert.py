@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -60,6 +61,8 @@ def test_convert_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
         (["--set", "b1=2"], "b1=2"),
         (["--set", "decay=no"], "decay='no'"),
         (["--names", "no such file"], "--names no such file"),
+        (["--map", "no such file"], "--map no such file: No such file or directory\n"),
+        (["--names", sys.executable], "expected a text file in UTF-8"),
     ],
 )
 def test_wrong_usage(

@@ -104,8 +104,16 @@ def test_text_of_a_candidate_reaches_an_ascii_terminal(tmp_path: Path) -> None:
     assert all((tmp_path / form).stat().st_size for form in ("json", "junit", "markdown", "html"))
 
 
+def test_colour_that_is_asked_for_brings_no_progress_into_a_file(tmp_path: Path) -> None:
+    _, text, _ = run("check", write(tmp_path), *QUICK, FORCE_COLOR="1")
+    assert "\x1b[1" in text  # bold
+    assert "\r" not in text
+    assert "checking" not in text
+
+
 def test_the_width_is_that_of_COLUMNS(tmp_path: Path) -> None:
     target = write(tmp_path)
+    assert "STEP.1" in run("probes", COLUMNS="0")[1]  # as if there were none
     for columns in (60, 140):
         _, text, _ = run("check", target, *QUICK, COLUMNS=str(columns))
         assert max(len(line) for line in text.splitlines() if target not in line) <= columns

@@ -17,11 +17,14 @@ from adamcore.conformance.cli import main
         (["--check", "--dtype", "float64"], "--dtype float64 goes with --for LANGUAGE"),
         (["--check", "--from", "here"], "--from here goes with --for LANGUAGE"),
         (["--for", "C", "--from", "nowhere"], "No such file"),
+        (["--write", __file__], "cannot write"),
     ],
 )
 def test_wrong_usage(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["vectors", *arguments]) == 2
-    assert message in capsys.readouterr().err
+    said = capsys.readouterr()
+    assert message in said.err
+    assert said.out == ""  # it is told before anything is computed
 
 
 def test_lists_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:

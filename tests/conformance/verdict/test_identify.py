@@ -78,6 +78,13 @@ def test_an_adam_with_a_fault_is_identified_with_it() -> None:
     assert seen.fault == "b1 and b2 are swapped"
     assert seen.axes["decay"] == ["decoupled"]
     assert seen.dialect is None
+    runs[probe.name, "float32"] = Run(unsupported="no float32")
+    assert identify(runs) == seen
+
+
+def test_of_a_dtype_that_it_does_not_take_nothing_is_said() -> None:
+    runs = {("STEP.1/fingerprint", "float32"): Run(unsupported="no float32")}
+    assert all(values == [] for values in identify(runs).axes.values())
 
 
 @pytest.mark.parametrize(("cautious", "apart"), [(False, 4 * CLOSE), (True, 3 * CLOSE)])

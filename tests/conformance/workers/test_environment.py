@@ -16,6 +16,17 @@ from adamcore.conformance.workers import environment
 from adamcore.conformance.workers.environment import compiled_programs, worker_environment
 
 
+def test_worker_imports_from_where_its_parent_does_but_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", ["", "/here", "/of/the/parent"])
+    monkeypatch.setenv(environment.PATH, worker_environment("float32")[environment.PATH])
+    monkeypatch.setattr(sys, "path", ["/of/the/worker", "/here"])
+    environment.add_parents_path()
+    assert sys.path == ["/of/the/worker", "/here", "/of/the/parent"]
+    monkeypatch.delenv(environment.PATH)
+    environment.add_parents_path()
+    assert len(sys.path) == 3
+
+
 class TestCompiledPrograms:
     """The folder in which JAX keeps compiled programs for the workers of one process."""
 

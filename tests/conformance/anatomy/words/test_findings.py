@@ -10,9 +10,20 @@ import wrong_steps as steps
 from measured_adams import CLAIM, Parts, anatomy, assert_found, whole_anatomy
 
 from adamcore import AXES, Adam
+from adamcore.conformance.anatomy.anatomy import Anatomy
 from adamcore.conformance.anatomy.parts import PARTS
+from adamcore.conformance.anatomy.readings import Readings
 from adamcore.conformance.anatomy.words.findings import WORDS, first_finding
+from adamcore.conformance.types import Run
 
+UNMEASURED = [
+    (wrong.DecaysTwice, "decay", "decay"),
+    (wrong.DecaysTwice, "decay-lr", "decay"),
+    (wrong.UnderTheRoot, "response", None),
+    (wrong.UnderTheRoot, "main", "epsilon"),
+    (wrong.Centred, "main", "epsilon"),
+]
+"""Adams, an experiment that they refuse, and the area of what is left to say; None if nothing is."""
 CASES = [
     (wrong.SlowFading, "moments", "MOM.1", "weights of m go down by 0.95 a step where b1 is 0.8"),
     (
@@ -118,3 +129,14 @@ def test_another_dialect_is_named_by_its_first_part() -> None:
     coupled = anatomy(Parts, claim=type(CLAIM)())
     assert_found(first_finding(coupled), "decay", "DEC.1")
     assert "decoupled" in AXES["decay"]
+
+
+@pytest.mark.parametrize(("cls", "refused", "area"), UNMEASURED)
+def test_what_could_not_be_measured_is_in_no_words(cls: type, refused: str, area: str | None) -> None:
+    r = anatomy(cls).readings
+    runs = {**r.runs, refused: Run(unsupported="it has two dimensions")}
+    made = Anatomy(Readings(runs, r.probes, r.dtype), CLAIM, anatomy(cls).lacks)
+    finding = first_finding(made)
+    assert finding is None or "nan" not in finding.observed, finding
+    assert (finding and finding.area) == area, finding
+    assert all(value["claimed"] is not None for part in made.as_dict()["parts"] for value in part["values"])
