@@ -26,7 +26,9 @@ from adamcore.config import MOMENT_STORAGE
 FloatArray = npt.NDArray[Any]
 Layout = Literal["C", "F", "strided", "readonly", "offset", "reversed", "broadcast"]
 """How an array lies in memory: see :func:`adamcore.conformance.candidates.base.cast`."""
-Manner = Literal["plain", "beside", "alike", "fresh", "closure", "joining", "frozen", "used"]
+Manner = Literal[
+    "plain", "beside", "alike", "fresh", "closure", "silent closure", "joining", "frozen", "used"
+]
 """How a probe is run: see :attr:`Probe.manner`."""
 RunKey = tuple[str, str]  #: the name of a probe, and a dtype
 Status = Literal["passed", "failed", "skipped", "undecided"]
@@ -150,10 +152,10 @@ class Probe:
     "beside" has a second optimizer step in turn, on other numbers, and "alike" one with the same
     hyperparameters.  "fresh" passes each step's gradients in memory of their own; in all other runs the
     gradients of a step overwrite those of the step before.  "closure" passes each step a function that
-    computes the gradients.  "joining" adds a parameter to the optimizer before its first gradient, in a group
-    of its own, unless it has one in the first step.  In a "frozen" run a parameter requires a gradient in
-    those steps alone in which it has one.  "used" restores a saved state in an optimizer that has made as
-    many steps, on other numbers; in all other runs it is new.
+    computes the gradients, and "silent closure" one that returns no loss.  "joining" adds a parameter to the
+    optimizer before its first gradient, in a group of its own, unless it has one in the first step.  In a
+    "frozen" run a parameter requires a gradient in those steps alone in which it has one.  "used" restores a
+    saved state in an optimizer that has made as many steps, on other numbers; in all other runs it is new.
     """
     twin: str | None = None  #: the probe whose run must be the same bit for bit
     only: tuple[str, ...] = ()  #: the dtypes that it is run in; empty: all
@@ -186,6 +188,11 @@ class Probe:
     def is_set_from_outside(self) -> bool:
         """Whether the parameters are set to other numbers before a step."""
         return any(step.before is not None for step in self.steps)
+
+    @property
+    def has_closure(self) -> bool:
+        """Whether the gradients come from a closure."""
+        return self.manner in ("closure", "silent closure")
 
     @property
     def has_neighbour(self) -> bool:

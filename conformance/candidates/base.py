@@ -219,7 +219,7 @@ def run_probe(make: Callable[[Probe], Stepper], probe: Probe) -> Run:
                 raise UnsupportedProbe(
                     f"it refuses other {', '.join(step.changes)}: {describe(error)}"
                 ) from None
-            if probe.manner == "closure" and stepper.closure_calls != 1:
+            if probe.has_closure and stepper.closure_calls != 1:
                 run.closure.append(f"called its closure {stepper.closure_calls} times in step {index}")
             elif stepper.loss_lost and probe.level == "should":
                 run.closure.append(f"returned nothing of its closure's loss in step {index}")
@@ -296,6 +296,7 @@ def same_list(a: Sequence[Any], b: Sequence[Any]) -> bool:
 #: The manners that not every kind of candidate can be run in, and why not.
 HARD: Mapping[Manner, str] = {
     "closure": "its step takes no closure",
+    "silent closure": "its step takes no closure",
     "joining": "no parameters can be added to it later",
     "frozen": "its parameters have no flag that says whether they require a gradient",
     "used": "its parameters cannot be set anew when a state is restored",

@@ -35,7 +35,7 @@ from adamcore.conformance.candidates.base import (
 )
 from adamcore.conformance.candidates.buffers import GradientBuffers, without_scale
 from adamcore.conformance.errors import CandidateError, UnavailableError
-from adamcore.conformance.types import FloatArray, Layout, Moments, Probe, Run, Start, Step
+from adamcore.conformance.types import FloatArray, Layout, Manner, Moments, Probe, Run, Start, Step
 
 
 class TorchCandidate:
@@ -77,7 +77,7 @@ class TorchCandidate:
             groups=True,
             scale=True,
             found_inf=True,
-            manners=("joining", "frozen", "used", *(("closure",) if takes_closure(self.cls) else ())),
+            manners=MANNERS + (CLOSURES if takes_closure(self.cls) else ()),
         )
         if reason:
             return Run(unsupported=reason)
@@ -120,6 +120,8 @@ def set_number(group: dict[str, Any], name: str, value: Any) -> None:
         group[name] = value
 
 
+MANNERS: tuple[Manner, ...] = ("joining", "frozen", "used")  #: in which any class can be run
+CLOSURES: tuple[Manner, ...] = ("closure", "silent closure")
 COMPILING = 30.0  #: seconds that may go into probes in which torch.compile compiles something
 STATE = {"step", "exp_avg", "exp_avg_sq"}  #: the names of t, m and v in torch.optim and many other libraries
 REST = "p_rest"  #: the name of what a state keeps of a parameter (STORE.1)
@@ -317,8 +319,8 @@ class TorchStepper(Stepper):
     def step_with(self, grads: Sequence[Any]) -> None:
         """Make a step with these gradients."""
         for p, g in zip(self.params, grads, strict=True):
-            p.grad = p.grad if self.probe.manner == "closure" else g
-        if self.probe.manner == "closure":
+            p.grad = p.grad if self.probe.has_closure else g
+        if self.probe.has_closure:
             self.step_with_closure(grads)
         else:
             self.optimizer.step()
@@ -351,10 +353,12 @@ class TorchStepper(Stepper):
         def closure() -> Any:
             self.closure_calls += 1
             self.optimizer.zero_grad()
-            return self.closure_loss(grads)
+            loss = self.closure_loss(grads)
+            return None if self.probe.manner == "silent closure" else loss
 
         try:
-            self.loss_lost = self.optimizer.step(closure) is None
+            returned = self.optimizer.step(closure)
+            self.loss_lost = returned is None and self.probe.manner == "closure"
         except (TypeError, ValueError, NotImplementedError, AssertionError) as error:
             if self.closure_calls:
                 raise

@@ -50,7 +50,7 @@ def require_groups(names: tuple[str, ...], probe: Probe) -> None:
 
 def before_the_closure(steps: _inputs.Steps, probe: Probe) -> _inputs.Steps:
     """Step by the gradients that there were before the closure was called."""
-    if probe.manner != "closure":
+    if not probe.has_closure:
         raise ValueError("the probe has no closure")
     none = Step((None,) * len(probe.params))
     return tuple(

@@ -125,6 +125,8 @@ PROBES = [
             manner="fresh", twin=PLAIN.name),
     replace(PLAIN, name="STEP.2/closure", manner="closure",
             about="the gradients come from a closure, which each step calls once"),
+    replace(PLAIN, name="STEP.2/silent", manner="silent closure", steps=PLAIN.steps[:3],
+            about="the same of a closure that returns no loss: its gradients are there all the same"),
     replace(PLAIN, name="STEP.2/loss", manner="closure", level="should",
             about="what a closure returns, its loss, the step returns too"),
     Probe("STEP.1/fortran", "two-dimensional arrays in Fortran order", GRID,

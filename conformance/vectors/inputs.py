@@ -219,7 +219,8 @@ def is_of_edition(probe: Probe) -> bool:
         or probe.groups
         or probe.is_scaled
         or "lr_max" in probe.hyper
-        or probe.manner == "closure"
+        or probe.has_closure
+        or probe.is_set_from_outside
         or probe.layout in ("offset", "reversed", "broadcast")
     )
 

@@ -16,6 +16,18 @@ class ClosurePerGroup(torch.optim.AdamW):
         return super().step(closure)
 
 
+class SkipsWithoutLoss(torch.optim.AdamW):
+    """Makes no step if its closure returns nothing."""
+
+    def step(self, closure: Any = None) -> Any:
+        if closure is None:
+            return super().step()
+        loss = closure()
+        if loss is not None:
+            super().step()
+        return loss
+
+
 class StateOfFirst(torch.optim.AdamW):
     """Makes the state of all parameters in the first step, and has none for those that come later."""
 

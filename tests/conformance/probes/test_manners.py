@@ -15,12 +15,13 @@ from adamcore.conformance.types import Result
 from adamcore.conformance.verdict.judge import judge
 
 torch = pytest.importorskip("torch")
-from manner_adams import ClosurePerGroup, KeepsOwnParameters, KeepsOwnState, StateOfFirst  # noqa: E402
+from manner_adams import ClosurePerGroup, KeepsOwnParameters, KeepsOwnState, SkipsWithoutLoss, StateOfFirst  # noqa: E402
 
 from adamcore.conformance.candidates.torch import TorchCandidate  # noqa: E402
 
 MANNERS = {
     "STEP.2/groups": ClosurePerGroup,
+    "STEP.2/silent": SkipsWithoutLoss,
     "LR.4/joining": StateOfFirst,
     "STEP.1/set-outside": KeepsOwnParameters,
     "STATE.4/resumed-used": KeepsOwnState,
