@@ -33,7 +33,9 @@ def select_probes(patterns: Iterable[str], *, quick: bool = False, histories: in
     patterns = list(patterns)
     asked = {int(found[1]) for found in map(HISTORY.fullmatch, patterns) if found}
     drawn = [history(seed) for seed in sorted({*range(histories), *asked})]
-    known = [*(probe for probe in PROBES.values() if not probe.drawn), *drawn]
+    first = next(k for k, probe in enumerate(PROBES.values()) if probe.drawn)
+    designed = [probe for probe in PROBES.values() if not probe.drawn]
+    known = [*designed[:first], *drawn, *designed[first:]]
     for pattern in patterns:
         if not any(matches(probe, pattern) for probe in known):
             near = difflib.get_close_matches(pattern, PROBES, n=3, cutoff=0.4)

@@ -32,7 +32,10 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command to its parser."""
+    from adamcore.conformance.settings import HISTORIES
+
     check.add_candidates(parser)
+    parser.set_defaults(histories=HISTORIES)
 
 
 def run(options: argparse.Namespace) -> int:

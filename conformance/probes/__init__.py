@@ -42,8 +42,8 @@ PROBES: Mapping[str, Probe] = {
         storage,
         clipping,
         meetings,
-        handling,
         histories,
+        handling,
     )
     for probe in module.PROBES
 }

@@ -99,7 +99,7 @@ def test_driver_in_python_conforms_and_has_its_state() -> None:
     status = {(r.probe, r.dtype): r.status for r in entry.results}
     assert entry.verdict == "conforms"
     others = {probe for (probe, dtype), s in status.items() if dtype == "float64" and s != "passed"}
-    assert others == {"STATE.4/resumed-groups"}  # it takes no groups
+    assert others == {"STATE.4/resumed-groups", "STATE.4/resumed-used"}  # no groups, and p is the driver's
     assert {s for (_, dtype), s in status.items() if dtype == "float32"} == {"skipped"}
     assert ("STATE.4/resumed", "float64") in status
     assert ("BC.1/t10", "float64") in status  # a state that was set from outside
@@ -297,6 +297,7 @@ def test_a_driver_changes_settings_and_has_groups_if_it_can(tmp_path: Path) -> N
     assert entry.verdict == "conforms"
     skipped = {r.probe: r.reason for r in entry.results if r.status == "skipped"}
     assert skipped == {
+        "LR.4/joining": "no parameters can be added to it later",
         "LR.4/groups-schedule": "to a driver the lr of a group stands in the place of that of each step",
         "LR.4/meetings": "to a driver the lr of a group stands in the place of that of each step",
         "STEP.1/chunks": "it takes 300 elements at the most, not 262122",

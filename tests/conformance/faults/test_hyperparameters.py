@@ -50,7 +50,14 @@ class LrVariable(Parts):
         return p * float(1 - np.float32(self.h["weight_decay"]) * np.float32(self.lr))
 
 
-NAMES = ("STEP.1/fingerprint", "LR.1/odd-values", "DEC.1/coupling", "NUM.4/near-one", "MOM.2/b2-zero")
+NAMES = (
+    "STEP.1/fingerprint",
+    "LR.1/odd-values",
+    "LR.1/all-bits",
+    "DEC.1/coupling",
+    "NUM.4/near-one",
+    "MOM.2/b2-zero",
+)
 
 
 def test_an_lr_of_float32_is_not_said_to_step_float64_in_float32() -> None:

@@ -30,10 +30,12 @@ def test_the_one_layout_that_zero_does_not_send(layout: str) -> None:
     one = TorchCandidate(torch.optim.AdamW, {}, None, "cpu")
     candidate = object.__new__(ShardedTorchCandidate)
     candidate.__dict__ = {**one.__dict__, "group": SimpleNamespace(layout=layout)}
-    refused = {name for name in PROBES if name.startswith("STEP.1/") and candidate.refuses(PROBES[name])}
-    assert refused == ({"STEP.1/strided"} if layout == "zero" else set()) | {
-        name for name in PROBES if name.startswith("STEP.1/") and one.refuses(PROBES[name])
-    }
+    probes = {name: probe for name, probe in PROBES.items() if name.startswith("STEP.1/")}
+    refused = {name for name, probe in probes.items() if candidate.refuses(probe)}
+    strided = {name for name, probe in probes.items() if layout == "zero" and probe.layout == "strided"}
+    hard = {name for name, p in probes.items() if p.manner in ("joining", "frozen", "used")}
+    placed = {name for name, probe in probes.items() if probe.is_set_from_outside}
+    assert refused == strided | hard | placed | {name for name, p in probes.items() if one.refuses(p)}
 
 
 def test_a_rank_that_is_gone_is_no_deviation(monkeypatch: pytest.MonkeyPatch) -> None:
