@@ -138,4 +138,6 @@ def reason(error: Exception, where: str, names: list[str]) -> str:
         )
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     said = next((line for line in lines if "Error: " in line), lines[0] if lines else type(error).__name__)
+    if (unpickler := re.search(r"WeightsUnpickler error:\s*(\S[^\n]*)", text)) is not None:
+        said = unpickler[1]
     return f"{where} is damaged, or no file of torch.save ({said[:200]})"

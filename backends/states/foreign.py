@@ -228,7 +228,11 @@ def load_npz(data: bytes, where: str) -> dict[str, Array]:
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
             arrays: dict[str, Array] = {name: archive[name] for name in archive.files}
-    except (ValueError, OSError, RuntimeError, zipfile.BadZipFile, zlib.error, KeyError, EOFError) as error:
+    except zipfile.BadZipFile as error:
+        raise CheckpointError(
+            f"{where} is damaged, or cut: it begins as a zip file and ends otherwise"
+        ) from error
+    except (ValueError, OSError, RuntimeError, zlib.error, KeyError, EOFError) as error:
         raise CheckpointError(f"{where} is damaged, or no .npz file of plain arrays ({error})") from error
     for name, x in arrays.items():
         if x.dtype.kind == "V":

@@ -66,7 +66,10 @@ def checkpoint_state(
     state, groups = saved["state"], saved["param_groups"]
     lacks_settings = not any(key in group for group in groups for key in SETTINGS)
     lacks_settings = lacks_settings and all(set(group) <= {"params"} for group in groups)
-    lacks_step = bool(state) and not any("step" in each for each in [*state.values(), *groups])
+    has_moments = any(
+        "exp_avg" in each for each in state.values()
+    )  # else it is no Adam's: from_torch says so
+    lacks_step = has_moments and not any("step" in each for each in [*state.values(), *groups])
     needed = [f"its Adam (dialect={dialect or 'torch.AdamW'!r}, --dialect)"] * (
         lacks_settings and not dialect
     )

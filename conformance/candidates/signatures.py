@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -220,7 +220,7 @@ def read_signature(
     if strange := [p.name for p in parameters if p.required and p.name not in roles and p.name not in given]:
         raise SignatureError(wrong(function, names, f"nothing is known of {', '.join(strange)}"))
     if missing := [role for role in NEEDED if role not in roles.values()]:
-        raise SignatureError(wrong(function, names, f"no argument stands for {', '.join(missing)}"))
+        raise SignatureError(wrong(function, names, f"no argument stands for {', '.join(missing)}", missing))
     fixed |= {
         ROLE_OF[n]: fixed_value(n, ROLE_OF[n], x) for n, x in given.items() if ROLE_OF.get(n) in SPELLINGS
     }
@@ -249,9 +249,9 @@ def require(
             )
 
 
-def wrong(function: Any, names: Sequence[str], why: str) -> str:
-    """Return what is wrong with a signature, with what came, what was expected and all known names."""
-    known = "; ".join(f"{role}: {', '.join(spelled)}" for role, spelled in SPELLED.items())
+def wrong(function: Any, names: Sequence[str], why: str, roles: Iterable[str] = SPELLED) -> str:
+    """Return what is wrong with a signature: what came, what was expected, and the known names of roles."""
+    known = "; ".join(f"{role}: {', '.join(SPELLED[role])}" for role in roles)
     return (
         f"{name_of(function)}({', '.join(names)}): {why}; expected arguments for {', '.join(NEEDED)}, "
         f"hyperparameters, and no required argument of another name. Known names are {known}. "

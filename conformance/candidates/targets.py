@@ -136,7 +136,8 @@ def made_already(found: Any) -> str:
     """Return what to name instead of an optimizer that is made already; "" if it is none."""
     if hasattr(found, "init") and hasattr(found, "update"):
         return ": name the function that makes it, whose arguments are the learning rate, b1, b2 and eps"
-    return f": name its class, {type(found).__qualname__}" if hasattr(found, "step") else ""
+    makes_steps = hasattr(found, "step") or hasattr(found, "apply_gradients")
+    return f": name its class, {type(found).__qualname__}" if makes_steps else ""
 
 
 def is_subclass_of(found: Any, module: str, name: str) -> bool:

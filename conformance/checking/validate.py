@@ -98,7 +98,7 @@ def validate_target(target: Any) -> None:
     if is_own_backend(target) or ":" in target.removeprefix("kernel:").strip(":"):
         return
     if target.endswith(".py") and os.path.isfile(target.removeprefix("kernel:")):
-        names = defined_names(Path(target.removeprefix("kernel:")))
+        names = defined_names(Path(target.removeprefix("kernel:")), functions=target.startswith("kernel:"))
         first = f"{target}:{(*names, 'attr')[0]}"
         listed = f"; it has {', '.join(names)}" if names else ""
         raise UsageError(f"{target} is a file: name what to check in it, {first}{listed}")
@@ -113,14 +113,18 @@ def validate_target(target: Any) -> None:
     )
 
 
-def defined_names(path: Path) -> list[str]:
-    """Return the classes that a Python file defines, or else its functions; none if it cannot be parsed."""
+def defined_names(path: Path, *, functions: bool = False) -> list[str]:
+    """Return the classes of a Python file, or else its functions, which come first if they are asked for.
+
+    None are returned of a file that cannot be parsed.
+    """
     try:
         tree = ast.parse(path.read_bytes())
     except (OSError, SyntaxError, ValueError):
         return []
-    classes = [node.name for node in tree.body if isinstance(node, ast.ClassDef)]
-    return classes or [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
+    kinds = (ast.FunctionDef, ast.ClassDef) if functions else (ast.ClassDef, ast.FunctionDef)
+    found = ([node.name for node in tree.body if isinstance(node, kind)] for kind in kinds)
+    return next(filter(None, found), [])
 
 
 def validate_command(target: str) -> None:

@@ -45,6 +45,10 @@ def check_paths(paths: Mapping[str, str]) -> None:
     """
     seen: dict[Path, str] = {}
     for form, path in paths.items():
+        if path == "-":
+            raise UsageError(
+                f"--{form} -: expected a file; standard output, which has the verdict, is /dev/stdout"
+            )
         try:
             check_writable(path)
             if (other := seen.setdefault(Path(path).resolve(), form)) != form and is_regular(path):

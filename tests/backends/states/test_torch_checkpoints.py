@@ -43,6 +43,24 @@ def test_what_is_not_told_is_asked_for(tmp_path: Path) -> None:
         read(folder, t={"w": 7}, **known)
 
 
+def test_what_is_no_adam_is_not_asked_for_a_clock(tmp_path: Path) -> None:
+    w = torch.nn.Parameter(torch.ones(3))
+    w.grad = torch.ones(3)
+    sgd = torch.optim.SGD([w], lr=0.1, momentum=0.9)
+    sgd.step()
+    torch.save(sgd.state_dict(), tmp_path / "sgd.pt")
+    with pytest.raises(CheckpointError, match=r"state of 0 has 'momentum_buffer': .*this is no Adam"):
+        read(tmp_path / "sgd.pt", by_position=True)
+
+
+def test_a_file_that_was_cut_is_said_to_be(tmp_path: Path) -> None:
+    path = tmp_path / "run.pt"
+    torch.save({"w": torch.ones(99)}, path)
+    path.write_bytes(path.read_bytes()[:500])
+    with pytest.raises(CheckpointError, match=r"run\.pt is damaged, or cut: it begins as a zip file"):
+        read(path)
+
+
 def test_what_is_told_is_not_overridden(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="tells its own clocks: expected no t"):
         read(lerobot(tmp_path), dialect="torch.AdamW", by_position=True, t=3)

@@ -84,6 +84,15 @@ def test_another_signature_is_refused_with_the_known_names(function: Any, messag
         read_signature(function, {})
 
 
+def test_what_is_missing_is_told_with_its_names_alone() -> None:
+    def without_moments(p: Any, g: Any, lr: float) -> None: ...
+
+    with pytest.raises(
+        SignatureError, match=r"no argument stands for m, v; .*names are m: m, [^;]*; v: [^;]*$"
+    ):
+        read_signature(without_moments, {})
+
+
 def test_a_function_without_a_signature_is_declared() -> None:
     declared = parameters_of(print, "p, g, m, v, t=1, *, lr, eps=1e-8")
     assert [(p.name, p.by_name, p.required) for p in declared][3:] == [

@@ -10,6 +10,7 @@ from candidate_probes import P0, probe
 
 from adamcore.conformance.candidates import load_candidates
 from adamcore.conformance.candidates.base import same_bits
+from adamcore.conformance.candidates.targets import made_already
 from adamcore.conformance.checking.repro import import_lines
 from adamcore.conformance.errors import CandidateError, UnavailableError
 from adamcore.dialects import Dialect
@@ -50,6 +51,14 @@ def test_what_is_no_module_nor_a_python_file_is_said_to_be_none(target: str, tmp
     (tmp_path / "notes.txt").write_text("")
     with pytest.raises(UnavailableError, match=r"is no \.py file, nor the name of a module|not installed"):
         load_candidates(target.format(tmp_path), [None], {}, None)
+
+
+def test_an_optimizer_of_keras_that_is_made_already_has_a_class_to_name() -> None:
+    class Mine:
+        def apply_gradients(self, pairs: object) -> None: ...
+
+    assert made_already(Mine()).startswith(": name its class, ")
+    assert made_already(3) == ""
 
 
 def test_functions_that_are_no_factory_are_told_what_to_do(tmp_path: Path) -> None:

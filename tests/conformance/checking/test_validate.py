@@ -17,6 +17,7 @@ from adamcore.errors import DialectError
         ("nunpy", {}, UsageError, "unknown target 'nunpy'.*nearest: numpy"),
         ("torch.AdamW", {}, UsageError, "nearest: torch.optim:AdamW"),
         (__file__, {}, UsageError, r"test_validate\.py is a file: name what to check in it, .*; it has "),
+        (f"kernel:{__file__}", {}, UsageError, r"test_validate\.py:test_usage; it has test_usage, "),
         ("numpy", {"dialect": "torch.adamw"}, DialectError, "nearest: torch.AdamW"),
         ("numpy", {"probes": ["EPS.1/besides"]}, UsageError, "nearest: EPS.1/beside"),
         (

@@ -45,6 +45,11 @@ def test_one_path_for_two_reports(tmp_path: Path) -> None:
         check_paths({"json": str(tmp_path / "a"), "html": f"{tmp_path}/./a"})
 
 
+def test_a_dash_is_no_file_of_that_name() -> None:
+    with pytest.raises(UsageError, match=r"--json -: expected a file; standard output, .* is /dev/stdout"):
+        check_paths({"json": "-"})
+
+
 def test_files_are_whole_or_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     paths = {form: str(tmp_path / f"out.{form}") for form in FORMATS}
     assert write_all(full(), paths) == []
