@@ -132,6 +132,8 @@ class OptaxStepper(Stepper):
             raise Refusal(describe(error)) from error
         self.check_skipping(self.skips_what_is_not_finite())
 
+        self.update = transformation.update
+
         def step(grads: Any, state: Any, params: Any) -> tuple[Any, Any]:
             updates, state = transformation.update(grads, state, params)
             return optax.apply_updates(params, updates), state
@@ -277,13 +279,29 @@ class OptaxStepper(Stepper):
             number = np.asarray(value, arithmetic_of(self.dtype))
             self.hyperparams()[self.names[name]] = self.jax.device_put(number)
         grads = self.arrays([None if g is None else cast(g, self.dtype) for g in step.grads])
+        written = self.taken(grads) if self.probe.manner == "fresh" and index == 1 else []
         try:
             self.params, self.state = self.step_all(grads, self.state, self.params)
         except Exception as error:
             if self.changed and index == 1:  # such as a comparison of a traced argument with a number
                 raise UnsupportedProbe(f"inject_hyperparams is refused: {describe(error)}") from error
             raise
-        return [self.numpy(p) for p in self.params], []  # nobody can write to JAX's arrays
+        return [self.numpy(p) for p in self.params], written
+
+    def taken(self, grads: Any) -> list[str]:
+        """Return what an update outside of ``jit`` deletes of its inputs; nobody can write to JAX arrays."""
+        names = ("gradients", "the state", "parameters")
+        given = self.jax.tree.map(self.jnp.array, (grads, self.state, self.params))
+        try:
+            self.update(*given)
+        except Exception:  # it may be written for jit alone
+            return []
+        leaves = [self.jax.tree.leaves(tree) for tree in given]
+        return [
+            f"{name}, whose memory it takes outside of jit"
+            for name, some in zip(names, leaves, strict=True)
+            if any(x.is_deleted() for x in some)
+        ]
 
 
 def is_moments(node: Any) -> bool:

@@ -175,6 +175,8 @@ FACTORS = (
     Factor("gradients that are absent", "missing", "F1", each_step(filled)),
     Factor("clocks that begin late", "clock", "CLK.1", lambda p: replace(p, start=())),
     Factor("arrays that begin with equal numbers", "isolation", "STATE.3", told_apart),
+    Factor("a learning rate of 0", "schedule", "LR.2",
+           each_step(lambda probe, step: replace(step, lr=0.375) if step.lr == 0 else step)),
     Factor("gradients of 0", "zero_gradient", "F2", each_step(without_zeros)),
     Factor("arrays that do not lie in C order", "layout", "STEP.1", lambda p: replace(p, layout="C")),
     Factor("arrays without dimensions", "layout", "STEP.1", lambda p: reshaped(p, lambda s: s or (1,))),
@@ -230,8 +232,6 @@ def is_again(before: FloatArray | None, g: FloatArray) -> bool:
 IN_HISTORIES = (
     *FACTORS[:-3],
     Factor("gradients in memory of their own", "aliasing", "STATE.2", not_run("fresh")),
-    Factor("a learning rate of 0", "schedule", "LR.2",
-           each_step(lambda probe, step: replace(step, lr=0.375) if step.lr == 0 else step)),
     Factor("b1=0", "moments", "MOM.1", put("b1", 0.5, lambda b1: b1 == 0)),
     Factor("a small eps", "epsilon", "EPS.1", put("eps", 0.0625, lambda eps: eps < 0.03)),
     Factor("large gradients", "clipping", "NUM.5", each_step(of_one_size)),

@@ -118,6 +118,22 @@ suite was changed because of them, `blind_*.py` in part.
   the first step, or before a state is saved, groups in another order than their parameters, a second
   optimizer for equal parameters, and a matrix whose gradient is 0 as a whole. All of it is there now. The
   sixth keeps its learning rate in float32, which is a note, and it stands among the equivalent ones.
+- `thirteenth_blind_*.py`: 60 wrong Adams and 20 right ones after other reports, with claims of 55 dialects,
+  written when the suite had been changed because of the twelfth set. All were labelled before any of them was
+  scored, and the figures at first sight are with these labels. Of the eight that were not killed, three were
+  by the [histories](checking.md#histories), which were written before the set was read. The others needed a
+  closure beside groups, a parameter that is added later, a neighbour of the same hyperparameters, and a rate
+  of 0 beside a gradient of 0; all of it is there now. The eighth keeps moments in 64 bits, and stands among
+  the equivalent ones.
+- `fourteenth_blind_*.py`: 60 wrong Adams and 20 right ones after other reports, with claims of 53 dialects.
+  Its writers were asked for no idea of an earlier set. All were labelled before any of them was scored, and
+  the figures at first sight are with these labels, and with the histories. The thirteen that were not killed
+  needed what no run had: a state that is loaded by an optimizer in use, three steps in a row that are
+  skipped, a parameter that requires no gradient at first, a closure without a loss, zeros in an array longer
+  than a warp, an update outside of `jit`. All of it is there now, and a kernel that leaves three elements
+  alone is called on more. Four are not killed to this day: one needs parameters of two dtypes, one a schedule
+  of weight decay that is a function, one a transformation that is begun twice, and one writes to the
+  settings that it is made with. The thirteenth returns its own memory, which is no fault under the protocol.
 """
 FIRST = {
     "held_out": {"killed": "40 of 40 (100.0 %)", "named": "33 of 40 (82.5 %)", "alarms": "2"},
@@ -133,6 +149,8 @@ FIRST = {
     "tenth_blind": {"killed": "59 of 60 (98.3 %)", "named": "51 of 60 (85.0 %)", "alarms": "2"},
     "eleventh_blind": {"killed": "59 of 60 (98.3 %)", "named": "55 of 60 (91.7 %)", "alarms": "1"},
     "twelfth_blind": {"killed": "54 of 60 (90.0 %)", "named": "51 of 60 (85.0 %)", "alarms": "0"},
+    "thirteenth_blind": {"killed": "52 of 60 (86.7 %)", "named": "47 of 60 (78.3 %)", "alarms": "0"},
+    "fourteenth_blind": {"killed": "47 of 60 (78.3 %)", "named": "38 of 60 (63.3 %)", "alarms": "0"},
 }
 """What that first score of each set said."""
 AGAIN = (
@@ -147,6 +165,8 @@ AGAIN = (
     "tenth",
     "eleventh",
     "twelfth",
+    "thirteenth",
+    "fourteenth",
 )  #: the sets that were written after `blind_*.py`
 
 GENERATED = """A generator (`tests/corpus/orders.py`) takes the definition and writes its sums, products,

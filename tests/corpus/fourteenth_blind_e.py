@@ -9,7 +9,7 @@ from blind_frame import Array, Frame, Hyper, Slot
 from eighth_blind_frame import RefusingUnscaled
 from fifth_blind_frame import Modulus, Refusing
 from fourth_blind_frame import Common
-from register import wrong
+from register import equivalent, wrong
 from seventh_blind_frame import Holding, Sonnet
 from sixth_blind_frame import SameTime, Wanting
 from tenth_blind_frame_b import After, CoupledHat
@@ -143,11 +143,7 @@ class FourteenthTenthAfterThaw(Frame):
         super().update(s, g)
 
 
-@wrong(
-    "aliasing",
-    "STATE.2",
-    like="tinygrad/tinygrad#7798: the output buffers of a jitted function are used again by its next call",
-)
+@equivalent("what a step returns may be the memory that the next one writes to, as parameters of torch are")
 class FourteenthOutputsReused(Wanting):
     """The arrays that a step has returned are written over by the next one, which returns them again."""
 
@@ -166,7 +162,7 @@ class FourteenthOutputsReused(Wanting):
 
 
 @wrong(
-    "mixed_precision schedule",
+    "mixed_precision schedule layout",
     "NUM.1",
     like="FluxML/Optimisers.jl#120: with a rate of Float64 the update is one, also if all arrays are Float32",
 )

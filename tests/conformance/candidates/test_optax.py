@@ -178,3 +178,34 @@ def test_what_injects_its_hyperparameters_itself_is_changed_where_it_has_them(tm
         assert (ran.error, ran.unsupported) == (None, None)
         for moved, expected in zip(ran.params[-1], other.params[-1], strict=True):
             np.testing.assert_allclose(moved, expected, rtol=1e-6)
+
+
+DONATES = """
+import jax
+import optax
+
+
+def donates(learning_rate, b1=0.9, b2=0.999, eps=1e-8, eps_root=0.0):
+    inner = optax.adam(learning_rate, b1, b2, eps, eps_root)
+    return optax.GradientTransformation(inner.init, jax.jit(inner.update, donate_argnums=(1,)))
+
+
+def keeps(learning_rate, b1=0.9, b2=0.999, eps=1e-8, eps_root=0.0):
+    inner = optax.adam(learning_rate, b1, b2, eps, eps_root)
+    return optax.GradientTransformation(inner.init, jax.jit(inner.update))
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "written"), [("donates", ["the state, whose memory it takes outside of jit"]), ("keeps", [])]
+)
+def test_a_state_that_is_donated_is_an_input_that_is_lost(
+    tmp_path: Path, name: str, written: list[str]
+) -> None:
+    pytest.importorskip("optax")
+    file = tmp_path / "donating.py"
+    file.write_text(DONATES)
+    [candidate] = load_candidates(f"{file}:{name}", [None], {}, None)
+    run = candidate.run(replace(probe(), manner="fresh"), "float32")
+    assert (run.error, run.written) == (None, written)
+    assert candidate.run(probe(), "float32").written == []
