@@ -30,7 +30,7 @@ MISNAMED = {
     "wrong_moments.py:SquareFloored": "a floor under v counts beside a small eps, which is what is said",
     "fourteenth_blind_jax.py:FourteenthJaxOwnNorm": "beside larger gradients, a norm of them all is a clip",
     "fourteenth_blind_torch.py:FourteenthTorchRateIsDecay": "without weight decay its rate is 0",
-    "fourteenth_blind_e.py:FourteenthTenthAfterThaw": "after a pause a step is a share of itself, as by a clock",
+    "fourteenth_blind_e.py:FourteenthTenthAfterThaw": "a step after a pause is smaller, as by a clock",
     "fourteenth_blind_a.py:FourteenthRateInOldPart": "old gradients count less than the newest, as ahead",
     "fourteenth_blind_b.py:FourteenthTunedInPlace": "beside others of its length a first step is shorter",
     "fourteenth_blind_kernels.py:fourteenth_return_for_continue": "gradients of 0 alone show it",
