@@ -20,12 +20,14 @@ from adamcore.conformance.bench.workloads import BYTES, WORKLOADS, Shapes, eleme
 from adamcore.conformance.candidates import Candidate, compilations, load_candidates
 from adamcore.conformance.candidates.arguments import complete_hyper, effective_hyper
 from adamcore.conformance.candidates.array import ArrayCandidate, init_defaults
+from adamcore.conformance.candidates.base import describe
 from adamcore.conformance.candidates.calls import Convention, Request
 from adamcore.conformance.candidates.keras import KerasCandidate
 from adamcore.conformance.candidates.kernel import KernelCandidate
 from adamcore.conformance.candidates.optax import OptaxCandidate
 from adamcore.conformance.candidates.torch import TorchCandidate
-from adamcore.conformance.errors import UsageError
+from adamcore.conformance.errors import CandidateError, UsageError
+from adamcore.errors import AdamcoreError
 
 HYPER = {"lr": 1e-3, "b1": 0.9, "b2": 0.999, "eps": 1e-8, "weight_decay": 1e-2}
 """The hyperparameters of a timed step; those that a candidate does not take are left out."""
@@ -83,9 +85,18 @@ def plain_copy(shapes: Shapes) -> Step:
 
 
 def step_of(candidate: Candidate, shapes: Shapes) -> Step:
-    """Return a candidate's step on arrays of these shapes, with the bytes that it moves at least."""
+    """Return a candidate's step on arrays of these shapes, with the bytes that it moves at least.
+
+    Raises:
+        CandidateError: it cannot be made for them.
+    """
     make = next(make for kind, make in MAKERS.items() if isinstance(candidate, kind))
-    run, begun = make(candidate, shapes), compilations.count()
+    try:
+        run, begun = make(candidate, shapes), compilations.count()
+    except AdamcoreError:
+        raise
+    except Exception as error:
+        raise CandidateError(f"it could not be made for arrays of this size: {describe(error)}") from error
     moved = BYTES * elements(shapes)
     step = steps_cuda.synchronized(run, moved) if is_on_cuda(candidate) else Step(run, bytes=moved)
     return replace(step, compilations=lambda: compilations.count() - begun)

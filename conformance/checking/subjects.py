@@ -247,6 +247,8 @@ class Subject:
         repro = found.repro
         if repro is None and found.evidence is not None:
             repro = self.repro_command(found.evidence.probe, claimed)
+        elif repro is None and found.level == "error" and any(p.rule == found.rule for p in self.probes):
+            repro = self.repro_command(found.rule, claimed)  # it raised, or returned other shapes
         return dataclasses.replace(found, repro=repro, folded=folded)
 
     def repro_command(self, probe: str, claimed: str) -> str:

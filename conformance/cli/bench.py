@@ -20,6 +20,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from adamcore.conformance.cli.check import positive
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -62,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--small", action="store_true", help="31M parameters in place of 124M")
     parser.add_argument(
         "--budget",
-        type=float,
+        type=positive,
         default=20.0,
         metavar="S",
         help="seconds for one framework on one workload (default: %(default)g)",

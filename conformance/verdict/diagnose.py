@@ -277,7 +277,13 @@ def dtype_alone(case: Case, failures: Sequence[Result]) -> str | None:
 
 
 def with_evidence(finding: Finding, failures: Sequence[Result]) -> Finding:
-    """Return a finding with the evidence of a failure of its rule, of its area, or of any."""
+    """Return a finding with the evidence of a failure of its rule, of its area, or of any.
+
+    If all failures of its rule raised, there is none: another rule's would show something else.
+    """
+    own = [r for r in failures if r.probe.startswith(f"{finding.rule}/")]
+    if own and all(r.evidence is None for r in own):
+        return finding
     shown = [r for r in failures if r.evidence is not None]
     ranked = sorted(
         shown,

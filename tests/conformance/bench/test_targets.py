@@ -11,7 +11,8 @@ from adamcore.backends.kernels import llvm
 from adamcore.conformance.bench import targets
 from adamcore.conformance.bench.targets import load_target, plain_copy, run_target, step_of
 from adamcore.conformance.bench.workloads import WORKLOADS
-from adamcore.conformance.errors import UsageError
+from adamcore.conformance.candidates.array import ArrayCandidate
+from adamcore.conformance.errors import CandidateError, UsageError
 
 SHAPES = ((3,), (2, 2))
 RIGHT = "kernel:tests/corpus/right_kernels.py:"
@@ -74,6 +75,19 @@ def test_a_candidate_is_timed_beside_a_copy(machine_code: bool, monkeypatch: pyt
     assert row.of_floor is not None
     assert row.of_floor > 0
     assert lines[0].startswith("100, numpy: mine")
+
+
+def test_a_candidate_that_cannot_be_made_is_said_to_be_none() -> None:
+    class Fails:
+        def init(self, params: Any, hyper: Any) -> None:
+            raise AttributeError("no such thing")
+
+        def step(self, grads: Any) -> None: ...
+
+    with pytest.raises(
+        CandidateError, match="could not be made for arrays of this size: AttributeError: no such"
+    ):
+        step_of(ArrayCandidate(Fails, {}), ((3,),))
 
 
 def test_the_copy_moves_as_many_bytes_as_a_step() -> None:

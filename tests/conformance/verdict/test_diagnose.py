@@ -14,9 +14,15 @@ from adamcore.conformance.faults import FAULTS, NOT_MEASURED
 from adamcore.conformance.oracle.exact import exact
 from adamcore.conformance.oracle.perturbation import Fault
 from adamcore.conformance.probes import PROBES
-from adamcore.conformance.types import Finding, Result, Run
+from adamcore.conformance.types import Evidence, Finding, Result, Run
 from adamcore.conformance.verdict.causes import Cause
-from adamcore.conformance.verdict.diagnose import area_in, diagnose, handling_findings, is_beside
+from adamcore.conformance.verdict.diagnose import (
+    area_in,
+    diagnose,
+    handling_findings,
+    is_beside,
+    with_evidence,
+)
 from adamcore.conformance.verdict.judge import judge
 
 
@@ -179,3 +185,14 @@ def test_no_value_on_an_axis_makes_runs_depend_on_each_other() -> None:
     other = Cause([], [], other=replace(ADAMW, bias_correction="none"))
     assert is_beside(other, Finding("isolation", "STATE.3", "", ""))
     assert not is_beside(other, Finding("bias_correction", "BC.1", "", ""))
+
+
+def test_what_raised_is_not_shown_by_the_numbers_of_another_rule() -> None:
+    absent = Finding("missing", "F1", "p stands still", "it raised TypeError")
+    seen = Evidence("CPX.1/complex", 1, "0[1]", "0x1.8p-1", "0x1.0p-1", 40.0, 4.0)
+    other = Result("CPX.1/complex", "float32", "failed", evidence=seen)
+    raised = Result("F1/absent-middle", "float32", "failed", reason="raised in step 2: TypeError")
+    assert with_evidence(absent, [other, raised]).evidence is None
+    assert with_evidence(absent, [other]).evidence == seen
+    moved = replace(raised, evidence=replace(seen, probe="F1/absent-middle"))
+    assert with_evidence(absent, [other, moved, raised]).evidence == moved.evidence
