@@ -79,7 +79,7 @@ def history(seed: int) -> Probe:
 
     >>> probe = history(1)
     >>> probe.name, probe.about, dict(probe.needs)
-    ('STEP.1/history-1', '11 steps at random, with absent gradients', {'missing': ('skip',)})
+    ('STEP.1/history-1', '6 steps at random, with absent gradients', {'missing': ('skip',)})
     """
     dice = Dice(seed)
     shapes = TREES[(seed + seed // 6) % len(TREES)]

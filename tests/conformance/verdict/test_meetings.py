@@ -11,7 +11,7 @@ from adamcore.conformance.verdict.case import Case
 from adamcore.conformance.verdict.meetings import Meeting
 
 ABSENT = next(factor for factor in FACTORS if factor.name == "gradients that are absent")
-RATE = next(factor for factor in FACTORS if factor.area == "schedule")
+RATE = next(factor for factor in FACTORS if factor.name == "a learning rate that changes")
 
 
 def test_the_first_factor_names_the_area() -> None:
