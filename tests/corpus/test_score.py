@@ -28,6 +28,7 @@ MISNAMED = {
     "wrong_clock.py:ClockByShape": "beside an eps of 1 a later clock makes steps like those of a common root",
     "low_precision_wrong.py:RateIn16": "two probes of 16 show it, too few to tell a rate from other numbers",
     "wrong_moments.py:SquareFloored": "a floor under v counts beside a small eps, which is what is said",
+    "thirteenth_blind_jax_b.py:ThirteenthJaxCompiledForFirst": "the score has one process; a check names it",
     "fourteenth_blind_jax.py:FourteenthJaxOwnNorm": "beside larger gradients, a norm of them all is a clip",
     "fourteenth_blind_torch.py:FourteenthTorchRateIsDecay": "without weight decay its rate is 0",
     "fourteenth_blind_e.py:FourteenthTenthAfterThaw": "a step after a pause is smaller, as by a clock",
@@ -39,6 +40,9 @@ MISNAMED = {
 """Wrong Adams that are killed but whose first finding has another area, and why."""
 
 SEVERAL = {
+    "thirteenth_blind_b.py:ThirteenthLazyFactor": "its factor is taken in before and behind the step",
+    "thirteenth_blind_e.py:ThirteenthSelectiveUpdates": "parts of complex elements are skipped apart",
+    "fourteenth_blind_e.py:FourteenthWeightsOfRates": "a run that is restored has other rates to divide by",
     "wrong_hyper.py:LrInBfloat16": "the lr of each group is rounded as well",
     "eighth_blind_c.py:EighthStepInGradient": "arrays that share a gradient are stepped by what was written",
     "ninth_blind_torch.py:NinthTorchOneStepForAll": "it counts steps, which are mostly the largest clock",
