@@ -289,19 +289,25 @@ class OptaxStepper(Stepper):
         return [self.numpy(p) for p in self.params], written
 
     def taken(self, grads: Any) -> list[str]:
-        """Return what an update outside of ``jit`` deletes of its inputs; nobody can write to JAX arrays."""
-        names = ("gradients", "the state", "parameters")
-        given = self.jax.tree.map(self.jnp.array, (grads, self.state, self.params))
+        """Return whose memory an update takes outside of ``jit``; nobody can write to arrays of JAX.
+
+        It does if a part of it is compiled so that inputs of the whole are donated.  Inside of another
+        compiled function nothing is.
+        """
+        given = {"gradients": grads, "the state": self.state, "parameters": self.params}
         try:
-            self.update(*given)
-        except Exception:  # it may be written for jit alone
+            program = self.jax.make_jaxpr(self.update)(*given.values()).jaxpr
+        except Exception:  # it may look at numbers
             return []
-        leaves = [self.jax.tree.leaves(tree) for tree in given]
-        return [
-            f"{name}, whose memory it takes outside of jit"
-            for name, some in zip(names, leaves, strict=True)
-            if any(x.is_deleted() for x in some)
-        ]
+        inputs = [name for name, tree in given.items() for _ in self.jax.tree.leaves(tree)]
+        named = dict(zip(program.invars, inputs, strict=True))
+        lost = {
+            named[x]: None
+            for part in program.eqns
+            for x, donated in zip(part.invars, part.params.get("donated_invars", ()), strict=False)
+            if donated and x in program.invars
+        }
+        return [f"{name}, whose memory it takes outside of jit" for name in lost]
 
 
 def is_moments(node: Any) -> bool:
