@@ -299,18 +299,20 @@ class ThirdParty(Subject):
         # has the processor of the first; the first probe shows whether a step is taken apart (elementwise.py)
         tasks[1:] = sorted(tasks[1:], key=lambda task: not has_many(probes[task[1]]))
         shares = self.shares_worker and not self.target.startswith("cmd:")
-        first = next((dtype for dtype in self.dtypes if dtype not in NARROW), None)
+        wide = [dtype for dtype in self.dtypes if dtype not in NARROW]
+
+        def is_asked(probe: Probe, dtype: str) -> bool:
+            """True if a probe is run in a dtype: very many arrays in the first one, histories in the last."""
+            alone = wide[:1] if has_many(probe) else wide[-1:] if probe.drawn else wide
+            return is_for(probe, dtype) and (dtype in alone or dtype in NARROW)
+
         return [
             WorkerJob(
                 self.target,
                 dtype,
                 [None],
                 probes,
-                [
-                    task
-                    for task in tasks
-                    if is_for(probes[task[1]], dtype) and (dtype == first or not has_many(probes[task[1]]))
-                ],
+                [task for task in tasks if is_asked(probes[task[1]], dtype)],
                 self.settings,
                 self.device,
                 self.required,

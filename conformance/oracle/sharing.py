@@ -11,8 +11,8 @@ become equal, and what is computed for one of them is found for the others.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, replace
 from functools import lru_cache
 from typing import Any
 from weakref import WeakValueDictionary
@@ -22,7 +22,7 @@ import numpy as np
 from adamcore import AXES, Adam
 from adamcore.conformance.oracle.perturbation import Fault
 from adamcore.conformance.oracle.trajectory import Trajectory, adam_for
-from adamcore.conformance.types import FloatArray, Probe, Start
+from adamcore.conformance.types import FloatArray, Probe, Start, Step
 
 LONG = 256  #: elements; arrays of no more are left as they are
 MANY = 64  #: parameters; if there are no more, all are left
@@ -40,8 +40,15 @@ def first_alike(probe: Probe) -> Probe:
     """Return the first probe with the arrays and hyperparameters of this one, however it is run."""
     hyper = (probe.hyper, *probe.groups)
     settings = tuple(tuple(sorted(given.items())) for given in hyper)
-    key = id(probe.params), id(probe.steps), id(probe.start), settings, probe.clip
+    steps = tuple(map(identity_of_step, probe.steps))
+    key = id(probe.params), steps, id(probe.start), settings, probe.clip
     return _alike.setdefault(key, probe)
+
+
+def identity_of_step(step: Step) -> tuple[object, ...]:
+    """Return what two steps have in common if their answers are the same, whatever is saved between them."""
+    parts = (getattr(step, field.name) for field in fields(step) if field.name != "resumed")
+    return tuple(id(part) if isinstance(part, (tuple, Mapping)) else part for part in parts)
 
 
 def without_repeats(probe: Probe) -> tuple[Probe, Callable[[Trajectory[Any]], Trajectory[Any]]]:

@@ -12,7 +12,12 @@ from adamcore import Adam
 from adamcore.conformance.oracle.bounds import bounds
 from adamcore.conformance.oracle.exact import exact
 from adamcore.conformance.oracle.perturbation import Fault
-from adamcore.conformance.oracle.sharing import canonical_claim, equivalent_claim, unique_elements
+from adamcore.conformance.oracle.sharing import (
+    canonical_claim,
+    equivalent_claim,
+    first_alike,
+    unique_elements,
+)
 from adamcore.conformance.oracle.trajectory import adam_for
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.types import Probe, Step
@@ -94,3 +99,13 @@ def test_a_fault_that_drops_gradients_keeps_the_axes_apart() -> None:
     drops = Fault(probe=lambda probe: probe)
     assert canonical_claim(zero, plain, None) == canonical_claim(Adam(), plain, None)
     assert canonical_claim(zero, plain, drops) != canonical_claim(Adam(), plain, drops)
+
+
+def test_however_a_probe_is_run_its_answer_is_computed_once() -> None:
+    plain = PROBES["STATE.4/uninterrupted"]
+    for name in ("STATE.4/resumed", "STATE.3/beside", "STATE.3/alike", "STATE.2/fresh", "STEP.2/closure"):
+        assert first_alike(PROBES[name]) is first_alike(plain), name
+        assert exact(Adam(), PROBES[name]) is exact(Adam(), plain)
+    first, *others = plain.steps
+    assert first_alike(replace(plain, steps=(replace(first, lr=0.125), *others))) is not first_alike(plain)
+    assert first_alike(replace(plain, hyper={**plain.hyper, "b1": 0.25})) is not first_alike(plain)
