@@ -40,6 +40,7 @@ MISNAMED = {
 """Wrong Adams that are killed but whose first finding has another area, and why."""
 
 SEVERAL = {
+    "wrong_clock.py:ClockTicksPerArray": "its count is no part of a state",
     "thirteenth_blind_b.py:ThirteenthLazyFactor": "its factor is taken in before and behind the step",
     "thirteenth_blind_e.py:ThirteenthSelectiveUpdates": "parts of complex elements are skipped apart",
     "fourteenth_blind_e.py:FourteenthWeightsOfRates": "a run that is restored has other rates to divide by",
