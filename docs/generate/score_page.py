@@ -121,7 +121,7 @@ suite was changed because of them, `blind_*.py` in part.
 - `thirteenth_blind_*.py`: 60 wrong Adams and 20 right ones after other reports, with claims of 55 dialects,
   written when the suite had been changed because of the twelfth set. All were labelled before any of them was
   scored, and the figures at first sight are with these labels. Of the eight that were not killed, three were
-  by the [histories](checking.md#histories), which were written before the set was read. The others needed a
+  by the [histories](checking.md#histories), which were written before it was scored. The others needed a
   closure beside groups, a parameter that is added later, a neighbour of the same hyperparameters, and a rate
   of 0 beside a gradient of 0; all of it is there now. The eighth keeps moments in 64 bits, and stands among
   the equivalent ones.
