@@ -199,7 +199,8 @@ def run_probe(make: Callable[[Probe], Stepper], probe: Probe) -> Run:
         stepper = make(probe)
         if probe.start:
             stepper.begin(probe.start)
-        neighbour = make(mirror(probe)) if probe.has_neighbour else None
+        other = mirror(probe) if probe.has_neighbour else None
+        neighbour = make(other) if other else None
         for index, step in enumerate(probe.steps, start=1):
             if step.resumed:
                 stepper = stepper.resumed()
@@ -209,8 +210,8 @@ def run_probe(make: Callable[[Probe], Stepper], probe: Probe) -> Run:
                 stepper.place([cast(p, stepper.dtype) for p in step.before])
             compiled = compilations.count()
             try:
-                if neighbour is not None:
-                    neighbour.step(index, mirror(probe).steps[index - 1])
+                if neighbour and other:
+                    neighbour.step(index, other.steps[index - 1])
                     compiled = compilations.count()
                 after, written = stepper.step(index, step)
             except (ValueError, NotImplementedError) as error:
@@ -272,8 +273,9 @@ def mirror(probe: Probe) -> Probe:
 
 def use(stepper: Stepper, probe: Probe) -> None:
     """Make as many steps as a probe has, on other numbers."""
+    first = mirror(probe).steps[0]
     for index in range(1, len(probe.steps) + 1):
-        stepper.step(index, mirror(probe).steps[0])
+        stepper.step(index, first)
 
 
 def describe(error: BaseException) -> str:

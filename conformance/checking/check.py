@@ -206,9 +206,10 @@ def measure_parts(subject: ThirdParty, run: Callable[[WorkerJob], Iterable[Event
         if isinstance(event, RunEvent):
             subject.on_run(event.job, event.task, event.run)
     subject.set_anatomy()
-    if dtype is not None:
-        subject.difference = blame_runs_before(subject, run) or subject.difference
-    if dtype is not None and not subject.is_explained:
+    if dtype is None:
+        return
+    subject.difference = blame_runs_before(subject, run) or subject.difference
+    if not subject.is_explained:
         subject.meeting = find_meeting(subject, run)
 
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from adamcore.conformance.checking.cutting import cut_down
+from adamcore.conformance.checking.runs import judge_run
 from adamcore.conformance.probes.factors import factors_of
 from adamcore.conformance.settings import NARROW
 from adamcore.conformance.types import Probe, Result
@@ -48,8 +49,6 @@ def find_meeting(subject: ThirdParty, run: Running) -> Meeting | None:
 
 def results_of(subject: ThirdParty, run: Running, probes: Sequence[Probe], dtype: str) -> list[Result]:
     """Return how a candidate does on variants of a probe in one dtype; what it did not run is skipped."""
-    from adamcore.conformance.verdict.judge import judge
-
     assert subject.claim is not None
     assert subject.info is not None
     claim, flushes = subject.claim.adam, subject.info.flushes
@@ -59,7 +58,7 @@ def results_of(subject: ThirdParty, run: Running, probes: Sequence[Probe], dtype
     for event in run(subject.job_of(dtype, tried, subject.ranks)) if tried else ():
         if isinstance(event, RunEvent):
             probe = subject.effective_probe(event.job.probe_of(event.task))
-            result = judge(claim, probe, dtype, event.run, flushes=flushes)
+            result = judge_run(claim, probe, dtype, event.run, flushes=flushes)
             results[event.task] = named(result, probes[event.task].name)
     return results
 

@@ -155,7 +155,15 @@ def real_alone(probe: Probe) -> Probe:
     return replace(probe, params=tuple(map(made_real, probe.params)), steps=steps)
 
 
-FACTORS = (
+SETTINGS = (
+    Factor("a learning rate that changes", "schedule", "LR.3",
+           each_step(lambda probe, step: replace(step, lr=None))),
+    Factor("hyperparameters that change", "schedule", "LR.3",
+           each_step(lambda probe, step: replace(step, changes=None))),
+    Factor("weight decay", "decay", "DEC.1", without_decay),
+)  # fmt: skip
+"""The factors that most probes have, which come behind all others."""
+RARE = (
     Factor("a loss scale", "loss_scale", "SCALE.1", each_step(unscaled)),
     Factor("a step that is skipped", "loss_scale", "SCALE.2", each_step(not_skipped)),
     Factor("gradients that are not finite", "nonfinite", "NF.1", each_step(made_finite)),
@@ -181,12 +189,8 @@ FACTORS = (
     Factor("arrays that do not lie in C order", "layout", "STEP.1", lambda p: replace(p, layout="C")),
     Factor("arrays without dimensions", "layout", "STEP.1", lambda p: reshaped(p, lambda s: s or (1,))),
     Factor("arrays of several dimensions", "layout", "STEP.1", lambda p: reshaped(p, flat)),
-    Factor("a learning rate that changes", "schedule", "LR.3",
-           each_step(lambda probe, step: replace(step, lr=None))),
-    Factor("hyperparameters that change", "schedule", "LR.3",
-           each_step(lambda probe, step: replace(step, changes=None))),
-    Factor("weight decay", "decay", "DEC.1", without_decay),
 )  # fmt: skip
+FACTORS = (*RARE, *SETTINGS)
 """Every factor; of those that are needed the first is what is wrong."""
 
 
@@ -207,9 +211,14 @@ def put(name: str, value: float, is_odd: Callable[[float], bool]) -> Callable[[P
 
 
 def of_one_size(probe: Probe, step: Step) -> Step:
-    """Return a step whose gradients are of the size of parameters."""
+    """Return a step whose finite gradients are of the size of parameters."""
     most = 1.125 * (step.scale or 1.0)
-    return step.each_gradient(lambda g: array(g * min(1.0, most / max(np.max(np.abs(g), initial=0.0), most))))
+
+    def shrunk(g: FloatArray) -> FloatArray:
+        largest = np.max(np.abs(g), initial=most, where=np.isfinite(g))
+        return array(g * (most / largest))
+
+    return step.each_gradient(shrunk)
 
 
 def each_new(probe: Probe) -> Probe:
@@ -230,13 +239,13 @@ def is_again(before: FloatArray | None, g: FloatArray) -> bool:
 
 
 IN_HISTORIES = (
-    *FACTORS[:-3],
+    *RARE,
     Factor("gradients in memory of their own", "aliasing", "STATE.2", not_run("fresh")),
     Factor("b1=0", "moments", "MOM.1", put("b1", 0.5, lambda b1: b1 == 0)),
     Factor("a small eps", "epsilon", "EPS.1", put("eps", 0.0625, lambda eps: eps < 0.03)),
     Factor("large gradients", "clipping", "NUM.5", each_step(of_one_size)),
     Factor("a gradient that comes again", "moments", "MOM.1", each_new),
-    *FACTORS[-3:],
+    *SETTINGS,
 )  # fmt: skip
 """Every factor of a probe drawn at random; what designed ones have of the others, they have for a reason."""
 

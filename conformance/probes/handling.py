@@ -97,7 +97,7 @@ PROBES = [
     replace(resumed(PLAIN), name="STATE.4/resumed", twin=PLAIN.name,
             about="the same, saved and restored halfway: bit for bit"),
     replace(resumed(PLAIN), name="STATE.4/resumed-used", manner="used",
-            about="restored in an optimizer that has made a step: nothing of that step is left"),
+            about="restored in an optimizer that has made as many steps: nothing of them is left"),
     Probe("STEP.1/set-outside", "parameters that are set to other numbers between two steps go on from there",
           PLAIN.params,
           (*PLAIN.steps[:2], replace(PLAIN.steps[2], before=ELSEWHERE), *PLAIN.steps[3:5]),

@@ -17,6 +17,7 @@ import numpy as np
 
 from adamcore.conformance.probes.design import array, numbers
 from adamcore.conformance.probes.loss_scale import times
+from adamcore.conformance.probes.meetings import NEEDS
 from adamcore.conformance.settings import HISTORIES
 from adamcore.conformance.types import FloatArray, Layout, Manner, Probe, Step
 
@@ -36,7 +37,6 @@ VALUES: Mapping[str, Sequence[float]] = {
 """Hyperparameters at the start, of a group, and of a later step."""
 LAYOUTS: Sequence[Layout] = ("F", "strided", "offset", "readonly", "reversed")
 MANNERS: Sequence[Manner] = ("plain", "plain", "beside", "alike", "fresh")
-SKIP: Mapping[str, tuple[object, ...]] = {"missing": ("skip",)}  #: the claims for absent gradients
 
 
 @dataclass
@@ -144,7 +144,7 @@ def with_absences(dice: Dice, probe: Probe, *, of_all: bool) -> Probe:
         grads = tuple(None if gone else g for gone, g in zip(absent, step.grads, strict=True))
         made.append(replace(step, grads=grads))
     return replace(
-        probe, steps=tuple(made), needs={**SKIP, "all_missing": ("tick", "hold")} if of_all else SKIP
+        probe, steps=tuple(made), needs={**NEEDS, "all_missing": ("tick", "hold")} if of_all else NEEDS
     )
 
 
@@ -216,7 +216,7 @@ def joining(dice: Dice, probe: Probe) -> Probe:
         replace(step, grads=tuple(None if s < t else g for g, t in zip(step.grads, late, strict=True)))
         for s, step in enumerate(probe.steps)
     )
-    needs = {**probe.needs, **SKIP, "clock": ("per-parameter",)}
+    needs = {**probe.needs, **NEEDS, "clock": ("per-parameter",)}
     manner: Manner = "frozen" if dice.seed % 2 else "joining"
     return with_groups(dice, replace(probe, steps=steps, needs=needs), manner)
 

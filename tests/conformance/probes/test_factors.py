@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from adamcore.conformance.probes import PROBES
-from adamcore.conformance.probes.factors import FACTORS, Factor, parts, same
+from adamcore.conformance.probes.factors import FACTORS, Factor, of_one_size, parts, same
 from adamcore.conformance.rules import SAYS
-from adamcore.conformance.types import Probe
+from adamcore.conformance.types import Probe, Step
 
 SMALL = [probe for probe in PROBES.values() if not probe.is_large]
 
@@ -69,3 +69,12 @@ def test_parts_of_probes_are_compared_by_their_numbers() -> None:
     other[0].flat[0] += 1.0
     assert not same((tuple(other), *again[1:]), again)
     assert not same(probe.start, probe.start[:1])
+
+
+def test_large_gradients_are_made_smaller_and_what_is_not_finite_stays() -> None:
+    step = Step((np.array([8.0, np.inf, -2.0]), np.array([np.nan, 0.5]), None, np.zeros(0)))
+    made = of_one_size(PROBES["F1/absent-last"], step).grads
+    assert made[2] is None
+    wanted: list[list[float]] = [[1.125, np.inf, -0.28125], [np.nan, 0.5], []]
+    for got, want in zip((made[0], made[1], made[3]), wanted, strict=True):
+        np.testing.assert_array_equal(np.asarray(got), np.array(want))
