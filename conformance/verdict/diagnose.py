@@ -273,7 +273,8 @@ def dtype_alone(case: Case, failures: Sequence[Result]) -> str | None:
     elsewhere = [r for r in case.results if r.dtype != dtype]
     passed, too = ({r.probe for r in elsewhere if r.status == status} for status in ("passed", "failed"))
     large = dtype == "float32" or max(r.worst_ratio for r in failures) > SEEN_IN_SINGLE
-    return dtype if passed and large and not others and not any(r.probe in too for r in failures) else None
+    names = {r.probe for r in failures}  # of which some are run in one dtype alone
+    return dtype if large and not others and names & passed and not names & too else None
 
 
 def with_evidence(finding: Finding, failures: Sequence[Result]) -> Finding:

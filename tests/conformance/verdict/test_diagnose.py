@@ -15,10 +15,12 @@ from adamcore.conformance.oracle.exact import exact
 from adamcore.conformance.oracle.perturbation import Fault
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.types import Evidence, Finding, Result, Run
+from adamcore.conformance.verdict.case import Case
 from adamcore.conformance.verdict.causes import Cause
 from adamcore.conformance.verdict.diagnose import (
     area_in,
     diagnose,
+    dtype_alone,
     handling_findings,
     is_beside,
     with_evidence,
@@ -196,3 +198,15 @@ def test_what_raised_is_not_shown_by_the_numbers_of_another_rule() -> None:
     assert with_evidence(absent, [other]).evidence == seen
     moved = replace(raised, evidence=replace(seen, probe="F1/absent-middle"))
     assert with_evidence(absent, [other, moved, raised]).evidence == moved.evidence
+
+
+def test_what_is_run_in_one_dtype_is_no_matter_of_that_dtype() -> None:
+    passed = [Result("STEP.1/fingerprint", dtype, "passed") for dtype in ("float32", "float64")]
+    drawn = Result("STEP.1/history-8", "float64", "failed", worst_ratio=2.0**40)
+    both = [
+        Result("STEP.1/strided", "float32", "passed"),
+        Result("STEP.1/strided", "float64", "failed", worst_ratio=2.0**40),
+    ]
+    assert dtype_alone(Case(ADAMW, {}, [*passed, drawn], False, PROBES), [drawn]) is None
+    assert dtype_alone(Case(ADAMW, {}, [*passed, *both], False, PROBES), [both[1]]) == "float64"
+    assert dtype_alone(Case(ADAMW, {}, [*passed, *both, drawn], False, PROBES), [both[1], drawn]) == "float64"
