@@ -126,8 +126,8 @@ class FifteenthBRightOutArguments(Maximum):
         a, b = self.scratch[key]
         np.multiply(s.p, h.weight_decay, out=a)
         np.add(g, a, out=a)
-        np.subtract(a, s.m, out=b)
-        np.multiply(b, 1 - h.b1, out=b)
+        np.multiply(a, 1 - h.b1, out=b)
+        np.multiply(s.m, h.b1, out=s.m)
         np.add(s.m, b, out=s.m)
         np.multiply(a, 1 - h.b2, out=b)
         np.multiply(a, b, out=b)
