@@ -176,12 +176,20 @@ def is_of_weights(anatomy: Anatomy, wrong: Mapping[str, Part]) -> bool:
 
 
 def is_of_root(wrong: Mapping[str, Part]) -> bool:
-    """True if gradients do not count in proportion far below eps as no root is taken of their squares."""
+    """True if gradients do not count in proportion far below eps, since their root is not that claimed.
+
+    Where eps is a constant of the candidate's own, gradients are not far below it, and whatever their root is
+    made of shows.
+    """
     gradient = wrong["gradient"]
-    if gradient.differs != ["proportion"] or "second moment" not in wrong:
+    if gradient.differs != ["proportion"]:
         return False
-    share = gradient.values["proportion"].value / gradient.claimed["proportion"].value
-    return bool(np.all(np.abs(share - 1.0) < SLIGHT)) and "power" in wrong["second moment"].differs
+    want = gradient.claimed["proportion"].value
+    if not near(want, 1.0):
+        return bool({"second moment", "correction", "epsilon"} & set(wrong))
+    share = gradient.values["proportion"].value / want
+    power = "second moment" in wrong and "power" in wrong["second moment"].differs
+    return bool(np.all(np.abs(share - 1.0) < SLIGHT)) and power
 
 
 def reversed_curve(part: Part) -> bool:

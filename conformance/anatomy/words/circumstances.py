@@ -298,11 +298,18 @@ def beside_it(d: Difference) -> Words | None:
 
 
 def order(d: Difference) -> Words | None:
-    """The words on a maximum that depends on the places of elements, or None.
+    """The words on a maximum that depends on the places of elements, or on arrays that are scaled; or None.
 
     The largest v makes the shortest steps, and the first v is always the largest.
     """
     r, claim, claimed = d.anatomy.readings, d.anatomy.claim, d.anatomy.claimed
+    if are_scaled_by_order(r):
+        text = "the steps of an array are multiplied by one number, which is another where its elements"
+        return (
+            "moments",
+            "STEP.1",
+            f"{text} stand in the opposite order, as of its first or its last gradient",
+        )
     if claim is None or claimed is None or claim.amsgrad == "none":
         return None
     for name in FIRST["order"].names:
@@ -312,6 +319,16 @@ def order(d: Difference) -> Words | None:
                 return None
     text = "an element's steps after the first are too long, never too short, depending on its place"
     return "amsgrad", "AMS.1", f"{text}: the maximum is not its own"
+
+
+def are_scaled_by_order(r: Readings) -> bool:
+    """True if the opposite order of its elements multiplies all steps of an array by one number."""
+    for i in range(len(LENGTHS)):
+        one, other = (r.moves(name, i).value for name in FIRST["order"].names)
+        ratio = one / other[:, ::-1]
+        if not np.isfinite(ratio).all() or not near(ratio, ratio[:, :1]):
+            return False
+    return True
 
 
 def alike(moved: FloatArray) -> bool:

@@ -17,6 +17,7 @@ from adamcore.conformance.anatomy.precision import FINE as DOUBLE
 from adamcore.conformance.anatomy.precision import scatter
 from adamcore.conformance.anatomy.texts import number
 from adamcore.conformance.anatomy.words import (
+    arrays,
     circumstances,
     clocks,
     decay,
@@ -32,7 +33,7 @@ FINE = 2e-3  #: relative differences below this are a matter of how exactly coef
 
 WORDS: dict[str, Callable[[Difference], Words]] = {
     "runs": circumstances.circumstance,
-    "arrays": gradient.arrays,
+    "arrays": arrays.arrays,
     "gradient": gradient.gradient,
     "steps": circumstances.circumstance,
     "first moment": moments.first_moment,
@@ -74,7 +75,7 @@ def division_by_zero(anatomy: Anatomy) -> Words | None:
     if claimed is None or run is None or "ZeroDivisionError" not in (run.error or ""):
         return None
     [part] = [part for part in anatomy.parts if part.name == "arrays"]
-    return gradient.not_finite(Difference(anatomy, part))
+    return arrays.not_finite(Difference(anatomy, part))
 
 
 def has_few_bits(d: Difference) -> bool:

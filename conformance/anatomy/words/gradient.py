@@ -1,4 +1,4 @@
-"""What to say of arrays or gradients that are not stepped as claimed."""
+"""What to say of gradients that do not count as claimed."""
 
 from __future__ import annotations
 
@@ -8,280 +8,14 @@ from adamcore.conformance.anatomy.circumstances import SECOND
 from adamcore.conformance.anatomy.differences import Difference, Words
 from adamcore.conformance.anatomy.experiments import (
     CLIP_POWERS,
-    CONSTANT,
     LARGE,
-    LEVERS,
     NEIGHBOURS,
-    POWERS,
     ZERO,
-    T,
 )
 from adamcore.conformance.anatomy.facts import NEAR, Facts, near
-from adamcore.conformance.anatomy.ordinary import CLOCKS
-from adamcore.conformance.anatomy.parts import VISIBLE, beside
-from adamcore.conformance.anatomy.readings import Readings
-from adamcore.conformance.anatomy.texts import listed, number
-from adamcore.conformance.anatomy.words.decay import decay_rule
-from adamcore.conformance.anatomy.words.moments import FEW_BITS, correction, first_moment, second_moment
-from adamcore.conformance.types import FloatArray
-
-OF_SCALARS = ("nesterov", "bias_correction", "clock")  #: areas of what a step has one of for all elements
-
-
-def arrays(d: Difference) -> Words:
-    if d.differs("finite"):
-        return not_finite(d)
-    if d.differs("stepped"):
-        got, _ = d.values("stepped")
-        if (words := unmoved(d)) is not None:
-            return words
-        if not got.any():
-            return "moments", "STEP.1", "no element moves in the step in which its first gradient comes"
-        if not got[:T].any():
-            return "mixed_precision", "NUM.1", "a gradient of 2^40 does not move p"
-        if (small := unmoved_by_small(d)) is not None:
-            return "moments", "NUM.2", small
-        if (words := unmoved_after_zeros(d)) is not None:
-            return words
-        if are_small_beside_others(d):
-            text = "beside much larger gradients in its array a small one does not move p; alone it does"
-            return "mixed_precision", "NUM.1", f"{text}: an array shares few bits"
-        text = f"{int(np.sum(got == 0))} of {len(got)} elements that have a gradient do not move"
-        return "layout", "STEP.1", text
-    if are_left_out_again(d):
-        return "missing", "F1", "a gradient that is the same as the one before counts as absent"
-    last = "the last of two equal arrays makes, times the step, "
-    if d.differs("place") and is_of_root(d):
-        return "moments", "MOM.2", f"{d.beside('place', last)}: the root is that of other arrays too"
-    if d.differs("place") and (factors := factors_without_averages(d)) is not None:
-        text = "without averages, to which no clock matters, the steps of an array go on changing: they are"
-        return "schedule", "LR.1", f"{text} {listed(factors)} times its last one"
-    if d.differs("place") and np.isfinite(d.values("place")[0]).all():
-        return (*meaning_of_place(d.values("place")[0]), d.beside("place", last))
-    if (words := place_of_first(d)) is not None:
-        return words
-    ratio, _ = d.values("alone")
-    if (words := scalars_beside_others(d)) is not None:
-        return words
-    text = f"without other arrays beside it, a step is {number(ratio[0])} times as large"
-    if counts_arrays(d):
-        return "schedule", "LR.1", f"{text}, whatever its size: the number of arrays counts"
-    if ratio[0] > 4 and is_of_root(d):
-        return "moments", "MOM.2", f"{text}, though not far below eps: the root is that of other arrays too"
-    return ("clipping", "NUM.5", text) if ratio[0] > 1 else ("isolation", "STATE.3", text)
-
-
-def are_left_out_again(d: Difference) -> bool:
-    """True if of constant gradients the first alone moves p."""
-    r = d.anatomy.readings
-    if "unit" not in r.probes or r.why_not("unit"):
-        return False
-    moved = r.moves("unit", 1).value[:, 0]
-    return bool(moved[0] != 0 and len(moved) > 1 and not np.any(moved[1:]))
-
-
-def meaning_of_place(ratio: FloatArray) -> tuple[str, str]:
-    """Return the area and the rule of equal arrays whose second steps have this ratio.
-
-    A step against the other one is none of another clock.  Neither is one whose corrections stand in it once
-    more for each array before it.
-    """
-    b1, b2 = LEVERS["b1"], LEVERS["b2"]
-    corrections = np.sqrt(1 - b2**2) / (1 - b1**2)
-    if (ratio < 0).all():
-        return "maximize", "MAX.1"
-    if any(near(ratio, corrections**k) for k in range(1, 41)):
-        return "bias_correction", "BC.1"
-    return "clock", "CLK.1"
-
-
-def is_of_root(d: Difference) -> bool:
-    """True if other arrays change the steps by the root alone.
-
-    What cuts gradients does so far below eps too.  What cuts updates shortens all steps by one factor.
-    """
-    r, claimed = d.anatomy.readings, d.anatomy.claimed
-    if claimed is None or not all(
-        r.moves("large", i).all_equal(claimed.moves("large", i)) for i in range(len(NEIGHBOURS))
-    ):
-        return False
-    tiny, large = of_claimed(r, claimed)
-    return bool(np.isfinite([tiny, large]).all()) and not near(tiny, large)
-
-
-def of_claimed(r: Readings, claimed: Readings) -> tuple[float, float]:
-    """Return the first steps of gradients far below eps and far above it, times those claimed."""
-    tiny, large = (getattr(r, name) / getattr(claimed, name) for name in ("linear", "normal"))
-    return tiny.value[0, 0], large.value[0, 0]
-
-
-def unmoved_after_zeros(d: Difference) -> Words | None:
-    """Return the words on elements that stay if their first gradient is not one of the first step, or None.
-
-    An element with a gradient in each step moves in each of them.
-    """
-    (got, _), moved = d.values("stepped"), d.anatomy.readings.moves("normal").value[:, CONSTANT]
-    if not got[0] or got[1:T].any() or not got[T:].all() or not moved.all():
-        return None
-    return "moments", "STEP.1", "after steps without gradients a gradient does not move p at all"
-
-
-def counts_arrays(d: Difference) -> bool:
-    """True if other arrays multiply all steps by one number, also those that are too small to be cut."""
-    r, claimed = d.anatomy.readings, d.anatomy.claimed
-    if claimed is None:
-        return False
-    tiny, large = of_claimed(r, claimed)
-    small = np.array(
-        [(r.moves("large", i) / claimed.moves("large", i)).value[0, 0] for i in range(len(NEIGHBOURS))]
-    )
-    shares = np.array([tiny, large, *small])
-    if not np.isfinite(shares).all() or not shares.all():
-        return False
-    return near(tiny, large) and near(small, small[0]) and not near(tiny, 1.0) and not near(small[0], 1.0)
-
-
-def are_small_beside_others(d: Difference) -> bool:
-    """True if the smallest gradients of an array do not move p, and nothing else that has one stays."""
-    stepped, _ = d.values("stepped")
-    count = len(POWERS) - VISIBLE
-    of_steps, curve, others = stepped[:T], stepped[T : T + count], stepped[T + count :]
-    small = np.flatnonzero(curve == 0)
-    whole = of_steps.all() and np.array_equal(small, np.arange(len(small))) and len(small) < len(curve)
-    return bool(whole and others[:2].all() and not others[2] and others[3:].all())
-
-
-def place_of_first(d: Difference) -> Words | None:
-    """Return the words on arrays that are stepped in another way than the first one, or None."""
-    r, claimed = d.anatomy.readings, d.anatomy.claimed
-    if claimed is None or "zeros" not in r.probes or r.why_not("zeros"):
-        return None
-    if not all(r.moves(name).all_equal(claimed.moves(name)) for name in ("alone", "zeros")):
-        return None
-    text = "the first array is stepped as claimed, alone and beside others; those after it are not: "
-    return "layout", "STEP.1", d.beside("alone", f"{text}its step over theirs is ")
-
-
-def not_finite(d: Difference) -> Words:
-    """The words on a p that becomes NaN or infinite: by every gradient, or by a large one alone."""
-    r, claim = d.anatomy.readings, d.anatomy.claim
-    if is_as_claimed_without_averages(d):
-        if np.isfinite(r.moves("linear").value).all():  # a correction spoils steps of any size
-            text = (
-                "gradients of 2^40 make p NaN or infinite, but not where both betas are 0: a moment overflows"
-            )
-            return "moments", "MOM.1", text
-        text = "p becomes NaN or infinite, but not where both betas are 0: a correction is 0"
-        return "bias_correction", "BC.1", text
-    if np.isfinite(r.moves("linear").value[0, 0]):
-        return "mixed_precision", "NUM.1", "a gradient of 2^40 makes p NaN or infinite"
-    unit = r.moves("unit", 1).value if "unit" in r.probes else np.zeros(1)
-    if np.isnan(unit[0]).any() and is_finite_later(r):
-        text = (
-            f"any gradient makes p NaN, but not after step {CLOCKS[0]}: a correction is 0 in the first step"
-        )
-        return "bias_correction", "BC.1", text
-    if np.isnan(unit[0]).any() and not r.why_not("unit"):
-        return "moments", "MOM.2", "p becomes NaN, also where both betas are 0: a root of what is below 0"
-    if np.isfinite(unit).all() and unit.any():
-        return "moments", "MOM.2", "p becomes NaN or infinite, but not where both betas are 0"
-    if claim is not None and claim.nesterov == "dozat":
-        return "nesterov", "NES.1", "any gradient makes p NaN or infinite: the look-ahead divides by 0"
-    return (
-        "bias_correction",
-        "BC.1",
-        "any gradient makes p NaN or infinite: what a step is divided by is none",
-    )
-
-
-def is_finite_later(r: Readings) -> bool:
-    """True if steps from a given state are finite."""
-    later = f"clock-{CLOCKS[0]}"
-    return later in r.probes and not r.why_not(later) and bool(np.isfinite(r.moves(later).value).all())
-
-
-def scalars_beside_others(d: Difference) -> Words | None:
-    """Return the words on the scalars of a step that other arrays change, or None if it is something else."""
-    parts = {part.name: part for part in d.anatomy.parts}
-    if set(parts["gradient"].differs) - {"beside others"}:
-        return None  # gradients are cut or scaled, by all of them together
-    for name, words in (
-        ("first moment", first_moment),
-        ("second moment", second_moment),
-        ("correction", correction),
-    ):
-        if not parts[name].as_claimed:
-            area, rule, text = words(Difference(d.anatomy, parts[name]))
-            return (area, rule, f"beside other arrays, {text}") if area in OF_SCALARS else None
-    return None
-
-
-def is_as_claimed_without_averages(d: Difference) -> bool:
-    """True if steps of the same gradients are as claimed where nothing is averaged and nothing corrected."""
-    r, claimed = d.anatomy.readings, d.anatomy.claimed
-    if claimed is None or "unit" not in r.probes or r.why_not("unit"):
-        return False
-    averages = r.hyper("b1", "unit") or r.hyper("b2", "unit")
-    return not averages and r.moves("unit", 1).all_equal(claimed.moves("unit", 1))
-
-
-def factors_without_averages(d: Difference) -> FloatArray | None:
-    """Return the steps by constant gradients where nothing is averaged, or None if all are alike.
-
-    There every correction is 1 from the first step on.
-    """
-    r, claimed = d.anatomy.readings, d.anatomy.claimed
-    if claimed is None or "unit" not in r.probes or r.why_not("unit"):
-        return None
-    if r.hyper("b1", "unit") or r.hyper("b2", "unit"):
-        return None
-    steps, theirs = (each.moves("unit", 1)[:, 0] for each in (r, claimed))
-    there = steps[np.isfinite(steps.value) & (steps.value != 0)]
-    if not theirs.all_equal(theirs[0]) or steps.all_equal(steps[0]) or len(there) < T:
-        return None
-    factors: FloatArray = there.value / there.value[-1]
-    return factors
-
-
-def unmoved(d: Difference) -> Words | None:
-    """Return the words on arrays or steps in which nothing moves, or on all of them."""
-    r, (got, _) = d.anatomy.readings, d.values("stepped")
-    if not any(np.any(r.moves(name).value) for name in ("linear", "normal")):
-        decayed, under = (np.nan_to_num(r.moves("decay", i).value) for i in (0, 2))
-        if not decayed.any() and not under.any():
-            return "mixed_precision", "NUM.1", f"no element moves at all in {r.dtype}"
-        if under[0, 0] == under[0, 1]:
-            return "moments", "MOM.1", "no gradient moves p, which decays alone"
-        return "decay", decay_rule(d), "without weight decay nothing moves"
-    beside = [r.moves("neighbours", k).value for k in range(3 * len(NEIGHBOURS))]
-    if not any(np.any(moved) for moved in (r.moves("normal").value, *beside)):
-        return "layout", "STEP.1", "of several arrays the first alone moves"
-    still = np.flatnonzero(~np.any(r.moves("normal").value, axis=1)) + 1
-    of_own = np.flatnonzero(got[:T] == 0) + 1  # the steps that do not count their own gradient
-    if len(still) and still[0] == 1 and np.array_equal(still, of_own) and not got[T:].any():
-        if len(still) == 1:
-            if is_as_claimed_after_first(d):
-                return "schedule", "LR.1", "the first step moves nothing, and those after it are as claimed"
-            return "clock", "CLK.2", "the first step moves nothing, those after it do"
-        return "clock", "CLK.2", f"steps {listed(still)} move nothing, those between them do"
-    return None
-
-
-def is_as_claimed_after_first(d: Difference) -> bool:
-    """True if the steps after the first one are as claimed, with what they have of its gradient."""
-    r, claimed = d.anatomy.readings, d.anatomy.claimed
-    return claimed is not None and all(
-        r.moves(name)[1:].all_equal(claimed.moves(name)[1:]) for name in ("linear", "normal")
-    )
-
-
-def unmoved_by_small(d: Difference) -> str | None:
-    """Return the words on small gradients, and no others, that do not move p."""
-    stepped, _ = d.values("stepped")
-    still = np.flatnonzero(stepped == 0) - T
-    if not np.array_equal(still, np.arange(len(still))) or len(still) > len(POWERS):
-        return None
-    return f"a gradient of 2^{POWERS[VISIBLE + int(still[-1])]} does not move p at all"
+from adamcore.conformance.anatomy.parts import beside
+from adamcore.conformance.anatomy.texts import number
+from adamcore.conformance.anatomy.words.moments import FEW_BITS
 
 
 def gradient(d: Difference) -> Words:
@@ -320,6 +54,9 @@ def gradient(d: Difference) -> Words:
         if beside(d.anatomy.readings, 2).all_equal(1.0):  # there no factor of the gradient shows
             return "epsilon", "EPS.1", f"{text} eps counts {number(1.0 / share)} times as claimed"
         return "layout", "STEP.1", f"{text} a step far below eps is {number(share)} times as large"
+    if "beside others" in names and (times := share_of_one_alone(d)) is not None:
+        text = f"an array of one element takes a step {number(times)} times as large as claimed"
+        return "layout", "STEP.1", f"{text}; elements of longer ones are stepped as claimed"
     if "beside others" in names:
         return "clipping", "NUM.5", d.beside("beside others", "beside larger gradients a step has the share ")
     if "opposite" in names:
@@ -334,6 +71,14 @@ def gradient(d: Difference) -> Words:
             return "moments", "STEP.1", text
         return "clipping", "NUM.5", clip_text(d)
     return "moments", "STEP.1", d.beside("sum of two", "two impulses together give, times their sum, ")
+
+
+def share_of_one_alone(d: Difference) -> float | None:
+    """Return the step of an array of one element, times that claimed, if larger gradients change nothing."""
+    r, claimed = d.anatomy.readings, d.anatomy.claimed
+    if claimed is None or not r.moves("large", 2)[0, 0].all_equal(claimed.moves("large", 2)[0, 0]):
+        return None
+    return float((r.moves("large", 1) / claimed.moves("large", 1)).value[0, 0])
 
 
 def share_of_any_size(d: Difference) -> float | None:

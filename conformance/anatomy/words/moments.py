@@ -32,7 +32,10 @@ def first_moment(d: Difference) -> Words:
         if corrects_second_otherwise(d):
             text = "both moments have other corrections: an older gradient counts against the newest "
             return "bias_correction", "BC.1", d.beside("look-ahead", text)
-        return "nesterov", "NES.1", d.beside("look-ahead", "an older gradient counts against the newest ")
+        text = d.beside("look-ahead", "an older gradient counts against the newest ")
+        if claim is not None and claim.nesterov == "none" and counts_older_more(d):
+            return "moments", "MOM.1", text
+        return "nesterov", "NES.1", text
     found = constant(sure(d.part.values["fading"]))
     if found is None and is_scattered(d, "fading", "fading in step"):
         return "mixed_precision", "NUM.1", d.beside("fading", "an older gradient keeps, by its age, about ")
@@ -47,6 +50,12 @@ def first_moment(d: Difference) -> Words:
     if is_claim_with(d, b1=found) or is_claim_with(d, b1=found, b2=Facts(d.anatomy.readings).b2):
         return "hyperparameters", "MOM.1", f"b1 is {number(found)} where {number(b1)} was given"
     return "moments", "MOM.1", f"weights of m go down by {number(found)} a step where b1 is {number(b1)}"
+
+
+def counts_older_more(d: Difference) -> bool:
+    """True if older gradients count more against the newest one than claimed; a look-ahead adds to that."""
+    got, want = d.values("look-ahead")
+    return bool(np.all(got > want))
 
 
 def is_scattered(d: Difference, *names: str) -> bool:
