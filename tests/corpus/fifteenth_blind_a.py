@@ -88,7 +88,7 @@ class FifteenthWalksMemory(Frame):
 
 
 @wrong(
-    "schedule",
+    "layout",
     "STEP.1",
     like="mitsuba-renderer/mitsuba2#291: new values go into the dictionary, whose update() nobody calls",
 )
@@ -104,7 +104,7 @@ class FifteenthSceneNotUpdated(ZerosHat):
 
 
 @wrong(
-    "decay",
+    "decay hyperparameters",
     "DEC.2",
     like="PaddlePaddle/Paddle#30895: decay and step do not act on the same master copy of a parameter",
 )
@@ -123,7 +123,7 @@ class FifteenthMasterOfStepAlone(Frame):
 
 
 @wrong(
-    "moments",
+    "moments hyperparameters",
     "STEP.1",
     like="flwrlabs/flower#893: the mean difference stands in the last step where m_t is due",
 )

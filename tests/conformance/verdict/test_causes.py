@@ -47,6 +47,19 @@ def test_what_follows_is_below_the_cause_and_the_rest_is_not() -> None:
     assert all(np.isfinite(f.evidence.ulp) for f in errors if f.evidence)
 
 
+def test_beside_a_v_that_the_claim_does_not_correct_eps_has_one_place() -> None:
+    claim = replace(ADAMW, bias_correction="none")
+    other = replace(ADAMW, epsilon="outside-uncorrected")
+    _, results = runs_and_results(ADAMW)
+    [found] = axis_findings(claim, other, results[:1], PROBES)
+    assert (found.area, found.rule) == ("bias_correction", "BC.1")
+    inside = replace(other, epsilon="inside-corrected")
+    assert [f.area for f in axis_findings(claim, inside, results[:1], PROBES)] == [
+        "epsilon",
+        "bias_correction",
+    ]
+
+
 def test_an_error_that_a_missing_gradient_should_raise_is_one_finding() -> None:
     claim = replace(ADAMW, missing="error", clock="global", all_missing="error")
     other = replace(claim, missing="skip", all_missing="hold")

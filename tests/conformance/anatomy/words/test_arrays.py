@@ -1,0 +1,78 @@
+"""Words on arrays that are stepped otherwise beside others, alone, or in another order of their elements."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from measured_adams import Parts, assert_found, whole_anatomy
+
+from adamcore.conformance.anatomy.words.findings import first_finding
+from adamcore.conformance.types import FloatArray
+
+
+class StepsCutTogether(Parts):
+    """The steps of all arrays together are cut to a length of 1."""
+
+    def step(self, grads: list[FloatArray | None]) -> list[FloatArray]:
+        before, after = list(self.p), super().step(grads)
+        length = float(np.sqrt(sum(np.sum((a - b) ** 2) for a, b in zip(after, before, strict=True))))
+        share = min(1.0, 1.0 / length) if length else 1.0
+        self.p = [b + share * (a - b) for a, b in zip(after, before, strict=True)]
+        return [p.copy() for p in self.p]
+
+
+class OneElementKeepsIts(Parts):
+    """A number times an array of one element is the array."""
+
+    def first(self, m: FloatArray, g: FloatArray) -> FloatArray:
+        return super().first(m, g) if g.size > 1 else m + g
+
+
+class MultipliedByFirst(Parts):
+    """The step of an array is multiplied by its first gradient."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        before = self.p[i].copy()
+        super().one(i, g)
+        self.p[i] = before + (self.p[i] - before) * (float(np.ravel(g)[0]) if g.size else 1.0)
+
+
+class OldBatches(Parts):
+    """Of four parts of a gradient one is in its step, the other three in the next."""
+
+    def init(self, params: list[FloatArray], hyper: dict[str, float]) -> None:
+        super().init(params, hyper)
+        self.left = [np.zeros_like(p) for p in params]
+
+    def one(self, i: int, g: FloatArray) -> None:
+        super().one(i, self.left[i] + g / 4)
+        self.left[i] = 3 * g / 4
+
+
+class EpsilonOfItsOwn(Parts):
+    """eps is a constant, and the first step is corrected as the second."""
+
+    hyper = ("lr", "b1", "b2", "weight_decay")
+
+    def init(self, params: list[FloatArray], hyper: dict[str, float]) -> None:
+        super().init(params, hyper | {"eps": 1e-8})
+
+    def correction(self, t: int) -> tuple[float, float]:
+        return super().correction(t + 1)
+
+
+@pytest.mark.parametrize(
+    ("cls", "area", "rule", "observed"),
+    [
+        (StepsCutTogether, "clipping", "NUM.5", "the steps of all arrays together are cut to a length of 1"),
+        (OneElementKeepsIts, "layout", "STEP.1", "an array of one element takes a step "),
+        (MultipliedByFirst, "moments", "STEP.1", "are multiplied by one number"),
+        (OldBatches, "moments", "MOM.1", "an older gradient counts against the newest "),
+    ],
+)
+def test_arrays(cls: type, area: str, rule: str, observed: str) -> None:
+    assert_found(first_finding(whole_anatomy(cls)), area, rule, observed)
+
+
+def test_what_a_constant_eps_lets_through_is_no_clipping() -> None:
+    assert_found(first_finding(whole_anatomy(EpsilonOfItsOwn)), "clock", "CLK.2", "that begins at 1")
