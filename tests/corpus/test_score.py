@@ -18,6 +18,7 @@ SURVIVORS = {
 """Wrong Adams that are not killed, and what no run has."""
 
 MISNAMED = {
+    "fifteenth_blind_torch.py:FifteenthTorchSubspaceRenewed": "step 201 of a matrix shows it, and no part is other",
     "jax_adams.py:JaxBetaInBfloat16": "most corrections come to 0, and what divides by them is like nothing",
     "eighth_blind_a.py:EighthWeightsOfThreeDecimals": "only weights near 0 show it: those of one beta",
     "eighth_blind_c.py:EighthHalfEveryTenth": "the tenth step lies in few runs, in which it looks like m's",
@@ -38,6 +39,7 @@ MISNAMED = {
 """Wrong Adams that are killed but whose first finding has another area, and why."""
 
 SEVERAL = {
+    "fifteenth_blind_torch.py:FifteenthTorchDecayAndEpsilonLate": "its decay comes late, and its eps",
     "wrong_clock.py:ClockTicksPerArray": "its count is no part of a state",
     "thirteenth_blind_b.py:ThirteenthLazyFactor": "its factor is taken in before and behind the step",
     "thirteenth_blind_e.py:ThirteenthSelectiveUpdates": "parts of complex elements are skipped apart",
