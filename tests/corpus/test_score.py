@@ -18,7 +18,7 @@ SURVIVORS = {
 """Wrong Adams that are not killed, and what no run has."""
 
 MISNAMED = {
-    "fifteenth_blind_torch.py:FifteenthTorchSubspaceRenewed": "step 201 of a matrix shows it, and no part is other",
+    "fifteenth_blind_torch.py:FifteenthTorchSubspaceRenewed": "step 201 of a matrix alone shows it",
     "jax_adams.py:JaxBetaInBfloat16": "most corrections come to 0, and what divides by them is like nothing",
     "eighth_blind_a.py:EighthWeightsOfThreeDecimals": "only weights near 0 show it: those of one beta",
     "eighth_blind_c.py:EighthHalfEveryTenth": "the tenth step lies in few runs, in which it looks like m's",
