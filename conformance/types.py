@@ -27,7 +27,16 @@ FloatArray = npt.NDArray[Any]
 Layout = Literal["C", "F", "strided", "readonly", "offset", "reversed", "broadcast"]
 """How an array lies in memory: see :func:`adamcore.conformance.candidates.base.cast`."""
 Manner = Literal[
-    "plain", "beside", "alike", "fresh", "closure", "silent closure", "joining", "frozen", "used"
+    "plain",
+    "beside",
+    "alike",
+    "fresh",
+    "closure",
+    "silent closure",
+    "joining",
+    "frozen",
+    "used",
+    "scheduled",
 ]
 """How a probe is run: see :attr:`Probe.manner`."""
 RunKey = tuple[str, str]  #: the name of a probe, and a dtype
@@ -158,6 +167,7 @@ class Probe:
     optimizer before its first gradient, in a group of its own, unless it has one in the first step.  In a
     "frozen" run a parameter requires a gradient in those steps alone in which it has one.  "used" restores a
     saved state in an optimizer that has made as many steps, on other numbers; in all other runs it is new.
+    "scheduled" hands the optimizer a function of the number of updates for each hyperparameter that changes.
     """
     twin: str | None = None  #: the probe whose run must be the same bit for bit
     only: tuple[str, ...] = ()  #: the dtypes that it is run in; empty: all

@@ -319,6 +319,7 @@ HARD: Mapping[Manner, str] = {
     "joining": "no parameters can be added to it later",
     "frozen": "its parameters have no flag that says whether they require a gradient",
     "used": "its parameters cannot be set anew when a state is restored",
+    "scheduled": "its hyperparameters are no functions of the number of updates",
 }
 
 

@@ -27,6 +27,7 @@ from adamcore.conformance.candidates.base import (
     use,
 )
 from adamcore.conformance.candidates.elementwise import Programs
+from adamcore.conformance.candidates.schedules import functions, refused, without_changes
 from adamcore.conformance.dtypes import arithmetic_of
 from adamcore.conformance.errors import CandidateError, UnavailableError
 from adamcore.conformance.types import FloatArray, Moments, Probe, Run, Start, Step
@@ -72,7 +73,9 @@ class OptaxCandidate:
         import jax
 
         probe = served_probe(probe, self.arguments.lacks, self.arguments.fixed)
-        if reason := unsupported_reason(probe, lr=True, changes=True, found_inf=True, manners=("used",)):
+        if reason := unsupported_reason(
+            probe, lr=True, changes=True, found_inf=True, manners=("used", "scheduled")
+        ):
             return Run(unsupported=reason)
         with jax.default_device(self.device):
             return run_probe(lambda variant: self.stepper(variant, dtype), probe)
@@ -105,6 +108,9 @@ class OptaxStepper(Stepper):
         keywords = a.call(effective_hyper(probe.hyper, a.lacks, a.fixed))
         factory = candidate.factory
         self.names = a.names
+        if probe.manner == "scheduled":
+            keywords |= functions(probe, a.names)
+            probe = without_changes(probe)  # the functions make them
         self.changed = {name for step in probe.steps for name in step.changes or ()}
         if any("[" in a.names[name] for name in self.changed):
             raise UnsupportedProbe("inject_hyperparams cannot change an argument that is a pair")
@@ -126,6 +132,8 @@ class OptaxStepper(Stepper):
         except CandidateError:
             raise
         except Exception as error:
+            if self.probe.manner == "scheduled":
+                raise refused(error) from error
             if self.changed:
                 raise UnsupportedProbe(f"inject_hyperparams is refused: {describe(error)}") from error
             raise Refusal(describe(error)) from error
@@ -281,6 +289,7 @@ class OptaxStepper(Stepper):
 
     def step(self, index: int, step: Step) -> tuple[list[Any], list[str]]:
         changes = {**({} if step.lr is None else {"lr": step.lr}), **(step.changes or {})}
+        changes = {} if self.probe.manner == "scheduled" else changes
         for name, value in changes.items():
             number = np.asarray(value, arithmetic_of(self.dtype))
             self.hyperparams()[self.names[name]] = self.jax.device_put(number)
@@ -289,6 +298,8 @@ class OptaxStepper(Stepper):
         try:
             self.params, self.state = self.step_all(grads, self.state, self.params)
         except Exception as error:
+            if self.probe.manner == "scheduled" and index == 1:
+                raise refused(error) from error
             if self.changed and index == 1:  # such as a comparison of a traced argument with a number
                 raise UnsupportedProbe(f"inject_hyperparams is refused: {describe(error)}") from error
             raise

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from adamcore.conformance.probes.design import changing, moving, numbers, resumed, without
+from adamcore.conformance.probes.design import changing, moving, numbers, resumed, scheduled, without
 from adamcore.conformance.types import Probe, Step
 
 START = {"lr": 0.25, "b1": 0.5, "b2": 0.75, "eps": 0.125, "weight_decay": 0.125}
@@ -70,6 +70,22 @@ PROBES = [
         (numbers(106, 3, scale=4.0),),
         changed(107, {s: {"weight_decay": wd} for s, wd in enumerate(SCHEDULE) if s}),
         {**START, "weight_decay": SCHEDULE[0]},
+    ),
+    resumed(Probe(
+        "LR.1/function",
+        "lr is a function of the number of updates, 0 at first, also of a run that is restored",
+        (numbers(108, 3),),
+        scheduled(moving(109, 6, (3,)), {1: 0.5, 2: 0.0625, 3: 0.375, 5: 0.125}),
+        START,
+        manner="scheduled",
+    )),
+    Probe(
+        "LR.5/function",
+        "weight_decay is a function of the number of updates, 0 at first",
+        (numbers(106, 3, scale=4.0),),
+        changed(107, {s: {"weight_decay": wd} for s, wd in enumerate(SCHEDULE) if s}),
+        {**START, "weight_decay": SCHEDULE[0]},
+        manner="scheduled",
     ),
     GROUPED_LR,
     grouped("LR.4/groups-betas", "three groups with betas of their own", "b1", "b2"),

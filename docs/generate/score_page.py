@@ -131,15 +131,15 @@ suite was changed because of them, `blind_*.py` in part.
   needed what no run had: a state that is loaded by an optimizer in use, three steps in a row that are
   skipped, a parameter that requires no gradient at first, a closure without a loss, zeros in an array longer
   than a warp, an update outside of `jit`. All of it is there now, and a kernel that leaves three elements
-  alone is called on more. So are parameters of two dtypes, and a transformation that is begun twice. Two are
-  not killed to this day: one needs a schedule of weight decay that is a function, and one writes to the
-  settings that it is made with. The thirteenth returns its own memory, which is no fault under the protocol.
+  alone is called on more. So are parameters of two dtypes, a transformation that is begun twice, and a
+  weight decay that is a function. One is not killed to this day: it writes to the settings that it is made
+  with. The thirteenth returns its own memory, which is no fault under the protocol.
 - `fifteenth_blind_*.py`: 60 wrong Adams and 20 right ones after reports that were drawn at random: 173 were
-  gathered, whether their ideas were new or not, and those drawn were rebuilt in their order. All were labelled
-  before any of them was scored, and the figures at first sight are with these labels. The one that was not
-  killed needs a matrix and 200 steps, which is a probe now. Three of the ten others do what another area
-  says as well: a weight decay without effect, a first moment that is never used, and parameters that nobody
-  returns. The rest had the name of what was measured before the part that is wrong.
+  gathered, whether their ideas were new or not, and those drawn were rebuilt in their order. All were
+  labelled before any of them was scored, and the figures at first sight are with these labels. The one that
+  was not killed needs a matrix and 200 steps, which is a probe now. Three of the ten others do what another
+  area says as well: a weight decay without effect, a first moment that is never used, and parameters that
+  nobody returns. The rest had the name of what was measured before the part that is wrong.
 """
 FIRST = {
     "held_out": {"killed": "40 of 40 (100.0 %)", "named": "33 of 40 (82.5 %)", "alarms": "2"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 from blind_frame import FIVE, Array, Coupled, Frame, Slot, corrections
@@ -14,7 +15,7 @@ class Plain(Frame):
     """Algorithm 1, without decay."""
 
     dialect = "paper"
-    hyper = FOUR
+    hyper: ClassVar[tuple[str, ...]] = FOUR
 
 
 class Maximum(Coupled):

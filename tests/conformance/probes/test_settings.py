@@ -20,6 +20,7 @@ CHANGED = ["BC.4/betas-changed", "LR.3/eps-changed", "LR.3/decay-changed", "LR.5
 GROUPED = [f"LR.4/groups-{what}" for what in ("lr", "betas", "eps", "decay", "schedule")]
 GROUPED += ["STATE.4/resumed-groups"]
 ABSENT = "LR.4/groups-absent"
+FUNCTIONS = ("LR.1/function", "LR.5/function")
 
 
 class ReadsOnce(Good):
@@ -80,7 +81,14 @@ class Bare:
 
 
 def test_there_is_a_probe_for_each_setting() -> None:
-    assert {probe.name for probe in SETTINGS} == {*CHANGED, *GROUPED, ABSENT, "STEP.2/groups", "LR.4/joining"}
+    assert {probe.name for probe in SETTINGS} == {
+        *CHANGED,
+        *GROUPED,
+        ABSENT,
+        "STEP.2/groups",
+        "LR.4/joining",
+        *FUNCTIONS,
+    }
 
 
 @pytest.mark.parametrize("name", [*CHANGED, *GROUPED, ABSENT])
