@@ -63,7 +63,7 @@ class SixteenthBTorchDecayInGradient(Base):
 
 
 @wrong(
-    "moments",
+    "moments epsilon",
     "MOM.1",
     like="tientrandinh/Revisiting-Reverse-Distillation#12: zero_grad stands before each backward of several",
     claim="torch.Adam",

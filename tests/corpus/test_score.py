@@ -17,6 +17,7 @@ SURVIVORS = {
 """Wrong Adams that are not killed, and what no run has."""
 
 MISNAMED = {
+    "sixteenth_blind_kernels.py:sixteenth_old_layout": "a number that is read as t is 0 at first",
     "fifteenth_blind_torch.py:FifteenthTorchSubspaceRenewed": "step 201 of a matrix alone shows it",
     "jax_adams.py:JaxBetaInBfloat16": "most corrections come to 0, and what divides by them is like nothing",
     "eighth_blind_a.py:EighthWeightsOfThreeDecimals": "only weights near 0 show it: those of one beta",
@@ -29,7 +30,6 @@ MISNAMED = {
     "thirteenth_blind_jax_b.py:ThirteenthJaxCompiledForFirst": "the score has one process; a check names it",
     "fourteenth_blind_jax.py:FourteenthJaxOwnNorm": "beside larger gradients, a norm of them all is a clip",
     "fourteenth_blind_torch.py:FourteenthTorchRateIsDecay": "without weight decay its rate is 0",
-    "fourteenth_blind_e.py:FourteenthTenthAfterThaw": "a step after a pause is smaller, as by a clock",
     "fourteenth_blind_a.py:FourteenthRateInOldPart": "old gradients count less than the newest, as ahead",
     "fourteenth_blind_b.py:FourteenthTunedInPlace": "beside others of its length a first step is shorter",
     "fourteenth_blind_kernels.py:fourteenth_return_for_continue": "gradients of 0 alone show it",

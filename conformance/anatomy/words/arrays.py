@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from adamcore.conformance.anatomy.differences import SLIGHT, Difference, Words
@@ -16,7 +18,7 @@ from adamcore.conformance.anatomy.experiments import (
 from adamcore.conformance.anatomy.facts import near
 from adamcore.conformance.anatomy.ordinary import CLOCKS
 from adamcore.conformance.anatomy.parts import VISIBLE
-from adamcore.conformance.anatomy.readings import Readings
+from adamcore.conformance.anatomy.readings import Readings, readings_of_claim
 from adamcore.conformance.anatomy.texts import listed, number
 from adamcore.conformance.anatomy.words.decay import decay_rule
 from adamcore.conformance.anatomy.words.moments import correction, first_moment, second_moment
@@ -194,13 +196,16 @@ def not_finite(d: Difference) -> Words:
     if np.isfinite(r.moves("linear").value[0, 0]):
         return "mixed_precision", "NUM.1", "a gradient of 2^40 makes p NaN or infinite"
     unit = r.moves("unit", 1).value if "unit" in r.probes else np.zeros(1)
-    if np.isnan(unit[0]).any() and is_finite_later(r):
-        text = (
-            f"any gradient makes p NaN, but not after step {CLOCKS[0]}: a correction is 0 in the first step"
-        )
-        return "bias_correction", "BC.1", text
+    if np.isnan(unit[0]).any() and is_a_step_behind(d):
+        return "clock", "CLK.2", "any gradient makes p NaN: the clock is a step behind, and 0 at first"
     if np.isnan(unit[0]).any() and not r.why_not("unit"):
-        return "moments", "MOM.2", "p becomes NaN, also where both betas are 0: a root of what is below 0"
+        text = "any gradient makes p NaN"
+        if is_finite_later(r):
+            text = f"{text}, but not after step {CLOCKS[0]}: a correction is 0 in the first step"
+            return "bias_correction", "BC.1", text
+        if was_run_later(r):
+            return "moments", "MOM.2", f"{text}, also where both betas are 0: a root of what is below 0"
+        return "bias_correction", "BC.1", f"{text}, also where both betas are 0, as a correction of 0 does"
     if np.isfinite(unit).all() and unit.any():
         return "moments", "MOM.2", "p becomes NaN or infinite, but not where both betas are 0"
     if claim is not None and claim.nesterov == "dozat":
@@ -212,10 +217,25 @@ def not_finite(d: Difference) -> Words:
     )
 
 
+def is_a_step_behind(d: Difference) -> bool:
+    """True if steps from a given state are those of the claim whose clock is one less."""
+    r, claim, later = d.anatomy.readings, d.anatomy.claim, f"clock-{CLOCKS[0]}"
+    if claim is None or not was_run_later(r):
+        return False
+    [start] = r.probes[later].start
+    behind = replace(r.probes[later], start=(replace(start, t=start.t - 1),))
+    return r.moves(later).all_equal(readings_of_claim(claim, {later: behind}, r.dtype).moves(later))
+
+
+def was_run_later(r: Readings) -> bool:
+    """True if there are steps from a given state."""
+    later = f"clock-{CLOCKS[0]}"
+    return later in r.probes and not r.why_not(later)
+
+
 def is_finite_later(r: Readings) -> bool:
     """True if steps from a given state are finite."""
-    later = f"clock-{CLOCKS[0]}"
-    return later in r.probes and not r.why_not(later) and bool(np.isfinite(r.moves(later).value).all())
+    return was_run_later(r) and bool(np.isfinite(r.moves(f"clock-{CLOCKS[0]}").value).all())
 
 
 def scalars_beside_others(d: Difference) -> Words | None:

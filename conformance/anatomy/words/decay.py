@@ -39,6 +39,9 @@ def decay(d: Difference) -> Words:
                 "STEP.1",
                 "without any gradient elements come back in other places of their array",
             )
+        if has_few_exponents(p):
+            text = "without any gradient a small parameter becomes 0 and a large one infinite"
+            return "mixed_precision", "NUM.1", f"{text}: p is kept with few bits for its exponent"
         if (lost := largest_lost(p)) is not None:
             return "moments", "NUM.2", f"a parameter of {number(lost)} becomes 0 without any gradient"
         grows = np.any((np.abs(p[1]) > np.abs(p[0])) | (p[1] * p[0] < 0)) and np.array_equal(p[1], p[-1])
@@ -200,6 +203,12 @@ def decay_rule(d: Difference) -> str:
     if d.anatomy.claim is None or d.anatomy.claim.decay not in ("l2", *RELATIVE):
         return "DEC.2"
     return RULE_OF["decay"][d.anatomy.claim.decay]
+
+
+def has_few_exponents(p: FloatArray) -> bool:
+    """True if the smallest parameters are 0 after a step, the largest infinite, and one between is there."""
+    kept = p[1][np.argsort(np.abs(p[0]))]
+    return bool(kept[0] == 0 and np.isinf(kept[-1]) and np.any(kept == np.sort(np.abs(p[0]))))
 
 
 def late_steps(d: Difference) -> Difference | None:

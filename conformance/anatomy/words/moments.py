@@ -243,6 +243,10 @@ def sums(d: Difference) -> Words:
     got, want = d.values(f"sum of the {name}")
     what, b2 = "a step" if name == "first" else "v", d.anatomy.readings.hyper("b2")
     claim = d.anatomy.claim
+    if name == "first" and "lr" in d.anatomy.lacks:
+        lr = d.anatomy.readings.hyper("lr")
+        text = f"lr is {number(lr * got[0] / want[0])} where {number(lr)} is claimed"
+        return "hyperparameters", "STEP.1", text
     if name == "second" and claim is not None and claim.nesterov != "none" and near(got[0] / want[0], b2):
         return "nesterov", "NES.2", "the corrected v is multiplied by b2, as m is by b1 where it looks ahead"
     return "moments", "STEP.1", f"{what} is {number(got[0] / want[0])} times as large as claimed"

@@ -230,4 +230,9 @@ def absence(d: Difference) -> Words:
     name = next((name for name in names if d.differs(f"newest of {name}")), "")
     if not name:
         return "missing", "F1", "steps after those without a gradient have another size than claimed"
+    got, want = d.values(f"newest of {name}")
+    share = got / want
+    if near(share, share[0]):  # another clock changes small steps and large ones by different factors
+        text = f"after steps without a gradient, a step is {number(share[0])} times as large as claimed"
+        return "schedule", "LR.1", f"{text}, whatever its gradient"
     return "clock", "CLK.1", d.beside(f"newest of {name}", "after steps without a gradient, a step is ")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from measured_adams import Parts, assert_found, whole_anatomy
@@ -61,17 +63,69 @@ class EpsilonOfItsOwn(Parts):
         return super().correction(t + 1)
 
 
+class CorrectsBehind(Parts):
+    """The clock is raised behind the step, so that both corrections are 0 in the first one."""
+
+    def correction(self, t: int) -> tuple[float, float]:
+        return super().correction(t - 1)
+
+    def one(self, i: int, g: FloatArray) -> None:
+        with np.errstate(all="ignore"):
+            super().one(i, g)
+
+
+class PausedRate(Parts):
+    """A step in which no parameter has a gradient takes a tenth off the rate."""
+
+    def step(self, grads: list[FloatArray | None]) -> list[FloatArray]:
+        self.lr *= 0.9 if all(g is None for g in grads) else 1.0
+        return super().step(grads)
+
+    def get_state(self) -> dict[str, Any]:
+        return {"t": list(self.t), "m": self.m, "v": self.v}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        self.t, self.m, self.v = list(state["t"]), list(state["m"]), list(state["v"])
+
+
+class OwnRate(Parts):
+    """lr is no argument, and a number of its own."""
+
+    hyper = ("b1", "b2", "eps", "weight_decay")
+    set_lr = None  # type: ignore[assignment]
+
+    def init(self, params: list[FloatArray], hyper: dict[str, float]) -> None:
+        super().init(params, hyper | {"lr": 0.002})
+
+
+class StoredInHalf(Parts):
+    """Parameters but for the first go through float16 in every step."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        super().one(i, g)
+        with np.errstate(all="ignore"):
+            self.p[i] = self.p[i].astype(np.float16).astype(self.p[i].dtype) if i else self.p[i]
+
+
 @pytest.mark.parametrize(
     ("cls", "area", "rule", "observed"),
     [
         (StepsCutTogether, "clipping", "NUM.5", "the steps of all arrays together are cut to a length of 1"),
         (OneElementKeepsIts, "layout", "STEP.1", "an array of one element takes a step "),
         (MultipliedByFirst, "moments", "STEP.1", "are multiplied by one number"),
+        (PausedRate, "schedule", "LR.1", "after steps without a gradient, a step is 0.9 times as large"),
+        (OwnRate, "hyperparameters", "STEP.1", "lr is 0.002 where 0.001 is claimed"),
+        (StoredInHalf, "mixed_precision", "NUM.1", "few bits for its exponent"),
         (OldBatches, "moments", "MOM.1", "an older gradient counts against the newest "),
     ],
 )
 def test_arrays(cls: type, area: str, rule: str, observed: str) -> None:
     assert_found(first_finding(whole_anatomy(cls)), area, rule, observed)
+
+
+def test_a_correction_of_0_where_no_state_can_be_given() -> None:
+    text = "also where both betas are 0, as a correction of 0 does"
+    assert_found(first_finding(whole_anatomy(CorrectsBehind)), "bias_correction", "BC.1", text)
 
 
 def test_what_a_constant_eps_lets_through_is_no_clipping() -> None:

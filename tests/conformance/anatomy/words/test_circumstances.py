@@ -41,7 +41,7 @@ CASES = [
     (odd.MatrixInTurns, "layout", "STEP.1", "a step of an array of two dimensions is "),
     (odd.OneBuffer, "isolation", "STATE.3", "arrays of one shape come back equal"),
     (odd.NothingLeft, "bias_correction", "BC.1", "but not where both betas are 0: a correction is 0"),
-    (odd.CorrectsByLast, "bias_correction", "BC.1", "but not after step 127: a correction is 0 in the first"),
+    (odd.CorrectsByLast, "clock", "CLK.2", "the clock is a step behind, and 0 at first"),
     (odd.WarmsUpFromZero, "schedule", "LR.1", "the first step moves nothing, and those after it are as"),
     (odd.ShrinkingBeta, "moments", "MOM.1", "and gradients that stay the same hardly do"),
     (odd.HalvesCut, "clipping", "NUM.5", "parts of an array are scaled down, each by its own gradients"),
