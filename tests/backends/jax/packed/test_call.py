@@ -36,15 +36,19 @@ def test_places_in_any_order(rows: int, dtypes: Any) -> None:
     each = [coefficients(Host(), ADAM, t, 0.1) for t in range(1, rows + 1)]
     made = program(ADAM, each[0])
     table = np.asarray([made.used(c) for c in each], np.float32)
-    step = jax.jit(lambda *x: call.packed_call(made, dtypes)(*x, places))
+
+    def packed(ps: Any, gs: Any, vectors: Any, rows: Any) -> Any:
+        return call.packed_call(made, dtypes)(ps, gs, vectors, rows, places)
+
+    step = jax.jit(packed)
     new, vectors = step(ps, gs, whole, table)
     expected = {name: np.asarray(x).copy() for name, x in whole.items()}
     for j, (p, g, place) in enumerate(zip(ps, gs, places, strict=True)):
         span = slice(place, place + p.size)
-        m, v, v_max = (expected[name][span].reshape(p.shape).astype("float32") for name in whole)
+        parts: Any = [expected[name][span].reshape(p.shape).astype("float32") for name in whole]
         c = type(each[0])(*(None if x is None else np.float32(x) for x in each[j % rows]))
-        [(p, m)], v, v_max = update(np, ADAM, c, [(p, g, m)], v, v_max)
-        np.testing.assert_array_equal(new[j], p)
+        [(want, m)], v, v_max = update(np, ADAM, c, [(p, g, parts[0])], *parts[1:])
+        np.testing.assert_array_equal(new[j], want)
         for name, x in zip(whole, (m, v, v_max), strict=True):
             expected[name][span] = np.reshape(x, -1).astype(expected[name].dtype)
     for name, x in expected.items():
