@@ -12,7 +12,7 @@ every axis (:mod:`adamcore.conformance.claims`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
@@ -146,6 +146,8 @@ class Probe:
     """
     start: tuple[Start, ...] = ()  #: the state of each parameter at the start; empty: t=0 and zeros
     layout: Layout = "C"  #: how parameters and gradients lie in memory
+    dtypes: tuple[str | None, ...] = ()
+    """The dtype of each parameter; None is that of the run, and an empty tuple that of the run for all."""
     manner: Manner = "plain"
     """How the probe is run.
 
@@ -162,7 +164,7 @@ class Probe:
     ways: tuple[str, ...] = ()
     """The ways of clipping for whose claims it is made; empty: for every claim, one that clips or not."""
     clip: Clipping | None = None  #: how the claim clips, and so the candidate
-    drawn: bool = False  #: whether it was drawn at random: it is explained where no designed probe fails
+    drawn: bool = False  #: whether it was drawn at random
 
     @property
     def rule(self) -> str:
@@ -170,9 +172,18 @@ class Probe:
         return self.name.split("/")[0]
 
     @property
+    def comes_last(self) -> bool:
+        """Whether a failure is explained only where no other probe fails that must pass."""
+        return self.drawn or bool(self.dtypes)
+
+    @property
     def is_complex(self) -> bool:
         """Whether a parameter is complex."""
         return any(np.iscomplexobj(p) for p in self.params)
+
+    def dtypes_in(self, dtype: str) -> list[str]:
+        """Return the dtype of each parameter in a run."""
+        return [own or dtype for own in self.dtypes or [None] * len(self.params)]
 
     @cached_property
     def is_scaled(self) -> bool:
@@ -213,6 +224,19 @@ class Probe:
         """Return the probe with other hyperparameters."""
         return replace(self, hyper={**self.hyper, **changes})
 
+    def of(self, which: Sequence[int]) -> Probe:
+        """Return the probe of some of its parameters, in this order."""
+
+        def chosen(items: tuple[Any, ...] | None) -> Any:
+            return items and tuple(items[i] for i in which)
+
+        each = ("grads", "present", "before", "moments", "frozen", "states", "scaling")
+        steps = tuple(
+            replace(step, **{name: chosen(getattr(step, name)) for name in each}) for step in self.steps
+        )
+        own = {name: chosen(getattr(self, name)) for name in ("params", "start", "groups", "dtypes")}
+        return replace(self, steps=steps, **own)
+
     def applies_to(self, claim: Adam) -> bool:
         """Return whether the claim has the values that the probe needs.
 
@@ -248,6 +272,21 @@ class Run:
     """
     moments: list[list[Moments | None]] = field(default_factory=list)
     """The moments of each parameter in 16 bits, after each completed step; None or empty as for rests."""
+
+    def of(self, which: Sequence[int]) -> Run:
+        """Return the run of some of its parameters, in this order."""
+
+        def chosen(steps: Sequence[Sequence[Any]]) -> list[Any]:
+            return [[step[i] for i in which] if step else [] for step in steps]
+
+        return replace(
+            self,
+            params=chosen(self.params),
+            clocks=chosen(self.clocks),
+            rests=chosen(self.rests),
+            moments=chosen(self.moments),
+            after_error=chosen([self.after_error])[0],
+        )
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,7 @@ def pack_probe(probe: Probe) -> Json:
         "hyper": dict(probe.hyper),
         "start": [{"t": s.t} | {n: pack_array(getattr(s, n)) for n in MOMENTS} for s in probe.start],
         "layout": probe.layout,
+        "dtypes": list(probe.dtypes),
         "manner": probe.manner,
         "groups": [dict(group) for group in probe.groups],
         "clip": None if probe.clip is None else [probe.clip.way, probe.clip.most, probe.clip.eps],
@@ -69,6 +70,7 @@ def unpack_probe(packed: Json) -> Probe:
             for s in packed["start"]
         ),
         layout=packed["layout"],
+        dtypes=tuple(packed["dtypes"]),
         manner=packed["manner"],
         groups=tuple(packed["groups"]),
         clip=None if packed["clip"] is None else Clipping(*packed["clip"]),

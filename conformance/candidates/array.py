@@ -22,9 +22,9 @@ from adamcore.conformance.candidates.base import (
     Refusal,
     Stepper,
     UnsupportedProbe,
-    cast,
     describe,
     is_taken_apart,
+    laid_out,
     layout_of_parameters,
     run_probe,
     same_bits,
@@ -131,13 +131,13 @@ class ArrayStepper(Stepper):
     ) -> None:
         self.candidate, self.probe, self.dtype, self.after = candidate, probe, dtype, params
         layout = "C" if probe.layout == "readonly" else layout_of_parameters(probe)
-        self.given = [cast(p, dtype, layout) for p in (probe.params if params is None else params)]
+        self.given = self.cast(probe.params if params is None else params, layout)
         self.before = [p.copy() for p in self.given]
         self.lr: float | None = None  #: the one that was set last
         self.changed: dict[str, Any] = {}  #: the other hyperparameters that were set
         self.restored: list[Any] = []
         self.saved: list[Any] = []
-        self.gradients = GradientBuffers(probe, lambda g: cast(g, dtype, probe.layout), overwrite)
+        self.gradients = GradientBuffers(probe, lambda g: laid_out(g, probe.layout), overwrite)
         hyper = complete_hyper(probe.hyper, candidate.lacks, candidate.fixed, init_defaults(candidate.lacks))
         try:
             self.optimizer: Any = candidate.cls(**candidate.keywords)
@@ -154,7 +154,7 @@ class ArrayStepper(Stepper):
         if own is not None and has_other_moments(own):
             raise UnsupportedProbe("its state has no m and v, but something else in their place")
         state = {"t": [s.t for s in start]} | {
-            name: [cast(getattr(s, name), self.dtype) for s in start] for name in ("m", "v", "v_max")
+            name: self.cast([getattr(s, name) for s in start]) for name in ("m", "v", "v_max")
         }
         self.restore(state)
 
@@ -232,7 +232,7 @@ class ArrayStepper(Stepper):
             self.set_lr(step.lr)
         if step.changes:
             self.change(step.changes)
-        grads = self.gradients.fill([None if g is None else cast(g, self.dtype) for g in step.grads])
+        grads = self.gradients.fill(self.cast(step.grads))
         handed = list(grads)
         after = self.after = [np.array(p) for p in returned_list(self.optimizer.step(handed))]
         written = self.gradients.written(index)

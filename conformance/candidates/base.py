@@ -54,7 +54,13 @@ class UnsupportedProbe(Exception):
 class Stepper:
     """One optimizer with the parameters of one probe.  An adapter overrides what its candidates can do."""
 
-    dtype = ""  #: the dtype of the parameters
+    dtype = ""  #: the dtype of the run, and of all parameters that have none of their own
+    probe: Probe  #: what it runs
+
+    def cast(self, arrays: Sequence[FloatArray | None], layout: Layout = "C") -> list[Any]:
+        """Return copies of arrays of the probe, one for each parameter, in its dtype; None stays None."""
+        pairs = zip(arrays, self.probe.dtypes_in(self.dtype), strict=True)
+        return [None if x is None else cast(x, dtype, layout) for x, dtype in pairs]
 
     def step(self, index: int, step: Step) -> tuple[Sequence[Any], list[str]]:
         """Make a step; return the new parameters as NumPy arrays, and the inputs that it wrote to.
@@ -76,6 +82,9 @@ class Stepper:
     def place(self, params: Sequence[FloatArray]) -> None:
         """Set the parameters from outside, between two steps."""
         raise UnsupportedProbe("its parameters cannot be set from outside")
+
+    def share(self, other: Any) -> None:
+        """Step by the very function of another one, of the same hyperparameters, where there is one."""
 
     closure_calls = 0  #: how often the last step called its closure
     state_taken = False  #: True if loading took entries out of the state that it was given, or put some in
@@ -201,25 +210,23 @@ def run_probe(make: Callable[[Probe], Stepper], probe: Probe) -> Run:
             stepper.begin(probe.start)
         other = mirror(probe) if probe.has_neighbour else None
         neighbour = make(other) if other else None
+        if neighbour and probe.manner == "alike":
+            neighbour.share(stepper)
         for index, step in enumerate(probe.steps, start=1):
             if step.resumed:
                 stepper = stepper.resumed()
                 if stepper.state_taken:
                     run.written.append(f"the state that it was restored from, before step {index}")
             if step.before is not None:
-                stepper.place([cast(p, stepper.dtype) for p in step.before])
+                stepper.place(stepper.cast(step.before))
             compiled = compilations.count()
             try:
                 if neighbour and other:
                     neighbour.step(index, other.steps[index - 1])
                     compiled = compilations.count()
                 after, written = stepper.step(index, step)
-            except (ValueError, NotImplementedError) as error:
-                if not step.changes:
-                    raise
-                raise UnsupportedProbe(
-                    f"it refuses other {', '.join(step.changes)}: {describe(error)}"
-                ) from None
+            except Exception as error:
+                raise refused(probe, index, error) or error from None
             if probe.has_closure and stepper.closure_calls != 1:
                 run.closure.append(f"called its closure {stepper.closure_calls} times in step {index}")
             elif stepper.loss_lost and probe.level == "should":
@@ -247,6 +254,16 @@ def run_probe(make: Callable[[Probe], Stepper], probe: Probe) -> Run:
     run.rests = run.rests if any(run.rests) else []
     run.moments = run.moments if any(run.moments) else []
     return run
+
+
+def refused(probe: Probe, index: int, error: Exception) -> UnsupportedProbe | None:
+    """Return what a candidate refuses by an error in a step, if it may refuse it; else None."""
+    changes = probe.steps[index - 1].changes
+    if changes and isinstance(error, (ValueError, NotImplementedError)):
+        return UnsupportedProbe(f"it refuses other {', '.join(changes)}: {describe(error)}")
+    if probe.dtypes and index == 1:
+        return UnsupportedProbe(f"it refuses parameters of two dtypes: {describe(error)}")
+    return None
 
 
 def after_refusal(stepper: Stepper, probe: Probe, index: int) -> list[FloatArray]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from adamcore.conformance.candidates.base import cast, same_bits
+from adamcore.conformance.candidates.base import Stepper, same_bits
 from adamcore.conformance.types import FloatArray, Probe, Step
 
 
@@ -84,14 +84,14 @@ class GradientBuffers:
         return found
 
 
-def without_scale(step: Step, dtype: str) -> list[FloatArray | None] | None:
+def without_scale(step: Step, stepper: Stepper) -> list[FloatArray | None] | None:
     """Return the gradients of a step without their loss scale, or None if there is none.
 
     A step that is handed the scale may leave them in the place of its gradients (SCALE.1).
     """
     if step.scale is None:
         return None
-    return [None if g is None else cast(g / step.scale, dtype) for g in step.grads]
+    return stepper.cast([None if g is None else g / step.scale for g in step.grads])
 
 
 def same_as_one_of(array: FloatArray, *values: FloatArray | None) -> bool:

@@ -102,7 +102,8 @@ class CommandCandidate:
             scale="scale" in self.can,
             found_inf="found_inf" in self.can,
         )
-        for needed in sorted({cast(p, dtype).dtype.name for p in probe.params}):
+        pairs = zip(probe.params, probe.dtypes_in(dtype), strict=True)
+        for needed in sorted({cast(p, own).dtype.name for p, own in pairs}):
             if needed not in self.dtypes:
                 reason = f"it does not take {needed}"
         arrays, elements = len(probe.params), sum(np.size(p) for p in probe.params)
@@ -128,7 +129,7 @@ class CommandStepper(Stepper):
         self, candidate: CommandCandidate, probe: Probe, dtype: str, params: Sequence[Any] | None = None
     ) -> None:
         self.candidate, self.probe, self.dtype = candidate, probe, dtype
-        self.after = [cast(p, dtype) for p in (probe.params if params is None else params)]
+        self.after = self.cast(probe.params if params is None else params)
         hyper = effective_hyper(probe.hyper, candidate.info.lacks, candidate.info.fixed)
         self.lr = hyper.get("lr", 0.0)
         self.changed: dict[str, Any] = {}  #: hyperparameters that were changed since the start
@@ -143,7 +144,7 @@ class CommandStepper(Stepper):
     def begin(self, start: Sequence[Start]) -> None:
         state: Message = {"t": [s.t for s in start]}
         for name in MOMENTS:
-            state[name] = [pack(cast(getattr(s, name), self.dtype)) for s in start]
+            state[name] = [pack(x) for x in self.cast([getattr(s, name) for s in start])]
         self.set_state(state)
 
     def resumed(self) -> Stepper:
@@ -182,7 +183,7 @@ class CommandStepper(Stepper):
         self.lr = self.lr if step.lr is None else step.lr
         changes = {**self.handed, **(step.changes or {})}
         self.handed, self.changed = {}, {**self.changed, **changes}
-        grads = [None if g is None else pack(cast(g, self.dtype)) for g in step.grads]
+        grads = [None if g is None else pack(g) for g in self.cast(step.grads)]
         more: Message = {"hyper": changes} if changes else {}
         if step.scale is not None:
             more["scale"] = step.scale

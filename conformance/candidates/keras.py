@@ -24,7 +24,6 @@ from adamcore.conformance.candidates.base import (
     Refusal,
     Stepper,
     UnsupportedProbe,
-    cast,
     describe,
     run_probe,
     unsupported_reason,
@@ -100,9 +99,7 @@ class KerasStepper(Stepper):
         a = candidate.arguments
         keywords = a.call(effective_hyper(probe.hyper, a.lacks, a.fixed))
         try:
-            self.variables = [
-                keras.Variable(cast(p, dtype), dtype=str(cast(p, dtype).dtype)) for p in probe.params
-            ]
+            self.variables = [keras.Variable(p, dtype=str(p.dtype)) for p in self.cast(probe.params)]
             self.optimizer: Any = candidate.cls(**keywords)
             self.optimizer.build(self.variables)
         except Exception as error:
@@ -139,7 +136,7 @@ class KerasStepper(Stepper):
         if step.lr is not None:
             self.optimizer.learning_rate = step.lr
         self.change(step.changes or {})
-        grads = self.gradients.fill([None if g is None else cast(g, self.dtype) for g in step.grads])
+        grads = self.gradients.fill(self.cast(step.grads))
         self.optimizer.apply(grads, self.variables)
         written = self.gradients.written(index)
         return [np.array(self.to_numpy(v.value)) for v in self.variables], written

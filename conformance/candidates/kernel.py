@@ -12,7 +12,7 @@ from adamcore.conformance.candidates.base import (
     CandidateInfo,
     Stepper,
     UnsupportedProbe,
-    cast,
+    laid_out,
     run_probe,
     same_bits,
     unsupported_reason,
@@ -104,6 +104,8 @@ class KernelCandidate:
             return "a kernel gets no absent gradients: its caller leaves them out"
         if probe.is_complex:
             return "a kernel gets real arrays"
+        if probe.dtypes:
+            return "a kernel gets arrays of one dtype: its caller calls it for each"
         if not self.kernel.strided and probe.layout not in CONTIGUOUS:
             return "it does not say that it takes arrays that are not contiguous (strided=True)"
         compiled = self.signature.of_lists and isinstance(self.convention.library, Jax)
@@ -134,21 +136,20 @@ class KernelStepper(Stepper):
         self.candidate, self.convention, self.probe, self.dtype = candidate, convention, probe, dtype
         library = convention.library
         layout = "C" if probe.layout in ("readonly", "broadcast") else probe.layout
-        self.slots = slots or [convention.slot(cast(p, dtype, layout)) for p in probe.params]
+        self.slots = slots or [convention.slot(p) for p in self.cast(probe.params, layout)]
         hyper = complete_hyper(probe.hyper, candidate.lacks, candidate.signature.fixed)
         self.hypers = [hyper | dict(group) for group in probe.groups] or [hyper] * len(self.slots)
         self.gradients = GradientBuffers(
-            probe, lambda g: library.array(cast(g, dtype, probe.layout)), library.refill, library.numpy
+            probe, lambda g: library.array(laid_out(g, probe.layout)), library.refill, library.numpy
         )
 
     def begin(self, start: Sequence[Start]) -> None:
         if self.convention.clock == "array" and any(int(np.float32(s.t)) != s.t for s in start):
             raise UnsupportedProbe(f"its clock is an array of float32, which does not hold {start[0].t}")
+        moments = {name: self.cast([getattr(s, name) for s in start]) for name in ("m", "v", "v_max")}
         self.slots = [
-            self.convention.slot(
-                cast(p, self.dtype), {n: cast(getattr(s, n), self.dtype) for n in ("m", "v", "v_max")}, s.t
-            )
-            for p, s in zip(self.probe.params, start, strict=True)
+            self.convention.slot(p, {name: column[i] for name, column in moments.items()}, start[i].t)
+            for i, p in enumerate(self.cast(self.probe.params))
         ]
 
     def resumed(self) -> Stepper:
@@ -182,14 +183,14 @@ class KernelStepper(Stepper):
         changes = {**({} if step.lr is None else {"lr": step.lr}), **(step.changes or {})}
         self.hypers = [{**hyper, **changes} for hyper in self.hypers] if changes else self.hypers
         library = self.convention.library
-        grads = self.gradients.fill([None if g is None else cast(g, self.dtype) for g in step.grads])
+        grads = self.gradients.fill(self.cast(step.grads))
         before = [library.numpy(slot.p) for slot in self.slots]
         given = [slot.p for slot in self.slots]
         with np.errstate(all="ignore"):
             for those in self.calls():
                 request = Request(self.hypers[those[0]], step.scale, step.found_inf)
                 self.convention.step([self.slots[i] for i in those], [grads[i] for i in those], request)
-        written = self.gradients.written(index, may_be=without_scale(step, self.dtype))
+        written = self.gradients.written(index, may_be=without_scale(step, self))
         if self.convention.returns:
             written += [
                 f"parameter {i} in step {index}"

@@ -21,7 +21,6 @@ from adamcore.conformance.candidates.base import (
     Refusal,
     Stepper,
     UnsupportedProbe,
-    cast,
     describe,
     run_probe,
     unsupported_reason,
@@ -132,7 +131,7 @@ class OptaxStepper(Stepper):
             raise Refusal(describe(error)) from error
         self.check_skipping(self.skips_what_is_not_finite())
 
-        self.update = transformation.update
+        self.init, self.update = transformation.init, transformation.update
 
         def step(grads: Any, state: Any, params: Any) -> tuple[Any, Any]:
             updates, state = transformation.update(grads, state, params)
@@ -150,9 +149,16 @@ class OptaxStepper(Stepper):
                 "named kernel:module:function, and anything else is put into a class with "
                 "init(params, hyper) and step(grads)"
             )
-        self.params = self.arrays([cast(p, self.dtype) for p in self.probe.params])
+        self.params = self.arrays(self.cast(self.probe.params))
         self.state = self.begun(transformation.init)
         return transformation
+
+    def share(self, other: OptaxStepper) -> None:
+        """Begin the transformation of another one once more, for one parameter fewer where it has several."""
+        self.probe = self.probe.of(range(max(len(self.params) - 1, 1)))
+        self.params = self.params[: len(self.probe.params)]
+        self.state = self.begun(other.init)
+        self.init, self.update, self.step_all = other.init, other.update, other.step_all
 
     def hyperparams(self) -> dict[str, Any]:
         """Return the hyperparameters in the state, which may be changed; none if nothing was injected."""
@@ -208,7 +214,7 @@ class OptaxStepper(Stepper):
 
     def begin(self, start: Sequence[Start]) -> None:
         def given(name: str) -> list[Any]:
-            values: list[Any] = self.arrays([cast(getattr(s, name), self.dtype) for s in start])
+            values: list[Any] = self.arrays(self.cast([getattr(s, name) for s in start]))
             return values
 
         def replaced(node: Any) -> Any:
@@ -278,7 +284,7 @@ class OptaxStepper(Stepper):
         for name, value in changes.items():
             number = np.asarray(value, arithmetic_of(self.dtype))
             self.hyperparams()[self.names[name]] = self.jax.device_put(number)
-        grads = self.arrays([None if g is None else cast(g, self.dtype) for g in step.grads])
+        grads = self.arrays(self.cast(step.grads[: len(self.params)]))
         written = self.taken(grads) if self.probe.manner == "fresh" and index == 1 else []
         try:
             self.params, self.state = self.step_all(grads, self.state, self.params)

@@ -16,6 +16,7 @@ from adamcore.conformance.candidates.base import (
     Stepper,
     cast,
     describe,
+    laid_out,
     layout_of_parameters,
     run_probe,
     same_bits,
@@ -249,11 +250,11 @@ class OwnStepper(Stepper):
     def __init__(self, library: Library, adam: Adam, probe: Probe, dtype: str) -> None:
         self.library, self.dtype, self.lr = library, dtype, adam.lr
         self.adam, self.probe = adam, probe
-        self.params = [library.array(cast(p, dtype, layout_of_parameters(probe))) for p in probe.params]
+        self.params = [library.array(p) for p in self.cast(probe.params, layout_of_parameters(probe))]
         self.state = adam.init(self.params)
         self.gradients = GradientBuffers(
             probe,
-            lambda g: library.array(cast(g, dtype, probe.layout)),
+            lambda g: library.array(laid_out(g, probe.layout)),
             library.refill,
             read_each=library.numpy_each,
         )
@@ -332,7 +333,7 @@ class OwnStepper(Stepper):
             self.adam = dataclasses.replace(self.adam, **step.changes)
             self.call = self.stepper()
         before = library.numpy_each(self.params)
-        grads = self.gradients.fill([None if g is None else cast(g, self.dtype) for g in step.grads])
+        grads = self.gradients.fill(self.cast(step.grads))
         handed = list(grads)
         present = None
         if step.present is not None:

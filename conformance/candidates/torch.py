@@ -24,9 +24,9 @@ from adamcore.conformance.candidates.base import (
     Refusal,
     Stepper,
     UnsupportedProbe,
-    cast,
     describe,
     is_taken_apart,
+    laid_out,
     layout_of_parameters,
     numpy_dtype,
     run_probe,
@@ -136,7 +136,7 @@ class TorchStepper(Stepper):
         a = candidate.arguments
         self.hyper = effective_hyper(probe.hyper, a.lacks, a.fixed)
         layout = layout_of_parameters(probe)
-        self.params = [torch.nn.Parameter(self.tensor(p, layout)) for p in probe.params]
+        self.params = [torch.nn.Parameter(self.tensor(p, layout)) for p in self.cast(probe.params)]
         self.changed: dict[str, Any] = {}  #: hyperparameters that were set in all groups, lr too
         self.outside = waiting(probe)  #: the numbers of the parameters that the optimizer does not have yet
         self.joined: list[int] = []  #: those that were added to it, in this order
@@ -211,7 +211,7 @@ class TorchStepper(Stepper):
                 set_number(group, name, value)
 
     def tensor(self, array: Any, layout: Layout | None = None) -> Any:
-        return as_tensor(cast(array, self.dtype, layout or self.probe.layout), self.device)
+        return as_tensor(laid_out(array, layout or self.probe.layout), self.device)
 
     def refill(self, old: Any, new: FloatArray) -> None:
         """Write values into a tensor."""
@@ -308,7 +308,7 @@ class TorchStepper(Stepper):
             self.join(number)
         if self.probe.is_scaled:
             self.set_scale(step)
-        grads = self.gradients.fill([None if g is None else cast(g, self.dtype) for g in step.grads])
+        grads = self.gradients.fill(self.cast(step.grads))
         error = None
         try:
             self.step_with(grads)
@@ -334,7 +334,7 @@ class TorchStepper(Stepper):
 
     def written(self, index: int, step: Step) -> list[str]:
         """Return the gradients that a step has written to."""
-        unscaled = without_scale(step, self.dtype)
+        unscaled = without_scale(step, self)
         return self.gradients.written(index, [p.grad for p in self.params], unscaled)
 
     def set_scale(self, step: Step) -> None:

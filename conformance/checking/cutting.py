@@ -9,12 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import TypeVar
 
 from adamcore.conformance.probes.factors import factors_of, filled, made_finite, parts, same, without_zeros
 from adamcore.conformance.types import Probe, Result, Step
 
-T = TypeVar("T")
 Cut = Callable[[Probe], Probe]
 Judged = Callable[[Sequence[Probe]], list[Result]]  #: how a candidate does on each of some probes
 
@@ -68,18 +66,8 @@ def of_parameters(probe: Probe) -> Iterator[Cut]:
 
 def without_parameter(probe: Probe, i: int) -> Probe:
     """Return the probe without a parameter, unless it is the only one."""
-    if len(probe.params) == 1:
-        return probe
-
-    def others(of: tuple[T, ...]) -> tuple[T, ...]:
-        return of[:i] + of[i + 1 :]
-
-    steps = tuple(
-        replace(step, grads=others(step.grads), before=step.before and others(step.before))
-        for step in probe.steps
-    )
-    params, groups = others(probe.params), others(probe.groups)
-    return replace(probe, params=params, groups=groups, steps=steps)
+    count = len(probe.params)
+    return probe if count == 1 else probe.of([k for k in range(count) if k != i])
 
 
 def of_steps(probe: Probe) -> Iterator[Cut]:

@@ -97,8 +97,8 @@ def explain(
 
 
 def designed_first(results: Sequence[Result], probes: Mapping[str, Probe]) -> list[Result]:
-    """Return the results without those of probes drawn at random, if a designed one failed that must pass."""
-    designed = [r for r in results if not probes[r.probe].drawn]
+    """Return the results without those of probes that come last, if another one failed that must pass."""
+    designed = [r for r in results if not probes[r.probe].comes_last]
     failed = any(r.status == "failed" and probes[r.probe].level == "must" for r in designed)
     return designed if failed else list(results)
 

@@ -73,7 +73,7 @@ def plainest_failure(subject: ThirdParty) -> tuple[Result, Probe] | None:
     """Return the failure of the probe with the fewest factors, and that probe; None if there is none.
 
     What a candidate does around the arithmetic, such as writing to its inputs, is no matter of what meets.
-    Designed probes come before those drawn at random.
+    Designed probes come before those drawn at random; what fails for two dtypes is known to.
     """
     from adamcore.conformance.verdict.diagnose import is_handling
 
@@ -81,7 +81,10 @@ def plainest_failure(subject: ThirdParty) -> tuple[Result, Probe] | None:
     failed = [
         (r, probes[r.probe])
         for r in subject.results
-        if r.status == "failed" and r.dtype not in NARROW and probes[r.probe].level == "must"
+        if r.status == "failed"
+        and r.dtype not in NARROW
+        and probes[r.probe].level == "must"
+        and not probes[r.probe].dtypes
     ]
     small = [(r, probe) for r, probe in failed if not probe.is_large]
     if any(is_handling(r) for r, _ in failed):

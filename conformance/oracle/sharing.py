@@ -71,23 +71,7 @@ def unique_parameters(probe: Probe) -> tuple[Probe, list[int]]:
     which = [known.setdefault(identity_of(probe, i), len(known)) for i in range(len(probe.params))]
     first = [which.index(k) for k in range(len(known))]
 
-    def chosen(items: tuple[Any, ...] | None) -> Any:
-        return items and tuple(items[i] for i in first)
-
-    steps = tuple(
-        replace(
-            step,
-            grads=chosen(step.grads),
-            present=chosen(step.present),
-            before=chosen(step.before),
-            frozen=chosen(step.frozen),
-            states=chosen(step.states),
-            scaling=chosen(step.scaling),
-        )
-        for step in probe.steps
-    )
-    params, start, groups = chosen(probe.params), chosen(probe.start), chosen(probe.groups)
-    return replace(probe, params=params, steps=steps, start=start, groups=groups), which
+    return probe.of(first), which
 
 
 def identity_of(probe: Probe, i: int) -> object:

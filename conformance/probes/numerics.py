@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from adamcore.conformance.probes.design import ODD, array, gradients
+from adamcore.conformance.probes.design import ODD, array, gradients, moving, numbers
 from adamcore.conformance.types import Probe, Step
 
 NAN, INF = float("nan"), float("inf")
@@ -33,7 +33,18 @@ FINITE = Probe(
     {"lr": 0.25, "b1": 0.5, "b2": 0.8, "eps": 0.03, "weight_decay": 0.25},
 )
 
+FIRST_IS_FLOAT32 = ("float32", None, None, "float32")
+
 PROBES = [
+    Probe(
+        "NUM.1/two-dtypes",
+        "parameters of two dtypes in one optimizer, the first in float32: each is stepped in its own",
+        tuple(numbers(70 + i, *shape) for i, shape in enumerate(((3,), (2, 2), (5,), ()))),
+        moving(74, 4, (3,), (2, 2), (5,), ()),
+        {**ODD, "b2": 0.7},
+        dtypes=FIRST_IS_FLOAT32,
+        only=("float64",),
+    ),
     Probe(
         "NUM.4/near-one",
         "b2=0.9999 from p=0: 1-b**t formed in float32 is over a thousand ULP off",

@@ -74,6 +74,8 @@ def diagnose(
     findings = handling_findings(failures)
     scaled = [r for r in failures if not is_handling(r) and case.probe(r).is_scaled]
     rest = [r for r in failures if not is_handling(r) and r not in scaled]
+    of_dtypes = [r for r in rest if case.probe(r).dtypes]
+    rest = [r for r in rest if r not in of_dtypes]
     cause = None
     in_blocks, rest = block_findings(case, rest)
     findings += in_blocks
@@ -84,6 +86,7 @@ def diagnose(
         found, rest, cause = explain(case, rest, identification, measured, catalogue, meeting)
         findings = merge(findings, found)
     findings = add_unexplained(case, findings, rest)
+    findings = merge(findings, by_rule(of_dtypes, probes))
     if scaled:
         findings = add_loss_scale(case, findings, scaled, cause)
     notes = [*coefficient_notes(case), *compilation_notes(runs, probes)]

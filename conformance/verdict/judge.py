@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,7 @@ from adamcore.conformance.oracle.stored import Unrounded, stored
 from adamcore.conformance.oracle.trajectory import Trajectory, adam_for, is_absent, mask_of, real_parts
 from adamcore.conformance.settings import NARROW
 from adamcore.conformance.types import Evidence, FloatArray, Point, Probe, Result, Run
+from adamcore.conformance.verdict.dtypes_apart import judge_each
 from adamcore.conformance.verdict.random_moments import moments_problem, shown_moments
 from adamcore.conformance.verdict.rests import has_rests, rest_problem, values_of
 from adamcore.dtypes import named_by
@@ -80,6 +81,9 @@ def judge(
     if run.unsupported is not None:
         result.status, result.reason = "skipped", run.unsupported
         return result
+    if probe.dtypes:
+        how = partial(judge, claim, flushes=flushes, arithmetic=arithmetic, our_bits=our_bits)
+        return judge_each(probe, dtype, run, how)
     adam = adam_for(claim, probe)
     if run.closure:
         fail(result, run.closure[0])

@@ -12,9 +12,7 @@ from register import ITEMS
 ENOUGH = 0.97  #: the share of wrong Adams whose first finding must have the right area
 
 SURVIVORS = {
-    "fourteenth_blind_e.py:FourteenthCopiedAsFirst": "it needs parameters of two dtypes in one optimizer",
     "fourteenth_blind_jax_b.py:FourteenthJaxDecayOfStart": "it needs a weight decay that is a function",
-    "fourteenth_blind_jax_b.py:FourteenthJaxFormOfLast": "it needs a transformation that is begun twice",
     "fourteenth_blind_e.py:FourteenthSettingsAdopted": "it needs two optimizers made with one dictionary",
 }
 """Wrong Adams that are not killed, and what no run has."""

@@ -18,7 +18,6 @@ from adamcore.conformance.candidates.base import (
     CandidateInfo,
     Stepper,
     UnsupportedProbe,
-    cast,
     describe,
     laid_out,
 )
@@ -147,9 +146,8 @@ class ShardedTorchStepper(TorchStepper):
         return cuts_of(self.group.layout, shape, resumed=self.is_resumed)
 
     def tensor(self, array: Any, layout: Layout | None = None) -> Any:
-        whole = cast(array, self.dtype)
-        made = self.sharded(whole, layout or self.probe.layout)
-        self.whole[id(made)] = whole
+        made = self.sharded(array, layout or self.probe.layout)
+        self.whole[id(made)] = array
         return made
 
     def sharded(self, values: FloatArray, layout: Layout = "C") -> Any:

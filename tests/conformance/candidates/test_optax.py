@@ -104,6 +104,35 @@ def test_a_factory_that_says_nothing_claims_the_adam_of_optax(tmp_path: Path) ->
         load_candidates(f"{tmp_path}/chained.py:made", [None], {}, None)
 
 
+KEEPING = """
+import jax
+import optax
+
+def form_of_last(learning_rate, b1=0.9, b2=0.999, eps=1e-8, weight_decay=0.0):
+    adam, forms = optax.adamw(learning_rate, b1, b2, eps, weight_decay=weight_decay), []
+
+    def init(params):
+        forms[:] = [jax.tree.structure(params)]
+        return adam.init(params)
+
+    def update(grads, state, params=None):
+        updates, state = adam.update(grads, state, params)
+        return forms[0].unflatten(jax.tree.leaves(updates)), state
+
+    return optax.GradientTransformation(init, update)
+"""
+
+
+def test_a_transformation_that_is_begun_twice_keeps_nothing_of_the_second_time(tmp_path: Path) -> None:
+    pytest.importorskip("optax")
+    (tmp_path / "keeping_adam.py").write_text(KEEPING, encoding="utf-8")
+    for target, kept in ((f"{tmp_path}/keeping_adam.py:form_of_last", True), ("optax:adamw", False)):
+        [candidate] = load_candidates(target, [None], {}, None)
+        run = candidate.run(PROBES["STATE.3/alike"], "float32")
+        assert ("leaves" in (run.error or "")) is kept
+        assert candidate.run(PROBES["STATE.3/beside"], "float32").error is None
+
+
 PARTED = """
 import optax
 

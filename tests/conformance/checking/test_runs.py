@@ -12,7 +12,13 @@ def test_which_probes_are_run() -> None:
     far = [p for p in PROBES.values() if p.rule == "NUM.3"]
     assert far
     assert not any(is_for(p, "float16") for p in far)
-    elsewhere = ["NUM.1/digits", "STORE.1/short-steps", "STORE.16/random", "STORE.6/random"]
+    elsewhere = [
+        "NUM.1/two-dtypes",
+        "NUM.1/digits",
+        "STORE.1/short-steps",
+        "STORE.16/random",
+        "STORE.6/random",
+    ]
     assert [name for name, p in PROBES.items() if not is_for(p, "float32")] == elsewhere
 
 
