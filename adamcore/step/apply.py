@@ -50,8 +50,8 @@ def step(
             return done
         if not has_identity(params):
             cache = None
-    if isinstance(state, AdamState) and isinstance(state.m, PackedTree):
-        return state.m.step(adam, params, grads, state, lr, present, donate, hyper, loss_scale, clip)
+    if isinstance(m := getattr(state, "m", None), PackedTree):
+        return m.step(adam, params, grads, state, lr, present, donate, hyper, loss_scale, clip)
     tree = ParamTree(params)
     with collection_paused() if tree.large else nullcontext():
         return checked_step(adam, tree, grads, state, lr, present, donate, hyper, cache, loss_scale, clip)

@@ -70,7 +70,8 @@ def can_donate(owned: Sequence[Any], gs: Sequence[Any]) -> bool:
     kind = type(owned[-1])
     if {*map(type, both)} != {kind} or issubclass(kind, jax.core.Tracer):
         return False
-    places = {id(place): place for place in map(sharding, both)}.values()
+    each = list(map(sharding, both))
+    places = dict(zip(map(id, each), each, strict=True)).values()
     devices = {device for place in places for device in place.device_set}
     if {*map(type, places)} != {SingleDeviceSharding} or len(devices) > 1:
         return False

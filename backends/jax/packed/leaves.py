@@ -60,8 +60,8 @@ def leaves_of(adam: AdamConfig, params: Tree, grads: Tree, layout: Layout) -> Le
         ps, gs = (layout.structure.flatten_up_to(tree) for tree in (params, grads))
     except ValueError:
         return None
-    if not any(g is None for g in gs):
-        return Leaves(ps, gs, None) if None not in layout.shapes else None
+    if type(None) not in {*map(type, gs)}:
+        return Leaves(ps, gs, None) if layout.whole else None
     moving = tuple(i for i, g in enumerate(gs) if g is not None)
     for i in set(range(len(ps))).difference(moving):
         p, shape = ps[i], layout.shapes[i]

@@ -12,7 +12,7 @@ from adamcore.backends.jax.packed import donated, in_jit
 from adamcore.backends.jax.packed.tree import Packed, pack, unpack
 from adamcore.config import AdamConfig
 from adamcore.errors import BackendError, StateError
-from adamcore.state import AdamState
+from adamcore.state import AdamState, check_is_state
 from adamcore.step import Clip, LossScale, checked_step
 from adamcore.trees import ParamTree
 from adamcore.types import Tree
@@ -37,6 +37,7 @@ def step(
         BackendError: parameters lie on several devices.
         The errors of :meth:`adamcore.Adam.step`.
     """
+    check_is_state(state)
     for name, x in zip(AdamState._fields, state, strict=True):
         if x is not None and not isinstance(x, Packed):
             raise StateError(

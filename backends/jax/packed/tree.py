@@ -33,6 +33,7 @@ class Layout:
         self.key = structure, tuple(shapes), tuple(dtypes)
         self.structure, self.shapes, self.dtypes = self.key
         self.hash = hash(self.key)
+        self.whole = None not in self.shapes  #: True if no leaf is None
         self.sizes: dict[str, int] = {}  #: of the vectors, by dtype
         self.starts: list[int] = []  #: the element with which each leaf begins in the vector of its dtype
         for shape, dtype in zip(self.shapes, self.dtypes, strict=True):
