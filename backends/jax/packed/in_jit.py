@@ -36,7 +36,7 @@ def step(
     layout, vectors = state.m.layout, vectors_of(adam, state)
     leaves = None if vectors is None else leaves_of(adam, params, grads, layout)
     lr = adam.lr if lr is None else lr
-    if vectors is None or leaves is None or callable(lr) or not fits(leaves, layout):
+    if vectors is None or leaves is None or not fits(leaves, layout):
         return None
     ps, gs, t = leaves.those(leaves.ps), leaves.those(leaves.gs), vectors.pop("t")
     dtypes = format_of(adam, ps[0].dtype, vectors["m"].dtype, vectors["v"].dtype)
@@ -45,7 +45,11 @@ def step(
         return None
     n, ticker = backend.numbers(ps[0]), Ticker(adam, backend, lr)
     ticked = n.successor(t)
-    c = coefficients(n, ticker.adam, ticked, n.number(ticker.read_lr(lr)))
+
+    def rate(t: Array | None = None) -> Any:
+        return n.number(ticker.read_lr(lr if t is None else lr(t)))
+
+    c = coefficients(n, ticker.adam, ticked, jax.vmap(rate)(ticked) if callable(lr) else rate())
     program = program_of(adam, c)
     rows = table(program, dtypes, c, len(t))
     if leaves.moving is not None and len(t) > 1:
