@@ -152,9 +152,9 @@ def warn_of_more(entries: Mapping[str, Mapping[str, Any]]) -> None:
     if having:
         kept = dict.fromkeys(str(key) for keys in more.values() for key in keys)
         warnings.warn(
-            f"left out: {listed(kept)} in the states of {len(having)} parameters ({listed(having)}), which are "
-            "no part of an Adam's: if steps of the optimizer that saved them depend on them, those of another "
-            "go on otherwise",
+            f"left out: {listed(kept)} in the states of {len(having)} parameters ({listed(having)}), no part "
+            "of an Adam's: if steps of the optimizer that saved them depend on them, those of another go on "
+            "otherwise",
             stacklevel=4,
         )
 

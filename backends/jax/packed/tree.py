@@ -124,9 +124,15 @@ class Packed(PackedTree):
 def cutter(vectors: dict[str, Array]) -> Callable[[str, int, tuple[int, ...]], Array]:
     """Return a function that cuts an array out of the vector of a dtype, given its begin and its shape."""
     if not all(map(is_here, vectors.values())):
-        return lambda dtype, start, shape: jax.lax.slice(
-            vectors[dtype], (start,), (start + prod(shape),)
-        ).reshape(shape)
+        traced = any(isinstance(x, jax.core.Tracer) for x in vectors.values())
+
+        def taken(dtype: str, start: int, shape: tuple[int, ...]) -> Array:
+            x, size = vectors[dtype], prod(shape)
+            if traced:
+                return jax.lax.slice(x, (start,), (start + size,)).reshape(shape)
+            return jax.lax.dynamic_slice(x, (start,), (size,)).reshape(shape)  # a program a shape
+
+        return taken
     here = {dtype: np.asarray(x) for dtype, x in vectors.items()}
     places = {dtype: x.sharding if x.committed else None for dtype, x in vectors.items()}
 
@@ -139,7 +145,7 @@ def cutter(vectors: dict[str, Array]) -> Callable[[str, int, tuple[int, ...]], A
 
 def is_here(x: Any) -> bool:
     """True if an array lies in the memory of this process as NumPy's do."""
-    return not isinstance(x, jax.core.Tracer) and [d.platform for d in x.devices()] == ["cpu"]
+    return not isinstance(x, jax.core.Tracer) and [device.platform for device in x.devices()] == ["cpu"]
 
 
 def packed_tree(tree: Tree, name: str) -> Packed:
