@@ -96,9 +96,7 @@ def test_schedules_see_each_clock(clock: Any) -> None:
     for name, p in plain.items():
         np.testing.assert_allclose(packed[name], p, rtol=1e-6, atol=1e-7)
     with packed_alone():
-        jax.jit(inside(Adam(), lr=lambda t: 0.5))(
-            params, params, pack(Adam(clock="per-parameter").init(params))
-        )
+        jax.jit(inside(adam, lr=lambda t: 0.5))(params, params, pack(adam.init(params)))
 
 
 def test_vmap_and_derivatives_are_by_operations() -> None:
