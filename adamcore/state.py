@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from adamcore.errors import StateError
 from adamcore.types import Tree
@@ -47,10 +47,30 @@ v_max=array([0., 0.]), mu_product=None, p_rest=None, m_scale=None, v_scale=None,
     v_max_scale: Tree = None
 
 
-def check_state(state: object) -> None:
+class PackedTree:
+    """A field of a state whose arrays a library keeps in fewer arrays: a base class, by which it is known."""
+
+    unpacking: ClassVar[str] = "unpack(state)"  #: what returns the state as trees of arrays
+
+    def step(
+        self, adam: Any, params: Tree, grads: Tree, state: AdamState, *rest: Any
+    ) -> tuple[Tree, AdamState]:
+        """Make a step of a state whose m is this tree, from the arguments of :func:`adamcore.step.step`."""
+        raise NotImplementedError
+
+
+def check_is_state(state: object) -> None:
     """Raise :class:`StateError` unless ``state`` is an :class:`AdamState`."""
     if not isinstance(state, AdamState):
         raise StateError(
             f"state is {type(state).__name__}: expected an AdamState, as init, step and reset return it; the "
             "order of the arguments is step(params, grads, state)"
         )
+
+
+def check_state(state: object) -> None:
+    """Raise :class:`StateError` unless ``state`` is an :class:`AdamState` of trees of arrays."""
+    check_is_state(state)
+    m = getattr(state, "m", None)
+    if isinstance(m, PackedTree):
+        raise StateError(f"state.m is packed: expected a tree of arrays; {m.unpacking} returns such a state")

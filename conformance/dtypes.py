@@ -108,7 +108,7 @@ def to_bits(values: FloatArray, name: str) -> Bits:
     >>> [hex(k) for k in to_bits(np.array([1.0, -2.0]), "bfloat16")]
     ['0x3f80', '0xc000']
     """
-    x = np.ascontiguousarray(np.asarray(values).astype(DTYPES[name].carrier))
+    x = np.asarray(values).astype(DTYPES[name].carrier)
     if name == "bfloat16":
         return (x.view(np.uint32) >> np.uint32(16)).astype(np.uint16)
     return x.view(f"u{DTYPES[name].width // 8}")

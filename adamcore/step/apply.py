@@ -9,7 +9,7 @@ from adamcore.config import AdamConfig, Schedule
 from adamcore.jobs import Columns, Result, ResultColumns, Results
 from adamcore.protocol import StepRecord
 from adamcore.registry import backend_for, first, owner
-from adamcore.state import AdamState
+from adamcore.state import AdamState, PackedTree
 from adamcore.step.checks import check_apart
 from adamcore.step.clipping import Clip
 from adamcore.step.loss_scale import LossScale
@@ -50,6 +50,8 @@ def step(
             return done
         if not has_identity(params):
             cache = None
+    if isinstance(m := getattr(state, "m", None), PackedTree):
+        return m.step(adam, params, grads, state, lr, present, donate, hyper, loss_scale, clip)
     tree = ParamTree(params)
     with collection_paused() if tree.large else nullcontext():
         return checked_step(adam, tree, grads, state, lr, present, donate, hyper, cache, loss_scale, clip)

@@ -1,4 +1,4 @@
-"""JAX: the array backend, ``adam`` and its like as optax transformations, and :func:`native`."""
+"""JAX: the array backend, ``adam`` and its like as optax transformations, :func:`native`, :func:`pack`."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from adamcore.backends.jax.backend import backend
 from adamcore.backends.jax.in_jit import native
+from adamcore.backends.jax.packed import pack, unpack
 
 if TYPE_CHECKING:
     from adamcore.backends.jax.optimizer import adam, adamw, amsgrad, nadam, nadamw
 
-__all__ = ["adam", "adamw", "amsgrad", "backend", "nadam", "nadamw", "native"]
+__all__ = ["adam", "adamw", "amsgrad", "backend", "nadam", "nadamw", "native", "pack", "unpack"]
 
 OPTAX = ("adam", "adamw", "amsgrad", "nadam", "nadamw")
 

@@ -22,6 +22,8 @@ from typing import Any, Protocol
 
 import jax
 
+from adamcore.backends.jax import ffi_handler
+from adamcore.backends.jax.ffi_handler import RANK, VERSION
 from adamcore.backends.jax.ffi_threads import shared_text
 from adamcore.backends.kernels import llvm, loop
 from adamcore.backends.kernels.body import inputs_of, outputs_of
@@ -32,17 +34,6 @@ from adamcore.jobs import Job
 from adamcore.tracing import Program
 
 _numbers = count()  # a number for the name of each target
-VERSION = ("0", "3")  #: the version of the interface, major and minor
-
-# Positions in words of 8 bytes.
-EXTENSION, API, STAGE, ARGUMENTS, RESULTS = (
-    1,
-    2,
-    4,
-    7,
-    12,
-)  #: in a call frame; the last two: count, types, buffers
-DATA, RANK, DIMS = 3, 4, 5  #: in a buffer
 
 
 class Call(Protocol):
@@ -89,14 +80,8 @@ def custom_call(program: Program, dtypes: Format) -> Call:
     """
     inputs, outputs = inputs_of(program, dtypes), outputs_of(program, dtypes)
     drawn = dtypes.draws
-    source = (
-        loop.text(program, dtypes, False)
-        + handler(len(inputs), len(outputs), drawn, LLVM[dtypes.work])
-        + shared_text(thread_count())
-    )
-    target = f"adamcore_{next(_numbers)}_{dtypes.p}"
-    function = llvm.function(ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p), source, "handler")
-    jax.ffi.register_ffi_target(target, jax.ffi.pycapsule(function), platform="cpu")
+    body = arrays_text(len(inputs), len(outputs), drawn, LLVM[dtypes.work])
+    target, function = target_of(program, dtypes, body)
 
     def apply(
         arrays: Sequence[Any], scalars: Any, clocks: Any, keys: Any, ticked: int = 0
@@ -114,6 +99,20 @@ def custom_call(program: Program, dtypes: Format) -> Call:
     return apply
 
 
+def target_of(program: Program, dtypes: Format, body: str) -> tuple[str, Any]:
+    """Return the name by which XLA knows a handler of a program's machine code, and what keeps it alive.
+
+    Args:
+        program, dtypes: of the kernel.
+        body: see :func:`adamcore.backends.jax.ffi_handler.handler`.
+    """
+    source = loop.text(program, dtypes, False) + ffi_handler.handler(body) + shared_text(thread_count())
+    target = f"adamcore_{next(_numbers)}_{dtypes.p}"
+    function = llvm.function(ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p), source, "handler")
+    jax.ffi.register_ffi_target(target, jax.ffi.pycapsule(function), platform="cpu")
+    return target, function
+
+
 def format_of(job: Job) -> Format | None:
     """Return the dtypes of a job; None if machine code can't compute with them."""
     names: Any = tuple(map(str, (job.formats.work, job.p.dtype, job.g.dtype, job.m.dtype, job.v.dtype)))
@@ -125,8 +124,8 @@ def format_of(job: Job) -> Format | None:
     return kept_as(Format(*names), job.formats)
 
 
-def handler(inputs: int, outputs: int, drawn: bool, real: str) -> str:
-    """Return ``@handler(frame)``, which tells its version, or lays out a table and calls ``@shared``.
+def arrays_text(inputs: int, outputs: int, drawn: bool, real: str) -> str:
+    """Return what the handler does with arrays that are all arguments: see :func:`custom_call`.
 
     Args:
         inputs, outputs: the numbers of arrays that the kernel reads and writes for each parameter.
@@ -140,41 +139,6 @@ def handler(inputs: int, outputs: int, drawn: bool, real: str) -> str:
   %t5 = getelementptr i64, ptr %table, i64 5
   store ptr %keys, ptr %t5"""
     return f"""
-declare ptr @malloc(i64)
-declare void @free(ptr)
-
-define ptr @handler(ptr %frame) {{
-entry:
-  %ext.slot = getelementptr i64, ptr %frame, i64 {EXTENSION}
-  %ext = load ptr, ptr %ext.slot
-  %asked = icmp ne ptr %ext, null
-  br i1 %asked, label %metadata, label %stage
-metadata:
-  %meta.slot = getelementptr i64, ptr %ext, i64 3
-  %meta = load ptr, ptr %meta.slot
-  %major.slot = getelementptr i32, ptr %meta, i64 6
-  %minor.slot = getelementptr i32, ptr %meta, i64 7
-  %traits.slot = getelementptr i32, ptr %meta, i64 8
-  store i32 {VERSION[0]}, ptr %major.slot
-  store i32 {VERSION[1]}, ptr %minor.slot
-  store i32 0, ptr %traits.slot
-  ret ptr null
-stage:
-  %stage.slot = getelementptr i64, ptr %frame, i64 {STAGE}
-  %which = load i32, ptr %stage.slot
-  %execute = icmp eq i32 %which, 3
-  br i1 %execute, label %run, label %return
-return:
-  ret ptr null
-run:
-  %given.slot = getelementptr i64, ptr %frame, i64 {ARGUMENTS}
-  %given = load i64, ptr %given.slot
-  %args.slot = getelementptr i64, ptr %frame, i64 {ARGUMENTS + 2}
-  %args = load ptr, ptr %args.slot
-  %made.slot = getelementptr i64, ptr %frame, i64 {RESULTS}
-  %made = load i64, ptr %made.slot
-  %rets.slot = getelementptr i64, ptr %frame, i64 {RESULTS + 2}
-  %rets = load ptr, ptr %rets.slot
   %arrays = sub i64 %given, {3 if drawn else 2}
   %n = udiv i64 %arrays, {inputs}
   %news = mul i64 %n, {outputs}
@@ -193,23 +157,7 @@ run:
   %now.rank.slot = getelementptr i64, ptr %now.buffer, i64 {RANK}
   %now.rank = load i64, ptr %now.rank.slot
   %common = icmp eq i64 %now.rank, 0  ; one clock for all
-  %tick = zext i1 %common to i32
-  store i64 0, ptr %offsets
-  br label %sizes.test
-sizes.test:
-  %j = phi i64 [ 0, %run ], [ %j.next, %sizes ]
-  %total = phi i64 [ 0, %run ], [ %end, %sizes ]
-  %more = icmp slt i64 %j, %n
-  br i1 %more, label %sizes, label %clocks.test
-sizes:
-  %buffer.slot = getelementptr ptr, ptr %args, i64 %j
-  %buffer = load ptr, ptr %buffer.slot
-  %size = call i64 @size(ptr %buffer)
-  %end = add i64 %total, %size
-  %j.next = add i64 %j, 1
-  %end.slot = getelementptr i64, ptr %offsets, i64 %j.next
-  store i64 %end, ptr %end.slot
-  br label %sizes.test
+  %tick = zext i1 %common to i32{ffi_handler.sizes("clocks.test")}
 clocks.test:
   %k = phi i64 [ %news, %sizes.test ], [ %k.next, %clocks ]
   %ticking = icmp slt i64 %k, %made
@@ -225,16 +173,7 @@ clocks:
   store i32 %t, ptr %clock
   %k.next = add i64 %k, 1
   br label %clocks.test
-go:
-  %rows.slot = getelementptr ptr, ptr %args, i64 %arrays
-  %all.scalars = call ptr @data(ptr %rows.slot)
-  %rows = load ptr, ptr %rows.slot
-  %shape.slot = getelementptr i64, ptr %rows, i64 {DIMS}
-  %shape = load ptr, ptr %shape.slot
-  %count = load i64, ptr %shape
-  %width.slot = getelementptr i64, ptr %shape, i64 1
-  %width = load i64, ptr %width.slot
-  %single = icmp eq i64 %count, 1
+go:{ffi_handler.rows("%arrays")}
   %one = or i1 %single, %common
   %stride = select i1 %one, i64 0, i64 %width
   br i1 %common, label %choose, label %lay
@@ -246,66 +185,4 @@ choose:
 lay:
   %first = phi i64 [ 0, %go ], [ %chosen, %choose ]
   %first.at = mul i64 %first, %width
-  %scalars = getelementptr {real}, ptr %all.scalars, i64 %first.at
-  %table = alloca i64, i64 6{keys if drawn else ""}
-  %t1 = getelementptr i64, ptr %table, i64 1
-  %t2 = getelementptr i64, ptr %table, i64 2
-  %t3 = getelementptr i64, ptr %table, i64 3
-  %t4 = getelementptr i64, ptr %table, i64 4
-  store i64 %n, ptr %table
-  store ptr %offsets, ptr %t1
-  store ptr %addresses, ptr %t2
-  store ptr %scalars, ptr %t3
-  store i64 %stride, ptr %t4
-  call void @shared(ptr %frame, i64 %total, ptr %table)
-  call void @free(ptr %addresses)
-  ret ptr null
-}}
-
-define internal ptr @data(ptr %slot) {{
-  %buffer = load ptr, ptr %slot
-  %data.slot = getelementptr i64, ptr %buffer, i64 {DATA}
-  %data = load ptr, ptr %data.slot
-  ret ptr %data
-}}
-
-define internal void @collect(ptr %slots, i64 %count, ptr %into) {{
-entry:
-  br label %test
-test:
-  %k = phi i64 [ 0, %entry ], [ %k.next, %more ]
-  %some = icmp slt i64 %k, %count
-  br i1 %some, label %more, label %return
-more:
-  %slot = getelementptr ptr, ptr %slots, i64 %k
-  %data = call ptr @data(ptr %slot)
-  %place = getelementptr ptr, ptr %into, i64 %k
-  store ptr %data, ptr %place
-  %k.next = add i64 %k, 1
-  br label %test
-return:
-  ret void
-}}
-
-define internal i64 @size(ptr %buffer) {{
-entry:
-  %rank.slot = getelementptr i64, ptr %buffer, i64 {RANK}
-  %rank = load i64, ptr %rank.slot
-  %dims.slot = getelementptr i64, ptr %buffer, i64 {DIMS}
-  %dims = load ptr, ptr %dims.slot
-  br label %test
-test:
-  %k = phi i64 [ 0, %entry ], [ %k.next, %more ]
-  %size = phi i64 [ 1, %entry ], [ %size.next, %more ]
-  %some = icmp slt i64 %k, %rank
-  br i1 %some, label %more, label %return
-more:
-  %dim.slot = getelementptr i64, ptr %dims, i64 %k
-  %dim = load i64, ptr %dim.slot
-  %size.next = mul i64 %size, %dim
-  %k.next = add i64 %k, 1
-  br label %test
-return:
-  ret i64 %size
-}}
-"""
+  %scalars = getelementptr {real}, ptr %all.scalars, i64 %first.at{ffi_handler.run(keys if drawn else "")}"""

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import lru_cache
+from functools import lru_cache, partial
 from operator import add, mul, neg, sub, truediv
 from typing import Any
 
@@ -70,9 +70,14 @@ def native() -> Iterator[None]:
         _on.reset(before)
 
 
+def is_on() -> bool:
+    """True if :func:`native` was asked for."""
+    return _on.get()
+
+
 def serves(jobs: Sequence[Job]) -> bool:
     """True if it was asked for, and these jobs are traced."""
-    return _on.get() and any(
+    return is_on() and any(
         isinstance(x, jax.core.Tracer) for job in jobs for x in (*arrays_of(job), *job.coefficients)
     )
 
@@ -141,32 +146,61 @@ def implementation(program: Program, dtypes: Format) -> Implementation:
         n = len(arrays) // len(names)
         return [varying(x, axes_of(arrays[k % n])) for k, x in enumerate(new)]
 
+    return with_rules(machine, leaf_by_leaf(program, dtypes))
+
+
+def leaf_by_leaf(program: Program, dtypes: Format) -> Implementation:
+    """Return a program on a list of arrays, by XLA's operations."""
+    inputs, outputs = inputs_of(program, dtypes), outputs_of(program, dtypes)
+
     def plain(arrays: list[Any], rows: Any, keys: Any) -> list[Any]:
-        n = len(arrays) // len(names)
+        n = len(arrays) // len(inputs)
         new = []
         for j in range(n):
-            row = rows[j if len(rows) > 1 else 0]
-            values = dict(zip(names, arrays[j::n], strict=True))
-            policy, rest = dtypes.policy, values.pop("p_rest", None)
-            if policy is not None:
-                rest = rest.astype("float32") if dtypes.rest == dtypes.p else rest
-                values["p"] = load(WORDS, policy, values["p"].astype("float32"), rest)
-            codings = {name: c for name in names if (c := dtypes.coding(name)) is not None}
-            for name, coding in codings.items():
-                values[name] = decode(WORDS, coding, values[name], values.pop(f"{name}_scale"))
-            values = {name: x.astype(dtypes.work) for name, x in values.items()}
-            values |= {name: row[k] for k, name in enumerate(program.coefficients)}
-            made = evaluate(program, FUNCTIONS, values)
-            key = None if keys is None else Key(LeafKey(*keys[j, :3]), keys[j, 3])
-            for name in filter(dtypes.random, names):
-                assert key is not None  # as the plan of the step has made it
-                made[name] = at_random(WORDS, name, made[name].astype("float32"), dtypes.of(name), key)
-            if policy is not None:
-                made["p"], made["p_rest"] = store(WORDS, policy, made["p"].astype("float32"), key)
-            for name, coding in codings.items():
-                made[name], made[f"{name}_scale"] = encode(WORDS, coding, made[name].astype("float32"))
-            new.append(made)
-        return [each[name].astype(dtypes.of(name)) for name in outputs_of(program, dtypes) for each in new]
+            row, key = rows[j if len(rows) > 1 else 0], None if keys is None else keys[j]
+            new.append(leaf(program, dtypes, arrays[j::n], row, key))
+        return [each[k] for k in range(len(outputs)) for each in new]
+
+    return plain
+
+
+@partial(jax.jit, static_argnums=(0, 1))  # traced once for leaves that are alike
+def leaf(program: Program, dtypes: Format, arrays: list[Any], row: Any, words: Any) -> list[Any]:
+    """Return the new arrays of one leaf.
+
+    Args:
+        program, dtypes: its program.
+        arrays: p, g, m, v and what else the program reads.
+        row: its coefficients.
+        words: four words of which its random bits are made; None if there are none.
+    """
+    values = dict(zip(inputs_of(program, dtypes), arrays, strict=True))
+    policy, rest = dtypes.policy, values.pop("p_rest", None)
+    if policy is not None:
+        rest = rest.astype("float32") if dtypes.rest == dtypes.p else rest
+        values["p"] = load(WORDS, policy, values["p"].astype("float32"), rest)
+    codings = {name: c for name in inputs_of(program, dtypes) if (c := dtypes.coding(name)) is not None}
+    for name, coding in codings.items():
+        values[name] = decode(WORDS, coding, values[name], values.pop(f"{name}_scale"))
+    values = {name: x.astype(dtypes.work) for name, x in values.items()}
+    values |= {name: row[k] for k, name in enumerate(program.coefficients)}
+    made = evaluate(program, FUNCTIONS, values)
+    key = None if words is None else Key(LeafKey(*words[:3]), words[3])
+    for name in filter(dtypes.random, inputs_of(program, dtypes)):
+        assert key is not None  # as the plan of the step has made it
+        made[name] = at_random(WORDS, name, made[name].astype("float32"), dtypes.of(name), key)
+    if policy is not None:
+        made["p"], made["p_rest"] = store(WORDS, policy, made["p"].astype("float32"), key)
+    for name, coding in codings.items():
+        made[name], made[f"{name}_scale"] = encode(WORDS, coding, made[name].astype("float32"))
+    return [made[name].astype(dtypes.of(name)) for name in outputs_of(program, dtypes)]
+
+
+def with_rules(machine: Implementation, plain: Implementation) -> Implementation:
+    """Return a function that is ``machine`` where XLA compiles for the CPU, and ``plain`` elsewhere.
+
+    Under ``vmap`` and differentiation it is ``plain`` too.  Both have the same arguments and results.
+    """
 
     @jax.custom_batching.custom_vmap
     def batched(arrays: list[Any], rows: Any, keys: Any) -> list[Any]:

@@ -16,7 +16,7 @@ import optax
 
 from adamcore.coefficients import MAX_CLOCK
 from adamcore.errors import StateError
-from adamcore.state import AdamState
+from adamcore.state import AdamState, check_state
 from adamcore.types import Tree
 
 FIRST = (optax.ScaleByAdamState, optax.ScaleByAmsgradState)  #: what the moments and their clock stand in
@@ -107,9 +107,10 @@ def unpacked(state: Any) -> Unpacked:
     """Return a state as ours.
 
     Raises:
-        StateError: it is neither an AdamState nor as optax keeps it.
+        StateError: it is neither an AdamState nor as optax keeps it, or it is packed.
     """
     if isinstance(state, AdamState):
+        check_state(state)
         kind = type(state)
         return Unpacked(AdamState(*state), {}, lambda after, skipped: kind(*after))
     if not (isinstance(state, tuple) and state and isinstance(state[0], FIRST)):

@@ -12,7 +12,7 @@ from adamcore.backends.states.named import Coded, Moments, NamedState, dotted, n
 from adamcore.backends.states.quantized import codes_of, numbers_of
 from adamcore.dtypes import SCALES, named_by
 from adamcore.errors import CheckpointError, ConversionError
-from adamcore.state import AdamState
+from adamcore.state import AdamState, check_state
 from adamcore.trees import ParamTree
 from adamcore.types import Tree
 
@@ -31,6 +31,7 @@ def from_adam(adam: Adam, state: AdamState, *, dialect: str = "") -> NamedState:
 
     Raises:
         CheckpointError: two parameters have the same name.
+        StateError: the state is packed.
         ClockError: a clock is no whole number in its range.
 
     Example:
@@ -39,6 +40,7 @@ def from_adam(adam: Adam, state: AdamState, *, dialect: str = "") -> NamedState:
         >>> list(named.leaves), named.one_clock()
         (['layer.w'], 0)
     """
+    check_state(state)
     tree = ParamTree(state.m, "state.m")
     one = adam.clock == "global"
     n = len(tree.leaves)

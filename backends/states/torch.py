@@ -36,6 +36,10 @@ from adamcore.errors import CheckpointError, ConversionError
 MAX_FLOAT_CLOCK = 2**24  #: the last whole number to which PyTorch's float32 step counts
 
 
+PARTS = frozenset({"step", "exp_avg", "exp_avg_sq", "max_exp_avg_sq", "mu_product", "p_rest", "coded"})
+"""What the state of a parameter is read from, under the names of PyTorch."""
+
+
 def from_torch(
     state_dict: Any,
     names: Iterable[Any] | None = None,
@@ -98,6 +102,7 @@ def from_torch(
                 leaves[called[i]] = moments_of(entries[i], group.get("step"), called[i])
                 special |= {called[i]: own} if own else {}
     warn_of_others({called[i]: plain[i][0] for i in others})
+    warn_of_more({called[i]: entry for i, entry in entries.items()})
     warn_of_codes({called[i]: kind for i, (_, kind) in plain.items() if kind})
     return NamedState(adams[0], leaves, special, row)
 
@@ -136,6 +141,20 @@ def warn_of_others(entries: Mapping[str, Mapping[str, Any]]) -> None:
         warnings.warn(
             f"left out: {len(entries)} parameters whose state is no Adam's ({listed(entries)}; they have "
             f"{listed(kept)})",
+            stacklevel=4,
+        )
+
+
+def warn_of_more(entries: Mapping[str, Mapping[str, Any]]) -> None:
+    """Warn of what stands beside moments and is no part of an Adam: GaLore's projector, for one."""
+    more = {name: [key for key in entry if key not in PARTS] for name, entry in entries.items()}
+    having = [name for name, keys in more.items() if keys]
+    if having:
+        kept = dict.fromkeys(str(key) for keys in more.values() for key in keys)
+        warnings.warn(
+            f"left out: {listed(kept)} in the states of {len(having)} parameters ({listed(having)}), no part "
+            "of an Adam's: if steps of the optimizer that saved them depend on them, those of another go on "
+            "otherwise",
             stacklevel=4,
         )
 

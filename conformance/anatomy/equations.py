@@ -7,12 +7,18 @@ from collections.abc import Sequence
 import numpy as np
 
 from adamcore.conformance.anatomy.decay import absence, decay
-from adamcore.conformance.anatomy.experiments import SCALES, SIGN_SIZES
+from adamcore.conformance.anatomy.experiments import SCALES, SIGN_SIZES, T
 from adamcore.conformance.anatomy.facts import BESIDE, LARGER, NEAR, ROUGH, UNDER, Facts, near
 from adamcore.conformance.anatomy.moments import first_moment, second_moment
 from adamcore.conformance.anatomy.readings import Readings
 from adamcore.conformance.anatomy.texts import Comparison, Equation, listed, number, shortened
 from adamcore.conformance.types import FloatArray
+
+WITHOUT_EPS: list[Equation] = [
+    ("moments", "could not be told apart: no step shrinks with its gradients, as if eps were not there"),
+    ("step", "p = p - lr u, with a u that stays if all gradients are multiplied by one number"),
+]
+"""The equations where there is no eps, far below which m counts alone."""
 
 
 def equations(readings: Readings) -> list[Equation]:
@@ -22,6 +28,8 @@ def equations(readings: Readings) -> list[Equation]:
     f = Facts(readings)
     if f.is_sign:
         return [*gradient(f), *signs(f), *decay(f), *absence(f)]
+    if f.shows_no_eps:
+        return [*gradient(f), *WITHOUT_EPS, *decay(f), *absence(f)]
     first, second = first_moment(f), second_moment(f)
     return [*gradient(f), *first, *second, *update(f, first, second), *decay(f), *absence(f)]
 
@@ -70,7 +78,8 @@ def update(f: Facts, first: list[Equation], second: list[Equation]) -> list[Equa
     v = next((text.split()[0] for _, text in reversed(second) if text.startswith(("v_hat", "v_max"))), "v")
     size = lr_text(f)
     if not f.ever_divides:
-        return [("step", f"p = p - {size} {m}{scale_text(f)}")]
+        until = f" in steps 1 to {f.kept}, the later ones could not be measured" if f.kept < T else ""
+        return [("step", f"p = p - {size} {m}{scale_text(f)}{until}")]
     lines = [("step", f"p = p - {size} {m} / {denominator(f, v)}{scale_text(f)}")]
     if not f.always_divides:
         last = int(np.flatnonzero(~f.divides)[-1]) + 1
@@ -93,8 +102,6 @@ def denominator(f: Facts, v: str) -> str:
     text = "eps" if begun or (given and near(f.eps_factor, 1.0)) else "e"
     if exact and text == "e":
         text = number(f.eps_factor[0] * f.readings.hyper("eps"))
-    if abs(f.epsilon["slope"]) < NEAR:
-        return f"sqrt({v})"
     if near(f.bend, BESIDE) or (begun and abs(f.bend - BESIDE) < ROUGH):
         return f"(sqrt({v}) + {text})"
     if near(f.bend, UNDER):

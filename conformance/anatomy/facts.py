@@ -73,6 +73,13 @@ class Facts:
         above = self.exponents[1]
         return np.abs(np.where(np.isnan(above), above[0], above) - 1.0) > 0.5
 
+    @cached_property
+    def kept(self) -> int:
+        """How many steps far above eps show: later ones may be lost in p beside some that nothing divides."""
+        below, above = self.exponents
+        lost = np.flatnonzero(np.isfinite(below) & np.isnan(above))
+        return int(lost[0]) if len(lost) else T
+
     @property
     def always_divides(self) -> bool:
         return bool(self.divides.all())
@@ -86,6 +93,12 @@ class Facts:
         """True if the step goes with the gradient, whatever its size."""
         below, above = self.exponents
         return bool(abs(below[0] - 1.0) < NEAR and abs(above[0] - 1.0) < NEAR and not self.ever_divides)
+
+    @property
+    def shows_no_eps(self) -> bool:
+        """True if a first step is as long with any gradient: nothing is linear far below eps."""
+        below, above = self.exponents
+        return not self.is_sign and bool(abs(below[0]) < NEAR and abs(above[0]) < NEAR)
 
     @cached_property
     def weights(self) -> FloatArray:

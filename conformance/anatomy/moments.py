@@ -65,9 +65,9 @@ def look_ahead(f: Facts, b1: float) -> list[Equation]:
 
 def second_moment(f: Facts) -> list[Equation]:
     """Return the equations of v, if there is one."""
-    if not f.ever_divides:
+    if not f.ever_divides and f.kept == T:
         return []
-    if f.b2 is None:
+    if not f.ever_divides or f.b2 is None or f.b2 > 1.0 + NEAR:  # the weight of g^2 would be less than 0
         return [("second moment", "could not be measured")]
     same, _, small, _ = f.second["two squares"].value
     if f.divides[1] and abs(f.b2) < NEAR and abs(same) < NEAR:

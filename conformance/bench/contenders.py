@@ -31,6 +31,8 @@ from adamcore.conformance.bench.steps_jax import (
     optax_jit,
     ours_jax,
     ours_jit,
+    packed_donated,
+    packed_native_jit,
 )
 from adamcore.conformance.bench.workloads import NARROW, Shapes, elements
 from adamcore.storage.policies import PStorage
@@ -126,6 +128,8 @@ CONTENDERS = (
     ),
     Contender("jax", "adamcore under jit, native()", native_jit, ours=True, many=False),
     Contender("jax", "adamcore", ours_jax, ours=True),
+    Contender("jax", "adamcore under jit, packed, native()", packed_native_jit, ours=True, single=False),
+    Contender("jax", "adamcore, packed", packed_donated, ours=True, single=False),
     Contender("jax", "adamcore under jit, flat", flat_jit, ours=True, single=False),
     Contender("jax", "adamcore, flat", flat_donated, ours=True, single=False),
 )

@@ -122,7 +122,7 @@ def array_of(framework: str, values: Any) -> Any:
     if framework.startswith("torch"):
         import torch
 
-        owned = np.ascontiguousarray(values) if values.base is None else values
+        owned = np.asarray(values, order="C") if values.base is None else values
         return torch.from_numpy(owned).to(framework.partition(":")[2] or "cpu")
     if framework == "jax":
         import jax.numpy as jnp

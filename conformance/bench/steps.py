@@ -156,13 +156,15 @@ def donated(
     gradients: Gradients,
     wait: Callable[[Any], Any] | None = None,
     adam: Adam | None = None,
+    kept: Callable[[Any], Any] = lambda state: state,
 ) -> Step:
     """Return Adam.step with donate=True on these arrays; ``wait`` waits for the end of a step.
 
-    ``ps`` is a list of arrays, or one array; ``gs`` is a list in either case.
+    ``ps`` is a list of arrays, or one array; ``gs`` is a list in either case.  ``kept`` returns the first
+    state in the form in which it is kept.
     """
     adam = adam or Adam()
-    state = adam.init(ps)
+    state = kept(adam.init(ps))
     lr: float | None = None
 
     def step() -> None:

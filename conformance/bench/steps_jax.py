@@ -106,8 +106,8 @@ def ours_jit(adam: Adam) -> Callable[[Shapes], Step]:
     return make
 
 
-def native_jit(shapes: Shapes) -> Step:
-    """Return a step under jax.jit that calls the CPU kernel."""
+def native_jit(shapes: Shapes, kept: Callable[[Any], Any] = lambda state: state) -> Step:
+    """Return a step under jax.jit that calls the CPU kernel; ``kept`` makes the first state what it is."""
     from adamcore.backends.jax import native
 
     adam, ps = Adam(), jax_arrays(shapes, 0)
@@ -116,9 +116,22 @@ def native_jit(shapes: Shapes) -> Step:
         with native():
             return adam.step(p, g, s, lr=lr)
 
-    step = jit_step(update, ps, jax_arrays(shapes, 1), adam.init(ps))
+    step = jit_step(update, ps, jax_arrays(shapes, 1), kept(adam.init(ps)))
     step.bytes = None  # XLA does not know what a custom call moves
     return step
+
+
+def packed_native_jit(shapes: Shapes) -> Step:
+    """Return a step of a packed state under jax.jit that calls the CPU kernel."""
+    from adamcore.backends.jax import pack
+
+    return native_jit(shapes, pack)
+
+
+def packed_donated(shapes: Shapes) -> Step:
+    from adamcore.backends.jax import pack
+
+    return donated_jax(jax_arrays(shapes, 0), jax_arrays(shapes, 1), pack)
 
 
 def flat(shapes: Shapes, seed: int) -> Any:
@@ -141,19 +154,26 @@ def ours_jax(shapes: Shapes) -> Step:
     return donated_jax(jax_arrays(shapes, 0), jax_arrays(shapes, 1))
 
 
-def donated_jax(ps: Any, gs: list[Any]) -> Step:
-    """Return a step outside of jit that counts the programs that it compiles."""
+def donated_jax(ps: Any, gs: list[Any], kept: Callable[[Any], Any] = lambda state: state) -> Step:
+    """Return a step outside of jit that counts the programs that it compiles.
+
+    ``kept`` is that of :func:`adamcore.conformance.bench.steps.donated`.
+    """
     import jax
 
     from adamcore.backends.jax.jit_program import JitProgram
+    from adamcore.backends.jax.packed.donated import PackedProgram
 
     made = 0
-    step = donated(ps, gs, jax_gradients(gs), jax.block_until_ready)
+    step = donated(ps, gs, jax_gradients(gs), jax.block_until_ready, kept=kept)
+
+    def traced() -> int:
+        return JitProgram.traced + PackedProgram.traced
 
     def counting() -> None:
         nonlocal made
-        before = JitProgram.traced
+        before = traced()
         step()
-        made += JitProgram.traced - before
+        made += traced() - before
 
     return replace(step, run=counting, passes=1 if llvm.available() else None, compilations=lambda: made)

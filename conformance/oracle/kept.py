@@ -38,7 +38,7 @@ def words(values: FloatArray) -> Words:
     >>> [hex(w) for w in words(np.array([1.0, -2.0]))]
     ['0x3f800000', '0xc0000000']
     """
-    return np.ascontiguousarray(values, dtype=np.float32).view(np.uint32).astype(np.int64)
+    return np.asarray(values, dtype=np.float32).view(np.uint32).astype(np.int64)
 
 
 def numbers(w: Words) -> FloatArray:

@@ -46,6 +46,7 @@ TARGETS = (
     ("", "jax", "1000x1000", "hot", "adamcore", "ratio", 1.0, 0.5),
     ("", "jax", "16M", "training", "adamcore", "ratio", 1.0, 0.6),
     ("in your jit, native()", "jax", "16M", "training", "adamcore under jit, native()", "ratio", 1.0, 0.6),
+    ("JAX, the state packed", "jax", "1000x1000", "hot", "adamcore, packed", "ratio", 1.0, 0.5),
     ("JAX, leaves in one vector", "jax", "1000x1000", "hot", "adamcore, flat", "ratio", 0.15, 0.05),
 )  # fmt: skip
 

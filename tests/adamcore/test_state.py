@@ -9,6 +9,7 @@ import pytest
 
 from adamcore import Adam, AdamState
 from adamcore.errors import StateError
+from adamcore.state import PackedTree
 
 
 @pytest.mark.parametrize(
@@ -67,3 +68,22 @@ def test_swapped_arguments_are_named() -> None:
     params = [np.ones(2)]
     with pytest.raises(StateError, match=r"step\(params, grads, state\)"):
         Adam().step(params, Adam().init(params), [np.ones(2)])  # type: ignore[arg-type]
+
+
+class Vector(PackedTree):
+    """A packed tree that tells what it gets."""
+
+    unpacking = "somebody.unpack(state)"
+
+    def step(self, adam: Any, params: Any, grads: Any, state: Any, *rest: Any) -> Any:
+        return (adam, params, grads, *rest), state
+
+
+@pytest.mark.parametrize("donate", [False, True])
+def test_a_packed_state_makes_its_own_step(donate: bool) -> None:
+    adam, given, state = Adam(), np.ones(2), AdamState(0, Vector(), Vector())
+    got, after = adam.step(given, given, state, lr=0.5, donate=donate)
+    assert got == (adam, given, given, 0.5, None, donate, None, None, None)
+    assert after is state
+    with pytest.raises(StateError, match=r"state\.m is packed: .* somebody\.unpack\(state\) returns such a"):
+        adam.reset(state)

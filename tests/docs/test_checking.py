@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
+from docs_pages import report_of, without_counts
 from paths import ROOT
 
 PAGE = (ROOT / "docs" / "checking.md").read_text(encoding="utf-8")
@@ -17,17 +16,10 @@ def test_the_report_is_what_is_printed(
     pytest.importorskip("torch")
     from adamcore.conformance.cli import main
 
-    [(command, shown)] = re.findall(r"^\$ adamcore (check [^\n]*)\n(.*?)^```", PAGE, flags=re.M | re.S)
+    command, shown = report_of("docs/checking.md")
     monkeypatch.setenv("COLUMNS", "90")
     assert main(command.split()) == 1
     assert without_counts(capsys.readouterr().out) == without_counts(shown)
-
-
-def without_counts(text: str) -> str:
-    """Return a report in one line, without numbers of probes and rules, which grow."""
-    return re.sub(
-        r"\b\d+ (?=of \d+ probes|probes|rules|skipped)|\bof \d+ (?=probes|rules)", "", " ".join(text.split())
-    )
 
 
 def test_the_options_that_print_more_are_named() -> None:

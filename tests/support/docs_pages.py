@@ -41,3 +41,16 @@ def code_blocks(page: str, language: str) -> list[str]:
     """Return the blocks of a page in a language."""
     text = (ROOT / page).read_text(encoding="utf-8")
     return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def report_of(page: str) -> tuple[str, str]:
+    """Return the words of the one ``adamcore`` command of a page whose report is shown, and the report."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    [(command, shown)] = re.findall(r"^\$ adamcore (check [^\n]*)\n(.*?)^```", text, flags=re.M | re.S)
+    return command, shown
+
+
+def without_counts(text: str) -> str:
+    """Return a report in one line, without numbers of probes and rules, which grow."""
+    counts = r"\b\d+ (?=of \d+ probes|probes|rules|skipped)|\bof \d+ (?=probes|rules)"
+    return re.sub(counts, "", " ".join(text.split()))

@@ -90,3 +90,26 @@ def on_two_devices(program: str) -> str:
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr[-3000:]
     return ran.stdout
+
+
+@contextmanager
+def packed_alone() -> Iterator[None]:
+    """Every step of a packed state has to be one call: none is unpacked."""
+    from adamcore.backends.jax.packed import step
+
+    def unpacks(*_: Any) -> Any:
+        raise AssertionError("a packed state was unpacked")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(step, "unpack", unpacks)
+        yield
+
+
+def many(seed: int, count: int = 40, dtype: str = "float32") -> dict[str, Any]:
+    """A tree of many small arrays of a few shapes."""
+    shapes = [SHAPES[k % len(SHAPES)] for k in range(count)]
+    return {f"w{k:02}": jnp.asarray(x) for k, x in enumerate(gradients(seed, dtype, shapes))}
+
+
+def bits_of(tree: Any) -> list[tuple[str, bytes]]:
+    return [(str(x.dtype), np.asarray(x).tobytes()) for x in jax.tree.leaves(tree)]

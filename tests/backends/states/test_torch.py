@@ -229,3 +229,16 @@ def test_a_damaged_state_dict_is_an_error_of_ours(quantised: bool) -> None:
             except AdamcoreError:
                 ends["refused"] += 1
     assert min(ends.values()) > 50, ends
+
+
+@pytest.mark.parametrize("more", [{"projector": object()}, {"s": torch.ones(9), "p0": torch.ones(9)}])
+def test_what_is_no_part_of_an_adam_is_named(more: dict[str, Any]) -> None:
+    """GaLore's projector, Prodigy's distances: they went away without a word where a dialect was given."""
+    _, optimizer = torch_run(lambda m: torch.optim.AdamW(m.named_parameters()))
+    before, plain = optimizer.state_dict(), states.from_torch(optimizer)
+    for i in 0, 2:
+        before["state"][i] |= more
+    words = rf"left out: '{next(iter(more))}'.* of 2 parameters \('0.weight', '1.weight'\)"
+    with pytest.warns(UserWarning, match=words):
+        state = states.from_torch(before, dialect="torch.AdamW")
+    same(state, plain)

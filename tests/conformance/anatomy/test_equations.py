@@ -221,3 +221,67 @@ def test_two_rules_stand_side_by_side() -> None:
         ("step", "p = x", "p = x"),
     ]
     assert beside([], measured) == [(part, "", text) for part, text in measured]
+
+
+class NoEps(Parts):
+    def root(self, v: FloatArray) -> FloatArray:
+        return np.where(v == 0.0, 1.0, np.sqrt(v))
+
+
+class Angle(Parts):
+    """AdamAtan2, whose step is that of the angle of both moments."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        m = self.m[i] = self.first(self.m[i], g)
+        v = self.v[i] = self.second(self.v[i], g, m)
+        c1, c2 = self.correction(self.t[i])
+        self.p[i] = self.decay(self.p[i]) - self.lr * np.arctan2(m / c1, np.sqrt(v / c2))
+
+
+@pytest.mark.parametrize("cls", [NoEps, Angle])
+def test_without_eps_no_moments_are_told(cls: type[Parts]) -> None:
+    # Weights of m and of v were told here from steps that show their quotient alone: 0.8165 for b1=0.8.
+    found = equations_of(cls)
+    assert "could not be told apart" in found["moments"]
+    assert "multiplied by one number" in found["step"]
+    assert not found.keys() & {"first moment", "second moment", "correction", "maximum"}
+    assert found["decay"] == equations_of(Parts)["decay"]
+    assert found["no gradient"] == equations_of(Parts)["no gradient"]
+
+
+class DividesLate(Parts):
+    """RAdam in float32: the first five steps are not divided, and the later ones are lost in p."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        m = self.m[i] = self.first(self.m[i], g)
+        v = self.v[i] = self.second(self.v[i], g, m)
+        c1, c2 = self.correction(self.t[i])
+        u = m / c1 / self.root(v / c2) if self.t[i] > 5 else m / c1
+        self.p[i] = (self.decay(self.p[i]) - self.lr * u).astype(np.float32).astype(np.float64)
+
+
+def test_steps_that_are_lost_in_p_are_not_told() -> None:
+    # It was said to have no second moment, and to divide no step.
+    found = equations_of(DividesLate)
+    assert found["second moment"] == "could not be measured"
+    assert found["step"] == "p = p - lr m_hat in steps 1 to 5, the later ones could not be measured"
+
+
+class Bounded(Parts):
+    """AdaMod: lr over the root is at most its own average."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        m = self.m[i] = self.first(self.m[i], g)
+        v = self.v[i] = self.second(self.v[i], g, m)
+        c1, c2 = self.correction(self.t[i])
+        size = self.lr / self.root(v / c2)
+        self.bound[i] = 0.999 * self.bound[i] + 0.001 * size
+        self.p[i] = self.p[i] - np.minimum(size, self.bound[i]) * m / c1
+
+    def init(self, params: list[FloatArray], hyper: dict[str, float]) -> None:
+        super().init(params, hyper)
+        self.bound = [np.zeros_like(p) for p in params]
+
+
+def test_no_square_has_a_weight_under_0() -> None:
+    assert equations_of(Bounded)["second moment"] == "could not be measured"  # v = 2.5e5 v - 2.5e5 g^2

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 pytest.importorskip("jax")
 pytest.importorskip("optax")
 
+from jax_steps import packed_alone
+
 from adamcore.conformance.bench import steps_jax
+from adamcore.conformance.bench.step import Step
 
 PROGRAM = """
 HloModule jit_step
@@ -42,3 +47,14 @@ def test_a_step_under_jit_compiles_once_and_knows_its_traffic() -> None:
 
 def test_all_parameters_are_one_vector() -> None:
     assert steps_jax.flat(((3, 2), (5,)), 0).shape == (11,)
+
+
+@pytest.mark.parametrize("make", [steps_jax.packed_donated, steps_jax.packed_native_jit])
+def test_a_packed_state_stays_packed_and_compiles_once(make: Callable[..., Step]) -> None:
+    pytest.importorskip("llvmlite")
+    with packed_alone():
+        step = make(((3, 2), (5,), ()))
+        for _ in range(3):
+            step()
+    assert step.compilations is not None
+    assert step.compilations() == 1

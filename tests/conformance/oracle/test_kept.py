@@ -43,6 +43,18 @@ def test_what_is_kept_is_what_the_policies_keep(policy: Any, dtype: str) -> None
             assert same(p, shown(policy, X, dtype))
 
 
+@pytest.mark.parametrize("shape", [(), (0,), (1,), (2, 2)])
+@pytest.mark.parametrize(("policy", "dtype"), WITH_REST)
+def test_a_shape_is_kept(policy: Any, dtype: str, shape: tuple[int, ...]) -> None:
+    with np.errstate(all="ignore"):
+        p, rest = store(WORDS, Storage(policy, dtype), np.full(shape, 0.3, dtype=np.float32), None)
+    assert rest is not None
+    assert np.shape(value_of(policy, p, rest, dtype)) == shape
+    assert np.shape(kept(policy, np.full(shape, 0.3), dtype)) == shape
+    assert np.shape(shown(policy, np.full(shape, 0.3), dtype)) == shape
+    assert disagreement(policy, p, rest, dtype) is None
+
+
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_numbers_are_drawn_as_the_policies_draw_them(dtype: str) -> None:
     with np.errstate(all="ignore"):
