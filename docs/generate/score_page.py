@@ -34,8 +34,8 @@ the right area. Which area is right was decided from the code of the Adam, never
 """
 
 HELD_OUT = """The faults that the suite knows were written beside this corpus, so the suite was taught what is
-scored here. Sixteen sets are exceptions. Each was written by somebody who had not seen how the suite names a
-fault, from the specification and from bugs found in the wild. All were scored once before anything in the
+scored here. Seventeen sets are exceptions. Each was written by somebody who had not seen how the suite names
+a fault, from the specification and from bugs found in the wild. All were scored once before anything in the
 suite was changed because of them, `blind_*.py` in part.
 
 - `held_out_*.py`: 40 wrong Adams and 10 right ones, written when the suite only compared a candidate with
@@ -140,6 +140,11 @@ suite was changed because of them, `blind_*.py` in part.
   was not killed needs a matrix and 200 steps, which is a probe now. Three of the ten others do what another
   area says as well: a weight decay without effect, a first moment that is never used, and parameters that
   nobody returns. The rest had the name of what was measured before the part that is wrong.
+- `sixteenth_blind_*.py`: 60 wrong Adams and 20 right ones after more of the same reports, drawn at random
+  from those that were left, written when the suite had been changed because of the fifteenth set. All were
+  labelled before any of them was scored, and the figures at first sight are with these labels. Two of the
+  seven that were not named do what another area says as well: a gradient that is divided by four, and a clock
+  of 0 by which a correction is 0. One misreads its clock, and still has the name of a correction.
 """
 FIRST = {
     "held_out": {"killed": "40 of 40 (100.0 %)", "named": "33 of 40 (82.5 %)", "alarms": "2"},
@@ -158,6 +163,7 @@ FIRST = {
     "thirteenth_blind": {"killed": "52 of 60 (86.7 %)", "named": "47 of 60 (78.3 %)", "alarms": "0"},
     "fourteenth_blind": {"killed": "47 of 60 (78.3 %)", "named": "38 of 60 (63.3 %)", "alarms": "0"},
     "fifteenth_blind": {"killed": "59 of 60 (98.3 %)", "named": "49 of 60 (81.7 %)", "alarms": "0"},
+    "sixteenth_blind": {"killed": "60 of 60 (100.0 %)", "named": "53 of 60 (88.3 %)", "alarms": "0"},
 }
 """What that first score of each set said."""
 AGAIN = (
@@ -175,6 +181,7 @@ AGAIN = (
     "thirteenth",
     "fourteenth",
     "fifteenth",
+    "sixteenth",
 )  #: the sets that were written after `blind_*.py`
 
 GENERATED = """A generator (`tests/corpus/orders.py`) takes the definition and writes its sums, products,

@@ -38,6 +38,8 @@ MISNAMED = {
 """Wrong Adams that are killed but whose first finding has another area, and why."""
 
 SEVERAL = {
+    "sixteenth_blind_torch_a.py:SixteenthTorchDebiasOfStepSize": "its decay is corrected as its step is",
+    "sixteenth_blind_b.py:SixteenthBertForAdam": "another Adam, without corrections, which decays",
     "fifteenth_blind_torch.py:FifteenthTorchDecayAndEpsilonLate": "its decay comes late, and its eps",
     "wrong_clock.py:ClockTicksPerArray": "its count is no part of a state",
     "thirteenth_blind_b.py:ThirteenthLazyFactor": "its factor is taken in before and behind the step",
