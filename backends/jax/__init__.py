@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from adamcore.backends.jax.backend import backend
 from adamcore.backends.jax.in_jit import native
-from adamcore.backends.jax.packed import pack, unpack
+from adamcore.backends.jax.packed.tree import pack, unpack
 
 if TYPE_CHECKING:
     from adamcore.backends.jax.optimizer import adam, adamw, amsgrad, nadam, nadamw

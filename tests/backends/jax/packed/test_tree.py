@@ -17,7 +17,8 @@ import jax.numpy as jnp  # noqa: E402
 from jax_steps import bits_of, many, on_two_devices  # noqa: E402
 
 from adamcore.backends.jax import pack, unpack  # noqa: E402
-from adamcore.backends.jax.packed import Packed, tree  # noqa: E402
+from adamcore.backends.jax.packed import tree  # noqa: E402
+from adamcore.backends.jax.packed.tree import Packed  # noqa: E402
 
 ADAMS = [
     Adam(),
