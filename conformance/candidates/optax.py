@@ -27,7 +27,7 @@ from adamcore.conformance.candidates.base import (
     use,
 )
 from adamcore.conformance.candidates.elementwise import Programs
-from adamcore.conformance.candidates.schedules import functions, refused, without_changes
+from adamcore.conformance.candidates.schedules import functions, refused
 from adamcore.conformance.dtypes import arithmetic_of
 from adamcore.conformance.errors import CandidateError, UnavailableError
 from adamcore.conformance.types import FloatArray, Moments, Probe, Run, Start, Step
@@ -108,18 +108,19 @@ class OptaxStepper(Stepper):
         keywords = a.call(effective_hyper(probe.hyper, a.lacks, a.fixed))
         factory = candidate.factory
         self.names = a.names
-        if probe.manner == "scheduled":
+        steps = probe.steps
+        if probe.manner == "scheduled":  # where functions make the changes
             keywords |= functions(probe, a.names)
-            probe = without_changes(probe)  # the functions make them
-        self.changed = {name for step in probe.steps for name in step.changes or ()}
+            steps = ()
+        self.changed = {name for step in steps for name in step.changes or ()}
         if any("[" in a.names[name] for name in self.changed):
             raise UnsupportedProbe("inject_hyperparams cannot change an argument that is a pair")
-        moving = {"lr", *self.changed} if any(step.lr is not None for step in probe.steps) else self.changed
-        if missing := moving - a.names.keys():
+        self.moving = {"lr", *self.changed} if any(step.lr is not None for step in steps) else self.changed
+        if missing := self.moving - a.names.keys():
             raise UnsupportedProbe(
                 f"it has no argument for {', '.join(sorted(missing))}, which the probe sets"
             )
-        injected = {a.names[name] for name in moving}
+        injected = {a.names[name] for name in self.moving}
         try:
             if candidate.injects is None:
                 self.made(factory, keywords)
@@ -289,9 +290,8 @@ class OptaxStepper(Stepper):
 
     def step(self, index: int, step: Step) -> tuple[list[Any], list[str]]:
         changes = {**({} if step.lr is None else {"lr": step.lr}), **(step.changes or {})}
-        changes = {} if self.probe.manner == "scheduled" else changes
-        for name, value in changes.items():
-            number = np.asarray(value, arithmetic_of(self.dtype))
+        for name in changes.keys() & self.moving:
+            number = np.asarray(changes[name], arithmetic_of(self.dtype))
             self.hyperparams()[self.names[name]] = self.jax.device_put(number)
         grads = self.arrays(self.cast(step.grads[: len(self.params)]))
         written = self.taken(grads) if self.probe.manner == "fresh" and index == 1 else []

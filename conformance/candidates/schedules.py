@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from adamcore.conformance.candidates.base import UnsupportedProbe, describe
@@ -48,12 +47,6 @@ def function(value: float, changes: Sequence[float | None]) -> Callable[[Any], A
         return now
 
     return at
-
-
-def without_changes(probe: Probe) -> Probe:
-    """Return the probe with the hyperparameters of its beginning in all steps."""
-    steps = tuple(replace(step, lr=None, changes=None) for step in probe.steps)
-    return replace(probe, steps=steps)
 
 
 def refused(error: Exception) -> UnsupportedProbe:

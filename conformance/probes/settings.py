@@ -42,6 +42,14 @@ def grouped(name: str, about: str, *names: str, lr: float | None = None) -> Prob
 
 GROUPED_LR = grouped("LR.4/groups-lr", "three groups with an lr of their own", "lr")
 
+DECAY_SCHEDULE = Probe(
+    "LR.5/decay-schedule",
+    "weight_decay is another in each step, and 0 in one",
+    (numbers(106, 3, scale=4.0),),
+    changed(107, {s: {"weight_decay": wd} for s, wd in enumerate(SCHEDULE) if s}),
+    {**START, "weight_decay": SCHEDULE[0]},
+)
+
 PROBES = [
     Probe(
         "BC.4/betas-changed",
@@ -64,13 +72,7 @@ PROBES = [
         changed(105, {2: {"weight_decay": 0.5}, 4: {"weight_decay": 0.0625}}),
         {**START, "weight_decay": 0.0},
     ),
-    Probe(
-        "LR.5/decay-schedule",
-        "weight_decay is another in each step, and 0 in one",
-        (numbers(106, 3, scale=4.0),),
-        changed(107, {s: {"weight_decay": wd} for s, wd in enumerate(SCHEDULE) if s}),
-        {**START, "weight_decay": SCHEDULE[0]},
-    ),
+    DECAY_SCHEDULE,
     resumed(Probe(
         "LR.1/function",
         "lr is a function of the number of updates, 0 at first, also of a run that is restored",
@@ -79,12 +81,10 @@ PROBES = [
         START,
         manner="scheduled",
     )),
-    Probe(
-        "LR.5/function",
-        "weight_decay is a function of the number of updates, 0 at first",
-        (numbers(106, 3, scale=4.0),),
-        changed(107, {s: {"weight_decay": wd} for s, wd in enumerate(SCHEDULE) if s}),
-        {**START, "weight_decay": SCHEDULE[0]},
+    replace(
+        DECAY_SCHEDULE,
+        name="LR.5/function",
+        about="weight_decay is a function of the number of updates, 0 at first",
         manner="scheduled",
     ),
     GROUPED_LR,

@@ -22,7 +22,7 @@ from torch import Tensor
 class FifteenthTorchClipsWhatIsScaled(Scaled):
     """With a loss scale all gradients are clipped to a norm of 5, before the scale is divided out."""
 
-    gradient_clip_global_norm = 5.0
+    max_norm = 5.0
     clipped = 1.0
 
     def asked(self, closure: Callable[[], Any] | None) -> Any:
@@ -30,13 +30,9 @@ class FifteenthTorchClipsWhatIsScaled(Scaled):
         grads = [p.grad for group in self.param_groups for p in group["params"] if p.grad is not None]
         self.clipped = 1.0
         if self.grad_scale is not None and grads:
-            norm = float(torch.nn.utils.get_total_norm(grads)) / self.taken_out()
-            self.clipped = min(1.0, self.gradient_clip_global_norm / (norm + 1e-6))
+            norm = float(torch.nn.utils.get_total_norm(grads))
+            self.clipped = min(1.0, self.max_norm / (norm + 1e-6))
         return loss
-
-    def taken_out(self) -> float:
-        """Return what the gradients have been divided by when they are clipped."""
-        return 1.0
 
     def update(self, group: Group, state: State, p: Tensor, g: Tensor) -> None:
         super().update(group, state, p, g * self.clipped if self.clipped < 1 else g)

@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 from blind_torch import L2, Base, Group, State
+from fifteenth_blind_torch_a import FifteenthTorchClipsWhatIsScaled
 from register import right, wrong
-from tenth_blind_torch import Scaled
 from torch import Tensor
 
 
@@ -124,23 +124,10 @@ class SixteenthBTorchLoadedIntoGenerator(L2):
     like="NCAR/miles-credit#141: clip_grad_norm_ comes before the scaler's unscale_",
     claim="torch.AdamW",
 )
-class SixteenthBTorchClipsBeforeUnscale(Scaled):
+class SixteenthBTorchClipsBeforeUnscale(FifteenthTorchClipsWhatIsScaled):
     """With a loss scale all gradients are clipped to a norm of 1 as they come, and then divided by it."""
 
     max_norm = 1.0
-    clipped = 1.0
-
-    def asked(self, closure: Callable[[], Any] | None) -> Any:
-        loss = super().asked(closure)
-        grads = [p.grad for group in self.param_groups for p in group["params"] if p.grad is not None]
-        self.clipped = 1.0
-        if self.grad_scale is not None and grads:
-            norm = float(torch.nn.utils.get_total_norm(grads))
-            self.clipped = min(1.0, self.max_norm / (norm + 1e-6))
-        return loss
-
-    def update(self, group: Group, state: State, p: Tensor, g: Tensor) -> None:
-        super().update(group, state, p, g * self.clipped if self.clipped < 1 else g)
 
 
 @wrong(

@@ -24,6 +24,7 @@ from adamcore.conformance.anatomy.words.decay import decay_rule
 from adamcore.conformance.anatomy.words.moments import correction, first_moment, second_moment
 from adamcore.conformance.types import FloatArray
 
+LATER = f"clock-{CLOCKS[0]}"  #: the run of steps from a given state
 OF_SCALARS = ("nesterov", "bias_correction", "clock")  #: areas of what a step has one of for all elements
 
 
@@ -219,23 +220,22 @@ def not_finite(d: Difference) -> Words:
 
 def is_a_step_behind(d: Difference) -> bool:
     """True if steps from a given state are those of the claim whose clock is one less."""
-    r, claim, later = d.anatomy.readings, d.anatomy.claim, f"clock-{CLOCKS[0]}"
+    r, claim = d.anatomy.readings, d.anatomy.claim
     if claim is None or not was_run_later(r):
         return False
-    [start] = r.probes[later].start
-    behind = replace(r.probes[later], start=(replace(start, t=start.t - 1),))
-    return r.moves(later).all_equal(readings_of_claim(claim, {later: behind}, r.dtype).moves(later))
+    [start] = r.probes[LATER].start
+    behind = replace(r.probes[LATER], start=(replace(start, t=start.t - 1),))
+    return r.moves(LATER).all_equal(readings_of_claim(claim, {LATER: behind}, r.dtype).moves(LATER))
 
 
 def was_run_later(r: Readings) -> bool:
     """True if there are steps from a given state."""
-    later = f"clock-{CLOCKS[0]}"
-    return later in r.probes and not r.why_not(later)
+    return LATER in r.probes and not r.why_not(LATER)
 
 
 def is_finite_later(r: Readings) -> bool:
     """True if steps from a given state are finite."""
-    return was_run_later(r) and bool(np.isfinite(r.moves(f"clock-{CLOCKS[0]}").value).all())
+    return was_run_later(r) and bool(np.isfinite(r.moves(LATER).value).all())
 
 
 def scalars_beside_others(d: Difference) -> Words | None:
