@@ -99,14 +99,16 @@ def custom_call(program: Program, dtypes: Format) -> Call:
     return apply
 
 
-def target_of(program: Program, dtypes: Format, body: str) -> tuple[str, Any]:
+def target_of(program: Program, dtypes: Format, body: str, functions: str = "") -> tuple[str, Any]:
     """Return the name by which XLA knows a handler of a program's machine code, and what keeps it alive.
 
     Args:
         program, dtypes: of the kernel.
         body: see :func:`adamcore.backends.jax.ffi_handler.handler`.
+        functions: those that the body calls besides.
     """
-    source = loop.text(program, dtypes, False) + ffi_handler.handler(body) + shared_text(thread_count())
+    text = ffi_handler.handler(body) + functions
+    source = loop.text(program, dtypes, False) + text + shared_text(thread_count())
     target = f"adamcore_{next(_numbers)}_{dtypes.p}"
     function = llvm.function(ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p), source, "handler")
     jax.ffi.register_ffi_target(target, jax.ffi.pycapsule(function), platform="cpu")

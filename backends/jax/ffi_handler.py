@@ -5,6 +5,8 @@ The structures are those of version 0.3 of the interface (``xla/ffi/api/c_api.h`
 
 from __future__ import annotations
 
+from adamcore.backends.kernels.objects import each
+
 VERSION = ("0", "3")  #: the version of the interface, major and minor
 
 # Positions in words of 8 bytes.
@@ -125,6 +127,15 @@ def run(keys: str = "") -> str:
   ret ptr null"""
 
 
+#: writes where the data of some buffers are
+COLLECT = each(
+    "internal void @collect(ptr %slots, i64 %count, ptr %into)",
+    """
+  %slot = getelementptr ptr, ptr %slots, i64 %k
+  %data = call ptr @data(ptr %slot)
+  %place = getelementptr ptr, ptr %into, i64 %k
+  store ptr %data, ptr %place""",
+)
 FUNCTIONS = f"""
 define internal ptr @data(ptr %slot) {{
   %buffer = load ptr, ptr %slot
@@ -132,25 +143,7 @@ define internal ptr @data(ptr %slot) {{
   %data = load ptr, ptr %data.slot
   ret ptr %data
 }}
-
-define internal void @collect(ptr %slots, i64 %count, ptr %into) {{
-entry:
-  br label %test
-test:
-  %k = phi i64 [ 0, %entry ], [ %k.next, %more ]
-  %some = icmp slt i64 %k, %count
-  br i1 %some, label %more, label %return
-more:
-  %slot = getelementptr ptr, ptr %slots, i64 %k
-  %data = call ptr @data(ptr %slot)
-  %place = getelementptr ptr, ptr %into, i64 %k
-  store ptr %data, ptr %place
-  %k.next = add i64 %k, 1
-  br label %test
-return:
-  ret void
-}}
-
+{COLLECT}
 define internal i64 @size(ptr %buffer) {{
 entry:
   %rank.slot = getelementptr i64, ptr %buffer, i64 {RANK}

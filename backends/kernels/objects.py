@@ -22,18 +22,28 @@ def each_place(head: str, work: str) -> str:
         head: its name and its arguments, the first of which are ``ptr %places`` and ``i64 %count``.
         work: what it does with ``%place``, which is number ``%k`` and stands at ``%slot``.
     """
+    place = """
+  %slot = getelementptr ptr, ptr %places, i64 %k
+  %place = load ptr, ptr %slot"""
+    return each(f"void {head}", place + work)
+
+
+def each(head: str, work: str) -> str:
+    """Return a function in LLVM's language that does something for each number below ``%count``.
+
+    Args:
+        head: what it returns, which is nothing, its name, and its arguments, among them ``i64 %count``.
+        work: what it does with ``%k``, in one block.
+    """
     return f"""
-define void {head} {{
+define {head} {{
 entry:
   br label %test
 test:
   %k = phi i64 [ 0, %entry ], [ %k.next, %next ]
   %some = icmp slt i64 %k, %count
   br i1 %some, label %next, label %return
-next:
-  %slot = getelementptr ptr, ptr %places, i64 %k
-  %place = load ptr, ptr %slot
-{work}
+next:{work}
   %k.next = add i64 %k, 1
   br label %test
 return:

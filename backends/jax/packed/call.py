@@ -17,6 +17,7 @@ from adamcore.backends.jax import ffi, ffi_handler
 from adamcore.backends.jax.packed.tree import Layout
 from adamcore.backends.kernels.body import inputs_of, outputs_of
 from adamcore.backends.kernels.formats import LLVM, SIZES, Format
+from adamcore.backends.kernels.objects import each
 from adamcore.tracing import Program
 
 CHUNK = 64  #: parameters of one call: of more XLA compiles longer
@@ -24,6 +25,19 @@ CHUNK = 64  #: parameters of one call: of more XLA compiles longer
 Call = Callable[
     [Sequence[Any], Sequence[Any], dict[str, Any], Any, Sequence[int]], tuple[list[Any], dict[str, Any]]
 ]
+
+#: writes where the parts of a vector begin
+SPREAD = each(
+    "internal void @spread(ptr %vector, ptr %places, i64 %count, i64 %width, ptr %into)",
+    """
+  %place.slot = getelementptr i32, ptr %places, i64 %k
+  %narrow = load i32, ptr %place.slot
+  %place = zext i32 %narrow to i64
+  %byte = mul i64 %place, %width
+  %at = getelementptr i8, ptr %vector, i64 %byte
+  %slot = getelementptr i64, ptr %into, i64 %k
+  store ptr %at, ptr %slot""",
+)
 
 
 @lru_cache(maxsize=256)
@@ -43,7 +57,7 @@ def packed_call(program: Program, dtypes: Format) -> Call:
     read, written = inputs[2:], outputs[1:]
     widths = [SIZES[dtypes.of(name)] for name in inputs]
     body = packed_text(widths, [inputs.index(name) for name in outputs], LLVM[dtypes.work])
-    target, function = ffi.target_of(program, dtypes, body)
+    target, function = ffi.target_of(program, dtypes, body, SPREAD)
 
     def apply(
         ps: Sequence[Any], gs: Sequence[Any], vectors: dict[str, Any], rows: Any, places: Sequence[int]
@@ -93,28 +107,7 @@ def packed_text(widths: Sequence[int], written: Sequence[int], real: str) -> str
   call void @collect(ptr %rets, i64 %n, ptr %news){"".join(lines)}{ffi_handler.sizes("go")}
 go:{ffi_handler.rows("%rows.at")}
   %scalars = getelementptr {real}, ptr %all.scalars, i64 0
-  %stride = select i1 %single, i64 0, i64 %width{ffi_handler.run()}
-}}
-
-define internal void @spread(ptr %vector, ptr %places, i64 %count, i64 %width, ptr %into) {{
-entry:
-  br label %test
-test:
-  %k = phi i64 [ 0, %entry ], [ %k.next, %more ]
-  %some = icmp slt i64 %k, %count
-  br i1 %some, label %more, label %return
-more:
-  %place.slot = getelementptr i32, ptr %places, i64 %k
-  %narrow = load i32, ptr %place.slot
-  %place = zext i32 %narrow to i64
-  %byte = mul i64 %place, %width
-  %at = getelementptr i8, ptr %vector, i64 %byte
-  %slot = getelementptr i64, ptr %into, i64 %k
-  store ptr %at, ptr %slot
-  %k.next = add i64 %k, 1
-  br label %test
-return:
-  ret void"""
+  %stride = select i1 %single, i64 0, i64 %width{ffi_handler.run()}"""
 
 
 def spread(tag: str, buffers: str, first: str, k: int, width: int, column: int) -> str:
