@@ -28,9 +28,9 @@ def SeventeenthRightJaxElements(
     def leaf(g: X, m: X, v: X, p: X, t: X, rate: X) -> tuple[X, X, X]:
         wide = jnp.result_type(float)
         c1, c2 = ((1 - jnp.asarray(b, wide) ** t.astype(wide)).astype(v.dtype) for b in (b1, b2))
-        scalars = c1, c2, jnp.asarray(rate, v.dtype)
-        rows = (a.reshape(-1) for a in (g, m, v, p))
-        made = jax.vmap(element, (0, 0, 0, 0, None, None, None))(*rows, *scalars)
+        rows = [a.reshape(-1) for a in (g, m, v, p)]
+        over: Any = jax.vmap(element, (0, 0, 0, 0, None, None, None))
+        made = over(*rows, c1, c2, jnp.asarray(rate, v.dtype))
         u, m, v = (new.reshape(p.shape).astype(old.dtype) for new, old in zip(made, (p, m, v), strict=True))
         return u, m, v
 
