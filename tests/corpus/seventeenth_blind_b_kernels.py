@@ -1,4 +1,4 @@
-"""Blind, seventeenth set: a report of a wrong kernel, and right ones."""
+"""Blind, seventeenth set: a report of a wrong kernel, and a right one."""
 
 from __future__ import annotations
 

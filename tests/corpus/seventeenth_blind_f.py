@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import reduce
 from typing import Any
 
 import numpy as np
-from blind_frame import Array, Coupled, Slot, corrections
+from blind_frame import Array, Slot, corrections
 from fourth_blind_frame import Nadam, lookahead
 from ninth_blind_frame_b import Single
 from register import right
@@ -127,24 +127,3 @@ class SeventeenthBRightFolded(Mlx):
             lambda p, m, v: (p - h.lr * (m / (np.sqrt(v) + h.eps)), m, v),
         )
         s.p, s.m, s.v = reduce(lambda held, stage: stage(*held), stages, (s.p, s.m, s.v))
-
-
-@right()
-class SeventeenthBRightChunksAlong(Coupled):
-    """Adam with L2 in chunks of 100 elements, which a generator hands out as views."""
-
-    chunk = 100
-
-    def chunks(self, s: Slot, g: Array) -> Iterator[tuple[Array, ...]]:
-        for start in range(0, g.size, self.chunk):
-            yield tuple(a[start : start + self.chunk] for a in (s.p, s.m, s.v, g))
-
-    def update(self, s: Slot, g: Array) -> None:
-        c1, c2 = corrections(s.h, s.t)
-        scaled_eps, rate = s.h.eps * math.sqrt(c2), s.h.lr * math.sqrt(c2) / c1
-        for p, m, v, d in self.chunks(s, g):
-            whole = s.h.weight_decay * p + d
-            m += (whole - m) * (1 - s.h.b1)
-            v *= s.h.b2
-            v += whole * (whole * (1 - s.h.b2))
-            p -= rate * (m / (np.sqrt(v) + scaled_eps))

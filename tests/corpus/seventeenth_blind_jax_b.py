@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
-from blind_jax import Formula, Moments, Tree, X, row
+from blind_jax import Formula, Tree, X, row
 from register import right
 
 
@@ -35,12 +35,12 @@ def SeventeenthBRightJaxTransposed(
     def at(x: X, count: X) -> X:
         return x(count) if callable(x) else x
 
-    def init(params: Tree) -> Moments:
+    def init(params: Tree) -> optax.ScaleByAdamState:
         mu = jax.tree.map(jnp.zeros_like, params)
         nu = jax.tree.map(lambda p: jnp.zeros(jnp.shape(p), jnp.real(p).dtype), params)
-        return Moments(jnp.zeros((), jnp.int32), mu, nu, None)
+        return optax.ScaleByAdamState(jnp.zeros((), jnp.int32), mu, nu)
 
-    def update(grads: Tree, state: Any, params: Tree = None) -> tuple[Tree, Moments]:
+    def update(grads: Tree, state: Any, params: Tree = None) -> tuple[Tree, optax.ScaleByAdamState]:
         count = optax.safe_increment(state.count)
         wide = jnp.result_type(float)
         now, after, second = (
@@ -61,6 +61,6 @@ def SeventeenthBRightJaxTransposed(
         triples = jax.tree.map(leaf, grads, state.mu, state.nu, params)
         outer, inner = jax.tree.structure(grads), jax.tree.structure((0, 0, 0))
         changes, mu, nu = jax.tree.transpose(outer, inner, triples)
-        return changes, Moments(count, mu, nu, None)
+        return changes, optax.ScaleByAdamState(count, mu, nu)
 
     return optax.GradientTransformation(init, update)
