@@ -200,6 +200,11 @@ class Probe:
         """Whether a step is handed a loss scale, or is to be skipped."""
         return any(step.scale is not None or step.found_inf for step in self.steps)
 
+    @property
+    def shows_moments(self) -> bool:
+        """Whether it asks in which dtype moments are kept (MOM.4)."""
+        return self.name.startswith("MOM.4/")
+
     @cached_property
     def is_resumed(self) -> bool:
         """Whether the state is saved and restored before a step."""
@@ -281,7 +286,10 @@ class Run:
     Empty if it cannot be read, for all steps or for this one.
     """
     moments: list[list[Moments | None]] = field(default_factory=list)
-    """The moments of each parameter in 16 bits, after each completed step; None or empty as for rests."""
+    """The moments of each parameter after each completed step; None or empty as for rests.
+
+    They are there in 16 bits, and where a probe shows moments.
+    """
 
     def of(self, which: Sequence[int]) -> Run:
         """Return the run of some of its parameters, in this order."""

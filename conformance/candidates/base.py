@@ -240,7 +240,7 @@ def run_probe(make: Callable[[Probe], Stepper], probe: Probe) -> Run:
             run.params.append(copy_arrays(after, len(probe.params)))
             run.clocks.append(stepper.clocks() or [])
             run.rests.append([x if x is None else kept_array(x) for x in stepper.rests() or ()])
-            if stepper.dtype in NARROW:  # elsewhere nobody looks at them
+            if stepper.dtype in NARROW or probe.shows_moments:  # elsewhere nobody looks at them
                 run.moments.append([kept and kept.each(kept_array) for kept in stepper.moments() or ()])
     except UnsupportedProbe as reason:
         return Run(unsupported=str(reason))

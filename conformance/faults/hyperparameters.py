@@ -70,10 +70,11 @@ def rounding() -> Iterator[Fault]:
     ):  # fmt: skip
         for dtype in BITS:
             probe = partial(_inputs.narrowed, names, dtype)
+            area = {"eps is": "epsilon", "weight_decay is": "decay"}.get(what, "hyperparameters")
             rule = RULES[names[0]] if len(names) == 1 else "NUM.4"
             yield Fault(
                 f"{'-'.join(names)}-{dtype}",
-                "hyperparameters",
+                area,
                 rule,
                 f"{what} rounded to {dtype}",
                 probe=probe,

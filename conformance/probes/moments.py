@@ -46,6 +46,14 @@ PROBES = [
         tells=("bias_correction",),
     ),
     Probe(
+        "MOM.4/kept",
+        "three steps in float32: whether moments are kept in the parameter's dtype",
+        (numbers(18, 3),),
+        moving(19, 3, (3,)),
+        ODD,
+        only=("float32",),
+    ),
+    Probe(
         "STEP.1/shapes",
         "0-d, empty, 2-d to 4-d and odd sizes around vector widths: tails and scalars",
         tuple(numbers(17 + i, *shape) for i, shape in enumerate(SHAPES)),

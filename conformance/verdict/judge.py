@@ -31,6 +31,7 @@ from adamcore.conformance.oracle.trajectory import Trajectory, adam_for, is_abse
 from adamcore.conformance.settings import NARROW
 from adamcore.conformance.types import Evidence, FloatArray, Point, Probe, Result, Run
 from adamcore.conformance.verdict.dtypes_apart import judge_each
+from adamcore.conformance.verdict.kept import UNSEEN, kept_problem
 from adamcore.conformance.verdict.random_moments import moments_problem, shown_moments
 from adamcore.conformance.verdict.rests import has_rests, rest_problem, values_of
 from adamcore.dtypes import named_by
@@ -143,6 +144,12 @@ def judge(
             order = IN_ANOTHER_ORDER if sorted(clocks) == sorted(expects) else ""
             fail(result, f"{CLOCKS} at {clocks} after step {s}, expected {expects}{order}")
             break
+    if probe.shows_moments and dtype not in NARROW:
+        if not run.moments and not run.error:
+            result.status, result.reason = "skipped", UNSEEN
+            return result
+        if problem := kept_problem(adam, run, dtype):
+            fail(result, problem)
     if run.written:
         fail(result, f"wrote to its input: {run.written[0]}")
     expected = len(want.steps)

@@ -10,7 +10,7 @@ from blind_frame import Array, Slot, corrections
 from eleventh_blind_c import length
 from fifth_blind_frame import Refusing
 from fourth_blind_frame import Common, Uncorrected
-from register import equivalent, right, wrong
+from register import right, wrong
 from seventh_blind_frame import Inside
 from sixth_blind_frame import CoupledHat, Wanting
 from tenth_blind_frame import Corrected
@@ -80,8 +80,10 @@ class ThirteenthEachThenAll(Corrected):
                 self.update(s, shortened(row, total))
 
 
-@equivalent(
-    "moments in float64 beside parameters of float32 are only more exact, and no run asks for their dtype"
+@wrong(
+    "mixed_precision moments",
+    "MOM.4",
+    like="google/flax#924, jax-ml/jax#4827: Adam promotes everything from float32 to float64",
 )
 class ThirteenthPromoted(Refusing):
     """The weights of the averages are float64 arrays, and so are the moments after the first step."""

@@ -39,7 +39,7 @@ class BetasInFloat32(AdamW):
         super().take({**hyper, "b1": float(np.float32(hyper["b1"])), "b2": float(np.float32(hyper["b2"]))})
 
 
-@wrong("hyperparameters", "NUM.4")
+@wrong("epsilon hyperparameters", "NUM.4")
 class EpsilonInFloat16(AdamW):
     """eps rounded to float16: 1e-8 becomes 0."""
 

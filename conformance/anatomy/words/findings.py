@@ -26,6 +26,7 @@ from adamcore.conformance.anatomy.words import (
     moments,
     steps,
 )
+from adamcore.conformance.anatomy.words.not_finite import not_finite
 from adamcore.conformance.rules import SAYS
 from adamcore.conformance.types import Finding
 
@@ -83,7 +84,7 @@ def raises_over_scalar(anatomy: Anatomy) -> Words | None:
     if "ZeroDivisionError" not in error:
         return None
     [part] = [part for part in anatomy.parts if part.name == "arrays"]
-    return arrays.not_finite(Difference(anatomy, part))
+    return not_finite(Difference(anatomy, part))
 
 
 def has_few_bits(d: Difference) -> bool:

@@ -14,8 +14,9 @@ from adamcore.conformance.anatomy.experiments import (
 )
 from adamcore.conformance.anatomy.facts import NEAR, Facts, near
 from adamcore.conformance.anatomy.parts import beside
-from adamcore.conformance.anatomy.texts import number
+from adamcore.conformance.anatomy.texts import listed, number
 from adamcore.conformance.anatomy.words.moments import FEW_BITS
+from adamcore.conformance.types import FloatArray
 
 
 def gradient(d: Difference) -> Words:
@@ -54,6 +55,9 @@ def gradient(d: Difference) -> Words:
         if beside(d.anatomy.readings, 2).all_equal(1.0):  # there no factor of the gradient shows
             return "epsilon", "EPS.1", f"{text} eps counts {number(1.0 / share)} times as claimed"
         return "layout", "STEP.1", f"{text} a step far below eps is {number(share)} times as large"
+    if "beside others" in names and (shares := shares_of_places(d)) is not None:
+        text = "small gradients count, in one array after the other,"
+        return "layout", "STEP.1", f"{text} {listed(shares)} times as claimed"
     if "beside others" in names and (times := share_of_one_alone(d)) is not None:
         text = f"an array of one element takes a step {number(times)} times as large as claimed"
         return "layout", "STEP.1", f"{text}; elements of longer ones are stepped as claimed"
@@ -79,6 +83,23 @@ def share_of_one_alone(d: Difference) -> float | None:
     if claimed is None or not r.moves("large", 2)[0, 0].all_equal(claimed.moves("large", 2)[0, 0]):
         return None
     return float((r.moves("large", 1) / claimed.moves("large", 1)).value[0, 0])
+
+
+def shares_of_places(d: Difference) -> FloatArray | None:
+    """Return what the arrays that follow each other count of small gradients; None if it is not by place.
+
+    Those of one element are the third, the sixth and the ninth array.
+    """
+    r, claimed = d.anatomy.readings, d.anatomy.claimed
+    if claimed is None or r.why_not("main"):
+        return None
+    small = range(len(NEIGHBOURS))  # tiny gradients, which nothing beside them in their arrays cuts
+    shares = np.array(
+        [(r.moves("neighbours", i) / claimed.moves("neighbours", i)).value[0, 0] for i in small]
+    )
+    known = np.isfinite(shares).all() and shares.all()
+    alone, longer = shares[0], shares[1:]
+    return shares if known and near(alone, 1.0) and not near(longer, np.ones(2)) else None
 
 
 def share_of_any_size(d: Difference) -> float | None:

@@ -63,17 +63,6 @@ class EpsilonOfItsOwn(Parts):
         return super().correction(t + 1)
 
 
-class CorrectsBehind(Parts):
-    """The clock is raised behind the step, so that both corrections are 0 in the first one."""
-
-    def correction(self, t: int) -> tuple[float, float]:
-        return super().correction(t - 1)
-
-    def one(self, i: int, g: FloatArray) -> None:
-        with np.errstate(all="ignore"):
-            super().one(i, g)
-
-
 class PausedRate(Parts):
     """A step in which no parameter has a gradient takes a tenth off the rate."""
 
@@ -107,6 +96,30 @@ class StoredInHalf(Parts):
             self.p[i] = self.p[i].astype(np.float16).astype(self.p[i].dtype) if i else self.p[i]
 
 
+class StepsFirstTwice(Parts):
+    """The first array is listed twice."""
+
+    def step(self, grads: list[FloatArray | None]) -> list[FloatArray]:
+        super().step(grads[:1])
+        return super().step(grads)
+
+
+class StepsFirstFarther(Parts):
+    """The first array has twice the rate."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        before = self.p[i]
+        super().one(i, g)
+        self.p[i] = self.p[i] if i else 2 * self.p[i] - before
+
+
+class SumsOfEverySecond(Parts):
+    """The gradients of every second array are sums of four parts, and not means."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        super().one(i, 4 * g if i % 2 else g)
+
+
 @pytest.mark.parametrize(
     ("cls", "area", "rule", "observed"),
     [
@@ -116,16 +129,19 @@ class StoredInHalf(Parts):
         (PausedRate, "schedule", "LR.1", "after steps without a gradient, a step is 0.9 times as large"),
         (OwnRate, "hyperparameters", "STEP.1", "lr is 0.002 where 0.001 is claimed"),
         (StoredInHalf, "mixed_precision", "NUM.1", "few bits for its exponent"),
+        (StepsFirstTwice, "moments", "MOM.1", "the first array is stepped twice in each step"),
+        (
+            StepsFirstFarther,
+            "layout",
+            "STEP.1",
+            "the first array is not stepped as claimed, and those after it",
+        ),
+        (SumsOfEverySecond, "layout", "STEP.1", "in one array after the other, 1, 4, 1 times as claimed"),
         (OldBatches, "moments", "MOM.1", "an older gradient counts against the newest "),
     ],
 )
 def test_arrays(cls: type, area: str, rule: str, observed: str) -> None:
     assert_found(first_finding(whole_anatomy(cls)), area, rule, observed)
-
-
-def test_a_correction_of_0_where_no_state_can_be_given() -> None:
-    text = "also where both betas are 0, as a correction of 0 does"
-    assert_found(first_finding(whole_anatomy(CorrectsBehind)), "bias_correction", "BC.1", text)
 
 
 def test_what_a_constant_eps_lets_through_is_no_clipping() -> None:
