@@ -28,7 +28,8 @@ class EighteenthTorchClippedWithScale(Scaled):
 
     def asked(self, closure: Callable[[], Any] | None) -> Any:
         loss = super().asked(closure)
-        self.total_norm = 0.0 if self.grad_scale is None else norm_of(present(self))
+        counted = [] if self.grad_scale is None else present(self)
+        self.total_norm = norm_of([torch.nan_to_num(g, 0.0, 0.0, 0.0) for g in counted])
         return loss
 
     def update(self, group: Group, state: State, p: Tensor, g: Tensor) -> None:
