@@ -66,6 +66,7 @@ SAYS = {
     "STORE.9": "moments are kept as codes and scales of blocks where 8 bits are claimed, else as numbers",
     "STORE.15": "a code stands for the number next to the moment, and a v that is not 0 never for 0",
     "STORE.16": "a moment is one of the two numbers next to its value, by random bits of its own",
+    "STATE.1": "a state has the moments of each parameter, and the number of its steps",
     "STATE.2": "inputs are left as they were",
     "STATE.3": "no state is shared between optimizers",
     "STATE.4": "a run resumed from its saved state goes on bit for bit",
@@ -157,6 +158,9 @@ AXIS_SAYS: dict[str, dict[Any, str]] = {
     },
 }  # fmt: skip
 """For each value on an axis, what a candidate does that has it."""
+
+
+UNTIL_CHANGED = "nothing moves until the learning rate is changed"  #: what no value of lr does
 
 
 def said(text: str) -> str:

@@ -17,13 +17,13 @@ from adamcore import Adam
 from adamcore.conformance.faults import FAULTS, NOT_MEASURED, faults_of
 from adamcore.conformance.oracle.perturbation import Fault
 from adamcore.conformance.probes import PROBES
-from adamcore.conformance.rules import SAYS, area_of
+from adamcore.conformance.rules import SAYS, UNTIL_CHANGED, area_of
 from adamcore.conformance.types import Finding, Probe, Result, Run, RunKey
 from adamcore.conformance.verdict.case import Case
 from adamcore.conformance.verdict.causes import Cause, best_cause, fold
 from adamcore.conformance.verdict.common_region import common_region
 from adamcore.conformance.verdict.identify import FINGERPRINT, Identification
-from adamcore.conformance.verdict.judge import BIT_FOR_BIT, IN_ANOTHER_ORDER, judge
+from adamcore.conformance.verdict.judge import BIT_FOR_BIT, CLOCKS, IN_ANOTHER_ORDER, judge
 from adamcore.conformance.verdict.kept import KEPT_IN
 from adamcore.conformance.verdict.loss_scale import loss_scale_findings
 from adamcore.conformance.verdict.meetings import Meeting
@@ -245,18 +245,23 @@ def stands(case: Case, cause: Cause, measured: Finding, failures: Sequence[Resul
 def is_beside(cause: Cause, measured: Finding) -> bool:
     """Return whether a cause is a known fault of another area than that of the part that was measured.
 
-    No value of a hyperparameter makes equal elements of an array go different ways, and none on an axis makes
-    a run depend on those before it.  If the coefficients are the first part that is not as claimed, the steps
-    have the digits that they should have.
+    No value of a hyperparameter makes equal elements of an array go different ways or counts once it was
+    changed, and none on an axis makes a run depend on those before it.  If the first part that is not as
+    claimed is the coefficients or the digits of a hyperparameter, the steps have those that they should have.
     """
     fault = cause.fault
     if fault is None:
         return measured.area == "isolation"
-    if measured.area == "layout" and fault.area == "hyperparameters":
+    if fault.area == "hyperparameters" and (measured.area == "layout" or measured.observed == UNTIL_CHANGED):
         return True
-    if measured.area == "coefficients" and fault.narrow is not None:
+    if fault.narrow is not None and (measured.area == "coefficients" or is_of_digits(measured)):
         return fault.area != measured.area
     return fault.area not in (measured.area, *NOT_MEASURED)
+
+
+def is_of_digits(measured: Finding) -> bool:
+    """True if a hyperparameter was measured that lacks its last digits."""
+    return (measured.area, measured.rule) == ("hyperparameters", "NUM.4")
 
 
 def as_precision(measured: Finding, dtype: str) -> Finding:
@@ -304,6 +309,8 @@ def add_unexplained(case: Case, findings: list[Finding], failures: Sequence[Resu
 
     If the plainest runs fail, the other failures stand below theirs, since those runs take the same steps.
     """
+    if (counted := count_finding(case, failures)) is not None:
+        return merge(findings, [counted])
     plain = [r for r in failures if r.probe in PLAIN and case.is_required(r)]
     others = [r for r in failures if r not in plain]
     if plain:
@@ -315,6 +322,17 @@ def add_unexplained(case: Case, findings: list[Finding], failures: Sequence[Resu
         under = by_rule(resumed, case.probes)
         return merge(findings, [fold(f, under) if f.rule == "LR.4" else f for f in found])
     return merge(findings, by_rule(failures, case.probes))
+
+
+def count_finding(case: Case, failures: Sequence[Result]) -> Finding | None:
+    """Return the finding of clocks that are not as claimed in any run, though all steps are; else None."""
+    if not failures or not all(r.reason.startswith(CLOCKS) for r in failures):
+        return None
+    plain = [r for r in failures if r.probe in PLAIN]
+    if not plain or any(r.reason.endswith(IN_ANOTHER_ORDER) for r in plain):
+        return None
+    observed = f"in a state {plain[0].reason}, though steps are as claimed"
+    return fold(Finding("clock", "STATE.1", SAYS["STATE.1"], observed), by_rule(failures, case.probes))
 
 
 def merge(findings: Sequence[Finding], others: Sequence[Finding]) -> list[Finding]:

@@ -122,3 +122,52 @@ class KeepsMomentum(Begun):
 
     def set_hyper(self, hyper: dict[str, float]) -> None:
         super().set_hyper({name: value for name, value in hyper.items() if value})
+
+
+class StepsOnceChanged(Parts):
+    """Nothing moves before the learning rate was changed."""
+
+    changed = False
+
+    def set_lr(self, lr: float) -> None:
+        self.changed = self.changed or lr != self.lr
+        super().set_lr(lr)
+
+    def one(self, i: int, g: FloatArray) -> None:
+        if self.changed:
+            super().one(i, g)
+
+
+class ZeroDecayIsDefault(Parts):
+    """A weight decay of 0 in mid-run or in a group is that of the first group."""
+
+    def init_groups(self, params: list[FloatArray], hypers: list[dict[str, float]]) -> None:
+        self.init(params, dict(hypers[0]))
+        self.own = [dict(h) for h in hypers]
+
+    def init(self, params: list[FloatArray], hyper: dict[str, float]) -> None:
+        super().init(params, hyper)
+        self.default, self.own = hyper["weight_decay"], [dict(hyper) for _ in params]
+
+    def set_hyper(self, hyper: dict[str, float]) -> None:
+        for own in self.own:
+            own.update(hyper)
+
+    def set_lr(self, lr: float) -> None:
+        self.set_hyper({"lr": lr})
+
+    def one(self, i: int, g: FloatArray) -> None:
+        self.h = {**self.own[i], "weight_decay": self.own[i]["weight_decay"] or self.default}
+        self.lr = self.h["lr"]
+        super().one(i, g)
+
+
+class CutByFormerRoot(Parts):
+    """The first step of an array is divided by the mean size of its gradients over eps, if above 1."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        before = self.p[i]
+        super().one(i, g)
+        if self.t[i] == 1 and g.size:
+            mean = float(np.sqrt(np.mean((g / self.h["eps"]) ** 2)))
+            self.p[i] = before + (self.p[i] - before) / max(1.0, mean)

@@ -8,6 +8,7 @@ import numpy as np
 
 from adamcore.conformance.anatomy.differences import SLIGHT, Difference, Words
 from adamcore.conformance.anatomy.experiments import (
+    CHANGED,
     CONSTANT,
     EXPERIMENTS,
     LEVERS,
@@ -22,6 +23,7 @@ from adamcore.conformance.anatomy.texts import listed, number
 from adamcore.conformance.anatomy.words.decay import decay_rule
 from adamcore.conformance.anatomy.words.moments import correction, first_moment, second_moment
 from adamcore.conformance.anatomy.words.not_finite import not_finite
+from adamcore.conformance.rules import UNTIL_CHANGED
 from adamcore.conformance.types import FloatArray, Probe
 
 OF_SCALARS = ("nesterov", "bias_correction", "clock")  #: areas of what a step has one of for all elements
@@ -240,6 +242,9 @@ def unmoved(d: Difference) -> Words | None:
     """Return the words on arrays or steps in which nothing moves, or on all of them."""
     r, (got, _) = d.anatomy.readings, d.values("stepped")
     if not any(np.any(r.moves(name).value) for name in ("linear", "normal")):
+        of_lr = np.nan_to_num(r.moves("lr").value)
+        if of_lr[CHANGED - 1 :].any() and not of_lr[: CHANGED - 1].any():
+            return "schedule", "LR.1", UNTIL_CHANGED
         decayed, under = (np.nan_to_num(r.moves("decay", i).value) for i in (0, 2))
         if not decayed.any() and not under.any():
             return "mixed_precision", "NUM.1", f"no element moves at all in {r.dtype}"

@@ -385,9 +385,17 @@ def other_clock(d: Difference) -> str | None:
     return None
 
 
+def zero_decay(d: Difference) -> Words | None:
+    """The words on a weight decay of 0 that counts neither in mid-run nor in a group, or None."""
+    if "groups by weight_decay" not in d.part.differs or "decay changed" in d.part.differs:
+        return None
+    return "decay", "DEC.1", "a weight decay of 0 does not count, in mid-run or in a group of its own"
+
+
 FINER: dict[str, Callable[[Difference], Words | None]] = {
     "shared": shared, "even": even, "sizes": sizes, "unit": factor, "absent": absent, "betas changed": betas,
     "groups by lr": group_decay, "matrix": permuted, "twins": twins, "zeros": after_small, "order": order,
+    "decay to 0": zero_decay,
     **dict.fromkeys(("square", "3-d", "4-d", "4-d decay"), beside_it),
     **{f"clock {t}": after_clock for t in CLOCKS},
 }  # fmt: skip

@@ -49,7 +49,7 @@ def gradient(d: Difference) -> Words:
         )
     if not np.any(d.anatomy.readings.moves("large").value):
         eps = number(d.anatomy.readings.hyper("eps", "large"))
-        return "hyperparameters", "EPS.1", f"with an eps of {eps} no gradient moves p"
+        return "epsilon", "EPS.1", f"with an eps of {eps} no gradient moves p"
     if "beside others" in names and (share := share_of_any_size(d)) is not None:
         text = f"in an array of {len(NEIGHBOURS[1])} elements, whatever their gradients are,"
         if beside(d.anatomy.readings, 2).all_equal(1.0):  # there no factor of the gradient shows

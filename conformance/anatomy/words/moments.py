@@ -186,10 +186,22 @@ def correction(d: Difference) -> Words:
     )
     if name == "first" and ahead and not corrects_second_otherwise(d):
         return "nesterov", "NES.1", d.beside("first", "weights add up, relative to the last step, to ")
+    if (share := share_of_array(d)) is not None:
+        text = f"beside larger gradients in its array a first step is {number(share)} times as large"
+        return "clipping", "NUM.5", text
     ratio = got / want
     ratio = ratio / ratio[0] if near(ratio[0], ratio[1]) else ratio
     text = f"the correction of the {name} moment is {listed(ratio)} times as claimed in steps 1, 2, ..."
     return "bias_correction", "BC.1" if name == "first" else "BC.2", text
+
+
+def share_of_array(d: Difference) -> float | None:
+    """Return what gradients of every size lose in one array, if small ones elsewhere lose nothing."""
+    r, claimed = d.anatomy.readings, d.anatomy.claimed
+    if claimed is None or r.why_not("response") or not r.moves("linear").all_equal(claimed.moves("linear")):
+        return None
+    share = constant((r.moves("response") / claimed.moves("response")).value[0, :-1])
+    return share if share is not None and 0.0 < share < 0.5 else None
 
 
 def looks_otherwise(d: Difference) -> bool:

@@ -14,6 +14,7 @@ from adamcore.conformance.faults import FAULTS, NOT_MEASURED
 from adamcore.conformance.oracle.exact import exact
 from adamcore.conformance.oracle.perturbation import Fault
 from adamcore.conformance.probes import PROBES
+from adamcore.conformance.rules import UNTIL_CHANGED
 from adamcore.conformance.types import Evidence, Finding, Result, Run
 from adamcore.conformance.verdict.case import Case
 from adamcore.conformance.verdict.causes import Cause
@@ -76,6 +77,16 @@ def test_clocks_in_another_order_are_a_matter_of_the_state() -> None:
     assert (result.status, area_in(result)) == ("failed", "state")
     run.clocks[:] = [[7, 8] for _ in run.params]
     assert area_in(judge(ADAMW, probe, "float32", run)) != "state"
+
+
+def test_clocks_that_are_wrong_in_a_state_alone_are_one_finding() -> None:
+    runs, _ = runs_and_results(ADAMW)
+    for run in runs.values():
+        run.clocks = [[0 for _ in clocks] for clocks in run.clocks]
+    results = [judge(ADAMW, PROBES[probe], dtype, run) for (probe, dtype), run in runs.items()]
+    [found] = diagnose(ADAMW, runs, results)
+    assert (found.area, found.rule) == ("clock", "STATE.1")
+    assert found.observed.endswith("though steps are as claimed")
 
 
 def test_a_failure_that_nothing_explains_is_named_by_the_rule_of_its_probe() -> None:
@@ -170,6 +181,8 @@ def test_equal_elements_that_go_different_ways_have_no_other_hyperparameter() ->
     ignored = next(f for f in FAULTS if f.observed.startswith("weight_decay is ignored"))
     cause = Cause([], [], fault=ignored)
     assert is_beside(cause, Finding("layout", "STEP.1", "", ""))
+    assert is_beside(cause, Finding("schedule", "LR.1", "", UNTIL_CHANGED))
+    assert not is_beside(cause, Finding("schedule", "LR.1", "", ""))
     assert not is_beside(cause, Finding("decay", "DEC.2", "", ""))
 
 
@@ -180,6 +193,9 @@ def test_steps_with_all_their_digits_were_not_made_in_float32() -> None:
         for name in ("all-float32", "all-float32-power")
     )
     assert is_beside(whole, coefficients)
+    assert is_beside(
+        whole, Finding("hyperparameters", "NUM.4", "", "b1 is 0.800000011921 where 0.8 was given")
+    )
     assert not is_beside(powers, coefficients)
 
 

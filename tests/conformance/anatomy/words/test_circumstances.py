@@ -60,6 +60,9 @@ CASES = [
     (wide.EmptiedByThousands, "moments", "STEP.1", "after step 999: no other corrections"),
     (wide.ShortUpdates, "clipping", "NUM.5", "updates that are many times as large as lr"),
     (wide.KeepsMomentum, "schedule", "LR.3", "a new b1 of 0"),
+    (wide.StepsOnceChanged, "schedule", "LR.1", "nothing moves until the learning rate is changed"),
+    (wide.ZeroDecayIsDefault, "decay", "DEC.1", "a weight decay of 0 does not count"),
+    (wide.CutByFormerRoot, "clipping", "NUM.5", "beside larger gradients in its array a first step is "),
     (odd.ForgetsLate, "moments", "MOM.1", "from step 130 on constant gradients make steps "),
 ]
 
