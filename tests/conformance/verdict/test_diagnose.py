@@ -20,6 +20,7 @@ from adamcore.conformance.verdict.case import Case
 from adamcore.conformance.verdict.causes import Cause
 from adamcore.conformance.verdict.diagnose import (
     area_in,
+    count_finding,
     diagnose,
     dtype_alone,
     handling_findings,
@@ -81,12 +82,17 @@ def test_clocks_in_another_order_are_a_matter_of_the_state() -> None:
 
 def test_clocks_that_are_wrong_in_a_state_alone_are_one_finding() -> None:
     runs, _ = runs_and_results(ADAMW)
-    for run in runs.values():
-        run.clocks = [[0 for _ in clocks] for clocks in run.clocks]
+    for (probe, _), run in runs.items():
+        run.clocks = [[-1 for _ in PROBES[probe].params] for _ in run.params]
     results = [judge(ADAMW, PROBES[probe], dtype, run) for (probe, dtype), run in runs.items()]
-    [found] = diagnose(ADAMW, runs, results)
+    found = count_finding(Case(ADAMW, runs, results, False, PROBES), results)
+    assert found is not None
     assert (found.area, found.rule) == ("clock", "STATE.1")
     assert found.observed.endswith("though steps are as claimed")
+    moved = Result(
+        "STEP.1/fingerprint", "float32", "failed", reason="parameter 0[0] leaves the bound in step 1"
+    )
+    assert count_finding(Case(ADAMW, runs, results, False, PROBES), [*results, moved]) is None
 
 
 def test_a_failure_that_nothing_explains_is_named_by_the_rule_of_its_probe() -> None:
