@@ -30,7 +30,7 @@ from adamcore.conformance.candidates.base import (
     use,
 )
 from adamcore.conformance.candidates.buffers import GradientBuffers
-from adamcore.conformance.types import FloatArray, Probe, Run, Step
+from adamcore.conformance.types import FloatArray, Moments, Probe, Run, Step
 
 
 def choose_backend() -> None:
@@ -131,6 +131,18 @@ class KerasStepper(Stepper):
 
     def clocks(self) -> list[int] | None:
         return [int(self.optimizer.iterations.value)] * len(self.variables)
+
+    def moments(self) -> list[Moments | None] | None:
+        """Return the moments by the names that Keras' Adam gives its slots (STATE.1)."""
+        m, v = (self.slots(name) for name in ("momentum", "velocity"))
+        if not len(m) == len(v) == len(self.variables):
+            return None
+        return [Moments(*pair) for pair in zip(m, v, strict=True)]
+
+    def slots(self, name: str) -> list[FloatArray]:
+        """Return the optimizer's arrays of one name, one for each variable."""
+        kept = [v for v in self.optimizer.variables if v.name.endswith(name)]
+        return [np.array(self.to_numpy(v.value)) for v in kept]
 
     def step(self, index: int, step: Step) -> tuple[list[Any], list[str]]:
         if step.lr is not None:

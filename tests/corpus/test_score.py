@@ -13,10 +13,15 @@ ENOUGH = 0.97  #: the share of wrong Adams whose first finding must have the rig
 
 SURVIVORS = {
     "fourteenth_blind_e.py:FourteenthSettingsAdopted": "it needs two optimizers made with one dictionary",
+    "seventeenth_blind_torch_a.py:SeventeenthTorchNativeWantsInt": "it needs a state of another library",
+    "eighteenth_blind_torch.py:EighteenthTorchBufferOfOtherName": "it needs a state of another library's names",
 }
 """Wrong Adams that are not killed, and what no run has."""
 
 MISNAMED = {
+    "seventeenth_blind_b.py:SeventeenthExpertsFourfold": "every second array shows it",
+    "seventeenth_blind_torch_b.py:SeventeenthBTorchSlotOfOtherOption": "matrices that are cut to 0 do not move",
+    "eighteenth_blind_e.py:EighteenthBPowerOfPower": "a power of t*t is one of another t",
     "sixteenth_blind_kernels.py:sixteenth_old_layout": "a number that is read as t is 0 at first",
     "fifteenth_blind_torch.py:FifteenthTorchSubspaceRenewed": "step 201 of a matrix alone shows it",
     "jax_adams.py:JaxBetaInBfloat16": "most corrections come to 0, and what divides by them is like nothing",

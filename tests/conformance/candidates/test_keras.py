@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from candidate_probes import G0, G1, P1, probe
 
@@ -21,7 +23,9 @@ def test_keras(backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("KERAS_BACKEND", backend)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     steps = (Step((G0, None)), Step((G0, G1), lr=0.25))
-    job = WorkerJob("keras.optimizers:Adam", "float32", [None], [probe(*steps)], [(0, 0)])
+    job = WorkerJob(
+        "keras.optimizers:Adam", "float32", [None], [replace(probe(*steps), name="MOM.4/kept")], [(0, 0)]
+    )
     ready, done, ended = run_jobs([job], 100, 1)
     assert isinstance(ready, ReadyEvent)
     assert isinstance(done, RunEvent)
@@ -32,3 +36,8 @@ def test_keras(backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert done.run.error is None
     assert same_bits(done.run.params[0][1], P1.astype("float32"))
     assert not same_bits(done.run.params[1][1], P1.astype("float32"))
+    kept = done.run.moments[0][0]
+    assert kept is not None
+    assert kept.m.dtype == kept.v.dtype == np.float32
+    np.testing.assert_allclose(kept.m, (1 - job.probes[0].hyper["b1"]) * G0, rtol=1e-6)
+    np.testing.assert_allclose(kept.v, (1 - job.probes[0].hyper["b2"]) * G0 * G0, rtol=1e-5)
