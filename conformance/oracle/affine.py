@@ -59,7 +59,7 @@ class NoiseSymbols:
         return self.count - 1
 
     def total(self, sensitivity: FloatArray) -> FloatArray:
-        """Return the largest error with these sensitivities: the sum of ``|s_k| radius_k``, in their order."""
+        """Return the largest error with these sensitivities: the sum of ``|s_k| radius_k`` in order."""
         n = self.count
         if self.finite and self.looked_at < n:
             self.finite = bool(np.isfinite(self.radius[self.looked_at : n]).all())
