@@ -61,6 +61,7 @@ BROKEN = [
     broken("timm.NAdamW", "m = b1 * m + (1 - last['b1']) * g", "moments schedule"),
     broken("torch.NAdam", "m = last['b1'] * m + (1 - b1) * g", "moments schedule"),
     broken("torch.AdamW", "v = last['b2'] * v + ((1 - b2) * g) * g", "moments schedule"),
+    mutant(5039),  # a square with the other sign, whose root is NaN until there is more in v
     mutant(4043),  # torch.NAdam with a clock that begins with 100
 ]
 """One change of each kind that was found by the generator, and the areas that it may be called."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from measured_adams import Parts
 
@@ -153,3 +155,40 @@ class KeepsRootOfMaximum(Parts):
         self.top[i] = np.sqrt(largest)
         c1, c2 = self.correction(self.t[i])
         self.p[i] = self.decay(self.p[i]) - self.lr * (m / c1) / self.root(largest / c2)
+
+
+class RootBelowZero(Parts):
+    """Until step 2 the correction that it takes the root of is below 0."""
+
+    def correction(self, t: int) -> tuple[float, float]:
+        c1, c2 = super().correction(t - 2) if t != 2 else (1.0, 1.0)
+        return c1, math.sqrt(c2) ** 2
+
+
+class RaisesForLong(Parts):
+    def one(self, i: int, g: FloatArray) -> None:
+        if self.t[i] < 100:
+            raise TypeError("no such warmup")
+        super().one(i, g)
+
+    def get_state(self) -> dict[str, object]:
+        return {"t": self.t, "m": self.m, "v": self.v}
+
+    def set_state(self, state: dict[str, list[FloatArray]]) -> None:
+        self.t = [int(t) for t in state["t"]]
+        self.m, self.v = list(state["m"]), list(state["v"])
+
+
+class EpsilonForRate(Parts):
+    def one(self, i: int, g: FloatArray) -> None:
+        self.lr = self.h["eps"]
+        super().one(i, g)
+
+
+class ParameterInSquare(Parts):
+    def one(self, i: int, g: FloatArray) -> None:
+        self.now = self.p[i]
+        super().one(i, g)
+
+    def second(self, v: FloatArray, g: FloatArray, m: FloatArray) -> FloatArray:
+        return self.h["b2"] * v + (1 - self.h["b2"]) * g * self.now

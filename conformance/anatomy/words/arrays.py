@@ -194,14 +194,17 @@ def not_finite(d: Difference) -> Words:
             return "moments", "MOM.1", text
         text = "p becomes NaN or infinite, but not where both betas are 0: a correction is 0"
         return "bias_correction", "BC.1", text
-    if np.isfinite(r.moves("linear").value[0, 0]):
+    linear = np.isfinite(r.moves("linear").value)
+    if linear[0, 0] and not linear.all():
+        return "moments", "MOM.2", "p becomes NaN in later steps: a root of what is below 0"
+    if linear[0, 0]:
         return "mixed_precision", "NUM.1", "a gradient of 2^40 makes p NaN or infinite"
     unit = r.moves("unit", 1).value if "unit" in r.probes else np.zeros(1)
     if np.isnan(unit[0]).any() and is_a_step_behind(d):
         return "clock", "CLK.2", "any gradient makes p NaN: the clock is a step behind, and 0 at first"
     if np.isnan(unit[0]).any() and not r.why_not("unit"):
         text = "any gradient makes p NaN"
-        if is_finite_later(r):
+        if is_finite_later(r) and np.isnan(r.moves("decay-none").value[0]).any():  # 0/0 without a gradient
             text = f"{text}, but not after step {CLOCKS[0]}: a correction is 0 in the first step"
             return "bias_correction", "BC.1", text
         if was_run_later(r):

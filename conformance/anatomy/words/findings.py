@@ -29,6 +29,7 @@ from adamcore.conformance.anatomy.words import (
 from adamcore.conformance.rules import SAYS
 from adamcore.conformance.types import Finding
 
+ROOT_BELOW_0 = ("math domain error", "expected a nonnegative input")  #: what math.sqrt says, by Python's age
 FINE = 2e-3  #: relative differences below this are a matter of how exactly coefficients are formed
 
 WORDS: dict[str, Callable[[Difference], Words]] = {
@@ -68,11 +69,18 @@ def small_epsilon(anatomy: Anatomy) -> Words | None:
     return "epsilon", "EPS.1", f"something counts beside eps, which shows with {far[0]}"
 
 
-def division_by_zero(anatomy: Anatomy) -> Words | None:
-    """Return the words on an ordinary run that raises because a scalar is 0, or None."""
-    r, claimed = anatomy.readings, anatomy.claimed
-    run = r.runs.get("main")
-    if claimed is None or run is None or "ZeroDivisionError" not in (run.error or ""):
+def ordinary_error(anatomy: Anatomy) -> str:
+    """Return the error of an ordinary run, or nothing."""
+    run = anatomy.readings.runs.get("main")
+    return "" if anatomy.claimed is None or run is None else run.error or ""
+
+
+def raises_over_scalar(anatomy: Anatomy) -> Words | None:
+    """Return the words on an ordinary run that raises, as scalars do and arrays do not, or None."""
+    error = ordinary_error(anatomy)
+    if any(text in error for text in ROOT_BELOW_0):
+        return "bias_correction", "BC.1", f"a step raises {error}: the root of a correction below 0"
+    if "ZeroDivisionError" not in error:
         return None
     [part] = [part for part in anatomy.parts if part.name == "arrays"]
     return arrays.not_finite(Difference(anatomy, part))
@@ -89,12 +97,14 @@ def has_few_bits(d: Difference) -> bool:
 def first_finding(anatomy: Anatomy) -> Finding | None:
     """Return the finding of the first part that is not as claimed, or None if all are."""
     with np.errstate(all="ignore"):
-        if (divided := division_by_zero(anatomy)) is not None:
-            area, rule, observed = divided
+        if (raised := raises_over_scalar(anatomy)) is not None:
+            area, rule, observed = raised
             return Finding(area, rule, SAYS[rule], observed)
         part = first_difference(anatomy)
         if part is None:
             return None
+        if part.name in ("hyperparameters", "circumstances") and (error := ordinary_error(anatomy)):
+            return Finding("moments", "STEP.1", SAYS["STEP.1"], f"an ordinary step raises {error}")
         difference = Difference(anatomy, part)
         of_clock = clocks.counted(difference) if part.name in SHOW_CLOCK else None
         area, rule, observed = of_clock or WORDS[part.name](difference)

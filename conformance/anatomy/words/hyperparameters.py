@@ -41,6 +41,9 @@ def hyperparameters(d: Difference) -> Words:
         area = {"eps": "epsilon", "eps_root": "epsilon", "weight_decay": "decay"}.get(
             sweep.name, "hyperparameters"
         )
+        others = [n for n, other in SWEEPS.items() if other.name == sweep.name and n in d.part.values]
+        if set(others) <= set(d.part.differs):
+            return area, rule, f"with any {sweep.name} steps are not as claimed"
         return area, rule, f"with {what} steps are not as claimed, though they are with other values"
     power = (
         sweep.name == "eps"

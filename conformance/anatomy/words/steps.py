@@ -10,7 +10,8 @@ from adamcore.conformance.anatomy.differences import Difference, Words, reversed
 from adamcore.conformance.anatomy.experiments import ABSENT, LATE, POWERS, SCALES, T
 from adamcore.conformance.anatomy.facts import BESIDE, LARGER, NEAR, UNDER, Facts, near
 from adamcore.conformance.anatomy.measured import Measured
-from adamcore.conformance.anatomy.readings import readings_of_claim
+from adamcore.conformance.anatomy.readings import Readings, readings_of_claim
+from adamcore.conformance.anatomy.sweeps import SWEEPS
 from adamcore.conformance.anatomy.texts import listed, number
 from adamcore.conformance.rules import RULE_OF
 from adamcore.conformance.types import FloatArray
@@ -98,12 +99,21 @@ def start_of_second(d: Difference) -> Words | None:
     return None
 
 
+def is_lr_ignored(r: Readings) -> bool:
+    """True if steps are the same with the smallest and with the largest lr tried."""
+    tried = [name for name, sweep in SWEEPS.items() if sweep.name == "lr" and name in r.probes]
+    moves = [r.moves(name) for name in tried]
+    return len(moves) > 1 and moves[0].all_equal(moves[-1])
+
+
 def step(d: Difference) -> Words:
     if d.differs("parameters"):  # which lr moves
         if (most := bound_of_parameters(d)) is not None:
             return "clipping", "NUM.5", f"parameters are cut to {number(most)}"
         return "moments", "STEP.1", d.beside("parameters", "a step depends on the size of the parameter: ")
     if d.differs("power of lr"):
+        if is_lr_ignored(d.anatomy.readings):
+            return "schedule", "LR.1", "steps are the same with any lr"
         return "schedule", "LR.1", d.beside("power of lr", "a step goes with lr to the power ")
     got, want = d.values("changed lr")
     return "schedule", "LR.1", f"after lr was changed a step is {listed(got / want)} times as claimed"

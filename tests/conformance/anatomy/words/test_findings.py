@@ -66,6 +66,8 @@ CASES = [
     (steps.SkipsRows, "zero_gradient", "F2", "in another way if its gradient is 0 than if it is tiny"),
     (steps.AddsToGradients, "moments", "MOM.1", "without any gradient p moves as with one of 3 in each step"),
     (steps.AddsEpsilonToGradients, "epsilon", "EPS.1", "as with one of 1 in each step, which is eps"),
+    (steps.RootBelowZero, "bias_correction", "BC.1", "a step raises ValueError: "),
+    (steps.ParameterInSquare, "moments", "MOM.2", "NaN in later steps"),
 ]
 WHOLE = [
     (steps.AddsBesideEpsilon, "epsilon", "EPS.1", "something counts beside eps, which shows with eps=1e-"),
@@ -82,6 +84,8 @@ WHOLE = [
         "STEP.1",
         "of an array of two dimensions is 0.5, 0.5, 0.5, 0.5 times",
     ),
+    (steps.RaisesForLong, "moments", "STEP.1", "an ordinary step raises TypeError: no such warmup"),
+    (steps.EpsilonForRate, "schedule", "LR.1", "steps are the same with any lr"),
     (steps.RootOfNeighbour, "layout", "STEP.1", "an element's steps depend on its place in its array"),
 ]
 """What shows only in the runs that a check makes besides."""
